@@ -1,0 +1,122 @@
+// The one error type of Bowline and the table of every reason. Translated once, at each program's edge; never builds
+// wire messages itself.
+
+/** gRPC status names in the spelling of Connect. */
+export type Code =
+  | 'canceled'
+  | 'unknown'
+  | 'invalid_argument'
+  | 'deadline_exceeded'
+  | 'not_found'
+  | 'already_exists'
+  | 'permission_denied'
+  | 'resource_exhausted'
+  | 'failed_precondition'
+  | 'aborted'
+  | 'out_of_range'
+  | 'unimplemented'
+  | 'internal'
+  | 'unavailable'
+  | 'data_loss'
+  | 'unauthenticated';
+
+/** Exit codes of every verb. */
+export const EXIT = {
+  answered: 0,
+  usage: 2,
+  approval: 3,
+  queued: 4,
+  refused: 5,
+  failed: 6,
+  timedOut: 7,
+} as const;
+
+interface Row {
+  readonly code: Code;
+  /** Whether the same call may succeed later without a change. */
+  readonly retryable: boolean;
+  /** Public text: what, where, what to do. `{key}` is replaced from the metadata. */
+  readonly message: string;
+  /** Exit code when it ends a verb; by default derived from the code. */
+  readonly exit?: number;
+}
+
+const row = (code: Code, message: string, more: { retryable?: boolean; exit?: number } = {}): Row => ({
+  code,
+  message,
+  retryable: more.retryable ?? (code === 'unavailable' || code === 'aborted'),
+  ...(more.exit === undefined ? {} : { exit: more.exit }),
+});
+
+/** Every reason that Bowline gives. The key is the `reason` of `google.rpc.ErrorInfo`; the domain is `bowline`. */
+export const ERRORS = {
+  // base
+  INTERNAL: row('internal', 'an internal error happened; the log of this process has its cause (id {errorId})'),
+  INVALID_ARGUMENT: row('invalid_argument', '{what}'),
+  CANCELED: row('canceled', 'canceled'),
+  DEADLINE_EXCEEDED: row('deadline_exceeded', 'the deadline passed after {after}'),
+  LIMIT_EXCEEDED: row('resource_exhausted', '{what} is over the limit of {limit}; raise {setting} if this is right', {
+    exit: EXIT.refused,
+  }),
+  CLOSED: row('unavailable', '{what} is closed'),
+  USAGE: row('invalid_argument', '{what}', { exit: EXIT.usage }),
+  // config and home
+  CONFIG_INVALID: row('invalid_argument', '{file}:{line}:{column}: {problem}', { exit: EXIT.usage }),
+  HOME_LOCKED: row('failed_precondition', 'the home {home} is in use by another {program} (pid {pid}); stop it first or use another --home'),
+  HOME_UNUSABLE: row('failed_precondition', 'the home {home} cannot be used: {problem}'),
+  PORT_TAKEN: row('failed_precondition', 'port {port} on {host} is taken; stop what listens there or choose another with --port'),
+  INSECURE_LISTEN: row('failed_precondition', 'refusing to listen on {host} without TLS; listen on 127.0.0.1 and put a TLS proxy or tunnel in front'),
+  NOT_RUNNING: row('unavailable', 'nothing answers at {where}; is `bowline up` running with the home {home}?'),
+  // identity
+  UNAUTHENTICATED: row('unauthenticated', 'no valid credential; pass "authorization: Bearer <key>" (the owner key is in {hint})', {
+    exit: EXIT.refused,
+  }),
+  PERMISSION_DENIED: row('permission_denied', 'this credential may not do that: {what}'),
+  NOT_FOUND: row('not_found', 'no such {kind} here', { exit: EXIT.failed }),
+} as const satisfies Record<string, Row>;
+
+export type Reason = keyof typeof ERRORS;
+
+/** The only error that Bowline throws. */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly reason: Reason;
+  readonly code: Code;
+  readonly retryable: boolean;
+  /** Public, goes over the wire in ErrorInfo; never put content, secrets or absolute paths of others into it. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly exit: number;
+
+  constructor(reason: Reason, metadata: Record<string, string | number> = {}, options: { cause?: unknown } = {}) {
+    const entry: Row = ERRORS[reason];
+    const data = Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, String(value)]));
+    super(entry.message.replace(/\{(\w+)\}/g, (whole, key: string) => data[key] ?? whole), options);
+    this.reason = reason;
+    this.code = entry.code;
+    this.retryable = entry.retryable;
+    this.metadata = data;
+    this.exit = entry.exit ?? exitOf(entry.code);
+  }
+}
+
+/** Exit code of a verb that ended with this gRPC code. */
+export function exitOf(code: Code): number {
+  switch (code) {
+    case 'invalid_argument':
+    case 'out_of_range':
+      return EXIT.usage;
+    case 'permission_denied':
+    case 'unauthenticated':
+    case 'resource_exhausted':
+      return EXIT.refused;
+    case 'deadline_exceeded':
+      return EXIT.timedOut;
+    default:
+      return EXIT.failed;
+  }
+}
+
+/** Whether a text names a reason of this version. */
+export function isReason(text: string): text is Reason {
+  return Object.hasOwn(ERRORS, text);
+}

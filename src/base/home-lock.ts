@@ -1,0 +1,38 @@
+// One operating-system lock per home and program, released by the kernel when the process dies.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { AppError } from './errors.ts';
+
+/**
+ * Takes the lock of `program` in `home`, or throws HOME_LOCKED. The lock is SQLite's exclusive file lock (fcntl), because
+ * Node has no flock and a pid file can lie. The pid beside it only serves the error message.
+ */
+export function lockHome(home: string, program: string): { release(): void } {
+  const pidFile = join(home, `${program}.pid`);
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    const db = new DatabaseSync(join(home, `${program}.lock`), { timeout: 0 });
+    try {
+      db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
+    return { release: () => db.close() };
+  } catch (error) {
+    if (error instanceof Error && 'errcode' in error && error.errcode === 5) {
+      throw new AppError('HOME_LOCKED', { home, program, pid: readPid(pidFile) }, { cause: error });
+    }
+    throw new AppError('HOME_UNUSABLE', { home, problem: error instanceof Error ? error.message : 'unknown' }, { cause: error });
+  }
+}
+
+function readPid(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return 'unknown';
+  }
+}

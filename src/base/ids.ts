@@ -1,0 +1,17 @@
+// Names for things: time-ordered ids and dispatch ids.
+import { v7 } from 'uuid';
+
+/** A new time-ordered UUID (version 7, RFC 9562). */
+export const newId = (): string => v7();
+
+/** `run/step/index`: the id of a job; steps and indexes count from 0. */
+export const jobId = (run: string, step: number, index: number): string => `${run}/${step}/${index}`;
+
+/** `<job>-<epoch>`: what is handed to a worker at most once. */
+export const dispatchId = (job: string, epoch: number): string => `${job}-${epoch}`;
+
+/** Splits a dispatch id; undefined when it is not one. */
+export function parseDispatchId(id: string): { run: string; job: string; epoch: number } | undefined {
+  const match = /^((.+)\/\d+\/\d+)-(\d+)$/.exec(id);
+  return match ? { job: match[1]!, run: match[2]!, epoch: Number(match[3]) } : undefined;
+}
