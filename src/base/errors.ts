@@ -73,6 +73,16 @@ export const ERRORS = {
   }),
   PERMISSION_DENIED: row('permission_denied', 'this credential may not do that: {what}'),
   NOT_FOUND: row('not_found', 'no such {kind} here', { exit: EXIT.failed }),
+  // identity: keys, enrolment, workers
+  DEVICE_SUSPENDED: row('permission_denied', 'the device {device} is suspended: {why}; its owner must remove it and enrol it again with a new join token'),
+  DEVICE_NAME_TAKEN: row('already_exists', 'a device named {name} exists already; choose another name or remove that device first'),
+  JOIN_TOKEN_INVALID: row('permission_denied', 'this join token is unknown, expired or used; make a new one on the control plane'),
+  WORKER_CLAIM_REFUSED: row('permission_denied', 'the token of this worker does not allow {what}; make a worker token that does'),
+  SECRET_FILE_UNSAFE: row('failed_precondition', 'the key file {file} {problem}'),
+  OWNER_KEY_REVOKED: row('failed_precondition', 'the owner key in {file} was revoked; remove the file and start again to get a new one'),
+  // queue
+  QUEUE_UNAVAILABLE: row('unavailable', 'the job queue cannot be reached: {problem}'),
+  BUS_UNAVAILABLE: row('unavailable', 'the bus cannot be reached: {problem}'),
 } as const satisfies Record<string, Row>;
 
 export type Reason = keyof typeof ERRORS;

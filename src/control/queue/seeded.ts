@@ -1,0 +1,12 @@
+// A seeded random source, so that a failure under faults can be played again from its printed seed. Not for secrets.
+
+/** Uniform numbers in [0, 1), the same for the same seed (a 32-bit mulberry generator). */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
