@@ -1,0 +1,48 @@
+// What a job waits for, in sentences for its owner. Pure; workers of other tenants do not appear in it.
+import { place } from './place.ts';
+import type { JobNeed, WorkerView } from './worker-view.ts';
+
+export interface Explanation {
+  /** True when no connected worker could ever serve the job, even if idle. */
+  readonly never: boolean;
+  /** One sentence on the whole. */
+  readonly summary: string;
+  /** One sentence per worker that serves the tenant, by name; at most 50, then one that counts the rest. */
+  readonly workers: readonly string[];
+}
+
+const MAX_SENTENCES = 50;
+
+/** Says who could serve the job and why the others do not. */
+export function explain(job: JobNeed, workers: readonly WorkerView[]): Explanation {
+  const what = `${job.capability} ${job.method}${wanted(job)}`;
+  const placement = place(job, workers);
+  if (placement.ok) {
+    const { name } = placement.worker;
+    return { never: false, summary: `${what} can run now on ${name}.`, workers: [`${name} can serve it now.`] };
+  }
+  const { rejected, never } = placement;
+  const sentences = rejected.map(({ worker, why }) => `${worker.name} ${why}.`).sort();
+  const able = rejected.filter(({ permanent }) => !permanent).length;
+  return { never, summary: summary(what, rejected.length, able), workers: bounded(sentences) };
+}
+
+function summary(what: string, connected: number, able: number): string {
+  if (connected === 0) return `No worker is connected that could serve ${what}; start one with \`bowline worker\`.`;
+  if (able > 0)
+    return `${what} waits for a free slot: ${able} of ${connected} connected workers can serve it, and all of them are busy.`;
+  return `No connected worker can ever serve ${what}; it waits until one connects that can.`;
+}
+
+function wanted(job: JobNeed): string {
+  const labels = Object.entries(job.selector).map(([key, value]) => `${key}=${value}`);
+  return labels.length === 0 ? '' : ` with ${labels.sort().join(', ')}`;
+}
+
+function bounded(sentences: string[]): string[] {
+  if (sentences.length <= MAX_SENTENCES) return sentences;
+  return [
+    ...sentences.slice(0, MAX_SENTENCES),
+    `${sentences.length - MAX_SENTENCES} more workers cannot serve it now either.`,
+  ];
+}

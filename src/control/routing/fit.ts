@@ -1,0 +1,61 @@
+// Whether one worker can serve one job, and why not. Pure; never compares workers with each other.
+import { type JobNeed, labelsOf, type WorkerView } from './worker-view.ts';
+
+/** A reason why a worker does not get a job. */
+export interface Misfit {
+  readonly kind: 'capability' | 'method' | 'label' | 'recipient' | 'size' | 'busy';
+  /** A clause that follows the worker's name, e.g. `has no label gpu`. */
+  readonly why: string;
+  /** True when waiting cannot help: also the idle worker could not serve the job. */
+  readonly permanent: boolean;
+}
+
+const MAX_NAMED = 5;
+
+/** At most five names in a sentence; a worker may declare many. */
+const list = (names: readonly string[]): string =>
+  names.length <= MAX_NAMED
+    ? names.join(', ')
+    : `${names.slice(0, MAX_NAMED).join(', ')} and ${names.length - MAX_NAMED} more`;
+
+/** Undefined when the worker can serve the job now, else the first reason against it. The worker must serve the job's tenant. */
+export function misfit(job: JobNeed, worker: WorkerView): Misfit | undefined {
+  return lasting(job, worker) ?? busy(job, worker);
+}
+
+function lasting(job: JobNeed, worker: WorkerView): Misfit | undefined {
+  const no = (kind: Misfit['kind'], why: string): Misfit => ({ kind, why, permanent: true });
+  const served = worker.packages.filter((each) => each.package === job.capability);
+  if (served.length === 0) return no('capability', `does not serve ${job.capability}`);
+  if (!served.some((each) => each.methods.includes(job.method))) {
+    return no('method', `serves ${job.capability}, but not its method ${job.method}`);
+  }
+  const labels = labelsOf(worker);
+  for (const [key, wanted] of Object.entries(job.selector)) {
+    const actual = Object.hasOwn(labels, key) ? labels[key] : undefined;
+    if (actual === undefined) return no('label', `has no label ${key} (${key}=${wanted} is required)`);
+    if (actual !== wanted) return no('label', `has ${key}=${actual}, and ${key}=${wanted} is required`);
+  }
+  if (!mayReceive(job, worker)) {
+    return no(
+      'recipient',
+      `sends content to ${worker.provider} (${worker.locality}), which is not among the recipients ${list(job.recipients)}`,
+    );
+  }
+  if (worker.totalSlots < job.slots)
+    return no('size', `has ${worker.totalSlots} slots in all, and the job takes ${job.slots}`);
+  return undefined;
+}
+
+function busy(job: JobNeed, worker: WorkerView): Misfit | undefined {
+  if (worker.freeSlots >= job.slots) return undefined;
+  const why = `is busy: ${Math.max(worker.freeSlots, 0)} of ${worker.totalSlots} slots are free, and the job takes ${job.slots}`;
+  return { kind: 'busy', why, permanent: false };
+}
+
+/** `local` means where it runs, so no remote provider can win it by its name. */
+function mayReceive(job: JobNeed, worker: WorkerView): boolean {
+  if (job.recipients.length === 0 || job.recipients.includes('any')) return true;
+  if (worker.locality === 'local' && job.recipients.includes('local')) return true;
+  return worker.provider !== 'local' && worker.provider !== 'any' && job.recipients.includes(worker.provider);
+}

@@ -1,0 +1,67 @@
+// What placement knows of a worker and of a job. Data only.
+
+/** One capability package that a worker serves. */
+export interface ServedPackage {
+  /** E.g. `bowline.capability.llm.v1`. */
+  readonly package: string;
+  /** Method names without the package, e.g. `Chat`. */
+  readonly methods: readonly string[];
+  readonly builds: readonly string[];
+}
+
+/** A connected worker as its session announced it, within what its token allows. */
+export interface WorkerView {
+  readonly id: string;
+  /** The replica that holds its stream. */
+  readonly replica: string;
+  readonly name: string;
+  readonly packages: readonly ServedPackage[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly pool: string;
+  /** Tenants it may work for; `*` is any. */
+  readonly tenants: readonly string[];
+  /** Cost class: 0 CPU, 1 small GPU, 2 large GPU. */
+  readonly tier: number;
+  readonly region: string;
+  /** Millionths of the currency per 1,000 tokens. */
+  readonly priceMicrosPerKiloToken: number;
+  /** Who sees what the worker is given, e.g. `rules`, `anthropic`. */
+  readonly provider: string;
+  /** Whether the provider runs on the owner's own machine. */
+  readonly locality: 'local' | 'remote';
+  readonly freeSlots: number;
+  readonly totalSlots: number;
+}
+
+/** What a job requires of a worker. */
+export interface JobNeed {
+  /** The capability package. */
+  readonly capability: string;
+  readonly method: string;
+  readonly tenant: string;
+  /** Labels required, all of them; see `labelsOf`. */
+  readonly selector: Readonly<Record<string, string>>;
+  /** Providers that may see the job's content: names, `local` for any on the owner's machine, `any`. Empty is any. */
+  readonly recipients: readonly string[];
+  /** Slots it takes, at least 1. */
+  readonly slots: number;
+  /** The id of the worker to take if it can serve the job now (stickiness). */
+  readonly preferWorker?: string;
+}
+
+/** Whether a worker may work for a tenant; to any other tenant it does not exist. */
+export function serves(worker: WorkerView, tenant: string): boolean {
+  return worker.tenants.includes(tenant) || worker.tenants.includes('*');
+}
+
+/** The labels a selector sees: the worker's own, overridden by what the control plane knows of it. */
+export function labelsOf(worker: WorkerView): Readonly<Record<string, string>> {
+  return {
+    ...worker.labels,
+    tier: String(worker.tier),
+    region: worker.region,
+    pool: worker.pool,
+    provider: worker.provider,
+    locality: worker.locality,
+  };
+}
