@@ -83,6 +83,26 @@ export const ERRORS = {
   // queue
   QUEUE_UNAVAILABLE: row('unavailable', 'the job queue cannot be reached: {problem}'),
   BUS_UNAVAILABLE: row('unavailable', 'the bus cannot be reached: {problem}'),
+  // edge journal
+  JOURNAL_DAMAGED: row('data_loss', 'the journal file {file} is damaged at offset {offset}: {problem}; nothing was changed. Restore the home from a backup, or move the journal folder away and adopt the device anew', {
+    retryable: false,
+  }),
+  JOURNAL_NEWER: row('failed_precondition', 'the journal ({file}) was written by a newer version of Bowline; start that version'),
+  JOURNAL_FOREIGN: row('failed_precondition', 'the journal belongs to another tenant or control plane; joining another one sets it aside'),
+  JOURNAL_FAILED: row('internal', 'the journal failed: {problem}; this process ends so that nothing is promised that is not on the disk'),
+  JOURNAL_WRITE: row('unavailable', 'the journal could not be written: {problem}; nothing was kept'),
+  JOURNAL_BUSY: row('unavailable', 'too much waits for the disk; try again'),
+  JOURNAL_PRUNED: row('out_of_range', 'record {sequence} is no longer in the journal; the oldest is {first}', { exit: EXIT.failed }),
+  DISK_FULL: row('resource_exhausted', 'the disk has no room for {what}; free some space and try again', { retryable: true }),
+  // store
+  STORE_UNAVAILABLE: row('unavailable', 'the database did not answer ({problem}); whether this was done is not known, so ask again with the same id'),
+  STORE_BUSY: row('resource_exhausted', 'the database is behind: {waiting} commits wait already; try again shortly', {
+    retryable: true,
+    exit: EXIT.failed,
+  }),
+  STORE_REFUSED: row('internal', 'the database refused this record ({problem})'),
+  DATABASE_UNUSABLE: row('failed_precondition', 'the database cannot be used: {problem}; check its URL, user, password and rights'),
+  DATABASE_NEWER: row('failed_precondition', 'a newer version of Bowline has been at work in this database; start that version'),
 } as const satisfies Record<string, Row>;
 
 export type Reason = keyof typeof ERRORS;

@@ -1,0 +1,171 @@
+// Opens or begins a journal: checks everything, cuts off a torn end, makes sure that what it read is on the disk.
+// The caller holds the lock of the home folder; nothing here guards against a second process.
+import { randomBytes } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { parse, stringify } from 'uuid';
+import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import type { Logger } from '../../base/logger.ts';
+import { genesisHead, sameHead } from '../../contract/integrity/hash-chain.ts';
+import { type FsPort, isDiskFull } from './fs-port.ts';
+import { type CurrentSegment, type Head, Journal, type JournalLimits } from './journal.ts';
+import { nodeFs } from './node-fs.ts';
+import { type JournalRecord, type Scan, type Segment, scanJournal } from './recover.ts';
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentName } from './segment-format.ts';
+import { journalFailed, SegmentWriter } from './segment-writer.ts';
+
+const UNBOUND = new Uint8Array(32);
+const TEMPORARY = 'segment.tmp';
+
+export interface OpenJournalOptions extends Partial<JournalLimits> {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The process must end: a sync failed, so memory and disk may differ. Called once. */
+  readonly onFatal: (error: AppError) => void;
+  /** Sees every record once, in order, while the journal is checked; bytes are a view for the time of the call. */
+  readonly replay?: (record: JournalRecord) => void;
+  /** 32 bytes that name the tenant and control plane; left out while there is none. */
+  readonly binding?: Uint8Array;
+  readonly fs?: FsPort;
+}
+
+/**
+ * Opens the journal in `dir`, or begins one. Defaults: segments of 4 MiB, 64 MiB in all, 8 MiB waiting, 256 KiB steps.
+ * @throws JOURNAL_DAMAGED (file and offset), JOURNAL_NEWER, JOURNAL_FOREIGN (bound to another control plane), DISK_FULL
+ */
+export async function openJournal(dir: string, options: OpenJournalOptions): Promise<Journal> {
+  const fs = options.fs ?? nodeFs;
+  const limits: JournalLimits = {
+    segmentBytes: options.segmentBytes ?? 4 << 20,
+    maxBytes: options.maxBytes ?? 64 << 20,
+    queueBytes: options.queueBytes ?? 8 << 20,
+    stepBytes: options.stepBytes ?? 256 << 10,
+  };
+  await fs.mkdir(dir);
+  await fs.unlink(join(dir, TEMPORARY));
+  const scan = await scanJournal(fs, dir, options.replay);
+  const last = scan.segments.at(-1);
+  const id = last?.header.id ?? parse(newId());
+  const head = scan.head ?? { sequence: 0, hash: genesisHead(id) };
+  const binding = options.binding ?? last?.header.binding ?? UNBOUND;
+  checkBinding(last?.header, binding);
+
+  const create = async (at: Head, bytes: number): Promise<CurrentSegment | undefined> => {
+    const header: SegmentHeader = {
+      id,
+      firstSequence: at.sequence + 1,
+      previousHead: at.hash,
+      salt: randomBytes(16),
+      createdAt: options.clock.now(),
+      binding,
+    };
+    return createSegment(fs, dir, header, bytes, limits.stepBytes);
+  };
+  const { closed, current } = await prepare(fs, dir, scan, head, binding, create, options.log);
+  return new Journal({
+    id: stringify(id),
+    dir,
+    fs,
+    log: options.log,
+    limits,
+    onFatal: options.onFatal,
+    closed,
+    current,
+    head,
+    createSegment: create,
+  });
+}
+
+/** The newest segment ready for writing: the last one repaired and synced, or a new one. */
+async function prepare(
+  fs: FsPort,
+  dir: string,
+  scan: Scan,
+  head: Head,
+  binding: Uint8Array,
+  create: (at: Head, bytes: number) => Promise<CurrentSegment | undefined>,
+  log: Logger,
+): Promise<{ closed: Segment[]; current: CurrentSegment }> {
+  const last = scan.segments.at(-1);
+  if (last) {
+    const current = await reopen(fs, dir, last, scan.torn, log);
+    if (sameHead(last.header.binding, binding)) return { closed: scan.segments.slice(0, -1), current };
+    // Bound for the first time: only a new segment can say so.
+    if (last.end > SEGMENT_HEADER_BYTES) {
+      await current.writer.file.close();
+      const next = await create(head, 0);
+      if (!next) throw new AppError('DISK_FULL', { what: 'the journal' });
+      return { closed: [...scan.segments], current: next };
+    }
+    await current.writer.file.close();
+  } else {
+    await fs.syncDir(dirname(dir));
+  }
+  const current = await create(head, 0);
+  if (!current) throw new AppError('DISK_FULL', { what: 'the journal' });
+  return { closed: scan.segments.slice(0, -1), current };
+}
+
+async function reopen(fs: FsPort, dir: string, last: Segment, torn: boolean, log: Logger): Promise<CurrentSegment> {
+  const file = await fs.open(join(dir, last.name), 'write');
+  try {
+    let size = last.size;
+    if (torn) {
+      log.warn('the journal ended in a write that was cut; it was never acknowledged and is removed', {
+        file: last.name,
+        offset: last.end,
+        bytes: last.size - last.end,
+      });
+      await file.truncate(last.end);
+      size = last.end;
+    }
+    // What was read may so far stand in memory only, if the last process died between write and sync.
+    await file.datasync();
+    await fs.syncDir(dir);
+    return { name: last.name, header: last.header, writer: new SegmentWriter(file, last.end, size) };
+  } catch (error) {
+    await file.close();
+    throw journalFailed('the journal could not be repaired', error);
+  }
+}
+
+/** Written under another name and renamed when whole and synced, so that a segment always has a valid header. */
+async function createSegment(
+  fs: FsPort,
+  dir: string,
+  header: SegmentHeader,
+  bytes: number,
+  step: number,
+): Promise<CurrentSegment | undefined> {
+  const path = join(dir, TEMPORARY);
+  const name = segmentName(header.firstSequence);
+  const file = await fs.open(path, 'create');
+  const writer = new SegmentWriter(file, 0, 0);
+  const give = async () => {
+    await file.close();
+    await fs.unlink(path);
+    return undefined;
+  };
+  try {
+    if (!(await writer.allocate(SEGMENT_HEADER_BYTES + bytes, step))) return give();
+    await writer.append(encodeSegmentHeader(header));
+  } catch (error) {
+    if (error instanceof AppError && error.reason === 'DISK_FULL') return give();
+    await file.close();
+    if (isDiskFull(error)) return give();
+    throw error;
+  }
+  try {
+    await fs.rename(path, join(dir, name));
+    await fs.syncDir(dir);
+  } catch (error) {
+    throw journalFailed('a new segment could not be made durable', error);
+  }
+  return { name, header, writer };
+}
+
+function checkBinding(header: SegmentHeader | undefined, binding: Uint8Array): void {
+  if (!header || sameHead(header.binding, UNBOUND) || sameHead(header.binding, binding)) return;
+  throw new AppError('JOURNAL_FOREIGN');
+}

@@ -1,0 +1,141 @@
+// Walks all segments of a journal folder, checks every byte and the links between them. It changes nothing.
+import { join } from 'node:path';
+import { AppError } from '../../base/errors.ts';
+import { genesisHead, sameHead } from '../../contract/integrity/hash-chain.ts';
+import type { FsFile, FsPort } from './fs-port.ts';
+import {
+  decodeSegmentHeader,
+  isSegmentName,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  segmentName,
+} from './segment-format.ts';
+import { type Position, SegmentReader } from './segment-reader.ts';
+
+/** A record as the journal hands it out. `head` is the chain's head after it. */
+export interface JournalRecord {
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+  readonly head: Uint8Array;
+}
+
+/** A segment that was read to its end. */
+export interface Segment {
+  readonly name: string;
+  readonly header: SegmentHeader;
+  /** Sequence of its last record; one less than `header.firstSequence` when it has none. */
+  readonly lastSequence: number;
+  /** Where its last batch ends; the next one goes here. */
+  readonly end: number;
+  /** Size of the file: `end`, or more when space was allocated ahead. */
+  readonly size: number;
+}
+
+export interface Scan {
+  readonly segments: readonly Segment[];
+  readonly records: number;
+  /** Sequence and hash of the last valid record. Undefined when there is no segment. */
+  readonly head: { readonly sequence: number; readonly hash: Uint8Array } | undefined;
+  /** Whether bytes of a cut write stand behind the last batch. */
+  readonly torn: boolean;
+}
+
+/** The first thing that is wrong in a journal. */
+export interface Damage {
+  readonly file: string;
+  readonly offset: number;
+  readonly problem: string;
+}
+
+/**
+ * Reads everything in `dir`. `onRecord` sees every record once, in order; its bytes are a view for the time of the call.
+ * @param limits where the live journal's last batch ends, per segment name, when it is being written at the same time
+ * @throws JOURNAL_DAMAGED with file and offset
+ */
+export async function scanJournal(
+  fs: FsPort,
+  dir: string,
+  onRecord: (record: JournalRecord) => void = () => {},
+  limits: ReadonlyMap<string, number> = new Map(),
+): Promise<Scan> {
+  const names = (await fs.list(dir)).filter(isSegmentName).sort();
+  const segments: Segment[] = [];
+  let at: Omit<Position, 'offset'> | undefined;
+  let torn = false;
+  let records = 0;
+  for (const name of names) {
+    const file = await fs.open(join(dir, name), 'read');
+    try {
+      const size = Math.min(await file.size(), limits.get(name) ?? Number.POSITIVE_INFINITY);
+      const header = await readSegmentHeader(file, name);
+      checkLink(name, header, segments.at(-1)?.header, at);
+      const reader = new SegmentReader(file, header, size);
+      let position: Position = {
+        offset: SEGMENT_HEADER_BYTES,
+        sequence: header.firstSequence - 1,
+        head: header.previousHead,
+      };
+      for (;;) {
+        const batch = await reader.next(position);
+        if ('kind' in batch) {
+          if (batch.kind === 'damaged')
+            throw journalDamaged({ file: name, offset: position.offset, problem: batch.problem });
+          torn = batch.kind === 'torn';
+          if (torn && name !== names.at(-1)) {
+            throw journalDamaged({
+              file: name,
+              offset: position.offset,
+              problem: 'a batch is not valid and later segments follow',
+            });
+          }
+          break;
+        }
+        for (const [index, bytes] of batch.records.entries()) {
+          onRecord({ sequence: batch.firstSequence + index, bytes, head: batch.heads[index]! });
+        }
+        records += batch.records.length;
+        position = batch.next;
+      }
+      segments.push({ name, header, lastSequence: position.sequence, end: position.offset, size });
+      at = position;
+    } finally {
+      await file.close();
+    }
+  }
+  return { segments, records, head: at && { sequence: at.sequence, hash: at.head }, torn };
+}
+
+/** The header of a segment. @throws JOURNAL_DAMAGED when it is not valid, JOURNAL_NEWER when a later version wrote it */
+export async function readSegmentHeader(file: FsFile, name: string): Promise<SegmentHeader> {
+  const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  const header = decodeSegmentHeader(bytes.subarray(0, await file.read(bytes, 0)));
+  if (header === 'newer') throw new AppError('JOURNAL_NEWER', { file: name });
+  if (!header) throw journalDamaged({ file: name, offset: 0, problem: 'the segment header is not valid' });
+  return header;
+}
+
+/** The error that stops a start. */
+export function journalDamaged(damage: Damage): AppError {
+  return new AppError('JOURNAL_DAMAGED', { ...damage });
+}
+
+function checkLink(
+  name: string,
+  header: SegmentHeader,
+  before: SegmentHeader | undefined,
+  at: Omit<Position, 'offset'> | undefined,
+): void {
+  const wrong = (problem: string) => journalDamaged({ file: name, offset: 0, problem });
+  if (segmentName(header.firstSequence) !== name) throw wrong('the file name is not that of its first record');
+  if (!before || !at) {
+    const first = header.firstSequence === 1;
+    if (first && !sameHead(header.previousHead, genesisHead(header.id)))
+      throw wrong('the chain does not begin at its journal');
+    return;
+  }
+  if (!sameHead(header.id, before.id)) throw wrong('the segment belongs to another journal');
+  if (header.firstSequence !== at.sequence + 1) {
+    throw wrong(`it begins with record ${header.firstSequence}, but ${at.sequence + 1} should follow`);
+  }
+  if (!sameHead(header.previousHead, at.head)) throw wrong('the hash chain does not match the segment before');
+}
