@@ -1,0 +1,153 @@
+// The event store on a pg pool: flushes batches, retries and splits what fails, and asks the inbox. It owns no timers,
+// queues or leases, and knows no event by meaning.
+import type { Pool } from 'pg';
+import { fullJitter } from '../../base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
+import { sleep, systemClock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import { checkUnit, encodeJson, encodeUnits, unitBytes, unitKeys } from './commit-encode.ts';
+import { COMMIT_SQL } from './commit-sql.ts';
+import { GroupCommit, type Settled } from './group-commit.ts';
+import { sqlFailure, sqlProblem } from './sql-failure.ts';
+import type { CommitResult, CommitUnit, EventStore, LoadedEvent } from './unit.ts';
+
+export interface EventStoreOptions {
+  readonly pool: Pick<Pool, 'query'>;
+  /** Statements under way at once: 2 on Postgres, 1 on PGlite (which has one connection). */
+  readonly flushes: number;
+  readonly clock?: Clock;
+  /** How long a commit is tried again while the database does not answer; default 30 s. */
+  readonly giveUpMs?: number;
+  /** Units of one statement; default 256. */
+  readonly maxBatch?: number;
+  /** Units that may wait; default 10,000 (and 256 MB). */
+  readonly maxWaiting?: number;
+}
+
+interface CommitRow {
+  u: number;
+  passed: boolean;
+  outcome: Uint8Array | null;
+  at: number;
+}
+
+export class PgEventStore implements EventStore {
+  readonly #pool: Pick<Pool, 'query'>;
+  readonly #clock: Clock;
+  readonly #giveUpMs: number;
+  readonly #group: GroupCommit<CommitUnit, CommitResult>;
+  readonly #closing = new AbortController();
+
+  constructor(options: EventStoreOptions) {
+    this.#pool = options.pool;
+    this.#clock = options.clock ?? systemClock;
+    this.#giveUpMs = options.giveUpMs ?? 30_000;
+    this.#group = new GroupCommit({
+      flush: (batch) => this.#flush(batch),
+      keys: unitKeys,
+      bytes: unitBytes,
+      flushes: options.flushes,
+      maxBatch: options.maxBatch ?? 256,
+      maxBytes: 8 << 20,
+      maxWaiting: options.maxWaiting ?? 10_000,
+      maxWaitingBytes: 256 << 20,
+    });
+  }
+
+  async commit(unit: CommitUnit): Promise<CommitResult> {
+    checkUnit(unit);
+    return this.#group.submit(unit);
+  }
+
+  async outcome(tenant: string, source: string, commandId: string): Promise<Uint8Array | undefined> {
+    const { rows } = await this.#read<{ outcome: Uint8Array }>(
+      'select outcome from inbox where tenant = $1 and source = $2 and command_id = $3',
+      [tenant, source, commandId],
+    );
+    return rows[0]?.outcome;
+  }
+
+  async load(tenant: string, stream: string, after = 0): Promise<{ version: number; events: LoadedEvent[] }> {
+    const { rows } = await this.#read<{ head: number; version: number | null; type: string; data: Buffer; at: number }>(
+      `select s.version as head, e.version, e.type, e.data, (extract(epoch from e.at) * 1000)::bigint as at
+       from streams s left join events e on e.tenant = s.tenant and e.stream = s.id and e.version > $3
+       where s.tenant = $1 and s.id = $2 order by e.version`,
+      [tenant, stream, after],
+    );
+    const events: LoadedEvent[] = [];
+    for (const { version, type, data, at } of rows) if (version !== null) events.push({ version, type, data, at });
+    return { version: rows[0]?.head ?? 0, events };
+  }
+
+  /** Takes nothing new, finishes what was submitted; what cannot reach the database is given up at once. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#group.close();
+  }
+
+  async #read<Row extends object>(text: string, values: unknown[]): Promise<{ rows: Row[] }> {
+    try {
+      return await this.#pool.query<Row>(text, values);
+    } catch (error) {
+      throw failure(error);
+    }
+  }
+
+  async #flush(batch: readonly CommitUnit[]): Promise<readonly Settled<CommitResult>[]> {
+    const end = this.#clock.monotonic() + this.#giveUpMs;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await this.#execute(batch)).map((ok) => ({ ok }));
+      } catch (error) {
+        const kind = sqlFailure(error);
+        const over = this.#closing.signal.aborted || this.#clock.monotonic() >= end;
+        // A lost race is run again as it is a few times; whatever else hits one unit must not hit its neighbours.
+        const split = kind === 'refused' || kind === 'slow' || (kind === 'again' && attempt >= 3);
+        if (split && batch.length > 1) {
+          const half = batch.length >> 1;
+          const first = await this.#flush(batch.slice(0, half));
+          return [...first, ...(await this.#flush(batch.slice(half)))];
+        }
+        if (kind === 'refused' || over) return batch.map(() => ({ error: failure(error) }));
+        const wait = kind === 'unreachable' ? fullJitter(attempt, 50, 2000) : fullJitter(attempt, 2, 100);
+        await sleep(this.#clock, wait, this.#closing.signal);
+      }
+    }
+  }
+
+  async #execute(batch: readonly CommitUnit[]): Promise<CommitResult[]> {
+    const { rows } = await this.#pool.query<CommitRow>({
+      name: 'bowline_commit_1',
+      text: COMMIT_SQL,
+      values: encodeUnits(batch),
+    });
+    const results: CommitResult[] = batch.map(() => ({ status: 'conflict' }));
+    for (const row of rows) {
+      if (row.passed) results[row.u] = { status: 'committed', at: row.at };
+      else if (row.outcome) results[row.u] = { status: 'duplicate', outcome: row.outcome };
+    }
+    await this.#askInbox(batch, results);
+    return results;
+  }
+
+  // A conflict may be this same command, committed by someone (or by a lost answer of ours) after the snapshot was taken.
+  async #askInbox(batch: readonly CommitUnit[], results: CommitResult[]): Promise<void> {
+    const open = batch.flatMap(({ tenant, source, commandId }, u) =>
+      results[u]?.status === 'conflict' ? [{ u, tenant, source, command: commandId }] : [],
+    );
+    if (open.length === 0) return;
+    const { rows } = await this.#pool.query<{ u: number; outcome: Uint8Array }>(
+      `select u.u, i.outcome from json_to_recordset($1::json) as u(u int, tenant text, source text, command text)
+       cross join lateral (select outcome from inbox
+         where tenant = u.tenant and source = u.source and command_id = u.command limit 1) i`,
+      [encodeJson(open)],
+    );
+    for (const { u, outcome } of rows) results[u] = { status: 'duplicate', outcome };
+  }
+}
+
+function failure(error: unknown): AppError {
+  const problem = sqlProblem(error);
+  const reason = sqlFailure(error) === 'refused' ? 'STORE_REFUSED' : 'STORE_UNAVAILABLE';
+  return new AppError(reason, { problem }, { cause: error });
+}

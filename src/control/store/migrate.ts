@@ -1,0 +1,23 @@
+// Brings the database's tables to this version. The list of migrations is static, so that a bundle holds them all.
+import type { Kysely } from 'kysely';
+import type { Migration } from 'kysely/migration';
+import { Migrator } from 'kysely/migration';
+import { AppError } from '../../base/errors.ts';
+import { first } from './migrations/0001-first.ts';
+import type { Schema } from './schema.ts';
+
+const migrations: Record<string, Migration> = { '0001-first': first };
+
+/**
+ * Applies what is missing, in order, in one transaction under an advisory lock, so that replicas may start together.
+ * Returns the names applied. Throws DATABASE_NEWER when a newer version has been at work there.
+ */
+export async function migrate(db: Kysely<Schema>): Promise<string[]> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (!error) return (results ?? []).map((result) => result.migrationName);
+  const foreign = (await migrator.getMigrations().catch(() => undefined)) === undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  if (foreign || message.includes('corrupted migrations')) throw new AppError('DATABASE_NEWER', {}, { cause: error });
+  throw new AppError('DATABASE_UNUSABLE', { problem: message }, { cause: error });
+}

@@ -1,0 +1,144 @@
+// The tables as TypeScript sees them; `migrations/` makes them. It holds types only.
+import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+
+/** `bytea`: any bytes in, a Buffer out. */
+export type Bytes = ColumnType<Buffer, Uint8Array, Uint8Array>;
+/** `timestamptz(3)`: read and written as Date. */
+type Time = ColumnType<Date, Date, Date>;
+type TimeOrNow = ColumnType<Date, Date | undefined, Date>;
+/** `jsonb`: parsed when read, written with JSON.stringify by the caller (pg makes arrays of arrays otherwise). */
+type Json<T extends object> = JSONColumnType<T>;
+
+export interface Schema {
+  streams: { tenant: string; id: string; kind: 'run' | 'conversation'; version: number };
+  events: { tenant: string; stream: string; version: number; type: string; at: Time; data: Bytes };
+  inbox: { tenant: string; source: string; command_id: string; stream: string; outcome: Bytes; at: TimeOrNow };
+  outbox: {
+    dispatch_id: string;
+    tenant: string;
+    run: string;
+    job: string;
+    epoch: number;
+    capability: string;
+    tier: number;
+    target: 'worker' | 'device';
+    device: string | null;
+    selector: Json<Record<string, string>>;
+    recipients: string[];
+    slots: number;
+    priority: number;
+    state: 'ready' | 'waiting';
+    reason: string | null;
+    created_at: TimeOrNow;
+    /** A hint: when a relay last gave it to a queue. */
+    queued_at: Time | null;
+  };
+  timers: {
+    id: string;
+    tenant: string;
+    stream: string;
+    kind: string;
+    due: Time;
+    /** When to look at it: `due`, or later while a replica is firing it. */
+    wake: Time;
+  };
+  conversation: {
+    tenant: string;
+    id: string;
+    title: string;
+    active_run: string | null;
+    waiting: string[];
+    turns: number;
+    device: string | null;
+    created_at: TimeOrNow;
+  };
+  run: {
+    tenant: string;
+    id: string;
+    conversation: string | null;
+    device: string | null;
+    principal: string;
+    kind: 'ask' | 'call';
+    state: 'waiting' | 'running' | 'answered' | 'refused' | 'failed' | 'cancelled' | 'timed_out';
+    question: string;
+    answer: string;
+    reason: string | null;
+    created_at: Time;
+    ended_at: Time | null;
+    usage: Json<{ inputTokens: number; outputTokens: number; costMicros: number }>;
+    sources: Json<object>;
+    withheld: Json<object>;
+    egress: Json<object>;
+  };
+  job: {
+    tenant: string;
+    run: string;
+    id: string;
+    method: string;
+    target: string;
+    state: string;
+    attempts: number;
+    epoch: number;
+    created_at: Time;
+    started_at: Time | null;
+    ended_at: Time | null;
+    error: string | null;
+  };
+  lease: { replica: string; in_flight: Json<string[]>; expires_at: Time; started_at: TimeOrNow };
+  tenant: { id: string; name: string };
+  api_key: {
+    id: string;
+    tenant: string;
+    hash: Bytes;
+    kind: 'owner' | 'api';
+    scopes: Json<object>;
+    created_at: TimeOrNow;
+    revoked_at: Time | null;
+  };
+  join_token: {
+    hash: Bytes;
+    tenant: string;
+    name: string;
+    expires_at: Time;
+    redeemed_by: string | null;
+    created_at: TimeOrNow;
+  };
+  device: {
+    tenant: string;
+    id: string;
+    name: string;
+    key_hash: Bytes;
+    public_key: Bytes | null;
+    state: Generated<'active' | 'suspended' | 'quarantined'>;
+    session_epoch: Generated<number>;
+    generation: Generated<number>;
+    manifest: Bytes | null;
+    journal_id: string | null;
+    anchor_sequence: number | null;
+    anchor_head: Bytes | null;
+    last_seen: Time | null;
+    created_at: TimeOrNow;
+  };
+  worker_token: {
+    hash: Bytes;
+    /** Null means any tenant. */
+    tenant: string | null;
+    name: string;
+    packages: string[];
+    pool: string;
+    created_at: TimeOrNow;
+    revoked_at: Time | null;
+  };
+  ledger_usage: {
+    tenant: string;
+    run: string;
+    job: string;
+    provider: string;
+    model: string;
+    input_tokens: number;
+    output_tokens: number;
+    cost_micros: number;
+    at: TimeOrNow;
+  };
+  audit: { tenant: string; at: TimeOrNow; principal: string; action: string; subject: string; detail: Json<object> };
+}
