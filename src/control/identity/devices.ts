@@ -1,0 +1,201 @@
+// Devices as the database knows them: names, states, session epochs and journal anchors. It holds no connections.
+import { type Kysely, type Selectable, sql } from 'kysely';
+import { AppError } from '../../base/errors.ts';
+import { writeAudit } from '../ledger/audit.ts';
+import type { Schema } from '../store/schema.ts';
+import type { KeyCache } from './authenticator.ts';
+import { EpochBatch } from './epoch-batch.ts';
+
+/** A device by tenant and id: no query goes without the tenant. */
+export interface DeviceRef {
+  readonly tenant: string;
+  readonly id: string;
+}
+
+export type DeviceState = 'active' | 'suspended' | 'quarantined';
+
+export interface Device extends DeviceRef {
+  readonly name: string;
+  readonly state: DeviceState;
+  readonly publicKey: Uint8Array | null;
+  /** Grows with each accepted connection. */
+  readonly sessionEpoch: number;
+  /** Grows when the owner adopts the device after a fork. */
+  readonly generation: number;
+  /** `bowline.manifest.v1` bytes of the last Hello. */
+  readonly manifest: Uint8Array | null;
+  readonly journal: JournalAnchor | null;
+  /** Milliseconds since 1970. */
+  readonly lastSeen: number | null;
+  readonly createdAt: number;
+}
+
+/** The last point of the device's journal that the control plane has seen. */
+export interface JournalAnchor {
+  readonly id: string;
+  readonly sequence: number;
+  readonly head: Uint8Array;
+}
+
+/** What a session writes; what is left out stays. */
+export interface SessionUpdate {
+  readonly manifest?: Uint8Array;
+  readonly journal?: JournalAnchor;
+}
+
+const MAX_PAGE = 1_000;
+
+export class Devices {
+  readonly #db: Kysely<Schema>;
+  readonly #cache: KeyCache;
+  readonly #epochs: EpochBatch;
+
+  constructor(db: Kysely<Schema>, cache: KeyCache) {
+    this.#db = db;
+    this.#cache = cache;
+    this.#epochs = new EpochBatch(db);
+  }
+
+  /** Throws NOT_FOUND, the same for an unknown id and one of another tenant. */
+  byId(tenant: string, id: string): Promise<Device> {
+    return this.#find(tenant, 'id', id);
+  }
+
+  /** Throws NOT_FOUND, the same for an unknown name and one of another tenant. */
+  byName(tenant: string, name: string): Promise<Device> {
+    return this.#find(tenant, 'name', name);
+  }
+
+  /** Devices by name, at most `limit` (default 100, most 1,000), after the name `after`. */
+  async list(tenant: string, page: { limit?: number; after?: string } = {}): Promise<Device[]> {
+    const rows = await this.#db
+      .selectFrom('device')
+      .selectAll()
+      .where('tenant', '=', tenant)
+      .where('name', '>', page.after ?? '')
+      .orderBy('name')
+      .limit(Math.min(Math.max(page.limit ?? 100, 1), MAX_PAGE))
+      .execute();
+    return rows.map(deviceOf);
+  }
+
+  /** The epoch of a new session; every older session of the device is fenced from now on. Throws DEVICE_SUSPENDED, NOT_FOUND. */
+  async nextSessionEpoch(device: DeviceRef): Promise<number> {
+    const epoch = await this.#epochs.next(device);
+    if (epoch !== undefined) return epoch;
+    const { name } = await this.byId(device.tenant, device.id);
+    throw new AppError('DEVICE_SUSPENDED', { device: name, why: 'it was suspended on the control plane' });
+  }
+
+  /** Writes what a session learned, and that the device was seen; false when the session is superseded and nothing was written. */
+  async saveSession(device: DeviceRef, epoch: number, { manifest, journal }: SessionUpdate): Promise<boolean> {
+    const row = await this.#db
+      .updateTable('device')
+      .set({
+        last_seen: sql<Date>`now()`,
+        ...(manifest && { manifest }),
+        ...(journal && { journal_id: journal.id, anchor_sequence: journal.sequence, anchor_head: journal.head }),
+      })
+      .where('tenant', '=', device.tenant)
+      .where('id', '=', device.id)
+      .where('session_epoch', '=', epoch)
+      .returning('id')
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
+  /** Stops calls to a device whose journal forked, until `adopt`. No effect on a suspended one. */
+  quarantine(device: DeviceRef, why: string, by: string): Promise<void> {
+    return this.#change(device, 'quarantined', ['active'], 'device.quarantine', by, { why });
+  }
+
+  /** Takes a quarantined device back under its present journal; its generation grows. */
+  async adopt(device: DeviceRef, by: string): Promise<void> {
+    await this.#change(device, 'active', ['quarantined'], 'device.adopt', by, {});
+  }
+
+  /** Refuses the device's key until it is removed and enrolled again. */
+  suspend(device: DeviceRef, why: string, by: string): Promise<void> {
+    return this.#change(device, 'suspended', ['active', 'quarantined'], 'device.suspend', by, { why });
+  }
+
+  /** Forgets a device and frees its name; its runs stay. Throws NOT_FOUND. */
+  async remove(device: DeviceRef, by: string): Promise<void> {
+    const { tenant, id } = device;
+    const gone = await this.#db.transaction().execute(async (trx) => {
+      const row = await trx
+        .deleteFrom('device')
+        .where('tenant', '=', tenant)
+        .where('id', '=', id)
+        .returning('name')
+        .executeTakeFirst();
+      if (row)
+        await writeAudit(trx, [
+          { tenant, principal: by, action: 'device.remove', subject: `device:${id}`, detail: row },
+        ]);
+      return row;
+    });
+    this.#cache.forget(id);
+    if (!gone) throw new AppError('NOT_FOUND', { kind: 'device' });
+  }
+
+  async #find(tenant: string, column: 'id' | 'name', value: string): Promise<Device> {
+    const row = await this.#db
+      .selectFrom('device')
+      .selectAll()
+      .where('tenant', '=', tenant)
+      .where(column, '=', value)
+      .executeTakeFirst();
+    if (!row) throw new AppError('NOT_FOUND', { kind: 'device' });
+    return deviceOf(row);
+  }
+
+  async #change(
+    device: DeviceRef,
+    state: DeviceState,
+    from: DeviceState[],
+    action: string,
+    by: string,
+    detail: Record<string, string>,
+  ): Promise<void> {
+    const { tenant, id } = device;
+    const known = await this.#db.transaction().execute(async (trx) => {
+      const row = await trx
+        .updateTable('device')
+        .set({ state, ...(action === 'device.adopt' && adopted) })
+        .where('tenant', '=', tenant)
+        .where('id', '=', id)
+        .where('state', 'in', from)
+        .returning('id')
+        .executeTakeFirst();
+      if (row) await writeAudit(trx, [{ tenant, principal: by, action, subject: `device:${id}`, detail }]);
+      return (
+        row ??
+        trx.selectFrom('device').select('id').where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst()
+      );
+    });
+    this.#cache.forget(id);
+    if (!known) throw new AppError('NOT_FOUND', { kind: 'device' });
+  }
+}
+
+/** The next Hello of an adopted device anchors its journal anew. */
+const adopted = { generation: sql<number>`generation + 1`, journal_id: null, anchor_sequence: null, anchor_head: null };
+
+function deviceOf(row: Selectable<Schema['device']>): Device {
+  const { journal_id, anchor_sequence, anchor_head } = row;
+  const anchored = journal_id !== null && anchor_sequence !== null && anchor_head !== null;
+  return {
+    tenant: row.tenant,
+    id: row.id,
+    name: row.name,
+    state: row.state,
+    publicKey: row.public_key,
+    sessionEpoch: row.session_epoch,
+    generation: row.generation,
+    manifest: row.manifest,
+    journal: anchored ? { id: journal_id, sequence: anchor_sequence, head: anchor_head } : null,
+    lastSeen: row.last_seen?.getTime() ?? null,
+    createdAt: row.created_at.getTime(),
+  };
+}

@@ -1,0 +1,243 @@
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { onBothDatabases } from '../../../test/support/identity-database.ts';
+import { newId } from '../../base/ids.ts';
+import { ManualClock } from '../../base/manual-clock.ts';
+import { listAudit } from '../ledger/audit.ts';
+import { Authenticator, bearerOf } from './authenticator.ts';
+import { Devices } from './devices.ts';
+import { Enrolment, type JoinRequest } from './enrolment.ts';
+import { hashKey, newKey } from './keys.ts';
+import { ensureOwnerKey, ownerKeyFile, revokeOwnerKey } from './owner-key.ts';
+import { createWorkerToken, ensureWorkerToken, revokeWorkerToken } from './workers.ts';
+
+onBothDatabases('identity', (under) => {
+  const clock = new ManualClock();
+  let auth: Authenticator;
+  let devices: Devices;
+  let enrolment: Enrolment;
+  let tenant: string;
+  beforeEach(() => {
+    auth = new Authenticator(under.db, clock);
+    devices = new Devices(under.db, auth);
+    enrolment = new Enrolment(under.db, auth);
+    tenant = newId();
+  });
+
+  const box = (token: string, name = 'kitchen-pi') => {
+    const key = newKey('device');
+    const request: JoinRequest = { token, name, publicKey: crypto.getRandomValues(new Uint8Array(32)), secretHash: hashKey(key) };
+    return { key, request };
+  };
+  const enrol = async (name = 'kitchen-pi') => {
+    const { token } = await enrolment.createJoinToken(tenant, name, 60_000, 'owner:x');
+    const { key, request } = box(token);
+    return { key, request, enrolled: await enrolment.join(request) };
+  };
+
+  test('the first start makes an owner key that later starts and new databases know', async () => {
+    const home = join(under.folder, 'home');
+    const [made, again] = await Promise.all([ensureOwnerKey(under.db, home), ensureOwnerKey(under.db, home)]);
+    expect(again.key).toBe(made.key);
+    expect((await stat(made.file)).mode & 0o777).toBe(0o600);
+    expect(await readdir(home)).toEqual(['owner.key']);
+    await under.db.deleteFrom('api_key').execute();
+    await ensureOwnerKey(under.db, home);
+    const principal = await auth.authenticate(made.key);
+    expect(principal).toMatchObject({ kind: 'owner', tenant: 'default' });
+
+    await revokeOwnerKey(under.db, auth, 'default', principal.id, 'test');
+    await expect(auth.authenticate(made.key)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
+    await expect(ensureOwnerKey(under.db, home)).rejects.toMatchObject({ reason: 'OWNER_KEY_REVOKED' });
+    await expect(revokeOwnerKey(under.db, auth, 'default', principal.id, 'test')).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+  });
+
+  test('an owner key that others can read, or that is no key, is refused and left as it is', async () => {
+    const home = join(under.folder, 'other-home');
+    const file = ownerKeyFile(home);
+    await ensureOwnerKey(under.db, home);
+    await chmod(file, 0o644);
+    await expect(ensureOwnerKey(under.db, home)).rejects.toMatchObject({ reason: 'SECRET_FILE_UNSAFE' });
+    await chmod(file, 0o600);
+    await writeFile(file, 'half a k');
+    await expect(ensureOwnerKey(under.db, home)).rejects.toMatchObject({ reason: 'SECRET_FILE_UNSAFE' });
+    expect(await readFile(file, 'utf8')).toBe('half a k');
+  });
+
+  test('no key stands in the database, only its hash', async () => {
+    const { key, request } = await enrol();
+    const { token } = await createWorkerToken(under.db, { tenant, name: 'w', packages: ['*'], pool: 'p' }, 'test');
+    const tables = ['api_key', 'join_token', 'device', 'worker_token', 'audit'] as const;
+    const rows = await Promise.all(tables.map((table) => under.db.selectFrom(table).selectAll().execute()));
+    for (const secret of [key, request.token, token]) {
+      const hidden = [secret.slice(4), Buffer.from(secret.slice(4), 'base64url').toString('hex')];
+      const text = JSON.stringify(rows, (_key, value) => (value?.type === 'Buffer' ? Buffer.from(value.data).toString('hex') : value));
+      for (const form of hidden) expect(text).not.toContain(form);
+    }
+  });
+
+  test('anything but a known key is refused alike', async () => {
+    const { request, key } = await enrol();
+    for (const wrong of ['', 'bwo_', newKey('owner'), newKey('device'), newKey('worker'), request.token, `${key}x`, key.replace('bwd_', 'bwo_')]) {
+      await expect(auth.authenticate(wrong)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
+    }
+    expect(bearerOf(`bearer ${key}`)).toBe(key);
+    for (const header of [undefined, null, '', key, 'Basic abc', 'Bearer a b']) expect(() => bearerOf(header)).toThrow('no valid credential');
+  });
+
+  test('a join with the same keys gives the same device, however often the answer was lost', async () => {
+    const { key, request, enrolled } = await enrol();
+    const again = await Promise.all([enrolment.join(request), enrolment.join(request)]);
+    expect(again).toEqual([enrolled, enrolled]);
+    expect(await auth.authenticate(key)).toEqual({ kind: 'device', tenant, id: enrolled.deviceId, name: 'kitchen-pi', state: 'active' });
+    expect(await devices.list(tenant)).toHaveLength(1);
+  });
+
+  test('two boxes that race with one token leave one suspended device and no second one', async () => {
+    const { token } = await enrolment.createJoinToken(tenant, 'pi', 60_000, 'owner:x');
+    const [one, two] = [box(token), box(token)];
+    const results = await Promise.allSettled([enrolment.join(one.request), enrolment.join(two.request)]);
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(await devices.list(tenant)).toMatchObject([{ name: 'pi', state: 'suspended' }]);
+  });
+
+  test('a used token with another key suspends the device at once, also where it was cached, and says so in the audit', async () => {
+    const { key, request, enrolled } = await enrol();
+    await auth.authenticate(key);
+    const ref = { tenant, id: enrolled.deviceId };
+    const epoch = await devices.nextSessionEpoch(ref);
+    await expect(enrolment.join(box(request.token).request)).rejects.toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });
+    await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED', metadata: { device: 'kitchen-pi' } });
+    await expect(enrolment.join(request)).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED' });
+    await expect(devices.nextSessionEpoch(ref)).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED' });
+    expect((await devices.byId(tenant, ref.id)).sessionEpoch).toBe(epoch);
+    const audit = await listAudit(under.db, tenant);
+    expect(audit.map(({ action }) => action).sort()).toEqual(['device.join', 'device.suspend', 'join_token.create']);
+  });
+
+  test('the same public key with another secret is another key', async () => {
+    const { request, enrolled } = await enrol();
+    const stolen = { ...request, secretHash: hashKey(newKey('device')) };
+    await expect(enrolment.join(stolen)).rejects.toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });
+    expect((await devices.byId(tenant, enrolled.deviceId)).state).toBe('suspended');
+  });
+
+  test('an unknown or expired token is refused alike; a taken name says so and leaves the token good', async () => {
+    await enrol('pi');
+    await expect(enrolment.join(box(newKey('join')).request)).rejects.toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });
+    const expired = await enrolment.createJoinToken(tenant, '', 60_000, 'owner:x');
+    await under.db.updateTable('join_token').set({ expires_at: new Date(0) }).where('hash', '=', hashKey(expired.token)).execute();
+    await expect(enrolment.join(box(expired.token).request)).rejects.toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });
+
+    const { token } = await enrolment.createJoinToken(tenant, '', 60_000, 'owner:x');
+    const { request } = box(token, 'pi');
+    await expect(enrolment.join(request)).rejects.toMatchObject({ reason: 'DEVICE_NAME_TAKEN' });
+    expect(await enrolment.join({ ...request, name: 'pi-2' })).toMatchObject({ name: 'pi-2' });
+    tenant = newId();
+    expect((await enrol('pi')).enrolled.name).toBe('pi');
+  });
+
+  test('a box that joins its tenant anew with its keys stays the same device; no other tenant can take it', async () => {
+    const { request, enrolled } = await enrol();
+    const { token } = await enrolment.createJoinToken(tenant, 'renamed', 60_000, 'owner:x');
+    expect(await enrolment.join({ ...request, token })).toEqual(enrolled);
+    const foreign = await enrolment.createJoinToken(newId(), '', 60_000, 'owner:x');
+    await expect(enrolment.join({ ...request, token: foreign.token })).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT' });
+  });
+
+  test('names and keys of a wrong shape are refused before anything is looked up', async () => {
+    const { request } = box(newKey('join'));
+    for (const name of ['', '-x', 'a b', 'a/b', 'x'.repeat(64), 'küche']) {
+      await expect(enrolment.join({ ...request, name })).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT' });
+    }
+    const short = { ...request, publicKey: new Uint8Array(31) };
+    await expect(enrolment.join(short)).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT' });
+    await expect(enrolment.createJoinToken(tenant, '', 0, 'x')).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT' });
+  });
+
+  test('an unknown device and one of another tenant are the same NOT_FOUND', async () => {
+    const { enrolled } = await enrol();
+    const other = newId();
+    const errors = await Promise.all(
+      [devices.byId(other, enrolled.deviceId), devices.byName(other, 'kitchen-pi'), devices.byId(other, newId()), devices.byName(other, 'none')].map(
+        (found) => found.catch((error: unknown) => error),
+      ),
+    );
+    for (const error of errors) expect(error).toMatchObject({ reason: 'NOT_FOUND', message: 'no such device here', metadata: { kind: 'device' } });
+    expect(await devices.list(other)).toEqual([]);
+    await expect(devices.nextSessionEpoch({ tenant: other, id: enrolled.deviceId })).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+    await expect(devices.suspend({ tenant: other, id: enrolled.deviceId }, 'x', 'x')).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+    expect((await devices.byName(tenant, 'kitchen-pi')).id).toBe(enrolled.deviceId);
+  });
+
+  test('each connection of a device gets its own epoch, also many at once, and only the newest may write', async () => {
+    const refs = [];
+    for (const name of ['a', 'b', 'c']) refs.push({ tenant, id: (await enrol(name)).enrolled.deviceId });
+    const epochs = await Promise.all([...refs, ...refs, ...refs].map((ref) => devices.nextSessionEpoch(ref)));
+    expect(epochs).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3]);
+    const [ref] = refs;
+    const journal = { id: 'j1', sequence: 7, head: Uint8Array.of(1, 2, 3) };
+    expect(await devices.saveSession(ref!, 2, { manifest: Uint8Array.of(9) })).toBe(false);
+    expect(await devices.saveSession(ref!, 3, { manifest: Uint8Array.of(4), journal })).toBe(true);
+    expect(await devices.saveSession(ref!, 3, {})).toBe(true);
+    const saved = await devices.byId(tenant, ref!.id);
+    expect(saved).toMatchObject({ sessionEpoch: 3, journal: { id: 'j1', sequence: 7 } });
+    expect([...saved.manifest!, ...saved.journal!.head]).toEqual([4, 1, 2, 3]);
+    expect(saved.lastSeen).not.toBeNull();
+  });
+
+  test('a quarantined device connects but is told apart, until it is adopted with a higher generation', async () => {
+    const { key, enrolled } = await enrol();
+    const ref = { tenant, id: enrolled.deviceId };
+    const epoch = await devices.nextSessionEpoch(ref);
+    await devices.saveSession(ref, epoch, { journal: { id: 'j', sequence: 5, head: Uint8Array.of(1) } });
+    await auth.authenticate(key);
+    await devices.quarantine(ref, 'fork at 5', 'control');
+    expect(await auth.authenticate(key)).toMatchObject({ state: 'quarantined' });
+    await devices.adopt(ref, 'owner:x');
+    expect(await auth.authenticate(key)).toMatchObject({ state: 'active' });
+    expect(await devices.byId(tenant, ref.id)).toMatchObject({ generation: 2, journal: null, state: 'active' });
+    await devices.adopt(ref, 'owner:x');
+    expect(await devices.byId(tenant, ref.id)).toMatchObject({ generation: 2 });
+    await devices.suspend(ref, 'stolen', 'owner:x');
+    await devices.adopt(ref, 'owner:x');
+    expect((await devices.byId(tenant, ref.id)).state).toBe('suspended');
+  });
+
+  test('a removed device is gone at once and its name is free', async () => {
+    const { key, enrolled } = await enrol();
+    await auth.authenticate(key);
+    await devices.remove({ tenant, id: enrolled.deviceId }, 'owner:x');
+    await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
+    expect((await enrol()).enrolled.deviceId).not.toBe(enrolled.deviceId);
+  });
+
+  test('devices are listed by name, page by page', async () => {
+    for (const name of ['c', 'a', 'b']) await enrol(name);
+    expect((await devices.list(tenant, { limit: 2 })).map(({ name }) => name)).toEqual(['a', 'b']);
+    expect((await devices.list(tenant, { limit: 2, after: 'b' })).map(({ name }) => name)).toEqual(['c']);
+  });
+
+  test('a worker token says what it is bound to, survives restarts in its file, and dies when revoked', async () => {
+    const file = join(under.folder, 'control', `${tenant}.key`);
+    const grant = { tenant: null, name: 'built-in', packages: ['bowline.capability.llm.v1'], pool: 'default' };
+    const token = await ensureWorkerToken(under.db, file, grant);
+    expect(await ensureWorkerToken(under.db, file, grant)).toBe(token);
+    const principal = await auth.authenticate(token);
+    expect(principal).toEqual({ ...grant, kind: 'worker', tenant: '*', id: principal.id, tenants: ['*'] });
+    expect(await revokeWorkerToken(under.db, auth, principal.id, 'owner:x')).toBe(true);
+    expect(await revokeWorkerToken(under.db, auth, principal.id, 'owner:x')).toBe(false);
+    await ensureWorkerToken(under.db, file, grant);
+    await expect(auth.authenticate(token)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
+  });
+
+  test('a revocation that another replica made is seen when the cache entry is old', async () => {
+    const { key, enrolled } = await enrol();
+    await auth.authenticate(key);
+    const elsewhere = new Devices(under.db, new Authenticator(under.db, clock));
+    await elsewhere.suspend({ tenant, id: enrolled.deviceId }, 'stolen', 'owner:x');
+    clock.advance(5_001);
+    await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED' });
+  });
+});

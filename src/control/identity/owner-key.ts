@@ -1,0 +1,74 @@
+// The owner's first key: made at the first start, in a file that only the owner can read, and known to the database by hash.
+import { join } from 'node:path';
+import { type Kysely, sql } from 'kysely';
+import { AppError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import { writeAudit } from '../ledger/audit.ts';
+import type { Schema } from '../store/schema.ts';
+import type { KeyCache } from './authenticator.ts';
+import { hashKey } from './keys.ts';
+import { readOrCreateSecret } from './secret-file.ts';
+
+/** The tenant of a single-owner installation. */
+export const DEFAULT_TENANT = 'default';
+
+export interface OwnerKey {
+  readonly key: string;
+  readonly file: string;
+  readonly tenant: string;
+}
+
+/** Where the owner key of a home lies. */
+export const ownerKeyFile = (home: string): string => join(home, 'owner.key');
+
+/**
+ * Makes or reads `<home>/owner.key`, and sees to it that the tenant `default` and the key's hash are in the database (also a
+ * new or restored one). Throws SECRET_FILE_UNSAFE, and OWNER_KEY_REVOKED when the database refuses that key for good.
+ */
+export async function ensureOwnerKey(db: Kysely<Schema>, home: string): Promise<OwnerKey> {
+  const file = ownerKeyFile(home);
+  const key = await readOrCreateSecret(file, 'owner');
+  const hash = hashKey(key);
+  await db
+    .insertInto('tenant')
+    .values({ id: DEFAULT_TENANT, name: DEFAULT_TENANT })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const id = newId();
+  const added = await db
+    .insertInto('api_key')
+    .values({ id, tenant: DEFAULT_TENANT, hash, kind: 'owner', scopes: JSON.stringify({}), revoked_at: null })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  if (added) {
+    await writeAudit(db, [
+      { tenant: DEFAULT_TENANT, principal: 'control', action: 'owner_key.register', subject: `owner:${id}` },
+    ]);
+  } else {
+    const known = await db.selectFrom('api_key').select('revoked_at').where('hash', '=', hash).executeTakeFirst();
+    if (known?.revoked_at) throw new AppError('OWNER_KEY_REVOKED', { file });
+  }
+  return { key, file, tenant: DEFAULT_TENANT };
+}
+
+/** Revokes an owner key by its id; throws NOT_FOUND when the tenant has no such valid key. */
+export async function revokeOwnerKey(
+  db: Kysely<Schema>,
+  cache: KeyCache,
+  tenant: string,
+  id: string,
+  by: string,
+): Promise<void> {
+  const revoked = await db
+    .updateTable('api_key')
+    .set({ revoked_at: sql`now()` })
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null)
+    .returning('id')
+    .executeTakeFirst();
+  cache.forget(id);
+  if (!revoked) throw new AppError('NOT_FOUND', { kind: 'key' });
+  await writeAudit(db, [{ tenant, principal: by, action: 'owner_key.revoke', subject: `owner:${id}` }]);
+}

@@ -1,0 +1,125 @@
+// Worker tokens: what a worker may serve, for whom, in which pool; and whether its Hello claims more.
+import { type Kysely, sql } from 'kysely';
+import { AppError } from '../../base/errors.ts';
+import { writeAudit } from '../ledger/audit.ts';
+import type { Schema } from '../store/schema.ts';
+import type { KeyCache } from './authenticator.ts';
+import { hashKey, newKey } from './keys.ts';
+import type { WorkerPrincipal } from './principal.ts';
+import { readOrCreateSecret } from './secret-file.ts';
+
+/** What a worker token allows. */
+export interface WorkerGrant {
+  /** Null: any tenant. */
+  readonly tenant: string | null;
+  readonly name: string;
+  /** Capability packages; `*` is any. */
+  readonly packages: readonly string[];
+  readonly pool: string;
+}
+
+/** What a worker's Hello says of itself. */
+export interface WorkerClaim {
+  readonly packages: readonly string[];
+  readonly pool: string;
+  /** Tenants it wants to work for; empty: all that its token allows. */
+  readonly tenants: readonly string[];
+}
+
+const tokenId = (hash: Uint8Array): string => Buffer.from(hash).toString('hex').slice(0, 16);
+
+/** Makes a token and returns it; it cannot be shown again. */
+export async function createWorkerToken(
+  db: Kysely<Schema>,
+  grant: WorkerGrant,
+  by: string,
+): Promise<{ id: string; token: string }> {
+  const token = newKey('worker');
+  await register(db, token, grant, by);
+  return { id: tokenId(hashKey(token)), token };
+}
+
+/**
+ * The token in a 0600 file, made at the first start and registered with this grant at each; for the workers that run beside
+ * the control plane. A revoked one is not revived: remove the file to get another.
+ */
+export async function ensureWorkerToken(db: Kysely<Schema>, file: string, grant: WorkerGrant): Promise<string> {
+  const token = await readOrCreateSecret(file, 'worker');
+  await register(db, token, grant, 'control');
+  return token;
+}
+
+async function register(db: Kysely<Schema>, token: string, grant: WorkerGrant, by: string): Promise<void> {
+  const hash = hashKey(token);
+  const { tenant, name, pool } = grant;
+  const packages = [...grant.packages];
+  const added = await db
+    .insertInto('worker_token')
+    .values({ hash, tenant, name, packages, pool, revoked_at: null })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('name')
+    .executeTakeFirst();
+  if (!added) {
+    await db.updateTable('worker_token').set({ tenant, name, packages, pool }).where('hash', '=', hash).execute();
+    return;
+  }
+  const subject = `worker:${tokenId(hash)}`;
+  await writeAudit(db, [
+    { tenant: tenant ?? '*', principal: by, action: 'worker_token.create', subject, detail: { name, pool } },
+  ]);
+}
+
+/** Revokes a token by its id; false when there is none that is valid. Workers that are connected must be told by their sessions. */
+export async function revokeWorkerToken(db: Kysely<Schema>, cache: KeyCache, id: string, by: string): Promise<boolean> {
+  const rows = await db
+    .updateTable('worker_token')
+    .set({ revoked_at: sql`now()` })
+    .where(sql<string>`left(encode(hash, 'hex'), 16)`, '=', id)
+    .where('revoked_at', 'is', null)
+    .returning('tenant')
+    .execute();
+  cache.forget(id);
+  await writeAudit(
+    db,
+    rows.map(({ tenant }) => ({
+      tenant: tenant ?? '*',
+      principal: by,
+      action: 'worker_token.revoke',
+      subject: `worker:${id}`,
+    })),
+  );
+  return rows.length > 0;
+}
+
+/** The principal of a valid token. */
+export async function findWorker(
+  db: Kysely<Schema>,
+  hash: Uint8Array,
+): Promise<{ hash: Uint8Array; principal: WorkerPrincipal } | undefined> {
+  const row = await db
+    .selectFrom('worker_token')
+    .selectAll()
+    .where('hash', '=', Buffer.from(hash))
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  if (!row) return undefined;
+  const { tenant, name, packages, pool } = row;
+  const tenants = [tenant ?? '*'];
+  return {
+    hash: row.hash,
+    principal: { kind: 'worker', tenant: tenant ?? '*', id: tokenId(hash), name, packages, pool, tenants },
+  };
+}
+
+/** The tenants that the worker serves from now on. Throws WORKER_CLAIM_REFUSED when it claims more than its token allows. */
+export function verifyClaim(principal: WorkerPrincipal, claim: WorkerClaim): readonly string[] {
+  const refuse = (what: string) => new AppError('WORKER_CLAIM_REFUSED', { what });
+  const outside = (allowed: readonly string[], claimed: readonly string[]) =>
+    allowed.includes('*') ? undefined : claimed.find((each) => !allowed.includes(each));
+  const extra = outside(principal.packages, claim.packages);
+  if (extra !== undefined) throw refuse(`serving ${extra}`);
+  if (claim.pool !== principal.pool) throw refuse(`the pool ${claim.pool}`);
+  const foreign = outside(principal.tenants, claim.tenants);
+  if (foreign !== undefined) throw refuse(`work for the tenant ${foreign}`);
+  return claim.tenants.length > 0 ? claim.tenants : principal.tenants;
+}
