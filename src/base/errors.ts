@@ -73,6 +73,11 @@ export const ERRORS = {
   }),
   PERMISSION_DENIED: row('permission_denied', 'this credential may not do that: {what}'),
   NOT_FOUND: row('not_found', 'no such {kind} here', { exit: EXIT.failed }),
+  // contract
+  METHOD_UNKNOWN: row('unimplemented', 'no capability method is called {method}; known here: {known}', { exit: EXIT.usage }),
+  VERSION_UNSUPPORTED: row('failed_precondition', 'no common session version: the other side speaks {theirs}, this side {ours}; upgrade the older one'),
+  FRAME_OUT_OF_ORDER: row('invalid_argument', 'a frame came out of order: expected number {expected}, got {got}'),
+  TOOL_CALL_FORGED: row('permission_denied', 'the tool call is not signed by the pinned key of the control plane'),
   // identity: keys, enrolment, workers
   DEVICE_SUSPENDED: row('permission_denied', 'the device {device} is suspended: {why}; its owner must remove it and enrol it again with a new join token'),
   DEVICE_NAME_TAKEN: row('already_exists', 'a device named {name} exists already; choose another name or remove that device first'),
@@ -107,21 +112,35 @@ export const ERRORS = {
 
 export type Reason = keyof typeof ERRORS;
 
+/** An error as it came over the wire, whose reason this version may not know. */
+export interface WireReason {
+  readonly reason: string;
+  readonly code: Code;
+  readonly retryable: boolean;
+  readonly message: string;
+}
+
 /** The only error that Bowline throws. */
 export class AppError extends Error {
   override readonly name = 'AppError';
-  readonly reason: Reason;
+  /** A reason of the table, or of a newer peer's table. */
+  readonly reason: string;
   readonly code: Code;
   readonly retryable: boolean;
   /** Public, goes over the wire in ErrorInfo; never put content, secrets or absolute paths of others into it. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly exit: number;
 
-  constructor(reason: Reason, metadata: Record<string, string | number> = {}, options: { cause?: unknown } = {}) {
-    const entry: Row = ERRORS[reason];
+  constructor(
+    reason: Reason | WireReason,
+    metadata: Record<string, string | number> = {},
+    options: { cause?: unknown; message?: string } = {},
+  ) {
+    const known = typeof reason === 'string';
+    const entry: Row = known ? ERRORS[reason] : { ...reason, message: reason.message };
     const data = Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, String(value)]));
-    super(entry.message.replace(/\{(\w+)\}/g, (whole, key: string) => data[key] ?? whole), options);
-    this.reason = reason;
+    super(options.message ?? entry.message.replace(/\{(\w+)\}/g, (whole, key: string) => data[key] ?? whole), options);
+    this.reason = known ? reason : reason.reason;
     this.code = entry.code;
     this.retryable = entry.retryable;
     this.metadata = data;

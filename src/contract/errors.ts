@@ -1,0 +1,96 @@
+// Translates errors between AppError, Failure (in frames) and ConnectError with ErrorInfo. Foreign errors become a fixed
+// public message; their cause goes to the log.
+import { create } from '@bufbuild/protobuf';
+import { Code as ConnectCode, ConnectError } from '@connectrpc/connect';
+import { type Failure, FailureSchema } from '../../gen/bowline/common/v1/common_pb.ts';
+import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { AppError, type Code, ERRORS, isReason } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
+import type { Logger } from '../base/logger.ts';
+
+const DOMAIN = 'bowline';
+
+const CODES: readonly (Code | undefined)[] = [
+  undefined,
+  'canceled',
+  'unknown',
+  'invalid_argument',
+  'deadline_exceeded',
+  'not_found',
+  'already_exists',
+  'permission_denied',
+  'resource_exhausted',
+  'failed_precondition',
+  'aborted',
+  'out_of_range',
+  'unimplemented',
+  'internal',
+  'unavailable',
+  'data_loss',
+  'unauthenticated',
+];
+
+/** The gRPC number of a code (grpc.io, "Status codes and their use in gRPC"). */
+export const codeNumber = (code: Code): number => CODES.indexOf(code);
+
+const codeOf = (number: number): Code => CODES[number] ?? 'unknown';
+
+/** Anything that was thrown, as an AppError. A foreign error becomes INTERNAL with an id that the log has, too. */
+export function toAppError(error: unknown, log?: Logger): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof ConnectError) return fromConnectError(error);
+  if (error instanceof Error && error.name === 'AbortError') return new AppError('CANCELED', {}, { cause: error });
+  const errorId = newId();
+  log?.error('an internal error', error, { errorId });
+  return new AppError('INTERNAL', { errorId }, { cause: error });
+}
+
+/** Anything that was thrown, as it travels in frames and events. */
+export function toFailure(error: unknown, log?: Logger): Failure {
+  const e = toAppError(error, log);
+  return create(FailureSchema, {
+    reason: e.reason,
+    code: codeNumber(e.code),
+    retryable: e.retryable,
+    message: e.message,
+    metadata: { ...e.metadata },
+  });
+}
+
+/** A Failure as it came. Where its text was left out (an edge sends none), the text of the own table is filled in. */
+export function fromFailure(failure: Failure): AppError {
+  const known = isReason(failure.reason) ? ERRORS[failure.reason] : undefined;
+  const message = failure.message || (known ? plain(known.message) : failure.reason);
+  return new AppError(
+    { reason: failure.reason, code: codeOf(failure.code), retryable: failure.retryable, message },
+    failure.metadata,
+    { message },
+  );
+}
+
+/** The fixed text of a reason without its values. */
+const plain = (template: string): string => template.replace(/\s*\(?\{\w+\}\)?/g, '').trim();
+
+/** For the client of an RPC. */
+export function toConnectError(error: unknown, log?: Logger): ConnectError {
+  const e = toAppError(error, log);
+  const detail = { desc: ErrorInfoSchema, value: { reason: e.reason, domain: DOMAIN, metadata: { ...e.metadata } } };
+  return new ConnectError(e.message, codeNumber(e.code) as ConnectCode, undefined, [detail], error);
+}
+
+/** An error of an RPC, as the client got it. */
+export function fromConnectError(error: ConnectError): AppError {
+  const info = error.findDetails(ErrorInfoSchema).find((detail) => detail.domain === DOMAIN);
+  const code = codeOf(error.code);
+  if (!info) {
+    const retryable = error.code === ConnectCode.Unavailable || error.code === ConnectCode.Aborted;
+    const reason = code.toUpperCase();
+    return new AppError({ reason, code, retryable, message: error.rawMessage }, {}, { cause: error, message: error.rawMessage });
+  }
+  const retryable = isReason(info.reason) ? ERRORS[info.reason].retryable : error.code === ConnectCode.Unavailable;
+  return new AppError(
+    { reason: info.reason, code, retryable, message: error.rawMessage },
+    info.metadata,
+    { cause: error, message: error.rawMessage },
+  );
+}

@@ -1,0 +1,82 @@
+// What the contract says of itself, read by reflection. Everything unstated is read in the strict way.
+import { type DescField, type DescMethod, getOption, hasOption, ScalarType } from '@bufbuild/protobuf';
+import {
+  Effect,
+  effect as effectOption,
+  idempotent as idempotentOption,
+  Resource,
+  resource as resourceOption,
+  Sensitivity,
+  sensitivity as sensitivityOption,
+} from '../../gen/bowline/policy/v1/options_pb.ts';
+
+/** The effect of a method; UNSPECIFIED where none is stated. */
+export const effectOf = (method: DescMethod): Effect => getOption(method, effectOption);
+
+/** Whether a method may be repeated blindly. */
+export const isIdempotent = (method: DescMethod): boolean => getOption(method, idempotentOption);
+
+/** Effects that change nothing: a lost attempt may be repeated, whatever the method says of itself. */
+export const isHarmless = (effect: Effect): boolean => effect === Effect.NONE || effect === Effect.READ;
+
+/** What a request field names; UNSPECIFIED where it does not say. */
+export const resourceOf = (field: DescField): Resource => getOption(field, resourceOption);
+
+const SAFE_MESSAGES = new Set(['google.protobuf.Timestamp', 'google.protobuf.Duration']);
+
+/**
+ * How secret a field is. A string, bytes, map or message of unknown shape without a statement is CONTENT; numbers, bools,
+ * enums and times are METADATA. For other messages it is UNSPECIFIED: their fields are judged one by one.
+ */
+export function sensitivityOf(field: DescField): Sensitivity {
+  if (hasOption(field, sensitivityOption)) {
+    const stated = getOption(field, sensitivityOption);
+    if (stated !== Sensitivity.UNSPECIFIED) return stated;
+  }
+  switch (field.fieldKind) {
+    case 'scalar':
+      return scalarSensitivity(field.scalar);
+    case 'enum':
+      return Sensitivity.METADATA;
+    case 'map':
+      return Sensitivity.CONTENT;
+    case 'list':
+      if (field.listKind === 'scalar') return scalarSensitivity(field.scalar);
+      if (field.listKind === 'enum') return Sensitivity.METADATA;
+      return messageSensitivity(field.message.typeName);
+    case 'message':
+      return messageSensitivity(field.message.typeName);
+  }
+}
+
+function scalarSensitivity(type: ScalarType): Sensitivity {
+  return type === ScalarType.STRING || type === ScalarType.BYTES ? Sensitivity.CONTENT : Sensitivity.METADATA;
+}
+
+function messageSensitivity(typeName: string): Sensitivity {
+  if (SAFE_MESSAGES.has(typeName)) return Sensitivity.METADATA;
+  // Every other well-known type can carry anything.
+  return typeName.startsWith('google.protobuf.') ? Sensitivity.CONTENT : Sensitivity.UNSPECIFIED;
+}
+
+/** Whether an edge may serve a method: it has an effect, and every string of its request says what it names. */
+export function servableByEdge(method: DescMethod): boolean {
+  if (effectOf(method) === Effect.UNSPECIFIED) return false;
+  return method.input.fields.every((field) => !holdsText(field) || resourceOf(field) !== Resource.UNSPECIFIED);
+}
+
+function holdsText(field: DescField): boolean {
+  switch (field.fieldKind) {
+    case 'scalar':
+      return field.scalar === ScalarType.STRING || field.scalar === ScalarType.BYTES;
+    case 'list':
+      if (field.listKind === 'message') return field.message.fields.some(holdsText);
+      return field.listKind === 'scalar' && (field.scalar === ScalarType.STRING || field.scalar === ScalarType.BYTES);
+    case 'map':
+      return true;
+    case 'message':
+      return !SAFE_MESSAGES.has(field.message.typeName) && field.message.fields.some(holdsText);
+    default:
+      return false;
+  }
+}

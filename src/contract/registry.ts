@@ -1,0 +1,91 @@
+// Finds capability methods by any of their names. Knows only the services it is given.
+import { createHash } from 'node:crypto';
+import { type DescMethod, type DescService, toBinary } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import type { Effect } from '../../gen/bowline/policy/v1/options_pb.ts';
+import { AppError } from '../base/errors.ts';
+import { effectOf, isIdempotent } from './policy.ts';
+
+/** One callable method. */
+export interface CapabilityMethod {
+  /** `bowline.capability.fs.v1` */
+  readonly package: string;
+  readonly service: DescService;
+  readonly desc: DescMethod;
+  /** `bowline.capability.fs.v1.FsService/Read` */
+  readonly fullName: string;
+  /** `fs.Read` */
+  readonly shortName: string;
+  /** `fs_read` */
+  readonly toolName: string;
+  readonly effect: Effect;
+  readonly idempotent: boolean;
+  /** Whether the response is streamed. */
+  readonly streaming: boolean;
+  /** SHA-256 of the file descriptor it was compiled from. */
+  readonly descriptorHash: Uint8Array;
+}
+
+/** Every method of the services that can be called with one request: unary and server-streaming ones. */
+export function capabilityMethods(services: readonly DescService[]): CapabilityMethod[] {
+  return services.flatMap((service) => {
+    const descriptorHash = createHash('sha256').update(toBinary(FileDescriptorProtoSchema, service.file.proto)).digest();
+    const pkg = service.file.proto.package;
+    const capability = pkg.split('.').at(-2) ?? pkg;
+    return service.methods
+      .filter((desc) => desc.methodKind === 'unary' || desc.methodKind === 'server_streaming')
+      .map((desc) => ({
+        package: pkg,
+        service,
+        desc,
+        fullName: `${service.typeName}/${desc.name}`,
+        shortName: `${capability}.${desc.name}`,
+        toolName: `${capability}_${snake(desc.name)}`,
+        effect: effectOf(desc),
+        idempotent: isIdempotent(desc),
+        streaming: desc.methodKind === 'server_streaming',
+        descriptorHash,
+      }));
+  });
+}
+
+/** Methods by name. */
+export class MethodRegistry {
+  readonly all: readonly CapabilityMethod[];
+  readonly #byFullName: ReadonlyMap<string, CapabilityMethod>;
+  readonly #byToolName: ReadonlyMap<string, CapabilityMethod>;
+
+  constructor(services: readonly DescService[]) {
+    this.all = capabilityMethods(services);
+    this.#byFullName = new Map(this.all.map((method) => [method.fullName, method]));
+    this.#byToolName = new Map(this.all.map((method) => [method.toolName, method]));
+  }
+
+  byFullName(name: string): CapabilityMethod | undefined {
+    return this.#byFullName.get(name);
+  }
+
+  byToolName(name: string): CapabilityMethod | undefined {
+    return this.#byToolName.get(name);
+  }
+
+  /**
+   * Accepts `fs.Read`, `fs/read`, `FsService/Read`, `fs_read` and the full name, without regard to case. Throws
+   * METHOD_UNKNOWN with the names there are.
+   */
+  resolve(name: string): CapabilityMethod {
+    const wanted = name.toLowerCase();
+    const found = this.all.find((method) => namesOf(method).includes(wanted));
+    if (found) return found;
+    throw new AppError('METHOD_UNKNOWN', { method: name.slice(0, 200), known: this.all.map((m) => m.shortName).join(', ') });
+  }
+}
+
+function namesOf(method: CapabilityMethod): string[] {
+  const short = method.shortName.toLowerCase();
+  const full = method.fullName.toLowerCase();
+  const service = `${method.service.name}/${method.desc.name}`.toLowerCase();
+  return [short, short.replace('.', '/'), full, full.replace('/', '.'), service, service.replace('/', '.'), method.toolName];
+}
+
+const snake = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();

@@ -1,0 +1,18 @@
+// Checks messages against the constraints in their contract (protovalidate). For control plane, workers and CLI; the edge
+// has its own small check.
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import { createValidator, type Validator } from '@bufbuild/protovalidate';
+import { AppError } from '../base/errors.ts';
+
+let validator: Validator | undefined;
+
+/** Throws INVALID_ARGUMENT that names the first field that breaks a rule, and the rule. */
+export function validate<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): void {
+  validator ??= createValidator();
+  const result = validator.validate(schema, message);
+  if (result.kind === 'valid') return;
+  if (result.kind === 'error') throw result.error;
+  const [first] = result.violations;
+  const field = first?.field.map((step) => ('name' in step ? step.name : '')).filter(Boolean).join('.');
+  throw new AppError('INVALID_ARGUMENT', { what: `${schema.typeName}${field ? `.${field}` : ''}: ${first?.message ?? 'is invalid'}` });
+}
