@@ -1,0 +1,136 @@
+// Owns dist/: bundles each program into one file with esbuild and checks what went into the edge's.
+// `--if-stale` does nothing while dist/ is newer than its sources. Must not leave a half-written file in dist/.
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+/** What Node is started with for the edge: a small heap, no optimizing WebAssembly compiler, no spare threads. */
+const EDGE_FLAGS = [
+  '--liftoff-only',
+  '--wasm-lazy-compilation',
+  '--optimize-for-size',
+  '--max-old-space-size=48',
+  '--max-semi-space-size=1',
+  '--v8-pool-size=0',
+];
+
+/** What the edge's bundle must not contain: the other programs, and what is too heavy for a tiny box. */
+const FORBIDDEN_ON_THE_EDGE = [
+  'src/control/',
+  'src/worker/',
+  'src/cli/',
+  'node_modules/@bufbuild/protovalidate/',
+  'node_modules/kysely/',
+  'node_modules/pg/',
+  'node_modules/ai/',
+];
+
+const root = process.env.BOWLINE_ROOT ?? dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, 'dist');
+const stamp = join(dist, '.stamp');
+
+/** CommonJS packages inside an ES module bundle still call `require`. */
+const REQUIRE = `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`;
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node22.15',
+  logLevel: 'warning',
+  metafile: true,
+};
+const program = { ...common, packages: 'external', sourcemap: 'linked' };
+const targets = [
+  { out: 'bowline.mjs', entry: 'src/main/bowline.ts', options: program },
+  { out: 'embedded-worker.mjs', entry: 'src/control/store/embedded-worker.ts', options: program },
+  {
+    out: 'edge.mjs',
+    entry: 'src/main/edge.ts',
+    options: {
+      ...common,
+      banner: { js: REQUIRE },
+      loader: { '.wasm': 'binary' },
+      legalComments: 'external',
+      minifyWhitespace: true,
+      minifySyntax: true,
+      plugins: [embedSqlWasm()],
+    },
+  },
+].filter((target) => existsSync(join(root, target.entry)));
+
+if (!process.argv.includes('--if-stale') || stale()) await buildAll();
+
+/**
+ * The edge loads SQLite's WebAssembly through `src/edge/index/sql-wasm.ts`, which reads it from node_modules; in the
+ * bundle that module is replaced by one that carries the bytes.
+ */
+function embedSqlWasm() {
+  return {
+    name: 'embed-sql-wasm',
+    setup(bundler) {
+      bundler.onLoad({ filter: /[\\/]src[\\/]edge[\\/]index[\\/]sql-wasm\.ts$/ }, () => ({
+        contents: `import bytes from 'sql.js/dist/sql-wasm.wasm';\nexport function sqlWasm() { return bytes; }\n`,
+        resolveDir: root,
+        loader: 'js',
+      }));
+    },
+  };
+}
+
+async function buildAll() {
+  const started = new Date();
+  mkdirSync(dist, { recursive: true });
+  const work = mkdtempSync(join(dist, '.build-'));
+  try {
+    const results = await Promise.all(
+      targets.map(({ out, entry, options }) => build({ ...options, entryPoints: [entry], outfile: join(work, out) })),
+    );
+    for (const [index, { out }] of targets.entries()) if (out === 'edge.mjs') checkEdge(results[index].metafile);
+    writeFileSync(join(work, 'edge.flags'), `${EDGE_FLAGS.join(' ')}\n`);
+    // Each file is renamed into place whole, so launchers that build at the same time do not disturb each other.
+    for (const name of readdirSync(work)) renameSync(join(work, name), join(dist, name));
+    writeFileSync(join(work, '.stamp'), '');
+    // A source that changes while this builds must be newer than the stamp.
+    utimesSync(join(work, '.stamp'), started, started);
+    renameSync(join(work, '.stamp'), stamp);
+  } catch (error) {
+    // esbuild has already shown its own errors.
+    if (!Array.isArray(error?.errors)) process.stderr.write(`build: ${error.message}\n`);
+    process.exitCode = 1;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function checkEdge(metafile) {
+  const wrong = Object.keys(metafile.inputs).filter((input) =>
+    FORBIDDEN_ON_THE_EDGE.some((part) => input.includes(part)),
+  );
+  if (wrong.length > 0) throw new Error(`the edge's bundle must not contain these:\n  ${wrong.join('\n  ')}`);
+}
+
+function stale() {
+  if (!existsSync(stamp) || targets.some(({ out }) => !existsSync(join(dist, out)))) return true;
+  const built = statSync(stamp).mtimeMs;
+  const newer = (path) => existsSync(path) && statSync(path).mtimeMs > built;
+  if (['package-lock.json', 'scripts/build.mjs'].some((path) => newer(join(root, path)))) return true;
+  return ['src', 'gen'].some((folder) => {
+    if (newer(join(root, folder))) return true;
+    if (!existsSync(join(root, folder))) return false;
+    const names = readdirSync(join(root, folder), { recursive: true });
+    return names.some((name) => !name.endsWith('.test.ts') && newer(join(root, folder, name)));
+  });
+}
