@@ -4,11 +4,10 @@ import type { Pool } from 'pg';
 import { fullJitter } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
-import { AppError } from '../../base/errors.ts';
 import { checkUnit, encodeJson, encodeUnits, unitBytes, unitKeys } from './commit-encode.ts';
 import { COMMIT_SQL } from './commit-sql.ts';
 import { GroupCommit, type Settled } from './group-commit.ts';
-import { sqlFailure, sqlProblem } from './sql-failure.ts';
+import { sqlFailure, storeError } from './sql-failure.ts';
 import type { CommitResult, CommitUnit, EventStore, LoadedEvent } from './unit.ts';
 
 export interface EventStoreOptions {
@@ -89,7 +88,7 @@ export class PgEventStore implements EventStore {
     try {
       return await this.#pool.query<Row>(text, values);
     } catch (error) {
-      throw failure(error);
+      throw storeError(error);
     }
   }
 
@@ -108,7 +107,7 @@ export class PgEventStore implements EventStore {
           const first = await this.#flush(batch.slice(0, half));
           return [...first, ...(await this.#flush(batch.slice(half)))];
         }
-        if (kind === 'refused' || over) return batch.map(() => ({ error: failure(error) }));
+        if (kind === 'refused' || over) return batch.map(() => ({ error: storeError(error) }));
         const wait = kind === 'unreachable' ? fullJitter(attempt, 50, 2000) : fullJitter(attempt, 2, 100);
         await sleep(this.#clock, wait, this.#closing.signal);
       }
@@ -144,10 +143,4 @@ export class PgEventStore implements EventStore {
     );
     for (const { u, outcome } of rows) results[u] = { status: 'duplicate', outcome };
   }
-}
-
-function failure(error: unknown): AppError {
-  const problem = sqlProblem(error);
-  const reason = sqlFailure(error) === 'refused' ? 'STORE_REFUSED' : 'STORE_UNAVAILABLE';
-  return new AppError(reason, { problem }, { cause: error });
 }

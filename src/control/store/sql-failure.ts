@@ -1,5 +1,6 @@
 // What a failed statement means for whoever sent it. It decides nothing itself.
 import pg from 'pg';
+import { AppError } from '../../base/errors.ts';
 
 /**
  * - again: lost a race (deadlock, serialization, half-matched unit); the same statement may pass now.
@@ -32,4 +33,19 @@ export function sqlProblem(error: unknown): string {
   if (error instanceof AggregateError) return sqlProblem(error.errors[0]);
   if (error instanceof Error) return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
   return 'unknown';
+}
+
+/** The error to throw for a failed statement: STORE_REFUSED when asking again cannot help, else STORE_UNAVAILABLE. */
+export function storeError(error: unknown): AppError {
+  const reason = sqlFailure(error) === 'refused' ? 'STORE_REFUSED' : 'STORE_UNAVAILABLE';
+  return new AppError(reason, { problem: sqlProblem(error) }, { cause: error });
+}
+
+/** Runs statements; what the driver throws becomes `storeError`, an AppError passes. */
+export async function inStore<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw error instanceof AppError ? error : storeError(error);
+  }
 }
