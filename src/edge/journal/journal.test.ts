@@ -69,11 +69,12 @@ test('a reopened journal has the same id, head and records, and goes on counting
   for (const value of many(50)) await one.append([value]);
   await one.close();
   const seen: number[] = [];
-  const two = await openJournal(join(dir, 'journal'), { ...opened, replay: ({ sequence }) => seen.push(sequence) });
+  const two = await openJournal(join(dir, 'journal'), { ...opened, onRecord: ({ sequence }) => seen.push(sequence) });
   expect(two.id).toBe(one.id);
   expect(two.head).toEqual(one.head);
   expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
   expect(await two.append([record('on')])).toBe(51);
+  expect(seen.at(-1)).toBe(51);
   expect(await texts(two, 50)).toEqual([text(many(50)[49]!), 'on']);
   expect(await two.holds(one.head)).toBe(true);
   expect(await two.holds({ sequence: 49, hash: one.head.hash })).toBe(false);

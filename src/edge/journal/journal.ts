@@ -52,6 +52,8 @@ export interface JournalParts {
   readonly log: Logger;
   readonly limits: JournalLimits;
   readonly onFatal: (error: AppError) => void;
+  /** Sees every record when it is synced, in order, before its append resolves. */
+  readonly onRecord: (record: JournalRecord) => void;
   readonly closed: Segment[];
   readonly current: CurrentSegment;
   readonly head: Head;
@@ -336,9 +338,14 @@ export class Journal {
   async #write(batch: Pending[]): Promise<void> {
     const records = batch.flatMap((pending) => pending.records);
     const first = this.#head.sequence + 1;
-    const hash = records.reduce<Uint8Array>(nextHead, this.#head.hash);
+    const heads: Uint8Array[] = [];
+    for (const record of records) heads.push(nextHead(heads.at(-1) ?? this.#head.hash, record));
+    const hash = heads.at(-1) ?? this.#head.hash;
     await this.#current.writer.append(encodeBatch(this.#current.header.salt, first, records, hash));
     this.#head = { sequence: first + records.length - 1, hash };
+    for (const [index, bytes] of records.entries()) {
+      this.#parts.onRecord({ sequence: first + index, bytes, head: heads[index]! });
+    }
     let next = first;
     for (const pending of batch) {
       pending.resolve(next);

@@ -12,7 +12,8 @@ interface Inode {
   durable: Buffer;
   unsynced: Change[];
 }
-type Entry = { readonly dir: string; readonly apply: (entries: Map<string, Inode>) => void };
+type Apply = (entries: Map<string, Inode>, of?: (inode: Inode) => Inode) => void;
+type Entry = { readonly dir: string; readonly apply: Apply };
 
 export type Operation = 'open' | 'read' | 'write' | 'truncate' | 'datasync' | 'rename' | 'unlink' | 'syncDir';
 /** What happens instead of the call: an error code, a write of only so many bytes, or the death of the process. */
@@ -62,9 +63,27 @@ export class MemoryFs implements FsPort {
     return new MemoryFs(options, survived);
   }
 
-  /** The disk after the process was killed: everything written is there, synced or not. */
+  /** A copy after the process was killed: all it wrote is there, but what was not synced can still be lost in a crash. */
   kill(options: MemoryFsOptions = {}): MemoryFs {
-    return this.crash(() => true, options);
+    this.#dead = true;
+    const copies = new Map<Inode, Inode>();
+    const copy = (inode: Inode): Inode => {
+      const known = copies.get(inode) ?? {
+        ...inode,
+        content: Buffer.from(inode.content),
+        unsynced: [...inode.unsynced],
+      };
+      copies.set(inode, known);
+      return known;
+    };
+    const killed = new MemoryFs(options);
+    killed.#entries = new Map([...this.#entries].map(([path, inode]) => [path, copy(inode)]));
+    killed.#durable = new Map([...this.#durable].map(([path, inode]) => [path, copy(inode)]));
+    killed.#pending = this.#pending.map((entry) => ({
+      ...entry,
+      apply: (entries, of = (same) => same) => entry.apply(entries, (inode) => of(copy(inode))),
+    }));
+    return killed;
   }
 
   /** The bytes of a file, to look at or to damage. */
@@ -86,7 +105,7 @@ export class MemoryFs implements FsPort {
     this.#step('open', path);
     if (mode === 'create') {
       const inode: Inode = { content: Buffer.alloc(0), durable: Buffer.alloc(0), unsynced: [] };
-      this.#change(path, (entries) => entries.set(path, inode));
+      this.#change(path, (entries, of = (same) => same) => entries.set(path, of(inode)));
     }
     return this.#file(path, this.#inode(path));
   }
@@ -94,9 +113,9 @@ export class MemoryFs implements FsPort {
   async rename(from: string, to: string): Promise<void> {
     this.#step('rename', from);
     const inode = this.#inode(from);
-    this.#change(to, (entries) => {
+    this.#change(to, (entries, of = (same) => same) => {
       entries.delete(from);
-      entries.set(to, inode);
+      entries.set(to, of(inode));
     });
   }
 
@@ -158,7 +177,7 @@ export class MemoryFs implements FsPort {
     return fault;
   }
 
-  #change(path: string, apply: (entries: Map<string, Inode>) => void): void {
+  #change(path: string, apply: Apply): void {
     apply(this.#entries);
     this.#pending.push({ dir: dirname(path), apply });
   }

@@ -23,8 +23,11 @@ export interface OpenJournalOptions extends Partial<JournalLimits> {
   readonly log: Logger;
   /** The process must end: a sync failed, so memory and disk may differ. Called once. */
   readonly onFatal: (error: AppError) => void;
-  /** Sees every record once, in order, while the journal is checked; bytes are a view for the time of the call. */
-  readonly replay?: (record: JournalRecord) => void;
+  /**
+   * Sees every record once, in order: at opening those that are there, later each one when it is synced, before its append
+   * resolves. Bytes are a view for the time of the call. What it throws at opening stops the opening; later it is fatal.
+   */
+  readonly onRecord?: (record: JournalRecord) => void;
   /** 32 bytes that name the tenant and control plane; left out while there is none. */
   readonly binding?: Uint8Array;
   readonly fs?: FsPort;
@@ -44,7 +47,7 @@ export async function openJournal(dir: string, options: OpenJournalOptions): Pro
   };
   await fs.mkdir(dir);
   await fs.unlink(join(dir, TEMPORARY));
-  const scan = await scanJournal(fs, dir, options.replay);
+  const scan = await scanJournal(fs, dir, options.onRecord);
   const last = scan.segments.at(-1);
   const id = last?.header.id ?? parse(newId());
   const head = scan.head ?? { sequence: 0, hash: genesisHead(id) };
@@ -70,6 +73,7 @@ export async function openJournal(dir: string, options: OpenJournalOptions): Pro
     log: options.log,
     limits,
     onFatal: options.onFatal,
+    onRecord: options.onRecord ?? (() => {}),
     closed,
     current,
     head,
