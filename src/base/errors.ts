@@ -81,7 +81,7 @@ export const ERRORS = {
   // identity: keys, enrolment, workers
   DEVICE_SUSPENDED: row('permission_denied', 'the device {device} is suspended: {why}; its owner must remove it and enrol it again with a new join token'),
   DEVICE_NAME_TAKEN: row('already_exists', 'a device named {name} exists already; choose another name or remove that device first'),
-  JOIN_TOKEN_INVALID: row('permission_denied', 'this join token is unknown, expired or used; make a new one on the control plane'),
+  JOIN_TOKEN_INVALID: row('not_found', 'this join token is unknown, expired or used; make a new one on the control plane'),
   WORKER_CLAIM_REFUSED: row('permission_denied', 'the token of this worker does not allow {what}; make a worker token that does'),
   SECRET_FILE_UNSAFE: row('failed_precondition', 'the key file {file} {problem}'),
   OWNER_KEY_REVOKED: row('failed_precondition', 'the owner key in {file} was revoked; remove the file and start again to get a new one'),
@@ -99,6 +99,21 @@ export const ERRORS = {
   JOURNAL_BUSY: row('unavailable', 'too much waits for the disk; try again'),
   JOURNAL_PRUNED: row('out_of_range', 'record {sequence} is no longer in the journal; the oldest is {first}', { exit: EXIT.failed }),
   DISK_FULL: row('resource_exhausted', 'the disk has no room for {what}; free some space and try again', { retryable: true }),
+  // edge session
+  NOT_JOINED: row('failed_precondition', 'the home {home} has not joined a control plane; make a join token there and start with `bowline edge --home {home} --join`, with the join line on standard input', { exit: EXIT.usage }),
+  ALREADY_JOINED: row('failed_precondition', 'the home {home} is the device {name} of {control} already; use another --home to join as another device', { exit: EXIT.usage }),
+  JOIN_LINE_INVALID: row('invalid_argument', 'the join line {problem}; it is `URL TOKEN [NAME]` or {"url": ..., "token": ..., "name": ...} in one line', { exit: EXIT.usage }),
+  INSECURE_CONTROL: row('failed_precondition', 'refusing to send a secret to {url} without TLS; use https://, or a tunnel to http://127.0.0.1', { exit: EXIT.usage }),
+  DEVICE_FILE_INVALID: row('failed_precondition', 'the file {file} {problem}; restore it from a backup, or move it away and join again'),
+  SIGNING_KEY_CHANGED: row('failed_precondition', 'the control plane at {control} signs tool calls with another key than the one pinned when this device joined; nothing was sent to it. If its owner changed the key on purpose, join again'),
+  CONTROL_UNREACHABLE: row('unavailable', 'the control plane at {control} cannot be reached: {problem}'),
+  SESSION_SILENT: row('unavailable', 'the control plane did not answer for {ms} ms'),
+  FRAME_MALFORMED: row('invalid_argument', 'a frame was malformed: {problem}'),
+  SUPERSEDED: row('aborted', 'another session of this device took over; this edge stays offline until it is started again', { retryable: false }),
+  QUARANTINED: row('failed_precondition', 'the journal of this device does not fit what the control plane remembers (a clone or a restored backup); the owner must adopt the device again'),
+  QUEUE_FULL: row('resource_exhausted', '{limit} asks wait for an answer already; wait or cancel some (`bowline runs ls`)', { retryable: true }),
+  REQUEST_ID_REUSED: row('already_exists', 'the request id {id} was used for another ask'),
+  SOCKET_IN_USE: row('failed_precondition', 'the socket {path} cannot be used: {problem}'),
   // store
   STORE_UNAVAILABLE: row('unavailable', 'the database did not answer ({problem}); whether this was done is not known, so ask again with the same id'),
   STORE_BUSY: row('resource_exhausted', 'the database is behind: {waiting} commits wait already; try again shortly', {
