@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { commentsText } from './gen-comments.mjs';
 
 const root = process.env.BOWLINE_ROOT ?? dirname(dirname(fileURLToPath(import.meta.url)));
 const check = process.argv.includes('--check');
@@ -47,6 +48,7 @@ function generate() {
     rmSync(fresh, { recursive: true, force: true });
     process.exit(buf.status ?? 1);
   }
+  if (own) writeFileSync(join(fresh, 'gen', 'comments.ts'), commentsText(root));
 }
 
 function files(folder) {

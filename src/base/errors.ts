@@ -62,67 +62,159 @@ export const ERRORS = {
   USAGE: row('invalid_argument', '{what}', { exit: EXIT.usage }),
   // config and home
   CONFIG_INVALID: row('invalid_argument', '{file}:{line}:{column}: {problem}', { exit: EXIT.usage }),
-  HOME_LOCKED: row('failed_precondition', 'the home {home} is in use by another {program} (pid {pid}); stop it first or use another --home'),
+  HOME_LOCKED: row(
+    'failed_precondition',
+    'the home {home} is in use by another {program} (pid {pid}); stop it first or use another --home',
+  ),
   HOME_UNUSABLE: row('failed_precondition', 'the home {home} cannot be used: {problem}'),
-  PORT_TAKEN: row('failed_precondition', 'port {port} on {host} is taken; stop what listens there or choose another with --port'),
-  INSECURE_LISTEN: row('failed_precondition', 'refusing to listen on {host} without TLS; listen on 127.0.0.1 and put a TLS proxy or tunnel in front'),
+  PORT_TAKEN: row(
+    'failed_precondition',
+    'port {port} on {host} is taken; stop what listens there or choose another with --port',
+  ),
+  INSECURE_LISTEN: row(
+    'failed_precondition',
+    'refusing to listen on {host} without TLS; listen on 127.0.0.1 and put a TLS proxy or tunnel in front',
+  ),
   NOT_RUNNING: row('unavailable', 'nothing answers at {where}; is `bowline up` running with the home {home}?'),
   // identity
-  UNAUTHENTICATED: row('unauthenticated', 'no valid credential; pass "authorization: Bearer <key>" (the owner key is in {hint})', {
-    exit: EXIT.refused,
-  }),
+  UNAUTHENTICATED: row(
+    'unauthenticated',
+    'no valid credential; pass "authorization: Bearer <key>" (the owner key is in {hint})',
+    {
+      exit: EXIT.refused,
+    },
+  ),
   PERMISSION_DENIED: row('permission_denied', 'this credential may not do that: {what}'),
   NOT_FOUND: row('not_found', 'no such {kind} here', { exit: EXIT.failed }),
   // contract
-  METHOD_UNKNOWN: row('unimplemented', 'no capability method is called {method}; known here: {known}', { exit: EXIT.usage }),
-  VERSION_UNSUPPORTED: row('failed_precondition', 'no common session version: the other side speaks {theirs}, this side {ours}; upgrade the older one'),
+  METHOD_UNKNOWN: row('unimplemented', 'no capability method is called {method}; known here: {known}', {
+    exit: EXIT.usage,
+  }),
+  VERSION_UNSUPPORTED: row(
+    'failed_precondition',
+    'no common session version: the other side speaks {theirs}, this side {ours}; upgrade the older one',
+  ),
   FRAME_OUT_OF_ORDER: row('invalid_argument', 'a frame came out of order: expected number {expected}, got {got}'),
   TOOL_CALL_FORGED: row('permission_denied', 'the tool call is not signed by the pinned key of the control plane'),
   // identity: keys, enrolment, workers
-  DEVICE_SUSPENDED: row('permission_denied', 'the device {device} is suspended: {why}; its owner must remove it and enrol it again with a new join token'),
-  DEVICE_NAME_TAKEN: row('already_exists', 'a device named {name} exists already; choose another name or remove that device first'),
-  JOIN_TOKEN_INVALID: row('not_found', 'this join token is unknown, expired or used; make a new one on the control plane'),
-  WORKER_CLAIM_REFUSED: row('permission_denied', 'the token of this worker does not allow {what}; make a worker token that does'),
+  DEVICE_SUSPENDED: row(
+    'permission_denied',
+    'the device {device} is suspended: {why}; its owner must remove it and enrol it again with a new join token',
+  ),
+  DEVICE_NAME_TAKEN: row(
+    'already_exists',
+    'a device named {name} exists already; choose another name or remove that device first',
+  ),
+  JOIN_TOKEN_INVALID: row(
+    'not_found',
+    'this join token is unknown, expired or used; make a new one on the control plane',
+  ),
+  WORKER_CLAIM_REFUSED: row(
+    'permission_denied',
+    'the token of this worker does not allow {what}; make a worker token that does',
+  ),
   SECRET_FILE_UNSAFE: row('failed_precondition', 'the key file {file} {problem}'),
-  OWNER_KEY_REVOKED: row('failed_precondition', 'the owner key in {file} was revoked; remove the file and start again to get a new one'),
+  OWNER_KEY_REVOKED: row(
+    'failed_precondition',
+    'the owner key in {file} was revoked; remove the file and start again to get a new one',
+  ),
   // queue
   QUEUE_UNAVAILABLE: row('unavailable', 'the job queue cannot be reached: {problem}'),
   BUS_UNAVAILABLE: row('unavailable', 'the bus cannot be reached: {problem}'),
   // edge journal
-  JOURNAL_DAMAGED: row('data_loss', 'the journal file {file} is damaged at offset {offset}: {problem}; nothing was changed. Restore the home from a backup, or move the journal folder away and adopt the device anew', {
-    retryable: false,
-  }),
-  JOURNAL_NEWER: row('failed_precondition', 'the journal ({file}) was written by a newer version of Bowline; start that version'),
-  JOURNAL_FOREIGN: row('failed_precondition', 'the journal belongs to another tenant or control plane; joining another one sets it aside'),
-  JOURNAL_FAILED: row('internal', 'the journal failed: {problem}; this process ends so that nothing is promised that is not on the disk'),
+  JOURNAL_DAMAGED: row(
+    'data_loss',
+    'the journal file {file} is damaged at offset {offset}: {problem}; nothing was changed. Restore the home from a backup, or move the journal folder away and adopt the device anew',
+    {
+      retryable: false,
+    },
+  ),
+  JOURNAL_NEWER: row(
+    'failed_precondition',
+    'the journal ({file}) was written by a newer version of Bowline; start that version',
+  ),
+  JOURNAL_FOREIGN: row(
+    'failed_precondition',
+    'the journal belongs to another tenant or control plane; joining another one sets it aside',
+  ),
+  JOURNAL_FAILED: row(
+    'internal',
+    'the journal failed: {problem}; this process ends so that nothing is promised that is not on the disk',
+  ),
   JOURNAL_WRITE: row('unavailable', 'the journal could not be written: {problem}; nothing was kept'),
   JOURNAL_BUSY: row('unavailable', 'too much waits for the disk; try again'),
-  JOURNAL_PRUNED: row('out_of_range', 'record {sequence} is no longer in the journal; the oldest is {first}', { exit: EXIT.failed }),
-  DISK_FULL: row('resource_exhausted', 'the disk has no room for {what}; free some space and try again', { retryable: true }),
+  JOURNAL_PRUNED: row('out_of_range', 'record {sequence} is no longer in the journal; the oldest is {first}', {
+    exit: EXIT.failed,
+  }),
+  DISK_FULL: row('resource_exhausted', 'the disk has no room for {what}; free some space and try again', {
+    retryable: true,
+  }),
   // edge session
-  NOT_JOINED: row('failed_precondition', 'the home {home} has not joined a control plane; make a join token there and start with `bowline edge --home {home} --join`, with the join line on standard input', { exit: EXIT.usage }),
-  ALREADY_JOINED: row('failed_precondition', 'the home {home} is the device {name} of {control} already; use another --home to join as another device', { exit: EXIT.usage }),
-  JOIN_LINE_INVALID: row('invalid_argument', 'the join line {problem}; it is `URL TOKEN [NAME]` or {"url": ..., "token": ..., "name": ...} in one line', { exit: EXIT.usage }),
-  INSECURE_CONTROL: row('failed_precondition', 'refusing to send a secret to {url} without TLS; use https://, or a tunnel to http://127.0.0.1', { exit: EXIT.usage }),
-  DEVICE_FILE_INVALID: row('failed_precondition', 'the file {file} {problem}; restore it from a backup, or move it away and join again'),
-  SIGNING_KEY_CHANGED: row('failed_precondition', 'the control plane at {control} signs tool calls with another key than the one pinned when this device joined; nothing was sent to it. If its owner changed the key on purpose, join again'),
+  NOT_JOINED: row(
+    'failed_precondition',
+    'the home {home} has not joined a control plane; make a join token there and start with `bowline edge --home {home} --join`, with the join line on standard input',
+    { exit: EXIT.usage },
+  ),
+  ALREADY_JOINED: row(
+    'failed_precondition',
+    'the home {home} is the device {name} of {control} already; use another --home to join as another device',
+    { exit: EXIT.usage },
+  ),
+  JOIN_LINE_INVALID: row(
+    'invalid_argument',
+    'the join line {problem}; it is `URL TOKEN [NAME]` or {"url": ..., "token": ..., "name": ...} in one line',
+    { exit: EXIT.usage },
+  ),
+  INSECURE_CONTROL: row(
+    'failed_precondition',
+    'refusing to send a secret to {url} without TLS; use https://, or a tunnel to http://127.0.0.1',
+    { exit: EXIT.usage },
+  ),
+  DEVICE_FILE_INVALID: row(
+    'failed_precondition',
+    'the file {file} {problem}; restore it from a backup, or move it away and join again',
+  ),
+  SIGNING_KEY_CHANGED: row(
+    'failed_precondition',
+    'the control plane at {control} signs tool calls with another key than the one pinned when this device joined; nothing was sent to it. If its owner changed the key on purpose, join again',
+  ),
   CONTROL_UNREACHABLE: row('unavailable', 'the control plane at {control} cannot be reached: {problem}'),
   SESSION_SILENT: row('unavailable', 'the control plane did not answer for {ms} ms'),
   FRAME_MALFORMED: row('invalid_argument', 'a frame was malformed: {problem}'),
-  SUPERSEDED: row('aborted', 'another session of this device took over; this edge stays offline until it is started again', { retryable: false }),
-  QUARANTINED: row('failed_precondition', 'the journal of this device does not fit what the control plane remembers (a clone or a restored backup); the owner must adopt the device again'),
-  QUEUE_FULL: row('resource_exhausted', '{limit} asks wait for an answer already; wait or cancel some (`bowline runs ls`)', { retryable: true }),
+  SUPERSEDED: row(
+    'aborted',
+    'another session of this device took over; this edge stays offline until it is started again',
+    { retryable: false },
+  ),
+  QUARANTINED: row(
+    'failed_precondition',
+    'the journal of this device does not fit what the control plane remembers (a clone or a restored backup); the owner must adopt the device again',
+  ),
+  QUEUE_FULL: row(
+    'resource_exhausted',
+    '{limit} asks wait for an answer already; wait or cancel some (`bowline runs ls`)',
+    { retryable: true },
+  ),
   REQUEST_ID_REUSED: row('already_exists', 'the request id {id} was used for another ask'),
   SOCKET_IN_USE: row('failed_precondition', 'the socket {path} cannot be used: {problem}'),
   // store
-  STORE_UNAVAILABLE: row('unavailable', 'the database did not answer ({problem}); whether this was done is not known, so ask again with the same id'),
+  STORE_UNAVAILABLE: row(
+    'unavailable',
+    'the database did not answer ({problem}); whether this was done is not known, so ask again with the same id',
+  ),
   STORE_BUSY: row('resource_exhausted', 'the database is behind: {waiting} commits wait already; try again shortly', {
     retryable: true,
     exit: EXIT.failed,
   }),
   STORE_REFUSED: row('internal', 'the database refused this record ({problem})'),
-  DATABASE_UNUSABLE: row('failed_precondition', 'the database cannot be used: {problem}; check its URL, user, password and rights'),
-  DATABASE_NEWER: row('failed_precondition', 'a newer version of Bowline has been at work in this database; start that version'),
+  DATABASE_UNUSABLE: row(
+    'failed_precondition',
+    'the database cannot be used: {problem}; check its URL, user, password and rights',
+  ),
+  DATABASE_NEWER: row(
+    'failed_precondition',
+    'a newer version of Bowline has been at work in this database; start that version',
+  ),
 } as const satisfies Record<string, Row>;
 
 export type Reason = keyof typeof ERRORS;

@@ -25,7 +25,11 @@ export function lockHome(home: string, program: string): { release(): void } {
     if (error instanceof Error && 'errcode' in error && error.errcode === 5) {
       throw new AppError('HOME_LOCKED', { home, program, pid: readPid(pidFile) }, { cause: error });
     }
-    throw new AppError('HOME_UNUSABLE', { home, problem: error instanceof Error ? error.message : 'unknown' }, { cause: error });
+    throw new AppError(
+      'HOME_UNUSABLE',
+      { home, problem: error instanceof Error ? error.message : 'unknown' },
+      { cause: error },
+    );
   }
 }
 

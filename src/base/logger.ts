@@ -35,7 +35,8 @@ function wrap(log: pino.Logger): Logger {
     debug: (message, fields) => log.debug(fields ?? {}, message),
     info: (message, fields) => log.info(fields ?? {}, message),
     warn: (message, fields) => log.warn(fields ?? {}, message),
-    error: (message, error, fields) => log.error(error === undefined ? { ...fields } : { ...fields, err: error }, message),
+    error: (message, error, fields) =>
+      log.error(error === undefined ? { ...fields } : { ...fields, err: error }, message),
     child: (fields) => wrap(log.child(fields)),
   };
 }

@@ -85,12 +85,15 @@ export function fromConnectError(error: ConnectError): AppError {
   if (!info) {
     const retryable = error.code === ConnectCode.Unavailable || error.code === ConnectCode.Aborted;
     const reason = code.toUpperCase();
-    return new AppError({ reason, code, retryable, message: error.rawMessage }, {}, { cause: error, message: error.rawMessage });
+    return new AppError(
+      { reason, code, retryable, message: error.rawMessage },
+      {},
+      { cause: error, message: error.rawMessage },
+    );
   }
   const retryable = isReason(info.reason) ? ERRORS[info.reason].retryable : error.code === ConnectCode.Unavailable;
-  return new AppError(
-    { reason: info.reason, code, retryable, message: error.rawMessage },
-    info.metadata,
-    { cause: error, message: error.rawMessage },
-  );
+  return new AppError({ reason: info.reason, code, retryable, message: error.rawMessage }, info.metadata, {
+    cause: error,
+    message: error.rawMessage,
+  });
 }

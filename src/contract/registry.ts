@@ -29,7 +29,9 @@ export interface CapabilityMethod {
 /** Every method of the services that can be called with one request: unary and server-streaming ones. */
 export function capabilityMethods(services: readonly DescService[]): CapabilityMethod[] {
   return services.flatMap((service) => {
-    const descriptorHash = createHash('sha256').update(toBinary(FileDescriptorProtoSchema, service.file.proto)).digest();
+    const descriptorHash = createHash('sha256')
+      .update(toBinary(FileDescriptorProtoSchema, service.file.proto))
+      .digest();
     const pkg = service.file.proto.package;
     const capability = pkg.split('.').at(-2) ?? pkg;
     return service.methods
@@ -77,7 +79,10 @@ export class MethodRegistry {
     const wanted = name.toLowerCase();
     const found = this.all.find((method) => namesOf(method).includes(wanted));
     if (found) return found;
-    throw new AppError('METHOD_UNKNOWN', { method: name.slice(0, 200), known: this.all.map((m) => m.shortName).join(', ') });
+    throw new AppError('METHOD_UNKNOWN', {
+      method: name.slice(0, 200),
+      known: this.all.map((m) => m.shortName).join(', '),
+    });
   }
 }
 
@@ -85,7 +90,15 @@ function namesOf(method: CapabilityMethod): string[] {
   const short = method.shortName.toLowerCase();
   const full = method.fullName.toLowerCase();
   const service = `${method.service.name}/${method.desc.name}`.toLowerCase();
-  return [short, short.replace('.', '/'), full, full.replace('/', '.'), service, service.replace('/', '.'), method.toolName];
+  return [
+    short,
+    short.replace('.', '/'),
+    full,
+    full.replace('/', '.'),
+    service,
+    service.replace('/', '.'),
+    method.toolName,
+  ];
 }
 
 const snake = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();

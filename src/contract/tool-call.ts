@@ -2,7 +2,12 @@
 // canonical. The message is parsed only from verified bytes.
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type SignedToolCall, SignedToolCallSchema, type ToolCall, ToolCallSchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import {
+  type SignedToolCall,
+  SignedToolCallSchema,
+  type ToolCall,
+  ToolCallSchema,
+} from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { AppError } from '../base/errors.ts';
 
 const PREFIX = Buffer.from('bowline.tool-call.v1\0');

@@ -13,6 +13,11 @@ export function validate<Desc extends DescMessage>(schema: Desc, message: Messag
   if (result.kind === 'valid') return;
   if (result.kind === 'error') throw result.error;
   const [first] = result.violations;
-  const field = first?.field.map((step) => ('name' in step ? step.name : '')).filter(Boolean).join('.');
-  throw new AppError('INVALID_ARGUMENT', { what: `${schema.typeName}${field ? `.${field}` : ''}: ${first?.message ?? 'is invalid'}` });
+  const field = first?.field
+    .map((step) => ('name' in step ? step.name : ''))
+    .filter(Boolean)
+    .join('.');
+  throw new AppError('INVALID_ARGUMENT', {
+    what: `${schema.typeName}${field ? `.${field}` : ''}: ${first?.message ?? 'is invalid'}`,
+  });
 }

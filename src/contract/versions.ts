@@ -6,7 +6,10 @@ import { AppError } from '../base/errors.ts';
 export const SESSION_VERSIONS = { min: 1, max: 1 } as const;
 
 /** The highest version that both speak. Throws VERSION_UNSUPPORTED when there is none. */
-export function negotiate(theirs: VersionRange | undefined, ours: { min: number; max: number } = SESSION_VERSIONS): number {
+export function negotiate(
+  theirs: VersionRange | undefined,
+  ours: { min: number; max: number } = SESSION_VERSIONS,
+): number {
   const highest = Math.min(theirs?.max ?? 0, ours.max);
   if (theirs && theirs.min <= theirs.max && highest >= Math.max(theirs.min, ours.min)) return highest;
   throw new AppError('VERSION_UNSUPPORTED', {
