@@ -7,7 +7,7 @@ import { sleep, systemClock } from '../../base/clock.ts';
 import { checkUnit, encodeJson, encodeUnits, unitBytes, unitKeys } from './commit-encode.ts';
 import { COMMIT_SQL } from './commit-sql.ts';
 import { GroupCommit, type Settled } from './group-commit.ts';
-import { sqlFailure, storeError } from './sql-failure.ts';
+import { inStore, sqlFailure, storeError } from './sql-failure.ts';
 import type { CommitResult, CommitUnit, EventStore, LoadedEvent } from './unit.ts';
 
 export interface EventStoreOptions {
@@ -85,11 +85,7 @@ export class PgEventStore implements EventStore {
   }
 
   async #read<Row extends object>(text: string, values: unknown[]): Promise<{ rows: Row[] }> {
-    try {
-      return await this.#pool.query<Row>(text, values);
-    } catch (error) {
-      throw storeError(error);
-    }
+    return inStore(() => this.#pool.query<Row>(text, values));
   }
 
   async #flush(batch: readonly CommitUnit[]): Promise<readonly Settled<CommitResult>[]> {

@@ -47,6 +47,7 @@ const statements = [
     withheld jsonb not null, egress jsonb not null,
     primary key (tenant, id)) with (fillfactor = 70)`,
   `create index run_newest on run (tenant, created_at, id)`,
+  `create index run_open on run (created_at, id) where ended_at is null`,
   `create index run_conversation on run (tenant, conversation, created_at, id)`,
   `create table job (
     tenant text not null, run text not null, id text not null, method text not null, target text not null,

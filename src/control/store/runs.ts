@@ -1,0 +1,74 @@
+// Reads the projections of runs and jobs. Only commits write them.
+import { type Kysely, type Selectable, sql } from 'kysely';
+import { guarded } from './guarded.ts';
+import { type Page, type PageQuery, readPage, toPage } from './page.ts';
+import type { Schema } from './schema.ts';
+import type { JobRow, RunRow, RunState } from './unit.ts';
+
+export interface RunFilter extends PageQuery {
+  readonly conversation?: string;
+  readonly device?: string;
+  readonly states?: readonly RunState[];
+}
+
+export interface Runs {
+  get(tenant: string, id: string): Promise<RunRow | undefined>;
+  /** Newest first. Throws INVALID_ARGUMENT for a page token that is not ours. */
+  list(tenant: string, filter?: RunFilter): Promise<Page<RunRow>>;
+  /** Jobs of a run in the order of their creation. */
+  jobs(tenant: string, run: string): Promise<JobRow[]>;
+  /** Runs of all tenants that have not ended, oldest first: what a starting control plane looks after. */
+  open(limit: number, after?: { createdAt: number; id: string }): Promise<RunRow[]>;
+}
+
+export function createRuns(db: Kysely<Schema>): Runs {
+  return guarded<Runs>({
+    async get(tenant, id) {
+      const query = db.selectFrom('run').selectAll().where('tenant', '=', tenant).where('id', '=', id);
+      const row = await query.executeTakeFirst();
+      return row && toRun(row);
+    },
+    async list(tenant, filter = {}) {
+      const { size, after } = readPage(filter);
+      let query = db.selectFrom('run').selectAll().where('tenant', '=', tenant);
+      if (filter.conversation !== undefined) query = query.where('conversation', '=', filter.conversation);
+      if (filter.device !== undefined) query = query.where('device', '=', filter.device);
+      if (filter.states) query = query.where('state', 'in', [...filter.states]);
+      if (after) query = query.where(sql<boolean>`(created_at, id) < (${after.at}::timestamptz, ${after.id}::text)`);
+      const rows = await query
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(size + 1)
+        .execute();
+      return toPage(rows, size, (row) => ({ at: row.created_at, id: row.id }), toRun);
+    },
+    async jobs(tenant, run) {
+      const query = db.selectFrom('job').selectAll().where('tenant', '=', tenant).where('run', '=', run);
+      return (await query.orderBy('created_at').orderBy('id').execute()).map(toJob);
+    },
+    async open(limit, after) {
+      let query = db.selectFrom('run').selectAll().where('ended_at', 'is', null);
+      if (after) {
+        query = query.where(
+          sql<boolean>`(created_at, id) > (${new Date(after.createdAt)}::timestamptz, ${after.id}::text)`,
+        );
+      }
+      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(toRun);
+    },
+  });
+}
+
+function toRun(row: Selectable<Schema['run']>): RunRow {
+  const { created_at, ended_at, ...same } = row;
+  return { ...same, createdAt: created_at.getTime(), endedAt: ended_at?.getTime() ?? null };
+}
+
+function toJob(row: Selectable<Schema['job']>): JobRow {
+  const { created_at, started_at, ended_at, ...same } = row;
+  return {
+    ...same,
+    createdAt: created_at.getTime(),
+    startedAt: started_at?.getTime() ?? null,
+    endedAt: ended_at?.getTime() ?? null,
+  };
+}
