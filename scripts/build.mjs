@@ -36,7 +36,7 @@ const FORBIDDEN_ON_THE_EDGE = [
   'node_modules/ai/',
 ];
 
-const root = process.env.BOWLINE_ROOT ?? dirname(dirname(fileURLToPath(import.meta.url)));
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const stamp = join(dist, '.stamp');
 

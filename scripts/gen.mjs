@@ -16,7 +16,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { commentsText } from './gen-comments.mjs';
 
-const root = process.env.BOWLINE_ROOT ?? dirname(dirname(fileURLToPath(import.meta.url)));
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const check = process.argv.includes('--check');
 const fresh = mkdtempSync(join(tmpdir(), 'bowline-gen-'));
 try {

@@ -1,0 +1,140 @@
+// The import rules of the layout, as data: what may import what, no cycles, nothing that cannot be resolved.
+// Tests are exempt from the directions, not from being kept out of the programs.
+
+/** Rooms of the control plane, each with the rooms it may import besides itself. */
+const ROOMS = {
+  store: [],
+  queue: ['store'],
+  identity: ['store'],
+  ledger: ['store'],
+  routing: ['store'],
+  orchestrator: ['store', 'queue', 'identity', 'ledger', 'routing'],
+  dispatch: ['store', 'queue', 'identity', 'ledger', 'routing', 'orchestrator'],
+  replay: ['store', 'queue', 'identity', 'ledger', 'routing', 'orchestrator', 'dispatch'],
+  gateway: ['store', 'queue', 'identity', 'ledger', 'routing', 'orchestrator', 'dispatch', 'replay'],
+};
+
+/** Parts of src/, each with what it may import besides itself. */
+const PARTS = {
+  base: [],
+  contract: ['src/base', 'gen'],
+  control: ['src/base', 'src/contract', 'gen'],
+  worker: ['src/base', 'src/contract', 'gen'],
+  edge: ['src/base', 'src/contract', 'gen'],
+  cli: ['src/base', 'src/contract', 'gen'],
+  main: ['src/base', 'src/contract', 'src/control', 'src/worker', 'src/edge', 'src/cli', 'gen'],
+};
+
+const TEST = '\\.test\\.ts$';
+const OURS = '^(src|gen|test|scripts)/';
+
+function direction(name, comment, from, folders) {
+  return {
+    name,
+    comment,
+    severity: 'error',
+    from: { path: `^${from}/`, pathNot: TEST },
+    to: { path: OURS, pathNot: [from, ...folders].map((folder) => `^${folder}/`) },
+  };
+}
+
+const parts = Object.entries(PARTS).map(([part, folders]) =>
+  direction(
+    `${part}-imports`,
+    `src/${part} imports of ours only: itself${folders.map((folder) => `, ${folder}`).join('')}.`,
+    `src/${part}`,
+    folders,
+  ),
+);
+
+// src/control's own files: config.ts is below the rooms, all others are above them.
+const rooms = Object.entries(ROOMS).map(([room, lower]) => ({
+  name: `control-${room}-imports`,
+  comment: `src/control/${room} imports of control only: itself${['config.ts', ...lower].map((one) => `, ${one}`).join('')}.`,
+  severity: 'error',
+  from: { path: `^src/control/${room}/`, pathNot: TEST },
+  to: {
+    path: '^src/control/',
+    pathNot: ['^src/control/config\\.ts$', ...[room, ...lower].map((one) => `^src/control/${one}/`)],
+  },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...parts,
+    ...rooms,
+    {
+      name: 'known-parts-only',
+      comment: 'A new folder in src/ or src/control/ needs a row in this file first.',
+      severity: 'error',
+      from: {
+        path: [
+          `^src/(?!(${Object.keys(PARTS).join('|')})/)`,
+          `^src/control/(?!(${Object.keys(ROOMS).join('|')})/)[^/]+/`,
+        ],
+      },
+      to: {},
+    },
+    {
+      name: 'config-is-below-the-rooms',
+      comment: 'The rooms may read the type of the configuration, so it knows nothing of them.',
+      severity: 'error',
+      from: { path: '^src/control/config\\.ts$' },
+      to: { path: '^src/control/' },
+    },
+    {
+      name: 'gen-imports',
+      comment: 'Generated code imports only itself and packages.',
+      severity: 'error',
+      from: { path: '^gen/' },
+      to: { path: '^(src|test|scripts)/' },
+    },
+    {
+      name: 'no-tests-in-programs',
+      comment: 'What runs does not import a test.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: TEST },
+      to: { path: TEST },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'Types count: a cycle of types is two files that are one thing.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { circular: true },
+    },
+    {
+      name: 'no-unresolvable',
+      comment: 'Every import is found.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-development-packages',
+      comment: 'What runs imports no package that an installation for production leaves out; types are erased.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: TEST },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'no-undeclared-packages',
+      comment: 'Every package that is imported stands in package.json.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    // Imports of types count too; they are gone once compiled.
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.mjs', '.js', '.cjs', '.json', '.wasm'],
+    },
+  },
+};

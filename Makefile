@@ -1,0 +1,52 @@
+# Bowline's commands for people and for CI. Needs npm, make and git; the pinned Node comes with the packages.
+
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+INSTALLED := node_modules/.bowline-stamp
+
+# What a user types reaches the scripts through the environment, letter by letter: $(value) and := keep make from
+# expanding `$` in it, and no shell ever parses it.
+ifneq ($(origin ASK),undefined)
+override export ASK := $(value ASK)
+endif
+ifneq ($(origin DIR),undefined)
+override export DIR := $(value DIR)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help gen build demo up test check verify clean
+
+help: ## Show these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+# Installs only if node_modules does not hold what the lock file names.
+$(INSTALLED): package-lock.json
+	@node scripts/installed.mjs || npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+gen: $(INSTALLED) ## Generate gen/ from proto/
+	@npm run --silent gen
+
+build: $(INSTALLED) ## Bundle the programs into dist/ if a source is newer
+	@npm run --silent build -- --if-stale
+
+demo: build ## Ask a question about a folder, not shared and shared: [DIR=path] [ASK="question"]
+	@scripts/demo.sh
+
+up: build ## Run everything on this machine over a folder: [DIR=path], by default docs/
+	@exec ./bowline up --allow "$${DIR:-docs}"
+
+test: build ## Run all tests; the last line counts them
+	@npm run --silent test
+
+check: build ## Format, lint, types, import rules, generated code, protos: all of verify but the tests
+	npm run --silent lint
+	npm run --silent typecheck
+	npm run --silent depcruise
+	npm run --silent gen:check
+	npm run --silent lint:proto
+	npm run --silent breaking
+
+verify: check test ## Everything that CI checks
+
+clean: ## Remove what was built (not the packages)
+	rm -rf dist coverage .build

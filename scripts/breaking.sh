@@ -1,0 +1,34 @@
+#!/bin/sh
+# Compares proto/ with the last release (the nearest tag v*), else with main; on main itself, with the last commit.
+# Fails if a client built from that would no longer be understood. Works in a worktree and changes nothing.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+cd -- "$root"
+
+if ! git rev-parse --verify --quiet HEAD >/dev/null 2>&1; then
+  echo 'breaking changes: no git history here, nothing to compare with' >&2
+  exit 0
+fi
+ref=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true)
+if [ -z "$ref" ]; then
+  ref=HEAD
+  if [ "$(git rev-parse --abbrev-ref HEAD)" != main ]; then
+    for main in main origin/main; do
+      if git rev-parse --verify --quiet "$main^{commit}" >/dev/null; then
+        ref=$main
+        break
+      fi
+    done
+  fi
+fi
+if ! git cat-file -e "$ref:buf.yaml" 2>/dev/null || [ -z "$(git ls-tree -r --name-only "$ref" -- proto)" ]; then
+  echo "breaking changes: $ref has no protos yet, nothing to compare with" >&2
+  exit 0
+fi
+
+before=$(mktemp -d)
+trap 'rm -rf -- "$before"' EXIT
+trap 'exit 1' HUP INT TERM
+git archive "$ref" -- buf.yaml proto third_party/proto | tar -x -C "$before"
+echo "breaking changes: comparing with $ref" >&2
+buf breaking --against "$before"
