@@ -4,19 +4,14 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Schema } from '../store/schema.ts';
+import { inStore } from '../store/sql-failure.ts';
 import { hashKey, kindOf, sameBytes } from './keys.ts';
-import type { Principal } from './principal.ts';
+import type { KeyCache, Principal } from './principal.ts';
 import { findWorker } from './workers.ts';
 
 interface Found {
   readonly hash: Uint8Array;
   readonly principal: Principal;
-}
-
-/** Told after a key, device or token changed, so that no cache serves the old state. */
-export interface KeyCache {
-  /** @param id the principal's id */
-  forget(id: string): void;
 }
 
 export interface AuthenticatorOptions {
@@ -62,7 +57,7 @@ export class Authenticator implements KeyCache {
     const cached = this.#cache.get(key);
     if (cached && cached.until > this.#clock.monotonic()) return cached.principal;
     const changes = this.#changes;
-    const found = await this.#find(kind, hash);
+    const found = await inStore(() => this.#find(kind, hash));
     if (!found || !sameBytes(found.hash, hash)) throw unauthenticated();
     const { principal } = found;
     if (changes === this.#changes) this.#cache.set(key, { principal, until: this.#clock.monotonic() + this.#cacheMs });

@@ -3,8 +3,9 @@ import { type Kysely, type Selectable, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
-import type { KeyCache } from './authenticator.ts';
+import { inStore } from '../store/sql-failure.ts';
 import { EpochBatch } from './epoch-batch.ts';
+import type { KeyCache } from './principal.ts';
 
 /** A device by tenant and id: no query goes without the tenant. */
 export interface DeviceRef {
@@ -66,16 +67,29 @@ export class Devices {
     return this.#find(tenant, 'name', name);
   }
 
+  /** By id, else by name. Throws NOT_FOUND. */
+  async find(tenant: string, idOrName: string): Promise<Device> {
+    const query = this.#db
+      .selectFrom('device')
+      .selectAll()
+      .where('tenant', '=', tenant)
+      .where((device) => device.or([device('id', '=', idOrName), device('name', '=', idOrName)]));
+    const rows = await inStore(() => query.execute());
+    const row = rows.find(({ id }) => id === idOrName) ?? rows[0];
+    if (!row) throw notFound();
+    return deviceOf(row);
+  }
+
   /** Devices by name, at most `limit` (default 100, most 1,000), after the name `after`. */
   async list(tenant: string, page: { limit?: number; after?: string } = {}): Promise<Device[]> {
-    const rows = await this.#db
+    const query = this.#db
       .selectFrom('device')
       .selectAll()
       .where('tenant', '=', tenant)
       .where('name', '>', page.after ?? '')
       .orderBy('name')
-      .limit(Math.min(Math.max(page.limit ?? 100, 1), MAX_PAGE))
-      .execute();
+      .limit(Math.min(Math.max(page.limit ?? 100, 1), MAX_PAGE));
+    const rows = await inStore(() => query.execute());
     return rows.map(deviceOf);
   }
 
@@ -89,7 +103,7 @@ export class Devices {
 
   /** Writes what a session learned, and that the device was seen; false when the session is superseded and nothing was written. */
   async saveSession(device: DeviceRef, epoch: number, { manifest, journal }: SessionUpdate): Promise<boolean> {
-    const row = await this.#db
+    const update = this.#db
       .updateTable('device')
       .set({
         last_seen: sql<Date>`now()`,
@@ -99,70 +113,67 @@ export class Devices {
       .where('tenant', '=', device.tenant)
       .where('id', '=', device.id)
       .where('session_epoch', '=', epoch)
-      .returning('id')
-      .executeTakeFirst();
-    return row !== undefined;
+      .returning('id');
+    return (await inStore(() => update.executeTakeFirst())) !== undefined;
   }
 
   /** Stops calls to a device whose journal forked, until `adopt`. No effect on a suspended one. */
   quarantine(device: DeviceRef, why: string, by: string): Promise<void> {
-    return this.#change(device, 'quarantined', ['active'], 'device.quarantine', by, { why });
+    return this.#change(device, {
+      to: 'quarantined',
+      from: ['active'],
+      action: 'device.quarantine',
+      by,
+      detail: { why },
+    });
   }
 
-  /** Takes a quarantined device back under its present journal; its generation grows. */
-  async adopt(device: DeviceRef, by: string): Promise<void> {
-    await this.#change(device, 'active', ['quarantined'], 'device.adopt', by, {});
+  /** Takes a quarantined device back under its present journal; its generation grows. No effect on any other. */
+  adopt(device: DeviceRef, by: string): Promise<void> {
+    return this.#change(device, { to: 'active', from: ['quarantined'], action: 'device.adopt', by, detail: {} });
   }
 
   /** Refuses the device's key until it is removed and enrolled again. */
   suspend(device: DeviceRef, why: string, by: string): Promise<void> {
-    return this.#change(device, 'suspended', ['active', 'quarantined'], 'device.suspend', by, { why });
+    const from = ['active', 'quarantined'] as const;
+    return this.#change(device, { to: 'suspended', from, action: 'device.suspend', by, detail: { why } });
   }
 
   /** Forgets a device and frees its name; its runs stay. Throws NOT_FOUND. */
-  async remove(device: DeviceRef, by: string): Promise<void> {
-    const { tenant, id } = device;
-    const gone = await this.#db.transaction().execute(async (trx) => {
+  async remove({ tenant, id }: DeviceRef, by: string): Promise<void> {
+    const gone = await this.#transaction(async (trx) => {
       const row = await trx
         .deleteFrom('device')
         .where('tenant', '=', tenant)
         .where('id', '=', id)
         .returning('name')
         .executeTakeFirst();
-      if (row)
+      if (row) {
+        const { name } = row;
         await writeAudit(trx, [
-          { tenant, principal: by, action: 'device.remove', subject: `device:${id}`, detail: row },
+          { tenant, principal: by, action: 'device.remove', subject: `device:${id}`, detail: { name } },
         ]);
+      }
       return row;
     });
     this.#cache.forget(id);
-    if (!gone) throw new AppError('NOT_FOUND', { kind: 'device' });
+    if (!gone) throw notFound();
   }
 
   async #find(tenant: string, column: 'id' | 'name', value: string): Promise<Device> {
-    const row = await this.#db
-      .selectFrom('device')
-      .selectAll()
-      .where('tenant', '=', tenant)
-      .where(column, '=', value)
-      .executeTakeFirst();
-    if (!row) throw new AppError('NOT_FOUND', { kind: 'device' });
+    const query = this.#db.selectFrom('device').selectAll().where('tenant', '=', tenant).where(column, '=', value);
+    const row = await inStore(() => query.executeTakeFirst());
+    if (!row) throw notFound();
     return deviceOf(row);
   }
 
-  async #change(
-    device: DeviceRef,
-    state: DeviceState,
-    from: DeviceState[],
-    action: string,
-    by: string,
-    detail: Record<string, string>,
-  ): Promise<void> {
-    const { tenant, id } = device;
-    const known = await this.#db.transaction().execute(async (trx) => {
+  /** From one of the states `from` to another, with its audit entry; from any other state nothing happens. */
+  async #change({ tenant, id }: DeviceRef, change: StateChange): Promise<void> {
+    const { to, from, action, by, detail } = change;
+    const known = await this.#transaction(async (trx) => {
       const row = await trx
         .updateTable('device')
-        .set({ state, ...(action === 'device.adopt' && adopted) })
+        .set({ state: to, ...(action === 'device.adopt' && adopted) })
         .where('tenant', '=', tenant)
         .where('id', '=', id)
         .where('state', 'in', from)
@@ -175,9 +186,23 @@ export class Devices {
       );
     });
     this.#cache.forget(id);
-    if (!known) throw new AppError('NOT_FOUND', { kind: 'device' });
+    if (!known) throw notFound();
+  }
+
+  #transaction<T>(run: (trx: Kysely<Schema>) => Promise<T>): Promise<T> {
+    return inStore(() => this.#db.transaction().execute(run));
   }
 }
+
+interface StateChange {
+  readonly to: DeviceState;
+  readonly from: readonly DeviceState[];
+  readonly action: string;
+  readonly by: string;
+  readonly detail: Readonly<Record<string, string>>;
+}
+
+const notFound = () => new AppError('NOT_FOUND', { kind: 'device' });
 
 /** The next Hello of an adopted device anchors its journal anew. */
 const adopted = { generation: sql<number>`generation + 1`, journal_id: null, anchor_sequence: null, anchor_head: null };

@@ -4,13 +4,15 @@ import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
-import type { KeyCache } from './authenticator.ts';
+import { inStore } from '../store/sql-failure.ts';
+import type { DeviceRef } from './devices.ts';
 import { hashKey, kindOf, newKey, sameBytes } from './keys.ts';
+import type { KeyCache } from './principal.ts';
 
 /** What an edge sends to join. */
 export interface JoinRequest {
   readonly token: string;
-  /** The name it would like; the token's own name wins. 1 to 63 of letters, digits, `.`, `_`, `-`. */
+  /** The name it would like; the token's own name wins. 1 to 64 of `a-z`, `0-9`, `-`. */
   readonly name: string;
   /** Raw Ed25519 public key, 32 bytes, of a pair made on the box. */
   readonly publicKey: Uint8Array;
@@ -24,9 +26,10 @@ export interface Enrolled {
   readonly name: string;
 }
 
-/** Longest life of a join token: 7 days. */
-const MAX_TTL_MS = 7 * 24 * 3_600_000;
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+/** Longest life of a join token: a day. */
+const MAX_TTL_MS = 24 * 3_600_000;
+/** As `bowline.edge.v1.JoinRequest` has it. */
+const NAME = /^(?=.{1,64}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 
 type Refusal = 'JOIN_TOKEN_INVALID' | 'DEVICE_SUSPENDED';
 
@@ -40,7 +43,7 @@ export class Enrolment {
   }
 
   /**
-   * A token for one device of the tenant, valid for `ttlMs` (1 s to 7 days).
+   * A token for one device of the tenant, valid for `ttlMs` (1 s to 1 day).
    * @param name the device's name; empty lets the device choose.
    */
   async createJoinToken(
@@ -51,10 +54,10 @@ export class Enrolment {
   ): Promise<{ token: string; expiresAt: number }> {
     if (name !== '') checkName(name);
     if (!(ttlMs >= 1_000 && ttlMs <= MAX_TTL_MS)) {
-      throw new AppError('INVALID_ARGUMENT', { what: 'a join token lives between one second and seven days' });
+      throw new AppError('INVALID_ARGUMENT', { what: 'a join token lives between one second and one day' });
     }
     const token = newKey('join');
-    const row = await this.#db
+    const insert = this.#db
       .insertInto('join_token')
       .values({
         hash: hashKey(token),
@@ -63,8 +66,8 @@ export class Enrolment {
         expires_at: sql`now() + make_interval(secs => ${ttlMs / 1_000})`,
         redeemed_by: null,
       })
-      .returning('expires_at')
-      .executeTakeFirstOrThrow();
+      .returning('expires_at');
+    const row = await inStore(() => insert.executeTakeFirstOrThrow());
     await writeAudit(this.#db, [{ tenant, principal: by, action: 'join_token.create', subject: `name:${name}` }]);
     return { token, expiresAt: row.expires_at.getTime() };
   }
@@ -77,16 +80,53 @@ export class Enrolment {
   async join(request: JoinRequest): Promise<Enrolled> {
     check(request);
     if (kindOf(request.token) !== 'join') throw new AppError('JOIN_TOKEN_INVALID');
-    const outcome = await this.#db.transaction().execute((trx) => this.#join(trx, request));
+    const outcome = await inStore(() => this.#db.transaction().execute((trx) => this.#join(trx, request)));
     // Refusals that leave a trace are returned, not thrown, because a throw would roll the trace back.
     if ('refusal' in outcome) {
       if (outcome.suspended) this.#cache.forget(outcome.suspended);
-      throw new AppError(outcome.refusal, {
-        device: outcome.name,
-        why: 'its join token was used a second time with another key',
-      });
+      // Who holds only a used token learns nothing, not even that it was one.
+      if (outcome.refusal === 'JOIN_TOKEN_INVALID') throw new AppError('JOIN_TOKEN_INVALID');
+      throw suspended(outcome.name);
     }
     return outcome;
+  }
+
+  /**
+   * Replaces the device's bearer key by the one with this SHA-256; the old one ends at once. Repeating it is harmless.
+   * Throws NOT_FOUND, DEVICE_SUSPENDED, INVALID_ARGUMENT.
+   */
+  async renew(device: DeviceRef, secretHash: Uint8Array): Promise<void> {
+    checkBytes(secretHash, 'the secret hash');
+    const { tenant, id } = device;
+    const known = await inStore(() =>
+      this.#db.transaction().execute(async (trx) => {
+        const row = await trx
+          .selectFrom('device')
+          .select(['name', 'state', 'key_hash'])
+          .where('tenant', '=', tenant)
+          .where('id', '=', id)
+          .forUpdate()
+          .executeTakeFirst();
+        if (!row || row.state === 'suspended' || sameBytes(row.key_hash, secretHash)) return row;
+        const other = await trx
+          .selectFrom('device')
+          .select('id')
+          .where('key_hash', '=', Buffer.from(secretHash))
+          .executeTakeFirst();
+        if (other) throw keysTaken();
+        await trx
+          .updateTable('device')
+          .set({ key_hash: secretHash })
+          .where('tenant', '=', tenant)
+          .where('id', '=', id)
+          .execute();
+        await writeAudit(trx, [{ tenant, principal: `device:${id}`, action: 'device.renew', subject: `device:${id}` }]);
+        return row;
+      }),
+    );
+    this.#cache.forget(id);
+    if (!known) throw new AppError('NOT_FOUND', { kind: 'device' });
+    if (known.state === 'suspended') throw suspended(known.name);
   }
 
   async #join(
@@ -173,25 +213,32 @@ export class Enrolment {
       .executeTakeFirst();
     if (!same) throw new AppError('DEVICE_NAME_TAKEN', { name });
     if (same.tenant !== tenant || same.public_key === null || !sameBytes(same.public_key, publicKey)) {
-      throw new AppError('INVALID_ARGUMENT', { what: 'these keys belong to another device; make new ones' });
+      throw keysTaken();
     }
-    if (same.state === 'suspended')
-      throw new AppError('DEVICE_SUSPENDED', { device: same.name, why: 'it was suspended before' });
+    if (same.state === 'suspended') throw suspended(same.name);
     return { deviceId: same.id, tenant, name: same.name };
   }
 }
 
 function check({ name, publicKey, secretHash }: JoinRequest): void {
   checkName(name);
-  if (publicKey.byteLength !== 32)
-    throw new AppError('INVALID_ARGUMENT', { what: 'the public key must be 32 bytes (Ed25519)' });
-  if (secretHash.byteLength !== 32)
-    throw new AppError('INVALID_ARGUMENT', { what: 'the secret hash must be 32 bytes (SHA-256)' });
+  checkBytes(publicKey, 'the public key (Ed25519)');
+  checkBytes(secretHash, 'the secret hash (SHA-256)');
 }
+
+function checkBytes(bytes: Uint8Array, what: string): void {
+  if (bytes.byteLength !== 32) throw new AppError('INVALID_ARGUMENT', { what: `${what} must be 32 bytes` });
+}
+
+const suspended = (device: string) =>
+  new AppError('DEVICE_SUSPENDED', { device, why: 'by its owner, or because its join token was used twice' });
+
+const keysTaken = () =>
+  new AppError('INVALID_ARGUMENT', { what: 'these keys belong to another device; make new ones' });
 
 function checkName(name: string): void {
   if (NAME.test(name)) return;
   throw new AppError('INVALID_ARGUMENT', {
-    what: 'a device name has 1 to 63 letters, digits, ".", "_" or "-", and begins with a letter or digit',
+    what: 'a device name has 1 to 64 of a-z, 0-9 and "-", and neither begins nor ends with "-"',
   });
 }

@@ -1,6 +1,7 @@
 // Session epochs, many devices to a statement, so that a storm of reconnects costs few commits. It only raises epochs.
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../store/schema.ts';
+import { inStore } from '../store/sql-failure.ts';
 
 interface Asked {
   readonly tenant: string;
@@ -34,7 +35,7 @@ export class EpochBatch {
     while (this.#asked.length > 0) {
       const batch = this.#cut();
       try {
-        const epochs = await this.#raise([...batch.values()]);
+        const epochs = await inStore(() => this.#raise([...batch.values()]));
         for (const [key, { resolve }] of batch) resolve(epochs.get(key));
       } catch (error) {
         for (const { reject } of batch.values()) reject(error);

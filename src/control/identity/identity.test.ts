@@ -27,7 +27,12 @@ onBothDatabases('identity', (under) => {
 
   const box = (token: string, name = 'kitchen-pi') => {
     const key = newKey('device');
-    const request: JoinRequest = { token, name, publicKey: crypto.getRandomValues(new Uint8Array(32)), secretHash: hashKey(key) };
+    const request: JoinRequest = {
+      token,
+      name,
+      publicKey: crypto.getRandomValues(new Uint8Array(32)),
+      secretHash: hashKey(key),
+    };
     return { key, request };
   };
   const enrol = async (name = 'kitchen-pi') => {
@@ -50,7 +55,9 @@ onBothDatabases('identity', (under) => {
     await revokeOwnerKey(under.db, auth, 'default', principal.id, 'test');
     await expect(auth.authenticate(made.key)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
     await expect(ensureOwnerKey(under.db, home)).rejects.toMatchObject({ reason: 'OWNER_KEY_REVOKED' });
-    await expect(revokeOwnerKey(under.db, auth, 'default', principal.id, 'test')).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+    await expect(revokeOwnerKey(under.db, auth, 'default', principal.id, 'test')).rejects.toMatchObject({
+      reason: 'NOT_FOUND',
+    });
   });
 
   test('an owner key that others can read, or that is no key, is refused and left as it is', async () => {
@@ -72,25 +79,43 @@ onBothDatabases('identity', (under) => {
     const rows = await Promise.all(tables.map((table) => under.db.selectFrom(table).selectAll().execute()));
     for (const secret of [key, request.token, token]) {
       const hidden = [secret.slice(4), Buffer.from(secret.slice(4), 'base64url').toString('hex')];
-      const text = JSON.stringify(rows, (_key, value) => (value?.type === 'Buffer' ? Buffer.from(value.data).toString('hex') : value));
+      const text = JSON.stringify(rows, (_key, value) =>
+        value?.type === 'Buffer' ? Buffer.from(value.data).toString('hex') : value,
+      );
       for (const form of hidden) expect(text).not.toContain(form);
     }
   });
 
   test('anything but a known key is refused alike', async () => {
     const { request, key } = await enrol();
-    for (const wrong of ['', 'bwo_', newKey('owner'), newKey('device'), newKey('worker'), request.token, `${key}x`, key.replace('bwd_', 'bwo_')]) {
+    for (const wrong of [
+      '',
+      'bwo_',
+      newKey('owner'),
+      newKey('device'),
+      newKey('worker'),
+      request.token,
+      `${key}x`,
+      key.replace('bwd_', 'bwo_'),
+    ]) {
       await expect(auth.authenticate(wrong)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
     }
     expect(bearerOf(`bearer ${key}`)).toBe(key);
-    for (const header of [undefined, null, '', key, 'Basic abc', 'Bearer a b']) expect(() => bearerOf(header)).toThrow('no valid credential');
+    for (const header of [undefined, null, '', key, 'Basic abc', 'Bearer a b'])
+      expect(() => bearerOf(header)).toThrow('no valid credential');
   });
 
   test('a join with the same keys gives the same device, however often the answer was lost', async () => {
     const { key, request, enrolled } = await enrol();
     const again = await Promise.all([enrolment.join(request), enrolment.join(request)]);
     expect(again).toEqual([enrolled, enrolled]);
-    expect(await auth.authenticate(key)).toEqual({ kind: 'device', tenant, id: enrolled.deviceId, name: 'kitchen-pi', state: 'active' });
+    expect(await auth.authenticate(key)).toEqual({
+      kind: 'device',
+      tenant,
+      id: enrolled.deviceId,
+      name: 'kitchen-pi',
+      state: 'active',
+    });
     expect(await devices.list(tenant)).toHaveLength(1);
   });
 
@@ -107,13 +132,17 @@ onBothDatabases('identity', (under) => {
     await auth.authenticate(key);
     const ref = { tenant, id: enrolled.deviceId };
     const epoch = await devices.nextSessionEpoch(ref);
-    await expect(enrolment.join(box(request.token).request)).rejects.toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });
-    await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED', metadata: { device: 'kitchen-pi' } });
+    const thief = await enrolment.join(box(request.token).request).catch((error: unknown) => error);
+    expect(thief).toMatchObject({ reason: 'JOIN_TOKEN_INVALID', metadata: {} });
+    await expect(auth.authenticate(key)).rejects.toMatchObject({
+      reason: 'DEVICE_SUSPENDED',
+      metadata: { device: 'kitchen-pi' },
+    });
     await expect(enrolment.join(request)).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED' });
     await expect(devices.nextSessionEpoch(ref)).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED' });
     expect((await devices.byId(tenant, ref.id)).sessionEpoch).toBe(epoch);
-    const audit = await listAudit(under.db, tenant);
-    expect(audit.map(({ action }) => action).sort()).toEqual(['device.join', 'device.suspend', 'join_token.create']);
+    const { entries } = await listAudit(under.db, tenant);
+    expect(entries.map(({ action }) => action).sort()).toEqual(['device.join', 'device.suspend', 'join_token.create']);
   });
 
   test('the same public key with another secret is another key', async () => {
@@ -127,7 +156,11 @@ onBothDatabases('identity', (under) => {
     await enrol('pi');
     await expect(enrolment.join(box(newKey('join')).request)).rejects.toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });
     const expired = await enrolment.createJoinToken(tenant, '', 60_000, 'owner:x');
-    await under.db.updateTable('join_token').set({ expires_at: new Date(0) }).where('hash', '=', hashKey(expired.token)).execute();
+    await under.db
+      .updateTable('join_token')
+      .set({ expires_at: new Date(0) })
+      .where('hash', '=', hashKey(expired.token))
+      .execute();
     await expect(enrolment.join(box(expired.token).request)).rejects.toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });
 
     const { token } = await enrolment.createJoinToken(tenant, '', 60_000, 'owner:x');
@@ -143,12 +176,42 @@ onBothDatabases('identity', (under) => {
     const { token } = await enrolment.createJoinToken(tenant, 'renamed', 60_000, 'owner:x');
     expect(await enrolment.join({ ...request, token })).toEqual(enrolled);
     const foreign = await enrolment.createJoinToken(newId(), '', 60_000, 'owner:x');
-    await expect(enrolment.join({ ...request, token: foreign.token })).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT' });
+    await expect(enrolment.join({ ...request, token: foreign.token })).rejects.toMatchObject({
+      reason: 'INVALID_ARGUMENT',
+    });
+  });
+
+  test('a renewed key replaces the old one at once, and repeating the renewal is harmless', async () => {
+    const { key, enrolled } = await enrol();
+    await auth.authenticate(key);
+    const ref = { tenant, id: enrolled.deviceId };
+    const renewed = newKey('device');
+    await enrolment.renew(ref, hashKey(renewed));
+    await enrolment.renew(ref, hashKey(renewed));
+    await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
+    expect(await auth.authenticate(renewed)).toMatchObject({ kind: 'device', id: ref.id });
+    const other = await enrol('other');
+    const theirs = enrolment.renew({ tenant, id: other.enrolled.deviceId }, hashKey(renewed));
+    await expect(theirs).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT' });
+    await expect(enrolment.renew({ tenant: newId(), id: ref.id }, hashKey(key))).rejects.toMatchObject({
+      reason: 'NOT_FOUND',
+    });
+    await devices.suspend(ref, 'stolen', 'owner:x');
+    await expect(enrolment.renew(ref, hashKey(key))).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED' });
+  });
+
+  test('a device that is named like the id of another does not stand in for it', async () => {
+    const { enrolled } = await enrol('pi');
+    const impostor = await enrol(enrolled.deviceId);
+    expect((await devices.find(tenant, enrolled.deviceId)).name).toBe('pi');
+    expect((await devices.find(tenant, 'pi')).id).toBe(enrolled.deviceId);
+    expect((await devices.find(tenant, impostor.enrolled.deviceId)).name).toBe(enrolled.deviceId);
+    await expect(devices.find(newId(), 'pi')).rejects.toMatchObject({ reason: 'NOT_FOUND' });
   });
 
   test('names and keys of a wrong shape are refused before anything is looked up', async () => {
     const { request } = box(newKey('join'));
-    for (const name of ['', '-x', 'a b', 'a/b', 'x'.repeat(64), 'küche']) {
+    for (const name of ['', '-x', 'x-', 'a b', 'a/b', 'Pi', 'x'.repeat(65), 'küche']) {
       await expect(enrolment.join({ ...request, name })).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT' });
     }
     const short = { ...request, publicKey: new Uint8Array(31) };
@@ -160,14 +223,26 @@ onBothDatabases('identity', (under) => {
     const { enrolled } = await enrol();
     const other = newId();
     const errors = await Promise.all(
-      [devices.byId(other, enrolled.deviceId), devices.byName(other, 'kitchen-pi'), devices.byId(other, newId()), devices.byName(other, 'none')].map(
-        (found) => found.catch((error: unknown) => error),
-      ),
+      [
+        devices.byId(other, enrolled.deviceId),
+        devices.byName(other, 'kitchen-pi'),
+        devices.byId(other, newId()),
+        devices.byName(other, 'none'),
+      ].map((found) => found.catch((error: unknown) => error)),
     );
-    for (const error of errors) expect(error).toMatchObject({ reason: 'NOT_FOUND', message: 'no such device here', metadata: { kind: 'device' } });
+    for (const error of errors)
+      expect(error).toMatchObject({
+        reason: 'NOT_FOUND',
+        message: 'no such device here',
+        metadata: { kind: 'device' },
+      });
     expect(await devices.list(other)).toEqual([]);
-    await expect(devices.nextSessionEpoch({ tenant: other, id: enrolled.deviceId })).rejects.toMatchObject({ reason: 'NOT_FOUND' });
-    await expect(devices.suspend({ tenant: other, id: enrolled.deviceId }, 'x', 'x')).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+    await expect(devices.nextSessionEpoch({ tenant: other, id: enrolled.deviceId })).rejects.toMatchObject({
+      reason: 'NOT_FOUND',
+    });
+    await expect(devices.suspend({ tenant: other, id: enrolled.deviceId }, 'x', 'x')).rejects.toMatchObject({
+      reason: 'NOT_FOUND',
+    });
     expect((await devices.byName(tenant, 'kitchen-pi')).id).toBe(enrolled.deviceId);
   });
 

@@ -5,8 +5,9 @@ import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
-import type { KeyCache } from './authenticator.ts';
+import { inStore } from '../store/sql-failure.ts';
 import { hashKey } from './keys.ts';
+import type { KeyCache } from './principal.ts';
 import { readOrCreateSecret } from './secret-file.ts';
 
 /** The tenant of a single-owner installation. */
@@ -28,7 +29,11 @@ export const ownerKeyFile = (home: string): string => join(home, 'owner.key');
 export async function ensureOwnerKey(db: Kysely<Schema>, home: string): Promise<OwnerKey> {
   const file = ownerKeyFile(home);
   const key = await readOrCreateSecret(file, 'owner');
-  const hash = hashKey(key);
+  await inStore(() => register(db, file, hashKey(key)));
+  return { key, file, tenant: DEFAULT_TENANT };
+}
+
+async function register(db: Kysely<Schema>, file: string, hash: Uint8Array): Promise<void> {
   await db
     .insertInto('tenant')
     .values({ id: DEFAULT_TENANT, name: DEFAULT_TENANT })
@@ -46,10 +51,13 @@ export async function ensureOwnerKey(db: Kysely<Schema>, home: string): Promise<
       { tenant: DEFAULT_TENANT, principal: 'control', action: 'owner_key.register', subject: `owner:${id}` },
     ]);
   } else {
-    const known = await db.selectFrom('api_key').select('revoked_at').where('hash', '=', hash).executeTakeFirst();
+    const known = await db
+      .selectFrom('api_key')
+      .select('revoked_at')
+      .where('hash', '=', Buffer.from(hash))
+      .executeTakeFirst();
     if (known?.revoked_at) throw new AppError('OWNER_KEY_REVOKED', { file });
   }
-  return { key, file, tenant: DEFAULT_TENANT };
 }
 
 /** Revokes an owner key by its id; throws NOT_FOUND when the tenant has no such valid key. */
@@ -60,14 +68,14 @@ export async function revokeOwnerKey(
   id: string,
   by: string,
 ): Promise<void> {
-  const revoked = await db
+  const update = db
     .updateTable('api_key')
     .set({ revoked_at: sql`now()` })
     .where('tenant', '=', tenant)
     .where('id', '=', id)
     .where('revoked_at', 'is', null)
-    .returning('id')
-    .executeTakeFirst();
+    .returning('id');
+  const revoked = await inStore(() => update.executeTakeFirst());
   cache.forget(id);
   if (!revoked) throw new AppError('NOT_FOUND', { kind: 'key' });
   await writeAudit(db, [{ tenant, principal: by, action: 'owner_key.revoke', subject: `owner:${id}` }]);

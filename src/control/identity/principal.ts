@@ -37,3 +37,9 @@ export type Principal = OwnerPrincipal | DevicePrincipal | WorkerPrincipal;
 
 /** `kind:id`, as audit entries and runs name their principal. */
 export const principalName = (principal: Principal): string => `${principal.kind}:${principal.id}`;
+
+/** Told after a key, device or token changed, so that no cache serves the old state. */
+export interface KeyCache {
+  /** @param id the principal's id */
+  forget(id: string): void;
+}

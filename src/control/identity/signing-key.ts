@@ -1,7 +1,8 @@
-// The control plane's Ed25519 key for tool calls: made at the first start, kept in a file, used only to sign.
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
+// The control plane's Ed25519 key for tool calls: made at the first start and kept in a file. It signs nothing itself.
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
+import { rawPublicKey } from '../../contract/tool-call.ts';
 import { readOrCreateFile } from './secret-file.ts';
 
 export interface SigningKey {
@@ -9,8 +10,8 @@ export interface SigningKey {
   readonly id: string;
   /** The raw public key, 32 bytes. */
   readonly publicKey: Uint8Array;
-  /** The Ed25519 signature over prefix and bytes; the prefix names the domain, so that a signature fits nowhere else. */
-  sign(prefix: Uint8Array, bytes: Uint8Array): Uint8Array;
+  /** For `signToolCall`, which puts the domain prefix before what it signs; never sign anything else with it. */
+  readonly privateKey: KeyObject;
 }
 
 /** Makes or reads `<home>/control/signing.key` (PKCS #8, 0600). Throws SECRET_FILE_UNSAFE. */
@@ -23,15 +24,11 @@ export async function loadSigningKey(home: string): Promise<SigningKey> {
     }).privateKey.toString(),
   );
   const privateKey = parse(file, pem);
-  const publicKey = Buffer.from(createPublicKey(privateKey).export({ format: 'jwk' }).x ?? '', 'base64url');
-  return {
-    id: createHash('sha256').update(publicKey).digest('hex').slice(0, 16),
-    publicKey,
-    sign: (prefix, bytes) => sign(null, Buffer.concat([prefix, bytes]), privateKey),
-  };
+  const publicKey = rawPublicKey(createPublicKey(privateKey));
+  return { id: createHash('sha256').update(publicKey).digest('hex').slice(0, 16), publicKey, privateKey };
 }
 
-function parse(file: string, pem: string) {
+function parse(file: string, pem: string): KeyObject {
   const broken = (cause?: unknown) =>
     new AppError(
       'SECRET_FILE_UNSAFE',

@@ -3,9 +3,9 @@ import { type Kysely, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
-import type { KeyCache } from './authenticator.ts';
+import { inStore } from '../store/sql-failure.ts';
 import { hashKey, newKey } from './keys.ts';
-import type { WorkerPrincipal } from './principal.ts';
+import type { KeyCache, WorkerPrincipal } from './principal.ts';
 import { readOrCreateSecret } from './secret-file.ts';
 
 /** What a worker token allows. */
@@ -21,9 +21,10 @@ export interface WorkerGrant {
 /** What a worker's Hello says of itself. */
 export interface WorkerClaim {
   readonly packages: readonly string[];
-  readonly pool: string;
-  /** Tenants it wants to work for; empty: all that its token allows. */
-  readonly tenants: readonly string[];
+  /** Left out: its token's. */
+  readonly pool?: string;
+  /** Tenants it wants to work for; left out or empty: all that its token allows. */
+  readonly tenants?: readonly string[];
 }
 
 const tokenId = (hash: Uint8Array): string => Buffer.from(hash).toString('hex').slice(0, 16);
@@ -53,14 +54,14 @@ async function register(db: Kysely<Schema>, token: string, grant: WorkerGrant, b
   const hash = hashKey(token);
   const { tenant, name, pool } = grant;
   const packages = [...grant.packages];
-  const added = await db
+  const insert = db
     .insertInto('worker_token')
     .values({ hash, tenant, name, packages, pool, revoked_at: null })
     .onConflict((conflict) => conflict.doNothing())
-    .returning('name')
-    .executeTakeFirst();
-  if (!added) {
-    await db.updateTable('worker_token').set({ tenant, name, packages, pool }).where('hash', '=', hash).execute();
+    .returning('name');
+  if (!(await inStore(() => insert.executeTakeFirst()))) {
+    const update = db.updateTable('worker_token').set({ tenant, name, packages, pool }).where('hash', '=', hash);
+    await inStore(() => update.execute());
     return;
   }
   const subject = `worker:${tokenId(hash)}`;
@@ -71,13 +72,13 @@ async function register(db: Kysely<Schema>, token: string, grant: WorkerGrant, b
 
 /** Revokes a token by its id; false when there is none that is valid. Workers that are connected must be told by their sessions. */
 export async function revokeWorkerToken(db: Kysely<Schema>, cache: KeyCache, id: string, by: string): Promise<boolean> {
-  const rows = await db
+  const update = db
     .updateTable('worker_token')
     .set({ revoked_at: sql`now()` })
     .where(sql<string>`left(encode(hash, 'hex'), 16)`, '=', id)
     .where('revoked_at', 'is', null)
-    .returning('tenant')
-    .execute();
+    .returning('tenant');
+  const rows = await inStore(() => update.execute());
   cache.forget(id);
   await writeAudit(
     db,
@@ -118,8 +119,9 @@ export function verifyClaim(principal: WorkerPrincipal, claim: WorkerClaim): rea
     allowed.includes('*') ? undefined : claimed.find((each) => !allowed.includes(each));
   const extra = outside(principal.packages, claim.packages);
   if (extra !== undefined) throw refuse(`serving ${extra}`);
-  if (claim.pool !== principal.pool) throw refuse(`the pool ${claim.pool}`);
-  const foreign = outside(principal.tenants, claim.tenants);
+  const { pool = principal.pool, tenants = [] } = claim;
+  if (pool !== principal.pool) throw refuse(`the pool ${pool}`);
+  const foreign = outside(principal.tenants, tenants);
   if (foreign !== undefined) throw refuse(`work for the tenant ${foreign}`);
-  return claim.tenants.length > 0 ? claim.tenants : principal.tenants;
+  return tenants.length > 0 ? tenants : principal.tenants;
 }

@@ -1,6 +1,8 @@
 // The audit trail of the control plane: who did what to whom. It only ever appends; never content, never secrets.
 import type { Kysely } from 'kysely';
+import { AppError } from '../../base/errors.ts';
 import type { Schema } from '../store/schema.ts';
+import { inStore } from '../store/sql-failure.ts';
 
 export interface AuditEntry {
   readonly tenant: string;
@@ -20,33 +22,64 @@ export interface AuditRecord extends AuditEntry {
   readonly detail: Readonly<Record<string, string | number | boolean>>;
 }
 
-const MAX_LIST = 1_000;
+const MAX_PAGE = 1_000;
 
 /** Appends entries in one statement; pass the transaction of the act itself, so that neither stands without the other. */
 export async function writeAudit(db: Kysely<Schema>, entries: readonly AuditEntry[]): Promise<void> {
   if (entries.length === 0) return;
-  await db
-    .insertInto('audit')
-    .values(
-      entries.map(({ tenant, principal, action, subject, detail }) => ({
-        tenant,
-        principal,
-        action,
-        subject,
-        detail: JSON.stringify(detail ?? {}),
-      })),
-    )
-    .execute();
+  const rows = entries.map(({ tenant, principal, action, subject, detail }) => ({
+    tenant,
+    principal,
+    action,
+    subject,
+    detail: JSON.stringify(detail ?? {}),
+  }));
+  await inStore(() => db.insertInto('audit').values(rows).execute());
 }
 
-/** The newest entries of a tenant, newest first; at most 1,000, default 100. */
-export async function listAudit(db: Kysely<Schema>, tenant: string, limit = 100): Promise<AuditRecord[]> {
-  const rows = await db
+/**
+ * A page of a tenant's entries, newest first. `size` is 100 by default and at most 1,000; `token` is the `next` of the page
+ * before. Entries added meanwhile are not in it. Throws INVALID_ARGUMENT for a token that is none of ours.
+ */
+export async function listAudit(
+  db: Kysely<Schema>,
+  tenant: string,
+  page: { size?: number; token?: string } = {},
+): Promise<{ entries: AuditRecord[]; next: string }> {
+  const size = Math.min(Math.max(page.size || 100, 1), MAX_PAGE);
+  const from = position(page.token);
+  let query = db
     .selectFrom('audit')
     .selectAll()
     .where('tenant', '=', tenant)
     .orderBy('at', 'desc')
-    .limit(Math.min(Math.max(limit, 1), MAX_LIST))
-    .execute();
-  return rows.map((row) => ({ ...row, at: row.at.getTime(), detail: row.detail as AuditRecord['detail'] }));
+    .orderBy('subject')
+    .orderBy('action')
+    .orderBy('principal')
+    .limit(size + 1);
+  if (from) query = query.where('at', '<=', new Date(from.at)).offset(from.skip);
+  const rows = await inStore(() => query.execute());
+  const entries = rows
+    .slice(0, size)
+    .map((row) => ({ ...row, at: row.at.getTime(), detail: row.detail as AuditRecord['detail'] }));
+  return { entries, next: rows.length > size ? after(entries, from) : '' };
+}
+
+/** Times have milliseconds and may repeat, so a position is a time and how many entries of that time were given. */
+interface Position {
+  readonly at: number;
+  readonly skip: number;
+}
+
+function after(entries: readonly AuditRecord[], from: Position | undefined): string {
+  const at = entries.at(-1)?.at ?? 0;
+  const same = entries.filter((entry) => entry.at === at).length;
+  return `${at}.${from?.at === at ? from.skip + same : same}`;
+}
+
+function position(token: string | undefined): Position | undefined {
+  if (!token) return undefined;
+  const match = /^(\d{1,15})\.(\d{1,9})$/.exec(token);
+  if (!match) throw new AppError('INVALID_ARGUMENT', { what: 'this page token is not one that was given' });
+  return { at: Number(match[1]), skip: Number(match[2]) };
 }

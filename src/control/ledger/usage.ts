@@ -1,6 +1,7 @@
 // What jobs used of paid models, one record per charged attempt. It counts; limits are judged elsewhere.
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../store/schema.ts';
+import { inStore } from '../store/sql-failure.ts';
 
 export interface UsageRecord {
   readonly tenant: string;
@@ -26,26 +27,22 @@ export interface UsageTotal {
 /** Appends records in one statement. Late results are charged too, so a job may have several. */
 export async function recordUsage(db: Kysely<Schema>, records: readonly UsageRecord[]): Promise<void> {
   if (records.length === 0) return;
-  await db
-    .insertInto('ledger_usage')
-    .values(
-      records.map(({ tenant, run, job, provider, model, inputTokens, outputTokens, costMicros }) => ({
-        tenant,
-        run,
-        job,
-        provider,
-        model,
-        input_tokens: inputTokens,
-        output_tokens: outputTokens,
-        cost_micros: costMicros,
-      })),
-    )
-    .execute();
+  const rows = records.map(({ tenant, run, job, provider, model, inputTokens, outputTokens, costMicros }) => ({
+    tenant,
+    run,
+    job,
+    provider,
+    model,
+    input_tokens: inputTokens,
+    output_tokens: outputTokens,
+    cost_micros: costMicros,
+  }));
+  await inStore(() => db.insertInto('ledger_usage').values(rows).execute());
 }
 
 /** Totals of a tenant since a time (milliseconds since 1970), by provider and model, the dearest first. */
 export async function usageSince(db: Kysely<Schema>, tenant: string, since: number): Promise<UsageTotal[]> {
-  const rows = await db
+  const query = db
     .selectFrom('ledger_usage')
     .select((use) => [
       'provider',
@@ -60,8 +57,8 @@ export async function usageSince(db: Kysely<Schema>, tenant: string, since: numb
     .groupBy(['provider', 'model'])
     .orderBy(sql`sum(cost_micros)`, 'desc')
     .orderBy('provider')
-    .orderBy('model')
-    .execute();
+    .orderBy('model');
+  const rows = await inStore(() => query.execute());
   return rows.map(({ provider, model, jobs, input, output, cost }) => ({
     provider,
     model,

@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { onBothDatabases } from '../../../test/support/identity-database.ts';
+import { listAudit, writeAudit } from './audit.ts';
+import { recordUsage, usageSince } from './usage.ts';
+
+onBothDatabases('the ledger', (under) => {
+  const use = {
+    tenant: 'a',
+    run: 'r',
+    job: 'r/0/0',
+    provider: 'x',
+    model: 'big',
+    inputTokens: 10,
+    outputTokens: 5,
+    costMicros: 7,
+  };
+
+  test('usage is summed per provider and model, and never across tenants', async () => {
+    await recordUsage(under.db, []);
+    await recordUsage(under.db, [
+      use,
+      { ...use, costMicros: 3 },
+      { ...use, model: 'small', costMicros: 1 },
+      { ...use, tenant: 'b' },
+    ]);
+    expect(await usageSince(under.db, 'a', 0)).toEqual([
+      { provider: 'x', model: 'big', jobs: 2, inputTokens: 20, outputTokens: 10, costMicros: 10 },
+      { provider: 'x', model: 'small', jobs: 1, inputTokens: 10, outputTokens: 5, costMicros: 1 },
+    ]);
+    expect(await usageSince(under.db, 'a', Date.UTC(2999))).toEqual([]);
+  });
+
+  test('the audit lists the newest first and only the tenant asked for', async () => {
+    const entry = { tenant: 'a', principal: 'owner:1', subject: 'device:1' };
+    await writeAudit(under.db, []);
+    await writeAudit(under.db, [{ ...entry, action: 'one', detail: { why: 'x' } }]);
+    await writeAudit(under.db, [{ ...entry, action: 'foreign', tenant: 'b' }]);
+    const { entries, next } = await listAudit(under.db, 'a');
+    expect(next).toBe('');
+    expect(entries).toMatchObject([{ ...entry, action: 'one', detail: { why: 'x' } }]);
+  });
+
+  test('pages of the audit give each entry once, also those of one moment', async () => {
+    const at = [5, 5, 5, 4, 4, 3].map((ms, n) => ({ at: new Date(ms), subject: `s${n}` }));
+    const rows = at.map((more) => ({ tenant: 'pages', principal: 'p', action: 'a', detail: '{}', ...more }));
+    await under.db.insertInto('audit').values(rows).execute();
+    for (const size of [1, 2, 3, 4, 6, 7]) {
+      const seen: string[] = [];
+      let token = '';
+      do {
+        const page = await listAudit(under.db, 'pages', { size, token });
+        seen.push(...page.entries.map(({ subject }) => subject));
+        token = page.next;
+      } while (token !== '');
+      expect(seen).toEqual(['s0', 's1', 's2', 's3', 's4', 's5']);
+    }
+    await expect(listAudit(under.db, 'pages', { token: 'x' })).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT' });
+  });
+});
