@@ -9,7 +9,7 @@ import { Authenticator, bearerOf } from './authenticator.ts';
 import { Devices } from './devices.ts';
 import { Enrolment, type JoinRequest } from './enrolment.ts';
 import { hashKey, newKey } from './keys.ts';
-import { ensureOwnerKey, ownerKeyFile, revokeOwnerKey } from './owner-key.ts';
+import { ensureOwnerKey, revokeOwnerKey } from './owner-key.ts';
 import { createWorkerToken, ensureWorkerToken, revokeWorkerToken } from './workers.ts';
 
 onBothDatabases('identity', (under) => {
@@ -62,8 +62,7 @@ onBothDatabases('identity', (under) => {
 
   test('an owner key that others can read, or that is no key, is refused and left as it is', async () => {
     const home = join(under.folder, 'other-home');
-    const file = ownerKeyFile(home);
-    await ensureOwnerKey(under.db, home);
+    const { file } = await ensureOwnerKey(under.db, home);
     await chmod(file, 0o644);
     await expect(ensureOwnerKey(under.db, home)).rejects.toMatchObject({ reason: 'SECRET_FILE_UNSAFE' });
     await chmod(file, 0o600);

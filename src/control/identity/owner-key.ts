@@ -1,7 +1,7 @@
 // The owner's first key: made at the first start, in a file that only the owner can read, and known to the database by hash.
-import { join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
+import { homePaths } from '../../base/home.ts';
 import { newId } from '../../base/ids.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
@@ -19,15 +19,12 @@ export interface OwnerKey {
   readonly tenant: string;
 }
 
-/** Where the owner key of a home lies. */
-export const ownerKeyFile = (home: string): string => join(home, 'owner.key');
-
 /**
  * Makes or reads `<home>/owner.key`, and sees to it that the tenant `default` and the key's hash are in the database (also a
  * new or restored one). Throws SECRET_FILE_UNSAFE, and OWNER_KEY_REVOKED when the database refuses that key for good.
  */
 export async function ensureOwnerKey(db: Kysely<Schema>, home: string): Promise<OwnerKey> {
-  const file = ownerKeyFile(home);
+  const file = homePaths(home).ownerKey;
   const key = await readOrCreateSecret(file, 'owner');
   await inStore(() => register(db, file, hashKey(key)));
   return { key, file, tenant: DEFAULT_TENANT };

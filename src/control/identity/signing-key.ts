@@ -2,6 +2,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
+import { homePaths } from '../../base/home.ts';
 import { rawPublicKey } from '../../contract/tool-call.ts';
 import { readOrCreateFile } from './secret-file.ts';
 
@@ -16,7 +17,7 @@ export interface SigningKey {
 
 /** Makes or reads `<home>/control/signing.key` (PKCS #8, 0600). Throws SECRET_FILE_UNSAFE. */
 export async function loadSigningKey(home: string): Promise<SigningKey> {
-  const file = join(home, 'control', 'signing.key');
+  const file = join(homePaths(home).control, 'signing.key');
   const pem = await readOrCreateFile(file, () =>
     generateKeyPairSync('ed25519', {
       publicKeyEncoding: { type: 'spki', format: 'pem' },
