@@ -1,6 +1,6 @@
 // Signs and verifies tool calls: Ed25519 (RFC 8032) over a domain prefix and the bytes as sent, because protobuf is not
 // canonical. The message is parsed only from verified bytes.
-import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
   type SignedToolCall,
@@ -24,11 +24,16 @@ export function rawPublicKey(key: KeyObject): Uint8Array {
   return key.export({ format: 'der', type: 'spki' }).subarray(SPKI_HEAD.length);
 }
 
+/** Whatever holds the private key and only signs. */
+export interface ToolCallSigner {
+  readonly id: string;
+  sign(prefix: Uint8Array, bytes: Uint8Array): Uint8Array;
+}
+
 /** Signs a call for one session. */
-export function signToolCall(call: ToolCall, privateKey: KeyObject, keyId: string): SignedToolCall {
+export function signToolCall(call: ToolCall, signer: ToolCallSigner): SignedToolCall {
   const signed = toBinary(ToolCallSchema, call);
-  const signature = sign(null, Buffer.concat([PREFIX, signed]), privateKey);
-  return create(SignedToolCallSchema, { signed, signature, keyId });
+  return create(SignedToolCallSchema, { signed, signature: signer.sign(PREFIX, signed), keyId: signer.id });
 }
 
 /** The call, if the pinned key signed exactly these bytes. Throws TOOL_CALL_FORGED otherwise. */

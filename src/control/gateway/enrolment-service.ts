@@ -1,0 +1,26 @@
+// Join and Renew: how a box becomes a device. Decides nothing; the identity room does.
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { EnrollmentService } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
+import type { Devices } from '../identity/devices.ts';
+import type { Enrolment } from '../identity/enrolment.ts';
+import type { SigningKey } from '../identity/signing-key.ts';
+import { deviceOf } from './principal.ts';
+
+export function enrolmentService(parts: {
+  enrolment: Enrolment;
+  devices: Devices;
+  signingKey: SigningKey;
+}): ServiceImpl<typeof EnrollmentService> {
+  const signingKey = { keyId: parts.signingKey.id, publicKey: parts.signingKey.publicKey };
+  return {
+    async join({ token, name, publicKey, secretHash }) {
+      const joined = await parts.enrolment.join({ token, name, publicKey, secretHash });
+      return { device: joined.deviceId, tenant: joined.tenant, name: joined.name, signingKey };
+    },
+    async renew({ secretHash }, context) {
+      const { tenant, id } = deviceOf(context);
+      await parts.enrolment.renew({ tenant, id }, secretHash);
+      return { signingKey };
+    },
+  };
+}

@@ -1,0 +1,83 @@
+// What happens to every call at the port, in this order: errors are translated, foreign bowline headers dropped, the
+// credential is turned into a principal, and requests are checked against their contract.
+import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
+import { EnrollmentService } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
+import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
+import type { Logger } from '../../base/logger.ts';
+import { toConnectError } from '../../contract/errors.ts';
+import { validate } from '../../contract/validate.ts';
+import { type Authenticator, bearerOf } from '../identity/authenticator.ts';
+import { principalKey } from './principal.ts';
+
+/** The only headers of ours that are read; all other `bowline-*` headers are dropped. */
+export const HEADERS = {
+  device: 'bowline-device',
+  selector: 'bowline-selector',
+  idempotencyKey: 'bowline-idempotency-key',
+  recipient: 'bowline-recipient',
+} as const;
+
+const KNOWN = new Set<string>(Object.values(HEADERS));
+
+/** Anything that was thrown becomes a ConnectError with ErrorInfo. */
+export function errorInterceptor(log: Logger): Interceptor {
+  return (next) => async (request) => {
+    try {
+      const response = await next(request);
+      if (!response.stream) return response;
+      return { ...response, message: translated(response.message, log) };
+    } catch (error) {
+      throw toConnectError(error, log);
+    }
+  };
+}
+
+async function* translated<T>(messages: AsyncIterable<T>, log: Logger): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw toConnectError(error, log);
+  }
+}
+
+/** Drops unknown `bowline-*` headers, so that nothing behind the port can ever trust one. */
+export const headerInterceptor: Interceptor = (next) => (request) => {
+  for (const name of [...request.header.keys()]) {
+    if (name.startsWith('bowline-') && !KNOWN.has(name)) request.header.delete(name);
+  }
+  return next(request);
+};
+
+/** Sets the principal. Only Join and the overall health are open. */
+export function authInterceptor(authenticator: Authenticator): Interceptor {
+  return (next) => async (request) => {
+    const header = request.header.get('authorization');
+    if (header !== null || !isOpen(request)) {
+      request.contextValues.set(principalKey, await authenticator.authenticate(bearerOf(header)));
+    }
+    return next(request);
+  };
+}
+
+function isOpen(request: UnaryRequest | StreamRequest): boolean {
+  if (request.method === EnrollmentService.method.join) return true;
+  // The handler answers without a credential only for the empty service name.
+  return request.method === Health.method.check;
+}
+
+/** Checks each request message against its contract. Frames of sessions are checked one by one in their session. */
+export const validateInterceptor: Interceptor = (next) => (request) => {
+  if (!request.stream) validate(request.method.input, request.message);
+  return next(
+    request.stream && request.method.methodKind === 'server_streaming'
+      ? { ...request, message: validated(request) }
+      : request,
+  );
+};
+
+async function* validated(request: StreamRequest): StreamRequest['message'] {
+  for await (const message of request.message) {
+    validate(request.method.input, message);
+    yield message;
+  }
+}
