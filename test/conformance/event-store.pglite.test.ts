@@ -1,0 +1,16 @@
+// The store's promises on PGlite, embedded as in `bowline up`.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openDatabase } from '../../src/control/store/database.ts';
+import { eventStoreSuite } from './event-store.suite.ts';
+
+eventStoreSuite('PGlite', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'bowline-test-lite-'));
+  const database = await openDatabase({ embedded: folder });
+  const stop = async () => {
+    await database.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { database, stop };
+});

@@ -1,0 +1,14 @@
+// The store's promises on Postgres.
+import { openDatabase } from '../../src/control/store/database.ts';
+import { startPostgres } from '../support/postgres.ts';
+import { eventStoreSuite } from './event-store.suite.ts';
+
+eventStoreSuite('Postgres', async () => {
+  const server = await startPostgres();
+  const database = await openDatabase(server.url);
+  const stop = async () => {
+    await database.close();
+    await server.stop();
+  };
+  return { database, stop };
+});
