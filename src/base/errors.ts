@@ -197,6 +197,59 @@ export const ERRORS = {
   ),
   REQUEST_ID_REUSED: row('already_exists', 'the request id {id} was used for another ask'),
   SOCKET_IN_USE: row('failed_precondition', 'the socket {path} cannot be used: {problem}'),
+  // edge tools
+  PATH_NOT_ALLOWED: row(
+    'permission_denied',
+    'this path is not allowed on the device; add its folder with --allow or under allow.read in config.yaml if it should be',
+  ),
+  FILE_NOT_FOUND: row('not_found', 'there is no such file or folder in the allowed folders', { exit: EXIT.failed }),
+  FILE_UNREADABLE: row('failed_precondition', 'the system refused access to the file; look at its permissions'),
+  FILE_EXISTS: row('already_exists', 'the file exists already; use mode REPLACE to replace it'),
+  FILE_CHANGED: row('aborted', 'the file changed while it was at work on; try again'),
+  NOT_A_FILE: row('failed_precondition', 'this is not a regular file'),
+  NOT_A_FOLDER: row('failed_precondition', 'this is not a folder'),
+  NOT_TEXT: row('failed_precondition', 'the file is not UTF-8 text'),
+  FILE_TOO_LARGE: row('failed_precondition', 'the file is larger than the limit limits.file_bytes of the device', {
+    exit: EXIT.refused,
+  }),
+  RANGE_NEEDS_GRANT: row(
+    'permission_denied',
+    'lines or a part of a file can be read only when the file is shared for this run (--share); without that, read it whole',
+  ),
+  TERM_NOT_IN_ASK: row(
+    'permission_denied',
+    'files that are not shared can be searched only for words that stand in the question itself',
+  ),
+  SEARCH_BUDGET: row('resource_exhausted', 'this run has used up its searches in files that are not shared'),
+  COMMAND_NOT_ALLOWED: row(
+    'permission_denied',
+    'this command is not allowed on the device; list its exact argv under allow.execute in config.yaml if it should be',
+  ),
+  COMMAND_NOT_ISOLATED: row(
+    'failed_precondition',
+    'the command was not started, because it could reach the home of Bowline: run the edge as root (commands then run as nobody), install bubblewrap, or say `isolation: none` for this entry',
+  ),
+  COMMAND_FAILED_TO_START: row('failed_precondition', 'the command could not be started'),
+  COMMAND_TIMED_OUT: row('deadline_exceeded', 'the command ran longer than it may and was stopped'),
+  CONFIRMATION_NEEDED: row(
+    'permission_denied',
+    'this needs the owner’s approval, which this version cannot ask for; an exact entry with `confirm: never` in config.yaml allows it',
+  ),
+  SHARE_NO_MATCH: row('invalid_argument', 'nothing that may be shared matches {pattern}: {why}', { exit: EXIT.usage }),
+  METHOD_NOT_SERVED: row('unimplemented', 'the device does not serve this method'),
+  CALL_FOREIGN: row('permission_denied', 'the tool call was made for another device or session'),
+  CALL_EXPIRED: row('deadline_exceeded', 'the tool call came after its expiry time'),
+  CALL_WITHOUT_EXPIRY: row('invalid_argument', 'the tool call has no usable expiry time'),
+  KEY_REUSED: row('already_exists', 'the idempotency key was used for a call with other parameters'),
+  OUTCOME_UNKNOWN: row(
+    'unknown',
+    'the device stopped while this ran; whether it happened cannot be told, so it is not repeated by itself',
+  ),
+  EDGE_BUSY: row('resource_exhausted', 'the device has as many tool calls at work and waiting as it takes; try again', {
+    retryable: true,
+    exit: EXIT.failed,
+  }),
+  EDGE_STOPPING: row('unavailable', 'the device is about to stop and starts nothing new'),
   // store
   STORE_UNAVAILABLE: row(
     'unavailable',
@@ -214,6 +267,26 @@ export const ERRORS = {
   DATABASE_NEWER: row(
     'failed_precondition',
     'a newer version of Bowline has been at work in this database; start that version',
+  ),
+  // worker
+  SESSION_LOST: row('unavailable', 'the session with the control plane was lost: {why}'),
+  WORKER_BUSY: row('resource_exhausted', 'this worker has no free slot', { retryable: true, exit: EXIT.failed }),
+  WORKER_DRAINING: row('unavailable', 'this worker is leaving'),
+  MODEL_UNKNOWN: row('not_found', 'no model named {model} here; known: {known}. See `bowline models ls`'),
+  PROVIDER_UNAVAILABLE: row('unavailable', 'the model provider {provider} did not answer: {problem}'),
+  PROVIDER_RATE_LIMITED: row('resource_exhausted', 'the model provider {provider} asks to wait: too many requests', {
+    retryable: true,
+    exit: EXIT.failed,
+  }),
+  PROVIDER_KEY_MISSING: row(
+    'failed_precondition',
+    'the model {model} has no usable key: {problem}; set one with `bowline models set {model}`',
+  ),
+  PROVIDER_REFUSED: row('failed_precondition', 'the model provider {provider} refused the request: {problem}'),
+  CONTEXT_TOO_LONG: row(
+    'out_of_range',
+    'the conversation is too long for the model {model}; begin a new one, share less, or use a larger model',
+    { exit: EXIT.failed },
   ),
 } as const satisfies Record<string, Row>;
 
