@@ -5,7 +5,8 @@
 const ROOMS = {
   store: [],
   queue: ['store'],
-  identity: ['store'],
+  // Enrolment and keys write their audit in their own transaction.
+  identity: ['store', 'ledger'],
   ledger: ['store'],
   routing: ['store'],
   orchestrator: ['store', 'queue', 'identity', 'ledger', 'routing'],

@@ -20,7 +20,7 @@ test('a tool call signed with it verifies with the raw public key, and the key s
   expect(again.id).toBe(key.id);
   expect(key.id).toBe(createHash('sha256').update(key.publicKey).digest('hex').slice(0, 16));
   expect((await stat(join(home, 'control', 'signing.key'))).mode & 0o777).toBe(0o600);
-  const envelope = signToolCall(create(ToolCallSchema, { run: 'r' }), key.privateKey, key.id);
+  const envelope = signToolCall(create(ToolCallSchema, { run: 'r' }), key);
   expect(openToolCall(envelope, ed25519PublicKey(again.publicKey), again.id).run).toBe('r');
 });
 

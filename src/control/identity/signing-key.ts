@@ -1,18 +1,18 @@
-// The control plane's Ed25519 key for tool calls: made at the first start and kept in a file. It signs nothing itself.
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+// The control plane's Ed25519 key for tool calls: made at the first start and kept in a file. It gives signatures, never the key.
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
-import { rawPublicKey } from '../../contract/tool-call.ts';
+import { rawPublicKey, type ToolCallSigner } from '../../contract/tool-call.ts';
 import { readOrCreateFile } from './secret-file.ts';
 
-export interface SigningKey {
+export interface SigningKey extends ToolCallSigner {
   /** First 16 hex digits of SHA-256 over the raw public key. */
   readonly id: string;
   /** The raw public key, 32 bytes. */
   readonly publicKey: Uint8Array;
-  /** For `signToolCall`, which puts the domain prefix before what it signs; never sign anything else with it. */
-  readonly privateKey: KeyObject;
+  /** The Ed25519 signature over prefix and bytes; the prefix names the domain, so that a signature fits nowhere else. */
+  sign(prefix: Uint8Array, bytes: Uint8Array): Uint8Array;
 }
 
 /** Makes or reads `<home>/control/signing.key` (PKCS #8, 0600). Throws SECRET_FILE_UNSAFE. */
@@ -26,7 +26,11 @@ export async function loadSigningKey(home: string): Promise<SigningKey> {
   );
   const privateKey = parse(file, pem);
   const publicKey = rawPublicKey(createPublicKey(privateKey));
-  return { id: createHash('sha256').update(publicKey).digest('hex').slice(0, 16), publicKey, privateKey };
+  return {
+    id: createHash('sha256').update(publicKey).digest('hex').slice(0, 16),
+    publicKey,
+    sign: (prefix, bytes) => sign(null, Buffer.concat([prefix, bytes]), privateKey),
+  };
 }
 
 function parse(file: string, pem: string): KeyObject {
