@@ -250,6 +250,29 @@ export const ERRORS = {
     exit: EXIT.failed,
   }),
   EDGE_STOPPING: row('unavailable', 'the device is about to stop and starts nothing new'),
+  // orchestrator
+  EVENT_UNKNOWN: row('unimplemented', 'the history of {stream} holds an event of a newer version; a newer replica must go on with it', {
+    retryable: true,
+  }),
+  HISTORY_INVALID: row('data_loss', 'the history of {stream} contradicts itself at event {version}: {problem}', {
+    retryable: false,
+  }),
+  RUN_EXISTS: row('already_exists', 'another run with the id {run} exists already; ask again with a new id'),
+  RUN_BUSY: row('resource_exhausted', 'too many commands wait for this run; try again shortly', {
+    retryable: true,
+    exit: EXIT.failed,
+  }),
+  RUN_CONTENDED: row('aborted', 'other replicas changed this run again and again; try again'),
+  ATTEMPTS_LOST: row('unavailable', '{target} was lost {times} times while it ran this; see its log, then ask again', {
+    retryable: false,
+  }),
+  OUTCOME_UNKNOWN: row('unknown', 'whether this happened cannot be told ({why}); look at the device before it is repeated'),
+  MODEL_OUTPUT_INVALID: row('internal', 'the model sent something that is no answer: {problem}', { retryable: true }),
+  ANSWER_EMPTY: row('internal', 'the model ended without saying anything; ask again or choose another model'),
+  ANSWER_CUT: row('resource_exhausted', 'the answer is cut off: the model met its output limit', { exit: EXIT.answered }),
+  ANSWER_FILTERED: row('permission_denied', 'the provider of the model filtered the answer'),
+  TOOL_NOT_OFFERED: row('not_found', 'there is no tool {tool} here; these can be used: {known}'),
+  TOOL_NOT_RUN: row('failed_precondition', 'this tool call was not run'),
   // store
   STORE_UNAVAILABLE: row(
     'unavailable',
