@@ -27,7 +27,9 @@ try {
   const left = [...present].filter((path) => !wanted.has(path));
   if (!check) apply(stale, left);
   else if (stale.length + left.length > 0) {
-    for (const path of stale) process.stderr.write(`gen/${path}: differs from what proto/ gives\n`);
+    for (const path of stale) {
+      process.stderr.write(`gen/${path}: ${present.has(path) ? 'differs from what proto/ gives' : 'is missing'}\n`);
+    }
     for (const path of left) process.stderr.write(`gen/${path}: no proto gives this file\n`);
     process.stderr.write('generated code has drifted: run `make gen` and commit gen/\n');
     process.exitCode = 1;

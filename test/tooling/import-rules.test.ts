@@ -1,0 +1,85 @@
+// The import rules fail on what they forbid: each violation is planted in a small tree of the same layout.
+import { expect, test } from 'vitest';
+import { Workspace } from './workspace.ts';
+
+function tree(): Workspace {
+  const space = new Workspace('.dependency-cruiser.cjs', 'package.json', 'tsconfig.json');
+  space.write('gen/bowline/x/v1/x_pb.ts', 'export const x = 1;\n');
+  space.write('src/base/errors.ts', 'export const error = 1;\n');
+  space.write('src/contract/frames.ts', use('../base/errors.ts', '../../gen/bowline/x/v1/x_pb.ts'));
+  space.write('src/control/store/unit.ts', use('../../base/errors.ts', 'pg'));
+  space.write('src/control/ledger/usage.ts', use('../store/unit.ts'));
+  space.write('src/control/orchestrator/decide.ts', use('../store/unit.ts', '../ledger/usage.ts'));
+  space.write('src/control/dispatch/relay.ts', use('../orchestrator/decide.ts'));
+  space.write('src/control/gateway/server.ts', use('../dispatch/relay.ts', '../../contract/frames.ts'));
+  space.write('src/edge/session.ts', use('../contract/frames.ts'));
+  space.write('src/edge/session.test.ts', `${use('../control/store/unit.ts')}import 'vitest';\n`);
+  space.write('src/main/bowline.ts', use('../control/gateway/server.ts', '../edge/session.ts'));
+  return space;
+}
+
+function use(...paths: string[]): string {
+  return `${paths.map((path) => `import * as ${name(path)} from '${path}';\nvoid ${name(path)};\n`).join('')}export const here = 1;\n`;
+}
+
+function name(path: string): string {
+  return path.replace(/[^a-z]/g, '_');
+}
+
+function cruise(space: Workspace) {
+  return space.run('npm', ['run', '--silent', 'depcruise']);
+}
+
+test('a tree that keeps the directions passes, and tests are exempt from them', () => {
+  expect(cruise(tree())).toMatchObject({ status: 0 });
+});
+
+test('each forbidden direction, cycle and unknown import is found', () => {
+  const space = tree();
+  space.write('src/edge/tool.ts', use('../control/store/unit.ts'));
+  space.write(
+    'src/edge/type-only.ts',
+    `import type { here } from '../control/store/unit.ts';\nexport type T = typeof here;\n`,
+  );
+  space.write('src/cli/verb.ts', use('../edge/session.ts'));
+  space.write('src/worker/loop.ts', use('../control/store/unit.ts'));
+  space.write('src/control/mesh.ts', use('../worker/loop.ts'));
+  space.write('src/base/clock.ts', use('../contract/frames.ts'));
+  space.write('src/contract/policy.ts', use('../edge/session.ts'));
+  space.write('src/control/store/peek.ts', use('../dispatch/relay.ts'));
+  space.write('src/control/routing/peek.ts', use('../ledger/usage.ts'));
+  space.write('src/control/orchestrator/peek.ts', use('../dispatch/relay.ts'));
+  space.write('src/control/attic/peek.ts', use('../store/unit.ts'));
+  space.write('src/attic/peek.ts', use('../base/errors.ts'));
+  space.write('src/worker/one.ts', use('./two.ts'));
+  space.write('src/worker/two.ts', use('./one.ts'));
+  space.write('src/worker/lost.ts', use('./nowhere.ts'));
+  space.write('src/worker/build.ts', use('esbuild'));
+  space.write('src/worker/test.ts', use('../edge/session.test.ts'));
+  space.write('gen/bowline/x/v1/y_pb.ts', use('../../../../src/base/errors.ts'));
+
+  const { status, output } = cruise(space);
+
+  expect(status).not.toBe(0);
+  for (const violation of [
+    'edge-imports: src/edge/tool.ts → src/control/store/unit.ts',
+    'edge-imports: src/edge/type-only.ts → src/control/store/unit.ts',
+    'cli-imports: src/cli/verb.ts → src/edge/session.ts',
+    'worker-imports: src/worker/loop.ts → src/control/store/unit.ts',
+    'control-imports: src/control/mesh.ts → src/worker/loop.ts',
+    'base-imports: src/base/clock.ts → src/contract/frames.ts',
+    'contract-imports: src/contract/policy.ts → src/edge/session.ts',
+    'control-store-imports: src/control/store/peek.ts → src/control/dispatch/relay.ts',
+    'control-routing-imports: src/control/routing/peek.ts → src/control/ledger/usage.ts',
+    'control-orchestrator-imports: src/control/orchestrator/peek.ts → src/control/dispatch/relay.ts',
+    'known-parts-only: src/control/attic/peek.ts',
+    'known-parts-only: src/attic/peek.ts',
+    'no-cycles: src/worker/one.ts',
+    'no-unresolvable: src/worker/lost.ts',
+    'no-development-packages: src/worker/build.ts',
+    'no-tests-in-programs: src/worker/test.ts → src/edge/session.test.ts',
+    'gen-imports: gen/bowline/x/v1/y_pb.ts → src/base/errors.ts',
+  ]) {
+    expect(output).toContain(violation);
+  }
+});
