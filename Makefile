@@ -20,7 +20,7 @@ help: ## Show these targets
 
 # Installs only if node_modules does not hold what the lock file names.
 $(INSTALLED): package-lock.json
-	@node scripts/installed.mjs || npm ci --no-audit --no-fund --loglevel=error
+	@node scripts/installed.mjs || npm ci --prefer-offline --no-audit --no-fund --loglevel=error
 	@touch $@
 
 gen: $(INSTALLED) ## Generate gen/ from proto/
