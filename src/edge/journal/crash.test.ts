@@ -69,7 +69,7 @@ async function play(fs: MemoryFs, steps: Script, trace: Trace): Promise<void> {
         const before = journal.head.sequence;
         const checkpoint = 'checkpoint';
         if (journal.cut(before)) trace.submitted.push(checkpoint);
-        if (await journal.prune(before, Buffer.from(checkpoint))) trace.acknowledged.set(before + 1, checkpoint);
+        if (await journal.prune(before, [Buffer.from(checkpoint)])) trace.acknowledged.set(before + 1, checkpoint);
       }
     } catch {
       return;

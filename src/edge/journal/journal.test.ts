@@ -198,10 +198,10 @@ test('pruning leaves a checkpoint, drops whole old segments, and the chain still
   for (const value of many(40)) await journal.append([value]);
   const cut = journal.cut(20)!;
   expect(cut.sequence).toBeLessThan(20);
-  expect(await journal.prune(20, record('checkpoint'))).toBeGreaterThan(0);
+  expect(await journal.prune(20, [record('checkpoint')])).toBeGreaterThan(0);
   expect(journal.base).toEqual(cut);
   expect(journal.cut(20)).toBeUndefined();
-  expect(await journal.prune(20, record('again'))).toBe(0);
+  expect(await journal.prune(20, [record('again')])).toBe(0);
   await expect(texts(journal, 1)).rejects.toMatchObject({ reason: 'JOURNAL_PRUNED' });
   expect((await texts(journal)).at(-1)).toBe('checkpoint');
   expect(await journal.verify()).toMatchObject({ ok: true });

@@ -120,6 +120,16 @@ export class Journal {
     return { sequence: header.firstSequence - 1, hash: header.previousHead };
   }
 
+  /** Most bytes of all segments. */
+  get maxBytes(): number {
+    return this.#limits.maxBytes;
+  }
+
+  /** Ends of the closed segments, oldest first: where `prune` can cut, and what it would free. */
+  get cuts(): { readonly sequence: number; readonly bytes: number }[] {
+    return this.#closed.map((segment) => ({ sequence: segment.lastSequence, bytes: segment.end }));
+  }
+
   /** Bytes of records and headers in all segments. */
   get bytes(): number {
     return this.#closed.reduce((sum, segment) => sum + segment.end, this.#current.writer.end);
@@ -172,12 +182,18 @@ export class Journal {
     return readRecords(this.#parts.fs, this.#parts.dir, [...this.#closed, current], from);
   }
 
+  /** The chain's hash after record `sequence`; undefined when that is ahead or pruned. */
+  async hashAt(sequence: number): Promise<Uint8Array | undefined> {
+    if (sequence === this.base.sequence) return this.base.hash;
+    if (sequence < this.firstSequence || sequence > this.#head.sequence) return undefined;
+    for await (const record of this.read(sequence)) return record.head;
+    return undefined;
+  }
+
   /** Whether this journal once had exactly this head and can still show it. */
   async holds(head: Head): Promise<boolean> {
-    if (head.sequence === this.base.sequence) return sameHead(head.hash, this.base.hash);
-    if (head.sequence < this.firstSequence || head.sequence > this.#head.sequence) return false;
-    for await (const record of this.read(head.sequence)) return sameHead(record.head, head.hash);
-    return false;
+    const hash = await this.hashAt(head.sequence);
+    return hash !== undefined && sameHead(hash, head.hash);
   }
 
   /** Reads and checks everything that is synced, while appends go on. Damage is reported, not thrown. */
@@ -197,13 +213,13 @@ export class Journal {
   }
 
   /**
-   * Appends `checkpoint` (what must outlive the records, with the head of `cut`), then removes whole segments that end
-   * before `before`, oldest first. Returns how many went; without any, nothing is appended.
+   * Appends `checkpoints` (what must outlive the records, with the head of `cut`), also when the journal is full, then
+   * removes whole segments that end before `before`, oldest first. Returns how many went; without any, nothing is appended.
    */
-  async prune(before: number, checkpoint: Uint8Array): Promise<number> {
+  async prune(before: number, checkpoints: readonly Uint8Array[]): Promise<number> {
     return this.#maintain(async () => {
       if (!this.cut(before)) return 0;
-      await this.#append([checkpoint], undefined, true);
+      await Promise.all(checkpoints.map((checkpoint) => this.#append([checkpoint], undefined, true)));
       let removed = 0;
       for (let first = this.#closed[0]; first && first.lastSequence < before; first = this.#closed[0]) {
         this.#closed.shift();

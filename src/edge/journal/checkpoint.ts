@@ -1,0 +1,127 @@
+// What a pruned part of the journal must leave behind: keys that are still remembered, asks without an answer, the anchor.
+import { create, toBinary } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+import {
+  type Checkpoint,
+  CheckpointSchema,
+  type Intent,
+  type OpenAsk,
+  OpenAskSchema,
+  type ToolOutcome,
+  ToolOutcomeSchema,
+  type ToolRefused,
+} from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import type { AskBook } from './ask-book.ts';
+import type { CallBook } from './call-book.ts';
+import { type Head, MAX_RECORD_BYTES } from './journal.ts';
+import type { Entry } from './records.ts';
+
+/** Where the records and the memory of them come from. */
+export interface CheckpointSource {
+  readonly id: string;
+  readonly calls: CallBook;
+  readonly asks: AskBook;
+  entries(from?: number): AsyncIterable<Entry>;
+}
+
+/**
+ * Checkpoints for everything up to `cut`, several when one would be too long. What ends while they are made may still be
+ * in them: folds let newer records win.
+ * @throws LIMIT_EXCEEDED when a single item does not fit a record
+ */
+export async function checkpointRecords(source: CheckpointSource, cut: Head, anchor?: Head): Promise<Checkpoint[]> {
+  const needed = new Set(source.calls.upTo(cut.sequence).map((call) => call.key));
+  const asks = new Map(source.asks.open().map((ask) => [ask.sequence, ask]));
+  const outcomes = new Map<string, ToolOutcome>();
+  const intents = new Map<string, Intent>();
+  const open: OpenAsk[] = [];
+
+  const outcome = (value: ToolOutcome) => {
+    if (needed.has(value.idempotencyKey)) outcomes.set(value.idempotencyKey, value);
+  };
+  const intent = (value: Intent) => {
+    if (needed.has(value.idempotencyKey)) intents.set(value.idempotencyKey, value);
+  };
+  const ask = (value: OpenAsk) => {
+    const known = asks.get(Number(value.sequence));
+    if (!known || known.storedIn > cut.sequence) return;
+    const accepted = known.accepted ? { outcome: { sequence: value.sequence } } : {};
+    open.push(
+      create(OpenAskSchema, { sequence: value.sequence, ...(value.ask ? { ask: value.ask } : {}), ...accepted }),
+    );
+  };
+  for await (const { sequence, record } of source.entries()) {
+    if (sequence > cut.sequence) break;
+    if (record.case === 'toolOutcome') outcome(record.value);
+    else if (record.case === 'intent') intent(record.value);
+    else if (record.case === 'ask') ask(create(OpenAskSchema, { sequence: BigInt(sequence), ask: record.value }));
+    else if (record.case === 'toolRefused') {
+      outcome(refusalAsOutcome(record.value, source.calls.get(record.value.idempotencyKey)?.expiresAt));
+    } else if (record.case === 'checkpoint') {
+      record.value.outcomes.forEach(outcome);
+      record.value.intents.forEach(intent);
+      record.value.asks.forEach(ask);
+    }
+  }
+  for (const key of outcomes.keys()) intents.delete(key);
+  const last = new Map(open.map((value) => [value.sequence, value]));
+  return pack(source.id, cut, anchor, [
+    ...[...outcomes.values()].map((value) => ({ list: 'outcomes' as const, value })),
+    ...[...intents.values()].map((value) => ({ list: 'intents' as const, value })),
+    ...[...last.values()].map((value) => ({ list: 'asks' as const, value })),
+  ]);
+}
+
+/** A refusal in the form of the other answers. */
+export function refusalAsOutcome({ idempotencyKey, job, method, failure }: ToolRefused, expiresAt = 0): ToolOutcome {
+  const value = failure ?? create(FailureSchema, { reason: 'INTERNAL', code: 13 });
+  const result = { job, idempotencyKey, answer: { case: 'neverStarted' as const, value } };
+  return create(ToolOutcomeSchema, { idempotencyKey, job, method, result, expireTime: timestampFromMs(expiresAt) });
+}
+
+type Item =
+  | { readonly list: 'outcomes'; readonly value: ToolOutcome }
+  | { readonly list: 'intents'; readonly value: Intent }
+  | { readonly list: 'asks'; readonly value: OpenAsk };
+
+function pack(id: string, cut: Head, anchor: Head | undefined, items: readonly Item[]): Checkpoint[] {
+  const empty = () =>
+    create(CheckpointSchema, {
+      sequence: BigInt(cut.sequence),
+      anchor: {
+        journalId: id,
+        sequence: BigInt(cut.sequence),
+        headHash: cut.hash,
+        ...(anchor ? { anchoredSequence: BigInt(anchor.sequence), anchoredHash: anchor.hash } : {}),
+      },
+    });
+  const result = [empty()];
+  const room = MAX_RECORD_BYTES - 1024;
+  let used = 0;
+  for (const item of items) {
+    const one = empty();
+    put(one, item);
+    const size = toBinary(CheckpointSchema, one).length;
+    if (size > room)
+      throw new AppError('LIMIT_EXCEEDED', {
+        what: 'a record that must be kept',
+        limit: room,
+        setting: 'journal.maxBytes',
+      });
+    if (used + size > room) {
+      result.push(empty());
+      used = 0;
+    }
+    put(result.at(-1)!, item);
+    used += size;
+  }
+  return result;
+}
+
+function put(checkpoint: Checkpoint, item: Item): void {
+  if (item.list === 'outcomes') checkpoint.outcomes.push(item.value);
+  else if (item.list === 'intents') checkpoint.intents.push(item.value);
+  else checkpoint.asks.push(item.value);
+}

@@ -1,0 +1,245 @@
+// The journal as the edge uses it: typed records, the journal's time, the folds that remember what matters, pruning.
+import type { ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { sameHead } from '../../contract/integrity/hash-chain.ts';
+import { AskBook } from './ask-book.ts';
+import { CallBook, type CallBookOptions } from './call-book.ts';
+import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
+import type { Head, Journal, Reservation, Verification } from './journal.ts';
+import { type OpenJournalOptions, openJournal } from './open-journal.ts';
+import { decodeRecord, type Entry, encodeRecord, type Fold, type KnownRecord, type RecordInit } from './records.ts';
+import type { JournalRecord } from './recover.ts';
+
+export interface EdgeJournalOptions extends Omit<OpenJournalOptions, 'onRecord'> {
+  readonly calls?: CallBookOptions;
+  /** More folds; they see all records at opening and each one that follows. */
+  readonly folds?: readonly Fold[];
+}
+
+/** Opens the journal and folds it. @throws what `openJournal` throws, and JOURNAL_DAMAGED when old segments are missing */
+export async function openEdgeJournal(dir: string, options: EdgeJournalOptions): Promise<EdgeJournal> {
+  const view = new EdgeView(options);
+  const journal = await openJournal(dir, { ...options, onRecord: (record) => view.see(record) });
+  view.checkBase(journal.base);
+  return new EdgeJournal(journal, view, options);
+}
+
+/** What is remembered of the records. Exists before the journal does, because opening feeds it. */
+class EdgeView {
+  readonly calls: CallBook;
+  readonly asks = new AskBook();
+  readonly folds: Fold[];
+  /** Messages of records that are being appended, so that they need not be parsed again. */
+  readonly fresh = new WeakMap<Uint8Array, { record: KnownRecord; at: number }>();
+  lastAt = 0;
+  anchor: Head | undefined;
+  #pruned: Head[] = [];
+
+  constructor(options: EdgeJournalOptions) {
+    this.calls = new CallBook(options.calls);
+    this.folds = [this.calls, this.asks, ...(options.folds ?? [])];
+  }
+
+  see({ sequence, bytes }: JournalRecord): void {
+    const fresh = this.fresh.get(bytes);
+    const entry = fresh ? { sequence, ...fresh } : decodeRecord(sequence, Uint8Array.from(bytes));
+    this.lastAt = Math.max(this.lastAt, entry.at);
+    const { record } = entry;
+    if (record.case === 'sessionOpened' && record.value.anchor) {
+      this.anchor = { sequence: Number(record.value.anchor.sequence), hash: record.value.anchor.headHash };
+    } else if (record.case === 'checkpoint' && record.value.anchor) {
+      const { headHash, anchoredSequence, anchoredHash } = record.value.anchor;
+      this.#pruned = [...this.#pruned.slice(-64), { sequence: Number(record.value.sequence), hash: headHash }];
+      if (anchoredHash.length > 0) this.anchor ??= { sequence: Number(anchoredSequence), hash: anchoredHash };
+    }
+    for (const fold of this.folds) fold.apply(entry);
+  }
+
+  /** A journal that does not begin at its first record must hold the checkpoint that says so. */
+  checkBase(base: Head): void {
+    const told = this.#pruned.some(
+      ({ sequence, hash }) => sequence > base.sequence || (sequence === base.sequence && sameHead(hash, base.hash)),
+    );
+    this.#pruned = [];
+    if (base.sequence === 0 || told) return;
+    const problem = `records 1 to ${base.sequence} are missing and no checkpoint tells of their pruning`;
+    throw new AppError('JOURNAL_DAMAGED', { file: 'journal', offset: 0, problem });
+  }
+}
+
+export class EdgeJournal {
+  readonly #journal: Journal;
+  readonly #view: EdgeView;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  #pruning: Promise<void> | undefined;
+  #pruneFrom: number;
+
+  constructor(journal: Journal, view: EdgeView, options: { clock: Clock; log: Logger }) {
+    this.#journal = journal;
+    this.#view = view;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#pruneFrom = journal.maxBytes * 0.75;
+  }
+
+  get id(): string {
+    return this.#journal.id;
+  }
+
+  get head(): Head {
+    return this.#journal.head;
+  }
+
+  get bytes(): number {
+    return this.#journal.bytes;
+  }
+
+  get firstSequence(): number {
+    return this.#journal.firstSequence;
+  }
+
+  /** What is known of every idempotency key. */
+  get calls(): CallBook {
+    return this.#view.calls;
+  }
+
+  /** Asks without an answer. */
+  get asks(): AskBook {
+    return this.#view.asks;
+  }
+
+  /** What the control plane had anchored when the last session began. */
+  get anchor(): Head | undefined {
+    return this.#view.anchor;
+  }
+
+  /** "Now" on the edge: the larger of the clock and the highest time journaled, in milliseconds since 1970. */
+  now(): number {
+    return Math.max(this.#clock.now(), this.#view.lastAt);
+  }
+
+  /** Appends records as one unit; resolves with the first sequence when synced and folded. Errors: `Journal.append`. */
+  append(records: readonly RecordInit[], options: { use?: Reservation } = {}): Promise<number> {
+    const at = this.now();
+    this.#view.lastAt = at;
+    const bytes = records.map((record) => {
+      const encoded = encodeRecord(record, at);
+      this.#view.fresh.set(encoded.bytes, { record: encoded.record, at });
+      return encoded.bytes;
+    });
+    const result = this.#withRoom(() => this.#journal.append(bytes, options));
+    if (this.#journal.bytes > this.#pruneFrom) void this.#pruneOnce();
+    return result;
+  }
+
+  /** Room for one later append of `records` records with `bytes` of content together. Errors: `Journal.reserve`. */
+  reserve(bytes: number, records = 1): Promise<Reservation> {
+    return this.#withRoom(() => this.#journal.reserve(bytes + records * TIME_BYTES, records));
+  }
+
+  /** The record of a sequence, or undefined when there is none (any more). */
+  async entry(sequence: number): Promise<Entry | undefined> {
+    if (sequence < this.#journal.firstSequence || sequence > this.#journal.head.sequence) return undefined;
+    for await (const entry of this.entries(sequence)) return entry;
+    return undefined;
+  }
+
+  /** Synced entries from `from` (default: the oldest) to the head of now. */
+  async *entries(from?: number): AsyncGenerator<Entry, void, undefined> {
+    for await (const { sequence, bytes } of this.#journal.read(from)) yield decodeRecord(sequence, bytes);
+  }
+
+  /** The journaled answer of a key: its outcome or its refusal, also when a checkpoint holds it. */
+  async outcome(key: string): Promise<ToolOutcome | undefined> {
+    const call = this.calls.get(key);
+    const record = call && (await this.entry(call.sequence))?.record;
+    if (record?.case === 'toolOutcome') return record.value;
+    if (record?.case === 'toolRefused') return refusalAsOutcome(record.value, call?.expiresAt);
+    if (record?.case === 'checkpoint') return record.value.outcomes.find((outcome) => outcome.idempotencyKey === key);
+    return undefined;
+  }
+
+  /** Adds a fold that sees what is appended from now on. */
+  follow(fold: Fold): void {
+    this.#view.folds.push(fold);
+  }
+
+  hashAt(sequence: number): Promise<Uint8Array | undefined> {
+    return this.#journal.hashAt(sequence);
+  }
+
+  holds(head: Head): Promise<boolean> {
+    return this.#journal.holds(head);
+  }
+
+  verify(): Promise<Verification> {
+    return this.#journal.verify();
+  }
+
+  /**
+   * Drops the oldest segments until at most `keepBytes` remain, leaving what is still needed of them in checkpoints.
+   * Runs by itself when the journal is three quarters full. Returns how many segments went.
+   */
+  async prune(keepBytes = this.#journal.maxBytes / 2): Promise<number> {
+    let left = this.#journal.bytes;
+    let freed = 0;
+    let before = 0;
+    for (const { sequence, bytes } of this.#journal.cuts) {
+      if (left <= keepBytes) break;
+      left -= bytes;
+      freed += bytes;
+      before = sequence + 1;
+    }
+    const cut = before ? this.#journal.cut(before) : undefined;
+    if (!cut) return 0;
+    this.calls.forget(this.now());
+    const records = await checkpointRecords(this, cut, this.anchor);
+    const at = this.now();
+    const bytes = records.map((value) => encodeRecord({ case: 'checkpoint', value }, at).bytes);
+    const size = bytes.reduce((sum, { length }) => sum + length, 0);
+    if (size > freed / 2) {
+      this.#log.warn('the journal is full of what is still needed; nothing was pruned', { bytes: freed, needed: size });
+      return 0;
+    }
+    this.#view.lastAt = at;
+    return this.#journal.prune(before, bytes);
+  }
+
+  close(): Promise<void> {
+    return this.#journal.close();
+  }
+
+  /** A full journal is pruned before something is refused. */
+  async #withRoom<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (!(error instanceof AppError) || error.reason !== 'LIMIT_EXCEEDED') throw error;
+      if (!this.#pruning && this.#journal.bytes <= this.#pruneFrom) throw error;
+      await this.#pruneOnce();
+      return run();
+    }
+  }
+
+  #pruneOnce(): Promise<void> {
+    this.#pruning ??= this.prune()
+      .catch((error: unknown) => {
+        this.#log.error('the journal could not be pruned', error);
+        return 0;
+      })
+      .then((segments) => {
+        const { bytes, maxBytes } = this.#journal;
+        // Without success it is not tried again at every append, but when the journal has grown.
+        this.#pruneFrom = segments > 0 ? maxBytes * 0.75 : bytes + maxBytes / 16;
+        this.#pruning = undefined;
+        if (segments > 0) this.#log.info('the journal was pruned', { segments });
+      });
+    return this.#pruning;
+  }
+}
+
+/** Bytes of a record beside its message: the time, the case's tag and length. */
+const TIME_BYTES = 32;
