@@ -38,13 +38,12 @@ up: build ## Run everything on this machine over a folder: [DIR=path], by defaul
 test: build ## Run all tests; the last line counts them
 	@npm run --silent test
 
-check: build ## Format, lint, types, import rules, generated code, protos: all of verify but the tests
-	npm run --silent lint
-	npm run --silent typecheck
-	npm run --silent depcruise
-	npm run --silent gen:check
-	npm run --silent lint:proto
-	npm run --silent breaking
+CHECKS := lint typecheck depcruise gen-check lint-proto breaking
+.PHONY: $(CHECKS)
+$(CHECKS): build
+	@npm run --silent $@
+
+check: $(CHECKS) ## Format, lint, types, import rules, generated code, protos: all of verify but the tests
 
 verify: check test ## Everything that CI checks
 

@@ -43,12 +43,12 @@ test('the drift check finds a generated file that was changed, is missing, or ha
   const space = new Workspace('buf.yaml', 'buf.gen.yaml', 'package.json', 'scripts', 'third_party/proto/google');
   space.write(PROTO, NOTE.replace(/^import.*\n/m, '').replace(/ \[.*\]/, ''));
   expect(npm(space, 'gen').status).toBe(0);
-  expect(npm(space, 'gen:check')).toEqual({ status: 0, output: '' });
+  expect(npm(space, 'gen-check')).toEqual({ status: 0, output: '' });
 
   space.write('gen/bowline/common/v1/note_pb.ts', 'export {};\n');
   space.remove('gen/google/rpc/status_pb.ts');
   space.write('gen/bowline/common/v1/old_pb.ts', 'export {};\n');
-  const { status, output } = npm(space, 'gen:check');
+  const { status, output } = npm(space, 'gen-check');
   expect(status).toBe(1);
   expect(output).toContain('gen/bowline/common/v1/note_pb.ts: differs');
   expect(output).toContain('gen/google/rpc/status_pb.ts: is missing');
@@ -57,10 +57,10 @@ test('the drift check finds a generated file that was changed, is missing, or ha
 
 test('buf lint refuses an uncommented field and a stream where none belongs', () => {
   const space = contracts();
-  expect(npm(space, 'lint:proto')).toEqual({ status: 0, output: '' });
+  expect(npm(space, 'lint-proto')).toEqual({ status: 0, output: '' });
 
   space.write(PROTO, NOTE.replace('  // What it says.\n', ''));
-  expect(npm(space, 'lint:proto')).toMatchObject({ status: 100, output: expect.stringContaining('"text"') });
+  expect(npm(space, 'lint-proto')).toMatchObject({ status: 100, output: expect.stringContaining('"text"') });
 
   const watch = `// Notes.
 service NoteService {
@@ -75,7 +75,7 @@ message WatchRequest {}
 message WatchResponse {}
 `;
   space.write(PROTO, `${NOTE}\n${watch}`);
-  expect(npm(space, 'lint:proto')).toMatchObject({ status: 100, output: expect.stringContaining('server streaming') });
+  expect(npm(space, 'lint-proto')).toMatchObject({ status: 100, output: expect.stringContaining('server streaming') });
 });
 
 test('the breaking check refuses a removed field, against the last release and on main', () => {
