@@ -1,0 +1,190 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { AppError } from '../../base/errors.ts';
+import { loadEdgeConfig } from '../config.ts';
+import { Allowlist } from './allowlist.ts';
+import { isSecretName } from './denied.ts';
+
+function setup(config = '', names = ['docs']) {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'allow-')));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  const home = join(dir, 'home');
+  for (const name of [...names, 'outside', 'home']) mkdirSync(join(dir, name));
+  writeFileSync(join(dir, 'docs', 'notes.md'), 'notes');
+  writeFileSync(join(dir, 'outside', 'real.md'), 'outside');
+  writeFileSync(join(home, 'config.yaml'), config.replaceAll('DIR', dir));
+  const loaded = loadEdgeConfig(join(home, 'config.yaml'), { allow: names.map((name) => join(dir, name)) });
+  return { dir, home, list: new Allowlist(loaded, [home]) };
+}
+
+const refusal = (run: () => unknown): string => {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(AppError);
+    return `${(error as AppError).reason} ${(error as AppError).message} ${JSON.stringify((error as AppError).metadata)}`;
+  }
+  return 'no error';
+};
+const later = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'no error',
+    (error: unknown) =>
+      refusal(() => {
+        throw error;
+      }),
+  );
+
+test('absolute, named and bare paths lead to the same file', () => {
+  const { dir, list } = setup();
+  for (const path of [
+    join(dir, 'docs/notes.md'),
+    'docs/notes.md',
+    'notes.md',
+    './docs/../docs//notes.md',
+    'docs/notes.md/',
+  ]) {
+    expect(list.judgeRead(path)).toMatchObject({ name: 'docs/notes.md', path: join(dir, 'docs/notes.md') });
+  }
+  expect(list.judgeRead('docs').name).toBe('docs');
+});
+
+test('a refusal is the same whether or not the path exists, and nothing is looked at for it', async () => {
+  const { dir, list } = setup();
+  const paths = [
+    '/etc/passwd',
+    '/etc/nothing',
+    '../outside/real.md',
+    '../outside/none.md',
+    join(dir, 'docs/../outside/real.md'),
+    'docs/../../outside/real.md',
+    'a\0b',
+    'a\nb',
+    '',
+    '\ud800',
+  ];
+  const refusals = new Set(paths.map((path) => refusal(() => list.judgeRead(path))));
+  expect([...refusals]).toHaveLength(1);
+  expect([...refusals][0]).toMatch(/^PATH_NOT_ALLOWED/);
+  symlinkSync(join(dir, 'outside'), join(dir, 'docs/out'));
+  symlinkSync(join(dir, 'outside/real.md'), join(dir, 'docs/real'));
+  symlinkSync(join(dir, 'outside/none.md'), join(dir, 'docs/none'));
+  for (const path of [
+    'docs/out/real.md',
+    'docs/out/none.md',
+    'docs/out/none/deep.md',
+    'docs/real',
+    'docs/none',
+    'docs/out',
+  ]) {
+    refusals.add(await later(list.openFile(list.judgeRead(path))));
+  }
+  expect(refusals.size).toBe(1);
+});
+
+test('links inside the root are followed, loops end, folders and missing files have their own errors', async () => {
+  const { dir, list } = setup();
+  symlinkSync('notes.md', join(dir, 'docs/link'));
+  symlinkSync('loop', join(dir, 'docs/loop'));
+  const file = await list.openFile(list.judgeRead('docs/link'));
+  expect(file.realPath).toBe(join(dir, 'docs/notes.md'));
+  await file.handle.close();
+  expect(await later(list.openFile(list.judgeRead('docs/loop')))).toMatch(/^FILE_NOT_FOUND/);
+  expect(await later(list.openFile(list.judgeRead('docs/none.md')))).toMatch(/^FILE_NOT_FOUND/);
+  expect(await later(list.openFile(list.judgeRead('docs')))).toMatch(/^NOT_A_FILE/);
+  expect(await later(list.openFolder(list.judgeRead('docs/notes.md')))).toMatch(/^NOT_A_FOLDER/);
+});
+
+test('the home in use, keys and secret files are denied even inside an allowed folder', () => {
+  const { dir, home } = setup();
+  writeFileSync(
+    join(home, 'config.yaml'),
+    `allow:\n  read: ['${dir}']\n  write: [{path: '${home}/config.yaml', confirm: never}]\n`,
+  );
+  const list = new Allowlist(loadEdgeConfig(join(home, 'config.yaml')), [home]);
+  for (const path of [
+    'home/config.yaml',
+    'home/none',
+    'HOME/config.yaml',
+    'docs/.ssh/id_rsa',
+    'docs/.env',
+    'docs/.env.local',
+    'docs/x.PEM',
+    'docs/.bowline/journal',
+  ]) {
+    expect(refusal(() => list.judgeRead(path))).toMatch(/^PATH_NOT_ALLOWED/);
+  }
+  expect(refusal(() => list.judgeWrite(join(home, 'config.yaml')))).toMatch(/^PATH_NOT_ALLOWED/);
+  expect(list.judgeRead('docs/.env.example').name).toMatch(/docs\/\.env\.example$/);
+  expect(isSecretName('environment.md')).toBe(false);
+});
+
+test('only exact entries with confirm: never are written', () => {
+  const { dir, list } = setup(
+    'allow:\n  write:\n    - {path: DIR/docs/out.txt, confirm: never}\n    - {path: DIR/docs/ask.txt, confirm: always}\n    - {path: DIR/outside/only.txt, confirm: never}\n',
+  );
+  expect(list.judgeWrite('docs/out.txt').path).toBe(join(dir, 'docs/out.txt'));
+  expect(list.judgeWrite('only.txt').path).toBe(join(dir, 'outside/only.txt'));
+  expect(refusal(() => list.judgeWrite('docs/ask.txt'))).toMatch(/^CONFIRMATION_NEEDED/);
+  expect(refusal(() => list.judgeWrite('docs/notes.md'))).toMatch(/^PATH_NOT_ALLOWED/);
+  expect(refusal(() => list.judgeRead(join(dir, 'outside/only.txt')))).toMatch(/^PATH_NOT_ALLOWED/);
+});
+
+test('a command runs only when every word fits its template', () => {
+  const { dir, list } = setup(
+    'allow:\n  execute:\n    - {argv: [wc, -l, "{path}"], confirm: never}\n    - {argv: [echo, "{word}"], confirm: never, stdin: true}\n    - {argv: [date], confirm: always}\n',
+  );
+  expect(list.judgeCommand(['wc', '-l', 'docs/notes.md'], '', false)).toMatchObject({
+    argv: ['wc', '-l', join(dir, 'docs/notes.md')],
+    cwd: join(dir, 'docs'),
+  });
+  expect(list.judgeCommand(['echo', '字'], '', true).argv).toEqual(['echo', '字']);
+  for (const argv of [
+    ['wc'],
+    ['wc', '-c', 'docs/notes.md'],
+    ['wc', '-l', '-x'],
+    ['echo', '-n'],
+    ['echo', '../x'],
+    ['echo', 'a b'],
+    ['echo', '..'],
+    ['/bin/echo', 'a'],
+  ]) {
+    expect(refusal(() => list.judgeCommand(argv, '', false))).toMatch(/^COMMAND_NOT_ALLOWED/);
+  }
+  expect(refusal(() => list.judgeCommand(['wc', '-l', '/etc/passwd'], '', false))).toMatch(/^PATH_NOT_ALLOWED/);
+  expect(refusal(() => list.judgeCommand(['wc', '-l', 'docs/notes.md'], '', true))).toMatch(/^COMMAND_NOT_ALLOWED/);
+  expect(refusal(() => list.judgeCommand(['date'], '', false))).toMatch(/^CONFIRMATION_NEEDED/);
+});
+
+test('what may be written is never what is run', () => {
+  expect(() =>
+    setup(
+      'allow:\n  write: [{path: DIR/docs/run.sh, confirm: never}]\n  execute:\n    - {argv: [sh, DIR/docs/run.sh], confirm: never}\n',
+    ),
+  ).toThrow(/4:\d+: .*may be written/);
+  expect(() =>
+    setup(
+      'allow:\n  write: [{path: DIR/docs/Makefile, confirm: never}]\n  execute:\n    - {argv: [make], cwd: DIR/docs, confirm: never}\n',
+    ),
+  ).toThrow(/4:\d+: /);
+  const { dir, list } = setup(
+    'allow:\n  write: [{path: DIR/docs/out.txt, confirm: never}]\n  execute: [{argv: [make], confirm: never}, {argv: [cat, "{path}"], confirm: never}]\n',
+  );
+  expect(list.judgeCommand(['make'], '', false).cwd).toBe('/');
+  expect(refusal(() => list.judgeCommand(['make'], 'docs', false))).toMatch(/^COMMAND_NOT_ALLOWED/);
+  expect(refusal(() => list.judgeCommand(['cat', 'docs/out.txt'], '', false))).toMatch(/^COMMAND_NOT_ALLOWED/);
+  expect(list.mayRun(join(dir, 'docs/tool'))).toBe(false);
+  expect(list.mayRun('/usr/bin/make')).toBe(true);
+});
+
+test('roots with one name get different names; a missing root is an error', () => {
+  const { list } = setup('', ['docs', 'a']);
+  expect(list.roots.map((root) => root.name)).toEqual(['docs', 'a']);
+  expect(refusal(() => list.judgeRead('notes.md'))).toMatch(/^PATH_NOT_ALLOWED/);
+  expect(() => setup('allow:\n  read:\n    - /nowhere/at/all\n')).toThrow(/config\.yaml:3:7: `\/nowhere/);
+  expect(() => setup('limits:\n  parralel: 2\n')).toThrow(
+    /config\.yaml:2:3: unknown key `parralel`; did you mean `parallel`\?/,
+  );
+});

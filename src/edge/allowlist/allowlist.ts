@@ -1,0 +1,115 @@
+// The one place that says what the tools may touch: roots to read, exact files to write, exact commands to run.
+import { dirname, relative } from 'node:path';
+import { AppError } from '../../base/errors.ts';
+import { contains, type EdgeConfig, type ExecuteEntry, type Root, type WriteEntry } from '../config.ts';
+import { type MatchedCommand, matchArgv } from './argv-template.ts';
+import { denials } from './denied.ts';
+import { inRoot, type JudgedPath, judgePath, refused } from './judge-path.ts';
+import { type OpenFile, openFile, openFolder } from './open-file.ts';
+import { type Resolved, resolvePath } from './resolve.ts';
+import { conflictOf } from './write-or-run.ts';
+
+/** A command that matched an entry. */
+export interface AllowedCommand extends MatchedCommand {
+  readonly entry: ExecuteEntry;
+  /** Folder to run in. */
+  readonly cwd: string;
+}
+
+export class Allowlist {
+  readonly roots: readonly Root[];
+  readonly #write: readonly WriteEntry[];
+  readonly #execute: readonly ExecuteEntry[];
+  readonly #denied: (path: string) => boolean;
+
+  /** @param denied real paths that no configuration opens: the home in use, the folder of its socket, the program */
+  constructor(config: Pick<EdgeConfig, 'roots' | 'write' | 'execute'>, denied: readonly string[]) {
+    this.roots = config.roots;
+    this.#write = config.write;
+    this.#execute = config.execute;
+    this.#denied = denials(denied);
+  }
+
+  /** The roots that may be read, by name. */
+  get readable(): readonly Root[] {
+    return this.roots.filter((root) => root.readable && !this.#denied(root.realPath));
+  }
+
+  /** Lexical. @throws PATH_NOT_ALLOWED */
+  judgeRead(path: string): JudgedPath {
+    return judgePath(path, this.readable, this.#denied);
+  }
+
+  /** Lexical: the file must be exactly one of the entries. @throws PATH_NOT_ALLOWED, CONFIRMATION_NEEDED */
+  judgeWrite(path: string): JudgedPath {
+    const judged = judgePath(path, this.roots, this.#denied);
+    const entry = this.#write.find(({ realPath }) => realPath === judged.path);
+    if (!entry) throw refused();
+    if (entry.confirm !== 'never') throw new AppError('CONFIRMATION_NEEDED');
+    return judged;
+  }
+
+  /** Lexical: every word must fit an entry. @throws COMMAND_NOT_ALLOWED, PATH_NOT_ALLOWED, CONFIRMATION_NEEDED */
+  judgeCommand(argv: readonly string[], cwd: string, withInput: boolean): AllowedCommand {
+    for (const entry of this.#execute) {
+      const matched = matchArgv(entry.argv, argv, (word) => this.judgeRead(word).path);
+      if (!matched) continue;
+      if (withInput && !entry.stdin) break;
+      if (entry.confirm !== 'never') throw new AppError('CONFIRMATION_NEEDED');
+      const folder = this.#folderFor(entry, cwd);
+      if (
+        conflictOf(
+          { argv: matched.argv, cwd: folder },
+          this.#write.map((w) => w.realPath),
+        )
+      )
+        break;
+      return { ...matched, entry, cwd: folder };
+    }
+    throw new AppError('COMMAND_NOT_ALLOWED');
+  }
+
+  /** Whether a real path may be seen at all: inside its root and not denied. Used for each entry of a walk. */
+  visible(root: Root, path: string): boolean {
+    return contains(root.realPath, path) && !this.#denied(path);
+  }
+
+  /** The root that may be read and holds a real path, with the path's name there. */
+  nameOf(realPath: string): JudgedPath | undefined {
+    const [root] = this.readable
+      .filter((candidate) => contains(candidate.realPath, realPath))
+      .sort((a, b) => b.realPath.length - a.realPath.length);
+    return root && !this.#denied(realPath) ? inRoot(root, relative(root.realPath, realPath)) : undefined;
+  }
+
+  /** Whether a program at this real path may be run: not where something may be written. */
+  mayRun(program: string): boolean {
+    const folders = this.#write.map(({ realPath }) => dirname(realPath));
+    return !this.#denied(program) && !folders.some((folder) => contains(folder, program));
+  }
+
+  resolve(judged: JudgedPath): Promise<Resolved> {
+    return resolvePath(judged, this.#denied);
+  }
+
+  /** Errors: see openFile. */
+  openFile(judged: JudgedPath): Promise<OpenFile> {
+    return openFile(judged, this.#denied);
+  }
+
+  /** Errors: see openFolder. */
+  openFolder(judged: JudgedPath): Promise<OpenFile> {
+    return openFolder(judged, this.#denied);
+  }
+
+  /** The entry's folder; else the caller's, if allowed; else the first root where nothing may be written; else `/`. */
+  #folderFor(entry: ExecuteEntry, cwd: string): string {
+    if (cwd !== '') {
+      const { path } = this.judgeRead(cwd);
+      if (entry.cwd !== undefined && entry.cwd !== path) throw new AppError('COMMAND_NOT_ALLOWED');
+      return path;
+    }
+    const free = this.readable.find(({ realPath }) => !this.#write.some((w) => contains(realPath, w.realPath)));
+    return entry.cwd ?? free?.realPath ?? '/';
+  }
+}

@@ -1,0 +1,248 @@
+// The edge's configuration: config.yaml and flags made into one frozen value. It judges form and places; what the roots
+// and entries then allow is decided in allowlist/.
+import { realpathSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
+import * as v from 'valibot';
+import { type ConfigFile, type ConfigPath, readConfig } from '../base/config-file.ts';
+import { AppError } from '../base/errors.ts';
+import { conflictOf } from './allowlist/write-or-run.ts';
+
+const count = (fallback: number, max: number, min = 1) =>
+  v.optional(v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max)), fallback);
+
+/** Every limit of the edge with its default; bytes and counts unless the name says otherwise. */
+const limitEntries = {
+  /** Tool calls at once. */
+  parallel: count(4, 64),
+  /** Tool calls that wait for one of those places; more are refused as EDGE_BUSY. */
+  queue: count(64, 1024, 0),
+  /** Idempotency keys that are remembered. */
+  tool_calls: count(16_384, 1_000_000),
+  /** Longest time between a tool call's arrival and its expiry, in hours. */
+  call_hours: count(24, 24 * 7),
+  /** Most text of one Read. */
+  read_bytes: count(256 << 10, 3 << 20),
+  /** Largest file that is opened for its content. */
+  file_bytes: count(4 << 20, 64 << 20),
+  /** Most files and folders that one List or Search looks at. */
+  walk_entries: count(20_000, 1_000_000),
+  /** Deepest folder that List and Search go into. */
+  walk_depth: count(32, 256),
+  /** Most bytes that one Search reads. */
+  search_bytes: count(64 << 20, 1 << 30),
+  /** Longest time of one Search in milliseconds; what was found until then is the result. */
+  search_ms: count(3_000, 60_000),
+  /** Longest time of a command in seconds. */
+  command_seconds: count(60, 86_400),
+  /** Most output of a command that is kept; the rest is dropped and the exit says so. */
+  command_output_bytes: count(256 << 10, 2 << 20),
+  /** Most files of one share. */
+  share_files: count(2_000, 2_000),
+  /** Most bytes of one share; twice as many may leave under it, because a model may read a file again. */
+  share_bytes: count(16 << 20, 256 << 20),
+  /** Longest life of a share in minutes. */
+  share_minutes: count(15, 15),
+  /** Asks that wait for an answer; more are refused. */
+  asks: count(256, 4096),
+  /** Largest frame that the edge takes or sends. */
+  frame_bytes: count(4 << 20, 64 << 20, 64 << 10),
+  /** All segments of the journal together. */
+  journal_bytes: count(64 << 20, 1 << 30, 8 << 20),
+} as const;
+
+const confirm = v.picklist(['never', 'always']);
+
+const schema = v.strictObject({
+  /** Name of the device; default: the name of the machine. */
+  name: v.optional(
+    v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'use lower-case letters, digits and hyphens')),
+  ),
+  /** URL of the control plane. */
+  control: v.optional(v.pipe(v.string(), v.url())),
+  /** Labels of the device, for selectors. */
+  labels: v.optional(
+    v.record(v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_-]{0,62}$/)), v.pipe(v.string(), v.maxLength(128))),
+    {},
+  ),
+  allow: v.optional(
+    v.strictObject({
+      /** Folders (or single files) that may be read. */
+      read: v.optional(v.array(v.pipe(v.string(), v.minLength(1)))),
+      /** Files that may be written. Without `confirm: never` an entry waits for approvals, which this version lacks. */
+      write: v.optional(v.array(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)), confirm }))),
+      /** Commands that may be run, word by word. */
+      execute: v.optional(
+        v.array(
+          v.strictObject({
+            argv: v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.minLength(1), v.maxLength(256)),
+            cwd: v.optional(v.string()),
+            confirm,
+            /** Whether what it prints, and how it ended, may leave the box. */
+            output: v.optional(v.picklist(['share', 'withhold']), 'withhold'),
+            /** `none`: the command runs as the edge itself and can reach the home, its keys and its socket. */
+            isolation: v.optional(v.picklist(['auto', 'none']), 'auto'),
+            /** Whether the caller may give it standard input. */
+            stdin: v.optional(v.boolean(), false),
+            /** Its environment beside PATH and LANG. */
+            env: v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), v.string()), {}),
+          }),
+        ),
+      ),
+    }),
+    {},
+  ),
+  /** Extracts of files that are not shared. The bounds can be lowered, not raised. */
+  summary: v.optional(
+    v.strictObject({ enabled: v.optional(v.boolean(), true), max_chars: count(400, 400), percent: count(5, 5) }),
+    {},
+  ),
+  limits: v.optional(v.strictObject(limitEntries), {}),
+});
+
+export type EdgeLimits = v.InferOutput<typeof schema>['limits'];
+export type SummarySettings = v.InferOutput<typeof schema>['summary'];
+
+/** The limits when nothing is configured. */
+export const DEFAULT_LIMITS: EdgeLimits = Object.freeze(v.parse(v.strictObject(limitEntries), {}));
+
+/** A folder or file whose name comes first in relative paths. */
+export interface Root {
+  readonly name: string;
+  /** As it was configured, absolute and normalised. */
+  readonly path: string;
+  /** The same without symbolic links. */
+  readonly realPath: string;
+  /** False for a file that may only be written. */
+  readonly readable: boolean;
+}
+
+/** A file that may be written. Its folder existed when the configuration was read. */
+export interface WriteEntry {
+  readonly realPath: string;
+  readonly confirm: 'never' | 'always';
+}
+
+/** A command that may be run. */
+export interface ExecuteEntry {
+  readonly argv: readonly string[];
+  /** Real path; undefined: the caller chooses among the allowed folders. */
+  readonly cwd: string | undefined;
+  readonly confirm: 'never' | 'always';
+  readonly output: 'share' | 'withhold';
+  readonly isolation: 'auto' | 'none';
+  readonly stdin: boolean;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface EdgeConfig {
+  readonly name: string | undefined;
+  readonly control: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly roots: readonly Root[];
+  readonly write: readonly WriteEntry[];
+  readonly execute: readonly ExecuteEntry[];
+  readonly summary: SummarySettings;
+  readonly limits: EdgeLimits;
+}
+
+/**
+ * Reads config.yaml (a missing one counts as empty) and adds `allow` from the command line to what may be read.
+ * @throws CONFIG_INVALID with line and column; USAGE for a path of the command line that does not exist
+ */
+export function loadEdgeConfig(file: string, options: { allow?: readonly string[]; cwd?: string } = {}): EdgeConfig {
+  const config = readConfig(file, schema);
+  const { name, control, labels, allow, summary, limits } = config.value;
+  const readable = [
+    ...(allow.read ?? []).map((path, i) => placeOf(config, path, ['allow', 'read', i])),
+    ...(options.allow ?? []).map((path) => flagPlace(path, options.cwd ?? process.cwd())),
+  ];
+  const write = (allow.write ?? []).map((entry, i) => ({
+    confirm: entry.confirm,
+    ...newFile(config, entry.path, ['allow', 'write', i, 'path']),
+  }));
+  const execute = (allow.execute ?? []).map((entry, i): ExecuteEntry => {
+    const at: ConfigPath = ['allow', 'execute', i];
+    const cwd = entry.cwd === undefined ? undefined : placeOf(config, entry.cwd, [...at, 'cwd']).realPath;
+    const problem = conflictOf(
+      { argv: entry.argv, cwd },
+      write.map((w) => w.realPath),
+    );
+    if (problem) config.fail(at, problem);
+    return { ...entry, cwd };
+  });
+  const roots = nameRoots([
+    ...readable.map((place) => ({ ...place, readable: true })),
+    ...write
+      .filter((w) => !readable.some((r) => contains(r.realPath, w.realPath)))
+      .map((w) => ({ ...w, readable: false })),
+  ]);
+  return Object.freeze({
+    name,
+    control,
+    labels,
+    roots,
+    write: write.map(({ realPath, confirm }) => ({ realPath, confirm })),
+    execute,
+    summary,
+    limits,
+  });
+}
+
+/** Whether `path` is `folder` or lies below it. Both normalised. */
+export function contains(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
+}
+
+interface Place {
+  readonly path: string;
+  readonly realPath: string;
+}
+
+function placeOf(config: ConfigFile<unknown>, text: string, at: ConfigPath): Place {
+  const path = absolute(config, text, at);
+  try {
+    return { path, realPath: realpathSync(path) };
+  } catch {
+    return config.fail(at, `\`${text}\` does not exist or cannot be read`);
+  }
+}
+
+/** A file that need not exist yet, in a folder that must. */
+function newFile(config: ConfigFile<unknown>, text: string, at: ConfigPath): Place {
+  const path = absolute(config, text, at);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    config.fail(at, `\`${text}\` is a folder; name each file`);
+  const folder = placeOf(config, dirname(path), at);
+  return { path, realPath: join(folder.realPath, basename(path)) };
+}
+
+function absolute(config: ConfigFile<unknown>, text: string, at: ConfigPath): string {
+  const path = text === '~' || text.startsWith('~/') ? join(homedir(), text.slice(1)) : text;
+  if (!isAbsolute(path)) config.fail(at, `\`${text}\` must be absolute or begin with \`~/\``);
+  return trim(normalize(path));
+}
+
+function flagPlace(text: string, cwd: string): Place {
+  const path = trim(isAbsolute(text) ? normalize(text) : join(cwd, text));
+  try {
+    return { path, realPath: realpathSync(path) };
+  } catch (cause) {
+    throw new AppError('USAGE', { what: `--allow ${text}: this does not exist or cannot be read` }, { cause });
+  }
+}
+
+const trim = (path: string): string => (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path);
+
+/** The last part of the path, with `-2` and so on where two are the same. Repeated places count once. */
+function nameRoots(places: readonly (Place & { readable: boolean })[]): Root[] {
+  const roots: Root[] = [];
+  for (const { path, realPath, readable } of places) {
+    if (roots.some((root) => root.realPath === realPath)) continue;
+    const base = basename(path) || 'root';
+    let name = base;
+    for (let n = 2; roots.some((root) => root.name === name); n++) name = `${base}-${n}`;
+    roots.push({ name, path, realPath, readable });
+  }
+  return roots;
+}
