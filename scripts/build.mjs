@@ -40,8 +40,13 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const stamp = join(dist, '.stamp');
 
-/** CommonJS packages inside an ES module bundle still call `require`. */
-const REQUIRE = `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`;
+/** CommonJS packages inside an ES module still use these three names. */
+const COMMONJS = [
+  `import { createRequire as __createRequire } from 'node:module';`,
+  'const require = __createRequire(import.meta.url);',
+  'const __filename = import.meta.filename;',
+  'const __dirname = import.meta.dirname;',
+].join('');
 
 const common = {
   absWorkingDir: root,
@@ -61,11 +66,13 @@ const targets = [
     entry: 'src/main/edge.ts',
     options: {
       ...common,
-      banner: { js: REQUIRE },
+      banner: { js: COMMONJS },
       loader: { '.wasm': 'binary' },
       legalComments: 'external',
       minifyWhitespace: true,
       minifySyntax: true,
+      // Node shows the line of an uncaught error: it must not be the whole program.
+      lineLimit: 160,
       plugins: [embedSqlWasm()],
     },
   },

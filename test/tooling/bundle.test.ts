@@ -1,7 +1,7 @@
 // The build and the launcher: what the edge's bundle may hold, and that any caller from anywhere gets the right program.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, symlinkSync, utimesSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ROOT, Workspace } from './workspace.ts';
@@ -34,6 +34,28 @@ test('a build of the edge that reaches into another program, or a package too he
     status: 1,
     output: expect.stringContaining('node_modules/@bufbuild/protovalidate/'),
   });
+});
+
+test('the bundle of the edge carries SQLite and needs no packages beside it', () => {
+  const space = programs();
+  space.write(
+    'src/edge/index/sql-wasm.ts',
+    `import { readFileSync } from 'node:fs';\nexport const sqlWasm = (): Uint8Array => readFileSync('not in the bundle');\n`,
+  );
+  space.write(
+    'src/edge/session.ts',
+    `import initSqlJs from 'sql.js';
+import { sqlWasm } from './index/sql-wasm.ts';
+const SQL = await initSqlJs({ wasmBinary: sqlWasm().buffer as ArrayBuffer });
+console.log(JSON.stringify(new SQL.Database().exec('select 6 * 7 as answer')[0]?.values));
+`,
+  );
+  space.write('src/main/edge.ts', `import '../edge/session.ts';\n`);
+  expect(space.run('node', ['scripts/build.mjs']).status).toBe(0);
+  const node = realpathSync(join(space.dir, 'node_modules/.bin/node'));
+  space.remove('node_modules');
+  const flags = readFileSync(join(space.dir, 'dist/edge.flags'), 'utf8').trim().split(' ');
+  expect(space.run(node, [...flags, 'dist/edge.mjs'])).toEqual({ status: 0, output: '[[42]]\n' });
 });
 
 test.skipIf(!existsSync(join(ROOT, 'src/main/edge.ts')))(
