@@ -1,0 +1,320 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import fc from 'fast-check';
+import type { SqlJsStatic } from 'sql.js';
+import { beforeAll, expect, test } from 'vitest';
+import { RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { type Logger, silentLogger } from '../../base/logger.ts';
+import { ManualClock } from '../../base/manual-clock.ts';
+import { type EdgeJournal, openEdgeJournal } from '../journal/edge-journal.ts';
+import { MemoryFs } from '../journal/memory-fs.ts';
+import type { RecordInit } from '../journal/records.ts';
+import { type OpenIndexOptions, openIndex } from './open-index.ts';
+import type { IndexPort } from './port.ts';
+import { loadSqlJs } from './sql-js.ts';
+
+const PATH = '/home/state.db';
+const NOW = new ManualClock().now();
+let sql: SqlJsStatic;
+
+beforeAll(async () => {
+  sql = await loadSqlJs(readFileSync(createRequire(import.meta.url).resolve('sql.js/dist/sql-wasm.wasm')));
+});
+
+const journalOn = (fs: MemoryFs): Promise<EdgeJournal> =>
+  openEdgeJournal('/j', {
+    clock: new ManualClock(),
+    log: silentLogger,
+    onFatal: () => {},
+    fs,
+    segmentBytes: 4000,
+    stepBytes: 1024,
+  });
+const indexOn = (fs: MemoryFs, journal: EdgeJournal, more: Partial<OpenIndexOptions> = {}): Promise<IndexPort> =>
+  openIndex({ sql, path: PATH, journal, clock: new ManualClock(), log: silentLogger, fs, ...more });
+
+/** A logger that remembers its lines. */
+function listen(): { log: Logger; lines: string[] } {
+  const lines: string[] = [];
+  const note = (line: string) => void lines.push(line);
+  return { lines, log: { ...silentLogger, info: note, warn: note, error: note } };
+}
+
+const ask = (run: string, grants: string[] = []): RecordInit => ({
+  case: 'ask',
+  value: {
+    requestId: `request ${run}`,
+    event: { run, conversation: 'c1', text: `what about ${run}? ${'x'.repeat(300)}` },
+    grants: grants.map((id) => ({
+      id,
+      run,
+      files: [{ path: 'docs/a.md' }],
+      recipients: ['local'],
+      capBytes: 100n,
+      expireTime: timestampFromMs(NOW + 1000),
+    })),
+    egress: [{ field: 'user_event.text', bytes: 9n, grant: 'ask', run, recipients: ['rules'] }],
+  },
+});
+const answered = (run: string): RecordInit => ({
+  case: 'runAnswered',
+  value: { run, outcome: { state: RunState.ANSWERED, answer: `answer of ${run}` } },
+});
+const intent = (key: string): RecordInit => ({
+  case: 'intent',
+  value: {
+    idempotencyKey: key,
+    job: key,
+    run: key.split('/')[0]!,
+    method: 'm',
+    paramsSha256: Uint8Array.of(1, 2),
+    bootId: 'b',
+  },
+});
+const outcome = (key: string, bytes = 5n): RecordInit => ({
+  case: 'toolOutcome',
+  value: {
+    idempotencyKey: key,
+    job: key,
+    run: key.split('/')[0]!,
+    method: 'm',
+    paramsSha256: Uint8Array.of(1, 2),
+    result: { idempotencyKey: key, answer: { case: 'done', value: {} } },
+    egress: [
+      {
+        path: 'docs/a.md',
+        field: 'text',
+        bytes,
+        grant: 'g1',
+        run: key.split('/')[0]!,
+        job: key,
+        recipients: ['rules', 'x'],
+      },
+      { path: 'docs/a.md', field: 'summary', bytes: 1n, run: key.split('/')[0]!, job: key },
+    ],
+  },
+});
+
+/** Everything that can be asked, for comparing two indexes. */
+function everything(index: IndexPort) {
+  const limit = 10_000;
+  return {
+    runs: index.runs({ limit }),
+    calls: index.calls({ limit }),
+    ledger: index.ledger({ limit }),
+    grants: index.grants({ limit }),
+  };
+}
+
+test('runs, calls, ledger and grants can be asked for as soon as they are synced', async () => {
+  const fs = new MemoryFs();
+  const journal = await journalOn(fs);
+  const index = await indexOn(fs, journal);
+  await journal.append([ask('r1', ['g1'])]);
+  await journal.append([intent('r1/0/0')]);
+  expect(index.call('r1/0/0')).toMatchObject({
+    state: 'intent',
+    bootId: 'b',
+    params: '0102',
+    startedAt: NOW,
+    outcomeIn: null,
+  });
+  await journal.append([outcome('r1/0/0')]);
+  await journal.append([{ case: 'toolSettled', value: { idempotencyKey: 'r1/0/0' } }]);
+  await journal.append([
+    { case: 'toolRefused', value: { idempotencyKey: 'r1/0/1', job: 'r1/0/1', method: 'm', failure: { reason: 'NO' } } },
+  ]);
+  expect(index.call('r1/0/0')).toMatchObject({
+    state: 'done',
+    run: 'r1',
+    outcomeIn: 3,
+    settled: true,
+    startedAt: NOW,
+    endedAt: NOW,
+  });
+  expect(index.calls({ limit: 5, run: 'r1' }).map((call) => call.state)).toEqual(['never', 'done']);
+  expect(index.run('r1')).toMatchObject({
+    state: 'waiting',
+    conversation: 'c1',
+    requestId: 'request r1',
+    endedAt: null,
+  });
+  expect(index.run('r1')!.question.length).toBe(200);
+  await journal.append([{ case: 'askOutcome', value: { sequence: 1n } }]);
+  expect(index.run('r1')!.state).toBe('accepted');
+  await journal.append([answered('r1')]);
+  expect(index.runOfRequest('request r1')).toMatchObject({ state: 'answered', answer: 'answer of r1', endedIn: 7 });
+  expect(index.grants({ limit: 5, live: NOW })).toMatchObject([
+    { id: 'g1', paths: ['docs/a.md'], capBytes: 100, usedBytes: 5 },
+  ]);
+  expect(index.grants({ limit: 5, live: NOW + 2000 })).toEqual([]);
+  await journal.append([{ case: 'grantEnded', value: { id: 'g1', why: 'ANSWERED' } }]);
+  expect(index.grants({ limit: 5 })).toMatchObject([{ endedAt: NOW, why: 'ANSWERED' }]);
+  const lines = index.ledger({ limit: 2 });
+  expect(lines.map(({ egress }) => [egress.field, egress.bytes, egress.recipients])).toEqual([
+    ['summary', 1n, []],
+    ['text', 5n, ['rules', 'x']],
+  ]);
+  expect(index.ledger({ limit: 9, run: 'r1', before: lines.at(-1)! }).map(({ egress }) => egress.grant)).toEqual([
+    'ask',
+  ]);
+  expect(index.ledger({ limit: 9, run: 'other' })).toEqual([]);
+});
+
+test('an index from its snapshot is the same as one rebuilt, and reads only what came later', async () => {
+  const fs = new MemoryFs();
+  const journal = await journalOn(fs);
+  const index = await indexOn(fs, journal);
+  for (let i = 0; i < 5; i++) await journal.append([ask(`r${i}`), intent(`r${i}/0/0`)]);
+  await index.snapshot();
+  for (let i = 0; i < 5; i++) await journal.append([outcome(`r${i}/0/0`), answered(`r${i}`)]);
+  const same = everything(index);
+  const again = fs.kill();
+  const { log, lines } = listen();
+  const reopened = await journalOn(again);
+  const restored = await indexOn(again, reopened, { log });
+  expect(lines).toEqual([]);
+  expect(everything(restored)).toEqual(same);
+  await again.unlink(PATH);
+  expect(everything(await indexOn(again, reopened))).toEqual(same);
+});
+
+test('a snapshot of another journal, another head, another version or with damage is not used', async () => {
+  const fs = new MemoryFs();
+  const journal = await journalOn(fs);
+  const index = await indexOn(fs, journal);
+  await journal.append([ask('true')]);
+  await index.snapshot();
+  const bytes = Buffer.from(fs.bytes(PATH));
+
+  const other = new MemoryFs();
+  const stranger = await journalOn(other);
+  await stranger.append([ask('other')]);
+  const put = async (target: MemoryFs, content: Uint8Array) => {
+    const file = await target.open(PATH, 'create');
+    await file.write(content, 0);
+  };
+  const variants: [MemoryFs, EdgeJournal, Uint8Array][] = [[other, stranger, bytes]];
+  // A journal that lost its end has another head than the snapshot.
+  const shorter = new MemoryFs();
+  variants.push([shorter, await journalOn(shorter), bytes]);
+  const newer = Buffer.from(bytes);
+  newer.writeUInt32BE(99, 60); // user_version in the SQLite header
+  const cut = bytes.subarray(0, bytes.length / 2);
+  for (const content of [newer, cut, Buffer.from('no database at all'), Buffer.alloc(9 << 20)])
+    variants.push([fs, journal, content]);
+  for (const [target, itsJournal, content] of variants) {
+    await put(target, content);
+    const { log, lines } = listen();
+    const rebuilt = await indexOn(target, itsJournal, { log });
+    if (content.length < 8 << 20) expect(lines).toEqual(['the index does not fit the journal and is rebuilt']);
+    expect(rebuilt.runs({ limit: 9 }).map((row) => row.run)).toEqual(
+      itsJournal === journal ? ['true'] : itsJournal === stranger ? ['other'] : [],
+    );
+  }
+});
+
+test('a crash while the snapshot is written leaves the old one, the new one, or none that is used', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(12), fc.infiniteStream(fc.boolean()), async (at, keep) => {
+      let fs = new MemoryFs();
+      const first = await journalOn(fs);
+      const old = await indexOn(fs, first);
+      await first.append([ask('one')]);
+      await old.snapshot();
+      await first.append([ask('two')]);
+      await first.close();
+      let start = Number.POSITIVE_INFINITY;
+      fs = fs.kill({ fault: (_operation, count) => (count === start + at ? 'crash' : undefined) });
+      const journal = await journalOn(fs);
+      const index = await indexOn(fs, journal);
+      await journal.append([ask('three')]);
+      start = fs.count;
+      await index.snapshot();
+      const after = fs.crash(() => keep.next().value!);
+      const reopened = await journalOn(after);
+      const rows = (await indexOn(after, reopened)).runs({ limit: 9 });
+      expect(rows.map((row) => row.run)).toEqual(['three', 'two', 'one']);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('a disk that is full costs the snapshot only', async () => {
+  const options: { capacity?: number } = {};
+  const fs = new MemoryFs(options);
+  const journal = await journalOn(fs);
+  const { log, lines } = listen();
+  const index = await indexOn(fs, journal, { log });
+  await journal.append([ask('one')]);
+  options.capacity = 0;
+  await index.snapshot();
+  expect(lines).toEqual(['no snapshot of the index']);
+  expect(fs.paths()).not.toContain(`${PATH}.tmp`);
+  expect(index.runs({ limit: 1 })).toHaveLength(1);
+});
+
+test('snapshots are rare: after many records, or when the edge is idle', async () => {
+  const fs = new MemoryFs();
+  const journal = await journalOn(fs);
+  const clock = new ManualClock();
+  const index = await indexOn(fs, journal, { clock, everyRecords: 20, idleRecords: 3, idleMs: 1000 });
+  const written = () => fs.paths().includes(PATH);
+  await journal.append([ask('a')]);
+  clock.advance(1000);
+  expect(written()).toBe(false);
+  await journal.append([ask('b'), ask('c')]);
+  clock.advance(1000);
+  await index.snapshot();
+  expect(written()).toBe(true);
+  await fs.unlink(PATH);
+  for (let i = 0; i < 20; i++) await journal.append([ask(`d${i}`)]);
+  await index.close();
+  expect(written()).toBe(true);
+  await journal.append([ask('after close')]);
+});
+
+test('an index over its limit drops the oldest rows, says so, and keeps what is open', async () => {
+  const fs = new MemoryFs();
+  const journal = await journalOn(fs);
+  const { log, lines } = listen();
+  const index = await indexOn(fs, journal, { log, maxBytes: 256 << 10 });
+  await journal.append([intent('open/0/0')]);
+  await journal.append([ask('open')]);
+  for (let i = 0; i < 60; i++) await journal.append(Array.from({ length: 20 }, (_, j) => outcome(`r${i}/${j}/0`)));
+  await index.snapshot();
+  expect(lines).toContain('the index is at its limit; its oldest rows went (the journal still has them)');
+  expect(fs.bytes(PATH).length).toBeLessThanOrEqual(256 << 10);
+  expect(index.call('open/0/0')?.state).toBe('intent');
+  expect(index.run('open')?.state).toBe('waiting');
+  expect(index.calls({ limit: 1 })[0]!.key).toBe('r59/19/0');
+});
+
+test('after pruning a rebuilt index still knows open calls and asks', async () => {
+  const fs = new MemoryFs();
+  const journal = await journalOn(fs);
+  await journal.append([ask('open'), intent('open/0/0')]);
+  await journal.append([ask('done'), intent('done/0/0')]);
+  await journal.append([outcome('done/0/0')]);
+  await journal.append([answered('done')]);
+  for (let i = 0; i < 30; i++)
+    await journal.append([{ case: 'ledger', value: { entries: [{ path: 'p'.repeat(900) }] } }]);
+  expect(await journal.prune(2000)).toBeGreaterThan(0);
+  const index = await indexOn(fs, journal);
+  expect(index.run('open')).toMatchObject({ state: 'waiting', sequence: 1 });
+  expect(index.call('open/0/0')).toMatchObject({ state: 'intent' });
+  const call = index.call('done/0/0')!;
+  expect(call.state).toBe('done');
+  expect((await journal.entry(call.outcomeIn!))!.record.case).toBe('checkpoint');
+});
+
+test('summaries are cached by fingerprint', async () => {
+  const fs = new MemoryFs();
+  const index = await indexOn(fs, await journalOn(fs));
+  index.putSummary('docs/a.md', 'f1', 'short', NOW);
+  expect(index.summary('docs/a.md', 'f1')).toBe('short');
+  expect(index.summary('docs/a.md', 'f2')).toBeUndefined();
+  index.putSummary('docs/a.md', 'f2', 'other', NOW);
+  expect(index.summary('docs/a.md', 'f2')).toBe('other');
+});

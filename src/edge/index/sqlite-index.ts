@@ -1,0 +1,224 @@
+// The index on sql.js: answers questions from its tables, sheds the oldest rows when it is too large, writes its snapshot.
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Entry } from '../journal/records.ts';
+import { applyEntry } from './apply-entry.ts';
+import type { Row, SqlDatabase } from './database.ts';
+import type { CallRow, GrantRow, IndexPort, LedgerRow, RunRow } from './port.ts';
+import { SHED } from './schema.ts';
+
+export interface SqliteIndexParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Most bytes of the database. */
+  readonly maxBytes: number;
+  /** A snapshot is written after so many records, or after `idleRecords` when `idleMs` brought no more. */
+  readonly everyRecords: number;
+  readonly idleRecords: number;
+  readonly idleMs: number;
+  /** Makes the snapshot's bytes durable. */
+  readonly save: (bytes: Uint8Array) => Promise<void>;
+  /** Where the journal stands: a snapshot is only taken when the index has seen all of it. */
+  readonly position: () => { readonly id: string; readonly sequence: number; readonly hash: Uint8Array };
+}
+
+/** How many records between two looks at the size. */
+const LOOK_EVERY = 256;
+
+export class SqliteIndex implements IndexPort {
+  readonly #db: SqlDatabase;
+  readonly #parts: SqliteIndexParts;
+  #sequence: number;
+  #dirty = 0;
+  #looked = 0;
+  #saving: Promise<void> | undefined;
+  #stopTimer: (() => void) | undefined;
+  #closed = false;
+
+  constructor(db: SqlDatabase, sequence: number, parts: SqliteIndexParts) {
+    this.#db = db;
+    this.#sequence = sequence;
+    this.#parts = parts;
+  }
+
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  apply(entry: Entry): void {
+    if (this.#closed || entry.sequence <= this.#sequence) return;
+    this.#sequence = entry.sequence;
+    try {
+      this.#db.transaction(() => applyEntry(this.#db, entry));
+    } catch (error) {
+      // The journal has it; a wrong index must not stop the edge.
+      this.#parts.log.error('a record could not be indexed', error, {
+        sequence: entry.sequence,
+        kind: entry.record.case,
+      });
+    }
+    this.#changed();
+  }
+
+  run(run: string): RunRow | undefined {
+    return this.#runs(this.#db.all(`SELECT * FROM runs WHERE run = ?`, [run]))[0];
+  }
+
+  runOfRequest(requestId: string): RunRow | undefined {
+    if (!requestId) return undefined;
+    return this.#runs(this.#db.all(`SELECT * FROM runs WHERE requestId = ? ORDER BY sequence LIMIT 1`, [requestId]))[0];
+  }
+
+  runs({ limit, before, conversation }: { limit: number; before?: number; conversation?: string }): RunRow[] {
+    const sql = `SELECT * FROM runs WHERE sequence < ? ${conversation === undefined ? '' : 'AND conversation = ?'} ORDER BY sequence DESC LIMIT ?`;
+    const place = before ?? Number.MAX_SAFE_INTEGER;
+    return this.#runs(this.#db.all(sql, conversation === undefined ? [place, limit] : [place, conversation, limit]));
+  }
+
+  call(key: string): CallRow | undefined {
+    return this.#calls(this.#db.all(`SELECT * FROM calls WHERE key = ?`, [key]))[0];
+  }
+
+  calls({ limit, run }: { limit: number; run?: string }): CallRow[] {
+    const sql = `SELECT * FROM calls ${run === undefined ? '' : 'WHERE run = ?'} ORDER BY sequence DESC LIMIT ?`;
+    return this.#calls(this.#db.all(sql, run === undefined ? [limit] : [run, limit]));
+  }
+
+  ledger(page: { limit: number; run?: string; before?: { sequence: number; line: number } }): LedgerRow[] {
+    const { sequence, line } = page.before ?? { sequence: Number.MAX_SAFE_INTEGER, line: 0 };
+    const sql = `SELECT * FROM ledger WHERE (sequence, line) < (?, ?) ${page.run === undefined ? '' : 'AND run = ?'}
+      ORDER BY sequence DESC, line DESC LIMIT ?`;
+    const params = page.run === undefined ? [sequence, line, page.limit] : [sequence, line, page.run, page.limit];
+    return this.#db.all(sql, params).map(ledgerRow);
+  }
+
+  grants({ limit, live }: { limit: number; live?: number }): GrantRow[] {
+    const sql = `SELECT *, (SELECT coalesce(sum(bytes), 0) FROM ledger WHERE grantId = grants.id AND grantId <> '') AS usedBytes
+      FROM grants ${live === undefined ? '' : 'WHERE endedAt IS NULL AND (expiresAt IS NULL OR expiresAt >= ?)'}
+      ORDER BY sequence DESC LIMIT ?`;
+    return this.#db.all(sql, live === undefined ? [limit] : [live, limit]).map(grantRow);
+  }
+
+  summary(path: string, fingerprint: string): string | undefined {
+    const row = this.#db.get(`SELECT text FROM summaries WHERE path = ? AND fingerprint = ?`, [path, fingerprint]);
+    return row ? String(row.text) : undefined;
+  }
+
+  putSummary(path: string, fingerprint: string, text: string, now: number): void {
+    if (this.#closed) return;
+    this.#db.run(
+      `INSERT INTO summaries (path, fingerprint, text, at) VALUES (?, ?, ?, ?)
+       ON CONFLICT (path) DO UPDATE SET fingerprint = excluded.fingerprint, text = excluded.text, at = excluded.at`,
+      [path, fingerprint, text, now],
+    );
+    this.#changed();
+  }
+
+  async snapshot(): Promise<void> {
+    await this.#saving;
+    if (this.#closed || this.#dirty === 0) return;
+    const { id, sequence, hash } = this.#parts.position();
+    if (sequence !== this.#sequence) return; // In the middle of a batch; the next occasion comes.
+    this.#dirty = 0;
+    this.#shed();
+    this.#db.transaction(() => {
+      this.#db.run(`DELETE FROM meta`);
+      this.#db.run(`INSERT INTO meta (journal, sequence, head) VALUES (?, ?, ?)`, [id, sequence, hash]);
+    });
+    const bytes = this.#db.export();
+    if (bytes.length > this.#parts.maxBytes) {
+      this.#parts.log.warn('the index is too large for a snapshot and will be rebuilt', { bytes: bytes.length });
+      return;
+    }
+    this.#saving = this.#parts
+      .save(bytes)
+      .catch((error: unknown) => this.#parts.log.warn('no snapshot of the index', { problem: String(error) }))
+      .finally(() => {
+        this.#saving = undefined;
+      });
+    await this.#saving;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#stopTimer?.();
+    await this.snapshot();
+    this.#closed = true;
+    this.#db.close();
+  }
+
+  #changed(): void {
+    this.#dirty++;
+    if (++this.#looked % LOOK_EVERY === 0) this.#shed();
+    if (this.#dirty < this.#parts.everyRecords) this.#watch();
+    else if (!this.#saving) void this.snapshot();
+  }
+
+  /** One timer at a time: when it fires and nothing came since it was set, the edge is idle. */
+  #watch(): void {
+    if (this.#stopTimer) return;
+    const before = this.#looked;
+    this.#stopTimer = this.#parts.clock.after(this.#parts.idleMs, () => {
+      this.#stopTimer = undefined;
+      if (this.#closed || this.#dirty === 0) return;
+      if (this.#looked !== before) this.#watch();
+      else if (this.#dirty >= this.#parts.idleRecords) void this.snapshot();
+    });
+  }
+
+  #shed(): void {
+    const limit = this.#parts.maxBytes * 0.75;
+    if (this.#db.size() <= limit) return;
+    for (let round = 0; round < 16 && this.#db.size() > limit * 0.8; round++) {
+      this.#db.transaction(() => {
+        for (const sql of SHED) this.#db.run(sql);
+      });
+    }
+    this.#parts.log.warn('the index is at its limit; its oldest rows went (the journal still has them)', {
+      bytes: this.#db.size(),
+    });
+  }
+
+  #runs(rows: Row[]): RunRow[] {
+    return rows as unknown as RunRow[];
+  }
+
+  #calls(rows: Row[]): CallRow[] {
+    return rows.map((row) => ({ ...row, settled: row.settled === 1 })) as unknown as CallRow[];
+  }
+}
+
+function ledgerRow(row: Row): LedgerRow {
+  const egress = create(EgressSchema, {
+    path: String(row.path),
+    field: String(row.field),
+    sensitivity: Number(row.sensitivity) as Sensitivity,
+    bytes: BigInt(Number(row.bytes)),
+    grant: String(row.grantId),
+    run: String(row.run),
+    job: String(row.job),
+    createTime: timestampFromMs(Number(row.at)),
+    recipients: JSON.parse(String(row.recipients)) as string[],
+  });
+  return { sequence: Number(row.sequence), line: Number(row.line), egress };
+}
+
+function grantRow(row: Row): GrantRow {
+  const texts = (value: unknown) => JSON.parse(String(value)) as string[];
+  return {
+    id: String(row.id),
+    run: String(row.run),
+    paths: texts(row.paths),
+    recipients: texts(row.recipients),
+    capBytes: Number(row.capBytes),
+    usedBytes: Number(row.usedBytes),
+    mintedAt: Number(row.mintedAt),
+    expiresAt: row.expiresAt === null ? null : Number(row.expiresAt),
+    endedAt: row.endedAt === null ? null : Number(row.endedAt),
+    why: String(row.why),
+  };
+}
