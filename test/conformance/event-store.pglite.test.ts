@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '../../src/control/store/database.ts';
 import { eventStoreSuite } from './event-store.suite.ts';
+import { storeReadersSuite } from './store-readers.suite.ts';
 
-eventStoreSuite('PGlite', async () => {
+async function open() {
   const folder = await mkdtemp(join(tmpdir(), 'bowline-test-lite-'));
   const database = await openDatabase({ embedded: folder });
   const stop = async () => {
@@ -13,4 +14,7 @@ eventStoreSuite('PGlite', async () => {
     await rm(folder, { recursive: true, force: true });
   };
   return { database, stop };
-});
+}
+
+eventStoreSuite('PGlite', open);
+storeReadersSuite('PGlite', open);

@@ -2,8 +2,9 @@
 import { openDatabase } from '../../src/control/store/database.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { eventStoreSuite } from './event-store.suite.ts';
+import { storeReadersSuite } from './store-readers.suite.ts';
 
-eventStoreSuite('Postgres', async () => {
+async function open() {
   const server = await startPostgres();
   const database = await openDatabase(server.url);
   const stop = async () => {
@@ -11,4 +12,7 @@ eventStoreSuite('Postgres', async () => {
     await server.stop();
   };
   return { database, stop };
-});
+}
+
+eventStoreSuite('Postgres', open);
+storeReadersSuite('Postgres', open);

@@ -1,8 +1,9 @@
 // Reads the projection of conversations, and deletes a conversation with everything that was said in it.
-import { type Kysely, type Selectable, sql } from 'kysely';
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { guarded } from './guarded.ts';
 import { type Page, type PageQuery, readPage, toPage } from './page.ts';
 import type { Schema } from './schema.ts';
+import { sqlFailure } from './sql-failure.ts';
 import type { ConversationRow } from './unit.ts';
 
 /** A conversation as it is read: its creation time is always known. */
@@ -39,27 +40,36 @@ export function createConversations(db: Kysely<Schema>): Conversations {
       return toPage(rows, size, (row) => ({ at: row.created_at, id: row.id }), toConversation);
     },
     async delete(tenant, id) {
-      return db.transaction().execute(async (trx) => {
-        // Locked first and in a statement of its own: every run is started by a commit that holds this stream, so the
-        // next statement sees all of them and no other can follow.
-        await sql`select from streams where tenant = ${tenant} and id = ${id} for update`.execute(trx);
-        const { rows } = await sql<{ id: string }>`
-          select s.id from streams s
-          where s.tenant = ${tenant} and s.id in (select id from run where tenant = ${tenant} and conversation = ${id})
-          order by s.id for update`.execute(trx);
-        const streams = [id, ...rows.map((row) => row.id)];
-        const mine = sql<string>`any(${streams}::text[])`;
-        const gone = await trx.deleteFrom('conversation').where('tenant', '=', tenant).where('id', '=', id).execute();
-        await trx.deleteFrom('outbox').where('tenant', '=', tenant).where('run', '=', mine).execute();
-        await trx.deleteFrom('timers').where('tenant', '=', tenant).where('stream', '=', mine).execute();
-        await trx.deleteFrom('job').where('tenant', '=', tenant).where('run', '=', mine).execute();
-        await trx.deleteFrom('run').where('tenant', '=', tenant).where('id', '=', mine).execute();
-        await trx.deleteFrom('events').where('tenant', '=', tenant).where('stream', '=', mine).execute();
-        await trx.deleteFrom('streams').where('tenant', '=', tenant).where('id', '=', mine).execute();
-        return gone.some((result) => result.numDeletedRows > 0n);
-      });
+      // A commit locks streams in the order of their ids, this the conversation first; whoever loses tries again.
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await db.transaction().execute((trx) => deleteIn(trx, tenant, id));
+        } catch (error) {
+          if (sqlFailure(error) !== 'again' || attempt === 5) throw error;
+        }
+      }
     },
   });
+}
+
+async function deleteIn(trx: Transaction<Schema>, tenant: string, id: string): Promise<boolean> {
+  // Locked in a statement of its own: every run is started by a commit that holds this stream, so the next statement
+  // sees all of them and no other can follow.
+  await sql`select from streams where tenant = ${tenant} and id = ${id} for update`.execute(trx);
+  const { rows } = await sql<{ id: string }>`
+    select s.id from streams s
+    where s.tenant = ${tenant} and s.id in (select id from run where tenant = ${tenant} and conversation = ${id})
+    order by s.id for update`.execute(trx);
+  const streams = [id, ...rows.map((row) => row.id)];
+  const mine = sql<string>`any(${streams}::text[])`;
+  const gone = await trx.deleteFrom('conversation').where('tenant', '=', tenant).where('id', '=', id).execute();
+  await trx.deleteFrom('outbox').where('tenant', '=', tenant).where('run', '=', mine).execute();
+  await trx.deleteFrom('timers').where('tenant', '=', tenant).where('stream', '=', mine).execute();
+  await trx.deleteFrom('job').where('tenant', '=', tenant).where('run', '=', mine).execute();
+  await trx.deleteFrom('run').where('tenant', '=', tenant).where('id', '=', mine).execute();
+  await trx.deleteFrom('events').where('tenant', '=', tenant).where('stream', '=', mine).execute();
+  await trx.deleteFrom('streams').where('tenant', '=', tenant).where('id', '=', mine).execute();
+  return gone.some((result) => result.numDeletedRows > 0n);
 }
 
 function toConversation(row: Selectable<Schema['conversation']>): StoredConversation {

@@ -46,7 +46,10 @@ export async function openDatabase(
 ): Promise<Database> {
   const timeout = options.statementTimeoutMs ?? 30_000;
   const trouble = options.onTrouble ?? (() => {});
-  const embedded = typeof where === 'string' ? undefined : await startEmbedded(where.embedded, { onTrouble: trouble });
+  const embedded =
+    typeof where === 'string'
+      ? undefined
+      : await startEmbedded(where.embedded, { onTrouble: trouble, stuckMs: timeout + 10_000 });
   const pool = new pg.Pool({
     ...(embedded ? embeddedPool(embedded.connection) : postgresPool(where, options.maxConnections ?? 10, timeout)),
     connectionTimeoutMillis: 10_000,
@@ -72,8 +75,13 @@ export async function openDatabase(
 }
 
 function postgresPool(url: string | object, max: number, timeout: number): PoolConfig {
+  if (typeof url !== 'string' || !/^(postgres|postgresql|socket):/.test(url) || !readable(url)) {
+    throw new AppError('DATABASE_UNUSABLE', {
+      problem: 'its URL is not of the form postgres://user:password@host/name',
+    });
+  }
   return {
-    connectionString: String(url),
+    connectionString: url,
     max,
     application_name: 'bowline',
     keepAlive: true,
@@ -81,6 +89,14 @@ function postgresPool(url: string | object, max: number, timeout: number): PoolC
     idle_in_transaction_session_timeout: timeout,
     options: '-c default_transaction_isolation=read\\ committed -c jit=off',
   };
+}
+
+function readable(url: string): boolean {
+  try {
+    return Boolean(new pg.Client({ connectionString: url }));
+  } catch {
+    return false;
+  }
 }
 
 // PGlite has one session whatever the number of connections: two would mix their statements, and a new connection finds
@@ -106,11 +122,17 @@ async function answer(pool: pg.Pool, { clock = systemClock, signal, onWaiting }:
       return;
     } catch (error) {
       const problem = sqlProblem(error);
-      if (sqlFailure(error) === 'refused') throw new AppError('DATABASE_UNUSABLE', { problem }, { cause: error });
+      if (hopeless(error)) throw new AppError('DATABASE_UNUSABLE', { problem }, { cause: error });
       if (problem !== told) onWaiting?.(problem);
       told = problem;
       await sleep(clock, 100 + fullJitter(attempt, 200, 5000), signal);
       if (signal?.aborted) throw new AppError('CANCELED', {}, { cause: error });
     }
   }
+}
+
+// The server answered and will never have us, or what stands between us is set up wrong.
+function hopeless(error: unknown): boolean {
+  if (sqlFailure(error) === 'refused') return true;
+  return error instanceof Error && /^SASL|certificate|SSL/i.test(error.message) && !/timeout/i.test(error.message);
 }

@@ -1,40 +1,59 @@
 // The thread of the embedded database: PGlite behind its socket server. It speaks to the main thread only to say that it
-// is ready, closed or broken.
+// is ready, alive or broken.
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
-import type { EmbeddedWorkerData, EmbeddedWorkerMessage } from './embedded.ts';
+import type { EmbeddedWorkerData, EmbeddedWorkerMessage, EmbeddedWorkerOrder } from './embedded-messages.ts';
+
+const READY_FOR_QUERY = Buffer.from([0x5a, 0, 0, 0, 5]);
+const QUERY = 0x51;
+const SYNC = 0x53;
 
 const { data, socket } = workerData as EmbeddedWorkerData;
 const say = (message: EmbeddedWorkerMessage) => parentPort?.postMessage(message);
 
-// A failure below SQL leaves the socket server's queue stuck for ever; the thread ends and the main thread starts it again.
+// The main thread starts a new thread; what was acknowledged is in the files.
 function broken(error: unknown): void {
   say({ kind: 'failed', problem: error instanceof Error ? error.message : String(error) });
   setImmediate(() => process.exit(1));
 }
 
-const db = await PGlite.create({ dataDir: data }).catch((error: unknown) => {
-  broken(error);
-  return undefined;
-});
-if (db) {
+/**
+ * Measured: PGlite may throw below SQL, after which the socket server's queue is stuck for ever; or swallow a stack
+ * overflow and answer nothing, after which its session is damaged. Both end this thread. (COPY is not used here.)
+ */
+function watch(db: PGlite): void {
   const inner = db.execProtocolRawStream.bind(db);
-  db.execProtocolRawStream = async (...args) => {
+  db.execProtocolRawStream = async (message, options) => {
+    let tail = Buffer.alloc(0);
+    const onRawData = (chunk: Uint8Array) => {
+      tail = Buffer.concat([tail, chunk.subarray(-6)]).subarray(-6);
+      options?.onRawData?.(chunk);
+    };
     try {
-      return await inner(...args);
+      await inner(message, { ...options, onRawData });
+      const expected = message[0] === QUERY || message[0] === SYNC;
+      if (expected && !tail.subarray(0, 5).equals(READY_FOR_QUERY)) broken('a statement ended without an answer');
     } catch (error) {
       broken(error);
       throw error;
     }
   };
+}
+
+async function serve(): Promise<void> {
+  const db = await PGlite.create({ dataDir: data });
+  watch(db);
   // One connection is used; the others leave room for one that is being replaced.
   const server = new PGLiteSocketServer({ db, path: socket, maxConnections: 4 });
-  parentPort?.on('message', async () => {
+  await server.start();
+  parentPort?.on('message', async (order: EmbeddedWorkerOrder) => {
+    if (order === 'ping') return say({ kind: 'alive' });
     await server.stop();
     await db.close();
-    say({ kind: 'closed' });
     process.exit(0);
   });
-  await server.start().then(() => say({ kind: 'ready' }), broken);
+  say({ kind: 'ready' });
 }
+
+await serve().catch(broken);

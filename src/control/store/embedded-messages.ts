@@ -1,0 +1,12 @@
+// What the main thread and the thread of the embedded database say to each other. Types only.
+
+export interface EmbeddedWorkerData {
+  /** PGlite's own folder. */
+  readonly data: string;
+  /** Path of the unix socket to listen on. */
+  readonly socket: string;
+}
+
+export type EmbeddedWorkerOrder = 'ping' | 'close';
+
+export type EmbeddedWorkerMessage = { kind: 'ready' } | { kind: 'alive' } | { kind: 'failed'; problem: string };

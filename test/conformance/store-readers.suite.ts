@@ -1,0 +1,281 @@
+// What timers, outbox, leases, projections and upkeep promise, whatever database is beneath. Run on each adapter.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newId } from '../../src/base/ids.ts';
+import { createConversations } from '../../src/control/store/conversations.ts';
+import type { Database } from '../../src/control/store/database.ts';
+import { PgEventStore } from '../../src/control/store/event-store.ts';
+import { createLeases } from '../../src/control/store/leases.ts';
+import { migrate } from '../../src/control/store/migrate.ts';
+import { createOutbox } from '../../src/control/store/outbox.ts';
+import { createRuns } from '../../src/control/store/runs.ts';
+import { createTimers } from '../../src/control/store/timers.ts';
+import type { CommitUnit } from '../../src/control/store/unit.ts';
+import { upkeep } from '../../src/control/store/upkeep.ts';
+import { dispatch, jobRow, part, runRow, unit } from '../support/units.ts';
+
+export function storeReadersSuite(
+  name: string,
+  open: () => Promise<{ database: Database; stop: () => Promise<void> }>,
+): void {
+  describe(`store readers on ${name}`, { timeout: 30_000 }, () => {
+    let database: Database;
+    let stop: () => Promise<void>;
+    let store: PgEventStore;
+
+    beforeAll(async () => {
+      ({ database, stop } = await open());
+      await migrate(database.db);
+      store = new PgEventStore({ pool: database.pool, flushes: database.flushes });
+    }, 60_000);
+
+    afterAll(async () => {
+      await store?.close();
+      await stop?.();
+    }, 60_000);
+
+    /** Commits to a stream of its own, so that only what is beside the events matters. */
+    const write = async (tenant: string, more: Partial<CommitUnit>) => {
+      const result = await store.commit(unit(tenant, [part(newId(), 0, ['x'])], more));
+      expect(result.status).toBe('committed');
+    };
+    const conversation = (tenant: string, id: string, createdAt: number) =>
+      ({ tenant, id, title: id, activeRun: null, waiting: ['e1', 'e2'], turns: 2, device: 'd1', createdAt }) as const;
+
+    test('due timers are given to one taker, earliest first, and again only after the claim', async () => {
+      const timers = createTimers(database.db);
+      const tenant = newId();
+      const set = Array.from({ length: 40 }, (_, n) => ({ id: `t${n}`, stream: 's', kind: 'k', dueInMs: n - 100 }));
+      await write(tenant, { timers: [...set, { id: 'later', stream: 's', kind: 'k', dueInMs: 3_600_000 }] });
+      expect(await timers.nextDue()).toBe(0);
+      const takes = await Promise.all([timers.due(15), timers.due(15), timers.due(15), timers.due(15)]);
+      const taken = takes.flat().filter((timer) => timer.tenant === tenant);
+      expect(taken.map((timer) => timer.id).sort()).toEqual(set.map((timer) => timer.id).sort());
+      for (const take of takes) expect(take.map((timer) => timer.dueInMs)).toEqual(take.map((t) => t.dueInMs).sort((a, b) => a - b)); // biome-ignore format: short
+      expect(taken.every((timer) => timer.dueInMs <= 0 && timer.stream === 's' && timer.kind === 'k')).toBe(true);
+      expect(await timers.due(100)).toEqual([]);
+      await timers.releaseAll();
+      expect((await timers.due(100, 0)).length).toBe(40);
+      await write(tenant, { timersDone: set.slice(1).map((timer) => timer.id) });
+      expect((await timers.due(100)).map((timer) => timer.id)).toEqual(['t0']);
+      await write(newId(), { timersDone: ['t0'] });
+      await write(tenant, { timersDone: ['later'] });
+      await timers.releaseAll();
+      expect((await timers.due(100)).map((timer) => timer.id)).toEqual(['t0']);
+      await write(tenant, { timersDone: ['t0'] });
+      expect(await timers.nextDue()).toBeUndefined();
+    });
+
+    test('a timer set again is due at its new time', async () => {
+      const timers = createTimers(database.db);
+      const tenant = newId();
+      await write(tenant, { timers: [{ id: 't', stream: 's', kind: 'k', dueInMs: -5 }] });
+      await write(tenant, { timers: [{ id: 't', stream: 's', kind: 'k', dueInMs: 60_000 }] });
+      expect(await timers.due(10)).toEqual([]);
+      expect(await timers.nextDue()).toBeGreaterThan(30_000);
+      await write(tenant, { timersDone: ['t'] });
+    });
+
+    test('the read at take gives only what is current and ready', async () => {
+      const outbox = createOutbox(database.db);
+      const tenant = newId();
+      const [a, b, c] = [`${tenant}/0/0-1`, `${tenant}/0/1-1`, `${tenant}/0/2-1`] as const;
+      const waiting = dispatch(c, tenant, { state: 'waiting', reason: 'the budget is used up', priority: 3 });
+      await write(tenant, { outbox: [dispatch(a, tenant), dispatch(b, tenant), waiting] });
+      expect((await outbox.check([a, b, c, 'none'])).map((row) => row.dispatchId).sort()).toEqual([a, b]);
+      expect((await outbox.check([a]))[0]).toMatchObject({ ...dispatch(a, tenant), tenant });
+      expect((await outbox.waiting(1000)).filter((row) => row.tenant === tenant)).toMatchObject([waiting]);
+      const next = `${tenant}/0/0-2`;
+      await write(tenant, {
+        outboxDone: [a],
+        outbox: [dispatch(next, tenant, { epoch: 2 })],
+        outboxReady: [c, 'gone'],
+      });
+      expect((await outbox.check([a, next, b, c])).map((row) => row.dispatchId).sort()).toEqual([next, b, c].sort());
+      expect((await outbox.check([c]))[0]?.reason).toBeUndefined();
+      await write(tenant, { outboxDone: [next, b, c] });
+      expect(await outbox.ofRun(tenant, tenant)).toEqual([]);
+    });
+
+    test('an admission never brings back a dispatch that is over', async () => {
+      const outbox = createOutbox(database.db);
+      const tenant = newId();
+      const id = `${tenant}-1`;
+      await write(tenant, { outbox: [dispatch(id, tenant, { state: 'waiting', reason: 'quota' })] });
+      await write(tenant, { outboxDone: [id] });
+      await write(tenant, { outboxReady: [id] });
+      expect(await outbox.ofRun(tenant, tenant)).toEqual([]);
+    });
+
+    test('no tenant can end, admit or overwrite the dispatch or timer of another', async () => {
+      const outbox = createOutbox(database.db);
+      const [mine, theirs] = [newId(), newId()];
+      const id = `${mine}-1`;
+      const waiting = dispatch(id, mine, { state: 'waiting', reason: 'quota' });
+      await write(mine, { outbox: [waiting], timers: [{ id: 't', stream: 's', kind: 'mine', dueInMs: -1 }] });
+      await write(theirs, { outboxDone: [id], timersDone: ['t'] });
+      await write(theirs, { outboxReady: [id], timers: [{ id: 't', stream: 's', kind: 'theirs', dueInMs: -1 }] });
+      await write(theirs, { outbox: [dispatch(id, mine, { slots: 9 })] });
+      expect(await outbox.ofRun(mine, mine)).toMatchObject([waiting]);
+      const due = (await createTimers(database.db).due(100)).filter((timer) => timer.tenant === mine);
+      expect(due.map((timer) => timer.kind)).toEqual(['mine']);
+      await write(mine, { outboxDone: [id], timersDone: ['t'] });
+      await write(theirs, { timersDone: ['t'] });
+    });
+
+    test('what is ready for workers is read in pages, and not again while it rests in a queue', async () => {
+      const outbox = createOutbox(database.db);
+      const tenant = newId();
+      const ids = Array.from({ length: 7 }, (_, n) => `${tenant}/0/${n}-1`);
+      const rows = ids.map((id) => dispatch(id, tenant));
+      await write(tenant, {
+        outbox: [...rows, dispatch(`${tenant}/0/8-1`, tenant, { target: 'device', device: 'd1' })],
+      });
+      const first = await outbox.readyForWorkers(4, tenant);
+      const second = await outbox.readyForWorkers(4, first.at(-1)?.dispatchId);
+      expect([...first, ...second].map((row) => row.dispatchId)).toEqual(ids);
+      await outbox.markQueued(ids.slice(0, 5));
+      expect((await outbox.readyForWorkers(10, tenant, 60_000)).map((row) => row.dispatchId)).toEqual(ids.slice(5));
+      expect((await outbox.readyForWorkers(10, tenant)).length).toBe(7);
+      const pending = await outbox.pendingForDevices(tenant, ['d0', 'd1']);
+      expect(pending.map((row) => [row.dispatchId, row.device])).toEqual([[`${tenant}/0/8-1`, 'd1']]);
+      expect(await outbox.pendingForDevices(newId(), ['d1'])).toEqual([]);
+      expect(await outbox.pendingForDevices(tenant, [])).toEqual([]);
+      await write(tenant, { outboxDone: [...ids, `${tenant}/0/8-1`] });
+    });
+
+    test('only what no live lease names is dead', async () => {
+      const leases = createLeases(database.db);
+      const tenant = newId();
+      const [held, lost, waits] = [`${tenant}/0/0-1`, `${tenant}/0/1-1`, `${tenant}/0/2-1`] as const;
+      const device = dispatch(`${tenant}/0/3-1`, tenant, { target: 'device', device: 'd1' });
+      const waiting = dispatch(waits, tenant, { state: 'waiting', reason: 'x' });
+      await write(tenant, { outbox: [dispatch(held, tenant), dispatch(lost, tenant), waiting, device] });
+      const dead = async (age: number) =>
+        (await leases.dead(age)).filter((row) => row.tenant === tenant).map((row) => row.dispatchId);
+      await leases.renew('r1', [held, lost], 60_000);
+      expect(await dead(-1000)).toEqual([]);
+      await leases.renew('r1', [held], 60_000);
+      await leases.renew('r2', [lost], -1);
+      expect(await leases.live()).toEqual(['r1']);
+      expect(await dead(-1000)).toEqual([lost]);
+      expect(await dead(60_000)).toEqual([]);
+      await leases.drop('r1');
+      expect(await dead(-1000)).toEqual([held, lost]);
+      await leases.renew('r3', [held, lost], 60_000);
+      await leases.dropAll();
+      expect(await leases.live()).toEqual([]);
+      await write(tenant, { outboxDone: [held, lost, waits, device.dispatchId] });
+    });
+
+    test('projections are whole rows, the last commit wins, creation times stay', async () => {
+      const runs = createRuns(database.db);
+      const conversations = createConversations(database.db);
+      const tenant = newId();
+      const job = jobRow(tenant, 'r', 'r/0/0');
+      await write(tenant, {
+        runs: [runRow(tenant, 'r')],
+        jobs: [job],
+        conversations: [conversation(tenant, 'c', 1_000)],
+      });
+      expect(await runs.get(tenant, 'r')).toEqual(runRow(tenant, 'r'));
+      expect(await runs.jobs(tenant, 'r')).toEqual([job]);
+      expect(await conversations.get(tenant, 'c')).toEqual(conversation(tenant, 'c', 1_000));
+      expect((await runs.open(1000)).some((row) => row.tenant === tenant && row.id === 'r')).toBe(true);
+      const sources = [{ path: 'notes.md', line: 3 }];
+      const ended = runRow(tenant, 'r', {
+        state: 'answered',
+        answer: 'so',
+        endedAt: 1_790_000_000_123,
+        sources,
+        conversation: 'c',
+      });
+      const done = {
+        ...job,
+        state: 'done',
+        attempts: 2,
+        epoch: 2,
+        startedAt: 1_790_000_000_001,
+        endedAt: 1_790_000_000_002,
+      };
+      const changed = { ...conversation(tenant, 'c', 1_000), title: 'New', waiting: [], activeRun: 'r' };
+      await write(tenant, { runs: [ended], jobs: [done], conversations: [{ ...changed, createdAt: 9_000 }] });
+      expect(await runs.get(tenant, 'r')).toEqual(ended);
+      expect(await runs.jobs(tenant, 'r')).toEqual([done]);
+      expect(await conversations.get(tenant, 'c')).toEqual(changed);
+      expect((await runs.open(1000)).some((row) => row.tenant === tenant)).toBe(false);
+      expect(await runs.get(newId(), 'r')).toBeUndefined();
+      expect(await runs.jobs(newId(), 'r')).toEqual([]);
+      expect(await conversations.get(newId(), 'c')).toBeUndefined();
+    });
+
+    test('lists run newest first, page by page, within the tenant, and refuse a token that is not ours', async () => {
+      const runs = createRuns(database.db);
+      const conversations = createConversations(database.db);
+      const tenant = newId();
+      // Several at the same time: the id decides.
+      const made = Array.from({ length: 11 }, (_, n) => runRow(tenant, `r${String(n).padStart(2, '0')}`, { createdAt: 5_000 + (n >> 1), conversation: n % 2 ? 'c1' : null })); // biome-ignore format: a table
+      const talks = made.map((run) => conversation(tenant, run.id, run.createdAt));
+      await write(tenant, { runs: made, conversations: talks });
+      await write(newId(), { conversations: [] });
+      for (const list of [runs.list, conversations.list]) {
+        const seen: string[] = [];
+        let pageToken = '';
+        do {
+          const page = await list(tenant, { pageSize: 3, pageToken });
+          seen.push(...page.items.map((item) => item.id));
+          pageToken = page.nextPageToken;
+        } while (pageToken !== '');
+        expect(seen).toEqual(made.map((run) => run.id).reverse());
+        expect((await list(newId())).items).toEqual([]);
+        for (const bad of [{ pageToken: 'x' }, { pageToken: 'AAAA' }, { pageSize: -1 }, { pageSize: 1.5 }]) {
+          await expect(list(tenant, bad)).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT' });
+        }
+      }
+      const some = await runs.list(tenant, { conversation: 'c1', pageSize: 2 });
+      expect(some.items.map((run) => run.id)).toEqual(['r09', 'r07']);
+      expect((await runs.list(tenant, { states: ['answered'] })).items).toEqual([]);
+      expect((await runs.list(tenant, { states: ['running', 'waiting'], pageSize: 100_000 })).items.length).toBe(11);
+    });
+
+    test('a deleted conversation leaves nothing of what was said, and a commit under way conflicts', async () => {
+      const conversations = createConversations(database.db);
+      const tenant = newId();
+      const more = {
+        conversations: [conversation(tenant, 'c', 1)],
+        runs: [runRow(tenant, 'r', { conversation: 'c' })],
+        jobs: [jobRow(tenant, 'r', 'r/0/0')],
+        outbox: [dispatch(`${tenant}-1`, 'r')],
+        timers: [{ id: 't', stream: 'r', kind: 'k', dueInMs: 60_000 }],
+      };
+      await store.commit(unit(tenant, [part('c', 0, ['x'], 'conversation'), part('r', 0, ['secret'])], more));
+      await store.commit(unit(tenant, [part('kept', 0, ['x'])], { runs: [runRow(tenant, 'kept')] }));
+      expect(await conversations.delete(newId(), 'c')).toBe(false);
+      const [gone, late] = await Promise.all([
+        conversations.delete(tenant, 'c'),
+        store.commit(unit(tenant, [part('c', 1, ['y']), part('r2', 0, ['y'])], { runs: [runRow(tenant, 'r2', { conversation: 'c' })] })), // biome-ignore format: one commit
+      ]);
+      expect(gone).toBe(true);
+      expect(['conflict', 'committed']).toContain(late.status);
+      for (const table of ['conversation', 'job', 'outbox', 'timers']) {
+        const { rows } = await database.pool.query(`select from ${table} where tenant = $1`, [tenant]);
+        expect([table, rows.length]).toEqual([table, 0]);
+      }
+      const left = await database.pool.query('select distinct stream from events where tenant = $1', [tenant]);
+      expect(left.rows).toEqual([{ stream: 'kept' }]);
+      expect((await createRuns(database.db).list(tenant)).items.map((run) => run.id)).toEqual(['kept']);
+      expect((await store.commit(unit(tenant, [part('r', 1, ['z'])]))).status).toBe('conflict');
+      expect(await conversations.delete(tenant, 'c')).toBe(false);
+    });
+
+    test('upkeep forgets commands that are older than the inbox remembers, and nothing else', async () => {
+      const tenant = newId();
+      const sent = unit(tenant, [part('s', 0, ['x'])]);
+      await store.commit(sent);
+      expect(await upkeep(database)).toBe(0);
+      expect(await store.outcome(tenant, 'test', sent.commandId)).toBeDefined();
+      expect(await upkeep(database, { inboxDays: -1 })).toBeGreaterThan(0);
+      expect(await store.outcome(tenant, 'test', sent.commandId)).toBeUndefined();
+      expect((await store.load(tenant, 's')).version).toBe(1);
+    });
+  });
+}
