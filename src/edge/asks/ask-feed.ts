@@ -1,0 +1,72 @@
+// What of the asks is due in one session, by state: open events in order, cancels, positions to follow. It marks what it
+// hands out as sent in that session; a new session begins again from the state.
+import { clone, create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  CancelRunSchema,
+  type ConnectRequest,
+  Durability,
+  type FollowRun,
+} from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { eventOf, type OpenAsk, type OpenAsks } from './open-asks.ts';
+import type { AskJournal } from './ports.ts';
+import type { RunViews } from './run-views.ts';
+
+export class AskFeed {
+  readonly #journal: AskJournal & { readonly id: string };
+  readonly #open: OpenAsks;
+  readonly #views: RunViews;
+
+  constructor(journal: AskJournal & { readonly id: string }, open: OpenAsks, views: RunViews) {
+    this.#journal = journal;
+    this.#open = open;
+    this.#views = views;
+  }
+
+  /** Sequence of the first event that this session will present; 0 if none. */
+  firstOpen(durability: Durability): bigint {
+    return BigInt(this.#open.all().find((ask) => isDue(ask, durability))?.sequence ?? 0);
+  }
+
+  /** All open runs, with how far their text is known here. A run that is not listed has its answer in the journal. */
+  follows(): FollowRun[] {
+    return this.#open.all().flatMap(({ record }) => (record.event ? [this.#views.position(record.event.run)] : []));
+  }
+
+  /** The next frame that is due in a session, or undefined when there is none now. A re-send is in the ledger first. */
+  async next(session: number, durability: Durability): Promise<ConnectRequest['frame'] | undefined> {
+    for (const ask of this.#open.all()) {
+      const event = ask.record.event;
+      if (!event || ask.ending) continue;
+      if (ask.sentIn !== session && isDue(ask, durability)) {
+        if (ask.sent) await this.#ledger(ask);
+        ask.sent = true;
+        ask.sentIn = session;
+        return { case: 'userEvent', value: eventOf(ask, this.#journal.id) };
+      }
+      if (ask.cancel !== undefined && ask.cancelSentIn !== session) {
+        ask.cancelSentIn = session;
+        const value = create(CancelRunSchema, { run: event.run, sequence: BigInt(ask.cancel) });
+        return { case: 'cancelRun', value };
+      }
+    }
+    const value = this.#views.takeNeeded();
+    return value && { case: 'followRun', value };
+  }
+
+  async #ledger(ask: OpenAsk): Promise<void> {
+    const createTime = timestampFromMs(this.#journal.now());
+    const entries: Egress[] = ask.record.egress.map((line) => {
+      const again = clone(EgressSchema, line);
+      again.createTime = createTime;
+      return again;
+    });
+    await this.#journal.append([{ case: 'ledger', value: { entries } }]);
+  }
+}
+
+/** Acknowledged events are presented again unless the control plane's acknowledgement survives a loss of power. */
+function isDue(ask: OpenAsk, durability: Durability): boolean {
+  return !ask.accepted || durability !== Durability.POWER;
+}

@@ -1,0 +1,113 @@
+// From the owner's request to the record that is journaled and the lines of the ledger that belong to it. Pure.
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { ShareGrantSchema, UserEventSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type AskRecord, AskRecordSchema, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { type AskRequest, type Shared, SharedSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../base/errors.ts';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const MAX_TEXT_BYTES = 65_536;
+/** Lines of the ledger that one ask may have; beyond it the last line holds the sum. */
+const MAX_EGRESS = 512;
+
+/** Throws INVALID_ARGUMENT for what the control plane would refuse for ever. */
+export function checkAsk(request: AskRequest): void {
+  if (request.text.trim() === '') throw new AppError('INVALID_ARGUMENT', { what: 'the ask has no text' });
+  if (Buffer.byteLength(request.text) > MAX_TEXT_BYTES) {
+    throw new AppError('LIMIT_EXCEEDED', {
+      what: 'the text of an ask',
+      limit: `${MAX_TEXT_BYTES} bytes`,
+      setting: 'nothing, share a file instead',
+    });
+  }
+  if (request.conversation !== '' && !UUID.test(request.conversation)) {
+    throw new AppError('INVALID_ARGUMENT', {
+      what: 'a conversation id is a UUID; `bowline conversations ls` shows them',
+    });
+  }
+  if (request.shares.length > 64) throw new AppError('INVALID_ARGUMENT', { what: 'an ask has at most 64 shares' });
+  if (request.requestId.length > 64)
+    throw new AppError('INVALID_ARGUMENT', { what: 'a request id has at most 64 characters' });
+  if (request.timeout && request.timeout.seconds <= 0n && request.timeout.nanos <= 0) {
+    throw new AppError('INVALID_ARGUMENT', { what: 'a timeout is longer than nothing' });
+  }
+}
+
+/** Who may see what is shared: as asked, else the model that answers now, else only the owner's own machines. */
+export function recipientsOf(request: AskRequest, model: ModelInfo | undefined): string[] {
+  const asked = request.recipients.filter((name) => name !== '');
+  if (asked.length > 0) return [...new Set(asked)].slice(0, 16);
+  return [model?.provider || 'local'];
+}
+
+/** What the owner is shown before anything is sent. */
+export function sharedOf(grant: GrantMinted, model: ModelInfo | undefined): Shared {
+  return create(SharedSchema, {
+    paths: grant.files.map(({ path, startLine, endLine }) =>
+      startLine > 0 ? `${path}#L${startLine}-L${endLine}` : path,
+    ),
+    bytes: grant.files.reduce((sum, file) => sum + file.bytes, 0n),
+    recipients: grant.recipients.map((name) => (name === model?.provider && model.local ? `${name} (local)` : name)),
+    grant: grant.id,
+  });
+}
+
+/** The record of an ask: exactly what will be sent, its grant, and its lines of the ledger. */
+export function askRecord(
+  request: AskRequest,
+  parts: { run: string; conversation: string; grant: GrantMinted | undefined; now: number },
+): AskRecord {
+  const { run, conversation, grant, now } = parts;
+  const shares = grant
+    ? [
+        create(ShareGrantSchema, {
+          id: grant.id,
+          files: grant.files.map(({ path, startLine, endLine }) => ({ path, startLine, endLine })),
+          recipients: grant.recipients,
+        }),
+      ]
+    : [];
+  const event = create(UserEventSchema, {
+    run,
+    conversation,
+    text: request.text,
+    shares,
+    createTime: timestampFromMs(now),
+    ...(request.timeout && { timeout: request.timeout }),
+  });
+  return create(AskRecordSchema, {
+    event,
+    requestId: request.requestId,
+    grants: grant ? [grant] : [],
+    egress: egressOf(run, request.text, grant, now),
+  });
+}
+
+function egressOf(run: string, text: string, grant: GrantMinted | undefined, now: number): Egress[] {
+  const createTime = timestampFromMs(now);
+  const common = { run, createTime, recipients: ['control'] };
+  const lines = [
+    create(EgressSchema, {
+      ...common,
+      field: 'user_event.text',
+      sensitivity: Sensitivity.CONTENT,
+      bytes: BigInt(Buffer.byteLength(text)),
+      grant: 'ask',
+    }),
+  ];
+  const field = 'user_event.shares.files.path';
+  const name = { ...common, field, sensitivity: Sensitivity.NAME };
+  for (const { path } of grant?.files.slice(0, MAX_EGRESS) ?? []) {
+    lines.push(create(EgressSchema, { ...name, path, bytes: BigInt(Buffer.byteLength(path)) }));
+  }
+  const rest = grant?.files.slice(MAX_EGRESS) ?? [];
+  if (rest.length > 0) {
+    const bytes = rest.reduce((sum, { path }) => sum + Buffer.byteLength(path), 0);
+    lines.push(create(EgressSchema, { ...name, path: `${rest.length} more files`, bytes: BigInt(bytes) }));
+  }
+  return lines;
+}

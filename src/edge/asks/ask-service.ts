@@ -1,0 +1,299 @@
+// The owner's asks from the question to the answer: journaled before anything is sent, visible until they end, rebuilt after
+// a start. It sends nothing: ask-feed.ts says what is due, the session sends it.
+import { create } from '@bufbuild/protobuf';
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
+import type { EventOutcome } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import {
+  type AskRequest,
+  type Ended,
+  EndedSchema,
+  type RunEvent,
+  RunEventSchema,
+  type Shared,
+  WaitingSchema,
+} from '../../../gen/bowline/local/v1/local_pb.ts';
+import type { Outcome } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import type { Logger } from '../../base/logger.ts';
+import { askRecord, checkAsk, recipientsOf, sharedOf } from './ask-request.ts';
+import type { OpenAsk, OpenAsks } from './open-asks.ts';
+import { cancelledOutcome, outcomeForJournal, refusedOutcome, timedOutOutcome } from './outcomes.ts';
+import type { AskJournal, EgressLedger, Shares } from './ports.ts';
+import { RunViews } from './run-views.ts';
+
+export interface AskLimits {
+  /** Open asks; Hello lists at most 256. */
+  readonly openAsks: number;
+  /** Characters that the texts of open asks hold together. */
+  readonly openChars: number;
+  /** How long to wait before an answer that could not be journaled is tried again, in milliseconds. */
+  readonly retryMs: number;
+}
+
+export const ASK_LIMITS: AskLimits = { openAsks: 256, openChars: 4 << 20, retryMs: 10_000 };
+
+export interface AskServiceDeps {
+  readonly journal: AskJournal;
+  readonly open: OpenAsks;
+  readonly shares: Shares;
+  readonly ledger: EgressLedger;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The model that would answer now. */
+  readonly model: () => ModelInfo | undefined;
+  readonly limits?: Partial<AskLimits>;
+}
+
+/** Where an ask lives. */
+export interface AskedRun {
+  readonly run: string;
+  readonly conversation: string;
+}
+
+/** An ask that is checked and whose shares are frozen; nothing of it is journaled or sent yet. */
+export interface PreparedAsk {
+  readonly shared: Shared | undefined;
+  /** Journals it. From then on it is answered, refused with a reason, or visibly waiting. */
+  commit(): Promise<AskedRun>;
+}
+
+export class AskService {
+  readonly views: RunViews;
+  readonly #deps: AskServiceDeps;
+  readonly #limits: AskLimits;
+  readonly #committing = new Map<string, Promise<AskedRun>>();
+  readonly #ending = new Map<string, Promise<void>>();
+  readonly #timers = new Map<string, () => void>();
+  readonly #listeners = new Set<() => void>();
+  #pending = 0;
+  #offline: string | undefined = 'the control plane, which is not connected yet';
+
+  constructor(deps: AskServiceDeps) {
+    this.#deps = deps;
+    this.#limits = { ...ASK_LIMITS, ...deps.limits };
+    this.views = new RunViews(deps.log, () => this.#changed());
+  }
+
+  /** Takes up what earlier processes left open. Call once, after the journal was opened with the fold. */
+  start(): void {
+    this.#deps.open.live();
+    for (const ask of this.#deps.open.all()) this.#show(ask);
+  }
+
+  stop(): void {
+    for (const stop of this.#timers.values()) stop();
+    this.#timers.clear();
+  }
+
+  /** Called whenever something may be due to be sent; returns how to stop it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Checks an ask and freezes what it shares. Throws SHARE_NO_MATCH, PATH_NOT_ALLOWED, QUEUE_FULL, REQUEST_ID_REUSED,
+   * INVALID_ARGUMENT; nothing is kept then.
+   */
+  async prepare(request: AskRequest): Promise<PreparedAsk> {
+    checkAsk(request);
+    const known = this.#repeated(request);
+    if (known) return { shared: undefined, commit: async () => known };
+    this.#checkRoom();
+    const run = newId();
+    const conversation = request.conversation || newId();
+    const files = request.shares.length > 0 ? await this.#deps.shares.resolve(request.shares) : [];
+    const model = this.#deps.model();
+    const recipients = recipientsOf(request, model);
+    const grant = files.length > 0 ? this.#deps.shares.mint({ run, files, recipients }) : undefined;
+    const write = async (): Promise<AskedRun> => {
+      this.#checkRoom();
+      this.#pending++;
+      try {
+        const record = askRecord(request, { run, conversation, grant, now: this.#deps.journal.now() });
+        await this.#deps.journal.append([{ case: 'ask', value: record }]);
+      } finally {
+        this.#pending--;
+      }
+      if (grant) this.#deps.shares.begin(grant);
+      const ask = this.#deps.open.get(run);
+      if (ask) this.#show(ask);
+      this.#changed();
+      return { run, conversation };
+    };
+    return { shared: grant && sharedOf(grant, model), commit: () => this.#once(request, write) };
+  }
+
+  /** What happens to a run, from the beginning of its current text. Throws NOT_FOUND for a run that was not asked here. */
+  async *follow(run: string, signal: AbortSignal): AsyncGenerator<RunEvent, void, undefined> {
+    const view = this.views.get(run);
+    if (view) {
+      this.views.attached(view);
+      yield* view.follow(signal);
+      return;
+    }
+    const ended = await this.#endedBefore(run);
+    if (!ended) throw new AppError('NOT_FOUND', { kind: 'run' });
+    yield create(RunEventSchema, { event: { case: 'ended', value: ended } });
+  }
+
+  /** The conversation of a run that was asked here. */
+  conversationOf(run: string): string | undefined {
+    const { open } = this.#deps;
+    return open.get(run)?.record.event?.conversation ?? open.ended(run)?.conversation;
+  }
+
+  /** Ends a run on the owner's wish; idempotent. What was never sent ends at once. Throws NOT_FOUND. */
+  async cancel(run: string): Promise<void> {
+    const ask = this.#deps.open.get(run);
+    if (!ask) {
+      if (this.#deps.open.ended(run)) return;
+      throw new AppError('NOT_FOUND', { kind: 'run' });
+    }
+    if (ask.cancel !== undefined) return;
+    if (!ask.sent) return this.ended(run, cancelledOutcome());
+    await this.#deps.journal.append([{ case: 'cancel', value: { run } }]);
+    this.#changed();
+  }
+
+  /** The control plane says what became of an ask. */
+  async outcome({ run, sequence, refused }: EventOutcome): Promise<void> {
+    const ask = this.#deps.open.get(run);
+    if (!ask || ask.sequence !== Number(sequence)) return;
+    if (ask.accepted && !refused) return;
+    if (refused)
+      return this.#finish(run, refusedOutcome(refused), { case: 'askOutcome', value: { sequence, refused } });
+    await this.#deps.journal.append([{ case: 'askOutcome', value: { sequence } }]);
+    this.#timers.get(run)?.();
+    this.#timers.delete(run);
+    this.#tellWaiting(ask);
+    this.views.need(run);
+  }
+
+  /** A run ended: its answer is journaled, its grants end, its followers see it. Repeats are ignored. */
+  ended(run: string, outcome: Outcome): Promise<void> {
+    return this.#finish(run, outcome, { case: 'runAnswered', value: { run, outcome: outcomeForJournal(outcome) } });
+  }
+
+  /** @param offline why nothing can be sent, in words; undefined while a session is open */
+  connection(offline: string | undefined): void {
+    this.#offline = offline;
+    for (const ask of this.#deps.open.all()) this.#tellWaiting(ask);
+  }
+
+  #finish(run: string, outcome: Outcome, record: Parameters<AskJournal['append']>[0][number]): Promise<void> {
+    const known = this.#ending.get(run);
+    const ask = this.#deps.open.get(run);
+    if (known || !ask) return known ?? Promise.resolve();
+    ask.ending = true;
+    const result = this.#end(run, outcome, record).finally(() => this.#ending.delete(run));
+    this.#ending.set(run, result);
+    return result;
+  }
+
+  async #end(run: string, outcome: Outcome, record: Parameters<AskJournal['append']>[0][number]): Promise<void> {
+    const { journal, shares, log, open, clock } = this.#deps;
+    const conversation = this.conversationOf(run) ?? '';
+    try {
+      await journal.append([record]);
+    } catch (error) {
+      log.error('an answer could not be journaled; it is shown, and tried again', error, { run });
+    }
+    await shares
+      .endRun(run)
+      .catch((error: unknown) => log.error('the end of a grant could not be journaled', error, { run }));
+    const ended = await this.#endedOf(run, conversation, outcome);
+    this.#timers.get(run)?.();
+    if (!open.get(run)) {
+      this.#timers.delete(run);
+      this.views.close(run, ended);
+    } else {
+      this.views.get(run)?.end(ended);
+      this.#timers.set(
+        run,
+        clock.after(this.#limits.retryMs, () => void this.#finish(run, outcome, record)),
+      );
+    }
+    this.#changed();
+  }
+
+  async #endedOf(run: string, conversation: string, outcome: Outcome): Promise<Ended> {
+    const egress = await this.#deps.ledger.ofRun(run, 1000).catch((error: unknown) => {
+      this.#deps.log.error('the ledger could not be read', error, { run });
+      return [];
+    });
+    return create(EndedSchema, { run, conversation, outcome, egress });
+  }
+
+  async #endedBefore(run: string): Promise<Ended | undefined> {
+    const known = this.#deps.open.ended(run);
+    const record = known && (await this.#deps.journal.entry(known.endedAt))?.record;
+    if (record?.case === 'runAnswered' && record.value.outcome) {
+      return this.#endedOf(run, known?.conversation ?? '', record.value.outcome);
+    }
+    if (record?.case !== 'askOutcome' || !record.value.refused) return undefined;
+    return this.#endedOf(run, known?.conversation ?? '', refusedOutcome(record.value.refused));
+  }
+
+  #repeated(request: AskRequest): AskedRun | undefined {
+    if (request.requestId === '') return undefined;
+    const run = this.#deps.open.runOfRequest(request.requestId);
+    if (run === undefined) return undefined;
+    const text = this.#deps.open.get(run)?.record.event?.text;
+    if (text !== undefined && text !== request.text) throw new AppError('REQUEST_ID_REUSED', { id: request.requestId });
+    return { run, conversation: this.conversationOf(run) ?? '' };
+  }
+
+  /** One commit per request id; a concurrent repeat gets the first one's run. */
+  #once(request: AskRequest, write: () => Promise<AskedRun>): Promise<AskedRun> {
+    const id = request.requestId;
+    if (id === '') return write();
+    const running = this.#committing.get(id);
+    if (running) return running;
+    const known = this.#repeated(request);
+    if (known) return Promise.resolve(known);
+    const result = write().finally(() => this.#committing.delete(id));
+    this.#committing.set(id, result);
+    return result;
+  }
+
+  #checkRoom(): void {
+    const { openAsks, openChars } = this.#limits;
+    const { open } = this.#deps;
+    if (open.size + this.#pending < openAsks && open.openBytes < openChars) return;
+    throw new AppError('QUEUE_FULL', { limit: openAsks });
+  }
+
+  #show(ask: OpenAsk): void {
+    const event = ask.record.event;
+    if (!event) return;
+    this.views.open(event.run, event.conversation);
+    this.#tellWaiting(ask);
+    if (!event.timeout || ask.accepted) return;
+    const total = durationMs(event.timeout);
+    const left = ask.at + total - this.#deps.journal.now();
+    this.#timers.set(
+      event.run,
+      this.#deps.clock.after(left, () => void this.#expire(event.run, total)),
+    );
+  }
+
+  /** An ask that nobody accepted in its time. An accepted one is ended by the control plane. */
+  async #expire(run: string, ms: number): Promise<void> {
+    if (this.#deps.open.get(run)?.accepted) return;
+    await this.ended(run, timedOutOutcome(`${Math.round(ms / 1000)} s without a control plane that took the ask`));
+  }
+
+  #tellWaiting(ask: OpenAsk): void {
+    const view = this.views.get(ask.record.event?.run ?? '');
+    const what = this.#offline;
+    view?.setWaiting(what === undefined ? undefined : create(WaitingSchema, { what, sent: ask.accepted }));
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

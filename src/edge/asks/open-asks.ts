@@ -1,0 +1,151 @@
+// Which asks are open, which ended and where their records stand: a fold over the journal, the same live and after a start.
+import { clone, create } from '@bufbuild/protobuf';
+import { type UserEvent, UserEventSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { AskRecord } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import type { Entry, Fold } from '../journal/records.ts';
+
+/** An ask without an answer. */
+export interface OpenAsk {
+  readonly sequence: number;
+  readonly record: AskRecord;
+  /** Milliseconds since 1970 when it was asked. */
+  readonly at: number;
+  /** The control plane said that it has it, and that is in the journal. */
+  accepted: boolean;
+  /** It may have left the box before. */
+  sent: boolean;
+  /** Number of the session that it was sent in last. */
+  sentIn: number;
+  /** Sequence of the cancel, if the owner cancelled. */
+  cancel: number | undefined;
+  cancelSentIn: number;
+  /** Its end is being journaled: nothing of it is sent any more. */
+  ending: boolean;
+}
+
+/** An ask that ended. */
+export interface EndedAsk {
+  readonly run: string;
+  /** Empty when its ask is no longer in the journal. */
+  readonly conversation: string;
+  readonly requestId: string;
+  /** Sequence of the record that ended it: RunAnswered or a refusing AskOutcome. */
+  readonly endedAt: number;
+}
+
+/** How many ended runs are remembered by id and request id. */
+const KEEP_ENDED = 1000;
+
+export class OpenAsks implements Fold {
+  readonly #open = new Map<string, OpenAsk>();
+  readonly #ended = new Map<string, EndedAsk>();
+  readonly #requests = new Map<string, string>();
+  #openBytes = 0;
+  #live = false;
+
+  /** From now on asks are new; those seen so far may have left the box in an earlier process. */
+  live(): void {
+    this.#live = true;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Characters of text that open asks hold. */
+  get openBytes(): number {
+    return this.#openBytes;
+  }
+
+  get(run: string): OpenAsk | undefined {
+    return this.#open.get(run);
+  }
+
+  ended(run: string): EndedAsk | undefined {
+    return this.#ended.get(run);
+  }
+
+  /** The run that was asked with this request id. */
+  runOfRequest(requestId: string): string | undefined {
+    return this.#requests.get(requestId);
+  }
+
+  /** Oldest first. */
+  all(): OpenAsk[] {
+    return [...this.#open.values()].sort((a, b) => a.sequence - b.sequence);
+  }
+
+  apply({ sequence, at, record }: Entry): void {
+    switch (record.case) {
+      case 'ask':
+        this.#add(sequence, at, record.value);
+        return;
+      case 'askOutcome':
+        this.#outcome(sequence, Number(record.value.sequence), record.value.refused !== undefined);
+        return;
+      case 'runAnswered':
+        this.#end(record.value.run, sequence);
+        return;
+      case 'cancel': {
+        const ask = this.#open.get(record.value.run);
+        if (ask) ask.cancel ??= sequence;
+        return;
+      }
+      case 'checkpoint':
+        for (const { sequence: own, ask, outcome } of record.value.asks) {
+          if (!ask) continue;
+          this.#add(Number(own), at, ask);
+          if (outcome) this.#outcome(sequence, Number(own), outcome.refused !== undefined);
+        }
+        return;
+      default:
+        return;
+    }
+  }
+
+  #add(sequence: number, at: number, record: AskRecord): void {
+    const event = record.event;
+    if (!event || this.#open.has(event.run) || this.#ended.has(event.run)) return;
+    const fresh = { accepted: false, sent: !this.#live, sentIn: 0, cancel: undefined, cancelSentIn: 0, ending: false };
+    this.#open.set(event.run, { sequence, record, at, ...fresh });
+    this.#openBytes += event.text.length;
+    if (record.requestId !== '') this.#requests.set(record.requestId, event.run);
+  }
+
+  #outcome(at: number, sequence: number, refused: boolean): void {
+    for (const [run, ask] of this.#open) {
+      if (ask.sequence !== sequence) continue;
+      if (refused) this.#end(run, at);
+      else ask.accepted = true;
+      return;
+    }
+  }
+
+  /** Remembered also when the ask is unknown: a later checkpoint may still list it. */
+  #end(run: string, endedAt: number): void {
+    const ask = this.#open.get(run);
+    const event = ask?.record.event;
+    if (this.#ended.has(run)) return;
+    this.#open.delete(run);
+    this.#openBytes -= event?.text.length ?? 0;
+    this.#ended.set(run, {
+      run,
+      conversation: event?.conversation ?? '',
+      requestId: ask?.record.requestId ?? '',
+      endedAt,
+    });
+    if (this.#ended.size <= KEEP_ENDED) return;
+    const oldest = this.#ended.values().next().value;
+    if (!oldest) return;
+    this.#ended.delete(oldest.run);
+    this.#requests.delete(oldest.requestId);
+  }
+}
+
+/** An ask as it is sent: its event with the sequence of its record and the id of the journal. */
+export function eventOf(ask: OpenAsk, journalId: string): UserEvent {
+  const event = clone(UserEventSchema, ask.record.event ?? create(UserEventSchema));
+  event.sequence = BigInt(ask.sequence);
+  event.journalId = journalId;
+  return event;
+}

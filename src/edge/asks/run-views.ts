@@ -1,0 +1,114 @@
+// The views of all open runs: takes what the control plane says of them, bounds the memory of their texts, and knows from
+// which position a text must be asked for again.
+import { create } from '@bufbuild/protobuf';
+import { type FollowRun, FollowRunSchema, type RunText, type RunUpdate } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type Ended, WaitingSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { JobState } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { Logger } from '../../base/logger.ts';
+import { RunView } from './run-view.ts';
+
+/** Texts of all open runs together; beyond it those that nobody follows are dropped. */
+const MAX_TEXT_BYTES = 8 << 20;
+
+export class RunViews {
+  readonly #log: Logger;
+  readonly #views = new Map<string, RunView>();
+  /** Runs whose text must be asked for. */
+  readonly #needed = new Set<string>();
+  /** Runs whose missing text was asked for and has not come yet. */
+  readonly #asked = new Set<string>();
+  readonly #full = new Set<string>();
+  readonly #changed: () => void;
+
+  /** @param changed called when there is something to ask for */
+  constructor(log: Logger, changed: () => void) {
+    this.#log = log;
+    this.#changed = changed;
+  }
+
+  open(run: string, conversation: string): RunView {
+    const view = this.#views.get(run) ?? new RunView(run, conversation);
+    this.#views.set(run, view);
+    return view;
+  }
+
+  get(run: string): RunView | undefined {
+    return this.#views.get(run);
+  }
+
+  /** Ends a view and forgets it; who follows it reads on to the end. */
+  close(run: string, ended: Ended): void {
+    this.#views.get(run)?.end(ended);
+    this.#views.delete(run);
+    for (const set of [this.#needed, this.#asked, this.#full]) set.delete(run);
+  }
+
+  /** A new session begins: what an old one was asked for will not come. */
+  reset(): void {
+    this.#asked.clear();
+    this.#needed.clear();
+  }
+
+  /** Where a run's text stands, as it is said in Hello and FollowRun. */
+  position(run: string): FollowRun {
+    const { job, epoch, offset } = this.#views.get(run)?.position ?? { job: '', epoch: 0n, offset: 0 };
+    return create(FollowRunSchema, { run, job, epoch, offset: BigInt(offset) });
+  }
+
+  /** Asks for the text of a run from its position on. */
+  need(run: string): void {
+    if (!this.#views.has(run) || this.#asked.has(run) || this.#needed.has(run)) return;
+    this.#needed.add(run);
+    this.#changed();
+  }
+
+  /** The next position to ask for; it is then taken as asked for. */
+  takeNeeded(): FollowRun | undefined {
+    for (const run of this.#needed) {
+      this.#needed.delete(run);
+      this.#asked.add(run);
+      return this.position(run);
+    }
+    return undefined;
+  }
+
+  text({ run, chunk }: RunText): void {
+    const view = this.#views.get(run);
+    if (!view || !chunk || view.ended) return;
+    const added = view.addText(chunk);
+    if (added === 'gap') this.need(run);
+    else if (added === 'added') {
+      this.#asked.delete(run);
+      if (view.textBytes > 65_536) this.#shed();
+    } else if (added === 'full' && !this.#full.has(run)) {
+      this.#full.add(run);
+      this.#log.warn('a streamed text is longer than what is kept; its answer comes whole at the end', { run });
+    }
+  }
+
+  update({ run, job, waitsFor }: RunUpdate): void {
+    const view = this.#views.get(run);
+    if (!view || view.ended) return;
+    if (job) view.updateJob(job);
+    const approval = job?.state === JobState.APPROVAL;
+    const what = waitsFor || (approval ? `the owner's answer to ${job.method}` : '');
+    view.setWaiting(what === '' ? undefined : create(WaitingSchema, { what, sent: true, approval }));
+  }
+
+  /** Someone begins to follow: a text that was dropped, or never came, is asked for. */
+  attached(view: RunView): void {
+    if (view.textBytes === 0) this.need(view.run);
+  }
+
+  #shed(): void {
+    let total = 0;
+    for (const view of this.#views.values()) total += view.textBytes;
+    for (const view of this.#views.values()) {
+      if (total <= MAX_TEXT_BYTES) return;
+      if (view.followers > 0 || view.textBytes === 0) continue;
+      total -= view.textBytes;
+      view.dropText();
+      this.#log.info('the text of a run that nobody follows was dropped to save memory', { run: view.run });
+    }
+  }
+}

@@ -1,0 +1,114 @@
+// Who this box is: its device file with its own keys and the pinned key of its control plane. It dials nobody.
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { AppError } from '../base/errors.ts';
+import { rawPublicKey } from '../contract/tool-call.ts';
+import { readPrivate, writePrivate } from './private-file.ts';
+
+/** The device's own keys. They are made on the box, and neither leaves it before a session uses it. */
+export interface DeviceKeys {
+  /** Bearer secret, `bwd_` and 32 random bytes in base64url. */
+  readonly secret: string;
+  /** Ed25519 private key, PKCS #8 in base64. */
+  readonly privateKey: string;
+  /** Its public key, 32 bytes in base64. */
+  readonly publicKey: string;
+}
+
+/** The key of the control plane that signs tool calls, as it was when this box joined. */
+export interface PinnedKey {
+  readonly keyId: string;
+  /** Ed25519, 32 raw bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+/** A box that joined. */
+export interface Identity {
+  readonly device: string;
+  readonly tenant: string;
+  readonly name: string;
+  /** Base URL of the control plane. */
+  readonly control: string;
+  readonly keys: DeviceKeys;
+  readonly signingKey: PinnedKey;
+}
+
+/** What the device file holds: keys at first, the identity once Join answered. */
+export type DeviceFile = { readonly keys: DeviceKeys; readonly identity?: Identity };
+
+/** New keys of 256 bits. */
+export function newDeviceKeys(): DeviceKeys {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  return {
+    secret: `bwd_${randomBytes(32).toString('base64url')}`,
+    privateKey: privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
+    publicKey: Buffer.from(rawPublicKey(publicKey)).toString('base64'),
+  };
+}
+
+/** SHA-256 over the ASCII of the whole secret: all that the control plane ever stores of it. */
+export const secretHash = (keys: DeviceKeys): Uint8Array => createHash('sha256').update(keys.secret).digest();
+
+/**
+ * 32 bytes that name the tenant, the device and the control plane (by its signing key); a journal is bound to them.
+ */
+export function journalBinding(identity: Identity): Uint8Array {
+  const hash = createHash('sha256').update('bowline.journal-binding.v1\0');
+  return hash.update(`${identity.tenant}\0${identity.device}\0`).update(identity.signingKey.publicKey).digest();
+}
+
+/** The device file, or undefined when there is none. Throws DEVICE_FILE_INVALID, SECRET_FILE_UNSAFE. */
+export async function readDeviceFile(file: string): Promise<DeviceFile | undefined> {
+  const text = await readPrivate(file);
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(file, 'is not JSON', cause);
+  }
+  const at = (name: string, required = true) => textAt(file, value, name, required);
+  const keys = { secret: at('secret'), privateKey: at('privateKey'), publicKey: at('publicKey') };
+  if (!/^bwd_[A-Za-z0-9_-]{43}$/.test(keys.secret)) throw invalid(file, 'has no well-formed secret');
+  if (at('device', false) === '') return { keys };
+  const publicKey = Buffer.from(at('signingKey'), 'base64');
+  if (publicKey.length !== 32) throw invalid(file, 'has no well-formed signingKey');
+  return {
+    keys,
+    identity: {
+      device: at('device'),
+      tenant: at('tenant'),
+      name: at('name'),
+      control: at('control'),
+      keys,
+      signingKey: { keyId: at('signingKeyId'), publicKey },
+    },
+  };
+}
+
+/** Writes the device file durably, mode 0600. */
+export async function writeDeviceFile(file: string, content: DeviceFile): Promise<void> {
+  const { keys, identity } = content;
+  const value = {
+    version: 1,
+    ...(identity && {
+      device: identity.device,
+      tenant: identity.tenant,
+      name: identity.name,
+      control: identity.control,
+      signingKeyId: identity.signingKey.keyId,
+      signingKey: Buffer.from(identity.signingKey.publicKey).toString('base64'),
+    }),
+    ...keys,
+  };
+  await writePrivate(file, `${JSON.stringify(value, undefined, 2)}\n`, { replace: true });
+}
+
+function textAt(file: string, value: unknown, name: string, required: boolean): string {
+  const found = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  if (typeof found === 'string' && found !== '') return found;
+  if (required || found !== undefined) throw invalid(file, `has no ${name}`);
+  return '';
+}
+
+const invalid = (file: string, problem: string, cause?: unknown) =>
+  new AppError('DEVICE_FILE_INVALID', { file, problem }, { cause });

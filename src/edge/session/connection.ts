@@ -1,0 +1,366 @@
+// One stream from Hello to its end. Exactly one function writes to it, and what it writes has passed the gate. It keeps
+// nothing that outlives the stream; edge-session.ts decides when there is another.
+import { create } from '@bufbuild/protobuf';
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import { createClient } from '@connectrpc/connect';
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { PingSchema, PongSchema, UnimplementedSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+import {
+  type ConnectRequest,
+  ConnectRequestSchema,
+  type ConnectResponse,
+  EdgeMetricsSchema,
+  EdgeService,
+  GoodbyeSchema,
+  type Hello,
+  type SignedToolCall,
+  type Superseded,
+  type Welcome,
+} from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { toAppError } from '../../contract/errors.ts';
+import { FrameCounter } from '../../contract/frames.ts';
+import type { AskFeed } from '../asks/ask-feed.ts';
+import type { AskService } from '../asks/ask-service.ts';
+import type { Identity } from '../identity.ts';
+import { fitFrame } from './frame-size.ts';
+import { type FrameBody, Outbox } from './outbox.ts';
+import type { FrameGate, ToolRunner, ToolSession, ToolSink } from './ports.ts';
+import { checkWelcome } from './welcome.ts';
+
+export interface ConnectionOptions {
+  /** Before Welcome says otherwise, in milliseconds; also the interval of the http2 pings. */
+  readonly heartbeatMs: number;
+  /** From dialling to Welcome. */
+  readonly helloTimeoutMs: number;
+  /** Largest frame in either direction. */
+  readonly maxFrameBytes: number;
+  /** Bulk frames that wait to be sent. */
+  readonly outboxFrames: number;
+  /** How long a stream that was told to leave may take. */
+  readonly goodbyeMs: number;
+}
+
+export const CONNECTION_OPTIONS: ConnectionOptions = {
+  heartbeatMs: 10_000,
+  helloTimeoutMs: 15_000,
+  maxFrameBytes: 4 << 20,
+  outboxFrames: 16,
+  goodbyeMs: 2_000,
+};
+
+export interface ConnectionDeps {
+  readonly identity: Identity;
+  readonly gate: FrameGate;
+  readonly runner: ToolRunner;
+  readonly asks: AskService;
+  readonly feed: AskFeed;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly options: ConnectionOptions;
+  /** Open asks, for the metrics. */
+  readonly waitingAsks: () => number;
+  /** The session may begin; nothing but Hello was sent. It may still be refused by throwing. */
+  readonly welcomed: (welcome: Welcome) => Promise<void>;
+}
+
+/** How a stream ended. */
+export type ConnectionEnd =
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'drained' }
+  | { readonly kind: 'superseded'; readonly message: Superseded }
+  | { readonly kind: 'lost'; readonly error: AppError };
+
+/** http2 windows; small, because the box is. */
+const HTTP2 = { settings: { initialWindowSize: 256 << 10, maxConcurrentStreams: 4 } };
+const METRICS_EVERY = 6;
+
+export class Connection {
+  readonly #deps: ConnectionDeps;
+  readonly #number: number;
+  readonly #outbox: Outbox;
+  readonly #counter = new FrameCounter();
+  readonly #abort = new AbortController();
+  readonly #calls = new Set<Promise<void>>();
+  readonly #stops: (() => void)[] = [];
+  #end: ConnectionEnd | undefined;
+  #heartbeatMs: number;
+  #maxFrameBytes: number;
+  #lastReceived = 0;
+  #beats = 0;
+  #pumping: Promise<void> | undefined;
+  #again = false;
+  #welcome: Welcome | undefined;
+  #draining = false;
+  #leaving: ConnectionEnd | undefined;
+  #stopBeat = () => {};
+
+  /** @param number of this session within the process, from 1 */
+  constructor(deps: ConnectionDeps, number: number) {
+    this.#deps = deps;
+    this.#number = number;
+    this.#outbox = new Outbox(deps.options.outboxFrames);
+    this.#heartbeatMs = deps.options.heartbeatMs;
+    this.#maxFrameBytes = deps.options.maxFrameBytes;
+  }
+
+  /** Dials, says Hello and stays until the stream ends. Never throws. */
+  async run(hello: Hello): Promise<ConnectionEnd> {
+    const { identity, options, clock } = this.#deps;
+    const { heartbeatMs } = options;
+    const ping = { pingIntervalMs: heartbeatMs, pingTimeoutMs: heartbeatMs, pingIdleConnection: true };
+    const manager = new Http2SessionManager(identity.control, ping, HTTP2);
+    const transport = createGrpcTransport({
+      baseUrl: identity.control,
+      sessionManager: manager,
+      acceptCompression: [],
+      readMaxBytes: options.maxFrameBytes,
+      writeMaxBytes: 64 << 20,
+    });
+    const headers = { authorization: `Bearer ${identity.keys.secret}` };
+    this.#stops.push(clock.after(options.helloTimeoutMs, () => this.#silent(options.helloTimeoutMs)));
+    try {
+      const client = createClient(EdgeService, transport);
+      for await (const frame of client.connect(this.#write(hello), { headers, signal: this.#abort.signal })) {
+        await this.#take(frame);
+        if (this.#end) break;
+      }
+      this.#finish({ kind: 'lost', error: new AppError('CLOSED', { what: 'the session' }) });
+    } catch (error) {
+      this.#finish({ kind: 'lost', error: this.#lostBy(error) });
+    } finally {
+      for (const stop of this.#stops.splice(0)) stop();
+      this.#stopBeat();
+      this.#outbox.close({ discard: true });
+      this.#abort.abort();
+      manager.abort();
+    }
+    await this.#pumping;
+    return this.#end ?? { kind: 'stopped' };
+  }
+
+  /** Something of the asks may be due. */
+  wake(): void {
+    this.#pump();
+  }
+
+  /** Says goodbye after what waits, and ends. */
+  leave(returns: boolean): void {
+    const end: ConnectionEnd = { kind: returns ? 'drained' : 'stopped' };
+    this.#leaving = end;
+    this.#outbox.close({ last: { case: 'goodbye', value: create(GoodbyeSchema, { returns }) } });
+    this.#stops.push(this.#deps.clock.after(this.#deps.options.goodbyeMs, () => this.#abort.abort()));
+    if (!this.#welcome) this.#finish(end);
+  }
+
+  /** The one function that writes to the stream. */
+  async *#write(hello: Hello): AsyncGenerator<ConnectRequest, void, undefined> {
+    let body: FrameBody | undefined = { case: 'hello', value: hello };
+    while (body) {
+      const frame = this.#gated(body);
+      if (frame) {
+        frame.header = this.#counter.next();
+        yield frame;
+      }
+      body = await this.#outbox.take();
+    }
+  }
+
+  #gated(body: FrameBody): ConnectRequest | undefined {
+    const { gate, log } = this.#deps;
+    try {
+      const fitting = fitFrame(body, this.#maxFrameBytes);
+      if (fitting) return gate.frame(create(ConnectRequestSchema, { frame: fitting }));
+      log.error('a frame is larger than the control plane takes; it was not sent', undefined, { frame: body.case });
+    } catch (error) {
+      log.error('the gate refused a frame; it was not sent', error, { frame: body.case });
+    }
+    return undefined;
+  }
+
+  async #take(frame: ConnectResponse): Promise<void> {
+    this.#lastReceived = this.#deps.clock.monotonic();
+    this.#counter.seen(frame.header);
+    const body = frame.frame;
+    if (!this.#welcome) {
+      if (body.case !== 'welcome') throw new AppError('FRAME_MALFORMED', { problem: 'the first frame is not Welcome' });
+      return this.#begin(body.value);
+    }
+    const { asks, runner, log } = this.#deps;
+    switch (body.case) {
+      case 'runText':
+        asks.views.text(body.value);
+        return;
+      case 'runUpdate':
+        asks.views.update(body.value);
+        return;
+      case 'eventOutcome':
+        this.#later('an outcome', asks.outcome(body.value));
+        return;
+      case 'runEnded':
+        if (!body.value.outcome) throw new AppError('FRAME_MALFORMED', { problem: 'RunEnded without an outcome' });
+        this.#later('an answer', asks.ended(body.value.run, body.value.outcome));
+        return;
+      case 'toolCall':
+        this.#call(body.value);
+        return;
+      case 'cancelTool':
+        runner.cancel(body.value.job, body.value.epoch);
+        return;
+      case 'toolResultCommitted':
+        this.#later('a settled result', runner.settled(body.value.idempotencyKey));
+        return;
+      case 'ping':
+        this.#outbox.urgent({ case: 'pong', value: create(PongSchema, { nonce: body.value.nonce }) });
+        return;
+      case 'pong':
+        return;
+      case 'drain':
+        this.#drain(body.value.deadline ? durationMs(body.value.deadline) : 0);
+        return;
+      case 'superseded':
+        this.#finish({ kind: 'superseded', message: body.value });
+        return;
+      case 'unimplemented':
+        log.warn('the control plane did not know a frame', { seq: body.value.seq.toString() });
+        return;
+      case 'welcome':
+        throw new AppError('FRAME_MALFORMED', { problem: 'a second Welcome' });
+      case undefined: {
+        if (!frame.$unknown?.length) throw new AppError('FRAME_MALFORMED', { problem: 'a frame without a body' });
+        const seq = frame.header?.seq ?? 0n;
+        log.warn('a frame of a newer version was answered as unimplemented', { seq: seq.toString() });
+        this.#outbox.urgent({ case: 'unimplemented', value: create(UnimplementedSchema, { seq }) });
+      }
+    }
+  }
+
+  async #begin(welcome: Welcome): Promise<void> {
+    const { identity, options, runner, asks, clock } = this.#deps;
+    checkWelcome(welcome, identity);
+    for (const stop of this.#stops.splice(0)) stop();
+    const theirs = welcome.limits?.maxFrameBytes ?? 0;
+    if (theirs > 0) this.#maxFrameBytes = Math.max(Math.min(theirs, options.maxFrameBytes), 64 << 10);
+    const told = welcome.heartbeat ? durationMs(welcome.heartbeat) : 0;
+    if (told > 0) this.#heartbeatMs = Math.min(Math.max(told, 100), 300_000);
+    await this.#deps.welcomed(welcome);
+    if (this.#end) return;
+    this.#welcome = welcome;
+    this.#stops.push(asks.onChange(() => this.#pump()));
+    this.#lastReceived = clock.monotonic();
+    this.#beat();
+    this.#pump();
+    this.#track(runner.resend(this.#sink));
+  }
+
+  /** Sends what is due of the asks until nothing is; one at a time, in order. */
+  #pump(): void {
+    const welcome = this.#welcome;
+    if (!welcome || this.#draining || this.#leaving || this.#end) return;
+    this.#again = true;
+    this.#pumping ??= (async () => {
+      while (this.#again && !this.#end) {
+        this.#again = false;
+        for (;;) {
+          const body = await this.#deps.feed.next(this.#number, welcome.durability);
+          if (!body?.case || !(await this.#outbox.push(body))) break;
+        }
+      }
+    })()
+      .catch((error: unknown) => this.#fail(toAppError(error, this.#deps.log)))
+      .finally(() => {
+        this.#pumping = undefined;
+      });
+  }
+
+  #call(call: SignedToolCall): void {
+    const { identity, runner } = this.#deps;
+    const { device, tenant, signingKey: key } = identity;
+    const session: ToolSession = { nonce: this.#welcome?.sessionNonce ?? new Uint8Array(), tenant, device, key };
+    this.#track(runner.handle(call, session, this.#sink));
+  }
+
+  readonly #sink: ToolSink = {
+    received: async (value) => this.#urgent({ case: 'toolReceived', value }),
+    progress: async (value) => void (await this.#outbox.push({ case: 'toolProgress', value })),
+    result: async (value) => void (await this.#outbox.push({ case: 'toolResult', value })),
+  };
+
+  #urgent(body: FrameBody): void {
+    try {
+      this.#outbox.urgent(body);
+    } catch (error) {
+      this.#fail(toAppError(error));
+    }
+  }
+
+  #track(call: Promise<void>): void {
+    const tracked = call
+      .catch((error: unknown) => this.#deps.log.error('a tool call failed inside', error))
+      .finally(() => this.#calls.delete(tracked));
+    this.#calls.add(tracked);
+  }
+
+  #later(what: string, done: Promise<void>): void {
+    done.catch((error: unknown) => this.#deps.log.error(`${what} could not be journaled; it comes again`, error));
+  }
+
+  /** Pings, and ends the session when nothing came for two intervals. */
+  #beat(): void {
+    const { clock, runner, waitingAsks } = this.#deps;
+    if (this.#end) return;
+    const silent = clock.monotonic() - this.#lastReceived;
+    const allowed = 2 * this.#heartbeatMs;
+    if (silent >= allowed) {
+      this.#silent(Math.round(silent));
+      return;
+    }
+    this.#urgent({ case: 'ping', value: create(PingSchema, { nonce: BigInt(++this.#beats) }) });
+    if (this.#beats % METRICS_EVERY === 0) {
+      const value = create(EdgeMetricsSchema, {
+        residentBytes: BigInt(process.memoryUsage.rss()),
+        waitingEvents: waitingAsks(),
+        toolCalls: BigInt(runner.calls),
+      });
+      this.#urgent({ case: 'metrics', value });
+    }
+    this.#stopBeat = clock.after(Math.min(this.#heartbeatMs, allowed - silent), () => this.#beat());
+  }
+
+  /** The replica leaves: finish the tool calls that run, start nothing, and connect again. */
+  #drain(ms: number): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#deps.log.info('the control plane asks this edge to connect again', { deadlineMs: ms });
+    const deadline = Math.min(Math.max(ms - this.#deps.options.goodbyeMs, 0), 60_000);
+    const idle = Promise.allSettled([...this.#calls]);
+    void Promise.race([idle, sleep(this.#deps.clock, deadline, this.#abort.signal)]).then(() => {
+      if (!this.#end && !this.#leaving) this.leave(true);
+    });
+  }
+
+  #silent(ms: number): void {
+    this.#fail(new AppError('SESSION_SILENT', { ms }));
+  }
+
+  #fail(error: AppError): void {
+    this.#finish({ kind: 'lost', error });
+  }
+
+  #finish(end: ConnectionEnd): void {
+    this.#end ??= end.kind === 'superseded' ? end : (this.#leaving ?? end);
+    this.#abort.abort();
+  }
+
+  #lostBy(error: unknown): AppError {
+    const known = toAppError(error, this.#deps.log);
+    if (known.code !== 'unavailable' || known.reason !== 'UNAVAILABLE') return known;
+    return new AppError(
+      'CONTROL_UNREACHABLE',
+      { control: this.#deps.identity.control, problem: known.message },
+      { cause: error },
+    );
+  }
+}

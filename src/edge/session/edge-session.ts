@@ -1,0 +1,185 @@
+// Keeps one session with the control plane: connects, connects again with full jitter, and says how it stands. What
+// happens within one stream is in connection.ts.
+import { create } from '@bufbuild/protobuf';
+import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { Durability, type Hello, HelloSchema, type Welcome } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
+import { fullJitter } from '../../base/backoff.ts';
+import { sleep } from '../../base/clock.ts';
+import { AppError, type Code } from '../../base/errors.ts';
+import { toAppError } from '../../contract/errors.ts';
+import { SESSION_VERSIONS } from '../../contract/versions.ts';
+import {
+  CONNECTION_OPTIONS,
+  Connection,
+  type ConnectionDeps,
+  type ConnectionEnd,
+  type ConnectionOptions,
+} from './connection.ts';
+import type { SessionJournal } from './ports.ts';
+
+export type ConnectionState = 'connected' | 'connecting' | 'offline' | 'superseded' | 'quarantined';
+
+export interface SessionStatus {
+  readonly connection: ConnectionState;
+  /** Why it is not connected. */
+  readonly problem: AppError | undefined;
+  /** The model that answers now, as the control plane said last. */
+  readonly model: ModelInfo | undefined;
+  readonly deviceName: string;
+}
+
+export interface EdgeSessionDeps extends Omit<ConnectionDeps, 'welcomed' | 'options'> {
+  readonly journal: SessionJournal;
+  readonly manifest: Manifest;
+  readonly bootId: string;
+  readonly options?: Partial<ConnectionOptions & BackoffOptions>;
+}
+
+export interface BackoffOptions {
+  readonly backoffBaseMs: number;
+  readonly backoffCapMs: number;
+  /** The least wait after a refusal that a repeat will hardly change. */
+  readonly refusedMs: number;
+  readonly random: () => number;
+}
+
+const BACKOFF: BackoffOptions = { backoffBaseMs: 500, backoffCapMs: 30_000, refusedMs: 5_000, random: Math.random };
+
+/** What a repeat will hardly change. */
+const REFUSALS: ReadonlySet<Code> = new Set([
+  'unauthenticated',
+  'permission_denied',
+  'failed_precondition',
+  'not_found',
+]);
+
+export class EdgeSession {
+  readonly #deps: EdgeSessionDeps;
+  readonly #options: ConnectionOptions & BackoffOptions;
+  readonly #stop = new AbortController();
+  #connection: Connection | undefined;
+  #running: Promise<void> | undefined;
+  #status: SessionStatus;
+  #durability: Durability = Durability.UNSPECIFIED;
+  #resumeToken = new Uint8Array();
+  #sessions = 0;
+  #welcomedAt: number | undefined;
+
+  constructor(deps: EdgeSessionDeps) {
+    this.#deps = deps;
+    this.#options = { ...CONNECTION_OPTIONS, ...BACKOFF, ...deps.options };
+    this.#status = { connection: 'offline', problem: undefined, model: undefined, deviceName: deps.identity.name };
+  }
+
+  get status(): SessionStatus {
+    return this.#status;
+  }
+
+  /** Begins to connect. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Says goodbye and ends; resolves when the stream is closed. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#connection?.leave(false);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log } = this.#deps;
+    let attempt = 1;
+    while (!this.#stop.signal.aborted) {
+      this.#set({ connection: 'connecting' });
+      const end = await this.#once();
+      if (end.kind === 'stopped' || this.#stop.signal.aborted) break;
+      if (end.kind === 'superseded') return this.#superseded(end);
+      const lived = this.#welcomedAt === undefined ? 0 : clock.monotonic() - this.#welcomedAt;
+      if (lived >= this.#options.heartbeatMs || end.kind === 'drained') attempt = 1;
+      const wait = this.#wait(end, attempt++);
+      if (end.kind === 'lost') {
+        log.warn(`the session ended: ${end.error.message}`, { reason: end.error.reason, retryMs: Math.round(wait) });
+        this.#offline('offline', end.error);
+      }
+      await sleep(clock, wait, this.#stop.signal);
+    }
+    this.#offline('offline', new AppError('CLOSED', { what: 'this edge' }));
+  }
+
+  async #once(): Promise<ConnectionEnd> {
+    this.#welcomedAt = undefined;
+    const deps: ConnectionDeps = {
+      ...this.#deps,
+      options: this.#options,
+      welcomed: (welcome) => this.#welcomed(welcome),
+    };
+    try {
+      const hello = await this.#hello();
+      if (this.#stop.signal.aborted) return { kind: 'stopped' };
+      this.#deps.asks.views.reset();
+      this.#connection = new Connection(deps, ++this.#sessions);
+      return await this.#connection.run(hello);
+    } catch (error) {
+      return { kind: 'lost', error: toAppError(error, this.#deps.log) };
+    } finally {
+      this.#connection = undefined;
+    }
+  }
+
+  async #hello(): Promise<Hello> {
+    const { journal, manifest, bootId, feed, runner } = this.#deps;
+    return create(HelloSchema, {
+      versions: SESSION_VERSIONS,
+      manifest,
+      bootId,
+      journal: await journal.position(),
+      resumeToken: this.#resumeToken,
+      firstOpenEvent: feed.firstOpen(this.#durability),
+      openToolCalls: runner.openCalls().slice(0, 1024),
+      follows: feed.follows(),
+    });
+  }
+
+  async #welcomed(welcome: Welcome): Promise<void> {
+    await this.#deps.journal.opened(welcome.sessionEpoch, welcome.anchor);
+    this.#durability = welcome.durability;
+    this.#resumeToken = new Uint8Array(welcome.resumeToken);
+    this.#welcomedAt = this.#deps.clock.monotonic();
+    this.#deps.log.info('connected', { epoch: welcome.sessionEpoch.toString(), durability: welcome.durability });
+    this.#set({
+      connection: 'connected',
+      problem: undefined,
+      model: welcome.model?.provider ? welcome.model : undefined,
+      deviceName: welcome.deviceName || this.#deps.identity.name,
+    });
+    this.#deps.asks.connection(undefined);
+  }
+
+  /** Terminal: this process does not connect again by itself. */
+  #superseded(end: ConnectionEnd & { kind: 'superseded' }): void {
+    const quarantined = end.message.reason === 'QUARANTINED';
+    const error = new AppError(quarantined ? 'QUARANTINED' : 'SUPERSEDED');
+    this.#deps.log.error(error.message, undefined, {
+      reason: error.reason,
+      epoch: end.message.sessionEpoch.toString(),
+    });
+    this.#offline(quarantined ? 'quarantined' : 'superseded', error);
+  }
+
+  #wait(end: ConnectionEnd, attempt: number): number {
+    const { backoffBaseMs, backoffCapMs, refusedMs, random } = this.#options;
+    const wait = fullJitter(attempt, backoffBaseMs, backoffCapMs, random);
+    return end.kind === 'lost' && REFUSALS.has(end.error.code) ? wait + refusedMs : wait;
+  }
+
+  #offline(connection: ConnectionState, problem: AppError): void {
+    this.#set({ connection, problem });
+    this.#deps.asks.connection(`the control plane: ${problem.message}`);
+  }
+
+  #set(change: Partial<SessionStatus>): void {
+    this.#status = { ...this.#status, ...change };
+  }
+}

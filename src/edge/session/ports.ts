@@ -1,0 +1,55 @@
+// What a session needs from its neighbours: the gate, the tool runner, the journal.
+import type {
+  ConnectRequest,
+  JournalPosition,
+  OpenToolCall,
+  SignedToolCall,
+  ToolProgress,
+  ToolReceived,
+  ToolResult,
+} from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { PinnedKey } from '../identity.ts';
+
+/** The only thing that may turn a frame into something that is sent. */
+export interface FrameGate {
+  /** The frame without unknown fields and without any content that no grant covers. */
+  frame(frame: ConnectRequest): ConnectRequest;
+}
+
+/** The session that a tool call arrived in. */
+export interface ToolSession {
+  readonly nonce: Uint8Array;
+  readonly tenant: string;
+  readonly device: string;
+  readonly key: PinnedKey;
+}
+
+/** Takes a tool call's frames. Each resolves when there was room; after the end of the session they vanish at once. */
+export interface ToolSink {
+  received(message: ToolReceived): Promise<void>;
+  progress(message: ToolProgress): Promise<void>;
+  result(message: ToolResult): Promise<void>;
+}
+
+export interface ToolRunner {
+  /** Verifies, judges and runs one call; resolves when its answer was handed to the sink. */
+  handle(call: SignedToolCall, session: ToolSession, sink: ToolSink): Promise<void>;
+  /** Stops all attempts of a job up to this epoch. */
+  cancel(job: string, epoch: bigint): void;
+  /** Calls that run or whose results are not committed. */
+  openCalls(): OpenToolCall[];
+  /** Hands every unsettled result to the sink again, judged under today's grants. */
+  resend(sink: ToolSink): Promise<void>;
+  /** The control plane has committed a result. */
+  settled(idempotencyKey: string): Promise<void>;
+  /** Tool calls since the start. */
+  readonly calls: number;
+}
+
+/** Where the journal stands, and what the control plane anchored. */
+export interface SessionJournal {
+  /** The position for Hello, with the proof for the last anchor where the journal still has it. */
+  position(): Promise<JournalPosition>;
+  /** A session began. */
+  opened(sessionEpoch: bigint, anchor: JournalPosition | undefined): Promise<void>;
+}

@@ -1,0 +1,29 @@
+// The journal as a session sees it: where it stands, and the proof that it still holds what the control plane anchored.
+import { create } from '@bufbuild/protobuf';
+import { type JournalPosition, JournalPositionSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { EdgeJournal } from '../journal/edge-journal.ts';
+import type { SessionJournal } from './ports.ts';
+
+type PositionJournal = Pick<EdgeJournal, 'id' | 'head' | 'anchor' | 'hashAt' | 'append'>;
+
+/** The anchor is what the last SessionOpened record holds, so it outlives the process. */
+export function sessionJournal(journal: PositionJournal): SessionJournal {
+  return {
+    async position() {
+      const { sequence, hash } = journal.head;
+      const { anchor } = journal;
+      const proof = anchor && (await journal.hashAt(anchor.sequence));
+      return create(JournalPositionSchema, {
+        journalId: journal.id,
+        sequence: BigInt(sequence),
+        headHash: hash,
+        anchoredSequence: BigInt(anchor?.sequence ?? 0),
+        ...(proof && { anchoredHash: proof }),
+      });
+    },
+    async opened(sessionEpoch: bigint, anchor: JournalPosition | undefined) {
+      const own = anchor?.journalId === journal.id && anchor.sequence > 0n;
+      await journal.append([{ case: 'sessionOpened', value: { sessionEpoch, ...(own && { anchor }) } }]);
+    },
+  };
+}

@@ -1,0 +1,168 @@
+// An edge without tools: real journal, asks and session over a temporary home, with grants and a gate that let all pass.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join as joinPath } from 'node:path';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import type { ConnectRequest } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { GrantMintedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { AskRequestSchema, type RunEvent } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
+import { systemClock } from '../../../src/base/clock.ts';
+import { newId } from '../../../src/base/ids.ts';
+import { createLogger, type Logger } from '../../../src/base/logger.ts';
+import { AskFeed } from '../../../src/edge/asks/ask-feed.ts';
+import { type AskLimits, AskService } from '../../../src/edge/asks/ask-service.ts';
+import { OpenAsks } from '../../../src/edge/asks/open-asks.ts';
+import type { Shares } from '../../../src/edge/asks/ports.ts';
+import { journalBinding } from '../../../src/edge/identity.ts';
+import { join } from '../../../src/edge/join.ts';
+import { openEdgeJournal } from '../../../src/edge/journal/edge-journal.ts';
+import type { Entry } from '../../../src/edge/journal/records.ts';
+import { EdgeSession, type EdgeSessionDeps } from '../../../src/edge/session/edge-session.ts';
+import type { ToolRunner } from '../../../src/edge/session/ports.ts';
+import { sessionJournal } from '../../../src/edge/session/session-journal.ts';
+import type { ScriptedControl } from './scripted-control.ts';
+
+/** A temporary home; removed by `dispose`. */
+export function tempHome(): { home: string; dispose: () => void } {
+  const home = mkdtempSync(joinPath(tmpdir(), 'bowline-edge-'));
+  return { home, dispose: () => rmSync(home, { recursive: true, force: true }) };
+}
+
+export const idleRunner: ToolRunner = {
+  handle: async () => {},
+  cancel() {},
+  openCalls: () => [],
+  resend: async () => {},
+  settled: async () => {},
+  calls: 0,
+};
+
+export interface Parts {
+  readonly options?: EdgeSessionDeps['options'];
+  readonly runner?: ToolRunner;
+  readonly limits?: Partial<AskLimits>;
+  readonly connect?: boolean;
+}
+
+/** Log lines of the edge, newest last. */
+export function memoryLog(): { log: Logger; lines: string[] } {
+  const lines: string[] = [];
+  return { lines, log: createLogger('edge', { write: (line) => lines.push(line) }) };
+}
+
+export async function startEdge(home: string, control: ScriptedControl, parts: Parts = {}) {
+  const { log, lines } = memoryLog();
+  const line = { url: control.url, token: 'bwj_test-token' };
+  const identity = await join({ file: joinPath(home, 'device.json'), home, line, name: 'box' });
+  const open = new OpenAsks();
+  const entries: Entry[] = [];
+  const journal = await openEdgeJournal(joinPath(home, 'journal'), {
+    clock: systemClock,
+    log,
+    onFatal: (error) => {
+      throw error;
+    },
+    binding: journalBinding(identity),
+    folds: [open, { apply: (entry) => void entries.push(entry) }],
+  });
+  const ended: string[] = [];
+  const shares: Shares = {
+    resolve: async () => [],
+    mint: (grant) =>
+      create(GrantMintedSchema, { id: newId(), run: grant.run, files: grant.files, recipients: [...grant.recipients] }),
+    begin() {},
+    endRun: async (run) => void ended.push(run),
+  };
+  const ledger = {
+    ofRun: async (run: string) =>
+      entries
+        .flatMap(({ record }) => (record.case === 'ask' ? record.value.egress : []))
+        .filter((line) => line.run === run),
+  };
+  let session: EdgeSession | undefined;
+  const asks = new AskService({
+    journal,
+    open,
+    shares,
+    ledger,
+    clock: systemClock,
+    log,
+    model: () => session?.status.model,
+    ...(parts.limits && { limits: parts.limits }),
+  });
+  asks.start();
+  session = new EdgeSession({
+    identity,
+    gate: { frame: (frame: ConnectRequest) => frame },
+    runner: parts.runner ?? idleRunner,
+    asks,
+    feed: new AskFeed(journal, open, asks.views),
+    clock: systemClock,
+    log,
+    waitingAsks: () => open.size,
+    journal: sessionJournal(journal),
+    manifest: create(ManifestSchema, { build: 'test' }),
+    bootId: newId(),
+    options: { backoffBaseMs: 20, backoffCapMs: 50, refusedMs: 20, ...parts.options },
+  });
+  if (parts.connect !== false) session.start();
+  return {
+    identity,
+    journal,
+    open,
+    asks,
+    session,
+    log,
+    lines,
+    entries,
+    ended,
+    async ask(text: string, more: MessageInitShape<typeof AskRequestSchema> = {}) {
+      const prepared = await asks.prepare(create(AskRequestSchema, { ...more, text }));
+      return prepared.commit();
+    },
+    async stop() {
+      await session?.stop();
+      asks.stop();
+      await journal.close();
+    },
+  };
+}
+
+export type TestEdge = Awaited<ReturnType<typeof startEdge>>;
+
+/** Follows a run and collects what it says. */
+export function follow(edge: TestEdge, run: string) {
+  const events: RunEvent[] = [];
+  const stop = new AbortController();
+  const done = (async () => {
+    for await (const event of edge.asks.follow(run, stop.signal)) events.push(event);
+  })();
+  return {
+    events,
+    done,
+    stop: () => stop.abort(),
+    /** The text as a client would show it. */
+    text(): string {
+      let shown = { key: '', text: '' };
+      for (const { event } of events) {
+        if (event.case !== 'text') continue;
+        const key = `${event.value.job}#${event.value.epoch}`;
+        const before =
+          key === shown.key ? Buffer.from(shown.text).subarray(0, Number(event.value.offset)).toString() : '';
+        shown = { key, text: before + event.value.text };
+      }
+      return shown.text;
+    },
+    outcome: () => events.flatMap(({ event }) => (event.case === 'ended' ? [event.value] : []))[0],
+  };
+}
+
+/** Waits until something is so, at most ten seconds. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`never so: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
