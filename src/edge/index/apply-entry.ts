@@ -7,6 +7,7 @@ import type {
   Intent,
   RunAnswered,
   ToolOutcome,
+  ToolRefused,
 } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { type Egress, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Entry } from '../journal/records.ts';
@@ -20,56 +21,61 @@ const ANSWER_CHARACTERS = 400;
 export function applyEntry(db: SqlDatabase, { sequence, at, record }: Entry): void {
   switch (record.case) {
     case 'ask':
-      return ask(db, record.value, sequence, at, sequence);
+      ask(db, record.value, sequence, at, sequence);
+      break;
     case 'askOutcome': {
-      const { refused } = record.value;
-      const params = [
-        refused ? 'refused' : 'accepted',
-        refused?.reason ?? '',
-        refused ? at : null,
-        Number(record.value.sequence),
-      ];
-      return db.run(
-        `UPDATE runs SET state = ?, reason = ?, endedAt = ? WHERE sequence = ? AND endedAt IS NULL`,
-        params,
-      );
+      const { refused, sequence: own } = record.value;
+      const params = [refused ? 'refused' : 'accepted', refused?.reason ?? '', refused ? at : null, Number(own)];
+      db.run(`UPDATE runs SET state = ?, reason = ?, endedAt = ? WHERE sequence = ? AND endedAt IS NULL`, params);
+      break;
     }
     case 'runAnswered':
-      return answered(db, record.value, sequence, at);
+      answered(db, record.value, sequence, at);
+      break;
     case 'cancel':
-      return db.run(`UPDATE runs SET state = 'cancelling' WHERE run = ? AND endedAt IS NULL`, [record.value.run]);
+      db.run(`UPDATE runs SET state = 'cancelling' WHERE run = ? AND endedAt IS NULL`, [record.value.run]);
+      break;
     case 'intent':
-      return intent(db, record.value, sequence, at);
+      intent(db, record.value, sequence, at);
+      break;
     case 'toolOutcome':
       outcome(db, record.value, sequence, at);
-      return ledger(db, record.value.egress, sequence, at);
-    case 'toolRefused': {
-      const { idempotencyKey: key, job, method } = record.value;
-      if (!key) return;
-      return db.run(
-        `INSERT INTO calls (key, job, run, method, state, sequence, outcomeIn, endedAt) VALUES (?, ?, ?, ?, 'never', ?, ?, ?)
-         ON CONFLICT (key) DO NOTHING`,
-        [key, job, job.split('/')[0] ?? '', method, sequence, sequence, at],
-      );
-    }
+      ledger(db, record.value.egress, sequence, at);
+      break;
+    case 'toolRefused':
+      refused(db, record.value, sequence, at);
+      break;
     case 'toolSettled':
-      return db.run(`UPDATE calls SET settled = 1 WHERE key = ?`, [record.value.idempotencyKey]);
+      db.run(`UPDATE calls SET settled = 1 WHERE key = ?`, [record.value.idempotencyKey]);
+      break;
     case 'grantMinted':
-      return grant(db, record.value, sequence, at);
-    case 'grantEnded':
-      return db.run(`UPDATE grants SET endedAt = ?, why = ? WHERE id = ? AND endedAt IS NULL`, [
-        at,
-        record.value.why,
-        record.value.id,
-      ]);
+      grant(db, record.value, sequence, at);
+      break;
+    case 'grantEnded': {
+      const { id, why } = record.value;
+      db.run(`UPDATE grants SET endedAt = ?, why = ? WHERE id = ? AND endedAt IS NULL`, [at, why, id]);
+      break;
+    }
     case 'ledger':
-      return ledger(db, record.value.entries, sequence, at);
+      ledger(db, record.value.entries, sequence, at);
+      break;
     case 'checkpoint':
-      return checkpoint(db, record.value, sequence, at);
+      checkpoint(db, record.value, sequence, at);
+      break;
     case 'started':
     case 'sessionOpened':
-      return;
+      break;
   }
+}
+
+function refused(db: SqlDatabase, value: ToolRefused, sequence: number, at: number): void {
+  const { idempotencyKey: key, job, method } = value;
+  if (!key) return;
+  db.run(
+    `INSERT INTO calls (key, job, run, method, state, sequence, outcomeIn, endedAt) VALUES (?, ?, ?, ?, 'never', ?, ?, ?)
+     ON CONFLICT (key) DO NOTHING`,
+    [key, job, job.split('/')[0] ?? '', method, sequence, sequence, at],
+  );
 }
 
 function ask(

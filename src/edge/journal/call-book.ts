@@ -25,6 +25,8 @@ export interface CallEntry {
   readonly state: CallState;
   /** Record that holds the newest of it: the intent, the outcome, the refusal, or a checkpoint with either. */
   readonly sequence: number;
+  /** Name of the blob that holds the result; empty when there is none. */
+  readonly blob: string;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
   /** Whether the control plane has committed the result. */
@@ -70,6 +72,11 @@ export class CallBook implements Fold {
     return this.open().filter((call) => call.state === 'intent' && call.bootId !== bootId);
   }
 
+  /** Blobs that an answer may still need; all others can go (`Blobs.keep`). */
+  blobs(): Set<string> {
+    return new Set([...this.#calls.values()].flatMap((call) => call.blob || []));
+  }
+
   /** What a pruned part of the journal, up to `sequence`, must leave behind. */
   upTo(sequence: number): CallEntry[] {
     return [...this.#calls.values()].filter((call) => call.sequence <= sequence);
@@ -104,7 +111,7 @@ export class CallBook implements Fold {
     else if (record.case === 'toolRefused') {
       const { idempotencyKey: key, job, method } = record.value;
       if (!key || this.#calls.has(key)) return;
-      const call = { key, job, run: runOf(job), method, params: '', bootId: '', effect: false };
+      const call = { key, job, run: runOf(job), method, params: '', bootId: '', effect: false, blob: '' };
       this.#put({ ...call, state: 'never', sequence, expiresAt: at + EXPIRY_MS, settled: false });
     } else if (record.case === 'toolSettled') this.#settle(record.value.idempotencyKey);
     else if (record.case === 'checkpoint') this.#checkpoint(record.value, sequence, at);
@@ -119,6 +126,7 @@ export class CallBook implements Fold {
       params: hex(intent.paramsSha256),
       bootId: intent.bootId,
       effect: true,
+      blob: '',
       state: 'intent',
       sequence,
       expiresAt: intent.expireTime ? timestampMs(intent.expireTime) : at + EXPIRY_MS,
@@ -137,6 +145,7 @@ export class CallBook implements Fold {
       params: hex(outcome.paramsSha256),
       bootId: known?.bootId ?? '',
       effect: state !== 'never' && (known?.effect ?? outcome.digest.length === 0),
+      blob: outcome.blob,
       state,
       sequence,
       expiresAt: outcome.expireTime ? timestampMs(outcome.expireTime) : (known?.expiresAt ?? at + EXPIRY_MS),

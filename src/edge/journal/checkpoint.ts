@@ -15,7 +15,7 @@ import {
 import { AppError } from '../../base/errors.ts';
 import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
-import { type Head, MAX_RECORD_BYTES } from './journal.ts';
+import { type Head, MAX_RECORD_BYTES } from './journal-types.ts';
 import type { Entry } from './records.ts';
 
 /** Where the records and the memory of them come from. */

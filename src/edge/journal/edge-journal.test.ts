@@ -91,6 +91,18 @@ test('the three answers are told apart, and an intent of an earlier boot is nobo
   expect(result.answer.case === 'done' && Buffer.from(result.answer.value.responses[0]!).toString()).toBe('ok');
 });
 
+test('blobs of remembered answers are needed, others are not', async () => {
+  const journal = await open(new MemoryFs(), { calls: { keepMs: 0 } });
+  await journal.append([intent('a/0/0')]);
+  await journal.append([
+    { case: 'toolOutcome', value: { idempotencyKey: 'a/0/0', job: 'a/0/0', blob: 'long', expireTime } },
+  ]);
+  expect([...journal.calls.blobs()]).toEqual(['long']);
+  await journal.append([settled('a/0/0')]);
+  journal.calls.forget(journal.now() + 2 * DAY);
+  expect([...journal.calls.blobs()]).toEqual([]);
+});
+
 test('a settled READ is forgotten, an effect or a refusal is not until it expired', async () => {
   const journal = await open(new MemoryFs(), { calls: { maxKeys: 2 } });
   for (const record of [read('a/0/0'), intent('b/0/0'), outcome('b/0/0'), refused('c/0/0')])

@@ -7,10 +7,12 @@ import { sameHead } from '../../contract/integrity/hash-chain.ts';
 import { AskBook } from './ask-book.ts';
 import { CallBook, type CallBookOptions } from './call-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
-import type { Head, Journal, Reservation, Verification } from './journal.ts';
+import type { Journal } from './journal.ts';
+import type { Head, Reservation } from './journal-types.ts';
 import { type OpenJournalOptions, openJournal } from './open-journal.ts';
 import { decodeRecord, type Entry, encodeRecord, type Fold, type KnownRecord, type RecordInit } from './records.ts';
 import type { JournalRecord } from './recover.ts';
+import type { Verification } from './verify.ts';
 
 export interface EdgeJournalOptions extends Omit<OpenJournalOptions, 'onRecord'> {
   readonly calls?: CallBookOptions;

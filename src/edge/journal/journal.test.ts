@@ -9,6 +9,7 @@ import type { Journal } from './journal.ts';
 import { MemoryFs, type MemoryFsOptions } from './memory-fs.ts';
 import { nodeFs } from './node-fs.ts';
 import { type OpenJournalOptions, openJournal } from './open-journal.ts';
+import { setJournalAside } from './set-aside.ts';
 
 const DIR = '/j';
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
@@ -222,4 +223,22 @@ test('a journal bound to one control plane is not opened for another', async () 
   expect(await texts(again)).toEqual(['before joining']);
   await again.close();
   await expect(openJournal(DIR, options(fs, { binding: two }))).rejects.toMatchObject({ reason: 'JOURNAL_FOREIGN' });
+});
+
+test('a journal that is set aside is kept, and a new one with another id begins', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'journal-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  const path = join(dir, 'journal');
+  const opened = { clock: new ManualClock(), log: silentLogger, onFatal: () => {} };
+  const old = await openJournal(path, opened);
+  await old.append([record('old')]);
+  await old.close();
+  const aside = await setJournalAside(path, opened.clock);
+  const begun = await openJournal(path, opened);
+  expect(begun.id).not.toBe(old.id);
+  expect(begun.head.sequence).toBe(0);
+  await begun.close();
+  const kept = await openJournal(aside, opened);
+  expect(await texts(kept)).toEqual(['old']);
+  await kept.close();
 });

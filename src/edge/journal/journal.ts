@@ -2,68 +2,21 @@
 // Records are opaque bytes. Opening and repair are in open-journal.ts.
 import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
-import type { Logger } from '../../base/logger.ts';
 import { nextHead, sameHead } from '../../contract/integrity/hash-chain.ts';
-import type { FsPort } from './fs-port.ts';
+import {
+  type CurrentSegment,
+  type Head,
+  type JournalLimits,
+  type JournalParts,
+  MAX_RECORD_BYTES,
+  type Reservation,
+} from './journal-types.ts';
 import { readRecords } from './read-records.ts';
-import { type Damage, type JournalRecord, type Segment, scanJournal } from './recover.ts';
+import type { JournalRecord, Segment } from './recover.ts';
 import { BATCH_OVERHEAD, batchBytes, encodeBatch, RECORD_OVERHEAD, SEGMENT_HEADER_BYTES } from './segment-format.ts';
 import { MAX_BATCH_BYTES } from './segment-reader.ts';
-import { journalFailed, type SegmentWriter } from './segment-writer.ts';
-
-/** The longest record. */
-export const MAX_RECORD_BYTES = 1 << 20;
-
-/** Where the chain stands. */
-export interface Head {
-  readonly sequence: number;
-  readonly hash: Uint8Array;
-}
-
-/** Room on the disk that is kept for one later append. */
-export interface Reservation {
-  /** Gives the room back; no effect after it was used. */
-  release(): void;
-}
-
-/** What `verify` found. `torn` bytes behind the last batch are harmless and go at the next start. */
-export interface Verification {
-  readonly ok: boolean;
-  readonly records: number;
-  readonly segments: number;
-  readonly firstBad?: Damage;
-}
-
-export interface JournalLimits {
-  /** A new segment begins when a batch would end behind this. */
-  readonly segmentBytes: number;
-  /** All segments together; appends without a reservation are refused above it. */
-  readonly maxBytes: number;
-  /** Appends that wait for the disk; more are refused. */
-  readonly queueBytes: number;
-  /** Space is allocated ahead in steps of this. */
-  readonly stepBytes: number;
-}
-
-export interface JournalParts {
-  readonly id: string;
-  readonly dir: string;
-  readonly fs: FsPort;
-  readonly log: Logger;
-  readonly limits: JournalLimits;
-  readonly onFatal: (error: AppError) => void;
-  /** Sees every record when it is synced, in order, before its append resolves. */
-  readonly onRecord: (record: JournalRecord) => void;
-  readonly closed: Segment[];
-  readonly current: CurrentSegment;
-  readonly head: Head;
-  /** Makes the next segment durable, with `bytes` allocated behind its header; undefined when the disk is full. */
-  readonly createSegment: (head: Head, bytes: number) => Promise<CurrentSegment | undefined>;
-}
-
-export interface CurrentSegment extends Pick<Segment, 'name' | 'header'> {
-  readonly writer: SegmentWriter;
-}
+import { journalFailed } from './segment-writer.ts';
+import { type Verification, verifyJournal } from './verify.ts';
 
 interface Pending {
   readonly records: readonly Uint8Array[];
@@ -422,23 +375,6 @@ export class Journal {
   #rejectQueue(error: AppError): void {
     for (const pending of this.#queue.splice(0)) pending.reject(error);
     this.#queued = 0;
-  }
-}
-
-/** Checks a whole journal folder without opening it; nothing is changed. Damage is reported, not thrown. */
-export async function verifyJournal(
-  fs: FsPort,
-  dir: string,
-  limits?: ReadonlyMap<string, number>,
-): Promise<Verification> {
-  let records = 0;
-  try {
-    const scan = await scanJournal(fs, dir, () => records++, limits);
-    return { ok: true, records, segments: scan.segments.length };
-  } catch (error) {
-    if (!(error instanceof AppError) || error.reason !== 'JOURNAL_DAMAGED') throw error;
-    const { file = '', offset = '0', problem = '' } = error.metadata;
-    return { ok: false, records, segments: 0, firstBad: { file, offset: Number(offset), problem } };
   }
 }
 

@@ -1,0 +1,114 @@
+// Results that are too long for the journal: one synced file each, named in the outcome's record. It owns the folder of
+// blobs and nothing else; a blob without a record is garbage and goes at the next start.
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { AppError } from '../../base/errors.ts';
+import { type FsPort, isDiskFull, systemCode } from './fs-port.ts';
+import { nodeFs } from './node-fs.ts';
+
+/** Results up to this stay in their record. */
+export const INLINE_RESULT_BYTES = 64 << 10;
+
+const TEMPORARY = '.tmp';
+
+export class Blobs {
+  readonly #dir: string;
+  readonly #fs: FsPort;
+  readonly #maxBytes: number;
+  readonly #sizes: Map<string, number>;
+  #used: number;
+
+  constructor(dir: string, fs: FsPort, maxBytes: number, sizes: Map<string, number>) {
+    this.#dir = dir;
+    this.#fs = fs;
+    this.#maxBytes = maxBytes;
+    this.#sizes = sizes;
+    this.#used = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Bytes of all blobs. */
+  get bytes(): number {
+    return this.#used;
+  }
+
+  /** Names of all blobs. */
+  names(): string[] {
+    return [...this.#sizes.keys()];
+  }
+
+  /** Resolves with the blob's name when it is on the disk. @throws LIMIT_EXCEEDED, DISK_FULL, JOURNAL_WRITE: nothing was kept */
+  async put(bytes: Uint8Array): Promise<string> {
+    if (this.#used + bytes.length > this.#maxBytes) {
+      throw new AppError('LIMIT_EXCEEDED', {
+        what: 'the store of long results',
+        limit: `${this.#maxBytes} bytes`,
+        setting: 'journal.blobBytes',
+      });
+    }
+    const name = randomUUID();
+    const path = join(this.#dir, name);
+    this.#used += bytes.length;
+    try {
+      const file = await this.#fs.open(path + TEMPORARY, 'create');
+      try {
+        let written = 0;
+        while (written < bytes.length) written += await file.write(bytes.subarray(written), written);
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await this.#fs.rename(path + TEMPORARY, path);
+      await this.#fs.syncDir(this.#dir);
+    } catch (error) {
+      this.#used -= bytes.length;
+      await this.#fs.unlink(path + TEMPORARY).catch(() => {});
+      if (isDiskFull(error)) throw new AppError('DISK_FULL', { what: 'a long result' }, { cause: error });
+      throw new AppError('JOURNAL_WRITE', { problem: systemCode(error) }, { cause: error });
+    }
+    this.#sizes.set(name, bytes.length);
+    return name;
+  }
+
+  /** The bytes of a blob; undefined when there is none of that name. */
+  async get(name: string): Promise<Uint8Array | undefined> {
+    const size = this.#sizes.get(name);
+    if (size === undefined) return undefined;
+    const file = await this.#fs.open(join(this.#dir, name), 'read');
+    try {
+      const bytes = new Uint8Array(size);
+      return (await file.read(bytes, 0)) === size ? bytes : undefined;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Removes a blob, once no record that is still needed names it. */
+  async remove(name: string): Promise<void> {
+    const size = this.#sizes.get(name);
+    if (size === undefined) return;
+    this.#sizes.delete(name);
+    this.#used -= size;
+    await this.#fs.unlink(join(this.#dir, name));
+  }
+
+  /** Removes every blob that is not in `needed`. */
+  async keep(needed: ReadonlySet<string>): Promise<void> {
+    for (const name of this.names()) if (!needed.has(name)) await this.remove(name);
+  }
+}
+
+/** Opens the folder of blobs. @param maxBytes of all of them; default 64 MiB */
+export async function openBlobs(dir: string, fs: FsPort = nodeFs, maxBytes = 64 << 20): Promise<Blobs> {
+  await fs.mkdir(dir);
+  const sizes = new Map<string, number>();
+  for (const name of await fs.list(dir)) {
+    if (name.endsWith(TEMPORARY)) {
+      await fs.unlink(join(dir, name));
+      continue;
+    }
+    const file = await fs.open(join(dir, name), 'read');
+    sizes.set(name, await file.size());
+    await file.close();
+  }
+  return new Blobs(dir, fs, maxBytes, sizes);
+}
