@@ -95,6 +95,8 @@ export const ERRORS = {
     'no common session version: the other side speaks {theirs}, this side {ours}; upgrade the older one',
   ),
   FRAME_OUT_OF_ORDER: row('invalid_argument', 'a frame came out of order: expected number {expected}, got {got}'),
+  PEER_SILENT: row('unavailable', 'nothing was heard from {peer} for {ms} ms; the session is ended'),
+  EFFECT_UNKNOWN: row('unknown', 'whether this happened cannot be told; look before you ask for it again'),
   TOOL_CALL_FORGED: row('permission_denied', 'the tool call is not signed by the pinned key of the control plane'),
   // identity: keys, enrolment, workers
   DEVICE_SUSPENDED: row(
@@ -273,6 +275,8 @@ export const ERRORS = {
   ANSWER_FILTERED: row('permission_denied', 'the provider of the model filtered the answer'),
   TOOL_NOT_OFFERED: row('not_found', 'there is no tool {tool} here; these can be used: {known}'),
   TOOL_NOT_RUN: row('failed_precondition', 'this tool call was not run'),
+  // cli
+  CONNECTION_LOST: row('unavailable', 'the connection to {where} was lost: {problem}'),
   // store
   STORE_UNAVAILABLE: row(
     'unavailable',

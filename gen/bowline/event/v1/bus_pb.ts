@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/event/v1/bus.proto.
  */
 export const file_bowline_event_v1_bus: GenFile = /*@__PURE__*/
-  fileDesc("Chpib3dsaW5lL2V2ZW50L3YxL2J1cy5wcm90bxIQYm93bGluZS5ldmVudC52MSL/AQoJUnVuU2lnbmFsEgsKA3J1bhgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSKQoEdGV4dBgDIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVua0gAEhEKB2NoYW5nZWQYBCABKARIABIuCgZyZXN1bWUYBSABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLlJlc3VtZVRleHRIABIWCgxkZXZpY2VfY2FsbHMYBiABKAlIABIUCgpjYW5jZWxfam9iGAcgASgJSAASLwoHbWVzc2FnZRgIIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuSm9iTWVzc2FnZUgAQggKBnNpZ25hbCI4CgpSZXN1bWVUZXh0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZvZmZzZXQYAyABKAQiSQoKSm9iTWVzc2FnZRILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSDQoFaW5kZXgYAyABKAQSEAoIcmVzcG9uc2UYBCABKAxiBnByb3RvMw", [file_bowline_run_v1_run]);
+  fileDesc("Chpib3dsaW5lL2V2ZW50L3YxL2J1cy5wcm90bxIQYm93bGluZS5ldmVudC52MSLdAgoJUnVuU2lnbmFsEgsKA3J1bhgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSKQoEdGV4dBgDIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVua0gAEhEKB2NoYW5nZWQYBCABKARIABIuCgZyZXN1bWUYBSABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLlJlc3VtZVRleHRIABIWCgxkZXZpY2VfY2FsbHMYBiABKAlIABIUCgpjYW5jZWxfam9iGAcgASgJSAASLwoHbWVzc2FnZRgIIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuSm9iTWVzc2FnZUgAEi8KB3J1bm5pbmcYCSABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLkpvYlJ1bm5pbmdIABIrCgV3YWl0cxgKIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuSm9iV2FpdHNIAEIICgZzaWduYWwiPQoKSm9iUnVubmluZxILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSEwoLdGFyZ2V0X25hbWUYAyABKAkiJQoISm9iV2FpdHMSCwoDam9iGAEgASgJEgwKBHdoYXQYAiABKAkiOAoKUmVzdW1lVGV4dBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSDgoGb2Zmc2V0GAMgASgEIkkKCkpvYk1lc3NhZ2USCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEg0KBWluZGV4GAMgASgEEhAKCHJlc3BvbnNlGAQgASgMYgZwcm90bzM", [file_bowline_run_v1_run]);
 
 /**
  * What replicas tell each other about runs. Only hints: what they cause is checked against the store first.
@@ -87,6 +87,22 @@ export type RunSignal = Message<"bowline.event.v1.RunSignal"> & {
      */
     value: JobMessage;
     case: "message";
+  } | {
+    /**
+     * An attempt runs; nothing is committed for it.
+     *
+     * @generated from field: bowline.event.v1.JobRunning running = 9;
+     */
+    value: JobRunning;
+    case: "running";
+  } | {
+    /**
+     * What a job waits for, in words; empty when it no longer does.
+     *
+     * @generated from field: bowline.event.v1.JobWaits waits = 10;
+     */
+    value: JobWaits;
+    case: "waits";
   } | { case: undefined; value?: undefined };
 };
 
@@ -96,6 +112,69 @@ export type RunSignal = Message<"bowline.event.v1.RunSignal"> & {
  */
 export const RunSignalSchema: GenMessage<RunSignal> = /*@__PURE__*/
   messageDesc(file_bowline_event_v1_bus, 0);
+
+/**
+ * An attempt runs.
+ *
+ * @generated from message bowline.event.v1.JobRunning
+ */
+export type JobRunning = Message<"bowline.event.v1.JobRunning"> & {
+  /**
+   * Job.
+   *
+   * @generated from field: string job = 1;
+   */
+  job: string;
+
+  /**
+   * Attempt.
+   *
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * Who runs it, for people.
+   *
+   * @generated from field: string target_name = 3;
+   */
+  targetName: string;
+};
+
+/**
+ * Describes the message bowline.event.v1.JobRunning.
+ * Use `create(JobRunningSchema)` to create a new message.
+ */
+export const JobRunningSchema: GenMessage<JobRunning> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_bus, 1);
+
+/**
+ * What a job waits for.
+ *
+ * @generated from message bowline.event.v1.JobWaits
+ */
+export type JobWaits = Message<"bowline.event.v1.JobWaits"> & {
+  /**
+   * Job.
+   *
+   * @generated from field: string job = 1;
+   */
+  job: string;
+
+  /**
+   * In words.
+   *
+   * @generated from field: string what = 2;
+   */
+  what: string;
+};
+
+/**
+ * Describes the message bowline.event.v1.JobWaits.
+ * Use `create(JobWaitsSchema)` to create a new message.
+ */
+export const JobWaitsSchema: GenMessage<JobWaits> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_bus, 2);
 
 /**
  * Ask the owner of an attempt for its text again.
@@ -130,7 +209,7 @@ export type ResumeText = Message<"bowline.event.v1.ResumeText"> & {
  * Use `create(ResumeTextSchema)` to create a new message.
  */
 export const ResumeTextSchema: GenMessage<ResumeText> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 1);
+  messageDesc(file_bowline_event_v1_bus, 3);
 
 /**
  * A response message of a running job.
@@ -172,5 +251,5 @@ export type JobMessage = Message<"bowline.event.v1.JobMessage"> & {
  * Use `create(JobMessageSchema)` to create a new message.
  */
 export const JobMessageSchema: GenMessage<JobMessage> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 2);
+  messageDesc(file_bowline_event_v1_bus, 4);
 

@@ -1,0 +1,76 @@
+// The text of one attempt, as far as it came: addressed by byte offset in UTF-8, never split inside a code point.
+
+interface Piece {
+  readonly offset: number;
+  readonly text: string;
+  readonly bytes: number;
+}
+
+export class AttemptText {
+  readonly job: string;
+  readonly epoch: number;
+  readonly #pieces: Piece[] = [];
+  #bytes = 0;
+
+  constructor(job: string, epoch: number) {
+    this.job = job;
+    this.epoch = epoch;
+  }
+
+  /** Length so far in UTF-8 bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds at the end and returns the offset where it began. */
+  append(text: string): number {
+    const offset = this.#bytes;
+    const bytes = Buffer.byteLength(text);
+    if (bytes > 0) this.#pieces.push({ offset, text, bytes });
+    this.#bytes += bytes;
+    return offset;
+  }
+
+  /** Adds a piece that begins at `offset`; what is known already is skipped. False when there is a gap before it. */
+  merge(offset: number, text: string): boolean {
+    if (offset > this.#bytes) return false;
+    const known = this.#bytes - offset;
+    if (known === 0) this.append(text);
+    else if (known < Buffer.byteLength(text)) this.append(tail(text, known));
+    return true;
+  }
+
+  /** The text from a byte offset on, whole pieces until at least one and at most about `maxBytes`. */
+  from(offset: number, maxBytes = Number.POSITIVE_INFINITY): string {
+    if (offset >= this.#bytes) return '';
+    let index = this.#pieceAt(offset);
+    const first = this.#pieces[index]!;
+    let text = tail(first.text, offset - first.offset);
+    let bytes = first.bytes - (offset - first.offset);
+    for (index++; index < this.#pieces.length && bytes + this.#pieces[index]!.bytes <= maxBytes; index++) {
+      text += this.#pieces[index]!.text;
+      bytes += this.#pieces[index]!.bytes;
+    }
+    return text;
+  }
+
+  #pieceAt(offset: number): number {
+    let low = 0;
+    let high = this.#pieces.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.#pieces[middle]!.offset <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
+/** What follows the first `bytes` bytes; from inside a code point on, it begins at the next one. */
+function tail(text: string, bytes: number): string {
+  if (bytes === 0) return text;
+  const all = Buffer.from(text);
+  let start = bytes;
+  while (start < all.length && (all[start]! & 0xc0) === 0x80) start++;
+  return all.subarray(start).toString();
+}

@@ -1,0 +1,145 @@
+// Puts dispatch together: what a commit added goes to queues and devices, what it ended is stopped, timers fire, leases
+// are renewed, and what no live lease names is taken over. Starts and stops the loops; owns no decision.
+import type { RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { MethodRegistry } from '../../contract/registry.ts';
+import type { Committed, RunService } from '../orchestrator/run-service.ts';
+import type { RunState } from '../orchestrator/state.ts';
+import type { Bus, JobQueue } from '../queue/ports.ts';
+import type { Leases } from '../store/leases.ts';
+import type { Outbox } from '../store/outbox.ts';
+import type { Timers } from '../store/timers.ts';
+import { DeviceCalls } from './device-calls.ts';
+import { LeaseLoop } from './lease-loop.ts';
+import { Relay } from './relay.ts';
+import { ResumeTopic } from './resume-topic.ts';
+import { RunFeeds } from './run-feeds.ts';
+import { Signals } from './signals.ts';
+import { TimerLoop } from './timer-loop.ts';
+import { WorkerJobs } from './worker-jobs.ts';
+
+export interface DispatchConfig {
+  readonly replica: string;
+  /** How often leases are renewed and everything is looked at again, in milliseconds. */
+  readonly scanMs: number;
+  /** How long a lease lives without renewal. */
+  readonly leaseMs: number;
+  /** How long a worker that vanished may take to come back with its jobs. */
+  readonly workerGraceMs: number;
+  /** How long after the start jobs without a holder are left to workers that come back. */
+  readonly recoverAfterMs: number;
+  readonly callTtlMs: number;
+  readonly maxTextBytes: number;
+}
+
+export interface DispatchParts {
+  readonly runs: RunService;
+  readonly outbox: Outbox;
+  readonly leases: Leases;
+  readonly timers: Timers;
+  readonly queue: JobQueue;
+  readonly bus: Bus;
+  readonly methods: MethodRegistry;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly config: DispatchConfig;
+}
+
+export class Dispatcher {
+  readonly workers: WorkerJobs;
+  readonly devices: DeviceCalls;
+  readonly feeds: RunFeeds;
+  readonly relay: Relay;
+  readonly #signals: Signals;
+  readonly #timers: TimerLoop;
+  readonly #leases: LeaseLoop;
+  readonly #resume: ResumeTopic;
+  readonly #unlisten: () => void;
+
+  constructor(parts: DispatchParts) {
+    const { runs, outbox, queue, bus, clock, log, config } = parts;
+    const signals = new Signals(bus, log);
+    this.#signals = signals;
+    this.relay = new Relay({
+      queue,
+      signals,
+      log,
+      workers: () => this.workers.sessions().map((session) => session.view()),
+    });
+    this.workers = new WorkerJobs({
+      runs,
+      outbox,
+      queue,
+      relay: this.relay,
+      signals,
+      methods: parts.methods,
+      clock,
+      log,
+      replica: config.replica,
+      graceMs: config.workerGraceMs,
+      maxTextBytes: config.maxTextBytes,
+    });
+    this.devices = new DeviceCalls({ runs, outbox, signals, clock, log, callTtlMs: config.callTtlMs });
+    this.#resume = new ResumeTopic(bus, signals, log, (tenant, job) => this.workers.attempt(tenant, job)?.text);
+    this.feeds = new RunFeeds({
+      runs,
+      signals,
+      log,
+      localText: (tenant, job) => {
+        const attempt = this.workers.attempt(tenant, job);
+        return attempt?.live ? attempt.text : undefined;
+      },
+      waits: (tenant, run) => this.relay.waits(tenant, run),
+      resume: (tenant, run, job, epoch, offset) => this.#resume.ask(tenant, run, job, epoch, offset),
+    });
+    this.#timers = new TimerLoop({ timers: parts.timers, runs, clock, log, scanMs: config.scanMs });
+    this.#leases = new LeaseLoop({
+      runs,
+      leases: parts.leases,
+      outbox,
+      workers: this.workers,
+      relay: this.relay,
+      clock,
+      log,
+      config,
+      scan: () => this.devices.scan(),
+    });
+    this.#unlisten = runs.onCommitted((committed) => this.#committed(committed));
+  }
+
+  async start(): Promise<void> {
+    await this.#resume.start();
+    await this.#leases.start();
+    this.#timers.start();
+  }
+
+  /** Stops taking and firing, and gives up the lease; sessions are stopped by their owner before. */
+  async stop(): Promise<void> {
+    this.#unlisten();
+    await this.#timers.stop();
+    await this.workers.stop();
+    await this.#leases.stop();
+    await this.#resume.stop();
+  }
+
+  #committed({ tenant, run, state, events, outboxAdded, outboxDone, timersAdded }: Committed): void {
+    this.feeds.committed(state);
+    const toWorkers = outboxAdded.filter((row) => row.target === 'worker' && row.state === 'ready');
+    if (toWorkers.length > 0) {
+      void this.relay.add(toWorkers.map((row) => ({ ...row, tenant, method: state.jobs.get(row.job)?.method ?? '' })));
+    }
+    this.devices.added(outboxAdded.filter((row) => row.target === 'device').map((row) => ({ ...row, tenant })));
+    this.relay.forget(outboxDone);
+    this.workers.over(outboxDone);
+    for (const event of events) this.#stopOnDevice(tenant, state, event);
+    for (const { dueInMs } of timersAdded) this.#timers.soon(dueInMs);
+    this.#signals.toRun(tenant, run, { case: 'changed', value: BigInt(state.version) });
+  }
+
+  #stopOnDevice(tenant: string, state: RunState, { event }: RunEvent): void {
+    if (event.case !== 'jobCancelling' && event.case !== 'jobCancelled') return;
+    const job = state.jobs.get(event.value.job);
+    if (job?.target === 'device') this.devices.cancel(tenant, job.device, job.id, Number(event.value.epoch));
+  }
+}

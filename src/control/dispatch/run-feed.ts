@@ -1,0 +1,164 @@
+// The live view of one run on this replica: its committed state, and what running attempts say beside the log. Readers keep
+// their own position, so a slow one costs nothing. Nothing here is the truth; the end of a run comes from its state.
+import type { RunSignal } from '../../../gen/bowline/event/v1/bus_pb.ts';
+import { type Job, JobState as JobStateProto } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { viewJob } from '../orchestrator/job-view.ts';
+import type { RunState } from '../orchestrator/state.ts';
+import { AttemptText } from './attempt-text.ts';
+
+export interface FeedSources {
+  /** The text of an attempt that runs on this replica. */
+  localText(job: string): AttemptText | undefined;
+  /** Asks the owner of an attempt, wherever it is, to send its text again from an offset on. */
+  resume(job: string, epoch: number, offset: number): void;
+  /** Reads the state again, at least at this version. */
+  reload(version: number): void;
+}
+
+/** Streamed response messages of a call that readers may still want; more than this and a slow reader gets them at the end. */
+const MAX_MESSAGES = 65_536;
+
+export class RunFeed {
+  #state: RunState;
+  #text: AttemptText | undefined;
+  readonly #sources: FeedSources;
+  readonly #running = new Map<string, { epoch: number; targetName: string }>();
+  readonly #waits = new Map<string, string>();
+  readonly #messages: Uint8Array[] = [];
+  #messagesOf = '';
+  readonly #readers = new Set<() => void>();
+
+  constructor(state: RunState, sources: FeedSources) {
+    this.#state = state;
+    this.#sources = sources;
+    this.#attach();
+  }
+
+  get state(): RunState {
+    return this.#state;
+  }
+
+  /** The text that is being written, if any. A reader whose text has another job or epoch begins again. */
+  get text(): AttemptText | undefined {
+    return this.#text;
+  }
+
+  /** The response messages of the present attempt of a call, from 0 without gaps. */
+  get messages(): readonly Uint8Array[] {
+    return this.#messages;
+  }
+
+  /** What the run waits for that nobody can serve now, in words; empty otherwise. */
+  get waitsFor(): string {
+    return [...this.#waits.values()].join(' ');
+  }
+
+  /** The jobs, with what is known of attempts that run. */
+  jobs(now: number): Job[] {
+    return [...this.#state.jobs.values()].map((job) => {
+      const view = viewJob(this.#state, job, now);
+      const running = this.#running.get(job.id);
+      if (running && running.epoch === job.epoch && job.phase === 'queued') {
+        view.state = JobStateProto.RUNNING;
+        view.target = running.targetName;
+      }
+      return view;
+    });
+  }
+
+  onChange(reader: () => void): () => void {
+    this.#readers.add(reader);
+    return () => this.#readers.delete(reader);
+  }
+
+  get readers(): number {
+    return this.#readers.size;
+  }
+
+  /** A newer state was committed. */
+  committed(state: RunState): void {
+    if (state.version <= this.#state.version) return;
+    this.#state = state;
+    for (const id of this.#waits.keys()) if (state.jobs.get(id)?.phase !== 'queued') this.#waits.delete(id);
+    for (const reader of this.#readers) reader();
+  }
+
+  waiting(job: string, what: string): void {
+    if (what === '') this.#waits.delete(job);
+    else this.#waits.set(job, what);
+    for (const reader of this.#readers) reader();
+  }
+
+  signal({ signal }: RunSignal): void {
+    switch (signal.case) {
+      case 'text':
+        if (this.#chunk(signal.value.job, Number(signal.value.epoch), Number(signal.value.offset), signal.value.text))
+          break;
+        return;
+      case 'message':
+        if (
+          this.#message(signal.value.job, Number(signal.value.epoch), Number(signal.value.index), signal.value.response)
+        )
+          break;
+        return;
+      case 'changed':
+        if (Number(signal.value) > this.#state.version) this.#sources.reload(Number(signal.value));
+        return;
+      case 'running':
+        this.#running.set(signal.value.job, { epoch: Number(signal.value.epoch), targetName: signal.value.targetName });
+        this.#waits.delete(signal.value.job);
+        break;
+      case 'waits':
+        return this.waiting(signal.value.job, signal.value.what);
+      default:
+        return;
+    }
+    for (const reader of this.#readers) reader();
+  }
+
+  /** Something may have been missed. */
+  gap(): void {
+    this.#sources.reload(this.#state.version);
+    this.#attach();
+  }
+
+  /** Finds the text that is being written right now, here or at its owner. */
+  #attach(): void {
+    const writing = [...this.#state.jobs.values()].findLast(
+      (job) => job.index === 0 && (job.phase === 'queued' || job.phase === 'running'),
+    );
+    if (!writing) return;
+    const local = this.#sources.localText(writing.id);
+    if (local && local.epoch === writing.epoch) this.#text = local;
+    else {
+      const known = this.#text?.job === writing.id && this.#text.epoch === writing.epoch ? this.#text.bytes : 0;
+      this.#sources.resume(writing.id, writing.epoch, known);
+    }
+  }
+
+  #chunk(job: string, epoch: number, offset: number, text: string): boolean {
+    if (epoch < (this.#state.jobs.get(job)?.epoch ?? 0)) return false;
+    const current = this.#text;
+    if (current?.job === job && epoch < current.epoch) return false;
+    if (!current || current.job !== job || current.epoch !== epoch) {
+      const local = this.#sources.localText(job);
+      this.#text = local?.epoch === epoch ? local : new AttemptText(job, epoch);
+    }
+    const into = this.#text!;
+    if (into.merge(offset, text)) return true;
+    this.#sources.resume(job, epoch, into.bytes);
+    return false;
+  }
+
+  #message(job: string, epoch: number, index: number, response: Uint8Array): boolean {
+    const attempt = `${job}-${epoch}`;
+    if (epoch < (this.#state.jobs.get(job)?.epoch ?? 0)) return false;
+    if (this.#messagesOf !== attempt) {
+      this.#messagesOf = attempt;
+      this.#messages.length = 0;
+    }
+    if (index !== this.#messages.length || index >= MAX_MESSAGES) return false;
+    this.#messages.push(response);
+    return true;
+  }
+}

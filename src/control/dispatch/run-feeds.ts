@@ -1,0 +1,105 @@
+// The feeds that someone reads on this replica. A feed exists while it has readers.
+
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { RunService } from '../orchestrator/run-service.ts';
+import type { RunState } from '../orchestrator/state.ts';
+import type { AttemptText } from './attempt-text.ts';
+import { RunFeed } from './run-feed.ts';
+import type { Signals } from './signals.ts';
+
+export interface OpenFeed {
+  readonly feed: RunFeed;
+  close(): void;
+}
+
+export interface RunFeedsParts {
+  readonly runs: RunService;
+  readonly signals: Signals;
+  readonly log: Logger;
+  readonly localText: (tenant: string, job: string) => AttemptText | undefined;
+  readonly waits: (tenant: string, run: string) => { job: string; what: string }[];
+  readonly resume: (tenant: string, run: string, job: string, epoch: number, offset: number) => void;
+}
+
+interface Entry {
+  feed: Promise<RunFeed>;
+  ready: RunFeed | undefined;
+  users: number;
+  unsubscribe: () => Promise<void>;
+}
+
+export class RunFeeds {
+  readonly #entries = new Map<string, Entry>();
+  readonly #parts: RunFeedsParts;
+
+  constructor(parts: RunFeedsParts) {
+    this.#parts = parts;
+  }
+
+  /** The feed of a run. Throws NOT_FOUND, the same for an unknown run and one of another tenant. */
+  async open(tenant: string, run: string): Promise<OpenFeed> {
+    const key = `${tenant}/${run}`;
+    let entry = this.#entries.get(key);
+    if (!entry) {
+      entry = { feed: Promise.resolve(undefined as never), ready: undefined, users: 0, unsubscribe: async () => {} };
+      this.#entries.set(key, entry);
+      entry.feed = this.#start(tenant, run, entry);
+    }
+    const mine = entry;
+    mine.users++;
+    const close = () => {
+      if (--mine.users > 0) return;
+      if (this.#entries.get(key) === mine) this.#entries.delete(key);
+      void mine
+        .unsubscribe()
+        .catch((error: unknown) => this.#parts.log.warn('a subscription did not end', { run, why: String(error) }));
+    };
+    try {
+      let closed = false;
+      const feed = await mine.feed;
+      return {
+        feed,
+        close: () => {
+          if (closed) return;
+          closed = true;
+          close();
+        },
+      };
+    } catch (error) {
+      close();
+      throw error;
+    }
+  }
+
+  /** A run was committed on this replica. */
+  committed(state: RunState): void {
+    this.#entries.get(`${state.tenant}/${state.id}`)?.ready?.committed(state);
+  }
+
+  async #start(tenant: string, run: string, entry: Entry): Promise<RunFeed> {
+    const { runs, signals, log } = this.#parts;
+    const early: Parameters<RunFeed['signal']>[0][] = [];
+    // Subscribed first and read after that, so that nothing falls between.
+    entry.unsubscribe = await signals.ofRun(tenant, run, {
+      signal: (signal) => (entry.ready ? entry.ready.signal(signal) : early.push(signal)),
+      gap: () => entry.ready?.gap(),
+    });
+    const state = await runs.state(tenant, run);
+    if (!state) throw new AppError('NOT_FOUND', { kind: 'run' });
+    const feed = new RunFeed(state, {
+      localText: (job) => this.#parts.localText(tenant, job),
+      resume: (job, epoch, offset) => this.#parts.resume(tenant, run, job, epoch, offset),
+      reload: () => {
+        runs.state(tenant, run).then(
+          (newer) => newer && feed.committed(newer),
+          (error: unknown) => log.warn('a run could not be read again', { run, why: String(error) }),
+        );
+      },
+    });
+    entry.ready = feed;
+    for (const { job, what } of this.#parts.waits(tenant, run)) feed.waiting(job, what);
+    for (const signal of early) feed.signal(signal);
+    return feed;
+  }
+}
