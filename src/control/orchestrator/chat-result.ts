@@ -1,0 +1,41 @@
+// What a model said, read from the recorded responses of a Chat job. Model output is untrusted: what cannot be read is no
+// answer. Whether its tool calls are allowed is judged elsewhere.
+import { fromBinary } from '@bufbuild/protobuf';
+import { ChatResponseSchema, type Finish, type ToolCall } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+
+export interface ChatResult {
+  readonly text: string;
+  readonly toolCalls: readonly ToolCall[];
+  readonly finish: Finish;
+}
+
+const read = new WeakMap<readonly Uint8Array[], ChatResult>();
+
+/** The answer of a Chat job, or what is wrong with it. Read once per recorded list of messages. */
+export function chatResult(messages: readonly Uint8Array[]): ChatResult | { readonly problem: string } {
+  const known = read.get(messages);
+  if (known) return known;
+  let text = '';
+  const toolCalls: ToolCall[] = [];
+  let finish: Finish | undefined;
+  for (const bytes of messages) {
+    const event = parse(bytes)?.event;
+    if (!event?.case) return { problem: 'a message of its answer cannot be read' };
+    if (finish) return { problem: 'something came after its end' };
+    if (event.case === 'text') text += event.value.text;
+    else if (event.case === 'toolCall') toolCalls.push(event.value);
+    else finish = event.value;
+  }
+  if (!finish) return { problem: 'its answer has no end' };
+  const result = { text, toolCalls, finish };
+  read.set(messages, result);
+  return result;
+}
+
+function parse(bytes: Uint8Array) {
+  try {
+    return fromBinary(ChatResponseSchema, bytes);
+  } catch {
+    return undefined;
+  }
+}

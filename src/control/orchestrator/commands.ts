@@ -1,0 +1,103 @@
+// What someone wants of a run. Everything `decide` uses comes in here and is recorded. Data only.
+import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
+import type { JobFinished, OfferedTool, RunSubmitted, Turn } from '../../../gen/bowline/event/v1/event_pb.ts';
+import type { Egress, Usage, Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
+
+/** A new run. */
+export interface SubmitCommand {
+  readonly type: 'submit';
+  readonly at: number;
+  readonly submitted: RunSubmitted;
+}
+
+/** Its turn comes. */
+export interface StartCommand {
+  readonly type: 'start';
+  readonly at: number;
+  readonly history: readonly Turn[];
+  readonly tools: readonly OfferedTool[];
+  /** Providers that may see the run's content; empty is any. */
+  readonly recipients: readonly string[];
+}
+
+/** It is not taken at all. Only while it waits. */
+export interface RefuseCommand {
+  readonly type: 'refuse';
+  readonly at: number;
+  readonly failure: Failure;
+}
+
+/** An attempt of a job ended. */
+export interface ResultCommand {
+  readonly type: 'result';
+  readonly at: number;
+  readonly job: string;
+  readonly epoch: number;
+  /** As in JobFinished; `case` must be set. */
+  readonly result: JobFinished['result'];
+  readonly usage?: Usage | undefined;
+  readonly withheld?: readonly Withheld[] | undefined;
+  readonly egress?: readonly Egress[] | undefined;
+  /** Who ran it, for people, e.g. `worker w1 (rules)`. */
+  readonly targetName?: string | undefined;
+  /** An error that came after the responses. */
+  readonly trailingFailure?: Failure | undefined;
+}
+
+/** For a worker method with an effect: commit this before the job is sent; when it is ignored, do not send. */
+export interface AttemptStartedCommand {
+  readonly type: 'attemptStarted';
+  readonly at: number;
+  readonly job: string;
+  readonly epoch: number;
+  readonly targetName: string;
+}
+
+/** A device has the call. */
+export interface ReceivedCommand {
+  readonly type: 'received';
+  readonly at: number;
+  readonly job: string;
+  readonly epoch: number;
+}
+
+/** Whoever held the attempt is gone. */
+export interface AttemptLostCommand {
+  readonly type: 'attemptLost';
+  readonly at: number;
+  readonly job: string;
+  readonly epoch: number;
+  readonly why: string;
+}
+
+/** A durable timer fell due. */
+export interface TimerCommand {
+  readonly type: 'timer';
+  readonly at: number;
+  readonly id: string;
+  readonly kind: string;
+}
+
+/** The owner wants it to end. */
+export interface CancelCommand {
+  readonly type: 'cancel';
+  readonly at: number;
+  readonly principal: string;
+  readonly requestId: string;
+}
+
+export type RunCommand =
+  | SubmitCommand
+  | StartCommand
+  | RefuseCommand
+  | ResultCommand
+  | AttemptStartedCommand
+  | ReceivedCommand
+  | AttemptLostCommand
+  | TimerCommand
+  | CancelCommand;
+
+type WithoutTime<C> = C extends RunCommand ? Omit<C, 'at'> & { readonly at?: number } : never;
+
+/** A command to an existing run as it is handed to the run service, which adds the time. */
+export type RunRequest = WithoutTime<Exclude<RunCommand, SubmitCommand | StartCommand | RefuseCommand>>;

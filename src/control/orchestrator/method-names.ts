@@ -1,0 +1,11 @@
+// The methods that the planner itself knows by name.
+import { LlmService } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+
+/** Full name of the method that continues a conversation. */
+export const CHAT_METHOD = `${LlmService.typeName}/Chat`;
+
+/** `bowline.capability.fs.v1.FsService/Read` -> `bowline.capability.fs.v1`. */
+export function packageOf(method: string): string {
+  const service = method.slice(0, Math.max(method.indexOf('/'), 0));
+  return service.slice(0, Math.max(service.lastIndexOf('.'), 0));
+}

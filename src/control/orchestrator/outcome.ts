@@ -1,0 +1,42 @@
+// How a run ended, as clients see it: answer, sources, failure, what was withheld, and its jobs. Pure.
+import { create } from '@bufbuild/protobuf';
+import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { type Outcome, OutcomeSchema, RunState as State, type Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { usageToProto, viewJobs } from './job-view.ts';
+import { MAX_ANSWER_CHARS, MAX_ENTRIES } from './limits.ts';
+import type { RunState } from './state.ts';
+import { chatOf, lastStep } from './steps.ts';
+
+export interface Ending {
+  readonly state: State;
+  readonly answer?: string;
+  readonly failure?: Failure | undefined;
+}
+
+/** The outcome of a run in this state. Sources and model are those of the last model turn. */
+export function outcomeOf(run: RunState, ending: Ending): Outcome {
+  const finish = ending.state === State.ANSWERED ? chatOf(run, lastStep(run))?.finish : undefined;
+  const model = finish?.model;
+  return create(OutcomeSchema, {
+    state: ending.state,
+    answer: (ending.answer ?? '').slice(0, MAX_ANSWER_CHARS).toWellFormed(),
+    sources: (finish?.sources ?? []).filter(({ path }) => path.length <= 4096).slice(0, 256),
+    usage: usageToProto(run.usage),
+    withheld: withheldOf(run),
+    jobs: viewJobs(run),
+    ...(ending.failure ? { failure: ending.failure } : {}),
+    ...(model ? { model } : {}),
+  });
+}
+
+/** What stayed on the box, over all jobs, each thing once. */
+export function withheldOf(run: RunState): Withheld[] {
+  const found = new Map<string, Withheld>();
+  for (const job of run.jobs.values()) {
+    for (const each of job.result?.withheld ?? []) {
+      if (found.size >= MAX_ENTRIES) return [...found.values()];
+      found.set(`${each.name}\0${each.field}\0${each.why}`, each);
+    }
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,373 @@
+// Takes commands to runs, one at a time per conversation, decides, commits, and tells who listens. It holds no truth: every
+// state is the fold of the store's events, and a cache that is behind only costs a conflict.
+import type { ConversationEvent, OfferedTool, RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
+import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { toFailure } from '../../contract/errors.ts';
+import type { MethodRegistry } from '../../contract/registry.ts';
+import type { EventStore, OutboxRow, TimerRow } from '../store/unit.ts';
+import { badAsk, badCall } from './ask-bounds.ts';
+import { type Ask, type Call, type SubmitResult, sameAsk, submittedAsk, submittedCall } from './asks.ts';
+import { decodeOutcome } from './command-outcome.ts';
+import type { RunRequest } from './commands.ts';
+import { commitSurely } from './committer.ts';
+import { type ConversationState, enqueue, evolveConversation, leave, titleOf, turnTakenBy } from './conversation.ts';
+import { type Decision, decide } from './decide.ts';
+import { readConversationEvent, readRunEvent } from './event-codec.ts';
+import { evolve } from './evolve.ts';
+import { type History, HistoryDraft, pastTurn } from './history.ts';
+import { DEFAULT_LIMITS, type OrchestratorLimits } from './limits.ts';
+import { Mailboxes } from './mailbox.ts';
+import { recipientsOfShares } from './recipients.ts';
+import { isEnded, type RunState } from './state.ts';
+import { StreamCache } from './stream-cache.ts';
+import {
+  buildUnit,
+  type Changes,
+  type CommandId,
+  type ConversationChange,
+  type RunChange,
+  runChange,
+} from './unit-builder.ts';
+
+export interface RunServiceParts {
+  readonly store: EventStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly methods: MethodRegistry;
+  /** Tools that a run asked from this device may use; the device is empty for an ask without one. */
+  readonly tools: (tenant: string, device: string) => Promise<readonly OfferedTool[]>;
+  readonly limits?: Partial<OrchestratorLimits>;
+  /** Runs and conversations kept folded; default 10,000 (and 128 MiB). */
+  readonly cacheRuns?: number;
+}
+
+/** What one commit changed in one run. */
+export interface Committed {
+  readonly tenant: string;
+  readonly run: string;
+  readonly state: RunState;
+  readonly events: readonly RunEvent[];
+  readonly outboxAdded: readonly OutboxRow[];
+  readonly outboxDone: readonly string[];
+  readonly timersAdded: readonly TimerRow[];
+}
+
+/** Either an answer, or what to commit and how to answer then. */
+type Thought<T> = { readonly answer: T } | { readonly changes: Changes; readonly answer: T };
+
+/** Conflicts in a row before a command is given back to its caller. */
+const MAX_ROUNDS = 16;
+const CACHE_BYTES = 128 << 20;
+
+export class RunService {
+  readonly #parts: RunServiceParts;
+  readonly #limits: OrchestratorLimits;
+  readonly #runs: StreamCache<RunState, RunEvent>;
+  readonly #conversations: StreamCache<ConversationState, ConversationEvent>;
+  readonly #mailboxes = new Mailboxes();
+  readonly #listeners = new Set<(committed: Committed) => void>();
+
+  constructor(parts: RunServiceParts) {
+    this.#parts = parts;
+    this.#limits = { ...DEFAULT_LIMITS, ...parts.limits };
+    const shared = { store: parts.store, maxStreams: parts.cacheRuns ?? 10_000, maxBytes: CACHE_BYTES };
+    this.#runs = new StreamCache({ ...shared, read: readRunEvent, evolve });
+    this.#conversations = new StreamCache({ ...shared, read: readConversationEvent, evolve: evolveConversation });
+  }
+
+  /**
+   * Accepts a question, or refuses it for good. Asking again with the same run or command is answered the same. Throws when
+   * the store does not answer; then ask again.
+   */
+  async submit(tenant: string, ask: Ask): Promise<SubmitResult> {
+    const bad = badAsk(ask);
+    if (bad) return { refused: toFailure(bad) };
+    return this.#take(
+      tenant,
+      ask.conversation,
+      (fresh) => this.#thinkSubmit(tenant, ask, fresh),
+      ({ refused }) => (refused ? { refused } : { accepted: true }),
+    );
+  }
+
+  /** Starts a run of one job. The run in the answer is the first one that came with this command id. */
+  async call(tenant: string, call: Call): Promise<{ readonly run: string }> {
+    const bad = badCall(call);
+    if (bad) throw bad;
+    return this.#take(
+      tenant,
+      call.run,
+      (fresh) => this.#thinkCall(tenant, call, fresh),
+      ({ run }) => ({ run }),
+    );
+  }
+
+  /**
+   * Applies a command to an existing run. `duplicate`: it was applied before. `ignored`: it changes nothing (any more), or
+   * there is no such run. Throws when the store does not answer; then send it again with the same id.
+   */
+  async command(
+    tenant: string,
+    run: string,
+    request: RunRequest,
+    id: CommandId,
+  ): Promise<'applied' | 'duplicate' | 'ignored'> {
+    const known = await this.#runs.get(tenant, run);
+    if (!known) return 'ignored';
+    return this.#take(
+      tenant,
+      known.conversation || run,
+      (fresh) => this.#thinkCommand(tenant, run, request, id, fresh),
+      () => 'duplicate',
+    );
+  }
+
+  /**
+   * The state of a run as the store has it. With `at` (a row of the outbox will do) the cached state is enough when it
+   * knows that attempt, which saves the look into the store.
+   */
+  async state(tenant: string, run: string, at?: { job: string; epoch: number }): Promise<RunState | undefined> {
+    const cached = at && this.#runs.peek(tenant, run);
+    if (cached && (cached.jobs.get(at.job)?.epoch ?? 0) >= at.epoch) return cached;
+    return (await this.#runs.refresh(tenant, run)).state;
+  }
+
+  /** The line of a conversation as the store has it. */
+  async conversation(tenant: string, id: string): Promise<ConversationState | undefined> {
+    return (await this.#conversations.refresh(tenant, id)).state;
+  }
+
+  /** Hears of every commit of this replica, right after it, once per run. What is heard is a hint; the store is the truth. */
+  onCommitted(listener: (committed: Committed) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Runs the thought in the mailbox of its group until it is committed, answered or given up. */
+  #take<T>(
+    tenant: string,
+    group: string,
+    think: (fresh: boolean) => Promise<Thought<T>>,
+    again: (outcome: ReturnType<typeof decodeOutcome>) => T,
+  ): Promise<T> {
+    return this.#mailboxes.run(`${tenant}\0${group}`, async () => {
+      for (let round = 0; round < MAX_ROUNDS; round++) {
+        const thought = await think(round > 0);
+        if (!('changes' in thought)) return thought.answer;
+        const result = await this.#commit(thought.changes);
+        if (result.status === 'committed') return thought.answer;
+        if (result.status === 'duplicate') return again(decodeOutcome(result.outcome));
+      }
+      throw new AppError('RUN_CONTENDED');
+    });
+  }
+
+  async #commit(changes: Changes) {
+    const { tenant } = changes;
+    const unit = buildUnit(changes);
+    try {
+      const result = await commitSurely(this.#parts, unit);
+      if (result.status === 'committed') {
+        const weights = new Map(
+          unit.parts.map((part) => [part.stream, part.events.reduce((n, e) => n + e.data.length, 0)]),
+        );
+        for (const { after } of changes.runs) this.#runs.put(tenant, after.id, after, weights.get(after.id) ?? 0);
+        for (const { after } of changes.conversations) {
+          this.#conversations.put(tenant, after.id, after, weights.get(after.id) ?? 0);
+        }
+        for (const change of changes.runs) this.#tell(change);
+      } else {
+        await this.#catchUp(changes);
+      }
+      return result;
+    } catch (error) {
+      // Whether it was written is not known, so nothing that is cached of these streams is.
+      for (const { after } of changes.runs) this.#runs.forget(tenant, after.id);
+      for (const { after } of changes.conversations) this.#conversations.forget(tenant, after.id);
+      throw error;
+    }
+  }
+
+  /** Reads what others, or a lost answer of our own, wrote; the latter nobody has told yet. */
+  async #catchUp({ tenant, runs, conversations }: Changes): Promise<void> {
+    const names = new Set(runs.map(({ after }) => after.id));
+    for (const { after } of conversations) {
+      const { state } = await this.#conversations.refresh(tenant, after.id);
+      if (state?.active) names.add(state.active);
+    }
+    for (const name of names) {
+      const { before, state, events } = await this.#runs.refresh(tenant, name);
+      if (state && events.length > 0) this.#tell(runChange(before, state, events, this.#parts.clock.now()));
+    }
+  }
+
+  #tell({ after, events, effects }: RunChange): void {
+    if (events.length === 0) return;
+    const committed: Committed = {
+      tenant: after.tenant,
+      run: after.id,
+      state: after,
+      events,
+      outboxAdded: effects.outbox,
+      outboxDone: effects.outboxDone,
+      timersAdded: effects.timers,
+    };
+    for (const listener of this.#listeners) {
+      try {
+        listener(committed);
+      } catch (error) {
+        this.#parts.log.error('a listener of commits failed', error, { run: after.id });
+      }
+    }
+  }
+
+  async #thinkSubmit(tenant: string, ask: Ask, fresh: boolean): Promise<Thought<SubmitResult>> {
+    // At first a run that is not known here is taken for new: the commit says otherwise.
+    const known = fresh ? (await this.#runs.refresh(tenant, ask.run)).state : this.#runs.peek(tenant, ask.run);
+    if (known) return { answer: sameAsk(known, ask) };
+    const line = fresh
+      ? (await this.#conversations.refresh(tenant, ask.conversation)).state
+      : this.#conversations.peek(tenant, ask.conversation);
+    const at = this.#parts.clock.now();
+    const first = this.#decide(undefined, { type: 'submit', submitted: submittedAsk(tenant, ask, this.#limits), at });
+    if (line && line.waiting.length >= this.#limits.maxWaitingRuns) {
+      const bound = { what: 'the number of runs that wait in this conversation', limit: this.#limits.maxWaitingRuns };
+      const refused = toFailure(new AppError('LIMIT_EXCEEDED', { ...bound, setting: 'maxWaitingRuns' }));
+      const second = this.#decide(first.state, { type: 'refuse', failure: refused, at });
+      const run = runChange(undefined, second.state, [...first.events, ...second.events], at);
+      const changes = { tenant, id: ask, outcome: { run: ask.run, refused }, runs: [run], conversations: [] };
+      return { changes: withId(changes, ask), answer: { refused } };
+    }
+    const entry = {
+      run: ask.run,
+      tenant,
+      conversation: ask.conversation,
+      device: ask.device,
+      title: titleOf(ask.text),
+    };
+    const joined = conversationChange(line, enqueue(line, entry, at));
+    let { state, events } = first;
+    if (turnTakenBy(joined.events) === ask.run) {
+      const started = await this.#start(state, line, at);
+      state = started.state;
+      events = [...events, ...started.events];
+    }
+    const runs = [runChange(undefined, state, events, at)];
+    const changes = { tenant, id: ask, outcome: { run: ask.run }, runs, conversations: [joined] };
+    return { changes: withId(changes, ask), answer: { accepted: true } };
+  }
+
+  async #thinkCall(tenant: string, call: Call, fresh: boolean): Promise<Thought<{ run: string }>> {
+    const known = fresh ? (await this.#runs.refresh(tenant, call.run)).state : this.#runs.peek(tenant, call.run);
+    if (known) return { answer: { run: known.id } };
+    const at = this.#parts.clock.now();
+    const submitted = submittedCall(tenant, call, this.#limits);
+    const first = this.#decide(undefined, { type: 'submit', submitted, at });
+    const second = this.#decide(first.state, { type: 'start', history: [], tools: [], recipients: [], at });
+    const runs = [runChange(undefined, second.state, [...first.events, ...second.events], at)];
+    const changes = { tenant, id: call, outcome: { run: call.run }, runs, conversations: [] };
+    return { changes: withId(changes, call), answer: { run: call.run } };
+  }
+
+  async #thinkCommand(
+    tenant: string,
+    run: string,
+    request: RunRequest,
+    id: CommandId,
+    fresh: boolean,
+  ): Promise<Thought<'applied' | 'duplicate' | 'ignored'>> {
+    let before = fresh ? (await this.#runs.refresh(tenant, run)).state : await this.#runs.get(tenant, run);
+    if (!before) return { answer: 'ignored' };
+    const at = request.at ?? this.#parts.clock.now();
+    const command = { ...request, at };
+    let decision = this.#decide(before, command);
+    if (decision.outcome === 'ignored' && !fresh) {
+      // Only the store can say that nothing is to be done.
+      before = (await this.#runs.refresh(tenant, run)).state;
+      if (!before) return { answer: 'ignored' };
+      decision = this.#decide(before, command);
+    }
+    const outcome = { run };
+    if (decision.outcome === 'ignored') {
+      if (request.type !== 'timer') return { answer: 'ignored' };
+      const nothing = [runChange(before, before, [], at)];
+      const changes = { tenant, id, outcome, runs: nothing, conversations: [], timersDone: [request.id] };
+      return { changes, answer: 'ignored' };
+    }
+    const runs = [runChange(before, decision.state, decision.events, at)];
+    const conversations: ConversationChange[] = [];
+    if (before.conversation && isEnded(decision.state) && !isEnded(before)) {
+      await this.#passTurn(decision.state, runs, conversations, at, fresh);
+    }
+    return { changes: { tenant, id, outcome, runs, conversations }, answer: 'applied' };
+  }
+
+  /** The end of a run starts the next one of its conversation in the same commit. */
+  async #passTurn(
+    ended: RunState,
+    runs: RunChange[],
+    conversations: ConversationChange[],
+    at: number,
+    fresh: boolean,
+  ): Promise<void> {
+    const { tenant, conversation } = ended;
+    const line = fresh
+      ? (await this.#conversations.refresh(tenant, conversation)).state
+      : await this.#conversations.get(tenant, conversation);
+    if (!line) return;
+    let change = conversationChange(line, leave(line, ended.id, at));
+    for (let next = turnTakenBy(change.events); next; ) {
+      const waiting = fresh ? (await this.#runs.refresh(tenant, next)).state : await this.#runs.get(tenant, next);
+      const started = waiting?.phase === 'waiting' ? await this.#start(waiting, change.after, at, ended) : undefined;
+      if (waiting && started && started.events.length > 0) {
+        runs.push(runChange(waiting, started.state, started.events, at));
+        break;
+      }
+      // It is not waiting any more, so the one after it is next.
+      const more = leave(change.after, next, at);
+      change = conversationChange(line, [...change.events, ...more]);
+      next = turnTakenBy(more);
+    }
+    if (change.events.length > 0) conversations.push(change);
+  }
+
+  /** A waiting run gets its turn: its tools and its history are looked up now and recorded. */
+  async #start(waiting: RunState, line: ConversationState | undefined, at: number, just?: RunState) {
+    const tools = await this.#parts.tools(waiting.tenant, waiting.device);
+    const { turns, recipients } = await this.#history(waiting, line, just);
+    return this.#decide(waiting, { type: 'start', tools, history: turns, recipients, at });
+  }
+
+  async #history(run: RunState, line: ConversationState | undefined, just?: RunState): Promise<History> {
+    const draft = new HistoryDraft(this.#limits, recipientsOfShares(run.shares));
+    for (const id of [...(line?.past ?? [])].reverse()) {
+      const earlier = id === just?.id ? just : await this.#runs.get(run.tenant, id);
+      const past = earlier && pastTurn(earlier);
+      if (past && !draft.add(past)) break;
+    }
+    return draft.finish();
+  }
+
+  #decide(state: RunState | undefined, command: Parameters<typeof decide>[1]): Decision & { readonly state: RunState } {
+    const { events, state: after, outcome } = decide(state, command, this.#parts.methods);
+    if (!after) throw new AppError('NOT_FOUND', { kind: 'run' });
+    return { events, state: after, outcome };
+  }
+}
+
+const withId = (changes: Changes, { source, commandId }: CommandId): Changes => ({
+  ...changes,
+  id: { source, commandId },
+});
+
+function conversationChange(
+  before: ConversationState | undefined,
+  events: readonly ConversationEvent[],
+): ConversationChange {
+  let after = before;
+  for (const event of events) after = evolveConversation(after, event);
+  if (!after) throw new AppError('NOT_FOUND', { kind: 'conversation' });
+  return { before, after, events };
+}

@@ -1,0 +1,32 @@
+// Which tools a model turn is offered: all of the run, or none where a limit says that it must answer now.
+import type { OfferedTool } from '../../../gen/bowline/event/v1/event_pb.ts';
+import type { RunState } from './state.ts';
+import { chatOf } from './steps.ts';
+import { givenBytes } from './tool-message.ts';
+
+export interface MetLimit {
+  readonly what: string;
+  readonly limit: number;
+  readonly setting: string;
+}
+
+/** The limit that leaves a step without tools; undefined when it may have them. */
+export function metLimit(run: RunState, step: number): MetLimit | undefined {
+  const { maxSteps, maxJobs, maxToolBytes } = run.limits;
+  if (step + 1 >= maxSteps) return { what: 'the number of model turns', limit: maxSteps, setting: 'maxSteps' };
+  let before = 0;
+  for (const job of run.jobs.values()) if (job.step < step) before++;
+  // This turn, one tool call, and the turn after it.
+  if (before + 3 > maxJobs) return { what: 'the number of jobs', limit: maxJobs, setting: 'maxJobs' };
+  if (givenBytes(run, step) >= maxToolBytes) {
+    return { what: 'the size of all tool results', limit: maxToolBytes, setting: 'maxToolBytes' };
+  }
+  return undefined;
+}
+
+/** The tools that the model is offered in a step. */
+export const offeredTools = (run: RunState, step: number): readonly OfferedTool[] =>
+  run.tools.length === 0 || metLimit(run, step) ? [] : run.tools;
+
+/** Whether the model of a finished step asked for tools. */
+export const asksForTools = (run: RunState, step: number): boolean => (chatOf(run, step)?.toolCalls.length ?? 0) > 0;
