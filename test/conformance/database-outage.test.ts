@@ -78,7 +78,7 @@ test('commits sent during an outage are each committed once when it is over', { 
   const troubles: string[] = [];
   const database = await open({ onTrouble: (problem) => troubles.push(problem) });
   await migrate(database.db);
-  const store = new PgEventStore({ pool: database.pool, flushes: 2 });
+  const store = new PgEventStore(database);
   closers.push(() => store.close());
   const send = (n: number) => store.commit(unit('outage', [part(`s${n}`, 0, [`e${n}`])]));
   const sent = Array.from({ length: 50 }, (_, n) => send(n));
@@ -99,10 +99,11 @@ test('a database that stays away gives an error that says to ask again, and aski
 }, async () => {
   const database = await open({ statementTimeoutMs: 1000 });
   await migrate(database.db);
-  const store = new PgEventStore({ pool: database.pool, flushes: 2, giveUpMs: 0 });
+  const store = new PgEventStore(database, { giveUpMs: 0 });
   closers.push(() => store.close());
   const sent = unit('away', [part('s', 0, ['x'])]);
-  await store.load('away', 's');
+  // Opens the connection that the next commit will use.
+  await store.commit(unit('away', [part('first', 0, ['x'])]));
   // The statement arrives and is committed, its answer never comes back.
   proxy.silence(true);
   await expect(store.commit(sent)).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE', retryable: true });

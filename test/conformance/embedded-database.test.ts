@@ -86,7 +86,7 @@ test('kill -9 loses no acknowledged commit, and what the dead process left is no
   expect(existsSync(leftover)).toBe(true);
   const database = await open();
   expect(existsSync(leftover)).toBe(false);
-  const { version, events } = await new PgEventStore({ pool: database.pool, flushes: 1 }).load('t', 's');
+  const { version, events } = await new PgEventStore(database).load('t', 's');
   // One more may have been committed whose acknowledgement was not read.
   expect(version - acknowledged).toBeOneOf([0, 1]);
   expect(events.map((event) => text(event.data))).toEqual(events.map((_, n) => `e${n + 1}`));
@@ -132,7 +132,7 @@ test('a broken connection is made again, with its prepared statements, and commi
 }, async () => {
   const database = await open();
   await migrate(database.db);
-  const store = new PgEventStore({ pool: database.pool, flushes: 1 });
+  const store = new PgEventStore(database);
   for (let version = 0; version < 5; version++) {
     expect((await store.commit(unit('t', [part('s', version, ['x'])]))).status).toBe('committed');
     const client = await database.pool.connect();
@@ -146,7 +146,7 @@ test('a database that breaks beneath its server is started again, and commits go
   const troubles: string[] = [];
   const database = await open((problem) => troubles.push(problem));
   await migrate(database.db);
-  const store = new PgEventStore({ pool: database.pool, flushes: 1 });
+  const store = new PgEventStore(database);
   expect((await store.commit(unit('t', [part('s', 0, ['a'])]))).status).toBe('committed');
   // Overflows the stack of the WebAssembly module.
   const breaking = database.pool.query(`select '${'['.repeat(200_000)}'::json`).catch(() => {});

@@ -30,8 +30,8 @@ export function eventStoreSuite(
     beforeAll(async () => {
       ({ database, stop } = await open());
       await migrate(database.db);
-      store = new PgEventStore({ pool: database.pool, flushes: database.flushes });
-      other = new PgEventStore({ pool: database.pool, flushes: database.flushes });
+      store = new PgEventStore(database);
+      other = new PgEventStore(database);
     }, 60_000);
 
     afterAll(async () => {
@@ -53,10 +53,10 @@ export function eventStoreSuite(
       return Object.fromEntries(found.filter(({ n }) => n > 0).map(({ name, n }) => [name, n]));
     };
 
-    /** The pool with something done around every commit statement. */
+    /** The commit pool with something done around every commit statement. */
     const around = (run: (send: () => Promise<unknown>) => Promise<unknown>) => {
       const query = (config: QueryConfig | string, values?: unknown[]) => {
-        const send = () => database.pool.query(config as QueryConfig, values as unknown[]);
+        const send = () => database.commitPool.query(config as QueryConfig, values as unknown[]);
         return typeof config === 'object' && config.name?.startsWith('bowline_commit') ? run(send) : send();
       };
       return { query } as unknown as typeof database.pool;
@@ -109,7 +109,7 @@ export function eventStoreSuite(
         statements++;
         return send();
       });
-      const counted = new PgEventStore({ pool, flushes: 1 });
+      const counted = new PgEventStore({ pool: database.pool, commitPool: pool, flushes: 1 });
       const units: CommitUnit[] = [];
       for (let n = 0; n < 40; n++) units.push(unit(tenant, [part(`new-${n}`, 0, [`n${n}`])]));
       units.splice(7, 0, unit(tenant, [part('stale', 1, ['x'])]));
@@ -248,7 +248,7 @@ export function eventStoreSuite(
         if (++lost <= 2) throw new Error('Query read timeout');
         return send();
       });
-      const shaky = new PgEventStore({ pool, flushes: 1 });
+      const shaky = new PgEventStore({ pool: database.pool, commitPool: pool, flushes: 1 });
       const sent = unit(tenant, [part('s', 0, ['a'])]);
       const result = await shaky.commit(sent);
       expect(result.status === 'duplicate' && text(result.outcome)).toBe(`done ${sent.commandId}`);
@@ -348,7 +348,7 @@ export function eventStoreSuite(
 
     test('what waits is bounded, and a closed store finishes what it accepted and takes no more', async () => {
       const tenant = newId();
-      const small = new PgEventStore({ pool: database.pool, flushes: 1, maxWaiting: 5 });
+      const small = new PgEventStore({ ...database, flushes: 1 }, { maxWaiting: 5 });
       const all = Array.from({ length: 9 }, (_, n) => small.commit(unit(tenant, [part(`s${n}`, 0, ['x'])])));
       const closing = small.close();
       const results = await Promise.allSettled(all);

@@ -25,7 +25,7 @@ export function storeReadersSuite(
     beforeAll(async () => {
       ({ database, stop } = await open());
       await migrate(database.db);
-      store = new PgEventStore({ pool: database.pool, flushes: database.flushes });
+      store = new PgEventStore(database);
     }, 60_000);
 
     afterAll(async () => {

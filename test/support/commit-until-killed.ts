@@ -7,7 +7,7 @@ import { part, unit } from './units.ts';
 
 const database = await openDatabase({ embedded: process.argv[2] ?? '' });
 await migrate(database.db);
-const store = new PgEventStore({ pool: database.pool, flushes: database.flushes });
+const store = new PgEventStore(database);
 for (let { version } = await store.load('t', 's'); ; version++) {
   const result = await store.commit(unit('t', [part('s', version, [`e${version + 1}`])]));
   if (result.status !== 'committed') process.exit(1);

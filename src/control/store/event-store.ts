@@ -10,10 +10,14 @@ import { GroupCommit, type Settled } from './group-commit.ts';
 import { inStore, sqlFailure, storeError } from './sql-failure.ts';
 import type { CommitResult, CommitUnit, EventStore, LoadedEvent } from './unit.ts';
 
-export interface EventStoreOptions {
+/** What the store uses of an open database (see `Database`). */
+export interface EventStoreDatabase {
   readonly pool: Pick<Pool, 'query'>;
-  /** Statements under way at once: 2 on Postgres, 1 on PGlite (which has one connection). */
+  readonly commitPool: Pick<Pool, 'query'>;
   readonly flushes: number;
+}
+
+export interface EventStoreOptions {
   readonly clock?: Clock;
   /** How long a commit is tried again while the database does not answer; default 30 s. */
   readonly giveUpMs?: number;
@@ -31,21 +35,21 @@ interface CommitRow {
 }
 
 export class PgEventStore implements EventStore {
-  readonly #pool: Pick<Pool, 'query'>;
+  readonly #database: EventStoreDatabase;
   readonly #clock: Clock;
   readonly #giveUpMs: number;
   readonly #group: GroupCommit<CommitUnit, CommitResult>;
   readonly #closing = new AbortController();
 
-  constructor(options: EventStoreOptions) {
-    this.#pool = options.pool;
+  constructor(database: EventStoreDatabase, options: EventStoreOptions = {}) {
+    this.#database = database;
     this.#clock = options.clock ?? systemClock;
     this.#giveUpMs = options.giveUpMs ?? 30_000;
     this.#group = new GroupCommit({
       flush: (batch) => this.#flush(batch),
       keys: unitKeys,
       bytes: unitBytes,
-      flushes: options.flushes,
+      flushes: database.flushes,
       maxBatch: options.maxBatch ?? 256,
       maxBytes: 8 << 20,
       maxWaiting: options.maxWaiting ?? 10_000,
@@ -85,7 +89,7 @@ export class PgEventStore implements EventStore {
   }
 
   async #read<Row extends object>(text: string, values: unknown[]): Promise<{ rows: Row[] }> {
-    return inStore(() => this.#pool.query<Row>(text, values));
+    return inStore(() => this.#database.pool.query<Row>(text, values));
   }
 
   async #flush(batch: readonly CommitUnit[]): Promise<readonly Settled<CommitResult>[]> {
@@ -111,7 +115,7 @@ export class PgEventStore implements EventStore {
   }
 
   async #execute(batch: readonly CommitUnit[]): Promise<CommitResult[]> {
-    const { rows } = await this.#pool.query<CommitRow>({
+    const { rows } = await this.#database.commitPool.query<CommitRow>({
       name: 'bowline_commit_1',
       text: COMMIT_SQL,
       values: encodeUnits(batch),
@@ -131,7 +135,7 @@ export class PgEventStore implements EventStore {
       results[u]?.status === 'conflict' ? [{ u, tenant, source, command: commandId }] : [],
     );
     if (open.length === 0) return;
-    const { rows } = await this.#pool.query<{ u: number; outcome: Uint8Array }>(
+    const { rows } = await this.#database.pool.query<{ u: number; outcome: Uint8Array }>(
       `select u.u, i.outcome from json_to_recordset($1::json) as u(u int, tenant text, source text, command text)
        cross join lateral (select outcome from inbox
          where tenant = u.tenant and source = u.source and command_id = u.command limit 1) i`,

@@ -1,5 +1,6 @@
 // Outstanding dispatches as relay, takers and sessions read them. Only commits add, admit or remove them; the one thing
-// written here is the hint that a relay put a row into a queue.
+// written here is the hint that a relay put a row into a queue. State and target are literals, so that the partial
+// indexes serve whatever the plan's mode.
 import { type Kysely, type Selectable, sql } from 'kysely';
 import { guarded } from './guarded.ts';
 import type { Schema } from './schema.ts';
@@ -33,11 +34,17 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
   return guarded<Outbox>({
     async check(dispatchIds) {
       if (dispatchIds.length === 0) return [];
-      const found = await rows.where('dispatch_id', '=', anyOf(dispatchIds)).where('state', '=', 'ready').execute();
+      const found = await rows
+        .where('dispatch_id', '=', anyOf(dispatchIds))
+        .where('state', '=', sql.lit('ready'))
+        .execute();
       return found.map(toOutboxRow);
     },
     async readyForWorkers(limit, after = '', restMs) {
-      let query = rows.where('state', '=', 'ready').where('target', '=', 'worker').where('dispatch_id', '>', after);
+      let query = rows
+        .where('state', '=', sql.lit('ready'))
+        .where('target', '=', sql.lit('worker'))
+        .where('dispatch_id', '>', after);
       if (restMs !== undefined) {
         query = query.where(
           sql<boolean>`(queued_at is null or queued_at <= now() - ${restMs}::float8 * interval '1 millisecond')`,
@@ -48,8 +55,8 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
     async pendingForDevices(tenant, deviceIds) {
       if (deviceIds.length === 0) return [];
       const found = await rows
-        .where('state', '=', 'ready')
-        .where('target', '=', 'device')
+        .where('state', '=', sql.lit('ready'))
+        .where('target', '=', sql.lit('device'))
         .where('tenant', '=', tenant)
         .where('device', '=', anyOf(deviceIds))
         .orderBy('dispatch_id')
@@ -63,7 +70,7 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
     },
     async waiting(limit) {
       const found = await rows
-        .where('state', '=', 'waiting')
+        .where('state', '=', sql.lit('waiting'))
         .orderBy('priority', 'desc')
         .orderBy('created_at')
         .orderBy('dispatch_id')
