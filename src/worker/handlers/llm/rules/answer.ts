@@ -1,0 +1,212 @@
+// Composes the answer of a turn from what its tools found: quotes with their places, never a word that stands nowhere.
+import { create } from '@bufbuild/protobuf';
+import { FileKind } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { type Source, SourceSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
+import { commandAnswer } from './command-answer.ts';
+import { aboutFile } from './describe-file.ts';
+import type { Draft } from './draft.ts';
+import type { Evidence, ReadFile } from './evidence.ts';
+import type { Intent } from './intent.ts';
+import { phrasesIn } from './phrases.ts';
+import { central, type Located, type Ranked, rank } from './rank.ts';
+import type { Transcript } from './transcript.ts';
+import { unitsOf } from './units.ts';
+import { withheldLines } from './withheld-lines.ts';
+
+export interface Answer {
+  readonly text: string;
+  readonly sources: readonly Source[];
+  /** From 0 to 1, by rule: how much of the question's weight the best quote holds. */
+  readonly confidence: number;
+}
+
+/** Quotes in one answer, and files in one list. */
+const MOST_QUOTES = 5;
+const MOST_FILES = 60;
+/** Characters of a file that is shown as a whole. */
+const MOST_SHOWN = 6000;
+/** Characters of one quote. */
+const MOST_QUOTE = 600;
+
+/** The answer, with the line that says who gives it at its end. */
+export function compose(intent: Intent, transcript: Transcript, evidence: Evidence): Answer {
+  const phrases = phrasesIn(intent.language);
+  const draft: Draft = { lines: [], sources: [], confidence: 0.2 };
+  if (intent.question.trim() === '') draft.lines.push(phrases.noQuestion, phrases.help);
+  else if (intent.kind === 'greet') draft.lines.push(phrases.help);
+  else if (intent.kind === 'run') commandAnswer(draft, intent, transcript, evidence);
+  else if (intent.kind === 'list') listing(draft, intent, transcript, evidence);
+  else if (intent.kind === 'find') matches(draft, intent, evidence);
+  else reading(draft, intent, evidence);
+  for (const step of intent.kind === 'run' ? [] : failuresToTell(evidence)) {
+    const what = String(step.args.path ?? step.args.glob ?? '');
+    draft.lines.push(
+      phrases.failed(step.tool, what, `${step.error!.reason}${step.error!.message ? `: ${step.error!.message}` : ''}`),
+    );
+  }
+  const body = draft.lines.join('\n').trim() || phrases.help;
+  return { text: `${body}\n\n${phrases.honest}`, sources: draft.sources, confidence: draft.confidence };
+}
+
+/** Failures matter where nothing came in their stead. */
+function failuresToTell(evidence: Evidence): Evidence['failed'] {
+  const found = evidence.reads.length > 0 || evidence.matches.length > 0;
+  return found ? evidence.failed.filter((step) => step.tool === 'fs_read') : evidence.failed;
+}
+
+function reading(draft: Draft, intent: Intent, evidence: Evidence): void {
+  const open = evidence.reads.filter((file) => file.text !== undefined);
+  const closed = evidence.reads.filter((file) => file.text === undefined);
+  const phrases = phrasesIn(intent.language);
+  if (open.length > 0) {
+    if (intent.kind === 'read') show(draft, intent, open);
+    else if (intent.kind === 'summarise' || intent.subject.length === 0) summaries(draft, intent, open);
+    else quotes(draft, intent, open);
+    for (const file of open.filter((f) => f.truncated)) draft.lines.push(phrases.cut(file.path));
+  }
+  if (closed.length > 0) withheldLines(draft, intent, closed, open.length > 0);
+  if (evidence.reads.length > 0) return;
+  if (intent.files.length > 0) draft.lines.push(phrases.noFile(intent.files.join(', ')));
+  else draft.lines.push(phrases.nothingFound(intent.subject.join(' ') || intent.folders.join(', ') || intent.question));
+  if (evidence.listed.length > 0) {
+    draft.lines.push('', phrases.otherFiles);
+    fileList(draft, intent, evidence, 12);
+  }
+}
+
+const isProse = (path: string): boolean =>
+  /\.(?:md|markdown|txt|text|rst|adoc|org|tex|html?|log)$/i.test(path) || !/\.\w+$/.test(path);
+
+function unitsIn(file: ReadFile): Located[] {
+  return unitsOf(file.text ?? '', file.firstLine, isProse(file.path)).map((unit) => ({ ...unit, path: file.path }));
+}
+
+function quotes(draft: Draft, intent: Intent, files: readonly ReadFile[]): void {
+  const phrases = phrasesIn(intent.language);
+  const units = files.flatMap(unitsIn);
+  const found = rank(units, intent.subject.join(' '), intent.question);
+  const subject = intent.subject.join(' ');
+  const best = found[0];
+  if (!best) {
+    draft.lines.push(phrases.nothingSaid(subject, files.map((file) => file.path).join(', ')));
+    draft.confidence = 0.1;
+    return;
+  }
+  const chosen = choose(found, units);
+  if (best.coverage < 0.5) draft.lines.push(phrases.closest);
+  for (const { unit } of chosen) quote(draft, unit);
+  draft.confidence = Math.min(0.9, Math.max(0.1, best.coverage * 0.9));
+}
+
+/** The best units, as long as they are not much worse than the first; what a bare heading leads to stands for it. */
+function choose(found: readonly Ranked[], units: readonly Located[]): Ranked[] {
+  const top = found[0]!.score;
+  const good = found.filter((ranked, index) => index === 0 || ranked.score >= top * 0.55).slice(0, MOST_QUOTES);
+  const chosen = good.length > 0 && good[0]!.coverage >= 0.95 ? good.slice(0, 3) : good;
+  const [only] = chosen;
+  if (chosen.every(({ unit }) => unit.kind === 'heading') && only) {
+    const at = units.indexOf(only.unit);
+    const below = units
+      .slice(at + 1, at + 4)
+      .filter((unit) => unit.path === only.unit.path && unit.headings.includes(only.unit.text));
+    return [...chosen, ...below.map((unit) => ({ ...only, unit }))];
+  }
+  return chosen;
+}
+
+function quote(draft: Draft, unit: Located): void {
+  const text = unit.text.length > MOST_QUOTE ? `${unit.text.slice(0, MOST_QUOTE).toWellFormed()}…` : unit.text;
+  draft.lines.push(`- “${text}” (${placeOf(unit)})`);
+  source(draft, unit.path, unit.startLine, unit.endLine);
+}
+
+const placeOf = (unit: Located): string =>
+  `${unit.path}:${unit.startLine}${unit.endLine > unit.startLine ? `-${unit.endLine}` : ''}`;
+
+function source(draft: Draft, path: string, startLine: number, endLine: number): void {
+  const same = draft.sources.some((s) => s.path === path && s.startLine === startLine && s.endLine === endLine);
+  if (!same && draft.sources.length < 256) draft.sources.push(create(SourceSchema, { path, startLine, endLine }));
+}
+
+function show(draft: Draft, intent: Intent, files: readonly ReadFile[]): void {
+  const phrases = phrasesIn(intent.language);
+  for (const file of files) {
+    const text = (file.text ?? '').replace(/\n+$/, '');
+    if (text === '') draft.lines.push(phrases.empty(file.path));
+    else {
+      const shown =
+        text.length > MOST_SHOWN
+          ? text.slice(0, text.lastIndexOf('\n', MOST_SHOWN) + 1 || MOST_SHOWN).toWellFormed()
+          : text;
+      draft.lines.push(phrases.contentFrom(file.path), '', shown.trimEnd(), '');
+      if (shown.length < text.length) draft.lines.push(phrases.cut(file.path));
+      source(draft, file.path, file.firstLine, file.firstLine + shown.trimEnd().split('\n').length - 1);
+    }
+  }
+  draft.confidence = 0.9;
+}
+
+function summaries(draft: Draft, intent: Intent, files: readonly ReadFile[]): void {
+  const phrases = phrasesIn(intent.language);
+  const each = files.length === 1 ? 5 : files.length <= 3 ? 3 : 2;
+  for (const file of files) {
+    const units = unitsIn(file);
+    const chosen = central(units, each);
+    const shown = chosen.length > 0 ? chosen : units.slice(0, each);
+    if (shown.length === 0) draft.lines.push(phrases.empty(file.path));
+    else {
+      draft.lines.push(phrases.summaryOf(file.path));
+      for (const unit of shown) quote(draft, unit);
+    }
+  }
+  draft.confidence = 0.5;
+}
+
+function matches(draft: Draft, intent: Intent, evidence: Evidence): void {
+  const phrases = phrasesIn(intent.language);
+  const subject = [...intent.subject, ...intent.files, ...intent.globs].join(' ') || intent.question;
+  if (evidence.matches.length === 0) {
+    if (evidence.listed.length === 0) draft.lines.push(phrases.nothingFound(subject));
+    else fileList(draft, intent, evidence, MOST_FILES);
+    return;
+  }
+  draft.lines.push(phrases.foundFor(subject));
+  const shown = evidence.matches.slice(0, 30);
+  for (const match of shown) {
+    const path = match.file?.path ?? '';
+    if (match.text !== '') {
+      draft.lines.push(`- “${match.text.trim()}” (${path}:${match.line})`);
+      source(draft, path, match.line, match.line);
+    } else {
+      draft.lines.push(
+        `- ${path} (${[aboutFile(match.file, intent.language), ...(intent.subject.length > 0 ? [phrases.nameOnly] : [])].filter(Boolean).join(', ')})`,
+      );
+      source(draft, path, 0, 0);
+    }
+  }
+  if (evidence.matches.length > shown.length) draft.lines.push(phrases.more(evidence.matches.length - shown.length));
+  draft.confidence = 0.7;
+}
+
+function listing(draft: Draft, intent: Intent, transcript: Transcript, evidence: Evidence): void {
+  const phrases = phrasesIn(intent.language);
+  if (!transcript.tools.has('fs_list')) draft.lines.push(phrases.noTool('fs_list'));
+  else if (evidence.listed.length === 0) {
+    if (evidence.failed.length === 0) draft.lines.push(phrases.noFiles);
+  } else {
+    draft.lines.push(phrases.filesAre);
+    fileList(draft, intent, evidence, MOST_FILES);
+    draft.confidence = 0.9;
+  }
+}
+
+function fileList(draft: Draft, intent: Intent, evidence: Evidence, most: number): void {
+  const phrases = phrasesIn(intent.language);
+  const unique = [...new Map(evidence.listed.map((info) => [info.path, info])).values()];
+  for (const info of unique.slice(0, most)) {
+    const about = info.kind === FileKind.FOLDER ? phrases.folder : aboutFile(info, intent.language);
+    draft.lines.push(`- ${info.path}${about ? ` (${about})` : ''}`);
+  }
+  if (unique.length > most) draft.lines.push(phrases.more(unique.length - most));
+  else if (evidence.listedMore) draft.lines.push(phrases.moreUnknown);
+}

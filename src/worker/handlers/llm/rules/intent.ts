@@ -1,0 +1,109 @@
+// What a question wants, by its words: one of a few kinds, with what it names. Guesses, and is honest about the default.
+import { type Language, languageOf } from './language.ts';
+import { baseName, type Named, namesIn } from './names.ts';
+import { subjectWords } from './words.ts';
+
+export type IntentKind = 'ask' | 'read' | 'find' | 'list' | 'summarise' | 'run' | 'greet';
+
+export interface Intent extends Named {
+  readonly kind: IntentKind;
+  readonly language: Language;
+  readonly question: string;
+  /** Words that carry the subject, file names left out. */
+  readonly subject: readonly string[];
+  /** For `run`: the words of the command. */
+  readonly argv: readonly string[];
+  /** Whether it refers back: "it", "that file", "and the ...?". */
+  readonly refersBack: boolean;
+}
+
+const POLITE = String.raw`^(?:(?:please|pls|kindly|now|then|ok(?:ay)?|hey|hi|hello|bowline)[,\s]+|(?:can|could|would|will) you (?:please )?|i(?:'d| would) like you to |i want (?:you )?to |let's |go and )*`;
+const starts = (verbs: string): RegExp => new RegExp(`${POLITE}(?:${verbs})`, 'i');
+const RUN = starts(String.raw`(?:run|execute|exec|launch)\s+(?:the\s+)?(?:command\s*:?\s+)?(?=\S)`);
+const RUN_ZH = /^(?:请|帮我|麻烦|麻烦你|能不能|可以)*(?:运行|执行|跑一下|跑)(?:一下)?(?:命令)?\s*[:：]?\s*/;
+const GREET =
+  /^(?:hi|hello|hey|thanks|thank you|help|who are you|what can you do|你好|您好|谢谢|帮助|你是谁|你能做什么|你会什么)[\s!.?？！。,，]*$/i;
+const LIST = starts(
+  String.raw`(?:list|ls|show (?:me )?(?:all |the |all the )?(?:files|folders|contents of|what's in|what is in)|what(?:'s| is) in (?:the |this |my )?(?:folder|directory)|(?:what|which) (?:files|folders|documents|docs|notes) (?:are|do|have|can|exist)|how many files)\b`,
+);
+const LIST_ZH =
+  /列出|列一下|(?:有|包含)(?:哪些|什么|多少)(?:个)?(?:文件|文档|目录|笔记|资料)|文件列表|目录列表|哪些文件$/;
+const SUMMARISE =
+  /\b(?:summari[sz]e|summary|sum up|overview|outline|tl;?dr|gist|recap|digest)\b|总结|概括|摘要|概述|归纳|大意|梗概|概要/i;
+const ABOUT =
+  /^(?:so\s+)?what(?:'s| is| are) (?:this|these|it|here|the (?:project|folder|repo|repository|directory|document|documents))(?: (?:project|folder|repo|repository|directory|file|files|documents?|notes?))?(?: (?:all )?about)?\s*[?.!]*$|(?:项目|文件夹|目录|仓库|这些文件|文档)(?:是|讲|说|写)(?:的)?(?:是)?什么/i;
+const FIND = starts(
+  String.raw`(?:find|search|look (?:for|up)|locate|grep|where (?:is|are|do|does|did|can)|which (?:file|files|note|notes|document|documents|docs)\b|who mentions|in which file)\b`,
+);
+const FIND_ZH =
+  /查找|搜索|搜一下|找出|找到|找一下|寻找|哪个文件|哪些文件(?:提到|包含|里有|中有|写)|在哪里|在哪儿|在哪个|^(?:请|帮我)*(?:找|搜)/;
+const READ = starts(String.raw`(?:read|open|show|print|display|cat|view|give me|quote|dump)\b`);
+const READ_ZH =
+  /^(?:请|帮我|麻烦|把)*(?:读一下|读取|读|打开|显示|查看|看看|看一下|阅读|给我看|输出|展示)|的(?:全文|内容)(?:是什么|给我|$)|(?:打印|显示|读)出来/;
+const BACK =
+  /\b(?:it|its|that (?:file|one|note|document)|this (?:file|one|note|document)|the (?:same )?file|the (?:same )?(?:note|document)|there|them|those|these)\b|它|这个文件|那个文件|该文件|这份|那份|上面|刚才|里面|其中|这里面|那里面/i;
+const BACK_START = /^(?:and|also|what about|how about|then|but|or)\b|^(?:那|那么|还有|另外|以及|再|呢)|呢[？?]?$/i;
+
+/** What the owner wants, from the words of the question alone. */
+export function intentOf(question: string): Intent {
+  const text = question.trim();
+  const language = languageOf(text);
+  const argv = commandIn(text);
+  const named = namesIn(text);
+  const kind = argv.length > 0 ? 'run' : kindOf(text, named);
+  const folderWords = new Set(named.folders.flatMap((folder) => [folder, baseName(folder)]));
+  const subject = subjectWords(named.rest.replace(LINE_WORDS, ' ')).filter((word) => !folderWords.has(word));
+  return {
+    ...named,
+    kind,
+    language,
+    question: text,
+    subject: kind === 'find' || kind === 'ask' ? subject : subject.filter((word) => !VERBS.test(word)),
+    argv,
+    refersBack: BACK.test(named.rest) || BACK_START.test(text),
+  };
+}
+
+const LINE_WORDS =
+  /\blines?\s+\d+(?:\s*(?:-|–|to|through)\s*\d+)?|第?\s*\d+\s*(?:行?\s*(?:-|–|~|到|至)\s*第?\s*\d+)?\s*行/gi;
+const VERBS =
+  /^(?:summari[sz]e|summary|overview|outline|recap|gist|tldr|list|ls|open|display|cat|view|quote|dump|whole|entire|full|text|recursively|documents?|docs?|notes?)$/i;
+
+function kindOf(text: string, named: Named): IntentKind {
+  if (GREET.test(text)) return 'greet';
+  if (SUMMARISE.test(text) || ABOUT.test(text)) return 'summarise';
+  const file = named.files.length > 0;
+  if (!file && (LIST.test(text) || LIST_ZH.test(text))) return 'list';
+  if (FIND.test(text) || FIND_ZH.test(text))
+    return file && !/^(?:.*\b)?(?:find|locate|where)\b/i.test(text) ? 'ask' : 'find';
+  if (READ.test(text) || READ_ZH.test(text)) return file || named.lines || BACK.test(text) ? readOrAsk(named) : 'find';
+  return 'ask';
+}
+
+/** "Show me what notes.md says about the date" reads less than it asks. */
+function readOrAsk(named: Named): IntentKind {
+  return /\b(?:about|says?|mentions?|regarding)\b|关于|提到|说/.test(named.rest) ? 'ask' : 'read';
+}
+
+/** The words of a command that the owner wants to run: after the verb, or in backticks. No shell: quotes group, no more. */
+function commandIn(text: string): string[] {
+  const verb = RUN.exec(text) ?? RUN_ZH.exec(text);
+  if (!verb) return [];
+  const after = text.slice(verb[0].length);
+  const quoted = /`([^`]+)`|“([^”]+)”|「([^」]+)」/.exec(after);
+  const command = quoted
+    ? (quoted[1] ?? quoted[2] ?? quoted[3])!
+    : after.replace(/[\s?？。！!]+$/, '').replace(/\s+(?:please|for me|and (?:show|tell|give) .*)$/i, '');
+  if (/^(?:a|an|it|this|that|my|again)\b/i.test(command)) return [];
+  return splitWords(command);
+}
+
+/** Splits as a shell would split words, without anything else a shell does. */
+export function splitWords(command: string): string[] {
+  const words = command.match(/(?:[^\s"']+|"(?:[^"\\]|\\.)*"|'[^']*')+/g) ?? [];
+  return words.map((word) =>
+    word.replace(/"((?:[^"\\]|\\.)*)"|'([^']*)'/g, (_, double: string | undefined, single: string | undefined) =>
+      double === undefined ? (single ?? '') : double.replace(/\\(["\\])/g, '$1'),
+    ),
+  );
+}

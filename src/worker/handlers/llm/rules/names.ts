@@ -1,0 +1,85 @@
+// Finds what a question names: files, folders, patterns, line ranges. Works on the words alone; what exists is found out
+// with tools.
+
+/** What a question names. */
+export interface Named {
+  /** File names or paths as they stand in the question, or bare well-known names (`README`). */
+  readonly files: readonly string[];
+  /** Patterns such as `*.md`. */
+  readonly globs: readonly string[];
+  /** Folders: words that end in a slash, stand beside the word "folder", or are all that a verb such as "summarise" has. */
+  readonly folders: readonly string[];
+  readonly lines?: { readonly start: number; readonly end: number };
+  /** The question without its file names and quotes around them. */
+  readonly rest: string;
+}
+
+const QUOTED = /`([^`\n]+)`|"([^"\n]+)"|“([^”\n]+)”|「([^」\n]+)」|《([^》\n]+)》|(?<![\w])'([^'\n]+)'(?![\w])/g;
+const EXTENSION =
+  'md|markdown|txt|text|rst|adoc|org|log|csv|tsv|json|jsonl|ya?ml|toml|ini|cfg|conf|env|xml|html?|css|scss|m?[jt]sx?|cjs|py|rb|go|rs|java|kt|swift|c|h|cc|cpp|hpp|cs|php|lua|pl|sh|bash|zsh|sql|proto|graphql|tex|bib|srt|vue|svelte|lock|gradle|properties|service|tf|nix|dockerfile|pdf|docx?|xlsx?|pptx?|png|jpe?g|gif|svg|zip';
+const GLOB = /(?<![\w*])[\w./-]*\*[\w.*/-]*/g;
+const FILE = new RegExp(
+  `(?:\\.{0,2}/)?[\\p{L}\\p{N}_@./+~-]*[\\p{L}\\p{N}_+~-]\\.(?:${EXTENSION})(?![\\w-]|\\.\\w)|(?<![\\p{L}\\p{N}_/])\\.env\\b`,
+  'giu',
+);
+const WELL_KNOWN =
+  /(?<![\w./-])(?:README|LICENSE|LICENCE|CHANGELOG|CONTRIBUTING|Makefile|Dockerfile|NOTICE|AUTHORS|TODO)(?![\w./-])/g;
+const FOLDER_SLASH = /(?<![\w@/.:-])(?:\.{0,2}\/)?(?:[\p{L}\p{N}_.+~-]+\/)+(?![\p{L}\p{N}_.])/gu;
+const FOLDER_WORD =
+  /(?<![\w./-])([\w.+~/-]+) (?:folder|directory|dir)\b|(?:folder|directory|dir) (?:called |named )?([\w.+~/-]+)|([\w.+~/-]+)\s*(?:文件夹|目录)/gi;
+const SOLE_TARGET =
+  /(?:summari[sz]e|sum up|summary of|overview of|outline|list|ls|files in|is in|inside)\s+(?:the\s+|my\s+|all\s+of\s+)?([\w.+~/-]+)\s*[?.!]*$|(?:总结|概括|摘要|归纳|列出)(?:一下)?\s*([\w.+~/-]+)\s*(?:里|中)?\s*[？?。.!！]*$/i;
+const NO_FOLDER =
+  /^(?:files?|everything|all|it|them|here|content|contents|folders?|directory|documents?|the|this|that|my|a|an|in|of|which|what|every|each|all|is|are|any|current|same|here|and|or|for|with)$/i;
+const LINES =
+  /\blines?\s+(\d+)(?:\s*(?:-|–|to|through|and)\s*(\d+))?|#L(\d+)(?:-L?(\d+))?|第?\s*(\d+)\s*(?:行?\s*(?:-|–|~|到|至)\s*第?\s*(\d+))?\s*行/i;
+/** Chinese words that stand right before a Chinese file name without belonging to it. */
+const BEFORE_NAME =
+  /^(?:请|帮我|帮忙|麻烦|你|我|能不能|可以|能|把|在|从|看看|看一下|看|读一下|读取|读|打开|显示|查看|查找|查|阅读|搜索|总结一下|总结|概括一下|概括|摘要|介绍一下|介绍|解释|关于|根据|对|和|与|及|文件|一下|说说|告诉我|里|的)+/;
+
+/** What a question names. */
+export function namesIn(question: string): Named {
+  const files: string[] = [];
+  let rest = question;
+  const take = (found: string, name: string) => {
+    if (!files.includes(name)) files.push(name);
+    rest = rest.replace(found, ' ');
+  };
+  const globs = [...rest.matchAll(GLOB)].map(([glob]) => glob).filter((glob) => /[\w.]/.test(glob));
+  for (const glob of globs) rest = rest.replace(glob, ' ');
+  for (const match of rest.matchAll(QUOTED)) {
+    const name = match
+      .slice(1)
+      .find((group) => group !== undefined)!
+      .trim();
+    if (new RegExp(`\\.(?:${EXTENSION})$`, 'i').test(name)) take(match[0], name);
+  }
+  for (const [found] of rest.matchAll(FILE)) {
+    const name = found.replace(BEFORE_NAME, '').replace(/^\.\//, '');
+    take(found, name.startsWith('.') && name !== '.env' ? found : name);
+  }
+  for (const [name] of rest.matchAll(WELL_KNOWN)) take(name, name);
+  const lines = linesIn(rest);
+  return { files, globs, folders: foldersIn(rest), rest, ...(lines ? { lines } : {}) };
+}
+
+function foldersIn(text: string): string[] {
+  const slashed = [...text.matchAll(FOLDER_SLASH)].map(([folder]) => folder);
+  const worded = [...text.matchAll(FOLDER_WORD)].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
+  const sole = SOLE_TARGET.exec(text.trim());
+  const all = [...slashed, ...worded, sole?.[1] ?? sole?.[2] ?? ''].map((folder) =>
+    folder.replace(/^\.\//, '').replace(/\/+$/, ''),
+  );
+  return [...new Set(all.filter((folder) => folder !== '' && folder !== '.' && !NO_FOLDER.test(folder)))];
+}
+
+function linesIn(text: string): { start: number; end: number } | undefined {
+  const match = LINES.exec(text);
+  if (!match) return undefined;
+  const start = Number(match[1] ?? match[3] ?? match[5]);
+  const end = Number(match[2] ?? match[4] ?? match[6] ?? start);
+  return start >= 1 && end >= start ? { start, end } : undefined;
+}
+
+/** The last part of a path. */
+export const baseName = (path: string): string => path.replace(/\/+$/, '').split('/').at(-1) ?? path;

@@ -1,0 +1,124 @@
+// Every sentence that the rules model says of itself, in English and Chinese. Quotes of files are never made here.
+import { SizeClass } from '../../../../../gen/bowline/run/v1/run_pb.ts';
+import type { Language } from './language.ts';
+
+interface Phrases {
+  /** The line that says what this model is; in every answer. */
+  readonly honest: string;
+  readonly help: string;
+  readonly closest: string;
+  readonly nothingSaid: (subject: string, files: string) => string;
+  readonly nothingFound: (subject: string) => string;
+  readonly noFile: (names: string) => string;
+  readonly noQuestion: string;
+  readonly contentFrom: (path: string) => string;
+  readonly summaryOf: (path: string) => string;
+  readonly foundFor: (subject: string) => string;
+  readonly filesAre: string;
+  readonly noFiles: string;
+  readonly more: (count: number) => string;
+  readonly moreUnknown: string;
+  readonly cut: (path: string) => string;
+  readonly withheld: (files: string, subject: string) => string;
+  readonly withheldToo: string;
+  readonly withheldOutput: (command: string) => string;
+  readonly known: string;
+  readonly summaryMade: (summary: string) => string;
+  readonly toShare: (words: string) => string;
+  readonly nameOnly: string;
+  readonly changed: (when: string) => string;
+  readonly failed: (tool: string, what: string, why: string) => string;
+  readonly noTool: (tool: string) => string;
+  readonly ran: (command: string, exit: string) => string;
+  readonly noOutput: string;
+  readonly exit: (code: number, signal: string) => string;
+  readonly otherFiles: string;
+  readonly empty: (path: string) => string;
+  readonly folder: string;
+}
+
+const en: Phrases = {
+  honest: '(I am the built-in rules model: I quote what matches and do not understand it.)',
+  help: 'I can find, read, list and summarise the files of this device and run allowed commands. Try “What does notes.md say about the launch date?”, “find files about budget”, “summarise docs” or “run uptime”.',
+  closest: 'No line answers this directly. The closest ones:',
+  nothingSaid: (subject, files) => `I found no line about “${subject}” in ${files}.`,
+  nothingFound: (subject) => `I found nothing about “${subject}”.`,
+  noFile: (names) => `I found no file called ${names}.`,
+  noQuestion: 'There is no question that I can read.',
+  contentFrom: (path) => `From ${path}:`,
+  summaryOf: (path) => `What ${path} says, in its own lines:`,
+  foundFor: (subject) => `Found for “${subject}”:`,
+  filesAre: 'The files:',
+  noFiles: 'There are no files here.',
+  more: (count) => `… and ${count} more.`,
+  moreUnknown: '… and more.',
+  cut: (path) => `(${path} is longer than I could read; its end is missing here.)`,
+  withheld: (files, subject) =>
+    `The content of ${files} was not shared with me, so I cannot tell what it says${subject && ` about “${subject}”`}.`,
+  withheldToo: 'Not shared with me, so not used:',
+  withheldOutput: (command) => `The output of ${command} was not shared with me.`,
+  known: 'What I know without it:',
+  summaryMade: (summary) => `extract made on the device: “${summary}”`,
+  toShare: (words) => `To let me read it for one question, add: ${words}`,
+  nameOnly: 'name only',
+  changed: (when) => `changed ${when}`,
+  failed: (tool, what, why) => `${tool}${what ? ` ${what}` : ''} did not work: ${why}`,
+  noTool: (tool) => `I would need the tool ${tool}, and it is not offered to me here.`,
+  ran: (command, exit) => `Ran ${command}: ${exit}.`,
+  noOutput: 'It printed nothing.',
+  exit: (code, signal) => (signal ? `ended by ${signal}` : `exit code ${code}`),
+  otherFiles: 'Files that are there:',
+  empty: (path) => `${path} is empty.`,
+  folder: 'folder',
+};
+
+const zh: Phrases = {
+  honest: '（我是内置的规则模型：只摘录匹配的原文，并不理解内容。）',
+  help: '我可以查找、读取、列出和总结这台设备上的文件，也可以运行被允许的命令。例如：“notes.md 里关于发布日期说了什么？”、“查找关于预算的文件”、“总结 docs”、“运行 uptime”。',
+  closest: '没有哪一行直接回答这个问题。最接近的是：',
+  nothingSaid: (subject, files) => `在 ${files} 里没有找到关于“${subject}”的内容。`,
+  nothingFound: (subject) => `没有找到关于“${subject}”的内容。`,
+  noFile: (names) => `没有找到名为 ${names} 的文件。`,
+  noQuestion: '没有我能读懂的问题。',
+  contentFrom: (path) => `${path} 的原文：`,
+  summaryOf: (path) => `${path} 的要点（原文摘录）：`,
+  foundFor: (subject) => `关于“${subject}”找到：`,
+  filesAre: '文件如下：',
+  noFiles: '这里没有文件。',
+  more: (count) => `……另有 ${count} 个。`,
+  moreUnknown: '……还有更多。',
+  cut: (path) => `（${path} 太长，没有读完，结尾部分不在这里。）`,
+  withheld: (files, subject) =>
+    `${files} 的内容没有共享给我，所以我无法回答${subject && `其中关于“${subject}”的内容`}。`,
+  withheldToo: '没有共享给我、因此没有使用：',
+  withheldOutput: (command) => `${command} 的输出没有共享给我。`,
+  known: '不看内容我只知道：',
+  summaryMade: (summary) => `设备上生成的摘录：“${summary}”`,
+  toShare: (words) => `如果要让我在一次提问中读取它，请加上：${words}`,
+  nameOnly: '只有文件名',
+  changed: (when) => `修改于 ${when}`,
+  failed: (tool, what, why) => `${tool}${what ? ` ${what}` : ''} 没有成功：${why}`,
+  noTool: (tool) => `这需要工具 ${tool}，但这里没有提供给我。`,
+  ran: (command, exit) => `已运行 ${command}：${exit}。`,
+  noOutput: '没有任何输出。',
+  exit: (code, signal) => (signal ? `被 ${signal} 终止` : `退出码 ${code}`),
+  otherFiles: '现有的文件：',
+  empty: (path) => `${path} 是空文件。`,
+  folder: '文件夹',
+};
+
+export const phrasesIn = (language: Language): Phrases => (language === 'zh' ? zh : en);
+
+const SIZES: Readonly<Record<SizeClass, readonly [string, string]>> = {
+  [SizeClass.UNSPECIFIED]: ['', ''],
+  [SizeClass.EMPTY]: ['empty', '空'],
+  [SizeClass.UNDER_1K]: ['under 1 KiB', '小于 1 KiB'],
+  [SizeClass.UNDER_16K]: ['under 16 KiB', '小于 16 KiB'],
+  [SizeClass.UNDER_256K]: ['under 256 KiB', '小于 256 KiB'],
+  [SizeClass.UNDER_4M]: ['under 4 MiB', '小于 4 MiB'],
+  [SizeClass.UNDER_64M]: ['under 64 MiB', '小于 64 MiB'],
+  [SizeClass.LARGER]: ['64 MiB or more', '64 MiB 以上'],
+};
+
+export const sizeIn = (language: Language, size: SizeClass): string => SIZES[size]?.[language === 'zh' ? 1 : 0] ?? '';
+export type { Phrases };

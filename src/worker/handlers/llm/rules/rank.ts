@@ -1,0 +1,120 @@
+// Scores quotable units against a question: BM25 (Robertson and Zaragoza, 2009) with small bonuses. Pure.
+import type { Unit } from './units.ts';
+import { tokens } from './words.ts';
+
+/** A unit with where it comes from. */
+export interface Located extends Unit {
+  readonly path: string;
+}
+
+export interface Ranked {
+  readonly unit: Located;
+  readonly score: number;
+  /** Share of the question's weight that the unit holds itself, from 0 to 1. */
+  readonly coverage: number;
+}
+
+const K1 = 1.2;
+const B = 0.5;
+
+/** How much a heading above a unit counts against a word in it. */
+const HEADING_SHARE = 0.45;
+
+/** Shorter units are no better for being short. */
+const SHORT = 8;
+
+/** "What is X?" */
+const WANTS_MEANING =
+  /^(?:so\s+)?(?:what|who)(?:'s| is| are| was| were)\s|\b(?:define|meaning of|mean by)\b|是什么|什么是|指什么|是谁|谁是/i;
+/** What follows a word that is being defined. */
+const MEANS =
+  /^(?:\s*[(（][^)）]{0,80}[)）])?(?:\s[^.。!?,;:]{0,40}?\b(?:is|are|was|means|stands for|refers to)\b|\s*(?:是|指|为|：|: ))/i;
+
+/** A question that wants a number or a time prefers units that have one. */
+const WANTS_NUMBER =
+  /\b(when|date|dates|deadline|day|time|how (?:many|much|long|old|often)|price|cost|version|number|port)\b|什么时候|何时|日期|时间|几[号点月天]|多少|多久|价格|版本|截止/i;
+const HAS_NUMBER =
+  /\d|[一二三四五六七八九十]+[月日号点年]|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b/i;
+
+/** Units that hold something of the query, best first. `query` is what its subject words are. */
+export function rank(units: readonly Located[], query: string, question: string): Ranked[] {
+  const wanted = [...new Set(tokens(query))];
+  if (wanted.length === 0) return [];
+  const bags = units.map((unit) => tokens(unit.text));
+  const average = bags.reduce((sum, bag) => sum + bag.length, 0) / Math.max(1, bags.length) || 1;
+  const idf = new Map(wanted.map((token) => [token, weightOf(token, units, bags)]));
+  const total = [...idf.values()].reduce((sum, weight) => sum + weight, 0) || 1;
+  const wantsNumber = WANTS_NUMBER.test(question);
+  const meaning = WANTS_MEANING.test(question) ? query : undefined;
+  const ranked: Ranked[] = [];
+  for (const [index, unit] of units.entries()) {
+    const bag = bags[index]!;
+    const around = new Set(unit.headings.flatMap(tokens));
+    let score = 0;
+    let held = 0;
+    let above = 0;
+    for (const token of wanted) {
+      const weight = idf.get(token)!;
+      const count = bag.reduce((n, other) => (other === token ? n + 1 : n), 0);
+      if (count > 0) {
+        score +=
+          (weight * count * (K1 + 1)) /
+          (count + K1 * (1 - B + (B * Math.max(bag.length, SHORT)) / Math.max(average, SHORT)));
+        held += weight;
+      } else if (around.has(token)) {
+        score += weight * HEADING_SHARE;
+        above += weight;
+      }
+    }
+    if (held === 0 && above < total / 2) continue;
+    score *= 1 + 0.35 * adjacent(wanted, bag);
+    if (wantsNumber && HAS_NUMBER.test(unit.text)) score *= 1.3;
+    if (meaning !== undefined && defines(unit.text, meaning)) score *= 2.5;
+    if (unit.kind === 'heading') score *= 0.5;
+    if (held === 0) score *= 0.8;
+    ranked.push({ unit, score, coverage: (held + above * HEADING_SHARE) / total });
+  }
+  return ranked.sort(
+    (a, b) => b.score - a.score || a.unit.path.localeCompare(b.unit.path) || a.unit.startLine - b.unit.startLine,
+  );
+}
+
+function weightOf(token: string, units: readonly Located[], bags: readonly string[][]): number {
+  const holding = bags.filter((bag) => bag.includes(token)).length;
+  return Math.log(1 + (units.length - holding + 0.5) / (holding + 0.5));
+}
+
+/** Whether a unit begins by saying what the query is. */
+function defines(text: string, query: string): boolean {
+  const bare = text
+    .replace(/^(?:\d+[.)]\s|[\s*_#>"“`-])+/, '')
+    .replace(/^(?:the|a|an)\s+/i, '')
+    .replace(/[*_`]/g, '');
+  return bare.toLowerCase().startsWith(query.toLowerCase()) && MEANS.test(bare.slice(query.length));
+}
+
+/** Share of the query's neighbours that are neighbours in the unit, too. */
+function adjacent(wanted: readonly string[], bag: readonly string[]): number {
+  if (wanted.length < 2) return 0;
+  let together = 0;
+  for (let i = 0; i + 1 < wanted.length; i++) {
+    if (bag.some((token, at) => token === wanted[i] && bag[at + 1] === wanted[i + 1])) together++;
+  }
+  return together / (wanted.length - 1);
+}
+
+/** The units that say most of a text as a whole: those with its frequent words, early ones first among equals. */
+export function central(units: readonly Located[], most: number): Located[] {
+  const frequency = new Map<string, number>();
+  const bags = units.map((unit) => [...new Set(tokens(unit.text))].filter((token) => token.length > 1));
+  for (const bag of bags) for (const token of bag) frequency.set(token, (frequency.get(token) ?? 0) + 1);
+  const scored = units.flatMap((unit, index) => {
+    const bag = bags[index]!;
+    if (unit.kind !== 'text' || bag.length < 3) return [];
+    const sum = bag.reduce((total, token) => total + Math.log(frequency.get(token)!), 0);
+    const early = 1 + 1 / (1 + index / 4);
+    return [{ unit, index, score: (sum / (bag.length + 8)) * early + (index === 0 ? 1 : 0) }];
+  });
+  const best = scored.sort((a, b) => b.score - a.score || a.index - b.index).slice(0, most);
+  return best.sort((a, b) => a.index - b.index).map(({ unit }) => unit);
+}

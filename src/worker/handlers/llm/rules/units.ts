@@ -1,0 +1,88 @@
+// Cuts a text file into what can be quoted: sentences, list items, headings, lines of code; each knows its lines.
+import { hasChinese } from './language.ts';
+
+export interface Unit {
+  /** As in the file; a sentence over several lines is joined. */
+  readonly text: string;
+  readonly startLine: number;
+  readonly endLine: number;
+  readonly kind: 'text' | 'heading' | 'code';
+  /** The headings it stands under, outermost first. */
+  readonly headings: readonly string[];
+}
+
+const HEADING = /^\s{0,3}(#{1,6})\s+(.+?)\s*#*\s*$/;
+const ITEM = /^\s*(?:[-*+•]|\d{1,3}[.)、]|[一二三四五六七八九十]+、)\s+/;
+const TABLE = /^\s*\|/;
+const FENCE = /^\s*(?:```|~~~)/;
+
+/** Quotable units of a text whose first line has the number `firstLine`. `prose` is false for source code and data. */
+export function unitsOf(text: string, firstLine: number, prose: boolean): Unit[] {
+  const units: Unit[] = [];
+  const headings: { level: number; text: string }[] = [];
+  const under = () => headings.map((heading) => heading.text);
+  let block: { text: string; line: number }[] = [];
+  let fenced = false;
+  const flush = () => {
+    units.push(...sentencesOf(block, under()));
+    block = [];
+  };
+  for (const [index, raw] of text.split(/\r?\n/).entries()) {
+    const line = firstLine + index;
+    const single = (kind: Unit['kind'], value: string) =>
+      units.push({ text: value, startLine: line, endLine: line, kind, headings: under() });
+    if (FENCE.test(raw) && prose) {
+      flush();
+      fenced = !fenced;
+    } else if (raw.trim() === '') flush();
+    else if (fenced || !prose) single('code', raw.trim());
+    else if (HEADING.test(raw)) {
+      flush();
+      const [, marks, title] = HEADING.exec(raw)!;
+      while (headings.length > 0 && headings.at(-1)!.level >= marks!.length) headings.pop();
+      single('heading', title!);
+      headings.push({ level: marks!.length, text: title! });
+    } else if (TABLE.test(raw)) {
+      flush();
+      if (/[^\s|:-]/.test(raw)) single('text', raw.trim());
+    } else {
+      if (ITEM.test(raw)) flush();
+      block.push({ text: raw.trim().replace(/^[-*+•]\s+/, ''), line });
+    }
+  }
+  flush();
+  return units;
+}
+
+/** Ends of sentences: `.` only before a space or the end, so that 1.5 and notes.md stay whole. */
+const END = /[。！？；]+[”’」』）]*|[.!?]+["”’)\]]*(?=\s|$)/g;
+const NO_END = /(?:^|[\s(])(?:e\.g|i\.e|etc|cf|vs|dr|mr|mrs|ms|st|approx|fig|al|[A-Za-z])\.$/i;
+
+function sentencesOf(block: readonly { text: string; line: number }[], headings: readonly string[]): Unit[] {
+  let joined = '';
+  const starts: { offset: number; line: number }[] = [];
+  for (const { text, line } of block) {
+    if (joined !== '' && !(hasChinese(joined.at(-1)!) || /[，。、；：！？]$/.test(joined))) joined += ' ';
+    starts.push({ offset: joined.length, line });
+    joined += text;
+  }
+  const lineAt = (offset: number) => starts.findLast((start) => start.offset <= offset)?.line ?? block[0]!.line;
+  const units: Unit[] = [];
+  const add = (from: number, to: number) => {
+    const slice = joined.slice(from, to);
+    const start = from + (slice.length - slice.trimStart().length);
+    const text = slice.trim();
+    if (/[\p{L}\p{N}]/u.test(text)) {
+      units.push({ text, startLine: lineAt(start), endLine: lineAt(start + text.length - 1), kind: 'text', headings });
+    }
+  };
+  let from = 0;
+  for (const match of joined.matchAll(END)) {
+    const to = match.index + match[0].length;
+    if (NO_END.test(joined.slice(from, to)) && to < joined.length) continue;
+    add(from, to);
+    from = to;
+  }
+  add(from, joined.length);
+  return units;
+}

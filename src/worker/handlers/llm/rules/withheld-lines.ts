@@ -1,0 +1,33 @@
+// Says plainly which content was withheld, what is known without it, and which words would share it.
+import { aboutFile } from './describe-file.ts';
+import type { Draft } from './draft.ts';
+import type { ReadFile } from './evidence.ts';
+import type { Intent } from './intent.ts';
+import { phrasesIn } from './phrases.ts';
+
+/** Adds the withheld files to an answer; `beside` when other files could be read. */
+export function withheldLines(draft: Draft, intent: Intent, files: readonly ReadFile[], beside: boolean): void {
+  const phrases = phrasesIn(intent.language);
+  const names = files.map((file) => file.path).join(', ');
+  if (beside) draft.lines.push('', phrases.withheldToo);
+  else {
+    draft.lines.push(phrases.withheld(names, intent.kind === 'ask' ? intent.subject.join(' ') : ''), phrases.known);
+    draft.confidence = 0.1;
+  }
+  for (const file of files) {
+    const parts = [aboutFile(file.info, intent.language), file.summary ? phrases.summaryMade(file.summary.trim()) : ''];
+    const about = parts.filter((part) => part !== '').join('; ');
+    draft.lines.push(`- ${file.path}${about ? `: ${about}` : ''}`);
+  }
+  draft.lines.push(phrases.toShare(shareWords(files).join(' ')));
+}
+
+/** The words to add to the command, as the device gave them. */
+export function shareWords(files: readonly ReadFile[]): string[] {
+  const words = files.map(
+    (file) => file.withheld.find((item) => item.hint !== '')?.hint ?? `--share ${quoted(file.path)}`,
+  );
+  return [...new Set(words)];
+}
+
+const quoted = (path: string): string => `'${path.replaceAll("'", `'\\''`)}'`;

@@ -1,0 +1,167 @@
+// One assigned job: checks the request, runs the handler within its deadline, collects its responses, makes its result.
+// It never sends anything and never throws.
+import { create, fromBinary, type Message } from '@bufbuild/protobuf';
+import { durationMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Usage } from '../../gen/bowline/run/v1/run_pb.ts';
+import {
+  type JobAssignment,
+  JobDoneSchema,
+  type JobResult,
+  JobResultSchema,
+  JobStoppedSchema,
+} from '../../gen/bowline/worker/v1/worker_pb.ts';
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { CapabilityMethod } from '../contract/registry.ts';
+import { validate } from '../contract/validate.ts';
+import type { Handler, HandlerContext } from './handler.ts';
+import { jobFailure } from './job-failure.ts';
+import { JobOutputs } from './job-outputs.ts';
+
+/** A method that this worker serves, with who runs it. */
+export interface ServedMethod {
+  readonly method: CapabilityMethod;
+  readonly handler: Handler;
+}
+
+export interface JobDeps {
+  readonly served: ServedMethod;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly maxResultBytes: number;
+  /** For an assignment without a deadline. */
+  readonly defaultDeadlineMs: number;
+  /** How long a handler may take to stop before its result is given without it. */
+  readonly stopGraceMs: number;
+  /** Something can be sent: an output or the result. */
+  readonly onReady: (job: Job) => void;
+}
+
+/** Why a job was stopped from outside. */
+type Stop = 'cancel' | 'deadline' | 'drain' | 'drop';
+
+export class Job {
+  readonly dispatchId: string;
+  readonly epoch: bigint;
+  readonly outputs: JobOutputs;
+  /** Ends when the handler really ended; its slot is taken until then. */
+  readonly settled: Promise<void>;
+  /** Set once; sent after the last output, again after each reconnect. */
+  result: JobResult | undefined;
+  /** Whether the result went out on the stream of now. */
+  resultSent = false;
+  readonly #deps: JobDeps;
+  readonly #abort = new AbortController();
+  readonly #clear: (() => void)[] = [];
+  #stop: Stop | undefined;
+  #usage: Usage | undefined;
+
+  constructor(assignment: JobAssignment, deps: JobDeps) {
+    this.#deps = deps;
+    this.dispatchId = assignment.dispatchId;
+    this.epoch = assignment.epoch;
+    this.outputs = new JobOutputs({
+      schema: deps.served.method.desc.output,
+      join: deps.served.handler.join,
+      maxResultBytes: deps.maxResultBytes,
+      onReady: () => deps.onReady(this),
+    });
+    const limit = assignment.deadline ? durationMs(assignment.deadline) : deps.defaultDeadlineMs;
+    this.#clear.push(
+      deps.clock.after(limit, () => this.#end('deadline', new AppError('DEADLINE_EXCEEDED', { after: `${limit} ms` }))),
+    );
+    this.settled = this.#run(assignment, deps.clock.now() + limit);
+  }
+
+  /** The owner or the control plane wants it stopped: ends as JobStopped once the handler stopped. */
+  cancel(): void {
+    this.#end('cancel', new AppError('CANCELED'));
+  }
+
+  /** The worker leaves: ends with a retryable failure, so that another worker takes it at once. */
+  leave(): void {
+    this.#end('drain', new AppError('WORKER_DRAINING'));
+  }
+
+  /** Its epoch is stale: stop, and give no result. */
+  drop(): void {
+    this.#end('drop', new AppError('CANCELED'));
+  }
+
+  #end(stop: Stop, reason: AppError): void {
+    if (this.#stop || this.result) return;
+    this.#stop = stop;
+    this.#abort.abort(reason);
+    if (stop === 'drop') return;
+    // A passed deadline or a drain waits for nobody; a cancel says "stopped", so it waits for a handler that obeys.
+    if (stop === 'cancel') this.#awaitStop(reason);
+    else this.#finish({ case: 'failure', value: jobFailure(reason, this.#deps.log) });
+  }
+
+  #awaitStop(reason: AppError): void {
+    this.#clear.push(
+      this.#deps.clock.after(this.#deps.stopGraceMs, () => {
+        this.#deps.log.warn('a handler did not stop in time', { method: this.#deps.served.method.shortName });
+        this.#finish({ case: 'failure', value: jobFailure(reason, this.#deps.log) });
+      }),
+    );
+  }
+
+  async #run(assignment: JobAssignment, deadline: number): Promise<void> {
+    const { served, log } = this.#deps;
+    const { signal } = this.#abort;
+    try {
+      await Promise.resolve();
+      const request = this.#request(assignment);
+      const context: HandlerContext = {
+        signal,
+        deadline,
+        log: log.child({ job: assignment.job, method: served.method.shortName }),
+        idempotencyKey: assignment.idempotencyKey,
+        tenant: assignment.tenant,
+      };
+      const implementation = served.handler.methods[served.method.desc.name]!;
+      const answer = implementation(request, context);
+      if (answer instanceof Promise) await this.#take(await answer);
+      else for await (const response of answer) await this.#take(response);
+      if (signal.aborted) throw signal.reason;
+      this.#finish({ case: 'done', value: create(JobDoneSchema, { responses: this.outputs.responses() }) });
+    } catch (error) {
+      if (this.#stop === 'cancel') this.#finish({ case: 'stopped', value: create(JobStoppedSchema) });
+      else this.#finish({ case: 'failure', value: jobFailure(error, log) });
+    } finally {
+      for (const clear of this.#clear.splice(0)) clear();
+    }
+  }
+
+  #request(assignment: JobAssignment): Message {
+    const { input } = this.#deps.served.method.desc;
+    let request: Message;
+    try {
+      request = fromBinary(input, assignment.params);
+    } catch (cause) {
+      throw new AppError('INVALID_ARGUMENT', { what: `the parameters are not a ${input.typeName}` }, { cause });
+    }
+    validate(input, request);
+    return request;
+  }
+
+  async #take(response: Message): Promise<void> {
+    this.#usage = this.#deps.served.handler.usage?.(response) ?? this.#usage;
+    await this.outputs.push(response, this.#abort.signal);
+  }
+
+  #finish(result: JobResult['result']): void {
+    if (this.result || this.#stop === 'drop') return;
+    for (const clear of this.#clear.splice(0)) clear();
+    this.result = create(JobResultSchema, {
+      dispatchId: this.dispatchId,
+      epoch: this.epoch,
+      result,
+      endTime: timestampFromMs(this.#deps.clock.now()),
+      ...(this.#usage ? { usage: this.#usage } : {}),
+    });
+    this.#deps.onReady(this);
+  }
+}

@@ -1,0 +1,35 @@
+// How a worker reaches the control plane: gRPC over HTTP/2 (h2c for http://, TLS for https://) with its bearer key.
+import type { Interceptor } from '@connectrpc/connect';
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import type { Secret } from './secret.ts';
+import type { Connection } from './session.ts';
+
+export interface TransportOptions {
+  /** URL of the control plane. */
+  readonly control: string;
+  /** Worker key (`bww_...`). */
+  readonly key: Secret;
+  /** Largest frame to accept; default 16 MiB. */
+  readonly maxFrameBytes?: number;
+}
+
+/** Makes a connection for each session. */
+export function grpcConnector(options: TransportOptions): () => Connection {
+  const authorize: Interceptor = (next) => (request) => {
+    request.header.set('authorization', `Bearer ${options.key.reveal()}`);
+    return next(request);
+  };
+  return () => {
+    const sessionManager = new Http2SessionManager(options.control);
+    return {
+      transport: createGrpcTransport({
+        baseUrl: options.control,
+        sessionManager,
+        interceptors: [authorize],
+        acceptCompression: [],
+        readMaxBytes: options.maxFrameBytes ?? 16 << 20,
+      }),
+      close: () => sessionManager.abort(),
+    };
+  };
+}

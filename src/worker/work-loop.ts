@@ -1,0 +1,213 @@
+// Keeps one session to the control plane alive: connects, says Hello, reconnects with backoff, drains. What the worker
+// serves and where it connects is passed in.
+import { create } from '@bufbuild/protobuf';
+import { type ModelInfo, VersionRangeSchema } from '../../gen/bowline/common/v1/common_pb.ts';
+import type { Manifest } from '../../gen/bowline/manifest/v1/manifest_pb.ts';
+import { type WorkerHello, WorkerHelloSchema } from '../../gen/bowline/worker/v1/worker_pb.ts';
+import { fullJitter } from '../base/backoff.ts';
+import { type Clock, sleep } from '../base/clock.ts';
+import type { Code } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { toAppError } from '../contract/errors.ts';
+import { SESSION_VERSIONS } from '../contract/versions.ts';
+import type { Handler } from './handler.ts';
+import { JobTable } from './job-table.ts';
+import { type Labels, manifestOf, servedMethods } from './manifest.ts';
+import { type Connection, Session } from './session.ts';
+
+export interface WorkLoopOptions {
+  /** Unique in its pool; jobs show it. */
+  readonly name: string;
+  /** Jobs at once. */
+  readonly slots: number;
+  readonly handlers: readonly Handler[];
+  /** Models it offers, the default first. */
+  readonly models?: readonly ModelInfo[];
+  readonly labels?: Labels;
+  /** Makes the transport of the next session. */
+  readonly connect: () => Connection;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Random id of this start of the process, a UUID. */
+  readonly bootId: string;
+  readonly random?: () => number;
+  readonly limits?: Partial<WorkLoopLimits>;
+}
+
+export interface WorkLoopLimits {
+  /** Jobs and uncommitted results together; default twice the slots, at least 16. */
+  readonly maxHeld: number;
+  /** Bytes of one job's result; default 4 MiB. */
+  readonly maxResultBytes: number;
+  /** For a job without a deadline; default 10 minutes. */
+  readonly defaultDeadlineMs: number;
+  /** How long a cancelled handler may take to stop; default 5 s. */
+  readonly stopGraceMs: number;
+  /** How long to wait for Welcome; default 10 s. */
+  readonly welcomeTimeoutMs: number;
+  /** First and longest mean wait between connects; default 200 ms and 15 s. */
+  readonly backoffBaseMs: number;
+  readonly backoffCapMs: number;
+}
+
+const LIMITS: Omit<WorkLoopLimits, 'maxHeld'> = {
+  maxResultBytes: 4 << 20,
+  defaultDeadlineMs: 600_000,
+  stopGraceMs: 5000,
+  welcomeTimeoutMs: 10_000,
+  backoffBaseMs: 200,
+  backoffCapMs: 15_000,
+};
+
+/** Answers of the control plane that a reconnect does not change. */
+const TERMINAL: ReadonlySet<Code> = new Set(['unauthenticated', 'permission_denied', 'failed_precondition']);
+
+/** Those that only tell of a wrong address as long as no session ever stood. */
+const TERMINAL_AT_FIRST: ReadonlySet<Code> = new Set(['invalid_argument', 'unimplemented']);
+
+export class WorkLoop {
+  /** Resolves after a drain; rejects with the AppError that ended it for good (key refused, no common version). */
+  readonly closed: Promise<void>;
+  /** Resolves at the first Welcome; rejects like `closed` when it ends before. */
+  readonly ready: Promise<void>;
+  readonly #options: WorkLoopOptions;
+  readonly #limits: WorkLoopLimits;
+  readonly #manifest: Manifest;
+  readonly #jobs: JobTable;
+  readonly #stop = new AbortController();
+  #session: Session | undefined;
+  #welcomed = false;
+  #first = true;
+  #attempt = 0;
+  #drainEnd: number | undefined;
+  #leaving = false;
+  #markReady: () => void = () => {};
+
+  constructor(options: WorkLoopOptions) {
+    this.#options = options;
+    this.#limits = { ...LIMITS, maxHeld: Math.max(16, 2 * options.slots), ...options.limits };
+    this.#manifest = manifestOf(options.handlers, options.slots, this.#limits.maxResultBytes, options.labels);
+    const { clock, log, slots } = options;
+    const served = servedMethods(options.handlers);
+    this.#jobs = new JobTable({ ...this.#limits, served, slots, clock, log });
+    const ready = new Promise<void>((resolve) => {
+      this.#markReady = resolve;
+    });
+    this.closed = this.#run();
+    this.ready = Promise.race([ready, this.closed]);
+    // Whoever wants to know awaits `closed`; a rejection must not end the process where nobody does.
+    this.closed.catch(() => {});
+    this.ready.catch(() => {});
+  }
+
+  /** Whether a session stands. */
+  get connected(): boolean {
+    return this.#welcomed;
+  }
+
+  /**
+   * Takes nothing new, lets running jobs end and their results be committed, then leaves. What still runs shortly before
+   * `ms` is stopped and handed back as retryable. Resolves true when nothing was left behind.
+   */
+  async drain(ms: number): Promise<boolean> {
+    const { clock, log } = this.#options;
+    const start = clock.monotonic();
+    this.#drainEnd = start + ms;
+    log.info('draining', { jobs: this.#jobs.size, deadlineMs: ms });
+    this.#jobs.drain();
+    this.#session?.drain(ms);
+    const grace = Math.min(2000, ms / 5);
+    if (!(await this.#empty(ms - grace))) {
+      this.#jobs.leave();
+      await this.#empty(grace);
+    }
+    const clean = this.#jobs.size === 0;
+    if (!clean) log.warn('the drain ended with results that are not committed', { jobs: this.#jobs.size });
+    this.#leaving = true;
+    this.#stop.abort();
+    this.#session?.finish();
+    await this.closed.catch(() => {});
+    return clean;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log, random } = this.#options;
+    while (!this.#leaving) {
+      try {
+        await this.#connect();
+      } catch (thrown) {
+        const error = toAppError(thrown, log);
+        if (TERMINAL.has(error.code) || (this.#first && TERMINAL_AT_FIRST.has(error.code))) {
+          this.#jobs.leave();
+          throw error;
+        }
+        if (!this.#leaving)
+          log.warn('the session ended', { reason: error.reason, why: error.message, attempt: this.#attempt });
+      }
+      if (this.#leaving) return;
+      this.#attempt++;
+      const { backoffBaseMs, backoffCapMs } = this.#limits;
+      await sleep(clock, fullJitter(this.#attempt, backoffBaseMs, backoffCapMs, random), this.#stop.signal);
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const { clock, log, connect } = this.#options;
+    const session = new Session({
+      connection: connect(),
+      hello: () => this.#hello(),
+      jobs: this.#jobs,
+      clock,
+      log,
+      welcomeTimeoutMs: this.#limits.welcomeTimeoutMs,
+      onWelcome: (welcome) => {
+        log.info('connected', { session: welcome.worker, held: this.#jobs.size });
+        this.#welcomed = true;
+        this.#first = false;
+        this.#attempt = 0;
+        if (this.#drainEnd !== undefined) session.drain(this.#drainEnd - clock.monotonic());
+        this.#markReady();
+      },
+      onLeave: () => this.#moveOn(session),
+    });
+    this.#session = session;
+    try {
+      await session.run();
+    } finally {
+      this.#welcomed = false;
+      this.#session = undefined;
+    }
+  }
+
+  /** The replica leaves: stay until nothing is held here (or it cuts the stream), then connect again. */
+  #moveOn(session: Session): void {
+    this.#options.log.info('the control plane leaves; connecting again when the jobs are done', {
+      jobs: this.#jobs.size,
+    });
+    void this.#jobs.emptied().then(() => {
+      if (this.#session === session) session.finish();
+    });
+  }
+
+  #hello(): WorkerHello {
+    const { name, slots, bootId, models } = this.#options;
+    return create(WorkerHelloSchema, {
+      versions: create(VersionRangeSchema, SESSION_VERSIONS),
+      name,
+      manifest: this.#manifest,
+      models: [...(models ?? [])],
+      slots,
+      held: this.#jobs.held(),
+      bootId,
+    });
+  }
+
+  /** Waits until nothing is held, at most `ms`. */
+  async #empty(ms: number): Promise<boolean> {
+    const { clock } = this.#options;
+    const timer = new AbortController();
+    await Promise.race([this.#jobs.emptied(), sleep(clock, ms, timer.signal)]);
+    timer.abort();
+    return this.#jobs.size === 0;
+  }
+}

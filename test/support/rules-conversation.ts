@@ -1,0 +1,153 @@
+// Plays the orchestrator and a device towards the rules driver: answers its tool calls from files in memory, as the
+// contract says they are answered, and gives the final answer.
+import { create, toJson } from '@bufbuild/protobuf';
+import {
+  FileInfoSchema,
+  ListResponseSchema,
+  ReadResponseSchema,
+  SearchMatchSchema,
+  SearchResponseSchema,
+} from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import {
+  ChatRequestSchema,
+  type ChatResponse,
+  type Finish,
+  type Message,
+  MessageSchema,
+  Role,
+} from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { SizeClass } from '../../gen/bowline/run/v1/run_pb.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import { rulesDriver } from '../../src/worker/handlers/llm/rules/rules-driver.ts';
+
+type Json = Record<string, unknown>;
+
+export interface Told {
+  readonly text: string;
+  readonly calls: { readonly tool: string; readonly args: Json }[];
+  readonly finish: Finish;
+  readonly pieces: number;
+}
+
+export interface Setting {
+  /** Path to text. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly shared?: readonly string[];
+  readonly tools?: readonly string[];
+  readonly run?: (argv: string[]) => Json;
+}
+
+const message = (role: Role, text: string, answers: { toolCallId?: string; toolName?: string } = {}): Message =>
+  create(MessageSchema, { role, parts: [{ part: { case: 'text', value: text } }], ...answers });
+
+/** One conversation; `ask` runs a whole turn. */
+export class RulesConversation {
+  readonly #setting: Setting;
+  readonly #history: Message[] = [];
+
+  constructor(setting: Setting) {
+    this.#setting = setting;
+  }
+
+  async ask(question: string): Promise<Told> {
+    const turn = [message(Role.USER, question)];
+    const calls: Told['calls'] = [];
+    for (let round = 0; round < 10; round++) {
+      const said = await this.#chat(turn);
+      const asked = said.flatMap(({ event }) => (event.case === 'toolCall' ? [event.value] : []));
+      const finish = said.flatMap(({ event }) => (event.case === 'finish' ? [event.value] : [])).at(-1)!;
+      if (asked.length === 0) {
+        const pieces = said.flatMap(({ event }) => (event.case === 'text' ? [event.value.text] : []));
+        const text = pieces.join('');
+        this.#history.push(turn[0]!, message(Role.ASSISTANT, text));
+        return { text, calls, finish, pieces: pieces.length };
+      }
+      turn.push(create(MessageSchema, { role: Role.ASSISTANT, toolCalls: asked }));
+      for (const call of asked) {
+        const args = JSON.parse(call.argumentsJson) as Json;
+        calls.push({ tool: call.name, args });
+        const answer = JSON.stringify(this.#tool(call.name, args));
+        turn.push(message(Role.TOOL, answer, { toolCallId: call.id, toolName: call.name }));
+      }
+    }
+    throw new Error('it never answered');
+  }
+
+  async #chat(turn: readonly Message[]): Promise<ChatResponse[]> {
+    const shared = this.#setting.shared ?? [];
+    const list =
+      shared.length > 0 ? `Files shared for this question:\n${shared.map((f) => `- ${f}`).join('\n')}\n` : '';
+    const system = message(Role.SYSTEM, `You are Bowline on the device "box".\n${list}Other content is withheld.`);
+    const tools = (this.#setting.tools ?? ['fs_list', 'fs_search', 'fs_read', 'shell_run']).map((name) => ({ name }));
+    const request = create(ChatRequestSchema, { messages: [system, ...this.#history, ...turn], tools });
+    const context = {
+      signal: new AbortController().signal,
+      deadline: 0,
+      log: silentLogger,
+      idempotencyKey: '',
+      tenant: 't',
+    };
+    const said: ChatResponse[] = [];
+    for await (const response of rulesDriver.chat(request, context)) said.push(response);
+    return said;
+  }
+
+  #info(path: string) {
+    return create(FileInfoSchema, {
+      path,
+      kind: 1,
+      sizeClass: SizeClass.UNDER_16K,
+      mediaType: 'text/markdown',
+      modifyTime: { seconds: 1_780_000_000n },
+    });
+  }
+
+  #tool(tool: string, args: Json): unknown {
+    const { files, shared = [] } = this.#setting;
+    if (tool === 'shell_run')
+      return this.#setting.run?.(args.argv as string[]) ?? { error: { reason: 'COMMAND_NOT_ALLOWED', message: '' } };
+    const glob =
+      typeof args.glob === 'string'
+        ? new RegExp(`^${args.glob.replace(/[.+]/g, '\\$&').replace(/\*/g, '.*')}$`, 'i')
+        : undefined;
+    const under = String(args.path ?? '').replace(/\/$/, '');
+    const inside = Object.keys(files).filter((path) => !under || path === under || path.startsWith(`${under}/`));
+    const named = inside.filter((path) => !glob || glob.test(path.split('/').at(-1)!));
+    if (tool === 'fs_list') {
+      if (under && inside.length === 0) return { error: { reason: 'PATH_NOT_ALLOWED', message: 'not allowed' } };
+      return {
+        ...(toJson(ListResponseSchema, create(ListResponseSchema, { files: named.map((p) => this.#info(p)) })) as Json),
+        withheld: [],
+      };
+    }
+    if (tool === 'fs_search') {
+      const terms = ((args.terms as string[] | undefined) ?? []).map((term) => term.toLowerCase());
+      const matches = named.flatMap((path) => {
+        const lines = files[path]!.split('\n');
+        const hits = lines.flatMap((line, i) =>
+          terms.some((t) => line.toLowerCase().includes(t)) ? [{ line: i + 1, text: line }] : [],
+        );
+        if (terms.length > 0 && hits.length === 0) return [];
+        const told = shared.includes(path) && hits.length > 0 ? hits : [{}];
+        return told.map((hit) => create(SearchMatchSchema, { file: this.#info(path), ...hit }));
+      });
+      return toJson(SearchResponseSchema, create(SearchResponseSchema, { matches }));
+    }
+    const path = Object.keys(files).find((p) => p === under) ?? Object.keys(files).find((p) => p.endsWith(`/${under}`));
+    if (!path) return { error: { reason: 'PATH_NOT_ALLOWED', message: 'not allowed' } };
+    if (!shared.includes(path)) {
+      const response = create(ReadResponseSchema, { file: this.#info(path), summary: 'words words' });
+      const withheld = [
+        { field: 'text', size: 'SIZE_CLASS_UNDER_16K', why: 'NO_GRANT', name: path, hint: `--share '${path}'` },
+      ];
+      return { ...(toJson(ReadResponseSchema, response) as Json), withheld };
+    }
+    const all = files[path]!.split('\n');
+    const first = Number(args.startLine ?? 1);
+    const text = all.slice(first - 1, Number(args.endLine ?? all.length)).join('\n');
+    return toJson(
+      ReadResponseSchema,
+      create(ReadResponseSchema, { file: this.#info(path), text, firstLine: first, totalLines: all.length }),
+    );
+  }
+}
