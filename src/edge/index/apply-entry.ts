@@ -36,7 +36,7 @@ export function applyEntry(db: SqlDatabase, { sequence, at, record }: Entry): vo
       db.run(`UPDATE runs SET state = 'cancelling' WHERE run = ? AND endedAt IS NULL`, [record.value.run]);
       break;
     case 'intent':
-      intent(db, record.value, sequence, at);
+      intent(db, record.value, at);
       break;
     case 'toolOutcome':
       outcome(db, record.value, sequence, at);
@@ -72,9 +72,9 @@ function refused(db: SqlDatabase, value: ToolRefused, sequence: number, at: numb
   const { idempotencyKey: key, job, method } = value;
   if (!key) return;
   db.run(
-    `INSERT INTO calls (key, job, run, method, state, sequence, outcomeIn, endedAt) VALUES (?, ?, ?, ?, 'never', ?, ?, ?)
+    `INSERT INTO calls (key, job, run, method, state, params, outcomeIn, endedAt) VALUES (?, ?, ?, ?, 'never', x'', ?, ?)
      ON CONFLICT (key) DO NOTHING`,
-    [key, job, job.split('/')[0] ?? '', method, sequence, sequence, at],
+    [key, job === key ? '' : job, textId(db, runOf(job)), textId(db, method), sequence, at],
   );
 }
 
@@ -119,18 +119,18 @@ function stateName(state: RunState | undefined): RunRow['state'] {
   }
 }
 
-function intent(db: SqlDatabase, value: Intent, sequence: number, at: number): void {
+function intent(db: SqlDatabase, value: Intent, at: number): void {
+  const { idempotencyKey: key, job } = value;
   db.run(
-    `INSERT INTO calls (key, job, run, method, state, bootId, params, sequence, startedAt, expiresAt)
-     VALUES (?, ?, ?, ?, 'intent', ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`,
+    `INSERT INTO calls (key, job, run, method, state, boot, params, startedAt, expiresAt)
+     VALUES (?, ?, ?, ?, 'intent', ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`,
     [
-      value.idempotencyKey,
-      value.job,
-      value.run,
-      value.method,
-      value.bootId,
-      Buffer.from(value.paramsSha256).toString('hex'),
-      sequence,
+      key,
+      job === key ? '' : job,
+      textId(db, value.run),
+      textId(db, value.method),
+      textId(db, value.bootId),
+      value.paramsSha256,
       at,
       ms(value.expireTime),
     ],
@@ -140,19 +140,19 @@ function intent(db: SqlDatabase, value: Intent, sequence: number, at: number): v
 function outcome(db: SqlDatabase, value: ToolOutcome, sequence: number, at: number): void {
   const answer = value.result?.answer.case;
   const state = answer === 'neverStarted' ? 'never' : answer === 'unknown' ? 'unknown' : 'done';
+  const { idempotencyKey: key, job } = value;
   db.run(
-    `INSERT INTO calls (key, job, run, method, state, params, sequence, outcomeIn, blob, endedAt, expiresAt)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (key) DO UPDATE SET state = excluded.state, sequence = excluded.sequence, outcomeIn = excluded.outcomeIn,
-       blob = excluded.blob, endedAt = excluded.endedAt`,
+    `INSERT INTO calls (key, job, run, method, state, params, outcomeIn, blob, endedAt, expiresAt)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (key) DO UPDATE SET state = excluded.state, outcomeIn = excluded.outcomeIn, blob = excluded.blob,
+       endedAt = excluded.endedAt`,
     [
-      value.idempotencyKey,
-      value.job,
-      value.run || (value.job.split('/')[0] ?? ''),
-      value.method,
+      key,
+      job === key ? '' : job,
+      textId(db, value.run || runOf(job)),
+      textId(db, value.method),
       state,
-      Buffer.from(value.paramsSha256).toString('hex'),
-      sequence,
+      value.paramsSha256,
       sequence,
       value.blob,
       at,
@@ -181,19 +181,19 @@ function grant(db: SqlDatabase, value: GrantMinted, sequence: number, at: number
 function ledger(db: SqlDatabase, entries: readonly Egress[], sequence: number, at: number): void {
   for (const [line, entry] of entries.entries()) {
     db.run(
-      `INSERT INTO ledger (sequence, line, run, job, path, field, sensitivity, bytes, grantId, recipients, at)
+      `INSERT INTO ledger (sequence, line, run, path, job, field, sensitivity, bytes, grantId, recipients, at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
       [
         sequence,
         line,
-        entry.run,
-        entry.job,
-        entry.path,
-        entry.field,
+        textId(db, entry.run),
+        textId(db, entry.path),
+        entry.job.startsWith(entry.run) ? entry.job.slice(entry.run.length) : entry.job,
+        textId(db, entry.field),
         entry.sensitivity,
         Number(entry.bytes),
-        entry.grant,
-        JSON.stringify(entry.recipients),
+        entry.grant ? textId(db, entry.grant) : null,
+        textId(db, JSON.stringify(entry.recipients)),
         entry.createTime ? timestampMs(entry.createTime) : at,
       ],
     );
@@ -203,12 +203,12 @@ function ledger(db: SqlDatabase, entries: readonly Egress[], sequence: number, a
 /** Newer records stand before a checkpoint, so it only adds what is missing; calls it still holds now stand in it. */
 function checkpoint(db: SqlDatabase, value: Checkpoint, sequence: number, at: number): void {
   const last = Number(value.sequence);
-  for (const item of value.intents) intent(db, item, sequence, at);
+  for (const item of value.intents) intent(db, item, at);
   for (const item of value.outcomes) {
     const known = db.get(`SELECT state, outcomeIn FROM calls WHERE key = ?`, [item.idempotencyKey]);
     if (!known || known.outcomeIn === null) outcome(db, item, sequence, at);
     else if (Number(known.outcomeIn) <= last) {
-      db.run(`UPDATE calls SET sequence = ?, outcomeIn = ? WHERE key = ?`, [sequence, sequence, item.idempotencyKey]);
+      db.run(`UPDATE calls SET outcomeIn = ? WHERE key = ?`, [sequence, item.idempotencyKey]);
     }
   }
   for (const { sequence: own, ask: asked, outcome: accepted } of value.asks) {
@@ -222,4 +222,16 @@ function checkpoint(db: SqlDatabase, value: Checkpoint, sequence: number, at: nu
 
 function ms(time: Timestamp | undefined): number | null {
   return time ? timestampMs(time) : null;
+}
+
+/** The number of a text in `texts`. */
+function textId(db: SqlDatabase, text: string): number {
+  const known = db.get(`SELECT id FROM texts WHERE text = ?`, [text]);
+  if (known) return Number(known.id);
+  return Number(db.get(`INSERT INTO texts (text) VALUES (?) RETURNING id`, [text])?.id);
+}
+
+/** `run/step/index` begins with its run. */
+function runOf(job: string): string {
+  return job.split('/')[0] ?? '';
 }

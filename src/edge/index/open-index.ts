@@ -5,6 +5,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { FsPort } from '../journal/fs-port.ts';
 import { nodeFs } from '../journal/node-fs.ts';
+import type { Entry } from '../journal/records.ts';
 import { SqlDatabase } from './database.ts';
 import type { IndexPort } from './port.ts';
 import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
@@ -19,7 +20,7 @@ export interface OpenIndexOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly fs?: FsPort;
-  /** Default 8 MiB. */
+  /** Most bytes of the database and of its snapshot; from three quarters on the oldest rows go. Default 4 MiB. */
   readonly maxBytes?: number;
   /** Default 5000 records. */
   readonly everyRecords?: number;
@@ -28,11 +29,14 @@ export interface OpenIndexOptions {
   readonly idleMs?: number;
 }
 
+/** No snapshot is larger, whatever is asked for. */
+const MOST_BYTES = 8 << 20;
+
 /** The index, up to date with the journal and following it from now on. */
 export async function openIndex(options: OpenIndexOptions): Promise<IndexPort> {
   const { journal, clock, log, path } = options;
   const fs = options.fs ?? nodeFs;
-  const maxBytes = options.maxBytes ?? 8 << 20;
+  const maxBytes = Math.min(options.maxBytes ?? 4 << 20, MOST_BYTES);
   const bytes = await readSnapshot(fs, path, maxBytes);
   const loaded = bytes && (await load(options.sql, bytes, journal));
   if (bytes && !loaded) log.info('the index does not fit the journal and is rebuilt');
@@ -49,7 +53,12 @@ export async function openIndex(options: OpenIndexOptions): Promise<IndexPort> {
   // What is appended while it catches up is read in the next round; the last look and `follow` are in one tick.
   do {
     const from = Math.max(index.sequence + 1, journal.firstSequence);
-    for await (const entry of journal.entries(from)) index.apply(entry);
+    const batch: Entry[] = [];
+    for await (const entry of journal.entries(from)) {
+      batch.push(entry);
+      if (batch.length === 256) index.applyAll(batch.splice(0));
+    }
+    index.applyAll(batch);
   } while (index.sequence < journal.head.sequence);
   journal.follow(index);
   return index;

@@ -34,6 +34,8 @@ export class SqliteIndex implements IndexPort {
   readonly #parts: SqliteIndexParts;
   #sequence: number;
   #dirty = 0;
+  /** Changes so far, and how many there were when the size was last looked at. */
+  #seen = 0;
   #looked = 0;
   #saving: Promise<void> | undefined;
   #stopTimer: (() => void) | undefined;
@@ -50,18 +52,16 @@ export class SqliteIndex implements IndexPort {
   }
 
   apply(entry: Entry): void {
-    if (this.#closed || entry.sequence <= this.#sequence) return;
-    this.#sequence = entry.sequence;
-    try {
-      this.#db.transaction(() => applyEntry(this.#db, entry));
-    } catch (error) {
-      // The journal has it; a wrong index must not stop the edge.
-      this.#parts.log.error('a record could not be indexed', error, {
-        sequence: entry.sequence,
-        kind: entry.record.case,
-      });
-    }
-    this.#changed();
+    this.applyAll([entry]);
+  }
+
+  /** Entries in order, in one transaction. */
+  applyAll(entries: readonly Entry[]): void {
+    const fresh = entries.filter((entry) => entry.sequence > this.#sequence);
+    if (this.#closed || fresh.length === 0) return;
+    this.#sequence = fresh.at(-1)!.sequence;
+    if (!this.#write(fresh)) for (const entry of fresh) this.#write([entry]);
+    this.#changed(fresh.length);
   }
 
   run(run: string): RunRow | undefined {
@@ -80,24 +80,25 @@ export class SqliteIndex implements IndexPort {
   }
 
   call(key: string): CallRow | undefined {
-    return this.#calls(this.#db.all(`SELECT * FROM calls WHERE key = ?`, [key]))[0];
+    return this.#db.all(`${CALLS} WHERE key = ?`, [key]).map(callRow)[0];
   }
 
   calls({ limit, run }: { limit: number; run?: string }): CallRow[] {
-    const sql = `SELECT * FROM calls ${run === undefined ? '' : 'WHERE run = ?'} ORDER BY sequence DESC LIMIT ?`;
-    return this.#calls(this.#db.all(sql, run === undefined ? [limit] : [run, limit]));
+    const sql = `${CALLS} ${run === undefined ? '' : `WHERE run = ${TEXT_ID}`} ORDER BY id DESC LIMIT ?`;
+    return this.#db.all(sql, run === undefined ? [limit] : [run, limit]).map(callRow);
   }
 
   ledger(page: { limit: number; run?: string; before?: { sequence: number; line: number } }): LedgerRow[] {
     const { sequence, line } = page.before ?? { sequence: Number.MAX_SAFE_INTEGER, line: 0 };
-    const sql = `SELECT * FROM ledger WHERE (sequence, line) < (?, ?) ${page.run === undefined ? '' : 'AND run = ?'}
+    const sql = `${LEDGER} WHERE (sequence, line) < (?, ?) ${page.run === undefined ? '' : `AND run = ${TEXT_ID}`}
       ORDER BY sequence DESC, line DESC LIMIT ?`;
     const params = page.run === undefined ? [sequence, line, page.limit] : [sequence, line, page.run, page.limit];
     return this.#db.all(sql, params).map(ledgerRow);
   }
 
   grants({ limit, live }: { limit: number; live?: number }): GrantRow[] {
-    const sql = `SELECT *, (SELECT coalesce(sum(bytes), 0) FROM ledger WHERE grantId = grants.id AND grantId <> '') AS usedBytes
+    const sql = `SELECT *, (SELECT coalesce(sum(bytes), 0) FROM ledger
+        WHERE grantId = (SELECT id FROM texts WHERE text = grants.id)) AS usedBytes
       FROM grants ${live === undefined ? '' : 'WHERE endedAt IS NULL AND (expiresAt IS NULL OR expiresAt >= ?)'}
       ORDER BY sequence DESC LIMIT ?`;
     return this.#db.all(sql, live === undefined ? [limit] : [live, limit]).map(grantRow);
@@ -115,7 +116,7 @@ export class SqliteIndex implements IndexPort {
        ON CONFLICT (path) DO UPDATE SET fingerprint = excluded.fingerprint, text = excluded.text, at = excluded.at`,
       [path, fingerprint, text, now],
     );
-    this.#changed();
+    this.#changed(1);
   }
 
   async snapshot(): Promise<void> {
@@ -151,9 +152,24 @@ export class SqliteIndex implements IndexPort {
     this.#db.close();
   }
 
-  #changed(): void {
-    this.#dirty++;
-    if (++this.#looked % LOOK_EVERY === 0) this.#shed();
+  /** The journal has it, so a record that cannot be indexed is logged and must not stop the edge. */
+  #write(entries: readonly Entry[]): boolean {
+    const last = entries.length === 1;
+    try {
+      this.#db.transaction(() => {
+        for (const entry of entries) applyEntry(this.#db, entry);
+      });
+      return true;
+    } catch (error) {
+      if (last) this.#parts.log.error('a record could not be indexed', error, { sequence: entries[0]?.sequence });
+      return last;
+    }
+  }
+
+  #changed(records: number): void {
+    this.#dirty += records;
+    this.#seen += records;
+    if (this.#seen - this.#looked >= LOOK_EVERY) this.#shed();
     if (this.#dirty < this.#parts.everyRecords) this.#watch();
     else if (!this.#saving) void this.snapshot();
   }
@@ -161,16 +177,17 @@ export class SqliteIndex implements IndexPort {
   /** One timer at a time: when it fires and nothing came since it was set, the edge is idle. */
   #watch(): void {
     if (this.#stopTimer) return;
-    const before = this.#looked;
+    const before = this.#seen;
     this.#stopTimer = this.#parts.clock.after(this.#parts.idleMs, () => {
       this.#stopTimer = undefined;
       if (this.#closed || this.#dirty === 0) return;
-      if (this.#looked !== before) this.#watch();
+      if (this.#seen !== before) this.#watch();
       else if (this.#dirty >= this.#parts.idleRecords) void this.snapshot();
     });
   }
 
   #shed(): void {
+    this.#looked = this.#seen;
     const limit = this.#parts.maxBytes * 0.75;
     if (this.#db.size() <= limit) return;
     for (let round = 0; round < 16 && this.#db.size() > limit * 0.8; round++) {
@@ -186,23 +203,46 @@ export class SqliteIndex implements IndexPort {
   #runs(rows: Row[]): RunRow[] {
     return rows as unknown as RunRow[];
   }
+}
 
-  #calls(rows: Row[]): CallRow[] {
-    return rows.map((row) => ({ ...row, settled: row.settled === 1 })) as unknown as CallRow[];
-  }
+const text = (column: string) => `(SELECT text FROM texts WHERE id = ${column}) AS ${column}Text`;
+const TEXT_ID = '(SELECT id FROM texts WHERE text = ?)';
+const CALLS = `SELECT *, ${text('run')}, ${text('method')}, ${text('boot')} FROM calls`;
+const LEDGER = `SELECT *, ${text('run')}, ${text('path')}, ${text('field')}, ${text('grantId')}, ${text('recipients')} FROM ledger`;
+
+const numberOrNull = (value: unknown) => (value === null || value === undefined ? null : Number(value));
+
+function callRow(row: Row): CallRow {
+  return {
+    key: String(row.key),
+    job: String(row.job || row.key),
+    run: String(row.runText),
+    method: String(row.methodText),
+    state: String(row.state) as CallRow['state'],
+    bootId: String(row.bootText ?? ''),
+    params: Buffer.from(row.params as Uint8Array).toString('hex'),
+    outcomeIn: numberOrNull(row.outcomeIn),
+    blob: String(row.blob),
+    settled: row.settled === 1,
+    startedAt: numberOrNull(row.startedAt),
+    endedAt: numberOrNull(row.endedAt),
+    expiresAt: numberOrNull(row.expiresAt),
+  };
 }
 
 function ledgerRow(row: Row): LedgerRow {
+  const run = String(row.runText);
+  const job = String(row.job);
   const egress = create(EgressSchema, {
-    path: String(row.path),
-    field: String(row.field),
+    path: String(row.pathText),
+    field: String(row.fieldText),
     sensitivity: Number(row.sensitivity) as Sensitivity,
     bytes: BigInt(Number(row.bytes)),
-    grant: String(row.grantId),
-    run: String(row.run),
-    job: String(row.job),
+    grant: String(row.grantIdText ?? ''),
+    run,
+    job: job.startsWith('/') ? run + job : job,
     createTime: timestampFromMs(Number(row.at)),
-    recipients: JSON.parse(String(row.recipients)) as string[],
+    recipients: JSON.parse(String(row.recipientsText)) as string[],
   });
   return { sequence: Number(row.sequence), line: Number(row.line), egress };
 }
@@ -217,8 +257,8 @@ function grantRow(row: Row): GrantRow {
     capBytes: Number(row.capBytes),
     usedBytes: Number(row.usedBytes),
     mintedAt: Number(row.mintedAt),
-    expiresAt: row.expiresAt === null ? null : Number(row.expiresAt),
-    endedAt: row.endedAt === null ? null : Number(row.endedAt),
+    expiresAt: numberOrNull(row.expiresAt),
+    endedAt: numberOrNull(row.endedAt),
     why: String(row.why),
   };
 }

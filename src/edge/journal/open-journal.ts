@@ -35,14 +35,14 @@ export interface OpenJournalOptions extends Partial<JournalLimits> {
 }
 
 /**
- * Opens the journal in `dir`, or begins one. Defaults: segments of 4 MiB, 64 MiB in all, 8 MiB waiting, 256 KiB steps.
+ * Opens the journal in `dir`, or begins one. Defaults: segments of 4 MiB, 32 MiB in all, 8 MiB waiting, 256 KiB steps.
  * @throws JOURNAL_DAMAGED (file and offset), JOURNAL_NEWER, JOURNAL_FOREIGN (bound to another control plane), DISK_FULL
  */
 export async function openJournal(dir: string, options: OpenJournalOptions): Promise<Journal> {
   const fs = options.fs ?? nodeFs;
   const limits: JournalLimits = {
     segmentBytes: options.segmentBytes ?? 4 << 20,
-    maxBytes: options.maxBytes ?? 64 << 20,
+    maxBytes: options.maxBytes ?? 32 << 20,
     queueBytes: options.queueBytes ?? 8 << 20,
     stepBytes: options.stepBytes ?? 256 << 10,
   };
