@@ -7,6 +7,7 @@ import {
   type ConnectRequest,
   Durability,
   type FollowRun,
+  type UserEvent,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { eventOf, type OpenAsk, type OpenAsks } from './open-asks.ts';
@@ -17,11 +18,19 @@ export class AskFeed {
   readonly #journal: AskJournal & { readonly id: string };
   readonly #open: OpenAsks;
   readonly #views: RunViews;
+  readonly #admit: (event: UserEvent) => void;
 
-  constructor(journal: AskJournal & { readonly id: string }, open: OpenAsks, views: RunViews) {
+  /** @param admit tells the gate that an event with its ledger is in the journal */
+  constructor(
+    journal: AskJournal & { readonly id: string },
+    open: OpenAsks,
+    views: RunViews,
+    admit: (event: UserEvent) => void,
+  ) {
     this.#journal = journal;
     this.#open = open;
     this.#views = views;
+    this.#admit = admit;
   }
 
   /** Sequence of the first event that this session will present; 0 if none. */
@@ -43,7 +52,9 @@ export class AskFeed {
         if (ask.sent) await this.#ledger(ask);
         ask.sent = true;
         ask.sentIn = session;
-        return { case: 'userEvent', value: eventOf(ask, this.#journal.id) };
+        const value = eventOf(ask, this.#journal.id);
+        this.#admit(value);
+        return { case: 'userEvent', value };
       }
       if (ask.cancel !== undefined && ask.cancelSentIn !== session) {
         ask.cancelSentIn = session;

@@ -2,17 +2,15 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
-import { ShareGrantSchema, UserEventSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { UserEventSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { type AskRecord, AskRecordSchema, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { type AskRequest, type Shared, SharedSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
-import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import { askEgress } from '../egress/ledger.ts';
+import { shareGrantOf } from '../grants/grants.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const MAX_TEXT_BYTES = 65_536;
-/** Lines of the ledger that one ask may have; beyond it the last line holds the sum. */
-const MAX_EGRESS = 512;
 
 /** Throws INVALID_ARGUMENT for what the control plane would refuse for ever. */
 export function checkAsk(request: AskRequest): void {
@@ -62,20 +60,11 @@ export function askRecord(
   parts: { run: string; conversation: string; grant: GrantMinted | undefined; now: number },
 ): AskRecord {
   const { run, conversation, grant, now } = parts;
-  const shares = grant
-    ? [
-        create(ShareGrantSchema, {
-          id: grant.id,
-          files: grant.files.map(({ path, startLine, endLine }) => ({ path, startLine, endLine })),
-          recipients: grant.recipients,
-        }),
-      ]
-    : [];
   const event = create(UserEventSchema, {
     run,
     conversation,
     text: request.text,
-    shares,
+    shares: grant ? [shareGrantOf(grant)] : [],
     createTime: timestampFromMs(now),
     ...(request.timeout && { timeout: request.timeout }),
   });
@@ -83,31 +72,6 @@ export function askRecord(
     event,
     requestId: request.requestId,
     grants: grant ? [grant] : [],
-    egress: egressOf(run, request.text, grant, now),
+    egress: askEgress(event, now),
   });
-}
-
-function egressOf(run: string, text: string, grant: GrantMinted | undefined, now: number): Egress[] {
-  const createTime = timestampFromMs(now);
-  const common = { run, createTime, recipients: ['control'] };
-  const lines = [
-    create(EgressSchema, {
-      ...common,
-      field: 'user_event.text',
-      sensitivity: Sensitivity.CONTENT,
-      bytes: BigInt(Buffer.byteLength(text)),
-      grant: 'ask',
-    }),
-  ];
-  const field = 'user_event.shares.files.path';
-  const name = { ...common, field, sensitivity: Sensitivity.NAME };
-  for (const { path } of grant?.files.slice(0, MAX_EGRESS) ?? []) {
-    lines.push(create(EgressSchema, { ...name, path, bytes: BigInt(Buffer.byteLength(path)) }));
-  }
-  const rest = grant?.files.slice(MAX_EGRESS) ?? [];
-  if (rest.length > 0) {
-    const bytes = rest.reduce((sum, { path }) => sum + Buffer.byteLength(path), 0);
-    lines.push(create(EgressSchema, { ...name, path: `${rest.length} more files`, bytes: BigInt(bytes) }));
-  }
-  return lines;
 }

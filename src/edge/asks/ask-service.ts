@@ -21,7 +21,7 @@ import type { Logger } from '../../base/logger.ts';
 import { askRecord, checkAsk, recipientsOf, sharedOf } from './ask-request.ts';
 import type { OpenAsk, OpenAsks } from './open-asks.ts';
 import { cancelledOutcome, outcomeForJournal, refusedOutcome, timedOutOutcome } from './outcomes.ts';
-import type { AskJournal, EgressLedger, Shares } from './ports.ts';
+import type { AskArchive, AskJournal, EgressLedger, Shares } from './ports.ts';
 import { RunViews } from './run-views.ts';
 
 export interface AskLimits {
@@ -40,6 +40,7 @@ export interface AskServiceDeps {
   readonly open: OpenAsks;
   readonly shares: Shares;
   readonly ledger: EgressLedger;
+  readonly archive: AskArchive;
   readonly clock: Clock;
   readonly log: Logger;
   /** The model that would answer now. */
@@ -58,6 +59,8 @@ export interface PreparedAsk {
   readonly shared: Shared | undefined;
   /** Journals it. From then on it is answered, refused with a reason, or visibly waiting. */
   commit(): Promise<AskedRun>;
+  /** Gives up what is not committed; no effect after `commit`. */
+  discard(): void;
 }
 
 export class AskService {
@@ -101,7 +104,7 @@ export class AskService {
   async prepare(request: AskRequest): Promise<PreparedAsk> {
     checkAsk(request);
     const known = this.#repeated(request);
-    if (known) return { shared: undefined, commit: async () => known };
+    if (known) return { shared: undefined, commit: async () => known, discard() {} };
     this.#checkRoom();
     const run = newId();
     const conversation = request.conversation || newId();
@@ -109,22 +112,28 @@ export class AskService {
     const model = this.#deps.model();
     const recipients = recipientsOf(request, model);
     const grant = files.length > 0 ? this.#deps.shares.mint({ run, files, recipients }) : undefined;
+    let kept = false;
+    const discard = () => {
+      if (grant && !kept) this.#deps.shares.drop(grant);
+      kept = true;
+    };
     const write = async (): Promise<AskedRun> => {
       this.#checkRoom();
       this.#pending++;
       try {
         const record = askRecord(request, { run, conversation, grant, now: this.#deps.journal.now() });
         await this.#deps.journal.append([{ case: 'ask', value: record }]);
+        kept = true;
       } finally {
         this.#pending--;
       }
-      if (grant) this.#deps.shares.begin(grant);
       const ask = this.#deps.open.get(run);
       if (ask) this.#show(ask);
       this.#changed();
       return { run, conversation };
     };
-    return { shared: grant && sharedOf(grant, model), commit: () => this.#once(request, write) };
+    const commit = () => this.#once(request, write).finally(discard);
+    return { shared: grant && sharedOf(grant, model), commit, discard };
   }
 
   /** What happens to a run, from the beginning of its current text. Throws NOT_FOUND for a run that was not asked here. */
@@ -143,14 +152,18 @@ export class AskService {
   /** The conversation of a run that was asked here. */
   conversationOf(run: string): string | undefined {
     const { open } = this.#deps;
-    return open.get(run)?.record.event?.conversation ?? open.ended(run)?.conversation;
+    return (
+      open.get(run)?.record.event?.conversation ??
+      open.ended(run)?.conversation ??
+      this.#deps.archive.run(run)?.conversation
+    );
   }
 
   /** Ends a run on the owner's wish; idempotent. What was never sent ends at once. Throws NOT_FOUND. */
   async cancel(run: string): Promise<void> {
     const ask = this.#deps.open.get(run);
     if (!ask) {
-      if (this.#deps.open.ended(run)) return;
+      if (this.#deps.open.ended(run) || this.#deps.archive.run(run)) return;
       throw new AppError('NOT_FOUND', { kind: 'run' });
     }
     if (ask.cancel !== undefined) return;
@@ -202,10 +215,8 @@ export class AskService {
     } catch (error) {
       log.error('an answer could not be journaled; it is shown, and tried again', error, { run });
     }
-    await shares
-      .endRun(run)
-      .catch((error: unknown) => log.error('the end of a grant could not be journaled', error, { run }));
-    const ended = await this.#endedOf(run, conversation, outcome);
+    shares.endRun(run);
+    const ended = this.#endedOf(run, conversation, outcome);
     this.#timers.get(run)?.();
     if (!open.get(run)) {
       this.#timers.delete(run);
@@ -220,28 +231,32 @@ export class AskService {
     this.#changed();
   }
 
-  async #endedOf(run: string, conversation: string, outcome: Outcome): Promise<Ended> {
-    const egress = await this.#deps.ledger.ofRun(run, 1000).catch((error: unknown) => {
+  #endedOf(run: string, conversation: string, outcome: Outcome): Ended {
+    const ended = create(EndedSchema, { run, conversation, outcome });
+    try {
+      ended.egress = this.#deps.ledger.ofRun(run, 1000);
+    } catch (error) {
       this.#deps.log.error('the ledger could not be read', error, { run });
-      return [];
-    });
-    return create(EndedSchema, { run, conversation, outcome, egress });
+    }
+    return ended;
   }
 
   async #endedBefore(run: string): Promise<Ended | undefined> {
-    const known = this.#deps.open.ended(run);
-    const record = known && (await this.#deps.journal.entry(known.endedAt))?.record;
-    if (record?.case === 'runAnswered' && record.value.outcome) {
-      return this.#endedOf(run, known?.conversation ?? '', record.value.outcome);
-    }
+    const recent = this.#deps.open.ended(run);
+    const old = this.#deps.archive.run(run);
+    const conversation = recent?.conversation || old?.conversation || '';
+    const at = recent?.endedAt ?? old?.endedIn ?? undefined;
+    const record = at === undefined ? undefined : (await this.#deps.journal.entry(at))?.record;
+    if (record?.case === 'runAnswered' && record.value.outcome)
+      return this.#endedOf(run, conversation, record.value.outcome);
     if (record?.case !== 'askOutcome' || !record.value.refused) return undefined;
-    return this.#endedOf(run, known?.conversation ?? '', refusedOutcome(record.value.refused));
+    return this.#endedOf(run, conversation, refusedOutcome(record.value.refused));
   }
 
   #repeated(request: AskRequest): AskedRun | undefined {
     if (request.requestId === '') return undefined;
     const run = this.#deps.open.runOfRequest(request.requestId);
-    if (run === undefined) return undefined;
+    if (run === undefined) return this.#deps.archive.runOfRequest(request.requestId);
     const text = this.#deps.open.get(run)?.record.event?.text;
     if (text !== undefined && text !== request.text) throw new AppError('REQUEST_ID_REUSED', { id: request.requestId });
     return { run, conversation: this.conversationOf(run) ?? '' };

@@ -18,16 +18,28 @@ export interface AskJournal {
 export interface Shares {
   /** The files that the patterns name, frozen. Throws SHARE_NO_MATCH, PATH_NOT_ALLOWED. Nothing is journaled. */
   resolve(shares: readonly Share[]): Promise<GrantedFile[]>;
-  /** A grant for one run, not valid before `begin`. */
-  mint(grant: { run: string; files: GrantedFile[]; recipients: readonly string[] }): GrantMinted;
-  /** The grant is in the journal and holds from now on. */
-  begin(grant: GrantMinted): void;
-  /** Ends all grants of the run, in memory at once and then in the journal. Idempotent. */
-  endRun(run: string): Promise<void>;
+  /** A grant for one run, in force at once; `drop` it when its ask is not journaled. */
+  mint(grant: { run: string; files: readonly GrantedFile[]; recipients: readonly string[] }): GrantMinted;
+  drop(grant: GrantMinted): void;
+  /** Ends all grants of the run. Idempotent. */
+  endRun(run: string): void;
 }
 
 /** The ledger of what left the box. */
 export interface EgressLedger {
-  /** Everything that left for this run, oldest first, at most `limit`. */
-  ofRun(run: string, limit: number): Promise<Egress[]>;
+  /** What left for this run, oldest first, at most `limit` lines. */
+  ofRun(run: string, limit: number): Egress[];
+}
+
+/** Runs that ended long ago. */
+export interface AskArchive {
+  run(run: string): ArchivedRun | undefined;
+  runOfRequest(requestId: string): ArchivedRun | undefined;
+}
+
+export interface ArchivedRun {
+  readonly run: string;
+  readonly conversation: string;
+  /** Sequence of the record that ended it; null when it did not. */
+  readonly endedIn: number | null;
 }

@@ -2,7 +2,13 @@
 // happens within one stream is in connection.ts.
 import { create } from '@bufbuild/protobuf';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
-import { Durability, type Hello, HelloSchema, type Welcome } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import {
+  ConnectRequestSchema,
+  Durability,
+  type Hello,
+  HelloSchema,
+  type Welcome,
+} from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { fullJitter } from '../../base/backoff.ts';
 import { sleep } from '../../base/clock.ts';
@@ -129,8 +135,8 @@ export class EdgeSession {
   }
 
   async #hello(): Promise<Hello> {
-    const { journal, manifest, bootId, feed, runner } = this.#deps;
-    return create(HelloSchema, {
+    const { journal, manifest, bootId, feed, runner, gate } = this.#deps;
+    const hello = create(HelloSchema, {
       versions: SESSION_VERSIONS,
       manifest,
       bootId,
@@ -140,6 +146,9 @@ export class EdgeSession {
       openToolCalls: runner.openCalls().slice(0, 1024),
       follows: feed.follows(),
     });
+    const frame = create(ConnectRequestSchema, { frame: { case: 'hello', value: hello } });
+    await journal.leaves(gate.names(frame, journal.now()));
+    return hello;
   }
 
   async #welcomed(welcome: Welcome): Promise<void> {

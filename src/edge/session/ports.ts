@@ -8,12 +8,15 @@ import type {
   ToolReceived,
   ToolResult,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { PinnedKey } from '../identity.ts';
 
 /** The only thing that may turn a frame into something that is sent. */
 export interface FrameGate {
   /** The frame without unknown fields and without any content that no grant covers. */
   frame(frame: ConnectRequest): ConnectRequest;
+  /** Ledger lines of the names in Hello or a Manifest; journaled before the frame is sent. */
+  names(frame: ConnectRequest, at: number): Egress[];
 }
 
 /** The session that a tool call arrived in. */
@@ -50,6 +53,10 @@ export interface ToolRunner {
 export interface SessionJournal {
   /** The position for Hello, with the proof for the last anchor where the journal still has it. */
   position(): Promise<JournalPosition>;
+  /** Says what leaves with Hello. */
+  leaves(lines: readonly Egress[]): Promise<void>;
+  /** "Now" on the edge, in milliseconds since 1970. */
+  now(): number;
   /** A session began. */
   opened(sessionEpoch: bigint, anchor: JournalPosition | undefined): Promise<void>;
 }

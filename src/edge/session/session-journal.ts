@@ -4,7 +4,7 @@ import { type JournalPosition, JournalPositionSchema } from '../../../gen/bowlin
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { SessionJournal } from './ports.ts';
 
-type PositionJournal = Pick<EdgeJournal, 'id' | 'head' | 'anchor' | 'hashAt' | 'append'>;
+type PositionJournal = Pick<EdgeJournal, 'id' | 'head' | 'anchor' | 'hashAt' | 'append' | 'now'>;
 
 /** The anchor is what the last SessionOpened record holds, so it outlives the process. */
 export function sessionJournal(journal: PositionJournal): SessionJournal {
@@ -20,6 +20,10 @@ export function sessionJournal(journal: PositionJournal): SessionJournal {
         anchoredSequence: BigInt(anchor?.sequence ?? 0),
         ...(proof && { anchoredHash: proof }),
       });
+    },
+    now: () => journal.now(),
+    async leaves(lines) {
+      if (lines.length > 0) await journal.append([{ case: 'ledger', value: { entries: [...lines] } }]);
     },
     async opened(sessionEpoch: bigint, anchor: JournalPosition | undefined) {
       const own = anchor?.journalId === journal.id && anchor.sequence > 0n;

@@ -3,8 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import type { ConnectRequest } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { GrantMintedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AskRequestSchema, type RunEvent } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { systemClock } from '../../../src/base/clock.ts';
@@ -14,6 +12,8 @@ import { AskFeed } from '../../../src/edge/asks/ask-feed.ts';
 import { type AskLimits, AskService } from '../../../src/edge/asks/ask-service.ts';
 import { OpenAsks } from '../../../src/edge/asks/open-asks.ts';
 import type { Shares } from '../../../src/edge/asks/ports.ts';
+import { Gate } from '../../../src/edge/egress/gate.ts';
+import { Grants } from '../../../src/edge/grants/grants.ts';
 import { journalBinding } from '../../../src/edge/identity.ts';
 import { join } from '../../../src/edge/join.ts';
 import { openEdgeJournal } from '../../../src/edge/journal/edge-journal.ts';
@@ -67,15 +67,19 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     folds: [open, { apply: (entry) => void entries.push(entry) }],
   });
   const ended: string[] = [];
+  const grants = new Grants({ clock: systemClock, log, journal });
+  const gate = new Gate(grants);
   const shares: Shares = {
     resolve: async () => [],
-    mint: (grant) =>
-      create(GrantMintedSchema, { id: newId(), run: grant.run, files: grant.files, recipients: [...grant.recipients] }),
-    begin() {},
-    endRun: async (run) => void ended.push(run),
+    mint: (grant) => grants.mintShare({ ...grant, capBytes: 1 << 20 }),
+    drop: ({ id }) => grants.end(id, 'REVOKED'),
+    endRun: (run) => {
+      ended.push(run);
+      grants.endRun(run, 'ANSWERED');
+    },
   };
   const ledger = {
-    ofRun: async (run: string) =>
+    ofRun: (run: string) =>
       entries
         .flatMap(({ record }) => (record.case === 'ask' ? record.value.egress : []))
         .filter((line) => line.run === run),
@@ -86,6 +90,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     open,
     shares,
     ledger,
+    archive: { run: () => undefined, runOfRequest: () => undefined },
     clock: systemClock,
     log,
     model: () => session?.status.model,
@@ -94,10 +99,10 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
   asks.start();
   session = new EdgeSession({
     identity,
-    gate: { frame: (frame: ConnectRequest) => frame },
+    gate,
     runner: parts.runner ?? idleRunner,
     asks,
-    feed: new AskFeed(journal, open, asks.views),
+    feed: new AskFeed(journal, open, asks.views, (event) => gate.admitAsk(event)),
     clock: systemClock,
     log,
     waitingAsks: () => open.size,

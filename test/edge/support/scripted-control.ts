@@ -59,6 +59,11 @@ export class Peer {
     this.sendRaw(create(ConnectResponseSchema, { header: this.#counter.next(), frame }));
   }
 
+  /** Leaves a number to a raw frame. */
+  skip(): void {
+    this.#counter.next();
+  }
+
   sendRaw(frame: ConnectResponse): void {
     if (!this.ended) this.out.offer(frame);
   }

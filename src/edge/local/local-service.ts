@@ -1,0 +1,172 @@
+// What the owner does on the box, method by method. Each is a thin answer from the room that knows it.
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import {
+  AcceptedSchema,
+  type GetStatusResponse,
+  GetStatusResponseSchema,
+  type Grant,
+  GrantSchema,
+  type LocalService,
+  QueuedAskSchema,
+  RunEventSchema,
+} from '../../../gen/bowline/local/v1/local_pb.ts';
+import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import { BUILD } from '../../base/version.ts';
+import { toFailure } from '../../contract/errors.ts';
+import type { AskService } from '../asks/ask-service.ts';
+import type { OpenAsks } from '../asks/open-asks.ts';
+import type { LiveGrant } from '../grants/grants.ts';
+import type { SessionStatus } from '../session/edge-session.ts';
+
+export interface LocalDeps {
+  readonly device: string;
+  readonly control: string;
+  readonly asks: AskService;
+  readonly open: OpenAsks;
+  readonly status: () => SessionStatus;
+  readonly grants: { list(): LiveGrant[]; end(id: string, why: 'REVOKED'): void };
+  readonly ledger: {
+    /** Newest first; `before` is the place of the last line of the page before. */
+    ledger(page: { limit: number; run?: string; before?: Place }): { sequence: number; line: number; egress: Egress }[];
+  };
+  readonly journal: JournalView;
+  readonly roots: readonly { readonly name: string; readonly path: string }[];
+  readonly toolCalls: () => number;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  /** Aborts when the process leaves. */
+  readonly closing: AbortSignal;
+}
+
+interface Place {
+  readonly sequence: number;
+  readonly line: number;
+}
+
+export interface JournalView {
+  readonly id: string;
+  readonly bytes: number;
+  readonly head: { readonly hash: Uint8Array };
+  verify(): Promise<{
+    readonly ok: boolean;
+    readonly records: number;
+    readonly segments: number;
+    readonly firstBad?: { readonly file: string; readonly offset: number; readonly problem: string };
+  }>;
+}
+
+const PAGE = 100;
+const MAX_PAGE = 1000;
+
+export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> {
+  const { asks, open, journal } = deps;
+  let verifying: ReturnType<JournalView['verify']> | undefined;
+
+  /** The events of a run until its end, the caller's leave, or ours. */
+  async function* follow(run: string, caller: AbortSignal) {
+    for await (const event of asks.follow(run, AbortSignal.any([caller, deps.closing]))) yield { event };
+    if (deps.closing.aborted) throw new AppError('CLOSED', { what: 'this edge (the run goes on)' });
+  }
+
+  return {
+    async *ask(request, { signal }) {
+      const prepared = await asks.prepare(request);
+      try {
+        const { shared } = prepared;
+        if (shared) yield { event: create(RunEventSchema, { event: { case: 'shared', value: shared } }) };
+        const accepted = create(AcceptedSchema, await prepared.commit());
+        yield { event: create(RunEventSchema, { event: { case: 'accepted', value: accepted } }) };
+        yield* follow(accepted.run, signal);
+      } finally {
+        prepared.discard();
+      }
+    },
+    async *follow({ run }, { signal }) {
+      yield* follow(run, signal);
+    },
+    async cancel({ run }) {
+      await asks.cancel(run);
+      return {};
+    },
+    listQueue() {
+      const queued = open.all().flatMap(({ record, accepted }) => {
+        if (!record.event) return [];
+        const { run, conversation, text, createTime } = record.event;
+        return [
+          create(QueuedAskSchema, { run, conversation, text, sent: accepted, ...(createTime && { createTime }) }),
+        ];
+      });
+      return { asks: queued };
+    },
+    listEgress({ run, pageSize, pageToken }) {
+      const limit = Math.min(pageSize || PAGE, MAX_PAGE);
+      const before = pageToken === '' ? undefined : placeOf(pageToken);
+      const rows = deps.ledger.ledger({ limit, ...(run !== '' && { run }), ...(before && { before }) });
+      const last = rows.length === limit ? rows.at(-1) : undefined;
+      return { entries: rows.map((row) => row.egress), nextPageToken: last ? `${last.sequence}.${last.line}` : '' };
+    },
+    listGrants: () => ({ grants: deps.grants.list().map(grantOf) }),
+    revokeGrant({ id }) {
+      if (!deps.grants.list().some((grant) => grant.id === id)) throw new AppError('NOT_FOUND', { kind: 'grant' });
+      deps.grants.end(id, 'REVOKED');
+      return {};
+    },
+    // No tool call waits for its owner in this version: what is not `confirm: never` is refused.
+    listApprovals: () => ({ approvals: [] }),
+    async verifyJournal() {
+      verifying ??= journal.verify().finally(() => {
+        verifying = undefined;
+      });
+      const { ok, records, segments, firstBad } = await verifying;
+      return {
+        ok,
+        records: BigInt(records),
+        segments,
+        journalId: journal.id,
+        head: Buffer.from(journal.head.hash).toString('hex'),
+        problem: firstBad ? `${firstBad.file} at ${firstBad.offset}: ${firstBad.problem}` : '',
+      };
+    },
+    getStatus: () => statusOf(deps),
+  };
+}
+
+function statusOf(deps: LocalDeps): GetStatusResponse {
+  const { connection, problem, model, deviceName } = deps.status();
+  return create(GetStatusResponseSchema, {
+    device: deps.device,
+    deviceName,
+    control: deps.control,
+    connection,
+    ...(problem && { problem: toFailure(problem) }),
+    ...(model && { model }),
+    roots: deps.roots.map(({ name, path }) => `${name} (${path})`),
+    waitingAsks: deps.open.size,
+    toolCalls: BigInt(deps.toolCalls()),
+    residentBytes: BigInt(process.memoryUsage.rss()),
+    journalBytes: BigInt(deps.journal.bytes),
+    build: BUILD,
+    startTime: timestampFromMs(deps.startedAt),
+  });
+}
+
+function grantOf(grant: LiveGrant): Grant {
+  return create(GrantSchema, {
+    id: grant.id,
+    run: grant.run,
+    paths: grant.files.map(({ path }) => path),
+    recipients: [...grant.recipients],
+    capBytes: BigInt(grant.capBytes),
+    usedBytes: BigInt(grant.usedBytes),
+    expireTime: timestampFromMs(grant.expiresAt),
+  });
+}
+
+function placeOf(token: string): Place {
+  const match = /^(\d{1,15})\.(\d{1,6})$/.exec(token);
+  if (!match) throw new AppError('INVALID_ARGUMENT', { what: 'this page token was not made here' });
+  return { sequence: Number(match[1]), line: Number(match[2]) };
+}
