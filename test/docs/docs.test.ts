@@ -1,0 +1,82 @@
+// The documentation tells the truth where that can be checked: links, paths of files, limits and their defaults.
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { expect, test } from 'vitest';
+import { SETTINGS } from '../../src/control/config.ts';
+import { DEFAULT_LIMITS } from '../../src/edge/config.ts';
+
+const PAGES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md')];
+const read = (page: string): string => readFileSync(page, 'utf8');
+
+test.each(PAGES)('%s links only to files that exist', (page) => {
+  const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? '');
+  const missing = links.filter((link) => !existsSync(normalize(join(dirname(page), link))));
+  expect(missing).toEqual([]);
+});
+
+test.each(PAGES)('%s names only files of the repository that exist', (page) => {
+  const named = [...read(page).matchAll(/`((?:src|proto|gen|scripts|third_party|docs)\/[\w./-]*)`/g)].map(
+    (m) => m[1] ?? '',
+  );
+  expect(named.filter((path) => !existsSync(path))).toEqual([]);
+});
+
+test('every decision has its context, decision and consequences and fits a page', () => {
+  for (const page of globSync('docs/decisions/*.md')) {
+    const text = read(page);
+    expect(
+      [...text.matchAll(/^## (.+)$/gm)].map((match) => match[1]),
+      page,
+    ).toEqual(['Context', 'Decision', 'Consequences']);
+    expect(text.split('\n').length, page).toBeLessThanOrEqual(50);
+  }
+});
+
+test.each(Object.entries(DEFAULT_LIMITS))('limits.md tells the default of the edge limit %s', (name, value) => {
+  expect(numberOf(defaultBeside(`\`config.yaml\` \`${name}\``))).toBe(value * unitOf(name));
+});
+
+test.each(Object.entries(SETTINGS).filter(([name]) => name !== 'port'))(
+  'limits.md tells the default and the most of the setting %s',
+  (name, { env, fallback, max }) => {
+    const row = rowOf(`\`${env}\``);
+    expect(numberOf(row[1] ?? '')).toBe(fallback * unitOf(name));
+    expect(numberOf(row[2] ?? '')).toBe(max * unitOf(name));
+  },
+);
+
+function rowOf(where: string): string[] {
+  const rows = read('docs/limits.md').split('\n');
+  const found = rows.find((row) => row.endsWith(`| ${where} |`)) ?? '';
+  return found
+    .split('|')
+    .map((cell) => cell.trim())
+    .slice(1);
+}
+
+const defaultBeside = (where: string): string => rowOf(where)[1] ?? '';
+
+const UNITS: Readonly<Record<string, number>> = {
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  s: 1000,
+  min: 60_000,
+  h: 3_600_000,
+};
+
+/** Plain numbers, bytes, or milliseconds. */
+function numberOf(cell: string): number {
+  const match = /^([\d,]+)(?: (\w+))?$/.exec(cell);
+  return (
+    Number(match?.[1]?.replaceAll(',', '') ?? Number.NaN) *
+    (match?.[2] === undefined ? 1 : (UNITS[match[2]] ?? Number.NaN))
+  );
+}
+
+/** What one of a setting is, in milliseconds where it is a time. */
+function unitOf(name: string): number {
+  if (name.endsWith('_hours')) return 3_600_000;
+  if (name.endsWith('_minutes')) return 60_000;
+  return name.endsWith('_seconds') ? 1000 : 1;
+}
