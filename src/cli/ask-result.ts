@@ -1,0 +1,93 @@
+// What an ask came to, and its one JSON object.
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import { FailureSchema, ModelInfoSchema } from '../../gen/bowline/common/v1/common_pb.ts';
+import { type Ended, type Shared, SharedSchema } from '../../gen/bowline/local/v1/local_pb.ts';
+import {
+  type Job,
+  JobStateSchema,
+  type Outcome,
+  RunStateSchema,
+  SourceSchema,
+  UsageSchema,
+  WithheldSchema,
+} from '../../gen/bowline/run/v1/run_pb.ts';
+import { EXIT } from '../base/errors.ts';
+import { fromFailure } from '../contract/errors.ts';
+import { exitOfRun } from './exit-codes.ts';
+import { enumText, type Plain, type PlainObject, plain } from './plain.ts';
+
+/** Where an ask stands when the command ends. */
+export interface AskResult {
+  run: string;
+  conversation: string;
+  shared: Shared | undefined;
+  jobs: ReadonlyMap<string, Job>;
+  ended: Ended | undefined;
+  /** Whether the control plane has it. */
+  sent: boolean;
+  /** Whether it waits for the owner's answer to an approval. */
+  approval: boolean;
+  /** Whether the time of `--timeout` is over. */
+  late: boolean;
+}
+
+/** Exit code: of the outcome, else of what it waits for. */
+export function exitOfAsk({ ended, sent, approval, late }: AskResult): number {
+  if (ended?.outcome) return exitOfRun(ended.outcome.state);
+  if (approval) return EXIT.approval;
+  return late && sent ? EXIT.timedOut : EXIT.queued;
+}
+
+/** The object of `ask --json`. */
+export function askJson(result: AskResult): PlainObject {
+  const outcome = result.ended?.outcome;
+  const jobs = outcome && outcome.jobs.length > 0 ? outcome.jobs : [...result.jobs.values()];
+  return {
+    runId: result.run,
+    conversation: result.conversation,
+    state: stateOf(result),
+    ...outcomeJson(outcome, jobs),
+    egress: (result.ended?.egress ?? []).map(({ path, field, bytes, grant }) => ({
+      path,
+      field,
+      bytes: Number(bytes),
+      grant,
+    })),
+    shared: result.shared ? plain(SharedSchema, result.shared) : null,
+  };
+}
+
+/** What `ask --json`, `runs show --json` and `runs watch --json` say of an outcome. */
+export function outcomeJson(outcome: Outcome | undefined, jobs: readonly Job[]): PlainObject {
+  return {
+    answer: outcome?.answer ?? '',
+    sources: (outcome?.sources ?? []).map((source) => plain(SourceSchema, source)),
+    jobs: jobs.map(jobJson),
+    withheld: (outcome?.withheld ?? []).map((item) => plain(WithheldSchema, item)),
+    usage: outcome?.usage ? plain(UsageSchema, outcome.usage) : null,
+    model: outcome?.model ? plain(ModelInfoSchema, outcome.model) : null,
+    failure: failureJson(outcome?.failure),
+  };
+}
+
+export function jobJson(job: Job): PlainObject {
+  return {
+    id: job.id,
+    method: job.method,
+    target: job.target,
+    state: enumText(JobStateSchema, job.state),
+    attempts: job.attempts,
+    milliseconds: job.elapsed ? durationMs(job.elapsed) : null,
+    failure: failureJson(job.failure),
+  };
+}
+
+function failureJson(failure: Outcome['failure']): Plain {
+  if (!failure) return null;
+  return { ...plain(FailureSchema, failure), message: fromFailure(failure).message };
+}
+
+function stateOf({ ended, approval, sent }: AskResult): string {
+  if (ended?.outcome) return enumText(RunStateSchema, ended.outcome.state);
+  return approval ? 'approval' : sent ? 'running' : 'queued';
+}

@@ -1,0 +1,138 @@
+// Clients of the two public APIs: the edge's on its unix socket, the control plane's on its port, both with the owner's
+// key. Errors of calls come out as AppError; nothing is retried here.
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import type { DescService } from '@bufbuild/protobuf';
+import { type Client, Code, ConnectError, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { AppError } from '../base/errors.ts';
+import { homeFolder, homePaths } from '../base/home.ts';
+import { fromConnectError } from '../contract/errors.ts';
+import { controlAddress } from './control-address.ts';
+import type { CliIo } from './io.ts';
+
+/** Largest message that is taken: an answer of 4 MiB and what belongs to it. */
+const MAX_MESSAGE_BYTES = 32 << 20;
+
+/** What every verb may be given. */
+export interface GlobalOptions {
+  home?: string;
+  control?: string;
+}
+
+/** One side to call. Close it, or the process stays alive. */
+export interface Side {
+  readonly transport: Transport;
+  /** Where it is, for people. */
+  readonly where: string;
+  client<S extends DescService>(service: S): Client<S>;
+  close(): void;
+}
+
+/** The home of this call, absolute. */
+export const homeOf = (io: CliIo, options: GlobalOptions) => homePaths(homeFolder(options.home, io.env));
+
+/** The edge of this home. Throws NOT_RUNNING when it never ran; calls throw it when it does not answer. */
+export function localSide(io: CliIo, options: GlobalOptions): Side {
+  const paths = homeOf(io, options);
+  const manager = new Http2SessionManager('http://localhost', {}, { createConnection: () => connect(paths.socket) });
+  return side('http://localhost', manager, ownerKey(io, paths, paths.socket), paths.socket, paths.home);
+}
+
+/** The control plane. Errors as localSide, and USAGE, INSECURE_CONTROL for a bad URL. */
+export function controlSide(io: CliIo, options: GlobalOptions): Side {
+  const paths = homeOf(io, options);
+  const url = controlAddress(options.control, io.env, paths);
+  return side(url, new Http2SessionManager(url), ownerKey(io, paths, url), url, paths.home);
+}
+
+/** Opens a side, runs, and closes it whatever happens. */
+export async function using<T>(open: Side, run: (side: Side) => Promise<T>): Promise<T> {
+  try {
+    return await run(open);
+  } finally {
+    open.close();
+  }
+}
+
+function side(baseUrl: string, sessionManager: Http2SessionManager, key: string, where: string, home: string): Side {
+  const authorize: Interceptor = (next) => (request) => {
+    request.header.set('authorization', `Bearer ${key}`);
+    return next(request);
+  };
+  const grpc = createGrpcTransport({
+    baseUrl,
+    sessionManager,
+    interceptors: [authorize],
+    acceptCompression: [],
+    readMaxBytes: MAX_MESSAGE_BYTES,
+  });
+  const transport = translating(grpc, (error) => clientError(error, where, home));
+  return {
+    transport,
+    where,
+    client: (service) => createClient(service, transport),
+    close: () => sessionManager.abort(),
+  };
+}
+
+/** The same transport with errors of ours. (An interceptor cannot do it: what it throws is wrapped again.) */
+function translating(transport: Transport, translate: (error: unknown) => unknown): Transport {
+  return {
+    unary: (...call) =>
+      transport.unary(...call).catch((error: unknown) => {
+        throw translate(error);
+      }),
+    stream: async (...call) => {
+      try {
+        const response = await transport.stream(...call);
+        return { ...response, message: translated(response.message, translate) };
+      } catch (error) {
+        throw translate(error);
+      }
+    },
+  };
+}
+
+async function* translated<T>(messages: AsyncIterable<T>, translate: (error: unknown) => unknown): AsyncGenerator<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** Nobody listens there: NOT_RUNNING. The connection broke: CONNECTION_LOST. An answer of the other side: as it came. */
+function clientError(error: unknown, where: string, home: string): unknown {
+  if (error instanceof AppError) return error;
+  const e = ConnectError.from(error);
+  const errno = (e.cause as NodeJS.ErrnoException | undefined)?.code ?? '';
+  if (ABSENT.has(errno)) return new AppError('NOT_RUNNING', { where, home }, { cause: error });
+  const answered = e.findDetails(ErrorInfoSchema).length > 0;
+  if (!answered && BROKEN.has(e.code)) {
+    return new AppError('CONNECTION_LOST', { where, problem: e.rawMessage }, { cause: error });
+  }
+  return fromConnectError(e);
+}
+
+const ABSENT = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']);
+
+/** How a cut connection shows, without a word of the other side. */
+const BROKEN = new Set([Code.Internal, Code.Unavailable, Code.Aborted, Code.Canceled, Code.Unknown]);
+
+function ownerKey(io: CliIo, paths: ReturnType<typeof homePaths>, where: string): string {
+  const file = io.env.BOWLINE_OWNER_KEY_FILE || paths.ownerKey;
+  let key: string;
+  try {
+    key = readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && file === paths.ownerKey) {
+      throw new AppError('NOT_RUNNING', { where, home: paths.home }, { cause });
+    }
+    throw new AppError('SECRET_FILE_UNSAFE', { file, problem: `cannot be read (${code ?? 'unknown'})` }, { cause });
+  }
+  if (/^[\x21-\x7e]{8,512}$/.test(key)) return key;
+  throw new AppError('SECRET_FILE_UNSAFE', { file, problem: 'holds no key' });
+}

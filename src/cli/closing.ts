@@ -1,0 +1,48 @@
+// What is said on stderr when a command leaves a run: how to share what was withheld, or how to find a run that goes on.
+import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
+import type { Outcome } from '../../gen/bowline/run/v1/run_pb.ts';
+import type { AskResult } from './ask-result.ts';
+import type { Side } from './client.ts';
+import type { Printer } from './output.ts';
+import { askLine, sharesFor, withheldLines } from './withheld.ts';
+
+/** Most lines of a list; the rest is counted. */
+const MAX_LINES = 20;
+
+/** Lists what was withheld and the command that would share it. */
+export async function giveHints(options: {
+  readonly edge: Side;
+  readonly err: Printer;
+  readonly cwd: string;
+  readonly outcome: Outcome;
+  readonly conversation: string;
+  readonly text: string;
+}): Promise<void> {
+  const { edge, err, cwd, outcome, conversation, text } = options;
+  if (outcome.withheld.length === 0) return;
+  const lines = withheldLines(outcome.withheld);
+  err.line('withheld:', 'yellow');
+  for (const line of lines.slice(0, MAX_LINES)) err.line(line);
+  if (lines.length > MAX_LINES) err.line(`  and ${lines.length - MAX_LINES} more`);
+  const shares = sharesFor(outcome.withheld, await rootsOf(edge), cwd);
+  if (shares.length === 0) return;
+  err.line('to share it for one run:');
+  err.line(`  ${askLine(shares.slice(0, MAX_LINES), conversation, text)}`);
+}
+
+/** The allowed roots of the edge; none when it does not say. */
+export async function rootsOf(edge: Side): Promise<readonly string[]> {
+  try {
+    return (await edge.client(LocalService).getStatus({}, { timeoutMs: 2_000 })).roots;
+  } catch {
+    return [];
+  }
+}
+
+/** Says that a run goes on without this command. */
+export function leftOpen(err: Printer, { run, sent, approval }: AskResult): void {
+  const where = approval ? 'waits for your approval' : sent ? 'goes on' : 'is queued and will be sent by itself';
+  err.line(`run ${run} ${where}`);
+  err.line(sent ? `  bowline runs watch ${run}` : '  bowline queue ls');
+  err.line(`  bowline runs cancel ${run}`);
+}

@@ -1,0 +1,21 @@
+// What a verb may touch of its process: folder, environment, streams, Ctrl-C and the exit code. `main` gives the real ones.
+
+/** The part of a stream that verbs write to. */
+export interface OutStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+}
+
+export interface CliIo {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The caller's folder, absolute. */
+  readonly cwd: string;
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean | undefined };
+  readonly stdout: OutStream;
+  readonly stderr: OutStream;
+  /** Calls `listener` at each Ctrl-C until the returned function is called; without a listener Ctrl-C ends the process. */
+  onInterrupt(listener: () => void): () => void;
+  /** Sets the exit code of the process; the last call counts. */
+  exit(code: number): void;
+}

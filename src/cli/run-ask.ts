@@ -1,0 +1,116 @@
+// Asks and stays until the end: shows what happens, turns Ctrl-C into cancel and then detach, and ends waiting in time.
+// Prints no result; the verbs do.
+import { type AskRequest, LocalService, type RunEvent } from '../../gen/bowline/local/v1/local_pb.ts';
+import { type Job, JobState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../base/errors.ts';
+import { askEvents } from './ask-events.ts';
+import type { AskResult } from './ask-result.ts';
+import type { Side } from './client.ts';
+import type { CliIo } from './io.ts';
+import type { RunPrinter } from './run-printer.ts';
+import { elapsedText } from './units.ts';
+
+/** How long an edge that went away is waited for. */
+const PATIENCE_MS = 60_000;
+/** How long after its deadline the end of a run is waited for. */
+const GRACE_MS = 3_000;
+
+export interface RunAskOptions {
+  readonly edge: Side;
+  readonly request: AskRequest;
+  readonly printer: RunPrinter;
+  readonly onInterrupt: CliIo['onInterrupt'];
+  /** Leave as soon as the ask is accepted. */
+  readonly noWait?: boolean;
+  readonly timeoutMs?: number;
+}
+
+/** Throws what the edge refused with, before anything was sent. */
+export async function runAsk(options: RunAskOptions): Promise<AskResult> {
+  const { edge, request, printer } = options;
+  const local = edge.client(LocalService);
+  const leave = new AbortController();
+  const jobs = new Map<string, Job>();
+  const result: AskResult = {
+    run: '',
+    conversation: request.conversation,
+    shared: undefined,
+    jobs,
+    ended: undefined,
+    sent: false,
+    approval: false,
+    late: false,
+  };
+  let interrupts = 0;
+  const cancel = () => {
+    printer.note('cancelling; Ctrl-C again leaves it running');
+    local.cancel({ run: result.run }, { signal: leave.signal }).catch((error: unknown) => {
+      if (!leave.signal.aborted)
+        printer.note(`the cancel failed: ${error instanceof Error ? error.message : ''}`, 'red');
+    });
+  };
+  const stopInterrupts = options.onInterrupt(() => {
+    interrupts += 1;
+    if (interrupts > 1) leave.abort();
+    else if (result.run) cancel();
+  });
+  const stopTimer = atDeadline(options.timeoutMs, result, leave);
+  const take = ({ event }: RunEvent) => {
+    switch (event.case) {
+      case 'shared':
+        result.shared = event.value;
+        return printer.shared(event.value);
+      case 'accepted':
+        result.run = event.value.run;
+        result.conversation = event.value.conversation;
+        if (interrupts === 1) cancel();
+        return;
+      case 'waiting':
+        result.sent ||= event.value.sent;
+        result.approval = event.value.approval;
+        return printer.waiting(event.value);
+      case 'job':
+        result.sent = true;
+        jobs.set(event.value.id, event.value);
+        result.approval = [...jobs.values()].some(({ state }) => state === JobState.APPROVAL);
+        return printer.job(event.value);
+      case 'text':
+        result.sent = true;
+        return printer.text(event.value);
+      case 'ended':
+        result.ended = event.value;
+    }
+  };
+  try {
+    const onLost = () => printer.note('the edge went away; waiting for it to come back', 'yellow');
+    for await (const event of askEvents({ local, request, signal: leave.signal, onLost, patienceMs: PATIENCE_MS })) {
+      take(event);
+      if (options.noWait && result.run) break;
+    }
+  } catch (error) {
+    // What was accepted is in the journal; it is not lost with the connection.
+    if (!result.run) throw error;
+    printer.note(`${error instanceof Error ? error.message : String(error)}`, 'red');
+  } finally {
+    stopInterrupts();
+    stopTimer();
+    leave.abort();
+  }
+  if (result.run) return result;
+  if (result.late) throw new AppError('DEADLINE_EXCEEDED', { after: elapsedText(options.timeoutMs ?? 0) });
+  throw new AppError('CANCELED', {}, { message: 'cancelled before the edge had accepted it' });
+}
+
+/** Leaves when the time is over: at once while nothing was sent, else when the end of the run did not come either. */
+function atDeadline(timeoutMs: number | undefined, result: AskResult, leave: AbortController): () => void {
+  if (timeoutMs === undefined) return () => {};
+  const end = () => {
+    result.late = true;
+    leave.abort();
+  };
+  let timer = setTimeout(() => {
+    if (!result.sent) return end();
+    timer = setTimeout(end, GRACE_MS);
+  }, timeoutMs);
+  return () => clearTimeout(timer);
+}

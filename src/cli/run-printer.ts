@@ -1,0 +1,126 @@
+// Shows a run as it goes on, for people: the answer on stdout, everything else on stderr. Knows no server.
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import type { ModelInfo } from '../../gen/bowline/common/v1/common_pb.ts';
+import type { Shared, Waiting } from '../../gen/bowline/local/v1/local_pb.ts';
+import {
+  type Job,
+  JobState,
+  JobStateSchema,
+  type Outcome,
+  RunState,
+  RunStateSchema,
+  type Source,
+  type TextChunk,
+} from '../../gen/bowline/run/v1/run_pb.ts';
+import { fromFailure } from '../contract/errors.ts';
+import { inertLine } from './inert.ts';
+import type { Printer, Style } from './output.ts';
+import { enumText } from './plain.ts';
+import { TextStream } from './text-stream.ts';
+import { bytesText, countText, elapsedText } from './units.ts';
+
+export class RunPrinter {
+  readonly #out: Printer;
+  readonly #err: Printer;
+  readonly #text = new TextStream();
+  readonly #jobs = new Map<string, string>();
+  /** Whether the cursor stands behind streamed text. */
+  #open = false;
+
+  constructor(out: Printer, err: Printer) {
+    this.#out = out;
+    this.#err = err;
+  }
+
+  shared({ paths, bytes, recipients }: Shared): void {
+    const to = recipients.length > 0 ? recipients.join(', ') : 'nobody';
+    this.note(`sharing ${countText(paths.length, 'file')}, ${bytesText(bytes)}, to: ${to}`);
+  }
+
+  waiting({ what, sent, approval }: Waiting): void {
+    const prefix = approval ? 'waiting for your approval' : sent ? 'waiting' : 'waiting, not sent yet';
+    this.note(`${prefix}: ${what}`, 'yellow');
+  }
+
+  /** One line when a job changes its state; the same state again is not repeated. */
+  job(job: Job): void {
+    const line = jobLine(job);
+    const state = `${job.state}/${job.attempts}/${job.target}`;
+    if (this.#jobs.get(job.id) === state) return;
+    this.#jobs.set(job.id, state);
+    this.note(line, styleOf(job.state));
+  }
+
+  text(chunk: TextChunk): void {
+    const piece = this.#text.add(chunk);
+    if (piece === '') return;
+    this.#out.text(piece);
+    this.#open = !piece.endsWith('\n');
+  }
+
+  /** What is missing of the answer, its sources, and how it ended where that is not the usual. */
+  outcome(outcome: Outcome): void {
+    this.#out.text(this.#text.end(outcome.answer));
+    this.#open = false;
+    if (outcome.sources.length > 0) {
+      this.#out.line();
+      this.#out.line('sources:');
+      for (const source of outcome.sources) this.#out.line(`  ${sourceText(source)}`);
+    }
+    if (outcome.model) this.note(`answered by ${modelText(outcome.model)}`, 'dim');
+    if (outcome.state !== RunState.ANSWERED) this.note(endText(outcome), 'red');
+    else if (outcome.failure) this.note(`partial: ${failureText(outcome)}`, 'yellow');
+  }
+
+  /** A line on stderr, below streamed text. */
+  note(line: string, style?: Style): void {
+    if (this.#open && this.#out.isTTY) this.#out.line();
+    this.#open = this.#open && !this.#out.isTTY;
+    this.#err.line(inertLine(line), style);
+  }
+}
+
+/** `fs.Read on device kitchen-pi: done, 12 ms`. */
+export function jobLine(job: Job): string {
+  const on = job.target ? ` on ${job.target}` : '';
+  const took = job.elapsed && isOver(job.state) ? `, ${elapsedText(durationMs(job.elapsed))}` : '';
+  const tries = job.attempts > 1 ? `, attempt ${job.attempts}` : '';
+  const why = job.failure ? ` (${job.failure.reason})` : '';
+  return `  ${shortMethod(job.method)}${on}: ${enumText(JobStateSchema, job.state)}${took}${tries}${why}`;
+}
+
+/** `bowline.capability.fs.v1.FsService/Read` as `fs.Read`. */
+export function shortMethod(method: string): string {
+  const match = /^bowline\.capability\.(\w+)\.v\d+\.\w+\/(\w+)$/.exec(method);
+  return match ? `${match[1]}.${match[2]}` : method;
+}
+
+export function sourceText({ path, startLine, endLine }: Source): string {
+  if (startLine === 0) return path;
+  return endLine > startLine ? `${path}:${startLine}-${endLine}` : `${path}:${startLine}`;
+}
+
+/** `rules (local): a small deterministic model`. */
+export function modelText({ provider, name, local, note }: ModelInfo): string {
+  const what = name && name !== provider ? `${provider} ${name}` : provider;
+  return `${what}${local ? ' (local)' : ''}${note ? `: ${note}` : ''}`;
+}
+
+const endText = (outcome: Outcome): string => {
+  const state = enumText(RunStateSchema, outcome.state).replaceAll('_', ' ');
+  return outcome.failure ? `${state}: ${failureText(outcome)}` : state;
+};
+
+function failureText({ failure }: Outcome): string {
+  if (!failure) return '';
+  const { message, reason } = fromFailure(failure);
+  return `${message} (${reason})`;
+}
+
+const isOver = (state: JobState): boolean => state >= JobState.DONE;
+
+function styleOf(state: JobState): Style | undefined {
+  if (state === JobState.DONE) return 'green';
+  if (state === JobState.FAILED || state === JobState.UNKNOWN) return 'red';
+  return state === JobState.RETRYING || state === JobState.APPROVAL ? 'yellow' : 'dim';
+}

@@ -1,0 +1,34 @@
+// Turns `--share` values into what the edge is asked for: absolute patterns with line ranges. It matches nothing itself.
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { type Share, ShareSchema } from '../../gen/bowline/local/v1/local_pb.ts';
+import { AppError } from '../base/errors.ts';
+
+/** `notes.md`, `docs/*.md`, `notes.md#L10-L40`, `notes.md#L10`; relative to `cwd`. Throws USAGE. */
+export function parseShare(value: string, cwd: string): Share {
+  const match = exists(value, cwd) ? null : /^(.+)#L(\d{1,9})(?:-L?(\d{1,9}))?$/.exec(value);
+  const path = match?.[1] ?? value;
+  if (path === '') throw new AppError('USAGE', { what: '--share takes a file or a quoted glob' });
+  const startLine = Number(match?.[2] ?? 0);
+  const endLine = Number(match?.[3] ?? startLine);
+  if (match && (startLine < 1 || endLine < startLine)) {
+    throw new AppError('USAGE', {
+      what: `the lines of --share ${value} are not a range; lines count from 1, like notes.md#L10-L40`,
+    });
+  }
+  return create(ShareSchema, { pattern: absolute(path, cwd), startLine, endLine });
+}
+
+const exists = (value: string, cwd: string): boolean => value !== '' && existsSync(resolve(cwd, value));
+
+/** A pattern that is a file is that file, whatever characters its name has; a glob keeps its meaning, its folder does not. */
+function absolute(path: string, cwd: string): string {
+  const home = path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : undefined;
+  if (home !== undefined) return home;
+  if (exists(path, cwd)) return literal(resolve(cwd, path));
+  return path.startsWith('/') ? resolve(path) : resolve(literal(cwd), path);
+}
+
+const literal = (path: string): string => path.replace(/[\\*?[\]{}()]/g, '\\$&');

@@ -1,0 +1,50 @@
+// Durations, sizes and times: read from flags, and written for people.
+import { AppError } from '../base/errors.ts';
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+/** Milliseconds of `30`, `30s`, `500ms`, `2m` or `1h`; a bare number is seconds. Throws USAGE. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$/.exec(text.trim());
+  const ms = match ? Math.round(Number(match[1]) * UNITS[(match[2] ?? 's') as keyof typeof UNITS]) : 0;
+  if (ms >= 1 && ms <= 7 * 24 * UNITS.h) return ms;
+  throw new AppError('USAGE', {
+    what: `${JSON.stringify(text.slice(0, 40))} is not a time; write 30s, 500ms, 2m or 1h, at most 168h`,
+  });
+}
+
+/** A whole number from 1 to `max`. Throws USAGE. */
+export function parseCount(max: number): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,9}$/.test(text) && Number(text) >= 1 && Number(text) <= max) return Number(text);
+    throw new AppError('USAGE', { what: `${JSON.stringify(text.slice(0, 40))} is not a number from 1 to ${max}` });
+  };
+}
+
+export function bytesText(bytes: number | bigint): string {
+  const n = Number(bytes);
+  if (n < 1024) return `${n} bytes`;
+  const units = ['KB', 'MB', 'GB', 'TB'];
+  let value = n / 1024;
+  let i = 0;
+  for (; value >= 1000 && i < units.length - 1; i++) value /= 1024;
+  return `${value < 10 ? Math.round(value * 10) / 10 : Math.round(value)} ${units[i]}`;
+}
+
+export function elapsedText(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}
+
+/** Local time to the second; empty for none. */
+export function timeText(time: { seconds: bigint; nanos: number } | undefined): string {
+  if (!time) return '';
+  const at = new Date(Number(time.seconds) * 1000);
+  const two = (n: number) => String(n).padStart(2, '0');
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+}
+
+/** `1 file`, `3 files`. */
+export const countText = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;

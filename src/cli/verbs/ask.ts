@@ -1,0 +1,88 @@
+// The verb `ask`: one question, streamed, with what ran, what it rests on and what stayed on the box.
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { Command, Option } from 'commander';
+import { AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { newId } from '../../base/ids.ts';
+import { askJson, exitOfAsk } from '../ask-result.ts';
+import { type GlobalOptions, localSide, using } from '../client.ts';
+import { giveHints, leftOpen } from '../closing.ts';
+import type { CliIo } from '../io.ts';
+import { Printer } from '../output.ts';
+import { questionOf } from '../question.ts';
+import { runAsk } from '../run-ask.ts';
+import { RunPrinter } from '../run-printer.ts';
+import { parseShare } from '../shares.ts';
+import { parseDuration } from '../units.ts';
+
+interface AskOptions extends GlobalOptions {
+  share: string[];
+  json?: boolean;
+  conversation?: string;
+  timeout?: number;
+  wait: boolean;
+}
+
+const EXAMPLES = `
+Nothing of a file's content leaves the box unless it is shared; without that the model sees names and short extracts.
+
+Examples:
+  $ bowline ask 'Which of my notes are about the launch?'
+  $ bowline ask --share 'notes/*.md' 'When is the launch?'          one --share takes one quoted glob
+  $ bowline ask --share 'report.md#L10-L40' 'Summarise this part'
+  $ bowline ask -c 0190f3c2-... 'And who is in charge?'             goes on with a conversation
+  $ bowline ask --no-wait 'Summarise the week'                      prints the run id and leaves
+
+Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused, 6 failed, 7 timed out.`;
+
+export function askVerb(io: CliIo): Command {
+  return new Command('ask')
+    .description('Ask a question about the files of this machine')
+    .argument('[text...]', 'the question, in quotes')
+    .addOption(
+      new Option(
+        '--share <glob>',
+        'share the content of matching files for this one run; path#L10-L40 for lines (repeatable)',
+      )
+        .argParser((value: string, all: string[]) => [...all, value])
+        .default([], 'nothing'),
+    )
+    .option('-c, --conversation <id>', 'go on with this conversation')
+    .addOption(new Option('--timeout <time>', 'most time until the answer, like 30s or 2m').argParser(parseDuration))
+    .option('--no-wait', 'leave as soon as the question is queued')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action((words: string[], _options, command: Command) => ask(io, words, command.optsWithGlobals<AskOptions>()));
+}
+
+async function ask(io: CliIo, words: string[], options: AskOptions): Promise<void> {
+  const text = questionOf(words, io.cwd);
+  const request = create(AskRequestSchema, {
+    text,
+    conversation: options.conversation ?? '',
+    shares: options.share.map((value) => parseShare(value, io.cwd)),
+    requestId: newId(),
+    ...(options.timeout === undefined ? {} : { timeout: durationFromMs(options.timeout) }),
+  });
+  const out = new Printer(io.stdout, io.env);
+  const err = new Printer(io.stderr, io.env);
+  const silent = new Printer({ write: () => true }, io.env);
+  const printer = new RunPrinter(options.json ? silent : out, err);
+  await using(localSide(io, options), async (edge) => {
+    const result = await runAsk({
+      edge,
+      request,
+      printer,
+      onInterrupt: io.onInterrupt,
+      noWait: !options.wait,
+      ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
+    });
+    io.exit(exitOfAsk(result));
+    const outcome = result.ended?.outcome;
+    if (options.json) out.json(askJson(result));
+    else if (outcome) printer.outcome(outcome);
+    else if (!options.wait) out.line(result.run);
+    if (outcome) await giveHints({ edge, err, cwd: io.cwd, outcome, conversation: result.conversation, text });
+    else leftOpen(err, result);
+  });
+}

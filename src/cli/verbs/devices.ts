@@ -1,0 +1,92 @@
+// The verb `devices`: lists the boxes that joined, and makes the token with which another one does.
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { Command, Option } from 'commander';
+import { type Device, DeviceSchema, DeviceService } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { controlSide, type GlobalOptions, type Side, using } from '../client.ts';
+import type { CliIo } from '../io.ts';
+import { type ListOptions, lsCommand, pages } from '../listing.ts';
+import { manifestText } from '../manifest-text.ts';
+import { Printer } from '../output.ts';
+import { plain } from '../plain.ts';
+import { parseDuration, timeText } from '../units.ts';
+
+interface TokenOptions extends GlobalOptions {
+  name?: string;
+  ttl?: number;
+  json?: boolean;
+}
+
+export function devicesVerb(io: CliIo): Command {
+  const devices = new Command('devices').description('List devices, or let another one join');
+  devices.addCommand(
+    lsCommand('List devices by name', 100)
+      .addHelpText('after', '\nExamples:\n  $ bowline devices ls\n  $ bowline devices ls --json')
+      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+  );
+  devices.addCommand(
+    new Command('join-token')
+      .description('Make a line with which one box joins, once')
+      .option('--name <name>', 'name that the device will have; default: it chooses')
+      .addOption(
+        new Option('--ttl <time>', 'how long it is good, at most 24h')
+          .argParser(parseDuration)
+          .default(undefined, '10m'),
+      )
+      .option('--json', 'print one JSON object')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ bowline devices join-token --name kitchen-pi\n  then on the box: bowline edge --join, and paste the line',
+      )
+      .action((_o, command: Command) => joinToken(io, command.optsWithGlobals())),
+  );
+  return devices;
+}
+
+/** All devices up to a limit. */
+export async function listDevices(control: Side, limit: number): Promise<Device[]> {
+  const service = control.client(DeviceService);
+  return pages(limit, async (pageSize, pageToken) => {
+    const { devices, nextPageToken } = await service.listDevices({ pageSize, pageToken });
+    return { items: devices, nextPageToken };
+  });
+}
+
+async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const devices = await using(controlSide(io, options), (control) => listDevices(control, options.limit));
+  if (options.json) return out.json(devices.map((device) => plain(DeviceSchema, device)));
+  const rows = devices.map((d) => [
+    d.name,
+    connectionText(d),
+    timeText(d.lastSeenTime),
+    d.id,
+    manifestText(d.manifest),
+  ]);
+  out.table(
+    ['device', 'state', 'last seen', 'id', 'serves'],
+    rows,
+    'no devices; let one join with: bowline devices join-token',
+  );
+}
+
+const connectionText = ({ state, connected }: Device): string =>
+  state !== 'active' && state !== '' ? state : connected ? 'connected' : 'away';
+
+async function joinToken(io: CliIo, options: TokenOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  await using(controlSide(io, options), async (control) => {
+    const { token, expireTime } = await control.client(DeviceService).createJoinToken({
+      name: options.name ?? '',
+      ...(options.ttl === undefined ? {} : { ttl: durationFromMs(options.ttl) }),
+    });
+    const line = [control.where, token, options.name ?? ''].join(' ').trim();
+    const expires = timeText(expireTime);
+    if (options.json) {
+      return out.json({ line, url: control.where, token, name: options.name ?? '', expires });
+    }
+    out.line(line);
+    new Printer(io.stderr, io.env).line(
+      `good for one box until ${expires}; there: bowline edge --join, then paste this line`,
+    );
+  });
+}

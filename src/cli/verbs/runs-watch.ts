@@ -1,0 +1,66 @@
+// The verb `runs watch`: streams a run until it ends. Ctrl-C only stops watching.
+import { Command } from 'commander';
+import { RunService, type WatchRunResponse } from '../../../gen/bowline/control/v1/run_service_pb.ts';
+import { RunState, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { EXIT } from '../../base/errors.ts';
+import { jobJson } from '../ask-result.ts';
+import { controlSide, type GlobalOptions, using } from '../client.ts';
+import { exitOfRun } from '../exit-codes.ts';
+import type { CliIo } from '../io.ts';
+import { Printer } from '../output.ts';
+import { type PlainObject, plain } from '../plain.ts';
+import { runJson } from '../run-json.ts';
+import { RunPrinter } from '../run-printer.ts';
+
+export function watchCommand(io: CliIo): Command {
+  return new Command('watch')
+    .description('Stream a run until it ends; the exit code is that of its outcome')
+    .argument('<run>', 'run id')
+    .option('--json', 'print one JSON object for each thing that happens, one per line')
+    .addHelpText('after', '\nExamples:\n  $ bowline runs watch 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
+    .action((id: string, _o, command: Command) => watch(io, id, command.optsWithGlobals()));
+}
+
+async function watch(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const printer = new RunPrinter(out, new Printer(io.stderr, io.env));
+  const leave = new AbortController();
+  const stop = io.onInterrupt(() => leave.abort());
+  let state: RunState = RunState.UNSPECIFIED;
+  try {
+    await using(controlSide(io, options), async (control) => {
+      for await (const response of control.client(RunService).watchRun({ id }, { signal: leave.signal })) {
+        if (response.event.case === 'run') state = response.event.value.state;
+        if (options.json) out.json(eventJson(response));
+        else show(printer, response);
+      }
+    });
+  } catch (error) {
+    if (!leave.signal.aborted) throw error;
+  } finally {
+    stop();
+  }
+  io.exit(leave.signal.aborted ? EXIT.queued : exitOfRun(state));
+}
+
+function show(printer: RunPrinter, { event }: WatchRunResponse): void {
+  if (event.case === 'job') printer.job(event.value);
+  else if (event.case === 'text') printer.text(event.value);
+  else if (event.case === 'run') {
+    for (const job of event.value.jobs) printer.job(job);
+    if (event.value.outcome) printer.outcome(event.value.outcome);
+  }
+}
+
+function eventJson({ event }: WatchRunResponse): PlainObject {
+  switch (event.case) {
+    case 'job':
+      return { job: jobJson(event.value) };
+    case 'text':
+      return { text: plain(TextChunkSchema, event.value) };
+    case 'run':
+      return { run: runJson(event.value) };
+    default:
+      return {};
+  }
+}

@@ -1,0 +1,138 @@
+// The verb `runs`: lists, shows and cancels runs; `watch` has its own file.
+import { Command } from 'commander';
+import { type Run, RunService } from '../../../gen/bowline/control/v1/run_service_pb.ts';
+import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { RunState, RunStateSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import { controlSide, type GlobalOptions, localSide, type Side, using } from '../client.ts';
+import type { CliIo } from '../io.ts';
+import { type ListOptions, lsCommand, pages } from '../listing.ts';
+import { cut, Printer } from '../output.ts';
+import { enumText } from '../plain.ts';
+import { runJson } from '../run-json.ts';
+import { jobLine, RunPrinter, shortMethod } from '../run-printer.ts';
+import { bytesText, timeText } from '../units.ts';
+import { withheldLines } from '../withheld.ts';
+import { watchCommand } from './runs-watch.ts';
+
+export function runsVerb(io: CliIo): Command {
+  const runs = new Command('runs').description('List, show, watch and cancel runs');
+  runs.addCommand(
+    lsCommand('List runs, newest first')
+      .option('-c, --conversation <id>', 'only of this conversation')
+      .addHelpText('after', '\nExamples:\n  $ bowline runs ls\n  $ bowline runs ls -n 5 --json')
+      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+  );
+  runs.addCommand(
+    new Command('show')
+      .description('Show a run: its question, answer, jobs, what left the box, and what it waits for')
+      .argument('<run>', 'run id')
+      .option('--json', 'print one JSON object')
+      .addHelpText('after', '\nExamples:\n  $ bowline runs show 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
+      .action((id: string, _o, command: Command) => show(io, id, command.optsWithGlobals())),
+  );
+  runs.addCommand(watchCommand(io));
+  runs.addCommand(
+    new Command('cancel')
+      .description('End a run')
+      .argument('<run>', 'run id')
+      .addHelpText('after', '\nExamples:\n  $ bowline runs cancel 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
+      .action((id: string, _o, command: Command) => cancel(io, id, command.optsWithGlobals())),
+  );
+  return runs;
+}
+
+async function list(io: CliIo, options: GlobalOptions & ListOptions & { conversation?: string }): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const runs = await using(controlSide(io, options), (control) =>
+    listRuns(control, options.limit, options.conversation),
+  );
+  if (options.json) return out.json(runs.map((run) => runJson(run)));
+  const rows = runs.map((run) => [
+    run.id,
+    stateText(run),
+    timeText(run.createTime),
+    run.device,
+    cut(shortMethod(run.question), 60),
+  ]);
+  out.table(['run', 'state', 'asked', 'device', 'question'], rows, 'no runs yet; ask something with: bowline ask');
+}
+
+async function listRuns(control: Side, limit: number, conversation = ''): Promise<Run[]> {
+  const service = control.client(RunService);
+  return pages(limit, async (pageSize, pageToken) => {
+    const { runs, nextPageToken } = await service.listRuns({ pageSize, pageToken, conversation });
+    return { items: runs, nextPageToken };
+  });
+}
+
+async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
+  await using(controlSide(io, options), async (control) => {
+    const service = control.client(RunService);
+    const { run } = await service.getRun({ id });
+    if (!run) throw new AppError('NOT_FOUND', { kind: 'run' });
+    const open = run.state === RunState.WAITING || run.state === RunState.RUNNING;
+    const explanation = open ? await service.explainRun({ id }) : undefined;
+    const out = new Printer(io.stdout, io.env);
+    if (options.json) return out.json({ ...runJson(run), waitsFor: explanation?.summary ?? null });
+    printRun(out, run);
+    if (!explanation) return;
+    out.line();
+    out.line(`waits for: ${explanation.summary}`);
+    for (const job of explanation.jobs) {
+      out.line(`  ${job.job}: ${job.waitsFor}${job.never ? ' (no one who is connected could ever serve it)' : ''}`);
+      for (const { name, whyNot } of job.candidates) if (whyNot) out.line(`    ${name}: ${whyNot}`);
+    }
+  });
+}
+
+function printRun(out: Printer, run: Run): void {
+  out.line(`run           ${run.id}`);
+  if (run.conversation) out.line(`conversation  ${run.conversation}`);
+  out.line(`state         ${stateText(run)}`);
+  out.line(`asked         ${timeText(run.createTime)} by ${run.principal || 'the owner'}`);
+  if (run.device) out.line(`device        ${run.device}`);
+  out.line();
+  out.line(run.question, 'bold');
+  if (run.outcome) {
+    out.line();
+    new RunPrinter(out, out).outcome(run.outcome);
+  }
+  const jobs = run.jobs.length > 0 ? run.jobs : (run.outcome?.jobs ?? []);
+  section(out, 'jobs:', jobs.map(jobLine));
+  section(
+    out,
+    'left the box:',
+    run.egress.map((e) => `  ${e.path || '(the question)'}  ${e.field}  ${bytesText(e.bytes)}`),
+  );
+  section(out, 'withheld:', withheldLines(run.outcome?.withheld ?? []));
+}
+
+function section(out: Printer, title: string, lines: readonly string[]): void {
+  if (lines.length === 0) return;
+  out.line();
+  out.line(title);
+  for (const line of lines) out.line(line);
+}
+
+/** The box first: it also knows the asks that were not sent yet. */
+async function cancel(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
+  const err = new Printer(io.stderr, io.env);
+  const onTheBox = await using(localSide(io, options), (edge) => edge.client(LocalService).cancel({ run: id })).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof AppError && ['NOT_FOUND', 'NOT_RUNNING', 'CONNECTION_LOST'].includes(error.reason))
+        return false;
+      throw error;
+    },
+  );
+  if (!onTheBox) {
+    await using(controlSide(io, options), (control) =>
+      control.client(RunService).cancelRun({ id, requestId: newId() }),
+    );
+  }
+  err.line(`cancelling ${id}`);
+}
+
+const stateText = (run: Run): string => enumText(RunStateSchema, run.state).replaceAll('_', ' ');

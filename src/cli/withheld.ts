@@ -1,0 +1,62 @@
+// What was withheld, in words, and the words that would share it. Names come from the box relative to its roots; here they
+// become paths that a `--share` in the caller's folder finds.
+import { existsSync } from 'node:fs';
+import { basename, isAbsolute, join, relative } from 'node:path';
+import { SizeClassSchema, type Withheld } from '../../gen/bowline/run/v1/run_pb.ts';
+import { enumText } from './plain.ts';
+import { shellQuote } from './shell-quote.ts';
+
+const WHY: Readonly<Record<string, string>> = {
+  NO_GRANT: 'not shared',
+  RANGE: 'outside the shared lines',
+  BUDGET: 'its extract is used up',
+  CAP: 'the share met its limit',
+  RECIPIENT: 'shared with someone else',
+  CHANGED: 'changed after it was shared',
+};
+
+/** One line per name: `docs/notes.md: text (under 16k), not shared`. */
+export function withheldLines(withheld: readonly Withheld[]): string[] {
+  const byName = Map.groupBy(withheld, ({ name, why }) => `${name}\0${why}`);
+  return [...byName.values()].map((items) => {
+    const [{ name, why, size }] = items as [Withheld, ...Withheld[]];
+    const fields = [...new Set(items.map(({ field }) => field))].join(', ');
+    const sized = size === 0 ? '' : ` (${enumText(SizeClassSchema, size).replaceAll('_', ' ')})`;
+    return `  ${name || 'result'}: ${fields}${sized}, ${WHY[why] ?? why}`;
+  });
+}
+
+/** The `--share` values that would grant what was withheld: as paths where the roots tell them, else as the box hinted. */
+export function sharesFor(withheld: readonly Withheld[], roots: readonly string[], cwd: string): string[] {
+  const values = withheld.flatMap(({ name, hint }) => {
+    const hinted = /^--share (?:'(.+)'|(\S+))$/.exec(hint);
+    if (!hinted) return [];
+    return [pathOf(name, roots, cwd) ?? (hinted[1] ?? hinted[2] ?? '').replaceAll(`'\\''`, `'`)];
+  });
+  return [...new Set(values)];
+}
+
+/** The line to type. */
+export function askLine(shares: readonly string[], conversation: string, text: string): string {
+  const words = shares.flatMap((share) => ['--share', shellQuote(share)]);
+  const quoted = shellQuote(text);
+  return [
+    'bowline ask',
+    ...words,
+    '-c',
+    shellQuote(conversation),
+    quoted.startsWith("'") ? quoted : `'${quoted}'`,
+  ].join(' ');
+}
+
+function pathOf(name: string, roots: readonly string[], cwd: string): string | undefined {
+  const [first = '', ...rest] = name.split('/');
+  for (const root of roots) {
+    if (!isAbsolute(root) || basename(root) !== first) continue;
+    const path = join(root, ...rest);
+    if (!existsSync(path)) continue;
+    const near = relative(cwd, path);
+    return near === '' || near.startsWith('..') ? path : near;
+  }
+  return undefined;
+}

@@ -1,0 +1,114 @@
+// The entry point `bowline`: knows the verbs by name and loads only the one that is used. Errors become words and an exit
+// code here, once. It composes nothing itself.
+import { Command, CommanderError } from 'commander';
+import { AppError, EXIT } from '../base/errors.ts';
+import { BUILD } from '../base/version.ts';
+import type { CliIo } from '../cli/io.ts';
+import { reportError } from '../cli/report-error.ts';
+
+type Register = (program: Command, io: CliIo) => void;
+
+interface Verb {
+  readonly name: string;
+  readonly summary: string;
+  /** Loads the module and gives what registers the verb. */
+  readonly load: () => Promise<Register>;
+}
+
+const cli =
+  (load: () => Promise<(io: CliIo) => Command>): Verb['load'] =>
+  async () => {
+    const make = await load();
+    return (program, io) => program.addCommand(make(io));
+  };
+
+const VERBS: readonly Verb[] = [
+  {
+    name: 'ask',
+    summary: 'ask a question about the files of this machine',
+    load: cli(async () => (await import('../cli/verbs/ask.ts')).askVerb),
+  },
+  {
+    name: 'runs',
+    summary: 'list, show, watch and cancel runs',
+    load: cli(async () => (await import('../cli/verbs/runs.ts')).runsVerb),
+  },
+  {
+    name: 'devices',
+    summary: 'list devices, or let another one join',
+    load: cli(async () => (await import('../cli/verbs/devices.ts')).devicesVerb),
+  },
+];
+
+const HELP = `
+Begin with:
+  $ bowline up --allow ~/notes                        everything on this machine
+  $ bowline ask 'Which notes are about the launch?'   in another terminal
+
+Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused, 6 failed, 7 timed out.
+Each verb has examples: bowline VERB --help`;
+
+await run(process.argv.slice(2), processIo());
+
+async function run(argv: string[], io: CliIo): Promise<void> {
+  const program = new Command('bowline')
+    .description('A distributed assistant runtime: a tiny edge keeps the hands, the cloud does the heavy work.')
+    .version(BUILD)
+    .option('--home <folder>', 'home of Bowline; default: BOWLINE_HOME, else ~/.bowline')
+    .option('--control <url>', 'control plane; default: BOWLINE_CONTROL, else the one of the home')
+    .addHelpText('after', HELP);
+  try {
+    const used = verbIn(argv);
+    for (const { name, summary, load } of VERBS) {
+      if (name === used) (await load())(program, io);
+      else program.command(name).summary(summary);
+    }
+    prepare(program);
+    if (argv.length === 0) program.help({ error: true });
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return;
+    reportError(usageOf(error), io, program.opts<{ home?: string }>().home);
+  }
+}
+
+/** The first word that is not an option or the value of one; behind `help` the next. */
+function verbIn(argv: readonly string[]): string | undefined {
+  const words = argv.filter((word, i) => !word.startsWith('-') && !['--home', '--control'].includes(argv[i - 1] ?? ''));
+  return words[0] === 'help' ? words[1] : words[0];
+}
+
+/** Errors of the command line throw instead of ending the process, and are written by `reportError` only. */
+function prepare(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => {} });
+  for (const sub of command.commands) prepare(sub);
+}
+
+function usageOf(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  if (error.code === 'commander.help') return new AppError('USAGE', { what: 'no verb was given' });
+  return new AppError('USAGE', { what: error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ') });
+}
+
+function processIo(): CliIo {
+  // A reader that has enough (`| head`) ends the command quietly.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) =>
+      process.exit(error.code === 'EPIPE' ? EXIT.answered : EXIT.failed),
+    );
+  }
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    onInterrupt: (listener) => {
+      process.on('SIGINT', listener);
+      return () => process.off('SIGINT', listener);
+    },
+    exit: (code) => {
+      process.exitCode = code;
+    },
+  };
+}

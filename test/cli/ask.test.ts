@@ -1,0 +1,389 @@
+// The verb `ask` as its users see it, against a scripted edge.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import type { ConnectRouter } from '@connectrpc/connect';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type AskRequest, LocalService, type RunEvent, RunEventSchema } from '../../gen/bowline/local/v1/local_pb.ts';
+import {
+  EgressSchema,
+  JobState,
+  type Outcome,
+  OutcomeSchema,
+  RunState,
+  SizeClass,
+} from '../../gen/bowline/run/v1/run_pb.ts';
+import { Channel } from '../../src/base/channel.ts';
+import { AppError } from '../../src/base/errors.ts';
+import { CliRun, cli } from '../support/run-cli.ts';
+import { ScriptedHome } from '../support/scripted-home.ts';
+
+let box: ScriptedHome;
+beforeEach(() => {
+  box = new ScriptedHome();
+});
+afterEach(() => box.close());
+
+const here = () => ({ cwd: box.cwd, home: box.home });
+const event = (e: RunEvent['event']) => ({ event: create(RunEventSchema, { event: e }) });
+const accepted = () =>
+  event({ case: 'accepted', value: { $typeName: 'bowline.local.v1.Accepted', run: 'run-1', conversation: 'conv-1' } });
+const text = (words: string, offset = 0, epoch = 1n, job = 'run-1/0/0') =>
+  event({
+    case: 'text',
+    value: { $typeName: 'bowline.run.v1.TextChunk', job, epoch, offset: BigInt(offset), text: words },
+  });
+const ended = (outcome: Partial<Omit<Outcome, '$typeName'>>) =>
+  event({
+    case: 'ended',
+    value: {
+      $typeName: 'bowline.local.v1.Ended',
+      run: 'run-1',
+      conversation: 'conv-1',
+      outcome: create(OutcomeSchema, { state: RunState.ANSWERED, ...outcome }),
+      egress: [],
+    },
+  });
+const waiting = (what: string, sent: boolean, approval = false) =>
+  event({ case: 'waiting', value: { $typeName: 'bowline.local.v1.Waiting', what, sent, approval } });
+
+test('an answer is streamed to stdout, progress goes to stderr, the exit code is 0', async () => {
+  const seen: AskRequest[] = [];
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask(request) {
+        seen.push(request);
+        yield accepted();
+        yield text('明天');
+        yield text('发布', 6);
+        yield ended({
+          answer: '明天发布',
+          sources: [
+            { $typeName: 'bowline.run.v1.Source', path: 'work/笔记.md', startLine: 3, endLine: 3, device: 'pi' },
+          ],
+        });
+      },
+    }),
+  );
+  const { code, stdout, stderr } = await cli(['ask', '什么时候发布？'], here());
+  expect(stderr).toBe('');
+  expect(stdout).toBe('明天发布\n\nsources:\n  work/笔记.md:3\n');
+  expect(code).toBe(0);
+  expect(seen[0]?.text).toBe('什么时候发布？');
+  expect(seen[0]?.requestId).not.toBe('');
+});
+
+test('one JSON object with everything: run, jobs with times, what left the box, what stayed, usage', async () => {
+  writeFileSync(join(box.cwd, 'a.md'), 'x');
+  const seen: AskRequest[] = [];
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask(request) {
+        seen.push(request);
+        yield event({
+          case: 'shared',
+          value: {
+            $typeName: 'bowline.local.v1.Shared',
+            paths: ['work/a.md', 'work/b.md', 'work/c.md'],
+            bytes: 12_300n,
+            recipients: ['rules (local)'],
+            grant: 'g1',
+          },
+        });
+        yield accepted();
+        yield event({ case: 'ended', value: full });
+      },
+    }),
+  );
+  const words = ['ask', '--json', '--share', 'a.md#L10-L40', '--share', '*.txt', '-c', 'conv-0', '--timeout', '90s'];
+  const { code, stdout, stderr } = await cli([...words, 'What is it?'], here());
+  expect(code).toBe(0);
+  expect(stderr).toContain('sharing 3 files, 12 KB, to: rules (local)\n');
+  expect(seen[0]?.shares).toMatchObject([
+    { pattern: join(box.cwd, 'a.md'), startLine: 10, endLine: 40 },
+    { pattern: join(box.cwd, '*.txt'), startLine: 0, endLine: 0 },
+  ]);
+  expect(seen[0]).toMatchObject({ conversation: 'conv-0', timeout: { seconds: 90n } });
+  expect(JSON.parse(stdout)).toMatchObject({
+    runId: 'run-1',
+    conversation: 'conv-1',
+    state: 'answered',
+    answer: 'It is.',
+    sources: [{ path: 'work/a.md', startLine: 10, endLine: 12 }],
+    jobs: [
+      {
+        method: 'bowline.capability.fs.v1.FsService/Read',
+        target: 'device pi',
+        attempts: 2,
+        milliseconds: 1234,
+        state: 'done',
+      },
+    ],
+    egress: [{ path: 'work/a.md', field: 'text', bytes: 99, grant: 'g1' }],
+    withheld: [{ name: 'work/b.md', field: 'text', size: 'under_16k', why: 'NO_GRANT' }],
+    usage: { inputTokens: 7, outputTokens: 3 },
+    failure: null,
+  });
+});
+
+test('a new attempt starts again in words and never continues the text of the old one', async () => {
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask() {
+        yield accepted();
+        yield text('The old at');
+        yield text('The new answer', 0, 2n);
+        yield text('tempt', 10, 1n);
+        yield text(' is here', 14, 2n);
+        yield ended({ answer: 'The new answer is here.' });
+      },
+    }),
+  );
+  const { stdout } = await cli(['ask', 'q'], here());
+  expect(stdout).toBe('The old at\n(starting again)\nThe new answer is here.\n');
+});
+
+test('what a terminal would obey is shown, never sent to it', async () => {
+  const evil = 'red \x1b[31m \x9b2J bell\x07 back\rover \u202egnp.exe\u2066 end';
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask() {
+        yield accepted();
+        yield waiting(`wait \x1b]0;title\x07\nnext`, false);
+        yield text(evil);
+        yield ended({ answer: evil, state: RunState.ANSWERED });
+      },
+    }),
+  );
+  const plainRun = await cli(['ask', 'q'], here());
+  expect(plainRun.stdout).toBe('red \\x1b[31m \\x9b2J bell\\x07 backover <U+202E>gnp.exe<U+2066> end\n');
+  expect(plainRun.stderr).toBe('waiting, not sent yet: wait \\x1b]0;title\\x07 next\n');
+  const json = await cli(['ask', '--json', 'q'], here());
+  expect(json.stdout).not.toMatch(/(?!\n)\p{Cc}|\p{Bidi_Control}/u);
+  expect(JSON.parse(json.stdout)).toMatchObject({ answer: evil });
+});
+
+test('what was withheld is listed with the command that shares it, with paths of this machine', async () => {
+  const root = join(box.folder, 'notes');
+  mkdirSync(root);
+  writeFileSync(join(root, "it's.md"), 'x');
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask() {
+        yield accepted();
+        yield ended({
+          answer: 'I may not read it.',
+          withheld: [
+            {
+              $typeName: 'bowline.run.v1.Withheld',
+              field: 'text',
+              size: SizeClass.UNDER_16K,
+              why: 'NO_GRANT',
+              name: "notes/it's.md",
+              hint: "--share 'notes/it'\\''s.md'",
+            },
+          ],
+        });
+      },
+      getStatus: () => ({ roots: [root] }),
+    }),
+  );
+  const { code, stderr } = await cli(['ask', "what's in it?"], here());
+  expect(code).toBe(0);
+  expect(stderr).toContain("  notes/it's.md: text (under 16k), not shared\n");
+  const share = `'${join(root, "it'\\''s.md")}'`;
+  expect(stderr).toContain(`  bowline ask --share ${share} -c conv-1 'what'\\''s in it?'\n`);
+});
+
+test('exit codes follow how the run ended', async () => {
+  const states = [RunState.REFUSED, RunState.FAILED, RunState.CANCELLED, RunState.TIMED_OUT];
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask({ text: number }) {
+        yield accepted();
+        const failure = { reason: 'LIMIT_EXCEEDED', code: 8, retryable: false, message: 'too much', metadata: {} };
+        const state = states[Number(number)] ?? RunState.UNSPECIFIED;
+        yield ended({ state, failure: { $typeName: 'bowline.common.v1.Failure', ...failure } });
+      },
+    }),
+  );
+  const runs = await Promise.all(states.map((_, i) => cli(['ask', String(i)], here())));
+  expect(runs.map(({ code }) => code)).toEqual([5, 6, 6, 7]);
+  expect(runs[0]?.stderr).toContain('refused: too much (LIMIT_EXCEEDED)');
+});
+
+test('--no-wait leaves with the run id and exit code 4', async () => {
+  await box.edge(openFor(new Channel(1)));
+  const queued = await cli(['ask', '--no-wait', 'q'], here());
+  expect([queued.code, queued.stdout]).toEqual([4, 'run-1\n']);
+  const json = await cli(['ask', '--no-wait', '--json', 'q'], here());
+  expect([json.code, JSON.parse(json.stdout)]).toMatchObject([4, { runId: 'run-1', state: 'queued', jobs: [] }]);
+});
+
+test('--timeout leaves a question that was not sent as queued, and one that was sent as timed out', async () => {
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask({ text: how }, context) {
+        yield accepted();
+        yield waiting('the control plane at http://127.0.0.1:1 cannot be reached', how === 'sent', how === 'approval');
+        await aborted(context.signal);
+      },
+    }),
+  );
+  const [queued, sent, approval] = await Promise.all(
+    ['queued', 'sent', 'approval'].map((how) => cli(['ask', '--timeout', '300ms', how], here())),
+  );
+  expect(queued?.code).toBe(4);
+  expect(queued?.stderr).toContain('waiting, not sent yet: the control plane at http://127.0.0.1:1 cannot be reached');
+  expect(queued?.stderr).toContain('run run-1 is queued');
+  expect(sent?.code).toBe(7);
+  expect(approval?.code).toBe(3);
+});
+
+test('the first Ctrl-C cancels, and the cancelled run is waited for', async () => {
+  const cancels = new Channel<string>(10);
+  await box.edge(openFor(cancels));
+  const run = new CliRun(['ask', 'q'], here());
+  await run.until('waiting: a worker');
+  run.interrupt();
+  expect(await run.ended).toBe(6);
+  expect(run.stderr).toContain('cancelled');
+});
+
+test('the second Ctrl-C leaves the run alone and prints its id', async () => {
+  const never = new Channel<string>(10);
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask(_request, context) {
+        yield accepted();
+        yield waiting('a worker', true);
+        await aborted(context.signal);
+      },
+      cancel: ({ run }) => {
+        never.offer(run);
+        return {};
+      },
+    }),
+  );
+  const run = new CliRun(['ask', 'q'], here());
+  await run.until('waiting: a worker');
+  run.interrupt();
+  await run.until('cancelling');
+  run.interrupt();
+  expect(await run.ended).toBe(4);
+  expect(run.stderr).toContain('run run-1 goes on');
+});
+
+test('an edge that goes away and comes back is followed; nothing is asked or shown twice', async () => {
+  let asks = 0;
+  const edge = await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask(_request, context) {
+        asks += 1;
+        yield accepted();
+        yield text('One, ');
+        await aborted(context.signal);
+      },
+      async *follow({ run }) {
+        yield text('One, two');
+        yield ended({ answer: `One, two: ${run}` });
+      },
+    }),
+  );
+  const run = new CliRun(['ask', 'q'], here());
+  await run.until('One, ');
+  edge.cut();
+  expect(await run.ended).toBe(0);
+  expect(run.stdout).toBe('One, two: run-1\n');
+  expect(run.stderr).toContain('the edge went away');
+  expect(asks).toBe(1);
+});
+
+test('errors of the command line end with exit code 2 and say what to quote', async () => {
+  writeFileSync(join(box.cwd, 'a.md'), 'x');
+  const cases: [string[], string][] = [
+    [['ask', '--share', 'a.md', 'a.md', 'What is it?'], '"a.md" is a file, not a question; quote the glob'],
+    [['ask', 'a.md'], '"a.md" is a file, not a question; quote the glob'],
+    [['ask', 'What', 'is', 'it?'], 'put it in quotes'],
+    [['ask'], 'there is no question'],
+    [['ask', '--timeout', 'soon', 'q'], '"soon" is not a time'],
+    [['ask', '--share', 'a.md#L9-L3', 'q'], 'are not a range'],
+    [['ask', '--shout', 'q'], "unknown option '--shout'"],
+    [['aks', 'q'], 'Did you mean ask?'],
+  ];
+  const results = await Promise.all(cases.map(([words]) => cli(words, here())));
+  for (const [i, { code, stderr, stdout }] of results.entries()) {
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(cases[i]?.[1]);
+    expect(stderr).toMatch(/^error: .* \(USAGE\)\n/);
+  }
+});
+
+test('what the edge refuses before anything is sent is one line with its reason and the home', async () => {
+  await box.edge((router) =>
+    router.service(LocalService, {
+      // biome-ignore lint/correctness/useYield: it refuses
+      async *ask() {
+        throw new AppError('SHARE_NO_MATCH', { pattern: 'x*.md', why: 'no such file' });
+      },
+    }),
+  );
+  const { code, stdout, stderr } = await cli(['ask', '--share', 'x*.md', 'q'], here());
+  expect([code, stdout]).toEqual([2, '']);
+  expect(stderr).toMatch(/^error: nothing that may be shared matches x\*\.md: no such file \(SHARE_NO_MATCH\)\n/);
+  expect(stderr).toContain(box.home);
+});
+
+test('a home where nothing runs is named', async () => {
+  const { code, stderr } = await cli(['ask', 'q'], here());
+  expect(code).toBe(6);
+  expect(stderr).toContain(`is \`bowline up\` running with the home ${box.home}? (NOT_RUNNING)`);
+  const other = join(box.folder, 'other');
+  const flag = await cli(['ask', '--home', other, 'q'], here());
+  expect(flag.stderr).toContain(other);
+});
+
+const full = {
+  $typeName: 'bowline.local.v1.Ended' as const,
+  run: 'run-1',
+  conversation: 'conv-1',
+  outcome: create(OutcomeSchema, {
+    state: RunState.ANSWERED,
+    answer: 'It is.',
+    sources: [{ path: 'work/a.md', startLine: 10, endLine: 12, device: 'pi' }],
+    jobs: [
+      {
+        id: 'run-1/0/0',
+        method: 'bowline.capability.fs.v1.FsService/Read',
+        target: 'device pi',
+        state: JobState.DONE,
+        attempts: 2,
+        elapsed: durationFromMs(1234),
+      },
+    ],
+    usage: { inputTokens: 7n, outputTokens: 3n },
+    withheld: [{ field: 'text', size: SizeClass.UNDER_16K, why: 'NO_GRANT', name: 'work/b.md', hint: '' }],
+  }),
+  egress: [create(EgressSchema, { path: 'work/a.md', field: 'text', bytes: 99n, grant: 'g1' })],
+};
+
+/** A run that stays open until it is cancelled. */
+function openFor(cancels: Channel<string>) {
+  return (router: ConnectRouter) =>
+    router.service(LocalService, {
+      async *ask() {
+        yield accepted();
+        yield waiting('a worker', true);
+        await cancels.next();
+        yield ended({ state: RunState.CANCELLED });
+      },
+      cancel: ({ run }) => {
+        cancels.offer(run);
+        return {};
+      },
+    });
+}
+
+const aborted = (signal: AbortSignal) =>
+  new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
