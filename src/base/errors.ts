@@ -95,6 +95,10 @@ export const ERRORS = {
     'no common session version: the other side speaks {theirs}, this side {ours}; upgrade the older one',
   ),
   FRAME_OUT_OF_ORDER: row('invalid_argument', 'a frame came out of order: expected number {expected}, got {got}'),
+  DEVICE_OFFLINE: row('unavailable', 'the device {device} is not connected; start its edge, or wait until it is back'),
+  METHOD_NOT_SERVED: row('unimplemented', 'the device {device} does not serve {method}; its owner has not allowed it'),
+  NO_WORKER: row('unavailable', '{why}'),
+  CONVERSATION_BUSY: row('failed_precondition', 'the run {run} of this conversation is at work; cancel it first'),
   PEER_SILENT: row('unavailable', 'nothing was heard from {peer} for {ms} ms; the session is ended'),
   EFFECT_UNKNOWN: row('unknown', 'whether this happened cannot be told; look before you ask for it again'),
   TOOL_CALL_FORGED: row('permission_denied', 'the tool call is not signed by the pinned key of the control plane'),
@@ -247,6 +251,10 @@ export const ERRORS = {
     'unknown',
     'the device stopped while this ran; whether it happened cannot be told, so it is not repeated by itself',
   ),
+  RESULT_DROPPED: row('data_loss', 'it was done, but its result is no longer kept on the device', { retryable: false }),
+  RESULT_TOO_LARGE: row('resource_exhausted', 'the result is larger than one frame may be; ask for less of it', {
+    exit: EXIT.refused,
+  }),
   EDGE_BUSY: row('resource_exhausted', 'the device has as many tool calls at work and waiting as it takes; try again', {
     retryable: true,
     exit: EXIT.failed,

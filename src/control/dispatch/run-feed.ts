@@ -109,7 +109,8 @@ export class RunFeed {
         this.#waits.delete(signal.value.job);
         break;
       case 'waits':
-        return this.waiting(signal.value.job, signal.value.what);
+        this.waiting(signal.value.job, signal.value.what);
+        return;
       default:
         return;
     }

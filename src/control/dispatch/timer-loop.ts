@@ -51,7 +51,10 @@ export class TimerLoop {
   #fire(): void {
     this.#wakeAt = Number.POSITIVE_INFINITY;
     if (this.#stopped) return;
-    if (this.#running) return this.soon(50);
+    if (this.#running) {
+      this.soon(50);
+      return;
+    }
     this.#running = this.#take()
       .catch((error: unknown) => {
         this.#log.warn('timers could not be read', { why: String(error) });

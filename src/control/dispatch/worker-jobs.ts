@@ -366,14 +366,12 @@ export class WorkerJobs {
     this.#graces.get(attempt.dispatchId)?.();
     this.#graces.delete(attempt.dispatchId);
     this.#attempts.remove(attempt.dispatchId);
-    attempt.taken
-      ?.done()
-      .catch((error: unknown) =>
-        this.#parts.log.warn('a queue entry could not be removed', {
-          dispatch: attempt.dispatchId,
-          why: String(error),
-        }),
-      );
+    attempt.taken?.done().catch((error: unknown) =>
+      this.#parts.log.warn('a queue entry could not be removed', {
+        dispatch: attempt.dispatchId,
+        why: String(error),
+      }),
+    );
   }
 
   #listen(): void {

@@ -52,7 +52,8 @@ export class EdgeFollows {
     const known = this.#follows.get(run);
     if (known) {
       if (from) Object.assign(known, position);
-      return this.#wake();
+      this.#wake();
+      return;
     }
     const waits = this.#opening.has(run);
     this.#opening.set(run, position);

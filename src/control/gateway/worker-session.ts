@@ -40,6 +40,7 @@ export class LiveWorker implements WorkerSession {
   readonly hello: WorkerHello;
   readonly connectedAt: number;
   draining = false;
+  lastSeen: number;
   #free = 0;
   /** Assigned since the worker last told its credits. */
   #busy = 0;
@@ -55,6 +56,7 @@ export class LiveWorker implements WorkerSession {
   ) {
     this.hello = hello;
     this.connectedAt = parts.clock.now();
+    this.lastSeen = this.connectedAt;
     this.#out = out;
     const labels = Object.fromEntries((hello.manifest?.labels ?? []).map(({ name, value }) => [name, value]));
     const model = hello.models[0];
@@ -110,6 +112,10 @@ export class LiveWorker implements WorkerSession {
   drain(deadlineMs: number): void {
     this.draining = true;
     this.#tell({ case: 'drain', value: { deadline: durationFromMs(deadlineMs) } });
+  }
+
+  end(): void {
+    this.#out.end();
   }
 
   #tell(body: Body): void {
@@ -183,6 +189,7 @@ async function read(
     const next = await frames.next();
     if (next.done) return;
     heartbeat.heard();
+    worker.lastSeen = parts.clock.now();
     take(counter, next.value);
     const { frame, header } = next.value;
     switch (frame.case) {

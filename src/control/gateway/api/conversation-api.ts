@@ -1,0 +1,63 @@
+// ConversationService of the public API over the projections.
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { ConversationService } from '../../../../gen/bowline/control/v1/conversation_service_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import { principalName } from '../../identity/principal.ts';
+import type { AuditEntry } from '../../ledger/audit.ts';
+import type { Conversations, StoredConversation } from '../../store/conversations.ts';
+import type { Runs } from '../../store/runs.ts';
+import { ownerOf } from '../principal.ts';
+import { runView } from './run-view.ts';
+
+/** Runs shown with a conversation. */
+const SHOWN_RUNS = 200;
+
+export function conversationApi(parts: {
+  readonly conversations: Conversations;
+  readonly runs: Runs;
+  readonly audit: (entries: readonly AuditEntry[]) => Promise<void>;
+}): ServiceImpl<typeof ConversationService> {
+  const read = async (tenant: string, id: string): Promise<StoredConversation> => {
+    const row = await parts.conversations.get(tenant, id);
+    if (!row) throw new AppError('NOT_FOUND', { kind: 'conversation' });
+    return row;
+  };
+  return {
+    async getConversation({ id }, context) {
+      const { tenant } = ownerOf(context);
+      const row = await read(tenant, id);
+      const { items } = await parts.runs.list(tenant, { conversation: id, pageSize: SHOWN_RUNS });
+      return { conversation: view(row), runs: items.reverse().map((run) => runView(run)) };
+    },
+    async listConversations({ pageSize, pageToken }, context) {
+      const page = await parts.conversations.list(ownerOf(context).tenant, { pageSize, pageToken });
+      return { conversations: page.items.map(view), nextPageToken: page.nextPageToken };
+    },
+    async deleteConversation({ id }, context) {
+      const owner = ownerOf(context);
+      const row = await read(owner.tenant, id);
+      if (row.activeRun !== null) throw new AppError('CONVERSATION_BUSY', { run: row.activeRun });
+      await parts.conversations.delete(owner.tenant, id);
+      await parts.audit([
+        {
+          tenant: owner.tenant,
+          principal: principalName(owner),
+          action: 'conversation.delete',
+          subject: `conversation:${id}`,
+        },
+      ]);
+      return {};
+    },
+  };
+}
+
+const view = (row: StoredConversation) => ({
+  id: row.id,
+  title: row.title,
+  turns: row.turns,
+  activeRun: row.activeRun ?? '',
+  waitingRuns: [...row.waiting],
+  device: row.device ?? '',
+  createTime: timestampFromMs(row.createdAt),
+});

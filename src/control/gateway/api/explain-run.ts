@@ -1,0 +1,66 @@
+// What a run waits for, job by job, in words. Pure.
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { ExplainRunResponseSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
+import { isEnded, type JobState, openJobs, type RunState } from '../../orchestrator/state.ts';
+import { explain } from '../../routing/explain.ts';
+import { misfit } from '../../routing/fit.ts';
+import { type JobNeed, serves, type WorkerView } from '../../routing/worker-view.ts';
+
+type Answer = MessageInitShape<typeof ExplainRunResponseSchema>;
+
+export function explainRun(
+  run: RunState,
+  world: { workers: readonly WorkerView[]; connected: (device: string) => boolean },
+): Answer {
+  const jobs = openJobs(run).map((job) => explainJob(run, job, world));
+  return {
+    jobs,
+    summary: summaryOf(
+      run,
+      jobs.map(({ waitsFor }) => waitsFor ?? ''),
+    ),
+  };
+}
+
+function summaryOf(run: RunState, waits: readonly string[]): string {
+  if (isEnded(run)) return 'It has ended and waits for nothing.';
+  if (run.phase === 'waiting') return 'It waits for the run before it in its conversation.';
+  return waits.length === 0 ? 'It waits for its next decision.' : waits.join(' ');
+}
+
+function explainJob(
+  run: RunState,
+  job: JobState,
+  { workers, connected }: { workers: readonly WorkerView[]; connected: (device: string) => boolean },
+): NonNullable<Answer['jobs']>[number] {
+  const failure = job.lastFailure ? { lastFailure: job.lastFailure } : {};
+  if (job.phase === 'retrying') return { job: job.id, waitsFor: 'It waits before its next attempt.', ...failure };
+  if (job.phase === 'cancelling') return { job: job.id, waitsFor: 'It is being stopped.', ...failure };
+  if (job.target === 'device') {
+    const name = run.deviceName || job.device;
+    const waitsFor = connected(job.device)
+      ? `It runs on the device ${name}.`
+      : `It waits for the device ${name}, which is not connected.`;
+    return { job: job.id, waitsFor, ...failure };
+  }
+  const need = needOf(run, job);
+  const { never, summary } = explain(need, workers);
+  const candidates = workers
+    .filter((worker) => serves(worker, run.tenant))
+    .slice(0, 50)
+    .map((worker) => ({ name: worker.name, whyNot: misfit(need, worker)?.why ?? '' }));
+  return { job: job.id, waitsFor: summary, never, candidates, ...failure };
+}
+
+function needOf(run: RunState, job: JobState): JobNeed {
+  const slash = job.method.indexOf('/');
+  const service = job.method.slice(0, slash);
+  return {
+    capability: service.slice(0, service.lastIndexOf('.')),
+    method: job.method.slice(slash + 1),
+    tenant: run.tenant,
+    selector: job.selector,
+    recipients: job.recipients,
+    slots: 1,
+  };
+}

@@ -1,0 +1,135 @@
+// Devices, workers and capabilities of the public API.
+import { fromBinary } from '@bufbuild/protobuf';
+import { durationMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import type {
+  DeviceService,
+  RegistryService,
+  WorkerPoolService,
+} from '../../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { ManifestSchema } from '../../../../gen/bowline/manifest/v1/manifest_pb.ts';
+import { Effect } from '../../../../gen/bowline/policy/v1/options_pb.ts';
+import type { MethodRegistry } from '../../../contract/registry.ts';
+import { methodDescription, requestSchema } from '../../../contract/tool-schema.ts';
+import type { Device, Devices } from '../../identity/devices.ts';
+import type { Enrolment } from '../../identity/enrolment.ts';
+import { principalName } from '../../identity/principal.ts';
+import type { WorkerGrant } from '../../identity/workers.ts';
+import { serves } from '../../routing/worker-view.ts';
+import { ownerOf } from '../principal.ts';
+import type { Sessions } from '../sessions.ts';
+
+const TOKEN_TTL_MS = 10 * 60_000;
+
+export function deviceApi(parts: {
+  readonly devices: Devices;
+  readonly enrolment: Enrolment;
+  readonly sessions: Sessions;
+}): ServiceImpl<typeof DeviceService> {
+  const view = (device: Device) => {
+    const live = parts.sessions.edge(device.tenant, device.id);
+    const seen = live?.lastSeen ?? device.lastSeen;
+    const manifest = live?.manifest ?? (device.manifest ? fromBinary(ManifestSchema, device.manifest) : undefined);
+    return {
+      id: device.id,
+      name: device.name,
+      connected: live !== undefined,
+      state: device.state,
+      sessionEpoch: BigInt(device.sessionEpoch),
+      createTime: timestampFromMs(device.createdAt),
+      ...(manifest ? { manifest } : {}),
+      ...(seen === null ? {} : { lastSeenTime: timestampFromMs(seen) }),
+    };
+  };
+  return {
+    async getDevice({ id }, context) {
+      return { device: view(await parts.devices.find(ownerOf(context).tenant, id)) };
+    },
+    async listDevices({ pageSize, pageToken }, context) {
+      const limit = Math.min(pageSize || 100, 1000);
+      const rows = await parts.devices.list(ownerOf(context).tenant, { limit, after: pageToken });
+      return { devices: rows.map(view), nextPageToken: rows.length === limit ? rows.at(-1)!.name : '' };
+    },
+    async createJoinToken({ name, ttl }, context) {
+      const owner = ownerOf(context);
+      const ttlMs = ttl ? durationMs(ttl) : TOKEN_TTL_MS;
+      const made = await parts.enrolment.createJoinToken(owner.tenant, name, ttlMs, principalName(owner));
+      return { token: made.token, expireTime: timestampFromMs(made.expiresAt) };
+    },
+  };
+}
+
+export function workerApi(parts: {
+  readonly sessions: Sessions;
+  readonly createToken: (grant: WorkerGrant, by: string) => Promise<{ token: string }>;
+}): ServiceImpl<typeof WorkerPoolService> {
+  return {
+    listWorkers({ pageSize, pageToken }, context) {
+      const { tenant } = ownerOf(context);
+      const limit = Math.min(pageSize || 100, 1000);
+      const all = parts.sessions.workers().filter((worker) => serves(worker.view(), tenant));
+      const key = (worker: (typeof all)[number]) => `${worker.hello.name} ${worker.id}`;
+      const page = all
+        .sort((a, b) => (key(a) < key(b) ? -1 : 1))
+        .filter((worker) => key(worker) > pageToken)
+        .slice(0, limit);
+      return {
+        workers: page.map((worker) => ({
+          id: worker.id,
+          name: worker.hello.name,
+          models: worker.hello.models,
+          slots: worker.hello.slots,
+          busy: worker.busy,
+          draining: worker.draining,
+          connectTime: timestampFromMs(worker.connectedAt),
+          lastSeenTime: timestampFromMs(worker.lastSeen),
+          ...(worker.hello.manifest ? { manifest: worker.hello.manifest } : {}),
+        })),
+        nextPageToken: page.length === limit ? key(page.at(-1)!) : '',
+      };
+    },
+    async createWorkerKey({ name, packages, pool }, context) {
+      const owner = ownerOf(context);
+      const grant = { tenant: owner.tenant, name, packages, pool: pool || 'default' };
+      return { key: (await parts.createToken(grant, principalName(owner))).token };
+    },
+  };
+}
+
+export function registryApi(parts: {
+  readonly methods: MethodRegistry;
+  readonly sessions: Sessions;
+}): ServiceImpl<typeof RegistryService> {
+  return {
+    listCapabilities(_request, context) {
+      const { tenant } = ownerOf(context);
+      const edges = parts.sessions.edges().filter((edge) => edge.tenant === tenant);
+      const workers = parts.sessions.workers().filter((worker) => serves(worker.view(), tenant));
+      const packages = [...new Set(parts.methods.all.map((method) => method.package))].sort();
+      return {
+        capabilities: packages.map((name) => {
+          const methods = parts.methods.all.filter((method) => method.package === name);
+          return {
+            package: name,
+            service: methods[0]!.service.typeName,
+            devices: edges
+              .filter((edge) => methods.some((m) => edge.serves(m.fullName)))
+              .map((edge) => edge.deviceName),
+            workers: workers.filter((w) => w.view().packages.some((p) => p.package === name)).map((w) => w.hello.name),
+            methods: methods.map((method) => ({
+              name: method.fullName,
+              effect: effectName(method.effect),
+              idempotent: method.idempotent,
+              streaming: method.streaming,
+              description: methodDescription(method.desc),
+              requestSchemaJson: JSON.stringify(requestSchema(method.desc)),
+            })),
+          };
+        }),
+      };
+    },
+  };
+}
+
+const effectName = (effect: Effect): string =>
+  (Object.entries(Effect).find(([, value]) => value === effect)?.[0] ?? 'unspecified').toLowerCase();

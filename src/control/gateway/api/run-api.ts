@@ -1,0 +1,72 @@
+// RunService of the public API: reads projections, watches feeds, and hands cancels to the orchestrator.
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { RunService as RunApi } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import { newId } from '../../../base/ids.ts';
+import type { MethodRegistry } from '../../../contract/registry.ts';
+import type { DeviceCalls } from '../../dispatch/device-calls.ts';
+import type { RunFeeds } from '../../dispatch/run-feeds.ts';
+import { principalName } from '../../identity/principal.ts';
+import type { RunService } from '../../orchestrator/run-service.ts';
+import type { WorkerView } from '../../routing/worker-view.ts';
+import type { Runs } from '../../store/runs.ts';
+import { ownerOf } from '../principal.ts';
+import { explainRun } from './explain-run.ts';
+import { runView } from './run-view.ts';
+import { watchRun } from './watch-run.ts';
+
+export interface RunApiParts {
+  readonly runs: RunService;
+  readonly stored: Runs;
+  readonly feeds: RunFeeds;
+  readonly calls: DeviceCalls;
+  readonly workers: () => readonly WorkerView[];
+  readonly methods: MethodRegistry;
+  readonly now: () => number;
+}
+
+export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
+  const read = async (tenant: string, id: string) => {
+    const row = await parts.stored.get(tenant, id);
+    if (!row) throw new AppError('NOT_FOUND', { kind: 'run' });
+    return runView(row, await parts.stored.jobs(tenant, id));
+  };
+  return {
+    async getRun({ id }, context) {
+      return { run: await read(ownerOf(context).tenant, id) };
+    },
+    async listRuns({ pageSize, pageToken, conversation }, context) {
+      const page = await parts.stored.list(ownerOf(context).tenant, {
+        pageSize,
+        pageToken,
+        ...(conversation === '' ? {} : { conversation }),
+      });
+      return { runs: page.items.map((row) => runView(row)), nextPageToken: page.nextPageToken };
+    },
+    async *watchRun({ id }, context) {
+      const { tenant } = ownerOf(context);
+      yield* watchRun({ feeds: parts.feeds, read: () => read(tenant, id), now: parts.now }, tenant, id, context.signal);
+    },
+    async cancelRun({ id, requestId }, context) {
+      const owner = ownerOf(context);
+      await read(owner.tenant, id);
+      const commandId = `cancel:${id}:${requestId || newId()}`;
+      const principal = principalName(owner);
+      await parts.runs.command(
+        owner.tenant,
+        id,
+        { type: 'cancel', principal, requestId: commandId },
+        { source: principal, commandId },
+      );
+      return { run: await read(owner.tenant, id) };
+    },
+    async explainRun({ id }, context) {
+      const state = await parts.runs.state(ownerOf(context).tenant, id);
+      if (!state) throw new AppError('NOT_FOUND', { kind: 'run' });
+      return explainRun(state, {
+        workers: parts.workers(),
+        connected: (device) => parts.calls.session(state.tenant, device) !== undefined,
+      });
+    },
+  };
+}

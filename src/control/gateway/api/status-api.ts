@@ -1,0 +1,105 @@
+// Status, approvals, usage and audit of the public API.
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { ModelInfo } from '../../../../gen/bowline/common/v1/common_pb.ts';
+import type {
+  ApprovalService,
+  AuditService,
+  StatusService,
+  UsageService,
+} from '../../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { BUILD } from '../../../base/version.ts';
+import type { AuditRecord } from '../../ledger/audit.ts';
+import type { UsageTotal } from '../../ledger/usage.ts';
+import { ownerOf } from '../principal.ts';
+import type { Sessions } from '../sessions.ts';
+
+export function statusApi(parts: {
+  readonly sessions: Sessions;
+  readonly replica: string;
+  readonly database: 'postgres' | 'pglite';
+  /** Throws when the database does not answer. */
+  readonly counts: (tenant: string) => Promise<{ openRuns: number; waitingJobs: number }>;
+  readonly model: () => ModelInfo | undefined;
+  readonly startedAt: number;
+}): ServiceImpl<typeof StatusService> {
+  return {
+    async getStatus(_request, context) {
+      const { tenant } = ownerOf(context);
+      const counts = await parts.counts(tenant).catch(() => undefined);
+      const model = parts.model();
+      return {
+        build: BUILD,
+        database: parts.database,
+        databaseOk: counts !== undefined,
+        replica: parts.replica,
+        devices: parts.sessions.edges().filter((edge) => edge.tenant === tenant).length,
+        workers: parts.sessions.workers().length,
+        openRuns: counts?.openRuns ?? 0,
+        waitingJobs: counts?.waitingJobs ?? 0,
+        startTime: timestampFromMs(parts.startedAt),
+        ...(model ? { model } : {}),
+      };
+    },
+  };
+}
+
+/** Approvals are answered on the box; until it can ask, none is ever pending here. */
+export function approvalApi(): ServiceImpl<typeof ApprovalService> {
+  return {
+    listApprovals(_request, context) {
+      ownerOf(context);
+      return { approvals: [] };
+    },
+  };
+}
+
+const MONTH_MS = 30 * 24 * 3_600_000;
+
+export function usageApi(parts: {
+  readonly since: (tenant: string, since: number) => Promise<readonly UsageTotal[]>;
+  readonly now: () => number;
+}): ServiceImpl<typeof UsageService> {
+  return {
+    async getUsage({ startTime }, context) {
+      const since = startTime ? timestampMs(startTime) : parts.now() - MONTH_MS;
+      const sums = await parts.since(ownerOf(context).tenant, since);
+      return {
+        sums: sums.map((sum) => ({
+          provider: sum.provider,
+          model: sum.model,
+          inputTokens: BigInt(sum.inputTokens),
+          outputTokens: BigInt(sum.outputTokens),
+          costMicros: BigInt(sum.costMicros),
+          jobs: BigInt(sum.jobs),
+        })),
+      };
+    },
+  };
+}
+
+export function auditApi(parts: {
+  readonly list: (
+    tenant: string,
+    page: { size: number; token: string },
+  ) => Promise<{ entries: readonly AuditRecord[]; next: string }>;
+}): ServiceImpl<typeof AuditService> {
+  return {
+    async listAudit({ pageSize, pageToken }, context) {
+      const { entries, next } = await parts.list(ownerOf(context).tenant, {
+        size: Math.min(pageSize || 100, 1000),
+        token: pageToken,
+      });
+      return {
+        entries: entries.map((entry) => ({
+          createTime: timestampFromMs(entry.at),
+          principal: entry.principal,
+          action: entry.action,
+          subject: entry.subject,
+          detailJson: JSON.stringify(entry.detail),
+        })),
+        nextPageToken: next,
+      };
+    },
+  };
+}

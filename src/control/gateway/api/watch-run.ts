@@ -1,0 +1,47 @@
+// Streams a run to a watcher: the run, its jobs as they change, its text from the start, and the run again when it ended.
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Run, WatchRunResponseSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
+import { Channel } from '../../../base/channel.ts';
+import type { RunFeeds } from '../../dispatch/run-feeds.ts';
+import { isEnded } from '../../orchestrator/state.ts';
+
+/** Bytes of text in one message, about. */
+const PIECE = 32 * 1024;
+
+export async function* watchRun(
+  parts: { feeds: RunFeeds; read: () => Promise<Run>; now: () => number },
+  tenant: string,
+  run: string,
+  signal: AbortSignal,
+): AsyncGenerator<MessageInitShape<typeof WatchRunResponseSchema>> {
+  yield { event: { case: 'run', value: await parts.read() } };
+  const { feed, close } = await parts.feeds.open(tenant, run);
+  const changes = new Channel<void>(1);
+  const stop = feed.onChange(() => changes.closed || changes.offer());
+  signal.addEventListener('abort', () => changes.close(), { once: true });
+  try {
+    const told = new Map<string, string>();
+    let [job, epoch, offset] = ['', 0, 0];
+    for (;;) {
+      for (const view of feed.jobs(parts.now())) {
+        const now = `${view.state} ${view.attempts} ${view.target}`;
+        if (told.get(view.id) === now) continue;
+        told.set(view.id, now);
+        yield { event: { case: 'job', value: view } };
+      }
+      for (let text = feed.text; text; text = feed.text) {
+        if (text.job !== job || text.epoch !== epoch) [job, epoch, offset] = [text.job, text.epoch, 0];
+        const piece = text.from(offset, PIECE);
+        if (piece === '') break;
+        yield { event: { case: 'text', value: { job, epoch: BigInt(epoch), offset: BigInt(offset), text: piece } } };
+        offset += Buffer.byteLength(piece);
+      }
+      if (isEnded(feed.state)) break;
+      if ((await changes.next()).done) return;
+    }
+    yield { event: { case: 'run', value: await parts.read() } };
+  } finally {
+    stop();
+    close();
+  }
+}

@@ -1,0 +1,94 @@
+// The listener: gRPC, gRPC-Web and Connect on one HTTP/2 port. It pings every connection, so that a peer that is gone is
+// noticed whatever its streams do.
+import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+
+export interface ServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly heartbeatMs: number;
+  readonly maxFrameBytes: number;
+  readonly routes: (router: ConnectRouter) => void;
+  readonly interceptors: Interceptor[];
+  readonly log: Logger;
+}
+
+export interface RunningServer {
+  readonly host: string;
+  readonly port: number;
+  /** Takes no new connections, and ends open ones after their calls or at the deadline. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+const LOOPBACK = /^(127\.|::1$|localhost$)/;
+
+/** Listens. Throws PORT_TAKEN, and INSECURE_LISTEN for an address beyond loopback. */
+export async function listen(options: ServerOptions): Promise<RunningServer> {
+  const { host, port, log } = options;
+  if (!LOOPBACK.test(host)) throw new AppError('INSECURE_LISTEN', { host });
+  const sessions = new Set<ServerHttp2Session>();
+  const server = createServer(
+    { settings: { maxConcurrentStreams: 10_000, initialWindowSize: 1 << 20 } },
+    connectNodeAdapter({
+      routes: options.routes,
+      interceptors: options.interceptors,
+      readMaxBytes: options.maxFrameBytes,
+      writeMaxBytes: options.maxFrameBytes,
+      // Raw bytes; a peer that needs compression says so and gets it.
+      compressMinBytes: 16 << 10,
+    }),
+  );
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+    session.on('error', (error) => log.debug('a connection failed', { why: error.message }));
+    keepAlive(session, options.heartbeatMs);
+  });
+  await bind(server, host, port);
+  const bound = server.address() as AddressInfo;
+  return {
+    host,
+    port: bound.port,
+    close: (deadlineMs) => close(server, sessions, deadlineMs),
+  };
+}
+
+function bind(server: Http2Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') reject(new AppError('PORT_TAKEN', { host, port }, { cause: error }));
+      else reject(error);
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+/** A connection that does not answer a ping within two intervals is destroyed; its streams end with it. */
+function keepAlive(session: ServerHttp2Session, intervalMs: number): void {
+  let answered = performance.now();
+  const timer = setInterval(() => {
+    if (session.destroyed) return clearInterval(timer);
+    if (performance.now() - answered > 2 * intervalMs) return session.destroy();
+    session.ping((error) => {
+      if (!error) answered = performance.now();
+    });
+  }, intervalMs);
+  timer.unref();
+  session.once('close', () => clearInterval(timer));
+}
+
+async function close(server: Http2Server, sessions: Set<ServerHttp2Session>, deadlineMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  for (const session of sessions) session.close();
+  const timer = setTimeout(() => {
+    for (const session of sessions) session.destroy();
+  }, deadlineMs);
+  await closed;
+  clearTimeout(timer);
+}

@@ -1,0 +1,53 @@
+// The program `bowline control`: the control plane on its own, on Postgres or embedded.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { homePaths } from '../base/home.ts';
+import { lockHome } from '../base/home-lock.ts';
+import type { ControlConfig } from '../control/config.ts';
+import { programLog, stopSignal } from './program.ts';
+import { startControl } from './start-control.ts';
+
+export interface ControlProgramIo {
+  readonly env: NodeJS.ProcessEnv;
+  readonly out: (line: string) => void;
+  readonly progress: (line: string) => void;
+}
+
+/** Runs until a signal. Prints one line `ready {"control":...,"home":...}` when it listens. */
+export async function runControl(home: string, config: ControlConfig, io: ControlProgramIo): Promise<void> {
+  const stopping = stopSignal();
+  const lock = lockHome(home, 'control');
+  const log = programLog(home, 'control', io.env);
+  const aborter = new AbortController();
+  void stopping.then(() => aborter.abort());
+  try {
+    const control = await startControl({
+      home,
+      config,
+      clock: systemClock,
+      log,
+      progress: io.progress,
+      signal: aborter.signal,
+    });
+    announce(home, control.url);
+    io.out(
+      `ready ${JSON.stringify({ control: control.url, home, database: control.database, replica: control.replica })}`,
+    );
+    io.progress(`stopping: ${await stopping}`);
+    await control.stop(config.drainMs);
+  } finally {
+    withdraw(home);
+    lock.release();
+  }
+}
+
+/** Tells the programs of this home where the control plane listens. */
+export function announce(home: string, url: string): void {
+  const { control, controlInfo } = homePaths(home);
+  mkdirSync(control, { recursive: true, mode: 0o700 });
+  writeFileSync(controlInfo, `${JSON.stringify({ control: url, pid: process.pid })}\n`, { mode: 0o600 });
+}
+
+export function withdraw(home: string): void {
+  rmSync(homePaths(home).controlInfo, { force: true });
+}

@@ -1,0 +1,277 @@
+// Composes the control plane from its rooms and starts it. Everything is passed in here; nothing is looked up elsewhere.
+import { join } from 'node:path';
+import type { ModelInfo } from '../../gen/bowline/common/v1/common_pb.ts';
+import type { Clock } from '../base/clock.ts';
+import { homePaths } from '../base/home.ts';
+import { newId } from '../base/ids.ts';
+import { Lifecycle } from '../base/lifecycle.ts';
+import type { Logger } from '../base/logger.ts';
+import { edgeCapabilities } from '../contract/capabilities.ts';
+import { MethodRegistry } from '../contract/registry.ts';
+import { workerCapabilities } from '../contract/worker-capabilities.ts';
+import type { ControlConfig } from '../control/config.ts';
+import { Dispatcher } from '../control/dispatch/dispatcher.ts';
+import { conversationApi } from '../control/gateway/api/conversation-api.ts';
+import { deviceApi, registryApi, workerApi } from '../control/gateway/api/fleet-api.ts';
+import { runApi } from '../control/gateway/api/run-api.ts';
+import { approvalApi, auditApi, statusApi, usageApi } from '../control/gateway/api/status-api.ts';
+import { serveEdge } from '../control/gateway/edge-session.ts';
+import { enrolmentService } from '../control/gateway/enrolment-service.ts';
+import { HealthBoard } from '../control/gateway/health.ts';
+import {
+  authInterceptor,
+  errorInterceptor,
+  headerInterceptor,
+  validateInterceptor,
+} from '../control/gateway/interceptors.ts';
+import { offeredTools } from '../control/gateway/offered-tools.ts';
+import { deviceOf, workerOf } from '../control/gateway/principal.ts';
+import { routes } from '../control/gateway/routes.ts';
+import { listen } from '../control/gateway/server.ts';
+import { Sessions } from '../control/gateway/sessions.ts';
+import { serveWorker } from '../control/gateway/worker-session.ts';
+import { Authenticator } from '../control/identity/authenticator.ts';
+import { Devices } from '../control/identity/devices.ts';
+import { Enrolment } from '../control/identity/enrolment.ts';
+import { DEFAULT_TENANT, ensureOwnerKey } from '../control/identity/owner-key.ts';
+import { loadSigningKey } from '../control/identity/signing-key.ts';
+import { createWorkerToken, ensureWorkerToken } from '../control/identity/workers.ts';
+import { listAudit, writeAudit } from '../control/ledger/audit.ts';
+import { usageSince } from '../control/ledger/usage.ts';
+import { RunService } from '../control/orchestrator/run-service.ts';
+import { MemoryBusHub } from '../control/queue/memory-bus.ts';
+import { MemoryQueueHub } from '../control/queue/memory-queue.ts';
+import { createConversations } from '../control/store/conversations.ts';
+import { openDatabase } from '../control/store/database.ts';
+import { PgEventStore } from '../control/store/event-store.ts';
+import { createLeases } from '../control/store/leases.ts';
+import { migrate } from '../control/store/migrate.ts';
+import { createOutbox } from '../control/store/outbox.ts';
+import { createRuns } from '../control/store/runs.ts';
+import { createTimers } from '../control/store/timers.ts';
+import type { EventStore } from '../control/store/unit.ts';
+import { upkeep } from '../control/store/upkeep.ts';
+
+export interface ControlOptions {
+  readonly home: string;
+  readonly config: ControlConfig;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told when the start waits for something, in words. */
+  readonly progress: (what: string) => void;
+  readonly signal?: AbortSignal;
+  /** Wraps the store, e.g. with faults in tests. */
+  readonly wrapStore?: (store: EventStore) => EventStore;
+}
+
+export interface RunningControl {
+  readonly url: string;
+  readonly replica: string;
+  readonly tenant: string;
+  readonly database: 'postgres' | 'pglite';
+  readonly ownerKey: string;
+  /** Key with which the workers beside this control plane connect. */
+  readonly workerKey: string;
+  /** The model that would answer now. */
+  model(): ModelInfo | undefined;
+  createJoinToken(name: string): Promise<string>;
+  /** Drains within the deadline; true when everything ended in time. */
+  stop(deadlineMs: number): Promise<boolean>;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Opens the database, starts all loops and listens. Throws what stands in the way (PORT_TAKEN, HOME_LOCKED, ...). */
+export async function startControl(options: ControlOptions): Promise<RunningControl> {
+  const { home, config, clock, log, progress } = options;
+  const life = new Lifecycle(log);
+  const replica = newId();
+  const startedAt = clock.now();
+  try {
+    const database = await openDatabase(config.databaseUrl ?? { embedded: join(homePaths(home).control, 'pg') }, {
+      maxConnections: config.maxConnections,
+      clock,
+      onWaiting: (problem) => progress(`waiting for the database: ${problem}`),
+      onTrouble: (problem) => log.warn('trouble with the database', { problem }),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    life.onStop('database', () => database.close());
+    await migrate(database.db);
+    const pg = new PgEventStore(database, { clock });
+    life.onStop('event store', () => pg.close());
+    const store = options.wrapStore?.(pg) ?? pg;
+
+    const owner = await ensureOwnerKey(database.db, home);
+    const signer = await loadSigningKey(home);
+    const grant = { tenant: null, name: 'beside the control plane', packages: ['*'], pool: 'default' };
+    const workerKey = await ensureWorkerToken(database.db, join(homePaths(home).control, 'worker.key'), grant);
+    const authenticator = new Authenticator(database.db, clock);
+    const devices = new Devices(database.db, authenticator);
+    const enrolment = new Enrolment(database.db, authenticator);
+
+    const methods = new MethodRegistry([...edgeCapabilities, ...workerCapabilities]);
+    const sessions = new Sessions();
+    const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
+    const runs = new RunService({
+      store,
+      clock,
+      log,
+      methods,
+      tools: (tenant, device) => offeredTools({ devices, methods, live }, tenant, device),
+    });
+    const queue = new MemoryQueueHub(clock, log).connect();
+    const bus = new MemoryBusHub(log).connect(replica);
+    life.onStop('queue and bus', async () => {
+      await queue.close();
+      await bus.close();
+    });
+    const [outbox, leases, timers] = [createOutbox(database.db), createLeases(database.db), createTimers(database.db)];
+    if (database.kind === 'pglite') {
+      // Nobody else can be at work on this folder: what the process before this one held is free.
+      await leases.dropAll();
+      await timers.releaseAll();
+    }
+    const dispatcher = new Dispatcher({
+      runs,
+      outbox,
+      leases,
+      timers,
+      queue,
+      bus,
+      methods,
+      clock,
+      log,
+      config: { ...config, replica },
+    });
+    life.onStop('dispatch', () => dispatcher.stop());
+    await dispatcher.start();
+
+    const health = new HealthBoard();
+    const model = () => sessions.workers().find((worker) => worker.hello.models.length > 0)?.hello.models[0];
+    const stored = createRuns(database.db);
+    const session = { clock, log, ...config };
+    const edgeParts = {
+      ...session,
+      runs,
+      calls: dispatcher.devices,
+      feeds: dispatcher.feeds,
+      devices,
+      signer,
+      model,
+      durability: database.durability,
+    };
+    const workerParts = { ...session, jobs: dispatcher.workers, replica };
+    const workers = () => sessions.workers().map((worker) => worker.view());
+    const server = await listen({
+      host: config.host,
+      port: config.port,
+      heartbeatMs: config.heartbeatMs,
+      maxFrameBytes: config.maxFrameBytes,
+      log,
+      interceptors: [errorInterceptor(log), headerInterceptor, authInterceptor(authenticator), validateInterceptor],
+      routes: routes({
+        edge: {
+          connect: (requests, context) =>
+            serveEdge(edgeParts, deviceOf(context), requests, (edge) => sessions.addEdge(edge)),
+        },
+        worker: {
+          work: (requests, context) =>
+            serveWorker(workerParts, workerOf(context), requests, (worker) => sessions.addWorker(worker)),
+        },
+        enrolment: enrolmentService({ enrolment, devices, signingKey: signer }),
+        runs: runApi({
+          runs,
+          stored,
+          feeds: dispatcher.feeds,
+          calls: dispatcher.devices,
+          workers,
+          methods,
+          now: () => clock.now(),
+        }),
+        conversations: conversationApi({
+          conversations: createConversations(database.db),
+          runs: stored,
+          audit: (entries) => writeAudit(database.db, entries),
+        }),
+        devices: deviceApi({ devices, enrolment, sessions }),
+        workers: workerApi({ sessions, createToken: (wanted, by) => createWorkerToken(database.db, wanted, by) }),
+        registry: registryApi({ methods, sessions }),
+        status: statusApi({
+          sessions,
+          replica,
+          database: database.kind,
+          startedAt,
+          model,
+          counts: async (tenant) => ({
+            openRuns: (await stored.list(tenant, { states: ['waiting', 'running'], pageSize: 500 })).items.length,
+            waitingJobs: dispatcher.relay.held().length,
+          }),
+        }),
+        approvals: approvalApi(),
+        usage: usageApi({ since: (tenant, since) => usageSince(database.db, tenant, since), now: () => clock.now() }),
+        audit: auditApi({ list: (tenant, page) => listAudit(database.db, tenant, page) }),
+        health,
+        mesh: {
+          runs,
+          feeds: dispatcher.feeds,
+          devices,
+          calls: dispatcher.devices,
+          workers,
+          methods,
+          edgePackages: new Set(edgeCapabilities.map((service) => service.file.proto.package)),
+          defaultTimeoutMs: config.callTimeoutMs,
+        },
+      }),
+    });
+    life.onStop('listener', () => server.close(Math.min(config.drainMs / 4, 2_000)));
+    life.onStop('sessions', () => drain(sessions, dispatcher, clock, config.drainMs / 2));
+    health.set('', true);
+    life.onStop('health', () => health.set('', false));
+    const tidy = repeat(clock, HOUR_MS, () =>
+      upkeep(database).catch((error: unknown) => log.warn('upkeep failed', { why: String(error) })),
+    );
+    life.onStop('upkeep', tidy);
+    const url = `http://${server.host}:${server.port}`;
+    log.info('the control plane listens', { url, database: database.kind, replica });
+    return {
+      url,
+      replica,
+      tenant: DEFAULT_TENANT,
+      database: database.kind,
+      ownerKey: owner.key,
+      workerKey,
+      model,
+      createJoinToken: async (name) =>
+        (await enrolment.createJoinToken(DEFAULT_TENANT, name, 10 * 60_000, 'control')).token,
+      stop: (deadlineMs) => life.stop(deadlineMs),
+    };
+  } catch (error) {
+    await life.stop(config.drainMs);
+    throw error;
+  }
+}
+
+/** Asks everyone to leave, waits a bounded time for workers to finish what they hold, then ends the sessions. */
+async function drain(sessions: Sessions, dispatcher: Dispatcher, clock: Clock, ms: number): Promise<void> {
+  for (const worker of sessions.workers()) worker.drain(ms);
+  for (const edge of sessions.edges()) edge.drain(ms);
+  const end = clock.monotonic() + ms;
+  while (dispatcher.workers.inFlight().length > 0 && clock.monotonic() < end) {
+    await new Promise<void>((resolve) => clock.after(20, resolve));
+  }
+  for (const edge of sessions.edges()) edge.end();
+  for (const worker of sessions.workers()) worker.end();
+}
+
+/** Calls now and then; returns how to stop. */
+function repeat(clock: Clock, ms: number, run: () => Promise<unknown>): () => void {
+  let stop = () => {};
+  const next = () => {
+    stop = clock.after(ms, () => {
+      void run();
+      next();
+    });
+  };
+  next();
+  return () => stop();
+}
