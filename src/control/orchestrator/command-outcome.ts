@@ -1,4 +1,5 @@
 // What a command is answered with when it comes again: the bytes of its inbox row.
+import { randomBytes } from 'node:crypto';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Failure, FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 
@@ -8,15 +9,26 @@ export interface CommandOutcome {
   readonly refused?: Failure;
 }
 
-/** Length of the run id in one byte, the run id, then the failure if there is one. */
+const NONCE_BYTES = 16;
+
+/**
+ * A random nonce, the length of the run id in one byte, the run id, then the failure if there is one. By the nonce a
+ * decision recognises itself in the inbox: two replicas that decide the same command never take each other's commit for
+ * their own.
+ */
 export function encodeOutcome({ run, refused }: CommandOutcome): Uint8Array {
   const id = Buffer.from(run, 'utf8');
-  return Buffer.concat([Buffer.of(id.length), id, ...(refused ? [toBinary(FailureSchema, refused)] : [])]);
+  const failure = refused ? [toBinary(FailureSchema, refused)] : [];
+  return Buffer.concat([randomBytes(NONCE_BYTES), Buffer.of(id.length), id, ...failure]);
 }
 
 export function decodeOutcome(bytes: Uint8Array): CommandOutcome {
-  const end = 1 + (bytes[0] ?? 0);
-  const run = Buffer.from(bytes.subarray(1, end)).toString('utf8');
+  const start = NONCE_BYTES + 1;
+  const end = start + (bytes[NONCE_BYTES] ?? 0);
+  const run = Buffer.from(bytes.subarray(start, end)).toString('utf8');
   if (bytes.length <= end) return { run };
   return { run, refused: fromBinary(FailureSchema, bytes.subarray(end)) };
 }
+
+/** Whether an inbox row was written by the very decision that has these bytes. */
+export const sameOutcome = (recorded: Uint8Array, own: Uint8Array): boolean => Buffer.compare(recorded, own) === 0;

@@ -6,10 +6,10 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
-import type { EventStore, OutboxRow, TimerRow } from '../store/unit.ts';
+import type { CommitResult, EventStore, OutboxRow, TimerRow } from '../store/unit.ts';
 import { badAsk, badCall } from './ask-bounds.ts';
 import { type Ask, type Call, type SubmitResult, sameAsk, submittedAsk, submittedCall } from './asks.ts';
-import { decodeOutcome } from './command-outcome.ts';
+import { decodeOutcome, sameOutcome } from './command-outcome.ts';
 import type { RunRequest } from './commands.ts';
 import { commitSurely } from './committer.ts';
 import { type ConversationState, enqueue, evolveConversation, leave, titleOf, turnTakenBy } from './conversation.ts';
@@ -164,28 +164,27 @@ export class RunService {
     });
   }
 
-  async #commit(changes: Changes) {
-    const { tenant } = changes;
+  async #commit(changes: Changes): Promise<CommitResult> {
+    const { tenant, runs, conversations } = changes;
     const unit = buildUnit(changes);
     try {
       const result = await commitSurely(this.#parts, unit);
-      if (result.status === 'committed') {
-        const weights = new Map(
-          unit.parts.map((part) => [part.stream, part.events.reduce((n, e) => n + e.data.length, 0)]),
-        );
-        for (const { after } of changes.runs) this.#runs.put(tenant, after.id, after, weights.get(after.id) ?? 0);
-        for (const { after } of changes.conversations) {
-          this.#conversations.put(tenant, after.id, after, weights.get(after.id) ?? 0);
-        }
-        for (const change of changes.runs) this.#tell(change);
-      } else {
+      if (result.status !== 'committed') {
         await this.#catchUp(changes);
+        const own = result.status === 'duplicate' && sameOutcome(result.outcome, unit.outcome);
+        return own ? { status: 'committed', at: this.#parts.clock.now() } : result;
       }
+      const bytes = new Map(
+        unit.parts.map(({ stream, events }) => [stream, events.reduce((n, e) => n + e.data.length, 0)]),
+      );
+      for (const { after } of runs) this.#runs.put(tenant, after.id, after, bytes.get(after.id) ?? 0);
+      for (const { after } of conversations) this.#conversations.put(tenant, after.id, after, bytes.get(after.id) ?? 0);
+      for (const change of runs) this.#tell(change);
       return result;
     } catch (error) {
       // Whether it was written is not known, so nothing that is cached of these streams is.
-      for (const { after } of changes.runs) this.#runs.forget(tenant, after.id);
-      for (const { after } of changes.conversations) this.#conversations.forget(tenant, after.id);
+      for (const { after } of runs) this.#runs.forget(tenant, after.id);
+      for (const { after } of conversations) this.#conversations.forget(tenant, after.id);
       throw error;
     }
   }

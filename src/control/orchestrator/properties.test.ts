@@ -1,0 +1,231 @@
+// Whatever comes in whatever order: the run stays legal, its record of what is outstanding is right, and folding its
+// events again gives the same state.
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
+import { type JobFinished, RunKind, RunSubmittedSchema, TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
+import { UsageSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { describe } from '../../../test/support/describe-run.ts';
+import { deviceTools, failed, failure, methods, read, said } from '../../../test/support/run-scenario.ts';
+import type { RunCommand } from './commands.ts';
+import { decide } from './decide.ts';
+import { effects } from './effects.ts';
+import { readRunEvent, storeRunEvent } from './event-codec.ts';
+import { fold } from './evolve.ts';
+import { illegalOutstanding, illegalState, illegalStep } from './legal.ts';
+import { limitsToProto } from './limits.ts';
+import { isEnded, isOpen, type RunState } from './state.ts';
+import { openTimers } from './timers.ts';
+
+const LIMITS = { maxSteps: 3, maxJobs: 9, maxParallel: 3, maxAttempts: 2, maxToolBytes: 2000 };
+const FIRST = 1_800_000_000_000;
+
+/** A run, and the record of what it has outstanding, kept as a store would keep it. */
+class World {
+  at = FIRST;
+  run: RunState | undefined;
+  readonly events: RunEvent[] = [];
+  readonly outbox = new Set<string>();
+  readonly timers = new Set<string>();
+
+  apply(command: RunCommand): void {
+    const before = this.run;
+    const { events, state } = decide(before, command, methods);
+    if (!state || events.length === 0) return;
+    const effect = effects(before, state, command.at);
+    for (const row of effect.outbox) this.outbox.add(row.dispatchId);
+    for (const id of effect.outboxDone) expect(this.outbox.delete(id)).toBe(true);
+    for (const row of effect.timers) this.timers.add(row.id);
+    for (const id of effect.timersDone) expect(this.timers.delete(id)).toBe(true);
+    this.run = state;
+    this.events.push(...events);
+    expect(illegalState(state, methods)).toEqual([]);
+    expect(illegalStep(before, state, events)).toEqual([]);
+    expect(illegalOutstanding(state, this.outbox, this.timers)).toEqual([]);
+  }
+}
+
+const TOOLS = deviceTools('fs_read', 'fs_write', 'shell_run');
+
+const CALLS = [
+  { name: 'fs_read', args: { path: 'a.md' } },
+  { name: 'fs_write', args: { path: 'a.md', text: 'x' } },
+  { name: 'shell_run', args: { argv: ['ls'] } },
+  { name: 'fs_read', args: { nonsense: 1 } },
+  { name: 'fs_read', args: '{' },
+  { name: 'sudo', args: {} },
+];
+
+const usage = create(UsageSchema, { inputTokens: 3n, outputTokens: 2n });
+
+const anyResult = (tool: boolean): fc.Arbitrary<JobFinished['result']> =>
+  fc.oneof(
+    { weight: 12, arbitrary: tool ? fc.constant(read('a.md', 'text '.repeat(100))) : chatAnswer },
+    fc.boolean().map((retryable) => failed({ reason: 'PROVIDER_UNAVAILABLE', code: 14, retryable })),
+    fc.constant<JobFinished['result']>({
+      case: 'neverStarted',
+      value: failure({ reason: 'PATH_NOT_ALLOWED', code: 7 }),
+    }),
+    fc.constant<JobFinished['result']>({ case: 'unknown', value: failure({ reason: 'OUTCOME_UNKNOWN', code: 2 }) }),
+    fc.constant<JobFinished['result']>({ case: undefined }),
+  );
+
+const chatAnswer: fc.Arbitrary<JobFinished['result']> = fc
+  .record({ text: fc.constantFrom('', 'Some text.'), calls: fc.array(fc.constantFrom(...CALLS), { maxLength: 5 }) })
+  .map(said);
+
+const KINDS = [
+  ...['result', 'result', 'result', 'result', 'result', 'lost', 'started', 'received', 'timer', 'timer'],
+  ...['cancel', 'submit', 'start', 'refuse'],
+];
+
+/** One thing that happens; what it hits is chosen among what is there. */
+const happening = fc.record({
+  kind: fc.constantFrom(...KINDS),
+  pick: fc.nat(),
+  /** How far the epoch is off. */
+  off: fc.constantFrom(0, 0, 0, 0, -1, 1),
+  open: fc.constantFrom(true, true, true, false),
+  chat: anyResult(false),
+  tool: anyResult(true),
+  wait: fc.nat({ max: 5000 }),
+  rare: fc.nat({ max: 20 }),
+});
+
+type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
+
+function commandOf(world: World, it: Happening): RunCommand | undefined {
+  const { run, at } = world;
+  if (!run) return undefined;
+  const all = [...run.jobs.values()];
+  const candidates = it.open ? all.filter(isOpen) : all;
+  const job = candidates[it.pick % Math.max(candidates.length, 1)];
+  const timers = openTimers(run);
+  const due = timers[it.pick % Math.max(timers.length, 1)];
+  switch (it.kind) {
+    case 'timer':
+      if (!due || (due.kind === 'deadline' && it.rare > 0)) return { type: 'timer', at, id: 'none', kind: 'retry' };
+      return { type: 'timer', at, id: due.id, kind: due.kind };
+    case 'cancel':
+      return it.rare > 1 ? undefined : { type: 'cancel', at, principal: 'owner', requestId: 'r' };
+    case 'start':
+      return { type: 'start', at, history: [], tools: TOOLS, recipients: ['rules'] };
+    case 'refuse':
+      return it.rare > 4 ? undefined : { type: 'refuse', at, failure: failure({ reason: 'LIMIT_EXCEEDED', code: 8 }) };
+    case 'submit':
+      return { type: 'submit', at, submitted: create(RunSubmittedSchema, { run: run.id }) };
+  }
+  if (!job) return undefined;
+  const epoch = job.epoch + it.off;
+  switch (it.kind) {
+    case 'lost':
+      return { type: 'attemptLost', at, job: job.id, epoch, why: 'it went away' };
+    case 'started':
+      return { type: 'attemptStarted', at, job: job.id, epoch, targetName: 'worker w1' };
+    case 'received':
+      return { type: 'received', at, job: job.id, epoch };
+    default:
+      return {
+        type: 'result',
+        at,
+        job: job.id,
+        epoch,
+        result: job.index === 0 && run.kind === 'ask' ? it.chat : it.tool,
+        usage,
+      };
+  }
+}
+
+type Kind = 'ask' | 'waiting' | 'read' | 'write';
+
+function begin(kind: Kind): World {
+  const world = new World();
+  const method = methods.byToolName(kind === 'write' ? 'fs_write' : 'fs_read')!.fullName;
+  const submitted = create(RunSubmittedSchema, {
+    run: 'r1',
+    tenant: 't1',
+    kind: kind === 'ask' || kind === 'waiting' ? RunKind.ASK : RunKind.CALL,
+    device: 'd1',
+    text: 'What?',
+    timeout: durationFromMs(600_000),
+    limits: limitsToProto(LIMITS),
+    ...(kind === 'ask' || kind === 'waiting'
+      ? { conversation: 'c1' }
+      : { call: { method, target: TargetKind.DEVICE } }),
+  });
+  world.apply({ type: 'submit', at: world.at, submitted });
+  if (kind !== 'waiting') {
+    world.apply({ type: 'start', at: world.at, history: [], tools: kind === 'ask' ? TOOLS : [], recipients: [] });
+  }
+  return world;
+}
+
+function play(world: World, story: readonly Happening[]): void {
+  for (const it of story) {
+    world.at += it.wait;
+    const command = commandOf(world, it);
+    if (command) world.apply(command);
+  }
+}
+
+const stories = fc.tuple(
+  fc.constantFrom<Kind[]>('ask', 'ask', 'ask', 'waiting', 'read', 'write'),
+  fc.array(happening, { maxLength: 60, size: 'max' }),
+);
+
+test('any interleaving of results, duplicates, retries, timers, losses and cancels leads to a legal state', () => {
+  fc.assert(
+    fc.property(stories, ([kind, story]) => {
+      const world = begin(kind);
+      play(world, story);
+      // Again from the stored bytes, in one go and in two.
+      const stored = world.events.map(storeRunEvent).map(readRunEvent);
+      expect(describe(fold(stored))).toEqual(describe(world.run));
+      const half = stored.length >> 1;
+      expect(describe(fold(stored.slice(half), fold(stored.slice(0, half))))).toEqual(describe(world.run));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('whatever happened before, a run ends once its open jobs are answered or its timers ring', () => {
+  fc.assert(
+    fc.property(stories, fc.boolean(), ([kind, story], byTimers) => {
+      const world = begin(kind);
+      play(world, story);
+      for (let round = 0; round < 200 && world.run && openTimers(world.run).length + world.outbox.size > 0; round++) {
+        const { run, at } = world;
+        const job = [...run.jobs.values()].find((each) => isOpen(each) && each.phase !== 'retrying');
+        const timer = openTimers(run).toSorted((a, b) => a.dueAt - b.dueAt)[0];
+        if (job && !byTimers) {
+          const result = job.index === 0 && run.kind === 'ask' ? said({ text: 'Done.' }) : read('a.md', 'x');
+          world.apply({ type: 'result', at, job: job.id, epoch: job.epoch, result });
+        } else if (timer) {
+          world.at = Math.max(at, timer.dueAt);
+          world.apply({ type: 'timer', at: world.at, id: timer.id, kind: timer.kind });
+        }
+      }
+      expect(world.run && isEnded(world.run)).toBe(true);
+      expect(world.outbox.size + world.timers.size).toBe(0);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('a command that came before changes nothing when it comes again at once', () => {
+  fc.assert(
+    fc.property(stories, ([kind, story]) => {
+      const world = begin(kind);
+      for (const it of story) {
+        world.at += it.wait;
+        const command = commandOf(world, it);
+        if (!command) continue;
+        world.apply(command);
+        expect(decide(world.run, command, methods).events).toEqual([]);
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
