@@ -170,7 +170,7 @@ export class JobTable {
     this.onChange();
   }
 
-  /** Stops what still runs; each ends with a retryable failure. */
+  /** Stops what still runs; each is handed back. */
   leave(): void {
     for (const entry of this.#entries.values()) if (entry instanceof Job) entry.leave();
   }

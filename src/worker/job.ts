@@ -79,7 +79,7 @@ export class Job {
     this.#end('cancel', new AppError('CANCELED'));
   }
 
-  /** The worker leaves: ends with a retryable failure, so that another worker takes it at once. */
+  /** The worker leaves: ends as stopped without a cancel, which hands it back to be tried elsewhere. */
   leave(): void {
     this.#end('drain', new AppError('WORKER_DRAINING'));
   }
@@ -96,6 +96,7 @@ export class Job {
     if (stop === 'drop') return;
     // A passed deadline or a drain waits for nobody; a cancel says "stopped", so it waits for a handler that obeys.
     if (stop === 'cancel') this.#awaitStop(reason);
+    else if (stop === 'drain') this.#finish({ case: 'stopped', value: create(JobStoppedSchema) });
     else this.#finish({ case: 'failure', value: jobFailure(reason, this.#deps.log) });
   }
 

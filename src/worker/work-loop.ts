@@ -107,7 +107,7 @@ export class WorkLoop {
 
   /**
    * Takes nothing new, lets running jobs end and their results be committed, then leaves. What still runs shortly before
-   * `ms` is stopped and handed back as retryable. Resolves true when nothing was left behind.
+   * `ms` is stopped and handed back. Resolves true when nothing was left behind.
    */
   async drain(ms: number): Promise<boolean> {
     const { clock, log } = this.#options;

@@ -34,6 +34,10 @@ export interface Setting {
   readonly files: Readonly<Record<string, string>>;
   readonly shared?: readonly string[];
   readonly tools?: readonly string[];
+  /** What stands behind a shared path, e.g. ` (lines 1-3)`. */
+  readonly lines?: string;
+  /** Tool results are clipped to this many characters. */
+  readonly room?: number;
   readonly run?: (argv: string[]) => Json;
 }
 
@@ -66,7 +70,9 @@ export class RulesConversation {
       for (const call of asked) {
         const args = JSON.parse(call.argumentsJson) as Json;
         calls.push({ tool: call.name, args });
-        const answer = JSON.stringify(this.#tool(call.name, args));
+        const whole = JSON.stringify(this.#tool(call.name, args));
+        const room = this.#setting.room ?? whole.length;
+        const answer = whole.length > room ? JSON.stringify({ truncated: true, part: whole.slice(0, room) }) : whole;
         turn.push(message(Role.TOOL, answer, { toolCallId: call.id, toolName: call.name }));
       }
     }
@@ -75,9 +81,13 @@ export class RulesConversation {
 
   async #chat(turn: readonly Message[]): Promise<ChatResponse[]> {
     const shared = this.#setting.shared ?? [];
-    const list =
-      shared.length > 0 ? `Files shared for this question:\n${shared.map((f) => `- ${f}`).join('\n')}\n` : '';
-    const system = message(Role.SYSTEM, `You are Bowline on the device "box".\n${list}Other content is withheld.`);
+    const list = shared.map((path) => `- \`${path}\`${this.#setting.lines ?? ''}`).join('\n');
+    const head =
+      shared.length > 0
+        ? `Shared files (their content may be read for this question):\n${list}`
+        : 'Shared files: none.';
+    const rest = 'The content of every other file is withheld; only names and short summaries are told.';
+    const system = message(Role.SYSTEM, `You are Bowline.\nDevice: box\n${head}\n${rest}`);
     const tools = (this.#setting.tools ?? ['fs_list', 'fs_search', 'fs_read', 'shell_run']).map((name) => ({ name }));
     const request = create(ChatRequestSchema, { messages: [system, ...this.#history, ...turn], tools });
     const context = {

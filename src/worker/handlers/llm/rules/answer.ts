@@ -190,7 +190,7 @@ function matches(draft: Draft, intent: Intent, evidence: Evidence): void {
 
 function listing(draft: Draft, intent: Intent, transcript: Transcript, evidence: Evidence): void {
   const phrases = phrasesIn(intent.language);
-  if (!transcript.tools.has('fs_list')) draft.lines.push(phrases.noTool('fs_list'));
+  if (transcript.steps.length === 0 && !transcript.tools.has('fs_list')) draft.lines.push(phrases.noTool('fs_list'));
   else if (evidence.listed.length === 0) {
     if (evidence.failed.length === 0) draft.lines.push(phrases.noFiles);
   } else {

@@ -10,7 +10,7 @@ const MOST_OUTPUT = 4000;
 
 export function commandAnswer(draft: Draft, intent: Intent, transcript: Transcript, evidence: Evidence): void {
   const phrases = phrasesIn(intent.language);
-  if (!transcript.tools.has('shell_run')) {
+  if (transcript.steps.length === 0 && !transcript.tools.has('shell_run')) {
     draft.lines.push(phrases.noTool('shell_run'));
     return;
   }

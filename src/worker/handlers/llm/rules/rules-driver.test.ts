@@ -165,3 +165,15 @@ test('instructions inside a file are quoted, never followed', async () => {
   );
   expect(told.calls.map((call) => call.tool)).toEqual(['fs_read']);
 });
+
+test('of a file that is shared by lines only those are read', async () => {
+  const told = await talk(['d/notes.md'], { lines: ' (lines 5-8)' }).ask('What does notes.md say about the budget?');
+  expect(told.calls).toEqual([{ tool: 'fs_read', args: { path: 'd/notes.md', startLine: 5, endLine: 8 } }]);
+  expect(told.text).toContain('(d/notes.md:8)');
+});
+
+test('a result that was clipped for the model is read as far as it goes, and the answer says so', async () => {
+  const told = await talk(['d/notes.md'], { room: 220 }).ask('What does notes.md say about the weather?');
+  expect(told.text).toContain('“Some words about the weather.” (d/notes.md:3)');
+  expect(told.text).toContain('d/notes.md is longer than I could read');
+});

@@ -1,6 +1,7 @@
 // Reads a chat request: the question, what was shared, what the tools of this turn answered, what earlier turns named.
 import type { JsonValue } from '@bufbuild/protobuf';
 import { type ChatRequest, type Message, Role } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { parseCutJson } from './cut-json.ts';
 import { namesIn } from './names.ts';
 
 /** A tool call of this turn with its answer. */
@@ -58,10 +59,18 @@ function stepsOf(turn: readonly Message[]): Step[] {
   return turn.flatMap((message) =>
     message.toolCalls.map((call) => {
       const args = parse(call.argumentsJson);
-      const result = parse(answers.get(call.id) ?? '');
+      const result = resultIn(answers.get(call.id) ?? '');
       return { tool: call.name, args: isObject(args) ? args : {}, result, error: errorIn(result) };
     }),
   );
+}
+
+/** A tool result; one that was clipped is read as far as it goes, and says that it is truncated. */
+function resultIn(text: string): JsonValue | undefined {
+  const json = parse(text);
+  if (!isObject(json) || json.truncated !== true || typeof json.part !== 'string') return json;
+  const part = parseCutJson(json.part);
+  return isObject(part) ? { ...part, truncated: true } : json;
 }
 
 function parse(text: string): JsonValue | undefined {
@@ -105,6 +114,7 @@ function sharedIn(system: string): SharedFile[] {
     const start = Number(match[3] ?? match[5] ?? 0);
     const end = Number(match[4] ?? match[6] ?? match[3] ?? 0);
     const path = (match[1] ?? match[2])!.trim();
+    if (match[1] === undefined && /^and \d+ more$/.test(path)) continue;
     files.push({ path, ...(start > 0 && end >= start ? { lines: { start, end } } : {}) });
   }
   return files;
