@@ -28,16 +28,15 @@ import { metLimit, offeredTools } from './tool-offer.ts';
 export function chatRequest(run: RunState, job: string, methods: MethodRegistry): ChatRequest {
   const turn = run.jobs.get(job);
   if (turn?.index !== 0) throw new AppError('NOT_FOUND', { kind: 'model turn' });
-  const messages: Message[] = [said(Role.SYSTEM, systemText(run))];
+  const met = run.tools.length > 0 && turn.step > 0 ? metLimit(run, turn.step) : undefined;
+  const notice = met ? `\nNo more tools can be used: ${met.what} has reached its limit. Answer now.` : '';
+  const messages: Message[] = [said(Role.SYSTEM, systemText(run) + notice)];
   for (const { question, answer } of run.history) {
     messages.push(said(Role.USER, question), said(Role.ASSISTANT, answer));
   }
   messages.push(said(Role.USER, run.text));
   let room = run.limits.maxToolBytes;
   for (let step = 0; step < turn.step; step++) room = addStep(messages, run, step, methods, room);
-  const met = run.tools.length > 0 && turn.step > 0 ? metLimit(run, turn.step) : undefined;
-  if (met)
-    messages.push(said(Role.SYSTEM, `No more tools can be used: ${met.what} has reached its limit. Answer now.`));
   return create(ChatRequestSchema, {
     messages,
     tools: offeredTools(run, turn.step).flatMap((t) => definition(t, methods)),

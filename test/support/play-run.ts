@@ -1,0 +1,87 @@
+// Plays commands to one run without a store: decides, folds, keeps the events. For tests of the pure core.
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import type { ShareGrant } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import {
+  type CallSpec,
+  type JobFinished,
+  type OfferedTool,
+  type RunEvent,
+  RunKind,
+  RunSubmittedSchema,
+  type Turn,
+} from '../../gen/bowline/event/v1/event_pb.ts';
+import type { RunCommand } from '../../src/control/orchestrator/commands.ts';
+import { decide } from '../../src/control/orchestrator/decide.ts';
+import { DEFAULT_LIMITS, type Limits, limitsToProto } from '../../src/control/orchestrator/limits.ts';
+import type { JobState, RunState } from '../../src/control/orchestrator/state.ts';
+import { deviceTools, methods } from './run-scenario.ts';
+
+export interface PlayOptions {
+  readonly text?: string;
+  readonly tools?: readonly OfferedTool[];
+  readonly limits?: Partial<Limits>;
+  readonly shares?: ShareGrant[];
+  readonly history?: Turn[];
+  readonly recipients?: string[];
+  readonly call?: CallSpec;
+  readonly device?: string;
+}
+
+type Command = RunCommand extends infer C ? (C extends RunCommand ? Omit<C, 'at'> : never) : never;
+
+export class PlayedRun {
+  at = Date.UTC(2026, 0, 1);
+  readonly events: RunEvent[] = [];
+  #state: RunState | undefined;
+
+  constructor(options: PlayOptions = {}) {
+    const { text = 'What does notes.md say?', shares = [], call, device = 'd1' } = options;
+    const submitted = create(RunSubmittedSchema, {
+      run: 'r1',
+      tenant: 't1',
+      kind: call ? RunKind.CALL : RunKind.ASK,
+      conversation: call ? '' : 'c1',
+      device,
+      deviceName: device ? 'kitchen-pi' : '',
+      principal: 'device:d1',
+      text,
+      shares,
+      timeout: durationFromMs(600_000),
+      limits: limitsToProto({ ...DEFAULT_LIMITS, ...options.limits }),
+      ...(call ? { call } : {}),
+    });
+    this.apply({ type: 'submit', submitted });
+    const {
+      history = [],
+      recipients = [],
+      tools = call ? [] : deviceTools('fs_read', 'fs_write', 'shell_run'),
+    } = options;
+    this.apply({ type: 'start', history, tools, recipients });
+  }
+
+  get run(): RunState {
+    return this.#state!;
+  }
+
+  /** Returns the kinds of the events that follow. */
+  apply(command: Command): string[] {
+    const { events, state } = decide(this.#state, { ...command, at: this.at } as RunCommand, methods);
+    this.#state = state;
+    this.events.push(...events);
+    return events.map(({ event }) => event.case ?? '');
+  }
+
+  /** The job `step/index`. */
+  job(place: string): JobState {
+    return this.run.jobs.get(`r1/${place}`)!;
+  }
+
+  result(place: string, result: JobFinished['result'], epoch = this.job(place).epoch): string[] {
+    return this.apply({ type: 'result', job: `r1/${place}`, epoch, result });
+  }
+
+  ring(id: string): string[] {
+    return this.apply({ type: 'timer', id: `r1/${id}`, kind: 'timer' });
+  }
+}
