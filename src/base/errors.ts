@@ -75,6 +75,11 @@ export const ERRORS = {
     'failed_precondition',
     'refusing to listen on {host} without TLS; listen on 127.0.0.1 and put a TLS proxy or tunnel in front',
   ),
+  MEMORY_TOO_SMALL: row(
+    'failed_precondition',
+    'this machine has {have} MB of memory, and the control plane with its workers needs {need} MB. Run `bowline control` and `bowline worker` on a larger machine, make a token there with `bowline devices join-token`, and run only `bowline edge --join` here',
+  ),
+  EDGE_FAILED: row('internal', 'the edge ended ({why}); its log is {log}'),
   NOT_RUNNING: row('unavailable', 'nothing answers at {where}; is `bowline up` running with the home {home}?'),
   // identity
   UNAUTHENTICATED: row(
@@ -96,11 +101,13 @@ export const ERRORS = {
   ),
   FRAME_OUT_OF_ORDER: row('invalid_argument', 'a frame came out of order: expected number {expected}, got {got}'),
   DEVICE_OFFLINE: row('unavailable', 'the device {device} is not connected; start its edge, or wait until it is back'),
-  METHOD_NOT_SERVED: row('unimplemented', 'the device {device} does not serve {method}; its owner has not allowed it'),
+  DEVICE_LACKS_METHOD: row(
+    'unimplemented',
+    'the device {device} does not serve {method}; its owner has not allowed it',
+  ),
   NO_WORKER: row('unavailable', '{why}'),
   CONVERSATION_BUSY: row('failed_precondition', 'the run {run} of this conversation is at work; cancel it first'),
   PEER_SILENT: row('unavailable', 'nothing was heard from {peer} for {ms} ms; the session is ended'),
-  EFFECT_UNKNOWN: row('unknown', 'whether this happened cannot be told; look before you ask for it again'),
   TOOL_CALL_FORGED: row('permission_denied', 'the tool call is not signed by the pinned key of the control plane'),
   // identity: keys, enrolment, workers
   DEVICE_SUSPENDED: row(
@@ -247,10 +254,6 @@ export const ERRORS = {
   CALL_EXPIRED: row('deadline_exceeded', 'the tool call came after its expiry time'),
   CALL_WITHOUT_EXPIRY: row('invalid_argument', 'the tool call has no usable expiry time'),
   KEY_REUSED: row('already_exists', 'the idempotency key was used for a call with other parameters'),
-  OUTCOME_UNKNOWN: row(
-    'unknown',
-    'the device stopped while this ran; whether it happened cannot be told, so it is not repeated by itself',
-  ),
   RESULT_DROPPED: row('data_loss', 'it was done, but its result is no longer kept on the device', { retryable: false }),
   RESULT_TOO_LARGE: row('resource_exhausted', 'the result is larger than one frame may be; ask for less of it', {
     exit: EXIT.refused,
@@ -261,9 +264,13 @@ export const ERRORS = {
   }),
   EDGE_STOPPING: row('unavailable', 'the device is about to stop and starts nothing new'),
   // orchestrator
-  EVENT_UNKNOWN: row('unimplemented', 'the history of {stream} holds an event of a newer version; a newer replica must go on with it', {
-    retryable: true,
-  }),
+  EVENT_UNKNOWN: row(
+    'unimplemented',
+    'the history of {stream} holds an event of a newer version; a newer replica must go on with it',
+    {
+      retryable: true,
+    },
+  ),
   HISTORY_INVALID: row('data_loss', 'the history of {stream} contradicts itself at event {version}: {problem}', {
     retryable: false,
   }),
@@ -276,10 +283,15 @@ export const ERRORS = {
   ATTEMPTS_LOST: row('unavailable', '{target} was lost {times} times while it ran this; see its log, then ask again', {
     retryable: false,
   }),
-  OUTCOME_UNKNOWN: row('unknown', 'whether this happened cannot be told ({why}); look at the device before it is repeated'),
+  OUTCOME_UNKNOWN: row(
+    'unknown',
+    'whether this happened cannot be told ({why}); look at the device before it is repeated',
+  ),
   MODEL_OUTPUT_INVALID: row('internal', 'the model sent something that is no answer: {problem}', { retryable: true }),
   ANSWER_EMPTY: row('internal', 'the model ended without saying anything; ask again or choose another model'),
-  ANSWER_CUT: row('resource_exhausted', 'the answer is cut off: the model met its output limit', { exit: EXIT.answered }),
+  ANSWER_CUT: row('resource_exhausted', 'the answer is cut off: the model met its output limit', {
+    exit: EXIT.answered,
+  }),
   ANSWER_FILTERED: row('permission_denied', 'the provider of the model filtered the answer'),
   TOOL_NOT_OFFERED: row('not_found', 'there is no tool {tool} here; these can be used: {known}'),
   TOOL_NOT_RUN: row('failed_precondition', 'this tool call was not run'),

@@ -74,6 +74,8 @@ export interface RunningControl {
   readonly workerKey: string;
   /** The model that would answer now. */
   model(): ModelInfo | undefined;
+  /** Names of the devices that are connected. */
+  devices(): string[];
   createJoinToken(name: string): Promise<string>;
   /** Drains within the deadline; true when everything ended in time. */
   stop(deadlineMs: number): Promise<boolean>;
@@ -241,6 +243,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       ownerKey: owner.key,
       workerKey,
       model,
+      devices: () => sessions.edges().map((edge) => edge.deviceName),
       createJoinToken: async (name) =>
         (await enrolment.createJoinToken(DEFAULT_TENANT, name, 10 * 60_000, 'control')).token,
       stop: (deadlineMs) => life.stop(deadlineMs),

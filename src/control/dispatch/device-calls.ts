@@ -180,7 +180,8 @@ export class DeviceCalls {
       params: job.params,
       idempotencyKey: job.idempotencyKey,
       issueTime: timestampFromMs(now),
-      expireTime: timestampFromMs(now + this.#parts.callTtlMs),
+      // One expiry per key, whenever it is sent: the edge forgets a key only after that.
+      expireTime: timestampFromMs(job.queuedAt + Math.max(job.timeoutMs, state.timeoutMs) + this.#parts.callTtlMs),
       ...(job.timeoutMs > 0 ? { deadline: durationFromMs(job.timeoutMs) } : {}),
       recipient: job.recipients[0] ?? '',
       principal: state.kind === 'ask' ? 'planner' : state.principal,
@@ -226,7 +227,7 @@ function resultOf(frame: ToolResult, targetName: string): RunRequest {
         ...base,
         result: {
           case: 'unknown',
-          value: toFailure(answer.value ? fromFailure(answer.value) : new AppError('EFFECT_UNKNOWN')),
+          value: toFailure(answer.value ? fromFailure(answer.value) : new AppError('OUTCOME_UNKNOWN', { why: 'the device did not say' })),
         },
       };
   }

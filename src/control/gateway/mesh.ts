@@ -149,7 +149,7 @@ async function theDevice(parts: MeshParts, tenant: string, method: CapabilityMet
   const session = parts.calls.session(tenant, device.id);
   if (!session) throw new AppError('DEVICE_OFFLINE', { device: device.name });
   if (!session.serves(method.fullName))
-    throw new AppError('METHOD_NOT_SERVED', { device: device.name, method: method.shortName });
+    throw new AppError('DEVICE_LACKS_METHOD', { device: device.name, method: method.shortName });
   return device;
 }
 

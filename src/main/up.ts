@@ -1,0 +1,116 @@
+// The verb `up`: the whole of Bowline on this machine. Control plane and worker share this process, the edge has its own;
+// they speak the same authenticated protocols as on machines apart.
+import { existsSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import { homeFolder, homePaths } from '../base/home.ts';
+import { lockHome } from '../base/home-lock.ts';
+import { Lifecycle } from '../base/lifecycle.ts';
+import { type ControlConfig, controlConfig } from '../control/config.ts';
+import { startWorker } from '../worker/start-worker.ts';
+import { announce, type ControlProgramIo, withdraw } from './control.ts';
+import { startEdgeChild } from './edge-child.ts';
+import { programLog, stopSignal } from './program.ts';
+import { type RunningControl, startControl } from './start-control.ts';
+
+/** What control plane, database and worker need together, in MB. */
+const NEEDED_MB = 2_000;
+const READY_MS = 120_000;
+
+export function upVerb(io: ControlProgramIo & { readonly cwd: string }): Command {
+  return new Command('up')
+    .summary('run everything on this machine')
+    .description('Runs control plane, worker and edge on this machine until a signal; prints one `ready {...}` line.')
+    .requiredOption('--allow <path...>', 'folders and files that may be read; repeat or list them')
+    .option('--port <number>', 'port of the control plane; 0 lets the system choose (BOWLINE_PORT, 7420)')
+    .option('--force', 'start although the memory is small')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ bowline up --allow ~/notes
+  $ bowline up --home /srv/bowline --allow ~/notes ~/recipes --port 7500`,
+    )
+    .action(async (flags: { allow: string[]; port?: string; force?: boolean }, command: Command) => {
+      const { home } = command.optsWithGlobals<{ home?: string }>();
+      const env = flags.port === undefined ? io.env : { ...io.env, BOWLINE_PORT: flags.port };
+      if (!flags.force) checkMemory();
+      const allow = flags.allow.map((path) => resolve(io.cwd, path));
+      const missing = allow.find((path) => !existsSync(path));
+      if (missing) throw new AppError('USAGE', { what: `--allow ${missing}: there is no such file or folder` });
+      await up(homeFolder(home, io.env), controlConfig(env), allow, io);
+    });
+}
+
+/** A control plane on a box that is too small would be killed at the worst moment; say so before. */
+function checkMemory(): void {
+  const limit = process.constrainedMemory();
+  const have = Math.floor(Math.min(totalmem(), limit > 0 ? limit : Number.POSITIVE_INFINITY) / 1e6);
+  if (have < NEEDED_MB) throw new AppError('MEMORY_TOO_SMALL', { have, need: NEEDED_MB });
+}
+
+async function up(home: string, config: ControlConfig, allow: readonly string[], io: ControlProgramIo): Promise<void> {
+  const stopping = stopSignal();
+  const clock = systemClock;
+  const lock = lockHome(home, 'control');
+  const log = programLog(home, 'control', io.env);
+  const life = new Lifecycle(log);
+  const aborter = new AbortController();
+  void stopping.then(() => aborter.abort());
+  const paths = homePaths(home);
+  try {
+    io.progress('starting the control plane ...');
+    const control = await startControl({ home, config, clock, log, progress: io.progress, signal: aborter.signal });
+    life.onStop('control plane', async () => void (await control.stop(config.drainMs)));
+    const worker = await startWorker({
+      home,
+      control: control.url,
+      key: control.workerKey,
+      serve: ['llm'],
+      name: 'local',
+      clock,
+      log: log.child({ program: 'worker' }),
+    });
+    life.onStop('worker', () => worker.drain(config.drainMs / 2));
+    worker.closed.catch((error: unknown) => log.error('the worker ended', error));
+    io.progress('starting the edge ...');
+    const edge = startEdgeChild({
+      home,
+      control: control.url,
+      allow,
+      logFile: join(paths.logs, 'edge.log'),
+      joinLine: async () =>
+        existsSync(paths.device) ? undefined : `${control.url} ${await control.createJoinToken('')}`,
+      clock,
+      log,
+    });
+    life.onStop('edge', () => edge.stop(config.drainMs / 2));
+    const started = Promise.all([edge.ready, everyoneIn(control, clock, aborter.signal)]);
+    const first = await Promise.race([started, stopping]);
+    if (typeof first !== 'string') {
+      announce(home, control.url);
+      io.out(
+        `ready ${JSON.stringify({ control: control.url, home, device: control.devices()[0], model: control.model()?.name })}`,
+      );
+    }
+    io.progress(`stopping: ${await stopping}`);
+  } finally {
+    withdraw(home);
+    await life.stop(config.drainMs * 2);
+    lock.release();
+  }
+}
+
+/** Resolves when a worker and an edge are connected. */
+async function everyoneIn(control: RunningControl, clock: Clock, signal: AbortSignal): Promise<void> {
+  const end = clock.monotonic() + READY_MS;
+  while (!signal.aborted) {
+    if (control.devices().length > 0 && control.model() !== undefined) return;
+    if (clock.monotonic() > end)
+      throw new AppError('DEADLINE_EXCEEDED', { after: `${READY_MS} ms of waiting for worker and edge` });
+    await new Promise<void>((resolve) => setTimeout(resolve, 20));
+  }
+}
