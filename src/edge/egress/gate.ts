@@ -1,0 +1,225 @@
+// The egress gate: the only place that turns a message into something the stream may send. It copies what may leave into a
+// new message, so that an unknown field or a field nobody thought of stays behind. It reads no file.
+import { type DescMessage, type DescMethod, type Message, toBinary } from '@bufbuild/protobuf';
+import { type ConnectRequest, ConnectRequestSchema, type UserEvent } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { type Egress, SizeClass, type Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { Grants, LineRange } from '../grants/grants.ts';
+import { bytesOf, emptyOf, fieldValue, setValue } from './field-access.ts';
+import { type FieldPlan, fits, planOf } from './field-plan.ts';
+import { frameNames, gateFrame } from './frame-gate.ts';
+import { Ledger, WithheldList } from './ledger.ts';
+import { type FileOrigin, type Origin, type Origins, shareHint } from './origins.ts';
+
+/** For which call a response leaves. */
+export interface ResponseContext {
+  readonly run: string;
+  readonly job: string;
+  /** Provider that will see it; empty when only the caller does. */
+  readonly recipient: string;
+  readonly origins: Origins;
+  /** Journal time in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** A response that may leave. */
+export interface GatedResponse {
+  readonly bytes: Uint8Array;
+  readonly withheld: readonly Withheld[];
+  readonly egress: readonly Egress[];
+}
+
+interface Permission {
+  readonly grant: string;
+  readonly recipients: readonly string[];
+}
+
+interface Walk {
+  readonly context: ResponseContext;
+  readonly ledger: Ledger;
+  readonly withheld: WithheldList;
+  /** Grants that met their cap while this message was judged: nothing more leaves under them. */
+  readonly empty: Set<string>;
+}
+
+export class Gate {
+  readonly #grants: Pick<Grants, 'covers' | 'take'>;
+  /** Payloads that this gate made. Nothing else passes as the payload of a frame. */
+  readonly #made = new WeakSet<Uint8Array>();
+  /** Asks that are in the journal with their ledger. */
+  readonly #asks = new WeakSet<UserEvent>();
+
+  constructor(grants: Pick<Grants, 'covers' | 'take'>) {
+    this.#grants = grants;
+  }
+
+  /** Judges a response message by the descriptor of its method. Its ledger must be journaled before the bytes are sent. */
+  response(method: DescMethod, message: Message, context: ResponseContext): GatedResponse {
+    const walk: Walk = { context, ledger: new Ledger(), withheld: new WithheldList(), empty: new Set() };
+    const passed = this.#judge(method.output, message, '', undefined, walk);
+    const bytes = toBinary(method.output, passed);
+    this.#made.add(bytes);
+    return { bytes, withheld: walk.withheld.entries, egress: walk.ledger.lines };
+  }
+
+  /** Lets the text of an ask pass. Called with the event that is sent, after its record is in the journal. */
+  admitAsk(event: UserEvent): void {
+    this.#asks.add(event);
+  }
+
+  /** A frame as it may be sent: a copy without unknown fields, without content that no grant lets out. */
+  frame(frame: ConnectRequest): ConnectRequest {
+    return gateFrame(ConnectRequestSchema, frame, {
+      payload: (bytes) => this.#made.has(bytes),
+      ask: (event) => this.#asks.has(event),
+    }) as ConnectRequest;
+  }
+
+  /**
+   * Ledger lines of the names in a frame that no other record holds: Hello and Manifest. Journaled as a LedgerRecord before
+   * the frame is sent.
+   */
+  names(frame: ConnectRequest, at: number): Egress[] {
+    return frameNames(ConnectRequestSchema, frame, at);
+  }
+
+  #judge(desc: DescMessage, message: Message, path: string, outer: Origin | undefined, walk: Walk): Message {
+    const passed = emptyOf(desc);
+    const origin = walk.context.origins.get(message);
+    for (const plan of planOf(desc)) {
+      const value = fieldValue(message, plan.field);
+      const at = path === '' ? plan.field.name : `${path}.${plan.field.name}`;
+      if (plan.action === 'content') {
+        if (this.#content(plan, at, message, value, origin, walk)) setValue(passed, plan.field, value);
+        continue;
+      }
+      if (value === undefined) continue;
+      const allowed = this.#plain(plan, at, value, origin ?? outer, walk);
+      if (allowed !== undefined) setValue(passed, plan.field, allowed);
+    }
+    return passed;
+  }
+
+  /** Everything but content: the value that may leave, or undefined. */
+  #plain(plan: FieldPlan, at: string, value: unknown, origin: Origin | undefined, walk: Walk): unknown {
+    const { field } = plan;
+    switch (plan.action) {
+      case 'pass':
+        return value;
+      case 'walk': {
+        const desc = field.message as DescMessage;
+        if (Array.isArray(value)) return value.map((item) => this.#judge(desc, item, at, origin, walk));
+        return this.#judge(desc, value as Message, at, origin, walk);
+      }
+      case 'text':
+        if (fits(value, plan.maxLen)) return value;
+        withhold(walk, plan, at, origin, 'NO_GRANT');
+        return undefined;
+      case 'name':
+        this.#enter(walk, at, origin, Sensitivity.NAME, bytesOf(field, value), { grant: '', recipients: [] });
+        return value;
+      case 'summary':
+        if (origin?.kind === 'file' && origin.summary === value) {
+          this.#enter(walk, at, origin, Sensitivity.SUMMARY, bytesOf(field, value), { grant: '', recipients: [] });
+          return value;
+        }
+        withhold(walk, plan, at, origin, 'BUDGET');
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  /**
+   * Content leaves under the grant of its own origin only. What stays is listed whether or not there is a value, so that the
+   * list tells nothing of it.
+   */
+  #content(
+    plan: FieldPlan,
+    at: string,
+    message: Message,
+    value: unknown,
+    origin: Origin | undefined,
+    walk: Walk,
+  ): boolean {
+    const { field } = plan;
+    if (field.oneof && value === undefined) return false;
+    const verdict = this.#permit(field.name, message, origin, walk);
+    if (typeof verdict === 'string') {
+      withhold(walk, plan, at, origin, verdict);
+      return false;
+    }
+    if (value === undefined) return false;
+    const bytes = bytesOf(field, value);
+    if (walk.empty.has(verdict.grant) || !this.#take(verdict.grant, bytes, walk)) {
+      withhold(walk, plan, at, origin, 'CAP');
+      return false;
+    }
+    this.#enter(walk, at, origin, Sensitivity.CONTENT, bytes, verdict);
+    return true;
+  }
+
+  #take(grant: string, bytes: number, walk: Walk): boolean {
+    if (grant.startsWith('config:') || this.#grants.take(grant, bytes)) return true;
+    walk.empty.add(grant);
+    return false;
+  }
+
+  /** The grant that covers a field, or why none does. */
+  #permit(field: string, message: Message, origin: Origin | undefined, walk: Walk): Permission | string {
+    if (!origin) return 'NO_GRANT';
+    if (origin.kind === 'command') return origin.grant ? { grant: origin.grant, recipients: [] } : 'NO_GRANT';
+    if (origin.kind === 'many') {
+      if (origin.more || origin.files.length === 0) return 'NO_GRANT';
+      const all = origin.files.map((file) => this.#permitFile(field, file, walk));
+      return all.find((verdict) => typeof verdict === 'string') ?? all[0] ?? 'NO_GRANT';
+    }
+    if (!namesFile(message, origin)) return 'NO_GRANT';
+    return this.#permitFile(field, origin, walk);
+  }
+
+  #permitFile(field: string, origin: FileOrigin, { context }: Walk): Permission | string {
+    const cover = this.#grants.covers({ ...origin, run: context.run, recipient: context.recipient });
+    if (typeof cover === 'string') return cover;
+    if (cover.lines !== undefined) {
+      if (!origin.lines || origin.whole?.includes(field)) return 'RANGE';
+      if (!cover.lines.some((range) => within(origin.lines!, range))) return 'RANGE';
+    }
+    return { grant: cover.grant, recipients: cover.recipients };
+  }
+
+  #enter(
+    walk: Walk,
+    field: string,
+    origin: Origin | undefined,
+    sensitivity: Sensitivity,
+    bytes: number,
+    by: Permission,
+  ): void {
+    const { run, job, at, recipient } = walk.context;
+    const recipients = [recipient === '' ? 'control' : recipient];
+    // Names stand for themselves; one line for each would repeat the answer.
+    const path = sensitivity === Sensitivity.NAME ? '' : (origin?.name ?? '');
+    walk.ledger.add({ run, job, at, recipients }, { path, field, sensitivity, bytes, grant: by.grant });
+  }
+}
+
+const within = (inner: LineRange, outer: LineRange): boolean => inner.start >= outer.start && inner.end <= outer.end;
+
+/** A message that names a file must name the file that it is said to come from. */
+function namesFile(message: Message, origin: FileOrigin): boolean {
+  const own = message as Message & { path?: unknown; file?: { path?: unknown } };
+  if (typeof own.path === 'string' && own.path !== '') return own.path === origin.name;
+  const path = own.file?.path;
+  return typeof path !== 'string' || path === origin.name;
+}
+
+function withhold(walk: Walk, plan: FieldPlan, field: string, origin: Origin | undefined, why: string): void {
+  const name = origin?.name ?? '';
+  const size = plan.wordy && origin?.kind === 'file' ? origin.sizeClass : SizeClass.UNSPECIFIED;
+  const hint =
+    !origin || name === '' || origin.kind === 'many' ? '' : origin.kind === 'file' ? shareHint(name) : COMMAND_HINT;
+  walk.withheld.add({ field, size, why, name, hint }, plan.wordy);
+}
+
+const COMMAND_HINT = 'set `output: share` for this command under allow.execute in config.yaml';

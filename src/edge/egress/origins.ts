@@ -1,0 +1,74 @@
+// Where a response message comes from. Tools say it, the gate asks; what has no origin has no grant.
+import type { Message } from '@bufbuild/protobuf';
+import type { SizeClass } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { LineRange } from '../grants/grants.ts';
+
+/** A file as it was read. */
+export interface FileOrigin {
+  readonly kind: 'file';
+  /** With the root's name first. */
+  readonly name: string;
+  readonly realPath: string;
+  readonly device: bigint;
+  readonly inode: bigint;
+  /** SHA-256 of exactly the content that the message was made from; without it no grant covers. */
+  readonly sha256: Uint8Array | undefined;
+  readonly sizeClass: SizeClass;
+  /** The lines that the message was made from; undefined: the whole file. */
+  readonly lines?: LineRange | undefined;
+  /** Fields that were computed from the whole file, whatever `lines` says. */
+  readonly whole?: readonly string[];
+  /** The extract that may leave as SUMMARY. */
+  readonly summary?: string | undefined;
+}
+
+/** A command that the owner allowed. */
+export interface CommandOrigin {
+  readonly kind: 'command';
+  /** First word, without its folder. */
+  readonly name: string;
+  /** Standing permission of its entry in config.yaml, e.g. `config:execute/3f2a…`; undefined: nothing may leave. */
+  readonly grant: string | undefined;
+}
+
+/** Several files: fields computed over all of them need a grant for each. */
+export interface ManyOrigin {
+  readonly kind: 'many';
+  readonly name: string;
+  readonly files: readonly FileOrigin[];
+  /** Whether anything else went in that no grant can cover. */
+  readonly more: boolean;
+}
+
+export type Origin = FileOrigin | CommandOrigin | ManyOrigin;
+
+/** Something that was left out on purpose, to be listed as withheld. */
+export interface Note {
+  readonly field: string;
+  readonly why: string;
+  readonly name: string;
+  readonly size: SizeClass;
+  readonly hint: string;
+}
+
+export class Origins {
+  readonly #of = new WeakMap<Message, Origin>();
+  readonly notes: Note[] = [];
+
+  /** Returns the message, for use in expressions. */
+  set<M extends Message>(message: M, origin: Origin): M {
+    this.#of.set(message, origin);
+    return message;
+  }
+
+  get(message: Message): Origin | undefined {
+    return this.#of.get(message);
+  }
+
+  note(note: Note): void {
+    if (this.notes.length < 1000) this.notes.push(note);
+  }
+}
+
+/** The words to add to the command so that a file is shared. */
+export const shareHint = (name: string): string => `--share '${name.replaceAll("'", `'\\''`)}'`;

@@ -1,0 +1,45 @@
+// The strings and bytes that may leave as METADATA, each looked at by a person: ids, hashes, codes, media types. A field
+// that is annotated METADATA and does not stand here is treated as CONTENT.
+
+/** `message.field`, by full name. Adding one needs a max_len in the contract and a reason why it tells nothing. */
+export const REVIEWED: ReadonlySet<string> = new Set([
+  // Random or made from ids.
+  'bowline.common.v1.FrameHeader.trace_parent',
+  'bowline.edge.v1.Hello.boot_id',
+  'bowline.edge.v1.Hello.resume_token',
+  'bowline.edge.v1.JournalPosition.journal_id',
+  'bowline.edge.v1.OpenToolCall.job',
+  'bowline.edge.v1.OpenToolCall.idempotency_key',
+  'bowline.edge.v1.UserEvent.journal_id',
+  'bowline.edge.v1.UserEvent.run',
+  'bowline.edge.v1.UserEvent.conversation',
+  'bowline.edge.v1.ShareGrant.id',
+  'bowline.edge.v1.CancelRun.run',
+  'bowline.edge.v1.ToolReceived.job',
+  'bowline.edge.v1.ToolProgress.job',
+  'bowline.edge.v1.ToolResult.job',
+  'bowline.edge.v1.ToolResult.idempotency_key',
+  'bowline.edge.v1.FollowRun.run',
+  'bowline.edge.v1.FollowRun.job',
+  'bowline.run.v1.Egress.grant',
+  'bowline.run.v1.Egress.run',
+  'bowline.run.v1.Egress.job',
+  // Hashes over a chain with random salt; they tell only whether two chains are the same.
+  'bowline.edge.v1.JournalPosition.head_hash',
+  'bowline.edge.v1.JournalPosition.anchored_hash',
+  // Of the program, not of its owner's files.
+  'bowline.manifest.v1.Manifest.build',
+  'bowline.manifest.v1.Capability.package',
+  'bowline.manifest.v1.Capability.descriptor_hash',
+  'bowline.manifest.v1.Method.name',
+  // Codes of fixed tables; the gate checks that a reason stands in the table.
+  'bowline.common.v1.Failure.reason',
+  'bowline.run.v1.Withheld.why',
+  // Names of fields of the contract.
+  'bowline.run.v1.Withheld.field',
+  'bowline.run.v1.Egress.field',
+  // By the file's name only.
+  'bowline.capability.fs.v1.FileInfo.media_type',
+  // Keyed by the device: tells whether path and content are the same as before, nothing else.
+  'bowline.capability.fs.v1.FileInfo.keyed_hash',
+]);

@@ -1,0 +1,253 @@
+// Share grants: minted here, held in memory, ended here. After a restart there are none. It never reads a file.
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type ShareGrant, ShareGrantSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type GrantedFile, type GrantMinted, GrantMintedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { RecordInit } from '../journal/records.ts';
+
+/** Why something is not covered; a reason code of `Withheld`. */
+export type WhyNot = 'NO_GRANT' | 'RANGE' | 'CAP' | 'RECIPIENT' | 'CHANGED';
+
+/** Why a grant ended. */
+export type GrantEnd = 'ANSWERED' | 'EXPIRED' | 'CAP' | 'REVOKED' | 'RESTARTED' | 'QUARANTINED';
+
+/** Lines from `start` to `end`, both included, from 1. */
+export interface LineRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A file as it is now, and for whom it would leave. */
+export interface CoverQuery {
+  readonly run: string;
+  /** Provider that will see it; empty when only the caller of the run does. */
+  readonly recipient: string;
+  readonly realPath: string;
+  readonly device: bigint;
+  readonly inode: bigint;
+  /** SHA-256 of the content that would leave; undefined covers nothing. */
+  readonly sha256: Uint8Array | undefined;
+}
+
+/** What a grant allows of a file. */
+export interface Cover {
+  readonly grant: string;
+  readonly recipients: readonly string[];
+  /** Undefined: the whole file. */
+  readonly lines: readonly LineRange[] | undefined;
+}
+
+/** A grant as the owner sees it. */
+export interface LiveGrant {
+  readonly id: string;
+  readonly run: string;
+  readonly files: readonly GrantedFile[];
+  readonly recipients: readonly string[];
+  readonly capBytes: number;
+  readonly usedBytes: number;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+interface Held {
+  readonly id: string;
+  readonly run: string;
+  readonly files: readonly GrantedFile[];
+  readonly recipients: readonly string[];
+  readonly capBytes: number;
+  readonly expiresAt: number;
+  used: number;
+  /** Monotonic. */
+  readonly until: number;
+  readonly stop: () => void;
+}
+
+export interface GrantsOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where the end of a grant is written. */
+  readonly journal: { append(records: readonly RecordInit[]): Promise<number> };
+  /** Longest life in milliseconds; default and maximum 15 minutes. */
+  readonly lifeMs?: number;
+}
+
+const LIFE_MS = 15 * 60_000;
+/** Grants at once; each belongs to an ask that waits for its answer. */
+const MAX_GRANTS = 1024;
+
+export class Grants {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #journal: GrantsOptions['journal'];
+  readonly #lifeMs: number;
+  readonly #held = new Map<string, Held>();
+  readonly #local = new Set(['rules', 'local']);
+
+  constructor(options: GrantsOptions) {
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#journal = options.journal;
+    this.#lifeMs = Math.min(options.lifeMs ?? LIFE_MS, LIFE_MS);
+  }
+
+  /**
+   * A new grant, in force at once. The caller journals it in the ask's own record before anything is sent, and ends it when
+   * that fails.
+   * @param share.recipients providers; `local` any on the owner's machines, `any` any
+   * @param share.capBytes most bytes that may leave under it
+   */
+  mintShare(share: {
+    readonly run: string;
+    readonly files: readonly GrantedFile[];
+    readonly recipients: readonly string[];
+    readonly capBytes: number;
+  }): GrantMinted {
+    if (this.#held.size >= MAX_GRANTS) {
+      throw new AppError('LIMIT_EXCEEDED', {
+        what: 'the number of shares',
+        limit: MAX_GRANTS,
+        setting: 'nothing, wait',
+      });
+    }
+    const id = newId();
+    const expiresAt = this.#clock.now() + this.#lifeMs;
+    this.#held.set(id, {
+      id,
+      ...share,
+      used: 0,
+      expiresAt,
+      until: this.#clock.monotonic() + this.#lifeMs,
+      stop: this.#clock.after(this.#lifeMs, () => this.end(id, 'EXPIRED')),
+    });
+    return create(GrantMintedSchema, {
+      id,
+      run: share.run,
+      files: [...share.files],
+      recipients: [...share.recipients],
+      capBytes: BigInt(share.capBytes),
+      expireTime: timestampFromMs(expiresAt),
+    });
+  }
+
+  /** Tells which providers run on the owner's machines, as the session learns it. `rules` always does. */
+  knowLocal(provider: string): void {
+    if (provider !== '' && this.#local.size < 64) this.#local.add(provider);
+  }
+
+  /** Whether a grant of the run names this file, by its name alone: nothing is looked at on the disk. */
+  names(run: string, name: string): boolean {
+    return this.#of(run).some((grant) => grant.files.some((file) => file.path === name));
+  }
+
+  /** Whether the run has any grant. */
+  any(run: string): boolean {
+    return this.#of(run).length > 0;
+  }
+
+  /** What the run's grants allow of exactly this file, or why they do not. */
+  covers(query: CoverQuery): Cover | WhyNot {
+    let why: WhyNot = 'NO_GRANT';
+    for (const grant of this.#of(query.run)) {
+      const files = grant.files.filter((file) => file.realPath === query.realPath);
+      if (files.length === 0) continue;
+      const same = files.filter((file) => isSame(file, query));
+      if (same.length === 0) why = 'CHANGED';
+      else if (!this.#reaches(grant, query.recipient)) why = 'RECIPIENT';
+      else {
+        const whole = same.some((file) => file.startLine === 0 && file.endLine === 0);
+        return {
+          grant: grant.id,
+          recipients: grant.recipients,
+          lines: whole
+            ? undefined
+            : same.map((file) => ({ start: file.startLine || 1, end: file.endLine || 0xffffffff })),
+        };
+      }
+    }
+    return why;
+  }
+
+  /** Counts bytes that are about to leave. False when they do not fit: then nothing may leave, and the grant ends. */
+  take(id: string, bytes: number): boolean {
+    const grant = this.#held.get(id);
+    if (!grant || grant.until <= this.#clock.monotonic()) return false;
+    if (grant.used + bytes > grant.capBytes) {
+      this.end(id, 'CAP');
+      return false;
+    }
+    grant.used += bytes;
+    return true;
+  }
+
+  /** Ends one grant. No effect when it has ended. */
+  end(id: string, why: GrantEnd): void {
+    const grant = this.#held.get(id);
+    if (!grant) return;
+    this.#held.delete(id);
+    grant.stop();
+    this.#write([id], why);
+  }
+
+  /** Ends all grants of a run: at its final answer, or when its owner cancels it. */
+  endRun(run: string, why: GrantEnd): void {
+    for (const grant of this.#of(run)) this.end(grant.id, why);
+  }
+
+  /** Ends all grants. */
+  endAll(why: GrantEnd): void {
+    for (const id of [...this.#held.keys()]) this.end(id, why);
+  }
+
+  /** Writes down that grants of an earlier start have ended with it. */
+  endEarlier(ids: readonly string[]): void {
+    if (ids.length > 0) this.#write(ids, 'RESTARTED');
+  }
+
+  list(): LiveGrant[] {
+    return [...this.#held.values()].map(({ used, stop: _, until: __, ...grant }) => ({ ...grant, usedBytes: used }));
+  }
+
+  #of(run: string): Held[] {
+    const now = this.#clock.monotonic();
+    return [...this.#held.values()].filter((grant) => grant.run === run && grant.until > now);
+  }
+
+  #reaches({ recipients }: Held, recipient: string): boolean {
+    if (recipient === '' || recipients.includes('any') || recipients.includes(recipient)) return true;
+    return recipients.includes('local') && this.#local.has(recipient);
+  }
+
+  #write(ids: readonly string[], why: GrantEnd): void {
+    const records = ids.map((id): RecordInit => ({ case: 'grantEnded', value: { id, why } }));
+    this.#journal.append(records).catch((error: unknown) => {
+      this.#log.warn('the end of a grant could not be journaled; it has ended all the same', {
+        why,
+        problem: String(error),
+      });
+    });
+  }
+}
+
+function isSame(file: GrantedFile, query: CoverQuery): boolean {
+  const { sha256 } = query;
+  return (
+    sha256 !== undefined &&
+    file.device === query.device &&
+    file.inode === query.inode &&
+    file.sha256.length === 32 &&
+    Buffer.compare(file.sha256, sha256) === 0
+  );
+}
+
+/** A grant as the control plane is told of it: names and ranges, no hashes. */
+export function shareGrantOf(minted: GrantMinted): ShareGrant {
+  return create(ShareGrantSchema, {
+    id: minted.id,
+    files: minted.files.map(({ path, startLine, endLine }) => ({ path, startLine, endLine })),
+    recipients: minted.recipients,
+  });
+}

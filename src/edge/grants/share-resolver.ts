@@ -1,0 +1,144 @@
+// From what the owner wants to share to the exact files, frozen: real path, device, inode and hash of each. Nothing is
+// journaled or sent here.
+import { isAbsolute, join, relative } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import picomatch from 'picomatch';
+import { type GrantedFile, GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Allowlist } from '../allowlist/allowlist.ts';
+import type { JudgedPath } from '../allowlist/judge-path.ts';
+import type { EdgeLimits } from '../config.ts';
+import { originOf, readContent } from '../tools/fs/content.ts';
+import { decodeText, linesOf, slice } from '../tools/fs/text.ts';
+import { walk } from '../tools/fs/walk.ts';
+
+/** A share as the owner wrote it: an absolute path or glob, or a path with a root's name first; `#L10-L40` for lines. */
+export interface ShareWish {
+  readonly pattern: string;
+  /** First and last line, when they are not in the pattern; 0 means all. */
+  readonly startLine?: number;
+  readonly endLine?: number;
+}
+
+interface Wanted {
+  readonly text: string;
+  readonly startLine: number;
+  readonly endLine: number;
+}
+
+export class ShareResolver {
+  readonly #allow: Allowlist;
+  readonly #limits: EdgeLimits;
+
+  constructor(allow: Allowlist, limits: EdgeLimits) {
+    this.#allow = allow;
+    this.#limits = limits;
+  }
+
+  /**
+   * The files of all wishes, each once per range. @throws SHARE_NO_MATCH for a wish without a file, PATH_NOT_ALLOWED,
+   * LIMIT_EXCEEDED, NOT_TEXT
+   */
+  async resolve(wishes: readonly ShareWish[]): Promise<GrantedFile[]> {
+    const files = new Map<string, GrantedFile>();
+    let bytes = 0n;
+    for (const wish of wishes) {
+      const wanted = parse(wish);
+      const found = await this.#find(wanted.text);
+      if (found.length === 0) throw noMatch(wish.pattern, 'no such file in the allowed folders');
+      for (const judged of found) {
+        const file = await this.#freeze(judged, wanted, wish.pattern);
+        const key = `${file.realPath}\0${file.startLine}\0${file.endLine}`;
+        if (files.has(key)) continue;
+        files.set(key, file);
+        bytes += file.bytes;
+        if (files.size > this.#limits.share_files)
+          throw tooMuch('the number of shared files', this.#limits.share_files, 'share_files');
+        if (bytes > this.#limits.share_bytes) throw tooMuch('what is shared', this.#limits.share_bytes, 'share_bytes');
+      }
+    }
+    return [...files.values()];
+  }
+
+  /** A path that exists is taken as it is, whatever signs it holds; a folder stands for the files in it. */
+  async #find(text: string): Promise<JudgedPath[]> {
+    const { base, glob } = picomatch.scan(text);
+    const judged = this.#allow.judgeRead(glob === '' ? text : base === '' ? '.' : base);
+    const exact = glob === '' ? judged : this.#allow.judgeRead(text);
+    const { stat, realPath } = await this.#allow.resolve(exact);
+    if (stat?.isFile()) return [this.#allow.nameOf(realPath) ?? exact];
+    if (stat?.isDirectory()) return this.#below(exact, () => true);
+    if (glob === '') return [];
+    const folder = await this.#allow.resolve(judged);
+    if (!folder.stat?.isDirectory()) return [];
+    const matches = picomatch(glob, { dot: /(^|\/)\./.test(glob) });
+    return this.#below(judged, (path) => matches(path));
+  }
+
+  async #below(folder: JudgedPath, matches: (path: string) => boolean): Promise<JudgedPath[]> {
+    const found: JudgedPath[] = [];
+    const budget = { entries: this.#limits.walk_entries, met: false, late: () => false };
+    const options = { recursive: true, hidden: true, maxDepth: this.#limits.walk_depth, budget };
+    for await (const { judged, stat } of walk(this.#allow, folder, { ...options, signal: NEVER })) {
+      if (!stat.isFile() || isHidden(relative(folder.path, judged.path), matches)) continue;
+      if (matches(relative(folder.path, judged.path))) found.push(judged);
+      if (found.length > this.#limits.share_files) break;
+    }
+    if (budget.met) throw tooMuch('the folder', this.#limits.walk_entries, 'walk_entries');
+    return found;
+  }
+
+  async #freeze(judged: JudgedPath, { startLine, endLine }: Wanted, pattern: string): Promise<GrantedFile> {
+    const file = await this.#allow.openFile(judged);
+    try {
+      const content = await readContent(file, this.#limits.file_bytes);
+      const { device, inode, sha256, realPath } = originOf(file, content);
+      const bytes = startLine === 0 ? content.length : bytesOfLines(content, startLine, endLine, pattern);
+      return create(GrantedFileSchema, {
+        path: judged.name,
+        realPath,
+        device,
+        inode,
+        ...(sha256 ? { sha256 } : {}),
+        startLine,
+        endLine,
+        bytes: BigInt(bytes),
+      });
+    } finally {
+      await file.handle.close();
+    }
+  }
+}
+
+const NEVER = new AbortController().signal;
+
+/** Hidden files are shared only when they are named: a folder or a plain star does not mean them. */
+function isHidden(path: string, matches: (path: string) => boolean): boolean {
+  return /(^|\/)\./.test(path) && !matches(path);
+}
+
+function parse({ pattern, startLine = 0, endLine = 0 }: ShareWish): Wanted {
+  const range = /^(.*)#L(\d{1,9})(?:-L?(\d{1,9}))?$/s.exec(pattern);
+  const text = range?.[1] ?? pattern;
+  const start = range ? Number(range[2]) : startLine;
+  const end = range ? Number(range[3] ?? range[2]) : endLine;
+  if ((start > 0 || end > 0) && (start < 1 || end < start)) throw noMatch(pattern, 'its lines are not in order');
+  if (text === '' || (!isAbsolute(text) && text.startsWith('-'))) throw noMatch(pattern, 'it names no file');
+  return { text, startLine: start, endLine: end };
+}
+
+function bytesOfLines(content: Uint8Array, start: number, end: number, pattern: string): number {
+  const text = decodeText(content);
+  if (text === undefined) throw new AppError('NOT_TEXT');
+  const lines = linesOf(text);
+  if (start > lines.starts.length) throw noMatch(pattern, `the file has only ${lines.starts.length} lines`);
+  return Buffer.byteLength(slice(lines, start, Math.min(end, lines.starts.length), Number.POSITIVE_INFINITY).text);
+}
+
+const noMatch = (pattern: string, why: string) => new AppError('SHARE_NO_MATCH', { pattern, why });
+const tooMuch = (what: string, limit: number, setting: string) =>
+  new AppError('LIMIT_EXCEEDED', { what, limit, setting: `limits.${setting}` });
+
+/** An absolute pattern from what the owner typed in a folder. */
+export const absolutePattern = (pattern: string, cwd: string): string =>
+  isAbsolute(pattern) ? pattern : join(cwd, pattern);

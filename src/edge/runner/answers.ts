@@ -1,0 +1,124 @@
+// Makes the messages of an answer: results and the journal's records of them. Pure.
+import { create, toBinary } from '@bufbuild/protobuf';
+import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
+import {
+  type ToolCall,
+  ToolDoneSchema,
+  type ToolResult,
+  ToolResultSchema,
+} from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { type Egress, EgressSchema, type Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { GatedResponse } from '../egress/gate.ts';
+
+/** For which job and attempt an answer is. */
+export interface Address {
+  readonly job: string;
+  readonly epoch: bigint;
+  readonly key: string;
+}
+
+export const addressOf = (call: ToolCall): Address => ({ job: call.job, epoch: call.epoch, key: call.idempotencyKey });
+
+/** What a call came to, as the gate let it pass. */
+export interface GatedAnswer {
+  readonly responses: readonly Uint8Array[];
+  readonly failure: Failure | undefined;
+  readonly withheld: readonly Withheld[];
+  readonly egress: readonly Egress[];
+}
+
+export function doneResult(to: Address, answer: GatedAnswer, elapsedMs: number, sequence: number): ToolResult {
+  return create(ToolResultSchema, {
+    job: to.job,
+    epoch: to.epoch,
+    idempotencyKey: to.key,
+    answer: {
+      case: 'done',
+      value: create(ToolDoneSchema, {
+        responses: [...answer.responses],
+        ...(answer.failure ? { failure: answer.failure } : {}),
+      }),
+    },
+    withheld: [...answer.withheld],
+    egress: [...answer.egress],
+    elapsed: durationFromMs(Math.round(elapsedMs)),
+    sequence: BigInt(sequence),
+  });
+}
+
+export function failedResult(
+  to: Address,
+  kind: 'neverStarted' | 'unknown',
+  failure: Failure,
+  sequence: number,
+): ToolResult {
+  return create(ToolResultSchema, {
+    job: to.job,
+    epoch: to.epoch,
+    idempotencyKey: to.key,
+    answer: { case: kind, value: failure },
+    sequence: BigInt(sequence),
+  });
+}
+
+/** Joins what the gate said of each message, and counts the names in the answer's own lists. */
+export function joinAnswer(
+  gated: readonly GatedResponse[],
+  notes: readonly Withheld[],
+  failure: Failure | undefined,
+  call: Pick<ToolCall, 'run' | 'job' | 'recipient'>,
+  at: number,
+): GatedAnswer {
+  const withheld = [...merge(gated.flatMap((one) => one.withheld)), ...notes].slice(0, 1024);
+  const egress = mergeLines(gated.flatMap((one) => one.egress));
+  const names = (field: string, texts: readonly string[]): Egress =>
+    create(EgressSchema, {
+      field,
+      sensitivity: Sensitivity.NAME,
+      bytes: BigInt(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)),
+      run: call.run,
+      job: call.job,
+      createTime: timestampFromMs(at),
+      recipients: [call.recipient || 'control'],
+    });
+  const lists = [
+    names(
+      'result.withheld',
+      withheld.flatMap(({ name, hint }) => [name, hint]),
+    ),
+    names(
+      'result.egress',
+      egress.flatMap(({ path, recipients }) => [path, ...recipients]),
+    ),
+  ].filter(({ bytes }) => bytes > 0n);
+  return {
+    responses: gated.map(({ bytes }) => bytes),
+    failure,
+    withheld,
+    egress: [...egress.slice(0, 1022), ...lists],
+  };
+}
+
+/** A streaming method says the same of each of its messages. */
+function merge(entries: readonly Withheld[]): Withheld[] {
+  const known = new Map<string, Withheld>();
+  for (const entry of entries) known.set(`${entry.field}\0${entry.why}\0${entry.name}`, entry);
+  return [...known.values()];
+}
+
+function mergeLines(lines: readonly Egress[]): Egress[] {
+  const known = new Map<string, Egress>();
+  for (const line of lines) {
+    const key = `${line.path}\0${line.field}\0${line.sensitivity}\0${line.grant}`;
+    const before = known.get(key);
+    if (before) before.bytes += line.bytes;
+    else known.set(key, create(EgressSchema, { ...line }));
+  }
+  return [...known.values()];
+}
+
+/** Raw messages as one blob. */
+export const packRaw = (raw: readonly Uint8Array[]): Uint8Array =>
+  toBinary(ToolDoneSchema, create(ToolDoneSchema, { responses: [...raw] }));

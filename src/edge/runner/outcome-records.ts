@@ -1,0 +1,98 @@
+// The journal's records of tool calls: what began, what it came to, what was refused.
+import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
+import type { ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { toFailure } from '../../contract/errors.ts';
+import { type Blobs, INLINE_RESULT_BYTES } from '../journal/blobs.ts';
+import type { CallEntry } from '../journal/call-book.ts';
+import type { RecordInit } from '../journal/records.ts';
+import { addressOf, doneResult, failedResult, type GatedAnswer, packRaw } from './answers.ts';
+import type { Execution } from './execution.ts';
+import { paramsDigest } from './verify.ts';
+
+/** Room for an outcome: its answer and the lists of what left and what did not. */
+export const OUTCOME_ROOM = INLINE_RESULT_BYTES + (32 << 10);
+
+const callFields = (call: ToolCall, digest: Uint8Array) => ({
+  idempotencyKey: call.idempotencyKey,
+  job: call.job,
+  run: call.run,
+  method: call.method,
+  paramsSha256: digest,
+  ...(call.expireTime ? { expireTime: call.expireTime } : {}),
+});
+
+/** Synced before an effect begins. */
+export function intentRecord({ call, digest }: Execution, bootId: string): RecordInit {
+  return { case: 'intent', value: { ...callFields(call, digest), bootId } };
+}
+
+/**
+ * What a call came to. Of a READ the digest, because it can be run again; else the answer as it was before the gate, in the
+ * record or, when it is long, in a blob. The result beside it holds only the attempt and the failure.
+ */
+export async function outcomeRecord(
+  { call, digest, raw }: Execution,
+  answer: GatedAnswer,
+  kept: {
+    readonly harmless: boolean;
+    readonly blobs: Pick<Blobs, 'put'>;
+    readonly log: Logger;
+    readonly elapsedMs: number;
+  },
+): Promise<RecordInit> {
+  const { failure } = answer;
+  const base = { ...callFields(call, digest), egress: [...answer.egress], ...(failure ? { failure } : {}) };
+  if (kept.harmless) {
+    const packed = packRaw(answer.responses);
+    return { case: 'toolOutcome', value: { ...base, digest: paramsDigest({ method: call.method, params: packed }) } };
+  }
+  const bare = { responses: [], failure, withheld: [], egress: [] };
+  const result = doneResult(addressOf(call), bare, kept.elapsedMs, 0);
+  const packed = packRaw(raw);
+  if (packed.length <= INLINE_RESULT_BYTES) {
+    return { case: 'toolOutcome', value: { ...base, result, rawResponses: [...raw] } };
+  }
+  try {
+    return { case: 'toolOutcome', value: { ...base, result, blob: await kept.blobs.put(packed) } };
+  } catch (error) {
+    // It happened, and that must be written down. The answer is sent once, from memory.
+    kept.log.error('a long result could not be kept', error, { job: call.job });
+    return { case: 'toolOutcome', value: { ...base, result, blob: DROPPED } };
+  }
+}
+
+/** In the place of a blob's name: there was a result, and it was not kept. */
+const DROPPED = 'dropped';
+
+/** A refusal before anything began. With the key it is the answer for ever; without, it is only told. */
+export function refusalRecord(call: ToolCall, failure: Failure, final: boolean): RecordInit {
+  const { reason, code, retryable } = failure;
+  return {
+    case: 'toolRefused',
+    value: {
+      idempotencyKey: final ? call.idempotencyKey : '',
+      job: call.job,
+      method: call.method,
+      failure: { reason, code, retryable },
+    },
+  };
+}
+
+/** The answer of a call that an earlier start left behind. */
+export function unknownRecord(entry: CallEntry): RecordInit {
+  const failure = toFailure(new AppError('OUTCOME_UNKNOWN'));
+  return {
+    case: 'toolOutcome',
+    value: {
+      idempotencyKey: entry.key,
+      job: entry.job,
+      run: entry.run,
+      method: entry.method,
+      paramsSha256: Buffer.from(entry.params, 'hex'),
+      failure,
+      result: failedResult({ job: entry.job, epoch: 0n, key: entry.key }, 'unknown', failure, 0),
+    },
+  };
+}

@@ -1,0 +1,90 @@
+// Gives recorded answers again: judged by today's grants, with new lines in the ledger before anything is sent.
+import { fromBinary, type Message } from '@bufbuild/protobuf';
+import { type ToolCall, ToolDoneSchema, type ToolResult } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import { toFailure } from '../../contract/errors.ts';
+import type { CapabilityMethod } from '../../contract/registry.ts';
+import type { Gate } from '../egress/gate.ts';
+import { Origins } from '../egress/origins.ts';
+import type { Blobs } from '../journal/blobs.ts';
+import type { CallEntry } from '../journal/call-book.ts';
+import type { EdgeJournal } from '../journal/edge-journal.ts';
+import { type Address, doneResult, failedResult, joinAnswer } from './answers.ts';
+
+/**
+ * Tells the origins of a response that is sent again: standing permissions of today's configuration, by the grants that it
+ * left under before. What it does not tell has no grant.
+ */
+export type RestoreOrigins = (
+  method: CapabilityMethod,
+  message: Message,
+  grants: readonly string[],
+  origins: Origins,
+) => void;
+
+export interface RepeatParts {
+  readonly journal: Pick<EdgeJournal, 'append' | 'calls' | 'outcome' | 'entry' | 'now'>;
+  readonly gate: Gate;
+  readonly blobs: Pick<Blobs, 'get'>;
+  readonly method: (name: string) => CapabilityMethod | undefined;
+  readonly restore: RestoreOrigins;
+}
+
+/** For whom an answer is given again. */
+type Asker = Pick<ToolCall, 'run' | 'job' | 'recipient'>;
+
+export class Repeats {
+  readonly #parts: RepeatParts;
+
+  constructor(parts: RepeatParts) {
+    this.#parts = parts;
+  }
+
+  /** The recorded answer of a key, for a caller that asks again. */
+  async answer(entry: CallEntry, to: Address, asker: Asker): Promise<ToolResult> {
+    const record = (await this.#parts.journal.entry(entry.sequence))?.record;
+    if (record?.case === 'toolRefused' && record.value.failure) {
+      return failedResult(to, 'neverStarted', record.value.failure, entry.sequence);
+    }
+    const outcome = await this.#parts.journal.outcome(entry.key);
+    if (outcome && entry.state === 'done') return this.#regate(outcome, entry, to, asker);
+    const failure = outcome?.failure ?? toFailure(new AppError('OUTCOME_UNKNOWN'));
+    return failedResult(to, 'unknown', failure, entry.sequence);
+  }
+
+  /** An unsettled answer for the attempt it was made for; undefined when the journal does not know which that was. */
+  async again(entry: CallEntry): Promise<ToolResult | undefined> {
+    const epoch = (await this.#parts.journal.outcome(entry.key))?.result?.epoch ?? 0n;
+    if (epoch === 0n) return undefined;
+    const { job, run, key } = entry;
+    return this.answer(entry, { job, epoch, key }, { run, job, recipient: '' });
+  }
+
+  async #regate(outcome: ToolOutcome, entry: CallEntry, to: Address, { run, recipient }: Asker): Promise<ToolResult> {
+    const { journal, gate, restore } = this.#parts;
+    const method = this.#parts.method(outcome.method);
+    const raw = outcome.blob === '' ? outcome.rawResponses : await this.#unpack(outcome.blob);
+    const origins = new Origins();
+    const granted = outcome.egress.map(({ grant }) => grant);
+    const at = journal.now();
+    const gated = !method
+      ? []
+      : (raw ?? []).map((bytes) => {
+          const message = fromBinary(method.desc.output, bytes);
+          restore(method, message, granted, origins);
+          return gate.response(method.desc, message, { run, job: to.job, recipient, origins, at });
+        });
+    const failure = raw && method ? outcome.failure : toFailure(new AppError('RESULT_DROPPED'));
+    const answer = joinAnswer(gated, [], failure, { run, job: to.job, recipient }, at);
+    if (answer.egress.length > 0) {
+      await journal.append([{ case: 'ledger', value: { entries: [...answer.egress] } }]);
+    }
+    return doneResult(to, answer, 0, entry.sequence);
+  }
+
+  async #unpack(name: string): Promise<readonly Uint8Array[] | undefined> {
+    const bytes = await this.#parts.blobs.get(name);
+    return bytes && fromBinary(ToolDoneSchema, bytes).responses;
+  }
+}

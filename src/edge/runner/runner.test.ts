@@ -1,0 +1,209 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { FsService, WriteMode } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { Confirmation } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
+
+const { read, write, list, stat } = FsService.method;
+const WRITE = 'allow:\n  write: [{path: DIR/docs/out.txt, confirm: never}]\n';
+
+test('a shared file is read by line; the ledger has it before the answer is sent', async () => {
+  const rig = await edgeRig(edgeFolder({ 'docs/notes.md': 'one\r\ntwo\nthree\n' }));
+  const { run, grant } = await rig.ask('read it', ['docs/notes.md']);
+  const answer = await rig.call(read, { path: 'notes.md', startLine: 2 }, { run });
+  expect(answer.messages[0]).toMatchObject({ text: 'two\nthree\n', firstLine: 2, totalLines: 3, truncated: false });
+  expect(answer.result.withheld).toEqual([]);
+  const entry = await rig.journal.entry(Number(answer.result.sequence));
+  expect(entry?.record.case).toBe('toolOutcome');
+  if (entry?.record.case !== 'toolOutcome') throw new Error('no outcome');
+  const content = entry.record.value.egress.find(({ field }) => field === 'text');
+  expect(content).toMatchObject({ path: 'docs/notes.md', bytes: 10n, grant, recipients: ['rules'] });
+  await rig.close();
+});
+
+test('without a grant a file is named, not told', async () => {
+  const rig = await edgeRig(edgeFolder({ 'docs/notes.md': 'the secret\n' }));
+  const { run } = await rig.ask('read it');
+  const { messages, result } = await rig.call(read, { path: 'docs/notes.md' }, { run });
+  expect(messages[0]).toMatchObject({ text: '', firstLine: 0, totalLines: 0, summary: '' });
+  expect(messages[0]?.file).toMatchObject({ path: 'docs/notes.md', sizeBytes: 0n, mediaType: 'text/markdown' });
+  expect(messages[0]?.file?.keyedHash).toMatch(/^[0-9a-f]{64}$/);
+  expect(result.withheld.find(({ field }) => field === 'text')).toMatchObject({
+    name: 'docs/notes.md',
+    why: 'NO_GRANT',
+    hint: "--share 'docs/notes.md'",
+  });
+  expect((await rig.call(read, { path: 'docs/notes.md', startLine: 1 }, { run })).failure).toBe('RANGE_NEEDS_GRANT');
+  expect((await rig.call(read, { path: 'docs/none.md', maxBytes: 1 }, { run })).failure).toBe('RANGE_NEEDS_GRANT');
+  await rig.close();
+});
+
+test('a file that changed since it was shared is not covered', async () => {
+  const rig = await edgeRig(edgeFolder({ 'docs/notes.md': 'old text\n' }));
+  const { run } = await rig.ask('read it', ['docs/notes.md']);
+  writeFileSync(join(rig.dir, 'docs/notes.md'), 'new text\n');
+  const { messages, result } = await rig.call(read, { path: 'docs/notes.md' }, { run });
+  expect(messages[0]?.text).toBe('');
+  expect(result.withheld.find(({ field }) => field === 'text')?.why).toBe('CHANGED');
+  await rig.close();
+});
+
+test('an effect happens once per key: repeats get the recorded answer, also after a restart', async () => {
+  const dir = edgeFolder();
+  const rig = await edgeRig(dir, { config: WRITE });
+  const run = 'r1';
+  const request = { path: 'docs/out.txt', text: 'x', mode: WriteMode.APPEND };
+  const [first, second] = await Promise.allSettled([
+    rig.call(write, request, { run, key: 'k' }),
+    rig.call(write, request, { run, key: 'k', epoch: 2n }),
+  ]);
+  const third = await rig.call(write, request, { run, key: 'k', epoch: 3n });
+  expect(readFileSync(join(dir, 'docs/out.txt'), 'utf8')).toBe('x');
+  // A newer attempt takes the place of the one before, whose answer nobody would take any more.
+  expect(first.status).toBe('rejected');
+  if (second.status !== 'fulfilled') throw second.reason;
+  expect(third.messages).toEqual(second.value.messages);
+  expect(second.value.messages).toMatchObject([{ created: true }]);
+  expect(third.result).toMatchObject({ epoch: 3n, idempotencyKey: 'k' });
+  expect((await rig.call(write, { ...request, text: 'y' }, { run, key: 'k' })).failure).toBe('KEY_REUSED');
+  expect((await rig.call(write, request, { run: 'r2', key: 'k' })).failure).toBe('KEY_REUSED');
+  expect(rig.runner.openCalls()).toMatchObject([{ idempotencyKey: 'k', running: false }]);
+  await rig.close();
+
+  const again = await edgeRig(dir, { config: WRITE });
+  expect(await again.runner.recover()).toBe(0);
+  expect(again.runner.openCalls()).toMatchObject([{ idempotencyKey: 'k', running: false }]);
+  const results: Parameters<typeof again.sinkFor>[0] = [];
+  await again.runner.resend(again.sinkFor(results, []));
+  expect(results).toMatchObject([{ job: 'r1/0/0', idempotencyKey: 'k', answer: { case: 'done' } }]);
+  expect(results[0]!.epoch).toBeGreaterThan(0n);
+  await again.runner.settled('k');
+  expect((await again.call(write, request, { run, key: 'k' })).messages).toEqual(third.messages);
+  expect(readFileSync(join(dir, 'docs/out.txt'), 'utf8')).toBe('x');
+  await again.close();
+});
+
+test('an intent of an earlier start is unknown for ever', async () => {
+  const dir = edgeFolder();
+  const rig = await edgeRig(dir, { config: WRITE });
+  const signed = { run: 'r', key: 'lost' };
+  const request = { path: 'docs/out.txt', text: 'x' };
+  // The intent as the runner writes it, then the process dies.
+  const probe = await rig.call(write, { ...request, text: 'probe' }, { run: 'r', key: 'probe' });
+  const outcome = await rig.journal.outcome('probe');
+  expect(probe.failure).toBeUndefined();
+  const { createHash } = await import('node:crypto');
+  const { create, toBinary } = await import('@bufbuild/protobuf');
+  const params = toBinary(write.input, create(write.input, request));
+  const paramsSha256 = createHash('sha256').update(outcome!.method).update('\0').update(params).digest();
+  const value = {
+    idempotencyKey: 'lost',
+    job: 'r/0/0',
+    run: 'r',
+    method: outcome!.method,
+    bootId: 'old',
+    paramsSha256,
+  };
+  await rig.journal.append([{ case: 'intent', value }]);
+  await rig.close();
+
+  const again = await edgeRig(dir, { config: WRITE });
+  expect(await again.runner.recover()).toBe(1);
+  const answer = await again.call(write, request, signed);
+  expect(answer.result.answer.case).toBe('unknown');
+  expect(answer.failure).toBe('OUTCOME_UNKNOWN');
+  expect((await again.call(write, request, signed)).result.answer.case).toBe('unknown');
+  expect(readFileSync(join(dir, 'docs/out.txt'), 'utf8')).toBe('probe');
+  await again.close();
+});
+
+test('calls that are late, without expiry, unconfirmed, unknown, foreign or forged do not start', async () => {
+  const rig = await edgeRig(edgeFolder({ 'docs/a.md': 'a' }), { config: WRITE });
+  const request = { path: 'docs/out.txt', text: 'x' };
+  expect((await rig.call(write, request, { expiresInMs: -1 })).failure).toBe('CALL_EXPIRED');
+  expect((await rig.call(write, request, { expiresInMs: null })).failure).toBe('CALL_WITHOUT_EXPIRY');
+  expect((await rig.call(write, request, { expiresInMs: 9e9 })).failure).toBe('CALL_WITHOUT_EXPIRY');
+  expect((await rig.call(write, request, { confirmation: Confirmation.ALWAYS })).failure).toBe('CONFIRMATION_NEEDED');
+  expect((await rig.call(stat, { path: '' })).failure).toBe('INVALID_ARGUMENT');
+  const change = (method: string) => ({
+    change: (call: { method: string }) => {
+      call.method = method;
+    },
+  });
+  expect((await rig.call(stat, { path: 'a.md' }, change('x.y/Z'))).result.answer.case).toBe('neverStarted');
+  await expect(
+    rig.call(
+      stat,
+      { path: 'a.md' },
+      {
+        change: (call) => {
+          call.device = 'e';
+        },
+      },
+    ),
+  ).rejects.toThrow('another device');
+  await expect(
+    rig.call(
+      stat,
+      { path: 'a.md' },
+      {
+        change: (call) => {
+          call.sessionNonce = new Uint8Array(16);
+        },
+      },
+    ),
+  ).rejects.toThrow('another device or session');
+  const forged = { ...rig.session, key: { keyId: 'k1', publicKey: Buffer.alloc(32, 1) } };
+  const signed = rig.control.sign(
+    stat,
+    { path: 'a.md' },
+    {},
+    { now: () => Date.now(), monotonic: () => 0, after: () => () => {} },
+  );
+  await expect(rig.runner.handle(signed, forged, rig.sinkFor([], []))).rejects.toMatchObject({
+    reason: 'TOOL_CALL_FORGED',
+  });
+  await rig.close();
+});
+
+test('a refused effect stays refused under its key; failures carry a reason and no words of the disk', async () => {
+  const rig = await edgeRig(edgeFolder(), { config: WRITE });
+  const request = { path: 'docs/other.txt', text: 'x' };
+  const answers = [
+    await rig.call(write, request, { run: 'r', key: 'k' }),
+    await rig.call(write, request, { run: 'r', key: 'k' }),
+  ];
+  for (const { result, failure } of answers) {
+    expect(result.answer.case).toBe('neverStarted');
+    expect(failure).toBe('PATH_NOT_ALLOWED');
+    if (result.answer.case === 'neverStarted') expect(result.answer.value).toMatchObject({ message: '', metadata: {} });
+  }
+  await rig.close();
+});
+
+test('listing is paged in a fixed order; hidden and secret files are left out', async () => {
+  const files = {
+    'docs/b.md': '',
+    'docs/a/x.md': '',
+    'docs/a.md': '',
+    'docs/.hidden': '',
+    'docs/.env': 'S=1',
+    'docs/k.pem': '',
+  };
+  const rig = await edgeRig(edgeFolder(files));
+  const names: string[] = [];
+  let pageToken = '';
+  do {
+    const { messages } = await rig.call(list, { recursive: true, pageSize: 2, pageToken });
+    names.push(...messages[0]!.files.map(({ path }) => path));
+    pageToken = messages[0]!.nextPageToken;
+  } while (pageToken !== '');
+  expect(names).toEqual(['docs', 'docs/a', 'docs/a/x.md', 'docs/a.md', 'docs/b.md']);
+  const page = async (request: { path?: string; glob?: string }) =>
+    (await rig.call(list, request)).messages[0]!.files.map(({ path }) => path);
+  expect(await page({ path: 'docs', glob: '*.MD' })).toEqual(['docs/a.md', 'docs/b.md']);
+  expect(await page({ path: 'docs', glob: '.*' })).toEqual(['docs/.hidden']);
+  expect((await rig.call(list, { path: 'docs/a.md' })).failure).toBe('NOT_A_FOLDER');
+  await rig.close();
+});

@@ -1,0 +1,395 @@
+// Runs tool calls: verified, looked up by their key, judged, journaled, executed, gated, journaled, sent. Each call has one of
+// three answers: done, never started, unknown. It never looks at files itself; the tools do.
+import { create, fromBinary, type Message } from '@bufbuild/protobuf';
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
+import {
+  Confirmation,
+  type OpenToolCall,
+  OpenToolCallSchema,
+  type SignedToolCall,
+  type ToolCall,
+  ToolProgressSchema,
+  ToolReceivedSchema,
+} from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type Withheld, WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { check } from '../../contract/check.ts';
+import { toFailure } from '../../contract/errors.ts';
+import { isHarmless } from '../../contract/policy.ts';
+import type { CapabilityMethod } from '../../contract/registry.ts';
+import type { EdgeLimits } from '../config.ts';
+import type { Gate, GatedResponse } from '../egress/gate.ts';
+import { Origins } from '../egress/origins.ts';
+import type { Blobs } from '../journal/blobs.ts';
+import type { CallEntry } from '../journal/call-book.ts';
+import type { EdgeJournal } from '../journal/edge-journal.ts';
+import type { Reservation } from '../journal/journal-types.ts';
+import type { EdgeTool } from '../tools/tool.ts';
+import { addressOf, doneResult, failedResult, joinAnswer } from './answers.ts';
+import { Execution } from './execution.ts';
+import { intentRecord, OUTCOME_ROOM, outcomeRecord, refusalRecord, unknownRecord } from './outcome-records.ts';
+import { Repeats, type RestoreOrigins } from './repeats.ts';
+import { Slots } from './slots.ts';
+import type { SessionView, ToolSink } from './tool-sink.ts';
+import { checkTimes, paramsDigest, verifyCall } from './verify.ts';
+
+/** What a frame needs beside its payload. */
+const FRAME_ROOM = 256 << 10;
+
+export interface RunnerParts {
+  readonly journal: Pick<EdgeJournal, 'append' | 'reserve' | 'calls' | 'outcome' | 'entry' | 'now'>;
+  readonly gate: Gate;
+  /** The served methods with their tools. */
+  readonly tools: readonly { readonly method: CapabilityMethod; readonly tool: EdgeTool }[];
+  readonly blobs: Pick<Blobs, 'put' | 'get'>;
+  readonly bootId: string;
+  readonly limits: EdgeLimits;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly restore: RestoreOrigins;
+}
+
+interface Plan {
+  readonly method: CapabilityMethod;
+  readonly origins: Origins;
+  readonly work: (emit: (message: Message) => Promise<void>) => Promise<void>;
+}
+
+export class ToolRunner {
+  readonly #parts: RunnerParts;
+  readonly #tools: ReadonlyMap<string, { method: CapabilityMethod; tool: EdgeTool }>;
+  readonly #slots: Slots;
+  readonly #repeats: Repeats;
+  readonly #active = new Map<string, { execution: Execution; done: Promise<void> }>();
+  #settled: string[] = [];
+  #stopSettling: (() => void) | undefined;
+  #stopping = false;
+  #calls = 0;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+    this.#tools = new Map(parts.tools.map((one) => [one.method.fullName, one]));
+    this.#slots = new Slots(parts.limits.parallel, parts.limits.queue);
+    this.#repeats = new Repeats({ ...parts, method: (name) => this.#tools.get(name)?.method });
+  }
+
+  /** Gives the calls that an earlier start left without an outcome their answer: unknown. Before the first session. */
+  async recover(): Promise<number> {
+    const orphans = this.#parts.journal.calls.orphans(this.#parts.bootId);
+    for (const orphan of orphans) await this.#declareUnknown(orphan);
+    return orphans.length;
+  }
+
+  /**
+   * Answers a tool call through the sink; resolves when it has. @throws TOOL_CALL_FORGED, CALL_FOREIGN when it cannot be
+   * told whose call it is; JOURNAL_FAILED when the process must end
+   */
+  async handle(signed: SignedToolCall, session: SessionView, sink: ToolSink): Promise<void> {
+    const call = verifyCall(signed, session);
+    this.#calls++;
+    await sink.received(create(ToolReceivedSchema, { job: call.job, epoch: call.epoch })).catch(() => {});
+    await this.#answer(call, sink);
+  }
+
+  /** Stops a call, whether it waits or runs, up to this attempt. */
+  cancel(job: string, epoch: bigint): void {
+    for (const { execution } of this.#active.values()) execution.cancel(job, epoch);
+  }
+
+  /** Calls that run, and those whose results are to be sent again, for Hello. A READ that ended is simply run again. */
+  openCalls(): OpenToolCall[] {
+    const running = [...this.#active.values()].flatMap(({ execution }) =>
+      execution.waiters.map(({ job, key }) => create(OpenToolCallSchema, { job, idempotencyKey: key, running: true })),
+    );
+    const ended = this.#unsettled().map(({ job, key }) => create(OpenToolCallSchema, { job, idempotencyKey: key }));
+    return [...running, ...ended].slice(0, 1024);
+  }
+
+  /**
+   * Sends unsettled results again, judged by today's grants and entered in the ledger again. An *unknown* whose attempt is
+   * not known is told when the control plane sends its call again.
+   */
+  async resend(sink: ToolSink): Promise<void> {
+    for (const entry of this.#unsettled()) {
+      const result = await this.#repeats.again(entry);
+      if (result) await sink.result(result);
+    }
+  }
+
+  /** The control plane has the result of this key. Written down with the next record, or within a second. */
+  async settled(idempotencyKey: string): Promise<void> {
+    const entry = this.#parts.journal.calls.get(idempotencyKey);
+    if (!entry || entry.settled || this.#settled.includes(idempotencyKey)) return;
+    this.#settled.push(idempotencyKey);
+    if (this.#settled.length >= 256) this.#flushSettled();
+    else this.#stopSettling ??= this.#parts.clock.after(1000, () => this.#flushSettled());
+  }
+
+  /** Starts nothing new, waits for what runs, stops the rest. Resolves true when all ended by itself. */
+  async drain(ms: number): Promise<boolean> {
+    this.#stopping = true;
+    const clean = await this.#idleWithin(ms);
+    if (!clean) {
+      for (const { execution } of this.#active.values()) execution.abort(new AppError('EDGE_STOPPING'));
+      await this.#idleWithin(5000);
+    }
+    this.#flushSettled();
+    return clean;
+  }
+
+  /** Tool calls since the start. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  async #answer(call: ToolCall, sink: ToolSink): Promise<void> {
+    const key = call.idempotencyKey;
+    const digest = paramsDigest(call);
+    const active = this.#active.get(key);
+    if (active) {
+      if (Buffer.compare(active.execution.digest, digest) !== 0)
+        return this.#refuse(call, new AppError('KEY_REUSED'), sink);
+      if (active.execution.isFor(call)) {
+        active.execution.attach(call, sink);
+        return active.done;
+      }
+      // Other eyes: judged anew from what was recorded, once it is.
+      await active.done;
+      return this.#answer(call, sink);
+    }
+    const known = key === '' ? undefined : this.#parts.journal.calls.get(key);
+    if (known) {
+      const other = known.params !== '' && known.params !== Buffer.from(digest).toString('hex');
+      if (other || (known.run !== '' && known.run !== call.run))
+        return this.#refuse(call, new AppError('KEY_REUSED'), sink);
+      if (known.state === 'intent') await this.#declareUnknown(known);
+      const now = this.#parts.journal.calls.get(key);
+      if (now && !isRead(now)) return sink.result(await this.#repeats.answer(now, addressOf(call), call));
+    }
+    const execution = new Execution(call, digest, sink);
+    const done = this.#run(execution).finally(() => this.#active.delete(key));
+    this.#active.set(key, { execution, done });
+    return done;
+  }
+
+  async #run(execution: Execution): Promise<void> {
+    const { call } = execution;
+    const stopDeadline = this.#deadline(execution);
+    const began = this.#parts.clock.monotonic();
+    let release: (() => void) | undefined;
+    let plan: Plan | undefined;
+    try {
+      let room: Reservation | undefined;
+      try {
+        plan = this.#judge(execution);
+        release = await this.#slots.take(execution.signal);
+        execution.signal.throwIfAborted();
+        checkTimes(call, this.#parts.journal.now(), this.#longest());
+        room = await this.#begin(execution, plan);
+      } catch (error) {
+        return await this.#neverStarted(execution, plan, error);
+      }
+      let failure: Failure | undefined;
+      try {
+        await this.#work(execution, plan);
+        execution.signal.throwIfAborted();
+      } catch (error) {
+        failure = toFailure(error, this.#parts.log);
+      }
+      await this.#finish(execution, plan, failure, room, this.#parts.clock.monotonic() - began);
+    } finally {
+      stopDeadline();
+      release?.();
+    }
+  }
+
+  /** Everything that can refuse a call without looking at the disk. */
+  #judge({ call, signal }: Execution): Plan {
+    if (this.#stopping) throw new AppError('EDGE_STOPPING');
+    if (call.idempotencyKey === '') throw new AppError('INVALID_ARGUMENT', { what: 'the call has no idempotency key' });
+    checkTimes(call, this.#parts.journal.now(), this.#longest());
+    this.#parts.journal.calls.admit(this.#parts.journal.now());
+    const served = this.#tools.get(call.method);
+    if (!served) throw new AppError('METHOD_NOT_SERVED');
+    const { method, tool } = served;
+    if (call.confirmation !== Confirmation.UNSPECIFIED) throw new AppError('CONFIRMATION_NEEDED');
+    const request = parse(method, call.params);
+    const origins = new Origins();
+    const work = tool.prepare(request, { run: call.run, recipient: call.recipient, signal, origins });
+    return { method, origins, work };
+  }
+
+  /** For an effect: room for the outcome, then the intent, synced. */
+  async #begin(execution: Execution, { method }: Plan): Promise<Reservation | undefined> {
+    if (isHarmless(method.effect)) return undefined;
+    const room = await this.#parts.journal.reserve(OUTCOME_ROOM);
+    try {
+      await this.#parts.journal.append([intentRecord(execution, this.#parts.bootId)]);
+      return room;
+    } catch (error) {
+      room.release();
+      throw error;
+    }
+  }
+
+  async #work(execution: Execution, { method, origins, work }: Plan): Promise<void> {
+    const { call } = execution;
+    await work(async (message) => {
+      execution.keep(method.desc, message, this.#parts.limits.frame_bytes - FRAME_ROOM);
+      const gated = this.#gate(method, message, call, origins);
+      execution.gated.push(gated);
+      if (method.streaming) await this.#progress(execution, gated);
+    });
+  }
+
+  #gate(
+    method: CapabilityMethod,
+    message: Message,
+    call: Pick<ToolCall, 'run' | 'job' | 'recipient'>,
+    origins: Origins,
+  ): GatedResponse {
+    const { run, job, recipient } = call;
+    return this.#parts.gate.response(method.desc, message, {
+      run,
+      job,
+      recipient,
+      origins,
+      at: this.#parts.journal.now(),
+    });
+  }
+
+  /** A piece of a stream leaves when its ledger is synced. Where that fails, it leaves with the result instead. */
+  async #progress(execution: Execution, { bytes, egress }: GatedResponse): Promise<void> {
+    const index = BigInt(execution.gated.length - 1);
+    try {
+      if (egress.length > 0) await this.#parts.journal.append([{ case: 'ledger', value: { entries: [...egress] } }]);
+    } catch (error) {
+      this.#parts.log.warn('progress was not sent, because its ledger could not be written', {
+        problem: String(error),
+      });
+      return;
+    }
+    for (const { sink, job, epoch } of execution.waiters) {
+      await Promise.resolve(sink.progress(create(ToolProgressSchema, { job, epoch, index, response: bytes }))).catch(
+        () => {},
+      );
+    }
+  }
+
+  async #finish(
+    execution: Execution,
+    { method, origins }: Plan,
+    failure: Failure | undefined,
+    room: Reservation | undefined,
+    elapsedMs: number,
+  ): Promise<void> {
+    const { call } = execution;
+    const answer = joinAnswer(execution.gated, notesOf(origins), failure, call, this.#parts.journal.now());
+    const harmless = isHarmless(method.effect);
+    const { blobs, log } = this.#parts;
+    const record = await outcomeRecord(execution, answer, { harmless, blobs, log, elapsedMs });
+    this.#flushSettled();
+    let sequence: number;
+    try {
+      sequence = await this.#parts.journal.append([record], room ? { use: room } : {});
+    } catch (error) {
+      if (!harmless) throw error;
+      // Nothing happened and nothing may leave without its line in the ledger.
+      const why = toFailure(error, this.#parts.log);
+      return execution.tell((to) => failedResult(to, 'neverStarted', why, 0));
+    }
+    const waiters = execution.waiters;
+    if (waiters.length > 1 && answer.egress.length > 0) {
+      const again = Array.from({ length: waiters.length - 1 }, () => answer.egress).flat();
+      await this.#parts.journal.append([{ case: 'ledger', value: { entries: again } }]);
+    }
+    await execution.tell((to) => doneResult(to, answer, elapsedMs, sequence));
+  }
+
+  /** A refusal before the effect. For an effect it is written down under its key, so that it stays the answer. */
+  async #neverStarted(execution: Execution, plan: Plan | undefined, error: unknown): Promise<void> {
+    const failure = toFailure(error, this.#parts.log);
+    await this.#writeRefusal(execution.call, plan?.method, failure);
+    return execution.tell((to) => failedResult(to, 'neverStarted', failure, 0));
+  }
+
+  async #writeRefusal(call: ToolCall, method: CapabilityMethod | undefined, failure: Failure): Promise<void> {
+    const final = method !== undefined && !isHarmless(method.effect) && !failure.retryable;
+    try {
+      await this.#parts.journal.append([refusalRecord(call, failure, final)]);
+    } catch (error) {
+      this.#parts.log.warn('a refusal could not be journaled', { job: call.job, problem: String(error) });
+    }
+  }
+
+  /** A refusal that says nothing about the key. */
+  async #refuse(call: ToolCall, error: AppError, sink: ToolSink): Promise<void> {
+    const failure = toFailure(error);
+    await this.#writeRefusal(call, undefined, failure);
+    await sink.result(failedResult(addressOf(call), 'neverStarted', failure, 0));
+  }
+
+  async #declareUnknown(entry: CallEntry): Promise<void> {
+    await this.#parts.journal.append([unknownRecord(entry)]);
+  }
+
+  #unsettled(): CallEntry[] {
+    return this.#parts.journal.calls
+      .open()
+      .filter((entry) => entry.state !== 'intent' && !isRead(entry) && !this.#active.has(entry.key));
+  }
+
+  #deadline(execution: Execution): () => void {
+    const { deadline } = execution.call;
+    if (!deadline) return () => {};
+    const ms = durationMs(deadline);
+    return this.#parts.clock.after(ms, () => execution.abort(new AppError('DEADLINE_EXCEEDED', { after: `${ms} ms` })));
+  }
+
+  #longest(): number {
+    return this.#parts.limits.call_hours * 3_600_000;
+  }
+
+  #flushSettled(): void {
+    this.#stopSettling?.();
+    this.#stopSettling = undefined;
+    const keys = this.#settled;
+    this.#settled = [];
+    if (keys.length === 0) return;
+    const records = keys.map((idempotencyKey) => ({ case: 'toolSettled', value: { idempotencyKey } }) as const);
+    // If this fails, the results are sent once more.
+    this.#parts.journal.append(records).catch((error: unknown) => {
+      this.#parts.log.warn('settled results could not be written down', { problem: String(error) });
+    });
+  }
+
+  async #idleWithin(ms: number): Promise<boolean> {
+    const all = Promise.allSettled([...this.#active.values()].map(({ done }) => done));
+    let stop = () => {};
+    const late = new Promise<false>((resolve) => {
+      stop = this.#parts.clock.after(ms, () => resolve(false));
+    });
+    const idle = await Promise.race([all.then(() => true as const), late]);
+    stop();
+    return idle;
+  }
+}
+
+/** An outcome without an intent: nothing changed, so it is run again instead of repeated. */
+const isRead = (entry: CallEntry): boolean => entry.state === 'done' && !entry.effect;
+
+function parse(method: CapabilityMethod, params: Uint8Array): Message {
+  let request: Message;
+  try {
+    request = fromBinary(method.desc.input, params);
+  } catch (cause) {
+    throw new AppError('INVALID_ARGUMENT', { what: 'the parameters are not a request of this method' }, { cause });
+  }
+  check(method.desc.input, request);
+  return request;
+}
+
+const notesOf = (origins: Origins): Withheld[] => origins.notes.map((note) => create(WithheldSchema, { ...note }));

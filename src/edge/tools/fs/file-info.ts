@@ -1,0 +1,24 @@
+// What is told of a file without its content.
+import type { BigIntStats } from 'node:fs';
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type FileInfo, FileInfoSchema, FileKind } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { sizeClassOf } from '../../egress/size-class.ts';
+import { mediaTypeOf } from './media-type.ts';
+
+export function fileInfo(name: string, stat: BigIntStats, more: { keyedHash?: string } = {}): FileInfo {
+  const isFile = stat.isFile();
+  return create(FileInfoSchema, {
+    path: name,
+    kind: kindOf(stat),
+    ...(isFile ? { sizeClass: sizeClassOf(stat.size), mediaType: mediaTypeOf(name), sizeBytes: stat.size } : {}),
+    modifyTime: timestampFromMs(Number(stat.mtimeMs)),
+    ...more,
+  });
+}
+
+function kindOf(stat: BigIntStats): FileKind {
+  if (stat.isFile()) return FileKind.FILE;
+  if (stat.isDirectory()) return FileKind.FOLDER;
+  return stat.isSymbolicLink() ? FileKind.LINK : FileKind.UNSPECIFIED;
+}

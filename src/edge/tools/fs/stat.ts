@@ -1,0 +1,24 @@
+// fs.Stat: what may be told of one file or folder. With a grant also its exact size.
+import { create } from '@bufbuild/protobuf';
+import { FsService, type StatRequest, StatResponseSchema } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import type { EdgeTool, ToolParts } from '../tool.ts';
+import { grantedOrigin } from './content.ts';
+import { fileInfo } from './file-info.ts';
+
+export function statTool(parts: ToolParts): EdgeTool {
+  return {
+    method: FsService.method.stat,
+    prepare(message, call) {
+      const judged = parts.allow.judgeRead((message as StatRequest).path);
+      return async (emit) => {
+        const { stat } = await parts.allow.resolve(judged);
+        if (!stat) throw new AppError('FILE_NOT_FOUND');
+        const info = fileInfo(judged.name, stat);
+        const origin = stat.isFile() ? await grantedOrigin(parts, judged, call.run) : undefined;
+        if (origin) call.origins.set(info, origin);
+        await emit(create(StatResponseSchema, { file: info }));
+      };
+    },
+  };
+}

@@ -1,0 +1,48 @@
+// What a tool of the edge is: it judges a request by letters, and does the work only when told to. It never sends.
+import type { DescMethod, Message } from '@bufbuild/protobuf';
+import type { Clock } from '../../base/clock.ts';
+import type { Allowlist } from '../allowlist/allowlist.ts';
+import type { EdgeLimits } from '../config.ts';
+import type { Origins } from '../egress/origins.ts';
+import type { Summaries } from '../egress/summaries.ts';
+import type { Grants } from '../grants/grants.ts';
+import type { OwnRuns } from '../grants/own-runs.ts';
+
+/** One call of a tool. */
+export interface ToolCallContext {
+  readonly run: string;
+  /** Provider that will see the result; empty when only the caller does. */
+  readonly recipient: string;
+  /** Aborts when the call is cancelled or its deadline passes. */
+  readonly signal: AbortSignal;
+  /** Where each response message comes from; what is not told here has no grant. */
+  readonly origins: Origins;
+}
+
+/** Hands a response message to the runner: one for a unary method, any number for a streaming one. */
+export type Emit = (message: Message) => Promise<void>;
+
+export interface EdgeTool {
+  readonly method: DescMethod;
+  /**
+   * Judges the request lexically: nothing on the disk is looked at, so that a refusal tells nothing. Returns the work.
+   * @throws AppError when it is refused
+   */
+  prepare(request: Message, call: ToolCallContext): (emit: Emit) => Promise<void>;
+}
+
+/** What the tools are made from. */
+export interface ToolParts {
+  readonly allow: Allowlist;
+  readonly grants: Grants;
+  readonly ownRuns: OwnRuns;
+  readonly summaries: Summaries;
+  /** Key of keyed hashes. */
+  readonly hashKey: Uint8Array;
+  readonly limits: EdgeLimits;
+  readonly clock: Clock;
+  /** The journal's time in milliseconds since 1970. */
+  readonly now: () => number;
+  /** The home in use, which no command may reach. */
+  readonly home: string;
+}

@@ -1,0 +1,255 @@
+// The tools side of an edge as in production, over a real folder and a real journal, with a control plane that signs calls.
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import {
+  create,
+  type DescMethod,
+  fromBinary,
+  type Message,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { onTestFinished } from 'vitest';
+import {
+  Confirmation,
+  type ConnectRequest,
+  ConnectRequestSchema,
+  type ToolCall,
+  ToolCallSchema,
+  type ToolProgress,
+  type ToolResult,
+  UserEventSchema,
+} from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
+import { AppError } from '../../src/base/errors.ts';
+import { newId } from '../../src/base/ids.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import { rawPublicKey, signToolCall } from '../../src/contract/tool-call.ts';
+import { Allowlist } from '../../src/edge/allowlist/allowlist.ts';
+import { loadEdgeConfig } from '../../src/edge/config.ts';
+import { Gate } from '../../src/edge/egress/gate.ts';
+import { askEgress } from '../../src/edge/egress/ledger.ts';
+import { Summaries } from '../../src/edge/egress/summaries.ts';
+import { Grants, shareGrantOf } from '../../src/edge/grants/grants.ts';
+import { OwnRuns } from '../../src/edge/grants/own-runs.ts';
+import { ShareResolver } from '../../src/edge/grants/share-resolver.ts';
+import { openBlobs } from '../../src/edge/journal/blobs.ts';
+import { openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
+import { ToolRunner } from '../../src/edge/runner/runner.ts';
+import type { ToolSink } from '../../src/edge/runner/tool-sink.ts';
+import { restoreOrigins } from '../../src/edge/tools/restore-origins.ts';
+import type { ToolParts } from '../../src/edge/tools/tool.ts';
+import { type ServedTool, toolset } from '../../src/edge/tools/toolset.ts';
+
+export interface RigOptions {
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** config.yaml; `DIR` is the folder that holds `docs` and `home`. */
+  readonly config?: string;
+  readonly clock?: Clock;
+  /** Puts other tools in. */
+  readonly tools?: (parts: ToolParts) => readonly ServedTool[];
+}
+
+/** An answer as the control plane gets it: frames have gone through the gate. */
+export interface Answer<M extends Message> {
+  readonly result: ToolResult;
+  readonly progress: ToolProgress[];
+  readonly messages: M[];
+  readonly failure: string | undefined;
+}
+
+export interface CallOptions {
+  readonly run?: string;
+  readonly job?: string;
+  readonly epoch?: bigint;
+  readonly key?: string;
+  readonly recipient?: string;
+  readonly deadlineMs?: number;
+  readonly expiresInMs?: number | null;
+  readonly confirmation?: Confirmation;
+  readonly change?: (call: ToolCall) => void;
+}
+
+/** A folder with `docs` and a home. Removed after the test. */
+export function edgeFolder(files: RigOptions['files'] = {}): string {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'edge-rig-')));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  mkdirSync(join(dir, 'docs'));
+  mkdirSync(join(dir, 'home'), { mode: 0o700 });
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(dir, name)), { recursive: true });
+    writeFileSync(join(dir, name), content);
+  }
+  return dir;
+}
+
+/** Starts the tools side over a folder. Starting again over the same one is a restart. */
+export async function edgeRig(dir: string, options: RigOptions = {}) {
+  const home = join(dir, 'home');
+  const clock = options.clock ?? systemClock;
+  writeFileSync(join(home, 'config.yaml'), (options.config ?? '').replaceAll('DIR', dir));
+  const config = loadEdgeConfig(join(home, 'config.yaml'), { allow: [join(dir, 'docs')] });
+  const ownRuns = new OwnRuns();
+  const summaries = new Summaries(config.summary);
+  const fatal: unknown[] = [];
+  const journal = await openEdgeJournal(join(home, 'journal'), {
+    clock,
+    log: silentLogger,
+    onFatal: (error) => fatal.push(error),
+    folds: [ownRuns, summaries],
+  });
+  const grants = new Grants({ clock, log: silentLogger, journal });
+  const gate = new Gate(grants);
+  const allow = new Allowlist(config, [home]);
+  const parts: ToolParts = {
+    allow,
+    grants,
+    ownRuns,
+    summaries,
+    hashKey: Buffer.alloc(32, 7),
+    limits: config.limits,
+    clock,
+    now: () => journal.now(),
+    home,
+  };
+  const tools = options.tools?.(parts) ?? toolset(parts);
+  const bootId = newId();
+  const runner = new ToolRunner({
+    journal,
+    gate,
+    tools,
+    blobs: await openBlobs(join(home, 'blobs')),
+    bootId,
+    limits: config.limits,
+    clock,
+    log: silentLogger,
+    restore: restoreOrigins(config.execute),
+  });
+  const control = new Control();
+  const session = { nonce: control.nonce, tenant: 't', device: 'd', key: control.key };
+  const shares = new ShareResolver(allow, config.limits);
+
+  const send = (frame: ConnectRequest['frame']): ConnectRequest['frame'] => {
+    const passed = gate.frame(create(ConnectRequestSchema, { frame }));
+    return fromBinary(ConnectRequestSchema, toBinary(ConnectRequestSchema, passed)).frame;
+  };
+  const sinkFor = (results: ToolResult[], progress: ToolProgress[]): ToolSink => ({
+    received: async () => {},
+    progress: async (message) => {
+      const frame = send({ case: 'toolProgress', value: message });
+      if (frame.case === 'toolProgress') progress.push(frame.value);
+    },
+    result: async (message) => {
+      const frame = send({ case: 'toolResult', value: message });
+      if (frame.case === 'toolResult') results.push(frame.value);
+    },
+  });
+
+  /** Calls a method as the control plane does, and returns what it gets. */
+  const call = async <D extends DescMethod>(
+    method: D,
+    request: MessageInitShape<D['input']>,
+    how: CallOptions = {},
+  ): Promise<Answer<MessageShape<D['output']>>> => {
+    const results: ToolResult[] = [];
+    const progress: ToolProgress[] = [];
+    await runner.handle(control.sign(method, request, how, clock), session, sinkFor(results, progress));
+    const [result] = results;
+    if (!result) throw new AppError('CLOSED', { what: 'a newer attempt got the answer; this one' });
+    const { answer } = result;
+    const messages =
+      answer.case === 'done' ? answer.value.responses.map((bytes) => fromBinary(method.output, bytes)) : [];
+    const failure = answer.case === 'done' ? answer.value.failure : answer.value;
+    return { result, progress, messages: messages as MessageShape<D['output']>[], failure: failure?.reason };
+  };
+
+  /** The owner asks: journaled as the asks room does. Returns the run. */
+  const ask = async (text: string, patterns: readonly string[] = [], recipients: readonly string[] = ['rules']) => {
+    const run = newId();
+    const files = patterns.length === 0 ? [] : await shares.resolve(patterns.map((pattern) => ({ pattern })));
+    const minted = files.length === 0 ? undefined : grants.mintShare({ run, files, recipients, capBytes: 1 << 20 });
+    const event = create(UserEventSchema, {
+      run,
+      conversation: newId(),
+      text,
+      shares: minted ? [shareGrantOf(minted)] : [],
+    });
+    const egress = askEgress(event, journal.now());
+    await journal.append([
+      { case: 'ask', value: { event, requestId: newId(), grants: minted ? [minted] : [], egress } },
+    ]);
+    gate.admitAsk(event);
+    return { run, grant: minted?.id ?? '', event };
+  };
+
+  const close = async () => {
+    await runner.drain(1000);
+    await journal.close();
+  };
+  return {
+    dir,
+    home,
+    config,
+    journal,
+    grants,
+    ownRuns,
+    gate,
+    allow,
+    shares,
+    parts,
+    runner,
+    control,
+    session,
+    sinkFor,
+    call,
+    ask,
+    close,
+    fatal,
+    send,
+  };
+}
+
+export type EdgeRig = Awaited<ReturnType<typeof edgeRig>>;
+
+class Control {
+  readonly nonce = Buffer.alloc(16, 5);
+  readonly #private: KeyObject;
+  readonly key: { keyId: string; publicKey: Uint8Array };
+
+  constructor() {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    this.#private = privateKey;
+    this.key = { keyId: 'k1', publicKey: rawPublicKey(publicKey) };
+  }
+
+  sign<D extends DescMethod>(method: D, request: MessageInitShape<D['input']>, how: CallOptions, clock: Clock) {
+    const run = how.run ?? newId();
+    const job = how.job ?? `${run}/0/0`;
+    const now = clock.now();
+    const call = create(ToolCallSchema, {
+      tenant: 't',
+      device: 'd',
+      sessionNonce: this.nonce,
+      run,
+      job,
+      epoch: how.epoch ?? 1n,
+      method: `${method.parent.typeName}/${method.name}`,
+      params: toBinary(method.input, create(method.input, request)),
+      idempotencyKey: how.key ?? newId(),
+      issueTime: timestampFromMs(now),
+      ...(how.expiresInMs === null ? {} : { expireTime: timestampFromMs(now + (how.expiresInMs ?? 60_000)) }),
+      ...(how.deadlineMs === undefined ? {} : { deadline: durationFromMs(how.deadlineMs) }),
+      confirmation: how.confirmation ?? Confirmation.UNSPECIFIED,
+      recipient: how.recipient ?? 'rules',
+    });
+    how.change?.(call);
+    return signToolCall(call, {
+      id: 'k1',
+      sign: (prefix, bytes) => sign(null, Buffer.concat([prefix, bytes]), this.#private),
+    });
+  }
+}
