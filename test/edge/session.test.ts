@@ -10,7 +10,8 @@ import {
   ToolResultSchema,
 } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
-import type { ToolRunner, ToolSession, ToolSink } from '../../src/edge/session/ports.ts';
+import type { SessionView, ToolSink } from '../../src/edge/runner/tool-sink.ts';
+import type { CallRunner } from '../../src/edge/session/ports.ts';
 import { follow, idleRunner, startEdge, type TestEdge, tempHome, until } from './support/edge-parts.ts';
 import { type Peer, ScriptedControl } from './support/scripted-control.ts';
 
@@ -76,7 +77,6 @@ test('a missing piece is asked for again by its position; a higher epoch begins 
   const peer = await control.welcome();
   const { run } = await edge.ask('q');
   accept(peer, run, (await peer.next('userEvent')).sequence);
-  expect(await peer.next('followRun')).toMatchObject({ run, job: '', offset: 0n });
   const watch = follow(edge, run);
   text(peer, run, 0, 'ab');
   text(peer, run, 3, 'd');
@@ -233,6 +233,15 @@ test('superseded is terminal and says so', async () => {
   expect(control.peers).toHaveLength(1);
 });
 
+test('a quarantined device is told so in place of a Welcome', async () => {
+  const edge = await start();
+  const peer = await control.peer();
+  await peer.next('hello');
+  peer.send({ case: 'superseded', value: { sessionEpoch: 2n, reason: 'QUARANTINED' } });
+  await until(() => edge.session.status.connection === 'quarantined', 'the status');
+  expect(edge.session.status.problem?.reason).toBe('QUARANTINED');
+});
+
 test('another signing key is refused: nothing but Hello is sent, and the status says why', async () => {
   const edge = await start();
   const { run } = await edge.ask('secret words');
@@ -309,19 +318,17 @@ test('a listener that accepts and never answers does not hold the edge', async (
 });
 
 /** A runner that hands out the sinks of its calls. */
-function openRunner(): ToolRunner & {
-  calls: number;
+function openRunner(): CallRunner & {
   sinks: ToolSink[];
-  sessions: ToolSession[];
+  sessions: SessionView[];
   finish: (() => void)[];
 } {
   const runner = {
     ...idleRunner,
-    calls: 0,
     sinks: [] as ToolSink[],
-    sessions: [] as ToolSession[],
+    sessions: [] as SessionView[],
     finish: [] as (() => void)[],
-    handle(_call: SignedToolCall, session: ToolSession, sink: ToolSink): Promise<void> {
+    handle(_call: SignedToolCall, session: SessionView, sink: ToolSink): Promise<void> {
       runner.sinks.push(sink);
       runner.sessions.push(session);
       return new Promise((resolve) => runner.finish.push(resolve));

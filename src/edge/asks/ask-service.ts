@@ -183,7 +183,6 @@ export class AskService {
     this.#timers.get(run)?.();
     this.#timers.delete(run);
     this.#tellWaiting(ask);
-    this.views.need(run);
   }
 
   /** A run ended: its answer is journaled, its grants end, its followers see it. Repeats are ignored. */

@@ -18,6 +18,8 @@ export class RunViews {
   /** Runs whose missing text was asked for and has not come yet. */
   readonly #asked = new Set<string>();
   readonly #full = new Set<string>();
+  /** Runs whose text was dropped here and stands at the control plane only. */
+  readonly #dropped = new Set<string>();
   readonly #changed: () => void;
 
   /** @param changed called when there is something to ask for */
@@ -40,7 +42,7 @@ export class RunViews {
   close(run: string, ended: Ended): void {
     this.#views.get(run)?.end(ended);
     this.#views.delete(run);
-    for (const set of [this.#needed, this.#asked, this.#full]) set.delete(run);
+    for (const set of [this.#needed, this.#asked, this.#full, this.#dropped]) set.delete(run);
   }
 
   /** A new session begins: what an old one was asked for will not come. */
@@ -74,7 +76,7 @@ export class RunViews {
 
   text({ run, chunk }: RunText): void {
     const view = this.#views.get(run);
-    if (!view || !chunk || view.ended) return;
+    if (!view || !chunk || view.ended || this.#dropped.has(run)) return;
     const added = view.addText(chunk);
     if (added === 'gap') this.need(run);
     else if (added === 'added') {
@@ -95,9 +97,9 @@ export class RunViews {
     view.setWaiting(what === '' ? undefined : create(WaitingSchema, { what, sent: true, approval }));
   }
 
-  /** Someone begins to follow: a text that was dropped, or never came, is asked for. */
+  /** Someone begins to follow: a text that was dropped is asked for again. */
   attached(view: RunView): void {
-    if (view.textBytes === 0) this.need(view.run);
+    if (this.#dropped.delete(view.run)) this.need(view.run);
   }
 
   #shed(): void {
@@ -108,6 +110,7 @@ export class RunViews {
       if (view.followers > 0 || view.textBytes === 0) continue;
       total -= view.textBytes;
       view.dropText();
+      this.#dropped.add(view.run);
       this.#log.info('the text of a run that nobody follows was dropped to save memory', { run: view.run });
     }
   }

@@ -25,9 +25,10 @@ import { FrameCounter } from '../../contract/frames.ts';
 import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity.ts';
+import type { SessionView, ToolSink } from '../runner/tool-sink.ts';
 import { fitFrame } from './frame-size.ts';
 import { type FrameBody, Outbox } from './outbox.ts';
-import type { FrameGate, ToolRunner, ToolSession, ToolSink } from './ports.ts';
+import type { CallRunner, FrameGate } from './ports.ts';
 import { checkWelcome } from './welcome.ts';
 
 export interface ConnectionOptions {
@@ -54,7 +55,7 @@ export const CONNECTION_OPTIONS: ConnectionOptions = {
 export interface ConnectionDeps {
   readonly identity: Identity;
   readonly gate: FrameGate;
-  readonly runner: ToolRunner;
+  readonly runner: CallRunner;
   readonly asks: AskService;
   readonly feed: AskFeed;
   readonly clock: Clock;
@@ -184,7 +185,7 @@ export class Connection {
     this.#lastReceived = this.#deps.clock.monotonic();
     this.#counter.seen(frame.header);
     const body = frame.frame;
-    if (!this.#welcome) {
+    if (!this.#welcome && body.case !== 'superseded') {
       if (body.case !== 'welcome') throw new AppError('FRAME_MALFORMED', { problem: 'the first frame is not Welcome' });
       return this.#begin(body.value);
     }
@@ -278,7 +279,12 @@ export class Connection {
   #call(call: SignedToolCall): void {
     const { identity, runner } = this.#deps;
     const { device, tenant, signingKey: key } = identity;
-    const session: ToolSession = { nonce: this.#welcome?.sessionNonce ?? new Uint8Array(), tenant, device, key };
+    const session: SessionView = {
+      nonce: this.#welcome?.sessionNonce ?? new Uint8Array(),
+      tenant,
+      device,
+      key,
+    };
     this.#track(runner.handle(call, session, this.#sink));
   }
 

@@ -39,6 +39,10 @@ export interface EdgeSessionDeps extends Omit<ConnectionDeps, 'welcomed' | 'opti
   readonly journal: SessionJournal;
   readonly manifest: Manifest;
   readonly bootId: string;
+  /** Told which model answers now. */
+  readonly onModel?: (model: ModelInfo) => void;
+  /** Told that the journal does not fit what the control plane remembers: no grant holds any more. */
+  readonly onQuarantined?: () => void;
   readonly options?: Partial<ConnectionOptions & BackoffOptions>;
 }
 
@@ -163,12 +167,14 @@ export class EdgeSession {
       model: welcome.model?.provider ? welcome.model : undefined,
       deviceName: welcome.deviceName || this.#deps.identity.name,
     });
+    if (welcome.model) this.#deps.onModel?.(welcome.model);
     this.#deps.asks.connection(undefined);
   }
 
   /** Terminal: this process does not connect again by itself. */
   #superseded(end: ConnectionEnd & { kind: 'superseded' }): void {
     const quarantined = end.message.reason === 'QUARANTINED';
+    if (quarantined) this.#deps.onQuarantined?.();
     const error = new AppError(quarantined ? 'QUARANTINED' : 'SUPERSEDED');
     this.#deps.log.error(error.message, undefined, {
       reason: error.reason,

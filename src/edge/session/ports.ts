@@ -4,12 +4,9 @@ import type {
   JournalPosition,
   OpenToolCall,
   SignedToolCall,
-  ToolProgress,
-  ToolReceived,
-  ToolResult,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
-import type { PinnedKey } from '../identity.ts';
+import type { SessionView, ToolSink } from '../runner/tool-sink.ts';
 
 /** The only thing that may turn a frame into something that is sent. */
 export interface FrameGate {
@@ -19,27 +16,13 @@ export interface FrameGate {
   names(frame: ConnectRequest, at: number): Egress[];
 }
 
-/** The session that a tool call arrived in. */
-export interface ToolSession {
-  readonly nonce: Uint8Array;
-  readonly tenant: string;
-  readonly device: string;
-  readonly key: PinnedKey;
-}
-
-/** Takes a tool call's frames. Each resolves when there was room; after the end of the session they vanish at once. */
-export interface ToolSink {
-  received(message: ToolReceived): Promise<void>;
-  progress(message: ToolProgress): Promise<void>;
-  result(message: ToolResult): Promise<void>;
-}
-
-export interface ToolRunner {
+/** What runs tool calls; `ToolRunner` in runner/ is the one. */
+export interface CallRunner {
   /** Verifies, judges and runs one call; resolves when its answer was handed to the sink. */
-  handle(call: SignedToolCall, session: ToolSession, sink: ToolSink): Promise<void>;
-  /** Stops all attempts of a job up to this epoch. */
+  handle(call: SignedToolCall, session: SessionView, sink: ToolSink): Promise<void>;
+  /** Stops a job up to this attempt. */
   cancel(job: string, epoch: bigint): void;
-  /** Calls that run or whose results are not committed. */
+  /** Calls that run, and those whose results are not committed. */
   openCalls(): OpenToolCall[];
   /** Hands every unsettled result to the sink again, judged under today's grants. */
   resend(sink: ToolSink): Promise<void>;

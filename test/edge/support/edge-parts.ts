@@ -19,7 +19,7 @@ import { join } from '../../../src/edge/join.ts';
 import { openEdgeJournal } from '../../../src/edge/journal/edge-journal.ts';
 import type { Entry } from '../../../src/edge/journal/records.ts';
 import { EdgeSession, type EdgeSessionDeps } from '../../../src/edge/session/edge-session.ts';
-import type { ToolRunner } from '../../../src/edge/session/ports.ts';
+import type { CallRunner } from '../../../src/edge/session/ports.ts';
 import { sessionJournal } from '../../../src/edge/session/session-journal.ts';
 import type { ScriptedControl } from './scripted-control.ts';
 
@@ -29,7 +29,7 @@ export function tempHome(): { home: string; dispose: () => void } {
   return { home, dispose: () => rmSync(home, { recursive: true, force: true }) };
 }
 
-export const idleRunner: ToolRunner = {
+export const idleRunner: CallRunner = {
   handle: async () => {},
   cancel() {},
   openCalls: () => [],
@@ -40,7 +40,7 @@ export const idleRunner: ToolRunner = {
 
 export interface Parts {
   readonly options?: EdgeSessionDeps['options'];
-  readonly runner?: ToolRunner;
+  readonly runner?: CallRunner;
   readonly limits?: Partial<AskLimits>;
   readonly connect?: boolean;
 }
@@ -122,6 +122,8 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     lines,
     entries,
     ended,
+    grants,
+    ledgerOf: ledger.ofRun,
     async ask(text: string, more: MessageInitShape<typeof AskRequestSchema> = {}) {
       const prepared = await asks.prepare(create(AskRequestSchema, { ...more, text }));
       return prepared.commit();

@@ -1,0 +1,89 @@
+// The command line of `bowline edge`: flags in, options out. It starts nothing. No commander here: the bundle stays small.
+import { parseArgs } from 'node:util';
+import { AppError } from '../base/errors.ts';
+import { homeFolder } from '../base/home.ts';
+import { controlUrl } from './control-url.ts';
+import { deviceName } from './join.ts';
+
+export interface EdgeOptions {
+  readonly home: string;
+  /** Where to dial; default: where this home joined. */
+  readonly control: string | undefined;
+  readonly allow: readonly string[];
+  readonly name: string | undefined;
+  /** Read a join line first. */
+  readonly join: boolean;
+  readonly logLevel: string;
+}
+
+export const EDGE_HELP = `usage: bowline edge [--home DIR] [--allow PATH]... [--join] [--name NAME] [--control URL]
+
+Runs the edge: the small process that keeps the hands on this machine. It dials out and listens only on the owner's socket.
+
+  --home DIR     home folder; default: BOWLINE_HOME, else ~/.bowline
+  --allow PATH   a folder or file that may be read, beside those in config.yaml; may be repeated
+  --join         join a control plane first: reads one line \`URL TOKEN [NAME]\` (or JSON) from standard input
+  --name NAME    name of this device when it joins; default: the name of this machine
+  --control URL  dial the control plane at this address instead of the one it joined at; its key must be the same
+  --log-level L  debug, info (default), warn or error; the log is <home>/logs/edge.log
+  --help         this text
+
+It prints \`ready {"device":...,"home":...,"socket":...}\` when its owner's socket listens, and runs until SIGTERM or SIGINT.
+
+Examples:
+  join a control plane and serve ~/notes; the line never stands in a process list or a shell's history
+    $ bowline edge --join --allow ~/notes
+    $ bowline edge --join --allow ~/notes < join-line.txt
+  afterwards
+    $ bowline edge --allow ~/notes
+  two edges on one machine, each with its own home
+    $ bowline edge --home ~/.bowline-work --allow ~/work
+
+Exit codes: 0 stopped, 2 usage or configuration, 5 refused, 6 failed.
+`;
+
+/**
+ * Reads the command line behind `bowline edge`; 'help' when it asks for help. Throws USAGE, INSECURE_CONTROL.
+ * @param argv without node and script; a leading `edge` is skipped
+ */
+export function parseEdgeArgs(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): EdgeOptions | 'help' {
+  const { values } = parsed(argv[0] === 'edge' ? argv.slice(1) : argv);
+  if (values.help) return 'help';
+  const logLevel = values['log-level'] ?? 'info';
+  if (!['debug', 'info', 'warn', 'error'].includes(logLevel)) {
+    throw new AppError('USAGE', { what: `--log-level ${logLevel}: it is debug, info, warn or error` });
+  }
+  return {
+    home: homeFolder(values.home, env),
+    control: values.control === undefined ? undefined : controlUrl(values.control),
+    allow: values.allow ?? [],
+    name: values.name === undefined ? undefined : deviceName(values.name),
+    join: values.join ?? false,
+    logLevel,
+  };
+}
+
+function parsed(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      strict: true,
+      allowPositionals: false,
+      options: {
+        home: { type: 'string' },
+        control: { type: 'string' },
+        allow: { type: 'string', multiple: true },
+        name: { type: 'string' },
+        join: { type: 'boolean' },
+        'log-level': { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message.split('. ')[0] : 'unknown';
+    throw new AppError('USAGE', { what: `bowline edge: ${problem}; see \`bowline edge --help\`` }, { cause });
+  }
+}

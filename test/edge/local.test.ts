@@ -1,0 +1,226 @@
+// The owner's API over a real unix socket: nothing without the key, errors with their reason, streams until the end.
+import { existsSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type AskResponse, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
+import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { homePaths } from '../../src/base/home.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import { LocalServer } from '../../src/edge/local/local-server.ts';
+import { localService } from '../../src/edge/local/local-service.ts';
+import { ownerKey } from '../../src/edge/local/owner-key.ts';
+import { startEdge, type TestEdge, tempHome } from './support/edge-parts.ts';
+import { ScriptedControl } from './support/scripted-control.ts';
+
+let control: ScriptedControl;
+let place: ReturnType<typeof tempHome>;
+let edge: TestEdge;
+let server: LocalServer;
+let key: string;
+const closing = { abort: () => {} };
+
+beforeEach(async () => {
+  control = await ScriptedControl.start();
+  place = tempHome();
+  edge = await startEdge(place.home, control);
+  key = await ownerKey(homePaths(place.home).ownerKey);
+  server = await listen();
+});
+
+afterEach(async () => {
+  closing.abort();
+  await server.close(0);
+  await edge.stop();
+  await control.close();
+  place.dispose();
+});
+
+async function listen(): Promise<LocalServer> {
+  const leave = new AbortController();
+  closing.abort = () => leave.abort();
+  const { asks, open, session, grants, journal } = edge;
+  const rows = () =>
+    edge.entries.flatMap(({ sequence, record }) =>
+      record.case === 'ask' ? record.value.egress.map((egress, line) => ({ sequence, line, egress })) : [],
+    );
+  const service = localService({
+    device: edge.identity.device,
+    control: edge.identity.control,
+    asks,
+    open,
+    status: () => session.status,
+    grants,
+    ledger: {
+      ledger: ({ limit, before }) =>
+        rows()
+          .reverse()
+          .filter((row) => !before || row.sequence < before.sequence)
+          .slice(0, limit),
+    },
+    journal,
+    roots: [{ name: 'docs', path: '/docs' }],
+    toolCalls: () => 3,
+    startedAt: 0,
+    closing: leave.signal,
+  });
+  return LocalServer.listen({
+    socket: homePaths(place.home).socket,
+    ownerKey: key,
+    ownerKeyFile: homePaths(place.home).ownerKey,
+    routes: (router) => router.service(LocalService, service),
+    log: silentLogger,
+  });
+}
+
+function client(bearer: string | undefined = key, protocol: 'grpc' | 'connect' = 'grpc'): Client<typeof LocalService> {
+  const options = {
+    baseUrl: 'http://localhost',
+    nodeOptions: { createConnection: () => connect(homePaths(place.home).socket) },
+    interceptors: [
+      (next) => (request) => {
+        if (bearer !== undefined) request.header.set('authorization', `Bearer ${bearer}`);
+        return next(request);
+      },
+    ] satisfies import('@connectrpc/connect').Interceptor[],
+  };
+  return createClient(
+    LocalService,
+    protocol === 'grpc' ? createGrpcTransport(options) : createConnectTransport({ ...options, httpVersion: '2' }),
+  );
+}
+
+const reasonOf = (error: unknown) =>
+  error instanceof ConnectError ? error.findDetails(ErrorInfoSchema)[0]?.reason : undefined;
+
+async function refusal(call: Promise<unknown>): Promise<{ code: Code; reason: string | undefined }> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof ConnectError)) throw new Error('it was not refused');
+  return { code: error.code, reason: reasonOf(error) };
+}
+
+test.each(['grpc', 'connect'] as const)('an ask streams from acceptance to its end (%s)', async (protocol) => {
+  const peer = await control.welcome();
+  const events: AskResponse[] = [];
+  const asking = (async () => {
+    for await (const event of client(key, protocol).ask({ text: 'q' })) events.push(event);
+  })();
+  const { run, sequence } = await peer.next('userEvent');
+  peer.send({ case: 'eventOutcome', value: { run, sequence, settledEvent: sequence } });
+  peer.send({ case: 'runUpdate', value: { run, job: { id: `${run}/0/0`, method: 'm' } } });
+  peer.send({ case: 'runText', value: { run, chunk: { job: `${run}/0/0`, epoch: 1n, text: 'yes' } } });
+  peer.send({ case: 'runEnded', value: { run, outcome: { state: RunState.ANSWERED, answer: 'yes' } } });
+  await asking;
+  const kinds = events.map(({ event }) => event?.event.case);
+  expect(kinds[0]).toBe('accepted');
+  expect(kinds).toContain('text');
+  expect(kinds.at(-1)).toBe('ended');
+  const again: string[] = [];
+  for await (const { event } of client().follow({ run })) again.push(event?.event.case ?? '');
+  expect(again).toEqual(['ended']);
+});
+
+test('nothing is answered without the owner key, and only its owner may open the socket', async () => {
+  const { socket } = homePaths(place.home);
+  expect(lstatSync(socket).isSocket()).toBe(true);
+  expect(statSync(socket).mode & 0o777).toBe(0o600);
+  for (const bearer of [undefined, '', 'bwo_wrong', edge.identity.keys.secret, `${key}x`]) {
+    const api = client(bearer ?? '');
+    expect(await refusal(api.getStatus({}))).toEqual({ code: Code.Unauthenticated, reason: 'UNAUTHENTICATED' });
+    expect((await refusal(api.listQueue({}))).code).toBe(Code.Unauthenticated);
+    const stream = (async () => {
+      for await (const _ of api.ask({ text: 'q' }));
+    })();
+    expect((await refusal(stream)).code).toBe(Code.Unauthenticated);
+  }
+  expect(edge.open.size).toBe(0);
+});
+
+test('errors carry their reason', async () => {
+  const api = client();
+  const follow = async (run: string) => {
+    for await (const _ of api.follow({ run }));
+  };
+  expect(await refusal(follow('no-such-run'))).toEqual({ code: Code.NotFound, reason: 'NOT_FOUND' });
+  expect(await refusal(api.cancel({ run: 'no-such-run' }))).toEqual({ code: Code.NotFound, reason: 'NOT_FOUND' });
+  expect(await refusal(api.revokeGrant({ id: 'x' }))).toEqual({ code: Code.NotFound, reason: 'NOT_FOUND' });
+  expect((await refusal(follow(''))).reason).toBe('INVALID_ARGUMENT');
+  expect((await refusal(api.listEgress({ pageToken: 'nonsense' }))).reason).toBe('INVALID_ARGUMENT');
+  const ask = async (text: string, conversation = '') => {
+    for await (const _ of api.ask({ text, conversation }));
+  };
+  expect((await refusal(ask(''))).reason).toBe('INVALID_ARGUMENT');
+  expect((await refusal(ask('   '))).reason).toBe('INVALID_ARGUMENT');
+  expect((await refusal(ask('q', 'not-a-uuid'))).reason).toBe('INVALID_ARGUMENT');
+  expect(edge.open.size).toBe(0);
+});
+
+test('queue, ledger, grants, approvals, journal and status are told', async () => {
+  const api = client();
+  const a = await edge.ask('first question');
+  const b = await edge.ask('second');
+  const queue = await api.listQueue({});
+  expect(queue.asks).toMatchObject([
+    { run: a.run, text: 'first question', sent: false },
+    { run: b.run, text: 'second', sent: false },
+  ]);
+  const page = await api.listEgress({ pageSize: 1 });
+  expect(page.entries).toMatchObject([{ run: b.run, field: 'user_event.text', grant: 'ask' }]);
+  const rest = await api.listEgress({ pageSize: 5, pageToken: page.nextPageToken });
+  expect(rest.entries).toMatchObject([{ run: a.run }]);
+  expect(rest.nextPageToken).toBe('');
+  const grant = edge.grants.mintShare({ run: a.run, files: [], recipients: ['rules'], capBytes: 10 });
+  expect((await api.listGrants({})).grants).toMatchObject([{ id: grant.id, run: a.run, capBytes: 10n }]);
+  await api.revokeGrant({ id: grant.id });
+  expect((await api.listGrants({})).grants).toEqual([]);
+  expect((await api.listApprovals({})).approvals).toEqual([]);
+  expect(await api.verifyJournal({})).toMatchObject({ ok: true, journalId: edge.journal.id, problem: '' });
+  expect(await api.getStatus({})).toMatchObject({
+    device: 'device-1',
+    control: control.url,
+    waitingAsks: 2,
+    toolCalls: 3n,
+    roots: ['docs (/docs)'],
+  });
+});
+
+test('when the edge leaves, followers are told and the run stays', async () => {
+  const { run } = await edge.ask('q');
+  const following = (async () => {
+    for await (const { event } of client().follow({ run })) if (event?.event.case === 'waiting') closing.abort();
+  })();
+  expect((await refusal(following)).code).toBe(Code.Unavailable);
+  expect(edge.open.size).toBe(1);
+});
+
+test('a stale socket is replaced, anything else is left alone', async () => {
+  const { socket } = homePaths(place.home);
+  closing.abort();
+  await server.close(0);
+  expect(existsSync(socket)).toBe(false);
+  writeFileSync(socket, 'a file');
+  await expect(listen()).rejects.toMatchObject({ reason: 'SOCKET_IN_USE' });
+  expect(readFileSync(socket, 'utf8')).toBe('a file');
+  const shared = join(place.home, 'shared');
+  mkdirSync(shared, { mode: 0o777 });
+  const options = { socket: join(shared, 's'), ownerKey: key, ownerKeyFile: '', routes: () => {}, log: silentLogger };
+  process.umask(0);
+  mkdirSync(dirname(join(shared, 'open', 's')), { recursive: true, mode: 0o777 });
+  process.umask(0o022);
+  await expect(LocalServer.listen({ ...options, socket: join(shared, 'open', 's') })).rejects.toMatchObject({
+    reason: 'SOCKET_IN_USE',
+  });
+  server = await LocalServer.listen({ ...options, socket: join(place.home, 'again.sock') });
+});
+
+test('the owner key is made once and kept', async () => {
+  const { ownerKey: file } = homePaths(place.home);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(await Promise.all([ownerKey(file), ownerKey(file)])).toEqual([key, key]);
+});
