@@ -9,8 +9,8 @@ import {
 } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/common/v1/common_pb.ts';
 import type { ChatDriver } from '../chat-driver.ts';
+import { estimateTokens } from '../estimate-tokens.ts';
 import { compose } from './answer.ts';
-import { estimateTokens } from './estimate-tokens.ts';
 import { evidenceOf } from './evidence.ts';
 import { intentOf } from './intent.ts';
 import { nextCalls, type PlannedCall } from './plan.ts';

@@ -1,0 +1,33 @@
+// Makes the AI SDK's model of a provider. Each package is loaded when its provider is first used.
+import type { LanguageModel } from 'ai';
+import { AppError } from '../../../../base/errors.ts';
+import type { ProviderSettings } from './provider-settings.ts';
+
+/** The model of these settings. Throws PROVIDER_KEY_MISSING where the provider needs a key and there is none. */
+export async function languageModel(settings: ProviderSettings): Promise<LanguageModel> {
+  const { name, provider, model, baseUrl } = settings;
+  const key = settings.key?.()?.reveal();
+  const base = baseUrl === undefined ? {} : { baseURL: baseUrl };
+  switch (provider) {
+    case 'openai-compatible': {
+      if (baseUrl === undefined)
+        throw new AppError('PROVIDER_REFUSED', { provider: name, problem: 'it has no base_url' });
+      const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
+      const apiKey = key === undefined ? {} : { apiKey: key };
+      return createOpenAICompatible({ name, baseURL: baseUrl, includeUsage: true, ...apiKey })(model);
+    }
+    case 'openai': {
+      const { createOpenAI } = await import('@ai-sdk/openai');
+      return createOpenAI({ ...base, apiKey: required(key, settings) }).chat(model);
+    }
+    case 'anthropic': {
+      const { createAnthropic } = await import('@ai-sdk/anthropic');
+      return createAnthropic({ ...base, apiKey: required(key, settings) })(model);
+    }
+  }
+}
+
+function required(key: string | undefined, settings: ProviderSettings): string {
+  if (key) return key;
+  throw new AppError('PROVIDER_KEY_MISSING', { model: settings.name, problem: 'none is set' });
+}

@@ -1,0 +1,156 @@
+// A real model behind the AI SDK. One try per call: who retries, and when, is the orchestrator's business.
+import { create } from '@bufbuild/protobuf';
+import type { LanguageModelUsage, FinishReason as SdkFinishReason } from 'ai';
+import {
+  type ChatRequest,
+  type ChatResponse,
+  ChatResponseSchema,
+  FinishReason,
+} from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/common/v1/common_pb.ts';
+import { type Usage, UsageSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
+import type { Clock } from '../../../../base/clock.ts';
+import { AppError } from '../../../../base/errors.ts';
+import type { HandlerContext } from '../../../handler.ts';
+import type { ChatDriver } from '../chat-driver.ts';
+import { estimateTokens } from '../estimate-tokens.ts';
+import { languageModel } from './language-model.ts';
+import { isLocal } from './local-address.ts';
+import { Patience } from './patience.ts';
+import { promptOf, toolsOf } from './prompt.ts';
+import { providerError } from './provider-error.ts';
+import type { ProviderSettings } from './provider-settings.ts';
+
+/** A driver for one entry of models.yaml. Nothing is loaded or read before its first call. */
+export function providerDriver(settings: ProviderSettings, clock: Clock): ChatDriver {
+  return { info: infoOf(settings), chat: (request, context) => chat(settings, clock, request, context) };
+}
+
+/** Who answers: for a compatible server its name in models.yaml, since that is who receives content. */
+function infoOf(settings: ProviderSettings): ModelInfo {
+  const { provider, name, model, baseUrl } = settings;
+  const local = isLocal(baseUrl);
+  const where = baseUrl === undefined ? provider : hostOf(baseUrl);
+  return create(ModelInfoSchema, {
+    provider: provider === 'openai-compatible' ? name : provider,
+    name: model,
+    local,
+    note: local
+      ? `A model on a machine of yours (${where}).`
+      : `A model of a provider (${where}), outside your machines.`,
+  });
+}
+
+const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : 'unknown').slice(0, 200);
+
+async function* chat(
+  settings: ProviderSettings,
+  clock: Clock,
+  request: ChatRequest,
+  { signal }: HandlerContext,
+): AsyncGenerator<ChatResponse> {
+  let written = '';
+  const patience = new Patience(clock);
+  const silent = () =>
+    new AppError('PROVIDER_UNAVAILABLE', { provider: settings.name, problem: 'it was silent for too long' });
+  const { firstChunkMs = 180_000, chunkMs = 90_000 } = settings;
+  try {
+    signal.throwIfAborted();
+    const parts = await start(settings, request, AbortSignal.any([signal, patience.signal]));
+    for (let wait = firstChunkMs; ; ) {
+      const next = await patience.within(parts.next(), wait, silent);
+      if (next.done)
+        throw new AppError('PROVIDER_UNAVAILABLE', { provider: settings.name, problem: 'it gave no answer' });
+      const part = next.value;
+      if (part.type !== 'start' && part.type !== 'start-step') wait = chunkMs;
+      switch (part.type) {
+        case 'text-delta':
+          written += part.text;
+          if (part.text !== '')
+            yield create(ChatResponseSchema, { event: { case: 'text', value: { text: part.text } } });
+          break;
+        case 'tool-call': {
+          const argumentsJson = typeof part.input === 'string' ? part.input : JSON.stringify(part.input ?? {});
+          written += argumentsJson;
+          const value = { id: part.toolCallId.slice(0, 256), name: part.toolName.slice(0, 64), argumentsJson };
+          yield create(ChatResponseSchema, { event: { case: 'toolCall', value } });
+          break;
+        }
+        case 'error':
+          throw part.error;
+        case 'finish':
+          yield finish(settings, request, written, part.finishReason, part.totalUsage);
+          return;
+      }
+    }
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw providerError(error, settings, clock.now());
+  } finally {
+    patience.stop();
+  }
+}
+
+async function start(settings: ProviderSettings, request: ChatRequest, abortSignal: AbortSignal) {
+  const { streamText } = await import('ai');
+  const { instructions, messages } = promptOf(request);
+  const maxOutputTokens = request.maxOutputTokens || settings.maxOutputTokens;
+  const { stream } = streamText({
+    model: await languageModel(settings),
+    ...(instructions === '' ? {} : { instructions }),
+    messages,
+    ...(request.tools.length > 0 ? { tools: await toolsOf(request) } : {}),
+    ...(maxOutputTokens ? { maxOutputTokens } : {}),
+    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+    maxRetries: 0,
+    abortSignal,
+    // Errors are thrown by `chat`; without this the SDK prints them, content included.
+    onError: () => {},
+  });
+  return stream[Symbol.asyncIterator]();
+}
+
+function finish(
+  settings: ProviderSettings,
+  request: ChatRequest,
+  written: string,
+  reason: SdkFinishReason,
+  usage: LanguageModelUsage,
+): ChatResponse {
+  if (reason === 'error' || reason === 'interrupted') {
+    const problem = 'the answer ended before it was complete';
+    throw new AppError('PROVIDER_UNAVAILABLE', { provider: settings.name, problem });
+  }
+  if (reason === 'content-filter' && written === '') {
+    throw new AppError('PROVIDER_REFUSED', { provider: settings.name, problem: 'its content filter stopped it' });
+  }
+  const value = { reason: REASONS[reason], usage: usageOf(settings, request, written, usage), model: infoOf(settings) };
+  return create(ChatResponseSchema, { event: { case: 'finish', value } });
+}
+
+const REASONS: Readonly<Record<Exclude<SdkFinishReason, 'error' | 'interrupted'>, FinishReason>> = {
+  stop: FinishReason.STOP,
+  other: FinishReason.STOP,
+  length: FinishReason.LENGTH,
+  'tool-calls': FinishReason.TOOL_CALLS,
+  'content-filter': FinishReason.FILTERED,
+};
+
+/** What the provider counted; an estimate where it counts nothing, so that budgets still bite. */
+function usageOf(settings: ProviderSettings, request: ChatRequest, written: string, usage: LanguageModelUsage): Usage {
+  const read = () =>
+    request.messages.flatMap((m) => m.parts.map(({ part }) => (part.case === 'text' ? part.value : '')));
+  const input = usage.inputTokens ?? read().reduce((sum, text) => sum + estimateTokens(text), 0);
+  const output = usage.outputTokens ?? estimateTokens(written);
+  const cached = Math.min(usage.inputTokenDetails.cacheReadTokens ?? 0, input);
+  const { price } = settings;
+  const cost = price
+    ? (input - cached) * price.input + cached * (price.cachedInput ?? price.input) + output * price.output
+    : 0;
+  return create(UsageSchema, {
+    inputTokens: BigInt(Math.max(0, Math.round(input))),
+    outputTokens: BigInt(Math.max(0, Math.round(output))),
+    cachedInputTokens: BigInt(Math.max(0, Math.round(cached))),
+    costMicros: BigInt(Math.max(0, Math.ceil(cost))),
+  });
+}

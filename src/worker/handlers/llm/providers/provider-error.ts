@@ -1,0 +1,110 @@
+// What a provider's failure means: may the same request succeed later, and when. Texts are fixed; what the provider wrote
+// may hold content or a key, so only its status and code words are passed on.
+import { AppError } from '../../../../base/errors.ts';
+import { RETRY_AFTER_MS } from '../../../job-failure.ts';
+import type { ProviderSettings } from './provider-settings.ts';
+
+/** The parts of the AI SDK's errors that matter; read by shape, so that nothing is loaded for it. */
+interface Failed {
+  readonly statusCode?: number;
+  readonly responseHeaders?: Readonly<Record<string, string>>;
+  readonly responseBody?: string;
+  readonly data?: unknown;
+  readonly isRetryable?: boolean;
+  readonly type?: string;
+  readonly code?: string | number;
+}
+
+const TOO_LONG =
+  /context[_ ](?:length|window|size)|maximum context|prompt is too long|too many (?:input )?tokens|exceeds? the (?:available )?context|input is too long|max_tokens_exceeded|context_length_exceeded/i;
+const FILTERED = /content[_ ](?:filter|policy)|content_policy_violation|responsible.?ai|safety system/i;
+const NO_QUOTA = /insufficient_quota|billing|credit balance/i;
+const OVERLOADED = /overloaded|rate_limit|server_error|api_error|timeout|unavailable/i;
+
+/** Any error of a provider's call as an AppError; those that are one already stay as they are. */
+export function providerError(error: unknown, settings: ProviderSettings, now: number): AppError {
+  if (error instanceof AppError) return error;
+  const failed = unwrapped(error);
+  const provider = settings.name;
+  const words = codeWords(failed);
+  const described = `${words} ${failed.responseBody ?? ''} ${error instanceof Error ? error.message : ''}`;
+  const refused = (problem: string) => new AppError('PROVIDER_REFUSED', { provider, problem }, { cause: error });
+  const away = (problem: string, more = {}) =>
+    new AppError('PROVIDER_UNAVAILABLE', { provider, problem, ...more }, { cause: error });
+  // A success that broke off in the middle carries its 200.
+  const status = (failed.statusCode ?? 0) >= 400 ? failed.statusCode : undefined;
+  const code = words === '' ? '' : `, ${words}`;
+  if (status === undefined) {
+    if (error instanceof Error && error.name === 'AI_LoadAPIKeyError')
+      return new AppError('PROVIDER_KEY_MISSING', { model: provider, problem: 'none is set' }, { cause: error });
+    if (failed.isRetryable === false && !OVERLOADED.test(words) && words !== '') return refused(words);
+    return away(networkProblem(error));
+  }
+  if (status === 429 && NO_QUOTA.test(described)) return refused(`the quota of this key is used up (HTTP 429${code})`);
+  if (status === 429)
+    return new AppError('PROVIDER_RATE_LIMITED', { provider, ...retryAfter(failed, now) }, { cause: error });
+  if (status === 408 || status === 409 || status === 425 || status >= 500)
+    return away(`HTTP ${status}${code}`, retryAfter(failed, now));
+  if (status === 401)
+    return new AppError(
+      'PROVIDER_KEY_MISSING',
+      { model: provider, problem: `the provider does not accept it (HTTP 401${code})` },
+      { cause: error },
+    );
+  if (status === 413 || TOO_LONG.test(described))
+    return new AppError('CONTEXT_TOO_LONG', { model: provider }, { cause: error });
+  if (FILTERED.test(described)) return refused(`its content filter stopped it (HTTP ${status}${code})`);
+  if (status === 404) return refused(`no model ${settings.model} at this address (HTTP 404${code})`);
+  if (status === 403) return refused(`this key may not use it (HTTP 403${code})`);
+  return refused(`HTTP ${status}${code}`);
+}
+
+/** Retries are wrapped by the SDK; the last error says what happened. */
+function unwrapped(error: unknown): Failed {
+  if (typeof error !== 'object' || error === null) return {};
+  if ('lastError' in error && error.lastError) return unwrapped(error.lastError);
+  const failed = error as Failed;
+  const cause = error instanceof Error ? error.cause : undefined;
+  return failed.statusCode === undefined && typeof cause === 'object' && cause !== null && 'statusCode' in cause
+    ? (cause as Failed)
+    : failed;
+}
+
+/** `type` and `code` of the provider's error object, if they look like code words. */
+function codeWords(failed: Failed): string {
+  const data: unknown = failed.data ?? parsed(failed.responseBody);
+  const inner = isRecord(data) && isRecord(data.error) ? data.error : isRecord(data) ? data : {};
+  const words = [inner.type, inner.code, failed.type, failed.code].filter(
+    (word): word is string => typeof word === 'string' && /^[\w.-]{2,64}$/.test(word) && word !== 'error',
+  );
+  return [...new Set(words)].join(' ');
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+function parsed(body: string | undefined): unknown {
+  try {
+    return JSON.parse(body ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+/** `retry-after-ms`, or `retry-after` in seconds or as a date; at most an hour is believed. */
+function retryAfter(failed: Failed, now: number): Record<string, number> {
+  const headers = failed.responseHeaders ?? {};
+  const ms = Number(headers['retry-after-ms'] ?? Number.NaN);
+  const after = headers['retry-after'];
+  const seconds = Number(after ?? Number.NaN);
+  const wait = Number.isFinite(ms) ? ms : Number.isFinite(seconds) ? seconds * 1000 : Date.parse(after ?? '') - now;
+  return Number.isFinite(wait) && wait > 0 ? { [RETRY_AFTER_MS]: Math.min(Math.ceil(wait), 3_600_000) } : {};
+}
+
+/** The code of the socket (ECONNREFUSED, ...), which stands somewhere among the causes. */
+function networkProblem(error: unknown): string {
+  for (let cause: unknown = error, depth = 0; isRecord(cause) && depth < 6; cause = cause.cause, depth++) {
+    if (typeof cause.code === 'string' && /^[A-Z][A-Z_\d]+$/.test(cause.code)) return cause.code;
+    if (cause instanceof Error && cause.name === 'TimeoutError') return 'it was silent for too long';
+  }
+  return 'the answer ended before it was complete';
+}
