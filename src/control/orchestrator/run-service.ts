@@ -226,12 +226,12 @@ export class RunService {
     // At first a run that is not known here is taken for new: the commit says otherwise.
     const known = fresh ? (await this.#runs.refresh(tenant, ask.run)).state : this.#runs.peek(tenant, ask.run);
     if (known) return { answer: sameAsk(known, ask) };
-    const line = fresh
-      ? (await this.#conversations.refresh(tenant, ask.conversation)).state
-      : this.#conversations.peek(tenant, ask.conversation);
+    const isFull = (each: ConversationState | undefined) => (each?.waiting.length ?? 0) >= this.#limits.maxWaitingRuns;
+    let line = this.#conversations.peek(tenant, ask.conversation);
+    if (fresh || isFull(line)) line = (await this.#conversations.refresh(tenant, ask.conversation)).state;
     const at = this.#parts.clock.now();
     const first = this.#decide(undefined, { type: 'submit', submitted: submittedAsk(tenant, ask, this.#limits), at });
-    if (line && line.waiting.length >= this.#limits.maxWaitingRuns) {
+    if (isFull(line)) {
       const bound = { what: 'the number of runs that wait in this conversation', limit: this.#limits.maxWaitingRuns };
       const refused = toFailure(new AppError('LIMIT_EXCEEDED', { ...bound, setting: 'maxWaitingRuns' }));
       const second = this.#decide(first.state, { type: 'refuse', failure: refused, at });
@@ -312,9 +312,11 @@ export class RunService {
     fresh: boolean,
   ): Promise<void> {
     const { tenant, conversation } = ended;
-    const line = fresh
-      ? (await this.#conversations.refresh(tenant, conversation)).state
-      : await this.#conversations.get(tenant, conversation);
+    let line = fresh ? undefined : await this.#conversations.get(tenant, conversation);
+    // A line that does not have the run is older than the run: only the store's own counts then.
+    if (!line || leave(line, ended.id, at).length === 0) {
+      line = (await this.#conversations.refresh(tenant, conversation)).state;
+    }
     if (!line) return;
     let change = conversationChange(line, leave(line, ended.id, at));
     for (let next = turnTakenBy(change.events); next; ) {
@@ -342,7 +344,9 @@ export class RunService {
   async #history(run: RunState, line: ConversationState | undefined, just?: RunState): Promise<History> {
     const draft = new HistoryDraft(this.#limits, recipientsOfShares(run.shares));
     for (const id of [...(line?.past ?? [])].reverse()) {
-      const earlier = id === just?.id ? just : await this.#runs.get(run.tenant, id);
+      const known = id === just?.id ? just : this.#runs.peek(run.tenant, id);
+      // What had the turn has ended; a memory that says otherwise is behind.
+      const earlier = known && isEnded(known) ? known : (await this.#runs.refresh(run.tenant, id)).state;
       const past = earlier && pastTurn(earlier);
       if (past && !draft.add(past)) break;
     }

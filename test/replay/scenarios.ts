@@ -1,0 +1,74 @@
+// The runs whose histories are kept as golden files. Only for writing new files: a kept history is never written again.
+import { create } from '@bufbuild/protobuf';
+import { ShareGrantSchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { CallSpecSchema, type RunEvent, TargetKind } from '../../gen/bowline/event/v1/event_pb.ts';
+import { EgressSchema, UsageSchema, WithheldSchema } from '../../gen/bowline/run/v1/run_pb.ts';
+import { PlayedRun } from '../support/play-run.ts';
+import { failed, failure, methods, read, responses, said } from '../support/run-scenario.ts';
+
+const readCall = { name: 'fs_read', args: { path: 'docs/notes.md' } };
+const writeCall = { name: 'fs_write', args: { path: 'docs/new.md', text: 'x' } };
+
+export const scenarios: Readonly<Record<string, () => readonly RunEvent[]>> = {
+  'answered-with-a-tool': () => {
+    const shares = [create(ShareGrantSchema, { id: 'g1', recipients: ['rules'], files: [{ path: 'docs/notes.md' }] })];
+    const run = new PlayedRun({ shares, recipients: ['rules'] });
+    const usage = create(UsageSchema, { inputTokens: 10n, outputTokens: 4n });
+    const turn = { type: 'result', epoch: 1, usage, targetName: 'worker w1 (rules)' } as const;
+    run.at += 5;
+    run.apply({ ...turn, job: 'r1/0/0', result: said({ calls: [readCall] }) });
+    run.at += 5;
+    run.apply({ type: 'received', job: 'r1/0/1', epoch: 1 });
+    run.at += 5;
+    const egress = [create(EgressSchema, { path: 'docs/notes.md', field: 'text', bytes: 24n, grant: 'g1', run: 'r1' })];
+    const result = read('docs/notes.md', 'The launch is on Friday.');
+    run.apply({ type: 'result', job: 'r1/0/1', epoch: 1, result, egress });
+    run.at += 5;
+    run.apply({ ...turn, job: 'r1/1/0', result: said({ text: 'On Friday.' }) });
+    return run.events;
+  },
+  'retried-and-lost': () => {
+    const run = new PlayedRun({ tools: [] });
+    run.result('0/0', failed({ reason: 'PROVIDER_UNAVAILABLE', code: 14, retryable: true }));
+    run.at += 1000;
+    run.ring('0/0/retry/2');
+    run.apply({ type: 'attemptStarted', job: 'r1/0/0', epoch: 2, targetName: 'worker w1 (rules)' });
+    run.apply({ type: 'attemptLost', job: 'r1/0/0', epoch: 2, why: 'its stream ended' });
+    run.result('0/0', said({ text: 'Third.' }));
+    run.apply({ type: 'result', job: 'r1/0/0', epoch: 2, result: said({ text: 'Second.' }) });
+    return run.events;
+  },
+  'cancelled-during-a-write': () => {
+    const run = new PlayedRun();
+    run.result('0/0', said({ text: 'I write.', calls: [writeCall, readCall] }));
+    run.at += 10;
+    run.apply({ type: 'cancel', principal: 'device:d1', requestId: 'x' });
+    run.at += 60_000;
+    run.ring('0/1/cancel');
+    return run.events;
+  },
+  'timed-out-and-withheld': () => {
+    const run = new PlayedRun();
+    run.result('0/0', said({ text: 'One moment.', calls: [readCall] }));
+    const withheld = [create(WithheldSchema, { field: 'text', why: 'NO_GRANT', name: 'docs/notes.md' })];
+    run.apply({ type: 'result', job: 'r1/0/1', epoch: 1, result: read('docs/notes.md', ''), withheld });
+    run.at += 600_000;
+    run.ring('deadline');
+    return run.events;
+  },
+  'a-refused-call': () => {
+    const method = methods.byToolName('fs_write')!.fullName;
+    const run = new PlayedRun({
+      call: create(CallSpecSchema, { method, target: TargetKind.DEVICE, idempotencyKey: 'k' }),
+    });
+    run.result('0/0', { case: 'neverStarted', value: failure({ reason: 'PATH_NOT_ALLOWED', code: 7 }) });
+    return run.events;
+  },
+  'limit-of-steps': () => {
+    const run = new PlayedRun({ limits: { maxSteps: 2 } });
+    run.result('0/0', said({ text: 'First.', calls: [readCall, { name: 'sudo', args: {} }] }));
+    run.result('0/1', responses());
+    run.result('1/0', said({ text: '', calls: [readCall] }));
+    return run.events;
+  },
+};
