@@ -48,7 +48,7 @@ export async function readJoinLine(
   if (input.isTTY) prompt.write('join line (URL TOKEN [NAME]): ');
   let text = '';
   input.setEncoding('utf8');
-  for await (const piece of input) {
+  for await (const piece of input.iterator({ destroyOnReturn: false })) {
     text += String(piece);
     if (text.includes('\n') || text.length > MAX_LINE) break;
   }
