@@ -7,6 +7,7 @@ import type { Origins } from '../egress/origins.ts';
 import type { Summaries } from '../egress/summaries.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { OwnRuns } from '../grants/own-runs.ts';
+import type { Isolation } from './shell/isolation.ts';
 
 /** One call of a tool. */
 export interface ToolCallContext {
@@ -43,6 +44,6 @@ export interface ToolParts {
   readonly clock: Clock;
   /** The journal's time in milliseconds since 1970. */
   readonly now: () => number;
-  /** The home in use, which no command may reach. */
-  readonly home: string;
+  /** How commands are kept away from the home; undefined: not at all on this machine. */
+  readonly isolation: Isolation | undefined;
 }

@@ -1,0 +1,142 @@
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { FsService } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { OutputStream, type RunResponse, ShellService } from '../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
+
+const { run } = ShellService.method;
+const entry = (argv: string[], more = 'output: share, isolation: none') =>
+  `    - {argv: ${JSON.stringify(argv)}, confirm: never, ${more}}\n`;
+const config = (...entries: string[]) => `allow:\n  execute:\n${entries.join('')}`;
+const text = (messages: RunResponse[], stream: OutputStream) =>
+  Buffer.concat(
+    messages.flatMap(({ event }) =>
+      event.case === 'output' && event.value.stream === stream ? [event.value.data] : [],
+    ),
+  ).toString();
+const exitOf = (messages: RunResponse[]) => {
+  const { event } = messages.at(-1)!;
+  if (event.case !== 'exit') throw new Error('the last message is not the exit');
+  return event.value;
+};
+
+test('a command streams its output and ends with its exit; every piece is in the ledger', async () => {
+  const argv = ['/bin/sh', '-c', 'echo out; echo err >&2; exit 3'];
+  const rig = await edgeRig(edgeFolder(), { config: config(entry(argv)) });
+  const { messages, progress, result } = await rig.call(run, { argv });
+  expect(text(messages, OutputStream.STDOUT)).toBe('out\n');
+  expect(text(messages, OutputStream.STDERR)).toBe('err\n');
+  expect(exitOf(messages)).toMatchObject({ code: 3, signal: '', truncated: false });
+  expect(progress.map(({ index }) => index)).toEqual(messages.map((_, i) => BigInt(i)));
+  const lines = [];
+  for await (const { record } of rig.journal.entries())
+    if (record.case === 'ledger') lines.push(...record.value.entries);
+  const left = lines.filter(({ field }) => field === 'event.output.data' || field === 'output.data');
+  expect(left.reduce((sum, { bytes }) => sum + bytes, 0n)).toBe(8n);
+  expect(
+    result.egress.every(({ grant, sensitivity }) => grant.startsWith('config:execute/') || sensitivity !== 4),
+  ).toBe(true);
+  await rig.close();
+});
+
+test('there is no shell: words stay words, the environment is clean', async () => {
+  const rig = await edgeRig(edgeFolder(), {
+    config: config(
+      entry(['env'], 'output: share, isolation: none, env: {A: b}'),
+      entry(['echo', '{word}', '$HOME;ls', '{path}']),
+    ),
+  });
+  expect(
+    text((await rig.call(run, { argv: ['env'] })).messages, OutputStream.STDOUT)
+      .split('\n')
+      .sort(),
+  ).toEqual(['', 'A=b', 'HOME=/', 'LANG=C.UTF-8', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']);
+  const { messages } = await rig.call(run, { argv: ['echo', '词', '$HOME;ls', 'docs'] });
+  expect(text(messages, OutputStream.STDOUT)).toBe(`词 $HOME;ls ${join(rig.dir, 'docs')}\n`);
+  for (const argv of [['env', '-i'], ['echo', '-n', '$HOME;ls', 'docs'], ['ls']]) {
+    expect((await rig.call(run, { argv })).failure).toBe('COMMAND_NOT_ALLOWED');
+  }
+  await rig.close();
+});
+
+test('what a command prints stays on the box unless its entry shares it: no text, code, size or number of pieces', async () => {
+  const loud = ['/bin/sh', '-c', 'i=0; while [ $i -lt 2000 ]; do echo secret; i=$((i+1)); done; exit 7'];
+  const quiet = ['/bin/true'];
+  const rig = await edgeRig(edgeFolder(), {
+    config: config(entry(loud, 'isolation: none'), entry(quiet, 'isolation: none')),
+  });
+  const answers = [await rig.call(run, { argv: loud }), await rig.call(run, { argv: quiet })];
+  for (const { messages, progress, result } of answers) {
+    expect(messages).toHaveLength(1);
+    expect(exitOf(messages)).toMatchObject({ code: 0, signal: '', truncated: false });
+    expect(progress).toHaveLength(1);
+    expect(result.withheld.map(({ field, why }) => `${field} ${why}`)).toEqual(
+      ['code', 'signal', 'elapsed', 'truncated'].map((field) => `exit.${field} NO_GRANT`),
+    );
+  }
+  expect(
+    Buffer.from(JSON.stringify(answers[0]?.messages)).equals(Buffer.from(JSON.stringify(answers[1]?.messages))),
+  ).toBe(true);
+  await rig.close();
+});
+
+test('cancel, timeout and the limit of output end a command and all that it started', async () => {
+  const dir = edgeFolder();
+  const started = join(dir, 'docs/started');
+  const argv = ['/bin/sh', '-c', `sh -c 'trap "" TERM; echo $$ > ${started}; while :; do sleep 1; done' & wait`];
+  const flood = ['/bin/sh', '-c', 'yes | head -c 100000'];
+  const rig = await edgeRig(dir, {
+    config: `${config(entry(argv), entry(flood))}limits: {command_output_bytes: 1000, command_seconds: 1}\n`,
+  });
+  const answer = rig.call(run, { argv }, { run: 'r', deadlineMs: 60_000 });
+  await vi.waitFor(() => expect(readFileSync(started, 'utf8')).toMatch(/\d+\n/), { timeout: 5000 });
+  rig.runner.cancel('r/0/0', 1n);
+  const { failure, messages } = await answer;
+  expect(failure).toBe('CANCELED');
+  expect(exitOf(messages)).toMatchObject({ code: -1, signal: 'SIGTERM' });
+  const pid = Number(readFileSync(started, 'utf8'));
+  await vi.waitFor(() => expect(isGone(pid)).toBe(true), { timeout: 5000 });
+  expect((await rig.call(run, { argv })).failure).toBe('COMMAND_TIMED_OUT');
+  const flooded = await rig.call(run, { argv: flood });
+  expect(text(flooded.messages, OutputStream.STDOUT)).toHaveLength(1000);
+  expect(exitOf(flooded.messages)).toMatchObject({ code: 0, truncated: true });
+  await rig.close();
+}, 20_000);
+
+/** Gone, or dead and only not yet collected by init. */
+function isGone(pid: number): boolean {
+  const path = `/proc/${pid}/stat`;
+  return !existsSync(path) || / Z /.test(readFileSync(path, 'utf8'));
+}
+
+test('without isolation a command refuses to start', async () => {
+  const rig = await edgeRig(edgeFolder(), { config: config(entry(['/bin/true'], 'output: share')) });
+  const { failure, result } = await rig.call(run, { argv: ['/bin/true'] });
+  expect(failure).toBe('COMMAND_NOT_ISOLATED');
+  expect(result.answer.case).toBe('neverStarted');
+  await rig.close();
+});
+
+test.runIf(process.getuid?.() === 0)('as root a command runs as nobody and cannot reach the home', async () => {
+  const dir = edgeFolder();
+  chmodSync(dir, 0o755);
+  const spy = join(dir, 'docs/spy.sh');
+  writeFileSync(spy, `id -u; id -G; cat ${dir}/home/config.yaml || echo kept out\n`);
+  const argv = ['/bin/sh', spy];
+  const rig = await edgeRig(dir, { config: config(entry(argv, 'output: share')), isolation: 'found' });
+  const { messages } = await rig.call(run, { argv });
+  expect(text(messages, OutputStream.STDOUT)).toBe('65534\n65534\nkept out\n');
+  await rig.close();
+});
+
+test('a program that is not there, and input that nobody allowed', async () => {
+  const rig = await edgeRig(edgeFolder(), {
+    config: config(entry(['no-such-program']), entry(['cat'], 'isolation: none, output: share, stdin: true')),
+  });
+  expect((await rig.call(run, { argv: ['no-such-program'] })).failure).toBe('COMMAND_FAILED_TO_START');
+  expect(text((await rig.call(run, { argv: ['cat'], stdin: '你好' })).messages, OutputStream.STDOUT)).toBe('你好');
+  expect((await rig.call(run, { argv: ['no-such-program'], stdin: 'x' })).failure).toBe('COMMAND_NOT_ALLOWED');
+  expect((await rig.call(FsService.method.write, { path: 'docs/x', text: 'x' })).failure).toBe('PATH_NOT_ALLOWED');
+  await rig.close();
+});
