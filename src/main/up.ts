@@ -74,7 +74,9 @@ async function up(home: string, config: ControlConfig, allow: readonly string[],
       clock,
       log: log.child({ program: 'worker' }),
     });
-    life.onStop('worker', () => worker.drain(config.drainMs / 2));
+    life.onStop('worker', async () => {
+      await worker.drain(config.drainMs / 2);
+    });
     worker.closed.catch((error: unknown) => log.error('the worker ended', error));
     io.progress('starting the edge ...');
     const edge = startEdgeChild({
