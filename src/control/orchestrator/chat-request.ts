@@ -20,7 +20,7 @@ import { methodDescription, requestSchema } from '../../contract/tool-schema.ts'
 import type { RunState } from './state.ts';
 import { chatOf } from './steps.ts';
 import { systemText } from './system-text.ts';
-import { judgeToolCalls } from './tool-calls.ts';
+import { type JudgedCall, judgeToolCalls } from './tool-calls.ts';
 import { clipped, errorMessage, toolMessageOf } from './tool-message.ts';
 import { metLimit, offeredTools } from './tool-offer.ts';
 
@@ -56,8 +56,7 @@ function addStep(messages: Message[], run: RunState, step: number, methods: Meth
   );
   for (const { index, call, verdict } of judged) {
     const job = run.jobs.get(jobId(run.id, step, index));
-    const refused = verdict.ok ? toFailure(new AppError('TOOL_NOT_RUN')) : verdict.failure;
-    const content = clipped(job ? toolMessageOf(job, methods) : errorMessage(refused), Math.max(room, 200));
+    const content = clipped(job ? toolMessageOf(job, methods) : notRun(verdict), Math.max(room, 200));
     room -= content.length;
     messages.push(
       create(MessageSchema, {
@@ -70,6 +69,9 @@ function addStep(messages: Message[], run: RunState, step: number, methods: Meth
   }
   return room;
 }
+
+const notRun = (verdict: JudgedCall['verdict']): string =>
+  errorMessage(verdict.ok ? toFailure(new AppError('TOOL_NOT_RUN')) : verdict.failure);
 
 const said = (role: Role, text: string, toolCalls: ToolCall[] = []): Message =>
   create(MessageSchema, { role, parts: text === '' ? [] : [{ part: { case: 'text', value: text } }], toolCalls });

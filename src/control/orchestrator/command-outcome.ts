@@ -11,15 +11,27 @@ export interface CommandOutcome {
 
 const NONCE_BYTES = 16;
 
+/** Makes nonces that no other replica makes: eight random bytes and a counter. */
+export class Nonces {
+  readonly #random = randomBytes(8);
+  #next = 0n;
+
+  next(): Buffer {
+    const nonce = Buffer.alloc(NONCE_BYTES);
+    this.#random.copy(nonce);
+    nonce.writeBigUInt64BE(this.#next++, 8);
+    return nonce;
+  }
+}
+
 /**
- * A random nonce, the length of the run id in one byte, the run id, then the failure if there is one. By the nonce a
- * decision recognises itself in the inbox: two replicas that decide the same command never take each other's commit for
- * their own.
+ * The nonce, the length of the run id in one byte, the run id, then the failure if there is one. By the nonce a decision
+ * recognises itself in the inbox: two replicas that decide the same command never take each other's commit for their own.
  */
-export function encodeOutcome({ run, refused }: CommandOutcome): Uint8Array {
+export function encodeOutcome({ run, refused }: CommandOutcome, nonce: Uint8Array): Uint8Array {
   const id = Buffer.from(run, 'utf8');
   const failure = refused ? [toBinary(FailureSchema, refused)] : [];
-  return Buffer.concat([randomBytes(NONCE_BYTES), Buffer.of(id.length), id, ...failure]);
+  return Buffer.concat([nonce, Buffer.of(id.length), id, ...failure]);
 }
 
 export function decodeOutcome(bytes: Uint8Array): CommandOutcome {

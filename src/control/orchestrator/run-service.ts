@@ -9,7 +9,7 @@ import type { MethodRegistry } from '../../contract/registry.ts';
 import type { CommitResult, EventStore, OutboxRow, TimerRow } from '../store/unit.ts';
 import { badAsk, badCall } from './ask-bounds.ts';
 import { type Ask, type Call, type SubmitResult, sameAsk, submittedAsk, submittedCall } from './asks.ts';
-import { decodeOutcome, sameOutcome } from './command-outcome.ts';
+import { decodeOutcome, Nonces, sameOutcome } from './command-outcome.ts';
 import type { RunRequest } from './commands.ts';
 import { commitSurely } from './committer.ts';
 import { type ConversationState, enqueue, evolveConversation, leave, titleOf, turnTakenBy } from './conversation.ts';
@@ -67,6 +67,7 @@ export class RunService {
   readonly #runs: StreamCache<RunState, RunEvent>;
   readonly #conversations: StreamCache<ConversationState, ConversationEvent>;
   readonly #mailboxes = new Mailboxes();
+  readonly #nonces = new Nonces();
   readonly #listeners = new Set<(committed: Committed) => void>();
 
   constructor(parts: RunServiceParts) {
@@ -166,7 +167,7 @@ export class RunService {
 
   async #commit(changes: Changes): Promise<CommitResult> {
     const { tenant, runs, conversations } = changes;
-    const unit = buildUnit(changes);
+    const unit = buildUnit(changes, this.#nonces.next());
     try {
       const result = await commitSurely(this.#parts, unit);
       if (result.status !== 'committed') {

@@ -46,7 +46,9 @@ export const runChange = (
   at: number,
 ): RunChange => ({ before, after, events, effects: effects(before, after, at) });
 
-export function buildUnit({ tenant, id, outcome, runs, conversations, timersDone = [] }: Changes): CommitUnit {
+/** `nonce` marks this very decision in the inbox. */
+export function buildUnit(changes: Changes, nonce: Uint8Array): CommitUnit {
+  const { tenant, id, outcome, runs, conversations, timersDone = [] } = changes;
   const parts: StreamPart[] = [
     ...runs.map(({ before, after, events }) => ({
       stream: after.id,
@@ -65,7 +67,7 @@ export function buildUnit({ tenant, id, outcome, runs, conversations, timersDone
   return {
     tenant,
     ...id,
-    outcome: encodeOutcome(outcome),
+    outcome: encodeOutcome(outcome, nonce),
     parts,
     outbox: each.flatMap((effect) => effect.outbox),
     outboxDone: each.flatMap((effect) => effect.outboxDone),

@@ -7,12 +7,12 @@ export interface JobWait {
   readonly what: string;
 }
 
-/** One sentence for each open job, in order. `now` in milliseconds since 1970. */
-export const jobWaits = (run: RunState, now: number): JobWait[] =>
+/** One clause for each open job, in order. `now` in milliseconds since 1970; without it no time is told. */
+export const jobWaits = (run: RunState, now?: number): JobWait[] =>
   openJobs(run).map((job) => ({ job: job.id, what: waitOf(run, job, now) }));
 
 /** What the run as a whole waits for, in one sentence. */
-export function waitsFor(run: RunState, now: number): string {
+export function waitsFor(run: RunState, now?: number): string {
   const waits = jobWaits(run, now).map(({ what }) => what);
   if (isEnded(run)) {
     return waits.length === 0
@@ -23,7 +23,7 @@ export function waitsFor(run: RunState, now: number): string {
   return `Waits for ${waits.join('; ')}.`;
 }
 
-function waitOf(run: RunState, job: JobState, now: number): string {
+function waitOf(run: RunState, job: JobState, now: number | undefined): string {
   const what = shortName(job.method);
   const who = targetText(run, job);
   switch (job.phase) {
@@ -33,7 +33,7 @@ function waitOf(run: RunState, job: JobState, now: number): string {
     case 'running':
       return `the ${who} to finish ${what}${tries(job)}`;
     case 'retrying':
-      return `the next attempt of ${what} in ${seconds(job.dueAt - now)} (the last one failed: ${job.lastFailure?.reason ?? 'unknown'})`;
+      return `the next attempt of ${what}${now === undefined ? '' : ` in ${seconds(job.dueAt - now)}`} (the last one failed: ${job.lastFailure?.reason ?? 'unknown'})`;
     default:
       return `the ${who} to tell what became of ${what}, which was stopped (${job.cancelReason})`;
   }
