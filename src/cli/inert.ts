@@ -17,10 +17,15 @@ export function inertLine(text: string): string {
 
 /** JSON in which such characters are escaped; it means the same to a parser. */
 export function inertJson(value: unknown, indent?: number): string {
+  return inertJsonText(JSON.stringify(value, undefined, indent));
+}
+
+/** The same for JSON that is text already. */
+export function inertJsonText(json: string): string {
   const escaped = (found: string) =>
     [...Array(found.length).keys()].map((i) => `\\u${found.charCodeAt(i).toString(16).padStart(4, '0')}`).join('');
   // The newlines of an indented text are not in CONTROL; those inside strings are escaped by JSON already.
-  return JSON.stringify(value, undefined, indent).replace(CONTROL, escaped).replace(DECEPTIVE, escaped);
+  return json.replace(CONTROL, escaped).replace(DECEPTIVE, escaped);
 }
 
 const hex = (found: string): string => `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`;

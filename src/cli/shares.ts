@@ -23,12 +23,12 @@ export function parseShare(value: string, cwd: string): Share {
 
 const exists = (value: string, cwd: string): boolean => value !== '' && existsSync(resolve(cwd, value));
 
-/** A pattern that is a file is that file, whatever characters its name has; a glob keeps its meaning, its folder does not. */
+/** What exists is meant as it is, whatever signs its name has; in a glob the caller's folder is no part of the glob. */
 function absolute(path: string, cwd: string): string {
-  const home = path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : undefined;
-  if (home !== undefined) return home;
-  if (exists(path, cwd)) return literal(resolve(cwd, path));
-  return path.startsWith('/') ? resolve(path) : resolve(literal(cwd), path);
+  if (path === '~' || path.startsWith('~/')) return join(homedir(), path.slice(1));
+  if (path.startsWith('/') || exists(path, cwd)) return resolve(cwd, path);
+  return resolve(asGlob(cwd), path);
 }
 
-const literal = (path: string): string => path.replace(/[\\*?[\]{}()]/g, '\\$&');
+/** Signs of a glob as classes of one character: the edge's matcher then takes them as they are. */
+const asGlob = (path: string): string => path.replace(/[*?[{(]/g, '[$&]');

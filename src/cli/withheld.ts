@@ -15,6 +15,9 @@ const WHY: Readonly<Record<string, string>> = {
   CHANGED: 'changed after it was shared',
 };
 
+/** A reason code in words. */
+export const whyText = (why: string): string => WHY[why] ?? why;
+
 /** One line per name: `docs/notes.md: text (under 16k), not shared`. */
 export function withheldLines(withheld: readonly Withheld[]): string[] {
   const byName = Map.groupBy(withheld, ({ name, why }) => `${name}\0${why}`);
@@ -22,7 +25,7 @@ export function withheldLines(withheld: readonly Withheld[]): string[] {
     const [{ name, why, size }] = items as [Withheld, ...Withheld[]];
     const fields = [...new Set(items.map(({ field }) => field))].join(', ');
     const sized = size === 0 ? '' : ` (${enumText(SizeClassSchema, size).replaceAll('_', ' ')})`;
-    return `  ${name || 'result'}: ${fields}${sized}, ${WHY[why] ?? why}`;
+    return `  ${name || 'result'}: ${fields}${sized}, ${whyText(why)}`;
   });
 }
 

@@ -1,44 +1,11 @@
-// The entry point `bowline`: knows the verbs by name and loads only the one that is used. Errors become words and an exit
-// code here, once. It composes nothing itself.
+// The entry point `bowline`: loads the verb that is used, and turns errors into words and an exit code, here and once. It
+// composes nothing itself.
 import { Command, CommanderError } from 'commander';
 import { AppError, EXIT } from '../base/errors.ts';
 import { BUILD } from '../base/version.ts';
 import type { CliIo } from '../cli/io.ts';
 import { reportError } from '../cli/report-error.ts';
-
-type Register = (program: Command, io: CliIo) => void;
-
-interface Verb {
-  readonly name: string;
-  readonly summary: string;
-  /** Loads the module and gives what registers the verb. */
-  readonly load: () => Promise<Register>;
-}
-
-const cli =
-  (load: () => Promise<(io: CliIo) => Command>): Verb['load'] =>
-  async () => {
-    const make = await load();
-    return (program, io) => program.addCommand(make(io));
-  };
-
-const VERBS: readonly Verb[] = [
-  {
-    name: 'ask',
-    summary: 'ask a question about the files of this machine',
-    load: cli(async () => (await import('../cli/verbs/ask.ts')).askVerb),
-  },
-  {
-    name: 'runs',
-    summary: 'list, show, watch and cancel runs',
-    load: cli(async () => (await import('../cli/verbs/runs.ts')).runsVerb),
-  },
-  {
-    name: 'devices',
-    summary: 'list devices, or let another one join',
-    load: cli(async () => (await import('../cli/verbs/devices.ts')).devicesVerb),
-  },
-];
+import { VERBS } from './verbs.ts';
 
 const HELP = `
 Begin with:
@@ -47,8 +14,6 @@ Begin with:
 
 Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused, 6 failed, 7 timed out.
 Each verb has examples: bowline VERB --help`;
-
-await run(process.argv.slice(2), processIo());
 
 async function run(argv: string[], io: CliIo): Promise<void> {
   const program = new Command('bowline')
@@ -59,10 +24,14 @@ async function run(argv: string[], io: CliIo): Promise<void> {
     .addHelpText('after', HELP);
   try {
     const used = verbIn(argv);
+    // It takes the command line from the process; the launcher starts its own program with it.
+    if (used === 'edge')
+      process.argv.splice(2, argv.length, used, ...argv.filter((_word, i) => i !== argv.indexOf(used)));
     for (const { name, summary, load } of VERBS) {
       if (name === used) (await load())(program, io);
       else program.command(name).summary(summary);
     }
+    if (used === 'edge') return;
     prepare(program);
     if (argv.length === 0) program.help({ error: true });
     await program.parseAsync(argv, { from: 'user' });
@@ -80,7 +49,10 @@ function verbIn(argv: readonly string[]): string | undefined {
 
 /** Errors of the command line throw instead of ending the process, and are written by `reportError` only. */
 function prepare(command: Command): void {
-  command.exitOverride().configureOutput({ outputError: () => {} });
+  command
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({ showGlobalOptions: true });
   for (const sub of command.commands) prepare(sub);
 }
 
@@ -112,3 +84,5 @@ function processIo(): CliIo {
     },
   };
 }
+
+await run(process.argv.slice(2), processIo());

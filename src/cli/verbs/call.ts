@@ -1,0 +1,129 @@
+// The verb `call`: one capability method on a device or a worker, through the control plane.
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { text as readAll } from 'node:stream/consumers';
+import { toJson } from '@bufbuild/protobuf';
+import { Command, Option } from 'commander';
+import { AppError, EXIT } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import { edgeCapabilities } from '../../contract/capabilities.ts';
+import { MethodRegistry } from '../../contract/registry.ts';
+import { workerCapabilities } from '../../contract/worker-capabilities.ts';
+import { methodHelp, methodsHelp } from '../call-help.ts';
+import { controlSide, type GlobalOptions, type Side, using } from '../client.ts';
+import type { CliIo } from '../io.ts';
+import { parseJson } from '../json-input.ts';
+import { callMesh, requestOf } from '../mesh-call.ts';
+import { Printer } from '../output.ts';
+import { parseDuration } from '../units.ts';
+import { whyText } from '../withheld.ts';
+import { listDevices } from './devices.ts';
+
+interface CallOptions extends GlobalOptions {
+  device?: string;
+  selector?: string;
+  data: string;
+  timeout?: number;
+  idempotencyKey?: string;
+  help?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  $ bowline call fs.Read --help                                     the fields of its request
+  $ bowline call fs.List --data '{"path":"notes"}'
+  $ bowline call fs.Read --device kitchen-pi --data '{"path":"notes/todo.md"}'
+  $ bowline call shell.Run --data '{"argv":["uptime"]}'             streams one JSON object a line
+  $ bowline call llm.Chat --selector tier=1 --data @request.json`;
+
+export function callVerb(io: CliIo): Command {
+  return new Command('call')
+    .description('Call a capability method on a device or a worker; the response is JSON')
+    .argument('[method]', 'like fs.Read; with --help its request is shown')
+    .option('--device <device>', 'id or name of the device; a single one is the default')
+    .option('--selector <labels>', 'labels that a worker must have, like tier=1,region=eu')
+    .option('--data <json>', 'the request; @file reads it from a file, - from standard input', '{}')
+    .addOption(new Option('--timeout <time>', 'most time, like 30s or 2m').argParser(parseDuration))
+    .option('--idempotency-key <key>', 'repeating a call with the same key runs it once')
+    .helpOption(false)
+    .option('-h, --help', 'show this, or the request of the method')
+    .addHelpText('after', EXAMPLES)
+    .action((name: string | undefined, _o, command: Command) =>
+      call(io, name, command.optsWithGlobals<CallOptions>(), command),
+    );
+}
+
+async function call(io: CliIo, name: string | undefined, options: CallOptions, command: Command): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const edge = new MethodRegistry(edgeCapabilities);
+  const all = new MethodRegistry([...edgeCapabilities, ...workerCapabilities]);
+  if (name === undefined) {
+    if (!options.help) throw new AppError('USAGE', { what: 'no method was given; see: bowline call --help' });
+    out.text(`${command.helpInformation()}${EXAMPLES}\n\n${methodsHelp(all)}`);
+    return;
+  }
+  const method = all.resolve(name);
+  if (options.help) {
+    out.text(methodHelp(method));
+    return;
+  }
+  const request = requestOf(method, await dataOf(io, options.data));
+  const leave = new AbortController();
+  const stop = io.onInterrupt(() => leave.abort());
+  try {
+    await using(controlSide(io, options), async (control) => {
+      const onEdge = edge.byFullName(method.fullName) !== undefined;
+      const { run, withheld } = await callMesh(control, {
+        method,
+        request,
+        headers: await headersOf(control, onEdge, options),
+        timeoutMs: options.timeout,
+        signal: leave.signal,
+        onMessage: (message) => out.json(toJson(method.desc.output, message)),
+      });
+      const err = new Printer(io.stderr, io.env);
+      for (const { field, why, name: what } of withheld) {
+        err.line(`withheld: ${what ? `${what}: ` : ''}${field}, ${whyText(why)}`, 'yellow');
+      }
+      if (withheld.length > 0)
+        err.line(`  only an ask can share content (bowline ask --share); this call is the run ${run}`);
+    });
+  } catch (error) {
+    if (!leave.signal.aborted) throw error;
+    io.exit(EXIT.failed);
+  } finally {
+    stop();
+  }
+}
+
+/** The request as a value. Throws USAGE with file, line and column. */
+async function dataOf(io: CliIo, data: string): Promise<unknown> {
+  if (data === '-') return parseJson(await readAll(io.stdin), 'standard input');
+  if (!data.startsWith('@')) return parseJson(data, '--data');
+  const file = data.slice(1);
+  let text: string;
+  try {
+    text = readFileSync(resolve(io.cwd, file), 'utf8');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new AppError('USAGE', { what: `the file ${file} of --data cannot be read (${code})` }, { cause });
+  }
+  return parseJson(text, file);
+}
+
+async function headersOf(control: Side, onEdge: boolean, options: CallOptions): Promise<Headers> {
+  const headers = new Headers({ 'bowline-idempotency-key': options.idempotencyKey ?? newId() });
+  if (onEdge) headers.set('bowline-device', options.device ?? (await onlyDevice(control)));
+  if (options.selector) headers.set('bowline-selector', options.selector);
+  return headers;
+}
+
+async function onlyDevice(control: Side): Promise<string> {
+  const devices = await listDevices(control, 20);
+  const [first, second] = devices;
+  if (first && !second) return first.id;
+  const what = first
+    ? `there are several devices; say which with --device: ${devices.map((device) => device.name).join(', ')}`
+    : 'no device has joined yet; see: bowline devices join-token --help';
+  throw new AppError('USAGE', { what });
+}

@@ -1,0 +1,59 @@
+// The verb `chat`: one conversation, question by question.
+import { Command, Option } from 'commander';
+import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { ChatSession } from '../chat-session.ts';
+import { type GlobalOptions, localSide, using } from '../client.ts';
+import type { CliIo } from '../io.ts';
+import { LineReader } from '../line-reader.ts';
+import { Printer } from '../output.ts';
+import { modelText } from '../run-printer.ts';
+import { parseShare } from '../shares.ts';
+import { parseDuration } from '../units.ts';
+
+interface ChatVerbOptions extends GlobalOptions {
+  share: string[];
+  conversation?: string;
+  timeout?: number;
+}
+
+export function chatVerb(io: CliIo): Command {
+  return new Command('chat')
+    .description('Talk about the files of this machine')
+    .addOption(
+      new Option('--share <glob>', 'share matching files for every question; path#L10-L40 for lines (repeatable)')
+        .argParser((value: string, all: string[]) => [...all, value])
+        .default([], 'nothing'),
+    )
+    .option('-c, --conversation <id>', 'go on with this conversation')
+    .addOption(new Option('--timeout <time>', 'most time until an answer, like 30s or 2m').argParser(parseDuration))
+    .addHelpText('after', "\nExamples:\n  $ bowline chat\n  $ bowline chat --share 'notes/*.md'\n\nIn it: /help")
+    .action((_o, command: Command) => chat(io, command.optsWithGlobals<ChatVerbOptions>()));
+}
+
+async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const err = new Printer(io.stderr, io.env);
+  for (const share of options.share) parseShare(share, io.cwd);
+  await using(localSide(io, options), async (edge) => {
+    const { model, deviceName } = await edge.client(LocalService).getStatus({});
+    err.line(
+      `${deviceName || 'this box'}; ${model ? `answers: ${modelText(model)}` : 'no model answers now'}; /help`,
+      'dim',
+    );
+    const lines = new LineReader(io);
+    try {
+      await new ChatSession({
+        io,
+        edge,
+        lines,
+        out,
+        err,
+        conversation: options.conversation ?? '',
+        shares: options.share,
+        timeoutMs: options.timeout,
+      }).run();
+    } finally {
+      lines.close();
+    }
+  });
+}

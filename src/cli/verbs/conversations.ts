@@ -1,0 +1,98 @@
+// The verb `conversations`.
+import { Command } from 'commander';
+import {
+  type Conversation,
+  ConversationSchema,
+  ConversationService,
+} from '../../../gen/bowline/control/v1/conversation_service_pb.ts';
+import { RunStateSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import { controlSide, type GlobalOptions, using } from '../client.ts';
+import type { CliIo } from '../io.ts';
+import { type ListOptions, lsCommand, pages } from '../listing.ts';
+import { cut, Printer } from '../output.ts';
+import { enumText, plain } from '../plain.ts';
+import { runJson } from '../run-json.ts';
+import { timeText } from '../units.ts';
+
+const EXAMPLE_ID = '0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11';
+
+export function conversationsVerb(io: CliIo): Command {
+  const conversations = new Command('conversations').description('List, show and delete conversations');
+  conversations.addCommand(
+    lsCommand('List conversations, newest first')
+      .addHelpText('after', '\nExamples:\n  $ bowline conversations ls\n  $ bowline conversations ls -n 5 --json')
+      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+  );
+  conversations.addCommand(
+    new Command('show')
+      .description('Show a conversation: its questions and answers')
+      .argument('<conversation>', 'conversation id')
+      .option('--json', 'print one JSON object')
+      .addHelpText('after', `\nExamples:\n  $ bowline conversations show ${EXAMPLE_ID}`)
+      .action((id: string, _o, command: Command) => show(io, id, command.optsWithGlobals())),
+  );
+  conversations.addCommand(
+    new Command('rm')
+      .description('Delete a conversation and its runs; refused while one of them is at work')
+      .argument('<conversation>', 'conversation id')
+      .addHelpText('after', `\nExamples:\n  $ bowline conversations rm ${EXAMPLE_ID}`)
+      .action((id: string, _o, command: Command) => remove(io, id, command.optsWithGlobals())),
+  );
+  return conversations;
+}
+
+async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const all = await using(controlSide(io, options), (control) => {
+    const service = control.client(ConversationService);
+    return pages<Conversation>(options.limit, async (pageSize, pageToken) => {
+      const { conversations, nextPageToken } = await service.listConversations({ pageSize, pageToken });
+      return { items: conversations, nextPageToken };
+    });
+  });
+  if (options.json) out.json(all.map((one) => plain(ConversationSchema, one)));
+  else {
+    const rows = all.map((c) => [
+      c.id,
+      String(c.turns),
+      timeText(c.updateTime),
+      c.activeRun ? 'at work' : '',
+      cut(c.title, 60),
+    ]);
+    out.table(
+      ['conversation', 'runs', 'last', 'state', 'began with'],
+      rows,
+      'no conversations yet; begin one with: bowline chat',
+    );
+  }
+}
+
+async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const { conversation, runs } = await using(controlSide(io, options), (control) =>
+    control.client(ConversationService).getConversation({ id }),
+  );
+  if (!conversation) throw new AppError('NOT_FOUND', { kind: 'conversation' });
+  if (options.json) {
+    out.json({ ...plain(ConversationSchema, conversation), runs: runs.map(runJson) });
+    return;
+  }
+  for (const run of runs) {
+    out.line(
+      `${timeText(run.createTime)}  ${run.id}  ${enumText(RunStateSchema, run.state).replaceAll('_', ' ')}`,
+      'dim',
+    );
+    out.line(`> ${run.question}`, 'bold');
+    if (run.outcome?.answer) out.line(run.outcome.answer);
+    out.line();
+  }
+}
+
+async function remove(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
+  await using(controlSide(io, options), (control) =>
+    control.client(ConversationService).deleteConversation({ id, requestId: newId() }),
+  );
+  new Printer(io.stderr, io.env).line(`deleted ${id} and its runs`);
+}

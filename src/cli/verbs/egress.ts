@@ -1,0 +1,51 @@
+// The verb `egress`: the ledger of what left the box.
+import { Command } from 'commander';
+import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { SensitivitySchema } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { type GlobalOptions, localSide, using } from '../client.ts';
+import type { CliIo } from '../io.ts';
+import { type ListOptions, lsCommand, pages } from '../listing.ts';
+import { Printer } from '../output.ts';
+import { enumText, plain } from '../plain.ts';
+import { timeText } from '../units.ts';
+
+export function egressVerb(io: CliIo): Command {
+  const egress = new Command('egress').description('List what left this box, from its own ledger');
+  egress.addCommand(
+    lsCommand('List what left the box, newest first', 100)
+      .option('--run <run>', 'only of this run')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ bowline egress ls\n  $ bowline egress ls --run 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11 --json',
+      )
+      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+  );
+  return egress;
+}
+
+async function list(io: CliIo, options: GlobalOptions & ListOptions & { run?: string }): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const all = await using(localSide(io, options), (edge) => {
+    const local = edge.client(LocalService);
+    return pages<Egress>(options.limit, async (pageSize, pageToken) => {
+      const { entries, nextPageToken } = await local.listEgress({ pageSize, pageToken, run: options.run ?? '' });
+      return { items: entries, nextPageToken };
+    });
+  });
+  if (options.json) {
+    out.json(all.map((entry) => plain(EgressSchema, entry)));
+    return;
+  }
+  const rows = all.map((e) => [
+    timeText(e.createTime),
+    e.path || '(the question)',
+    e.field,
+    enumText(SensitivitySchema, e.sensitivity),
+    String(e.bytes),
+    e.recipients.join(', '),
+    e.grant || '-',
+    e.run,
+  ]);
+  out.table(['when', 'path', 'field', 'kind', 'bytes', 'to', 'grant', 'run'], rows, 'nothing left the box');
+}

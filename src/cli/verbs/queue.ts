@@ -1,0 +1,31 @@
+// The verb `queue`: questions of this box that are not answered yet.
+import { Command } from 'commander';
+import { LocalService, QueuedAskSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { type GlobalOptions, localSide, using } from '../client.ts';
+import type { CliIo } from '../io.ts';
+import { cut, Printer } from '../output.ts';
+import { plain } from '../plain.ts';
+import { timeText } from '../units.ts';
+
+export function queueVerb(io: CliIo): Command {
+  const queue = new Command('queue').description('List questions that wait for an answer');
+  queue.addCommand(
+    new Command('ls')
+      .description('List the questions of this box that are not answered yet, oldest first')
+      .option('--json', 'print one JSON array')
+      .addHelpText('after', '\nExamples:\n  $ bowline queue ls')
+      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+  );
+  return queue;
+}
+
+async function list(io: CliIo, options: GlobalOptions & { json?: boolean }): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const { asks } = await using(localSide(io, options), (edge) => edge.client(LocalService).listQueue({}));
+  if (options.json) {
+    out.json(asks.map((ask) => plain(QueuedAskSchema, ask)));
+    return;
+  }
+  const rows = asks.map((a) => [a.run, a.sent ? 'sent' : 'not sent yet', timeText(a.createTime), cut(a.text, 60)]);
+  out.table(['run', 'state', 'asked', 'question'], rows, 'no question waits');
+}

@@ -1,0 +1,103 @@
+// The verb `status`: how the edge and the control plane are, each by its own word, or why it does not answer.
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import { Command } from 'commander';
+import {
+  GetStatusResponseSchema as ControlStatusSchema,
+  StatusService,
+} from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { GetStatusResponseSchema as EdgeStatusSchema, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { type AppError, EXIT } from '../../base/errors.ts';
+import { fromFailure, toAppError } from '../../contract/errors.ts';
+import { controlSide, type GlobalOptions, homeOf, localSide, type Side, using } from '../client.ts';
+import type { CliIo } from '../io.ts';
+import { Printer } from '../output.ts';
+import { type PlainObject, plain } from '../plain.ts';
+import { modelText } from '../run-printer.ts';
+import { bytesText, countText, timeText } from '../units.ts';
+
+/** How long one side may take. */
+const LIMIT_MS = 5_000;
+
+type Answer<T> = { readonly where: string; readonly status: T } | { readonly problem: AppError };
+
+export function statusVerb(io: CliIo): Command {
+  return new Command('status')
+    .description('Show how the edge and the control plane are; exit code 6 when one does not answer')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExamples:\n  $ bowline status\n  $ bowline status --json')
+    .action((_o, command: Command) => status(io, command.optsWithGlobals()));
+}
+
+async function status(io: CliIo, options: GlobalOptions & { json?: boolean }): Promise<void> {
+  const { home } = homeOf(io, options);
+  const [edge, control] = await Promise.all([
+    answer(
+      () => localSide(io, options),
+      (side) => side.client(LocalService).getStatus({}, { timeoutMs: LIMIT_MS }),
+    ),
+    answer(
+      () => controlSide(io, options),
+      (side) => side.client(StatusService).getStatus({}, { timeoutMs: LIMIT_MS }),
+    ),
+  ]);
+  if ('problem' in edge || 'problem' in control) io.exit(EXIT.failed);
+  const out = new Printer(io.stdout, io.env);
+  if (options.json) {
+    out.json({ home, edge: json(EdgeStatusSchema, edge), control: json(ControlStatusSchema, control) });
+    return;
+  }
+  out.line(`home     ${home}`);
+  printEdge(out, edge);
+  printControl(out, control);
+}
+
+async function answer<T>(open: () => Side, ask: (side: Side) => Promise<T>): Promise<Answer<T>> {
+  try {
+    return await using(open(), async (side) => ({ where: side.where, status: await ask(side) }));
+  } catch (error) {
+    return { problem: toAppError(error) };
+  }
+}
+
+function json<Desc extends DescMessage>(schema: Desc, answered: Answer<MessageShape<Desc>>): PlainObject {
+  if (!('problem' in answered)) return { reachable: true, where: answered.where, ...plain(schema, answered.status) };
+  const { reason, message } = answered.problem;
+  return { reachable: false, reason, message };
+}
+
+function printEdge(out: Printer, edge: Answer<MessageShape<typeof EdgeStatusSchema>>): void {
+  if ('problem' in edge) {
+    out.line(`edge     does not answer: ${edge.problem.message} (${edge.problem.reason})`, 'red');
+    return;
+  }
+  const s = edge.status;
+  const connected = s.connection === 'connected';
+  out.line(
+    `edge     ${s.deviceName || '(not joined)'}, ${s.connection}, since ${timeText(s.startTime)}`,
+    connected ? 'green' : 'yellow',
+  );
+  if (s.problem) {
+    const { message, reason } = fromFailure(s.problem);
+    out.line(`         ${message} (${reason})`, 'yellow');
+  }
+  if (s.control) out.line(`         control plane: ${s.control}`);
+  if (s.model) out.line(`         model: ${modelText(s.model)}`);
+  out.line(`         may read: ${s.roots.length > 0 ? s.roots.join(', ') : 'nothing (see --allow)'}`);
+  const memory = `${bytesText(s.residentBytes)} of memory, ${bytesText(s.journalBytes)} of journal`;
+  out.line(
+    `         ${countText(s.waitingAsks, 'question')} waiting, ${countText(Number(s.toolCalls), 'tool call')}, ${memory}`,
+  );
+}
+
+function printControl(out: Printer, control: Answer<MessageShape<typeof ControlStatusSchema>>): void {
+  if ('problem' in control) {
+    out.line(`control  does not answer: ${control.problem.message} (${control.problem.reason})`, 'red');
+    return;
+  }
+  const s = control.status;
+  const database = s.databaseOk ? s.database : `${s.database} does not answer`;
+  out.line(`control  ${control.where}, ${database}, since ${timeText(s.startTime)}`, s.databaseOk ? 'green' : 'red');
+  out.line(`         ${countText(s.devices, 'device')}, ${countText(s.workers, 'worker')} connected`);
+  out.line(`         ${countText(s.openRuns, 'open run')}, ${countText(s.waitingJobs, 'job')} waiting`);
+  if (s.model) out.line(`         model: ${modelText(s.model)}`);
+}

@@ -1,0 +1,76 @@
+// The verb `workers`: lists those that are connected, and makes keys for more. (`worker` runs one.)
+import { Command, Option } from 'commander';
+import { type Worker, WorkerPoolService, WorkerSchema } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { controlSide, type GlobalOptions, using } from '../client.ts';
+import type { CliIo } from '../io.ts';
+import { type ListOptions, lsCommand, pages } from '../listing.ts';
+import { manifestText } from '../manifest-text.ts';
+import { Printer } from '../output.ts';
+import { plain } from '../plain.ts';
+import { modelText } from '../run-printer.ts';
+import { timeText } from '../units.ts';
+
+interface KeyOptions extends GlobalOptions {
+  package: string[];
+  pool?: string;
+  json?: boolean;
+}
+
+export function workersVerb(io: CliIo): Command {
+  const workers = new Command('workers').description('List workers, or make a key for one');
+  workers.addCommand(
+    lsCommand('List the workers that are connected, by name', 100)
+      .addHelpText('after', '\nExamples:\n  $ bowline workers ls\n  $ bowline workers ls --json')
+      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+  );
+  workers.addCommand(
+    new Command('create-key')
+      .description('Make a key with which workers connect; it is shown once')
+      .argument('<name>', 'name of the key')
+      .addOption(
+        new Option('--package <package>', 'capability that they may serve, like llm (repeatable)')
+          .argParser((value: string, all: string[] = []) => [...all, value])
+          .makeOptionMandatory(),
+      )
+      .option('--pool <pool>', 'pool that they belong to')
+      .option('--json', 'print one JSON object')
+      .addHelpText('after', '\nExamples:\n  $ bowline workers create-key gpu-box --package llm > worker.key')
+      .action((name: string, _o, command: Command) => createKey(io, name, command.optsWithGlobals())),
+  );
+  return workers;
+}
+
+async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const all = await using(controlSide(io, options), (control) => {
+    const service = control.client(WorkerPoolService);
+    return pages<Worker>(options.limit, async (pageSize, pageToken) => {
+      const { workers, nextPageToken } = await service.listWorkers({ pageSize, pageToken });
+      return { items: workers, nextPageToken };
+    });
+  });
+  if (options.json) {
+    out.json(all.map((worker) => plain(WorkerSchema, worker)));
+    return;
+  }
+  const rows = all.map((w) => [
+    w.name,
+    w.draining ? 'leaving' : 'connected',
+    `${w.busy}/${w.slots}`,
+    timeText(w.lastSeenTime),
+    w.models.map((model) => modelText({ ...model, note: '' })).join(', '),
+    manifestText(w.manifest),
+  ]);
+  const none = 'no workers are connected; start one with: bowline worker --serve llm';
+  out.table(['worker', 'state', 'busy', 'last seen', 'models', 'serves'], rows, none);
+}
+
+async function createKey(io: CliIo, name: string, options: KeyOptions): Promise<void> {
+  const packages = options.package.map((one) => (/^\w+$/.test(one) ? `bowline.capability.${one}.v1` : one));
+  const { key } = await using(controlSide(io, options), (control) =>
+    control.client(WorkerPoolService).createWorkerKey({ name, packages, pool: options.pool ?? '' }),
+  );
+  const out = new Printer(io.stdout, io.env);
+  if (options.json) out.json({ name, packages, pool: options.pool ?? '', key });
+  else out.line(key);
+}

@@ -1,0 +1,122 @@
+// The verbs by name, each with how to load it. A verb's modules are loaded only when it is used, so that `ask` starts fast.
+import type { Command } from 'commander';
+import type { CliIo } from '../cli/io.ts';
+import type { StartControl } from '../control/commands.ts';
+import type { ControlProgramIo } from './control.ts';
+
+export type Register = (program: Command, io: CliIo) => void;
+
+export interface Verb {
+  readonly name: string;
+  readonly summary: string;
+  /** Loads the module and gives what registers the verb. */
+  readonly load: () => Promise<Register>;
+}
+
+const cli =
+  (load: () => Promise<(io: CliIo) => Command>): Verb['load'] =>
+  async () => {
+    const make = await load();
+    return (program, io) => program.addCommand(make(io));
+  };
+
+/** In the order of the help. `edge` reads its command line itself, so that its own program stays small. */
+export const VERBS: readonly Verb[] = [
+  {
+    name: 'up',
+    summary: 'run everything on this machine',
+    load: async () => {
+      const { upVerb } = await import('./up.ts');
+      return (program, io) => program.addCommand(upVerb({ ...programIo(io), cwd: io.cwd }));
+    },
+  },
+  {
+    name: 'ask',
+    summary: 'ask a question about the files of this machine',
+    load: cli(async () => (await import('../cli/verbs/ask.ts')).askVerb),
+  },
+  {
+    name: 'chat',
+    summary: 'talk about them, question by question',
+    load: cli(async () => (await import('../cli/verbs/chat.ts')).chatVerb),
+  },
+  {
+    name: 'call',
+    summary: 'call a capability method on a device or a worker',
+    load: cli(async () => (await import('../cli/verbs/call.ts')).callVerb),
+  },
+  {
+    name: 'runs',
+    summary: 'list, show, watch and cancel runs',
+    load: cli(async () => (await import('../cli/verbs/runs.ts')).runsVerb),
+  },
+  {
+    name: 'conversations',
+    summary: 'list, show and delete conversations',
+    load: cli(async () => (await import('../cli/verbs/conversations.ts')).conversationsVerb),
+  },
+  {
+    name: 'queue',
+    summary: 'list questions that wait for an answer',
+    load: cli(async () => (await import('../cli/verbs/queue.ts')).queueVerb),
+  },
+  {
+    name: 'egress',
+    summary: 'list what left this box',
+    load: cli(async () => (await import('../cli/verbs/egress.ts')).egressVerb),
+  },
+  {
+    name: 'devices',
+    summary: 'list devices, or let another one join',
+    load: cli(async () => (await import('../cli/verbs/devices.ts')).devicesVerb),
+  },
+  {
+    name: 'workers',
+    summary: 'list workers, or make a key for one',
+    load: cli(async () => (await import('../cli/verbs/workers.ts')).workersVerb),
+  },
+  {
+    name: 'edge',
+    summary: 'run the edge: the small process that keeps the hands on this machine',
+    load: async () => {
+      await import('./edge.ts');
+      return () => {};
+    },
+  },
+  {
+    name: 'control',
+    summary: 'run the control plane on its own',
+    load: async () => {
+      const { controlVerb } = await import('../control/commands.ts');
+      const { runControl } = await import('./control.ts');
+      return (program, io) => {
+        const start: StartControl = (home, config) => runControl(home, config, programIo(io));
+        program.addCommand(controlVerb(io.env, start));
+      };
+    },
+  },
+  {
+    name: 'journal',
+    summary: "check the edge's journal",
+    load: cli(async () => (await import('../cli/verbs/journal.ts')).journalVerb),
+  },
+  {
+    name: 'status',
+    summary: 'show how the edge and the control plane are',
+    load: cli(async () => (await import('../cli/verbs/status.ts')).statusVerb),
+  },
+  {
+    name: 'logs',
+    summary: 'show the logs of this home',
+    load: cli(async () => (await import('../cli/verbs/logs.ts')).logsVerb),
+  },
+];
+
+/** What long-running programs print with. */
+function programIo(io: CliIo): ControlProgramIo {
+  return {
+    env: io.env,
+    out: (line) => void io.stdout.write(`${line}\n`),
+    progress: (line) => void io.stderr.write(`${line}\n`),
+  };
+}

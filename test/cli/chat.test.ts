@@ -1,0 +1,114 @@
+// The verb `chat` over a pipe, against a scripted edge.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type AskRequest, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
+import { JobState, OutcomeSchema, RunState, SizeClass } from '../../gen/bowline/run/v1/run_pb.ts';
+import { CliRun, cli } from '../support/run-cli.ts';
+import { ScriptedHome } from '../support/scripted-home.ts';
+
+let box: ScriptedHome;
+let seen: AskRequest[];
+beforeEach(async () => {
+  box = new ScriptedHome();
+  seen = [];
+  mkdirSync(join(box.folder, 'notes'));
+  writeFileSync(join(box.folder, 'notes', 'a.md'), 'x');
+  await box.edge((router) =>
+    router.service(LocalService, {
+      getStatus: () => ({
+        deviceName: 'pi',
+        roots: [join(box.folder, 'notes')],
+        model: { provider: 'rules', local: true },
+      }),
+      // An answer that lacks a file until it is shared.
+      async *ask(request) {
+        seen.push(request);
+        const run = `run-${seen.length}`;
+        yield { event: { event: { case: 'accepted', value: { run, conversation: 'conv-1' } } } };
+        const name = 'notes/a.md';
+        const missing = { field: 'text', size: SizeClass.UNDER_1K, why: 'NO_GRANT', name, hint: `--share '${name}'` };
+        const shared = request.shares.length > 0;
+        yield {
+          event: {
+            event: {
+              case: 'ended',
+              value: {
+                run,
+                conversation: 'conv-1',
+                outcome: create(OutcomeSchema, {
+                  state: RunState.ANSWERED,
+                  answer: shared ? `It says x (${request.text}).` : 'I may not read it.',
+                  withheld: shared ? [] : [missing],
+                  jobs: [{ id: `${run}/0/0`, method: 'bowline.capability.fs.v1.FsService/Read', state: JobState.DONE }],
+                }),
+                egress: shared ? [{ path: name, field: 'text', bytes: 9n, grant: 'g' }] : [],
+              },
+            },
+          },
+        };
+      },
+    }),
+  );
+});
+afterEach(() => box.close());
+
+const chat = (input: string[]) => cli(['chat'], { cwd: box.cwd, home: box.home, input: `${input.join('\n')}\n` });
+const sharesOf = () => seen.map(({ shares }) => shares.map(({ pattern }) => pattern));
+
+test('sharing once asks again with the file and shares nothing afterwards', async () => {
+  const { code, stdout, stderr } = await chat(['first', 'o', 'second', 'n', '/quit']);
+  const path = join(box.folder, 'notes', 'a.md');
+  expect(sharesOf()).toEqual([[], [path], []]);
+  expect(seen.map(({ conversation }) => conversation)).toEqual(['', 'conv-1', 'conv-1']);
+  expect(stdout).toBe('I may not read it.\nIt says x (first).\nI may not read it.\n');
+  expect(stderr).toContain(`share ${path} and ask again?`);
+  expect(code).toBe(0);
+});
+
+test('sharing for the run keeps the file shared for the following questions', async () => {
+  await chat(['first', 'r', 'second']);
+  const path = join(box.folder, 'notes', 'a.md');
+  expect(sharesOf()).toEqual([[], [path], [path]]);
+});
+
+test('a line that is no answer to the offer is the next question, and nothing is shared', async () => {
+  await chat(['first', 'What else?', 'no', '/quit']);
+  expect(seen.map(({ text }) => text)).toEqual(['first', 'What else?']);
+  expect(sharesOf()).toEqual([[], []]);
+});
+
+test('commands share, list jobs and what left the box, and tell mistakes', async () => {
+  const { stderr } = await chat([
+    "/share '*.md'",
+    'q',
+    '/jobs',
+    '/egress',
+    '/unshare',
+    '/nope',
+    '/new',
+    '/share a#L3-L1',
+  ]);
+  expect(sharesOf()).toEqual([[join(box.cwd, '*.md')]]);
+  for (const part of [
+    'sharing from now on: *.md',
+    'fs.Read: done',
+    'notes/a.md  text  9 bytes  g',
+    'sharing nothing',
+    'there is no /nope',
+    'a new conversation',
+    'are not a range',
+  ]) {
+    expect(stderr).toContain(part);
+  }
+});
+
+test('Ctrl-C at the prompt ends the chat', async () => {
+  const run = new CliRun(['chat'], { cwd: box.cwd, home: box.home });
+  await run.until('/help');
+  run.child.stdin.write('/jobs\n');
+  await run.until('no jobs yet');
+  run.interrupt();
+  expect(await run.ended).toBe(0);
+});

@@ -1,0 +1,419 @@
+// The verbs that list, show and call, as child processes against scripted servers.
+import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FsService } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { OutputStream, ShellService } from '../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
+import { DeviceService, StatusService, WorkerPoolService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { RunSchema, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
+import { JobState, OutcomeSchema, RunState, TextChunkSchema } from '../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../src/base/errors.ts';
+import { CliRun, cli } from '../support/run-cli.ts';
+import { ScriptedHome } from '../support/scripted-home.ts';
+
+let box: ScriptedHome;
+beforeEach(() => {
+  box = new ScriptedHome();
+});
+afterEach(() => box.close());
+
+const run = (words: string[], more: { input?: string; env?: Record<string, string> } = {}) =>
+  cli(words, { cwd: box.cwd, home: box.home, ...more });
+
+const theRun = create(RunSchema, {
+  id: 'run-1',
+  conversation: 'conv-1',
+  device: 'pi',
+  question: '发布日期是什么？',
+  state: RunState.ANSWERED,
+  outcome: { state: RunState.ANSWERED, answer: '三月三日', usage: { inputTokens: 5n } },
+  jobs: [
+    {
+      id: 'run-1/0/0',
+      method: 'bowline.capability.fs.v1.FsService/Read',
+      target: 'device pi',
+      state: JobState.DONE,
+      attempts: 1,
+      elapsed: durationFromMs(12),
+    },
+  ],
+  egress: [{ path: 'notes/a.md', field: 'text', bytes: 9n, grant: 'g' }],
+  createTime: timestampFromMs(1_700_000_000_000),
+});
+
+test('runs are listed over all pages up to the limit, for people and as JSON', async () => {
+  await box.controlPlane((router) =>
+    router.service(RunService, {
+      listRuns: ({ pageToken }) => ({
+        runs: [theRun],
+        nextPageToken: pageToken === 'b' ? '' : pageToken === 'a' ? 'b' : 'a',
+      }),
+    }),
+  );
+  const [table, json, two] = await Promise.all([
+    run(['runs', 'ls']),
+    run(['runs', 'ls', '--json']),
+    run(['runs', 'ls', '-n', '2', '--json']),
+  ]);
+  expect(table.stdout).toMatch(
+    /^RUN +STATE +ASKED +DEVICE +QUESTION\nrun-1 +answered +2023-11-1\d .* pi +发布日期是什么？\n/,
+  );
+  expect(table.stdout).not.toContain('\x1b');
+  expect(JSON.parse(json.stdout)).toHaveLength(3);
+  expect(JSON.parse(json.stdout)[0]).toMatchObject({
+    id: 'run-1',
+    state: 'answered',
+    createTime: '2023-11-14T22:13:20.000Z',
+  });
+  expect(JSON.parse(two.stdout)).toHaveLength(2);
+});
+
+test('a run is shown with its jobs and what left the box; an open one with what it waits for', async () => {
+  await box.controlPlane((router) =>
+    router.service(RunService, {
+      getRun: ({ id }) => ({ run: id === 'open' ? { ...theRun, state: RunState.RUNNING } : theRun }),
+      explainRun: () => ({
+        summary: 'no worker serves llm',
+        jobs: [{ job: 'open/0/0', waitsFor: 'a worker', never: true }],
+      }),
+    }),
+  );
+  const [shown, json, open] = await Promise.all([
+    run(['runs', 'show', 'run-1']),
+    run(['runs', 'show', 'run-1', '--json']),
+    run(['runs', 'show', 'open']),
+  ]);
+  for (const part of [
+    '发布日期是什么？',
+    '三月三日',
+    'fs.Read on device pi: done, 12 ms',
+    'notes/a.md  text  9 bytes',
+  ]) {
+    expect(shown.stdout).toContain(part);
+  }
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    id: 'run-1',
+    answer: '三月三日',
+    jobs: [{ method: 'bowline.capability.fs.v1.FsService/Read', milliseconds: 12, attempts: 1 }],
+    egress: [{ path: 'notes/a.md', bytes: 9 }],
+  });
+  expect(open.stdout).toContain('waits for: no worker serves llm');
+  expect(open.stdout).toContain('(no one who is connected could ever serve it)');
+});
+
+test('a watched run streams, and its outcome is the exit code', async () => {
+  await box.controlPlane((router) =>
+    router.service(RunService, {
+      async *watchRun() {
+        const open = create(RunSchema, { id: 'run-1', state: RunState.RUNNING });
+        const outcome = create(OutcomeSchema, { state: RunState.TIMED_OUT });
+        const late = create(RunSchema, { ...theRun, state: RunState.TIMED_OUT, outcome });
+        yield { event: { case: 'run' as const, value: open } };
+        yield {
+          event: { case: 'text' as const, value: create(TextChunkSchema, { job: 'j', epoch: 1n, text: '三月' }) },
+        };
+        yield { event: { case: 'run' as const, value: late } };
+      },
+    }),
+  );
+  const { code, stdout, stderr } = await run(['runs', 'watch', 'run-1']);
+  expect([code, stdout]).toEqual([7, '三月\n']);
+  expect(stderr).toContain('fs.Read on device pi: done');
+  expect(stderr).toContain('timed out');
+});
+
+test('a run is cancelled on the box if that knows it, else on the control plane', async () => {
+  const cancelled: string[] = [];
+  await box.edge((router) =>
+    router.service(LocalService, {
+      cancel: ({ run: id }) => {
+        if (id !== 'mine') throw new AppError('NOT_FOUND', { kind: 'run' });
+        cancelled.push(`edge ${id}`);
+        return {};
+      },
+    }),
+  );
+  await box.controlPlane((router) =>
+    router.service(RunService, {
+      cancelRun: ({ id }) => {
+        cancelled.push(`control ${id}`);
+        return {};
+      },
+    }),
+  );
+  expect((await run(['runs', 'cancel', 'mine'])).code).toBe(0);
+  expect((await run(['runs', 'cancel', 'other'])).code).toBe(0);
+  expect(cancelled).toEqual(['edge mine', 'control other']);
+});
+
+test('a call goes to the single device, is told in JSON, and says what was withheld', async () => {
+  const seen: (string | null)[] = [];
+  await box.controlPlane((router) => {
+    router.service(DeviceService, {
+      listDevices: () => ({ devices: [{ id: 'dev-1', name: 'pi', state: 'active', connected: true }] }),
+    });
+    router.service(FsService, {
+      read: ({ path }, context) => {
+        seen.push(path, context.requestHeader.get('bowline-device'));
+        context.responseHeader.set('bowline-run', 'run-9');
+        context.responseTrailer.append(
+          'bowline-withheld',
+          `text; why=NO_GRANT; name=${encodeURIComponent('笔记/a, b.md')}`,
+        );
+        context.responseTrailer.append('bowline-withheld', 'total_lines; why=NO_GRANT; name=x');
+        return { file: { path, sizeBytes: 0n }, summary: 'short' };
+      },
+    });
+  });
+  const { code, stdout, stderr } = await run(['call', 'fs/read', '--data', '{"path":"笔记/a, b.md"}']);
+  expect(JSON.parse(stdout)).toEqual({ file: { path: '笔记/a, b.md' }, summary: 'short' });
+  expect(stderr).toContain('withheld: 笔记/a, b.md: text, not shared');
+  expect(stderr).toContain('withheld: x: total_lines, not shared');
+  expect(stderr).toContain('run-9');
+  expect([code, ...seen]).toEqual([0, '笔记/a, b.md', 'dev-1']);
+});
+
+test('a streamed response is one JSON object a line', async () => {
+  await box.controlPlane((router) =>
+    router.service(ShellService, {
+      async *run({ argv }) {
+        yield { event: { case: 'output', value: { stream: OutputStream.STDOUT, data: Buffer.from(argv.join(' ')) } } };
+        yield { event: { case: 'exit', value: { code: 3 } } };
+      },
+    }),
+  );
+  const { code, stdout } = await run(['call', 'shell.run', '--device', 'pi', '--data', '-'], {
+    input: '{"argv":["echo","hi"]}',
+  });
+  expect(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  ).toEqual([
+    { output: { stream: 'OUTPUT_STREAM_STDOUT', data: Buffer.from('echo hi').toString('base64') } },
+    { exit: { code: 3 } },
+  ]);
+  expect(code).toBe(0);
+});
+
+test('mistakes in a call are told with line and column, field, method or devices', async () => {
+  await box.controlPlane((router) =>
+    router.service(DeviceService, {
+      listDevices: () => ({
+        devices: [
+          { id: 'd1', name: 'pi' },
+          { id: 'd2', name: 'nas' },
+        ],
+      }),
+    }),
+  );
+  const cases: [string[], string][] = [
+    [['fs.Read', '--data', '{\n  "path": x}'], '--data:2:11: not valid JSON'],
+    [['fs.Read', '--data', '{"path": "a"'], '--data:1:13: not valid JSON'],
+    [['fs.Read', '--data', '{"pat": "a"}'], 'key "pat" is unknown'],
+    [['fs.Read', '--data', '@none.json'], 'the file none.json of --data cannot be read (ENOENT)'],
+    [['fs.Raed', '--data', '{}'], 'no capability method is called fs.Raed; known here: fs.Read'],
+    [['fs.Read', '--data', '{"path":"a"}'], 'say which with --device: pi, nas'],
+    [[], 'no method was given'],
+  ];
+  const results = await Promise.all(cases.map(([words]) => run(['call', ...words])));
+  for (const [i, { code, stdout, stderr }] of results.entries()) {
+    expect(stderr).toContain(cases[i]?.[1]);
+    expect([code, stdout]).toEqual([2, '']);
+  }
+});
+
+test('errors of the device come with their reason and the exit code of the table', async () => {
+  await box.controlPlane((router) =>
+    router.service(FsService, {
+      read: ({ path }) => {
+        throw path === 'big' ? new AppError('FILE_TOO_LARGE') : new AppError('PATH_NOT_ALLOWED');
+      },
+    }),
+  );
+  const read = (path: string) => run(['call', 'fs.Read', '--device', 'pi', '--data', JSON.stringify({ path })]);
+  const [denied, big] = await Promise.all([read('/etc/passwd'), read('big')]);
+  expect(denied.code).toBe(5);
+  expect(denied.stderr).toContain('(PATH_NOT_ALLOWED)');
+  expect(big.code).toBe(5);
+});
+
+test('help of a method shows its request schema without any server', async () => {
+  const { code, stdout } = await run(['call', 'shell.Run', '--help']);
+  expect(code).toBe(0);
+  expect(stdout).toContain('"argv"');
+  expect(stdout).toContain(`bowline call shell.Run --data '{"argv":["..."]}'`);
+});
+
+test('devices, workers and conversations are listed, and keys are made', async () => {
+  const made: unknown[] = [];
+  await box.controlPlane((router) => {
+    router.service(DeviceService, {
+      listDevices: () => ({
+        devices: [
+          {
+            id: 'd1',
+            name: '厨房',
+            state: 'active',
+            connected: true,
+            manifest: { capabilities: [{ package: 'bowline.capability.fs.v1', methods: [{ name: 'Read' }] }] },
+          },
+        ],
+      }),
+      createJoinToken: ({ name, ttl }) => {
+        made.push(name, ttl?.seconds);
+        return { token: 'bwj_token', expireTime: timestampFromMs(1_700_000_000_000) };
+      },
+    });
+    router.service(WorkerPoolService, {
+      listWorkers: () => ({
+        workers: [{ name: 'w1', slots: 4, busy: 1, models: [{ provider: 'rules', local: true }] }],
+      }),
+      createWorkerKey: ({ name, packages }) => {
+        made.push(name, packages);
+        return { key: 'bww_key' };
+      },
+    });
+    router.service(ConversationService, {
+      listConversations: () => ({ conversations: [{ id: 'c1', title: 'Hello', turns: 2 }] }),
+      getConversation: () => ({ conversation: { id: 'c1' }, runs: [theRun] }),
+      deleteConversation: () => {
+        throw new AppError('CONVERSATION_BUSY', { run: 'run-1' });
+      },
+    });
+  });
+  const [devices, workers, conversations, shown, removed, token, key] = await Promise.all([
+    run(['devices', 'ls']),
+    run(['workers', 'ls', '--json']),
+    run(['conversations', 'ls']),
+    run(['conversations', 'show', 'c1']),
+    run(['conversations', 'rm', 'c1']),
+    run(['devices', 'join-token', '--name', 'pi', '--ttl', '5m']),
+    run(['workers', 'create-key', 'gpu', '--package', 'llm']),
+  ]);
+  expect(devices.stdout).toMatch(/厨房 +connected .* d1 +fs\.Read/);
+  expect(JSON.parse(workers.stdout)).toMatchObject([
+    { name: 'w1', slots: 4, busy: 1, models: [{ provider: 'rules' }] },
+  ]);
+  expect(conversations.stdout).toMatch(/c1 +2 .*Hello/);
+  expect(shown.stdout).toContain('> 发布日期是什么？\n三月三日');
+  expect([removed.code, removed.stderr]).toEqual([6, expect.stringContaining('(CONVERSATION_BUSY)')]);
+  expect(token.stdout).toBe(`${box.control} bwj_token pi\n`);
+  expect(key.stdout).toBe('bww_key\n');
+  expect(made).toEqual(expect.arrayContaining(['pi', 300n, 'gpu', ['bowline.capability.llm.v1']]));
+});
+
+test("the ledger, the queue and the journal's check come from the box alone", async () => {
+  await box.edge((router) =>
+    router.service(LocalService, {
+      listEgress: ({ run: only }) => ({
+        entries: [
+          { path: 'notes/a.md', field: 'text', bytes: 9n, grant: 'g1', run: only || 'any', recipients: ['rules'] },
+        ],
+      }),
+      listQueue: () => ({ asks: [{ run: 'r1', text: 'Who?', sent: false }] }),
+      verifyJournal: () => ({ ok: false, records: 5n, segments: 1, problem: 'record 4 does not follow' }),
+    }),
+  );
+  const [egress, json, queue, journal] = await Promise.all([
+    run(['egress', 'ls']),
+    run(['egress', 'ls', '--run', 'r7', '--json']),
+    run(['queue', 'ls']),
+    run(['journal', 'verify']),
+  ]);
+  expect(egress.stdout).toMatch(/notes\/a\.md +text .* 9 +rules +g1 +any/);
+  expect(JSON.parse(json.stdout)).toMatchObject([{ run: 'r7', bytes: 9, recipients: ['rules'] }]);
+  expect(queue.stdout).toMatch(/r1 +not sent yet .*Who\?/);
+  expect([journal.code, journal.stdout]).toEqual([
+    6,
+    expect.stringContaining('broken after 5 records in 1 segment: record 4'),
+  ]);
+});
+
+test('status tells of each side by itself, also of one that does not answer', async () => {
+  await box.edge((router) =>
+    router.service(LocalService, {
+      getStatus: () => ({ deviceName: 'pi', connection: 'connecting', roots: ['/notes'] }),
+    }),
+  );
+  const half = await run(['status']);
+  expect(half.code).toBe(6);
+  expect(half.stdout).toContain('edge     pi, connecting');
+  expect(half.stdout).toContain('control  does not answer');
+  await box.controlPlane((router) =>
+    router.service(StatusService, {
+      getStatus: () => ({ database: 'pglite', databaseOk: true, devices: 1, workers: 1 }),
+    }),
+  );
+  const both = await run(['status', '--json']);
+  expect(both.code).toBe(0);
+  expect(JSON.parse(both.stdout)).toMatchObject({
+    home: box.home,
+    edge: { reachable: true, connection: 'connecting' },
+    control: { reachable: true, database: 'pglite', devices: 1 },
+  });
+});
+
+test('logs are shown in order of time, and followed across rotation', async () => {
+  mkdirSync(box.paths.logs);
+  const line = (time: string, msg: string) =>
+    `${JSON.stringify({ level: 30, time, program: 'p', pid: 1, msg, n: 2 })}\n`;
+  const edge = join(box.paths.logs, 'edge.log');
+  writeFileSync(edge, line('2026-01-01T00:00:02Z', 'second'));
+  writeFileSync(join(box.paths.logs, 'control.log'), line('2026-01-01T00:00:01Z', 'first \u202e'));
+  const all = await run(['logs']);
+  expect(all.stdout).toMatch(/first <U\+202E> n=2\n.*second n=2\n$/);
+  expect((await run(['logs', 'wrong'])).stderr).toContain('there: control, edge');
+  const follow = new CliRun(['logs', '-f', 'edge'], { cwd: box.cwd, home: box.home });
+  await follow.until('second');
+  appendFileSync(edge, line('2026-01-01T00:00:03Z', 'third'));
+  await follow.until('third');
+  renameSync(edge, `${edge}.1`);
+  writeFileSync(edge, line('2026-01-01T00:00:04Z', 'fourth'));
+  await follow.until('fourth');
+  follow.interrupt();
+  expect(await follow.ended).toBe(0);
+  expect(follow.stdout.match(/third/g)).toHaveLength(1);
+});
+
+test('where the control plane is: flag, environment, home; a key is not sent in clear beyond this machine', async () => {
+  await box.controlPlane((router) => router.service(RunService, { listRuns: () => ({ runs: [theRun] }) }));
+  const env = { BOWLINE_CONTROL: 'http://127.0.0.1:1' };
+  const [fromEnv, fromFlag, clear, wrongKey] = await Promise.all([
+    run(['runs', 'ls'], { env }),
+    run(['runs', 'ls', '--control', box.control], { env }),
+    run(['runs', 'ls', '--control', 'http://example.com']),
+    run(['runs', 'ls'], { env: { BOWLINE_OWNER_KEY_FILE: keyFile('bwo_wrong') } }),
+  ]);
+  expect([fromEnv.code, fromEnv.stderr]).toEqual([6, expect.stringContaining('nothing answers at http://127.0.0.1:1')]);
+  expect(fromFlag.code).toBe(0);
+  expect(clear.stderr).toContain('(INSECURE_CONTROL)');
+  expect([wrongKey.code, wrongKey.stderr]).toEqual([5, expect.stringContaining('(UNAUTHENTICATED)')]);
+});
+
+test('every verb has help with examples, and help never needs a home', async () => {
+  const verbs = [
+    'ask',
+    'chat',
+    'call',
+    'runs ls',
+    'runs show',
+    'conversations rm',
+    'devices join-token',
+    'egress ls',
+    'logs',
+  ];
+  const all = await Promise.all(verbs.map((verb) => run([...verb.split(' '), '--help'])));
+  for (const { code, stdout } of all) expect([code, stdout]).toEqual([0, expect.stringContaining('Examples:')]);
+});
+
+function keyFile(key: string): string {
+  const file = join(box.folder, 'key');
+  writeFileSync(file, key, { mode: 0o600 });
+  return file;
+}
