@@ -17,8 +17,8 @@ const LOOKED_AT = 64 << 10;
 const SHORTEST = 6;
 
 /**
- * The first halves of headings and of the first sentence of each paragraph, in order, up to the limit. Tables, code, lists
- * of values and quotations are left out, because their pieces are data rather than a topic.
+ * The first halves of headings and of the first sentence under each, in order, up to the limit: what a text is about, not
+ * what it says. Tables, code, lists of values and quotations are left out, because their pieces are data.
  */
 export function extract(text: string, limits: ExtractLimits): string {
   const parts: string[] = [];
@@ -42,21 +42,17 @@ function beginning(text: string): string {
   return end > 0 ? text.slice(0, end) : text.slice(0, LOOKED_AT).replace(/\S*$/, '');
 }
 
-/** Headings and first sentences, without marks. */
+/** Headings, and the first sentence of all and under each heading, without marks. */
 function* pieces(text: string): Generator<string> {
   let inCode = false;
-  let begun = false;
+  let opening = true;
   for (const raw of text.split(/\r\n|[\n\r\u2028\u2029\u0085]/)) {
     const line = raw.trim();
-    if (/^(```|~~~)/.test(line)) {
-      inCode = !inCode;
-      begun = false;
-    } else if (line === '') begun = false;
-    else if (!inCode && !isData(raw)) {
-      const heading = /^(#{1,6}|=+)\s/.test(line);
-      if (heading || !begun) yield firstPiece(line.replace(/^(#{1,6}|=+|[-*+>]|\d+[.)])\s+/, ''));
-      begun = !heading;
-    } else begun = true;
+    if (/^(```|~~~)/.test(line)) inCode = !inCode;
+    if (inCode || line === '' || isData(raw)) continue;
+    const heading = /^(#{1,6}|=+)\s/.test(line);
+    if (heading || opening) yield firstPiece(line.replace(/^(#{1,6}|=+|\d+[.)])\s+/, ''));
+    opening = heading;
   }
 }
 

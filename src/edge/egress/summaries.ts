@@ -47,6 +47,7 @@ export class Summaries implements Fold {
     const left = budget - used;
     if (left <= 0 || (used === 0 && this.#used.size >= MAX_FILES)) return undefined;
     const text = extract(file.text, { chars: left });
+    if (text === '' && used > 0) return undefined;
     this.#used.set(file.name, used + [...text].length);
     if (this.#kept.size >= MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value ?? '');
     this.#kept.set(file.name, { hash: file.hash, text });
