@@ -1,0 +1,265 @@
+// The verbs of this room, as a person types them, on a home in a temporary folder.
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { Command } from 'commander';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ChatRequestSchema, ChatResponseSchema, Role } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { chunk, events, FakeProvider, fail } from '../../test/support/fake-provider.ts';
+import { ScriptedControl } from '../../test/support/scripted-control.ts';
+import { registerWorkerCommands } from './commands.ts';
+import type { WorkerIo } from './worker-io.ts';
+
+let home: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'bowline-test-worker-'));
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+interface Ran {
+  readonly out: string;
+  readonly err: string;
+}
+
+async function run(words: string[], io: Partial<WorkerIo> = {}): Promise<Ran> {
+  const said = { out: '', err: '' };
+  const program = new Command('bowline')
+    .exitOverride()
+    .configureOutput({ writeOut: (t) => (said.out += t), writeErr: () => {} });
+  program.option('--home <folder>').option('--control <url>');
+  registerWorkerCommands(program, {
+    env: {},
+    stdin: new PassThrough(),
+    stdout: { write: (text) => (said.out += text) },
+    stderr: { write: (text) => (said.err += text) },
+    ...io,
+  });
+  await program.parseAsync(['--home', home, ...words], { from: 'user' });
+  return said;
+}
+
+const LOCAL = [
+  'models',
+  'set',
+  'local',
+  '--provider',
+  'openai-compatible',
+  '--model',
+  'llama',
+  '--base-url',
+  'http://127.0.0.1:9/v1',
+];
+
+test('without a file there is the rules model, and it is the default', async () => {
+  const { out } = await run(['models', 'ls', '--json']);
+  expect(JSON.parse(out)).toEqual([
+    { name: 'rules', provider: 'rules', model: 'rules', baseUrl: '', local: true, key: 'not needed', default: true },
+  ]);
+  expect((await run(['models', 'ls'])).out).toMatch(/rules \*/);
+});
+
+test('a model is set, made the default, shown and forgotten; comments in the file stay', async () => {
+  writeFileSync(join(home, 'models.yaml'), '# mine\nmodels: # all of them\n');
+  const set = await run(LOCAL);
+  expect(set.err).toContain('rules still answers');
+  await run(['models', 'default', 'local']);
+  const file = join(home, 'models.yaml');
+  expect(readFileSync(file, 'utf8')).toContain('# mine');
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  const [, shown] = JSON.parse((await run(['models', 'ls', '--json'])).out);
+  expect(shown).toEqual({
+    name: 'local',
+    provider: 'openai-compatible',
+    model: 'llama',
+    baseUrl: 'http://127.0.0.1:9/v1',
+    local: true,
+    key: 'none',
+    default: true,
+  });
+  expect((await run(['models', 'rm', 'local'])).err).toContain('the default is rules again');
+  expect(JSON.parse((await run(['models', 'ls', '--json'])).out)).toHaveLength(1);
+});
+
+test('a key is asked for without echo, kept with mode 0600, and printed nowhere', async () => {
+  const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => stdin });
+  const words = ['models', 'set', 'claude', '--provider', 'anthropic', '--model', 'c'];
+  const running = run(words, { stdin });
+  stdin.write('sk-secret\r');
+  const { out, err } = await running;
+  expect(err).toContain('Key of claude');
+  expect(out + err).not.toContain('sk-secret');
+  const kept = join(home, 'keys', 'claude');
+  expect(readFileSync(kept, 'utf8')).toBe('sk-secret\n');
+  expect(statSync(kept).mode & 0o777).toBe(0o600);
+  expect(readFileSync(join(home, 'models.yaml'), 'utf8')).not.toContain('sk-secret');
+  const listed = await run(['models', 'ls']);
+  expect(listed.out).toContain('file:claude');
+  expect(listed.out).not.toContain('sk-secret');
+  await run(['models', 'rm', 'claude']);
+  expect(() => statSync(kept)).toThrow();
+});
+
+test('keys also come from standard input, a file that stays where it is, or the environment; without any of it a provider is refused', async () => {
+  const stdin = new PassThrough();
+  stdin.end('from-stdin\n');
+  await run(['models', 'set', 'a', '--provider', 'openai', '--model', 'm', '--key-file', '-'], { stdin });
+  expect(readFileSync(join(home, 'keys', 'a'), 'utf8')).toBe('from-stdin\n');
+  const file = join(home, 'elsewhere');
+  writeFileSync(file, 'k\n', { mode: 0o640 });
+  await run(['models', 'set', 'b', '--provider', 'openai', '--model', 'm', '--key-file', file]);
+  await run(['models', 'set', 'c', '--provider', 'openai', '--model', 'm', '--key-env', 'SOME_KEY']);
+  const rows = JSON.parse((await run(['models', 'ls', '--json'], { env: {} })).out) as { key: string }[];
+  expect(rows.map((row) => row.key)).toEqual(['not needed', 'file:a', `file:${file}`, 'env:SOME_KEY (missing)']);
+  await expect(run(['models', 'set', 'd', '--provider', 'openai', '--model', 'm'])).rejects.toMatchObject({
+    reason: 'USAGE',
+  });
+});
+
+test.each([
+  ['models:\n  x:\n    provider: openia\n    model: m\n', 3, 5, /openai/],
+  ['defualt: x\n', 1, 1, /did you mean `default`/],
+  ['default: nope\n', 1, 1, /no model `nope`/],
+  ['models:\n  x:\n    provider: openai-compatible\n    model: m\n', 2, 3, /base_url/],
+  ['models:\n  x:\n    provider: openai\n    model: m\n    key: sk-abcdef\n', 5, 5, /never stands here/],
+  ['models:\n  openai:\n    provider: anthropic\n    model: m\n', 2, 3, /is taken/],
+  ['models:\n  x:\n    provider: openai\n    model: m\n    base_url: http://example.com/v1\n', 5, 5, /https/],
+])('a mistake in models.yaml is told by line and column: %j', async (text, line, column, problem) => {
+  writeFileSync(join(home, 'models.yaml'), text);
+  const error = await run(['models', 'ls']).then(
+    () => undefined,
+    (e: unknown) => e as Error & { reason: string; metadata: Record<string, string> },
+  );
+  expect(error).toMatchObject({ reason: 'CONFIG_INVALID', metadata: { line: String(line), column: String(column) } });
+  expect(error?.message).toMatch(problem);
+  expect(error?.message).not.toContain('sk-abcdef');
+  await expect(run(LOCAL)).rejects.toMatchObject({ reason: 'CONFIG_INVALID' });
+  expect(readFileSync(join(home, 'models.yaml'), 'utf8')).toBe(text);
+});
+
+test('a key file that others can read is refused', async () => {
+  await run([...LOCAL, '--key-file', '-'], { stdin: new PassThrough().end('k') });
+  writeFileSync(join(home, 'keys', 'local'), 'k', { mode: 0o600 });
+  const { chmodSync } = await import('node:fs');
+  chmodSync(join(home, 'keys', 'local'), 0o644);
+  await expect(run(['models', 'test', 'local'])).rejects.toMatchObject({ reason: 'SECRET_FILE_UNSAFE' });
+});
+
+test('`models test` asks one question and prints time and usage; a refused key is said', async () => {
+  const rules = JSON.parse((await run(['models', 'test', '--json'])).out);
+  expect(rules).toMatchObject({ name: 'rules', provider: 'rules' });
+  const server = new FakeProvider();
+  const url = await server.listen();
+  try {
+    await run(['models', 'set', 'house', '--provider', 'openai-compatible', '--model', 'm', '--base-url', url]);
+    server.reply = (response) => {
+      const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
+      events(response, [chunk({ content: 'ok\u001b[31m' }), chunk({}, 'stop', usage), '[DONE]']);
+      response.end();
+    };
+    const { out } = await run(['models', 'test', 'house']);
+    expect(out).toMatch(/tokens\s+3 read, 2 written/);
+    expect(out).not.toContain('\u001b');
+    expect(server.requests[0]?.body.tools).toBeUndefined();
+    server.reply = fail(401, {});
+    await expect(run(['models', 'test', 'house'])).rejects.toMatchObject({ reason: 'PROVIDER_KEY_MISSING' });
+    await expect(run(['models', 'test', 'nope'])).rejects.toMatchObject({ reason: 'MODEL_UNKNOWN' });
+  } finally {
+    await server.close();
+  }
+});
+
+test('`worker` serves the rules model to a control plane until it is told to stop', async () => {
+  const control = new ScriptedControl();
+  const url = await control.listen();
+  const keyFile = join(home, 'worker.key');
+  writeFileSync(keyFile, 'bww_abc\n', { mode: 0o600 });
+  let stop = (_why: string) => {};
+  const stopping = () => new Promise<string>((resolve) => (stop = resolve));
+  try {
+    const running = run(
+      [
+        'worker',
+        '--serve',
+        'llm',
+        '--control',
+        url,
+        '--key-file',
+        keyFile,
+        '--name',
+        'w',
+        '--slots',
+        '3',
+        '--label',
+        'region=eu',
+      ],
+      { stopping },
+    );
+    const session = (await control.session()).welcome();
+    expect(control.seenKeys).toEqual(['Bearer bww_abc']);
+    expect(session.hello).toMatchObject({ name: 'w', slots: 3, models: [{ provider: 'rules' }] });
+    expect(session.hello.manifest?.labels).toMatchObject([
+      { name: 'tier', value: '0' },
+      { name: 'region', value: 'eu' },
+    ]);
+    const request = create(ChatRequestSchema, {
+      messages: [
+        { role: Role.SYSTEM, parts: [{ part: { case: 'text', value: 'Shared files:\n- `d/notes.md`' } }] },
+        {
+          role: Role.USER,
+          parts: [{ part: { case: 'text', value: 'What does notes.md say about the launch date?' } }],
+        },
+      ],
+      tools: [{ name: 'fs_read' }],
+    });
+    const params = toBinary(ChatRequestSchema, request);
+    session.assign({ dispatchId: 'r/0/0-1', method: 'bowline.capability.llm.v1.LlmService/Chat', params });
+    const { result } = await session.result('r/0/0-1');
+    if (result.case !== 'done') throw new Error('not done');
+    const [call] = result.value.responses.map((bytes) => fromBinary(ChatResponseSchema, bytes));
+    expect(call?.event).toMatchObject({
+      case: 'toolCall',
+      value: { name: 'fs_read', argumentsJson: '{"path":"d/notes.md"}' },
+    });
+    session.committed('r/0/0-1');
+    stop('SIGTERM');
+    const { out } = await running;
+    expect(out).toContain('ready {"worker":"w"');
+    expect(session.all('drain')).toHaveLength(1);
+  } finally {
+    await control.close();
+  }
+});
+
+test('`worker` says what is missing: a control plane, a key, TLS', async () => {
+  await expect(run(['worker'])).rejects.toMatchObject({ reason: 'NOT_RUNNING' });
+  await expect(run(['worker', '--control', 'http://127.0.0.1:1'])).rejects.toMatchObject({ reason: 'USAGE' });
+  await expect(run(['worker', '--control', 'http://example.com'])).rejects.toMatchObject({
+    reason: 'INSECURE_CONTROL',
+  });
+});
+
+test('every verb has help with examples', async () => {
+  for (const words of [
+    ['worker'],
+    ['models'],
+    ['models', 'ls'],
+    ['models', 'set'],
+    ['models', 'default'],
+    ['models', 'rm'],
+    ['models', 'test'],
+  ]) {
+    const said = { out: '' };
+    const program = new Command('bowline').exitOverride();
+    registerWorkerCommands(program, {
+      env: {},
+      stdin: new PassThrough(),
+      stdout: { write() {} },
+      stderr: { write() {} },
+    });
+    const command = words.reduce((at: Command, word) => at.commands.find((c) => c.name() === word)!, program);
+    command.configureOutput({ writeOut: (text) => (said.out += text) }).outputHelp();
+    if (words.join() !== 'models') expect(said.out).toMatch(/Examples?:/);
+  }
+});

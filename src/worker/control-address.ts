@@ -1,0 +1,51 @@
+// Where a worker finds its control plane and its own key: flags, environment, or what a control plane left in the home.
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { join, resolve } from 'node:path';
+import { AppError } from '../base/errors.ts';
+import { homePaths } from '../base/home.ts';
+import { readPrivate } from './private-file.ts';
+import { Secret } from './secret.ts';
+import type { WorkerIo } from './worker-io.ts';
+
+type Env = WorkerIo['env'];
+
+/** `--control`, else BOWLINE_CONTROL, else the control plane of this home. Throws USAGE, INSECURE_CONTROL, NOT_RUNNING. */
+export function controlAddress(flag: string | undefined, env: Env, home: string): string {
+  const { controlInfo } = homePaths(home);
+  const text = flag ?? (env.BOWLINE_CONTROL || announced(controlInfo));
+  if (!text) throw new AppError('NOT_RUNNING', { where: controlInfo, home });
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
+    throw new AppError('USAGE', { what: `${JSON.stringify(text.slice(0, 200))} is not the URL of a control plane` });
+  }
+  const host = url.hostname;
+  const loopback = host === 'localhost' || host === '[::1]' || (isIP(host) === 4 && host.startsWith('127.'));
+  if (url.protocol === 'http:' && !loopback) throw new AppError('INSECURE_CONTROL', { url: url.origin });
+  return url.href.replace(/\/+$/, '');
+}
+
+function announced(file: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return typeof value === 'object' && value !== null && 'control' in value ? String(value.control) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `--key-file`, else BOWLINE_WORKER_KEY_FILE, else the key that the home's own control plane made. Throws USAGE, SECRET_FILE_UNSAFE. */
+export function workerKey(flag: string | undefined, env: Env, home: string): Secret {
+  const own = join(homePaths(home).control, 'worker.key');
+  const stated = flag ?? (env.BOWLINE_WORKER_KEY_FILE || undefined);
+  const file = resolve(stated ?? own);
+  const text = readPrivate(file, { ours: stated === undefined })?.trim();
+  if (text === undefined) {
+    throw new AppError('USAGE', {
+      what: `no worker key in ${file}; make one with \`bowline workers create-key NAME > worker.key\` and pass --key-file`,
+    });
+  }
+  if (!/^bww_\S+$/.test(text))
+    throw new AppError('USAGE', { what: `${file} holds no worker key (they begin with bww_)` });
+  return new Secret(text);
+}

@@ -1,0 +1,109 @@
+// The models of a worker: models.yaml, judged, and the drivers made from it. `rules` is always there and is the default
+// until the owner chooses another.
+import * as v from 'valibot';
+import type { Clock } from '../base/clock.ts';
+import { readConfig } from '../base/config-file.ts';
+import { homePaths } from '../base/home.ts';
+import type { ChatDriver } from './handlers/llm/chat-driver.ts';
+import type { ChatModels } from './handlers/llm/llm-handler.ts';
+import { isLocal } from './handlers/llm/providers/local-address.ts';
+import { providerDriver } from './handlers/llm/providers/provider-driver.ts';
+import { PROVIDERS, type ProviderSettings } from './handlers/llm/providers/provider-settings.ts';
+import { rulesDriver } from './handlers/llm/rules/rules-driver.ts';
+import { type Env, KEY_REF, readKey } from './key-ref.ts';
+
+/** Name of the built-in model. */
+export const RULES = 'rules';
+
+export const MODEL_NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+
+const price = v.pipe(v.number(), v.minValue(0), v.maxValue(1_000_000));
+
+const ModelSchema = v.strictObject({
+  provider: v.picklist(PROVIDERS),
+  model: v.pipe(v.string(), v.minLength(1), v.maxLength(128)),
+  base_url: v.optional(v.pipe(v.string(), v.maxLength(2048))),
+  key: v.optional(
+    v.pipe(v.string(), v.regex(KEY_REF, 'must be file:NAME, file:/path or env:NAME; a key itself never stands here')),
+  ),
+  max_output_tokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000))),
+  price: v.optional(v.strictObject({ input: price, output: price, cached_input: v.optional(price) })),
+});
+
+const FileSchema = v.strictObject({
+  default: v.nullish(v.string()),
+  models: v.nullish(
+    v.record(v.pipe(v.string(), v.regex(MODEL_NAME, 'a name is lower-case letters, digits, dot, dash')), ModelSchema),
+  ),
+});
+
+export type ModelEntry = v.InferOutput<typeof ModelSchema>;
+
+export interface ModelsConfig {
+  readonly defaultModel: string;
+  readonly models: ReadonlyMap<string, ModelEntry>;
+}
+
+/** Reads `<home>/models.yaml`; without it there is `rules` alone. Throws CONFIG_INVALID with file, line and column. */
+export function readModels(home: string): ModelsConfig {
+  const { value, fail } = readConfig(homePaths(home).models, FileSchema);
+  const models = new Map(Object.entries(value.models ?? {}));
+  for (const [name, entry] of models) {
+    const problem = problemOf(name, entry);
+    if (problem) fail(['models', name, ...problem.at], problem.text);
+  }
+  const defaultModel = value.default ?? RULES;
+  if (defaultModel !== RULES && !models.has(defaultModel)) {
+    fail(['default'], `there is no model \`${defaultModel}\`; known: ${[RULES, ...models.keys()].join(', ')}`);
+  }
+  return { defaultModel, models };
+}
+
+/** What is wrong with an entry as a whole; undefined when nothing is. */
+export function problemOf(name: string, entry: ModelEntry): { at: string[]; text: string } | undefined {
+  const reserved = name === RULES || ((name === 'openai' || name === 'anthropic') && entry.provider !== name);
+  // Names are shown as recipients: none may look like another one.
+  if (reserved) return { at: [], text: `the name \`${name}\` is taken; choose another` };
+  const url = entry.base_url;
+  if (url === undefined) {
+    if (entry.provider !== 'openai-compatible') return undefined;
+    return { at: [], text: '`base_url` is missing, e.g. http://127.0.0.1:11434/v1' };
+  }
+  const at = ['base_url'];
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    return { at, text: `\`${url}\` is not an http(s) URL` };
+  const { protocol, username, password } = new URL(url);
+  if (username || password) return { at, text: 'a URL here has no user or password; use `key`' };
+  if (protocol === 'http:' && !isLocal(url))
+    return { at, text: 'plain http:// only within your own network; use https://' };
+  return undefined;
+}
+
+/** Drivers of all models by name. Keys are read when they are used. */
+export function chatModels(config: ModelsConfig, home: string, env: Env, clock: Clock): ChatModels {
+  const drivers = new Map<string, ChatDriver>([[RULES, rulesDriver]]);
+  for (const [name, entry] of config.models)
+    drivers.set(name, providerDriver(settingsOf(name, entry, home, env), clock));
+  return { defaultModel: config.defaultModel, drivers };
+}
+
+function settingsOf(name: string, entry: ModelEntry, home: string, env: Env): ProviderSettings {
+  const { provider, model, key, price: cost } = entry;
+  return {
+    name,
+    provider,
+    model,
+    ...(entry.base_url === undefined ? {} : { baseUrl: entry.base_url }),
+    ...(key === undefined ? {} : { key: () => readKey(key, name, home, env) }),
+    ...(entry.max_output_tokens === undefined ? {} : { maxOutputTokens: entry.max_output_tokens }),
+    ...(cost === undefined
+      ? {}
+      : {
+          price: {
+            input: cost.input,
+            output: cost.output,
+            ...(cost.cached_input === undefined ? {} : { cachedInput: cost.cached_input }),
+          },
+        }),
+  };
+}
