@@ -51,7 +51,8 @@ export class DeviceCalls {
     return this.#connected.get(key(tenant, device))?.session;
   }
 
-  async connected(session: DeviceSession): Promise<void> {
+  /** Takes a session in. Of the calls that the device still holds, those that nobody wants any more are stopped. */
+  async connected(session: DeviceSession, open: readonly { job: string }[]): Promise<void> {
     const entry: Connected = {
       session,
       received: new Set(),
@@ -67,8 +68,9 @@ export class DeviceCalls {
       },
       gap: () => this.#send(entry),
     });
-    if (this.#connected.get(key(session.tenant, session.device)) !== entry) await entry.unsubscribe();
-    else this.#send(entry);
+    if (this.#connected.get(key(session.tenant, session.device)) !== entry) return entry.unsubscribe();
+    this.#send(entry);
+    for (const { job } of open) await this.#stopUnwanted(session, job);
   }
 
   async gone(session: DeviceSession): Promise<void> {
@@ -158,7 +160,7 @@ export class DeviceCalls {
   async #sendOne(entry: Connected, row: StoredOutboxRow): Promise<void> {
     const state = await this.#parts.runs.state(row.tenant, row.run, row);
     const job = state?.jobs.get(row.job);
-    if (!state || !job || job.epoch !== row.epoch) return;
+    if (!state || !job || job.epoch !== row.epoch || (job.phase !== 'queued' && job.phase !== 'running')) return;
     // A second sending in one session is harmless, and needed only when the edge never got the first.
     entry.received.add(row.dispatchId);
     entry.session.call(this.#callOf(entry.session, row, state, job));
@@ -186,6 +188,14 @@ export class DeviceCalls {
       recipient: job.recipients[0] ?? '',
       principal: state.kind === 'ask' ? 'planner' : state.principal,
     });
+  }
+
+  /** The durable side of a cancel whose hint was lost. */
+  async #stopUnwanted(session: DeviceSession, job: string): Promise<void> {
+    const run = runOf(job);
+    const state = run ? await this.#parts.runs.state(session.tenant, run) : undefined;
+    const known = state?.jobs.get(job);
+    if (known?.phase === 'cancelling' || known?.phase === 'cancelled') session.cancel(job, known.epoch);
   }
 
   #cancel(entry: Connected, dispatchId: string): void {
@@ -227,7 +237,11 @@ function resultOf(frame: ToolResult, targetName: string): RunRequest {
         ...base,
         result: {
           case: 'unknown',
-          value: toFailure(answer.value ? fromFailure(answer.value) : new AppError('OUTCOME_UNKNOWN', { why: 'the device did not say' })),
+          value: toFailure(
+            answer.value
+              ? fromFailure(answer.value)
+              : new AppError('OUTCOME_UNKNOWN', { why: 'the device did not say' }),
+          ),
         },
       };
   }

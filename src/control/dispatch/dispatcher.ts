@@ -11,6 +11,7 @@ import type { Leases } from '../store/leases.ts';
 import type { Outbox } from '../store/outbox.ts';
 import type { Timers } from '../store/timers.ts';
 import { DeviceCalls } from './device-calls.ts';
+import type { DispatchConfig } from './dispatch-config.ts';
 import { LeaseLoop } from './lease-loop.ts';
 import { Relay } from './relay.ts';
 import { ResumeTopic } from './resume-topic.ts';
@@ -18,20 +19,6 @@ import { RunFeeds } from './run-feeds.ts';
 import { Signals } from './signals.ts';
 import { TimerLoop } from './timer-loop.ts';
 import { WorkerJobs } from './worker-jobs.ts';
-
-export interface DispatchConfig {
-  readonly replica: string;
-  /** How often leases are renewed and everything is looked at again, in milliseconds. */
-  readonly scanMs: number;
-  /** How long a lease lives without renewal. */
-  readonly leaseMs: number;
-  /** How long a worker that vanished may take to come back with its jobs. */
-  readonly workerGraceMs: number;
-  /** How long after the start jobs without a holder are left to workers that come back. */
-  readonly recoverAfterMs: number;
-  readonly callTtlMs: number;
-  readonly maxTextBytes: number;
-}
 
 export interface DispatchParts {
   readonly runs: RunService;

@@ -5,7 +5,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { Leases } from '../store/leases.ts';
 import type { Outbox } from '../store/outbox.ts';
-import type { DispatchConfig } from './dispatcher.ts';
+import type { DispatchConfig } from './dispatch-config.ts';
 import type { Relay } from './relay.ts';
 import type { WorkerJobs } from './worker-jobs.ts';
 

@@ -196,7 +196,7 @@ export async function* serveEdge(
     log.info('an edge connected', { journal: anchor.sequence });
     for (const follow of hello.follows) follows.follow(follow.run, follow);
     out.pullFrom(() => follows.next());
-    await parts.calls.connected(edge);
+    await parts.calls.connected(edge, hello.openToolCalls);
     read({ parts, edge, follows, frames, counter, out, heartbeat, log }).then(
       () => out.end(),
       (error: unknown) => out.end(error),
