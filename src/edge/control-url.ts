@@ -22,6 +22,11 @@ export function controlUrl(text: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
+/** Whether two URLs surely name one control plane: the same URL, or both on this machine, where ports change. */
+export function sameControl(a: string, b: string): boolean {
+  return a === b || (isLoopback(new URL(a).hostname) && isLoopback(new URL(b).hostname));
+}
+
 function isLoopback(host: string): boolean {
   if (host === 'localhost' || host === '[::1]') return true;
   return isIP(host) === 4 && host.startsWith('127.');

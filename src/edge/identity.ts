@@ -1,5 +1,6 @@
 // Who this box is: its device file with its own keys and the pinned key of its control plane. It dials nobody.
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { AppError } from '../base/errors.ts';
 import { rawPublicKey } from '../contract/tool-call.ts';
 import { readPrivate, writePrivate } from './private-file.ts';
@@ -32,8 +33,11 @@ export interface Identity {
   readonly signingKey: PinnedKey;
 }
 
-/** What the device file holds: keys at first, the identity once Join answered. */
-export type DeviceFile = { readonly keys: DeviceKeys; readonly identity?: Identity };
+/** Keys of a join whose answer has not come yet, and whom it was sent to. */
+export interface PendingJoin {
+  readonly control: string;
+  readonly keys: DeviceKeys;
+}
 
 /** New keys of 256 bits. */
 export function newDeviceKeys(): DeviceKeys {
@@ -56,8 +60,55 @@ export function journalBinding(identity: Identity): Uint8Array {
   return hash.update(`${identity.tenant}\0${identity.device}\0`).update(identity.signingKey.publicKey).digest();
 }
 
-/** The device file, or undefined when there is none. Throws DEVICE_FILE_INVALID, SECRET_FILE_UNSAFE. */
-export async function readDeviceFile(file: string): Promise<DeviceFile | undefined> {
+/** The device file; undefined before the box joined. Throws DEVICE_FILE_INVALID, SECRET_FILE_UNSAFE. */
+export async function readIdentity(file: string): Promise<Identity | undefined> {
+  const at = await readFields(file);
+  if (!at) return undefined;
+  const publicKey = Buffer.from(at('signingKey'), 'base64');
+  if (publicKey.length !== 32) throw invalid(file, 'has no well-formed signingKey');
+  return {
+    device: at('device'),
+    tenant: at('tenant'),
+    name: at('name'),
+    control: at('control'),
+    keys: keysOf(file, at),
+    signingKey: { keyId: at('signingKeyId'), publicKey },
+  };
+}
+
+/** Writes the device file durably, mode 0600, and removes the pending one. */
+export async function writeIdentity(file: string, identity: Identity): Promise<void> {
+  const { device, tenant, name, control, keys, signingKey } = identity;
+  await write(file, {
+    device,
+    tenant,
+    name,
+    control,
+    signingKeyId: signingKey.keyId,
+    signingKey: Buffer.from(signingKey.publicKey).toString('base64'),
+    ...keys,
+  });
+  await rm(pendingFile(file), { force: true });
+}
+
+/** The keys of a join that was cut. Throws DEVICE_FILE_INVALID, SECRET_FILE_UNSAFE. */
+export async function readPendingJoin(file: string): Promise<PendingJoin | undefined> {
+  const pending = pendingFile(file);
+  const at = await readFields(pending);
+  return at && { control: at('control'), keys: keysOf(pending, at) };
+}
+
+/** Keeps the keys of a join durably before it is sent. */
+export async function writePendingJoin(file: string, { control, keys }: PendingJoin): Promise<void> {
+  await write(pendingFile(file), { control, ...keys });
+}
+
+const pendingFile = (file: string): string => `${file}.joining`;
+
+const write = (file: string, fields: Readonly<Record<string, string>>): Promise<void> =>
+  writePrivate(file, `${JSON.stringify({ version: 1, ...fields }, undefined, 2)}\n`, { replace: true });
+
+async function readFields(file: string): Promise<((name: string) => string) | undefined> {
   const text = await readPrivate(file);
   if (text === undefined) return undefined;
   let value: unknown;
@@ -66,48 +117,18 @@ export async function readDeviceFile(file: string): Promise<DeviceFile | undefin
   } catch (cause) {
     throw invalid(file, 'is not JSON', cause);
   }
-  const at = (name: string, required = true) => textAt(file, value, name, required);
+  const fields = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  return (name) => {
+    const found = fields[name];
+    if (typeof found === 'string' && found !== '') return found;
+    throw invalid(file, `has no ${name}`);
+  };
+}
+
+function keysOf(file: string, at: (name: string) => string): DeviceKeys {
   const keys = { secret: at('secret'), privateKey: at('privateKey'), publicKey: at('publicKey') };
   if (!/^bwd_[A-Za-z0-9_-]{43}$/.test(keys.secret)) throw invalid(file, 'has no well-formed secret');
-  if (at('device', false) === '') return { keys };
-  const publicKey = Buffer.from(at('signingKey'), 'base64');
-  if (publicKey.length !== 32) throw invalid(file, 'has no well-formed signingKey');
-  return {
-    keys,
-    identity: {
-      device: at('device'),
-      tenant: at('tenant'),
-      name: at('name'),
-      control: at('control'),
-      keys,
-      signingKey: { keyId: at('signingKeyId'), publicKey },
-    },
-  };
-}
-
-/** Writes the device file durably, mode 0600. */
-export async function writeDeviceFile(file: string, content: DeviceFile): Promise<void> {
-  const { keys, identity } = content;
-  const value = {
-    version: 1,
-    ...(identity && {
-      device: identity.device,
-      tenant: identity.tenant,
-      name: identity.name,
-      control: identity.control,
-      signingKeyId: identity.signingKey.keyId,
-      signingKey: Buffer.from(identity.signingKey.publicKey).toString('base64'),
-    }),
-    ...keys,
-  };
-  await writePrivate(file, `${JSON.stringify(value, undefined, 2)}\n`, { replace: true });
-}
-
-function textAt(file: string, value: unknown, name: string, required: boolean): string {
-  const found = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-  if (typeof found === 'string' && found !== '') return found;
-  if (required || found !== undefined) throw invalid(file, `has no ${name}`);
-  return '';
+  return keys;
 }
 
 const invalid = (file: string, problem: string, cause?: unknown) =>

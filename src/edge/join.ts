@@ -6,8 +6,16 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import { EnrollmentService } from '../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { toAppError } from '../contract/errors.ts';
-import { controlUrl } from './control-url.ts';
-import { type Identity, newDeviceKeys, readDeviceFile, secretHash, writeDeviceFile } from './identity.ts';
+import { controlUrl, sameControl } from './control-url.ts';
+import {
+  type Identity,
+  newDeviceKeys,
+  readIdentity,
+  readPendingJoin,
+  secretHash,
+  writeIdentity,
+  writePendingJoin,
+} from './identity.ts';
 
 /** What a join line says. It holds a secret: never log or print it. */
 export interface JoinLine {
@@ -40,21 +48,24 @@ export function parseJoinLine(line: string): JoinLine {
   return { url: controlUrl(url), token, name: deviceName(String(name)) };
 }
 
-/** Reads the first line of `input`, at most 4 KiB. A person is asked first, on `prompt`. */
-export async function readJoinLine(
-  input: Readable & { isTTY?: boolean },
-  prompt: NodeJS.WritableStream,
-): Promise<string> {
+/** Reads the first line of `input`, at most 4 KiB, and leaves it open. A person is asked first, on `prompt`. */
+export function readJoinLine(input: Readable & { isTTY?: boolean }, prompt: NodeJS.WritableStream): Promise<string> {
   if (input.isTTY) prompt.write('join line (URL TOKEN [NAME]): ');
-  let text = '';
   input.setEncoding('utf8');
-  for await (const piece of input.iterator({ destroyOnReturn: false })) {
-    text += String(piece);
-    if (text.includes('\n') || text.length > MAX_LINE) break;
-  }
-  const line = text.split('\n')[0] ?? '';
-  if (line.length > MAX_LINE) throw new AppError('JOIN_LINE_INVALID', { problem: 'is too long' });
-  return line;
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const finish = () => {
+      input.off('data', more).off('end', finish).off('error', reject).pause();
+      const line = text.split('\n')[0] ?? '';
+      if (line.length <= MAX_LINE) resolve(line);
+      else reject(new AppError('JOIN_LINE_INVALID', { problem: 'is too long' }));
+    };
+    const more = (piece: string) => {
+      text += piece;
+      if (text.includes('\n') || text.length > MAX_LINE) finish();
+    };
+    input.on('data', more).on('end', finish).on('error', reject);
+  });
 }
 
 /** A valid device name, or INVALID_ARGUMENT. */
@@ -88,14 +99,16 @@ export async function join(options: {
   timeoutMs?: number;
 }): Promise<Identity> {
   const { file, line } = options;
-  const found = await readDeviceFile(file);
-  if (found?.identity) {
-    if (found.identity.control === line.url) return found.identity;
-    const { name, control } = found.identity;
-    throw new AppError('ALREADY_JOINED', { home: options.home, name, control });
+  const known = await readIdentity(file);
+  if (known) {
+    if (sameControl(known.control, line.url)) return known;
+    throw new AppError('ALREADY_JOINED', { home: options.home, name: known.name, control: known.control });
   }
-  const keys = found?.keys ?? newDeviceKeys();
-  if (!found) await writeDeviceFile(file, { keys });
+  // Keys that another control plane may know are never shown to this one.
+  const pending = await readPendingJoin(file);
+  const again = pending !== undefined && sameControl(pending.control, line.url);
+  const keys = again ? pending.keys : newDeviceKeys();
+  if (!again) await writePendingJoin(file, { control: line.url, keys });
   const answer = await callJoin(
     line,
     {
@@ -111,7 +124,7 @@ export async function join(options: {
     throw new AppError('FRAME_MALFORMED', { problem: 'Join answered without a device or a signing key' });
   }
   const identity = { device, tenant, name, control: line.url, keys, signingKey };
-  await writeDeviceFile(file, { keys, identity });
+  await writeIdentity(file, identity);
   return identity;
 }
 

@@ -360,13 +360,11 @@ export class Connection {
     this.#abort.abort();
   }
 
+  /** What the library says of a broken connection becomes one reason; what the control plane said stays. */
   #lostBy(error: unknown): AppError {
     const known = toAppError(error, this.#deps.log);
-    if (known.code !== 'unavailable' || known.reason !== 'UNAVAILABLE') return known;
-    return new AppError(
-      'CONTROL_UNREACHABLE',
-      { control: this.#deps.identity.control, problem: known.message },
-      { cause: error },
-    );
+    if (known.reason !== 'UNAVAILABLE' && known.reason !== 'CANCELED' && known.reason !== 'ABORTED') return known;
+    const { control } = this.#deps.identity;
+    return new AppError('CONTROL_UNREACHABLE', { control, problem: known.message }, { cause: error });
   }
 }

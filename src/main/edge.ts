@@ -1,0 +1,78 @@
+// The entry point of the edge's program: command line, signals, exit codes. start-edge.ts composes.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { AppError, EXIT } from '../base/errors.ts';
+import { homePaths } from '../base/home.ts';
+import { logFile } from '../base/log-file.ts';
+import { createLogger } from '../base/logger.ts';
+import { toAppError } from '../contract/errors.ts';
+import { EDGE_HELP, type EdgeOptions, parseEdgeArgs } from '../edge/commands.ts';
+import { parseJoinLine, readJoinLine } from '../edge/join.ts';
+import { startEdge } from './start-edge.ts';
+
+/** From the first signal to the end of the process. */
+const STOP_MS = 10_000;
+
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+try {
+  const options = parseEdgeArgs(process.argv.slice(2), process.env);
+  if (options === 'help') process.stdout.write(EDGE_HELP);
+  else process.exitCode = await run(options);
+} catch (error) {
+  process.exitCode = report(error);
+} finally {
+  process.stdin.destroy();
+  // Whatever a library still holds open does not keep a finished process.
+  setTimeout(() => process.exit(), 1_000).unref();
+}
+
+async function run(options: EdgeOptions): Promise<number> {
+  const line = options.join ? parseJoinLine(await readJoinLine(process.stdin, process.stderr)) : undefined;
+  const stop = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+    const gone = () => resolve('standard input ended');
+    if (options.withParent) process.stdin.once('end', gone).once('close', gone).once('error', gone).resume();
+    else process.stdin.destroy();
+  });
+  const log = openLog(options);
+  try {
+    const edge = await startEdge({ ...options, line, clock: systemClock, log, onFatal: die });
+    const { device, home, socket } = edge;
+    process.stdout.write(`ready ${JSON.stringify({ device, home, socket })}\n`);
+    // Timers of the clock do not keep a process alive; this does, until a signal.
+    const alive = setInterval(() => {}, 0x7fffffff);
+    const why = await stop;
+    clearInterval(alive);
+    for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => process.exit(EXIT.failed));
+    log.info('stopping', { why });
+    const clean = await edge.stop(STOP_MS);
+    log.info('stopped', { clean });
+    return clean ? EXIT.answered : EXIT.failed;
+  } catch (error) {
+    log.error('the edge could not start', error);
+    throw error;
+  }
+}
+
+function openLog({ home, logLevel }: EdgeOptions) {
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    return createLogger('edge', logFile(join(homePaths(home).logs, 'edge.log')), logLevel);
+  } catch (cause) {
+    const problem = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+    throw new AppError('HOME_UNUSABLE', { home, problem }, { cause });
+  }
+}
+
+/** A failed sync: memory and disk may differ, so nothing more may be promised. */
+function die(error: AppError): void {
+  process.exit(report(error));
+}
+
+function report(error: unknown): number {
+  const known = toAppError(error);
+  process.stderr.write(`bowline: ${known.message}\n`);
+  return known.exit;
+}

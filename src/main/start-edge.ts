@@ -1,0 +1,266 @@
+// Composes the edge from its rooms and starts it. Everything is passed in here; nothing is looked up elsewhere.
+import { mkdirSync, realpathSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { GrantedFile } from '../../gen/bowline/journal/v1/journal_pb.ts';
+import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import { homePaths } from '../base/home.ts';
+import { lockHome } from '../base/home-lock.ts';
+import { newId } from '../base/ids.ts';
+import { Lifecycle } from '../base/lifecycle.ts';
+import type { Logger } from '../base/logger.ts';
+import { BUILD } from '../base/version.ts';
+import { Allowlist } from '../edge/allowlist/allowlist.ts';
+import { AskFeed } from '../edge/asks/ask-feed.ts';
+import { AskService } from '../edge/asks/ask-service.ts';
+import { OpenAsks } from '../edge/asks/open-asks.ts';
+import type { EdgeOptions } from '../edge/commands.ts';
+import { type EdgeConfig, loadEdgeConfig } from '../edge/config.ts';
+import { controlUrl } from '../edge/control-url.ts';
+import { Gate } from '../edge/egress/gate.ts';
+import { loadHashKey } from '../edge/egress/keyed-hash.ts';
+import { Summaries } from '../edge/egress/summaries.ts';
+import { Grants } from '../edge/grants/grants.ts';
+import { OwnRuns } from '../edge/grants/own-runs.ts';
+import { ShareResolver } from '../edge/grants/share-resolver.ts';
+import { type Identity, journalBinding, readIdentity } from '../edge/identity.ts';
+import { openIndex } from '../edge/index/open-index.ts';
+import { loadSqlJs } from '../edge/index/sql-js.ts';
+import { sqlWasm } from '../edge/index/sql-wasm.ts';
+import { type JoinLine, join as joinControl } from '../edge/join.ts';
+import { openBlobs } from '../edge/journal/blobs.ts';
+import { openEdgeJournal } from '../edge/journal/edge-journal.ts';
+import { setJournalAside } from '../edge/journal/set-aside.ts';
+import { LocalServer } from '../edge/local/local-server.ts';
+import { localService } from '../edge/local/local-service.ts';
+import { ownerKey } from '../edge/local/owner-key.ts';
+import { ToolRunner } from '../edge/runner/runner.ts';
+import { EdgeSession } from '../edge/session/edge-session.ts';
+import { edgeManifest } from '../edge/session/manifest.ts';
+import { sessionJournal } from '../edge/session/session-journal.ts';
+import { restoreOrigins } from '../edge/tools/restore-origins.ts';
+import { findIsolation } from '../edge/tools/shell/isolation.ts';
+import { toolset } from '../edge/tools/toolset.ts';
+
+export interface StartEdge extends Pick<EdgeOptions, 'home' | 'control' | 'allow' | 'name'> {
+  /** Join with this line first. */
+  readonly line?: JoinLine | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The process must end at once: what is in memory may not be on the disk. */
+  readonly onFatal: (error: AppError) => void;
+}
+
+export interface RunningEdge {
+  readonly device: string;
+  readonly name: string;
+  readonly home: string;
+  readonly socket: string;
+  /** Ends everything in order within the deadline; true when all ended in time. */
+  stop(deadlineMs: number): Promise<boolean>;
+}
+
+/** Twice as many bytes as are shared may leave under a share, because a model may read a file again. */
+const READ_AGAIN = 2;
+/** Hello lists every open run, at most so many. */
+const MAX_ASKS = 256;
+
+/** Opens the home, rebuilds what the journal tells, listens on the owner's socket and dials. Throws what stands in the way. */
+export async function startEdge(options: StartEdge): Promise<RunningEdge> {
+  const { home, clock, log } = options;
+  const paths = homePaths(home);
+  const life = new Lifecycle(log);
+  try {
+    const lock = lockHome(home, 'edge');
+    life.onStop('home lock', () => lock.release());
+    const config = loadEdgeConfig(paths.config, { allow: options.allow });
+    const identity = await identityOf(options, config);
+    const bootId = newId();
+    const key = await ownerKey(paths.ownerKey);
+
+    const { journal, open, ownRuns, summaries } = await journalOf(options, identity, config);
+    life.onStop('journal', () => journal.close());
+    await journal.append([{ case: 'started', value: { bootId, build: BUILD } }]);
+    const index = await openIndex({ sql: await loadSqlJs(sqlWasm()), path: paths.index, journal, clock, log });
+    life.onStop('index', () => index.close());
+
+    const grants = new Grants({ clock, log, journal, lifeMs: config.limits.share_minutes * 60_000 });
+    grants.endEarlier(ownRuns.openGrants);
+    const gate = new Gate(grants);
+    const allow = new Allowlist(config, denied(paths.home, paths.socket));
+    const hashKey = await loadHashKey(join(home, 'hash.key'));
+    const { limits } = config;
+    const isolated = config.execute.some((entry) => entry.isolation === 'auto');
+    const isolation = isolated ? await findIsolation(home, [dirname(paths.socket)]) : undefined;
+    if (isolated && !isolation) log.warn('nothing here keeps a command away from the home: commands are refused');
+    const tools = toolset({
+      allow,
+      grants,
+      ownRuns,
+      summaries,
+      hashKey,
+      limits,
+      clock,
+      now: () => journal.now(),
+      isolation,
+    });
+    const blobs = await openBlobs(paths.blobs);
+    const runner = new ToolRunner({
+      journal,
+      gate,
+      tools,
+      blobs,
+      bootId,
+      limits,
+      clock,
+      log,
+      restore: restoreOrigins(config.execute),
+    });
+    const unknown = await runner.recover();
+    if (unknown > 0) log.warn('tool calls of an earlier start have no known outcome', { calls: unknown });
+
+    const shareResolver = new ShareResolver(allow, limits);
+    let session: EdgeSession | undefined;
+    const asks = new AskService({
+      journal,
+      open,
+      clock,
+      log,
+      shares: {
+        resolve: (wishes) => shareResolver.resolve(wishes),
+        mint: (share) => grants.mintShare({ ...share, capBytes: READ_AGAIN * bytesOf(share.files) }),
+        drop: ({ id }) => grants.end(id, 'REVOKED'),
+        endRun: (run) => grants.endRun(run, 'ANSWERED'),
+      },
+      ledger: {
+        ofRun: (run, limit) =>
+          index
+            .ledger({ run, limit })
+            .map(({ egress }) => egress)
+            .reverse(),
+      },
+      archive: index,
+      model: () => session?.status.model,
+      limits: { openAsks: Math.min(limits.asks, MAX_ASKS) },
+    });
+    asks.start();
+    life.onStop('asks', () => asks.stop());
+    session = new EdgeSession({
+      identity,
+      gate,
+      runner,
+      asks,
+      feed: new AskFeed(journal, open, asks.views, (event) => gate.admitAsk(event)),
+      clock,
+      log,
+      waitingAsks: () => open.size,
+      journal: sessionJournal(journal),
+      manifest: edgeManifest(
+        tools.map(({ method }) => method),
+        config,
+      ),
+      bootId,
+      onModel: (model) => model.local && grants.knowLocal(model.provider),
+      onQuarantined: () => grants.endAll('QUARANTINED'),
+      options: { maxFrameBytes: limits.frame_bytes },
+    });
+    const live = session;
+    life.onStop('session', () => live.stop());
+    life.onStop('tool calls', async () => void (await runner.drain(4_000)));
+
+    const closing = new AbortController();
+    const service = localService({
+      device: identity.device,
+      control: identity.control,
+      asks,
+      open,
+      status: () => live.status,
+      grants,
+      ledger: index,
+      journal,
+      roots: allow.readable,
+      toolCalls: () => runner.calls,
+      startedAt: clock.now(),
+      closing: closing.signal,
+    });
+    const local = await LocalServer.listen({
+      socket: paths.socket,
+      ownerKey: key,
+      ownerKeyFile: paths.ownerKey,
+      routes: (router) => router.service(LocalService, service),
+      log,
+    });
+    life.onStop('owner socket', () => {
+      closing.abort();
+      return local.close(500);
+    });
+    session.start();
+    log.info('the edge runs', { device: identity.device, home, asks: open.size });
+    return {
+      device: identity.device,
+      name: identity.name,
+      home,
+      socket: paths.socket,
+      stop: (deadlineMs) => life.stop(deadlineMs),
+    };
+  } catch (error) {
+    await life.stop(5_000);
+    throw error;
+  }
+}
+
+/** Who this box is, and where it dials: the flag, else config.yaml, else where it joined. Throws NOT_JOINED. */
+async function identityOf(options: StartEdge, config: EdgeConfig): Promise<Identity> {
+  const { home, line, log } = options;
+  const file = homePaths(home).device;
+  const name = options.name ?? config.name;
+  if (line) log.info('joining a control plane', { control: line.url });
+  const identity = line ? await joinControl({ file, home, line, name }) : await readIdentity(file);
+  if (!identity) throw new AppError('NOT_JOINED', { home });
+  const control = options.control ?? (config.control === undefined ? undefined : controlUrl(config.control));
+  return control === undefined ? identity : { ...identity, control };
+}
+
+/** The journal of this identity. One of another device or control plane is set aside, and nothing of it is sent again. */
+async function journalOf(options: StartEdge, identity: Identity, config: EdgeConfig) {
+  const { home, clock, log } = options;
+  const paths = homePaths(home);
+  try {
+    return await openFolded(options, identity, config);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.reason !== 'JOURNAL_FOREIGN') throw error;
+    const aside = await setJournalAside(paths.journal, clock);
+    await rm(paths.index, { force: true });
+    log.warn('the journal belonged to another device or control plane; it was set aside, nothing of it is sent', {
+      aside,
+    });
+    return openFolded(options, identity, config);
+  }
+}
+
+/** Opens the journal with new folds: what was folded of a journal that was then refused is forgotten. */
+async function openFolded({ home, clock, log, onFatal }: StartEdge, identity: Identity, config: EdgeConfig) {
+  const [open, ownRuns, summaries] = [new OpenAsks(), new OwnRuns(), new Summaries(config.summary)];
+  const journal = await openEdgeJournal(homePaths(home).journal, {
+    clock,
+    log,
+    onFatal,
+    maxBytes: config.limits.journal_bytes,
+    binding: journalBinding(identity),
+    folds: [open, ownRuns, summaries],
+  });
+  return { journal, open, ownRuns, summaries };
+}
+
+/** Real paths that no configuration opens: the home with its keys, the folder of the socket, the program itself. */
+function denied(home: string, socket: string): string[] {
+  mkdirSync(dirname(socket), { recursive: true, mode: 0o700 });
+  const program = process.argv[1];
+  return [home, dirname(socket), ...(program === undefined ? [] : [dirname(program)])].map((path) =>
+    realpathSync(path),
+  );
+}
+
+const bytesOf = (files: readonly GrantedFile[]): number => files.reduce((sum, file) => sum + Number(file.bytes), 0);

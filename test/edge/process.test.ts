@@ -1,0 +1,179 @@
+// The edge as its own process: joins by a line on standard input, says when it is ready, drains on a signal.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type AskResponse, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
+import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { tempHome, until } from './support/edge-parts.ts';
+import { ScriptedControl } from './support/scripted-control.ts';
+
+const ENTRY = join(import.meta.dirname, '../../src/main/edge.ts');
+
+let control: ScriptedControl;
+let place: ReturnType<typeof tempHome>;
+const children: ChildProcess[] = [];
+
+beforeEach(async () => {
+  control = await ScriptedControl.start();
+  place = tempHome();
+  mkdirSync(join(place.home, 'docs'));
+  writeFileSync(join(place.home, 'docs', 'notes.md'), 'The launch is on Friday.\n');
+});
+
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await control.close();
+  place.dispose();
+});
+
+function run(args: string[], input?: string, home = join(place.home, 'home')) {
+  const child = spawn(process.execPath, [ENTRY, 'edge', '--home', home, ...args], { stdio: 'pipe' });
+  children.push(child);
+  const out = { stdout: '', stderr: '', code: undefined as number | undefined };
+  child.stdout.on('data', (data) => {
+    out.stdout += data;
+  });
+  child.stderr.on('data', (data) => {
+    out.stderr += data;
+  });
+  child.on('exit', (code) => {
+    out.code = code ?? -1;
+  });
+  if (input !== undefined) child.stdin.write(input);
+  return { child, out, home };
+}
+
+const line = () => `${control.url} bwj_test-token box\n`;
+
+test('it joins, is ready, answers an ask with a share, and leaves with a goodbye', async () => {
+  const { child, out, home } = run(['--join', '--allow', join(place.home, 'docs')], line());
+  await until(() => out.stdout.includes('\n'), `ready; ${out.stderr}`);
+  const ready = /^ready (\{.*\})\n$/.exec(out.stdout);
+  expect(JSON.parse(ready?.[1] ?? '{}')).toEqual({ device: 'device-1', home, socket: join(home, 'edge.sock') });
+  const peer = await control.peer();
+  const hello = await peer.next('hello');
+  expect(hello.manifest?.capabilities.map((one) => one.package)).toContain('bowline.capability.fs.v1');
+  expect(hello.manifest?.permissions.map(({ name }) => name)).toContain('docs');
+  peer.send({ case: 'welcome', value: control.welcomeInit() });
+
+  const key = readFileSync(join(home, 'owner.key'), 'utf8').trim();
+  const api = createClient(
+    LocalService,
+    createGrpcTransport({
+      baseUrl: 'http://localhost',
+      nodeOptions: { createConnection: () => connect(join(home, 'edge.sock')) },
+      interceptors: [
+        (next) => (request) => {
+          request.header.set('authorization', `Bearer ${key}`);
+          return next(request);
+        },
+      ],
+    }),
+  );
+  await peer.next('ping');
+  const events: AskResponse[] = [];
+  const asking = (async () => {
+    const shares = [{ pattern: join(place.home, 'docs', '*.md') }];
+    for await (const event of api.ask({ text: 'When is the launch?', shares })) events.push(event);
+  })();
+  const event = await peer.next('userEvent');
+  expect(event.text).toBe('When is the launch?');
+  expect(event.shares).toMatchObject([{ files: [{ path: 'docs/notes.md' }], recipients: ['rules'] }]);
+  expect(events[0]?.event?.event).toMatchObject({
+    case: 'shared',
+    value: { paths: ['docs/notes.md'], bytes: 25n, recipients: ['rules (local)'] },
+  });
+  expect((await api.listGrants({})).grants).toMatchObject([{ run: event.run, paths: ['docs/notes.md'] }]);
+  peer.send({ case: 'runEnded', value: { run: event.run, outcome: { state: RunState.ANSWERED, answer: 'Friday.' } } });
+  await asking;
+  const last = events.at(-1)?.event?.event;
+  expect(last).toMatchObject({ case: 'ended', value: { outcome: { answer: 'Friday.' } } });
+  expect(last?.case === 'ended' && last.value.egress.map(({ field }) => field)).toContain('user_event.text');
+  expect((await api.listGrants({})).grants).toEqual([]);
+  await expect(
+    (async () => {
+      for await (const _ of api.ask({ text: 'q', shares: [{ pattern: join(place.home, 'docs', '*.nothing') }] }));
+    })(),
+  ).rejects.toMatchObject({ rawMessage: expect.stringContaining('nothing that may be shared') });
+  expect((await api.getStatus({})).connection).toBe('connected');
+
+  const second = run(['--allow', join(place.home, 'docs')]);
+  await until(() => second.out.code !== undefined, 'the end of the second edge');
+  expect(second.out).toMatchObject({ code: 6, stdout: '' });
+  expect(second.out.stderr).toContain(`in use by another edge (pid ${child.pid})`);
+
+  child.kill('SIGTERM');
+  expect((await peer.next('goodbye')).returns).toBe(false);
+  await until(() => out.code !== undefined, 'the end');
+  expect(out).toMatchObject({ code: 0, stderr: '' });
+  expect(existsSync(join(home, 'edge.sock'))).toBe(false);
+  const log = readFileSync(join(home, 'logs', 'edge.log'), 'utf8');
+  expect(log).not.toContain('launch');
+  expect(log).not.toContain('bwd_');
+});
+
+test('kill -9 between the ask and its answer: the next start presents it again', async () => {
+  const first = run(['--join'], line());
+  await until(() => first.out.stdout.includes('\n'), 'ready');
+  const peer = await control.welcome();
+  const key = readFileSync(join(first.home, 'owner.key'), 'utf8').trim();
+  const transport = createGrpcTransport({
+    baseUrl: 'http://localhost',
+    nodeOptions: { createConnection: () => connect(join(first.home, 'edge.sock')) },
+  });
+  const asking = (async () => {
+    const headers = { authorization: `Bearer ${key}` };
+    for await (const _ of createClient(LocalService, transport).ask({ text: 'q' }, { headers }));
+  })().catch(() => {});
+  const event = await peer.next('userEvent');
+  first.child.kill('SIGKILL');
+  await asking;
+  const second = run([]);
+  await until(() => second.out.stdout.includes('\n'), 'ready');
+  const next = await control.welcome();
+  expect(await next.next('userEvent')).toMatchObject({ run: event.run, sequence: event.sequence, text: 'q' });
+});
+
+test('it ends with the program that started it', async () => {
+  const { child, out } = run(['--join', '--with-parent'], line());
+  await until(() => out.stdout.includes('\n'), 'ready');
+  const peer = await control.welcome();
+  await peer.next('ping');
+  child.stdin.end();
+  await peer.next('goodbye');
+  await until(() => out.code !== undefined, 'the end');
+  expect(out.code).toBe(0);
+});
+
+test('what is wrong is said in one line with an exit code', async () => {
+  const cases: [string[], string | undefined, number, string][] = [
+    [[], undefined, 2, 'has not joined a control plane'],
+    [['--nonsense'], undefined, 2, '--nonsense'],
+    [['--control', 'http://example.org'], undefined, 2, 'without TLS'],
+    [['--join'], 'http://example.org bwj_secret-token\n', 2, 'without TLS'],
+    [['--join'], 'nonsense bwj_secret-token\n', 2, 'is not a URL'],
+    [['--join'], 'nonsense\n', 2, 'the join line needs a URL and a token'],
+    [['--join'], 'http://127.0.0.1:1 bwj_secret-token\n', 6, 'cannot be reached'],
+    [['--allow', '/no/such/folder'], undefined, 2, 'does not exist'],
+  ];
+  for (const [index, [args, input, code, words]] of cases.entries()) {
+    const { out } = run(args, input, join(place.home, `home-${index}`));
+    await until(() => out.code !== undefined, `the end of ${args.join(' ')}`);
+    expect(out.stderr).toContain(words);
+    expect(out.stderr.trim().split('\n')).toHaveLength(1);
+    expect(out.stderr).not.toContain('bwj_');
+    expect(out.stdout).toBe('');
+    expect(out.code).toBe(code);
+  }
+});
+
+test('--help has examples', async () => {
+  const { out } = run(['--help']);
+  await until(() => out.code !== undefined, 'the end');
+  expect(out.code).toBe(0);
+  expect(out.stdout).toContain('$ bowline edge --join');
+});
