@@ -1,4 +1,4 @@
-// Owns dist/: bundles each program into one file with esbuild and checks what went into the edge's.
+// Owns dist/: bundles the programs with esbuild, the edge into one file, and checks what went into the edge's.
 // `--if-stale` does nothing while dist/ is newer than its sources. Must not leave a half-written file in dist/.
 import {
   existsSync,
@@ -57,13 +57,21 @@ const common = {
   logLevel: 'warning',
   metafile: true,
 };
-const program = { ...common, packages: 'external', sourcemap: 'linked' };
+/** Split, so that a verb loads only its own packages: in one file all imports of packages would come first. */
+const CHUNK = 'chunk-';
 const targets = [
-  { out: 'bowline.mjs', entry: 'src/main/bowline.ts', options: program },
-  { out: 'embedded-worker.mjs', entry: 'src/control/store/embedded-worker.ts', options: program },
   {
-    out: 'edge.mjs',
-    entry: 'src/main/edge.ts',
+    entries: { bowline: 'src/main/bowline.ts', 'embedded-worker': 'src/control/store/embedded-worker.ts' },
+    options: {
+      ...common,
+      packages: 'external',
+      sourcemap: 'linked',
+      splitting: true,
+      chunkNames: `${CHUNK}[name]-[hash]`,
+    },
+  },
+  {
+    entries: { edge: 'src/main/edge.ts' },
     options: {
       ...common,
       banner: { js: COMMONJS },
@@ -76,7 +84,9 @@ const targets = [
       plugins: [embedSqlWasm()],
     },
   },
-].filter((target) => existsSync(join(root, target.entry)));
+]
+  .map(({ entries, options }) => ({ entries: present(entries), options }))
+  .filter(({ entries }) => Object.keys(entries).length > 0);
 
 if (!process.argv.includes('--if-stale') || stale()) await buildAll();
 
@@ -97,18 +107,27 @@ function embedSqlWasm() {
   };
 }
 
+function present(entries) {
+  return Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(join(root, file))));
+}
+
 async function buildAll() {
   const started = new Date();
   mkdirSync(dist, { recursive: true });
   const work = mkdtempSync(join(dist, '.build-'));
   try {
     const results = await Promise.all(
-      targets.map(({ out, entry, options }) => build({ ...options, entryPoints: [entry], outfile: join(work, out) })),
+      targets.map(({ entries, options }) =>
+        build({ ...options, entryPoints: entries, outdir: work, outExtension: { '.js': '.mjs' } }),
+      ),
     );
-    for (const [index, { out }] of targets.entries()) if (out === 'edge.mjs') checkEdge(results[index].metafile);
+    for (const [index, { entries }] of targets.entries()) if (entries.edge) checkEdge(results[index].metafile);
     writeFileSync(join(work, 'edge.flags'), `${EDGE_FLAGS.join(' ')}\n`);
     // Each file is renamed into place whole, so launchers that build at the same time do not disturb each other.
-    for (const name of readdirSync(work)) renameSync(join(work, name), join(dist, name));
+    // Chunks come first: a program that is in place finds its own.
+    const built = readdirSync(work).sort((a, b) => Number(b.startsWith(CHUNK)) - Number(a.startsWith(CHUNK)));
+    for (const name of built) renameSync(join(work, name), join(dist, name));
+    dropOldChunks(built);
     writeFileSync(join(work, '.stamp'), '');
     // A source that changes while this builds must be newer than the stamp.
     utimesSync(join(work, '.stamp'), started, started);
@@ -122,6 +141,16 @@ async function buildAll() {
   }
 }
 
+/** Chunks of earlier builds stay for an hour: a program that was started before may still load one. */
+function dropOldChunks(built) {
+  const old = Date.now() - 3_600_000;
+  for (const name of readdirSync(dist)) {
+    if (!name.startsWith(CHUNK) || built.includes(name)) continue;
+    const path = join(dist, name);
+    if ((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) < old) rmSync(path, { force: true });
+  }
+}
+
 function checkEdge(metafile) {
   const wrong = Object.keys(metafile.inputs).filter((input) =>
     FORBIDDEN_ON_THE_EDGE.some((part) => input.includes(part)),
@@ -130,7 +159,8 @@ function checkEdge(metafile) {
 }
 
 function stale() {
-  if (!existsSync(stamp) || targets.some(({ out }) => !existsSync(join(dist, out)))) return true;
+  const programs = targets.flatMap(({ entries }) => Object.keys(entries));
+  if (!existsSync(stamp) || programs.some((name) => !existsSync(join(dist, `${name}.mjs`)))) return true;
   const built = statSync(stamp).mtimeMs;
   const newer = (path) => existsSync(path) && statSync(path).mtimeMs > built;
   if (['package-lock.json', 'scripts/build.mjs'].some((path) => newer(join(root, path)))) return true;
