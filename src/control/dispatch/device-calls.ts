@@ -13,6 +13,7 @@ import type { RunRequest } from '../orchestrator/commands.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { JobState, RunState } from '../orchestrator/state.ts';
 import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
+import type { OutboxRow } from '../store/unit.ts';
 import type { DeviceSession } from './session-ports.ts';
 import type { Signals } from './signals.ts';
 
@@ -80,10 +81,13 @@ export class DeviceCalls {
     await entry.unsubscribe();
   }
 
-  /** Tells whoever holds the sessions that there is something to send. */
-  added(rows: readonly { tenant: string; device?: string }[]): void {
-    for (const { tenant, device } of rows) {
-      if (device !== undefined) this.#parts.signals.toDevice(tenant, device, { case: 'deviceCalls', value: device });
+  /** Calls that were just committed: sent at once where the session is here, else its holder is told to look. */
+  added(rows: readonly (OutboxRow & { readonly tenant: string })[], state: RunState): void {
+    for (const row of rows) {
+      if (row.device === undefined) continue;
+      const entry = this.#connected.get(key(row.tenant, row.device));
+      if (entry) this.#hand(entry, row, state);
+      else this.#parts.signals.toDevice(row.tenant, row.device, { case: 'deviceCalls', value: row.device });
     }
   }
 
@@ -159,18 +163,28 @@ export class DeviceCalls {
 
   async #sendOne(entry: Connected, row: StoredOutboxRow): Promise<void> {
     const state = await this.#parts.runs.state(row.tenant, row.run, row);
-    const job = state?.jobs.get(row.job);
-    if (!state || !job || job.epoch !== row.epoch || (job.phase !== 'queued' && job.phase !== 'running')) return;
-    // A second sending in one session is harmless, and needed only when the edge never got the first.
+    if (state) this.#hand(entry, row, state);
+  }
+
+  #hand(entry: Connected, row: OutboxRow & { readonly tenant: string }, state: RunState): void {
+    const job = state.jobs.get(row.job);
+    if (job?.epoch !== row.epoch || (job.phase !== 'queued' && job.phase !== 'running')) return;
+    // Within a session nothing is lost on the way, so once is enough; the next session looks again.
+    if (entry.received.has(row.dispatchId)) return;
     entry.received.add(row.dispatchId);
-    entry.session.call(this.#callOf(entry.session, row, state, job));
+    try {
+      entry.session.call(this.#callOf(entry.session, row, state, job));
+    } catch {
+      // The session is ending; whoever comes next gets it.
+      return;
+    }
     this.#parts.signals.toRun(row.tenant, row.run, {
       case: 'running',
       value: { job: row.job, epoch: BigInt(row.epoch), targetName: `device ${entry.session.deviceName}` },
     });
   }
 
-  #callOf(session: DeviceSession, row: StoredOutboxRow, state: RunState, job: JobState) {
+  #callOf(session: DeviceSession, row: { readonly tenant: string } & OutboxRow, state: RunState, job: JobState) {
     const now = this.#parts.clock.now();
     return create(ToolCallSchema, {
       tenant: row.tenant,

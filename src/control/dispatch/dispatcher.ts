@@ -90,7 +90,10 @@ export class Dispatcher {
       clock,
       log,
       config,
-      scan: () => this.devices.scan(),
+      scan: () => {
+        this.devices.scan();
+        this.feeds.rescan();
+      },
     });
     this.#unlisten = runs.onCommitted((committed) => this.#committed(committed));
   }
@@ -116,7 +119,10 @@ export class Dispatcher {
     if (toWorkers.length > 0) {
       void this.relay.add(toWorkers.map((row) => ({ ...row, tenant, method: state.jobs.get(row.job)?.method ?? '' })));
     }
-    this.devices.added(outboxAdded.filter((row) => row.target === 'device').map((row) => ({ ...row, tenant })));
+    this.devices.added(
+      outboxAdded.filter((row) => row.target === 'device').map((row) => ({ ...row, tenant })),
+      state,
+    );
     this.relay.forget(outboxDone);
     this.workers.over(outboxDone);
     for (const event of events) this.#stopOnDevice(tenant, state, event);

@@ -1,9 +1,10 @@
 // The feeds that someone reads on this replica. A feed exists while it has readers.
 
 import { AppError } from '../../base/errors.ts';
+import { jobId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
-import type { RunState } from '../orchestrator/state.ts';
+import { isEnded, type RunState } from '../orchestrator/state.ts';
 import type { AttemptText } from './attempt-text.ts';
 import { RunFeed } from './run-feed.ts';
 import type { Signals } from './signals.ts';
@@ -77,6 +78,11 @@ export class RunFeeds {
     this.#entries.get(`${state.tenant}/${state.id}`)?.ready?.committed(state);
   }
 
+  /** The net under lost hints: reads again what has not ended. */
+  rescan(): void {
+    for (const { ready } of this.#entries.values()) if (ready && !isEnded(ready.state)) ready.gap();
+  }
+
   async #start(tenant: string, run: string, entry: Entry): Promise<RunFeed> {
     const { runs, signals, log } = this.#parts;
     const early: Parameters<RunFeed['signal']>[0][] = [];
@@ -85,7 +91,8 @@ export class RunFeeds {
       signal: (signal) => (entry.ready ? entry.ready.signal(signal) : early.push(signal)),
       gap: () => entry.ready?.gap(),
     });
-    const state = await runs.state(tenant, run);
+    // The cache is enough for a run of this replica; what it may have missed comes with the next scan.
+    const state = await runs.state(tenant, run, { job: jobId(run, 0, 0), epoch: 1 });
     if (!state) throw new AppError('NOT_FOUND', { kind: 'run' });
     const feed = new RunFeed(state, {
       localText: (job) => this.#parts.localText(tenant, job),
