@@ -62,6 +62,8 @@ export class RunPrinter {
   outcome(outcome: Outcome): void {
     this.#out.text(this.#text.end(outcome.answer));
     this.#open = false;
+    // Jobs that were over before anyone could watch them.
+    for (const job of outcome.jobs) this.job(job);
     if (outcome.sources.length > 0) {
       this.#out.line();
       this.#out.line('sources:');

@@ -96,6 +96,16 @@ export const VERBS: readonly Verb[] = [
     },
   },
   {
+    name: 'worker',
+    summary: 'serve models to a control plane',
+    load: async () => (await import('../worker/commands.ts')).registerWorkerCommand,
+  },
+  {
+    name: 'models',
+    summary: 'choose the models that a worker offers',
+    load: async () => (await import('../worker/commands.ts')).registerModelsCommand,
+  },
+  {
     name: 'journal',
     summary: "check the edge's journal",
     load: cli(async () => (await import('../cli/verbs/journal.ts')).journalVerb),
