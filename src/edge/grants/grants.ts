@@ -151,6 +151,7 @@ export class Grants {
   /** What the run's grants allow of exactly this file, or why they do not. */
   covers(query: CoverQuery): Cover | WhyNot {
     let why: WhyNot = 'NO_GRANT';
+    let part: Cover | undefined;
     for (const grant of this.#of(query.run)) {
       const files = grant.files.filter((file) => file.realPath === query.realPath);
       if (files.length === 0) continue;
@@ -158,17 +159,13 @@ export class Grants {
       if (same.length === 0) why = 'CHANGED';
       else if (!this.#reaches(grant, query.recipient)) why = 'RECIPIENT';
       else {
-        const whole = same.some((file) => file.startLine === 0 && file.endLine === 0);
-        return {
-          grant: grant.id,
-          recipients: grant.recipients,
-          lines: whole
-            ? undefined
-            : same.map((file) => ({ start: file.startLine || 1, end: file.endLine || 0xffffffff })),
-        };
+        const cover = { grant: grant.id, recipients: grant.recipients };
+        if (same.some((file) => file.startLine === 0 && file.endLine === 0)) return { ...cover, lines: undefined };
+        const lines = same.map(({ startLine, endLine }) => ({ start: startLine || 1, end: endLine || 0xffffffff }));
+        part ??= { ...cover, lines };
       }
     }
-    return why;
+    return part ?? why;
   }
 
   /** Counts bytes that are about to leave. False when they do not fit: then nothing may leave, and the grant ends. */

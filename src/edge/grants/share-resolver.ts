@@ -1,6 +1,6 @@
 // From what the owner wants to share to the exact files, frozen: real path, device, inode and hash of each. Nothing is
 // journaled or sent here.
-import { isAbsolute, join, relative } from 'node:path';
+import { isAbsolute, relative } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import picomatch from 'picomatch';
 import { type GrantedFile, GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
@@ -67,21 +67,21 @@ export class ShareResolver {
     const exact = glob === '' ? judged : this.#allow.judgeRead(text);
     const { stat, realPath } = await this.#allow.resolve(exact);
     if (stat?.isFile()) return [this.#allow.nameOf(realPath) ?? exact];
-    if (stat?.isDirectory()) return this.#below(exact, () => true);
+    if (stat?.isDirectory()) return this.#below(exact, false, () => true);
     if (glob === '') return [];
     const folder = await this.#allow.resolve(judged);
     if (!folder.stat?.isDirectory()) return [];
-    const matches = picomatch(glob, { dot: /(^|\/)\./.test(glob) });
-    return this.#below(judged, (path) => matches(path));
+    // Hidden files are shared only when they are named: a folder or a plain star does not mean them.
+    const hidden = /(^|[/{,])\./.test(glob);
+    return this.#below(judged, hidden, picomatch(glob, { dot: hidden }));
   }
 
-  async #below(folder: JudgedPath, matches: (path: string) => boolean): Promise<JudgedPath[]> {
+  async #below(folder: JudgedPath, hidden: boolean, matches: (path: string) => boolean): Promise<JudgedPath[]> {
     const found: JudgedPath[] = [];
     const budget = { entries: this.#limits.walk_entries, met: false, late: () => false };
-    const options = { recursive: true, hidden: true, maxDepth: this.#limits.walk_depth, budget };
-    for await (const { judged, stat } of walk(this.#allow, folder, { ...options, signal: NEVER })) {
-      if (!stat.isFile() || isHidden(relative(folder.path, judged.path), matches)) continue;
-      if (matches(relative(folder.path, judged.path))) found.push(judged);
+    const options = { recursive: true, hidden, maxDepth: this.#limits.walk_depth, budget, signal: NEVER };
+    for await (const { judged, stat } of walk(this.#allow, folder, options)) {
+      if (stat.isFile() && matches(relative(folder.path, judged.path))) found.push(judged);
       if (found.length > this.#limits.share_files) break;
     }
     if (budget.met) throw tooMuch('the folder', this.#limits.walk_entries, 'walk_entries');
@@ -112,17 +112,13 @@ export class ShareResolver {
 
 const NEVER = new AbortController().signal;
 
-/** Hidden files are shared only when they are named: a folder or a plain star does not mean them. */
-function isHidden(path: string, matches: (path: string) => boolean): boolean {
-  return /(^|\/)\./.test(path) && !matches(path);
-}
-
 function parse({ pattern, startLine = 0, endLine = 0 }: ShareWish): Wanted {
   const range = /^(.*)#L(\d{1,9})(?:-L?(\d{1,9}))?$/s.exec(pattern);
   const text = range?.[1] ?? pattern;
   const start = range ? Number(range[2]) : startLine;
   const end = range ? Number(range[3] ?? range[2]) : endLine;
-  if ((start > 0 || end > 0) && (start < 1 || end < start)) throw noMatch(pattern, 'its lines are not in order');
+  if ((range || start > 0 || end > 0) && (start < 1 || end < start))
+    throw noMatch(pattern, 'its lines are not in order');
   if (text === '' || (!isAbsolute(text) && text.startsWith('-'))) throw noMatch(pattern, 'it names no file');
   return { text, startLine: start, endLine: end };
 }
@@ -138,7 +134,3 @@ function bytesOfLines(content: Uint8Array, start: number, end: number, pattern: 
 const noMatch = (pattern: string, why: string) => new AppError('SHARE_NO_MATCH', { pattern, why });
 const tooMuch = (what: string, limit: number, setting: string) =>
   new AppError('LIMIT_EXCEEDED', { what, limit, setting: `limits.${setting}` });
-
-/** An absolute pattern from what the owner typed in a folder. */
-export const absolutePattern = (pattern: string, cwd: string): string =>
-  isAbsolute(pattern) ? pattern : join(cwd, pattern);

@@ -1,0 +1,88 @@
+import { create } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import { GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { silentLogger } from '../../base/logger.ts';
+import { ManualClock } from '../../base/manual-clock.ts';
+import type { RecordInit } from '../journal/records.ts';
+import { Grants } from './grants.ts';
+
+const hash = new Uint8Array(32).fill(1);
+const granted = (path: string, lines?: [number, number]) =>
+  create(GrantedFileSchema, {
+    path,
+    realPath: `/${path}`,
+    device: 1n,
+    inode: 2n,
+    sha256: hash,
+    startLine: lines?.[0] ?? 0,
+    endLine: lines?.[1] ?? 0,
+  });
+const now = { run: 'r', recipient: 'rules', realPath: '/docs/a.md', device: 1n, inode: 2n, sha256: hash };
+
+function setup() {
+  const clock = new ManualClock();
+  const records: RecordInit[] = [];
+  const journal = { append: async (more: readonly RecordInit[]) => records.push(...more) };
+  const grants = new Grants({ clock, log: silentLogger, journal });
+  const ends = () => records.flatMap((record) => (record.case === 'grantEnded' ? [record.value.why] : []));
+  const mint = (recipients = ['rules'], files = [granted('docs/a.md')]) =>
+    grants.mintShare({ run: 'r', files, recipients, capBytes: 100 });
+  return { clock, grants, ends, mint };
+}
+
+test('a share covers exactly the frozen file, for its run and recipients', () => {
+  const { grants, mint } = setup();
+  const { id } = mint();
+  expect(grants.covers(now)).toMatchObject({ grant: id, lines: undefined });
+  expect(grants.covers({ ...now, run: 'other' })).toBe('NO_GRANT');
+  expect(grants.covers({ ...now, realPath: '/docs/b.md' })).toBe('NO_GRANT');
+  expect(grants.covers({ ...now, recipient: 'openai' })).toBe('RECIPIENT');
+  for (const changed of [{ device: 9n }, { inode: 9n }, { sha256: new Uint8Array(32) }, { sha256: undefined }]) {
+    expect(grants.covers({ ...now, ...changed })).toBe('CHANGED');
+  }
+  expect(grants.names('r', 'docs/a.md')).toBe(true);
+  expect(grants.names('r', 'docs/b.md')).toBe(false);
+});
+
+test('`local` means the providers that are known to be the owner’s, `any` means any', () => {
+  const { grants, mint } = setup();
+  mint(['local']);
+  expect(grants.covers({ ...now, recipient: 'rules' })).not.toBeTypeOf('string');
+  expect(grants.covers({ ...now, recipient: 'ollama' })).toBe('RECIPIENT');
+  grants.knowLocal('ollama');
+  expect(grants.covers({ ...now, recipient: 'ollama' })).not.toBeTypeOf('string');
+  mint(['any']);
+  expect(grants.covers({ ...now, recipient: 'openai' })).not.toBeTypeOf('string');
+});
+
+test('ranges of one file add up; a share of the whole file wins', () => {
+  const { grants, mint } = setup();
+  mint(['rules'], [granted('docs/a.md', [1, 3]), granted('docs/a.md', [10, 12])]);
+  expect(grants.covers(now)).toMatchObject({
+    lines: [
+      { start: 1, end: 3 },
+      { start: 10, end: 12 },
+    ],
+  });
+  const { id } = mint();
+  expect(grants.covers(now)).toMatchObject({ grant: id, lines: undefined });
+});
+
+test('a share ends after fifteen minutes, at its cap, and with its run', () => {
+  const { clock, grants, ends, mint } = setup();
+  mint();
+  clock.advance(15 * 60_000 - 1);
+  expect(grants.covers(now)).not.toBe('NO_GRANT');
+  clock.advance(1);
+  expect(grants.covers(now)).toBe('NO_GRANT');
+  const { id } = mint();
+  expect(grants.take(id, 60)).toBe(true);
+  expect(grants.take(id, 60)).toBe(false);
+  expect(grants.covers(now)).toBe('NO_GRANT');
+  mint();
+  grants.endRun('r', 'ANSWERED');
+  expect(grants.covers(now)).toBe('NO_GRANT');
+  expect(grants.list()).toEqual([]);
+  grants.endEarlier(['g0']);
+  expect(ends()).toEqual(['EXPIRED', 'CAP', 'ANSWERED', 'RESTARTED']);
+});

@@ -1,0 +1,153 @@
+import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { FileKind, FsService, WriteMode } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
+import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
+import { globMatcher } from './glob.ts';
+import { decodeText, lineAt, linesOf, slice } from './text.ts';
+
+const { read, write, list, stat, search } = FsService.method;
+const WRITE = 'allow:\n  write: [{path: DIR/docs/out.txt, confirm: never}]\n';
+
+test('Read: byte order mark, CR LF, ranges, the byte limit, and what is no text', async () => {
+  const files = {
+    'docs/bom.md': Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from('第一行\r\n第二行\r\n')]),
+    'docs/bin': Buffer.from([1, 0, 2]),
+    'docs/latin': Buffer.from([0xe9, 0x0a]),
+    'docs/empty.md': '',
+    'docs/long.md': `${'长'.repeat(100)}\nend\n`,
+    'docs/large.md': 'x'.repeat(3000),
+  };
+  const rig = await edgeRig(edgeFolder(files), { config: 'limits: {file_bytes: 2000}\n' });
+  const shared = ['bom.md', 'bin', 'latin', 'empty.md', 'long.md'].map((name) => `docs/${name}`);
+  const { run } = await rig.ask('read', shared);
+  const text = async (path: string, range: object = {}) => {
+    const { messages, failure } = await rig.call(read, { path, ...range }, { run });
+    return failure ?? messages[0];
+  };
+  expect(await text('docs/bom.md')).toMatchObject({ text: '第一行\r\n第二行\r\n', totalLines: 2, firstLine: 1 });
+  expect(await text('docs/bom.md', { startLine: 2 })).toMatchObject({ text: '第二行\r\n', firstLine: 2 });
+  expect(await text('docs/bom.md', { startLine: 5 })).toMatchObject({ text: '', totalLines: 2 });
+  expect(await text('docs/bom.md', { maxBytes: 12 })).toMatchObject({ text: '第一行\r\n', truncated: true });
+  expect(await text('docs/long.md', { maxBytes: 10 })).toMatchObject({ text: '长长长', truncated: true });
+  expect(await text('docs/empty.md')).toMatchObject({ text: '', totalLines: 0 });
+  expect(await text('docs/bin')).toBe('NOT_TEXT');
+  expect(await text('docs/latin')).toBe('NOT_TEXT');
+  expect(await text('docs/none.md')).toBe('FILE_NOT_FOUND');
+  expect(await text('docs')).toBe('NOT_A_FILE');
+  expect(await text('docs/large.md')).toMatchObject({
+    text: '',
+    file: { sizeClass: SizeClass.UNDER_16K, keyedHash: '' },
+  });
+  const other = await rig.call(read, { path: 'docs/bin' }, { run: 'mesh' });
+  expect(other.failure).toBeUndefined();
+  await rig.close();
+});
+
+test('Write: creates, replaces, appends, each atomically, and leaves nothing behind', async () => {
+  const rig = await edgeRig(edgeFolder(), { config: WRITE });
+  const path = 'docs/out.txt';
+  const file = join(rig.dir, path);
+  expect((await rig.call(write, { path, text: 'a' })).messages[0]).toMatchObject({
+    created: true,
+    file: { path, kind: FileKind.FILE },
+  });
+  chmodSync(file, 0o640);
+  expect((await rig.call(write, { path, text: 'b' })).failure).toBe('FILE_EXISTS');
+  expect((await rig.call(write, { path, text: 'b', mode: WriteMode.REPLACE })).messages[0]?.created).toBe(false);
+  await rig.call(write, { path, text: '文', mode: WriteMode.APPEND });
+  expect(readFileSync(file, 'utf8')).toBe('b文');
+  expect(statSync(file).mode & 0o777).toBe(0o640);
+  expect(readdirSync(join(rig.dir, 'docs'))).toEqual(['out.txt']);
+  await rig.close();
+});
+
+test('Write: a link in the place of the file is not followed', async () => {
+  const rig = await edgeRig(edgeFolder({ 'outside/target': 'untouched' }), { config: WRITE });
+  symlinkSync(join(rig.dir, 'outside/target'), join(rig.dir, 'docs/out.txt'));
+  expect((await rig.call(write, { path: 'docs/out.txt', text: 'x', mode: WriteMode.REPLACE })).failure).toBe(
+    'PATH_NOT_ALLOWED',
+  );
+  expect(readFileSync(join(rig.dir, 'outside/target'), 'utf8')).toBe('untouched');
+  await rig.close();
+});
+
+test('Stat tells the exact size only of a shared file', async () => {
+  const rig = await edgeRig(edgeFolder({ 'docs/a.md': '12345' }));
+  const { run } = await rig.ask('how large', ['docs/a.md']);
+  expect((await rig.call(stat, { path: 'docs/a.md' }, { run })).messages[0]?.file).toMatchObject({ sizeBytes: 5n });
+  expect((await rig.call(stat, { path: 'docs/a.md' })).messages[0]?.file).toMatchObject({
+    sizeBytes: 0n,
+    sizeClass: SizeClass.UNDER_1K,
+  });
+  expect((await rig.call(stat, { path: 'docs' })).messages[0]?.file).toMatchObject({ kind: FileKind.FOLDER });
+  expect((await rig.call(list, { path: 'docs' }, { run })).messages[0]?.files[0]).toMatchObject({ sizeBytes: 5n });
+  await rig.close();
+});
+
+test('Search: shared files by line, best first, Chinese as well; budgets give part of the result', async () => {
+  const files = {
+    'docs/a.md': 'nothing\nthe Launch is near\nlaunch date: soon\n',
+    'docs/zh.md': '第一行\n发布日期定在春天\n',
+    'docs/sub/b.md': 'LAUNCH\n',
+  };
+  const rig = await edgeRig(edgeFolder(files));
+  const { run } = await rig.ask('launch date 发布日期', ['docs/a.md', 'docs/zh.md']);
+  const hits = async (request: object) => {
+    const { messages } = await rig.call(search, request, { run });
+    return messages[0]?.matches.map(({ file, line, text }) => `${file?.path}:${line}:${text}`);
+  };
+  expect(await hits({ terms: ['launch', 'date'] })).toEqual([
+    'docs/a.md:3:launch date: soon',
+    'docs/a.md:2:the Launch is near',
+    'docs/sub/b.md:0:',
+  ]);
+  expect(await hits({ terms: ['发布日期'] })).toEqual(['docs/zh.md:2:发布日期定在春天']);
+  expect(await hits({ glob: '*.md', path: 'docs/sub' })).toEqual(['docs/sub/b.md:0:']);
+  expect(await hits({ terms: ['launch'], pageSize: 1 })).toHaveLength(1);
+  await rig.close();
+  const small = await edgeRig(rig.dir, { config: 'limits: {walk_entries: 1}\n' });
+  const { result } = await small.call(search, { glob: '*' });
+  expect(result.withheld.map(({ field, why }) => `${field} ${why}`)).toContain('matches BUDGET');
+  await small.close();
+});
+
+test('a secret file inside an allowed folder is neither listed, found nor read', async () => {
+  const rig = await edgeRig(
+    edgeFolder({ 'docs/.env': 'KEY=launch', 'docs/id_rsa': 'launch', 'docs/.ssh/x': 'launch', 'docs/a.md': 'a' }),
+  );
+  const { run } = await rig.ask('launch');
+  expect(
+    (await rig.call(list, { path: 'docs', glob: '{.*,*}' }, { run })).messages[0]?.files.map(({ path }) => path),
+  ).toEqual(['docs/a.md']);
+  expect((await rig.call(search, { terms: ['launch'], glob: '{.*,*}' }, { run })).messages[0]?.matches).toEqual([]);
+  for (const path of ['docs/.env', 'docs/id_rsa', 'docs/.ssh/x', 'docs/.ssh/none']) {
+    expect((await rig.call(read, { path }, { run })).failure).toBe('PATH_NOT_ALLOWED');
+  }
+  await rig.close();
+});
+
+test('a pattern from the cloud cannot make the matcher run for ever', () => {
+  const cruel = globMatcher(`${'*a'.repeat(100)}b`);
+  expect(cruel(`${'a'.repeat(250)}.md`)).toBe(false);
+  expect(globMatcher('{'.repeat(50))('{')).toBe(false);
+  expect(globMatcher('**/sub/*.{md,txt}')('x/sub/a.TXT')).toBe(true);
+  expect(globMatcher('n?tes*')('docs/Notes.md')).toBe(true);
+});
+
+test('lines are counted alike for every kind of line end', () => {
+  const lines = linesOf('a\r\nb\rc\n\nd');
+  expect([1, 2, 3, 4, 5].map((n) => lineAt(lines, n))).toEqual(['a', 'b', 'c', '', 'd']);
+  expect(slice(lines, 2, 5, 3)).toEqual({ text: 'b\r', last: 2, cut: false });
+  expect(decodeText(Buffer.from('\ufeffa'))).toBe('a');
+});
+
+test('a file that changes while it is shared is found out at the next read', async () => {
+  const rig = await edgeRig(edgeFolder({ 'docs/a.md': 'first words' }));
+  const { run } = await rig.ask('words', ['docs/a.md']);
+  writeFileSync(join(rig.dir, 'docs/a.md'), 'other words');
+  const { messages } = await rig.call(search, { terms: ['words'] }, { run });
+  expect(messages[0]?.matches.map(({ line, text }) => [line, text])).toEqual([[0, '']]);
+  await rig.close();
+});
