@@ -71,6 +71,7 @@ async function up(home: string, config: ControlConfig, allow: readonly string[],
       key: control.workerKey,
       serve: ['llm'],
       name: 'local',
+      env: io.env,
       clock,
       log: log.child({ program: 'worker' }),
     });
