@@ -2,10 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FsService, WriteMode } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { ShellService } from '../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { Confirmation } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
 
 const { read, write, list, stat } = FsService.method;
+const { run } = ShellService.method;
 const WRITE = 'allow:\n  write: [{path: DIR/docs/out.txt, confirm: never}]\n';
 
 test('a shared file is read by line; the ledger has it before the answer is sent', async () => {
@@ -52,13 +54,13 @@ test('a file that changed since it was shared is not covered', async () => {
 test('an effect happens once per key: repeats get the recorded answer, also after a restart', async () => {
   const dir = edgeFolder();
   const rig = await edgeRig(dir, { config: WRITE });
-  const run = 'r1';
+  const own = 'r1';
   const request = { path: 'docs/out.txt', text: 'x', mode: WriteMode.APPEND };
   const [first, second] = await Promise.allSettled([
-    rig.call(write, request, { run, key: 'k' }),
-    rig.call(write, request, { run, key: 'k', epoch: 2n }),
+    rig.call(write, request, { run: own, key: 'k' }),
+    rig.call(write, request, { run: own, key: 'k', epoch: 2n }),
   ]);
-  const third = await rig.call(write, request, { run, key: 'k', epoch: 3n });
+  const third = await rig.call(write, request, { run: own, key: 'k', epoch: 3n });
   expect(readFileSync(join(dir, 'docs/out.txt'), 'utf8')).toBe('x');
   // A newer attempt takes the place of the one before, whose answer nobody would take any more.
   expect(first.status).toBe('rejected');
@@ -66,8 +68,8 @@ test('an effect happens once per key: repeats get the recorded answer, also afte
   expect(third.messages).toEqual(second.value.messages);
   expect(second.value.messages).toMatchObject([{ created: true }]);
   expect(third.result).toMatchObject({ epoch: 3n, idempotencyKey: 'k' });
-  expect((await rig.call(write, { ...request, text: 'y' }, { run, key: 'k' })).failure).toBe('KEY_REUSED');
-  expect((await rig.call(write, request, { run: 'r2', key: 'k' })).failure).toBe('KEY_REUSED');
+  expect((await rig.call(write, { ...request, text: 'y' }, { run: own, key: 'k' })).failure).toBe('KEY_REUSED');
+  expect((await rig.call(write, request, { run: 'r2', key: 'k' })).messages).toEqual(third.messages);
   expect(rig.runner.openCalls()).toMatchObject([{ idempotencyKey: 'k', running: false }]);
   await rig.close();
 
@@ -79,7 +81,7 @@ test('an effect happens once per key: repeats get the recorded answer, also afte
   expect(results).toMatchObject([{ job: 'r1/0/0', idempotencyKey: 'k', answer: { case: 'done' } }]);
   expect(results[0]!.epoch).toBeGreaterThan(0n);
   await again.runner.settled('k');
-  expect((await again.call(write, request, { run, key: 'k' })).messages).toEqual(third.messages);
+  expect((await again.call(write, request, { run: own, key: 'k' })).messages).toEqual(third.messages);
   expect(readFileSync(join(dir, 'docs/out.txt'), 'utf8')).toBe('x');
   await again.close();
 });
@@ -180,6 +182,80 @@ test('a refused effect stays refused under its key; failures carry a reason and 
     if (result.answer.case === 'neverStarted') expect(result.answer.value).toMatchObject({ message: '', metadata: {} });
   }
   await rig.close();
+});
+
+test('repeats at the same time, for other runs and eyes, still make one effect', async () => {
+  const dir = edgeFolder();
+  const rig = await edgeRig(dir, { config: WRITE });
+  const request = { path: 'docs/out.txt', text: 'x', mode: WriteMode.APPEND };
+  const who = Array.from({ length: 8 }, (_, i) => ({ run: `r${i}`, key: 'k', recipient: i % 2 ? 'rules' : '' }));
+  const answers = await Promise.all(who.map((how) => rig.call(write, request, how)));
+  expect(readFileSync(join(dir, 'docs/out.txt'), 'utf8')).toBe('x');
+  for (const { messages, result } of answers) {
+    expect(messages).toEqual(answers[0]?.messages);
+    expect(result.answer.case).toBe('done');
+  }
+  await rig.close();
+});
+
+test('calls beyond the places wait, beyond the line are refused for now; a waiting one can be cancelled', async () => {
+  const dir = edgeFolder();
+  const gate = join(dir, 'docs/gate');
+  const argv = ['/bin/sh', '-c', `while [ ! -e ${gate} ]; do sleep 0.05; done`];
+  const config = `allow:\n  execute: [{argv: ${JSON.stringify(argv)}, confirm: never, isolation: none}]\nlimits: {parallel: 1, queue: 2}\n`;
+  const rig = await edgeRig(dir, { config });
+  const calls = ['a', 'b', 'c', 'd'].map((key) => rig.call(run, { argv }, { run: key, key }));
+  const busy = await calls[3]!;
+  expect(busy.failure).toBe('EDGE_BUSY');
+  if (busy.result.answer.case === 'neverStarted') expect(busy.result.answer.value.retryable).toBe(true);
+  expect(rig.runner.openCalls().map(({ running }) => running)).toEqual([true, true, true]);
+  rig.runner.cancel('c/0/0', 0n);
+  rig.runner.cancel('b/0/0', 1n);
+  expect((await calls[1]!).result.answer.case).toBe('neverStarted');
+  writeFileSync(gate, '');
+  expect((await calls[0]!).failure).toBeUndefined();
+  expect((await calls[2]!).failure).toBeUndefined();
+  // Refused for now says nothing about the key; cancelled before it began is its answer for ever.
+  expect((await rig.call(run, { argv }, { run: 'd', key: 'd' })).failure).toBeUndefined();
+  expect((await rig.call(run, { argv }, { run: 'b', key: 'b' })).failure).toBe('CANCELED');
+  await rig.close();
+  expect((await rig.call(run, { argv }).catch(() => undefined))?.failure).not.toBe(undefined);
+});
+
+test('a long answer is kept in a file and given again only under the permissions of today', async () => {
+  const dir = edgeFolder();
+  const argv = ['/bin/sh', '-c', 'yes secret | head -c 150000; echo x >> count'];
+  const config = (output: string) =>
+    `allow:\n  execute: [{argv: ${JSON.stringify(argv)}, cwd: DIR/docs, confirm: never, isolation: none, output: ${output}}]\n`;
+  const sizeOf = (messages: { event: { value?: object | undefined } }[]) =>
+    messages.reduce(
+      (sum, { event }) => sum + (event.value && 'data' in event.value ? (event.value.data as Uint8Array).length : 0),
+      0,
+    );
+  const rig = await edgeRig(dir, { config: config('share') });
+  expect(sizeOf((await rig.call(run, { argv }, { run: 'r', key: 'k' })).messages)).toBe(150_000);
+  await rig.close();
+  const again = await edgeRig(dir, { config: config('share') });
+  const repeated = await again.call(run, { argv }, { run: 'r', key: 'k', epoch: 2n });
+  expect(sizeOf(repeated.messages)).toBe(150_000);
+  expect(repeated.result.egress.find(({ field }) => field === 'output.data')?.grant).toMatch(/^config:execute/);
+  await again.close();
+  const withheld = await edgeRig(dir, { config: config('withhold') });
+  const last = await withheld.call(run, { argv }, { run: 'r', key: 'k', epoch: 3n });
+  expect(sizeOf(last.messages)).toBe(0);
+  expect(last.result.withheld.length).toBeGreaterThan(0);
+  await withheld.close();
+  expect(readFileSync(join(dir, 'docs/count'), 'utf8')).toBe('x\n');
+});
+
+test('what cannot be written into the ledger does not leave', async () => {
+  const rig = await edgeRig(edgeFolder({ 'docs/a.md': 'secret' }));
+  const { run: own } = await rig.ask('read', ['docs/a.md']);
+  await rig.journal.close();
+  const { result, failure } = await rig.call(read, { path: 'docs/a.md' }, { run: own });
+  expect(result.answer.case).toBe('neverStarted');
+  expect(failure).toBe('CLOSED');
+  expect(result.egress).toEqual([]);
 });
 
 test('listing is paged in a fixed order; hidden and secret files are left out', async () => {

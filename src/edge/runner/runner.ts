@@ -163,8 +163,7 @@ export class ToolRunner {
     const known = key === '' ? undefined : this.#parts.journal.calls.get(key);
     if (known) {
       const other = known.params !== '' && known.params !== Buffer.from(digest).toString('hex');
-      if (other || (known.run !== '' && known.run !== call.run))
-        return this.#refuse(call, new AppError('KEY_REUSED'), sink);
+      if (other) return this.#refuse(call, new AppError('KEY_REUSED'), sink);
       if (known.state === 'intent') await this.#declareUnknown(known);
       const now = this.#parts.journal.calls.get(key);
       if (now && !isRead(now)) return sink.result(await this.#repeats.answer(now, addressOf(call), call));
