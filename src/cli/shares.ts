@@ -1,8 +1,10 @@
-// Turns `--share` values into what the edge is asked for: absolute patterns with line ranges. It matches nothing itself.
+// Turns `--share` values into what the edge is asked for: patterns with line ranges, absolute where the caller's folder has
+// such a place, else as they are: answers name files by their allowed root (`docs/notes.md`). It matches nothing itself.
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
+import picomatch from 'picomatch';
 import { type Share, ShareSchema } from '../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../base/errors.ts';
 
@@ -27,6 +29,7 @@ const exists = (value: string, cwd: string): boolean => value !== '' && existsSy
 function absolute(path: string, cwd: string): string {
   if (path === '~' || path.startsWith('~/')) return join(homedir(), path.slice(1));
   if (path.startsWith('/') || exists(path, cwd)) return resolve(cwd, path);
+  if (!/^\.\.?(\/|$)/.test(path) && !exists(picomatch.scan(path).base || '.', cwd)) return path;
   return resolve(asGlob(cwd), path);
 }
 

@@ -28,7 +28,7 @@ export const file_bowline_local_v1_local: GenFile = /*@__PURE__*/
  */
 export type Share = Message<"bowline.local.v1.Share"> & {
   /**
-   * Absolute path or glob.
+   * Path or glob: absolute, or relative with the name of an allowed root first.
    *
    * @generated from field: string pattern = 1;
    */
