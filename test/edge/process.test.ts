@@ -152,11 +152,7 @@ test('it ends with the program that started it', async () => {
 test('what is wrong is said in one line with an exit code', async () => {
   const cases: [string[], string | undefined, number, string][] = [
     [[], undefined, 2, 'has not joined a control plane'],
-    [['--nonsense'], undefined, 2, '--nonsense'],
-    [['--control', 'http://example.org'], undefined, 2, 'without TLS'],
     [['--join'], 'http://example.org bwj_secret-token\n', 2, 'without TLS'],
-    [['--join'], 'nonsense bwj_secret-token\n', 2, 'is not a URL'],
-    [['--join'], 'nonsense\n', 2, 'the join line needs a URL and a token'],
     [['--join'], 'http://127.0.0.1:1 bwj_secret-token\n', 6, 'cannot be reached'],
     [['--allow', '/no/such/folder'], undefined, 2, 'does not exist'],
   ];
@@ -169,7 +165,7 @@ test('what is wrong is said in one line with an exit code', async () => {
     expect(out.stdout).toBe('');
     expect(out.code).toBe(code);
   }
-});
+}, 60_000);
 
 test('--help has examples', async () => {
   const { out } = run(['--help']);
