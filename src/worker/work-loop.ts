@@ -153,6 +153,7 @@ export class WorkLoop {
 
   async #connect(): Promise<void> {
     const { clock, log, connect } = this.#options;
+    let welcomedAt: number | undefined;
     const session = new Session({
       connection: connect(),
       hello: () => this.#hello(),
@@ -164,7 +165,7 @@ export class WorkLoop {
         log.info('connected', { session: welcome.worker, held: this.#jobs.size });
         this.#welcomed = true;
         this.#first = false;
-        this.#attempt = 0;
+        welcomedAt = clock.monotonic();
         if (this.#drainEnd !== undefined) session.drain(this.#drainEnd - clock.monotonic());
         this.#markReady();
       },
@@ -174,6 +175,8 @@ export class WorkLoop {
     try {
       await session.run();
     } finally {
+      // A session that ends right after its Welcome is no success: the waits go on growing.
+      if (welcomedAt !== undefined && clock.monotonic() - welcomedAt >= this.#limits.backoffCapMs) this.#attempt = 0;
       this.#welcomed = false;
       this.#session = undefined;
     }
