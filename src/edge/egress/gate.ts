@@ -9,7 +9,7 @@ import { bytesOf, emptyOf, fieldValue, setValue } from './field-access.ts';
 import { type FieldPlan, fits, planOf } from './field-plan.ts';
 import { frameNames, gateFrame } from './frame-gate.ts';
 import { Ledger, WithheldList } from './ledger.ts';
-import { type FileOrigin, type Origin, type Origins, shareHint } from './origins.ts';
+import { COMMAND_HINT, type FileOrigin, type Origin, type Origins, shareHint } from './origins.ts';
 
 /** For which call a response leaves. */
 export interface ResponseContext {
@@ -221,5 +221,3 @@ function withhold(walk: Walk, plan: FieldPlan, field: string, origin: Origin | u
     !origin || name === '' || origin.kind === 'many' ? '' : origin.kind === 'file' ? shareHint(name) : COMMAND_HINT;
   walk.withheld.add({ field, size, why, name, hint }, plan.wordy);
 }
-
-const COMMAND_HINT = 'set `output: share` for this command under allow.execute in config.yaml';

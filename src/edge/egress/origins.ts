@@ -72,3 +72,6 @@ export class Origins {
 
 /** The words to add to the command so that a file is shared. */
 export const shareHint = (name: string): string => `--share '${name.replaceAll("'", `'\\''`)}'`;
+
+/** What to change so that the output of a command may leave. */
+export const COMMAND_HINT = 'set `output: share` for this command under allow.execute in config.yaml';

@@ -27,7 +27,7 @@ import type { Blobs } from '../journal/blobs.ts';
 import type { CallEntry } from '../journal/call-book.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { Reservation } from '../journal/journal-types.ts';
-import type { EdgeTool } from '../tools/tool.ts';
+import type { EdgeTool, Emit } from '../tools/tool.ts';
 import { addressOf, doneResult, failedResult, joinAnswer } from './answers.ts';
 import { Execution } from './execution.ts';
 import { intentRecord, OUTCOME_ROOM, outcomeRecord, refusalRecord, unknownRecord } from './outcome-records.ts';
@@ -55,7 +55,7 @@ export interface RunnerParts {
 interface Plan {
   readonly method: CapabilityMethod;
   readonly origins: Origins;
-  readonly work: (emit: (message: Message) => Promise<void>) => Promise<void>;
+  readonly work: (emit: Emit) => Promise<void>;
 }
 
 export class ToolRunner {
@@ -236,11 +236,11 @@ export class ToolRunner {
 
   async #work(execution: Execution, { method, origins, work }: Plan): Promise<void> {
     const { call } = execution;
-    await work(async (message) => {
+    await work(async (message, when) => {
       execution.keep(method.desc, message, this.#parts.limits.frame_bytes - FRAME_ROOM);
       const gated = this.#gate(method, message, call, origins);
       execution.gated.push(gated);
-      if (method.streaming) await this.#progress(execution, gated);
+      if (method.streaming && when !== 'soon') await this.#progress(execution, gated);
     });
   }
 

@@ -20,8 +20,11 @@ export interface ToolCallContext {
   readonly origins: Origins;
 }
 
-/** Hands a response message to the runner: one for a unary method, any number for a streaming one. */
-export type Emit = (message: Message) => Promise<void>;
+/**
+ * Hands a response message to the runner: one for a unary method, any number for a streaming one. `soon` says that the end
+ * follows at once, so that the message need not be sent ahead of the result, which holds it too.
+ */
+export type Emit = (message: Message, when?: 'soon') => Promise<void>;
 
 export interface EdgeTool {
   readonly method: DescMethod;

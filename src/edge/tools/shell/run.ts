@@ -10,9 +10,10 @@ import {
   RunResponseSchema,
   ShellService,
 } from '../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { AllowedCommand } from '../../allowlist/allowlist.ts';
-import type { CommandOrigin } from '../../egress/origins.ts';
+import { COMMAND_HINT, type CommandOrigin } from '../../egress/origins.ts';
 import type { EdgeTool, Emit, ToolCallContext, ToolParts } from '../tool.ts';
 import { type ChildExit, runChild } from './child.ts';
 import { commandGrant, programName } from './command-grant.ts';
@@ -56,9 +57,19 @@ async function run(
     name: programName(argv),
     grant: shared ? commandGrant(entry) : undefined,
   };
+  if (!shared) {
+    call.origins.note({
+      field: 'output.data',
+      why: 'NO_GRANT',
+      name: origin.name,
+      size: SizeClass.UNSPECIFIED,
+      hint: COMMAND_HINT,
+    });
+  }
+  let ended = false;
   const send = async (event: RunResponse['event']) => {
     if (event.value) call.origins.set(event.value, origin);
-    await emit(create(RunResponseSchema, { event }));
+    await emit(create(RunResponseSchema, { event }), ended ? 'soon' : undefined);
   };
   const stop = stopSignal(parts, request, call.signal);
   const pieces = new OutputPieces(parts.clock, (stream, data) =>
@@ -81,6 +92,7 @@ async function run(
       stop.signal,
       parts.clock,
     );
+    ended = true;
     await pieces.end();
     const elapsed = parts.clock.monotonic() - began;
     await send({ case: 'exit', value: create(ExitSchema, shared ? exitFields(exit, elapsed) : {}) });
