@@ -42,7 +42,7 @@ import { openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
 import { ToolRunner } from '../../src/edge/runner/runner.ts';
 import type { ToolSink } from '../../src/edge/runner/tool-sink.ts';
 import { restoreOrigins } from '../../src/edge/tools/restore-origins.ts';
-import { findIsolation } from '../../src/edge/tools/shell/isolation.ts';
+import type { Isolation } from '../../src/edge/tools/shell/isolation.ts';
 import type { ToolParts } from '../../src/edge/tools/tool.ts';
 import { type ServedTool, toolset } from '../../src/edge/tools/toolset.ts';
 
@@ -51,8 +51,8 @@ export interface RigOptions {
   /** config.yaml; `DIR` is the folder that holds `docs` and `home`. */
   readonly config?: string;
   readonly clock?: Clock;
-  /** `found`: what this machine offers; default: none. */
-  readonly isolation?: 'found';
+  /** How commands are kept from the home; default: not at all. */
+  readonly isolation?: (home: string) => Promise<Isolation | undefined>;
   /** Puts other tools in. */
   readonly tools?: (parts: ToolParts) => readonly ServedTool[];
 }
@@ -117,7 +117,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     limits: config.limits,
     clock,
     now: () => journal.now(),
-    isolation: options.isolation === 'found' ? await findIsolation(home) : undefined,
+    isolation: await options.isolation?.(home),
   };
   const tools = options.tools?.(parts) ?? toolset(parts);
   const bootId = newId();

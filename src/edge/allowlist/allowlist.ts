@@ -14,6 +14,8 @@ export interface AllowedCommand extends MatchedCommand {
   readonly entry: ExecuteEntry;
   /** Folder to run in. */
   readonly cwd: string;
+  /** The same where the caller chose it. */
+  readonly asked: JudgedPath | undefined;
 }
 
 export class Allowlist {
@@ -52,21 +54,28 @@ export class Allowlist {
   /** Lexical: every word must fit an entry. @throws COMMAND_NOT_ALLOWED, PATH_NOT_ALLOWED, CONFIRMATION_NEEDED */
   judgeCommand(argv: readonly string[], cwd: string, withInput: boolean): AllowedCommand {
     for (const entry of this.#execute) {
-      const matched = matchArgv(entry.argv, argv, (word) => this.judgeRead(word).path);
+      const matched = matchArgv(entry.argv, argv, (word) => this.judgeRead(word));
       if (!matched) continue;
       if (withInput && !entry.stdin) break;
       if (entry.confirm !== 'never') throw new AppError('CONFIRMATION_NEEDED');
-      const folder = this.#folderFor(entry, cwd);
-      if (
-        conflictOf(
-          { argv: matched.argv, cwd: folder },
-          this.#write.map((w) => w.realPath),
-        )
-      )
-        break;
-      return { ...matched, entry, cwd: folder };
+      const asked = cwd === '' ? undefined : this.judgeRead(cwd);
+      const folder = this.#folderFor(entry, asked);
+      if (this.#conflicts(matched.argv, folder)) break;
+      return { ...matched, entry, cwd: folder, asked };
     }
     throw new AppError('COMMAND_NOT_ALLOWED');
+  }
+
+  /**
+   * Follows the paths among a command's words, and the folder that its caller chose, on the disk: links must not lead out.
+   * @throws PATH_NOT_ALLOWED, COMMAND_NOT_ALLOWED when one leads to what may be written
+   */
+  async resolveCommand(command: AllowedCommand): Promise<{ argv: readonly string[]; cwd: string }> {
+    const argv = [...command.argv];
+    for (const [at, judged] of command.paths) argv[at] = (await this.resolve(judged)).realPath;
+    const cwd = command.asked ? (await this.resolve(command.asked)).realPath : command.cwd;
+    if (this.#conflicts(argv, cwd)) throw new AppError('COMMAND_NOT_ALLOWED');
+    return { argv, cwd };
   }
 
   /** Whether a real path may be seen at all: inside its root and not denied. Used for each entry of a walk. */
@@ -102,12 +111,20 @@ export class Allowlist {
     return openFolder(judged, this.#denied);
   }
 
+  #conflicts(argv: readonly string[], cwd: string): boolean {
+    return (
+      conflictOf(
+        { argv, cwd },
+        this.#write.map(({ realPath }) => realPath),
+      ) !== undefined
+    );
+  }
+
   /** The entry's folder; else the caller's, if allowed; else the first root where nothing may be written; else `/`. */
-  #folderFor(entry: ExecuteEntry, cwd: string): string {
-    if (cwd !== '') {
-      const { path } = this.judgeRead(cwd);
-      if (entry.cwd !== undefined && entry.cwd !== path) throw new AppError('COMMAND_NOT_ALLOWED');
-      return path;
+  #folderFor(entry: ExecuteEntry, asked: JudgedPath | undefined): string {
+    if (asked) {
+      if (entry.cwd !== undefined && entry.cwd !== asked.path) throw new AppError('COMMAND_NOT_ALLOWED');
+      return asked.path;
     }
     const free = this.readable.find(({ realPath }) => !this.#write.some((w) => contains(realPath, w.realPath)));
     return entry.cwd ?? free?.realPath ?? '/';

@@ -18,6 +18,11 @@ export type Isolation =
 /** What this machine offers; undefined when nothing does, and then only entries with `isolation: none` run. */
 export async function findIsolation(home: string, hidden: readonly string[] = []): Promise<Isolation | undefined> {
   if (process.getuid?.() === 0 && (await isClosed(home))) return { kind: 'uid', uid: NOBODY, gid: NOBODY };
+  return findBubblewrap(home, hidden);
+}
+
+/** Bubblewrap, tried once with a harmless command; undefined where it is missing or not permitted. */
+export async function findBubblewrap(home: string, hidden: readonly string[] = []): Promise<Isolation | undefined> {
   if (process.platform !== 'linux') return undefined;
   const masked = [home, ...hidden, ...SECRET_FOLDERS.map((name) => join(homedir(), name))];
   for (const program of ['/usr/bin/bwrap', '/usr/local/bin/bwrap', '/bin/bwrap']) {

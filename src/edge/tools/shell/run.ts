@@ -48,7 +48,8 @@ async function run(
   call: ToolCallContext,
   emit: Emit,
 ): Promise<void> {
-  const { entry, argv, cwd } = command;
+  const { entry } = command;
+  const { argv, cwd } = await parts.allow.resolveCommand(command);
   const program = await findProgram(argv[0] ?? '');
   if (!parts.allow.mayRun(program.realPath)) throw new AppError('COMMAND_NOT_ALLOWED');
   const shared = entry.output === 'share';
