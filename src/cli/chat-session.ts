@@ -8,6 +8,7 @@ import { toAppError } from '../contract/errors.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import { leftOpen, rootsOf } from './closing.ts';
+import { egressName } from './egress-text.ts';
 import { inertLine } from './inert.ts';
 import type { CliIo } from './io.ts';
 import type { LineReader } from './line-reader.ts';
@@ -118,7 +119,7 @@ export class ChatSession {
     const withheld = ended?.outcome?.withheld ?? [];
     if (withheld.length === 0) return [];
     const { io, edge, err } = this.#options;
-    for (const line of withheldLines(withheld)) err.line(`withheld:${line}`, 'yellow');
+    for (const line of withheldLines(withheld)) err.line(`withheld: ${line}`, 'yellow');
     const wanted = sharesFor(withheld, await rootsOf(edge), io.cwd);
     return wanted.filter((share) => !shares.includes(share)).slice(0, MAX_SHARES - shares.length);
   }
@@ -178,8 +179,8 @@ export class ChatSession {
   }
 }
 
-const egressLine = ({ path, field, bytes, grant }: Egress): string =>
-  `  ${path || '(the question)'}  ${field}  ${bytesText(bytes)}  ${grant || '-'}`;
+const egressLine = (entry: Egress): string =>
+  `  ${egressName(entry)}  ${entry.field}  ${bytesText(entry.bytes)}  ${entry.grant || '-'}`;
 
 const listed = (none: string, lines: readonly string[] | undefined): string =>
   lines && lines.length > 0 ? lines.map(inertLine).join('\n') : none;

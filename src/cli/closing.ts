@@ -22,7 +22,7 @@ export async function giveHints(options: {
   if (outcome.withheld.length === 0) return;
   const lines = withheldLines(outcome.withheld);
   err.line('withheld:', 'yellow');
-  for (const line of lines.slice(0, MAX_LINES)) err.line(line);
+  for (const line of lines.slice(0, MAX_LINES)) err.line(`  ${line}`);
   if (lines.length > MAX_LINES) err.line(`  and ${lines.length - MAX_LINES} more`);
   const shares = sharesFor(outcome.withheld, await rootsOf(edge), cwd);
   if (shares.length === 0) return;

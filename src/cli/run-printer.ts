@@ -24,6 +24,8 @@ export class RunPrinter {
   readonly #err: Printer;
   readonly #text = new TextStream();
   readonly #jobs = new Map<string, string>();
+  /** What was last said to be waited for. */
+  #waits = '';
   /** Whether the cursor stands behind streamed text. */
   #open = false;
 
@@ -39,7 +41,9 @@ export class RunPrinter {
 
   waiting({ what, sent, approval }: Waiting): void {
     const prefix = approval ? 'waiting for your approval' : sent ? 'waiting' : 'waiting, not sent yet';
-    this.note(`${prefix}: ${what}`, 'yellow');
+    const line = `${prefix}: ${what}`;
+    if (line !== this.#waits) this.note(line, 'yellow');
+    this.#waits = line;
   }
 
   /** One line when a job changes its state; the same state again is not repeated. */

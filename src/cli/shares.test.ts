@@ -9,16 +9,24 @@ const folder = mkdtempSync(join(tmpdir(), 'bowline-shares-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('shares are made absolute in the folder of the caller, with their lines', () => {
+  const w = join(folder, 'w');
+  mkdirSync(join(w, '笔记'), { recursive: true });
+  writeFileSync(join(w, 'a.md'), 'x');
   const cases: [string, object][] = [
-    ['a.md', { pattern: '/w/a.md', startLine: 0, endLine: 0 }],
-    ['../b/**/*.md', { pattern: '/b/**/*.md' }],
+    ['a.md', { pattern: join(w, 'a.md'), startLine: 0, endLine: 0 }],
+    ['*.md', { pattern: join(w, '*.md') }],
+    ['../b/**/*.md', { pattern: join(folder, 'b/**/*.md') }],
     ['/x/./y.md#L3', { pattern: '/x/y.md', startLine: 3, endLine: 3 }],
-    ['a.md#L3-L9', { pattern: '/w/a.md', startLine: 3, endLine: 9 }],
-    ['a.md#L3-9', { pattern: '/w/a.md', startLine: 3, endLine: 9 }],
-    ['笔记/*.md', { pattern: '/w/笔记/*.md' }],
+    ['./a.md#L3-L9', { pattern: join(w, 'a.md'), startLine: 3, endLine: 9 }],
+    ['*.md#L3-9', { pattern: join(w, '*.md'), startLine: 3, endLine: 9 }],
+    ['笔记/*.md', { pattern: join(w, '笔记/*.md') }],
     ['~/n.md', { pattern: join(homedir(), 'n.md') }],
   ];
-  for (const [value, share] of cases) expect(parseShare(value, '/w'), value).toMatchObject(share);
+  for (const [value, share] of cases) expect(parseShare(value, w), value).toMatchObject(share);
+});
+
+test('a name that the folder of the caller does not have is left to the roots, as answers name files', () => {
+  expect(parseShare('docs/notes.md#L2', folder)).toMatchObject({ pattern: 'docs/notes.md', startLine: 2 });
 });
 
 test('a file that is really called so is meant, whatever signs its name has', () => {

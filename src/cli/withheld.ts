@@ -16,16 +16,19 @@ const WHY: Readonly<Record<string, string>> = {
 };
 
 /** A reason code in words. */
-export const whyText = (why: string): string => WHY[why] ?? why;
+const whyText = (why: string): string => WHY[why] ?? why;
+
+/** What is told of something that stayed on the box; a call's trailers tell no size. */
+type Stayed = Pick<Withheld, 'name' | 'field' | 'why'> & Partial<Pick<Withheld, 'size'>>;
 
 /** One line per name: `docs/notes.md: text (under 16k), not shared`. */
-export function withheldLines(withheld: readonly Withheld[]): string[] {
+export function withheldLines(withheld: readonly Stayed[]): string[] {
   const byName = Map.groupBy(withheld, ({ name, why }) => `${name}\0${why}`);
   return [...byName.values()].map((items) => {
-    const [{ name, why, size }] = items as [Withheld, ...Withheld[]];
+    const [{ name, why, size = 0 }] = items as [Stayed, ...Stayed[]];
     const fields = [...new Set(items.map(({ field }) => field))].join(', ');
     const sized = size === 0 ? '' : ` (${enumText(SizeClassSchema, size).replaceAll('_', ' ')})`;
-    return `  ${name || 'result'}: ${fields}${sized}, ${whyText(why)}`;
+    return `${name || 'result'}: ${fields}${sized}, ${whyText(why)}`;
   });
 }
 
@@ -52,11 +55,12 @@ export function askLine(shares: readonly string[], conversation: string, text: s
   ].join(' ');
 }
 
+/** The path of `root/rest` when a root of the status, `root (/its/path)`, tells it and it exists. */
 function pathOf(name: string, roots: readonly string[], cwd: string): string | undefined {
-  const [first = '', ...rest] = name.split('/');
   for (const root of roots) {
-    if (!isAbsolute(root) || basename(root) !== first) continue;
-    const path = join(root, ...rest);
+    const [, rootName = '', folder = ''] = /^(.+?) \((\/.*)\)$/s.exec(root) ?? ['', basename(root), root];
+    if (!isAbsolute(folder) || (name !== rootName && !name.startsWith(`${rootName}/`))) continue;
+    const path = join(folder, name.slice(rootName.length));
     if (!existsSync(path)) continue;
     const near = relative(cwd, path);
     return near === '' || near.startsWith('..') ? path : near;

@@ -186,7 +186,7 @@ test('what was withheld is listed with the command that shares it, with paths of
           ],
         });
       },
-      getStatus: () => ({ roots: [root] }),
+      getStatus: () => ({ roots: [`notes (${root})`] }),
     }),
   );
   const { code, stderr } = await cli(['ask', "what's in it?"], here());
@@ -232,7 +232,7 @@ test('--timeout leaves a question that was not sent as queued, and one that was 
     }),
   );
   const [queued, sent, approval] = await Promise.all(
-    ['queued', 'sent', 'approval'].map((how) => cli(['ask', '--timeout', '300ms', how], here())),
+    ['queued', 'sent', 'approval'].map((how) => cli(['ask', '--timeout', '2s', how], here())),
   );
   expect(queued?.code).toBe(4);
   expect(queued?.stderr).toContain('waiting, not sent yet: the control plane at http://127.0.0.1:1 cannot be reached');

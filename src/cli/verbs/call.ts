@@ -16,7 +16,7 @@ import { parseJson } from '../json-input.ts';
 import { callMesh, requestOf } from '../mesh-call.ts';
 import { Printer } from '../output.ts';
 import { parseDuration } from '../units.ts';
-import { whyText } from '../withheld.ts';
+import { withheldLines } from '../withheld.ts';
 import { listDevices } from './devices.ts';
 
 interface CallOptions extends GlobalOptions {
@@ -82,9 +82,7 @@ async function call(io: CliIo, name: string | undefined, options: CallOptions, c
         onMessage: (message) => out.json(toJson(method.desc.output, message)),
       });
       const err = new Printer(io.stderr, io.env);
-      for (const { field, why, name: what } of withheld) {
-        err.line(`withheld: ${what ? `${what}: ` : ''}${field}, ${whyText(why)}`, 'yellow');
-      }
+      for (const line of withheldLines(withheld)) err.line(`withheld: ${line}`, 'yellow');
       if (withheld.length > 0)
         err.line(`  only an ask can share content (bowline ask --share); this call is the run ${run}`);
     });

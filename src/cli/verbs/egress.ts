@@ -4,6 +4,7 @@ import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { SensitivitySchema } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { type GlobalOptions, localSide, using } from '../client.ts';
+import { egressName } from '../egress-text.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
@@ -39,7 +40,7 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions & { run?: st
   }
   const rows = all.map((e) => [
     timeText(e.createTime),
-    e.path || '(the question)',
+    egressName(e),
     e.field,
     enumText(SensitivitySchema, e.sensitivity),
     String(e.bytes),

@@ -6,6 +6,7 @@ import { RunState, RunStateSchema } from '../../../gen/bowline/run/v1/run_pb.ts'
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { controlSide, type GlobalOptions, localSide, type Side, using } from '../client.ts';
+import { egressName } from '../egress-text.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { cut, Printer } from '../output.ts';
@@ -104,9 +105,13 @@ function printRun(out: Printer, run: Run): void {
   section(
     out,
     'left the box:',
-    run.egress.map((e) => `  ${e.path || '(the question)'}  ${e.field}  ${bytesText(e.bytes)}`),
+    run.egress.map((e) => `  ${egressName(e)}  ${e.field}  ${bytesText(e.bytes)}`),
   );
-  section(out, 'withheld:', withheldLines(run.outcome?.withheld ?? []));
+  section(
+    out,
+    'withheld:',
+    withheldLines(run.outcome?.withheld ?? []).map((line) => `  ${line}`),
+  );
 }
 
 function section(out: Printer, title: string, lines: readonly string[]): void {
