@@ -53,10 +53,12 @@ export class Repeats {
     return failedResult(to, 'unknown', failure, entry.sequence);
   }
 
-  /** An unsettled answer for the attempt it was made for; undefined when the journal does not know which that was. */
-  async again(entry: CallEntry): Promise<ToolResult | undefined> {
+  /**
+   * An unsettled answer, for the attempt that it was made for. Where the journal does not know that (a refusal, an intent
+   * that was cut) the attempt is 0: the control plane takes note and asks again for the one it waits for.
+   */
+  async again(entry: CallEntry): Promise<ToolResult> {
     const epoch = (await this.#parts.journal.outcome(entry.key))?.result?.epoch ?? 0n;
-    if (epoch === 0n) return undefined;
     const { job, run, key } = entry;
     return this.answer(entry, { job, epoch, key }, { run, job, recipient: '' });
   }

@@ -112,6 +112,13 @@ test('an intent of an earlier start is unknown for ever', async () => {
 
   const again = await edgeRig(dir, { config: WRITE });
   expect(await again.runner.recover()).toBe(1);
+  const results: Parameters<typeof again.sinkFor>[0] = [];
+  await again.runner.resend(again.sinkFor(results, []));
+  expect(results.find(({ idempotencyKey }) => idempotencyKey === 'lost')).toMatchObject({
+    job: 'r/0/0',
+    epoch: 0n,
+    answer: { case: 'unknown' },
+  });
   const answer = await again.call(write, request, signed);
   expect(answer.result.answer.case).toBe('unknown');
   expect(answer.failure).toBe('OUTCOME_UNKNOWN');

@@ -108,15 +108,9 @@ export class ToolRunner {
     return [...running, ...ended].slice(0, 1024);
   }
 
-  /**
-   * Sends unsettled results again, judged by today's grants and entered in the ledger again. An *unknown* whose attempt is
-   * not known is told when the control plane sends its call again.
-   */
+  /** Sends unsettled results again, judged by today's grants and entered in the ledger again. */
   async resend(sink: ToolSink): Promise<void> {
-    for (const entry of this.#unsettled()) {
-      const result = await this.#repeats.again(entry);
-      if (result) await sink.result(result);
-    }
+    for (const entry of this.#unsettled()) await sink.result(await this.#repeats.again(entry));
   }
 
   /** The control plane has the result of this key. Written down with the next record, or within a second. */
