@@ -17,8 +17,10 @@ export interface Intent extends Named {
   readonly refersBack: boolean;
 }
 
-const POLITE = String.raw`^(?:(?:please|pls|kindly|now|then|ok(?:ay)?|hey|hi|hello|bowline)[,\s]+|(?:can|could|would|will) you (?:please )?|i(?:'d| would) like you to |i want (?:you )?to |let's |go and )*`;
-const starts = (verbs: string): RegExp => new RegExp(`${POLITE}(?:${verbs})`, 'i');
+/** Words before the verb of a request; taken off one by one, since a pattern that repeats them can take for ever. */
+const POLITE =
+  /^(?:(?:please|pls|kindly|now|then|ok(?:ay)?|hey|hi|hello|bowline)[,\s]+|(?:can|could|would|will) you |i(?:'d| would) like you to |i want (?:you )?to |let's |go and )/i;
+const starts = (verbs: string): RegExp => new RegExp(`^(?:${verbs})`, 'i');
 const RUN = starts(String.raw`(?:run|execute|exec|launch)\s+(?:the\s+)?(?:command\s*:?\s+)?(?=\S)`);
 const RUN_ZH = /^(?:请|帮我|麻烦|麻烦你|能不能|可以)*(?:运行|执行|跑一下|跑)(?:一下)?(?:命令)?\s*[:：]?\s*/;
 const GREET =
@@ -44,13 +46,17 @@ const BACK =
   /\b(?:it|its|that (?:file|one|note|document)|this (?:file|one|note|document)|the (?:same )?file|the (?:same )?(?:note|document)|there|them|those|these)\b|它|这个文件|那个文件|该文件|这份|那份|上面|刚才|里面|其中|这里面|那里面/i;
 const BACK_START = /^(?:and|also|what about|how about|then|but|or)\b|^(?:那|那么|还有|另外|以及|再|呢)|呢[？?]?$/i;
 
+/** Characters of a question that are looked at. */
+const MOST_READ = 4000;
+
 /** What the owner wants, from the words of the question alone. */
 export function intentOf(question: string): Intent {
-  const text = question.trim();
+  const text = question.trim().slice(0, MOST_READ).toWellFormed();
+  const request = withoutManners(text);
   const language = languageOf(text);
-  const argv = commandIn(text);
+  const argv = commandIn(request);
   const named = namesIn(text);
-  const kind = argv.length > 0 ? 'run' : kindOf(text, named);
+  const kind = argv.length > 0 ? 'run' : kindOf(text, request, named);
   const folderWords = new Set(named.folders.flatMap((folder) => [folder, baseName(folder)]));
   const subject = subjectWords(named.rest.replace(LINE_WORDS, ' ')).filter((word) => !folderWords.has(word));
   return {
@@ -69,14 +75,21 @@ const LINE_WORDS =
 const VERBS =
   /^(?:summari[sz]e|summary|overview|outline|recap|gist|tldr|list|ls|open|display|cat|view|quote|dump|whole|entire|full|text|recursively|documents?|docs?|notes?)$/i;
 
-function kindOf(text: string, named: Named): IntentKind {
+function withoutManners(text: string): string {
+  let rest = text;
+  for (let i = 0; i < 6 && POLITE.test(rest); i++) rest = rest.replace(POLITE, '');
+  return rest;
+}
+
+function kindOf(text: string, request: string, named: Named): IntentKind {
   if (GREET.test(text)) return 'greet';
   if (SUMMARISE.test(text) || ABOUT.test(text)) return 'summarise';
   const file = named.files.length > 0;
-  if (!file && (LIST.test(text) || LIST_ZH.test(text))) return 'list';
-  if (FIND.test(text) || FIND_ZH.test(text))
+  if (!file && (LIST.test(request) || LIST_ZH.test(text))) return 'list';
+  if (FIND.test(request) || FIND_ZH.test(text))
     return file && !/^(?:.*\b)?(?:find|locate|where)\b/i.test(text) ? 'ask' : 'find';
-  if (READ.test(text) || READ_ZH.test(text)) return file || named.lines || BACK.test(text) ? readOrAsk(named) : 'find';
+  if (READ.test(request) || READ_ZH.test(text))
+    return file || named.lines || BACK.test(text) ? readOrAsk(named) : 'find';
   return 'ask';
 }
 

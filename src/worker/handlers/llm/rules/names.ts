@@ -17,16 +17,16 @@ export interface Named {
 const QUOTED = /`([^`\n]+)`|"([^"\n]+)"|“([^”\n]+)”|「([^」\n]+)」|《([^》\n]+)》|(?<![\w])'([^'\n]+)'(?![\w])/g;
 const EXTENSION =
   'md|markdown|txt|text|rst|adoc|org|log|csv|tsv|json|jsonl|ya?ml|toml|ini|cfg|conf|env|xml|html?|css|scss|m?[jt]sx?|cjs|py|rb|go|rs|java|kt|swift|c|h|cc|cpp|hpp|cs|php|lua|pl|sh|bash|zsh|sql|proto|graphql|tex|bib|srt|vue|svelte|lock|gradle|properties|service|tf|nix|dockerfile|pdf|docx?|xlsx?|pptx?|png|jpe?g|gif|svg|zip';
-const GLOB = /(?<![\w*])[\w./-]*\*[\w.*/-]*/g;
+const GLOB = /(?<![\w*])[\w./-]{0,200}\*[\w.*/-]{0,200}/g;
 const FILE = new RegExp(
-  `(?:\\.{0,2}/)?[\\p{L}\\p{N}_@./+~-]*[\\p{L}\\p{N}_+~-]\\.(?:${EXTENSION})(?![\\w-]|\\.\\w)|(?<![\\p{L}\\p{N}_/])\\.env\\b`,
+  `(?:\\.{0,2}/)?[\\p{L}\\p{N}_@./+~-]{0,255}[\\p{L}\\p{N}_+~-]\\.(?:${EXTENSION})(?![\\w-]|\\.\\w)|(?<![\\p{L}\\p{N}_/])\\.env\\b`,
   'giu',
 );
 const WELL_KNOWN =
   /(?<![\w./-])(?:README|LICENSE|LICENCE|CHANGELOG|CONTRIBUTING|Makefile|Dockerfile|NOTICE|AUTHORS|TODO)(?![\w./-])/g;
-const FOLDER_SLASH = /(?<![\w@/.:-])(?:\.{0,2}\/)?(?:[\p{L}\p{N}_.+~-]+\/)+(?![\p{L}\p{N}_.])/gu;
+const FOLDER_SLASH = /(?<![\w@/.:-])(?:\.{0,2}\/)?(?:[\p{L}\p{N}_.+~-]{1,100}\/){1,40}(?![\p{L}\p{N}_.])/gu;
 const FOLDER_WORD =
-  /(?<![\w./-])([\w.+~/-]+) (?:folder|directory|dir)\b|(?:folder|directory|dir) (?:called |named )?([\w.+~/-]+)|([\w.+~/-]+)\s*(?:文件夹|目录)/gi;
+  /(?<![\w./-])([\w.+~/-]{1,200}) (?:folder|directory|dir)\b|(?:folder|directory|dir) (?:called |named )?([\w.+~/-]+)|([\w.+~/-]{1,200})\s*(?:文件夹|目录)/gi;
 const SOLE_TARGET =
   /(?:summari[sz]e|sum up|summary of|overview of|outline|list|ls|files in|is in|inside)\s+(?:the\s+|my\s+|all\s+of\s+)?([\w.+~/-]+)\s*[?.!]*$|(?:总结|概括|摘要|归纳|列出)(?:一下)?\s*([\w.+~/-]+)\s*(?:里|中)?\s*[？?。.!！]*$/i;
 const NO_FOLDER =

@@ -71,6 +71,7 @@ export function rank(units: readonly Located[], query: string, question: string)
     if (wantsNumber && HAS_NUMBER.test(unit.text)) score *= 1.3;
     if (meaning !== undefined && defines(unit.text, meaning)) score *= 2.5;
     if (unit.kind === 'heading') score *= 0.5;
+    if (unit.kind === 'code') score *= 0.75;
     if (held === 0) score *= 0.8;
     ranked.push({ unit, score, coverage: (held + above * HEADING_SHARE) / total });
   }

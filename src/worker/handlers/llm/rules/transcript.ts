@@ -30,6 +30,9 @@ export interface Transcript {
   readonly earlierFiles: readonly string[];
 }
 
+/** Characters of an earlier message that are looked at for file names. */
+const MOST_READ = 8000;
+
 /** Takes a request apart. */
 export function transcriptOf(request: ChatRequest): Transcript {
   const { messages } = request;
@@ -128,7 +131,10 @@ function filesOf(earlier: readonly Message[]): string[] {
         const args = parse(call.argumentsJson);
         return call.name === 'fs_read' && isObject(args) && typeof args.path === 'string' ? [args.path] : [];
       });
-      const cited = message.role === Role.ASSISTANT ? citedIn(textOf(message)) : namesIn(textOf(message)).files;
+      const cited =
+        message.role === Role.ASSISTANT
+          ? citedIn(textOf(message).slice(0, MOST_READ))
+          : namesIn(textOf(message).slice(0, MOST_READ)).files;
       const files = [...new Set([...read, ...cited])];
       if (files.length > 0) return files;
     }

@@ -14,6 +14,8 @@ export interface Unit {
 const HEADING = /^\s{0,3}(#{1,6})\s+(.+?)\s*#*\s*$/;
 const ITEM = /^\s*(?:[-*+•]|\d{1,3}[.)、]|[一二三四五六七八九十]+、)\s+/;
 const TABLE = /^\s*\|/;
+/** Code by indentation: four spaces where no paragraph is open. */
+const INDENTED = /^(?: {4}|\t)(?!\s*(?:[-*+•]|\d{1,3}[.)])\s)/;
 const FENCE = /^\s*(?:```|~~~)/;
 
 /** Quotable units of a text whose first line has the number `firstLine`. `prose` is false for source code and data. */
@@ -35,7 +37,7 @@ export function unitsOf(text: string, firstLine: number, prose: boolean): Unit[]
       flush();
       fenced = !fenced;
     } else if (raw.trim() === '') flush();
-    else if (fenced || !prose) single('code', raw.trim());
+    else if (fenced || !prose || (block.length === 0 && INDENTED.test(raw))) single('code', raw.trim());
     else if (HEADING.test(raw)) {
       flush();
       const [, marks, title] = HEADING.exec(raw)!;
