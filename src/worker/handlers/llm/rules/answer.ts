@@ -3,14 +3,14 @@ import { create } from '@bufbuild/protobuf';
 import { FileKind } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { type Source, SourceSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
 import { commandAnswer } from './command-answer.ts';
+import type { CutFiles, Located } from './cut-files.ts';
 import { aboutFile } from './describe-file.ts';
 import type { Draft } from './draft.ts';
 import type { Evidence, ReadFile } from './evidence.ts';
 import type { Intent } from './intent.ts';
 import { phrasesIn } from './phrases.ts';
-import { central, type Located, type Ranked, rank } from './rank.ts';
+import { central, type Ranked, rank } from './rank.ts';
 import type { Transcript } from './transcript.ts';
-import { unitsOf } from './units.ts';
 import { withheldLines } from './withheld-lines.ts';
 
 export interface Answer {
@@ -29,7 +29,7 @@ const MOST_SHOWN = 6000;
 const MOST_QUOTE = 600;
 
 /** The answer, with the line that says who gives it at its end. */
-export function compose(intent: Intent, transcript: Transcript, evidence: Evidence): Answer {
+export function compose(intent: Intent, transcript: Transcript, evidence: Evidence, cut: CutFiles): Answer {
   const phrases = phrasesIn(intent.language);
   const draft: Draft = { lines: [], sources: [], confidence: 0.2 };
   if (intent.question.trim() === '') draft.lines.push(phrases.noQuestion, phrases.help);
@@ -37,7 +37,7 @@ export function compose(intent: Intent, transcript: Transcript, evidence: Eviden
   else if (intent.kind === 'run') commandAnswer(draft, intent, transcript, evidence);
   else if (intent.kind === 'list') listing(draft, intent, transcript, evidence);
   else if (intent.kind === 'find') matches(draft, intent, evidence);
-  else reading(draft, intent, evidence);
+  else reading(draft, intent, evidence, cut);
   for (const step of intent.kind === 'run' ? [] : failuresToTell(evidence)) {
     const what = String(step.args.path ?? step.args.glob ?? '');
     draft.lines.push(
@@ -54,14 +54,14 @@ function failuresToTell(evidence: Evidence): Evidence['failed'] {
   return found ? evidence.failed.filter((step) => step.tool === 'fs_read') : evidence.failed;
 }
 
-function reading(draft: Draft, intent: Intent, evidence: Evidence): void {
+function reading(draft: Draft, intent: Intent, evidence: Evidence, cut: CutFiles): void {
   const open = evidence.reads.filter((file) => file.text !== undefined);
   const closed = evidence.reads.filter((file) => file.text === undefined);
   const phrases = phrasesIn(intent.language);
   if (open.length > 0) {
     if (intent.kind === 'read') show(draft, intent, open);
-    else if (intent.kind === 'summarise' || intent.subject.length === 0) summaries(draft, intent, open);
-    else quotes(draft, intent, open);
+    else if (intent.kind === 'summarise' || intent.subject.length === 0) summaries(draft, intent, open, cut);
+    else quotes(draft, intent, open, cut);
     for (const file of open.filter((f) => f.truncated)) draft.lines.push(phrases.cut(file.path));
   }
   if (closed.length > 0) withheldLines(draft, intent, closed, open.length > 0);
@@ -74,16 +74,9 @@ function reading(draft: Draft, intent: Intent, evidence: Evidence): void {
   }
 }
 
-const isProse = (path: string): boolean =>
-  /\.(?:md|markdown|txt|text|rst|adoc|org|tex|html?|log)$/i.test(path) || !/\.\w+$/.test(path);
-
-function unitsIn(file: ReadFile): Located[] {
-  return unitsOf(file.text ?? '', file.firstLine, isProse(file.path)).map((unit) => ({ ...unit, path: file.path }));
-}
-
-function quotes(draft: Draft, intent: Intent, files: readonly ReadFile[]): void {
+function quotes(draft: Draft, intent: Intent, files: readonly ReadFile[], cut: CutFiles): void {
   const phrases = phrasesIn(intent.language);
-  const units = files.flatMap(unitsIn);
+  const units = files.flatMap((file) => cut.get(file) ?? []);
   const found = rank(units, intent.subject.join(' '), intent.question);
   const subject = intent.subject.join(' ');
   const best = found[0];
@@ -146,11 +139,11 @@ function show(draft: Draft, intent: Intent, files: readonly ReadFile[]): void {
   draft.confidence = 0.9;
 }
 
-function summaries(draft: Draft, intent: Intent, files: readonly ReadFile[]): void {
+function summaries(draft: Draft, intent: Intent, files: readonly ReadFile[], cut: CutFiles): void {
   const phrases = phrasesIn(intent.language);
   const each = files.length === 1 ? 5 : files.length <= 3 ? 3 : 2;
   for (const file of files) {
-    const units = unitsIn(file);
+    const units = cut.get(file) ?? [];
     const chosen = central(units, each);
     const shown = chosen.length > 0 ? chosen : units.slice(0, each);
     if (shown.length === 0) draft.lines.push(phrases.empty(file.path));

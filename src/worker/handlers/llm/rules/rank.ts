@@ -1,11 +1,6 @@
 // Scores quotable units against a question: BM25 (Robertson and Zaragoza, 2009) with small bonuses. Pure.
-import type { Unit } from './units.ts';
+import type { Located } from './cut-files.ts';
 import { tokens } from './words.ts';
-
-/** A unit with where it comes from. */
-export interface Located extends Unit {
-  readonly path: string;
-}
 
 export interface Ranked {
   readonly unit: Located;
@@ -40,16 +35,24 @@ const HAS_NUMBER =
 export function rank(units: readonly Located[], query: string, question: string): Ranked[] {
   const wanted = [...new Set(tokens(query))];
   if (wanted.length === 0) return [];
-  const bags = units.map((unit) => tokens(unit.text));
+  const bags = units.map((unit) => unit.words);
   const average = bags.reduce((sum, bag) => sum + bag.length, 0) / Math.max(1, bags.length) || 1;
   const idf = new Map(wanted.map((token) => [token, weightOf(token, units, bags)]));
   const total = [...idf.values()].reduce((sum, weight) => sum + weight, 0) || 1;
   const wantsNumber = WANTS_NUMBER.test(question);
   const meaning = WANTS_MEANING.test(question) ? query : undefined;
   const ranked: Ranked[] = [];
+  // Units under one heading share its list of headings' texts.
+  const known = new Map<string, ReadonlySet<string>>();
+  const headingWords = (unit: Located): ReadonlySet<string> => {
+    const key = unit.headings.join('\n');
+    const words = known.get(key) ?? new Set(unit.headings.flatMap(tokens));
+    known.set(key, words);
+    return words;
+  };
   for (const [index, unit] of units.entries()) {
     const bag = bags[index]!;
-    const around = new Set(unit.headings.flatMap(tokens));
+    const around = headingWords(unit);
     let score = 0;
     let held = 0;
     let above = 0;
@@ -80,7 +83,7 @@ export function rank(units: readonly Located[], query: string, question: string)
   );
 }
 
-function weightOf(token: string, units: readonly Located[], bags: readonly string[][]): number {
+function weightOf(token: string, units: readonly Located[], bags: readonly (readonly string[])[]): number {
   const holding = bags.filter((bag) => bag.includes(token)).length;
   return Math.log(1 + (units.length - holding + 0.5) / (holding + 0.5));
 }
@@ -107,7 +110,7 @@ function adjacent(wanted: readonly string[], bag: readonly string[]): number {
 /** The units that say most of a text as a whole: those with its frequent words, early ones first among equals. */
 export function central(units: readonly Located[], most: number): Located[] {
   const frequency = new Map<string, number>();
-  const bags = units.map((unit) => [...new Set(tokens(unit.text))].filter((token) => token.length > 1));
+  const bags = units.map((unit) => [...new Set(unit.words)].filter((token) => token.length > 1));
   for (const bag of bags) for (const token of bag) frequency.set(token, (frequency.get(token) ?? 0) + 1);
   const scored = units.flatMap((unit, index) => {
     const bag = bags[index]!;

@@ -11,6 +11,7 @@ import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/comm
 import type { ChatDriver } from '../chat-driver.ts';
 import { estimateTokens } from '../estimate-tokens.ts';
 import { compose } from './answer.ts';
+import { cutFiles } from './cut-files.ts';
 import { evidenceOf } from './evidence.ts';
 import { intentOf } from './intent.ts';
 import { nextCalls, type PlannedCall } from './plan.ts';
@@ -35,7 +36,7 @@ export const rulesDriver: ChatDriver = {
       for (const response of toolCalls(calls, transcript, request)) yield response;
       return;
     }
-    const answer = compose(intent, transcript, evidence);
+    const answer = compose(intent, transcript, evidence, await cutFiles(evidence.reads, signal));
     for (const text of pieces(answer.text)) {
       signal.throwIfAborted();
       yield create(ChatResponseSchema, { event: { case: 'text', value: { text } } });

@@ -1,0 +1,34 @@
+// Cuts the files that were read into units with their words, in slices: the event loop it shares is never held for long.
+import type { ReadFile } from './evidence.ts';
+import { type Unit, unitsOf } from './units.ts';
+import { tokens } from './words.ts';
+
+/** A unit with where it comes from and its words. */
+export interface Located extends Unit {
+  readonly path: string;
+  readonly words: readonly string[];
+}
+
+export type CutFiles = ReadonlyMap<ReadFile, readonly Located[]>;
+
+/** Units between two breaths. */
+const SLICE = 400;
+
+/** The units of every file whose text is there. Throws the signal's reason. */
+export async function cutFiles(files: readonly ReadFile[], signal: AbortSignal): Promise<CutFiles> {
+  const cut = new Map<ReadFile, readonly Located[]>();
+  for (const file of files) {
+    if (file.text === undefined) continue;
+    const located: Located[] = [];
+    for (const [index, unit] of unitsOf(file.text, file.firstLine, isProse(file.path)).entries()) {
+      located.push({ ...unit, path: file.path, words: tokens(unit.text) });
+      if (index % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
+      signal.throwIfAborted();
+    }
+    cut.set(file, located);
+  }
+  return cut;
+}
+
+const isProse = (path: string): boolean =>
+  /\.(?:md|markdown|txt|text|rst|adoc|org|tex|html?|log)$/i.test(path) || !/\.\w+$/.test(path);
