@@ -52,10 +52,10 @@ export class Channel<T> implements AsyncIterable<T> {
   }
 
   next(): Promise<IteratorResult<T>> {
-    const item = this.#items.shift();
-    if (item !== undefined) {
+    if (this.#items.length > 0) {
+      const value = this.#items.shift() as T;
       this.#wake();
-      return Promise.resolve({ value: item, done: false });
+      return Promise.resolve({ value, done: false });
     }
     return new Promise((resolve, reject) => {
       const reader = { resolve, reject };

@@ -25,6 +25,7 @@ import {
   validateInterceptor,
 } from '../control/gateway/interceptors.ts';
 import { offeredTools } from '../control/gateway/offered-tools.ts';
+import { endsOf } from '../control/gateway/opening.ts';
 import { deviceOf, workerOf } from '../control/gateway/principal.ts';
 import { routes } from '../control/gateway/routes.ts';
 import { listen } from '../control/gateway/server.ts';
@@ -149,7 +150,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     await dispatcher.start();
 
     const health = new HealthBoard();
-    const model = () => sessions.workers().find((worker) => worker.hello.models.length > 0)?.hello.models[0];
+    const model = (tenant: string) => sessions.modelFor(tenant);
     const stored = createRuns(database.db);
     const session = { clock, log, ...config };
     const edgeParts = {
@@ -169,16 +170,19 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       port: config.port,
       heartbeatMs: config.heartbeatMs,
       maxFrameBytes: config.maxFrameBytes,
+      clock,
       log,
       interceptors: [errorInterceptor(log), headerInterceptor, authInterceptor(authenticator), validateInterceptor],
       routes: routes({
         edge: {
           connect: (requests, context) =>
-            serveEdge(edgeParts, deviceOf(context), requests, (edge) => sessions.addEdge(edge)),
+            serveEdge(edgeParts, deviceOf(context), requests, endsOf(context), (edge) => sessions.addEdge(edge)),
         },
         worker: {
           work: (requests, context) =>
-            serveWorker(workerParts, workerOf(context), requests, (worker) => sessions.addWorker(worker)),
+            serveWorker(workerParts, workerOf(context), requests, endsOf(context), (worker) =>
+              sessions.addWorker(worker),
+            ),
         },
         enrolment: enrolmentService({ enrolment, devices, signingKey: signer }),
         runs: runApi({
@@ -203,10 +207,9 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           replica,
           database: database.kind,
           startedAt,
-          model,
           counts: async (tenant) => ({
             openRuns: (await stored.list(tenant, { states: ['waiting', 'running'], pageSize: 500 })).items.length,
-            waitingJobs: dispatcher.relay.held().length,
+            waitingJobs: dispatcher.relay.waitingOf(tenant),
           }),
         }),
         approvals: approvalApi(),
@@ -222,11 +225,14 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           methods,
           edgePackages: new Set(edgeCapabilities.map((service) => service.file.proto.package)),
           defaultTimeoutMs: config.callTimeoutMs,
+          log,
         },
       }),
     });
-    life.onStop('listener', () => server.close(Math.min(config.drainMs / 4, 2_000)));
-    life.onStop('sessions', () => drain(sessions, dispatcher, clock, config.drainMs / 2));
+    // Shares of the time that the shutdown has, so that a peer that hangs in one step leaves time for the others.
+    let budgetMs = config.drainMs;
+    life.onStop('listener', () => server.close(Math.min(budgetMs / 4, 2_000)));
+    life.onStop('sessions', () => drain(sessions, dispatcher, clock, budgetMs / 2));
     health.set('', true);
     life.onStop('health', () => health.set('', false));
     const tidy = repeat(clock, HOUR_MS, () =>
@@ -242,11 +248,14 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       database: database.kind,
       ownerKey: owner.key,
       workerKey,
-      model,
+      model: () => model(DEFAULT_TENANT),
       devices: () => sessions.edges().map((edge) => edge.deviceName),
       createJoinToken: async (name) =>
         (await enrolment.createJoinToken(DEFAULT_TENANT, name, 10 * 60_000, 'control')).token,
-      stop: (deadlineMs) => life.stop(deadlineMs),
+      stop: (deadlineMs) => {
+        budgetMs = deadlineMs;
+        return life.stop(deadlineMs);
+      },
     };
   } catch (error) {
     await life.stop(config.drainMs);
@@ -259,7 +268,7 @@ async function drain(sessions: Sessions, dispatcher: Dispatcher, clock: Clock, m
   for (const worker of sessions.workers()) worker.drain(ms);
   for (const edge of sessions.edges()) edge.drain(ms);
   const end = clock.monotonic() + ms;
-  while (dispatcher.workers.inFlight().length > 0 && clock.monotonic() < end) {
+  while (dispatcher.workers.running > 0 && clock.monotonic() < end) {
     await new Promise<void>((resolve) => clock.after(20, resolve));
   }
   for (const edge of sessions.edges()) edge.end();

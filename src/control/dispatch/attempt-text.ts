@@ -6,6 +6,9 @@ interface Piece {
   readonly bytes: number;
 }
 
+/** UTF-16 units of one piece; at most three bytes each. What reads a text gets it in such steps. */
+const PIECE_UNITS = 10_000;
+
 export class AttemptText {
   readonly job: string;
   readonly epoch: number;
@@ -25,9 +28,14 @@ export class AttemptText {
   /** Adds at the end and returns the offset where it began. */
   append(text: string): number {
     const offset = this.#bytes;
-    const bytes = Buffer.byteLength(text);
-    if (bytes > 0) this.#pieces.push({ offset, text, bytes });
-    this.#bytes += bytes;
+    for (let at = 0; at < text.length; ) {
+      const end = cutAt(text, at + PIECE_UNITS);
+      const piece = text.slice(at, end);
+      const bytes = Buffer.byteLength(piece);
+      this.#pieces.push({ offset: this.#bytes, text: piece, bytes });
+      this.#bytes += bytes;
+      at = end;
+    }
     return offset;
   }
 
@@ -38,6 +46,14 @@ export class AttemptText {
     if (known === 0) this.append(text);
     else if (known < Buffer.byteLength(text)) this.append(tail(text, known));
     return true;
+  }
+
+  /** The beginning of the code point that follows `offset`, or `offset` itself where one begins or nothing is yet. */
+  align(offset: number): number {
+    if (offset <= 0) return 0;
+    if (offset >= this.#bytes) return offset;
+    const piece = this.#pieces[this.#pieceAt(offset)]!;
+    return piece.offset + boundary(Buffer.from(piece.text), offset - piece.offset);
   }
 
   /** The text from a byte offset on, whole pieces until at least one and at most about `maxBytes`. */
@@ -66,11 +82,22 @@ export class AttemptText {
   }
 }
 
+/** `end`, or one more where that would split a surrogate pair. */
+function cutAt(text: string, end: number): number {
+  if (end >= text.length) return text.length;
+  const unit = text.charCodeAt(end);
+  return unit >= 0xdc00 && unit <= 0xdfff ? end + 1 : end;
+}
+
 /** What follows the first `bytes` bytes; from inside a code point on, it begins at the next one. */
 function tail(text: string, bytes: number): string {
   if (bytes === 0) return text;
   const all = Buffer.from(text);
+  return all.subarray(boundary(all, bytes)).toString();
+}
+
+function boundary(all: Buffer, bytes: number): number {
   let start = bytes;
   while (start < all.length && (all[start]! & 0xc0) === 0x80) start++;
-  return all.subarray(start).toString();
+  return start;
 }

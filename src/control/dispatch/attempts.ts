@@ -1,5 +1,5 @@
 // The attempts that workers run for this replica, and their text. Memory only: the truth is the outbox.
-
+import { LRUCache } from 'lru-cache';
 import type { TakenJob } from '../queue/ports.ts';
 import type { StoredOutboxRow } from '../store/outbox.ts';
 import { AttemptText } from './attempt-text.ts';
@@ -15,18 +15,25 @@ export interface Attempt {
   /** Whether its messages are streamed to a caller as they are. */
   readonly isCall: boolean;
   readonly text: AttemptText;
-  /** False after an adoption: earlier text is not known here, so none is streamed until the result. */
-  readonly live: boolean;
-  taken: TakenJob | undefined;
+  /** The process that has it: `bootId` of its session. */
+  readonly holder: string;
+  /** Its lock in the queue; none when it was adopted. */
+  readonly taken: TakenJob | undefined;
+  readonly targetName: string;
+  /** Absent while its worker is away. */
   session: WorkerSession | undefined;
-  targetName: string;
+  /** Messages that came. After a reconnect the worker sends all of them again, under the same numbers. */
   nextIndex: number;
   /** Its result is being committed. */
   settling: boolean;
 }
 
+/** Attempts remembered after they were given up, so that a late result is recorded and charged. */
+const REMEMBERED = 2_000;
+
 export class Attempts {
   readonly #byId = new Map<string, Attempt>();
+  readonly #former = new LRUCache<string, Attempt>({ max: REMEMBERED });
 
   get(dispatchId: string): Attempt | undefined {
     return this.#byId.get(dispatchId);
@@ -34,13 +41,12 @@ export class Attempts {
 
   /** The attempt of a job, whichever its epoch. */
   ofJob(tenant: string, job: string): Attempt | undefined {
-    return [...this.#byId.values()].find((attempt) => attempt.job === job && attempt.tenant === tenant);
+    for (const attempt of this.#byId.values()) if (attempt.job === job && attempt.tenant === tenant) return attempt;
+    return undefined;
   }
 
-  add(
-    row: StoredOutboxRow,
-    more: Pick<Attempt, 'isCall' | 'live' | 'session' | 'targetName'> & { taken?: TakenJob; nextIndex?: number },
-  ): Attempt {
+  add(row: StoredOutboxRow, session: WorkerSession, isCall: boolean, taken?: TakenJob): Attempt {
+    const { name, provider } = session.view();
     const attempt: Attempt = {
       tenant: row.tenant,
       run: row.run,
@@ -48,31 +54,49 @@ export class Attempts {
       epoch: row.epoch,
       dispatchId: row.dispatchId,
       capability: row.capability,
-      isCall: more.isCall,
-      live: more.live,
+      isCall,
       text: new AttemptText(row.job, row.epoch),
-      taken: more.taken,
-      session: more.session,
-      targetName: more.targetName,
-      nextIndex: more.nextIndex ?? 0,
+      holder: session.bootId,
+      taken,
+      targetName: `worker ${name} (${provider})`,
+      session,
+      nextIndex: 0,
       settling: false,
     };
     this.#byId.set(row.dispatchId, attempt);
     return attempt;
   }
 
-  remove(dispatchId: string): Attempt | undefined {
-    const attempt = this.#byId.get(dispatchId);
-    this.#byId.delete(dispatchId);
-    return attempt;
+  /** It is settled: nothing more is expected of it. */
+  settled(attempt: Attempt): void {
+    if (this.#byId.get(attempt.dispatchId) === attempt) this.#byId.delete(attempt.dispatchId);
+  }
+
+  /** It is given up: its result may still come, and is late then. */
+  giveUp(attempt: Attempt): void {
+    this.settled(attempt);
+    this.#former.set(attempt.dispatchId, attempt);
+  }
+
+  /** An attempt that was given up and whose result did not come. */
+  former(dispatchId: string): Attempt | undefined {
+    return this.#former.get(dispatchId);
+  }
+
+  forgetFormer(dispatchId: string): void {
+    this.#former.delete(dispatchId);
   }
 
   ids(): string[] {
     return [...this.#byId.keys()];
   }
 
+  all(): Attempt[] {
+    return [...this.#byId.values()];
+  }
+
   ofSession(session: WorkerSession): Attempt[] {
-    return [...this.#byId.values()].filter((attempt) => attempt.session === session);
+    return this.all().filter((attempt) => attempt.session === session);
   }
 
   get size(): number {

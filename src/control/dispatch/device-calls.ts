@@ -1,21 +1,21 @@
 // Tool calls for devices whose sessions are here. Resync is by state: whatever the outbox holds for a connected device and
-// the device has not said it received in this session is sent (again). The edge's journal makes repeats harmless.
-import { create } from '@bufbuild/protobuf';
-import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { ToolCallSchema, type ToolProgress, type ToolResult } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { ResponsesSchema } from '../../../gen/bowline/event/v1/event_pb.ts';
+// was not sent in this session is sent (again); the edge's journal makes repeats harmless. What the device has in hand
+// and the outbox no longer wants is stopped.
+import type { ToolProgress, ToolResult } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { fullJitter } from '../../base/backoff.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { dispatchId, parseDispatchId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
-import { fromFailure, toFailure } from '../../contract/errors.ts';
+import { toFailure } from '../../contract/errors.ts';
 import type { RunRequest } from '../orchestrator/commands.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
-import type { JobState, RunState } from '../orchestrator/state.ts';
+import type { RunState } from '../orchestrator/state.ts';
 import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
 import type { OutboxRow } from '../store/unit.ts';
 import type { DeviceSession } from './session-ports.ts';
 import type { Signals } from './signals.ts';
+import { resultOf, runOf, toolCall } from './tool-messages.ts';
 
 export interface DeviceCallsParts {
   readonly runs: RunService;
@@ -23,18 +23,24 @@ export interface DeviceCallsParts {
   readonly signals: Signals;
   readonly clock: Clock;
   readonly log: Logger;
-  /** How long a call is good after it was signed; the edge refuses it later. */
+  /** How long after its last useful moment a call is still good; the edge refuses it later. */
   readonly callTtlMs: number;
 }
 
 interface Connected {
   readonly session: DeviceSession;
-  /** Dispatches sent in this session that need not be sent again. */
-  readonly received: Set<string>;
+  /** Dispatches that were sent in this session and are not answered. */
+  readonly has: Set<string>;
   unsubscribe: () => Promise<void>;
   sending: Promise<void> | undefined;
   again: boolean;
 }
+
+type DeviceRow = OutboxRow & { readonly tenant: string };
+type DeviceRef = Pick<DeviceSession, 'tenant' | 'device'>;
+
+/** Tries to commit one answer before it is left to the device's next session. */
+const MAX_ROUNDS = 20;
 
 export class DeviceCalls {
   readonly #parts: DeviceCallsParts;
@@ -49,43 +55,46 @@ export class DeviceCalls {
   }
 
   session(tenant: string, device: string): DeviceSession | undefined {
-    return this.#connected.get(key(tenant, device))?.session;
+    return this.#connected.get(key({ tenant, device }))?.session;
   }
 
-  /** Takes a session in. Of the calls that the device still holds, those that nobody wants any more are stopped. */
-  async connected(session: DeviceSession, open: readonly { job: string }[]): Promise<void> {
+  /** Takes a session in; an older one of the device gets nothing from now on. */
+  async connected(session: DeviceSession): Promise<void> {
     const entry: Connected = {
       session,
-      received: new Set(),
+      has: new Set(),
       unsubscribe: async () => {},
       sending: undefined,
       again: false,
     };
-    this.#connected.set(key(session.tenant, session.device), entry);
-    entry.unsubscribe = await this.#parts.signals.ofDevice(session.tenant, session.device, {
+    const before = this.#connected.get(key(session));
+    this.#connected.set(key(session), entry);
+    if (before) this.#leave(before);
+    const unsubscribe = await this.#parts.signals.ofDevice(session.tenant, session.device, {
       signal: ({ signal }) => {
-        if (signal.case === 'cancelJob') this.#cancel(entry, signal.value);
+        if (signal.case === 'cancelJob') cancel(entry, signal.value);
         else this.#send(entry);
       },
       gap: () => this.#send(entry),
     });
-    if (this.#connected.get(key(session.tenant, session.device)) !== entry) return entry.unsubscribe();
+    if (!this.#isCurrent(entry)) return unsubscribe();
+    entry.unsubscribe = unsubscribe;
+    await this.#stopUnwanted(entry);
     this.#send(entry);
-    for (const { job } of open) await this.#stopUnwanted(session, job);
   }
 
-  async gone(session: DeviceSession): Promise<void> {
-    const entry = this.#connected.get(key(session.tenant, session.device));
+  gone(session: DeviceSession): void {
+    const entry = this.#connected.get(key(session));
     if (entry?.session !== session) return;
-    this.#connected.delete(key(session.tenant, session.device));
-    await entry.unsubscribe();
+    this.#connected.delete(key(session));
+    this.#leave(entry);
   }
 
-  /** Calls that were just committed: sent at once where the session is here, else its holder is told to look. */
-  added(rows: readonly (OutboxRow & { readonly tenant: string })[], state: RunState): void {
+  /** Calls that were just committed: sent at once where the session is here, else its holder is told to look. Never throws. */
+  added(rows: readonly DeviceRow[], state: RunState): void {
     for (const row of rows) {
       if (row.device === undefined) continue;
-      const entry = this.#connected.get(key(row.tenant, row.device));
+      const entry = this.#connected.get(key({ tenant: row.tenant, device: row.device }));
       if (entry) this.#hand(entry, row, state);
       else this.#parts.signals.toDevice(row.tenant, row.device, { case: 'deviceCalls', value: row.device });
     }
@@ -93,59 +102,103 @@ export class DeviceCalls {
 
   /** Asks a device to stop a call. */
   cancel(tenant: string, device: string, job: string, epoch: number): void {
-    this.#parts.signals.toDevice(tenant, device, { case: 'cancelJob', value: `${job}-${epoch}` });
+    this.#parts.signals.toDevice(tenant, device, { case: 'cancelJob', value: dispatchId(job, epoch) });
   }
 
-  received(session: DeviceSession, job: string, epoch: number): void {
-    this.#connected.get(key(session.tenant, session.device))?.received.add(`${job}-${epoch}`);
-  }
-
-  /** A streamed response of a running call, for whoever waits for it. */
+  /** A streamed response of a running call, for whoever waits for it. A device speaks only for what it was sent. */
   progress(session: DeviceSession, { job, epoch, index, response }: ToolProgress): void {
+    const entry = this.#entryOf(session);
     const run = runOf(job);
-    if (run)
-      this.#parts.signals.toRun(session.tenant, run, { case: 'message', value: { job, epoch, index, response } });
+    if (!run || !entry?.has.has(dispatchId(job, Number(epoch)))) return;
+    this.#parts.signals.toRun(session.tenant, run, { case: 'message', value: { job, epoch, index, response } });
   }
 
   /** An answer of a device: committed, then acknowledged. Never throws; what cannot be committed comes again. */
   async result(session: DeviceSession, frame: ToolResult): Promise<void> {
-    const run = runOf(frame.job);
     const epoch = Number(frame.epoch);
-    if (!run) return session.committed(frame.job, epoch, frame.idempotencyKey);
-    const command = resultOf(frame, `device ${session.deviceName}`);
-    for (let round = 1; ; round++) {
-      try {
-        // The device may only answer for jobs that were given to it.
-        const state = await this.#parts.runs.state(session.tenant, run, { job: frame.job, epoch });
-        if (state?.jobs.get(frame.job)?.device === session.device) {
-          await this.#parts.runs.command(session.tenant, run, command, {
-            source: `device:${session.device}`,
-            commandId: `${frame.job}-${epoch}`,
-          });
-        }
-        break;
-      } catch (error) {
-        if (!(error instanceof AppError && error.retryable) || round > 20) {
-          this.#parts.log.error('the answer of a device could not be committed', error, { job: frame.job });
-          return;
-        }
-        await sleep(this.#parts.clock, fullJitter(round, 100, 5_000));
-      }
-    }
-    this.#connected.get(key(session.tenant, session.device))?.received.delete(`${frame.job}-${epoch}`);
+    const run = runOf(frame.job);
+    if (run && !(await this.#commit(session, run, frame))) return;
+    this.#entryOf(session)?.has.delete(dispatchId(frame.job, epoch));
     session.committed(frame.job, epoch, frame.idempotencyKey);
   }
 
-  /** The net under lost hints: looks again for every connected device. */
-  scan(): void {
-    for (const entry of this.#connected.values()) this.#send(entry);
+  /** The journal of a device does not fit: what became of its calls cannot be told any more. Throws when the store fails. */
+  async quarantined({ tenant, device }: DeviceRef, targetName: string): Promise<void> {
+    const failure = toFailure(new AppError('OUTCOME_UNKNOWN', { why: 'the journal of the device was replaced' }));
+    for (const row of await this.#parts.outbox.pendingForDevices(tenant, [device])) {
+      const { run, job, epoch } = row;
+      const result = { case: 'unknown', value: failure } as const;
+      await this.#parts.runs.command(
+        tenant,
+        run,
+        { type: 'result', job, epoch, result, targetName },
+        { source: 'dispatch', commandId: `quarantined:${row.dispatchId}` },
+      );
+    }
+  }
+
+  /** The net under lost hints: one look per tenant for all its connected devices. Never throws. */
+  async scan(): Promise<void> {
+    const byTenant = new Map<string, Connected[]>();
+    for (const entry of this.#connected.values()) {
+      const same = byTenant.get(entry.session.tenant);
+      if (same) same.push(entry);
+      else byTenant.set(entry.session.tenant, [entry]);
+    }
+    for (const [tenant, entries] of byTenant) {
+      const had = new Map(entries.map((entry) => [entry, [...entry.has]]));
+      try {
+        const rows = await this.#parts.outbox.pendingForDevices(
+          tenant,
+          entries.map(({ session }) => session.device),
+        );
+        const current = new Set(rows.map((row) => row.dispatchId));
+        for (const entry of entries) {
+          if (rows.some((row) => row.device === entry.session.device && !entry.has.has(row.dispatchId)))
+            this.#send(entry);
+          for (const id of had.get(entry) ?? []) if (!current.has(id)) this.#unwanted(entry, id);
+        }
+      } catch (error) {
+        this.#parts.log.warn('tool calls could not be looked at', { tenant, why: String(error) });
+      }
+    }
+  }
+
+  #entryOf(session: DeviceSession): Connected | undefined {
+    const entry = this.#connected.get(key(session));
+    return entry?.session === session ? entry : undefined;
+  }
+
+  #isCurrent(entry: Connected): boolean {
+    return this.#connected.get(key(entry.session)) === entry;
+  }
+
+  #leave(entry: Connected): void {
+    entry
+      .unsubscribe()
+      .catch((error: unknown) => this.#parts.log.warn('a subscription did not end', { why: String(error) }));
+  }
+
+  /** Stops the device's open calls that were cancelled while it was away. Those still wanted are sent as any other: the edge attaches the repeat. */
+  async #stopUnwanted({ session }: Connected): Promise<void> {
+    for (const { job: id, running } of session.openCalls) {
+      const run = runOf(id);
+      if (!running || !run) continue;
+      const job = (await this.#parts.runs.state(session.tenant, run))?.jobs.get(id);
+      if (job?.device !== session.device || job.phase === 'queued' || job.phase === 'running') continue;
+      session.cancel(id, job.epoch);
+    }
+  }
+
+  #unwanted(entry: Connected, id: string): void {
+    if (entry.has.delete(id)) cancel(entry, id);
   }
 
   #send(entry: Connected): void {
     entry.again = true;
     entry.sending ??= this.#sendAll(entry)
       .catch((error: unknown) =>
-        this.#parts.log.warn('tool calls could not be read', { device: entry.session.device, why: String(error) }),
+        this.#parts.log.warn('tool calls could not be sent', { device: entry.session.device, why: String(error) }),
       )
       .finally(() => {
         entry.sending = undefined;
@@ -154,109 +207,88 @@ export class DeviceCalls {
 
   async #sendAll(entry: Connected): Promise<void> {
     const { tenant, device } = entry.session;
-    while (entry.again && this.#connected.get(key(tenant, device)) === entry) {
+    while (entry.again && this.#isCurrent(entry)) {
       entry.again = false;
       const rows = await this.#parts.outbox.pendingForDevices(tenant, [device]);
-      for (const row of rows) if (!entry.received.has(row.dispatchId)) await this.#sendOne(entry, row);
+      for (const row of rows) if (!entry.has.has(row.dispatchId)) await this.#sendOne(entry, row);
     }
   }
 
   async #sendOne(entry: Connected, row: StoredOutboxRow): Promise<void> {
     const state = await this.#parts.runs.state(row.tenant, row.run, row);
-    if (state) this.#hand(entry, row, state);
+    if (state && this.#isCurrent(entry)) this.#hand(entry, row, state);
   }
 
-  #hand(entry: Connected, row: OutboxRow & { readonly tenant: string }, state: RunState): void {
+  /** Sends a call once: within a session nothing is lost on the way, and the next session looks again. Never throws. */
+  #hand(entry: Connected, row: DeviceRow, state: RunState): void {
+    const { session, has } = entry;
     const job = state.jobs.get(row.job);
     if (job?.epoch !== row.epoch || (job.phase !== 'queued' && job.phase !== 'running')) return;
-    // Within a session nothing is lost on the way, so once is enough; the next session looks again.
-    if (entry.received.has(row.dispatchId)) return;
-    entry.received.add(row.dispatchId);
+    if (has.has(row.dispatchId)) return;
     try {
-      entry.session.call(this.#callOf(entry.session, row, state, job));
-    } catch {
-      // The session is ending; whoever comes next gets it.
+      const now = this.#parts.clock.now();
+      session.call(toolCall(session.device, row, state, job, { now, ttlMs: this.#parts.callTtlMs }));
+    } catch (error) {
+      if (error instanceof AppError && error.reason === 'LIMIT_EXCEEDED') this.#neverSent(session, row, error);
+      // Else the session is ending; whoever comes next gets it.
       return;
     }
+    has.add(row.dispatchId);
     this.#parts.signals.toRun(row.tenant, row.run, {
       case: 'running',
-      value: { job: row.job, epoch: BigInt(row.epoch), targetName: `device ${entry.session.deviceName}` },
+      value: { job: row.job, epoch: BigInt(row.epoch), targetName: targetOf(session) },
     });
   }
 
-  #callOf(session: DeviceSession, row: { readonly tenant: string } & OutboxRow, state: RunState, job: JobState) {
-    const now = this.#parts.clock.now();
-    return create(ToolCallSchema, {
-      tenant: row.tenant,
-      device: session.device,
-      run: row.run,
-      job: row.job,
-      epoch: BigInt(row.epoch),
-      method: job.method,
-      params: job.params,
-      idempotencyKey: job.idempotencyKey,
-      issueTime: timestampFromMs(now),
-      // One expiry per key, whenever it is sent: the edge forgets a key only after that.
-      expireTime: timestampFromMs(job.queuedAt + Math.max(job.timeoutMs, state.timeoutMs) + this.#parts.callTtlMs),
-      ...(job.timeoutMs > 0 ? { deadline: durationFromMs(job.timeoutMs) } : {}),
-      recipient: job.recipients[0] ?? '',
-      principal: state.kind === 'ask' ? 'planner' : state.principal,
-    });
+  #neverSent(session: DeviceSession, row: DeviceRow, error: AppError): void {
+    const { tenant, run, job, epoch } = row;
+    const result = { case: 'neverStarted', value: toFailure(error) } as const;
+    this.#parts.runs
+      .command(
+        tenant,
+        run,
+        { type: 'result', job, epoch, result, targetName: targetOf(session) },
+        { source: 'dispatch', commandId: `never-sent:${row.dispatchId}` },
+      )
+      .catch((problem: unknown) =>
+        this.#parts.log.warn('a call that was too large could not be ended yet', { job, why: String(problem) }),
+      );
   }
 
-  /** The durable side of a cancel whose hint was lost. */
-  async #stopUnwanted(session: DeviceSession, job: string): Promise<void> {
-    const run = runOf(job);
-    const state = run ? await this.#parts.runs.state(session.tenant, run) : undefined;
-    const known = state?.jobs.get(job);
-    if (known?.phase === 'cancelling' || known?.phase === 'cancelled') session.cancel(job, known.epoch);
-  }
-
-  #cancel(entry: Connected, dispatchId: string): void {
-    const match = /^(.+)-(\d+)$/.exec(dispatchId);
-    if (match) entry.session.cancel(match[1]!, Number(match[2]));
+  /** True when the answer is recorded or can never be; false when it must come again. */
+  async #commit(session: DeviceSession, run: string, frame: ToolResult): Promise<boolean> {
+    const { tenant, device } = session;
+    const at = { job: frame.job, epoch: Number(frame.epoch) };
+    let command: RunRequest = resultOf(frame, targetOf(session));
+    for (let round = 1; this.#entryOf(session); round++) {
+      try {
+        // A device may only answer for jobs that were given to it.
+        const state = await this.#parts.runs.state(tenant, run, at);
+        if (state?.jobs.get(frame.job)?.device !== device) return true;
+        const id = { source: `device:${device}`, commandId: dispatchId(frame.job, at.epoch) };
+        await this.#parts.runs.command(tenant, run, command, id);
+        return true;
+      } catch (error) {
+        if (error instanceof AppError && error.retryable) {
+          if (round >= MAX_ROUNDS) break;
+          await sleep(this.#parts.clock, fullJitter(round, 100, 5_000));
+          continue;
+        }
+        this.#parts.log.error('the answer of a device could not be committed', error, { job: frame.job });
+        // Asking the device again would end here again, so the job ends with the error.
+        if (command.type === 'result' && command.result.case === 'failure') return true;
+        command = { ...resultOf(frame, targetOf(session)), result: { case: 'failure', value: toFailure(error) } };
+      }
+    }
+    return false;
   }
 }
 
-const key = (tenant: string, device: string) => `${tenant}/${device}`;
+const key = ({ tenant, device }: DeviceRef): string => `${tenant}/${device}`;
 
-const runOf = (job: string): string | undefined => /^(.+)\/\d+\/\d+$/.exec(job)?.[1];
+const targetOf = (session: DeviceSession): string => `device ${session.deviceName}`;
 
-/** A device's answer as a command. Its failures carry only a reason; the text is ours. */
-function resultOf(frame: ToolResult, targetName: string): RunRequest {
-  const { answer } = frame;
-  const base = {
-    type: 'result' as const,
-    job: frame.job,
-    epoch: Number(frame.epoch),
-    withheld: frame.withheld,
-    egress: frame.egress,
-    targetName,
-  };
-  switch (answer.case) {
-    case 'done': {
-      const { responses, failure } = answer.value;
-      if (failure && responses.length === 0)
-        return { ...base, result: { case: 'failure', value: toFailure(fromFailure(failure)) } };
-      return {
-        ...base,
-        result: { case: 'done', value: create(ResponsesSchema, { messages: responses }) },
-        ...(failure ? { trailingFailure: toFailure(fromFailure(failure)) } : {}),
-      };
-    }
-    case 'neverStarted':
-      return { ...base, result: { case: 'neverStarted', value: toFailure(fromFailure(answer.value)) } };
-    default:
-      return {
-        ...base,
-        result: {
-          case: 'unknown',
-          value: toFailure(
-            answer.value
-              ? fromFailure(answer.value)
-              : new AppError('OUTCOME_UNKNOWN', { why: 'the device did not say' }),
-          ),
-        },
-      };
-  }
+function cancel({ session }: Connected, id: string): void {
+  const parsed = parseDispatchId(id);
+  if (parsed) session.cancel(parsed.job, parsed.epoch);
 }

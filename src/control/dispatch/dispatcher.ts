@@ -73,10 +73,7 @@ export class Dispatcher {
       runs,
       signals,
       log,
-      localText: (tenant, job) => {
-        const attempt = this.workers.attempt(tenant, job);
-        return attempt?.live ? attempt.text : undefined;
-      },
+      localText: (tenant, job) => this.workers.attempt(tenant, job)?.text,
       waits: (tenant, run) => this.relay.waits(tenant, run),
       resume: (tenant, run, job, epoch, offset) => this.#resume.ask(tenant, run, job, epoch, offset),
     });
@@ -90,9 +87,9 @@ export class Dispatcher {
       clock,
       log,
       config,
-      scan: () => {
-        this.devices.scan();
-        this.feeds.rescan();
+      scan: async () => {
+        await this.devices.scan();
+        this.feeds.scan();
       },
     });
     this.#unlisten = runs.onCommitted((committed) => this.#committed(committed));

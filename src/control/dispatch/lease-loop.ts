@@ -18,8 +18,8 @@ interface LeaseLoopParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly config: DispatchConfig;
-  /** Called once per round, for others that look again now and then. */
-  readonly scan: () => void;
+  /** Called once per round, for others that look again now and then; never throws. */
+  readonly scan: () => Promise<void>;
 }
 
 /** Ids per batched read. */
@@ -65,7 +65,8 @@ export class LeaseLoop {
     await this.#dropStale();
     await this.#renew();
     if (clock.monotonic() >= this.#recoverAt) await this.#takeOver(config.scanMs);
-    scan();
+    await this.#parts.workers.renew();
+    await scan();
     this.#parts.workers.kick();
   }
 
@@ -91,18 +92,26 @@ export class LeaseLoop {
     }
   }
 
+  /** Only as many as the relay can keep: the rest waits in the store without losing anything. */
   async #takeOver(olderThanMs: number): Promise<void> {
-    const { leases, log, runs } = this.#parts;
+    const { leases, log, relay, runs } = this.#parts;
+    if (relay.room <= 0) return;
+    const dead = await leases.dead(olderThanMs, Math.min(relay.room, BATCH));
+    // Read after the rows: what was taken in hand meanwhile is not dead.
     const held = new Set(this.#held());
-    for (const row of await leases.dead(olderThanMs)) {
+    for (const row of dead) {
       if (held.has(row.dispatchId)) continue;
       log.info('taking over a job that nobody holds', { job: row.job, epoch: row.epoch });
-      await runs.command(
-        row.tenant,
-        row.run,
-        { type: 'attemptLost', job: row.job, epoch: row.epoch, why: 'no replica holds it' },
-        { source: 'dispatch', commandId: `lost:${row.dispatchId}` },
-      );
+      try {
+        await runs.command(
+          row.tenant,
+          row.run,
+          { type: 'attemptLost', job: row.job, epoch: row.epoch, why: 'no replica holds it' },
+          { source: 'dispatch', commandId: `lost:${row.dispatchId}` },
+        );
+      } catch (error) {
+        log.warn('a job could not be taken over yet', { job: row.job, why: String(error) });
+      }
     }
   }
 }

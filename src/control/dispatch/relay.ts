@@ -10,25 +10,41 @@ import type { Signals } from './signals.ts';
 
 export type RelayRow = OutboxRow & { readonly tenant: string; readonly method: string };
 
-/** Rows that placement may keep waiting in memory; the rest stays in the store and comes with the next scan. */
+export interface RelayParts {
+  readonly queue: JobQueue;
+  /** The workers that are connected. */
+  readonly workers: () => readonly WorkerView[];
+  readonly signals: Signals;
+  readonly log: Logger;
+}
+
+interface Queued {
+  readonly row: RelayRow;
+  readonly queue: string;
+}
+
+interface Unplaced {
+  readonly row: RelayRow;
+  /** What its run was told that it waits for; empty when somebody could serve it. */
+  readonly what: string;
+}
+
+/** Rows that may wait in memory for a place; the rest stays in the store and comes with a later scan. */
 const MAX_UNPLACED = 10_000;
+
+/** Unplaced rows looked at when a slot becomes free. */
+const RETRIED = 256;
 
 export const commonQueue = (capability: string, tier: number): string => `${capability}.${tier}`;
 export const replicaQueue = (replica: string): string => `replica.${replica}`;
 
 export class Relay {
-  readonly #queue: JobQueue;
-  readonly #workers: () => readonly WorkerView[];
-  readonly #signals: Signals;
-  readonly #log: Logger;
-  readonly #queued = new Map<string, RelayRow>();
-  readonly #unplaced = new Map<string, RelayRow>();
+  readonly #parts: RelayParts;
+  readonly #queued = new Map<string, Queued>();
+  readonly #unplaced = new Map<string, Unplaced>();
 
-  constructor(parts: { queue: JobQueue; workers: () => readonly WorkerView[]; signals: Signals; log: Logger }) {
-    this.#queue = parts.queue;
-    this.#workers = parts.workers;
-    this.#signals = parts.signals;
-    this.#log = parts.log;
+  constructor(parts: RelayParts) {
+    this.#parts = parts;
   }
 
   /** Dispatches that wait in a queue, or here, because of this replica. */
@@ -36,42 +52,71 @@ export class Relay {
     return [...this.#queued.keys(), ...this.#unplaced.keys()];
   }
 
-  /** Places rows and queues them. Never throws: what could not be queued is tried again at the next scan. */
+  /** How many of a tenant's jobs they are. */
+  waitingOf(tenant: string): number {
+    let count = 0;
+    for (const { row } of this.#queued.values()) if (row.tenant === tenant) count++;
+    for (const { row } of this.#unplaced.values()) if (row.tenant === tenant) count++;
+    return count;
+  }
+
+  /** How many more may wait here. */
+  get room(): number {
+    return MAX_UNPLACED - this.#unplaced.size;
+  }
+
+  /** Places rows and queues them. Never throws: what could not be queued waits here for the next try. */
   async add(rows: readonly RelayRow[]): Promise<void> {
-    const byQueue = new Map<string, string[]>();
+    const byQueue = new Map<string, RelayRow[]>();
     for (const row of rows) {
       const queue = this.#queueOf(row);
       if (queue === undefined) continue;
-      this.#queued.set(row.dispatchId, row);
-      const ids = byQueue.get(queue);
-      if (ids) ids.push(row.dispatchId);
-      else byQueue.set(queue, [row.dispatchId]);
+      this.#queued.set(row.dispatchId, { row, queue });
+      const same = byQueue.get(queue);
+      if (same) same.push(row);
+      else byQueue.set(queue, [row]);
     }
-    for (const [queue, ids] of byQueue) {
+    for (const [queue, same] of byQueue) {
       try {
-        await this.#queue.add(queue, ids);
-      } catch (error) {
-        for (const id of ids) this.#queued.delete(id);
-        this.#log.warn('jobs could not be queued; they stay in the outbox', {
+        await this.#parts.queue.add(
           queue,
-          jobs: ids.length,
-          why: String(error),
-        });
+          same.map(({ dispatchId }) => dispatchId),
+        );
+      } catch (error) {
+        // What was ended meanwhile is not queued any more and is not kept.
+        for (const row of same) if (this.#queued.delete(row.dispatchId)) this.#keep(row, '');
+        this.#parts.log.warn('jobs could not be queued yet', { queue, jobs: same.length, why: String(error) });
       }
     }
   }
 
   /** What jobs of a run wait for that no connected worker can serve. */
   waits(tenant: string, run: string): { job: string; what: string }[] {
-    const rows = [...this.#unplaced.values()].filter((row) => row.tenant === tenant && row.run === run);
-    return rows.map((row) => ({ job: row.job, what: explain(needOf(row), this.#workers()).summary }));
+    return [...this.#unplaced.values()].flatMap(({ row, what }) =>
+      row.tenant === tenant && row.run === run && what !== '' ? [{ job: row.job, what }] : [],
+    );
   }
 
-  /** Tries again what had no place, because a worker came, left or has room. */
-  async retry(): Promise<void> {
+  /** Tries again some of what had no place, those that waited longest for a try first. Never throws. */
+  async retry(limit = RETRIED): Promise<void> {
     if (this.#unplaced.size === 0) return;
-    const rows = [...this.#unplaced.values()];
-    await this.add(rows);
+    await this.add([...this.#unplaced.values()].slice(0, limit).map(({ row }) => row));
+  }
+
+  /** The workers changed: everything without a place is tried again, and what nobody could serve any more says so. Never throws. */
+  async review(): Promise<void> {
+    await this.retry(MAX_UNPLACED);
+    const workers = this.#parts.workers();
+    const verdicts = new Map<string, boolean>();
+    for (const [id, { row, queue }] of [...this.#queued]) {
+      const need = needOf(row);
+      const kind = JSON.stringify(need);
+      const never = verdicts.get(kind) ?? isNever(need, workers);
+      verdicts.set(kind, never);
+      if (!never) continue;
+      const removed = await this.#parts.queue.remove(queue, id).catch(() => false);
+      if (removed && this.#queued.delete(id)) await this.add([row]);
+    }
   }
 
   /** Forgets dispatches that were taken or are over. */
@@ -82,22 +127,35 @@ export class Relay {
     }
   }
 
+  /** Where the row goes now; undefined when it waits here, because nobody has a place for it. */
   #queueOf(row: RelayRow): string | undefined {
     const need = needOf(row);
-    const workers = this.#workers();
-    const plain = row.slots <= 1 && Object.keys(row.selector).length === 0 && row.recipients.length === 0;
+    const workers = this.#parts.workers();
     const placement = place(need, workers);
-    const waits = placement.ok || !placement.never ? '' : explain(need, workers).summary;
-    if (waits !== '' || this.#unplaced.has(row.dispatchId)) {
-      this.#signals.toRun(row.tenant, row.run, { case: 'waits', value: { job: row.job, what: waits } });
+    const what = placement.ok || !placement.never ? '' : explain(need, workers).summary;
+    const told = this.#unplaced.get(row.dispatchId)?.what ?? '';
+    if (what !== told) {
+      this.#parts.signals.toRun(row.tenant, row.run, { case: 'waits', value: { job: row.job, what } });
     }
     this.#unplaced.delete(row.dispatchId);
-    if (plain && waits === '') return commonQueue(row.capability, row.tier);
-    if (!plain && placement.ok) return replicaQueue(placement.worker.replica);
-    if (this.#unplaced.size < MAX_UNPLACED) this.#unplaced.set(row.dispatchId, row);
+    if (isPlain(row) && what === '') return commonQueue(row.capability, row.tier);
+    if (!isPlain(row) && placement.ok) return replicaQueue(placement.worker.replica);
+    this.#keep(row, what);
     return undefined;
   }
+
+  #keep(row: RelayRow, what: string): void {
+    if (this.#unplaced.size < MAX_UNPLACED) this.#unplaced.set(row.dispatchId, { row, what });
+  }
 }
+
+const isPlain = (row: RelayRow): boolean =>
+  row.slots <= 1 && Object.keys(row.selector).length === 0 && row.recipients.length === 0;
+
+const isNever = (need: JobNeed, workers: readonly WorkerView[]): boolean => {
+  const placement = place(need, workers);
+  return !placement.ok && placement.never;
+};
 
 export const needOf = (row: RelayRow): JobNeed => ({
   capability: row.capability,

@@ -15,8 +15,9 @@ export interface FeedSources {
   reload(version: number): void;
 }
 
-/** Streamed response messages of a call that readers may still want; more than this and a slow reader gets them at the end. */
+/** Streamed response messages of a call that readers may still want; what is beyond these they get at the end. */
 const MAX_MESSAGES = 65_536;
+const MAX_MESSAGE_BYTES = 16 << 20;
 
 export class RunFeed {
   #state: RunState;
@@ -24,9 +25,12 @@ export class RunFeed {
   readonly #sources: FeedSources;
   readonly #running = new Map<string, { epoch: number; targetName: string }>();
   readonly #waits = new Map<string, string>();
-  readonly #messages: Uint8Array[] = [];
-  #messagesOf = '';
   readonly #readers = new Set<() => void>();
+  #messages: Uint8Array[] = [];
+  #messageBytes = 0;
+  #messagesEpoch = 0;
+  #revision = 1;
+  #news = false;
 
   constructor(state: RunState, sources: FeedSources) {
     this.#state = state;
@@ -43,14 +47,19 @@ export class RunFeed {
     return this.#text;
   }
 
-  /** The response messages of the present attempt of a call, from 0 without gaps. */
-  get messages(): readonly Uint8Array[] {
-    return this.#messages;
+  /** The response messages of one attempt of a call, from 0 without gaps; a new attempt begins a new list. */
+  get messages(): { readonly epoch: number; readonly list: readonly Uint8Array[] } {
+    return { epoch: this.#messagesEpoch, list: this.#messages };
+  }
+
+  /** Grows whenever the state, the jobs or what is waited for changed; text and messages do not count. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** What the run waits for that nobody can serve now, in words; empty otherwise. */
   get waitsFor(): string {
-    return [...this.#waits.values()].join(' ');
+    return [...new Set(this.#waits.values())].join(' ');
   }
 
   /** The jobs, with what is known of attempts that run. */
@@ -77,19 +86,29 @@ export class RunFeed {
 
   /** A newer state was committed. */
   committed(state: RunState): void {
+    this.#news = true;
     if (state.version <= this.#state.version) return;
     this.#state = state;
     for (const id of this.#waits.keys()) if (state.jobs.get(id)?.phase !== 'queued') this.#waits.delete(id);
-    for (const reader of this.#readers) reader();
+    this.#changed();
+  }
+
+  /** Whether nothing was heard since the last call; then the caller reads the state again, in case a hint was lost. */
+  quiet(): boolean {
+    const { phase } = this.#state;
+    const quiet = !this.#news && (phase === 'waiting' || phase === 'running');
+    this.#news = false;
+    return quiet;
   }
 
   waiting(job: string, what: string): void {
     if (what === '') this.#waits.delete(job);
     else this.#waits.set(job, what);
-    for (const reader of this.#readers) reader();
+    this.#changed();
   }
 
   signal({ signal }: RunSignal): void {
+    this.#news = true;
     switch (signal.case) {
       case 'text':
         if (this.#chunk(signal.value.job, Number(signal.value.epoch), Number(signal.value.offset), signal.value.text))
@@ -107,20 +126,30 @@ export class RunFeed {
       case 'running':
         this.#running.set(signal.value.job, { epoch: Number(signal.value.epoch), targetName: signal.value.targetName });
         this.#waits.delete(signal.value.job);
-        break;
+        this.#changed();
+        return;
       case 'waits':
         this.waiting(signal.value.job, signal.value.what);
         return;
       default:
         return;
     }
-    for (const reader of this.#readers) reader();
+    this.#wake();
   }
 
   /** Something may have been missed. */
   gap(): void {
     this.#sources.reload(this.#state.version);
     this.#attach();
+  }
+
+  #changed(): void {
+    this.#revision++;
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const reader of [...this.#readers]) reader();
   }
 
   /** Finds the text that is being written right now, here or at its owner. */
@@ -152,14 +181,17 @@ export class RunFeed {
   }
 
   #message(job: string, epoch: number, index: number, response: Uint8Array): boolean {
-    const attempt = `${job}-${epoch}`;
-    if (epoch < (this.#state.jobs.get(job)?.epoch ?? 0)) return false;
-    if (this.#messagesOf !== attempt) {
-      this.#messagesOf = attempt;
-      this.#messages.length = 0;
+    if (this.#state.kind !== 'call') return false;
+    if (epoch < (this.#state.jobs.get(job)?.epoch ?? 0) || epoch < this.#messagesEpoch) return false;
+    if (epoch > this.#messagesEpoch) {
+      this.#messagesEpoch = epoch;
+      this.#messages = [];
+      this.#messageBytes = 0;
     }
     if (index !== this.#messages.length || index >= MAX_MESSAGES) return false;
+    if (this.#messageBytes + response.length > MAX_MESSAGE_BYTES) return false;
     this.#messages.push(response);
+    this.#messageBytes += response.length;
     return true;
   }
 }

@@ -4,7 +4,7 @@ import { AppError } from '../../base/errors.ts';
 import { jobId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
-import { isEnded, type RunState } from '../orchestrator/state.ts';
+import type { RunState } from '../orchestrator/state.ts';
 import type { AttemptText } from './attempt-text.ts';
 import { RunFeed } from './run-feed.ts';
 import type { Signals } from './signals.ts';
@@ -23,6 +23,9 @@ export interface RunFeedsParts {
   readonly resume: (tenant: string, run: string, job: string, epoch: number, offset: number) => void;
 }
 
+/** Runs read again in one scan. */
+const MAX_RELOADS = 500;
+
 interface Entry {
   feed: Promise<RunFeed>;
   ready: RunFeed | undefined;
@@ -33,6 +36,7 @@ interface Entry {
 export class RunFeeds {
   readonly #entries = new Map<string, Entry>();
   readonly #parts: RunFeedsParts;
+  #turn = 0;
 
   constructor(parts: RunFeedsParts) {
     this.#parts = parts;
@@ -73,14 +77,17 @@ export class RunFeeds {
     }
   }
 
+  /** The net under lost hints: reads again, a few at a time, the runs of which nothing was heard since the last call. */
+  scan(): void {
+    const quiet = [...this.#entries.values()].flatMap(({ ready }) => (ready?.quiet() ? [ready] : []));
+    const few = Math.min(quiet.length, MAX_RELOADS);
+    for (let i = 0; i < few; i++) quiet[(this.#turn + i) % quiet.length]?.gap();
+    this.#turn += few;
+  }
+
   /** A run was committed on this replica. */
   committed(state: RunState): void {
     this.#entries.get(`${state.tenant}/${state.id}`)?.ready?.committed(state);
-  }
-
-  /** The net under lost hints: reads again what has not ended. */
-  rescan(): void {
-    for (const { ready } of this.#entries.values()) if (ready && !isEnded(ready.state)) ready.gap();
   }
 
   async #start(tenant: string, run: string, entry: Entry): Promise<RunFeed> {

@@ -1,18 +1,22 @@
 // What dispatch needs of the sessions above it. The gateway implements these; dispatch never sees a stream.
-import type { ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { OpenToolCall, ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { JobAssignment } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 
 /** A connected worker. */
 export interface WorkerSession {
   readonly id: string;
-  /** As placement sees it; free slots are those the worker declared less what was assigned since. */
+  /** Random id of this start of the worker's process: what was given to it, only it may go on with. */
+  readonly bootId: string;
+  /** As placement sees it; free slots are those the worker declared less what it has not counted yet. */
   view(): WorkerView;
-  /** Sends a job; throws CLOSED when the session is over. */
+  /** Takes a free slot for a job that is about to be sent; returns how to give it back. */
+  reserve(): () => void;
+  /** Sends a job in a reserved slot. Throws CLOSED when the session is over, LIMIT_EXCEEDED for a job that no frame can hold. */
   assign(assignment: JobAssignment): void;
-  /** Asks it to stop a job. Harmless when it does not have it. */
+  /** Asks it to stop a job. Harmless when it does not have it. Never throws. */
   cancel(dispatchId: string, epoch: number): void;
-  /** Tells it that a result may be forgotten. */
+  /** Tells it that a result may be forgotten. Never throws. */
   committed(dispatchId: string): void;
 }
 
@@ -22,12 +26,14 @@ export interface DeviceSession {
   readonly device: string;
   readonly deviceName: string;
   readonly epoch: number;
+  /** Calls that the device had open when it connected. */
+  readonly openCalls: readonly OpenToolCall[];
   /** Full names of the methods its manifest declares. */
   serves(method: string): boolean;
-  /** Signs the call for this session and sends it; throws CLOSED when the session is over. */
+  /** Signs the call for this session and sends it. Throws CLOSED when the session is over, LIMIT_EXCEEDED for a call that no frame can hold. */
   call(call: ToolCall): void;
-  /** Asks it to stop a call. */
+  /** Asks it to stop a call. Never throws. */
   cancel(job: string, epoch: number): void;
-  /** Tells it that a result is committed. */
+  /** Tells it that a result is committed. Never throws. */
   committed(job: string, epoch: number, idempotencyKey: string): void;
 }

@@ -1,74 +1,92 @@
 // What one edge is shown of its runs: jobs as they change, text from a position on, and the end. It holds positions, not
-// text; frames are made only when the stream has room.
+// text; frames are made only when the stream has room, for one run after the other.
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ConnectResponseSchema, FollowRun } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { Job } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { fullJitter } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { OpenFeed, RunFeeds } from '../dispatch/run-feeds.ts';
 import { isEnded } from '../orchestrator/state.ts';
+import { fitOutcome } from './fit-outcome.ts';
 
 export type EdgeBody = NonNullable<MessageInitShape<typeof ConnectResponseSchema>['frame']>;
 
-interface Follow {
-  readonly run: string;
-  readonly open: OpenFeed;
-  readonly stop: () => void;
-  /** Position in the text that is being written. */
+export interface EdgeFollowsParts {
+  readonly feeds: Pick<RunFeeds, 'open'>;
+  readonly tenant: string;
+  readonly device: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Bytes of the largest frame that the edge takes. */
+  readonly maxFrameBytes: () => number;
+  /** Called when there may be a frame. */
+  readonly wake: () => void;
+}
+
+interface Position {
+  /** Job and attempt whose text is shown, and how far in bytes. */
   job: string;
   epoch: number;
   offset: number;
+}
+
+interface Follow extends Position {
+  readonly run: string;
+  readonly open: OpenFeed;
+  readonly stop: () => void;
   /** What was last told of each job. */
   readonly told: Map<string, string>;
   waits: string;
+  /** Revision of the feed up to which all jobs were told. */
+  revision: number;
 }
 
 /** Bytes of text in one frame, about. */
 const PIECE = 32 * 1024;
+/** Runs shown at once, those being looked up included; an edge has at most 256 asks. */
+const MAX_FOLLOWS = 1_024;
+/** Length of `waits_for` in its contract. */
+const MAX_WAITS = 1_024;
 
 export class EdgeFollows {
-  readonly #feeds: RunFeeds;
-  readonly #tenant: string;
-  readonly #device: string;
-  readonly #clock: Clock;
-  readonly #log: Logger;
-  readonly #wake: () => void;
+  readonly #parts: EdgeFollowsParts;
   readonly #follows = new Map<string, Follow>();
-  readonly #opening = new Map<string, { job: string; epoch: number; offset: number }>();
+  readonly #opening = new Map<string, Position>();
+  readonly #retries = new Set<() => void>();
   #closed = false;
 
-  constructor(parts: { feeds: RunFeeds; tenant: string; device: string; clock: Clock; log: Logger; wake: () => void }) {
-    this.#feeds = parts.feeds;
-    this.#tenant = parts.tenant;
-    this.#device = parts.device;
-    this.#clock = parts.clock;
-    this.#log = parts.log;
-    this.#wake = parts.wake;
+  constructor(parts: EdgeFollowsParts) {
+    this.#parts = parts;
   }
 
   /** Shows a run of this device, from a text position on where one is given. */
   follow(run: string, from?: FollowRun): void {
+    if (this.#closed) return;
     const position = { job: from?.job ?? '', epoch: Number(from?.epoch ?? 0n), offset: Number(from?.offset ?? 0n) };
     const known = this.#follows.get(run);
     if (known) {
       if (from) Object.assign(known, position);
-      this.#wake();
+      this.#parts.wake();
       return;
     }
-    const waits = this.#opening.has(run);
-    this.#opening.set(run, position);
-    if (waits) return;
-    this.#open(run).catch((error: unknown) => {
-      this.#opening.delete(run);
-      this.#log.warn('a run could not be followed', { run, why: String(error) });
-    });
+    const opening = this.#opening.has(run);
+    if (!opening && this.#follows.size + this.#opening.size >= MAX_FOLLOWS) {
+      this.#parts.log.warn('an edge follows too many runs at once', { run, limit: MAX_FOLLOWS });
+      return;
+    }
+    if (!opening || from) this.#opening.set(run, position);
+    if (!opening) this.#open(run, 1);
   }
 
   /** The next frame, if there is anything to tell. */
   next(): EdgeBody | undefined {
     for (const follow of this.#follows.values()) {
       const body = this.#jobFrame(follow) ?? this.#textFrame(follow) ?? this.#endFrame(follow);
-      if (body) return body;
+      if (!body) continue;
+      if (this.#follows.delete(follow.run) && body.case !== 'runEnded') this.#follows.set(follow.run, follow);
+      return body;
     }
     return undefined;
   }
@@ -76,28 +94,54 @@ export class EdgeFollows {
   close(): void {
     this.#closed = true;
     for (const follow of this.#follows.values()) this.#drop(follow);
+    this.#follows.clear();
+    this.#opening.clear();
+    for (const stop of this.#retries) stop();
+    this.#retries.clear();
   }
 
-  async #open(run: string): Promise<void> {
-    const open = await this.#feeds.open(this.#tenant, run);
+  /** Opens the feed, again and again while the store does not answer. */
+  #open(run: string, attempt: number): void {
+    this.#begin(run).catch((error: unknown) => {
+      if (this.#closed) return;
+      if (!(error instanceof AppError && error.retryable)) {
+        this.#opening.delete(run);
+        // Of a run that is not there nothing can be told; its event, if it is sent, makes it.
+        if (!(error instanceof AppError && error.reason === 'NOT_FOUND'))
+          this.#parts.log.error('a run could not be followed', error, { run });
+        return;
+      }
+      const stop = this.#parts.clock.after(fullJitter(attempt, 200, 5_000), () => {
+        this.#retries.delete(stop);
+        this.#open(run, attempt + 1);
+      });
+      this.#retries.add(stop);
+    });
+  }
+
+  async #begin(run: string): Promise<void> {
+    const { feeds, tenant, device, wake } = this.#parts;
+    const open = await feeds.open(tenant, run);
     const position = this.#opening.get(run) ?? { job: '', epoch: 0, offset: 0 };
     this.#opening.delete(run);
     // A run of another device is told to nobody here.
-    if (this.#closed || open.feed.state.device !== this.#device) return open.close();
-    const stop = open.feed.onChange(this.#wake);
-    this.#follows.set(run, { run, open, stop, ...position, told: new Map(), waits: '' });
-    this.#wake();
+    if (this.#closed || open.feed.state.device !== device) return open.close();
+    const stop = open.feed.onChange(wake);
+    this.#follows.set(run, { run, open, stop, ...position, told: new Map(), waits: '', revision: 0 });
+    wake();
   }
 
   #jobFrame(follow: Follow): EdgeBody | undefined {
     const { feed } = follow.open;
-    for (const job of feed.jobs(this.#clock.now())) {
+    if (follow.revision === feed.revision) return undefined;
+    for (const job of feed.jobs(this.#parts.clock.now())) {
       const now = signature(job);
       if (follow.told.get(job.id) === now) continue;
       follow.told.set(job.id, now);
       return { case: 'runUpdate', value: { run: follow.run, job } };
     }
-    const waits = isEnded(feed.state) ? '' : feed.waitsFor;
+    follow.revision = feed.revision;
+    const waits = isEnded(feed.state) ? '' : feed.waitsFor.slice(0, MAX_WAITS);
     if (waits === follow.waits) return undefined;
     follow.waits = waits;
     return { case: 'runUpdate', value: { run: follow.run, waitsFor: waits } };
@@ -110,6 +154,8 @@ export class EdgeFollows {
       if (text.bytes === 0) return undefined;
       Object.assign(follow, { job: text.job, epoch: text.epoch, offset: 0 });
     }
+    // The position is the edge's word: it may lie inside a code point.
+    follow.offset = text.align(follow.offset);
     const piece = text.from(follow.offset, PIECE);
     if (piece === '') return undefined;
     const offset = BigInt(follow.offset);
@@ -122,13 +168,13 @@ export class EdgeFollows {
     const { outcome } = follow.open.feed.state;
     if (!outcome) return undefined;
     this.#drop(follow);
-    return { case: 'runEnded', value: { run: follow.run, outcome } };
+    const fitting = fitOutcome(outcome, this.#parts.maxFrameBytes());
+    return { case: 'runEnded', value: { run: follow.run, outcome: fitting } };
   }
 
   #drop(follow: Follow): void {
     follow.stop();
     follow.open.close();
-    this.#follows.delete(follow.run);
   }
 }
 

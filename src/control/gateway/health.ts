@@ -50,7 +50,12 @@ export function healthService(board: HealthBoard): ServiceImpl<typeof Health> {
       if (request.service !== '') ownerOf(context);
       const changes = new Channel<void>(1);
       const stop = board.watch(() => changes.closed || changes.offer());
-      context.signal.addEventListener('abort', () => changes.close(), { once: true });
+      const leave = () => {
+        stop();
+        changes.close();
+      };
+      context.signal.addEventListener('abort', leave, { once: true });
+      if (context.signal.aborted) leave();
       try {
         let last: Status | undefined;
         for (;;) {
@@ -60,7 +65,8 @@ export function healthService(board: HealthBoard): ServiceImpl<typeof Health> {
           if ((await changes.next()).done) return;
         }
       } finally {
-        stop();
+        context.signal.removeEventListener('abort', leave);
+        leave();
       }
     },
   };

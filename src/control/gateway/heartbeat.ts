@@ -1,44 +1,62 @@
-// Pings one peer and notices when it has been silent for two intervals.
+// Pings one peer each interval and notices when it has been silent for two of them.
 import type { Clock } from '../../base/clock.ts';
 
+export interface HeartbeatParts {
+  readonly clock: Clock;
+  readonly intervalMs: number;
+  readonly ping: (nonce: bigint) => void;
+  /** Called once. */
+  readonly dead: () => void;
+}
+
 export class Heartbeat {
-  readonly #clock: Clock;
-  readonly #intervalMs: number;
-  readonly #ping: (nonce: bigint) => void;
-  readonly #dead: () => void;
+  readonly #parts: HeartbeatParts;
   #heard: number;
+  #pinged: number;
   #nonce = 0n;
+  #stopped = false;
   #stop: () => void = () => {};
 
-  constructor(parts: { clock: Clock; intervalMs: number; ping: (nonce: bigint) => void; dead: () => void }) {
-    this.#clock = parts.clock;
-    this.#intervalMs = parts.intervalMs;
-    this.#ping = parts.ping;
-    this.#dead = parts.dead;
+  constructor(parts: HeartbeatParts) {
+    this.#parts = parts;
     this.#heard = parts.clock.monotonic();
+    this.#pinged = this.#heard;
     this.#next();
-  }
-
-  /** Milliseconds (monotonic) when the peer was last heard. */
-  get lastHeard(): number {
-    return this.#heard;
   }
 
   /** Any frame counts. */
   heard(): void {
-    this.#heard = this.#clock.monotonic();
+    this.#heard = this.#parts.clock.monotonic();
   }
 
+  /** For good; also from within `ping`. */
   stop(): void {
+    this.#stopped = true;
     this.#stop();
   }
 
+  /** Wakes for the next ping, or earlier when two intervals of silence are over before it. */
   #next(): void {
-    this.#stop = this.#clock.after(this.#intervalMs, () => {
-      if (this.#clock.monotonic() - this.#heard > 2 * this.#intervalMs) return this.#dead();
+    if (this.#stopped) return;
+    const { clock, intervalMs } = this.#parts;
+    const now = clock.monotonic();
+    const wait = Math.min(this.#pinged + intervalMs, this.#heard + 2 * intervalMs) - now;
+    this.#stop = clock.after(Math.max(wait, 1), () => this.#beat());
+  }
+
+  #beat(): void {
+    const { clock, intervalMs, ping, dead } = this.#parts;
+    const now = clock.monotonic();
+    if (now - this.#heard >= 2 * intervalMs) {
+      this.#stopped = true;
+      dead();
+      return;
+    }
+    if (now - this.#pinged >= intervalMs) {
+      this.#pinged = now;
       this.#nonce += 1n;
-      this.#ping(this.#nonce);
-      this.#next();
-    });
+      ping(this.#nonce);
+    }
+    this.#next();
   }
 }

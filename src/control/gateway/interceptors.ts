@@ -9,15 +9,16 @@ import { validate } from '../../contract/validate.ts';
 import { type Authenticator, bearerOf } from '../identity/authenticator.ts';
 import { principalKey } from './principal.ts';
 
-/** The only headers of ours that are read; all other `bowline-*` headers are dropped. */
+/** The headers of ours that are read, and those that are answered with. */
 export const HEADERS = {
   device: 'bowline-device',
   selector: 'bowline-selector',
   idempotencyKey: 'bowline-idempotency-key',
-  recipient: 'bowline-recipient',
+  run: 'bowline-run',
+  withheld: 'bowline-withheld',
 } as const;
 
-const KNOWN = new Set<string>(Object.values(HEADERS));
+const READ: ReadonlySet<string> = new Set([HEADERS.device, HEADERS.selector, HEADERS.idempotencyKey]);
 
 /** Anything that was thrown becomes a ConnectError with ErrorInfo. */
 export function errorInterceptor(log: Logger): Interceptor {
@@ -43,12 +44,12 @@ async function* translated<T>(messages: AsyncIterable<T>, log: Logger): AsyncIte
 /** Drops unknown `bowline-*` headers, so that nothing behind the port can ever trust one. */
 export const headerInterceptor: Interceptor = (next) => (request) => {
   for (const name of [...request.header.keys()]) {
-    if (name.startsWith('bowline-') && !KNOWN.has(name)) request.header.delete(name);
+    if (name.startsWith('bowline-') && !READ.has(name)) request.header.delete(name);
   }
   return next(request);
 };
 
-/** Sets the principal. Only Join and the overall health are open. */
+/** Sets the principal. Only Join and the overall health are open; a credential that is shown there is judged all the same. */
 export function authInterceptor(authenticator: Authenticator): Interceptor {
   return (next) => async (request) => {
     const header = request.header.get('authorization');

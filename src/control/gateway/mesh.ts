@@ -4,6 +4,7 @@ import { create, type DescMessage, fromBinary, type Message, toBinary } from '@b
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
+import type { Logger } from '../../base/logger.ts';
 import { fromFailure } from '../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../contract/registry.ts';
 import { validate } from '../../contract/validate.ts';
@@ -13,9 +14,9 @@ import type { Devices } from '../identity/devices.ts';
 import { principalName } from '../identity/principal.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import { isEnded, type JobState, type RunState } from '../orchestrator/state.ts';
-import { explain } from '../routing/explain.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 import { HEADERS } from './interceptors.ts';
+import { idempotencyKeyOf, mustBeServable, selectorOf, theDevice } from './mesh-target.ts';
 import { ownerOf } from './principal.ts';
 
 export interface MeshParts {
@@ -29,27 +30,25 @@ export interface MeshParts {
   readonly edgePackages: ReadonlySet<string>;
   /** For calls without a deadline of their own. */
   readonly defaultTimeoutMs: number;
+  readonly log: Logger;
 }
 
+/** A call under way. It is left once: by its end, by its caller going away, or by an error here. */
 interface Started {
   readonly open: OpenFeed;
-  readonly cancel: () => void;
+  /** Aborts when the caller goes away. */
+  readonly signal: AbortSignal;
+  /** Ends the run, if it has not ended, and lets go of its feed. Idempotent. */
+  readonly leave: () => void;
 }
 
 /** Adds all methods of the registry to the router. */
 export function meshRoutes(router: ConnectRouter, parts: MeshParts): void {
   for (const method of parts.methods.all) {
-    if (method.streaming) {
-      router.rpc(
-        method.desc as never,
-        ((request: Message, context: HandlerContext) => stream(parts, method, request, context)) as never,
-      );
-    } else {
-      router.rpc(
-        method.desc as never,
-        ((request: Message, context: HandlerContext) => unary(parts, method, request, context)) as never,
-      );
-    }
+    const serve = method.streaming ? stream : unary;
+    const handler = (request: Message, context: HandlerContext) => serve(parts, method, request, context);
+    // The registry holds any method; the type of a handler follows from one that is known.
+    router.rpc(method.desc as never, handler as never);
   }
 }
 
@@ -59,15 +58,16 @@ async function unary(
   request: Message,
   context: HandlerContext,
 ): Promise<Message> {
-  const { open, cancel } = await start(parts, method, request, context);
+  const call = await start(parts, method, request, context);
+  const { feed } = call.open;
   try {
-    const job = theJob(await ended(open, context, cancel));
-    const messages = messagesOf(job);
+    while (!isEnded(feed.state)) await change(call, () => isEnded(feed.state));
+    const job = theJob(feed.state);
     tellWithheld(job, context);
     if (job.result?.trailingFailure) throw fromFailure(job.result.trailingFailure);
-    return fromBinary(method.desc.output, messages[0] ?? new Uint8Array());
+    return fromBinary(method.desc.output, messagesOf(job)[0] ?? new Uint8Array());
   } finally {
-    open.close();
+    call.leave();
   }
 }
 
@@ -77,25 +77,41 @@ async function* stream(
   request: Message,
   context: HandlerContext,
 ): AsyncGenerator<Message> {
-  const { open, cancel } = await start(parts, method, request, context);
+  const call = await start(parts, method, request, context);
+  const { feed } = call.open;
   const output: DescMessage = method.desc.output;
   try {
-    let sent = 0;
+    let [epoch, sent] = [0, 0];
     // Live messages first; the committed result has them all and fills what was missed.
     for (;;) {
-      const live = open.feed.messages;
-      while (sent < live.length) yield fromBinary(output, live[sent++]!);
-      if (isEnded(open.feed.state)) break;
-      await change(open, context, cancel, () => open.feed.messages.length > sent || isEnded(open.feed.state));
+      const live = feed.messages;
+      if (live.epoch !== epoch && live.list.length > 0) {
+        mustNotSplice(sent, feed.state);
+        epoch = live.epoch;
+      }
+      if (live.epoch === epoch && sent < live.list.length) {
+        yield fromBinary(output, live.list[sent++]!);
+        continue;
+      }
+      if (isEnded(feed.state)) break;
+      const { list } = live;
+      await change(call, () => isEnded(feed.state) || feed.messages.list !== list || list.length > sent);
     }
-    const job = theJob(open.feed.state);
+    const job = theJob(feed.state);
+    if (job.epoch !== epoch) mustNotSplice(sent, feed.state);
     for (const message of messagesOf(job).slice(sent)) yield fromBinary(output, message);
     tellWithheld(job, context);
     if (job.result?.trailingFailure) throw fromFailure(job.result.trailingFailure);
   } finally {
-    if (!isEnded(open.feed.state)) cancel();
-    open.close();
+    call.leave();
   }
+}
+
+/** What was sent of one attempt is never continued with another. */
+function mustNotSplice(sent: number, { jobs }: RunState): void {
+  if (sent === 0) return;
+  const [job] = jobs.values();
+  throw new AppError('ATTEMPTS_LOST', { target: job?.targetName || 'whoever ran it', times: job?.losses || 1 });
 }
 
 async function start(
@@ -109,115 +125,84 @@ async function start(
   const onEdge = parts.edgePackages.has(method.package);
   const selector = selectorOf(context);
   const device = onEdge ? await theDevice(parts, owner.tenant, method, context) : undefined;
-  if (!onEdge) mustBeServable(parts, owner.tenant, method, selector);
-  const key = context.requestHeader.get(HEADERS.idempotencyKey) ?? '';
-  if (key.length > 128)
-    throw new AppError('INVALID_ARGUMENT', { what: `${HEADERS.idempotencyKey} is longer than 128 characters` });
+  if (!onEdge) mustBeServable(parts.workers(), owner.tenant, method, selector);
+  const key = idempotencyKeyOf(context);
   const id = newId();
+  const principal = principalName(owner);
+  const params = toBinary(method.desc.input, create(method.desc.input, request));
+  const timeoutMs = context.timeoutMs() ?? parts.defaultTimeoutMs;
   const { run } = await parts.runs.call(owner.tenant, {
     run: id,
     ...(device ? { device: device.id, deviceName: device.name } : {}),
-    principal: principalName(owner),
+    principal,
     method: method.fullName,
-    params: toBinary(method.desc.input, create(method.desc.input, request)),
+    params,
     selector,
     target: onEdge ? 'device' : 'worker',
     idempotencyKey: key,
-    timeoutMs: context.timeoutMs() ?? parts.defaultTimeoutMs,
-    source: principalName(owner),
+    timeoutMs: Math.max(timeoutMs, 1),
+    source: principal,
     commandId: key === '' ? `call:${id}` : `call:${method.fullName}:${device?.id ?? ''}:${key}`,
   });
-  context.responseHeader.set('bowline-run', run);
+  context.responseHeader.set(HEADERS.run, run);
   const cancel = () => {
+    const command = { type: 'cancel', principal, requestId: `gone:${run}` } as const;
     parts.runs
-      .command(
-        owner.tenant,
-        run,
-        { type: 'cancel', principal: principalName(owner), requestId: `gone:${run}` },
-        { source: principalName(owner), commandId: `gone:${run}` },
-      )
-      // The run's own deadline ends it if this is lost.
-      .catch(() => undefined);
+      .command(owner.tenant, run, command, { source: principal, commandId: `gone:${run}` })
+      // The run's own deadline ends it then.
+      .catch((error: unknown) => parts.log.warn('a call could not be cancelled', { run, why: String(error) }));
   };
-  return { open: await parts.feeds.open(owner.tenant, run), cancel };
-}
-
-/** The device named by the header, or the only one there is. */
-async function theDevice(parts: MeshParts, tenant: string, method: CapabilityMethod, context: HandlerContext) {
-  const name = context.requestHeader.get(HEADERS.device) ?? '';
-  const device = name === '' ? await onlyDevice(parts, tenant) : await parts.devices.find(tenant, name);
-  const session = parts.calls.session(tenant, device.id);
-  if (!session) throw new AppError('DEVICE_OFFLINE', { device: device.name });
-  if (!session.serves(method.fullName))
-    throw new AppError('DEVICE_LACKS_METHOD', { device: device.name, method: method.shortName });
-  return device;
-}
-
-async function onlyDevice(parts: MeshParts, tenant: string) {
-  const [first, second] = await parts.devices.list(tenant, { limit: 2 });
-  if (first && !second) return first;
-  throw new AppError('INVALID_ARGUMENT', {
-    what: first ? `say which device with the header ${HEADERS.device}` : 'no device has joined yet',
-  });
-}
-
-function mustBeServable(
-  parts: MeshParts,
-  tenant: string,
-  method: CapabilityMethod,
-  selector: Record<string, string>,
-): void {
-  const need = { capability: method.package, method: method.desc.name, tenant, selector, recipients: [], slots: 1 };
-  const { never, summary } = explain(need, parts.workers());
-  if (never) throw new AppError('NO_WORKER', { why: summary });
-}
-
-/** `tier=1,region=eu` */
-function selectorOf(context: HandlerContext): Record<string, string> {
-  const text = context.requestHeader.get(HEADERS.selector) ?? '';
-  const selector: Record<string, string> = {};
-  for (const pair of text
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean)) {
-    const [name = '', value, ...rest] = pair.split('=');
-    if (name === '' || value === undefined || rest.length > 0) {
-      throw new AppError('INVALID_ARGUMENT', { what: `${HEADERS.selector}: "${pair.slice(0, 80)}" is not name=value` });
-    }
-    selector[name] = value;
+  let open: OpenFeed;
+  try {
+    open = await parts.feeds.open(owner.tenant, run);
+  } catch (error) {
+    cancel();
+    throw error;
   }
-  return selector;
+  if (run !== id && !sameCall(open.feed.state, params, selector)) {
+    open.close();
+    throw new AppError('KEY_REUSED');
+  }
+  const { signal } = context;
+  const leave = () => {
+    signal.removeEventListener('abort', leave);
+    if (!isEnded(open.feed.state)) cancel();
+    open.close();
+  };
+  // A handler that waits for a reader who is gone is not called again, so leaving does not rest on it.
+  signal.addEventListener('abort', leave, { once: true });
+  if (signal.aborted) leave();
+  return { open, signal, leave };
 }
 
-async function ended(open: OpenFeed, context: HandlerContext, cancel: () => void): Promise<RunState> {
-  while (!isEnded(open.feed.state)) await change(open, context, cancel, () => isEnded(open.feed.state));
-  return open.feed.state;
+function sameCall({ call }: RunState, params: Uint8Array, selector: Readonly<Record<string, string>>): boolean {
+  if (!call || Buffer.compare(call.params, params) !== 0) return false;
+  const names = Object.keys(selector);
+  return names.length === Object.keys(call.selector).length && names.every((n) => call.selector[n] === selector[n]);
 }
 
-/** Waits until the condition may hold; a caller who leaves cancels the run. */
-function change(open: OpenFeed, context: HandlerContext, cancel: () => void, ready: () => boolean): Promise<void> {
+/** Waits until the condition may hold. Throws when the caller goes away. */
+function change({ open, signal }: Started, ready: () => boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (act: () => void) => {
       stop();
-      context.signal.removeEventListener('abort', aborted);
+      signal.removeEventListener('abort', aborted);
       act();
     };
-    const aborted = () => {
-      cancel();
-      finish(() => reject(context.signal.reason instanceof Error ? context.signal.reason : new AppError('CANCELED')));
-    };
+    const aborted = () =>
+      finish(() => reject(signal.reason instanceof Error ? signal.reason : new AppError('CANCELED')));
     const stop = open.feed.onChange(() => ready() && finish(resolve));
-    context.signal.addEventListener('abort', aborted, { once: true });
-    if (context.signal.aborted) aborted();
+    signal.addEventListener('abort', aborted, { once: true });
+    if (signal.aborted) aborted();
     else if (ready()) finish(resolve);
   });
 }
 
 function theJob(state: RunState): JobState {
   const [job] = state.jobs.values();
-  if (job?.result?.result.case === 'done') return job;
   const result = job?.result?.result;
-  if (result?.value) throw fromFailure(result.value as Parameters<typeof fromFailure>[0]);
+  if (job && result?.case === 'done') return job;
+  if (result && result.case !== 'done' && result.value) throw fromFailure(result.value);
   if (state.outcome?.failure) throw fromFailure(state.outcome.failure);
   throw new AppError('CANCELED');
 }
@@ -226,12 +211,14 @@ function messagesOf(job: JobState): readonly Uint8Array[] {
   return job.result?.result.case === 'done' ? job.result.result.value.messages : [];
 }
 
+/** Withheld fields told in trailers; a client's trailers are bounded. */
+const MAX_WITHHELD = 20;
+
 /** Says in the trailers what stayed on the box, so that an empty field never looks like a bug. Names may hold any script. */
 function tellWithheld(job: JobState, context: HandlerContext): void {
-  for (const { field, why, name } of (job.result?.withheld ?? []).slice(0, 20)) {
-    context.responseTrailer.append(
-      'bowline-withheld',
-      `${field}; why=${why}; name=${encodeURIComponent(name).slice(0, 512)}`,
-    );
+  const plain = (text: string) => text.replace(/[^\w.[\]-]/g, '_');
+  for (const { field, why, name } of (job.result?.withheld ?? []).slice(0, MAX_WITHHELD)) {
+    const about = encodeURIComponent(name.slice(0, 256).toWellFormed());
+    context.responseTrailer.append(HEADERS.withheld, `${plain(field)}; why=${plain(why)}; name=${about}`);
   }
 }

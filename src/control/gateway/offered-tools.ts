@@ -2,6 +2,7 @@
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { type OfferedTool, OfferedToolSchema, TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { type Manifest, ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
+import { AppError } from '../../base/errors.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
 import type { Devices } from '../identity/devices.ts';
 
@@ -30,6 +31,12 @@ export async function offeredTools(
 }
 
 async function stored(devices: Devices, tenant: string, device: string): Promise<Manifest | undefined> {
-  const { manifest } = await devices.byId(tenant, device);
-  return manifest ? fromBinary(ManifestSchema, manifest) : undefined;
+  try {
+    const { manifest } = await devices.byId(tenant, device);
+    return manifest ? fromBinary(ManifestSchema, manifest) : undefined;
+  } catch (error) {
+    // A device that was removed meanwhile offers nothing; its run goes on without tools.
+    if (error instanceof AppError && error.reason === 'NOT_FOUND') return undefined;
+    throw error;
+  }
 }

@@ -1,11 +1,14 @@
 // The listener: gRPC, gRPC-Web and Connect on one HTTP/2 port. It pings every connection, so that a peer that is gone is
 // noticed whatever its streams do.
-import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import { constants, createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
+import { type ConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
+import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { resetKey } from './opening.ts';
 
 export interface ServerOptions {
   readonly host: string;
@@ -14,6 +17,7 @@ export interface ServerOptions {
   readonly maxFrameBytes: number;
   readonly routes: (router: ConnectRouter) => void;
   readonly interceptors: Interceptor[];
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -26,7 +30,7 @@ export interface RunningServer {
 
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 
-/** Listens. Throws PORT_TAKEN, and INSECURE_LISTEN for an address beyond loopback. */
+/** Listens. Throws PORT_TAKEN, LISTEN_FAILED, and INSECURE_LISTEN for an address beyond loopback. */
 export async function listen(options: ServerOptions): Promise<RunningServer> {
   const { host, port, log } = options;
   if (!LOOPBACK.test(host)) throw new AppError('INSECURE_LISTEN', { host });
@@ -40,15 +44,20 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
       writeMaxBytes: options.maxFrameBytes,
       // Raw bytes; a peer that needs compression says so and gets it.
       compressMinBytes: 16 << 10,
+      contextValues: (request) => {
+        const reset = () => 'stream' in request && request.stream.close(constants.NGHTTP2_CANCEL);
+        return createContextValues().set(resetKey, reset);
+      },
     }),
   );
   server.on('session', (session) => {
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
     session.on('error', (error) => log.debug('a connection failed', { why: error.message }));
-    keepAlive(session, options.heartbeatMs);
+    keepAlive(session, options.clock, options.heartbeatMs);
   });
   await bind(server, host, port);
+  server.on('error', (error) => log.error('the listener failed', error));
   const bound = server.address() as AddressInfo;
   return {
     host,
@@ -59,26 +68,30 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
 
 function bind(server: Http2Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    const failed = (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') reject(new AppError('PORT_TAKEN', { host, port }, { cause: error }));
-      else reject(error);
+      else
+        reject(new AppError('LISTEN_FAILED', { host, port, problem: error.code ?? error.message }, { cause: error }));
+    };
+    server.once('error', failed);
+    server.listen(port, host, () => {
+      server.off('error', failed);
+      resolve();
     });
-    server.listen(port, host, resolve);
   });
 }
 
-/** A connection that does not answer a ping within two intervals is destroyed; its streams end with it. */
-function keepAlive(session: ServerHttp2Session, intervalMs: number): void {
-  let answered = performance.now();
-  const timer = setInterval(() => {
-    if (session.destroyed) return clearInterval(timer);
-    if (performance.now() - answered > 2 * intervalMs) return session.destroy();
-    session.ping((error) => {
-      if (!error) answered = performance.now();
-    });
-  }, intervalMs);
-  timer.unref();
-  session.once('close', () => clearInterval(timer));
+/** A connection that does not answer a ping for two intervals is destroyed; its streams end with it. */
+function keepAlive(session: ServerHttp2Session, clock: Clock, intervalMs: number): void {
+  const heartbeat = new Heartbeat({
+    clock,
+    intervalMs,
+    ping: () => {
+      if (!session.destroyed) session.ping((error) => error || heartbeat.heard());
+    },
+    dead: () => session.destroy(),
+  });
+  session.once('close', () => heartbeat.stop());
 }
 
 async function close(server: Http2Server, sessions: Set<ServerHttp2Session>, deadlineMs: number): Promise<void> {

@@ -1,6 +1,8 @@
 // The live sessions of this replica: edges by device, the newest wins; workers by id.
-import type { LiveEdge } from './edge-session.ts';
-import type { LiveWorker } from './worker-session.ts';
+import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { serves } from '../routing/worker-view.ts';
+import type { LiveEdge } from './live-edge.ts';
+import type { LiveWorker } from './live-worker.ts';
 
 export class Sessions {
   readonly #edges = new Map<string, LiveEdge>();
@@ -32,6 +34,16 @@ export class Sessions {
 
   edges(): LiveEdge[] {
     return [...this.#edges.values()];
+  }
+
+  /** Workers that may work for the tenant; of others it is told nothing. */
+  workersFor(tenant: string): LiveWorker[] {
+    return this.workers().filter((worker) => serves(worker.view(), tenant));
+  }
+
+  /** The model that would answer the tenant now: that of the worker that is here longest. */
+  modelFor(tenant: string): ModelInfo | undefined {
+    return this.workersFor(tenant).find(({ hello }) => hello.models.length > 0)?.hello.models[0];
   }
 
   workers(): LiveWorker[] {

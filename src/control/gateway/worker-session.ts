@@ -1,29 +1,25 @@
-// One worker's stream: frames in, frames out, and what placement sees of it. What jobs mean is dispatch's business.
+// One worker's stream, from Hello to its end: frames in, frames out. What jobs mean is dispatch's business. When it ends,
+// for whatever reason, it is left at once; the stream itself follows when its reader takes the end, or is reset.
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import {
-  type JobAssignment,
-  type WorkerHello,
   type WorkRequest,
   WorkRequestSchema,
   type WorkResponseSchema,
 } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
-import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import { FrameCounter } from '../../contract/frames.ts';
 import { validate } from '../../contract/validate.ts';
 import { negotiate } from '../../contract/versions.ts';
-import type { WorkerSession } from '../dispatch/session-ports.ts';
 import type { WorkerJobs } from '../dispatch/worker-jobs.ts';
 import type { WorkerPrincipal } from '../identity/principal.ts';
 import { verifyClaim } from '../identity/workers.ts';
-import type { WorkerView } from '../routing/worker-view.ts';
 import { FrameStream } from './frame-stream.ts';
 import { Heartbeat } from './heartbeat.ts';
-
-type Body = NonNullable<MessageInitShape<typeof WorkResponseSchema>['frame']>;
+import { LiveWorker, type WorkerBody } from './live-worker.ts';
+import { bindStream, firstFrame, helloMs, isGone, type StreamEnds } from './opening.ts';
 
 export interface WorkerSessionParts {
   readonly jobs: WorkerJobs;
@@ -35,176 +31,94 @@ export interface WorkerSessionParts {
   readonly maxFrameBytes: number;
 }
 
-export class LiveWorker implements WorkerSession {
-  readonly id = newId();
-  readonly hello: WorkerHello;
-  readonly connectedAt: number;
-  draining = false;
-  lastSeen: number;
-  #free = 0;
-  /** Assigned since the worker last told its credits. */
-  #busy = 0;
-  readonly #out: FrameStream<Body>;
-  readonly #view: Omit<WorkerView, 'freeSlots'>;
-
-  constructor(
-    parts: WorkerSessionParts,
-    hello: WorkerHello,
-    tenants: readonly string[],
-    pool: string,
-    out: FrameStream<Body>,
-  ) {
-    this.hello = hello;
-    this.connectedAt = parts.clock.now();
-    this.lastSeen = this.connectedAt;
-    this.#out = out;
-    const labels = Object.fromEntries((hello.manifest?.labels ?? []).map(({ name, value }) => [name, value]));
-    const model = hello.models[0];
-    this.#view = {
-      id: this.id,
-      replica: parts.replica,
-      name: hello.name,
-      packages: (hello.manifest?.capabilities ?? []).map((capability) => ({
-        package: capability.package,
-        methods: capability.methods.map(({ name }) => name),
-        builds: [hello.manifest?.build ?? ''],
-      })),
-      labels,
-      pool,
-      tenants,
-      tier: Number(labels.tier ?? 0) || 0,
-      region: labels.region ?? '',
-      priceMicrosPerKiloToken: Number(labels.price ?? 0) || 0,
-      provider: model?.provider ?? 'none',
-      locality: model?.local === false ? 'remote' : 'local',
-      totalSlots: hello.slots,
-    };
-  }
-
-  view(): WorkerView {
-    return { ...this.#view, freeSlots: this.draining ? 0 : Math.max(this.#free, 0) };
-  }
-
-  get busy(): number {
-    return this.#busy;
-  }
-
-  credits(free: number): void {
-    this.#free = Math.min(free, this.hello.slots);
-    this.#busy = this.hello.slots - this.#free;
-  }
-
-  assign(assignment: JobAssignment): void {
-    this.#out.send({ case: 'job', value: assignment });
-    this.#free -= 1;
-    this.#busy += 1;
-  }
-
-  cancel(dispatchId: string, epoch: number): void {
-    this.#tell({ case: 'cancel', value: { dispatchId, epoch: BigInt(epoch) } });
-  }
-
-  committed(dispatchId: string): void {
-    this.#tell({ case: 'resultCommitted', value: { dispatchId } });
-  }
-
-  /** Asks the worker to go elsewhere. */
-  drain(deadlineMs: number): void {
-    this.draining = true;
-    this.#tell({ case: 'drain', value: { deadline: durationFromMs(deadlineMs) } });
-  }
-
-  end(): void {
-    this.#out.end();
-  }
-
-  #tell(body: Body): void {
-    if (!this.#out.ended) this.#out.send(body);
-  }
-}
-
-/** Runs one stream from Hello to its end. */
+/** Runs one stream. `opened` is told of the live session and returns what to call at its end. */
 export async function* serveWorker(
   parts: WorkerSessionParts,
   principal: WorkerPrincipal,
   requests: AsyncIterable<WorkRequest>,
+  ends: StreamEnds,
   opened: (worker: LiveWorker) => () => void,
 ): AsyncGenerator<MessageInitShape<typeof WorkResponseSchema>> {
+  const { clock, heartbeatMs, jobs, maxFrameBytes, replica } = parts;
   const counter = new FrameCounter();
-  const out = new FrameStream<Body>(counter, parts.maxQueuedFrames);
+  const out: FrameStream<WorkerBody> = new FrameStream<WorkerBody>(counter, {
+    maxFrames: parts.maxQueuedFrames,
+    onSent: (body, seq) => worker.numbered(body, seq),
+  });
   const frames = requests[Symbol.asyncIterator]();
-  const first = await frames.next();
-  if (first.done || first.value.frame.case !== 'hello')
-    throw new AppError('INVALID_ARGUMENT', { what: 'the first frame must be hello' });
-  take(counter, first.value);
-  const hello = first.value.frame.value;
+  const first = await firstFrame(frames, clock, helloMs(heartbeatMs));
+  take(counter, first);
+  if (first.frame.case !== 'hello') throw new AppError('INVALID_ARGUMENT', { what: 'the first frame must be hello' });
+  const hello = first.frame.value;
   const version = negotiate(hello.versions);
   const packages = (hello.manifest?.capabilities ?? []).map((capability) => capability.package);
   const tenants = verifyClaim(principal, { packages, pool: principal.pool, tenants: [] });
-  const worker = new LiveWorker(parts, hello, tenants, principal.pool, out);
+  const now = clock.now();
+  const worker = new LiveWorker({ hello, tenants, pool: principal.pool, replica, out, maxFrameBytes, now });
   const log = parts.log.child({ worker: worker.id, name: hello.name });
-  const closed = opened(worker);
+  bindStream(out, ends, clock, heartbeatMs);
+  if (out.ended) return;
+  const left = opened(worker);
   const heartbeat = new Heartbeat({
-    clock: parts.clock,
-    intervalMs: parts.heartbeatMs,
-    ping: (nonce) => out.ended || out.send({ case: 'ping', value: { nonce } }),
-    dead: () => out.end(new AppError('PEER_SILENT', { peer: `worker ${hello.name}`, ms: 2 * parts.heartbeatMs })),
+    clock,
+    intervalMs: heartbeatMs,
+    ping: (nonce) => out.offer({ case: 'ping', value: { nonce } }),
+    dead: () => out.end(new AppError('PEER_SILENT', { peer: `worker ${hello.name}`, ms: 2 * heartbeatMs })),
+  });
+  out.onEnd(() => {
+    heartbeat.stop();
+    left();
+    jobs.gone(worker);
+    log.info('a worker left');
   });
   try {
-    const drop = await parts.jobs.connected(worker, hello.held);
-    out.send({
+    const drop = await jobs.connected(worker, hello.held);
+    // It ended while its jobs were looked up: what was adopted for it has no holder again.
+    if (out.ended) jobs.gone(worker);
+    out.offer({
       case: 'welcome',
-      value: {
-        version,
-        worker: worker.id,
-        heartbeat: durationFromMs(parts.heartbeatMs),
-        limits: { maxFrameBytes: parts.maxFrameBytes },
-        drop,
-      },
+      value: { version, worker: worker.id, heartbeat: durationFromMs(heartbeatMs), limits: { maxFrameBytes }, drop },
     });
     log.info('a worker connected', { slots: hello.slots, provider: worker.view().provider });
-    void read(parts, worker, frames, counter, out, heartbeat).then(
+    read({ ...parts, log, worker, counter, out, heartbeat }, frames).then(
       () => out.end(),
-      (error: unknown) => out.end(error),
+      (error: unknown) => out.end(isGone(error) ? undefined : error),
     );
     yield* out.frames();
   } finally {
-    heartbeat.stop();
     out.end();
-    closed();
-    await parts.jobs.gone(worker);
-    log.info('a worker left');
   }
 }
 
-async function read(
-  parts: WorkerSessionParts,
-  worker: LiveWorker,
-  frames: AsyncIterator<WorkRequest>,
-  counter: FrameCounter,
-  out: FrameStream<Body>,
-  heartbeat: Heartbeat,
-): Promise<void> {
+interface Reading extends WorkerSessionParts {
+  readonly worker: LiveWorker;
+  readonly counter: FrameCounter;
+  readonly out: FrameStream<WorkerBody>;
+  readonly heartbeat: Heartbeat;
+}
+
+async function read(session: Reading, frames: AsyncIterator<WorkRequest>): Promise<void> {
+  const { clock, counter, heartbeat, jobs, log, out, worker } = session;
   for (;;) {
     const next = await frames.next();
-    if (next.done) return;
+    if (next.done || out.ended) return;
     heartbeat.heard();
-    worker.lastSeen = parts.clock.now();
+    worker.lastSeen = clock.now();
     take(counter, next.value);
     const { frame, header } = next.value;
     switch (frame.case) {
       case 'credits':
-        worker.credits(frame.value.free);
-        parts.jobs.credits(worker);
+        worker.credits(frame.value.free, header?.ackSeq ?? 0n);
+        jobs.kick();
         break;
       case 'output':
-        parts.jobs.output(worker, frame.value);
+        jobs.output(worker, frame.value);
         break;
       case 'result':
-        parts.jobs.result(worker, frame.value);
+        jobs.result(worker, frame.value);
         break;
       case 'ping':
-        out.send({ case: 'pong', value: { nonce: frame.value.nonce } });
+        out.offer({ case: 'pong', value: { nonce: frame.value.nonce } });
         break;
       case 'pong':
       case 'unimplemented':
@@ -213,18 +127,18 @@ async function read(
         worker.draining = true;
         break;
       case 'log':
-        parts.log.info('a worker says', { worker: worker.id, level: frame.value.level, line: frame.value.message });
+        log.info('a worker says', { level: frame.value.level, line: frame.value.message });
         break;
       case 'hello':
         throw new AppError('INVALID_ARGUMENT', { what: 'a second hello in one session' });
       default:
-        out.send({ case: 'unimplemented', value: { seq: header?.seq ?? 0n } });
+        out.offer({ case: 'unimplemented', value: { seq: header?.seq ?? 0n } });
     }
   }
 }
 
-/** Counts a frame and checks it; a frame of an unknown case is left to the reader. */
+/** Counts a frame and checks it. A frame of an unknown case is left to the reader. */
 function take(counter: FrameCounter, frame: WorkRequest): void {
   counter.seen(frame.header);
-  if (frame.frame.case !== undefined) validate(WorkRequestSchema, frame);
+  if (frame.frame.case !== undefined || !frame.$unknown?.length) validate(WorkRequestSchema, frame);
 }

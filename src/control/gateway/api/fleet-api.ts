@@ -15,7 +15,6 @@ import type { Device, Devices } from '../../identity/devices.ts';
 import type { Enrolment } from '../../identity/enrolment.ts';
 import { principalName } from '../../identity/principal.ts';
 import type { WorkerGrant } from '../../identity/workers.ts';
-import { serves } from '../../routing/worker-view.ts';
 import { ownerOf } from '../principal.ts';
 import type { Sessions } from '../sessions.ts';
 
@@ -67,7 +66,7 @@ export function workerApi(parts: {
     listWorkers({ pageSize, pageToken }, context) {
       const { tenant } = ownerOf(context);
       const limit = Math.min(pageSize || 100, 1000);
-      const all = parts.sessions.workers().filter((worker) => serves(worker.view(), tenant));
+      const all = parts.sessions.workersFor(tenant);
       const key = (worker: (typeof all)[number]) => `${worker.hello.name} ${worker.id}`;
       const page = all
         .sort((a, b) => (key(a) < key(b) ? -1 : 1))
@@ -104,7 +103,7 @@ export function registryApi(parts: {
     listCapabilities(_request, context) {
       const { tenant } = ownerOf(context);
       const edges = parts.sessions.edges().filter((edge) => edge.tenant === tenant);
-      const workers = parts.sessions.workers().filter((worker) => serves(worker.view(), tenant));
+      const workers = parts.sessions.workersFor(tenant);
       const packages = [...new Set(parts.methods.all.map((method) => method.package))].sort();
       return {
         capabilities: packages.map((name) => {

@@ -1,7 +1,6 @@
 // Status, approvals, usage and audit of the public API.
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import type { ModelInfo } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import type {
   ApprovalService,
   AuditService,
@@ -20,21 +19,20 @@ export function statusApi(parts: {
   readonly database: 'postgres' | 'pglite';
   /** Throws when the database does not answer. */
   readonly counts: (tenant: string) => Promise<{ openRuns: number; waitingJobs: number }>;
-  readonly model: () => ModelInfo | undefined;
   readonly startedAt: number;
 }): ServiceImpl<typeof StatusService> {
   return {
     async getStatus(_request, context) {
       const { tenant } = ownerOf(context);
       const counts = await parts.counts(tenant).catch(() => undefined);
-      const model = parts.model();
+      const model = parts.sessions.modelFor(tenant);
       return {
         build: BUILD,
         database: parts.database,
         databaseOk: counts !== undefined,
         replica: parts.replica,
         devices: parts.sessions.edges().filter((edge) => edge.tenant === tenant).length,
-        workers: parts.sessions.workers().length,
+        workers: parts.sessions.workersFor(tenant).length,
         openRuns: counts?.openRuns ?? 0,
         waitingJobs: counts?.waitingJobs ?? 0,
         startTime: timestampFromMs(parts.startedAt),

@@ -18,7 +18,15 @@ export async function* watchRun(
   const { feed, close } = await parts.feeds.open(tenant, run);
   const changes = new Channel<void>(1);
   const stop = feed.onChange(() => changes.closed || changes.offer());
-  signal.addEventListener('abort', () => changes.close(), { once: true });
+  // A handler that waits for a reader who is gone is not called again, so leaving does not rest on it.
+  const leave = () => {
+    signal.removeEventListener('abort', leave);
+    changes.close();
+    stop();
+    close();
+  };
+  signal.addEventListener('abort', leave, { once: true });
+  if (signal.aborted) leave();
   try {
     const told = new Map<string, string>();
     let [job, epoch, offset] = ['', 0, 0];
@@ -41,7 +49,6 @@ export async function* watchRun(
     }
     yield { event: { case: 'run', value: await parts.read() } };
   } finally {
-    stop();
-    close();
+    leave();
   }
 }

@@ -1,0 +1,129 @@
+// Brings what became of an attempt to the orchestrator: its result, its loss, its late result. It repeats until the store
+// has it or says never; then the worker is told and the attempt forgotten.
+import { create } from '@bufbuild/protobuf';
+import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { type Responses, ResponsesSchema } from '../../../gen/bowline/event/v1/event_pb.ts';
+import type { JobResult } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import { fullJitter } from '../../base/backoff.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { toFailure } from '../../contract/errors.ts';
+import type { RunService } from '../orchestrator/run-service.ts';
+import type { Attempt, Attempts } from './attempts.ts';
+
+export type Settled = { case: 'done'; value: Responses } | { case: 'failure'; value: Failure };
+
+export interface SettlerParts {
+  readonly runs: RunService;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly attempts: Attempts;
+  /** Called when an attempt is no longer in hand. */
+  readonly freed: () => void;
+}
+
+/** The result as the worker gave it; undefined when it stopped without one. */
+export function settledOf({ result }: JobResult): Settled | undefined {
+  if (result.case === 'done')
+    return { case: 'done', value: create(ResponsesSchema, { messages: result.value.responses }) };
+  return result.case === 'failure' ? { case: 'failure', value: result.value } : undefined;
+}
+
+export class Settler {
+  readonly #parts: SettlerParts;
+  readonly #stop = new AbortController();
+
+  constructor(parts: SettlerParts) {
+    this.#parts = parts;
+  }
+
+  /** From now on nothing is repeated; what is not committed stays in the outbox. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Commits the result of an attempt, then tells the worker. Never throws; a second call for one attempt does nothing. */
+  async settle(attempt: Attempt, result: Settled, frame?: JobResult): Promise<void> {
+    if (attempt.settling) return;
+    attempt.settling = true;
+    if (!(await this.#commit(attempt, result, frame))) {
+      attempt.settling = false;
+      return;
+    }
+    attempt.session?.committed(attempt.dispatchId);
+    this.#parts.attempts.settled(attempt);
+    this.release(attempt);
+    this.#parts.freed();
+  }
+
+  /** The worker will not bring it to an end. Never throws: what cannot be recorded now, the reconciler finds. */
+  async lose(attempt: Attempt, why: string): Promise<void> {
+    if (attempt.settling) return;
+    this.#parts.attempts.giveUp(attempt);
+    await this.recordLoss(attempt, why);
+    this.release(attempt);
+  }
+
+  /** Records the loss of an attempt that this replica may never have had. Never throws. */
+  async recordLoss(of: { tenant: string; run: string; job: string; epoch: number }, why: string): Promise<void> {
+    const { tenant, run, job, epoch } = of;
+    try {
+      await this.#parts.runs.command(
+        tenant,
+        run,
+        { type: 'attemptLost', job, epoch, why },
+        { source: 'dispatch', commandId: `lost:${job}-${epoch}` },
+      );
+    } catch (error) {
+      this.#parts.log.warn('a lost attempt could not be recorded yet', { job, epoch, why: String(error) });
+    }
+  }
+
+  /** The result of an attempt that was given up: recorded as late and charged, never used. Throws when it cannot be. */
+  async late(attempt: Attempt, result: Settled, frame: JobResult): Promise<void> {
+    await this.#command(attempt, result, frame);
+  }
+
+  /** Takes the attempt out of the queue. */
+  release({ taken, dispatchId }: Attempt): void {
+    taken?.done().catch((error: unknown) =>
+      this.#parts.log.warn('a queue entry could not be removed', {
+        dispatch: dispatchId,
+        why: String(error),
+      }),
+    );
+  }
+
+  /** False when it was stopped before the store had it. */
+  async #commit(attempt: Attempt, wanted: Settled, frame: JobResult | undefined): Promise<boolean> {
+    const { clock, log } = this.#parts;
+    let result = wanted;
+    for (let round = 1; ; round++) {
+      try {
+        await this.#command(attempt, result, frame);
+        return true;
+      } catch (error) {
+        if (error instanceof AppError && error.retryable) {
+          await sleep(clock, fullJitter(round, 100, 5_000), this.#stop.signal);
+          if (this.#stop.signal.aborted) return false;
+          continue;
+        }
+        log.error('a result could not be committed', error, { dispatch: attempt.dispatchId });
+        // Repeating the job would end here again, so it ends with the error.
+        if (result.case === 'failure') return true;
+        result = { case: 'failure', value: toFailure(error, log) };
+      }
+    }
+  }
+
+  async #command(attempt: Attempt, result: Settled, frame: JobResult | undefined): Promise<void> {
+    const { tenant, run, job, epoch, dispatchId, targetName } = attempt;
+    await this.#parts.runs.command(
+      tenant,
+      run,
+      { type: 'result', job, epoch, result, usage: frame?.usage, targetName },
+      { source: 'worker', commandId: dispatchId },
+    );
+  }
+}

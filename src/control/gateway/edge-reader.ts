@@ -1,0 +1,154 @@
+// What the frames of an edge do. Reading never waits for the database: asks and cancels stand in a line of their own, in
+// the owner's order, and answers of tools are committed beside each other.
+import { toBinary } from '@bufbuild/protobuf';
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import { type ConnectRequest, ConnectRequestSchema, type UserEvent } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
+import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { toFailure } from '../../contract/errors.ts';
+import type { FrameCounter } from '../../contract/frames.ts';
+import { validate } from '../../contract/validate.ts';
+import type { DeviceCalls } from '../dispatch/device-calls.ts';
+import type { Devices } from '../identity/devices.ts';
+import type { RunService } from '../orchestrator/run-service.ts';
+import type { EdgeBody, EdgeFollows } from './edge-follows.ts';
+import type { FrameStream } from './frame-stream.ts';
+import type { Heartbeat } from './heartbeat.ts';
+import type { LiveEdge } from './live-edge.ts';
+import { SerialTasks } from './serial-tasks.ts';
+
+export interface EdgeReaderParts {
+  readonly runs: RunService;
+  readonly calls: DeviceCalls;
+  readonly devices: Devices;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly edge: LiveEdge;
+  readonly follows: EdgeFollows;
+  readonly out: FrameStream<EdgeBody>;
+  readonly counter: FrameCounter;
+  readonly heartbeat: Heartbeat;
+}
+
+/** Asks and cancels of one edge that wait for the database; an edge has at most 256 asks. */
+const MAX_LINE = 1_024;
+/** Answers of tools that are being committed; an edge has at most 64 calls at work. */
+const MAX_RESULTS = 256;
+
+/** Reads until the stream or the session ends. Throws what the edge did wrong. */
+export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<ConnectRequest>): Promise<void> {
+  const { calls, clock, edge, follows, out, counter, heartbeat } = parts;
+  const line = new SerialTasks(MAX_LINE, (error) => out.end(error));
+  out.onEnd(() => line.end());
+  let results = 0;
+  for (;;) {
+    const next = await frames.next();
+    if (next.done || out.ended) return;
+    heartbeat.heard();
+    edge.lastSeen = clock.now();
+    takeFrame(counter, next.value);
+    const { frame, header } = next.value;
+    switch (frame.case) {
+      case 'userEvent':
+        line.add(() => ask(parts, frame.value));
+        break;
+      case 'cancelRun':
+        line.add(() => cancel(parts, frame.value.run, frame.value.sequence));
+        break;
+      case 'toolReceived':
+        break;
+      case 'toolProgress':
+        calls.progress(edge, frame.value);
+        break;
+      case 'toolResult':
+        if (results >= MAX_RESULTS) {
+          const what = 'the number of tool results that wait for the database';
+          throw new AppError('LIMIT_EXCEEDED', { what, limit: MAX_RESULTS, setting: 'nothing; send fewer at once' });
+        }
+        results++;
+        void calls.result(edge, frame.value).finally(() => results--);
+        break;
+      case 'followRun':
+        follows.follow(frame.value.run, frame.value);
+        break;
+      case 'manifest':
+        edge.manifest = frame.value;
+        line.add(() => save(parts, toBinary(ManifestSchema, frame.value)));
+        break;
+      case 'ping':
+        out.offer({ case: 'pong', value: { nonce: frame.value.nonce } });
+        break;
+      case 'goodbye':
+        return;
+      case 'pong':
+      case 'metrics':
+      case 'unimplemented':
+        break;
+      case 'hello':
+        throw new AppError('INVALID_ARGUMENT', { what: 'a second hello in one session' });
+      default:
+        out.offer({ case: 'unimplemented', value: { seq: header?.seq ?? 0n } });
+    }
+  }
+}
+
+/** Counts a frame and checks it. A frame of an unknown case is left to the reader. */
+export function takeFrame(counter: FrameCounter, frame: ConnectRequest): void {
+  counter.seen(frame.header);
+  if (frame.frame.case !== undefined || !frame.$unknown?.length) validate(ConnectRequestSchema, frame);
+}
+
+async function ask({ runs, edge, follows, out, log }: EdgeReaderParts, event: UserEvent): Promise<void> {
+  const settled = { sequence: event.sequence, run: event.run, settledEvent: event.sequence };
+  const refuse = (refused: ReturnType<typeof toFailure>) =>
+    out.offer({ case: 'eventOutcome', value: { ...settled, refused } });
+  try {
+    const outcome = await runs.submit(edge.tenant, {
+      run: event.run,
+      conversation: event.conversation,
+      device: edge.device,
+      deviceName: edge.deviceName,
+      principal: `device:${edge.device}`,
+      text: event.text,
+      shares: event.shares,
+      ...(event.timeout ? { timeoutMs: durationMs(event.timeout) } : {}),
+      source: `device:${edge.device}`,
+      commandId: `${event.journalId}:${event.sequence}`,
+    });
+    if ('refused' in outcome) {
+      refuse(outcome.refused);
+      return;
+    }
+    out.offer({ case: 'eventOutcome', value: settled });
+    follows.follow(event.run);
+  } catch (error) {
+    // What may pass later is not acknowledged: the edge presents it again in its next session. All else would block its line.
+    if (error instanceof AppError && error.retryable) throw error;
+    refuse(toFailure(error, log));
+  }
+}
+
+async function cancel({ runs, edge, log }: EdgeReaderParts, run: string, sequence: bigint): Promise<void> {
+  const commandId = `cancel:${run}:${sequence}`;
+  const principal = `device:${edge.device}`;
+  try {
+    const state = await runs.state(edge.tenant, run);
+    if (state?.device !== edge.device) return;
+    await runs.command(
+      edge.tenant,
+      run,
+      { type: 'cancel', principal, requestId: commandId },
+      { source: principal, commandId },
+    );
+  } catch (error) {
+    if (error instanceof AppError && error.retryable) throw error;
+    log.error('a run could not be cancelled', error, { run });
+  }
+}
+
+async function save({ devices, edge }: EdgeReaderParts, manifest: Uint8Array): Promise<void> {
+  const ref = { tenant: edge.tenant, id: edge.device };
+  if (!(await devices.saveSession(ref, edge.epoch, { manifest }))) edge.supersede(edge.epoch + 1);
+}

@@ -1,0 +1,30 @@
+// Whether the journal that a device shows is the one that was anchored. Pure.
+import type { JournalPosition } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { JournalAnchor } from '../identity/devices.ts';
+
+/**
+ * fork: it is behind, or different at the anchor: a clone or a restored backup. proven: it holds the anchor, so its head
+ * becomes the next one. unproven: the device does not know the anchor, because a Welcome was lost: it is told the same one
+ * again, and nothing newer is anchored until it has proven that.
+ */
+export type JournalVerdict = 'fork' | 'proven' | 'unproven';
+
+export function judgeJournal(anchor: JournalAnchor | null, shown: JournalPosition): JournalVerdict {
+  if (!anchor) return 'proven';
+  const sequence = Number(shown.sequence);
+  if (shown.journalId !== anchor.id || sequence < anchor.sequence) return 'fork';
+  if (sequence === anchor.sequence) return same(shown.headHash, anchor.head) ? 'proven' : 'fork';
+  if (Number(shown.anchoredSequence) !== anchor.sequence) return 'unproven';
+  // It was pruned there: the device kept the number, not the record.
+  if (shown.anchoredHash.length === 0) return 'proven';
+  return same(shown.anchoredHash, anchor.head) ? 'proven' : 'fork';
+}
+
+/** A position as it is kept. */
+export const anchorOf = (shown: JournalPosition): JournalAnchor => ({
+  id: shown.journalId,
+  sequence: Number(shown.sequence),
+  head: shown.headHash,
+});
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

@@ -1,0 +1,117 @@
+// One connected device: what may be asked of it and told to it. It writes to its stream and nowhere else.
+import { randomBytes } from 'node:crypto';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import type { OpenToolCall, ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import { signToolCall, type ToolCallSigner } from '../../contract/tool-call.ts';
+import type { DeviceSession } from '../dispatch/session-ports.ts';
+import type { DevicePrincipal } from '../identity/principal.ts';
+import type { EdgeBody } from './edge-follows.ts';
+import type { FrameStream } from './frame-stream.ts';
+
+export interface LiveEdgeParts {
+  readonly principal: DevicePrincipal;
+  readonly epoch: number;
+  readonly out: FrameStream<EdgeBody>;
+  readonly signer: ToolCallSigner;
+  readonly openCalls: readonly OpenToolCall[];
+  /** Largest frame of the control plane; the device may take less. */
+  readonly maxFrameBytes: number;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Room in a frame around a signed call. */
+const ENVELOPE = 1024;
+
+export class LiveEdge implements DeviceSession {
+  readonly tenant: string;
+  readonly device: string;
+  readonly deviceName: string;
+  readonly epoch: number;
+  readonly openCalls: readonly OpenToolCall[];
+  readonly connectedAt: number;
+  readonly nonce = randomBytes(16);
+  readonly #out: FrameStream<EdgeBody>;
+  readonly #signer: ToolCallSigner;
+  readonly #maxFrameBytes: number;
+  #manifest: Manifest | undefined;
+  #methods: ReadonlySet<string> = new Set();
+  lastSeen: number;
+
+  constructor({ principal, epoch, out, signer, openCalls, maxFrameBytes, now }: LiveEdgeParts) {
+    this.tenant = principal.tenant;
+    this.device = principal.id;
+    this.deviceName = principal.name;
+    this.epoch = epoch;
+    this.openCalls = openCalls;
+    this.connectedAt = now;
+    this.lastSeen = now;
+    this.#out = out;
+    this.#signer = signer;
+    this.#maxFrameBytes = maxFrameBytes;
+  }
+
+  get manifest(): Manifest | undefined {
+    return this.#manifest;
+  }
+
+  set manifest(manifest: Manifest | undefined) {
+    this.#manifest = manifest;
+    this.#methods = new Set(
+      (manifest?.capabilities ?? []).flatMap(({ package: pkg, methods }) =>
+        methods.map(({ name }) => `${pkg}/${name}`),
+      ),
+    );
+  }
+
+  /** Bytes of the largest frame that both sides take. */
+  get maxFrameBytes(): number {
+    const theirs = this.#manifest?.limits?.maxFrameBytes ?? 0;
+    return theirs > 0 ? Math.min(theirs, this.#maxFrameBytes) : this.#maxFrameBytes;
+  }
+
+  serves(method: string): boolean {
+    const slash = method.indexOf('/');
+    const service = method.slice(0, slash);
+    return this.#methods.has(`${service.slice(0, service.lastIndexOf('.'))}${method.slice(slash)}`);
+  }
+
+  call(call: ToolCall): void {
+    call.sessionNonce = this.nonce;
+    const value = signToolCall(call, this.#signer);
+    const limit = this.maxFrameBytes;
+    if (value.signed.length + ENVELOPE > limit) {
+      throw new AppError('LIMIT_EXCEEDED', {
+        what: 'the request for this device',
+        limit: `${limit} bytes of one frame`,
+        setting: 'frame_bytes',
+      });
+    }
+    this.#out.send({ case: 'toolCall', value }, value.signed.length);
+  }
+
+  cancel(job: string, epoch: number): void {
+    this.#out.offer({ case: 'cancelTool', value: { job, epoch: BigInt(epoch) } });
+  }
+
+  committed(job: string, epoch: number, idempotencyKey: string): void {
+    this.#out.offer({ case: 'toolResultCommitted', value: { job, epoch: BigInt(epoch), idempotencyKey } });
+  }
+
+  /** Another session of this device took over, or its journal does not fit: terminal for this one. */
+  supersede(epoch: number, reason: 'SUPERSEDED' | 'QUARANTINED' = 'SUPERSEDED'): void {
+    this.#out.offer({ case: 'superseded', value: { sessionEpoch: BigInt(epoch), reason } });
+    this.#out.end();
+  }
+
+  /** Asks the edge to connect elsewhere. */
+  drain(deadlineMs: number): void {
+    this.#out.offer({ case: 'drain', value: { deadline: durationFromMs(deadlineMs) } });
+  }
+
+  end(error?: AppError): void {
+    this.#out.end(error);
+  }
+}

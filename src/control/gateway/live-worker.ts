@@ -1,0 +1,142 @@
+// One connected worker: what placement sees of it, how many jobs it may still be sent, and what is told to it.
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import type { JobAssignment, WorkerHello, WorkResponseSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
+import type { WorkerSession } from '../dispatch/session-ports.ts';
+import type { WorkerView } from '../routing/worker-view.ts';
+import type { FrameStream } from './frame-stream.ts';
+
+export type WorkerBody = NonNullable<MessageInitShape<typeof WorkResponseSchema>['frame']>;
+
+export interface LiveWorkerParts {
+  readonly hello: WorkerHello;
+  readonly tenants: readonly string[];
+  readonly pool: string;
+  readonly replica: string;
+  readonly out: FrameStream<WorkerBody>;
+  readonly maxFrameBytes: number;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Room in a frame around the parameters of a job. */
+const ENVELOPE = 4096;
+
+export class LiveWorker implements WorkerSession {
+  readonly id = newId();
+  readonly bootId: string;
+  readonly hello: WorkerHello;
+  readonly connectedAt: number;
+  draining = false;
+  lastSeen: number;
+  /** Free slots as the worker last told. */
+  #told = 0;
+  /** Jobs taken for it that are not numbered frames yet. */
+  #reserved = 0;
+  /** Numbers of job frames that it had not received when it last told. */
+  #unseen: bigint[] = [];
+  readonly #out: FrameStream<WorkerBody>;
+  readonly #maxFrameBytes: number;
+  readonly #view: Omit<WorkerView, 'freeSlots'>;
+
+  constructor({ hello, tenants, pool, replica, out, maxFrameBytes, now }: LiveWorkerParts) {
+    this.hello = hello;
+    this.bootId = hello.bootId;
+    this.connectedAt = now;
+    this.lastSeen = now;
+    this.#out = out;
+    this.#maxFrameBytes = maxFrameBytes;
+    const labels = Object.fromEntries((hello.manifest?.labels ?? []).map(({ name, value }) => [name, value]));
+    const model = hello.models[0];
+    this.#view = {
+      id: this.id,
+      replica,
+      name: hello.name,
+      packages: (hello.manifest?.capabilities ?? []).map((capability) => ({
+        package: capability.package,
+        methods: capability.methods.map(({ name }) => name),
+        builds: [hello.manifest?.build ?? ''],
+      })),
+      labels,
+      pool,
+      tenants,
+      tier: tierOf(labels.tier),
+      region: labels.region ?? '',
+      priceMicrosPerKiloToken: Number(labels.price ?? 0) || 0,
+      provider: model?.provider ?? 'none',
+      locality: model?.local === false ? 'remote' : 'local',
+      totalSlots: hello.slots,
+    };
+  }
+
+  view(): WorkerView {
+    return { ...this.#view, freeSlots: this.draining ? 0 : this.#free };
+  }
+
+  /** Jobs that it has, or is about to have. */
+  get busy(): number {
+    return Math.max(this.hello.slots - this.#free, 0);
+  }
+
+  /**
+   * The worker told its free slots after it had received our frame `ackSeq`. Jobs sent after that frame are not in the
+   * number yet, so they are taken off it.
+   */
+  credits(free: number, ackSeq: bigint): void {
+    this.#told = Math.min(free, this.hello.slots);
+    this.#unseen = this.#unseen.filter((seq) => seq > ackSeq);
+  }
+
+  /** A frame of this worker got its number. */
+  numbered(body: WorkerBody, seq: bigint): void {
+    if (body.case !== 'job') return;
+    this.#reserved -= 1;
+    this.#unseen.push(seq);
+  }
+
+  reserve(): () => void {
+    this.#reserved += 1;
+    return () => {
+      this.#reserved -= 1;
+    };
+  }
+
+  assign(assignment: JobAssignment): void {
+    const bytes = assignment.params.length;
+    if (bytes + ENVELOPE > this.#maxFrameBytes) {
+      throw new AppError('LIMIT_EXCEEDED', {
+        what: 'the request of this job',
+        limit: `${this.#maxFrameBytes} bytes of one frame`,
+        setting: 'BOWLINE_MAX_FRAME_BYTES',
+      });
+    }
+    this.#out.send({ case: 'job', value: assignment }, bytes);
+  }
+
+  cancel(dispatchId: string, epoch: number): void {
+    this.#out.offer({ case: 'cancel', value: { dispatchId, epoch: BigInt(epoch) } });
+  }
+
+  committed(dispatchId: string): void {
+    this.#out.offer({ case: 'resultCommitted', value: { dispatchId } });
+  }
+
+  /** Asks the worker to go elsewhere. */
+  drain(deadlineMs: number): void {
+    this.draining = true;
+    this.#out.offer({ case: 'drain', value: { deadline: durationFromMs(deadlineMs) } });
+  }
+
+  end(error?: AppError): void {
+    this.#out.end(error);
+  }
+
+  get #free(): number {
+    return Math.max(this.#told - this.#reserved - this.#unseen.length, 0);
+  }
+}
+
+/** 0 to 2; anything else a worker says counts as the cheapest. */
+const tierOf = (label: string | undefined): number => (label === '1' || label === '2' ? Number(label) : 0);

@@ -1,0 +1,80 @@
+// Who a direct call is for, by its headers; and the refusals that come before anything is recorded.
+import type { HandlerContext } from '@connectrpc/connect';
+import { AppError } from '../../base/errors.ts';
+import type { CapabilityMethod } from '../../contract/registry.ts';
+import type { DeviceCalls } from '../dispatch/device-calls.ts';
+import type { Device, Devices } from '../identity/devices.ts';
+import { explain } from '../routing/explain.ts';
+import type { WorkerView } from '../routing/worker-view.ts';
+import { HEADERS } from './interceptors.ts';
+
+interface TargetParts {
+  readonly devices: Devices;
+  readonly calls: DeviceCalls;
+}
+
+/** As in the contract of tool calls. */
+const MAX_KEY = 128;
+
+/** The device named by the header, or the only one there is. Throws NOT_FOUND, DEVICE_OFFLINE, DEVICE_LACKS_METHOD. */
+export async function theDevice(
+  { devices, calls }: TargetParts,
+  tenant: string,
+  method: CapabilityMethod,
+  context: HandlerContext,
+): Promise<Device> {
+  const name = context.requestHeader.get(HEADERS.device) ?? '';
+  const device = name === '' ? await onlyDevice(devices, tenant) : await devices.find(tenant, name);
+  const session = calls.session(tenant, device.id);
+  if (!session) throw new AppError('DEVICE_OFFLINE', { device: device.name });
+  if (!session.serves(method.fullName))
+    throw new AppError('DEVICE_LACKS_METHOD', { device: device.name, method: method.shortName });
+  return device;
+}
+
+async function onlyDevice(devices: Devices, tenant: string): Promise<Device> {
+  const [first, second] = await devices.list(tenant, { limit: 2 });
+  if (first && !second) return first;
+  throw new AppError('INVALID_ARGUMENT', {
+    what: first ? `say which device with the header ${HEADERS.device}` : 'no device has joined yet',
+  });
+}
+
+/** Throws NO_WORKER when no connected worker could ever serve the call. */
+export function mustBeServable(
+  workers: readonly WorkerView[],
+  tenant: string,
+  method: CapabilityMethod,
+  selector: Readonly<Record<string, string>>,
+): void {
+  const need = { capability: method.package, method: method.desc.name, tenant, selector, recipients: [], slots: 1 };
+  const { never, summary } = explain(need, workers);
+  if (never) throw new AppError('NO_WORKER', { why: summary });
+}
+
+/** The selector header, `tier=1,region=eu`. Throws INVALID_ARGUMENT. */
+export function selectorOf(context: HandlerContext): Readonly<Record<string, string>> {
+  const text = context.requestHeader.get(HEADERS.selector) ?? '';
+  const pairs = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean)
+    .map((pair) => {
+      const [name = '', value, ...rest] = pair.split('=').map((side) => side.trim());
+      if (name !== '' && value !== undefined && rest.length === 0) return [name, value] as const;
+      throw new AppError('INVALID_ARGUMENT', {
+        what: `${HEADERS.selector}: "${pair.slice(0, 80)}" is not name=value`,
+      });
+    });
+  const names = new Set(pairs.map(([name]) => name));
+  if (names.size < pairs.length)
+    throw new AppError('INVALID_ARGUMENT', { what: `${HEADERS.selector} names a label twice` });
+  return Object.fromEntries(pairs);
+}
+
+/** The idempotency key of the call; empty when it has none. Throws INVALID_ARGUMENT. */
+export function idempotencyKeyOf(context: HandlerContext): string {
+  const key = context.requestHeader.get(HEADERS.idempotencyKey) ?? '';
+  if (key.length <= MAX_KEY) return key;
+  throw new AppError('INVALID_ARGUMENT', { what: `${HEADERS.idempotencyKey} is longer than ${MAX_KEY} characters` });
+}

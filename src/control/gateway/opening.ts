@@ -1,0 +1,66 @@
+// How every session begins and how its stream ends: the first frame within its time, and the reset of a stream whose
+// reader does not take its end.
+import { createContextKey, type HandlerContext } from '@connectrpc/connect';
+import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { FrameStream } from './frame-stream.ts';
+
+/** Resets the HTTP/2 stream of a call; set by the listener. */
+export const resetKey = createContextKey<() => void>(() => {}, { description: 'reset of the stream' });
+
+/** What a session has of its stream, beside its frames. */
+export interface StreamEnds {
+  /** Aborts when the stream is gone. */
+  readonly signal: AbortSignal;
+  /** Closes the stream, whatever its reader does. */
+  readonly reset: () => void;
+}
+
+export const endsOf = (context: Pick<HandlerContext, 'signal' | 'values'>): StreamEnds => ({
+  signal: context.signal,
+  reset: context.values.get(resetKey),
+});
+
+/** How long a peer may take for its first frame. */
+export const helloMs = (heartbeatMs: number): number => Math.max(2 * heartbeatMs, 2_000);
+
+/** The first frame of a session. Throws DEADLINE_EXCEEDED when none comes in time, and CANCELED when the stream ends. */
+export async function firstFrame<T>(frames: AsyncIterator<T>, clock: Clock, ms: number): Promise<T> {
+  let stop = () => {};
+  const late = new Promise<never>((_resolve, reject) => {
+    stop = clock.after(ms, () => reject(new AppError('DEADLINE_EXCEEDED', { after: `${ms} ms without a hello` })));
+  });
+  try {
+    const next = frames.next();
+    // If it is late, nobody looks at it any more.
+    next.catch(() => {});
+    const first = await Promise.race([next, late]);
+    if (first.done) throw new AppError('CANCELED');
+    return first.value;
+  } finally {
+    stop();
+  }
+}
+
+/** Ends the session with its stream, and resets the stream of a session that ended while its reader takes nothing. */
+export function bindStream<Body>(out: FrameStream<Body>, ends: StreamEnds, clock: Clock, graceMs: number): void {
+  const aborted = () => out.end();
+  ends.signal.addEventListener('abort', aborted, { once: true });
+  if (ends.signal.aborted) aborted();
+  out.onEnd(() => {
+    ends.signal.removeEventListener('abort', aborted);
+    clock.after(graceMs, () => {
+      if (!out.drained) ends.reset();
+    });
+  });
+}
+
+/** Whether an error only says that the peer's stream is gone, which is no error of ours. */
+export function isGone(error: unknown): boolean {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++) {
+    const { code } = cause as { code?: unknown };
+    if (typeof code === 'string' && (code.startsWith('ERR_STREAM_') || code.startsWith('ERR_HTTP2_'))) return true;
+    if (code === 'ECONNRESET') return true;
+  }
+  return false;
+}
