@@ -96,6 +96,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     stopTimer();
     leave.abort();
   }
+  if (!result.ended) printer.flush();
   if (result.run) return result;
   if (result.late) throw new AppError('DEADLINE_EXCEEDED', { after: elapsedText(options.timeoutMs ?? 0) });
   throw new AppError('CANCELED', {}, { message: 'cancelled before the edge had accepted it' });

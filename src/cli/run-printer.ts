@@ -24,6 +24,8 @@ export class RunPrinter {
   readonly #err: Printer;
   readonly #text = new TextStream();
   readonly #jobs = new Map<string, string>();
+  /** Lines about jobs that came within a line of the answer, where both outputs may be the same file. */
+  #held: (() => void)[] = [];
   /** What was last said to be waited for. */
   #waits = '';
   /** Whether the cursor stands behind streamed text. */
@@ -46,13 +48,16 @@ export class RunPrinter {
     this.#waits = line;
   }
 
-  /** One line when a job changes its state; the same state again is not repeated. */
+  /** One line when a job starts or ends; the same state again is not repeated. What it waits for is told by `waiting`. */
   job(job: Job): void {
+    if (job.state === JobState.QUEUED) return;
     const line = jobLine(job);
     const state = `${job.state}/${job.attempts}/${job.target}`;
     if (this.#jobs.get(job.id) === state) return;
     this.#jobs.set(job.id, state);
-    this.note(line, styleOf(job.state));
+    const put = () => this.note(line, styleOf(job.state));
+    if (this.#open && !this.#out.isTTY && !this.#err.isTTY) this.#held.push(put);
+    else put();
   }
 
   text(chunk: TextChunk): void {
@@ -60,12 +65,16 @@ export class RunPrinter {
     if (piece === '') return;
     this.#out.text(piece);
     this.#open = !piece.endsWith('\n');
+    if (!this.#open) this.flush();
   }
 
   /** What is missing of the answer, its sources, and how it ended where that is not the usual. */
   outcome(outcome: Outcome): void {
-    this.#out.text(this.#text.end(outcome.answer));
+    const rest = this.#text.end(outcome.answer);
+    // A note may have ended the line already.
+    if (rest !== '\n' || this.#open) this.#out.text(rest);
     this.#open = false;
+    this.flush();
     // Jobs that were over before anyone could watch them.
     for (const job of outcome.jobs) this.job(job);
     if (outcome.sources.length > 0) {
@@ -76,6 +85,11 @@ export class RunPrinter {
     if (outcome.model) this.note(`answered by ${modelText(outcome.model)}`, 'dim');
     if (outcome.state !== RunState.ANSWERED) this.note(endText(outcome), 'red');
     else if (outcome.failure) this.note(`partial: ${failureText(outcome)}`, 'yellow');
+  }
+
+  /** Writes what was held back. */
+  flush(): void {
+    for (const put of this.#held.splice(0)) put();
   }
 
   /** A line on stderr, below streamed text. */

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type AskRequest, LocalService, type RunEvent, RunEventSchema } from '../../gen/bowline/local/v1/local_pb.ts';
 import {
   EgressSchema,
+  JobSchema,
   JobState,
   type Outcome,
   OutcomeSchema,
@@ -56,6 +57,7 @@ test('an answer is streamed to stdout, progress goes to stderr, the exit code is
         seen.push(request);
         yield accepted();
         yield text('明天');
+        yield event({ case: 'job', value: create(JobSchema, { id: 'j', method: 'x.Y/Z', state: JobState.RUNNING }) });
         yield text('发布', 6);
         yield ended({
           answer: '明天发布',
@@ -67,7 +69,7 @@ test('an answer is streamed to stdout, progress goes to stderr, the exit code is
     }),
   );
   const { code, stdout, stderr } = await cli(['ask', '什么时候发布？'], here());
-  expect(stderr).toBe('');
+  expect(stderr).toBe('  x.Y/Z: running\n');
   expect(stdout).toBe('明天发布\n\nsources:\n  work/笔记.md:3\n');
   expect(code).toBe(0);
   expect(seen[0]?.text).toBe('什么时候发布？');

@@ -79,8 +79,10 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
     });
     io.exit(exitOfAsk(result));
     const outcome = result.ended?.outcome;
-    if (options.json) out.json(askJson(result));
-    else if (outcome) printer.outcome(outcome);
+    if (options.json) {
+      printer.flush();
+      out.json(askJson(result));
+    } else if (outcome) printer.outcome(outcome);
     else if (!options.wait) out.line(result.run);
     if (outcome) await giveHints({ edge, err, cwd: io.cwd, outcome, conversation: result.conversation, text });
     else leftOpen(err, result);

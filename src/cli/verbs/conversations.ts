@@ -57,7 +57,7 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
     const rows = all.map((c) => [
       c.id,
       String(c.turns),
-      timeText(c.updateTime),
+      timeText(c.updateTime ?? c.createTime),
       c.activeRun ? 'at work' : '',
       cut(c.title, 60),
     ]);

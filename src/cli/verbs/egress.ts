@@ -38,15 +38,20 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions & { run?: st
     out.json(all.map((entry) => plain(EgressSchema, entry)));
     return;
   }
-  const rows = all.map((e) => [
-    timeText(e.createTime),
-    egressName(e),
-    e.field,
-    enumText(SensitivitySchema, e.sensitivity),
-    String(e.bytes),
-    e.recipients.join(', '),
-    e.grant || '-',
-    e.run,
-  ]);
-  out.table(['when', 'path', 'field', 'kind', 'bytes', 'to', 'grant', 'run'], rows, 'nothing left the box');
+  const columns: [string, (entry: Egress) => string][] = [
+    ['when', (e) => timeText(e.createTime)],
+    ['path', egressName],
+    ['field', (e) => e.field],
+    ['kind', (e) => enumText(SensitivitySchema, e.sensitivity)],
+    ['bytes', (e) => String(e.bytes)],
+    ['to', (e) => e.recipients.join(', ')],
+    ['grant', (e) => e.grant || '-'],
+    ...(options.run ? [] : [['run', (e: Egress) => e.run] as [string, (entry: Egress) => string]]),
+  ];
+  const rows = all.map((entry) => columns.map(([, text]) => text(entry)));
+  out.table(
+    columns.map(([heading]) => heading),
+    rows,
+    'nothing left the box',
+  );
 }
