@@ -82,7 +82,8 @@ bowline() {
 "$root/bowline" --version >/dev/null
 
 printf '== starting\n'
-bowline up --allow "$dir" --port 0 >"$work/out" 2>"$work/err" &
+# Not through the function: $! must be the program itself (the launcher becomes it), or nothing would stop it.
+"$root/bowline" up --home "$home" --allow "$dir" --port 0 >"$work/out" 2>"$work/err" &
 up=$!
 waited=0
 until grep -q '^ready ' "$work/out"; do
