@@ -13,7 +13,7 @@ override export DIR := $(value DIR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help gen build demo up test check verify clean
+.PHONY: help gen build demo up test memory check verify clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ up: build ## Run everything on this machine over a folder: [DIR=path], by defaul
 
 test: build ## Run all tests; the last line counts them
 	@npm run --silent test
+
+memory: build ## Measure the edge's memory after 2,000 tool calls beside a bare Node process
+	@node scripts/edge-memory.ts
 
 CHECKS := lint typecheck depcruise gen-check lint-proto breaking
 .PHONY: $(CHECKS)

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -13,10 +14,16 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { brotliCompressSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-/** What Node is started with for the edge: a small heap, no optimizing WebAssembly compiler, no spare threads. */
+/**
+ * What Node is started with for the edge: a small heap, no spare threads, and no optimizing compilers: they and their output
+ * take 15 MB after some hundred tool calls, and the edge waits for disk and network, not for JavaScript.
+ */
 const EDGE_FLAGS = [
+  '--no-opt',
+  '--no-maglev',
   '--liftoff-only',
   '--wasm-lazy-compilation',
   '--optimize-for-size',
@@ -75,13 +82,12 @@ const targets = [
     options: {
       ...common,
       banner: { js: COMMONJS },
-      loader: { '.wasm': 'binary' },
       legalComments: 'external',
       minifyWhitespace: true,
       minifySyntax: true,
       // Node shows the line of an uncaught error: it must not be the whole program.
       lineLimit: 160,
-      plugins: [embedSqlWasm()],
+      plugins: [embedSqlWasm(), lazyHttp1()],
     },
   },
 ]
@@ -92,23 +98,59 @@ if (!process.argv.includes('--if-stale') || stale()) await buildAll();
 
 /**
  * The edge loads SQLite's WebAssembly through `src/edge/index/sql-wasm.ts`, which reads it from node_modules; in the
- * bundle that module is replaced by one that carries the bytes.
+ * bundle that module is replaced by one that carries the bytes, compressed and inside the function, so that nothing of them
+ * stays in memory after the start.
  */
 function embedSqlWasm() {
   return {
     name: 'embed-sql-wasm',
     setup(bundler) {
-      bundler.onLoad({ filter: /[\\/]src[\\/]edge[\\/]index[\\/]sql-wasm\.ts$/ }, () => ({
-        contents: `import bytes from 'sql.js/dist/sql-wasm.wasm';\nexport function sqlWasm() { return bytes; }\n`,
-        resolveDir: root,
-        loader: 'js',
-      }));
+      bundler.onLoad({ filter: /[\\/]src[\\/]edge[\\/]index[\\/]sql-wasm\.ts$/ }, async () => {
+        const { path } = await bundler.resolve('sql.js/dist/sql-wasm.wasm', {
+          kind: 'import-statement',
+          resolveDir: root,
+        });
+        const bytes = brotliCompressSync(readFileSync(path)).toString('base64');
+        return {
+          contents: `import { brotliDecompressSync } from 'node:zlib';
+            export function sqlWasm() { return brotliDecompressSync(Buffer.from('${bytes}', 'base64')); }`,
+          resolveDir: root,
+          loader: 'js',
+        };
+      });
     },
   };
 }
 
 function present(entries) {
   return Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(join(root, file))));
+}
+
+/**
+ * connect-node imports the HTTP/1 client, for transports that the edge does not use. An `import` of `node:http` evaluates all
+ * that it exports, undici too, 4 MB; here it is loaded at a first request, if there ever is one.
+ */
+function lazyHttp1() {
+  return {
+    name: 'lazy-http1',
+    setup(bundler) {
+      bundler.onResolve({ filter: /^node:https?$/ }, ({ path }) => ({ path, namespace: 'lazy-http1' }));
+      bundler.onLoad({ filter: /.*/, namespace: 'lazy-http1' }, ({ path }) => ({
+        contents: `export const request = (...args) => process.getBuiltinModule('${path}').request(...args);`,
+        loader: 'js',
+      }));
+    },
+  };
+}
+
+/**
+ * esbuild leaves other letters than ASCII in regular expressions; one of them makes V8 keep the whole program as UTF-16. As
+ * escapes they mean the same there.
+ */
+function onlyAscii(file) {
+  const text = readFileSync(file, 'utf8');
+  const escaped = (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  writeFileSync(file, text.replace(/[\u0080-\uffff]/g, escaped));
 }
 
 async function buildAll() {
@@ -121,7 +163,11 @@ async function buildAll() {
         build({ ...options, entryPoints: entries, outdir: work, outExtension: { '.js': '.mjs' } }),
       ),
     );
-    for (const [index, { entries }] of targets.entries()) if (entries.edge) checkEdge(results[index].metafile);
+    for (const [index, { entries }] of targets.entries()) {
+      if (!entries.edge) continue;
+      checkEdge(results[index].metafile);
+      onlyAscii(join(work, 'edge.mjs'));
+    }
     writeFileSync(join(work, 'edge.flags'), `${EDGE_FLAGS.join(' ')}\n`);
     // Each file is renamed into place whole, so launchers that build at the same time do not disturb each other.
     // Chunks come first: a program that is in place finds its own.
