@@ -46,6 +46,8 @@ test('a share that matches nothing, or something that may not be read, is an err
   symlinkSync(join(dir, 'outside/x.md'), join(dir, 'docs/link.md'));
   for (const pattern of [
     'docs/none.md',
+    'notes.md',
+    '*.md',
     `${dir}/docs/*.pdf`,
     'docs/notes.md#L9-L12',
     'docs/notes.md#L3-L2',

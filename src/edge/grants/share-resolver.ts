@@ -44,6 +44,7 @@ export class ShareResolver {
     let bytes = 0n;
     for (const wish of wishes) {
       const wanted = parse(wish);
+      this.#mustNameARoot(wanted.text, wish.pattern);
       const found = await this.#find(wanted.text);
       if (found.length === 0) throw noMatch(wish.pattern, 'no such file in the allowed folders');
       for (const judged of found) {
@@ -58,6 +59,15 @@ export class ShareResolver {
       }
     }
     return [...files.values()];
+  }
+
+  /** The owner's own words are never bent to a file of another folder: a relative path begins with the name of a root. */
+  #mustNameARoot(text: string, pattern: string): void {
+    if (isAbsolute(text)) return;
+    const first = text.split('/')[0];
+    if (!this.#allow.readable.some(({ name }) => name === first)) {
+      throw noMatch(pattern, 'there is no such file in the folder you are in, and no allowed folder has that name');
+    }
   }
 
   /** A path that exists is taken as it is, whatever signs it holds; a folder stands for the files in it. */
