@@ -64,7 +64,10 @@ export class ScriptedStream<In extends Framed, Out extends DescMessage> {
 
   /** Sends a frame as it is. */
   sendRaw(frame: MessageInitShape<Out>): void {
-    if (!this.#outgoing.closed) this.#outgoing.offer(create(this.#parts.schema, frame));
+    const message: MessageShape<Out> = create(this.#parts.schema, frame);
+    // `create` leaves out what the schema does not know.
+    if ('$unknown' in frame) Object.assign(message, { $unknown: frame.$unknown });
+    if (!this.#outgoing.closed) this.#outgoing.offer(message);
   }
 
   /** The head that the next frame should have. */
