@@ -6,3 +6,16 @@ export function egressName({ path, field }: Pick<Egress, 'path' | 'field'>): str
   if (path !== '') return path;
   return field.startsWith('user_event') ? '(the question)' : '(this device)';
 }
+
+/** Lines of the ledger that differ only in their field, as one: what people read. Newest first, as they came. */
+export function groupedEgress(entries: readonly Egress[]): { entry: Egress; fields: string[]; bytes: bigint }[] {
+  const groups = new Map<string, { entry: Egress; fields: string[]; bytes: bigint }>();
+  for (const entry of entries) {
+    const key = [entry.run, egressName(entry), entry.sensitivity, entry.grant, ...entry.recipients].join('\0');
+    const group = groups.get(key) ?? { entry, fields: [], bytes: 0n };
+    groups.set(key, group);
+    if (!group.fields.includes(entry.field)) group.fields.push(entry.field);
+    group.bytes += entry.bytes;
+  }
+  return [...groups.values()];
+}

@@ -4,7 +4,7 @@ import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { SensitivitySchema } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { type GlobalOptions, localSide, using } from '../client.ts';
-import { egressName } from '../egress-text.ts';
+import { egressName, groupedEgress } from '../egress-text.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
@@ -16,6 +16,7 @@ export function egressVerb(io: CliIo): Command {
   egress.addCommand(
     lsCommand('List what left the box, newest first', 100)
       .option('--run <run>', 'only of this run')
+      .option('--each', 'a row for each field, as the ledger has it; otherwise one for each file of a run')
       .addHelpText(
         'after',
         '\nExamples:\n  $ bowline egress ls\n  $ bowline egress ls --run 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11 --json',
@@ -25,7 +26,7 @@ export function egressVerb(io: CliIo): Command {
   return egress;
 }
 
-async function list(io: CliIo, options: GlobalOptions & ListOptions & { run?: string }): Promise<void> {
+async function list(io: CliIo, options: GlobalOptions & ListOptions & { run?: string; each?: boolean }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   const all = await using(localSide(io, options), (edge) => {
     const local = edge.client(LocalService);
@@ -38,17 +39,20 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions & { run?: st
     out.json(all.map((entry) => plain(EgressSchema, entry)));
     return;
   }
-  const columns: [string, (entry: Egress) => string][] = [
-    ['when', (e) => timeText(e.createTime)],
-    ['path', egressName],
-    ['field', (e) => e.field],
-    ['kind', (e) => enumText(SensitivitySchema, e.sensitivity)],
-    ['bytes', (e) => String(e.bytes)],
-    ['to', (e) => e.recipients.join(', ')],
-    ['grant', (e) => e.grant || '-'],
-    ...(options.run ? [] : [['run', (e: Egress) => e.run] as [string, (entry: Egress) => string]]),
+  const groups = options.each
+    ? all.map((entry) => ({ entry, fields: [entry.field], bytes: entry.bytes }))
+    : groupedEgress(all);
+  const columns: [string, (group: (typeof groups)[number]) => string][] = [
+    ['when', ({ entry }) => timeText(entry.createTime)],
+    ['path', ({ entry }) => egressName(entry)],
+    ['fields', ({ fields }) => fields.join(', ')],
+    ['kind', ({ entry }) => enumText(SensitivitySchema, entry.sensitivity)],
+    ['bytes', ({ bytes }) => String(bytes)],
+    ['to', ({ entry }) => entry.recipients.join(', ')],
+    ['grant', ({ entry }) => entry.grant || '-'],
+    ...(options.run ? [] : [['run', ({ entry }) => entry.run] as [string, (group: (typeof groups)[number]) => string]]),
   ];
-  const rows = all.map((entry) => columns.map(([, text]) => text(entry)));
+  const rows = groups.map((group) => columns.map(([, text]) => text(group)));
   out.table(
     columns.map(([heading]) => heading),
     rows,

@@ -7,6 +7,7 @@ import { AppError } from '../../base/errors.ts';
 import { fromFailure, toFailure } from '../../contract/errors.ts';
 import type { ResultCommand } from '../orchestrator/commands.ts';
 import type { JobState, RunState } from '../orchestrator/state.ts';
+import { chatOf } from '../orchestrator/steps.ts';
 import type { OutboxRow } from '../store/unit.ts';
 
 /** The run of a job id; undefined when it is none. */
@@ -33,7 +34,7 @@ export function toolCall(
     // One expiry per key, whenever it is sent: the edge forgets a key only after that.
     expireTime: timestampFromMs(job.queuedAt + Math.max(job.timeoutMs, state.timeoutMs) + ttlMs),
     ...(job.timeoutMs > 0 ? { deadline: durationFromMs(job.timeoutMs) } : {}),
-    recipient: job.recipients[0] ?? '',
+    recipient: recipientOf(state, job),
     principal: state.kind === 'ask' ? 'planner' : state.principal,
   });
 }
@@ -68,4 +69,10 @@ export function resultOf(frame: ToolResult, targetName: string): Omit<ResultComm
       return { ...base, result: { case: 'unknown', value: toFailure(why) } };
     }
   }
+}
+
+/** Who sees the result: the model that asked for it, as far as that can be told before the next turn is placed. */
+function recipientOf(run: RunState, job: JobState): string {
+  if (run.kind === 'call') return '';
+  return chatOf(run, job.step)?.finish?.model?.provider || (job.recipients[0] ?? '');
 }
