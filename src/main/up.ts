@@ -10,6 +10,7 @@ import { homeFolder, homePaths } from '../base/home.ts';
 import { lockHome } from '../base/home-lock.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import { type ControlConfig, controlConfig } from '../control/config.ts';
+import { loadEdgeConfig } from '../edge/config.ts';
 import { startWorker } from '../worker/start-worker.ts';
 import { announce, type ControlProgramIo, withdraw } from './control.ts';
 import { startEdgeChild } from './edge-child.ts';
@@ -62,6 +63,8 @@ async function up(home: string, config: ControlConfig, allow: readonly string[],
   void stopping.then(() => aborter.abort());
   const paths = homePaths(home);
   try {
+    // What the edge would refuse later, with a worse message.
+    loadEdgeConfig(paths.config, { allow });
     io.progress('starting the control plane ...');
     const control = await startControl({ home, config, clock, log, progress: io.progress, signal: aborter.signal });
     life.onStop('control plane', async () => void (await control.stop(config.drainMs)));
@@ -101,6 +104,7 @@ async function up(home: string, config: ControlConfig, allow: readonly string[],
     }
     io.progress(`stopping: ${await stopping}`);
   } finally {
+    aborter.abort();
     withdraw(home);
     await life.stop(config.drainMs * 2);
     lock.release();

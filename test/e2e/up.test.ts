@@ -1,0 +1,186 @@
+// `bowline up` and the command line as people use them, all as processes: what is shared, what is not, and what is told.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { filesWith } from '../support/files-with.ts';
+import { Stack } from '../support/stack.ts';
+
+const SENTENCE = 'The launch date is the ninth of May, in the old harbour.';
+const CHINESE = '新船的下水日期是五月九日，地点在老港口。';
+const QUESTION = 'What does notes.md say about the launch date?';
+
+let stack: Stack;
+let device: string;
+
+beforeAll(async () => {
+  stack = await Stack.create({
+    'notes.md': `# Notes\n\nSome words first.\n${SENTENCE}\nNothing else.\n`,
+    '笔记.md': `# 笔记\n\n${CHINESE}\n其他事情以后再说。\n`,
+    'log.txt': '',
+  });
+  stack.write('home/config.yaml', `allow:\n  write:\n    - path: ${stack.docs}/log.txt\n      confirm: never\n`);
+  const { ready } = await stack.up();
+  expect(ready).toMatchObject({ control: stack.url, home: stack.home, model: 'rules' });
+  device = String(ready.device);
+});
+
+afterAll(() => stack.close());
+
+/** Runs `bowline` with `--json` and reads what it printed. */
+async function json(...words: string[]) {
+  const { code, stdout, stderr } = await stack.cli([...words, '--json']);
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+test('an ask that shares nothing tells nothing of the file, and no byte of it reaches the control plane or a log', async () => {
+  const answer = await json('ask', QUESTION);
+  expect(answer.state).toBe('answered');
+  expect(JSON.stringify(answer)).not.toContain(SENTENCE);
+  expect(answer.withheld).toContainEqual(expect.objectContaining({ name: 'docs/notes.md', field: 'text' }));
+
+  for (const folder of ['control', 'logs']) expect(filesWith(join(stack.home, folder), SENTENCE)).toEqual([]);
+  // The search is able to find: what was asked is in the database.
+  expect(filesWith(join(stack.home, 'control'), QUESTION)).not.toEqual([]);
+});
+
+test('a shared file is quoted with its name and line, and the ledger says what left', async () => {
+  const { code, stdout, stderr } = await stack.cli(['ask', '--share', 'notes.md', QUESTION]);
+  expect(code).toBe(0);
+  expect(stdout).toContain(SENTENCE);
+  expect(stdout).toMatch(/notes\.md:4/);
+  expect(stderr).toMatch(/sharing 1 file, \d+ bytes, to: rules \(local\)/);
+
+  const answer = await json('ask', '--share', '*.md', QUESTION);
+  expect(answer).toMatchObject({ state: 'answered', withheld: [] });
+  expect(answer.answer).toContain(SENTENCE);
+  expect(answer.sources).toContainEqual(expect.objectContaining({ path: 'docs/notes.md', startLine: 4 }));
+  expect(answer.jobs).toContainEqual(
+    expect.objectContaining({ method: 'bowline.capability.fs.v1.FsService/Read', attempts: 1 }),
+  );
+  expect(answer.usage).not.toBeNull();
+  const left = answer.egress.filter((line: { path: string; field: string }) => line.field.endsWith('text'));
+  expect(left).toContainEqual(expect.objectContaining({ path: 'docs/notes.md', grant: expect.stringMatching(/./) }));
+
+  const ledger = await json('egress', 'ls');
+  expect(JSON.stringify(ledger)).toContain('docs/notes.md');
+});
+
+test('a question in Chinese about a Chinese file is answered from it, and only if it is shared', async () => {
+  const question = '笔记.md 里的下水日期是哪一天？';
+  const shared = await json('ask', '--share', '笔记.md', question);
+  expect(shared.answer).toContain(CHINESE.replace(/。$/, ''));
+  expect(shared.sources).toContainEqual(expect.objectContaining({ path: 'docs/笔记.md', startLine: 3 }));
+  const closed = await json('ask', question);
+  expect(closed.answer).not.toContain(CHINESE.slice(0, 8));
+});
+
+test('a share that matches nothing, and a question that is a path, end before anything is sent', async () => {
+  const before = (await json('runs', 'ls')).length;
+  const nothing = await stack.cli(['ask', '--share', 'nothing-*.md', QUESTION]);
+  expect(nothing).toMatchObject({ code: 2, stdout: '' });
+  expect(nothing.stderr).toContain('nothing-*.md');
+  const path = await stack.cli(['ask', '--share', 'log.txt', 'notes.md']);
+  expect(path.code).toBe(2);
+  expect(path.stderr).toContain('quote');
+  expect(await json('runs', 'ls')).toHaveLength(before);
+});
+
+test('runs, conversations, devices, workers, status and the journal can be listed and checked', async () => {
+  const { runId, conversation } = await json('ask', QUESTION);
+  expect(await json('runs', 'ls')).toContainEqual(expect.objectContaining({ id: runId }));
+  expect(JSON.stringify(await json('runs', 'show', runId))).toContain(QUESTION);
+  expect(JSON.stringify(await json('conversations', 'ls'))).toContain(conversation);
+  expect(JSON.stringify(await json('conversations', 'show', conversation))).toContain(runId);
+  expect(await json('devices', 'ls')).toEqual([expect.objectContaining({ name: device, connected: true })]);
+  expect(await json('workers', 'ls')).toEqual([expect.objectContaining({ name: 'local' })]);
+  expect(JSON.stringify(await json('status'))).toContain('rules');
+  expect(JSON.stringify(await json('journal', 'verify'))).toMatch(/"ok":true|"records":/);
+  expect((await stack.cli(['logs'])).stdout).toContain('the control plane listens');
+
+  const followed = await json('ask', '-c', conversation, 'And who is in charge?');
+  expect(followed.conversation).toBe(conversation);
+});
+
+test('call reads through the mesh, shows the schema, and explains malformed input', async () => {
+  const read = await stack.cli(['call', 'fs.Read', '--data', '{"path":"docs/notes.md"}']);
+  expect(read.code).toBe(0);
+  expect(JSON.parse(read.stdout)).toMatchObject({ file: { path: 'docs/notes.md' } });
+  expect(read.stdout).not.toContain(SENTENCE);
+  expect(read.stderr).toMatch(/withheld: docs\/notes\.md: .*text.*, not shared/);
+  expect((await stack.cli(['call', 'fs.Read', '--help'])).stdout).toContain('startLine');
+
+  const broken = await stack.cli(['call', 'fs.Read', '--data', '{"path":']);
+  expect(broken).toMatchObject({ code: 2 });
+  expect(broken.stderr).toMatch(/--data:1:\d+|line 1/);
+  expect(await stack.cli(['call', 'fs.Reed'])).toMatchObject({ code: 2 });
+  const nobody = await stack.cli(['call', 'fs.Read', '--device', 'nobody', '--data', '{"path":"docs"}']);
+  expect(nobody).toMatchObject({ code: 6, stderr: expect.stringContaining('no such device') });
+  const outside = await stack.cli(['call', 'fs.Read', '--data', '{"path":"/etc/hostname"}']);
+  expect(outside).toMatchObject({ code: 5 });
+});
+
+test('a write that config.yaml lists word for word happens, once for its key; others do not', async () => {
+  const line = JSON.stringify({ path: 'docs/log.txt', text: 'one line\n', mode: 'WRITE_MODE_APPEND' });
+  const write = () => stack.cli(['call', 'fs.Write', '--idempotency-key', 'k1', '--data', line]);
+  expect(await write()).toMatchObject({ code: 0 });
+  expect(await write()).toMatchObject({ code: 0 });
+  expect(stack.read('docs/log.txt')).toBe('one line\n');
+
+  const other = JSON.stringify({ path: 'docs/other.txt', text: 'x', mode: 'WRITE_MODE_CREATE' });
+  expect(await stack.cli(['call', 'fs.Write', '--data', other])).toMatchObject({ code: 5 });
+  expect(readdirSync(stack.docs)).not.toContain('other.txt');
+  expect(await stack.cli(['call', 'shell.Run', '--data', '{"argv":["true"]}'])).toMatchObject({ code: 5 });
+});
+
+test('chat answers line by line from a pipe', async () => {
+  const { code, stdout } = await stack.cli(['chat', '--share', '*.md'], { input: `${QUESTION}\nwho?\n` });
+  expect(code).toBe(0);
+  expect(stdout).toContain(SENTENCE);
+});
+
+test('--no-wait leaves the run behind, and runs watch shows its answer', async () => {
+  const left = await stack.cli(['ask', '--no-wait', '--share', 'notes.md', QUESTION]);
+  expect(left.code).toBe(4);
+  const run = left.stdout.trim();
+  const watched = await stack.cli(['runs', 'watch', run]);
+  expect(watched).toMatchObject({ code: 0 });
+  expect(watched.stdout).toContain(SENTENCE);
+});
+
+test('what is taken says so: the home, and the port', async () => {
+  const again = stack.start('up', ['--allow', stack.docs, '--port', '0']);
+  expect((await again.ended).code).toBe(6);
+  expect(again.stderr).toContain('HOME_LOCKED');
+  const edge = stack.start('edge', ['--allow', stack.docs]);
+  expect((await edge.ended).code).toBe(6);
+  expect(edge.stderr).toMatch(/HOME_LOCKED|another/);
+
+  const other = await Stack.create();
+  try {
+    const taken = other.start('up', ['--allow', other.docs, '--port', String(stack.port)]);
+    expect((await taken.ended).code).toBe(6);
+    expect(taken.stderr).toContain(String(stack.port));
+  } finally {
+    await other.close();
+  }
+});
+
+test('a typo in config.yaml is told with its line and column, before anything runs', async () => {
+  const other = await Stack.create();
+  try {
+    other.write('home/config.yaml', 'allow:\n  reed:\n    - /tmp\n');
+    const up = other.start('up', ['--allow', other.docs, '--port', String(other.port)]);
+    expect((await up.ended).code).toBe(2);
+    expect(up.stderr).toMatch(/config\.yaml:2:3/);
+  } finally {
+    await other.close();
+  }
+});
+
+test('the owner key is private, and no log holds a key', () => {
+  const key = stack.ownerKey;
+  expect(key).toMatch(/^bwo_/);
+  const secrets = [key, JSON.parse(readFileSync(join(stack.home, 'device.json'), 'utf8')).secret].filter(Boolean);
+  for (const secret of secrets) expect(filesWith(join(stack.home, 'logs'), String(secret))).toEqual([]);
+});
