@@ -2,8 +2,8 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { AppError } from '../base/errors.ts';
+import { readPrivate, writePrivate } from '../base/private-file.ts';
 import { rawPublicKey } from '../contract/tool-call.ts';
-import { readPrivate, writePrivate } from './private-file.ts';
 
 /** The device's own keys. They are made on the box, and neither leaves it before a session uses it. */
 export interface DeviceKeys {

@@ -8,6 +8,7 @@ import { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import { edgeCapabilities } from '../contract/capabilities.ts';
 import { MethodRegistry } from '../contract/registry.ts';
+import { errorInterceptor } from '../contract/rpc-errors.ts';
 import { workerCapabilities } from '../contract/worker-capabilities.ts';
 import type { ControlConfig } from '../control/config.ts';
 import { Dispatcher } from '../control/dispatch/dispatcher.ts';
@@ -18,12 +19,7 @@ import { approvalApi, auditApi, statusApi, usageApi } from '../control/gateway/a
 import { serveEdge } from '../control/gateway/edge-session.ts';
 import { enrolmentService } from '../control/gateway/enrolment-service.ts';
 import { HealthBoard } from '../control/gateway/health.ts';
-import {
-  authInterceptor,
-  errorInterceptor,
-  headerInterceptor,
-  validateInterceptor,
-} from '../control/gateway/interceptors.ts';
+import { authInterceptor, headerInterceptor, validateInterceptor } from '../control/gateway/interceptors.ts';
 import { offeredTools } from '../control/gateway/offered-tools.ts';
 import { endsOf } from '../control/gateway/opening.ts';
 import { deviceOf, workerOf } from '../control/gateway/principal.ts';

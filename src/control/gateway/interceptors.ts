@@ -3,8 +3,6 @@
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 import { EnrollmentService } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
-import type { Logger } from '../../base/logger.ts';
-import { toConnectError } from '../../contract/errors.ts';
 import { validate } from '../../contract/validate.ts';
 import { type Authenticator, bearerOf } from '../identity/authenticator.ts';
 import { principalKey } from './principal.ts';
@@ -19,27 +17,6 @@ export const HEADERS = {
 } as const;
 
 const READ: ReadonlySet<string> = new Set([HEADERS.device, HEADERS.selector, HEADERS.idempotencyKey]);
-
-/** Anything that was thrown becomes a ConnectError with ErrorInfo. */
-export function errorInterceptor(log: Logger): Interceptor {
-  return (next) => async (request) => {
-    try {
-      const response = await next(request);
-      if (!response.stream) return response;
-      return { ...response, message: translated(response.message, log) };
-    } catch (error) {
-      throw toConnectError(error, log);
-    }
-  };
-}
-
-async function* translated<T>(messages: AsyncIterable<T>, log: Logger): AsyncIterable<T> {
-  try {
-    yield* messages;
-  } catch (error) {
-    throw toConnectError(error, log);
-  }
-}
 
 /** Drops unknown `bowline-*` headers, so that nothing behind the port can ever trust one. */
 export const headerInterceptor: Interceptor = (next) => (request) => {

@@ -1,6 +1,6 @@
 // The hash that may leave without a grant: it tells the owner's cloud that a file is the same as before, and nothing else.
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { readPrivate, writePrivate } from '../private-file.ts';
+import { readPrivate, writePrivate } from '../../base/private-file.ts';
 
 /** The device's key for such hashes, made at the first start. @throws SECRET_FILE_UNSAFE */
 export async function loadHashKey(file: string): Promise<Uint8Array> {

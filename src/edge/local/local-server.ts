@@ -9,7 +9,7 @@ import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { check } from '../../contract/check.ts';
-import { toConnectError } from '../../contract/errors.ts';
+import { errorInterceptor } from '../../contract/rpc-errors.ts';
 
 export interface LocalServerOptions {
   readonly socket: string;
@@ -38,7 +38,7 @@ export class LocalServer {
       { settings: { maxConcurrentStreams: STREAMS } },
       connectNodeAdapter({
         routes: options.routes,
-        interceptors: [errors(log), owner(options.ownerKey, options.ownerKeyFile), checks],
+        interceptors: [errorInterceptor(log), owner(options.ownerKey, options.ownerKeyFile), checks],
         readMaxBytes: MAX_REQUEST_BYTES,
       }),
     );
@@ -129,25 +129,5 @@ async function* checked<T extends Parameters<typeof check>[1]>(
   for await (const message of messages) {
     check(schema, message);
     yield message;
-  }
-}
-
-/** Anything that was thrown becomes a ConnectError with ErrorInfo. */
-function errors(log: Logger): Interceptor {
-  return (next) => async (request) => {
-    try {
-      const response = await next(request);
-      return response.stream ? { ...response, message: translated(response.message, log) } : response;
-    } catch (error) {
-      throw toConnectError(error, log);
-    }
-  };
-}
-
-async function* translated<T>(messages: AsyncIterable<T>, log: Logger): AsyncIterable<T> {
-  try {
-    yield* messages;
-  } catch (error) {
-    throw toConnectError(error, log);
   }
 }

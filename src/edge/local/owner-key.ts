@@ -1,7 +1,7 @@
 // The owner's key of this home: read, or made at the first start. On a machine with a control plane both use one file.
 import { randomBytes } from 'node:crypto';
 import { AppError } from '../../base/errors.ts';
-import { readPrivate, writePrivate } from '../private-file.ts';
+import { readPrivate, writePrivate } from '../../base/private-file.ts';
 
 const FORM = /^bwo_[A-Za-z0-9_-]{43}$/;
 

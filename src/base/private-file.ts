@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { AppError } from '../base/errors.ts';
+import { AppError } from './errors.ts';
 
 /** More than any of these files needs. */
 const MAX_BYTES = 64 << 10;
