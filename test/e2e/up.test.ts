@@ -24,7 +24,7 @@ beforeAll(async () => {
   device = String(ready.device);
 });
 
-afterAll(() => stack.close());
+afterAll(() => stack?.close());
 
 /** Runs `bowline` with `--json` and reads what it printed. */
 async function json(...words: string[]) {
