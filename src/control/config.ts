@@ -51,7 +51,7 @@ export const SETTINGS = {
     env: 'BOWLINE_MAX_QUEUED_FRAMES',
     what: 'frames that may wait for one slow peer',
     fallback: 4_096,
-    min: 16,
+    min: 128,
     max: 1_000_000,
   },
   maxFrameBytes: {
@@ -123,6 +123,12 @@ export function controlConfig(
 ): ControlConfig {
   const numbers = {} as Numbers;
   for (const key of Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]) numbers[key] = numberOf(SETTINGS[key], env);
+  if (numbers.leaseMs < 2 * numbers.scanMs) {
+    const { leaseMs, scanMs } = SETTINGS;
+    throw new AppError('USAGE', {
+      what: `${leaseMs.env} must be at least twice ${scanMs.env}, or leases lapse while they are held`,
+    });
+  }
   return Object.freeze({
     ...numbers,
     host: flags.host ?? (env.BOWLINE_HOST || '127.0.0.1'),

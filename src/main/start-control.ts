@@ -19,7 +19,12 @@ import { approvalApi, auditApi, statusApi, usageApi } from '../control/gateway/a
 import { serveEdge } from '../control/gateway/edge-session.ts';
 import { enrolmentService } from '../control/gateway/enrolment-service.ts';
 import { HealthBoard } from '../control/gateway/health.ts';
-import { authInterceptor, headerInterceptor, validateInterceptor } from '../control/gateway/interceptors.ts';
+import {
+  authInterceptor,
+  goneInterceptor,
+  headerInterceptor,
+  validateInterceptor,
+} from '../control/gateway/interceptors.ts';
 import { offeredTools } from '../control/gateway/offered-tools.ts';
 import { endsOf } from '../control/gateway/opening.ts';
 import { deviceOf, workerOf } from '../control/gateway/principal.ts';
@@ -168,7 +173,13 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       maxFrameBytes: config.maxFrameBytes,
       clock,
       log,
-      interceptors: [errorInterceptor(log), headerInterceptor, authInterceptor(authenticator), validateInterceptor],
+      interceptors: [
+        errorInterceptor(log),
+        goneInterceptor,
+        headerInterceptor,
+        authInterceptor(authenticator),
+        validateInterceptor,
+      ],
       routes: routes({
         edge: {
           connect: (requests, context) =>

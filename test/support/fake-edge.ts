@@ -110,7 +110,7 @@ export class EdgeStream extends ScriptedStream<ConnectResponse, typeof ConnectRe
       url: edge.url,
       schema: ConnectRequestSchema,
       open: (sessionManager, frames, signal) => {
-        const transport = createGrpcTransport({ baseUrl: edge.url, sessionManager });
+        const transport = createGrpcTransport({ baseUrl: edge.url, sessionManager, acceptCompression: [] });
         const headers = { authorization: `Bearer ${edge.secret}` };
         return createClient(EdgeService, transport).connect(frames, { headers, signal });
       },

@@ -63,7 +63,7 @@ export class WorkerStream extends ScriptedStream<WorkResponse, typeof WorkReques
       url,
       schema: WorkRequestSchema,
       open: (sessionManager, frames, signal) => {
-        const transport = createGrpcTransport({ baseUrl: url, sessionManager });
+        const transport = createGrpcTransport({ baseUrl: url, sessionManager, acceptCompression: [] });
         const headers = { authorization: `Bearer ${key}` };
         return createClient(WorkerService, transport).work(frames, { headers, signal });
       },

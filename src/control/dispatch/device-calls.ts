@@ -34,11 +34,15 @@ interface Connected {
   unsubscribe: () => Promise<void>;
   sending: Promise<void> | undefined;
   again: boolean;
+  /** Calls were left in the outbox, because the device has as many as it may. */
+  more: boolean;
 }
 
 type DeviceRow = OutboxRow & { readonly tenant: string };
 type DeviceRef = Pick<DeviceSession, 'tenant' | 'device'>;
 
+/** Calls that one device has without having answered; the others wait in the outbox. Fewer than a session's queue holds. */
+const MAX_OPEN = 64;
 /** Tries to commit one answer before it is left to the device's next session. */
 const MAX_ROUNDS = 20;
 
@@ -66,6 +70,7 @@ export class DeviceCalls {
       unsubscribe: async () => {},
       sending: undefined,
       again: false,
+      more: false,
     };
     const before = this.#connected.get(key(session));
     this.#connected.set(key(session), entry);
@@ -118,7 +123,9 @@ export class DeviceCalls {
     const epoch = Number(frame.epoch);
     const run = runOf(frame.job);
     if (run && !(await this.#commit(session, run, frame))) return;
-    this.#entryOf(session)?.has.delete(dispatchId(frame.job, epoch));
+    const entry = this.#entryOf(session);
+    entry?.has.delete(dispatchId(frame.job, epoch));
+    if (entry?.more) this.#send(entry);
     session.committed(frame.job, epoch, frame.idempotencyKey);
   }
 
@@ -209,8 +216,12 @@ export class DeviceCalls {
     const { tenant, device } = entry.session;
     while (entry.again && this.#isCurrent(entry)) {
       entry.again = false;
+      entry.more = false;
       const rows = await this.#parts.outbox.pendingForDevices(tenant, [device]);
-      for (const row of rows) if (!entry.has.has(row.dispatchId)) await this.#sendOne(entry, row);
+      for (const row of rows) {
+        if (entry.more) break;
+        if (!entry.has.has(row.dispatchId)) await this.#sendOne(entry, row);
+      }
     }
   }
 
@@ -225,6 +236,10 @@ export class DeviceCalls {
     const job = state.jobs.get(row.job);
     if (job?.epoch !== row.epoch || (job.phase !== 'queued' && job.phase !== 'running')) return;
     if (has.has(row.dispatchId)) return;
+    if (has.size >= MAX_OPEN) {
+      entry.more = true;
+      return;
+    }
     try {
       const now = this.#parts.clock.now();
       session.call(toolCall(session.device, row, state, job, { now, ttlMs: this.#parts.callTtlMs }));

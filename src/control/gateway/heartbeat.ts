@@ -40,13 +40,15 @@ export class Heartbeat {
     if (this.#stopped) return;
     const { clock, intervalMs } = this.#parts;
     const now = clock.monotonic();
-    const wait = Math.min(this.#pinged + intervalMs, this.#heard + 2 * intervalMs) - now;
-    this.#stop = clock.after(Math.max(wait, 1), () => this.#beat());
+    const wait = Math.max(Math.min(this.#pinged + intervalMs, this.#heard + 2 * intervalMs) - now, 1);
+    this.#stop = clock.after(wait, () => this.#beat(clock.monotonic() - now - wait));
   }
 
-  #beat(): void {
+  /** @param lateMs how much too late it comes: time in which this process could not listen does not count as silence */
+  #beat(lateMs: number): void {
     const { clock, intervalMs, ping, dead } = this.#parts;
     const now = clock.monotonic();
+    if (lateMs > intervalMs / 4) this.#heard = Math.min(this.#heard + lateMs, now);
     if (now - this.#heard >= 2 * intervalMs) {
       this.#stopped = true;
       dead();

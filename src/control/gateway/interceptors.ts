@@ -1,10 +1,12 @@
-// What happens to every call at the port, in this order: errors are translated, foreign bowline headers dropped, the
-// credential is turned into a principal, and requests are checked against their contract.
+// What happens to every call at the port, in this order: errors are translated, those of peers that went away told
+// apart, foreign bowline headers dropped, the credential turned into a principal, requests checked against their contract.
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 import { EnrollmentService } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
+import { AppError } from '../../base/errors.ts';
 import { validate } from '../../contract/validate.ts';
 import { type Authenticator, bearerOf } from '../identity/authenticator.ts';
+import { isGone } from './opening.ts';
 import { principalKey } from './principal.ts';
 
 /** The headers of ours that are read, and those that are answered with. */
@@ -17,6 +19,24 @@ export const HEADERS = {
 } as const;
 
 const READ: ReadonlySet<string> = new Set([HEADERS.device, HEADERS.selector, HEADERS.idempotencyKey]);
+
+/** A stream that broke because its peer went away is no failure of a handler: it is canceled, and nothing is logged. */
+export const goneInterceptor: Interceptor = (next) => async (request) => {
+  try {
+    const response = await next(request);
+    return response.stream ? { ...response, message: untilGone(response.message) } : response;
+  } catch (error) {
+    throw isGone(error) ? new AppError('CANCELED', {}, { cause: error }) : error;
+  }
+};
+
+async function* untilGone<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw isGone(error) ? new AppError('CANCELED', {}, { cause: error }) : error;
+  }
+}
 
 /** Drops unknown `bowline-*` headers, so that nothing behind the port can ever trust one. */
 export const headerInterceptor: Interceptor = (next) => (request) => {
