@@ -1,13 +1,16 @@
 // `bowline up` and the command line as people use them, all as processes: what is shared, what is not, and what is told.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { filesWith } from '../support/files-with.ts';
 import { Stack } from '../support/stack.ts';
 
 const SENTENCE = 'The launch date is the ninth of May, in the old harbour.';
 const CHINESE = '新船的下水日期是五月九日，地点在老港口。';
 const QUESTION = 'What does notes.md say about the launch date?';
+
+// Real processes, each with its own start, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 let stack: Stack;
 let device: string;
@@ -161,6 +164,21 @@ test('what is taken says so: the home, and the port', async () => {
     const taken = other.start('up', ['--allow', other.docs, '--port', String(stack.port)]);
     expect((await taken.ended).code).toBe(6);
     expect(taken.stderr).toContain(String(stack.port));
+  } finally {
+    await other.close();
+  }
+});
+
+test('on a machine with too little memory `up` explains how to run the cloud part elsewhere', async () => {
+  const other = await Stack.create();
+  try {
+    other.env.NODE_OPTIONS = '--import=data:text/javascript,process.constrainedMemory=()=>9e8';
+    const up = other.start('up', ['--allow', other.docs, '--port', String(other.port)]);
+    const { code } = await up.ended;
+    expect(code).not.toBe(0);
+    expect(up.stderr).toContain('MEMORY_TOO_SMALL');
+    expect(up.stderr).toMatch(/900 MB[\s\S]*bowline edge/);
+    expect(readdirSync(other.home)).toEqual([]);
   } finally {
     await other.close();
   }

@@ -9,7 +9,7 @@ import { createClient, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { type Client, credentials, loadPackageDefinition, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { FsService } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { ROOT, Stack } from '../support/stack.ts';
@@ -19,6 +19,9 @@ const READ = 'bowline.capability.fs.v1.FsService/Read';
 const PYTHON = '/usr/bin/python3';
 const CLIENT = fileURLToPath(new URL('./read_file.py', import.meta.url));
 const SECRET = 'a line that stays on the box, whoever asks through the mesh';
+
+// Real processes, each with its own start, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 let stack: Stack;
 

@@ -39,8 +39,8 @@ export interface ChaosAsk {
 
 export interface ChaosCall {
   readonly line: string;
-  /** What it came to: `done`, or the reason of the failure that stays. */
-  outcome: string | undefined;
+  /** What it came to, asked twice: `done`, or the reason of a failure that stays. */
+  readonly outcomes: string[];
   tries: number;
 }
 
@@ -181,7 +181,7 @@ export class KillChaos {
     call: (transport: Transport, line: string, headers: Record<string, string>) => Promise<unknown>,
   ): Promise<void> {
     const line = `${kind}-${this.calls.length}`;
-    const record: ChaosCall = { line, outcome: undefined, tries: 0 };
+    const record: ChaosCall = { line, outcomes: [], tries: 0 };
     this.calls.push(record);
     const headers = { 'bowline-idempotency-key': line };
     for (let round = 0; round < 2; round++) {
@@ -189,11 +189,11 @@ export class KillChaos {
         record.tries += 1;
         try {
           await this.#onControl((transport) => call(transport, line, headers));
-          record.outcome = 'done';
+          record.outcomes.push('done');
         } catch (error) {
           const reason = ConnectError.from(error).findDetails(ErrorInfoSchema)[0]?.reason;
           if (reason === undefined || PASSING.has(reason)) return false;
-          record.outcome ??= reason;
+          record.outcomes.push(reason);
         }
         return true;
       });

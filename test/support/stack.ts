@@ -123,6 +123,13 @@ export class Stack {
     return program;
   }
 
+  /** The program that was started last by this verb. */
+  running(verb: string): Program {
+    const program = this.#programs.findLast(({ name }) => name === verb);
+    if (!program?.running) throw new Error(`no ${verb} runs here`);
+    return program;
+  }
+
   /** Starts a command of the command line and leaves it running. */
   spawnCli(words: readonly string[], options: CliOptions = {}): Program {
     const program = new Program(words[0] ?? 'bowline', [...commandOf(''), ...words], {

@@ -1,0 +1,114 @@
+// Control plane, worker and edge apart, with a slow model: what the command line does while one of them is away, when it is
+// interrupted, and when its time is over.
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Program } from '../support/program.ts';
+import { SlowModel } from '../support/slow-model.ts';
+import { Stack } from '../support/stack.ts';
+
+// Real processes, each with its own start, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+
+let stack: Stack;
+let model: SlowModel;
+let control: Program;
+let worker: Program;
+
+beforeAll(async () => {
+  stack = await Stack.create({ 'notes.md': '# Notes\n' });
+  model = new SlowModel();
+  await model.listen();
+  stack.write('home/models.yaml', model.config, 0o600);
+  control = await stack.control();
+  worker = await stack.worker();
+  await stack.edge();
+});
+
+afterAll(async () => {
+  await stack?.close();
+  await model?.close();
+});
+
+const showRun = async (run: string) => JSON.parse((await stack.cli(['runs', 'show', run, '--json'])).stdout);
+
+test('the first Ctrl-C cancels the run', async () => {
+  const ask = stack.spawnCli(['ask', 'Talk slowly.']);
+  await ask.until('word2');
+  ask.signal('SIGINT');
+  expect((await ask.ended).code).toBe(6);
+  expect(ask.stderr).toContain('cancelling');
+  const [newest] = JSON.parse((await stack.cli(['runs', 'ls', '--json'])).stdout);
+  expect(newest).toMatchObject({ question: 'Talk slowly.', state: 'cancelled' });
+});
+
+test('a second Ctrl-C leaves at once and tells the run id', async () => {
+  const ask = stack.spawnCli(['ask', 'Talk slowly again.']);
+  await ask.until('word2');
+  ask.signal('SIGINT');
+  await ask.until('cancelling');
+  ask.signal('SIGINT');
+  await ask.ended;
+  const [newest] = JSON.parse((await stack.cli(['runs', 'ls', '--json'])).stdout);
+  expect(newest.question).toBe('Talk slowly again.');
+  // The cancel may have been quicker than the second signal.
+  if (newest.state !== 'cancelled') expect(ask.output).toContain(newest.id);
+});
+
+test('an ask that takes longer than its time ends as timed out, on both sides', async () => {
+  const { code, stdout } = await stack.cli(['ask', '--json', '--timeout', '400ms', 'Talk for long.']);
+  expect(code).toBe(7);
+  const { runId } = JSON.parse(stdout);
+  expect(await showRun(runId)).toMatchObject({ state: 'timed_out' });
+});
+
+test('a run that no worker can serve says so at once, and is answered when one comes', async () => {
+  await worker.stop();
+  const ask = stack.spawnCli(['ask', 'Is anyone there?']);
+  await ask.until(/no worker|worker --serve/i);
+  worker = await stack.worker();
+  expect((await ask.ended).code).toBe(0);
+  expect(ask.stdout).toContain('about: Is anyone there?');
+});
+
+test('while the control plane is down an ask waits on the box, and is answered when it is back', async () => {
+  await control.kill();
+  const late = await stack.cli(['ask', '--timeout', '500ms', 'Too late.']);
+  expect(late.code).toBe(4);
+
+  const ask = stack.spawnCli(['ask', 'Are you back?']);
+  await ask.until('waiting');
+  const queued = JSON.parse((await stack.cli(['queue', 'ls', '--json'])).stdout);
+  expect(queued).toContainEqual(expect.objectContaining({ text: 'Are you back?', sent: false }));
+  const status = await stack.cli(['status']);
+  expect(status.stdout + status.stderr).toMatch(/offline|not connected|cannot be reached|nothing answers/);
+  const call = await stack.cli(['call', 'fs.Stat', '--data', '{"path":"docs/notes.md"}']);
+  expect(call.code).toBe(6);
+
+  control = await stack.control();
+  expect((await ask.ended).code).toBe(0);
+  expect(ask.stdout).toContain('about: Are you back?');
+});
+
+test('without an edge the command line says what to start', async () => {
+  const empty = await Stack.create();
+  try {
+    const { code, stderr } = await empty.cli(['ask', 'Hello?']);
+    expect(code).toBe(6);
+    expect(stderr).toContain('bowline up');
+    expect(stderr).toContain(empty.home);
+  } finally {
+    await empty.close();
+  }
+});
+
+test('SIGTERM ends each program within its time and with code 0', async () => {
+  const ends = [];
+  for (const verb of ['worker', 'edge', 'control']) {
+    const program = stack.running(verb);
+    ends.push([verb, (await program.stop()).code]);
+  }
+  expect(ends).toEqual([
+    ['worker', 0],
+    ['edge', 0],
+    ['control', 0],
+  ]);
+});
