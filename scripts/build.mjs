@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { slimValidate } from './slim-validate.mjs';
 
 /**
  * What Node is started with for the edge: a small heap, no spare threads, and no optimizing compilers: they and their output
@@ -87,7 +88,9 @@ const targets = [
       minifySyntax: true,
       // Node shows the line of an uncaught error: it must not be the whole program.
       lineLimit: 160,
-      plugins: [embedSqlWasm(), lazyHttp1()],
+      plugins: [embedSqlWasm(), lazyHttp1(), slimValidate()],
+      // In place of the platform's, whose first use loads undici.
+      inject: ['src/base/headers.ts'].filter((file) => existsSync(join(root, file))),
     },
   },
 ]
