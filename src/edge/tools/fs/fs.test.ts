@@ -63,6 +63,16 @@ test('Write: creates, replaces, appends, each atomically, and leaves nothing beh
   await rig.close();
 });
 
+test('Write: of lines that are added at the same time none is lost', async () => {
+  const rig = await edgeRig(edgeFolder({}), { config: WRITE });
+  const lines = Array.from({ length: 12 }, (_, i) => `line ${i}`);
+  const append = (line: string) => rig.call(write, { path: 'docs/out.txt', text: `${line}\n`, mode: WriteMode.APPEND });
+  await Promise.all(lines.map(append));
+  const written = readFileSync(join(rig.dir, 'docs/out.txt'), 'utf8').trim().split('\n');
+  expect(written.sort()).toEqual(lines.sort());
+  await rig.close();
+});
+
 test('Write: a link in the place of the file is not followed', async () => {
   const rig = await edgeRig(edgeFolder({ 'outside/target': 'untouched' }), { config: WRITE });
   symlinkSync(join(rig.dir, 'outside/target'), join(rig.dir, 'docs/out.txt'));

@@ -17,17 +17,36 @@ import type { EdgeTool, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
 
 export function writeTool(parts: ToolParts): EdgeTool {
+  const turns = new Turns();
   return {
     method: FsService.method.write,
     prepare(message, call) {
       const request = message as WriteRequest;
       const judged = parts.allow.judgeWrite(request.path);
       return async (emit) => {
-        const { created, stat } = await write(judged, request, parts.limits.file_bytes, call.signal);
+        const { created, stat } = await turns.take(judged.path, () =>
+          write(judged, request, parts.limits.file_bytes, call.signal),
+        );
         await emit(create(WriteResponseSchema, { file: fileInfo(judged.name, stat), created }));
       };
     },
   };
+}
+
+/** One write of a file at a time: two that append at once would each write what the other had not read. */
+class Turns {
+  readonly #last = new Map<string, Promise<unknown>>();
+
+  take<T>(path: string, act: () => Promise<T>): Promise<T> {
+    const result = (this.#last.get(path) ?? Promise.resolve()).then(act);
+    const settled = result
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#last.get(path) === settled) this.#last.delete(path);
+      });
+    this.#last.set(path, settled);
+    return result;
+  }
 }
 
 async function write(judged: JudgedPath, request: WriteRequest, maxBytes: number, signal: AbortSignal) {
