@@ -19,19 +19,26 @@ import { build } from 'esbuild';
 import { slimValidate } from './slim-validate.mjs';
 
 /**
- * What Node is started with for the edge: a small heap, no spare threads, and no optimizing compilers: they and their output
- * take 15 MB after some hundred tool calls, and the edge waits for disk and network, not for JavaScript.
+ * What Node is started with for the edge (docs/decisions/0017). A small heap that is collected as soon as a tenth of its
+ * allowance is used, no spare threads, and no optimizing compilers: they and their output take 15 MB after some hundred tool
+ * calls, and the edge waits for disk and network, not for JavaScript.
  */
 const EDGE_FLAGS = [
   '--no-opt',
   '--no-maglev',
   '--liftoff-only',
   '--wasm-lazy-compilation',
+  '--wasm-wrapper-tiering-budget=1000000000',
   '--optimize-for-size',
   '--max-old-space-size=48',
   '--max-semi-space-size=1',
+  '--incremental-marking-hard-trigger=10',
+  '--incremental-marking-soft-trigger=10',
   '--v8-pool-size=0',
 ];
+
+/** The environment of the edge, for glibc: what is freed goes back to the system. Other C libraries ignore it. */
+const EDGE_ENV = ['MALLOC_ARENA_MAX=1', 'MALLOC_TRIM_THRESHOLD_=65536', 'MALLOC_MMAP_THRESHOLD_=16384'];
 
 /** What the edge's bundle must not contain: the other programs, and what is too heavy for a tiny box. */
 const FORBIDDEN_ON_THE_EDGE = [
@@ -172,6 +179,7 @@ async function buildAll() {
       onlyAscii(join(work, 'edge.mjs'));
     }
     writeFileSync(join(work, 'edge.flags'), `${EDGE_FLAGS.join(' ')}\n`);
+    writeFileSync(join(work, 'edge.env'), `${EDGE_ENV.join(' ')}\n`);
     // Each file is renamed into place whole, so launchers that build at the same time do not disturb each other.
     // Chunks come first: a program that is in place finds its own.
     const built = readdirSync(work).sort((a, b) => Number(b.startsWith(CHUNK)) - Number(a.startsWith(CHUNK)));
@@ -212,7 +220,8 @@ function stale() {
   if (!existsSync(stamp) || programs.some((name) => !existsSync(join(dist, `${name}.mjs`)))) return true;
   const built = statSync(stamp).mtimeMs;
   const newer = (path) => existsSync(path) && statSync(path).mtimeMs > built;
-  if (['package-lock.json', 'scripts/build.mjs'].some((path) => newer(join(root, path)))) return true;
+  if (['package-lock.json', 'scripts/build.mjs', 'scripts/slim-validate.mjs'].some((path) => newer(join(root, path))))
+    return true;
   return ['src', 'gen'].some((folder) => {
     if (newer(join(root, folder))) return true;
     if (!existsSync(join(root, folder))) return false;

@@ -43,12 +43,12 @@ export function startEdgeChild(options: EdgeChildOptions): EdgeChild {
   const start = async () => {
     const joinLine = await options.joinLine();
     if (stopping) return;
-    const [command = process.execPath, ...args] = edgeCommand();
+    const { args, env } = edgeCommand();
     const words = [...args, '--home', options.home, '--control', options.control, '--with-parent'];
     for (const path of options.allow) words.push('--allow', path);
     if (joinLine !== undefined) words.push('--join');
     const started = clock.monotonic();
-    child = spawn(command, words, { stdio: ['pipe', 'pipe', 'pipe'] });
+    child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     child.stdin?.on('error', () => undefined);
     if (joinLine !== undefined) child.stdin?.write(`${joinLine}\n`);
     let last = '';
@@ -89,13 +89,14 @@ export function startEdgeChild(options: EdgeChildOptions): EdgeChild {
   };
 }
 
-/** The bundled edge with its V8 flags where this runs from `dist/`, else the source. */
-function edgeCommand(): string[] {
+/** The bundled edge with its V8 flags and environment where this runs from `dist/`, else the source. */
+function edgeCommand(): { readonly args: string[]; readonly env: Record<string, string> } {
   const here = dirname(fileURLToPath(import.meta.url));
   const bundle = join(here, 'edge.mjs');
-  if (!existsSync(bundle)) return [process.execPath, join(here, 'edge.ts'), 'edge'];
-  const flags = readFileSync(join(here, 'edge.flags'), 'utf8').trim().split(/\s+/).filter(Boolean);
-  return [process.execPath, ...flags, bundle, 'edge'];
+  if (!existsSync(bundle)) return { args: [join(here, 'edge.ts'), 'edge'], env: {} };
+  const words = (file: string) => readFileSync(join(here, file), 'utf8').trim().split(/\s+/).filter(Boolean);
+  const settings = words('edge.env').map((word) => word.split('=') as [string, string]);
+  return { args: [...words('edge.flags'), bundle, 'edge'], env: Object.fromEntries(settings) };
 }
 
 function lines(child: ChildProcess, take: (line: string) => void): void {

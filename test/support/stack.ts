@@ -178,10 +178,10 @@ export class Stack {
   }
 }
 
-/** How the launcher starts a verb: the edge has a bundle and flags of its own. */
+/** How the launcher starts a verb: the edge has a bundle, flags and an environment of its own. */
 function commandOf(verb: string): string[] {
   if (verb !== 'edge')
     return [process.execPath, '--enable-source-maps', join(DIST, 'bowline.mjs'), ...(verb ? [verb] : [])];
-  const flags = readFileSync(join(DIST, 'edge.flags'), 'utf8').trim().split(' ');
-  return [process.execPath, ...flags, join(DIST, 'edge.mjs'), 'edge'];
+  const words = (file: string) => readFileSync(join(DIST, file), 'utf8').trim().split(' ');
+  return ['env', ...words('edge.env'), process.execPath, ...words('edge.flags'), join(DIST, 'edge.mjs'), 'edge'];
 }

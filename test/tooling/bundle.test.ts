@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ROOT, Workspace } from './workspace.ts';
 
-const TELL = `console.log(JSON.stringify({ cwd: process.cwd(), args: process.argv.slice(2), flags: process.execArgv }));\n`;
+const TELL = `console.log(JSON.stringify({ cwd: process.cwd(), args: process.argv.slice(2), flags: process.execArgv, arenas: process.env.MALLOC_ARENA_MAX }));\n`;
 
 function programs(): Workspace {
   const space = new Workspace('bowline', 'package.json', 'package-lock.json', 'scripts');
@@ -81,6 +81,7 @@ test('the launcher builds, keeps folder and arguments, and starts the edge with 
   const told = JSON.parse(edge.output);
   expect(told).toMatchObject({ cwd, args: ['edge', '--home', 'a b'] });
   expect(told.flags).toContain('--liftoff-only');
+  expect(told.arenas).toBe('1');
 
   space.write('src/main/bowline.ts', `console.log('rebuilt');\n`);
   const later = new Date(Date.now() + 5_000);
