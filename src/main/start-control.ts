@@ -272,6 +272,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
 
 /** Asks everyone to leave, waits a bounded time for workers to finish what they hold, then ends the sessions. */
 async function drain(sessions: Sessions, dispatcher: Dispatcher, clock: Clock, ms: number): Promise<void> {
+  dispatcher.workers.leave();
   for (const worker of sessions.workers()) worker.drain(ms);
   for (const edge of sessions.edges()) edge.drain(ms);
   const end = clock.monotonic() + ms;

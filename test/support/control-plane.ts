@@ -7,6 +7,7 @@ import { type CallOptions, type Client, Code, ConnectError, createClient, type T
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { AppError } from '../../src/base/errors.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { createLogger } from '../../src/base/logger.ts';
 import { type ControlConfig, controlConfig } from '../../src/control/config.ts';
@@ -72,14 +73,22 @@ export class TestControl {
     this.#options = { ...this.#options, ...changes };
     const log = createLogger('control', { write: (line) => this.lines.push(JSON.parse(line)) }, 'debug');
     const { wrapStore, config } = this.#options;
-    this.#control = await startControl({
-      home: this.home,
-      config: { ...controlConfig({}), ...QUICK, ...config },
-      clock: systemClock,
-      log,
-      progress: () => {},
-      ...(wrapStore ? { wrapStore } : {}),
-    });
+    const start = () =>
+      startControl({
+        home: this.home,
+        config: { ...controlConfig({}), ...QUICK, ...config },
+        clock: systemClock,
+        log,
+        progress: () => {},
+        ...(wrapStore ? { wrapStore } : {}),
+      });
+    // One that was stopped without time still closes its database.
+    this.#control = await eventually(() =>
+      start().catch((error: unknown) => {
+        if (error instanceof AppError && error.reason === 'HOME_LOCKED') return undefined;
+        throw error;
+      }),
+    );
     this.ownerKeys.set(this.#control.tenant, this.#control.ownerKey);
   }
 

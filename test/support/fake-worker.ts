@@ -30,7 +30,7 @@ export interface FakeWorkerOptions {
   readonly labels?: Readonly<Record<string, string>>;
   readonly bootId?: string;
   readonly held?: readonly MessageInitShape<typeof HeldJobSchema>[];
-  /** Credits told right after Welcome; by default all slots. */
+  /** Credits told right after Welcome, and no others by themselves; by default all slots, and again after each result. */
   readonly credits?: number;
 }
 
@@ -56,6 +56,7 @@ export class WorkerStream extends ScriptedStream<WorkResponse, typeof WorkReques
   readonly options: FakeWorkerOptions;
   answersPings = true;
   readonly #next = new Map<string, bigint>();
+  readonly #ended = new Set<string>();
   readonly #said = new Map<string, Uint8Array[]>();
 
   constructor(url: string, key: string, options: FakeWorkerOptions = {}) {
@@ -120,6 +121,10 @@ export class WorkerStream extends ScriptedStream<WorkResponse, typeof WorkReques
     const { dispatchId, epoch } = job;
     const usage = { inputTokens: 3n, outputTokens: 2n };
     this.send({ case: 'result', value: { dispatchId, epoch, result: { case: 'done', value: { responses } }, usage } });
+    this.#ended.add(dispatchId);
+    if (this.options.credits !== undefined) return;
+    const open = this.all('job').filter((each) => !this.#ended.has(each.dispatchId)).length;
+    this.credits((this.options.slots ?? 4) - open);
   }
 
   /** Answers with this text. */

@@ -148,7 +148,7 @@ export class WorkerJobs {
 
   /** Looks for work, because something may have a place now; calls are merged. */
   kick(): void {
-    this.#taker.kick();
+    if (!this.#stopped) this.#taker.kick();
   }
 
   /** Renews the locks of the queue on what is in hand. */
@@ -156,11 +156,16 @@ export class WorkerJobs {
     return this.#taker.renew();
   }
 
-  /** Takes nothing new; gives back what was not handed out. */
-  async stop(): Promise<void> {
+  /** This replica leaves: it takes nothing new, and a worker that goes now is no loss; whoever comes next sees to its jobs. */
+  leave(): void {
     this.#stopped = true;
     for (const stop of this.#graces.values()) stop();
     this.#graces.clear();
+  }
+
+  /** Gives back what was not handed out, and repeats no commit any more. */
+  async stop(): Promise<void> {
+    this.leave();
     this.#settler.stop();
     await this.#taker.stop();
   }
