@@ -128,7 +128,7 @@ export class KillChaos {
   }
 
   get #command(): string[] {
-    return ['sh', '-c', `sleep 0.2; cat >> ${this.stack.dir}/ran.txt; sleep 0.2`];
+    return ['sh', '-c', `sleep 0.3; cat >> ${this.stack.dir}/ran.txt; sleep 0.5`];
   }
 
   async #begin(victim: Victim): Promise<void> {
