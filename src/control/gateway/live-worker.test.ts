@@ -1,0 +1,90 @@
+import { create } from '@bufbuild/protobuf';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { JobAssignmentSchema, WorkerHelloSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import { FrameCounter } from '../../contract/frames.ts';
+import { FrameStream } from './frame-stream.ts';
+import { LiveWorker, type WorkerBody } from './live-worker.ts';
+
+function start(slots: number) {
+  const out: FrameStream<WorkerBody> = new FrameStream<WorkerBody>(new FrameCounter(), {
+    maxFrames: 1_000,
+    onSent: (body, seq) => worker.numbered(body, seq),
+  });
+  const hello = create(WorkerHelloSchema, { name: 'w', slots });
+  const parts = { tenants: ['*'], pool: 'default', replica: 'r', maxFrameBytes: 64 << 10, now: 0 };
+  const worker = new LiveWorker({ ...parts, hello, out });
+  const frames = out.frames();
+  const job = create(JobAssignmentSchema, { dispatchId: 'a/0/0-1' });
+  return { worker, out, frames, job };
+}
+
+test('a number that the worker told before it received a job does not give that slot away twice', async () => {
+  const { worker, frames, job } = start(2);
+  worker.credits(2, 0n);
+  worker.reserve();
+  expect(worker.view().freeSlots).toBe(1);
+  worker.assign(job);
+  await frames.next();
+  expect(worker.view().freeSlots).toBe(1);
+  worker.credits(2, 0n);
+  expect([worker.view().freeSlots, worker.busy]).toEqual([1, 1]);
+  worker.credits(1, 1n);
+  expect(worker.view().freeSlots).toBe(1);
+  worker.credits(9, 1n);
+  expect(worker.view().freeSlots).toBe(2);
+  worker.draining = true;
+  expect(worker.view().freeSlots).toBe(0);
+});
+
+test('a reserved slot that is not used is given back, and a job that no frame can hold is refused', () => {
+  const { worker, job, out } = start(1);
+  worker.credits(1, 0n);
+  const giveBack = worker.reserve();
+  expect(worker.view().freeSlots).toBe(0);
+  expect(() => worker.assign({ ...job, params: new Uint8Array(64 << 10) })).toThrow('over the limit');
+  giveBack();
+  expect(worker.view().freeSlots).toBe(1);
+  out.end();
+  expect(() => worker.assign(job)).toThrow('closed');
+});
+
+test('however frames of both sides cross, a worker never gets more jobs than it has slots', async () => {
+  const step = fc.constantFrom('assign', 'send', 'receive', 'finish', 'tell', 'hear');
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 3 }),
+      fc.array(step, { minLength: 30, maxLength: 150 }),
+      async (slots, steps) => {
+        const { worker, frames, job, out } = start(slots);
+        // The worker's side: what it has, what it has received, what it told and nobody heard yet.
+        let [busy, received, assigned] = [0, 0n, 0];
+        const told = [{ free: slots, ack: 0n }];
+        const onTheWay: bigint[] = [];
+        for (const each of steps) {
+          if (each === 'assign' && worker.view().freeSlots > 0) {
+            worker.reserve();
+            worker.assign(job);
+            assigned++;
+          } else if (each === 'send' && assigned > 0) {
+            onTheWay.push((await frames.next()).value!.header.seq);
+            assigned--;
+          } else if (each === 'receive' && onTheWay.length > 0) {
+            received = onTheWay.shift()!;
+            busy++;
+            expect(busy).toBeLessThanOrEqual(slots);
+          } else if (each === 'finish' && busy > 0) {
+            busy--;
+          } else if (each === 'tell') {
+            told.push({ free: slots - busy, ack: received });
+          } else if (each === 'hear') {
+            const next = told.shift();
+            if (next) worker.credits(next.free, next.ack);
+          }
+        }
+        out.end();
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
