@@ -18,7 +18,7 @@ import type { Message as Message$1, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/capability/llm/v1/llm.proto.
  */
 export const file_bowline_capability_llm_v1_llm: GenFile = /*@__PURE__*/
-  fileDesc("CiNib3dsaW5lL2NhcGFiaWxpdHkvbGxtL3YxL2xsbS5wcm90bxIZYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MSKQAgoLQ2hhdFJlcXVlc3QSQQoIbWVzc2FnZXMYASADKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLk1lc3NhZ2VCC7pICJIBBQgBEIAQEkMKBXRvb2xzGAIgAygLMikuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Ub29sRGVmaW5pdGlvbkIJukgGkgEDEIABEhsKBW1vZGVsGAMgASgJQgy6SAVyAxiAAdDzGAESGQoRbWF4X291dHB1dF90b2tlbnMYBCABKA0SMQoLdGVtcGVyYXR1cmUYBSABKAFCF7pIFBISGQAAAAAAAABAKQAAAAAAAAAASACIAQFCDgoMX3RlbXBlcmF0dXJlIv8BCgdNZXNzYWdlEjkKBHJvbGUYASABKA4yHy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlJvbGVCCrpIB4IBBBABIAASOQoFcGFydHMYAiADKAsyHy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlBhcnRCCbpIBpIBAxCAAhJBCgp0b29sX2NhbGxzGAMgAygLMiMuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Ub29sQ2FsbEIIukgFkgECEEASHgoMdG9vbF9jYWxsX2lkGAQgASgJQgi6SAVyAxiAAhIbCgl0b29sX25hbWUYBSABKAlCCLpIBXIDGIABImIKBFBhcnQSDgoEdGV4dBgBIAEoCUgAEjsKCmF0dGFjaG1lbnQYAiABKAsyJS5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkF0dGFjaG1lbnRIAEINCgRwYXJ0EgW6SAIIASKFAQoKQXR0YWNobWVudBIVCgN1cmkYASABKAlCCLpIBXIDGIAgEhsKCm1lZGlhX3R5cGUYAiABKAlCB7pIBHICGH8SFgoEbmFtZRgDIAEoCUIIukgFcgMYgAgSEgoKc2l6ZV9ieXRlcxgEIAEoBBIXCgZzaGEyNTYYBSABKAxCB7pIBHoCGCAibAoOVG9vbERlZmluaXRpb24SFwoEbmFtZRgBIAEoCUIJukgGcgQQARhAEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAxiAQBIiCg9wYXJhbWV0ZXJzX2pzb24YAyABKAlCCbpIBnIEGICABCJaCghUb29sQ2FsbBIUCgJpZBgBIAEoCUIIukgFcgMYgAISFQoEbmFtZRgCIAEoCUIHukgEcgIYQBIhCg5hcmd1bWVudHNfanNvbhgDIAEoCUIJukgGcgQYgIBAIsMBCgxDaGF0UmVzcG9uc2USNAoEdGV4dBgBIAEoCzIkLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuVGV4dERlbHRhSAASOAoJdG9vbF9jYWxsGAIgASgLMiMuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Ub29sQ2FsbEgAEjMKBmZpbmlzaBgDIAEoCzIhLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuRmluaXNoSABCDgoFZXZlbnQSBbpIAggBIiQKCVRleHREZWx0YRIXCgR0ZXh0GAEgASgJQgm6SAZyBBiAgEAigwIKBkZpbmlzaBI3CgZyZWFzb24YASABKA4yJy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkZpbmlzaFJlYXNvbhIkCgV1c2FnZRgCIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlEjkKCmNvbmZpZGVuY2UYAyABKAsyJS5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkNvbmZpZGVuY2USKwoFbW9kZWwYBCABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm8SMgoHc291cmNlcxgFIAMoCzIWLmJvd2xpbmUucnVuLnYxLlNvdXJjZUIJukgGkgEDEIACInEKCkNvbmZpZGVuY2USJgoFdmFsdWUYASABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAAEjsKBm9yaWdpbhgCIAEoDjIrLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuQ29uZmlkZW5jZU9yaWdpbipfCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1NZU1RFTRABEg0KCVJPTEVfVVNFUhACEhIKDlJPTEVfQVNTSVNUQU5UEAMSDQoJUk9MRV9UT09MEAQqmQEKDEZpbmlzaFJlYXNvbhIdChlGSU5JU0hfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRklOSVNIX1JFQVNPTl9TVE9QEAESHAoYRklOSVNIX1JFQVNPTl9UT09MX0NBTExTEAISGAoURklOSVNIX1JFQVNPTl9MRU5HVEgQAxIaChZGSU5JU0hfUkVBU09OX0ZJTFRFUkVEEAQquAEKEENvbmZpZGVuY2VPcmlnaW4SIQodQ09ORklERU5DRV9PUklHSU5fVU5TUEVDSUZJRUQQABIeChpDT05GSURFTkNFX09SSUdJTl9MT0dQUk9CUxABEiMKH0NPTkZJREVOQ0VfT1JJR0lOX1NFTEZfUkVQT1JURUQQAhIfChtDT05GSURFTkNFX09SSUdJTl9IRVVSSVNUSUMQAxIbChdDT05GSURFTkNFX09SSUdJTl9KVURHRRAEMnEKCkxsbVNlcnZpY2USYwoEQ2hhdBImLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuQ2hhdFJlcXVlc3QaJy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkNoYXRSZXNwb25zZSIIyPMYBdDzGAEwAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate]);
+  fileDesc("CiNib3dsaW5lL2NhcGFiaWxpdHkvbGxtL3YxL2xsbS5wcm90bxIZYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MSKEAgoLQ2hhdFJlcXVlc3QSQQoIbWVzc2FnZXMYASADKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLk1lc3NhZ2VCC7pICJIBBQgBEIAQEkMKBXRvb2xzGAIgAygLMikuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Ub29sRGVmaW5pdGlvbkIJukgGkgEDEIABEhsKBW1vZGVsGAMgASgJQgy6SAVyAxiAAdDzGAESGQoRbWF4X291dHB1dF90b2tlbnMYBCABKA0SNQoIc2FtcGxpbmcYBSABKAsyIy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlNhbXBsaW5nIjgKCFNhbXBsaW5nEiwKC3RlbXBlcmF0dXJlGAEgASgBQhe6SBQSEhkAAAAAAAAAQCkAAAAAAAAAACL/AQoHTWVzc2FnZRI5CgRyb2xlGAEgASgOMh8uYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Sb2xlQgq6SAeCAQQQASAAEjkKBXBhcnRzGAIgAygLMh8uYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5QYXJ0Qgm6SAaSAQMQgAISQQoKdG9vbF9jYWxscxgDIAMoCzIjLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuVG9vbENhbGxCCLpIBZIBAhBAEh4KDHRvb2xfY2FsbF9pZBgEIAEoCUIIukgFcgMYgAISGwoJdG9vbF9uYW1lGAUgASgJQgi6SAVyAxiAASJiCgRQYXJ0Eg4KBHRleHQYASABKAlIABI7CgphdHRhY2htZW50GAIgASgLMiUuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5BdHRhY2htZW50SABCDQoEcGFydBIFukgCCAEihQEKCkF0dGFjaG1lbnQSFQoDdXJpGAEgASgJQgi6SAVyAxiAIBIbCgptZWRpYV90eXBlGAIgASgJQge6SARyAhh/EhYKBG5hbWUYAyABKAlCCLpIBXIDGIAIEhIKCnNpemVfYnl0ZXMYBCABKAQSFwoGc2hhMjU2GAUgASgMQge6SAR6AhggImwKDlRvb2xEZWZpbml0aW9uEhcKBG5hbWUYASABKAlCCbpIBnIEEAEYQBIdCgtkZXNjcmlwdGlvbhgCIAEoCUIIukgFcgMYgEASIgoPcGFyYW1ldGVyc19qc29uGAMgASgJQgm6SAZyBBiAgAQiWgoIVG9vbENhbGwSFAoCaWQYASABKAlCCLpIBXIDGIACEhUKBG5hbWUYAiABKAlCB7pIBHICGEASIQoOYXJndW1lbnRzX2pzb24YAyABKAlCCbpIBnIEGICAQCLDAQoMQ2hhdFJlc3BvbnNlEjQKBHRleHQYASABKAsyJC5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlRleHREZWx0YUgAEjgKCXRvb2xfY2FsbBgCIAEoCzIjLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuVG9vbENhbGxIABIzCgZmaW5pc2gYAyABKAsyIS5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkZpbmlzaEgAQg4KBWV2ZW50EgW6SAIIASIkCglUZXh0RGVsdGESFwoEdGV4dBgBIAEoCUIJukgGcgQYgIBAIoMCCgZGaW5pc2gSNwoGcmVhc29uGAEgASgOMicuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5GaW5pc2hSZWFzb24SJAoFdXNhZ2UYAiABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRI5Cgpjb25maWRlbmNlGAMgASgLMiUuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Db25maWRlbmNlEisKBW1vZGVsGAQgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEjIKB3NvdXJjZXMYBSADKAsyFi5ib3dsaW5lLnJ1bi52MS5Tb3VyY2VCCbpIBpIBAxCAAiJxCgpDb25maWRlbmNlEiYKBXZhbHVlGAEgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAABI7CgZvcmlnaW4YAiABKA4yKy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkNvbmZpZGVuY2VPcmlnaW4qXwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9TWVNURU0QARINCglST0xFX1VTRVIQAhISCg5ST0xFX0FTU0lTVEFOVBADEg0KCVJPTEVfVE9PTBAEKpkBCgxGaW5pc2hSZWFzb24SHQoZRklOSVNIX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkZJTklTSF9SRUFTT05fU1RPUBABEhwKGEZJTklTSF9SRUFTT05fVE9PTF9DQUxMUxACEhgKFEZJTklTSF9SRUFTT05fTEVOR1RIEAMSGgoWRklOSVNIX1JFQVNPTl9GSUxURVJFRBAEKrgBChBDb25maWRlbmNlT3JpZ2luEiEKHUNPTkZJREVOQ0VfT1JJR0lOX1VOU1BFQ0lGSUVEEAASHgoaQ09ORklERU5DRV9PUklHSU5fTE9HUFJPQlMQARIjCh9DT05GSURFTkNFX09SSUdJTl9TRUxGX1JFUE9SVEVEEAISHwobQ09ORklERU5DRV9PUklHSU5fSEVVUklTVElDEAMSGwoXQ09ORklERU5DRV9PUklHSU5fSlVER0UQBDJxCgpMbG1TZXJ2aWNlEmMKBENoYXQSJi5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkNoYXRSZXF1ZXN0GicuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5DaGF0UmVzcG9uc2UiCMjzGAXQ8xgBMAFiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate]);
 
 /**
  * Request of Chat.
@@ -55,11 +55,11 @@ export type ChatRequest = Message$1<"bowline.capability.llm.v1.ChatRequest"> & {
   maxOutputTokens: number;
 
   /**
-   * Randomness from 0 to 2; unset means the provider's default.
+   * How to choose among likely words; unset means the provider's default.
    *
-   * @generated from field: optional double temperature = 5;
+   * @generated from field: bowline.capability.llm.v1.Sampling sampling = 5;
    */
-  temperature?: number | undefined;
+  sampling?: Sampling | undefined;
 };
 
 /**
@@ -68,6 +68,27 @@ export type ChatRequest = Message$1<"bowline.capability.llm.v1.ChatRequest"> & {
  */
 export const ChatRequestSchema: GenMessage<ChatRequest> = /*@__PURE__*/
   messageDesc(file_bowline_capability_llm_v1_llm, 0);
+
+/**
+ * How a model chooses among likely words.
+ *
+ * @generated from message bowline.capability.llm.v1.Sampling
+ */
+export type Sampling = Message$1<"bowline.capability.llm.v1.Sampling"> & {
+  /**
+   * Randomness from 0 to 2.
+   *
+   * @generated from field: double temperature = 1;
+   */
+  temperature: number;
+};
+
+/**
+ * Describes the message bowline.capability.llm.v1.Sampling.
+ * Use `create(SamplingSchema)` to create a new message.
+ */
+export const SamplingSchema: GenMessage<Sampling> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_llm_v1_llm, 1);
 
 /**
  * One message of the conversation.
@@ -116,7 +137,7 @@ export type Message = Message$1<"bowline.capability.llm.v1.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 1);
+  messageDesc(file_bowline_capability_llm_v1_llm, 2);
 
 /**
  * One part of a message.
@@ -153,7 +174,7 @@ export type Part = Message$1<"bowline.capability.llm.v1.Part"> & {
  * Use `create(PartSchema)` to create a new message.
  */
 export const PartSchema: GenMessage<Part> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 2);
+  messageDesc(file_bowline_capability_llm_v1_llm, 3);
 
 /**
  * A file by reference; its bytes are fetched by whoever may read them.
@@ -202,7 +223,7 @@ export type Attachment = Message$1<"bowline.capability.llm.v1.Attachment"> & {
  * Use `create(AttachmentSchema)` to create a new message.
  */
 export const AttachmentSchema: GenMessage<Attachment> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 3);
+  messageDesc(file_bowline_capability_llm_v1_llm, 4);
 
 /**
  * A tool that a model may ask for, made from a capability method.
@@ -237,7 +258,7 @@ export type ToolDefinition = Message$1<"bowline.capability.llm.v1.ToolDefinition
  * Use `create(ToolDefinitionSchema)` to create a new message.
  */
 export const ToolDefinitionSchema: GenMessage<ToolDefinition> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 4);
+  messageDesc(file_bowline_capability_llm_v1_llm, 5);
 
 /**
  * A tool that the model asks for. Untrusted until checked.
@@ -272,7 +293,7 @@ export type ToolCall = Message$1<"bowline.capability.llm.v1.ToolCall"> & {
  * Use `create(ToolCallSchema)` to create a new message.
  */
 export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 5);
+  messageDesc(file_bowline_capability_llm_v1_llm, 6);
 
 /**
  * One message of the response stream.
@@ -317,7 +338,7 @@ export type ChatResponse = Message$1<"bowline.capability.llm.v1.ChatResponse"> &
  * Use `create(ChatResponseSchema)` to create a new message.
  */
 export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 6);
+  messageDesc(file_bowline_capability_llm_v1_llm, 7);
 
 /**
  * More text of the answer.
@@ -338,7 +359,7 @@ export type TextDelta = Message$1<"bowline.capability.llm.v1.TextDelta"> & {
  * Use `create(TextDeltaSchema)` to create a new message.
  */
 export const TextDeltaSchema: GenMessage<TextDelta> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 7);
+  messageDesc(file_bowline_capability_llm_v1_llm, 8);
 
 /**
  * The end of an answer.
@@ -387,7 +408,7 @@ export type Finish = Message$1<"bowline.capability.llm.v1.Finish"> & {
  * Use `create(FinishSchema)` to create a new message.
  */
 export const FinishSchema: GenMessage<Finish> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 8);
+  messageDesc(file_bowline_capability_llm_v1_llm, 9);
 
 /**
  * How sure an answer is.
@@ -415,7 +436,7 @@ export type Confidence = Message$1<"bowline.capability.llm.v1.Confidence"> & {
  * Use `create(ConfidenceSchema)` to create a new message.
  */
 export const ConfidenceSchema: GenMessage<Confidence> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 9);
+  messageDesc(file_bowline_capability_llm_v1_llm, 10);
 
 /**
  * Who speaks.

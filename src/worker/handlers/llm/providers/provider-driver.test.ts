@@ -41,7 +41,7 @@ const REQUEST: ChatRequest = create(ChatRequestSchema, {
     },
   ],
   maxOutputTokens: 99,
-  temperature: 0.5,
+  sampling: { temperature: 0.5 },
 });
 
 async function collect(

@@ -101,7 +101,7 @@ async function start(settings: ProviderSettings, request: ChatRequest, abortSign
     messages,
     ...(request.tools.length > 0 ? { tools: await toolsOf(request) } : {}),
     ...(maxOutputTokens ? { maxOutputTokens } : {}),
-    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+    ...(request.sampling ? { temperature: request.sampling.temperature } : {}),
     maxRetries: 0,
     abortSignal,
     // Errors are thrown by `chat`; without this the SDK prints them, content included.
