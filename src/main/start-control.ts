@@ -29,7 +29,7 @@ import { offeredTools } from '../control/gateway/offered-tools.ts';
 import { endsOf } from '../control/gateway/opening.ts';
 import { deviceOf, workerOf } from '../control/gateway/principal.ts';
 import { routes } from '../control/gateway/routes.ts';
-import { listen } from '../control/gateway/server.ts';
+import { listen, mustBeListenable } from '../control/gateway/server.ts';
 import { Sessions } from '../control/gateway/sessions.ts';
 import { serveWorker } from '../control/gateway/worker-session.ts';
 import { Authenticator } from '../control/identity/authenticator.ts';
@@ -92,6 +92,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   const replica = newId();
   const startedAt = clock.now();
   try {
+    await mustBeListenable(config.host, config.port);
     const database = await openDatabase(config.databaseUrl ?? { embedded: join(homePaths(home).control, 'pg') }, {
       maxConnections: config.maxConnections,
       clock,

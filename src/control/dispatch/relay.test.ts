@@ -87,7 +87,7 @@ test('what nobody can serve waits here, says so once, and is queued when somebod
   expect(relay.waits('other', 'a')).toEqual([]);
   await relay.retry();
   await relay.retry();
-  expect(told).toEqual(['a: No worker is connected', 'b: No worker is connected'].map((each) => each.slice(0, 25)));
+  expect(told).toEqual(['a: No worker is connected', 'b: No worker is connected']);
   fleet.workers = [worker()];
   await relay.review();
   expect((await queue.counts(COMMON)).waiting).toBe(1);
@@ -102,7 +102,7 @@ test('a job in a queue that its last possible worker left comes back and says so
   fleet.workers = [];
   await relay.review();
   expect((await queue.counts(COMMON)).waiting).toBe(0);
-  expect(told).toEqual(['a: No worker is connected'.slice(0, 25)]);
+  expect(told).toEqual(['a: No worker is connected']);
   fleet.workers = [worker()];
   await relay.review();
   expect((await queue.counts(COMMON)).waiting).toBe(1);

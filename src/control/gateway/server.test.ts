@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
-import { listen, type RunningServer, type ServerOptions } from './server.ts';
+import { listen, mustBeListenable, type RunningServer, type ServerOptions } from './server.ts';
 
 const options: ServerOptions = {
   host: '127.0.0.1',
@@ -26,6 +26,8 @@ test('a port that is taken, an address beyond loopback and one that is not ours 
     reason: 'PORT_TAKEN',
     metadata: { host: '127.0.0.1', port: String(server.port) },
   });
+  await expect(mustBeListenable('127.0.0.1', server.port)).rejects.toMatchObject({ reason: 'PORT_TAKEN' });
+  await expect(mustBeListenable('0.0.0.0', 0)).rejects.toMatchObject({ reason: 'INSECURE_LISTEN' });
   await expect(listen({ ...options, host: '0.0.0.0' })).rejects.toMatchObject({ reason: 'INSECURE_LISTEN' });
   // Loopback by its name, but of no interface of this machine's other family.
   const foreign = createServer();

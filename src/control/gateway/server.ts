@@ -30,6 +30,15 @@ export interface RunningServer {
 
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 
+/** Refuses early what `listen` would refuse late: before anything slow was started for it. Throws as `listen` does. */
+export async function mustBeListenable(host: string, port: number): Promise<void> {
+  if (!LOOPBACK.test(host)) throw new AppError('INSECURE_LISTEN', { host });
+  if (port === 0) return;
+  const probe = createServer();
+  await bind(probe, host, port);
+  await new Promise<void>((resolve) => probe.close(() => resolve()));
+}
+
 /** Listens. Throws PORT_TAKEN, LISTEN_FAILED, and INSECURE_LISTEN for an address beyond loopback. */
 export async function listen(options: ServerOptions): Promise<RunningServer> {
   const { host, port, log } = options;
