@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import type { GrantedFile } from '../../gen/bowline/journal/v1/journal_pb.ts';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import type { Clock } from '../base/clock.ts';
+import { controlUrl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
 import { lockHome } from '../base/home-lock.ts';
@@ -18,7 +19,6 @@ import { AskService } from '../edge/asks/ask-service.ts';
 import { OpenAsks } from '../edge/asks/open-asks.ts';
 import type { EdgeOptions } from '../edge/commands.ts';
 import { type EdgeConfig, loadEdgeConfig } from '../edge/config.ts';
-import { controlUrl } from '../edge/control-url.ts';
 import { Gate } from '../edge/egress/gate.ts';
 import { loadHashKey } from '../edge/egress/keyed-hash.ts';
 import { Summaries } from '../edge/egress/summaries.ts';
@@ -26,7 +26,7 @@ import { Grants } from '../edge/grants/grants.ts';
 import { OwnRuns } from '../edge/grants/own-runs.ts';
 import { ShareResolver } from '../edge/grants/share-resolver.ts';
 import { type Identity, journalBinding, readIdentity } from '../edge/identity.ts';
-import { openIndex } from '../edge/index/open-index.ts';
+import { OnDemandIndex } from '../edge/index/on-demand-index.ts';
 import { loadSqlJs } from '../edge/index/sql-js.ts';
 import { sqlWasm } from '../edge/index/sql-wasm.ts';
 import { type JoinLine, join as joinControl } from '../edge/join.ts';
@@ -83,7 +83,8 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
     const { journal, open, ownRuns, summaries } = await journalOf(options, identity, config);
     life.onStop('journal', () => journal.close());
     await journal.append([{ case: 'started', value: { bootId, build: BUILD } }]);
-    const index = await openIndex({ sql: await loadSqlJs(sqlWasm()), path: paths.index, journal, clock, log });
+    const index = new OnDemandIndex({ load: () => loadSqlJs(sqlWasm()), path: paths.index, journal, clock, log });
+    journal.follow(index);
     life.onStop('index', () => index.close());
 
     const grants = new Grants({ clock, log, journal, lifeMs: config.limits.share_minutes * 60_000 });
@@ -135,13 +136,15 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
         endRun: (run) => grants.endRun(run, 'ANSWERED'),
       },
       ledger: {
-        ofRun: (run, limit) =>
-          index
-            .ledger({ run, limit })
-            .map(({ egress }) => egress)
-            .reverse(),
+        ofRun: async (run, limit) => {
+          const rows = await index.ask((known) => known.ledger({ run, limit }));
+          return rows.map(({ egress }) => egress).reverse();
+        },
       },
-      archive: index,
+      archive: {
+        run: (run) => index.ask((known) => known.run(run)),
+        runOfRequest: (id) => index.ask((known) => known.runOfRequest(id)),
+      },
       model: () => session?.status.model,
       limits: { openAsks: Math.min(limits.asks, MAX_ASKS) },
     });
@@ -178,7 +181,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       open,
       status: () => live.status,
       grants,
-      ledger: index,
+      ledger: { ledger: (page) => index.ask((known) => known.ledger(page)) },
       journal,
       roots: allow.readable,
       toolCalls: () => runner.calls,

@@ -103,7 +103,7 @@ export class AskService {
    */
   async prepare(request: AskRequest): Promise<PreparedAsk> {
     checkAsk(request);
-    const known = this.#repeated(request);
+    const known = await this.#repeated(request);
     if (known) return { shared: undefined, commit: async () => known, discard() {} };
     this.#checkRoom();
     const run = newId();
@@ -149,21 +149,11 @@ export class AskService {
     yield create(RunEventSchema, { event: { case: 'ended', value: ended } });
   }
 
-  /** The conversation of a run that was asked here. */
-  conversationOf(run: string): string | undefined {
-    const { open } = this.#deps;
-    return (
-      open.get(run)?.record.event?.conversation ??
-      open.ended(run)?.conversation ??
-      this.#deps.archive.run(run)?.conversation
-    );
-  }
-
   /** Ends a run on the owner's wish; idempotent. What was never sent ends at once. Throws NOT_FOUND. */
   async cancel(run: string): Promise<void> {
     const ask = this.#deps.open.get(run);
     if (!ask) {
-      if (this.#deps.open.ended(run) || this.#deps.archive.run(run)) return;
+      if (this.#deps.open.ended(run) || (await this.#deps.archive.run(run))) return;
       throw new AppError('NOT_FOUND', { kind: 'run' });
     }
     if (ask.cancel !== undefined) return;
@@ -208,14 +198,14 @@ export class AskService {
 
   async #end(run: string, outcome: Outcome, record: Parameters<AskJournal['append']>[0][number]): Promise<void> {
     const { journal, shares, log, open, clock } = this.#deps;
-    const conversation = this.conversationOf(run) ?? '';
+    const conversation = open.get(run)?.record.event?.conversation ?? '';
     try {
       await journal.append([record]);
     } catch (error) {
       log.error('an answer could not be journaled; it is shown, and tried again', error, { run });
     }
     shares.endRun(run);
-    const ended = this.#endedOf(run, conversation, outcome);
+    const ended = await this.#endedOf(run, conversation, outcome);
     this.#timers.get(run)?.();
     if (!open.get(run)) {
       this.#timers.delete(run);
@@ -230,10 +220,10 @@ export class AskService {
     this.#changed();
   }
 
-  #endedOf(run: string, conversation: string, outcome: Outcome): Ended {
+  async #endedOf(run: string, conversation: string, outcome: Outcome): Promise<Ended> {
     const ended = create(EndedSchema, { run, conversation, outcome });
     try {
-      ended.egress = this.#deps.ledger.ofRun(run, 1000);
+      ended.egress = await this.#deps.ledger.ofRun(run, 1000);
     } catch (error) {
       this.#deps.log.error('the ledger could not be read', error, { run });
     }
@@ -242,7 +232,7 @@ export class AskService {
 
   async #endedBefore(run: string): Promise<Ended | undefined> {
     const recent = this.#deps.open.ended(run);
-    const old = this.#deps.archive.run(run);
+    const old = await this.#deps.archive.run(run);
     const conversation = recent?.conversation || old?.conversation || '';
     const at = recent?.endedAt ?? old?.endedIn ?? undefined;
     const record = at === undefined ? undefined : (await this.#deps.journal.entry(at))?.record;
@@ -252,13 +242,15 @@ export class AskService {
     return this.#endedOf(run, conversation, refusedOutcome(record.value.refused));
   }
 
-  #repeated(request: AskRequest): AskedRun | undefined {
+  async #repeated(request: AskRequest): Promise<AskedRun | undefined> {
+    const { open, archive } = this.#deps;
     if (request.requestId === '') return undefined;
-    const run = this.#deps.open.runOfRequest(request.requestId);
-    if (run === undefined) return this.#deps.archive.runOfRequest(request.requestId);
-    const text = this.#deps.open.get(run)?.record.event?.text;
-    if (text !== undefined && text !== request.text) throw new AppError('REQUEST_ID_REUSED', { id: request.requestId });
-    return { run, conversation: this.conversationOf(run) ?? '' };
+    const run = open.runOfRequest(request.requestId);
+    if (run === undefined) return archive.runOfRequest(request.requestId);
+    const event = open.get(run)?.record.event;
+    if (event && event.text !== request.text) throw new AppError('REQUEST_ID_REUSED', { id: request.requestId });
+    const conversation = event?.conversation ?? open.ended(run)?.conversation ?? (await archive.run(run))?.conversation;
+    return { run, conversation: conversation ?? '' };
   }
 
   /** One commit per request id; a concurrent repeat gets the first one's run. */
@@ -267,9 +259,8 @@ export class AskService {
     if (id === '') return write();
     const running = this.#committing.get(id);
     if (running) return running;
-    const known = this.#repeated(request);
-    if (known) return Promise.resolve(known);
-    const result = write().finally(() => this.#committing.delete(id));
+    const known = async () => (await this.#repeated(request)) ?? write();
+    const result = known().finally(() => this.#committing.delete(id));
     this.#committing.set(id, result);
     return result;
   }

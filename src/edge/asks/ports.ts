@@ -28,13 +28,15 @@ export interface Shares {
 /** The ledger of what left the box. */
 export interface EgressLedger {
   /** What left for this run, oldest first, at most `limit` lines. */
-  ofRun(run: string, limit: number): Egress[];
+  ofRun(run: string, limit: number): Egress[] | Promise<Egress[]>;
 }
+
+type Found = ArchivedRun | undefined;
 
 /** Runs that ended long ago. */
 export interface AskArchive {
-  run(run: string): ArchivedRun | undefined;
-  runOfRequest(requestId: string): ArchivedRun | undefined;
+  run(run: string): Found | Promise<Found>;
+  runOfRequest(requestId: string): Found | Promise<Found>;
 }
 
 export interface ArchivedRun {

@@ -30,7 +30,7 @@ export interface LocalDeps {
   readonly grants: { list(): LiveGrant[]; end(id: string, why: 'REVOKED'): void };
   readonly ledger: {
     /** Newest first; `before` is the place of the last line of the page before. */
-    ledger(page: { limit: number; run?: string; before?: Place }): { sequence: number; line: number; egress: Egress }[];
+    ledger(page: { limit: number; run?: string; before?: Place }): LedgerLine[] | Promise<LedgerLine[]>;
   };
   readonly journal: JournalView;
   readonly roots: readonly { readonly name: string; readonly path: string }[];
@@ -44,6 +44,10 @@ export interface LocalDeps {
 interface Place {
   readonly sequence: number;
   readonly line: number;
+}
+
+interface LedgerLine extends Place {
+  readonly egress: Egress;
 }
 
 export interface JournalView {
@@ -101,10 +105,10 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       });
       return { asks: queued };
     },
-    listEgress({ run, pageSize, pageToken }) {
+    async listEgress({ run, pageSize, pageToken }) {
       const limit = Math.min(pageSize || PAGE, MAX_PAGE);
       const before = pageToken === '' ? undefined : placeOf(pageToken);
-      const rows = deps.ledger.ledger({ limit, ...(run !== '' && { run }), ...(before && { before }) });
+      const rows = await deps.ledger.ledger({ limit, ...(run !== '' && { run }), ...(before && { before }) });
       const last = rows.length === limit ? rows.at(-1) : undefined;
       return { entries: rows.map((row) => row.egress), nextPageToken: last ? `${last.sequence}.${last.line}` : '' };
     },

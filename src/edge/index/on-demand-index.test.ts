@@ -1,0 +1,65 @@
+// The index that waits for a question.
+import { expect, test, vi } from 'vitest';
+import { silentLogger } from '../../base/logger.ts';
+import { ManualClock } from '../../base/manual-clock.ts';
+import { type EdgeJournal, openEdgeJournal } from '../journal/edge-journal.ts';
+import { MemoryFs } from '../journal/memory-fs.ts';
+import { OnDemandIndex, type OnDemandIndexOptions } from './on-demand-index.ts';
+import { loadSqlJs } from './sql-js.ts';
+
+async function parts(more: Partial<OnDemandIndexOptions> = {}) {
+  const fs = new MemoryFs();
+  const clock = new ManualClock();
+  const log = silentLogger;
+  const journal = await openEdgeJournal('/j', { clock, log, onFatal: () => {}, fs });
+  const load = vi.fn(() => loadSqlJs());
+  const index = new OnDemandIndex({ load, path: '/home/state.db', journal, clock, log, fs, ...more });
+  journal.follow(index);
+  return { journal, index, load };
+}
+
+const ask = (journal: EdgeJournal, run: string) =>
+  journal.append([
+    { case: 'ask', value: { requestId: `request ${run}`, event: { run, conversation: 'c', text: 'why?' } } },
+  ]);
+
+test('nothing is loaded before the first question; its answer knows all that was journaled, before and since', async () => {
+  const { journal, index, load } = await parts();
+  await ask(journal, 'r1');
+  expect(load).not.toHaveBeenCalled();
+  const [first, again] = await Promise.all([
+    index.ask((known) => known.runOfRequest('request r1')?.run),
+    index.ask((known) => known.run('r1')?.conversation),
+  ]);
+  expect([first, again]).toEqual(['r1', 'c']);
+  await ask(journal, 'r2');
+  expect(await index.ask((known) => known.runs({ limit: 9 }).map(({ run }) => run))).toEqual(['r2', 'r1']);
+  expect(load).toHaveBeenCalledTimes(1);
+  await index.close();
+});
+
+test('it opens by itself when it would have too much to catch up with', async () => {
+  const { journal, index } = await parts({ lagRecords: 3 });
+  for (const run of ['r1', 'r2']) await ask(journal, run);
+  expect(index.open).toBe(false);
+  await ask(journal, 'r3');
+  expect(index.open).toBe(true);
+  await index.close();
+});
+
+test('a failure to load is told to who asked, and the next question tries again', async () => {
+  const load = vi.fn(() => loadSqlJs()).mockRejectedValueOnce(new Error('no memory'));
+  const { journal, index } = await parts({ load });
+  await ask(journal, 'r1');
+  await expect(index.ask((known) => known.sequence)).rejects.toThrow('no memory');
+  expect(await index.ask((known) => known.run('r1')?.run)).toBe('r1');
+  await index.close();
+});
+
+test('closed without a question it loads nothing and answers nothing', async () => {
+  const { journal, index, load } = await parts();
+  await ask(journal, 'r1');
+  await index.close();
+  await expect(index.ask((known) => known.sequence)).rejects.toMatchObject({ reason: 'CLOSED' });
+  expect(load).not.toHaveBeenCalled();
+});
