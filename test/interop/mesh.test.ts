@@ -1,7 +1,7 @@
 // Clients that are not ours call a file of an edge through the control plane: grpc-js from the descriptors, buf with
 // reflection, Python from the protos, and the two other protocols of the port.
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fromBinary } from '@bufbuild/protobuf';
@@ -166,7 +166,11 @@ test.skipIf(lacks !== undefined)(
     const out = join(stack.dir, 'python');
     mkdirSync(out);
     const includes = ['proto', 'third_party/proto'].map((folder) => `-I${join(ROOT, folder)}`);
-    const protos = withImports('bowline/capability/fs/v1/fs.proto');
+    // Every contract, not only the one that is called: any of them may be generated with this protoc.
+    const own = readdirSync(join(ROOT, 'proto'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.proto'),
+    );
+    const protos = new Set(own.flatMap((name) => [...withImports(name)]));
     const outputs = [`--python_out=${out}`, `--grpc_python_out=${out}`];
     const generated = await ran(PYTHON, ['-m', 'grpc_tools.protoc', ...includes, ...outputs, ...protos]);
     expect(generated.stderr).toBe('');
