@@ -346,6 +346,8 @@ export interface WireReason {
   readonly code: Code;
   readonly retryable: boolean;
   readonly message: string;
+  /** Exit code; by default derived from the code. */
+  readonly exit?: number;
 }
 
 /** The only error that Bowline throws. */

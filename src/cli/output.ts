@@ -1,7 +1,7 @@
 // Prints for people and for programs: lines, tables, JSON. Colours only on a terminal and not with NO_COLOR. Whatever comes
 // from outside is made inert here.
 import { styleText } from 'node:util';
-import { inert, inertJson, inertLine } from './inert.ts';
+import { inert, inertJson, inertLine } from '../base/inert.ts';
 import type { CliIo, OutStream } from './io.ts';
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';

@@ -8,10 +8,10 @@ const MAX_BYTES = 65_536;
 
 /** The text of the words of the command line. Throws USAGE with what to quote. */
 export function questionOf(words: readonly string[], cwd: string): string {
-  const file = words.find((word) => word.length < 4096 && existsSync(resolve(cwd, word)));
+  const file = words.find((word) => word.trim() !== '' && word.length < 4096 && existsSync(resolve(cwd, word)));
   if (file !== undefined) {
     throw new AppError('USAGE', {
-      what: `${JSON.stringify(file)} is a file, not a question; quote the glob so that the shell leaves it alone, like: bowline ask --share '*.md' 'What is in them?'`,
+      what: `${JSON.stringify(file)} is a file or folder, not a question; quote the glob so that the shell leaves it alone, like: bowline ask --share '*.md' 'What is in them?'`,
     });
   }
   if (words.length > 1) {

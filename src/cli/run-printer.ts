@@ -12,8 +12,8 @@ import {
   type Source,
   type TextChunk,
 } from '../../gen/bowline/run/v1/run_pb.ts';
+import { inertLine } from '../base/inert.ts';
 import { fromFailure } from '../contract/errors.ts';
-import { inertLine } from './inert.ts';
 import type { Printer, Style } from './output.ts';
 import { enumText } from './plain.ts';
 import { TextStream } from './text-stream.ts';

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WatchRunResponseSchema } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { EgressSchema, TextChunkSchema, WithheldSchema } from '../../gen/bowline/run/v1/run_pb.ts';
-import { inert, inertJson, inertLine } from './inert.ts';
+import { inert, inertJson, inertLine } from '../base/inert.ts';
 import { parseJson } from './json-input.ts';
 import { Printer, widthOf } from './output.ts';
 import { plain } from './plain.ts';

@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { Code as ConnectCode, ConnectError } from '@connectrpc/connect';
 import { type Failure, FailureSchema } from '../../gen/bowline/common/v1/common_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
-import { AppError, type Code, ERRORS, isReason } from '../base/errors.ts';
+import { AppError, type Code, ERRORS, isReason, type WireReason } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { Logger } from '../base/logger.ts';
 
@@ -61,11 +61,9 @@ export function toFailure(error: unknown, log?: Logger): Failure {
 export function fromFailure(failure: Failure): AppError {
   const known = isReason(failure.reason) ? ERRORS[failure.reason] : undefined;
   const message = failure.message || (known ? plain(known.message) : failure.reason);
-  return new AppError(
-    { reason: failure.reason, code: codeOf(failure.code), retryable: failure.retryable, message },
-    failure.metadata,
-    { message },
-  );
+  const { reason, retryable } = failure;
+  const wire = wireReason(reason, codeOf(failure.code), retryable, message);
+  return new AppError({ ...wire, retryable }, failure.metadata, { message });
 }
 
 /** The fixed text of a reason without its values. */
@@ -91,9 +89,19 @@ export function fromConnectError(error: ConnectError): AppError {
       { cause: error, message: error.rawMessage },
     );
   }
-  const retryable = isReason(info.reason) ? ERRORS[info.reason].retryable : error.code === ConnectCode.Unavailable;
-  return new AppError({ reason: info.reason, code, retryable, message: error.rawMessage }, info.metadata, {
-    cause: error,
-    message: error.rawMessage,
-  });
+  return new AppError(
+    wireReason(info.reason, code, error.code === ConnectCode.Unavailable, error.rawMessage),
+    info.metadata,
+    {
+      cause: error,
+      message: error.rawMessage,
+    },
+  );
+}
+
+/** What is known of a reason that came over the wire: retryable and exit code from the own table, if it has the reason. */
+function wireReason(reason: string, code: Code, retryable: boolean, message: string): WireReason {
+  const known: { retryable: boolean; exit?: number } | undefined = isReason(reason) ? ERRORS[reason] : undefined;
+  const exit = known?.exit;
+  return { reason, code, retryable: known?.retryable ?? retryable, message, ...(exit === undefined ? {} : { exit }) };
 }

@@ -3,6 +3,14 @@ import { parseEdgeArgs } from './commands.ts';
 
 const usage = (reason: string) => expect.objectContaining({ reason, exit: 2 });
 
+test('the verb may stand behind global options; a second folder without its flag is told', () => {
+  expect(parseEdgeArgs(['--home', '/h', 'edge', '--allow', 'a'], {})).toMatchObject({ home: '/h', allow: ['a'] });
+  expect(parseEdgeArgs(['help', 'edge'], {})).toBe('help');
+  expect(() => parseEdgeArgs(['edge', '--allow', 'a', 'b'], {})).toThrow(
+    /`b` is no option; each folder has its own --allow/,
+  );
+});
+
 test('flags become options; a leading verb is skipped', () => {
   expect(
     parseEdgeArgs(['edge', '--home', '/h', '--allow', 'a', '--allow', 'b', '--join', '--name', 'pi'], {}),

@@ -1,8 +1,8 @@
 // The command line of `bowline edge`: flags in, options out. It starts nothing. No commander here: the bundle stays small.
 import { parseArgs } from 'node:util';
+import { controlUrl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
 import { homeFolder } from '../base/home.ts';
-import { controlUrl } from './control-url.ts';
 import { deviceName } from './join.ts';
 
 export interface EdgeOptions {
@@ -47,14 +47,19 @@ Exit codes: 0 stopped, 2 usage or configuration, 5 refused, 6 failed.
 
 /**
  * Reads the command line behind `bowline edge`; 'help' when it asks for help. Throws USAGE, INSECURE_CONTROL.
- * @param argv without node and script; a leading `edge` is skipped
+ * @param argv without node and script; the word `edge` may stand anywhere between the options
  */
 export function parseEdgeArgs(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): EdgeOptions | 'help' {
-  const { values } = parsed(argv[0] === 'edge' ? argv.slice(1) : argv);
-  if (values.help) return 'help';
+  const { values, positionals } = parsed(argv);
+  if (values.help || positionals[0] === 'help') return 'help';
+  const [word] = positionals[0] === 'edge' ? positionals.slice(1) : positionals;
+  if (word !== undefined) {
+    const what = `bowline edge: \`${word}\` is no option; each folder has its own --allow; see \`bowline edge --help\``;
+    throw new AppError('USAGE', { what });
+  }
   const logLevel = values['log-level'] ?? 'info';
   if (!['debug', 'info', 'warn', 'error'].includes(logLevel)) {
     throw new AppError('USAGE', { what: `--log-level ${logLevel}: it is debug, info, warn or error` });
@@ -75,7 +80,7 @@ function parsed(argv: readonly string[]) {
     return parseArgs({
       args: [...argv],
       strict: true,
-      allowPositionals: false,
+      allowPositionals: true,
       options: {
         home: { type: 'string' },
         control: { type: 'string' },

@@ -1,6 +1,6 @@
 import { Readable, Writable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { controlUrl } from './control-url.ts';
+import { controlUrl } from '../base/control-url.ts';
 import { defaultDeviceName, deviceName, parseJoinLine, readJoinLine } from './join.ts';
 
 const TOKEN = `bwj_${'a'.repeat(43)}`;

@@ -4,9 +4,9 @@ import type { Readable } from 'node:stream';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { EnrollmentService } from '../../gen/bowline/edge/v1/enrollment_pb.ts';
+import { controlUrl, sameControl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
 import { toAppError } from '../contract/errors.ts';
-import { controlUrl, sameControl } from './control-url.ts';
 import {
   type Identity,
   newDeviceKeys,

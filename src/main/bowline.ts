@@ -24,9 +24,6 @@ async function run(argv: string[], io: CliIo): Promise<void> {
     .addHelpText('after', HELP);
   try {
     const used = verbIn(argv);
-    // It takes the command line from the process; the launcher starts its own program with it.
-    if (used === 'edge')
-      process.argv.splice(2, argv.length, used, ...argv.filter((_word, i) => i !== argv.indexOf(used)));
     for (const { name, summary, load } of VERBS) {
       if (name === used) (await load())(program, io);
       else program.command(name).summary(summary);
@@ -85,4 +82,7 @@ function processIo(): CliIo {
   };
 }
 
+// Timers of the clock and a wait for a database do not keep a process alive; this does, until the verb has ended.
+const alive = setInterval(() => {}, 0x7fffffff);
 await run(process.argv.slice(2), processIo());
+clearInterval(alive);

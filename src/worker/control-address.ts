@@ -1,7 +1,7 @@
 // Where a worker finds its control plane and its own key: flags, environment, or what a control plane left in the home.
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
+import { controlUrl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
 import { readPrivate } from './private-file.ts';
@@ -15,14 +15,7 @@ export function controlAddress(flag: string | undefined, env: Env, home: string)
   const { controlInfo } = homePaths(home);
   const text = flag ?? (env.BOWLINE_CONTROL || announced(controlInfo));
   if (!text) throw new AppError('NOT_RUNNING', { where: controlInfo, home });
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
-    throw new AppError('USAGE', { what: `${JSON.stringify(text.slice(0, 200))} is not the URL of a control plane` });
-  }
-  const host = url.hostname;
-  const loopback = host === 'localhost' || host === '[::1]' || (isIP(host) === 4 && host.startsWith('127.'));
-  if (url.protocol === 'http:' && !loopback) throw new AppError('INSECURE_CONTROL', { url: url.origin });
-  return url.href.replace(/\/+$/, '');
+  return controlUrl(text);
 }
 
 function announced(file: string): string | undefined {

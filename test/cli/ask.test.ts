@@ -302,11 +302,16 @@ test('an edge that goes away and comes back is followed; nothing is asked or sho
   expect(asks).toBe(1);
 });
 
+test('an empty question is told as one, not as a file', async () => {
+  const { code, stderr } = await cli(['ask', ''], { cwd: box.cwd, home: box.home });
+  expect([code, stderr]).toEqual([2, expect.stringContaining('there is no question')]);
+});
+
 test('errors of the command line end with exit code 2 and say what to quote', async () => {
   writeFileSync(join(box.cwd, 'a.md'), 'x');
   const cases: [string[], string][] = [
-    [['ask', '--share', 'a.md', 'a.md', 'What is it?'], '"a.md" is a file, not a question; quote the glob'],
-    [['ask', 'a.md'], '"a.md" is a file, not a question; quote the glob'],
+    [['ask', '--share', 'a.md', 'a.md', 'What is it?'], '"a.md" is a file or folder, not a question; quote the glob'],
+    [['ask', 'a.md'], '"a.md" is a file or folder, not a question; quote the glob'],
     [['ask', 'What', 'is', 'it?'], 'put it in quotes'],
     [['ask'], 'there is no question'],
     [['ask', '--timeout', 'soon', 'q'], '"soon" is not a time'],

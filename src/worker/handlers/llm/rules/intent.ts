@@ -21,7 +21,7 @@ export interface Intent extends Named {
 const POLITE =
   /^(?:(?:please|pls|kindly|now|then|ok(?:ay)?|hey|hi|hello|bowline)[,\s]+|(?:can|could|would|will) you |i(?:'d| would) like you to |i want (?:you )?to |let's |go and )/i;
 const starts = (verbs: string): RegExp => new RegExp(`^(?:${verbs})`, 'i');
-const RUN = starts(String.raw`(?:run|execute|exec|launch)\s+(?:the\s+)?(?:command\s*:?\s+)?(?=\S)`);
+const RUN = starts(String.raw`(?:run|execute|exec)\s+(?:the\s+)?(?:command\s*:?\s+)?(?=\S)`);
 const RUN_ZH = /^(?:请|帮我|麻烦|麻烦你|能不能|可以)*(?:运行|执行|跑一下|跑)(?:一下)?(?:命令)?\s*[:：]?\s*/;
 const GREET =
   /^(?:hi|hello|hey|thanks|thank you|help|who are you|what can you do|你好|您好|谢谢|帮助|你是谁|你能做什么|你会什么)[\s!.?？！。,，]*$/i;

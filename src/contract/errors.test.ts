@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { AppError, EXIT } from '../base/errors.ts';
+import { fromConnectError, fromFailure, toConnectError, toFailure } from './errors.ts';
+
+test('an error that crossed the wire has the exit code and retryability of the table', () => {
+  for (const reason of ['QUEUE_FULL', 'NOT_FOUND', 'STORE_BUSY', 'SHARE_NO_MATCH', 'SUPERSEDED'] as const) {
+    const sent = new AppError(reason, { kind: 'run', limit: 3 });
+    const { exit, retryable, code, message } = sent;
+    expect(fromConnectError(toConnectError(sent))).toMatchObject({ reason, exit, retryable, code, message });
+    expect(fromFailure(toFailure(sent))).toMatchObject({ reason, exit, retryable, code, message });
+  }
+});
+
+test('a reason of a newer peer keeps its words, and its exit code follows its code', () => {
+  const newer = new AppError({ reason: 'BRAND_NEW', code: 'permission_denied', retryable: false, message: 'no' });
+  expect(fromConnectError(toConnectError(newer))).toMatchObject({
+    reason: 'BRAND_NEW',
+    message: 'no',
+    exit: EXIT.refused,
+  });
+});
