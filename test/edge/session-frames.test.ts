@@ -57,6 +57,21 @@ test('superseded is terminal and says so', async () => {
   expect(control.peers).toHaveLength(1);
 });
 
+test('a session that this side ended leaves no ping behind that would end the process', async () => {
+  const edge = await start({ options: { heartbeatMs: 40 } });
+  const peer = await control.welcome();
+  peer.send({ case: 'superseded', value: { sessionEpoch: 9n, reason: 'SUPERSEDED' } });
+  await until(() => peer.ended, 'the end of the stream');
+  const thrown: unknown[] = [];
+  const note = (error: unknown) => void thrown.push(error);
+  process.prependOnceListener('uncaughtException', note);
+  const later = performance.now() + 200;
+  await until(() => performance.now() > later, 'several ping intervals');
+  process.off('uncaughtException', note);
+  expect(thrown).toEqual([]);
+  expect(edge.session.status.connection).toBe('superseded');
+});
+
 test('a quarantined device is told so in place of a Welcome', async () => {
   const edge = await start();
   const peer = await control.peer();

@@ -111,7 +111,8 @@ export class Connection {
   async run(hello: Hello): Promise<ConnectionEnd> {
     const { identity, options, clock } = this.#deps;
     const { heartbeatMs } = options;
-    const ping = { pingIntervalMs: heartbeatMs, pingTimeoutMs: heartbeatMs, pingIdleConnection: true };
+    // Only while a stream is open: pings of an idle connection go on after its end, and then end the process.
+    const ping = { pingIntervalMs: heartbeatMs, pingTimeoutMs: heartbeatMs };
     const manager = new Http2SessionManager(identity.control, ping, HTTP2);
     const transport = createGrpcTransport({
       baseUrl: identity.control,
