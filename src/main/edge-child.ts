@@ -58,7 +58,7 @@ export function startEdgeChild(options: EdgeChildOptions): EdgeChild {
       settle.resolve(line.slice(6));
     });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      last = text.trim().split('\n').at(-1) || last;
+      last = /^error: (.*)$/m.exec(text)?.[1] ?? (text.trim().split('\n').at(-1) || last);
     });
     child.once('exit', (code, signal) => {
       if (stopping) return;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { AppError, EXIT } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
+import { inertLine } from '../base/inert.ts';
 import { logFile } from '../base/log-file.ts';
 import { createLogger } from '../base/logger.ts';
 import { toAppError } from '../contract/errors.ts';
@@ -14,12 +15,17 @@ import { startEdge } from './start-edge.ts';
 /** From the first signal to the end of the process. */
 const STOP_MS = 10_000;
 
+/** The home that was tried, once it is known. */
+let tried = '';
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 try {
   const options = parseEdgeArgs(process.argv.slice(2), process.env);
   if (options === 'help') process.stdout.write(EDGE_HELP);
-  else process.exitCode = await run(options);
+  else {
+    tried = options.home;
+    process.exitCode = await run(options);
+  }
 } catch (error) {
   process.exitCode = report(error);
 } finally {
@@ -73,6 +79,8 @@ function die(error: AppError): void {
 
 function report(error: unknown): number {
   const known = toAppError(error);
-  process.stderr.write(`bowline: ${known.message}\n`);
+  process.stderr.write(`error: ${inertLine(known.message)} (${inertLine(known.reason)})\n`);
+  if (known.reason !== 'USAGE' && tried !== '' && !known.message.includes(tried))
+    process.stderr.write(`  home: ${tried}\n`);
   return known.exit;
 }

@@ -64,6 +64,8 @@ export interface RunningEdge {
 
 /** Twice as many bytes as are shared may leave under a share, because a model may read a file again. */
 const READ_AGAIN = 2;
+/** What is told beside the text of a shared file: its size, its lines, 8 bytes a number. */
+const BESIDE_BYTES = 1024;
 /** Hello lists every open run, at most so many. */
 const MAX_ASKS = 256;
 
@@ -131,7 +133,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       log,
       shares: {
         resolve: (wishes) => shareResolver.resolve(wishes),
-        mint: (share) => grants.mintShare({ ...share, capBytes: READ_AGAIN * bytesOf(share.files) }),
+        mint: (share) => grants.mintShare({ ...share, capBytes: capOf(share.files) }),
         drop: ({ id }) => grants.end(id, 'REVOKED'),
         endRun: (run) => grants.endRun(run, 'ANSWERED'),
       },
@@ -266,4 +268,5 @@ function denied(home: string, socket: string): string[] {
   );
 }
 
+const capOf = (files: readonly GrantedFile[]): number => READ_AGAIN * bytesOf(files) + BESIDE_BYTES * files.length;
 const bytesOf = (files: readonly GrantedFile[]): number => files.reduce((sum, file) => sum + Number(file.bytes), 0);

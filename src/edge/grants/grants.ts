@@ -156,6 +156,7 @@ export class Grants {
       const files = grant.files.filter((file) => file.realPath === query.realPath);
       if (files.length === 0) continue;
       const same = files.filter((file) => isSame(file, query));
+      if (query.sha256 === undefined) continue;
       if (same.length === 0) why = 'CHANGED';
       else if (!this.#reaches(grant, query.recipient)) why = 'RECIPIENT';
       else {

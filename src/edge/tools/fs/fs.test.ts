@@ -161,3 +161,17 @@ test('a file that changes while it is shared is found out at the next read', asy
   expect(messages[0]?.matches.map(({ line, text }) => [line, text])).toEqual([[0, '']]);
   await rig.close();
 });
+
+test('Search: a shared file that only matches by its name is not said to have changed', async () => {
+  const dir = edgeFolder({ 'docs/plan.md': 'Nothing of it here.\n' });
+  const rig = await edgeRig(dir);
+  const { run } = await rig.ask('Where is the plan?', [`${dir}/docs/plan.md`]);
+  const { result, messages } = await rig.call(
+    FsService.method.search,
+    { terms: ['plan'] },
+    { run, recipient: 'rules' },
+  );
+  expect(messages[0]?.matches.map(({ file }) => [file?.path, file?.sizeBytes])).toEqual([['docs/plan.md', 20n]]);
+  expect(result.answer.case === 'done' && result.withheld.map(({ why }) => why)).not.toContain('CHANGED');
+  await rig.close();
+});

@@ -130,6 +130,8 @@ async function look(
           const hits = text === undefined ? [] : linesWith(text, terms, cover.lines);
           for (const hit of hits) addLine(found, info, origin, hit, call);
           if (hits.length > 0) return;
+          if (nameHits) nameOnly(found, info, cover.lines === undefined ? origin : unread(judged, info), call);
+          return;
         } else if (verdict.allowed.length > 0) {
           found.ungranted = true;
           const folded = text === undefined ? '' : foldText(text);
