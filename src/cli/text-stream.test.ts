@@ -40,6 +40,11 @@ test('an answer that is not what was streamed is shown whole, not joined on', ()
   expect(shown).toBe(`Half an ans\n${AGAIN}\nAnother answer\n`);
 });
 
+test('white space behind the answer does not make it another one', () => {
+  const stream = new TextStream();
+  expect(stream.add(piece('Done. ', 0)) + stream.end('Done.')).toBe('Done. \n');
+});
+
 test('the text of another step stands apart', () => {
   const stream = new TextStream();
   const shown =

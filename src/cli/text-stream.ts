@@ -28,7 +28,9 @@ export class TextStream {
 
   /** What to show at the end, so that the whole answer stands there, and stands there once. */
   end(answer: string): string {
-    if (answer === '' || answer === this.#text) return this.#text.endsWith('\n') || this.#text === '' ? '' : '\n';
+    // What the model wrote behind its last word is no part of the answer.
+    if (answer === '' || (this.#text.startsWith(answer) && this.#text.slice(answer.length).trim() === ''))
+      return this.#text.endsWith('\n') || this.#text === '' ? '' : '\n';
     const rest = answer.startsWith(this.#text) ? answer.slice(this.#text.length) : this.#break(true) + answer;
     this.#begin();
     this.#text = answer;

@@ -108,7 +108,11 @@ export const VERBS: readonly Verb[] = [
   {
     name: 'journal',
     summary: "check the edge's journal",
-    load: cli(async () => (await import('../cli/verbs/journal.ts')).journalVerb),
+    load: async () => {
+      const { journalVerb } = await import('../cli/verbs/journal.ts');
+      const { verifyOffline } = await import('./verify-offline.ts');
+      return (program, io) => program.addCommand(journalVerb(io, verifyOffline));
+    },
   },
   {
     name: 'status',

@@ -10,7 +10,7 @@ import { ConversationService } from '../../gen/bowline/control/v1/conversation_s
 import { DeviceService, StatusService, WorkerPoolService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { RunSchema, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
-import { JobState, OutcomeSchema, RunState, TextChunkSchema } from '../../gen/bowline/run/v1/run_pb.ts';
+import { EgressSchema, JobState, OutcomeSchema, RunState, TextChunkSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { CliRun, cli } from '../support/run-cli.ts';
 import { ScriptedHome } from '../support/scripted-home.ts';
@@ -306,6 +306,28 @@ test('devices, workers and conversations are listed, and keys are made', async (
   expect(token.stdout).toBe(`${box.control} bwj_token pi\n`);
   expect(key.stdout).toBe('bww_key\n');
   expect(made).toEqual(expect.arrayContaining(['pi', 300n, 'gpu', ['bowline.capability.llm.v1']]));
+});
+
+test('a run shows its device by name, and no size that only the box knows', async () => {
+  const bare = { ...theRun, device: 'd-1', egress: [create(EgressSchema, { path: 'notes/a.md', field: 'text' })] };
+  await box.controlPlane((router) => {
+    router.service(RunService, { listRuns: () => ({ runs: [bare] }), getRun: () => ({ run: bare }) });
+    router.service(DeviceService, { listDevices: () => ({ devices: [{ id: 'd-1', name: 'kitchen-pi' }] }) });
+  });
+  const [table, json, shown] = await Promise.all([
+    run(['runs', 'ls']),
+    run(['runs', 'ls', '--json']),
+    run(['runs', 'show', 'run-1']),
+  ]);
+  expect(table.stdout).toMatch(/ kitchen-pi +发布日期/);
+  expect(JSON.parse(json.stdout)[0]).toMatchObject({
+    device: 'd-1',
+    deviceName: 'kitchen-pi',
+    egress: [{ bytes: null }],
+  });
+  expect(shown.stdout).toContain('device        kitchen-pi');
+  expect(shown.stdout).not.toContain('0 bytes');
+  expect(shown.stdout).toContain('how much: bowline egress ls --run run-1');
 });
 
 test("the ledger, the queue and the journal's check come from the box alone", async () => {

@@ -76,7 +76,7 @@ async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boo
   );
   if (!conversation) throw new AppError('NOT_FOUND', { kind: 'conversation' });
   if (options.json) {
-    out.json({ ...plain(ConversationSchema, conversation), runs: runs.map(runJson) });
+    out.json({ ...plain(ConversationSchema, conversation), runs: runs.map((run) => runJson(run)) });
     return;
   }
   for (const run of runs) {

@@ -1,36 +1,66 @@
 // The verb `journal`.
 import { Command } from 'commander';
-import { LocalService, VerifyJournalResponseSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { EXIT } from '../../base/errors.ts';
-import { type GlobalOptions, localSide, using } from '../client.ts';
+import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { AppError, EXIT } from '../../base/errors.ts';
+import { type GlobalOptions, homeOf, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { Printer } from '../output.ts';
-import { plain } from '../plain.ts';
 import { countText } from '../units.ts';
 
-export function journalVerb(io: CliIo): Command {
+/** What a check of the journal found. */
+export interface JournalCheck {
+  readonly ok: boolean;
+  readonly records: number;
+  readonly segments: number;
+  /** Empty when it is sound. */
+  readonly problem: string;
+  /** Known to the edge that has it open. */
+  readonly journalId?: string;
+  readonly head?: string;
+}
+
+/** Checks a journal folder while no edge has it open; undefined when there is none. Changes nothing. */
+export type OfflineCheck = (folder: string) => Promise<JournalCheck | undefined>;
+
+/** @param offline for a home whose edge does not run */
+export function journalVerb(io: CliIo, offline: OfflineCheck): Command {
   const journal = new Command('journal').description("Check the edge's journal");
   journal.addCommand(
     new Command('verify')
       .description('Read the whole journal and check its hash chain; exit code 6 when it is broken')
       .option('--json', 'print one JSON object')
-      .addHelpText('after', '\nExamples:\n  $ bowline journal verify')
-      .action((_o, command: Command) => verify(io, command.optsWithGlobals())),
+      .addHelpText('after', '\nIt works whether the edge runs or not.\n\nExamples:\n  $ bowline journal verify')
+      .action((_o, command: Command) => verify(io, offline, command.optsWithGlobals())),
   );
   return journal;
 }
 
-async function verify(io: CliIo, options: GlobalOptions & { json?: boolean }): Promise<void> {
+async function verify(io: CliIo, offline: OfflineCheck, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
-  const result = await using(localSide(io, options), (edge) => edge.client(LocalService).verifyJournal({}));
+  const result = await check(io, offline, options);
   if (!result.ok) io.exit(EXIT.failed);
   if (options.json) {
-    out.json(plain(VerifyJournalResponseSchema, result));
+    out.json(result);
     return;
   }
-  const read = `${countText(Number(result.records), 'record')} in ${countText(result.segments, 'segment')}`;
+  const read = `${countText(result.records, 'record')} in ${countText(result.segments, 'segment')}`;
   if (result.ok) out.line(`sound: ${read}`, 'green');
   else out.line(`broken after ${read}: ${result.problem}`, 'red');
-  out.line(`journal ${result.journalId}`);
-  out.line(`head    ${result.head}`);
+  if (result.journalId) out.line(`journal ${result.journalId}`);
+  if (result.head) out.line(`head    ${result.head}`);
+}
+
+/** By the edge, which knows where its last batch ends; from the files when no edge answers. */
+async function check(io: CliIo, offline: OfflineCheck, options: GlobalOptions): Promise<JournalCheck> {
+  try {
+    return await using(localSide(io, options), async (edge) => {
+      const { ok, records, segments, problem, journalId, head } = await edge.client(LocalService).verifyJournal({});
+      return { ok, records: Number(records), segments, problem, journalId, head };
+    });
+  } catch (error) {
+    if (!(error instanceof AppError) || error.reason !== 'NOT_RUNNING') throw error;
+    const found = await offline(homeOf(io, options).journal);
+    if (!found) throw error;
+    return found;
+  }
 }

@@ -15,7 +15,11 @@ import { runJson } from '../run-json.ts';
 import { jobLine, RunPrinter, shortMethod } from '../run-printer.ts';
 import { bytesText, timeText } from '../units.ts';
 import { withheldLines } from '../withheld.ts';
+import { listDevices } from './devices.ts';
 import { watchCommand } from './runs-watch.ts';
+
+/** Devices whose names are asked for. */
+const MOST_NAMES = 500;
 
 export function runsVerb(io: CliIo): Command {
   const runs = new Command('runs').description('List, show, watch and cancel runs');
@@ -46,15 +50,19 @@ export function runsVerb(io: CliIo): Command {
 
 async function list(io: CliIo, options: GlobalOptions & ListOptions & { conversation?: string }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
-  const runs = await using(controlSide(io, options), (control) =>
-    listRuns(control, options.limit, options.conversation),
-  );
-  if (options.json) return out.json(runs.map((run) => runJson(run)));
+  const { runs, names } = await using(controlSide(io, options), async (control) => {
+    const [runs, names] = await Promise.all([
+      listRuns(control, options.limit, options.conversation),
+      deviceNames(control),
+    ]);
+    return { runs, names };
+  });
+  if (options.json) return out.json(runs.map((run) => runJson(run, names.get(run.device))));
   const rows = runs.map((run) => [
     run.id,
     stateText(run),
     timeText(run.createTime),
-    run.device,
+    names.get(run.device) ?? run.device,
     cut(shortMethod(run.question), 60),
   ]);
   out.table(['run', 'state', 'asked', 'device', 'question'], rows, 'no runs yet; ask something with: bowline ask');
@@ -68,6 +76,12 @@ async function listRuns(control: Side, limit: number, conversation = ''): Promis
   });
 }
 
+/** Names of the devices by their ids; empty when they cannot be had: the runs are shown all the same. */
+async function deviceNames(control: Side): Promise<Map<string, string>> {
+  const devices = await listDevices(control, MOST_NAMES).catch(() => []);
+  return new Map(devices.map(({ id, name }) => [id, name]));
+}
+
 async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   await using(controlSide(io, options), async (control) => {
     const service = control.client(RunService);
@@ -76,8 +90,9 @@ async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boo
     const open = run.state === RunState.WAITING || run.state === RunState.RUNNING;
     const explanation = open ? await service.explainRun({ id }) : undefined;
     const out = new Printer(io.stdout, io.env);
-    if (options.json) return out.json({ ...runJson(run), waitsFor: explanation?.summary ?? null });
-    printRun(out, run);
+    const name = run.device ? (await deviceNames(control)).get(run.device) : undefined;
+    if (options.json) return out.json({ ...runJson(run, name), waitsFor: explanation?.summary ?? null });
+    printRun(out, run, name);
     if (!explanation) return;
     out.line();
     out.line(`waits for: ${explanation.summary}`);
@@ -88,12 +103,12 @@ async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boo
   });
 }
 
-function printRun(out: Printer, run: Run): void {
+function printRun(out: Printer, run: Run, deviceName: string | undefined): void {
   out.line(`run           ${run.id}`);
   if (run.conversation) out.line(`conversation  ${run.conversation}`);
   out.line(`state         ${stateText(run)}`);
   out.line(`asked         ${timeText(run.createTime)} by ${run.principal || 'the owner'}`);
-  if (run.device) out.line(`device        ${run.device}`);
+  if (run.device) out.line(`device        ${deviceName ?? run.device}`);
   out.line();
   out.line(run.question, 'bold');
   if (run.outcome) {
@@ -105,8 +120,9 @@ function printRun(out: Printer, run: Run): void {
   section(
     out,
     'left the box:',
-    run.egress.map((e) => `  ${egressName(e)}  ${e.field}  ${bytesText(e.bytes)}`),
+    run.egress.map((e) => `  ${egressName(e)}  ${e.field}${e.bytes > 0n ? `  ${bytesText(e.bytes)}` : ''}`),
   );
+  if (run.egress.some(({ bytes }) => bytes === 0n)) out.line(`  how much: bowline egress ls --run ${run.id}`, 'dim');
   section(
     out,
     'withheld:',

@@ -18,6 +18,8 @@ import { bytesText, countText, timeText } from '../units.ts';
 /** How long one side may take. */
 const LIMIT_MS = 5_000;
 
+const SILENT: ReadonlySet<string> = new Set(['NOT_RUNNING', 'CONNECTION_LOST', 'DEADLINE_EXCEEDED']);
+
 type Answer<T> = { readonly where: string; readonly status: T } | { readonly problem: AppError };
 
 export function statusVerb(io: CliIo): Command {
@@ -91,7 +93,9 @@ function printEdge(out: Printer, edge: Answer<MessageShape<typeof EdgeStatusSche
 
 function printControl(out: Printer, control: Answer<MessageShape<typeof ControlStatusSchema>>): void {
   if ('problem' in control) {
-    out.line(`control  does not answer: ${control.problem.message} (${control.problem.reason})`, 'red');
+    const { message, reason } = control.problem;
+    const how = SILENT.has(reason) ? 'does not answer' : 'answers with an error';
+    out.line(`control  ${how}: ${message} (${reason})`, 'red');
     return;
   }
   const s = control.status;
