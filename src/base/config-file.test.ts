@@ -51,6 +51,14 @@ test('a wrong type, value or missing key names its place', () => {
   expect(failure('allow:\n  write:\n    - path: /a\n      confirm: nevr\n')).toContain('did you mean `never`?');
 });
 
+test('a list where a map belongs is told, also an empty one', () => {
+  expect(failure('[]')).toBe('config.yaml:1:1: the file must be a map like `key: value`, not a list');
+  expect(failure('allow: []\n')).toContain('config.yaml:1:1: `allow` must be a map');
+  expect(failure('allow:\n  - ~/notes\n')).toContain('`allow` must be a map like `key: value`, not a list');
+  expect(failure('allow:\n  write:\n    - []\n')).toContain('config.yaml:3:7: `allow.write.0` must be a map');
+  expect(failure('allow:\n  read: []\n')).toBe('no error');
+});
+
 test('broken YAML is told by line and column', () => {
   expect(failure('name: [a\nallow: b')).toMatch(/^config\.yaml:\d+:\d+: /);
   expect(failure('name: a\nname: b\n')).toMatch(/^config\.yaml:2:1: /);

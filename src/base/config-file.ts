@@ -44,7 +44,10 @@ export function parseConfig<S extends v.GenericSchema>(
   const [error] = document.errors;
   if (error) return fail(error.pos[0], firstLine(error.message));
   const failAt = (path: ConfigPath, problem: string) => fail(offsetOf(document.contents, path), problem);
-  const result = v.safeParse(schema, toValue(document.toJS({ maxAliasCount: 50 })));
+  const value = toValue(document.toJS({ maxAliasCount: 50 }));
+  const list = listForMap(schema, value, []);
+  if (list) return failAt(list, `${nameOf(list)} must be a map like \`key: value\`, not a list`);
+  const result = v.safeParse(schema, value);
   if (result.success) return { value: result.output, fail: failAt };
   const issue = deepest(result.issues);
   const path = (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)));
@@ -55,6 +58,33 @@ export function parseConfig<S extends v.GenericSchema>(
 const toValue = (value: unknown): unknown => value ?? {};
 
 const firstLine = (text: string): string => text.split('\n')[0] ?? text;
+
+const nameOf = (path: ConfigPath): string => (path.length > 0 ? `\`${path.join('.')}\`` : 'the file');
+
+/** Where a list stands in the place of a map: the library would take it for an empty one. */
+function listForMap(schema: unknown, value: unknown, path: ConfigPath): ConfigPath | undefined {
+  const shapes = expand(schema as Shape);
+  if (Array.isArray(value)) {
+    const items = shapes.flatMap(({ item }) => (item ? [item] : []));
+    if (items.length === 0) return shapes.some(({ entries }) => entries) ? path : undefined;
+    return first(value.entries(), ([index, one]) => first(items, (item) => listForMap(item, one, [...path, index])));
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  return first(Object.entries(value), ([key, one]) =>
+    first(shapes, (shape) => {
+      const next = shape.entries?.[key] ?? shape.value;
+      return next && listForMap(next, one, [...path, key]);
+    }),
+  );
+}
+
+function first<T, U>(all: Iterable<T>, of: (one: T) => U | undefined): U | undefined {
+  for (const one of all) {
+    const found = of(one);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
 
 /** The branch of a union that came furthest tells most; an unknown key tells more than the one that it was meant to be. */
 function deepest(issues: readonly v.BaseIssue<unknown>[]): v.BaseIssue<unknown> {
@@ -68,7 +98,7 @@ const isUnknownKey = (issue: v.BaseIssue<unknown>): boolean =>
 
 function problemOf(issue: v.BaseIssue<unknown>, path: ConfigPath, schema: v.GenericSchema): string {
   const key = path.at(-1);
-  const where = path.length > 0 ? `\`${path.join('.')}\`` : 'the file';
+  const where = nameOf(path);
   if (isUnknownKey(issue)) {
     const known = keysAt(schema, path.slice(0, -1));
     const near = nearest(String(key), known);

@@ -186,7 +186,7 @@ test('a server that is not there is retryable', async () => {
   expect(await failure({ baseUrl: address })).toMatchObject({
     reason: 'PROVIDER_UNAVAILABLE',
     retryable: true,
-    metadata: { problem: 'ECONNREFUSED' },
+    metadata: { problem: `ECONNREFUSED (${new URL(address).host})` },
   });
 });
 

@@ -38,7 +38,7 @@ export function providerError(error: unknown, settings: ProviderSettings, now: n
     if (error instanceof Error && error.name === 'AI_LoadAPIKeyError')
       return new AppError('PROVIDER_KEY_MISSING', { model: provider, problem: 'none is set' }, { cause: error });
     if (failed.isRetryable === false && !OVERLOADED.test(words) && words !== '') return refused(words);
-    return away(networkProblem(error));
+    return away(`${networkProblem(error)}${addressOf(settings)}`);
   }
   if (status === 429 && NO_QUOTA.test(described)) return refused(`the quota of this key is used up (HTTP 429${code})`);
   if (status === 429)
@@ -105,6 +105,12 @@ function networkProblem(error: unknown): string {
   for (let cause: unknown = error, depth = 0; isRecord(cause) && depth < 6; cause = cause.cause, depth++) {
     if (typeof cause.code === 'string' && /^[A-Z][A-Z_\d]+$/.test(cause.code)) return cause.code;
     if (cause instanceof Error && cause.name === 'TimeoutError') return 'it was silent for too long';
+    if (cause instanceof Error && cause.message === 'bad port') return 'web clients may not use this port';
   }
   return 'the answer ended before it was complete';
+}
+
+/** Host and port of a server that the owner named, without what else may stand in its address. */
+function addressOf({ baseUrl }: ProviderSettings): string {
+  return baseUrl !== undefined && URL.canParse(baseUrl) ? ` (${new URL(baseUrl).host})` : '';
 }

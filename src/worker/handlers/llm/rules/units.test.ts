@@ -21,6 +21,19 @@ test('Chinese sentences end at their own marks and are joined without a space', 
   ]);
 });
 
+test('lines with a label, and short Chinese lines, are quoted alone', () => {
+  expect(short('发布日期：三月三日\n负责人：小王\n预算：四千欧元')).toEqual([
+    '1-1 text 发布日期：三月三日',
+    '2-2 text 负责人：小王',
+    '3-3 text 预算：四千欧元',
+  ]);
+  expect(short('Owner: Anna\nLaunch: in\nMarch')).toEqual(['1-1 text Owner: Anna', '2-3 text Launch: in March']);
+  expect(short('待办\n我们要在三月十四日之前完成全部工作。')).toEqual([
+    '1-1 text 待办',
+    '2-2 text 我们要在三月十四日之前完成全部工作。',
+  ]);
+});
+
 test('headings stand above what follows; items, tables and code are single units', () => {
   const text =
     '# A\n\n## B\n- one\n- two\n  more\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n```\ncode. here\n```\n\n    indented. code\n';

@@ -13,6 +13,8 @@ export interface Unit {
 
 const HEADING = /^\s{0,3}(#{1,6})\s+(.+?)\s*#*\s*$/;
 const ITEM = /^\s*(?:[-*+•]|\d{1,3}[.)、]|[一二三四五六七八九十]+、)\s+/;
+/** `Owner: Anna`, `负责人：小王`: a line of its own; not the scheme of a URL. */
+const LABEL = /^\s*[\p{L}\p{N}][^\s:：，。,.]{0,15}(?:：|:(?=\s))\s*\S/u;
 const TABLE = /^\s*\|/;
 /** Code by indentation: four spaces where no paragraph is open. */
 const INDENTED = /^(?: {4}|\t)(?!\s*(?:[-*+•]|\d{1,3}[.)])\s)/;
@@ -48,12 +50,21 @@ export function unitsOf(text: string, firstLine: number, prose: boolean): Unit[]
       flush();
       if (/[^\s|:-]/.test(raw)) single('text', raw.trim());
     } else {
-      if (ITEM.test(raw)) flush();
+      const before = block.at(-1);
+      if (ITEM.test(raw) || LABEL.test(raw) || (before && !wraps(before.text, raw.trim()))) flush();
       block.push({ text: raw.trim().replace(/^[-*+•]\s+/, ''), line });
     }
   }
   flush();
   return units;
+}
+
+/**
+ * Whether the next line may go on with the sentence of this one. Chinese has no spaces to tell it by: there a wrapped line is
+ * about as long as what follows, and a short one stands for itself.
+ */
+function wraps(line: string, next: string): boolean {
+  return !hasChinese(line) || /[，、；：,;]$/.test(line) || line.length * 1.25 >= next.length;
 }
 
 /** Ends of sentences: `.` only before a space or the end, so that 1.5 and notes.md stay whole. */
