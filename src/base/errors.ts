@@ -223,9 +223,13 @@ export const ERRORS = {
   NOT_A_FILE: row('failed_precondition', 'this is not a regular file'),
   NOT_A_FOLDER: row('failed_precondition', 'this is not a folder'),
   NOT_TEXT: row('failed_precondition', 'the file is not UTF-8 text'),
-  FILE_TOO_LARGE: row('failed_precondition', 'the file is larger than the limit limits.file_bytes of the device', {
-    exit: EXIT.refused,
-  }),
+  FILE_TOO_LARGE: row(
+    'failed_precondition',
+    'the file is larger than limits.file_bytes of the device; raise that in its config.yaml, or leave the file out',
+    {
+      exit: EXIT.refused,
+    },
+  ),
   RANGE_NEEDS_GRANT: row(
     'permission_denied',
     'lines or a part of a file can be read only when the file is shared for this run (--share); without that, read it whole',

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { AppError } from './errors.ts';
 
+const NAMES: Readonly<Record<string, string>> = { control: 'control plane' };
+
 /**
  * Takes the lock of `program` in `home`, or throws HOME_LOCKED. The lock is SQLite's exclusive file lock (fcntl), because
  * Node has no flock and a pid file can lie. The pid beside it only serves the error message.
@@ -23,7 +25,11 @@ export function lockHome(home: string, program: string): { release(): void } {
     return { release: () => db.close() };
   } catch (error) {
     if (error instanceof Error && 'errcode' in error && error.errcode === 5) {
-      throw new AppError('HOME_LOCKED', { home, program, pid: readPid(pidFile) }, { cause: error });
+      throw new AppError(
+        'HOME_LOCKED',
+        { home, program: NAMES[program] ?? program, pid: readPid(pidFile) },
+        { cause: error },
+      );
     }
     throw new AppError(
       'HOME_UNUSABLE',

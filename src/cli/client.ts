@@ -113,8 +113,17 @@ function clientError(error: unknown, where: string, home: string): unknown {
   if (!answered && BROKEN.has(e.code)) {
     return new AppError('CONNECTION_LOST', { where, problem: e.rawMessage }, { cause: error });
   }
+  const size = answered ? null : TOO_LARGE.exec(e.rawMessage);
+  if (size) {
+    const what = `a message of ${size[1]} bytes`;
+    const setting = 'BOWLINE_MAX_FRAME_BYTES of the control plane';
+    return new AppError('LIMIT_EXCEEDED', { what, limit: `${size[2]} bytes`, setting }, { cause: error });
+  }
   return fromConnectError(e);
 }
+
+/** How the library of the other side says that a message is too large; it says so before anything of ours is asked. */
+const TOO_LARGE = /^message size (\d+) is larger than configured readMaxBytes (\d+)$/;
 
 const ABSENT = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']);
 

@@ -228,6 +228,18 @@ test('mistakes in a call are told with line and column, field, method or devices
   }
 });
 
+test('a request that is too large for the control plane is told with its size, the limit and the setting', async () => {
+  await box.controlPlane((router) => {
+    router.service(DeviceService, { listDevices: () => ({ devices: [{ id: 'd1', name: 'pi' }] }) });
+    router.service(FsService, { write: () => ({}) });
+  }, 1000);
+  const data = JSON.stringify({ path: 'a.txt', text: 'x'.repeat(2000) });
+  const { code, stderr } = await run(['call', 'fs.Write', '--data', data]);
+  expect(code).toBe(5);
+  expect(stderr).toMatch(/a message of 20\d\d bytes is over the limit of 1000 bytes; raise BOWLINE_MAX_FRAME_BYTES/);
+  expect(stderr).toContain('(LIMIT_EXCEEDED)');
+});
+
 test('errors of the device come with their reason and the exit code of the table', async () => {
   await box.controlPlane((router) =>
     router.service(FsService, {

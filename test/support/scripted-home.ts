@@ -35,9 +35,9 @@ export class ScriptedHome {
     return this.#serve(routes, (server, done) => server.listen(this.paths.socket, done));
   }
 
-  /** Serves the control plane and writes where. */
-  async controlPlane(routes: Routes): Promise<{ cut(): void }> {
-    const handle = await this.#serve(routes, (server, done) => server.listen(0, '127.0.0.1', done));
+  /** Serves the control plane and writes where. Larger messages than `readMaxBytes` are refused by the library. */
+  async controlPlane(routes: Routes, readMaxBytes = 32 << 20): Promise<{ cut(): void }> {
+    const handle = await this.#serve(routes, (server, done) => server.listen(0, '127.0.0.1', done), readMaxBytes);
     const { port } = this.#servers.at(-1)!.server.address() as AddressInfo;
     this.control = `http://127.0.0.1:${port}`;
     writeFileSync(this.paths.controlInfo, JSON.stringify({ control: this.control }));
@@ -52,9 +52,13 @@ export class ScriptedHome {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  async #serve(routes: Routes, listen: (server: Http2Server, done: () => void) => void): Promise<{ cut(): void }> {
+  async #serve(
+    routes: Routes,
+    listen: (server: Http2Server, done: () => void) => void,
+    readMaxBytes = 32 << 20,
+  ): Promise<{ cut(): void }> {
     const sessions = new Set<ServerHttp2Session>();
-    const server = createServer(connectNodeAdapter({ routes, interceptors: [errors, authenticated] }));
+    const server = createServer(connectNodeAdapter({ routes, readMaxBytes, interceptors: [errors, authenticated] }));
     server.on('session', (session) => {
       sessions.add(session);
       session.on('close', () => sessions.delete(session));

@@ -68,3 +68,14 @@ test('a share that matches nothing, or something that may not be read, is an err
   expect(await reason('docs/notes.md')).toBe('LIMIT_EXCEEDED');
   await rig.close();
 });
+
+test('of many files, the one that stands in the way is named', async () => {
+  const rig = await edgeRig(edgeFolder({ ...FILES, 'docs/large.md': 'x'.repeat(3000) }), {
+    config: 'limits: {file_bytes: 2000}\n',
+  });
+  await expect(rig.shares.resolve([{ pattern: 'docs' }])).rejects.toMatchObject({
+    reason: 'FILE_TOO_LARGE',
+    message: expect.stringMatching(/^docs\/large\.md: the file is larger than limits\.file_bytes/),
+  });
+  await rig.close();
+});

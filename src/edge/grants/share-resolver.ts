@@ -4,7 +4,7 @@ import { isAbsolute, relative } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import picomatch from 'picomatch';
 import { type GrantedFile, GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
-import { AppError } from '../../base/errors.ts';
+import { AppError, isReason } from '../../base/errors.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import type { JudgedPath } from '../allowlist/judge-path.ts';
 import type { EdgeLimits } from '../config.ts';
@@ -37,7 +37,7 @@ export class ShareResolver {
 
   /**
    * The files of all wishes, each once per range. @throws SHARE_NO_MATCH for a wish without a file, PATH_NOT_ALLOWED,
-   * LIMIT_EXCEEDED, NOT_TEXT
+   * LIMIT_EXCEEDED, NOT_TEXT, FILE_TOO_LARGE, FILE_UNREADABLE with the name of the file
    */
   async resolve(wishes: readonly ShareWish[]): Promise<GrantedFile[]> {
     const files = new Map<string, GrantedFile>();
@@ -48,7 +48,7 @@ export class ShareResolver {
       const found = await this.#find(wanted.text);
       if (found.length === 0) throw noMatch(wish.pattern, 'no such file in the allowed folders');
       for (const judged of found) {
-        const file = await this.#freeze(judged, wanted, wish.pattern);
+        const file = await named(judged.name, this.#freeze(judged, wanted, wish.pattern));
         const key = `${file.realPath}\0${file.startLine}\0${file.endLine}`;
         if (files.has(key)) continue;
         files.set(key, file);
@@ -139,6 +139,16 @@ function bytesOfLines(content: Uint8Array, start: number, end: number, pattern: 
   const lines = linesOf(text);
   if (start > lines.starts.length) throw noMatch(pattern, `the file has only ${lines.starts.length} lines`);
   return Buffer.byteLength(slice(lines, start, Math.min(end, lines.starts.length), Number.POSITIVE_INFINITY).text);
+}
+
+/** One of many files stands in the way: says which. */
+async function named<T>(name: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof AppError) || !isReason(error.reason) || error.reason === 'SHARE_NO_MATCH') throw error;
+    throw new AppError(error.reason, error.metadata, { cause: error, message: `${name}: ${error.message}` });
+  }
 }
 
 const noMatch = (pattern: string, why: string) => new AppError('SHARE_NO_MATCH', { pattern, why });
