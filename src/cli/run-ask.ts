@@ -12,6 +12,8 @@ import { elapsedText } from './units.ts';
 
 /** How long an edge that went away is waited for. */
 const PATIENCE_MS = 60_000;
+/** After this long without a word, it is said. */
+const QUIET_MS = 3_000;
 /** How long after its deadline the end of a run is waited for. */
 const GRACE_MS = 3_000;
 
@@ -55,7 +57,12 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     else if (result.run) cancel();
   });
   const stopTimer = atDeadline(options.timeoutMs, result, leave);
+  const quiet = setTimeout(() => {
+    if (result.run)
+      printer.note('it is kept on this box; nothing came from the control plane yet (see bowline status)', 'dim');
+  }, QUIET_MS);
   const take = ({ event }: RunEvent) => {
+    if (event.case !== 'shared' && event.case !== 'accepted') clearTimeout(quiet);
     switch (event.case) {
       case 'shared':
         result.shared = event.value;
@@ -94,6 +101,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
   } finally {
     stopInterrupts();
     stopTimer();
+    clearTimeout(quiet);
     leave.abort();
   }
   if (!result.ended) printer.flush();

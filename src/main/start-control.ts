@@ -53,6 +53,7 @@ import { createRuns } from '../control/store/runs.ts';
 import { createTimers } from '../control/store/timers.ts';
 import type { EventStore } from '../control/store/unit.ts';
 import { upkeep } from '../control/store/upkeep.ts';
+import { watchDisk } from './disk-watch.ts';
 
 export interface ControlOptions {
   readonly home: string;
@@ -101,6 +102,14 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       ...(options.signal ? { signal: options.signal } : {}),
     });
     life.onStop('database', () => database.close());
+    if (database.kind === 'pglite') {
+      const say = (what: string, short: boolean) => {
+        progress(what);
+        if (short) log.warn(what);
+        else log.info(what);
+      };
+      life.onStop('disk watch', watchDisk({ folder: homePaths(home).control, clock, say }));
+    }
     await migrate(database.db);
     const pg = new PgEventStore(database, { clock });
     life.onStop('event store', () => pg.close());

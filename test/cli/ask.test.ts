@@ -5,6 +5,7 @@ import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { type AskRequest, LocalService, type RunEvent, RunEventSchema } from '../../gen/bowline/local/v1/local_pb.ts';
 import {
   EgressSchema,
@@ -300,6 +301,34 @@ test('an edge that goes away and comes back is followed; nothing is asked or sho
   expect(run.stdout).toBe('One, two: run-1\n');
   expect(run.stderr).toContain('the edge went away');
   expect(asks).toBe(1);
+});
+
+test('a conversation that the control plane does not know is refused, unless a question of it waits on the box', async () => {
+  const asked: string[] = [];
+  await box.edge((router) =>
+    router.service(LocalService, {
+      listQueue: () => ({ asks: [{ run: 'r0', conversation: 'waiting' }] }),
+      // biome-ignore lint/correctness/useYield: it is refused before anything is said
+      async *ask({ conversation }) {
+        asked.push(conversation);
+        throw new AppError('QUEUE_FULL', { limit: 1 });
+      },
+    }),
+  );
+  await box.controlPlane((router) =>
+    router.service(ConversationService, {
+      getConversation: () => {
+        throw new AppError('NOT_FOUND', { kind: 'conversation' });
+      },
+    }),
+  );
+  const [unknown, waiting] = await Promise.all([
+    cli(['ask', '-c', 'typo', 'And who?'], here()),
+    cli(['ask', '-c', 'waiting', 'And who?'], here()),
+  ]);
+  expect([unknown.code, unknown.stderr]).toEqual([6, expect.stringContaining('see: bowline conversations ls')]);
+  expect(waiting.stderr).toContain('(QUEUE_FULL)');
+  expect(asked).toEqual(['waiting']);
 });
 
 test('an empty question is told as one, not as a file', async () => {

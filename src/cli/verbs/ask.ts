@@ -8,6 +8,7 @@ import { askJson, exitOfAsk } from '../ask-result.ts';
 import { type GlobalOptions, localSide, using } from '../client.ts';
 import { giveHints, leftOpen } from '../closing.ts';
 import type { CliIo } from '../io.ts';
+import { mustBeKnown } from '../known-conversation.ts';
 import { Printer } from '../output.ts';
 import { questionOf } from '../question.ts';
 import { runAsk } from '../run-ask.ts';
@@ -69,6 +70,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   const silent = new Printer({ write: () => true }, io.env);
   const printer = new RunPrinter(options.json ? silent : out, err);
   await using(localSide(io, options), async (edge) => {
+    if (options.conversation) await mustBeKnown(io, options, edge, options.conversation);
     const result = await runAsk({
       edge,
       request,

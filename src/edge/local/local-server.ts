@@ -98,7 +98,10 @@ function clearStale(socket: string): void {
   const parent = lstatSync(folder);
   const foreign = process.getuid !== undefined && parent.uid !== process.getuid();
   if (!parent.isDirectory() || foreign || (parent.mode & 0o022) !== 0) {
-    throw new AppError('SOCKET_IN_USE', { path: socket, problem: `others can write to its folder ${folder}` });
+    throw new AppError('SOCKET_IN_USE', {
+      path: socket,
+      problem: `others can write to its folder ${folder}; \`chmod go-w\` it`,
+    });
   }
   const found = lstatSync(socket, { throwIfNoEntry: false });
   if (!found) return;
