@@ -202,7 +202,7 @@ export const ERRORS = {
   ),
   QUARANTINED: row(
     'failed_precondition',
-    'the journal of this device does not fit what the control plane remembers (a clone or a restored backup); the owner must adopt the device again',
+    'the journal of this device does not fit what the control plane remembers (a clone or a restored backup). Stop the other one if there is one, then, with the owner key: `bowline devices adopt NAME`, and start this edge again',
   ),
   QUEUE_FULL: row(
     'resource_exhausted',

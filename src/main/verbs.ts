@@ -67,7 +67,7 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'devices',
-    summary: 'list devices, or let another one join',
+    summary: 'list devices, let another one join, take one back',
     load: cli(async () => (await import('../cli/verbs/devices.ts')).devicesVerb),
   },
   {

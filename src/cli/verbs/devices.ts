@@ -1,4 +1,4 @@
-// The verb `devices`: lists the boxes that joined, and makes the token with which another one does.
+// The verb `devices`: lists the boxes that joined, makes the token with which another one does, takes one back.
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import { type Device, DeviceSchema, DeviceService } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
@@ -17,7 +17,7 @@ interface TokenOptions extends GlobalOptions {
 }
 
 export function devicesVerb(io: CliIo): Command {
-  const devices = new Command('devices').description('List devices, or let another one join');
+  const devices = new Command('devices').description('List devices, let another one join, take one back');
   devices.addCommand(
     lsCommand('List devices by name', 100)
       .addHelpText('after', '\nExamples:\n  $ bowline devices ls\n  $ bowline devices ls --json')
@@ -39,7 +39,27 @@ export function devicesVerb(io: CliIo): Command {
       )
       .action((_o, command: Command) => joinToken(io, command.optsWithGlobals())),
   );
+  devices.addCommand(
+    new Command('adopt')
+      .description(
+        'Take back a device that is quarantined because its journal did not fit: a restored backup or a copy',
+      )
+      .argument('<device>', 'id or name')
+      .addHelpText(
+        'after',
+        '\nOf two boxes with one identity, stop the one that shall not go on before.\n\nExamples:\n  $ bowline devices adopt kitchen-pi\n  then on the box: start its edge again',
+      )
+      .action((id: string, _o, command: Command) => adopt(io, id, command.optsWithGlobals())),
+  );
   return devices;
+}
+
+async function adopt(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
+  const err = new Printer(io.stderr, io.env);
+  const { device } = await using(controlSide(io, options), (control) =>
+    control.client(DeviceService).adoptDevice({ id }),
+  );
+  err.line(`${device?.name ?? id} is ${device?.state ?? 'adopted'}; start its edge again`);
 }
 
 /** All devices up to a limit. */

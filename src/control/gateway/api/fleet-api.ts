@@ -55,6 +55,12 @@ export function deviceApi(parts: {
       const made = await parts.enrolment.createJoinToken(owner.tenant, name, ttlMs, principalName(owner));
       return { token: made.token, expireTime: timestampFromMs(made.expiresAt) };
     },
+    async adoptDevice({ id }, context) {
+      const owner = ownerOf(context);
+      const device = await parts.devices.find(owner.tenant, id);
+      await parts.devices.adopt(device, principalName(owner));
+      return { device: view(await parts.devices.find(owner.tenant, id)) };
+    },
   };
 }
 
