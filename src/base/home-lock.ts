@@ -1,8 +1,9 @@
 // One operating-system lock per home and program, released by the kernel when the process dies.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { AppError } from './errors.ts';
+import { makeFolder } from './make-folder.ts';
 
 const NAMES: Readonly<Record<string, string>> = { control: 'control plane' };
 
@@ -13,7 +14,7 @@ const NAMES: Readonly<Record<string, string>> = { control: 'control plane' };
 export function lockHome(home: string, program: string): { release(): void } {
   const pidFile = join(home, `${program}.pid`);
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeFolder(home);
     const db = new DatabaseSync(join(home, `${program}.lock`), { timeout: 0 });
     try {
       db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');

@@ -1,5 +1,4 @@
 // The entry point of the edge's program: command line, signals, exit codes. start-edge.ts composes.
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { AppError, EXIT } from '../base/errors.ts';
@@ -7,6 +6,7 @@ import { homePaths } from '../base/home.ts';
 import { inertLine } from '../base/inert.ts';
 import { logFile } from '../base/log-file.ts';
 import { createLogger } from '../base/logger.ts';
+import { makeFolder } from '../base/make-folder.ts';
 import { toAppError } from '../contract/errors.ts';
 import { EDGE_HELP, type EdgeOptions, parseEdgeArgs } from '../edge/commands.ts';
 import { parseJoinLine, readJoinLine } from '../edge/join.ts';
@@ -64,7 +64,7 @@ async function run(options: EdgeOptions): Promise<number> {
 
 function openLog({ home, logLevel }: EdgeOptions) {
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeFolder(home);
     return createLogger('edge', logFile(join(homePaths(home).logs, 'edge.log')), logLevel);
   } catch (cause) {
     const problem = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
