@@ -1,8 +1,9 @@
 // Small files that only their owner may read: keys and models.yaml. Written whole or not at all.
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { AppError } from '../base/errors.ts';
+import { makeFolder } from '../base/make-folder.ts';
 
 /**
  * The text of the file, or undefined when there is none. Throws SECRET_FILE_UNSAFE when others may write it, or, with
@@ -27,7 +28,7 @@ export function readPrivate(file: string, options: { ours: boolean }): string | 
 export function writePrivate(file: string, text: string): void {
   const temporary = `${file}.${randomBytes(6).toString('hex')}`;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file));
     writeFileSync(temporary, text, { mode: 0o600, flag: 'wx', flush: true });
     chmodSync(temporary, 0o600);
     renameSync(temporary, file);

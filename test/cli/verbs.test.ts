@@ -126,6 +126,20 @@ test('a watched run streams, and its outcome is the exit code', async () => {
   expect(stderr).toContain('timed out');
 });
 
+test('a run that had ended before it was watched is told once', async () => {
+  await box.controlPlane((router) =>
+    router.service(RunService, {
+      async *watchRun() {
+        yield { event: { case: 'run' as const, value: theRun } };
+        yield { event: { case: 'run' as const, value: theRun } };
+      },
+    }),
+  );
+  const { code, stdout, stderr } = await run(['runs', 'watch', 'run-1']);
+  expect([code, stdout.split('三月三日').length]).toEqual([0, 2]);
+  expect(stderr.split('fs.Read on device pi').length).toBe(2);
+});
+
 test('a run is cancelled on the box if that knows it, else on the control plane', async () => {
   const cancelled: string[] = [];
   await box.edge((router) =>

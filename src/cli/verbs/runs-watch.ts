@@ -33,6 +33,8 @@ async function watch(io: CliIo, id: string, options: GlobalOptions & { json?: bo
         if (response.event.case === 'run') state = response.event.value.state;
         if (options.json) out.json(eventJson(response));
         else show(printer, response);
+        // A run that had ended before is told at once; it would come again.
+        if (response.event.case === 'run' && response.event.value.outcome) break;
       }
     });
   } catch (error) {
