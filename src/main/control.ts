@@ -3,8 +3,9 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { homePaths } from '../base/home.ts';
 import { lockHome } from '../base/home-lock.ts';
+import { stopSignal } from '../base/stop-signal.ts';
 import type { ControlConfig } from '../control/config.ts';
-import { programLog, stopSignal } from './program.ts';
+import { programLog } from './program.ts';
 import { startControl } from './start-control.ts';
 
 export interface ControlProgramIo {

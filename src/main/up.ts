@@ -9,12 +9,13 @@ import { AppError } from '../base/errors.ts';
 import { homeFolder, homePaths } from '../base/home.ts';
 import { lockHome } from '../base/home-lock.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
+import { stopSignal } from '../base/stop-signal.ts';
 import { type ControlConfig, controlConfig } from '../control/config.ts';
 import { loadEdgeConfig } from '../edge/config.ts';
 import { startWorker } from '../worker/start-worker.ts';
 import { announce, type ControlProgramIo, withdraw } from './control.ts';
 import { startEdgeChild } from './edge-child.ts';
-import { programLog, stopSignal } from './program.ts';
+import { programLog } from './program.ts';
 import { type RunningControl, startControl } from './start-control.ts';
 
 /** What control plane, database and worker need together, in MB. */

@@ -1,4 +1,5 @@
 // The verb `worker`: serves capabilities to a control plane until a signal.
+
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
@@ -7,6 +8,7 @@ import { AppError } from '../base/errors.ts';
 import { homeFolder, homePaths } from '../base/home.ts';
 import { logFile } from '../base/log-file.ts';
 import { createLogger } from '../base/logger.ts';
+import { stopSignal } from '../base/stop-signal.ts';
 import { controlAddress, workerKey } from './control-address.ts';
 import type { Labels } from './manifest.ts';
 import { readModels } from './models.ts';
@@ -85,19 +87,6 @@ async function runWorker(io: WorkerIo, flags: Flags): Promise<void> {
   } finally {
     clearInterval(alive);
   }
-}
-
-function stopSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    let asked = false;
-    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-      process.on(name, () => {
-        if (asked) process.exit(1);
-        asked = true;
-        resolve(name);
-      });
-    }
-  });
 }
 
 function labelsOf(pairs: readonly string[]): Labels {
