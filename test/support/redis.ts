@@ -1,0 +1,242 @@
+// A private Redis for tests: its own port and temporary folder, both gone afterwards; or the one of BOWLINE_TEST_REDIS_URL.
+// It ends only the server that it started.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Redis } from 'ioredis';
+import { freePort } from './free-port.ts';
+
+export interface TestRedisOptions {
+  /** Keeps an append-only file, synced at every write, so that a restart finds what was there. Default: nothing is kept. */
+  readonly appendonly?: boolean;
+  /** Password of the default user; none by default. */
+  readonly password?: string;
+  /** Default `noeviction`, as production must have it. */
+  readonly maxmemoryPolicy?: string;
+  /** More lines for its configuration, as `['--cluster-enabled', 'yes']`. */
+  readonly args?: readonly string[];
+}
+
+export interface TestRedis {
+  readonly url: string;
+  readonly port: number;
+  /** Of the server started last; undefined when the server is not ours. */
+  readonly pid: number | undefined;
+  /** A key prefix that no other test uses; pass it to what is under test, so that tests can share one server. */
+  readonly prefix: string;
+  /** False for BOWLINE_TEST_REDIS_URL: `kill`, `pause`, `resume` and `restart` then throw. */
+  readonly own: boolean;
+  /** Forgets everything; on a server that is not ours only the keys under `prefix`. */
+  flushAll(): Promise<void>;
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** SIGSTOP: connections stay open and nothing answers. */
+  pause(): void;
+  /** SIGCONT. */
+  resume(): void;
+  /** Kills it if it runs, and starts it again on the same port and folder. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Everything that still runs when this process ends is killed. */
+const alive = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+
+/** Starts a server (some 50 ms; installs it first where that is possible and needed). Call `stop` in `afterAll`. */
+export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
+  const prefix = `test-${randomBytes(6).toString('hex')}`;
+  const given = process.env.BOWLINE_TEST_REDIS_URL;
+  if (given) return foreign(given, prefix);
+  const program = await redisServer();
+  const folder = await mkdtemp(join(tmpdir(), 'bowline-test-redis-'));
+  let server = await launch(program, folder, await freePort(), options);
+  const url = `redis://${options.password ? `:${encodeURIComponent(options.password)}@` : ''}127.0.0.1:${server.port}`;
+  return {
+    url,
+    port: server.port,
+    get pid() {
+      return server.child.pid;
+    },
+    prefix,
+    own: true,
+    flushAll: () => withClient(url, async (client) => void (await client.flushall())),
+    kill: () => end(server.child),
+    pause: () => void server.child.kill('SIGSTOP'),
+    resume: () => void server.child.kill('SIGCONT'),
+    restart: async () => {
+      await end(server.child);
+      server = await launch(program, folder, server.port, options);
+    },
+    stop: async () => {
+      await end(server.child);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function foreign(url: string, prefix: string): TestRedis {
+  const refuse = (what: string) => {
+    throw new Error(`${what} needs a Redis of the test's own; unset BOWLINE_TEST_REDIS_URL to let it start one`);
+  };
+  const clear = () =>
+    withClient(url, async (client) => {
+      for await (const keys of client.scanStream({ match: `*${prefix}*`, count: 1_000 })) {
+        if (Array.isArray(keys) && keys.length > 0) await client.unlink(...(keys as string[]));
+      }
+    });
+  return {
+    url,
+    port: Number(new URL(url).port || 6379),
+    pid: undefined,
+    prefix,
+    own: false,
+    flushAll: clear,
+    kill: async () => refuse('kill'),
+    pause: () => refuse('pause'),
+    resume: () => refuse('resume'),
+    restart: async () => refuse('restart'),
+    stop: clear,
+  };
+}
+
+async function withClient(url: string, run: (client: Redis) => Promise<void>): Promise<void> {
+  const client = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 1, retryStrategy: () => null });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await run(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function launch(program: string, folder: string, port: number, options: TestRedisOptions) {
+  for (let attempt = 1; ; attempt++) {
+    const words = [
+      ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--daemonize', 'no', '--save', ''],
+      ['--appendonly', options.appendonly ? 'yes' : 'no', '--appendfsync', 'always'],
+      ['--maxmemory-policy', options.maxmemoryPolicy ?? 'noeviction', '--loglevel', 'warning'],
+      options.password ? ['--requirepass', options.password] : [],
+      options.args ?? [],
+    ].flat();
+    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    alive.add(child);
+    child.once('exit', () => alive.delete(child));
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        said = (said + text).slice(-4_000);
+      });
+    }
+    if (await answers(child, port)) return { child, port };
+    await end(child);
+    // Someone may have taken the port in between, or the one before has not quite let go of it.
+    if (attempt >= 3) throw new Error(`the Redis server of the test did not start on port ${port}:\n${said}`);
+  }
+}
+
+/** Whether the server answers within 20 s; false as soon as it has ended. */
+async function answers(child: ChildProcess, port: number): Promise<boolean> {
+  let ended = false;
+  child.once('exit', () => {
+    ended = true;
+  });
+  child.once('error', () => {
+    ended = true;
+  });
+  const until = performance.now() + 20_000;
+  while (!ended && performance.now() < until) {
+    if (await ping(port)) return !ended;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return false;
+}
+
+// Any answer will do: with a password it is an error. LOADING means that it is still reading its file.
+function ping(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const finish = (good: boolean) => {
+      socket.destroy();
+      resolve(good);
+    };
+    socket.setTimeout(1_000, () => finish(false));
+    socket.once('error', () => finish(false));
+    socket.once('connect', () => socket.write('PING\r\n'));
+    socket.once('data', (data) => finish(!data.toString().startsWith('-LOADING')));
+  });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}
+
+const run = promisify(execFile);
+
+/** The path of a server: the one installed, or one installed now (Debian, as root). Throws with what to do. */
+async function redisServer(): Promise<string> {
+  const found = await installed();
+  if (found) return found;
+  const apt = await run('sh', ['-c', 'command -v apt-get']).catch(() => undefined);
+  const todo = 'install Redis 7 (redis-server on the PATH), or set BOWLINE_TEST_REDIS_URL to one that tests may use';
+  if (process.getuid?.() !== 0 || !apt) throw new Error(`no redis-server is on the PATH: ${todo}`);
+  const unlock = await lock(join(tmpdir(), 'bowline-test-redis-install.lock'));
+  try {
+    const meanwhile = await installed();
+    if (meanwhile) return meanwhile;
+    // The package would start a server of its own; a policy says no, unless the machine has one already.
+    const policy = '/usr/sbin/policy-rc.d';
+    const wrote = await writeFile(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755, flag: 'wx' }).then(
+      () => true,
+      () => false,
+    );
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    const install = () =>
+      run('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'redis-server'], { env, timeout: 240_000 });
+    try {
+      await install().catch(async () => {
+        await run('apt-get', ['update', '-q'], { env, timeout: 120_000 });
+        await install();
+      });
+    } finally {
+      if (wrote) await rm(policy, { force: true });
+    }
+    const now = await installed();
+    if (now) return now;
+    throw new Error('the package has no redis-server');
+  } catch (error) {
+    throw new Error(`redis-server could not be installed with apt-get: ${todo}`, { cause: error });
+  } finally {
+    await unlock();
+  }
+}
+
+async function installed(): Promise<string | undefined> {
+  const where = await run('sh', ['-c', 'command -v redis-server || command -v valkey-server']).catch(() => undefined);
+  return where?.stdout.trim() || undefined;
+}
+
+/** One process at a time; a lock that is older than ten minutes belongs to one that died. */
+async function lock(path: string): Promise<() => Promise<void>> {
+  for (;;) {
+    try {
+      await mkdir(path);
+      return async () => void (await rmdir(path).catch(() => undefined));
+    } catch {
+      const since = await stat(path).catch(() => undefined);
+      if (since && Date.now() - since.mtimeMs > 600_000) await rmdir(path).catch(() => undefined);
+      else await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}
