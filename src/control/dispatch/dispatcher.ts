@@ -46,7 +46,7 @@ export class Dispatcher {
 
   constructor(parts: DispatchParts) {
     const { runs, outbox, queue, bus, clock, log, config } = parts;
-    const signals = new Signals(bus, log);
+    const signals = new Signals(bus, log, clock);
     this.#signals = signals;
     this.relay = new Relay({
       queue,

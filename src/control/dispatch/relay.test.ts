@@ -65,7 +65,7 @@ async function start(workers: WorkerView[], capacity = 1_000) {
   const relay = new Relay({
     queue,
     workers: () => fleet.workers,
-    signals: new Signals(bus, silentLogger),
+    signals: new Signals(bus, silentLogger, new ManualClock()),
     log: silentLogger,
   });
   return { relay, queue, fleet, told };
