@@ -1,151 +1,140 @@
-// The settings of the control plane: read from the environment in one place, made into one frozen object. Pure but for
-// the environment it is handed.
+// The configuration of the control plane: every setting of the table from flags, environment and file, checked and
+// frozen. It reads nothing but files that hold a secret; the control file is read by control-file.ts.
+import { nearest } from '../base/config-file.ts';
+import { isOtherName, OTHER_NAMES } from '../base/env-names.ts';
 import { AppError } from '../base/errors.ts';
+import { Secret } from '../base/secret.ts';
+import { fallbackValue, parseSetting, type SettingValue } from './parse-setting.ts';
+import { readSecretFile } from './secret-setting.ts';
+import {
+  fallbackText,
+  fileVariant,
+  SETTINGS,
+  type Setting,
+  type SettingKey,
+  settingNames,
+  settingRows,
+} from './settings.ts';
 
-export interface ControlConfig {
-  /** A Postgres URL; absent means embedded PGlite in `<home>/control/pg`. */
-  readonly databaseUrl: string | undefined;
-  readonly host: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
-  readonly heartbeatMs: number;
-  /** Frames that may wait for one slow peer. */
-  readonly maxQueuedFrames: number;
-  readonly maxFrameBytes: number;
-  readonly maxTextBytes: number;
-  readonly workerGraceMs: number;
-  readonly recoverAfterMs: number;
-  readonly scanMs: number;
-  readonly leaseMs: number;
-  readonly callTtlMs: number;
-  readonly callTimeoutMs: number;
-  readonly drainMs: number;
-  readonly maxConnections: number;
+/** The settings by key; what each means, its unit, default and bounds stand in the table. */
+export type ControlConfig = { readonly [K in SettingKey]: SettingValue<(typeof SETTINGS)[K]> };
+
+export type Texts = Readonly<Record<string, string | undefined>>;
+
+/** Settings by name as one source has them; an empty text counts as absent. */
+export interface SettingTexts {
+  readonly from: 'flag' | 'environment' | 'file';
+  readonly texts: Texts;
+  /** Throws what is wrong with a setting, at its place. */
+  fail(name: string, problem: string): never;
 }
 
-interface Setting {
-  readonly env: string;
-  readonly what: string;
-  readonly fallback: number;
-  readonly min: number;
-  readonly max: number;
+export interface Settled {
+  readonly config: ControlConfig;
+  /** One row per setting in the order of the table; secrets are masked. */
+  readonly rows: readonly EffectiveSetting[];
 }
 
-/** Every number that can be set, with its unit, default and bounds; the help and the docs are made from this. */
-export const SETTINGS = {
-  port: {
-    env: 'BOWLINE_PORT',
-    what: 'port to listen on; 0 lets the system choose',
-    fallback: 7420,
-    min: 0,
-    max: 65535,
-  },
-  heartbeatMs: {
-    env: 'BOWLINE_HEARTBEAT_MS',
-    what: 'milliseconds between heartbeats; two missed ones end a session',
-    fallback: 10_000,
-    min: 50,
-    max: 300_000,
-  },
-  maxQueuedFrames: {
-    env: 'BOWLINE_MAX_QUEUED_FRAMES',
-    what: 'frames that may wait for one slow peer',
-    fallback: 4_096,
-    min: 128,
-    max: 1_000_000,
-  },
-  maxFrameBytes: {
-    env: 'BOWLINE_MAX_FRAME_BYTES',
-    what: 'bytes of one message',
-    fallback: 8 << 20,
-    min: 64 << 10,
-    max: 64 << 20,
-  },
-  maxTextBytes: {
-    env: 'BOWLINE_MAX_TEXT_BYTES',
-    what: 'bytes of text of one answer',
-    fallback: 4 << 20,
-    min: 1 << 10,
-    max: 32 << 20,
-  },
-  workerGraceMs: {
-    env: 'BOWLINE_WORKER_GRACE_MS',
-    what: 'milliseconds in which a vanished worker may come back with its jobs',
-    fallback: 3_000,
-    min: 0,
-    max: 600_000,
-  },
-  recoverAfterMs: {
-    env: 'BOWLINE_RECOVER_AFTER_MS',
-    what: 'milliseconds after the start before jobs without a holder are taken over',
-    fallback: 2_000,
-    min: 0,
-    max: 600_000,
-  },
-  scanMs: {
-    env: 'BOWLINE_SCAN_MS',
-    what: 'milliseconds between rounds of the reconciler',
-    fallback: 5_000,
-    min: 50,
-    max: 300_000,
-  },
-  leaseMs: {
-    env: 'BOWLINE_LEASE_MS',
-    what: 'milliseconds that a lease lives without renewal',
-    fallback: 15_000,
-    min: 200,
-    max: 600_000,
-  },
-  callTtlMs: {
-    env: 'BOWLINE_CALL_TTL_MS',
-    what: 'milliseconds that a signed tool call is good',
-    fallback: 300_000,
-    min: 1_000,
-    max: 3_600_000,
-  },
-  callTimeoutMs: {
-    env: 'BOWLINE_CALL_TIMEOUT_MS',
-    what: 'milliseconds for a direct call that states no deadline',
-    fallback: 60_000,
-    min: 100,
-    max: 3_600_000,
-  },
-  drainMs: { env: 'BOWLINE_DRAIN_MS', what: 'milliseconds for a shutdown', fallback: 10_000, min: 100, max: 600_000 },
-  maxConnections: { env: 'BOWLINE_DB_CONNECTIONS', what: 'connections to Postgres', fallback: 10, min: 1, max: 500 },
-} as const satisfies Record<string, Setting>;
+export interface EffectiveSetting {
+  readonly name: string;
+  readonly value: string | null;
+  readonly from: SettingTexts['from'] | 'default';
+}
 
-type Numbers = { -readonly [K in keyof typeof SETTINGS]: number };
+/** The settings from the environment alone, with flags by setting name before it. Throws USAGE that names the setting. */
+export function controlConfig(env: Texts, flags: Texts = {}): ControlConfig {
+  return settle([fromFlags(flags), fromEnvironment(env)]).config;
+}
 
-/** The settings from the environment, overridden by flags. Throws USAGE that names the setting. */
-export function controlConfig(
-  env: Readonly<Record<string, string | undefined>>,
-  flags: Partial<Pick<ControlConfig, 'host' | 'port' | 'databaseUrl'>> = {},
-): ControlConfig {
-  const numbers = {} as Numbers;
-  for (const key of Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]) numbers[key] = numberOf(SETTINGS[key], env);
-  if (numbers.leaseMs < 2 * numbers.scanMs) {
-    const { leaseMs, scanMs } = SETTINGS;
-    throw new AppError('USAGE', {
-      what: `${leaseMs.env} must be at least twice ${scanMs.env}, or leases lapse while they are held`,
-    });
+/** What the command line sets, by setting name. Throws USAGE for a name that is no setting. */
+export function fromFlags(texts: Texts): SettingTexts {
+  for (const name of Object.keys(texts)) mustBeKnown(name, settingNames());
+  return { from: 'flag', texts, fail: usage };
+}
+
+/** Throws USAGE for a name that begins with BOWLINE_ and that no program knows, most likely a typo. */
+export function fromEnvironment(texts: Texts): SettingTexts {
+  const known = settingNames();
+  for (const name of Object.keys(texts)) {
+    if (name.startsWith('BOWLINE_') && !isOtherName(name)) mustBeKnown(name, known, OTHER_NAMES);
   }
-  return Object.freeze({
-    ...numbers,
-    host: flags.host ?? (env.BOWLINE_HOST || '127.0.0.1'),
-    port: flags.port ?? numbers.port,
-    databaseUrl: flags.databaseUrl ?? (env.DATABASE_URL || undefined),
-  });
+  return { from: 'environment', texts, fail: usage };
 }
 
-function numberOf(
-  { env: name, fallback, min, max }: Setting,
-  env: Readonly<Record<string, string | undefined>>,
-): number {
-  const text = env[name];
-  if (text === undefined || text === '') return fallback;
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new AppError('USAGE', { what: `${name}="${text.slice(0, 80)}" is not a whole number from ${min} to ${max}` });
+/** Takes each setting from the first source that has it. Throws USAGE, or what the source throws for its own mistakes. */
+export function settle(sources: readonly SettingTexts[]): Settled {
+  const values: [SettingKey, SettingValue][] = [];
+  const rows: EffectiveSetting[] = [];
+  for (const [key, setting] of settingRows()) {
+    const found = find(setting, sources);
+    values.push([key, found ? found.value : fallbackValue(setting)]);
+    const shown = found?.value instanceof Secret ? found.value.toString() : (found?.text ?? fallbackText(setting));
+    rows.push({ name: setting.env, value: shown ?? null, from: found?.from ?? 'default' });
   }
-  return value;
+  const config = Object.freeze(Object.fromEntries(values)) as ControlConfig;
+  mustFitTogether(config);
+  return { config, rows };
+}
+
+interface Found {
+  readonly text: string;
+  readonly value: SettingValue;
+  readonly from: SettingTexts['from'];
+}
+
+function find(setting: Setting, sources: readonly SettingTexts[]): Found | undefined {
+  for (const { from, texts, fail } of sources) {
+    const direct = texts[setting.env] || undefined;
+    const file = setting.kind === 'secret' ? texts[fileVariant(setting)] || undefined : undefined;
+    if (setting.kind === 'secret' && direct && file) {
+      return fail(setting.env, `${setting.env} and ${fileVariant(setting)} are both set; keep one of them`);
+    }
+    const text = file === undefined ? direct : readSecretFile(file);
+    if (text === undefined) continue;
+    const parsed = parseSetting(setting, text);
+    if ('value' in parsed) return { text, value: parsed.value, from };
+    return fail(setting.env, file === undefined ? parsed.problem : `${parsed.problem} (it was read from ${file})`);
+  }
+  return undefined;
+}
+
+function mustFitTogether(config: ControlConfig): void {
+  const name = (key: SettingKey) => SETTINGS[key].env;
+  if (config.leaseMs < 2 * config.scanMs) {
+    usage(name('leaseMs'), `${name('leaseMs')} must be at least twice ${name('scanMs')}, or leases lapse while held`);
+  }
+  if (config.redisUrl && !config.databaseUrl) {
+    usage(
+      name('redisUrl'),
+      'REDIS_URL is set and DATABASE_URL is not: the embedded database cannot be shared by replicas. Set DATABASE_URL to a Postgres too, or leave REDIS_URL out',
+    );
+  }
+  const sentinels = config.redisSentinels.length > 0;
+  const cluster = config.redisCluster.length > 0;
+  if ((sentinels || cluster) && !config.redisUrl) {
+    const which = sentinels ? name('redisSentinels') : name('redisCluster');
+    usage(which, `${which} needs REDIS_URL too, which says user, password and TLS`);
+  }
+  if (sentinels && cluster) {
+    usage(name('redisCluster'), `${name('redisSentinels')} and ${name('redisCluster')} exclude each other`);
+  }
+  if (sentinels !== (config.redisMaster !== undefined)) {
+    usage(name('redisMaster'), `${name('redisSentinels')} and ${name('redisMaster')} go together; one is missing`);
+  }
+}
+
+function usage(_name: string, problem: string): never {
+  throw new AppError('USAGE', { what: problem });
+}
+
+function mustBeKnown(name: string, known: readonly string[], more: readonly string[] = []): void {
+  if (known.includes(name)) return;
+  // Without what they all begin with, or every short name would be near to any other.
+  const short = (full: string) => full.replace(/^BOWLINE_/, '');
+  const all = [...known, ...more];
+  const near = nearest(short(name), all.map(short));
+  const hint = near
+    ? `did you mean ${all.find((full) => short(full) === near)}?`
+    : '`bowline control --help` lists the settings';
+  usage(name, `${name.slice(0, 80)} is no setting; ${hint}`);
 }

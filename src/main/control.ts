@@ -18,7 +18,7 @@ export interface ControlProgramIo {
 export async function runControl(home: string, config: ControlConfig, io: ControlProgramIo): Promise<void> {
   const stopping = stopSignal();
   const lock = lockHome(home, 'control');
-  const log = programLog(home, 'control', io.env);
+  const log = programLog(home, 'control', config.logLevel);
   const aborter = new AbortController();
   void stopping.then(() => aborter.abort());
   try {

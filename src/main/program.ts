@@ -4,7 +4,7 @@ import { homePaths } from '../base/home.ts';
 import { logFile } from '../base/log-file.ts';
 import { createLogger, type Logger } from '../base/logger.ts';
 
-/** The log of a program: `<home>/logs/<program>.log`, level from BOWLINE_LOG_LEVEL (default info). */
-export function programLog(home: string, program: string, env: NodeJS.ProcessEnv): Logger {
-  return createLogger(program, logFile(join(homePaths(home).logs, `${program}.log`)), env.BOWLINE_LOG_LEVEL || 'info');
+/** The log of a program: `<home>/logs/<program>.log`. */
+export function programLog(home: string, program: string, level: string): Logger {
+  return createLogger(program, logFile(join(homePaths(home).logs, `${program}.log`)), level);
 }

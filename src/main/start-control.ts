@@ -94,13 +94,18 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   const startedAt = clock.now();
   try {
     await mustBeListenable(config.host, config.port);
-    const database = await openDatabase(config.databaseUrl ?? { embedded: join(homePaths(home).control, 'pg') }, {
-      maxConnections: config.maxConnections,
-      clock,
-      onWaiting: (problem) => progress(`waiting for the database: ${problem}`),
-      onTrouble: (problem) => log.warn('trouble with the database', { problem }),
-      ...(options.signal ? { signal: options.signal } : {}),
-    });
+    const database = await openDatabase(
+      config.databaseUrl?.reveal() ?? { embedded: join(homePaths(home).control, 'pg') },
+      {
+        maxConnections: config.maxConnections,
+        statementTimeoutMs: config.statementTimeoutMs,
+        connectTimeoutMs: config.connectTimeoutMs,
+        clock,
+        onWaiting: (problem) => progress(`waiting for the database: ${problem}`),
+        onTrouble: (problem) => log.warn('trouble with the database', { problem }),
+        ...(options.signal ? { signal: options.signal } : {}),
+      },
+    );
     life.onStop('database', () => database.close());
     if (database.kind === 'pglite') {
       const say = (what: string, short: boolean) => {
@@ -116,7 +121,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     const store = options.wrapStore?.(pg) ?? pg;
 
     const owner = await ensureOwnerKey(database.db, home);
-    const signer = await loadSigningKey(home);
+    const signer = await loadSigningKey(database.db, home, log);
     const grant = { tenant: null, name: 'beside the control plane', packages: ['*'], pool: 'default' };
     const workerKey = await ensureWorkerToken(database.db, join(homePaths(home).control, 'worker.key'), grant);
     const authenticator = new Authenticator(database.db, clock);
@@ -253,7 +258,9 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     health.set('', true);
     life.onStop('health', () => health.set('', false));
     const tidy = repeat(clock, HOUR_MS, () =>
-      upkeep(database).catch((error: unknown) => log.warn('upkeep failed', { why: String(error) })),
+      upkeep(database, { inboxDays: config.inboxDays }).catch((error: unknown) =>
+        log.warn('upkeep failed', { why: String(error) }),
+      ),
     );
     life.onStop('upkeep', tidy);
     const url = `http://${server.host}:${server.port}`;

@@ -10,7 +10,8 @@ import { homeFolder, homePaths } from '../base/home.ts';
 import { lockHome } from '../base/home-lock.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import { stopSignal } from '../base/stop-signal.ts';
-import { type ControlConfig, controlConfig } from '../control/config.ts';
+import { type SettingFlags, settingOptions, settingsOf } from '../control/commands.ts';
+import type { ControlConfig } from '../control/config.ts';
 import { loadEdgeConfig } from '../edge/config.ts';
 import { startWorker } from '../worker/start-worker.ts';
 import { announce, type ControlProgramIo, withdraw } from './control.ts';
@@ -23,27 +24,30 @@ const NEEDED_MB = 2_000;
 const READY_MS = 120_000;
 
 export function upVerb(io: ControlProgramIo & { readonly cwd: string }): Command {
-  return new Command('up')
+  const command = new Command('up')
     .summary('run everything on this machine')
     .description('Runs control plane, worker and edge on this machine until a signal; prints one `ready {...}` line.')
     .requiredOption('--allow <path...>', 'folders and files that may be read; repeat or list them')
     .option('--port <number>', 'port of the control plane; 0 lets the system choose (BOWLINE_PORT, 7420)')
-    .option('--force', 'start although the memory is small')
+    .option('--force', 'start although the memory is small');
+  return settingOptions(command)
     .addHelpText(
       'after',
       `
+Settings of the control plane: bowline control --help
+
 Examples:
   $ bowline up --allow ~/notes
   $ bowline up --home /srv/bowline --allow ~/notes ~/recipes --port 7500`,
     )
-    .action(async (flags: { allow: string[]; port?: string; force?: boolean }, command: Command) => {
+    .action(async (flags: SettingFlags & { allow: string[]; force?: boolean }, command: Command) => {
       const { home } = command.optsWithGlobals<{ home?: string }>();
-      const env = flags.port === undefined ? io.env : { ...io.env, BOWLINE_PORT: flags.port };
       if (!flags.force) checkMemory();
       const allow = flags.allow.map((path) => resolve(io.cwd, path));
       const missing = allow.find((path) => !existsSync(path));
       if (missing) throw new AppError('USAGE', { what: `--allow ${missing}: there is no such file or folder` });
-      await up(homeFolder(home, io.env), controlConfig(env), allow, io);
+      const folder = homeFolder(home, io.env);
+      await up(folder, settingsOf(folder, io.env, flags).config, allow, io);
     });
 }
 
@@ -58,7 +62,7 @@ async function up(home: string, config: ControlConfig, allow: readonly string[],
   const stopping = stopSignal();
   const clock = systemClock;
   const lock = lockHome(home, 'control');
-  const log = programLog(home, 'control', io.env);
+  const log = programLog(home, 'control', config.logLevel);
   const life = new Lifecycle(log);
   const aborter = new AbortController();
   void stopping.then(() => aborter.abort());

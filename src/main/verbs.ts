@@ -91,7 +91,7 @@ export const VERBS: readonly Verb[] = [
       const { runControl } = await import('./control.ts');
       return (program, io) => {
         const start: StartControl = (home, config) => runControl(home, config, programIo(io));
-        program.addCommand(controlVerb(io.env, start));
+        program.addCommand(controlVerb(io.env, start, programIo(io).out));
       };
     },
   },

@@ -2,7 +2,9 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect, test } from 'vitest';
-import { SETTINGS } from '../../src/control/config.ts';
+import { configurationPage, withLimits } from '../../scripts/config-docs.ts';
+import { isOtherName } from '../../src/base/env-names.ts';
+import { settingNames } from '../../src/control/settings.ts';
 import { DEFAULT_LIMITS } from '../../src/edge/config.ts';
 
 const PAGES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md')];
@@ -36,14 +38,20 @@ test.each(Object.entries(DEFAULT_LIMITS))('limits.md tells the default of the ed
   expect(numberOf(defaultBeside(`\`config.yaml\` \`${name}\``))).toBe(value * unitOf(name));
 });
 
-test.each(Object.entries(SETTINGS).filter(([name]) => name !== 'port'))(
-  'limits.md tells the default and the most of the setting %s',
-  (name, { env, fallback, max }) => {
-    const row = rowOf(`\`${env}\``);
-    expect(numberOf(row[1] ?? '')).toBe(fallback * unitOf(name));
-    expect(numberOf(row[2] ?? '')).toBe(max * unitOf(name));
-  },
-);
+test('configuration.md and the settings in limits.md are those of the table', () => {
+  const hint = 'run `node scripts/config-docs.ts`';
+  expect(read('docs/configuration.md'), hint).toBe(configurationPage());
+  expect(read('docs/limits.md'), hint).toBe(withLimits(read('docs/limits.md')));
+});
+
+test('every BOWLINE_ name in the sources is a setting or a known name of another program', () => {
+  const known = settingNames();
+  const unknown = globSync('src/**/*.ts')
+    .filter((file) => !file.endsWith('.test.ts'))
+    .flatMap((file) => [...read(file).matchAll(/\bBOWLINE_[A-Z][A-Z_]*[A-Z]\b/g)].map(([name]) => name))
+    .filter((name) => !known.includes(name) && !isOtherName(name));
+  expect(unknown).toEqual([]);
+});
 
 function rowOf(where: string): string[] {
   const rows = read('docs/limits.md').split('\n');

@@ -14,6 +14,8 @@ import { sqlFailure, sqlProblem } from './sql-failure.ts';
 export interface DatabaseOptions {
   /** Connections to Postgres; default 10. PGlite always has one. */
   readonly maxConnections?: number;
+  /** How long a call waits for a connection to be open or free; default 10 s. */
+  readonly connectTimeoutMs?: number;
   /** The server ends a statement after this long; default 30 s. PGlite cannot, there the client stops waiting. */
   readonly statementTimeoutMs?: number;
   /** Called once per change of the problem while the database is unreachable at start. */
@@ -56,7 +58,7 @@ export async function openDatabase(
       ? undefined
       : await startEmbedded(where.embedded, { onTrouble: trouble, stuckMs: timeout + 10_000 });
   const common = {
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
     // Later than the server's own limit; it answers for a network that has gone silent, and for PGlite.
     query_timeout: timeout + 5_000,
     types: { getTypeParser: parserOf },

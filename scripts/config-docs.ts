@@ -1,0 +1,123 @@
+// Writes docs/configuration.md, and the settings among the limits in docs/limits.md, from the table of settings. Run it after
+// a change of the table: `node scripts/config-docs.ts`. A test fails while they differ.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { OTHER_NAMES } from '../src/base/env-names.ts';
+import {
+  fallbackText,
+  fileVariant,
+  GROUPS,
+  type NumberSetting,
+  type Setting,
+  settingRows,
+  shapeText,
+} from '../src/control/settings.ts';
+
+/** The whole page. */
+export function configurationPage(): string {
+  const sections = Object.entries(GROUPS).map(([group, title]) => {
+    const rows = settingRows().filter(([, setting]) => setting.group === group);
+    return [`## ${title}`, '', '| name | what | value | default |', '|---|---|---|---|', ...rows.map(pageRow), ''];
+  });
+  return `${[...INTRODUCTION, ...sections.flat(), ...OTHERS].join('\n')}\n`;
+}
+
+/** The text of limits.md with the rows of the settings made anew. */
+export function withLimits(text: string): string {
+  const rows = settingRows().flatMap(([key, setting]) =>
+    setting.kind === 'number' && key !== 'port' ? [limitRow(setting)] : [],
+  );
+  const isOurs = (line: string) => /\| `(BOWLINE|DATABASE|REDIS)_[A-Z_]+` \|$/.test(line);
+  const lines = text.split('\n');
+  const first = lines.findIndex(isOurs);
+  const before = lines.slice(0, first);
+  return [...before, ...rows, ...lines.slice(first).filter((line) => !isOurs(line))].join('\n');
+}
+
+const flagsOf = (setting: Setting) => (setting.flag ? `, \`${setting.flag.replace(/ .*/, '')}\`` : '');
+
+function pageRow([, setting]: [string, Setting]): string {
+  const file = setting.kind === 'secret' ? `, \`${fileVariant(setting)}\`` : '';
+  const value = setting.kind === 'secret' ? `\`${shapeText(setting)}\`` : shapeText(setting);
+  const fallback = fallbackText(setting);
+  const inUnits = setting.kind === 'number' && (setting.unit === 'ms' || setting.unit === 'bytes');
+  const human = inUnits ? humanOf(setting.fallback, setting) : undefined;
+  const shown = fallback === undefined ? '' : `\`${fallback}\`${human ? ` (${human})` : ''}`;
+  return `| \`${setting.env}\`${file}${flagsOf(setting)} | ${setting.what} | ${value} | ${shown} |`;
+}
+
+const limitRow = (setting: NumberSetting): string =>
+  `| ${setting.what} | ${humanOf(setting.fallback, setting)} | ${humanOf(setting.max, setting)} | \`${setting.env}\` |`;
+
+/** `10 s`, `8 MiB`, `4,096`: in the largest unit that leaves a whole number. */
+function humanOf(value: number, { unit }: NumberSetting): string {
+  const units: Record<NumberSetting['unit'], [number, string][]> = {
+    ms: [
+      [3_600_000, 'h'],
+      [60_000, 'min'],
+      [1_000, 's'],
+      [1, 'ms'],
+    ],
+    bytes: [
+      [1 << 20, 'MiB'],
+      [1 << 10, 'KiB'],
+      [1, 'bytes'],
+    ],
+    days: [[1, 'days']],
+    count: [],
+  };
+  // A single minute or hour is easier to compare in the next smaller unit.
+  const found = units[unit].find(([size, name]) => value % size === 0 && value >= size * (name === 'min' ? 2 : 1));
+  const count = (number: number) => number.toLocaleString('en-US');
+  return found ? `${count(value / found[0])} ${found[1]}` : count(value);
+}
+
+const INTRODUCTION = `# Configuration of the control plane
+
+Made from the table of settings by \`scripts/config-docs.ts\`; \`bowline control --help\` lists the same.
+
+A setting has one name everywhere. It is taken from the first of these that has it:
+
+1. flags: \`--set NAME=VALUE\`, which may be repeated, or the flag of its own that some settings have;
+2. the environment;
+3. the file \`control.yaml\` of the home, or the one that \`--config\` or \`BOWLINE_CONFIG\` names. Its keys are the names:
+
+   \`\`\`yaml
+   DATABASE_URL_FILE: /run/secrets/database-url
+   REDIS_URL_FILE: /run/secrets/redis-url
+   BOWLINE_PORT: 7420
+   BOWLINE_REDIS_SENTINELS: [redis-1:26379, redis-2:26379]
+   \`\`\`
+
+\`bowline control\` and \`bowline up\` take them; an empty value counts as none. A name that does not exist is an error that tells the nearest
+one, in the environment for names that begin with \`BOWLINE_\`. \`bowline control --print-config --json\` prints what holds and where each setting
+came from.
+
+URLs that hold a password are secrets: they are never printed or logged. Beside the name itself, \`<name>_FILE\` names a file that
+holds the value, such as a secret of Docker or Kubernetes; its mode must be 0600 or 0400. A \`control.yaml\` that holds a
+secret itself must have mode 0600. A flag can be read by other users in the list of processes.
+
+| \`DATABASE_URL\` | \`REDIS_URL\` | what runs |
+|---|---|---|
+| | | one replica on the embedded database; all that \`bowline up\` needs |
+| set | | one replica on Postgres; it warns when another one is at work on the same database |
+| set | set | any number of replicas |
+| | set | refused: the embedded database cannot be shared |
+`.split('\n');
+
+const OTHERS = `## Names of other programs
+
+${OTHER_NAMES.filter((name) => !/SEEDS|HISTORIES/.test(name))
+  .map((name) => `\`${name}\``)
+  .join(', ')} are read by all programs, by the command line or by workers; see
+[cli.md](cli.md). Names that begin with \`BOWLINE_TEST_\`, \`BOWLINE_CHAOS_\` or \`BOWLINE_BENCH_\` belong to tests and benchmarks.`.split(
+  '\n',
+);
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const docs = join(dirname(import.meta.dirname), 'docs');
+  const limits = join(docs, 'limits.md');
+  writeFileSync(join(docs, 'configuration.md'), configurationPage());
+  writeFileSync(limits, withLimits(readFileSync(limits, 'utf8')));
+}

@@ -1,0 +1,77 @@
+// Makes the value of one setting from its text. Pure; where the text came from is told by the caller.
+import { Secret } from '../base/secret.ts';
+import { type Setting, shapeText } from './settings.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a row of the table becomes. */
+export type SettingValue<S extends Setting = Setting> = S extends { kind: 'number' }
+  ? number
+  : S extends { kind: 'switch' }
+    ? boolean
+    : S extends { kind: 'addresses' }
+      ? readonly Address[]
+      : S extends { kind: 'secret' }
+        ? Secret | undefined
+        : S extends { kind: 'choice'; of: readonly (infer Choice)[] }
+          ? Choice
+          : S extends { fallback: string }
+            ? string
+            : string | undefined;
+
+export type Parsed = { readonly value: SettingValue } | { readonly problem: string };
+
+/** The value, or what is wrong with the text; a secret is never repeated. */
+export function parseSetting(setting: Setting, text: string): Parsed {
+  const value = readValue(setting, text);
+  if (value !== undefined) return { value };
+  const shown = setting.kind === 'secret' ? '' : ` ${JSON.stringify(text.slice(0, 80))}`;
+  return { problem: `${setting.env}${shown} is not ${setting.kind === 'secret' ? 'like ' : ''}${shapeText(setting)}` };
+}
+
+/** What holds without a text. */
+export function fallbackValue(setting: Setting): SettingValue {
+  switch (setting.kind) {
+    case 'switch':
+      return false;
+    case 'addresses':
+      return [];
+    case 'secret':
+      return undefined;
+    default:
+      return setting.fallback;
+  }
+}
+
+function readValue(setting: Setting, text: string): SettingValue {
+  switch (setting.kind) {
+    case 'number': {
+      const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+      return value >= setting.min && value <= setting.max ? value : undefined;
+    }
+    case 'switch':
+      return text === '1' ? true : text === '0' ? false : undefined;
+    case 'choice':
+      return setting.of.includes(text) ? text : undefined;
+    case 'addresses':
+      return addressesOf(text);
+    case 'secret':
+      return setting.shape.test(text) ? new Secret(text) : undefined;
+    default:
+      return setting.shape.test(text) ? text : undefined;
+  }
+}
+
+function addressesOf(text: string): readonly Address[] | undefined {
+  const found: Address[] = [];
+  for (const word of text.split(',').map((each) => each.trim())) {
+    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(word);
+    const port = Number(match?.[3]);
+    if (!match || port < 1 || port > 65535) return undefined;
+    found.push({ host: match[1] ?? match[2] ?? '', port });
+  }
+  return found;
+}
