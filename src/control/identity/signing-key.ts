@@ -1,10 +1,15 @@
-// The control plane's Ed25519 key for tool calls: made at the first start and kept in a file. It gives signatures, never the key.
+// The control plane's Ed25519 key for tool calls: one for all replicas, made once and kept in the database. It gives
+// signatures, never the key.
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { join } from 'node:path';
+import { type Kysely, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
+import type { Logger } from '../../base/logger.ts';
+import { readPrivate } from '../../base/private-file.ts';
 import { rawPublicKey, type ToolCallSigner } from '../../contract/tool-call.ts';
-import { readOrCreateFile } from './secret-file.ts';
+import type { Schema } from '../store/schema.ts';
+import { inStore } from '../store/sql-failure.ts';
 
 export interface SigningKey extends ToolCallSigner {
   /** First 16 hex digits of SHA-256 over the raw public key. */
@@ -15,16 +20,23 @@ export interface SigningKey extends ToolCallSigner {
   sign(prefix: Uint8Array, bytes: Uint8Array): Uint8Array;
 }
 
-/** Makes or reads `<home>/control/signing.key` (PKCS #8, 0600). Throws SECRET_FILE_UNSAFE. */
-export async function loadSigningKey(home: string): Promise<SigningKey> {
+/**
+ * The key in the database. The first replica that asks brings the one of its home (`control/signing.key`, where earlier
+ * versions kept it) or a new one; replicas that start together get the same. Throws SECRET_FILE_UNSAFE, DATABASE_UNUSABLE.
+ */
+export async function loadSigningKey(db: Kysely<Schema>, home: string, log: Logger): Promise<SigningKey> {
   const file = join(homePaths(home).control, 'signing.key');
-  const pem = await readOrCreateFile(file, () =>
-    generateKeyPairSync('ed25519', {
-      publicKeyEncoding: { type: 'spki', format: 'pem' },
-      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-    }).privateKey.toString(),
+  const imported = await readPrivate(file);
+  const own = imported === undefined ? undefined : parse(imported, (problem) => unsafe(file, problem));
+  const stored = await inStore(() => sharedKey(db, imported ?? newPem()));
+  const privateKey = parse(
+    stored,
+    (problem) => new AppError('DATABASE_UNUSABLE', { problem: `signing key: ${problem}` }),
   );
-  const privateKey = parse(file, pem);
+  if (own && !own.equals(privateKey)) {
+    // Devices that joined through this home pinned the key of the file; they refuse the other one and say so.
+    log.warn('the key file of this home is not the signing key of the database and is not used', { file });
+  }
   const publicKey = rawPublicKey(createPublicKey(privateKey));
   return {
     id: createHash('sha256').update(publicKey).digest('hex').slice(0, 16),
@@ -33,18 +45,28 @@ export async function loadSigningKey(home: string): Promise<SigningKey> {
   };
 }
 
-function parse(file: string, pem: string): KeyObject {
-  const broken = (cause?: unknown) =>
-    new AppError(
-      'SECRET_FILE_UNSAFE',
-      { file, problem: 'does not hold an Ed25519 key; restore it, or remove it and let the devices learn a new one' },
-      { cause },
-    );
-  try {
-    const key = createPrivateKey(pem);
-    if (key.asymmetricKeyType !== 'ed25519') throw broken();
-    return key;
-  } catch (error) {
-    throw error instanceof AppError ? error : broken(error);
-  }
+/** One statement under the lock of the row: whoever comes first decides. */
+async function sharedKey(db: Kysely<Schema>, offered: string): Promise<string> {
+  const { rows } = await sql<{ key: string }>`
+    insert into control_state (signing_key) values (${offered})
+    on conflict (one) do update set signing_key = coalesce(control_state.signing_key, excluded.signing_key)
+    returning signing_key as key`.execute(db);
+  return rows[0]!.key;
 }
+
+const newPem = (): string =>
+  generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+
+function parse(pem: string, failure: (problem: string) => AppError): KeyObject {
+  const problem = 'does not hold an Ed25519 key; restore it, or remove it and let the devices learn a new one';
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    throw failure(problem);
+  }
+  if (key.asymmetricKeyType !== 'ed25519') throw failure(problem);
+  return key;
+}
+
+const unsafe = (file: string, problem: string) => new AppError('SECRET_FILE_UNSAFE', { file, problem });

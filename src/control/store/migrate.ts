@@ -4,9 +4,10 @@ import type { Migration } from 'kysely/migration';
 import { Migrator } from 'kysely/migration';
 import { AppError } from '../../base/errors.ts';
 import { first } from './migrations/0001-first.ts';
+import { replicas } from './migrations/0002-replicas.ts';
 import type { Schema } from './schema.ts';
 
-const migrations: Record<string, Migration> = { '0001-first': first };
+const migrations: Record<string, Migration> = { '0001-first': first, '0002-replicas': replicas };
 
 /**
  * Applies what is missing, in order, in one transaction under an advisory lock, so that replicas may start together.

@@ -85,7 +85,23 @@ export interface Schema {
     error: string | null;
   };
   lease: { replica: string; in_flight: Json<string[]>; expires_at: Time; started_at: TimeOrNow };
-  tenant: { id: string; name: string };
+  tenant: {
+    id: string;
+    name: string;
+    /** When its dispatch was stopped, because the database is older than what its edges know. */
+    stopped_at: Generated<Date | null>;
+    /** What showed it; the shape belongs to the writer. */
+    stopped_by: ColumnType<object | null, string | null | undefined, string | null>;
+  };
+  /** One row. */
+  control_state: {
+    one: Generated<boolean>;
+    /** Ed25519, PKCS #8 in PEM; null until a replica made or imported it. */
+    signing_key: string | null;
+    /** Every epoch given from now on is above it; it grows when a restored database is recovered. */
+    epoch_base: Generated<number>;
+    recovered_at: Time | null;
+  };
   api_key: {
     id: string;
     tenant: string;
@@ -118,6 +134,10 @@ export interface Schema {
     anchor_head: Bytes | null;
     last_seen: Time | null;
     created_at: TimeOrNow;
+    /** The replica that holds its session; it is online while that replica's lease is live. */
+    replica: Generated<string | null>;
+    /** It had sessions before a restored database was recovered. */
+    recovered: Generated<boolean>;
   };
   worker_token: {
     hash: Bytes;
