@@ -65,6 +65,8 @@ export interface ControlOptions {
   readonly signal?: AbortSignal;
   /** Wraps the store, e.g. with faults in tests. */
   readonly wrapStore?: (store: EventStore) => EventStore;
+  /** Queue and bus that replicas of one process share, in tests. */
+  readonly hubs?: { readonly queue: MemoryQueueHub; readonly bus: MemoryBusHub };
 }
 
 export interface RunningControl {
@@ -138,8 +140,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       methods,
       tools: (tenant, device) => offeredTools({ devices, methods, live }, tenant, device),
     });
-    const queue = new MemoryQueueHub(clock, log).connect();
-    const bus = new MemoryBusHub(log).connect(replica);
+    const queue = (options.hubs?.queue ?? new MemoryQueueHub(clock, log)).connect();
+    const bus = (options.hubs?.bus ?? new MemoryBusHub(log)).connect(replica);
     life.onStop('queue and bus', async () => {
       await queue.close();
       await bus.close();
