@@ -112,10 +112,11 @@ export class Dispatcher {
 
   #committed({ tenant, run, state, events, outboxAdded, outboxDone, timersAdded }: Committed): void {
     this.feeds.committed(state);
-    const toWorkers = outboxAdded.filter((row) => row.target === 'worker' && row.state === 'ready');
-    if (toWorkers.length > 0) {
-      void this.relay.add(toWorkers.map((row) => ({ ...row, tenant, method: state.jobs.get(row.job)?.method ?? '' })));
-    }
+    const toWorkers = outboxAdded
+      .filter((row) => row.target === 'worker' && row.state === 'ready')
+      .map((row) => ({ ...row, tenant, method: state.jobs.get(row.job)?.method ?? '' }));
+    const toQueue = toWorkers.length > 0 ? this.workers.offer(toWorkers, state) : [];
+    if (toQueue.length > 0) void this.relay.add(toQueue);
     this.devices.added(
       outboxAdded.filter((row) => row.target === 'device').map((row) => ({ ...row, tenant })),
       state,

@@ -16,7 +16,7 @@ import type { JobQueue, TakenJob } from '../queue/ports.ts';
 import { place } from '../routing/place.ts';
 import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
 import type { Attempts } from './attempts.ts';
-import { commonQueue, needOf, type Relay, replicaQueue } from './relay.ts';
+import { commonQueue, needOf, type Relay, type RelayRow, replicaQueue } from './relay.ts';
 import type { WorkerSession } from './session-ports.ts';
 import type { Settler } from './settler.ts';
 import type { Signals } from './signals.ts';
@@ -36,9 +36,12 @@ export interface JobTakerParts {
 }
 
 interface Hand {
-  readonly taken: TakenJob;
+  /** Its lock in the queue; none when it was committed here and never queued. */
+  readonly taken: TakenJob | undefined;
   /** Read after it was taken; absent while the store could not be asked. */
   row?: StoredOutboxRow;
+  /** It has a worker and is on its way to it. */
+  starting?: boolean;
 }
 
 /** Jobs taken that have no worker yet. */
@@ -89,12 +92,38 @@ export class JobTaker {
     });
   }
 
+  /**
+   * Jobs that were committed here just now: those that a worker of this replica has a free slot for, and that nothing older
+   * waits before, are handed to it at once, past the queue. Returns the others.
+   */
+  offer(rows: readonly RelayRow[], state: RunState): RelayRow[] {
+    if (this.#stopped) return [...rows];
+    return rows.filter((row) => !this.#offer(row, state));
+  }
+
   /** These are over: whoever has not started them drops them. */
   over(dispatchIds: readonly string[]): void {
     for (const id of dispatchIds) {
       const hand = this.#hands.get(id);
       if (hand) this.#drop(id, hand);
     }
+  }
+
+  #offer(row: RelayRow, state: RunState): boolean {
+    if (
+      this.#hands.size >= MAX_HANDS ||
+      [...this.#hands.values()].some(({ starting }) => !starting) ||
+      this.#parts.relay.hasQueued(row)
+    )
+      return false;
+    const session = this.#sessionFor(row);
+    if (!session) return false;
+    const hand: Hand = { taken: undefined, row: { ...row, createdAt: 0 } };
+    this.#hands.set(row.dispatchId, hand);
+    void this.#start(row.dispatchId, hand, hand.row!, state, session).catch((error: unknown) =>
+      this.#failed(row.dispatchId, hand, error),
+    );
+    return true;
   }
 
   /** Renews the queue's locks on what is in hand. Never throws. */
@@ -123,7 +152,7 @@ export class JobTaker {
     await this.#taking;
     for (const [id, { taken }] of this.#hands) {
       this.#hands.delete(id);
-      await taken.release();
+      await taken?.release();
     }
   }
 
@@ -161,18 +190,22 @@ export class JobTaker {
     for (const [id, hand] of unread) {
       const row = current.get(id);
       if (!row || this.#parts.attempts.get(id)) this.#drop(id, hand);
-      else if (hand.taken.startedBefore) await this.#superseded(row, hand);
+      else if (hand.taken?.startedBefore) await this.#superseded(row, hand);
       else hand.row = row;
     }
     for (const [id, hand] of [...this.#hands]) {
       try {
-        if (hand.row) await this.#handOut(id, hand, hand.row);
+        if (hand.row && !hand.starting) await this.#handOut(id, hand, hand.row);
       } catch (error) {
-        this.#parts.log.warn('a job could not be handed out', { dispatch: id, why: String(error) });
-        // One that can never be handed out must not keep a place; the reconciler has it from now on.
-        if (!(error instanceof AppError && error.retryable)) this.#drop(id, hand);
+        this.#failed(id, hand, error);
       }
     }
+  }
+
+  #failed(id: string, hand: Hand, error: unknown): void {
+    this.#parts.log.warn('a job could not be handed out', { dispatch: id, why: String(error) });
+    // One that can never be handed out must not keep a place; the reconciler has it from now on.
+    if (!(error instanceof AppError && error.retryable)) this.#drop(id, hand);
   }
 
   async #superseded(row: StoredOutboxRow, hand: Hand): Promise<void> {
@@ -181,18 +214,25 @@ export class JobTaker {
   }
 
   async #handOut(id: string, hand: Hand, row: StoredOutboxRow): Promise<void> {
-    const { runs, attempts, settler, signals } = this.#parts;
-    const state = await runs.state(row.tenant, row.run, row);
+    const state = await this.#parts.runs.state(row.tenant, row.run, row);
     const job = state?.jobs.get(row.job);
     if (!state || !job || job.epoch !== row.epoch || (job.phase !== 'queued' && job.phase !== 'running')) {
       return this.#drop(id, hand);
     }
     const session = this.#sessionFor({ ...row, method: job.method });
-    if (!session) return;
+    if (session) await this.#start(id, hand, row, state, session);
+  }
+
+  async #start(id: string, hand: Hand, row: StoredOutboxRow, state: RunState, session: WorkerSession): Promise<void> {
+    const { attempts, settler, signals } = this.#parts;
+    const job = state.jobs.get(row.job);
+    if (!job) return this.#drop(id, hand);
     const giveBack = session.reserve();
+    hand.starting = true;
     let sent = false;
     try {
-      if (!(await this.#mayStart(row, job, session))) return this.#drop(id, hand);
+      const ready = this.#isHarmless(job) || (await this.#mayStart(row, session));
+      if (!ready) return this.#drop(id, hand);
       // It may have been cancelled meanwhile.
       if (this.#hands.get(id) !== hand) return;
       const attempt = attempts.add(row, session, state.kind === 'call', hand.taken);
@@ -214,11 +254,12 @@ export class JobTaker {
         value: { job: row.job, epoch: BigInt(row.epoch), targetName: attempt.targetName },
       });
     } finally {
+      hand.starting = false;
       if (!sent) giveBack();
     }
   }
 
-  #sessionFor(row: StoredOutboxRow & { readonly method: string }): WorkerSession | undefined {
+  #sessionFor(row: RelayRow): WorkerSession | undefined {
     const sessions = new Map(this.#parts.sessions().map((session) => [session.id, session]));
     const placement = place(
       needOf(row),
@@ -227,10 +268,13 @@ export class JobTaker {
     return placement.ok ? sessions.get(placement.worker.id) : undefined;
   }
 
-  /** For a method with an effect the attempt is committed before it is sent; a second start of one epoch is refused. */
-  async #mayStart(row: StoredOutboxRow, job: JobState, session: WorkerSession): Promise<boolean> {
+  #isHarmless(job: JobState): boolean {
     const method = this.#parts.methods.byFullName(job.method);
-    if (method && (method.idempotent || isHarmless(method.effect))) return true;
+    return method !== undefined && (method.idempotent || isHarmless(method.effect));
+  }
+
+  /** For a method with an effect the attempt is committed before it is sent; a second start of one epoch is refused. */
+  async #mayStart(row: StoredOutboxRow, session: WorkerSession): Promise<boolean> {
     const { name, provider } = session.view();
     const done = await this.#parts.runs.command(
       row.tenant,
@@ -260,7 +304,7 @@ export class JobTaker {
   #drop(id: string, { taken }: Hand): void {
     this.#hands.delete(id);
     taken
-      .done()
+      ?.done()
       .catch((error: unknown) =>
         this.#parts.log.warn('a queue entry could not be removed', { dispatch: id, why: String(error) }),
       );

@@ -52,6 +52,13 @@ export class Relay {
     return [...this.#queued.keys(), ...this.#unplaced.keys()];
   }
 
+  /** Whether something that this replica queued or could not place may still wait before this row. */
+  hasQueued(row: OutboxRow): boolean {
+    if (this.#unplaced.size > 0) return true;
+    for (const { row: each } of this.#queued.values()) if (each.capability === row.capability) return true;
+    return false;
+  }
+
   /** How many of a tenant's jobs they are. */
   waitingOf(tenant: string): number {
     let count = 0;

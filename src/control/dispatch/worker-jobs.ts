@@ -7,12 +7,13 @@ import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
+import type { RunState } from '../orchestrator/state.ts';
 import type { JobQueue } from '../queue/ports.ts';
 import { serves } from '../routing/worker-view.ts';
 import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
 import { type Attempt, Attempts } from './attempts.ts';
 import { JobTaker } from './job-taker.ts';
-import type { Relay } from './relay.ts';
+import type { Relay, RelayRow } from './relay.ts';
 import type { WorkerSession } from './session-ports.ts';
 import { Settler, settledOf } from './settler.ts';
 import type { Signals } from './signals.ts';
@@ -130,6 +131,11 @@ export class WorkerJobs {
       // Not acknowledged: the worker sends it again in its next session.
       this.#parts.log.warn('a result was not taken yet', { dispatch: frame.dispatchId, why: String(error) }),
     );
+  }
+
+  /** Jobs committed here just now: what a worker of this replica can have at once it gets. Returns the others, for the queue. */
+  offer(rows: readonly RelayRow[], state: RunState): RelayRow[] {
+    return this.#stopped ? [...rows] : this.#taker.offer(rows, state);
   }
 
   /** Stops what a committed event cancelled or superseded. */
