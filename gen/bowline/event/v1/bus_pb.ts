@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/event/v1/bus.proto.
  */
 export const file_bowline_event_v1_bus: GenFile = /*@__PURE__*/
-  fileDesc("Chpib3dsaW5lL2V2ZW50L3YxL2J1cy5wcm90bxIQYm93bGluZS5ldmVudC52MSLdAgoJUnVuU2lnbmFsEgsKA3J1bhgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSKQoEdGV4dBgDIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVua0gAEhEKB2NoYW5nZWQYBCABKARIABIuCgZyZXN1bWUYBSABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLlJlc3VtZVRleHRIABIWCgxkZXZpY2VfY2FsbHMYBiABKAlIABIUCgpjYW5jZWxfam9iGAcgASgJSAASLwoHbWVzc2FnZRgIIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuSm9iTWVzc2FnZUgAEi8KB3J1bm5pbmcYCSABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLkpvYlJ1bm5pbmdIABIrCgV3YWl0cxgKIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuSm9iV2FpdHNIAEIICgZzaWduYWwiPQoKSm9iUnVubmluZxILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSEwoLdGFyZ2V0X25hbWUYAyABKAkiJQoISm9iV2FpdHMSCwoDam9iGAEgASgJEgwKBHdoYXQYAiABKAkiOAoKUmVzdW1lVGV4dBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSDgoGb2Zmc2V0GAMgASgEIkkKCkpvYk1lc3NhZ2USCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEg0KBWluZGV4GAMgASgEEhAKCHJlc3BvbnNlGAQgASgMYgZwcm90bzM", [file_bowline_run_v1_run]);
+  fileDesc("Chpib3dsaW5lL2V2ZW50L3YxL2J1cy5wcm90bxIQYm93bGluZS5ldmVudC52MSL3AgoJUnVuU2lnbmFsEgsKA3J1bhgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSKQoEdGV4dBgDIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVua0gAEhEKB2NoYW5nZWQYBCABKARIABIuCgZyZXN1bWUYBSABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLlJlc3VtZVRleHRIABIWCgxkZXZpY2VfY2FsbHMYBiABKAlIABIUCgpjYW5jZWxfam9iGAcgASgJSAASLwoHbWVzc2FnZRgIIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuSm9iTWVzc2FnZUgAEi8KB3J1bm5pbmcYCSABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLkpvYlJ1bm5pbmdIABIrCgV3YWl0cxgKIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuSm9iV2FpdHNIABIYCg5zZXNzaW9uX29wZW5lZBgLIAEoBEgAQggKBnNpZ25hbCI9CgpKb2JSdW5uaW5nEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBITCgt0YXJnZXRfbmFtZRgDIAEoCSIlCghKb2JXYWl0cxILCgNqb2IYASABKAkSDAoEd2hhdBgCIAEoCSI4CgpSZXN1bWVUZXh0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZvZmZzZXQYAyABKAQiSQoKSm9iTWVzc2FnZRILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSDQoFaW5kZXgYAyABKAQSEAoIcmVzcG9uc2UYBCABKAxiBnByb3RvMw", [file_bowline_run_v1_run]);
 
 /**
  * What replicas tell each other about runs. Only hints: what they cause is checked against the store first.
@@ -103,6 +103,14 @@ export type RunSignal = Message<"bowline.event.v1.RunSignal"> & {
      */
     value: JobWaits;
     case: "waits";
+  } | {
+    /**
+     * A device has a new session, with this epoch.
+     *
+     * @generated from field: uint64 session_opened = 11;
+     */
+    value: bigint;
+    case: "sessionOpened";
   } | { case: undefined; value?: undefined };
 };
 
