@@ -30,9 +30,11 @@ import { endsOf } from '../control/gateway/opening.ts';
 import { deviceOf, workerOf } from '../control/gateway/principal.ts';
 import { routes } from '../control/gateway/routes.ts';
 import { listen, mustBeListenable } from '../control/gateway/server.ts';
+import { SessionWatch } from '../control/gateway/session-watch.ts';
 import { Sessions } from '../control/gateway/sessions.ts';
 import { serveWorker } from '../control/gateway/worker-session.ts';
 import { Authenticator } from '../control/identity/authenticator.ts';
+import { DeviceSessions } from '../control/identity/device-sessions.ts';
 import { Devices } from '../control/identity/devices.ts';
 import { Enrolment } from '../control/identity/enrolment.ts';
 import { DEFAULT_TENANT, ensureOwnerKey } from '../control/identity/owner-key.ts';
@@ -117,7 +119,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       };
       life.onStop('disk watch', watchDisk({ folder: homePaths(home).control, clock, say }));
     }
-    await migrate(database.db);
+    await database.patiently(migrate);
     const pg = new PgEventStore(database, { clock });
     life.onStop('event store', () => pg.close());
     const store = options.wrapStore?.(pg) ?? pg;
@@ -171,8 +173,19 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     const model = (tenant: string) => sessions.modelFor(tenant);
     const stored = createRuns(database.db);
     const session = { clock, log, ...config };
+    const watch = new SessionWatch({
+      rows: new DeviceSessions(database.db),
+      edges: () => sessions.edges(),
+      clock,
+      log,
+      everyMs: config.heartbeatMs,
+    });
+    life.onStop('session watch', () => watch.stop());
+    watch.start();
     const edgeParts = {
       ...session,
+      replica,
+      watch,
       runs,
       calls: dispatcher.devices,
       feeds: dispatcher.feeds,
@@ -213,7 +226,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           runs,
           stored,
           feeds: dispatcher.feeds,
-          calls: dispatcher.devices,
+          devices,
           workers,
           methods,
           now: () => clock.now(),
@@ -225,13 +238,14 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
         }),
         devices: deviceApi({ devices, enrolment, sessions }),
         workers: workerApi({ sessions, createToken: (wanted, by) => createWorkerToken(database.db, wanted, by) }),
-        registry: registryApi({ methods, sessions }),
+        registry: registryApi({ methods, devices, sessions }),
         status: statusApi({
           sessions,
           replica,
           database: database.kind,
           startedAt,
           counts: async (tenant) => ({
+            devices: await devices.online(tenant),
             openRuns: (await stored.list(tenant, { states: ['waiting', 'running'], pageSize: 500 })).items.length,
             waitingJobs: dispatcher.relay.waitingOf(tenant),
           }),

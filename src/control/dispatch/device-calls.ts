@@ -31,7 +31,7 @@ interface Connected {
   readonly session: DeviceSession;
   /** Dispatches that were sent in this session and are not answered. */
   readonly has: Set<string>;
-  unsubscribe: () => Promise<void>;
+  unsubscribe: () => void;
   sending: Promise<void> | undefined;
   again: boolean;
   /** Calls were left in the outbox, because the device has as many as it may. */
@@ -62,28 +62,32 @@ export class DeviceCalls {
     return this.#connected.get(key({ tenant, device }))?.session;
   }
 
+  /** A new session of a device: whoever holds an older one, on whatever replica, looks whether it still stands. Never throws. */
+  opened(tenant: string, device: string, epoch: number): void {
+    this.#parts.signals.toDevice(tenant, device, { case: 'sessionOpened', value: BigInt(epoch) });
+  }
+
   /** Takes a session in; an older one of the device gets nothing from now on. */
   async connected(session: DeviceSession): Promise<void> {
     const entry: Connected = {
       session,
       has: new Set(),
-      unsubscribe: async () => {},
+      unsubscribe: () => {},
       sending: undefined,
       again: false,
       more: false,
     };
     const before = this.#connected.get(key(session));
     this.#connected.set(key(session), entry);
-    if (before) this.#leave(before);
-    const unsubscribe = await this.#parts.signals.ofDevice(session.tenant, session.device, {
+    before?.unsubscribe();
+    entry.unsubscribe = this.#parts.signals.ofDevice(session.tenant, session.device, {
       signal: ({ signal }) => {
         if (signal.case === 'cancelJob') cancel(entry, signal.value);
-        else this.#send(entry);
+        else if (signal.case !== 'sessionOpened') this.#send(entry);
+        else if (signal.value > BigInt(session.epoch)) session.doubt();
       },
       gap: () => this.#send(entry),
     });
-    if (!this.#isCurrent(entry)) return unsubscribe();
-    entry.unsubscribe = unsubscribe;
     await this.#stopUnwanted(entry);
     this.#send(entry);
   }
@@ -92,7 +96,7 @@ export class DeviceCalls {
     const entry = this.#connected.get(key(session));
     if (entry?.session !== session) return;
     this.#connected.delete(key(session));
-    this.#leave(entry);
+    entry.unsubscribe();
   }
 
   /** Calls that were just committed: sent at once where the session is here, else its holder is told to look. Never throws. */
@@ -178,12 +182,6 @@ export class DeviceCalls {
 
   #isCurrent(entry: Connected): boolean {
     return this.#connected.get(key(entry.session)) === entry;
-  }
-
-  #leave(entry: Connected): void {
-    entry
-      .unsubscribe()
-      .catch((error: unknown) => this.#parts.log.warn('a subscription did not end', { why: String(error) }));
   }
 
   /** Stops the device's open calls that were cancelled while it was away. Those still wanted are sent as any other: the edge attaches the repeat. */

@@ -36,4 +36,6 @@ export interface DeviceSession {
   cancel(job: string, epoch: number): void;
   /** Tells it that a result is committed. Never throws. */
   committed(job: string, epoch: number, idempotencyKey: string): void;
+  /** A newer session of the device is said to be there: looks whether this one still stands, and ends it if not. Never throws. */
+  doubt(): void;
 }

@@ -35,7 +35,7 @@ function start(open: (run: string) => Promise<RunFeed>) {
 }
 
 const feedOf = (run: string) =>
-  new RunFeed(running(run), { localText: () => undefined, resume: () => {}, reload: () => {} });
+  new RunFeed(running(run), { localText: () => undefined, follow: () => {}, reload: () => {} });
 const say = (feed: RunFeed, offset: number, text: string) =>
   feed.signal(
     create(RunSignalSchema, {
@@ -63,7 +63,7 @@ test('a run of another device, or of nobody, is not shown and nothing of it is k
   const foreign = start(async (run) => feedOf(run));
   const other = { ...running('r'), device: 'd2' };
   const { follows, closed, drain } = start(
-    async () => new RunFeed(other, { localText: () => undefined, resume: () => {}, reload: () => {} }),
+    async () => new RunFeed(other, { localText: () => undefined, follow: () => {}, reload: () => {} }),
   );
   follows.follow('r');
   await settle();

@@ -24,12 +24,16 @@ import { Heartbeat } from './heartbeat.ts';
 import { anchorOf, judgeJournal } from './journal-anchor.ts';
 import { LiveEdge } from './live-edge.ts';
 import { bindStream, firstFrame, helloMs, isGone, type StreamEnds } from './opening.ts';
+import type { SessionWatch } from './session-watch.ts';
 
 export interface EdgeSessionParts {
   readonly runs: RunService;
   readonly calls: DeviceCalls;
   readonly feeds: RunFeeds;
   readonly devices: Devices;
+  readonly watch: SessionWatch;
+  /** Of this process, for the presence of devices. */
+  readonly replica: string;
   readonly signer: ToolCallSigner & { readonly publicKey: Uint8Array };
   /** The model that would answer this tenant now. */
   readonly model: (tenant: string) => ModelInfo | undefined;
@@ -40,9 +44,6 @@ export interface EdgeSessionParts {
   readonly maxQueuedFrames: number;
   readonly maxFrameBytes: number;
 }
-
-/** How often an open session writes that it was seen and checks that it still stands. */
-const SEEN_MS = 30_000;
 
 /** Runs one stream. `opened` is told of the live session and returns what to call at its end. */
 export async function* serveEdge(
@@ -64,6 +65,7 @@ export async function* serveEdge(
   const ref = { tenant: principal.tenant, id: principal.id };
   const known = await devices.byId(ref.tenant, ref.id);
   const epoch = await devices.nextSessionEpoch(ref);
+  parts.calls.opened(ref.tenant, ref.id, epoch);
   const log = parts.log.child({ device: principal.id, name: principal.name, epoch });
   const edge = new LiveEdge({
     principal,
@@ -73,6 +75,7 @@ export async function* serveEdge(
     openCalls: hello.openToolCalls,
     maxFrameBytes: parts.maxFrameBytes,
     now: clock.now(),
+    doubt: (doubted) => parts.watch.doubt(doubted),
   });
   bindStream(out, ends, clock, heartbeatMs);
   const verdict = judgeJournal(known.journal, hello.journal!);
@@ -86,10 +89,11 @@ export async function* serveEdge(
   edge.manifest = hello.manifest;
   const anchor = verdict === 'unproven' && known.journal ? known.journal : anchorOf(hello.journal!);
   const manifest = toBinary(ManifestSchema, hello.manifest!);
-  if (!(await devices.saveSession(ref, epoch, { manifest, journal: anchor }))) {
+  if (!(await devices.saveSession(ref, epoch, { manifest, journal: anchor, replica: parts.replica }))) {
     edge.supersede(epoch + 1);
     return yield* out.frames();
   }
+  out.onEnd(() => parts.watch.left({ ...ref, epoch }));
   if (out.ended) return;
   const left = opened(edge);
   // A newer session of this device may have come meanwhile.
@@ -109,10 +113,8 @@ export async function* serveEdge(
     ping: (nonce) => out.offer({ case: 'ping', value: { nonce } }),
     dead: () => out.end(new AppError('PEER_SILENT', { peer: `device ${principal.name}`, ms: 2 * heartbeatMs })),
   });
-  const stopSeeing = keepSeen(parts, edge);
   out.onEnd(() => {
     heartbeat.stop();
-    stopSeeing();
     follows.close();
     left();
     parts.calls.gone(edge);
@@ -149,33 +151,5 @@ function welcome(parts: EdgeSessionParts, edge: LiveEdge, version: number, ancho
     now: timestampFromMs(parts.clock.now()),
     anchor: { journalId: anchor.id, sequence: BigInt(anchor.sequence), headHash: anchor.head },
     ...(model ? { model } : {}),
-  };
-}
-
-/** Writes now and then that the device was seen, and ends a session that no longer stands. Returns how to stop. */
-function keepSeen({ clock, devices, log }: EdgeSessionParts, edge: LiveEdge): () => void {
-  const ref = { tenant: edge.tenant, id: edge.device };
-  let stopped = false;
-  let stop = () => {};
-  const look = async () => {
-    try {
-      const stands = await devices.saveSession(ref, edge.epoch, {});
-      if (!stands) return edge.supersede(edge.epoch + 1);
-      const { state, name } = await devices.byId(ref.tenant, ref.id);
-      if (state === 'quarantined') return edge.supersede(edge.epoch, 'QUARANTINED');
-      if (state === 'suspended')
-        return edge.end(new AppError('DEVICE_SUSPENDED', { device: name, why: 'it was suspended' }));
-    } catch (error) {
-      log.warn('a session could not be written', { device: ref.id, why: String(error) });
-    }
-    next();
-  };
-  const next = () => {
-    if (!stopped) stop = clock.after(SEEN_MS, () => void look());
-  };
-  next();
-  return () => {
-    stopped = true;
-    stop();
   };
 }

@@ -20,6 +20,8 @@ export interface LiveEdgeParts {
   readonly maxFrameBytes: number;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Looks whether the session still stands, and ends it if not. */
+  readonly doubt: (edge: LiveEdge) => void;
 }
 
 /** Room in a frame around a signed call. */
@@ -36,11 +38,12 @@ export class LiveEdge implements DeviceSession {
   readonly #out: FrameStream<EdgeBody>;
   readonly #signer: ToolCallSigner;
   readonly #maxFrameBytes: number;
+  readonly #doubt: (edge: LiveEdge) => void;
   #manifest: Manifest | undefined;
   #methods: ReadonlySet<string> = new Set();
   lastSeen: number;
 
-  constructor({ principal, epoch, out, signer, openCalls, maxFrameBytes, now }: LiveEdgeParts) {
+  constructor({ principal, epoch, out, signer, openCalls, maxFrameBytes, now, doubt }: LiveEdgeParts) {
     this.tenant = principal.tenant;
     this.device = principal.id;
     this.deviceName = principal.name;
@@ -51,6 +54,7 @@ export class LiveEdge implements DeviceSession {
     this.#out = out;
     this.#signer = signer;
     this.#maxFrameBytes = maxFrameBytes;
+    this.#doubt = doubt;
   }
 
   get manifest(): Manifest | undefined {
@@ -98,6 +102,10 @@ export class LiveEdge implements DeviceSession {
 
   committed(job: string, epoch: number, idempotencyKey: string): void {
     this.#out.offer({ case: 'toolResultCommitted', value: { job, epoch: BigInt(epoch), idempotencyKey } });
+  }
+
+  doubt(): void {
+    this.#doubt(this);
   }
 
   /** Another session of this device took over, or its journal does not fit: terminal for this one. */

@@ -1,5 +1,7 @@
 // Who a direct call is for, by its headers; and the refusals that come before anything is recorded.
+import { fromBinary } from '@bufbuild/protobuf';
 import type { HandlerContext } from '@connectrpc/connect';
+import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import type { DeviceCalls } from '../dispatch/device-calls.ts';
@@ -26,10 +28,17 @@ export async function theDevice(
   const name = context.requestHeader.get(HEADERS.device) ?? '';
   const device = name === '' ? await onlyDevice(devices, tenant) : await devices.find(tenant, name);
   const session = calls.session(tenant, device.id);
-  if (!session) throw new AppError('DEVICE_OFFLINE', { device: device.name });
-  if (!session.serves(method.fullName))
+  // On another replica: that one looks at its session when it has the call.
+  if (!session && !device.online) throw new AppError('DEVICE_OFFLINE', { device: device.name });
+  if (!(session ? session.serves(method.fullName) : declares(device.manifest, method)))
     throw new AppError('DEVICE_LACKS_METHOD', { device: device.name, method: method.shortName });
   return device;
+}
+
+/** Whether the manifest that its last session brought declares the method. */
+function declares(manifest: Uint8Array | null, { package: name, desc }: CapabilityMethod): boolean {
+  const { capabilities } = fromBinary(ManifestSchema, manifest ?? new Uint8Array());
+  return capabilities.some((each) => each.package === name && each.methods.some((own) => own.name === desc.name));
 }
 
 async function onlyDevice(devices: Devices, tenant: string): Promise<Device> {

@@ -26,6 +26,10 @@ export interface Device extends DeviceRef {
   /** `bowline.manifest.v1` bytes of the last Hello. */
   readonly manifest: Uint8Array | null;
   readonly journal: JournalAnchor | null;
+  /** The replica that its last session was on; null when that ended. */
+  readonly replica: string | null;
+  /** Whether that replica lives, so that the device can be reached through it. */
+  readonly online: boolean;
   /** Milliseconds since 1970. */
   readonly lastSeen: number | null;
   readonly createdAt: number;
@@ -42,6 +46,8 @@ export interface JournalAnchor {
 export interface SessionUpdate {
   readonly manifest?: Uint8Array;
   readonly journal?: JournalAnchor;
+  /** The replica that holds it. */
+  readonly replica?: string;
 }
 
 const MAX_PAGE = 1_000;
@@ -69,9 +75,7 @@ export class Devices {
 
   /** By id, else by name. Throws NOT_FOUND. */
   async find(tenant: string, idOrName: string): Promise<Device> {
-    const query = this.#db
-      .selectFrom('device')
-      .selectAll()
+    const query = this.#rows()
       .where('tenant', '=', tenant)
       .where((device) => device.or([device('id', '=', idOrName), device('name', '=', idOrName)]));
     const rows = await inStore(() => query.execute());
@@ -82,15 +86,35 @@ export class Devices {
 
   /** Devices by name, at most `limit` (default 100, most 1,000), after the name `after`. */
   async list(tenant: string, page: { limit?: number; after?: string } = {}): Promise<Device[]> {
-    const query = this.#db
-      .selectFrom('device')
-      .selectAll()
+    const query = this.#rows()
       .where('tenant', '=', tenant)
       .where('name', '>', page.after ?? '')
       .orderBy('name')
       .limit(Math.min(Math.max(page.limit ?? 100, 1), MAX_PAGE));
     const rows = await inStore(() => query.execute());
     return rows.map(deviceOf);
+  }
+
+  /** How many devices of the tenant can be reached, on whatever replica. */
+  async online(tenant: string): Promise<number> {
+    const query = this.#db
+      .selectFrom('device')
+      .select(sql<number>`count(*)`.as('n'))
+      .where('tenant', '=', tenant)
+      .where(ONLINE);
+    return Number((await inStore(() => query.executeTakeFirstOrThrow())).n);
+  }
+
+  /** Of these devices, by id, those that can be reached, on whatever replica. */
+  async onlineAmong(tenant: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+    if (ids.length === 0) return new Set();
+    const query = this.#db
+      .selectFrom('device')
+      .select('id')
+      .where('tenant', '=', tenant)
+      .where('id', '=', sql<string>`any(${[...new Set(ids)]}::text[])`)
+      .where(ONLINE);
+    return new Set((await inStore(() => query.execute())).map(({ id }) => id));
   }
 
   /** The epoch of a new session; every older session of the device is fenced from now on. Throws DEVICE_SUSPENDED, NOT_FOUND. */
@@ -102,12 +126,13 @@ export class Devices {
   }
 
   /** Writes what a session learned, and that the device was seen; false when the session is superseded and nothing was written. */
-  async saveSession(device: DeviceRef, epoch: number, { manifest, journal }: SessionUpdate): Promise<boolean> {
+  async saveSession(device: DeviceRef, epoch: number, { manifest, journal, replica }: SessionUpdate): Promise<boolean> {
     const update = this.#db
       .updateTable('device')
       .set({
         last_seen: sql<Date>`now()`,
         ...(manifest && { manifest }),
+        ...(replica !== undefined && { replica }),
         ...(journal && { journal_id: journal.id, anchor_sequence: journal.sequence, anchor_head: journal.head }),
       })
       .where('tenant', '=', device.tenant)
@@ -160,8 +185,12 @@ export class Devices {
     if (!gone) throw notFound();
   }
 
+  #rows() {
+    return this.#db.selectFrom('device').selectAll().select(ONLINE.as('online'));
+  }
+
   async #find(tenant: string, column: 'id' | 'name', value: string): Promise<Device> {
-    const query = this.#db.selectFrom('device').selectAll().where('tenant', '=', tenant).where(column, '=', value);
+    const query = this.#rows().where('tenant', '=', tenant).where(column, '=', value);
     const row = await inStore(() => query.executeTakeFirst());
     if (!row) throw notFound();
     return deviceOf(row);
@@ -202,12 +231,16 @@ interface StateChange {
   readonly detail: Readonly<Record<string, string>>;
 }
 
+/** A replica that died clears nothing; its lease says so. */
+const ONLINE = sql<boolean>`(device.state = 'active' and device.replica is not null and exists (
+  select from lease where lease.replica = device.replica and lease.expires_at > now()))`;
+
 const notFound = () => new AppError('NOT_FOUND', { kind: 'device' });
 
 /** The next Hello of an adopted device anchors its journal anew. */
 const adopted = { generation: sql<number>`generation + 1`, journal_id: null, anchor_sequence: null, anchor_head: null };
 
-function deviceOf(row: Selectable<Schema['device']>): Device {
+function deviceOf(row: Selectable<Schema['device']> & { online: boolean }): Device {
   const { journal_id, anchor_sequence, anchor_head } = row;
   const anchored = journal_id !== null && anchor_sequence !== null && anchor_head !== null;
   return {
@@ -220,6 +253,8 @@ function deviceOf(row: Selectable<Schema['device']>): Device {
     generation: row.generation,
     manifest: row.manifest,
     journal: anchored ? { id: journal_id, sequence: anchor_sequence, head: anchor_head } : null,
+    replica: row.replica,
+    online: row.online,
     lastSeen: row.last_seen?.getTime() ?? null,
     createdAt: row.created_at.getTime(),
   };

@@ -19,6 +19,8 @@ import { ownerOf } from '../principal.ts';
 import type { Sessions } from '../sessions.ts';
 
 const TOKEN_TTL_MS = 10 * 60_000;
+/** Devices whose capabilities are listed. */
+const MAX_DEVICES = 1_000;
 
 export function deviceApi(parts: {
   readonly devices: Devices;
@@ -32,7 +34,7 @@ export function deviceApi(parts: {
     return {
       id: device.id,
       name: device.name,
-      connected: live !== undefined,
+      connected: live !== undefined || device.online,
       state: device.state,
       sessionEpoch: BigInt(device.sessionEpoch),
       createTime: timestampFromMs(device.createdAt),
@@ -103,12 +105,14 @@ export function workerApi(parts: {
 
 export function registryApi(parts: {
   readonly methods: MethodRegistry;
+  readonly devices: Devices;
   readonly sessions: Sessions;
 }): ServiceImpl<typeof RegistryService> {
   return {
-    listCapabilities(_request, context) {
+    async listCapabilities(_request, context) {
       const { tenant } = ownerOf(context);
-      const edges = parts.sessions.edges().filter((edge) => edge.tenant === tenant);
+      const online = (await parts.devices.list(tenant, { limit: MAX_DEVICES })).filter((device) => device.online);
+      const edges = online.map(({ name, manifest }) => ({ name, packages: packagesOf(manifest) }));
       const workers = parts.sessions.workersFor(tenant);
       const packages = [...new Set(parts.methods.all.map((method) => method.package))].sort();
       return {
@@ -117,9 +121,7 @@ export function registryApi(parts: {
           return {
             package: name,
             service: methods[0]!.service.typeName,
-            devices: edges
-              .filter((edge) => methods.some((m) => edge.serves(m.fullName)))
-              .map((edge) => edge.deviceName),
+            devices: edges.filter((edge) => edge.packages.has(name)).map((edge) => edge.name),
             workers: workers.filter((w) => w.view().packages.some((p) => p.package === name)).map((w) => w.hello.name),
             methods: methods.map((method) => ({
               name: method.fullName,
@@ -134,6 +136,11 @@ export function registryApi(parts: {
       };
     },
   };
+}
+
+function packagesOf(manifest: Uint8Array | null): ReadonlySet<string> {
+  const { capabilities } = fromBinary(ManifestSchema, manifest ?? new Uint8Array());
+  return new Set(capabilities.filter(({ methods }) => methods.length > 0).map((each) => each.package));
 }
 
 const effectName = (effect: Effect): string =>

@@ -4,8 +4,8 @@ import type { RunService as RunApi } from '../../../../gen/bowline/control/v1/ru
 import { AppError } from '../../../base/errors.ts';
 import { newId } from '../../../base/ids.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
-import type { DeviceCalls } from '../../dispatch/device-calls.ts';
 import type { RunFeeds } from '../../dispatch/run-feeds.ts';
+import type { Devices } from '../../identity/devices.ts';
 import { principalName } from '../../identity/principal.ts';
 import type { RunService } from '../../orchestrator/run-service.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
@@ -19,7 +19,7 @@ export interface RunApiParts {
   readonly runs: RunService;
   readonly stored: Runs;
   readonly feeds: RunFeeds;
-  readonly calls: DeviceCalls;
+  readonly devices: Pick<Devices, 'onlineAmong'>;
   readonly workers: () => readonly WorkerView[];
   readonly methods: MethodRegistry;
   readonly now: () => number;
@@ -63,10 +63,9 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
     async explainRun({ id }, context) {
       const state = await parts.runs.state(ownerOf(context).tenant, id);
       if (!state) throw new AppError('NOT_FOUND', { kind: 'run' });
-      return explainRun(state, {
-        workers: parts.workers(),
-        connected: (device) => parts.calls.session(state.tenant, device) !== undefined,
-      });
+      const targets = [...state.jobs.values()].map(({ device }) => device).filter((device) => device !== '');
+      const online = await parts.devices.onlineAmong(state.tenant, targets);
+      return explainRun(state, { workers: parts.workers(), connected: (device) => online.has(device) });
     },
   };
 }

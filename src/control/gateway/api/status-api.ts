@@ -18,7 +18,7 @@ export function statusApi(parts: {
   readonly replica: string;
   readonly database: 'postgres' | 'pglite';
   /** Throws when the database does not answer. */
-  readonly counts: (tenant: string) => Promise<{ openRuns: number; waitingJobs: number }>;
+  readonly counts: (tenant: string) => Promise<{ devices: number; openRuns: number; waitingJobs: number }>;
   readonly startedAt: number;
 }): ServiceImpl<typeof StatusService> {
   return {
@@ -31,7 +31,7 @@ export function statusApi(parts: {
         database: parts.database,
         databaseOk: counts !== undefined,
         replica: parts.replica,
-        devices: parts.sessions.edges().filter((edge) => edge.tenant === tenant).length,
+        devices: counts?.devices ?? parts.sessions.edges().filter((edge) => edge.tenant === tenant).length,
         workers: parts.sessions.workersFor(tenant).length,
         openRuns: counts?.openRuns ?? 0,
         waitingJobs: counts?.waitingJobs ?? 0,

@@ -1,0 +1,95 @@
+// The sessions of one replica as the database sees them, many to a statement: which still stand, when they were heard, and
+// which ended. It holds no connections and ends none.
+import { type Kysely, sql } from 'kysely';
+import type { Schema } from '../store/schema.ts';
+import { inStore } from '../store/sql-failure.ts';
+import type { DeviceRef, DeviceState } from './devices.ts';
+
+/** A session by its device and epoch. */
+export interface SessionRef extends DeviceRef {
+  readonly epoch: number;
+}
+
+/** A session that stands no more, and why. */
+export interface FallenSession extends SessionRef {
+  /** superseded: a newer one has `newEpoch`. removed: there is no such device any more. */
+  readonly why: 'superseded' | 'removed' | Exclude<DeviceState, 'active'>;
+  readonly newEpoch: number;
+}
+
+/** Sessions per statement. */
+const BATCH = 2_000;
+
+export class DeviceSessions {
+  readonly #db: Kysely<Schema>;
+
+  constructor(db: Kysely<Schema>) {
+    this.#db = db;
+  }
+
+  /** Of these sessions, those that stand no more. */
+  async fallen(sessions: readonly SessionRef[]): Promise<FallenSession[]> {
+    const found: FallenSession[] = [];
+    for (const batch of batches(sessions)) {
+      const { rows } = await inStore(() =>
+        sql<SessionRef & { now: number | null; state: DeviceState | null }>`
+          select mine.tenant, mine.id, mine.epoch, d.session_epoch as now, d.state
+          from unnest(${batch.tenants}::text[], ${batch.ids}::text[], ${batch.epochs}::bigint[]) as mine (tenant, id, epoch)
+          left join device d on d.tenant = mine.tenant and d.id = mine.id
+          where d.id is null or d.session_epoch <> mine.epoch or d.state <> 'active'`.execute(this.#db),
+      );
+      for (const { tenant, id, epoch, now, state } of rows)
+        found.push({ tenant, id, epoch, ...judge(epoch, now, state) });
+    }
+    return found;
+  }
+
+  /** Notes that these were heard just now. One that stands no more is left alone. */
+  async seen(sessions: readonly SessionRef[]): Promise<void> {
+    for (const batch of batches(sessions)) await this.#update(batch, sql`last_seen = now()`);
+  }
+
+  /** Their devices are on no replica any more, but for those that have a newer session. */
+  async ended(sessions: readonly SessionRef[]): Promise<void> {
+    for (const batch of batches(sessions)) await this.#update(batch, sql`replica = null, last_seen = now()`);
+  }
+
+  /** Rows are locked in order, because replicas may write overlapping sets. */
+  async #update({ tenants, ids, epochs }: Batch, set: ReturnType<typeof sql>): Promise<void> {
+    await inStore(() =>
+      sql`
+        with mine as (
+          select d.tenant, d.id from device d
+          join unnest(${tenants}::text[], ${ids}::text[], ${epochs}::bigint[]) as asked (tenant, id, epoch)
+            on d.tenant = asked.tenant and d.id = asked.id and d.session_epoch = asked.epoch
+          order by d.tenant, d.id
+          for no key update of d
+        )
+        update device set ${set} from mine where device.tenant = mine.tenant and device.id = mine.id`.execute(this.#db),
+    );
+  }
+}
+
+interface Batch {
+  readonly tenants: string[];
+  readonly ids: string[];
+  readonly epochs: number[];
+}
+
+function* batches(sessions: readonly SessionRef[]): Generator<Batch> {
+  for (let at = 0; at < sessions.length; at += BATCH) {
+    const part = sessions.slice(at, at + BATCH);
+    yield {
+      tenants: part.map(({ tenant }) => tenant),
+      ids: part.map(({ id }) => id),
+      epochs: part.map(({ epoch }) => epoch),
+    };
+  }
+}
+
+function judge(epoch: number, now: number | null, state: DeviceState | null): Pick<FallenSession, 'why' | 'newEpoch'> {
+  const newEpoch = now ?? epoch;
+  if (now === null || state === null) return { why: 'removed', newEpoch };
+  if (state !== 'active') return { why: state, newEpoch };
+  return { why: 'superseded', newEpoch };
+}
