@@ -1,0 +1,164 @@
+// What one seed does: which faults hit what and when, and which load runs meanwhile. Pure: the same seed and the same shape
+// of the cluster give the same plan.
+import { seeded } from '../../src/control/queue/seeded.ts';
+
+/** How many of each program the cluster has, and whether Redis is one of its parts. */
+export interface Shape {
+  readonly controls: number;
+  readonly workers: number;
+  readonly edges: number;
+  readonly redis: boolean;
+}
+
+/**
+ * kill: SIGKILL, and started again after `lastsMs`. stop: SIGSTOP for `lastsMs`. term: SIGTERM, waited for, started again.
+ * cut: nothing passes or connects. reset: every connection breaks once. delay: every byte comes late. mute, deaf: the near
+ * end is no longer heard, or hears nothing, while all stays open. flush: FLUSHALL.
+ */
+export type FaultKind = 'kill' | 'stop' | 'term' | 'cut' | 'reset' | 'delay' | 'mute' | 'deaf' | 'flush';
+
+export interface Fault {
+  /** Milliseconds after the start of the seed. */
+  readonly atMs: number;
+  readonly kind: FaultKind;
+  /** `control-1`, `worker-2`, `edge-1`, `postgres`, `redis`; a link is named after its ends: `edge-1>control`, `control-1>redis`. */
+  readonly target: string;
+  readonly lastsMs: number;
+}
+
+/** What the owner does. Names are unique over all seeds. */
+export type Deed =
+  | {
+      readonly kind: 'ask';
+      readonly atMs: number;
+      readonly name: string;
+      readonly edge: number;
+      /** Index of the conversation of this seed and edge. */
+      readonly conversation: number;
+      readonly text: string;
+      /** The line that its tool call adds, if it asks for one. */
+      readonly line: string | undefined;
+      /** Cancelled so long after it was accepted. */
+      readonly cancelAfterMs: number | undefined;
+      /** Where the cancel goes to. */
+      readonly cancelBy: 'edge' | 'control';
+      /** Read by a second reader through the control plane too. */
+      readonly watched: boolean;
+    }
+  | {
+      readonly kind: 'write' | 'run';
+      readonly atMs: number;
+      readonly name: string;
+      readonly edge: number;
+      /** How often it is called with one key; `together` of them at the same time. */
+      readonly times: number;
+      readonly together: boolean;
+    };
+
+export interface Plan {
+  readonly seed: number;
+  readonly faults: readonly Fault[];
+  readonly deeds: readonly Deed[];
+}
+
+/** How long a seed goes on with new faults and deeds. */
+export const SPAN_MS = 5_000;
+/** Between two faults of one target, beyond the time that the first lasts: it has to start again. */
+const REST_MS = 1_500;
+
+export function planOf(seed: number, shape: Shape): Plan {
+  const random = seeded(seed * 7_919 + 17);
+  return { seed, faults: faultsOf(random, shape), deeds: deedsOf(seed, random, shape) };
+}
+
+/** A fault as it is printed. */
+export function faultText({ atMs, kind, target, lastsMs }: Fault): string {
+  const lasting = kind === 'reset' || kind === 'flush' || kind === 'term' ? '' : ` for ${lastsMs} ms`;
+  return `${kind} ${target} at ${atMs} ms${lasting}`;
+}
+
+function faultsOf(random: () => number, shape: Shape): Fault[] {
+  const int = (from: number, to: number) => from + Math.floor(random() * (to - from));
+  const pick = <T>(list: readonly T[]): T => list[int(0, list.length)]!;
+  const busyUntil = new Map<string, number>();
+  const faults: Fault[] = [];
+  const wanted = int(4, 7);
+  for (let tries = 0; faults.length < wanted && tries < 100; tries++) {
+    const [kind, target] = faultAt(random(), pick, shape);
+    const atMs = int(200, SPAN_MS - 500);
+    // Some stops outlast the lease and some do not; most outages end before anyone gives up.
+    const lastsMs = kind === 'kill' ? int(0, 1_500) : random() < 0.25 ? int(2_500, 4_500) : int(200, 2_000);
+    const over = atMs + lastsMs + REST_MS;
+    const clash = faults.some(
+      (other) => other.target === target && atMs < (busyUntil.get(key(other)) ?? 0) && other.atMs < over,
+    );
+    if (clash) continue;
+    const fault = { atMs, kind, target, lastsMs };
+    busyUntil.set(key(fault), over);
+    faults.push(fault);
+  }
+  return faults.sort((a, b) => a.atMs - b.atMs);
+}
+
+const key = ({ target, atMs }: Fault): string => `${target}@${atMs}`;
+
+function faultAt(roll: number, pick: <T>(list: readonly T[]) => T, shape: Shape): [FaultKind, string] {
+  const controls = names('control', shape.controls);
+  const programs = [...controls, ...controls, ...names('worker', shape.workers), ...names('edge', shape.edges)];
+  if (roll < 0.5) return [pick(['kill', 'kill', 'stop', 'term'] as const), pick(programs)];
+  if (roll < 0.78) {
+    const links = [
+      ...names('edge', shape.edges).map((edge) => `${edge}>control`),
+      ...names('worker', shape.workers).map((worker) => `${worker}>control`),
+      ...controls.flatMap((control) => [`${control}>postgres`, ...(shape.redis ? [`${control}>redis`] : [])]),
+    ];
+    return [pick(['cut', 'reset', 'delay', 'mute', 'deaf'] as const), pick(links)];
+  }
+  if (shape.redis && roll < 0.91) return [pick(['kill', 'flush', 'flush', 'stop'] as const), 'redis'];
+  return [pick(['kill', 'kill', 'stop'] as const), 'postgres'];
+}
+
+function deedsOf(seed: number, random: () => number, shape: Shape): Deed[] {
+  const int = (from: number, to: number) => from + Math.floor(random() * (to - from));
+  const deeds: Deed[] = [];
+  const asks = int(6, 10);
+  for (let n = 0; n < asks; n++) {
+    const name = `s${seed}-ask${n}`;
+    const edge = int(1, shape.edges + 1);
+    const line = random() < 0.5 ? name : undefined;
+    const chinese = random() < 0.4;
+    deeds.push({
+      kind: 'ask',
+      atMs: int(0, SPAN_MS),
+      name,
+      edge,
+      conversation: int(0, 2),
+      text: askText(name, line, chinese),
+      line,
+      cancelAfterMs: random() < 0.2 ? int(0, 1_200) : undefined,
+      cancelBy: random() < 0.5 ? 'edge' : 'control',
+      watched: random() < 0.4,
+    });
+  }
+  const calls = int(3, 6);
+  for (let n = 0; n < calls; n++) {
+    deeds.push({
+      kind: random() < 0.7 ? 'write' : 'run',
+      atMs: int(0, SPAN_MS),
+      name: `s${seed}-call${n}`,
+      edge: int(1, shape.edges + 1),
+      times: int(1, 4),
+      together: random() < 0.3,
+    });
+  }
+  return deeds.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** The question; `tool NAME {json}` in it is called once by the model of the harness. */
+function askText(name: string, line: string | undefined, chinese: boolean): string {
+  const words = chinese ? `${name}：请讲一个关于绳结的故事 🪢` : `${name}: tell a story about knots`;
+  if (line === undefined) return words;
+  return `${words} tool fs_write ${JSON.stringify({ path: 'docs/log.txt', text: `${line}\n`, mode: 'WRITE_MODE_APPEND' })}`;
+}
+
+const names = (what: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${what}-${n + 1}`);
