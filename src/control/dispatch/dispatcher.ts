@@ -10,11 +10,11 @@ import type { Bus, JobQueue } from '../queue/ports.ts';
 import type { Leases } from '../store/leases.ts';
 import type { Outbox } from '../store/outbox.ts';
 import type { Timers } from '../store/timers.ts';
+import { answerFollower } from './answer-follower.ts';
 import { DeviceCalls } from './device-calls.ts';
 import type { DispatchConfig } from './dispatch-config.ts';
 import { LeaseLoop } from './lease-loop.ts';
 import { Relay } from './relay.ts';
-import { ResumeTopic } from './resume-topic.ts';
 import { RunFeeds } from './run-feeds.ts';
 import { Signals } from './signals.ts';
 import { TimerLoop } from './timer-loop.ts';
@@ -38,15 +38,16 @@ export class Dispatcher {
   readonly devices: DeviceCalls;
   readonly feeds: RunFeeds;
   readonly relay: Relay;
+  readonly #runs: RunService;
   readonly #signals: Signals;
   readonly #timers: TimerLoop;
   readonly #leases: LeaseLoop;
-  readonly #resume: ResumeTopic;
   readonly #unlisten: () => void;
 
   constructor(parts: DispatchParts) {
     const { runs, outbox, queue, bus, clock, log, config } = parts;
     const signals = new Signals(bus, log, clock);
+    this.#runs = runs;
     this.#signals = signals;
     this.relay = new Relay({
       queue,
@@ -68,14 +69,13 @@ export class Dispatcher {
       maxTextBytes: config.maxTextBytes,
     });
     this.devices = new DeviceCalls({ runs, outbox, signals, clock, log, callTtlMs: config.callTtlMs });
-    this.#resume = new ResumeTopic(bus, signals, log, (tenant, job) => this.workers.attempt(tenant, job)?.text);
     this.feeds = new RunFeeds({
       runs,
       signals,
       log,
       localText: (tenant, job) => this.workers.attempt(tenant, job)?.text,
       waits: (tenant, run) => this.relay.waits(tenant, run),
-      resume: (tenant, run, job, epoch, offset) => this.#resume.ask(tenant, run, job, epoch, offset),
+      clock,
     });
     this.#timers = new TimerLoop({ timers: parts.timers, runs, clock, log, scanMs: config.scanMs });
     this.#leases = new LeaseLoop({
@@ -96,7 +96,12 @@ export class Dispatcher {
   }
 
   async start(): Promise<void> {
-    await this.#resume.start();
+    const answer = answerFollower({
+      runs: this.#runs,
+      attempt: (tenant, job) => this.workers.attempt(tenant, job),
+      waits: (tenant, run) => this.relay.waits(tenant, run),
+    });
+    await this.#signals.start(answer);
     await this.#leases.start();
     this.#timers.start();
   }
@@ -107,7 +112,7 @@ export class Dispatcher {
     await this.#timers.stop();
     await this.workers.stop();
     await this.#leases.stop();
-    await this.#resume.stop();
+    await this.#signals.stop();
   }
 
   #committed({ tenant, run, state, events, outboxAdded, outboxDone, timersAdded }: Committed): void {

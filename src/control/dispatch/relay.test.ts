@@ -1,6 +1,4 @@
-import { fromBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { RunSignalSchema } from '../../../gen/bowline/event/v1/bus_pb.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { ManualClock } from '../../base/manual-clock.ts';
 import { MemoryBusHub } from '../queue/memory-bus.ts';
@@ -52,10 +50,10 @@ async function start(workers: WorkerView[], capacity = 1_000) {
   const queue = new MemoryQueueHub(new ManualClock(), silentLogger, { capacity }).connect();
   const bus = new MemoryBusHub(silentLogger).connect();
   const told: string[] = [];
+  const signals = new Signals(bus, silentLogger, new ManualClock());
   for (const run of ['a', 'b', 'c']) {
-    await bus.subscribe(`run.t.${run}`, {
-      message: ({ data }) => {
-        const { signal } = fromBinary(RunSignalSchema, data);
+    signals.ofRun('t', run, {
+      signal: ({ signal }) => {
         if (signal.case === 'waits') told.push(`${run}: ${signal.value.what.slice(0, 22)}`);
       },
       gap: () => {},
@@ -65,7 +63,7 @@ async function start(workers: WorkerView[], capacity = 1_000) {
   const relay = new Relay({
     queue,
     workers: () => fleet.workers,
-    signals: new Signals(bus, silentLogger, new ManualClock()),
+    signals,
     log: silentLogger,
   });
   return { relay, queue, fleet, told };

@@ -29,7 +29,7 @@ function start(first = state(1, 1), local?: AttemptText) {
   let reloads = 0;
   const feed = new RunFeed(first, {
     localText: () => local,
-    resume: (job, epoch, offset) => resumed.push(`${job} ${epoch} ${offset}`),
+    follow: (_version, job, epoch, offset) => job !== '' && resumed.push(`${job} ${epoch} ${offset}`),
     reload: () => reloads++,
   });
   const signal = (body: NonNullable<MessageInitShape<typeof RunSignalSchema>['signal']>) =>

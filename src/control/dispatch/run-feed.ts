@@ -9,8 +9,8 @@ import { AttemptText } from './attempt-text.ts';
 export interface FeedSources {
   /** The text of an attempt that runs on this replica. */
   localText(job: string): AttemptText | undefined;
-  /** Asks the owner of an attempt, wherever it is, to send its text again from an offset on. */
-  resume(job: string, epoch: number, offset: number): void;
+  /** Says to other replicas that the run is followed here, and which text is wanted from which offset on; none without a job. */
+  follow(version: number, job: string, epoch: number, offset: number): void;
   /** Reads the state again, at least at this version. */
   reload(version: number): void;
 }
@@ -143,6 +143,11 @@ export class RunFeed {
     this.#attach();
   }
 
+  /** Says again that the run is followed here. */
+  renew(): void {
+    this.#attach();
+  }
+
   #changed(): void {
     this.#revision++;
     this.#wake();
@@ -152,17 +157,20 @@ export class RunFeed {
     for (const reader of [...this.#readers]) reader();
   }
 
-  /** Finds the text that is being written right now, here or at its owner. */
+  /** Finds the text that is being written right now, here or at its owner, and says that the run is followed. */
   #attach(): void {
     const writing = [...this.#state.jobs.values()].findLast(
       (job) => job.index === 0 && (job.phase === 'queued' || job.phase === 'running'),
     );
-    if (!writing) return;
-    const local = this.#sources.localText(writing.id);
-    if (local && local.epoch === writing.epoch) this.#text = local;
-    else {
+    const { version, phase } = this.#state;
+    if (phase !== 'waiting' && phase !== 'running') return;
+    const local = writing && this.#sources.localText(writing.id);
+    if (writing && local?.epoch !== writing.epoch) {
       const known = this.#text?.job === writing.id && this.#text.epoch === writing.epoch ? this.#text.bytes : 0;
-      this.#sources.resume(writing.id, writing.epoch, known);
+      this.#sources.follow(version, writing.id, writing.epoch, known);
+    } else {
+      if (local) this.#text = local;
+      this.#sources.follow(version, '', 0, 0);
     }
   }
 
@@ -176,7 +184,7 @@ export class RunFeed {
     }
     const into = this.#text!;
     if (into.merge(offset, text)) return true;
-    this.#sources.resume(job, epoch, into.bytes);
+    this.#sources.follow(this.#state.version, job, epoch, into.bytes);
     return false;
   }
 

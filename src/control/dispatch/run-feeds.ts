@@ -1,5 +1,6 @@
 // The feeds that someone reads on this replica. A feed exists while it has readers.
 
+import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { jobId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -7,7 +8,7 @@ import type { RunService } from '../orchestrator/run-service.ts';
 import type { RunState } from '../orchestrator/state.ts';
 import type { AttemptText } from './attempt-text.ts';
 import { RunFeed } from './run-feed.ts';
-import type { Signals } from './signals.ts';
+import { FOLLOW_MS, type Signals } from './signals.ts';
 
 export interface OpenFeed {
   readonly feed: RunFeed;
@@ -20,7 +21,7 @@ export interface RunFeedsParts {
   readonly log: Logger;
   readonly localText: (tenant: string, job: string) => AttemptText | undefined;
   readonly waits: (tenant: string, run: string) => { job: string; what: string }[];
-  readonly resume: (tenant: string, run: string, job: string, epoch: number, offset: number) => void;
+  readonly clock: Clock;
 }
 
 /** Runs read again in one scan. */
@@ -30,7 +31,9 @@ interface Entry {
   feed: Promise<RunFeed>;
   ready: RunFeed | undefined;
   users: number;
-  unsubscribe: () => Promise<void>;
+  unsubscribe: () => void;
+  /** Monotonic time when the other replicas were last told that the run is followed here. */
+  followed: number;
 }
 
 export class RunFeeds {
@@ -47,7 +50,8 @@ export class RunFeeds {
     const key = `${tenant}/${run}`;
     let entry = this.#entries.get(key);
     if (!entry) {
-      entry = { feed: Promise.resolve(undefined as never), ready: undefined, users: 0, unsubscribe: async () => {} };
+      const feed = Promise.resolve(undefined as never);
+      entry = { feed, ready: undefined, users: 0, unsubscribe: () => {}, followed: 0 };
       this.#entries.set(key, entry);
       entry.feed = this.#start(tenant, run, entry);
     }
@@ -56,9 +60,7 @@ export class RunFeeds {
     const close = () => {
       if (--mine.users > 0) return;
       if (this.#entries.get(key) === mine) this.#entries.delete(key);
-      void mine
-        .unsubscribe()
-        .catch((error: unknown) => this.#parts.log.warn('a subscription did not end', { run, why: String(error) }));
+      mine.unsubscribe();
     };
     try {
       let closed = false;
@@ -77,8 +79,13 @@ export class RunFeeds {
     }
   }
 
-  /** The net under lost hints: reads again, a few at a time, the runs of which nothing was heard since the last call. */
+  /**
+   * The net under lost hints: reads again, a few at a time, the runs of which nothing was heard since the last call, and
+   * tells the other replicas in time that the others are still followed.
+   */
   scan(): void {
+    const stale = this.#parts.clock.monotonic() - FOLLOW_MS / 3;
+    for (const { ready, followed } of this.#entries.values()) if (followed < stale) ready?.renew();
     const quiet = [...this.#entries.values()].flatMap(({ ready }) => (ready?.quiet() ? [ready] : []));
     const few = Math.min(quiet.length, MAX_RELOADS);
     for (let i = 0; i < few; i++) quiet[(this.#turn + i) % quiet.length]?.gap();
@@ -91,10 +98,10 @@ export class RunFeeds {
   }
 
   async #start(tenant: string, run: string, entry: Entry): Promise<RunFeed> {
-    const { runs, signals, log } = this.#parts;
+    const { runs, signals, log, clock } = this.#parts;
     const early: Parameters<RunFeed['signal']>[0][] = [];
-    // Subscribed first and read after that, so that nothing falls between.
-    entry.unsubscribe = await signals.ofRun(tenant, run, {
+    // Listened to first and read after that, so that nothing falls between. Other replicas answer with what they know beyond it.
+    entry.unsubscribe = signals.ofRun(tenant, run, {
       signal: (signal) => (entry.ready ? entry.ready.signal(signal) : early.push(signal)),
       gap: () => entry.ready?.gap(),
     });
@@ -103,7 +110,10 @@ export class RunFeeds {
     if (!state) throw new AppError('NOT_FOUND', { kind: 'run' });
     const feed = new RunFeed(state, {
       localText: (job) => this.#parts.localText(tenant, job),
-      resume: (job, epoch, offset) => this.#parts.resume(tenant, run, job, epoch, offset),
+      follow: (version, job, epoch, offset) => {
+        entry.followed = clock.monotonic();
+        signals.follow({ tenant, run, version, job, epoch, offset });
+      },
       reload: () => {
         runs.state(tenant, run).then(
           (newer) => newer && feed.committed(newer),

@@ -135,6 +135,11 @@ export class RunService {
     return (await this.#runs.refresh(tenant, run)).state;
   }
 
+  /** The version of a run that is known here without a look into the store; 0 when none is. */
+  versionKnown(tenant: string, run: string): number {
+    return this.#runs.peek(tenant, run)?.version ?? 0;
+  }
+
   /** The line of a conversation as the store has it. */
   async conversation(tenant: string, id: string): Promise<ConversationState | undefined> {
     return (await this.#conversations.refresh(tenant, id)).state;

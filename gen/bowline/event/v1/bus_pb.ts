@@ -12,16 +12,51 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/event/v1/bus.proto.
  */
 export const file_bowline_event_v1_bus: GenFile = /*@__PURE__*/
-  fileDesc("Chpib3dsaW5lL2V2ZW50L3YxL2J1cy5wcm90bxIQYm93bGluZS5ldmVudC52MSL3AgoJUnVuU2lnbmFsEgsKA3J1bhgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSKQoEdGV4dBgDIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVua0gAEhEKB2NoYW5nZWQYBCABKARIABIuCgZyZXN1bWUYBSABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLlJlc3VtZVRleHRIABIWCgxkZXZpY2VfY2FsbHMYBiABKAlIABIUCgpjYW5jZWxfam9iGAcgASgJSAASLwoHbWVzc2FnZRgIIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuSm9iTWVzc2FnZUgAEi8KB3J1bm5pbmcYCSABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLkpvYlJ1bm5pbmdIABIrCgV3YWl0cxgKIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuSm9iV2FpdHNIABIYCg5zZXNzaW9uX29wZW5lZBgLIAEoBEgAQggKBnNpZ25hbCI9CgpKb2JSdW5uaW5nEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBITCgt0YXJnZXRfbmFtZRgDIAEoCSIlCghKb2JXYWl0cxILCgNqb2IYASABKAkSDAoEd2hhdBgCIAEoCSI4CgpSZXN1bWVUZXh0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZvZmZzZXQYAyABKAQiSQoKSm9iTWVzc2FnZRILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSDQoFaW5kZXgYAyABKAQSEAoIcmVzcG9uc2UYBCABKAxiBnByb3RvMw", [file_bowline_run_v1_run]);
+  fileDesc("Chpib3dsaW5lL2V2ZW50L3YxL2J1cy5wcm90bxIQYm93bGluZS5ldmVudC52MSJaCgtTaWduYWxCYXRjaBIPCgdyZXBsaWNhGAEgASgJEiwKB3NpZ25hbHMYAiADKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlJ1blNpZ25hbBIMCgRzaGVkGAMgASgIIocDCglSdW5TaWduYWwSCwoDcnVuGAEgASgJEg4KBnRlbmFudBgCIAEoCRIpCgR0ZXh0GAMgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rSAASEQoHY2hhbmdlZBgEIAEoBEgAEi4KBnJlc3VtZRgFIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuUmVzdW1lVGV4dEgAEhYKDGRldmljZV9jYWxscxgGIAEoCUgAEhQKCmNhbmNlbF9qb2IYByABKAlIABIvCgdtZXNzYWdlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5Kb2JNZXNzYWdlSAASLwoHcnVubmluZxgJIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuSm9iUnVubmluZ0gAEisKBXdhaXRzGAogASgLMhouYm93bGluZS5ldmVudC52MS5Kb2JXYWl0c0gAEhgKDnNlc3Npb25fb3BlbmVkGAsgASgESAASDgoGZGV2aWNlGAwgASgJQggKBnNpZ25hbCI9CgpKb2JSdW5uaW5nEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBITCgt0YXJnZXRfbmFtZRgDIAEoCSIlCghKb2JXYWl0cxILCgNqb2IYASABKAkSDAoEd2hhdBgCIAEoCSJJCgpSZXN1bWVUZXh0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZvZmZzZXQYAyABKAQSDwoHdmVyc2lvbhgEIAEoBCJJCgpKb2JNZXNzYWdlEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBINCgVpbmRleBgDIAEoBBIQCghyZXNwb25zZRgEIAEoDGIGcHJvdG8z", [file_bowline_run_v1_run]);
 
 /**
- * What replicas tell each other about runs. Only hints: what they cause is checked against the store first.
+ * What one replica tells another, or all others, in one message of the bus.
+ *
+ * @generated from message bowline.event.v1.SignalBatch
+ */
+export type SignalBatch = Message<"bowline.event.v1.SignalBatch"> & {
+  /**
+   * The replica that sends.
+   *
+   * @generated from field: string replica = 1;
+   */
+  replica: string;
+
+  /**
+   * In order.
+   *
+   * @generated from field: repeated bowline.event.v1.RunSignal signals = 2;
+   */
+  signals: RunSignal[];
+
+  /**
+   * Signals before these were dropped: read the truth again.
+   *
+   * @generated from field: bool shed = 3;
+   */
+  shed: boolean;
+};
+
+/**
+ * Describes the message bowline.event.v1.SignalBatch.
+ * Use `create(SignalBatchSchema)` to create a new message.
+ */
+export const SignalBatchSchema: GenMessage<SignalBatch> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_bus, 0);
+
+/**
+ * What replicas tell each other about runs and devices. Only hints: what they cause is checked against the store first.
  *
  * @generated from message bowline.event.v1.RunSignal
  */
 export type RunSignal = Message<"bowline.event.v1.RunSignal"> & {
   /**
-   * Run.
+   * Run; empty where it concerns a device.
    *
    * @generated from field: string run = 1;
    */
@@ -57,7 +92,7 @@ export type RunSignal = Message<"bowline.event.v1.RunSignal"> & {
     case: "changed";
   } | {
     /**
-     * Send the text of a job again from an offset on.
+     * The sender follows the run from now on: it knows this much.
      *
      * @generated from field: bowline.event.v1.ResumeText resume = 5;
      */
@@ -112,6 +147,13 @@ export type RunSignal = Message<"bowline.event.v1.RunSignal"> & {
     value: bigint;
     case: "sessionOpened";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Device; empty where it concerns a run.
+   *
+   * @generated from field: string device = 12;
+   */
+  device: string;
 };
 
 /**
@@ -119,7 +161,7 @@ export type RunSignal = Message<"bowline.event.v1.RunSignal"> & {
  * Use `create(RunSignalSchema)` to create a new message.
  */
 export const RunSignalSchema: GenMessage<RunSignal> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 0);
+  messageDesc(file_bowline_event_v1_bus, 1);
 
 /**
  * An attempt runs.
@@ -154,7 +196,7 @@ export type JobRunning = Message<"bowline.event.v1.JobRunning"> & {
  * Use `create(JobRunningSchema)` to create a new message.
  */
 export const JobRunningSchema: GenMessage<JobRunning> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 1);
+  messageDesc(file_bowline_event_v1_bus, 2);
 
 /**
  * What a job waits for.
@@ -182,16 +224,16 @@ export type JobWaits = Message<"bowline.event.v1.JobWaits"> & {
  * Use `create(JobWaitsSchema)` to create a new message.
  */
 export const JobWaitsSchema: GenMessage<JobWaits> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 2);
+  messageDesc(file_bowline_event_v1_bus, 3);
 
 /**
- * Ask the owner of an attempt for its text again.
+ * What a follower of a run knows, so that it is sent the rest.
  *
  * @generated from message bowline.event.v1.ResumeText
  */
 export type ResumeText = Message<"bowline.event.v1.ResumeText"> & {
   /**
-   * Job.
+   * Job whose text it wants; empty for none.
    *
    * @generated from field: string job = 1;
    */
@@ -210,6 +252,13 @@ export type ResumeText = Message<"bowline.event.v1.ResumeText"> & {
    * @generated from field: uint64 offset = 3;
    */
   offset: bigint;
+
+  /**
+   * Version of the run that it knows.
+   *
+   * @generated from field: uint64 version = 4;
+   */
+  version: bigint;
 };
 
 /**
@@ -217,7 +266,7 @@ export type ResumeText = Message<"bowline.event.v1.ResumeText"> & {
  * Use `create(ResumeTextSchema)` to create a new message.
  */
 export const ResumeTextSchema: GenMessage<ResumeText> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 3);
+  messageDesc(file_bowline_event_v1_bus, 4);
 
 /**
  * A response message of a running job.
@@ -259,5 +308,5 @@ export type JobMessage = Message<"bowline.event.v1.JobMessage"> & {
  * Use `create(JobMessageSchema)` to create a new message.
  */
 export const JobMessageSchema: GenMessage<JobMessage> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 4);
+  messageDesc(file_bowline_event_v1_bus, 5);
 
