@@ -135,6 +135,14 @@ export const ERRORS = {
   // queue
   QUEUE_UNAVAILABLE: row('unavailable', 'the job queue cannot be reached: {problem}'),
   BUS_UNAVAILABLE: row('unavailable', 'the bus cannot be reached: {problem}'),
+  REDIS_UNUSABLE: row(
+    'failed_precondition',
+    'Redis at {where} cannot be used: {problem}; check REDIS_URL, its user, password, rights and TLS',
+  ),
+  REDIS_INSECURE: row(
+    'failed_precondition',
+    'refusing Redis at {where} without {missing}: it is beyond this machine. Use rediss://user:password@host, or set BOWLINE_REDIS_INSECURE=1 when the network itself is private',
+  ),
   // edge journal
   JOURNAL_DAMAGED: row(
     'data_loss',
