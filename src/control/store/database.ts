@@ -8,6 +8,7 @@ import type { Clock } from '../../base/clock.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { startEmbedded } from './embedded.ts';
+import { preparing } from './prepared.ts';
 import type { Schema } from './schema.ts';
 import { sqlFailure, sqlProblem } from './sql-failure.ts';
 
@@ -40,6 +41,11 @@ export interface Database {
   readonly durability: 'power' | 'process';
   /** Commit statements that may be under way at once. */
   readonly flushes: number;
+  /**
+   * Runs on a connection of its own that no time limit cuts, again and again while the database cannot be reached. For
+   * migrations, which wait for each other and may take long; what it runs must be safe to repeat.
+   */
+  patiently<T>(run: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -59,33 +65,42 @@ export async function openDatabase(
       : await startEmbedded(where.embedded, { onTrouble: trouble, stuckMs: timeout + 10_000 });
   const common = {
     connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
-    // Later than the server's own limit; it answers for a network that has gone silent, and for PGlite.
-    query_timeout: timeout + 5_000,
     types: { getTypeParser: parserOf },
   };
   const makePool = (config: PoolConfig) => {
     const made = new pg.Pool({ ...common, ...config });
     made.on('error', (error) => trouble(sqlProblem(error)));
+    made.on('connect', preparing());
     return made;
   };
-  const pool = makePool(
-    embedded ? embeddedPool(embedded.connection) : postgresPool(where, timeout, options.maxConnections ?? 10, ''),
-  );
   const flushes = embedded ? 1 : 2;
-  const commitPool = embedded ? pool : makePool(postgresPool(where, timeout, flushes, PLAN_ONCE));
+  const postgres = (max: number, limit: number, more = '') => makePool(postgresPool(where, max, limit, more));
+  const pool = embedded
+    ? makePool({ ...embeddedPool(embedded.connection), query_timeout: timeout + MARGIN_MS })
+    : postgres(options.maxConnections ?? 10, timeout);
+  const commitPool = embedded ? pool : postgres(flushes, Math.min(timeout, COMMIT_LIMIT_MS), PLAN_ONCE);
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const patiently = async <T>(run: (db: Kysely<Schema>) => Promise<T>): Promise<T> => {
+    if (embedded) return run(db);
+    const own = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: postgres(1, 0) }) });
+    try {
+      return await untilReached(() => run(own), options);
+    } finally {
+      await own.destroy();
+    }
+  };
   const close = async () => {
     await db.destroy();
     if (commitPool !== pool) await commitPool.end();
     await embedded?.close();
   };
   try {
-    await answer(pool, options);
+    await untilReached(() => pool.query('select 1'), options);
   } catch (error) {
     await close();
     throw error;
   }
-  const shared = { db, pool, commitPool, flushes, close };
+  const shared = { db, pool, commitPool, flushes, patiently, close };
   return embedded
     ? { ...shared, kind: 'pglite', durability: 'process' }
     : { ...shared, kind: 'postgres', durability: 'power' };
@@ -93,7 +108,20 @@ export async function openDatabase(
 
 const PLAN_ONCE = ' -c plan_cache_mode=force_generic_plan';
 
-function postgresPool(url: string | object, timeout: number, max: number, settings: string): PoolConfig {
+/**
+ * A commit takes milliseconds. One that hangs, e.g. on a connection whose other end is gone without a word, must be given up
+ * while there is still time to send it again on another.
+ */
+const COMMIT_LIMIT_MS = 8_000;
+
+/** The client gives up so much later than the server: it answers for a network that has gone silent, and for PGlite. */
+const MARGIN_MS = 2_000;
+
+/** Both sides find out within half a minute that the other one's machine is gone, so that no lock outlives its holder. */
+const KEEP_ALIVE = ' -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3';
+
+/** @param limit the server's time limit of a statement and of an idle transaction; 0 is none */
+function postgresPool(url: string | object, max: number, limit: number, settings: string): PoolConfig {
   if (typeof url !== 'string' || !/^(postgres|postgresql|socket):/.test(url) || !readable(url)) {
     throw new AppError('DATABASE_UNUSABLE', {
       problem: 'its URL is not of the form postgres://user:password@host/name',
@@ -104,9 +132,11 @@ function postgresPool(url: string | object, timeout: number, max: number, settin
     max,
     application_name: 'bowline',
     keepAlive: true,
-    statement_timeout: timeout,
-    idle_in_transaction_session_timeout: timeout,
-    options: `-c default_transaction_isolation=read\\ committed -c jit=off${settings}`,
+    keepAliveInitialDelayMillis: 15_000,
+    statement_timeout: limit,
+    idle_in_transaction_session_timeout: limit,
+    ...(limit > 0 ? { query_timeout: limit + MARGIN_MS } : {}),
+    options: `-c default_transaction_isolation=read\\ committed -c jit=off${KEEP_ALIVE}${settings}`,
   };
 }
 
@@ -134,13 +164,18 @@ function parserOf(oid: number, format?: 'text' | 'binary'): (value: string) => u
   return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown;
 }
 
-async function answer(pool: pg.Pool, { clock = systemClock, signal, onWaiting }: DatabaseOptions): Promise<void> {
+async function untilReached<T>(
+  run: () => Promise<T>,
+  { clock = systemClock, signal, onWaiting }: DatabaseOptions,
+): Promise<T> {
   let told: string | undefined;
   for (let attempt = 1; ; attempt++) {
     try {
-      await pool.query('select 1');
-      return;
-    } catch (error) {
+      return await run();
+    } catch (thrown) {
+      const lost = thrown instanceof AppError && thrown.reason === 'STORE_UNAVAILABLE';
+      if (thrown instanceof AppError && !lost) throw thrown;
+      const error: unknown = lost ? thrown.cause : thrown;
       const problem = sqlProblem(error);
       if (hopeless(error)) throw new AppError('DATABASE_UNUSABLE', { problem }, { cause: error });
       if (problem !== told) onWaiting?.(problem);

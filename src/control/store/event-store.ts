@@ -7,7 +7,7 @@ import { sleep, systemClock } from '../../base/clock.ts';
 import { checkUnit, encodeJson, encodeUnits, unitBytes, unitKeys } from './commit-encode.ts';
 import { COMMIT_SQL } from './commit-sql.ts';
 import { GroupCommit, type Settled } from './group-commit.ts';
-import { inStore, sqlFailure, storeError } from './sql-failure.ts';
+import { sqlFailure, storeError } from './sql-failure.ts';
 import type { CommitResult, CommitUnit, EventStore, LoadedEvent } from './unit.ts';
 
 /** What the store uses of an open database (see `Database`). */
@@ -26,6 +26,9 @@ export interface EventStoreOptions {
   /** Units that may wait; default 10,000 (and 256 MB). */
   readonly maxWaiting?: number;
 }
+
+/** A read whose connection broke is sent again for so long: a database that restarts is there again within seconds. */
+const READ_AGAIN_MS = 5_000;
 
 interface CommitRow {
   u: number;
@@ -64,7 +67,7 @@ export class PgEventStore implements EventStore {
 
   async outcome(tenant: string, source: string, commandId: string): Promise<Uint8Array | undefined> {
     const { rows } = await this.#read<{ outcome: Uint8Array }>(
-      'select outcome from inbox where tenant = $1 and source = $2 and command_id = $3',
+      '/* inbox_outcome */ select outcome from inbox where tenant = $1 and source = $2 and command_id = $3',
       [tenant, source, commandId],
     );
     return rows[0]?.outcome;
@@ -72,7 +75,7 @@ export class PgEventStore implements EventStore {
 
   async load(tenant: string, stream: string, after = 0): Promise<{ version: number; events: LoadedEvent[] }> {
     const { rows } = await this.#read<{ head: number; version: number | null; type: string; data: Buffer; at: number }>(
-      `select s.version as head, e.version, e.type, e.data, (extract(epoch from e.at) * 1000)::bigint as at
+      `/* stream_load */ select s.version as head, e.version, e.type, e.data, (extract(epoch from e.at) * 1000)::bigint as at
        from streams s left join events e on e.tenant = s.tenant and e.stream = s.id and e.version > $3
        where s.tenant = $1 and s.id = $2 order by e.version`,
       [tenant, stream, after],
@@ -89,7 +92,17 @@ export class PgEventStore implements EventStore {
   }
 
   async #read<Row extends object>(text: string, values: unknown[]): Promise<{ rows: Row[] }> {
-    return inStore(() => this.#database.pool.query<Row>(text, values));
+    const end = this.#clock.monotonic() + Math.min(this.#giveUpMs, READ_AGAIN_MS);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#database.pool.query<Row>(text, values);
+      } catch (error) {
+        const kind = sqlFailure(error);
+        const over = this.#closing.signal.aborted || this.#clock.monotonic() >= end;
+        if (over || kind === 'refused' || kind === 'slow') throw storeError(error);
+        await sleep(this.#clock, fullJitter(attempt, 20, 500), this.#closing.signal);
+      }
+    }
   }
 
   async #flush(batch: readonly CommitUnit[]): Promise<readonly Settled<CommitResult>[]> {
@@ -136,7 +149,7 @@ export class PgEventStore implements EventStore {
     );
     if (open.length === 0) return;
     const { rows } = await this.#database.pool.query<{ u: number; outcome: Uint8Array }>(
-      `select u.u, i.outcome from json_to_recordset($1::json) as u(u int, tenant text, source text, command text)
+      `/* inbox_ask */ select u.u, i.outcome from json_to_recordset($1::json) as u(u int, tenant text, source text, command text)
        cross join lateral (select outcome from inbox
          where tenant = u.tenant and source = u.source and command_id = u.command limit 1) i`,
       [encodeJson(open)],
