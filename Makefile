@@ -2,6 +2,7 @@
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.bowline-stamp
+BENCH := bench/node_modules/.bowline-stamp
 
 # What a user types reaches the scripts through the environment, letter by letter: $(value) and := keep make from
 # expanding `$` in it, and no shell ever parses it.
@@ -13,7 +14,7 @@ override export DIR := $(value DIR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help gen build demo up test memory check verify clean
+.PHONY: help gen build demo up test memory bench check verify clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -40,6 +41,14 @@ test: build ## Run all tests; the last line counts them
 
 memory: build ## Measure the edge's memory after 2,000 tool calls beside a bare Node process
 	@node scripts/edge-memory.ts
+
+# What Bowline is measured beside is installed by this alone, without install scripts.
+$(BENCH): bench/package-lock.json
+	@npm ci --prefix bench --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
+	@touch $@
+
+bench: build $(BENCH) ## Measure beside the peers: [QUICK=1] [ONLY=name,...] [PROFILE=1]
+	@node bench/src/$(if $(PROFILE),profile,main).ts
 
 CHECKS := lint typecheck depcruise gen-check lint-proto breaking
 .PHONY: $(CHECKS)

@@ -1,0 +1,157 @@
+// What the measurements share: one Postgres and one Redis with real durability, control planes as the built programs with a
+// lean edge and worker, and the peers. Everything starts when it is first asked for and ends with the lab.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort } from '../../../test/support/free-port.ts';
+import { startPostgres, type TestPostgres } from '../../../test/support/postgres.ts';
+import type { Program } from '../../../test/support/program.ts';
+import { startRedis, type TestRedis } from '../../../test/support/redis.ts';
+import { Stack } from '../../../test/support/stack.ts';
+import { AgentProcess } from './agent-process.ts';
+import { Inspector } from './inspector.ts';
+import { startRestate } from './restate-server.ts';
+
+export type Stores = 'servers' | 'embedded';
+
+/** How long a job may wait for its worker in the one case in which the bench starts them together, in milliseconds. */
+const READY_MS = 90_000;
+
+/** A control plane with one connected edge and one worker, each a process. */
+export interface Bowline {
+  readonly stack: Stack;
+  readonly control: Program;
+  readonly edge: AgentProcess;
+  /** URL of its database; undefined when embedded. */
+  readonly database: string | undefined;
+  /** The debugger of the control plane, for its heap and its profile. */
+  inspect(): Promise<Inspector>;
+}
+
+export interface BowlineOptions {
+  /** Makes the control plane open to a debugger from its start. Default false. */
+  readonly inspected?: boolean;
+  /** Name of its database; a number is added. */
+  readonly name?: string;
+}
+
+export class Lab {
+  readonly #closing: (() => Promise<void>)[] = [];
+  readonly #shared = new Map<string, Promise<unknown>>();
+  #databases = 0;
+
+  /** Postgres with fsync, as production has it; Bowline and DBOS each get databases of it. */
+  postgres(): Promise<TestPostgres> {
+    return this.#once('postgres', async () => {
+      const postgres = await startPostgres();
+      this.#closing.push(() => postgres.stop());
+      return postgres;
+    });
+  }
+
+  /** Redis with an append-only file, synced every second. */
+  redis(): Promise<TestRedis> {
+    return this.#once('redis', async () => {
+      const redis = await startRedis({ appendonly: true, args: ['--appendfsync', 'everysec'] });
+      this.#closing.push(() => redis.stop());
+      return redis;
+    });
+  }
+
+  /** A fresh database and its URL. */
+  async database(name: string): Promise<string> {
+    return (await this.postgres()).createDatabase(`${name}_${++this.#databases}`);
+  }
+
+  /** The control plane that the measurements of speed share, one for each kind of store. */
+  bowline(stores: Stores): Promise<Bowline> {
+    return this.#once(`bowline ${stores}`, () => this.newBowline(stores));
+  }
+
+  async newBowline(stores: Stores, options: BowlineOptions = {}): Promise<Bowline> {
+    const { stack, control, database, inspect } = await this.control(stores, options);
+    const [edge, worker] = await Promise.all([this.agent('edge'), this.agent('worker')]);
+    const key = readFileSync(join(stack.home, 'control/worker.key'), 'utf8').trim();
+    await worker.call('connect', { url: stack.url, key });
+    await edge.call('connect', { url: stack.url, ownerKey: stack.ownerKey, name: 'bench' });
+    return { stack, control, edge, database, inspect };
+  }
+
+  /** The control plane alone. */
+  async control(stores: Stores, { inspected = false, name = 'bowline' }: BowlineOptions = {}) {
+    const stack = await Stack.create();
+    this.#closing.push(() => stack.close());
+    const database = stores === 'servers' ? await this.database(name) : undefined;
+    if (database) {
+      stack.env.DATABASE_URL = database;
+      stack.env.REDIS_URL = (await this.redis()).url;
+      stack.env.BOWLINE_REDIS_PREFIX = `bench${this.#databases}`;
+    }
+    const port = inspected ? await freePort() : 0;
+    if (inspected) stack.env.NODE_OPTIONS = `--inspect=127.0.0.1:${port}`;
+    const control = stack.start('control', ['--port', String(stack.port)]);
+    await control.ready(READY_MS);
+    delete stack.env.NODE_OPTIONS;
+    const inspect = () => Inspector.attach(port);
+    return { stack, control, database, inspect };
+  }
+
+  /** A process of the benchmark, ended with the lab. */
+  async agent(name: string, options: Parameters<typeof AgentProcess.start>[1] = {}): Promise<AgentProcess> {
+    const agent = await AgentProcess.start(name, options);
+    this.#closing.push(() => agent.stop());
+    return agent;
+  }
+
+  /** DBOS on a database of its own. */
+  dbos(): Promise<AgentProcess> {
+    return this.#once('dbos', async () => {
+      const [agent, url] = await Promise.all([this.agent('dbos'), this.database('dbos')]);
+      await agent.call('connect', { url });
+      return agent;
+    });
+  }
+
+  /** Restate: its server, a service and a caller, each a process; this is the caller. */
+  restate(): Promise<AgentProcess> {
+    return this.#once('restate', async () => {
+      const server = await startRestate();
+      this.#closing.push(() => server.stop());
+      const [service, caller, port] = [
+        await this.agent('restate-service'),
+        await this.agent('restate'),
+        await freePort(),
+      ];
+      await service.call('listen', { port });
+      await server.register(port);
+      await caller.call('connect', { port: server.ingress });
+      return caller;
+    });
+  }
+
+  /** BullMQ on the same Redis: a producer and a worker, each a process; this is the producer. */
+  bullmq(): Promise<AgentProcess> {
+    return this.#once('bullmq', async () => {
+      const [{ port }, producer, worker] = [
+        await this.redis(),
+        await this.agent('bullmq'),
+        await this.agent('bullmq-worker'),
+      ];
+      const place = { port, queue: 'bench-bullmq' };
+      await worker.call('connect', place);
+      await producer.call('connect', place);
+      return producer;
+    });
+  }
+
+  /** Calls `make` at the first time only. */
+  #once<T>(name: string, make: () => Promise<T>): Promise<T> {
+    const known = this.#shared.get(name) ?? make();
+    this.#shared.set(name, known);
+    return known as Promise<T>;
+  }
+
+  /** Ends everything, last started first. */
+  async close(): Promise<void> {
+    for (const close of this.#closing.splice(0).reverse()) await close();
+  }
+}

@@ -1,0 +1,77 @@
+// `make bench [QUICK=1] [ONLY=name,...]`: measures, prints one table and writes one JSON file. A missed budget is marked, not
+// an error; a measurement that fails is.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Lab } from './harness/lab.ts';
+import { machine } from './harness/machine.ts';
+import { type Measure, type Row, ratio, reference, verdict } from './harness/measure.ts';
+import { tableText } from './harness/table.ts';
+import { oneJob, threeJobs, throughput } from './measure/runs.ts';
+
+const MEASURES: readonly Measure[] = [oneJob, threeJobs, throughput];
+
+const quick = Boolean(process.env.QUICK);
+const only = (process.env.ONLY ?? '').split(',').filter((name) => name !== '');
+const chosen = MEASURES.filter(({ name }) => only.length === 0 || only.includes(name));
+const unknown = only.filter((name) => !MEASURES.some((measure) => measure.name === name));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `no measurement ${unknown.join(', ')}; there are ${MEASURES.map(({ name }) => name).join(', ')}\n`,
+  );
+  process.exit(2);
+}
+
+const startedAt = new Date();
+const start = performance.now();
+const seconds = () => ((performance.now() - start) / 1000).toFixed(0);
+const say = (text: string) => process.stderr.write(`${seconds().padStart(4)} s  ${text}\n`);
+const about = await machine();
+const rows: Row[] = [];
+const failures: { name: string; error: string }[] = [];
+const loads: number[] = [];
+const lab = new Lab();
+try {
+  for (const measure of chosen) {
+    say(measure.what);
+    try {
+      rows.push(...(await measure.run({ lab, quick, say })));
+    } catch (error) {
+      failures.push({
+        name: measure.name,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+      say(`${measure.name} failed`);
+    }
+    loads.push(loadavg()[0] ?? 0);
+  }
+} finally {
+  await lab.close();
+}
+
+const folder = fileURLToPath(new URL('../results/', import.meta.url));
+mkdirSync(folder, { recursive: true });
+const file = join(folder, `${startedAt.toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
+const result = {
+  startedAt: startedAt.toISOString(),
+  seconds: Number(seconds()),
+  quick,
+  machine: about,
+  loads,
+  rows: rows.map((row) => ({ ...row, reference: reference(row)?.label, ratio: ratio(row), verdict: verdict(row) })),
+  failures,
+};
+writeFileSync(file, `${JSON.stringify(result, undefined, 1)}\n`);
+const missed = rows.filter((row) => verdict(row) === 'missed').length;
+const met = rows.filter((row) => verdict(row) === 'met').length;
+const { cpu, cores, memoryGb, node, commit, changed } = about;
+process.stdout.write(
+  `\n${cores} x ${cpu}, ${memoryGb} GB, Node ${node}, commit ${commit}${changed ? ' with changes' : ''}`,
+);
+process.stdout.write(`, load ${loads.map((load) => load.toFixed(1)).join(' ')}\n\n`);
+process.stdout.write(`${tableText(rows, process.stdout.isTTY === true)}\n\n`);
+for (const { name, error } of failures) process.stdout.write(`FAILED ${name}: ${error}\n`);
+process.stdout.write(`${met} budgets met, ${missed} missed, ${failures.length} measurements failed, ${seconds()} s\n`);
+process.stdout.write(`${relative(process.cwd(), file)}\n`);
+process.exitCode = failures.length > 0 ? 1 : 0;
