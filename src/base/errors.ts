@@ -113,11 +113,11 @@ export const ERRORS = {
   // identity: keys, enrolment, workers
   DEVICE_SUSPENDED: row(
     'permission_denied',
-    'the device {device} is suspended: {why}; its owner must remove it and enrol it again with a new join token',
+    'the device {device} is suspended: {why}; its owner must remove it (`bowline devices remove {device} --yes`) and let it join again',
   ),
   DEVICE_NAME_TAKEN: row(
     'already_exists',
-    'a device named {name} exists already; choose another name or remove that device first',
+    'a device named {name} exists already; choose another name, or remove that device first: `bowline devices remove {name} --yes`',
   ),
   JOIN_TOKEN_INVALID: row(
     'not_found',

@@ -236,8 +236,12 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           runs: stored,
           audit: (entries) => writeAudit(database.db, entries),
         }),
-        devices: deviceApi({ devices, enrolment, sessions }),
-        workers: workerApi({ sessions, createToken: (wanted, by) => createWorkerToken(database.db, wanted, by) }),
+        devices: deviceApi({ devices, enrolment, sessions, calls: dispatcher.devices }),
+        workers: workerApi({
+          sessions,
+          createToken: (wanted, by) => createWorkerToken(database.db, wanted, by),
+          packages: workerCapabilities.map((service) => service.file.proto.package),
+        }),
         registry: registryApi({ methods, devices, sessions }),
         status: statusApi({
           sessions,
@@ -246,7 +250,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           startedAt,
           counts: async (tenant) => ({
             devices: await devices.online(tenant),
-            openRuns: (await stored.list(tenant, { states: ['waiting', 'running'], pageSize: 500 })).items.length,
+            openRuns: await stored.countOpen(tenant),
             waitingJobs: dispatcher.relay.waitingOf(tenant),
           }),
         }),

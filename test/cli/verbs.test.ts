@@ -295,6 +295,10 @@ test('devices, workers and conversations are listed, and keys are made', async (
         made.push(name, ttl?.seconds);
         return { token: 'bwj_token', expireTime: timestampFromMs(1_700_000_000_000) };
       },
+      removeDevice: ({ id }) => {
+        made.push(`removed ${id}`);
+        return { id, name: '厨房' };
+      },
     });
     router.service(WorkerPoolService, {
       listWorkers: () => ({
@@ -332,6 +336,15 @@ test('devices, workers and conversations are listed, and keys are made', async (
   expect(token.stdout).toBe(`${box.control} bwj_token pi\n`);
   expect(key.stdout).toBe('bww_key\n');
   expect(made).toEqual(expect.arrayContaining(['pi', 300n, 'gpu', ['bowline.capability.llm.v1']]));
+
+  const unsure = await run(['devices', 'remove', '厨房']);
+  expect([unsure.code, unsure.stderr]).toEqual([2, expect.stringContaining('--yes')]);
+  expect(made).not.toContain('removed 厨房');
+  expect(await run(['devices', 'remove', '厨房', '--yes'])).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('厨房 is removed'),
+  });
+  expect(made).toContain('removed 厨房');
 });
 
 test('a run shows its device by name, and no size that only the box knows', async () => {

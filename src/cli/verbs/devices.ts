@@ -2,6 +2,7 @@
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import { type Device, DeviceSchema, DeviceService } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { AppError } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, type Side, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
@@ -17,7 +18,7 @@ interface TokenOptions extends GlobalOptions {
 }
 
 export function devicesVerb(io: CliIo): Command {
-  const devices = new Command('devices').description('List devices, let another one join, take one back');
+  const devices = new Command('devices').description('List devices, let another one join, take one back, remove one');
   devices.addCommand(
     lsCommand('List devices by name', 100)
       .addHelpText('after', '\nExamples:\n  $ bowline devices ls\n  $ bowline devices ls --json')
@@ -51,7 +52,29 @@ export function devicesVerb(io: CliIo): Command {
       )
       .action((id: string, _o, command: Command) => adopt(io, id, command.optsWithGlobals())),
   );
+  devices.addCommand(
+    new Command('remove')
+      .description('Forget a device: its key is refused, its session ends, calls it had not answered become unknown')
+      .argument('<device>', 'id or name')
+      .option('--yes', 'do it')
+      .addHelpText(
+        'after',
+        '\nIts runs stay, its name is free, and it comes back only by joining again.\n\nExamples:\n  $ bowline devices remove kitchen-pi --yes',
+      )
+      .action((id: string, _o, command: Command) => remove(io, id, command.optsWithGlobals())),
+  );
   return devices;
+}
+
+async function remove(io: CliIo, id: string, options: GlobalOptions & { yes?: boolean }): Promise<void> {
+  if (!options.yes) {
+    const what = `removing ${id} cannot be undone: it must join again, and calls it had not answered become unknown. Say --yes to do it`;
+    throw new AppError('USAGE', { what });
+  }
+  const { name } = await using(controlSide(io, options), (control) =>
+    control.client(DeviceService).removeDevice({ id }),
+  );
+  new Printer(io.stderr, io.env).line(`${name} is removed; to come back it joins again: bowline devices join-token`);
 }
 
 async function adopt(io: CliIo, id: string, options: GlobalOptions): Promise<void> {

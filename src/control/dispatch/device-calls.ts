@@ -133,9 +133,13 @@ export class DeviceCalls {
     session.committed(frame.job, epoch, frame.idempotencyKey);
   }
 
-  /** The journal of a device does not fit: what became of its calls cannot be told any more. Throws when the store fails. */
-  async quarantined({ tenant, device }: DeviceRef, targetName: string): Promise<void> {
-    const failure = toFailure(new AppError('OUTCOME_UNKNOWN', { why: 'the journal of the device was replaced' }));
+  /** The journal of a device does not fit, or it was removed: what became of its calls cannot be told any more. Throws when the store fails. */
+  async quarantined(
+    { tenant, device }: DeviceRef,
+    targetName: string,
+    why = 'the journal of the device was replaced',
+  ): Promise<void> {
+    const failure = toFailure(new AppError('OUTCOME_UNKNOWN', { why }));
     for (const row of await this.#parts.outbox.pendingForDevices(tenant, [device])) {
       const { run, job, epoch } = row;
       const result = { case: 'unknown', value: failure } as const;

@@ -15,6 +15,8 @@ export interface Runs {
   get(tenant: string, id: string): Promise<RunRow | undefined>;
   /** Newest first. Throws INVALID_ARGUMENT for a page token that is not ours. */
   list(tenant: string, filter?: RunFilter): Promise<Page<RunRow>>;
+  /** How many runs of a tenant have not ended. */
+  countOpen(tenant: string): Promise<number>;
   /** Jobs of a run in the order of their creation. */
   jobs(tenant: string, run: string): Promise<JobRow[]>;
   /** Runs of all tenants that have not ended, oldest first: what a starting control plane looks after. */
@@ -41,6 +43,10 @@ export function createRuns(db: Kysely<Schema>): Runs {
         .limit(size + 1)
         .execute();
       return toPage(rows, size, (row) => ({ at: row.created_at, id: row.id }), toRun);
+    },
+    async countOpen(tenant) {
+      const query = db.selectFrom('run').select(sql<number>`count(*)::int`.as('open')).where('tenant', '=', tenant);
+      return (await query.where('ended_at', 'is', null).executeTakeFirstOrThrow()).open;
     },
     async jobs(tenant, run) {
       const query = db.selectFrom('job').selectAll().where('tenant', '=', tenant).where('run', '=', run);

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/control/v1/fleet_service.proto.
  */
 export const file_bowline_control_v1_fleet_service: GenFile = /*@__PURE__*/
-  fileDesc("CiZib3dsaW5lL2NvbnRyb2wvdjEvZmxlZXRfc2VydmljZS5wcm90bxISYm93bGluZS5jb250cm9sLnYxIvEBCgZEZXZpY2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIRCgljb25uZWN0ZWQYAyABKAgSDQoFc3RhdGUYBCABKAkSLwoIbWFuaWZlc3QYBSABKAsyHS5ib3dsaW5lLm1hbmlmZXN0LnYxLk1hbmlmZXN0EjIKDmxhc3Rfc2Vlbl90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNc2Vzc2lvbl9lcG9jaBgIIAEoBCIqChBHZXREZXZpY2VSZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABGIABIj8KEUdldERldmljZVJlc3BvbnNlEioKBmRldmljZRgBIAEoCzIaLmJvd2xpbmUuY29udHJvbC52MS5EZXZpY2UiTgoSTGlzdERldmljZXNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJbChNMaXN0RGV2aWNlc1Jlc3BvbnNlEisKB2RldmljZXMYASADKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuRGV2aWNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJXChZDcmVhdGVKb2luVG9rZW5SZXF1ZXN0EhUKBG5hbWUYASABKAlCB7pIBHICGEASJgoDdHRsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIlkKF0NyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIsChJBZG9wdERldmljZVJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAEiQQoTQWRvcHREZXZpY2VSZXNwb25zZRIqCgZkZXZpY2UYASABKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuRGV2aWNlIpYCCgZXb3JrZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIvCghtYW5pZmVzdBgDIAEoCzIdLmJvd2xpbmUubWFuaWZlc3QudjEuTWFuaWZlc3QSLAoGbW9kZWxzGAQgAygLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEg0KBXNsb3RzGAUgASgNEgwKBGJ1c3kYBiABKA0SEAoIZHJhaW5pbmcYByABKAgSMAoMY29ubmVjdF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3NlZW5fdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTgoSTGlzdFdvcmtlcnNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJbChNMaXN0V29ya2Vyc1Jlc3BvbnNlEisKB3dvcmtlcnMYASADKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuV29ya2VyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJmChZDcmVhdGVXb3JrZXJLZXlSZXF1ZXN0EhcKBG5hbWUYASABKAlCCbpIBnIEEAEYQBIcCghwYWNrYWdlcxgCIAMoCUIKukgHkgEECAEQQBIVCgRwb29sGAMgASgJQge6SARyAhhAIiYKF0NyZWF0ZVdvcmtlcktleVJlc3BvbnNlEgsKA2tleRgBIAEoCSIZChdMaXN0Q2FwYWJpbGl0aWVzUmVxdWVzdCJUChhMaXN0Q2FwYWJpbGl0aWVzUmVzcG9uc2USOAoMY2FwYWJpbGl0aWVzGAEgAygLMiIuYm93bGluZS5jb250cm9sLnYxLkNhcGFiaWxpdHlJbmZvIoUBCg5DYXBhYmlsaXR5SW5mbxIPCgdwYWNrYWdlGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSLwoHbWV0aG9kcxgDIAMoCzIeLmJvd2xpbmUuY29udHJvbC52MS5NZXRob2RJbmZvEg8KB2RldmljZXMYBCADKAkSDwoHd29ya2VycxgFIAMoCSKDAQoKTWV0aG9kSW5mbxIMCgRuYW1lGAEgASgJEg4KBmVmZmVjdBgCIAEoCRISCgppZGVtcG90ZW50GAMgASgIEhEKCXN0cmVhbWluZxgEIAEoCBITCgtkZXNjcmlwdGlvbhgFIAEoCRIbChNyZXF1ZXN0X3NjaGVtYV9qc29uGAYgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QikwIKEUdldFN0YXR1c1Jlc3BvbnNlEg0KBWJ1aWxkGAEgASgJEhAKCGRhdGFiYXNlGAIgASgJEhMKC2RhdGFiYXNlX29rGAMgASgIEg8KB3JlcGxpY2EYBCABKAkSDwoHZGV2aWNlcxgFIAEoDRIPCgd3b3JrZXJzGAYgASgNEhEKCW9wZW5fcnVucxgHIAEoDRIUCgx3YWl0aW5nX2pvYnMYCCABKA0SLgoKc3RhcnRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoFbW9kZWwYCiABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm8SDwoHc3RvcHBlZBgLIAEoCSJQChRMaXN0QXBwcm92YWxzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiYQoVTGlzdEFwcHJvdmFsc1Jlc3BvbnNlEi8KCWFwcHJvdmFscxgBIAMoCzIcLmJvd2xpbmUuY29udHJvbC52MS5BcHByb3ZhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiaAoIQXBwcm92YWwSCwoDam9iGAEgASgJEg4KBmRldmljZRgCIAEoCRIOCgZtZXRob2QYAyABKAkSLwoLZXhwaXJlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkEKD0dldFVzYWdlUmVxdWVzdBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI+ChBHZXRVc2FnZVJlc3BvbnNlEioKBHN1bXMYASADKAsyHC5ib3dsaW5lLmNvbnRyb2wudjEuVXNhZ2VTdW0iewoIVXNhZ2VTdW0SEAoIcHJvdmlkZXIYASABKAkSDQoFbW9kZWwYAiABKAkSFAoMaW5wdXRfdG9rZW5zGAMgASgEEhUKDW91dHB1dF90b2tlbnMYBCABKAQSEwoLY29zdF9taWNyb3MYBSABKAQSDAoEam9icxgGIAEoBCJMChBMaXN0QXVkaXRSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJdChFMaXN0QXVkaXRSZXNwb25zZRIvCgdlbnRyaWVzGAEgAygLMh4uYm93bGluZS5jb250cm9sLnYxLkF1ZGl0RW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIoYBCgpBdWRpdEVudHJ5Ei8KC2NyZWF0ZV90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwcmluY2lwYWwYAiABKAkSDgoGYWN0aW9uGAMgASgJEg8KB3N1YmplY3QYBCABKAkSEwoLZGV0YWlsX2pzb24YBSABKAkynwMKDURldmljZVNlcnZpY2USXQoJR2V0RGV2aWNlEiQuYm93bGluZS5jb250cm9sLnYxLkdldERldmljZVJlcXVlc3QaJS5ib3dsaW5lLmNvbnRyb2wudjEuR2V0RGV2aWNlUmVzcG9uc2UiA5ACARJjCgtMaXN0RGV2aWNlcxImLmJvd2xpbmUuY29udHJvbC52MS5MaXN0RGV2aWNlc1JlcXVlc3QaJy5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdERldmljZXNSZXNwb25zZSIDkAIBEmoKD0NyZWF0ZUpvaW5Ub2tlbhIqLmJvd2xpbmUuY29udHJvbC52MS5DcmVhdGVKb2luVG9rZW5SZXF1ZXN0GisuYm93bGluZS5jb250cm9sLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEl4KC0Fkb3B0RGV2aWNlEiYuYm93bGluZS5jb250cm9sLnYxLkFkb3B0RGV2aWNlUmVxdWVzdBonLmJvd2xpbmUuY29udHJvbC52MS5BZG9wdERldmljZVJlc3BvbnNlMuQBChFXb3JrZXJQb29sU2VydmljZRJjCgtMaXN0V29ya2VycxImLmJvd2xpbmUuY29udHJvbC52MS5MaXN0V29ya2Vyc1JlcXVlc3QaJy5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdFdvcmtlcnNSZXNwb25zZSIDkAIBEmoKD0NyZWF0ZVdvcmtlcktleRIqLmJvd2xpbmUuY29udHJvbC52MS5DcmVhdGVXb3JrZXJLZXlSZXF1ZXN0GisuYm93bGluZS5jb250cm9sLnYxLkNyZWF0ZVdvcmtlcktleVJlc3BvbnNlMoUBCg9SZWdpc3RyeVNlcnZpY2UScgoQTGlzdENhcGFiaWxpdGllcxIrLmJvd2xpbmUuY29udHJvbC52MS5MaXN0Q2FwYWJpbGl0aWVzUmVxdWVzdBosLmJvd2xpbmUuY29udHJvbC52MS5MaXN0Q2FwYWJpbGl0aWVzUmVzcG9uc2UiA5ACATJuCg1TdGF0dXNTZXJ2aWNlEl0KCUdldFN0YXR1cxIkLmJvd2xpbmUuY29udHJvbC52MS5HZXRTdGF0dXNSZXF1ZXN0GiUuYm93bGluZS5jb250cm9sLnYxLkdldFN0YXR1c1Jlc3BvbnNlIgOQAgEyfAoPQXBwcm92YWxTZXJ2aWNlEmkKDUxpc3RBcHByb3ZhbHMSKC5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaKS5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdEFwcHJvdmFsc1Jlc3BvbnNlIgOQAgEyagoMVXNhZ2VTZXJ2aWNlEloKCEdldFVzYWdlEiMuYm93bGluZS5jb250cm9sLnYxLkdldFVzYWdlUmVxdWVzdBokLmJvd2xpbmUuY29udHJvbC52MS5HZXRVc2FnZVJlc3BvbnNlIgOQAgEybQoMQXVkaXRTZXJ2aWNlEl0KCUxpc3RBdWRpdBIkLmJvd2xpbmUuY29udHJvbC52MS5MaXN0QXVkaXRSZXF1ZXN0GiUuYm93bGluZS5jb250cm9sLnYxLkxpc3RBdWRpdFJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiZib3dsaW5lL2NvbnRyb2wvdjEvZmxlZXRfc2VydmljZS5wcm90bxISYm93bGluZS5jb250cm9sLnYxIvEBCgZEZXZpY2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIRCgljb25uZWN0ZWQYAyABKAgSDQoFc3RhdGUYBCABKAkSLwoIbWFuaWZlc3QYBSABKAsyHS5ib3dsaW5lLm1hbmlmZXN0LnYxLk1hbmlmZXN0EjIKDmxhc3Rfc2Vlbl90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNc2Vzc2lvbl9lcG9jaBgIIAEoBCIqChBHZXREZXZpY2VSZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABGIABIj8KEUdldERldmljZVJlc3BvbnNlEioKBmRldmljZRgBIAEoCzIaLmJvd2xpbmUuY29udHJvbC52MS5EZXZpY2UiTgoSTGlzdERldmljZXNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJbChNMaXN0RGV2aWNlc1Jlc3BvbnNlEisKB2RldmljZXMYASADKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuRGV2aWNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJXChZDcmVhdGVKb2luVG9rZW5SZXF1ZXN0EhUKBG5hbWUYASABKAlCB7pIBHICGEASJgoDdHRsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIlkKF0NyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIsChJBZG9wdERldmljZVJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAEiQQoTQWRvcHREZXZpY2VSZXNwb25zZRIqCgZkZXZpY2UYASABKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuRGV2aWNlIi0KE1JlbW92ZURldmljZVJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAEiMAoUUmVtb3ZlRGV2aWNlUmVzcG9uc2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCSKWAgoGV29ya2VyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSLwoIbWFuaWZlc3QYAyABKAsyHS5ib3dsaW5lLm1hbmlmZXN0LnYxLk1hbmlmZXN0EiwKBm1vZGVscxgEIAMoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxINCgVzbG90cxgFIAEoDRIMCgRidXN5GAYgASgNEhAKCGRyYWluaW5nGAcgASgIEjAKDGNvbm5lY3RfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF9zZWVuX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk4KEkxpc3RXb3JrZXJzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiWwoTTGlzdFdvcmtlcnNSZXNwb25zZRIrCgd3b3JrZXJzGAEgAygLMhouYm93bGluZS5jb250cm9sLnYxLldvcmtlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiZgoWQ3JlYXRlV29ya2VyS2V5UmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGEASHAoIcGFja2FnZXMYAiADKAlCCrpIB5IBBAgBEEASFQoEcG9vbBgDIAEoCUIHukgEcgIYQCImChdDcmVhdGVXb3JrZXJLZXlSZXNwb25zZRILCgNrZXkYASABKAkiGQoXTGlzdENhcGFiaWxpdGllc1JlcXVlc3QiVAoYTGlzdENhcGFiaWxpdGllc1Jlc3BvbnNlEjgKDGNhcGFiaWxpdGllcxgBIAMoCzIiLmJvd2xpbmUuY29udHJvbC52MS5DYXBhYmlsaXR5SW5mbyKFAQoOQ2FwYWJpbGl0eUluZm8SDwoHcGFja2FnZRgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEi8KB21ldGhvZHMYAyADKAsyHi5ib3dsaW5lLmNvbnRyb2wudjEuTWV0aG9kSW5mbxIPCgdkZXZpY2VzGAQgAygJEg8KB3dvcmtlcnMYBSADKAkigwEKCk1ldGhvZEluZm8SDAoEbmFtZRgBIAEoCRIOCgZlZmZlY3QYAiABKAkSEgoKaWRlbXBvdGVudBgDIAEoCBIRCglzdHJlYW1pbmcYBCABKAgSEwoLZGVzY3JpcHRpb24YBSABKAkSGwoTcmVxdWVzdF9zY2hlbWFfanNvbhgGIAEoCSISChBHZXRTdGF0dXNSZXF1ZXN0IpMCChFHZXRTdGF0dXNSZXNwb25zZRINCgVidWlsZBgBIAEoCRIQCghkYXRhYmFzZRgCIAEoCRITCgtkYXRhYmFzZV9vaxgDIAEoCBIPCgdyZXBsaWNhGAQgASgJEg8KB2RldmljZXMYBSABKA0SDwoHd29ya2VycxgGIAEoDRIRCglvcGVuX3J1bnMYByABKA0SFAoMd2FpdGluZ19qb2JzGAggASgNEi4KCnN0YXJ0X3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBW1vZGVsGAogASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEg8KB3N0b3BwZWQYCyABKAkiUAoUTGlzdEFwcHJvdmFsc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIACImEKFUxpc3RBcHByb3ZhbHNSZXNwb25zZRIvCglhcHByb3ZhbHMYASADKAsyHC5ib3dsaW5lLmNvbnRyb2wudjEuQXBwcm92YWwSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImgKCEFwcHJvdmFsEgsKA2pvYhgBIAEoCRIOCgZkZXZpY2UYAiABKAkSDgoGbWV0aG9kGAMgASgJEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJBCg9HZXRVc2FnZVJlcXVlc3QSLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPgoQR2V0VXNhZ2VSZXNwb25zZRIqCgRzdW1zGAEgAygLMhwuYm93bGluZS5jb250cm9sLnYxLlVzYWdlU3VtInsKCFVzYWdlU3VtEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEhQKDGlucHV0X3Rva2VucxgDIAEoBBIVCg1vdXRwdXRfdG9rZW5zGAQgASgEEhMKC2Nvc3RfbWljcm9zGAUgASgEEgwKBGpvYnMYBiABKAQiTAoQTGlzdEF1ZGl0UmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiXQoRTGlzdEF1ZGl0UmVzcG9uc2USLwoHZW50cmllcxgBIAMoCzIeLmJvd2xpbmUuY29udHJvbC52MS5BdWRpdEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKGAQoKQXVkaXRFbnRyeRIvCgtjcmVhdGVfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcHJpbmNpcGFsGAIgASgJEg4KBmFjdGlvbhgDIAEoCRIPCgdzdWJqZWN0GAQgASgJEhMKC2RldGFpbF9qc29uGAUgASgJMoIECg1EZXZpY2VTZXJ2aWNlEl0KCUdldERldmljZRIkLmJvd2xpbmUuY29udHJvbC52MS5HZXREZXZpY2VSZXF1ZXN0GiUuYm93bGluZS5jb250cm9sLnYxLkdldERldmljZVJlc3BvbnNlIgOQAgESYwoLTGlzdERldmljZXMSJi5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdERldmljZXNSZXF1ZXN0GicuYm93bGluZS5jb250cm9sLnYxLkxpc3REZXZpY2VzUmVzcG9uc2UiA5ACARJqCg9DcmVhdGVKb2luVG9rZW4SKi5ib3dsaW5lLmNvbnRyb2wudjEuQ3JlYXRlSm9pblRva2VuUmVxdWVzdBorLmJvd2xpbmUuY29udHJvbC52MS5DcmVhdGVKb2luVG9rZW5SZXNwb25zZRJeCgtBZG9wdERldmljZRImLmJvd2xpbmUuY29udHJvbC52MS5BZG9wdERldmljZVJlcXVlc3QaJy5ib3dsaW5lLmNvbnRyb2wudjEuQWRvcHREZXZpY2VSZXNwb25zZRJhCgxSZW1vdmVEZXZpY2USJy5ib3dsaW5lLmNvbnRyb2wudjEuUmVtb3ZlRGV2aWNlUmVxdWVzdBooLmJvd2xpbmUuY29udHJvbC52MS5SZW1vdmVEZXZpY2VSZXNwb25zZTLkAQoRV29ya2VyUG9vbFNlcnZpY2USYwoLTGlzdFdvcmtlcnMSJi5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdFdvcmtlcnNSZXF1ZXN0GicuYm93bGluZS5jb250cm9sLnYxLkxpc3RXb3JrZXJzUmVzcG9uc2UiA5ACARJqCg9DcmVhdGVXb3JrZXJLZXkSKi5ib3dsaW5lLmNvbnRyb2wudjEuQ3JlYXRlV29ya2VyS2V5UmVxdWVzdBorLmJvd2xpbmUuY29udHJvbC52MS5DcmVhdGVXb3JrZXJLZXlSZXNwb25zZTKFAQoPUmVnaXN0cnlTZXJ2aWNlEnIKEExpc3RDYXBhYmlsaXRpZXMSKy5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdENhcGFiaWxpdGllc1JlcXVlc3QaLC5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdENhcGFiaWxpdGllc1Jlc3BvbnNlIgOQAgEybgoNU3RhdHVzU2VydmljZRJdCglHZXRTdGF0dXMSJC5ib3dsaW5lLmNvbnRyb2wudjEuR2V0U3RhdHVzUmVxdWVzdBolLmJvd2xpbmUuY29udHJvbC52MS5HZXRTdGF0dXNSZXNwb25zZSIDkAIBMnwKD0FwcHJvdmFsU2VydmljZRJpCg1MaXN0QXBwcm92YWxzEiguYm93bGluZS5jb250cm9sLnYxLkxpc3RBcHByb3ZhbHNSZXF1ZXN0GikuYm93bGluZS5jb250cm9sLnYxLkxpc3RBcHByb3ZhbHNSZXNwb25zZSIDkAIBMmoKDFVzYWdlU2VydmljZRJaCghHZXRVc2FnZRIjLmJvd2xpbmUuY29udHJvbC52MS5HZXRVc2FnZVJlcXVlc3QaJC5ib3dsaW5lLmNvbnRyb2wudjEuR2V0VXNhZ2VSZXNwb25zZSIDkAIBMm0KDEF1ZGl0U2VydmljZRJdCglMaXN0QXVkaXQSJC5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdEF1ZGl0UmVxdWVzdBolLmJvd2xpbmUuY29udHJvbC52MS5MaXN0QXVkaXRSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A device.
@@ -286,6 +286,55 @@ export const AdoptDeviceResponseSchema: GenMessage<AdoptDeviceResponse> = /*@__P
   messageDesc(file_bowline_control_v1_fleet_service, 8);
 
 /**
+ * Request of RemoveDevice.
+ *
+ * @generated from message bowline.control.v1.RemoveDeviceRequest
+ */
+export type RemoveDeviceRequest = Message<"bowline.control.v1.RemoveDeviceRequest"> & {
+  /**
+   * Id or name.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message bowline.control.v1.RemoveDeviceRequest.
+ * Use `create(RemoveDeviceRequestSchema)` to create a new message.
+ */
+export const RemoveDeviceRequestSchema: GenMessage<RemoveDeviceRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_fleet_service, 9);
+
+/**
+ * Response of RemoveDevice.
+ *
+ * @generated from message bowline.control.v1.RemoveDeviceResponse
+ */
+export type RemoveDeviceResponse = Message<"bowline.control.v1.RemoveDeviceResponse"> & {
+  /**
+   * Id of the device that is no more.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message bowline.control.v1.RemoveDeviceResponse.
+ * Use `create(RemoveDeviceResponseSchema)` to create a new message.
+ */
+export const RemoveDeviceResponseSchema: GenMessage<RemoveDeviceResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_fleet_service, 10);
+
+/**
  * A connected worker.
  *
  * @generated from message bowline.control.v1.Worker
@@ -360,7 +409,7 @@ export type Worker = Message<"bowline.control.v1.Worker"> & {
  * Use `create(WorkerSchema)` to create a new message.
  */
 export const WorkerSchema: GenMessage<Worker> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 9);
+  messageDesc(file_bowline_control_v1_fleet_service, 11);
 
 /**
  * Request of ListWorkers.
@@ -388,7 +437,7 @@ export type ListWorkersRequest = Message<"bowline.control.v1.ListWorkersRequest"
  * Use `create(ListWorkersRequestSchema)` to create a new message.
  */
 export const ListWorkersRequestSchema: GenMessage<ListWorkersRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 10);
+  messageDesc(file_bowline_control_v1_fleet_service, 12);
 
 /**
  * Response of ListWorkers.
@@ -416,7 +465,7 @@ export type ListWorkersResponse = Message<"bowline.control.v1.ListWorkersRespons
  * Use `create(ListWorkersResponseSchema)` to create a new message.
  */
 export const ListWorkersResponseSchema: GenMessage<ListWorkersResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 11);
+  messageDesc(file_bowline_control_v1_fleet_service, 13);
 
 /**
  * Request of CreateWorkerKey.
@@ -451,7 +500,7 @@ export type CreateWorkerKeyRequest = Message<"bowline.control.v1.CreateWorkerKey
  * Use `create(CreateWorkerKeyRequestSchema)` to create a new message.
  */
 export const CreateWorkerKeyRequestSchema: GenMessage<CreateWorkerKeyRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 12);
+  messageDesc(file_bowline_control_v1_fleet_service, 14);
 
 /**
  * Response of CreateWorkerKey.
@@ -472,7 +521,7 @@ export type CreateWorkerKeyResponse = Message<"bowline.control.v1.CreateWorkerKe
  * Use `create(CreateWorkerKeyResponseSchema)` to create a new message.
  */
 export const CreateWorkerKeyResponseSchema: GenMessage<CreateWorkerKeyResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 13);
+  messageDesc(file_bowline_control_v1_fleet_service, 15);
 
 /**
  * Request of ListCapabilities.
@@ -487,7 +536,7 @@ export type ListCapabilitiesRequest = Message<"bowline.control.v1.ListCapabiliti
  * Use `create(ListCapabilitiesRequestSchema)` to create a new message.
  */
 export const ListCapabilitiesRequestSchema: GenMessage<ListCapabilitiesRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 14);
+  messageDesc(file_bowline_control_v1_fleet_service, 16);
 
 /**
  * Response of ListCapabilities.
@@ -508,7 +557,7 @@ export type ListCapabilitiesResponse = Message<"bowline.control.v1.ListCapabilit
  * Use `create(ListCapabilitiesResponseSchema)` to create a new message.
  */
 export const ListCapabilitiesResponseSchema: GenMessage<ListCapabilitiesResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 15);
+  messageDesc(file_bowline_control_v1_fleet_service, 17);
 
 /**
  * A capability.
@@ -557,7 +606,7 @@ export type CapabilityInfo = Message<"bowline.control.v1.CapabilityInfo"> & {
  * Use `create(CapabilityInfoSchema)` to create a new message.
  */
 export const CapabilityInfoSchema: GenMessage<CapabilityInfo> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 16);
+  messageDesc(file_bowline_control_v1_fleet_service, 18);
 
 /**
  * A method.
@@ -613,7 +662,7 @@ export type MethodInfo = Message<"bowline.control.v1.MethodInfo"> & {
  * Use `create(MethodInfoSchema)` to create a new message.
  */
 export const MethodInfoSchema: GenMessage<MethodInfo> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 17);
+  messageDesc(file_bowline_control_v1_fleet_service, 19);
 
 /**
  * Request of GetStatus.
@@ -628,7 +677,7 @@ export type GetStatusRequest = Message<"bowline.control.v1.GetStatusRequest"> & 
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 18);
+  messageDesc(file_bowline_control_v1_fleet_service, 20);
 
 /**
  * Response of GetStatus.
@@ -719,7 +768,7 @@ export type GetStatusResponse = Message<"bowline.control.v1.GetStatusResponse"> 
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 19);
+  messageDesc(file_bowline_control_v1_fleet_service, 21);
 
 /**
  * Request of ListApprovals.
@@ -747,7 +796,7 @@ export type ListApprovalsRequest = Message<"bowline.control.v1.ListApprovalsRequ
  * Use `create(ListApprovalsRequestSchema)` to create a new message.
  */
 export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 20);
+  messageDesc(file_bowline_control_v1_fleet_service, 22);
 
 /**
  * Response of ListApprovals.
@@ -775,7 +824,7 @@ export type ListApprovalsResponse = Message<"bowline.control.v1.ListApprovalsRes
  * Use `create(ListApprovalsResponseSchema)` to create a new message.
  */
 export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 21);
+  messageDesc(file_bowline_control_v1_fleet_service, 23);
 
 /**
  * A tool call that waits for an owner.
@@ -817,7 +866,7 @@ export type Approval = Message<"bowline.control.v1.Approval"> & {
  * Use `create(ApprovalSchema)` to create a new message.
  */
 export const ApprovalSchema: GenMessage<Approval> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 22);
+  messageDesc(file_bowline_control_v1_fleet_service, 24);
 
 /**
  * Request of GetUsage.
@@ -838,7 +887,7 @@ export type GetUsageRequest = Message<"bowline.control.v1.GetUsageRequest"> & {
  * Use `create(GetUsageRequestSchema)` to create a new message.
  */
 export const GetUsageRequestSchema: GenMessage<GetUsageRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 23);
+  messageDesc(file_bowline_control_v1_fleet_service, 25);
 
 /**
  * Response of GetUsage.
@@ -859,7 +908,7 @@ export type GetUsageResponse = Message<"bowline.control.v1.GetUsageResponse"> & 
  * Use `create(GetUsageResponseSchema)` to create a new message.
  */
 export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 24);
+  messageDesc(file_bowline_control_v1_fleet_service, 26);
 
 /**
  * Use of one model.
@@ -915,7 +964,7 @@ export type UsageSum = Message<"bowline.control.v1.UsageSum"> & {
  * Use `create(UsageSumSchema)` to create a new message.
  */
 export const UsageSumSchema: GenMessage<UsageSum> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 25);
+  messageDesc(file_bowline_control_v1_fleet_service, 27);
 
 /**
  * Request of ListAudit.
@@ -943,7 +992,7 @@ export type ListAuditRequest = Message<"bowline.control.v1.ListAuditRequest"> & 
  * Use `create(ListAuditRequestSchema)` to create a new message.
  */
 export const ListAuditRequestSchema: GenMessage<ListAuditRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 26);
+  messageDesc(file_bowline_control_v1_fleet_service, 28);
 
 /**
  * Response of ListAudit.
@@ -971,7 +1020,7 @@ export type ListAuditResponse = Message<"bowline.control.v1.ListAuditResponse"> 
  * Use `create(ListAuditResponseSchema)` to create a new message.
  */
 export const ListAuditResponseSchema: GenMessage<ListAuditResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 27);
+  messageDesc(file_bowline_control_v1_fleet_service, 29);
 
 /**
  * One entry.
@@ -1020,7 +1069,7 @@ export type AuditEntry = Message<"bowline.control.v1.AuditEntry"> & {
  * Use `create(AuditEntrySchema)` to create a new message.
  */
 export const AuditEntrySchema: GenMessage<AuditEntry> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_fleet_service, 28);
+  messageDesc(file_bowline_control_v1_fleet_service, 30);
 
 /**
  * Devices.
@@ -1068,6 +1117,17 @@ export const DeviceService: GenService<{
     methodKind: "unary";
     input: typeof AdoptDeviceRequestSchema;
     output: typeof AdoptDeviceResponseSchema;
+  },
+  /**
+   * Forgets a device: its key is refused, its sessions end, what it had not answered becomes unknown, its name is free.
+   * Its runs stay. To come back it must join anew.
+   *
+   * @generated from rpc bowline.control.v1.DeviceService.RemoveDevice
+   */
+  removeDevice: {
+    methodKind: "unary";
+    input: typeof RemoveDeviceRequestSchema;
+    output: typeof RemoveDeviceResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bowline_control_v1_fleet_service, 0);

@@ -9,8 +9,10 @@ import type {
 } from '../../../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { ManifestSchema } from '../../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { Effect } from '../../../../gen/bowline/policy/v1/options_pb.ts';
+import { AppError } from '../../../base/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { methodDescription, requestSchema } from '../../../contract/tool-schema.ts';
+import type { DeviceCalls } from '../../dispatch/device-calls.ts';
 import type { Device, Devices } from '../../identity/devices.ts';
 import type { Enrolment } from '../../identity/enrolment.ts';
 import { principalName } from '../../identity/principal.ts';
@@ -26,6 +28,7 @@ export function deviceApi(parts: {
   readonly devices: Devices;
   readonly enrolment: Enrolment;
   readonly sessions: Sessions;
+  readonly calls: Pick<DeviceCalls, 'quarantined' | 'opened'>;
 }): ServiceImpl<typeof DeviceService> {
   const view = (device: Device) => {
     const live = parts.sessions.edge(device.tenant, device.id);
@@ -63,12 +66,27 @@ export function deviceApi(parts: {
       await parts.devices.adopt(device, principalName(owner));
       return { device: view(await parts.devices.find(owner.tenant, id)) };
     },
+    async removeDevice({ id }, context) {
+      const owner = ownerOf(context);
+      const by = principalName(owner);
+      const device = await parts.devices.find(owner.tenant, id);
+      // First no session of it stands, then its calls end, and only then it is forgotten: a repeat finds what is left to do.
+      await parts.devices.suspend(device, 'it is being removed', by);
+      // Whichever replica has its session looks whether it still stands.
+      parts.calls.opened(device.tenant, device.id, device.sessionEpoch + 1);
+      const target = { tenant: device.tenant, device: device.id };
+      await parts.calls.quarantined(target, `device ${device.name}`, 'the device was removed');
+      await parts.devices.remove(device, by);
+      return { id: device.id, name: device.name };
+    },
   };
 }
 
 export function workerApi(parts: {
   readonly sessions: Sessions;
   readonly createToken: (grant: WorkerGrant, by: string) => Promise<{ token: string }>;
+  /** Packages that workers may serve. */
+  readonly packages: readonly string[];
 }): ServiceImpl<typeof WorkerPoolService> {
   return {
     listWorkers({ pageSize, pageToken }, context) {
@@ -97,6 +115,12 @@ export function workerApi(parts: {
     },
     async createWorkerKey({ name, packages, pool }, context) {
       const owner = ownerOf(context);
+      const unknown = packages.find((each) => each !== '*' && !parts.packages.includes(each));
+      if (unknown !== undefined) {
+        throw new AppError('INVALID_ARGUMENT', {
+          what: `no worker can serve ${JSON.stringify(unknown.slice(0, 128))}; there are ${parts.packages.join(', ')}, and * for all`,
+        });
+      }
       const grant = { tenant: owner.tenant, name, packages, pool: pool || 'default' };
       return { key: (await parts.createToken(grant, principalName(owner))).token };
     },

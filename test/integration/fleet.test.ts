@@ -1,0 +1,95 @@
+// What the owner does with devices, keys and the status: a device that is removed is gone with all it left open, a key for
+// nobody is not made, and counts have no end.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { FsService } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import {
+  AuditService,
+  DeviceService,
+  StatusService,
+  WorkerPoolService,
+} from '../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { JobState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { eventually, refusal, refusalOf, TestControl } from '../support/control-plane.ts';
+import { FakeEdge } from '../support/fake-edge.ts';
+import { LLM } from '../support/fake-worker.ts';
+
+let control: TestControl;
+beforeAll(async () => {
+  control = await TestControl.start();
+});
+afterAll(async () => {
+  await control.close();
+});
+
+test('a removed device: its session ends, its open calls are unknown, its key is refused, its name is free, its runs stay', async () => {
+  const device = await control.device('kitchen');
+  const edge = control.closing(await device.connect());
+  const worker = await control.worker();
+  const { run } = edge.ask('write it?');
+  worker.useTool(await worker.job(), 'fs_write', { path: 'docs/a.md', text: 'a', mode: 'WRITE_MODE_CREATE' });
+  await edge.call();
+
+  const devices = control.client(DeviceService);
+  expect(await devices.removeDevice({ id: 'kitchen' })).toMatchObject({ id: device.device, name: 'kitchen' });
+  expect(refusalOf((await edge.ended)!).reason).toMatch(/DEVICE_SUSPENDED|NOT_FOUND/);
+  await eventually(async () => {
+    const { run: now } = await control.client(RunService).getRun({ id: run });
+    return now?.jobs[1]?.state === JobState.UNKNOWN;
+  });
+  expect((await devices.listDevices({})).devices).toEqual([]);
+  expect(await refusal(devices.getDevice({ id: device.device }))).toMatchObject({ reason: 'NOT_FOUND' });
+  expect(await refusal(devices.removeDevice({ id: 'kitchen' }))).toMatchObject({ reason: 'NOT_FOUND' });
+  const call = control.client(FsService).read({ path: 'a' }, { headers: { 'bowline-device': 'kitchen' } });
+  expect(await refusal(call)).toMatchObject({ reason: 'NOT_FOUND' });
+
+  const again = device.stream();
+  again.send({ case: 'hello', value: device.hello() });
+  expect(refusalOf((await again.ended)!).reason).toMatch(/UNAUTHENTICATED|DEVICE_SUSPENDED/);
+  const { entries } = await control.client(AuditService).listAudit({});
+  expect(entries.filter(({ subject }) => subject === `device:${device.device}`).map(({ action }) => action)).toContain(
+    'device.remove',
+  );
+  const successor = await FakeEdge.join(control.url, await control.control.createJoinToken('kitchen'), 'kitchen');
+  expect(successor.device).not.toBe(device.device);
+  await worker.cut();
+});
+
+test('one tenant cannot remove the device of another, and learns nothing', async () => {
+  const device = await control.device();
+  const stranger = await TestControl.start({ tenants: ['other'] });
+  try {
+    const foreign = stranger.client(DeviceService, stranger.ownerKeys.get('other'));
+    const own = await stranger.device('mine');
+    expect(await refusal(foreign.removeDevice({ id: own.device }))).toMatchObject({ reason: 'NOT_FOUND' });
+    expect(await refusal(foreign.removeDevice({ id: device.device }))).toMatchObject({ reason: 'NOT_FOUND' });
+    expect((await stranger.client(DeviceService).getDevice({ id: 'mine' })).device?.id).toBe(own.device);
+  } finally {
+    await stranger.close();
+  }
+});
+
+test('a key for a package that no worker can serve is not made, and the known ones are told', async () => {
+  const pools = control.client(WorkerPoolService);
+  const made = (packages: string[]) => pools.createWorkerKey({ name: 'gpu', packages });
+  for (const package_ of ['nosuch', 'bowline.capability.nosuch.v1', 'bowline.capability.fs.v1', '']) {
+    const refused = await refusal(made([LLM, package_]));
+    expect(refused).toMatchObject({ code: 'InvalidArgument', reason: 'INVALID_ARGUMENT' });
+    expect(refused.message).toContain(LLM);
+  }
+  expect((await made([LLM])).key).toMatch(/^bww_/);
+  expect((await made(['*'])).key).toMatch(/^bww_/);
+});
+
+test('the status counts all open runs, however many', async () => {
+  const edge = control.closing(await (await control.device()).connect());
+  const before = (await control.client(StatusService).getStatus({})).openRuns;
+  for (let n = 0; n < 520; n++) {
+    edge.ask(`nobody answers ${n}`);
+    // An edge has at most so many asks open at a time, and waits for their outcomes.
+    if (n % 100 === 99) await edge.until(() => edge.all('eventOutcome').length > n - 50);
+  }
+  await edge.until(() => edge.all('eventOutcome').length === 520);
+  expect((await control.client(StatusService).getStatus({})).openRuns).toBe(before + 520);
+  await edge.cut();
+});
