@@ -43,8 +43,8 @@ import { createWorkerToken, ensureWorkerToken } from '../control/identity/worker
 import { listAudit, writeAudit } from '../control/ledger/audit.ts';
 import { usageSince } from '../control/ledger/usage.ts';
 import { RunService } from '../control/orchestrator/run-service.ts';
-import { MemoryBusHub } from '../control/queue/memory-bus.ts';
-import { MemoryQueueHub } from '../control/queue/memory-queue.ts';
+import type { MemoryBusHub } from '../control/queue/memory-bus.ts';
+import type { MemoryQueueHub } from '../control/queue/memory-queue.ts';
 import { createConversations } from '../control/store/conversations.ts';
 import { openDatabase } from '../control/store/database.ts';
 import { PgEventStore } from '../control/store/event-store.ts';
@@ -56,6 +56,8 @@ import { createTimers } from '../control/store/timers.ts';
 import type { EventStore } from '../control/store/unit.ts';
 import { upkeep } from '../control/store/upkeep.ts';
 import { watchDisk } from './disk-watch.ts';
+import { openQueue } from './open-queue.ts';
+import { watchReadiness } from './readiness.ts';
 
 export interface ControlOptions {
   readonly home: string;
@@ -89,6 +91,8 @@ export interface RunningControl {
 }
 
 const HOUR_MS = 3_600_000;
+/** Between two looks at whether the database and the queue answer. */
+const READY_MS = 2_000;
 
 /** Opens the database, starts all loops and listens. Throws what stands in the way (PORT_TAKEN, HOME_LOCKED, ...). */
 export async function startControl(options: ControlOptions): Promise<RunningControl> {
@@ -142,12 +146,17 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       methods,
       tools: (tenant, device) => offeredTools({ devices, methods, live }, tenant, device),
     });
-    const queue = (options.hubs?.queue ?? new MemoryQueueHub(clock, log)).connect();
-    const bus = (options.hubs?.bus ?? new MemoryBusHub(log)).connect(replica);
-    life.onStop('queue and bus', async () => {
-      await queue.close();
-      await bus.close();
+    const opened = await openQueue({
+      config,
+      replica,
+      clock,
+      log,
+      progress,
+      hubs: options.hubs,
+      signal: options.signal,
     });
+    const { queue, bus } = opened;
+    life.onStop('queue and bus', () => opened.close());
     const [outbox, leases, timers] = [createOutbox(database.db), createLeases(database.db), createTimers(database.db)];
     if (database.kind === 'pglite') {
       // Nobody else can be at work on this folder: what the process before this one held is free.
@@ -275,8 +284,17 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     let budgetMs = config.drainMs;
     life.onStop('listener', () => server.close(Math.min(budgetMs / 4, 2_000)));
     life.onStop('sessions', () => drain(sessions, dispatcher, clock, budgetMs / 2));
-    health.set('', true);
-    life.onStop('health', () => health.set('', false));
+    // Before the sessions: whoever is asked to leave must not come back to this replica.
+    life.onStop('new connections', () => server.refuse());
+    const notReady = await watchReadiness({
+      health,
+      database: () => database.pool.query('select 1'),
+      queue: () => opened.ping(),
+      clock,
+      log,
+      everyMs: READY_MS,
+    });
+    life.onStop('readiness', notReady);
     const tidy = repeat(clock, HOUR_MS, () =>
       upkeep(database, { inboxDays: config.inboxDays }).catch((error: unknown) =>
         log.warn('upkeep failed', { why: String(error) }),

@@ -24,7 +24,9 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly host: string;
   readonly port: number;
-  /** Takes no new connections, and ends open ones after their calls or at the deadline. */
+  /** Takes no new connections and asks those who are connected to go elsewhere; calls and sessions that are open go on. */
+  refuse(): void;
+  /** Ends open connections too, after their calls or at the deadline. */
   close(deadlineMs: number): Promise<void>;
 }
 
@@ -68,10 +70,17 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   await bind(server, host, port);
   server.on('error', (error) => log.error('the listener failed', error));
   const bound = server.address() as AddressInfo;
+  let closed: Promise<void> | undefined;
   return {
     host,
     port: bound.port,
-    close: (deadlineMs) => close(server, sessions, deadlineMs),
+    refuse: () => {
+      closed ??= refuse(server);
+    },
+    close: (deadlineMs) => {
+      closed ??= refuse(server);
+      return close(closed, sessions, deadlineMs);
+    },
   };
 }
 
@@ -103,10 +112,14 @@ function keepAlive(session: ServerHttp2Session, clock: Clock, intervalMs: number
   session.once('close', () => heartbeat.stop());
 }
 
-async function close(server: Http2Server, sessions: Set<ServerHttp2Session>, deadlineMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
+/** Resolves when the last connection is gone. */
+function refuse(server: Http2Server): Promise<void> {
+  return new Promise((resolve) => {
     server.close(() => resolve());
   });
+}
+
+async function close(closed: Promise<void>, sessions: Set<ServerHttp2Session>, deadlineMs: number): Promise<void> {
   for (const session of sessions) session.close();
   const timer = setTimeout(() => {
     for (const session of sessions) session.destroy();
