@@ -21,6 +21,8 @@ import { type FakeWorkerOptions, WorkerStream } from './fake-worker.ts';
 export interface TestControlOptions {
   readonly config?: Partial<ControlConfig>;
   readonly wrapStore?: NonNullable<ControlOptions['wrapStore']>;
+  /** Queue and bus of several replicas in this process. */
+  readonly hubs?: NonNullable<ControlOptions['hubs']>;
   /** Other tenants, made by SQL before the start; see `ownerKeys`. */
   readonly tenants?: readonly string[];
 }
@@ -72,7 +74,7 @@ export class TestControl {
   async boot(changes: Partial<TestControlOptions> = {}): Promise<void> {
     this.#options = { ...this.#options, ...changes };
     const log = createLogger('control', { write: (line) => this.lines.push(JSON.parse(line)) }, 'debug');
-    const { wrapStore, config } = this.#options;
+    const { wrapStore, config, hubs } = this.#options;
     const start = () =>
       startControl({
         home: this.home,
@@ -81,6 +83,7 @@ export class TestControl {
         log,
         progress: () => {},
         ...(wrapStore ? { wrapStore } : {}),
+        ...(hubs ? { hubs } : {}),
       });
     // One that was stopped without time still closes its database.
     this.#control = await eventually(() =>

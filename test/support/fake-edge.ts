@@ -24,7 +24,8 @@ type Answer = MessageInitShape<typeof ToolResultSchema>['answer'];
 
 /** A joined device. Each `connect` is a new session of it. */
 export class FakeEdge {
-  readonly url: string;
+  /** Where its next session goes. */
+  url: string;
   readonly device: string;
   readonly name: string;
   readonly secret: string;

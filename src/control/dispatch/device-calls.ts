@@ -282,10 +282,15 @@ export class DeviceCalls {
         // A device may only answer for jobs that were given to it.
         const state = await this.#parts.runs.state(tenant, run, at);
         if (state?.jobs.get(frame.job)?.device !== device) return true;
-        const id = { source: `device:${device}`, commandId: dispatchId(frame.job, at.epoch) };
+        const by = { device, epoch: session.epoch };
+        const id = { source: `device:${device}`, commandId: dispatchId(frame.job, at.epoch), session: by };
         await this.#parts.runs.command(tenant, run, command, id);
         return true;
       } catch (error) {
+        if (error instanceof AppError && error.reason === 'SUPERSEDED') {
+          session.doubt();
+          return false;
+        }
         if (error instanceof AppError && error.retryable) {
           if (round >= MAX_ROUNDS) break;
           await sleep(this.#parts.clock, fullJitter(round, 100, 5_000));

@@ -1,5 +1,5 @@
-// What the frames of an edge do. Reading never waits for the database: asks and cancels stand in a line of their own, in
-// the owner's order, and answers of tools are committed beside each other.
+// What the frames of an edge do. Reading never waits for the database: asks are committed beside each other, those of one
+// conversation in the owner's order, and acknowledged in the order they came; answers of tools are committed beside them.
 import { toBinary } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { type ConnectRequest, ConnectRequestSchema, type UserEvent } from '../../../gen/bowline/edge/v1/edge_pb.ts';
@@ -17,7 +17,7 @@ import type { EdgeBody, EdgeFollows } from './edge-follows.ts';
 import type { FrameStream } from './frame-stream.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import type { LiveEdge } from './live-edge.ts';
-import { SerialTasks } from './serial-tasks.ts';
+import { OrderedTasks } from './ordered-tasks.ts';
 
 export interface EdgeReaderParts {
   readonly runs: RunService;
@@ -34,14 +34,18 @@ export interface EdgeReaderParts {
 
 /** Asks and cancels of one edge that wait for the database; an edge has at most 256 asks. */
 const MAX_LINE = 1_024;
+/** Of those, the ones that are being committed at once. */
+const MAX_UNDER_WAY = 256;
 /** Answers of tools that are being committed; an edge has at most 64 calls at work. */
 const MAX_RESULTS = 256;
 
 /** Reads until the stream or the session ends. Throws what the edge did wrong. */
 export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<ConnectRequest>): Promise<void> {
   const { calls, clock, edge, follows, out, counter, heartbeat } = parts;
-  const line = new SerialTasks(MAX_LINE, (error) => out.end(error));
+  const line = new OrderedTasks({ max: MAX_LINE, running: MAX_UNDER_WAY, failed: (error) => ended(parts, error) });
   out.onEnd(() => line.end());
+  // Which conversation a run belongs to, while its ask is under way: a cancel stands behind it.
+  const asked = new Map<string, string>();
   let results = 0;
   for (;;) {
     const next = await frames.next();
@@ -51,12 +55,17 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
     takeFrame(counter, next.value);
     const { frame, header } = next.value;
     switch (frame.case) {
-      case 'userEvent':
-        line.add(() => ask(parts, frame.value));
+      case 'userEvent': {
+        const { run, conversation } = frame.value;
+        asked.set(run, conversation);
+        line.add(conversation, () => ask(parts, frame.value).finally(() => asked.delete(run)));
         break;
-      case 'cancelRun':
-        line.add(() => cancel(parts, frame.value.run, frame.value.sequence));
+      }
+      case 'cancelRun': {
+        const { run, sequence } = frame.value;
+        line.add(asked.get(run) ?? run, () => cancel(parts, run, sequence));
         break;
+      }
       case 'toolReceived':
         break;
       case 'toolProgress':
@@ -75,7 +84,7 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
         break;
       case 'manifest':
         edge.manifest = frame.value;
-        line.add(() => save(parts, toBinary(ManifestSchema, frame.value)));
+        line.add('manifest', () => save(parts, toBinary(ManifestSchema, frame.value)));
         break;
       case 'ping':
         out.offer({ case: 'pong', value: { nonce: frame.value.nonce } });
@@ -100,10 +109,20 @@ export function takeFrame(counter: FrameCounter, frame: ConnectRequest): void {
   if (frame.frame.case !== undefined || !frame.$unknown?.length) validate(ConnectRequestSchema, frame);
 }
 
-async function ask({ runs, edge, follows, out, log }: EdgeReaderParts, event: UserEvent): Promise<void> {
+/** Something could not be done in this session; whoever comes next presents it again. */
+function ended({ edge, out }: EdgeReaderParts, error: unknown): void {
+  if (error instanceof AppError && error.reason === 'SUPERSEDED') edge.doubt();
+  else out.end(error);
+}
+
+/** The session by which the edge speaks: what it says is committed only while that stands. */
+const sessionOf = (edge: LiveEdge) => ({ device: edge.device, epoch: edge.epoch });
+
+/** Resolves when the ask is committed or refused for good, to what acknowledges it. */
+async function ask({ runs, edge, follows, out, log }: EdgeReaderParts, event: UserEvent): Promise<() => void> {
   const settled = { sequence: event.sequence, run: event.run, settledEvent: event.sequence };
-  const refuse = (refused: ReturnType<typeof toFailure>) =>
-    out.offer({ case: 'eventOutcome', value: { ...settled, refused } });
+  const refuse = (refused: ReturnType<typeof toFailure>) => () =>
+    void out.offer({ case: 'eventOutcome', value: { ...settled, refused } });
   try {
     const outcome = await runs.submit(edge.tenant, {
       run: event.run,
@@ -116,21 +135,23 @@ async function ask({ runs, edge, follows, out, log }: EdgeReaderParts, event: Us
       ...(event.timeout ? { timeoutMs: durationMs(event.timeout) } : {}),
       source: `device:${edge.device}`,
       commandId: `${event.journalId}:${event.sequence}`,
+      session: sessionOf(edge),
     });
-    if ('refused' in outcome) {
-      refuse(outcome.refused);
-      return;
-    }
-    out.offer({ case: 'eventOutcome', value: settled });
+    if ('refused' in outcome) return refuse(outcome.refused);
     follows.follow(event.run);
+    return () => void out.offer({ case: 'eventOutcome', value: settled });
   } catch (error) {
     // What may pass later is not acknowledged: the edge presents it again in its next session. All else would block its line.
-    if (error instanceof AppError && error.retryable) throw error;
-    refuse(toFailure(error, log));
+    if (mayPassLater(error)) throw error;
+    return refuse(toFailure(error, log));
   }
 }
 
-async function cancel({ runs, edge, log }: EdgeReaderParts, run: string, sequence: bigint): Promise<void> {
+/** A superseded session is no verdict on what it said either. */
+const mayPassLater = (error: unknown): boolean =>
+  error instanceof AppError && (error.retryable || error.reason === 'SUPERSEDED');
+
+async function cancel({ runs, edge, log }: EdgeReaderParts, run: string, sequence: bigint): Promise<undefined> {
   const commandId = `cancel:${run}:${sequence}`;
   const principal = `device:${edge.device}`;
   try {
@@ -140,15 +161,15 @@ async function cancel({ runs, edge, log }: EdgeReaderParts, run: string, sequenc
       edge.tenant,
       run,
       { type: 'cancel', principal, requestId: commandId },
-      { source: principal, commandId },
+      { source: principal, commandId, session: sessionOf(edge) },
     );
   } catch (error) {
-    if (error instanceof AppError && error.retryable) throw error;
+    if (mayPassLater(error)) throw error;
     log.error('a run could not be cancelled', error, { run });
   }
 }
 
-async function save({ devices, edge }: EdgeReaderParts, manifest: Uint8Array): Promise<void> {
+async function save({ devices, edge }: EdgeReaderParts, manifest: Uint8Array): Promise<undefined> {
   const ref = { tenant: edge.tenant, id: edge.device };
-  if (!(await devices.saveSession(ref, edge.epoch, { manifest }))) edge.supersede(edge.epoch + 1);
+  if (!(await devices.saveSession(ref, edge.epoch, { manifest }))) edge.doubt();
 }

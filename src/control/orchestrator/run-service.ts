@@ -164,6 +164,7 @@ export class RunService {
         if (!('changes' in thought)) return thought.answer;
         const result = await this.#commit(thought.changes);
         if (result.status === 'committed') return thought.answer;
+        if (result.status === 'fenced') throw new AppError('SUPERSEDED');
         if (result.status === 'duplicate') return again(decodeOutcome(result.outcome));
       }
       throw new AppError('RUN_CONTENDED');
@@ -366,9 +367,9 @@ export class RunService {
   }
 }
 
-const withId = (changes: Changes, { source, commandId }: CommandId): Changes => ({
+const withId = (changes: Changes, { source, commandId, session }: CommandId): Changes => ({
   ...changes,
-  id: { source, commandId },
+  id: { source, commandId, session },
 });
 
 function conversationChange(

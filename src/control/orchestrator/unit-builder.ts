@@ -26,6 +26,8 @@ export interface CommandId {
   readonly source: string;
   /** Unique for that sender; the same command always has the same. */
   readonly commandId: string;
+  /** The device's session that it came by. When that stands no more, the command is not applied: SUPERSEDED is thrown. */
+  readonly session?: CommitUnit['session'];
 }
 
 export interface Changes {

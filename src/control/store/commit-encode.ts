@@ -68,11 +68,12 @@ export function encodeUnits(batch: readonly CommitUnit[]): [Buffer, ...string[]]
   const runs: object[] = [];
   const jobs: object[] = [];
   for (const [u, unit] of batch.entries()) {
-    const { tenant, source, commandId } = unit;
+    const { tenant, source, commandId, session } = unit;
     const fresh = unit.parts.filter((part) => part.expected === 0).length;
     const old = unit.parts.length - fresh;
     const stream = unit.parts[0]?.stream;
-    units.push({ u, tenant, source, command: commandId, stream, ...place(unit.outcome), old, fresh });
+    const fence = session && { device: session.device, session: session.epoch };
+    units.push({ u, tenant, source, command: commandId, stream, ...place(unit.outcome), old, fresh, ...fence });
     for (const { stream, kind, expected, events: added } of unit.parts) {
       const p = parts.length;
       parts.push({ p, u, tenant, stream, kind, expected, next: expected + added.length });

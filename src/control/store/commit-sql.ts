@@ -8,6 +8,8 @@
  *
  * - seen: the command is in the inbox already; the unit is left alone and its outcome returned.
  * - taken: a part wants a new stream where one stands.
+ * - fenced: the session that the command came by stood no more when the statement began. The device is not locked: a session
+ *   that is superseded at the same moment said what it said before that, and its successor says the same again.
  * - held: existing streams, locked; the version is read under the lock.
  * - fit: every existing part matched. Its new streams are inserted (born), then its inbox row (noted).
  * - passed: everything of the unit found its place. Only these units write anything else.
@@ -22,7 +24,8 @@ export const COMMIT_SQL = `with
 t as materialized (select date_trunc('milliseconds', now()) as at),
 u as materialized (
   select * from json_to_recordset($2::json)
-    as x(u int, tenant text, source text, command text, stream text, off int, len int, old int, fresh int)),
+    as x(u int, tenant text, source text, command text, stream text, off int, len int, old int, fresh int,
+      device text, session bigint)),
 p as materialized (
   select * from json_to_recordset($3::json)
     as x(p int, u int, tenant text, stream text, kind text, expected bigint, next bigint)),
@@ -33,6 +36,10 @@ taken as materialized (
   select p.u from p cross join lateral (
     select 1 from streams where tenant = p.tenant and id = p.stream limit 1) s
   where p.expected = 0),
+fenced as materialized (
+  select u.u from u where u.device is not null and (
+    select d.session_epoch = u.session and d.state = 'active' from device d
+    where d.tenant = u.tenant and d.id = u.device limit 1) is not true),
 held as materialized (
   select w.u, w.expected = s.version as ok
   from (select * from p where p.expected > 0 order by p.tenant, p.stream) w
@@ -41,7 +48,9 @@ held as materialized (
 fit as materialized (
   select u.u, u.fresh from u
   left join (select held.u, count(*) as n from held where held.ok group by held.u) h using (u)
-  left join (select x.u, count(*) as n from (select u from seen union all select u from taken) x group by x.u) b using (u)
+  left join (
+    select x.u, count(*) as n
+    from (select u from seen union all select u from taken union all select u from fenced) x group by x.u) b using (u)
   where coalesce(h.n, 0) >= u.old and coalesce(b.n, 0) <= 0),
 born as (
   insert into streams (tenant, id, kind, version)
@@ -139,6 +148,7 @@ jobs as (
   on conflict (tenant, run, id) do update set method = excluded.method, target = excluded.target,
     state = excluded.state, attempts = excluded.attempts, epoch = excluded.epoch, started_at = excluded.started_at,
     ended_at = excluded.ended_at, error = excluded.error)
-select u.u, passed.u is not null as passed, seen.outcome, (extract(epoch from t.at) * 1000)::bigint as at,
+select u.u, passed.u is not null as passed, seen.outcome, fenced.u is not null as fenced, (extract(epoch from t.at) * 1000)::bigint as at,
   case when passed.u is null and births.n is not null then bowline_torn() end as torn
-from u left join passed using (u) left join seen using (u) left join births using (u) cross join t`;
+from u left join passed using (u) left join seen using (u) left join births using (u) left join fenced using (u)
+  cross join t`;

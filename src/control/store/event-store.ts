@@ -34,6 +34,7 @@ interface CommitRow {
   u: number;
   passed: boolean;
   outcome: Uint8Array | null;
+  fenced: boolean;
   at: number;
 }
 
@@ -129,7 +130,7 @@ export class PgEventStore implements EventStore {
 
   async #execute(batch: readonly CommitUnit[]): Promise<CommitResult[]> {
     const { rows } = await this.#database.commitPool.query<CommitRow>({
-      name: 'bowline_commit_1',
+      name: 'bowline_commit_2',
       text: COMMIT_SQL,
       values: encodeUnits(batch),
     });
@@ -137,6 +138,7 @@ export class PgEventStore implements EventStore {
     for (const row of rows) {
       if (row.passed) results[row.u] = { status: 'committed', at: row.at };
       else if (row.outcome) results[row.u] = { status: 'duplicate', outcome: row.outcome };
+      else if (row.fenced) results[row.u] = { status: 'fenced' };
     }
     await this.#askInbox(batch, results);
     return results;

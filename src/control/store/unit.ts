@@ -110,12 +110,20 @@ export interface JobRow {
   readonly error: string | null;
 }
 
+/** A session of a device by its epoch. */
+export interface CommandSession {
+  readonly device: string;
+  readonly epoch: number;
+}
+
 /** Everything one command changes. A half of it is never seen. */
 export interface CommitUnit {
   readonly tenant: string;
   /** With the command id the key of the inbox: who sent the command. */
   readonly source: string;
   readonly commandId: string;
+  /** The device's session that the command came by: nothing is written when it stands no more. */
+  readonly session?: CommandSession | undefined;
   /** What the same command is answered with when it comes again. */
   readonly outcome: Uint8Array;
   /** 1 to 4 different streams. */
@@ -137,6 +145,8 @@ export type CommitResult =
   | { readonly status: 'committed'; readonly at: number }
   /** A stream is not at its expected version; nothing was written. Load and decide again. */
   | { readonly status: 'conflict' }
+  /** The session that the command came by stands no more; nothing was written, and never will be for this session. */
+  | { readonly status: 'fenced' }
   /** The command was committed before, perhaps by this very call whose answer was lost. Load before deciding again. */
   | { readonly status: 'duplicate'; readonly outcome: Uint8Array };
 
