@@ -106,6 +106,7 @@ export const ERRORS = {
     'unimplemented',
     'the device {device} does not serve {method}; its owner has not allowed it',
   ),
+  REPLICA_LEAVING: row('unavailable', 'this replica of the control plane is leaving; connect again'),
   NO_WORKER: row('unavailable', '{why}'),
   CONVERSATION_BUSY: row('failed_precondition', 'the run {run} of this conversation is at work; cancel it first'),
   PEER_SILENT: row('unavailable', 'nothing was heard from {peer} for {ms} ms; the session is ended'),

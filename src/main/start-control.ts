@@ -260,7 +260,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           counts: async (tenant) => ({
             devices: await devices.online(tenant),
             openRuns: await stored.countOpen(tenant),
-            waitingJobs: dispatcher.relay.waitingOf(tenant),
+            waitingJobs: await outbox.countFree(tenant),
           }),
         }),
         approvals: approvalApi(),

@@ -122,49 +122,93 @@ export function storeReadersSuite(
       await write(theirs, { timersDone: ['t'] });
     });
 
-    test('what is ready for workers is read in pages, and not again while it rests in a queue', async () => {
+    test('a dispatch has one holder: the first that claims it, the replica its worker came to, or nobody', async () => {
       const outbox = createOutbox(database.db);
       const tenant = newId();
-      const ids = Array.from({ length: 7 }, (_, n) => `${tenant}/0/${n}-1`);
-      const rows = ids.map((id) => dispatch(id, tenant));
+      const ids = Array.from({ length: 4 }, (_, n) => `${tenant}/0/${n}-1`);
+      const [first, second, third, fourth] = ids as [string, string, string, string];
+      const device = dispatch(`${tenant}/0/8-1`, tenant, { target: 'device', device: 'd1' });
+      const waiting = dispatch(`${tenant}/0/9-1`, tenant, { state: 'waiting', reason: 'x' });
       await write(tenant, {
-        outbox: [...rows, dispatch(`${tenant}/0/8-1`, tenant, { target: 'device', device: 'd1' })],
+        outbox: [
+          ...ids.slice(0, 3).map((id) => dispatch(id, tenant)),
+          dispatch(fourth, tenant, { holder: `${tenant}-a` }),
+          device,
+          waiting,
+        ],
       });
-      const first = await outbox.readyForWorkers(4, tenant);
-      const second = await outbox.readyForWorkers(4, first.at(-1)?.dispatchId);
-      expect([...first, ...second].map((row) => row.dispatchId)).toEqual(ids);
-      await outbox.markQueued(ids.slice(0, 5));
-      expect((await outbox.readyForWorkers(10, tenant, 60_000)).map((row) => row.dispatchId)).toEqual(ids.slice(5));
-      expect((await outbox.readyForWorkers(10, tenant)).length).toBe(7);
-      const pending = await outbox.pendingForDevices(tenant, ['d0', 'd1']);
-      expect(pending.map((row) => [row.dispatchId, row.device])).toEqual([[`${tenant}/0/8-1`, 'd1']]);
+      const named = (rows: { dispatchId: string }[]) => rows.map((row) => row.dispatchId).sort();
+      const all = [...ids, device.dispatchId, waiting.dispatchId];
+      const [a, b] = await Promise.all([outbox.claim(`${tenant}-a`, all), outbox.claim(`${tenant}-b`, all)]);
+      expect([...new Set([...named(a), ...named(b)])].sort()).toEqual(ids);
+      expect(named(a).filter((id) => named(b).includes(id))).toEqual([]);
+      expect(named(a)).toContain(fourth);
+      // A call without an answer is repeated.
+      expect(named(await outbox.claim(`${tenant}-a`, all))).toEqual(named(a));
+      await outbox.release(`${tenant}-a`, ids);
+      await outbox.release(`${tenant}-b`, ids);
+      expect(await outbox.countFree(tenant)).toBe(4);
+      await outbox.claim(`${tenant}-b`, [first]);
+      expect(named(await outbox.adopt(`${tenant}-c`, [first, second]))).toEqual([first]);
+      expect(await outbox.heldBy(`${tenant}-c`)).toEqual([first]);
+      await outbox.release(`${tenant}-b`, [first]);
+      expect((await outbox.check([first]))[0]).toMatchObject({ holder: `${tenant}-c` });
+      expect(await outbox.countFree(tenant)).toBe(3);
+      await write(tenant, { outbox: [dispatch(first, tenant, { state: 'waiting', reason: 'x' })] });
+      expect((await outbox.ofRun(tenant, tenant)).find((row) => row.dispatchId === first)?.holder).toBe(`${tenant}-c`);
+      expect(await outbox.pendingForDevices(tenant, ['d0', 'd1'])).toMatchObject([{ dispatchId: device.dispatchId }]);
       expect(await outbox.pendingForDevices(newId(), ['d1'])).toEqual([]);
       expect(await outbox.pendingForDevices(tenant, [])).toEqual([]);
-      await write(tenant, { outboxDone: [...ids, `${tenant}/0/8-1`] });
+      expect(named(await outbox.free('bowline.capability.llm.v1', 10))).toEqual([second, third, fourth]);
+      await write(tenant, { outboxDone: all });
     });
 
-    test('only what no live lease names is dead', async () => {
-      const leases = createLeases(database.db);
+    test('what is free is read in its order page by page, and surveyed by one replica at a time', async () => {
+      const outbox = createOutbox(database.db);
       const tenant = newId();
-      const [held, lost, waits] = [`${tenant}/0/0-1`, `${tenant}/0/1-1`, `${tenant}/0/2-1`] as const;
-      const device = dispatch(`${tenant}/0/3-1`, tenant, { target: 'device', device: 'd1' });
-      const waiting = dispatch(waits, tenant, { state: 'waiting', reason: 'x' });
-      await write(tenant, { outbox: [dispatch(held, tenant), dispatch(lost, tenant), waiting, device] });
-      const dead = async (age: number) =>
-        (await leases.dead(age)).filter((row) => row.tenant === tenant).map((row) => row.dispatchId);
-      await leases.renew('r1', [held, lost], 60_000);
-      expect(await dead(-1000)).toEqual([]);
-      await leases.renew('r1', [held], 60_000);
-      await leases.renew('r2', [lost], -1);
-      expect(await leases.live()).toEqual(['r1']);
-      expect(await dead(-1000)).toEqual([lost]);
-      expect(await dead(60_000)).toEqual([]);
-      await leases.drop('r1');
-      expect(await dead(-1000)).toEqual([held, lost]);
-      await leases.renew('r3', [held, lost], 60_000);
+      const capability = `cap.${tenant}`;
+      const ids = Array.from({ length: 9 }, (_, n) => `${tenant}/0/${n}-1`);
+      for (const [n, id] of ids.entries()) {
+        await write(tenant, { outbox: [dispatch(id, tenant, { capability, priority: n === 8 ? 5 : 0 })] });
+      }
+      const expected = [ids[8], ...ids.slice(0, 8)];
+      const seen: string[] = [];
+      for (let page = await outbox.free(capability, 4); page.length > 0; ) {
+        seen.push(...page.map((row) => row.dispatchId));
+        page = await outbox.free(capability, 4, page.at(-1));
+      }
+      expect(seen).toEqual(expected);
+      const surveys = await Promise.all([outbox.survey(-1000, 100), outbox.survey(0, 100)]);
+      const surveyed = surveys.flat().flatMap((row) => (row.tenant === tenant ? [row.dispatchId] : []));
+      expect([...new Set(surveyed)].sort()).toEqual(ids);
+      expect((await outbox.survey(60_000, 100)).filter((row) => row.tenant === tenant)).toEqual([]);
+      await write(tenant, { outboxDone: ids });
+    });
+
+    test('a dispatch is orphaned when the lease of its holder ended long enough ago', async () => {
+      const leases = createLeases(database.db);
+      const outbox = createOutbox(database.db);
+      const tenant = newId();
+      const [held, lost, free] = [`${tenant}/0/0-1`, `${tenant}/0/1-1`, `${tenant}/0/2-1`] as const;
+      const [alive, dead] = [`${tenant}-alive`, `${tenant}-dead`];
+      await write(tenant, { outbox: [held, lost, free].map((id) => dispatch(id, tenant)) });
+      await leases.renew(alive, 60_000);
+      await leases.renew(dead, -1_000);
+      await outbox.claim(alive, [held]);
+      await outbox.claim(dead, [lost]);
+      const orphans = async (graceMs: number) =>
+        (await leases.orphans(graceMs)).filter((row) => row.tenant === tenant).map((row) => row.dispatchId);
+      expect(await leases.live()).toContain(alive);
+      expect(await leases.live()).not.toContain(dead);
+      expect(await orphans(0)).toEqual([lost]);
+      expect(await orphans(60_000)).toEqual([]);
+      await leases.drop(alive);
+      expect(await leases.live()).not.toContain(alive);
+      expect(await orphans(60_000)).toEqual([]);
+      expect(await orphans(-1_000)).toEqual([held, lost]);
       await leases.dropAll();
-      expect(await leases.live()).toEqual([]);
-      await write(tenant, { outboxDone: [held, lost, waits, device.dispatchId] });
+      expect(await orphans(60_000)).toEqual([held, lost]);
+      await write(tenant, { outboxDone: [held, lost, free] });
     });
 
     test('projections are whole rows, the last commit wins, creation times stay', async () => {

@@ -1,7 +1,6 @@
 // The attempts that workers run for this replica, and their text. Memory only: the truth is the outbox.
 import { LRUCache } from 'lru-cache';
-import type { TakenJob } from '../queue/ports.ts';
-import type { StoredOutboxRow } from '../store/outbox.ts';
+import type { OutboxRow } from '../store/unit.ts';
 import { AttemptText } from './attempt-text.ts';
 import type { WorkerSession } from './session-ports.ts';
 
@@ -17,8 +16,6 @@ export interface Attempt {
   readonly text: AttemptText;
   /** The process that has it: `bootId` of its session. */
   readonly holder: string;
-  /** Its lock in the queue; none when it was adopted. */
-  readonly taken: TakenJob | undefined;
   readonly targetName: string;
   /** Absent while its worker is away. */
   session: WorkerSession | undefined;
@@ -45,7 +42,7 @@ export class Attempts {
     return undefined;
   }
 
-  add(row: StoredOutboxRow, session: WorkerSession, isCall: boolean, taken?: TakenJob): Attempt {
+  add(row: OutboxRow & { readonly tenant: string }, session: WorkerSession, isCall: boolean): Attempt {
     const { name, provider } = session.view();
     const attempt: Attempt = {
       tenant: row.tenant,
@@ -57,7 +54,6 @@ export class Attempts {
       isCall,
       text: new AttemptText(row.job, row.epoch),
       holder: session.bootId,
-      taken,
       targetName: `worker ${name} (${provider})`,
       session,
       nextIndex: 0,

@@ -11,6 +11,7 @@ import type { Leases } from '../store/leases.ts';
 import type { Outbox } from '../store/outbox.ts';
 import type { Timers } from '../store/timers.ts';
 import { answerFollower } from './answer-follower.ts';
+import { Backlog } from './backlog.ts';
 import { DeviceCalls } from './device-calls.ts';
 import type { DispatchConfig } from './dispatch-config.ts';
 import { LeaseLoop } from './lease-loop.ts';
@@ -49,17 +50,26 @@ export class Dispatcher {
     const signals = new Signals(bus, log, clock);
     this.#runs = runs;
     this.#signals = signals;
+    const backlog = new Backlog();
+    const workers = () => this.workers.sessions().map((session) => session.view());
     this.relay = new Relay({
+      replica: config.replica,
       queue,
+      outbox,
+      backlog,
       signals,
       log,
-      workers: () => this.workers.sessions().map((session) => session.view()),
+      workers,
+      spend: () => {},
     });
     this.workers = new WorkerJobs({
       runs,
       outbox,
       queue,
       relay: this.relay,
+      backlog,
+      workers,
+      onWorkers: () => {},
       signals,
       methods: parts.methods,
       clock,
@@ -79,7 +89,6 @@ export class Dispatcher {
     });
     this.#timers = new TimerLoop({ timers: parts.timers, runs, clock, log, scanMs: config.scanMs });
     this.#leases = new LeaseLoop({
-      runs,
       leases: parts.leases,
       outbox,
       workers: this.workers,
@@ -121,7 +130,7 @@ export class Dispatcher {
       .filter((row) => row.target === 'worker' && row.state === 'ready')
       .map((row) => ({ ...row, tenant, method: state.jobs.get(row.job)?.method ?? '' }));
     const toQueue = toWorkers.length > 0 ? this.workers.offer(toWorkers, state) : [];
-    if (toQueue.length > 0) void this.relay.add(toQueue);
+    if (toQueue.length > 0) void this.relay.add(toQueue).then(() => this.workers.kick());
     this.devices.added(
       outboxAdded.filter((row) => row.target === 'device').map((row) => ({ ...row, tenant })),
       state,

@@ -1,104 +1,164 @@
-// Takes jobs from the queues on behalf of free slots and hands them to workers. The queue's word is a hint; every decision
-// rests on the outbox and on the run's stream. What is in its hands and has no worker yet is kept, and named by the lease.
-import { create, toBinary } from '@bufbuild/protobuf';
-import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { ChatRequestSchema } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
-import { JobAssignmentSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+// Takes jobs on behalf of free slots and brings them to workers: jobs committed here at once, jobs from the queues, jobs that
+// lie in the store. Only the holder of a dispatch sends it, and who that is the store says. What a queue says is a hint.
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { toFailure } from '../../contract/errors.ts';
-import { isHarmless } from '../../contract/policy.ts';
-import type { MethodRegistry } from '../../contract/registry.ts';
-import { chatRequest } from '../orchestrator/chat-request.ts';
+import type { HandOff } from '../orchestrator/hand-off.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
-import type { JobState, RunState } from '../orchestrator/state.ts';
+import type { RunState } from '../orchestrator/state.ts';
 import type { JobQueue, TakenJob } from '../queue/ports.ts';
+import { misfit } from '../routing/fit.ts';
 import { place } from '../routing/place.ts';
-import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
+import { serves, type WorkerView } from '../routing/worker-view.ts';
+import type { FreeCursor, Outbox, StoredOutboxRow } from '../store/outbox.ts';
 import type { Attempts } from './attempts.ts';
-import { commonQueue, needOf, type Relay, type RelayRow, replicaQueue } from './relay.ts';
+import type { Backlog } from './backlog.ts';
+import { type JobSender, jobToSend } from './job-sender.ts';
+import { commonQueue, needOf, queuesOf, type Relay, type RelayRow } from './relay.ts';
 import type { WorkerSession } from './session-ports.ts';
-import type { Settler } from './settler.ts';
-import type { Signals } from './signals.ts';
 
 export interface JobTakerParts {
   readonly runs: RunService;
   readonly outbox: Outbox;
   readonly queue: JobQueue;
   readonly relay: Relay;
-  readonly signals: Signals;
-  readonly methods: MethodRegistry;
+  readonly backlog: Backlog;
+  readonly sender: JobSender;
   readonly log: Logger;
   readonly replica: string;
   readonly attempts: Attempts;
-  readonly settler: Settler;
   readonly sessions: () => readonly WorkerSession[];
+  /** The workers of all replicas. */
+  readonly workers: () => readonly WorkerView[];
 }
 
 interface Hand {
-  /** Its lock in the queue; none when it was committed here and never queued. */
-  readonly taken: TakenJob | undefined;
-  /** Read after it was taken; absent while the store could not be asked. */
+  /** Its place in a queue, until it is claimed. */
+  taken?: TakenJob;
+  /** Read when it was claimed; absent while the store could not be asked. */
   row?: StoredOutboxRow;
   /** It has a worker and is on its way to it. */
-  starting?: boolean;
+  starting: boolean;
 }
 
-/** Jobs taken that have no worker yet. */
-const MAX_HANDS = 64;
+interface Promised {
+  readonly session: WorkerSession;
+  readonly giveBack: () => void;
+}
 
-export class JobTaker {
+/** Jobs held that have no worker yet. */
+const MAX_HANDS = 256;
+
+/** Free jobs read from the store at once, and how often in one go. */
+const PAGE = 128;
+const PAGES = 8;
+
+export class JobTaker implements HandOff {
+  readonly replica: string;
   readonly #parts: JobTakerParts;
   readonly #hands = new Map<string, Hand>();
+  /** Dispatches under commit for which a slot is kept. */
+  readonly #promised = new Map<string, Promised>();
   readonly #listening = new Map<string, () => void>();
-  #taking: Promise<void> | undefined;
+  /** Queues in which something may wait. */
+  readonly #ready = new Set<string>();
+  /** Ids asked of a queue that have not come yet. */
+  readonly #asked = new Map<string, number>();
+  /** Where the search for jobs of a capability goes on, when the first ones are for nobody here. */
+  readonly #cursors = new Map<string, FreeCursor>();
+  #working: Promise<void> | undefined;
   #again = false;
+  #left: Promise<void> | undefined;
   #stopped = false;
 
   constructor(parts: JobTakerParts) {
     this.#parts = parts;
+    this.replica = parts.replica;
   }
 
-  /** Dispatches that were taken and have no worker yet. */
+  /** Dispatches that this replica holds and that have no worker yet. */
   held(): string[] {
-    return [...this.#hands.keys()];
+    return [...this.#hands].flatMap(([id, { row }]) => (row ? [id] : []));
   }
 
-  /** Listens to the queues that the connected workers serve. */
+  /** Whether this replica holds it, or is about to, for a worker. */
+  knows(dispatchId: string): boolean {
+    return this.#hands.has(dispatchId) || this.#promised.has(dispatchId);
+  }
+
+  /** The connected workers changed: listens to the queues that they serve, and looks into all of them. */
   listen(): void {
     if (this.#stopped) return;
-    const wanted = new Set(this.#parts.sessions().flatMap((session) => this.#queuesOf(session)));
+    const views = this.#views();
+    const wanted = new Set(views.flatMap(queuesOf));
     for (const [queue, stop] of this.#listening) {
       if (wanted.has(queue)) continue;
       stop();
       this.#listening.delete(queue);
+      this.#ready.delete(queue);
     }
     for (const queue of wanted) {
+      this.#ready.add(queue);
       if (this.#listening.has(queue)) continue;
-      this.#listening.set(
-        queue,
-        this.#parts.queue.onReady(queue, () => this.kick()),
-      );
+      const wake = () => {
+        this.#ready.add(queue);
+        this.kick();
+      };
+      this.#listening.set(queue, this.#parts.queue.onReady(queue, wake));
     }
+    for (const view of views) for (const served of view.packages) this.#parts.backlog.flag(served.package);
   }
 
-  /** Looks for work; calls are merged. */
+  /** Looks for work; calls are merged. Costs nothing when nothing waits as far as is known. */
   kick(): void {
     if (this.#stopped) return;
+    for (const queue of this.#ready) this.#take(queue);
+    if (this.#hands.size === 0 && !this.#mayPull()) return;
     this.#again = true;
-    this.#taking ??= this.#run().finally(() => {
-      this.#taking = undefined;
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
       if (this.#again) this.kick();
     });
   }
 
-  /**
-   * Jobs that were committed here just now: those that a worker of this replica has a free slot for, and that nothing older
-   * waits before, are handed to it at once, past the queue. Returns the others.
-   */
+  /** Looks into every queue again, and gives up what waits here while another replica has room for it. Never throws. */
+  async scan(): Promise<void> {
+    for (const queue of this.#listening.keys()) this.#ready.add(queue);
+    const idle = [...this.#hands].flatMap(([, { row, starting }]) => (row && !starting ? [row] : []));
+    const elsewhere = this.#parts.workers().filter((view) => view.replica !== this.replica);
+    await this.#release(idle.filter((row) => place(needOf({ ...row, method: '' }), elsewhere).ok));
+    this.kick();
+  }
+
+  promise(row: RelayRow): boolean {
+    if (this.#stopped || this.#waitsBefore(row)) return false;
+    const session = this.#sessionFor(row);
+    if (!session || !this.#isBest(row, session.view())) return false;
+    this.#promised.set(row.dispatchId, { session, giveBack: session.reserve() });
+    return true;
+  }
+
+  withdraw(dispatchIds: Iterable<string>): void {
+    for (const id of dispatchIds) {
+      const promised = this.#promised.get(id);
+      if (!promised) continue;
+      this.#promised.delete(id);
+      promised.giveBack();
+      this.kick();
+    }
+  }
+
+  /** Jobs that were committed here just now: those that were promised go to their workers. Returns the others. */
   offer(rows: readonly RelayRow[], state: RunState): RelayRow[] {
-    if (this.#stopped) return [...rows];
-    return rows.filter((row) => !this.#offer(row, state));
+    return rows.filter((row) => {
+      const promised = this.#promised.get(row.dispatchId);
+      if (!promised) return true;
+      this.#promised.delete(row.dispatchId);
+      const stored = { ...row, holder: this.replica, createdAt: 0 };
+      const hand: Hand = { row: stored, starting: false };
+      this.#hands.set(row.dispatchId, hand);
+      void this.#start(hand, stored, state, promised.session, promised.giveBack);
+      return false;
+    });
   }
 
   /** These are over: whoever has not started them drops them. */
@@ -109,60 +169,65 @@ export class JobTaker {
     }
   }
 
-  #offer(row: RelayRow, state: RunState): boolean {
-    if (
-      this.#hands.size >= MAX_HANDS ||
-      [...this.#hands.values()].some(({ starting }) => !starting) ||
-      this.#parts.relay.hasQueued(row)
-    )
-      return false;
-    const session = this.#sessionFor(row);
-    if (!session) return false;
-    const hand: Hand = { taken: undefined, row: { ...row, createdAt: 0 } };
-    this.#hands.set(row.dispatchId, hand);
-    void this.#start(row.dispatchId, hand, hand.row!, state, session).catch((error: unknown) =>
-      this.#failed(row.dispatchId, hand, error),
-    );
-    return true;
-  }
-
-  /** Renews the queue's locks on what is in hand. Never throws. */
-  async renew(): Promise<void> {
-    const held = [
-      ...[...this.#hands].map(([id, { taken }]) => ({ taken, lost: () => this.#hands.delete(id) })),
-      ...this.#parts.attempts.all().map(({ taken }) => ({ taken, lost: () => false })),
-    ];
-    await Promise.all(
-      held.map(async ({ taken, lost }) => {
-        try {
-          if (taken && !(await taken.extend())) lost();
-        } catch (error) {
-          this.#parts.log.debug('a lock of the queue was not renewed', { why: String(error) });
-        }
-      }),
-    );
-  }
-
-  /** Takes nothing new; gives back what was not handed out. */
-  async stop(): Promise<void> {
+  /** Takes nothing new and promises nothing. */
+  leave(): void {
     this.#stopped = true;
     this.#again = false;
     for (const stop of this.#listening.values()) stop();
     this.#listening.clear();
-    await this.#taking;
-    for (const [id, { taken }] of this.#hands) {
-      this.#hands.delete(id);
-      await taken?.release();
-    }
+    this.#left ??= this.#giveBack().catch((error: unknown) =>
+      this.#parts.log.warn('jobs in hand could not be given back', { why: String(error) }),
+    );
   }
 
-  async #run(): Promise<void> {
+  /** Leaves; resolves when what was not handed out is given back. */
+  async stop(): Promise<void> {
+    this.leave();
+    await this.#left;
+  }
+
+  async #giveBack(): Promise<void> {
+    await this.#working;
+    const hands = [...this.#hands].filter(([, { starting }]) => !starting);
+    for (const [id] of hands) this.#hands.delete(id);
+    await Promise.all(hands.map(([, { taken }]) => taken?.release()));
+    const claimed = hands.flatMap(([id, { row }]) => (row ? [id] : []));
+    await this.#parts.outbox.release(this.replica, claimed);
+  }
+
+  #take(queue: string): void {
+    const max = Math.min(
+      this.#roomFor((view) => queuesOf(view).includes(queue)),
+      MAX_HANDS,
+    );
+    if (max <= 0 || this.#asked.has(queue)) return;
+    this.#asked.set(queue, max);
+    // Before the answer: a wake that comes meanwhile counts.
+    this.#ready.delete(queue);
+    this.#parts.queue
+      .take(queue, max)
+      .then((taken) => {
+        if (taken.length === max) this.#ready.add(queue);
+        this.#parts.relay.took(queue, taken.length);
+        for (const job of taken) {
+          if (this.#stopped) void job.release();
+          else if (!this.#hands.has(job.id)) this.#hands.set(job.id, { taken: job, starting: false });
+        }
+      })
+      .catch((error: unknown) => this.#parts.log.warn('jobs could not be taken', { queue, why: String(error) }))
+      .finally(() => {
+        this.#asked.delete(queue);
+        this.kick();
+      });
+  }
+
+  async #work(): Promise<void> {
     while (this.#again && !this.#stopped) {
       this.#again = false;
       try {
-        await this.#parts.relay.retry();
+        await this.#claimTaken();
         await this.#handOutAll();
-        for (const queue of [...this.#listening.keys()]) await this.#takeFrom(queue);
+        await this.#pull();
       } catch (error) {
         // What was taken stays in hand; the next kick or scan goes on with it.
         this.#parts.log.warn('jobs could not be taken', { why: String(error) });
@@ -170,35 +235,67 @@ export class JobTaker {
     }
   }
 
-  async #takeFrom(queue: string): Promise<void> {
-    const max = Math.min(this.#freeFor(queue), MAX_HANDS - this.#hands.size);
-    if (max <= 0) return;
-    const taken = await this.#parts.queue.take(queue, max);
-    if (taken.length === 0) return;
-    for (const job of taken) this.#hands.set(job.id, { taken: job });
-    // Named by the lease as being in hand from now on.
-    this.#parts.relay.forget(taken.map(({ id }) => id));
-    this.#again = true;
-    await this.#handOutAll();
+  /** The store says whose they are. */
+  async #claimTaken(): Promise<void> {
+    const unread = [...this.#hands].filter(([, hand]) => !hand.row);
+    if (unread.length === 0) return;
+    const ids = unread.map(([id]) => id);
+    const rows = new Map((await this.#parts.outbox.claim(this.replica, ids)).map((row) => [row.dispatchId, row]));
+    this.#parts.relay.forget(ids);
+    for (const [id, hand] of unread) {
+      const row = rows.get(id);
+      if (this.#hands.get(id) !== hand) continue;
+      // From here on the queue has no part in it.
+      if (!row || this.#parts.attempts.get(id)) this.#drop(id, hand);
+      else {
+        hand.row = row;
+        this.#done(id, hand);
+      }
+    }
   }
 
   async #handOutAll(): Promise<void> {
-    if (this.#hands.size === 0) return;
-    const unread = [...this.#hands].filter(([, hand]) => !hand.row);
-    const rows = await this.#parts.outbox.check(unread.map(([id]) => id));
-    const current = new Map(rows.map((row) => [row.dispatchId, row]));
-    for (const [id, hand] of unread) {
-      const row = current.get(id);
-      if (!row || this.#parts.attempts.get(id)) this.#drop(id, hand);
-      else if (hand.taken?.startedBefore) await this.#superseded(row, hand);
-      else hand.row = row;
+    const waiting = [...this.#hands.values()].filter((hand) => hand.row && !hand.starting);
+    await Promise.all(waiting.map((hand) => this.#handOut(hand, hand.row!)));
+  }
+
+  /** Never throws. */
+  async #handOut(hand: Hand, row: StoredOutboxRow): Promise<void> {
+    try {
+      const state = await this.#parts.runs.state(row.tenant, row.run, row);
+      if (hand.starting || this.#hands.get(row.dispatchId) !== hand) return;
+      const job = state && jobToSend(state, row);
+      if (!state || !job) return this.#drop(row.dispatchId, hand);
+      const full = { ...row, method: job.method };
+      const session = this.#sessionFor(full);
+      if (session) return void this.#start(hand, row, state, session, session.reserve());
+      if (!this.#views().some((view) => couldServe(view, full))) await this.#release([full]);
+    } catch (error) {
+      this.#failed(row.dispatchId, hand, error);
     }
-    for (const [id, hand] of [...this.#hands]) {
-      try {
-        if (hand.row && !hand.starting) await this.#handOut(id, hand, hand.row);
-      } catch (error) {
-        this.#failed(id, hand, error);
-      }
+  }
+
+  /** Never throws. */
+  async #start(
+    hand: Hand,
+    row: StoredOutboxRow,
+    state: RunState,
+    session: WorkerSession,
+    giveBack: () => void,
+  ): Promise<void> {
+    const id = row.dispatchId;
+    hand.starting = true;
+    let end: 'sent' | 'over' | 'again' | undefined;
+    try {
+      const full = { ...row, method: state.jobs.get(row.job)?.method ?? '' };
+      end = await this.#parts.sender.send(full, state, session, () => this.#hands.get(id) === hand);
+      if (end !== 'again') this.#hands.delete(id);
+    } catch (error) {
+      this.#failed(id, hand, error);
+    } finally {
+      hand.starting = false;
+      if (end !== 'sent') giveBack();
+      if (end === 'again') this.kick();
     }
   }
 
@@ -208,121 +305,139 @@ export class JobTaker {
     if (!(error instanceof AppError && error.retryable)) this.#drop(id, hand);
   }
 
-  async #superseded(row: StoredOutboxRow, hand: Hand): Promise<void> {
-    await this.#parts.settler.recordLoss(row, 'another replica had started it');
-    this.#drop(row.dispatchId, hand);
+  #mayPull(): boolean {
+    return this.#capabilities().some(
+      (capability) =>
+        this.#parts.backlog.heard(capability) !== undefined && this.#roomFor(servesPackage(capability)) > 0,
+    );
   }
 
-  async #handOut(id: string, hand: Hand, row: StoredOutboxRow): Promise<void> {
-    const state = await this.#parts.runs.state(row.tenant, row.run, row);
-    const job = state?.jobs.get(row.job);
-    if (!state || !job || job.epoch !== row.epoch || (job.phase !== 'queued' && job.phase !== 'running')) {
-      return this.#drop(id, hand);
-    }
-    const session = this.#sessionFor({ ...row, method: job.method });
-    if (session) await this.#start(id, hand, row, state, session);
-  }
-
-  async #start(id: string, hand: Hand, row: StoredOutboxRow, state: RunState, session: WorkerSession): Promise<void> {
-    const { attempts, settler, signals } = this.#parts;
-    const job = state.jobs.get(row.job);
-    if (!job) return this.#drop(id, hand);
-    const giveBack = session.reserve();
-    hand.starting = true;
-    let sent = false;
-    try {
-      const ready = this.#isHarmless(job) || (await this.#mayStart(row, session));
-      if (!ready) return this.#drop(id, hand);
-      // It may have been cancelled meanwhile.
-      if (this.#hands.get(id) !== hand) return;
-      const attempt = attempts.add(row, session, state.kind === 'call', hand.taken);
-      this.#hands.delete(id);
-      try {
-        session.assign(this.#assignment(row, state, job));
-        sent = true;
-      } catch (error) {
-        if (error instanceof AppError && error.reason === 'CLOSED') {
-          await settler.lose(attempt, 'the worker left before it had the job');
-        } else {
-          this.#parts.log.error('a job could not be sent', error, { dispatch: id });
-          await settler.settle(attempt, { case: 'failure', value: toFailure(error, this.#parts.log) });
-        }
-        return;
+  /** Takes from what lies in the store, in its order: as much as there are free slots, and a few for the next ones. */
+  async #pull(): Promise<void> {
+    const { backlog, outbox, relay } = this.#parts;
+    for (const capability of this.#capabilities()) {
+      const heard = backlog.heard(capability);
+      const free = this.#roomFor(servesPackage(capability));
+      if (heard === undefined || free <= 0) continue;
+      const mine = this.#views().filter(servesPackage(capability));
+      const room = Math.min(free + Math.ceil(sum(mine, (view) => view.totalSlots) / 2), MAX_HANDS - this.#hands.size);
+      const wanted = await this.#search(capability, mine, room);
+      const rows = await outbox.claim(this.replica, wanted);
+      relay.forget(rows.map((row) => row.dispatchId));
+      for (const row of rows) {
+        const id = row.dispatchId;
+        if (this.#hands.has(id) || this.#parts.attempts.get(id)) continue;
+        this.#hands.set(id, { row, starting: false });
+        this.#again = true;
       }
-      signals.toRun(row.tenant, row.run, {
-        case: 'running',
-        value: { job: row.job, epoch: BigInt(row.epoch), targetName: attempt.targetName },
-      });
-    } finally {
-      hand.starting = false;
-      if (!sent) giveBack();
+      // Less than there was room for: the rest is for others.
+      if (wanted.length < room && !this.#cursors.has(capability)) backlog.clear(capability, heard);
     }
+  }
+
+  async #search(capability: string, mine: readonly WorkerView[], room: number): Promise<string[]> {
+    const wanted: string[] = [];
+    let after = this.#cursors.get(capability);
+    this.#cursors.delete(capability);
+    for (let page = 1; wanted.length < room; page++) {
+      const rows = await this.#parts.outbox.free(capability, PAGE, after);
+      for (const row of rows) {
+        if (wanted.length >= room) break;
+        const { dispatchId } = row;
+        if (this.#hands.has(dispatchId) || this.#parts.relay.isHopeless(dispatchId)) continue;
+        if (mine.some((view) => couldServe(view, { ...row, method: '' }))) wanted.push(dispatchId);
+      }
+      if (rows.length < PAGE) break;
+      after = rows.at(-1)!;
+      // Everything so far is for others: the next search begins behind it.
+      if (page === PAGES) {
+        if (wanted.length === 0) this.#cursors.set(capability, after);
+        break;
+      }
+    }
+    return wanted;
+  }
+
+  /** Makes jobs free again that no worker here will have. Never throws. */
+  async #release(rows: readonly StoredOutboxRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    try {
+      const full = rows.map((row) => ({ method: '', ...row }));
+      for (const { dispatchId } of rows) this.#hands.delete(dispatchId);
+      await this.#parts.outbox.release(
+        this.replica,
+        rows.map((row) => row.dispatchId),
+      );
+      await this.#parts.relay.add(full);
+    } catch (error) {
+      this.#parts.log.warn('jobs could not be given back', { jobs: rows.length, why: String(error) });
+    }
+  }
+
+  /** Whether something older waits for the same workers. */
+  #waitsBefore({ capability, tier }: RelayRow): boolean {
+    if (this.#ready.has(commonQueue(capability, tier)) || this.#asked.has(commonQueue(capability, tier))) return true;
+    if (this.#parts.backlog.heard(capability) !== undefined) return true;
+    for (const hand of this.#hands.values()) if (!hand.starting) return true;
+    return false;
   }
 
   #sessionFor(row: RelayRow): WorkerSession | undefined {
-    const sessions = new Map(this.#parts.sessions().map((session) => [session.id, session]));
+    const sessions = this.#parts.sessions();
     const placement = place(
       needOf(row),
-      [...sessions.values()].map((session) => session.view()),
+      sessions.map((session) => session.view()),
     );
-    return placement.ok ? sessions.get(placement.worker.id) : undefined;
+    return placement.ok ? sessions.find(({ id }) => id === placement.worker.id) : undefined;
   }
 
-  #isHarmless(job: JobState): boolean {
-    const method = this.#parts.methods.byFullName(job.method);
-    return method !== undefined && (method.idempotent || isHarmless(method.effect));
+  /** Whether no worker elsewhere would do it now for less. */
+  #isBest(row: RelayRow, here: WorkerView): boolean {
+    const elsewhere = this.#parts.workers().filter((view) => view.replica !== this.replica);
+    const best = elsewhere.length > 0 ? place(needOf(row), elsewhere) : undefined;
+    return !best?.ok || here.priceMicrosPerKiloToken <= best.worker.priceMicrosPerKiloToken;
   }
 
-  /** For a method with an effect the attempt is committed before it is sent; a second start of one epoch is refused. */
-  async #mayStart(row: StoredOutboxRow, session: WorkerSession): Promise<boolean> {
-    const { name, provider } = session.view();
-    const done = await this.#parts.runs.command(
-      row.tenant,
-      row.run,
-      { type: 'attemptStarted', job: row.job, epoch: row.epoch, targetName: `worker ${name} (${provider})` },
-      { source: 'dispatch', commandId: `start:${row.dispatchId}` },
-    );
-    return done === 'applied';
+  /** Free slots of the workers here that `counts` names, less what is on its way to some. */
+  #roomFor(counts: (view: WorkerView) => boolean): number {
+    let room = 0;
+    for (const view of this.#views()) if (counts(view)) room += view.freeSlots;
+    if (room === 0) return 0;
+    for (const hand of this.#hands.values()) if (!hand.starting) room--;
+    for (const asked of this.#asked.values()) room -= asked;
+    return room;
   }
 
-  #assignment(row: StoredOutboxRow, state: RunState, job: JobState) {
-    const made = job.params.length > 0 || state.kind === 'call';
-    const params = made ? job.params : toBinary(ChatRequestSchema, chatRequest(state, job.id, this.#parts.methods));
-    return create(JobAssignmentSchema, {
-      dispatchId: row.dispatchId,
-      job: row.job,
-      epoch: BigInt(row.epoch),
-      run: row.run,
-      tenant: row.tenant,
-      method: job.method,
-      params,
-      idempotencyKey: job.idempotencyKey,
-      ...(job.timeoutMs > 0 ? { deadline: durationFromMs(job.timeoutMs) } : {}),
-    });
+  #views(): WorkerView[] {
+    return this.#parts.sessions().map((session) => session.view());
   }
 
-  #drop(id: string, { taken }: Hand): void {
+  #capabilities(): string[] {
+    return [...new Set(this.#views().flatMap((view) => view.packages.map((served) => served.package)))];
+  }
+
+  #drop(id: string, hand: Hand): void {
     this.#hands.delete(id);
+    this.#done(id, hand);
+  }
+
+  #done(id: string, hand: Hand): void {
+    const taken = hand.taken;
+    delete hand.taken;
     taken
       ?.done()
       .catch((error: unknown) =>
-        this.#parts.log.warn('a queue entry could not be removed', { dispatch: id, why: String(error) }),
+        this.#parts.log.debug('a queue entry could not be removed', { dispatch: id, why: String(error) }),
       );
   }
-
-  #freeFor(queue: string): number {
-    let free = 0;
-    for (const session of this.#parts.sessions()) {
-      if (this.#queuesOf(session).includes(queue)) free += session.view().freeSlots;
-    }
-    return free;
-  }
-
-  /** A worker takes jobs of its own tier and of the cheaper ones. */
-  #queuesOf(session: WorkerSession): string[] {
-    const { packages, tier } = session.view();
-    const queues = [replicaQueue(this.#parts.replica)];
-    for (const served of packages) for (let t = tier; t >= 0; t--) queues.push(commonQueue(served.package, t));
-    return queues;
-  }
 }
+
+const servesPackage = (capability: string) => (view: WorkerView) =>
+  view.packages.some((served) => served.package === capability);
+
+/** Whether it could serve the job, if it were idle. */
+const couldServe = (view: WorkerView, row: RelayRow): boolean =>
+  serves(view, row.tenant) && !misfit(needOf(row), view)?.permanent;
+
+const sum = (views: readonly WorkerView[], of: (view: WorkerView) => number): number =>
+  views.reduce((total, view) => total + of(view), 0);

@@ -1,16 +1,14 @@
-// Renews this replica's lease over what it has in hand, drops what is no longer current, and takes over, always as the next
-// epoch, what no live lease names.
+// Says that this replica lives, compares what it has in hand with what the store says it holds, takes over, always as the
+// next epoch, what a dead replica held, and gives what lies free for long to the queues again.
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { RunService } from '../orchestrator/run-service.ts';
 import type { Leases } from '../store/leases.ts';
-import type { Outbox } from '../store/outbox.ts';
+import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
 import type { DispatchConfig } from './dispatch-config.ts';
 import type { Relay } from './relay.ts';
 import type { WorkerJobs } from './worker-jobs.ts';
 
 interface LeaseLoopParts {
-  readonly runs: RunService;
   readonly leases: Leases;
   readonly outbox: Outbox;
   readonly workers: WorkerJobs;
@@ -22,8 +20,12 @@ interface LeaseLoopParts {
   readonly scan: () => Promise<void>;
 }
 
-/** Ids per batched read. */
-const BATCH = 1_000;
+/** Jobs taken over, and jobs given to the queues again, in one round. */
+const ORPHANS = 1_000;
+const SURVEYED = 256;
+
+/** Losses under commit at once. */
+const AT_ONCE = 32;
 
 export class LeaseLoop {
   readonly #parts: LeaseLoopParts;
@@ -31,6 +33,8 @@ export class LeaseLoop {
   #round: Promise<void> = Promise.resolve();
   #stopped = false;
   #recoverAt = 0;
+  /** Held by this replica as the store says, but not in hand, in the round before. */
+  #strange = new Set<string>();
 
   constructor(parts: LeaseLoopParts) {
     this.#parts = parts;
@@ -40,7 +44,7 @@ export class LeaseLoop {
     const { clock, config } = this.#parts;
     this.#recoverAt = clock.monotonic() + config.recoverAfterMs;
     await this.#renew();
-    this.#next(config.recoverAfterMs);
+    this.#next(Math.min(config.recoverAfterMs, config.scanMs));
   }
 
   async stop(): Promise<void> {
@@ -52,66 +56,65 @@ export class LeaseLoop {
 
   #next(ms: number): void {
     this.#cancel = this.#parts.clock.after(ms, () => {
-      this.#round = this.#turn()
-        .catch((error: unknown) => this.#parts.log.warn('a round of the reconciler failed', { why: String(error) }))
-        .finally(() => {
-          if (!this.#stopped) this.#next(this.#parts.config.scanMs);
-        });
+      this.#round = this.#turn().finally(() => {
+        if (!this.#stopped) this.#next(this.#parts.config.scanMs);
+      });
     });
   }
 
+  /** Each step on its own: what fails now is tried in the next round. */
   async #turn(): Promise<void> {
-    const { clock, config, scan } = this.#parts;
-    await this.#dropStale();
-    await this.#renew();
-    if (clock.monotonic() >= this.#recoverAt) await this.#takeOver(config.scanMs);
-    await this.#parts.workers.renew();
-    await scan();
-    this.#parts.workers.kick();
-  }
-
-  #held(): string[] {
-    return [...new Set([...this.#parts.workers.inFlight(), ...this.#parts.relay.held()])];
+    const { clock, config, relay, scan, workers } = this.#parts;
+    const steps = [() => this.#renew(), () => this.#compare()];
+    if (clock.monotonic() >= this.#recoverAt) steps.push(() => this.#takeOver());
+    steps.push(
+      () => relay.verify(),
+      () => relay.survey(config.scanMs, SURVEYED),
+      () => workers.scan(),
+      scan,
+    );
+    for (const step of steps) {
+      if (this.#stopped) return;
+      await step().catch((error: unknown) =>
+        this.#parts.log.warn('a step of the reconciler failed', { why: String(error) }),
+      );
+    }
   }
 
   #renew(): Promise<void> {
     const { leases, config } = this.#parts;
-    return leases.renew(config.replica, this.#held(), config.leaseMs);
+    return leases.renew(config.replica, config.leaseMs);
   }
 
-  /** The durable side of cancels whose hint was lost. */
-  async #dropStale(): Promise<void> {
-    const { outbox, relay, workers } = this.#parts;
-    const held = this.#held();
-    for (let at = 0; at < held.length; at += BATCH) {
-      const ids = held.slice(at, at + BATCH);
-      const current = new Set((await outbox.check(ids)).map((row) => row.dispatchId));
-      const stale = ids.filter((id) => !current.has(id));
-      relay.forget(stale);
-      workers.over(stale);
-    }
+  /** The durable side of cancels whose hint was lost, and of claims and commits whose answer was. */
+  async #compare(): Promise<void> {
+    const { config, outbox, relay, workers } = this.#parts;
+    const inHand = workers.inFlight();
+    const held = new Set(await outbox.heldBy(config.replica));
+    const stale = inHand.filter((id) => !held.has(id));
+    relay.forget(stale);
+    workers.over(stale);
+    const strange = new Set([...held].filter((id) => !workers.knows(id)));
+    // In two rounds: what just ended, or was just claimed, may look strange once.
+    const lost = [...strange].filter((id) => this.#strange.has(id));
+    this.#strange = strange;
+    await this.#lose(await outbox.check(lost), 'its replica lost sight of it');
   }
 
-  /** Only as many as the relay can keep: the rest waits in the store without losing anything. */
-  async #takeOver(olderThanMs: number): Promise<void> {
-    const { leases, log, relay, runs } = this.#parts;
-    if (relay.room <= 0) return;
-    const dead = await leases.dead(olderThanMs, Math.min(relay.room, BATCH));
-    // Read after the rows: what was taken in hand meanwhile is not dead.
-    const held = new Set(this.#held());
-    for (const row of dead) {
-      if (held.has(row.dispatchId)) continue;
-      log.info('taking over a job that nobody holds', { job: row.job, epoch: row.epoch });
-      try {
-        await runs.command(
-          row.tenant,
-          row.run,
-          { type: 'attemptLost', job: row.job, epoch: row.epoch, why: 'no replica holds it' },
-          { source: 'dispatch', commandId: `lost:${row.dispatchId}` },
-        );
-      } catch (error) {
-        log.warn('a job could not be taken over yet', { job: row.job, why: String(error) });
-      }
+  async #takeOver(): Promise<void> {
+    const { config, leases } = this.#parts;
+    await this.#lose(await leases.orphans(config.workerGraceMs, ORPHANS), 'the replica that held it is gone');
+  }
+
+  async #lose(rows: readonly StoredOutboxRow[], why: string): Promise<void> {
+    const { log, workers } = this.#parts;
+    for (let at = 0; at < rows.length && !this.#stopped; at += AT_ONCE) {
+      await Promise.all(
+        rows.slice(at, at + AT_ONCE).map((row) => {
+          log.info('taking over a job', { job: row.job, epoch: row.epoch, why });
+          return workers.lost(row, why);
+        }),
+      );
     }
   }
 }

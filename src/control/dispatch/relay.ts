@@ -1,168 +1,210 @@
-// From committed outbox rows to queues: plain jobs to the queue of their capability and tier, the rest to the replica of
-// the worker that placement chose. Remembers what it queued, so that the lease can name it.
+// From committed outbox rows to queues: plain jobs to the queue of their capability and tier, the rest to the replica of the
+// worker that placement chose. A queue holds little; the rest stays in the store, in order. Knows what its jobs wait for.
 import type { Logger } from '../../base/logger.ts';
 import type { JobQueue } from '../queue/ports.ts';
 import { explain } from '../routing/explain.ts';
 import { place } from '../routing/place.ts';
-import type { JobNeed, WorkerView } from '../routing/worker-view.ts';
+import { type JobNeed, serves, type WorkerView } from '../routing/worker-view.ts';
+import type { Outbox } from '../store/outbox.ts';
 import type { OutboxRow } from '../store/unit.ts';
+import type { Backlog } from './backlog.ts';
 import type { Signals } from './signals.ts';
 
+/** `method` is empty where it is not known; then every worker of the capability counts. */
 export type RelayRow = OutboxRow & { readonly tenant: string; readonly method: string };
 
 export interface RelayParts {
+  readonly replica: string;
   readonly queue: JobQueue;
-  /** The workers that are connected. */
+  readonly outbox: Outbox;
+  readonly backlog: Backlog;
+  /** The workers that are connected, to whichever replica. */
   readonly workers: () => readonly WorkerView[];
+  /** A worker of another replica was chosen for a job of so many slots. */
+  readonly spend: (worker: WorkerView, slots: number) => void;
   readonly signals: Signals;
   readonly log: Logger;
 }
 
-interface Queued {
+interface Waiting {
   readonly row: RelayRow;
-  readonly queue: string;
-}
-
-interface Unplaced {
-  readonly row: RelayRow;
+  /** Where it was put; empty when it only stands in the store. */
+  queue: string;
   /** What its run was told that it waits for; empty when somebody could serve it. */
-  readonly what: string;
+  what: string;
 }
 
-/** Rows that may wait in memory for a place; the rest stays in the store and comes with a later scan. */
-const MAX_UNPLACED = 10_000;
+/** Jobs remembered that wait for a worker; of more it is only not told at once that nobody can serve them. */
+const MAX_WAITING = 10_000;
 
-/** Unplaced rows looked at when a slot becomes free. */
-const RETRIED = 256;
+/** Jobs whose memory is compared with the store in one round. */
+const VERIFIED = 1_000;
+
+/** Jobs that may always wait in one queue; with more slots, twice the slots. */
+const MIN_DEPTH = 16;
 
 export const commonQueue = (capability: string, tier: number): string => `${capability}.${tier}`;
 export const replicaQueue = (replica: string): string => `replica.${replica}`;
 
 export class Relay {
   readonly #parts: RelayParts;
-  readonly #queued = new Map<string, Queued>();
-  readonly #unplaced = new Map<string, Unplaced>();
+  readonly #waiting = new Map<string, Waiting>();
+  /** By queue: how many wait there, about. */
+  readonly #depth = new Map<string, number>();
 
   constructor(parts: RelayParts) {
     this.#parts = parts;
   }
 
-  /** Dispatches that wait in a queue, or here, because of this replica. */
-  held(): string[] {
-    return [...this.#queued.keys(), ...this.#unplaced.keys()];
-  }
-
-  /** Whether something that this replica queued or could not place may still wait before this row. */
-  hasQueued(row: OutboxRow): boolean {
-    if (this.#unplaced.size > 0) return true;
-    for (const { row: each } of this.#queued.values()) if (each.capability === row.capability) return true;
-    return false;
-  }
-
-  /** How many of a tenant's jobs they are. */
-  waitingOf(tenant: string): number {
-    let count = 0;
-    for (const { row } of this.#queued.values()) if (row.tenant === tenant) count++;
-    for (const { row } of this.#unplaced.values()) if (row.tenant === tenant) count++;
-    return count;
-  }
-
-  /** How many more may wait here. */
-  get room(): number {
-    return MAX_UNPLACED - this.#unplaced.size;
-  }
-
-  /** Places rows and queues them. Never throws: what could not be queued waits here for the next try. */
+  /** Places free jobs and queues them. Never throws: what cannot be queued stands in the store, and workers' replicas hear of it. */
   async add(rows: readonly RelayRow[]): Promise<void> {
     const byQueue = new Map<string, RelayRow[]>();
+    const workers = this.#parts.workers();
     for (const row of rows) {
-      const queue = this.#queueOf(row);
+      const queue = this.#queueOf(row, workers);
+      this.#remember(row, queue ?? '', queue === undefined ? this.#whyNever(row, workers) : '');
       if (queue === undefined) continue;
-      this.#queued.set(row.dispatchId, { row, queue });
       const same = byQueue.get(queue);
       if (same) same.push(row);
       else byQueue.set(queue, [row]);
     }
-    for (const [queue, same] of byQueue) {
-      try {
-        await this.#parts.queue.add(
-          queue,
-          same.map(({ dispatchId }) => dispatchId),
-        );
-      } catch (error) {
-        // What was ended meanwhile is not queued any more and is not kept.
-        for (const row of same) if (this.#queued.delete(row.dispatchId)) this.#keep(row, '');
-        this.#parts.log.warn('jobs could not be queued yet', { queue, jobs: same.length, why: String(error) });
-      }
-    }
+    await Promise.all([...byQueue].map(([queue, same]) => this.#put(queue, same)));
   }
 
   /** What jobs of a run wait for that no connected worker can serve. */
   waits(tenant: string, run: string): { job: string; what: string }[] {
-    return [...this.#unplaced.values()].flatMap(({ row, what }) =>
+    return [...this.#waiting.values()].flatMap(({ row, what }) =>
       row.tenant === tenant && row.run === run && what !== '' ? [{ job: row.job, what }] : [],
     );
   }
 
-  /** Tries again some of what had no place, those that waited longest for a try first. Never throws. */
-  async retry(limit = RETRIED): Promise<void> {
-    if (this.#unplaced.size === 0) return;
-    await this.add([...this.#unplaced.values()].slice(0, limit).map(({ row }) => row));
+  /** Whether nobody who is connected could ever serve it, as far as it is remembered. */
+  isHopeless(dispatchId: string): boolean {
+    return (this.#waiting.get(dispatchId)?.what ?? '') !== '';
   }
 
-  /** The workers changed: everything without a place is tried again, and what nobody could serve any more says so. Never throws. */
+  /** The workers changed: what could be served only now is placed again, and what nobody could serve any more says so. Never throws. */
   async review(): Promise<void> {
-    await this.retry(MAX_UNPLACED);
     const workers = this.#parts.workers();
-    const verdicts = new Map<string, boolean>();
-    for (const [id, { row, queue }] of [...this.#queued]) {
-      const need = needOf(row);
-      const kind = JSON.stringify(need);
-      const never = verdicts.get(kind) ?? isNever(need, workers);
-      verdicts.set(kind, never);
-      if (!never) continue;
-      const removed = await this.#parts.queue.remove(queue, id).catch(() => false);
-      if (removed && this.#queued.delete(id)) await this.add([row]);
+    const verdicts = new Map<string, string>();
+    const again: RelayRow[] = [];
+    for (const { row, what, queue } of this.#waiting.values()) {
+      const kind = JSON.stringify(needOf(row));
+      const now = verdicts.get(kind) ?? this.#whyNever(row, workers);
+      verdicts.set(kind, now);
+      if (now === what) continue;
+      this.#remember(row, queue, now);
+      if (now === '') again.push(row);
     }
+    await this.add(again);
   }
 
-  /** Forgets dispatches that were taken or are over. */
+  /** A replica is gone: what was put into its queue is placed again. Never throws. */
+  async replicaGone(replica: string): Promise<void> {
+    const queue = replicaQueue(replica);
+    await this.add([...this.#waiting.values()].flatMap((each) => (each.queue === queue ? [each.row] : [])));
+  }
+
+  /** Forgets jobs that somebody holds, or that are over. */
   forget(dispatchIds: Iterable<string>): void {
-    for (const id of dispatchIds) {
-      this.#queued.delete(id);
-      this.#unplaced.delete(id);
+    for (const id of dispatchIds) this.#waiting.delete(id);
+  }
+
+  /** So many were taken out of a queue here. */
+  took(queue: string, count: number): void {
+    this.#depth.set(queue, Math.max((this.#depth.get(queue) ?? 0) - count, 0));
+  }
+
+  /** Compares a part of what is remembered with the store, because others take and end jobs too. */
+  async verify(): Promise<void> {
+    const ids = [...this.#waiting.keys()].slice(0, VERIFIED);
+    const free = new Set<string>();
+    for (const row of await this.#parts.outbox.check(ids)) if (row.holder === undefined) free.add(row.dispatchId);
+    for (const id of ids) {
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      // Behind the others, so that the next round looks at those.
+      if (waiting && free.has(id)) this.#waiting.set(id, waiting);
     }
   }
 
-  /** Where the row goes now; undefined when it waits here, because nobody has a place for it. */
-  #queueOf(row: RelayRow): string | undefined {
-    const need = needOf(row);
-    const workers = this.#parts.workers();
-    const placement = place(need, workers);
-    const what = placement.ok || !placement.never ? '' : explain(need, workers).summary;
-    const told = this.#unplaced.get(row.dispatchId)?.what ?? '';
-    if (what !== told) {
-      this.#parts.signals.toRun(row.tenant, row.run, { case: 'waits', value: { job: row.job, what } });
+  /** Gives some of what lies free in the store for long to the queues (again): a queue may have been wiped, or its giver died. */
+  async survey(restMs: number, limit: number): Promise<void> {
+    const rows = await this.#parts.outbox.survey(restMs, limit);
+    for (const capability of new Set(rows.map((row) => row.capability))) this.#parts.backlog.flag(capability);
+    await this.add(rows.map((row) => ({ ...row, method: this.#waiting.get(row.dispatchId)?.row.method ?? '' })));
+  }
+
+  /** Where the row goes now; undefined when it stays in the store. */
+  #queueOf(row: RelayRow, workers: readonly WorkerView[]): string | undefined {
+    const { backlog, replica, spend } = this.#parts;
+    const placement = place(needOf(row), workers);
+    if (!placement.ok && placement.never) return undefined;
+    if (isPlain(row) && isForAll(row, workers)) return commonQueue(row.capability, row.tier);
+    if (placement.ok && placement.worker.replica !== replica) {
+      spend(placement.worker, row.slots);
+      return replicaQueue(placement.worker.replica);
     }
-    this.#unplaced.delete(row.dispatchId);
-    if (isPlain(row) && what === '') return commonQueue(row.capability, row.tier);
-    if (!isPlain(row) && placement.ok) return replicaQueue(placement.worker.replica);
-    this.#keep(row, what);
+    // Its worker is here, or all are busy: whoever has a free slot looks into the store.
+    backlog.flag(row.capability, !placement.ok);
     return undefined;
   }
 
-  #keep(row: RelayRow, what: string): void {
-    if (this.#unplaced.size < MAX_UNPLACED) this.#unplaced.set(row.dispatchId, { row, what });
+  async #put(queue: string, rows: readonly RelayRow[]): Promise<void> {
+    const { backlog, log, queue: queues } = this.#parts;
+    const leave = (left: readonly RelayRow[]) => {
+      for (const capability of new Set(left.map((row) => row.capability))) backlog.flag(capability, true);
+    };
+    try {
+      let room = this.#roomOf(queue);
+      if (room < rows.length) {
+        this.#depth.set(queue, (await queues.counts(queue)).waiting);
+        room = this.#roomOf(queue);
+      }
+      const ids = rows.slice(0, Math.max(room, 0)).map(({ dispatchId }) => dispatchId);
+      this.#depth.set(queue, (this.#depth.get(queue) ?? 0) + ids.length);
+      if (ids.length > 0) await queues.add(queue, ids);
+      if (ids.length < rows.length) leave(rows.slice(ids.length));
+    } catch (error) {
+      leave(rows);
+      log.warn('jobs could not be queued; they wait in the database', { queue, jobs: rows.length, why: String(error) });
+    }
+  }
+
+  #roomOf(queue: string): number {
+    let slots = 0;
+    for (const view of this.#parts.workers()) if (queuesOf(view).includes(queue)) slots += view.totalSlots;
+    return Math.max(2 * slots, MIN_DEPTH) - (this.#depth.get(queue) ?? 0);
+  }
+
+  #whyNever(row: RelayRow, workers: readonly WorkerView[]): string {
+    const { never, summary } = explain(needOf(row), workers);
+    return never ? summary : '';
+  }
+
+  #remember(row: RelayRow, queue: string, what: string): void {
+    const known = this.#waiting.get(row.dispatchId);
+    if (what !== (known?.what ?? '')) {
+      this.#parts.signals.toRun(row.tenant, row.run, { case: 'waits', value: { job: row.job, what } });
+    }
+    if (known) Object.assign(known, { queue, what });
+    else if (this.#waiting.size < MAX_WAITING) this.#waiting.set(row.dispatchId, { row, queue, what });
   }
 }
 
 const isPlain = (row: RelayRow): boolean =>
   row.slots <= 1 && Object.keys(row.selector).length === 0 && row.recipients.length === 0;
 
-const isNever = (need: JobNeed, workers: readonly WorkerView[]): boolean => {
-  const placement = place(need, workers);
-  return !placement.ok && placement.never;
-};
+/** Whether every worker that could take it from the common queue may work for its tenant. */
+const isForAll = (row: RelayRow, workers: readonly WorkerView[]): boolean =>
+  workers.every((view) => serves(view, row.tenant) || !queuesOf(view).includes(commonQueue(row.capability, row.tier)));
+
+/** The queues a worker's replica takes from for it: of its own tier and of the cheaper ones, and that of the replica. */
+export function queuesOf({ packages, replica, tier }: WorkerView): string[] {
+  const queues = [replicaQueue(replica)];
+  for (const served of packages) for (let t = tier; t >= 0; t--) queues.push(commonQueue(served.package, t));
+  return queues;
+}
 
 export const needOf = (row: RelayRow): JobNeed => ({
   capability: row.capability,

@@ -53,7 +53,6 @@ export class Settler {
     }
     attempt.session?.committed(attempt.dispatchId);
     this.#parts.attempts.settled(attempt);
-    this.release(attempt);
     this.#parts.freed();
   }
 
@@ -62,7 +61,6 @@ export class Settler {
     if (attempt.settling) return;
     this.#parts.attempts.giveUp(attempt);
     await this.recordLoss(attempt, why);
-    this.release(attempt);
   }
 
   /** Records the loss of an attempt that this replica may never have had. Never throws. */
@@ -83,16 +81,6 @@ export class Settler {
   /** The result of an attempt that was given up: recorded as late and charged, never used. Throws when it cannot be. */
   async late(attempt: Attempt, result: Settled, frame: JobResult): Promise<void> {
     await this.#command(attempt, result, frame);
-  }
-
-  /** Takes the attempt out of the queue. */
-  release({ taken, dispatchId }: Attempt): void {
-    taken?.done().catch((error: unknown) =>
-      this.#parts.log.warn('a queue entry could not be removed', {
-        dispatch: dispatchId,
-        why: String(error),
-      }),
-    );
   }
 
   /** False when it was stopped before the store had it. */

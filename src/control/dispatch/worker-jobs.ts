@@ -9,9 +9,11 @@ import type { MethodRegistry } from '../../contract/registry.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { RunState } from '../orchestrator/state.ts';
 import type { JobQueue } from '../queue/ports.ts';
-import { serves } from '../routing/worker-view.ts';
+import { serves, type WorkerView } from '../routing/worker-view.ts';
 import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
 import { type Attempt, Attempts } from './attempts.ts';
+import type { Backlog } from './backlog.ts';
+import { JobSender } from './job-sender.ts';
 import { JobTaker } from './job-taker.ts';
 import type { Relay, RelayRow } from './relay.ts';
 import type { WorkerSession } from './session-ports.ts';
@@ -24,6 +26,9 @@ export interface WorkerJobsParts {
   readonly outbox: Outbox;
   readonly queue: JobQueue;
   readonly relay: Relay;
+  readonly backlog: Backlog;
+  /** The workers of all replicas. */
+  readonly workers: () => readonly WorkerView[];
   readonly signals: Signals;
   readonly methods: MethodRegistry;
   readonly clock: Clock;
@@ -31,6 +36,8 @@ export interface WorkerJobsParts {
   readonly replica: string;
   /** How long a worker that vanished may take to come back with its jobs. */
   readonly graceMs: number;
+  /** Told after workers came to this replica or left it. */
+  readonly onWorkers: () => void;
   /** Text of one attempt; a worker that writes more is stopped. */
   readonly maxTextBytes: number;
 }
@@ -52,12 +59,19 @@ export class WorkerJobs {
     this.#parts = parts;
     const attempts = this.#attempts;
     this.#settler = new Settler({ ...parts, attempts, freed: () => this.kick() });
-    this.#taker = new JobTaker({ ...parts, attempts, settler: this.#settler, sessions: () => this.sessions() });
+    const sender = new JobSender({ ...parts, attempts, settler: this.#settler });
+    this.#taker = new JobTaker({ ...parts, attempts, sender, sessions: () => this.sessions() });
+    parts.runs.handOffThrough(this.#taker);
   }
 
-  /** Dispatches in this replica's hands; the lease names them. */
+  /** Dispatches in this replica's hands, of which the store says that it holds them. */
   inFlight(): string[] {
     return [...this.#attempts.ids(), ...this.#taker.held()];
+  }
+
+  /** Whether it has the dispatch in hand, or is about to. */
+  knows(dispatchId: string): boolean {
+    return this.#attempts.get(dispatchId) !== undefined || this.#taker.knows(dispatchId);
   }
 
   /** How many of them workers have. */
@@ -73,37 +87,41 @@ export class WorkerJobs {
     return this.#attempts.ofJob(tenant, job);
   }
 
-  /** Takes a session in, adopts the jobs it still holds whose epoch is current, and returns those to drop. */
+  /**
+   * Takes a session in, adopts the jobs it still holds whose epoch is current, and returns those to drop. Throws
+   * REPLICA_LEAVING when this replica takes nobody in any more.
+   */
   async connected(session: WorkerSession, held: readonly HeldJob[]): Promise<string[]> {
+    if (this.#stopped) throw new AppError('REPLICA_LEAVING');
     const drop: string[] = [];
     for (let at = 0; at < held.length; at += BATCH) {
       const ids = held.slice(at, at + BATCH).map(({ dispatchId }) => dispatchId);
-      const rows = new Map((await this.#parts.outbox.check(ids)).map((row) => [row.dispatchId, row]));
-      for (const id of ids) {
-        const row = rows.get(id);
-        if (!row || !(await this.#adopt(session, row))) drop.push(id);
-      }
+      const adopted = await this.#adopt(session, ids);
+      drop.push(...ids.filter((id) => !adopted.has(id)));
     }
+    if (this.#stopped) throw new AppError('REPLICA_LEAVING');
     this.#sessions.set(session.id, session);
-    this.#taker.listen();
-    void this.#parts.relay.review().then(() => this.kick());
+    this.#changed();
     return drop;
   }
 
-  /** A session ended: its jobs are lost unless the worker is back within the grace time. */
+  /** A session ended: its jobs are lost unless the worker is back, here or elsewhere, within the grace time. */
   gone(session: WorkerSession): void {
-    this.#sessions.delete(session.id);
-    this.#taker.listen();
+    if (this.#sessions.delete(session.id)) this.#changed();
     for (const attempt of this.#attempts.ofSession(session)) {
       attempt.session = undefined;
       if (attempt.settling || this.#stopped) continue;
       const stop = this.#parts.clock.after(this.#parts.graceMs, () => {
         this.#graces.delete(attempt.dispatchId);
-        if (!attempt.session) void this.#settler.lose(attempt, 'the worker is gone');
+        void this.#missed(attempt);
       });
       this.#graces.set(attempt.dispatchId, stop);
     }
-    if (!this.#stopped) void this.#parts.relay.review();
+  }
+
+  /** Workers came or went, here or elsewhere. */
+  changed(): void {
+    if (!this.#stopped) void this.#parts.relay.review().then(() => this.kick());
   }
 
   /** A response message of a running job. Throws FRAME_OUT_OF_ORDER for one that leaves out another. */
@@ -135,7 +153,7 @@ export class WorkerJobs {
 
   /** Jobs committed here just now: what a worker of this replica can have at once it gets. Returns the others, for the queue. */
   offer(rows: readonly RelayRow[], state: RunState): RelayRow[] {
-    return this.#stopped ? [...rows] : this.#taker.offer(rows, state);
+    return this.#taker.offer(rows, state);
   }
 
   /** Stops what a committed event cancelled or superseded. */
@@ -147,7 +165,6 @@ export class WorkerJobs {
       attempt.session?.cancel(id, attempt.epoch);
       this.#endGrace(id);
       this.#attempts.giveUp(attempt);
-      this.#settler.release(attempt);
       this.kick();
     }
   }
@@ -157,14 +174,20 @@ export class WorkerJobs {
     if (!this.#stopped) this.#taker.kick();
   }
 
-  /** Renews the locks of the queue on what is in hand. */
-  renew(): Promise<void> {
-    return this.#taker.renew();
+  /** Looks again at everything that waits. Never throws. */
+  scan(): Promise<void> {
+    return this.#taker.scan();
+  }
+
+  /** Records that an attempt that nobody has any more is lost. Never throws. */
+  lost(row: StoredOutboxRow, why: string): Promise<void> {
+    return this.#settler.recordLoss(row, why);
   }
 
   /** This replica leaves: it takes nothing new, and a worker that goes now is no loss; whoever comes next sees to its jobs. */
   leave(): void {
     this.#stopped = true;
+    this.#taker.leave();
     for (const stop of this.#graces.values()) stop();
     this.#graces.clear();
   }
@@ -196,22 +219,56 @@ export class WorkerJobs {
     session.committed(id);
   }
 
-  /** False when this worker may not go on with it: it is another's, or its key does not allow it. */
-  async #adopt(session: WorkerSession, row: StoredOutboxRow): Promise<boolean> {
-    const view = session.view();
-    if (row.target !== 'worker' || !serves(view, row.tenant)) return false;
-    if (!view.packages.some((served) => served.package === row.capability)) return false;
-    // Asked before the attempt is looked up: nothing may come between that and taking it.
-    const kind = (await this.#parts.runs.state(row.tenant, row.run, row))?.kind;
-    const known = this.#attempts.get(row.dispatchId);
-    if (!known) {
-      this.#attempts.add(row, session, kind === 'call');
-      return true;
+  #changed(): void {
+    this.#taker.listen();
+    this.#parts.onWorkers();
+    this.changed();
+  }
+
+  /** The worker of an attempt is not back here. If it is elsewhere, the attempt is that replica's. */
+  async #missed(attempt: Attempt): Promise<void> {
+    const { log, outbox, replica } = this.#parts;
+    try {
+      const [row] = await outbox.check([attempt.dispatchId]);
+      if (attempt.session || attempt.settling) return;
+      if (row?.holder === replica) await this.#settler.lose(attempt, 'the worker is gone');
+      else this.#attempts.giveUp(attempt);
+    } catch (error) {
+      // Nobody has it in hand any more, which the reconciler finds.
+      if (!attempt.session) this.#attempts.giveUp(attempt);
+      log.warn('a lost worker could not be recorded yet', { job: attempt.job, why: String(error) });
     }
-    if (known.holder !== session.bootId) return false;
-    this.#endGrace(row.dispatchId);
-    known.session = session;
-    return true;
+  }
+
+  /** Those of the dispatches that this worker goes on with; not another's, nor what its key does not allow. */
+  async #adopt(session: WorkerSession, ids: readonly string[]): Promise<Set<string>> {
+    const { outbox, replica, runs } = this.#parts;
+    const view = session.view();
+    const rows = (await outbox.check(ids)).filter(
+      (row) =>
+        row.target === 'worker' &&
+        serves(view, row.tenant) &&
+        view.packages.some((served) => served.package === row.capability) &&
+        (this.#attempts.get(row.dispatchId)?.holder ?? session.bootId) === session.bootId,
+    );
+    const adopted = await outbox.adopt(
+      replica,
+      rows.map((row) => row.dispatchId),
+    );
+    const states = await Promise.all(adopted.map((row) => runs.state(row.tenant, row.run, row)));
+    // Nothing may come between looking an attempt up and taking it.
+    return new Set(
+      adopted.flatMap((row, n) => {
+        const known = this.#attempts.get(row.dispatchId);
+        if (!known) this.#attempts.add(row, session, states[n]?.kind === 'call');
+        else if (known.holder !== session.bootId) return [];
+        else {
+          this.#endGrace(row.dispatchId);
+          known.session = session;
+        }
+        return [row.dispatchId];
+      }),
+    );
   }
 
   #endGrace(dispatchId: string): void {

@@ -16,6 +16,7 @@ import { type ConversationState, enqueue, evolveConversation, leave, titleOf, tu
 import { type Decision, decide } from './decide.ts';
 import { readConversationEvent, readRunEvent } from './event-codec.ts';
 import { evolve } from './evolve.ts';
+import type { HandOff } from './hand-off.ts';
 import { type History, HistoryDraft, pastTurn } from './history.ts';
 import { DEFAULT_LIMITS, type OrchestratorLimits } from './limits.ts';
 import { Mailboxes } from './mailbox.ts';
@@ -69,6 +70,7 @@ export class RunService {
   readonly #mailboxes = new Mailboxes();
   readonly #nonces = new Nonces();
   readonly #listeners = new Set<(committed: Committed) => void>();
+  #handOff: HandOff | undefined;
 
   constructor(parts: RunServiceParts) {
     this.#parts = parts;
@@ -151,6 +153,11 @@ export class RunService {
     return () => this.#listeners.delete(listener);
   }
 
+  /** From now on jobs are promised to this port before they are committed. */
+  handOffThrough(handOff: HandOff): void {
+    this.#handOff = handOff;
+  }
+
   /** Runs the thought in the mailbox of its group until it is committed, answered or given up. */
   #take<T>(
     tenant: string,
@@ -173,12 +180,16 @@ export class RunService {
 
   async #commit(changes: Changes): Promise<CommitResult> {
     const { tenant, runs, conversations } = changes;
-    const unit = buildUnit(changes, this.#nonces.next());
+    const promised = this.#promise(runs);
+    const holderOf = (id: string) => (promised.has(id) ? this.#handOff?.replica : undefined);
+    const unit = buildUnit(changes, this.#nonces.next(), holderOf);
     try {
       const result = await commitSurely(this.#parts, unit);
       if (result.status !== 'committed') {
-        await this.#catchUp(changes);
         const own = result.status === 'duplicate' && sameOutcome(result.outcome, unit.outcome);
+        // The same dispatch may have been made by another replica, for itself.
+        if (!own) this.#handOff?.withdraw(promised);
+        await this.#catchUp(changes);
         return own ? { status: 'committed', at: this.#parts.clock.now() } : result;
       }
       const bytes = new Map(
@@ -193,7 +204,21 @@ export class RunService {
       for (const { after } of runs) this.#runs.forget(tenant, after.id);
       for (const { after } of conversations) this.#conversations.forget(tenant, after.id);
       throw error;
+    } finally {
+      this.#handOff?.withdraw(promised);
     }
+  }
+
+  #promise(runs: readonly RunChange[]): Set<string> {
+    const promised = new Set<string>();
+    for (const { after, effects } of runs) {
+      for (const row of effects.outbox) {
+        if (row.target !== 'worker' || row.state !== 'ready') continue;
+        const method = after.jobs.get(row.job)?.method ?? '';
+        if (this.#handOff?.promise({ ...row, tenant: after.tenant, method })) promised.add(row.dispatchId);
+      }
+    }
+    return promised;
   }
 
   /** Reads what others, or a lost answer of our own, wrote; the latter nobody has told yet. */

@@ -1,6 +1,6 @@
 // Makes one commit unit of what a command changes: the streams, and everything derived from their states. Pure.
 import type { ConversationEvent, RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
-import type { CommitUnit, StreamPart } from '../store/unit.ts';
+import type { CommitUnit, OutboxRow, StreamPart } from '../store/unit.ts';
 import { type CommandOutcome, encodeOutcome } from './command-outcome.ts';
 import type { ConversationState } from './conversation.ts';
 import { type Effects, effects } from './effects.ts';
@@ -48,8 +48,12 @@ export const runChange = (
   at: number,
 ): RunChange => ({ before, after, events, effects: effects(before, after, at) });
 
-/** `nonce` marks this very decision in the inbox. */
-export function buildUnit(changes: Changes, nonce: Uint8Array): CommitUnit {
+/** `nonce` marks this very decision in the inbox; `holderOf` says which replica holds a dispatch from the beginning. */
+export function buildUnit(
+  changes: Changes,
+  nonce: Uint8Array,
+  holderOf: (dispatchId: string) => string | undefined = () => undefined,
+): CommitUnit {
   const { tenant, id, outcome, runs, conversations, timersDone = [] } = changes;
   const parts: StreamPart[] = [
     ...runs.map(({ before, after, events }) => ({
@@ -71,7 +75,7 @@ export function buildUnit(changes: Changes, nonce: Uint8Array): CommitUnit {
     ...id,
     outcome: encodeOutcome(outcome, nonce),
     parts,
-    outbox: each.flatMap((effect) => effect.outbox),
+    outbox: each.flatMap((effect) => effect.outbox.map((row) => held(row, holderOf(row.dispatchId)))),
     outboxDone: each.flatMap((effect) => effect.outboxDone),
     timers: each.flatMap((effect) => effect.timers),
     timersDone: [...each.flatMap((effect) => effect.timersDone), ...timersDone],
@@ -80,3 +84,6 @@ export function buildUnit(changes: Changes, nonce: Uint8Array): CommitUnit {
     jobs: each.flatMap((effect) => effect.jobs),
   };
 }
+
+const held = (row: OutboxRow, holder: string | undefined): OutboxRow =>
+  holder === undefined ? row : { ...row, holder };

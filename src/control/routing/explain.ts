@@ -15,7 +15,7 @@ const MAX_SENTENCES = 50;
 
 /** Says who could serve the job and why the others do not. */
 export function explain(job: JobNeed, workers: readonly WorkerView[]): Explanation {
-  const what = `${job.capability} ${job.method}${wanted(job)}`;
+  const what = `${job.capability}${job.method && ` ${job.method}`}${wanted(job)}`;
   const placement = place(job, workers);
   if (placement.ok) {
     const { name } = placement.worker;

@@ -27,7 +27,7 @@ function lasting(job: JobNeed, worker: WorkerView): Misfit | undefined {
   const no = (kind: Misfit['kind'], why: string): Misfit => ({ kind, why, permanent: true });
   const served = worker.packages.filter((each) => each.package === job.capability);
   if (served.length === 0) return no('capability', `does not serve ${job.capability}`);
-  if (!served.some((each) => each.methods.includes(job.method))) {
+  if (job.method !== '' && !served.some((each) => each.methods.includes(job.method))) {
     return no('method', `serves ${job.capability}, but not its method ${job.method}`);
   }
   const labels = labelsOf(worker);

@@ -37,6 +37,7 @@ export interface WorkerView {
 export interface JobNeed {
   /** The capability package. */
   readonly capability: string;
+  /** Without the package; empty: any. */
   readonly method: string;
   readonly tenant: string;
   /** Labels required, all of them; see `labelsOf`. */

@@ -81,12 +81,12 @@ appended as (
   join p using (p) join passed using (u) cross join t),
 dispatched as (
   insert into outbox (dispatch_id, tenant, run, job, epoch, capability, tier, target, device, selector, recipients,
-    slots, priority, state, reason, created_at)
+    slots, priority, state, reason, holder, created_at)
   select o.dispatch_id, u.tenant, o.run, o.job, o.epoch, o.capability, o.tier, o.target, o.device, o.selector,
-    o.recipients, o.slots, o.priority, o.state, o.reason, t.at
+    o.recipients, o.slots, o.priority, o.state, o.reason, o.holder, t.at
   from json_to_recordset($5::json) as o(u int, dispatch_id text, run text, job text, epoch bigint, capability text,
     tier int, target text, device text, selector jsonb, recipients text[], slots int, priority int, state text,
-    reason text)
+    reason text, holder text)
   join u using (u) join passed using (u) cross join t
   order by o.dispatch_id
   on conflict (dispatch_id) do update set target = excluded.target, device = excluded.device,

@@ -5,18 +5,26 @@ import { Migrator } from 'kysely/migration';
 import { AppError } from '../../base/errors.ts';
 import { first } from './migrations/0001-first.ts';
 import { replicas } from './migrations/0002-replicas.ts';
+import { holder } from './migrations/0003-holder.ts';
 import type { Schema } from './schema.ts';
+import { sqlFailure, sqlState, storeError } from './sql-failure.ts';
 
-const migrations: Record<string, Migration> = { '0001-first': first, '0002-replicas': replicas };
+const migrations: Record<string, Migration> = {
+  '0001-first': first,
+  '0002-replicas': replicas,
+  '0003-holder': holder,
+};
 
 /**
  * Applies what is missing, in order, in one transaction under an advisory lock, so that replicas may start together.
- * Returns the names applied. Throws DATABASE_NEWER when a newer version has been at work there.
+ * Returns the names applied. Run it by `Database.patiently` where tables may be large. Throws DATABASE_NEWER when a newer
+ * version has been at work there, STORE_UNAVAILABLE when the database went away meanwhile (then nothing was changed).
  */
 export async function migrate(db: Kysely<Schema>): Promise<string[]> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
   const { error, results } = await migrator.migrateToLatest();
   if (!error) return (results ?? []).map((result) => result.migrationName);
+  if (sqlState(error) !== undefined && sqlFailure(error) !== 'refused') throw storeError(error);
   const foreign = (await migrator.getMigrations().catch(() => undefined)) === undefined;
   const message = error instanceof Error ? error.message : String(error);
   if (foreign || message.includes('corrupted migrations')) throw new AppError('DATABASE_NEWER', {}, { cause: error });

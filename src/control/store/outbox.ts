@@ -1,7 +1,7 @@
-// Outstanding dispatches as relay, takers and sessions read them. Only commits add, admit or remove them; the one thing
-// written here is the hint that a relay put a row into a queue. State and target are literals, so that the partial
-// indexes serve whatever the plan's mode.
-import { type Kysely, type Selectable, sql } from 'kysely';
+// Outstanding dispatches as relay, takers and sessions read them. Only commits add, admit or remove them; what is written
+// here is who holds one, which is the fence, and when it was last given to a queue, which is a hint. State and target are
+// literals, so that the partial indexes serve whatever the plan's mode. Statements that lock skip what a commit holds.
+import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
 import { guarded } from './guarded.ts';
 import type { Schema } from './schema.ts';
 import type { OutboxRow } from './unit.ts';
@@ -10,27 +10,56 @@ export interface StoredOutboxRow extends OutboxRow {
   readonly tenant: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
-  /** When a relay last queued it; a hint. */
+  /** When it was last given to a queue; a hint. */
   readonly queuedAt?: number;
 }
 
+/** Where a page of free dispatches ended. */
+export type FreeCursor = Pick<StoredOutboxRow, 'priority' | 'createdAt' | 'dispatchId'>;
+
 export interface Outbox {
-  /** The batched read at take: of these dispatches, the ones that are current and ready. The rest must be dropped. */
+  /** Of these dispatches, the ones that are current and ready. The rest must be dropped. */
   check(dispatchIds: readonly string[]): Promise<StoredOutboxRow[]>;
-  /** Ready dispatches for workers by dispatch id, from after `after`; with `restMs` only those not queued for that long. */
-  readyForWorkers(limit: number, after?: string, restMs?: number): Promise<StoredOutboxRow[]>;
+  /**
+   * Makes this replica the holder of those that are ready and free, and returns them, also when they are its own already: so
+   * a call without an answer is repeated. What it does not return is over, another's, or being changed right now.
+   */
+  claim(replica: string, dispatchIds: readonly string[]): Promise<StoredOutboxRow[]>;
+  /** Makes this replica the holder of those that any replica holds, because their worker is here now. Returns them. */
+  adopt(replica: string, dispatchIds: readonly string[]): Promise<StoredOutboxRow[]>;
+  /** Gives up those that this replica holds and never sent to a worker: they are free again, as if new. */
+  release(replica: string, dispatchIds: readonly string[]): Promise<void>;
+  /** Ready dispatches for workers that this replica holds. */
+  heldBy(replica: string): Promise<string[]>;
+  /** Free dispatches of a capability in the order in which they are given out, from after `after`. */
+  free(capability: string, limit: number, after?: FreeCursor): Promise<StoredOutboxRow[]>;
+  /**
+   * Free dispatches that nobody looked at, nor gave to a queue, for `restMs`; they are marked as queued now, so that each
+   * is returned to one caller and not again soon.
+   */
+  survey(restMs: number, limit: number): Promise<StoredOutboxRow[]>;
+  /** How many of a tenant's dispatches for workers nobody holds. */
+  countFree(tenant: string): Promise<number>;
   /** Ready dispatches for these devices of the tenant. */
   pendingForDevices(tenant: string, deviceIds: readonly string[]): Promise<StoredOutboxRow[]>;
-  /** Notes that these were put into a queue. Rows that a commit holds right now are skipped. */
-  markQueued(dispatchIds: readonly string[]): Promise<void>;
   /** Waiting dispatches of all tenants, higher priority first, then oldest first. */
   waiting(limit: number): Promise<StoredOutboxRow[]>;
   /** All outstanding dispatches of a run. */
   ofRun(tenant: string, run: string): Promise<StoredOutboxRow[]>;
 }
 
+type Row = Selectable<Schema['outbox']>;
+
 export function createOutbox(db: Kysely<Schema>): Outbox {
   const rows = db.selectFrom('outbox').selectAll();
+  const hold = async (replica: string, ids: readonly string[], who: RawBuilder<boolean>) => {
+    if (ids.length === 0) return [];
+    const changed = await sql<Row>`update outbox set holder = ${replica} where dispatch_id in (
+      select dispatch_id from outbox
+      where dispatch_id = ${anyOf(ids)} and state = 'ready' and target = 'worker' and ${who}
+      order by dispatch_id for update skip locked) returning *`.execute(db);
+    return changed.rows.map(toOutboxRow);
+  };
   return guarded<Outbox>({
     async check(dispatchIds) {
       if (dispatchIds.length === 0) return [];
@@ -40,17 +69,55 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
         .execute();
       return found.map(toOutboxRow);
     },
-    async readyForWorkers(limit, after = '', restMs) {
-      let query = rows
+    claim(replica, dispatchIds) {
+      return hold(replica, dispatchIds, sql`(holder is null or holder = ${replica})`);
+    },
+    adopt(replica, dispatchIds) {
+      return hold(replica, dispatchIds, sql`holder is not null`);
+    },
+    async release(replica, dispatchIds) {
+      if (dispatchIds.length === 0) return;
+      await sql`update outbox set holder = null, queued_at = null where dispatch_id in (
+        select dispatch_id from outbox where dispatch_id = ${anyOf(dispatchIds)} and holder = ${replica}
+        order by dispatch_id for update skip locked)`.execute(db);
+    },
+    async heldBy(replica) {
+      const found = await db
+        .selectFrom('outbox')
+        .select('dispatch_id')
+        .where('holder', '=', replica)
+        .where('state', '=', sql.lit('ready'))
+        .execute();
+      return found.map((row) => row.dispatch_id);
+    },
+    async free(capability, limit, after) {
+      const rest = after
+        ? sql`and (-priority, created_at, dispatch_id) >
+            (${-after.priority}::int, ${new Date(after.createdAt)}::timestamptz, ${after.dispatchId}::text)`
+        : sql``;
+      const found = await sql<Row>`select * from outbox
+        where state = 'ready' and target = 'worker' and holder is null and capability = ${capability} ${rest}
+        order by priority desc, created_at, dispatch_id limit ${limit}`.execute(db);
+      return found.rows.map(toOutboxRow);
+    },
+    async survey(restMs, limit) {
+      const found = await sql<Row>`update outbox set queued_at = now() where dispatch_id in (
+        select dispatch_id from outbox
+        where state = 'ready' and target = 'worker' and holder is null
+          and coalesce(queued_at, created_at) <= now() - ${restMs}::float8 * interval '1 millisecond'
+        limit ${limit} for update skip locked) returning *`.execute(db);
+      return found.rows.map(toOutboxRow);
+    },
+    async countFree(tenant) {
+      const found = await db
+        .selectFrom('outbox')
+        .select(sql<number>`count(*)::int`.as('n'))
+        .where('tenant', '=', tenant)
         .where('state', '=', sql.lit('ready'))
         .where('target', '=', sql.lit('worker'))
-        .where('dispatch_id', '>', after);
-      if (restMs !== undefined) {
-        query = query.where(
-          sql<boolean>`(queued_at is null or queued_at <= now() - ${restMs}::float8 * interval '1 millisecond')`,
-        );
-      }
-      return (await query.orderBy('dispatch_id').limit(limit).execute()).map(toOutboxRow);
+        .where('holder', 'is', null)
+        .executeTakeFirstOrThrow();
+      return found.n;
     },
     async pendingForDevices(tenant, deviceIds) {
       if (deviceIds.length === 0) return [];
@@ -62,11 +129,6 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
         .orderBy('dispatch_id')
         .execute();
       return found.map(toOutboxRow);
-    },
-    async markQueued(dispatchIds) {
-      if (dispatchIds.length === 0) return;
-      await sql`update outbox set queued_at = now() where dispatch_id in (
-        select dispatch_id from outbox where dispatch_id = ${anyOf(dispatchIds)} for update skip locked)`.execute(db);
     },
     async waiting(limit) {
       const found = await rows
@@ -88,7 +150,7 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
 // One parameter whatever the number of ids.
 const anyOf = (ids: readonly string[]) => sql<string>`any(${[...ids]}::text[])`;
 
-export function toOutboxRow(row: Selectable<Schema['outbox']>): StoredOutboxRow {
+export function toOutboxRow(row: Row): StoredOutboxRow {
   return {
     tenant: row.tenant,
     dispatchId: row.dispatch_id,
@@ -105,6 +167,7 @@ export function toOutboxRow(row: Selectable<Schema['outbox']>): StoredOutboxRow 
     priority: row.priority,
     state: row.state,
     ...(row.reason === null ? {} : { reason: row.reason }),
+    ...(row.holder === null ? {} : { holder: row.holder }),
     createdAt: row.created_at.getTime(),
     ...(row.queued_at === null ? {} : { queuedAt: row.queued_at.getTime() }),
   };

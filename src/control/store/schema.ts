@@ -32,6 +32,8 @@ export interface Schema {
     created_at: TimeOrNow;
     /** A hint: when a relay last gave it to a queue. */
     queued_at: Time | null;
+    /** The replica that alone may send it to a worker; null as long as nobody may. */
+    holder: string | null;
   };
   timers: {
     id: string;
@@ -84,7 +86,7 @@ export interface Schema {
     ended_at: Time | null;
     error: string | null;
   };
-  lease: { replica: string; in_flight: Json<string[]>; expires_at: Time; started_at: TimeOrNow };
+  lease: { replica: string; expires_at: Time; started_at: TimeOrNow };
   tenant: {
     id: string;
     name: string;

@@ -39,6 +39,8 @@ export interface OutboxRow {
   readonly state: 'ready' | 'waiting';
   /** Why it waits. */
   readonly reason?: string;
+  /** The replica that alone may send it to a worker. Counts at the first writing only. */
+  readonly holder?: string;
 }
 
 /** A durable timer; it is due `dueInMs` after the database's `now()` of the commit. */
