@@ -4,11 +4,12 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { DescService } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { homeFolder, homePaths } from '../base/home.ts';
 import { fromConnectError } from '../contract/errors.ts';
+import { H2Sessions } from '../contract/h2-sessions.ts';
 import { controlAddress } from './control-address.ts';
 import type { CliIo } from './io.ts';
 
@@ -36,7 +37,7 @@ export const homeOf = (io: CliIo, options: GlobalOptions) => homePaths(homeFolde
 /** The edge of this home. Throws NOT_RUNNING when it never ran; calls throw it when it does not answer. */
 export function localSide(io: CliIo, options: GlobalOptions): Side {
   const paths = homeOf(io, options);
-  const manager = new Http2SessionManager('http://localhost', {}, { createConnection: () => connect(paths.socket) });
+  const manager = new H2Sessions('http://localhost', {}, { createConnection: () => connect(paths.socket) });
   return side('http://localhost', manager, ownerKey(io, paths, paths.socket), paths.socket, paths.home);
 }
 
@@ -44,7 +45,7 @@ export function localSide(io: CliIo, options: GlobalOptions): Side {
 export function controlSide(io: CliIo, options: GlobalOptions): Side {
   const paths = homeOf(io, options);
   const url = controlAddress(options.control, io.env, paths);
-  return side(url, new Http2SessionManager(url), ownerKey(io, paths, url), url, paths.home);
+  return side(url, new H2Sessions(url), ownerKey(io, paths, url), url, paths.home);
 }
 
 /** Opens a side, runs, and closes it whatever happens. */
@@ -56,7 +57,7 @@ export async function using<T>(open: Side, run: (side: Side) => Promise<T>): Pro
   }
 }
 
-function side(baseUrl: string, sessionManager: Http2SessionManager, key: string, where: string, home: string): Side {
+function side(baseUrl: string, sessionManager: H2Sessions, key: string, where: string, home: string): Side {
   const authorize: Interceptor = (next) => (request) => {
     request.header.set('authorization', `Bearer ${key}`);
     return next(request);

@@ -1,6 +1,7 @@
 // How a worker reaches the control plane: gRPC over HTTP/2 (h2c for http://, TLS for https://) with its bearer key.
 import type { Interceptor } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { H2Sessions } from '../contract/h2-sessions.ts';
 import type { Secret } from './secret.ts';
 import type { Connection } from './session.ts';
 
@@ -20,7 +21,7 @@ export function grpcConnector(options: TransportOptions): () => Connection {
     return next(request);
   };
   return () => {
-    const sessionManager = new Http2SessionManager(options.control);
+    const sessionManager = new H2Sessions(options.control);
     return {
       transport: createGrpcTransport({
         baseUrl: options.control,

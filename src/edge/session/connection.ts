@@ -3,7 +3,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { createClient } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { PingSchema, PongSchema, UnimplementedSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   type ConnectRequest,
@@ -22,6 +22,7 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toAppError } from '../../contract/errors.ts';
 import { FrameCounter } from '../../contract/frames.ts';
+import { H2Sessions } from '../../contract/h2-sessions.ts';
 import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity.ts';
@@ -113,7 +114,7 @@ export class Connection {
     const { heartbeatMs } = options;
     // Only while a stream is open: pings of an idle connection go on after its end, and then end the process.
     const ping = { pingIntervalMs: heartbeatMs, pingTimeoutMs: heartbeatMs };
-    const manager = new Http2SessionManager(identity.control, ping, HTTP2);
+    const manager = new H2Sessions(identity.control, ping, HTTP2);
     const transport = createGrpcTransport({
       baseUrl: identity.control,
       sessionManager: manager,

@@ -1,0 +1,40 @@
+// The HTTP/2 connection of a client. The library's own manager takes its error listener off a connection that just broke;
+// what the other side sent wrongly would then end this process. Here every connection keeps one.
+import type { ClientHttp2Stream } from 'node:http2';
+import { Http2SessionManager } from '@connectrpc/connect-node';
+
+type Parts = ConstructorParameters<typeof Http2SessionManager>;
+
+export class H2Sessions {
+  readonly #manager: Http2SessionManager;
+  readonly #guarded = new WeakSet<object>();
+
+  /** As `Http2SessionManager`. */
+  constructor(...parts: Parts) {
+    this.#manager = new Http2SessionManager(...parts);
+  }
+
+  get authority(): string {
+    return this.#manager.authority;
+  }
+
+  async request(...call: Parameters<Http2SessionManager['request']>): Promise<ClientHttp2Stream> {
+    const stream = await this.#manager.request(...call);
+    const { session } = stream;
+    if (session && !this.#guarded.has(session)) {
+      this.#guarded.add(session);
+      // Its calls learn of it by their own errors.
+      session.on('error', () => {});
+    }
+    return stream;
+  }
+
+  notifyResponseByteRead(...read: Parameters<Http2SessionManager['notifyResponseByteRead']>): void {
+    this.#manager.notifyResponseByteRead(...read);
+  }
+
+  /** Ends the connection with all its calls. */
+  abort(): void {
+    this.#manager.abort();
+  }
+}
