@@ -15,6 +15,8 @@ export interface BullmqQueueParts {
   readonly client: RedisClient;
   readonly subscriber: RedisSubscriber;
   readonly calls: RedisCalls;
+  /** Runs something behind the commands of this turn of the event loop, in the same write. */
+  readonly atEnd: (run: () => void) => void;
   readonly clock: Clock;
   readonly log: Logger;
   /** Beginning of every key and channel. */
@@ -30,13 +32,9 @@ interface Lane {
   readonly backend: RedisQueueBackend;
   readonly listeners: Set<() => void>;
   waking: boolean;
+  telling: boolean;
   /** Ids that the next `take` asks for at first; about what the last one got. */
   guess: number;
-}
-
-interface Adds {
-  readonly ids: Map<Lane, Set<string>>;
-  readonly done: Promise<void>;
 }
 
 /** Lanes kept without a listener; a forgotten one costs a few objects when it is used again. */
@@ -56,7 +54,6 @@ export class BullmqQueue implements JobQueue {
   readonly #lockMs: number;
   readonly #sweepMs: number;
   #tokens = 0;
-  #adds: Adds | undefined;
   #stopSweep: () => void = () => {};
   #closed = false;
 
@@ -82,12 +79,14 @@ export class BullmqQueue implements JobQueue {
     this.#open();
     if (ids.length === 0) return;
     const lane = this.#lane(name);
-    this.#adds ??= this.#gather();
-    const { ids: gathered, done } = this.#adds;
-    const same = gathered.get(lane) ?? new Set();
-    gathered.set(lane, same);
-    for (const id of ids) same.add(id);
-    await done;
+    const { calls, client, clock } = this.#parts;
+    const timestamp = clock.now();
+    const added = calls.run(() => Promise.all(ids.map((id) => lane.backend.addJob(jobOf(id, timestamp), id))));
+    // One server reads it after the ids, from the same write; a cluster's nodes may not.
+    if (!client.isCluster) this.#tellOthers(lane);
+    await added;
+    this.#wake(lane);
+    if (client.isCluster) this.#tellOthers(lane);
   }
 
   async take(name: string, max: number): Promise<TakenJob[]> {
@@ -165,7 +164,7 @@ export class BullmqQueue implements JobQueue {
     let lane = this.#lanes.get(name);
     if (!lane) {
       const backend = this.#backend.forQueue(name) as RedisQueueBackend;
-      lane = { name, backend, listeners: new Set(), waking: false, guess: 1 };
+      lane = { name, backend, listeners: new Set(), waking: false, telling: false, guess: 1 };
       this.#lanes.set(name, lane);
       this.#forgetIdle();
       // Nobody reads BullMQ's log of events; by default it keeps 10,000 of them per queue.
@@ -181,28 +180,6 @@ export class BullmqQueue implements JobQueue {
       this.#lanes.delete(name);
       return;
     }
-  }
-
-  /** Adds of one turn of the event loop go together. */
-  #gather(): Adds {
-    const ids = new Map<Lane, Set<string>>();
-    const done = new Promise<void>((resolve, reject) => {
-      setImmediate(() => {
-        this.#adds = undefined;
-        this.#parts.calls.run(() => this.#addAll(ids)).then(resolve, reject);
-      });
-    });
-    return { ids, done };
-  }
-
-  async #addAll(gathered: ReadonlyMap<Lane, ReadonlySet<string>>): Promise<void> {
-    const timestamp = this.#parts.clock.now();
-    await Promise.all(
-      [...gathered].map(([{ backend }, ids]) =>
-        backend.addJobs([...ids].map((id) => ({ job: jobOf(id, timestamp), jobId: id }))),
-      ),
-    );
-    for (const lane of gathered.keys()) this.#announce(lane);
   }
 
   async #takeSome(lane: Lane, count: number, before: readonly TakenJob[]) {
@@ -257,9 +234,18 @@ export class BullmqQueue implements JobQueue {
 
   /** Wakes the takers of all replicas; those of this one at once. */
   #announce(lane: Lane): void {
-    const { client, calls } = this.#parts;
     this.#wake(lane);
-    calls.run(() => client.publish(this.#channel(lane.name), this.#id)).catch(() => undefined);
+    this.#tellOthers(lane);
+  }
+
+  #tellOthers(lane: Lane): void {
+    if (lane.telling) return;
+    lane.telling = true;
+    this.#parts.atEnd(() => {
+      lane.telling = false;
+      const { client, calls } = this.#parts;
+      calls.run(() => client.publish(this.#channel(lane.name), this.#id)).catch(() => undefined);
+    });
   }
 
   #channel(name: string): string {

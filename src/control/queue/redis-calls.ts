@@ -10,6 +10,8 @@ export interface RedisCallLimits {
   readonly limitMs: number;
   /** Calls that may wait for an answer at once; beyond it they fail at once. */
   readonly waiting: number;
+  /** Called before each call, to gather what is sent. */
+  readonly before?: () => void;
 }
 
 export class RedisCalls {
@@ -32,6 +34,7 @@ export class RedisCalls {
     const { limitMs, waiting } = this.#limits;
     if (this.#waiting >= waiting) return Promise.reject(this.failure(`${waiting} calls wait for Redis already`));
     this.#waiting++;
+    this.#limits.before?.();
     return new Promise<T>((resolve, reject) => {
       let over = false;
       const stop = this.#clock.after(limitMs, () => {

@@ -39,15 +39,15 @@ function common(target: RedisTarget, silentMs: number, name: string): Options {
 
 const retryStrategy = (times: number) => 50 + fullJitter(times, 100, 2_000);
 
-/** The connection for commands. Commands of one turn of the event loop travel together (autopipelining). */
+/** The connection for commands. */
 export function commandClient(target: RedisTarget, silentMs: number): RedisClient {
-  const options = { ...common(target, silentMs, 'commands'), enableAutoPipelining: true };
+  const options = common(target, silentMs, 'commands');
   if (target.kind !== 'cluster') return new Redis({ ...options, ...placeOf(target) });
-  const { enableOfflineQueue, lazyConnect, enableAutoPipelining, retryStrategy: _, ...redisOptions } = options;
+  const { retryStrategy: _, ...redisOptions } = options;
   return new Cluster([...target.addresses], {
-    enableOfflineQueue,
-    lazyConnect,
-    enableAutoPipelining,
+    enableOfflineQueue: false,
+    lazyConnect: true,
+    enableAutoPipelining: true,
     clusterRetryStrategy: retryStrategy,
     maxRedirections: 8,
     slotsRefreshTimeout: silentMs,
@@ -73,6 +73,43 @@ export function subscriberClient(target: RedisTarget, silentMs: number): Redis {
     },
   });
   return client;
+}
+
+export interface SharedWrite {
+  /** Call it before sending commands: they leave with all others of this turn of the event loop. */
+  readonly hold: () => void;
+  /** Calls `run` when everything of this turn was sent; what it sends leaves with it, in the same write and behind it. */
+  readonly atEnd: (run: () => void) => void;
+}
+
+/**
+ * Lets the commands of one turn of the event loop leave in one write. (Measured: ioredis' own autopipelining builds an object
+ * of all its commands for each turn, which at one job in flight doubles the CPU time of a job.) A cluster's client, with a
+ * socket per node, has the autopipelining.
+ */
+export function sharedWrite(client: RedisClient): SharedWrite {
+  let ends: (() => void)[] = [];
+  let held = false;
+  const hold = () => {
+    if (held) return;
+    held = true;
+    const stream = client instanceof Cluster || client.status !== 'ready' ? undefined : client.stream;
+    stream?.cork();
+    setImmediate(() => {
+      const runs = ends;
+      ends = [];
+      for (const run of runs) run();
+      held = false;
+      stream?.uncork();
+    });
+  };
+  return {
+    hold,
+    atEnd: (run) => {
+      hold();
+      ends.push(run);
+    },
+  };
 }
 
 function placeOf(target: RedisTarget): Omit<RedisOptions, 'replyMapping'> {

@@ -31,11 +31,14 @@ interface Channel {
 
 /** Channels named in one SUBSCRIBE. */
 const CHUNK = 500;
+/** Milliseconds until a subscription that the server refused is tried again, with a new connection. */
+const REFUSED_MS = 2_000;
 
 export class RedisSubscriber {
   readonly #parts: SubscriberParts;
   readonly #channels = new Map<string, Channel>();
   #stopPing: () => void = () => {};
+  #renewing = false;
   #closed = false;
 
   constructor(parts: SubscriberParts) {
@@ -124,10 +127,15 @@ export class RedisSubscriber {
   }
 
   #renew(why: string, error: unknown): void {
-    const { client, log } = this.#parts;
-    if (this.#closed) return;
+    const { client, clock, log } = this.#parts;
+    if (this.#closed || this.#renewing) return;
+    this.#renewing = true;
     log.warn('the subscriber connection to Redis is made anew', { why, problem: String(error) });
-    if (client.status === 'ready') client.disconnect(true);
+    const refused = error instanceof AppError && error.cause instanceof Error && error.cause.name === 'ReplyError';
+    clock.after(refused ? REFUSED_MS : 0, () => {
+      this.#renewing = false;
+      if (!this.#closed && client.status === 'ready') client.disconnect(true);
+    });
   }
 
   #ping(): void {

@@ -7,7 +7,8 @@ import { BullmqQueue } from './bullmq-queue.ts';
 import type { Bus, JobQueue } from './ports.ts';
 import { RedisBus } from './redis-bus.ts';
 import { RedisCalls } from './redis-calls.ts';
-import { commandClient, connected, redisProblem, subscriberClient } from './redis-connection.ts';
+import { checkPolicy, checkRights } from './redis-check.ts';
+import { commandClient, connected, redisProblem, sharedWrite, subscriberClient } from './redis-connection.ts';
 import { type RedisSettings, redisTarget } from './redis-options.ts';
 import { RedisSubscriber } from './redis-subscriber.ts';
 
@@ -73,13 +74,39 @@ export async function openRedis(options: OpenRedisOptions): Promise<OpenRedis> {
     throw error;
   }
   const limits = { limitMs: commandTimeoutMs, waiting: WAITING };
-  const queueCalls = new RedisCalls(clock, 'QUEUE_UNAVAILABLE', limits);
-  const busCalls = new RedisCalls(clock, 'BUS_UNAVAILABLE', limits);
+  const { hold, atEnd } = sharedWrite(client);
+  const queueCalls = new RedisCalls(clock, 'QUEUE_UNAVAILABLE', { ...limits, before: hold });
+  const busCalls = new RedisCalls(clock, 'BUS_UNAVAILABLE', { ...limits, before: hold });
+  const listenerCalls = new RedisCalls(clock, 'BUS_UNAVAILABLE', limits);
   const shared = { client, clock, log, prefix: target.prefix };
-  const subscriber = new RedisSubscriber({ client: listener, calls: busCalls, clock, log, pingMs: commandTimeoutMs });
-  const queue = new BullmqQueue({ ...shared, subscriber, calls: queueCalls, lockMs: options.lockMs, sweepMs: options.sweepMs }); // biome-ignore format: short
+  const subscriber = new RedisSubscriber({
+    client: listener,
+    calls: listenerCalls,
+    clock,
+    log,
+    pingMs: commandTimeoutMs,
+  });
+  const { lockMs, sweepMs } = options;
+  const queue = new BullmqQueue({ ...shared, subscriber, calls: queueCalls, atEnd, lockMs, sweepMs });
   const bus = new RedisBus({ ...shared, subscriber, calls: busCalls, publisher: options.publisher });
   let closed = false;
+  const close = async () => {
+    if (closed) return;
+    closed = true;
+    await queue.close();
+    await bus.close();
+    subscriber.close();
+    // What was sent just before is let out; then both connections end.
+    await queueCalls.run(() => client.ping()).catch(() => undefined);
+    hangUp();
+  };
+  try {
+    await checkPolicy(client, target.where, log);
+    await checkRights({ client, listener, queue, prefix: target.prefix }, target.where);
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     queue,
     bus,
@@ -87,15 +114,6 @@ export async function openRedis(options: OpenRedisOptions): Promise<OpenRedis> {
       if (closed) throw new AppError('CLOSED', { what: 'the connection to Redis' });
       await queueCalls.run(() => client.ping());
     },
-    close: async () => {
-      if (closed) return;
-      closed = true;
-      await queue.close();
-      await bus.close();
-      subscriber.close();
-      // What was sent just before is let out; then both connections end.
-      await queueCalls.run(() => client.ping()).catch(() => undefined);
-      hangUp();
-    },
+    close,
   };
 }
