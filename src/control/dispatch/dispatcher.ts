@@ -83,7 +83,7 @@ export class Dispatcher {
       runs,
       signals,
       log,
-      localText: (tenant, job) => this.workers.attempt(tenant, job)?.text,
+      attempt: (tenant, job) => this.workers.attempt(tenant, job),
       waits: (tenant, run) => this.relay.waits(tenant, run),
       clock,
     });

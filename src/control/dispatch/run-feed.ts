@@ -107,6 +107,13 @@ export class RunFeed {
     this.#changed();
   }
 
+  /** An attempt runs; nothing is committed for it. */
+  runs(job: string, epoch: number, targetName: string): void {
+    this.#running.set(job, { epoch, targetName });
+    this.#waits.delete(job);
+    this.#changed();
+  }
+
   signal({ signal }: RunSignal): void {
     this.#news = true;
     switch (signal.case) {
@@ -124,9 +131,7 @@ export class RunFeed {
         if (Number(signal.value) > this.#state.version) this.#sources.reload(Number(signal.value));
         return;
       case 'running':
-        this.#running.set(signal.value.job, { epoch: Number(signal.value.epoch), targetName: signal.value.targetName });
-        this.#waits.delete(signal.value.job);
-        this.#changed();
+        this.runs(signal.value.job, Number(signal.value.epoch), signal.value.targetName);
         return;
       case 'waits':
         this.waiting(signal.value.job, signal.value.what);

@@ -6,7 +6,7 @@ import { jobId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { RunState } from '../orchestrator/state.ts';
-import type { AttemptText } from './attempt-text.ts';
+import type { Attempt } from './attempts.ts';
 import { RunFeed } from './run-feed.ts';
 import { FOLLOW_MS, type Signals } from './signals.ts';
 
@@ -19,7 +19,8 @@ export interface RunFeedsParts {
   readonly runs: RunService;
   readonly signals: Signals;
   readonly log: Logger;
-  readonly localText: (tenant: string, job: string) => AttemptText | undefined;
+  /** The attempt of a job that runs on this replica. */
+  readonly attempt: (tenant: string, job: string) => Pick<Attempt, 'text' | 'epoch' | 'targetName'> | undefined;
   readonly waits: (tenant: string, run: string) => { job: string; what: string }[];
   readonly clock: Clock;
 }
@@ -109,7 +110,7 @@ export class RunFeeds {
     const state = await runs.state(tenant, run, { job: jobId(run, 0, 0), epoch: 1 });
     if (!state) throw new AppError('NOT_FOUND', { kind: 'run' });
     const feed = new RunFeed(state, {
-      localText: (job) => this.#parts.localText(tenant, job),
+      localText: (job) => this.#parts.attempt(tenant, job)?.text,
       follow: (version, job, epoch, offset) => {
         entry.followed = clock.monotonic();
         signals.follow({ tenant, run, version, job, epoch, offset });
@@ -123,6 +124,11 @@ export class RunFeeds {
     });
     entry.ready = feed;
     for (const { job, what } of this.#parts.waits(tenant, run)) feed.waiting(job, what);
+    for (const { id } of state.jobs.values()) {
+      // It may have been handed out before anyone listened.
+      const attempt = this.#parts.attempt(tenant, id);
+      if (attempt) feed.runs(id, attempt.epoch, attempt.targetName);
+    }
     for (const signal of early) feed.signal(signal);
     return feed;
   }

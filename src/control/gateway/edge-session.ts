@@ -55,7 +55,7 @@ export async function* serveEdge(
 ): AsyncGenerator<MessageInitShape<typeof ConnectResponseSchema>> {
   const { clock, devices, heartbeatMs } = parts;
   const counter = new FrameCounter();
-  const out = new FrameStream<EdgeBody>(counter, { maxFrames: parts.maxQueuedFrames });
+  const out = new FrameStream<EdgeBody>(counter, { maxFrames: parts.maxQueuedFrames, onBurst: ends.gather });
   const frames = requests[Symbol.asyncIterator]();
   const first = await firstFrame(frames, clock, helloMs(heartbeatMs));
   takeFrame(counter, first);

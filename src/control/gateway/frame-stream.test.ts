@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { FrameCounter } from '../../contract/frames.ts';
 import { FrameStream } from './frame-stream.ts';
 
-const make = (more: { maxFrames?: number; maxBytes?: number } = {}) =>
+const make = (more: { maxFrames?: number; maxBytes?: number; onBurst?: () => void } = {}) =>
   new FrameStream<string>(new FrameCounter(), { maxFrames: 10, ...more });
 
 async function all(stream: FrameStream<string>): Promise<string[]> {
@@ -99,4 +99,19 @@ test('whoever hears of a number hears it before the frame is read', async () => 
   expect(numbered).toEqual(['1 a']);
   await frames.next();
   expect(numbered).toEqual(['1 a', '2 b']);
+});
+
+test('a burst is told once, before its first frame, however many frames follow without a pause', async () => {
+  const told: string[] = [];
+  const stream = make({ onBurst: () => told.push('burst') });
+  const frames = stream.frames();
+  const next = async () => told.push((await frames.next()).value?.frame ?? 'end');
+  stream.send('a');
+  stream.send('b');
+  await next();
+  await next();
+  const third = next();
+  stream.send('c');
+  await third;
+  expect(told).toEqual(['burst', 'a', 'b', 'burst', 'c']);
 });

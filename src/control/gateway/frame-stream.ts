@@ -11,6 +11,8 @@ export interface FrameStreamOptions<Body> {
   readonly maxBytes?: number;
   /** Told when a frame gets its number, which is when it is handed to the stream. */
   readonly onSent?: (body: Body, seq: bigint) => void;
+  /** Called when frames begin to leave after a pause, so that those of one moment can leave together. */
+  readonly onBurst?: () => void;
 }
 
 interface Waiting<Body> {
@@ -96,11 +98,14 @@ export class FrameStream<Body> {
 
   /** The frames, paced by the reader. To be read once. */
   async *frames(): AsyncGenerator<{ header: FrameHeader; frame: Body }> {
+    let idle = true;
     try {
       for (;;) {
         if (this.#ended && 'error' in this.#ended) throw this.#ended.error;
         const frame = this.#next();
         if (frame !== undefined) {
+          if (idle) this.#options.onBurst?.();
+          idle = false;
           const header = this.#counter.next();
           this.#options.onSent?.(frame, header.seq);
           yield { header, frame };
@@ -111,6 +116,7 @@ export class FrameStream<Body> {
             this.#wake = resolve;
           });
           this.#wake = undefined;
+          idle = true;
         }
       }
     } finally {

@@ -8,17 +8,23 @@ import type { FrameStream } from './frame-stream.ts';
 /** Resets the HTTP/2 stream of a call; set by the listener. */
 export const resetKey = createContextKey<() => void>(() => {}, { description: 'reset of the stream' });
 
+/** Holds back what is written to the HTTP/2 stream of a call until the end of this turn of the event loop; set by the listener. */
+export const gatherKey = createContextKey<() => void>(() => {}, { description: 'gathers writes' });
+
 /** What a session has of its stream, beside its frames. */
 export interface StreamEnds {
   /** Aborts when the stream is gone. */
   readonly signal: AbortSignal;
   /** Closes the stream, whatever its reader does. */
   readonly reset: () => void;
+  /** Frames of this turn of the event loop leave in one write. */
+  readonly gather: () => void;
 }
 
 export const endsOf = (context: Pick<HandlerContext, 'signal' | 'values'>): StreamEnds => ({
   signal: context.signal,
   reset: context.values.get(resetKey),
+  gather: context.values.get(gatherKey),
 });
 
 /** How long a peer may take for its first frame. */

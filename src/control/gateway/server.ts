@@ -8,7 +8,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { resetKey } from './opening.ts';
+import { gatherKey, resetKey } from './opening.ts';
 
 export interface ServerOptions {
   readonly host: string;
@@ -56,8 +56,14 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
       // Raw bytes; a peer that needs compression says so and gets it.
       compressMinBytes: 16 << 10,
       contextValues: (request) => {
-        const reset = () => 'stream' in request && request.stream.close(constants.NGHTTP2_CANCEL);
-        return createContextValues().set(resetKey, reset);
+        if (!('stream' in request)) return createContextValues();
+        const { stream } = request;
+        const gather = () => {
+          stream.cork();
+          setImmediate(() => stream.uncork());
+        };
+        const reset = () => stream.close(constants.NGHTTP2_CANCEL);
+        return createContextValues().set(resetKey, reset).set(gatherKey, gather);
       },
     }),
   );

@@ -43,6 +43,7 @@ export async function* serveWorker(
   const counter = new FrameCounter();
   const out: FrameStream<WorkerBody> = new FrameStream<WorkerBody>(counter, {
     maxFrames: parts.maxQueuedFrames,
+    onBurst: ends.gather,
     onSent: (body, seq) => worker.numbered(body, seq),
   });
   const frames = requests[Symbol.asyncIterator]();
