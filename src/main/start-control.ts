@@ -325,13 +325,18 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   }
 }
 
+/** Edges connect again within a second of being asked; those that are older than that wait for nothing else. */
+const EDGES_LEAVE_MS = 2_000;
+
 /** Asks everyone to leave, waits a bounded time for workers to finish what they hold, then ends the sessions. */
 async function drain(sessions: Sessions, dispatcher: Dispatcher, clock: Clock, ms: number): Promise<void> {
   dispatcher.workers.leave();
   for (const worker of sessions.workers()) worker.drain(ms);
-  for (const edge of sessions.edges()) edge.drain(ms);
-  const end = clock.monotonic() + ms;
-  while (dispatcher.workers.running > 0 && clock.monotonic() < end) {
+  const edgesMs = Math.min(ms / 2, EDGES_LEAVE_MS);
+  for (const edge of sessions.edges()) edge.drain(edgesMs);
+  const begin = clock.monotonic();
+  const within = (limit: number) => clock.monotonic() - begin < limit;
+  while ((dispatcher.workers.running > 0 && within(ms)) || (sessions.edges().length > 0 && within(edgesMs))) {
     await new Promise<void>((resolve) => clock.after(20, resolve));
   }
   for (const edge of sessions.edges()) edge.end();

@@ -43,6 +43,9 @@ export interface ConnectionOptions {
   readonly outboxFrames: number;
   /** How long a stream that was told to leave may take. */
   readonly goodbyeMs: number;
+  /** Edges that are asked to connect elsewhere do so within this time, each at its own moment. */
+  readonly drainSpreadMs: number;
+  readonly random: () => number;
 }
 
 export const CONNECTION_OPTIONS: ConnectionOptions = {
@@ -51,6 +54,8 @@ export const CONNECTION_OPTIONS: ConnectionOptions = {
   maxFrameBytes: 4 << 20,
   outboxFrames: 16,
   goodbyeMs: 2_000,
+  drainSpreadMs: 1_000,
+  random: Math.random,
 };
 
 export interface ConnectionDeps {
@@ -85,7 +90,6 @@ export class Connection {
   readonly #outbox: Outbox;
   readonly #counter = new FrameCounter();
   readonly #abort = new AbortController();
-  readonly #calls = new Set<Promise<void>>();
   readonly #stops: (() => void)[] = [];
   #end: ConnectionEnd | undefined;
   #heartbeatMs: number;
@@ -261,7 +265,7 @@ export class Connection {
   /** Sends what is due of the asks until nothing is; one at a time, in order. */
   #pump(): void {
     const welcome = this.#welcome;
-    if (!welcome || this.#draining || this.#leaving || this.#end) return;
+    if (!welcome || this.#leaving || this.#end) return;
     this.#again = true;
     this.#pumping ??= (async () => {
       while (this.#again && !this.#end) {
@@ -305,10 +309,7 @@ export class Connection {
   }
 
   #track(call: Promise<void>): void {
-    const tracked = call
-      .catch((error: unknown) => this.#deps.log.error('a tool call failed inside', error))
-      .finally(() => this.#calls.delete(tracked));
-    this.#calls.add(tracked);
+    call.catch((error: unknown) => this.#deps.log.error('a tool call failed inside', error));
   }
 
   #later(what: string, done: Promise<void>): void {
@@ -337,14 +338,17 @@ export class Connection {
     this.#stopBeat = clock.after(Math.min(this.#heartbeatMs, allowed - silent), () => this.#beat());
   }
 
-  /** The replica leaves: finish the tool calls that run, start nothing, and connect again. */
+  /**
+   * The replica leaves: connect again soon, not all edges at the same moment. What is under way goes on: asks are in the
+   * journal, and a tool call that runs is attached to again by the next session.
+   */
   #drain(ms: number): void {
     if (this.#draining) return;
     this.#draining = true;
-    this.#deps.log.info('the control plane asks this edge to connect again', { deadlineMs: ms });
-    const deadline = Math.min(Math.max(ms - this.#deps.options.goodbyeMs, 0), 60_000);
-    const idle = Promise.allSettled([...this.#calls]);
-    void Promise.race([idle, sleep(this.#deps.clock, deadline, this.#abort.signal)]).then(() => {
+    const { clock, log, options } = this.#deps;
+    log.info('the control plane asks this edge to connect again', { deadlineMs: ms });
+    const moment = options.random() * Math.min(options.drainSpreadMs, ms / 2);
+    void sleep(clock, moment, this.#abort.signal).then(() => {
       if (!this.#end && !this.#leaving) this.leave(true);
     });
   }

@@ -51,10 +51,9 @@ export interface BackoffOptions {
   readonly backoffCapMs: number;
   /** The least wait after a refusal that a repeat will hardly change. */
   readonly refusedMs: number;
-  readonly random: () => number;
 }
 
-const BACKOFF: BackoffOptions = { backoffBaseMs: 500, backoffCapMs: 30_000, refusedMs: 5_000, random: Math.random };
+const BACKOFF: BackoffOptions = { backoffBaseMs: 500, backoffCapMs: 30_000, refusedMs: 5_000 };
 
 /** What a repeat will hardly change. */
 const REFUSALS: ReadonlySet<Code> = new Set([
@@ -185,6 +184,8 @@ export class EdgeSession {
 
   #wait(end: ConnectionEnd, attempt: number): number {
     const { backoffBaseMs, backoffCapMs, refusedMs, random } = this.#options;
+    // It has chosen its moment already.
+    if (end.kind === 'drained') return 0;
     const wait = fullJitter(attempt, backoffBaseMs, backoffCapMs, random);
     return end.kind === 'lost' && REFUSALS.has(end.error.code) ? wait + refusedMs : wait;
   }
