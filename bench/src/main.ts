@@ -8,9 +8,10 @@ import { Lab } from './harness/lab.ts';
 import { machine } from './harness/machine.ts';
 import { type Measure, type Row, ratio, reference, verdict } from './harness/measure.ts';
 import { tableText } from './harness/table.ts';
+import { relay } from './measure/relay.ts';
 import { oneJob, threeJobs, throughput } from './measure/runs.ts';
 
-const MEASURES: readonly Measure[] = [oneJob, threeJobs, throughput];
+const MEASURES: readonly Measure[] = [oneJob, threeJobs, throughput, relay];
 
 const quick = Boolean(process.env.QUICK);
 const only = (process.env.ONLY ?? '').split(',').filter((name) => name !== '');

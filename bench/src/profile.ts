@@ -1,45 +1,46 @@
-// `make bench PROFILE=1 [ONLY=one-job|three-jobs|throughput]`: runs that load on the control plane under V8's profiler and
+// `make bench PROFILE=1 [ONLY=one-job|three-jobs|throughput|relay]`: runs that load on the control plane under V8's profiler and
 // prints where its time goes. EMBEDDED=1 takes the embedded database.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cpuMs } from './harness/cpu.ts';
 import { Lab } from './harness/lab.ts';
 import type { RateResult } from './harness/load.ts';
 import { summarize, summaryText } from './harness/profile.ts';
 import { percentile } from './harness/stats.ts';
 
-const SECONDS = 8;
+const WARM_MS = 4_000;
+const PROFILED_MS = 8_000;
+/** Of the processes of a Bowline, in the order of their ids. */
+const roles = ['control plane', 'edge', 'worker', 'Postgres', 'Redis'];
 const folder = fileURLToPath(new URL('../results/', import.meta.url));
 const only = process.env.ONLY || 'throughput';
 const lab = new Lab();
 try {
   const stores = process.env.EMBEDDED ? 'embedded' : 'servers';
-  const { edge, inspect } = await lab.newBowline(stores, { inspected: true });
+  const { edge, inspect, pids } = await lab.newBowline(stores, { inspected: true });
   const ask = only === 'three-jobs' ? 'tool' : only === 'relay' ? 'relay 50000 20' : 'hello';
-  const run = async (count: number): Promise<string> => {
+  const run = async (ms: number): Promise<string> => {
     if (only === 'throughput') {
-      const { perSecond, latencies } = await edge.call<RateResult>('rate', { ask, count, inFlight: 50 });
+      const { perSecond, latencies } = await edge.call<RateResult>('rate', { ask, ms, inFlight: 50 });
       return `${perSecond.toFixed(0)} runs/s, p50 ${percentile(latencies, 50).toFixed(1)} ms`;
     }
-    const times = await edge.call<number[]>('latency', { ask, count });
+    const times = await edge.call<number[]>('latency', { ask, ms });
     return `p50 ${percentile(times, 50).toFixed(2)} ms, p95 ${percentile(times, 95).toFixed(2)} ms`;
   };
-  // Warm, and a first idea of how many fill the time.
-  const count = only === 'relay' ? 4 : only === 'throughput' ? 1_000 : 200;
-  await run(count);
-  const start = performance.now();
-  await run(count);
-  const wanted = Math.ceil((count * SECONDS * 1000) / (performance.now() - start));
+  await run(WARM_MS);
   const inspector = await inspect();
   let said = '';
+  const before = pids.map(cpuMs);
   const profile = await inspector.profile(async () => {
-    said = await run(wanted);
+    said = await run(PROFILED_MS);
   });
+  const spent = pids.map((pid, i) => `${roles[i]} ${(cpuMs(pid) - before[i]!).toFixed(0)} ms`);
   inspector.close();
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${only}-${stores}.cpuprofile`);
   writeFileSync(file, JSON.stringify(profile));
-  process.stdout.write(`${said} (while it is profiled)\n`);
+  process.stdout.write(`${said} (while it is profiled)\nCPU time: ${spent.join(', ')}\n`);
   process.stdout.write(`${summaryText(`control plane, ${only}, ${stores}`, summarize(profile))}\n${file}\n`);
 } finally {
   await lab.close();

@@ -8,6 +8,7 @@ import type { Program } from '../../../test/support/program.ts';
 import { startRedis, type TestRedis } from '../../../test/support/redis.ts';
 import { Stack } from '../../../test/support/stack.ts';
 import { AgentProcess } from './agent-process.ts';
+import { postmaster } from './cpu.ts';
 import { Inspector } from './inspector.ts';
 import { startRestate } from './restate-server.ts';
 
@@ -21,10 +22,18 @@ export interface Bowline {
   readonly stack: Stack;
   readonly control: Program;
   readonly edge: AgentProcess;
+  /** Every process that works for it, those of its stores included. */
+  readonly pids: readonly number[];
   /** URL of its database; undefined when embedded. */
   readonly database: string | undefined;
   /** The debugger of the control plane, for its heap and its profile. */
   inspect(): Promise<Inspector>;
+}
+
+/** A peer: its load generator, and every process that works for it. */
+export interface Peer {
+  readonly agent: AgentProcess;
+  readonly pids: readonly number[];
 }
 
 export interface BowlineOptions {
@@ -73,7 +82,9 @@ export class Lab {
     const key = readFileSync(join(stack.home, 'control/worker.key'), 'utf8').trim();
     await worker.call('connect', { url: stack.url, key });
     await edge.call('connect', { url: stack.url, ownerKey: stack.ownerKey, name: 'bench' });
-    return { stack, control, edge, database, inspect };
+    const pids = [control.pid, edge.pid, worker.pid];
+    if (database) pids.push(await postmaster(database), (await this.redis()).pid ?? -1);
+    return { stack, control, edge, pids, database, inspect };
   }
 
   /** The control plane alone. */
@@ -103,16 +114,16 @@ export class Lab {
   }
 
   /** DBOS on a database of its own. */
-  dbos(): Promise<AgentProcess> {
+  dbos(): Promise<Peer> {
     return this.#once('dbos', async () => {
       const [agent, url] = await Promise.all([this.agent('dbos'), this.database('dbos')]);
       await agent.call('connect', { url });
-      return agent;
+      return { agent, pids: [agent.pid, await postmaster(url)] };
     });
   }
 
-  /** Restate: its server, a service and a caller, each a process; this is the caller. */
-  restate(): Promise<AgentProcess> {
+  /** Restate: its server, a service and a caller, each a process. */
+  restate(): Promise<Peer> {
     return this.#once('restate', async () => {
       const server = await startRestate();
       this.#closing.push(() => server.stop());
@@ -124,14 +135,14 @@ export class Lab {
       await service.call('listen', { port });
       await server.register(port);
       await caller.call('connect', { port: server.ingress });
-      return caller;
+      return { agent: caller, pids: [caller.pid, service.pid, server.pid] };
     });
   }
 
-  /** BullMQ on the same Redis: a producer and a worker, each a process; this is the producer. */
-  bullmq(): Promise<AgentProcess> {
+  /** BullMQ on the same Redis: a producer and a worker, each a process. */
+  bullmq(): Promise<Peer> {
     return this.#once('bullmq', async () => {
-      const [{ port }, producer, worker] = [
+      const [{ port, pid }, producer, worker] = [
         await this.redis(),
         await this.agent('bullmq'),
         await this.agent('bullmq-worker'),
@@ -139,7 +150,7 @@ export class Lab {
       const place = { port, queue: 'bench-bullmq' };
       await worker.call('connect', place);
       await producer.call('connect', place);
-      return producer;
+      return { agent: producer, pids: [producer.pid, worker.pid, pid ?? -1] };
     });
   }
 

@@ -1,25 +1,27 @@
 // Drives one operation: one after the other for its latency, or so many in flight for its rate. Runs inside the process
-// that generates the load, the same for Bowline and for its peers.
+// that generates the load, the same for Bowline and for its peers. By time, not by count, so that a slow side takes no longer.
 
 export interface LatencyArgs {
-  readonly count: number;
+  readonly ms: number;
 }
 
 export interface RateArgs {
-  readonly count: number;
+  readonly ms: number;
   readonly inFlight: number;
 }
 
 export interface RateResult {
   readonly perSecond: number;
+  readonly count: number;
   /** Milliseconds of each, in the order of their ends. */
   readonly latencies: number[];
 }
 
-/** Milliseconds of each of `count` operations, one at a time. */
-export async function latencies(operation: () => Promise<unknown>, { count }: LatencyArgs): Promise<number[]> {
+/** Milliseconds of each operation, one at a time, for so long; at least five. */
+export async function latencies(operation: () => Promise<unknown>, { ms }: LatencyArgs): Promise<number[]> {
   const times: number[] = [];
-  for (let i = 0; i < count; i++) {
+  const until = performance.now() + ms;
+  while (times.length < 5 || performance.now() < until) {
     const start = performance.now();
     await operation();
     times.push(performance.now() - start);
@@ -27,19 +29,18 @@ export async function latencies(operation: () => Promise<unknown>, { count }: La
   return times;
 }
 
-/** Operations per second with `inFlight` of them always under way. */
-export async function rate(operation: () => Promise<unknown>, { count, inFlight }: RateArgs): Promise<RateResult> {
+/** Operations per second with `inFlight` of them always under way for so long; those at the end are waited for and counted. */
+export async function rate(operation: () => Promise<unknown>, { ms, inFlight }: RateArgs): Promise<RateResult> {
   const times: number[] = [];
-  let left = count;
   const start = performance.now();
   await Promise.all(
     Array.from({ length: inFlight }, async () => {
-      while (left-- > 0) {
+      do {
         const began = performance.now();
         await operation();
         times.push(performance.now() - began);
-      }
+      } while (performance.now() - start < ms);
     }),
   );
-  return { perSecond: (count / (performance.now() - start)) * 1000, latencies: times };
+  return { perSecond: (times.length / (performance.now() - start)) * 1000, count: times.length, latencies: times };
 }

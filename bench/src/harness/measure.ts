@@ -83,15 +83,15 @@ export function verdict(row: Row): Verdict {
 }
 
 /** Runs every side once in each of `count` rounds, the order turned at each, so that noise and warmth are shared. */
-export async function interleave<T>(
+export async function interleave<K extends string, T>(
   count: number,
-  sides: Readonly<Record<string, () => Promise<T>>>,
-): Promise<Record<string, T[]>> {
-  const names = Object.keys(sides);
-  const results: Record<string, T[]> = Object.fromEntries(names.map((name) => [name, []]));
+  sides: Readonly<Record<K, () => Promise<T>>>,
+): Promise<Record<K, T[]>> {
+  const names = Object.keys(sides) as K[];
+  const results = Object.fromEntries(names.map((name) => [name, [] as T[]])) as Record<K, T[]>;
   for (let round = 0; round < count; round++) {
     const turned = round % 2 === 0 ? names : [...names].reverse();
-    for (const name of turned) results[name]?.push(await sides[name]!());
+    for (const name of turned) results[name].push(await sides[name]());
   }
   return results;
 }

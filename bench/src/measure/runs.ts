@@ -1,6 +1,7 @@
 // Durable runs, edge to edge: latency of one job and of three (model, tool, model), and runs per second, on Postgres and Redis
 // and embedded, beside DBOS and Restate with the same number of steps, and beside BullMQ's add to finished.
 import type { AgentProcess } from '../harness/agent-process.ts';
+import { cpuMs } from '../harness/cpu.ts';
 import type { Lab, Stores } from '../harness/lab.ts';
 import type { RateResult } from '../harness/load.ts';
 import {
@@ -14,49 +15,65 @@ import {
 } from '../harness/measure.ts';
 
 const IN_FLIGHT = 50;
-type Side = () => Promise<AgentProcess>;
 
-/** What the load generator is asked for. */
-const OURS = { 1: { ask: 'hello' }, 3: { ask: 'tool' } } as const;
-const theirs = (steps: 1 | 3) => ({ steps });
-
-const ours =
-  (lab: Lab, stores: Stores): Side =>
-  async () =>
-    (await lab.bowline(stores)).edge;
+/** A side of a comparison: its load generator, what that is asked for, and all processes that work for it. */
+interface Side {
+  readonly agent: AgentProcess;
+  readonly args: object;
+  readonly pids: readonly number[];
+}
 
 const STORES: readonly { readonly stores: Stores; readonly label: string }[] = [
   { stores: 'servers', label: 'Postgres + Redis' },
   { stores: 'embedded', label: 'embedded' },
 ];
 
-export const oneJob: Measure = latency('one-job', 1, 'one-job run, p50');
-export const threeJobs: Measure = latency('three-jobs', 3, 'three-job run, p50');
+/** What the load generator of Bowline asks: the worker answers at once, or wants a tool first. */
+const ASK = { 1: 'hello', 3: 'tool' } as const;
+
+async function sidesOf(lab: Lab, steps: 1 | 3): Promise<Record<string, Side>> {
+  const [dbos, restate] = [await lab.dbos(), await lab.restate()];
+  const ours = async (stores: Stores): Promise<Side> => {
+    const { edge, pids } = await lab.bowline(stores);
+    return { agent: edge, args: { ask: ASK[steps] }, pids };
+  };
+  return {
+    servers: await ours('servers'),
+    embedded: await ours('embedded'),
+    DBOS: { ...dbos, args: { steps } },
+    Restate: { ...restate, args: { steps } },
+  };
+}
+
+/** Asks every side in turn: once to warm it, then so many rounds. */
+async function rounds<T>(sides: Record<string, Side>, count: number, call: (side: Side) => Promise<T>) {
+  const turns = Object.fromEntries(Object.entries(sides).map(([label, side]) => [label, () => call(side)]));
+  await interleave(1, turns);
+  return interleave(count, turns);
+}
+
+export const oneJob = latency('one-job', 1, 'one-job run, p50');
+export const threeJobs = latency('three-jobs', 3, 'three-job run, p50');
 
 function latency(name: string, steps: 1 | 3, what: string): Measure {
   return {
     name,
     what: `${what}, 1 in flight`,
     run: async ({ lab, quick }: Bench) => {
-      const count = quick ? 60 : 200;
-      const sides = await started({
-        servers: [ours(lab, 'servers'), OURS[steps]],
-        embedded: [ours(lab, 'embedded'), OURS[steps]],
-        DBOS: [() => lab.dbos(), theirs(steps)],
-        Restate: [() => lab.restate(), theirs(steps)],
-      });
-      const one = (label: string, n: number) =>
-        sides[label]![0].call<number[]>('latency', { ...sides[label]![1], count: n });
-      const all = Object.keys(sides);
-      await interleave(1, Object.fromEntries(all.map((label) => [label, () => one(label, count / 2)])));
-      const rounds = await interleave(
-        quick ? 3 : 7,
-        Object.fromEntries(all.map((label) => [label, () => one(label, count)])),
+      const ms = quick ? 1_000 : 2_500;
+      const times = await rounds(await sidesOf(lab, steps), quick ? 3 : 7, ({ agent, args }) =>
+        agent.call<number[]>('latency', { ...args, ms }),
       );
-      const figure = (label: string) => ofSamples(label, 'ms', rounds[label]!);
+      const figure = (label: string) => ofSamples(label, 'ms', times[label]!);
       return rows(name, what, figure, ['DBOS', 'Restate'], { atMost: 0.7 });
     },
   };
+}
+
+interface Rated {
+  readonly perSecond: number;
+  /** CPU time of all processes of the side, for each run, in milliseconds. */
+  readonly cpu: number;
 }
 
 export const throughput: Measure = {
@@ -64,40 +81,35 @@ export const throughput: Measure = {
   what: `one-job runs per second, ${IN_FLIGHT} in flight`,
   run: async ({ lab, quick }: Bench) => {
     const what = `one-job runs, ${IN_FLIGHT} in flight`;
-    const count = quick ? 600 : 2_000;
-    const sides = await started({
-      servers: [ours(lab, 'servers'), OURS[1]],
-      embedded: [ours(lab, 'embedded'), OURS[1]],
-      DBOS: [() => lab.dbos(), theirs(1)],
-      Restate: [() => lab.restate(), theirs(1)],
-      BullMQ: [() => lab.bullmq(), {}],
+    const ms = quick ? 1_500 : 4_000;
+    const sides = { ...(await sidesOf(lab, 1)), BullMQ: { ...(await lab.bullmq()), args: {} } };
+    const results = await rounds(sides, quick ? 3 : 5, async ({ agent, args, pids }): Promise<Rated> => {
+      const before = total(pids);
+      const { perSecond, count } = await agent.call<RateResult>('rate', { ...args, ms, inFlight: IN_FLIGHT });
+      return { perSecond, cpu: (total(pids) - before) / count };
     });
-    const one = (label: string, n: number) =>
-      sides[label]![0].call<RateResult>('rate', { ...sides[label]![1], count: n, inFlight: IN_FLIGHT });
-    const all = Object.keys(sides);
-    await interleave(1, Object.fromEntries(all.map((label) => [label, () => one(label, count / 2)])));
-    const rounds = await interleave(
-      quick ? 3 : 5,
-      Object.fromEntries(all.map((label) => [label, () => one(label, count)])),
-    );
-    const figure = (label: string) =>
+    const of = (unit: 'per s' | 'ms', key: keyof Rated) => (label: string) =>
       ofRounds(
         label,
-        'per s',
-        rounds[label]!.map(({ perSecond }) => perSecond),
+        unit,
+        results[label]!.map((result) => result[key]),
       );
+    const rate = of('per s', 'perSecond');
     return [
-      ...rows('throughput', what, figure, ['DBOS', 'Restate'], { atLeast: 2 }),
+      ...rows('throughput', what, rate, ['DBOS', 'Restate'], { atLeast: 2 }),
       {
         measure: 'throughput',
         what: `${what}, Postgres + Redis`,
-        ours: { ...figure('servers'), label: 'Bowline' },
-        peers: [figure('BullMQ')],
+        ours: { ...rate('servers'), label: 'Bowline' },
+        peers: [rate('BullMQ')],
         budget: { atLeast: 0.5 },
       },
+      ...rows('throughput', 'CPU time of one such run, all processes', of('ms', 'cpu'), ['DBOS', 'Restate']),
     ];
   },
 };
+
+const total = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
 
 /** One row for each kind of store; the budget holds on Postgres and Redis. */
 function rows(
@@ -105,19 +117,13 @@ function rows(
   what: string,
   figure: (label: string) => Figure,
   peers: readonly string[],
-  budget: NonNullable<Row['budget']>,
+  budget?: NonNullable<Row['budget']>,
 ): Row[] {
   return STORES.map(({ stores, label }) => ({
     measure,
     what: `${what}, ${label}`,
     ours: { ...figure(stores), label: 'Bowline' },
     peers: peers.map(figure),
-    ...(stores === 'servers' ? { budget } : {}),
+    ...(stores === 'servers' && budget ? { budget } : {}),
   }));
-}
-
-async function started(sides: Readonly<Record<string, readonly [Side, object]>>) {
-  const ready: Record<string, readonly [AgentProcess, object]> = {};
-  for (const [label, [start, args]] of Object.entries(sides)) ready[label] = [await start(), args];
-  return ready;
 }
