@@ -54,7 +54,7 @@ import { createOutbox } from '../control/store/outbox.ts';
 import { createRuns } from '../control/store/runs.ts';
 import { createTimers } from '../control/store/timers.ts';
 import type { EventStore } from '../control/store/unit.ts';
-import { upkeep } from '../control/store/upkeep.ts';
+import { startUpkeep } from '../control/store/upkeep.ts';
 import { watchDisk } from './disk-watch.ts';
 import { openQueue } from './open-queue.ts';
 import { watchReadiness } from './readiness.ts';
@@ -90,7 +90,6 @@ export interface RunningControl {
   stop(deadlineMs: number): Promise<boolean>;
 }
 
-const HOUR_MS = 3_600_000;
 /** Between two looks at whether the database and the queue answer. */
 const READY_MS = 2_000;
 
@@ -295,12 +294,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       everyMs: READY_MS,
     });
     life.onStop('readiness', notReady);
-    const tidy = repeat(clock, HOUR_MS, () =>
-      upkeep(database, { inboxDays: config.inboxDays }).catch((error: unknown) =>
-        log.warn('upkeep failed', { why: String(error) }),
-      ),
-    );
-    life.onStop('upkeep', tidy);
+    life.onStop('upkeep', startUpkeep(database, { clock, log, inboxDays: config.inboxDays }));
     const url = `http://${server.host}:${server.port}`;
     log.info('the control plane listens', { url, database: database.kind, replica });
     return {
@@ -341,17 +335,4 @@ async function drain(sessions: Sessions, dispatcher: Dispatcher, clock: Clock, m
   }
   for (const edge of sessions.edges()) edge.end();
   for (const worker of sessions.workers()) worker.end();
-}
-
-/** Calls now and then; returns how to stop. */
-function repeat(clock: Clock, ms: number, run: () => Promise<unknown>): () => void {
-  let stop = () => {};
-  const next = () => {
-    stop = clock.after(ms, () => {
-      void run();
-      next();
-    });
-  };
-  next();
-  return () => stop();
 }

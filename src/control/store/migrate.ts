@@ -6,6 +6,7 @@ import { AppError } from '../../base/errors.ts';
 import { first } from './migrations/0001-first.ts';
 import { replicas } from './migrations/0002-replicas.ts';
 import { holder } from './migrations/0003-holder.ts';
+import { hotTables } from './migrations/0004-hot-tables.ts';
 import type { Schema } from './schema.ts';
 import { sqlFailure, sqlState, storeError } from './sql-failure.ts';
 
@@ -13,6 +14,7 @@ const migrations: Record<string, Migration> = {
   '0001-first': first,
   '0002-replicas': replicas,
   '0003-holder': holder,
+  '0004-hot-tables': hotTables,
 };
 
 /**

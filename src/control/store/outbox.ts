@@ -52,22 +52,19 @@ type Row = Selectable<Schema['outbox']>;
 
 export function createOutbox(db: Kysely<Schema>): Outbox {
   const rows = db.selectFrom('outbox').selectAll();
+  const read = async (statement: RawBuilder<Row>) => (await statement.execute(db)).rows.map(toOutboxRow);
   const hold = async (replica: string, ids: readonly string[], who: RawBuilder<boolean>) => {
     if (ids.length === 0) return [];
-    const changed = await sql<Row>`update outbox set holder = ${replica} where dispatch_id in (
+    return read(sql`/* outbox_hold */ update outbox set holder = ${replica} where dispatch_id in (
       select dispatch_id from outbox
       where dispatch_id = ${anyOf(ids)} and state = 'ready' and target = 'worker' and ${who}
-      order by dispatch_id for update skip locked) returning *`.execute(db);
-    return changed.rows.map(toOutboxRow);
+      order by dispatch_id for update skip locked) returning ${COLUMNS}`);
   };
   return guarded<Outbox>({
     async check(dispatchIds) {
       if (dispatchIds.length === 0) return [];
-      const found = await rows
-        .where('dispatch_id', '=', anyOf(dispatchIds))
-        .where('state', '=', sql.lit('ready'))
-        .execute();
-      return found.map(toOutboxRow);
+      return read(sql`/* outbox_check */ select ${COLUMNS} from outbox
+        where dispatch_id = ${anyOf(dispatchIds)} and state = 'ready'`);
     },
     claim(replica, dispatchIds) {
       return hold(replica, dispatchIds, sql`(holder is null or holder = ${replica})`);
@@ -77,7 +74,7 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
     },
     async release(replica, dispatchIds) {
       if (dispatchIds.length === 0) return;
-      await sql`update outbox set holder = null, queued_at = null where dispatch_id in (
+      await sql`/* outbox_release */ update outbox set holder = null, queued_at = null where dispatch_id in (
         select dispatch_id from outbox where dispatch_id = ${anyOf(dispatchIds)} and holder = ${replica}
         order by dispatch_id for update skip locked)`.execute(db);
     },
@@ -91,22 +88,21 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
       return found.map((row) => row.dispatch_id);
     },
     async free(capability, limit, after) {
+      // By `-priority`, as the index has it: all columns run upwards, and a page begins where the one before ended.
       const rest = after
         ? sql`and (-priority, created_at, dispatch_id) >
             (${-after.priority}::int, ${new Date(after.createdAt)}::timestamptz, ${after.dispatchId}::text)`
         : sql``;
-      const found = await sql<Row>`select * from outbox
+      return read(sql`/* outbox_free */ select ${COLUMNS} from outbox
         where state = 'ready' and target = 'worker' and holder is null and capability = ${capability} ${rest}
-        order by priority desc, created_at, dispatch_id limit ${limit}`.execute(db);
-      return found.rows.map(toOutboxRow);
+        order by -priority, created_at, dispatch_id limit ${limit}`);
     },
     async survey(restMs, limit) {
-      const found = await sql<Row>`update outbox set queued_at = now() where dispatch_id in (
-        select dispatch_id from outbox
+      return read(sql`/* outbox_survey */ update outbox set queued_at = now() where ctid = any(array(
+        select ctid from outbox
         where state = 'ready' and target = 'worker' and holder is null
           and coalesce(queued_at, created_at) <= now() - ${restMs}::float8 * interval '1 millisecond'
-        limit ${limit} for update skip locked) returning *`.execute(db);
-      return found.rows.map(toOutboxRow);
+        limit ${limit} for update skip locked)) returning ${COLUMNS}`);
     },
     async countFree(tenant) {
       const found = await db
@@ -121,14 +117,9 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
     },
     async pendingForDevices(tenant, deviceIds) {
       if (deviceIds.length === 0) return [];
-      const found = await rows
-        .where('state', '=', sql.lit('ready'))
-        .where('target', '=', sql.lit('device'))
-        .where('tenant', '=', tenant)
-        .where('device', '=', anyOf(deviceIds))
-        .orderBy('dispatch_id')
-        .execute();
-      return found.map(toOutboxRow);
+      return read(sql`/* outbox_devices */ select ${COLUMNS} from outbox
+        where state = 'ready' and target = 'device' and tenant = ${tenant} and device = ${anyOf(deviceIds)}
+        order by dispatch_id`);
     },
     async waiting(limit) {
       const found = await rows
@@ -146,6 +137,12 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
     },
   });
 }
+
+// All of a row, by name: what is prepared must not change with the table (prepared.ts).
+const COLUMNS = sql.raw(
+  `dispatch_id, tenant, run, job, epoch, capability, tier, target, device, selector, recipients, slots, priority, state,
+   reason, created_at, queued_at, holder`,
+);
 
 // One parameter whatever the number of ids.
 const anyOf = (ids: readonly string[]) => sql<string>`any(${[...ids]}::text[])`;

@@ -3,12 +3,10 @@ import { type Kysely, type Selectable, sql } from 'kysely';
 import { guarded } from './guarded.ts';
 import { type Page, type PageQuery, readPage, toPage } from './page.ts';
 import type { Schema } from './schema.ts';
-import type { JobRow, RunRow, RunState } from './unit.ts';
+import type { JobRow, RunRow } from './unit.ts';
 
 export interface RunFilter extends PageQuery {
   readonly conversation?: string;
-  readonly device?: string;
-  readonly states?: readonly RunState[];
 }
 
 export interface Runs {
@@ -34,8 +32,6 @@ export function createRuns(db: Kysely<Schema>): Runs {
       const { size, after } = readPage(filter);
       let query = db.selectFrom('run').selectAll().where('tenant', '=', tenant);
       if (filter.conversation !== undefined) query = query.where('conversation', '=', filter.conversation);
-      if (filter.device !== undefined) query = query.where('device', '=', filter.device);
-      if (filter.states) query = query.where('state', 'in', [...filter.states]);
       if (after) query = query.where(sql<boolean>`(created_at, id) < (${after.at}::timestamptz, ${after.id}::text)`);
       const rows = await query
         .orderBy('created_at', 'desc')

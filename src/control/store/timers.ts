@@ -23,17 +23,16 @@ export interface Timers {
 export function createTimers(db: Kysely<Schema>): Timers {
   return guarded<Timers>({
     async due(limit, claimMs = 10_000) {
-      const { rows } = await sql<DueTimer>`
-        with mine as materialized (
-          select id, tenant from timers where wake <= now() order by wake limit ${limit} for update skip locked)
+      const { rows } = await sql<DueTimer>`/* timers_due */
         update timers set wake = now() + ${claimMs}::float8 * interval '1 millisecond'
-        from mine where timers.id = mine.id and timers.tenant = mine.tenant
+        where ctid = any(array(
+          select ctid from timers where wake <= now() order by wake limit ${limit} for update skip locked))
         returning timers.tenant, timers.id, timers.stream, timers.kind,
           (extract(epoch from timers.due - now()) * 1000)::float8 as "dueInMs"`.execute(db);
       return rows.sort((a, b) => a.dueInMs - b.dueInMs);
     },
     async nextDue() {
-      const { rows } = await sql<{ ms: number }>`
+      const { rows } = await sql<{ ms: number }>`/* timers_next */
         select greatest(0, extract(epoch from wake - now()) * 1000)::float8 as ms
         from timers order by wake limit 1`.execute(db);
       return rows[0] && Math.ceil(rows[0].ms);
