@@ -10,6 +10,9 @@ export interface Shape {
   readonly redis: boolean;
 }
 
+/** What `make chaos` and the tests play on. */
+export const CLUSTER: Shape = { controls: 1, workers: 2, edges: 2, redis: false };
+
 /**
  * kill: SIGKILL, and started again after `lastsMs`. stop: SIGSTOP for `lastsMs`. term: SIGTERM, waited for, started again.
  * cut: nothing passes or connects. reset: every connection breaks once. delay: every byte comes late. mute, deaf: the near

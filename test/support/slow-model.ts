@@ -8,22 +8,37 @@ interface ModelMessage {
   readonly content: unknown;
 }
 
-/** Words of an answer, and the time between two of them in milliseconds. */
-const WORDS = 12;
-const PAUSE_MS = 60;
+export interface SlowModelOptions {
+  /** The pieces of the answer to a question, before the words `about: QUESTION`; default: word1 to word12. */
+  readonly piecesOf?: (question: string) => readonly string[];
+  /** Milliseconds between two of them; default 60. */
+  readonly pauseMs?: number;
+}
+
+const WORDS = Array.from({ length: 12 }, (_, n) => `word${n + 1} `);
 
 export class SlowModel {
   readonly #provider = new FakeProvider();
+  readonly #options: Required<SlowModelOptions>;
   #url = '';
 
+  constructor(options: SlowModelOptions = {}) {
+    this.#options = { piecesOf: () => WORDS, pauseMs: 60, ...options };
+  }
+
   async listen(): Promise<void> {
-    this.#provider.reply = (response, request) => speak(response, request);
+    this.#provider.reply = (response, request) => speak(response, request, this.#options);
     this.#url = await this.#provider.listen();
   }
 
   /** How often it was asked. */
   get requests(): number {
     return this.#provider.requests.length;
+  }
+
+  /** The whole answer to a question. */
+  answerTo(question: string): string {
+    return `${this.#options.piecesOf(question).join('')}about: ${question}`;
   }
 
   close(): Promise<void> {
@@ -44,19 +59,25 @@ export class SlowModel {
   }
 }
 
-async function speak(response: Parameters<typeof events>[0], { body }: SeenRequest): Promise<void> {
+async function speak(
+  response: Parameters<typeof events>[0],
+  { body }: SeenRequest,
+  { piecesOf, pauseMs }: Required<SlowModelOptions>,
+): Promise<void> {
   const messages: ModelMessage[] = body.messages;
   const question = textOf(messages.findLast(({ role }) => role === 'user')?.content);
   const answers = messages.slice(messages.findLastIndex(({ role }) => role === 'user') + 1);
   const tool = answers.some(({ role }) => role === 'tool') ? undefined : toolCall(question);
-  const usage = { prompt_tokens: 10, completion_tokens: WORDS, total_tokens: 10 + WORDS };
+  const pieces = piecesOf(question);
+  const usage = { prompt_tokens: 10, completion_tokens: pieces.length, total_tokens: 10 + pieces.length };
   if (tool) {
-    await wait(PAUSE_MS * 2);
+    await wait(pauseMs * 2);
     events(response, [chunk({ role: 'assistant', tool_calls: [tool] }), chunk({}, 'tool_calls', usage), '[DONE]']);
   } else {
-    for (let word = 1; word <= WORDS && response.writable; word++) {
-      events(response, [chunk({ role: 'assistant', content: `word${word} ` })]);
-      await wait(PAUSE_MS);
+    for (const content of pieces) {
+      if (!response.writable) break;
+      events(response, [chunk({ role: 'assistant', content })]);
+      await wait(pauseMs);
     }
     events(response, [chunk({ content: `about: ${question}` }), chunk({}, 'stop', usage), '[DONE]']);
   }

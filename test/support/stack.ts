@@ -56,10 +56,13 @@ export class Stack {
     mkdirSync(this.home, { mode: 0o700 });
   }
 
-  /** Builds what is stale, and makes the folders. Nothing runs yet. */
-  static async create(files: Readonly<Record<string, string>> = {}): Promise<Stack> {
+  /** Builds what is stale, and makes the folders; they are called `name` and something more. Nothing runs yet. */
+  static async create(
+    files: Readonly<Record<string, string>> = {},
+    name = join(tmpdir(), 'bowline-test-'),
+  ): Promise<Stack> {
     await run(process.execPath, [join(ROOT, 'scripts/build.mjs'), '--if-stale'], { cwd: ROOT });
-    const stack = new Stack(realpathSync(mkdtempSync(join(tmpdir(), 'bowline-test-'))), await freePort());
+    const stack = new Stack(realpathSync(mkdtempSync(name)), await freePort());
     for (const [name, text] of Object.entries(files)) stack.write(`docs/${name}`, text);
     return stack;
   }
@@ -166,10 +169,10 @@ export class Stack {
       .join('');
   }
 
-  /** Ends every program and removes the folder. */
-  async close(): Promise<void> {
+  /** Ends every program and removes the folder, unless it is to be kept. */
+  async close(keep = false): Promise<void> {
     await Promise.all(this.#programs.map((program) => program.stop()));
-    rmSync(this.dir, { recursive: true, force: true });
+    if (!keep) rmSync(this.dir, { recursive: true, force: true });
   }
 
   #environment(more: Readonly<Record<string, string>>): Record<string, string> {

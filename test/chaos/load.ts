@@ -1,0 +1,222 @@
+// Does the deeds of a plan: asks and reads every piece of the answers, calls with keys, cancels; again and again until an
+// answer that stays. What was promised goes into the model.
+import { setTimeout as wait } from 'node:timers/promises';
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { FsService, WriteMode } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { ShellService } from '../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { type Ended, LocalService, type RunEvent } from '../../gen/bowline/local/v1/local_pb.ts';
+import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { newId } from '../../src/base/ids.ts';
+import { reasonOf, type Transport } from './clients.ts';
+import { type Cluster, runArgv } from './cluster.ts';
+import { type AskRecord, type CallRecord, type Model, PASSING } from './model.ts';
+import type { Deed } from './plan.ts';
+import { TextCheck } from './text-check.ts';
+
+/** How long one deed may take in all, faults included. */
+const PATIENCE_MS = 90_000;
+const AGAIN_MS = 150;
+/** For one call that nobody answers. */
+const CALL_MS = 20_000;
+
+const STATES = new Map<number, string>(Object.entries(RunState).map(([name, state]) => [state, name.toLowerCase()]));
+
+type Ask = Extract<Deed, { kind: 'ask' }>;
+type Call = Exclude<Deed, { kind: 'ask' }>;
+
+export class Load {
+  readonly model: Model;
+  /** What was wrong with texts, and deeds that came to no end. */
+  readonly wrong: string[] = [];
+  /** Texts that began anew under a higher epoch. */
+  resets = 0;
+  readonly #cluster: Cluster;
+  readonly #conversations = new Map<string, string>();
+
+  constructor(cluster: Cluster, model: Model) {
+    this.#cluster = cluster;
+    this.model = model;
+  }
+
+  async do(deed: Deed): Promise<void> {
+    try {
+      await (deed.kind === 'ask' ? this.#ask(deed) : this.#call(deed));
+    } catch (error) {
+      this.wrong.push(`${deed.name}: ${describe(error)}`);
+    }
+  }
+
+  /** Asks with one request id until the end is told, however often the edge goes away. */
+  async #ask(deed: Ask): Promise<void> {
+    const { name, text, edge, line } = deed;
+    const expected = this.#cluster.model.answerTo(text);
+    const ask: AskRecord = {
+      name,
+      text,
+      edge,
+      line,
+      runs: new Set(),
+      ended: undefined,
+      refused: undefined,
+      cancelled: false,
+      expected,
+    };
+    this.model.asks.push(ask);
+    const place = `${edge}/${deed.conversation}`;
+    const conversation = this.#conversations.get(place) ?? newId();
+    this.#conversations.set(place, conversation);
+    const request = { text, conversation, requestId: newId() };
+    const beside: Promise<unknown>[] = [];
+    const accepted = (run: string) => {
+      if (ask.runs.size === 0) {
+        if (deed.cancelAfterMs !== undefined) beside.push(this.#cancel(deed, ask, run, deed.cancelAfterMs));
+        if (deed.watched) beside.push(this.#watch(ask, run));
+      }
+      ask.runs.add(run);
+    };
+    await again(name, async (round) => {
+      const check = new TextCheck();
+      const [known] = ask.runs;
+      // Whoever comes back follows the run, or repeats the ask: both are promised to work.
+      await this.#cluster.edge(edge, async (transport) => {
+        const client = createClient(LocalService, transport);
+        const stream = known !== undefined && round % 2 === 1 ? client.follow({ run: known }) : client.ask(request);
+        for await (const { event } of stream) this.#event(ask, event, check, accepted);
+      });
+      return ask.ended !== undefined;
+    }).catch((error: unknown) => {
+      const reason = reasonOf(error);
+      if (ask.runs.size > 0 || !(error instanceof ConnectError)) throw error;
+      ask.refused = reason;
+    });
+    await Promise.all(beside);
+  }
+
+  #event(ask: AskRecord, event: RunEvent | undefined, check: TextCheck, accepted: (run: string) => void): void {
+    const body = event?.event;
+    if (body?.case === 'accepted') accepted(body.value.run);
+    if (body?.case === 'text') check.add(body.value);
+    if (body?.case === 'ended') ask.ended = this.#ended(ask, body.value, check);
+    this.#note(ask.name, check);
+  }
+
+  #ended(ask: AskRecord, { outcome, run }: Ended, check: TextCheck): AskRecord['ended'] {
+    const state = STATES.get(outcome?.state ?? RunState.UNSPECIFIED) ?? 'unspecified';
+    ask.runs.add(run);
+    if (state === 'answered') check.end(outcome?.answer ?? '');
+    return { state, answer: outcome?.answer ?? '', reason: outcome?.failure?.reason ?? '' };
+  }
+
+  #note(name: string, check: TextCheck): void {
+    for (const what of check.wrong.splice(0)) this.wrong.push(`${name}: ${what}`);
+    this.resets += check.resets;
+    check.resets = 0;
+  }
+
+  /** A second reader, at the control plane. */
+  async #watch(ask: AskRecord, run: string): Promise<void> {
+    let over = false;
+    await again(`${ask.name} (watched)`, async () => {
+      const check = new TextCheck();
+      try {
+        await this.#cluster.control(async (transport) => {
+          for await (const { event } of createClient(RunService, transport).watchRun({ id: run })) {
+            if (event.case === 'text') check.add(event.value);
+            if (event.case !== 'run' || !event.value.outcome) continue;
+            over = true;
+            if (event.value.state === RunState.ANSWERED) check.end(event.value.outcome.answer);
+          }
+        });
+      } catch (error) {
+        // The run may still be on the box only; one that was refused there never comes.
+        if (reasonOf(error) !== 'NOT_FOUND') throw error;
+        over = ask.ended !== undefined;
+      }
+      this.#note(`${ask.name} (watched)`, check);
+      return over;
+    });
+  }
+
+  async #cancel({ edge, cancelBy }: Ask, ask: AskRecord, run: string, afterMs: number): Promise<void> {
+    await wait(afterMs);
+    const requestId = newId();
+    await again(`${ask.name} (cancel)`, async () => {
+      try {
+        if (cancelBy === 'edge') {
+          await this.#cluster.edge(edge, (transport) => createClient(LocalService, transport).cancel({ run }));
+        } else {
+          await this.#cluster.control((transport) =>
+            createClient(RunService, transport).cancelRun({ id: run, requestId }),
+          );
+        }
+        ask.cancelled = true;
+      } catch (error) {
+        if (ask.ended) return true;
+        if (reasonOf(error) !== 'NOT_FOUND') throw error;
+        return false;
+      }
+      return true;
+    });
+  }
+
+  /** Calls with one idempotency key until the answer is one that stays; so often, and together, as the plan says. */
+  async #call({ kind, name, edge, times, together }: Call): Promise<void> {
+    const file = kind === 'write' ? 'log.txt' : 'ran.txt';
+    const record: CallRecord = { key: name, edge, line: name, file, outcomes: [] };
+    this.model.calls.push(record);
+    const headers = { 'bowline-idempotency-key': name, 'bowline-device': `edge-${edge}` };
+    const once = () =>
+      again(name, async () => {
+        const outcome = await this.#cluster
+          .control<unknown>((transport) =>
+            kind === 'write' ? write(transport, name, headers) : this.#run(transport, edge, name, headers),
+          )
+          .then(() => 'done', reasonOf);
+        record.outcomes.push(outcome);
+        return !PASSING.has(outcome);
+      });
+    if (together) await Promise.all(Array.from({ length: times }, once));
+    else for (let n = 0; n < times; n++) await once();
+  }
+
+  async #run(transport: Transport, edge: number, line: string, headers: Record<string, string>): Promise<void> {
+    const request = { argv: runArgv(this.#cluster.part(`edge-${edge}`).stack), stdin: `${line}\n` };
+    let exit: number | undefined;
+    const options = { headers, timeoutMs: CALL_MS };
+    for await (const { event } of createClient(ShellService, transport).run(request, options)) {
+      if (event.case === 'exit') exit = event.value.code;
+    }
+    // Broken off without an end: the stream says nothing about it.
+    if (exit === undefined) throw new ConnectError('no exit', Code.Unavailable);
+    if (exit !== 0) throw new Error(`the command ended with ${exit}`);
+  }
+}
+
+const write = (transport: Transport, line: string, headers: Record<string, string>) =>
+  createClient(FsService, transport).write(
+    { path: 'docs/log.txt', text: `${line}\n`, mode: WriteMode.APPEND },
+    { headers, timeoutMs: CALL_MS },
+  );
+
+/** Tries again until it says so; an error that may pass is one more reason to. */
+async function again(what: string, attempt: (round: number) => Promise<boolean>): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  let last: unknown;
+  for (let round = 0; performance.now() < end; round++) {
+    try {
+      if (await attempt(round)) return;
+      last = undefined;
+    } catch (error) {
+      last = error;
+      if (!(PASSING.has(reasonOf(error)) || (error instanceof ConnectError && error.code === Code.Unavailable)))
+        throw error;
+    }
+    await wait(AGAIN_MS);
+  }
+  throw new Error(`${what} came to no end within ${PATIENCE_MS} ms${last ? `: ${describe(last)}` : ''}`);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.message}${error.cause ? ` (${describe(error.cause)})` : ''}` : String(error);
+}

@@ -1,0 +1,100 @@
+// Plays one seed on a running cluster: its faults and its deeds at their moments, then everything up again, then quiet, then
+// the judgement.
+import { setTimeout as wait } from 'node:timers/promises';
+import { createClient } from '@connectrpc/connect';
+import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
+import { edgeCapabilities } from '../../src/contract/capabilities.ts';
+import { MethodRegistry } from '../../src/contract/registry.ts';
+import { workerCapabilities } from '../../src/contract/worker-capabilities.ts';
+import type { Cluster } from './cluster.ts';
+import { play } from './faults.ts';
+import { Load } from './load.ts';
+import type { Model } from './model.ts';
+import type { Plan } from './plan.ts';
+import { effectsOf, type Truth } from './truth.ts';
+
+/** After everything was mended. */
+const UP_MS = 60_000;
+const QUIET_MS = 75_000;
+/** Far above what they need, far below what a leak takes in an hour. */
+const MOST_MB = { control: 420, worker: 420, edge: 200 };
+
+const methods = new MethodRegistry([...edgeCapabilities, ...workerCapabilities]);
+
+export interface Verdict {
+  /** What does not hold; empty when the seed passed. */
+  readonly wrong: readonly string[];
+  /** One line about what happened. */
+  readonly summary: string;
+}
+
+export async function playSeed(cluster: Cluster, truth: Truth, model: Model, plan: Plan): Promise<Verdict> {
+  const started = performance.now();
+  const wrong: string[] = [];
+  const load = new Load(cluster, model);
+  const before = { asks: model.asks.length, calls: model.calls.length };
+  const at = async (ms: number, act: () => Promise<void>) => {
+    await wait(Math.max(0, started + ms - performance.now()));
+    await act();
+  };
+  const deeds = Promise.all(plan.deeds.map((deed) => at(deed.atMs, () => load.do(deed))));
+  // Faults of one target wait for each other: on a busy machine a restart takes as long as it takes.
+  const targets = new Map<string, Promise<void>>();
+  for (const fault of plan.faults) {
+    const turn = (targets.get(fault.target) ?? Promise.resolve()).then(() =>
+      at(fault.atMs, () => play(cluster, fault)),
+    );
+    const noted = turn.catch((error: unknown) => void wrong.push(`${fault.kind} ${fault.target}: ${String(error)}`));
+    targets.set(fault.target, noted);
+  }
+  await Promise.all(targets.values());
+  try {
+    await cluster.heal(UP_MS);
+  } catch (error) {
+    wrong.push(error instanceof Error ? error.message : String(error));
+  }
+  const healed = performance.now();
+  await deeds;
+  wrong.push(...(await truth.quiet(cluster, QUIET_MS)).map((what) => `still outstanding: ${what}`));
+  const quiet = performance.now();
+  wrong.push(...load.wrong, ...model.judge(await truth.fresh(), effectsOf(cluster), methods));
+  wrong.push(...(await journals(cluster)), ...memory(cluster));
+  for (const part of cluster.parts.values()) wrong.push(...part.wrong.splice(0));
+  const [asks, calls] = [model.asks.slice(before.asks), model.calls.slice(before.calls)];
+  const count = <T>(list: readonly T[], holds: (each: T) => boolean) => list.filter(holds).length;
+  const summary = [
+    `${count(asks, (ask) => ask.ended?.state === 'answered')} of ${asks.length} asks answered`,
+    `${count(asks, (ask) => ask.ended?.state === 'cancelled')} cancelled`,
+    `${load.resets} texts begun anew`,
+    `${count(calls, ({ outcomes }) => outcomes.includes('done'))} of ${calls.length} calls done`,
+    `quiet ${((quiet - healed) / 1000).toFixed(1)} s after the last fault`,
+    `${((performance.now() - started) / 1000).toFixed(1)} s in all`,
+  ].join(', ');
+  model.forget();
+  return { wrong, summary };
+}
+
+async function journals(cluster: Cluster): Promise<string[]> {
+  const wrong: string[] = [];
+  for (let edge = 1; edge <= cluster.shape.edges; edge++) {
+    const checked = await cluster
+      .edge(edge, async (transport) => {
+        const client = createClient(LocalService, transport);
+        const [{ ok, problem }, { asks }] = [await client.verifyJournal({}), await client.listQueue({})];
+        return [...(ok ? [] : [`its journal: ${problem}`]), ...asks.map(({ run }) => `it still queues ${run}`)];
+      })
+      .catch((error: unknown) => [String(error)]);
+    wrong.push(...checked.map((what) => `edge-${edge}: ${what}`));
+  }
+  return wrong;
+}
+
+function memory(cluster: Cluster): string[] {
+  const wrong: string[] = [];
+  for (const { name, residentMb } of cluster.parts.values()) {
+    const most = MOST_MB[name.split('-')[0] as keyof typeof MOST_MB];
+    if (residentMb !== undefined && residentMb > most)
+      wrong.push(`${name} takes ${Math.round(residentMb)} MB, more than ${most}`);
+  }
+  return wrong;
+}

@@ -1,0 +1,149 @@
+// Reads what is stored, straight from Postgres and past every program, and whether anything is still outstanding.
+import { readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { createConversations } from '../../src/control/store/conversations.ts';
+import { type Database, openDatabase } from '../../src/control/store/database.ts';
+import { PgEventStore } from '../../src/control/store/event-store.ts';
+import { createRuns } from '../../src/control/store/runs.ts';
+import type { Cluster } from './cluster.ts';
+import type { StoredConversation, StoredRun } from './history.ts';
+import type { Effects, Stored } from './model.ts';
+
+const TENANT = 'default';
+
+export class Truth {
+  readonly #database: Database;
+  readonly #seen = new Set<string>();
+
+  private constructor(database: Database) {
+    this.#database = database;
+  }
+
+  static async open(url: string): Promise<Truth> {
+    return new Truth(await openDatabase(url, { maxConnections: 2 }));
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+
+  /** Waits until nothing is outstanding; what still is, in words, when the time is over. */
+  async quiet(cluster: Cluster, withinMs: number): Promise<string[]> {
+    const end = performance.now() + withinMs;
+    for (;;) {
+      const left = await this.#outstanding(cluster).catch((error: unknown) => [`the database: ${String(error)}`]);
+      if (left.length === 0 || performance.now() > end) return left;
+      await wait(100);
+    }
+  }
+
+  /** Runs and conversations that were not read before. */
+  async fresh(): Promise<Stored> {
+    const { rows } = await this.#database.pool.query<{ id: string; kind: string; version: number }>(
+      'select id, kind, version from streams where tenant = $1',
+      [TENANT],
+    );
+    const runs: StoredRun[] = [];
+    const conversations: StoredConversation[] = [];
+    for (const { id, kind, version } of rows.filter((row) => !this.#seen.has(row.id))) {
+      this.#seen.add(id);
+      if (kind === 'run') runs.push(await this.#run(id, version));
+      else conversations.push(await this.#conversation(id, version));
+    }
+    return { runs, conversations };
+  }
+
+  async #run(id: string, version: number): Promise<StoredRun> {
+    const { db, pool } = this.#database;
+    const stored = createRuns(db);
+    const ids = async (text: string) =>
+      (await pool.query<{ id: string }>(text, [TENANT, id])).rows.map((row) => row.id);
+    return {
+      id,
+      version,
+      events: await this.#events(id),
+      row: await stored.get(TENANT, id),
+      jobs: await stored.jobs(TENANT, id),
+      outbox: await ids('select dispatch_id as id from outbox where tenant = $1 and run = $2'),
+      timers: await ids('select id from timers where tenant = $1 and stream = $2'),
+    };
+  }
+
+  async #conversation(id: string, version: number): Promise<StoredConversation> {
+    const row = await createConversations(this.#database.db).get(TENANT, id);
+    return { id, version, events: await this.#events(id), row };
+  }
+
+  async #events(id: string) {
+    const store = new PgEventStore(this.#database);
+    return (await store.load(TENANT, id)).events;
+  }
+
+  async #outstanding(cluster: Cluster): Promise<string[]> {
+    const left: string[] = [];
+    const ask = async (what: string, text: string) => {
+      const { rows } = await this.#database.pool.query<{ id: string }>(`${text} limit 5`);
+      if (rows.length > 0) left.push(`${what}: ${rows.map((row) => row.id).join(', ')}`);
+    };
+    await ask('outbox', `select dispatch_id || ' ' || state || coalesce(' ' || reason, '') as id from outbox`);
+    await ask('timers', 'select id from timers');
+    await ask('open runs', `select id || ' ' || state as id from run where ended_at is null`);
+    await ask(
+      'conversations',
+      'select id from conversation where active_run is not null or waiting <> array[]::text[]',
+    );
+    const running = cluster.replicas();
+    const { rows } = await this.#database.pool.query<{ replica: string }>(
+      'select replica from lease where expires_at > now()',
+    );
+    for (const { replica } of rows) {
+      if (!running.includes(replica)) left.push(`lease of ${replica}, which does not run`);
+    }
+    for (const replica of running)
+      if (!rows.some((row) => row.replica === replica)) left.push(`no lease of ${replica}`);
+    if (cluster.redis) left.push(...(await queued(cluster.redis.url, cluster.redis.prefix)));
+    return left;
+  }
+}
+
+/** What waits or is taken in the queues of Redis. */
+async function queued(url: string, prefix: string): Promise<string[]> {
+  const client = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 1, retryStrategy: () => null });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const left: string[] = [];
+    for await (const keys of client.scanStream({ match: `${prefix}*`, count: 1_000 })) {
+      for (const key of keys as string[]) {
+        if (!/:(wait|active|prioritized|delayed|paused)$/.test(key)) continue;
+        const type = await client.type(key);
+        const ids = type === 'list' ? await client.lrange(key, 0, 4) : await client.zrange(key, '0', '4');
+        if (ids.length > 0) left.push(`${key}: ${ids.join(', ')}`);
+      }
+    }
+    return left;
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** What stands in the files of the edges. */
+export function effectsOf(cluster: Cluster): Effects {
+  const all = new Map<number, Map<string, Map<string, number>>>();
+  for (let edge = 1; edge <= cluster.shape.edges; edge++) {
+    const { dir } = cluster.part(`edge-${edge}`).stack;
+    const files = new Map<string, Map<string, number>>();
+    for (const [name, path] of [
+      ['log.txt', `${dir}/docs/log.txt`],
+      ['ran.txt', `${dir}/ran.txt`],
+    ] as const) {
+      const counts = new Map<string, number>();
+      for (const line of readFileSync(path, 'utf8').split('\n').filter(Boolean))
+        counts.set(line, (counts.get(line) ?? 0) + 1);
+      files.set(name, counts);
+    }
+    all.set(edge, files);
+  }
+  return all;
+}
