@@ -113,3 +113,17 @@ test('a database that stays away gives an error that says to ask again, and aski
   const again = await store.commit(sent);
   expect(again.status === 'duplicate' && text(again.outcome)).toBe(`done ${sent.commandId}`);
 });
+
+test('a connection that breaks while it is lent ends nothing but what is sent on it', {
+  timeout: HANG_MS,
+}, async () => {
+  const database = await open();
+  const lent = await database.pool.connect();
+  const ended = new Promise((resolve) => lent.once('end', resolve));
+  await proxy.cut();
+  await ended;
+  await expect(lent.query('select 1')).rejects.toThrow();
+  lent.release(true);
+  await proxy.listen();
+  await expect(database.pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 });
+});

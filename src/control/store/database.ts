@@ -70,6 +70,8 @@ export async function openDatabase(
   const makePool = (config: PoolConfig) => {
     const made = new pg.Pool({ ...common, ...config });
     made.on('error', (error) => trouble(sqlProblem(error)));
+    // One that is lent breaks with an error of its query, or of none at all; unheard, it would end the process.
+    made.on('connect', (client) => void client.on('error', () => undefined));
     made.on('connect', preparing());
     return made;
   };
