@@ -18,6 +18,8 @@ export interface TestRedisOptions {
   readonly password?: string;
   /** Default `noeviction`, as production must have it. */
   readonly maxmemoryPolicy?: string;
+  /** Starts a Sentinel, which keeps what it learns in a file of its folder. */
+  readonly sentinel?: boolean;
   /** More lines for its configuration, as `['--cluster-enabled', 'yes']`. */
   readonly args?: readonly string[];
 }
@@ -120,7 +122,10 @@ async function withClient(url: string, run: (client: Redis) => Promise<void>): P
 
 async function launch(program: string, folder: string, port: number, options: TestRedisOptions) {
   for (let attempt = 1; ; attempt++) {
+    const file = join(folder, 'sentinel.conf');
+    if (options.sentinel) await writeFile(file, '');
     const words = [
+      options.sentinel ? [file, '--sentinel'] : [],
       ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--daemonize', 'no', '--save', ''],
       ['--appendonly', options.appendonly ? 'yes' : 'no', '--appendfsync', 'always'],
       ['--maxmemory-policy', options.maxmemoryPolicy ?? 'noeviction', '--loglevel', 'warning'],
