@@ -8,7 +8,7 @@ import { replicas } from './migrations/0002-replicas.ts';
 import { holder } from './migrations/0003-holder.ts';
 import { hotTables } from './migrations/0004-hot-tables.ts';
 import type { Schema } from './schema.ts';
-import { sqlFailure, sqlState, storeError } from './sql-failure.ts';
+import { sqlFailure, storeError } from './sql-failure.ts';
 
 const migrations: Record<string, Migration> = {
   '0001-first': first,
@@ -26,9 +26,8 @@ export async function migrate(db: Kysely<Schema>): Promise<string[]> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
   const { error, results } = await migrator.migrateToLatest();
   if (!error) return (results ?? []).map((result) => result.migrationName);
-  if (sqlState(error) !== undefined && sqlFailure(error) !== 'refused') throw storeError(error);
-  const foreign = (await migrator.getMigrations().catch(() => undefined)) === undefined;
   const message = error instanceof Error ? error.message : String(error);
-  if (foreign || message.includes('corrupted migrations')) throw new AppError('DATABASE_NEWER', {}, { cause: error });
+  if (message.includes('corrupted migrations')) throw new AppError('DATABASE_NEWER', {}, { cause: error });
+  if (sqlFailure(error) !== 'refused') throw storeError(error);
   throw new AppError('DATABASE_UNUSABLE', { problem: message }, { cause: error });
 }
