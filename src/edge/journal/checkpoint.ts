@@ -15,7 +15,7 @@ import {
 import { AppError } from '../../base/errors.ts';
 import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
-import { type Head, MAX_RECORD_BYTES } from './journal-types.ts';
+import { type Head, type LastSession, MAX_RECORD_BYTES } from './journal-types.ts';
 import type { Entry } from './records.ts';
 
 /** Where the records and the memory of them come from. */
@@ -31,7 +31,12 @@ export interface CheckpointSource {
  * in them: folds let newer records win.
  * @throws LIMIT_EXCEEDED when a single item does not fit a record
  */
-export async function checkpointRecords(source: CheckpointSource, cut: Head, anchor?: Head): Promise<Checkpoint[]> {
+export async function checkpointRecords(
+  source: CheckpointSource,
+  cut: Head,
+  anchor?: Head,
+  session?: LastSession,
+): Promise<Checkpoint[]> {
   const needed = new Set(source.calls.upTo(cut.sequence).map((call) => call.key));
   const asks = new Map(source.asks.open().map((ask) => [ask.sequence, ask]));
   const outcomes = new Map<string, ToolOutcome>();
@@ -67,7 +72,7 @@ export async function checkpointRecords(source: CheckpointSource, cut: Head, anc
   }
   for (const key of outcomes.keys()) intents.delete(key);
   const last = new Map(open.map((value) => [value.sequence, value]));
-  return pack(source.id, cut, anchor, [
+  return pack(source.id, cut, anchor, session, [
     ...[...outcomes.values()].map((value) => ({ list: 'outcomes' as const, value })),
     ...[...intents.values()].map((value) => ({ list: 'intents' as const, value })),
     ...[...last.values()].map((value) => ({ list: 'asks' as const, value })),
@@ -86,7 +91,13 @@ type Item =
   | { readonly list: 'intents'; readonly value: Intent }
   | { readonly list: 'asks'; readonly value: OpenAsk };
 
-function pack(id: string, cut: Head, anchor: Head | undefined, items: readonly Item[]): Checkpoint[] {
+function pack(
+  id: string,
+  cut: Head,
+  anchor: Head | undefined,
+  session: LastSession | undefined,
+  items: readonly Item[],
+): Checkpoint[] {
   const empty = () =>
     create(CheckpointSchema, {
       sequence: BigInt(cut.sequence),
@@ -96,6 +107,7 @@ function pack(id: string, cut: Head, anchor: Head | undefined, items: readonly I
         headHash: cut.hash,
         ...(anchor ? { anchoredSequence: BigInt(anchor.sequence), anchoredHash: anchor.hash } : {}),
       },
+      ...(session ? { sessionEpoch: session.epoch, resumeToken: session.resumeToken } : {}),
     });
   const result = [empty()];
   const room = MAX_RECORD_BYTES - 1024;

@@ -8,7 +8,7 @@ import { AskBook } from './ask-book.ts';
 import { CallBook, type CallBookOptions } from './call-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
 import type { Journal } from './journal.ts';
-import type { Head, Reservation } from './journal-types.ts';
+import type { Head, LastSession, Reservation } from './journal-types.ts';
 import { type OpenJournalOptions, openJournal } from './open-journal.ts';
 import { decodeRecord, type Entry, encodeRecord, type Fold, type KnownRecord, type RecordInit } from './records.ts';
 import type { JournalRecord } from './recover.ts';
@@ -37,6 +37,7 @@ class EdgeView {
   readonly fresh = new WeakMap<Uint8Array, { record: KnownRecord; at: number }>();
   lastAt = 0;
   anchor: Head | undefined;
+  session: LastSession | undefined;
   #pruned: Head[] = [];
 
   constructor(options: EdgeJournalOptions) {
@@ -49,6 +50,10 @@ class EdgeView {
     const entry = fresh ? { sequence, ...fresh } : decodeRecord(sequence, Uint8Array.from(bytes));
     this.lastAt = Math.max(this.lastAt, entry.at);
     const { record } = entry;
+    if (record.case === 'sessionOpened' || record.case === 'checkpoint') {
+      const { sessionEpoch: epoch, resumeToken } = record.value;
+      if (epoch > (this.session?.epoch ?? 0n)) this.session = { epoch, resumeToken };
+    }
     if (record.case === 'sessionOpened' && record.value.anchor) {
       this.anchor = { sequence: Number(record.value.anchor.sequence), hash: record.value.anchor.headHash };
     } else if (record.case === 'checkpoint' && record.value.anchor) {
@@ -116,6 +121,11 @@ export class EdgeJournal {
   /** What the control plane had anchored when the last session began. */
   get anchor(): Head | undefined {
     return this.#view.anchor;
+  }
+
+  /** The last session with the control plane; undefined before the first one. */
+  get session(): LastSession | undefined {
+    return this.#view.session;
   }
 
   /** "Now" on the edge: the larger of the clock and the highest time journaled, in milliseconds since 1970. */
@@ -198,7 +208,7 @@ export class EdgeJournal {
     const cut = before ? this.#journal.cut(before) : undefined;
     if (!cut) return 0;
     this.calls.forget(this.now());
-    const records = await checkpointRecords(this, cut, this.anchor);
+    const records = await checkpointRecords(this, cut, this.anchor, this.session);
     const at = this.now();
     const bytes = records.map((value) => encodeRecord({ case: 'checkpoint', value }, at).bytes);
     const size = bytes.reduce((sum, { length }) => sum + length, 0);

@@ -14,6 +14,13 @@ export interface Head {
   readonly hash: Uint8Array;
 }
 
+/** The last session that began, as its Welcome told it. */
+export interface LastSession {
+  readonly epoch: bigint;
+  /** The control plane's proof that it gave this epoch. */
+  readonly resumeToken: Uint8Array;
+}
+
 /** Room on the disk that is kept for one later append. */
 export interface Reservation {
   /** Gives the room back; no effect after it was used. */

@@ -71,7 +71,6 @@ export class EdgeSession {
   #running: Promise<void> | undefined;
   #status: SessionStatus;
   #durability: Durability = Durability.UNSPECIFIED;
-  #resumeToken = new Uint8Array();
   #sessions = 0;
   #welcomedAt: number | undefined;
 
@@ -139,12 +138,14 @@ export class EdgeSession {
 
   async #hello(): Promise<Hello> {
     const { journal, manifest, bootId, feed, runner, gate } = this.#deps;
+    const last = journal.lastSession();
     const hello = create(HelloSchema, {
       versions: SESSION_VERSIONS,
       manifest,
       bootId,
       journal: await journal.position(),
-      resumeToken: this.#resumeToken,
+      lastSessionEpoch: last?.epoch ?? 0n,
+      resumeToken: last?.resumeToken ?? new Uint8Array(),
       firstOpenEvent: feed.firstOpen(this.#durability),
       openToolCalls: runner.openCalls().slice(0, 1024),
       follows: feed.follows(),
@@ -155,9 +156,8 @@ export class EdgeSession {
   }
 
   async #welcomed(welcome: Welcome): Promise<void> {
-    await this.#deps.journal.opened(welcome.sessionEpoch, welcome.anchor);
+    await this.#deps.journal.opened(welcome.sessionEpoch, welcome.anchor, new Uint8Array(welcome.resumeToken));
     this.#durability = welcome.durability;
-    this.#resumeToken = new Uint8Array(welcome.resumeToken);
     this.#welcomedAt = this.#deps.clock.monotonic();
     this.#deps.log.info('connected', { epoch: welcome.sessionEpoch.toString(), durability: welcome.durability });
     this.#set({

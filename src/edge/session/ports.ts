@@ -6,6 +6,7 @@ import type {
   SignedToolCall,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { LastSession } from '../journal/journal-types.ts';
 import type { SessionView, ToolSink } from '../runner/tool-sink.ts';
 
 /** The only thing that may turn a frame into something that is sent. */
@@ -38,8 +39,10 @@ export interface SessionJournal {
   position(): Promise<JournalPosition>;
   /** Says what leaves with Hello. */
   leaves(lines: readonly Egress[]): Promise<void>;
+  /** The last session that began; undefined before the first one. */
+  lastSession(): LastSession | undefined;
   /** "Now" on the edge, in milliseconds since 1970. */
   now(): number;
   /** A session began. */
-  opened(sessionEpoch: bigint, anchor: JournalPosition | undefined): Promise<void>;
+  opened(sessionEpoch: bigint, anchor: JournalPosition | undefined, resumeToken: Uint8Array): Promise<void>;
 }

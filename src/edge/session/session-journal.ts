@@ -4,7 +4,7 @@ import { type JournalPosition, JournalPositionSchema } from '../../../gen/bowlin
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { SessionJournal } from './ports.ts';
 
-type PositionJournal = Pick<EdgeJournal, 'id' | 'head' | 'anchor' | 'hashAt' | 'append' | 'now'>;
+type PositionJournal = Pick<EdgeJournal, 'id' | 'head' | 'anchor' | 'session' | 'hashAt' | 'append' | 'now'>;
 
 /** The anchor is what the last SessionOpened record holds, so it outlives the process. */
 export function sessionJournal(journal: PositionJournal): SessionJournal {
@@ -21,13 +21,14 @@ export function sessionJournal(journal: PositionJournal): SessionJournal {
         ...(proof && { anchoredHash: proof }),
       });
     },
+    lastSession: () => journal.session,
     now: () => journal.now(),
     async leaves(lines) {
       if (lines.length > 0) await journal.append([{ case: 'ledger', value: { entries: [...lines] } }]);
     },
-    async opened(sessionEpoch: bigint, anchor: JournalPosition | undefined) {
+    async opened(sessionEpoch: bigint, anchor: JournalPosition | undefined, resumeToken: Uint8Array) {
       const own = anchor?.journalId === journal.id && anchor.sequence > 0n;
-      await journal.append([{ case: 'sessionOpened', value: { sessionEpoch, ...(own && { anchor }) } }]);
+      await journal.append([{ case: 'sessionOpened', value: { sessionEpoch, resumeToken, ...(own && { anchor }) } }]);
     },
   };
 }
