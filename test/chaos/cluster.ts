@@ -31,8 +31,16 @@ const WORKER_DRAIN_S = 3;
 const SLACK_MS = 4_000;
 export const DRAIN_MS = Number(ENV.BOWLINE_DRAIN_MS) + SLACK_MS;
 
+export interface ClusterOptions {
+  /** The slow model whose answers can be disturbed in their middle (the default), or the model without a model. */
+  readonly model?: 'slow' | 'rules';
+  /** Jobs of one worker at once; default 4. */
+  readonly slots?: number;
+}
+
 export class Cluster {
   readonly shape: Shape;
+  readonly #options: ClusterOptions;
   /** Holds everything that its programs write. */
   readonly folder: string;
   readonly postgres: TestPostgres;
@@ -52,7 +60,9 @@ export class Cluster {
     redis: TestRedis | undefined,
     url: string,
     model: SlowModel,
+    options: ClusterOptions,
   ) {
+    this.#options = options;
     this.shape = shape;
     this.folder = folder;
     this.postgres = postgres;
@@ -61,13 +71,21 @@ export class Cluster {
     this.model = model;
   }
 
-  static async start(shape: Shape): Promise<Cluster> {
+  static async start(shape: Shape, options: ClusterOptions = {}): Promise<Cluster> {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), 'bowline-chaos-')));
     const postgres = await startPostgres();
     const redis = shape.redis ? await startRedis() : undefined;
     const model = new SlowModel({ piecesOf, pauseMs: 40 });
     await model.listen();
-    const cluster = new Cluster(shape, folder, postgres, redis, await postgres.createDatabase('bowline'), model);
+    const cluster = new Cluster(
+      shape,
+      folder,
+      postgres,
+      redis,
+      await postgres.createDatabase('bowline'),
+      model,
+      options,
+    );
     try {
       await cluster.#begin();
     } catch (error) {
@@ -165,11 +183,20 @@ export class Cluster {
   async #worker(n: number, ports: readonly number[], key: string): Promise<void> {
     const name = `worker-${n}`;
     const stack = await this.#stack(name);
-    stack.write('home/models.yaml', this.model.config, 0o600);
+    if (this.#options.model !== 'rules') stack.write('home/models.yaml', this.model.config, 0o600);
     const keyFile = join(stack.home, 'worker.key');
     cpSync(key, keyFile);
     const link = await this.#link(`${name}>control`, ports, n);
-    const words = ['--serve', 'llm', '--name', name, '--slots', '4', '--drain', String(WORKER_DRAIN_S)];
+    const words = [
+      '--serve',
+      'llm',
+      '--name',
+      name,
+      '--slots',
+      String(this.#options.slots ?? 4),
+      '--drain',
+      String(WORKER_DRAIN_S),
+    ];
     const url = `http://127.0.0.1:${link.port}`;
     await this.#run(
       new Part(name, stack, () => stack.start('worker', [...words, '--control', url, '--key-file', keyFile])),

@@ -54,6 +54,11 @@ export class Link {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** The next connection goes to this target, by its place in the list. */
+  prefer(target: number): void {
+    this.#next = target;
+  }
+
   /** Every byte comes so much later, in order; 0 ends it. */
   delay(ms: number): void {
     this.#delayMs = ms;

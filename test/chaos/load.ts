@@ -59,7 +59,7 @@ export class Load {
       runs: new Set(),
       ended: undefined,
       refused: undefined,
-      cancelled: false,
+      cancelWanted: deed.cancelAfterMs !== undefined,
       expected,
     };
     this.model.asks.push(ask);
@@ -150,7 +150,6 @@ export class Load {
             createClient(RunService, transport).cancelRun({ id: run, requestId }),
           );
         }
-        ask.cancelled = true;
       } catch (error) {
         if (ask.ended) return true;
         if (reasonOf(error) !== 'NOT_FOUND') throw error;

@@ -16,8 +16,8 @@ export interface AskRecord {
   ended: { readonly state: string; readonly answer: string; readonly reason: string } | undefined;
   /** It was refused before it was accepted, with this reason. */
   refused: string | undefined;
-  /** Its cancel was acknowledged. */
-  cancelled: boolean;
+  /** Its owner wanted to cancel it. */
+  readonly cancelWanted: boolean;
   /** What the model of the harness says when it is asked this. */
   readonly expected: string;
 }
@@ -132,8 +132,10 @@ function judgeAsk(ask: AskRecord, states: ReadonlyMap<string, RunState>, effects
   if (!ended) return [...wrong, `it was accepted as ${id} and never ended for its owner`];
   const run = states.get(id);
   if (!run) {
-    // What the control plane refuses is told with a reason and may leave no run.
-    if (ended.state !== 'refused' || ended.reason === '') wrong.push(`it ended as ${ended.state} and is not stored`);
+    // What the control plane refuses is told with a reason and may leave no run; what is cancelled before it was sent, too.
+    const withdrawn = ended.state === 'cancelled' && ask.cancelWanted;
+    if (!withdrawn && (ended.state !== 'refused' || ended.reason === ''))
+      wrong.push(`it ended as ${ended.state} and is not stored`);
     return wrong;
   }
   if (run.text !== ask.text) wrong.push('another question is stored');
@@ -144,7 +146,7 @@ function judgeAsk(ask: AskRecord, states: ReadonlyMap<string, RunState>, effects
       `it was answered ${JSON.stringify(ended.answer.slice(0, 200))} and not ${JSON.stringify(ask.expected.slice(0, 200))}`,
     );
   }
-  if (ended.state === 'cancelled' && !ask.cancelled && run.cancelledBy === '')
+  if (ended.state === 'cancelled' && !ask.cancelWanted && run.cancelledBy === '')
     wrong.push('it ended as cancelled and nobody wanted that');
   if (ended.state !== 'answered' && ended.state !== 'cancelled')
     wrong.push(`it ended as ${ended.state}: ${ended.reason}`);

@@ -11,7 +11,7 @@ export interface Shape {
 }
 
 /** What `make chaos` and the tests play on. */
-export const CLUSTER: Shape = { controls: 1, workers: 2, edges: 2, redis: false };
+export const CLUSTER: Shape = { controls: 3, workers: 2, edges: 2, redis: true };
 
 /**
  * kill: SIGKILL, and started again after `lastsMs`. stop: SIGSTOP for `lastsMs`. term: SIGTERM, waited for, started again.
