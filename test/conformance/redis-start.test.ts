@@ -145,15 +145,19 @@ own('opening Redis', { timeout: 60_000 }, () => {
     await expect(open({ url: `rediss://localhost:${port}` })).rejects.toMatchObject({ reason: 'REDIS_UNUSABLE' });
   });
 
-  test('behind Sentinels the master is found', async () => {
-    const [master, sentinel] = [await start(), await start({ sentinel: true })];
-    const admin = new Redis(sentinel.url);
-    await admin.call('SENTINEL', 'MONITOR', 'mymaster', '127.0.0.1', `${master.port}`, '1');
-    admin.disconnect();
-    const sentinels = [{ host: '127.0.0.1', port: sentinel.port }];
-    const opened = await open({ url: 'redis://mymaster', sentinels, master: 'mymaster' });
-    await works(opened);
-    await opened.close();
+  test('behind Sentinels, with a password and without, the master is found', async () => {
+    const master = await start({ password: 'pw' });
+    for (const options of [{ sentinel: true }, { sentinel: true, password: 'pw' }]) {
+      const sentinel = await start(options);
+      const admin = new Redis(sentinel.url);
+      await admin.call('SENTINEL', 'MONITOR', 'mymaster', '127.0.0.1', `${master.port}`, '1');
+      await admin.call('SENTINEL', 'SET', 'mymaster', 'auth-pass', 'pw');
+      admin.disconnect();
+      const sentinels = [{ host: '127.0.0.1', port: sentinel.port }];
+      const opened = await open({ url: 'redis://:pw@mymaster', sentinels, master: 'mymaster' });
+      await works(opened);
+      await opened.close();
+    }
   });
 
   test('a cluster works, over a node that does not hold the keys too', async () => {
@@ -171,7 +175,8 @@ own('opening Redis', { timeout: 60_000 }, () => {
     for (const cluster of [nodes, [...nodes].reverse()]) {
       const opened = await open({
         url: 'redis://127.0.0.1',
-        cluster: cluster.map(({ port }) => ({ host: '127.0.0.1', port })),
+        // The first one named is not there.
+        cluster: [await freePort(), ...cluster.map(({ port }) => port)].map((port) => ({ host: '127.0.0.1', port })),
         prefix: `p${cluster[0]!.port}`,
       });
       await works(opened);

@@ -19,8 +19,10 @@ export interface BullmqQueueParts {
   readonly atEnd: (run: () => void) => void;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Beginning of every key and channel. */
+  /** Beginning of every key. */
   readonly prefix: string;
+  /** Beginning of every channel. */
+  readonly channels: string;
   /** Milliseconds until a lock that nobody renews lapses. Default 30,000. */
   readonly lockMs?: number | undefined;
   /** Milliseconds between looks for lapsed locks, shared by all replicas; two looks put an id back. Default 15,000. */
@@ -249,7 +251,7 @@ export class BullmqQueue implements JobQueue {
   }
 
   #channel(name: string): string {
-    return `${this.#parts.prefix}:wake:${name}`;
+    return `${this.#parts.channels}:wake:${name}`;
   }
 
   #wake(lane: Lane): void {

@@ -16,7 +16,7 @@ export interface RedisBusParts {
   readonly log: Logger;
   readonly publisher: string;
   /** Beginning of every channel. */
-  readonly prefix: string;
+  readonly channels: string;
   /** Bytes of one message; default 1 MB. */
   readonly messageBytes?: number | undefined;
   /** Subscriptions of this bus; default 10,000. */
@@ -95,7 +95,7 @@ export class RedisBus implements Bus {
   }
 
   #channel(topic: string): string {
-    return `${this.#parts.prefix}:bus:${topic}`;
+    return `${this.#parts.channels}:bus:${topic}`;
   }
 
   #open(): void {

@@ -6,6 +6,18 @@ import type { Logger } from '../../base/logger.ts';
 import type { JobQueue } from './ports.ts';
 import { type RedisClient, redisProblem } from './redis-connection.ts';
 
+/** The oldest that BullMQ recommends. */
+const OLDEST = [6, 2] as const;
+
+/** Throws REDIS_UNUSABLE for a server that tells that it is too old. */
+export async function checkVersion(client: RedisClient, where: string): Promise<void> {
+  const info = await client.info('server').catch(() => '');
+  const [, version = '', major, minor] = /^redis_version:((\d+)\.(\d+)\S*)/m.exec(info) ?? [];
+  if (version === '' || Number(major) > OLDEST[0] || (Number(major) === OLDEST[0] && Number(minor) >= OLDEST[1]))
+    return;
+  throw new AppError('REDIS_UNUSABLE', { where, problem: `it is of version ${version}; ${OLDEST.join('.')} or newer is needed` }); // biome-ignore format: one line
+}
+
 /** Warns when Redis may throw keys away under memory pressure. Never throws. */
 export async function checkPolicy(client: RedisClient, where: string, log: Logger): Promise<void> {
   for (const node of client instanceof Cluster ? client.nodes('master') : [client]) {
@@ -34,10 +46,10 @@ async function policyOf(node: Redis): Promise<string | undefined> {
  * are told at the start and not by jobs that never come.
  */
 export async function checkRights(
-  parts: { client: RedisClient; listener: Redis; queue: JobQueue; prefix: string },
+  parts: { client: RedisClient; listener: Redis; queue: JobQueue; channels: string },
   where: string,
 ): Promise<void> {
-  const { client, listener, queue, prefix } = parts;
+  const { client, listener, queue, channels } = parts;
   const id = `check/${newId()}/0/0-1`;
   try {
     await queue.add('check', [id]);
@@ -49,9 +61,9 @@ export async function checkRights(
     for (const job of await queue.take('check', 10)) await job.done();
     await queue.counts('check');
     await queue.remove('check', id);
-    await listener.subscribe(`${prefix}:check`);
-    await client.publish(`${prefix}:check`, '');
-    await listener.unsubscribe(`${prefix}:check`);
+    await listener.subscribe(`${channels}:check`);
+    await client.publish(`${channels}:check`, '');
+    await listener.unsubscribe(`${channels}:check`);
   } catch (error) {
     const cause = error instanceof AppError ? error.cause : error;
     const problem = redisProblem(cause);

@@ -118,6 +118,8 @@ function placeOf(target: RedisTarget): Omit<RedisOptions, 'replyMapping'> {
     sentinels: [...target.addresses],
     ...(target.master === undefined ? {} : { name: target.master }),
     ...(target.tls ? { enableTLSForSentinelMode: true, sentinelTLS: target.tls } : {}),
+    // As the default user; one without a password takes any.
+    ...(target.password ? { sentinelPassword: target.password } : {}),
     sentinelRetryStrategy: retryStrategy,
   };
 }

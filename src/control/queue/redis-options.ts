@@ -37,6 +37,8 @@ export interface RedisTarget {
   readonly tls: { readonly ca?: string; readonly servername?: string } | undefined;
   /** `{prefix}`: in braces, so that all keys have one slot of a cluster and scripts may touch several. */
   readonly prefix: string;
+  /** Beginning of every channel: channels are common to all databases of a server, keys are not. */
+  readonly channels: string;
   /** What may be printed: hosts and ports only. */
   readonly where: string;
 }
@@ -61,6 +63,7 @@ export function redisTarget(settings: RedisSettings): RedisTarget {
     const missing = [secure ? [] : ['TLS'], password ? [] : ['a password']].flat();
     if (missing.length > 0) throw new AppError('REDIS_INSECURE', { where, missing: missing.join(' and ') });
   }
+  const prefix = `{${settings.prefix ?? 'bowline'}}`;
   return {
     kind,
     addresses: addresses ?? [],
@@ -69,7 +72,8 @@ export function redisTarget(settings: RedisSettings): RedisTarget {
     password,
     db,
     tls: secure ? tlsOf(settings.caFile, where) : undefined,
-    prefix: `{${settings.prefix ?? 'bowline'}}`,
+    prefix,
+    channels: db === 0 ? prefix : `${prefix}:db${db}`,
     where,
   };
 }

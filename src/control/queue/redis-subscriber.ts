@@ -44,7 +44,6 @@ export class RedisSubscriber {
   constructor(parts: SubscriberParts) {
     this.#parts = parts;
     const { client } = parts;
-    client.on('error', (error) => parts.log.debug('trouble with Redis', { problem: error.message }));
     client.on('messageBuffer', (channel: Buffer, data: Buffer) => this.#deliver(channel.toString(), data));
     client.on('ready', () => void this.#again());
     this.#ping();

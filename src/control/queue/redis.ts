@@ -7,7 +7,7 @@ import { BullmqQueue } from './bullmq-queue.ts';
 import type { Bus, JobQueue } from './ports.ts';
 import { RedisBus } from './redis-bus.ts';
 import { RedisCalls } from './redis-calls.ts';
-import { checkPolicy, checkRights } from './redis-check.ts';
+import { checkPolicy, checkRights, checkVersion } from './redis-check.ts';
 import { commandClient, connected, redisProblem, sharedWrite, subscriberClient } from './redis-connection.ts';
 import { type RedisSettings, redisTarget } from './redis-options.ts';
 import { RedisSubscriber } from './redis-subscriber.ts';
@@ -32,7 +32,7 @@ export interface OpenRedisOptions extends RedisSettings {
 export interface OpenRedis {
   readonly queue: JobQueue;
   readonly bus: Bus;
-  /** Resolves when Redis answers, for readiness. Throws QUEUE_UNAVAILABLE. */
+  /** Resolves when Redis answers and messages arrive, for readiness. Throws QUEUE_UNAVAILABLE or BUS_UNAVAILABLE. */
   ping(): Promise<void>;
   /** Closes queue, bus and connections. Idempotent. */
   close(): Promise<void>;
@@ -78,7 +78,7 @@ export async function openRedis(options: OpenRedisOptions): Promise<OpenRedis> {
   const queueCalls = new RedisCalls(clock, 'QUEUE_UNAVAILABLE', { ...limits, before: hold });
   const busCalls = new RedisCalls(clock, 'BUS_UNAVAILABLE', { ...limits, before: hold });
   const listenerCalls = new RedisCalls(clock, 'BUS_UNAVAILABLE', limits);
-  const shared = { client, clock, log, prefix: target.prefix };
+  const shared = { client, clock, log, prefix: target.prefix, channels: target.channels };
   const subscriber = new RedisSubscriber({
     client: listener,
     calls: listenerCalls,
@@ -101,8 +101,9 @@ export async function openRedis(options: OpenRedisOptions): Promise<OpenRedis> {
     hangUp();
   };
   try {
+    await checkVersion(client, target.where);
     await checkPolicy(client, target.where, log);
-    await checkRights({ client, listener, queue, prefix: target.prefix }, target.where);
+    await checkRights({ client, listener, queue, channels: target.channels }, target.where);
   } catch (error) {
     await close();
     throw error;
@@ -113,6 +114,7 @@ export async function openRedis(options: OpenRedisOptions): Promise<OpenRedis> {
     ping: async () => {
       if (closed) throw new AppError('CLOSED', { what: 'the connection to Redis' });
       await queueCalls.run(() => client.ping());
+      if (listener.status !== 'ready') throw busCalls.failure('there is no connection for subscriptions');
     },
     close,
   };
