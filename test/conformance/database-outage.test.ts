@@ -1,4 +1,6 @@
 // What openDatabase and the event store do while Postgres is not there: at start, in mid-run, and when it refuses.
+import { sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../src/control/store/database.ts';
 import { PgEventStore } from '../../src/control/store/event-store.ts';
@@ -126,4 +128,113 @@ test('a connection that breaks while it is lent ends nothing but what is sent on
   lent.release(true);
   await proxy.listen();
   await expect(database.pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 });
+});
+
+/** Commits one event to each stream, says when the first is there, and expects each exactly once afterwards. */
+async function commitThrough(
+  options: Parameters<typeof openDatabase>[1],
+  tenant: string,
+  trouble: (database: Database) => Promise<unknown>,
+): Promise<void> {
+  const database = await open(options);
+  await database.patiently(migrate);
+  const store = new PgEventStore(database);
+  closers.push(() => store.close());
+  const names = Array.from({ length: 60 }, (_, n) => `s${n}`);
+  const commit = (name: string) => store.commit(unit(tenant, [part(name, 0, [name])]));
+  await Promise.all(names.slice(0, 20).map(commit));
+  const during = names.slice(20, 40).map(commit);
+  const over = trouble(database);
+  during.push(...names.slice(40).map(commit));
+  await over;
+  for (const { status } of await Promise.all(during)) expect(['committed', 'duplicate']).toContain(status);
+  for (const name of names) {
+    expect((await store.load(tenant, name)).events.map((event) => text(event.data))).toEqual([name]);
+  }
+}
+
+test('a server that is killed in the middle and started again costs no commit and doubles none', {
+  timeout: 60_000,
+}, async () => {
+  await commitThrough({}, 'killed', () => server.restart());
+});
+
+test('connections that the server ends one after the other are replaced', { timeout: HANG_MS }, async () => {
+  await commitThrough({}, 'ended', async () => {
+    const other = new pg.Client({ connectionString: server.url });
+    await other.connect();
+    for (let round = 0; round < 5; round++) {
+      await other.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'bowline'`);
+    }
+    await other.end();
+  });
+});
+
+test('a way that swallows everything for a while, and breaks nothing, is given up and taken anew by itself', {
+  timeout: 60_000,
+}, async () => {
+  await commitThrough({ statementTimeoutMs: 1_000, connectTimeoutMs: 500 }, 'swallowed', async (database) => {
+    proxy.silence('both');
+    // Fails once the client has waited for longer than the server may take.
+    await expect(database.pool.query('select 1')).rejects.toThrow();
+    proxy.silence(false);
+  });
+});
+
+test('a server that stands still and goes on later has each commit once', { timeout: 60_000 }, async () => {
+  await commitThrough({ statementTimeoutMs: 1_000, connectTimeoutMs: 500 }, 'still', async (database) => {
+    await server.pause();
+    try {
+      await expect(database.pool.query('select 1')).rejects.toThrow();
+    } finally {
+      await server.resume();
+    }
+  });
+});
+
+test('a server without a free connection is waited for', { timeout: HANG_MS }, async () => {
+  const other = new pg.Client({ connectionString: server.url });
+  await other.connect();
+  closers.push(() => other.end());
+  await other.query(`create role narrow login password 'test' superuser connection limit 1`);
+  await other.query('alter role narrow nosuperuser');
+  const narrow = new URL(through);
+  narrow.username = 'narrow';
+  const holder = new pg.Client({ connectionString: narrow.href });
+  await holder.connect();
+  const said: string[] = [];
+  let tell: (() => void) | undefined;
+  const waiting = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  const opening = openDatabase(narrow.href, {
+    maxConnections: 1,
+    onWaiting: (problem) => {
+      said.push(problem);
+      tell?.();
+    },
+  });
+  await waiting;
+  await holder.end();
+  await (await opening).close();
+  expect(said).toEqual(['SQLSTATE 53300']);
+});
+
+test('both sides look after their connections, and commits have less time than other statements', {
+  timeout: HANG_MS,
+}, async () => {
+  const database = await open({ statementTimeoutMs: 20_000, maxConnections: 3 });
+  const show = async (pool: pg.Pool, name: string) => (await pool.query(`show ${name}`)).rows[0]?.[name];
+  expect(await show(database.pool, 'statement_timeout')).toBe('20s');
+  expect(await show(database.pool, 'idle_in_transaction_session_timeout')).toBe('20s');
+  expect(await show(database.commitPool, 'statement_timeout')).toBe('8s');
+  expect(Number(await show(database.pool, 'tcp_keepalives_idle'))).toBe(15);
+  expect(
+    await database.patiently(
+      async (db) =>
+        (await sql<{ statement_timeout: string }>`show statement_timeout`.execute(db)).rows[0]?.statement_timeout,
+    ),
+  ).toBe('0');
+  await Promise.all(Array.from({ length: 12 }, () => database.pool.query('select pg_sleep(0.01)')));
+  expect(database.pool.totalCount).toBe(3);
 });
