@@ -136,7 +136,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     const enrolment = new Enrolment(database.db, authenticator);
 
     const methods = new MethodRegistry([...edgeCapabilities, ...workerCapabilities]);
-    const sessions = new Sessions();
+    const sessions: Sessions = new Sessions(() => dispatcher.presence.remotes());
     const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
     const runs = new RunService({
       store,
@@ -162,7 +162,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       await leases.dropAll();
       await timers.releaseAll();
     }
-    const dispatcher = new Dispatcher({
+    const dispatcher: Dispatcher = new Dispatcher({
       runs,
       outbox,
       leases,
@@ -203,7 +203,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       durability: database.durability,
     };
     const workerParts = { ...session, jobs: dispatcher.workers, replica };
-    const workers = () => sessions.workers().map((worker) => worker.view());
+    const workers = () => dispatcher.presence.views();
     const server = await listen({
       host: config.host,
       port: config.port,
@@ -324,7 +324,7 @@ const EDGES_LEAVE_MS = 2_000;
 
 /** Asks everyone to leave, waits a bounded time for workers to finish what they hold, then ends the sessions. */
 async function drain(sessions: Sessions, dispatcher: Dispatcher, clock: Clock, ms: number): Promise<void> {
-  dispatcher.workers.leave();
+  dispatcher.leave();
   for (const worker of sessions.workers()) worker.drain(ms);
   const edgesMs = Math.min(ms / 2, EDGES_LEAVE_MS);
   for (const edge of sessions.edges()) edge.drain(edgesMs);

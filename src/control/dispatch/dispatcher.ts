@@ -2,6 +2,7 @@
 // are renewed, and what no live lease names is taken over. Starts and stops the loops; owns no decision.
 import type { RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
 import type { Clock } from '../../base/clock.ts';
+import { dispatchId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
 import type { Committed, RunService } from '../orchestrator/run-service.ts';
@@ -20,6 +21,7 @@ import { RunFeeds } from './run-feeds.ts';
 import { Signals } from './signals.ts';
 import { TimerLoop } from './timer-loop.ts';
 import { WorkerJobs } from './worker-jobs.ts';
+import { WorkerPresence } from './worker-presence.ts';
 
 export interface DispatchParts {
   readonly runs: RunService;
@@ -39,6 +41,7 @@ export class Dispatcher {
   readonly devices: DeviceCalls;
   readonly feeds: RunFeeds;
   readonly relay: Relay;
+  readonly presence: WorkerPresence;
   readonly #runs: RunService;
   readonly #signals: Signals;
   readonly #timers: TimerLoop;
@@ -51,7 +54,24 @@ export class Dispatcher {
     this.#runs = runs;
     this.#signals = signals;
     const backlog = new Backlog();
-    const workers = () => this.workers.sessions().map((session) => session.view());
+    this.presence = new WorkerPresence({
+      bus,
+      clock,
+      log,
+      replica: config.replica,
+      everyMs: config.scanMs,
+      expireMs: Math.max(config.leaseMs, 3 * config.scanMs),
+      local: () => this.workers.sessions(),
+      changed: () => this.workers.changed(),
+      gone: (replica) => void this.relay.replicaGone(replica),
+      backlog: (capability) => {
+        backlog.flag(capability);
+        this.workers.kick();
+      },
+      ended: (dispatchIds) => void this.workers.maybeOver(dispatchIds),
+    });
+    backlog.onTell((capability) => this.presence.tellBacklog(capability));
+    const workers = () => this.presence.views();
     this.relay = new Relay({
       replica: config.replica,
       queue,
@@ -60,7 +80,7 @@ export class Dispatcher {
       signals,
       log,
       workers,
-      spend: () => {},
+      spend: (worker, slots) => this.presence.spend(worker, slots),
     });
     this.workers = new WorkerJobs({
       runs,
@@ -69,7 +89,8 @@ export class Dispatcher {
       relay: this.relay,
       backlog,
       workers,
-      onWorkers: () => {},
+      onWorkers: () => this.presence.workersChanged(),
+      onSlots: () => this.presence.slotsChanged(),
       signals,
       methods: parts.methods,
       clock,
@@ -112,7 +133,14 @@ export class Dispatcher {
     });
     await this.#signals.start(answer);
     await this.#leases.start();
+    this.presence.start();
     this.#timers.start();
+  }
+
+  /** Takes nothing new, gives back what no worker has, and says so to the other replicas. */
+  leave(): void {
+    this.workers.leave();
+    this.presence.leave();
   }
 
   /** Stops taking and firing, and gives up the lease; sessions are stopped by their owner before. */
@@ -120,6 +148,7 @@ export class Dispatcher {
     this.#unlisten();
     await this.#timers.stop();
     await this.workers.stop();
+    await this.presence.stop();
     await this.#leases.stop();
     await this.#signals.stop();
   }
@@ -136,10 +165,23 @@ export class Dispatcher {
       state,
     );
     this.relay.forget(outboxDone);
-    this.workers.over(outboxDone);
     for (const event of events) this.#stopOnDevice(tenant, state, event);
+    this.#stopOnWorkers(state, events, outboxDone);
     for (const { dueInMs } of timersAdded) this.#timers.soon(dueInMs);
     this.#signals.toRun(tenant, run, { case: 'changed', value: BigInt(state.version) });
+  }
+
+  /** Here at once; a worker of another replica is asked to stop by that one. */
+  #stopOnWorkers(state: RunState, events: readonly RunEvent[], outboxDone: readonly string[]): void {
+    const unwanted = events.flatMap(({ event }) =>
+      event.case === 'jobCancelling' ? [dispatchId(event.value.job, Number(event.value.epoch))] : [],
+    );
+    const ended = [...outboxDone, ...unwanted].filter(
+      (id) => state.jobs.get(id.slice(0, id.lastIndexOf('-')))?.target === 'worker',
+    );
+    const elsewhere = ended.filter((id) => !this.workers.knows(id));
+    if (elsewhere.length > 0) this.presence.tellEnded(elsewhere);
+    this.workers.over(ended);
   }
 
   #stopOnDevice(tenant: string, state: RunState, { event }: RunEvent): void {

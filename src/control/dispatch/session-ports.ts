@@ -1,11 +1,27 @@
 // What dispatch needs of the sessions above it. The gateway implements these; dispatch never sees a stream.
 import type { OpenToolCall, ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import type { JobAssignment } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import type { JobAssignment, WorkerHello } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 
-/** A connected worker. */
-export interface WorkerSession {
+/** A worker that is connected to some replica. */
+export interface PresentWorker {
+  /** Of its session. */
   readonly id: string;
+  readonly replica: string;
+  readonly hello: WorkerHello;
+  /** Milliseconds since 1970. */
+  readonly connectedAt: number;
+  readonly lastSeen: number;
+  /** It gets no new jobs. */
+  readonly draining: boolean;
+  /** Jobs that it has, or is about to have. */
+  readonly busy: number;
+  /** As placement sees it. */
+  view(): WorkerView;
+}
+
+/** A worker that is connected to this replica. */
+export interface WorkerSession extends PresentWorker {
   /** Random id of this start of the worker's process: what was given to it, only it may go on with. */
   readonly bootId: string;
   /** As placement sees it; free slots are those the worker declared less what it has not counted yet. */

@@ -38,6 +38,8 @@ export interface WorkerJobsParts {
   readonly graceMs: number;
   /** Told after workers came to this replica or left it. */
   readonly onWorkers: () => void;
+  /** Told when free slots may have changed. */
+  readonly onSlots: () => void;
   /** Text of one attempt; a worker that writes more is stopped. */
   readonly maxTextBytes: number;
 }
@@ -119,7 +121,12 @@ export class WorkerJobs {
     }
   }
 
-  /** Workers came or went, here or elsewhere. */
+  /** A worker takes nothing new any more. */
+  drains(): void {
+    this.#changed();
+  }
+
+  /** Workers of other replicas came or went. */
   changed(): void {
     if (!this.#stopped) void this.#parts.relay.review().then(() => this.kick());
   }
@@ -153,6 +160,7 @@ export class WorkerJobs {
 
   /** Jobs committed here just now: what a worker of this replica can have at once it gets. Returns the others, for the queue. */
   offer(rows: readonly RelayRow[], state: RunState): RelayRow[] {
+    this.#parts.onSlots();
     return this.#taker.offer(rows, state);
   }
 
@@ -169,9 +177,25 @@ export class WorkerJobs {
     }
   }
 
+  /** As `over`, for what is only said to be over: the store is asked. Never throws. */
+  async maybeOver(dispatchIds: readonly string[]): Promise<void> {
+    const { log, outbox, replica } = this.#parts;
+    const mine = dispatchIds.filter((id) => this.knows(id));
+    try {
+      const rows = await outbox.check(mine);
+      const current = new Set(rows.filter((row) => row.holder === replica).map((row) => row.dispatchId));
+      this.over(mine.filter((id) => !current.has(id)));
+    } catch (error) {
+      // The next round of the reconciler looks at all.
+      log.debug('a cancel could not be looked up yet', { why: String(error) });
+    }
+  }
+
   /** Looks for work, because something may have a place now; calls are merged. */
   kick(): void {
-    if (!this.#stopped) this.#taker.kick();
+    if (this.#stopped) return;
+    this.#taker.kick();
+    this.#parts.onSlots();
   }
 
   /** Looks again at everything that waits. Never throws. */

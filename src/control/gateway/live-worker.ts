@@ -5,6 +5,7 @@ import type { JobAssignment, WorkerHello, WorkResponseSchema } from '../../../ge
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import type { WorkerSession } from '../dispatch/session-ports.ts';
+import { worksAs } from '../dispatch/worker-view-of.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 import type { FrameStream } from './frame-stream.ts';
 
@@ -26,6 +27,7 @@ const ENVELOPE = 4096;
 
 export class LiveWorker implements WorkerSession {
   readonly id = newId();
+  readonly replica: string;
   readonly bootId: string;
   readonly hello: WorkerHello;
   readonly connectedAt: number;
@@ -48,27 +50,8 @@ export class LiveWorker implements WorkerSession {
     this.lastSeen = now;
     this.#out = out;
     this.#maxFrameBytes = maxFrameBytes;
-    const labels = Object.fromEntries((hello.manifest?.labels ?? []).map(({ name, value }) => [name, value]));
-    const model = hello.models[0];
-    this.#view = {
-      id: this.id,
-      replica,
-      name: hello.name,
-      packages: (hello.manifest?.capabilities ?? []).map((capability) => ({
-        package: capability.package,
-        methods: capability.methods.map(({ name }) => name),
-        builds: [hello.manifest?.build ?? ''],
-      })),
-      labels,
-      pool,
-      tenants,
-      tier: tierOf(labels.tier),
-      region: labels.region ?? '',
-      priceMicrosPerKiloToken: Number(labels.price ?? 0) || 0,
-      provider: model?.provider ?? 'none',
-      locality: model?.local === false ? 'remote' : 'local',
-      totalSlots: hello.slots,
-    };
+    this.replica = replica;
+    this.#view = worksAs({ id: this.id, replica, hello, tenants, pool });
   }
 
   view(): WorkerView {
@@ -137,6 +120,3 @@ export class LiveWorker implements WorkerSession {
     return Math.max(this.#told - this.#reserved - this.#unseen.length, 0);
   }
 }
-
-/** 0 to 2; anything else a worker says counts as the cheapest. */
-const tierOf = (label: string | undefined): number => (label === '1' || label === '2' ? Number(label) : 0);

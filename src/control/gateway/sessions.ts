@@ -1,5 +1,7 @@
-// The live sessions of this replica: edges by device, the newest wins; workers by id.
+// The live sessions of this replica: edges by device, the newest wins; workers by id. Of the workers of other replicas it
+// knows what they tell.
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
+import type { PresentWorker } from '../dispatch/session-ports.ts';
 import { serves } from '../routing/worker-view.ts';
 import type { LiveEdge } from './live-edge.ts';
 import type { LiveWorker } from './live-worker.ts';
@@ -7,6 +9,12 @@ import type { LiveWorker } from './live-worker.ts';
 export class Sessions {
   readonly #edges = new Map<string, LiveEdge>();
   readonly #workers = new Map<string, LiveWorker>();
+  readonly #elsewhere: () => readonly PresentWorker[];
+
+  /** @param elsewhere the workers that are connected to other replicas */
+  constructor(elsewhere: () => readonly PresentWorker[] = () => []) {
+    this.#elsewhere = elsewhere;
+  }
 
   /** Takes a new session in; an older one of the same device is told that it is superseded. Returns how to take it out. */
   addEdge(edge: LiveEdge): () => void {
@@ -36,9 +44,11 @@ export class Sessions {
     return [...this.#edges.values()];
   }
 
-  /** Workers that may work for the tenant; of others it is told nothing. */
-  workersFor(tenant: string): LiveWorker[] {
-    return this.workers().filter((worker) => serves(worker.view(), tenant));
+  /** Workers of all replicas that may work for the tenant, those longest here first; of others it is told nothing. */
+  workersFor(tenant: string): PresentWorker[] {
+    return [...this.#workers.values(), ...this.#elsewhere()]
+      .filter((worker) => serves(worker.view(), tenant))
+      .sort((a, b) => a.connectedAt - b.connectedAt);
   }
 
   /** The model that would answer the tenant now: that of the worker that is here longest. */
@@ -46,6 +56,7 @@ export class Sessions {
     return this.workersFor(tenant).find(({ hello }) => hello.models.length > 0)?.hello.models[0];
   }
 
+  /** The workers of this replica. */
   workers(): LiveWorker[] {
     return [...this.#workers.values()];
   }

@@ -126,6 +126,7 @@ async function read(session: Reading, frames: AsyncIterator<WorkRequest>): Promi
         break;
       case 'drain':
         worker.draining = true;
+        jobs.drains();
         break;
       case 'log':
         log.info('a worker says', { level: frame.value.level, line: frame.value.message });

@@ -6,13 +6,17 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { TextChunk } from "../../run/v1/run_pb.ts";
 import { file_bowline_run_v1_run } from "../../run/v1/run_pb.ts";
+import type { WorkerHello } from "../../worker/v1/worker_pb.ts";
+import { file_bowline_worker_v1_worker } from "../../worker/v1/worker_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bowline/event/v1/bus.proto.
  */
 export const file_bowline_event_v1_bus: GenFile = /*@__PURE__*/
-  fileDesc("Chpib3dsaW5lL2V2ZW50L3YxL2J1cy5wcm90bxIQYm93bGluZS5ldmVudC52MSJaCgtTaWduYWxCYXRjaBIPCgdyZXBsaWNhGAEgASgJEiwKB3NpZ25hbHMYAiADKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlJ1blNpZ25hbBIMCgRzaGVkGAMgASgIIocDCglSdW5TaWduYWwSCwoDcnVuGAEgASgJEg4KBnRlbmFudBgCIAEoCRIpCgR0ZXh0GAMgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rSAASEQoHY2hhbmdlZBgEIAEoBEgAEi4KBnJlc3VtZRgFIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuUmVzdW1lVGV4dEgAEhYKDGRldmljZV9jYWxscxgGIAEoCUgAEhQKCmNhbmNlbF9qb2IYByABKAlIABIvCgdtZXNzYWdlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5Kb2JNZXNzYWdlSAASLwoHcnVubmluZxgJIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuSm9iUnVubmluZ0gAEisKBXdhaXRzGAogASgLMhouYm93bGluZS5ldmVudC52MS5Kb2JXYWl0c0gAEhgKDnNlc3Npb25fb3BlbmVkGAsgASgESAASDgoGZGV2aWNlGAwgASgJQggKBnNpZ25hbCI9CgpKb2JSdW5uaW5nEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBITCgt0YXJnZXRfbmFtZRgDIAEoCSIlCghKb2JXYWl0cxILCgNqb2IYASABKAkSDAoEd2hhdBgCIAEoCSJJCgpSZXN1bWVUZXh0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZvZmZzZXQYAyABKAQSDwoHdmVyc2lvbhgEIAEoBCJJCgpKb2JNZXNzYWdlEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBINCgVpbmRleBgDIAEoBBIQCghyZXNwb25zZRgEIAEoDGIGcHJvdG8z", [file_bowline_run_v1_run]);
+  fileDesc("Chpib3dsaW5lL2V2ZW50L3YxL2J1cy5wcm90bxIQYm93bGluZS5ldmVudC52MSJaCgtTaWduYWxCYXRjaBIPCgdyZXBsaWNhGAEgASgJEiwKB3NpZ25hbHMYAiADKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlJ1blNpZ25hbBIMCgRzaGVkGAMgASgIIocDCglSdW5TaWduYWwSCwoDcnVuGAEgASgJEg4KBnRlbmFudBgCIAEoCRIpCgR0ZXh0GAMgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rSAASEQoHY2hhbmdlZBgEIAEoBEgAEi4KBnJlc3VtZRgFIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuUmVzdW1lVGV4dEgAEhYKDGRldmljZV9jYWxscxgGIAEoCUgAEhQKCmNhbmNlbF9qb2IYByABKAlIABIvCgdtZXNzYWdlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5Kb2JNZXNzYWdlSAASLwoHcnVubmluZxgJIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuSm9iUnVubmluZ0gAEisKBXdhaXRzGAogASgLMhouYm93bGluZS5ldmVudC52MS5Kb2JXYWl0c0gAEhgKDnNlc3Npb25fb3BlbmVkGAsgASgESAASDgoGZGV2aWNlGAwgASgJQggKBnNpZ25hbCI9CgpKb2JSdW5uaW5nEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBITCgt0YXJnZXRfbmFtZRgDIAEoCSIlCghKb2JXYWl0cxILCgNqb2IYASABKAkSDAoEd2hhdBgCIAEoCSJJCgpSZXN1bWVUZXh0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZvZmZzZXQYAyABKAQSDwoHdmVyc2lvbhgEIAEoBCJJCgpKb2JNZXNzYWdlEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBINCgVpbmRleBgDIAEoBBIQCghyZXNwb25zZRgEIAEoDCLeAQoLUmVwbGljYUhpbnQSDwoHcmVwbGljYRgBIAEoCRIzCgd3b3JrZXJzGAIgASgLMiAuYm93bGluZS5ldmVudC52MS5SZXBsaWNhV29ya2Vyc0gAEisKBGZyZWUYAyABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLkZyZWVTbG90c0gAEhEKB2JhY2tsb2cYBCABKAlIABIyCgVlbmRlZBgFIAEoCzIhLmJvd2xpbmUuZXZlbnQudjEuRW5kZWREaXNwYXRjaGVzSAASDQoDYXNrGAYgASgISABCBgoEaGludCJyCg5SZXBsaWNhV29ya2VycxIQCghyZXZpc2lvbhgBIAEoBBILCgNpZHMYAiADKAkSMAoHd29ya2VycxgDIAMoCzIfLmJvd2xpbmUuZXZlbnQudjEuUHJlc2VudFdvcmtlchIPCgdsZWF2aW5nGAQgASgIIu8BCg1QcmVzZW50V29ya2VyEgoKAmlkGAEgASgJEi0KBWhlbGxvGAIgASgLMh4uYm93bGluZS53b3JrZXIudjEuV29ya2VySGVsbG8SDwoHdGVuYW50cxgDIAMoCRIMCgRwb29sGAQgASgJEjAKDGNvbm5lY3RfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF9zZWVuX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGRyYWluaW5nGAcgASgIEgwKBGZyZWUYCCABKA0iTQoJRnJlZVNsb3RzEhAKCHJldmlzaW9uGAEgASgEEi4KB3dvcmtlcnMYAiADKAsyHS5ib3dsaW5lLmV2ZW50LnYxLldvcmtlclNsb3RzIisKC1dvcmtlclNsb3RzEg4KBndvcmtlchgBIAEoCRIMCgRmcmVlGAIgASgNIicKD0VuZGVkRGlzcGF0Y2hlcxIUCgxkaXNwYXRjaF9pZHMYASADKAliBnByb3RvMw", [file_bowline_run_v1_run, file_bowline_worker_v1_worker, file_google_protobuf_timestamp]);
 
 /**
  * What one replica tells another, or all others, in one message of the bus.
@@ -309,4 +313,261 @@ export type JobMessage = Message<"bowline.event.v1.JobMessage"> & {
  */
 export const JobMessageSchema: GenMessage<JobMessage> = /*@__PURE__*/
   messageDesc(file_bowline_event_v1_bus, 5);
+
+/**
+ * What a replica tells all others about its workers and about jobs for theirs.
+ *
+ * @generated from message bowline.event.v1.ReplicaHint
+ */
+export type ReplicaHint = Message<"bowline.event.v1.ReplicaHint"> & {
+  /**
+   * The replica that sends.
+   *
+   * @generated from field: string replica = 1;
+   */
+  replica: string;
+
+  /**
+   * What.
+   *
+   * @generated from oneof bowline.event.v1.ReplicaHint.hint
+   */
+  hint: {
+    /**
+     * The workers connected to it.
+     *
+     * @generated from field: bowline.event.v1.ReplicaWorkers workers = 2;
+     */
+    value: ReplicaWorkers;
+    case: "workers";
+  } | {
+    /**
+     * How many slots of them are free.
+     *
+     * @generated from field: bowline.event.v1.FreeSlots free = 3;
+     */
+    value: FreeSlots;
+    case: "free";
+  } | {
+    /**
+     * Capability of which jobs wait in the store for whoever has a free slot.
+     *
+     * @generated from field: string backlog = 4;
+     */
+    value: string;
+    case: "backlog";
+  } | {
+    /**
+     * Dispatches that are over: whoever runs them looks.
+     *
+     * @generated from field: bowline.event.v1.EndedDispatches ended = 5;
+     */
+    value: EndedDispatches;
+    case: "ended";
+  } | {
+    /**
+     * It has just come: say what you have.
+     *
+     * @generated from field: bool ask = 6;
+     */
+    value: boolean;
+    case: "ask";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message bowline.event.v1.ReplicaHint.
+ * Use `create(ReplicaHintSchema)` to create a new message.
+ */
+export const ReplicaHintSchema: GenMessage<ReplicaHint> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_bus, 6);
+
+/**
+ * The workers connected to one replica.
+ *
+ * @generated from message bowline.event.v1.ReplicaWorkers
+ */
+export type ReplicaWorkers = Message<"bowline.event.v1.ReplicaWorkers"> & {
+  /**
+   * Grows with each list and each count of free slots that the replica sends.
+   *
+   * @generated from field: uint64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * All of them, by id.
+   *
+   * @generated from field: repeated string ids = 2;
+   */
+  ids: string[];
+
+  /**
+   * Some of them in full.
+   *
+   * @generated from field: repeated bowline.event.v1.PresentWorker workers = 3;
+   */
+  workers: PresentWorker[];
+
+  /**
+   * The replica takes nothing any more.
+   *
+   * @generated from field: bool leaving = 4;
+   */
+  leaving: boolean;
+};
+
+/**
+ * Describes the message bowline.event.v1.ReplicaWorkers.
+ * Use `create(ReplicaWorkersSchema)` to create a new message.
+ */
+export const ReplicaWorkersSchema: GenMessage<ReplicaWorkers> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_bus, 7);
+
+/**
+ * A connected worker.
+ *
+ * @generated from message bowline.event.v1.PresentWorker
+ */
+export type PresentWorker = Message<"bowline.event.v1.PresentWorker"> & {
+  /**
+   * Id of its session.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * What it said of itself, without what it held.
+   *
+   * @generated from field: bowline.worker.v1.WorkerHello hello = 2;
+   */
+  hello?: WorkerHello | undefined;
+
+  /**
+   * Tenants it may work for; * is any.
+   *
+   * @generated from field: repeated string tenants = 3;
+   */
+  tenants: string[];
+
+  /**
+   * Pool of its key.
+   *
+   * @generated from field: string pool = 4;
+   */
+  pool: string;
+
+  /**
+   * When it connected.
+   *
+   * @generated from field: google.protobuf.Timestamp connect_time = 5;
+   */
+  connectTime?: Timestamp | undefined;
+
+  /**
+   * When it was last heard.
+   *
+   * @generated from field: google.protobuf.Timestamp last_seen_time = 6;
+   */
+  lastSeenTime?: Timestamp | undefined;
+
+  /**
+   * It takes nothing any more.
+   *
+   * @generated from field: bool draining = 7;
+   */
+  draining: boolean;
+
+  /**
+   * Free slots.
+   *
+   * @generated from field: uint32 free = 8;
+   */
+  free: number;
+};
+
+/**
+ * Describes the message bowline.event.v1.PresentWorker.
+ * Use `create(PresentWorkerSchema)` to create a new message.
+ */
+export const PresentWorkerSchema: GenMessage<PresentWorker> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_bus, 8);
+
+/**
+ * Free slots of workers of one replica.
+ *
+ * @generated from message bowline.event.v1.FreeSlots
+ */
+export type FreeSlots = Message<"bowline.event.v1.FreeSlots"> & {
+  /**
+   * As in ReplicaWorkers.
+   *
+   * @generated from field: uint64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * Those that changed.
+   *
+   * @generated from field: repeated bowline.event.v1.WorkerSlots workers = 2;
+   */
+  workers: WorkerSlots[];
+};
+
+/**
+ * Describes the message bowline.event.v1.FreeSlots.
+ * Use `create(FreeSlotsSchema)` to create a new message.
+ */
+export const FreeSlotsSchema: GenMessage<FreeSlots> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_bus, 9);
+
+/**
+ * Free slots of one worker.
+ *
+ * @generated from message bowline.event.v1.WorkerSlots
+ */
+export type WorkerSlots = Message<"bowline.event.v1.WorkerSlots"> & {
+  /**
+   * Id of its session.
+   *
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * How many.
+   *
+   * @generated from field: uint32 free = 2;
+   */
+  free: number;
+};
+
+/**
+ * Describes the message bowline.event.v1.WorkerSlots.
+ * Use `create(WorkerSlotsSchema)` to create a new message.
+ */
+export const WorkerSlotsSchema: GenMessage<WorkerSlots> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_bus, 10);
+
+/**
+ * Dispatches that a commit ended or superseded.
+ *
+ * @generated from message bowline.event.v1.EndedDispatches
+ */
+export type EndedDispatches = Message<"bowline.event.v1.EndedDispatches"> & {
+  /**
+   * Their ids.
+   *
+   * @generated from field: repeated string dispatch_ids = 1;
+   */
+  dispatchIds: string[];
+};
+
+/**
+ * Describes the message bowline.event.v1.EndedDispatches.
+ * Use `create(EndedDispatchesSchema)` to create a new message.
+ */
+export const EndedDispatchesSchema: GenMessage<EndedDispatches> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_bus, 11);
 
