@@ -2,21 +2,22 @@
 // connection of its own, as programs that start have.
 import { connect } from 'node:net';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { H2Sessions } from '../../src/contract/h2-sessions.ts';
 
 export type Transport = ReturnType<typeof createGrpcTransport>;
 
 /** Acts at the control plane behind this port of loopback. */
 export function onControl<T>(port: number, ownerKey: string, act: (transport: Transport) => Promise<T>): Promise<T> {
   const url = `http://127.0.0.1:${port}`;
-  return on(url, new Http2SessionManager(url, PINGS), ownerKey, act);
+  return on(url, new H2Sessions(url, PINGS), ownerKey, act);
 }
 
 /** Acts at the edge that listens on this socket. */
 export function onEdge<T>(socket: string, ownerKey: string, act: (transport: Transport) => Promise<T>): Promise<T> {
   const url = 'http://localhost';
-  return on(url, new Http2SessionManager(url, PINGS, { createConnection: () => connect(socket) }), ownerKey, act);
+  return on(url, new H2Sessions(url, PINGS, { createConnection: () => connect(socket) }), ownerKey, act);
 }
 
 /** The reason of an error as it came over the wire, else its code in words. */
@@ -42,7 +43,7 @@ const PINGS = { pingIntervalMs: 1_500, pingTimeoutMs: 1_500 };
 
 async function on<T>(
   baseUrl: string,
-  sessionManager: Http2SessionManager,
+  sessionManager: H2Sessions,
   ownerKey: string,
   act: (transport: Transport) => Promise<T>,
 ): Promise<T> {

@@ -2,7 +2,7 @@
 // edges, each with a home of its own, every connection through a link that can be disturbed.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
 import { DeviceService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
@@ -10,7 +10,7 @@ import { homePaths } from '../../src/base/home.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { SlowModel } from '../support/slow-model.ts';
-import { Stack } from '../support/stack.ts';
+import { built, ROOT, Stack } from '../support/stack.ts';
 import { onControl, onEdge, type Transport } from './clients.ts';
 import { Link } from './link.ts';
 import { Part } from './part.ts';
@@ -50,6 +50,8 @@ export class Cluster {
   readonly databaseUrl: string;
   readonly parts = new Map<string, Part>();
   readonly links = new Map<string, Link>();
+  /** A copy of what was built: a build meanwhile must not change what is started again. */
+  readonly #dist: string;
   /** The harness's own way to the control plane; no fault hits it. */
   #api: Link | undefined;
 
@@ -65,6 +67,7 @@ export class Cluster {
     this.#options = options;
     this.shape = shape;
     this.folder = folder;
+    this.#dist = join(ROOT, '.build', basename(folder));
     this.postgres = postgres;
     this.redis = redis;
     this.databaseUrl = url;
@@ -141,10 +144,13 @@ export class Cluster {
     await this.model.close();
     await this.redis?.stop();
     await this.postgres.stop();
+    rmSync(this.#dist, { recursive: true, force: true });
     if (!keep) rmSync(this.folder, { recursive: true, force: true });
   }
 
   async #begin(): Promise<void> {
+    // Inside the checkout, where the programs find their packages.
+    cpSync(await built(), this.#dist, { recursive: true });
     const { controls, workers, edges } = this.shape;
     const ports: number[] = [];
     for (let n = 1; n <= controls; n++) ports.push(await this.#control(n));
@@ -157,7 +163,7 @@ export class Cluster {
   }
 
   async #stack(name: string, files: Record<string, string> = {}): Promise<Stack> {
-    return Stack.create(files, join(this.folder, `${name}-`));
+    return Stack.create(files, { name: join(this.folder, `${name}-`), dist: this.#dist });
   }
 
   async #link(name: string, targets: readonly number[], first = 0): Promise<Link> {

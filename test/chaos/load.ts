@@ -43,7 +43,7 @@ export class Load {
     try {
       await (deed.kind === 'ask' ? this.#ask(deed) : this.#call(deed));
     } catch (error) {
-      this.wrong.push(`${deed.name}: ${describe(error)}`);
+      this.#complain(deed.name, error);
     }
   }
 
@@ -67,11 +67,12 @@ export class Load {
     const conversation = this.#conversations.get(place) ?? newId();
     this.#conversations.set(place, conversation);
     const request = { text, conversation, requestId: newId() };
-    const beside: Promise<unknown>[] = [];
+    const beside: Promise<void>[] = [];
+    const besides = (doing: Promise<void>) => beside.push(doing.catch((error: unknown) => this.#complain(name, error)));
     const accepted = (run: string) => {
       if (ask.runs.size === 0) {
-        if (deed.cancelAfterMs !== undefined) beside.push(this.#cancel(deed, ask, run, deed.cancelAfterMs));
-        if (deed.watched) beside.push(this.#watch(ask, run));
+        if (deed.cancelAfterMs !== undefined) besides(this.#cancel(deed, ask, run, deed.cancelAfterMs));
+        if (deed.watched) besides(this.#watch(ask, run));
       }
       ask.runs.add(run);
     };
@@ -112,6 +113,10 @@ export class Load {
     for (const what of check.wrong.splice(0)) this.wrong.push(`${name}: ${what}`);
     this.resets += check.resets;
     check.resets = 0;
+  }
+
+  #complain(name: string, error: unknown): void {
+    this.wrong.push(`${name}: ${describe(error)}`);
   }
 
   /** A second reader, at the control plane. */

@@ -48,6 +48,7 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
     targets.set(fault.target, noted);
   }
   await Promise.all(targets.values());
+  const faultless = performance.now();
   try {
     await cluster.heal(UP_MS);
   } catch (error) {
@@ -67,12 +68,14 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
     `${count(asks, (ask) => ask.ended?.state === 'cancelled')} cancelled`,
     `${load.resets} texts begun anew`,
     `${count(calls, ({ outcomes }) => outcomes.includes('done'))} of ${calls.length} calls done`,
-    `quiet ${((quiet - healed) / 1000).toFixed(1)} s after the last fault`,
-    `${((performance.now() - started) / 1000).toFixed(1)} s in all`,
+    `up ${seconds(healed - faultless)} after the last fault, quiet ${seconds(quiet - healed)} later`,
+    `${seconds(performance.now() - started)} in all`,
   ].join(', ');
   model.forget();
   return { wrong, summary };
 }
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 async function journals(cluster: Cluster): Promise<string[]> {
   const wrong: string[] = [];

@@ -22,6 +22,12 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DIST = join(ROOT, 'dist');
 const run = promisify(execFile);
 
+/** Builds what is stale; returns where it stands. */
+export async function built(): Promise<string> {
+  await run(process.execPath, [join(ROOT, 'scripts/build.mjs'), '--if-stale'], { cwd: ROOT });
+  return DIST;
+}
+
 export interface CliEnd {
   readonly code: number | undefined;
   readonly stdout: string;
@@ -36,6 +42,13 @@ export interface CliOptions {
   readonly withinMs?: number;
 }
 
+export interface StackOptions {
+  /** Where its folder is made: a path to which something is added; default: in the system's temporary folder. */
+  readonly name?: string;
+  /** The folder with the programs; default: `dist/`. */
+  readonly dist?: string;
+}
+
 export class Stack {
   /** Holds everything else. */
   readonly dir: string;
@@ -43,12 +56,15 @@ export class Stack {
   /** The folder that the edge may read. */
   readonly docs: string;
   readonly port: number;
+  /** Holds what it runs. */
+  readonly #dist: string;
   /** Added to the environment of every program. */
   readonly env: Record<string, string> = {};
   readonly #programs: Program[] = [];
 
-  private constructor(dir: string, port: number) {
+  private constructor(dir: string, port: number, dist: string) {
     this.dir = dir;
+    this.#dist = dist;
     this.home = join(dir, 'home');
     this.docs = join(dir, 'docs');
     this.port = port;
@@ -56,13 +72,10 @@ export class Stack {
     mkdirSync(this.home, { mode: 0o700 });
   }
 
-  /** Builds what is stale, and makes the folders; they are called `name` and something more. Nothing runs yet. */
-  static async create(
-    files: Readonly<Record<string, string>> = {},
-    name = join(tmpdir(), 'bowline-test-'),
-  ): Promise<Stack> {
-    await run(process.execPath, [join(ROOT, 'scripts/build.mjs'), '--if-stale'], { cwd: ROOT });
-    const stack = new Stack(realpathSync(mkdtempSync(name)), await freePort());
+  /** Builds what is stale, unless it is told what to run, and makes the folders. Nothing runs yet. */
+  static async create(files: Readonly<Record<string, string>> = {}, options: StackOptions = {}): Promise<Stack> {
+    const { name = join(tmpdir(), 'bowline-test-'), dist = await built() } = options;
+    const stack = new Stack(realpathSync(mkdtempSync(name)), await freePort(), dist);
     for (const [name, text] of Object.entries(files)) stack.write(`docs/${name}`, text);
     return stack;
   }
@@ -117,7 +130,7 @@ export class Stack {
 
   /** Starts a program of ours. It is ended with this stack at the latest. */
   start(verb: string, words: readonly string[], input?: string): Program {
-    const program = new Program(verb, [...commandOf(verb), '--home', this.home, ...words], {
+    const program = new Program(verb, [...commandOf(this.#dist, verb), '--home', this.home, ...words], {
       cwd: this.dir,
       env: this.#environment({}),
       ...(input === undefined ? {} : { input }),
@@ -135,7 +148,7 @@ export class Stack {
 
   /** Starts a command of the command line and leaves it running. */
   spawnCli(words: readonly string[], options: CliOptions = {}): Program {
-    const program = new Program(words[0] ?? 'bowline', [...commandOf(''), ...words], {
+    const program = new Program(words[0] ?? 'bowline', [...commandOf(this.#dist, ''), ...words], {
       cwd: options.cwd ?? this.docs,
       env: this.#environment(options.env ?? {}),
     });
@@ -182,9 +195,9 @@ export class Stack {
 }
 
 /** How the launcher starts a verb: the edge has a bundle, flags and an environment of its own. */
-function commandOf(verb: string): string[] {
+function commandOf(dist: string, verb: string): string[] {
   if (verb !== 'edge')
-    return [process.execPath, '--enable-source-maps', join(DIST, 'bowline.mjs'), ...(verb ? [verb] : [])];
-  const words = (file: string) => readFileSync(join(DIST, file), 'utf8').trim().split(' ');
-  return ['env', ...words('edge.env'), process.execPath, ...words('edge.flags'), join(DIST, 'edge.mjs'), 'edge'];
+    return [process.execPath, '--enable-source-maps', join(dist, 'bowline.mjs'), ...(verb ? [verb] : [])];
+  const words = (file: string) => readFileSync(join(dist, file), 'utf8').trim().split(' ');
+  return ['env', ...words('edge.env'), process.execPath, ...words('edge.flags'), join(dist, 'edge.mjs'), 'edge'];
 }
