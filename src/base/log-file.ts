@@ -1,13 +1,14 @@
 // A bounded log file: rotates by size and keeps a fixed number of old ones, so that logging never fills a disk.
-import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { appendFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LogSink } from './logger.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** Appends lines to `path` (mode 0600); at `maxBytes` it becomes `path.1`, and so on up to `keep`. A full disk drops lines. */
 export function logFile(path: string, options: { maxBytes?: number; keep?: number } = {}): LogSink {
   const maxBytes = options.maxBytes ?? 8 << 20;
   const keep = options.keep ?? 3;
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   let size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   const rotate = () => {
     for (let n = keep - 1; n >= 1; n--) {

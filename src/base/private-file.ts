@@ -1,9 +1,10 @@
 // Small files that only their owner may read: written whole and synced, or not at all. Knows nothing of what is in them.
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { link, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AppError } from './errors.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** More than any of these files needs. */
 const MAX_BYTES = 64 << 10;
@@ -35,7 +36,7 @@ export async function writePrivate(file: string, text: string, options: { replac
   const temporary = `${file}.${randomBytes(6).toString('hex')}`;
   const folder = dirname(file);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const handle = await open(temporary, 'wx', 0o600);
     try {
       await handle.writeFile(text);

@@ -1,8 +1,9 @@
 // The program `bowline control`: the control plane on its own, on Postgres or embedded.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { homePaths } from '../base/home.ts';
 import { lockHome } from '../base/home-lock.ts';
+import { makeFolder } from '../base/make-folder.ts';
 import { stopSignal } from '../base/stop-signal.ts';
 import type { ControlConfig } from '../control/config.ts';
 import { programLog } from './program.ts';
@@ -45,7 +46,7 @@ export async function runControl(home: string, config: ControlConfig, io: Contro
 /** Tells the programs of this home where the control plane listens. */
 export function announce(home: string, url: string): void {
   const { control, controlInfo } = homePaths(home);
-  mkdirSync(control, { recursive: true, mode: 0o700 });
+  makeFolder(control);
   writeFileSync(controlInfo, `${JSON.stringify({ control: url, pid: process.pid })}\n`, { mode: 0o600 });
 }
 

@@ -1,5 +1,5 @@
 // Composes the edge from its rooms and starts it. Everything is passed in here; nothing is looked up elsewhere.
-import { mkdirSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { GrantedFile } from '../../gen/bowline/journal/v1/journal_pb.ts';
@@ -12,6 +12,7 @@ import { lockHome } from '../base/home-lock.ts';
 import { newId } from '../base/ids.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
+import { makeFolder } from '../base/make-folder.ts';
 import { BUILD } from '../base/version.ts';
 import { Allowlist } from '../edge/allowlist/allowlist.ts';
 import { AskFeed } from '../edge/asks/ask-feed.ts';
@@ -261,7 +262,7 @@ async function openFolded({ home, clock, log, onFatal }: StartEdge, identity: Id
 
 /** Real paths that no configuration opens: the home with its keys, the folder of the socket, the program itself. */
 function denied(home: string, socket: string): string[] {
-  mkdirSync(dirname(socket), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(socket));
   const program = process.argv[1];
   return [home, dirname(socket), ...(program === undefined ? [] : [dirname(program)])].map((path) =>
     realpathSync(path),

@@ -1,9 +1,10 @@
 // The embedded database, seen from the main thread: PGlite in a worker thread behind a unix socket that only this user
 // can reach. It owns the folder, its lock and the socket; it sends no SQL.
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { lockHome } from '../../base/home-lock.ts';
+import { makeFolder } from '../../base/make-folder.ts';
 import { EmbeddedThread, type EmbeddedThreadOptions } from './embedded-thread.ts';
 
 export interface Embedded {
@@ -21,7 +22,7 @@ const PREFIX = 'bowline-db-';
  * cannot be opened. A thread that dies later is started again on the same socket, with backoff; `onTrouble` hears of it.
  */
 export async function startEmbedded(dir: string, options: EmbeddedThreadOptions): Promise<Embedded> {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeFolder(dir);
   chmodSync(dir, 0o700);
   const lock = lockHome(dir, 'database');
   let folder: string | undefined;

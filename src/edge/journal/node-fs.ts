@@ -1,12 +1,13 @@
 // The file port on the real file system. Plain descriptors with callbacks: half the cost of FileHandle per call.
 import * as fs from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
+import { makeFolder } from '../../base/make-folder.ts';
 import type { FsFile, FsPort } from './fs-port.ts';
 
 /** The disk. */
 export const nodeFs: FsPort = {
   mkdir: async (dir) => {
-    fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+    makeFolder(dir);
   },
   list: (dir) => readdir(dir),
   open: async (path, mode) => file(fs.openSync(path, { create: 'w+', write: 'r+', read: 'r' }[mode], 0o600)),

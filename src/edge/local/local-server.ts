@@ -1,13 +1,14 @@
 // The owner's socket: HTTP/2 without TLS on a unix socket that only its owner may open, and still nothing without the owner
 // key. It knows credentials and errors, no methods.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import { dirname } from 'node:path';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { makeFolder } from '../../base/make-folder.ts';
 import { check } from '../../contract/check.ts';
 import { errorInterceptor } from '../../contract/rpc-errors.ts';
 
@@ -94,7 +95,7 @@ export class LocalServer {
 /** Removes a socket that an earlier process left, and nothing else. Its folder must be the owner's alone. */
 function clearStale(socket: string): void {
   const folder = dirname(socket);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const parent = lstatSync(folder);
   const foreign = process.getuid !== undefined && parent.uid !== process.getuid();
   if (!parent.isDirectory() || foreign || (parent.mode & 0o022) !== 0) {
