@@ -320,5 +320,15 @@ export function storeReadersSuite(
       expect(await store.outcome(tenant, 'test', sent.commandId)).toBeUndefined();
       expect((await store.load(tenant, 's')).version).toBe(1);
     });
+
+    test('replicas that do upkeep at once forget each row once, in batches, until none is left', async () => {
+      const tenant = newId();
+      for (let n = 0; n < 20; n++) await write(tenant, {});
+      const left = async () => (await database.pool.query<{ n: number }>('select count(*) as n from inbox')).rows[0]?.n;
+      const before = await left();
+      const forgotten = await Promise.all([4, 3, 5].map((batch) => upkeep(database, { inboxDays: -1, batch })));
+      expect(forgotten.reduce((sum, n) => sum + n)).toBe(before);
+      expect(await left()).toBe(0);
+    });
   });
 }

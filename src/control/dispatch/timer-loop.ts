@@ -1,5 +1,7 @@
 // Fires durable timers: sleeps until the earliest due one, takes what is due and hands it to the orchestrator. A fired
-// timer whose commit fails comes again, because only that commit removes its row.
+// timer whose commit fails comes again, because only that commit removes its row. A replica hears of the timers that it
+// commits itself and so sleeps until the earliest of those; the others find them with their scan, which matters only when
+// that replica dies: then a timer is late by at most `scanMs`. So commits need not tell other replicas.
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
