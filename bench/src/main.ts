@@ -8,10 +8,11 @@ import { Lab } from './harness/lab.ts';
 import { machine } from './harness/machine.ts';
 import { type Measure, type Row, ratio, reference, verdict } from './harness/measure.ts';
 import { tableText } from './harness/table.ts';
+import { edgeMemory, edgeStart, toolCall } from './measure/edge.ts';
 import { relay } from './measure/relay.ts';
 import { oneJob, threeJobs, throughput } from './measure/runs.ts';
 
-const MEASURES: readonly Measure[] = [oneJob, threeJobs, throughput, relay];
+const MEASURES: readonly Measure[] = [edgeMemory, edgeStart, toolCall, oneJob, threeJobs, throughput, relay];
 
 const quick = Boolean(process.env.QUICK);
 const only = (process.env.ONLY ?? '').split(',').filter((name) => name !== '');
@@ -23,6 +24,9 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
+
+/** After this a measurement counts as hung. */
+const LIMIT_MS = quick ? 120_000 : 300_000;
 
 const startedAt = new Date();
 const start = performance.now();
@@ -37,7 +41,7 @@ try {
   for (const measure of chosen) {
     say(measure.what);
     try {
-      rows.push(...(await measure.run({ lab, quick, say })));
+      rows.push(...(await within(LIMIT_MS, measure.run({ lab, quick, say }))));
     } catch (error) {
       failures.push({
         name: measure.name,
@@ -76,3 +80,15 @@ for (const { name, error } of failures) process.stdout.write(`FAILED ${name}: ${
 process.stdout.write(`${met} budgets met, ${missed} missed, ${failures.length} measurements failed, ${seconds()} s\n`);
 process.stdout.write(`${relative(process.cwd(), file)}\n`);
 process.exitCode = failures.length > 0 ? 1 : 0;
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took longer than ${ms / 1000} s`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -20,6 +20,7 @@ export class AgentProcess {
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #last = 0;
   #said = '';
+  #stopping = false;
 
   private constructor(name: string, child: ChildProcess) {
     this.name = name;
@@ -46,6 +47,7 @@ export class AgentProcess {
     child.on('message', (answer: AgentAnswer) => agent.#take(answer));
     child.on('exit', (code, signal) => {
       alive.delete(child);
+      if (!agent.#stopping) process.stderr.write(`${name} ended with ${code ?? signal}\n${agent.#said}\n`);
       agent.#fail(`ended with ${code ?? signal}`);
     });
     await ready;
@@ -67,6 +69,7 @@ export class AgentProcess {
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true;
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
     this.#child.kill('SIGKILL');

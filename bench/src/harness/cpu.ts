@@ -35,12 +35,6 @@ export async function postmaster(url: string): Promise<number> {
   }
 }
 
-/** A kB field of /proc/<pid>/status in MB. */
-export function statusMb(pid: number, field: 'VmRSS' | 'VmHWM'): number {
-  const text = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1] ?? Number.NaN) / 1024;
-}
-
 /** The fields after the name, from the state on. */
 function statOf(pid: number): string[] | undefined {
   try {

@@ -1,0 +1,138 @@
+// A control plane at the level of the edge's protocol: it lets one edge join, says when its Hello came, and calls its tools. So
+// the real edge is measured alone, from the session's send to its receive.
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { createServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { RunRequestSchema } from '../../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import { PongSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+import {
+  type ConnectRequest,
+  type ConnectResponse,
+  ConnectResponseSchema,
+  Durability,
+  EdgeService,
+  ToolCallSchema,
+  type ToolResult,
+  ToolResultCommittedSchema,
+  WelcomeSchema,
+} from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { EnrollmentService, JoinResponseSchema } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
+import { Channel } from '../../../src/base/channel.ts';
+import { newId } from '../../../src/base/ids.ts';
+import { FrameCounter } from '../../../src/contract/frames.ts';
+import { rawPublicKey, signToolCall } from '../../../src/contract/tool-call.ts';
+import { serveAgent } from '../harness/agent.ts';
+import { type LatencyArgs, latencies } from '../harness/load.ts';
+
+const TENANT = 'bench';
+const DEVICE = newId();
+const NONCE = new Uint8Array(16).fill(7);
+const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+const signer = {
+  id: 'bench',
+  sign: (prefix: Uint8Array, bytes: Uint8Array) => sign(null, Buffer.concat([prefix, bytes]), privateKey),
+};
+const signingKey = { keyId: signer.id, publicKey: new Uint8Array(rawPublicKey(publicKey)) };
+
+type Body = ConnectResponse['frame'];
+
+/** The session that is open now. */
+let outgoing = new Channel<Body>(10_000);
+let helloAt: ((at: bigint) => void) | undefined;
+const answers = new Map<string, (result: ToolResult) => void>();
+
+async function* connect(requests: AsyncIterable<ConnectRequest>): AsyncGenerator<ConnectResponse> {
+  const counter = new FrameCounter();
+  const session = new Channel<Body>(10_000);
+  outgoing = session;
+  void (async () => {
+    try {
+      for await (const { header, frame } of requests) {
+        counter.seen(header);
+        if (frame.case === 'hello') {
+          helloAt?.(process.hrtime.bigint());
+          session.offer({ case: 'welcome', value: welcome() });
+        } else if (frame.case === 'ping') {
+          session.offer({ case: 'pong', value: create(PongSchema, { nonce: frame.value.nonce }) });
+        } else if (frame.case === 'toolResult') {
+          const { job, epoch, idempotencyKey } = frame.value;
+          answers.get(job)?.(frame.value);
+          answers.delete(job);
+          const value = create(ToolResultCommittedSchema, { job, epoch, idempotencyKey });
+          session.offer({ case: 'toolResultCommitted', value });
+        }
+      }
+    } catch {
+      // The edge was ended.
+    }
+    session.close();
+  })();
+  for await (const frame of session) yield create(ConnectResponseSchema, { header: counter.next(), frame });
+}
+
+function welcome() {
+  return create(WelcomeSchema, {
+    version: 1,
+    sessionEpoch: 1n,
+    sessionNonce: NONCE,
+    durability: Durability.POWER,
+    heartbeat: durationFromMs(60_000),
+    signingKey,
+    deviceName: 'bench',
+    now: timestampFromMs(Date.now()),
+  });
+}
+
+/** Runs one command on the edge; resolves when its result is here. */
+function call(argv: string[]): Promise<void> {
+  const job = `${newId()}/0/0`;
+  const now = Date.now();
+  const signed = signToolCall(
+    create(ToolCallSchema, {
+      tenant: TENANT,
+      device: DEVICE,
+      sessionNonce: NONCE,
+      run: job.split('/')[0]!,
+      job,
+      epoch: 1n,
+      method: 'bowline.capability.shell.v1.ShellService/Run',
+      params: toBinary(RunRequestSchema, create(RunRequestSchema, { argv })),
+      idempotencyKey: job,
+      issueTime: timestampFromMs(now),
+      expireTime: timestampFromMs(now + 60_000),
+      deadline: durationFromMs(30_000),
+      principal: 'owner',
+    }),
+    signer,
+  );
+  return new Promise((resolve, reject) => {
+    answers.set(job, ({ answer }) => {
+      const failure = answer.case === 'done' ? answer.value.failure : answer.value;
+      if (failure) reject(new Error(`${failure.reason}: ${failure.message}`));
+      else resolve();
+    });
+    outgoing.offer({ case: 'toolCall', value: signed });
+  });
+}
+
+serveAgent({
+  listen: async () => {
+    const join = () => create(JoinResponseSchema, { device: DEVICE, tenant: TENANT, name: 'bench', signingKey });
+    const server = createServer(
+      connectNodeAdapter({
+        routes: (router) => router.service(EdgeService, { connect }).service(EnrollmentService, { join }),
+      }),
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  },
+  /** When the next Hello comes, on the clock that all processes share. */
+  hello: () =>
+    new Promise<bigint>((resolve) => {
+      helloAt = resolve;
+    }),
+  latency: ({ argv, ...args }: LatencyArgs & { argv: string[] }) => latencies(() => call(argv), args),
+});

@@ -1,0 +1,132 @@
+// The real edge: resident memory beside a bare Node process, start to connected beside a bare start, and a tool call with an
+// effect from the session's send to its receive beside a bare ping-pong with two fdatasync.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { measureEdgeMemory } from '../../../test/support/edge-memory.ts';
+import { Stack } from '../../../test/support/stack.ts';
+import { type Bench, interleave, type Measure, ofRounds, ofSamples } from '../harness/measure.ts';
+import { median } from '../harness/stats.ts';
+
+const CALLS = 2_000;
+const ARGV = ['/bin/true'];
+
+export const edgeMemory: Measure = {
+  name: 'edge-memory',
+  what: 'resident memory of the edge',
+  run: async ({ quick }: Bench) => {
+    const seen = await measureEdgeMemory({ calls: CALLS, idleMs: quick ? 3_000 : 5_000 });
+    const figure = (label: string, mb: number) => ofRounds(label, 'MB', [mb]);
+    const bare = figure('bare Node', seen.bare);
+    const budget = { atMost: 1.8 };
+    return [
+      {
+        measure: 'edge-memory',
+        what: 'edge, resident, idle',
+        ours: figure('Bowline', seen.idle),
+        peers: [bare],
+        budget,
+      },
+      {
+        measure: 'edge-memory',
+        what: `edge, resident, after ${CALLS} tool calls`,
+        ours: figure('Bowline', Math.max(seen.after, seen.rested)),
+        peers: [bare],
+        budget,
+      },
+    ];
+  },
+};
+
+export const edgeStart: Measure = {
+  name: 'edge-start',
+  what: 'edge: start to connected',
+  run: async ({ lab, quick }: Bench) => {
+    const stack = await Stack.create();
+    try {
+      const host = await lab.agent('edge-host');
+      await join(stack, await host.call<string>('listen'));
+      const connected = async () => {
+        const hello = host.call<bigint>('hello');
+        const start = process.hrtime.bigint();
+        const edge = stack.start('edge', ['--allow', stack.docs]);
+        const ms = Number((await hello) - start) / 1e6;
+        await edge.stop();
+        return ms;
+      };
+      const bare = async () => {
+        const start = process.hrtime.bigint();
+        await once(spawn(process.execPath, ['-e', '0'], { env: {}, stdio: 'ignore' }), 'exit');
+        return Number(process.hrtime.bigint() - start) / 1e6;
+      };
+      await interleave(1, { connected, bare });
+      const times = await interleave(quick ? 5 : 15, { connected, bare });
+      return [
+        {
+          measure: 'edge-start',
+          what: 'edge, start to connected, p50',
+          ours: ofRounds('Bowline', 'ms', times.connected),
+          peers: [ofRounds('bare Node start', 'ms', times.bare)],
+          budget: { atMost: 6 },
+        },
+      ];
+    } finally {
+      await stack.close();
+    }
+  },
+};
+
+export const toolCall: Measure = {
+  name: 'tool-call',
+  what: 'tool call with an effect, from the session to the edge and back',
+  run: async ({ lab, quick }: Bench) => {
+    const stack = await Stack.create();
+    try {
+      const entry = `  execute:\n    - { argv: ['${ARGV[0]}'], confirm: never, output: share, isolation: none }\n`;
+      stack.write('home/config.yaml', `allow:\n  read: ['${stack.docs}']\n${entry}`, 0o600);
+      const host = await lab.agent('edge-host');
+      const url = await host.call<string>('listen');
+      const connected = host.call<bigint>('hello');
+      await join(stack, url, false);
+      await connected;
+      const [server, client] = [await lab.agent('ping'), await lab.agent('ping')];
+      await client.call('connect', { url: await server.call<string>('listen'), folder: stack.dir, argv: ARGV });
+      await server.call('opened');
+      const ms = quick ? 1_000 : 2_500;
+      const sides = {
+        ours: () => host.call<number[]>('latency', { argv: ARGV, ms }),
+        whole: () => server.call<number[]>('latency', { command: true, ms }),
+        bare: () => server.call<number[]>('latency', { command: false, ms }),
+      };
+      await interleave(1, sides);
+      const times = await interleave(quick ? 3 : 7, sides);
+      // The command itself is the tool's work, not the call's: what it adds to the bare ping-pong is taken off ours.
+      const command = times.whole.map((whole, i) => median(whole) - median(times.bare[i]!));
+      const own = times.ours.map((ours, i) => median(ours) - command[i]!);
+      return [
+        {
+          measure: 'tool-call',
+          what: 'tool call (EXECUTE), p50, without its command',
+          ours: ofRounds('Bowline', 'ms', own),
+          peers: [ofSamples('ping-pong + 2 fdatasync', 'ms', times.bare)],
+          budget: { atMost: 1.5 },
+        },
+        {
+          measure: 'tool-call',
+          what: `tool call (EXECUTE), p50, with ${ARGV[0]}`,
+          ours: ofSamples('Bowline', 'ms', times.ours),
+          peers: [ofSamples('the same with the command', 'ms', times.whole)],
+        },
+      ];
+    } finally {
+      await stack.close();
+    }
+  },
+};
+
+/** Starts a real edge that joins; it is ended again where only its identity is wanted. */
+async function join(stack: Stack, url: string, end = true): Promise<void> {
+  const words = end ? ['--allow', stack.docs] : [];
+  const edge = stack.start('edge', [...words, '--join'], `${url} bwj_${'x'.repeat(43)} bench\n`);
+  await edge.ready();
+  if (end) await edge.stop();
+}
