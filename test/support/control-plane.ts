@@ -187,8 +187,11 @@ export function refusalOf(error: ConnectError): Refusal {
 }
 
 /** Waits until `find` gives something; for what no stream tells. */
-export async function eventually<T>(find: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> {
-  const end = performance.now() + 10_000;
+export async function eventually<T>(
+  find: () => T | undefined | false | Promise<T | undefined | false>,
+  withinMs = 10_000,
+): Promise<T> {
+  const end = performance.now() + withinMs;
   for (;;) {
     const found = await find();
     if (found !== undefined && found !== false) return found;
