@@ -16,15 +16,11 @@ import { conversationApi } from '../control/gateway/api/conversation-api.ts';
 import { deviceApi, registryApi, workerApi } from '../control/gateway/api/fleet-api.ts';
 import { runApi } from '../control/gateway/api/run-api.ts';
 import { approvalApi, auditApi, statusApi, usageApi } from '../control/gateway/api/status-api.ts';
+import { Doors } from '../control/gateway/doors.ts';
 import { serveEdge } from '../control/gateway/edge-session.ts';
 import { enrolmentService } from '../control/gateway/enrolment-service.ts';
 import { HealthBoard } from '../control/gateway/health.ts';
-import {
-  authInterceptor,
-  goneInterceptor,
-  headerInterceptor,
-  validateInterceptor,
-} from '../control/gateway/interceptors.ts';
+import { authGate, goneInterceptor, headerInterceptor, validateInterceptor } from '../control/gateway/interceptors.ts';
 import { offeredTools } from '../control/gateway/offered-tools.ts';
 import { endsOf } from '../control/gateway/opening.ts';
 import { deviceOf, workerOf } from '../control/gateway/principal.ts';
@@ -58,6 +54,7 @@ import { startUpkeep } from '../control/store/upkeep.ts';
 import { watchDisk } from './disk-watch.ts';
 import { openQueue } from './open-queue.ts';
 import { watchReadiness } from './readiness.ts';
+import { watchAlone } from './watch-alone.ts';
 
 export interface ControlOptions {
   readonly home: string;
@@ -176,6 +173,13 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     });
     life.onStop('dispatch', () => dispatcher.stop());
     await dispatcher.start();
+    if (database.kind === 'postgres' && !config.redisUrl && !options.hubs) {
+      const say = (warning: string) => {
+        progress(warning);
+        log.warn(warning);
+      };
+      life.onStop('watch alone', watchAlone({ leases, replica, leaseMs: config.leaseMs, clock, say }));
+    }
 
     const health = new HealthBoard();
     const model = (tenant: string) => sessions.modelFor(tenant);
@@ -204,30 +208,35 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     };
     const workerParts = { ...session, jobs: dispatcher.workers, replica };
     const workers = () => dispatcher.presence.views();
+    const deviceDoors = new Doors(config.maxDeviceSessions, 'sessions of this device', 'BOWLINE_MAX_DEVICE_SESSIONS');
+    const keyDoors = new Doors(config.maxKeySessions, 'sessions with this worker key', 'BOWLINE_MAX_KEY_SESSIONS');
     const server = await listen({
       host: config.host,
       port: config.port,
       heartbeatMs: config.heartbeatMs,
       maxFrameBytes: config.maxFrameBytes,
+      maxPeers: config.maxPeers,
+      maxStrangers: config.maxStrangers,
+      maxStreams: config.maxStreams,
+      maxHeaderBytes: config.maxHeaderBytes,
+      gate: authGate(authenticator, log),
       clock,
       log,
-      interceptors: [
-        errorInterceptor(log),
-        goneInterceptor,
-        headerInterceptor,
-        authInterceptor(authenticator),
-        validateInterceptor,
-      ],
+      interceptors: [errorInterceptor(log), goneInterceptor, headerInterceptor, validateInterceptor],
       routes: routes({
         edge: {
-          connect: (requests, context) =>
-            serveEdge(edgeParts, deviceOf(context), requests, endsOf(context), (edge) => sessions.addEdge(edge)),
+          connect: (requests, context) => {
+            const device = deviceOf(context);
+            deviceDoors.until(context.signal, `${device.tenant}/${device.id}`);
+            return serveEdge(edgeParts, device, requests, endsOf(context), (edge) => sessions.addEdge(edge));
+          },
         },
         worker: {
-          work: (requests, context) =>
-            serveWorker(workerParts, workerOf(context), requests, endsOf(context), (worker) =>
-              sessions.addWorker(worker),
-            ),
+          work: (requests, context) => {
+            const key = workerOf(context);
+            keyDoors.until(context.signal, key.id);
+            return serveWorker(workerParts, key, requests, endsOf(context), (worker) => sessions.addWorker(worker));
+          },
         },
         enrolment: enrolmentService({ enrolment, devices, signingKey: signer }),
         runs: runApi({

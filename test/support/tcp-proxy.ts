@@ -5,7 +5,11 @@ export class TcpProxy {
   readonly #target: { host: string; port: number };
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
-  #silent = false;
+  #silent: 'answers' | 'both' | undefined;
+  /** Sockets whose other side closed while both directions were silent. */
+  readonly #halves: Socket[] = [];
+  /** Bytes that may still pass before everything is cut, in the middle of whatever is under way. */
+  #budget = Number.POSITIVE_INFINITY;
   port = 0;
 
   constructor(target: { host: string; port: number }) {
@@ -30,9 +34,25 @@ export class TcpProxy {
     if (server) await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 
-  /** While silent, answers of the target are swallowed: requests arrive, nothing comes back. */
-  silence(on: boolean): void {
-    this.#silent = on;
+  /** Breaks every connection and goes on taking new ones. */
+  reset(): void {
+    this.#budget = Number.POSITIVE_INFINITY;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Breaks every connection after so many more bytes, wherever in a frame or a letter that is; then as `reset`. */
+  resetAfter(bytes: number): void {
+    this.#budget = bytes;
+  }
+
+  /**
+   * While silent, answers of the target are swallowed: requests arrive, nothing comes back. With `both`, nothing arrives
+   * either, also not that the other side closed: every connection stays open, and new ones are taken. What was swallowed is
+   * gone; connections whose other side went away meanwhile are broken when it ends.
+   */
+  silence(on: boolean | 'both'): void {
+    this.#silent = on === 'both' ? 'both' : on ? 'answers' : undefined;
+    if (this.#silent !== 'both') for (const socket of this.#halves.splice(0)) socket.destroy();
   }
 
   #join(near: Socket): void {
@@ -43,12 +63,16 @@ export class TcpProxy {
     ] as const) {
       this.#sockets.add(from);
       from.on('data', (data) => {
-        if (!(this.#silent && from === far)) to.write(data);
+        if (this.#silent === 'both' || (this.#silent && from === far)) return;
+        to.write(data.subarray(0, this.#budget));
+        this.#budget -= data.length;
+        if (this.#budget < 0) this.reset();
       });
-      from.on('error', () => to.destroy());
+      from.on('error', () => {});
       from.on('close', () => {
         this.#sockets.delete(from);
-        to.destroy();
+        if (this.#silent === 'both') this.#halves.push(to);
+        else to.destroy();
       });
     }
   }

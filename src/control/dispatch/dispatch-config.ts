@@ -12,4 +12,6 @@ export interface DispatchConfig {
   readonly recoverAfterMs: number;
   readonly callTtlMs: number;
   readonly maxTextBytes: number;
+  /** Bytes of streamed messages that are kept for readers, all calls together. */
+  readonly maxLiveBytes: number;
 }

@@ -107,6 +107,7 @@ export class Dispatcher {
       attempt: (tenant, job) => this.workers.attempt(tenant, job),
       waits: (tenant, run) => this.relay.waits(tenant, run),
       clock,
+      maxLiveBytes: config.maxLiveBytes,
     });
     this.#timers = new TimerLoop({ timers: parts.timers, runs, clock, log, scanMs: config.scanMs });
     this.#leases = new LeaseLoop({

@@ -13,6 +13,15 @@ export interface FeedSources {
   follow(version: number, job: string, epoch: number, offset: number): void;
   /** Reads the state again, at least at this version. */
   reload(version: number): void;
+  /** Room for messages, shared by all feeds. */
+  readonly live: LiveRoom;
+}
+
+/** Bytes of messages that all feeds keep together. */
+export interface LiveRoom {
+  /** False when there is no room. */
+  take(bytes: number): boolean;
+  give(bytes: number): void;
 }
 
 /** Streamed response messages of a call that readers may still want; what is beyond these they get at the end. */
@@ -142,6 +151,13 @@ export class RunFeed {
     this.#wake();
   }
 
+  /** Nobody reads it any more: gives its messages back. */
+  close(): void {
+    this.#sources.live.give(this.#messageBytes);
+    this.#messages = [];
+    this.#messageBytes = 0;
+  }
+
   /** Something may have been missed. */
   gap(): void {
     this.#sources.reload(this.#state.version);
@@ -197,12 +213,12 @@ export class RunFeed {
     if (this.#state.kind !== 'call') return false;
     if (epoch < (this.#state.jobs.get(job)?.epoch ?? 0) || epoch < this.#messagesEpoch) return false;
     if (epoch > this.#messagesEpoch) {
+      this.close();
       this.#messagesEpoch = epoch;
-      this.#messages = [];
-      this.#messageBytes = 0;
     }
     if (index !== this.#messages.length || index >= MAX_MESSAGES) return false;
-    if (this.#messageBytes + response.length > MAX_MESSAGE_BYTES) return false;
+    if (this.#messageBytes + response.length > MAX_MESSAGE_BYTES || !this.#sources.live.take(response.length))
+      return false;
     this.#messages.push(response);
     this.#messageBytes += response.length;
     return true;

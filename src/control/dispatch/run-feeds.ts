@@ -23,6 +23,8 @@ export interface RunFeedsParts {
   readonly attempt: (tenant: string, job: string) => Pick<Attempt, 'text' | 'epoch' | 'targetName'> | undefined;
   readonly waits: (tenant: string, run: string) => { job: string; what: string }[];
   readonly clock: Clock;
+  /** Bytes of messages that all feeds keep together. */
+  readonly maxLiveBytes: number;
 }
 
 /** Runs read again in one scan. */
@@ -41,6 +43,7 @@ export class RunFeeds {
   readonly #entries = new Map<string, Entry>();
   readonly #parts: RunFeedsParts;
   #turn = 0;
+  #liveBytes = 0;
 
   constructor(parts: RunFeedsParts) {
     this.#parts = parts;
@@ -62,6 +65,7 @@ export class RunFeeds {
       if (--mine.users > 0) return;
       if (this.#entries.get(key) === mine) this.#entries.delete(key);
       mine.unsubscribe();
+      mine.ready?.close();
     };
     try {
       let closed = false;
@@ -110,6 +114,16 @@ export class RunFeeds {
     const state = await runs.state(tenant, run, { job: jobId(run, 0, 0), epoch: 1 });
     if (!state) throw new AppError('NOT_FOUND', { kind: 'run' });
     const feed = new RunFeed(state, {
+      live: {
+        take: (bytes) => {
+          if (this.#liveBytes + bytes > this.#parts.maxLiveBytes) return false;
+          this.#liveBytes += bytes;
+          return true;
+        },
+        give: (bytes) => {
+          this.#liveBytes -= bytes;
+        },
+      },
       localText: (job) => this.#parts.attempt(tenant, job)?.text,
       follow: (version, job, epoch, offset) => {
         entry.followed = clock.monotonic();

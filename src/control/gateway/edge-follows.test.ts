@@ -34,8 +34,13 @@ function start(open: (run: string) => Promise<RunFeed>) {
   return { clock, closed, follows, drain };
 }
 
-const feedOf = (run: string) =>
-  new RunFeed(running(run), { localText: () => undefined, follow: () => {}, reload: () => {} });
+const sources = {
+  localText: () => undefined,
+  follow: () => {},
+  reload: () => {},
+  live: { take: () => true, give: () => {} },
+};
+const feedOf = (run: string) => new RunFeed(running(run), sources);
 const say = (feed: RunFeed, offset: number, text: string) =>
   feed.signal(
     create(RunSignalSchema, {
@@ -62,9 +67,7 @@ test('a store that does not answer is asked again, and the run is shown then', a
 test('a run of another device, or of nobody, is not shown and nothing of it is kept', async () => {
   const foreign = start(async (run) => feedOf(run));
   const other = { ...running('r'), device: 'd2' };
-  const { follows, closed, drain } = start(
-    async () => new RunFeed(other, { localText: () => undefined, follow: () => {}, reload: () => {} }),
-  );
+  const { follows, closed, drain } = start(async () => new RunFeed(other, sources));
   follows.follow('r');
   await settle();
   expect([drain(), closed]).toEqual([[], ['r']]);

@@ -2,9 +2,14 @@
 // conversation in the owner's order, and acknowledged in the order they came; answers of tools are committed beside them.
 import { toBinary } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import { type ConnectRequest, ConnectRequestSchema, type UserEvent } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import {
+  type ConnectRequest,
+  ConnectRequestSchema,
+  ToolResultSchema,
+  type UserEvent,
+} from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
@@ -18,6 +23,7 @@ import type { FrameStream } from './frame-stream.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import type { LiveEdge } from './live-edge.ts';
 import { OrderedTasks } from './ordered-tasks.ts';
+import { Room } from './room.ts';
 
 export interface EdgeReaderParts {
   readonly runs: RunService;
@@ -30,12 +36,16 @@ export interface EdgeReaderParts {
   readonly out: FrameStream<EdgeBody>;
   readonly counter: FrameCounter;
   readonly heartbeat: Heartbeat;
+  /** Bytes of frames that wait for the database; past them nothing is read. */
+  readonly maxInboundBytes: number;
 }
 
 /** Asks and cancels of one edge that wait for the database; an edge has at most 256 asks. */
 const MAX_LINE = 1_024;
 /** Of those, the ones that are being committed at once. */
 const MAX_UNDER_WAY = 256;
+/** How often a reader that waits for the database looks whether its session still stands. */
+const FULL_MS = 200;
 /** Answers of tools that are being committed; an edge has at most 64 calls at work. */
 const MAX_RESULTS = 256;
 
@@ -47,6 +57,7 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
   // Which conversation a run belongs to, while its ask is under way: a cancel stands behind it.
   const asked = new Map<string, string>();
   let results = 0;
+  const room = new Room(parts.maxInboundBytes);
   for (;;) {
     const next = await frames.next();
     if (next.done || out.ended) return;
@@ -54,11 +65,18 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
     edge.lastSeen = clock.now();
     takeFrame(counter, next.value);
     const { frame, header } = next.value;
+    const bytes = bytesOf(frame);
     switch (frame.case) {
       case 'userEvent': {
         const { run, conversation } = frame.value;
         asked.set(run, conversation);
-        line.add(conversation, () => ask(parts, frame.value).finally(() => asked.delete(run)));
+        const give = room.take(bytes);
+        line.add(conversation, () =>
+          ask(parts, frame.value).finally(() => {
+            asked.delete(run);
+            give();
+          }),
+        );
         break;
       }
       case 'cancelRun': {
@@ -77,14 +95,23 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
           throw new AppError('LIMIT_EXCEEDED', { what, limit: MAX_RESULTS, setting: 'nothing; send fewer at once' });
         }
         results++;
-        void calls.result(edge, frame.value).finally(() => results--);
+        {
+          const give = room.take(bytes);
+          void calls.result(edge, frame.value).finally(() => {
+            results--;
+            give();
+          });
+        }
         break;
       case 'followRun':
         follows.follow(frame.value.run, frame.value);
         break;
       case 'manifest':
         edge.manifest = frame.value;
-        line.add('manifest', () => save(parts, toBinary(ManifestSchema, frame.value)));
+        {
+          const give = room.take(bytes);
+          line.add('manifest', () => save(parts, toBinary(ManifestSchema, frame.value)).finally(give));
+        }
         break;
       case 'ping':
         out.offer({ case: 'pong', value: { nonce: frame.value.nonce } });
@@ -100,6 +127,25 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
       default:
         out.offer({ case: 'unimplemented', value: { seq: header?.seq ?? 0n } });
     }
+    while (!room.free && !out.ended) {
+      // Nothing is read meanwhile, so silence says nothing of the edge.
+      heartbeat.heard();
+      await Promise.race([room.wait(), sleep(clock, FULL_MS)]);
+    }
+  }
+}
+
+/** About what a frame holds while the database has not taken it. */
+function bytesOf(frame: ConnectRequest['frame']): number {
+  switch (frame.case) {
+    case 'userEvent':
+      return 512 + 3 * frame.value.text.length;
+    case 'toolResult':
+      return toBinary(ToolResultSchema, frame.value).length;
+    case 'manifest':
+      return toBinary(ManifestSchema, frame.value).length;
+    default:
+      return 0;
   }
 }
 

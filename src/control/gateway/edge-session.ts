@@ -9,6 +9,7 @@ import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts'
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { sparing } from '../../base/sparing-logger.ts';
 import { FrameCounter } from '../../contract/frames.ts';
 import type { ToolCallSigner } from '../../contract/tool-call.ts';
 import { negotiate } from '../../contract/versions.ts';
@@ -42,6 +43,8 @@ export interface EdgeSessionParts {
   readonly log: Logger;
   readonly heartbeatMs: number;
   readonly maxQueuedFrames: number;
+  readonly maxQueuedBytes: number;
+  readonly maxInboundBytes: number;
   readonly maxFrameBytes: number;
 }
 
@@ -55,7 +58,11 @@ export async function* serveEdge(
 ): AsyncGenerator<MessageInitShape<typeof ConnectResponseSchema>> {
   const { clock, devices, heartbeatMs } = parts;
   const counter = new FrameCounter();
-  const out = new FrameStream<EdgeBody>(counter, { maxFrames: parts.maxQueuedFrames, onBurst: ends.gather });
+  const out = new FrameStream<EdgeBody>(counter, {
+    maxFrames: parts.maxQueuedFrames,
+    maxBytes: parts.maxQueuedBytes,
+    onBurst: ends.gather,
+  });
   const frames = requests[Symbol.asyncIterator]();
   const first = await firstFrame(frames, clock, helloMs(heartbeatMs));
   takeFrame(counter, first);
@@ -66,7 +73,7 @@ export async function* serveEdge(
   const known = await devices.byId(ref.tenant, ref.id);
   const epoch = await devices.nextSessionEpoch(ref);
   parts.calls.opened(ref.tenant, ref.id, epoch);
-  const log = parts.log.child({ device: principal.id, name: principal.name, epoch });
+  const log = sparing(parts.log.child({ device: principal.id, name: principal.name, epoch }), clock);
   const edge = new LiveEdge({
     principal,
     epoch,

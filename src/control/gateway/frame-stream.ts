@@ -60,7 +60,7 @@ export class FrameStream<Body> {
         new AppError('LIMIT_EXCEEDED', {
           what: full ? 'the number of frames that wait for this peer' : 'the bytes that wait for this peer',
           limit: full ? maxFrames : maxBytes,
-          setting: 'BOWLINE_MAX_QUEUED_FRAMES',
+          setting: full ? 'BOWLINE_MAX_QUEUED_FRAMES' : 'BOWLINE_MAX_QUEUED_BYTES',
         }),
       );
       return false;

@@ -1,13 +1,16 @@
-// What happens to every call at the port, in this order: errors are translated, those of peers that went away told
-// apart, foreign bowline headers dropped, the credential turned into a principal, requests checked against their contract.
-import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
+// What happens to every call at the port, in this order: the credential turned into a principal, errors translated, those of
+// peers that went away told apart, foreign bowline headers dropped, requests checked against their contract.
+import type { HandlerContext, Interceptor, StreamRequest } from '@connectrpc/connect';
 import { EnrollmentService } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { toConnectError } from '../../contract/errors.ts';
 import { validate } from '../../contract/validate.ts';
 import { type Authenticator, bearerOf } from '../identity/authenticator.ts';
-import { isGone } from './opening.ts';
+import { admitKey, isGone, rejectKey } from './opening.ts';
 import { principalKey } from './principal.ts';
+import { tooLarge } from './too-large.ts';
 
 /** The headers of ours that are read, and those that are answered with. */
 export const HEADERS = {
@@ -20,21 +23,29 @@ export const HEADERS = {
 
 const READ: ReadonlySet<string> = new Set([HEADERS.device, HEADERS.selector, HEADERS.idempotencyKey]);
 
-/** A stream that broke because its peer went away is no failure of a handler: it is canceled, and nothing is logged. */
+/**
+ * A stream that broke because its peer went away is no failure of a handler: it is canceled, and nothing is logged. A message
+ * that is too large is told with limit and setting.
+ */
 export const goneInterceptor: Interceptor = (next) => async (request) => {
   try {
     const response = await next(request);
     return response.stream ? { ...response, message: untilGone(response.message) } : response;
   } catch (error) {
-    throw isGone(error) ? new AppError('CANCELED', {}, { cause: error }) : error;
+    throw translated(error);
   }
 };
+
+function translated(error: unknown): unknown {
+  if (isGone(error)) return new AppError('CANCELED', {}, { cause: error });
+  return tooLarge(error) ?? error;
+}
 
 async function* untilGone<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
   try {
     yield* messages;
   } catch (error) {
-    throw isGone(error) ? new AppError('CANCELED', {}, { cause: error }) : error;
+    throw translated(error);
   }
 }
 
@@ -46,21 +57,28 @@ export const headerInterceptor: Interceptor = (next) => (request) => {
   return next(request);
 };
 
-/** Sets the principal. Only Join and the overall health are open; a credential that is shown there is judged all the same. */
-export function authInterceptor(authenticator: Authenticator): Interceptor {
-  return (next) => async (request) => {
-    const header = request.header.get('authorization');
-    if (header !== null || !isOpen(request)) {
-      request.contextValues.set(principalKey, await authenticator.authenticate(bearerOf(header)));
+/**
+ * Sets the principal before anything of a call's body is read. Only Join and the overall health are open; a credential that is
+ * shown there is judged all the same.
+ */
+export function authGate(authenticator: Authenticator, log: Logger): (context: HandlerContext) => Promise<void> {
+  return async ({ method, requestHeader, values }) => {
+    const header = requestHeader.get('authorization');
+    if (header === null && isOpen(method)) return;
+    try {
+      values.set(principalKey, await authenticator.authenticate(bearerOf(header)));
+      values.get(admitKey)();
+    } catch (error) {
+      values.get(rejectKey)();
+      throw toConnectError(error, log);
     }
-    return next(request);
   };
 }
 
-function isOpen(request: UnaryRequest | StreamRequest): boolean {
-  if (request.method === EnrollmentService.method.join) return true;
+function isOpen(method: HandlerContext['method']): boolean {
+  if (method === EnrollmentService.method.join) return true;
   // The handler answers without a credential only for the empty service name.
-  return request.method === Health.method.check;
+  return method === Health.method.check;
 }
 
 /** Checks each request message against its contract. Frames of sessions are checked one by one in their session. */

@@ -2,19 +2,29 @@
 // noticed whatever its streams do.
 import { constants, createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { type ConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { type ConnectRouter, createContextValues, type HandlerContext, type Interceptor } from '@connectrpc/connect';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { sparing } from '../../base/sparing-logger.ts';
+import { nodeHandler } from './adapter.ts';
+import { Connections } from './connections.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { gatherKey, resetKey } from './opening.ts';
+import { admitKey, gatherKey, helloMs, rejectKey, resetKey } from './opening.ts';
 
 export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   readonly heartbeatMs: number;
   readonly maxFrameBytes: number;
+  /** Connections at once, and those of them that have shown no credential. */
+  readonly maxPeers: number;
+  readonly maxStrangers: number;
+  /** Calls at once on one connection. */
+  readonly maxStreams: number;
+  readonly maxHeaderBytes: number;
+  /** Judges a call before its body is read; throws a ConnectError. */
+  readonly gate: (context: HandlerContext) => Promise<void>;
   readonly routes: (router: ConnectRouter) => void;
   readonly interceptors: Interceptor[];
   readonly clock: Clock;
@@ -29,6 +39,9 @@ export interface RunningServer {
   /** Ends open connections too, after their calls or at the deadline. */
   close(deadlineMs: number): Promise<void>;
 }
+
+/** How long a refused call may take to hear that it is. */
+const REJECTED_MS = 1_000;
 
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 
@@ -45,33 +58,49 @@ export async function mustBeListenable(host: string, port: number): Promise<void
 export async function listen(options: ServerOptions): Promise<RunningServer> {
   const { host, port, log } = options;
   if (!LOOPBACK.test(host)) throw new AppError('INSECURE_LISTEN', { host });
-  const sessions = new Set<ServerHttp2Session>();
+  const limits = { maxStrangers: options.maxStrangers, strangerMs: helloMs(options.heartbeatMs) };
+  const spared = sparing(log, options.clock);
+  const connections = new Connections(limits, options.clock, spared);
+  const { maxStreams, maxHeaderBytes, maxPeers } = options;
   const server = createServer(
-    { settings: { maxConcurrentStreams: 10_000, initialWindowSize: 1 << 20 } },
-    connectNodeAdapter({
+    {
+      settings: { maxConcurrentStreams: maxStreams, initialWindowSize: 1 << 20, maxHeaderListSize: maxHeaderBytes },
+    },
+    nodeHandler({
       routes: options.routes,
       interceptors: options.interceptors,
-      readMaxBytes: options.maxFrameBytes,
-      writeMaxBytes: options.maxFrameBytes,
+      requestGate: options.gate,
+      maxFrameBytes: options.maxFrameBytes,
       // Raw bytes; a peer that needs compression says so and gets it.
       compressMinBytes: 16 << 10,
-      contextValues: (request) => {
-        if (!('stream' in request)) return createContextValues();
-        const { stream } = request;
+      contextValues: ({ stream }) => {
         const gather = () => {
           stream.cork();
           setImmediate(() => stream.uncork());
         };
         const reset = () => stream.close(constants.NGHTTP2_CANCEL);
-        return createContextValues().set(resetKey, reset).set(gatherKey, gather);
+        const admit = () => stream.session && connections.admit(stream.session as ServerHttp2Session);
+        const reject = () => {
+          // Its answer goes first; what the caller still sends is for nobody.
+          const stop = options.clock.after(REJECTED_MS, () => stream.close(constants.NGHTTP2_NO_ERROR));
+          stream.once('close', stop);
+        };
+        return createContextValues()
+          .set(resetKey, reset)
+          .set(gatherKey, gather)
+          .set(admitKey, admit)
+          .set(rejectKey, reject);
       },
+      log,
     }),
   );
+  server.maxConnections = maxPeers;
+  server.on('drop', () => {
+    spared.warn('a connection was refused: too many are open', { limit: maxPeers, setting: 'BOWLINE_MAX_CONNECTIONS' });
+  });
   server.on('session', (session) => {
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
-    session.on('error', (error) => log.debug('a connection failed', { why: error.message }));
-    keepAlive(session, options.clock, options.heartbeatMs);
+    session.on('error', (error) => spared.debug('a connection failed', { why: error.message }));
+    if (connections.add(session)) keepAlive(session, options.clock, options.heartbeatMs);
   });
   await bind(server, host, port);
   server.on('error', (error) => log.error('the listener failed', error));
@@ -85,7 +114,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
     },
     close: (deadlineMs) => {
       closed ??= refuse(server);
-      return close(closed, sessions, deadlineMs);
+      return close(closed, connections.all, deadlineMs);
     },
   };
 }

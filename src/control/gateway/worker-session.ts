@@ -10,6 +10,7 @@ import {
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { sparing } from '../../base/sparing-logger.ts';
 import { FrameCounter } from '../../contract/frames.ts';
 import { validate } from '../../contract/validate.ts';
 import { negotiate } from '../../contract/versions.ts';
@@ -28,6 +29,7 @@ export interface WorkerSessionParts {
   readonly log: Logger;
   readonly heartbeatMs: number;
   readonly maxQueuedFrames: number;
+  readonly maxQueuedBytes: number;
   readonly maxFrameBytes: number;
 }
 
@@ -43,6 +45,7 @@ export async function* serveWorker(
   const counter = new FrameCounter();
   const out: FrameStream<WorkerBody> = new FrameStream<WorkerBody>(counter, {
     maxFrames: parts.maxQueuedFrames,
+    maxBytes: parts.maxQueuedBytes,
     onBurst: ends.gather,
     onSent: (body, seq) => worker.numbered(body, seq),
   });
@@ -56,7 +59,7 @@ export async function* serveWorker(
   const tenants = verifyClaim(principal, { packages, pool: principal.pool, tenants: [] });
   const now = clock.now();
   const worker = new LiveWorker({ hello, tenants, pool: principal.pool, replica, out, maxFrameBytes, now });
-  const log = parts.log.child({ worker: worker.id, name: hello.name });
+  const log = sparing(parts.log.child({ worker: worker.id, name: hello.name }), clock);
   bindStream(out, ends, clock, heartbeatMs);
   if (out.ended) return;
   const left = opened(worker);

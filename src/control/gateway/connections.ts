@@ -1,0 +1,57 @@
+// Who is connected to the listener: at most so many, of them at most so many that have not shown a credential, and those
+// only for a while. It knows connections, no calls.
+import type { ServerHttp2Session } from 'node:http2';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+
+export interface ConnectionLimits {
+  /** Connections without a credential at once. */
+  readonly maxStrangers: number;
+  /** How long one may take to show a credential, in milliseconds. */
+  readonly strangerMs: number;
+}
+
+export class Connections {
+  readonly all = new Set<ServerHttp2Session>();
+  readonly #strangers = new Map<ServerHttp2Session, () => void>();
+  readonly #limits: ConnectionLimits;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+
+  constructor(limits: ConnectionLimits, clock: Clock, log: Logger) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Takes a connection in; false when there is no room and it was ended. */
+  add(session: ServerHttp2Session): boolean {
+    const { maxStrangers, strangerMs } = this.#limits;
+    if (this.#strangers.size >= maxStrangers) {
+      this.#log.warn('a connection was refused: too many have shown no credential', {
+        limit: maxStrangers,
+        setting: 'BOWLINE_MAX_STRANGERS',
+      });
+      session.destroy();
+      return false;
+    }
+    this.all.add(session);
+    const stop = this.#clock.after(strangerMs, () => {
+      this.#log.info('a connection was ended: it showed no credential in time', { ms: strangerMs });
+      session.close();
+      session.destroy();
+    });
+    this.#strangers.set(session, stop);
+    session.once('close', () => {
+      this.all.delete(session);
+      this.admit(session);
+    });
+    return true;
+  }
+
+  /** It showed a valid credential. */
+  admit(session: ServerHttp2Session): void {
+    this.#strangers.get(session)?.();
+    this.#strangers.delete(session);
+  }
+}

@@ -1,0 +1,60 @@
+// Messages that are larger than the listener takes, however they come: told with limit and setting instead of by the words
+// of the library alone.
+import { Code, ConnectError } from '@connectrpc/connect';
+import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
+import { AppError } from '../../base/errors.ts';
+import { toConnectError } from '../../contract/errors.ts';
+
+/** How the library says it. */
+const SIZE = /^message size (\d+) is larger than configured readMaxBytes (\d+)$/;
+const ANY_SIZE = /larger than configured readMaxBytes (\d+)/;
+
+/** What the library threw for a message that is too large, as an error of ours; undefined for anything else. */
+export function tooLarge(error: unknown): AppError | undefined {
+  if (!(error instanceof ConnectError) || error.code !== Code.ResourceExhausted) return undefined;
+  const [, bytes, limit] = SIZE.exec(error.rawMessage) ?? [];
+  const most = limit ?? ANY_SIZE.exec(error.rawMessage)?.[1];
+  return most === undefined ? undefined : overLimit(bytes, most, error);
+}
+
+function overLimit(bytes: string | number | undefined, limit: string | number, cause?: unknown): AppError {
+  const what = bytes === undefined ? 'a message' : `a message of ${bytes} bytes`;
+  return new AppError(
+    'LIMIT_EXCEEDED',
+    { what, limit: `${limit} bytes`, setting: 'BOWLINE_MAX_FRAME_BYTES' },
+    { cause },
+  );
+}
+
+/** As the library's, with errors of ours. */
+export const compressions = [compressionGzip, compressionBrotli].map((known) => ({
+  ...known,
+  decompress: (bytes: Uint8Array, most: number) =>
+    known.decompress(bytes, most).catch((error: unknown) => {
+      const own = tooLarge(error);
+      throw own ? toConnectError(own) : error;
+    }),
+}));
+
+/**
+ * The body of a unary call, which the library reads before anything of ours is asked: refused with an error of ours as soon
+ * as its size is known. @param enveloped whether five bytes before the message say how long it is (gRPC, gRPC-Web)
+ */
+export async function* boundedBody(
+  body: AsyncIterable<Uint8Array>,
+  most: number,
+  enveloped: boolean,
+): AsyncGenerator<Uint8Array> {
+  let read = 0;
+  const head: number[] = [];
+  for await (const piece of body) {
+    if (enveloped && head.length < 5) {
+      head.push(...piece.subarray(0, 5 - head.length));
+      const size = head.length === 5 ? Buffer.from(head).readUInt32BE(1) : 0;
+      if (size > most) throw toConnectError(overLimit(size, most));
+    }
+    read += piece.length;
+    if (!enveloped && read > most) throw toConnectError(overLimit(undefined, most));
+    yield piece;
+  }
+}
