@@ -153,7 +153,11 @@ export class JobTable {
     this.#maxResultBytes = Math.min(this.#options.maxResultBytes, room);
     for (const entry of this.#entries.values()) {
       entry.resultSent = false;
-      if (entry instanceof Job && !entry.result) entry.outputs.attach();
+      if (entry instanceof Job) {
+        // A result holds everything that was said; without it the other side wants the outputs from the first on.
+        if (entry.result) entry.outputs.release();
+        else entry.outputs.attach();
+      }
       this.#ready.add(entry);
     }
     this.onChange();

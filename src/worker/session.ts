@@ -43,8 +43,8 @@ export interface SessionDeps {
   /** How long to wait for Welcome, in milliseconds. */
   readonly welcomeTimeoutMs: number;
   readonly onWelcome: (welcome: WorkerWelcome) => void;
-  /** The control plane's replica leaves. */
-  readonly onLeave: () => void;
+  /** The control plane's replica leaves within so many milliseconds. */
+  readonly onLeave: (deadlineMs: number) => void;
 }
 
 type Frame = WorkRequest['frame'];
@@ -174,7 +174,7 @@ export class Session {
       case 'pong':
         break;
       case 'drain':
-        this.#deps.onLeave();
+        this.#deps.onLeave(frame.value.deadline ? durationMs(frame.value.deadline) : 0);
         break;
       case 'unimplemented':
         log.warn('the control plane did not know a frame', { seq: Number(frame.value.seq) });

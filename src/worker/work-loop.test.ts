@@ -140,17 +140,63 @@ test('a drain whose deadline passes hands its jobs back and ends', async () => {
 
 test('a replica that leaves is left once its jobs are done', async () => {
   const { calls, chat } = gated();
-  const { control } = await start(chat);
+  const { control } = await start(chat, { limits: { backoffBaseMs: 60_000, backoffCapMs: 60_000 } });
   const first = (await control.session()).welcome();
   first.assign({ dispatchId: 'a', method: CHAT, params: params() });
   await first.until(() => calls[0]);
-  first.send({ case: 'drain', value: create(DrainSchema) });
+  first.send({ case: 'drain', value: create(DrainSchema, { deadline: { seconds: 60n } }) });
   calls[0]!.end();
   await first.result('a');
-  expect(first.ended).toBe(false);
   first.committed('a');
-  await first.until(() => first.ended || undefined);
-  expect((await control.session()).hello.held).toEqual([]);
+  const second = await control.session();
+  expect(second.hello.held).toEqual([]);
+});
+
+test('a replica that leaves is not waited for: a job that goes on is taken along at once, with all it said', async () => {
+  const { calls, chat } = gated();
+  const { control } = await start(chat, { limits: { backoffBaseMs: 60_000, backoffCapMs: 60_000 } });
+  const first = (await control.session()).welcome();
+  first.assign({ dispatchId: 'a', method: CHAT, params: params() });
+  await first.until(() => calls[0]);
+  calls[0]!.go('one ');
+  await first.frame('output');
+  first.send({ case: 'drain', value: create(DrainSchema, { deadline: { nanos: 100_000_000 } }) });
+  const second = await control.session();
+  expect(second.hello.held).toMatchObject([{ dispatchId: 'a', epoch: 1n, finished: false }]);
+  second.welcome();
+  await second.frame('output');
+  calls[0]!.go('two');
+  calls[0]!.end();
+  await second.result('a');
+  expect(
+    second
+      .all('output')
+      .map((output) => textOf(output.response))
+      .join(''),
+  ).toBe('one two');
+});
+
+test('a job that ended while no stream stood sends its result alone, never an output without those before it', async () => {
+  const { calls, chat } = gated();
+  const ended = Promise.withResolvers<void>();
+  const { control } = await start(async function* (request, context) {
+    yield* chat(request, context);
+    ended.resolve();
+  });
+  const first = (await control.session()).welcome();
+  first.assign({ dispatchId: 'a', method: CHAT, params: params() });
+  await first.until(() => calls[0]);
+  calls[0]!.go('one ');
+  await first.frame('output');
+  control.cut();
+  const second = await control.session();
+  calls[0]!.go('two');
+  calls[0]!.end();
+  await ended.promise;
+  second.welcome();
+  const { result } = await second.result('a');
+  expect(second.all('output')).toEqual([]);
+  expect(result.case === 'done' && result.value.responses.map(textOf)).toEqual(['one two']);
 });
 
 test('a refused key and a version that is not spoken end the worker; a control plane that is down does not', async () => {

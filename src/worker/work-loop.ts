@@ -45,7 +45,7 @@ export interface WorkLoopLimits {
   readonly stopGraceMs: number;
   /** How long to wait for Welcome; default 10 s. */
   readonly welcomeTimeoutMs: number;
-  /** First and longest mean wait between connects; default 200 ms and 15 s. */
+  /** First and longest mean wait between connects; default 200 ms and 15 s. After a session that lasted they start again. */
   readonly backoffBaseMs: number;
   readonly backoffCapMs: number;
 }
@@ -58,6 +58,13 @@ const LIMITS: Omit<WorkLoopLimits, 'maxHeld'> = {
   backoffBaseMs: 200,
   backoffCapMs: 15_000,
 };
+
+/** A session that stood this long was no failure to connect. */
+const LASTED_MS = 2000;
+
+/** When a replica leaves: how long jobs may take to end there, and the longest pause before the next replica is asked. */
+const STAY_MS = 1000;
+const MOVE_MS = 50;
 
 /** Answers of the control plane that a reconnect does not change. */
 const TERMINAL: ReadonlySet<Code> = new Set(['unauthenticated', 'permission_denied', 'failed_precondition']);
@@ -81,6 +88,8 @@ export class WorkLoop {
   #attempt = 0;
   #drainEnd: number | undefined;
   #leaving = false;
+  /** The session ends because its replica leaves, not because something failed. */
+  #moves = false;
   #markReady: () => void = () => {};
 
   constructor(options: WorkLoopOptions) {
@@ -145,10 +154,19 @@ export class WorkLoop {
           log.warn('the session ended', { reason: error.reason, why: error.message, attempt: this.#attempt });
       }
       if (this.#leaving) return;
-      this.#attempt++;
-      const { backoffBaseMs, backoffCapMs } = this.#limits;
-      await sleep(clock, fullJitter(this.#attempt, backoffBaseMs, backoffCapMs, random), this.#stop.signal);
+      await sleep(clock, this.#pause(random), this.#stop.signal);
     }
+  }
+
+  /** Milliseconds before the next connect. */
+  #pause(random: (() => number) | undefined): number {
+    if (this.#moves) {
+      this.#moves = false;
+      return (random ?? Math.random)() * MOVE_MS;
+    }
+    this.#attempt++;
+    const { backoffBaseMs, backoffCapMs } = this.#limits;
+    return fullJitter(this.#attempt, backoffBaseMs, backoffCapMs, random);
   }
 
   async #connect(): Promise<void> {
@@ -169,26 +187,27 @@ export class WorkLoop {
         if (this.#drainEnd !== undefined) session.drain(this.#drainEnd - clock.monotonic());
         this.#markReady();
       },
-      onLeave: () => this.#moveOn(session),
+      onLeave: (deadlineMs) => this.#moveOn(session, deadlineMs),
     });
     this.#session = session;
     try {
       await session.run();
     } finally {
       // A session that ends right after its Welcome is no success: the waits go on growing.
-      if (welcomedAt !== undefined && clock.monotonic() - welcomedAt >= this.#limits.backoffCapMs) this.#attempt = 0;
+      const lasted = Math.min(LASTED_MS, this.#limits.backoffCapMs);
+      if (welcomedAt !== undefined && clock.monotonic() - welcomedAt >= lasted) this.#attempt = 0;
       this.#welcomed = false;
       this.#session = undefined;
     }
   }
 
-  /** The replica leaves: stay until nothing is held here (or it cuts the stream), then connect again. */
-  #moveOn(session: Session): void {
-    this.#options.log.info('the control plane leaves; connecting again when the jobs are done', {
-      jobs: this.#jobs.size,
-    });
-    void this.#jobs.emptied().then(() => {
-      if (this.#session === session) session.finish();
+  /** The replica leaves: what ends soon ends there, the rest is taken along to the next replica. */
+  #moveOn(session: Session, deadlineMs: number): void {
+    this.#options.log.info('the control plane leaves; connecting again', { jobs: this.#jobs.size });
+    void this.#empty(Math.min(STAY_MS, deadlineMs / 2)).then(() => {
+      if (this.#session !== session || this.#leaving) return;
+      this.#moves = true;
+      session.finish();
     });
   }
 

@@ -76,9 +76,9 @@ export class WorkerJobs {
     return this.#attempts.get(dispatchId) !== undefined || this.#taker.knows(dispatchId);
   }
 
-  /** How many of them workers have. */
+  /** How many of them connected workers have, or are being committed. */
   get running(): number {
-    return this.#attempts.size;
+    return this.#attempts.all().filter((attempt) => attempt.session || attempt.settling).length;
   }
 
   sessions(): WorkerSession[] {
