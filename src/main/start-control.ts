@@ -124,10 +124,12 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     life.onStop('event store', () => pg.close());
     const store = options.wrapStore?.(pg) ?? pg;
 
-    const owner = await ensureOwnerKey(database.db, home);
-    const signer = await loadSigningKey(database.db, home, log);
     const grant = { tenant: null, name: 'beside the control plane', packages: ['*'], pool: 'default' };
-    const workerKey = await ensureWorkerToken(database.db, join(homePaths(home).control, 'worker.key'), grant);
+    const { owner, signer, workerKey } = await database.patiently(async (db) => ({
+      owner: await ensureOwnerKey(db, home),
+      signer: await loadSigningKey(db, home, log),
+      workerKey: await ensureWorkerToken(db, join(homePaths(home).control, 'worker.key'), grant),
+    }));
     const authenticator = new Authenticator(database.db, clock);
     const devices = new Devices(database.db, authenticator);
     const enrolment = new Enrolment(database.db, authenticator);
