@@ -41,9 +41,12 @@ export class LeaseLoop {
   }
 
   async start(): Promise<void> {
-    const { clock, config } = this.#parts;
+    const { clock, config, log } = this.#parts;
     this.#recoverAt = clock.monotonic() + config.recoverAfterMs;
-    await this.#renew();
+    // A database that has just gone away does not end the start; the next round renews.
+    await this.#renew().catch((error: unknown) => {
+      log.warn('the lease could not be taken at the start', { why: String(error) });
+    });
     this.#next(Math.min(config.recoverAfterMs, config.scanMs));
   }
 
