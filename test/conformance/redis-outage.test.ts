@@ -44,6 +44,12 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
   };
   const publish = (bus: Bus, topic: string, text: string) => bus.publish(topic, Buffer.from(text));
 
+  const passes = (call: Promise<void>) =>
+    call.then(
+      () => true,
+      () => false,
+    );
+
   beforeAll(async () => {
     redis = await startRedis();
   }, 300_000);
@@ -67,7 +73,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
       await expect(a!.ping()).rejects.toMatchObject({ reason: 'QUEUE_UNAVAILABLE' });
       const late = await listen(b!.bus, 'made while down');
       await redis.restart();
-      await eventually('the connection is back', () => a!.ping().then(() => true, () => false)); // biome-ignore format: short
+      for (const each of [a!, b!]) await eventually('its connection is back', () => passes(each.ping()));
       await eventually('the gap of both', () => seen.includes('gap') && late.includes('gap'));
       await publish(a!.bus, 't', 'after');
       await publish(a!.bus, 'made while down', 'too');
@@ -141,7 +147,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
       await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
       admin.disconnect();
       await eventually('the gap', () => seen.includes('gap'));
-      await eventually('a publish passes', () => publish(a!.bus, 'kill', 'x').then(() => true, () => false)); // biome-ignore format: short
+      await eventually('a publish passes', () => passes(publish(a!.bus, 'kill', 'x')));
       await eventually('it arrives', () => seen.includes('x'));
     });
   });
@@ -177,6 +183,29 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
       expect((await a!.queue.take('mark', 1))[0]!.startedBefore).toBe(true);
       admin.disconnect();
     });
+  });
+
+  test('queues of replicas that are gone for a day are removed, with what is in them; others stay', async () => {
+    const day = 86_400_000;
+    const at = (offset: number) => ({ ...systemClock, now: () => systemClock.now() + offset });
+    const gone = await open({ sweepMs: 20 });
+    const admin = new Redis(redis.url);
+    for (const name of ['replica.gone', 'capability.0']) {
+      gone.queue.onReady(name, () => undefined);
+      await gone.queue.add(name, [job(1), job(2)]);
+      await gone.queue.take(name, 1);
+    }
+    const seen = async () => await admin.zrange(`{${redis.prefix}}:replica-queues`, '0', '-1');
+    await eventually('it is noted', async () => (await seen()).includes('replica.gone'));
+    await gone.close();
+    const later = await open({ sweepMs: 20, clock: at(day * 1.5) });
+    later.queue.onReady('replica.later', () => undefined);
+    await eventually('it is removed', async () => !(await seen()).includes('replica.gone'));
+    expect(await admin.keys('*replica.gone*')).toEqual([]);
+    expect(await later.queue.counts('capability.0')).toEqual({ waiting: 1, taken: 1 });
+    expect(await seen()).toEqual(['replica.later']);
+    await later.close();
+    admin.disconnect();
   });
 
   test('the scripts of the queue are sent again when the server has lost them', async () => {
