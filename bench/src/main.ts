@@ -9,10 +9,22 @@ import { machine } from './harness/machine.ts';
 import { type Measure, type Row, ratio, reference, verdict } from './harness/measure.ts';
 import { tableText } from './harness/table.ts';
 import { edgeMemory, edgeStart, toolCall } from './measure/edge.ts';
+import { idleEdges } from './measure/idle-edges.ts';
 import { relay } from './measure/relay.ts';
 import { oneJob, threeJobs, throughput } from './measure/runs.ts';
+import { storeGrowth } from './measure/store.ts';
 
-const MEASURES: readonly Measure[] = [edgeMemory, edgeStart, toolCall, oneJob, threeJobs, throughput, relay];
+const MEASURES: readonly Measure[] = [
+  edgeMemory,
+  edgeStart,
+  toolCall,
+  oneJob,
+  threeJobs,
+  throughput,
+  relay,
+  storeGrowth,
+  idleEdges,
+];
 
 const quick = Boolean(process.env.QUICK);
 const only = (process.env.ONLY ?? '').split(',').filter((name) => name !== '');

@@ -3,6 +3,8 @@
 
 export interface LatencyArgs {
   readonly ms: number;
+  /** Rest between two, so that what follows an answer does not delay the next; default none. */
+  readonly pauseMs?: number;
 }
 
 export interface RateArgs {
@@ -18,13 +20,14 @@ export interface RateResult {
 }
 
 /** Milliseconds of each operation, one at a time, for so long; at least five. */
-export async function latencies(operation: () => Promise<unknown>, { ms }: LatencyArgs): Promise<number[]> {
+export async function latencies(operation: () => Promise<unknown>, { ms, pauseMs }: LatencyArgs): Promise<number[]> {
   const times: number[] = [];
   const until = performance.now() + ms;
   while (times.length < 5 || performance.now() < until) {
     const start = performance.now();
     await operation();
     times.push(performance.now() - start);
+    if (pauseMs) await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
   return times;
 }

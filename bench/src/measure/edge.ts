@@ -91,11 +91,12 @@ export const toolCall: Measure = {
       const [server, client] = [await lab.agent('ping'), await lab.agent('ping')];
       await client.call('connect', { url: await server.call<string>('listen'), folder: stack.dir, argv: ARGV });
       await server.call('opened');
-      const ms = quick ? 1_000 : 2_500;
+      // After a result the edge still journals that it is settled.
+      const pace = { ms: quick ? 1_500 : 3_000, pauseMs: 10 };
       const sides = {
-        ours: () => host.call<number[]>('latency', { argv: ARGV, ms }),
-        whole: () => server.call<number[]>('latency', { command: true, ms }),
-        bare: () => server.call<number[]>('latency', { command: false, ms }),
+        ours: () => host.call<number[]>('latency', { argv: ARGV, ...pace }),
+        whole: () => server.call<number[]>('latency', { command: true, ...pace }),
+        bare: () => server.call<number[]>('latency', { command: false, ...pace }),
       };
       await interleave(1, sides);
       const times = await interleave(quick ? 3 : 7, sides);

@@ -1,0 +1,65 @@
+// The event store alone, in a process of its own: the two commits of a one-job run, as the orchestrator makes them, on a
+// database that holds nothing or a million events.
+import { newId } from '../../../src/base/ids.ts';
+import { openDatabase } from '../../../src/control/store/database.ts';
+import { PgEventStore } from '../../../src/control/store/event-store.ts';
+import { migrate } from '../../../src/control/store/migrate.ts';
+import type { CommitUnit, StreamPart } from '../../../src/control/store/unit.ts';
+import { dispatch, jobRow, runRow, unit } from '../../../test/support/units.ts';
+import { serveAgent } from '../harness/agent.ts';
+import { type LatencyArgs, latencies } from '../harness/load.ts';
+
+const TENANT = 'bench';
+/** Bytes of one event, about the middle of real ones. */
+const EVENT = new Uint8Array(160).fill(7);
+const events = (count: number) => Array.from({ length: count }, () => ({ type: 'bench', data: EVENT }));
+/** Events of one run and its conversation. */
+export const EVENTS_PER_RUN = 8;
+
+let store: PgEventStore;
+
+async function commit(parts: StreamPart[], more: Partial<CommitUnit>): Promise<void> {
+  const result = await store.commit(unit(TENANT, parts, more));
+  if (result.status !== 'committed') throw new Error(`a commit was ${result.status}`);
+}
+
+async function run(): Promise<void> {
+  const [id, conversation] = [newId(), newId()];
+  const job = `${id}/0/0`;
+  const parts = (expected: number, ofRun: number): StreamPart[] => [
+    { stream: id, kind: 'run', expected: expected * ofRun, events: events(ofRun) },
+    { stream: conversation, kind: 'conversation', expected, events: events(1) },
+  ];
+  const title = { tenant: TENANT, id: conversation, title: 'what?', waiting: [], device: 'd1' };
+  await commit(parts(0, 3), {
+    outbox: [dispatch(`${job}-1`, id, { job })],
+    timers: [{ id: `${id}/deadline`, stream: id, kind: 'deadline', dueInMs: 600_000 }],
+    conversations: [{ ...title, activeRun: id, turns: 1 }],
+    runs: [runRow(TENANT, id, { conversation })],
+    jobs: [jobRow(TENANT, id, job)],
+  });
+  await commit(parts(1, 3), {
+    outboxDone: [`${job}-1`],
+    timersDone: [`${id}/deadline`],
+    conversations: [{ ...title, activeRun: null, turns: 1 }],
+    runs: [runRow(TENANT, id, { conversation, state: 'answered', answer: 'done', endedAt: 1_790_000_000_900 })],
+    jobs: [jobRow(TENANT, id, job, { state: 'done', endedAt: 1_790_000_000_800 })],
+  });
+}
+
+serveAgent({
+  connect: async ({ url }: { url: string }) => {
+    const database = await openDatabase(url);
+    await migrate(database.db);
+    store = new PgEventStore(database);
+  },
+  /** Runs until about so many events are there. */
+  fill: async ({ events: wanted }: { events: number }) => {
+    let left = Math.ceil(wanted / EVENTS_PER_RUN);
+    const one = async () => {
+      while (left-- > 0) await run();
+    };
+    await Promise.all(Array.from({ length: 400 }, one));
+  },
+  latency: (args: LatencyArgs) => latencies(run, args),
+});
