@@ -14,7 +14,7 @@ override export DIR := $(value DIR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help gen build demo up test memory bench check verify clean
+.PHONY: help gen build demo up test chaos memory bench check verify clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ up: build ## Run everything on this machine over a folder: [DIR=path], by defaul
 
 test: build ## Run all tests; the last line counts them
 	@npm run --silent test
+
+chaos: build ## Real programs, Postgres and Redis killed, stopped and cut off while they work: [SEEDS=50] [SEED=n]
+	@SEEDS="$${SEEDS:-50}" node test/chaos/main.ts
 
 memory: build ## Measure the edge's memory after 2,000 tool calls beside a bare Node process
 	@node scripts/edge-memory.ts
