@@ -200,10 +200,9 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
     await gone.close();
     const later = await open({ sweepMs: 20, clock: at(day * 1.5) });
     later.queue.onReady('replica.later', () => undefined);
-    await eventually('it is removed', async () => !(await seen()).includes('replica.gone'));
+    await eventually('it is removed', async () => (await seen()).join() === 'replica.later');
     expect(await admin.keys('*replica.gone*')).toEqual([]);
     expect(await later.queue.counts('capability.0')).toEqual({ waiting: 1, taken: 1 });
-    expect(await seen()).toEqual(['replica.later']);
     await later.close();
     admin.disconnect();
   });
