@@ -92,7 +92,7 @@ export const toolCall: Measure = {
       await client.call('connect', { url: await server.call<string>('listen'), folder: stack.dir, argv: ARGV });
       await server.call('opened');
       // After a result the edge still journals that it is settled.
-      const pace = { ms: quick ? 1_500 : 3_000, pauseMs: 10 };
+      const pace = { ms: quick ? 800 : 2_500, pauseMs: 10 };
       const sides = {
         ours: () => host.call<number[]>('latency', { argv: ARGV, ...pace }),
         whole: () => server.call<number[]>('latency', { command: true, ...pace }),

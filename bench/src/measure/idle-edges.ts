@@ -7,7 +7,7 @@ import { Inspector } from '../harness/inspector.ts';
 import { type Bench, type Measure, ofRounds } from '../harness/measure.ts';
 
 /** Lets the heartbeats of new sessions come by once. */
-const SETTLE_MS = { quick: 3_000, full: 12_000 };
+const SETTLE_MS = { quick: 2_000, full: 12_000 };
 
 export const idleEdges: Measure = {
   name: 'idle-edges',

@@ -19,7 +19,7 @@ export const relay: Measure = {
     const { edge } = await lab.bowline('servers');
     const [server, client] = [await lab.agent('stream'), await lab.agent('stream')];
     await client.call('connect', { url: await server.call<string>('listen') });
-    const pieces = quick ? 20_000 : 60_000;
+    const pieces = quick ? 20_000 : 40_000;
     const fast = (agent: typeof edge) => async () => {
       const got = await agent.call<Relayed>('relay', { ask: `relay ${pieces} ${PIECE}` });
       if (got.characters !== pieces * PIECE) throw new Error(`${got.characters} characters came of ${pieces * PIECE}`);

@@ -60,7 +60,7 @@ function latency(name: string, steps: 1 | 3, what: string): Measure {
     name,
     what: `${what}, 1 in flight`,
     run: async ({ lab, quick }: Bench) => {
-      const ms = quick ? 1_000 : 2_500;
+      const ms = quick ? 700 : 2_000;
       const times = await rounds(await sidesOf(lab, steps), quick ? 3 : 7, ({ agent, args }) =>
         agent.call<number[]>('latency', { ...args, ms }),
       );
@@ -81,7 +81,7 @@ export const throughput: Measure = {
   what: `one-job runs per second, ${IN_FLIGHT} in flight`,
   run: async ({ lab, quick }: Bench) => {
     const what = `one-job runs, ${IN_FLIGHT} in flight`;
-    const ms = quick ? 1_500 : 4_000;
+    const ms = quick ? 1_200 : 4_000;
     const sides = { ...(await sidesOf(lab, 1)), BullMQ: { ...(await lab.bullmq()), args: {} } };
     const results = await rounds(sides, quick ? 3 : 5, async ({ agent, args, pids }): Promise<Rated> => {
       const before = total(pids);

@@ -20,13 +20,13 @@ export const storeGrowth: Measure = {
     say(`${stored} events stored, ${(stored / seconds).toFixed(0)} per second`);
     await ask(url, 'vacuum analyze');
     await ask(url, 'checkpoint');
-    const ms = quick ? 1_000 : 2_500;
+    const ms = quick ? 800 : 2_500;
     const sides = {
       full: () => full.call<number[]>('latency', { ms }),
       empty: () => empty.call<number[]>('latency', { ms }),
     };
     await interleave(1, sides);
-    const times = await interleave(quick ? 5 : 9, sides);
+    const times = await interleave(quick ? 3 : 7, sides);
 
     const { edge, database = '' } = await lab.bowline('servers');
     const size = async () => Number(await ask(database, 'select pg_database_size(current_database())'));
