@@ -106,6 +106,10 @@ export const ERRORS = {
     'unimplemented',
     'the device {device} does not serve {method}; its owner has not allowed it',
   ),
+  WORKER_KEY_REVOKED: row(
+    'unauthenticated',
+    'the key of this worker was revoked; make another with `bowline workers create-key`',
+  ),
   REPLICA_LEAVING: row('unavailable', 'this replica of the control plane is leaving; connect again'),
   NO_WORKER: row('unavailable', '{why}'),
   CONVERSATION_BUSY: row('failed_precondition', 'the run {run} of this conversation is at work; cancel it first'),

@@ -29,13 +29,14 @@ import { listen, mustBeListenable } from '../control/gateway/server.ts';
 import { SessionWatch } from '../control/gateway/session-watch.ts';
 import { Sessions } from '../control/gateway/sessions.ts';
 import { serveWorker } from '../control/gateway/worker-session.ts';
+import { watchWorkers } from '../control/gateway/worker-watch.ts';
 import { Authenticator } from '../control/identity/authenticator.ts';
 import { DeviceSessions } from '../control/identity/device-sessions.ts';
 import { Devices } from '../control/identity/devices.ts';
 import { Enrolment } from '../control/identity/enrolment.ts';
 import { DEFAULT_TENANT, ensureOwnerKey } from '../control/identity/owner-key.ts';
 import { loadSigningKey } from '../control/identity/signing-key.ts';
-import { createWorkerToken, ensureWorkerToken } from '../control/identity/workers.ts';
+import { createWorkerToken, endedWorkerTokens, ensureWorkerToken } from '../control/identity/workers.ts';
 import { listAudit, writeAudit } from '../control/ledger/audit.ts';
 import { usageSince } from '../control/ledger/usage.ts';
 import { RunService } from '../control/orchestrator/run-service.ts';
@@ -208,6 +209,14 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       model,
       durability: database.durability,
     };
+    const unwatch = watchWorkers({
+      workers: () => sessions.workers(),
+      ended: (tokens) => endedWorkerTokens(database.db, tokens),
+      clock,
+      log,
+      everyMs: config.heartbeatMs,
+    });
+    life.onStop('worker watch', unwatch);
     const workerParts = { ...session, jobs: dispatcher.workers, replica };
     const workers = () => dispatcher.presence.views();
     const deviceDoors = new Doors(config.maxDeviceSessions, 'sessions of this device', 'BOWLINE_MAX_DEVICE_SESSIONS');

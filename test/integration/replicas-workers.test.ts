@@ -1,5 +1,6 @@
 // Workers over two replicas on one Postgres, with the queue and bus in memory and on Redis: a job finds its worker wherever it
 // is, moves with it, is stopped there, and is neither lost nor run twice when a queue is wiped or a replica is gone.
+import { Code } from '@connectrpc/connect';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { LlmService, Role } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
@@ -260,5 +261,21 @@ describe.each(['memory', 'redis'] as const)('workers over replicas, queue and bu
     expect((await edge.end(second.run)).answer).toBe('two');
     await stopped;
     expect(await epochs()).toEqual([1, 1]);
+  });
+
+  test('a worker whose key is revoked is sent away within a heartbeat, and its job goes to another', async () => {
+    await start({ heartbeatMs: 200 });
+    const edge = await edgeOn(a);
+    const { key } = await a.client(WorkerPoolService).createWorkerKey({ name: 'guest', packages: [LLM] });
+    const guest = await b.worker({ name: 'guest' }, key);
+    await seen(a, 'guest');
+    const { run } = edge.ask('who may answer?');
+    await guest.job();
+    const host = await a.worker({ name: 'host' });
+    await sql.query(`update worker_token set revoked_at = now() where name = 'guest'`);
+    expect((await guest.ended)?.code).toBe(Code.Unauthenticated);
+    host.reply(await host.job(), 'the host');
+    expect((await edge.end(run)).answer).toBe('the host');
+    expect(await workersSeen(b)).toEqual(['host']);
   });
 });

@@ -12,7 +12,7 @@ function start(slots: number) {
     onSent: (body, seq) => worker.numbered(body, seq),
   });
   const hello = create(WorkerHelloSchema, { name: 'w', slots });
-  const parts = { tenants: ['*'], pool: 'default', replica: 'r', maxFrameBytes: 64 << 10, now: 0 };
+  const parts = { token: 't', tenants: ['*'], pool: 'default', replica: 'r', maxFrameBytes: 64 << 10, now: 0 };
   const worker = new LiveWorker({ ...parts, hello, out });
   const frames = out.frames();
   const job = create(JobAssignmentSchema, { dispatchId: 'a/0/0-1' });

@@ -13,6 +13,8 @@ export type WorkerBody = NonNullable<MessageInitShape<typeof WorkResponseSchema>
 
 export interface LiveWorkerParts {
   readonly hello: WorkerHello;
+  /** Id of its token. */
+  readonly token: string;
   readonly tenants: readonly string[];
   readonly pool: string;
   readonly replica: string;
@@ -28,6 +30,8 @@ const ENVELOPE = 4096;
 export class LiveWorker implements WorkerSession {
   readonly id = newId();
   readonly replica: string;
+  /** Id of its token; several workers may share one. */
+  readonly token: string;
   readonly bootId: string;
   readonly hello: WorkerHello;
   readonly connectedAt: number;
@@ -43,7 +47,7 @@ export class LiveWorker implements WorkerSession {
   readonly #maxFrameBytes: number;
   readonly #view: Omit<WorkerView, 'freeSlots'>;
 
-  constructor({ hello, tenants, pool, replica, out, maxFrameBytes, now }: LiveWorkerParts) {
+  constructor({ hello, token, tenants, pool, replica, out, maxFrameBytes, now }: LiveWorkerParts) {
     this.hello = hello;
     this.bootId = hello.bootId;
     this.connectedAt = now;
@@ -51,6 +55,7 @@ export class LiveWorker implements WorkerSession {
     this.#out = out;
     this.#maxFrameBytes = maxFrameBytes;
     this.replica = replica;
+    this.token = token;
     this.#view = worksAs({ id: this.id, replica, hello, tenants, pool });
   }
 

@@ -58,7 +58,16 @@ export async function* serveWorker(
   const packages = (hello.manifest?.capabilities ?? []).map((capability) => capability.package);
   const tenants = verifyClaim(principal, { packages, pool: principal.pool, tenants: [] });
   const now = clock.now();
-  const worker = new LiveWorker({ hello, tenants, pool: principal.pool, replica, out, maxFrameBytes, now });
+  const worker = new LiveWorker({
+    hello,
+    token: principal.id,
+    tenants,
+    pool: principal.pool,
+    replica,
+    out,
+    maxFrameBytes,
+    now,
+  });
   const log = sparing(parts.log.child({ worker: worker.id, name: hello.name }), clock);
   bindStream(out, ends, clock, heartbeatMs);
   if (out.ended) return;

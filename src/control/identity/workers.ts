@@ -92,6 +92,18 @@ export async function revokeWorkerToken(db: Kysely<Schema>, cache: KeyCache, id:
   return rows.length > 0;
 }
 
+/** Of these tokens, by id, those that are not valid any more. */
+export async function endedWorkerTokens(db: Kysely<Schema>, ids: readonly string[]): Promise<Set<string>> {
+  const id = sql<string>`left(encode(hash, 'hex'), 16)`;
+  const query = db
+    .selectFrom('worker_token')
+    .select(id.as('id'))
+    .where(id, '=', sql<string>`any(${[...ids]}::text[])`)
+    .where('revoked_at', 'is', null);
+  const valid = new Set((await inStore(() => query.execute())).map((row) => row.id));
+  return new Set(ids.filter((each) => !valid.has(each)));
+}
+
 /** The principal of a valid token. */
 export async function findWorker(
   db: Kysely<Schema>,
