@@ -5,7 +5,7 @@ import type { Bus, BusHandler, BusMessage } from './ports.ts';
 import { seeded } from './seeded.ts';
 import { GapDetector } from './sequences.ts';
 
-/** Each is a probability per message, 0 by default. */
+/** Each is a probability per message or call, 0 by default. */
 export interface BusFaults {
   readonly seed: number;
   /** Never arrives. */
@@ -20,6 +20,16 @@ export interface BusFaults {
   readonly failPublish?: number;
   /** `publish` throws although the message was sent. */
   readonly failAfterPublish?: number;
+  /** `publish` waits for `hangMs`, or until `heal`, and then throws; nothing was sent. */
+  readonly hangPublish?: number;
+  /** `subscribe` throws and nothing arrives. */
+  readonly failSubscribe?: number;
+  /** `subscribe` throws although messages would have arrived; they go nowhere. */
+  readonly failAfterSubscribe?: number;
+  /** `subscribe` waits for `hangMs`, or until `heal`, and then throws. */
+  readonly hangSubscribe?: number;
+  /** Default: until `heal`. */
+  readonly hangMs?: number;
   /** Longest delay in milliseconds; default 50. */
   readonly delayMs?: number;
 }
@@ -39,7 +49,21 @@ export function faultyBus(bus: Bus, faults: BusFaults, clock: Clock): FaultyBus 
   const dropped: BusMessage[] = [];
   const readers = new Set<{ flush(): void; gap(): void }>();
   let mode: 'faulty' | 'cut' | 'healed' = 'faulty';
+  const hanging = new Set<() => void>();
   const hit = (chance: number | undefined) => mode === 'faulty' && random() < (chance ?? 0);
+  const broken = (problem: string) => new AppError('BUS_UNAVAILABLE', { problem });
+  const hang = async () => {
+    await new Promise<void>((resolve) => {
+      const stop = faults.hangMs === undefined ? () => {} : clock.after(faults.hangMs, () => end());
+      const end = () => {
+        stop();
+        hanging.delete(end);
+        resolve();
+      };
+      hanging.add(end);
+    });
+    throw broken('injected hang');
+  };
 
   const reader = (handler: BusHandler) => {
     const gaps = new GapDetector();
@@ -103,25 +127,35 @@ export function faultyBus(bus: Bus, faults: BusFaults, clock: Clock): FaultyBus 
     publisher: bus.publisher,
     dropped,
     publish: async (topic, data) => {
-      if (hit(faults.failPublish)) throw new AppError('BUS_UNAVAILABLE', { problem: 'injected before sending' });
+      if (hit(faults.hangPublish)) await hang();
+      if (hit(faults.failPublish)) throw broken('injected before sending');
       await bus.publish(topic, data);
-      if (hit(faults.failAfterPublish)) throw new AppError('BUS_UNAVAILABLE', { problem: 'injected after sending' });
+      if (hit(faults.failAfterPublish)) throw broken('injected after sending');
     },
     subscribe: async (topic, handler) => {
+      if (hit(faults.hangSubscribe)) await hang();
+      if (hit(faults.failSubscribe)) throw broken('injected before subscribing');
       const self = reader(handler);
       const stop = await bus.subscribe(topic, { message: self.receive, gap: self.gap });
-      return async () => {
+      const leave = async () => {
         self.close();
         await stop();
       };
+      if (!hit(faults.failAfterSubscribe)) return leave;
+      await leave();
+      throw broken('injected after subscribing');
     },
-    close: () => bus.close(),
+    close: () => {
+      for (const end of [...hanging]) end();
+      return bus.close();
+    },
     cut: () => {
       mode = 'cut';
     },
     heal: () => {
       const wasCut = mode === 'cut';
       mode = 'healed';
+      for (const end of [...hanging]) end();
       for (const each of readers) {
         each.flush();
         if (wasCut) each.gap();

@@ -10,8 +10,10 @@ export interface QueueFaults {
   readonly fail?: number;
   /** The call takes effect and then throws QUEUE_UNAVAILABLE. A `take` so hit leaves its ids held until their locks lapse. */
   readonly timeout?: number;
-  /** The call waits until `heal` and then fails without effect. */
+  /** The call waits for `hangMs`, or until `heal`, and then fails without effect. */
   readonly hang?: number;
+  /** As real calls, which end within the time limit of their adapter; default: until `heal`. */
+  readonly hangMs?: number;
   /** An added id is silently lost, as when Redis is wiped. */
   readonly lose?: number;
   /** A taken id is handed out once more by a later `take`, with startedBefore false, though the first taker still holds it. */
@@ -45,7 +47,10 @@ export function faultyQueue(queue: JobQueue, faults: QueueFaults): FaultyQueue {
 
   const call = async <T>(run: () => Promise<T>): Promise<T> => {
     if (hit(faults.hang)) {
-      await new Promise<void>((resume) => hanging.push(resume));
+      await new Promise<void>((resume) => {
+        hanging.push(resume);
+        if (faults.hangMs !== undefined) setTimeout(resume, faults.hangMs).unref();
+      });
       throw broken('injected hang');
     }
     if (hit(faults.fail)) throw broken('injected before the call');
