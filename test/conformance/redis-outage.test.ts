@@ -2,12 +2,15 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { AppError } from '../../src/base/errors.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { Bus } from '../../src/control/queue/ports.ts';
 import { type OpenRedis, type OpenRedisOptions, openRedis } from '../../src/control/queue/redis.ts';
+import { seeded } from '../../src/control/queue/seeded.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { lapseLocks } from '../support/redis-queue.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { eventually } from './eventually.ts';
 
 const job = (n: number) => `0199c0de-0000-7000-8000-000000000000/0/${n}-1`;
@@ -120,6 +123,81 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
       });
       admin.disconnect();
     });
+  });
+
+  test('a Redis that stays frozen is given up, and when it answers again the readers are told', async () => {
+    const patient = await open();
+    const hasty = await open({ commandTimeoutMs: 200 });
+    const seen = await listen(hasty.bus, 'frozen');
+    redis.pause();
+    try {
+      const problem = () => hasty.ping().then(() => '', (error: AppError) => error.message); // biome-ignore format: short
+      await eventually('the connection is given up', async () => (await problem()).includes('no connection'));
+    } finally {
+      redis.resume();
+    }
+    await eventually('the gap', () => seen.includes('gap'));
+    await eventually('a publish passes', () => passes(publish(patient.bus, 'frozen', 'x')));
+    await eventually('it arrives', () => seen.includes('x'));
+    await eventually('calls pass', () => passes(hasty.ping()));
+    await hasty.queue.add('frozen', [job(1)]);
+    await (await hasty.queue.take('frozen', 1))[0]!.done();
+    await patient.close();
+    await hasty.close();
+  });
+
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  test(`over a network that breaks, falls silent and cuts frames in two, every id is done (seed ${seed})`, async () => {
+    const random = seeded(seed);
+    const proxies = [1, 2].map(() => new TcpProxy({ host: '127.0.0.1', port: redis.port }));
+    await Promise.all(proxies.map((proxy) => proxy.listen()));
+    const replicas = await Promise.all(
+      proxies.map(({ port }) =>
+        open({ url: `redis://127.0.0.1:${port}`, commandTimeoutMs: 150, lockMs: 300, sweepMs: 100 }),
+      ),
+    );
+    const todo = new Set(Array.from({ length: 200 }, (_, n) => job(n)));
+    const faults = [
+      (proxy: TcpProxy) => proxy.reset(),
+      (proxy: TcpProxy) => proxy.resetAfter(Math.floor(random() * 5_000)),
+      (proxy: TcpProxy) => proxy.silence(true),
+      (proxy: TcpProxy) => proxy.silence('both'),
+      (proxy: TcpProxy) => proxy.silence(false),
+      (proxy: TcpProxy) => proxy.silence(false),
+    ];
+    const work = async ({ queue }: OpenRedis) => {
+      try {
+        await queue.add('storm', [...todo].slice(0, 40));
+        for (const each of await queue.take('storm', 10)) {
+          if (random() < 0.1) await each.release();
+          else if (await each.extend()) {
+            todo.delete(each.id);
+            await each.done();
+          }
+        }
+      } catch (error) {
+        if (!(error instanceof AppError && error.reason === 'QUEUE_UNAVAILABLE')) throw error;
+      }
+    };
+    for (const { queue } of replicas) queue.onReady('storm', () => undefined);
+    let turns = 0;
+    await eventually('all are done', async () => {
+      const storm = turns++ < 60;
+      for (const proxy of proxies) {
+        if (!storm) proxy.silence(false);
+        else if (random() < 0.3) faults[Math.floor(random() * faults.length)]!(proxy);
+      }
+      await Promise.all(replicas.map(work));
+      return !storm && todo.size === 0;
+    }, 50_000); // biome-ignore format: short
+    for (const proxy of proxies) proxy.reset();
+    await eventually('nothing is left', async () => {
+      for (const each of await replicas[0]!.queue.take('storm', 50).catch(() => [])) await each.done().catch(() => {});
+      const counts = await replicas[1]!.queue.counts('storm').catch(() => undefined);
+      return counts?.waiting === 0 && counts.taken === 0;
+    }, 30_000); // biome-ignore format: short
+    await Promise.all(replicas.map((each) => each.close()));
+    await Promise.all(proxies.map((proxy) => proxy.cut()));
   });
 
   test('after FLUSHALL the old holder has no power over the id that was added again', async () => {
