@@ -315,6 +315,12 @@ export const ERRORS = {
   TOOL_NOT_RUN: row('failed_precondition', 'this tool call was not run'),
   // cli
   CONNECTION_LOST: row('unavailable', 'the connection to {where} was lost: {problem}'),
+  // identity: a restored database
+  DATABASE_RESTORED: row(
+    'failed_precondition',
+    'the database is older than what the device {device} knows (its last session was {known}, the database gave {given}): it was restored from a backup. No work is taken or given out until its owner runs `bowline control recover`',
+    { exit: EXIT.failed },
+  ),
   // store
   STORE_UNAVAILABLE: row(
     'unavailable',

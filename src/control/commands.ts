@@ -8,6 +8,8 @@ import { fallbackText, fileVariant, GROUPS, settingRows } from './settings.ts';
 
 export type StartControl = (home: string, config: ControlConfig) => Promise<void>;
 
+export type RecoverControl = (home: string, config: ControlConfig, force: boolean) => Promise<void>;
+
 /** What the command line can say about settings. */
 export interface SettingFlags {
   readonly host?: string;
@@ -33,6 +35,24 @@ export function controlVerb(env: NodeJS.ProcessEnv, start: StartControl, print: 
       const settled = settingsOf(home, env, flags);
       if (flags.printConfig || flags.json) printSettings(settled, Boolean(flags.json), print);
       else await start(home, settled.config);
+    });
+}
+
+/** `bowline control recover`. It takes the settings of `control`, by the same flags. */
+export function recoverVerb(env: NodeJS.ProcessEnv, recover: RecoverControl): Command {
+  const command = new Command('recover')
+    .summary('take a restored database back into use')
+    .description(
+      'Shows what stands still because the database is older than its edges, fences everything that was given out before, and lets the work go on.',
+    );
+  for (const [, { flag, env: name, what }] of settingRows())
+    if (flag?.startsWith('--database')) command.option(flag, `${what} (${name})`);
+  return settingOptions(command)
+    .option('--force', 'also when nothing shows that it was restored')
+    .action(async (_flags: SettingFlags, verb: Command) => {
+      const flags = verb.optsWithGlobals<SettingFlags & { home?: string; force?: boolean }>();
+      const home = homeFolder(flags.home, env);
+      await recover(home, settingsOf(home, env, flags).config, flags.force ?? false);
     });
 }
 

@@ -12,6 +12,7 @@ import { errorInterceptor } from '../contract/rpc-errors.ts';
 import { workerCapabilities } from '../contract/worker-capabilities.ts';
 import type { ControlConfig } from '../control/config.ts';
 import { Dispatcher } from '../control/dispatch/dispatcher.ts';
+import { PastEpochs } from '../control/dispatch/past-epochs.ts';
 import { conversationApi } from '../control/gateway/api/conversation-api.ts';
 import { deviceApi, registryApi, workerApi } from '../control/gateway/api/fleet-api.ts';
 import { runApi } from '../control/gateway/api/run-api.ts';
@@ -35,6 +36,7 @@ import { DeviceSessions } from '../control/identity/device-sessions.ts';
 import { Devices } from '../control/identity/devices.ts';
 import { Enrolment } from '../control/identity/enrolment.ts';
 import { DEFAULT_TENANT, ensureOwnerKey } from '../control/identity/owner-key.ts';
+import { RestoreGuard } from '../control/identity/restore-guard.ts';
 import { loadSigningKey } from '../control/identity/signing-key.ts';
 import { createWorkerToken, endedWorkerTokens, ensureWorkerToken } from '../control/identity/workers.ts';
 import { listAudit, writeAudit } from '../control/ledger/audit.ts';
@@ -91,6 +93,9 @@ export interface RunningControl {
 /** Between two looks at whether the database and the queue answer. */
 const READY_MS = 2_000;
 
+/** On the health board: whether the work of all tenants goes on. */
+const DISPATCH = 'dispatch';
+
 /** Opens the database, starts all loops and listens. Throws what stands in the way (PORT_TAKEN, HOME_LOCKED, ...). */
 export async function startControl(options: ControlOptions): Promise<RunningControl> {
   const { home, config, clock, log, progress } = options;
@@ -135,6 +140,10 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     const devices = new Devices(database.db, authenticator);
     const enrolment = new Enrolment(database.db, authenticator);
 
+    const restored = new RestoreGuard({ db: database.db, clock, log, everyMs: config.scanMs });
+    await restored.start();
+    life.onStop('restore guard', () => restored.stop());
+
     const methods = new MethodRegistry([...edgeCapabilities, ...workerCapabilities]);
     const sessions: Sessions = new Sessions(() => dispatcher.presence.remotes());
     const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
@@ -144,6 +153,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       log,
       methods,
       tools: (tenant, device) => offeredTools({ devices, methods, live }, tenant, device),
+      epochBase: () => restored.epochBase,
+      standsStill: (tenant) => restored.why(tenant) !== undefined,
     });
     const opened = await openQueue({
       config,
@@ -185,6 +196,18 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     }
 
     const health = new HealthBoard();
+    health.set(DISPATCH, !restored.anyStopped);
+    restored.onStopped((tenant, why) => {
+      health.set(DISPATCH, false);
+      for (const edge of sessions.edges()) if (edge.tenant === tenant) edge.end(why);
+    });
+    const past = new PastEpochs({ runs, outbox, log });
+    const goOn = () => {
+      health.set(DISPATCH, !restored.anyStopped);
+      void past.end(restored.epochBase);
+    };
+    restored.onRecovered(goOn);
+    if (restored.epochBase > 0) goOn();
     const model = (tenant: string) => sessions.modelFor(tenant);
     const stored = createRuns(database.db);
     const session = { clock, log, ...config };
@@ -201,6 +224,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       ...session,
       replica,
       watch,
+      restored,
       runs,
       calls: dispatcher.devices,
       feeds: dispatcher.feeds,
@@ -276,6 +300,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           replica,
           database: database.kind,
           startedAt,
+          stopped: (tenant) => restored.why(tenant)?.message ?? '',
           counts: async (tenant) => ({
             devices: await devices.online(tenant),
             openRuns: await stored.countOpen(tenant),
@@ -290,6 +315,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           runs,
           feeds: dispatcher.feeds,
           devices,
+          restored,
           calls: dispatcher.devices,
           workers,
           methods,

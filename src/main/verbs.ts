@@ -1,7 +1,7 @@
 // The verbs by name, each with how to load it. A verb's modules are loaded only when it is used, so that `ask` starts fast.
 import type { Command } from 'commander';
 import type { CliIo } from '../cli/io.ts';
-import type { StartControl } from '../control/commands.ts';
+import type { RecoverControl, StartControl } from '../control/commands.ts';
 import type { ControlProgramIo } from './control.ts';
 
 export type Register = (program: Command, io: CliIo) => void;
@@ -87,11 +87,13 @@ export const VERBS: readonly Verb[] = [
     name: 'control',
     summary: 'run the control plane on its own',
     load: async () => {
-      const { controlVerb } = await import('../control/commands.ts');
+      const { controlVerb, recoverVerb } = await import('../control/commands.ts');
       const { runControl } = await import('./control.ts');
+      const { runRecover } = await import('./recover.ts');
       return (program, io) => {
         const start: StartControl = (home, config) => runControl(home, config, programIo(io));
-        program.addCommand(controlVerb(io.env, start, programIo(io).out));
+        const recover: RecoverControl = (home, config, force) => runRecover(home, config, force, programIo(io));
+        program.addCommand(controlVerb(io.env, start, programIo(io).out).addCommand(recoverVerb(io.env, recover)));
       };
     },
   },

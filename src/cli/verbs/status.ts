@@ -104,4 +104,5 @@ function printControl(out: Printer, control: Answer<MessageShape<typeof ControlS
   out.line(`         ${countText(s.devices, 'device')}, ${countText(s.workers, 'worker')} connected`);
   out.line(`         ${countText(s.openRuns, 'open run')}, ${countText(s.waitingJobs, 'job')} waiting`);
   if (s.model) out.line(`         model: ${modelText(s.model)}`);
+  if (s.stopped) out.line(`         stopped: ${s.stopped}`, 'red');
 }

@@ -1,6 +1,5 @@
 // One edge's stream, from Hello to its end. Every accepted connection gets a new epoch; all that it writes carries it. When
 // it ends, for whatever reason, it is left at once; the stream itself follows when its reader takes the end, or is reset.
-import { randomBytes } from 'node:crypto';
 import { type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
@@ -17,6 +16,8 @@ import type { DeviceCalls } from '../dispatch/device-calls.ts';
 import type { RunFeeds } from '../dispatch/run-feeds.ts';
 import type { Devices, JournalAnchor } from '../identity/devices.ts';
 import type { DevicePrincipal } from '../identity/principal.ts';
+import type { RestoreGuard } from '../identity/restore-guard.ts';
+import { isProven, proveSession } from '../identity/session-proof.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import { type EdgeBody, EdgeFollows } from './edge-follows.ts';
 import { readEdge, takeFrame } from './edge-reader.ts';
@@ -36,6 +37,7 @@ export interface EdgeSessionParts {
   /** Of this process, for the presence of devices. */
   readonly replica: string;
   readonly signer: ToolCallSigner & { readonly publicKey: Uint8Array };
+  readonly restored: RestoreGuard;
   /** The model that would answer this tenant now. */
   readonly model: (tenant: string) => ModelInfo | undefined;
   readonly durability: 'power' | 'process';
@@ -70,7 +72,15 @@ export async function* serveEdge(
   const hello = first.frame.value;
   const version = negotiate(hello.versions);
   const ref = { tenant: principal.tenant, id: principal.id };
+  parts.restored.mustGoOn(ref.tenant);
   const known = await devices.byId(ref.tenant, ref.id);
+  const last = { ...ref, epoch: Number(hello.lastSessionEpoch) };
+  const ahead = last.epoch > known.sessionEpoch;
+  if (ahead && isProven(parts.signer, last, hello.resumeToken)) {
+    const evidence = { device: principal.name, known: last.epoch, given: known.sessionEpoch };
+    await parts.restored.report(ref, evidence);
+    parts.restored.mustGoOn(ref.tenant);
+  }
   const epoch = await devices.nextSessionEpoch(ref);
   parts.calls.opened(ref.tenant, ref.id, epoch);
   const log = sparing(parts.log.child({ device: principal.id, name: principal.name, epoch }), clock);
@@ -85,7 +95,8 @@ export async function* serveEdge(
     doubt: (doubted) => parts.watch.doubt(doubted),
   });
   bindStream(out, ends, clock, heartbeatMs);
-  const verdict = judgeJournal(known.journal, hello.journal!);
+  // To know a session that was never given is no better than to have another journal; an owner may adopt both.
+  const verdict = ahead && known.journal ? 'fork' : judgeJournal(known.journal, hello.journal!);
   if (known.state === 'quarantined' || verdict === 'fork') {
     log.warn('a device is quarantined: its journal does not fit what was anchored');
     await devices.quarantine(ref, 'its journal is behind or different', 'control');
@@ -97,7 +108,8 @@ export async function* serveEdge(
   const anchor = verdict === 'unproven' && known.journal ? known.journal : anchorOf(hello.journal!);
   const manifest = toBinary(ManifestSchema, hello.manifest!);
   if (!(await devices.saveSession(ref, epoch, { manifest, journal: anchor, replica: parts.replica }))) {
-    edge.supersede(epoch + 1);
+    await parts.watch.doubt(edge);
+    out.end();
     return yield* out.frames();
   }
   out.onEnd(() => parts.watch.left({ ...ref, epoch }));
@@ -127,7 +139,7 @@ export async function* serveEdge(
     parts.calls.gone(edge);
     log.info('an edge left');
   });
-  out.offer({ case: 'welcome', value: welcome(parts, edge, version, anchor) });
+  out.offer({ case: 'welcome', value: welcome(parts, edge, version, anchor, known.recovered) });
   log.info('an edge connected', { journal: Number(hello.journal?.sequence), proven: verdict === 'proven' });
   for (const follow of hello.follows) follows.follow(follow.run, follow);
   out.pullFrom(() => follows.next());
@@ -143,14 +155,15 @@ export async function* serveEdge(
   }
 }
 
-function welcome(parts: EdgeSessionParts, edge: LiveEdge, version: number, anchor: JournalAnchor) {
+function welcome(parts: EdgeSessionParts, edge: LiveEdge, version: number, anchor: JournalAnchor, recovered: boolean) {
   const model = parts.model(edge.tenant);
   return {
     version,
     sessionEpoch: BigInt(edge.epoch),
     sessionNonce: edge.nonce,
-    resumeToken: randomBytes(16),
-    durability: parts.durability === 'power' ? Durability.POWER : Durability.PROCESS,
+    resumeToken: proveSession(parts.signer, { tenant: edge.tenant, id: edge.device, epoch: edge.epoch }),
+    // What the lost part of a restored database acknowledged must be presented again.
+    durability: parts.durability === 'power' && !recovered ? Durability.POWER : Durability.PROCESS,
     heartbeat: durationFromMs(parts.heartbeatMs),
     signingKey: { keyId: parts.signer.id, publicKey: parts.signer.publicKey },
     limits: { maxFrameBytes: parts.maxFrameBytes },

@@ -12,6 +12,7 @@ import type { DeviceCalls } from '../dispatch/device-calls.ts';
 import type { OpenFeed, RunFeeds } from '../dispatch/run-feeds.ts';
 import type { Devices } from '../identity/devices.ts';
 import { principalName } from '../identity/principal.ts';
+import type { RestoreGuard } from '../identity/restore-guard.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import { isEnded, type JobState, type RunState } from '../orchestrator/state.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
@@ -23,6 +24,7 @@ export interface MeshParts {
   readonly runs: RunService;
   readonly feeds: RunFeeds;
   readonly devices: Devices;
+  readonly restored: RestoreGuard;
   readonly calls: DeviceCalls;
   readonly workers: () => readonly WorkerView[];
   readonly methods: MethodRegistry;
@@ -122,6 +124,7 @@ async function start(
 ): Promise<Started> {
   const owner = ownerOf(context);
   validate(method.desc.input, request);
+  parts.restored.mustGoOn(owner.tenant);
   const onEdge = parts.edgePackages.has(method.package);
   const selector = selectorOf(context);
   const device = onEdge ? await theDevice(parts, owner.tenant, method, context) : undefined;

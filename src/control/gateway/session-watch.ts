@@ -47,12 +47,13 @@ export class SessionWatch {
     await this.#writeLeft();
   }
 
-  /** A newer session of this device is said to be there: looks at once. Never throws. */
-  doubt(edge: LiveEdge): void {
+  /** A newer session of this device is said to be there: looks at once, and resolves when it has. Never throws. */
+  doubt(edge: LiveEdge): Promise<void> {
     this.#doubted.add(edge);
     this.#looking ??= this.#lookAtDoubted().finally(() => {
       this.#looking = undefined;
     });
+    return this.#looking;
   }
 
   /** A session ended: its device is not here any more. Never throws. */
@@ -132,6 +133,8 @@ export class SessionWatch {
 function endFallen(edge: LiveEdge, { why, newEpoch }: FallenSession): void {
   const device = edge.deviceName;
   if (why === 'superseded') edge.supersede(newEpoch);
+  else if (why === 'recovered')
+    edge.end(new AppError('CLOSED', { what: 'the session, because the database was recovered' }));
   else if (why === 'quarantined') edge.supersede(newEpoch, 'QUARANTINED');
   else if (why === 'suspended') edge.end(new AppError('DEVICE_SUSPENDED', { device, why: 'it was suspended' }));
   else edge.end(new AppError('NOT_FOUND', { kind: 'device' }));

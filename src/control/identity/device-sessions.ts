@@ -12,8 +12,11 @@ export interface SessionRef extends DeviceRef {
 
 /** A session that stands no more, and why. */
 export interface FallenSession extends SessionRef {
-  /** superseded: a newer one has `newEpoch`. removed: there is no such device any more. */
-  readonly why: 'superseded' | 'removed' | Exclude<DeviceState, 'active'>;
+  /**
+   * superseded: a newer one has `newEpoch`. recovered: all sessions were ended when the database was recovered. removed: there
+   * is no such device any more.
+   */
+  readonly why: 'superseded' | 'recovered' | 'removed' | Exclude<DeviceState, 'active'>;
   readonly newEpoch: number;
 }
 
@@ -32,14 +35,14 @@ export class DeviceSessions {
     const found: FallenSession[] = [];
     for (const batch of batches(sessions)) {
       const { rows } = await inStore(() =>
-        sql<SessionRef & { now: number | null; state: DeviceState | null }>`
-          select mine.tenant, mine.id, mine.epoch, d.session_epoch as now, d.state
+        sql<Found>`
+          select mine.tenant, mine.id, mine.epoch, d.session_epoch as now, d.state,
+            d.session_epoch <= (select epoch_base from control_state) as raised
           from unnest(${batch.tenants}::text[], ${batch.ids}::text[], ${batch.epochs}::bigint[]) as mine (tenant, id, epoch)
           left join device d on d.tenant = mine.tenant and d.id = mine.id
           where d.id is null or d.session_epoch <> mine.epoch or d.state <> 'active'`.execute(this.#db),
       );
-      for (const { tenant, id, epoch, now, state } of rows)
-        found.push({ tenant, id, epoch, ...judge(epoch, now, state) });
+      for (const row of rows) found.push(judge(row));
     }
     return found;
   }
@@ -70,6 +73,13 @@ export class DeviceSessions {
   }
 }
 
+interface Found extends SessionRef {
+  readonly now: number | null;
+  readonly state: DeviceState | null;
+  /** No session has this epoch: it was raised for all. */
+  readonly raised: boolean | null;
+}
+
 interface Batch {
   readonly tenants: string[];
   readonly ids: string[];
@@ -87,9 +97,9 @@ function* batches(sessions: readonly SessionRef[]): Generator<Batch> {
   }
 }
 
-function judge(epoch: number, now: number | null, state: DeviceState | null): Pick<FallenSession, 'why' | 'newEpoch'> {
-  const newEpoch = now ?? epoch;
-  if (now === null || state === null) return { why: 'removed', newEpoch };
-  if (state !== 'active') return { why: state, newEpoch };
-  return { why: 'superseded', newEpoch };
+function judge({ tenant, id, epoch, now, state, raised }: Found): FallenSession {
+  const fallen = { tenant, id, epoch, newEpoch: now ?? epoch };
+  if (now === null || state === null) return { ...fallen, why: 'removed' };
+  if (state !== 'active') return { ...fallen, why: state };
+  return { ...fallen, why: raised ? 'recovered' : 'superseded' };
 }

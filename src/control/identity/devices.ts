@@ -26,6 +26,8 @@ export interface Device extends DeviceRef {
   /** `bowline.manifest.v1` bytes of the last Hello. */
   readonly manifest: Uint8Array | null;
   readonly journal: JournalAnchor | null;
+  /** It had sessions before the database was recovered; it may have asks that the database lost. */
+  readonly recovered: boolean;
   /** The replica that its last session was on; null when that ended. */
   readonly replica: string | null;
   /** Whether that replica lives, so that the device can be reached through it. */
@@ -253,6 +255,7 @@ function deviceOf(row: Selectable<Schema['device']> & { online: boolean }): Devi
     generation: row.generation,
     manifest: row.manifest,
     journal: anchored ? { id: journal_id, sequence: anchor_sequence, head: anchor_head } : null,
+    recovered: row.recovered,
     replica: row.replica,
     online: row.online,
     lastSeen: row.last_seen?.getTime() ?? null,

@@ -81,7 +81,7 @@ export function decideLost(draft: Draft, { job: id, epoch, why }: AttemptLostCom
     );
     return true;
   }
-  const next = BigInt(epoch + 1);
+  const next = draft.epochAfter(epoch);
   draft.add({
     case: 'attemptLost',
     value: { job: id, epoch: BigInt(epoch), nextEpoch: next, why: why.slice(0, 1000) },
@@ -132,7 +132,7 @@ function retried(draft: Draft, job: JobState, failure: Failure, command: ResultC
       job: job.id,
       epoch: BigInt(job.epoch),
       failure,
-      nextEpoch: BigInt(job.epoch + 1),
+      nextEpoch: draft.epochAfter(job.epoch),
       delay: durationFromMs(delay),
       ...(command.usage ? { usage: command.usage } : {}),
     },

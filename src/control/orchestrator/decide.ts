@@ -24,8 +24,13 @@ export interface Decision {
 }
 
 /** What follows from a command. Throws only for a history that this version cannot read. */
-export function decide(state: RunState | undefined, command: RunCommand, methods: MethodRegistry): Decision {
-  const draft = new Draft(state, command.at, methods);
+export function decide(
+  state: RunState | undefined,
+  command: RunCommand,
+  methods: MethodRegistry,
+  epochBase = 0,
+): Decision {
+  const draft = new Draft(state, command.at, methods, epochBase);
   if (command.type === 'submit') {
     if (!state) draft.add({ case: 'submitted', value: command.submitted });
   } else if (state) {
@@ -78,7 +83,8 @@ function refuse(draft: Draft, { failure }: RefuseCommand): void {
 function goOn(draft: Draft, recipients: readonly string[] = []): void {
   if (draft.run.phase !== 'running') return;
   const next = nextStep(draft.run, draft.methods, recipients);
-  if (next.kind === 'queue') for (const job of next.jobs) draft.add({ case: 'jobQueued', value: job });
+  if (next.kind === 'queue')
+    for (const job of next.jobs) draft.add({ case: 'jobQueued', value: { ...job, epoch: draft.epochAfter(0) } });
   if (next.kind === 'end') end(draft, next.ending);
 }
 
@@ -111,7 +117,7 @@ function timer(draft: Draft, { id }: TimerCommand): void {
   if (due?.kind === 'deadline') {
     deadline(draft);
   } else if (due?.kind === 'retry' && job) {
-    draft.add({ case: 'attemptDue', value: { job: job.id, epoch: BigInt(job.epoch) } });
+    retry(draft, job);
   } else if (due?.kind === 'cancel' && job) {
     const why = 'it was stopped, and its holder never said what became of it';
     finishAs(draft, job, 'unknown', toFailure(new AppError('OUTCOME_UNKNOWN', { why })));
@@ -119,6 +125,15 @@ function timer(draft: Draft, { id }: TimerCommand): void {
   } else if (due?.kind === 'timeout' && job) {
     timeout(draft, job);
   }
+}
+
+/** An epoch from before the database was restored may be at work somewhere, so that one is passed over. */
+function retry(draft: Draft, { id, epoch }: JobState): void {
+  draft.add({ case: 'attemptDue', value: { job: id, epoch: BigInt(epoch) } });
+  const nextEpoch = draft.epochAfter(epoch - 1);
+  if (nextEpoch === BigInt(epoch)) return;
+  const why = 'the database was restored meanwhile';
+  draft.add({ case: 'attemptLost', value: { job: id, epoch: BigInt(epoch), nextEpoch, why } });
 }
 
 function timeout(draft: Draft, job: JobState): void {

@@ -14,12 +14,20 @@ export class Draft {
   readonly events: RunEvent[] = [];
   readonly methods: MethodRegistry;
   readonly #at: number;
+  readonly #epochBase: number;
   #state: RunState | undefined;
 
-  constructor(state: RunState | undefined, at: number, methods: MethodRegistry) {
+  /** @param epochBase epochs up to it may have been given before the database was restored, and are not given again */
+  constructor(state: RunState | undefined, at: number, methods: MethodRegistry, epochBase = 0) {
     this.#state = state;
     this.#at = at;
     this.methods = methods;
+    this.#epochBase = epochBase;
+  }
+
+  /** The epoch of the attempt after this one; after 0 that of the first. */
+  epochAfter(epoch: number): bigint {
+    return BigInt(Math.max(epoch, this.#epochBase) + 1);
   }
 
   get at(): number {

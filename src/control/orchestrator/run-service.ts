@@ -40,6 +40,10 @@ export interface RunServiceParts {
   /** Tools that a run asked from this device may use; the device is empty for an ask without one. */
   readonly tools: (tenant: string, device: string) => Promise<readonly OfferedTool[]>;
   readonly limits?: Partial<OrchestratorLimits>;
+  /** Epochs of attempts begin above it; default 0. */
+  readonly epochBase?: () => number;
+  /** Whether no work of this tenant may be given out; default: never. */
+  readonly standsStill?: (tenant: string) => boolean;
   /** Runs and conversations kept folded; default 10,000 (and 128 MiB). */
   readonly cacheRuns?: number;
 }
@@ -212,6 +216,7 @@ export class RunService {
   #promise(runs: readonly RunChange[]): Set<string> {
     const promised = new Set<string>();
     for (const { after, effects } of runs) {
+      if (this.#parts.standsStill?.(after.tenant)) continue;
       for (const row of effects.outbox) {
         if (row.target !== 'worker' || row.state !== 'ready') continue;
         const method = after.jobs.get(row.job)?.method ?? '';
@@ -386,7 +391,7 @@ export class RunService {
   }
 
   #decide(state: RunState | undefined, command: Parameters<typeof decide>[1]): Decision & { readonly state: RunState } {
-    const { events, state: after, outcome } = decide(state, command, this.#parts.methods);
+    const { events, state: after, outcome } = decide(state, command, this.#parts.methods, this.#parts.epochBase?.());
     if (!after) throw new AppError('NOT_FOUND', { kind: 'run' });
     return { events, state: after, outcome };
   }

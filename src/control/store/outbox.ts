@@ -38,6 +38,8 @@ export interface Outbox {
    * is returned to one caller and not again soon.
    */
   survey(restMs: number, limit: number): Promise<StoredOutboxRow[]>;
+  /** Ready dispatches for workers with epochs up to this one, by dispatch id, from after `after`. */
+  upToEpoch(epoch: number, limit: number, after?: string): Promise<StoredOutboxRow[]>;
   /** How many of a tenant's dispatches for workers nobody holds. */
   countFree(tenant: string): Promise<number>;
   /** Ready dispatches for these devices of the tenant. */
@@ -48,6 +50,13 @@ export interface Outbox {
   ofRun(tenant: string, run: string): Promise<StoredOutboxRow[]>;
 }
 
+/**
+ * Not of a tenant that stands still, nor from before the database was recovered: those are given up and made anew. In one
+ * place with the write, so that it holds for every replica at once.
+ */
+const MAY_GO = sql<boolean>`epoch > (select epoch_base from control_state)
+  and not exists (select from tenant t where t.id = outbox.tenant and t.stopped_at is not null)`;
+
 type Row = Selectable<Schema['outbox']>;
 
 export function createOutbox(db: Kysely<Schema>): Outbox {
@@ -57,7 +66,7 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
     if (ids.length === 0) return [];
     return read(sql`/* outbox_hold */ update outbox set holder = ${replica} where dispatch_id in (
       select dispatch_id from outbox
-      where dispatch_id = ${anyOf(ids)} and state = 'ready' and target = 'worker' and ${who}
+      where dispatch_id = ${anyOf(ids)} and state = 'ready' and target = 'worker' and ${who} and ${MAY_GO}
       order by dispatch_id for update skip locked) returning ${COLUMNS}`);
   };
   return guarded<Outbox>({
@@ -94,7 +103,7 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
             (${-after.priority}::int, ${new Date(after.createdAt)}::timestamptz, ${after.dispatchId}::text)`
         : sql``;
       return read(sql`/* outbox_free */ select ${COLUMNS} from outbox
-        where state = 'ready' and target = 'worker' and holder is null and capability = ${capability} ${rest}
+        where state = 'ready' and target = 'worker' and holder is null and capability = ${capability} and ${MAY_GO} ${rest}
         order by -priority, created_at, dispatch_id limit ${limit}`);
     },
     async survey(restMs, limit) {
@@ -103,6 +112,11 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
         where state = 'ready' and target = 'worker' and holder is null
           and coalesce(queued_at, created_at) <= now() - ${restMs}::float8 * interval '1 millisecond'
         limit ${limit} for update skip locked)) returning ${COLUMNS}`);
+    },
+    async upToEpoch(epoch, limit, after = '') {
+      return read(sql`/* outbox_up_to_epoch */ select ${COLUMNS} from outbox
+        where state = 'ready' and target = 'worker' and epoch <= ${epoch} and dispatch_id > ${after}
+        order by dispatch_id limit ${limit}`);
     },
     async countFree(tenant) {
       const found = await db

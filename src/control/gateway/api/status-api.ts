@@ -20,6 +20,8 @@ export function statusApi(parts: {
   /** Throws when the database does not answer. */
   readonly counts: (tenant: string) => Promise<{ devices: number; openRuns: number; waitingJobs: number }>;
   readonly startedAt: number;
+  /** Why the work of a tenant stands still; empty when it does not. */
+  readonly stopped: (tenant: string) => string;
 }): ServiceImpl<typeof StatusService> {
   return {
     async getStatus(_request, context) {
@@ -36,6 +38,7 @@ export function statusApi(parts: {
         openRuns: counts?.openRuns ?? 0,
         waitingJobs: counts?.waitingJobs ?? 0,
         startTime: timestampFromMs(parts.startedAt),
+        stopped: parts.stopped(tenant),
         ...(model ? { model } : {}),
       };
     },
