@@ -101,8 +101,8 @@ export const toolCall: Measure = {
       await interleave(1, sides);
       const times = await interleave(quick ? 3 : 7, sides);
       // The command itself is the tool's work, not the call's: what it adds to the bare ping-pong is taken off ours.
-      const command = times.whole.map((whole, i) => median(whole) - median(times.bare[i]!));
-      const own = times.ours.map((ours, i) => median(ours) - command[i]!);
+      const command = median(times.whole.map(median)) - median(times.bare.map(median));
+      const own = times.ours.map((ours) => median(ours) - command);
       return [
         {
           measure: 'tool-call',
