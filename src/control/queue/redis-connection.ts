@@ -27,6 +27,8 @@ function common(target: RedisTarget, silentMs: number, name: string): Options {
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: silentMs,
+    // A dead server never closes its side; without it a shutdown waits for two seconds.
+    disconnectTimeout: 500,
     socketTimeout: silentMs,
     keepAlive: 10_000,
     // Waiting for a server that loads its data is the retry's business.
