@@ -11,7 +11,7 @@ import { MethodRegistry } from '../contract/registry.ts';
 import { errorInterceptor } from '../contract/rpc-errors.ts';
 import { workerCapabilities } from '../contract/worker-capabilities.ts';
 import type { ControlConfig } from '../control/config.ts';
-import { Dispatcher } from '../control/dispatch/dispatcher.ts';
+import { Dispatcher, type DispatchParts } from '../control/dispatch/dispatcher.ts';
 import { PastEpochs } from '../control/dispatch/past-epochs.ts';
 import { conversationApi } from '../control/gateway/api/conversation-api.ts';
 import { deviceApi, registryApi, workerApi } from '../control/gateway/api/fleet-api.ts';
@@ -59,6 +59,9 @@ import { openQueue } from './open-queue.ts';
 import { watchReadiness } from './readiness.ts';
 import { watchAlone } from './watch-alone.ts';
 
+/** What dispatch uses of store, queue and bus, beside the event store. */
+export type DispatchPorts = Pick<DispatchParts, 'outbox' | 'leases' | 'timers' | 'queue' | 'bus'>;
+
 export interface ControlOptions {
   readonly home: string;
   readonly config: ControlConfig;
@@ -69,6 +72,8 @@ export interface ControlOptions {
   readonly signal?: AbortSignal;
   /** Wraps the store, e.g. with faults in tests. */
   readonly wrapStore?: (store: EventStore) => EventStore;
+  /** Wraps what dispatch stands on, likewise. */
+  readonly wrapPorts?: (ports: DispatchPorts) => DispatchPorts;
   /** Queue and bus that replicas of one process share, in tests. */
   readonly hubs?: { readonly queue: MemoryQueueHub; readonly bus: MemoryBusHub };
 }
@@ -165,9 +170,15 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       hubs: options.hubs,
       signal: options.signal,
     });
-    const { queue, bus } = opened;
     life.onStop('queue and bus', () => opened.close());
-    const [outbox, leases, timers] = [createOutbox(database.db), createLeases(database.db), createTimers(database.db)];
+    const ports: DispatchPorts = {
+      outbox: createOutbox(database.db),
+      leases: createLeases(database.db),
+      timers: createTimers(database.db),
+      queue: opened.queue,
+      bus: opened.bus,
+    };
+    const { outbox, leases, timers, queue, bus } = options.wrapPorts?.(ports) ?? ports;
     if (database.kind === 'pglite') {
       // Nobody else can be at work on this folder: what the process before this one held is free.
       await leases.dropAll();
