@@ -1,11 +1,8 @@
 // A whole Bowline of real programs for chaos: Postgres, Redis, replicas of the control plane behind a balancer, workers and
 // edges, each with a home of its own, every connection through a link that can be disturbed.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { createClient } from '@connectrpc/connect';
-import { DeviceService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
-import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -15,6 +12,8 @@ import { onControl, onEdge, type Transport } from './clients.ts';
 import { Link } from './link.ts';
 import { Part } from './part.ts';
 import type { Shape } from './plan.ts';
+import { connected, edgePart, piecesOf, workerPart } from './programs.ts';
+import type { Site } from './site.ts';
 
 /** Short, so that what breaks is noticed and made good within seconds. */
 const ENV = {
@@ -38,7 +37,7 @@ export interface ClusterOptions {
   readonly slots?: number;
 }
 
-export class Cluster {
+export class Cluster implements Site {
   readonly shape: Shape;
   readonly #options: ClusterOptions;
   /** Holds everything that its programs write. */
@@ -108,12 +107,20 @@ export class Cluster {
     return part;
   }
 
+  get edges(): number {
+    return this.shape.edges;
+  }
+
+  edgeStack(number: number): Stack {
+    return this.part(`edge-${number}`).stack;
+  }
+
   control<T>(act: (transport: Transport) => Promise<T>): Promise<T> {
     return onControl(this.apiPort, this.part('control-1').stack.ownerKey, act);
   }
 
   edge<T>(number: number, act: (transport: Transport) => Promise<T>): Promise<T> {
-    const { home, ownerKey } = this.part(`edge-${number}`).stack;
+    const { home, ownerKey } = this.edgeStack(number);
     return onEdge(homePaths(home).socket, ownerKey, act);
   }
 
@@ -125,7 +132,7 @@ export class Cluster {
       await link.listen();
     }
     await Promise.all([...this.parts.values()].map((part) => part.ready(withinMs)));
-    for (let edge = 1; edge <= this.shape.edges; edge++) await this.#connected(edge, withinMs);
+    for (let edge = 1; edge <= this.shape.edges; edge++) await connected(this, edge, withinMs);
   }
 
   /** Ids of the replicas that run now, as they told. */
@@ -162,8 +169,8 @@ export class Cluster {
     await this.heal(60_000);
   }
 
-  async #stack(name: string, files: Record<string, string> = {}): Promise<Stack> {
-    return Stack.create(files, { name: join(this.folder, `${name}-`), dist: this.#dist });
+  async #stack(name: string): Promise<Stack> {
+    return Stack.create({}, { name: join(this.folder, `${name}-`), dist: this.#dist });
   }
 
   async #link(name: string, targets: readonly number[], first = 0): Promise<Link> {
@@ -188,43 +195,22 @@ export class Cluster {
 
   async #worker(n: number, ports: readonly number[], key: string): Promise<void> {
     const name = `worker-${n}`;
-    const stack = await this.#stack(name);
-    if (this.#options.model !== 'rules') stack.write('home/models.yaml', this.model.config, 0o600);
-    const keyFile = join(stack.home, 'worker.key');
-    cpSync(key, keyFile);
     const link = await this.#link(`${name}>control`, ports, n);
-    const words = [
-      '--serve',
-      'llm',
-      '--name',
-      name,
-      '--slots',
-      String(this.#options.slots ?? 4),
-      '--drain',
-      String(WORKER_DRAIN_S),
-    ];
-    const url = `http://127.0.0.1:${link.port}`;
     await this.#run(
-      new Part(name, stack, () => stack.start('worker', [...words, '--control', url, '--key-file', keyFile])),
+      workerPart(name, await this.#stack(name), {
+        link,
+        key,
+        model: this.#options.model === 'rules' ? undefined : this.model,
+        slots: this.#options.slots ?? 4,
+        drainS: WORKER_DRAIN_S,
+      }),
     );
   }
 
   async #edge(n: number, ports: readonly number[]): Promise<void> {
     const name = `edge-${n}`;
-    const stack = await this.#stack(name, { 'notes.md': '# Notes\n', 'log.txt': '' });
-    stack.write('ran.txt', '');
-    stack.write('home/config.yaml', edgeConfig(stack));
     const link = await this.#link(`${name}>control`, ports, n);
-    const { token } = await this.control((transport) =>
-      createClient(DeviceService, transport).createJoinToken({ name }),
-    );
-    const line = `http://127.0.0.1:${link.port} ${token} ${name}\n`;
-    const start = () => {
-      const joined = existsSync(homePaths(stack.home).device);
-      const words = ['--allow', stack.docs];
-      return joined ? stack.start('edge', words) : stack.start('edge', [...words, '--join'], line);
-    };
-    await this.#run(new Part(name, stack, start));
+    await this.#run(await edgePart(name, await this.#stack(name), { link, site: this }));
   }
 
   async #run(part: Part): Promise<void> {
@@ -233,55 +219,10 @@ export class Cluster {
     part.start();
     await part.ready(60_000);
   }
-
-  async #connected(edge: number, withinMs: number): Promise<void> {
-    const end = performance.now() + withinMs;
-    let last = 'nothing';
-    while (performance.now() < end) {
-      const status = await this.edge(edge, (transport) => createClient(LocalService, transport).getStatus({})).catch(
-        (error: unknown) => ({ connection: String(error), problem: undefined }),
-      );
-      if (status.connection === 'connected') return;
-      last = `${status.connection} ${status.problem?.message ?? ''}`;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    throw new Error(`edge-${edge} is not connected ${withinMs} ms after everything was mended: ${last}`);
-  }
-}
-
-/** What the programs of an edge run; the last one is cancelled while it sleeps. */
-export const runArgv = (stack: Stack): string[] => ['sh', '-c', `sleep 0.2; cat >> ${stack.dir}/ran.txt; sleep 0.3`];
-export const napArgv = (stack: Stack): string[] => ['sh', '-c', `cat >> ${stack.dir}/ran.txt; exec sleep 20 # nap`];
-
-function edgeConfig(stack: Stack): string {
-  const execute = [runArgv(stack), napArgv(stack)].map(
-    (argv) => `    - argv: ${JSON.stringify(argv)}
-      confirm: never
-      isolation: none
-      stdin: true
-      output: share
-`,
-  );
-  return `allow:
-  write:
-    - path: ${stack.docs}/log.txt
-      confirm: never
-  execute:
-${execute.join('')}`;
 }
 
 function at(url: string, port: number): string {
   const there = new URL(url);
   there.port = String(port);
   return there.href;
-}
-
-/** The pieces of the model's answer: a length that follows from the question, in its language. */
-export function piecesOf(question: string): string[] {
-  let sum = 0;
-  for (const letter of question) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9_973;
-  const chinese = /\p{Script=Han}/u.test(question);
-  return Array.from({ length: 6 + (sum % 24) }, (_, n) =>
-    chinese ? `第${n + 1}句，绳结越拉越紧🪢。` : `word${n + 1} `,
-  );
 }

@@ -9,9 +9,10 @@ import { type Ended, LocalService, type RunEvent } from '../../gen/bowline/local
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { newId } from '../../src/base/ids.ts';
 import { reasonOf, type Transport } from './clients.ts';
-import { type Cluster, runArgv } from './cluster.ts';
 import { type AskRecord, type CallRecord, type Model, PASSING } from './model.ts';
 import type { Deed } from './plan.ts';
+import { napArgv, runArgv } from './programs.ts';
+import type { Site } from './site.ts';
 import { TextCheck } from './text-check.ts';
 
 /** How long one deed may take in all, faults included. */
@@ -19,6 +20,8 @@ const PATIENCE_MS = 90_000;
 const AGAIN_MS = 150;
 /** For one call that nobody answers. */
 const CALL_MS = 20_000;
+/** How long a nap goes on before it is cancelled. */
+const NAP_MS = 700;
 
 const STATES = new Map<number, string>(Object.entries(RunState).map(([name, state]) => [state, name.toLowerCase()]));
 
@@ -29,13 +32,14 @@ export class Load {
   readonly model: Model;
   /** What was wrong with texts, and deeds that came to no end. */
   readonly wrong: string[] = [];
-  /** Texts that began anew under a higher epoch. */
+  /** Texts that began anew under a higher epoch, and pieces that were read. */
   resets = 0;
-  readonly #cluster: Cluster;
+  pieces = 0;
+  readonly #site: Site;
   readonly #conversations = new Map<string, string>();
 
-  constructor(cluster: Cluster, model: Model) {
-    this.#cluster = cluster;
+  constructor(site: Site, model: Model) {
+    this.#site = site;
     this.model = model;
   }
 
@@ -50,7 +54,7 @@ export class Load {
   /** Asks with one request id until the end is told, however often the edge goes away. */
   async #ask(deed: Ask): Promise<void> {
     const { name, text, edge, line } = deed;
-    const expected = this.#cluster.model.answerTo(text);
+    const expected = this.#site.model.answerTo(text);
     const ask: AskRecord = {
       name,
       text,
@@ -80,7 +84,7 @@ export class Load {
       const check = new TextCheck();
       const [known] = ask.runs;
       // Whoever comes back follows the run, or repeats the ask: both are promised to work.
-      await this.#cluster.edge(edge, async (transport) => {
+      await this.#site.edge(edge, async (transport) => {
         const client = createClient(LocalService, transport);
         const stream = known !== undefined && round % 2 === 1 ? client.follow({ run: known }) : client.ask(request);
         for await (const { event } of stream) this.#event(ask, event, check, accepted);
@@ -97,7 +101,10 @@ export class Load {
   #event(ask: AskRecord, event: RunEvent | undefined, check: TextCheck, accepted: (run: string) => void): void {
     const body = event?.event;
     if (body?.case === 'accepted') accepted(body.value.run);
-    if (body?.case === 'text') check.add(body.value);
+    if (body?.case === 'text') {
+      check.add(body.value);
+      this.pieces++;
+    }
     if (body?.case === 'ended') ask.ended = this.#ended(ask, body.value, check);
     this.#note(ask.name, check);
   }
@@ -125,9 +132,12 @@ export class Load {
     await again(`${ask.name} (watched)`, async () => {
       const check = new TextCheck();
       try {
-        await this.#cluster.control(async (transport) => {
+        await this.#site.control(async (transport) => {
           for await (const { event } of createClient(RunService, transport).watchRun({ id: run })) {
-            if (event.case === 'text') check.add(event.value);
+            if (event.case === 'text') {
+              check.add(event.value);
+              this.pieces++;
+            }
             if (event.case !== 'run' || !event.value.outcome) continue;
             over = true;
             if (event.value.state === RunState.ANSWERED) check.end(event.value.outcome.answer);
@@ -149,9 +159,9 @@ export class Load {
     await again(`${ask.name} (cancel)`, async () => {
       try {
         if (cancelBy === 'edge') {
-          await this.#cluster.edge(edge, (transport) => createClient(LocalService, transport).cancel({ run }));
+          await this.#site.edge(edge, (transport) => createClient(LocalService, transport).cancel({ run }));
         } else {
-          await this.#cluster.control((transport) =>
+          await this.#site.control((transport) =>
             createClient(RunService, transport).cancelRun({ id: run, requestId }),
           );
         }
@@ -169,10 +179,11 @@ export class Load {
     const file = kind === 'write' ? 'log.txt' : 'ran.txt';
     const record: CallRecord = { key: name, edge, line: name, file, outcomes: [] };
     this.model.calls.push(record);
+    if (kind === 'nap') return this.#nap(record);
     const headers = { 'bowline-idempotency-key': name, 'bowline-device': `edge-${edge}` };
     const once = () =>
       again(name, async () => {
-        const outcome = await this.#cluster
+        const outcome = await this.#site
           .control<unknown>((transport) =>
             kind === 'write' ? write(transport, name, headers) : this.#run(transport, edge, name, headers),
           )
@@ -184,8 +195,30 @@ export class Load {
     else for (let n = 0; n < times; n++) await once();
   }
 
+  /** Begins a long command and goes away in the middle, which cancels it. What came of it is not told to anyone. */
+  async #nap({ key, edge, outcomes }: CallRecord): Promise<void> {
+    const gone = new AbortController();
+    const stack = this.#site.edgeStack(edge);
+    const request = { argv: napArgv(stack), stdin: `${key}\n` };
+    const headers = { 'bowline-idempotency-key': key, 'bowline-device': `edge-${edge}` };
+    await this.#site
+      .control(async (transport) => {
+        const stream = createClient(ShellService, transport).run(request, { headers, signal: gone.signal });
+        const reading = (async () => {
+          for await (const _ of stream);
+        })();
+        await Promise.race([reading, wait(NAP_MS)]);
+        gone.abort();
+        await reading;
+      })
+      .then(
+        () => outcomes.push('lost'),
+        (error: unknown) => outcomes.push(reasonOf(error)),
+      );
+  }
+
   async #run(transport: Transport, edge: number, line: string, headers: Record<string, string>): Promise<void> {
-    const request = { argv: runArgv(this.#cluster.part(`edge-${edge}`).stack), stdin: `${line}\n` };
+    const request = { argv: runArgv(this.#site.edgeStack(edge)), stdin: `${line}\n` };
     let exit: number | undefined;
     const options = { headers, timeoutMs: CALL_MS };
     for await (const { event } of createClient(ShellService, transport).run(request, options)) {

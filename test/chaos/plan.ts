@@ -49,11 +49,12 @@ export type Deed =
       readonly watched: boolean;
     }
   | {
-      readonly kind: 'write' | 'run';
+      /** write: adds a line to a file. run: a short command adds one. nap: a long command adds one and is then cancelled. */
+      readonly kind: 'write' | 'run' | 'nap';
       readonly atMs: number;
       readonly name: string;
       readonly edge: number;
-      /** How often it is called with one key; `together` of them at the same time. */
+      /** How often it is called with one key; `together`: at the same time. A nap is called once. */
       readonly times: number;
       readonly together: boolean;
     };
@@ -124,7 +125,7 @@ function faultAt(roll: number, pick: <T>(list: readonly T[]) => T, shape: Shape)
 function deedsOf(seed: number, random: () => number, shape: Shape): Deed[] {
   const int = (from: number, to: number) => from + Math.floor(random() * (to - from));
   const deeds: Deed[] = [];
-  const asks = int(6, 10);
+  const asks = int(9, 15);
   for (let n = 0; n < asks; n++) {
     const name = `s${seed}-ask${n}`;
     const edge = int(1, shape.edges + 1);
@@ -135,7 +136,7 @@ function deedsOf(seed: number, random: () => number, shape: Shape): Deed[] {
       atMs: int(0, SPAN_MS),
       name,
       edge,
-      conversation: int(0, 2),
+      conversation: int(0, 3),
       text: askText(name, line, chinese),
       line,
       cancelAfterMs: random() < 0.2 ? int(0, 1_200) : undefined,
@@ -143,10 +144,10 @@ function deedsOf(seed: number, random: () => number, shape: Shape): Deed[] {
       watched: random() < 0.4,
     });
   }
-  const calls = int(3, 6);
+  const calls = int(4, 8);
   for (let n = 0; n < calls; n++) {
     deeds.push({
-      kind: random() < 0.7 ? 'write' : 'run',
+      kind: random() < 0.6 ? 'write' : random() < 0.6 ? 'run' : 'nap',
       atMs: int(0, SPAN_MS),
       name: `s${seed}-call${n}`,
       edge: int(1, shape.edges + 1),

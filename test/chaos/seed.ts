@@ -1,12 +1,11 @@
 // Plays one seed on a running cluster: its faults and its deeds at their moments, then everything up again, then quiet, then
 // the judgement.
 import { setTimeout as wait } from 'node:timers/promises';
-import { createClient } from '@connectrpc/connect';
-import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { edgeCapabilities } from '../../src/contract/capabilities.ts';
 import { MethodRegistry } from '../../src/contract/registry.ts';
 import { workerCapabilities } from '../../src/contract/worker-capabilities.ts';
 import type { Cluster } from './cluster.ts';
+import { journals, nappers, naps } from './edge-checks.ts';
 import { play } from './faults.ts';
 import { Load } from './load.ts';
 import type { Model } from './model.ts';
@@ -30,6 +29,7 @@ export interface Verdict {
 
 export async function playSeed(cluster: Cluster, truth: Truth, model: Model, plan: Plan): Promise<Verdict> {
   const started = performance.now();
+  const sleepers = new Set(nappers(cluster).keys());
   const wrong: string[] = [];
   const load = new Load(cluster, model);
   const before = { asks: model.asks.length, calls: model.calls.length };
@@ -59,14 +59,14 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
   wrong.push(...(await truth.quiet(cluster, QUIET_MS)).map((what) => `still outstanding: ${what}`));
   const quiet = performance.now();
   wrong.push(...load.wrong, ...model.judge(await truth.fresh(), effectsOf(cluster), methods));
-  wrong.push(...(await journals(cluster)), ...memory(cluster));
+  wrong.push(...(await journals(cluster)), ...memory(cluster), ...naps(cluster, plan, sleepers));
   for (const part of cluster.parts.values()) wrong.push(...part.wrong.splice(0));
   const [asks, calls] = [model.asks.slice(before.asks), model.calls.slice(before.calls)];
   const count = <T>(list: readonly T[], holds: (each: T) => boolean) => list.filter(holds).length;
   const summary = [
     `${count(asks, (ask) => ask.ended?.state === 'answered')} of ${asks.length} asks answered`,
     `${count(asks, (ask) => ask.ended?.state === 'cancelled')} cancelled`,
-    `${load.resets} texts begun anew`,
+    `${load.pieces} pieces of text, ${load.resets} begun anew`,
     `${count(calls, ({ outcomes }) => outcomes.includes('done'))} of ${calls.length} calls done`,
     `up ${seconds(healed - faultless)} after the last fault, quiet ${seconds(quiet - healed)} later`,
     `${seconds(performance.now() - started)} in all`,
@@ -76,21 +76,6 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
-
-async function journals(cluster: Cluster): Promise<string[]> {
-  const wrong: string[] = [];
-  for (let edge = 1; edge <= cluster.shape.edges; edge++) {
-    const checked = await cluster
-      .edge(edge, async (transport) => {
-        const client = createClient(LocalService, transport);
-        const [{ ok, problem }, { asks }] = [await client.verifyJournal({}), await client.listQueue({})];
-        return [...(ok ? [] : [`its journal: ${problem}`]), ...asks.map(({ run }) => `it still queues ${run}`)];
-      })
-      .catch((error: unknown) => [String(error)]);
-    wrong.push(...checked.map((what) => `edge-${edge}: ${what}`));
-  }
-  return wrong;
-}
 
 function memory(cluster: Cluster): string[] {
   const wrong: string[] = [];

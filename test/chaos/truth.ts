@@ -6,9 +6,9 @@ import { createConversations } from '../../src/control/store/conversations.ts';
 import { type Database, openDatabase } from '../../src/control/store/database.ts';
 import { PgEventStore } from '../../src/control/store/event-store.ts';
 import { createRuns } from '../../src/control/store/runs.ts';
-import type { Cluster } from './cluster.ts';
 import type { StoredConversation, StoredRun } from './history.ts';
 import type { Effects, Stored } from './model.ts';
+import type { Site } from './site.ts';
 
 const TENANT = 'default';
 
@@ -29,10 +29,10 @@ export class Truth {
   }
 
   /** Waits until nothing is outstanding; what still is, in words, when the time is over. */
-  async quiet(cluster: Cluster, withinMs: number): Promise<string[]> {
+  async quiet(site: Site, withinMs: number): Promise<string[]> {
     const end = performance.now() + withinMs;
     for (;;) {
-      const left = await this.#outstanding(cluster).catch((error: unknown) => [`the database: ${String(error)}`]);
+      const left = await this.#outstanding(site).catch((error: unknown) => [`the database: ${String(error)}`]);
       if (left.length === 0 || performance.now() > end) return left;
       await wait(100);
     }
@@ -80,7 +80,7 @@ export class Truth {
     return (await store.load(TENANT, id)).events;
   }
 
-  async #outstanding(cluster: Cluster): Promise<string[]> {
+  async #outstanding(site: Site): Promise<string[]> {
     const left: string[] = [];
     const ask = async (what: string, text: string) => {
       const { rows } = await this.#database.pool.query<{ id: string }>(`${text} limit 5`);
@@ -93,7 +93,7 @@ export class Truth {
       'conversations',
       'select id from conversation where active_run is not null or waiting <> array[]::text[]',
     );
-    const running = cluster.replicas();
+    const running = site.replicas();
     const { rows } = await this.#database.pool.query<{ replica: string }>(
       'select replica from lease where expires_at > now()',
     );
@@ -102,7 +102,7 @@ export class Truth {
     }
     for (const replica of running)
       if (!rows.some((row) => row.replica === replica)) left.push(`no lease of ${replica}`);
-    if (cluster.redis) left.push(...(await queued(cluster.redis.url, cluster.redis.prefix)));
+    if (site.redis) left.push(...(await queued(site.redis.url, site.redis.prefix)));
     return left;
   }
 }
@@ -129,10 +129,10 @@ async function queued(url: string, prefix: string): Promise<string[]> {
 }
 
 /** What stands in the files of the edges. */
-export function effectsOf(cluster: Cluster): Effects {
+export function effectsOf(site: Site): Effects {
   const all = new Map<number, Map<string, Map<string, number>>>();
-  for (let edge = 1; edge <= cluster.shape.edges; edge++) {
-    const { dir } = cluster.part(`edge-${edge}`).stack;
+  for (let edge = 1; edge <= site.edges; edge++) {
+    const { dir } = site.edgeStack(edge);
     const files = new Map<string, Map<string, number>>();
     for (const [name, path] of [
       ['log.txt', `${dir}/docs/log.txt`],
