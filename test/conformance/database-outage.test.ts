@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { type Database, openDatabase } from '../../src/control/store/database.ts';
 import { PgEventStore } from '../../src/control/store/event-store.ts';
 import { migrate } from '../../src/control/store/migrate.ts';
+import { createOutbox } from '../../src/control/store/outbox.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { part, text, unit } from '../support/units.ts';
@@ -179,6 +180,28 @@ test('a way that swallows everything for a while, and breaks nothing, is given u
     await expect(database.pool.query('select 1')).rejects.toThrow();
     proxy.silence(false);
   });
+});
+
+test('reads find a way around connections that never answer again, in the store and in its readers', {
+  timeout: 60_000,
+}, async () => {
+  const database = await open({ statementTimeoutMs: 1_000, connectTimeoutMs: 500, maxConnections: 1 });
+  await database.patiently(migrate);
+  const store = new PgEventStore(database, { readTimeoutMs: 500 });
+  closers.push(() => store.close());
+  const outbox = createOutbox(database.db);
+  await store.commit(unit('reads', [part('s', 0, ['x'])]));
+  expect(await outbox.check(['none'])).toEqual([]);
+  proxy.silence('both');
+  await expect(outbox.check(['none'])).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE' });
+  proxy.silence(false);
+  // Not on the connection that hung.
+  expect(await outbox.check(['none'])).toEqual([]);
+  proxy.silence('both');
+  const loading = store.load('reads', 's');
+  await expect(outbox.check(['none'])).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE' });
+  proxy.silence(false);
+  expect((await loading).version).toBe(1);
 });
 
 test('a server that stands still and goes on later has each commit once', { timeout: 60_000 }, async () => {

@@ -11,6 +11,7 @@ import { startEmbedded } from './embedded.ts';
 import { preparing } from './prepared.ts';
 import type { Schema } from './schema.ts';
 import { sqlFailure, sqlProblem } from './sql-failure.ts';
+import { endUnanswered } from './unanswered.ts';
 
 export interface DatabaseOptions {
   /** Connections to Postgres; default 10. PGlite always has one. */
@@ -73,6 +74,7 @@ export async function openDatabase(
     // One that is lent breaks with an error of its query, or of none at all; unheard, it would end the process.
     made.on('connect', (client) => void client.on('error', () => undefined));
     made.on('connect', preparing());
+    made.on('connect', endUnanswered);
     return made;
   };
   const flushes = embedded ? 1 : 2;

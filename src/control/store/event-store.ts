@@ -21,6 +21,8 @@ export interface EventStoreOptions {
   readonly clock?: Clock;
   /** How long a commit is tried again while the database does not answer; default 30 s. */
   readonly giveUpMs?: number;
+  /** How long a read waits for its answer before it is sent again on another connection; default 8 s. */
+  readonly readTimeoutMs?: number;
   /** Units of one statement; default 256. */
   readonly maxBatch?: number;
   /** Units that may wait; default 10,000 (and 256 MB). */
@@ -42,6 +44,7 @@ export class PgEventStore implements EventStore {
   readonly #database: EventStoreDatabase;
   readonly #clock: Clock;
   readonly #giveUpMs: number;
+  readonly #readTimeoutMs: number;
   readonly #group: GroupCommit<CommitUnit, CommitResult>;
   readonly #closing = new AbortController();
 
@@ -49,6 +52,7 @@ export class PgEventStore implements EventStore {
     this.#database = database;
     this.#clock = options.clock ?? systemClock;
     this.#giveUpMs = options.giveUpMs ?? 30_000;
+    this.#readTimeoutMs = options.readTimeoutMs ?? 8_000;
     this.#group = new GroupCommit({
       flush: (batch) => this.#flush(batch),
       keys: unitKeys,
@@ -68,7 +72,8 @@ export class PgEventStore implements EventStore {
 
   async outcome(tenant: string, source: string, commandId: string): Promise<Uint8Array | undefined> {
     const { rows } = await this.#read<{ outcome: Uint8Array }>(
-      '/* inbox_outcome */ select outcome from inbox where tenant = $1 and source = $2 and command_id = $3',
+      'inbox_outcome',
+      'select outcome from inbox where tenant = $1 and source = $2 and command_id = $3',
       [tenant, source, commandId],
     );
     return rows[0]?.outcome;
@@ -76,7 +81,8 @@ export class PgEventStore implements EventStore {
 
   async load(tenant: string, stream: string, after = 0): Promise<{ version: number; events: LoadedEvent[] }> {
     const { rows } = await this.#read<{ head: number; version: number | null; type: string; data: Buffer; at: number }>(
-      `/* stream_load */ select s.version as head, e.version, e.type, e.data, (extract(epoch from e.at) * 1000)::bigint as at
+      'stream_load',
+      `select s.version as head, e.version, e.type, e.data, (extract(epoch from e.at) * 1000)::bigint as at
        from streams s left join events e on e.tenant = s.tenant and e.stream = s.id and e.version > $3
        where s.tenant = $1 and s.id = $2 order by e.version`,
       [tenant, stream, after],
@@ -92,14 +98,16 @@ export class PgEventStore implements EventStore {
     await this.#group.close();
   }
 
-  async #read<Row extends object>(text: string, values: unknown[]): Promise<{ rows: Row[] }> {
+  async #read<Row extends object>(name: string, text: string, values: unknown[]): Promise<{ rows: Row[] }> {
+    const statement = { name, text, values, query_timeout: this.#readTimeoutMs };
     const end = this.#clock.monotonic() + Math.min(this.#giveUpMs, READ_AGAIN_MS);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#database.pool.query<Row>(text, values);
+        return await this.#database.pool.query<Row>(statement);
       } catch (error) {
         const kind = sqlFailure(error);
-        const over = this.#closing.signal.aborted || this.#clock.monotonic() >= end;
+        // Once more in any case: a connection that hung has used up the time by itself.
+        const over = this.#closing.signal.aborted || (attempt > 1 && this.#clock.monotonic() >= end);
         if (over || kind === 'refused' || kind === 'slow') throw storeError(error);
         await sleep(this.#clock, fullJitter(attempt, 20, 500), this.#closing.signal);
       }
