@@ -18,7 +18,7 @@ const only = process.env.ONLY || 'throughput';
 const lab = new Lab();
 try {
   const stores = process.env.EMBEDDED ? 'embedded' : 'servers';
-  const { edge, inspect, pids } = await lab.newBowline(stores, { inspected: true });
+  const { edge, worker, inspect, pids } = await lab.newBowline(stores, { inspected: true });
   const ask = only === 'three-jobs' ? 'tool' : only === 'relay' ? 'relay 50000 20' : 'hello';
   const run = async (ms: number): Promise<string> => {
     if (only === 'throughput') {
@@ -28,7 +28,27 @@ try {
     const times = await edge.call<number[]>('latency', { ask, ms });
     return `p50 ${percentile(times, 50).toFixed(2)} ms, p95 ${percentile(times, 95).toFixed(2)} ms`;
   };
+  /** The way of a one-job run, seen from its ends. */
+  const stages = async (): Promise<string> => {
+    await worker.call('moments');
+    const runs = await edge.call<{ start: number; accepted: number; end: number }[]>('trace', { ask, ms: WARM_MS });
+    const jobs = await worker.call<{ job: number; result: number }[]>('moments');
+    const p50 = (of: (run: (typeof runs)[number], job: (typeof jobs)[number]) => number) =>
+      percentile(
+        runs.flatMap((run, i) => (jobs[i] ? [of(run, jobs[i])] : [])),
+        50,
+      ).toFixed(2);
+    return [
+      `a run at the median of ${runs.length}, in ms:`,
+      `  ask sent -> job at the worker     ${p50(({ start }, { job }) => job - start)}`,
+      `  job at the worker -> result sent  ${p50((_, { job, result }) => result - job)}`,
+      `  result sent -> end at the edge    ${p50(({ end }, { result }) => end - result)}`,
+      `  ask sent -> ask accepted          ${p50(({ start, accepted }) => accepted - start)}`,
+      `  ask sent -> end at the edge       ${p50(({ start, end }) => end - start)}`,
+    ].join('\n');
+  };
   await run(WARM_MS);
+  if (only === 'one-job') process.stdout.write(`${await stages()}\n`);
   const inspector = await inspect();
   let said = '';
   const before = pids.map(cpuMs);

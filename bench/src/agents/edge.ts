@@ -22,7 +22,7 @@ import { newId } from '../../../src/base/ids.ts';
 import { FrameCounter } from '../../../src/contract/frames.ts';
 import { FakeEdge } from '../../../test/support/fake-edge.ts';
 import { serveAgent } from '../harness/agent.ts';
-import { type LatencyArgs, latencies, type RateArgs, rate } from '../harness/load.ts';
+import { type LatencyArgs, latencies, type RateArgs, rate, sharedNow } from '../harness/load.ts';
 
 interface Place {
   readonly url: string;
@@ -42,6 +42,8 @@ class Session {
   readonly #runs = new Map<string, (outcome: Outcome) => void>();
   /** Told of each piece of text, with the moment it came. */
   onText: (text: string) => void = () => {};
+  /** Told when an ask was accepted. */
+  onAccepted: () => void = () => {};
   #welcomed: () => void = () => {};
   readonly welcome = new Promise<void>((resolve) => {
     this.#welcomed = resolve;
@@ -88,8 +90,10 @@ class Session {
         else if (frame.case === 'welcome') this.#welcomed();
         else if (frame.case === 'ping')
           this.#send({ case: 'pong', value: create(PongSchema, { nonce: frame.value.nonce }) });
-        else if (frame.case === 'eventOutcome' && frame.value.refused)
-          throw new Error(`refused: ${frame.value.refused.message}`);
+        else if (frame.case === 'eventOutcome') {
+          if (frame.value.refused) throw new Error(`refused: ${frame.value.refused.message}`);
+          this.onAccepted();
+        }
       }
       throw new Error('the session ended');
     } catch (error) {
@@ -134,6 +138,22 @@ serveAgent({
   },
   latency: ({ ask, ...args }: LatencyArgs & { ask: string }) => latencies(() => next().ask(ask), args),
   rate: ({ ask, ...args }: RateArgs & { ask: string }) => rate(() => next().ask(ask), args),
+  /** Moments of runs, one at a time for so long; the worker knows the others. */
+  trace: async ({ ask, ms }: LatencyArgs & { ask: string }) => {
+    const session = next();
+    const runs: { start: number; accepted: number; end: number }[] = [];
+    const until = performance.now() + ms;
+    while (performance.now() < until) {
+      const seen = { start: sharedNow(), accepted: 0, end: 0 };
+      session.onAccepted = () => {
+        seen.accepted = sharedNow();
+      };
+      await session.ask(ask);
+      seen.end = sharedNow();
+      runs.push(seen);
+    }
+    return runs;
+  },
   /** One answer whose text is counted: characters, frames and seconds from its first to its last piece. */
   relay: async ({ ask }: { ask: string }) => {
     const session = next();

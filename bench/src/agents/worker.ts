@@ -24,6 +24,7 @@ import { Channel } from '../../../src/base/channel.ts';
 import { FrameCounter } from '../../../src/contract/frames.ts';
 import { workerHello } from '../../../test/support/fake-worker.ts';
 import { serveAgent } from '../harness/agent.ts';
+import { sharedNow } from '../harness/load.ts';
 
 const SLOTS = 256;
 type Body = WorkRequest['frame'];
@@ -43,6 +44,10 @@ const TOOL = [
   }),
   finish(FinishReason.TOOL_CALLS),
 ];
+
+/** Moments of the last jobs: when each came, and when its result went. */
+const moments: { job: number; result: number }[] = [];
+const MOST_MOMENTS = 100_000;
 
 class Worker {
   readonly #outgoing = new Channel<Body>(256);
@@ -74,7 +79,10 @@ class Worker {
         this.#counter.seen(header);
         if (frame.case === 'job') {
           this.#free--;
-          void this.#work(frame.value);
+          const job = sharedNow();
+          void this.#work(frame.value).then(() => {
+            if (moments.length < MOST_MOMENTS) moments.push({ job, result: sharedNow() });
+          });
         } else if (frame.case === 'welcome') {
           this.#tell();
           this.#welcomed();
@@ -155,6 +163,8 @@ class Worker {
 }
 
 serveAgent({
+  /** The moments since the last call. */
+  moments: () => moments.splice(0),
   connect: async ({ url, key }: { url: string; key: string }) => {
     await new Worker(url, key).welcome;
   },

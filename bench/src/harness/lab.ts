@@ -22,6 +22,7 @@ export interface Bowline {
   readonly stack: Stack;
   readonly control: Program;
   readonly edge: AgentProcess;
+  readonly worker: AgentProcess;
   /** Every process that works for it, those of its stores included. */
   readonly pids: readonly number[];
   /** URL of its database; undefined when embedded. */
@@ -84,7 +85,7 @@ export class Lab {
     await edge.call('connect', { url: stack.url, ownerKey: stack.ownerKey, name: 'bench' });
     const pids = [control.pid, edge.pid, worker.pid];
     if (database) pids.push(await postmaster(database), (await this.redis()).pid ?? -1);
-    return { stack, control, edge, pids, database, inspect };
+    return { stack, control, edge, worker, pids, database, inspect };
   }
 
   /** The control plane alone. */

@@ -7,6 +7,9 @@ export interface LatencyArgs {
   readonly pauseMs?: number;
 }
 
+/** Milliseconds on the clock that all processes of a machine share. */
+export const sharedNow = (): number => Number(process.hrtime.bigint()) / 1e6;
+
 export interface RateArgs {
   readonly ms: number;
   readonly inFlight: number;
