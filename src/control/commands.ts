@@ -49,6 +49,17 @@ export function recoverVerb(env: NodeJS.ProcessEnv, recover: RecoverControl): Co
     if (flag?.startsWith('--database')) command.option(flag, `${what} (${name})`);
   return settingOptions(command)
     .option('--force', 'also when nothing shows that it was restored')
+    .addHelpText(
+      'after',
+      `
+An edge that knows a later session than the database shows that the database is older: it was restored from a backup. Then
+no work of its tenant is taken or given out, and \`bowline status\` says so, until this was run once. On an embedded database,
+stop the control plane first.
+
+Examples:
+  $ DATABASE_URL=postgres://bowline@127.0.0.1/bowline bowline control recover
+  $ bowline control recover --home /var/lib/bowline --force`,
+    )
     .action(async (_flags: SettingFlags, verb: Command) => {
       const flags = verb.optsWithGlobals<SettingFlags & { home?: string; force?: boolean }>();
       const home = homeFolder(flags.home, env);
