@@ -38,7 +38,12 @@ export async function chaos({
       print(`seed ${seed}`);
       for (const fault of plan.faults) print(`  ${faultText(fault)}`);
       scene ??= await begin(shape);
-      const { wrong, summary } = await playSeed(scene.cluster, scene.truth, scene.model, plan);
+      const { wrong, summary } = await playSeed(scene.cluster, scene.truth, scene.model, plan).catch(
+        (error: unknown) => ({
+          wrong: [String(error)],
+          summary: 'it was not played to its end',
+        }),
+      );
       played++;
       faults += plan.faults.length;
       print(`  ${wrong.length === 0 ? 'passed' : 'FAILED'}: ${summary}`);

@@ -14,6 +14,7 @@ import type { Deed } from './plan.ts';
 import { napArgv, runArgv } from './programs.ts';
 import type { Site } from './site.ts';
 import { TextCheck } from './text-check.ts';
+import { within } from './within.ts';
 
 /** How long one deed may take in all, faults included. */
 const PATIENCE_MS = 90_000;
@@ -45,7 +46,7 @@ export class Load {
 
   async do(deed: Deed): Promise<void> {
     try {
-      await (deed.kind === 'ask' ? this.#ask(deed) : this.#call(deed));
+      await within(PATIENCE_MS + CALL_MS, 'the deed', deed.kind === 'ask' ? this.#ask(deed) : this.#call(deed));
     } catch (error) {
       this.#complain(deed.name, error);
     }

@@ -11,10 +11,13 @@ import { Load } from './load.ts';
 import type { Model } from './model.ts';
 import type { Plan } from './plan.ts';
 import { effectsOf, type Truth } from './truth.ts';
+import { within } from './within.ts';
 
 /** After everything was mended. */
 const UP_MS = 60_000;
 const QUIET_MS = 75_000;
+/** For one fault, whose restart may be slow. */
+const FAULT_MS = 60_000;
 /** Far above what they need, far below what a leak takes in an hour. */
 const MOST_MB = { control: 420, worker: 420, edge: 200 };
 
@@ -42,7 +45,7 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
   const targets = new Map<string, Promise<void>>();
   for (const fault of plan.faults) {
     const turn = (targets.get(fault.target) ?? Promise.resolve()).then(() =>
-      at(fault.atMs, () => play(cluster, fault)),
+      at(fault.atMs, () => within(FAULT_MS, 'the fault', play(cluster, fault))),
     );
     const noted = turn.catch((error: unknown) => void wrong.push(`${fault.kind} ${fault.target}: ${String(error)}`));
     targets.set(fault.target, noted);
@@ -50,16 +53,24 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
   await Promise.all(targets.values());
   const faultless = performance.now();
   try {
-    await cluster.heal(UP_MS);
+    await within(3 * UP_MS, 'mending', cluster.heal(UP_MS));
   } catch (error) {
     wrong.push(error instanceof Error ? error.message : String(error));
   }
   const healed = performance.now();
   await deeds;
-  wrong.push(...(await truth.quiet(cluster, QUIET_MS)).map((what) => `still outstanding: ${what}`));
+  wrong.push(
+    ...(await within(2 * QUIET_MS, 'quiet', truth.quiet(cluster, QUIET_MS))).map(
+      (what) => `still outstanding: ${what}`,
+    ),
+  );
   const quiet = performance.now();
-  wrong.push(...load.wrong, ...model.judge(await truth.fresh(), effectsOf(cluster), methods));
-  wrong.push(...(await journals(cluster)), ...memory(cluster), ...naps(cluster, plan, sleepers));
+  wrong.push(...load.wrong, ...model.judge(await within(UP_MS, 'reading', truth.fresh()), effectsOf(cluster), methods));
+  wrong.push(
+    ...(await within(UP_MS, 'the journals', journals(cluster))),
+    ...memory(cluster),
+    ...naps(cluster, plan, sleepers),
+  );
   for (const part of cluster.parts.values()) wrong.push(...part.wrong.splice(0));
   const [asks, calls] = [model.asks.slice(before.asks), model.calls.slice(before.calls)];
   const count = <T>(list: readonly T[], holds: (each: T) => boolean) => list.filter(holds).length;
