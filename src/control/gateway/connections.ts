@@ -24,21 +24,23 @@ export class Connections {
     this.#log = log;
   }
 
-  /** Takes a connection in; false when there is no room and it was ended. */
-  add(session: ServerHttp2Session): boolean {
+  /** Takes a connection in. Where too many are strangers, the one that is here longest makes room: who has a credential is quick. */
+  add(session: ServerHttp2Session): void {
     const { maxStrangers, strangerMs } = this.#limits;
     if (this.#strangers.size >= maxStrangers) {
-      this.#log.warn('a connection was refused: too many have shown no credential', {
+      this.#log.warn('a connection was ended: too many have shown no credential', {
         limit: maxStrangers,
         setting: 'BOWLINE_MAX_STRANGERS',
       });
-      session.destroy();
-      return false;
+      const [oldest] = this.#strangers.keys();
+      if (oldest) {
+        this.admit(oldest);
+        oldest.destroy();
+      }
     }
     this.all.add(session);
     const stop = this.#clock.after(strangerMs, () => {
       this.#log.info('a connection was ended: it showed no credential in time', { ms: strangerMs });
-      session.close();
       session.destroy();
     });
     this.#strangers.set(session, stop);
@@ -46,10 +48,9 @@ export class Connections {
       this.all.delete(session);
       this.admit(session);
     });
-    return true;
   }
 
-  /** It showed a valid credential. */
+  /** It showed a valid credential, or is gone. */
   admit(session: ServerHttp2Session): void {
     this.#strangers.get(session)?.();
     this.#strangers.delete(session);

@@ -8,7 +8,7 @@ import type { Logger } from '../../base/logger.ts';
 import { toConnectError } from '../../contract/errors.ts';
 import { validate } from '../../contract/validate.ts';
 import { type Authenticator, bearerOf } from '../identity/authenticator.ts';
-import { admitKey, isGone, rejectKey } from './opening.ts';
+import { admitKey, isGone } from './opening.ts';
 import { principalKey } from './principal.ts';
 import { tooLarge } from './too-large.ts';
 
@@ -69,7 +69,6 @@ export function authGate(authenticator: Authenticator, log: Logger): (context: H
       values.set(principalKey, await authenticator.authenticate(bearerOf(header)));
       values.get(admitKey)();
     } catch (error) {
-      values.get(rejectKey)();
       throw toConnectError(error, log);
     }
   };

@@ -11,9 +11,6 @@ export const resetKey = createContextKey<() => void>(() => {}, { description: 'r
 /** The connection of a call showed a valid credential; set by the listener. */
 export const admitKey = createContextKey<() => void>(() => {}, { description: 'admits the connection' });
 
-/** A call was refused before its body was read: its stream ends, whatever its caller still sends; set by the listener. */
-export const rejectKey = createContextKey<() => void>(() => {}, { description: 'ends a refused stream' });
-
 /** Holds back what is written to the HTTP/2 stream of a call until the end of this turn of the event loop; set by the listener. */
 export const gatherKey = createContextKey<() => void>(() => {}, { description: 'gathers writes' });
 

@@ -1,5 +1,9 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect } from 'node:http2';
 import { createServer } from 'node:net';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { afterEach, expect, test } from 'vitest';
+import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { listen, mustBeListenable, type RunningServer, type ServerOptions } from './server.ts';
@@ -44,7 +48,6 @@ test('a port that is taken, an address beyond loopback and one that is not ours 
 });
 
 test('it closes within its deadline whatever its clients do, and the port is free again', async () => {
-  const { connect } = await import('node:http2');
   const server = await listen(options);
   const client = connect(`http://127.0.0.1:${server.port}`);
   client.on('error', () => {});
@@ -54,4 +57,83 @@ test('it closes within its deadline whatever its clients do, and the port is fre
   await server.close(100);
   servers.push(await listen({ ...options, port: server.port }));
   client.destroy();
+});
+
+/** A call with headers and a body, to the end of its stream. */
+async function call(client: ClientHttp2Session, body: Buffer, headers: Record<string, string> = {}) {
+  const stream = client.request({
+    ':method': 'POST',
+    ':path': '/grpc.health.v1.Health/Check',
+    'content-type': 'application/grpc+proto',
+    te: 'trailers',
+    ...headers,
+  });
+  stream.on('error', () => {});
+  let fields: Record<string, unknown> = {};
+  stream.on('response', (more) => {
+    fields = { ...fields, ...more };
+  });
+  stream.on('trailers', (more) => {
+    fields = { ...fields, ...more };
+  });
+  stream.resume().end(body);
+  await new Promise<void>((resolve) => stream.once('close', () => resolve()));
+  return {
+    http: fields[':status'],
+    grpc: fields['grpc-status'],
+    message: decodeURIComponent(String(fields['grpc-message'] ?? '')),
+  };
+}
+
+const message = (bytes: number): Buffer => {
+  const framed = Buffer.alloc(5 + bytes);
+  framed.writeUInt32BE(bytes, 1);
+  return framed;
+};
+
+async function healthServer(more: Partial<ServerOptions> = {}): Promise<ClientHttp2Session> {
+  const routes: ServerOptions['routes'] = (router) => router.service(Health, { check: () => ({}) });
+  const server = await listen({ ...options, routes, ...more });
+  servers.push(server);
+  const client = connect(`http://127.0.0.1:${server.port}`);
+  client.on('error', () => {});
+  return client;
+}
+
+test('headers and messages that are too large are refused with the limit and the setting, and their streams end', async () => {
+  const client = await healthServer();
+  expect(await call(client, message(0))).toMatchObject({ http: 200, grpc: '0' });
+  // Node resets such a stream by itself, but not before the other side has seen its settings.
+  expect((await call(client, message(0), { 'x-much': 'z'.repeat(20_000) })).grpc).toBeUndefined();
+  const early = await healthServer();
+  expect((await call(early, message(0), { 'x-much': 'z'.repeat(20_000) })).grpc).toBeUndefined();
+  early.destroy();
+  const large = await call(client, message(5 << 20));
+  expect(large.grpc).toBe('8');
+  expect(large.message).toMatch(/5242880 bytes .*1048576 bytes.*BOWLINE_MAX_FRAME_BYTES/);
+  client.destroy();
+});
+
+test('a call that the gate refuses is answered before its body is read, and its stream ends although the caller still sends', async () => {
+  const gate = async () => {
+    throw new ConnectError('who are you', Code.Unauthenticated);
+  };
+  const client = await healthServer({ gate });
+  expect(await call(client, message(900 << 10))).toMatchObject({ grpc: '16' });
+  client.destroy();
+});
+
+test('where too many connections show no credential, the oldest of them makes room', async () => {
+  const server = await listen({ ...options, maxStrangers: 2 });
+  servers.push(server);
+  const clients = [1, 2, 3].map(() => connect(`http://127.0.0.1:${server.port}`));
+  for (const client of clients) client.on('error', () => {});
+  const [gone, ...rest] = await Promise.all([
+    Promise.race(clients.map((client, n) => once(client, 'close').then(() => n))),
+    ...clients.map((client) => once(client, 'connect')),
+  ]);
+  expect(rest).toHaveLength(3);
+  expect(gone).toBe(0);
+  // The others end in their time.
+  await Promise.all(clients.map((client) => client.closed || once(client, 'close')));
 });

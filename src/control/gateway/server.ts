@@ -10,7 +10,7 @@ import { sparing } from '../../base/sparing-logger.ts';
 import { nodeHandler } from './adapter.ts';
 import { Connections } from './connections.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { admitKey, gatherKey, helloMs, rejectKey, resetKey } from './opening.ts';
+import { admitKey, gatherKey, helloMs, resetKey } from './opening.ts';
 
 export interface ServerOptions {
   readonly host: string;
@@ -39,9 +39,6 @@ export interface RunningServer {
   /** Ends open connections too, after their calls or at the deadline. */
   close(deadlineMs: number): Promise<void>;
 }
-
-/** How long a refused call may take to hear that it is. */
-const REJECTED_MS = 1_000;
 
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 
@@ -80,18 +77,11 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
         };
         const reset = () => stream.close(constants.NGHTTP2_CANCEL);
         const admit = () => stream.session && connections.admit(stream.session as ServerHttp2Session);
-        const reject = () => {
-          // Its answer goes first; what the caller still sends is for nobody.
-          const stop = options.clock.after(REJECTED_MS, () => stream.close(constants.NGHTTP2_NO_ERROR));
-          stream.once('close', stop);
-        };
-        return createContextValues()
-          .set(resetKey, reset)
-          .set(gatherKey, gather)
-          .set(admitKey, admit)
-          .set(rejectKey, reject);
+        return createContextValues().set(resetKey, reset).set(gatherKey, gather).set(admitKey, admit);
       },
-      log,
+      maxHeaderBytes,
+      clock: options.clock,
+      log: spared,
     }),
   );
   server.maxConnections = maxPeers;
@@ -100,7 +90,8 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   });
   server.on('session', (session) => {
     session.on('error', (error) => spared.debug('a connection failed', { why: error.message }));
-    if (connections.add(session)) keepAlive(session, options.clock, options.heartbeatMs);
+    connections.add(session);
+    keepAlive(session, options.clock, options.heartbeatMs);
   });
   await bind(server, host, port);
   server.on('error', (error) => log.error('the listener failed', error));

@@ -47,7 +47,11 @@ export async function* boundedBody(
 ): AsyncGenerator<Uint8Array> {
   let read = 0;
   const head: number[] = [];
-  for await (const piece of body) {
+  // Not a loop over the body: leaving one would wait for the rest of what is refused.
+  const pieces = body[Symbol.asyncIterator]();
+  for (;;) {
+    const { done, value: piece } = await pieces.next();
+    if (done) return;
     if (enveloped && head.length < 5) {
       head.push(...piece.subarray(0, 5 - head.length));
       const size = head.length === 5 ? Buffer.from(head).readUInt32BE(1) : 0;
