@@ -20,13 +20,18 @@ import {
   type WorkRequest,
   WorkRequestSchema,
 } from '../../../gen/bowline/worker/v1/worker_pb.ts';
-import { Channel } from '../../../src/base/channel.ts';
 import { FrameCounter } from '../../../src/contract/frames.ts';
+import { joinText } from '../../../src/worker/handlers/llm/join-text.ts';
+import { JobOutputs } from '../../../src/worker/job-outputs.ts';
 import { workerHello } from '../../../test/support/fake-worker.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { sharedNow } from '../harness/load.ts';
 
 const SLOTS = 256;
+/** Frames that may wait for the stream. */
+const MOST_WAITING = 256;
+/** A fast model's pieces come several at a time, as they stand in what is read from its socket. */
+const PIECES_OF_A_READ = 16;
 type Body = WorkRequest['frame'];
 type Event = ChatResponse['event'];
 
@@ -50,7 +55,11 @@ const moments: { job: number; result: number }[] = [];
 const MOST_MOMENTS = 100_000;
 
 class Worker {
-  readonly #outgoing = new Channel<Body>(256);
+  readonly #outgoing: Body[] = [];
+  readonly #waiting = new Set<() => void>();
+  #textSent: () => void = () => {};
+  /** The text of a fast model, which the real worker's own code joins while the stream is slower. */
+  #text: { readonly job: JobAssignment; readonly outputs: JobOutputs } | undefined;
   readonly #counter = new FrameCounter();
   #free = SLOTS;
   #toldSoon = false;
@@ -67,7 +76,36 @@ class Worker {
     const head = () => this.#counter.next();
     const hello = workerHello({ name: 'bench', slots: SLOTS });
     yield create(WorkRequestSchema, { header: head(), frame: { case: 'hello', value: hello } });
-    for await (const frame of this.#outgoing) yield create(WorkRequestSchema, { header: head(), frame });
+    for (;;) {
+      const frame = this.#outgoing.shift() ?? this.#nextText();
+      if (frame) yield create(WorkRequestSchema, { header: head(), frame });
+      else await new Promise<void>((resolve) => this.#waiting.add(resolve));
+      if (this.#outgoing.length === 0) this.#wake();
+    }
+  }
+
+  /** Waits while too many frames wait. */
+  async #push(frame: Body): Promise<void> {
+    this.#outgoing.push(frame);
+    this.#wake();
+    while (this.#outgoing.length > MOST_WAITING) await new Promise<void>((resolve) => this.#waiting.add(resolve));
+  }
+
+  #nextText(): Body | undefined {
+    const next = this.#text?.outputs.take();
+    if (!this.#text || !next) {
+      this.#textSent();
+      return undefined;
+    }
+    const { dispatchId, epoch } = this.#text.job;
+    const value = create(JobOutputSchema, { dispatchId, epoch, index: BigInt(next.index), response: next.response });
+    return { case: 'output', value };
+  }
+
+  #wake(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of waiting) wake();
   }
 
   async #read(url: string, key: string): Promise<void> {
@@ -87,7 +125,7 @@ class Worker {
           this.#tell();
           this.#welcomed();
         } else if (frame.case === 'ping') {
-          void this.#outgoing.push({ case: 'pong', value: create(PongSchema, { nonce: frame.value.nonce }) });
+          void this.#push({ case: 'pong', value: create(PongSchema, { nonce: frame.value.nonce }) });
         }
       }
       throw new Error('the session ended');
@@ -104,6 +142,7 @@ class Worker {
     const [what, ...words] = (part?.case === 'text' ? part.value : '').split(' ');
     if (last?.role === Role.USER && what === 'tool') return this.#answer(job, TOOL, 2);
     if (last?.role === Role.USER && what === 'relay') return this.#relay(job, Number(words[0]), Number(words[1]));
+    if (last?.role === Role.USER && what === 'frames') return this.#frame(job, Number(words[0]), Number(words[1]));
     if (last?.role === Role.USER && what === 'drip') return this.#drip(job, Number(words[0]), Number(words[1]));
     return this.#answer(job, ANSWER, 2);
   }
@@ -112,7 +151,7 @@ class Worker {
   async #answer({ dispatchId, epoch }: JobAssignment, responses: Uint8Array[], said: number): Promise<void> {
     for (let i = 0; i < said; i++) await this.#output(dispatchId, epoch, i, responses[i]!);
     const result = { case: 'done' as const, value: { responses } };
-    await this.#outgoing.push({
+    await this.#push({
       case: 'result',
       value: create(JobResultSchema, { dispatchId, epoch, result, usage }),
     });
@@ -120,8 +159,29 @@ class Worker {
     this.#tellSoon();
   }
 
-  /** So many pieces of text of so many characters, as fast as the stream takes them. */
+  /** So many pieces of text of so many characters, through the outputs of the real worker. */
   async #relay(job: JobAssignment, pieces: number, characters: number): Promise<void> {
+    const onReady = () => this.#wake();
+    const outputs = new JobOutputs({ schema: ChatResponseSchema, join: joinText, maxResultBytes: 16 << 20, onReady });
+    outputs.attach();
+    this.#text = { job, outputs };
+    const piece = 'x'.repeat(characters);
+    const never = new AbortController().signal;
+    for (let i = 0; i < pieces; i++) {
+      await outputs.push(create(ChatResponseSchema, { event: { case: 'text', value: { text: piece } } }), never);
+      if (i % PIECES_OF_A_READ === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    // So that all of it is counted as text: the result would bring what still waits.
+    await new Promise<void>((resolve) => {
+      this.#textSent = resolve;
+      this.#wake();
+    });
+    this.#text = undefined;
+    await this.#answer(job, [text(piece.repeat(pieces)), STOP], 0);
+  }
+
+  /** The same, each piece a frame, as fast as the stream takes them. */
+  async #frame(job: JobAssignment, pieces: number, characters: number): Promise<void> {
     const piece = 'x'.repeat(characters);
     const bytes = text(piece);
     for (let i = 0; i < pieces; i++) await this.#output(job.dispatchId, job.epoch, i, bytes);
@@ -144,7 +204,7 @@ class Worker {
 
   #output(dispatchId: string, epoch: bigint, index: number, response: Uint8Array): Promise<void> {
     const value = create(JobOutputSchema, { dispatchId, epoch, index: BigInt(index), response });
-    return this.#outgoing.push({ case: 'output', value });
+    return this.#push({ case: 'output', value });
   }
 
   /** One frame for all jobs that end in the same turn of the event loop, as the real worker does. */
@@ -158,7 +218,7 @@ class Worker {
   }
 
   #tell(): void {
-    void this.#outgoing.push({ case: 'credits', value: create(CreditsSchema, { free: this.#free }) });
+    void this.#push({ case: 'credits', value: create(CreditsSchema, { free: this.#free }) });
   }
 }
 
