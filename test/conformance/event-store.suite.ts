@@ -100,6 +100,34 @@ export function eventStoreSuite(
       expect(await rows(tenant)).toEqual(before);
     });
 
+    test('what a session says that stands no more is not written, beside others in one batch', async () => {
+      const tenant = newId();
+      const device = { tenant, id: 'd', name: 'd', key_hash: Buffer.from(newId()), session_epoch: 7 };
+      await database.db.insertInto('device').values(device).execute();
+      const by = (epoch: number, id = 'd') => ({ session: { device: id, epoch } });
+      const said = unit(tenant, [part('said', 0, ['a'])], by(7));
+      expect((await store.commit(said)).status).toBe('committed');
+      await database.db.updateTable('device').set({ session_epoch: 8 }).where('tenant', '=', tenant).execute();
+      const before = await rows(tenant);
+      const results = await Promise.all([
+        store.commit(unit(tenant, [part('old', 0, ['x'])], by(7))),
+        store.commit(unit(tenant, [part('said', 1, ['x'])], by(6))),
+        store.commit(unit(tenant, [part('gone', 0, ['x'])], by(8, 'no device'))),
+      ]);
+      expect(results).toEqual([{ status: 'fenced' }, { status: 'fenced' }, { status: 'fenced' }]);
+      expect(await rows(tenant)).toEqual(before);
+      // What was committed while it stood is told all the same.
+      expect((await store.commit(said)).status).toBe('duplicate');
+      const together = await Promise.all([
+        store.commit(unit(tenant, [part('new', 0, ['x'])], by(8))),
+        store.commit(unit(tenant, [part('late', 0, ['x'])], by(7))),
+        store.commit(unit(tenant, [part('else', 0, ['x'])])),
+      ]);
+      expect(together.map(({ status }) => status)).toEqual(['committed', 'fenced', 'committed']);
+      await database.db.updateTable('device').set({ state: 'suspended' }).where('tenant', '=', tenant).execute();
+      expect((await store.commit(unit(tenant, [part('suspended', 0, ['x'])], by(8)))).status).toBe('fenced');
+    });
+
     test('conflicts inside a batch do not touch their neighbours, in one statement', async () => {
       const tenant = newId();
       await store.commit(unit(tenant, [part('old', 0, ['a'])]));

@@ -1,11 +1,12 @@
 // Sessions of edges over two replicas on one Postgres: found from both, taken over, and never heard when they are stale.
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { FsService, ReadResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { DeviceService, RegistryService, StatusService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { newId } from '../../src/base/ids.ts';
 import { createLogger } from '../../src/base/logger.ts';
 import { Secret } from '../../src/base/secret.ts';
 import { MemoryBusHub } from '../../src/control/queue/memory-bus.ts';
@@ -13,8 +14,10 @@ import { MemoryQueueHub } from '../../src/control/queue/memory-queue.ts';
 import { eventually, refusal, TestControl } from '../support/control-plane.ts';
 import type { EdgeStream, FakeEdge } from '../support/fake-edge.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
 
 let postgres: TestPostgres;
+let redis: TestRedis;
 let sql: pg.Client;
 let a: TestControl;
 let b: TestControl;
@@ -22,26 +25,9 @@ let edge: FakeEdge;
 let databases = 0;
 
 beforeAll(async () => {
-  postgres = await startPostgres();
+  [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
 });
-afterAll(() => postgres.stop());
-
-beforeEach(async () => {
-  const url = await postgres.createDatabase(`edges_${++databases}`);
-  sql = new pg.Client({ connectionString: url });
-  await sql.connect();
-  const log = createLogger('hub', { write: () => {} });
-  const hubs = { queue: new MemoryQueueHub(systemClock, log), bus: new MemoryBusHub(log) };
-  const options = { hubs, config: { databaseUrl: new Secret(url), heartbeatMs: 1_000 } };
-  a = await TestControl.start(options);
-  b = await TestControl.start(options);
-  edge = await a.device('box');
-});
-afterEach(async () => {
-  await Promise.all([a?.close(), b?.close()]);
-  await sql.end();
-  expect([...a.lines, ...b.lines].filter(({ level }) => level >= 50)).toEqual([]);
-});
+afterAll(() => Promise.all([postgres.stop(), redis.stop()]));
 
 /** A session of the device on one of the replicas. */
 async function on(replica: TestControl): Promise<EdgeStream> {
@@ -51,84 +37,115 @@ async function on(replica: TestControl): Promise<EdgeStream> {
 const connected = async (replica: TestControl) =>
   (await replica.client(DeviceService).getDevice({ id: edge.device })).device?.connected;
 
-test('a device is seen from every replica, as long as its session or its replica lives', async () => {
-  expect(await connected(a)).toBe(false);
-  const session = await on(b);
-  expect([await connected(a), await connected(b)]).toEqual([true, true]);
-  expect((await a.client(StatusService).getStatus({})).devices).toBe(1);
-  const { capabilities } = await a.client(RegistryService).listCapabilities({});
-  expect(capabilities.find((each) => each.package === 'bowline.capability.fs.v1')?.devices).toEqual(['box']);
-  // A replica that died cleared nothing; its lease says that nobody is there.
-  await sql.query(`update lease set expires_at = now() - interval '1 hour' where replica = $1`, [b.control.replica]);
-  expect(await connected(a)).toBe(false);
-  await eventually(() => connected(a));
-  await session.cut();
-  await eventually(async () => (await connected(a)) === false);
-  expect(await refusal(a.client(FsService).read({ path: 'docs/a.md' }))).toMatchObject({ reason: 'DEVICE_OFFLINE' });
-});
+describe.each(['memory', 'redis'] as const)('over %s', (kind) => {
+  beforeEach(async () => {
+    const url = await postgres.createDatabase(`edges_${++databases}`);
+    sql = new pg.Client({ connectionString: url });
+    await sql.connect();
+    const log = createLogger('hub', { write: () => {} });
+    const between =
+      kind === 'redis'
+        ? {
+            config: {
+              databaseUrl: new Secret(url),
+              heartbeatMs: 1_000,
+              redisUrl: new Secret(redis.url),
+              redisPrefix: newId(),
+            },
+          }
+        : {
+            hubs: { queue: new MemoryQueueHub(systemClock, log), bus: new MemoryBusHub(log) },
+            config: { databaseUrl: new Secret(url), heartbeatMs: 1_000 },
+          };
+    a = await TestControl.start(between);
+    b = await TestControl.start(between);
+    edge = await a.device('box');
+  });
+  afterEach(async () => {
+    await Promise.all([a?.close(), b?.close()]);
+    await sql.end();
+    expect([...a.lines, ...b.lines].filter(({ level }) => level >= 50)).toEqual([]);
+  });
 
-test('a call on one replica reaches the device on the other, and so do its answer, its streamed parts and its cancel', async () => {
-  const session = await on(b);
-  const answer = a.client(FsService).read({ path: 'docs/a.md' });
-  const call = await session.call();
-  expect(call.device).toBe(edge.device);
-  session.done(call, ReadResponseSchema, { text: 'across' });
-  expect((await answer).text).toBe('across');
-  const leaving = new AbortController();
-  const left = refusal(a.client(FsService).read({ path: 'docs/b.md' }, { signal: leaving.signal }));
-  const second = await session.call(1);
-  leaving.abort();
-  await left;
-  expect((await session.frame('cancelTool')).job).toBe(second.job);
-});
+  test('a device is seen from every replica, as long as its session or its replica lives', async () => {
+    expect(await connected(a)).toBe(false);
+    const session = await on(b);
+    expect([await connected(a), await connected(b)]).toEqual([true, true]);
+    expect((await a.client(StatusService).getStatus({})).devices).toBe(1);
+    const { capabilities } = await a.client(RegistryService).listCapabilities({});
+    expect(capabilities.find((each) => each.package === 'bowline.capability.fs.v1')?.devices).toEqual(['box']);
+    // A replica that died cleared nothing; its lease says that nobody is there.
+    await sql.query(`update lease set expires_at = now() - interval '1 hour' where replica = $1`, [b.control.replica]);
+    expect(await connected(a)).toBe(false);
+    await eventually(() => connected(a));
+    await session.cut();
+    await eventually(async () => (await connected(a)) === false);
+    expect(await refusal(a.client(FsService).read({ path: 'docs/a.md' }))).toMatchObject({ reason: 'DEVICE_OFFLINE' });
+  });
 
-test('a new session on another replica ends the old one at once, and gets what the old one had', async () => {
-  const old = await on(a);
-  const answer = a.client(FsService).read({ path: 'docs/a.md' });
-  const before = await old.call();
-  const fresh = await on(b);
-  const { sessionEpoch, reason } = await old.frame('superseded');
-  expect([Number(sessionEpoch), reason]).toEqual([2, 'SUPERSEDED']);
-  const again = await fresh.call();
-  expect([again.job, again.idempotencyKey]).toEqual([before.job, before.idempotencyKey]);
-  fresh.done(again, ReadResponseSchema, { text: 'taken over' });
-  expect((await answer).text).toBe('taken over');
-  expect(await connected(a)).toBe(true);
-});
+  test('a call on one replica reaches the device on the other, and so do its answer, its streamed parts and its cancel', async () => {
+    const session = await on(b);
+    const answer = a.client(FsService).read({ path: 'docs/a.md' });
+    const call = await session.call();
+    expect(call.device).toBe(edge.device);
+    session.done(call, ReadResponseSchema, { text: 'across' });
+    expect((await answer).text).toBe('across');
+    const leaving = new AbortController();
+    const left = refusal(a.client(FsService).read({ path: 'docs/b.md' }, { signal: leaving.signal }));
+    const second = await session.call(1);
+    leaving.abort();
+    await left;
+    expect((await session.frame('cancelTool')).job).toBe(second.job);
+  });
 
-test('a session that no signal reaches is ended within a heartbeat when it stands no more', async () => {
-  const old = await on(a);
-  await sql.query('update device set session_epoch = session_epoch + 1');
-  expect((await old.frame('superseded')).reason).toBe('SUPERSEDED');
-  const suspended = await on(b);
-  await sql.query(`update device set state = 'suspended'`);
-  await suspended.ended;
-  await sql.query(`update device set state = 'active'`);
-  const quarantined = await on(b);
-  await sql.query(`update device set state = 'quarantined'`);
-  expect((await quarantined.frame('superseded')).reason).toBe('QUARANTINED');
-});
+  test('a new session on another replica ends the old one at once, and gets what the old one had', async () => {
+    const old = await on(a);
+    const answer = a.client(FsService).read({ path: 'docs/a.md' });
+    const before = await old.call();
+    const fresh = await on(b);
+    const { sessionEpoch, reason } = await old.frame('superseded');
+    expect([Number(sessionEpoch), reason]).toEqual([2, 'SUPERSEDED']);
+    const again = await fresh.call();
+    expect([again.job, again.idempotencyKey]).toEqual([before.job, before.idempotencyKey]);
+    fresh.done(again, ReadResponseSchema, { text: 'taken over' });
+    expect((await answer).text).toBe('taken over');
+    expect(await connected(a)).toBe(true);
+  });
 
-test('what a stale session says is not committed: neither its asks, nor its cancels, nor its results', async () => {
-  const session = await on(a);
-  const worker = await a.worker();
-  const mine = session.ask('before');
-  const job = await worker.job();
-  const answer = b.client(FsService).read({ path: 'docs/a.md' });
-  const call = await session.call();
-  // Another replica raised the epoch; nobody has told this one yet.
-  await sql.query('update device set session_epoch = session_epoch + 1');
-  session.ask('stale');
-  session.send({ case: 'cancelRun', value: { run: mine.run, sequence: 99n } });
-  session.done(call, ReadResponseSchema, { text: 'stale' });
-  expect((await session.frame('superseded')).reason).toBe('SUPERSEDED');
-  const { runs } = await b.client(RunService).listRuns({});
-  expect(runs.map(({ question, state }) => [question, state])).not.toContainEqual(['stale', expect.anything()]);
-  expect(runs.find(({ id }) => id === mine.run)?.state).toBe(RunState.RUNNING);
-  expect(session.all('toolResultCommitted')).toEqual([]);
-  const next = await on(b);
-  next.done(await next.call(), ReadResponseSchema, { text: 'fresh' });
-  expect((await answer).text).toBe('fresh');
-  worker.reply(job, 'done');
-  expect((await b.client(RunService).getRun({ id: mine.run })).run?.question).toBe('before');
+  test('a session that no signal reaches is ended within a heartbeat when it stands no more', async () => {
+    const old = await on(a);
+    await sql.query('update device set session_epoch = session_epoch + 1');
+    expect((await old.frame('superseded')).reason).toBe('SUPERSEDED');
+    const suspended = await on(b);
+    await sql.query(`update device set state = 'suspended'`);
+    await suspended.ended;
+    await sql.query(`update device set state = 'active'`);
+    const quarantined = await on(b);
+    await sql.query(`update device set state = 'quarantined'`);
+    expect((await quarantined.frame('superseded')).reason).toBe('QUARANTINED');
+  });
+
+  test('what a stale session says is not committed: neither its asks, nor its cancels, nor its results', async () => {
+    const session = await on(a);
+    const worker = await a.worker();
+    const mine = session.ask('before');
+    const job = await worker.job();
+    const answer = b.client(FsService).read({ path: 'docs/a.md' });
+    const call = await session.call();
+    // Another replica raised the epoch; nobody has told this one yet.
+    await sql.query('update device set session_epoch = session_epoch + 1');
+    session.ask('stale');
+    session.send({ case: 'cancelRun', value: { run: mine.run, sequence: 99n } });
+    session.done(call, ReadResponseSchema, { text: 'stale' });
+    expect((await session.frame('superseded')).reason).toBe('SUPERSEDED');
+    const { runs } = await b.client(RunService).listRuns({});
+    expect(runs.map(({ question, state }) => [question, state])).not.toContainEqual(['stale', expect.anything()]);
+    expect(runs.find(({ id }) => id === mine.run)?.state).toBe(RunState.RUNNING);
+    expect(session.all('toolResultCommitted')).toEqual([]);
+    const next = await on(b);
+    next.done(await next.call(), ReadResponseSchema, { text: 'fresh' });
+    expect((await answer).text).toBe('fresh');
+    worker.reply(job, 'done');
+    expect((await b.client(RunService).getRun({ id: mine.run })).run?.question).toBe('before');
+  });
 });
