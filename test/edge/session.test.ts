@@ -138,6 +138,22 @@ test('everything is rebuilt from the journal after a start: same sequence, same 
   expect(watch.outcome()).toMatchObject({ conversation: a.conversation, outcome: { answer: 'done' } });
 });
 
+test('the epoch of the last session and its proof are shown again, also by the next process', async () => {
+  const resumeToken = new Uint8Array(64).fill(7);
+  const edge = await start();
+  const first = await control.peer();
+  expect(await first.next('hello')).toMatchObject({ lastSessionEpoch: 0n, resumeToken: new Uint8Array() });
+  first.send({ case: 'welcome', value: control.welcomeInit({ sessionEpoch: 41n, resumeToken }) });
+  await until(() => edge.session.status.connection === 'connected', 'the session');
+  first.cut();
+  const second = await control.peer();
+  expect(await second.next('hello')).toMatchObject({ lastSessionEpoch: 41n, resumeToken });
+  await stop(edge);
+  await start();
+  const third = await control.peer();
+  expect(await third.next('hello')).toMatchObject({ lastSessionEpoch: 41n, resumeToken });
+});
+
 test('a cancel is journaled once and sent in every session until the run ends', async () => {
   const edge = await start();
   const first = await control.welcome();

@@ -166,12 +166,15 @@ test('the journal prunes itself before it is full and goes on for ever', async (
   const fs = new MemoryFs();
   const journal = await open(fs, { maxBytes: 20_000 });
   await journal.append([ask('open'), intent('keep/0/0')]);
+  const session = { sessionEpoch: 41n, resumeToken: Uint8Array.of(7) };
+  await journal.append([{ case: 'sessionOpened', value: session }]);
   for (let i = 0; i < 100; i++) await journal.append([filler(900)]);
   expect(journal.bytes).toBeLessThan(20_000);
   expect(journal.firstSequence).toBeGreaterThan(50);
   const again = await open(fs.kill(), { maxBytes: 20_000 });
   expect(again.asks.open().map(({ run, sequence }) => [run, sequence])).toEqual([['open', 1]]);
   expect(again.calls.get('keep/0/0')).toMatchObject({ state: 'intent', bootId: 'boot-1' });
+  expect(again.session).toEqual({ epoch: 41n, resumeToken: Uint8Array.of(7) });
 });
 
 const step = fc.oneof(
