@@ -10,7 +10,7 @@ import type { FakeEdge } from '../support/fake-edge.ts';
 
 let control: TestControl;
 beforeAll(async () => {
-  control = await TestControl.start();
+  control = await TestControl.start({ config: { recoverAfterMs: 2_000 } });
 });
 afterAll(() => control.close());
 

@@ -25,11 +25,15 @@ export interface Attempt {
   settling: boolean;
 }
 
+/** Ids of attempts that were given up and are never sent again. */
+const SENT = 50_000;
+
 /** Attempts remembered after they were given up, so that a late result is recorded and charged. */
 const REMEMBERED = 2_000;
 
 export class Attempts {
   readonly #byId = new Map<string, Attempt>();
+  readonly #gaveUp = new LRUCache<string, true>({ max: SENT });
   readonly #former = new LRUCache<string, Attempt>({ max: REMEMBERED });
 
   get(dispatchId: string): Attempt | undefined {
@@ -72,6 +76,12 @@ export class Attempts {
   giveUp(attempt: Attempt): void {
     this.settled(attempt);
     this.#former.set(attempt.dispatchId, attempt);
+    this.#gaveUp.set(attempt.dispatchId, true);
+  }
+
+  /** Whether a worker has it, or had it and it was given up. */
+  wasSent(dispatchId: string): boolean {
+    return this.#byId.has(dispatchId) || this.#gaveUp.has(dispatchId);
   }
 
   /** An attempt that was given up and whose result did not come. */

@@ -61,6 +61,8 @@ export class JobTaker implements HandOff {
   readonly #listening = new Map<string, () => void>();
   /** Queues in which something may wait. */
   readonly #ready = new Set<string>();
+  /** Dispatches that are being made free. */
+  readonly #releasing = new Set<string>();
   /** Ids asked of a queue that have not come yet. */
   readonly #asked = new Map<string, number>();
   /** Where the search for jobs of a capability goes on, when the first ones are for nobody here. */
@@ -192,7 +194,17 @@ export class JobTaker implements HandOff {
     for (const [id] of hands) this.#hands.delete(id);
     await Promise.all(hands.map(([, { taken }]) => taken?.release()));
     const claimed = hands.flatMap(([id, { row }]) => (row ? [id] : []));
-    await this.#parts.outbox.release(this.replica, claimed);
+    await this.release(claimed);
+  }
+
+  /** Makes dispatches free that this replica holds and that no worker ever had; they are not in hand any more. */
+  async release(dispatchIds: readonly string[]): Promise<void> {
+    if (dispatchIds.length === 0) return;
+    for (const id of dispatchIds) this.#releasing.add(id);
+    // Without an answer it may still come to pass, so nothing of it is claimed until a later one is answered.
+    await this.#parts.outbox.release(this.replica, dispatchIds);
+    for (const id of dispatchIds) this.#releasing.delete(id);
+    this.kick();
   }
 
   #take(queue: string): void {
@@ -237,20 +249,21 @@ export class JobTaker implements HandOff {
 
   /** The store says whose they are. */
   async #claimTaken(): Promise<void> {
-    const unread = [...this.#hands].filter(([, hand]) => !hand.row);
+    // What is being given back may still look like its own.
+    const unread = [...this.#hands].filter(([id, hand]) => !hand.row && !this.#releasing.has(id));
     if (unread.length === 0) return;
+    const { attempts, outbox, relay } = this.#parts;
     const ids = unread.map(([id]) => id);
-    const rows = new Map((await this.#parts.outbox.claim(this.replica, ids)).map((row) => [row.dispatchId, row]));
-    this.#parts.relay.forget(ids);
+    const rows = new Map((await outbox.claim(this.replica, ids)).map((row) => [row.dispatchId, row]));
+    relay.forget(ids);
     for (const [id, hand] of unread) {
       const row = rows.get(id);
       if (this.#hands.get(id) !== hand) continue;
-      // From here on the queue has no part in it.
-      if (!row || this.#parts.attempts.get(id)) this.#drop(id, hand);
-      else {
-        hand.row = row;
-        this.#done(id, hand);
-      }
+      // What it holds already it may have sent; that is never sent again.
+      if (row && !attempts.wasSent(id)) hand.row = row;
+      else this.#hands.delete(id);
+      // Whoever has it now, the queue has no part in it.
+      this.#done(id, hand);
     }
   }
 
@@ -314,7 +327,7 @@ export class JobTaker implements HandOff {
 
   /** Takes from what lies in the store, in its order: as much as there are free slots, and a few for the next ones. */
   async #pull(): Promise<void> {
-    const { backlog, outbox, relay } = this.#parts;
+    const { backlog } = this.#parts;
     for (const capability of this.#capabilities()) {
       const heard = backlog.heard(capability);
       const free = this.#roomFor(servesPackage(capability));
@@ -322,14 +335,9 @@ export class JobTaker implements HandOff {
       const mine = this.#views().filter(servesPackage(capability));
       const room = Math.min(free + Math.ceil(sum(mine, (view) => view.totalSlots) / 2), MAX_HANDS - this.#hands.size);
       const wanted = await this.#search(capability, mine, room);
-      const rows = await outbox.claim(this.replica, wanted);
-      relay.forget(rows.map((row) => row.dispatchId));
-      for (const row of rows) {
-        const id = row.dispatchId;
-        if (this.#hands.has(id) || this.#parts.attempts.get(id)) continue;
-        this.#hands.set(id, { row, starting: false });
-        this.#again = true;
-      }
+      for (const id of wanted) this.#hands.set(id, { starting: false });
+      // Claimed with what was taken from queues, in the next turn of the loop.
+      if (wanted.length > 0) this.#again = true;
       // Less than there was room for: the rest is for others.
       if (wanted.length < room && !this.#cursors.has(capability)) backlog.clear(capability, heard);
     }
@@ -344,7 +352,7 @@ export class JobTaker implements HandOff {
       for (const row of rows) {
         if (wanted.length >= room) break;
         const { dispatchId } = row;
-        if (this.#hands.has(dispatchId) || this.#parts.relay.isHopeless(dispatchId)) continue;
+        if (this.knows(dispatchId) || this.#parts.relay.isHopeless(dispatchId)) continue;
         if (mine.some((view) => couldServe(view, { ...row, method: '' }))) wanted.push(dispatchId);
       }
       if (rows.length < PAGE) break;
@@ -364,10 +372,7 @@ export class JobTaker implements HandOff {
     try {
       const full = rows.map((row) => ({ method: '', ...row }));
       for (const { dispatchId } of rows) this.#hands.delete(dispatchId);
-      await this.#parts.outbox.release(
-        this.replica,
-        rows.map((row) => row.dispatchId),
-      );
+      await this.release(rows.map((row) => row.dispatchId));
       await this.#parts.relay.add(full);
     } catch (error) {
       this.#parts.log.warn('jobs could not be given back', { jobs: rows.length, why: String(error) });

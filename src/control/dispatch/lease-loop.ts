@@ -101,7 +101,7 @@ export class LeaseLoop {
     // In two rounds: what just ended, or was just claimed, may look strange once.
     const lost = [...strange].filter((id) => this.#strange.has(id));
     this.#strange = strange;
-    await this.#lose(await outbox.check(lost), 'its replica lost sight of it');
+    if (lost.length > 0) await workers.forgotten(await outbox.check(lost), 'its replica lost sight of it');
   }
 
   async #takeOver(): Promise<void> {

@@ -203,6 +203,16 @@ export class WorkerJobs {
     return this.#taker.scan();
   }
 
+  /** Dispatches that this replica holds and does not have in hand: free again, or, if a worker had one, lost. */
+  async forgotten(rows: readonly StoredOutboxRow[], why: string): Promise<void> {
+    const [sent, unsent] = [true, false].map((was) =>
+      rows.filter(({ dispatchId }) => this.#attempts.wasSent(dispatchId) === was),
+    ) as [StoredOutboxRow[], StoredOutboxRow[]];
+    const ids = unsent.map(({ dispatchId }) => dispatchId).filter((id) => !this.knows(id));
+    await this.#taker.release(ids);
+    for (const row of sent) await this.lost(row, why);
+  }
+
   /** Records that an attempt that nobody has any more is lost. Never throws. */
   lost(row: StoredOutboxRow, why: string): Promise<void> {
     return this.#settler.recordLoss(row, why);

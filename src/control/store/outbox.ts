@@ -1,6 +1,7 @@
 // Outstanding dispatches as relay, takers and sessions read them. Only commits add, admit or remove them; what is written
 // here is who holds one, which is the fence, and when it was last given to a queue, which is a hint. State and target are
-// literals, so that the partial indexes serve whatever the plan's mode. Statements that lock skip what a commit holds.
+// literals, so that the partial indexes serve whatever the plan's mode. Statements that lock skip what
+// others hold, but for `release`: a claim that comes to nothing holds a row for a moment too.
 import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
 import { guarded } from './guarded.ts';
 import type { Schema } from './schema.ts';
@@ -86,7 +87,7 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
       if (dispatchIds.length === 0) return;
       await sql`/* outbox_release */ update outbox set holder = null, queued_at = null where dispatch_id in (
         select dispatch_id from outbox where dispatch_id = ${anyOf(dispatchIds)} and holder = ${replica}
-        order by dispatch_id for update skip locked)`.execute(db);
+        order by dispatch_id for update)`.execute(db);
     },
     async heldBy(replica) {
       const found = await db
