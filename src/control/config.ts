@@ -133,7 +133,7 @@ function mustBeKnown(name: string, known: readonly string[], more: readonly stri
   const short = (full: string) => full.replace(/^BOWLINE_/, '');
   const all = [...known, ...more];
   const near = nearest(short(name), all.map(short));
-  // A unit that was left out, as in BOWLINE_SCAN, is more letters than a typo.
+  // A unit that was left out (SCAN for SCAN_MS) is more letters than a typo.
   const meant = all.find((full) => short(full) === near) ?? all.find((full) => full.startsWith(`${name}_`));
   const hint = meant ? `did you mean ${meant}?` : '`bowline control --help` lists the settings';
   usage(name, `${name.slice(0, 80)} is no setting; ${hint}`);
