@@ -97,7 +97,7 @@ export class BullmqQueue implements JobQueue {
     const jobs: TakenJob[] = [];
     let ask = Math.min(max, lane.guess);
     while (ask > 0) {
-      const { got, left } = await this.#takeSome(lane, ask, jobs.length > 0);
+      const { got, left } = await this.#takeSome(lane, ask, max - jobs.length, jobs.length > 0);
       jobs.push(...got);
       ask = Math.min(max - jobs.length, left, TAKE_AT_ONCE);
     }
@@ -160,16 +160,17 @@ export class BullmqQueue implements JobQueue {
     return lane;
   }
 
-  /** One round trip. With `holding` a failure is none: what an earlier round took counts more. */
-  async #takeSome(lane: Lane, count: number, holding: boolean): Promise<{ got: TakenJob[]; left: number }> {
+  /** One round trip, for `count` of what is wanted. With `holding` a failure is none: what an earlier round took counts more. */
+  async #takeSome(lane: Lane, count: number, wanted: number, holding: boolean) {
     const { client, calls, log } = this.#parts;
     const start = async () => {
       const takes = Array.from({ length: count }, () => this.#takeOne(lane));
-      const [left, ...results] = await Promise.allSettled([client.llen(lane.backend.toKey('wait')), ...takes]);
+      // Counted before the takes, which BullMQ sends a moment later; of use only when there is a next round.
+      const length = count < wanted ? client.llen(lane.backend.toKey('wait')) : 0;
+      const [left, ...results] = await Promise.allSettled([length, ...takes]);
       const got = results.flatMap((each) => (each.status === 'fulfilled' && each.value ? [each.value] : []));
       const failed = results.find((each) => each.status === 'rejected');
       if (failed && got.length === 0) throw failed.reason;
-      // Counted before the takes, which BullMQ sends a moment later.
       return { got, left: left.status === 'fulfilled' && !failed ? left.value - got.length : 0 };
     };
     const giveBack = ({ got }: { got: readonly TakenJob[] }) => {
@@ -179,7 +180,7 @@ export class BullmqQueue implements JobQueue {
     try {
       return await calls.run(start, giveBack);
     } catch (error) {
-      if (holding) return { got: [], left: 0 };
+      if (holding) return { got: [] as TakenJob[], left: 0 };
       throw error;
     }
   }

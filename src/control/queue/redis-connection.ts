@@ -53,6 +53,8 @@ export function commandClient(target: RedisTarget, silentMs: number): RedisClien
     clusterRetryStrategy: retryStrategy,
     maxRedirections: 8,
     slotsRefreshTimeout: silentMs,
+    // Names stay names: a certificate is for the name of a node, not for its address.
+    dnsLookup: (address, callback) => callback(null, address),
     redisOptions,
   });
 }
