@@ -278,4 +278,27 @@ describe.each(['memory', 'redis'] as const)('workers over replicas, queue and bu
     expect((await edge.end(run)).answer).toBe('the host');
     expect(await workersSeen(b)).toEqual(['host']);
   });
+
+  test.runIf(kind === 'redis')(
+    'without Redis the work goes on: here at once, across replicas through the database',
+    async () => {
+      await start();
+      const far = await b.worker({ name: 'far' });
+      await seen(a, 'far');
+      const edge = await edgeOn(a);
+      await redis!.kill();
+      try {
+        const across = edge.ask('across?');
+        far.reply(await far.job(), 'far');
+        expect((await edge.end(across.run)).answer).toBe('far');
+        const near = await a.worker({ name: 'near' });
+        const here = edge.ask('here?');
+        near.reply(await near.job(), 'near');
+        expect((await edge.end(here.run)).answer).toBe('near');
+        expect(await epochs()).toEqual([1, 1]);
+      } finally {
+        await redis!.restart();
+      }
+    },
+  );
 });
