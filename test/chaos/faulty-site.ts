@@ -8,7 +8,7 @@ import { homePaths } from '../../src/base/home.ts';
 import { createLogger } from '../../src/base/logger.ts';
 import { controlConfig } from '../../src/control/config.ts';
 import { faultyBus } from '../../src/control/queue/faulty-bus.ts';
-import { type CallFault, faultyCalls } from '../../src/control/queue/faulty-calls.ts';
+import { type CallFault, type FaultyCalls, faultyCalls } from '../../src/control/queue/faulty-calls.ts';
 import { faultyQueue } from '../../src/control/queue/faulty-queue.ts';
 import { MemoryBusHub } from '../../src/control/queue/memory-bus.ts';
 import { MemoryQueueHub } from '../../src/control/queue/memory-queue.ts';
@@ -59,13 +59,11 @@ export class FaultySite implements Site {
   readonly model = new SlowModel({ piecesOf, pauseMs: 20 });
   /** Everything that both replicas logged, as lines. */
   readonly lines: string[] = [];
-  /** How often each fault was played, over all replicas, by `port.call`. */
-  readonly played = new Map<string, Record<CallFault, number>>();
   readonly #folder = realpathSync(mkdtempSync(join(tmpdir(), 'bowline-faulty-')));
   readonly #replicas: Replica[] = [];
   readonly #parts: Part[] = [];
   readonly #links: Link[] = [];
-  readonly #count: (() => void)[] = [];
+  readonly #faulty: { readonly name: string; readonly calls: FaultyCalls<object> }[] = [];
   #edge: Stack | undefined;
 
   private constructor(databaseUrl: string) {
@@ -102,10 +100,22 @@ export class FaultySite implements Site {
     return this.#edge;
   }
 
+  /** How often each fault was played so far, over both replicas, by `port.call`. */
+  played(): Map<string, Record<CallFault, number>> {
+    const sums = new Map<string, Record<CallFault, number>>();
+    for (const { name, calls } of this.#faulty) {
+      for (const [call, counts] of calls.played) {
+        const sum = sums.get(`${name}.${call}`) ?? { none: 0, fail: 0, timeout: 0, hang: 0 };
+        for (const fault of Object.keys(sum) as CallFault[]) sum[fault] += counts[fault];
+        sums.set(`${name}.${call}`, sum);
+      }
+    }
+    return sums;
+  }
+
   /** From now on every call passes. */
   heal(): void {
     for (const { heal } of this.#replicas) heal();
-    for (const count of this.#count.splice(0)) count();
   }
 
   async close(): Promise<void> {
@@ -152,9 +162,7 @@ export class FaultySite implements Site {
     const calls = <T extends object>(name: string, port: T): T => {
       const faulty = faultyCalls(port, { ...CALLS, seed: ++salt }, { reason: 'STORE_UNAVAILABLE', clock: systemClock });
       heals.push(faulty.heal);
-      this.#count.push(() => {
-        for (const [call, counts] of faulty.played) this.#add(`${name}.${call}`, counts);
-      });
+      this.#faulty.push({ name, calls: faulty });
       return faulty.port;
     };
     const control = await startControl({
@@ -179,12 +187,6 @@ export class FaultySite implements Site {
       },
     });
     return { control, heal: () => void heals.map((heal) => heal()) };
-  }
-
-  #add(call: string, counts: Readonly<Record<CallFault, number>>): void {
-    const sum = this.played.get(call) ?? { none: 0, fail: 0, timeout: 0, hang: 0 };
-    for (const fault of Object.keys(sum) as CallFault[]) sum[fault] += counts[fault];
-    this.played.set(call, sum);
   }
 
   async #link(name: string, ports: readonly number[], first: number): Promise<Link> {
