@@ -6,12 +6,12 @@ import type { HandOff } from '../orchestrator/hand-off.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { RunState } from '../orchestrator/state.ts';
 import type { JobQueue, TakenJob } from '../queue/ports.ts';
-import { misfit } from '../routing/fit.ts';
 import { place } from '../routing/place.ts';
-import { serves, type WorkerView } from '../routing/worker-view.ts';
-import type { FreeCursor, Outbox, StoredOutboxRow } from '../store/outbox.ts';
+import type { WorkerView } from '../routing/worker-view.ts';
+import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
 import type { Attempts } from './attempts.ts';
 import type { Backlog } from './backlog.ts';
+import { couldServe, FreeSearch } from './free-search.ts';
 import { type JobSender, jobToSend } from './job-sender.ts';
 import { commonQueue, needOf, queuesOf, type Relay, type RelayRow } from './relay.ts';
 import type { WorkerSession } from './session-ports.ts';
@@ -48,10 +48,6 @@ interface Promised {
 /** Jobs held that have no worker yet. */
 const MAX_HANDS = 256;
 
-/** Free jobs read from the store at once, and how often in one go. */
-const PAGE = 128;
-const PAGES = 8;
-
 export class JobTaker implements HandOff {
   readonly replica: string;
   readonly #parts: JobTakerParts;
@@ -65,8 +61,7 @@ export class JobTaker implements HandOff {
   readonly #releasing = new Set<string>();
   /** Ids asked of a queue that have not come yet. */
   readonly #asked = new Map<string, number>();
-  /** Where the search for jobs of a capability goes on, when the first ones are for nobody here. */
-  readonly #cursors = new Map<string, FreeCursor>();
+  readonly #search: FreeSearch;
   #working: Promise<void> | undefined;
   #again = false;
   #left: Promise<void> | undefined;
@@ -75,6 +70,7 @@ export class JobTaker implements HandOff {
   constructor(parts: JobTakerParts) {
     this.#parts = parts;
     this.replica = parts.replica;
+    this.#search = new FreeSearch(parts.outbox);
   }
 
   /** Dispatches that this replica holds and that have no worker yet. */
@@ -334,36 +330,14 @@ export class JobTaker implements HandOff {
       if (heard === undefined || free <= 0) continue;
       const mine = this.#views().filter(servesPackage(capability));
       const room = Math.min(free + Math.ceil(sum(mine, (view) => view.totalSlots) / 2), MAX_HANDS - this.#hands.size);
-      const wanted = await this.#search(capability, mine, room);
+      const skip = (id: string) => this.knows(id) || this.#parts.relay.isHopeless(id);
+      const wanted = await this.#search.find(capability, mine, room, skip);
       for (const id of wanted) this.#hands.set(id, { starting: false });
       // Claimed with what was taken from queues, in the next turn of the loop.
       if (wanted.length > 0) this.#again = true;
       // Less than there was room for: the rest is for others.
-      if (wanted.length < room && !this.#cursors.has(capability)) backlog.clear(capability, heard);
+      if (wanted.length < room && !this.#search.goesOn(capability)) backlog.clear(capability, heard);
     }
-  }
-
-  async #search(capability: string, mine: readonly WorkerView[], room: number): Promise<string[]> {
-    const wanted: string[] = [];
-    let after = this.#cursors.get(capability);
-    this.#cursors.delete(capability);
-    for (let page = 1; wanted.length < room; page++) {
-      const rows = await this.#parts.outbox.free(capability, PAGE, after);
-      for (const row of rows) {
-        if (wanted.length >= room) break;
-        const { dispatchId } = row;
-        if (this.knows(dispatchId) || this.#parts.relay.isHopeless(dispatchId)) continue;
-        if (mine.some((view) => couldServe(view, { ...row, method: '' }))) wanted.push(dispatchId);
-      }
-      if (rows.length < PAGE) break;
-      after = rows.at(-1)!;
-      // Everything so far is for others: the next search begins behind it.
-      if (page === PAGES) {
-        if (wanted.length === 0) this.#cursors.set(capability, after);
-        break;
-      }
-    }
-    return wanted;
   }
 
   /** Makes jobs free again that no worker here will have. Never throws. */
@@ -439,10 +413,6 @@ export class JobTaker implements HandOff {
 
 const servesPackage = (capability: string) => (view: WorkerView) =>
   view.packages.some((served) => served.package === capability);
-
-/** Whether it could serve the job, if it were idle. */
-const couldServe = (view: WorkerView, row: RelayRow): boolean =>
-  serves(view, row.tenant) && !misfit(needOf(row), view)?.permanent;
 
 const sum = (views: readonly WorkerView[], of: (view: WorkerView) => number): number =>
   views.reduce((total, view) => total + of(view), 0);
