@@ -45,8 +45,9 @@ export async function chaos({
         }),
       );
       played++;
+      const memory = [...scene.cluster.mostMb()].map(([role, mb]) => `${role} ${Math.round(mb)} MB`).join(', ');
       faults += plan.faults.length;
-      print(`  ${wrong.length === 0 ? 'passed' : 'FAILED'}: ${summary}`);
+      print(`  ${wrong.length === 0 ? 'passed' : 'FAILED'}: ${summary}; at most ${memory}`);
       if (wrong.length === 0) continue;
       failed.push(seed);
       for (const what of wrong.slice(0, 30)) print(`  - ${what}`);

@@ -141,6 +141,16 @@ export class Cluster implements Site {
     return controls.map(([, { program }]) => /"replica":"([^"]+)"/.exec(program.stdout)?.[1] ?? '');
   }
 
+  /** The most resident memory that a program of each role takes now, in MB; empty where the system does not tell. */
+  mostMb(): Map<string, number> {
+    const most = new Map<string, number>();
+    for (const [name, { residentMb }] of this.parts) {
+      const role = name.replace(/-\d+$/, '');
+      if (residentMb !== undefined) most.set(role, Math.max(residentMb, most.get(role) ?? 0));
+    }
+    return most;
+  }
+
   /** Ends everything; with `keep` the folder stays. */
   async close(keep = false): Promise<void> {
     for (const part of this.parts.values()) part.resume();

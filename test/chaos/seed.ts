@@ -88,12 +88,12 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
+/** Programs that take more than they may. */
 function memory(cluster: Cluster): string[] {
   const wrong: string[] = [];
-  for (const { name, residentMb } of cluster.parts.values()) {
-    const most = MOST_MB[name.split('-')[0] as keyof typeof MOST_MB];
-    if (residentMb !== undefined && residentMb > most)
-      wrong.push(`${name} takes ${Math.round(residentMb)} MB, more than ${most}`);
+  for (const [role, mb] of cluster.mostMb()) {
+    const most = MOST_MB[role as keyof typeof MOST_MB];
+    if (mb > most) wrong.push(`a ${role} takes ${Math.round(mb)} MB, more than ${most}`);
   }
   return wrong;
 }
