@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { AppError } from '../base/errors.ts';
-import { Secret } from './secret.ts';
+import { Secret } from '../base/secret.ts';
 import type { WorkerIo } from './worker-io.ts';
 
 /** Most characters of a key. */

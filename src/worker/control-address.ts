@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { controlUrl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
+import { Secret } from '../base/secret.ts';
 import { readPrivate } from './private-file.ts';
-import { Secret } from './secret.ts';
 import type { WorkerIo } from './worker-io.ts';
 
 type Env = WorkerIo['env'];

@@ -2,8 +2,8 @@
 import { isAbsolute, join } from 'node:path';
 import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
+import { Secret } from '../base/secret.ts';
 import { readPrivate } from './private-file.ts';
-import { Secret } from './secret.ts';
 
 export const KEY_REF = /^(?:env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:(?:\/[^\n]{1,1024}|[a-z0-9][a-z0-9._-]{0,62}))$/;
 

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { Logger } from '../base/logger.ts';
+import { Secret } from '../base/secret.ts';
 import { validate } from '../contract/validate.ts';
 import type { Handler } from './handler.ts';
 import type { ChatDriver } from './handlers/llm/chat-driver.ts';
@@ -11,7 +12,6 @@ import { type ChatModels, llmHandler } from './handlers/llm/llm-handler.ts';
 import type { Env } from './key-ref.ts';
 import { type Labels, servedMethods } from './manifest.ts';
 import { chatModels, type ModelEntry, readModels } from './models.ts';
-import { Secret } from './secret.ts';
 import { grpcConnector } from './transport.ts';
 import { WorkLoop, type WorkLoopLimits } from './work-loop.ts';
 

@@ -1,8 +1,8 @@
 // How a worker reaches the control plane: gRPC over HTTP/2 (h2c for http://, TLS for https://) with its bearer key.
 import type { Interceptor } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
+import type { Secret } from '../base/secret.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
-import type { Secret } from './secret.ts';
 import type { Connection } from './session.ts';
 
 export interface TransportOptions {

@@ -1,6 +1,7 @@
 // A Bus that misbehaves by a seed, for tests: it wraps any adapter and does only what the port allows a bus to do.
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { Hangs } from './hangs.ts';
 import type { Bus, BusHandler, BusMessage } from './ports.ts';
 import { seeded } from './seeded.ts';
 import { GapDetector } from './sequences.ts';
@@ -49,19 +50,11 @@ export function faultyBus(bus: Bus, faults: BusFaults, clock: Clock): FaultyBus 
   const dropped: BusMessage[] = [];
   const readers = new Set<{ flush(): void; gap(): void }>();
   let mode: 'faulty' | 'cut' | 'healed' = 'faulty';
-  const hanging = new Set<() => void>();
+  const hangs = new Hangs(clock, faults.hangMs);
   const hit = (chance: number | undefined) => mode === 'faulty' && random() < (chance ?? 0);
   const broken = (problem: string) => new AppError('BUS_UNAVAILABLE', { problem });
   const hang = async () => {
-    await new Promise<void>((resolve) => {
-      const stop = faults.hangMs === undefined ? () => {} : clock.after(faults.hangMs, () => end());
-      const end = () => {
-        stop();
-        hanging.delete(end);
-        resolve();
-      };
-      hanging.add(end);
-    });
+    await hangs.hang();
     throw broken('injected hang');
   };
 
@@ -146,7 +139,7 @@ export function faultyBus(bus: Bus, faults: BusFaults, clock: Clock): FaultyBus 
       throw broken('injected after subscribing');
     },
     close: () => {
-      for (const end of [...hanging]) end();
+      hangs.end();
       return bus.close();
     },
     cut: () => {
@@ -155,7 +148,7 @@ export function faultyBus(bus: Bus, faults: BusFaults, clock: Clock): FaultyBus 
     heal: () => {
       const wasCut = mode === 'cut';
       mode = 'healed';
-      for (const end of [...hanging]) end();
+      hangs.end();
       for (const each of readers) {
         each.flush();
         if (wasCut) each.gap();

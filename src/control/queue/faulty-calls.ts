@@ -2,6 +2,7 @@
 // then report a timeout, by a seed. For tests and drills; it never changes what the port beneath does.
 import type { Clock } from '../../base/clock.ts';
 import { AppError, type Reason } from '../../base/errors.ts';
+import { Hangs } from './hangs.ts';
 import { seeded } from './seeded.ts';
 
 /** Each is a probability per call, 0 by default. */
@@ -39,7 +40,7 @@ export function faultyCalls<T extends object>(
 ): FaultyCalls<T> {
   const random = seeded(faults.seed);
   const played = new Map<string, Record<CallFault, number>>();
-  const hanging = new Set<() => void>();
+  const hangs = new Hangs(clock, faults.hangMs);
   let healed = false;
   const broken = (problem: string) => new AppError(reason, { problem });
 
@@ -51,22 +52,13 @@ export function faultyCalls<T extends object>(
     }
     return 'none';
   };
-  const hang = () =>
-    new Promise<void>((resolve) => {
-      const stop = faults.hangMs === undefined ? () => {} : clock.after(faults.hangMs, () => end());
-      const end = () => {
-        stop();
-        hanging.delete(end);
-        resolve();
-      };
-      hanging.add(end);
-    });
+
   const call = async (name: string, run: () => Promise<unknown>): Promise<unknown> => {
     const fault = healed ? 'none' : roll();
     const counts = played.get(name) ?? { none: 0, fail: 0, timeout: 0, hang: 0 };
     played.set(name, counts);
     counts[fault]++;
-    if (fault === 'hang') await hang();
+    if (fault === 'hang') await hangs.hang();
     if (fault === 'hang' || fault === 'fail') throw broken(`injected ${fault}`);
     const result = await run();
     if (fault === 'timeout') throw broken('injected timeout after the call');
@@ -86,7 +78,7 @@ export function faultyCalls<T extends object>(
     played,
     heal: () => {
       healed = true;
-      for (const end of [...hanging]) end();
+      hangs.end();
     },
   };
 }

@@ -1,5 +1,5 @@
 // What a driver for a real provider needs to know. Made from models.yaml; holds the key, which never prints.
-import type { Secret } from '../../../secret.ts';
+import type { Secret } from '../../../../base/secret.ts';
 
 export const PROVIDERS = ['openai', 'anthropic', 'openai-compatible'] as const;
 export type ProviderKind = (typeof PROVIDERS)[number];
