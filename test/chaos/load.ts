@@ -36,6 +36,8 @@ export class Load {
   /** Texts that began anew under a higher epoch, and pieces that were read. */
   resets = 0;
   pieces = 0;
+  /** The deed that ended last. */
+  last = '';
   readonly #site: Site;
   readonly #conversations = new Map<string, string>();
 
@@ -50,6 +52,7 @@ export class Load {
     } catch (error) {
       this.#complain(deed.name, error);
     }
+    this.last = deed.name;
   }
 
   /** Asks with one request id until the end is told, however often the edge goes away. */

@@ -16,6 +16,8 @@ import { within } from './within.ts';
 /** After everything was mended. */
 const UP_MS = 60_000;
 const QUIET_MS = 75_000;
+/** A wait after the last fault that is told. */
+const SLOW_MS = 10_000;
 /** For one fault, whose restart may be slow. */
 const FAULT_MS = 60_000;
 /** Far above what they need, far below what a leak takes in an hour. */
@@ -58,13 +60,17 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
     wrong.push(error instanceof Error ? error.message : String(error));
   }
   const healed = performance.now();
+  const slow: string[] = [];
   await deeds;
+  const done = performance.now();
+  if (done - healed > SLOW_MS) slow.push(`for ${load.last}`);
   wrong.push(
     ...(await within(2 * QUIET_MS, 'quiet', truth.quiet(cluster, QUIET_MS))).map(
       (what) => `still outstanding: ${what}`,
     ),
   );
   const quiet = performance.now();
+  if (quiet - done > SLOW_MS) slow.push(`at last for ${truth.waitedFor.join('; ')}`);
   wrong.push(...load.wrong, ...model.judge(await within(UP_MS, 'reading', truth.fresh()), effectsOf(cluster), methods));
   wrong.push(
     ...(await within(UP_MS, 'the journals', journals(cluster))),
@@ -81,6 +87,7 @@ export async function playSeed(cluster: Cluster, truth: Truth, model: Model, pla
     `${count(calls, ({ outcomes }) => outcomes.includes('done'))} of ${calls.length} calls done`,
     `up ${seconds(healed - faultless)} after the last fault, quiet ${seconds(quiet - healed)} later`,
     `${seconds(performance.now() - started)} in all`,
+    ...slow.map((what) => `waited ${what}`),
   ].join(', ');
   model.forget();
   return { wrong, summary };

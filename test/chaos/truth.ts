@@ -28,12 +28,17 @@ export class Truth {
     return this.#database.close();
   }
 
+  /** What the last `quiet` waited for at its end. */
+  waitedFor: readonly string[] = [];
+
   /** Waits until nothing is outstanding; what still is, in words, when the time is over. */
   async quiet(site: Site, withinMs: number): Promise<string[]> {
     const end = performance.now() + withinMs;
+    this.waitedFor = [];
     for (;;) {
       const left = await this.#outstanding(site).catch((error: unknown) => [`the database: ${String(error)}`]);
       if (left.length === 0 || performance.now() > end) return left;
+      this.waitedFor = left;
       await wait(100);
     }
   }
