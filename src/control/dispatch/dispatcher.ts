@@ -50,7 +50,7 @@ export class Dispatcher {
 
   constructor(parts: DispatchParts) {
     const { runs, outbox, queue, bus, clock, log, config } = parts;
-    const signals = new Signals(bus, log, clock);
+    const signals = new Signals(bus, log, clock, () => this.presence.alone);
     this.#runs = runs;
     this.#signals = signals;
     const backlog = new Backlog();
@@ -62,6 +62,7 @@ export class Dispatcher {
       everyMs: config.scanMs,
       expireMs: Math.max(config.leaseMs, 3 * config.scanMs),
       local: () => this.workers.sessions(),
+      met: () => this.feeds.renew(),
       changed: () => this.workers.changed(),
       gone: (replica) => void this.relay.replicaGone(replica),
       backlog: (capability) => {

@@ -97,6 +97,11 @@ export class RunFeeds {
     this.#turn += few;
   }
 
+  /** Says again of all runs that they are followed here: another replica has come. */
+  renew(): void {
+    for (const { ready } of this.#entries.values()) ready?.renew();
+  }
+
   /** A run was committed on this replica. */
   committed(state: RunState): void {
     this.#entries.get(`${state.tenant}/${state.id}`)?.ready?.committed(state);

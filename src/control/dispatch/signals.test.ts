@@ -83,6 +83,20 @@ test('a replica that no longer says that it follows a run is not told of it for 
   expect(heard).toEqual(['changed 100']);
 });
 
+test('a replica that knows no other says nothing of what it follows', async () => {
+  const hub = new MemoryBusHub(silentLogger);
+  const a = await replica(hub, 'a');
+  let alone = true;
+  const b = new Signals(hub.connect('b'), silentLogger, systemClock, () => alone);
+  b.follow(followed);
+  await settle();
+  expect(a.asked).toEqual([]);
+  alone = false;
+  b.follow(followed);
+  await settle();
+  expect(a.asked).toEqual([1]);
+});
+
 test('a signal for a device reaches the replica that has it, and the sender when that is itself', async () => {
   const hub = new MemoryBusHub(silentLogger);
   const [a, b] = [await replica(hub, 'a'), await replica(hub, 'b')];

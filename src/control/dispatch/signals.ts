@@ -44,7 +44,11 @@ export class Signals {
   #answer: (followed: Followed, reply: (signal: SignalBody) => void) => void = () => {};
   #pending: { topic: string; signal: RunSignal }[] = [];
 
-  constructor(bus: Bus, log: Logger, clock: Clock) {
+  readonly #alone: () => boolean;
+
+  /** @param alone whether no other replica is known; then nobody is told what is followed here */
+  constructor(bus: Bus, log: Logger, clock: Clock, alone: () => boolean = () => false) {
+    this.#alone = alone;
     this.#mail = new SignalMail(bus, log, clock);
     this.#log = log;
     this.#clock = clock;
@@ -93,8 +97,12 @@ export class Signals {
     return this.#listen(deviceTopic(tenant, device), handler);
   }
 
-  /** Says to the other replicas that this one follows the run, and what it knows; they send what is beyond it, now and for FOLLOW_MS. */
+  /**
+   * Says to the other replicas that this one follows the run, and what it knows; they send what is beyond it, now and for
+   * FOLLOW_MS. Whoever meets a replica later says it again (`RunFeeds.renew`).
+   */
   follow({ tenant, run, version, job, epoch, offset }: Followed): void {
+    if (this.#alone()) return;
     const known = { job, epoch: BigInt(epoch), offset: BigInt(offset), version: BigInt(version) };
     const signal = create(RunSignalSchema, { tenant, run, signal: { case: 'resume', value: known } });
     this.#mail.send(undefined, signal, sizeOf(signal));

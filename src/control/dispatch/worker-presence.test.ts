@@ -37,6 +37,7 @@ function replica(name: string, hub: MemoryBusHub, clock: ManualClock) {
     everyMs: 1_000,
     expireMs: 3_000,
     local: () => workers.map(session),
+    met: () => {},
     changed: () => heard.push('changed'),
     gone: (gone) => heard.push(`gone ${gone}`),
     backlog: (capability) => heard.push(`backlog ${capability}`),

@@ -27,6 +27,8 @@ export interface WorkerPresenceParts {
   readonly local: () => readonly WorkerSession[];
   /** Workers of other replicas came or went. */
   readonly changed: () => void;
+  /** A replica was heard of that was not known. */
+  readonly met: () => void;
   /** The workers of this replica are not connected to it any more. */
   readonly gone: (replica: string) => void;
   /** Jobs of this capability wait in the store. */
@@ -93,6 +95,11 @@ export class WorkerPresence {
     this.#announce();
   }
 
+  /** Whether no other replica is known. */
+  get alone(): boolean {
+    return this.#remotes.size === 0;
+  }
+
   /** Workers of the other replicas. */
   remotes(): PresentWorker[] {
     return [...this.#remotes.values()].flatMap(({ workers }) => [...workers.values()]);
@@ -119,12 +126,12 @@ export class WorkerPresence {
 
   /** Free slots here may have changed. */
   slotsChanged(): void {
-    if (this.#remotes.size > 0) this.#later('slots', SLOTS_MS, () => this.#tellSlots());
+    if (!this.alone) this.#later('slots', SLOTS_MS, () => this.#tellSlots());
   }
 
   /** Jobs of this capability wait in the store. */
   tellBacklog(capability: string): void {
-    if (this.#remotes.size === 0) return;
+    if (this.alone) return;
     this.#backlog.add(capability);
     this.#later('backlog', SOON_MS, () => {
       for (const each of this.#backlog) this.#publish({ case: 'backlog', value: each });
@@ -134,7 +141,7 @@ export class WorkerPresence {
 
   /** These dispatches, which nobody here runs, are over. */
   tellEnded(dispatchIds: readonly string[]): void {
-    if (this.#remotes.size === 0) return;
+    if (this.alone) return;
     // What does not fit, whoever runs it notices at its next round.
     this.#ended.push(...dispatchIds.slice(0, MAX_ENDED - this.#ended.length));
     this.#later('ended', SOON_MS, () => {
@@ -232,7 +239,10 @@ export class WorkerPresence {
     }
     this.#views = undefined;
     // A replica that was not known does not know this one either.
-    if (!known) this.workersChanged();
+    if (!known) {
+      this.workersChanged();
+      this.#parts.met();
+    }
     if ([...remote.workers.values()].map(({ id, draining }) => `${id} ${draining}`).join() !== before) {
       this.#parts.changed();
     }
