@@ -99,7 +99,7 @@ export const toolCall: Measure = {
         bare: () => server.call<number[]>('latency', { command: false, ...pace }),
       };
       await interleave(1, sides);
-      const times = await interleave(quick ? 3 : 7, sides);
+      const times = await interleave(quick ? 2 : 7, sides);
       // The command itself is the tool's work, not the call's: what it adds to the bare ping-pong is taken off ours.
       const command = median(times.whole.map(median)) - median(times.bare.map(median));
       const own = times.ours.map((ours) => median(ours) - command);

@@ -45,11 +45,11 @@ async function sidesOf(lab: Lab, steps: 1 | 3): Promise<Record<string, Side>> {
   };
 }
 
-/** Asks every side in turn: once to warm it, then so many rounds. */
-async function rounds<T>(sides: Record<string, Side>, count: number, call: (side: Side) => Promise<T>) {
-  const turns = Object.fromEntries(Object.entries(sides).map(([label, side]) => [label, () => call(side)]));
-  await interleave(1, turns);
-  return interleave(count, turns);
+/** Every side is warmed with many runs in flight, until its code is compiled; then all are asked in turn, round by round. */
+async function rounds<T>(sides: Record<string, Side>, quick: boolean, count: number, call: (side: Side) => Promise<T>) {
+  const ms = quick ? 2_000 : 5_000;
+  for (const { agent, args } of Object.values(sides)) await agent.call('rate', { ...args, ms, inFlight: IN_FLIGHT });
+  return interleave(count, Object.fromEntries(Object.entries(sides).map(([label, side]) => [label, () => call(side)])));
 }
 
 export const oneJob = latency('one-job', 1, 'one-job run, p50');
@@ -61,7 +61,7 @@ function latency(name: string, steps: 1 | 3, what: string): Measure {
     what: `${what}, 1 in flight`,
     run: async ({ lab, quick }: Bench) => {
       const ms = quick ? 700 : 2_000;
-      const times = await rounds(await sidesOf(lab, steps), quick ? 3 : 7, ({ agent, args }) =>
+      const times = await rounds(await sidesOf(lab, steps), quick, quick ? 3 : 7, ({ agent, args }) =>
         agent.call<number[]>('latency', { ...args, ms }),
       );
       const figure = (label: string) => ofSamples(label, 'ms', times[label]!);
@@ -83,7 +83,7 @@ export const throughput: Measure = {
     const what = `one-job runs, ${IN_FLIGHT} in flight`;
     const ms = quick ? 1_200 : 4_000;
     const sides = { ...(await sidesOf(lab, 1)), BullMQ: { ...(await lab.bullmq()), args: {} } };
-    const results = await rounds(sides, quick ? 3 : 5, async ({ agent, args, pids }): Promise<Rated> => {
+    const results = await rounds(sides, quick, quick ? 3 : 5, async ({ agent, args, pids }): Promise<Rated> => {
       const before = total(pids);
       const { perSecond, count } = await agent.call<RateResult>('rate', { ...args, ms, inFlight: IN_FLIGHT });
       return { perSecond, cpu: (total(pids) - before) / count };
