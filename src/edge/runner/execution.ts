@@ -44,6 +44,11 @@ export class Execution {
     this.#waiters.set(call.job, { ...addressOf(call), sink });
   }
 
+  /** From now on its answer goes to the session that has just begun: the one that brought the call is over. */
+  moveTo(sink: ToolSink): void {
+    for (const [job, waiter] of this.#waiters) this.#waiters.set(job, { ...waiter, sink });
+  }
+
   /** Whether a call may share this one's answer: it is for the same run and the same eyes. */
   isFor(call: ToolCall): boolean {
     return call.run === this.call.run && call.recipient === this.call.recipient;

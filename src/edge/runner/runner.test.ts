@@ -229,6 +229,23 @@ test('calls beyond the places wait, beyond the line are refused for now; a waiti
   expect((await rig.call(run, { argv })).failure).toBe('EDGE_STOPPING');
 });
 
+test('what runs when its session ends answers the next one, although it does not come again', async () => {
+  const dir = edgeFolder();
+  const argv = ['/bin/sh', '-c', 'while :; do sleep 0.05; done'];
+  const rig = await edgeRig(dir, {
+    config: `allow:\n  execute: [{argv: ${JSON.stringify(argv)}, confirm: never, isolation: none}]\n`,
+  });
+  const began = rig.call(run, { argv }, { run: 'r', key: 'k' }).catch((error: unknown) => error);
+  await expect.poll(() => rig.journal.calls.get('k')?.state).toBe('intent');
+  // A new session, in which the control plane says that it wants this no more.
+  const results: Parameters<typeof rig.sinkFor>[0] = [];
+  await rig.runner.resend(rig.sinkFor(results, []));
+  rig.runner.cancel('r/0/0', 1n);
+  await began;
+  expect(results).toMatchObject([{ job: 'r/0/0', idempotencyKey: 'k', epoch: 1n }]);
+  await rig.close();
+});
+
 test('a long answer is kept in a file and given again only under the permissions of today', async () => {
   const dir = edgeFolder();
   const argv = ['/bin/sh', '-c', 'yes secret | head -c 150000; echo x >> count'];

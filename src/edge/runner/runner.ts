@@ -108,8 +108,12 @@ export class ToolRunner {
     return [...running, ...ended].slice(0, 1024);
   }
 
-  /** Sends unsettled results again, judged by today's grants and entered in the ledger again. */
+  /**
+   * For a new session: sends unsettled results again, judged by today's grants and entered in the ledger again. What still runs
+   * answers there too; a call that was cancelled meanwhile does not come again, and would answer a session that is over.
+   */
   async resend(sink: ToolSink): Promise<void> {
+    for (const { execution } of this.#active.values()) execution.moveTo(sink);
     for (const entry of this.#unsettled()) await sink.result(await this.#repeats.again(entry));
   }
 
