@@ -218,7 +218,8 @@ export class JobTaker implements HandOff {
         if (taken.length === max) this.#ready.add(queue);
         this.#parts.relay.took(queue, taken.length);
         for (const job of taken) {
-          if (this.#stopped) void job.release();
+          // The queue may be closed by now; the lock on what it gave lapses by itself.
+          if (this.#stopped) job.release().catch(() => {});
           else if (!this.#hands.has(job.id)) this.#hands.set(job.id, { taken: job, starting: false });
         }
       })
