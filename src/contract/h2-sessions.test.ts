@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { constants, createServer as createHttp2Server } from 'node:http2';
 import { type AddressInfo, createServer } from 'node:net';
 import { create } from '@bufbuild/protobuf';
 import { createClient } from '@connectrpc/connect';
@@ -22,6 +23,21 @@ test('a server that speaks no HTTP/2 fails the call and never ends the process, 
     const call = createClient(Health, transport).check(create(HealthCheckRequestSchema));
     await expect(call.finally(() => sessions.abort())).rejects.toThrow();
   }
+  const closed = once(server, 'close');
+  server.close();
+  await closed;
+});
+
+test('a call whose stream ends without an error and without an answer fails; it does not wait for ever', async () => {
+  const server = createHttp2Server();
+  server.on('stream', (stream) => stream.close(constants.NGHTTP2_NO_ERROR));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const sessions = new H2Sessions(url);
+  const transport = createGrpcTransport({ baseUrl: url, sessionManager: sessions });
+  await expect(createClient(Health, transport).check({})).rejects.toThrow('ended before the answer');
+  sessions.abort();
   const closed = once(server, 'close');
   server.close();
   await closed;

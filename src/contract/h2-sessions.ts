@@ -1,5 +1,6 @@
 // The HTTP/2 connection of a client. The library's own manager takes its error listener off a connection that just broke;
-// what the other side sent wrongly would then end this process. Here every connection keeps one.
+// what the other side sent wrongly would then end this process. Here every connection keeps one. And a call whose stream ends
+// without an error and without an answer, as when a server goes while it connects, would wait for ever: it is told.
 import type { ClientHttp2Stream } from 'node:http2';
 import { Http2SessionManager } from '@connectrpc/connect-node';
 
@@ -20,6 +21,7 @@ export class H2Sessions {
 
   async request(...call: Parameters<Http2SessionManager['request']>): Promise<ClientHttp2Stream> {
     const stream = await this.#manager.request(...call);
+    tellOfSilentEnd(stream);
     const { session } = stream;
     if (session && !this.#guarded.has(session)) {
       this.#guarded.add(session);
@@ -37,4 +39,15 @@ export class H2Sessions {
   abort(): void {
     this.#manager.abort();
   }
+}
+
+function tellOfSilentEnd(stream: ClientHttp2Stream): void {
+  let answered = false;
+  stream.once('response', () => {
+    answered = true;
+  });
+  stream.once('close', () => {
+    if (answered || stream.rstCode !== 0 || stream.errored || stream.listenerCount('error') === 0) return;
+    stream.emit('error', Object.assign(new Error('the connection ended before the answer'), { code: 'ECONNRESET' }));
+  });
 }

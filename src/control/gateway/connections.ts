@@ -1,6 +1,6 @@
 // Who is connected to the listener: at most so many, of them at most so many that have not shown a credential, and those
 // only for a while. It knows connections, no calls.
-import type { ServerHttp2Session } from 'node:http2';
+import { constants, type ServerHttp2Session } from 'node:http2';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 
@@ -35,13 +35,13 @@ export class Connections {
       const [oldest] = this.#strangers.keys();
       if (oldest) {
         this.admit(oldest);
-        oldest.destroy();
+        sendAway(oldest);
       }
     }
     this.all.add(session);
     const stop = this.#clock.after(strangerMs, () => {
       this.#log.info('a connection was ended: it showed no credential in time', { ms: strangerMs });
-      session.destroy();
+      sendAway(session);
     });
     this.#strangers.set(session, stop);
     session.once('close', () => {
@@ -56,3 +56,6 @@ export class Connections {
     this.#strangers.delete(session);
   }
 }
+
+/** With a code: a client whose connection ends without one may wait for its answer for ever. */
+const sendAway = (session: ServerHttp2Session): void => session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
