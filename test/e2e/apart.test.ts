@@ -15,7 +15,7 @@ let worker: Program;
 
 beforeAll(async () => {
   stack = await Stack.create({ 'notes.md': '# Notes\n' });
-  model = new SlowModel();
+  model = new SlowModel({ pauseMs: 200 });
   await model.listen();
   stack.write('home/models.yaml', model.config, 0o600);
   control = await stack.control();
@@ -54,7 +54,7 @@ test('a second Ctrl-C leaves at once and tells the run id', async () => {
 });
 
 test('an ask that takes longer than its time ends as timed out, on both sides', async () => {
-  const { code, stdout } = await stack.cli(['ask', '--json', '--timeout', '400ms', 'Talk for long.']);
+  const { code, stdout } = await stack.cli(['ask', '--json', '--timeout', '1200ms', 'Talk for long.']);
   expect(code).toBe(7);
   const { runId } = JSON.parse(stdout);
   expect(await showRun(runId)).toMatchObject({ state: 'timed_out' });
