@@ -1,6 +1,7 @@
 // Says so when a replica that is set up to be the only one on its database is not: without Redis replicas do not hear of each
 // other, and what one does the others notice late.
 import type { Clock } from '../base/clock.ts';
+import { every } from '../base/every.ts';
 import type { Leases } from '../control/store/leases.ts';
 
 export interface WatchAloneParts {
@@ -15,8 +16,6 @@ export interface WatchAloneParts {
 /** Looks once per lease, and says it once as long as it lasts. Returns how to stop. */
 export function watchAlone({ leases, replica, leaseMs, clock, say }: WatchAloneParts): () => void {
   let told = false;
-  let cancel = () => {};
-  let stopped = false;
   const look = async () => {
     const others = (await leases.live()).filter((other) => other !== replica).length;
     if (others > 0 && !told) {
@@ -26,19 +25,6 @@ export function watchAlone({ leases, replica, leaseMs, clock, say }: WatchAloneP
     }
     told = others > 0;
   };
-  const next = () => {
-    cancel = clock.after(leaseMs, () => {
-      // A database that is away is told elsewhere.
-      void look()
-        .catch(() => undefined)
-        .then(() => {
-          if (!stopped) next();
-        });
-    });
-  };
-  next();
-  return () => {
-    stopped = true;
-    cancel();
-  };
+  // A database that is away is told elsewhere.
+  return every(clock, leaseMs, look, () => {});
 }

@@ -2,7 +2,7 @@
 // it waits for, who runs the job, and its text from where the follower has it.
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { Attempt } from './attempts.ts';
-import type { Followed, SignalBody } from './signals.ts';
+import { type Followed, SIGNAL_BYTES, type SignalBody } from './signals.ts';
 
 export interface AnswerParts {
   readonly runs: Pick<RunService, 'versionKnown'>;
@@ -11,9 +11,6 @@ export interface AnswerParts {
   /** What jobs of a run wait for because of this replica. */
   readonly waits: (tenant: string, run: string) => readonly { job: string; what: string }[];
 }
-
-/** Bytes of text in one signal, about. */
-const PIECE = 64 * 1024;
 
 export function answerFollower(parts: AnswerParts): (followed: Followed, reply: (signal: SignalBody) => void) => void {
   return ({ tenant, run, version, job, epoch, offset }, reply) => {
@@ -24,10 +21,8 @@ export function answerFollower(parts: AnswerParts): (followed: Followed, reply: 
     if (!attempt || attempt.epoch !== epoch) return;
     const { text, targetName } = attempt;
     reply({ case: 'running', value: { job, epoch: BigInt(epoch), targetName } });
-    for (let at = offset; at < text.bytes; ) {
-      const piece = text.from(at, PIECE);
-      reply({ case: 'text', value: { job, epoch: BigInt(epoch), offset: BigInt(at), text: piece } });
-      at += Buffer.byteLength(piece);
+    for (const piece of text.pieces(offset, SIGNAL_BYTES)) {
+      reply({ case: 'text', value: { job, epoch: BigInt(epoch), offset: BigInt(piece.offset), text: piece.text } });
     }
   };
 }

@@ -70,6 +70,15 @@ export class AttemptText {
     return text;
   }
 
+  /** The text from a byte offset on, in pieces of about `maxBytes` with the offset of each. */
+  *pieces(offset: number, maxBytes: number): Generator<{ readonly offset: number; readonly text: string }> {
+    for (let at = offset; at < this.#bytes; ) {
+      const text = this.from(at, maxBytes);
+      yield { offset: at, text };
+      at += Buffer.byteLength(text);
+    }
+  }
+
   #pieceAt(offset: number): number {
     let low = 0;
     let high = this.#pieces.length - 1;

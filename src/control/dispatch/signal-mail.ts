@@ -2,10 +2,10 @@
 // loop goes as one message. It knows no run by meaning; whatever may have been missed is told as a gap.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type RunSignal, SignalBatchSchema } from '../../../gen/bowline/event/v1/bus_pb.ts';
-import { fullJitter } from '../../base/backoff.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Bus, BusHandler } from '../queue/ports.ts';
+import { subscribeSurely } from '../queue/subscribe-surely.ts';
 
 export interface MailHandler {
   signal(from: string, signal: RunSignal): void;
@@ -87,18 +87,11 @@ export class SignalMail {
       },
       gap: () => handler.gap(),
     };
-    for (let attempt = 1; !this.#stop.signal.aborted; attempt++) {
-      try {
-        const unsubscribe = await this.#bus.subscribe(topic, busHandler);
-        if (this.#stop.signal.aborted) return await unsubscribe();
-        this.#unsubscribe.push(unsubscribe);
-        if (attempt > 1) handler.gap();
-        return;
-      } catch (error) {
-        if (attempt === 1) this.#log.warn('the bus takes no subscription yet', { why: String(error) });
-        await sleep(this.#clock, fullJitter(attempt, 100, 5_000), this.#stop.signal);
-      }
-    }
+    const waiting = { clock: this.#clock, log: this.#log, signal: this.#stop.signal };
+    const subscribed = await subscribeSurely(this.#bus, topic, busHandler, waiting);
+    if (!subscribed) return;
+    this.#unsubscribe.push(() => subscribed.unsubscribe());
+    if (subscribed.late) handler.gap();
   }
 
   #flush(): void {

@@ -27,6 +27,9 @@ export interface Followed {
   readonly offset: number;
 }
 
+/** Bytes of text in one signal, about. */
+export const SIGNAL_BYTES = 64 * 1024;
+
 /** How long a replica that said that it follows a run is told of it, in milliseconds; it says so again long before. */
 export const FOLLOW_MS = 60_000;
 /** Runs whose followers on other replicas are remembered; of a forgotten one they hear when they ask again. */

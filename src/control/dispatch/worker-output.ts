@@ -4,10 +4,7 @@ import { type ChatResponse, ChatResponseSchema } from '../../../gen/bowline/capa
 import type { JobOutput } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Attempt } from './attempts.ts';
-import type { Signals } from './signals.ts';
-
-/** Bytes of text in one bus message, about. */
-const PIECE = 64 * 1024;
+import { SIGNAL_BYTES, type Signals } from './signals.ts';
 
 /** Throws MODEL_OUTPUT_INVALID for a message that is none. */
 export function streamOutput(signals: Signals, attempt: Attempt, frame: JobOutput): void {
@@ -22,10 +19,9 @@ export function streamOutput(signals: Signals, attempt: Attempt, frame: JobOutpu
   }
   const { event } = chatResponse(frame.response);
   if (event.case !== 'text' || event.value.text === '') return;
-  for (let offset = text.append(event.value.text); offset < text.bytes; ) {
-    const piece = text.from(offset, PIECE);
-    signals.toRun(tenant, run, { case: 'text', value: { job, epoch, offset: BigInt(offset), text: piece } });
-    offset += Buffer.byteLength(piece);
+  for (const piece of text.pieces(text.append(event.value.text), SIGNAL_BYTES)) {
+    const value = { job, epoch, offset: BigInt(piece.offset), text: piece.text };
+    signals.toRun(tenant, run, { case: 'text', value });
   }
 }
 

@@ -8,10 +8,10 @@ import {
   ReplicaHintSchema,
   type ReplicaWorkers,
 } from '../../../gen/bowline/event/v1/bus_pb.ts';
-import { fullJitter } from '../../base/backoff.ts';
-import { type Clock, sleep } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { Bus } from '../queue/ports.ts';
+import type { Bus, BusHandler } from '../queue/ports.ts';
+import { subscribeSurely } from '../queue/subscribe-surely.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 import type { PresentWorker, WorkerSession } from './session-ports.ts';
 import { worksAs } from './worker-view-of.ts';
@@ -272,22 +272,16 @@ export class WorkerPresence {
       this.#publish({ case: 'ask', value: true });
       this.workersChanged();
     };
-    for (let attempt = 1; !this.#left.signal.aborted; attempt++) {
-      try {
-        const stop = await bus.subscribe(TOPIC, {
-          message: ({ publisher, data }) => {
-            if (publisher !== bus.publisher) this.#received(fromBinary(ReplicaHintSchema, data));
-          },
-          gap: ask,
-        });
-        ask();
-        return stop;
-      } catch (error) {
-        if (attempt === 1) log.warn('the workers of other replicas are not seen yet', { why: String(error) });
-        await sleep(clock, fullJitter(attempt, 100, 5_000), this.#left.signal);
-      }
-    }
-    return undefined;
+    const handler: BusHandler = {
+      message: ({ publisher, data }) => {
+        if (publisher !== bus.publisher) this.#received(fromBinary(ReplicaHintSchema, data));
+      },
+      gap: ask,
+    };
+    const subscribed = await subscribeSurely(bus, TOPIC, handler, { clock, log, signal: this.#left.signal });
+    if (!subscribed) return undefined;
+    ask();
+    return () => subscribed.unsubscribe();
   }
 
   #publish(hint: NonNullable<MessageInitShape<typeof ReplicaHintSchema>['hint']>): void {

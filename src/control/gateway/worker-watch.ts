@@ -1,6 +1,7 @@
 // Ends the sessions of workers whose token was revoked: all are looked at together each interval.
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { every } from '../../base/every.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { LiveWorker } from './live-worker.ts';
 
@@ -17,8 +18,6 @@ export interface WorkerWatchParts {
 
 /** Begins to watch; returns how to stop. */
 export function watchWorkers({ workers, ended, clock, log, everyMs }: WorkerWatchParts): () => void {
-  let stop = () => {};
-  let stopped = false;
   const look = async () => {
     const all = workers();
     if (all.length === 0) return;
@@ -29,18 +28,7 @@ export function watchWorkers({ workers, ended, clock, log, everyMs }: WorkerWatc
       worker.end(new AppError('WORKER_KEY_REVOKED'));
     }
   };
-  const next = () => {
-    stop = clock.after(everyMs, () => {
-      look()
-        .catch((error: unknown) => log.debug('worker keys could not be looked up', { why: String(error) }))
-        .finally(() => {
-          if (!stopped) next();
-        });
-    });
-  };
-  next();
-  return () => {
-    stopped = true;
-    stop();
-  };
+  return every(clock, everyMs, look, (error) =>
+    log.debug('worker keys could not be looked up', { why: String(error) }),
+  );
 }
