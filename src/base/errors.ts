@@ -339,6 +339,7 @@ export const ERRORS = {
     'failed_precondition',
     'a newer version of Bowline has been at work in this database; start that version',
   ),
+  CHILD_REFUSED: row('permission_denied', 'a job may not call {method} here: {why}', { exit: EXIT.failed }),
   // worker
   SESSION_LOST: row('unavailable', 'the session with the control plane was lost: {why}'),
   WORKER_BUSY: row('resource_exhausted', 'this worker has no free slot', { retryable: true, exit: EXIT.failed }),

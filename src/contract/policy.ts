@@ -4,10 +4,15 @@ import {
   Effect,
   effect as effectOption,
   idempotent as idempotentOption,
+  may_call as mayCallOption,
   Resource,
   resource as resourceOption,
   Sensitivity,
   sensitivity as sensitivityOption,
+  slots as slotsOption,
+  type Taint,
+  taints as taintsOption,
+  tool as toolOption,
 } from '../../gen/bowline/policy/v1/options_pb.ts';
 
 /** The effect of a method; UNSPECIFIED where none is stated. */
@@ -15,6 +20,18 @@ export const effectOf = (method: DescMethod): Effect => getOption(method, effect
 
 /** Whether a method may be repeated blindly. */
 export const isIdempotent = (method: DescMethod): boolean => getOption(method, idempotentOption);
+
+/** Whether a model may be offered a worker's method as a tool. */
+export const isTool = (method: DescMethod): boolean => getOption(method, toolOption);
+
+/** Slots of a worker that one call takes, at least 1. */
+export const slotsOf = (method: DescMethod): number => Math.max(getOption(method, slotsOption), 1);
+
+/** Full names of the worker methods that its handler may call. */
+export const mayCallOf = (method: DescMethod): readonly string[] => getOption(method, mayCallOption);
+
+/** What its results bring into a run; empty where it is not stated. */
+export const taintsOf = (method: DescMethod): readonly Taint[] => getOption(method, taintsOption);
 
 /** Effects that change nothing: a lost attempt may be repeated, whatever the method says of itself. */
 export const isHarmless = (effect: Effect): boolean => effect === Effect.NONE || effect === Effect.READ;

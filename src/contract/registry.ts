@@ -4,7 +4,7 @@ import { type DescMethod, type DescService, toBinary } from '@bufbuild/protobuf'
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import type { Effect } from '../../gen/bowline/policy/v1/options_pb.ts';
 import { AppError } from '../base/errors.ts';
-import { effectOf, isIdempotent } from './policy.ts';
+import { effectOf, isIdempotent, slotsOf } from './policy.ts';
 
 /** One callable method. */
 export interface CapabilityMethod {
@@ -20,6 +20,8 @@ export interface CapabilityMethod {
   readonly toolName: string;
   readonly effect: Effect;
   readonly idempotent: boolean;
+  /** Slots of a worker that a call takes, unless its manifest says otherwise. */
+  readonly slots: number;
   /** Whether the response is streamed. */
   readonly streaming: boolean;
   /** SHA-256 of the file descriptor it was compiled from. */
@@ -45,6 +47,7 @@ export function capabilityMethods(services: readonly DescService[]): CapabilityM
         toolName: `${capability}_${snake(desc.name)}`,
         effect: effectOf(desc),
         idempotent: isIdempotent(desc),
+        slots: slotsOf(desc),
         streaming: desc.methodKind === 'server_streaming',
         descriptorHash,
       }));

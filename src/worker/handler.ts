@@ -1,13 +1,15 @@
 // What a capability handler is and what it is given. It knows nothing of streams, frames or sessions.
 import type {
+  DescMessage,
   DescMethod,
   DescMethodServerStreaming,
   DescMethodUnary,
   DescService,
   Message,
+  MessageInitShape,
   MessageShape,
 } from '@bufbuild/protobuf';
-import type { Usage } from '../../gen/bowline/run/v1/run_pb.ts';
+import type { Usage, UsageSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import type { Logger } from '../base/logger.ts';
 
 /** What a handler knows of the call beside the request. */
@@ -20,7 +22,28 @@ export interface HandlerContext {
   /** For methods with an effect: do it at most once per key. Empty where none was given. */
   readonly idempotencyKey: string;
   readonly tenant: string;
+  /** Which try of the job this is, from 1. */
+  readonly attempt: number;
+  /** Tells who watches how far it is: steps done, steps in all (0: not known), and what it does, never content. Cheap. */
+  progress(done: number, total: number, note?: string): void;
+  /** Adds to what the job used; told with its result, also when it fails. */
+  report(usage: MessageInitShape<typeof UsageSchema>): void;
+  /**
+   * Calls a method of another worker as a job of the same run; resolves with its response messages. Only what the contract
+   * of the running method names in `may_call` is taken, and it ends with this attempt. Throws the AppError of the call, e.g.
+   * NO_WORKER, CHILD_REFUSED, or the signal's reason.
+   */
+  call<I extends DescMessage, O extends DescMessage>(
+    method: CallableMethod<I, O>,
+    request: MessageInitShape<I>,
+  ): Promise<MessageShape<O>[]>;
 }
+
+/** A method that another worker serves, as generated: `EmbedService.method.embed`. */
+export type CallableMethod<I extends DescMessage, O extends DescMessage> = DescMethod & {
+  readonly input: I;
+  readonly output: O;
+};
 
 type Implementation<M extends DescMethod> = M extends DescMethodServerStreaming
   ? (request: MessageShape<M['input']>, context: HandlerContext) => AsyncIterable<MessageShape<M['output']>>

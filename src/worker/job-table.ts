@@ -4,6 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
   type CancelJob,
+  type ChildResult,
   type HeldJob,
   HeldJobSchema,
   type JobAssignment,
@@ -103,23 +104,23 @@ export class JobTable {
       return;
     }
     const known = served.get(method);
-    if (!known || this.free === 0) {
+    if (!known || this.free < known.method.slots) {
       const names = [...served.keys()].join(', ');
       const full = new AppError(this.#draining ? 'WORKER_DRAINING' : 'WORKER_BUSY');
       this.#refuse(assignment, known ? full : new AppError('METHOD_UNKNOWN', { method, known: names }));
       return;
     }
-    this.#busy++;
     const job = new Job(assignment, {
       ...this.#options,
       served: known,
       maxResultBytes: this.#maxResultBytes,
       onReady: (ready) => this.#wake(ready),
     });
+    this.#busy += job.slots;
     this.#entries.set(dispatchId, job);
     job.outputs.attach();
     void job.settled.then(() => {
-      this.#busy--;
+      this.#busy -= job.slots;
       this.onChange();
     });
   }
@@ -132,6 +133,12 @@ export class JobTable {
   openWindow({ dispatchId, untilIndex }: OutputWindow): void {
     const entry = this.#entries.get(dispatchId);
     if (entry instanceof Job) entry.outputs.openWindow(Number(untilIndex));
+  }
+
+  /** What became of a call that a job made. */
+  childResult(result: ChildResult): void {
+    const entry = this.#entries.get(result.dispatchId);
+    if (entry instanceof Job && entry.epoch === result.epoch) entry.children.result(result);
   }
 
   /** The result is safe, or will never be used. */
@@ -156,7 +163,10 @@ export class JobTable {
       if (entry instanceof Job) {
         // A result holds everything that was said; without it the other side wants the outputs from the first on.
         if (entry.result) entry.outputs.release();
-        else entry.outputs.attach();
+        else {
+          entry.outputs.attach();
+          entry.children.attach();
+        }
       }
       this.#ready.add(entry);
     }
@@ -179,10 +189,15 @@ export class JobTable {
     for (const entry of this.#entries.values()) if (entry instanceof Job) entry.leave();
   }
 
-  /** What to send next: outputs of the jobs in turn, each job's result after its last output. */
+  /** What to send next: what the jobs say and ask in turn, each job's result after its last output. */
   nextFrame(): Frame | undefined {
     for (const entry of this.#ready) {
       this.#ready.delete(entry);
+      const aside = entry instanceof Job ? besideOutput(entry) : undefined;
+      if (aside) {
+        this.#ready.add(entry);
+        return aside;
+      }
       const output = entry instanceof Job ? entry.outputs.take() : undefined;
       if (output) {
         this.#ready.add(entry);
@@ -232,4 +247,12 @@ export class JobTable {
     this.#entries.set(dispatchId, entry);
     this.#wake(entry);
   }
+}
+
+/** A call of another worker, or a word of progress. */
+function besideOutput(job: Job): Frame | undefined {
+  const call = job.children.take();
+  if (call) return { case: 'childCall', value: call };
+  const progress = job.takeProgress();
+  return progress && { case: 'progress', value: progress };
 }

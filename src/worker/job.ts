@@ -6,6 +6,8 @@ import type { Usage } from '../../gen/bowline/run/v1/run_pb.ts';
 import {
   type JobAssignment,
   JobDoneSchema,
+  type JobProgress,
+  JobProgressSchema,
   type JobResult,
   JobResultSchema,
   JobStoppedSchema,
@@ -15,9 +17,11 @@ import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { CapabilityMethod } from '../contract/registry.ts';
 import { validate } from '../contract/validate.ts';
+import { ChildCalls } from './child-calls.ts';
 import type { Handler, HandlerContext } from './handler.ts';
 import { jobFailure } from './job-failure.ts';
 import { JobOutputs } from './job-outputs.ts';
+import { usageSum } from './usage-sum.ts';
 
 /** A method that this worker serves, with who runs it. */
 export interface ServedMethod {
@@ -45,6 +49,8 @@ export class Job {
   readonly dispatchId: string;
   readonly epoch: bigint;
   readonly outputs: JobOutputs;
+  /** What it asks of other workers. */
+  readonly children: ChildCalls;
   /** Ends when the handler really ended; its slot is taken until then. */
   readonly settled: Promise<void>;
   /** Set once; sent after the last output, again after each reconnect. */
@@ -55,7 +61,11 @@ export class Job {
   readonly #abort = new AbortController();
   readonly #clear: (() => void)[] = [];
   #stop: Stop | undefined;
+  /** As the handler's responses say. */
   #usage: Usage | undefined;
+  /** As the handler reports beside them. */
+  #reported: Usage | undefined;
+  #progress: JobProgress | undefined;
 
   constructor(assignment: JobAssignment, deps: JobDeps) {
     this.#deps = deps;
@@ -67,11 +77,29 @@ export class Job {
       maxResultBytes: deps.maxResultBytes,
       onReady: () => deps.onReady(this),
     });
+    this.children = new ChildCalls({
+      dispatchId: this.dispatchId,
+      epoch: this.epoch,
+      signal: this.#abort.signal,
+      onReady: () => deps.onReady(this),
+    });
     const limit = assignment.deadline ? durationMs(assignment.deadline) : deps.defaultDeadlineMs;
     this.#clear.push(
       deps.clock.after(limit, () => this.#end('deadline', new AppError('DEADLINE_EXCEEDED', { after: `${limit} ms` }))),
     );
     this.settled = this.#run(assignment, deps.clock.now() + limit);
+  }
+
+  /** How many slots it takes. */
+  get slots(): number {
+    return this.#deps.served.method.slots;
+  }
+
+  /** The last word of its progress that was not sent yet. */
+  takeProgress(): JobProgress | undefined {
+    const progress = this.#progress;
+    this.#progress = undefined;
+    return progress;
   }
 
   /** The owner or the control plane wants it stopped: ends as JobStopped once the handler stopped. */
@@ -121,6 +149,12 @@ export class Job {
         log: log.child({ job: assignment.job, method: served.method.shortName }),
         idempotencyKey: assignment.idempotencyKey,
         tenant: assignment.tenant,
+        attempt: assignment.attempt || 1,
+        progress: (done, total, note = '') => this.#tellProgress(done, total, note),
+        report: (usage) => {
+          this.#reported = usageSum(this.#reported, usage);
+        },
+        call: (method, child) => this.children.call(method, child),
       };
       const implementation = served.handler.methods[served.method.desc.name]!;
       const answer = implementation(request, context);
@@ -148,6 +182,20 @@ export class Job {
     return request;
   }
 
+  #tellProgress(done: number, total: number, note: string): void {
+    if (this.result) return;
+    const whole = (value: number) => BigInt(Number.isFinite(value) ? Math.max(0, Math.trunc(value)) : 0);
+    const { dispatchId, epoch } = this;
+    this.#progress = create(JobProgressSchema, {
+      dispatchId,
+      epoch,
+      done: whole(done),
+      total: whole(total),
+      note: note.slice(0, 256).toWellFormed(),
+    });
+    this.#deps.onReady(this);
+  }
+
   async #take(response: Message): Promise<void> {
     this.#usage = this.#deps.served.handler.usage?.(response) ?? this.#usage;
     await this.outputs.push(response, this.#abort.signal);
@@ -156,12 +204,15 @@ export class Job {
   #finish(result: JobResult['result']): void {
     if (this.result || this.#stop === 'drop') return;
     for (const clear of this.#clear.splice(0)) clear();
+    this.children.end(new AppError('CANCELED'));
+    this.#progress = undefined;
+    const usage = usageSum(this.#usage, this.#reported);
     this.result = create(JobResultSchema, {
       dispatchId: this.dispatchId,
       epoch: this.epoch,
       result,
       endTime: timestampFromMs(this.#deps.clock.now()),
-      ...(this.#usage ? { usage: this.#usage } : {}),
+      ...(usage ? { usage } : {}),
     });
     this.#deps.onReady(this);
   }

@@ -42,7 +42,7 @@ export function manifestOf(
       const methods = served.filter((s) => s.handler === handler).map((s) => s.method);
       return create(CapabilitySchema, {
         package: handler.package,
-        methods: methods.map(({ desc, effect }) => create(MethodSchema, { name: desc.name, effect })),
+        methods: methods.map(({ desc, effect, slots }) => create(MethodSchema, { name: desc.name, effect, slots })),
         ...(methods[0] ? { descriptorHash: methods[0].descriptorHash } : {}),
       });
     }),

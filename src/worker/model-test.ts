@@ -3,8 +3,8 @@ import { create } from '@bufbuild/protobuf';
 import { ChatRequestSchema, Role } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { type Clock, sleep } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
-import { silentLogger } from '../base/logger.ts';
 import type { ChatDriver } from './handlers/llm/chat-driver.ts';
+import { loneContext } from './lone-context.ts';
 
 export interface ModelTest {
   readonly provider: string;
@@ -29,13 +29,7 @@ export async function testModel(driver: ChatDriver, clock: Clock, timeoutMs = 60
   void sleep(clock, timeoutMs, over.signal).then(() => {
     if (!over.signal.aborted) deadline.abort(new AppError('DEADLINE_EXCEEDED', { after: `${timeoutMs} ms` }));
   });
-  const context = {
-    signal: deadline.signal,
-    deadline: clock.now() + timeoutMs,
-    log: silentLogger,
-    idempotencyKey: '',
-    tenant: '',
-  };
+  const context = loneContext({ signal: deadline.signal, deadline: clock.now() + timeoutMs });
   const start = clock.monotonic();
   let first: number | undefined;
   let answer = '';

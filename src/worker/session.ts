@@ -168,6 +168,9 @@ export class Session {
       case 'outputWindow':
         jobs.openWindow(frame.value);
         break;
+      case 'childResult':
+        jobs.childResult(frame.value);
+        break;
       case 'ping':
         this.#send({ case: 'pong', value: create(PongSchema, { nonce: frame.value.nonce }) });
         break;

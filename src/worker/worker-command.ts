@@ -9,10 +9,10 @@ import { homeFolder, homePaths } from '../base/home.ts';
 import { logFile } from '../base/log-file.ts';
 import { createLogger } from '../base/logger.ts';
 import { stopSignal } from '../base/stop-signal.ts';
+import { SERVABLE } from './capabilities.ts';
 import { controlAddress, workerKey } from './control-address.ts';
 import type { Labels } from './manifest.ts';
-import { readModels } from './models.ts';
-import { SERVABLE, startWorker } from './start-worker.ts';
+import { startWorker } from './start-worker.ts';
 import type { WorkerIo } from './worker-io.ts';
 
 interface Flags {
@@ -28,7 +28,7 @@ interface Flags {
 
 export function workerVerb(io: WorkerIo): Command {
   return new Command('worker')
-    .summary('serve models to a control plane')
+    .summary('serve capabilities to a control plane')
     .description('Serves capabilities to a control plane over one outgoing stream until SIGTERM or SIGINT.')
     .addOption(new Option('--serve <capability...>', 'what to serve').choices(SERVABLE).default([...SERVABLE]))
     .option('--key-file <file>', 'file with the worker key (bww_...); default: BOWLINE_WORKER_KEY_FILE')
@@ -54,7 +54,6 @@ async function runWorker(io: WorkerIo, flags: Flags): Promise<void> {
   const home = homeFolder(flags.home, io.env);
   const control = controlAddress(flags.control, io.env, home);
   const key = workerKey(flags.keyFile, io.env, home);
-  const { defaultModel } = readModels(home);
   const name = (flags.name ?? hostname()).slice(0, 128);
   const sink = logFile(join(homePaths(home).logs, 'worker.log'));
   const stopping = (io.stopping ?? stopSignal)();
@@ -75,10 +74,7 @@ async function runWorker(io: WorkerIo, flags: Flags): Promise<void> {
   try {
     io.stderr.write(`connecting to ${control} ...\n`);
     void worker.ready.then(
-      () =>
-        io.stdout.write(
-          `ready ${JSON.stringify({ worker: name, control, serve: flags.serve, model: defaultModel })}\n`,
-        ),
+      () => io.stdout.write(`ready ${JSON.stringify({ worker: name, control, serve: flags.serve })}\n`),
       () => {},
     );
     const ended = await Promise.race([stopping, worker.closed]);

@@ -15,6 +15,7 @@ import {
   OutcomeSchema,
   RunState,
   SizeClass,
+  SourceSchema,
 } from '../../gen/bowline/run/v1/run_pb.ts';
 import { Channel } from '../../src/base/channel.ts';
 import { AppError } from '../../src/base/errors.ts';
@@ -62,9 +63,7 @@ test('an answer is streamed to stdout, progress goes to stderr, the exit code is
         yield text('发布', 6);
         yield ended({
           answer: '明天发布',
-          sources: [
-            { $typeName: 'bowline.run.v1.Source', path: 'work/笔记.md', startLine: 3, endLine: 3, device: 'pi' },
-          ],
+          sources: [create(SourceSchema, { path: 'work/笔记.md', startLine: 3, endLine: 3, device: 'pi' })],
         });
       },
     }),

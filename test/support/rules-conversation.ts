@@ -17,8 +17,8 @@ import {
   Role,
 } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { SizeClass } from '../../gen/bowline/run/v1/run_pb.ts';
-import { silentLogger } from '../../src/base/logger.ts';
 import { rulesDriver } from '../../src/worker/handlers/llm/rules/rules-driver.ts';
+import { loneContext } from '../../src/worker/lone-context.ts';
 
 type Json = Record<string, unknown>;
 
@@ -90,15 +90,8 @@ export class RulesConversation {
     const system = message(Role.SYSTEM, `You are Bowline.\nDevice: box\n${head}\n${rest}`);
     const tools = (this.#setting.tools ?? ['fs_list', 'fs_search', 'fs_read', 'shell_run']).map((name) => ({ name }));
     const request = create(ChatRequestSchema, { messages: [system, ...this.#history, ...turn], tools });
-    const context = {
-      signal: new AbortController().signal,
-      deadline: 0,
-      log: silentLogger,
-      idempotencyKey: '',
-      tenant: 't',
-    };
     const said: ChatResponse[] = [];
-    for await (const response of rulesDriver.chat(request, context)) said.push(response);
+    for await (const response of rulesDriver.chat(request, loneContext())) said.push(response);
     return said;
   }
 

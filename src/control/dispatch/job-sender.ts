@@ -53,7 +53,7 @@ export class JobSender {
     if (!wanted()) return 'over';
     const attempt = attempts.add(row, session, state.kind === 'call');
     try {
-      session.assign(this.#assignment(row, state, job));
+      session.assign(this.#assignment(row, state, job), row.slots);
     } catch (error) {
       if (error instanceof AppError && error.reason === 'CLOSED') {
         attempts.settled(attempt);
@@ -105,6 +105,7 @@ export class JobSender {
       method: job.method,
       params,
       idempotencyKey: job.idempotencyKey,
+      attempt: job.attempts,
       ...(job.timeoutMs > 0 ? { deadline: durationFromMs(job.timeoutMs) } : {}),
     });
   }

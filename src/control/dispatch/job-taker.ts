@@ -131,7 +131,7 @@ export class JobTaker implements HandOff {
     if (this.#stopped || this.#waitsBefore(row)) return false;
     const session = this.#sessionFor(row);
     if (!session || !this.#isBest(row, session.view())) return false;
-    this.#promised.set(row.dispatchId, { session, giveBack: session.reserve() });
+    this.#promised.set(row.dispatchId, { session, giveBack: session.reserve(row.slots) });
     return true;
   }
 
@@ -278,7 +278,7 @@ export class JobTaker implements HandOff {
       if (!state || !job) return this.#drop(row.dispatchId, hand);
       const full = { ...row, method: job.method };
       const session = this.#sessionFor(full);
-      if (session) return void this.#start(hand, row, state, session, session.reserve());
+      if (session) return void this.#start(hand, row, state, session, session.reserve(row.slots));
       if (!this.#views().some((view) => couldServe(view, full))) await this.#release([full]);
     } catch (error) {
       this.#failed(row.dispatchId, hand, error);

@@ -26,10 +26,10 @@ export interface WorkerSession extends PresentWorker {
   readonly bootId: string;
   /** As placement sees it; free slots are those the worker declared less what it has not counted yet. */
   view(): WorkerView;
-  /** Takes a free slot for a job that is about to be sent; returns how to give it back. */
-  reserve(): () => void;
-  /** Sends a job in a reserved slot. Throws CLOSED when the session is over, LIMIT_EXCEEDED for a job that no frame can hold. */
-  assign(assignment: JobAssignment): void;
+  /** Takes free slots for a job that is about to be sent; returns how to give them back. */
+  reserve(slots: number): () => void;
+  /** Sends a job in its reserved slots. Throws CLOSED when the session is over, LIMIT_EXCEEDED for a job that no frame can hold. */
+  assign(assignment: JobAssignment, slots: number): void;
   /** Asks it to stop a job. Harmless when it does not have it. Never throws. */
   cancel(dispatchId: string, epoch: number): void;
   /** Tells it that a result may be forgotten. Never throws. */

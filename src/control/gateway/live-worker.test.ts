@@ -22,9 +22,9 @@ function start(slots: number) {
 test('a number that the worker told before it received a job does not give that slot away twice', async () => {
   const { worker, frames, job } = start(2);
   worker.credits(2, 0n);
-  worker.reserve();
+  worker.reserve(1);
   expect(worker.view().freeSlots).toBe(1);
-  worker.assign(job);
+  worker.assign(job, 1);
   await frames.next();
   expect(worker.view().freeSlots).toBe(1);
   worker.credits(2, 0n);
@@ -40,13 +40,13 @@ test('a number that the worker told before it received a job does not give that 
 test('a reserved slot that is not used is given back, and a job that no frame can hold is refused', () => {
   const { worker, job, out } = start(1);
   worker.credits(1, 0n);
-  const giveBack = worker.reserve();
+  const giveBack = worker.reserve(1);
   expect(worker.view().freeSlots).toBe(0);
-  expect(() => worker.assign({ ...job, params: new Uint8Array(64 << 10) })).toThrow('over the limit');
+  expect(() => worker.assign({ ...job, params: new Uint8Array(64 << 10) }, 1)).toThrow('over the limit');
   giveBack();
   expect(worker.view().freeSlots).toBe(1);
   out.end();
-  expect(() => worker.assign(job)).toThrow('closed');
+  expect(() => worker.assign(job, 1)).toThrow('closed');
 });
 
 test('however frames of both sides cross, a worker never gets more jobs than it has slots', async () => {
@@ -63,8 +63,8 @@ test('however frames of both sides cross, a worker never gets more jobs than it 
         const onTheWay: bigint[] = [];
         for (const each of steps) {
           if (each === 'assign' && worker.view().freeSlots > 0) {
-            worker.reserve();
-            worker.assign(job);
+            worker.reserve(1);
+            worker.assign(job, 1);
             assigned++;
           } else if (each === 'send' && assigned > 0) {
             onTheWay.push((await frames.next()).value!.header.seq);

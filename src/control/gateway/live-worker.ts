@@ -39,10 +39,12 @@ export class LiveWorker implements WorkerSession {
   lastSeen: number;
   /** Free slots as the worker last told. */
   #told = 0;
-  /** Jobs taken for it that are not numbered frames yet. */
+  /** Slots of jobs taken for it that are not numbered frames yet. */
   #reserved = 0;
-  /** Numbers of job frames that it had not received when it last told. */
-  #unseen: bigint[] = [];
+  /** Job frames that it had not received when it last told, with the slots that they take. */
+  #unseen: { readonly seq: bigint; readonly slots: number }[] = [];
+  /** By dispatch id: slots of jobs that are on their way to the stream. */
+  readonly #leaving = new Map<string, number>();
   readonly #out: FrameStream<WorkerBody>;
   readonly #maxFrameBytes: number;
   readonly #view: Omit<WorkerView, 'freeSlots'>;
@@ -74,24 +76,27 @@ export class LiveWorker implements WorkerSession {
    */
   credits(free: number, ackSeq: bigint): void {
     this.#told = Math.min(free, this.hello.slots);
-    this.#unseen = this.#unseen.filter((seq) => seq > ackSeq);
+    this.#unseen = this.#unseen.filter(({ seq }) => seq > ackSeq);
   }
 
   /** A frame of this worker got its number. */
   numbered(body: WorkerBody, seq: bigint): void {
     if (body.case !== 'job') return;
-    this.#reserved -= 1;
-    this.#unseen.push(seq);
+    const dispatch = body.value.dispatchId ?? '';
+    const slots = this.#leaving.get(dispatch) ?? 1;
+    this.#leaving.delete(dispatch);
+    this.#reserved -= slots;
+    this.#unseen.push({ seq, slots });
   }
 
-  reserve(): () => void {
-    this.#reserved += 1;
+  reserve(slots: number): () => void {
+    this.#reserved += slots;
     return () => {
-      this.#reserved -= 1;
+      this.#reserved -= slots;
     };
   }
 
-  assign(assignment: JobAssignment): void {
+  assign(assignment: JobAssignment, slots: number): void {
     const bytes = assignment.params.length;
     if (bytes + ENVELOPE > this.#maxFrameBytes) {
       throw new AppError('LIMIT_EXCEEDED', {
@@ -100,7 +105,13 @@ export class LiveWorker implements WorkerSession {
         setting: 'BOWLINE_MAX_FRAME_BYTES',
       });
     }
-    this.#out.send({ case: 'job', value: assignment }, bytes);
+    this.#leaving.set(assignment.dispatchId, slots);
+    try {
+      this.#out.send({ case: 'job', value: assignment }, bytes);
+    } catch (error) {
+      this.#leaving.delete(assignment.dispatchId);
+      throw error;
+    }
   }
 
   cancel(dispatchId: string, epoch: number): void {
@@ -122,6 +133,7 @@ export class LiveWorker implements WorkerSession {
   }
 
   get #free(): number {
-    return Math.max(this.#told - this.#reserved - this.#unseen.length, 0);
+    const unseen = this.#unseen.reduce((sum, { slots }) => sum + slots, 0);
+    return Math.max(this.#told - this.#reserved - unseen, 0);
   }
 }

@@ -2,9 +2,12 @@
 // knows what they tell.
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { PresentWorker } from '../dispatch/session-ports.ts';
+import { CHAT_METHOD, packageOf } from '../orchestrator/method-names.ts';
 import { serves } from '../routing/worker-view.ts';
 import type { LiveEdge } from './live-edge.ts';
 import type { LiveWorker } from './live-worker.ts';
+
+const CHAT_PACKAGE = packageOf(CHAT_METHOD);
 
 export class Sessions {
   readonly #edges = new Map<string, LiveEdge>();
@@ -53,7 +56,9 @@ export class Sessions {
 
   /** The model that would answer the tenant now: that of the worker that is here longest. */
   modelFor(tenant: string): ModelInfo | undefined {
-    return this.workersFor(tenant).find(({ hello }) => hello.models.length > 0)?.hello.models[0];
+    const serves = ({ hello }: PresentWorker) =>
+      hello.models.length > 0 && hello.manifest?.capabilities.some((each) => each.package === CHAT_PACKAGE);
+    return this.workersFor(tenant).find(serves)?.hello.models[0];
   }
 
   /** The workers of this replica. */

@@ -34,7 +34,7 @@ export function dispatchOf(run: RunState, job: JobState): OutboxRow | undefined 
     ...(job.target === 'device' ? { device: job.device } : {}),
     selector: job.selector,
     recipients: job.recipients,
-    slots: 1,
+    slots: job.slots,
     // What has begun is finished first.
     priority: Math.min(job.step, 9),
     ...(job.phase === 'cancelling' ? { state: 'waiting', reason: CANCELLING } : { state: 'ready' }),

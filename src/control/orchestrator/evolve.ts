@@ -4,6 +4,7 @@ import { durationMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import {
   type JobFinished,
   type JobQueued,
+  JobRole as Role,
   type RunEvent,
   RunKind,
   type RunSubmitted,
@@ -15,6 +16,7 @@ import { limitsFromProto } from './limits.ts';
 import {
   isOpen,
   type JobPhase,
+  type JobRole,
   type JobState,
   NO_USAGE,
   type RunPhase,
@@ -146,6 +148,12 @@ function queued(run: RunState, event: JobQueued, at: number): JobState {
     id: event.job,
     step: Number(step),
     index: Number(index),
+    role: roleOf(event.role, Number(index)),
+    parent:
+      event.parent === ''
+        ? undefined
+        : { job: event.parent, epoch: Number(event.parentEpoch), number: event.callNumber },
+    slots: event.slots || 1,
     method: event.method,
     target: event.target === TargetKind.DEVICE ? 'device' : 'worker',
     device: event.device,
@@ -174,6 +182,19 @@ function queued(run: RunState, event: JobQueued, at: number): JobState {
     dueAt: 0,
     cancellingAt: 0,
   };
+}
+
+function roleOf(role: Role, index: number): JobRole {
+  switch (role) {
+    case Role.RETRIEVAL:
+      return 'retrieval';
+    case Role.CHILD:
+      return 'child';
+    case Role.SUMMARY:
+      return 'summary';
+    default:
+      return index === 0 ? 'turn' : 'tool';
+  }
 }
 
 function finished(was: JobState, finish: JobFinished, at: number): JobState {

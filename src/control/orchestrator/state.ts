@@ -16,6 +16,12 @@ export type { RunPhase };
  */
 export type JobPhase = 'queued' | 'running' | 'retrying' | 'cancelling' | 'done' | 'failed' | 'cancelled' | 'unknown';
 
+/**
+ * turn: a model turn of an ask, or the one job of a call. tool: a call that the model asked for. retrieval: looks passages up
+ * before the first turn. child: called by the handler of another job. summary: sums the conversation up after the end.
+ */
+export type JobRole = 'turn' | 'tool' | 'retrieval' | 'child' | 'summary';
+
 export interface UsageTotals {
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -24,8 +30,13 @@ export interface UsageTotals {
 }
 
 export interface JobState {
-  /** `run/step/index`; index 0 is the model turn of the step, the others are its tool calls. */
+  /** `run/step/index`; by its role index 0 is the model turn of the step, the others are its tool calls. */
   readonly id: string;
+  readonly role: JobRole;
+  /** For a child: the job that called it, in which attempt, as which of its calls. */
+  readonly parent: { readonly job: string; readonly epoch: number; readonly number: number } | undefined;
+  /** Slots of a worker that it takes. */
+  readonly slots: number;
   readonly step: number;
   readonly index: number;
   /** Full method name. */

@@ -95,6 +95,9 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       await asks.cancel(run);
       return {};
     },
+    grantDocuments() {
+      throw new AppError('METHOD_NOT_SERVED');
+    },
     listQueue() {
       const queued = open.all().flatMap(({ record, accepted }) => {
         if (!record.event) return [];

@@ -22,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/edge/v1/edge.proto.
  */
 export const file_bowline_edge_v1_edge: GenFile = /*@__PURE__*/
-  fileDesc("Chpib3dsaW5lL2VkZ2UvdjEvZWRnZS5wcm90bxIPYm93bGluZS5lZGdlLnYxItEFCg5Db25uZWN0UmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchInCgVoZWxsbxgCIAEoCzIWLmJvd2xpbmUuZWRnZS52MS5IZWxsb0gAEjAKCnVzZXJfZXZlbnQYAyABKAsyGi5ib3dsaW5lLmVkZ2UudjEuVXNlckV2ZW50SAASMAoKY2FuY2VsX3J1bhgEIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5DYW5jZWxSdW5IABI2Cg10b29sX3JlY2VpdmVkGAUgASgLMh0uYm93bGluZS5lZGdlLnYxLlRvb2xSZWNlaXZlZEgAEjYKDXRvb2xfcHJvZ3Jlc3MYBiABKAsyHS5ib3dsaW5lLmVkZ2UudjEuVG9vbFByb2dyZXNzSAASMgoLdG9vbF9yZXN1bHQYByABKAsyGy5ib3dsaW5lLmVkZ2UudjEuVG9vbFJlc3VsdEgAEjAKCmZvbGxvd19ydW4YCCABKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuSAASMQoIbWFuaWZlc3QYCSABKAsyHS5ib3dsaW5lLm1hbmlmZXN0LnYxLk1hbmlmZXN0SAASLwoHbWV0cmljcxgKIAEoCzIcLmJvd2xpbmUuZWRnZS52MS5FZGdlTWV0cmljc0gAEicKBHBpbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgMIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIrCgdnb29kYnllGA0gASgLMhguYm93bGluZS5lZGdlLnYxLkdvb2RieWVIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAQg4KBWZyYW1lEgW6SAIIASLiBQoPQ29ubmVjdFJlc3BvbnNlEi4KBmhlYWRlchgBIAEoCzIeLmJvd2xpbmUuY29tbW9uLnYxLkZyYW1lSGVhZGVyEisKB3dlbGNvbWUYAiABKAsyGC5ib3dsaW5lLmVkZ2UudjEuV2VsY29tZUgAEjYKDWV2ZW50X291dGNvbWUYAyABKAsyHS5ib3dsaW5lLmVkZ2UudjEuRXZlbnRPdXRjb21lSAASNAoJdG9vbF9jYWxsGAQgASgLMh8uYm93bGluZS5lZGdlLnYxLlNpZ25lZFRvb2xDYWxsSAASMgoLY2FuY2VsX3Rvb2wYBSABKAsyGy5ib3dsaW5lLmVkZ2UudjEuQ2FuY2VsVG9vbEgAEkUKFXRvb2xfcmVzdWx0X2NvbW1pdHRlZBgGIAEoCzIkLmJvd2xpbmUuZWRnZS52MS5Ub29sUmVzdWx0Q29tbWl0dGVkSAASMAoKcnVuX3VwZGF0ZRgHIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5SdW5VcGRhdGVIABIsCghydW5fdGV4dBgIIAEoCzIYLmJvd2xpbmUuZWRnZS52MS5SdW5UZXh0SAASLgoJcnVuX2VuZGVkGAkgASgLMhkuYm93bGluZS5lZGdlLnYxLlJ1bkVuZGVkSAASJwoEcGluZxgKIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBpbmdIABInCgRwb25nGAsgASgLMhcuYm93bGluZS5jb21tb24udjEuUG9uZ0gAEikKBWRyYWluGAwgASgLMhguYm93bGluZS5jb21tb24udjEuRHJhaW5IABIxCgpzdXBlcnNlZGVkGA0gASgLMhsuYm93bGluZS5lZGdlLnYxLlN1cGVyc2VkZWRIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAQg4KBWZyYW1lEgW6SAIIASK8AwoFSGVsbG8SOQoIdmVyc2lvbnMYASABKAsyHy5ib3dsaW5lLmNvbW1vbi52MS5WZXJzaW9uUmFuZ2VCBrpIA8gBARI3CghtYW5pZmVzdBgCIAEoCzIdLmJvd2xpbmUubWFuaWZlc3QudjEuTWFuaWZlc3RCBrpIA8gBARIfCgdib290X2lkGAMgASgJQg66SAdyBRgksAEByPMYARI5Cgdqb3VybmFsGAQgASgLMiAuYm93bGluZS5lZGdlLnYxLkpvdXJuYWxQb3NpdGlvbkIGukgDyAEBEiIKDHJlc3VtZV90b2tlbhgFIAEoDEIMukgFegMYgALI8xgBEhgKEGZpcnN0X29wZW5fZXZlbnQYBiABKAQSQQoPb3Blbl90b29sX2NhbGxzGAcgAygLMh0uYm93bGluZS5lZGdlLnYxLk9wZW5Ub29sQ2FsbEIJukgGkgEDEIAIEjYKB2ZvbGxvd3MYCCADKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuQgm6SAaSAQMQgAISKgoSbGFzdF9zZXNzaW9uX2Vwb2NoGAkgASgEQg66SAsyCRCAgICAgICAECKmAQoPSm91cm5hbFBvc2l0aW9uEiIKCmpvdXJuYWxfaWQYASABKAlCDrpIB3IFGCSwAQHI8xgBEhAKCHNlcXVlbmNlGAIgASgEEh4KCWhlYWRfaGFzaBgDIAEoDEILukgEegIYIMjzGAESIgoNYW5jaG9yZWRfaGFzaBgEIAEoDEILukgEegIYIMjzGAESGQoRYW5jaG9yZWRfc2VxdWVuY2UYBSABKAQiYQoMT3BlblRvb2xDYWxsEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEiUKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUIMukgFcgMYgAHI8xgBEg8KB3J1bm5pbmcYAyABKAgi7wMKB1dlbGNvbWUSDwoHdmVyc2lvbhgBIAEoDRIVCg1zZXNzaW9uX2Vwb2NoGAIgASgEEiAKDXNlc3Npb25fbm9uY2UYAyABKAxCCbpIBnoEEBAYQBIeCgxyZXN1bWVfdG9rZW4YBCABKAxCCLpIBXoDGIACEi8KCmR1cmFiaWxpdHkYBSABKA4yGy5ib3dsaW5lLmVkZ2UudjEuRHVyYWJpbGl0eRIsCgloZWFydGJlYXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNc2V0dGxlZF9ldmVudBgHIAEoBBIwCgtzaWduaW5nX2tleRgIIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduaW5nS2V5EisKBmxpbWl0cxgJIAEoCzIbLmJvd2xpbmUubWFuaWZlc3QudjEuTGltaXRzEisKBW1vZGVsGAogASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEh0KC2RldmljZV9uYW1lGAsgASgJQgi6SAVyAxiAARInCgNub3cYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKBmFuY2hvchgNIAEoCzIgLmJvd2xpbmUuZWRnZS52MS5Kb3VybmFsUG9zaXRpb24iQgoKU2lnbmluZ0tleRIXCgZrZXlfaWQYASABKAlCB7pIBHICGEASGwoKcHVibGljX2tleRgCIAEoDEIHukgEegIYQCLAAgoJVXNlckV2ZW50EhkKCHNlcXVlbmNlGAEgASgEQge6SAQyAiAAEiIKCmpvdXJuYWxfaWQYAiABKAlCDrpIB3IFGCSwAQHI8xgBEhsKA3J1bhgDIAEoCUIOukgHcgUYJLABAcjzGAESJAoMY29udmVyc2F0aW9uGAQgASgJQg66SAdyBRgksAEByPMYARIdCgR0ZXh0GAUgASgJQg+6SAhyBhABKICABMjzGAQSNQoGc2hhcmVzGAYgAygLMhsuYm93bGluZS5lZGdlLnYxLlNoYXJlR3JhbnRCCLpIBZIBAhAQEi8KC2NyZWF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgd0aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIoQBCgpTaGFyZUdyYW50EhcKAmlkGAEgASgJQgu6SARyAhhAyPMYARI1CgVmaWxlcxgCIAMoCzIbLmJvd2xpbmUuZWRnZS52MS5TaGFyZWRGaWxlQgm6SAaSAQMQ0A8SJgoKcmVjaXBpZW50cxgDIAMoCUISukgLkgEIEBAiBHICGEDI8xgCIk4KClNoYXJlZEZpbGUSGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDI8xgCEhIKCnN0YXJ0X2xpbmUYAiABKA0SEAoIZW5kX2xpbmUYAyABKA0iOgoJQ2FuY2VsUnVuEhsKA3J1bhgBIAEoCUIOukgHcgUYJLABAcjzGAESEAoIc2VxdWVuY2UYAiABKAQiegoMRXZlbnRPdXRjb21lEhAKCHNlcXVlbmNlGAEgASgEEhQKA3J1bhgCIAEoCUIHukgEcgIYQBIrCgdyZWZ1c2VkGAMgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIVCg1zZXR0bGVkX2V2ZW50GAQgASgEIl8KDlNpZ25lZFRvb2xDYWxsEhcKBnNpZ25lZBgBIAEoDEIHukgEegIQARIbCglzaWduYXR1cmUYAiABKAxCCLpIBXoDGIABEhcKBmtleV9pZBgDIAEoCUIHukgEcgIYQCLzAwoIVG9vbENhbGwSFwoGdGVuYW50GAEgASgJQge6SARyAhhAEhcKBmRldmljZRgCIAEoCUIHukgEcgIYQBIeCg1zZXNzaW9uX25vbmNlGAMgASgMQge6SAR6AhhAEhQKA3J1bhgEIAEoCUIHukgEcgIYQBIVCgNqb2IYBSABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAYgASgEEhgKBm1ldGhvZBgHIAEoCUIIukgFcgMYgAISDgoGcGFyYW1zGAggASgMEiMKD2lkZW1wb3RlbmN5X2tleRgJIAEoCUIKukgHcgUQARiAARI2Cgppc3N1ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjcKC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEisKCGRlYWRsaW5lGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjMKDGNvbmZpcm1hdGlvbhgNIAEoDjIdLmJvd2xpbmUuZWRnZS52MS5Db25maXJtYXRpb24SGgoJcmVjaXBpZW50GA4gASgJQge6SARyAhhAEhsKCXByaW5jaXBhbBgPIAEoCUIIukgFcgMYgAEiOAoMVG9vbFJlY2VpdmVkEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAIgASgEImkKDFRvb2xQcm9ncmVzcxIZCgNqb2IYASABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgCIAEoBBINCgVpbmRleBgDIAEoBBIgCghyZXNwb25zZRgEIAEoDEIOukgHegUYgICAAsjzGAQipQMKClRvb2xSZXN1bHQSGQoDam9iGAEgASgJQgy6SAVyAxiAAsjzGAESDQoFZXBvY2gYAiABKAQSJQoPaWRlbXBvdGVuY3lfa2V5GAMgASgJQgy6SAVyAxiAAcjzGAESKQoEZG9uZRgEIAEoCzIZLmJvd2xpbmUuZWRnZS52MS5Ub29sRG9uZUgAEjMKDW5ldmVyX3N0YXJ0ZWQYBSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASLQoHdW5rbm93bhgGIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABI1Cgh3aXRoaGVsZBgHIAMoCzIYLmJvd2xpbmUucnVuLnYxLldpdGhoZWxkQgm6SAaSAQMQgAgSMQoGZWdyZXNzGAggAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzQgm6SAaSAQMQgAgSEAoIc2VxdWVuY2UYCSABKAQSKgoHZWxhcHNlZBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPCgZhbnN3ZXISBbpIAggBIloKCFRvb2xEb25lEiEKCXJlc3BvbnNlcxgBIAMoDEIOukgHkgEEEICABMjzGAQSKwoHZmFpbHVyZRgCIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiMgoKQ2FuY2VsVG9vbBIVCgNqb2IYASABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAIgASgEIl4KE1Rvb2xSZXN1bHRDb21taXR0ZWQSFQoDam9iGAEgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgCIAEoBBIhCg9pZGVtcG90ZW5jeV9rZXkYAyABKAlCCLpIBXIDGIABIl8KCUZvbGxvd1J1bhIYCgNydW4YASABKAlCC7pIBHICGEDI8xgBEhkKA2pvYhgCIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAMgASgEEg4KBm9mZnNldBgEIAEoBCJgCglSdW5VcGRhdGUSFAoDcnVuGAEgASgJQge6SARyAhhAEiAKA2pvYhgCIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYhIbCgl3YWl0c19mb3IYAyABKAlCCLpIBXIDGIAIIkkKB1J1blRleHQSFAoDcnVuGAEgASgJQge6SARyAhhAEigKBWNodW5rGAIgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rIkoKCFJ1bkVuZGVkEhQKA3J1bhgBIAEoCUIHukgEcgIYQBIoCgdvdXRjb21lGAIgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSI8CgpTdXBlcnNlZGVkEhUKDXNlc3Npb25fZXBvY2gYASABKAQSFwoGcmVhc29uGAIgASgJQge6SARyAhg/IhoKB0dvb2RieWUSDwoHcmV0dXJucxgBIAEoCCJRCgtFZGdlTWV0cmljcxIWCg5yZXNpZGVudF9ieXRlcxgBIAEoBBIWCg53YWl0aW5nX2V2ZW50cxgCIAEoDRISCgp0b29sX2NhbGxzGAMgASgEKlYKCkR1cmFiaWxpdHkSGgoWRFVSQUJJTElUWV9VTlNQRUNJRklFRBAAEhYKEkRVUkFCSUxJVFlfUFJPQ0VTUxABEhQKEERVUkFCSUxJVFlfUE9XRVIQAipFCgxDb25maXJtYXRpb24SHAoYQ09ORklSTUFUSU9OX1VOU1BFQ0lGSUVEEAASFwoTQ09ORklSTUFUSU9OX0FMV0FZUxABMl8KC0VkZ2VTZXJ2aWNlElAKB0Nvbm5lY3QSHy5ib3dsaW5lLmVkZ2UudjEuQ29ubmVjdFJlcXVlc3QaIC5ib3dsaW5lLmVkZ2UudjEuQ29ubmVjdFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chpib3dsaW5lL2VkZ2UvdjEvZWRnZS5wcm90bxIPYm93bGluZS5lZGdlLnYxItEFCg5Db25uZWN0UmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchInCgVoZWxsbxgCIAEoCzIWLmJvd2xpbmUuZWRnZS52MS5IZWxsb0gAEjAKCnVzZXJfZXZlbnQYAyABKAsyGi5ib3dsaW5lLmVkZ2UudjEuVXNlckV2ZW50SAASMAoKY2FuY2VsX3J1bhgEIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5DYW5jZWxSdW5IABI2Cg10b29sX3JlY2VpdmVkGAUgASgLMh0uYm93bGluZS5lZGdlLnYxLlRvb2xSZWNlaXZlZEgAEjYKDXRvb2xfcHJvZ3Jlc3MYBiABKAsyHS5ib3dsaW5lLmVkZ2UudjEuVG9vbFByb2dyZXNzSAASMgoLdG9vbF9yZXN1bHQYByABKAsyGy5ib3dsaW5lLmVkZ2UudjEuVG9vbFJlc3VsdEgAEjAKCmZvbGxvd19ydW4YCCABKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuSAASMQoIbWFuaWZlc3QYCSABKAsyHS5ib3dsaW5lLm1hbmlmZXN0LnYxLk1hbmlmZXN0SAASLwoHbWV0cmljcxgKIAEoCzIcLmJvd2xpbmUuZWRnZS52MS5FZGdlTWV0cmljc0gAEicKBHBpbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgMIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIrCgdnb29kYnllGA0gASgLMhguYm93bGluZS5lZGdlLnYxLkdvb2RieWVIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAQg4KBWZyYW1lEgW6SAIIASKoBgoPQ29ubmVjdFJlc3BvbnNlEi4KBmhlYWRlchgBIAEoCzIeLmJvd2xpbmUuY29tbW9uLnYxLkZyYW1lSGVhZGVyEisKB3dlbGNvbWUYAiABKAsyGC5ib3dsaW5lLmVkZ2UudjEuV2VsY29tZUgAEjYKDWV2ZW50X291dGNvbWUYAyABKAsyHS5ib3dsaW5lLmVkZ2UudjEuRXZlbnRPdXRjb21lSAASNAoJdG9vbF9jYWxsGAQgASgLMh8uYm93bGluZS5lZGdlLnYxLlNpZ25lZFRvb2xDYWxsSAASMgoLY2FuY2VsX3Rvb2wYBSABKAsyGy5ib3dsaW5lLmVkZ2UudjEuQ2FuY2VsVG9vbEgAEkUKFXRvb2xfcmVzdWx0X2NvbW1pdHRlZBgGIAEoCzIkLmJvd2xpbmUuZWRnZS52MS5Ub29sUmVzdWx0Q29tbWl0dGVkSAASMAoKcnVuX3VwZGF0ZRgHIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5SdW5VcGRhdGVIABIsCghydW5fdGV4dBgIIAEoCzIYLmJvd2xpbmUuZWRnZS52MS5SdW5UZXh0SAASLgoJcnVuX2VuZGVkGAkgASgLMhkuYm93bGluZS5lZGdlLnYxLlJ1bkVuZGVkSAASJwoEcGluZxgKIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBpbmdIABInCgRwb25nGAsgASgLMhcuYm93bGluZS5jb21tb24udjEuUG9uZ0gAEikKBWRyYWluGAwgASgLMhguYm93bGluZS5jb21tb24udjEuRHJhaW5IABIxCgpzdXBlcnNlZGVkGA0gASgLMhsuYm93bGluZS5lZGdlLnYxLlN1cGVyc2VkZWRIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAEkQKFGNvbnZlcnNhdGlvbl9zdW1tYXJ5GA8gASgLMiQuYm93bGluZS5lZGdlLnYxLkNvbnZlcnNhdGlvblN1bW1hcnlIAEIOCgVmcmFtZRIFukgCCAEiYwoTQ29udmVyc2F0aW9uU3VtbWFyeRIdCgxjb252ZXJzYXRpb24YASABKAlCB7pIBHICGEASFAoDcnVuGAIgASgJQge6SARyAhhAEhcKBHRleHQYAyABKAlCCbpIBnIEGICABCK8AwoFSGVsbG8SOQoIdmVyc2lvbnMYASABKAsyHy5ib3dsaW5lLmNvbW1vbi52MS5WZXJzaW9uUmFuZ2VCBrpIA8gBARI3CghtYW5pZmVzdBgCIAEoCzIdLmJvd2xpbmUubWFuaWZlc3QudjEuTWFuaWZlc3RCBrpIA8gBARIfCgdib290X2lkGAMgASgJQg66SAdyBRgksAEByPMYARI5Cgdqb3VybmFsGAQgASgLMiAuYm93bGluZS5lZGdlLnYxLkpvdXJuYWxQb3NpdGlvbkIGukgDyAEBEiIKDHJlc3VtZV90b2tlbhgFIAEoDEIMukgFegMYgALI8xgBEhgKEGZpcnN0X29wZW5fZXZlbnQYBiABKAQSQQoPb3Blbl90b29sX2NhbGxzGAcgAygLMh0uYm93bGluZS5lZGdlLnYxLk9wZW5Ub29sQ2FsbEIJukgGkgEDEIAIEjYKB2ZvbGxvd3MYCCADKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuQgm6SAaSAQMQgAISKgoSbGFzdF9zZXNzaW9uX2Vwb2NoGAkgASgEQg66SAsyCRCAgICAgICAECKmAQoPSm91cm5hbFBvc2l0aW9uEiIKCmpvdXJuYWxfaWQYASABKAlCDrpIB3IFGCSwAQHI8xgBEhAKCHNlcXVlbmNlGAIgASgEEh4KCWhlYWRfaGFzaBgDIAEoDEILukgEegIYIMjzGAESIgoNYW5jaG9yZWRfaGFzaBgEIAEoDEILukgEegIYIMjzGAESGQoRYW5jaG9yZWRfc2VxdWVuY2UYBSABKAQiYQoMT3BlblRvb2xDYWxsEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEiUKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUIMukgFcgMYgAHI8xgBEg8KB3J1bm5pbmcYAyABKAgi7wMKB1dlbGNvbWUSDwoHdmVyc2lvbhgBIAEoDRIVCg1zZXNzaW9uX2Vwb2NoGAIgASgEEiAKDXNlc3Npb25fbm9uY2UYAyABKAxCCbpIBnoEEBAYQBIeCgxyZXN1bWVfdG9rZW4YBCABKAxCCLpIBXoDGIACEi8KCmR1cmFiaWxpdHkYBSABKA4yGy5ib3dsaW5lLmVkZ2UudjEuRHVyYWJpbGl0eRIsCgloZWFydGJlYXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNc2V0dGxlZF9ldmVudBgHIAEoBBIwCgtzaWduaW5nX2tleRgIIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduaW5nS2V5EisKBmxpbWl0cxgJIAEoCzIbLmJvd2xpbmUubWFuaWZlc3QudjEuTGltaXRzEisKBW1vZGVsGAogASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEh0KC2RldmljZV9uYW1lGAsgASgJQgi6SAVyAxiAARInCgNub3cYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKBmFuY2hvchgNIAEoCzIgLmJvd2xpbmUuZWRnZS52MS5Kb3VybmFsUG9zaXRpb24iQgoKU2lnbmluZ0tleRIXCgZrZXlfaWQYASABKAlCB7pIBHICGEASGwoKcHVibGljX2tleRgCIAEoDEIHukgEegIYQCL/AgoJVXNlckV2ZW50EhkKCHNlcXVlbmNlGAEgASgEQge6SAQyAiAAEiIKCmpvdXJuYWxfaWQYAiABKAlCDrpIB3IFGCSwAQHI8xgBEhsKA3J1bhgDIAEoCUIOukgHcgUYJLABAcjzGAESJAoMY29udmVyc2F0aW9uGAQgASgJQg66SAdyBRgksAEByPMYARIdCgR0ZXh0GAUgASgJQg+6SAhyBhABKICABMjzGAQSNQoGc2hhcmVzGAYgAygLMhsuYm93bGluZS5lZGdlLnYxLlNoYXJlR3JhbnRCCLpIBZIBAhAQEi8KC2NyZWF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgd0aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj0KC2NvbGxlY3Rpb25zGAkgAygLMh4uYm93bGluZS5lZGdlLnYxLkNvbGxlY3Rpb25Vc2VCCLpIBZIBAhAQInAKDUNvbGxlY3Rpb25Vc2USGwoEbmFtZRgBIAEoCUINukgGcgQQARhAyPMYAhIaCgVncmFudBgCIAEoCUILukgEcgIYQMjzGAESJgoKcmVjaXBpZW50cxgDIAMoCUISukgLkgEIEBAiBHICGEDI8xgCIoQBCgpTaGFyZUdyYW50EhcKAmlkGAEgASgJQgu6SARyAhhAyPMYARI1CgVmaWxlcxgCIAMoCzIbLmJvd2xpbmUuZWRnZS52MS5TaGFyZWRGaWxlQgm6SAaSAQMQ0A8SJgoKcmVjaXBpZW50cxgDIAMoCUISukgLkgEIEBAiBHICGEDI8xgCIk4KClNoYXJlZEZpbGUSGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDI8xgCEhIKCnN0YXJ0X2xpbmUYAiABKA0SEAoIZW5kX2xpbmUYAyABKA0iOgoJQ2FuY2VsUnVuEhsKA3J1bhgBIAEoCUIOukgHcgUYJLABAcjzGAESEAoIc2VxdWVuY2UYAiABKAQiegoMRXZlbnRPdXRjb21lEhAKCHNlcXVlbmNlGAEgASgEEhQKA3J1bhgCIAEoCUIHukgEcgIYQBIrCgdyZWZ1c2VkGAMgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIVCg1zZXR0bGVkX2V2ZW50GAQgASgEIl8KDlNpZ25lZFRvb2xDYWxsEhcKBnNpZ25lZBgBIAEoDEIHukgEegIQARIbCglzaWduYXR1cmUYAiABKAxCCLpIBXoDGIABEhcKBmtleV9pZBgDIAEoCUIHukgEcgIYQCLzAwoIVG9vbENhbGwSFwoGdGVuYW50GAEgASgJQge6SARyAhhAEhcKBmRldmljZRgCIAEoCUIHukgEcgIYQBIeCg1zZXNzaW9uX25vbmNlGAMgASgMQge6SAR6AhhAEhQKA3J1bhgEIAEoCUIHukgEcgIYQBIVCgNqb2IYBSABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAYgASgEEhgKBm1ldGhvZBgHIAEoCUIIukgFcgMYgAISDgoGcGFyYW1zGAggASgMEiMKD2lkZW1wb3RlbmN5X2tleRgJIAEoCUIKukgHcgUQARiAARI2Cgppc3N1ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjcKC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEisKCGRlYWRsaW5lGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjMKDGNvbmZpcm1hdGlvbhgNIAEoDjIdLmJvd2xpbmUuZWRnZS52MS5Db25maXJtYXRpb24SGgoJcmVjaXBpZW50GA4gASgJQge6SARyAhhAEhsKCXByaW5jaXBhbBgPIAEoCUIIukgFcgMYgAEiOAoMVG9vbFJlY2VpdmVkEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAIgASgEImkKDFRvb2xQcm9ncmVzcxIZCgNqb2IYASABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgCIAEoBBINCgVpbmRleBgDIAEoBBIgCghyZXNwb25zZRgEIAEoDEIOukgHegUYgICAAsjzGAQipQMKClRvb2xSZXN1bHQSGQoDam9iGAEgASgJQgy6SAVyAxiAAsjzGAESDQoFZXBvY2gYAiABKAQSJQoPaWRlbXBvdGVuY3lfa2V5GAMgASgJQgy6SAVyAxiAAcjzGAESKQoEZG9uZRgEIAEoCzIZLmJvd2xpbmUuZWRnZS52MS5Ub29sRG9uZUgAEjMKDW5ldmVyX3N0YXJ0ZWQYBSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASLQoHdW5rbm93bhgGIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABI1Cgh3aXRoaGVsZBgHIAMoCzIYLmJvd2xpbmUucnVuLnYxLldpdGhoZWxkQgm6SAaSAQMQgAgSMQoGZWdyZXNzGAggAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzQgm6SAaSAQMQgAgSEAoIc2VxdWVuY2UYCSABKAQSKgoHZWxhcHNlZBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPCgZhbnN3ZXISBbpIAggBIloKCFRvb2xEb25lEiEKCXJlc3BvbnNlcxgBIAMoDEIOukgHkgEEEICABMjzGAQSKwoHZmFpbHVyZRgCIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiMgoKQ2FuY2VsVG9vbBIVCgNqb2IYASABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAIgASgEIl4KE1Rvb2xSZXN1bHRDb21taXR0ZWQSFQoDam9iGAEgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgCIAEoBBIhCg9pZGVtcG90ZW5jeV9rZXkYAyABKAlCCLpIBXIDGIABIl8KCUZvbGxvd1J1bhIYCgNydW4YASABKAlCC7pIBHICGEDI8xgBEhkKA2pvYhgCIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAMgASgEEg4KBm9mZnNldBgEIAEoBCJgCglSdW5VcGRhdGUSFAoDcnVuGAEgASgJQge6SARyAhhAEiAKA2pvYhgCIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYhIbCgl3YWl0c19mb3IYAyABKAlCCLpIBXIDGIAIIkkKB1J1blRleHQSFAoDcnVuGAEgASgJQge6SARyAhhAEigKBWNodW5rGAIgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rIkoKCFJ1bkVuZGVkEhQKA3J1bhgBIAEoCUIHukgEcgIYQBIoCgdvdXRjb21lGAIgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSI8CgpTdXBlcnNlZGVkEhUKDXNlc3Npb25fZXBvY2gYASABKAQSFwoGcmVhc29uGAIgASgJQge6SARyAhg/IhoKB0dvb2RieWUSDwoHcmV0dXJucxgBIAEoCCJRCgtFZGdlTWV0cmljcxIWCg5yZXNpZGVudF9ieXRlcxgBIAEoBBIWCg53YWl0aW5nX2V2ZW50cxgCIAEoDRISCgp0b29sX2NhbGxzGAMgASgEKlYKCkR1cmFiaWxpdHkSGgoWRFVSQUJJTElUWV9VTlNQRUNJRklFRBAAEhYKEkRVUkFCSUxJVFlfUFJPQ0VTUxABEhQKEERVUkFCSUxJVFlfUE9XRVIQAipFCgxDb25maXJtYXRpb24SHAoYQ09ORklSTUFUSU9OX1VOU1BFQ0lGSUVEEAASFwoTQ09ORklSTUFUSU9OX0FMV0FZUxABMl8KC0VkZ2VTZXJ2aWNlElAKB0Nvbm5lY3QSHy5ib3dsaW5lLmVkZ2UudjEuQ29ubmVjdFJlcXVlc3QaIC5ib3dsaW5lLmVkZ2UudjEuQ29ubmVjdFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A frame from the edge.
@@ -278,6 +278,14 @@ export type ConnectResponse = Message<"bowline.edge.v1.ConnectResponse"> & {
      */
     value: Unimplemented;
     case: "unimplemented";
+  } | {
+    /**
+     * A conversation was summed up.
+     *
+     * @generated from field: bowline.edge.v1.ConversationSummary conversation_summary = 15;
+     */
+    value: ConversationSummary;
+    case: "conversationSummary";
   } | { case: undefined; value?: undefined };
 };
 
@@ -287,6 +295,42 @@ export type ConnectResponse = Message<"bowline.edge.v1.ConnectResponse"> & {
  */
 export const ConnectResponseSchema: GenMessage<ConnectResponse> = /*@__PURE__*/
   messageDesc(file_bowline_edge_v1_edge, 1);
+
+/**
+ * The rolling summary of a conversation. The edge keeps the last one beside its index, to show what a conversation was
+ * about while it is offline; it may be lost.
+ *
+ * @generated from message bowline.edge.v1.ConversationSummary
+ */
+export type ConversationSummary = Message<"bowline.edge.v1.ConversationSummary"> & {
+  /**
+   * Conversation.
+   *
+   * @generated from field: string conversation = 1;
+   */
+  conversation: string;
+
+  /**
+   * The last run that it covers.
+   *
+   * @generated from field: string run = 2;
+   */
+  run: string;
+
+  /**
+   * The summary.
+   *
+   * @generated from field: string text = 3;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message bowline.edge.v1.ConversationSummary.
+ * Use `create(ConversationSummarySchema)` to create a new message.
+ */
+export const ConversationSummarySchema: GenMessage<ConversationSummary> = /*@__PURE__*/
+  messageDesc(file_bowline_edge_v1_edge, 2);
 
 /**
  * The first frame of an edge.
@@ -365,7 +409,7 @@ export type Hello = Message<"bowline.edge.v1.Hello"> & {
  * Use `create(HelloSchema)` to create a new message.
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 2);
+  messageDesc(file_bowline_edge_v1_edge, 3);
 
 /**
  * A position in a journal.
@@ -414,7 +458,7 @@ export type JournalPosition = Message<"bowline.edge.v1.JournalPosition"> & {
  * Use `create(JournalPositionSchema)` to create a new message.
  */
 export const JournalPositionSchema: GenMessage<JournalPosition> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 3);
+  messageDesc(file_bowline_edge_v1_edge, 4);
 
 /**
  * A tool call that is not settled.
@@ -449,7 +493,7 @@ export type OpenToolCall = Message<"bowline.edge.v1.OpenToolCall"> & {
  * Use `create(OpenToolCallSchema)` to create a new message.
  */
 export const OpenToolCallSchema: GenMessage<OpenToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 4);
+  messageDesc(file_bowline_edge_v1_edge, 5);
 
 /**
  * The first frame of the control plane.
@@ -554,7 +598,7 @@ export type Welcome = Message<"bowline.edge.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 5);
+  messageDesc(file_bowline_edge_v1_edge, 6);
 
 /**
  * A public key that verifies tool calls.
@@ -582,7 +626,7 @@ export type SigningKey = Message<"bowline.edge.v1.SigningKey"> & {
  * Use `create(SigningKeySchema)` to create a new message.
  */
 export const SigningKeySchema: GenMessage<SigningKey> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 6);
+  messageDesc(file_bowline_edge_v1_edge, 7);
 
 /**
  * The owner asks something. The edge has journaled it before it is sent; its command id is (device, journal, sequence).
@@ -645,6 +689,13 @@ export type UserEvent = Message<"bowline.edge.v1.UserEvent"> & {
    * @generated from field: google.protobuf.Duration timeout = 8;
    */
   timeout?: Duration | undefined;
+
+  /**
+   * Collections that the run may look into, under the owner's standing grants.
+   *
+   * @generated from field: repeated bowline.edge.v1.CollectionUse collections = 9;
+   */
+  collections: CollectionUse[];
 };
 
 /**
@@ -652,7 +703,42 @@ export type UserEvent = Message<"bowline.edge.v1.UserEvent"> & {
  * Use `create(UserEventSchema)` to create a new message.
  */
 export const UserEventSchema: GenMessage<UserEvent> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 7);
+  messageDesc(file_bowline_edge_v1_edge, 8);
+
+/**
+ * A collection of documents that a run may look into.
+ *
+ * @generated from message bowline.edge.v1.CollectionUse
+ */
+export type CollectionUse = Message<"bowline.edge.v1.CollectionUse"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The standing grant under which its documents left the box.
+   *
+   * @generated from field: string grant = 2;
+   */
+  grant: string;
+
+  /**
+   * Providers that may see what it holds; `local` means any on the owner's machines, `any` means any.
+   *
+   * @generated from field: repeated string recipients = 3;
+   */
+  recipients: string[];
+};
+
+/**
+ * Describes the message bowline.edge.v1.CollectionUse.
+ * Use `create(CollectionUseSchema)` to create a new message.
+ */
+export const CollectionUseSchema: GenMessage<CollectionUse> = /*@__PURE__*/
+  messageDesc(file_bowline_edge_v1_edge, 9);
 
 /**
  * A grant for one run, as told to the control plane. The edge alone enforces it.
@@ -687,7 +773,7 @@ export type ShareGrant = Message<"bowline.edge.v1.ShareGrant"> & {
  * Use `create(ShareGrantSchema)` to create a new message.
  */
 export const ShareGrantSchema: GenMessage<ShareGrant> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 8);
+  messageDesc(file_bowline_edge_v1_edge, 10);
 
 /**
  * One shared file.
@@ -722,7 +808,7 @@ export type SharedFile = Message<"bowline.edge.v1.SharedFile"> & {
  * Use `create(SharedFileSchema)` to create a new message.
  */
 export const SharedFileSchema: GenMessage<SharedFile> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 9);
+  messageDesc(file_bowline_edge_v1_edge, 11);
 
 /**
  * The owner ends a run.
@@ -750,7 +836,7 @@ export type CancelRun = Message<"bowline.edge.v1.CancelRun"> & {
  * Use `create(CancelRunSchema)` to create a new message.
  */
 export const CancelRunSchema: GenMessage<CancelRun> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 10);
+  messageDesc(file_bowline_edge_v1_edge, 12);
 
 /**
  * What became of user events.
@@ -792,7 +878,7 @@ export type EventOutcome = Message<"bowline.edge.v1.EventOutcome"> & {
  * Use `create(EventOutcomeSchema)` to create a new message.
  */
 export const EventOutcomeSchema: GenMessage<EventOutcome> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 11);
+  messageDesc(file_bowline_edge_v1_edge, 13);
 
 /**
  * A tool call as signed bytes. It is verified over `signed` as received, under the prefix `bowline.tool-call.v1\0`, and
@@ -828,7 +914,7 @@ export type SignedToolCall = Message<"bowline.edge.v1.SignedToolCall"> & {
  * Use `create(SignedToolCallSchema)` to create a new message.
  */
 export const SignedToolCallSchema: GenMessage<SignedToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 12);
+  messageDesc(file_bowline_edge_v1_edge, 14);
 
 /**
  * A tool call.
@@ -947,7 +1033,7 @@ export type ToolCall = Message<"bowline.edge.v1.ToolCall"> & {
  * Use `create(ToolCallSchema)` to create a new message.
  */
 export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 13);
+  messageDesc(file_bowline_edge_v1_edge, 15);
 
 /**
  * A tool call was received.
@@ -975,7 +1061,7 @@ export type ToolReceived = Message<"bowline.edge.v1.ToolReceived"> & {
  * Use `create(ToolReceivedSchema)` to create a new message.
  */
 export const ToolReceivedSchema: GenMessage<ToolReceived> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 14);
+  messageDesc(file_bowline_edge_v1_edge, 16);
 
 /**
  * A streamed response message of a running tool call.
@@ -1017,7 +1103,7 @@ export type ToolProgress = Message<"bowline.edge.v1.ToolProgress"> & {
  * Use `create(ToolProgressSchema)` to create a new message.
  */
 export const ToolProgressSchema: GenMessage<ToolProgress> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 15);
+  messageDesc(file_bowline_edge_v1_edge, 17);
 
 /**
  * The answer to a tool call: one of three.
@@ -1111,7 +1197,7 @@ export type ToolResult = Message<"bowline.edge.v1.ToolResult"> & {
  * Use `create(ToolResultSchema)` to create a new message.
  */
 export const ToolResultSchema: GenMessage<ToolResult> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 16);
+  messageDesc(file_bowline_edge_v1_edge, 18);
 
 /**
  * A tool call that ran to its end.
@@ -1139,7 +1225,7 @@ export type ToolDone = Message<"bowline.edge.v1.ToolDone"> & {
  * Use `create(ToolDoneSchema)` to create a new message.
  */
 export const ToolDoneSchema: GenMessage<ToolDone> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 17);
+  messageDesc(file_bowline_edge_v1_edge, 19);
 
 /**
  * Stop a tool call.
@@ -1167,7 +1253,7 @@ export type CancelTool = Message<"bowline.edge.v1.CancelTool"> & {
  * Use `create(CancelToolSchema)` to create a new message.
  */
 export const CancelToolSchema: GenMessage<CancelTool> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 18);
+  messageDesc(file_bowline_edge_v1_edge, 20);
 
 /**
  * Results are committed.
@@ -1202,7 +1288,7 @@ export type ToolResultCommitted = Message<"bowline.edge.v1.ToolResultCommitted">
  * Use `create(ToolResultCommittedSchema)` to create a new message.
  */
 export const ToolResultCommittedSchema: GenMessage<ToolResultCommitted> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 19);
+  messageDesc(file_bowline_edge_v1_edge, 21);
 
 /**
  * Follow the text of a run from a position on.
@@ -1244,7 +1330,7 @@ export type FollowRun = Message<"bowline.edge.v1.FollowRun"> & {
  * Use `create(FollowRunSchema)` to create a new message.
  */
 export const FollowRunSchema: GenMessage<FollowRun> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 20);
+  messageDesc(file_bowline_edge_v1_edge, 22);
 
 /**
  * A job changed.
@@ -1279,7 +1365,7 @@ export type RunUpdate = Message<"bowline.edge.v1.RunUpdate"> & {
  * Use `create(RunUpdateSchema)` to create a new message.
  */
 export const RunUpdateSchema: GenMessage<RunUpdate> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 21);
+  messageDesc(file_bowline_edge_v1_edge, 23);
 
 /**
  * Text of a followed run.
@@ -1307,7 +1393,7 @@ export type RunText = Message<"bowline.edge.v1.RunText"> & {
  * Use `create(RunTextSchema)` to create a new message.
  */
 export const RunTextSchema: GenMessage<RunText> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 22);
+  messageDesc(file_bowline_edge_v1_edge, 24);
 
 /**
  * A run of this edge ended. Sent again after a reconnect until the edge says Hello without it.
@@ -1335,7 +1421,7 @@ export type RunEnded = Message<"bowline.edge.v1.RunEnded"> & {
  * Use `create(RunEndedSchema)` to create a new message.
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 23);
+  messageDesc(file_bowline_edge_v1_edge, 25);
 
 /**
  * Another session took over.
@@ -1363,7 +1449,7 @@ export type Superseded = Message<"bowline.edge.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 24);
+  messageDesc(file_bowline_edge_v1_edge, 26);
 
 /**
  * The edge leaves.
@@ -1384,7 +1470,7 @@ export type Goodbye = Message<"bowline.edge.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 25);
+  messageDesc(file_bowline_edge_v1_edge, 27);
 
 /**
  * Numbers about an edge.
@@ -1419,7 +1505,7 @@ export type EdgeMetrics = Message<"bowline.edge.v1.EdgeMetrics"> & {
  * Use `create(EdgeMetricsSchema)` to create a new message.
  */
 export const EdgeMetricsSchema: GenMessage<EdgeMetrics> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 26);
+  messageDesc(file_bowline_edge_v1_edge, 28);
 
 /**
  * How much an acknowledgement of the control plane survives.

@@ -8,9 +8,9 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Failure } from "../../common/v1/common_pb.ts";
 import { file_bowline_common_v1_common } from "../../common/v1/common_pb.ts";
-import type { ShareGrant } from "../../edge/v1/edge_pb.ts";
+import type { CollectionUse, ShareGrant } from "../../edge/v1/edge_pb.ts";
 import { file_bowline_edge_v1_edge } from "../../edge/v1/edge_pb.ts";
-import type { Effect } from "../../policy/v1/options_pb.ts";
+import type { Effect, Taint } from "../../policy/v1/options_pb.ts";
 import { file_bowline_policy_v1_options } from "../../policy/v1/options_pb.ts";
 import type { Egress, Outcome, Usage, Withheld } from "../../run/v1/run_pb.ts";
 import { file_bowline_run_v1_run } from "../../run/v1/run_pb.ts";
@@ -22,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/event/v1/event.proto.
  */
 export const file_bowline_event_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chxib3dsaW5lL2V2ZW50L3YxL2V2ZW50LnByb3RvEhBib3dsaW5lLmV2ZW50LnYxIr4GCghSdW5FdmVudBImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoJc3VibWl0dGVkGAIgASgLMh4uYm93bGluZS5ldmVudC52MS5SdW5TdWJtaXR0ZWRIABIvCgdzdGFydGVkGAMgASgLMhwuYm93bGluZS5ldmVudC52MS5SdW5TdGFydGVkSAASMQoKam9iX3F1ZXVlZBgEIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuSm9iUXVldWVkSAASOwoPYXR0ZW1wdF9zdGFydGVkGAUgASgLMiAuYm93bGluZS5ldmVudC52MS5BdHRlbXB0U3RhcnRlZEgAEjUKDGF0dGVtcHRfbG9zdBgGIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdExvc3RIABI5Cg5hdHRlbXB0X2ZhaWxlZBgHIAEoCzIfLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdEZhaWxlZEgAEjMKC2F0dGVtcHRfZHVlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5BdHRlbXB0RHVlSAASNQoMam9iX2ZpbmlzaGVkGAkgASgLMh0uYm93bGluZS5ldmVudC52MS5Kb2JGaW5pc2hlZEgAEjkKDmpvYl9jYW5jZWxsaW5nGAogASgLMh8uYm93bGluZS5ldmVudC52MS5Kb2JDYW5jZWxsaW5nSAASNwoNam9iX2NhbmNlbGxlZBgLIAEoCzIeLmJvd2xpbmUuZXZlbnQudjEuSm9iQ2FuY2VsbGVkSAASMwoLbGF0ZV9yZXN1bHQYDCABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLkxhdGVSZXN1bHRIABJAChBjYW5jZWxfcmVxdWVzdGVkGA0gASgLMiQuYm93bGluZS5ldmVudC52MS5SdW5DYW5jZWxSZXF1ZXN0ZWRIABIrCgVlbmRlZBgOIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuUnVuRW5kZWRIABI1Cgxqb2JfcmVjZWl2ZWQYDyABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlY2VpdmVkSABCBwoFZXZlbnQi4AIKDFJ1blN1Ym1pdHRlZBILCgNydW4YASABKAkSDgoGdGVuYW50GAIgASgJEicKBGtpbmQYAyABKA4yGS5ib3dsaW5lLmV2ZW50LnYxLlJ1bktpbmQSFAoMY29udmVyc2F0aW9uGAQgASgJEg4KBmRldmljZRgFIAEoCRITCgtkZXZpY2VfbmFtZRgGIAEoCRIRCglwcmluY2lwYWwYByABKAkSDAoEdGV4dBgIIAEoCRIrCgZzaGFyZXMYCSADKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2hhcmVHcmFudBIqCgd0aW1lb3V0GAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEigKBGNhbGwYCyABKAsyGi5ib3dsaW5lLmV2ZW50LnYxLkNhbGxTcGVjEisKBmxpbWl0cxgMIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuUnVuTGltaXRzIt4BCghDYWxsU3BlYxIOCgZtZXRob2QYASABKAkSDgoGcGFyYW1zGAIgASgMEjoKCHNlbGVjdG9yGAMgAygLMiguYm93bGluZS5ldmVudC52MS5DYWxsU3BlYy5TZWxlY3RvckVudHJ5EiwKBnRhcmdldBgEIAEoDjIcLmJvd2xpbmUuZXZlbnQudjEuVGFyZ2V0S2luZBIXCg9pZGVtcG90ZW5jeV9rZXkYBSABKAkaLwoNU2VsZWN0b3JFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBInQKCVJ1bkxpbWl0cxIRCgltYXhfc3RlcHMYASABKA0SEAoIbWF4X2pvYnMYAiABKA0SFAoMbWF4X3BhcmFsbGVsGAMgASgNEhQKDG1heF9hdHRlbXB0cxgEIAEoDRIWCg5tYXhfdG9vbF9ieXRlcxgFIAEoBCJjCgpSdW5TdGFydGVkEicKB2hpc3RvcnkYASADKAsyFi5ib3dsaW5lLmV2ZW50LnYxLlR1cm4SLAoFdG9vbHMYAiADKAsyHS5ib3dsaW5lLmV2ZW50LnYxLk9mZmVyZWRUb29sIkUKBFR1cm4SCwoDcnVuGAEgASgJEhAKCHF1ZXN0aW9uGAIgASgJEg4KBmFuc3dlchgDIAEoCRIOCgZncmFudHMYBCADKAkinQEKC09mZmVyZWRUb29sEgwKBG5hbWUYASABKAkSDgoGbWV0aG9kGAIgASgJEhcKD2Rlc2NyaXB0b3JfaGFzaBgDIAEoDBIpCgZlZmZlY3QYBCABKA4yGS5ib3dsaW5lLnBvbGljeS52MS5FZmZlY3QSLAoGdGFyZ2V0GAUgASgOMhwuYm93bGluZS5ldmVudC52MS5UYXJnZXRLaW5kIvUCCglKb2JRdWV1ZWQSCwoDam9iGAEgASgJEg4KBm1ldGhvZBgCIAEoCRIsCgZ0YXJnZXQYAyABKA4yHC5ib3dsaW5lLmV2ZW50LnYxLlRhcmdldEtpbmQSDgoGZGV2aWNlGAQgASgJEg4KBnBhcmFtcxgFIAEoDBIXCg9pZGVtcG90ZW5jeV9rZXkYBiABKAkSFAoMdG9vbF9jYWxsX2lkGAcgASgJEhEKCXRvb2xfbmFtZRgIIAEoCRI7CghzZWxlY3RvchgJIAMoCzIpLmJvd2xpbmUuZXZlbnQudjEuSm9iUXVldWVkLlNlbGVjdG9yRW50cnkSEgoKcmVjaXBpZW50cxgKIAMoCRIqCgd0aW1lb3V0GAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWVwb2NoGAwgASgEGi8KDVNlbGVjdG9yRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJBCg5BdHRlbXB0U3RhcnRlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSEwoLdGFyZ2V0X25hbWUYAyABKAkiSgoLQXR0ZW1wdExvc3QSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEhIKCm5leHRfZXBvY2gYAyABKAQSCwoDd2h5GAQgASgJIrwBCg1BdHRlbXB0RmFpbGVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIrCgdmYWlsdXJlGAMgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRISCgpuZXh0X2Vwb2NoGAQgASgEEigKBWRlbGF5GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiQKBXVzYWdlGAYgASgLMhUuYm93bGluZS5ydW4udjEuVXNhZ2UiKAoKQXR0ZW1wdER1ZRILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQiKQoLSm9iUmVjZWl2ZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEIuEDCgtKb2JGaW5pc2hlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSKwoEZG9uZRgDIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuUmVzcG9uc2VzSAASLQoHZmFpbHVyZRgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABIzCg1uZXZlcl9zdGFydGVkGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEi0KB3Vua25vd24YBiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASJAoFdXNhZ2UYByABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRIqCgh3aXRoaGVsZBgIIAMoCzIYLmJvd2xpbmUucnVuLnYxLldpdGhoZWxkEiYKBmVncmVzcxgJIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxITCgt0YXJnZXRfbmFtZRgKIAEoCRISCgp0ZXh0X2J5dGVzGAsgASgEEhMKC3RleHRfc2hhMjU2GAwgASgMEjQKEHRyYWlsaW5nX2ZhaWx1cmUYDSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlQggKBnJlc3VsdCIdCglSZXNwb25zZXMSEAoIbWVzc2FnZXMYASADKAwiOwoNSm9iQ2FuY2VsbGluZxILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSDgoGcmVhc29uGAMgASgJIioKDEpvYkNhbmNlbGxlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQidgoKTGF0ZVJlc3VsdBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSJAoFdXNhZ2UYAyABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRImCgZlZ3Jlc3MYBCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MiJwoSUnVuQ2FuY2VsUmVxdWVzdGVkEhEKCXByaW5jaXBhbBgBIAEoCSI0CghSdW5FbmRlZBIoCgdvdXRjb21lGAEgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSLdAQoRQ29udmVyc2F0aW9uRXZlbnQSJgoCYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCGVucXVldWVkGAIgASgLMh0uYm93bGluZS5ldmVudC52MS5SdW5FbnF1ZXVlZEgAEjEKCnR1cm5fdGFrZW4YAyABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlR1cm5UYWtlbkgAEjEKCnR1cm5fZW5kZWQYBCABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlR1cm5FbmRlZEgAQgcKBWV2ZW50Il8KC1J1bkVucXVldWVkEgsKA3J1bhgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSFAoMY29udmVyc2F0aW9uGAMgASgJEg4KBmRldmljZRgEIAEoCRINCgV0aXRsZRgFIAEoCSIYCglUdXJuVGFrZW4SCwoDcnVuGAEgASgJIhgKCVR1cm5FbmRlZBILCgNydW4YASABKAkqSAoHUnVuS2luZBIYChRSVU5fS0lORF9VTlNQRUNJRklFRBAAEhAKDFJVTl9LSU5EX0FTSxABEhEKDVJVTl9LSU5EX0NBTEwQAipZCgpUYXJnZXRLaW5kEhsKF1RBUkdFVF9LSU5EX1VOU1BFQ0lGSUVEEAASFgoSVEFSR0VUX0tJTkRfV09SS0VSEAESFgoSVEFSR0VUX0tJTkRfREVWSUNFEAJiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_edge_v1_edge, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chxib3dsaW5lL2V2ZW50L3YxL2V2ZW50LnByb3RvEhBib3dsaW5lLmV2ZW50LnYxIr4GCghSdW5FdmVudBImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoJc3VibWl0dGVkGAIgASgLMh4uYm93bGluZS5ldmVudC52MS5SdW5TdWJtaXR0ZWRIABIvCgdzdGFydGVkGAMgASgLMhwuYm93bGluZS5ldmVudC52MS5SdW5TdGFydGVkSAASMQoKam9iX3F1ZXVlZBgEIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuSm9iUXVldWVkSAASOwoPYXR0ZW1wdF9zdGFydGVkGAUgASgLMiAuYm93bGluZS5ldmVudC52MS5BdHRlbXB0U3RhcnRlZEgAEjUKDGF0dGVtcHRfbG9zdBgGIAEoCzIdLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdExvc3RIABI5Cg5hdHRlbXB0X2ZhaWxlZBgHIAEoCzIfLmJvd2xpbmUuZXZlbnQudjEuQXR0ZW1wdEZhaWxlZEgAEjMKC2F0dGVtcHRfZHVlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5BdHRlbXB0RHVlSAASNQoMam9iX2ZpbmlzaGVkGAkgASgLMh0uYm93bGluZS5ldmVudC52MS5Kb2JGaW5pc2hlZEgAEjkKDmpvYl9jYW5jZWxsaW5nGAogASgLMh8uYm93bGluZS5ldmVudC52MS5Kb2JDYW5jZWxsaW5nSAASNwoNam9iX2NhbmNlbGxlZBgLIAEoCzIeLmJvd2xpbmUuZXZlbnQudjEuSm9iQ2FuY2VsbGVkSAASMwoLbGF0ZV9yZXN1bHQYDCABKAsyHC5ib3dsaW5lLmV2ZW50LnYxLkxhdGVSZXN1bHRIABJAChBjYW5jZWxfcmVxdWVzdGVkGA0gASgLMiQuYm93bGluZS5ldmVudC52MS5SdW5DYW5jZWxSZXF1ZXN0ZWRIABIrCgVlbmRlZBgOIAEoCzIaLmJvd2xpbmUuZXZlbnQudjEuUnVuRW5kZWRIABI1Cgxqb2JfcmVjZWl2ZWQYDyABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLkpvYlJlY2VpdmVkSABCBwoFZXZlbnQilQMKDFJ1blN1Ym1pdHRlZBILCgNydW4YASABKAkSDgoGdGVuYW50GAIgASgJEicKBGtpbmQYAyABKA4yGS5ib3dsaW5lLmV2ZW50LnYxLlJ1bktpbmQSFAoMY29udmVyc2F0aW9uGAQgASgJEg4KBmRldmljZRgFIAEoCRITCgtkZXZpY2VfbmFtZRgGIAEoCRIRCglwcmluY2lwYWwYByABKAkSDAoEdGV4dBgIIAEoCRIrCgZzaGFyZXMYCSADKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2hhcmVHcmFudBIqCgd0aW1lb3V0GAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEigKBGNhbGwYCyABKAsyGi5ib3dsaW5lLmV2ZW50LnYxLkNhbGxTcGVjEisKBmxpbWl0cxgMIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuUnVuTGltaXRzEjMKC2NvbGxlY3Rpb25zGA0gAygLMh4uYm93bGluZS5lZGdlLnYxLkNvbGxlY3Rpb25Vc2Ui3gEKCENhbGxTcGVjEg4KBm1ldGhvZBgBIAEoCRIOCgZwYXJhbXMYAiABKAwSOgoIc2VsZWN0b3IYAyADKAsyKC5ib3dsaW5lLmV2ZW50LnYxLkNhbGxTcGVjLlNlbGVjdG9yRW50cnkSLAoGdGFyZ2V0GAQgASgOMhwuYm93bGluZS5ldmVudC52MS5UYXJnZXRLaW5kEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCRovCg1TZWxlY3RvckVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi4QEKCVJ1bkxpbWl0cxIRCgltYXhfc3RlcHMYASABKA0SEAoIbWF4X2pvYnMYAiABKA0SFAoMbWF4X3BhcmFsbGVsGAMgASgNEhQKDG1heF9hdHRlbXB0cxgEIAEoDRIWCg5tYXhfdG9vbF9ieXRlcxgFIAEoBBIWCgltYXhfZGVwdGgYBiABKA1IAIgBARIXCg9tYXhfY29zdF9taWNyb3MYByABKAQSGgoNc3VtbWFyeV90dXJucxgIIAEoDUgBiAEBQgwKCl9tYXhfZGVwdGhCEAoOX3N1bW1hcnlfdHVybnMirQEKClJ1blN0YXJ0ZWQSJwoHaGlzdG9yeRgBIAMoCzIWLmJvd2xpbmUuZXZlbnQudjEuVHVybhIsCgV0b29scxgCIAMoCzIdLmJvd2xpbmUuZXZlbnQudjEuT2ZmZXJlZFRvb2wSDwoHc3VtbWFyeRgDIAEoCRIoCgZ0YWludHMYBCADKA4yGC5ib3dsaW5lLnBvbGljeS52MS5UYWludBINCgVob3N0cxgFIAMoCSJvCgRUdXJuEgsKA3J1bhgBIAEoCRIQCghxdWVzdGlvbhgCIAEoCRIOCgZhbnN3ZXIYAyABKAkSDgoGZ3JhbnRzGAQgAygJEigKBnRhaW50cxgFIAMoDjIYLmJvd2xpbmUucG9saWN5LnYxLlRhaW50Ip0BCgtPZmZlcmVkVG9vbBIMCgRuYW1lGAEgASgJEg4KBm1ldGhvZBgCIAEoCRIXCg9kZXNjcmlwdG9yX2hhc2gYAyABKAwSKQoGZWZmZWN0GAQgASgOMhkuYm93bGluZS5wb2xpY3kudjEuRWZmZWN0EiwKBnRhcmdldBgFIAEoDjIcLmJvd2xpbmUuZXZlbnQudjEuVGFyZ2V0S2luZCLoAwoJSm9iUXVldWVkEgsKA2pvYhgBIAEoCRIOCgZtZXRob2QYAiABKAkSLAoGdGFyZ2V0GAMgASgOMhwuYm93bGluZS5ldmVudC52MS5UYXJnZXRLaW5kEg4KBmRldmljZRgEIAEoCRIOCgZwYXJhbXMYBSABKAwSFwoPaWRlbXBvdGVuY3lfa2V5GAYgASgJEhQKDHRvb2xfY2FsbF9pZBgHIAEoCRIRCgl0b29sX25hbWUYCCABKAkSOwoIc2VsZWN0b3IYCSADKAsyKS5ib3dsaW5lLmV2ZW50LnYxLkpvYlF1ZXVlZC5TZWxlY3RvckVudHJ5EhIKCnJlY2lwaWVudHMYCiADKAkSKgoHdGltZW91dBgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVlcG9jaBgMIAEoBBInCgRyb2xlGA0gASgOMhkuYm93bGluZS5ldmVudC52MS5Kb2JSb2xlEg4KBnBhcmVudBgOIAEoCRIUCgxwYXJlbnRfZXBvY2gYDyABKAQSEwoLY2FsbF9udW1iZXIYECABKA0SDQoFc2xvdHMYESABKA0aLwoNU2VsZWN0b3JFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKDkF0dGVtcHRTdGFydGVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBITCgt0YXJnZXRfbmFtZRgDIAEoCSJKCgtBdHRlbXB0TG9zdBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQSEgoKbmV4dF9lcG9jaBgDIAEoBBILCgN3aHkYBCABKAkivAEKDUF0dGVtcHRGYWlsZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEisKB2ZhaWx1cmUYAyABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEhIKCm5leHRfZXBvY2gYBCABKAQSKAoFZGVsYXkYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJAoFdXNhZ2UYBiABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZSIoCgpBdHRlbXB0RHVlEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBCIpCgtKb2JSZWNlaXZlZBILCgNqb2IYASABKAkSDQoFZXBvY2gYAiABKAQiiwQKC0pvYkZpbmlzaGVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIrCgRkb25lGAMgASgLMhsuYm93bGluZS5ldmVudC52MS5SZXNwb25zZXNIABItCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEjMKDW5ldmVyX3N0YXJ0ZWQYBSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASLQoHdW5rbm93bhgGIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABIkCgV1c2FnZRgHIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlEioKCHdpdGhoZWxkGAggAygLMhguYm93bGluZS5ydW4udjEuV2l0aGhlbGQSJgoGZWdyZXNzGAkgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEhMKC3RhcmdldF9uYW1lGAogASgJEhIKCnRleHRfYnl0ZXMYCyABKAQSEwoLdGV4dF9zaGEyNTYYDCABKAwSNAoQdHJhaWxpbmdfZmFpbHVyZRgNIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSKAoGdGFpbnRzGA4gAygOMhguYm93bGluZS5wb2xpY3kudjEuVGFpbnRCCAoGcmVzdWx0Ih0KCVJlc3BvbnNlcxIQCghtZXNzYWdlcxgBIAMoDCI7Cg1Kb2JDYW5jZWxsaW5nEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZyZWFzb24YAyABKAkiKgoMSm9iQ2FuY2VsbGVkEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBCJ2CgpMYXRlUmVzdWx0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIkCgV1c2FnZRgDIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyInChJSdW5DYW5jZWxSZXF1ZXN0ZWQSEQoJcHJpbmNpcGFsGAEgASgJIjQKCFJ1bkVuZGVkEigKB291dGNvbWUYASABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lIt0BChFDb252ZXJzYXRpb25FdmVudBImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoIZW5xdWV1ZWQYAiABKAsyHS5ib3dsaW5lLmV2ZW50LnYxLlJ1bkVucXVldWVkSAASMQoKdHVybl90YWtlbhgDIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuVHVyblRha2VuSAASMQoKdHVybl9lbmRlZBgEIAEoCzIbLmJvd2xpbmUuZXZlbnQudjEuVHVybkVuZGVkSABCBwoFZXZlbnQiXwoLUnVuRW5xdWV1ZWQSCwoDcnVuGAEgASgJEg4KBnRlbmFudBgCIAEoCRIUCgxjb252ZXJzYXRpb24YAyABKAkSDgoGZGV2aWNlGAQgASgJEg0KBXRpdGxlGAUgASgJIhgKCVR1cm5UYWtlbhILCgNydW4YASABKAkiGAoJVHVybkVuZGVkEgsKA3J1bhgBIAEoCSpICgdSdW5LaW5kEhgKFFJVTl9LSU5EX1VOU1BFQ0lGSUVEEAASEAoMUlVOX0tJTkRfQVNLEAESEQoNUlVOX0tJTkRfQ0FMTBACKlkKClRhcmdldEtpbmQSGwoXVEFSR0VUX0tJTkRfVU5TUEVDSUZJRUQQABIWChJUQVJHRVRfS0lORF9XT1JLRVIQARIWChJUQVJHRVRfS0lORF9ERVZJQ0UQAiplCgdKb2JSb2xlEhgKFEpPQl9ST0xFX1VOU1BFQ0lGSUVEEAASFgoSSk9CX1JPTEVfUkVUUklFVkFMEAESEgoOSk9CX1JPTEVfQ0hJTEQQAhIUChBKT0JfUk9MRV9TVU1NQVJZEANiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_edge_v1_edge, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * An event of a run's stream.
@@ -253,6 +253,13 @@ export type RunSubmitted = Message<"bowline.event.v1.RunSubmitted"> & {
    * @generated from field: bowline.event.v1.RunLimits limits = 12;
    */
   limits?: RunLimits | undefined;
+
+  /**
+   * Collections that it may look into, as its owner granted.
+   *
+   * @generated from field: repeated bowline.edge.v1.CollectionUse collections = 13;
+   */
+  collections: CollectionUse[];
 };
 
 /**
@@ -351,6 +358,27 @@ export type RunLimits = Message<"bowline.event.v1.RunLimits"> & {
    * @generated from field: uint64 max_tool_bytes = 5;
    */
   maxToolBytes: bigint;
+
+  /**
+   * How deep jobs may call jobs: 0 is not at all.
+   *
+   * @generated from field: optional uint32 max_depth = 6;
+   */
+  maxDepth?: number | undefined;
+
+  /**
+   * Money in millionths; 0 is no limit.
+   *
+   * @generated from field: uint64 max_cost_micros = 7;
+   */
+  maxCostMicros: bigint;
+
+  /**
+   * Turns of a conversation after which it is summed up; 0 is never.
+   *
+   * @generated from field: optional uint32 summary_turns = 8;
+   */
+  summaryTurns?: number | undefined;
 };
 
 /**
@@ -379,6 +407,27 @@ export type RunStarted = Message<"bowline.event.v1.RunStarted"> & {
    * @generated from field: repeated bowline.event.v1.OfferedTool tools = 2;
    */
   tools: OfferedTool[];
+
+  /**
+   * What was said before those turns, summed up.
+   *
+   * @generated from field: string summary = 3;
+   */
+  summary: string;
+
+  /**
+   * What the turns and the summary bring into it.
+   *
+   * @generated from field: repeated bowline.policy.v1.Taint taints = 4;
+   */
+  taints: Taint[];
+
+  /**
+   * Hosts that the operator configured, which a private run may call.
+   *
+   * @generated from field: repeated string hosts = 5;
+   */
+  hosts: string[];
 };
 
 /**
@@ -421,6 +470,13 @@ export type Turn = Message<"bowline.event.v1.Turn"> & {
    * @generated from field: repeated string grants = 4;
    */
   grants: string[];
+
+  /**
+   * What the answer brings into a run that is told it.
+   *
+   * @generated from field: repeated bowline.policy.v1.Taint taints = 5;
+   */
+  taints: Taint[];
 };
 
 /**
@@ -568,6 +624,41 @@ export type JobQueued = Message<"bowline.event.v1.JobQueued"> & {
    * @generated from field: uint64 epoch = 12;
    */
   epoch: bigint;
+
+  /**
+   * What it is for.
+   *
+   * @generated from field: bowline.event.v1.JobRole role = 13;
+   */
+  role: JobRole;
+
+  /**
+   * For a child: the job that called it.
+   *
+   * @generated from field: string parent = 14;
+   */
+  parent: string;
+
+  /**
+   * For a child: the attempt that called it.
+   *
+   * @generated from field: uint64 parent_epoch = 15;
+   */
+  parentEpoch: bigint;
+
+  /**
+   * For a child: number of the call within that attempt.
+   *
+   * @generated from field: uint32 call_number = 16;
+   */
+  callNumber: number;
+
+  /**
+   * Slots of a worker that it takes; 0 means 1.
+   *
+   * @generated from field: uint32 slots = 17;
+   */
+  slots: number;
 };
 
 /**
@@ -873,6 +964,13 @@ export type JobFinished = Message<"bowline.event.v1.JobFinished"> & {
    * @generated from field: bowline.common.v1.Failure trailing_failure = 13;
    */
   trailingFailure?: Failure | undefined;
+
+  /**
+   * What its result brings into the run.
+   *
+   * @generated from field: repeated bowline.policy.v1.Taint taints = 14;
+   */
+  taints: Taint[];
 };
 
 /**
@@ -1274,4 +1372,52 @@ export type TargetKind = (typeof TargetKind)[keyof typeof TargetKind] | UnknownE
  */
 export const TargetKindSchema: GenEnum<TargetKind> = /*@__PURE__*/
   enumDesc(file_bowline_event_v1_event, 1);
+
+/**
+ * What a job is for.
+ *
+ * @generated from enum bowline.event.v1.JobRole
+ */
+export const JobRole = {
+  /**
+   * As its index says: 0 is the model turn of its step, the others are its tool calls.
+   *
+   * @generated from enum value: JOB_ROLE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Looks passages up before the first model turn.
+   *
+   * @generated from enum value: JOB_ROLE_RETRIEVAL = 1;
+   */
+  RETRIEVAL: 1,
+
+  /**
+   * Called by the handler of another job.
+   *
+   * @generated from enum value: JOB_ROLE_CHILD = 2;
+   */
+  CHILD: 2,
+
+  /**
+   * Sums the conversation up, after the answer. Nobody waits for it.
+   *
+   * @generated from enum value: JOB_ROLE_SUMMARY = 3;
+   */
+  SUMMARY: 3,
+} as const;
+
+/**
+ * What a job is for.
+ *
+ * @generated from enum bowline.event.v1.JobRole
+ */
+export type JobRole = (typeof JobRole)[keyof typeof JobRole] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.event.v1.JobRole.
+ */
+export const JobRoleSchema: GenEnum<JobRole> = /*@__PURE__*/
+  enumDesc(file_bowline_event_v1_event, 2);
 

@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/local/v1/local.proto.
  */
 export const file_bowline_local_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIkoKBVNoYXJlEhsKB3BhdHRlcm4YASABKAlCCrpIB3IFEAEYgCASEgoKc3RhcnRfbGluZRgCIAEoDRIQCghlbmRfbGluZRgDIAEoDSLgAQoKQXNrUmVxdWVzdBIZCgR0ZXh0GAEgASgJQgu6SAhyBhABKICABBIdCgxjb252ZXJzYXRpb24YAiABKAlCB7pIBHICGEASMQoGc2hhcmVzGAMgAygLMhcuYm93bGluZS5sb2NhbC52MS5TaGFyZUIIukgFkgECEEASKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbCgpyZXF1ZXN0X2lkGAUgASgJQge6SARyAhhAEhwKCnJlY2lwaWVudHMYBiADKAlCCLpIBZIBAhAQIp0CCghSdW5FdmVudBIqCgZzaGFyZWQYASABKAsyGC5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlZEgAEi4KCGFjY2VwdGVkGAIgASgLMhouYm93bGluZS5sb2NhbC52MS5BY2NlcHRlZEgAEiwKB3dhaXRpbmcYAyABKAsyGS5ib3dsaW5lLmxvY2FsLnYxLldhaXRpbmdIABIiCgNqb2IYBCABKAsyEy5ib3dsaW5lLnJ1bi52MS5Kb2JIABIpCgR0ZXh0GAUgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rSAASKAoFZW5kZWQYBiABKAsyFy5ib3dsaW5lLmxvY2FsLnYxLkVuZGVkSABCDgoFZXZlbnQSBbpIAggBIjgKC0Fza1Jlc3BvbnNlEikKBWV2ZW50GAEgASgLMhouYm93bGluZS5sb2NhbC52MS5SdW5FdmVudCJJCgZTaGFyZWQSDQoFcGF0aHMYASADKAkSDQoFYnl0ZXMYAiABKAQSEgoKcmVjaXBpZW50cxgDIAMoCRINCgVncmFudBgEIAEoCSItCghBY2NlcHRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJIjcKB1dhaXRpbmcSDAoEd2hhdBgBIAEoCRIMCgRzZW50GAIgASgIEhAKCGFwcHJvdmFsGAMgASgIInwKBUVuZGVkEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkSKAoHb3V0Y29tZRgDIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUSJgoGZWdyZXNzGAQgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzIiUKDUZvbGxvd1JlcXVlc3QSFAoDcnVuGAEgASgJQge6SARyAhABIjsKDkZvbGxvd1Jlc3BvbnNlEikKBWV2ZW50GAEgASgLMhouYm93bGluZS5sb2NhbC52MS5SdW5FdmVudCIlCg1DYW5jZWxSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIQASIQCg5DYW5jZWxSZXNwb25zZSISChBMaXN0UXVldWVSZXF1ZXN0Ij4KEUxpc3RRdWV1ZVJlc3BvbnNlEikKBGFza3MYASADKAsyGy5ib3dsaW5lLmxvY2FsLnYxLlF1ZXVlZEFzayJ7CglRdWV1ZWRBc2sSCwoDcnVuGAEgASgJEhQKDGNvbnZlcnNhdGlvbhgCIAEoCRIMCgR0ZXh0GAMgASgJEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRzZW50GAUgASgIIkcKEUxpc3RFZ3Jlc3NSZXF1ZXN0EgsKA3J1bhgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCSJWChJMaXN0RWdyZXNzUmVzcG9uc2USJwoHZW50cmllcxgBIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiEwoRTGlzdEdyYW50c1JlcXVlc3QiPQoSTGlzdEdyYW50c1Jlc3BvbnNlEicKBmdyYW50cxgBIAMoCzIXLmJvd2xpbmUubG9jYWwudjEuR3JhbnQimwEKBUdyYW50EgoKAmlkGAEgASgJEgsKA3J1bhgCIAEoCRINCgVwYXRocxgDIAMoCRISCgpyZWNpcGllbnRzGAQgAygJEhEKCWNhcF9ieXRlcxgFIAEoBBISCgp1c2VkX2J5dGVzGAYgASgEEi8KC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIpChJSZXZva2VHcmFudFJlcXVlc3QSEwoCaWQYASABKAlCB7pIBHICEAEiFQoTUmV2b2tlR3JhbnRSZXNwb25zZSIWChRMaXN0QXBwcm92YWxzUmVxdWVzdCJNChVMaXN0QXBwcm92YWxzUmVzcG9uc2USNAoJYXBwcm92YWxzGAEgAygLMiEuYm93bGluZS5sb2NhbC52MS5QZW5kaW5nQXBwcm92YWwieQoPUGVuZGluZ0FwcHJvdmFsEgoKAmlkGAEgASgJEgsKA3J1bhgCIAEoCRIOCgZtZXRob2QYAyABKAkSDAoEd2hhdBgEIAEoCRIvCgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiFgoUVmVyaWZ5Sm91cm5hbFJlcXVlc3QieQoVVmVyaWZ5Sm91cm5hbFJlc3BvbnNlEgoKAm9rGAEgASgIEg8KB3JlY29yZHMYAiABKAQSEAoIc2VnbWVudHMYAyABKA0SEgoKam91cm5hbF9pZBgEIAEoCRIMCgRoZWFkGAUgASgJEg8KB3Byb2JsZW0YBiABKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCLeAgoRR2V0U3RhdHVzUmVzcG9uc2USDgoGZGV2aWNlGAEgASgJEhMKC2RldmljZV9uYW1lGAIgASgJEg8KB2NvbnRyb2wYAyABKAkSEgoKY29ubmVjdGlvbhgEIAEoCRIrCgdwcm9ibGVtGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIrCgVtb2RlbBgGIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxINCgVyb290cxgHIAMoCRIUCgx3YWl0aW5nX2Fza3MYCCABKA0SEgoKdG9vbF9jYWxscxgJIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgKIAEoBBIVCg1qb3VybmFsX2J5dGVzGAsgASgEEg0KBWJ1aWxkGAwgASgJEi4KCnN0YXJ0X3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMu4GCgxMb2NhbFNlcnZpY2USRAoDQXNrEhwuYm93bGluZS5sb2NhbC52MS5Bc2tSZXF1ZXN0Gh0uYm93bGluZS5sb2NhbC52MS5Bc2tSZXNwb25zZTABEk0KBkZvbGxvdxIfLmJvd2xpbmUubG9jYWwudjEuRm9sbG93UmVxdWVzdBogLmJvd2xpbmUubG9jYWwudjEuRm9sbG93UmVzcG9uc2UwARJLCgZDYW5jZWwSHy5ib3dsaW5lLmxvY2FsLnYxLkNhbmNlbFJlcXVlc3QaIC5ib3dsaW5lLmxvY2FsLnYxLkNhbmNlbFJlc3BvbnNlElQKCUxpc3RRdWV1ZRIiLmJvd2xpbmUubG9jYWwudjEuTGlzdFF1ZXVlUmVxdWVzdBojLmJvd2xpbmUubG9jYWwudjEuTGlzdFF1ZXVlUmVzcG9uc2USVwoKTGlzdEVncmVzcxIjLmJvd2xpbmUubG9jYWwudjEuTGlzdEVncmVzc1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLkxpc3RFZ3Jlc3NSZXNwb25zZRJXCgpMaXN0R3JhbnRzEiMuYm93bGluZS5sb2NhbC52MS5MaXN0R3JhbnRzUmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuTGlzdEdyYW50c1Jlc3BvbnNlEloKC1Jldm9rZUdyYW50EiQuYm93bGluZS5sb2NhbC52MS5SZXZva2VHcmFudFJlcXVlc3QaJS5ib3dsaW5lLmxvY2FsLnYxLlJldm9rZUdyYW50UmVzcG9uc2USYAoNTGlzdEFwcHJvdmFscxImLmJvd2xpbmUubG9jYWwudjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaJy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RBcHByb3ZhbHNSZXNwb25zZRJgCg1WZXJpZnlKb3VybmFsEiYuYm93bGluZS5sb2NhbC52MS5WZXJpZnlKb3VybmFsUmVxdWVzdBonLmJvd2xpbmUubG9jYWwudjEuVmVyaWZ5Sm91cm5hbFJlc3BvbnNlElQKCUdldFN0YXR1cxIiLmJvd2xpbmUubG9jYWwudjEuR2V0U3RhdHVzUmVxdWVzdBojLmJvd2xpbmUubG9jYWwudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIkoKBVNoYXJlEhsKB3BhdHRlcm4YASABKAlCCrpIB3IFEAEYgCASEgoKc3RhcnRfbGluZRgCIAEoDRIQCghlbmRfbGluZRgDIAEoDSKXAgoKQXNrUmVxdWVzdBIZCgR0ZXh0GAEgASgJQgu6SAhyBhABKICABBIdCgxjb252ZXJzYXRpb24YAiABKAlCB7pIBHICGEASMQoGc2hhcmVzGAMgAygLMhcuYm93bGluZS5sb2NhbC52MS5TaGFyZUIIukgFkgECEEASKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbCgpyZXF1ZXN0X2lkGAUgASgJQge6SARyAhhAEhwKCnJlY2lwaWVudHMYBiADKAlCCLpIBZIBAhAQEh0KC2NvbGxlY3Rpb25zGAcgAygJQgi6SAWSAQIQEBIWCg5ub19jb2xsZWN0aW9ucxgIIAEoCCKdAgoIUnVuRXZlbnQSKgoGc2hhcmVkGAEgASgLMhguYm93bGluZS5sb2NhbC52MS5TaGFyZWRIABIuCghhY2NlcHRlZBgCIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuQWNjZXB0ZWRIABIsCgd3YWl0aW5nGAMgASgLMhkuYm93bGluZS5sb2NhbC52MS5XYWl0aW5nSAASIgoDam9iGAQgASgLMhMuYm93bGluZS5ydW4udjEuSm9iSAASKQoEdGV4dBgFIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVua0gAEigKBWVuZGVkGAYgASgLMhcuYm93bGluZS5sb2NhbC52MS5FbmRlZEgAQg4KBWV2ZW50EgW6SAIIASI4CgtBc2tSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQiSQoGU2hhcmVkEg0KBXBhdGhzGAEgAygJEg0KBWJ5dGVzGAIgASgEEhIKCnJlY2lwaWVudHMYAyADKAkSDQoFZ3JhbnQYBCABKAkiLQoIQWNjZXB0ZWQSCwoDcnVuGAEgASgJEhQKDGNvbnZlcnNhdGlvbhgCIAEoCSI3CgdXYWl0aW5nEgwKBHdoYXQYASABKAkSDAoEc2VudBgCIAEoCBIQCghhcHByb3ZhbBgDIAEoCCJ8CgVFbmRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEigKB291dGNvbWUYAyABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyIlCg1Gb2xsb3dSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIQASI7Cg5Gb2xsb3dSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQiJQoNQ2FuY2VsUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICEAEiEAoOQ2FuY2VsUmVzcG9uc2UiEgoQTGlzdFF1ZXVlUmVxdWVzdCI+ChFMaXN0UXVldWVSZXNwb25zZRIpCgRhc2tzGAEgAygLMhsuYm93bGluZS5sb2NhbC52MS5RdWV1ZWRBc2siewoJUXVldWVkQXNrEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkSDAoEdGV4dBgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEc2VudBgFIAEoCCJHChFMaXN0RWdyZXNzUmVxdWVzdBILCgNydW4YASABKAkSEQoJcGFnZV9zaXplGAIgASgNEhIKCnBhZ2VfdG9rZW4YAyABKAkiVgoSTGlzdEVncmVzc1Jlc3BvbnNlEicKB2VudHJpZXMYASADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhMKEUxpc3RHcmFudHNSZXF1ZXN0Ij0KEkxpc3RHcmFudHNSZXNwb25zZRInCgZncmFudHMYASADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50Iq8BCgVHcmFudBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSDQoFcGF0aHMYAyADKAkSEgoKcmVjaXBpZW50cxgEIAMoCRIRCgljYXBfYnl0ZXMYBSABKAQSEgoKdXNlZF9ieXRlcxgGIAEoBBIvCgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY29sbGVjdGlvbhgIIAEoCSKSAQoVR3JhbnREb2N1bWVudHNSZXF1ZXN0EjYKCmNvbGxlY3Rpb24YASABKAlCIrpIH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSIwoIcGF0dGVybnMYAiADKAlCEbpIDpIBCwgBEEAiBXIDGIAgEhwKCnJlY2lwaWVudHMYAyADKAlCCLpIBZIBAhAQInYKFkdyYW50RG9jdW1lbnRzUmVzcG9uc2USJgoFZ3JhbnQYASABKAsyFy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50EjQKCWRvY3VtZW50cxgCIAMoCzIhLmJvd2xpbmUubG9jYWwudjEuR3JhbnRlZERvY3VtZW50IlEKD0dyYW50ZWREb2N1bWVudBIMCgRwYXRoGAEgASgJEhEKCXJlYWxfcGF0aBgCIAEoCRINCgVieXRlcxgDIAEoBBIOCgZzaGEyNTYYBCABKAwiKQoSUmV2b2tlR3JhbnRSZXF1ZXN0EhMKAmlkGAEgASgJQge6SARyAhABIhUKE1Jldm9rZUdyYW50UmVzcG9uc2UiFgoUTGlzdEFwcHJvdmFsc1JlcXVlc3QiTQoVTGlzdEFwcHJvdmFsc1Jlc3BvbnNlEjQKCWFwcHJvdmFscxgBIAMoCzIhLmJvd2xpbmUubG9jYWwudjEuUGVuZGluZ0FwcHJvdmFsInkKD1BlbmRpbmdBcHByb3ZhbBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSDgoGbWV0aG9kGAMgASgJEgwKBHdoYXQYBCABKAkSLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhYKFFZlcmlmeUpvdXJuYWxSZXF1ZXN0InkKFVZlcmlmeUpvdXJuYWxSZXNwb25zZRIKCgJvaxgBIAEoCBIPCgdyZWNvcmRzGAIgASgEEhAKCHNlZ21lbnRzGAMgASgNEhIKCmpvdXJuYWxfaWQYBCABKAkSDAoEaGVhZBgFIAEoCRIPCgdwcm9ibGVtGAYgASgJIhIKEEdldFN0YXR1c1JlcXVlc3Qi3gIKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmRldmljZRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIPCgdjb250cm9sGAMgASgJEhIKCmNvbm5lY3Rpb24YBCABKAkSKwoHcHJvYmxlbRgFIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSKwoFbW9kZWwYBiABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm8SDQoFcm9vdHMYByADKAkSFAoMd2FpdGluZ19hc2tzGAggASgNEhIKCnRvb2xfY2FsbHMYCSABKAQSFgoOcmVzaWRlbnRfYnl0ZXMYCiABKAQSFQoNam91cm5hbF9ieXRlcxgLIAEoBBINCgVidWlsZBgMIAEoCRIuCgpzdGFydF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDLTBwoMTG9jYWxTZXJ2aWNlEkQKA0FzaxIcLmJvd2xpbmUubG9jYWwudjEuQXNrUmVxdWVzdBodLmJvd2xpbmUubG9jYWwudjEuQXNrUmVzcG9uc2UwARJNCgZGb2xsb3cSHy5ib3dsaW5lLmxvY2FsLnYxLkZvbGxvd1JlcXVlc3QaIC5ib3dsaW5lLmxvY2FsLnYxLkZvbGxvd1Jlc3BvbnNlMAESSwoGQ2FuY2VsEh8uYm93bGluZS5sb2NhbC52MS5DYW5jZWxSZXF1ZXN0GiAuYm93bGluZS5sb2NhbC52MS5DYW5jZWxSZXNwb25zZRJUCglMaXN0UXVldWUSIi5ib3dsaW5lLmxvY2FsLnYxLkxpc3RRdWV1ZVJlcXVlc3QaIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RRdWV1ZVJlc3BvbnNlElcKCkxpc3RFZ3Jlc3MSIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RFZ3Jlc3NSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5MaXN0RWdyZXNzUmVzcG9uc2USVwoKTGlzdEdyYW50cxIjLmJvd2xpbmUubG9jYWwudjEuTGlzdEdyYW50c1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLkxpc3RHcmFudHNSZXNwb25zZRJjCg5HcmFudERvY3VtZW50cxInLmJvd2xpbmUubG9jYWwudjEuR3JhbnREb2N1bWVudHNSZXF1ZXN0GiguYm93bGluZS5sb2NhbC52MS5HcmFudERvY3VtZW50c1Jlc3BvbnNlEloKC1Jldm9rZUdyYW50EiQuYm93bGluZS5sb2NhbC52MS5SZXZva2VHcmFudFJlcXVlc3QaJS5ib3dsaW5lLmxvY2FsLnYxLlJldm9rZUdyYW50UmVzcG9uc2USYAoNTGlzdEFwcHJvdmFscxImLmJvd2xpbmUubG9jYWwudjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaJy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RBcHByb3ZhbHNSZXNwb25zZRJgCg1WZXJpZnlKb3VybmFsEiYuYm93bGluZS5sb2NhbC52MS5WZXJpZnlKb3VybmFsUmVxdWVzdBonLmJvd2xpbmUubG9jYWwudjEuVmVyaWZ5Sm91cm5hbFJlc3BvbnNlElQKCUdldFN0YXR1cxIiLmJvd2xpbmUubG9jYWwudjEuR2V0U3RhdHVzUmVxdWVzdBojLmJvd2xpbmUubG9jYWwudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Files to share for one run.
@@ -103,6 +103,20 @@ export type AskRequest = Message<"bowline.local.v1.AskRequest"> & {
    * @generated from field: repeated string recipients = 6;
    */
   recipients: string[];
+
+  /**
+   * Collections to look into; empty means all that a standing grant of this box covers.
+   *
+   * @generated from field: repeated string collections = 7;
+   */
+  collections: string[];
+
+  /**
+   * Look into no collection.
+   *
+   * @generated from field: bool no_collections = 8;
+   */
+  noCollections: boolean;
 };
 
 /**
@@ -665,6 +679,13 @@ export type Grant = Message<"bowline.local.v1.Grant"> & {
    * @generated from field: google.protobuf.Timestamp expire_time = 7;
    */
   expireTime?: Timestamp | undefined;
+
+  /**
+   * For a standing grant: the collection.
+   *
+   * @generated from field: string collection = 8;
+   */
+  collection: string;
 };
 
 /**
@@ -673,6 +694,111 @@ export type Grant = Message<"bowline.local.v1.Grant"> & {
  */
 export const GrantSchema: GenMessage<Grant> = /*@__PURE__*/
   messageDesc(file_bowline_local_v1_local, 19);
+
+/**
+ * Request of GrantDocuments.
+ *
+ * @generated from message bowline.local.v1.GrantDocumentsRequest
+ */
+export type GrantDocumentsRequest = Message<"bowline.local.v1.GrantDocumentsRequest"> & {
+  /**
+   * Collection that the documents go into.
+   *
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * Files, folders or globs, as for a share.
+   *
+   * @generated from field: repeated string patterns = 2;
+   */
+  patterns: string[];
+
+  /**
+   * Providers that may see what the documents say; empty means the model that answers now and any on the owner's machines.
+   *
+   * @generated from field: repeated string recipients = 3;
+   */
+  recipients: string[];
+};
+
+/**
+ * Describes the message bowline.local.v1.GrantDocumentsRequest.
+ * Use `create(GrantDocumentsRequestSchema)` to create a new message.
+ */
+export const GrantDocumentsRequestSchema: GenMessage<GrantDocumentsRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 20);
+
+/**
+ * Response of GrantDocuments.
+ *
+ * @generated from message bowline.local.v1.GrantDocumentsResponse
+ */
+export type GrantDocumentsResponse = Message<"bowline.local.v1.GrantDocumentsResponse"> & {
+  /**
+   * The standing grant.
+   *
+   * @generated from field: bowline.local.v1.Grant grant = 1;
+   */
+  grant?: Grant | undefined;
+
+  /**
+   * The files that it covers now.
+   *
+   * @generated from field: repeated bowline.local.v1.GrantedDocument documents = 2;
+   */
+  documents: GrantedDocument[];
+};
+
+/**
+ * Describes the message bowline.local.v1.GrantDocumentsResponse.
+ * Use `create(GrantDocumentsResponseSchema)` to create a new message.
+ */
+export const GrantDocumentsResponseSchema: GenMessage<GrantDocumentsResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 21);
+
+/**
+ * A file that may leave the box for a collection.
+ *
+ * @generated from message bowline.local.v1.GrantedDocument
+ */
+export type GrantedDocument = Message<"bowline.local.v1.GrantedDocument"> & {
+  /**
+   * Path relative to its allowed root, with the root's name first: the id of the document.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Where it lies on this box.
+   *
+   * @generated from field: string real_path = 2;
+   */
+  realPath: string;
+
+  /**
+   * Size in bytes.
+   *
+   * @generated from field: uint64 bytes = 3;
+   */
+  bytes: bigint;
+
+  /**
+   * SHA-256 of its content when it was granted.
+   *
+   * @generated from field: bytes sha256 = 4;
+   */
+  sha256: Uint8Array;
+};
+
+/**
+ * Describes the message bowline.local.v1.GrantedDocument.
+ * Use `create(GrantedDocumentSchema)` to create a new message.
+ */
+export const GrantedDocumentSchema: GenMessage<GrantedDocument> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 22);
 
 /**
  * Request of RevokeGrant.
@@ -693,7 +819,7 @@ export type RevokeGrantRequest = Message<"bowline.local.v1.RevokeGrantRequest"> 
  * Use `create(RevokeGrantRequestSchema)` to create a new message.
  */
 export const RevokeGrantRequestSchema: GenMessage<RevokeGrantRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 20);
+  messageDesc(file_bowline_local_v1_local, 23);
 
 /**
  * Response of RevokeGrant.
@@ -708,7 +834,7 @@ export type RevokeGrantResponse = Message<"bowline.local.v1.RevokeGrantResponse"
  * Use `create(RevokeGrantResponseSchema)` to create a new message.
  */
 export const RevokeGrantResponseSchema: GenMessage<RevokeGrantResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 21);
+  messageDesc(file_bowline_local_v1_local, 24);
 
 /**
  * Request of ListApprovals.
@@ -723,7 +849,7 @@ export type ListApprovalsRequest = Message<"bowline.local.v1.ListApprovalsReques
  * Use `create(ListApprovalsRequestSchema)` to create a new message.
  */
 export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 22);
+  messageDesc(file_bowline_local_v1_local, 25);
 
 /**
  * Response of ListApprovals.
@@ -744,7 +870,7 @@ export type ListApprovalsResponse = Message<"bowline.local.v1.ListApprovalsRespo
  * Use `create(ListApprovalsResponseSchema)` to create a new message.
  */
 export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 23);
+  messageDesc(file_bowline_local_v1_local, 26);
 
 /**
  * A tool call that waits for the owner.
@@ -793,7 +919,7 @@ export type PendingApproval = Message<"bowline.local.v1.PendingApproval"> & {
  * Use `create(PendingApprovalSchema)` to create a new message.
  */
 export const PendingApprovalSchema: GenMessage<PendingApproval> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 24);
+  messageDesc(file_bowline_local_v1_local, 27);
 
 /**
  * Request of VerifyJournal.
@@ -808,7 +934,7 @@ export type VerifyJournalRequest = Message<"bowline.local.v1.VerifyJournalReques
  * Use `create(VerifyJournalRequestSchema)` to create a new message.
  */
 export const VerifyJournalRequestSchema: GenMessage<VerifyJournalRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 25);
+  messageDesc(file_bowline_local_v1_local, 28);
 
 /**
  * Response of VerifyJournal.
@@ -864,7 +990,7 @@ export type VerifyJournalResponse = Message<"bowline.local.v1.VerifyJournalRespo
  * Use `create(VerifyJournalResponseSchema)` to create a new message.
  */
 export const VerifyJournalResponseSchema: GenMessage<VerifyJournalResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 26);
+  messageDesc(file_bowline_local_v1_local, 29);
 
 /**
  * Request of GetStatus.
@@ -879,7 +1005,7 @@ export type GetStatusRequest = Message<"bowline.local.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 27);
+  messageDesc(file_bowline_local_v1_local, 30);
 
 /**
  * Response of GetStatus.
@@ -984,7 +1110,7 @@ export type GetStatusResponse = Message<"bowline.local.v1.GetStatusResponse"> & 
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 28);
+  messageDesc(file_bowline_local_v1_local, 31);
 
 /**
  * What the owner does on the box.
@@ -1053,6 +1179,18 @@ export const LocalService: GenService<{
     methodKind: "unary";
     input: typeof ListGrantsRequestSchema;
     output: typeof ListGrantsResponseSchema;
+  },
+  /**
+   * Mints a standing grant that documents leave the box for a collection, and writes what leaves into the ledger. Call it
+   * before they are sent. The answer lists each file with its hash; only these bytes are granted. Errors: SHARE_NO_MATCH,
+   * PATH_NOT_ALLOWED, JOURNAL_FULL.
+   *
+   * @generated from rpc bowline.local.v1.LocalService.GrantDocuments
+   */
+  grantDocuments: {
+    methodKind: "unary";
+    input: typeof GrantDocumentsRequestSchema;
+    output: typeof GrantDocumentsResponseSchema;
   },
   /**
    * Ends a grant.

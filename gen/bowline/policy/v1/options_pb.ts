@@ -14,7 +14,7 @@ import type { UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/policy/v1/options.proto.
  */
 export const file_bowline_policy_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch9ib3dsaW5lL3BvbGljeS92MS9vcHRpb25zLnByb3RvEhFib3dsaW5lLnBvbGljeS52MSqQAQoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEg8KC0VGRkVDVF9OT05FEAESDwoLRUZGRUNUX1JFQUQQAhIQCgxFRkZFQ1RfV1JJVEUQAxISCg5FRkZFQ1RfRVhFQ1VURRAEEhIKDkVGRkVDVF9ORVRXT1JLEAUSEgoORUZGRUNUX0FDVFVBVEUQBiqMAQoLU2Vuc2l0aXZpdHkSGwoXU0VOU0lUSVZJVFlfVU5TUEVDSUZJRUQQABIYChRTRU5TSVRJVklUWV9NRVRBREFUQRABEhQKEFNFTlNJVElWSVRZX05BTUUQAhIXChNTRU5TSVRJVklUWV9TVU1NQVJZEAMSFwoTU0VOU0lUSVZJVFlfQ09OVEVOVBAEKogBCghSZXNvdXJjZRIYChRSRVNPVVJDRV9VTlNQRUNJRklFRBAAEhEKDVJFU09VUkNFX05PTkUQARIRCg1SRVNPVVJDRV9QQVRIEAISFAoQUkVTT1VSQ0VfQ09NTUFORBADEhEKDVJFU09VUkNFX0hPU1QQBBITCg9SRVNPVVJDRV9ERVZJQ0UQBTpTCgZlZmZlY3QSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi5jgMgASgOMhkuYm93bGluZS5wb2xpY3kudjEuRWZmZWN0UgZlZmZlY3Q6QAoKaWRlbXBvdGVudBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLqOAyABKAhSCmlkZW1wb3RlbnQ6YQoLc2Vuc2l0aXZpdHkSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLmOAyABKA4yHi5ib3dsaW5lLnBvbGljeS52MS5TZW5zaXRpdml0eVILc2Vuc2l0aXZpdHk6WAoIcmVzb3VyY2USHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLqOAyABKA4yGy5ib3dsaW5lLnBvbGljeS52MS5SZXNvdXJjZVIIcmVzb3VyY2ViBnByb3RvMw", [file_google_protobuf_descriptor]);
+  fileDesc("Ch9ib3dsaW5lL3BvbGljeS92MS9vcHRpb25zLnByb3RvEhFib3dsaW5lLnBvbGljeS52MSqQAQoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEg8KC0VGRkVDVF9OT05FEAESDwoLRUZGRUNUX1JFQUQQAhIQCgxFRkZFQ1RfV1JJVEUQAxISCg5FRkZFQ1RfRVhFQ1VURRAEEhIKDkVGRkVDVF9ORVRXT1JLEAUSEgoORUZGRUNUX0FDVFVBVEUQBiqMAQoLU2Vuc2l0aXZpdHkSGwoXU0VOU0lUSVZJVFlfVU5TUEVDSUZJRUQQABIYChRTRU5TSVRJVklUWV9NRVRBREFUQRABEhQKEFNFTlNJVElWSVRZX05BTUUQAhIXChNTRU5TSVRJVklUWV9TVU1NQVJZEAMSFwoTU0VOU0lUSVZJVFlfQ09OVEVOVBAEKogBCghSZXNvdXJjZRIYChRSRVNPVVJDRV9VTlNQRUNJRklFRBAAEhEKDVJFU09VUkNFX05PTkUQARIRCg1SRVNPVVJDRV9QQVRIEAISFAoQUkVTT1VSQ0VfQ09NTUFORBADEhEKDVJFU09VUkNFX0hPU1QQBBITCg9SRVNPVVJDRV9ERVZJQ0UQBSpWCgVUYWludBIVChFUQUlOVF9VTlNQRUNJRklFRBAAEg4KClRBSU5UX05PTkUQARIRCg1UQUlOVF9QUklWQVRFEAISEwoPVEFJTlRfVU5UUlVTVEVEEAM6UwoGZWZmZWN0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYuY4DIAEoDjIZLmJvd2xpbmUucG9saWN5LnYxLkVmZmVjdFIGZWZmZWN0OkAKCmlkZW1wb3RlbnQSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi6jgMgASgIUgppZGVtcG90ZW50OjQKBHRvb2wSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi7jgMgASgIUgR0b29sOjYKBXNsb3RzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvI4DIAEoDVIFc2xvdHM6OwoIbWF5X2NhbGwSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi9jgMgAygJUgdtYXlDYWxsOlIKBnRhaW50cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGL6OAyADKA4yGC5ib3dsaW5lLnBvbGljeS52MS5UYWludFIGdGFpbnRzOmEKC3NlbnNpdGl2aXR5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi5jgMgASgOMh4uYm93bGluZS5wb2xpY3kudjEuU2Vuc2l0aXZpdHlSC3NlbnNpdGl2aXR5OlgKCHJlc291cmNlEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi6jgMgASgOMhsuYm93bGluZS5wb2xpY3kudjEuUmVzb3VyY2VSCHJlc291cmNlYgZwcm90bzM", [file_google_protobuf_descriptor]);
 
 /**
  * What a method does to the world. It decides the default confirmation and whether a retry may be blind.
@@ -208,6 +208,54 @@ export const ResourceSchema: GenEnum<Resource> = /*@__PURE__*/
   enumDesc(file_bowline_policy_v1_options, 2);
 
 /**
+ * What a result brings into a run. It stays with the run, and with what rests on its answer.
+ *
+ * @generated from enum bowline.policy.v1.Taint
+ */
+export const Taint = {
+  /**
+   * Not stated. From a device that means both of the others; from a plugin UNTRUSTED; else nothing.
+   *
+   * @generated from enum value: TAINT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Nothing, said on purpose.
+   *
+   * @generated from enum value: TAINT_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * Content of a device or of a collection. From then on the run calls only addresses that its owner named.
+   *
+   * @generated from enum value: TAINT_PRIVATE = 2;
+   */
+  PRIVATE: 2,
+
+  /**
+   * Bytes that somebody else wrote: the web, the LAN, a device, a plugin. From then on effects on a device ask.
+   *
+   * @generated from enum value: TAINT_UNTRUSTED = 3;
+   */
+  UNTRUSTED: 3,
+} as const;
+
+/**
+ * What a result brings into a run. It stays with the run, and with what rests on its answer.
+ *
+ * @generated from enum bowline.policy.v1.Taint
+ */
+export type Taint = (typeof Taint)[keyof typeof Taint] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.policy.v1.Taint.
+ */
+export const TaintSchema: GenEnum<Taint> = /*@__PURE__*/
+  enumDesc(file_bowline_policy_v1_options, 3);
+
+/**
  * The effect of the method.
  *
  * @generated from extension: bowline.policy.v1.Effect effect = 51001;
@@ -224,12 +272,45 @@ export const idempotent: GenExtension<MethodOptions, boolean> = /*@__PURE__*/
   extDesc(file_bowline_policy_v1_options, 1);
 
 /**
+ * For a method of a worker: whether a model may be offered it as a tool. Those of a device are offered as its manifest
+ * declares them.
+ *
+ * @generated from extension: bool tool = 51003;
+ */
+export const tool: GenExtension<MethodOptions, boolean> = /*@__PURE__*/
+  extDesc(file_bowline_policy_v1_options, 2);
+
+/**
+ * How many slots of a worker one call takes; 0 means 1. What a worker's manifest says counts before it.
+ *
+ * @generated from extension: uint32 slots = 51004;
+ */
+export const slots: GenExtension<MethodOptions, number> = /*@__PURE__*/
+  extDesc(file_bowline_policy_v1_options, 3);
+
+/**
+ * Full names of the worker methods that its handler may call, e.g. `bowline.capability.embed.v1.EmbedService/Embed`.
+ *
+ * @generated from extension: repeated string may_call = 51005;
+ */
+export const may_call: GenExtension<MethodOptions, string[]> = /*@__PURE__*/
+  extDesc(file_bowline_policy_v1_options, 4);
+
+/**
+ * What its results bring into a run.
+ *
+ * @generated from extension: repeated bowline.policy.v1.Taint taints = 51006;
+ */
+export const taints: GenExtension<MethodOptions, Taint[]> = /*@__PURE__*/
+  extDesc(file_bowline_policy_v1_options, 5);
+
+/**
  * How secret the field is.
  *
  * @generated from extension: bowline.policy.v1.Sensitivity sensitivity = 51001;
  */
 export const sensitivity: GenExtension<FieldOptions, Sensitivity> = /*@__PURE__*/
-  extDesc(file_bowline_policy_v1_options, 2);
+  extDesc(file_bowline_policy_v1_options, 6);
 
 /**
  * What the request field names.
@@ -237,5 +318,5 @@ export const sensitivity: GenExtension<FieldOptions, Sensitivity> = /*@__PURE__*
  * @generated from extension: bowline.policy.v1.Resource resource = 51002;
  */
 export const resource: GenExtension<FieldOptions, Resource> = /*@__PURE__*/
-  extDesc(file_bowline_policy_v1_options, 3);
+  extDesc(file_bowline_policy_v1_options, 7);
 

@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/worker/v1/worker.proto.
  */
 export const file_bowline_worker_v1_worker: GenFile = /*@__PURE__*/
-  fileDesc("Ch5ib3dsaW5lL3dvcmtlci92MS93b3JrZXIucHJvdG8SEWJvd2xpbmUud29ya2VyLnYxIvIDCgtXb3JrUmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchIvCgVoZWxsbxgCIAEoCzIeLmJvd2xpbmUud29ya2VyLnYxLldvcmtlckhlbGxvSAASLQoHY3JlZGl0cxgDIAEoCzIaLmJvd2xpbmUud29ya2VyLnYxLkNyZWRpdHNIABIuCgZvdXRwdXQYBCABKAsyHC5ib3dsaW5lLndvcmtlci52MS5Kb2JPdXRwdXRIABIuCgZyZXN1bHQYBSABKAsyHC5ib3dsaW5lLndvcmtlci52MS5Kb2JSZXN1bHRIABInCgRwaW5nGAYgASgLMhcuYm93bGluZS5jb21tb24udjEuUGluZ0gAEicKBHBvbmcYByABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5Qb25nSAASKQoFZHJhaW4YCCABKAsyGC5ib3dsaW5lLmNvbW1vbi52MS5EcmFpbkgAEjkKDXVuaW1wbGVtZW50ZWQYCSABKAsyIC5ib3dsaW5lLmNvbW1vbi52MS5VbmltcGxlbWVudGVkSAASKwoDbG9nGAogASgLMhwuYm93bGluZS53b3JrZXIudjEuV29ya2VyTG9nSABCDgoFZnJhbWUSBbpIAggBIpYECgxXb3JrUmVzcG9uc2USLgoGaGVhZGVyGAEgASgLMh4uYm93bGluZS5jb21tb24udjEuRnJhbWVIZWFkZXISMwoHd2VsY29tZRgCIAEoCzIgLmJvd2xpbmUud29ya2VyLnYxLldvcmtlcldlbGNvbWVIABIvCgNqb2IYAyABKAsyIC5ib3dsaW5lLndvcmtlci52MS5Kb2JBc3NpZ25tZW50SAASLgoGY2FuY2VsGAQgASgLMhwuYm93bGluZS53b3JrZXIudjEuQ2FuY2VsSm9iSAASPgoQcmVzdWx0X2NvbW1pdHRlZBgFIAEoCzIiLmJvd2xpbmUud29ya2VyLnYxLlJlc3VsdENvbW1pdHRlZEgAEicKBHBpbmcYBiABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgHIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIpCgVkcmFpbhgIIAEoCzIYLmJvd2xpbmUuY29tbW9uLnYxLkRyYWluSAASOQoNdW5pbXBsZW1lbnRlZBgJIAEoCzIgLmJvd2xpbmUuY29tbW9uLnYxLlVuaW1wbGVtZW50ZWRIABI4Cg1vdXRwdXRfd2luZG93GAogASgLMh8uYm93bGluZS53b3JrZXIudjEuT3V0cHV0V2luZG93SABCDgoFZnJhbWUSBbpIAggBIsACCgtXb3JrZXJIZWxsbxI5Cgh2ZXJzaW9ucxgBIAEoCzIfLmJvd2xpbmUuY29tbW9uLnYxLlZlcnNpb25SYW5nZUIGukgDyAEBEhgKBG5hbWUYAiABKAlCCrpIB3IFEAEYgAESNwoIbWFuaWZlc3QYAyABKAsyHS5ib3dsaW5lLm1hbmlmZXN0LnYxLk1hbmlmZXN0Qga6SAPIAQESNgoGbW9kZWxzGAQgAygLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvQgi6SAWSAQIQQBIaCgVzbG90cxgFIAEoDUILukgIKgYYgIAEKAESNAoEaGVsZBgGIAMoCzIaLmJvd2xpbmUud29ya2VyLnYxLkhlbGRKb2JCCrpIB5IBBBCAgAQSGQoHYm9vdF9pZBgHIAEoCUIIukgFcgOwAQEiXQoHSGVsZEpvYhIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAISDQoFZXBvY2gYAiABKAQSEgoKbmV4dF9pbmRleBgDIAEoBBIQCghmaW5pc2hlZBgEIAEoCCKZAQoNV29ya2VyV2VsY29tZRIPCgd2ZXJzaW9uGAEgASgNEg4KBndvcmtlchgCIAEoCRIsCgloZWFydGJlYXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoGbGltaXRzGAQgASgLMhsuYm93bGluZS5tYW5pZmVzdC52MS5MaW1pdHMSDAoEZHJvcBgFIAMoCSIXCgdDcmVkaXRzEgwKBGZyZWUYASABKA0inAIKDUpvYkFzc2lnbm1lbnQSHQoLZGlzcGF0Y2hfaWQYASABKAlCCLpIBXIDGKwCEhUKA2pvYhgCIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYAyABKAQSFAoDcnVuGAQgASgJQge6SARyAhhAEhcKBnRlbmFudBgFIAEoCUIHukgEcgIYQBIYCgZtZXRob2QYBiABKAlCCLpIBXIDGIACEg4KBnBhcmFtcxgHIAEoDBIrCghkZWFkbGluZRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIhCg9pZGVtcG90ZW5jeV9rZXkYCSABKAlCCLpIBXIDGIABEh0KDHRyYWNlX3BhcmVudBgKIAEoCUIHukgEcgIYQCJmCglKb2JPdXRwdXQSHQoLZGlzcGF0Y2hfaWQYASABKAlCCLpIBXIDGKwCEg0KBWVwb2NoGAIgASgEEg0KBWluZGV4GAMgASgEEhwKCHJlc3BvbnNlGAQgASgMQgq6SAd6BRiAgIACIqsCCglKb2JSZXN1bHQSHQoLZGlzcGF0Y2hfaWQYASABKAlCCLpIBXIDGKwCEg0KBWVwb2NoGAIgASgEEioKBGRvbmUYAyABKAsyGi5ib3dsaW5lLndvcmtlci52MS5Kb2JEb25lSAASLQoHZmFpbHVyZRgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABIwCgdzdG9wcGVkGAUgASgLMh0uYm93bGluZS53b3JrZXIudjEuSm9iU3RvcHBlZEgAEiQKBXVzYWdlGAYgASgLMhUuYm93bGluZS5ydW4udjEuVXNhZ2USLAoIZW5kX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQg8KBnJlc3VsdBIFukgCCAEiKAoHSm9iRG9uZRIdCglyZXNwb25zZXMYASADKAxCCrpIB5IBBBCAgAQiDAoKSm9iU3RvcHBlZCI5CglDYW5jZWxKb2ISHQoLZGlzcGF0Y2hfaWQYASABKAlCCLpIBXIDGKwCEg0KBWVwb2NoGAIgASgEIjAKD1Jlc3VsdENvbW1pdHRlZBIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAIiQgoMT3V0cHV0V2luZG93Eh0KC2Rpc3BhdGNoX2lkGAEgASgJQgi6SAVyAxisAhITCgt1bnRpbF9pbmRleBgCIAEoBCI+CglXb3JrZXJMb2cSFgoFbGV2ZWwYASABKAlCB7pIBHICGBASGQoHbWVzc2FnZRgCIAEoCUIIukgFcgMYgCAyXAoNV29ya2VyU2VydmljZRJLCgRXb3JrEh4uYm93bGluZS53b3JrZXIudjEuV29ya1JlcXVlc3QaHy5ib3dsaW5lLndvcmtlci52MS5Xb3JrUmVzcG9uc2UoATABYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ch5ib3dsaW5lL3dvcmtlci92MS93b3JrZXIucHJvdG8SEWJvd2xpbmUud29ya2VyLnYxItoECgtXb3JrUmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchIvCgVoZWxsbxgCIAEoCzIeLmJvd2xpbmUud29ya2VyLnYxLldvcmtlckhlbGxvSAASLQoHY3JlZGl0cxgDIAEoCzIaLmJvd2xpbmUud29ya2VyLnYxLkNyZWRpdHNIABIuCgZvdXRwdXQYBCABKAsyHC5ib3dsaW5lLndvcmtlci52MS5Kb2JPdXRwdXRIABIuCgZyZXN1bHQYBSABKAsyHC5ib3dsaW5lLndvcmtlci52MS5Kb2JSZXN1bHRIABInCgRwaW5nGAYgASgLMhcuYm93bGluZS5jb21tb24udjEuUGluZ0gAEicKBHBvbmcYByABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5Qb25nSAASKQoFZHJhaW4YCCABKAsyGC5ib3dsaW5lLmNvbW1vbi52MS5EcmFpbkgAEjkKDXVuaW1wbGVtZW50ZWQYCSABKAsyIC5ib3dsaW5lLmNvbW1vbi52MS5VbmltcGxlbWVudGVkSAASKwoDbG9nGAogASgLMhwuYm93bGluZS53b3JrZXIudjEuV29ya2VyTG9nSAASMgoIcHJvZ3Jlc3MYCyABKAsyHi5ib3dsaW5lLndvcmtlci52MS5Kb2JQcm9ncmVzc0gAEjIKCmNoaWxkX2NhbGwYDCABKAsyHC5ib3dsaW5lLndvcmtlci52MS5DaGlsZENhbGxIAEIOCgVmcmFtZRIFukgCCAEizgQKDFdvcmtSZXNwb25zZRIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchIzCgd3ZWxjb21lGAIgASgLMiAuYm93bGluZS53b3JrZXIudjEuV29ya2VyV2VsY29tZUgAEi8KA2pvYhgDIAEoCzIgLmJvd2xpbmUud29ya2VyLnYxLkpvYkFzc2lnbm1lbnRIABIuCgZjYW5jZWwYBCABKAsyHC5ib3dsaW5lLndvcmtlci52MS5DYW5jZWxKb2JIABI+ChByZXN1bHRfY29tbWl0dGVkGAUgASgLMiIuYm93bGluZS53b3JrZXIudjEuUmVzdWx0Q29tbWl0dGVkSAASJwoEcGluZxgGIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBpbmdIABInCgRwb25nGAcgASgLMhcuYm93bGluZS5jb21tb24udjEuUG9uZ0gAEikKBWRyYWluGAggASgLMhguYm93bGluZS5jb21tb24udjEuRHJhaW5IABI5Cg11bmltcGxlbWVudGVkGAkgASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAEjgKDW91dHB1dF93aW5kb3cYCiABKAsyHy5ib3dsaW5lLndvcmtlci52MS5PdXRwdXRXaW5kb3dIABI2CgxjaGlsZF9yZXN1bHQYCyABKAsyHi5ib3dsaW5lLndvcmtlci52MS5DaGlsZFJlc3VsdEgAQg4KBWZyYW1lEgW6SAIIASLAAgoLV29ya2VySGVsbG8SOQoIdmVyc2lvbnMYASABKAsyHy5ib3dsaW5lLmNvbW1vbi52MS5WZXJzaW9uUmFuZ2VCBrpIA8gBARIYCgRuYW1lGAIgASgJQgq6SAdyBRABGIABEjcKCG1hbmlmZXN0GAMgASgLMh0uYm93bGluZS5tYW5pZmVzdC52MS5NYW5pZmVzdEIGukgDyAEBEjYKBm1vZGVscxgEIAMoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mb0IIukgFkgECEEASGgoFc2xvdHMYBSABKA1CC7pICCoGGICABCgBEjQKBGhlbGQYBiADKAsyGi5ib3dsaW5lLndvcmtlci52MS5IZWxkSm9iQgq6SAeSAQQQgIAEEhkKB2Jvb3RfaWQYByABKAlCCLpIBXIDsAEBIl0KB0hlbGRKb2ISHQoLZGlzcGF0Y2hfaWQYASABKAlCCLpIBXIDGKwCEg0KBWVwb2NoGAIgASgEEhIKCm5leHRfaW5kZXgYAyABKAQSEAoIZmluaXNoZWQYBCABKAgimQEKDVdvcmtlcldlbGNvbWUSDwoHdmVyc2lvbhgBIAEoDRIOCgZ3b3JrZXIYAiABKAkSLAoJaGVhcnRiZWF0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEisKBmxpbWl0cxgEIAEoCzIbLmJvd2xpbmUubWFuaWZlc3QudjEuTGltaXRzEgwKBGRyb3AYBSADKAkiFwoHQ3JlZGl0cxIMCgRmcmVlGAEgASgNIq0CCg1Kb2JBc3NpZ25tZW50Eh0KC2Rpc3BhdGNoX2lkGAEgASgJQgi6SAVyAxisAhIVCgNqb2IYAiABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAMgASgEEhQKA3J1bhgEIAEoCUIHukgEcgIYQBIXCgZ0ZW5hbnQYBSABKAlCB7pIBHICGEASGAoGbWV0aG9kGAYgASgJQgi6SAVyAxiAAhIOCgZwYXJhbXMYByABKAwSKwoIZGVhZGxpbmUYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIQoPaWRlbXBvdGVuY3lfa2V5GAkgASgJQgi6SAVyAxiAARIdCgx0cmFjZV9wYXJlbnQYCiABKAlCB7pIBHICGEASDwoHYXR0ZW1wdBgLIAEoDSJmCglKb2JPdXRwdXQSHQoLZGlzcGF0Y2hfaWQYASABKAlCCLpIBXIDGKwCEg0KBWVwb2NoGAIgASgEEg0KBWluZGV4GAMgASgEEhwKCHJlc3BvbnNlGAQgASgMQgq6SAd6BRiAgIACIqsCCglKb2JSZXN1bHQSHQoLZGlzcGF0Y2hfaWQYASABKAlCCLpIBXIDGKwCEg0KBWVwb2NoGAIgASgEEioKBGRvbmUYAyABKAsyGi5ib3dsaW5lLndvcmtlci52MS5Kb2JEb25lSAASLQoHZmFpbHVyZRgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABIwCgdzdG9wcGVkGAUgASgLMh0uYm93bGluZS53b3JrZXIudjEuSm9iU3RvcHBlZEgAEiQKBXVzYWdlGAYgASgLMhUuYm93bGluZS5ydW4udjEuVXNhZ2USLAoIZW5kX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQg8KBnJlc3VsdBIFukgCCAEiKAoHSm9iRG9uZRIdCglyZXNwb25zZXMYASADKAxCCrpIB5IBBBCAgAQiDAoKSm9iU3RvcHBlZCI5CglDYW5jZWxKb2ISHQoLZGlzcGF0Y2hfaWQYASABKAlCCLpIBXIDGKwCEg0KBWVwb2NoGAIgASgEIjAKD1Jlc3VsdENvbW1pdHRlZBIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAIiQgoMT3V0cHV0V2luZG93Eh0KC2Rpc3BhdGNoX2lkGAEgASgJQgi6SAVyAxisAhITCgt1bnRpbF9pbmRleBgCIAEoBCJwCgtKb2JQcm9ncmVzcxIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAISDQoFZXBvY2gYAiABKAQSDAoEZG9uZRgDIAEoBBINCgV0b3RhbBgEIAEoBBIWCgRub3RlGAUgASgJQgi6SAVyAxiAAiL1AQoJQ2hpbGRDYWxsEh0KC2Rpc3BhdGNoX2lkGAEgASgJQgi6SAVyAxisAhINCgVlcG9jaBgCIAEoBBIXCgZudW1iZXIYAyABKA1CB7pIBCoCKAESGAoGbWV0aG9kGAQgASgJQgi6SAVyAxiAAhIOCgZwYXJhbXMYBSABKAwSRgoIc2VsZWN0b3IYBiADKAsyKi5ib3dsaW5lLndvcmtlci52MS5DaGlsZENhbGwuU2VsZWN0b3JFbnRyeUIIukgFmgECEBAaLwoNU2VsZWN0b3JFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrcBCgtDaGlsZFJlc3VsdBIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAISDQoFZXBvY2gYAiABKAQSDgoGbnVtYmVyGAMgASgNEioKBGRvbmUYBCABKAsyGi5ib3dsaW5lLndvcmtlci52MS5Kb2JEb25lSAASLQoHZmFpbHVyZRgFIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIAEIPCgZyZXN1bHQSBbpIAggBIj4KCVdvcmtlckxvZxIWCgVsZXZlbBgBIAEoCUIHukgEcgIYEBIZCgdtZXNzYWdlGAIgASgJQgi6SAVyAxiAIDJcCg1Xb3JrZXJTZXJ2aWNlEksKBFdvcmsSHi5ib3dsaW5lLndvcmtlci52MS5Xb3JrUmVxdWVzdBofLmJvd2xpbmUud29ya2VyLnYxLldvcmtSZXNwb25zZSgBMAFiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A frame from the worker.
@@ -113,6 +113,22 @@ export type WorkRequest = Message<"bowline.worker.v1.WorkRequest"> & {
      */
     value: WorkerLog;
     case: "log";
+  } | {
+    /**
+     * How far a running job is.
+     *
+     * @generated from field: bowline.worker.v1.JobProgress progress = 11;
+     */
+    value: JobProgress;
+    case: "progress";
+  } | {
+    /**
+     * A running job calls a method of another worker. Repeated after a reconnect until its result came.
+     *
+     * @generated from field: bowline.worker.v1.ChildCall child_call = 12;
+     */
+    value: ChildCall;
+    case: "childCall";
   } | { case: undefined; value?: undefined };
 };
 
@@ -213,6 +229,14 @@ export type WorkResponse = Message<"bowline.worker.v1.WorkResponse"> & {
      */
     value: OutputWindow;
     case: "outputWindow";
+  } | {
+    /**
+     * What became of a child call.
+     *
+     * @generated from field: bowline.worker.v1.ChildResult child_result = 11;
+     */
+    value: ChildResult;
+    case: "childResult";
   } | { case: undefined; value?: undefined };
 };
 
@@ -473,6 +497,13 @@ export type JobAssignment = Message<"bowline.worker.v1.JobAssignment"> & {
    * @generated from field: string trace_parent = 10;
    */
   traceParent: string;
+
+  /**
+   * Which try of the job this is, from 1.
+   *
+   * @generated from field: uint32 attempt = 11;
+   */
+  attempt: number;
 };
 
 /**
@@ -711,6 +742,171 @@ export const OutputWindowSchema: GenMessage<OutputWindow> = /*@__PURE__*/
   messageDesc(file_bowline_worker_v1_worker, 13);
 
 /**
+ * How far a running job is. A hint for who watches; it is not stored.
+ *
+ * @generated from message bowline.worker.v1.JobProgress
+ */
+export type JobProgress = Message<"bowline.worker.v1.JobProgress"> & {
+  /**
+   * Dispatch id.
+   *
+   * @generated from field: string dispatch_id = 1;
+   */
+  dispatchId: string;
+
+  /**
+   * Attempt.
+   *
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * Steps done.
+   *
+   * @generated from field: uint64 done = 3;
+   */
+  done: bigint;
+
+  /**
+   * Steps in all; 0 where it is not known.
+   *
+   * @generated from field: uint64 total = 4;
+   */
+  total: bigint;
+
+  /**
+   * What it does, in words; never content.
+   *
+   * @generated from field: string note = 5;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message bowline.worker.v1.JobProgress.
+ * Use `create(JobProgressSchema)` to create a new message.
+ */
+export const JobProgressSchema: GenMessage<JobProgress> = /*@__PURE__*/
+  messageDesc(file_bowline_worker_v1_worker, 14);
+
+/**
+ * A running job calls a method of another worker. It is bound to the attempt: it is recorded as a job of the same run with
+ * the same recipients, only methods that the contract of the calling one names (`may_call`) are taken, and it ends with
+ * the attempt. Never a method of a device.
+ *
+ * @generated from message bowline.worker.v1.ChildCall
+ */
+export type ChildCall = Message<"bowline.worker.v1.ChildCall"> & {
+  /**
+   * Dispatch id of the calling job.
+   *
+   * @generated from field: string dispatch_id = 1;
+   */
+  dispatchId: string;
+
+  /**
+   * Its attempt.
+   *
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * Number of the call within the attempt, from 1. The same number again is the same call.
+   *
+   * @generated from field: uint32 number = 3;
+   */
+  number: number;
+
+  /**
+   * Full method name.
+   *
+   * @generated from field: string method = 4;
+   */
+  method: string;
+
+  /**
+   * Serialized request message.
+   *
+   * @generated from field: bytes params = 5;
+   */
+  params: Uint8Array;
+
+  /**
+   * Labels that the worker must have.
+   *
+   * @generated from field: map<string, string> selector = 6;
+   */
+  selector: { [key: string]: string };
+};
+
+/**
+ * Describes the message bowline.worker.v1.ChildCall.
+ * Use `create(ChildCallSchema)` to create a new message.
+ */
+export const ChildCallSchema: GenMessage<ChildCall> = /*@__PURE__*/
+  messageDesc(file_bowline_worker_v1_worker, 15);
+
+/**
+ * What became of a child call.
+ *
+ * @generated from message bowline.worker.v1.ChildResult
+ */
+export type ChildResult = Message<"bowline.worker.v1.ChildResult"> & {
+  /**
+   * Dispatch id of the calling job.
+   *
+   * @generated from field: string dispatch_id = 1;
+   */
+  dispatchId: string;
+
+  /**
+   * Its attempt.
+   *
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * Number of the call.
+   *
+   * @generated from field: uint32 number = 3;
+   */
+  number: number;
+
+  /**
+   * How it ended.
+   *
+   * @generated from oneof bowline.worker.v1.ChildResult.result
+   */
+  result: {
+    /**
+     * Done: all response messages.
+     *
+     * @generated from field: bowline.worker.v1.JobDone done = 4;
+     */
+    value: JobDone;
+    case: "done";
+  } | {
+    /**
+     * Failed, or refused.
+     *
+     * @generated from field: bowline.common.v1.Failure failure = 5;
+     */
+    value: Failure;
+    case: "failure";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message bowline.worker.v1.ChildResult.
+ * Use `create(ChildResultSchema)` to create a new message.
+ */
+export const ChildResultSchema: GenMessage<ChildResult> = /*@__PURE__*/
+  messageDesc(file_bowline_worker_v1_worker, 16);
+
+/**
  * A line of a worker's log.
  *
  * @generated from message bowline.worker.v1.WorkerLog
@@ -736,7 +932,7 @@ export type WorkerLog = Message<"bowline.worker.v1.WorkerLog"> & {
  * Use `create(WorkerLogSchema)` to create a new message.
  */
 export const WorkerLogSchema: GenMessage<WorkerLog> = /*@__PURE__*/
-  messageDesc(file_bowline_worker_v1_worker, 14);
+  messageDesc(file_bowline_worker_v1_worker, 17);
 
 /**
  * Sessions of workers. A worker dials out with its worker key.

@@ -18,7 +18,7 @@ import type { Message as Message$1, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/capability/llm/v1/llm.proto.
  */
 export const file_bowline_capability_llm_v1_llm: GenFile = /*@__PURE__*/
-  fileDesc("CiNib3dsaW5lL2NhcGFiaWxpdHkvbGxtL3YxL2xsbS5wcm90bxIZYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MSKEAgoLQ2hhdFJlcXVlc3QSQQoIbWVzc2FnZXMYASADKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLk1lc3NhZ2VCC7pICJIBBQgBEIAQEkMKBXRvb2xzGAIgAygLMikuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Ub29sRGVmaW5pdGlvbkIJukgGkgEDEIABEhsKBW1vZGVsGAMgASgJQgy6SAVyAxiAAdDzGAESGQoRbWF4X291dHB1dF90b2tlbnMYBCABKA0SNQoIc2FtcGxpbmcYBSABKAsyIy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlNhbXBsaW5nIjgKCFNhbXBsaW5nEiwKC3RlbXBlcmF0dXJlGAEgASgBQhe6SBQSEhkAAAAAAAAAQCkAAAAAAAAAACL/AQoHTWVzc2FnZRI5CgRyb2xlGAEgASgOMh8uYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Sb2xlQgq6SAeCAQQQASAAEjkKBXBhcnRzGAIgAygLMh8uYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5QYXJ0Qgm6SAaSAQMQgAISQQoKdG9vbF9jYWxscxgDIAMoCzIjLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuVG9vbENhbGxCCLpIBZIBAhBAEh4KDHRvb2xfY2FsbF9pZBgEIAEoCUIIukgFcgMYgAISGwoJdG9vbF9uYW1lGAUgASgJQgi6SAVyAxiAASJiCgRQYXJ0Eg4KBHRleHQYASABKAlIABI7CgphdHRhY2htZW50GAIgASgLMiUuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5BdHRhY2htZW50SABCDQoEcGFydBIFukgCCAEihQEKCkF0dGFjaG1lbnQSFQoDdXJpGAEgASgJQgi6SAVyAxiAIBIbCgptZWRpYV90eXBlGAIgASgJQge6SARyAhh/EhYKBG5hbWUYAyABKAlCCLpIBXIDGIAIEhIKCnNpemVfYnl0ZXMYBCABKAQSFwoGc2hhMjU2GAUgASgMQge6SAR6AhggImwKDlRvb2xEZWZpbml0aW9uEhcKBG5hbWUYASABKAlCCbpIBnIEEAEYQBIdCgtkZXNjcmlwdGlvbhgCIAEoCUIIukgFcgMYgEASIgoPcGFyYW1ldGVyc19qc29uGAMgASgJQgm6SAZyBBiAgAQiWgoIVG9vbENhbGwSFAoCaWQYASABKAlCCLpIBXIDGIACEhUKBG5hbWUYAiABKAlCB7pIBHICGEASIQoOYXJndW1lbnRzX2pzb24YAyABKAlCCbpIBnIEGICAQCLDAQoMQ2hhdFJlc3BvbnNlEjQKBHRleHQYASABKAsyJC5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlRleHREZWx0YUgAEjgKCXRvb2xfY2FsbBgCIAEoCzIjLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuVG9vbENhbGxIABIzCgZmaW5pc2gYAyABKAsyIS5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkZpbmlzaEgAQg4KBWV2ZW50EgW6SAIIASIkCglUZXh0RGVsdGESFwoEdGV4dBgBIAEoCUIJukgGcgQYgIBAIoMCCgZGaW5pc2gSNwoGcmVhc29uGAEgASgOMicuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5GaW5pc2hSZWFzb24SJAoFdXNhZ2UYAiABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRI5Cgpjb25maWRlbmNlGAMgASgLMiUuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Db25maWRlbmNlEisKBW1vZGVsGAQgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEjIKB3NvdXJjZXMYBSADKAsyFi5ib3dsaW5lLnJ1bi52MS5Tb3VyY2VCCbpIBpIBAxCAAiJxCgpDb25maWRlbmNlEiYKBXZhbHVlGAEgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAABI7CgZvcmlnaW4YAiABKA4yKy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkNvbmZpZGVuY2VPcmlnaW4qXwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9TWVNURU0QARINCglST0xFX1VTRVIQAhISCg5ST0xFX0FTU0lTVEFOVBADEg0KCVJPTEVfVE9PTBAEKpkBCgxGaW5pc2hSZWFzb24SHQoZRklOSVNIX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkZJTklTSF9SRUFTT05fU1RPUBABEhwKGEZJTklTSF9SRUFTT05fVE9PTF9DQUxMUxACEhgKFEZJTklTSF9SRUFTT05fTEVOR1RIEAMSGgoWRklOSVNIX1JFQVNPTl9GSUxURVJFRBAEKrgBChBDb25maWRlbmNlT3JpZ2luEiEKHUNPTkZJREVOQ0VfT1JJR0lOX1VOU1BFQ0lGSUVEEAASHgoaQ09ORklERU5DRV9PUklHSU5fTE9HUFJPQlMQARIjCh9DT05GSURFTkNFX09SSUdJTl9TRUxGX1JFUE9SVEVEEAISHwobQ09ORklERU5DRV9PUklHSU5fSEVVUklTVElDEAMSGwoXQ09ORklERU5DRV9PUklHSU5fSlVER0UQBDJxCgpMbG1TZXJ2aWNlEmMKBENoYXQSJi5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkNoYXRSZXF1ZXN0GicuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5DaGF0UmVzcG9uc2UiCMjzGAXQ8xgBMAFiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate]);
+  fileDesc("CiNib3dsaW5lL2NhcGFiaWxpdHkvbGxtL3YxL2xsbS5wcm90bxIZYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MSKrAgoLQ2hhdFJlcXVlc3QSQQoIbWVzc2FnZXMYASADKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLk1lc3NhZ2VCC7pICJIBBQgBEIAQEkMKBXRvb2xzGAIgAygLMikuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Ub29sRGVmaW5pdGlvbkIJukgGkgEDEIABEhsKBW1vZGVsGAMgASgJQgy6SAVyAxiAAdDzGAESGQoRbWF4X291dHB1dF90b2tlbnMYBCABKA0SNQoIc2FtcGxpbmcYBSABKAsyIy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlNhbXBsaW5nEiUKEm91dHB1dF9zY2hlbWFfanNvbhgGIAEoCUIJukgGcgQYgIAEIjgKCFNhbXBsaW5nEiwKC3RlbXBlcmF0dXJlGAEgASgBQhe6SBQSEhkAAAAAAAAAQCkAAAAAAAAAACL/AQoHTWVzc2FnZRI5CgRyb2xlGAEgASgOMh8uYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Sb2xlQgq6SAeCAQQQASAAEjkKBXBhcnRzGAIgAygLMh8uYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5QYXJ0Qgm6SAaSAQMQgAISQQoKdG9vbF9jYWxscxgDIAMoCzIjLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuVG9vbENhbGxCCLpIBZIBAhBAEh4KDHRvb2xfY2FsbF9pZBgEIAEoCUIIukgFcgMYgAISGwoJdG9vbF9uYW1lGAUgASgJQgi6SAVyAxiAASJiCgRQYXJ0Eg4KBHRleHQYASABKAlIABI7CgphdHRhY2htZW50GAIgASgLMiUuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5BdHRhY2htZW50SABCDQoEcGFydBIFukgCCAEihQEKCkF0dGFjaG1lbnQSFQoDdXJpGAEgASgJQgi6SAVyAxiAIBIbCgptZWRpYV90eXBlGAIgASgJQge6SARyAhh/EhYKBG5hbWUYAyABKAlCCLpIBXIDGIAIEhIKCnNpemVfYnl0ZXMYBCABKAQSFwoGc2hhMjU2GAUgASgMQge6SAR6AhggImwKDlRvb2xEZWZpbml0aW9uEhcKBG5hbWUYASABKAlCCbpIBnIEEAEYQBIdCgtkZXNjcmlwdGlvbhgCIAEoCUIIukgFcgMYgEASIgoPcGFyYW1ldGVyc19qc29uGAMgASgJQgm6SAZyBBiAgAQiWgoIVG9vbENhbGwSFAoCaWQYASABKAlCCLpIBXIDGIACEhUKBG5hbWUYAiABKAlCB7pIBHICGEASIQoOYXJndW1lbnRzX2pzb24YAyABKAlCCbpIBnIEGICAQCLDAQoMQ2hhdFJlc3BvbnNlEjQKBHRleHQYASABKAsyJC5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlRleHREZWx0YUgAEjgKCXRvb2xfY2FsbBgCIAEoCzIjLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuVG9vbENhbGxIABIzCgZmaW5pc2gYAyABKAsyIS5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkZpbmlzaEgAQg4KBWV2ZW50EgW6SAIIASIkCglUZXh0RGVsdGESFwoEdGV4dBgBIAEoCUIJukgGcgQYgIBAIr8CCgZGaW5pc2gSNwoGcmVhc29uGAEgASgOMicuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5GaW5pc2hSZWFzb24SJAoFdXNhZ2UYAiABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRI5Cgpjb25maWRlbmNlGAMgASgLMiUuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Db25maWRlbmNlEisKBW1vZGVsGAQgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEjIKB3NvdXJjZXMYBSADKAsyFi5ib3dsaW5lLnJ1bi52MS5Tb3VyY2VCCbpIBpIBAxCAAhI6Cgtjb250ZXh0X2ZpdBgGIAEoCzIlLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuQ29udGV4dEZpdCJcCgpDb250ZXh0Rml0EhgKEGRyb3BwZWRfbWVzc2FnZXMYASABKA0SFwoPdHJpbW1lZF9yZXN1bHRzGAIgASgNEhsKE3N1bW1hcmlzZWRfbWVzc2FnZXMYAyABKA0icQoKQ29uZmlkZW5jZRImCgV2YWx1ZRgBIAEoAUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAAASOwoGb3JpZ2luGAIgASgOMisuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Db25maWRlbmNlT3JpZ2luKl8KBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfU1lTVEVNEAESDQoJUk9MRV9VU0VSEAISEgoOUk9MRV9BU1NJU1RBTlQQAxINCglST0xFX1RPT0wQBCqZAQoMRmluaXNoUmVhc29uEh0KGUZJTklTSF9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJGSU5JU0hfUkVBU09OX1NUT1AQARIcChhGSU5JU0hfUkVBU09OX1RPT0xfQ0FMTFMQAhIYChRGSU5JU0hfUkVBU09OX0xFTkdUSBADEhoKFkZJTklTSF9SRUFTT05fRklMVEVSRUQQBCq4AQoQQ29uZmlkZW5jZU9yaWdpbhIhCh1DT05GSURFTkNFX09SSUdJTl9VTlNQRUNJRklFRBAAEh4KGkNPTkZJREVOQ0VfT1JJR0lOX0xPR1BST0JTEAESIwofQ09ORklERU5DRV9PUklHSU5fU0VMRl9SRVBPUlRFRBACEh8KG0NPTkZJREVOQ0VfT1JJR0lOX0hFVVJJU1RJQxADEhsKF0NPTkZJREVOQ0VfT1JJR0lOX0pVREdFEAQycQoKTGxtU2VydmljZRJjCgRDaGF0EiYuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5DaGF0UmVxdWVzdBonLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuQ2hhdFJlc3BvbnNlIgjI8xgF0PMYATABYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate]);
 
 /**
  * Request of Chat.
@@ -60,6 +60,14 @@ export type ChatRequest = Message$1<"bowline.capability.llm.v1.ChatRequest"> & {
    * @generated from field: bowline.capability.llm.v1.Sampling sampling = 5;
    */
   sampling?: Sampling | undefined;
+
+  /**
+   * JSON Schema that the answer must match; empty means free text. A model that cannot be bound to it is asked for it, and
+   * its answer is checked: MODEL_OUTPUT_INVALID.
+   *
+   * @generated from field: string output_schema_json = 6;
+   */
+  outputSchemaJson: string;
 };
 
 /**
@@ -401,6 +409,13 @@ export type Finish = Message$1<"bowline.capability.llm.v1.Finish"> & {
    * @generated from field: repeated bowline.run.v1.Source sources = 5;
    */
   sources: Source[];
+
+  /**
+   * What was left out or summed up so that the conversation fits the model.
+   *
+   * @generated from field: bowline.capability.llm.v1.ContextFit context_fit = 6;
+   */
+  contextFit?: ContextFit | undefined;
 };
 
 /**
@@ -409,6 +424,41 @@ export type Finish = Message$1<"bowline.capability.llm.v1.Finish"> & {
  */
 export const FinishSchema: GenMessage<Finish> = /*@__PURE__*/
   messageDesc(file_bowline_capability_llm_v1_llm, 9);
+
+/**
+ * How a conversation was made to fit a model. Nothing is left out silently.
+ *
+ * @generated from message bowline.capability.llm.v1.ContextFit
+ */
+export type ContextFit = Message$1<"bowline.capability.llm.v1.ContextFit"> & {
+  /**
+   * Messages left out.
+   *
+   * @generated from field: uint32 dropped_messages = 1;
+   */
+  droppedMessages: number;
+
+  /**
+   * Tool results cut short.
+   *
+   * @generated from field: uint32 trimmed_results = 2;
+   */
+  trimmedResults: number;
+
+  /**
+   * Older messages that were summed up into one.
+   *
+   * @generated from field: uint32 summarised_messages = 3;
+   */
+  summarisedMessages: number;
+};
+
+/**
+ * Describes the message bowline.capability.llm.v1.ContextFit.
+ * Use `create(ContextFitSchema)` to create a new message.
+ */
+export const ContextFitSchema: GenMessage<ContextFit> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_llm_v1_llm, 10);
 
 /**
  * How sure an answer is.
@@ -436,7 +486,7 @@ export type Confidence = Message$1<"bowline.capability.llm.v1.Confidence"> & {
  * Use `create(ConfidenceSchema)` to create a new message.
  */
 export const ConfidenceSchema: GenMessage<Confidence> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 10);
+  messageDesc(file_bowline_capability_llm_v1_llm, 11);
 
 /**
  * Who speaks.

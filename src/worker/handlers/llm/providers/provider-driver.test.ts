@@ -11,8 +11,8 @@ import {
 import { chunk, events, FakeProvider, fail } from '../../../../../test/support/fake-provider.ts';
 import { systemClock } from '../../../../base/clock.ts';
 import { AppError } from '../../../../base/errors.ts';
-import { silentLogger } from '../../../../base/logger.ts';
 import { Secret } from '../../../../base/secret.ts';
+import { loneContext } from '../../../lone-context.ts';
 import { providerDriver } from './provider-driver.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 
@@ -53,7 +53,7 @@ async function collect(
     { name: 'house', provider: 'openai-compatible', model: 'm', baseUrl: url, key: () => new Secret(KEY), ...settings },
     systemClock,
   );
-  const context = { signal, deadline: 0, log: silentLogger, idempotencyKey: '', tenant: 't' };
+  const context = loneContext({ signal });
   const said: ChatResponse[] = [];
   for await (const response of driver.chat(request, context)) said.push(response);
   return {
@@ -219,14 +219,7 @@ test('a server that hangs is given up after its time, and an abort reaches the s
 test('a reader that leaves early frees the socket', async () => {
   server.reply = (response) => events(response, [chunk({ content: 'Well' })]);
   const settings = { name: 'house', provider: 'openai-compatible', model: 'm', baseUrl: url } as const;
-  const context = {
-    signal: new AbortController().signal,
-    deadline: 0,
-    log: silentLogger,
-    idempotencyKey: '',
-    tenant: 't',
-  };
-  for await (const _ of providerDriver(settings, systemClock).chat(REQUEST, context)) break;
+  for await (const _ of providerDriver(settings, systemClock).chat(REQUEST, loneContext())) break;
   await server.until(() => server.requests[0]?.aborted === true);
 });
 

@@ -1,0 +1,11 @@
+// The capabilities that a worker of this build can serve, by their short names, each with how to load it: a worker loads
+// only what it serves.
+import type { OpenCapability } from './capability.ts';
+
+export const CAPABILITIES = {
+  llm: async () => (await import('./handlers/llm/open-llm.ts')).openLlm,
+} as const satisfies Record<string, () => Promise<OpenCapability>>;
+
+export type CapabilityName = keyof typeof CAPABILITIES;
+
+export const SERVABLE = Object.keys(CAPABILITIES) as CapabilityName[];

@@ -1,0 +1,23 @@
+// Opens the capability `llm`: the models of models.yaml behind one handler.
+import type { Capability, CapabilityParts } from '../../capability.ts';
+import type { Labels } from '../../manifest.ts';
+import { chatModels, type ModelEntry, readModels } from '../../models.ts';
+import { llmHandler } from './llm-handler.ts';
+
+/** Throws CONFIG_INVALID for a models.yaml that cannot be used. */
+export async function openLlm({ home, env, clock }: CapabilityParts): Promise<Capability> {
+  const config = readModels(home);
+  const models = chatModels(config, home, env, clock);
+  const { defaultModel, drivers } = models;
+  const names = [defaultModel, ...[...drivers.keys()].filter((model) => model !== defaultModel)];
+  return {
+    handler: llmHandler(models),
+    models: names.map((model) => drivers.get(model)!.info),
+    labels: priceLabel(config.models.get(defaultModel)),
+  };
+}
+
+/** Placement compares prices per thousand tokens, in millionths. */
+function priceLabel(entry: ModelEntry | undefined): Labels {
+  return entry?.price ? { price: String(Math.ceil(entry.price.input * 1000)) } : {};
+}
