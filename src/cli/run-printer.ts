@@ -52,7 +52,9 @@ export class RunPrinter {
   job(job: Job): void {
     if (job.state === JobState.QUEUED) return;
     const line = jobLine(job);
-    const state = `${job.state}/${job.attempts}/${job.target}`;
+    const { done = 0n, total = 0n, note = '' } = job.progress ?? {};
+    const tenths = total > 0n ? (done * 10n) / total : 0n;
+    const state = `${job.state}/${job.attempts}/${job.target}/${tenths}/${note}`;
     if (this.#jobs.get(job.id) === state) return;
     this.#jobs.set(job.id, state);
     const put = () => this.note(line, styleOf(job.state));
@@ -106,7 +108,16 @@ export function jobLine(job: Job): string {
   const took = job.elapsed && isOver(job.state) ? `, ${elapsedText(durationMs(job.elapsed))}` : '';
   const tries = job.attempts > 1 ? `, attempt ${job.attempts}` : '';
   const why = job.failure ? ` (${job.failure.reason})` : '';
-  return `  ${shortMethod(job.method)}${on}: ${enumText(JobStateSchema, job.state)}${took}${tries}${why}`;
+  const far = isOver(job.state) ? '' : progressText(job);
+  return `  ${shortMethod(job.method)}${on}: ${enumText(JobStateSchema, job.state)}${far}${took}${tries}${why}`;
+}
+
+/** `, 12 of 40, embedding`. */
+function progressText({ progress }: Job): string {
+  if (!progress) return '';
+  const { done, total, note } = progress;
+  const count = total > 0n ? `, ${done} of ${total}` : done > 0n ? `, ${done}` : '';
+  return `${count}${note ? `, ${note}` : ''}`;
 }
 
 /** `bowline.capability.fs.v1.FsService/Read` as `fs.Read`. */

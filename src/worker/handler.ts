@@ -53,7 +53,7 @@ type Implementation<M extends DescMethod> = M extends DescMethodServerStreaming
 
 /** The methods of a service, named as in the contract. */
 export type HandlerMethods<S extends DescService> = {
-  readonly [K in keyof S['method'] as S['method'][K]['name']]: Implementation<S['method'][K]>;
+  readonly [K in keyof S['method'] & string as Capitalize<K>]: Implementation<S['method'][K]>;
 };
 
 /** Any method, after its type was checked where the handler was defined. */

@@ -45,6 +45,9 @@ export interface JobDeps {
 /** Why a job was stopped from outside. */
 type Stop = 'cancel' | 'deadline' | 'drain' | 'drop';
 
+/** Words of progress within this time of the last one are dropped. */
+const PROGRESS_MS = 100;
+
 export class Job {
   readonly dispatchId: string;
   readonly epoch: bigint;
@@ -66,6 +69,7 @@ export class Job {
   /** As the handler reports beside them. */
   #reported: Usage | undefined;
   #progress: JobProgress | undefined;
+  #progressAt = Number.NEGATIVE_INFINITY;
 
   constructor(assignment: JobAssignment, deps: JobDeps) {
     this.#deps = deps;
@@ -183,7 +187,9 @@ export class Job {
   }
 
   #tellProgress(done: number, total: number, note: string): void {
-    if (this.result) return;
+    const now = this.#deps.clock.monotonic();
+    if (this.result || now - this.#progressAt < PROGRESS_MS) return;
+    this.#progressAt = now;
     const whole = (value: number) => BigInt(Number.isFinite(value) ? Math.max(0, Math.trunc(value)) : 0);
     const { dispatchId, epoch } = this;
     this.#progress = create(JobProgressSchema, {

@@ -1,5 +1,6 @@
 // The attempts that workers run for this replica, and their text. Memory only: the truth is the outbox.
 import { LRUCache } from 'lru-cache';
+import type { RunState } from '../orchestrator/state.ts';
 import type { OutboxRow } from '../store/unit.ts';
 import { AttemptText } from './attempt-text.ts';
 import type { WorkerSession } from './session-ports.ts';
@@ -11,8 +12,8 @@ export interface Attempt {
   readonly epoch: number;
   readonly dispatchId: string;
   readonly capability: string;
-  /** Whether its messages are streamed to a caller as they are. */
-  readonly isCall: boolean;
+  /** What its readers are told while it runs: the text of a model turn, the messages of a call as they are, or nothing. */
+  readonly streams: 'text' | 'messages' | 'nothing';
   readonly text: AttemptText;
   /** The process that has it: `bootId` of its session. */
   readonly holder: string;
@@ -46,7 +47,7 @@ export class Attempts {
     return undefined;
   }
 
-  add(row: OutboxRow & { readonly tenant: string }, session: WorkerSession, isCall: boolean): Attempt {
+  add(row: OutboxRow & { readonly tenant: string }, session: WorkerSession, state: RunState | undefined): Attempt {
     const { name, provider } = session.view();
     const attempt: Attempt = {
       tenant: row.tenant,
@@ -55,7 +56,7 @@ export class Attempts {
       epoch: row.epoch,
       dispatchId: row.dispatchId,
       capability: row.capability,
-      isCall,
+      streams: streamsOf(state, row.job),
       text: new AttemptText(row.job, row.epoch),
       holder: session.bootId,
       targetName: `worker ${name} (${provider})`,
@@ -108,4 +109,10 @@ export class Attempts {
   get size(): number {
     return this.#byId.size;
   }
+}
+
+/** Of the jobs of a run only its turns have readers. */
+function streamsOf(state: RunState | undefined, job: string): Attempt['streams'] {
+  if (state?.jobs.get(job)?.role !== 'turn') return 'nothing';
+  return state.kind === 'call' ? 'messages' : 'text';
 }

@@ -13,6 +13,7 @@ import type { Outbox } from '../store/outbox.ts';
 import type { Timers } from '../store/timers.ts';
 import { answerFollower } from './answer-follower.ts';
 import { Backlog } from './backlog.ts';
+import { ChildCalls } from './child-calls.ts';
 import { DeviceCalls } from './device-calls.ts';
 import type { DispatchConfig } from './dispatch-config.ts';
 import { LeaseLoop } from './lease-loop.ts';
@@ -99,6 +100,12 @@ export class Dispatcher {
       replica: config.replica,
       graceMs: config.workerGraceMs,
       maxTextBytes: config.maxTextBytes,
+      children: new ChildCalls({
+        runs,
+        methods: parts.methods,
+        log,
+        open: (tenant, run) => this.feeds.open(tenant, run),
+      }),
     });
     this.devices = new DeviceCalls({ runs, outbox, signals, clock, log, callTtlMs: config.callTtlMs });
     this.feeds = new RunFeeds({

@@ -51,7 +51,7 @@ export class JobSender {
     if (!this.#isHarmless(job) && !(await this.#mayStart(row, session))) return 'over';
     // It may have been cancelled meanwhile.
     if (!wanted()) return 'over';
-    const attempt = attempts.add(row, session, state.kind === 'call');
+    const attempt = attempts.add(row, session, state);
     try {
       session.assign(this.#assignment(row, state, job), row.slots);
     } catch (error) {

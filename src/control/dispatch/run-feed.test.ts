@@ -14,6 +14,7 @@ function state(version: number, epoch: number, more: { phase?: JobPhase; kind?: 
   const job = {
     id: JOB,
     index: 0,
+    role: 'turn',
     phase,
     epoch,
     method: 'm',

@@ -1,9 +1,15 @@
 // The live view of one run on this replica: its committed state, and what running attempts say beside the log. Readers keep
 // their own position, so a slow one costs nothing. Nothing here is the truth; the end of a run comes from its state.
+import { create } from '@bufbuild/protobuf';
 import type { RunSignal } from '../../../gen/bowline/event/v1/bus_pb.ts';
-import { type Job, JobState as JobStateProto } from '../../../gen/bowline/run/v1/run_pb.ts';
+import {
+  type Job,
+  JobState as JobStateProto,
+  type Progress,
+  ProgressSchema,
+} from '../../../gen/bowline/run/v1/run_pb.ts';
 import { viewJob } from '../orchestrator/job-view.ts';
-import type { RunState } from '../orchestrator/state.ts';
+import { isOpen, type RunState } from '../orchestrator/state.ts';
 import { AttemptText } from './attempt-text.ts';
 
 export interface FeedSources {
@@ -33,6 +39,7 @@ export class RunFeed {
   #text: AttemptText | undefined;
   readonly #sources: FeedSources;
   readonly #running = new Map<string, { epoch: number; targetName: string }>();
+  readonly #progress = new Map<string, { epoch: number; progress: Progress }>();
   readonly #waits = new Map<string, string>();
   readonly #readers = new Set<() => void>();
   #messages: Uint8Array[] = [];
@@ -76,6 +83,8 @@ export class RunFeed {
     return [...this.#state.jobs.values()].map((job) => {
       const view = viewJob(this.#state, job, now);
       const running = this.#running.get(job.id);
+      const told = this.#progress.get(job.id);
+      if (told && told.epoch === job.epoch && isOpen(job)) view.progress = told.progress;
       if (running && running.epoch === job.epoch && job.phase === 'queued') {
         view.state = JobStateProto.RUNNING;
         view.target = running.targetName;
@@ -142,6 +151,12 @@ export class RunFeed {
       case 'running':
         this.runs(signal.value.job, Number(signal.value.epoch), signal.value.targetName);
         return;
+      case 'progress': {
+        const { job, epoch, done, total, note } = signal.value;
+        this.#progress.set(job, { epoch: Number(epoch), progress: create(ProgressSchema, { done, total, note }) });
+        this.#changed();
+        return;
+      }
       case 'waits':
         this.waiting(signal.value.job, signal.value.what);
         return;
@@ -181,7 +196,7 @@ export class RunFeed {
   /** Finds the text that is being written right now, here or at its owner, and says that the run is followed. */
   #attach(): void {
     const writing = [...this.#state.jobs.values()].findLast(
-      (job) => job.index === 0 && (job.phase === 'queued' || job.phase === 'running'),
+      (job) => job.role === 'turn' && (job.phase === 'queued' || job.phase === 'running'),
     );
     const { version, phase } = this.#state;
     if (phase !== 'waiting' && phase !== 'running') return;

@@ -1,6 +1,7 @@
 // What dispatch needs of the sessions above it. The gateway implements these; dispatch never sees a stream.
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { OpenToolCall, ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import type { JobAssignment, WorkerHello } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import type { ChildResultSchema, JobAssignment, WorkerHello } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 
 /** A worker that is connected to some replica. */
@@ -34,6 +35,8 @@ export interface WorkerSession extends PresentWorker {
   cancel(dispatchId: string, epoch: number): void;
   /** Tells it that a result may be forgotten. Never throws. */
   committed(dispatchId: string): void;
+  /** Tells it what became of a call that one of its jobs made. Never throws; one that no frame can hold is told as its failure. */
+  childResult(result: MessageInitShape<typeof ChildResultSchema>): void;
 }
 
 /** A connected device. */

@@ -32,7 +32,7 @@ function start(failures: AppError[]) {
   const attempts = new Attempts();
   const settler = new Settler({ runs, clock, log: silentLogger, attempts, freed: () => told.push('freed') });
   const row = { tenant: 't', run: 'r', job: 'r/0/0', epoch: 1, dispatchId: 'r/0/0-1' } as StoredOutboxRow;
-  const attempt = attempts.add(row, session, false);
+  const attempt = attempts.add(row, session, undefined);
   const done = { case: 'done', value: create(ResponsesSchema, {}) } as const;
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   return { clock, commands, told, attempts, settler, attempt, done, settle };

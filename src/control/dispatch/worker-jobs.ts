@@ -1,6 +1,12 @@
 // The jobs that workers of this replica run: who has which, what they say, how they end. Taking and handing out is
 // job-taker.ts, bringing results to the orchestrator settler.ts.
-import type { HeldJob, JobOutput, JobResult } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import type {
+  ChildCall,
+  HeldJob,
+  JobOutput,
+  JobProgress,
+  JobResult,
+} from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -13,6 +19,7 @@ import { serves, type WorkerView } from '../routing/worker-view.ts';
 import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
 import { type Attempt, Attempts } from './attempts.ts';
 import type { Backlog } from './backlog.ts';
+import type { ChildCalls } from './child-calls.ts';
 import { JobSender } from './job-sender.ts';
 import { JobTaker } from './job-taker.ts';
 import type { Relay, RelayRow } from './relay.ts';
@@ -42,6 +49,8 @@ export interface WorkerJobsParts {
   readonly onSlots: () => void;
   /** Text of one attempt; a worker that writes more is stopped. */
   readonly maxTextBytes: number;
+  /** What jobs call. */
+  readonly children: ChildCalls;
 }
 
 /** Ids per batched read. */
@@ -112,6 +121,7 @@ export class WorkerJobs {
     if (this.#sessions.delete(session.id)) this.#changed();
     for (const attempt of this.#attempts.ofSession(session)) {
       attempt.session = undefined;
+      this.#parts.children.forget(attempt);
       if (attempt.settling || this.#stopped) continue;
       const stop = this.#parts.clock.after(this.#parts.graceMs, () => {
         this.#graces.delete(attempt.dispatchId);
@@ -148,6 +158,21 @@ export class WorkerJobs {
       session.cancel(attempt.dispatchId, attempt.epoch);
       void this.#settler.settle(attempt, { case: 'failure', value: toFailure(error, this.#parts.log) });
     }
+  }
+
+  /** How far a running job is, for those who watch. */
+  progress(session: WorkerSession, { dispatchId, epoch, done, total, note }: JobProgress): void {
+    const attempt = this.#attempts.get(dispatchId);
+    if (attempt?.session !== session || attempt.epoch !== Number(epoch) || attempt.settling) return;
+    const { tenant, run, job } = attempt;
+    this.#parts.signals.toRun(tenant, run, { case: 'progress', value: { job, epoch, done, total, note } });
+  }
+
+  /** A running job calls another method. What a job that is over, or another's, calls is not looked at. */
+  childCall(session: WorkerSession, frame: ChildCall): void {
+    const attempt = this.#attempts.get(frame.dispatchId);
+    if (attempt?.session !== session || attempt.epoch !== Number(frame.epoch) || attempt.settling) return;
+    this.#parts.children.call(session, attempt, frame);
   }
 
   /** A job ended. Committed, then acknowledged; a result that nobody waits for is recorded as late and acknowledged. */
@@ -294,7 +319,7 @@ export class WorkerJobs {
     return new Set(
       adopted.flatMap((row, n) => {
         const known = this.#attempts.get(row.dispatchId);
-        if (!known) this.#attempts.add(row, session, states[n]?.kind === 'call');
+        if (!known) this.#attempts.add(row, session, states[n]);
         else if (known.holder !== session.bootId) return [];
         else {
           this.#endGrace(row.dispatchId);

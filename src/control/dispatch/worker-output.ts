@@ -10,7 +10,8 @@ import { SIGNAL_BYTES, type Signals } from './signals.ts';
 export function streamOutput(signals: Signals, attempt: Attempt, frame: JobOutput): void {
   const { tenant, run, job, text } = attempt;
   const epoch = BigInt(attempt.epoch);
-  if (attempt.isCall) {
+  if (attempt.streams === 'nothing') return;
+  if (attempt.streams === 'messages') {
     signals.toRun(tenant, run, {
       case: 'message',
       value: { job, epoch, index: frame.index, response: frame.response },

@@ -2,12 +2,12 @@
 // text; frames are made only when the stream has room, for one run after the other.
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ConnectResponseSchema, FollowRun } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import type { Job } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { fullJitter } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { OpenFeed, RunFeeds } from '../dispatch/run-feeds.ts';
+import { jobSignature } from '../orchestrator/job-view.ts';
 import { isEnded } from '../orchestrator/state.ts';
 import { fitOutcome } from './fit-outcome.ts';
 
@@ -135,7 +135,7 @@ export class EdgeFollows {
     const { feed } = follow.open;
     if (follow.revision === feed.revision) return undefined;
     for (const job of feed.jobs(this.#parts.clock.now())) {
-      const now = signature(job);
+      const now = jobSignature(job);
       if (follow.told.get(job.id) === now) continue;
       follow.told.set(job.id, now);
       return { case: 'runUpdate', value: { run: follow.run, job } };
@@ -177,5 +177,3 @@ export class EdgeFollows {
     follow.open.close();
   }
 }
-
-const signature = (job: Job): string => `${job.state} ${job.attempts} ${job.target} ${job.failure?.reason ?? ''}`;

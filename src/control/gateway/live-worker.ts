@@ -1,9 +1,15 @@
 // One connected worker: what placement sees of it, how many jobs it may still be sent, and what is told to it.
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import type { JobAssignment, WorkerHello, WorkResponseSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import type {
+  ChildResultSchema,
+  JobAssignment,
+  WorkerHello,
+  WorkResponseSchema,
+} from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
+import { toFailure } from '../../contract/errors.ts';
 import type { WorkerSession } from '../dispatch/session-ports.ts';
 import { worksAs } from '../dispatch/worker-view-of.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
@@ -99,11 +105,7 @@ export class LiveWorker implements WorkerSession {
   assign(assignment: JobAssignment, slots: number): void {
     const bytes = assignment.params.length;
     if (bytes + ENVELOPE > this.#maxFrameBytes) {
-      throw new AppError('LIMIT_EXCEEDED', {
-        what: 'the request of this job',
-        limit: `${this.#maxFrameBytes} bytes of one frame`,
-        setting: 'BOWLINE_MAX_FRAME_BYTES',
-      });
+      throw tooLarge('the request of this job', this.#maxFrameBytes);
     }
     this.#leaving.set(assignment.dispatchId, slots);
     try {
@@ -122,6 +124,18 @@ export class LiveWorker implements WorkerSession {
     this.#out.offer({ case: 'resultCommitted', value: { dispatchId } });
   }
 
+  childResult(result: MessageInitShape<typeof ChildResultSchema>): void {
+    const { result: how } = result;
+    const responses = how?.case === 'done' ? (how.value.responses ?? []) : [];
+    const bytes = responses.reduce((sum, response) => sum + response.length, 0);
+    if (bytes + ENVELOPE <= this.#maxFrameBytes) {
+      this.#out.offer({ case: 'childResult', value: result }, bytes);
+      return;
+    }
+    const failure = toFailure(tooLarge('the result of this call', this.#maxFrameBytes));
+    this.#out.offer({ case: 'childResult', value: { ...result, result: { case: 'failure', value: failure } } });
+  }
+
   /** Asks the worker to go elsewhere. */
   drain(deadlineMs: number): void {
     this.draining = true;
@@ -137,3 +151,6 @@ export class LiveWorker implements WorkerSession {
     return Math.max(this.#told - this.#reserved - unseen, 0);
   }
 }
+
+const tooLarge = (what: string, bytes: number): AppError =>
+  new AppError('LIMIT_EXCEEDED', { what, limit: `${bytes} bytes of one frame`, setting: 'BOWLINE_MAX_FRAME_BYTES' });

@@ -56,7 +56,14 @@ export function mustBeServable(
   method: CapabilityMethod,
   selector: Readonly<Record<string, string>>,
 ): void {
-  const need = { capability: method.package, method: method.desc.name, tenant, selector, recipients: [], slots: 1 };
+  const need = {
+    capability: method.package,
+    method: method.desc.name,
+    tenant,
+    selector,
+    recipients: [],
+    slots: method.slots,
+  };
   const { never, summary } = explain(need, workers);
   if (never) throw new AppError('NO_WORKER', { why: summary });
 }

@@ -130,6 +130,12 @@ async function read(session: Reading, frames: AsyncIterator<WorkRequest>): Promi
       case 'result':
         jobs.result(worker, frame.value);
         break;
+      case 'progress':
+        jobs.progress(worker, frame.value);
+        break;
+      case 'childCall':
+        jobs.childCall(worker, frame.value);
+        break;
       case 'ping':
         out.offer({ case: 'pong', value: { nonce: frame.value.nonce } });
         break;

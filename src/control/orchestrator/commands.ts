@@ -44,6 +44,21 @@ export interface ResultCommand {
   readonly trailingFailure?: Failure | undefined;
 }
 
+/** The handler of a running job calls a method of another worker. */
+export interface ChildCallCommand {
+  readonly type: 'childCall';
+  readonly at: number;
+  /** The calling job and its attempt. */
+  readonly job: string;
+  readonly epoch: number;
+  /** Of the call within the attempt; the same number is the same call. */
+  readonly number: number;
+  /** Full method name. */
+  readonly method: string;
+  readonly params: Uint8Array;
+  readonly selector: Readonly<Record<string, string>>;
+}
+
 /** For a worker method with an effect: commit this before the job is sent; when it is ignored, do not send. */
 export interface AttemptStartedCommand {
   readonly type: 'attemptStarted';
@@ -91,6 +106,7 @@ export type RunCommand =
   | StartCommand
   | RefuseCommand
   | ResultCommand
+  | ChildCallCommand
   | AttemptStartedCommand
   | ReceivedCommand
   | AttemptLostCommand

@@ -7,6 +7,7 @@ import { toFailure } from '../../contract/errors.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
 import type { CancelCommand, RefuseCommand, RunCommand, StartCommand, TimerCommand } from './commands.ts';
 import { decideLost, decideReceived, decideResult, decideStarted, finishAs } from './decide-attempt.ts';
+import { decideChild, orphans } from './decide-child.ts';
 import { Draft } from './draft.ts';
 import { outcomeOf } from './outcome.ts';
 import { nextStep } from './planner.ts';
@@ -40,6 +41,11 @@ export function decide(
 }
 
 function apply(draft: Draft, command: Exclude<RunCommand, { type: 'submit' }>): void {
+  react(draft, command);
+  stopOrphans(draft);
+}
+
+function react(draft: Draft, command: Exclude<RunCommand, { type: 'submit' }>): void {
   switch (command.type) {
     case 'start':
       start(draft, command);
@@ -49,6 +55,9 @@ function apply(draft: Draft, command: Exclude<RunCommand, { type: 'submit' }>): 
       break;
     case 'result':
       if (decideResult(draft, command)) goOn(draft);
+      break;
+    case 'childCall':
+      if (!isEnded(draft.run)) decideChild(draft, command);
       break;
     case 'attemptStarted':
       decideStarted(draft, command);
@@ -81,6 +90,7 @@ function refuse(draft: Draft, { failure }: RefuseCommand): void {
 
 /** Plans on while the run is at work. */
 function goOn(draft: Draft, recipients: readonly string[] = []): void {
+  stopOrphans(draft);
   if (draft.run.phase !== 'running') return;
   const next = nextStep(draft.run, draft.methods, recipients);
   if (next.kind === 'queue')
@@ -97,6 +107,16 @@ function cancel(draft: Draft, { principal }: CancelCommand): void {
   draft.add({ case: 'cancelRequested', value: { principal } });
   for (const job of openJobs(draft.run)) stop(draft, job, 'CANCELED');
   end(draft, { state: State.CANCELLED, answer: bestText(draft.run), failure: toFailure(new AppError('CANCELED')) });
+}
+
+/** What a job called ends with the attempt that called it. */
+function stopOrphans(draft: Draft): void {
+  // Stopping one may leave those that it called.
+  for (let found = orphans(draft.run); found.length > 0; found = orphans(draft.run)) {
+    const stopped = found.filter(({ phase }) => phase !== 'cancelling');
+    if (stopped.length === 0) return;
+    for (const job of stopped) stop(draft, job, 'CANCELED');
+  }
 }
 
 /** Stops a job: at once, or, where its effect may have happened, when its holder has told. */

@@ -3,8 +3,10 @@
 import type { RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { isHarmless } from '../../contract/policy.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
+import { orphans } from './decide-child.ts';
 import { openDispatches } from './effects.ts';
-import { isEnded, isOpen, openJobs, type RunState } from './state.ts';
+import { FIRST_CHILD_INDEX } from './limits.ts';
+import { isEnded, isOpen, isPlanned, openJobs, type RunState } from './state.ts';
 import { lastStep } from './steps.ts';
 import { openTimers } from './timers.ts';
 
@@ -21,19 +23,28 @@ export function illegalState(run: RunState, methods: MethodRegistry): string[] {
   must(run.phase !== 'waiting' || run.jobs.size === 0, 'a waiting run has no jobs');
   must(run.phase !== 'running' || open.length > 0, 'a run at work has something outstanding');
   must(
-    !ended || open.every((job) => job.phase === 'cancelling'),
-    'after the end a job is open only while it is stopped',
+    !ended || open.every((job) => job.phase === 'cancelling' || job.role === 'summary'),
+    'after the end a job is open only while it is stopped, or sums up',
   );
   must(
     ended || run.timeoutMs <= 0 || openTimers(run).some(({ kind }) => kind === 'deadline'),
     'an open run has a deadline',
   );
-  must(run.jobs.size <= run.limits.maxJobs, 'no more jobs than allowed');
+  must([...run.jobs.values()].filter(isPlanned).length <= run.limits.maxJobs, 'no more jobs than allowed');
+  must(
+    orphans(run).every(({ phase }) => phase === 'cancelling'),
+    'no child outlives the attempt that called it',
+  );
   must(lastStep(run) < run.limits.maxSteps, 'no more model turns than allowed');
   for (const job of run.jobs.values()) {
     const method = methods.byFullName(job.method);
     must(job.id === `${run.id}/${job.step}/${job.index}`, `${job.id} is named after its place`);
-    must(job.index <= Math.max(run.limits.maxParallel, 64), `${job.id} is one of the calls that are looked at`);
+    must(
+      !isPlanned(job) || job.index <= Math.max(run.limits.maxParallel, 64),
+      `${job.id} is one of the calls that are looked at`,
+    );
+    must(isPlanned(job) || job.index >= FIRST_CHILD_INDEX, `${job.id} is numbered above what a model may ask for`);
+    must((job.role === 'child') === (job.parent !== undefined), `${job.id} has a parent exactly when it is a child`);
     must(job.epoch === job.failures + job.losses + 1, `the epoch of ${job.id} counts its attempts`);
     must(new Set(job.settled).size === job.settled.length, `no attempt of ${job.id} has two results`);
     must(
@@ -47,7 +58,7 @@ export function illegalState(run: RunState, methods: MethodRegistry): string[] {
     must(job.failures < run.limits.maxAttempts, `${job.id} failed no more often than allowed`);
   }
   for (let step = 0; step <= lastStep(run); step++) {
-    const tools = [...run.jobs.values()].filter((job) => job.step === step && job.index > 0);
+    const tools = [...run.jobs.values()].filter((job) => job.step === step && job.role === 'tool');
     must(tools.length <= run.limits.maxParallel, `step ${step} has no more tool calls than allowed`);
   }
   return wrong;

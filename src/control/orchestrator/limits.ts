@@ -14,6 +14,12 @@ export interface Limits {
   readonly maxAttempts: number;
   /** Bytes of tool results given to the model. */
   readonly maxToolBytes: number;
+  /** How deep the handlers of jobs may call other jobs; 0 is not at all. */
+  readonly maxDepth: number;
+  /** Money in millionths; what is under way when it is met is still paid. 0 is no limit. */
+  readonly maxCostMicros: number;
+  /** Turns of a conversation after which it is summed up; 0 is never. */
+  readonly summaryTurns: number;
 }
 
 export interface OrchestratorLimits extends Limits {
@@ -34,6 +40,9 @@ export const DEFAULT_LIMITS: OrchestratorLimits = {
   maxParallel: 8,
   maxAttempts: 4,
   maxToolBytes: 512 * 1024,
+  maxDepth: 2,
+  maxCostMicros: 0,
+  summaryTurns: 6,
   runTimeoutMs: 10 * 60_000,
   maxRunTimeoutMs: 24 * 3_600_000,
   maxWaitingRuns: 64,
@@ -52,6 +61,12 @@ export const MAX_ANSWER_CHARS = 4 << 20;
 
 /** Tool calls of one answer that are looked at; the rest is dropped. */
 export const MAX_CALLS_READ = 64;
+
+/** Jobs that are neither model turns nor tool calls are numbered from here on in their step. */
+export const FIRST_CHILD_INDEX = 1000;
+
+/** Jobs that the handlers of a run's jobs call, over the whole run. */
+export const MAX_CHILDREN = 256;
 
 /** Bytes of the arguments of one tool call. */
 export const MAX_ARGUMENT_BYTES = 1 << 20;
@@ -72,6 +87,9 @@ export const limitsToProto = (limits: Limits): RunLimits =>
     maxParallel: limits.maxParallel,
     maxAttempts: limits.maxAttempts,
     maxToolBytes: BigInt(limits.maxToolBytes),
+    maxDepth: limits.maxDepth,
+    maxCostMicros: BigInt(limits.maxCostMicros),
+    summaryTurns: limits.summaryTurns,
   });
 
 /** A missing number (an older event) is the default. */
@@ -81,4 +99,8 @@ export const limitsFromProto = (limits: RunLimits | undefined): Limits => ({
   maxParallel: limits?.maxParallel || DEFAULT_LIMITS.maxParallel,
   maxAttempts: limits?.maxAttempts || DEFAULT_LIMITS.maxAttempts,
   maxToolBytes: Number(limits?.maxToolBytes ?? 0n) || DEFAULT_LIMITS.maxToolBytes,
+  maxDepth: limits?.maxDepth ?? DEFAULT_LIMITS.maxDepth,
+  maxCostMicros: Number(limits?.maxCostMicros ?? 0n),
+  // A run of before summaries is never summed up.
+  summaryTurns: limits?.summaryTurns ?? 0,
 });

@@ -25,10 +25,10 @@ export type NextStep =
 /** What comes next for a running run. `recipients` binds its first job; later jobs take those of the first. */
 export function nextStep(run: RunState, methods: MethodRegistry, recipients: readonly string[] = []): NextStep {
   if (openJobs(run).length > 0) return { kind: 'wait' };
-  return run.kind === 'call' ? nextOfCall(run) : nextOfAsk(run, methods, recipients);
+  return run.kind === 'call' ? nextOfCall(run, methods) : nextOfAsk(run, methods, recipients);
 }
 
-function nextOfCall(run: RunState): NextStep {
+function nextOfCall(run: RunState, methods: MethodRegistry): NextStep {
   const job = run.jobs.get(jobId(run.id, 0, 0));
   if (!job) {
     const { call } = run;
@@ -42,6 +42,7 @@ function nextOfCall(run: RunState): NextStep {
       params: call.params,
       idempotencyKey: call.idempotencyKey || run.id,
       selector: call.selector,
+      slots: call.target === TargetKind.WORKER ? (methods.byFullName(call.method)?.slots ?? 1) : 1,
       epoch: 1n,
     });
     return { kind: 'queue', jobs: [queued] };
@@ -58,7 +59,7 @@ function nextOfAsk(run: RunState, methods: MethodRegistry, recipients: readonly 
   if (!asksForTools(run, step) || offeredTools(run, step).length === 0)
     return { kind: 'end', ending: answered(run, step) };
   // A step whose tools were queued has none open any more: all of them are settled.
-  if ([...run.jobs.values()].some((job) => job.step === step && job.index > 0)) return again(run, step);
+  if ([...run.jobs.values()].some((job) => job.step === step && job.role === 'tool')) return again(run, step);
   const calls = judgeToolCalls(run, step, methods);
   const jobs = calls.flatMap((call) => tool(run, step, call));
   return jobs.length > 0 ? { kind: 'queue', jobs } : again(run, step);
@@ -97,6 +98,7 @@ function tool(run: RunState, step: number, { index, call, verdict }: JudgedCall)
       toolName: call.name,
       recipients: [...recipientsOf(run)],
       timeout: durationFromMs(TOOL_TIMEOUT_MS),
+      slots: onDevice ? 1 : verdict.method.slots,
       epoch: 1n,
     }),
   ];

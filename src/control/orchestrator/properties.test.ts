@@ -19,7 +19,16 @@ import { limitsToProto } from './limits.ts';
 import { isEnded, isOpen, type RunState } from './state.ts';
 import { openTimers } from './timers.ts';
 
-const LIMITS = { maxSteps: 3, maxJobs: 9, maxParallel: 3, maxAttempts: 2, maxToolBytes: 2000 };
+const LIMITS = {
+  maxSteps: 3,
+  maxJobs: 9,
+  maxParallel: 3,
+  maxAttempts: 2,
+  maxToolBytes: 2000,
+  maxDepth: 2,
+  maxCostMicros: 0,
+  summaryTurns: 0,
+};
 const FIRST = 1_800_000_000_000;
 
 /** A run, and the record of what it has outstanding, kept as a store would keep it. */
@@ -58,6 +67,8 @@ const CALLS = [
   { name: 'sudo', args: {} },
 ];
 
+const EMBED = methods.byToolName('embed_embed')!.fullName;
+
 const usage = create(UsageSchema, { inputTokens: 3n, outputTokens: 2n });
 
 const anyResult = (tool: boolean): fc.Arbitrary<JobFinished['result']> =>
@@ -78,7 +89,7 @@ const chatAnswer: fc.Arbitrary<JobFinished['result']> = fc
 
 const KINDS = [
   ...['result', 'result', 'result', 'result', 'result', 'lost', 'started', 'received', 'timer', 'timer'],
-  ...['cancel', 'submit', 'start', 'refuse'],
+  ...['cancel', 'submit', 'start', 'refuse', 'child', 'child'],
 ];
 
 /** One thing that happens; what it hits is chosen among what is there. */
@@ -126,34 +137,47 @@ function commandOf(world: World, it: Happening): RunCommand | undefined {
       return { type: 'attemptStarted', at, job: job.id, epoch, targetName: 'worker w1' };
     case 'received':
       return { type: 'received', at, job: job.id, epoch };
+    case 'child':
+      return {
+        type: 'childCall',
+        at,
+        job: job.id,
+        epoch,
+        number: (it.rare % 4) + 1,
+        method: it.rare === 7 ? methods.byToolName('llm_chat')!.fullName : EMBED,
+        params: new Uint8Array([1]),
+        selector: {},
+      };
     default:
       return {
         type: 'result',
         at,
         job: job.id,
         epoch,
-        result: job.index === 0 && run.kind === 'ask' ? it.chat : it.tool,
+        result: job.role === 'turn' && run.kind === 'ask' ? it.chat : it.tool,
         usage,
       };
   }
 }
 
-type Kind = 'ask' | 'waiting' | 'read' | 'write';
+type Kind = 'ask' | 'waiting' | 'read' | 'write' | 'search' | 'ingest';
+
+const CALLED = { read: 'fs_read', write: 'fs_write', search: 'retrieval_search', ingest: 'retrieval_ingest' } as const;
 
 function begin(kind: Kind): World {
   const world = new World();
-  const method = methods.byToolName(kind === 'write' ? 'fs_write' : 'fs_read')!.fullName;
+  const isAsk = kind === 'ask' || kind === 'waiting';
+  const method = isAsk ? undefined : methods.byToolName(CALLED[kind])!.fullName;
+  const target = kind === 'search' || kind === 'ingest' ? TargetKind.WORKER : TargetKind.DEVICE;
   const submitted = create(RunSubmittedSchema, {
     run: 'r1',
     tenant: 't1',
-    kind: kind === 'ask' || kind === 'waiting' ? RunKind.ASK : RunKind.CALL,
+    kind: isAsk ? RunKind.ASK : RunKind.CALL,
     device: 'd1',
     text: 'What?',
     timeout: durationFromMs(600_000),
     limits: limitsToProto(LIMITS),
-    ...(kind === 'ask' || kind === 'waiting'
-      ? { conversation: 'c1' }
-      : { call: { method, target: TargetKind.DEVICE } }),
+    ...(method === undefined ? { conversation: 'c1' } : { call: { method, target } }),
   });
   world.apply({ type: 'submit', at: world.at, submitted });
   if (kind !== 'waiting') {
@@ -171,7 +195,7 @@ function play(world: World, story: readonly Happening[]): void {
 }
 
 const stories = fc.tuple(
-  fc.constantFrom<Kind[]>('ask', 'ask', 'ask', 'waiting', 'read', 'write'),
+  fc.constantFrom<Kind[]>('ask', 'ask', 'ask', 'waiting', 'read', 'write', 'search', 'ingest'),
   fc.array(happening, { maxLength: 60, size: 'max' }),
 );
 
@@ -200,7 +224,7 @@ test('whatever happened before, a run ends once its open jobs are answered or it
         const job = [...run.jobs.values()].find((each) => isOpen(each) && each.phase !== 'retrying');
         const timer = openTimers(run).toSorted((a, b) => a.dueAt - b.dueAt)[0];
         if (job && !byTimers) {
-          const result = job.index === 0 && run.kind === 'ask' ? said({ text: 'Done.' }) : read('a.md', 'x');
+          const result = job.role === 'turn' && run.kind === 'ask' ? said({ text: 'Done.' }) : read('a.md', 'x');
           world.apply({ type: 'result', at, job: job.id, epoch: job.epoch, result });
         } else if (timer) {
           world.at = Math.max(at, timer.dueAt);

@@ -122,4 +122,7 @@ const OPEN: ReadonlySet<JobPhase> = new Set(['queued', 'running', 'retrying', 'c
 /** Whether a job has no final phase yet. */
 export const isOpen = (job: JobState): boolean => OPEN.has(job.phase);
 
+/** Whether a job is a model turn or a tool call: one of those that a limit of jobs counts. */
+export const isPlanned = (job: JobState): boolean => job.role === 'turn' || job.role === 'tool';
+
 export const openJobs = (run: RunState): JobState[] => [...run.jobs.values()].filter(isOpen);

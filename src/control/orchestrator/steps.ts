@@ -7,7 +7,7 @@ import type { JobState, RunState } from './state.ts';
 /** Number of the last step, or -1 before the first. */
 export function lastStep(run: RunState): number {
   let last = -1;
-  for (const job of run.jobs.values()) if (job.step > last) last = job.step;
+  for (const job of run.jobs.values()) if (job.role === 'turn' && job.step > last) last = job.step;
   return last;
 }
 

@@ -9,7 +9,7 @@ import { check } from '../../contract/check.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../contract/registry.ts';
 import { MAX_ARGUMENT_BYTES, MAX_CALLS_READ } from './limits.ts';
-import type { RunState } from './state.ts';
+import { isPlanned, type RunState } from './state.ts';
 import { chatOf } from './steps.ts';
 import { offeredTools } from './tool-offer.ts';
 
@@ -29,7 +29,9 @@ export function judgeToolCalls(run: RunState, step: number, methods: MethodRegis
   const tools = calls.length > 0 ? offeredTools(run, step) : [];
   if (tools.length === 0) return [];
   let before = 0;
-  for (const job of run.jobs.values()) if (job.step < step || (job.step === step && job.index === 0)) before++;
+  for (const job of run.jobs.values()) {
+    if (job.step < step ? isPlanned(job) : job.step === step && job.role === 'turn') before++;
+  }
   // One job is kept for the model's next turn.
   let room = Math.min(run.limits.maxParallel, run.limits.maxJobs - before - 1);
   const ids = new Set<string>();

@@ -39,7 +39,7 @@ export function toolMessage(job: JobState, method: CapabilityMethod | undefined)
 export function givenBytes(run: RunState, step: number): number {
   let sum = 0;
   for (const job of run.jobs.values()) {
-    if (job.step >= step || job.index === 0 || job.result?.result.case !== 'done') continue;
+    if (job.step >= step || job.role !== 'tool' || job.result?.result.case !== 'done') continue;
     for (const message of job.result.result.value.messages) sum += message.length;
   }
   return sum;

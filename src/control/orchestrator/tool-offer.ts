@@ -1,6 +1,6 @@
 // Which tools a model turn is offered: all of the run, or none where a limit says that it must answer now.
 import type { OfferedTool } from '../../../gen/bowline/event/v1/event_pb.ts';
-import type { RunState } from './state.ts';
+import { isPlanned, type RunState } from './state.ts';
 import { chatOf } from './steps.ts';
 import { givenBytes } from './tool-message.ts';
 
@@ -15,7 +15,7 @@ export function metLimit(run: RunState, step: number): MetLimit | undefined {
   const { maxSteps, maxJobs, maxToolBytes } = run.limits;
   if (step + 1 >= maxSteps) return { what: 'the number of model turns', limit: maxSteps, setting: 'maxSteps' };
   let before = 0;
-  for (const job of run.jobs.values()) if (job.step < step) before++;
+  for (const job of run.jobs.values()) if (isPlanned(job) && job.step < step) before++;
   // This turn, one tool call, and the turn after it.
   if (before + 3 > maxJobs) return { what: 'the number of jobs', limit: maxJobs, setting: 'maxJobs' };
   if (givenBytes(run, step) >= maxToolBytes) {

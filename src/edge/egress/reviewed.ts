@@ -14,6 +14,7 @@ export const REVIEWED: ReadonlySet<string> = new Set([
   'bowline.edge.v1.UserEvent.run',
   'bowline.edge.v1.UserEvent.conversation',
   'bowline.edge.v1.ShareGrant.id',
+  'bowline.edge.v1.CollectionUse.grant',
   'bowline.edge.v1.CancelRun.run',
   'bowline.edge.v1.ToolReceived.job',
   'bowline.edge.v1.ToolProgress.job',

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/event/v1/bus.proto.
  */
 export const file_bowline_event_v1_bus: GenFile = /*@__PURE__*/
-  fileDesc("Chpib3dsaW5lL2V2ZW50L3YxL2J1cy5wcm90bxIQYm93bGluZS5ldmVudC52MSJaCgtTaWduYWxCYXRjaBIPCgdyZXBsaWNhGAEgASgJEiwKB3NpZ25hbHMYAiADKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlJ1blNpZ25hbBIMCgRzaGVkGAMgASgIIocDCglSdW5TaWduYWwSCwoDcnVuGAEgASgJEg4KBnRlbmFudBgCIAEoCRIpCgR0ZXh0GAMgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rSAASEQoHY2hhbmdlZBgEIAEoBEgAEi4KBnJlc3VtZRgFIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuUmVzdW1lVGV4dEgAEhYKDGRldmljZV9jYWxscxgGIAEoCUgAEhQKCmNhbmNlbF9qb2IYByABKAlIABIvCgdtZXNzYWdlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5Kb2JNZXNzYWdlSAASLwoHcnVubmluZxgJIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuSm9iUnVubmluZ0gAEisKBXdhaXRzGAogASgLMhouYm93bGluZS5ldmVudC52MS5Kb2JXYWl0c0gAEhgKDnNlc3Npb25fb3BlbmVkGAsgASgESAASDgoGZGV2aWNlGAwgASgJQggKBnNpZ25hbCI9CgpKb2JSdW5uaW5nEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBITCgt0YXJnZXRfbmFtZRgDIAEoCSIlCghKb2JXYWl0cxILCgNqb2IYASABKAkSDAoEd2hhdBgCIAEoCSJJCgpSZXN1bWVUZXh0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZvZmZzZXQYAyABKAQSDwoHdmVyc2lvbhgEIAEoBCJJCgpKb2JNZXNzYWdlEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBINCgVpbmRleBgDIAEoBBIQCghyZXNwb25zZRgEIAEoDCLeAQoLUmVwbGljYUhpbnQSDwoHcmVwbGljYRgBIAEoCRIzCgd3b3JrZXJzGAIgASgLMiAuYm93bGluZS5ldmVudC52MS5SZXBsaWNhV29ya2Vyc0gAEisKBGZyZWUYAyABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLkZyZWVTbG90c0gAEhEKB2JhY2tsb2cYBCABKAlIABIyCgVlbmRlZBgFIAEoCzIhLmJvd2xpbmUuZXZlbnQudjEuRW5kZWREaXNwYXRjaGVzSAASDQoDYXNrGAYgASgISABCBgoEaGludCJyCg5SZXBsaWNhV29ya2VycxIQCghyZXZpc2lvbhgBIAEoBBILCgNpZHMYAiADKAkSMAoHd29ya2VycxgDIAMoCzIfLmJvd2xpbmUuZXZlbnQudjEuUHJlc2VudFdvcmtlchIPCgdsZWF2aW5nGAQgASgIIu8BCg1QcmVzZW50V29ya2VyEgoKAmlkGAEgASgJEi0KBWhlbGxvGAIgASgLMh4uYm93bGluZS53b3JrZXIudjEuV29ya2VySGVsbG8SDwoHdGVuYW50cxgDIAMoCRIMCgRwb29sGAQgASgJEjAKDGNvbm5lY3RfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF9zZWVuX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGRyYWluaW5nGAcgASgIEgwKBGZyZWUYCCABKA0iTQoJRnJlZVNsb3RzEhAKCHJldmlzaW9uGAEgASgEEi4KB3dvcmtlcnMYAiADKAsyHS5ib3dsaW5lLmV2ZW50LnYxLldvcmtlclNsb3RzIisKC1dvcmtlclNsb3RzEg4KBndvcmtlchgBIAEoCRIMCgRmcmVlGAIgASgNIicKD0VuZGVkRGlzcGF0Y2hlcxIUCgxkaXNwYXRjaF9pZHMYASADKAliBnByb3RvMw", [file_bowline_run_v1_run, file_bowline_worker_v1_worker, file_google_protobuf_timestamp]);
+  fileDesc("Chpib3dsaW5lL2V2ZW50L3YxL2J1cy5wcm90bxIQYm93bGluZS5ldmVudC52MSJaCgtTaWduYWxCYXRjaBIPCgdyZXBsaWNhGAEgASgJEiwKB3NpZ25hbHMYAiADKAsyGy5ib3dsaW5lLmV2ZW50LnYxLlJ1blNpZ25hbBIMCgRzaGVkGAMgASgIIrwDCglSdW5TaWduYWwSCwoDcnVuGAEgASgJEg4KBnRlbmFudBgCIAEoCRIpCgR0ZXh0GAMgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rSAASEQoHY2hhbmdlZBgEIAEoBEgAEi4KBnJlc3VtZRgFIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuUmVzdW1lVGV4dEgAEhYKDGRldmljZV9jYWxscxgGIAEoCUgAEhQKCmNhbmNlbF9qb2IYByABKAlIABIvCgdtZXNzYWdlGAggASgLMhwuYm93bGluZS5ldmVudC52MS5Kb2JNZXNzYWdlSAASLwoHcnVubmluZxgJIAEoCzIcLmJvd2xpbmUuZXZlbnQudjEuSm9iUnVubmluZ0gAEisKBXdhaXRzGAogASgLMhouYm93bGluZS5ldmVudC52MS5Kb2JXYWl0c0gAEhgKDnNlc3Npb25fb3BlbmVkGAsgASgESAASMwoIcHJvZ3Jlc3MYDSABKAsyHy5ib3dsaW5lLmV2ZW50LnYxLkpvYlByb2dyZXNzZWRIABIOCgZkZXZpY2UYDCABKAlCCAoGc2lnbmFsIj0KCkpvYlJ1bm5pbmcSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEhMKC3RhcmdldF9uYW1lGAMgASgJIlYKDUpvYlByb2dyZXNzZWQSCwoDam9iGAEgASgJEg0KBWVwb2NoGAIgASgEEgwKBGRvbmUYAyABKAQSDQoFdG90YWwYBCABKAQSDAoEbm90ZRgFIAEoCSIlCghKb2JXYWl0cxILCgNqb2IYASABKAkSDAoEd2hhdBgCIAEoCSJJCgpSZXN1bWVUZXh0EgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZvZmZzZXQYAyABKAQSDwoHdmVyc2lvbhgEIAEoBCJJCgpKb2JNZXNzYWdlEgsKA2pvYhgBIAEoCRINCgVlcG9jaBgCIAEoBBINCgVpbmRleBgDIAEoBBIQCghyZXNwb25zZRgEIAEoDCLeAQoLUmVwbGljYUhpbnQSDwoHcmVwbGljYRgBIAEoCRIzCgd3b3JrZXJzGAIgASgLMiAuYm93bGluZS5ldmVudC52MS5SZXBsaWNhV29ya2Vyc0gAEisKBGZyZWUYAyABKAsyGy5ib3dsaW5lLmV2ZW50LnYxLkZyZWVTbG90c0gAEhEKB2JhY2tsb2cYBCABKAlIABIyCgVlbmRlZBgFIAEoCzIhLmJvd2xpbmUuZXZlbnQudjEuRW5kZWREaXNwYXRjaGVzSAASDQoDYXNrGAYgASgISABCBgoEaGludCJyCg5SZXBsaWNhV29ya2VycxIQCghyZXZpc2lvbhgBIAEoBBILCgNpZHMYAiADKAkSMAoHd29ya2VycxgDIAMoCzIfLmJvd2xpbmUuZXZlbnQudjEuUHJlc2VudFdvcmtlchIPCgdsZWF2aW5nGAQgASgIIu8BCg1QcmVzZW50V29ya2VyEgoKAmlkGAEgASgJEi0KBWhlbGxvGAIgASgLMh4uYm93bGluZS53b3JrZXIudjEuV29ya2VySGVsbG8SDwoHdGVuYW50cxgDIAMoCRIMCgRwb29sGAQgASgJEjAKDGNvbm5lY3RfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF9zZWVuX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGRyYWluaW5nGAcgASgIEgwKBGZyZWUYCCABKA0iTQoJRnJlZVNsb3RzEhAKCHJldmlzaW9uGAEgASgEEi4KB3dvcmtlcnMYAiADKAsyHS5ib3dsaW5lLmV2ZW50LnYxLldvcmtlclNsb3RzIisKC1dvcmtlclNsb3RzEg4KBndvcmtlchgBIAEoCRIMCgRmcmVlGAIgASgNIicKD0VuZGVkRGlzcGF0Y2hlcxIUCgxkaXNwYXRjaF9pZHMYASADKAliBnByb3RvMw", [file_bowline_run_v1_run, file_bowline_worker_v1_worker, file_google_protobuf_timestamp]);
 
 /**
  * What one replica tells another, or all others, in one message of the bus.
@@ -150,6 +150,14 @@ export type RunSignal = Message<"bowline.event.v1.RunSignal"> & {
      */
     value: bigint;
     case: "sessionOpened";
+  } | {
+    /**
+     * How far a running job is.
+     *
+     * @generated from field: bowline.event.v1.JobProgressed progress = 13;
+     */
+    value: JobProgressed;
+    case: "progress";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -203,6 +211,55 @@ export const JobRunningSchema: GenMessage<JobRunning> = /*@__PURE__*/
   messageDesc(file_bowline_event_v1_bus, 2);
 
 /**
+ * How far a running job is.
+ *
+ * @generated from message bowline.event.v1.JobProgressed
+ */
+export type JobProgressed = Message<"bowline.event.v1.JobProgressed"> & {
+  /**
+   * Job.
+   *
+   * @generated from field: string job = 1;
+   */
+  job: string;
+
+  /**
+   * Attempt.
+   *
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * Steps done.
+   *
+   * @generated from field: uint64 done = 3;
+   */
+  done: bigint;
+
+  /**
+   * Steps in all; 0 where it is not known.
+   *
+   * @generated from field: uint64 total = 4;
+   */
+  total: bigint;
+
+  /**
+   * What it does, in words.
+   *
+   * @generated from field: string note = 5;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message bowline.event.v1.JobProgressed.
+ * Use `create(JobProgressedSchema)` to create a new message.
+ */
+export const JobProgressedSchema: GenMessage<JobProgressed> = /*@__PURE__*/
+  messageDesc(file_bowline_event_v1_bus, 3);
+
+/**
  * What a job waits for.
  *
  * @generated from message bowline.event.v1.JobWaits
@@ -228,7 +285,7 @@ export type JobWaits = Message<"bowline.event.v1.JobWaits"> & {
  * Use `create(JobWaitsSchema)` to create a new message.
  */
 export const JobWaitsSchema: GenMessage<JobWaits> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 3);
+  messageDesc(file_bowline_event_v1_bus, 4);
 
 /**
  * What a follower of a run knows, so that it is sent the rest.
@@ -270,7 +327,7 @@ export type ResumeText = Message<"bowline.event.v1.ResumeText"> & {
  * Use `create(ResumeTextSchema)` to create a new message.
  */
 export const ResumeTextSchema: GenMessage<ResumeText> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 4);
+  messageDesc(file_bowline_event_v1_bus, 5);
 
 /**
  * A response message of a running job.
@@ -312,7 +369,7 @@ export type JobMessage = Message<"bowline.event.v1.JobMessage"> & {
  * Use `create(JobMessageSchema)` to create a new message.
  */
 export const JobMessageSchema: GenMessage<JobMessage> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 5);
+  messageDesc(file_bowline_event_v1_bus, 6);
 
 /**
  * What a replica tells all others about its workers and about jobs for theirs.
@@ -380,7 +437,7 @@ export type ReplicaHint = Message<"bowline.event.v1.ReplicaHint"> & {
  * Use `create(ReplicaHintSchema)` to create a new message.
  */
 export const ReplicaHintSchema: GenMessage<ReplicaHint> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 6);
+  messageDesc(file_bowline_event_v1_bus, 7);
 
 /**
  * The workers connected to one replica.
@@ -422,7 +479,7 @@ export type ReplicaWorkers = Message<"bowline.event.v1.ReplicaWorkers"> & {
  * Use `create(ReplicaWorkersSchema)` to create a new message.
  */
 export const ReplicaWorkersSchema: GenMessage<ReplicaWorkers> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 7);
+  messageDesc(file_bowline_event_v1_bus, 8);
 
 /**
  * A connected worker.
@@ -492,7 +549,7 @@ export type PresentWorker = Message<"bowline.event.v1.PresentWorker"> & {
  * Use `create(PresentWorkerSchema)` to create a new message.
  */
 export const PresentWorkerSchema: GenMessage<PresentWorker> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 8);
+  messageDesc(file_bowline_event_v1_bus, 9);
 
 /**
  * Free slots of workers of one replica.
@@ -520,7 +577,7 @@ export type FreeSlots = Message<"bowline.event.v1.FreeSlots"> & {
  * Use `create(FreeSlotsSchema)` to create a new message.
  */
 export const FreeSlotsSchema: GenMessage<FreeSlots> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 9);
+  messageDesc(file_bowline_event_v1_bus, 10);
 
 /**
  * Free slots of one worker.
@@ -548,7 +605,7 @@ export type WorkerSlots = Message<"bowline.event.v1.WorkerSlots"> & {
  * Use `create(WorkerSlotsSchema)` to create a new message.
  */
 export const WorkerSlotsSchema: GenMessage<WorkerSlots> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 10);
+  messageDesc(file_bowline_event_v1_bus, 11);
 
 /**
  * Dispatches that a commit ended or superseded.
@@ -569,5 +626,5 @@ export type EndedDispatches = Message<"bowline.event.v1.EndedDispatches"> & {
  * Use `create(EndedDispatchesSchema)` to create a new message.
  */
 export const EndedDispatchesSchema: GenMessage<EndedDispatches> = /*@__PURE__*/
-  messageDesc(file_bowline_event_v1_bus, 11);
+  messageDesc(file_bowline_event_v1_bus, 12);
 

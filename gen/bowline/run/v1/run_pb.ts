@@ -19,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/run/v1/run.proto.
  */
 export const file_bowline_run_v1_run: GenFile = /*@__PURE__*/
-  fileDesc("Chhib3dsaW5lL3J1bi92MS9ydW4ucHJvdG8SDmJvd2xpbmUucnVuLnYxIuMBCgNKb2ISFAoCaWQYASABKAlCCLpIBXIDGIACEhgKBm1ldGhvZBgCIAEoCUIIukgFcgMYgAISGAoGdGFyZ2V0GAMgASgJQgi6SAVyAxiAAhInCgVzdGF0ZRgEIAEoDjIYLmJvd2xpbmUucnVuLnYxLkpvYlN0YXRlEhAKCGF0dGVtcHRzGAUgASgNEioKB2VsYXBzZWQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoHZmFpbHVyZRgHIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiogEKBlNvdXJjZRIWCgRwYXRoGAEgASgJQgi6SAVyAxiAIBISCgpzdGFydF9saW5lGAIgASgNEhAKCGVuZF9saW5lGAMgASgNEhgKBmRldmljZRgEIAEoCUIIukgFcgMYgAESGwoKY29sbGVjdGlvbhgFIAEoCUIHukgEcgIYQBIVCgN1cmwYBiABKAlCCLpIBXIDGIAgEgwKBHBhZ2UYByABKA0iogEKCFdpdGhoZWxkEhsKBWZpZWxkGAEgASgJQgy6SAVyAxiAAcjzGAESJwoEc2l6ZRgCIAEoDjIZLmJvd2xpbmUucnVuLnYxLlNpemVDbGFzcxIYCgN3aHkYAyABKAlCC7pIBHICGD/I8xgBEhoKBG5hbWUYBCABKAlCDLpIBXIDGIAgyPMYAhIaCgRoaW50GAUgASgJQgy6SAVyAxjoIMjzGAIitQIKBkVncmVzcxIaCgRwYXRoGAEgASgJQgy6SAVyAxiAIMjzGAISGwoFZmllbGQYAiABKAlCDLpIBXIDGIAByPMYARIzCgtzZW5zaXRpdml0eRgDIAEoDjIeLmJvd2xpbmUucG9saWN5LnYxLlNlbnNpdGl2aXR5EhMKBWJ5dGVzGAQgASgEQgTI8xgEEhoKBWdyYW50GAUgASgJQgu6SARyAhhAyPMYARIYCgNydW4YBiABKAlCC7pIBHICGEDI8xgBEhkKA2pvYhgHIAEoCUIMukgFcgMYgALI8xgBEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgpyZWNpcGllbnRzGAkgAygJQhK6SAuSAQgQECIEcgIYQMjzGAIiZgoFVXNhZ2USFAoMaW5wdXRfdG9rZW5zGAEgASgEEhUKDW91dHB1dF90b2tlbnMYAiABKAQSGwoTY2FjaGVkX2lucHV0X3Rva2VucxgDIAEoBBITCgtjb3N0X21pY3JvcxgEIAEoBCLnAgoHT3V0Y29tZRInCgVzdGF0ZRgBIAEoDjIYLmJvd2xpbmUucnVuLnYxLlJ1blN0YXRlEhoKBmFuc3dlchgCIAEoCUIKukgHcgUYgICAAhIyCgdzb3VyY2VzGAMgAygLMhYuYm93bGluZS5ydW4udjEuU291cmNlQgm6SAaSAQMQgAISKwoHZmFpbHVyZRgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSJAoFdXNhZ2UYBSABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRI1Cgh3aXRoaGVsZBgGIAMoCzIYLmJvd2xpbmUucnVuLnYxLldpdGhoZWxkQgm6SAaSAQMQgAgSKwoFbW9kZWwYByABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm8SLAoEam9icxgIIAMoCzITLmJvd2xpbmUucnVuLnYxLkpvYkIJukgGkgEDEIAgIloKCVRleHRDaHVuaxIVCgNqb2IYASABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAIgASgEEg4KBm9mZnNldBgDIAEoBBIXCgR0ZXh0GAQgASgJQgm6SAZyBBiAgEAqygEKCFJ1blN0YXRlEhkKFVJVTl9TVEFURV9VTlNQRUNJRklFRBAAEhUKEVJVTl9TVEFURV9XQUlUSU5HEAESFQoRUlVOX1NUQVRFX1JVTk5JTkcQAhIWChJSVU5fU1RBVEVfQU5TV0VSRUQQAxIVChFSVU5fU1RBVEVfUkVGVVNFRBAEEhQKEFJVTl9TVEFURV9GQUlMRUQQBRIXChNSVU5fU1RBVEVfQ0FOQ0VMTEVEEAYSFwoTUlVOX1NUQVRFX1RJTUVEX09VVBAHKvYBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBKT0JfU1RBVEVfUVVFVUVEEAESFQoRSk9CX1NUQVRFX1JVTk5JTkcQAhIWChJKT0JfU1RBVEVfUkVUUllJTkcQAxIWChJKT0JfU1RBVEVfQVBQUk9WQUwQBBIYChRKT0JfU1RBVEVfQ0FOQ0VMTElORxAFEhIKDkpPQl9TVEFURV9ET05FEAYSFAoQSk9CX1NUQVRFX0ZBSUxFRBAHEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQCBIVChFKT0JfU1RBVEVfVU5LTk9XThAJKtUBCglTaXplQ2xhc3MSGgoWU0laRV9DTEFTU19VTlNQRUNJRklFRBAAEhQKEFNJWkVfQ0xBU1NfRU1QVFkQARIXChNTSVpFX0NMQVNTX1VOREVSXzFLEAISGAoUU0laRV9DTEFTU19VTkRFUl8xNksQAxIZChVTSVpFX0NMQVNTX1VOREVSXzI1NksQBBIXChNTSVpFX0NMQVNTX1VOREVSXzRNEAUSGAoUU0laRV9DTEFTU19VTkRFUl82NE0QBhIVChFTSVpFX0NMQVNTX0xBUkdFUhAHYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chhib3dsaW5lL3J1bi92MS9ydW4ucHJvdG8SDmJvd2xpbmUucnVuLnYxIo8CCgNKb2ISFAoCaWQYASABKAlCCLpIBXIDGIACEhgKBm1ldGhvZBgCIAEoCUIIukgFcgMYgAISGAoGdGFyZ2V0GAMgASgJQgi6SAVyAxiAAhInCgVzdGF0ZRgEIAEoDjIYLmJvd2xpbmUucnVuLnYxLkpvYlN0YXRlEhAKCGF0dGVtcHRzGAUgASgNEioKB2VsYXBzZWQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoHZmFpbHVyZRgHIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSKgoIcHJvZ3Jlc3MYCCABKAsyGC5ib3dsaW5lLnJ1bi52MS5Qcm9ncmVzcyI/CghQcm9ncmVzcxIMCgRkb25lGAEgASgEEg0KBXRvdGFsGAIgASgEEhYKBG5vdGUYAyABKAlCCLpIBXIDGIACIqIBCgZTb3VyY2USFgoEcGF0aBgBIAEoCUIIukgFcgMYgCASEgoKc3RhcnRfbGluZRgCIAEoDRIQCghlbmRfbGluZRgDIAEoDRIYCgZkZXZpY2UYBCABKAlCCLpIBXIDGIABEhsKCmNvbGxlY3Rpb24YBSABKAlCB7pIBHICGEASFQoDdXJsGAYgASgJQgi6SAVyAxiAIBIMCgRwYWdlGAcgASgNIqIBCghXaXRoaGVsZBIbCgVmaWVsZBgBIAEoCUIMukgFcgMYgAHI8xgBEicKBHNpemUYAiABKA4yGS5ib3dsaW5lLnJ1bi52MS5TaXplQ2xhc3MSGAoDd2h5GAMgASgJQgu6SARyAhg/yPMYARIaCgRuYW1lGAQgASgJQgy6SAVyAxiAIMjzGAISGgoEaGludBgFIAEoCUIMukgFcgMY6CDI8xgCIrUCCgZFZ3Jlc3MSGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDI8xgCEhsKBWZpZWxkGAIgASgJQgy6SAVyAxiAAcjzGAESMwoLc2Vuc2l0aXZpdHkYAyABKA4yHi5ib3dsaW5lLnBvbGljeS52MS5TZW5zaXRpdml0eRITCgVieXRlcxgEIAEoBEIEyPMYBBIaCgVncmFudBgFIAEoCUILukgEcgIYQMjzGAESGAoDcnVuGAYgASgJQgu6SARyAhhAyPMYARIZCgNqb2IYByABKAlCDLpIBXIDGIACyPMYARIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoKcmVjaXBpZW50cxgJIAMoCUISukgLkgEIEBAiBHICGEDI8xgCImYKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBBIVCg1vdXRwdXRfdG9rZW5zGAIgASgEEhsKE2NhY2hlZF9pbnB1dF90b2tlbnMYAyABKAQSEwoLY29zdF9taWNyb3MYBCABKAQi5wIKB091dGNvbWUSJwoFc3RhdGUYASABKA4yGC5ib3dsaW5lLnJ1bi52MS5SdW5TdGF0ZRIaCgZhbnN3ZXIYAiABKAlCCrpIB3IFGICAgAISMgoHc291cmNlcxgDIAMoCzIWLmJvd2xpbmUucnVuLnYxLlNvdXJjZUIJukgGkgEDEIACEisKB2ZhaWx1cmUYBCABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEiQKBXVzYWdlGAUgASgLMhUuYm93bGluZS5ydW4udjEuVXNhZ2USNQoId2l0aGhlbGQYBiADKAsyGC5ib3dsaW5lLnJ1bi52MS5XaXRoaGVsZEIJukgGkgEDEIAIEisKBW1vZGVsGAcgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEiwKBGpvYnMYCCADKAsyEy5ib3dsaW5lLnJ1bi52MS5Kb2JCCbpIBpIBAxCAICJaCglUZXh0Q2h1bmsSFQoDam9iGAEgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgCIAEoBBIOCgZvZmZzZXQYAyABKAQSFwoEdGV4dBgEIAEoCUIJukgGcgQYgIBAKsoBCghSdW5TdGF0ZRIZChVSVU5fU1RBVEVfVU5TUEVDSUZJRUQQABIVChFSVU5fU1RBVEVfV0FJVElORxABEhUKEVJVTl9TVEFURV9SVU5OSU5HEAISFgoSUlVOX1NUQVRFX0FOU1dFUkVEEAMSFQoRUlVOX1NUQVRFX1JFRlVTRUQQBBIUChBSVU5fU1RBVEVfRkFJTEVEEAUSFwoTUlVOX1NUQVRFX0NBTkNFTExFRBAGEhcKE1JVTl9TVEFURV9USU1FRF9PVVQQByr2AQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQSk9CX1NUQVRFX1FVRVVFRBABEhUKEUpPQl9TVEFURV9SVU5OSU5HEAISFgoSSk9CX1NUQVRFX1JFVFJZSU5HEAMSFgoSSk9CX1NUQVRFX0FQUFJPVkFMEAQSGAoUSk9CX1NUQVRFX0NBTkNFTExJTkcQBRISCg5KT0JfU1RBVEVfRE9ORRAGEhQKEEpPQl9TVEFURV9GQUlMRUQQBxIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAgSFQoRSk9CX1NUQVRFX1VOS05PV04QCSrVAQoJU2l6ZUNsYXNzEhoKFlNJWkVfQ0xBU1NfVU5TUEVDSUZJRUQQABIUChBTSVpFX0NMQVNTX0VNUFRZEAESFwoTU0laRV9DTEFTU19VTkRFUl8xSxACEhgKFFNJWkVfQ0xBU1NfVU5ERVJfMTZLEAMSGQoVU0laRV9DTEFTU19VTkRFUl8yNTZLEAQSFwoTU0laRV9DTEFTU19VTkRFUl80TRAFEhgKFFNJWkVfQ0xBU1NfVU5ERVJfNjRNEAYSFQoRU0laRV9DTEFTU19MQVJHRVIQB2IGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * One job, as shown.
@@ -75,6 +75,13 @@ export type Job = Message<"bowline.run.v1.Job"> & {
    * @generated from field: bowline.common.v1.Failure failure = 7;
    */
   failure?: Failure | undefined;
+
+  /**
+   * How far it is, where it says so while it runs.
+   *
+   * @generated from field: bowline.run.v1.Progress progress = 8;
+   */
+  progress?: Progress | undefined;
 };
 
 /**
@@ -83,6 +90,41 @@ export type Job = Message<"bowline.run.v1.Job"> & {
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
   messageDesc(file_bowline_run_v1_run, 0);
+
+/**
+ * How far a running job is.
+ *
+ * @generated from message bowline.run.v1.Progress
+ */
+export type Progress = Message<"bowline.run.v1.Progress"> & {
+  /**
+   * Steps done.
+   *
+   * @generated from field: uint64 done = 1;
+   */
+  done: bigint;
+
+  /**
+   * Steps in all; 0 where it is not known.
+   *
+   * @generated from field: uint64 total = 2;
+   */
+  total: bigint;
+
+  /**
+   * What it does, in words.
+   *
+   * @generated from field: string note = 3;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message bowline.run.v1.Progress.
+ * Use `create(ProgressSchema)` to create a new message.
+ */
+export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
+  messageDesc(file_bowline_run_v1_run, 1);
 
 /**
  * A place that an answer rests on.
@@ -145,7 +187,7 @@ export type Source = Message<"bowline.run.v1.Source"> & {
  * Use `create(SourceSchema)` to create a new message.
  */
 export const SourceSchema: GenMessage<Source> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 1);
+  messageDesc(file_bowline_run_v1_run, 2);
 
 /**
  * Something that stayed on the box for want of a grant.
@@ -194,7 +236,7 @@ export type Withheld = Message<"bowline.run.v1.Withheld"> & {
  * Use `create(WithheldSchema)` to create a new message.
  */
 export const WithheldSchema: GenMessage<Withheld> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 2);
+  messageDesc(file_bowline_run_v1_run, 3);
 
 /**
  * One line of the ledger: what left the box.
@@ -271,7 +313,7 @@ export type Egress = Message<"bowline.run.v1.Egress"> & {
  * Use `create(EgressSchema)` to create a new message.
  */
 export const EgressSchema: GenMessage<Egress> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 3);
+  messageDesc(file_bowline_run_v1_run, 4);
 
 /**
  * What a run used.
@@ -313,7 +355,7 @@ export type Usage = Message<"bowline.run.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 4);
+  messageDesc(file_bowline_run_v1_run, 5);
 
 /**
  * How a run ended.
@@ -383,7 +425,7 @@ export type Outcome = Message<"bowline.run.v1.Outcome"> & {
  * Use `create(OutcomeSchema)` to create a new message.
  */
 export const OutcomeSchema: GenMessage<Outcome> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 5);
+  messageDesc(file_bowline_run_v1_run, 6);
 
 /**
  * A piece of a streamed answer. Pieces never split a code point; text of two epochs is never spliced.
@@ -425,7 +467,7 @@ export type TextChunk = Message<"bowline.run.v1.TextChunk"> & {
  * Use `create(TextChunkSchema)` to create a new message.
  */
 export const TextChunkSchema: GenMessage<TextChunk> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 6);
+  messageDesc(file_bowline_run_v1_run, 7);
 
 /**
  * State of a run.

@@ -61,6 +61,6 @@ function needOf(run: RunState, job: JobState): JobNeed {
     tenant: run.tenant,
     selector: job.selector,
     recipients: job.recipients,
-    slots: 1,
+    slots: job.slots,
   };
 }

@@ -3,6 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Run, WatchRunResponseSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
 import { Channel } from '../../../base/channel.ts';
 import type { RunFeeds } from '../../dispatch/run-feeds.ts';
+import { jobSignature } from '../../orchestrator/job-view.ts';
 import { isEnded } from '../../orchestrator/state.ts';
 
 /** Bytes of text in one message, about. */
@@ -32,7 +33,7 @@ export async function* watchRun(
     let [job, epoch, offset] = ['', 0, 0];
     for (;;) {
       for (const view of feed.jobs(parts.now())) {
-        const now = `${view.state} ${view.attempts} ${view.target}`;
+        const now = jobSignature(view);
         if (told.get(view.id) === now) continue;
         told.set(view.id, now);
         yield { event: { case: 'job', value: view } };
