@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { EmbedResponseSchema, EmbedService } from '../../gen/bowline/capability/embed/v1/embed_pb.ts';
 import { LlmService, Role } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { RetrievalService, SearchResponseSchema } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import { WorkerPoolService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
@@ -59,6 +60,9 @@ async function worker(control: TestControl, name: string, handler: Handler, url 
   });
   loops.push(loop);
   await loop.ready;
+  const seen = async (by: TestControl) =>
+    (await by.client(WorkerPoolService).listWorkers({})).workers.some((each) => each.name === name);
+  await eventually(async () => (await seen(a)) && (await seen(b)));
   return loop;
 }
 
