@@ -339,6 +339,8 @@ export const ERRORS = {
     'failed_precondition',
     'a newer version of Bowline has been at work in this database; start that version',
   ),
+  PLUGIN_INVALID: row('invalid_argument', 'this cannot be a plugin: {problem}'),
+  PLUGIN_TAKEN: row('already_exists', 'the package {package} is another one here; give yours another name'),
   CHILD_REFUSED: row('permission_denied', 'a job may not call {method} here: {why}', { exit: EXIT.failed }),
   // worker
   SESSION_LOST: row('unavailable', 'the session with the control plane was lost: {why}'),

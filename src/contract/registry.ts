@@ -24,8 +24,21 @@ export interface CapabilityMethod {
   readonly slots: number;
   /** Whether the response is streamed. */
   readonly streaming: boolean;
-  /** SHA-256 of the file descriptor it was compiled from. */
+  /** SHA-256 of the file descriptor it was compiled from; for a plugin, of the descriptor set that its owner added. */
   readonly descriptorHash: Uint8Array;
+  /** Absent for what is compiled in. */
+  readonly plugin?: PluginStanding;
+}
+
+/** What the owner of a plugin says of it. Its contract's own words are claims. */
+export interface PluginStanding {
+  /** Whose it is. */
+  readonly tenant: string;
+  readonly effect: Effect;
+  readonly idempotent: boolean;
+  /** What it answers is as good as the owner's own words. */
+  readonly trusted: boolean;
+  readonly digest: Uint8Array;
 }
 
 /** Every method of the services that can be called with one request: unary and server-streaming ones. */
@@ -54,16 +67,46 @@ export function capabilityMethods(services: readonly DescService[]): CapabilityM
   });
 }
 
-/** Methods by name. */
+/** The methods of a plugin's service: by its contract, but with the effect that its owner states. */
+export const pluginMethods = (service: DescService, plugin: PluginStanding): CapabilityMethod[] =>
+  capabilityMethods([service]).map((method) => ({
+    ...method,
+    // Names of tools and short names are those of Bowline's own: a plugin's are told apart by its whole package.
+    shortName: `${method.package}.${method.desc.name}`,
+    toolName: `${method.package.replace(/\W/g, '_')}_${snake(method.desc.name)}`.slice(-64),
+    effect: plugin.effect,
+    idempotent: plugin.idempotent,
+    descriptorHash: plugin.digest,
+    plugin,
+  }));
+
+/** Methods by name: those compiled in, and those of plugins as they are now. */
 export class MethodRegistry {
-  readonly all: readonly CapabilityMethod[];
-  readonly #byFullName: ReadonlyMap<string, CapabilityMethod>;
-  readonly #byToolName: ReadonlyMap<string, CapabilityMethod>;
+  readonly #builtIn: readonly CapabilityMethod[];
+  #all: readonly CapabilityMethod[] = [];
+  #byFullName: ReadonlyMap<string, CapabilityMethod> = new Map();
+  #byToolName: ReadonlyMap<string, CapabilityMethod> = new Map();
 
   constructor(services: readonly DescService[]) {
-    this.all = capabilityMethods(services);
-    this.#byFullName = new Map(this.all.map((method) => [method.fullName, method]));
-    this.#byToolName = new Map(this.all.map((method) => [method.toolName, method]));
+    this.#builtIn = capabilityMethods(services);
+    this.setPlugins([]);
+  }
+
+  /** Every method that is known now. */
+  get all(): readonly CapabilityMethod[] {
+    return this.#all;
+  }
+
+  /** Those compiled in, and those of the tenant's plugins. */
+  allFor(tenant: string): CapabilityMethod[] {
+    return this.#all.filter(({ plugin }) => !plugin || plugin.tenant === tenant);
+  }
+
+  /** From now on these are the methods of plugins. */
+  setPlugins(methods: readonly CapabilityMethod[]): void {
+    this.#all = [...this.#builtIn, ...methods];
+    this.#byFullName = new Map(this.#all.map((method) => [method.fullName, method]));
+    this.#byToolName = new Map(this.#all.map((method) => [method.toolName, method]));
   }
 
   byFullName(name: string): CapabilityMethod | undefined {

@@ -15,6 +15,7 @@ import { Dispatcher, type DispatchParts } from '../control/dispatch/dispatcher.t
 import { PastEpochs } from '../control/dispatch/past-epochs.ts';
 import { conversationApi } from '../control/gateway/api/conversation-api.ts';
 import { deviceApi, registryApi, workerApi } from '../control/gateway/api/fleet-api.ts';
+import { pluginApi } from '../control/gateway/api/plugin-api.ts';
 import { runApi } from '../control/gateway/api/run-api.ts';
 import { approvalApi, auditApi, statusApi, usageApi } from '../control/gateway/api/status-api.ts';
 import { Doors } from '../control/gateway/doors.ts';
@@ -22,10 +23,11 @@ import { serveEdge } from '../control/gateway/edge-session.ts';
 import { enrolmentService } from '../control/gateway/enrolment-service.ts';
 import { HealthBoard } from '../control/gateway/health.ts';
 import { authGate, goneInterceptor, headerInterceptor, validateInterceptor } from '../control/gateway/interceptors.ts';
+import type { MeshParts } from '../control/gateway/mesh.ts';
 import { offeredTools } from '../control/gateway/offered-tools.ts';
 import { endsOf } from '../control/gateway/opening.ts';
 import { deviceOf, workerOf } from '../control/gateway/principal.ts';
-import { routes } from '../control/gateway/routes.ts';
+import { pluginRoutes, routes } from '../control/gateway/routes.ts';
 import { listen, mustBeListenable } from '../control/gateway/server.ts';
 import { SessionWatch } from '../control/gateway/session-watch.ts';
 import { Sessions } from '../control/gateway/sessions.ts';
@@ -36,6 +38,7 @@ import { DeviceSessions } from '../control/identity/device-sessions.ts';
 import { Devices } from '../control/identity/devices.ts';
 import { Enrolment } from '../control/identity/enrolment.ts';
 import { DEFAULT_TENANT, ensureOwnerKey } from '../control/identity/owner-key.ts';
+import { Plugins } from '../control/identity/plugins.ts';
 import { RestoreGuard } from '../control/identity/restore-guard.ts';
 import { loadSigningKey } from '../control/identity/signing-key.ts';
 import { createWorkerToken, endedWorkerTokens, ensureWorkerToken } from '../control/identity/workers.ts';
@@ -150,6 +153,9 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     life.onStop('restore guard', () => restored.stop());
 
     const methods = new MethodRegistry([...edgeCapabilities, ...workerCapabilities]);
+    const plugins = new Plugins({ db: database.db, methods, clock, log, everyMs: config.scanMs });
+    await plugins.start();
+    life.onStop('plugins', () => plugins.stop());
     const sessions: Sessions = new Sessions(() => dispatcher.presence.remotes());
     const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
     const runs = new RunService({
@@ -252,10 +258,22 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       everyMs: config.heartbeatMs,
     });
     life.onStop('worker watch', unwatch);
-    const workerParts = { ...session, jobs: dispatcher.workers, replica };
+    const workerParts = { ...session, jobs: dispatcher.workers, replica, plugins };
     const workers = () => dispatcher.presence.views();
     const deviceDoors = new Doors(config.maxDeviceSessions, 'sessions of this device', 'BOWLINE_MAX_DEVICE_SESSIONS');
     const keyDoors = new Doors(config.maxKeySessions, 'sessions with this worker key', 'BOWLINE_MAX_KEY_SESSIONS');
+    const mesh: MeshParts = {
+      runs,
+      feeds: dispatcher.feeds,
+      devices,
+      restored,
+      calls: dispatcher.devices,
+      workers,
+      methods,
+      edgePackages: new Set(edgeCapabilities.map((service) => service.file.proto.package)),
+      defaultTimeoutMs: config.callTimeoutMs,
+      log,
+    };
     const server = await listen({
       host: config.host,
       port: config.port,
@@ -269,6 +287,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       clock,
       log,
       interceptors: [errorInterceptor(log), goneInterceptor, headerInterceptor, validateInterceptor],
+      changing: pluginRoutes({ mesh, plugins }, log),
       routes: routes({
         edge: {
           connect: (requests, context) => {
@@ -304,6 +323,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           sessions,
           createToken: (wanted, by) => createWorkerToken(database.db, wanted, by),
           packages: workerCapabilities.map((service) => service.file.proto.package),
+          plugins,
         }),
         registry: registryApi({ methods, devices, sessions }),
         status: statusApi({
@@ -321,19 +341,10 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
         approvals: approvalApi(),
         usage: usageApi({ since: (tenant, since) => usageSince(database.db, tenant, since), now: () => clock.now() }),
         audit: auditApi({ list: (tenant, page) => listAudit(database.db, tenant, page) }),
+        pluginApi: pluginApi(plugins),
+        plugins,
         health,
-        mesh: {
-          runs,
-          feeds: dispatcher.feeds,
-          devices,
-          restored,
-          calls: dispatcher.devices,
-          workers,
-          methods,
-          edgePackages: new Set(edgeCapabilities.map((service) => service.file.proto.package)),
-          defaultTimeoutMs: config.callTimeoutMs,
-          log,
-        },
+        mesh,
       }),
     });
     // Shares of the time that the shutdown has, so that a peer that hangs in one step leaves time for the others.

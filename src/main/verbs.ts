@@ -76,6 +76,11 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/workers.ts')).workersVerb),
   },
   {
+    name: 'plugins',
+    summary: 'list, add and remove capabilities that workers of yours serve',
+    load: cli(async () => (await import('../cli/verbs/plugins.ts')).pluginsVerb),
+  },
+  {
     name: 'edge',
     summary: 'run the edge: the small process that keeps the hands on this machine',
     load: async () => {

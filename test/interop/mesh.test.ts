@@ -12,11 +12,11 @@ import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { FsService } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { PYTHON, pythonLacks } from '../support/python.ts';
 import { ROOT, Stack } from '../support/stack.ts';
 
 const BUF = join(ROOT, 'node_modules/.bin/buf');
 const READ = 'bowline.capability.fs.v1.FsService/Read';
-const PYTHON = '/usr/bin/python3';
 const CLIENT = fileURLToPath(new URL('./read_file.py', import.meta.url));
 const SECRET = 'a line that stays on the box, whoever asks through the mesh';
 
@@ -138,16 +138,6 @@ test.each([
   expect(file?.path).toBe('docs/notes.md');
 });
 
-/** Why the Python client cannot run here; undefined when it can. */
-function pythonLacks(): string | undefined {
-  try {
-    execFileSync(PYTHON, ['-c', 'import grpc, grpc_tools.protoc'], { stdio: 'ignore' });
-    return undefined;
-  } catch {
-    return `${PYTHON} has no grpc and grpc_tools: apt-get install python3-grpcio python3-grpc-tools`;
-  }
-}
-
 /** A proto of this repository and all it imports of it, the official ones of Google's library left out. */
 function withImports(name: string, seen = new Set<string>()): Set<string> {
   const file = ['proto', 'third_party/proto'].map((folder) => join(ROOT, folder, name)).find(existsSync);
@@ -158,7 +148,7 @@ function withImports(name: string, seen = new Set<string>()): Set<string> {
   return seen;
 }
 
-const lacks = pythonLacks();
+const lacks = await pythonLacks();
 
 test.skipIf(lacks !== undefined)(
   `a Python client generated from the protos reads a file of the edge${lacks ? ` (skipped: ${lacks})` : ''}`,

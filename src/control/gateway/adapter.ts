@@ -9,13 +9,24 @@ import {
   type ContextValues,
   createConnectRouter,
 } from '@connectrpc/connect';
+import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { boundedBody, compressions } from './too-large.ts';
 
+/** Routes that come and go while the port is open. */
+export interface ChangingRoutes {
+  /** Grows when they changed. */
+  readonly revision: number;
+  readonly routes: (router: ConnectRouter) => void;
+  /** Learns whether the path is among them now. Never throws. */
+  look(path: string): Promise<void>;
+}
+
 export interface AdapterOptions extends ConnectRouterOptions {
   readonly routes: (router: ConnectRouter) => void;
+  readonly changing?: ChangingRoutes;
   readonly contextValues: (request: Http2ServerRequest) => ContextValues;
   readonly maxFrameBytes: number;
   /** Names and values of the headers of one call; more is answered with 431. */
@@ -30,6 +41,7 @@ const UNREAD_MS = 1_000;
 /** A listener for `request`; what nobody serves gets 404. */
 export function nodeHandler({
   routes,
+  changing,
   contextValues,
   maxFrameBytes,
   maxHeaderBytes,
@@ -37,14 +49,24 @@ export function nodeHandler({
   log,
   ...options
 }: AdapterOptions) {
-  const router = createConnectRouter({
-    ...options,
-    acceptCompression: compressions,
-    readMaxBytes: maxFrameBytes,
-    writeMaxBytes: maxFrameBytes,
-  });
-  routes(router);
-  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const handlersOf = (add: (router: ConnectRouter) => void) => {
+    const router = createConnectRouter({
+      ...options,
+      acceptCompression: compressions,
+      readMaxBytes: maxFrameBytes,
+      writeMaxBytes: maxFrameBytes,
+    });
+    add(router);
+    return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  };
+  const handlers = handlersOf(routes);
+  let more = { revision: -1, handlers: new Map<string, UniversalHandler>() };
+  const changed = (path: string): UniversalHandler | undefined => {
+    if (changing && more.revision !== changing.revision) {
+      more = { revision: changing.revision, handlers: handlersOf(changing.routes) };
+    }
+    return more.handlers.get(path);
+  };
   return (request: Http2ServerRequest, response: Http2ServerResponse): void => {
     // Node keeps the bound by itself, but not before the other side has seen its settings.
     if (sizeOf(request.rawHeaders) > maxHeaderBytes) {
@@ -57,12 +79,20 @@ export function nodeHandler({
       endUnread(request, clock);
       return;
     }
-    const handler = handlers.get(request.url.split('?', 1)[0] ?? '');
-    if (!handler) {
-      response.writeHead(404);
-      response.end();
-      return;
+    const path = request.url.split('?', 1)[0] ?? '';
+    const handler = handlers.get(path) ?? changed(path);
+    if (handler) serve(handler, request, response);
+    else if (!changing) unknown(response);
+    else {
+      void changing.look(path).then(() => {
+        const found = changed(path);
+        if (found) serve(found, request, response);
+        else unknown(response);
+      });
     }
+  };
+
+  function serve(handler: UniversalHandler, request: Http2ServerRequest, response: Http2ServerResponse): void {
     const call = universalRequestFromNodeRequest(request, response, undefined, contextValues(request));
     if (handler.method.methodKind === 'unary') {
       const enveloped = (call.header.get('content-type') ?? '').startsWith('application/grpc');
@@ -76,7 +106,13 @@ export function nodeHandler({
         if (ConnectError.from(error).code !== Code.Aborted)
           log.warn('an answer could not be written', { method: handler.requestPath, why: String(error) });
       });
-  };
+  }
+}
+
+function unknown(response: Http2ServerResponse): void {
+  if (response.stream.destroyed) return;
+  response.writeHead(404);
+  response.end();
 }
 
 const sizeOf = (headers: readonly string[]): number => headers.reduce((sum, text) => sum + text.length, 0);

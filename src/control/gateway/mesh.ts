@@ -44,9 +44,9 @@ interface Started {
   readonly leave: () => void;
 }
 
-/** Adds all methods of the registry to the router. */
-export function meshRoutes(router: ConnectRouter, parts: MeshParts): void {
-  for (const method of parts.methods.all) {
+/** Adds methods to the router. */
+export function meshRoutes(router: ConnectRouter, parts: MeshParts, methods: readonly CapabilityMethod[]): void {
+  for (const method of methods) {
     const serve = method.streaming ? stream : unary;
     const handler = (request: Message, context: HandlerContext) => serve(parts, method, request, context);
     // The registry holds any method; the type of a handler follows from one that is known.
@@ -123,6 +123,10 @@ async function start(
   context: HandlerContext,
 ): Promise<Started> {
   const owner = ownerOf(context);
+  if (method.plugin && method.plugin.tenant !== owner.tenant) {
+    const known = parts.methods.allFor(owner.tenant).map((each) => each.shortName);
+    throw new AppError('METHOD_UNKNOWN', { method: method.fullName, known: known.join(', ') });
+  }
   validate(method.desc.input, request);
   parts.restored.mustGoOn(owner.tenant);
   const onEdge = parts.edgePackages.has(method.package);

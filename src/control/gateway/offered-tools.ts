@@ -17,7 +17,8 @@ export async function offeredTools(
   const declared = new Set(
     (manifest?.capabilities ?? []).flatMap(({ package: pkg, methods }) => methods.map(({ name }) => `${pkg}/${name}`)),
   );
-  return parts.methods.all
+  return parts.methods
+    .allFor(tenant)
     .filter((method) => declared.has(`${method.package}/${method.desc.name}`))
     .map((method) =>
       create(OfferedToolSchema, {

@@ -16,11 +16,13 @@ import {
 import { ownerOf } from './principal.ts';
 import type { Reflector } from './reflection.ts';
 
-export function reflectionService(reflector: Reflector): ServiceImpl<typeof ServerReflection> {
-  return { serverReflectionInfo: (requests, context) => answers(reflector, requests, context) };
+export function reflectionService(reflectors: (tenant: string) => Reflector): ServiceImpl<typeof ServerReflection> {
+  return { serverReflectionInfo: (requests, context) => answers(reflectors, requests, context) };
 }
 
-export function reflectionAlphaService(reflector: Reflector): ServiceImpl<typeof ServerReflectionAlpha> {
+export function reflectionAlphaService(
+  reflectors: (tenant: string) => Reflector,
+): ServiceImpl<typeof ServerReflectionAlpha> {
   return {
     async *serverReflectionInfo(requests, context) {
       const same = async function* () {
@@ -31,7 +33,7 @@ export function reflectionAlphaService(reflector: Reflector): ServiceImpl<typeof
           );
         }
       };
-      for await (const response of answers(reflector, same(), context)) {
+      for await (const response of answers(reflectors, same(), context)) {
         yield fromBinary(AlphaResponseSchema, toBinary(ServerReflectionResponseSchema, response));
       }
     },
@@ -39,10 +41,10 @@ export function reflectionAlphaService(reflector: Reflector): ServiceImpl<typeof
 }
 
 async function* answers(
-  reflector: Reflector,
+  reflectors: (tenant: string) => Reflector,
   requests: AsyncIterable<ServerReflectionRequest>,
   context: HandlerContext,
 ): AsyncGenerator<ServerReflectionResponse> {
-  ownerOf(context);
-  for await (const request of requests) yield reflector.answer(request);
+  const { tenant } = ownerOf(context);
+  for await (const request of requests) yield reflectors(tenant).answer(request);
 }

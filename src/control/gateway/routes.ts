@@ -2,6 +2,7 @@
 
 import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, ServiceImpl } from '@connectrpc/connect';
+import { LRUCache } from 'lru-cache';
 import { ConversationService } from '../../../gen/bowline/control/v1/conversation_service_pb.ts';
 import {
   ApprovalService,
@@ -12,6 +13,7 @@ import {
   UsageService,
   WorkerPoolService,
 } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { PluginService } from '../../../gen/bowline/control/v1/plugin_service_pb.ts';
 import { RunService } from '../../../gen/bowline/control/v1/run_service_pb.ts';
 import { EdgeService } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { EnrollmentService } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
@@ -19,6 +21,9 @@ import { WorkerService } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Plugins } from '../identity/plugins.ts';
+import type { ChangingRoutes } from './adapter.ts';
 import { type HealthBoard, healthService } from './health.ts';
 import { type MeshParts, meshRoutes } from './mesh.ts';
 import { Reflector } from './reflection.ts';
@@ -37,6 +42,8 @@ export interface Services {
   readonly approvals: ServiceImpl<typeof ApprovalService>;
   readonly usage: ServiceImpl<typeof UsageService>;
   readonly audit: ServiceImpl<typeof AuditService>;
+  readonly pluginApi: ServiceImpl<typeof PluginService>;
+  readonly plugins: Plugins;
   readonly health: HealthBoard;
   readonly mesh: MeshParts;
 }
@@ -51,15 +58,17 @@ const PUBLIC: readonly DescService[] = [
   ApprovalService,
   UsageService,
   AuditService,
+  PluginService,
   Health,
   ServerReflection,
   ServerReflectionAlpha,
 ];
 
-/** Registers everything; sessions and enrolment are served, but never reflected. */
+/** Registers everything that is compiled in; sessions and enrolment are served, but never reflected. */
 export function routes(services: Services): (router: ConnectRouter) => void {
-  const capabilities = [...new Set(services.mesh.methods.all.map((method) => method.service))];
-  const reflector = new Reflector([...PUBLIC, ...capabilities]);
+  const builtIn = services.mesh.methods.all.filter(({ plugin }) => !plugin);
+  const capabilities = [...new Set(builtIn.map((method) => method.service))];
+  const reflectors = reflectorsOf([...PUBLIC, ...capabilities], services.plugins);
   for (const service of [...PUBLIC, ...capabilities]) services.health.set(service.typeName, true);
   return (router) => {
     router
@@ -76,8 +85,38 @@ export function routes(services: Services): (router: ConnectRouter) => void {
       .service(UsageService, services.usage)
       .service(AuditService, services.audit)
       .service(Health, healthService(services.health))
-      .service(ServerReflection, reflectionService(reflector))
-      .service(ServerReflectionAlpha, reflectionAlphaService(reflector));
-    meshRoutes(router, services.mesh);
+      .service(PluginService, services.pluginApi)
+      .service(ServerReflection, reflectionService(reflectors))
+      .service(ServerReflectionAlpha, reflectionAlphaService(reflectors));
+    meshRoutes(router, services.mesh, builtIn);
+  };
+}
+
+/** The methods of plugins, which come and go. */
+export function pluginRoutes({ mesh, plugins }: Pick<Services, 'mesh' | 'plugins'>, log: Logger): ChangingRoutes {
+  return {
+    get revision() {
+      return plugins.revision;
+    },
+    routes: (router) =>
+      meshRoutes(
+        router,
+        mesh,
+        mesh.methods.all.filter(({ plugin }) => plugin),
+      ),
+    look: (path) => plugins.look(path).catch((error) => log.debug('plugins were not read', { why: String(error) })),
+  };
+}
+
+/** What an owner is shown: everything public, and the plugins of its tenant. Made again when plugins changed. */
+function reflectorsOf(fixed: readonly DescService[], plugins: Plugins): (tenant: string) => Reflector {
+  const made = new LRUCache<string, { revision: number; reflector: Reflector }>({ max: 100 });
+  return (tenant) => {
+    const known = made.get(tenant);
+    if (known?.revision === plugins.revision) return known.reflector;
+    const own = plugins.ofTenant(tenant).map(({ service }) => service);
+    const reflector = new Reflector([...fixed, ...own]);
+    made.set(tenant, { revision: plugins.revision, reflector });
+    return reflector;
   };
 }

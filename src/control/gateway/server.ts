@@ -7,7 +7,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sparing } from '../../base/sparing-logger.ts';
-import { nodeHandler } from './adapter.ts';
+import { type ChangingRoutes, nodeHandler } from './adapter.ts';
 import { Connections } from './connections.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { admitKey, gatherKey, helloMs, resetKey } from './opening.ts';
@@ -26,6 +26,7 @@ export interface ServerOptions {
   /** Judges a call before its body is read; throws a ConnectError. */
   readonly gate: (context: HandlerContext) => Promise<void>;
   readonly routes: (router: ConnectRouter) => void;
+  readonly changing?: ChangingRoutes;
   readonly interceptors: Interceptor[];
   readonly clock: Clock;
   readonly log: Logger;
@@ -65,6 +66,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
     },
     nodeHandler({
       routes: options.routes,
+      ...(options.changing ? { changing: options.changing } : {}),
       interceptors: options.interceptors,
       requestGate: options.gate,
       maxFrameBytes: options.maxFrameBytes,

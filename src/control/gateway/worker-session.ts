@@ -15,6 +15,7 @@ import { FrameCounter } from '../../contract/frames.ts';
 import { validate } from '../../contract/validate.ts';
 import { negotiate } from '../../contract/versions.ts';
 import type { WorkerJobs } from '../dispatch/worker-jobs.ts';
+import { type Plugins, verifyContract } from '../identity/plugins.ts';
 import type { WorkerPrincipal } from '../identity/principal.ts';
 import { verifyClaim } from '../identity/workers.ts';
 import { FrameStream } from './frame-stream.ts';
@@ -25,6 +26,7 @@ import { bindStream, firstFrame, helloMs, isGone, type StreamEnds } from './open
 export interface WorkerSessionParts {
   readonly jobs: WorkerJobs;
   readonly replica: string;
+  readonly plugins: Pick<Plugins, 'find'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly heartbeatMs: number;
@@ -41,7 +43,7 @@ export async function* serveWorker(
   ends: StreamEnds,
   opened: (worker: LiveWorker) => () => void,
 ): AsyncGenerator<MessageInitShape<typeof WorkResponseSchema>> {
-  const { clock, heartbeatMs, jobs, maxFrameBytes, replica } = parts;
+  const { clock, heartbeatMs, jobs, maxFrameBytes, plugins, replica } = parts;
   const counter = new FrameCounter();
   const out: FrameStream<WorkerBody> = new FrameStream<WorkerBody>(counter, {
     maxFrames: parts.maxQueuedFrames,
@@ -55,8 +57,11 @@ export async function* serveWorker(
   if (first.frame.case !== 'hello') throw new AppError('INVALID_ARGUMENT', { what: 'the first frame must be hello' });
   const hello = first.frame.value;
   const version = negotiate(hello.versions);
-  const packages = (hello.manifest?.capabilities ?? []).map((capability) => capability.package);
+  const capabilities = hello.manifest?.capabilities ?? [];
+  const packages = capabilities.map((capability) => capability.package);
   const tenants = verifyClaim(principal, { packages, pool: principal.pool, tenants: [] });
+  for (const { package: name, descriptorHash } of capabilities)
+    await verifyContract(plugins, tenants, { package: name, descriptorHash });
   const now = clock.now();
   const worker = new LiveWorker({
     hello,

@@ -14,7 +14,7 @@ export interface Limits {
   readonly maxAttempts: number;
   /** Bytes of tool results given to the model. */
   readonly maxToolBytes: number;
-  /** How deep the handlers of jobs may call other jobs; 0 is not at all. */
+  /** How deep the handlers of jobs may call other jobs, at least 1. */
   readonly maxDepth: number;
   /** Money in millionths; what is under way when it is met is still paid. 0 is no limit. */
   readonly maxCostMicros: number;
@@ -99,8 +99,7 @@ export const limitsFromProto = (limits: RunLimits | undefined): Limits => ({
   maxParallel: limits?.maxParallel || DEFAULT_LIMITS.maxParallel,
   maxAttempts: limits?.maxAttempts || DEFAULT_LIMITS.maxAttempts,
   maxToolBytes: Number(limits?.maxToolBytes ?? 0n) || DEFAULT_LIMITS.maxToolBytes,
-  maxDepth: limits?.maxDepth ?? DEFAULT_LIMITS.maxDepth,
+  maxDepth: limits?.maxDepth || DEFAULT_LIMITS.maxDepth,
   maxCostMicros: Number(limits?.maxCostMicros ?? 0n),
-  // A run of before summaries is never summed up.
   summaryTurns: limits?.summaryTurns ?? 0,
 });

@@ -10,6 +10,6 @@ export function metMoney({ limits, usage }: RunState): AppError | undefined {
   return new AppError('LIMIT_EXCEEDED', {
     what: 'the money of this run',
     limit,
-    setting: 'BOWLINE_MAX_RUN_COST_MICROS',
+    setting: 'maxCostMicros',
   });
 }

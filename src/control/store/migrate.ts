@@ -7,6 +7,7 @@ import { first } from './migrations/0001-first.ts';
 import { replicas } from './migrations/0002-replicas.ts';
 import { holder } from './migrations/0003-holder.ts';
 import { hotTables } from './migrations/0004-hot-tables.ts';
+import { plugins } from './migrations/0005-plugins.ts';
 import type { Schema } from './schema.ts';
 import { sqlFailure, storeError } from './sql-failure.ts';
 
@@ -15,6 +16,7 @@ const migrations: Record<string, Migration> = {
   '0002-replicas': replicas,
   '0003-holder': holder,
   '0004-hot-tables': hotTables,
+  '0005-plugins': plugins,
 };
 
 /**

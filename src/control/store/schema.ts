@@ -162,5 +162,15 @@ export interface Schema {
     cost_micros: number;
     at: TimeOrNow;
   };
+  plugin: {
+    package: string;
+    tenant: string;
+    descriptor_set: Bytes;
+    digest: Bytes;
+    effect: number;
+    idempotent: boolean;
+    trusted: boolean;
+    updated_at: TimeOrNow;
+  };
   audit: { tenant: string; at: TimeOrNow; principal: string; action: string; subject: string; detail: Json<object> };
 }

@@ -15,6 +15,7 @@ import { methodDescription, requestSchema } from '../../../contract/tool-schema.
 import type { DeviceCalls } from '../../dispatch/device-calls.ts';
 import type { Device, Devices } from '../../identity/devices.ts';
 import type { Enrolment } from '../../identity/enrolment.ts';
+import type { Plugins } from '../../identity/plugins.ts';
 import { principalName } from '../../identity/principal.ts';
 import type { WorkerGrant } from '../../identity/workers.ts';
 import { ownerOf } from '../principal.ts';
@@ -85,8 +86,9 @@ export function deviceApi(parts: {
 export function workerApi(parts: {
   readonly sessions: Sessions;
   readonly createToken: (grant: WorkerGrant, by: string) => Promise<{ token: string }>;
-  /** Packages that workers may serve. */
+  /** Packages that workers may serve, beside plugins. */
   readonly packages: readonly string[];
+  readonly plugins: Plugins;
 }): ServiceImpl<typeof WorkerPoolService> {
   return {
     listWorkers({ pageSize, pageToken }, context) {
@@ -115,10 +117,12 @@ export function workerApi(parts: {
     },
     async createWorkerKey({ name, packages, pool }, context) {
       const owner = ownerOf(context);
-      const unknown = packages.find((each) => each !== '*' && !parts.packages.includes(each));
+      await parts.plugins.refresh();
+      const known = [...parts.packages, ...parts.plugins.ofTenant(owner.tenant).map((plugin) => plugin.package)];
+      const unknown = packages.find((each) => each !== '*' && !known.includes(each));
       if (unknown !== undefined) {
         throw new AppError('INVALID_ARGUMENT', {
-          what: `no worker can serve ${JSON.stringify(unknown.slice(0, 128))}; there are ${parts.packages.join(', ')}, and * for all`,
+          what: `no worker can serve ${JSON.stringify(unknown.slice(0, 128))}; there are ${known.join(', ')}, and * for all`,
         });
       }
       const grant = { tenant: owner.tenant, name, packages, pool: pool || 'default' };
@@ -138,10 +142,11 @@ export function registryApi(parts: {
       const online = (await parts.devices.list(tenant, { limit: MAX_DEVICES })).filter((device) => device.online);
       const edges = online.map(({ name, manifest }) => ({ name, packages: packagesOf(manifest) }));
       const workers = parts.sessions.workersFor(tenant);
-      const packages = [...new Set(parts.methods.all.map((method) => method.package))].sort();
+      const all = parts.methods.allFor(tenant);
+      const packages = [...new Set(all.map((method) => method.package))].sort();
       return {
         capabilities: packages.map((name) => {
-          const methods = parts.methods.all.filter((method) => method.package === name);
+          const methods = all.filter((method) => method.package === name);
           return {
             package: name,
             service: methods[0]!.service.typeName,

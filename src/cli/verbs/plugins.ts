@@ -1,0 +1,120 @@
+// The verb `plugins`: contracts of capabilities that are not part of Bowline and that workers of the owner serve.
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { type Plugin, PluginSchema, PluginService } from '../../../gen/bowline/control/v1/plugin_service_pb.ts';
+import { Effect, EffectSchema } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import { controlSide, type GlobalOptions, using } from '../client.ts';
+import type { CliIo } from '../io.ts';
+import { Printer } from '../output.ts';
+import { enumText, plain } from '../plain.ts';
+import { timeText } from '../units.ts';
+
+interface AddOptions extends GlobalOptions {
+  effect: string;
+  idempotent?: boolean;
+  trusted?: boolean;
+  json?: boolean;
+}
+
+const EFFECTS: Readonly<Record<string, Effect>> = {
+  none: Effect.NONE,
+  read: Effect.READ,
+  write: Effect.WRITE,
+  execute: Effect.EXECUTE,
+  network: Effect.NETWORK,
+  actuate: Effect.ACTUATE,
+};
+
+export function pluginsVerb(io: CliIo): Command {
+  const plugins = new Command('plugins').description('List, add and remove capabilities that are not part of Bowline');
+  plugins.addCommand(
+    new Command('ls')
+      .description('List the plugins by package')
+      .option('--json', 'print one JSON array')
+      .addHelpText('after', '\nExamples:\n  $ bowline plugins ls\n  $ bowline plugins ls --json')
+      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+  );
+  plugins.addCommand(
+    new Command('add')
+      .description('Add a plugin, or replace its contract: what its workers serve must be built from exactly this one')
+      .argument('<file>', 'descriptor set of one service, with all imports')
+      .addOption(
+        new Option('--effect <effect>', 'what its methods do; its own word for it does not count')
+          .choices(Object.keys(EFFECTS))
+          .default('network'),
+      )
+      .option('--idempotent', 'its methods may be repeated blindly when a worker is lost')
+      .option('--trusted', 'what it answers is as good as your own words')
+      .option('--json', 'print one JSON object')
+      .addHelpText(
+        'after',
+        `
+Examples:
+  $ buf build examples/python-worker/proto --as-file-descriptor-set -o words.binpb
+  $ bowline plugins add words.binpb --effect none --idempotent
+  $ bowline workers create-key words --package example.words.v1 > words.key`,
+      )
+      .action((file: string, _o, command: Command) => add(io, file, command.optsWithGlobals())),
+  );
+  plugins.addCommand(
+    new Command('rm')
+      .description('Remove a plugin')
+      .argument('<package>', 'its package')
+      .addHelpText('after', '\nExamples:\n  $ bowline plugins rm example.words.v1')
+      .action((name: string, _o, command: Command) => remove(io, name, command.optsWithGlobals())),
+  );
+  return plugins;
+}
+
+async function list(io: CliIo, options: GlobalOptions & { json?: boolean }): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const { plugins } = await using(controlSide(io, options), (control) => control.client(PluginService).listPlugins({}));
+  if (options.json) {
+    out.json(plugins.map((plugin) => plain(PluginSchema, plugin)));
+    return;
+  }
+  const rows = plugins.map((each) => [
+    each.package,
+    effectText(each),
+    each.methods.join(', '),
+    timeText(each.updateTime),
+  ]);
+  out.table(['plugin', 'effect', 'methods', 'changed'], rows, 'no plugins; add one with: bowline plugins add FILE');
+}
+
+async function add(io: CliIo, file: string, options: AddOptions): Promise<void> {
+  const descriptorSet = bytesOf(io, file);
+  const { plugin } = await using(controlSide(io, options), (control) =>
+    control.client(PluginService).addPlugin({
+      descriptorSet,
+      effect: EFFECTS[options.effect] ?? Effect.NETWORK,
+      idempotent: options.idempotent ?? false,
+      trusted: options.trusted ?? false,
+    }),
+  );
+  if (!plugin) throw new AppError('INTERNAL');
+  const out = new Printer(io.stdout, io.env);
+  if (options.json) out.json(plain(PluginSchema, plugin));
+  else out.line(`${plugin.package}: ${plugin.methods.join(', ')} (${effectText(plugin)})`);
+}
+
+async function remove(io: CliIo, name: string, options: GlobalOptions): Promise<void> {
+  await using(controlSide(io, options), (control) => control.client(PluginService).removePlugin({ package: name }));
+  new Printer(io.stdout, io.env).line(`removed ${name}`);
+}
+
+function bytesOf(io: CliIo, file: string): Uint8Array {
+  try {
+    return readFileSync(resolve(io.cwd, file));
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new AppError('USAGE', { what: `the file ${file} cannot be read (${code})` }, { cause });
+  }
+}
+
+function effectText({ effect, idempotent, trusted }: Plugin): string {
+  const more = [idempotent ? 'idempotent' : '', trusted ? 'trusted' : 'untrusted'].filter(Boolean);
+  return [enumText(EffectSchema, effect), ...more].join(', ');
+}

@@ -1,0 +1,46 @@
+// Plugins of the public API.
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { PluginService } from '../../../../gen/bowline/control/v1/plugin_service_pb.ts';
+import { Effect } from '../../../../gen/bowline/policy/v1/options_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import type { Plugin, Plugins } from '../../identity/plugins.ts';
+import { principalName } from '../../identity/principal.ts';
+import { ownerOf } from '../principal.ts';
+
+export function pluginApi(plugins: Plugins): ServiceImpl<typeof PluginService> {
+  return {
+    async addPlugin({ descriptorSet, effect, idempotent, trusted }, context) {
+      const owner = ownerOf(context);
+      const wanted = {
+        tenant: owner.tenant,
+        descriptorSet,
+        effect: effect === Effect.UNSPECIFIED ? Effect.NETWORK : effect,
+        idempotent,
+        trusted,
+      };
+      return { plugin: view(await plugins.add(wanted, principalName(owner))) };
+    },
+    async listPlugins(_request, context) {
+      const { tenant } = ownerOf(context);
+      await plugins.refresh();
+      return { plugins: plugins.ofTenant(tenant).map(view) };
+    },
+    async removePlugin({ package: name }, context) {
+      const owner = ownerOf(context);
+      if (await plugins.remove(owner.tenant, name, principalName(owner))) return {};
+      throw new AppError('NOT_FOUND', { kind: 'plugin' });
+    },
+  };
+}
+
+const view = (plugin: Plugin) => ({
+  package: plugin.package,
+  service: plugin.service.typeName,
+  methods: plugin.methods.map(({ desc }) => desc.name),
+  effect: plugin.effect,
+  idempotent: plugin.idempotent,
+  trusted: plugin.trusted,
+  digest: plugin.digest,
+  updateTime: timestampFromMs(plugin.updatedAt),
+});
