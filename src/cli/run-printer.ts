@@ -126,9 +126,11 @@ export function shortMethod(method: string): string {
   return match ? `${match[1]}.${match[2]}` : method;
 }
 
-export function sourceText({ path, startLine, endLine }: Source): string {
-  if (startLine === 0) return path;
-  return endLine > startLine ? `${path}:${startLine}-${endLine}` : `${path}:${startLine}`;
+/** `docs/a.md:3-5 (collection notes)`. */
+export function sourceText({ path, startLine, endLine, page, collection, url }: Source): string {
+  const lines = startLine === 0 ? '' : endLine > startLine ? `:${startLine}-${endLine}` : `:${startLine}`;
+  const where = `${path || url}${lines}${page > 0 ? `, page ${page}` : ''}`;
+  return collection ? `${where} (collection ${collection})` : where;
 }
 
 /** `rules (local): a small deterministic model`. */

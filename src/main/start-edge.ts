@@ -23,16 +23,18 @@ import { type EdgeConfig, loadEdgeConfig } from '../edge/config.ts';
 import { Gate } from '../edge/egress/gate.ts';
 import { loadHashKey } from '../edge/egress/keyed-hash.ts';
 import { Summaries } from '../edge/egress/summaries.ts';
+import { grantDocuments } from '../edge/grants/grant-documents.ts';
 import { Grants } from '../edge/grants/grants.ts';
 import { OwnRuns } from '../edge/grants/own-runs.ts';
 import { ShareResolver } from '../edge/grants/share-resolver.ts';
+import { collectionsOf } from '../edge/grants/standing-grants.ts';
 import { type Identity, journalBinding, readIdentity } from '../edge/identity.ts';
 import { OnDemandIndex } from '../edge/index/on-demand-index.ts';
 import { loadSqlJs } from '../edge/index/sql-js.ts';
 import { sqlWasm } from '../edge/index/sql-wasm.ts';
 import { type JoinLine, join as joinControl } from '../edge/join.ts';
 import { openBlobs } from '../edge/journal/blobs.ts';
-import { openEdgeJournal } from '../edge/journal/edge-journal.ts';
+import { type EdgeJournal, openEdgeJournal } from '../edge/journal/edge-journal.ts';
 import { setJournalAside } from '../edge/journal/set-aside.ts';
 import { LocalServer } from '../edge/local/local-server.ts';
 import { localService } from '../edge/local/local-service.ts';
@@ -149,6 +151,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
         runOfRequest: (id) => index.ask((known) => known.runOfRequest(id)),
       },
       model: () => session?.status.model,
+      collections: (wanted, reader) => collectionsOf(journal.standing.list(), wanted, reader),
       limits: { openAsks: Math.min(limits.asks, MAX_ASKS) },
     });
     asks.start();
@@ -169,7 +172,10 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       ),
       bootId,
       onModel: (model) => model.local && grants.knowLocal(model.provider),
-      onQuarantined: () => grants.endAll('QUARANTINED'),
+      onQuarantined: () => {
+        grants.endAll('QUARANTINED');
+        endStanding(journal, log);
+      },
       options: { maxFrameBytes: limits.frame_bytes },
     });
     const live = session;
@@ -184,6 +190,16 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       open,
       status: () => live.status,
       grants,
+      grantDocuments: (request) =>
+        grantDocuments(
+          {
+            standing: () => journal.standing.list(),
+            journal,
+            resolve: (wishes) => shareResolver.resolve(wishes),
+            model: () => live.status.model,
+          },
+          request,
+        ),
       ledger: { ledger: (page) => index.ask((known) => known.ledger(page)) },
       journal,
       roots: allow.readable,
@@ -258,6 +274,15 @@ async function openFolded({ home, clock, log, onFatal }: StartEdge, identity: Id
     folds: [open, ownRuns, summaries],
   });
   return { journal, open, ownRuns, summaries };
+}
+
+/** A journal that forked is another box's too: what it granted is granted no more. */
+function endStanding(journal: EdgeJournal, log: Logger): void {
+  const ended = journal.standing
+    .list()
+    .map(({ id }) => ({ case: 'grantEnded' as const, value: { id, why: 'QUARANTINED' } }));
+  if (ended.length === 0) return;
+  journal.append(ended).catch((error: unknown) => log.error('standing grants could not be ended', error));
 }
 
 /** Real paths that no configuration opens: the home with its keys, the folder of the socket, the program itself. */

@@ -46,6 +46,11 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/call.ts')).callVerb),
   },
   {
+    name: 'docs',
+    summary: 'add, list, search and remove documents that questions are answered from',
+    load: cli(async () => (await import('../cli/verbs/docs.ts')).docsVerb),
+  },
+  {
     name: 'runs',
     summary: 'list, show, watch and cancel runs',
     load: cli(async () => (await import('../cli/verbs/runs.ts')).runsVerb),

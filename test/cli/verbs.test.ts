@@ -1,10 +1,17 @@
 // The verbs that list, show and call, as child processes against scripted servers.
+
+import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FsService } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import {
+  type IngestRequest,
+  IngestState,
+  RetrievalService,
+} from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { OutputStream, ShellService } from '../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { DeviceService, StatusService, WorkerPoolService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
@@ -478,3 +485,118 @@ function keyFile(key: string): string {
   writeFileSync(file, key, { mode: 0o600 });
   return file;
 }
+
+/** An edge and a control plane that keep what `docs` says to them. */
+async function docsBox(more: { grants?: object[] } = {}) {
+  const said: { grant: object[]; ingest: IngestRequest[]; removed: object[]; revoked: string[] } = {
+    grant: [],
+    ingest: [],
+    removed: [],
+    revoked: [],
+  };
+  const file = (name: string, content: string | Buffer) => {
+    const realPath = join(box.cwd, name);
+    writeFileSync(realPath, content);
+    return {
+      path: `work/${name}`,
+      realPath,
+      bytes: BigInt(content.length),
+      sha256: createHash('sha256').update(content).digest(),
+    };
+  };
+  const documents = [
+    file('第一.md', '# 发布\n三月三日'),
+    file('scan.pdf', Buffer.from([0x25, 0x50, 0x44, 0x46, 0, 1])),
+    { ...file('changed.md', 'as granted'), sha256: new Uint8Array(32) },
+  ];
+  await box.edge((router) =>
+    router.service(LocalService, {
+      grantDocuments: (request) => {
+        said.grant.push(request);
+        return { grant: { id: 'g1', collection: request.collection, recipients: ['rules', 'local'] }, documents };
+      },
+      listGrants: () => ({ grants: more.grants ?? [] }),
+      revokeGrant: ({ id }) => {
+        said.revoked.push(id);
+        return {};
+      },
+    }),
+  );
+  await box.controlPlane((router) =>
+    router.service(RetrievalService, {
+      ingest: (request) => {
+        said.ingest.push(request);
+        return {
+          documents: request.documents.map(({ id }) => ({ id, state: IngestState.ADDED, passages: 2, embedded: 1 })),
+        };
+      },
+      search: ({ query, collections, limit }) => ({
+        passages: [
+          {
+            collection: 'docs',
+            document: 'work/第一.md',
+            text: `${query} ${limit}`,
+            startLine: 3,
+            endLine: 4,
+            headings: ['发布'],
+          },
+        ],
+        collections: collections.length > 0 ? collections : ['docs'],
+        lexical: true,
+      }),
+      listCollections: () => ({
+        collections: [{ name: 'docs', documents: 2, passages: 4, bytes: 2048n, model: 'lexical/x', lexical: true }],
+      }),
+      listDocuments: ({ collection }) => ({
+        documents: [{ id: `${collection}/a.md`, passages: 1, bytes: 10n, title: '甲' }],
+      }),
+      delete: (request) => {
+        said.removed.push(request.what);
+        return { documents: 3 };
+      },
+    }),
+  );
+  return said;
+}
+
+test('docs add sends exactly what the edge granted, with the grant, and says what failed', async () => {
+  const said = await docsBox();
+  const { code, stdout, stderr } = await run(['docs', 'add', '.', '--to', 'notes', '--recipient', 'local']);
+  expect(stderr).toContain('sharing 3 files');
+  expect(stderr).toContain('work/changed.md: the file changed');
+  expect(stdout).toBe('notes: 2 added, 1 failed; 4 passages, 2 embedded\n');
+  expect(code).toBe(6);
+  expect(said.grant).toMatchObject([{ collection: 'notes', patterns: [box.cwd], recipients: ['local'] }]);
+  expect(said.ingest).toHaveLength(1);
+  const [first, second, third] = said.ingest[0]!.documents;
+  expect(first).toMatchObject({ id: 'work/第一.md', grant: 'g1', body: { case: 'text', value: '# 发布\n三月三日' } });
+  expect(second).toMatchObject({ id: 'work/scan.pdf', body: { case: 'data' } });
+  expect(third).toBeUndefined();
+  const json = await run(['docs', 'add', '.', '--json']);
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    grant: { id: 'g1' },
+    documents: [{ state: 'added' }, { state: 'added' }, { state: 'failed', reason: 'FILE_CHANGED' }],
+  });
+});
+
+test('docs are listed, searched with their lines, and removed with the grants for them', async () => {
+  const said = await docsBox({
+    grants: [
+      { id: 'g1', collection: 'docs' },
+      { id: 'g2', collection: 'other' },
+      { id: 'g3', run: 'r' },
+    ],
+  });
+  expect((await run(['docs', 'ls'])).stdout).toMatch(/docs +2 +4 +2 KB .*lexical\/x \(letters, not meaning\)/);
+  expect(JSON.parse((await run(['docs', 'ls', 'docs', '--json'])).stdout)).toMatchObject([
+    { id: 'docs/a.md', title: '甲' },
+  ]);
+  const found = await run(['docs', 'search', '何时', '发布', '-n', '2']);
+  expect(found.stdout).toBe('work/第一.md:3-4  ·  发布  ·  docs\n  何时 发布 2\n\n');
+  expect(found.stderr).toContain('by letters, not by meaning');
+  expect((await run(['docs', 'rm', 'docs', 'a', 'b'])).stdout).toBe('removed 3 documents from docs\n');
+  expect(said.revoked).toEqual([]);
+  await run(['docs', 'rm', 'docs']);
+  expect(said.removed).toMatchObject([{ case: 'documents', value: { ids: ['a', 'b'] } }, { case: 'everything' }]);
+  expect(said.revoked).toEqual(['g1']);
+});

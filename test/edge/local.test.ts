@@ -2,14 +2,18 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { GrantedFileSchema } from '../../gen/bowline/journal/v1/journal_pb.ts';
 import { type AskResponse, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { AppError } from '../../src/base/errors.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { grantDocuments } from '../../src/edge/grants/grant-documents.ts';
 import { LocalServer } from '../../src/edge/local/local-server.ts';
 import { localService } from '../../src/edge/local/local-service.ts';
 import { ownerKey } from '../../src/edge/local/owner-key.ts';
@@ -62,6 +66,21 @@ async function listen(): Promise<LocalServer> {
           .slice(0, limit),
     },
     journal,
+    grantDocuments: (request) =>
+      grantDocuments(
+        {
+          standing: () => journal.standing.list(),
+          journal,
+          resolve: async (wishes) => {
+            if (wishes.some(({ pattern }) => pattern === 'docs/none')) {
+              throw new AppError('SHARE_NO_MATCH', { pattern: 'docs/none', why: 'no such file' });
+            }
+            return [create(GrantedFileSchema, { path: 'docs/a.md', realPath: '/docs/a.md', bytes: 7n })];
+          },
+          model: () => session.status.model,
+        },
+        request,
+      ),
     roots: [{ name: 'docs', path: '/docs' }],
     toolCalls: () => 3,
     startedAt: 0,
@@ -223,4 +242,41 @@ test('the owner key is made once and kept', async () => {
   const { ownerKey: file } = homePaths(place.home);
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(await Promise.all([ownerKey(file), ownerKey(file)])).toEqual([key, key]);
+});
+
+test('documents are granted before they leave, stand in the list of grants until they are revoked, and asks use them', async () => {
+  const peer = await control.welcome();
+  const api = client();
+  const { grant, documents } = await api.grantDocuments({ collection: 'docs', patterns: ['/docs'] });
+  expect(documents).toMatchObject([{ path: 'docs/a.md', realPath: '/docs/a.md', bytes: 7n }]);
+  expect(grant).toMatchObject({ collection: 'docs', run: '', paths: ['/docs'] });
+  expect(edge.entries.map(({ record }) => record.case).slice(-2)).toEqual(['grantMinted', 'ledger']);
+  expect((await api.listGrants({})).grants).toMatchObject([{ id: grant!.id, collection: 'docs' }]);
+  expect(await refusal(api.grantDocuments({ collection: 'docs', patterns: ['docs/none'] }))).toMatchObject({
+    reason: 'SHARE_NO_MATCH',
+  });
+  expect(await refusal(api.grantDocuments({ collection: 'No Name', patterns: ['/docs'] }))).toMatchObject({
+    code: Code.InvalidArgument,
+  });
+  const other = { collection: 'docs', patterns: ['/docs'], recipients: ['openai'] };
+  expect(await refusal(api.grantDocuments(other))).toMatchObject({ reason: 'INVALID_ARGUMENT' });
+  const ask = async (more: object) => {
+    const leave = new AbortController();
+    const asking = (async () => {
+      for await (const _ of api.ask({ text: 'What?', ...more }, { signal: leave.signal }));
+    })().catch(() => {});
+    const event = await peer.next('userEvent');
+    leave.abort();
+    await asking;
+    return event.collections.map(({ name, grant: by }) => [name, by]);
+  };
+  expect(await ask({})).toEqual([['docs', grant!.id]]);
+  expect(await ask({ noCollections: true })).toEqual([]);
+  await api.revokeGrant({ id: grant!.id });
+  expect((await api.listGrants({})).grants).toEqual([]);
+  expect(await ask({})).toEqual([]);
+  const unknown = (async () => {
+    for await (const _ of api.ask({ text: 'What?', collections: ['docs'] }));
+  })();
+  expect(await refusal(unknown)).toMatchObject({ reason: 'INVALID_ARGUMENT' });
 });

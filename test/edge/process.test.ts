@@ -94,6 +94,16 @@ test('it joins, is ready, answers an ask with a share, and leaves with a goodbye
   expect(last).toMatchObject({ case: 'ended', value: { outcome: { answer: 'Friday.' } } });
   expect(last?.case === 'ended' && last.value.egress.map(({ field }) => field)).toContain('user_event.text');
   expect((await api.listGrants({})).grants).toEqual([]);
+  const { grant, documents } = await api.grantDocuments({ collection: 'docs', patterns: [join(place.home, 'docs')] });
+  expect(documents).toMatchObject([{ path: 'docs/notes.md', bytes: 25n }]);
+  expect(documents[0]?.sha256).toHaveLength(32);
+  expect((await api.listEgress({})).entries[0]).toMatchObject({
+    path: 'docs/notes.md',
+    field: 'document',
+    grant: grant?.id,
+    bytes: 25n,
+  });
+  await expect(api.grantDocuments({ collection: 'docs', patterns: ['/etc'] })).rejects.toThrow('not allowed');
   await expect(
     (async () => {
       for await (const _ of api.ask({ text: 'q', shares: [{ pattern: join(place.home, 'docs', '*.nothing') }] }));

@@ -18,6 +18,8 @@ import { parseDuration } from '../units.ts';
 
 interface AskOptions extends GlobalOptions {
   share: string[];
+  in: string[];
+  docs: boolean;
   json?: boolean;
   conversation?: string;
   timeout?: number;
@@ -25,12 +27,14 @@ interface AskOptions extends GlobalOptions {
 }
 
 const EXAMPLES = `
-Nothing of a file's content leaves the box unless it is shared; without that the model sees names and short extracts.
+Nothing of a file's content leaves the box unless it is shared or was added with docs add; without that the model sees names and
+short extracts.
 
 Examples:
   $ bowline ask 'Which of my notes are about the launch?'
   $ bowline ask --share 'notes/*.md' 'When is the launch?'          one --share takes one quoted glob
   $ bowline ask --share 'report.md#L10-L40' 'Summarise this part'
+  $ bowline ask --in notes 'Who leads the project?'                 from what was added by: bowline docs add
   $ bowline ask -c 0190f3c2-... 'And who is in charge?'             goes on with a conversation
   $ bowline ask --no-wait 'Summarise the week'                      prints the run id and leaves
 
@@ -48,6 +52,12 @@ export function askVerb(io: CliIo): Command {
         .argParser((value: string, all: string[]) => [...all, value])
         .default([], 'nothing'),
     )
+    .addOption(
+      new Option('--in <collection>', 'look only into this collection of `docs add` (repeatable)')
+        .argParser((value: string, all: string[]) => [...all, value])
+        .default([], 'all that the model may see'),
+    )
+    .option('--no-docs', 'look into no collection')
     .option('-c, --conversation <id>', 'go on with this conversation')
     .addOption(new Option('--timeout <time>', 'most time until the answer, like 30s or 2m').argParser(parseDuration))
     .option('--no-wait', 'leave as soon as the question is queued')
@@ -63,6 +73,8 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
     conversation: options.conversation ?? '',
     shares: options.share.map((value) => parseShare(value, io.cwd)),
     requestId: newId(),
+    collections: options.in,
+    noCollections: !options.docs,
     ...(options.timeout === undefined ? {} : { timeout: durationFromMs(options.timeout) }),
   });
   const out = new Printer(io.stdout, io.env);

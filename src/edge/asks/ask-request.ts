@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
-import { UserEventSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type CollectionUse, UserEventSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { type AskRecord, AskRecordSchema, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { type AskRequest, type Shared, SharedSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
@@ -57,14 +57,21 @@ export function sharedOf(grant: GrantMinted, model: ModelInfo | undefined): Shar
 /** The record of an ask: exactly what will be sent, its grant, and its lines of the ledger. */
 export function askRecord(
   request: AskRequest,
-  parts: { run: string; conversation: string; grant: GrantMinted | undefined; now: number },
+  parts: {
+    run: string;
+    conversation: string;
+    grant: GrantMinted | undefined;
+    collections: readonly CollectionUse[];
+    now: number;
+  },
 ): AskRecord {
-  const { run, conversation, grant, now } = parts;
+  const { run, conversation, grant, collections, now } = parts;
   const event = create(UserEventSchema, {
     run,
     conversation,
     text: request.text,
     shares: grant ? [shareGrantOf(grant)] : [],
+    collections: [...collections],
     createTime: timestampFromMs(now),
     ...(request.timeout && { timeout: request.timeout }),
   });

@@ -3,7 +3,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
-import type { EventOutcome } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { CollectionUse, EventOutcome } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import {
   type AskRequest,
   type Ended,
@@ -45,6 +45,8 @@ export interface AskServiceDeps {
   readonly log: Logger;
   /** The model that would answer now. */
   readonly model: () => ModelInfo | undefined;
+  /** Collections that an ask may look into. Throws INVALID_ARGUMENT. Default: none. */
+  readonly collections?: (wanted: readonly string[], reader: ModelInfo | undefined) => CollectionUse[];
   readonly limits?: Partial<AskLimits>;
 }
 
@@ -111,6 +113,7 @@ export class AskService {
     const files = request.shares.length > 0 ? await this.#deps.shares.resolve(request.shares) : [];
     const model = this.#deps.model();
     const recipients = recipientsOf(request, model);
+    const collections = request.noCollections ? [] : (this.#deps.collections?.(request.collections, model) ?? []);
     const grant = files.length > 0 ? this.#deps.shares.mint({ run, files, recipients }) : undefined;
     let kept = false;
     const discard = () => {
@@ -121,7 +124,7 @@ export class AskService {
       this.#checkRoom();
       this.#pending++;
       try {
-        const record = askRecord(request, { run, conversation, grant, now: this.#deps.journal.now() });
+        const record = askRecord(request, { run, conversation, grant, collections, now: this.#deps.journal.now() });
         await this.#deps.journal.append([{ case: 'ask', value: record }]);
         kept = true;
       } finally {

@@ -91,6 +91,10 @@ export function askEgress(event: UserEvent, at: number): Egress[] {
     for (const file of share.files) line('', 'user_event.shares.files.path', Sensitivity.NAME, file.path, '');
     for (const name of share.recipients) line('', 'user_event.shares.recipients', Sensitivity.NAME, name, '');
   }
+  for (const collection of event.collections) {
+    line('', 'user_event.collections.name', Sensitivity.NAME, collection.name, '');
+    for (const name of collection.recipients) line('', 'user_event.collections.recipients', Sensitivity.NAME, name, '');
+  }
   return ledger.lines;
 }
 

@@ -61,7 +61,8 @@ export class OwnRuns implements Fold {
         for (const { id } of record.value.grants) this.#grants.add(id);
         break;
       case 'grantMinted':
-        this.#grants.add(record.value.id);
+        // A standing one outlives its process.
+        if (record.value.collection === '') this.#grants.add(record.value.id);
         break;
       case 'grantEnded':
         this.#grants.delete(record.value.id);

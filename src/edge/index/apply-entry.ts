@@ -204,6 +204,7 @@ function ledger(db: SqlDatabase, entries: readonly Egress[], sequence: number, a
 function checkpoint(db: SqlDatabase, value: Checkpoint, sequence: number, at: number): void {
   const last = Number(value.sequence);
   for (const item of value.intents) intent(db, item, at);
+  for (const item of value.standing) grant(db, item, sequence, at);
   for (const item of value.outcomes) {
     const known = db.get(`SELECT state, outcomeIn FROM calls WHERE key = ?`, [item.idempotencyKey]);
     if (!known || known.outcomeIn === null) outcome(db, item, sequence, at);

@@ -1,10 +1,12 @@
-// What a pruned part of the journal must leave behind: keys that are still remembered, asks without an answer, the anchor.
+// What a pruned part of the journal must leave behind: keys that are still remembered, asks without an answer, standing
+// grants, the anchor.
 import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   type Checkpoint,
   CheckpointSchema,
+  type GrantMinted,
   type Intent,
   type OpenAsk,
   OpenAskSchema,
@@ -17,12 +19,14 @@ import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
 import { type Head, type LastSession, MAX_RECORD_BYTES } from './journal-types.ts';
 import type { Entry } from './records.ts';
+import type { StandingBook } from './standing-book.ts';
 
 /** Where the records and the memory of them come from. */
 export interface CheckpointSource {
   readonly id: string;
   readonly calls: CallBook;
   readonly asks: AskBook;
+  readonly standing: StandingBook;
   entries(from?: number): AsyncIterable<Entry>;
 }
 
@@ -76,6 +80,7 @@ export async function checkpointRecords(
     ...[...outcomes.values()].map((value) => ({ list: 'outcomes' as const, value })),
     ...[...intents.values()].map((value) => ({ list: 'intents' as const, value })),
     ...[...last.values()].map((value) => ({ list: 'asks' as const, value })),
+    ...source.standing.list().map((value) => ({ list: 'standing' as const, value })),
   ]);
 }
 
@@ -89,7 +94,8 @@ export function refusalAsOutcome({ idempotencyKey, job, method, failure }: ToolR
 type Item =
   | { readonly list: 'outcomes'; readonly value: ToolOutcome }
   | { readonly list: 'intents'; readonly value: Intent }
-  | { readonly list: 'asks'; readonly value: OpenAsk };
+  | { readonly list: 'asks'; readonly value: OpenAsk }
+  | { readonly list: 'standing'; readonly value: GrantMinted };
 
 function pack(
   id: string,
@@ -135,5 +141,6 @@ function pack(
 function put(checkpoint: Checkpoint, item: Item): void {
   if (item.list === 'outcomes') checkpoint.outcomes.push(item.value);
   else if (item.list === 'intents') checkpoint.intents.push(item.value);
-  else checkpoint.asks.push(item.value);
+  else if (item.list === 'asks') checkpoint.asks.push(item.value);
+  else checkpoint.standing.push(item.value);
 }

@@ -61,6 +61,10 @@ const ask = (run: string): RecordInit => ({
 });
 const accepted = (sequence: number): RecordInit => ({ case: 'askOutcome', value: { sequence: BigInt(sequence) } });
 const answered = (run: string): RecordInit => ({ case: 'runAnswered', value: { run } });
+const granted = (id: string): RecordInit => ({
+  case: 'grantMinted',
+  value: { id, collection: 'docs', recipients: ['local'] },
+});
 const filler = (size: number): RecordInit => ({
   case: 'ledger',
   value: { entries: [{ path: 'x'.repeat(size), field: 'text', bytes: 1n }] },
@@ -180,16 +184,18 @@ test('the journal prunes itself before it is full and goes on for ever', async (
 const step = fc.oneof(
   fc.record({ kind: fc.constantFrom('intent', 'outcome', 'read', 'refused', 'settled'), key: fc.nat(7) }),
   fc.record({ kind: fc.constantFrom('ask', 'accepted', 'answered', 'session'), key: fc.nat(7) }),
+  fc.record({ kind: fc.constantFrom('granted', 'revoked'), key: fc.nat(7) }),
   fc.record({ kind: fc.constant('filler' as const), key: fc.nat(1500) }),
   fc.record({ kind: fc.constant('prune' as const), key: fc.nat(5000) }),
 );
 
-test('whatever was pruned, a restart remembers the same keys, answers, asks and anchor', async () => {
+test('whatever was pruned, a restart remembers the same keys, answers, asks, standing grants and anchor', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const fs = new MemoryFs();
       const journal = await open(fs);
       const pending: Promise<unknown>[] = [];
+      const revoked = new Set<string>();
       for (const { kind, key } of steps) {
         const name = `k${key}/0/0`;
         const call = journal.calls.get(name);
@@ -205,7 +211,11 @@ test('whatever was pruned, a restart remembers the same keys, answers, asks and 
         else if (kind === 'accepted' && journal.asks.get(name))
           await journal.append([accepted(journal.asks.get(name)!.sequence)]);
         else if (kind === 'answered' && journal.asks.get(name)) await journal.append([answered(name)]);
-        else if (kind === 'session') {
+        else if (kind === 'granted' && !revoked.has(name)) await journal.append([granted(name)]);
+        else if (kind === 'revoked' && journal.standing.get(name)) {
+          revoked.add(name);
+          await journal.append([{ case: 'grantEnded', value: { id: name, why: 'REVOKED' } }]);
+        } else if (kind === 'session') {
           const { sequence, hash } = journal.head;
           await journal.append([
             { case: 'sessionOpened', value: { anchor: { sequence: BigInt(sequence), headHash: hash } } },
@@ -226,6 +236,13 @@ test('whatever was pruned, a restart remembers the same keys, answers, asks and 
         if (before) expect(await again.outcome(name)).toEqual(answers.get(name));
       }
       expect(again.asks.open()).toEqual(journal.asks.open());
+      const standing = ({ standing: book }: EdgeJournal) =>
+        book
+          .list()
+          .map(({ id }) => id)
+          .sort();
+      expect(standing(again)).toEqual(standing(journal));
+      for (const id of revoked) expect(again.standing.get(id)).toBeUndefined();
       expect(again.anchor?.sequence).toBe(journal.anchor?.sequence);
       expect(Buffer.from(again.anchor?.hash ?? [])).toEqual(Buffer.from(journal.anchor?.hash ?? []));
       expect(await again.verify()).toMatchObject({ ok: true });

@@ -12,6 +12,7 @@ import type { Head, LastSession, Reservation } from './journal-types.ts';
 import { type OpenJournalOptions, openJournal } from './open-journal.ts';
 import { decodeRecord, type Entry, encodeRecord, type Fold, type KnownRecord, type RecordInit } from './records.ts';
 import type { JournalRecord } from './recover.ts';
+import { StandingBook } from './standing-book.ts';
 import type { Verification } from './verify.ts';
 
 export interface EdgeJournalOptions extends Omit<OpenJournalOptions, 'onRecord'> {
@@ -32,6 +33,7 @@ export async function openEdgeJournal(dir: string, options: EdgeJournalOptions):
 class EdgeView {
   readonly calls: CallBook;
   readonly asks = new AskBook();
+  readonly standing = new StandingBook();
   readonly folds: Fold[];
   /** Messages of records that are being appended, so that they need not be parsed again. */
   readonly fresh = new WeakMap<Uint8Array, { record: KnownRecord; at: number }>();
@@ -42,7 +44,7 @@ class EdgeView {
 
   constructor(options: EdgeJournalOptions) {
     this.calls = new CallBook(options.calls);
-    this.folds = [this.calls, this.asks, ...(options.folds ?? [])];
+    this.folds = [this.calls, this.asks, this.standing, ...(options.folds ?? [])];
   }
 
   see({ sequence, bytes }: JournalRecord): void {
@@ -116,6 +118,11 @@ export class EdgeJournal {
   /** Asks without an answer. */
   get asks(): AskBook {
     return this.#view.asks;
+  }
+
+  /** Standing grants that are live. */
+  get standing(): StandingBook {
+    return this.#view.standing;
   }
 
   /** What the control plane had anchored when the last session began. */

@@ -2,11 +2,13 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
+import type { GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import {
   AcceptedSchema,
   type GetStatusResponse,
   GetStatusResponseSchema,
   type Grant,
+  type GrantDocumentsRequest,
   GrantSchema,
   type LocalService,
   QueuedAskSchema,
@@ -18,7 +20,10 @@ import { BUILD } from '../../base/version.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { OpenAsks } from '../asks/open-asks.ts';
+import type { GrantedDocuments } from '../grants/grant-documents.ts';
 import type { LiveGrant } from '../grants/grants.ts';
+import type { RecordInit } from '../journal/records.ts';
+import type { StandingBook } from '../journal/standing-book.ts';
 import type { SessionStatus } from '../session/edge-session.ts';
 
 export interface LocalDeps {
@@ -28,6 +33,7 @@ export interface LocalDeps {
   readonly open: OpenAsks;
   readonly status: () => SessionStatus;
   readonly grants: { list(): LiveGrant[]; end(id: string, why: 'REVOKED'): void };
+  readonly grantDocuments: (request: GrantDocumentsRequest) => Promise<GrantedDocuments>;
   readonly ledger: {
     /** Newest first; `before` is the place of the last line of the page before. */
     ledger(page: { limit: number; run?: string; before?: Place }): LedgerLine[] | Promise<LedgerLine[]>;
@@ -54,6 +60,8 @@ export interface JournalView {
   readonly id: string;
   readonly bytes: number;
   readonly head: { readonly hash: Uint8Array };
+  readonly standing: Pick<StandingBook, 'get' | 'list'>;
+  append(records: readonly RecordInit[]): Promise<number>;
   verify(): Promise<{
     readonly ok: boolean;
     readonly records: number;
@@ -95,8 +103,12 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       await asks.cancel(run);
       return {};
     },
-    grantDocuments() {
-      throw new AppError('METHOD_NOT_SERVED');
+    async grantDocuments(request) {
+      const { grant, files } = await deps.grantDocuments(request);
+      return {
+        grant: standingOf(grant),
+        documents: files.map(({ path, realPath, bytes, sha256 }) => ({ path, realPath, bytes, sha256 })),
+      };
     },
     listQueue() {
       const queued = open.all().flatMap(({ record, accepted }) => {
@@ -115,8 +127,12 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       const last = rows.length === limit ? rows.at(-1) : undefined;
       return { entries: rows.map((row) => row.egress), nextPageToken: last ? `${last.sequence}.${last.line}` : '' };
     },
-    listGrants: () => ({ grants: deps.grants.list().map(grantOf) }),
-    revokeGrant({ id }) {
+    listGrants: () => ({ grants: [...deps.grants.list().map(grantOf), ...journal.standing.list().map(standingOf)] }),
+    async revokeGrant({ id }) {
+      if (journal.standing.get(id)) {
+        await journal.append([{ case: 'grantEnded', value: { id, why: 'REVOKED' } }]);
+        return {};
+      }
       if (!deps.grants.list().some((grant) => grant.id === id)) throw new AppError('NOT_FOUND', { kind: 'grant' });
       deps.grants.end(id, 'REVOKED');
       return {};
@@ -171,6 +187,17 @@ function grantOf(grant: LiveGrant): Grant {
     expireTime: timestampFromMs(grant.expiresAt),
   });
 }
+
+/** What a standing grant covers has left when it is made: all of it. */
+const standingOf = ({ id, files, recipients, capBytes, collection }: GrantMinted): Grant =>
+  create(GrantSchema, {
+    id,
+    paths: files.map(({ path }) => path),
+    recipients,
+    capBytes,
+    usedBytes: capBytes,
+    collection,
+  });
 
 function placeOf(token: string): Place {
   const match = /^(\d{1,15})\.(\d{1,6})$/.exec(token);

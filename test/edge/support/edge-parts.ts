@@ -14,6 +14,7 @@ import { OpenAsks } from '../../../src/edge/asks/open-asks.ts';
 import type { Shares } from '../../../src/edge/asks/ports.ts';
 import { Gate } from '../../../src/edge/egress/gate.ts';
 import { Grants } from '../../../src/edge/grants/grants.ts';
+import { collectionsOf } from '../../../src/edge/grants/standing-grants.ts';
 import { journalBinding } from '../../../src/edge/identity.ts';
 import { join } from '../../../src/edge/join.ts';
 import { openEdgeJournal } from '../../../src/edge/journal/edge-journal.ts';
@@ -94,6 +95,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     clock: systemClock,
     log,
     model: () => session?.status.model,
+    collections: (wanted, reader) => collectionsOf(journal.standing.list(), wanted, reader),
     ...(parts.limits && { limits: parts.limits }),
   });
   asks.start();

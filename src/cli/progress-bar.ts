@@ -1,0 +1,47 @@
+// A progress bar on a terminal: one line that is drawn again. Elsewhere it draws nothing, so that logs stay readable.
+
+import type { OutStream } from './io.ts';
+import { widthOf } from './output.ts';
+
+/** Drawn at most this often, in milliseconds. */
+const EVERY_MS = 80;
+const CELLS = 24;
+
+export class ProgressBar {
+  readonly #stream: OutStream;
+  readonly #total: number;
+  #drawn = Number.NEGATIVE_INFINITY;
+  #shown = false;
+
+  constructor(stream: OutStream, total: number) {
+    this.#stream = stream;
+    this.#total = Math.max(total, 1);
+  }
+
+  /** @param what what is being done, cut to the width of the terminal */
+  show(done: number, what: string): void {
+    const now = performance.now();
+    if (!this.#stream.isTTY || (now - this.#drawn < EVERY_MS && done < this.#total)) return;
+    this.#drawn = now;
+    this.#shown = true;
+    const full = Math.round((Math.min(done, this.#total) / this.#total) * CELLS);
+    const head = `${'█'.repeat(full)}${'░'.repeat(CELLS - full)} ${done}/${this.#total} `;
+    const room = (this.#stream.columns ?? 80) - CELLS - `${done}/${this.#total}`.length - 3;
+    this.#stream.write(`\r\x1b[K${head}${fitted(what, room)}`);
+  }
+
+  /** Takes the line away. */
+  clear(): void {
+    if (this.#shown) this.#stream.write('\r\x1b[K');
+    this.#shown = false;
+  }
+}
+
+function fitted(text: string, columns: number): string {
+  let fit = '';
+  for (const letter of text.replace(/\p{Cc}/gu, ' ')) {
+    if (widthOf(fit + letter) > columns) return fit;
+    fit += letter;
+  }
+  return fit;
+}

@@ -1,0 +1,249 @@
+// The verb `docs`: documents that questions are answered from. They are kept by the control plane's retrieval worker; what
+// leaves this box for them is granted and written down by the edge first.
+import { Command, Option } from 'commander';
+import {
+  type Collection,
+  CollectionSchema,
+  type IngestedDocument,
+  IngestedDocumentSchema,
+  IngestState,
+  IngestStateSchema,
+  type Passage,
+  PassageSchema,
+  RetrievalService,
+  type StoredDocument,
+  StoredDocumentSchema,
+} from '../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import { GrantSchema, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { AppError, EXIT } from '../../base/errors.ts';
+import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
+import { addDocuments } from '../docs-add.ts';
+import type { CliIo } from '../io.ts';
+import { type ListOptions, lsCommand, pages } from '../listing.ts';
+import { Printer } from '../output.ts';
+import { enumText, plain } from '../plain.ts';
+import { ProgressBar } from '../progress-bar.ts';
+import { parseShare } from '../shares.ts';
+import { bytesText, countText, parseCount, timeText } from '../units.ts';
+
+/** Where documents go when nothing else is said. */
+const DEFAULT_COLLECTION = 'docs';
+
+interface AddOptions extends GlobalOptions {
+  to: string;
+  recipient: string[];
+  json?: boolean;
+}
+
+interface SearchOptions extends GlobalOptions {
+  in: string[];
+  limit: number;
+  json?: boolean;
+}
+
+const gathered = (value: string, all: string[]) => [...all, value];
+
+export function docsVerb(io: CliIo): Command {
+  const docs = new Command('docs').description('Documents that questions are answered from: add, list, search, remove');
+  docs.addCommand(
+    new Command('add')
+      .description('Add files and folders to a collection; their content leaves this box, which is written down first')
+      .argument('<path...>', 'files, folders or quoted globs below the allowed folders')
+      .option('--to <collection>', 'collection that they go into', DEFAULT_COLLECTION)
+      .addOption(
+        new Option(
+          '--recipient <provider>',
+          'who may see what they say: a provider, `local` or `any` (repeatable); by default the model that answers now and yours',
+        )
+          .argParser(gathered)
+          .default([], 'the model that answers now, local'),
+      )
+      .option('--json', 'print one JSON object')
+      .addHelpText(
+        'after',
+        `
+What is unchanged is not sent through a model again; a file that changed replaces what was there. From then on \`ask\` looks
+into the collection (\`--no-docs\` does not).
+
+Examples:
+  $ bowline docs add docs/
+  $ bowline docs add 'notes/**/*.md' --to notes --recipient local`,
+      )
+      .action((paths: string[], _o, command: Command) => add(io, paths, command.optsWithGlobals())),
+  );
+  docs.addCommand(
+    lsCommand('List the collections, or the documents of one', 100)
+      .argument('[collection]', 'its documents')
+      .addHelpText('after', '\nExamples:\n  $ bowline docs ls\n  $ bowline docs ls docs --json')
+      .action((name: string | undefined, _o, command: Command) => list(io, name, command.optsWithGlobals())),
+  );
+  docs.addCommand(
+    new Command('search')
+      .description('Find passages, best first, with the lines where they stand')
+      .argument('<words...>', 'a question or words')
+      .addOption(
+        new Option('--in <collection>', 'only in this one (repeatable)').argParser(gathered).default([], 'all'),
+      )
+      .addOption(new Option('-n, --limit <count>', 'most passages').argParser(parseCount(50)).default(5))
+      .option('--json', 'print one JSON object')
+      .addHelpText(
+        'after',
+        "\nExamples:\n  $ bowline docs search 'how are backups restored'\n  $ bowline docs search 备份 --in notes",
+      )
+      .action((words: string[], _o, command: Command) => search(io, words.join(' '), command.optsWithGlobals())),
+  );
+  docs.addCommand(
+    new Command('rm')
+      .description('Remove documents by their id, or a whole collection with the grants of this box for it')
+      .argument('<collection>', 'the collection')
+      .argument('[id...]', 'documents, as `docs ls` shows them; without any the collection goes')
+      .addHelpText('after', '\nExamples:\n  $ bowline docs rm docs docs/old.md\n  $ bowline docs rm docs')
+      .action((name: string, ids: string[], _o, command: Command) => remove(io, name, ids, command.optsWithGlobals())),
+  );
+  return docs;
+}
+
+async function add(io: CliIo, paths: string[], options: AddOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const err = new Printer(io.stderr, io.env);
+  const leave = new AbortController();
+  const stop = io.onInterrupt(() => leave.abort(new AppError('CANCELED')));
+  let bar: ProgressBar | undefined;
+  let grant: unknown;
+  try {
+    const documents = await using(localSide(io, options), (edge) =>
+      using(controlSide(io, options), (control) =>
+        addDocuments({
+          edge,
+          control,
+          collection: options.to,
+          patterns: paths.map((path) => parseShare(path, io.cwd).pattern),
+          recipients: options.recipient,
+          signal: leave.signal,
+          onGranted: (granted) => {
+            grant = granted.grant && plain(GrantSchema, granted.grant);
+            const bytes = granted.documents.reduce((sum, { bytes: each }) => sum + each, 0n);
+            const who = granted.grant?.recipients.join(', ') ?? '';
+            const what = countText(granted.documents.length, 'file');
+            err.line(`sharing ${what} (${bytesText(bytes)}) with ${who}, for the collection ${options.to}`, 'yellow');
+            bar = new ProgressBar(io.stderr, granted.documents.length);
+          },
+          onProgress: (done, next) => bar?.show(done, next),
+        }),
+      ),
+    );
+    bar?.clear();
+    if (documents.some(({ state }) => state === IngestState.FAILED)) io.exit(EXIT.failed);
+    if (options.json) out.json({ grant, documents: documents.map((each) => plain(IngestedDocumentSchema, each)) });
+    else told(out, err, options.to, documents);
+  } finally {
+    bar?.clear();
+    stop();
+  }
+}
+
+function told(out: Printer, err: Printer, collection: string, documents: readonly IngestedDocument[]): void {
+  for (const { id, state, problem, reason } of documents)
+    if (state === IngestState.FAILED) err.line(`${id}: ${problem} (${reason})`, 'red');
+  const counts = [IngestState.ADDED, IngestState.REPLACED, IngestState.UNCHANGED, IngestState.FAILED].flatMap(
+    (state) => {
+      const count = documents.filter((each) => each.state === state).length;
+      return count > 0 ? [`${count} ${enumText(IngestStateSchema, state)}`] : [];
+    },
+  );
+  const sum = (of: (each: IngestedDocument) => number) => documents.reduce((total, each) => total + of(each), 0);
+  const passages = `${countText(
+    sum((each) => each.passages),
+    'passage',
+  )}, ${sum((each) => each.embedded)} embedded`;
+  out.line(`${collection}: ${counts.join(', ')}; ${passages}`);
+}
+
+async function list(io: CliIo, name: string | undefined, options: GlobalOptions & ListOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  await using(controlSide(io, options), async (control) => {
+    const service = control.client(RetrievalService);
+    if (name === undefined) {
+      const all = await pages<Collection>(options.limit, async (pageSize, pageToken) => {
+        const { collections, nextPageToken } = await service.listCollections({ pageSize, pageToken });
+        return { items: collections, nextPageToken };
+      });
+      if (options.json) return out.json(all.map((one) => plain(CollectionSchema, one)));
+      const rows = all.map((c) => [
+        c.name,
+        String(c.documents),
+        String(c.passages),
+        bytesText(c.bytes),
+        timeText(c.updateTime),
+        `${c.model}${c.lexical ? ' (letters, not meaning)' : ''}`,
+      ]);
+      const none = 'no collections; add documents with: bowline docs add PATH';
+      return out.table(['collection', 'documents', 'passages', 'size', 'changed', 'model'], rows, none);
+    }
+    const all = await pages<StoredDocument>(options.limit, async (pageSize, pageToken) => {
+      const { documents, nextPageToken } = await service.listDocuments({ collection: name, pageSize, pageToken });
+      return { items: documents, nextPageToken };
+    });
+    if (options.json) return out.json(all.map((one) => plain(StoredDocumentSchema, one)));
+    const rows = all.map((d) => [d.id, String(d.passages), bytesText(d.bytes), timeText(d.updateTime), d.title]);
+    return out.table(['document', 'passages', 'size', 'changed', 'title'], rows, `no documents in ${name}`);
+  });
+}
+
+async function search(io: CliIo, query: string, options: SearchOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const found = await using(controlSide(io, options), (control) =>
+    control.client(RetrievalService).search({ query, collections: options.in, limit: options.limit }),
+  );
+  if (options.json) {
+    const { passages, collections, lexical } = found;
+    out.json({ passages: passages.map((each) => plain(PassageSchema, each)), collections, lexical });
+    return;
+  }
+  if (found.passages.length === 0) {
+    out.line(`nothing in ${found.collections.join(', ') || 'any collection'}`, 'dim');
+    return;
+  }
+  for (const passage of found.passages) {
+    out.line(placeText(passage), 'bold');
+    for (const line of passage.text.split('\n').slice(0, MAX_LINES)) out.line(`  ${line}`);
+    out.line();
+  }
+  if (found.lexical)
+    new Printer(io.stderr, io.env).line(
+      'compared by letters, not by meaning; for meaning: bowline models --help',
+      'dim',
+    );
+}
+
+/** Lines of a passage that are shown. */
+const MAX_LINES = 8;
+
+function placeText({ document, startLine, endLine, page, collection, headings }: Passage): string {
+  const lines = startLine > 0 ? `:${startLine}${endLine > startLine ? `-${endLine}` : ''}` : '';
+  const where = `${document}${lines}${page > 0 ? `, page ${page}` : ''}`;
+  return [where, headings.join(' > '), collection].filter(Boolean).join('  ·  ');
+}
+
+async function remove(io: CliIo, collection: string, ids: string[], options: GlobalOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const what =
+    ids.length > 0 ? { case: 'documents' as const, value: { ids } } : { case: 'everything' as const, value: true };
+  const { documents } = await using(controlSide(io, options), (control) =>
+    control.client(RetrievalService).delete({ collection, what }),
+  );
+  // Only then: as long as something is kept there, the grant says so.
+  if (ids.length === 0) await revokeGrants(io, collection, options);
+  out.line(`removed ${countText(documents, 'document')} from ${collection}`);
+}
+
+async function revokeGrants(io: CliIo, collection: string, options: GlobalOptions): Promise<void> {
+  await using(localSide(io, options), async (edge) => {
+    const local = edge.client(LocalService);
+    const { grants } = await local.listGrants({});
+    for (const { id } of grants.filter((each) => each.collection === collection)) await local.revokeGrant({ id });
+  }).catch((error: unknown) => {
+    if (!(error instanceof AppError && error.reason === 'NOT_RUNNING')) throw error;
+    new Printer(io.stderr, io.env).line('no edge runs here: grants of another box for it are revoked there', 'yellow');
+  });
+}

@@ -1,0 +1,83 @@
+// The owner adds documents of this box to a collection: freezes what leaves, and journals the standing grant together with its
+// lines of the ledger. Who sends them does so after that, and sends exactly these bytes.
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { type GrantedFile, type GrantMinted, GrantMintedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import type { GrantDocumentsRequest } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { newId } from '../../base/ids.ts';
+import type { RecordInit } from '../journal/records.ts';
+import type { ShareWish } from './share-resolver.ts';
+import { mustTake } from './standing-grants.ts';
+
+export interface GrantDocumentsParts {
+  /** Standing grants that are live. */
+  readonly standing: () => readonly GrantMinted[];
+  readonly resolve: (wishes: readonly ShareWish[]) => Promise<GrantedFile[]>;
+  readonly journal: { append(records: readonly RecordInit[]): Promise<number>; now(): number };
+  /** The model that would answer now. */
+  readonly model: () => ModelInfo | undefined;
+}
+
+export interface GrantedDocuments {
+  readonly grant: GrantMinted;
+  readonly files: readonly GrantedFile[];
+}
+
+/** Lines of the ledger in one record; a record has a bound. */
+const LINES = 500;
+
+/** Throws SHARE_NO_MATCH, PATH_NOT_ALLOWED, LIMIT_EXCEEDED, INVALID_ARGUMENT, and what the journal throws; nothing is granted then. */
+export async function grantDocuments(
+  { standing, resolve, journal, model }: GrantDocumentsParts,
+  { collection, patterns, recipients: asked }: GrantDocumentsRequest,
+): Promise<GrantedDocuments> {
+  const recipients = recipientsOf(
+    asked,
+    standing().find((grant) => grant.collection === collection),
+    model(),
+  );
+  mustTake(standing(), collection, recipients);
+  const files = await resolve(patterns.map((pattern) => ({ pattern })));
+  const at = journal.now();
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0n);
+  const grant = create(GrantMintedSchema, {
+    id: newId(),
+    // As the owner named them; each file stands in the ledger.
+    files: patterns.map((path) => ({ path: path.slice(0, 4096) })),
+    recipients: [...recipients],
+    capBytes: bytes,
+    collection,
+  });
+  const lines = files.map((file) => line(file, grant, at));
+  const records: RecordInit[] = [{ case: 'grantMinted', value: grant }];
+  for (let from = 0; from < lines.length; from += LINES)
+    records.push({ case: 'ledger', value: { entries: lines.slice(from, from + LINES) } });
+  await journal.append(records);
+  return { grant, files };
+}
+
+/** As asked, else those of the collection, else the model that answers now and any on the owner's machines. */
+function recipientsOf(
+  asked: readonly string[],
+  known: GrantMinted | undefined,
+  model: ModelInfo | undefined,
+): readonly string[] {
+  const named = asked.filter((name) => name !== '');
+  if (named.length === 0 && known) return known.recipients;
+  const all = named.length > 0 ? named : [...(model?.provider ? [model.provider] : []), 'local'];
+  return [...new Set(all)].slice(0, 16);
+}
+
+const line = (file: GrantedFile, { id, recipients }: GrantMinted, at: number): Egress =>
+  create(EgressSchema, {
+    path: file.path,
+    field: 'document',
+    sensitivity: Sensitivity.CONTENT,
+    bytes: file.bytes,
+    grant: id,
+    createTime: timestampFromMs(at),
+    recipients: [...recipients],
+  });

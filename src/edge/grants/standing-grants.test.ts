@@ -1,0 +1,69 @@
+import { create } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import { GrantedFileSchema, GrantMintedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { GrantDocumentsRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import type { RecordInit } from '../journal/records.ts';
+import { grantDocuments } from './grant-documents.ts';
+import { collectionsOf, mustTake } from './standing-grants.ts';
+
+const grant = (collection: string, ...recipients: string[]) =>
+  create(GrantMintedSchema, { id: `g-${collection}-${recipients.join('-')}`, collection, recipients });
+const names = (...args: Parameters<typeof collectionsOf>) => collectionsOf(...args).map(({ name }) => name);
+
+test('an ask looks by itself only into collections that who answers may see, and into named ones whoever does', () => {
+  const live = [grant('own', 'rules', 'local'), grant('work', 'openai'), grant('open', 'any')];
+  expect(names(live, [], { provider: 'rules', local: true })).toEqual(['own', 'open']);
+  expect(names(live, [], { provider: 'house', local: true })).toEqual(['own', 'open']);
+  expect(names(live, [], { provider: 'openai', local: false })).toEqual(['work', 'open']);
+  expect(names(live, [], { provider: 'house', local: false })).toEqual(['open']);
+  expect(names(live, [], undefined)).toEqual(['own', 'work', 'open']);
+  expect(collectionsOf(live, ['work'], { provider: 'rules', local: true })).toMatchObject([
+    { name: 'work', grant: 'g-work-openai', recipients: ['openai'] },
+  ]);
+  expect(() => collectionsOf(live, ['notes'], undefined)).toThrow('there are own, work, open');
+  expect(() => collectionsOf([], ['notes'], undefined)).toThrow('bowline docs add');
+});
+
+test('a collection keeps its recipients, and grants have a bound', () => {
+  const live = [grant('own', 'rules', 'local')];
+  expect(() => mustTake(live, 'own', ['local', 'rules'])).not.toThrow();
+  expect(() => mustTake(live, 'other', ['openai'])).not.toThrow();
+  expect(() => mustTake(live, 'own', ['openai'])).toThrow('rules, local may see');
+  expect(() =>
+    mustTake(
+      Array.from({ length: 256 }, () => live[0]!),
+      'own',
+      ['rules'],
+    ),
+  ).toThrow('256');
+});
+
+test('the grant and every line of the ledger are journaled together before anything is told', async () => {
+  const written: RecordInit[][] = [];
+  const files = Array.from({ length: 1_201 }, (_, n) =>
+    create(GrantedFileSchema, {
+      path: `docs/文件-${n}.md`,
+      realPath: `/d/${n}`,
+      bytes: 10n,
+      sha256: new Uint8Array(32),
+    }),
+  );
+  const parts = {
+    standing: () => [],
+    resolve: async () => files,
+    journal: { append: async (records: readonly RecordInit[]) => written.push([...records]), now: () => 5 },
+    model: () => undefined,
+  };
+  const request = create(GrantDocumentsRequestSchema, { collection: 'docs', patterns: ['/d'] });
+  const granted = await grantDocuments(parts, request);
+  expect(granted.files).toHaveLength(1_201);
+  expect(granted.grant).toMatchObject({ collection: 'docs', recipients: ['local'], run: '', capBytes: 12_010n });
+  expect(written).toHaveLength(1);
+  const [minted, ...ledger] = written[0]!;
+  expect(minted).toMatchObject({ case: 'grantMinted', value: { id: granted.grant.id } });
+  const lines = ledger.flatMap((record) => (record.case === 'ledger' ? (record.value.entries ?? []) : []));
+  expect(lines).toHaveLength(1_201);
+  expect(lines[7]).toMatchObject({ path: 'docs/文件-7.md', field: 'document', bytes: 10n, grant: granted.grant.id });
+  const failing = { ...parts, journal: { ...parts.journal, append: () => Promise.reject(new Error('disk')) } };
+  await expect(grantDocuments(failing, request)).rejects.toThrow('disk');
+});
