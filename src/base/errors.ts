@@ -356,6 +356,10 @@ export const ERRORS = {
     'failed_precondition',
     'the model {model} has no usable key: {problem}; set one with `bowline models set {model}`',
   ),
+  DIMENSION_WRONG: row(
+    'failed_precondition',
+    'the embedding model {model} answers vectors of {got} numbers where {declared} are declared; set it with `bowline models set {model} --embedding --dimension {got}`',
+  ),
   PROVIDER_REFUSED: row('failed_precondition', 'the model provider {provider} refused the request: {problem}'),
   CONTEXT_TOO_LONG: row(
     'out_of_range',

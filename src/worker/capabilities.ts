@@ -3,6 +3,7 @@
 import type { OpenCapability } from './capability.ts';
 
 export const CAPABILITIES = {
+  embed: async () => (await import('./handlers/embed/open-embed.ts')).openEmbed,
   llm: async () => (await import('./handlers/llm/open-llm.ts')).openLlm,
 } as const satisfies Record<string, () => Promise<OpenCapability>>;
 

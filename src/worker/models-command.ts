@@ -5,16 +5,20 @@ import { systemClock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import { homeFolder, homePaths } from '../base/home.ts';
 import { askSecret, readSecret } from './ask-secret.ts';
-import { isLocal } from './handlers/llm/providers/local-address.ts';
+import type { EmbeddingEntry } from './embedding-entry.ts';
+import { type EmbeddingFlags, embeddingEntry, mustBeChat } from './embedding-flags.ts';
+import { embedModels } from './embedding-models.ts';
+import { type EmbeddingTest, testEmbedding } from './embedding-test.ts';
 import { PROVIDERS, type ProviderKind } from './handlers/llm/providers/provider-settings.ts';
 import { readKey } from './key-ref.ts';
+import { modelRows } from './model-rows.ts';
 import { testModel } from './model-test.ts';
-import { chatModels, MODEL_NAME, type ModelEntry, problemOf, RULES, readModels } from './models.ts';
-import { mustKnow, removeModel, setDefault, setModel } from './models-file.ts';
+import { chatModels, MODEL_NAME, type ModelEntry, problemOf, readModels } from './models.ts';
+import { mustKnow, removeModel, setDefault, setEmbedding, setModel } from './models-file.ts';
 import { writePrivate } from './private-file.ts';
 import { columns, type WorkerIo } from './worker-io.ts';
 
-interface SetFlags {
+interface SetFlags extends EmbeddingFlags {
   home?: string;
   provider: ProviderKind;
   model: string;
@@ -28,11 +32,11 @@ export function modelsVerb(io: WorkerIo): Command {
   const models = new Command('models')
     .summary('choose the models that a worker of this home offers')
     .description(
-      'Models of <home>/models.yaml. `rules` is built in: it quotes, understands nothing, and needs no key.',
+      'Models of <home>/models.yaml, of two kinds: those that answer, and those that make vectors of texts (embedding). Built in, without a key: `rules` quotes and understands nothing; `lexical` makes vectors that compare letters, not meaning.',
     );
   models
     .command('ls')
-    .description('List the models; the default has a star')
+    .description('List the models; the default of each kind has a star')
     .option('--json', 'print one JSON array')
     .addHelpText('after', '\nExamples:\n  $ bowline models ls\n  $ bowline models ls --json')
     .action((_f, command: Command) => list(io, command.optsWithGlobals()));
@@ -45,6 +49,12 @@ export function modelsVerb(io: WorkerIo): Command {
     .option('--key-file <file>', 'file that holds the key and stays where it is; `-` reads it from standard input')
     .option('--key-env <name>', 'variable of the environment that holds the key when the worker runs')
     .option('--max-output-tokens <number>', 'most tokens of one answer')
+    .option('--embedding', 'it makes vectors of texts; the flags below belong to it')
+    .option('--dimension <number>', 'how many numbers its vectors have; an answer with another count is an error')
+    .option('--shorten', 'ask the provider to shorten its vectors to --dimension; not every model can')
+    .option('--max-input-tokens <number>', 'most tokens that it reads of a text (8191); the rest is cut')
+    .option('--query-prefix <text>', 'what it wants before a text that looks for others, such as `query: `')
+    .option('--document-prefix <text>', 'what it wants before a text that is found')
     .addHelpText(
       'after',
       `
@@ -55,30 +65,42 @@ Examples:
     $ bowline models set claude --provider anthropic --model claude-sonnet-4-5
   a key that the environment or another file holds:
     $ bowline models set gpt --provider openai --model gpt-5 --key-env OPENAI_API_KEY
-    $ bowline models set gpt --provider openai --model gpt-5 --key-file /run/secrets/openai`,
+    $ bowline models set gpt --provider openai --model gpt-5 --key-file /run/secrets/openai
+  vectors from Ollama on this machine, and from a provider:
+    $ bowline models set bge --embedding --provider openai-compatible --model bge-m3 --dimension 1024 --base-url http://127.0.0.1:11434/v1
+    $ bowline models set small --embedding --provider openai --model text-embedding-3-small --dimension 1536`,
     )
     .action((name: string, _f, command: Command) => set(io, name, command.optsWithGlobals<SetFlags>()));
   models
     .command('default <name>')
-    .description('Choose the model that answers')
-    .addHelpText('after', '\nExamples:\n  $ bowline models default local\n  $ bowline models default rules')
+    .description('Choose the model that answers, or the one that makes vectors')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ bowline models default local\n  $ bowline models default rules\n  $ bowline models default lexical',
+    )
     .action((name: string, _f, command: Command) => {
-      setDefault(homeOf(io, command), name);
-      io.stderr.write(`${name} answers from now on; a worker that runs must be started again\n`);
+      const kind = setDefault(homeOf(io, command), name);
+      const does = kind === 'chat' ? 'answers' : 'makes the vectors';
+      io.stderr.write(`${name} ${does} from now on; a worker that runs must be started again\n`);
+      if (kind === 'embedding')
+        io.stderr.write('what was added with another model is not found until it is added again\n');
     });
   models
     .command('rm <name>')
     .description('Forget a model, and its key if the home keeps it')
     .addHelpText('after', '\nExample:\n  $ bowline models rm local')
     .action((name: string, _f, command: Command) => {
-      const wasDefault = removeModel(homeOf(io, command), name);
-      io.stderr.write(`forgot ${name}${wasDefault ? '; the default is rules again' : ''}\n`);
+      const instead = removeModel(homeOf(io, command), name);
+      io.stderr.write(`forgot ${name}${instead === undefined ? '' : `; the default is ${instead} again`}\n`);
     });
   models
     .command('test [name]')
-    .description('Send one tiny question; prints how long it took and what it used')
+    .description('Send one tiny question, or two tiny texts for vectors; prints how long it took and what it used')
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExamples:\n  $ bowline models test\n  $ bowline models test claude --json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ bowline models test\n  $ bowline models test claude --json\n  $ bowline models test lexical',
+    )
     .action((name: string | undefined, _f, command: Command) => test(io, name, command.optsWithGlobals()));
   return models;
 }
@@ -87,52 +109,21 @@ const homeOf = (io: WorkerIo, command: Command): string =>
   homeFolder(command.optsWithGlobals<{ home?: string }>().home, io.env);
 
 function list(io: WorkerIo, flags: { home?: string; json?: boolean }): void {
-  const home = homeFolder(flags.home, io.env);
-  const { defaultModel, models } = readModels(home);
-  const rows = [
-    {
-      name: RULES,
-      provider: RULES,
-      model: RULES,
-      baseUrl: '',
-      local: true,
-      key: 'not needed',
-      default: defaultModel === RULES,
-    },
-    ...[...models].map(([name, entry]) => ({
-      name,
-      provider: entry.provider,
-      model: entry.model,
-      baseUrl: entry.base_url ?? '',
-      local: isLocal(entry.base_url),
-      key: keyState(name, entry, home, io),
-      default: defaultModel === name,
-    })),
-  ];
+  const rows = modelRows(homeFolder(flags.home, io.env), io.env);
   if (flags.json) {
     io.stdout.write(`${JSON.stringify(rows)}\n`);
     return;
   }
   const cells = rows.map((row) => [
     `${row.name}${row.default ? ' *' : ''}`,
+    row.kind,
     row.provider,
     row.model,
     row.local ? 'yours' : 'outside',
     row.key,
     row.baseUrl,
   ]);
-  io.stdout.write(columns([['NAME', 'PROVIDER', 'MODEL', 'WHERE', 'KEY', 'ADDRESS'], ...cells]));
-}
-
-/** Where the key lies and whether it is there. */
-function keyState(name: string, entry: ModelEntry, home: string, io: WorkerIo): string {
-  if (entry.key === undefined) return entry.provider === 'openai-compatible' ? 'none' : 'missing';
-  try {
-    readKey(entry.key, name, home, io.env);
-    return entry.key;
-  } catch {
-    return `${entry.key} (missing)`;
-  }
+  io.stdout.write(columns([['NAME', 'KIND', 'PROVIDER', 'MODEL', 'WHERE', 'KEY', 'ADDRESS'], ...cells]));
 }
 
 async function set(io: WorkerIo, name: string, flags: SetFlags): Promise<void> {
@@ -140,6 +131,16 @@ async function set(io: WorkerIo, name: string, flags: SetFlags): Promise<void> {
     throw new AppError('USAGE', { what: `${name}: a name is lower-case letters, digits, dot, dash` });
   const home = homeFolder(flags.home, io.env);
   const before = readModels(home);
+  if (flags.embedding) {
+    const entry = embeddingEntry(flags);
+    const problem = problemOf(name, entry);
+    if (problem) throw new AppError('USAGE', { what: problem.text });
+    const key = await keyOf(io, home, name, flags, before.embeddings.get(name));
+    setEmbedding(home, name, { ...entry, ...(key === undefined ? {} : { key }) });
+    tellSet(io, name, before.defaultEmbedding);
+    return;
+  }
+  mustBeChat(flags);
   const tokens = flags.maxOutputTokens === undefined ? undefined : Number(flags.maxOutputTokens);
   if (tokens !== undefined && !(Number.isInteger(tokens) && tokens > 0 && tokens <= 1_000_000)) {
     throw new AppError('USAGE', { what: `--max-output-tokens ${flags.maxOutputTokens}: it is a whole number` });
@@ -154,10 +155,13 @@ async function set(io: WorkerIo, name: string, flags: SetFlags): Promise<void> {
   if (problem) throw new AppError('USAGE', { what: problem.text });
   const key = await keyOf(io, home, name, flags, before.models.get(name));
   setModel(home, name, { ...entry, ...(key === undefined ? {} : { key }) });
+  tellSet(io, name, before.defaultModel);
+}
+
+function tellSet(io: WorkerIo, name: string, defaultName: string): void {
   io.stderr.write(`set ${name}; try it with: bowline models test ${name}\n`);
-  const { defaultModel } = readModels(home);
-  if (defaultModel !== name)
-    io.stderr.write(`${defaultModel} still answers; to change that: bowline models default ${name}\n`);
+  if (defaultName !== name)
+    io.stderr.write(`${defaultName} is still the default; to change that: bowline models default ${name}\n`);
 }
 
 /** The reference to the key: a file or variable that was named, else the one there was, else one asked for now. */
@@ -166,7 +170,7 @@ async function keyOf(
   home: string,
   name: string,
   flags: SetFlags,
-  before: ModelEntry | undefined,
+  before: Pick<ModelEntry | EmbeddingEntry, 'provider' | 'key'> | undefined,
 ): Promise<string | undefined> {
   const { keyFile, keyEnv, provider } = flags;
   if (keyFile !== undefined && keyEnv !== undefined)
@@ -202,7 +206,13 @@ async function keyOf(
 async function test(io: WorkerIo, wanted: string | undefined, flags: { home?: string; json?: boolean }): Promise<void> {
   const home = homeFolder(flags.home, io.env);
   const name = wanted ?? readModels(home).defaultModel;
-  const models = chatModels(mustKnow(home, name), home, io.env, systemClock);
+  const { kind, config } = mustKnow(home, name);
+  if (kind === 'embedding') {
+    const { embedders } = embedModels(config, home, io.env, systemClock);
+    showEmbeddingTest(io, name, await testEmbedding(embedders.get(name)!, systemClock), flags.json);
+    return;
+  }
+  const models = chatModels(config, home, io.env, systemClock);
   const result = await testModel(models.drivers.get(name)!, systemClock);
   if (flags.json) {
     io.stdout.write(`${JSON.stringify({ name, ...result })}\n`);
@@ -216,6 +226,22 @@ async function test(io: WorkerIo, wanted: string | undefined, flags: { home?: st
       ['whole answer', `${totalMs} ms`],
       ['tokens', `${inputTokens} read, ${outputTokens} written`],
       ['it said', answer],
+    ]),
+  );
+}
+
+function showEmbeddingTest(io: WorkerIo, name: string, result: EmbeddingTest, json?: boolean): void {
+  if (json) {
+    io.stdout.write(`${JSON.stringify({ name, ...result })}\n`);
+    return;
+  }
+  const { provider, model, local, id, dimension, lexical, totalMs, inputTokens } = result;
+  io.stdout.write(
+    columns([
+      ['model', `${name} (${provider} ${model}, ${local ? 'yours' : 'outside'})`],
+      ['vectors', `${id}, ${dimension} numbers each${lexical ? '; they compare letters, not meaning' : ''}`],
+      ['two texts', `${totalMs} ms`],
+      ['tokens', `${inputTokens} read`],
     ]),
   );
 }

@@ -1,9 +1,11 @@
 // The models of a worker: models.yaml, judged, and the drivers made from it. `rules` is always there and is the default
-// until the owner chooses another.
+// until the owner chooses another; so is `lexical` for vectors.
 import * as v from 'valibot';
 import type { Clock } from '../base/clock.ts';
 import { readConfig } from '../base/config-file.ts';
 import { homePaths } from '../base/home.ts';
+import { type EmbeddingEntry, EmbeddingSchema } from './embedding-entry.ts';
+import { LEXICAL } from './handlers/embed/lexical/lexical-embedder.ts';
 import type { ChatDriver } from './handlers/llm/chat-driver.ts';
 import type { ChatModels } from './handlers/llm/llm-handler.ts';
 import { isLocal } from './handlers/llm/providers/local-address.ts';
@@ -30,10 +32,13 @@ const ModelSchema = v.strictObject({
   price: v.optional(v.strictObject({ input: price, output: price, cached_input: v.optional(price) })),
 });
 
+const named = v.pipe(v.string(), v.regex(MODEL_NAME, 'a name is lower-case letters, digits, dot, dash'));
+
 const FileSchema = v.strictObject({
   default: v.nullish(v.string()),
-  models: v.nullish(
-    v.record(v.pipe(v.string(), v.regex(MODEL_NAME, 'a name is lower-case letters, digits, dot, dash')), ModelSchema),
+  models: v.nullish(v.record(named, ModelSchema)),
+  embeddings: v.nullish(
+    v.strictObject({ default: v.nullish(v.string()), models: v.nullish(v.record(named, EmbeddingSchema)) }),
   ),
 });
 
@@ -42,9 +47,12 @@ export type ModelEntry = v.InferOutput<typeof ModelSchema>;
 export interface ModelsConfig {
   readonly defaultModel: string;
   readonly models: ReadonlyMap<string, ModelEntry>;
+  readonly defaultEmbedding: string;
+  /** Models that make vectors. No name is in both. */
+  readonly embeddings: ReadonlyMap<string, EmbeddingEntry>;
 }
 
-/** Reads `<home>/models.yaml`; without it there is `rules` alone. Throws CONFIG_INVALID with file, line and column. */
+/** Reads `<home>/models.yaml`; without it there are `rules` and `lexical` alone. Throws CONFIG_INVALID with file, line and column. */
 export function readModels(home: string): ModelsConfig {
   const { value, fail } = readConfig(homePaths(home).models, FileSchema);
   const models = new Map(Object.entries(value.models ?? {}));
@@ -56,12 +64,28 @@ export function readModels(home: string): ModelsConfig {
   if (defaultModel !== RULES && !models.has(defaultModel)) {
     fail(['default'], `there is no model \`${defaultModel}\`; known: ${[RULES, ...models.keys()].join(', ')}`);
   }
-  return { defaultModel, models };
+  const embeddings = new Map(Object.entries(value.embeddings?.models ?? {}));
+  for (const [name, entry] of embeddings) {
+    const problem = models.has(name)
+      ? { at: [], text: `the name \`${name}\` is taken; choose another` }
+      : problemOf(name, entry);
+    if (problem) fail(['embeddings', 'models', name, ...problem.at], problem.text);
+  }
+  const defaultEmbedding = value.embeddings?.default ?? LEXICAL;
+  if (defaultEmbedding !== LEXICAL && !embeddings.has(defaultEmbedding)) {
+    const known = [LEXICAL, ...embeddings.keys()].join(', ');
+    fail(['embeddings', 'default'], `there is no embedding model \`${defaultEmbedding}\`; known: ${known}`);
+  }
+  return { defaultModel, models, defaultEmbedding, embeddings };
 }
 
 /** What is wrong with an entry as a whole; undefined when nothing is. */
-export function problemOf(name: string, entry: ModelEntry): { at: string[]; text: string } | undefined {
-  const reserved = name === RULES || ((name === 'openai' || name === 'anthropic') && entry.provider !== name);
+export function problemOf(
+  name: string,
+  entry: Pick<ModelEntry | EmbeddingEntry, 'provider' | 'base_url'>,
+): { at: string[]; text: string } | undefined {
+  const reserved =
+    name === RULES || name === LEXICAL || ((name === 'openai' || name === 'anthropic') && entry.provider !== name);
   // Names are shown as recipients: none may look like another one.
   if (reserved) return { at: [], text: `the name \`${name}\` is taken; choose another` };
   const url = entry.base_url;

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/capability/embed/v1/embed.proto.
  */
 export const file_bowline_capability_embed_v1_embed: GenFile = /*@__PURE__*/
-  fileDesc("Cidib3dsaW5lL2NhcGFiaWxpdHkvZW1iZWQvdjEvZW1iZWQucHJvdG8SG2Jvd2xpbmUuY2FwYWJpbGl0eS5lbWJlZC52MSKGAQoMRW1iZWRSZXF1ZXN0EiIKBXRleHRzGAEgAygJQhO6SBCSAQ0IARCAAiIGcgQogIAEEhsKBW1vZGVsGAIgASgJQgy6SAVyAxiAAdDzGAESNQoHcHVycG9zZRgDIAEoDjIkLmJvd2xpbmUuY2FwYWJpbGl0eS5lbWJlZC52MS5QdXJwb3NlIssBCg1FbWJlZFJlc3BvbnNlEjQKB3ZlY3RvcnMYASADKAsyIy5ib3dsaW5lLmNhcGFiaWxpdHkuZW1iZWQudjEuVmVjdG9yEhcKBW1vZGVsGAIgASgJQgi6SAVyAxiAAhIRCglkaW1lbnNpb24YAyABKA0SDwoHbGV4aWNhbBgEIAEoCBIRCgl0cnVuY2F0ZWQYBSABKA0SDgoGY2FjaGVkGAYgASgNEiQKBXVzYWdlGAcgASgLMhUuYm93bGluZS5ydW4udjEuVXNhZ2UiIwoGVmVjdG9yEhkKBnZhbHVlcxgBIAMoAkIJukgGkgEDEIBAKksKB1B1cnBvc2USFwoTUFVSUE9TRV9VTlNQRUNJRklFRBAAEhQKEFBVUlBPU0VfRE9DVU1FTlQQARIRCg1QVVJQT1NFX1FVRVJZEAIyfQoMRW1iZWRTZXJ2aWNlEm0KBUVtYmVkEikuYm93bGluZS5jYXBhYmlsaXR5LmVtYmVkLnYxLkVtYmVkUmVxdWVzdBoqLmJvd2xpbmUuY2FwYWJpbGl0eS5lbWJlZC52MS5FbWJlZFJlc3BvbnNlIg3I8xgF0PMYAfLzGAEBYgZwcm90bzM", [file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate]);
+  fileDesc("Cidib3dsaW5lL2NhcGFiaWxpdHkvZW1iZWQvdjEvZW1iZWQucHJvdG8SG2Jvd2xpbmUuY2FwYWJpbGl0eS5lbWJlZC52MSKIAQoMRW1iZWRSZXF1ZXN0EiQKBXRleHRzGAEgAygJQhW6SBKSAQ8IARCAAiIIcgYQASiAgAQSGwoFbW9kZWwYAiABKAlCDLpIBXIDGIAB0PMYARI1CgdwdXJwb3NlGAMgASgOMiQuYm93bGluZS5jYXBhYmlsaXR5LmVtYmVkLnYxLlB1cnBvc2UiywEKDUVtYmVkUmVzcG9uc2USNAoHdmVjdG9ycxgBIAMoCzIjLmJvd2xpbmUuY2FwYWJpbGl0eS5lbWJlZC52MS5WZWN0b3ISFwoFbW9kZWwYAiABKAlCCLpIBXIDGIACEhEKCWRpbWVuc2lvbhgDIAEoDRIPCgdsZXhpY2FsGAQgASgIEhEKCXRydW5jYXRlZBgFIAEoDRIOCgZjYWNoZWQYBiABKA0SJAoFdXNhZ2UYByABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZSIjCgZWZWN0b3ISGQoGdmFsdWVzGAEgAygCQgm6SAaSAQMQgEAqSwoHUHVycG9zZRIXChNQVVJQT1NFX1VOU1BFQ0lGSUVEEAASFAoQUFVSUE9TRV9ET0NVTUVOVBABEhEKDVBVUlBPU0VfUVVFUlkQAjJ9CgxFbWJlZFNlcnZpY2USbQoFRW1iZWQSKS5ib3dsaW5lLmNhcGFiaWxpdHkuZW1iZWQudjEuRW1iZWRSZXF1ZXN0GiouYm93bGluZS5jYXBhYmlsaXR5LmVtYmVkLnYxLkVtYmVkUmVzcG9uc2UiDcjzGAXQ8xgB8vMYAQFiBnByb3RvMw", [file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate]);
 
 /**
  * Request of Embed.
@@ -68,7 +68,7 @@ export type EmbedResponse = Message<"bowline.capability.embed.v1.EmbedResponse">
 
   /**
    * The model, with everything that makes its vectors differ from others': provider, name, version, e.g.
-   * `lexical/char-ngrams-384-v1`.
+   * `lexical/char-ngrams-1024-v1`.
    *
    * @generated from field: string model = 2;
    */
@@ -182,7 +182,7 @@ export const PurposeSchema: GenEnum<Purpose> = /*@__PURE__*/
 /**
  * Turns texts into vectors that are near each other when the texts are. Vectors of different models never meet: whoever
  * keeps one keeps the model's name with it. Errors: MODEL_UNKNOWN, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
- * PROVIDER_KEY_MISSING, PROVIDER_REFUSED.
+ * PROVIDER_KEY_MISSING, PROVIDER_REFUSED, DIMENSION_WRONG, MODEL_OUTPUT_INVALID.
  *
  * @generated from service bowline.capability.embed.v1.EmbedService
  */

@@ -1,0 +1,44 @@
+// The embedders of a worker, made from models.yaml. `lexical` is always there and is the default until the owner chooses another.
+import type { Clock } from '../base/clock.ts';
+import type { EmbeddingEntry } from './embedding-entry.ts';
+import type { EmbedModels } from './handlers/embed/embed-handler.ts';
+import { EMBED_DEFAULTS } from './handlers/embed/embed-settings.ts';
+import type { Embedder } from './handlers/embed/embedder.ts';
+import { LEXICAL, lexicalEmbedder } from './handlers/embed/lexical/lexical-embedder.ts';
+import type { EmbedderSettings } from './handlers/embed/providers/embedder-settings.ts';
+import { providerEmbedder } from './handlers/embed/providers/provider-embedder.ts';
+import { type Env, readKey } from './key-ref.ts';
+import type { ModelsConfig } from './models.ts';
+
+/** Embedders of all models by name. Keys are read when they are used. */
+export function embedModels(
+  { defaultEmbedding, embeddings }: ModelsConfig,
+  home: string,
+  env: Env,
+  clock: Clock,
+  settings = EMBED_DEFAULTS,
+): EmbedModels {
+  const embedders = new Map<string, Embedder>([[LEXICAL, lexicalEmbedder]]);
+  for (const [name, entry] of embeddings) {
+    embedders.set(name, providerEmbedder(settingsOf(name, entry, home, env), settings, clock));
+  }
+  return { defaultModel: defaultEmbedding, embedders };
+}
+
+function settingsOf(name: string, entry: EmbeddingEntry, home: string, env: Env): EmbedderSettings {
+  const { provider, model, dimension, shorten, key, price, version } = entry;
+  return {
+    name,
+    provider,
+    model,
+    dimension,
+    ...(shorten === undefined ? {} : { shorten }),
+    ...(entry.base_url === undefined ? {} : { baseUrl: entry.base_url }),
+    ...(key === undefined ? {} : { key: () => readKey(key, name, home, env) }),
+    ...(price === undefined ? {} : { price: price.input }),
+    ...(entry.max_input_tokens === undefined ? {} : { maxInputTokens: entry.max_input_tokens }),
+    ...(entry.query_prefix === undefined ? {} : { queryPrefix: entry.query_prefix }),
+    ...(entry.document_prefix === undefined ? {} : { documentPrefix: entry.document_prefix }),
+    ...(version === undefined ? {} : { version }),
+  };
+}

@@ -1,0 +1,27 @@
+// The vector of a text without any model: hashed pieces of words. It compares letters, not meaning. Pure, and the same on
+// every machine; what is changed here changes the name below.
+import { featuresOf } from './features.ts';
+
+/** Numbers of a vector. Recall no longer grows much beyond it. */
+export const LEXICAL_DIMENSION = 1024;
+
+/** The name of these vectors. Whoever keeps vectors compares them only with others of the same name. */
+export const LEXICAL_MODEL = `char-ngrams-${LEXICAL_DIMENSION}-v1`;
+
+/**
+ * A vector of length 1. Each feature is added or taken off at the place that its hash names (signed feature hashing, Weinberger
+ * et al. 2009), with the weight 1 + ln(count), so that what a text repeats does not outshout the rest. Pieces of 3 to 5
+ * letters and whole words as in fastText (Bojanowski et al. 2017); single signs and pairs where words have no spaces.
+ */
+export function lexicalVector(text: string): Float32Array {
+  const sums = new Float64Array(LEXICAL_DIMENSION);
+  let place = 0;
+  for (const [hash, times] of featuresOf(text)) {
+    place = (hash >>> 1) % LEXICAL_DIMENSION;
+    sums[place]! += (hash & 1 ? 1 : -1) * (1 + Math.log(times));
+  }
+  const length = Math.sqrt(sums.reduce((sum, value) => sum + value * value, 0));
+  // All features may cancel each other out, in theory: then the last one counts alone.
+  if (length === 0) sums[place] = 1;
+  return Float32Array.from(sums, (value) => value / (length || 1));
+}

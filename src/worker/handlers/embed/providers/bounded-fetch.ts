@@ -1,0 +1,22 @@
+// A fetch for answers whose size is known beforehand: cuts an endless body off, and follows no redirect, since texts and key
+// are for the address in models.yaml alone.
+import { AppError } from '../../../../base/errors.ts';
+
+/** Bodies of more than `maxBytes` (after decompression) end with PROVIDER_UNAVAILABLE. */
+export function boundedFetch(maxBytes: number, provider: string): typeof fetch {
+  return async (input, init) => {
+    const response = await fetch(input, { ...init, redirect: 'error' });
+    if (!response.body) return response;
+    let bytes = 0;
+    const counted = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        bytes += chunk.byteLength;
+        if (bytes <= maxBytes) return controller.enqueue(chunk);
+        const problem = `its answer has more than ${maxBytes} bytes`;
+        controller.error(new AppError('PROVIDER_UNAVAILABLE', { provider, problem }));
+      },
+    });
+    const { status, statusText, headers } = response;
+    return new Response(response.body.pipeThrough(counted), { status, statusText, headers });
+  };
+}
