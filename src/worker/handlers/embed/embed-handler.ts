@@ -39,7 +39,7 @@ export function embedHandler(models: EmbedModels, { clock, cacheBytes }: EmbedHa
   return defineHandler(
     EmbedService,
     {
-      Embed: (request, context) => {
+      Embed: async (request, context) => {
         const embedder = chosen(models, request.model);
         return embed(embedder, batchers.get(embedder), cache, request, context);
       },
