@@ -9,6 +9,7 @@ import { machine } from './harness/machine.ts';
 import { type Measure, type Row, ratio, reference, verdict } from './harness/measure.ts';
 import { tableText } from './harness/table.ts';
 import { edgeMemory, edgeStart, toolCall } from './measure/edge.ts';
+import { embed } from './measure/embed.ts';
 import { idleEdges } from './measure/idle-edges.ts';
 import { relay } from './measure/relay.ts';
 import { oneJob, threeJobs, throughput } from './measure/runs.ts';
@@ -24,6 +25,7 @@ const MEASURES: readonly Measure[] = [
   relay,
   storeGrowth,
   idleEdges,
+  embed,
 ];
 
 const quick = Boolean(process.env.QUICK);

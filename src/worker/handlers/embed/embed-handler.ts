@@ -92,7 +92,7 @@ async function embed(
     throw error;
   }
   return create(EmbedResponseSchema, {
-    vectors: fitted.map((text) => ({ values: Array.from(vectors.get(text)!) })),
+    vectors: fitted.map((text) => ({ values: numbersOf(vectors.get(text)!) })),
     model: id,
     dimension,
     lexical,
@@ -100,6 +100,13 @@ async function embed(
     cached,
     usage,
   });
+}
+
+/** As `Array.from`, which takes twenty times as long. */
+function numbersOf(vector: Float32Array): number[] {
+  const numbers = new Array<number>(vector.length);
+  for (let at = 0; at < vector.length; at++) numbers[at] = vector[at]!;
+  return numbers;
 }
 
 /** Together with the texts of other jobs where that gains something, else alone. */

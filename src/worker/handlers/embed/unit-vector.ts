@@ -17,5 +17,7 @@ export function unitVector(values: readonly number[], dimension: number, model: 
   let sum = 0;
   for (const value of values) sum += (value / largest) ** 2;
   const length = Math.sqrt(sum);
-  return Float32Array.from(values, (value) => value / largest / length);
+  const vector = new Float32Array(dimension);
+  for (let at = 0; at < dimension; at++) vector[at] = values[at]! / largest / length;
+  return vector;
 }
