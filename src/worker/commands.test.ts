@@ -6,6 +6,7 @@ import { PassThrough } from 'node:stream';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { EmbedRequestSchema, EmbedResponseSchema } from '../../gen/bowline/capability/embed/v1/embed_pb.ts';
 import { ChatRequestSchema, ChatResponseSchema, Role } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { FakeEmbeddings } from '../../test/support/fake-embeddings.ts';
 import { chunk, events, FakeProvider, fail } from '../../test/support/fake-provider.ts';
@@ -273,6 +274,33 @@ test('`models test` asks one question and prints time and usage; a refused key i
     await expect(run(['models', 'test', 'nope'])).rejects.toMatchObject({ reason: 'MODEL_UNKNOWN' });
   } finally {
     await server.close();
+  }
+});
+
+test('`worker --serve embed` says who receives the texts, and answers with lexical vectors', async () => {
+  const control = new ScriptedControl();
+  const url = await control.listen();
+  const keyFile = join(home, 'worker.key');
+  writeFileSync(keyFile, 'bww_abc\n', { mode: 0o600 });
+  let stop = (_why: string) => {};
+  const stopping = () => new Promise<string>((resolve) => (stop = resolve));
+  try {
+    const words = ['worker', '--serve', 'embed', '--control', url, '--key-file', keyFile, '--name', 'w'];
+    const running = run(words, { stopping });
+    const session = (await control.session()).welcome();
+    expect(session.hello.models).toMatchObject([{ provider: 'lexical', local: true }]);
+    const params = toBinary(EmbedRequestSchema, create(EmbedRequestSchema, { texts: ['发布日期', 'launch'] }));
+    session.assign({ dispatchId: 'r/0/0-1', method: 'bowline.capability.embed.v1.EmbedService/Embed', params });
+    const { result } = await session.result('r/0/0-1');
+    if (result.case !== 'done') throw new Error('not done');
+    const [response] = result.value.responses.map((bytes) => fromBinary(EmbedResponseSchema, bytes));
+    expect(response).toMatchObject({ model: 'lexical/char-ngrams-1024-v1', dimension: 1024, lexical: true });
+    expect(response?.vectors.map(({ values }) => values.length)).toEqual([1024, 1024]);
+    session.committed('r/0/0-1');
+    stop('SIGTERM');
+    await running;
+  } finally {
+    await control.close();
   }
 });
 

@@ -64,7 +64,7 @@ async function embed(
 ): Promise<EmbedResponse> {
   const { id, dimension, lexical } = embedder;
   mustFitResult(texts.length, dimension);
-  const fitted = texts.map((text) => embedder.fit(text));
+  const fitted = await Promise.all(texts.map((text) => embedder.fit(text)));
   const known = cache.of(context.tenant, id, purpose);
   const vectors = new Map(fitted.map((text) => [text, known.get(text)]));
   const cached = fitted.filter((text) => vectors.get(text)).length;

@@ -35,7 +35,7 @@ export interface Embedder {
   /** Where one request for texts of several jobs gains something. */
   readonly batch?: BatchLimits;
   /** What it reads of a text: all of it, or its beginning up to a whole code point. */
-  fit(text: string): string;
+  fit(text: string): string | Promise<string>;
   /** Throws AppError (PROVIDER_*, DIMENSION_WRONG, MODEL_OUTPUT_INVALID) or the signal's reason. */
   embed(texts: readonly string[], purpose: Purpose, signal: AbortSignal): Promise<Embedded>;
   close?(): Promise<void>;
