@@ -366,6 +366,9 @@ export const ERRORS = {
     'the conversation is too long for the model {model}; begin a new one, share less, or use a larger model',
     { exit: EXIT.failed },
   ),
+  SANDBOX_UNAVAILABLE: row('failed_precondition', 'programs cannot be isolated here: {why}; {todo}'),
+  SANDBOX_FILE_REFUSED: row('invalid_argument', 'file {number} is refused: {why}', { exit: EXIT.failed }),
+  LANGUAGE_UNKNOWN: row('unimplemented', 'this worker does not run {language}; it runs {known}'),
 } as const satisfies Record<string, Row>;
 
 export type Reason = keyof typeof ERRORS;

@@ -1,0 +1,134 @@
+// Starts bubblewrap, feeds it, and ends it: the process and its descriptors. It knows limits only as options.
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { AppError } from '../../base/errors.ts';
+import { type Bubblewrap, type BubblewrapCall, bubblewrapArgs, FD, USERS } from './bubblewrap-args.ts';
+import type { PlacedFile } from './isolated-spec.ts';
+
+/** Words of bubblewrap about a failure, at most. */
+const SAID_BYTES = 4096;
+
+export interface ChildEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export class IsolatedChild {
+  /** The first process inside, as this process numbers it, once everything is ready and nothing has begun. */
+  readonly ready: Promise<number>;
+  /** After the last process inside has ended and all output was read. */
+  readonly ended: Promise<ChildEnd>;
+  readonly #child: ChildProcess;
+  #first: number | undefined;
+  #over = false;
+  #begun = false;
+  #said = '';
+
+  constructor(bubblewrap: Bubblewrap, call: BubblewrapCall, files: readonly PlacedFile[]) {
+    const pipes = FD.files + files.length;
+    this.#child = spawn(bubblewrap.program, bubblewrapArgs(bubblewrap, call), {
+      ...bubblewrap.as,
+      cwd: '/',
+      env: {},
+      // A group of its own: until its first process has one for itself, all of it can be ended as one.
+      detached: true,
+      stdio: Array.from({ length: pipes }, () => 'pipe' as const),
+    });
+    this.ended = this.#end();
+    this.ready = this.#ready();
+    this.ready.catch(() => {});
+    for (const stream of this.#child.stdio) stream?.on('error', () => {});
+    this.#pipe(FD.filter).end(bubblewrap.filter ?? '');
+    this.#pipe(FD.users).end(USERS);
+    files.forEach(({ data }, i) => {
+      this.#pipe(FD.files + i).end(data);
+    });
+  }
+
+  /** Output of the program; nothing of it before `begin`. */
+  onOutput(see: (stream: 'stdout' | 'stderr', data: Buffer) => void): void {
+    const { stdout, stderr } = this.#child;
+    stdout!.on('data', (data: Buffer) => this.#begun && see('stdout', data));
+    stderr!.on('data', (data: Buffer) => {
+      if (this.#begun) see('stderr', data);
+      else this.#said = (this.#said + data.toString()).slice(0, SAID_BYTES);
+    });
+  }
+
+  /** Lets the program begin. */
+  begin(stdin: string | Uint8Array): void {
+    this.#begun = true;
+    this.#child.stdin!.end(stdin);
+    this.#pipe(FD.go).end('go\n');
+  }
+
+  /** Ends every process inside. */
+  kill(): void {
+    if (this.#over) return;
+    // The first process of a namespace takes all others along, and bubblewrap tells its end; without it bubblewrap is all there is.
+    if (this.#first !== undefined) send(this.#first);
+    else if (this.#child.pid !== undefined) send(-this.#child.pid);
+  }
+
+  /** Gives up output that nobody will end. */
+  abandon(): void {
+    if (this.#child.pid !== undefined && !this.#over) send(-this.#child.pid);
+    for (const stream of this.#child.stdio) stream?.destroy();
+  }
+
+  #end(): Promise<ChildEnd> {
+    return new Promise((resolve, reject) => {
+      this.#child.once('error', (cause) => {
+        this.#over = true;
+        reject(unavailable('bubblewrap could not be started', cause));
+      });
+      this.#child.once('exit', () => {
+        this.#over = true;
+      });
+      this.#child.once('close', (code, signal) => resolve({ code, signal }));
+    });
+  }
+
+  async #ready(): Promise<number> {
+    const info = text(this.#pipe(FD.info));
+    const word = text(this.#pipe(FD.ready), 1);
+    const first = await Promise.race([Promise.all([info, word]), this.ended.then(() => undefined)]);
+    const pid = first && first[1] === 'r' ? Number(/"child-pid"\s*:\s*(\d+)/.exec(first[0])?.[1]) : Number.NaN;
+    if (!Number.isInteger(pid)) {
+      await this.ended;
+      throw unavailable(this.#said.trim() || 'bubblewrap ended without a word');
+    }
+    this.#first = pid;
+    return pid;
+  }
+
+  /** All descriptors are two-way, whatever they are used for. */
+  #pipe(fd: number): Readable & Writable {
+    return this.#child.stdio[fd] as unknown as Readable & Writable;
+  }
+}
+
+function unavailable(why: string, cause?: unknown): AppError {
+  return new AppError('SANDBOX_UNAVAILABLE', { why, todo: 'see docs/security.md' }, { cause });
+}
+
+function send(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended already.
+  }
+}
+
+/** Everything that is said until the end, or until so many bytes came. */
+function text(stream: Readable, bytes = SAID_BYTES): Promise<string> {
+  return new Promise((resolve) => {
+    let said = '';
+    stream.on('data', (data: Buffer) => {
+      said = (said + data.toString()).slice(0, bytes);
+      if (said.length >= bytes) resolve(said);
+    });
+    stream.once('close', () => resolve(said));
+    stream.once('end', () => resolve(said));
+  });
+}

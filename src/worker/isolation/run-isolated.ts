@@ -1,0 +1,145 @@
+// Runs one program in isolation from its start to the end of its last process. What the machine offers is passed in.
+
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { constants as os, setPriority } from 'node:os';
+import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Bubblewrap } from './bubblewrap-args.ts';
+import { type ChildEnd, IsolatedChild } from './isolated-child.ts';
+import { FOLDER, type IsolatedEnd, type IsolatedSpec, type MetLimit } from './isolated-spec.ts';
+import type { Meter } from './meter.ts';
+import { type Seen, Watch } from './watch.ts';
+
+/** Time until everything is set up, and until everything has ended after it was killed. */
+const START_MS = 20_000;
+const END_MS = 20_000;
+
+/** Programs give way to the worker's own work. */
+const PRIORITY = 10;
+
+/** Where memory is only looked at, one process may claim this much beyond what all may use; V8 claims much that it never uses. */
+const CLAIM_BYTES = 1 << 30;
+
+/** Ends that come of memory that could not be had, where the system does not say so. */
+const MEMORY_SIGNALS = new Set(['SIGKILL', 'SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS']);
+
+/**
+ * Resolves when every process has ended, also after a limit. Throws SANDBOX_UNAVAILABLE when it did not come to run, and the
+ * signal's reason after everything was ended for it.
+ */
+export async function runIsolated(
+  bubblewrap: Bubblewrap,
+  meter: Meter,
+  spec: IsolatedSpec,
+  stop: AbortSignal,
+  clock: Clock,
+): Promise<IsolatedEnd> {
+  stop.throwIfAborted();
+  const { argv, env = {}, mounts = [], files = [], stdin = '', limits, onOutput = () => {}, afterwards } = spec;
+  const dataBytes = meter.bounds ? undefined : limits.memoryBytes + CLAIM_BYTES;
+  const call = { argv, env, mounts, files: files.map(({ path }) => path), limits, dataBytes };
+  const child = new IsolatedChild(bubblewrap, call, files);
+  let met: MetLimit | undefined;
+  const meet = (limit: MetLimit) => {
+    met ??= limit;
+    child.kill();
+  };
+  let left = limits.outputBytes;
+  let truncated = false;
+  child.onOutput((stream, data) => {
+    const part = data.subarray(0, left);
+    left -= part.length;
+    if (part.length > 0) onOutput(stream, part);
+    if (part.length === data.length) return;
+    truncated = true;
+    meet('output');
+  });
+  const kill = () => child.kill();
+  stop.addEventListener('abort', kill, { once: true });
+  let folder: FileHandle | undefined;
+  let watch: Watch | undefined;
+  const timers: (() => void)[] = [clock.after(START_MS, kill)];
+  try {
+    const first = await child.ready;
+    folder = await openFolder(first);
+    await meter.add(first);
+    lower(first);
+    timers.shift()!();
+    stop.throwIfAborted();
+    const scratch = `/proc/self/fd/${folder.fd}`;
+    watch = new Watch({ meter, limits, scratch, clock, onMet: meet });
+    const start = clock.monotonic();
+    timers.push(clock.after(limits.wallMs, () => meet('time')));
+    child.begin(stdin);
+    const end = await child.ended;
+    const wallMs = clock.monotonic() - start;
+    const seen = await watch.end();
+    watch = undefined;
+    stop.throwIfAborted();
+    await afterwards?.(scratch);
+    const { cpuMs, peakMemoryBytes } = seen;
+    return { ...told(end), limit: met ?? judge(told(end), seen, spec), wallMs, cpuMs, peakMemoryBytes, truncated };
+  } finally {
+    for (const cancel of timers) cancel();
+    child.kill();
+    await within(END_MS, child, clock);
+    stop.removeEventListener('abort', kill);
+    await watch?.end();
+    await folder?.close();
+  }
+}
+
+/** Keeps hold of the program's folder, which then lasts beyond its last process. */
+async function openFolder(first: number): Promise<FileHandle> {
+  try {
+    return await open(
+      `/proc/${first}/root${FOLDER}`,
+      constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+    );
+  } catch (cause) {
+    const todo = 'run the worker as a user that is not root, or give it CAP_SYS_PTRACE';
+    throw new AppError('SANDBOX_UNAVAILABLE', { why: 'the worker may not look into the sandbox', todo }, { cause });
+  }
+}
+
+function lower(pid: number): void {
+  try {
+    setPriority(pid, PRIORITY);
+  } catch {
+    // Without it programs only compete more.
+  }
+}
+
+/** A program that is not to be ended must not take its caller along. */
+async function within(ms: number, child: IsolatedChild, clock: Clock): Promise<void> {
+  let cancel: () => void = () => {};
+  const late = new Promise<void>((resolve) => {
+    cancel = clock.after(ms, resolve);
+  });
+  await Promise.race([child.ended.catch(() => {}), late]);
+  cancel();
+  child.abandon();
+}
+
+const SIGNALS = new Map(Object.entries(os.signals).map(([name, number]) => [number, name]));
+
+/** bubblewrap and the shell tell a signal as 128 and its number. */
+function told({ code, signal }: ChildEnd): { readonly code: number; readonly signal: string } {
+  if (code === null) return { code: -1, signal: signal ?? '' };
+  const name = code > 128 ? SIGNALS.get((code - 128) as never) : undefined;
+  return name === undefined ? { code, signal: '' } : { code: -1, signal: name };
+}
+
+/** The limit that a program ended for by itself or by the system's hand, as far as that can be told. */
+function judge(
+  { code, signal }: { readonly code: number; readonly signal: string },
+  { cpuMs = 0, peakMemoryBytes = 0, refused, ended }: Seen,
+  { limits }: IsolatedSpec,
+): MetLimit | undefined {
+  if (ended) return ended;
+  if (code === 0) return undefined;
+  if (signal === 'SIGXCPU' || (signal === 'SIGKILL' && cpuMs >= limits.cpuMs)) return 'cpu';
+  if (MEMORY_SIGNALS.has(signal) && peakMemoryBytes >= limits.memoryBytes * 0.75) return 'memory';
+  return refused[0];
+}
