@@ -367,7 +367,7 @@ export const ERRORS = {
     { exit: EXIT.failed },
   ),
   SANDBOX_UNAVAILABLE: row('failed_precondition', 'programs cannot be isolated here: {why}; {todo}'),
-  SANDBOX_FILE_REFUSED: row('invalid_argument', 'file {number} is refused: {why}', { exit: EXIT.failed }),
+  SANDBOX_FILE_REFUSED: row('invalid_argument', '{which} is refused: {why}', { exit: EXIT.failed }),
   LANGUAGE_UNKNOWN: row('unimplemented', 'this worker does not run {language}; it runs {known}'),
 } as const satisfies Record<string, Row>;
 

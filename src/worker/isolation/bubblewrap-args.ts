@@ -45,13 +45,15 @@ export interface BubblewrapCall {
   /** Paths of the placed files, in the order of their descriptors. */
   readonly files: readonly string[];
   readonly limits: IsolatedLimits;
+  /** Most processes of its user, the first one included. */
+  readonly userProcesses: number;
   /** Most bytes of private memory of one process; undefined where all of them are bounded together. */
   readonly dataBytes: number | undefined;
 }
 
 export function bubblewrapArgs(bubblewrap: Bubblewrap, call: BubblewrapCall): string[] {
   const { proc, usersOff, filter, system } = bubblewrap;
-  const { argv, env, mounts, files, limits, dataBytes } = call;
+  const { argv, env, mounts, files, limits, userProcesses, dataBytes } = call;
   const seconds = Math.ceil(limits.cpuMs / 1000) + 1;
   const kilobytes = dataBytes === undefined ? 'unlimited' : String(Math.ceil(dataBytes / 1024));
   const all = { PATH: `${EXTRA}/bin:/usr/bin:/bin`, HOME: FOLDER, LANG: 'C.UTF-8', ...env };
@@ -69,7 +71,7 @@ export function bubblewrapArgs(bubblewrap: Bubblewrap, call: BubblewrapCall): st
     ...files.flatMap((path, i) => ['--perms', '0644', '--file', String(FD.files + i), path]),
     // The root is a file system in memory without a size: nothing may be written there.
     ...['--remount-ro', '/', '--chdir', FOLDER, '--info-fd', String(FD.info), '--'],
-    ...['/bin/sh', '-c', FIRST, 'sh', String(seconds), String(seconds + 1), kilobytes, String(limits.processes + 1)],
+    ...['/bin/sh', '-c', FIRST, 'sh', String(seconds), String(seconds + 1), kilobytes, String(userProcesses)],
     ...argv,
   ];
 }

@@ -8,7 +8,7 @@ import type { Meter, Reading } from './meter.ts';
 /** Where cgroups may be made. */
 export interface CgroupPlace {
   readonly version: 1 | 2;
-  /** The folder above, for each controller; in version 2 the same for all. `memory` is always there. */
+  /** The folder above, for each controller; in version 2 the same for all. `memory` and `pids` are always there. */
   readonly parents: Readonly<Partial<Record<Controller, string>>>;
 }
 

@@ -24,7 +24,7 @@ export async function findCgroup(search: CgroupSearch = {}): Promise<CgroupPlace
   );
   const places = given ? [] : [v1(parseOwn(own!), parseMounts(mounts!))];
   const unified = given ?? v2(parseOwn(own!), parseMounts(mounts!));
-  let why = 'no cgroup with the memory controller is mounted';
+  let why = 'no cgroup with the controllers memory and pids is mounted';
   for (const place of [...places, await prepareV2(unified, pid)]) {
     if (place === undefined) continue;
     if ('why' in place) {
@@ -79,7 +79,7 @@ function v1(own: ReadonlyMap<string, string>, mounts: readonly Mounted[]): Cgrou
     const group = own.get(name);
     if (mount && group !== undefined) parents[controller] = pathIn(mount, group);
   }
-  return parents.memory === undefined ? undefined : { version: 1, parents };
+  return parents.memory === undefined || parents.pids === undefined ? undefined : { version: 1, parents };
 }
 
 function v2(own: ReadonlyMap<string, string>, mounts: readonly Mounted[]): string | undefined {
@@ -100,7 +100,9 @@ async function prepareV2(
   const read = async (name: string) =>
     (await readFile(join(folder, name), 'utf8').catch(() => '')).split(/\s+/).filter((word) => word !== '');
   const there = await read('cgroup.controllers');
-  if (!there.includes('memory')) return { why: `the cgroup ${folder} has no memory controller` };
+  if (!there.includes('memory') || !there.includes('pids')) {
+    return { why: `the cgroup ${folder} lacks the controllers memory and pids` };
+  }
   const wanted = (['memory', 'pids', 'cpu'] as const).filter((name) => there.includes(name));
   const enable = () =>
     writeFile(join(folder, 'cgroup.subtree_control'), wanted.map((name) => `+${name}`).join(' '), { flag: 'r+' });

@@ -21,7 +21,11 @@ const PRIORITY = 10;
 /** Where memory is only looked at, one process may claim this much beyond what all may use; V8 claims much that it never uses. */
 const CLAIM_BYTES = 1 << 30;
 
-/** Ends that come of memory that could not be had, where the system does not say so. */
+/** Where a cgroup counts processes, the limit of the user stands so far above that it is never met first: it tells nobody. */
+const SPARE = 64;
+
+/** Signals that come of memory that could not be had, when this share of it was in use: the system does not say so itself. */
+const MUCH = 0.75;
 const MEMORY_SIGNALS = new Set(['SIGKILL', 'SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS']);
 
 /**
@@ -37,8 +41,10 @@ export async function runIsolated(
 ): Promise<IsolatedEnd> {
   stop.throwIfAborted();
   const { argv, env = {}, mounts = [], files = [], stdin = '', limits, onOutput = () => {}, afterwards } = spec;
-  const dataBytes = meter.bounds ? undefined : limits.memoryBytes + CLAIM_BYTES;
-  const call = { argv, env, mounts, files: files.map(({ path }) => path), limits, dataBytes };
+  const own = meter.bounds
+    ? { dataBytes: undefined, userProcesses: limits.processes + SPARE }
+    : { dataBytes: limits.memoryBytes + CLAIM_BYTES, userProcesses: limits.processes + 1 };
+  const call = { argv, env, mounts, files: files.map(({ path }) => path), limits, ...own };
   const child = new IsolatedChild(bubblewrap, call, files);
   let met: MetLimit | undefined;
   const meet = (limit: MetLimit) => {
@@ -61,7 +67,10 @@ export async function runIsolated(
   let watch: Watch | undefined;
   const timers: (() => void)[] = [clock.after(START_MS, kill)];
   try {
-    const first = await child.ready;
+    const first = await child.ready.catch((error: unknown) => {
+      stop.throwIfAborted();
+      throw error;
+    });
     folder = await openFolder(first);
     await meter.add(first);
     lower(first);
@@ -122,12 +131,17 @@ async function within(ms: number, child: IsolatedChild, clock: Clock): Promise<v
   child.abandon();
 }
 
-const SIGNALS = new Map(Object.entries(os.signals).map(([name, number]) => [number, name]));
+/** Of two names for one number the first counts: SIGABRT, not SIGIOT. */
+const SIGNALS = new Map<number, string>(
+  Object.entries(os.signals)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
 
 /** bubblewrap and the shell tell a signal as 128 and its number. */
 function told({ code, signal }: ChildEnd): { readonly code: number; readonly signal: string } {
   if (code === null) return { code: -1, signal: signal ?? '' };
-  const name = code > 128 ? SIGNALS.get((code - 128) as never) : undefined;
+  const name = code > 128 ? SIGNALS.get(code - 128) : undefined;
   return name === undefined ? { code, signal: '' } : { code: -1, signal: name };
 }
 
@@ -140,6 +154,6 @@ function judge(
   if (ended) return ended;
   if (code === 0) return undefined;
   if (signal === 'SIGXCPU' || (signal === 'SIGKILL' && cpuMs >= limits.cpuMs)) return 'cpu';
-  if (MEMORY_SIGNALS.has(signal) && peakMemoryBytes >= limits.memoryBytes * 0.75) return 'memory';
+  if (MEMORY_SIGNALS.has(signal) && peakMemoryBytes >= limits.memoryBytes * MUCH) return 'memory';
   return refused[0];
 }
