@@ -20,6 +20,8 @@ export interface CgroupLimits {
   readonly processes: number;
 }
 
+const TODO = 'see that the worker may write to its cgroup, or that it cannot at all';
+
 /** Makes one. Throws SANDBOX_UNAVAILABLE, and leaves nothing, where the limits cannot be set. */
 export async function makeCgroup(place: CgroupPlace, name: string, limits: CgroupLimits): Promise<Cgroup> {
   const files = CGROUP_FILES[place.version];
@@ -37,8 +39,11 @@ export async function makeCgroup(place: CgroupPlace, name: string, limits: Cgrou
     return group;
   } catch (cause) {
     await group.close();
-    const todo = 'see that the worker may write to its cgroup, or that it cannot at all';
-    throw new AppError('SANDBOX_UNAVAILABLE', { why: 'the limits of a cgroup could not be set', todo }, { cause });
+    throw new AppError(
+      'SANDBOX_UNAVAILABLE',
+      { why: 'the limits of a cgroup could not be set', todo: TODO },
+      { cause },
+    );
   }
 }
 
@@ -60,7 +65,16 @@ export class Cgroup implements Meter {
   }
 
   async add(pid: number): Promise<void> {
-    for (const folder of this.folders) await writeFile(join(folder, 'cgroup.procs'), String(pid), { flag: 'r+' });
+    const into = (folder: string) => writeFile(join(folder, 'cgroup.procs'), String(pid), { flag: 'r+' });
+    try {
+      await Promise.all(this.folders.map(into));
+    } catch (cause) {
+      throw new AppError(
+        'SANDBOX_UNAVAILABLE',
+        { why: 'a process could not be put into its cgroup', todo: TODO },
+        { cause },
+      );
+    }
   }
 
   async read(): Promise<Reading> {

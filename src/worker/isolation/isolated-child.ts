@@ -14,29 +14,40 @@ export interface ChildEnd {
 }
 
 export class IsolatedChild {
-  /** The first process inside, as this process numbers it, once everything is ready and nothing has begun. */
-  readonly ready: Promise<number>;
+  /** The first process inside, as this process numbers it; it is still at work on its surroundings. */
+  readonly first: Promise<number>;
+  /** Everything is ready and nothing has begun. */
+  readonly ready: Promise<void>;
   /** After the last process inside has ended and all output was read. */
   readonly ended: Promise<ChildEnd>;
   readonly #child: ChildProcess;
-  #first: number | undefined;
+  #pid: number | undefined;
   #over = false;
   #begun = false;
   #said = '';
 
   constructor(bubblewrap: Bubblewrap, call: BubblewrapCall, files: readonly PlacedFile[]) {
     const pipes = FD.files + files.length;
-    this.#child = spawn(bubblewrap.program, bubblewrapArgs(bubblewrap, call), {
-      ...bubblewrap.as,
-      cwd: '/',
-      env: {},
-      // A group of its own: until its first process has one for itself, all of it can be ended as one.
-      detached: true,
-      stdio: Array.from({ length: pipes }, () => 'pipe' as const),
-    });
+    try {
+      this.#child = spawn(bubblewrap.program, bubblewrapArgs(bubblewrap, call), {
+        ...bubblewrap.as,
+        cwd: '/',
+        env: {},
+        // A group of its own: until its first process has one for itself, all of it can be ended as one.
+        detached: true,
+        stdio: Array.from({ length: pipes }, () => 'pipe' as const),
+      });
+    } catch (cause) {
+      throw unavailable('bubblewrap could not be started', cause);
+    }
     this.ended = this.#end();
+    this.ended.catch(() => {});
+    this.first = this.#first();
     this.ready = this.#ready();
+    this.first.catch(() => {});
     this.ready.catch(() => {});
+    // Without a process (too many of them, or of open files) there may be no pipes either; `ended` tells.
+    if (this.#child.pid === undefined) return;
     for (const stream of this.#child.stdio) stream?.on('error', () => {});
     this.#pipe(FD.filter).end(bubblewrap.filter ?? '');
     this.#pipe(FD.users).end(USERS);
@@ -48,8 +59,8 @@ export class IsolatedChild {
   /** Output of the program; nothing of it before `begin`. */
   onOutput(see: (stream: 'stdout' | 'stderr', data: Buffer) => void): void {
     const { stdout, stderr } = this.#child;
-    stdout!.on('data', (data: Buffer) => this.#begun && see('stdout', data));
-    stderr!.on('data', (data: Buffer) => {
+    stdout?.on('data', (data: Buffer) => this.#begun && see('stdout', data));
+    stderr?.on('data', (data: Buffer) => {
       if (this.#begun) see('stderr', data);
       else this.#said = (this.#said + data.toString()).slice(0, SAID_BYTES);
     });
@@ -58,7 +69,7 @@ export class IsolatedChild {
   /** Lets the program begin. */
   begin(stdin: string | Uint8Array): void {
     this.#begun = true;
-    this.#child.stdin!.end(stdin);
+    this.#child.stdin?.end(stdin);
     this.#pipe(FD.go).end('go\n');
   }
 
@@ -66,14 +77,14 @@ export class IsolatedChild {
   kill(): void {
     if (this.#over) return;
     // The first process of a namespace takes all others along, and bubblewrap tells its end; without it bubblewrap is all there is.
-    if (this.#first !== undefined) send(this.#first);
+    if (this.#pid !== undefined) send(this.#pid);
     else if (this.#child.pid !== undefined) send(-this.#child.pid);
   }
 
   /** Gives up output that nobody will end. */
   abandon(): void {
     if (this.#child.pid !== undefined && !this.#over) send(-this.#child.pid);
-    for (const stream of this.#child.stdio) stream?.destroy();
+    for (const stream of this.#child.stdio ?? []) stream?.destroy();
   }
 
   #end(): Promise<ChildEnd> {
@@ -89,17 +100,29 @@ export class IsolatedChild {
     });
   }
 
-  async #ready(): Promise<number> {
-    const info = text(this.#pipe(FD.info));
-    const word = text(this.#pipe(FD.ready), 1);
-    const first = await Promise.race([Promise.all([info, word]), this.ended.then(() => undefined)]);
-    const pid = first && first[1] === 'r' ? Number(/"child-pid"\s*:\s*(\d+)/.exec(first[0])?.[1]) : Number.NaN;
-    if (!Number.isInteger(pid)) {
-      await this.ended;
-      throw unavailable(this.#said.trim() || 'bubblewrap ended without a word');
-    }
-    this.#first = pid;
+  async #first(): Promise<number> {
+    if (this.#child.pid === undefined) throw await this.#failure();
+    const info = await this.#orEnd(text(this.#pipe(FD.info)));
+    const pid = Number(/"child-pid"\s*:\s*(\d+)/.exec(info)?.[1]);
+    if (!Number.isInteger(pid)) throw await this.#failure();
+    this.#pid = pid;
     return pid;
+  }
+
+  async #ready(): Promise<void> {
+    if (this.#child.pid === undefined) throw await this.#failure();
+    const word = await this.#orEnd(text(this.#pipe(FD.ready), 1));
+    if (word !== 'r') throw await this.#failure();
+    await this.first;
+  }
+
+  #orEnd(word: Promise<string>): Promise<string> {
+    return Promise.race([word, this.ended.then(() => '')]);
+  }
+
+  async #failure(): Promise<AppError> {
+    await this.ended;
+    return unavailable(this.#said.trim() || 'bubblewrap ended without a word');
   }
 
   /** All descriptors are two-way, whatever they are used for. */

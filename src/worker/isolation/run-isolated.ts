@@ -65,15 +65,20 @@ export async function runIsolated(
   stop.addEventListener('abort', kill, { once: true });
   let folder: FileHandle | undefined;
   let watch: Watch | undefined;
-  const timers: (() => void)[] = [clock.after(START_MS, kill)];
+  let late = false;
+  const timers: (() => void)[] = [];
+  timers.push(
+    clock.after(START_MS, () => {
+      late = true;
+      child.kill();
+    }),
+  );
   try {
-    const first = await child.ready.catch((error: unknown) => {
+    folder = await prepare(child, meter).catch((error: unknown) => {
       stop.throwIfAborted();
-      throw error;
+      const why = `it was not ready after ${START_MS} ms`;
+      throw late ? new AppError('SANDBOX_UNAVAILABLE', { why, todo: 'look at the load of this machine' }) : error;
     });
-    folder = await openFolder(first);
-    await meter.add(first);
-    lower(first);
     timers.shift()!();
     stop.throwIfAborted();
     const scratch = `/proc/self/fd/${folder.fd}`;
@@ -97,6 +102,18 @@ export async function runIsolated(
     await watch?.end();
     await folder?.close();
   }
+}
+
+/** A cgroup takes a process in slowly (10 ms), so that is done while its surroundings are made; it has no others yet. */
+async function prepare(child: IsolatedChild, meter: Meter): Promise<FileHandle> {
+  const first = await child.first;
+  const added = meter.add(first);
+  // What bubblewrap says of a failure tells more than that its process is gone.
+  added.catch(() => {});
+  await child.ready;
+  await added;
+  lower(first);
+  return openFolder(first);
 }
 
 /** Keeps hold of the program's folder, which then lasts beyond its last process. */
