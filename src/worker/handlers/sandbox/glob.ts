@@ -6,12 +6,19 @@ export type Glob = readonly string[];
 
 const DEEP = '**';
 
+/** A `**` at the end means what is beneath, not the folder itself. */
+const complete = (glob: Glob): Glob => (glob.at(-1) === DEEP ? [...glob, '*'] : glob);
+
 /** Whether a file at this path (its segments) is meant. */
-export const matchesFile = (glob: Glob, path: readonly string[]): boolean => states(glob, path).has(glob.length);
+export function matchesFile(glob: Glob, path: readonly string[]): boolean {
+  const whole = complete(glob);
+  return states(whole, path).has(whole.length);
+}
 
 /** Whether something beneath the folder at this path may be meant. */
 export function reachesInto(glob: Glob, folder: readonly string[]): boolean {
-  return [...states(glob, folder)].some((at) => at < glob.length);
+  const whole = complete(glob);
+  return [...states(whole, folder)].some((at) => at < whole.length);
 }
 
 /** Where in the pattern one may be after these segments. */

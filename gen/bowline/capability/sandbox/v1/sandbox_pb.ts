@@ -67,7 +67,8 @@ export type RunRequest = Message<"bowline.capability.sandbox.v1.RunRequest"> & {
   limits?: Limits | undefined;
 
   /**
-   * Patterns of the files that are given back, e.g. `*.csv`; none means none.
+   * Patterns of the files that are given back, e.g. `*.csv` or `out/**`; none means none. `*` and `?` stand for parts of a name,
+   * `**` for any folders; a leading dot is matched only by a dot.
    *
    * @generated from field: repeated string outputs = 7;
    */
@@ -88,7 +89,7 @@ export const RunRequestSchema: GenMessage<RunRequest> = /*@__PURE__*/
  */
 export type File = Message<"bowline.capability.sandbox.v1.File"> & {
   /**
-   * Path relative to the program's folder; never upwards, never absolute.
+   * Path relative to the program's folder; never upwards, never absolute. `main.mjs`, `main.py` or `main.sh` is the program.
    *
    * @generated from field: string path = 1;
    */
@@ -146,7 +147,7 @@ export type Limits = Message<"bowline.capability.sandbox.v1.Limits"> & {
   cpu?: Duration | undefined;
 
   /**
-   * Memory of all its processes.
+   * Memory of all its processes and of the files in its folder; at least 32 MiB.
    *
    * @generated from field: uint64 memory_bytes = 3;
    */
@@ -167,7 +168,7 @@ export type Limits = Message<"bowline.capability.sandbox.v1.Limits"> & {
   outputBytes: bigint;
 
   /**
-   * What it may write.
+   * What it may write; at least 256 KiB.
    *
    * @generated from field: uint64 disk_bytes = 6;
    */
@@ -337,7 +338,7 @@ export type SkippedFile = Message<"bowline.capability.sandbox.v1.SkippedFile"> &
   path: string;
 
   /**
-   * Reason: `symlink`, `special`, `too large`, `too many`, `outside`.
+   * Reason: `symlink`, `special` (a pipe, a socket, a device), `too large`, `too many`, `unreadable`, `name` (not text, or too long).
    *
    * @generated from field: string why = 2;
    */
