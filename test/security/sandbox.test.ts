@@ -1,6 +1,6 @@
 // Programs written to get out of the sandbox, to stay in it, or to take the machine along. Each is contained, ends with a clear
 // result, and leaves a worker that runs the next one; in each way in which machines allow isolation.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Language, LimitMet } from '../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import type { Handler } from '../../src/worker/handler.ts';
 import { whyNotIsolated } from '../support/bubblewrap.ts';
-import { openAsInContainer, openHere, type RunInit, runProgram, sandboxOver } from '../support/sandbox.ts';
+import { aliveWith, openAsInContainer, openHere, type RunInit, runProgram, sandboxOver } from '../support/sandbox.ts';
 
 const lacks = await whyNotIsolated();
 const MODES = {
@@ -28,18 +28,7 @@ const shell = (code: string, more: More = {}): RunInit => ({ ...python(code, mor
 const node = (code: string, more: More = {}): RunInit => ({ ...python(code, more), language: Language.JAVASCRIPT });
 
 /** Programs of these tests that are alive on this machine. */
-function alive(): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .map((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      } catch {
-        return '';
-      }
-    })
-    .filter((line) => line.includes(MARK));
-}
+const alive = () => aliveWith(MARK);
 
 describe.skipIf(lacks !== undefined).each(Object.entries(MODES))(
   `hostile programs, %s${lacks === undefined ? '' : ` (skipped: ${lacks})`}`,

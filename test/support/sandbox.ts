@@ -1,4 +1,5 @@
 // The sandbox as tests use it: its handler over real bubblewrap in each way in which machines allow it, and a run told in short.
+import { readdirSync, readFileSync } from 'node:fs';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import {
   type Exit,
@@ -71,4 +72,18 @@ export async function runProgram(
   if (!exit) throw new Error('the run ended without telling how');
   const text = (stream: 1 | 2) => Buffer.concat(said[stream]).toString();
   return { out: text(OutputStream.STDOUT), err: text(OutputStream.STDERR), exit, responses };
+}
+
+/** Command lines of processes of this machine, beside this one, that hold a mark. */
+export function aliveWith(mark: string): string[] {
+  const lines = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      } catch {
+        return '';
+      }
+    });
+  return lines.filter((line) => line.includes(mark));
 }

@@ -1,0 +1,81 @@
+// The sandbox where its worker is killed, and where the system allows less: as a user without rights whose /proc is closed, which is how
+// an ordinary container is.
+import { execFile, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { whyNotIsolated } from '../support/bubblewrap.ts';
+import { eventually } from '../support/control-plane.ts';
+import { aliveWith } from '../support/sandbox.ts';
+
+const ONCE = fileURLToPath(new URL('../support/sandbox-once.ts', import.meta.url));
+const run = promisify(execFile);
+const MARK = `host-${process.pid}-${Math.random().toString(36).slice(2)}`;
+const lacks = await whyNotIsolated();
+const skipped = (why: string | undefined) => (why === undefined ? '' : ` (skipped: ${why})`);
+
+describe.skipIf(lacks !== undefined)(`where its worker is killed${skipped(lacks)}`, () => {
+  test('nothing of the program goes on', async () => {
+    const worker = spawn(process.execPath, [ONCE, 'setsid sleep 300 & sleep 300', MARK], { stdio: 'ignore' });
+    await eventually(() => aliveWith(MARK).some((line) => line.startsWith('/bin/sh\0-c\0setsid')));
+    worker.kill('SIGKILL');
+    await eventually(() => aliveWith(MARK).length === 0);
+  });
+});
+
+/** What a container without privileges has: nobody's rights, a /proc that is partly covered and whose settings cannot be written. */
+const CONTAINER = [
+  'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && mount -t tmpfs none /proc/fs || exit 77',
+  'exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --bounding-set -all "$@"',
+].join('\n');
+const inContainer = (...words: string[]) =>
+  run('unshare', ['--mount', 'sh', '-c', CONTAINER, 'sh', process.execPath, ...words], { timeout: 60_000 });
+
+async function whyNoContainer(): Promise<string | undefined> {
+  if (lacks !== undefined) return lacks;
+  if (process.getuid?.() !== 0) return 'only root can make such surroundings';
+  return inContainer('--check', ONCE).then(
+    () => undefined,
+    () => 'nobody may not read this folder, or unshare and setpriv are missing',
+  );
+}
+
+const uncontained = await whyNoContainer();
+describe.skipIf(uncontained !== undefined)(`as nobody, in what a container is${skipped(uncontained)}`, () => {
+  test('it works without /proc, and refuses further namespaces all the same', async () => {
+    const script = [
+      'id -u; ls -d /proc 2>/dev/null; unshare -U true 2>/dev/null && echo user; node -p 1+1; echo a > b && cat b',
+      'cat /etc/hostname 2>/dev/null; ls /home /root 2>/dev/null; true',
+    ].join('\n');
+    const { stdout } = await inContainer(ONCE, script);
+    const [facts, end] = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(facts).toMatchObject({ proc: false });
+    expect(end).toMatchObject({ code: 0, out: '65534\n2\na\n' });
+  });
+
+  test('without user namespaces it does not open', async () => {
+    // A filter such as a container's default one, as far as this matters: no user namespace can be made.
+    const failing = run(
+      'unshare',
+      [
+        '--user',
+        '--map-root-user',
+        'sh',
+        '-c',
+        'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"',
+        'sh',
+        process.execPath,
+        ONCE,
+      ],
+      { timeout: 60_000 },
+    );
+    await expect(failing).rejects.toMatchObject({
+      stderr: expect.stringMatching(
+        /SANDBOX_UNAVAILABLE|programs cannot be isolated here: .*; allow unprivileged user/s,
+      ),
+    });
+  });
+});
