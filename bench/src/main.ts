@@ -13,6 +13,7 @@ import { embed } from './measure/embed.ts';
 import { idleEdges } from './measure/idle-edges.ts';
 import { relay } from './measure/relay.ts';
 import { oneJob, threeJobs, throughput } from './measure/runs.ts';
+import { sandboxStart } from './measure/sandbox.ts';
 import { storeGrowth } from './measure/store.ts';
 
 const MEASURES: readonly Measure[] = [
@@ -26,6 +27,7 @@ const MEASURES: readonly Measure[] = [
   storeGrowth,
   idleEdges,
   embed,
+  sandboxStart,
 ];
 
 const quick = Boolean(process.env.QUICK);
