@@ -1,6 +1,10 @@
 // The sandbox where its worker is killed, and where the system allows less: as a user without rights whose /proc is closed, which is how
 // an ordinary container is.
 import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
@@ -20,6 +24,32 @@ describe.skipIf(lacks !== undefined)(`where its worker is killed${skipped(lacks)
     await eventually(() => aliveWith(MARK).some((line) => line.startsWith('/bin/sh\0-c\0setsid')));
     worker.kill('SIGKILL');
     await eventually(() => aliveWith(MARK).length === 0);
+  });
+});
+
+describe.skipIf(lacks !== undefined)(`where its worker has inherited descriptors${skipped(lacks)}`, () => {
+  test('a program has none of them', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'bowline-test-inherit-'));
+    const secret = await open(join(folder, 'secret'), 'w+');
+    try {
+      // Written at a place, so that reading begins at the beginning.
+      await secret.write(Buffer.from('vkqwe-zxmpl'), 0, 11, 0);
+      const script = 'exec 2>&1; cat <&3; cat <&9; cat /proc/self/fd/20 /proc/self/fd/40; echo end';
+      const none = 'ignore' as const;
+      const given = Array.from({ length: 41 }, (_, fd) => ([3, 9, 20, 40].includes(fd) ? secret.fd : none));
+      const worker = spawn(process.execPath, [ONCE, script], { stdio: [none, 'pipe', 'inherit', ...given.slice(3)] });
+      let said = '';
+      worker.stdout?.on('data', (data: Buffer) => {
+        said += data.toString();
+      });
+      await once(worker, 'close');
+      const { out } = JSON.parse(said.trim().split('\n')[1]!) as { out: string };
+      expect(out).toMatch(/end\n$/);
+      expect(out).not.toContain('vkqwe');
+    } finally {
+      await secret.close();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 

@@ -69,6 +69,8 @@ const REFUSED: Readonly<Record<string, readonly [x64: number | null, arm64: numb
 const UNKNOWN: Readonly<Record<string, readonly [number, number]>> = {
   // Its flags lie in memory, where no filter can read them; the C library then calls clone.
   clone3: [435, 435],
+  // Its rings are counted for the whole machine, not for a namespace.
+  io_setup: [206, 0],
   io_uring_setup: [425, 425],
   io_uring_enter: [426, 426],
   io_uring_register: [427, 427],
