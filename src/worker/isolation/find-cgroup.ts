@@ -24,11 +24,11 @@ export async function findCgroup(search: CgroupSearch = {}): Promise<CgroupPlace
   );
   const places = given ? [] : [v1(parseOwn(own!), parseMounts(mounts!))];
   const unified = given ?? v2(parseOwn(own!), parseMounts(mounts!));
-  let why = 'no cgroup with the controllers memory and pids is mounted';
+  const why: string[] = [];
   for (const place of [...places, await prepareV2(unified, pid)]) {
     if (place === undefined) continue;
     if ('why' in place) {
-      why = place.why;
+      why.push(place.why);
       continue;
     }
     await removeStale(place);
@@ -37,10 +37,10 @@ export async function findCgroup(search: CgroupSearch = {}): Promise<CgroupPlace
       await tried.close();
       return place;
     } catch {
-      why = `the worker may not make cgroups in ${place.parents.memory}`;
+      why.push(`the worker may not make cgroups in ${place.parents.memory}`);
     }
   }
-  return { why };
+  return { why: why.join('; ') || 'no cgroup with the controllers memory and pids is mounted' };
 }
 
 /** The cgroup of this process by controller; that of version 2 has the empty name. */
