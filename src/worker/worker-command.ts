@@ -30,7 +30,7 @@ export function workerVerb(io: WorkerIo): Command {
   return new Command('worker')
     .summary('serve capabilities to a control plane')
     .description('Serves capabilities to a control plane over one outgoing stream until SIGTERM or SIGINT.')
-    .addOption(new Option('--serve <capability...>', 'what to serve').choices(SERVABLE).default([...SERVABLE]))
+    .addOption(new Option('--serve <capability...>', 'what to serve').choices(SERVABLE).default(['llm']))
     .option('--key-file <file>', 'file with the worker key (bww_...); default: BOWLINE_WORKER_KEY_FILE')
     .option('--name <name>', 'name that jobs show; default: the name of this machine')
     .option('--slots <number>', 'jobs at once', number('--slots', 1, 1024), 8)
