@@ -72,6 +72,7 @@ export const ERRORS = {
     'port {port} on {host} is taken; stop what listens there or choose another with --port',
   ),
   LISTEN_FAILED: row('failed_precondition', 'cannot listen on {host} port {port}: {problem}'),
+  TLS_UNUSABLE: row('failed_precondition', 'the certificate of the listener cannot be used: {problem}'),
   INSECURE_LISTEN: row(
     'failed_precondition',
     'refusing to listen on {host} without TLS; listen on 127.0.0.1 and put a TLS proxy or tunnel in front',

@@ -100,6 +100,9 @@ function find(setting: Setting, sources: readonly SettingTexts[]): Found | undef
 
 function mustFitTogether(config: ControlConfig): void {
   const name = (key: SettingKey) => SETTINGS[key].env;
+  if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
+    usage(name('tlsCert'), `${name('tlsCert')} and ${name('tlsKey')} go together; one is missing`);
+  }
   if (config.leaseMs < 2 * config.scanMs) {
     usage(name('leaseMs'), `${name('leaseMs')} must be at least twice ${name('scanMs')}, or leases lapse while held`);
   }

@@ -1,11 +1,14 @@
 // Composes the control plane from its rooms and starts it. Everything is passed in here; nothing is looked up elsewhere.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelInfo } from '../../gen/bowline/common/v1/common_pb.ts';
 import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
 import { newId } from '../base/ids.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
+import { Secret } from '../base/secret.ts';
 import { edgeCapabilities } from '../contract/capabilities.ts';
 import { MethodRegistry } from '../contract/registry.ts';
 import { errorInterceptor } from '../contract/rpc-errors.ts';
@@ -28,7 +31,7 @@ import { offeredTools } from '../control/gateway/offered-tools.ts';
 import { endsOf } from '../control/gateway/opening.ts';
 import { deviceOf, workerOf } from '../control/gateway/principal.ts';
 import { pluginRoutes, routes } from '../control/gateway/routes.ts';
-import { listen, mustBeListenable } from '../control/gateway/server.ts';
+import { listen, mustBeListenable, type ServerTls } from '../control/gateway/server.ts';
 import { SessionWatch } from '../control/gateway/session-watch.ts';
 import { Sessions } from '../control/gateway/sessions.ts';
 import { serveWorker } from '../control/gateway/worker-session.ts';
@@ -47,6 +50,7 @@ import { usageSince } from '../control/ledger/usage.ts';
 import { RunService } from '../control/orchestrator/run-service.ts';
 import type { MemoryBusHub } from '../control/queue/memory-bus.ts';
 import type { MemoryQueueHub } from '../control/queue/memory-queue.ts';
+import { readSecretFile } from '../control/secret-setting.ts';
 import { createConversations } from '../control/store/conversations.ts';
 import { openDatabase } from '../control/store/database.ts';
 import { PgEventStore } from '../control/store/event-store.ts';
@@ -111,7 +115,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   const replica = newId();
   const startedAt = clock.now();
   try {
-    await mustBeListenable(config.host, config.port);
+    const tls = listenerTls(config);
+    await mustBeListenable(config.host, config.port, tls !== undefined);
     const database = await openDatabase(
       config.databaseUrl?.reveal() ?? { embedded: join(homePaths(home).control, 'pg') },
       {
@@ -283,6 +288,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       maxStrangers: config.maxStrangers,
       maxStreams: config.maxStreams,
       maxHeaderBytes: config.maxHeaderBytes,
+      tls,
       gate: authGate(authenticator, log),
       clock,
       log,
@@ -363,7 +369,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     });
     life.onStop('readiness', notReady);
     life.onStop('upkeep', startUpkeep(database, { clock, log, inboxDays: config.inboxDays }));
-    const url = `http://${server.host}:${server.port}`;
+    const url = `${tls ? 'https' : 'http'}://${server.host}:${server.port}`;
     log.info('the control plane listens', { url, database: database.kind, replica });
     return {
       url,
@@ -384,6 +390,18 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   } catch (error) {
     await life.stop(config.drainMs);
     throw error;
+  }
+}
+
+/** Throws TLS_UNUSABLE, and SECRET_FILE_UNSAFE for a key that others can read. */
+function listenerTls({ tlsCert, tlsKey }: ControlConfig): ServerTls | undefined {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  const key = new Secret(readSecretFile(tlsKey));
+  try {
+    return { cert: readFileSync(tlsCert, 'utf8'), key };
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new AppError('TLS_UNUSABLE', { problem }, { cause });
   }
 }
 

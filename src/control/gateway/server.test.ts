@@ -1,11 +1,17 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type ClientHttp2Session, connect } from 'node:http2';
-import { createServer } from 'node:net';
-import { Code, ConnectError } from '@connectrpc/connect';
+import { connect as connectTcp, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, expect, test } from 'vitest';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
+import { Secret } from '../../base/secret.ts';
 import { listen, mustBeListenable, type RunningServer, type ServerOptions } from './server.ts';
 
 const options: ServerOptions = {
@@ -136,4 +142,40 @@ test('where too many connections show no credential, the oldest of them makes ro
   expect(gone).toBe(0);
   // The others end in their time.
   await Promise.all(clients.map((client) => client.closed || once(client, 'close')));
+});
+
+/** A certificate for localhost that signs itself, and its key. */
+function certificate(): { cert: string; key: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'bowline-test-tls-'));
+  try {
+    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    const words = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+    const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+    execFileSync('openssl', [...words, '-keyout', key, '-out', cert, ...name], { stdio: 'ignore' });
+    return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+test('with a certificate it listens beyond loopback, in TLS 1.3 alone, and who speaks in clear or waits gets nowhere', async () => {
+  const { cert, key } = certificate();
+  const tls = { cert, key: new Secret(key) };
+  const server = await listen({ ...options, host: '0.0.0.0', tls });
+  servers.push(server);
+  const call = (transport: Parameters<typeof createClient>[1]) => createClient(Health, transport).check({});
+  const baseUrl = `https://127.0.0.1:${server.port}`;
+  const trusting = createGrpcTransport({ baseUrl, nodeOptions: { ca: cert } });
+  await expect(call(trusting)).rejects.toMatchObject({ code: Code.Unimplemented });
+  await expect(call(createGrpcTransport({ baseUrl }))).rejects.toThrow(/self.signed/);
+  const older = createGrpcTransport({ baseUrl, nodeOptions: { ca: cert, maxVersion: 'TLSv1.2' } });
+  await expect(call(older)).rejects.toMatchObject({ code: expect.any(Number) });
+  const clear = createGrpcTransport({ baseUrl: `http://127.0.0.1:${server.port}` });
+  await expect(call(clear)).rejects.toMatchObject({ code: expect.any(Number) });
+  const silent = connectTcp(server.port, '127.0.0.1');
+  silent.on('error', () => {});
+  await once(silent, 'close');
+  await expect(listen({ ...options, tls: { cert, key: new Secret('no key') } })).rejects.toMatchObject({
+    reason: 'TLS_UNUSABLE',
+  });
 });

@@ -1,11 +1,19 @@
 // The listener: gRPC, gRPC-Web and Connect on one HTTP/2 port. It pings every connection, so that a peer that is gone is
 // noticed whatever its streams do.
-import { constants, createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import {
+  constants,
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type ServerHttp2Session,
+} from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { type ConnectRouter, createContextValues, type HandlerContext, type Interceptor } from '@connectrpc/connect';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Secret } from '../../base/secret.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import { type ChangingRoutes, nodeHandler } from './adapter.ts';
 import { Connections } from './connections.ts';
@@ -28,9 +36,18 @@ export interface ServerOptions {
   readonly routes: (router: ConnectRouter) => void;
   readonly changing?: ChangingRoutes;
   readonly interceptors: Interceptor[];
+  /** Certificate chain and key in PEM; without them it listens on loopback only, in clear. */
+  readonly tls?: ServerTls | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
+
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: Secret;
+}
+
+type Listener = Http2Server | Http2SecureServer;
 
 export interface RunningServer {
   readonly host: string;
@@ -44,26 +61,29 @@ export interface RunningServer {
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 
 /** Refuses early what `listen` would refuse late: before anything slow was started for it. Throws as `listen` does. */
-export async function mustBeListenable(host: string, port: number): Promise<void> {
-  if (!LOOPBACK.test(host)) throw new AppError('INSECURE_LISTEN', { host });
+export async function mustBeListenable(host: string, port: number, secure = false): Promise<void> {
+  if (!secure && !LOOPBACK.test(host)) throw new AppError('INSECURE_LISTEN', { host });
   if (port === 0) return;
   const probe = createServer();
   await bind(probe, host, port);
   await new Promise<void>((resolve) => probe.close(() => resolve()));
 }
 
-/** Listens. Throws PORT_TAKEN, LISTEN_FAILED, and INSECURE_LISTEN for an address beyond loopback. */
+/** Listens. Throws PORT_TAKEN, LISTEN_FAILED, TLS_UNUSABLE, and INSECURE_LISTEN for an address beyond loopback without TLS. */
 export async function listen(options: ServerOptions): Promise<RunningServer> {
-  const { host, port, log } = options;
-  if (!LOOPBACK.test(host)) throw new AppError('INSECURE_LISTEN', { host });
+  const { host, port, log, tls } = options;
+  if (!tls && !LOOPBACK.test(host)) throw new AppError('INSECURE_LISTEN', { host });
   const limits = { maxStrangers: options.maxStrangers, strangerMs: helloMs(options.heartbeatMs) };
   const spared = sparing(log, options.clock);
   const connections = new Connections(limits, options.clock, spared);
   const { maxStreams, maxHeaderBytes, maxPeers } = options;
-  const server = createServer(
-    {
-      settings: { maxConcurrentStreams: maxStreams, initialWindowSize: 1 << 20, maxHeaderListSize: maxHeaderBytes },
-    },
+  const http2 = {
+    settings: { maxConcurrentStreams: maxStreams, initialWindowSize: 1 << 20, maxHeaderListSize: maxHeaderBytes },
+  };
+  const server = serverOf(
+    tls,
+    http2,
+    limits.strangerMs,
     nodeHandler({
       routes: options.routes,
       ...(options.changing ? { changing: options.changing } : {}),
@@ -90,6 +110,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   server.on('drop', () => {
     spared.warn('a connection was refused: too many are open', { limit: maxPeers, setting: 'BOWLINE_MAX_CONNECTIONS' });
   });
+  server.on('tlsClientError', (error: Error) => spared.info('a connection had no usable TLS', { why: error.message }));
   server.on('session', (session) => {
     session.on('error', (error) => spared.debug('a connection failed', { why: error.message }));
     connections.add(session);
@@ -112,7 +133,25 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   };
 }
 
-function bind(server: Http2Server, host: string, port: number): Promise<void> {
+type Handler = ReturnType<typeof nodeHandler>;
+
+function serverOf(
+  tls: ServerTls | undefined,
+  http2: { settings: Parameters<typeof createServer>[0] extends { settings?: infer S } ? S : never },
+  handshakeTimeout: number,
+  handler: Handler,
+): Listener {
+  if (!tls) return createServer(http2, handler);
+  try {
+    const { cert, key } = tls;
+    return createSecureServer({ ...http2, cert, key: key.reveal(), minVersion: 'TLSv1.3', handshakeTimeout }, handler);
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new AppError('TLS_UNUSABLE', { problem }, { cause });
+  }
+}
+
+function bind(server: Listener, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') reject(new AppError('PORT_TAKEN', { host, port }, { cause: error }));
@@ -141,7 +180,7 @@ function keepAlive(session: ServerHttp2Session, clock: Clock, intervalMs: number
 }
 
 /** Resolves when the last connection is gone. */
-function refuse(server: Http2Server): Promise<void> {
+function refuse(server: Listener): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
   });
