@@ -132,6 +132,11 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/status.ts')).statusVerb),
   },
   {
+    name: 'health',
+    summary: 'tell whether a control plane is ready, or a worker connected',
+    load: cli(async () => (await import('../cli/verbs/health.ts')).healthVerb),
+  },
+  {
     name: 'logs',
     summary: 'show the logs of this home',
     load: cli(async () => (await import('../cli/verbs/logs.ts')).logsVerb),

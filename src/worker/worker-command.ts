@@ -11,6 +11,7 @@ import { createLogger } from '../base/logger.ts';
 import { stopSignal } from '../base/stop-signal.ts';
 import { SERVABLE } from './capabilities.ts';
 import { controlAddress, workerKey } from './control-address.ts';
+import { keepHealthFile } from './health-file.ts';
 import type { Labels } from './manifest.ts';
 import { startWorker } from './start-worker.ts';
 import type { WorkerIo } from './worker-io.ts';
@@ -24,6 +25,7 @@ interface Flags {
   slots: number;
   label?: string[];
   drain: number;
+  healthFile?: string;
 }
 
 export function workerVerb(io: WorkerIo): Command {
@@ -36,6 +38,7 @@ export function workerVerb(io: WorkerIo): Command {
     .option('--slots <number>', 'jobs at once', number('--slots', 1, 1024), 8)
     .option('--label <name=value...>', 'labels for selectors, e.g. region=eu tier=1')
     .option('--drain <seconds>', 'how long running jobs may take at the end', number('--drain', 0, 3600), 25)
+    .option('--health-file <path>', 'touch this file while connected, for `bowline health --file`')
     .addHelpText(
       'after',
       `
@@ -56,6 +59,7 @@ async function runWorker(io: WorkerIo, flags: Flags): Promise<void> {
   const key = workerKey(flags.keyFile, io.env, home);
   const name = (flags.name ?? hostname()).slice(0, 128);
   const sink = logFile(join(homePaths(home).logs, 'worker.log'));
+  const log = createLogger('worker', sink, io.env.BOWLINE_LOG_LEVEL || 'info');
   const stopping = (io.stopping ?? stopSignal)();
   const worker = await startWorker({
     home,
@@ -66,11 +70,14 @@ async function runWorker(io: WorkerIo, flags: Flags): Promise<void> {
     slots: flags.slots,
     labels: labelsOf(flags.label ?? []),
     clock: systemClock,
-    log: createLogger('worker', sink, io.env.BOWLINE_LOG_LEVEL || 'info'),
+    log,
     env: io.env,
   });
   // Timers of the work loop do not keep the process alive; while it waits for a control plane, this does.
   const alive = setInterval(() => {}, 60_000);
+  const unwell = flags.healthFile
+    ? keepHealthFile(flags.healthFile, () => worker.connected(), { clock: systemClock, log })
+    : () => {};
   try {
     io.stderr.write(`connecting to ${control} ...\n`);
     void worker.ready.then(
@@ -81,6 +88,7 @@ async function runWorker(io: WorkerIo, flags: Flags): Promise<void> {
     io.stderr.write(`stopping: ${ended ?? 'closed'}\n`);
     await worker.drain(flags.drain * 1000);
   } finally {
+    unwell();
     clearInterval(alive);
   }
 }
