@@ -4,6 +4,10 @@ import { dirname } from 'node:path';
 import type { LogSink } from './logger.ts';
 import { makeFolder } from './make-folder.ts';
 
+/** The file at `path`, or the standard error. */
+export const logSink = (path: string, to: 'file' | 'stderr'): LogSink =>
+  to === 'file' ? logFile(path) : { write: (line) => void process.stderr.write(line) };
+
 /** Appends lines to `path` (mode 0600); at `maxBytes` it becomes `path.1`, and so on up to `keep`. A full disk drops lines. */
 export function logFile(path: string, options: { maxBytes?: number; keep?: number } = {}): LogSink {
   const maxBytes = options.maxBytes ?? 8 << 20;

@@ -201,6 +201,14 @@ export const SETTINGS = {
     min: 0,
     max: 65535,
   },
+  logTo: {
+    env: 'BOWLINE_LOG_TO',
+    group: 'listen',
+    kind: 'choice',
+    of: ['file', 'stderr'],
+    what: 'where the log goes: a file in the home that is rotated, or the standard error, for container runtimes',
+    fallback: 'file',
+  },
   logLevel: {
     env: 'BOWLINE_LOG_LEVEL',
     group: 'listen',

@@ -19,7 +19,7 @@ export interface ControlProgramIo {
 export async function runControl(home: string, config: ControlConfig, io: ControlProgramIo): Promise<void> {
   const stopping = stopSignal();
   const lock = lockHome(home, 'control');
-  const log = programLog(home, 'control', config.logLevel);
+  const log = programLog(home, 'control', config.logLevel, config.logTo);
   const aborter = new AbortController();
   void stopping.then(() => aborter.abort());
   try {

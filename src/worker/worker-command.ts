@@ -6,7 +6,7 @@ import { Command, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import { homeFolder, homePaths } from '../base/home.ts';
-import { logFile } from '../base/log-file.ts';
+import { logSink } from '../base/log-file.ts';
 import { createLogger } from '../base/logger.ts';
 import { stopSignal } from '../base/stop-signal.ts';
 import { SERVABLE } from './capabilities.ts';
@@ -58,7 +58,8 @@ async function runWorker(io: WorkerIo, flags: Flags): Promise<void> {
   const control = controlAddress(flags.control, io.env, home);
   const key = workerKey(flags.keyFile, io.env, home);
   const name = (flags.name ?? hostname()).slice(0, 128);
-  const sink = logFile(join(homePaths(home).logs, 'worker.log'));
+  const to = io.env.BOWLINE_LOG_TO === 'stderr' ? 'stderr' : 'file';
+  const sink = logSink(join(homePaths(home).logs, 'worker.log'), to);
   const log = createLogger('worker', sink, io.env.BOWLINE_LOG_LEVEL || 'info');
   const stopping = (io.stopping ?? stopSignal)();
   const worker = await startWorker({
