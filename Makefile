@@ -14,7 +14,7 @@ override export DIR := $(value DIR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help gen build demo up test chaos memory bench check verify clean
+.PHONY: help gen build demo up test chaos memory bench docker-test check verify clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ $(BENCH): bench/package-lock.json
 
 bench: build $(BENCH) ## Measure beside the peers: [QUICK=1] [ONLY=name,...] [PROFILE=1]
 	@node bench/src/$(if $(PROFILE),profile,main).ts
+
+docker-test: $(INSTALLED) ## The compose project with real Postgres and Redis, in a Docker engine of its own: [KEEP=1] [ONLY=check,...]
+	@node docker/test/main.mjs
 
 CHECKS := lint typecheck depcruise gen-check lint-proto breaking
 .PHONY: $(CHECKS)

@@ -1,0 +1,87 @@
+// `make docker-test`: builds everything, starts the compose project with real Postgres and Redis, and sees what it promises. A line for
+// each check; exit code 1 when one fails. It ends what it started and leaves the images for the next run. Needs root and
+// Debian's docker.io, docker-compose and debootstrap, which it installs where they are missing.
+//
+//   KEEP=1       leaves the project running, to look at it
+//   ONLY=a,b     these checks alone
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CHECKS } from './checks.mjs';
+import { startEngine } from './engine.mjs';
+import { buildServers, environment, npmRegistry } from './images.mjs';
+import { LOG, root, run, say } from './shell.mjs';
+
+const PROJECT = `bowline-test-${process.pid}`;
+const POOLS = ['llm', 'embed', 'retrieval', 'web', 'sandbox'];
+
+writeFileSync(LOG, '');
+say(`log: ${LOG}`);
+const engine = await startEngine();
+const work = mkdtempSync(join(tmpdir(), 'bowline-docker-test-'));
+const documents = join(work, 'documents');
+const compose = composeOf();
+let failed = 0;
+try {
+  await timed('images of the servers', buildServers);
+  const services = ['setup', 'control-a', 'edge', ...POOLS.map((pool) => `worker-${pool}`)];
+  // The profile of the edge is named, so that it is built too.
+  await timed('images of Bowline', () => compose(['--profile', 'edge', 'build', ...services]));
+  await run('mkdir', ['-p', documents]);
+  writeFileSync(join(documents, 'notes.md'), '# Launch\n\nThe launch is on 3 March. 发布日期是三月三日。\n');
+  await timed('the project comes up', () => compose(['up', '-d', '--no-build']));
+  const only = process.env.ONLY?.split(',');
+  for (const [name, check] of Object.entries(CHECKS)) {
+    if (only && !only.includes(name)) continue;
+    const start = Date.now();
+    try {
+      const told = await check({ compose, docker: engine.docker, project: PROJECT, pools: POOLS, documents });
+      say(`ok    ${name}: ${told} (${seconds(start)})`);
+    } catch (error) {
+      failed++;
+      say(`FAIL  ${name}: ${error.message} (${seconds(start)})`);
+    }
+  }
+} catch (error) {
+  failed++;
+  say(`FAIL  ${error.message}`);
+} finally {
+  await compose(['logs', '--no-color', '--tail', '400']).catch(() => {});
+  if (process.env.KEEP) say(`kept: ${PROJECT} on ${engine.host}`);
+  else {
+    await compose(['--profile', 'edge', 'down', '-v', '--remove-orphans', '-t', '20']).catch((error) => say(error.message));
+    rmSync(work, { recursive: true, force: true });
+    await engine.stop();
+  }
+}
+say(failed === 0 ? 'all checks passed' : `${failed} failed; see ${LOG}`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+function composeOf() {
+  let env;
+  return async (words, options = {}) => {
+    env ??= {
+      ...environment,
+      DOCKER_HOST: engine.host,
+      NPM_CONFIG_REGISTRY: await npmRegistry(),
+      // Any port that is free.
+      BOWLINE_PUBLISH: '127.0.0.1:0',
+      BOWLINE_DOCUMENTS: documents,
+      // The engine that docker.io of Debian 12 brings has no other builder.
+      DOCKER_BUILDKIT: '0',
+      COMPOSE_DOCKER_CLI_BUILD: '0',
+    };
+    const files = ['-f', 'compose.yaml', '-f', 'test/compose.yaml'];
+    return run('docker-compose', ['-p', PROJECT, ...files, ...words], { cwd: join(root, 'docker'), ...options, env: { ...env, ...options.env } });
+  };
+}
+
+async function timed(what, act) {
+  const start = Date.now();
+  await act();
+  say(`done  ${what} (${seconds(start)})`);
+}
+
+function seconds(start) {
+  return `${Math.round((Date.now() - start) / 1000)} s`;
+}
