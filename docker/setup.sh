@@ -10,7 +10,6 @@ umask 077
 
 # Users of the images.
 bowline=65532
-sandbox=65534
 postgres=${POSTGRES_UID:-999}
 redis=${REDIS_UID:-999}
 
@@ -100,8 +99,5 @@ for home in home-a home-b home-edge; do
   own $bowline "/v/$home"
   chmod 0700 "/v/$home"
 done
-for keys in llm embed retrieval web; do own $bowline "/v/keys-$keys"; done
-# The keys are made by the control plane's image and read by the sandbox's user, who is another.
-own $bowline /v/keys-sandbox
-chmod 0755 /v/keys-sandbox
-echo "setup: done (sandbox runs as $sandbox)"
+for keys in llm embed retrieval web sandbox; do own $bowline "/v/keys-$keys"; done
+echo 'setup: done'
