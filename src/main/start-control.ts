@@ -163,7 +163,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       clock,
       log,
       methods,
-      tools: (tenant, device) => offeredTools({ devices, methods, live }, tenant, device),
+      tools: (wanted) =>
+        offeredTools({ devices, methods, live, workers: (tenant) => sessions.workersFor(tenant) }, wanted),
       epochBase: () => restored.epochBase,
       standsStill: (tenant) => restored.why(tenant) !== undefined,
     });

@@ -122,7 +122,7 @@ function commandOf(world: World, it: Happening): RunCommand | undefined {
     case 'cancel':
       return it.rare > 1 ? undefined : { type: 'cancel', at, principal: 'owner', requestId: 'r' };
     case 'start':
-      return { type: 'start', at, history: [], tools: TOOLS, recipients: ['rules'] };
+      return { type: 'start', at, history: [], taints: [], tools: TOOLS, recipients: ['rules'] };
     case 'refuse':
       return it.rare > 4 ? undefined : { type: 'refuse', at, failure: failure({ reason: 'LIMIT_EXCEEDED', code: 8 }) };
     case 'submit':
@@ -181,7 +181,14 @@ function begin(kind: Kind): World {
   });
   world.apply({ type: 'submit', at: world.at, submitted });
   if (kind !== 'waiting') {
-    world.apply({ type: 'start', at: world.at, history: [], tools: kind === 'ask' ? TOOLS : [], recipients: [] });
+    world.apply({
+      type: 'start',
+      at: world.at,
+      history: [],
+      taints: [],
+      tools: kind === 'ask' ? TOOLS : [],
+      recipients: [],
+    });
   }
   return world;
 }
