@@ -25,6 +25,7 @@ export interface PlayOptions {
   readonly shares?: ShareGrant[];
   readonly collections?: CollectionUse[];
   readonly summary?: string;
+  readonly summaryGrants?: readonly string[];
   readonly taints?: Taint[];
   readonly hosts?: string[];
   readonly history?: Turn[];
@@ -63,8 +64,8 @@ export class PlayedRun {
       recipients = [],
       tools = call ? [] : deviceTools('fs_read', 'fs_write', 'shell_run'),
     } = options;
-    const { summary, taints = [], hosts } = options;
-    this.apply({ type: 'start', history, summary, taints, tools, recipients, hosts });
+    const { summary, summaryGrants, taints = [], hosts } = options;
+    this.apply({ type: 'start', history, summary, summaryGrants, taints, tools, recipients, hosts });
   }
 
   get run(): RunState {
