@@ -165,6 +165,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       methods,
       tools: (wanted) =>
         offeredTools({ devices, methods, live, workers: (tenant) => sessions.workersFor(tenant) }, wanted),
+      hosts: config.privateHosts?.split(',') ?? [],
+      limits: { maxCostMicros: config.maxCostMicros, summaryTurns: config.summaryTurns },
       epochBase: () => restored.epochBase,
       standsStill: (tenant) => restored.why(tenant) !== undefined,
     });

@@ -5,7 +5,7 @@ import { type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
 import { type OfferedTool, TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { Effect, Resource, Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { AppError } from '../../base/errors.ts';
-import { isOwnMethod, resourceOf } from '../../contract/policy.ts';
+import { isHarmless, isOwnMethod, resourceOf } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import { isNamed } from './named-address.ts';
 import type { RunState } from './state.ts';
@@ -21,30 +21,29 @@ export function mustBeClean(
   method: CapabilityMethod,
   request: Message,
 ): void {
-  if (CHANGING.has(method.effect)) {
+  // As it was when the tool was offered, so that the verdict stays.
+  const { effect } = tool;
+  if (CHANGING.has(effect)) {
     const origin = originOf(run, step, Taint.UNTRUSTED);
     if (origin !== undefined) throw new AppError('TAINT_UNTRUSTED', { tool: tool.name, origin });
   }
-  const own = isOwnMethod(method.fullName);
-  // What a plugin says of its effect is a claim.
-  if (tool.target !== TargetKind.WORKER || (own && method.effect !== Effect.NETWORK)) return;
+  if (tool.target !== TargetKind.WORKER || isHarmless(effect)) return;
   const origin = originOf(run, step, Taint.PRIVATE);
   if (origin === undefined) return;
-  const field = unnamedField(run, method, request, own);
+  const field = unnamedField(run, method, request);
   if (field !== undefined) throw new AppError('TAINT_PRIVATE', { tool: tool.name, origin, field });
 }
 
 /**
  * The first field that could carry content away. An address must be named; where a method has none, what it is given goes to a
- * service that others run, so each text must stand in the question as it is. A plugin is given nothing else either.
+ * service that others run, so each text must stand in the question as it is. A plugin's contract may claim anything of its fields.
  */
 function unnamedField(
   { text, hosts }: RunState,
-  { desc }: CapabilityMethod,
+  { desc, fullName }: CapabilityMethod,
   request: Message,
-  own: boolean,
 ): string | undefined {
-  const byAddress = own && namesHosts(desc.input);
+  const byAddress = isOwnMethod(fullName) && namesHosts(desc.input);
   for (const { field, value } of contentOf(reflect(desc.input, request))) {
     if (byAddress && resourceOf(field) !== Resource.HOST) continue;
     const named = typeof value === 'string' && (byAddress ? isNamed(value, text, hosts) : text.includes(value.trim()));

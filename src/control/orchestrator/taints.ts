@@ -32,8 +32,8 @@ export function taintsOfResult(
 function statedOf(job: JobState, methods: MethodRegistry): readonly Taint[] {
   const method = methods.byFullName(job.method);
   const stated = method ? taintsOf(method.desc).filter((each) => each !== Taint.UNSPECIFIED) : [];
-  // What a plugin says of itself is a claim: it may add, never take away.
-  if (!isOwnMethod(job.method)) return [...stated, Taint.UNTRUSTED];
+  // What a plugin's contract says of itself is a claim: it may add, and only its owner's word takes away.
+  if (!isOwnMethod(job.method)) return method?.plugin?.trusted ? stated : [...stated, Taint.UNTRUSTED];
   if (job.target === 'device' && stated.length === 0) return [Taint.UNTRUSTED];
   return stated;
 }
