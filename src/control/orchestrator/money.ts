@@ -13,6 +13,6 @@ export function metMoney({ limits, usage }: RunState, more = 0): AppError | unde
   return new AppError('LIMIT_EXCEEDED', {
     what: 'the money of this run',
     limit,
-    setting: 'maxCostMicros',
+    setting: 'BOWLINE_MAX_RUN_COST_MICROS',
   });
 }
