@@ -319,6 +319,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
         conversations: conversationApi({
           conversations: createConversations(database.db),
           runs: stored,
+          summary: (tenant, conversation) => runs.summary(tenant, conversation),
           audit: (entries) => writeAudit(database.db, entries),
         }),
         devices: deviceApi({ devices, enrolment, sessions, calls: dispatcher.devices }),

@@ -13,6 +13,7 @@ import {
 import { RetrievalService, SearchResponseSchema } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { Language, RunResponseSchema, SandboxService } from '../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import { FetchResponseSchema, WebService } from '../../gen/bowline/capability/web/v1/web_pb.ts';
+import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { Sensitivity } from '../../gen/bowline/policy/v1/options_pb.ts';
 import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
@@ -307,5 +308,7 @@ test('after some turns a conversation is summed up, its device is told, and the 
     return all.length === 2 && all[1]?.state === JobState.DONE && all;
   });
   expect(jobs.map(({ method }) => method.split('/')[1])).toEqual(['Chat', 'Chat']);
+  const shown = await control.client(ConversationService).getConversation({ id: conversation });
+  expect(shown.summary).toBe('They spoke of knots.');
   expect(edge.all('conversationSummary')).toHaveLength(1);
 });
