@@ -22,10 +22,9 @@ export async function endHopeless({ runs, relay, log, afterMs }: EndHopelessPart
   const rows = relay.hopeless(afterMs).filter(({ row }) => !isTurn(row));
   await Promise.all(
     rows.slice(0, MOST).map(async ({ row, what }) => {
-      // It is not tried again: each attempt would wait as long.
-      const value = { ...toFailure(new AppError('NO_WORKER', { why: what })), retryable: false };
+      const value = toFailure(new AppError('NO_WORKER', { why: what }));
       const { tenant, run, job, epoch, dispatchId } = row;
-      const result = { type: 'result', job, epoch, result: { case: 'failure', value } } as const;
+      const result = { type: 'result', job, epoch, result: { case: 'neverStarted', value } } as const;
       try {
         await runs.command(tenant, run, result, { source: 'dispatch', commandId: `no-worker:${dispatchId}` });
         relay.forget([dispatchId]);

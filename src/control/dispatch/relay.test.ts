@@ -221,7 +221,7 @@ test('of what is hopeless the tool calls are ended, once, and a model turn waits
   expect(sent[1]).toMatchObject([
     't',
     'a',
-    { type: 'result', job: 'a/0/1', epoch: 3, result: { value: { reason: 'NO_WORKER', retryable: false } } },
+    { type: 'result', job: 'a/0/1', epoch: 3, result: { case: 'neverStarted', value: { reason: 'NO_WORKER' } } },
     { source: 'dispatch', commandId: 'no-worker:a/0/1-3' },
   ]);
 });

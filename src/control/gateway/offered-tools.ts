@@ -46,11 +46,11 @@ async function ofDevice(parts: OfferedToolsParts, tenant: string, device: string
 }
 
 function ofWorkers({ methods, workers }: OfferedToolsParts, { tenant, recipients, collections }: WantedTools) {
-  const present = workers(tenant).filter(({ draining }) => !draining);
+  const present = workers(tenant).flatMap((worker) => (worker.draining ? [] : [worker.view()]));
   return methods.allFor(tenant).filter(({ desc, fullName, package: capability, slots }) => {
     if (!isTool(desc) || (fullName === SEARCH_METHOD && !collections)) return false;
     const need = { capability, method: desc.name, tenant, selector: {}, recipients, slots };
-    return present.some((worker) => !misfit(need, worker.view())?.permanent);
+    return present.some((worker) => !misfit(need, worker)?.permanent);
   });
 }
 

@@ -14,16 +14,15 @@ import type { RunRequest } from './commands.ts';
 import { commitSurely } from './committer.ts';
 import { type ConversationState, enqueue, evolveConversation, leave, titleOf, turnTakenBy } from './conversation.ts';
 import { type Decision, decide } from './decide.ts';
+import { historyFor, lastSummary } from './earlier-runs.ts';
 import { readConversationEvent, readRunEvent } from './event-codec.ts';
 import { evolve } from './evolve.ts';
 import type { HandOff } from './hand-off.ts';
-import { type History, HistoryDraft, pastSummary, pastTurn } from './history.ts';
 import { DEFAULT_LIMITS, type OrchestratorLimits } from './limits.ts';
 import { Mailboxes } from './mailbox.ts';
 import { boundBy } from './recipients.ts';
 import { isEnded, type RunState } from './state.ts';
 import { StreamCache } from './stream-cache.ts';
-import { isSummingUp, summaryOf } from './summary.ts';
 import {
   buildUnit,
   type Changes,
@@ -167,13 +166,7 @@ export class RunService {
 
   /** The last summary of a conversation; empty when there is none. */
   async summary(tenant: string, conversation: string): Promise<string> {
-    const line = await this.conversation(tenant, conversation);
-    for (const id of [...(line?.past ?? [])].reverse()) {
-      const earlier = await this.#ended(tenant, id);
-      const text = earlier ? summaryOf(earlier) || earlier.summary : '';
-      if (text !== '') return text;
-    }
-    return '';
+    return lastSummary(this.#runs, tenant, await this.conversation(tenant, conversation));
   }
 
   /** Hears of every commit of this replica, right after it, once per run. What is heard is a hint; the store is the truth. */
@@ -398,31 +391,12 @@ export class RunService {
 
   /** A waiting run gets its turn: its tools and its history are looked up now and recorded. */
   async #start(waiting: RunState, line: ConversationState | undefined, at: number, just?: RunState) {
-    const { turns, recipients, ...before } = await this.#history(waiting, line, just);
+    const { turns, recipients, ...before } = await historyFor(this.#runs, this.#limits, waiting, line, just);
     const { tenant, device } = waiting;
     const collections = boundBy(waiting).collections.length > 0;
     const tools = await this.#parts.tools({ tenant, device, recipients, collections });
     const hosts = this.#parts.hosts ?? [];
     return this.#decide(waiting, { type: 'start', tools, history: turns, recipients, hosts, at, ...before });
-  }
-
-  async #history(run: RunState, line: ConversationState | undefined, just?: RunState): Promise<History> {
-    const draft = new HistoryDraft(this.#limits, boundBy(run).recipients);
-    for (const id of [...(line?.past ?? [])].reverse()) {
-      const earlier = id === just?.id ? just : await this.#ended(run.tenant, id);
-      if (!earlier) continue;
-      const summary = pastSummary(earlier);
-      if (summary && draft.sumUp(summary)) break;
-      const past = pastTurn(earlier);
-      if (past && !draft.add(past)) break;
-    }
-    return draft.finish();
-  }
-
-  /** A run that had the turn. It has ended, so a memory that says otherwise, or that waits for its summary, may be behind. */
-  async #ended(tenant: string, id: string): Promise<RunState | undefined> {
-    const known = this.#runs.peek(tenant, id);
-    return known && isEnded(known) && !isSummingUp(known) ? known : (await this.#runs.refresh(tenant, id)).state;
   }
 
   #decide(state: RunState | undefined, command: Parameters<typeof decide>[1]): Decision & { readonly state: RunState } {

@@ -22,7 +22,8 @@ export function taintsOfResult(
 ): Taint[] {
   if (job.role === 'turn' || job.role === 'summary') return [];
   const found = new Set<Taint>();
-  if (job.target === 'worker' || result.case === 'done') for (const each of statedOf(job, methods)) found.add(each);
+  const told = result.case === 'done' || (job.target === 'worker' && result.case !== 'neverStarted');
+  if (told) for (const each of statedOf(job, methods)) found.add(each);
   const left = ({ sensitivity }: Egress) => sensitivity !== Sensitivity.METADATA && sensitivity !== Sensitivity.NAME;
   if (egress.some(left)) found.add(Taint.PRIVATE);
   found.delete(Taint.NONE);

@@ -907,7 +907,7 @@ export type JobFinished = Message<"bowline.event.v1.JobFinished"> & {
     case: "failure";
   } | {
     /**
-     * It never started on the device.
+     * It never started on the device, or no worker could start it.
      *
      * @generated from field: bowline.common.v1.Failure never_started = 5;
      */
