@@ -41,7 +41,7 @@ test('a search in collections is offered where there are some', async () => {
 });
 
 test('a worker that may not see the run, that is about to leave, or that is too small offers nothing', async () => {
-  expect(await offer(WORKERS, { recipients: ['local'] })).toEqual(['web_crawl', 'web_fetch']);
+  expect(await offer(WORKERS, { recipients: ['rules'] })).toEqual(['web_crawl', 'web_fetch']);
   expect(await offer([worker('web', ['Fetch'], {}, true)])).toEqual([]);
   // A crawl takes two slots.
   expect(await offer([worker('web', ['Fetch', 'Crawl'], { totalSlots: 1 })])).toEqual(['web_fetch']);
