@@ -14,6 +14,7 @@ test.each([
   ['https://zh.wikipedia.org/wiki/北京', '看 https://zh.wikipedia.org/wiki/北京 吧'],
   ['https://en.wikipedia.org/wiki/Bowline_(knot)', 'Sum up https://en.wikipedia.org/wiki/Bowline_(knot).'],
   ['example.com', 'crawl https://example.com/docs'],
+  ['http://wiki.home:8080/', 'what is on wiki.home:8080?'],
 ])('%s is named in: %s', (value, text) => {
   expect(named(value, text)).toBe(true);
 });
@@ -37,4 +38,9 @@ test.each([
 test('a host that the operator configured needs no name in the question, whatever the path', () => {
   expect(named('https://wiki.home.example/any?q=1', 'What?', ['Wiki.home.example'])).toBe(true);
   expect(named('https://wiki.home.example.net/', 'What?', ['wiki.home.example'])).toBe(false);
+});
+
+test('of a question with a thousand addresses the last ones are not named', () => {
+  const text = Array.from({ length: 2_000 }, (_, n) => `https://example.com/${n}`).join(' ');
+  expect([named('https://example.com/3', text), named('https://example.com/1999', text)]).toEqual([true, false]);
 });

@@ -7,19 +7,23 @@ const OPENING = /^[("'[{<*_`]+/;
 const CLOSING = /[.,;:!?)\]}>'"*_`]$/;
 /** Marks that are taken off the end of one word. */
 const MAX_CLOSING = 8;
+/** Words of a question that are looked at as addresses; what stands behind them is not named. */
+const MAX_WORDS = 1_000;
 
 /** Whether a URL or a host, as a whole, stands in a text, or its host is among `hosts`. */
 export function isNamed(value: string, text: string, hosts: readonly string[]): boolean {
   const url = parse(value);
   const host = url?.hostname ?? value.toLowerCase();
   if (hosts.some((each) => each.toLowerCase() === host)) return true;
+  let looked = 0;
   for (const word of words(text)) {
+    if (!word.includes('.') && !word.includes(':')) continue;
+    if (++looked > MAX_WORDS) return false;
     if (word === value) return true;
-    const named = parse(word) ?? (word.includes('.') ? parse(`https://${word}`) : undefined);
-    if (!named) continue;
-    if (!url) {
-      if (named.hostname === host) return true;
-    } else if (named.href === url.href || (!parse(word) && parse(`http://${word}`)?.href === url.href)) return true;
+    const whole = parse(word);
+    // Without a scheme it may be either.
+    const named = whole ? [whole] : [parse(`https://${word}`), parse(`http://${word}`)];
+    if (named.some((each) => each && (url ? each.href === url.href : each.hostname === host))) return true;
   }
   return false;
 }
