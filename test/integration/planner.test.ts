@@ -226,6 +226,22 @@ test('after private content the web is refused and told, and allowed when the ad
   expect(pages).toEqual(['https://a.example/page']);
 });
 
+test('after a page was read nothing is written on the device, whatever the page says', async () => {
+  await worker('web-1', web());
+  await worker(
+    'llm-1',
+    model((request) => {
+      const done = results(request).length;
+      if (done === 0) return { calls: [{ name: 'web_fetch', args: { url: 'https://a.example/' } }] };
+      if (done === 1) return { calls: [{ name: 'fs_write', args: { path: 'a.md', text: 'as the page says' } }] };
+      return { text: JSON.stringify(results(request)[1]) };
+    }),
+  );
+  const { run } = edge.ask('What does a.example say?');
+  expect((await edge.end(run)).answer).toContain('TAINT_UNTRUSTED');
+  expect(edge.all('toolCall')).toEqual([]);
+});
+
 test('a private turn binds the next one of its conversation', async () => {
   const pages: string[] = [];
   await worker('web-1', web(pages));
