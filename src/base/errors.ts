@@ -313,6 +313,18 @@ export const ERRORS = {
   }),
   ANSWER_FILTERED: row('permission_denied', 'the provider of the model filtered the answer'),
   TOOL_NOT_OFFERED: row('not_found', 'there is no tool {tool} here; these can be used: {known}'),
+  TAINT_PRIVATE: row(
+    'permission_denied',
+    'private content was read in this run ({origin}), and its field {field} could carry it away: it does not stand in the question. {tool} needs the owner’s approval for that, which this version cannot ask for; the owner can ask again and name the address, or the words to search for, in the question',
+  ),
+  TAINT_UNTRUSTED: row(
+    'permission_denied',
+    'what others wrote was read in this run ({origin}), so {tool} needs the owner’s approval, which this version cannot ask for; the owner can do it, or ask for it alone in a new conversation',
+  ),
+  COLLECTION_NOT_GRANTED: row(
+    'permission_denied',
+    'this run may not look into the collection {collection}; those it may look into: {known}',
+  ),
   TOOL_NOT_RUN: row('failed_precondition', 'this tool call was not run'),
   // cli
   CONNECTION_LOST: row('unavailable', 'the connection to {where} was lost: {problem}'),

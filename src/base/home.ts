@@ -22,6 +22,7 @@ export function homePaths(home: string) {
     journal: join(home, 'journal'),
     blobs: join(home, 'blobs'),
     index: join(home, 'state.db'),
+    summaries: join(home, 'summaries.json'),
     device: join(home, 'device.json'),
     control: join(home, 'control'),
     /** What `up` or `control` wrote when it was ready: where the control plane listens. */

@@ -33,6 +33,9 @@ export const mayCallOf = (method: DescMethod): readonly string[] => getOption(me
 /** What its results bring into a run; empty where it is not stated. */
 export const taintsOf = (method: DescMethod): readonly Taint[] => getOption(method, taintsOption);
 
+/** Whether a method is of a contract of this project. Of another one its options are claims. */
+export const isOwnMethod = (fullName: string): boolean => fullName.startsWith('bowline.');
+
 /** Effects that change nothing: a lost attempt may be repeated, whatever the method says of itself. */
 export const isHarmless = (effect: Effect): boolean => effect === Effect.NONE || effect === Effect.READ;
 

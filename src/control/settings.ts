@@ -6,6 +6,7 @@ export const GROUPS = {
   listen: 'Listening and logging',
   sessions: 'Sessions',
   work: 'Jobs and leases',
+  runs: 'Runs',
 } as const;
 
 interface Common {
@@ -416,6 +417,45 @@ export const SETTINGS = {
     fallback: 60_000,
     min: 100,
     max: 3_600_000,
+  },
+  noWorkerMs: {
+    env: 'BOWLINE_NO_WORKER_MS',
+    group: 'work',
+    kind: 'number',
+    unit: 'ms',
+    what: 'time after which a tool call that no connected worker could ever serve fails; a model turn waits on',
+    fallback: 20_000,
+    min: 100,
+    max: 3_600_000,
+  },
+  maxCostMicros: {
+    env: 'BOWLINE_MAX_RUN_COST_MICROS',
+    group: 'runs',
+    kind: 'number',
+    unit: 'count',
+    what: 'millionths of the currency that one run may spend; what is under way when it is met is still paid; 0 is no limit',
+    fallback: 0,
+    min: 0,
+    max: 1_000_000_000_000,
+  },
+  summaryTurns: {
+    env: 'BOWLINE_SUMMARY_TURNS',
+    group: 'runs',
+    kind: 'number',
+    unit: 'count',
+    what: 'turns of a conversation after which it is summed up; 0 is never',
+    fallback: 6,
+    min: 0,
+    max: 20,
+  },
+  privateHosts: {
+    env: 'BOWLINE_PRIVATE_HOSTS',
+    group: 'runs',
+    kind: 'text',
+    what: 'hosts that the web worker may call also after a run has read private content; by default only what its question names',
+    shape: /^[A-Za-z0-9.-]{1,253}(,[A-Za-z0-9.-]{1,253}){0,63}$/,
+    like: 'a list like wiki.example.org,docs.example.org',
+    fallback: undefined,
   },
 } as const satisfies Record<string, Setting>;
 

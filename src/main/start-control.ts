@@ -168,7 +168,10 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       clock,
       log,
       methods,
-      tools: (tenant, device) => offeredTools({ devices, methods, live }, tenant, device),
+      tools: (wanted) =>
+        offeredTools({ devices, methods, live, workers: (tenant) => sessions.workersFor(tenant) }, wanted),
+      hosts: config.privateHosts?.split(',') ?? [],
+      limits: { maxCostMicros: config.maxCostMicros, summaryTurns: config.summaryTurns },
       epochBase: () => restored.epochBase,
       standsStill: (tenant) => restored.why(tenant) !== undefined,
     });
@@ -322,6 +325,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
         conversations: conversationApi({
           conversations: createConversations(database.db),
           runs: stored,
+          summary: (tenant, conversation) => runs.summary(tenant, conversation),
           audit: (entries) => writeAudit(database.db, entries),
         }),
         devices: deviceApi({ devices, enrolment, sessions, calls: dispatcher.devices }),

@@ -29,6 +29,7 @@ import { OwnRuns } from '../edge/grants/own-runs.ts';
 import { ShareResolver } from '../edge/grants/share-resolver.ts';
 import { collectionsOf } from '../edge/grants/standing-grants.ts';
 import { type Identity, journalBinding, readIdentity } from '../edge/identity.ts';
+import { ConversationSummaries } from '../edge/index/conversation-summaries.ts';
 import { OnDemandIndex } from '../edge/index/on-demand-index.ts';
 import { loadSqlJs } from '../edge/index/sql-js.ts';
 import { sqlWasm } from '../edge/index/sql-wasm.ts';
@@ -92,6 +93,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
     journal.follow(index);
     life.onStop('index', () => index.close());
 
+    const conversations = new ConversationSummaries({ path: paths.summaries, log });
     const grants = new Grants({ clock, log, journal, lifeMs: config.limits.share_minutes * 60_000 });
     grants.endEarlier(ownRuns.openGrants);
     const gate = new Gate(grants);
@@ -171,6 +173,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
         config,
       ),
       bootId,
+      onSummary: (summary) => void conversations.put(summary),
       onModel: (model) => model.local && grants.knowLocal(model.provider),
       onQuarantined: () => {
         grants.endAll('QUARANTINED');
@@ -184,6 +187,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
 
     const closing = new AbortController();
     const service = localService({
+      summaries: conversations,
       device: identity.device,
       control: identity.control,
       asks,

@@ -283,6 +283,30 @@ test('help of a method shows its request schema without any server', async () =>
   expect(stdout).toContain(`bowline call shell.Run --data '{"argv":["..."]}'`);
 });
 
+test('without the control plane a conversation is shown as far as the box knows it', async () => {
+  const asked: string[] = [];
+  await box.edge((router) =>
+    router.service(LocalService, {
+      getSummary: ({ conversation }) => {
+        asked.push(conversation);
+        if (conversation !== 'c1') throw new AppError('NOT_FOUND', { kind: 'summary' });
+        return { run: 'r1', text: 'They spoke of knots.' };
+      },
+    }),
+  );
+  const away = { env: { BOWLINE_CONTROL: 'http://127.0.0.1:9' } };
+  const [shown, json, unknown] = await Promise.all([
+    run(['conversations', 'show', 'c1'], away),
+    run(['conversations', 'show', 'c1', '--json'], away),
+    run(['conversations', 'show', 'c2'], away),
+  ]);
+  expect([shown.code, shown.stdout]).toEqual([0, 'in short: They spoke of knots.\n']);
+  expect(shown.stderr).toContain('only the box’s summary is shown');
+  expect(JSON.parse(json.stdout)).toEqual({ id: 'c1', summary: 'They spoke of knots.', lastRun: 'r1' });
+  expect([unknown.code, unknown.stderr]).toEqual([6, expect.stringContaining('(NOT_RUNNING)')]);
+  expect(asked.toSorted()).toEqual(['c1', 'c1', 'c2']);
+});
+
 test('devices, workers and conversations are listed, and keys are made', async () => {
   const made: unknown[] = [];
   await box.controlPlane((router) => {
@@ -318,7 +342,7 @@ test('devices, workers and conversations are listed, and keys are made', async (
     });
     router.service(ConversationService, {
       listConversations: () => ({ conversations: [{ id: 'c1', title: 'Hello', turns: 2 }] }),
-      getConversation: () => ({ conversation: { id: 'c1' }, runs: [theRun] }),
+      getConversation: () => ({ conversation: { id: 'c1' }, runs: [theRun], summary: '谈发布。' }),
       deleteConversation: () => {
         throw new AppError('CONVERSATION_BUSY', { run: 'run-1' });
       },
@@ -338,7 +362,7 @@ test('devices, workers and conversations are listed, and keys are made', async (
     { name: 'w1', slots: 4, busy: 1, models: [{ provider: 'rules' }] },
   ]);
   expect(conversations.stdout).toMatch(/c1 +2 .*Hello/);
-  expect(shown.stdout).toContain('> 发布日期是什么？\n三月三日');
+  expect(shown.stdout).toContain('> 发布日期是什么？\n三月三日\n\nin short: 谈发布。\n');
   expect([removed.code, removed.stderr]).toEqual([6, expect.stringContaining('(CONVERSATION_BUSY)')]);
   expect(token.stdout).toBe(`${box.control} bwj_token pi\n`);
   expect(key.stdout).toBe('bww_key\n');

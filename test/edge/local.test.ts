@@ -17,6 +17,7 @@ import { grantDocuments } from '../../src/edge/grants/grant-documents.ts';
 import { LocalServer } from '../../src/edge/local/local-server.ts';
 import { localService } from '../../src/edge/local/local-service.ts';
 import { ownerKey } from '../../src/edge/local/owner-key.ts';
+import { eventually } from '../support/control-plane.ts';
 import { startEdge, type TestEdge, tempHome } from './support/edge-parts.ts';
 import { ScriptedControl } from './support/scripted-control.ts';
 
@@ -52,6 +53,7 @@ async function listen(): Promise<LocalServer> {
       record.case === 'ask' ? record.value.egress.map((egress, line) => ({ sequence, line, egress })) : [],
     );
   const service = localService({
+    summaries: edge.summaries,
     device: edge.identity.device,
     control: edge.identity.control,
     asks,
@@ -143,6 +145,15 @@ test.each(['grpc', 'connect'] as const)('an ask streams from acceptance to its e
   const again: string[] = [];
   for await (const { event } of client().follow({ run })) again.push(event?.event.case ?? '');
   expect(again).toEqual(['ended']);
+});
+
+test('what a conversation was about is kept and told', async () => {
+  const peer = await control.welcome();
+  expect((await refusal(client().getSummary({ conversation: 'c1' }))).reason).toBe('NOT_FOUND');
+  const summary = { conversation: 'c1', run: 'r1', text: 'They spoke of knots.' };
+  peer.send({ case: 'conversationSummary', value: summary });
+  await eventually(() => edge.summaries.get('c1'));
+  expect(await client().getSummary({ conversation: 'c1' })).toMatchObject({ run: 'r1', text: 'They spoke of knots.' });
 });
 
 test('nothing is answered without the owner key, and only its owner may open the socket', async () => {

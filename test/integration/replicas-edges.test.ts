@@ -49,13 +49,14 @@ describe.each(['memory', 'redis'] as const)('over %s', (kind) => {
             config: {
               databaseUrl: new Secret(url),
               heartbeatMs: 1_000,
+              summaryTurns: 2,
               redisUrl: new Secret(redis.url),
               redisPrefix: newId(),
             },
           }
         : {
             hubs: { queue: new MemoryQueueHub(systemClock, log), bus: new MemoryBusHub(log) },
-            config: { databaseUrl: new Secret(url), heartbeatMs: 1_000 },
+            config: { databaseUrl: new Secret(url), heartbeatMs: 1_000, summaryTurns: 2 },
           };
     a = await TestControl.start(between);
     b = await TestControl.start(between);
@@ -65,6 +66,22 @@ describe.each(['memory', 'redis'] as const)('over %s', (kind) => {
     await Promise.all([a?.close(), b?.close()]);
     await sql.end();
     expect([...a.lines, ...b.lines].filter(({ level }) => level >= 50)).toEqual([]);
+  });
+
+  test('the summary of a conversation reaches its device over another replica, after the answer', async () => {
+    const worker = await a.worker();
+    const session = await on(b);
+    const first = session.ask('one?');
+    worker.reply(await worker.job(0), 'first answer');
+    await session.end(first.run);
+    const second = session.ask('two?', { conversation: first.conversation });
+    worker.reply(await worker.job(1), 'second answer');
+    const summing = await worker.job(2);
+    expect((await session.end(second.run)).answer).toBe('second answer');
+    expect(session.all('conversationSummary')).toEqual([]);
+    worker.reply(summing, 'They asked two things.');
+    const told = await session.frame('conversationSummary');
+    expect(told).toMatchObject({ conversation: first.conversation, run: second.run, text: 'They asked two things.' });
   });
 
   test('a device is seen from every replica, as long as its session or its replica lives', async () => {

@@ -1,10 +1,21 @@
 // The runs whose histories are kept as golden files. Only for writing new files: a kept history is never written again.
 import { create } from '@bufbuild/protobuf';
-import { ShareGrantSchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
-import { CallSpecSchema, type RunEvent, TargetKind } from '../../gen/bowline/event/v1/event_pb.ts';
+import { CollectionUseSchema, ShareGrantSchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { CallSpecSchema, type RunEvent, TargetKind, TurnSchema } from '../../gen/bowline/event/v1/event_pb.ts';
+import { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
 import { EgressSchema, UsageSchema, WithheldSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import { PlayedRun } from '../support/play-run.ts';
-import { failed, failure, methods, read, responses, said } from '../support/run-scenario.ts';
+import {
+  deviceTools,
+  failed,
+  failure,
+  found,
+  methods,
+  read,
+  responses,
+  said,
+  workerTools,
+} from '../support/run-scenario.ts';
 
 const readCall = { name: 'fs_read', args: { path: 'docs/notes.md' } };
 const writeCall = { name: 'fs_write', args: { path: 'docs/new.md', text: 'x' } };
@@ -69,6 +80,47 @@ export const scenarios: Readonly<Record<string, () => readonly RunEvent[]>> = {
     run.result('0/0', said({ text: 'First.', calls: [readCall, { name: 'sudo', args: {} }] }));
     run.result('0/1', responses());
     run.result('1/0', said({ text: '', calls: [readCall] }));
+    return run.events;
+  },
+  'answered-from-a-collection': () => {
+    const collections = [create(CollectionUseSchema, { name: 'notes', grant: 'g2', recipients: ['rules'] })];
+    const tools = [...deviceTools('fs_write'), ...workerTools('retrieval_search', 'web_fetch')];
+    const run = new PlayedRun({ collections, tools, recipients: ['rules'], hosts: ['wiki.home.example'] });
+    run.at += 5;
+    run.result('0/1000', found({ collection: 'notes', document: 'plans/launch.md', text: 'On Friday.', startLine: 3 }));
+    run.at += 5;
+    const fetch = (url: string) => ({ name: 'web_fetch', args: { url } });
+    const calls = [fetch('https://elsewhere.example/'), fetch('https://wiki.home.example/launch'), writeCall];
+    run.result('0/0', said({ calls }));
+    run.result('0/2', failed({ reason: 'WEB_UNREACHABLE', code: 14 }));
+    run.at += 5;
+    run.result('1/0', said({ text: 'On Friday (plans/launch.md).' }));
+    return run.events;
+  },
+  'money-spent': () => {
+    const run = new PlayedRun({ tools: workerTools('sandbox_run'), limits: { maxCostMicros: 100 } });
+    const calls = [{ name: 'sandbox_run', args: { language: 'LANGUAGE_PYTHON', code: 'print(1)' } }];
+    const usage = create(UsageSchema, { costMicros: 100n });
+    run.apply({ type: 'result', job: 'r1/0/0', epoch: 1, usage, result: said({ text: 'I compute.', calls }) });
+    return run.events;
+  },
+  'summed-up-after-the-answer': () => {
+    const history = [1, 2].map((n) =>
+      create(TurnSchema, {
+        run: `r-${n}`,
+        question: `Q${n}`,
+        answer: `A${n}`,
+        grants: ['g1'],
+        taints: [Taint.PRIVATE],
+      }),
+    );
+    const more = { summary: 'They spoke of ropes.', summaryGrants: ['g0'], taints: [Taint.PRIVATE] };
+    const run = new PlayedRun({ tools: [], limits: { summaryTurns: 3 }, history, ...more });
+    run.result('0/0', said({ text: 'And of knots.' }));
+    run.at += 50;
+    const usage = create(UsageSchema, { inputTokens: 90n, outputTokens: 9n });
+    const result = said({ text: 'They spoke of ropes and knots.' });
+    run.apply({ type: 'result', job: 'r1/0/1000', epoch: 1, usage, result });
     return run.events;
   },
 };

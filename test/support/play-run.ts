@@ -1,7 +1,7 @@
 // Plays commands to one run without a store: decides, folds, keeps the events. For tests of the pure core.
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import type { ShareGrant } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import type { CollectionUse, ShareGrant } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import {
   type CallSpec,
   type JobFinished,
@@ -11,6 +11,7 @@ import {
   RunSubmittedSchema,
   type Turn,
 } from '../../gen/bowline/event/v1/event_pb.ts';
+import type { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
 import type { RunCommand } from '../../src/control/orchestrator/commands.ts';
 import { decide } from '../../src/control/orchestrator/decide.ts';
 import { DEFAULT_LIMITS, type Limits, limitsToProto } from '../../src/control/orchestrator/limits.ts';
@@ -22,6 +23,11 @@ export interface PlayOptions {
   readonly tools?: readonly OfferedTool[];
   readonly limits?: Partial<Limits>;
   readonly shares?: ShareGrant[];
+  readonly collections?: CollectionUse[];
+  readonly summary?: string;
+  readonly summaryGrants?: readonly string[];
+  readonly taints?: Taint[];
+  readonly hosts?: string[];
   readonly history?: Turn[];
   readonly recipients?: string[];
   readonly call?: CallSpec;
@@ -47,6 +53,7 @@ export class PlayedRun {
       principal: 'device:d1',
       text,
       shares,
+      collections: options.collections ?? [],
       timeout: durationFromMs(600_000),
       limits: limitsToProto({ ...DEFAULT_LIMITS, ...options.limits }),
       ...(call ? { call } : {}),
@@ -57,7 +64,8 @@ export class PlayedRun {
       recipients = [],
       tools = call ? [] : deviceTools('fs_read', 'fs_write', 'shell_run'),
     } = options;
-    this.apply({ type: 'start', history, tools, recipients });
+    const { summary, summaryGrants, taints = [], hosts } = options;
+    this.apply({ type: 'start', history, summary, summaryGrants, taints, tools, recipients, hosts });
   }
 
   get run(): RunState {

@@ -2,6 +2,7 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { ReadResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { ChatResponseSchema, FinishReason } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { type PassageSchema, SearchResponseSchema } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { type Failure, FailureSchema } from '../../gen/bowline/common/v1/common_pb.ts';
 import {
   type JobFinished,
@@ -29,6 +30,10 @@ export const deviceTools = (...names: string[]): OfferedTool[] =>
     });
   });
 
+/** Tools that workers serve. */
+export const workerTools = (...names: string[]): OfferedTool[] =>
+  deviceTools(...names).map((tool) => create(OfferedToolSchema, { ...tool, target: TargetKind.WORKER }));
+
 export interface Said {
   readonly text?: string;
   readonly calls?: readonly { id?: string; name: string; args: unknown }[];
@@ -54,6 +59,10 @@ export function said({ text = '', calls = [], reason }: Said): Result {
   messages.push(bytes({ event: { case: 'finish', value: { reason: finish, model } } }));
   return done(messages);
 }
+
+/** Passages, as a worker answers retrieval_search. */
+export const found = (...passages: MessageInitShape<typeof PassageSchema>[]): Result =>
+  done([toBinary(SearchResponseSchema, create(SearchResponseSchema, { passages }))]);
 
 /** The text of a file, as a device answers fs_read. */
 export const read = (path: string, text: string): Result =>

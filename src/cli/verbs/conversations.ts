@@ -5,10 +5,11 @@ import {
   ConversationSchema,
   ConversationService,
 } from '../../../gen/bowline/control/v1/conversation_service_pb.ts';
+import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { RunStateSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
-import { controlSide, type GlobalOptions, using } from '../client.ts';
+import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { cut, Printer } from '../output.ts';
@@ -71,12 +72,14 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
 
 async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
-  const { conversation, runs } = await using(controlSide(io, options), (control) =>
+  const found = await using(controlSide(io, options), (control) =>
     control.client(ConversationService).getConversation({ id }),
-  );
+  ).catch((error: unknown) => showKept(io, id, options, error));
+  if (!found) return;
+  const { conversation, runs, summary } = found;
   if (!conversation) throw new AppError('NOT_FOUND', { kind: 'conversation' });
   if (options.json) {
-    out.json({ ...plain(ConversationSchema, conversation), runs: runs.map((run) => runJson(run)) });
+    out.json({ ...plain(ConversationSchema, conversation), runs: runs.map((run) => runJson(run)), summary });
     return;
   }
   for (const run of runs) {
@@ -88,6 +91,25 @@ async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boo
     if (run.outcome?.answer) out.line(run.outcome.answer);
     out.line();
   }
+  if (summary) out.line(`in short: ${summary}`);
+}
+
+/** Where the control plane is away, what the box was told of the conversation last; else the error it had. */
+async function showKept(
+  io: CliIo,
+  id: string,
+  options: GlobalOptions & { json?: boolean },
+  error: unknown,
+): Promise<undefined> {
+  if (!(error instanceof AppError) || error.code !== 'unavailable') throw error;
+  const kept = await using(localSide(io, options), (edge) =>
+    edge.client(LocalService).getSummary({ conversation: id }),
+  ).catch(() => undefined);
+  if (!kept) throw error;
+  const out = new Printer(io.stdout, io.env);
+  if (options.json) out.json({ id, summary: kept.text, lastRun: kept.run });
+  else out.line(`in short: ${kept.text}`);
+  new Printer(io.stderr, io.env).line(`only the box’s summary is shown: ${error.message}`);
 }
 
 async function remove(io: CliIo, id: string, options: GlobalOptions): Promise<void> {

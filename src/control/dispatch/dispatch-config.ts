@@ -10,6 +10,8 @@ export interface DispatchConfig {
   readonly workerGraceMs: number;
   /** How long after the start jobs without a holder are left to workers that come back. */
   readonly recoverAfterMs: number;
+  /** How long a tool call may wait while nobody who is connected could ever serve it. */
+  readonly noWorkerMs: number;
   readonly callTtlMs: number;
   readonly maxTextBytes: number;
   /** Bytes of streamed messages that are kept for readers, all calls together. */

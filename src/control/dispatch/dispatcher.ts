@@ -16,6 +16,7 @@ import { Backlog } from './backlog.ts';
 import { ChildCalls } from './child-calls.ts';
 import { DeviceCalls } from './device-calls.ts';
 import type { DispatchConfig } from './dispatch-config.ts';
+import { endHopeless } from './end-hopeless.ts';
 import { LeaseLoop } from './lease-loop.ts';
 import { Relay } from './relay.ts';
 import { RunFeeds } from './run-feeds.ts';
@@ -80,6 +81,7 @@ export class Dispatcher {
       outbox,
       backlog,
       signals,
+      clock,
       log,
       workers,
       spend: (worker, slots) => this.presence.spend(worker, slots),
@@ -128,6 +130,7 @@ export class Dispatcher {
       config,
       scan: async () => {
         await this.devices.scan();
+        await endHopeless({ runs, relay: this.relay, log, afterMs: config.noWorkerMs });
         this.feeds.scan();
       },
     });

@@ -6,6 +6,7 @@ import { MemoryQueueHub } from '../queue/memory-queue.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
 import { Backlog } from './backlog.ts';
+import { endHopeless } from './end-hopeless.ts';
 import { commonQueue, Relay, type RelayRow, replicaQueue } from './relay.ts';
 import { Signals } from './signals.ts';
 
@@ -65,7 +66,9 @@ async function start(workers: WorkerView[], capacity = 1_000) {
     });
   }
   const backlog = new Backlog();
+  const clock = new ManualClock();
   const relay = new Relay({
+    clock,
     replica: 'here',
     queue,
     outbox: {
@@ -79,7 +82,7 @@ async function start(workers: WorkerView[], capacity = 1_000) {
     log: silentLogger,
   });
   const waiting = async (name = COMMON) => (await queue.counts(name)).waiting;
-  return { relay, queue, backlog, fleet, told, stored, spent, waiting };
+  return { clock, relay, queue, backlog, fleet, told, stored, spent, waiting };
 }
 
 test('plain jobs go to the common queue even when all are busy; those with needs to the replica that was chosen', async () => {
@@ -182,6 +185,45 @@ test('what others took or ended is forgotten; what lies free in the store is que
   stored.set('c/0/0-1', { ...row('c'), createdAt: 0 });
   await relay.survey(0, 10);
   expect(await waiting()).toBe(3);
+});
+
+test('what nobody could serve for a while is told, from the moment when nobody could', async () => {
+  const { clock, relay, fleet } = await start([]);
+  await relay.add([row('a')]);
+  clock.advance(900);
+  await relay.add([row('a'), row('b')]);
+  expect(relay.hopeless(1_000)).toEqual([]);
+  clock.advance(100);
+  expect(relay.hopeless(1_000)).toMatchObject([{ row: { run: 'a' }, what: expect.stringContaining('No worker') }]);
+  fleet.workers = [worker()];
+  await relay.review();
+  fleet.workers = [];
+  await relay.review();
+  clock.advance(999);
+  expect(relay.hopeless(1_000)).toEqual([]);
+});
+
+test('of what is hopeless the tool calls are ended, once, and a model turn waits on', async () => {
+  const { clock, relay } = await start([]);
+  await relay.add([row('a'), row('a', { job: 'a/0/1', dispatchId: 'a/0/1-3', epoch: 3 })]);
+  clock.advance(10);
+  const sent: unknown[] = [];
+  const command = async (...args: unknown[]) => {
+    sent.push(args);
+    if (sent.length === 1) throw new Error('the store does not answer');
+    return 'applied' as const;
+  };
+  const round = () => endHopeless({ runs: { command }, relay, log: silentLogger, afterMs: 10 });
+  await round();
+  await round();
+  await round();
+  expect(sent).toHaveLength(2);
+  expect(sent[1]).toMatchObject([
+    't',
+    'a',
+    { type: 'result', job: 'a/0/1', epoch: 3, result: { case: 'neverStarted', value: { reason: 'NO_WORKER' } } },
+    { source: 'dispatch', commandId: 'no-worker:a/0/1-3' },
+  ]);
 });
 
 test('what was ended is forgotten and not queued again', async () => {

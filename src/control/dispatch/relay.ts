@@ -1,5 +1,6 @@
 // From committed outbox rows to queues: plain jobs to the queue of their capability and tier, the rest to the replica of the
 // worker that placement chose. A queue holds little; the rest stays in the store, in order. Knows what its jobs wait for.
+import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { JobQueue } from '../queue/ports.ts';
 import { explain } from '../routing/explain.ts';
@@ -23,6 +24,7 @@ export interface RelayParts {
   /** A worker of another replica was chosen for a job of so many slots. */
   readonly spend: (worker: WorkerView, slots: number) => void;
   readonly signals: Signals;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -32,6 +34,8 @@ interface Waiting {
   queue: string;
   /** What its run was told that it waits for; empty when somebody could serve it. */
   what: string;
+  /** Monotonic time since when nobody could ever serve it. */
+  since: number;
 }
 
 /** Jobs remembered that wait for a worker; of more it is only not told at once that nobody can serve them. */
@@ -81,6 +85,12 @@ export class Relay {
   /** Whether nobody who is connected could ever serve it, as far as it is remembered. */
   isHopeless(dispatchId: string): boolean {
     return (this.#waiting.get(dispatchId)?.what ?? '') !== '';
+  }
+
+  /** Jobs that nobody who was connected could ever serve for so long, as far as it is remembered. */
+  hopeless(forMs: number): { readonly row: RelayRow; readonly what: string }[] {
+    const before = this.#parts.clock.monotonic() - forMs;
+    return [...this.#waiting.values()].filter(({ what, since }) => what !== '' && since <= before);
   }
 
   /** The workers changed: what could be served only now is placed again, and what nobody could serve any more says so. Never throws. */
@@ -187,8 +197,9 @@ export class Relay {
     if (what !== (known?.what ?? '')) {
       this.#parts.signals.toRun(row.tenant, row.run, { case: 'waits', value: { job: row.job, what } });
     }
-    if (known) Object.assign(known, { queue, what });
-    else if (this.#waiting.size < MAX_WAITING) this.#waiting.set(row.dispatchId, { row, queue, what });
+    const since = known && known.what !== '' && what !== '' ? known.since : this.#parts.clock.monotonic();
+    if (known) Object.assign(known, { queue, what, since });
+    else if (this.#waiting.size < MAX_WAITING) this.#waiting.set(row.dispatchId, { row, queue, what, since });
   }
 }
 

@@ -9,7 +9,8 @@ import {
   ProgressSchema,
 } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { viewJob } from '../orchestrator/job-view.ts';
-import { isOpen, type RunState } from '../orchestrator/state.ts';
+import { isEnded, isOpen, type RunState } from '../orchestrator/state.ts';
+import { isSummingUp } from '../orchestrator/summary.ts';
 import { AttemptText } from './attempt-text.ts';
 
 export interface FeedSources {
@@ -113,8 +114,7 @@ export class RunFeed {
 
   /** Whether nothing was heard since the last call; then the caller reads the state again, in case a hint was lost. */
   quiet(): boolean {
-    const { phase } = this.#state;
-    const quiet = !this.#news && (phase === 'waiting' || phase === 'running');
+    const quiet = !this.#news && goesOn(this.#state);
     this.#news = false;
     return quiet;
   }
@@ -198,8 +198,8 @@ export class RunFeed {
     const writing = [...this.#state.jobs.values()].findLast(
       (job) => job.role === 'turn' && (job.phase === 'queued' || job.phase === 'running'),
     );
-    const { version, phase } = this.#state;
-    if (phase !== 'waiting' && phase !== 'running') return;
+    const { version } = this.#state;
+    if (!goesOn(this.#state)) return;
     const local = writing && this.#sources.localText(writing.id);
     if (writing && local?.epoch !== writing.epoch) {
       const known = this.#text?.job === writing.id && this.#text.epoch === writing.epoch ? this.#text.bytes : 0;
@@ -239,3 +239,6 @@ export class RunFeed {
     return true;
   }
 }
+
+/** Whether there may be more of it to tell: it has not ended, or its conversation is being summed up. */
+const goesOn = (run: RunState): boolean => !isEnded(run) || isSummingUp(run);

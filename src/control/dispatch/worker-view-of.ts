@@ -1,6 +1,6 @@
 // What placement sees of a worker, from what it said of itself and what its key allows. Pure.
 import type { WorkerHello } from '../../../gen/bowline/worker/v1/worker_pb.ts';
-import type { WorkerView } from '../routing/worker-view.ts';
+import { NO_PROVIDER, type WorkerView } from '../routing/worker-view.ts';
 
 export interface WorkerStanding {
   /** Of its session. */
@@ -31,7 +31,7 @@ export function worksAs({ id, replica, hello, tenants, pool }: WorkerStanding): 
     tier: tierOf(labels.tier),
     region: labels.region ?? '',
     priceMicrosPerKiloToken: Number(labels.price ?? 0) || 0,
-    provider: model?.provider ?? 'none',
+    provider: model?.provider ?? NO_PROVIDER,
     locality: model?.local === false ? 'remote' : 'local',
     totalSlots: hello.slots,
   };

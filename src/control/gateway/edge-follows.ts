@@ -1,4 +1,4 @@
-// What one edge is shown of its runs: jobs as they change, text from a position on, and the end. It holds positions, not
+// What one edge is shown of its runs: jobs as they change, text from a position on, the end, and the summary after it. It holds positions, not
 // text; frames are made only when the stream has room, for one run after the other.
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ConnectResponseSchema, FollowRun } from '../../../gen/bowline/edge/v1/edge_pb.ts';
@@ -9,6 +9,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { OpenFeed, RunFeeds } from '../dispatch/run-feeds.ts';
 import { jobSignature } from '../orchestrator/job-view.ts';
 import { isEnded } from '../orchestrator/state.ts';
+import { isSummingUp, summaryOf } from '../orchestrator/summary.ts';
 import { fitOutcome } from './fit-outcome.ts';
 
 export type EdgeBody = NonNullable<MessageInitShape<typeof ConnectResponseSchema>['frame']>;
@@ -41,6 +42,8 @@ interface Follow extends Position {
   waits: string;
   /** Revision of the feed up to which all jobs were told. */
   revision: number;
+  /** Its end was told; only the summary of its conversation is waited for. */
+  ended: boolean;
 }
 
 /** Bytes of text in one frame, about. */
@@ -68,10 +71,12 @@ export class EdgeFollows {
     const known = this.#follows.get(run);
     if (known) {
       if (from) Object.assign(known, position);
+      known.ended = false;
       this.#parts.wake();
       return;
     }
     const opening = this.#opening.has(run);
+    if (!opening && this.#follows.size + this.#opening.size >= MAX_FOLLOWS) this.#dropEnded();
     if (!opening && this.#follows.size + this.#opening.size >= MAX_FOLLOWS) {
       this.#parts.log.warn('an edge follows too many runs at once', { run, limit: MAX_FOLLOWS });
       return;
@@ -83,10 +88,14 @@ export class EdgeFollows {
   /** The next frame, if there is anything to tell. */
   next(): EdgeBody | undefined {
     for (const follow of this.#follows.values()) {
-      const body = this.#jobFrame(follow) ?? this.#textFrame(follow) ?? this.#endFrame(follow);
-      if (!body) continue;
-      if (this.#follows.delete(follow.run) && body.case !== 'runEnded') this.#follows.set(follow.run, follow);
-      return body;
+      const { ended } = follow;
+      const body = ended
+        ? this.#summaryFrame(follow)
+        : (this.#jobFrame(follow) ?? this.#textFrame(follow) ?? this.#endFrame(follow));
+      // Behind the others, so that each has its turn.
+      if (body && this.#follows.delete(follow.run)) this.#follows.set(follow.run, follow);
+      if (ended && !isSummingUp(follow.open.feed.state)) this.#forget(follow);
+      if (body) return body;
     }
     return undefined;
   }
@@ -127,7 +136,7 @@ export class EdgeFollows {
     // A run of another device is told to nobody here.
     if (this.#closed || open.feed.state.device !== device) return open.close();
     const stop = open.feed.onChange(wake);
-    this.#follows.set(run, { run, open, stop, ...position, told: new Map(), waits: '', revision: 0 });
+    this.#follows.set(run, { run, open, stop, ...position, told: new Map(), waits: '', revision: 0, ended: false });
     wake();
   }
 
@@ -135,6 +144,8 @@ export class EdgeFollows {
     const { feed } = follow.open;
     if (follow.revision === feed.revision) return undefined;
     for (const job of feed.jobs(this.#parts.clock.now())) {
+      // Nobody waits for a summary.
+      if (feed.state.jobs.get(job.id)?.role === 'summary') continue;
       const now = jobSignature(job);
       if (follow.told.get(job.id) === now) continue;
       follow.told.set(job.id, now);
@@ -167,9 +178,26 @@ export class EdgeFollows {
   #endFrame(follow: Follow): EdgeBody | undefined {
     const { outcome } = follow.open.feed.state;
     if (!outcome) return undefined;
-    this.#drop(follow);
+    follow.ended = true;
     const fitting = fitOutcome(outcome, this.#parts.maxFrameBytes());
     return { case: 'runEnded', value: { run: follow.run, outcome: fitting } };
+  }
+
+  /** The summary of the conversation up to this run, once it is there. Of one that failed nothing is told. */
+  #summaryFrame({ run, open }: Follow): EdgeBody | undefined {
+    const { state } = open.feed;
+    const text = isSummingUp(state) ? '' : summaryOf(state);
+    if (text === '') return undefined;
+    return { case: 'conversationSummary', value: { run, conversation: state.conversation, text } };
+  }
+
+  #dropEnded(): void {
+    for (const follow of [...this.#follows.values()]) if (follow.ended) this.#forget(follow);
+  }
+
+  #forget(follow: Follow): void {
+    this.#follows.delete(follow.run);
+    this.#drop(follow);
   }
 
   #drop(follow: Follow): void {

@@ -178,6 +178,7 @@ async function ask({ runs, edge, follows, out, log }: EdgeReaderParts, event: Us
       principal: `device:${edge.device}`,
       text: event.text,
       shares: event.shares,
+      collections: event.collections,
       ...(event.timeout ? { timeoutMs: durationMs(event.timeout) } : {}),
       source: `device:${edge.device}`,
       commandId: `${event.journalId}:${event.sequence}`,

@@ -1,35 +1,67 @@
-// The tools that a run asked from a device may use: what the device's manifest declares and this build knows.
+// The tools that a run may use: what the manifest of its device declares, and what workers serve for its tenant and this
+// build knows.
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { type OfferedTool, OfferedToolSchema, TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { type Manifest, ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { AppError } from '../../base/errors.ts';
-import type { MethodRegistry } from '../../contract/registry.ts';
+import { isTool } from '../../contract/policy.ts';
+import type { CapabilityMethod, MethodRegistry } from '../../contract/registry.ts';
+import type { PresentWorker } from '../dispatch/session-ports.ts';
 import type { Devices } from '../identity/devices.ts';
+import { SEARCH_METHOD } from '../orchestrator/method-names.ts';
+import type { WantedTools } from '../orchestrator/run-service.ts';
+import { misfit } from '../routing/fit.ts';
 
-/** Tools by the manifest of the device's session or, when it is away, of its last one. */
-export async function offeredTools(
-  parts: { devices: Devices; methods: MethodRegistry; live: (tenant: string, device: string) => Manifest | undefined },
-  tenant: string,
-  device: string,
-): Promise<OfferedTool[]> {
+export interface OfferedToolsParts {
+  readonly devices: Devices;
+  readonly methods: MethodRegistry;
+  readonly live: (tenant: string, device: string) => Manifest | undefined;
+  /** Workers of all replicas that may work for the tenant. */
+  readonly workers: (tenant: string) => readonly PresentWorker[];
+}
+
+/** Tools of a request to a model, by its contract. */
+const MAX_TOOLS = 128;
+
+/**
+ * Of the device by the manifest of its session or, when it is away, of its last one; of workers by those that are here and may
+ * see what the run holds. A search in collections only where there are some.
+ */
+export async function offeredTools(parts: OfferedToolsParts, wanted: WantedTools): Promise<OfferedTool[]> {
+  const tools = [
+    ...(await ofDevice(parts, wanted.tenant, wanted.device)).map((method) => offered(method, TargetKind.DEVICE)),
+    ...ofWorkers(parts, wanted).map((method) => offered(method, TargetKind.WORKER)),
+  ];
+  // Of two with one name a model could not choose.
+  return tools.filter(({ name }, at) => tools.findIndex((each) => each.name === name) === at).slice(0, MAX_TOOLS);
+}
+
+async function ofDevice(parts: OfferedToolsParts, tenant: string, device: string): Promise<CapabilityMethod[]> {
   if (device === '') return [];
   const manifest = parts.live(tenant, device) ?? (await stored(parts.devices, tenant, device));
   const declared = new Set(
     (manifest?.capabilities ?? []).flatMap(({ package: pkg, methods }) => methods.map(({ name }) => `${pkg}/${name}`)),
   );
-  return parts.methods
-    .allFor(tenant)
-    .filter((method) => declared.has(`${method.package}/${method.desc.name}`))
-    .map((method) =>
-      create(OfferedToolSchema, {
-        name: method.toolName,
-        method: method.fullName,
-        descriptorHash: method.descriptorHash,
-        effect: method.effect,
-        target: TargetKind.DEVICE,
-      }),
-    );
+  return parts.methods.allFor(tenant).filter((method) => declared.has(`${method.package}/${method.desc.name}`));
 }
+
+function ofWorkers({ methods, workers }: OfferedToolsParts, { tenant, recipients, collections }: WantedTools) {
+  const present = workers(tenant).flatMap((worker) => (worker.draining ? [] : [worker.view()]));
+  return methods.allFor(tenant).filter(({ desc, fullName, package: capability, slots }) => {
+    if (!isTool(desc) || (fullName === SEARCH_METHOD && !collections)) return false;
+    const need = { capability, method: desc.name, tenant, selector: {}, recipients, slots };
+    return present.some((worker) => !misfit(need, worker)?.permanent);
+  });
+}
+
+const offered = (method: CapabilityMethod, target: TargetKind): OfferedTool =>
+  create(OfferedToolSchema, {
+    name: method.toolName,
+    method: method.fullName,
+    descriptorHash: method.descriptorHash,
+    effect: method.effect,
+    target,
+  });
 
 async function stored(devices: Devices, tenant: string, device: string): Promise<Manifest | undefined> {
   try {

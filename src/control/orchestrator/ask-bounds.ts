@@ -7,13 +7,16 @@ const MAX_TEXT_BYTES = 65_536;
 const MAX_PARAM_BYTES = 8 << 20;
 
 /** Why an ask can never be accepted; undefined when it can. */
-export function badAsk(ask: Pick<Ask, 'run' | 'conversation' | 'text' | 'shares'>): AppError | undefined {
+export function badAsk(
+  ask: Pick<Ask, 'run' | 'conversation' | 'text' | 'shares' | 'collections'>,
+): AppError | undefined {
   if (!ID.test(ask.run)) return bad('the run id must be 1 to 64 letters, digits, dots or dashes');
   if (!ID.test(ask.conversation)) return bad('the conversation id must be 1 to 64 letters, digits, dots or dashes');
   if (ask.run === ask.conversation) return bad('the run and its conversation have the same id');
   if (ask.text.trim() === '') return bad('the question is empty');
   if (Buffer.byteLength(ask.text) > MAX_TEXT_BYTES) return bad(`the question is longer than ${MAX_TEXT_BYTES} bytes`);
   if (ask.shares.length > 16) return bad('more than 16 shares');
+  if ((ask.collections ?? []).length > 16) return bad('more than 16 collections');
   return undefined;
 }
 

@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
-import type { ShareGrant } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { CollectionUse, ShareGrant } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { RunKind, type RunSubmitted, RunSubmittedSchema, TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { toFailure } from '../../contract/errors.ts';
@@ -20,6 +20,8 @@ export interface Ask extends CommandId {
   readonly principal: string;
   readonly text: string;
   readonly shares: readonly ShareGrant[];
+  /** Collections that it may look into; default none. */
+  readonly collections?: readonly CollectionUse[] | undefined;
   readonly timeoutMs?: number | undefined;
 }
 
@@ -53,6 +55,7 @@ export function submittedAsk(tenant: string, ask: Ask, limits: OrchestratorLimit
     principal: ask.principal,
     text: ask.text,
     shares: [...ask.shares],
+    collections: [...(ask.collections ?? [])],
     timeout: durationFromMs(timeout(ask.timeoutMs, limits)),
     limits: limitsToProto(limits),
   });

@@ -1,12 +1,17 @@
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { type ChatRequest, ChatRequestSchema, Role } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import {
+  type FileSchema,
+  RunResponseSchema as SandboxSchema,
+} from '../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import { OutputStream, RunResponseSchema } from '../../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import { FetchResponseSchema } from '../../../gen/bowline/capability/web/v1/web_pb.ts';
 import { ShareGrantSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { TurnSchema } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { PlayedRun, type PlayOptions } from '../../../test/support/play-run.ts';
-import { failed, methods, read, responses, said } from '../../../test/support/run-scenario.ts';
+import { failed, methods, read, responses, said, workerTools } from '../../../test/support/run-scenario.ts';
 import { validate } from '../../contract/validate.ts';
 import { chatRequest } from './chat-request.ts';
 
@@ -96,6 +101,43 @@ test('the output of a command is text for the model', () => {
   run.result('0/1', responses(...messages.map((each) => toBinary(RunResponseSchema, each))));
   const [answer] = plain(requestOf(run, '1/0')).slice(-1);
   expect(JSON.parse(answer!.text)).toEqual({ stdout: 'a é', stderr: 'no', exit: { code: 2 } });
+});
+
+test('what a program in the sandbox printed and left is text for the model', () => {
+  const run = new PlayedRun({ tools: workerTools('sandbox_run') });
+  run.result('0/0', said({ calls: [{ name: 'sandbox_run', args: { language: 'LANGUAGE_PYTHON', code: 'x' } }] }));
+  const files: MessageInitShape<typeof FileSchema>[] = [
+    { path: 'a.csv', body: { case: 'text', value: '1,2' } },
+    { path: 'b.txt', body: { case: 'data', value: Buffer.from('é') } },
+    { path: 'c.bin', body: { case: 'data', value: new Uint8Array([255, 254]) } },
+  ];
+  const messages: MessageInitShape<typeof SandboxSchema>[] = [
+    { event: { case: 'output', value: { stream: 2, data: Buffer.from('warning') } } },
+    { event: { case: 'output', value: { stream: 1, data: Buffer.from('3\n') } } },
+    { event: { case: 'exit', value: { code: 0, files, outputTruncated: true } } },
+  ];
+  run.result('0/1', responses(...messages.map((m) => toBinary(SandboxSchema, create(SandboxSchema, m)))));
+  const [answer] = plain(requestOf(run, '1/0')).slice(-1);
+  expect(JSON.parse(answer!.text)).toEqual({
+    stdout: '3\n',
+    stderr: 'warning',
+    exit: { outputTruncated: true },
+    files: [
+      { path: 'a.csv', text: '1,2' },
+      { path: 'b.txt', text: 'é' },
+      { path: 'c.bin', bytes: 2, note: 'not text' },
+    ],
+  });
+});
+
+test('one long page of a worker does not take all the room', () => {
+  const run = new PlayedRun({ tools: workerTools('web_fetch') });
+  run.result('0/0', said({ calls: [{ name: 'web_fetch', args: { url: 'https://a.example/' } }] }));
+  const page = create(FetchResponseSchema, { page: { url: 'https://a.example/', markdown: 'word '.repeat(80_000) } });
+  run.result('0/1', responses(toBinary(FetchResponseSchema, page)));
+  const [answer] = plain(requestOf(run, '1/0')).slice(-1);
+  expect(JSON.parse(answer!.text)).toMatchObject({ truncated: true, part: expect.stringContaining('a.example') });
+  expect(answer!.text.length).toBeLessThan(140_000);
 });
 
 const spent = (limits: PlayOptions['limits']): PlayedRun => {

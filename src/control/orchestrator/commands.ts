@@ -1,6 +1,7 @@
 // What someone wants of a run. Everything `decide` uses comes in here and is recorded. Data only.
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { JobFinished, OfferedTool, RunSubmitted, Turn } from '../../../gen/bowline/event/v1/event_pb.ts';
+import type { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import type { Egress, Usage, Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
 
 /** A new run. */
@@ -15,7 +16,14 @@ export interface StartCommand {
   readonly type: 'start';
   readonly at: number;
   readonly history: readonly Turn[];
+  /** What was said before those turns, summed up, and the grants that this rests on. */
+  readonly summary?: string | undefined;
+  readonly summaryGrants?: readonly string[] | undefined;
+  /** What turns and summary bring into it. */
+  readonly taints: readonly Taint[];
   readonly tools: readonly OfferedTool[];
+  /** Hosts that the operator lets a private run call; default none. */
+  readonly hosts?: readonly string[] | undefined;
   /** Providers that may see the run's content; empty is any. */
   readonly recipients: readonly string[];
 }

@@ -13,7 +13,9 @@ import { boundedFailure } from './failure-phase.ts';
 import { targetText } from './job-view.ts';
 import { LOSSES_PER_ATTEMPT, MAX_ENTRIES, MAX_RESULT_BYTES } from './limits.ts';
 import { CHAT_METHOD } from './method-names.ts';
+import { metMoney } from './money.ts';
 import { isOpen, type JobState } from './state.ts';
+import { taintsOfResult } from './taints.ts';
 import { mayHaveHappened, mayRepeat } from './uncertain.ts';
 
 /** Returns whether the run may go on. Nothing happens for an attempt that was never made or whose result is recorded. */
@@ -106,7 +108,7 @@ function judge(
     const bound = { what: 'the result of a job', limit: `${MAX_RESULT_BYTES} bytes`, setting: 'nothing; ask for less' };
     return { case: 'failure', value: toFailure(new AppError('LIMIT_EXCEEDED', bound)) };
   }
-  if (job.method !== CHAT_METHOD || job.index !== 0) return result;
+  if (job.method !== CHAT_METHOD || (job.role !== 'turn' && job.role !== 'summary')) return result;
   const said = chatResult(messages);
   if (!('problem' in said)) return result;
   const failure = trailingFailure ?? toFailure(new AppError('MODEL_OUTPUT_INVALID', { problem: said.problem }));
@@ -121,6 +123,7 @@ function retried(draft: Draft, job: JobState, failure: Failure, command: ResultC
   const { run, at, methods } = draft;
   if (job.phase === 'cancelling' || !failure.retryable || !mayRepeat(job, methods)) return false;
   if (run.phase !== 'running' || job.failures + 1 >= run.limits.maxAttempts) return false;
+  if (metMoney(run, Number(command.usage?.costMicros ?? 0n))) return false;
   const asked = failure.retryAfter ? Math.min(Math.max(durationMs(failure.retryAfter), 0), RETRY_AFTER_CAP_MS) : 0;
   const backoff = Math.min(RETRY_BASE_MS * 2 ** job.failures, RETRY_CAP_MS) * spread(dispatchId(job.id, job.epoch));
   const delay = Math.ceil(Math.max(asked, backoff));
@@ -163,6 +166,7 @@ function finish(
       targetName: (targetName ?? '').slice(0, 256),
       withheld: (withheld ?? []).slice(0, MAX_ENTRIES),
       egress: (egress ?? []).slice(0, MAX_ENTRIES),
+      taints: taintsOfResult(job, result, egress ?? [], draft.methods),
       ...(usage ? { usage } : {}),
       ...(result.case === 'done' && trailingFailure ? { trailingFailure: boundedFailure(trailingFailure) } : {}),
       ...(result.case === 'done' ? textProof(job, result.value.messages) : {}),

@@ -13,6 +13,7 @@ import { outcomeOf } from './outcome.ts';
 import { nextStep } from './planner.ts';
 import { isEnded, type JobState, openJobs, type RunState } from './state.ts';
 import { bestText } from './steps.ts';
+import { summaryJob } from './summary.ts';
 import { openTimers } from './timers.ts';
 import { mayHaveHappened } from './uncertain.ts';
 
@@ -79,7 +80,18 @@ function react(draft: Draft, command: Exclude<RunCommand, { type: 'submit' }>): 
 
 function start(draft: Draft, command: StartCommand): void {
   if (draft.run.phase !== 'waiting') return;
-  draft.add({ case: 'started', value: { history: [...command.history], tools: [...command.tools] } });
+  const { history, tools, summary = '', summaryGrants = [], taints, hosts = [] } = command;
+  draft.add({
+    case: 'started',
+    value: {
+      history: [...history],
+      tools: [...tools],
+      summary,
+      summaryGrants: [...summaryGrants],
+      taints: [...taints],
+      hosts: [...hosts],
+    },
+  });
   goOn(draft, command.recipients);
 }
 
@@ -95,7 +107,11 @@ function goOn(draft: Draft, recipients: readonly string[] = []): void {
   const next = nextStep(draft.run, draft.methods, recipients);
   if (next.kind === 'queue')
     for (const job of next.jobs) draft.add({ case: 'jobQueued', value: { ...job, epoch: draft.epochAfter(0) } });
-  if (next.kind === 'end') end(draft, next.ending);
+  if (next.kind === 'end') {
+    const summary = summaryJob(draft.run, next.ending);
+    if (summary) draft.add({ case: 'jobQueued', value: { ...summary, epoch: draft.epochAfter(0) } });
+    end(draft, next.ending);
+  }
 }
 
 function end(draft: Draft, ending: Parameters<typeof outcomeOf>[1]): void {

@@ -35,8 +35,8 @@ export function dispatchOf(run: RunState, job: JobState): OutboxRow | undefined 
     selector: job.selector,
     recipients: job.recipients,
     slots: job.slots,
-    // What has begun is finished first.
-    priority: Math.min(job.step, 9),
+    // What has begun is finished first; nobody waits for a summary.
+    priority: job.role === 'summary' ? 0 : Math.min(job.step, 9),
     ...(job.phase === 'cancelling' ? { state: 'waiting', reason: CANCELLING } : { state: 'ready' }),
   };
 }

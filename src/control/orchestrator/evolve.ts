@@ -36,8 +36,10 @@ export function evolve(run: RunState | undefined, event: RunEvent): RunState {
   if (!run) throw new AppError('HISTORY_INVALID', { stream: 'a run', version: 1, problem: 'it was never submitted' });
   const next = { ...run, version: run.version + 1 };
   switch (body.case) {
-    case 'started':
-      return { ...next, phase: 'running', startedAt: at, history: body.value.history, tools: body.value.tools };
+    case 'started': {
+      const { history, tools, summary, summaryGrants, taints: brought, hosts } = body.value;
+      return { ...next, phase: 'running', startedAt: at, history, tools, summary, summaryGrants, brought, hosts };
+    }
     case 'jobQueued':
       return { ...next, jobs: new Map(run.jobs).set(body.value.job, queued(run, body.value, at)) };
     case 'attemptStarted': {
@@ -124,6 +126,7 @@ function submitted(event: RunSubmitted, at: number): RunState {
     principal: event.principal,
     text: event.text,
     shares: event.shares,
+    collections: event.collections,
     timeoutMs: event.timeout ? durationMs(event.timeout) : 0,
     call: event.call,
     limits: limitsFromProto(event.limits),
@@ -132,6 +135,10 @@ function submitted(event: RunSubmitted, at: number): RunState {
     startedAt: undefined,
     endedAt: undefined,
     history: [],
+    summary: '',
+    summaryGrants: [],
+    brought: [],
+    hosts: [],
     tools: [],
     jobs: new Map(),
     cancelledBy: '',

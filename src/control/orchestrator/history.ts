@@ -1,10 +1,13 @@
 // The earlier turns of a conversation as a run is shown them: newest kept first, within bounds, and only those whose
-// content the run's recipients may see.
+// content the run's recipients may see; a summary stands for all before it.
 import { create } from '@bufbuild/protobuf';
 import { type Turn, TurnSchema } from '../../../gen/bowline/event/v1/event_pb.ts';
-import { both } from './recipients.ts';
+import type { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { both, boundBy } from './recipients.ts';
 import type { RunState } from './state.ts';
 import { recipientsOf } from './steps.ts';
+import { summaryOf } from './summary.ts';
+import { taintsOfRun } from './taints.ts';
 
 /** An earlier turn, and who may see it. */
 export interface PastTurn {
@@ -16,9 +19,36 @@ export interface PastTurn {
 export function pastTurn(run: RunState): PastTurn | undefined {
   const answer = run.outcome?.answer ?? '';
   if (run.kind !== 'ask' || answer === '') return undefined;
-  const grants = new Set([...run.shares.map(({ id }) => id), ...run.history.flatMap((turn) => turn.grants)]);
-  const turn = create(TurnSchema, { run: run.id, question: run.text, answer, grants: [...grants] });
+  const turn = create(TurnSchema, {
+    run: run.id,
+    question: run.text,
+    answer,
+    grants: grantsOf(run),
+    taints: taintsOfRun(run),
+  });
   return { turn, recipients: recipientsOf(run) };
+}
+
+/** Grants that the content of a run rests on, those of the turns before included. */
+function grantsOf(run: RunState): string[] {
+  const collections = boundBy(run).collections.flatMap(({ grant }) => (grant === '' ? [] : [grant]));
+  const before = [...run.summaryGrants, ...run.history.flatMap((turn) => turn.grants)];
+  return [...new Set([...run.shares.map(({ id }) => id), ...collections, ...before])];
+}
+
+/** What was said up to a run, summed up. */
+export interface PastSummary {
+  readonly text: string;
+  readonly grants: readonly string[];
+  readonly taints: readonly Taint[];
+  readonly recipients: readonly string[];
+}
+
+/** The summary that a run left behind: it stands for its turn and all before it. Undefined when none came of it. */
+export function pastSummary(run: RunState): PastSummary | undefined {
+  const text = summaryOf(run);
+  if (text === '') return undefined;
+  return { text, grants: grantsOf(run), taints: taintsOfRun(run), recipients: recipientsOf(run) };
 }
 
 export interface HistoryBounds {
@@ -29,6 +59,11 @@ export interface HistoryBounds {
 export interface History {
   /** Oldest first. */
   readonly turns: Turn[];
+  /** What was said before them, summed up; empty when nothing was. */
+  readonly summary: string;
+  readonly summaryGrants: readonly string[];
+  /** What turns and summary bring into the run. */
+  readonly taints: readonly Taint[];
   /** Who may see the run together with these turns. */
   readonly recipients: readonly string[];
 }
@@ -39,6 +74,7 @@ export class HistoryDraft {
   readonly #turns: Turn[] = [];
   #chars = 0;
   #recipients: readonly string[];
+  #summary: PastSummary | undefined;
 
   /** @param recipients who may see the new run's own content */
   constructor(bounds: HistoryBounds, recipients: readonly string[]) {
@@ -59,7 +95,23 @@ export class HistoryDraft {
     return true;
   }
 
+  /** Takes a summary for everything older. Returns false for one for other recipients, which is left out. */
+  sumUp(past: PastSummary): boolean {
+    const recipients = both(this.#recipients, past.recipients);
+    if (!recipients) return false;
+    this.#recipients = recipients;
+    this.#summary = past;
+    return true;
+  }
+
   finish(): History {
-    return { turns: [...this.#turns].reverse(), recipients: this.#recipients };
+    const taints = new Set([...this.#turns.flatMap((turn) => turn.taints), ...(this.#summary?.taints ?? [])]);
+    return {
+      turns: [...this.#turns].reverse(),
+      summary: this.#summary?.text ?? '',
+      summaryGrants: this.#summary?.grants ?? [],
+      taints: [...taints],
+      recipients: this.#recipients,
+    };
   }
 }

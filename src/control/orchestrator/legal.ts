@@ -57,6 +57,16 @@ export function illegalState(run: RunState, methods: MethodRegistry): string[] {
     must(job.target === 'device' ? job.device !== '' : job.device === '', `${job.id} names its device`);
     must(job.failures < run.limits.maxAttempts, `${job.id} failed no more often than allowed`);
   }
+  for (const role of ['retrieval', 'summary'] as const) {
+    must(
+      [...run.jobs.values()].filter((job) => job.role === role).length <= 1,
+      `a run has at most one job for ${role}`,
+    );
+  }
+  must(
+    [...run.jobs.values()].every(({ role, step }) => role !== 'retrieval' || step === 0),
+    'collections are looked into before the first model turn',
+  );
   for (let step = 0; step <= lastStep(run); step++) {
     const tools = [...run.jobs.values()].filter((job) => job.step === step && job.role === 'tool');
     must(tools.length <= run.limits.maxParallel, `step ${step} has no more tool calls than allowed`);

@@ -80,6 +80,23 @@ export const CANCEL_GRACE_MS = 60_000;
 /** Most time for all attempts of a tool call that the planner asked for. Milliseconds. */
 export const TOOL_TIMEOUT_MS = 5 * 60_000;
 
+/** Most time for the search before the first model turn, and for the summary after the answer. Milliseconds. */
+export const RETRIEVAL_TIMEOUT_MS = 60_000;
+export const SUMMARY_TIMEOUT_MS = 2 * 60_000;
+
+/** Bytes of a question that are searched for in collections. */
+export const MAX_QUERY_BYTES = 8 * 1024;
+
+/** Characters of one result of a worker's tool that the model is given. */
+export const MAX_WORKER_RESULT_CHARS = 128 * 1024;
+
+/** Characters of questions and answers after which a conversation is summed up before its number of turns: half of what fits. */
+export const SUMMARY_AFTER_CHARS = DEFAULT_LIMITS.historyChars / 2;
+
+/** Characters that are summed up at once, and characters of a summary. */
+export const SUMMARY_INPUT_CHARS = 50_000;
+export const MAX_SUMMARY_CHARS = 4_000;
+
 export const limitsToProto = (limits: Limits): RunLimits =>
   create(RunLimitsSchema, {
     maxSteps: limits.maxSteps,

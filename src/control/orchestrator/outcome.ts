@@ -2,8 +2,9 @@
 import { create } from '@bufbuild/protobuf';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { type Outcome, OutcomeSchema, RunState as State, type Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
-import { usageToProto, viewJobs } from './job-view.ts';
+import { usageToProto, viewJob } from './job-view.ts';
 import { MAX_ANSWER_CHARS, MAX_ENTRIES } from './limits.ts';
+import { sourcesOf } from './sources.ts';
 import type { RunState } from './state.ts';
 import { chatOf, lastStep } from './steps.ts';
 
@@ -13,17 +14,21 @@ export interface Ending {
   readonly failure?: Failure | undefined;
 }
 
-/** The outcome of a run in this state. Sources and model are those of the last model turn. */
+/**
+ * The outcome of a run in this state. Sources and model are those of the last model turn. The summary is not among the jobs: it
+ * goes on after the end.
+ */
 export function outcomeOf(run: RunState, ending: Ending): Outcome {
   const finish = ending.state === State.ANSWERED ? chatOf(run, lastStep(run))?.finish : undefined;
   const model = finish?.model;
+  const answer = (ending.answer ?? '').slice(0, MAX_ANSWER_CHARS).toWellFormed();
   return create(OutcomeSchema, {
     state: ending.state,
-    answer: (ending.answer ?? '').slice(0, MAX_ANSWER_CHARS).toWellFormed(),
-    sources: (finish?.sources ?? []).filter(({ path }) => path.length <= 4096).slice(0, 256),
+    answer,
+    sources: ending.state === State.ANSWERED ? sourcesOf(run, answer, finish?.sources ?? []) : [],
     usage: usageToProto(run.usage),
     withheld: withheldOf(run),
-    jobs: viewJobs(run),
+    jobs: [...run.jobs.values()].filter(({ role }) => role !== 'summary').map((job) => viewJob(run, job)),
     ...(ending.failure ? { failure: ending.failure } : {}),
     ...(model ? { model } : {}),
   });

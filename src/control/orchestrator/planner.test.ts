@@ -2,7 +2,8 @@ import { create, fromBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { ReadRequestSchema } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { FinishReason } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
-import { CallSpecSchema, TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
+import { CallSpecSchema, type JobFinished, TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
+import { UsageSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { PlayedRun } from '../../../test/support/play-run.ts';
 import { deviceTools, failed, failure, methods, read, responses, said } from '../../../test/support/run-scenario.ts';
 import { AppError } from '../../base/errors.ts';
@@ -237,4 +238,37 @@ test('tools of a worker go to a worker', () => {
   const run = new PlayedRun({ tools: [{ ...tool!, target: TargetKind.WORKER }] });
   run.result('0/0', said({ calls: [readCall()] }));
   expect(run.job('0/1')).toMatchObject({ target: 'worker', device: '' });
+});
+
+const paid = (run: PlayedRun, place: string, result: JobFinished['result'], costMicros: bigint): string[] =>
+  run.apply({
+    type: 'result',
+    job: `r1/${place}`,
+    epoch: run.job(place).epoch,
+    result,
+    usage: create(UsageSchema, { costMicros }),
+  });
+
+test('a run that has spent its money ends with what it has', () => {
+  const run = new PlayedRun({ limits: { maxCostMicros: 100 } });
+  expect(paid(run, '0/0', said({ text: 'I look.', calls: [readCall()] }), 99n)).toEqual(['jobFinished', 'jobQueued']);
+  expect(paid(run, '0/1', read('a', 'x'), 1n)).toEqual(['jobFinished', 'ended']);
+  expect(run.run).toMatchObject({
+    phase: 'answered',
+    outcome: { answer: 'I look.', failure: { reason: 'LIMIT_EXCEEDED' } },
+  });
+  expect(run.run.outcome?.failure?.message).toContain('the money of this run');
+  const silent = new PlayedRun({ limits: { maxCostMicros: 100 } });
+  paid(silent, '0/0', said({ calls: [readCall()] }), 100n);
+  expect(silent.run).toMatchObject({ phase: 'refused', outcome: { failure: { reason: 'LIMIT_EXCEEDED' } } });
+});
+
+test('an answer that cost more than allowed is still an answer, and a failed attempt that did is not tried again', () => {
+  const run = new PlayedRun({ limits: { maxCostMicros: 100 } });
+  paid(run, '0/0', said({ text: 'Dear.' }), 500n);
+  expect(run.run).toMatchObject({ phase: 'answered', outcome: { answer: 'Dear.' } });
+  expect(run.run.outcome?.failure).toBeUndefined();
+  const failing = new PlayedRun({ limits: { maxCostMicros: 100 } });
+  const down = failed({ reason: 'PROVIDER_UNAVAILABLE', code: 14, retryable: true });
+  expect(paid(failing, '0/0', down, 100n)).toEqual(['jobFinished', 'ended']);
 });

@@ -11,7 +11,9 @@ import type { MethodRegistry } from '../../contract/registry.ts';
 import { stateOfFailure } from './failure-phase.ts';
 import { TOOL_TIMEOUT_MS } from './limits.ts';
 import { CHAT_METHOD } from './method-names.ts';
+import { metMoney } from './money.ts';
 import type { Ending } from './outcome.ts';
+import { searchJob, searchOf } from './retrieval.ts';
 import { type JobState, openJobs, type RunState } from './state.ts';
 import { bestText, chatJob, chatOf, lastStep, recipientsOf } from './steps.ts';
 import { type JudgedCall, judgeToolCalls } from './tool-calls.ts';
@@ -52,12 +54,14 @@ function nextOfCall(run: RunState, methods: MethodRegistry): NextStep {
 
 function nextOfAsk(run: RunState, methods: MethodRegistry, recipients: readonly string[]): NextStep {
   const step = lastStep(run);
-  if (step < 0) return { kind: 'queue', jobs: [chat(run, 0, recipients)] };
+  if (step < 0) return first(run, methods, recipients);
   const turn = chatJob(run, step);
   const said = chatOf(run, step);
   if (!turn || !said) return { kind: 'end', ending: turn ? failed(turn, bestText(run)) : nothingSaid(run) };
   if (!asksForTools(run, step) || offeredTools(run, step).length === 0)
     return { kind: 'end', ending: answered(run, step) };
+  const met = metMoney(run);
+  if (met) return { kind: 'end', ending: stopped(run, met) };
   // A step whose tools were queued has none open any more: all of them are settled.
   if ([...run.jobs.values()].some((job) => job.step === step && job.role === 'tool')) return again(run, step);
   const calls = judgeToolCalls(run, step, methods);
@@ -65,10 +69,18 @@ function nextOfAsk(run: RunState, methods: MethodRegistry, recipients: readonly 
   return jobs.length > 0 ? { kind: 'queue', jobs } : again(run, step);
 }
 
-const again = (run: RunState, step: number): NextStep => ({
-  kind: 'queue',
-  jobs: [chat(run, step + 1, recipientsOf(run))],
-});
+/** The search in the run's collections, if there is one to make, and then the first model turn. */
+function first(run: RunState, methods: MethodRegistry, recipients: readonly string[]): NextStep {
+  if (searchOf(run)) {
+    const met = metMoney(run);
+    return met ? { kind: 'end', ending: stopped(run, met) } : queue(chat(run, 0, recipientsOf(run)));
+  }
+  return queue(searchJob(run, methods, recipients) ?? chat(run, 0, recipients));
+}
+
+const queue = (job: JobQueued): NextStep => ({ kind: 'queue', jobs: [job] });
+
+const again = (run: RunState, step: number): NextStep => queue(chat(run, step + 1, recipientsOf(run)));
 
 function chat(run: RunState, step: number, recipients: readonly string[]): JobQueued {
   const job = jobId(run.id, step, 0);
@@ -102,6 +114,12 @@ function tool(run: RunState, step: number, { index, call, verdict }: JudgedCall)
       epoch: 1n,
     }),
   ];
+}
+
+/** The end of a run that met a limit before its answer: what is known so far. */
+function stopped(run: RunState, met: AppError): Ending {
+  const answer = bestText(run);
+  return { state: answer ? State.ANSWERED : State.REFUSED, answer, failure: toFailure(met) };
 }
 
 /** The end after a model turn that asked for no tool that it may have. */

@@ -4,11 +4,13 @@ import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { CollectionUseSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { type JobFinished, RunKind, RunSubmittedSchema, TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
-import { UsageSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { EgressSchema, UsageSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { describe } from '../../../test/support/describe-run.ts';
-import { deviceTools, failed, failure, methods, read, said } from '../../../test/support/run-scenario.ts';
+import { deviceTools, failed, failure, methods, read, said, workerTools } from '../../../test/support/run-scenario.ts';
 import type { RunCommand } from './commands.ts';
 import { decide } from './decide.ts';
 import { effects } from './effects.ts';
@@ -17,7 +19,9 @@ import { fold } from './evolve.ts';
 import { illegalOutstanding, illegalState, illegalStep } from './legal.ts';
 import { limitsToProto } from './limits.ts';
 import { isEnded, isOpen, type RunState } from './state.ts';
+import { lastStep } from './steps.ts';
 import { openTimers } from './timers.ts';
+import { judgeToolCalls } from './tool-calls.ts';
 
 const LIMITS = {
   maxSteps: 3,
@@ -26,8 +30,8 @@ const LIMITS = {
   maxAttempts: 2,
   maxToolBytes: 2000,
   maxDepth: 2,
-  maxCostMicros: 0,
-  summaryTurns: 0,
+  maxCostMicros: 60,
+  summaryTurns: 1,
 };
 const FIRST = 1_800_000_000_000;
 
@@ -38,6 +42,7 @@ class World {
   readonly events: RunEvent[] = [];
   readonly outbox = new Set<string>();
   readonly timers = new Set<string>();
+  readonly #verdicts = new Map<string, string>();
 
   apply(command: RunCommand): void {
     const before = this.run;
@@ -53,10 +58,29 @@ class World {
     expect(illegalState(state, methods)).toEqual([]);
     expect(illegalStep(before, state, events)).toEqual([]);
     expect(illegalOutstanding(state, this.outbox, this.timers)).toEqual([]);
+    this.#judgeAgain(state);
+  }
+
+  /** What was once judged of a tool call is judged the same for ever, and what was refused never became a job. */
+  #judgeAgain(run: RunState): void {
+    if (run.kind !== 'ask') return;
+    for (let step = 0; step <= lastStep(run); step++) {
+      for (const { index, verdict } of judgeToolCalls(run, step, methods)) {
+        const now = verdict.ok ? 'ok' : verdict.failure.reason;
+        const place = `${step}/${index}`;
+        expect(now).toBe(this.#verdicts.get(place) ?? now);
+        this.#verdicts.set(place, now);
+        if (now !== 'ok') expect(run.jobs.has(`${run.id}/${place}`)).toBe(false);
+      }
+    }
   }
 }
 
-const TOOLS = deviceTools('fs_read', 'fs_write', 'shell_run');
+const TOOLS = [
+  ...deviceTools('fs_read', 'fs_write', 'shell_run'),
+  ...workerTools('web_fetch', 'web_search', 'sandbox_run', 'retrieval_search'),
+];
+const COLLECTIONS = [create(CollectionUseSchema, { name: 'notes', grant: 'g1', recipients: ['rules'] })];
 
 const CALLS = [
   { name: 'fs_read', args: { path: 'a.md' } },
@@ -65,11 +89,18 @@ const CALLS = [
   { name: 'fs_read', args: { nonsense: 1 } },
   { name: 'fs_read', args: '{' },
   { name: 'sudo', args: {} },
+  { name: 'web_fetch', args: { url: 'https://example.com/' } },
+  { name: 'web_fetch', args: { url: 'https://example.com/?leak=1' } },
+  { name: 'web_search', args: { query: 'anything' } },
+  { name: 'sandbox_run', args: { language: 'LANGUAGE_PYTHON', code: 'print(1)' } },
+  { name: 'retrieval_search', args: { query: 'launch' } },
+  { name: 'retrieval_search', args: { query: 'launch', collections: ['others'] } },
 ];
 
 const EMBED = methods.byToolName('embed_embed')!.fullName;
 
-const usage = create(UsageSchema, { inputTokens: 3n, outputTokens: 2n });
+const usage = create(UsageSchema, { inputTokens: 3n, outputTokens: 2n, costMicros: 5n });
+const egress = [create(EgressSchema, { path: 'a.md', field: 'text', sensitivity: Sensitivity.CONTENT, bytes: 4n })];
 
 const anyResult = (tool: boolean): fc.Arbitrary<JobFinished['result']> =>
   fc.oneof(
@@ -122,7 +153,7 @@ function commandOf(world: World, it: Happening): RunCommand | undefined {
     case 'cancel':
       return it.rare > 1 ? undefined : { type: 'cancel', at, principal: 'owner', requestId: 'r' };
     case 'start':
-      return { type: 'start', at, history: [], tools: TOOLS, recipients: ['rules'] };
+      return { type: 'start', at, history: [], taints: [], tools: TOOLS, recipients: ['rules'] };
     case 'refuse':
       return it.rare > 4 ? undefined : { type: 'refuse', at, failure: failure({ reason: 'LIMIT_EXCEEDED', code: 8 }) };
     case 'submit':
@@ -154,19 +185,20 @@ function commandOf(world: World, it: Happening): RunCommand | undefined {
         at,
         job: job.id,
         epoch,
-        result: job.role === 'turn' && run.kind === 'ask' ? it.chat : it.tool,
+        result: job.role === 'summary' || (job.role === 'turn' && run.kind === 'ask') ? it.chat : it.tool,
         usage,
+        ...(job.target === 'device' && it.rare % 2 === 0 ? { egress } : {}),
       };
   }
 }
 
-type Kind = 'ask' | 'waiting' | 'read' | 'write' | 'search' | 'ingest';
+type Kind = 'ask' | 'documents' | 'waiting' | 'read' | 'write' | 'search' | 'ingest';
 
 const CALLED = { read: 'fs_read', write: 'fs_write', search: 'retrieval_search', ingest: 'retrieval_ingest' } as const;
 
 function begin(kind: Kind): World {
   const world = new World();
-  const isAsk = kind === 'ask' || kind === 'waiting';
+  const isAsk = kind === 'ask' || kind === 'documents' || kind === 'waiting';
   const method = isAsk ? undefined : methods.byToolName(CALLED[kind])!.fullName;
   const target = kind === 'search' || kind === 'ingest' ? TargetKind.WORKER : TargetKind.DEVICE;
   const submitted = create(RunSubmittedSchema, {
@@ -174,14 +206,22 @@ function begin(kind: Kind): World {
     tenant: 't1',
     kind: isAsk ? RunKind.ASK : RunKind.CALL,
     device: 'd1',
-    text: 'What?',
+    text: 'What does https://example.com/ say?',
+    collections: kind === 'documents' ? COLLECTIONS : [],
     timeout: durationFromMs(600_000),
     limits: limitsToProto(LIMITS),
     ...(method === undefined ? { conversation: 'c1' } : { call: { method, target } }),
   });
   world.apply({ type: 'submit', at: world.at, submitted });
   if (kind !== 'waiting') {
-    world.apply({ type: 'start', at: world.at, history: [], tools: kind === 'ask' ? TOOLS : [], recipients: [] });
+    world.apply({
+      type: 'start',
+      at: world.at,
+      history: [],
+      taints: [],
+      tools: isAsk ? TOOLS : [],
+      recipients: [],
+    });
   }
   return world;
 }
@@ -195,7 +235,7 @@ function play(world: World, story: readonly Happening[]): void {
 }
 
 const stories = fc.tuple(
-  fc.constantFrom<Kind[]>('ask', 'ask', 'ask', 'waiting', 'read', 'write', 'search', 'ingest'),
+  fc.constantFrom<Kind[]>('ask', 'ask', 'documents', 'documents', 'waiting', 'read', 'write', 'search', 'ingest'),
   fc.array(happening, { maxLength: 60, size: 'max' }),
 );
 
@@ -224,7 +264,8 @@ test('whatever happened before, a run ends once its open jobs are answered or it
         const job = [...run.jobs.values()].find((each) => isOpen(each) && each.phase !== 'retrying');
         const timer = openTimers(run).toSorted((a, b) => a.dueAt - b.dueAt)[0];
         if (job && !byTimers) {
-          const result = job.role === 'turn' && run.kind === 'ask' ? said({ text: 'Done.' }) : read('a.md', 'x');
+          const speaks = job.role === 'summary' || (job.role === 'turn' && run.kind === 'ask');
+          const result = speaks ? said({ text: 'Done.' }) : read('a.md', 'x');
           world.apply({ type: 'result', at, job: job.id, epoch: job.epoch, result });
         } else if (timer) {
           world.at = Math.max(at, timer.dueAt);

@@ -1,6 +1,6 @@
-// Who may see the content of a run. A run is bound by what its owner shared with it and by the earlier turns it is shown,
-// because their answers rest on what was shared then. Empty is any.
-import type { ShareGrant } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+// Who may see the content of a run. A run is bound by what its owner shared with it, by the collections it looks into and by
+// the earlier turns it is shown, because their answers rest on what was shared then. Empty is any.
+import type { CollectionUse, ShareGrant } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 
 const isAny = (recipients: readonly string[]): boolean => recipients.length === 0 || recipients.includes('any');
 
@@ -20,4 +20,28 @@ export function recipientsOfShares(shares: readonly ShareGrant[]): readonly stri
   let found: readonly string[] = [];
   for (const { recipients } of shares) found = both(found, recipients) ?? found;
   return found;
+}
+
+export interface Bound {
+  /** Who may see the run. */
+  readonly recipients: readonly string[];
+  /** Collections that it may look into. */
+  readonly collections: readonly CollectionUse[];
+}
+
+/**
+ * What shares and collections bind a run to. Nobody withholds what lies in a collection, so one whose recipients have none in
+ * common with the others is not looked into.
+ */
+export function boundBy(run: {
+  readonly shares: readonly ShareGrant[];
+  readonly collections: readonly CollectionUse[];
+}): Bound {
+  let recipients = recipientsOfShares(run.shares);
+  const collections = run.collections.filter((each) => {
+    const narrower = both(recipients, each.recipients);
+    recipients = narrower ?? recipients;
+    return narrower !== undefined;
+  });
+  return { recipients, collections };
 }

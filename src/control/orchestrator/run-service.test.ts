@@ -171,7 +171,7 @@ test('what can never be a run is refused without a trace', async () => {
 });
 
 test('two clients on two replicas cannot start two runs of one conversation', async () => {
-  const { store, service, replica } = setUp();
+  const { store, service, replica } = setUp({ limits: { summaryTurns: 0 } });
   const other = replica();
   const conversation = newId();
   const asks = Array.from({ length: 12 }, () => ask({ conversation }));

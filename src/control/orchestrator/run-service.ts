@@ -14,13 +14,13 @@ import type { RunRequest } from './commands.ts';
 import { commitSurely } from './committer.ts';
 import { type ConversationState, enqueue, evolveConversation, leave, titleOf, turnTakenBy } from './conversation.ts';
 import { type Decision, decide } from './decide.ts';
+import { historyFor, lastSummary } from './earlier-runs.ts';
 import { readConversationEvent, readRunEvent } from './event-codec.ts';
 import { evolve } from './evolve.ts';
 import type { HandOff } from './hand-off.ts';
-import { type History, HistoryDraft, pastTurn } from './history.ts';
 import { DEFAULT_LIMITS, type OrchestratorLimits } from './limits.ts';
 import { Mailboxes } from './mailbox.ts';
-import { recipientsOfShares } from './recipients.ts';
+import { boundBy } from './recipients.ts';
 import { isEnded, type RunState } from './state.ts';
 import { StreamCache } from './stream-cache.ts';
 import {
@@ -37,8 +37,10 @@ export interface RunServiceParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly methods: MethodRegistry;
-  /** Tools that a run asked from this device may use; the device is empty for an ask without one. */
-  readonly tools: (tenant: string, device: string) => Promise<readonly OfferedTool[]>;
+  /** Tools that a run may use; the device is empty for an ask without one. */
+  readonly tools: (wanted: WantedTools) => Promise<readonly OfferedTool[]>;
+  /** Hosts that runs may call after they have read private content; default none. */
+  readonly hosts?: readonly string[];
   readonly limits?: Partial<OrchestratorLimits>;
   /** Epochs of attempts begin above it; default 0. */
   readonly epochBase?: () => number;
@@ -46,6 +48,17 @@ export interface RunServiceParts {
   readonly standsStill?: (tenant: string) => boolean;
   /** Runs and conversations kept folded; default 10,000 (and 128 MiB). */
   readonly cacheRuns?: number;
+}
+
+/** For whom tools are looked up. */
+export interface WantedTools {
+  readonly tenant: string;
+  /** Device that asked; may be empty. */
+  readonly device: string;
+  /** Who may see what the tools are given; empty is any. */
+  readonly recipients: readonly string[];
+  /** Whether there are collections to look into. */
+  readonly collections: boolean;
 }
 
 /** What one commit changed in one run. */
@@ -149,6 +162,11 @@ export class RunService {
   /** The line of a conversation as the store has it. */
   async conversation(tenant: string, id: string): Promise<ConversationState | undefined> {
     return (await this.#conversations.refresh(tenant, id)).state;
+  }
+
+  /** The last summary of a conversation; empty when there is none. */
+  async summary(tenant: string, conversation: string): Promise<string> {
+    return lastSummary(this.#runs, tenant, await this.conversation(tenant, conversation));
   }
 
   /** Hears of every commit of this replica, right after it, once per run. What is heard is a hint; the store is the truth. */
@@ -301,7 +319,7 @@ export class RunService {
     const at = this.#parts.clock.now();
     const submitted = submittedCall(tenant, call, this.#limits);
     const first = this.#decide(undefined, { type: 'submit', submitted, at });
-    const second = this.#decide(first.state, { type: 'start', history: [], tools: [], recipients: [], at });
+    const second = this.#decide(first.state, { type: 'start', history: [], taints: [], tools: [], recipients: [], at });
     const runs = [runChange(undefined, second.state, [...first.events, ...second.events], at)];
     const changes = { tenant, id: call, outcome: { run: call.run }, runs, conversations: [] };
     return { changes: withId(changes, call), answer: { run: call.run } };
@@ -373,21 +391,12 @@ export class RunService {
 
   /** A waiting run gets its turn: its tools and its history are looked up now and recorded. */
   async #start(waiting: RunState, line: ConversationState | undefined, at: number, just?: RunState) {
-    const tools = await this.#parts.tools(waiting.tenant, waiting.device);
-    const { turns, recipients } = await this.#history(waiting, line, just);
-    return this.#decide(waiting, { type: 'start', tools, history: turns, recipients, at });
-  }
-
-  async #history(run: RunState, line: ConversationState | undefined, just?: RunState): Promise<History> {
-    const draft = new HistoryDraft(this.#limits, recipientsOfShares(run.shares));
-    for (const id of [...(line?.past ?? [])].reverse()) {
-      const known = id === just?.id ? just : this.#runs.peek(run.tenant, id);
-      // What had the turn has ended; a memory that says otherwise is behind.
-      const earlier = known && isEnded(known) ? known : (await this.#runs.refresh(run.tenant, id)).state;
-      const past = earlier && pastTurn(earlier);
-      if (past && !draft.add(past)) break;
-    }
-    return draft.finish();
+    const { turns, recipients, ...before } = await historyFor(this.#runs, this.#limits, waiting, line, just);
+    const { tenant, device } = waiting;
+    const collections = boundBy(waiting).collections.length > 0;
+    const tools = await this.#parts.tools({ tenant, device, recipients, collections });
+    const hosts = this.#parts.hosts ?? [];
+    return this.#decide(waiting, { type: 'start', tools, history: turns, recipients, hosts, at, ...before });
   }
 
   #decide(state: RunState | undefined, command: Parameters<typeof decide>[1]): Decision & { readonly state: RunState } {

@@ -2,8 +2,9 @@
 // events they came in.
 
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
-import type { ShareGrant } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { CollectionUse, ShareGrant } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { CallSpec, JobFinished, OfferedTool, Turn } from '../../../gen/bowline/event/v1/event_pb.ts';
+import type { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import type { Egress, Outcome } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { RunState as RunPhase } from '../store/unit.ts';
 import type { Limits } from './limits.ts';
@@ -30,7 +31,7 @@ export interface UsageTotals {
 }
 
 export interface JobState {
-  /** `run/step/index`; by its role index 0 is the model turn of the step, the others are its tool calls. */
+  /** `run/step/index`. Index 0 is the model turn of the step, from 1 on its tool calls, from 1000 on everything else. */
   readonly id: string;
   readonly role: JobRole;
   /** For a child: the job that called it, in which attempt, as which of its calls. */
@@ -93,6 +94,8 @@ export interface RunState {
   readonly principal: string;
   readonly text: string;
   readonly shares: readonly ShareGrant[];
+  /** Collections that its owner lets it look into; which of them it may use says `usableCollections`. */
+  readonly collections: readonly CollectionUse[];
   readonly timeoutMs: number;
   readonly call: CallSpec | undefined;
   readonly limits: Limits;
@@ -101,6 +104,14 @@ export interface RunState {
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
   readonly history: readonly Turn[];
+  /** What was said before those turns, summed up; empty when nothing was. */
+  readonly summary: string;
+  /** Grants that the summary rests on. */
+  readonly summaryGrants: readonly string[];
+  /** What turns and summary brought into it. */
+  readonly brought: readonly Taint[];
+  /** Hosts that the operator lets a private run call. */
+  readonly hosts: readonly string[];
   readonly tools: readonly OfferedTool[];
   /** By id, in the order they were queued. */
   readonly jobs: ReadonlyMap<string, JobState>;

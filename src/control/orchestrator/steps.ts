@@ -31,4 +31,7 @@ export function bestText(run: RunState): string {
 }
 
 /** Providers that the run's content is bound to, as recorded with its first job; empty is any. */
-export const recipientsOf = (run: RunState): readonly string[] => chatJob(run, 0)?.recipients ?? [];
+export function recipientsOf(run: RunState): readonly string[] {
+  const [first] = run.jobs.values();
+  return first?.recipients ?? [];
+}

@@ -1,4 +1,6 @@
 // The instructions that open every model turn. Plain lines that a small rule-based model can read as well as a large one.
+import { boundBy } from './recipients.ts';
+import { canSearch } from './retrieval.ts';
 import type { RunState } from './state.ts';
 
 /** Files named in the instructions; more are only counted. */
@@ -28,8 +30,31 @@ export function systemText(run: RunState): string {
     lines.push('Shared files: none.');
     lines.push('The content of files is withheld; only names, kinds, rough sizes, times and short summaries are told.');
   }
+  lines.push(...collectionLines(run));
   lines.push('When a result lists something as withheld, say so and pass on the hint how the owner can share it.');
   return lines.join('\n');
+}
+
+function collectionLines(run: RunState): string[] {
+  if (run.collections.length === 0) return [];
+  const used = new Set(boundBy(run).collections.map(({ name }) => name));
+  const list = (names: readonly string[]) => names.map((name) => `\`${inert(name)}\``).join(', ');
+  const barred = run.collections.map(({ name }) => name).filter((name) => !used.has(name));
+  const lines: string[] = [];
+  if (used.size > 0) {
+    lines.push(`Collections of documents for this question: ${list([...used])}.`);
+    lines.push(
+      canSearch(run)
+        ? 'Name the documents and lines that an answer rests on.'
+        : 'They cannot be looked into now, because no worker serves that. Say so.',
+    );
+  }
+  if (barred.length > 0) {
+    lines.push(
+      `Not to be looked into, because they were granted to other recipients than the rest: ${list(barred)}. Say so.`,
+    );
+  }
+  return lines;
 }
 
 // A file name must not be able to add a line to the instructions.

@@ -1,6 +1,6 @@
-// Judges the tool calls of a model: number, names, size, JSON and schema. A refused one becomes an error message for the
+// Judges the tool calls of a model: number, names, size, JSON and schema, collections and taints. A refused one becomes an error message for the
 // model and never a job.
-import { create, fromJsonString, toBinary } from '@bufbuild/protobuf';
+import { create, fromJsonString, type Message, toBinary } from '@bufbuild/protobuf';
 import { type ToolCall, ToolCallSchema } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { OfferedTool } from '../../../gen/bowline/event/v1/event_pb.ts';
@@ -9,8 +9,10 @@ import { check } from '../../contract/check.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../contract/registry.ts';
 import { MAX_ARGUMENT_BYTES, MAX_CALLS_READ } from './limits.ts';
+import { bindSearch } from './retrieval.ts';
 import { isPlanned, type RunState } from './state.ts';
 import { chatOf } from './steps.ts';
+import { mustBeClean } from './taint-verdict.ts';
 import { offeredTools } from './tool-offer.ts';
 
 export interface JudgedCall {
@@ -40,19 +42,21 @@ export function judgeToolCalls(run: RunState, step: number, methods: MethodRegis
     const id = call.id !== '' && call.id.length <= 256 && !ids.has(call.id) ? call.id : `call_${step}_${index}`;
     ids.add(id);
     const name = call.name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64) || 'unnamed';
-    const verdict = judge(call, tools, methods, room > 0 ? undefined : run.limits.maxParallel);
+    const verdict = judge(run, step, call, { tools, methods, full: room > 0 ? undefined : run.limits.maxParallel });
     if (verdict.ok) room--;
     const argumentsJson = verdict.ok || isObject(call.argumentsJson) ? call.argumentsJson || '{}' : '{}';
     return { index, call: create(ToolCallSchema, { id, name, argumentsJson }), verdict };
   });
 }
 
-function judge(
-  call: ToolCall,
-  tools: readonly OfferedTool[],
-  methods: MethodRegistry,
-  full: number | undefined,
-): JudgedCall['verdict'] {
+interface Judging {
+  readonly tools: readonly OfferedTool[];
+  readonly methods: MethodRegistry;
+  /** How many calls a step may have, where it has them already. */
+  readonly full: number | undefined;
+}
+
+function judge(run: RunState, step: number, call: ToolCall, { tools, methods, full }: Judging): JudgedCall['verdict'] {
   try {
     if (full !== undefined) {
       throw new AppError('LIMIT_EXCEEDED', { what: 'the number of tool calls', limit: full, setting: 'maxParallel' });
@@ -63,13 +67,16 @@ function judge(
       const known = tools.map((each) => each.name).join(', ');
       throw new AppError('TOOL_NOT_OFFERED', { tool: call.name.slice(0, 64), known });
     }
-    return { ok: true, tool, method, params: encode(call, method) };
+    const request = read(call, method);
+    bindSearch(run, request);
+    mustBeClean(run, step, tool, method, request);
+    return { ok: true, tool, method, params: toBinary(method.desc.input, request) };
   } catch (error) {
     return { ok: false, failure: toFailure(error) };
   }
 }
 
-function encode(call: ToolCall, method: CapabilityMethod): Uint8Array {
+function read(call: ToolCall, method: CapabilityMethod): Message {
   if (Buffer.byteLength(call.argumentsJson) > MAX_ARGUMENT_BYTES) {
     const limit = `${MAX_ARGUMENT_BYTES} bytes`;
     throw new AppError('LIMIT_EXCEEDED', { what: 'the size of the arguments', limit, setting: 'nothing; send less' });
@@ -78,7 +85,7 @@ function encode(call: ToolCall, method: CapabilityMethod): Uint8Array {
   try {
     const request = fromJsonString(input, call.argumentsJson || '{}');
     check(input, request);
-    return toBinary(input, request);
+    return request;
   } catch (error) {
     if (error instanceof AppError) throw error;
     const problem = error instanceof Error ? error.message.slice(0, 300) : 'they are no JSON object';

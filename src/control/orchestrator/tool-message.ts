@@ -1,11 +1,9 @@
 // The result of a tool call as the JSON that a model reads. It shows what is recorded and nothing else; what was withheld
 // is named, so that an empty result never looks like a bug.
+import { isUtf8 } from 'node:buffer';
 import { type DescMessage, fromBinary, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf';
-import {
-  OutputStream,
-  type RunResponse,
-  RunResponseSchema,
-} from '../../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import { RunResponseSchema as SandboxResponseSchema } from '../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
+import { RunResponseSchema as ShellResponseSchema } from '../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { fromFailure } from '../../contract/errors.ts';
@@ -17,7 +15,7 @@ export const errorMessage = (failure: Failure): string => JSON.stringify({ error
 
 /**
  * The whole result of a finished tool job: the response in protobuf JSON (`messages` for a streamed one; `stdout`,
- * `stderr` and `exit` for a command), `error` where it failed, `withheld` where something stayed on the box.
+ * `stderr` and `exit` for a program, with the files it left), `error` where it failed, `withheld` where something stayed on the box.
  */
 export function toolMessage(job: JobState, method: CapabilityMethod | undefined): string {
   const { result } = job;
@@ -35,11 +33,12 @@ export function toolMessage(job: JobState, method: CapabilityMethod | undefined)
   });
 }
 
-/** Bytes of tool results given to the model before a step. */
+/** Bytes of tool results and passages given to the model before a step. */
 export function givenBytes(run: RunState, step: number): number {
   let sum = 0;
   for (const job of run.jobs.values()) {
-    if (job.step >= step || job.role !== 'tool' || job.result?.result.case !== 'done') continue;
+    if (job.step >= step || (job.role !== 'tool' && job.role !== 'retrieval')) continue;
+    if (job.result?.result.case !== 'done') continue;
     for (const message of job.result.result.value.messages) sum += message.length;
   }
   return sum;
@@ -54,11 +53,11 @@ export function clipped(message: string, room: number): string {
 
 function responses(messages: readonly Uint8Array[], method: CapabilityMethod | undefined): JsonObject {
   if (!method) return { error: { reason: 'METHOD_UNKNOWN', message: 'the result cannot be read here' } };
-  if (method.desc.output.typeName === RunResponseSchema.typeName) return commandJson(messages);
+  if (PROGRAMS.has(method.desc.output.typeName)) return programJson(method.desc.output, messages);
   if (method.streaming) return { messages: messages.map((bytes) => responseJson(method.desc.output, bytes)) };
   const [first] = messages;
   const json = first && responseJson(method.desc.output, first);
-  return typeof json === 'object' && json !== null && !Array.isArray(json) ? json : {};
+  return isObject(json) ? json : {};
 }
 
 function responseJson(schema: DescMessage, bytes: Uint8Array): JsonValue {
@@ -69,30 +68,41 @@ function responseJson(schema: DescMessage, bytes: Uint8Array): JsonValue {
   }
 }
 
-// Output is bytes in the contract; a model needs text.
-function commandJson(messages: readonly Uint8Array[]): JsonObject {
-  const out: Record<'stdout' | 'stderr', Uint8Array[]> = { stdout: [], stderr: [] };
-  let exit: JsonValue | undefined;
+/** Responses that stream the output of a program. */
+const PROGRAMS: ReadonlySet<string> = new Set([ShellResponseSchema.typeName, SandboxResponseSchema.typeName]);
+
+// Output is bytes in the contract; a model needs text. So are the files that a program leaves.
+function programJson(schema: DescMessage, messages: readonly Uint8Array[]): JsonObject {
+  const out = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  let exit: JsonObject | undefined;
   for (const bytes of messages) {
-    const message = readCommand(bytes);
-    if (message?.event.case === 'output') {
-      const { stream, data } = message.event.value;
-      out[stream === OutputStream.STDERR ? 'stderr' : 'stdout'].push(data);
-    } else if (message?.event.case === 'exit') {
-      exit = (toJson(RunResponseSchema, message) as JsonObject).exit;
-    }
+    const json = responseJson(schema, bytes);
+    if (!isObject(json)) continue;
+    if (isObject(json.output)) {
+      const { stream, data } = json.output;
+      out[stream === 'OUTPUT_STREAM_STDERR' ? 'stderr' : 'stdout'].push(Buffer.from(String(data ?? ''), 'base64'));
+    } else if (isObject(json.exit)) exit = json.exit;
   }
-  const text = (parts: Uint8Array[]) => Buffer.concat(parts).toString('utf8');
-  return { stdout: text(out.stdout), stderr: text(out.stderr), ...(exit === undefined ? {} : { exit }) };
+  const text = (parts: Buffer[]) => Buffer.concat(parts).toString('utf8');
+  const { files, ...rest } = exit ?? {};
+  return {
+    stdout: text(out.stdout),
+    stderr: text(out.stderr),
+    ...(exit === undefined ? {} : { exit: rest }),
+    ...(Array.isArray(files) ? { files: files.map(fileJson) } : {}),
+  };
 }
 
-function readCommand(bytes: Uint8Array): RunResponse | undefined {
-  try {
-    return fromBinary(RunResponseSchema, bytes);
-  } catch {
-    return undefined;
-  }
+/** A file with its text; of one that is no text only its size. */
+function fileJson(file: JsonValue): JsonValue {
+  if (!isObject(file) || typeof file.data !== 'string') return file;
+  const bytes = Buffer.from(file.data, 'base64');
+  const path = file.path ?? '';
+  return isUtf8(bytes) ? { path, text: bytes.toString('utf8') } : { path, bytes: bytes.length, note: 'not text' };
 }
+
+const isObject = (json: JsonValue | undefined): json is JsonObject =>
+  typeof json === 'object' && json !== null && !Array.isArray(json);
 
 const errorJson = (failure: Failure): JsonObject => ({
   reason: failure.reason,

@@ -1,5 +1,5 @@
 // Whether one worker can serve one job, and why not. Pure; never compares workers with each other.
-import { type JobNeed, labelsOf, type WorkerView } from './worker-view.ts';
+import { type JobNeed, labelsOf, NO_PROVIDER, type WorkerView } from './worker-view.ts';
 
 /** A reason why a worker does not get a job. */
 export interface Misfit {
@@ -53,9 +53,20 @@ function busy(job: JobNeed, worker: WorkerView): Misfit | undefined {
   return { kind: 'busy', why, permanent: false };
 }
 
+/**
+ * Capabilities that hand what they are given to no provider: like the control plane itself their workers are no recipients of
+ * it. What the web is asked for is judged by its address; what a search calls in its turn (vectors of a model) is bound again.
+ */
+const HANDS_NOTHING_ON: ReadonlySet<string> = new Set([
+  'bowline.capability.retrieval.v1',
+  'bowline.capability.sandbox.v1',
+  'bowline.capability.web.v1',
+]);
+
 /** `local` means where it runs, so no remote provider can win it by its name. */
 function mayReceive(job: JobNeed, worker: WorkerView): boolean {
   if (job.recipients.length === 0 || job.recipients.includes('any')) return true;
+  if (worker.provider === NO_PROVIDER && HANDS_NOTHING_ON.has(job.capability)) return true;
   if (worker.locality === 'local' && job.recipients.includes('local')) return true;
   return worker.provider !== 'local' && worker.provider !== 'any' && job.recipients.includes(worker.provider);
 }

@@ -59,6 +59,22 @@ test('recipients are hard: content goes to no provider outside them, however it 
   expect(chosen(job({ recipients: ['any'] }), [remote])).toBe('a');
 });
 
+test('a worker that hands nothing on is no recipient: retrieval, sandbox and web without a model serve every run', () => {
+  for (const [name, method] of [
+    ['retrieval', 'Search'],
+    ['sandbox', 'Run'],
+    ['web', 'Fetch'],
+  ] as const) {
+    const capability = `bowline.capability.${name}.v1`;
+    const packages = [{ package: capability, methods: [method], builds: [] }];
+    const need = job({ capability, method, recipients: ['anthropic'] });
+    expect(chosen(need, [worker('a', { packages, provider: 'none' })])).toBe('a');
+    expect(chosen(need, [worker('a', { packages, provider: 'openai', locality: 'remote' })])).toBe('never');
+  }
+  const silent = worker('a', { provider: 'none' });
+  expect(chosen(job({ recipients: ['anthropic'] }), [silent])).toBe('never');
+});
+
 test('tier, region, pool, provider and locality are labels that a worker cannot claim by its own labels', () => {
   const liar = worker('a', { labels: { tier: '2', gpu: 'yes' } });
   expect(chosen(job({ selector: { tier: '2' } }), [liar])).toBe('never');

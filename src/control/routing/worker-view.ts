@@ -25,13 +25,16 @@ export interface WorkerView {
   readonly region: string;
   /** Millionths of the currency per 1,000 tokens. */
   readonly priceMicrosPerKiloToken: number;
-  /** Who sees what the worker is given, e.g. `rules`, `anthropic`. */
+  /** Who sees what the worker is given, e.g. `rules`, `anthropic`; NO_PROVIDER when it declares no model. */
   readonly provider: string;
   /** Whether the provider runs on the owner's own machine. */
   readonly locality: 'local' | 'remote';
   readonly freeSlots: number;
   readonly totalSlots: number;
 }
+
+/** The provider of a worker without models. */
+export const NO_PROVIDER = 'none';
 
 /** What a job requires of a worker. */
 export interface JobNeed {

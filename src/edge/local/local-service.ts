@@ -39,6 +39,7 @@ export interface LocalDeps {
     ledger(page: { limit: number; run?: string; before?: Place }): LedgerLine[] | Promise<LedgerLine[]>;
   };
   readonly journal: JournalView;
+  readonly summaries: { get(conversation: string): Promise<{ run: string; text: string } | undefined> };
   readonly roots: readonly { readonly name: string; readonly path: string }[];
   readonly toolCalls: () => number;
   /** Milliseconds since 1970. */
@@ -152,6 +153,11 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
         head: Buffer.from(journal.head.hash).toString('hex'),
         problem: firstBad ? `${firstBad.file} at ${firstBad.offset}: ${firstBad.problem}` : '',
       };
+    },
+    getSummary: async ({ conversation }) => {
+      const known = await deps.summaries.get(conversation);
+      if (!known) throw new AppError('NOT_FOUND', { kind: 'summary' });
+      return { run: known.run, text: known.text };
     },
     getStatus: () => statusOf(deps),
   };

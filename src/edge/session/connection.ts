@@ -9,6 +9,7 @@ import {
   type ConnectRequest,
   ConnectRequestSchema,
   type ConnectResponse,
+  type ConversationSummary,
   EdgeMetricsSchema,
   EdgeService,
   GoodbyeSchema,
@@ -69,6 +70,8 @@ export interface ConnectionDeps {
   readonly options: ConnectionOptions;
   /** Open asks, for the metrics. */
   readonly waitingAsks: () => number;
+  /** Told what a conversation was about. */
+  readonly onSummary?: (summary: ConversationSummary) => void;
   /** The session may begin; nothing but Hello was sent. It may still be refused by throwing. */
   readonly welcomed: (welcome: Welcome) => Promise<void>;
 }
@@ -209,6 +212,9 @@ export class Connection {
       case 'runEnded':
         if (!body.value.outcome) throw new AppError('FRAME_MALFORMED', { problem: 'RunEnded without an outcome' });
         this.#later('an answer', asks.ended(body.value.run, body.value.outcome));
+        return;
+      case 'conversationSummary':
+        this.#deps.onSummary?.(body.value);
         return;
       case 'toolCall':
         this.#call(body.value);

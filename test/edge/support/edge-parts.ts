@@ -16,6 +16,7 @@ import { Gate } from '../../../src/edge/egress/gate.ts';
 import { Grants } from '../../../src/edge/grants/grants.ts';
 import { collectionsOf } from '../../../src/edge/grants/standing-grants.ts';
 import { journalBinding } from '../../../src/edge/identity.ts';
+import { ConversationSummaries } from '../../../src/edge/index/conversation-summaries.ts';
 import { join } from '../../../src/edge/join.ts';
 import { openEdgeJournal } from '../../../src/edge/journal/edge-journal.ts';
 import type { Entry } from '../../../src/edge/journal/records.ts';
@@ -85,6 +86,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
         .flatMap(({ record }) => (record.case === 'ask' ? record.value.egress : []))
         .filter((line) => line.run === run),
   };
+  const summaries = new ConversationSummaries({ path: joinPath(home, 'summaries.json'), log });
   let session: EdgeSession | undefined;
   const asks = new AskService({
     journal,
@@ -111,6 +113,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     journal: sessionJournal(journal),
     manifest: create(ManifestSchema, { build: 'test' }),
     bootId: newId(),
+    onSummary: (summary) => void summaries.put(summary),
     options: { backoffBaseMs: 20, backoffCapMs: 50, refusedMs: 20, ...parts.options },
   });
   if (parts.connect !== false) session.start();
@@ -125,6 +128,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     entries,
     ended,
     grants,
+    summaries,
     ledgerOf: ledger.ofRun,
     async ask(text: string, more: MessageInitShape<typeof AskRequestSchema> = {}) {
       const prepared = await asks.prepare(create(AskRequestSchema, { ...more, text }));

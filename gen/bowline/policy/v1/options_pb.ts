@@ -214,7 +214,8 @@ export const ResourceSchema: GenEnum<Resource> = /*@__PURE__*/
  */
 export const Taint = {
   /**
-   * Not stated. From a device that means both of the others; from a plugin UNTRUSTED; else nothing.
+   * Not stated. From a device that means UNTRUSTED, and PRIVATE where content or a summary left with it, whatever is stated;
+   * from a plugin UNTRUSTED; else nothing.
    *
    * @generated from enum value: TAINT_UNSPECIFIED = 0;
    */

@@ -16,6 +16,8 @@ const SHOWN_RUNS = 200;
 export function conversationApi(parts: {
   readonly conversations: Conversations;
   readonly runs: Runs;
+  /** The last summary of a conversation; empty when there is none. */
+  readonly summary: (tenant: string, conversation: string) => Promise<string>;
   readonly audit: (entries: readonly AuditEntry[]) => Promise<void>;
 }): ServiceImpl<typeof ConversationService> {
   const read = async (tenant: string, id: string): Promise<StoredConversation> => {
@@ -28,7 +30,8 @@ export function conversationApi(parts: {
       const { tenant } = ownerOf(context);
       const row = await read(tenant, id);
       const { items } = await parts.runs.list(tenant, { conversation: id, pageSize: SHOWN_RUNS });
-      return { conversation: view(row), runs: items.reverse().map((run) => runView(run)) };
+      const summary = await parts.summary(tenant, id);
+      return { conversation: view(row), runs: items.reverse().map((run) => runView(run)), summary };
     },
     async listConversations({ pageSize, pageToken }, context) {
       const page = await parts.conversations.list(ownerOf(context).tenant, { pageSize, pageToken });

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
+import { methods } from '../../../test/support/run-scenario.ts';
+import type { PresentWorker } from '../dispatch/session-ports.ts';
+import type { Devices } from '../identity/devices.ts';
+import type { WorkerView } from '../routing/worker-view.ts';
+import { offeredTools } from './offered-tools.ts';
+
+const worker = (
+  capability: string,
+  names: string[],
+  more: Partial<WorkerView> = {},
+  draining = false,
+): PresentWorker => {
+  const packages = [{ package: `bowline.capability.${capability}.v1`, methods: names, builds: [] }];
+  const view = { packages, labels: {}, provider: 'none', locality: 'local', freeSlots: 0, totalSlots: 4, ...more };
+  return { draining, view: () => view } as unknown as PresentWorker;
+};
+
+const WORKERS = [
+  worker('web', ['Fetch', 'Crawl']),
+  worker('sandbox', ['Run'], { provider: 'openai', locality: 'remote' }),
+  worker('retrieval', ['Search', 'Ingest', 'Delete']),
+  worker('llm', ['Chat']),
+];
+
+const offer = async (workers: PresentWorker[], wanted: { recipients?: string[]; collections?: boolean } = {}) => {
+  const parts = { devices: {} as Devices, methods, live: () => undefined, workers: () => workers };
+  const all = await offeredTools(parts, { tenant: 't1', device: '', recipients: [], collections: false, ...wanted });
+  expect(all.every(({ target }) => target === TargetKind.WORKER)).toBe(true);
+  return all.map(({ name }) => name).toSorted();
+};
+
+test('an ask without a device has the tools that workers serve, busy or not, and nothing that is no tool', async () => {
+  expect(await offer(WORKERS)).toEqual(['sandbox_run', 'web_crawl', 'web_fetch']);
+  expect(await offer([])).toEqual([]);
+});
+
+test('a search in collections is offered where there are some', async () => {
+  expect(await offer(WORKERS, { collections: true })).toContain('retrieval_search');
+});
+
+test('a worker that may not see the run, that is about to leave, or that is too small offers nothing', async () => {
+  expect(await offer(WORKERS, { recipients: ['rules'] })).toEqual(['web_crawl', 'web_fetch']);
+  expect(await offer([worker('web', ['Fetch'], {}, true)])).toEqual([]);
+  // A crawl takes two slots.
+  expect(await offer([worker('web', ['Fetch', 'Crawl'], { totalSlots: 1 })])).toEqual(['web_fetch']);
+});

@@ -1,0 +1,44 @@
+// What an answer rests on: what the model says, else the passages whose document it names. Never what it does not name. Pure.
+import { create } from '@bufbuild/protobuf';
+import type { Passage } from '../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import { type Source, SourceSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { passagesOf } from './retrieval.ts';
+import type { RunState } from './state.ts';
+
+/** Sources kept of what a model says, and of what is found in its answer. */
+const MAX_STATED = 256;
+const MAX_FOUND = 32;
+/** A shorter name stands in many answers by chance. */
+const MIN_NAME = 4;
+
+/** The sources of an answer. */
+export function sourcesOf(run: RunState, answer: string, stated: readonly Source[]): Source[] {
+  const told = stated.filter(({ path }) => path.length <= 4096).slice(0, MAX_STATED);
+  if (told.length > 0) return told;
+  const found = new Map<string, Source>();
+  for (const passage of passagesOf(run)) {
+    if (found.size >= MAX_FOUND) break;
+    if (![passage.document, passage.title].some((name) => stands(name, answer))) continue;
+    const { collection, document: path, startLine, endLine, page } = passage;
+    if (path.length > 4096 || collection.length > 64) continue;
+    found.set(placeOf(passage), create(SourceSchema, { path, collection, startLine, endLine, page }));
+  }
+  return [...found.values()];
+}
+
+const placeOf = ({ collection, document, startLine, endLine, page }: Passage): string =>
+  [collection, document, startLine, endLine, page].join('\0');
+
+const IS_WORD = /[A-Za-z0-9]/;
+
+/** Whether a name stands in a text, not within a longer word. */
+function stands(name: string, text: string): boolean {
+  if (name.length < MIN_NAME) return false;
+  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
+    const before = at === 0 || !(IS_WORD.test(name[0]!) && IS_WORD.test(text[at - 1]!));
+    const end = at + name.length;
+    const after = end === text.length || !(IS_WORD.test(name.at(-1)!) && IS_WORD.test(text[end]!));
+    if (before && after) return true;
+  }
+  return false;
+}
