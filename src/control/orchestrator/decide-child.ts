@@ -9,6 +9,7 @@ import type { ChildCallCommand } from './commands.ts';
 import type { Draft } from './draft.ts';
 import { FIRST_CHILD_INDEX, MAX_CHILDREN } from './limits.ts';
 import { metMoney } from './money.ts';
+import { askedOfSearch } from './recipients.ts';
 import { isOpen, type JobState, openJobs, type RunState } from './state.ts';
 
 /** The job that was made for a call; undefined when it was never taken. */
@@ -61,7 +62,7 @@ export function decideChild(draft: Draft, call: ChildCallCommand): void {
       params: call.params,
       idempotencyKey: id,
       selector: { ...call.selector },
-      recipients: [...parent.recipients],
+      recipients: [...(parent.role === 'retrieval' ? askedOfSearch(run) : parent.recipients)],
       epoch: draft.epochAfter(0),
       parent: parent.id,
       parentEpoch: BigInt(call.epoch),

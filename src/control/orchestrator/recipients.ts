@@ -45,3 +45,10 @@ export function boundBy(run: {
   });
   return { recipients, collections };
 }
+
+/**
+ * Who may see what the search before the first turn asks: the owner's own words. They are bound by the collections that it looks
+ * into, and not by what is shared beside them, which is no part of the question.
+ */
+export const askedOfSearch = (run: Parameters<typeof boundBy>[0]): readonly string[] =>
+  boundBy({ shares: [], collections: boundBy(run).collections }).recipients;

@@ -139,3 +139,24 @@ test('a question longer than a query is cut between two characters', () => {
   const { query } = fromBinary(SearchRequestSchema, run.job('0/1000').params);
   expect(query).toBe('北'.repeat(2730));
 });
+
+test('what the search calls sees the question, and is bound by the collections and not by what is shared beside them', () => {
+  const EMBED = methods.byToolName('embed_embed')!.fullName;
+  const call = (run: PlayedRun) => {
+    run.apply({
+      type: 'childCall',
+      job: 'r1/0/1000',
+      epoch: 1,
+      number: 1,
+      method: EMBED,
+      params: new Uint8Array(),
+      selector: {},
+    });
+    return run.job('0/1001').recipients;
+  };
+  const shares = [create(ShareGrantSchema, { id: 's', recipients: ['rules'] })];
+  const local = [use('notes', ['rules', 'local'])];
+  expect(call(asked({ shares, collections: local, recipients: ['rules'] }))).toEqual(['rules', 'local']);
+  const openai = [use('notes', ['rules', 'openai']), use('papers', ['local'])];
+  expect(call(asked({ shares, collections: openai, recipients: ['rules'] }))).toEqual(['rules', 'openai']);
+});
