@@ -4,15 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { OTHER_NAMES } from '../src/base/env-names.ts';
-import {
-  fallbackText,
-  fileVariant,
-  GROUPS,
-  type NumberSetting,
-  type Setting,
-  settingRows,
-  shapeText,
-} from '../src/control/settings.ts';
+import type { NumberSetting, Setting } from '../src/base/settings/setting.ts';
+import { fallbackText, fileVariant, shapeText } from '../src/base/settings/setting-text.ts';
+import { GROUPS, settingRows } from '../src/control/settings.ts';
 
 /** The whole page. */
 export function configurationPage(): string {

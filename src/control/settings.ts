@@ -1,5 +1,7 @@
 // The table of every setting of the control plane. Parsing, bounds, help and docs are made from it (config.ts, commands.ts,
 // scripts/config-docs.ts); it does nothing itself.
+import type { Setting, SettingTable } from '../base/settings/setting.ts';
+import { namesOf } from '../base/settings/setting-text.ts';
 
 export const GROUPS = {
   stores: 'Database and Redis',
@@ -8,56 +10,6 @@ export const GROUPS = {
   work: 'Jobs and leases',
   runs: 'Runs',
 } as const;
-
-interface Common {
-  /** The name everywhere: in the environment, in the file, for `--set`. */
-  readonly env: string;
-  readonly group: keyof typeof GROUPS;
-  readonly what: string;
-  /** A flag of its own, beside `--set`, with the name of its value: `--port <number>`. */
-  readonly flag?: string;
-}
-
-export interface NumberSetting extends Common {
-  readonly kind: 'number';
-  readonly unit: 'ms' | 'bytes' | 'days' | 'count';
-  readonly fallback: number;
-  readonly min: number;
-  readonly max: number;
-}
-
-/** A text with a shape; without a fallback it may be absent. */
-export interface TextSetting extends Common {
-  readonly kind: 'text';
-  readonly shape: RegExp;
-  readonly like: string;
-  readonly fallback: string | undefined;
-}
-
-export interface ChoiceSetting extends Common {
-  readonly kind: 'choice';
-  readonly of: readonly string[];
-  readonly fallback: string;
-}
-
-/** 0 or 1; 0 by default. */
-export interface SwitchSetting extends Common {
-  readonly kind: 'switch';
-}
-
-/** `host:port`, several by commas. */
-export interface AddressesSetting extends Common {
-  readonly kind: 'addresses';
-}
-
-/** Never printed. `<env>_FILE` names a file that holds it. */
-export interface SecretSetting extends Common {
-  readonly kind: 'secret';
-  readonly shape: RegExp;
-  readonly like: string;
-}
-
-export type Setting = NumberSetting | TextSetting | ChoiceSetting | SwitchSetting | AddressesSetting | SecretSetting;
 
 export const SETTINGS = {
   databaseUrl: {
@@ -457,50 +409,18 @@ export const SETTINGS = {
     like: 'a list like wiki.example.org,docs.example.org',
     fallback: undefined,
   },
-} as const satisfies Record<string, Setting>;
+} as const satisfies Record<string, Setting & { readonly group: keyof typeof GROUPS }>;
+
+export const CONTROL_TABLE = {
+  program: 'control',
+  groups: GROUPS,
+  rows: SETTINGS,
+} as const satisfies SettingTable;
 
 export type SettingKey = keyof typeof SETTINGS;
 
 /** Every setting with its key, in the order of the table. */
 export const settingRows = (): [SettingKey, Setting][] => Object.entries(SETTINGS) as [SettingKey, Setting][];
 
-/** The name under which a secret is read from a file of its own. */
-export const fileVariant = (setting: SecretSetting): string => `${setting.env}_FILE`;
-
 /** Every name that may stand in the environment, in the file and behind `--set`. */
-export function settingNames(): string[] {
-  return settingRows().flatMap(([, setting]) =>
-    setting.kind === 'secret' ? [setting.env, fileVariant(setting)] : [setting.env],
-  );
-}
-
-/** What holds when nothing is set, as it would be written; undefined where that is nothing. */
-export function fallbackText(setting: Setting): string | undefined {
-  switch (setting.kind) {
-    case 'number':
-    case 'choice':
-      return String(setting.fallback);
-    case 'text':
-      return setting.fallback;
-    case 'switch':
-      return '0';
-    default:
-      return undefined;
-  }
-}
-
-/** What may be written, in words. */
-export function shapeText(setting: Setting): string {
-  switch (setting.kind) {
-    case 'number':
-      return `a whole number${{ ms: ' of milliseconds', bytes: ' of bytes', days: ' of days', count: '' }[setting.unit]} from ${setting.min} to ${setting.max}`;
-    case 'choice':
-      return `one of ${setting.of.join(', ')}`;
-    case 'switch':
-      return '0 or 1';
-    case 'addresses':
-      return 'a list like host:port,host:port';
-    default:
-      return setting.like;
-  }
-}
+export const settingNames = (): string[] => namesOf(CONTROL_TABLE);

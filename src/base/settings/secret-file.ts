@@ -1,7 +1,7 @@
 // Reads the file that holds one secret of the configuration. Unlike the keys that Bowline makes itself, it may be a link:
 // that is how orchestrators hand secrets over.
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { AppError } from '../base/errors.ts';
+import { AppError } from '../errors.ts';
 
 const MAX_BYTES = 16 << 10;
 

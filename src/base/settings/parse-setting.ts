@@ -1,26 +1,7 @@
 // Makes the value of one setting from its text. Pure; where the text came from is told by the caller.
-import { Secret } from '../base/secret.ts';
-import { type Setting, shapeText } from './settings.ts';
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** What a row of the table becomes. */
-export type SettingValue<S extends Setting = Setting> = S extends { kind: 'number' }
-  ? number
-  : S extends { kind: 'switch' }
-    ? boolean
-    : S extends { kind: 'addresses' }
-      ? readonly Address[]
-      : S extends { kind: 'secret' }
-        ? Secret | undefined
-        : S extends { kind: 'choice'; of: readonly (infer Choice)[] }
-          ? Choice
-          : S extends { fallback: string }
-            ? string
-            : string | undefined;
+import { Secret } from '../secret.ts';
+import type { Address, Setting, SettingValue } from './setting.ts';
+import { shapeText } from './setting-text.ts';
 
 export type Parsed = { readonly value: SettingValue } | { readonly problem: string };
 

@@ -1,0 +1,43 @@
+// A setting in words: its names, its default as it would be written, what may be written. Pure.
+import type { SecretSetting, Setting, SettingTable } from './setting.ts';
+
+/** The name under which a secret is read from a file of its own. */
+export const fileVariant = (setting: SecretSetting): string => `${setting.env}_FILE`;
+
+/** Every name that may stand in the environment, in the file and behind `--set`. */
+export function namesOf(table: SettingTable): string[] {
+  return Object.values(table.rows).flatMap((setting) =>
+    setting.kind === 'secret' ? [setting.env, fileVariant(setting)] : [setting.env],
+  );
+}
+
+/** What holds when nothing is set, as it would be written; undefined where that is nothing. */
+export function fallbackText(setting: Setting): string | undefined {
+  switch (setting.kind) {
+    case 'number':
+    case 'choice':
+      return String(setting.fallback);
+    case 'text':
+      return setting.fallback;
+    case 'switch':
+      return '0';
+    default:
+      return undefined;
+  }
+}
+
+/** What may be written, in words. */
+export function shapeText(setting: Setting): string {
+  switch (setting.kind) {
+    case 'number':
+      return `a whole number${{ ms: ' of milliseconds', bytes: ' of bytes', days: ' of days', count: '' }[setting.unit]} from ${setting.min} to ${setting.max}`;
+    case 'choice':
+      return `one of ${setting.of.join(', ')}`;
+    case 'switch':
+      return '0 or 1';
+    case 'addresses':
+      return 'a list like host:port,host:port';
+    default:
+      return setting.like;
+  }
+}

@@ -1,0 +1,88 @@
+// What a setting is, and what a program's table of settings is made of. Types alone; each program has its own table.
+import type { Secret } from '../secret.ts';
+
+interface Common {
+  /** The name everywhere: in the environment, in the file, for `--set`. */
+  readonly env: string;
+  /** A key of the table's groups. */
+  readonly group: string;
+  readonly what: string;
+  /** A flag of its own, beside `--set`, with the name of its value: `--port <number>`. */
+  readonly flag?: string;
+}
+
+export interface NumberSetting extends Common {
+  readonly kind: 'number';
+  readonly unit: 'ms' | 'bytes' | 'days' | 'count';
+  readonly fallback: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A text with a shape; without a fallback it may be absent. */
+export interface TextSetting extends Common {
+  readonly kind: 'text';
+  readonly shape: RegExp;
+  readonly like: string;
+  readonly fallback: string | undefined;
+}
+
+export interface ChoiceSetting extends Common {
+  readonly kind: 'choice';
+  readonly of: readonly string[];
+  readonly fallback: string;
+}
+
+/** 0 or 1; 0 by default. */
+export interface SwitchSetting extends Common {
+  readonly kind: 'switch';
+}
+
+/** `host:port`, several by commas. */
+export interface AddressesSetting extends Common {
+  readonly kind: 'addresses';
+}
+
+/** Never printed. `<env>_FILE` names a file that holds it. */
+export interface SecretSetting extends Common {
+  readonly kind: 'secret';
+  readonly shape: RegExp;
+  readonly like: string;
+}
+
+export type Setting = NumberSetting | TextSetting | ChoiceSetting | SwitchSetting | AddressesSetting | SecretSetting;
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a row of the table becomes. */
+export type SettingValue<S extends Setting = Setting> = S extends { kind: 'number' }
+  ? number
+  : S extends { kind: 'switch' }
+    ? boolean
+    : S extends { kind: 'addresses' }
+      ? readonly Address[]
+      : S extends { kind: 'secret' }
+        ? Secret | undefined
+        : S extends { kind: 'choice'; of: readonly (infer Choice)[] }
+          ? Choice
+          : S extends { fallback: string }
+            ? string
+            : string | undefined;
+
+export type SettingRows = Readonly<Record<string, Setting>>;
+
+/** All settings of one program. */
+export interface SettingTable<R extends SettingRows = SettingRows> {
+  /** The verb that takes them; their file in the home is `<program>.yaml`. */
+  readonly program: string;
+  /** Titles of the groups, in the order of help and docs. */
+  readonly groups: Readonly<Record<string, string>>;
+  /** By the key of the setting in the settled configuration. */
+  readonly rows: R;
+}
+
+/** The settings by key; what each means, its unit, default and bounds stand in the table. */
+export type SettingValues<R extends SettingRows> = { readonly [K in keyof R]: SettingValue<R[K]> };

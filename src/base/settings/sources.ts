@@ -1,0 +1,56 @@
+// Where settings come from, each source as texts by name: flags and environment. Judges names; values are judged in settle.ts.
+import { nearest } from '../config-file.ts';
+import { isOtherName, OTHER_NAMES } from '../env-names.ts';
+import { AppError } from '../errors.ts';
+import type { SettingTable } from './setting.ts';
+import { namesOf } from './setting-text.ts';
+
+export type Texts = Readonly<Record<string, string | undefined>>;
+
+/** Settings by name as one source has them; an empty text counts as absent. */
+export interface SettingTexts {
+  readonly from: 'flag' | 'environment' | 'file';
+  readonly texts: Texts;
+  /** Throws what is wrong with a setting, at its place. */
+  fail(name: string, problem: string): never;
+}
+
+/** What the command line sets, by setting name. Throws USAGE for a name that is neither in the table nor among `others`. */
+export function fromFlags(table: SettingTable, texts: Texts, others: readonly string[] = []): SettingTexts {
+  const known = [...namesOf(table), ...others];
+  for (const name of Object.keys(texts)) mustBeKnown(table, name, known);
+  return { from: 'flag', texts, fail: usage };
+}
+
+/**
+ * `others` are the settings of programs that share the environment. Throws USAGE for a name that begins with BOWLINE_ and
+ * that no program knows, most likely a typo.
+ */
+export function fromEnvironment(table: SettingTable, texts: Texts, others: readonly string[] = []): SettingTexts {
+  const known = [...namesOf(table), ...others];
+  for (const name of Object.keys(texts)) {
+    if (name.startsWith('BOWLINE_') && !isOtherName(name)) mustBeKnown(table, name, known, OTHER_NAMES);
+  }
+  return { from: 'environment', texts, fail: usage };
+}
+
+function usage(_name: string, problem: string): never {
+  throw new AppError('USAGE', { what: problem });
+}
+
+function mustBeKnown(
+  { program }: SettingTable,
+  name: string,
+  known: readonly string[],
+  more: readonly string[] = [],
+): void {
+  if (known.includes(name)) return;
+  // Without what they all begin with, or every short name would be near to any other.
+  const short = (full: string) => full.replace(/^BOWLINE_/, '');
+  const all = [...known, ...more];
+  const near = nearest(short(name), all.map(short));
+  // A unit that was left out (SCAN for SCAN_MS) is more letters than a typo.
+  const meant = all.find((full) => short(full) === near) ?? all.find((full) => full.startsWith(`${name}_`));
+  const hint = meant ? `did you mean ${meant}?` : `\`bowline ${program} --help\` lists the settings`;
+  usage(name, `${name.slice(0, 80)} is no setting; ${hint}`);
+}
