@@ -1,37 +1,61 @@
-// Writes docs/configuration.md, and the settings among the limits in docs/limits.md, from the table of settings. Run it after
-// a change of the table: `node scripts/config-docs.ts`. A test fails while they differ.
+// Writes docs/configuration.md, and the settings among the limits in docs/limits.md, from the tables of settings. Run it after
+// a change of a table: `node scripts/config-docs.ts`. A test fails while they differ.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { OTHER_NAMES } from '../src/base/env-names.ts';
-import type { NumberSetting, Setting } from '../src/base/settings/setting.ts';
+import type { NumberSetting, Setting, SettingTable } from '../src/base/settings/setting.ts';
 import { fallbackText, fileVariant, shapeText } from '../src/base/settings/setting-text.ts';
-import { GROUPS, settingRows } from '../src/control/settings.ts';
+import { CONTROL_TABLE, SETTINGS } from '../src/control/settings.ts';
+import { WORKER_TABLE } from '../src/worker/settings.ts';
 
 /** The whole page. */
 export function configurationPage(): string {
-  const sections = Object.entries(GROUPS).map(([group, title]) => {
-    const rows = settingRows().filter(([, setting]) => setting.group === group);
-    return [`## ${title}`, '', '| name | what | value | default |', '|---|---|---|---|', ...rows.map(pageRow), ''];
-  });
-  return `${[...INTRODUCTION, ...sections.flat(), ...OTHERS].join('\n')}\n`;
+  const sections = [...groupsOf(CONTROL_TABLE, '##'), ...WORKERS, ...groupsOf(WORKER_TABLE, '###')];
+  return `${[...INTRODUCTION, ...sections, ...OTHERS].join('\n')}\n`;
 }
 
-/** The text of limits.md with the rows of the settings made anew. */
+function groupsOf({ groups, rows }: SettingTable, level: string): string[] {
+  return Object.entries(groups).flatMap(([group, title]) => {
+    const inside = Object.values(rows).filter((setting) => setting.group === group);
+    if (inside.length === 0) return [];
+    return [
+      `${level} ${title}`,
+      '',
+      '| name | what | value | default |',
+      '|---|---|---|---|',
+      ...inside.map(pageRow),
+      '',
+    ];
+  });
+}
+
+/** The text of limits.md with the rows of the settings made anew: the worker's in its section, the control plane's before. */
 export function withLimits(text: string): string {
-  const rows = settingRows().flatMap(([key, setting]) =>
-    setting.kind === 'number' && key !== 'port' ? [limitRow(setting)] : [],
-  );
-  const isOurs = (line: string) => /\| `(BOWLINE|DATABASE|REDIS)_[A-Z_]+` \|$/.test(line);
   const lines = text.split('\n');
-  const first = lines.findIndex(isOurs);
-  const before = lines.slice(0, first);
-  return [...before, ...rows, ...lines.slice(first).filter((line) => !isOurs(line))].join('\n');
+  const workers = lines.indexOf('## Workers');
+  const control = limitsOf(CONTROL_TABLE, [SETTINGS.port.env]);
+  return [...renewed(lines.slice(0, workers), control), ...renewed(lines.slice(workers), limitsOf(WORKER_TABLE))].join(
+    '\n',
+  );
+}
+
+const limitsOf = ({ rows }: SettingTable, without: readonly string[] = []): string[] =>
+  Object.values(rows).flatMap((setting) =>
+    setting.kind === 'number' && !without.includes(setting.env) ? [limitRow(setting)] : [],
+  );
+
+/** The lines of a section with these rows of settings, where the old ones stood or else at the top of its table. */
+function renewed(lines: readonly string[], rows: readonly string[]): string[] {
+  const isOurs = (line: string) => /\| `(BOWLINE|DATABASE|REDIS)_[A-Z_]+` \|$/.test(line);
+  const old = lines.findIndex(isOurs);
+  const first = old < 0 ? lines.findIndex((line) => line.startsWith('|---')) + 1 : old;
+  return [...lines.slice(0, first), ...rows, ...lines.slice(first).filter((line) => !isOurs(line))];
 }
 
 const flagsOf = (setting: Setting) => (setting.flag ? `, \`${setting.flag.replace(/ .*/, '')}\`` : '');
 
-function pageRow([, setting]: [string, Setting]): string {
+function pageRow(setting: Setting): string {
   const file = setting.kind === 'secret' ? `, \`${fileVariant(setting)}\`` : '';
   const value = setting.kind === 'secret' ? `\`${shapeText(setting)}\`` : shapeText(setting);
   const fallback = fallbackText(setting);
@@ -67,9 +91,10 @@ function humanOf(value: number, { unit }: NumberSetting): string {
   return found ? `${count(value / found[0])} ${found[1]}` : count(value);
 }
 
-const INTRODUCTION = `# Configuration of the control plane
+const INTRODUCTION = `# Configuration
 
-Made from the table of settings by \`scripts/config-docs.ts\`; \`bowline control --help\` lists the same.
+Made from the tables of settings by \`scripts/config-docs.ts\`; \`bowline control --help\` and \`bowline worker --help\` list the same.
+The control plane comes first, then [workers](#workers), which take their settings in the same way.
 
 A setting has one name everywhere. It is taken from the first of these that has it:
 
@@ -98,6 +123,21 @@ secret itself must have mode 0600. A flag can be read by other users in the list
 | set | | one replica on Postgres; it warns when another one is at work on the same database |
 | set | set | any number of replicas |
 | | set | refused: the embedded database cannot be shared |
+`.split('\n');
+
+const WORKERS = `## Workers
+
+\`bowline worker\` takes its settings by the same rules: from flags, from the environment, and from the file \`worker.yaml\` of the home or
+the one that \`--config\` names (\`BOWLINE_CONFIG\` is the control plane's). \`bowline worker --print-config --json\` prints what holds. So
+a container needs nothing but its environment:
+
+\`\`\`sh
+BOWLINE_CONTROL=https://bowline.example BOWLINE_WORKER_KEY_FILE=/run/secrets/worker-key BOWLINE_WORKER_SERVE=llm bowline worker
+\`\`\`
+
+The worker inside \`bowline up\` has the same settings, from the same environment, from \`worker.yaml\` of the home, and by \`--set\`, which
+takes names of both programs there. Each program knows the names of the other, so both may share an environment; in a file and
+behind \`--set\` of \`control\` or \`worker\` only their own are allowed.
 `.split('\n');
 
 const OTHERS = `## Names of other programs

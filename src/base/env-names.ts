@@ -1,4 +1,4 @@
-// The environment's names that begin with BOWLINE_ and are no settings of the control plane: whoever judges such names must
+// The environment's names that begin with BOWLINE_ and are in no program's table of settings: whoever judges such names must
 // know all of them. It reads nothing.
 
 /** Names that all programs share, or that only some other program reads. */
@@ -15,7 +15,7 @@ export const OTHER_NAMES = [
 /** Beginnings of the names that belong to tests and benchmarks. */
 export const OTHER_PREFIXES = ['BOWLINE_TEST_', 'BOWLINE_CHAOS_', 'BOWLINE_BENCH_', 'BOWLINE_SOAK_'] as const;
 
-/** Whether a name is legal though no setting of the control plane. */
+/** Whether a name is legal though in no table of settings. */
 export function isOtherName(name: string): boolean {
   return OTHER_NAMES.some((other) => other === name) || OTHER_PREFIXES.some((prefix) => name.startsWith(prefix));
 }

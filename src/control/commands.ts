@@ -10,7 +10,7 @@ import {
 import { readSettingsFile } from '../base/settings/settings-file.ts';
 import type { Settled } from '../base/settings/settle.ts';
 import { settingsHelp, shownSettings } from '../base/settings/show-settings.ts';
-import { fromEnvironment, fromFlags } from '../base/settings/sources.ts';
+import { type Beside, fromEnvironment, fromFlags } from '../base/settings/sources.ts';
 import { type ControlConfig, settleControl } from './config.ts';
 import { CONTROL_TABLE, type SETTINGS } from './settings.ts';
 
@@ -29,7 +29,12 @@ export interface SettingFlags extends AnyFlags {
 }
 
 /** `bowline control`. Flags win over the environment, the environment over the file. */
-export function controlVerb(env: NodeJS.ProcessEnv, start: StartControl, print: (line: string) => void): Command {
+export function controlVerb(
+  env: NodeJS.ProcessEnv,
+  start: StartControl,
+  print: (line: string) => void,
+  beside?: Beside,
+): Command {
   const command = new Command('control')
     .summary('run the control plane on its own')
     .description('Runs the control plane: on Postgres by --database or DATABASE_URL, else embedded in the home.');
@@ -40,14 +45,14 @@ export function controlVerb(env: NodeJS.ProcessEnv, start: StartControl, print: 
     .addHelpText('after', `${settingsHelp(CONTROL_TABLE)}${EXAMPLES}`)
     .action(async (flags: SettingFlags & { printConfig?: boolean; json?: boolean }, verb: Command) => {
       const home = homeFolder(verb.optsWithGlobals<{ home?: string }>().home, env);
-      const settled = settingsOf(home, env, flags);
+      const settled = settingsOf(home, env, flags, beside);
       if (flags.printConfig || flags.json) for (const line of shownSettings(settled, Boolean(flags.json))) print(line);
       else await start(home, settled.config);
     });
 }
 
 /** `bowline control recover`. It takes the settings of `control`, by the same flags. */
-export function recoverVerb(env: NodeJS.ProcessEnv, recover: RecoverControl): Command {
+export function recoverVerb(env: NodeJS.ProcessEnv, recover: RecoverControl, beside?: Beside): Command {
   const command = new Command('recover')
     .summary('take a restored database back into use')
     .description(
@@ -70,7 +75,7 @@ Examples:
     .action(async (_flags: SettingFlags, verb: Command) => {
       const flags = verb.optsWithGlobals<SettingFlags & { home?: string; force?: boolean }>();
       const home = homeFolder(flags.home, env);
-      await recover(home, settingsOf(home, env, flags).config, flags.force ?? false);
+      await recover(home, settingsOf(home, env, flags, beside).config, flags.force ?? false);
     });
 }
 
@@ -79,10 +84,15 @@ export const settingOptions = (command: Command): Command =>
   anyOptions(command, EXAMPLE, 'BOWLINE_CONFIG, control.yaml of the home');
 
 /** Settings by flags, else environment, else file. Throws USAGE, CONFIG_INVALID, SECRET_FILE_UNSAFE. */
-export function settingsOf(home: string, env: NodeJS.ProcessEnv, flags: SettingFlags): Settled<typeof SETTINGS> {
+export function settingsOf(
+  home: string,
+  env: NodeJS.ProcessEnv,
+  flags: SettingFlags,
+  beside?: Beside,
+): Settled<typeof SETTINGS> {
   const named = flagTexts(CONTROL_TABLE, flags, EXAMPLE);
   const file = readSettingsFile(CONTROL_TABLE, home, flags.config ?? (env.BOWLINE_CONFIG || undefined));
-  return settleControl([fromFlags(CONTROL_TABLE, named), fromEnvironment(CONTROL_TABLE, env), file]);
+  return settleControl([fromFlags(CONTROL_TABLE, named, beside), fromEnvironment(CONTROL_TABLE, env, beside), file]);
 }
 
 const EXAMPLES = `

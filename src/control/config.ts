@@ -24,7 +24,7 @@ export function settleControl(sources: readonly SettingTexts[]): Settled<typeof 
 function mustFitTogether(config: ControlConfig): void {
   const name = (key: SettingKey) => SETTINGS[key].env;
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
-    usage(name('tlsCert'), `${name('tlsCert')} and ${name('tlsKey')} go together; one is missing`);
+    usage(`${name('tlsCert')} and ${name('tlsKey')} go together; one is missing`);
   }
   if (config.leaseMs < 2 * config.scanMs) {
     usage(`${name('leaseMs')} must be at least twice ${name('scanMs')}, or leases lapse while held`);

@@ -12,7 +12,10 @@ import { Lifecycle } from '../base/lifecycle.ts';
 import { stopSignal } from '../base/stop-signal.ts';
 import { type SettingFlags, settingOptions, settingsOf } from '../control/commands.ts';
 import type { ControlConfig } from '../control/config.ts';
+import { settingNames as controlNames } from '../control/settings.ts';
 import { loadEdgeConfig } from '../edge/config.ts';
+import { workerSettingsOf } from '../worker/config.ts';
+import { type WorkerSettings, settingNames as workerNames } from '../worker/settings.ts';
 import { startWorker } from '../worker/start-worker.ts';
 import { announce, type ControlProgramIo, withdraw } from './control.ts';
 import { startEdgeChild } from './edge-child.ts';
@@ -35,6 +38,7 @@ export function upVerb(io: ControlProgramIo & { readonly cwd: string }): Command
       'after',
       `
 Settings of the control plane: bowline control --help
+Settings of the worker, from worker.yaml of the home: bowline worker --help
 
 Examples:
   $ bowline up --allow ~/notes
@@ -47,7 +51,10 @@ Examples:
       const missing = allow.find((path) => !existsSync(path));
       if (missing) throw new AppError('USAGE', { what: `--allow ${missing}: there is no such file or folder` });
       const folder = homeFolder(home, io.env);
-      await up(folder, settingsOf(folder, io.env, flags).config, allow, io);
+      const { config } = settingsOf(folder, io.env, flags, { names: workerNames(), set: true });
+      const set = { set: flags.set ?? [] };
+      const worker = workerSettingsOf(folder, io.env, set, { names: controlNames(), set: true }).config;
+      await up(folder, { config, worker }, allow, io);
     });
 }
 
@@ -58,7 +65,17 @@ function checkMemory(): void {
   if (have < NEEDED_MB) throw new AppError('MEMORY_TOO_SMALL', { have, need: NEEDED_MB });
 }
 
-async function up(home: string, config: ControlConfig, allow: readonly string[], io: ControlProgramIo): Promise<void> {
+interface UpSettings {
+  readonly config: ControlConfig;
+  readonly worker: WorkerSettings;
+}
+
+async function up(
+  home: string,
+  { config, worker: settings }: UpSettings,
+  allow: readonly string[],
+  io: ControlProgramIo,
+): Promise<void> {
   const stopping = stopSignal();
   const clock = systemClock;
   const lock = lockHome(home, 'control');
@@ -79,6 +96,7 @@ async function up(home: string, config: ControlConfig, allow: readonly string[],
       key: control.workerKey,
       serve: ['llm'],
       name: 'local',
+      settings,
       env: io.env,
       clock,
       log: log.child({ program: 'worker' }),

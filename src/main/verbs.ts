@@ -100,17 +100,24 @@ export const VERBS: readonly Verb[] = [
       const { controlVerb, recoverVerb } = await import('../control/commands.ts');
       const { runControl } = await import('./control.ts');
       const { runRecover } = await import('./recover.ts');
+      const { settingNames } = await import('../worker/settings.ts');
+      const beside = { names: settingNames() };
       return (program, io) => {
         const start: StartControl = (home, config) => runControl(home, config, programIo(io));
         const recover: RecoverControl = (home, config, force) => runRecover(home, config, force, programIo(io));
-        program.addCommand(controlVerb(io.env, start, programIo(io).out).addCommand(recoverVerb(io.env, recover)));
+        const control = controlVerb(io.env, start, programIo(io).out, beside);
+        program.addCommand(control.addCommand(recoverVerb(io.env, recover, beside)));
       };
     },
   },
   {
     name: 'worker',
     summary: 'serve models to a control plane',
-    load: async () => (await import('../worker/commands.ts')).registerWorkerCommand,
+    load: async () => {
+      const { registerWorkerCommand } = await import('../worker/commands.ts');
+      const { settingNames } = await import('../control/settings.ts');
+      return (program, io) => registerWorkerCommand(program, io, { names: settingNames() });
+    },
   },
   {
     name: 'models',

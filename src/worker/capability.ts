@@ -5,11 +5,14 @@ import type { Logger } from '../base/logger.ts';
 import type { Handler } from './handler.ts';
 import type { Env } from './key-ref.ts';
 import type { Labels } from './manifest.ts';
+import type { WorkerSettings } from './settings.ts';
 
 /** What a capability may use to open. */
 export interface CapabilityParts {
   readonly home: string;
   readonly env: Env;
+  /** All settings of the worker, frozen; a capability reads those of its own group. */
+  readonly settings: WorkerSettings;
   readonly clock: Clock;
   readonly log: Logger;
 }

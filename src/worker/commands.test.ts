@@ -366,6 +366,41 @@ test('`worker` serves the rules model to a control plane until it is told to sto
   }
 });
 
+test('`worker` needs nothing but its environment', async () => {
+  const control = new ScriptedControl();
+  const url = await control.listen();
+  const keyFile = join(home, 'worker.key');
+  writeFileSync(keyFile, 'bww_abc\n', { mode: 0o600 });
+  let stop = (_why: string) => {};
+  const stopping = () => new Promise<string>((resolve) => (stop = resolve));
+  const env = {
+    BOWLINE_CONTROL: url,
+    BOWLINE_WORKER_KEY_FILE: keyFile,
+    BOWLINE_WORKER_SERVE: 'llm',
+    BOWLINE_WORKER_NAME: 'box',
+    BOWLINE_WORKER_SLOTS: '5',
+    BOWLINE_WORKER_LABELS: 'region=eu, note=a=b',
+    BOWLINE_WORKER_MAX_RESULT_BYTES: '100000',
+  };
+  try {
+    const running = run(['worker'], { env, stopping });
+    const { hello } = (await control.session()).welcome();
+    expect(control.seenKeys).toEqual(['Bearer bww_abc']);
+    expect(hello).toMatchObject({ name: 'box', slots: 5 });
+    expect(hello.manifest?.limits).toMatchObject({ slots: 5 });
+    expect(Number(hello.manifest?.limits?.maxResultBytes)).toBe(100_000);
+    expect(hello.manifest?.labels).toMatchObject([
+      { name: 'tier', value: '0' },
+      { name: 'region', value: 'eu' },
+      { name: 'note', value: 'a=b' },
+    ]);
+    stop('SIGTERM');
+    expect((await running).out).toContain('ready {"worker":"box"');
+  } finally {
+    await control.close();
+  }
+});
+
 test('`worker` says what is missing: a control plane, a key, TLS', async () => {
   await expect(run(['worker'])).rejects.toMatchObject({ reason: 'NOT_RUNNING' });
   await expect(run(['worker', '--control', 'http://127.0.0.1:1'])).rejects.toMatchObject({ reason: 'USAGE' });

@@ -27,10 +27,9 @@ function announced(file: string): string | undefined {
   }
 }
 
-/** `--key-file`, else BOWLINE_WORKER_KEY_FILE, else the key that the home's own control plane made. Throws USAGE, SECRET_FILE_UNSAFE. */
-export function workerKey(flag: string | undefined, env: Env, home: string): Secret {
+/** The key in the file that the settings state, else the key that the home's own control plane made. Throws USAGE, SECRET_FILE_UNSAFE. */
+export function workerKey(stated: string | undefined, home: string): Secret {
   const own = join(homePaths(home).control, 'worker.key');
-  const stated = flag ?? (env.BOWLINE_WORKER_KEY_FILE || undefined);
   const file = resolve(stated ?? own);
   const text = readPrivate(file, { ours: stated === undefined })?.trim();
   if (text === undefined) {

@@ -6,13 +6,15 @@ import { newId } from '../base/ids.ts';
 import type { Logger } from '../base/logger.ts';
 import { Secret } from '../base/secret.ts';
 import { validate } from '../contract/validate.ts';
-import { CAPABILITIES, type CapabilityName, SERVABLE } from './capabilities.ts';
+import { CAPABILITIES, type CapabilityName, servable } from './capabilities.ts';
 import type { Capability } from './capability.ts';
 import type { Handler } from './handler.ts';
 import type { Env } from './key-ref.ts';
 import { type Labels, servedMethods } from './manifest.ts';
+import type { WorkerSettings } from './settings.ts';
 import { grpcConnector } from './transport.ts';
-import { WorkLoop, type WorkLoopLimits } from './work-loop.ts';
+import type { WorkLoopLimits } from './work-limits.ts';
+import { WorkLoop } from './work-loop.ts';
 
 export interface WorkerOptions {
   readonly home: string;
@@ -20,21 +22,21 @@ export interface WorkerOptions {
   readonly control: string;
   /** Worker key (`bww_...`). */
   readonly key: string | Secret;
-  /** Short names of capabilities, e.g. `llm`. */
+  /** Short names of the capabilities, e.g. `llm`, for which the settings name none. */
   readonly serve: readonly string[];
+  /** The name where the settings have none. */
   readonly name: string;
-  /** Jobs at once of each capability; default 8. A job of a heavy method takes several. */
-  readonly slots?: number;
+  readonly settings: WorkerSettings;
   readonly clock: Clock;
   readonly log: Logger;
   /** For keys that stand in the environment; default: none do. */
   readonly env?: Env;
-  /** Labels for selectors, e.g. `region`; `tier` is 0 and `price` is that of the default model unless they say otherwise. */
-  readonly labels?: Labels;
-  readonly limits?: Partial<WorkLoopLimits>;
 }
 
 export interface RunningWorker {
+  /** What it serves, by short names. */
+  readonly serves: readonly string[];
+  readonly name: string;
   /** Resolves when each capability had its first session; rejects like `closed`. */
   readonly ready: Promise<void>;
   /** Resolves after a drain; rejects when the worker cannot go on (key refused, no common version). */
@@ -47,27 +49,33 @@ export interface RunningWorker {
 
 /** Starts a worker; it connects by itself and again after each loss. Throws USAGE, CONFIG_INVALID and what a capability throws. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const names = namesOf(options.serve);
-  const { home, clock, log, env = {} } = options;
+  const { home, clock, log, settings, env = {} } = options;
+  const names = servable(settings.serve.length > 0 ? settings.serve : options.serve);
+  if (names.length === 0) throw new AppError('USAGE', { what: 'a worker serves at least one capability' });
+  const name = settings.name ?? options.name;
   const opened: [CapabilityName, Capability][] = [];
   try {
-    for (const name of names) {
-      const open = await CAPABILITIES[name]();
-      opened.push([name, await open({ home, env, clock, log: log.child({ capability: name }) })]);
+    for (const capability of names) {
+      const open = await CAPABILITIES[capability]();
+      opened.push([capability, await open({ home, env, settings, clock, log: log.child({ capability }) })]);
     }
-    for (const [, { handler }] of opened) mustFit(handler, options.slots ?? 8);
+    for (const [, { handler }] of opened) mustFit(handler, settings.slots);
   } catch (error) {
     await closeAll(opened, log);
     throw error;
   }
-  const loops = opened.map(([name, capability]) => loopOf(options, names.length > 1 ? name : '', capability));
+  const loops = opened.map(([each, capability]) =>
+    loopOf(options, names.length > 1 ? `${name.slice(0, 127 - each.length)}-${each}` : name, capability),
+  );
   for (const [, { handler }] of opened) warmUp(handler);
-  log.info('the worker starts', { name: options.name, serve: names.join(' ') });
+  log.info('the worker starts', { name, serve: names.join(' ') });
   const closed = Promise.all(loops.map((loop) => loop.closed)).then(() => {});
   const ready = Promise.all(loops.map((loop) => loop.ready)).then(() => {});
   closed.catch(() => {});
   ready.catch(() => {});
   return {
+    serves: names,
+    name,
     ready,
     closed,
     connected: () => loops.every((loop) => loop.connected),
@@ -78,32 +86,40 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   };
 }
 
-function namesOf(serve: readonly string[]): CapabilityName[] {
-  const names = SERVABLE.filter((known) => serve.includes(known));
-  const unknown = serve.find((name) => !names.some((known) => known === name));
-  if (unknown === undefined && names.length > 0) return names;
-  throw new AppError('USAGE', { what: `--serve ${unknown ?? ''}: this build serves ${SERVABLE.join(', ')}` });
-}
-
 /**
  * Each capability has a session of its own: its slots are its own, so that a job that waits for one of another capability never
  * keeps that from a place, and who receives what it is given is told for it alone.
  */
-function loopOf(options: WorkerOptions, suffix: string, { handler, models = [], labels }: Capability): WorkLoop {
-  const { name, control, key, clock, log, limits, slots = 8 } = options;
+function loopOf(options: WorkerOptions, name: string, { handler, models = [], labels }: Capability): WorkLoop {
+  const { control, key, clock, log, settings } = options;
   return new WorkLoop({
-    name: suffix === '' ? name : `${name.slice(0, 127 - suffix.length)}-${suffix}`,
-    slots,
+    name,
+    slots: settings.slots,
     handlers: [handler],
     models: models.slice(0, 64),
-    labels: { tier: '0', ...labels, ...options.labels },
+    // `tier` is 0 and `price` that of the default model, unless the settings say otherwise.
+    labels: { tier: '0', ...labels, ...labelsOf(settings.labels) },
     connect: grpcConnector({ control, key: typeof key === 'string' ? new Secret(key) : key }),
     clock,
     log,
     bootId: newId(),
-    ...(limits ? { limits } : {}),
+    limits: limitsOf(settings),
   });
 }
+
+const labelsOf = (pairs: readonly string[]): Labels =>
+  Object.fromEntries(
+    pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const),
+  );
+
+const limitsOf = (settings: WorkerSettings): Partial<WorkLoopLimits> => ({
+  maxResultBytes: settings.maxResultBytes,
+  defaultDeadlineMs: settings.jobMs,
+  stopGraceMs: settings.stopGraceMs,
+  welcomeTimeoutMs: settings.welcomeMs,
+  backoffBaseMs: settings.reconnectMs,
+  backoffCapMs: settings.reconnectMaxMs,
+});
 
 /** A method that takes more slots than there are would wait for ever. */
 function mustFit(handler: Handler, slots: number): void {

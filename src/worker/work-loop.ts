@@ -14,6 +14,7 @@ import type { Handler } from './handler.ts';
 import { JobTable } from './job-table.ts';
 import { type Labels, manifestOf, servedMethods } from './manifest.ts';
 import { type Connection, Session } from './session.ts';
+import { WORK_LIMITS, type WorkLoopLimits } from './work-limits.ts';
 
 export interface WorkLoopOptions {
   /** Unique in its pool; jobs show it. */
@@ -33,31 +34,6 @@ export interface WorkLoopOptions {
   readonly random?: () => number;
   readonly limits?: Partial<WorkLoopLimits>;
 }
-
-export interface WorkLoopLimits {
-  /** Jobs and uncommitted results together; default twice the slots, at least 16. */
-  readonly maxHeld: number;
-  /** Bytes of one job's result; default 4 MiB. */
-  readonly maxResultBytes: number;
-  /** For a job without a deadline; default 10 minutes. */
-  readonly defaultDeadlineMs: number;
-  /** How long a cancelled handler may take to stop; default 5 s. */
-  readonly stopGraceMs: number;
-  /** How long to wait for Welcome; default 10 s. */
-  readonly welcomeTimeoutMs: number;
-  /** First and longest mean wait between connects; default 200 ms and 15 s. After a session that lasted they start again. */
-  readonly backoffBaseMs: number;
-  readonly backoffCapMs: number;
-}
-
-const LIMITS: Omit<WorkLoopLimits, 'maxHeld'> = {
-  maxResultBytes: 4 << 20,
-  defaultDeadlineMs: 600_000,
-  stopGraceMs: 5000,
-  welcomeTimeoutMs: 10_000,
-  backoffBaseMs: 200,
-  backoffCapMs: 15_000,
-};
 
 /** A session that stood this long was no failure to connect. */
 const LASTED_MS = 2000;
@@ -94,7 +70,7 @@ export class WorkLoop {
 
   constructor(options: WorkLoopOptions) {
     this.#options = options;
-    this.#limits = { ...LIMITS, maxHeld: Math.max(16, 2 * options.slots), ...options.limits };
+    this.#limits = { ...WORK_LIMITS, maxHeld: Math.max(16, 2 * options.slots), ...options.limits };
     this.#manifest = manifestOf(options.handlers, options.slots, this.#limits.maxResultBytes, options.labels);
     const { clock, log, slots } = options;
     const served = servedMethods(options.handlers);

@@ -1,107 +1,117 @@
 // The verb `worker`: serves capabilities to a control plane until a signal.
-
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import { homeFolder, homePaths } from '../base/home.ts';
 import { logSink } from '../base/log-file.ts';
 import { createLogger } from '../base/logger.ts';
+import { ownOptions, type SettingFlags } from '../base/settings/setting-flags.ts';
+import { settingsHelp, shownSettings } from '../base/settings/show-settings.ts';
+import type { Beside } from '../base/settings/sources.ts';
 import { stopSignal } from '../base/stop-signal.ts';
 import { SERVABLE } from './capabilities.ts';
+import { workerOptions, workerSettingsOf } from './config.ts';
 import { controlAddress, workerKey } from './control-address.ts';
 import { keepHealthFile } from './health-file.ts';
-import type { Labels } from './manifest.ts';
+import { SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
 import { startWorker } from './start-worker.ts';
 import type { WorkerIo } from './worker-io.ts';
 
-interface Flags {
+interface Flags extends SettingFlags {
   home?: string;
   control?: string;
-  keyFile?: string;
-  serve: string[];
-  name?: string;
-  slots: number;
-  label?: string[];
-  drain: number;
-  healthFile?: string;
+  drain?: number;
+  printConfig?: boolean;
+  json?: boolean;
 }
 
-export function workerVerb(io: WorkerIo): Command {
-  return new Command('worker')
+/** `beside` are the programs whose settings may stand in the same environment; default: none. */
+export function workerVerb(io: WorkerIo, beside?: Beside): Command {
+  const command = new Command('worker')
     .summary('serve capabilities to a control plane')
-    .description('Serves capabilities to a control plane over one outgoing stream until SIGTERM or SIGINT.')
-    .addOption(new Option('--serve <capability...>', 'what to serve').choices(SERVABLE).default(['llm']))
-    .option('--key-file <file>', 'file with the worker key (bww_...); default: BOWLINE_WORKER_KEY_FILE')
-    .option('--name <name>', 'name that jobs show; default: the name of this machine')
-    .option('--slots <number>', 'jobs at once', number('--slots', 1, 1024), 8)
-    .option('--label <name=value...>', 'labels for selectors, e.g. region=eu tier=1')
-    .option('--drain <seconds>', 'how long running jobs may take at the end', number('--drain', 0, 3600), 25)
-    .option('--health-file <path>', 'touch this file while connected, for `bowline health --file`')
+    .description('Serves capabilities to a control plane over one outgoing stream until SIGTERM or SIGINT.');
+  ownOptions(command, WORKER_TABLE);
+  return workerOptions(command)
+    .option(
+      '--drain <seconds>',
+      `how long running jobs may take at the end (${SETTINGS.drainMs.env}, in milliseconds)`,
+      number('--drain', 0, 3600),
+    )
+    .option('--print-config', 'print the settings, where each came from, and end; secrets are masked')
+    .option('--json', 'print them as JSON')
     .addHelpText(
       'after',
-      `
+      `${settingsHelp(WORKER_TABLE)}
+
+This build serves ${SERVABLE.join(', ')}.
+
 Examples:
   on the machine of the control plane, make a key:
     $ bowline workers create-key gpu-box --package llm > worker.key
   on the machine with the model:
     $ bowline models set local --provider openai-compatible --model llama3.2 --base-url http://127.0.0.1:11434/v1
     $ bowline models default local
-    $ bowline worker --serve llm --control https://bowline.example --key-file worker.key --slots 2`,
+    $ bowline worker --serve llm --control https://bowline.example --key-file worker.key --slots 2
+  in a container, by its environment alone:
+    BOWLINE_CONTROL=https://bowline.example BOWLINE_WORKER_KEY_FILE=/run/secrets/worker-key BOWLINE_WORKER_SERVE=llm`,
     )
-    .action((_flags: unknown, command: Command) => runWorker(io, command.optsWithGlobals<Flags>()));
+    .action(async (_flags: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<Flags>();
+      const home = homeFolder(flags.home, io.env);
+      const settled = workerSettingsOf(home, io.env, withDrain(flags), beside);
+      if (!flags.printConfig && !flags.json) return runWorker(io, home, flags.control, settled.config);
+      for (const line of shownSettings(settled, Boolean(flags.json))) io.stdout.write(`${line}\n`);
+    });
 }
 
-async function runWorker(io: WorkerIo, flags: Flags): Promise<void> {
-  const home = homeFolder(flags.home, io.env);
-  const control = controlAddress(flags.control, io.env, home);
-  const key = workerKey(flags.keyFile, io.env, home);
-  const name = (flags.name ?? hostname()).slice(0, 128);
-  const to = io.env.BOWLINE_LOG_TO === 'stderr' ? 'stderr' : 'file';
-  const sink = logSink(join(homePaths(home).logs, 'worker.log'), to);
-  const log = createLogger('worker', sink, io.env.BOWLINE_LOG_LEVEL || 'info');
+/** `--drain` is in seconds, its setting in milliseconds. */
+const withDrain = (flags: Flags): SettingFlags =>
+  flags.drain === undefined
+    ? flags
+    : { ...flags, set: [...(flags.set ?? []), `${SETTINGS.drainMs.env}=${flags.drain * 1000}`] };
+
+async function runWorker(
+  io: WorkerIo,
+  home: string,
+  stated: string | undefined,
+  settings: WorkerSettings,
+): Promise<void> {
+  const control = controlAddress(stated, io.env, home);
+  const key = workerKey(settings.keyFile, home);
+  const sink = logSink(join(homePaths(home).logs, 'worker.log'), settings.logTo);
+  const log = createLogger('worker', sink, settings.logLevel);
   const stopping = (io.stopping ?? stopSignal)();
   const worker = await startWorker({
     home,
     control,
     key,
-    serve: flags.serve,
-    name,
-    slots: flags.slots,
-    labels: labelsOf(flags.label ?? []),
+    serve: ['llm'],
+    name: hostname().slice(0, 128),
+    settings,
     clock: systemClock,
     log,
     env: io.env,
   });
   // Timers of the work loop do not keep the process alive; while it waits for a control plane, this does.
   const alive = setInterval(() => {}, 60_000);
-  const unwell = flags.healthFile
-    ? keepHealthFile(flags.healthFile, () => worker.connected(), { clock: systemClock, log })
+  const unwell = settings.healthFile
+    ? keepHealthFile(settings.healthFile, () => worker.connected(), { clock: systemClock, log })
     : () => {};
   try {
     io.stderr.write(`connecting to ${control} ...\n`);
     void worker.ready.then(
-      () => io.stdout.write(`ready ${JSON.stringify({ worker: name, control, serve: flags.serve })}\n`),
+      () => io.stdout.write(`ready ${JSON.stringify({ worker: worker.name, control, serve: worker.serves })}\n`),
       () => {},
     );
     const ended = await Promise.race([stopping, worker.closed]);
     io.stderr.write(`stopping: ${ended ?? 'closed'}\n`);
-    await worker.drain(flags.drain * 1000);
+    await worker.drain(settings.drainMs);
   } finally {
     unwell();
     clearInterval(alive);
   }
-}
-
-function labelsOf(pairs: readonly string[]): Labels {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const match = /^([\w.-]{1,64})=(.{0,128})$/.exec(pair);
-      if (!match) throw new AppError('USAGE', { what: `--label ${pair}: it is NAME=VALUE` });
-      return [match[1]!, match[2]!];
-    }),
-  );
 }
 
 const number = (flag: string, min: number, max: number) => (text: string) => {

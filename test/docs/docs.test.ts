@@ -6,6 +6,7 @@ import { configurationPage, withLimits } from '../../scripts/config-docs.ts';
 import { isOtherName } from '../../src/base/env-names.ts';
 import { settingNames } from '../../src/control/settings.ts';
 import { DEFAULT_LIMITS } from '../../src/edge/config.ts';
+import { settingNames as workerNames } from '../../src/worker/settings.ts';
 
 const PAGES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md')];
 const read = (page: string): string => readFileSync(page, 'utf8');
@@ -45,7 +46,7 @@ test('configuration.md and the settings in limits.md are those of the table', ()
 });
 
 test('every BOWLINE_ name in the sources is a setting or a known name of another program', () => {
-  const known = settingNames();
+  const known = [...settingNames(), ...workerNames()];
   const unknown = globSync('src/**/*.ts')
     .filter((file) => !file.endsWith('.test.ts'))
     .flatMap((file) => [...read(file).matchAll(/\bBOWLINE_[A-Z][A-Z_]*[A-Z]\b/g)].map(([name]) => name))

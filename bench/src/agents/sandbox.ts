@@ -4,6 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { Language, RunRequestSchema, type RunResponse } from '../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
+import { workerSettings } from '../../../src/worker/config.ts';
 import type { HandlerContext } from '../../../src/worker/handler.ts';
 import { openSandbox } from '../../../src/worker/handlers/sandbox/open-sandbox.ts';
 import { loneContext } from '../../../src/worker/lone-context.ts';
@@ -24,7 +25,13 @@ const BARE = [
 const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 
 type Run = (request: object, context: HandlerContext) => AsyncIterable<RunResponse>;
-const { handler } = await openSandbox({ home: '/', env: {}, clock: systemClock, log: silentLogger });
+const { handler } = await openSandbox({
+  home: '/',
+  env: {},
+  settings: workerSettings(),
+  clock: systemClock,
+  log: silentLogger,
+});
 const run = handler.methods.Run as unknown as Run;
 const request = create(RunRequestSchema, { language: Language.JAVASCRIPT, code: CODE });
 

@@ -1,6 +1,6 @@
 // Makes the value of one setting from its text. Pure; where the text came from is told by the caller.
 import { Secret } from '../secret.ts';
-import type { Address, Setting, SettingValue } from './setting.ts';
+import type { Address, ListSetting, Setting, SettingValue } from './setting.ts';
 import { shapeText } from './setting-text.ts';
 
 export type Parsed = { readonly value: SettingValue } | { readonly problem: string };
@@ -39,11 +39,20 @@ function readValue(setting: Setting, text: string): SettingValue {
       return setting.of.includes(text) ? text : undefined;
     case 'addresses':
       return addressesOf(text);
+    case 'list':
+      return listOf(setting, text);
+    case 'path':
+      return /^[^\0]{1,4096}$/.test(text) ? text : undefined;
     case 'secret':
       return setting.shape.test(text) ? new Secret(text) : undefined;
     default:
       return setting.shape.test(text) ? text : undefined;
   }
+}
+
+function listOf({ item, most }: ListSetting, text: string): readonly string[] | undefined {
+  const words = text.split(',').map((each) => each.trim());
+  return words.length <= most && words.every((word) => item.test(word)) ? Object.freeze(words) : undefined;
 }
 
 function addressesOf(text: string): readonly Address[] | undefined {

@@ -28,6 +28,7 @@ export function flagTexts(table: SettingTable, flags: SettingFlags, example: str
   for (const { env, flag } of Object.values(table.rows)) {
     const value = flag && (flags as Readonly<Record<string, unknown>>)[keyOf(flag)];
     if (typeof value === 'string') named[env] = value;
+    if (Array.isArray(value)) named[env] = value.join(',');
   }
   return named;
 }

@@ -18,7 +18,10 @@ export function fallbackText(setting: Setting): string | undefined {
     case 'choice':
       return String(setting.fallback);
     case 'text':
+    case 'path':
       return setting.fallback;
+    case 'list':
+      return setting.fallback.join(',') || undefined;
     case 'switch':
       return '0';
     default:
@@ -37,6 +40,10 @@ export function shapeText(setting: Setting): string {
       return '0 or 1';
     case 'addresses':
       return 'a list like host:port,host:port';
+    case 'list':
+      return `a list like ${setting.like}, of at most ${setting.most}`;
+    case 'path':
+      return 'a path';
     default:
       return setting.like;
   }

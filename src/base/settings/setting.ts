@@ -43,6 +43,22 @@ export interface AddressesSetting extends Common {
   readonly kind: 'addresses';
 }
 
+/** Texts of one shape, several by commas; `like` is such a list. */
+export interface ListSetting extends Common {
+  readonly kind: 'list';
+  readonly item: RegExp;
+  readonly like: string;
+  /** How many there may be. */
+  readonly most: number;
+  readonly fallback: readonly string[];
+}
+
+/** A file or folder; a relative one begins where the program was started. Without a fallback it may be absent. */
+export interface PathSetting extends Common {
+  readonly kind: 'path';
+  readonly fallback: string | undefined;
+}
+
 /** Never printed. `<env>_FILE` names a file that holds it. */
 export interface SecretSetting extends Common {
   readonly kind: 'secret';
@@ -50,7 +66,15 @@ export interface SecretSetting extends Common {
   readonly like: string;
 }
 
-export type Setting = NumberSetting | TextSetting | ChoiceSetting | SwitchSetting | AddressesSetting | SecretSetting;
+export type Setting =
+  | NumberSetting
+  | TextSetting
+  | ChoiceSetting
+  | SwitchSetting
+  | AddressesSetting
+  | ListSetting
+  | PathSetting
+  | SecretSetting;
 
 export interface Address {
   readonly host: string;
@@ -64,13 +88,15 @@ export type SettingValue<S extends Setting = Setting> = S extends { kind: 'numbe
     ? boolean
     : S extends { kind: 'addresses' }
       ? readonly Address[]
-      : S extends { kind: 'secret' }
-        ? Secret | undefined
-        : S extends { kind: 'choice'; of: readonly (infer Choice)[] }
-          ? Choice
-          : S extends { fallback: string }
-            ? string
-            : string | undefined;
+      : S extends { kind: 'list' }
+        ? readonly string[]
+        : S extends { kind: 'secret' }
+          ? Secret | undefined
+          : S extends { kind: 'choice'; of: readonly (infer Choice)[] }
+            ? Choice
+            : S extends { fallback: string }
+              ? string
+              : string | undefined;
 
 export type SettingRows = Readonly<Record<string, Setting>>;
 

@@ -19,8 +19,9 @@ export function settingsHelp({ program, groups, rows }: SettingTable): string {
   const width = Math.max(...settings.map(({ env }) => env.length));
   const lines: string[] = [];
   for (const [group, title] of Object.entries(groups)) {
-    lines.push('', `${title}:`);
-    for (const setting of settings.filter((one) => one.group === group)) {
+    const inside = settings.filter((one) => one.group === group);
+    if (inside.length > 0) lines.push('', `${title}:`);
+    for (const setting of inside) {
       const fallback = fallbackText(setting);
       lines.push(`  ${setting.env.padEnd(width)}  ${setting.what}${fallback === undefined ? '' : ` (${fallback})`}`);
     }

@@ -15,24 +15,31 @@ export interface SettingTexts {
   fail(name: string, problem: string): never;
 }
 
-/** What the command line sets, by setting name. Throws USAGE for a name that is neither in the table nor among `others`. */
-export function fromFlags(table: SettingTable, texts: Texts, others: readonly string[] = []): SettingTexts {
-  const known = [...namesOf(table), ...others];
+/** The programs that this one may run beside. */
+export interface Beside {
+  /** Names of their settings, which may stand in the environment. */
+  readonly names: readonly string[];
+  /** Whether they stand behind the same `--set`; default false. */
+  readonly set?: boolean;
+}
+
+/** What the command line sets, by setting name. Throws USAGE for a name that is neither in the table nor behind the same `--set`. */
+export function fromFlags(table: SettingTable, texts: Texts, beside: Beside = ALONE): SettingTexts {
+  const known = [...namesOf(table), ...(beside.set ? beside.names : [])];
   for (const name of Object.keys(texts)) mustBeKnown(table, name, known);
   return { from: 'flag', texts, fail: usage };
 }
 
-/**
- * `others` are the settings of programs that share the environment. Throws USAGE for a name that begins with BOWLINE_ and
- * that no program knows, most likely a typo.
- */
-export function fromEnvironment(table: SettingTable, texts: Texts, others: readonly string[] = []): SettingTexts {
-  const known = [...namesOf(table), ...others];
+/** Throws USAGE for a name that begins with BOWLINE_ and that no program knows, most likely a typo. */
+export function fromEnvironment(table: SettingTable, texts: Texts, beside: Beside = ALONE): SettingTexts {
+  const known = [...namesOf(table), ...beside.names];
   for (const name of Object.keys(texts)) {
     if (name.startsWith('BOWLINE_') && !isOtherName(name)) mustBeKnown(table, name, known, OTHER_NAMES);
   }
   return { from: 'environment', texts, fail: usage };
 }
+
+const ALONE: Beside = { names: [] };
 
 function usage(_name: string, problem: string): never {
   throw new AppError('USAGE', { what: problem });

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/logger.ts';
 import { CAPABILITIES } from '../../capabilities.ts';
+import { workerSettings } from '../../config.ts';
 
 let home: string;
 beforeEach(() => {
@@ -13,7 +14,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true }));
 
-const open = async () => (await CAPABILITIES.embed())({ home, env: {}, clock: systemClock, log: silentLogger });
+const open = async () =>
+  (await CAPABILITIES.embed())({ home, env: {}, settings: workerSettings(), clock: systemClock, log: silentLogger });
 
 test('a home without models offers lexical vectors, which stay on this machine', async () => {
   const { models, labels, handler } = await open();

@@ -2,23 +2,33 @@
 import type { Capability, CapabilityParts } from '../../capability.ts';
 import { embedModels } from '../../embedding-models.ts';
 import { readModels } from '../../models.ts';
+import type { WorkerSettings } from '../../settings.ts';
 import { embedHandler } from './embed-handler.ts';
-import { EMBED_DEFAULTS } from './embed-settings.ts';
+import type { EmbedSettings } from './embed-settings.ts';
 
 /** Throws CONFIG_INVALID for a models.yaml that cannot be used. */
-export async function openEmbed({ home, env, clock }: CapabilityParts): Promise<Capability> {
-  const settings = EMBED_DEFAULTS;
+export async function openEmbed({ home, env, clock, settings: all }: CapabilityParts): Promise<Capability> {
+  const settings = embedSettings(all);
   const models = embedModels(readModels(home), home, env, clock, settings);
   const { defaultModel, embedders } = models;
   const first = embedders.get(defaultModel)!;
-  const all = [first, ...[...embedders.values()].filter((embedder) => embedder !== first)];
+  const offered = [first, ...[...embedders.values()].filter((embedder) => embedder !== first)];
   return {
     handler: embedHandler(models, { clock, cacheBytes: settings.cacheBytes }),
-    models: all.map(({ info }) => info),
+    models: offered.map(({ info }) => info),
     // Placement compares prices per thousand tokens, in millionths.
     labels: first.price === undefined ? {} : { price: String(Math.ceil(first.price * 1000)) },
     close: async () => {
-      for (const embedder of all) await embedder.close?.();
+      for (const embedder of offered) await embedder.close?.();
     },
   };
 }
+
+const embedSettings = (all: WorkerSettings): EmbedSettings => ({
+  cacheBytes: all.embedCacheBytes,
+  batchTexts: all.embedBatchTexts,
+  batchBytes: all.embedBatchBytes,
+  batchWaitMs: all.embedBatchWaitMs,
+  parallel: all.embedParallel,
+  requestMs: all.embedRequestMs,
+});

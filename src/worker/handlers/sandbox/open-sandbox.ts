@@ -1,15 +1,14 @@
 // Opens the capability `sandbox`: isolation that was tried here, and the interpreters that are there.
 import type { Capability, CapabilityParts } from '../../capability.ts';
 import { openIsolation } from '../../isolation/open-isolation.ts';
+import type { WorkerSettings } from '../../settings.ts';
 import { findRuntimes } from './languages.ts';
 import { sandboxHandler } from './sandbox-handler.ts';
 import { SANDBOX_DEFAULTS, type SandboxSettings } from './sandbox-settings.ts';
 
 /** Throws SANDBOX_UNAVAILABLE where programs cannot be isolated; they never run otherwise. */
-export async function openSandbox(
-  { clock, log }: CapabilityParts,
-  settings: SandboxSettings = SANDBOX_DEFAULTS,
-): Promise<Capability> {
+export async function openSandbox({ clock, log, settings: all }: CapabilityParts): Promise<Capability> {
+  const settings = sandboxSettings(all);
   const { bubblewrap, cgroup } = settings;
   const [isolation, runtimes] = await Promise.all([
     openIsolation({ clock, log, bubblewrap, cgroup }),
@@ -17,3 +16,15 @@ export async function openSandbox(
   ]);
   return { handler: sandboxHandler({ isolation, runtimes, settings: Object.freeze({ ...settings }), clock }) };
 }
+
+const sandboxSettings = (all: WorkerSettings): SandboxSettings => ({
+  ...SANDBOX_DEFAULTS,
+  wallMs: all.sandboxMs,
+  cpuMs: all.sandboxCpuMs,
+  memoryBytes: all.sandboxMemoryBytes,
+  processes: all.sandboxProcesses,
+  outputBytes: all.sandboxOutputBytes,
+  diskBytes: all.sandboxDiskBytes,
+  bubblewrap: all.sandboxBubblewrap,
+  cgroup: all.sandboxCgroup,
+});

@@ -13,10 +13,10 @@ import { aliveWith, openHere, type RunInit, runProgram, sandboxOver } from '../.
 import { systemClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/logger.ts';
 import { validate } from '../../../contract/validate.ts';
+import { workerSettings } from '../../config.ts';
 import type { Handler, HandlerContext } from '../../handler.ts';
 import { loneContext } from '../../lone-context.ts';
 import { openSandbox } from './open-sandbox.ts';
-import { SANDBOX_DEFAULTS } from './sandbox-settings.ts';
 
 type Run = (request: object, context: HandlerContext) => AsyncIterable<RunResponse>;
 
@@ -124,9 +124,9 @@ printf '月亮%s' "$(cat 数据/输入.txt)" > 结果.txt`,
   });
 
   test('it opens with its defaults, and not where bubblewrap is missing', async () => {
-    const parts = { clock: systemClock, log: silentLogger, home: '/', env: {} };
+    const parts = { clock: systemClock, log: silentLogger, home: '/', env: {}, settings: workerSettings() };
     expect((await openSandbox(parts)).handler.package).toBe('bowline.capability.sandbox.v1');
-    const missing = openSandbox(parts, { ...SANDBOX_DEFAULTS, bubblewrap: '/nowhere' });
+    const missing = openSandbox({ ...parts, settings: { ...parts.settings, sandboxBubblewrap: '/nowhere' } });
     await expect(missing).rejects.toMatchObject({ reason: 'SANDBOX_UNAVAILABLE' });
   });
 });
