@@ -49,7 +49,7 @@ test.each(Object.entries(WORKER_TABLE.rows))(
 
 test.each([
   ['BOWLINE_WORKER_SLOTS', '0', /whole number from 1 to 1024/],
-  ['BOWLINE_WORKER_SERVE', 'llm,lmm', /--serve lmm: this build serves llm/],
+  ['BOWLINE_WORKER_SERVE', 'llm,lmm', /--serve lmm: this build serves .*llm/],
   ['BOWLINE_WORKER_LABELS', 'region', /is not a list like region=eu,tier=1/],
   ['BOWLINE_WORKER_RECONNECT_MS', '20000', /must not be more than BOWLINE_WORKER_RECONNECT_MAX_MS/],
   ['BOWLINE_WORKER_SLOST', '1', /did you mean BOWLINE_WORKER_SLOTS\?/],
@@ -67,5 +67,5 @@ test('a setting has one key and one name, and a name that both programs read mea
     return theirs ? [[mine, theirs] as const] : [];
   });
   for (const [mine, theirs] of shared) expect(theirs).toMatchObject(mine);
-  expect(shared.map(([{ env }]) => env)).toEqual(['BOWLINE_LOG_LEVEL']);
+  expect(shared.map(([{ env }]) => env)).toEqual(['BOWLINE_LOG_LEVEL', 'BOWLINE_LOG_TO']);
 });
