@@ -14,6 +14,7 @@ import { type SettingFlags, settingOptions, settingsOf } from '../control/comman
 import type { ControlConfig } from '../control/config.ts';
 import { settingNames as controlNames } from '../control/settings.ts';
 import { loadEdgeConfig } from '../edge/config.ts';
+import { SERVABLE } from '../worker/capabilities.ts';
 import { workerSettingsOf } from '../worker/config.ts';
 import { type WorkerSettings, settingNames as workerNames } from '../worker/settings.ts';
 import { startWorker } from '../worker/start-worker.ts';
@@ -94,7 +95,12 @@ async function up(
       home,
       control: control.url,
       key: control.workerKey,
-      serve: ['llm'],
+      serve: SERVABLE,
+      onMissing: (capability, error) => {
+        if (capability === 'llm') throw error;
+        io.progress(`without ${capability}: ${error.message}`);
+        log.warn('a capability is not served here', { capability, why: error.message });
+      },
       name: 'local',
       settings,
       env: io.env,
@@ -117,7 +123,7 @@ async function up(
       log,
     });
     life.onStop('edge', () => edge.stop(config.drainMs / 2));
-    const started = Promise.all([edge.ready, everyoneIn(control, clock, aborter.signal)]);
+    const started = Promise.all([edge.ready, worker.ready, everyoneIn(control, clock, aborter.signal)]);
     const first = await Promise.race([started, stopping]);
     if (typeof first !== 'string') {
       announce(home, control.url);

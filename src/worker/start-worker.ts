@@ -24,6 +24,8 @@ export interface WorkerOptions {
   readonly key: string | Secret;
   /** Short names of the capabilities, e.g. `llm`, for which the settings name none. */
   readonly serve: readonly string[];
+  /** Told of a capability that cannot open here, which is then left out; without it the worker does not start. */
+  readonly onMissing?: (capability: string, error: AppError) => void;
   /** The name where the settings have none. */
   readonly name: string;
   readonly settings: WorkerSettings;
@@ -56,9 +58,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const opened: [CapabilityName, Capability][] = [];
   try {
     for (const capability of names) {
-      const open = await CAPABILITIES[capability]();
-      opened.push([capability, await open({ home, env, settings, clock, log: log.child({ capability }) })]);
+      try {
+        const open = await CAPABILITIES[capability]();
+        opened.push([capability, await open({ home, env, settings, clock, log: log.child({ capability }) })]);
+      } catch (error) {
+        if (!options.onMissing || !(error instanceof AppError)) throw error;
+        options.onMissing(capability, error);
+      }
     }
+    if (opened.length === 0) throw new AppError('USAGE', { what: 'none of the capabilities can be served here' });
     for (const [, { handler }] of opened) mustFit(handler, settings.slots);
   } catch (error) {
     await closeAll(opened, log);
@@ -74,7 +82,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   closed.catch(() => {});
   ready.catch(() => {});
   return {
-    serves: names,
+    serves: opened.map(([each]) => each),
     name,
     ready,
     closed,

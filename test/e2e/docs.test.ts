@@ -1,0 +1,91 @@
+// Documents from end to end with the real programs: `docs add` of this repository's own docs/, then questions about facts in
+// them, answered with file and lines through jobs of embed and retrieval that `runs show` lists.
+import { cpSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { ROOT, Stack } from '../support/stack.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await Stack.create();
+  cpSync(join(ROOT, 'docs'), stack.docs, { recursive: true });
+  stack.write(
+    'docs/harbour.md',
+    '# The harbour\n\nIt opens at six.\n\nThe lighthouse keeper is called Amelie Brandt.\n',
+  );
+  stack.write('docs/码头.md', '# 码头\n\n码头每天六点开放。\n\n灯塔管理员名叫王小明。\n');
+  await stack.up();
+});
+afterAll(() => stack?.close());
+
+const cli = async (...words: string[]) => {
+  const end = await stack.cli(words, { withinMs: 110_000 });
+  expect(end.code, end.stderr).toBe(0);
+  return end;
+};
+const json = async (...words: string[]) => JSON.parse((await cli(...words, '--json')).stdout);
+
+interface Source {
+  path: string;
+  startLine: number;
+  endLine: number;
+  collection: string;
+}
+
+/** Whether a source names exactly the line of a text. */
+const names = (source: Source, path: string, text: string): boolean => {
+  const line =
+    readFileSync(join(stack.dir, path), 'utf8')
+      .split('\n')
+      .findIndex((each) => each.includes(text)) + 1;
+  return source.path === path && source.startLine <= line && line <= source.endLine;
+};
+
+test('documents are added with what leaves said first and written down, and again nothing is embedded', async () => {
+  const added = await cli('docs', 'add', stack.docs);
+  expect(added.stderr).toMatch(/sharing \d+ files .* with rules, local, for the collection docs/);
+  expect(added.stdout).toMatch(/^docs: \d+ added; \d+ passages, \d+ embedded\n$/);
+  const egress = await json('egress', 'ls', '-n', '1000');
+  expect(egress.filter(({ field }: { field: string }) => field === 'document').length).toBeGreaterThan(5);
+  const again = await cli('docs', 'add', stack.docs);
+  expect(again.stdout).toMatch(/^docs: \d+ unchanged; \d+ passages, 0 embedded\n$/);
+  const [collection] = await json('docs', 'ls');
+  expect(collection).toMatchObject({ name: 'docs', lexical: true });
+  const ids = (await json('docs', 'ls', 'docs', '-n', '1000')).map(({ id }: { id: string }) => id);
+  expect(ids).toEqual(expect.arrayContaining(['docs/harbour.md', 'docs/码头.md', 'docs/limits.md']));
+});
+
+test.each([
+  ['What is the lighthouse keeper called?', 'Amelie Brandt', 'docs/harbour.md', 'Amelie'],
+  ['灯塔管理员叫什么名字？', '王小明', 'docs/码头.md', '王小明'],
+])('an ask about a fact in them cites file and lines: %s', async (question, fact, path, line) => {
+  const { answer, sources, runId } = await json('ask', question);
+  expect(answer).toContain(fact);
+  expect(
+    sources.some((source: Source) => names(source, path, line)),
+    JSON.stringify(sources),
+  ).toBe(true);
+  const { jobs } = await json('runs', 'show', runId);
+  const methods = jobs.map(({ method, state }: { method: string; state: string }) => [method, state]);
+  expect(methods).toContainEqual(['bowline.capability.retrieval.v1.RetrievalService/Search', 'done']);
+  expect(methods).toContainEqual(['bowline.capability.embed.v1.EmbedService/Embed', 'done']);
+  const plain = (await cli('ask', question)).stdout;
+  expect(plain).toMatch(new RegExp(`${path}:\\d+.* \\(collection docs\\)`));
+});
+
+test('a changed document replaces what was known of it, and what is removed is not found any more', async () => {
+  stack.write('docs/harbour.md', '# The harbour\n\nThe lighthouse keeper is called Bruno Castelli.\n');
+  expect((await cli('docs', 'add', join(stack.docs, 'harbour.md'))).stdout).toContain('1 replaced');
+  const { answer } = await json('ask', 'What is the lighthouse keeper called?');
+  expect(answer).toContain('Bruno Castelli');
+  expect(answer).not.toContain('Amelie');
+  await cli('docs', 'rm', 'docs', 'docs/harbour.md');
+  const found = await json('docs', 'search', 'lighthouse keeper called Bruno');
+  expect(JSON.stringify(found.passages)).not.toContain('Bruno');
+  const without = await json('ask', '--no-docs', '灯塔管理员叫什么名字？');
+  expect(without.sources.filter(({ collection }: Source) => collection !== '')).toEqual([]);
+  await cli('docs', 'rm', 'docs');
+  expect(await json('docs', 'ls')).toEqual([]);
+});
