@@ -46,7 +46,8 @@ export function nodeProfile(docker: DockerProfile): object {
 }
 
 /** The text of the file. */
-export const nodeProfileText = (docker: string): string => `${JSON.stringify(nodeProfile(JSON.parse(docker)), null, 1)}\n`;
+export const nodeProfileText = (docker: string): string =>
+  `${JSON.stringify(nodeProfile(JSON.parse(docker)), null, 1)}\n`;
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const folder = join(dirname(import.meta.dirname), 'docker');
