@@ -2,38 +2,22 @@
 // @kubernetes-models/keda carry them, compiled. Nothing is fetched.
 import type { Manifest } from './kustomize.ts';
 
-/** A check that Ajv compiled: its errors are of the last call. */
-interface Check {
-  (data: unknown): boolean;
-  errors?: readonly { readonly instancePath: string; readonly message?: string; readonly keyword: string }[] | null;
-}
-
-const API = 'kubernetes-models/_schemas/IoK8sApi';
-const KEDA = '@kubernetes-models/keda/_schemas/KedaShV1alpha1';
-
-/** Every kind that docker/k8s uses. */
-const SCHEMAS: Readonly<Record<string, string>> = {
-  'v1/Namespace': `${API}CoreV1Namespace`,
-  'v1/ServiceAccount': `${API}CoreV1ServiceAccount`,
-  'v1/Service': `${API}CoreV1Service`,
-  'v1/Secret': `${API}CoreV1Secret`,
-  'v1/ConfigMap': `${API}CoreV1ConfigMap`,
-  'apps/v1/Deployment': `${API}AppsV1Deployment`,
-  'policy/v1/PodDisruptionBudget': `${API}PolicyV1PodDisruptionBudget`,
-  'autoscaling/v2/HorizontalPodAutoscaler': `${API}AutoscalingV2HorizontalPodAutoscaler`,
-  'networking.k8s.io/v1/NetworkPolicy': `${API}NetworkingV1NetworkPolicy`,
-  'keda.sh/v1alpha1/ScaledObject': `${KEDA}ScaledObject`,
-  'keda.sh/v1alpha1/TriggerAuthentication': `${KEDA}TriggerAuthentication`,
-};
+/** The package that carries a group of kinds. */
+const moduleOf = (apiVersion: string): string =>
+  apiVersion.startsWith('keda.sh/') ? `@kubernetes-models/keda/${apiVersion}` : `kubernetes-models/${apiVersion}`;
 
 /** What is wrong with a manifest: what its schema refuses, and every field that its schema does not know. */
 export async function problemsOf(manifest: Manifest): Promise<string[]> {
-  const module = SCHEMAS[`${manifest.apiVersion}/${manifest.kind}`];
-  if (module === undefined) return [`no schema for ${manifest.apiVersion}/${manifest.kind}`];
-  const { validate } = (await import(module)) as { validate: Check };
+  const module: Record<string, unknown> = await import(moduleOf(manifest.apiVersion));
+  const model = module[manifest.kind];
+  if (typeof model !== 'function') return [`no schema for ${manifest.apiVersion} ${manifest.kind}`];
   const seen = new Map<object, Set<string>>();
-  const valid = validate(watched(manifest, seen));
-  const refused = valid ? [] : (validate.errors ?? []).map((e) => `${e.instancePath}: ${e.message ?? e.keyword}`);
+  const refused: string[] = [];
+  try {
+    model.prototype.validate.call(watched(manifest, seen));
+  } catch (error) {
+    refused.push(error instanceof Error ? error.message : String(error));
+  }
   return [...refused, ...unread(manifest, seen, '')];
 }
 
