@@ -88,10 +88,10 @@ describe.each(EACH)('%s', (name, all) => {
     );
   });
 
-  test('every pod says when it is started, ready and alive, and has more time to end than its drain takes', () => {
+  test('every pod says when it is ready and alive, and has more time to end than its drain takes', () => {
     for (const deployment of deployments) {
       const { args = [], lifecycle, ...main } = mainOf(deployment);
-      for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'])
+      for (const probe of ['readinessProbe', 'livenessProbe'])
         expect(main[probe], `${deployment.metadata.name} ${probe}`).toBeDefined();
       const before = Number(lifecycle?.preStop.exec.command.at(-1) ?? 0);
       const stated = args.indexOf('--drain');
