@@ -98,7 +98,8 @@ function merge(into: Json, change: Json, field = ''): Json {
   if (!isMap(into) || !isMap(change)) return change;
   const result: Manifest = { ...into };
   for (const [name, value] of Object.entries(change)) {
-    result[name] = name in into ? merge(into[name], value, name) : value;
+    if (value === null) delete result[name];
+    else result[name] = name in into ? merge(into[name], value, name) : value;
   }
   return result;
 }

@@ -141,7 +141,7 @@ describe.each(EACH)('%s', (name, all) => {
     );
     expect(scaled).toHaveLength(new Set(scaled).size);
     const stated = deployments.filter(({ spec }) => spec.replicas !== undefined).map(({ metadata }) => metadata.name);
-    if (name !== 'keda') expect(stated.filter((each) => scaled.includes(each))).toEqual([]);
+    expect(stated.filter((each) => scaled.includes(each))).toEqual([]);
   });
 
   test('who reaches whom: nobody by default, the stores only the replicas, the vectors only retrieval', () => {
