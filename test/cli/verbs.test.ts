@@ -368,6 +368,11 @@ test('devices, workers and conversations are listed, and keys are made', async (
   expect(key.stdout).toBe('bww_key\n');
   expect(made).toEqual(expect.arrayContaining(['pi', 300n, 'gpu', ['bowline.capability.llm.v1']]));
 
+  const there = await run(['devices', 'join-token', '--url', 'https://bowline.example:7420/']);
+  expect(there.stdout).toBe('https://bowline.example:7420 bwj_token\n');
+  const clear = await run(['devices', 'join-token', '--url', 'http://bowline.example']);
+  expect([clear.code, clear.stdout]).toEqual([2, '']);
+
   const unsure = await run(['devices', 'remove', '厨房']);
   expect([unsure.code, unsure.stderr]).toEqual([2, expect.stringContaining('--yes')]);
   expect(made).not.toContain('removed 厨房');

@@ -2,6 +2,7 @@
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import { type Device, DeviceSchema, DeviceService } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { controlUrl } from '../../base/control-url.ts';
 import { AppError } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, type Side, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
@@ -13,6 +14,7 @@ import { parseDuration, timeText } from '../units.ts';
 
 interface TokenOptions extends GlobalOptions {
   name?: string;
+  url?: string;
   ttl?: number;
   json?: boolean;
 }
@@ -29,6 +31,11 @@ export function devicesVerb(io: CliIo): Command {
       .description('Make a line with which one box joins, once')
       .option('--name <name>', 'name that the device will have; default: it chooses')
       .addOption(
+        new Option('--url <url>', 'where the box reaches the control plane')
+          .argParser(controlUrl)
+          .default(undefined, 'as this command did'),
+      )
+      .addOption(
         new Option('--ttl <time>', 'how long it is good, at most 24h')
           .argParser(parseDuration)
           .default(undefined, '10m'),
@@ -36,7 +43,7 @@ export function devicesVerb(io: CliIo): Command {
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
-        '\nExamples:\n  $ bowline devices join-token --name kitchen-pi\n  then on the box: bowline edge --join, and paste the line',
+        '\nExamples:\n  $ bowline devices join-token --name kitchen-pi\n  $ bowline devices join-token --url https://bowline.example:7420\n  then on the box: bowline edge --join, and paste the line',
       )
       .action((_o, command: Command) => joinToken(io, command.optsWithGlobals())),
   );
@@ -122,10 +129,11 @@ async function joinToken(io: CliIo, options: TokenOptions): Promise<void> {
       name: options.name ?? '',
       ...(options.ttl === undefined ? {} : { ttl: durationFromMs(options.ttl) }),
     });
-    const line = [control.where, token, options.name ?? ''].join(' ').trim();
+    const url = options.url ?? control.where;
+    const line = [url, token, options.name ?? ''].join(' ').trim();
     const expires = timeText(expireTime);
     if (options.json) {
-      return out.json({ line, url: control.where, token, name: options.name ?? '', expires });
+      return out.json({ line, url, token, name: options.name ?? '', expires });
     }
     out.line(line);
     new Printer(io.stderr, io.env).line(

@@ -1,0 +1,44 @@
+// Commands of Bowline that operations.md names exist, with their options.
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { beforeAll, expect, test } from 'vitest';
+import { VERBS } from '../../src/main/verbs.ts';
+
+const text = readFileSync('docs/operations.md', 'utf8').replaceAll(/^#.*$/gm, '');
+const code = [...text.matchAll(/```[\s\S]*?```|^ {4,}\S.*$|`[^`]+`/gm)].map(([found]) => found);
+/** What stands behind `bowline` in code, up to the end of the command. */
+const lines = code.flatMap((each) =>
+  [...each.matchAll(/(?<!-[nUcd] )(?:\b|\/)bowline ((?:[a-z-]|\.\.\.)[^`|>#\n]*)/g)].map((m) => m[1] ?? ''),
+);
+/** And what a container of a replica is run with. */
+const commands = [...lines, ...code.flatMap((each) => /run --rm control-a (.*)$/.exec(each)?.[1] ?? [])]
+  .map((line) => line.trim().split(/\s+/))
+  .filter(([verb = '']) => /^[a-z]+$/.test(verb));
+
+const program = new Command('bowline').option('--home <folder>', 'home').option('--control <url>', 'control plane');
+
+beforeAll(async () => {
+  const io = { ...process, cwd: process.cwd(), exit: () => {} };
+  for (const { name, load } of VERBS) if (name !== 'edge') (await load())(program, io as never);
+});
+
+test('there are enough of them to look at', () => {
+  expect(commands.length).toBeGreaterThan(15);
+});
+
+test.each(commands.map((words) => [words.join(' '), words] as const))('bowline %s', (_line, words) => {
+  let at: Command = program;
+  const known = new Set(program.options.map(({ long }) => long));
+  for (const word of words) {
+    const next = at.commands.find((each) => each.name() === word);
+    if (!next) break;
+    at = next;
+    for (const { long } of next.options) known.add(long);
+  }
+  if (words[0] === 'edge') return;
+  expect(at, 'a verb').not.toBe(program);
+  expect(at.commands.length === 0 || words[1] === undefined || words[1].startsWith('-'), 'a verb of its group').toBe(
+    true,
+  );
+  expect(words.filter((word) => word.startsWith('--') && !known.has(word))).toEqual([]);
+});
