@@ -1,5 +1,6 @@
 // The models of a worker: models.yaml, judged, and the drivers made from it. `rules` is always there and is the default
 // until the owner chooses another; so is `lexical` for vectors.
+import { basename, resolve } from 'node:path';
 import * as v from 'valibot';
 import type { Clock } from '../base/clock.ts';
 import { readConfig } from '../base/config-file.ts';
@@ -7,12 +8,18 @@ import { homePaths } from '../base/home.ts';
 import { type EmbeddingEntry, EmbeddingSchema } from './embedding-entry.ts';
 import { LEXICAL } from './handlers/embed/lexical/lexical-embedder.ts';
 import type { ChatDriver } from './handlers/llm/chat-driver.ts';
+import { ggufDriver } from './handlers/llm/gguf/gguf-driver.ts';
 import type { ChatModels } from './handlers/llm/llm-handler.ts';
 import { isLocal } from './handlers/llm/providers/local-address.ts';
 import { providerDriver } from './handlers/llm/providers/provider-driver.ts';
-import { PROVIDERS, type ProviderSettings } from './handlers/llm/providers/provider-settings.ts';
+import {
+  CHAT_PROVIDERS,
+  type ProviderKind,
+  type ProviderSettings,
+} from './handlers/llm/providers/provider-settings.ts';
 import { rulesDriver } from './handlers/llm/rules/rules-driver.ts';
 import { type Env, KEY_REF, readKey } from './key-ref.ts';
+import { Llama } from './llama/llama.ts';
 
 /** Name of the built-in model. */
 export const RULES = 'rules';
@@ -22,8 +29,12 @@ export const MODEL_NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const price = v.pipe(v.number(), v.minValue(0), v.maxValue(1_000_000));
 
 const ModelSchema = v.strictObject({
-  provider: v.picklist(PROVIDERS),
-  model: v.pipe(v.string(), v.minLength(1), v.maxLength(128)),
+  provider: v.picklist(CHAT_PROVIDERS),
+  /** For `gguf` only what people see. */
+  model: v.optional(v.pipe(v.string(), v.maxLength(128)), ''),
+  /** For `gguf`: the model file; a relative path begins in the home. */
+  file: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(4096))),
+  context_tokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(512), v.maxValue(10_000_000))),
   base_url: v.optional(v.pipe(v.string(), v.maxLength(2048))),
   key: v.optional(
     v.pipe(v.string(), v.regex(KEY_REF, 'must be file:NAME, file:/path or env:NAME; a key itself never stands here')),
@@ -59,6 +70,7 @@ export function readModels(home: string): ModelsConfig {
   for (const [name, entry] of models) {
     const problem = problemOf(name, entry);
     if (problem) fail(['models', name, ...problem.at], problem.text);
+    entry.model ||= basename(entry.file ?? '');
   }
   const defaultModel = value.default ?? RULES;
   if (defaultModel !== RULES && !models.has(defaultModel)) {
@@ -70,6 +82,7 @@ export function readModels(home: string): ModelsConfig {
       ? { at: [], text: `the name \`${name}\` is taken; choose another` }
       : problemOf(name, entry);
     if (problem) fail(['embeddings', 'models', name, ...problem.at], problem.text);
+    entry.model ||= basename(entry.file ?? '');
   }
   const defaultEmbedding = value.embeddings?.default ?? LEXICAL;
   if (defaultEmbedding !== LEXICAL && !embeddings.has(defaultEmbedding)) {
@@ -82,12 +95,19 @@ export function readModels(home: string): ModelsConfig {
 /** What is wrong with an entry as a whole; undefined when nothing is. */
 export function problemOf(
   name: string,
-  entry: Pick<ModelEntry | EmbeddingEntry, 'provider' | 'base_url'>,
+  entry: Pick<ModelEntry | EmbeddingEntry, 'provider' | 'base_url' | 'model' | 'file' | 'key'>,
 ): { at: string[]; text: string } | undefined {
   const reserved =
     name === RULES || name === LEXICAL || ((name === 'openai' || name === 'anthropic') && entry.provider !== name);
   // Names are shown as recipients: none may look like another one.
   if (reserved) return { at: [], text: `the name \`${name}\` is taken; choose another` };
+  if (entry.provider === 'gguf') {
+    if (entry.file === undefined) return { at: [], text: '`file` is missing, the path of a GGUF file' };
+    const needless = entry.base_url !== undefined ? 'base_url' : entry.key !== undefined ? 'key' : undefined;
+    return needless && { at: [needless], text: `a file of this machine needs no \`${needless}\`` };
+  }
+  if (entry.file !== undefined) return { at: ['file'], text: '`file` is for the provider `gguf`' };
+  if (entry.model === '') return { at: [], text: "`model` is missing, the provider's name of it" };
   const url = entry.base_url;
   if (url === undefined) {
     if (entry.provider !== 'openai-compatible') return undefined;
@@ -103,16 +123,31 @@ export function problemOf(
   return undefined;
 }
 
-/** Drivers of all models by name. Keys are read when they are used. */
+/** Drivers of all models by name. Keys are read when they are used; what GGUF files need is started at their first use. */
 export function chatModels(config: ModelsConfig, home: string, env: Env, clock: Clock): ChatModels {
   const drivers = new Map<string, ChatDriver>([[RULES, rulesDriver]]);
-  for (const [name, entry] of config.models)
-    drivers.set(name, providerDriver(settingsOf(name, entry, home, env), clock));
-  return { defaultModel: config.defaultModel, drivers };
+  let llama: Llama | undefined;
+  for (const [name, entry] of config.models) {
+    const { provider, file, model, context_tokens: contextTokens = 0, max_output_tokens: most } = entry;
+    if (provider === 'gguf' && file !== undefined) {
+      llama ??= new Llama(homePaths(home).llama);
+      const limit = most === undefined ? {} : { maxOutputTokens: most };
+      drivers.set(
+        name,
+        ggufDriver({ name, model, file: { path: resolve(home, file), contextTokens }, ...limit }, llama),
+      );
+    } else if (provider !== 'gguf')
+      drivers.set(name, providerDriver(settingsOf(name, provider, entry, home, env), clock));
+  }
+  return { defaultModel: config.defaultModel, drivers, close: async () => llama?.close() };
 }
 
-function settingsOf(name: string, entry: ModelEntry, home: string, env: Env): ProviderSettings {
-  const { provider, model, key, price: cost } = entry;
+/** Whether GGUF files are named. */
+export const needsLlama = (models: ReadonlyMap<string, ModelEntry | EmbeddingEntry>): boolean =>
+  [...models.values()].some(({ provider }) => provider === 'gguf');
+
+function settingsOf(name: string, provider: ProviderKind, entry: ModelEntry, home: string, env: Env): ProviderSettings {
+  const { model, key, price: cost } = entry;
   return {
     name,
     provider,

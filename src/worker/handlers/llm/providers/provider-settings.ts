@@ -2,6 +2,8 @@
 import type { Secret } from '../../../../base/secret.ts';
 
 export const PROVIDERS = ['openai', 'anthropic', 'openai-compatible'] as const;
+/** All that may stand in models.yaml: providers, and files of this machine. */
+export const CHAT_PROVIDERS = [...PROVIDERS, 'gguf'] as const;
 export type ProviderKind = (typeof PROVIDERS)[number];
 
 export interface ProviderSettings {

@@ -1,0 +1,87 @@
+// A model file on this machine. Loads and computes in the llama process; here a request becomes its conversation, and what it
+// says becomes the contract's messages.
+import { create } from '@bufbuild/protobuf';
+import {
+  type ChatRequest,
+  type ChatResponse,
+  ChatResponseSchema,
+  FinishReason,
+} from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/common/v1/common_pb.ts';
+import { AppError } from '../../../../base/errors.ts';
+import type { HandlerContext } from '../../../handler.ts';
+import type { Llama } from '../../../llama/llama.ts';
+import type { LlamaEvent, LlamaFile } from '../../../llama/llama-messages.ts';
+import type { ChatDriver } from '../chat-driver.ts';
+import { ggufMessages, ggufTools } from './gguf-prompt.ts';
+
+export interface GgufChatSettings {
+  /** Name in models.yaml. */
+  readonly name: string;
+  /** What people see it called, e.g. the name of its file. */
+  readonly model: string;
+  readonly file: LlamaFile;
+  /** Where a request does not say; without it an answer may fill the context. */
+  readonly maxOutputTokens?: number;
+}
+
+/** A driver for one entry of models.yaml. Nothing is loaded before its first call. */
+export function ggufDriver(settings: GgufChatSettings, llama: Llama): ChatDriver {
+  const info = create(ModelInfoSchema, {
+    provider: settings.name,
+    name: settings.model,
+    local: true,
+    note: 'A model file on this machine.',
+  });
+  return { info, chat: (request, context) => chat(settings, llama, info, request, context) };
+}
+
+async function* chat(
+  { name, file, maxOutputTokens = 0 }: GgufChatSettings,
+  llama: Llama,
+  model: ModelInfo,
+  request: ChatRequest,
+  { signal, attempt }: HandlerContext,
+): AsyncGenerator<ChatResponse> {
+  const schema = request.outputSchemaJson === '' ? {} : { schema: schemaOf(request.outputSchemaJson) };
+  const ask = {
+    kind: 'chat' as const,
+    chat: {
+      messages: ggufMessages(request),
+      tools: ggufTools(request),
+      maxTokens: request.maxOutputTokens || maxOutputTokens,
+      temperature: request.sampling?.temperature ?? 0,
+      ...schema,
+    },
+  };
+  let calls = 0;
+  for await (const event of llama.ask(name, file, ask, signal)) {
+    if (event.kind === 'text')
+      yield create(ChatResponseSchema, { event: { case: 'text', value: { text: event.text } } });
+    else if (event.kind === 'call') {
+      // The library gives no ids; they need to differ within the run's turn only.
+      const value = { id: `call_${attempt}_${request.messages.length}_${calls++}`, name: event.name.slice(0, 64) };
+      const argumentsJson = JSON.stringify(event.params ?? {});
+      yield create(ChatResponseSchema, { event: { case: 'toolCall', value: { ...value, argumentsJson } } });
+    } else if (event.kind === 'finished') yield finish(event, model);
+  }
+}
+
+function finish({ reason, usage }: LlamaEvent & { kind: 'finished' }, model: ModelInfo): ChatResponse {
+  const value = {
+    reason: REASONS[reason],
+    usage: { inputTokens: BigInt(usage.inputTokens), outputTokens: BigInt(usage.outputTokens) },
+    model,
+  };
+  return create(ChatResponseSchema, { event: { case: 'finish', value } });
+}
+
+const REASONS = { stop: FinishReason.STOP, length: FinishReason.LENGTH, calls: FinishReason.TOOL_CALLS } as const;
+
+function schemaOf(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw new AppError('INVALID_ARGUMENT', { what: 'output_schema_json is not JSON' });
+  }
+}
