@@ -12,8 +12,8 @@ export interface LibraryModel {
   readonly embeddingVectorSize: number;
   readonly tokenizer: unknown;
   tokenize(text: string): Token[];
-  createContext(options: { contextSize: number; sequences: number }): Promise<LibraryContext>;
-  createEmbeddingContext(options: { contextSize: number }): Promise<LibraryEmbeddingContext>;
+  createContext(options: { contextSize: number; sequences: number; threads: number }): Promise<LibraryContext>;
+  createEmbeddingContext(options: { contextSize: number; threads: number }): Promise<LibraryEmbeddingContext>;
   dispose(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 // One loaded GGUF file in the llama process: counts, answers, makes vectors. One answer at a time; others wait their turn.
+import { availableParallelism } from 'node:os';
 import type {
   LibraryContext,
   LibraryEmbeddingContext,
@@ -19,6 +20,9 @@ import {
 export const MIN_ANSWER_TOKENS = 32;
 /** Tokens kept free at the end of a context, where the library would begin to forget. */
 const MARGIN = 8;
+
+/** Threads that compute: they wait for each other by spinning, so the worker and others keep half of the machine. */
+const THREADS = Math.max(1, Math.floor(availableParallelism() / 2));
 
 /** What an ask came to nothing for, beside what the library throws. */
 export class TooLong extends Error {}
@@ -62,6 +66,7 @@ export class LoadedModel {
       signal.throwIfAborted();
       this.#embedding ??= this.#model.createEmbeddingContext({
         contextSize: Math.min(this.#model.trainContextSize, MAX_EMBED_TOKENS),
+        threads: THREADS,
       });
       const { vector } = await (await this.#embedding).getEmbeddingFor(text);
       return { kind: 'embedded', vector: [...vector] };
@@ -128,7 +133,7 @@ export class LoadedModel {
   #context(contextSize: number): Promise<LibraryContext> {
     const known = this.#contexts.get(contextSize);
     if (known) return known;
-    const made = this.#model.createContext({ contextSize, sequences: 1 });
+    const made = this.#model.createContext({ contextSize, sequences: 1, threads: THREADS });
     this.#contexts.set(contextSize, made);
     // There may be memory for it at the next try.
     made.catch(() => this.#contexts.delete(contextSize));
