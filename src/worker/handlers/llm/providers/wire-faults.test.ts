@@ -1,0 +1,105 @@
+// What servers that call themselves OpenAI-compatible do beside the schema: each fault on real sockets, byte by byte.
+import { create } from '@bufbuild/protobuf';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ChatRequestSchema, FinishReason, Role } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { chunk, events, FakeProvider, type Reply } from '../../../../../test/support/fake-provider.ts';
+import { systemClock } from '../../../../base/clock.ts';
+import { loneContext } from '../../../lone-context.ts';
+import { boundedFetch } from './bounded-fetch.ts';
+import { providerDriver } from './provider-driver.ts';
+
+let server: FakeProvider;
+let url: string;
+beforeEach(async () => {
+  server = new FakeProvider();
+  url = await server.listen();
+});
+afterEach(() => server.close());
+
+async function chat(reply: Reply) {
+  server.reply = reply;
+  const driver = providerDriver(
+    { name: 'house', provider: 'openai-compatible', model: 'm', baseUrl: url },
+    systemClock,
+  );
+  const request = create(ChatRequestSchema, {
+    messages: [{ role: Role.USER, parts: [{ part: { case: 'text', value: 'Hello' } }] }],
+  });
+  let text = '';
+  for await (const { event } of driver.chat(request, loneContext())) {
+    if (event.case === 'text') text += event.value.text;
+    if (event.case === 'finish') return { text, finish: event.value };
+  }
+  throw new Error('it had no finish');
+}
+
+const stream =
+  (...items: readonly unknown[]): Reply =>
+  (response) => {
+    events(response, items);
+    response.end();
+  };
+
+const USAGE = { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 };
+
+test('usage comes in a last chunk without choices', async () => {
+  const last = { ...chunk({}), choices: [], usage: USAGE };
+  const { text, finish } = await chat(stream(chunk({ content: 'Hi' }), chunk({}, 'stop'), last, '[DONE]'));
+  expect(text).toBe('Hi');
+  expect(finish).toMatchObject({ reason: FinishReason.STOP, usage: { inputTokens: 7n, outputTokens: 3n } });
+});
+
+test('chunks without choices, unknown fields, comments and a missing [DONE] do no harm', async () => {
+  const odd = { ...chunk({ content: ' there', mood: 'fine' }), x_server: { deep: [1] }, service_tier: null };
+  const reply: Reply = (response) => {
+    events(response, [{ ...chunk({}), choices: [] }, chunk({ role: 'assistant', content: 'Hi' })]);
+    response.write(': still here\n\n');
+    events(response, [odd, chunk({}, 'stop', USAGE)]);
+    response.end();
+  };
+  expect(await chat(reply)).toMatchObject({ text: 'Hi there', finish: { usage: { outputTokens: 3n } } });
+});
+
+test('chunks may be cut anywhere, also within a character', async () => {
+  const bytes = Buffer.from(
+    [chunk({ content: '绳结😀' }), chunk({}, 'stop', USAGE)]
+      .map((item) => `data: ${JSON.stringify(item)}\n\n`)
+      .join(''),
+  );
+  const reply: Reply = async (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (const byte of bytes) await new Promise((resolve) => response.write(Buffer.from([byte]), resolve));
+    response.end('data: [DONE]\n\n');
+  };
+  expect((await chat(reply)).text).toBe('绳结😀');
+});
+
+test.each<[string, readonly unknown[]]>([
+  ['a chunk that is no JSON', [chunk({ content: 'Hi' }), '{"choices":[{']],
+  ['a chunk of another shape', [chunk({ content: 'Hi' }), { choices: 'none' }]],
+  ['an error within the stream', [chunk({ content: 'Hi' }), { error: { message: 'no', type: 'server_error' } }]],
+  ['no chunk at all', []],
+])('%s is a failure that may be tried again', async (_, items) => {
+  await expect(chat(stream(...items))).rejects.toMatchObject({ reason: 'PROVIDER_UNAVAILABLE', retryable: true });
+});
+
+test('a redirect is refused: words and key are for the address in models.yaml alone', async () => {
+  const reply: Reply = (response) => {
+    response.writeHead(307, { location: `${url}/elsewhere` }).end();
+  };
+  await expect(chat(reply)).rejects.toMatchObject({ reason: 'PROVIDER_REFUSED', retryable: false });
+  expect(server.requests).toHaveLength(1);
+});
+
+test('an endless answer is cut off at its limit', async () => {
+  server.reply = (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const more = () => {
+      if (!response.destroyed) response.write(`: ${'.'.repeat(65_536)}\n\n`, more);
+    };
+    more();
+  };
+  const answer = await boundedFetch(1_000_000, 'house')(url, { method: 'POST', body: '{}' });
+  await expect(answer.text()).rejects.toMatchObject({ reason: 'PROVIDER_UNAVAILABLE' });
+  await server.until(() => server.requests[0]?.aborted === true);
+});
