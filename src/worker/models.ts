@@ -8,7 +8,8 @@ import { homePaths } from '../base/home.ts';
 import { type EmbeddingEntry, EmbeddingSchema } from './embedding-entry.ts';
 import { LEXICAL } from './handlers/embed/lexical/lexical-embedder.ts';
 import type { ChatDriver } from './handlers/llm/chat-driver.ts';
-import { ggufDriver } from './handlers/llm/gguf/gguf-driver.ts';
+import { fittingDriver } from './handlers/llm/fitting-driver.ts';
+import { ggufDriver, ggufRoom } from './handlers/llm/gguf/gguf-driver.ts';
 import type { ChatModels } from './handlers/llm/llm-handler.ts';
 import { isLocal } from './handlers/llm/providers/local-address.ts';
 import { providerDriver } from './handlers/llm/providers/provider-driver.ts';
@@ -123,6 +124,12 @@ export function problemOf(
   return undefined;
 }
 
+/**
+ * Tokens of a context where `context_tokens` does not say: what current models of the providers take at least. Of a compatible
+ * server nothing is known; one that takes less should be told.
+ */
+export const CONTEXT_TOKENS = { openai: 128_000, anthropic: 200_000, 'openai-compatible': 32_768 } as const;
+
 /** Drivers of all models by name. Keys are read when they are used; what GGUF files need is started at their first use. */
 export function chatModels(config: ModelsConfig, home: string, env: Env, clock: Clock): ChatModels {
   const drivers = new Map<string, ChatDriver>([[RULES, rulesDriver]]);
@@ -132,12 +139,12 @@ export function chatModels(config: ModelsConfig, home: string, env: Env, clock: 
     if (provider === 'gguf' && file !== undefined) {
       llama ??= new Llama(homePaths(home).llama);
       const limit = most === undefined ? {} : { maxOutputTokens: most };
-      drivers.set(
-        name,
-        ggufDriver({ name, model, file: { path: resolve(home, file), contextTokens }, ...limit }, llama),
-      );
-    } else if (provider !== 'gguf')
-      drivers.set(name, providerDriver(settingsOf(name, provider, entry, home, env), clock));
+      const settings = { name, model, file: { path: resolve(home, file), contextTokens }, ...limit };
+      drivers.set(name, fittingDriver(ggufDriver(settings, llama), ggufRoom(settings, llama)));
+    } else if (provider !== 'gguf') {
+      const driver = providerDriver(settingsOf(name, provider, entry, home, env), clock);
+      drivers.set(name, fittingDriver(driver, { name, tokens: contextTokens || CONTEXT_TOKENS[provider] }));
+    }
   }
   return { defaultModel: config.defaultModel, drivers, close: async () => llama?.close() };
 }

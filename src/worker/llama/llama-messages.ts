@@ -69,7 +69,7 @@ export type LlamaEvent =
       readonly trainTokens: number;
       readonly dimension: number;
     }
-  | { readonly kind: 'counted'; readonly tokens: number }
+  | { readonly kind: 'counted'; readonly tokens: readonly number[] }
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'call'; readonly name: string; readonly params: unknown }
   | { readonly kind: 'finished'; readonly reason: 'stop' | 'length' | 'calls'; readonly usage: LlamaUsage }

@@ -105,9 +105,17 @@ export class Llama {
     return this.#child?.pid;
   }
 
-  /** As `ask`, for asks with one event. */
-  async one(name: string, file: LlamaFile, ask: LlamaAsk, signal: AbortSignal): Promise<LlamaEvent> {
-    for await (const event of this.ask(name, file, ask, signal)) return event;
+  /** As `ask`, for asks that one event answers. */
+  async one<K extends LlamaEvent['kind']>(
+    kind: K,
+    name: string,
+    file: LlamaFile,
+    ask: LlamaAsk,
+    signal: AbortSignal,
+  ): Promise<LlamaEvent & { kind: K }> {
+    for await (const event of this.ask(name, file, ask, signal)) {
+      if (event.kind === kind) return event as LlamaEvent & { kind: K };
+    }
     throw new AppError('PROVIDER_UNAVAILABLE', { provider: name, problem: 'it gave no answer' });
   }
 

@@ -48,7 +48,7 @@ export class LoadedModel {
   }
 
   count(texts: readonly string[]): LlamaEvent {
-    return { kind: 'counted', tokens: texts.reduce((sum, text) => sum + this.#model.tokenize(text).length, 0) };
+    return { kind: 'counted', tokens: texts.map((text) => this.#model.tokenize(text).length) };
   }
 
   /** Throws TooLong, SchemaUnusable, the signal's reason within a token of its abort. */

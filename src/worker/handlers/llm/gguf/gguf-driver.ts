@@ -13,6 +13,7 @@ import type { HandlerContext } from '../../../handler.ts';
 import type { Llama } from '../../../llama/llama.ts';
 import type { LlamaEvent, LlamaFile } from '../../../llama/llama-messages.ts';
 import type { ChatDriver } from '../chat-driver.ts';
+import type { ContextRoom } from '../fitting-driver.ts';
 import { ggufMessages, ggufTools } from './gguf-prompt.ts';
 
 export interface GgufChatSettings {
@@ -34,6 +35,15 @@ export function ggufDriver(settings: GgufChatSettings, llama: Llama): ChatDriver
     note: 'A model file on this machine.',
   });
   return { info, chat: (request, context) => chat(settings, llama, info, request, context) };
+}
+
+/** The room that the file has, and its own count of tokens. */
+export function ggufRoom({ name, file }: GgufChatSettings, llama: Llama): ContextRoom {
+  return {
+    name,
+    tokens: async (signal) => (await llama.one('described', name, file, { kind: 'describe' }, signal)).contextTokens,
+    count: async (texts, signal) => (await llama.one('counted', name, file, { kind: 'count', texts }, signal)).tokens,
+  };
 }
 
 async function* chat(
