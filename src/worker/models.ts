@@ -8,6 +8,7 @@ import { homePaths } from '../base/home.ts';
 import { type EmbeddingEntry, EmbeddingSchema } from './embedding-entry.ts';
 import { LEXICAL } from './handlers/embed/lexical/lexical-embedder.ts';
 import type { ChatDriver } from './handlers/llm/chat-driver.ts';
+import { checkedDriver } from './handlers/llm/checked-driver.ts';
 import { fittingDriver } from './handlers/llm/fitting-driver.ts';
 import { ggufDriver, ggufRoom } from './handlers/llm/gguf/gguf-driver.ts';
 import type { ChatModels } from './handlers/llm/llm-handler.ts';
@@ -140,10 +141,12 @@ export function chatModels(config: ModelsConfig, home: string, env: Env, clock: 
       llama ??= new Llama(homePaths(home).llama);
       const limit = most === undefined ? {} : { maxOutputTokens: most };
       const settings = { name, model, file: { path: resolve(home, file), contextTokens }, ...limit };
-      drivers.set(name, fittingDriver(ggufDriver(settings, llama), ggufRoom(settings, llama)));
+      drivers.set(name, checkedDriver(fittingDriver(ggufDriver(settings, llama), ggufRoom(settings, llama)), true));
     } else if (provider !== 'gguf') {
       const driver = providerDriver(settingsOf(name, provider, entry, home, env), clock);
-      drivers.set(name, fittingDriver(driver, { name, tokens: contextTokens || CONTEXT_TOKENS[provider] }));
+      const fitting = fittingDriver(driver, { name, tokens: contextTokens || CONTEXT_TOKENS[provider] });
+      // Servers that call themselves compatible bind a model to a schema, or refuse the request for it, or heed it not.
+      drivers.set(name, checkedDriver(fitting, provider !== 'openai-compatible'));
     }
   }
   return { defaultModel: config.defaultModel, drivers, close: async () => llama?.close() };

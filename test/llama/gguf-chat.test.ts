@@ -12,7 +12,8 @@ import {
 } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { ggufEmbedder } from '../../src/worker/handlers/embed/gguf/gguf-embedder.ts';
-import { ggufDriver } from '../../src/worker/handlers/llm/gguf/gguf-driver.ts';
+import { fittingDriver } from '../../src/worker/handlers/llm/fitting-driver.ts';
+import { ggufDriver, ggufRoom } from '../../src/worker/handlers/llm/gguf/gguf-driver.ts';
 import { Llama } from '../../src/worker/llama/llama.ts';
 import { llamaEmbedding } from '../../src/worker/llama/llama-embedding.ts';
 import { loneContext } from '../../src/worker/lone-context.ts';
@@ -135,6 +136,22 @@ llamaTest(
     expect(inputTokens + outputTokens).toBeLessThanOrEqual(512n);
   },
 );
+
+llamaTest('a long conversation is fitted by the count of the model itself', async () => {
+  const settings = { name: 'tiny', model: 'tiny.gguf', file: { path: GGUF, contextTokens: 512 } };
+  const from = fittingDriver(ggufDriver(settings, llama), ggufRoom(settings, llama));
+  const turns = Array.from({ length: 30 }, (_, index) => [
+    { role: Role.USER, parts: text(`Question ${index}?`) },
+    { role: Role.ASSISTANT, parts: text(`Answer ${index} is 绳结 and ${'xyzzy '.repeat(20)}`) },
+  ]).flat();
+  const { finish } = await all(
+    { messages: [...turns, { role: Role.USER, parts: text('And now?') }], maxOutputTokens: 8 },
+    { from },
+  );
+  const { summarisedMessages = 0, droppedMessages = 0 } = finish.contextFit ?? {};
+  expect(summarisedMessages + droppedMessages).toBeGreaterThan(40);
+  expect(finish.usage?.inputTokens).toBeLessThan(512n);
+});
 
 llamaTest('timers of the worker are never late because of it', async () => {
   const own = new Llama(LLAMA_FOLDER);

@@ -14,6 +14,7 @@ import { AppError } from '../../../../base/errors.ts';
 import type { HandlerContext } from '../../../handler.ts';
 import type { ChatDriver } from '../chat-driver.ts';
 import { estimateTokens } from '../estimate-tokens.ts';
+import { outputSchema } from '../output-schema.ts';
 import { languageModel } from './language-model.ts';
 import { isLocal } from './local-address.ts';
 import { Patience } from './patience.ts';
@@ -47,9 +48,11 @@ async function* chat(
   settings: ProviderSettings,
   clock: Clock,
   request: ChatRequest,
-  { signal }: HandlerContext,
+  { signal, report }: HandlerContext,
 ): AsyncGenerator<ChatResponse> {
   let written = '';
+  /** It has begun to answer, and counts what it reads and writes, whatever comes of it. */
+  let counts = false;
   const patience = new Patience(clock);
   const silent = () =>
     new AppError('PROVIDER_UNAVAILABLE', { provider: settings.name, problem: 'it was silent for too long' });
@@ -63,6 +66,7 @@ async function* chat(
         throw new AppError('PROVIDER_UNAVAILABLE', { provider: settings.name, problem: 'it gave no answer' });
       const part = next.value;
       if (part.type !== 'start' && part.type !== 'start-step') wait = chunkMs;
+      counts ||= part.type === 'text-delta' || part.type === 'tool-call' || part.type === 'reasoning-delta';
       switch (part.type) {
         case 'text-delta':
           written += part.text;
@@ -79,7 +83,11 @@ async function* chat(
         case 'error':
           throw part.error;
         case 'finish':
-          yield finish(settings, request, written, part.finishReason, part.totalUsage);
+          {
+            const last = finish(settings, request, written, part.finishReason, part.totalUsage);
+            counts = false;
+            yield last;
+          }
           return;
       }
     }
@@ -87,12 +95,14 @@ async function* chat(
     if (signal.aborted) throw signal.reason;
     throw providerError(error, settings, clock.now());
   } finally {
+    if (counts) report(usageOf(settings, request, written));
     patience.stop();
   }
 }
 
 async function start(settings: ProviderSettings, request: ChatRequest, abortSignal: AbortSignal) {
-  const { streamText } = await import('ai');
+  const { jsonSchema, Output, streamText } = await import('ai');
+  const schema = settings.provider === 'openai-compatible' ? undefined : outputSchema(request);
   const { instructions, messages } = promptOf(request);
   const maxOutputTokens = request.maxOutputTokens || settings.maxOutputTokens;
   const { stream } = streamText({
@@ -102,6 +112,7 @@ async function start(settings: ProviderSettings, request: ChatRequest, abortSign
     ...(request.tools.length > 0 ? { tools: await toolsOf(request) } : {}),
     ...(maxOutputTokens ? { maxOutputTokens } : {}),
     ...(request.sampling ? { temperature: request.sampling.temperature } : {}),
+    ...(schema ? { output: Output.object({ schema: jsonSchema(schema as Parameters<typeof jsonSchema>[0]) }) } : {}),
     maxRetries: 0,
     abortSignal,
     // Errors are thrown by `chat`; without this the SDK prints them, content included.
@@ -137,12 +148,12 @@ const REASONS: Readonly<Record<Exclude<SdkFinishReason, 'error' | 'interrupted'>
 };
 
 /** What the provider counted; an estimate where it counts nothing, so that budgets still bite. */
-function usageOf(settings: ProviderSettings, request: ChatRequest, written: string, usage: LanguageModelUsage): Usage {
+function usageOf(settings: ProviderSettings, request: ChatRequest, written: string, usage?: LanguageModelUsage): Usage {
   const read = () =>
     request.messages.flatMap((m) => m.parts.map(({ part }) => (part.case === 'text' ? part.value : '')));
-  const input = usage.inputTokens ?? read().reduce((sum, text) => sum + estimateTokens(text), 0);
-  const output = usage.outputTokens ?? estimateTokens(written);
-  const cached = Math.min(usage.inputTokenDetails.cacheReadTokens ?? 0, input);
+  const input = usage?.inputTokens ?? read().reduce((sum, text) => sum + estimateTokens(text), 0);
+  const output = usage?.outputTokens ?? estimateTokens(written);
+  const cached = Math.min(usage?.inputTokenDetails.cacheReadTokens ?? 0, input);
   const { price } = settings;
   const cost = price
     ? (input - cached) * price.input + cached * (price.cachedInput ?? price.input) + output * price.output

@@ -103,3 +103,44 @@ test('an endless answer is cut off at its limit', async () => {
   await expect(answer.text()).rejects.toMatchObject({ reason: 'PROVIDER_UNAVAILABLE' });
   await server.until(() => server.requests[0]?.aborted === true);
 });
+
+test('what was read and written is paid for also when the answer is cut, or nobody wants it any more', async () => {
+  const reported: bigint[] = [];
+  const settings = {
+    name: 'house',
+    provider: 'openai-compatible',
+    model: 'm',
+    baseUrl: url,
+    price: { input: 1, output: 10 },
+  } as const;
+  const request = create(ChatRequestSchema, {
+    messages: [{ role: Role.USER, parts: [{ part: { case: 'text', value: 'word '.repeat(80) } }] }],
+  });
+  const context = {
+    ...loneContext(),
+    report: ({
+      inputTokens = 0n,
+      outputTokens = 0n,
+      costMicros = 0n,
+    }: {
+      inputTokens?: bigint;
+      outputTokens?: bigint;
+      costMicros?: bigint;
+    }) => {
+      expect(costMicros).toBe(inputTokens + outputTokens * 10n);
+      reported.push(outputTokens);
+    },
+  };
+  const chatOnce = async (leave: boolean) => {
+    for await (const _ of providerDriver(settings, systemClock).chat(request, context)) if (leave) break;
+  };
+  server.reply = stream(chunk({ content: 'eight by' }));
+  await expect(chatOnce(false)).rejects.toMatchObject({ reason: 'PROVIDER_UNAVAILABLE' });
+  server.reply = (response) => events(response, [chunk({ content: 'eight by' })]);
+  await chatOnce(true);
+  expect(reported).toEqual([2n, 2n]);
+  server.reply = stream(chunk({ content: 'Hi' }), chunk({}, 'stop', USAGE), '[DONE]');
+  await chatOnce(false);
+  // The finish tells it.
+  expect(reported).toHaveLength(2);
+});
