@@ -14,10 +14,10 @@ override export DIR := $(value DIR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help test-llama gen build demo up test chaos memory bench docker-test check verify clean
+.PHONY: help gen build demo up test chaos memory bench docker-test test-llama check verify clean
 
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 # Installs only if node_modules does not hold what the lock file names.
 $(INSTALLED): package-lock.json

@@ -11,6 +11,8 @@ import {
 } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
+import { Secret } from '../../src/base/secret.ts';
+import { checkedDriver } from '../../src/worker/handlers/llm/checked-driver.ts';
 import { providerDriver } from '../../src/worker/handlers/llm/providers/provider-driver.ts';
 import { loneContext } from '../../src/worker/lone-context.ts';
 
@@ -86,6 +88,30 @@ test('parallel tool calls come whole, and their results find the next answer', a
     tools: TOOLS,
   });
   expect(second.pieces.join('')).toBe('Both are read.');
+});
+
+test('OpenAI itself is bound to a schema by its own means, and the answer is checked', async () => {
+  server.onMessage('city', { content: '{"city":"Oslo"}' });
+  const schema = {
+    type: 'object',
+    properties: { city: { type: 'string' } },
+    required: ['city'],
+    additionalProperties: false,
+  };
+  const settings = { name: 'openai', provider: 'openai', model: 'gpt-4o', baseUrl: `${server.url}/v1` } as const;
+  const driver = checkedDriver(providerDriver({ ...settings, key: () => new Secret('sk-1') }, systemClock), true);
+  const ask = async (outputSchemaJson: string) => {
+    let said = '';
+    const request = create(ChatRequestSchema, { messages: [user('Which city?')], outputSchemaJson });
+    for await (const { event } of driver.chat(request, loneContext()))
+      if (event.case === 'text') said += event.value.text;
+    return said;
+  };
+  expect(JSON.parse(await ask(JSON.stringify(schema)))).toEqual({ city: 'Oslo' });
+  const { response_format: format } = server.getRequests()[0]!.body as { response_format?: unknown };
+  expect(format).toMatchObject({ type: 'json_schema', json_schema: { schema } });
+  const other = { ...schema, properties: { city: { type: 'integer' } } };
+  await expect(ask(JSON.stringify(other))).rejects.toMatchObject({ reason: 'MODEL_OUTPUT_INVALID', retryable: true });
 });
 
 test.each([
