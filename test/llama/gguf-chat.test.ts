@@ -153,24 +153,26 @@ llamaTest('a long conversation is fitted by the count of the model itself', asyn
   expect(finish.usage?.inputTokens).toBeLessThan(512n);
 });
 
-llamaTest('timers of the worker are never late because of it', async () => {
+llamaTest('starting, loading and answering leave the event loop of the worker alone', async () => {
   const own = new Llama(LLAMA_FOLDER);
-  let [late, last] = [0, performance.now()];
+  const before = performance.eventLoopUtilization();
+  const start = performance.now();
+  let [late, last] = [0, start];
   const timer = setInterval(() => {
     const now = performance.now();
     late = Math.max(late, now - last - 20);
     last = now;
   }, 20);
   try {
-    // Start, load and answer.
     const from = ggufDriver({ name: 'tiny', model: 'tiny.gguf', file: { path: GGUF, contextTokens: 512 } }, own);
     await all({ ...HELLO, maxOutputTokens: 200 }, { from });
   } finally {
     clearInterval(timer);
     await own.close();
   }
-  // In this process the load alone takes 100 to 200 ms of the event loop.
-  expect(late).toBeLessThan(80);
+  // Reading the vocabulary of even this small file in one go would hold it for longer.
+  expect(late).toBeLessThan((performance.now() - start) / 8);
+  expect(performance.eventLoopUtilization(before).utilization).toBeLessThan(0.3);
 });
 
 llamaTest('a file that is no model is refused with the name of the model, and others go on', async () => {
