@@ -17,6 +17,7 @@ import { estimateTokens } from '../estimate-tokens.ts';
 import { outputSchema } from '../output-schema.ts';
 import { languageModel } from './language-model.ts';
 import { isLocal } from './local-address.ts';
+import { confidenceOf, tellsLogprobs } from './logprobs.ts';
 import { Patience } from './patience.ts';
 import { promptOf, toolsOf } from './prompt.ts';
 import { providerError } from './provider-error.ts';
@@ -53,6 +54,7 @@ async function* chat(
   let written = '';
   /** It has begun to answer, and counts what it reads and writes, whatever comes of it. */
   let counts = false;
+  let metadata: unknown;
   const patience = new Patience(clock);
   const silent = () =>
     new AppError('PROVIDER_UNAVAILABLE', { provider: settings.name, problem: 'it was silent for too long' });
@@ -80,15 +82,19 @@ async function* chat(
           yield create(ChatResponseSchema, { event: { case: 'toolCall', value } });
           break;
         }
+        case 'finish-step':
+          metadata = part.providerMetadata;
+          break;
         case 'error':
           throw part.error;
-        case 'finish':
-          {
-            const last = finish(settings, request, written, part.finishReason, part.totalUsage);
-            counts = false;
-            yield last;
-          }
+        case 'finish': {
+          const last = finish(settings, request, written, part.finishReason, part.totalUsage);
+          counts = false;
+          const confidence = confidenceOf(metadata);
+          if (confidence && last.event.case === 'finish') last.event.value.confidence = confidence;
+          yield last;
           return;
+        }
       }
     }
   } catch (error) {
@@ -113,6 +119,7 @@ async function start(settings: ProviderSettings, request: ChatRequest, abortSign
     ...(maxOutputTokens ? { maxOutputTokens } : {}),
     ...(request.sampling ? { temperature: request.sampling.temperature } : {}),
     ...(schema ? { output: Output.object({ schema: jsonSchema(schema as Parameters<typeof jsonSchema>[0]) }) } : {}),
+    ...(tellsLogprobs(settings.provider, settings.model) ? { providerOptions: { openai: { logprobs: true } } } : {}),
     maxRetries: 0,
     abortSignal,
     // Errors are thrown by `chat`; without this the SDK prints them, content included.

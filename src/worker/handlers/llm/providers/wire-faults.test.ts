@@ -1,9 +1,15 @@
 // What servers that call themselves OpenAI-compatible do beside the schema: each fault on real sockets, byte by byte.
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ChatRequestSchema, FinishReason, Role } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import {
+  ChatRequestSchema,
+  ConfidenceOrigin,
+  FinishReason,
+  Role,
+} from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { chunk, events, FakeProvider, type Reply } from '../../../../../test/support/fake-provider.ts';
 import { systemClock } from '../../../../base/clock.ts';
+import { Secret } from '../../../../base/secret.ts';
 import { loneContext } from '../../../lone-context.ts';
 import { boundedFetch } from './bounded-fetch.ts';
 import { providerDriver } from './provider-driver.ts';
@@ -143,4 +149,34 @@ test('what was read and written is paid for also when the answer is cut, or nobo
   await chatOnce(false);
   // The finish tells it.
   expect(reported).toHaveLength(2);
+});
+
+test('where the provider tells the probabilities of its tokens, they are the confidence, and it says so', async () => {
+  const ask = async (model: string) => {
+    const settings = {
+      name: 'openai',
+      provider: 'openai',
+      model,
+      baseUrl: url,
+      key: () => new Secret('sk-1'),
+    } as const;
+    const request = create(ChatRequestSchema, {
+      messages: [{ role: Role.USER, parts: [{ part: { case: 'text', value: 'Hello' } }] }],
+    });
+    for await (const { event } of providerDriver(settings, systemClock).chat(request, loneContext()))
+      if (event.case === 'finish') return event.value.confidence;
+    throw new Error('it had no finish');
+  };
+  const told = (content: string, logprob: number) => {
+    const one = chunk({ content });
+    const logprobs = { content: [{ token: content, logprob, bytes: null, top_logprobs: [] }] };
+    return { ...one, choices: one.choices.map((choice) => ({ ...choice, logprobs })) };
+  };
+  server.reply = stream(told('Hi', Math.log(0.9)), told('!', Math.log(0.4)), chunk({}, 'stop', USAGE), '[DONE]');
+  expect(await ask('gpt-4o')).toMatchObject({ origin: ConfidenceOrigin.LOGPROBS, value: expect.closeTo(0.6, 5) });
+  expect(server.requests[0]?.body).toMatchObject({ logprobs: true });
+  // One that reasons refuses to be asked.
+  server.reply = stream(chunk({ content: 'Hi' }), chunk({}, 'stop', USAGE), '[DONE]');
+  expect(await ask('o3-mini')).toBeUndefined();
+  expect(server.requests[1]?.body.logprobs).toBeUndefined();
 });
