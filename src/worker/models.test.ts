@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { findLlama } from './llama/llama.ts';
+import { modelRows } from './model-rows.ts';
 import { chatModels, readModels } from './models.ts';
 
 function home(models: string): string {
@@ -24,6 +25,11 @@ embeddings:
   const config = readModels(at);
   expect(config.models.get('tiny')).toMatchObject({ model: 'tiny.gguf', context_tokens: 4096 });
   expect(config.embeddings.get('vec')).toMatchObject({ model: 'vec.gguf' });
+  const rows = modelRows(at, {}).filter(({ provider }) => provider === 'gguf');
+  expect(rows.map(({ name, local, key }) => [name, local, key])).toEqual([
+    ['tiny', true, 'not needed'],
+    ['vec', true, 'not needed'],
+  ]);
   const models = chatModels(config, at, {}, systemClock);
   expect(models.drivers.get('tiny')?.info).toMatchObject({ provider: 'tiny', name: 'tiny.gguf', local: true });
   await models.close();
