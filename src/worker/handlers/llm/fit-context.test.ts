@@ -76,6 +76,34 @@ test('then they are dropped; without room for instructions and question there is
   expect(fitted([SYSTEM, ...turns, LAST], 10)).toBeUndefined();
 });
 
+test('at last the older steps of this turn are dropped with their results; its newest step stays', () => {
+  const turns = Array.from({ length: 3 }, (_, index) => turn(index)).flat();
+  const many = Array.from({ length: 12 }, (_, index) => steps(`Result ${index}. ${'x'.repeat(250)}`)).flat();
+  const result = fitted([SYSTEM, ...turns, LAST, ...many], 300);
+  const said = texts(result);
+  expect(said.slice(0, 2)).toEqual(['You are Bowline.', 'The last question?']);
+  expect(said.at(-1)).toContain('Result 11.');
+  expect(said.length % 2).toBe(0);
+  expect(result?.fit?.droppedMessages).toBe(6 + 26 - said.length);
+  expect(result?.tokens).toBeLessThanOrEqual(300);
+});
+
+test('the longest conversation is fitted by weighing each message a few times', () => {
+  const messages = [
+    SYSTEM,
+    ...Array.from({ length: 510 }, (_, index) => [...turn(index), ...steps('y'.repeat(900))]),
+  ].flat();
+  let weighed = 0;
+  const count = (text: string) => {
+    weighed += 1;
+    return estimateTokens(text);
+  };
+  const result = fitContext(request([...messages, LAST]), 4000, count);
+  expect(result?.fit?.trimmedResults).toBe(510);
+  expect(result?.fit?.summarisedMessages).toBeGreaterThan(1500);
+  expect(weighed).toBeLessThan(messages.length * 2);
+});
+
 test('whatever fits keeps instructions and question, is within the room, and calls keep their results', () => {
   const length = fc.integer({ min: 0, max: 9000 });
   fc.assert(

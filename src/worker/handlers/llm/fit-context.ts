@@ -1,6 +1,6 @@
 // Makes a conversation fit a model, in a stated order: long tool results are cut to head and tail, oldest first; older turns are
-// summed up into one message by quoting them; what is left of them is dropped. The instructions, the last question and its steps
-// stay. Pure; what was done is told.
+// summed up into one message by quoting them; what is left of them is dropped, and then the older steps of this turn. The
+// instructions, the last question and its last step stay. Pure; what was done is told.
 import { clone, create } from '@bufbuild/protobuf';
 import {
   type ChatRequest,
@@ -10,6 +10,7 @@ import {
   type Message,
   MessageSchema,
   Role,
+  type ToolDefinition,
 } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { sumUp } from './rules/sum-up.ts';
 import { textOf } from './rules/transcript.ts';
@@ -34,20 +35,19 @@ export interface Fitted {
 
 /** A request of at most `room` tokens as `count` counts them; undefined where that cannot be. The given one is not changed. */
 export function fitContext(request: ChatRequest, room: number, count: (text: string) => number): Fitted | undefined {
-  const weigh = (messages: readonly Message[]) => messages.reduce((sum, message) => sum + weightOf(message, count), 0);
-  const tools = request.tools.reduce(
-    (sum, { name, description, parametersJson }) => sum + FRAME_TOKENS + count(name + description + parametersJson),
-    0,
-  );
+  const weigh = (message: Message) => FRAME_TOKENS + count(contentOf(message));
+  const tools = sum(request.tools.map((tool) => FRAME_TOKENS + count(definitionOf(tool))));
   const left = room - tools;
-  const whole = weigh(request.messages);
-  if (whole <= left) return { request, tokens: whole + tools, fit: undefined };
+  // Each message is weighed once, and again where it is changed: there may be thousands.
+  const weights = request.messages.map(weigh);
+  let total = sum(weights);
+  if (total <= left) return { request, tokens: total + tools, fit: undefined };
 
   const fit = create(ContextFitSchema);
-  const messages = [...clone(ChatRequestSchema, request).messages];
-  const done = (): Fitted => ({
-    request: create(ChatRequestSchema, { ...request, messages }),
-    tokens: weigh(messages) + tools,
+  const { messages } = clone(ChatRequestSchema, request);
+  const done = (kept: Message[], tokens: number): Fitted => ({
+    request: create(ChatRequestSchema, { ...request, messages: kept }),
+    tokens: tokens + tools,
     fit,
   });
   const trimmed = new Set<number>();
@@ -56,45 +56,51 @@ export function fitContext(request: ChatRequest, room: number, count: (text: str
       if (message.role !== Role.TOOL || !cutResult(message, chars)) continue;
       trimmed.add(index);
       fit.trimmedResults = trimmed.size;
-      if (weigh(messages) <= left) return done();
+      total -= weights[index]!;
+      weights[index] = weigh(message);
+      total += weights[index];
+      if (total <= left) return done(messages, total);
     }
   }
 
   const { start, end } = earlierTurns(messages);
-  const earlier = messages.slice(start, end);
-  const rest = [...messages.slice(0, start), ...messages.slice(end)];
-  const after = messages.slice(end);
-  const before = messages.slice(0, start);
-  // As many of the newest turns as possible stay as they are.
-  const from = earlier.flatMap(({ role }, index) => (role === Role.USER && index > 0 ? [index] : []));
-  for (const kept of [...from, earlier.length]) {
-    const summed = earlier.slice(0, kept);
-    if (summed.length === 0) break;
-    const trial = [...before, ...summaryOf(summed), ...earlier.slice(kept), ...after];
-    if (weigh(trial) > left) continue;
-    messages.splice(0, messages.length, ...trial);
-    fit.summarisedMessages = summed.length;
-    return done();
+  // As many of the newest turns as possible stay as they are; a summary is made only where it may have room.
+  let rest = total;
+  let lightest = 0;
+  for (let from = start; from < end; ) {
+    do rest -= weights[from++]!;
+    while (from < end && messages[from]!.role !== Role.USER);
+    if (from < end && rest + lightest > left) continue;
+    const summary = summaryOf(messages.slice(start, from));
+    lightest = sum(summary.map(weigh));
+    if (rest + lightest > left) continue;
+    fit.summarisedMessages = from - start;
+    return done([...messages.slice(0, start), ...summary, ...messages.slice(from)], rest + lightest);
   }
-  if (earlier.length === 0 || weigh(rest) > left) return undefined;
-  messages.splice(0, messages.length, ...rest);
-  fit.droppedMessages = earlier.length;
-  return done();
+
+  const [first = messages.length, ...later] = stepsAfter(messages, end);
+  let next = first;
+  for (const step of later) {
+    if (rest <= left) break;
+    while (next < step) rest -= weights[next++]!;
+  }
+  if (rest > left) return undefined;
+  fit.droppedMessages = end - start + next - first;
+  return done([...messages.slice(0, start), ...messages.slice(end, first), ...messages.slice(next)], rest);
 }
 
 /** Every text of a request whose tokens count. */
 export function textsOf(request: ChatRequest): string[] {
-  return [
-    ...request.messages.map(contentOf),
-    ...request.tools.map(({ name, description, parametersJson }) => name + description + parametersJson),
-  ];
+  return [...request.messages.map(contentOf), ...request.tools.map(definitionOf)];
 }
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+const definitionOf = ({ name, description, parametersJson }: ToolDefinition): string =>
+  name + description + parametersJson;
 
 const contentOf = (message: Message): string =>
   [textOf(message), ...message.toolCalls.map((call) => call.name + call.argumentsJson)].join('');
-
-const weightOf = (message: Message, count: (text: string) => number): number =>
-  FRAME_TOKENS + count(contentOf(message));
 
 /** Cuts a longer result to head and tail, still as JSON, like the planner does; tells whether it was longer. */
 function cutResult(message: Message, chars: number): boolean {
@@ -115,6 +121,12 @@ function earlierTurns(messages: readonly Message[]): { start: number; end: numbe
   const start = messages.findIndex(({ role }) => role !== Role.SYSTEM);
   const end = messages.findLastIndex(({ role }) => role === Role.USER);
   return start < 0 || end < start ? { start: 0, end: 0 } : { start, end };
+}
+
+/** Where the steps of the last question begin, each a message of the model and the results of its calls. */
+function stepsAfter(messages: readonly Message[], question: number): number[] {
+  if (messages[question]?.role !== Role.USER) return [];
+  return messages.flatMap(({ role }, index) => (index > question && role === Role.ASSISTANT ? [index] : []));
 }
 
 function summaryOf(turns: readonly Message[]): Message[] {
