@@ -79,6 +79,15 @@ test.each([
   expect(reported).toMatchObject([{ outputTokens: 2n }]);
 });
 
+test('neither a pattern without end nor an endless row of empty lines holds a worker up', async () => {
+  const outputSchemaJson = JSON.stringify({ type: 'string', pattern: '^(a+)+$' });
+  const { error, reported } = await answer([JSON.stringify(`${'a'.repeat(60)}!`)], { outputSchemaJson });
+  expect(error).toMatchObject({ reason: 'INVALID_ARGUMENT', retryable: false });
+  expect(reported).toHaveLength(1);
+  const empty = await answer([`\`\`\`json\n${'\n'.repeat(200_000)}x`], { outputSchemaJson: SCHEMA });
+  expect(empty.error).toMatchObject({ reason: 'MODEL_OUTPUT_INVALID' });
+});
+
 test('one that was cut at its limit is none, and a schema that is none is refused before anything is asked', async () => {
   const cut = await answer(['{"city":"Oslo"}'], { outputSchemaJson: SCHEMA }, { reason: FinishReason.LENGTH });
   expect(cut.error).toMatchObject({ reason: 'MODEL_OUTPUT_INVALID' });

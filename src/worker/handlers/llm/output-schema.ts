@@ -1,4 +1,6 @@
-// Answers that must match a JSON Schema: asks for them where the model cannot be bound, and checks every one. Pure.
+// Answers that must match a JSON Schema: asks for them where the model cannot be bound, and checks every one. Neither a schema nor
+// an answer can hold the event loop for longer than the check is given.
+import { Script } from 'node:vm';
 import { clone, create } from '@bufbuild/protobuf';
 import { type Schema, Validator } from '@cfworker/json-schema';
 import {
@@ -37,11 +39,13 @@ export function askedFor(request: ChatRequest): ChatRequest {
 
 const leading = ({ messages }: ChatRequest): number => messages.findIndex(({ role }) => role !== Role.SYSTEM);
 
-const FENCE = /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/;
+const FENCE = '```';
+/** How long one check may take: patterns of a schema can be made to take for ever. */
+export const CHECK_MS = 500;
 
 /** The JSON of an answer, without the fence that some models put around it. Throws MODEL_OUTPUT_INVALID. */
 export function checkedOutput(answer: string, schema: Schema): string {
-  const text = (FENCE.exec(answer)?.[1] ?? answer).trim();
+  const text = unfenced(answer.trim());
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -50,14 +54,32 @@ export function checkedOutput(answer: string, schema: Schema): string {
   }
   let broken: readonly string[];
   try {
-    const { valid, errors } = new Validator(schema, '2020-12').validate(value);
+    const { valid, errors } = withinTime(() => new Validator(schema, '2020-12').validate(value));
     if (valid) return text;
     broken = errors.map(({ keyword }) => keyword);
   } catch (cause) {
-    // E.g. a reference to nowhere.
+    // E.g. a reference to nowhere, or a pattern without end.
     throw new AppError('INVALID_ARGUMENT', { what: 'output_schema_json cannot be used' }, { cause });
   }
   // Keywords of the schema; the places that the validator names may hold what the model said.
   const problem = `it breaks the schema (${[...new Set(broken)].slice(0, 8).join(', ')})`;
   throw new AppError('MODEL_OUTPUT_INVALID', { problem });
+}
+
+/** What stands in a fence that is around all of it. By index: a pattern for it would take for ever on many empty lines. */
+function unfenced(text: string): string {
+  const begin = text.indexOf('\n');
+  if (begin < 0 || !text.startsWith(FENCE) || !text.endsWith(FENCE) || text.length < begin + FENCE.length) return text;
+  const label = text.slice(FENCE.length, begin).trim();
+  return label === '' || label === 'json' ? text.slice(begin, -FENCE.length).trim() : text;
+}
+
+/** The timeout of a script ends whatever runs within it, regular expressions too. Throws after CHECK_MS. */
+function withinTime<T>(work: () => T): T {
+  let result: T | undefined;
+  const run = () => {
+    result = work();
+  };
+  new Script('run()').runInNewContext({ run }, { timeout: CHECK_MS });
+  return result as T;
 }

@@ -66,7 +66,9 @@ function sentences(question: string, answer: string): string {
 
 /** A quote with its place stays whole. */
 const quotable = (line: string): string[] =>
-  /^- “.+” \(.+\)$/.test(line) ? [line.slice(2)] : unitsOf(line, 1, true).map(({ text }) => text);
+  line.startsWith('- “') && line.endsWith(')') && line.includes('” (')
+    ? [line.slice(2)]
+    : unitsOf(line, 1, true).map(({ text }) => text);
 
 const LANGUAGES: readonly Language[] = ['en', 'zh'];
 
