@@ -122,3 +122,18 @@ test('free text streams as it comes, and its confidence is a rule that says so',
   expect(failed.confidence!.value).toBe(plain.confidence!.value);
   expect(cut.confidence!.value).toBeLessThan(plain.confidence!.value);
 });
+
+test.each([
+  ['I’m not sure, but it may be Oslo.', 0.3],
+  ['It was probably Oslo.', 0.3],
+  ['我不确定，可能在奥斯陆。', 0.3],
+  ["I'm sorry, but I can't help with that.", 0.2],
+  ['抱歉，我无法回答这个问题。', 0.2],
+  ['Oslo', 0.5],
+  ['The probable cause is a knot that cannot jam.', 0.5],
+  ['   ', 0],
+])('the words of an answer speak for or against it: %s', async (words, value) => {
+  // In pieces, as they come.
+  const { confidence } = await answer([...words]);
+  expect(confidence).toMatchObject({ origin: ConfidenceOrigin.HEURISTIC, value });
+});

@@ -10,7 +10,7 @@ import {
 import { AppError } from '../../../base/errors.ts';
 import type { HandlerContext } from '../../handler.ts';
 import type { ChatDriver } from './chat-driver.ts';
-import { ruleOfConfidence } from './confidence.ts';
+import { JUDGED_CHARS, ruleOfConfidence } from './confidence.ts';
 import { askedFor, checkedOutput, outputSchema } from './output-schema.ts';
 
 /** Characters of an answer with a schema; it is held back until it is whole. */
@@ -29,8 +29,10 @@ async function* chat(
 ): AsyncGenerator<ChatResponse> {
   const schema = outputSchema(request);
   let held = '';
+  let beginning = '';
   for await (const response of driver.chat(schema && !binds ? askedFor(request) : request, context)) {
     const { event } = response;
+    if (event.case === 'text' && beginning.length < JUDGED_CHARS) beginning += event.value.text;
     if (schema && event.case === 'text') {
       held += event.value.text;
       if (held.length > MAX_STRUCTURED_CHARS) {
@@ -40,7 +42,11 @@ async function* chat(
     }
     if (event.case === 'finish') {
       const { reason, contextFit, usage } = event.value;
-      event.value.confidence ??= ruleOfConfidence(request, reason, contextFit !== undefined);
+      event.value.confidence ??= ruleOfConfidence(request, {
+        reason,
+        fitted: contextFit !== undefined,
+        text: beginning,
+      });
       if (schema && reason !== FinishReason.TOOL_CALLS) {
         try {
           if (reason === FinishReason.LENGTH) {
