@@ -20,6 +20,7 @@ import {
   type ProviderSettings,
 } from './handlers/llm/providers/provider-settings.ts';
 import { rulesDriver } from './handlers/llm/rules/rules-driver.ts';
+import type { TokenPrice } from './handlers/llm/token-usage.ts';
 import { type Env, KEY_REF, readKey } from './key-ref.ts';
 import { Llama } from './llama/llama.ts';
 
@@ -36,6 +37,8 @@ const ModelSchema = v.strictObject({
   model: v.optional(v.pipe(v.string(), v.maxLength(128)), ''),
   /** For `gguf`: the model file; a relative path begins in the home. */
   file: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(4096))),
+  /** For `gguf`: `false` leaves graphics cards alone. */
+  gpu: v.optional(v.boolean()),
   context_tokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(512), v.maxValue(10_000_000))),
   base_url: v.optional(v.pipe(v.string(), v.maxLength(2048))),
   key: v.optional(
@@ -97,7 +100,9 @@ export function readModels(home: string): ModelsConfig {
 /** What is wrong with an entry as a whole; undefined when nothing is. */
 export function problemOf(
   name: string,
-  entry: Pick<ModelEntry | EmbeddingEntry, 'provider' | 'base_url' | 'model' | 'file' | 'key'>,
+  entry: Pick<ModelEntry | EmbeddingEntry, 'provider' | 'base_url' | 'model' | 'file' | 'key'> & {
+    gpu?: boolean | undefined;
+  },
 ): { at: string[]; text: string } | undefined {
   const reserved =
     name === RULES || name === LEXICAL || ((name === 'openai' || name === 'anthropic') && entry.provider !== name);
@@ -109,6 +114,7 @@ export function problemOf(
     return needless && { at: [needless], text: `a file of this machine needs no \`${needless}\`` };
   }
   if (entry.file !== undefined) return { at: ['file'], text: '`file` is for the provider `gguf`' };
+  if (entry.gpu !== undefined) return { at: ['gpu'], text: '`gpu` is for the provider `gguf`' };
   if (entry.model === '') return { at: [], text: "`model` is missing, the provider's name of it" };
   const url = entry.base_url;
   if (url === undefined) {
@@ -136,11 +142,11 @@ export function chatModels(config: ModelsConfig, home: string, env: Env, clock: 
   const drivers = new Map<string, ChatDriver>([[RULES, rulesDriver]]);
   let llama: Llama | undefined;
   for (const [name, entry] of config.models) {
-    const { provider, file, model, context_tokens: contextTokens = 0, max_output_tokens: most } = entry;
+    const { provider, file, model, gpu = true, context_tokens: contextTokens = 0, max_output_tokens: most } = entry;
     if (provider === 'gguf' && file !== undefined) {
       llama ??= new Llama(homePaths(home).llama);
-      const limit = most === undefined ? {} : { maxOutputTokens: most };
-      const settings = { name, model, file: { path: resolve(home, file), contextTokens }, ...limit };
+      const limits = { ...(most === undefined ? {} : { maxOutputTokens: most }), ...priceOf(entry) };
+      const settings = { name, model, file: { path: resolve(home, file), contextTokens, gpu }, ...limits };
       drivers.set(name, checkedDriver(fittingDriver(ggufDriver(settings, llama), ggufRoom(settings, llama)), true));
     } else if (provider !== 'gguf') {
       const driver = providerDriver(settingsOf(name, provider, entry, home, env), clock);
@@ -157,7 +163,7 @@ export const needsLlama = (models: ReadonlyMap<string, ModelEntry | EmbeddingEnt
   [...models.values()].some(({ provider }) => provider === 'gguf');
 
 function settingsOf(name: string, provider: ProviderKind, entry: ModelEntry, home: string, env: Env): ProviderSettings {
-  const { model, key, price: cost } = entry;
+  const { model, key } = entry;
   return {
     name,
     provider,
@@ -165,14 +171,12 @@ function settingsOf(name: string, provider: ProviderKind, entry: ModelEntry, hom
     ...(entry.base_url === undefined ? {} : { baseUrl: entry.base_url }),
     ...(key === undefined ? {} : { key: () => readKey(key, name, home, env) }),
     ...(entry.max_output_tokens === undefined ? {} : { maxOutputTokens: entry.max_output_tokens }),
-    ...(cost === undefined
-      ? {}
-      : {
-          price: {
-            input: cost.input,
-            output: cost.output,
-            ...(cost.cached_input === undefined ? {} : { cachedInput: cost.cached_input }),
-          },
-        }),
+    ...priceOf(entry),
   };
+}
+
+function priceOf({ price: cost }: ModelEntry): { price?: TokenPrice } {
+  if (cost === undefined) return {};
+  const { input, output, cached_input: cachedInput } = cost;
+  return { price: { input, output, ...(cachedInput === undefined ? {} : { cachedInput }) } };
 }

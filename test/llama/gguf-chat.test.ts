@@ -93,6 +93,25 @@ llamaTest('a cancel ends it in mid-answer within a token, and the model is free 
   expect((await all({ ...HELLO, maxOutputTokens: 2 })).finish.usage?.outputTokens).toBe(2n);
 });
 
+llamaTest(
+  'what a cancelled answer has read and written is estimated and paid for; a whole one is counted',
+  async () => {
+    const file = { path: GGUF, contextTokens: 512, gpu: false };
+    const from = ggufDriver({ name: 'tiny', model: 'tiny.gguf', file, price: { input: 1, output: 10 } }, llama);
+    const reported: { inputTokens?: bigint; outputTokens?: bigint; costMicros?: bigint }[] = [];
+    const context = loneContext({ report: (usage) => void reported.push(usage) });
+    let pieces = 0;
+    const request = create(ChatRequestSchema, { ...HELLO, maxOutputTokens: 400 });
+    for await (const _ of from.chat(request, context)) if (++pieces === 3) break;
+    const { inputTokens = 0n, outputTokens = 0n, costMicros } = reported[0]!;
+    expect(inputTokens).toBeGreaterThan(0n);
+    expect(outputTokens).toBeGreaterThanOrEqual(3n);
+    expect(costMicros).toBe(inputTokens + outputTokens * 10n);
+    const { finish } = await all({ ...HELLO, maxOutputTokens: 5 }, { from });
+    expect(finish.usage?.costMicros).toBe(finish.usage!.inputTokens + 50n);
+  },
+);
+
 llamaTest('jobs take turns; one that is cancelled while it waits ends at once', async () => {
   const abort = new AbortController();
   const first = all({ ...HELLO, maxOutputTokens: 60 });

@@ -1,6 +1,6 @@
-// The llama process: loads node-llama-cpp (its module is the first word of the command line) and the files that it is asked about, and answers over the channel of its parent. A
-// process of its own, because reading a file's vocabulary and its native code must neither hold up nor end a worker.
-
+// The llama process: loads node-llama-cpp (its module is the first word of the command line) and the files that it is asked about,
+// and answers over the channel of its parent. A process of its own, because reading a file's vocabulary and its native code must
+// neither hold up nor end a worker.
 import type { LibraryLlama, LlamaLibrary } from './llama-library.ts';
 import type { LlamaAsk, LlamaEvent, LlamaFile, LlamaProblem, ToLlama } from './llama-messages.ts';
 import { LoadedModel, SchemaUnusable, TooLong } from './loaded-model.ts';
@@ -39,23 +39,24 @@ async function loadLibrary(): Promise<Loaded> {
   }
 }
 
-async function load(path: string): Promise<LoadedModel> {
+async function load({ path, gpu = true }: LlamaFile): Promise<LoadedModel> {
   library ??= loadLibrary();
   const { library: loaded, llama } = await library;
   try {
-    return new LoadedModel(loaded, llama, await llama.loadModel({ modelPath: path }));
+    return new LoadedModel(loaded, llama, await llama.loadModel({ modelPath: path, gpuLayers: gpu ? 'auto' : 0 }));
   } catch (error) {
     throw new Unusable('file', error);
   }
 }
 
-/** One for each file; a load that failed is tried again at the next ask. */
-function modelOf({ path }: LlamaFile): Promise<LoadedModel> {
-  const known = models.get(path);
+/** One for each file and where it computes; a load that failed is tried again at the next ask. */
+function modelOf(file: LlamaFile): Promise<LoadedModel> {
+  const key = JSON.stringify([file.path, file.gpu ?? true]);
+  const known = models.get(key);
   if (known) return known;
-  const loading = load(path);
-  models.set(path, loading);
-  loading.catch(() => models.delete(path));
+  const loading = load(file);
+  models.set(key, loading);
+  loading.catch(() => models.delete(key));
   return loading;
 }
 

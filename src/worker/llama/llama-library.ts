@@ -68,7 +68,7 @@ export interface LibraryChat {
 }
 
 export interface LibraryLlama {
-  loadModel(options: { modelPath: string }): Promise<LibraryModel>;
+  loadModel(options: { modelPath: string; gpuLayers: 'auto' | 0 }): Promise<LibraryModel>;
   createGrammarForJsonSchema(schema: unknown): Promise<unknown>;
 }
 

@@ -26,6 +26,8 @@ export interface LlamaFile {
   readonly path: string;
   /** Tokens of a context; 0 means those that it was trained for, at most `DEFAULT_CONTEXT_TOKENS`. */
   readonly contextTokens: number;
+  /** `false`: computed by processors alone, also where the library has a build for graphics cards. */
+  readonly gpu?: boolean;
 }
 
 export const DEFAULT_CONTEXT_TOKENS = 8192;

@@ -18,7 +18,9 @@ const build = (): string =>
  * folder of its own: among Bowline's packages, `--omit=optional` would take away the Node that Bowline runs on.
  */
 export const installCommand = (folder: string): string =>
-  `npm i --no-save --ignore-scripts --omit=optional --prefix '${folder}' ${LLAMA_PACKAGE}@${VERSION} @node-llama-cpp/${build()}@${VERSION}`;
+  `npm i --no-save --ignore-scripts --omit=optional --prefix ${quoted(folder)} ${LLAMA_PACKAGE}@${VERSION} @node-llama-cpp/${build()}@${VERSION}`;
+
+const quoted = (path: string): string => `'${path.replaceAll("'", `'\\''`)}'`;
 
 /** What the process may know of the environment: where programs and libraries are, and which graphics cards it may use. */
 const ENV = ['PATH', 'HOME', 'LD_LIBRARY_PATH', 'CUDA_VISIBLE_DEVICES', 'GGML_VK_VISIBLE_DEVICES'];

@@ -13,7 +13,10 @@ import type { HandlerContext } from '../../../handler.ts';
 import type { Llama } from '../../../llama/llama.ts';
 import type { LlamaEvent, LlamaFile } from '../../../llama/llama-messages.ts';
 import type { ChatDriver } from '../chat-driver.ts';
+import { estimateTokens } from '../estimate-tokens.ts';
+import { textsOf } from '../fit-context.ts';
 import type { ContextRoom } from '../fitting-driver.ts';
+import { type TokenPrice, tokenUsage } from '../token-usage.ts';
 import { ggufMessages, ggufTools } from './gguf-prompt.ts';
 
 export interface GgufChatSettings {
@@ -24,6 +27,7 @@ export interface GgufChatSettings {
   readonly file: LlamaFile;
   /** Where a request does not say; without it an answer may fill the context. */
   readonly maxOutputTokens?: number;
+  readonly price?: TokenPrice;
 }
 
 /** A driver for one entry of models.yaml. Nothing is loaded before its first call. */
@@ -47,11 +51,11 @@ export function ggufRoom({ name, file }: GgufChatSettings, llama: Llama): Contex
 }
 
 async function* chat(
-  { name, file, maxOutputTokens = 0 }: GgufChatSettings,
+  { name, file, maxOutputTokens = 0, price }: GgufChatSettings,
   llama: Llama,
   model: ModelInfo,
   request: ChatRequest,
-  { signal, attempt }: HandlerContext,
+  { signal, attempt, report, log }: HandlerContext,
 ): AsyncGenerator<ChatResponse> {
   const schema = request.outputSchemaJson === '' ? {} : { schema: schemaOf(request.outputSchemaJson) };
   const ask = {
@@ -65,22 +69,40 @@ async function* chat(
     },
   };
   let calls = 0;
-  for await (const event of llama.ask(name, file, ask, signal)) {
-    if (event.kind === 'text')
-      yield create(ChatResponseSchema, { event: { case: 'text', value: { text: event.text } } });
-    else if (event.kind === 'call') {
-      // The library gives no ids; they need to differ within the run's turn only.
-      const value = { id: `call_${attempt}_${request.messages.length}_${calls++}`, name: event.name.slice(0, 64) };
-      const argumentsJson = JSON.stringify(event.params ?? {});
-      yield create(ChatResponseSchema, { event: { case: 'toolCall', value: { ...value, argumentsJson } } });
-    } else if (event.kind === 'finished') yield finish(event, model);
+  let written = 0;
+  let ended = false;
+  try {
+    for await (const event of llama.ask(name, file, ask, signal)) {
+      if (event.kind === 'text') {
+        written += estimateTokens(event.text);
+        yield create(ChatResponseSchema, { event: { case: 'text', value: { text: event.text } } });
+      } else if (event.kind === 'call') {
+        // The library gives no ids; they need to differ within the run's turn only.
+        const value = { id: `call_${attempt}_${request.messages.length}_${calls++}`, name: event.name.slice(0, 64) };
+        const argumentsJson = JSON.stringify(event.params ?? {});
+        yield create(ChatResponseSchema, { event: { case: 'toolCall', value: { ...value, argumentsJson } } });
+      } else if (event.kind === 'finished') {
+        ended = true;
+        yield finish(event, model, price);
+      }
+    }
+  } finally {
+    if (!ended && written > 0) {
+      log.info('an answer ended before the model told what it used; that is estimated', { model: name });
+      const input = textsOf(request).reduce((sum, text) => sum + estimateTokens(text), 0);
+      report(tokenUsage({ input, output: written }, price));
+    }
   }
 }
 
-function finish({ reason, usage }: LlamaEvent & { kind: 'finished' }, model: ModelInfo): ChatResponse {
+function finish(
+  { reason, usage }: LlamaEvent & { kind: 'finished' },
+  model: ModelInfo,
+  price: TokenPrice | undefined,
+): ChatResponse {
   const value = {
     reason: REASONS[reason],
-    usage: { inputTokens: BigInt(usage.inputTokens), outputTokens: BigInt(usage.outputTokens) },
+    usage: tokenUsage({ input: usage.inputTokens, output: usage.outputTokens }, price),
     model,
   };
   return create(ChatResponseSchema, { event: { case: 'finish', value } });

@@ -145,6 +145,9 @@ test('what was read and written is paid for also when the answer is cut, or nobo
   server.reply = (response) => events(response, [chunk({ content: 'eight by' })]);
   await chatOnce(true);
   expect(reported).toEqual([2n, 2n]);
+  server.reply = stream(chunk({ reasoning_content: 'sixteen letters.' }));
+  await expect(chatOnce(false)).rejects.toMatchObject({ reason: 'PROVIDER_UNAVAILABLE' });
+  expect(reported.splice(2)).toEqual([4n]);
   server.reply = stream(chunk({ content: 'Hi' }), chunk({}, 'stop', USAGE), '[DONE]');
   await chatOnce(false);
   // The finish tells it.
