@@ -9,6 +9,9 @@ import { Stack } from '../support/stack.ts';
 // Real processes, each with its own start, on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
+/** More tokens than are written before a cancel is there. */
+const MOST = 3500;
+
 const problem = llamaProblem();
 const llamaTest = problem === '' ? test : test.skip;
 
@@ -39,6 +42,30 @@ llamaTest('an ask is answered by the model file, and its usage is on the job', a
   const shown = JSON.parse((await stack.cli(['runs', 'show', told.runId, '--json'])).stdout);
   expect(JSON.stringify(shown)).toContain('tiny');
   expect(Number(shown.usage?.outputTokens ?? 0), JSON.stringify(shown)).toBeGreaterThan(0);
+});
+
+llamaTest('a cancel reaches the model in mid-answer; what it wrote until then is on the run', async () => {
+  await stack.running('worker').stop();
+  models(MOST);
+  await stack.worker();
+  const asked = await stack.cli(['ask', '--json', '--no-wait', 'Tell me a long story.']);
+  const { runId } = JSON.parse(asked.stdout);
+  const watch = stack.spawnCli(['runs', 'watch', runId]);
+  // Its first words: more than the lines that say how far the run is.
+  await watch.until(/[\s\S]{200}/);
+  expect((await stack.cli(['runs', 'cancel', runId])).code).toBe(0);
+  await watch.ended;
+  await vi.waitFor(
+    async () => {
+      const shown = JSON.parse((await stack.cli(['runs', 'show', runId, '--json'])).stdout);
+      expect(shown.state).toBe('cancelled');
+      const written = Number(shown.usage?.outputTokens ?? 0);
+      expect(written).toBeGreaterThan(0);
+      expect(written).toBeLessThan(MOST);
+    },
+    { timeout: 20_000, interval: 250 },
+  );
+  expect(stack.running('worker').running).toBe(true);
 });
 
 llamaTest('what is missing is said with the command that installs it, before a worker starts', async () => {
