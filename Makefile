@@ -14,10 +14,10 @@ override export DIR := $(value DIR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help gen build demo up test chaos memory bench docker-test check verify clean
+.PHONY: help gen build demo up test chaos memory bench docker-test test-llama check verify clean
 
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 # Installs only if node_modules does not hold what the lock file names.
 $(INSTALLED): package-lock.json
@@ -44,6 +44,15 @@ chaos: build ## Real programs, Postgres and Redis killed, stopped and cut off wh
 
 memory: build ## Measure the edge's memory after 2,000 tool calls beside a bare Node process
 	@node scripts/edge-memory.ts
+
+# A local model is optional: its library is installed by this alone, small and apart from Bowline's own packages.
+LLAMA := .build/llama
+$(LLAMA)/.bowline-stamp: src/worker/llama/llama.ts $(INSTALLED)
+	@node scripts/install-llama.ts $(LLAMA)
+	@touch $@
+
+test-llama: build $(LLAMA)/.bowline-stamp ## Run the tests of local models with node-llama-cpp: [BOWLINE_TEST_GGUF=file]
+	@npm run --silent test -- test/llama
 
 # What Bowline is measured beside is installed by this alone, without install scripts.
 $(BENCH): bench/package-lock.json

@@ -77,7 +77,11 @@ const common = {
 const CHUNK = 'chunk-';
 const targets = [
   {
-    entries: { bowline: 'src/main/bowline.ts', 'embedded-worker': 'src/control/store/embedded-worker.ts' },
+    entries: {
+      bowline: 'src/main/bowline.ts',
+      'embedded-worker': 'src/control/store/embedded-worker.ts',
+      'llama-child': 'src/worker/llama/llama-child.ts',
+    },
     options: {
       ...common,
       packages: 'external',

@@ -374,6 +374,10 @@ export const ERRORS = {
     'the embedding model {model} answers vectors of {got} numbers where {declared} are declared; set it with `bowline models set {model} --embedding --dimension {got}`',
   ),
   PROVIDER_REFUSED: row('failed_precondition', 'the model provider {provider} refused the request: {problem}'),
+  LLAMA_MISSING: row(
+    'failed_precondition',
+    'models.yaml names a GGUF file, and the optional package that runs it is not installed; where Bowline is installed, run `{command}`',
+  ),
   CONTEXT_TOO_LONG: row(
     'out_of_range',
     'the conversation is too long for the model {model}; begin a new one, share less, or use a larger model',

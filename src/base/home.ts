@@ -19,6 +19,7 @@ export function homePaths(home: string) {
     config: join(home, 'config.yaml'),
     models: join(home, 'models.yaml'),
     keys: join(home, 'keys'),
+    llama: join(home, 'llama'),
     journal: join(home, 'journal'),
     blobs: join(home, 'blobs'),
     index: join(home, 'state.db'),

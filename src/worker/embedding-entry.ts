@@ -9,8 +9,11 @@ export const MAX_DIMENSION = 8192;
 const prefix = v.pipe(v.string(), v.maxLength(512));
 
 export const EmbeddingSchema = v.strictObject({
-  provider: v.picklist(EMBEDDING_PROVIDERS),
-  model: v.pipe(v.string(), v.minLength(1), v.maxLength(128)),
+  provider: v.picklist([...EMBEDDING_PROVIDERS, 'gguf']),
+  /** For `gguf` what the file is called in ids. */
+  model: v.optional(v.pipe(v.string(), v.maxLength(128)), ''),
+  /** For `gguf`: the model file; a relative path begins in the home. */
+  file: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(4096))),
   dimension: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_DIMENSION)),
   shorten: v.optional(v.boolean()),
   base_url: v.optional(v.pipe(v.string(), v.maxLength(2048))),

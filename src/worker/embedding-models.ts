@@ -1,13 +1,18 @@
 // The embedders of a worker, made from models.yaml. `lexical` is always there and is the default until the owner chooses another.
+import { resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import { homePaths } from '../base/home.ts';
 import type { EmbeddingEntry } from './embedding-entry.ts';
 import type { EmbedModels } from './handlers/embed/embed-handler.ts';
 import { EMBED_DEFAULTS } from './handlers/embed/embed-settings.ts';
 import type { Embedder } from './handlers/embed/embedder.ts';
+import { ggufEmbedder } from './handlers/embed/gguf/gguf-embedder.ts';
 import { LEXICAL, lexicalEmbedder } from './handlers/embed/lexical/lexical-embedder.ts';
-import type { EmbedderSettings } from './handlers/embed/providers/embedder-settings.ts';
+import type { EmbedderSettings, EmbeddingProvider } from './handlers/embed/providers/embedder-settings.ts';
 import { providerEmbedder } from './handlers/embed/providers/provider-embedder.ts';
 import { type Env, readKey } from './key-ref.ts';
+import { Llama } from './llama/llama.ts';
+import { llamaEmbedding } from './llama/llama-embedding.ts';
 import type { ModelsConfig } from './models.ts';
 
 /** Embedders of all models by name. Keys are read when they are used. */
@@ -20,13 +25,38 @@ export function embedModels(
 ): EmbedModels {
   const embedders = new Map<string, Embedder>([[LEXICAL, lexicalEmbedder]]);
   for (const [name, entry] of embeddings) {
-    embedders.set(name, providerEmbedder(settingsOf(name, entry, home, env), settings, clock));
+    const { provider } = entry;
+    embedders.set(
+      name,
+      provider === 'gguf'
+        ? fileEmbedder(name, entry, home)
+        : providerEmbedder(settingsOf(name, provider, entry, home, env), settings, clock),
+    );
   }
   return { defaultModel: defaultEmbedding, embedders };
 }
 
-function settingsOf(name: string, entry: EmbeddingEntry, home: string, env: Env): EmbedderSettings {
-  const { provider, model, dimension, shorten, key, price, version } = entry;
+/** Each file has a llama process of its own, which its embedder closes. */
+function fileEmbedder(name: string, entry: EmbeddingEntry, home: string): Embedder {
+  const { dimension, model, file = '', version } = entry;
+  const settings = {
+    name,
+    model: version === undefined ? model : `${model}-${version}`,
+    dimension,
+    ...(entry.query_prefix === undefined ? {} : { queryPrefix: entry.query_prefix }),
+    ...(entry.document_prefix === undefined ? {} : { documentPrefix: entry.document_prefix }),
+  };
+  return ggufEmbedder(settings, llamaEmbedding(name, resolve(home, file), new Llama(homePaths(home).llama)));
+}
+
+function settingsOf(
+  name: string,
+  provider: EmbeddingProvider,
+  entry: EmbeddingEntry,
+  home: string,
+  env: Env,
+): EmbedderSettings {
+  const { model, dimension, shorten, key, price, version } = entry;
   return {
     name,
     provider,

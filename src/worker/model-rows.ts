@@ -35,7 +35,7 @@ export function modelRows(home: string, env: Env): ModelRow[] {
     provider: entry.provider,
     model: entry.model,
     baseUrl: entry.base_url ?? '',
-    local: isLocal(entry.base_url),
+    local: entry.provider === 'gguf' || isLocal(entry.base_url),
     key: keyState(name, entry, home, env),
   });
   return [
@@ -64,6 +64,7 @@ export function modelRows(home: string, env: Env): ModelRow[] {
 }
 
 function keyState(name: string, { key, provider }: Entry, home: string, env: Env): string {
+  if (provider === 'gguf') return 'not needed';
   if (key === undefined) return provider === 'openai-compatible' ? 'none' : 'missing';
   try {
     readKey(key, name, home, env);

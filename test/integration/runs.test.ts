@@ -150,6 +150,23 @@ test('a cancel from the edge reaches the worker, frees the conversation, and a l
   await worker.cut();
 });
 
+test('what a job used until a cancel stopped it is charged', async () => {
+  const edge = control.closing(await (await control.device()).connect());
+  const worker = await control.worker();
+  const { run } = edge.ask('never mind?');
+  const { dispatchId, epoch } = await worker.job();
+  await runs().cancelRun({ id: run, requestId: 'charged' });
+  expect((await worker.frame('cancel')).dispatchId).toBe(dispatchId);
+  const usage = { inputTokens: 30n, outputTokens: 4n, costMicros: 70n };
+  worker.send({ case: 'result', value: { dispatchId, epoch, result: { case: 'stopped', value: {} }, usage } });
+  await worker.frame('resultCommitted');
+  const shown = (await runs().getRun({ id: run })).run;
+  expect(shown?.state).toBe(RunState.CANCELLED);
+  expect(shown?.outcome?.usage).toMatchObject(usage);
+  await edge.cut();
+  await worker.cut();
+});
+
 test('a cancel through the API reaches the device, and the run ends although the device has not answered', async () => {
   const edge = control.closing(await (await control.device()).connect());
   const worker = await control.worker();

@@ -264,7 +264,9 @@ export class WorkerJobs {
     const result = settledOf(frame);
     if (!attempt) {
       const former = this.#attempts.former(id);
-      if (result && former?.holder === session.bootId) await this.#settler.late(former, result, frame);
+      // What it used until it was stopped is owed, too.
+      const owed = result ?? (frame.usage && { case: 'failure' as const, value: toFailure(new AppError('CANCELED')) });
+      if (owed && former?.holder === session.bootId) await this.#settler.late(former, owed, frame);
       this.#attempts.forgetFormer(id);
       return session.committed(id);
     }

@@ -1,15 +1,19 @@
 // Opens the capability `embed`: the embeddings of models.yaml and the built-in one behind one handler.
+import { homePaths } from '../../../base/home.ts';
 import type { Capability, CapabilityParts } from '../../capability.ts';
 import { embedModels } from '../../embedding-models.ts';
-import { readModels } from '../../models.ts';
+import { findLlama } from '../../llama/llama.ts';
+import { needsLlama, readModels } from '../../models.ts';
 import type { WorkerSettings } from '../../settings.ts';
 import { embedHandler } from './embed-handler.ts';
 import type { EmbedSettings } from './embed-settings.ts';
 
-/** Throws CONFIG_INVALID for a models.yaml that cannot be used. */
+/** Throws CONFIG_INVALID for a models.yaml that cannot be used, LLAMA_MISSING where it names GGUF files that nothing can run. */
 export async function openEmbed({ home, env, clock, settings: all }: CapabilityParts): Promise<Capability> {
   const settings = embedSettings(all);
-  const models = embedModels(readModels(home), home, env, clock, settings);
+  const config = readModels(home);
+  if (needsLlama(config.embeddings)) findLlama(homePaths(home).llama);
+  const models = embedModels(config, home, env, clock, settings);
   const { defaultModel, embedders } = models;
   const first = embedders.get(defaultModel)!;
   const offered = [first, ...[...embedders.values()].filter((embedder) => embedder !== first)];

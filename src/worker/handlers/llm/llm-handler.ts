@@ -18,6 +18,8 @@ const MAX_PIECE = 16_384;
 export interface ChatModels {
   readonly defaultModel: string;
   readonly drivers: ReadonlyMap<string, ChatDriver>;
+  /** Ends what drivers started. */
+  close(): Promise<void>;
 }
 
 /** The llm capability over these models. */

@@ -1,12 +1,15 @@
 // Opens the capability `llm`: the models of models.yaml behind one handler.
+import { homePaths } from '../../../base/home.ts';
 import type { Capability, CapabilityParts } from '../../capability.ts';
+import { findLlama } from '../../llama/llama.ts';
 import type { Labels } from '../../manifest.ts';
-import { chatModels, type ModelEntry, readModels } from '../../models.ts';
+import { chatModels, type ModelEntry, needsLlama, readModels } from '../../models.ts';
 import { llmHandler } from './llm-handler.ts';
 
-/** Throws CONFIG_INVALID for a models.yaml that cannot be used. */
+/** Throws CONFIG_INVALID for a models.yaml that cannot be used, LLAMA_MISSING where it names GGUF files that nothing can run. */
 export async function openLlm({ home, env, clock }: CapabilityParts): Promise<Capability> {
   const config = readModels(home);
+  if (needsLlama(config.models)) findLlama(homePaths(home).llama);
   const models = chatModels(config, home, env, clock);
   const { defaultModel, drivers } = models;
   const names = [defaultModel, ...[...drivers.keys()].filter((model) => model !== defaultModel)];
@@ -14,6 +17,7 @@ export async function openLlm({ home, env, clock }: CapabilityParts): Promise<Ca
     handler: llmHandler(models),
     models: names.map((model) => drivers.get(model)!.info),
     labels: priceLabel(config.models.get(defaultModel)),
+    close: () => models.close(),
   };
 }
 

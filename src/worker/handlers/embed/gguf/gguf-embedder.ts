@@ -47,7 +47,7 @@ export function ggufEmbedder(settings: GgufSettings, load: LoadGgufModel): Embed
     lexical: false,
     fit: async (text) => {
       const file = await loaded();
-      return fitTokens(text, (piece) => file.countTokens(longest + piece) <= file.maxTokens);
+      return fitTokens(text, async (piece) => (await file.countTokens(longest + piece)) <= file.maxTokens);
     },
     embed: async (texts, purpose, signal) => {
       const file = await loaded();
@@ -60,7 +60,7 @@ export function ggufEmbedder(settings: GgufSettings, load: LoadGgufModel): Embed
           return file.embed(prefix + text);
         });
         vectors.push(unitVector(values, dimension, name));
-        tokens += file.countTokens(prefix + text);
+        tokens += await file.countTokens(prefix + text);
       }
       return { vectors, tokens };
     },
@@ -74,13 +74,13 @@ export function ggufEmbedder(settings: GgufSettings, load: LoadGgufModel): Embed
 }
 
 /** The longest beginning that fits, whole in its code points; found by halving, since only the model can count. */
-function fitTokens(text: string, fits: (piece: string) => boolean): string {
-  if (fits(text)) return text;
+async function fitTokens(text: string, fits: (piece: string) => Promise<boolean>): Promise<string> {
+  if (await fits(text)) return text;
   const signs = Array.from(text);
   let [least, most] = [0, signs.length];
   while (most - least > 1) {
     const middle = (least + most) >> 1;
-    if (fits(signs.slice(0, middle).join(''))) least = middle;
+    if (await fits(signs.slice(0, middle).join(''))) least = middle;
     else most = middle;
   }
   return signs.slice(0, least).join('');

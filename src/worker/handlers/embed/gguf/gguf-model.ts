@@ -6,7 +6,7 @@ export interface GgufModel {
   readonly dimension: number;
   /** Tokens that it reads of one text. */
   readonly maxTokens: number;
-  countTokens(text: string): number;
+  countTokens(text: string): number | Promise<number>;
   /** Numbers as the model gives them, of any length. */
   embed(text: string): Promise<readonly number[]>;
   close(): Promise<void>;

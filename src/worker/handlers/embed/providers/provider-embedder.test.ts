@@ -156,7 +156,7 @@ test('an endless answer is cut off, and a redirect is not followed', async () =>
   const elsewhere: Reply = (response) => {
     response.writeHead(307, { location: `${url}/elsewhere` }).end();
   };
-  expect(await failure(elsewhere)).toMatchObject({ reason: 'PROVIDER_UNAVAILABLE' });
+  expect(await failure(elsewhere)).toMatchObject({ reason: 'PROVIDER_REFUSED', retryable: false });
   expect(server.provider.requests).toHaveLength(2);
 });
 

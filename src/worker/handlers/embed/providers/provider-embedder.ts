@@ -6,6 +6,7 @@ import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/comm
 import type { Clock } from '../../../../base/clock.ts';
 import { AppError } from '../../../../base/errors.ts';
 import { estimateTokens } from '../../llm/estimate-tokens.ts';
+import { boundedFetch } from '../../llm/providers/bounded-fetch.ts';
 import { isLocal } from '../../llm/providers/local-address.ts';
 import { Patience } from '../../llm/providers/patience.ts';
 import { providerError } from '../../llm/providers/provider-error.ts';
@@ -13,7 +14,6 @@ import type { EmbedSettings } from '../embed-settings.ts';
 import type { Embedded, Embedder } from '../embedder.ts';
 import { fitText } from '../fit-text.ts';
 import { unitVector } from '../unit-vector.ts';
-import { boundedFetch } from './bounded-fetch.ts';
 import type { EmbedderSettings } from './embedder-settings.ts';
 import { embeddingModel } from './embedding-model.ts';
 import { inOrder } from './in-order.ts';

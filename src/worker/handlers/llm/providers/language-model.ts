@@ -1,20 +1,25 @@
 // Makes the AI SDK's model of a provider. Each package is loaded when its provider is first used.
 import type { LanguageModel } from 'ai';
 import { AppError } from '../../../../base/errors.ts';
+import { boundedFetch } from './bounded-fetch.ts';
 import type { ProviderSettings } from './provider-settings.ts';
+
+/** Bytes of one answer on the wire; a stream spends some 300 on each token. */
+export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** The model of these settings. Throws PROVIDER_KEY_MISSING where the provider needs a key and there is none. */
 export async function languageModel(settings: ProviderSettings): Promise<LanguageModel> {
   const { name, provider, model, baseUrl } = settings;
   const key = settings.key?.()?.reveal();
-  const base = baseUrl === undefined ? {} : { baseURL: baseUrl };
+  const fetch = boundedFetch(MAX_ANSWER_BYTES, name);
+  const base = baseUrl === undefined ? { fetch } : { fetch, baseURL: baseUrl };
   switch (provider) {
     case 'openai-compatible': {
       if (baseUrl === undefined)
         throw new AppError('PROVIDER_REFUSED', { provider: name, problem: 'it has no base_url' });
       const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
       const apiKey = key === undefined ? {} : { apiKey: key };
-      return createOpenAICompatible({ name, baseURL: baseUrl, includeUsage: true, ...apiKey })(model);
+      return createOpenAICompatible({ name, baseURL: baseUrl, fetch, includeUsage: true, ...apiKey })(model);
     }
     case 'openai': {
       const { createOpenAI } = await import('@ai-sdk/openai');

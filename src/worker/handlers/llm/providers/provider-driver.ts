@@ -8,14 +8,18 @@ import {
   FinishReason,
 } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/common/v1/common_pb.ts';
-import { type Usage, UsageSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
+import type { Usage } from '../../../../../gen/bowline/run/v1/run_pb.ts';
 import type { Clock } from '../../../../base/clock.ts';
 import { AppError } from '../../../../base/errors.ts';
 import type { HandlerContext } from '../../../handler.ts';
 import type { ChatDriver } from '../chat-driver.ts';
 import { estimateTokens } from '../estimate-tokens.ts';
+import { textsOf } from '../fit-context.ts';
+import { outputSchema } from '../output-schema.ts';
+import { tokenUsage } from '../token-usage.ts';
 import { languageModel } from './language-model.ts';
 import { isLocal } from './local-address.ts';
+import { confidenceOf, tellsLogprobs } from './logprobs.ts';
 import { Patience } from './patience.ts';
 import { promptOf, toolsOf } from './prompt.ts';
 import { providerError } from './provider-error.ts';
@@ -47,9 +51,14 @@ async function* chat(
   settings: ProviderSettings,
   clock: Clock,
   request: ChatRequest,
-  { signal }: HandlerContext,
+  { signal, report, log }: HandlerContext,
 ): AsyncGenerator<ChatResponse> {
   let written = '';
+  /** What it thought aloud: not part of the answer, but paid for. */
+  let thought = '';
+  /** It has begun to answer, and counts what it reads and writes, whatever comes of it. */
+  let counts = false;
+  let metadata: unknown;
   const patience = new Patience(clock);
   const silent = () =>
     new AppError('PROVIDER_UNAVAILABLE', { provider: settings.name, problem: 'it was silent for too long' });
@@ -63,6 +72,7 @@ async function* chat(
         throw new AppError('PROVIDER_UNAVAILABLE', { provider: settings.name, problem: 'it gave no answer' });
       const part = next.value;
       if (part.type !== 'start' && part.type !== 'start-step') wait = chunkMs;
+      counts ||= part.type === 'text-delta' || part.type === 'tool-call' || part.type === 'reasoning-delta';
       switch (part.type) {
         case 'text-delta':
           written += part.text;
@@ -76,23 +86,39 @@ async function* chat(
           yield create(ChatResponseSchema, { event: { case: 'toolCall', value } });
           break;
         }
+        case 'reasoning-delta':
+          thought += part.text;
+          break;
+        case 'finish-step':
+          metadata = part.providerMetadata;
+          break;
         case 'error':
           throw part.error;
-        case 'finish':
-          yield finish(settings, request, written, part.finishReason, part.totalUsage);
+        case 'finish': {
+          const last = finish(settings, request, { written, thought }, part.finishReason, part.totalUsage);
+          counts = false;
+          const confidence = confidenceOf(metadata);
+          if (confidence && last.event.case === 'finish') last.event.value.confidence = confidence;
+          yield last;
           return;
+        }
       }
     }
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw providerError(error, settings, clock.now());
   } finally {
+    if (counts) {
+      log.info('an answer ended before its provider told what it used; that is estimated', { model: settings.name });
+      report(usageOf(settings, request, written + thought));
+    }
     patience.stop();
   }
 }
 
 async function start(settings: ProviderSettings, request: ChatRequest, abortSignal: AbortSignal) {
-  const { streamText } = await import('ai');
+  const { jsonSchema, Output, streamText } = await import('ai');
+  const schema = settings.provider === 'openai-compatible' ? undefined : outputSchema(request);
   const { instructions, messages } = promptOf(request);
   const maxOutputTokens = request.maxOutputTokens || settings.maxOutputTokens;
   const { stream } = streamText({
@@ -102,6 +128,8 @@ async function start(settings: ProviderSettings, request: ChatRequest, abortSign
     ...(request.tools.length > 0 ? { tools: await toolsOf(request) } : {}),
     ...(maxOutputTokens ? { maxOutputTokens } : {}),
     ...(request.sampling ? { temperature: request.sampling.temperature } : {}),
+    ...(schema ? { output: Output.object({ schema: jsonSchema(schema as Parameters<typeof jsonSchema>[0]) }) } : {}),
+    ...(tellsLogprobs(settings.provider, settings.model) ? { providerOptions: { openai: { logprobs: true } } } : {}),
     maxRetries: 0,
     abortSignal,
     // Errors are thrown by `chat`; without this the SDK prints them, content included.
@@ -113,7 +141,7 @@ async function start(settings: ProviderSettings, request: ChatRequest, abortSign
 function finish(
   settings: ProviderSettings,
   request: ChatRequest,
-  written: string,
+  { written, thought }: { readonly written: string; readonly thought: string },
   reason: SdkFinishReason,
   usage: LanguageModelUsage,
 ): ChatResponse {
@@ -124,7 +152,11 @@ function finish(
   if (reason === 'content-filter' && written === '') {
     throw new AppError('PROVIDER_REFUSED', { provider: settings.name, problem: 'its content filter stopped it' });
   }
-  const value = { reason: REASONS[reason], usage: usageOf(settings, request, written, usage), model: infoOf(settings) };
+  const value = {
+    reason: REASONS[reason],
+    usage: usageOf(settings, request, written + thought, usage),
+    model: infoOf(settings),
+  };
   return create(ChatResponseSchema, { event: { case: 'finish', value } });
 }
 
@@ -137,20 +169,11 @@ const REASONS: Readonly<Record<Exclude<SdkFinishReason, 'error' | 'interrupted'>
 };
 
 /** What the provider counted; an estimate where it counts nothing, so that budgets still bite. */
-function usageOf(settings: ProviderSettings, request: ChatRequest, written: string, usage: LanguageModelUsage): Usage {
-  const read = () =>
-    request.messages.flatMap((m) => m.parts.map(({ part }) => (part.case === 'text' ? part.value : '')));
-  const input = usage.inputTokens ?? read().reduce((sum, text) => sum + estimateTokens(text), 0);
-  const output = usage.outputTokens ?? estimateTokens(written);
-  const cached = Math.min(usage.inputTokenDetails.cacheReadTokens ?? 0, input);
-  const { price } = settings;
-  const cost = price
-    ? (input - cached) * price.input + cached * (price.cachedInput ?? price.input) + output * price.output
-    : 0;
-  return create(UsageSchema, {
-    inputTokens: BigInt(Math.max(0, Math.round(input))),
-    outputTokens: BigInt(Math.max(0, Math.round(output))),
-    cachedInputTokens: BigInt(Math.max(0, Math.round(cached))),
-    costMicros: BigInt(Math.max(0, Math.ceil(cost))),
-  });
+function usageOf(settings: ProviderSettings, request: ChatRequest, written: string, usage?: LanguageModelUsage): Usage {
+  const count = {
+    input: usage?.inputTokens ?? textsOf(request).reduce((sum, text) => sum + estimateTokens(text), 0),
+    output: usage?.outputTokens ?? estimateTokens(written),
+    cached: usage?.inputTokenDetails.cacheReadTokens ?? 0,
+  };
+  return tokenUsage(count, settings.price);
 }

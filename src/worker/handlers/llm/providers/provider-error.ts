@@ -23,7 +23,9 @@ const OVERLOADED = /overloaded|rate_limit|server_error|api_error|timeout|unavail
 
 /** Any error of a provider's call as an AppError; those that are one already stay as they are. */
 export function providerError(error: unknown, settings: ProviderSettings, now: number): AppError {
-  if (error instanceof AppError) return error;
+  for (let cause = error, depth = 0; isRecord(cause) && depth < 6; cause = cause.cause, depth++) {
+    if (cause instanceof AppError) return cause;
+  }
   const failed = unwrapped(error);
   const provider = settings.name;
   const words = codeWords(failed);

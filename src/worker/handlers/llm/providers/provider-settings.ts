@@ -1,7 +1,10 @@
 // What a driver for a real provider needs to know. Made from models.yaml; holds the key, which never prints.
 import type { Secret } from '../../../../base/secret.ts';
+import type { TokenPrice } from '../token-usage.ts';
 
 export const PROVIDERS = ['openai', 'anthropic', 'openai-compatible'] as const;
+/** All that may stand in models.yaml: providers, and files of this machine. */
+export const CHAT_PROVIDERS = [...PROVIDERS, 'gguf'] as const;
 export type ProviderKind = (typeof PROVIDERS)[number];
 
 export interface ProviderSettings {
@@ -17,7 +20,7 @@ export interface ProviderSettings {
   /** Where a request does not say. */
   readonly maxOutputTokens?: number;
   /** Millionths of the currency per token, that is: the price of a million tokens. */
-  readonly price?: { readonly input: number; readonly output: number; readonly cachedInput?: number };
+  readonly price?: TokenPrice;
   /** How long the first word may take; default 180 s. */
   readonly firstChunkMs?: number;
   /** How long the stream may pause after it; default 90 s. */

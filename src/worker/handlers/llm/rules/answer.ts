@@ -1,5 +1,5 @@
 // Composes the answer of a turn from what its tools found: quotes with their places, never a word that stands nowhere.
-import { create } from '@bufbuild/protobuf';
+import { create, equals } from '@bufbuild/protobuf';
 import { FileKind } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { type Source, SourceSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
 import { commandAnswer } from './command-answer.ts';
@@ -8,6 +8,7 @@ import { aboutFile } from './describe-file.ts';
 import type { Draft } from './draft.ts';
 import type { Evidence, ReadFile } from './evidence.ts';
 import type { Intent } from './intent.ts';
+import type { Language } from './language.ts';
 import { phrasesIn } from './phrases.ts';
 import { central, type Ranked, rank } from './rank.ts';
 import type { Transcript } from './transcript.ts';
@@ -36,8 +37,9 @@ export function compose(intent: Intent, transcript: Transcript, evidence: Eviden
   else if (intent.kind === 'greet') draft.lines.push(phrases.help);
   else if (intent.kind === 'run') commandAnswer(draft, intent, transcript, evidence);
   else if (intent.kind === 'list') listing(draft, intent, transcript, evidence);
-  else if (intent.kind === 'find') matches(draft, intent, evidence);
-  else reading(draft, intent, evidence, cut);
+  else if (intent.kind === 'find' && (evidence.matches.length > 0 || evidence.passages.length === 0)) {
+    matches(draft, intent, evidence);
+  } else reading(draft, intent, evidence, cut);
   for (const step of intent.kind === 'run' ? [] : failuresToTell(evidence)) {
     const what = String(step.args.path ?? step.args.glob ?? '');
     draft.lines.push(
@@ -48,24 +50,27 @@ export function compose(intent: Intent, transcript: Transcript, evidence: Eviden
   return { text: `${body}\n\n${phrases.honest}`, sources: draft.sources, confidence: draft.confidence };
 }
 
+/** What was meant to be read and could not be is told, whatever else was found. */
+const TELL_ALWAYS: ReadonlySet<string> = new Set(['fs_read', 'retrieval_search']);
+
 /** Failures matter where nothing came in their stead. */
 function failuresToTell(evidence: Evidence): Evidence['failed'] {
-  const found = evidence.reads.length > 0 || evidence.matches.length > 0;
-  return found ? evidence.failed.filter((step) => step.tool === 'fs_read') : evidence.failed;
+  const found = [evidence.reads, evidence.matches, evidence.passages].some((each) => each.length > 0);
+  return found ? evidence.failed.filter(({ tool }) => TELL_ALWAYS.has(tool)) : evidence.failed;
 }
 
 function reading(draft: Draft, intent: Intent, evidence: Evidence, cut: CutFiles): void {
-  const open = evidence.reads.filter((file) => file.text !== undefined);
+  const open = [...evidence.reads.filter((file) => file.text !== undefined), ...evidence.passages];
   const closed = evidence.reads.filter((file) => file.text === undefined);
   const phrases = phrasesIn(intent.language);
   if (open.length > 0) {
-    if (intent.kind === 'read') show(draft, intent, open);
+    if (intent.kind === 'read' && open.some((file) => !file.found)) show(draft, intent, evidence.reads);
     else if (intent.kind === 'summarise' || intent.subject.length === 0) summaries(draft, intent, open, cut);
     else quotes(draft, intent, open, cut);
     for (const file of open.filter((f) => f.truncated)) draft.lines.push(phrases.cut(file.path));
   }
   if (closed.length > 0) withheldLines(draft, intent, closed, open.length > 0);
-  if (evidence.reads.length > 0) return;
+  if (evidence.reads.length > 0 || evidence.passages.length > 0) return;
   if (intent.files.length > 0) draft.lines.push(phrases.noFile(intent.files.join(', ')));
   else draft.lines.push(phrases.nothingFound(intent.subject.join(' ') || intent.folders.join(', ') || intent.question));
   if (evidence.listed.length > 0) {
@@ -76,19 +81,29 @@ function reading(draft: Draft, intent: Intent, evidence: Evidence, cut: CutFiles
 
 function quotes(draft: Draft, intent: Intent, files: readonly ReadFile[], cut: CutFiles): void {
   const phrases = phrasesIn(intent.language);
-  const units = files.flatMap((file) => cut.get(file) ?? []);
+  const units = distinct(files.flatMap((file) => cut.get(file) ?? []));
   const found = rank(units, intent.subject.join(' '), intent.question);
   const subject = intent.subject.join(' ');
   const best = found[0];
   if (!best) {
-    draft.lines.push(phrases.nothingSaid(subject, files.map((file) => file.path).join(', ')));
+    draft.lines.push(phrases.nothingSaid(subject, [...new Set(files.map(({ path }) => path))].join(', ')));
     draft.confidence = 0.1;
     return;
   }
   const chosen = choose(found, units);
   if (best.coverage < 0.5) draft.lines.push(phrases.closest);
-  for (const { unit } of chosen) quote(draft, unit);
+  for (const { unit } of chosen) quote(draft, unit, intent.language);
   draft.confidence = Math.min(0.9, Math.max(0.1, best.coverage * 0.9));
+}
+
+/** Passages of one document may overlap; what stands in two of them is one unit. */
+function distinct(units: readonly Located[]): Located[] {
+  const known = new Set<string>();
+  return units.filter((unit) => {
+    if (!unit.found) return true;
+    const key = JSON.stringify([unit.found.collection, unit.path, unit.found.page, unit.startLine, unit.text]);
+    return !known.has(key) && known.add(key);
+  });
 }
 
 /** The best units, as long as they are not much worse than the first; what a bare heading leads to stands for it. */
@@ -107,23 +122,27 @@ function choose(found: readonly Ranked[], units: readonly Located[]): Ranked[] {
   return chosen;
 }
 
-function quote(draft: Draft, unit: Located): void {
+function quote(draft: Draft, unit: Located, language: Language): void {
   const text = unit.text.length > MOST_QUOTE ? `${unit.text.slice(0, MOST_QUOTE).toWellFormed()}…` : unit.text;
-  draft.lines.push(`- “${text}” (${placeOf(unit)})`);
-  source(draft, unit.path, unit.startLine, unit.endLine);
+  draft.lines.push(`- “${text}” (${placeOf(unit, language)})`);
+  const { collection = '', page = 0, lines = true } = unit.found ?? {};
+  source(draft, unit.path, lines ? unit.startLine : 0, lines ? unit.endLine : 0, collection, page);
 }
 
-const placeOf = (unit: Located): string =>
-  `${unit.path}:${unit.startLine}${unit.endLine > unit.startLine ? `-${unit.endLine}` : ''}`;
+function placeOf({ path, startLine, endLine, found }: Located, language: Language): string {
+  if (found?.lines === false) return found.page > 0 ? `${path}, ${phrasesIn(language).page(found.page)}` : path;
+  return `${path}:${startLine}${endLine > startLine ? `-${endLine}` : ''}`;
+}
 
-function source(draft: Draft, path: string, startLine: number, endLine: number): void {
-  const same = draft.sources.some((s) => s.path === path && s.startLine === startLine && s.endLine === endLine);
-  if (!same && draft.sources.length < 256) draft.sources.push(create(SourceSchema, { path, startLine, endLine }));
+function source(draft: Draft, path: string, startLine: number, endLine: number, collection = '', page = 0): void {
+  const one = create(SourceSchema, { path, startLine, endLine, collection, page });
+  if (draft.sources.length < 256 && !draft.sources.some((each) => equals(SourceSchema, each, one)))
+    draft.sources.push(one);
 }
 
 function show(draft: Draft, intent: Intent, files: readonly ReadFile[]): void {
   const phrases = phrasesIn(intent.language);
-  for (const file of files) {
+  for (const file of files.filter((each) => each.text !== undefined)) {
     const text = (file.text ?? '').replace(/\n+$/, '');
     if (text === '') draft.lines.push(phrases.empty(file.path));
     else {
@@ -141,15 +160,16 @@ function show(draft: Draft, intent: Intent, files: readonly ReadFile[]): void {
 
 function summaries(draft: Draft, intent: Intent, files: readonly ReadFile[], cut: CutFiles): void {
   const phrases = phrasesIn(intent.language);
-  const each = files.length === 1 ? 5 : files.length <= 3 ? 3 : 2;
-  for (const file of files) {
-    const units = cut.get(file) ?? [];
+  const byPath = Map.groupBy(files, ({ path }) => path);
+  const each = byPath.size === 1 ? 5 : byPath.size <= 3 ? 3 : 2;
+  for (const [path, parts] of byPath) {
+    const units = distinct(parts.flatMap((part) => cut.get(part) ?? []));
     const chosen = central(units, each);
     const shown = chosen.length > 0 ? chosen : units.slice(0, each);
-    if (shown.length === 0) draft.lines.push(phrases.empty(file.path));
+    if (shown.length === 0) draft.lines.push(phrases.empty(path));
     else {
-      draft.lines.push(phrases.summaryOf(file.path));
-      for (const unit of shown) quote(draft, unit);
+      draft.lines.push(phrases.summaryOf(path));
+      for (const unit of shown) quote(draft, unit, intent.language);
     }
   }
   draft.confidence = 0.5;

@@ -1,5 +1,5 @@
 // Cuts the files that were read into units with their words, in slices: the event loop it shares is never held for long.
-import type { ReadFile } from './evidence.ts';
+import type { FoundIn, ReadFile } from './evidence.ts';
 import { type Unit, unitsOf } from './units.ts';
 import { tokens } from './words.ts';
 
@@ -7,6 +7,8 @@ import { tokens } from './words.ts';
 export interface Located extends Unit {
   readonly path: string;
   readonly words: readonly string[];
+  /** Set where it stands in a passage of a collection. */
+  readonly found?: FoundIn;
 }
 
 export type CutFiles = ReadonlyMap<ReadFile, readonly Located[]>;
@@ -21,7 +23,8 @@ export async function cutFiles(files: readonly ReadFile[], signal: AbortSignal):
     if (file.text === undefined) continue;
     const located: Located[] = [];
     for (const [index, unit] of unitsOf(file.text, file.firstLine, isProse(file.path)).entries()) {
-      located.push({ ...unit, path: file.path, words: tokens(unit.text) });
+      const above = file.found ? { found: file.found, headings: [...file.found.headings, ...unit.headings] } : {};
+      located.push({ ...unit, ...above, path: file.path, words: tokens(unit.text) });
       if (index % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
       signal.throwIfAborted();
     }
@@ -31,4 +34,4 @@ export async function cutFiles(files: readonly ReadFile[], signal: AbortSignal):
 }
 
 const isProse = (path: string): boolean =>
-  /\.(?:md|markdown|txt|text|rst|adoc|org|tex|html?|log)$/i.test(path) || !/\.\w+$/.test(path);
+  /\.(?:md|markdown|txt|text|rst|adoc|org|tex|html?|pdf|log)$/i.test(path) || !/\.\w+$/.test(path);

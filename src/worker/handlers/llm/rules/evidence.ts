@@ -7,6 +7,7 @@ import {
   type SearchMatch,
   SearchResponseSchema,
 } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { SearchResponseSchema as PassagesSchema } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { OutputStream, RunResponseSchema } from '../../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { type Withheld, WithheldSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
 import { isObject, type Step } from './transcript.ts';
@@ -21,6 +22,19 @@ export interface ReadFile {
   readonly truncated: boolean;
   readonly summary: string;
   readonly withheld: readonly Withheld[];
+  /** Set for a passage of a collection. */
+  readonly found?: FoundIn;
+}
+
+/** Where a passage was found. */
+export interface FoundIn {
+  readonly collection: string;
+  /** Headings above the passage, from the outermost in. */
+  readonly headings: readonly string[];
+  /** Page, from 1; 0 where there are none. */
+  readonly page: number;
+  /** Whether lines apply to the document. */
+  readonly lines: boolean;
 }
 
 export interface CommandRun {
@@ -34,6 +48,8 @@ export interface CommandRun {
 
 export interface Evidence {
   readonly reads: readonly ReadFile[];
+  /** Passages of collections, best first; each is read like a file of its document's name. */
+  readonly passages: readonly ReadFile[];
   readonly matches: readonly SearchMatch[];
   readonly listed: readonly FileInfo[];
   readonly listedMore: boolean;
@@ -48,6 +64,7 @@ export function evidenceOf(steps: readonly Step[]): Evidence {
   const lists = of(done, 'fs_list').map((step) => decode(ListResponseSchema, step.result));
   return {
     reads: of(done, 'fs_read').map(readOf),
+    passages: of(done, 'retrieval_search').flatMap(passagesOf),
     matches: of(done, 'fs_search').flatMap((step) => decode(SearchResponseSchema, step.result).matches),
     listed: lists.flatMap((list) => list.files),
     listedMore: lists.some((list) => list.nextPageToken !== ''),
@@ -85,6 +102,16 @@ function readOf(step: Step): ReadFile {
     summary: response.summary,
     withheld,
   };
+}
+
+function passagesOf(step: Step): ReadFile[] {
+  return decode(PassagesSchema, step.result).passages.flatMap((passage) => {
+    if (passage.document === '' || passage.text.trim() === '') return [];
+    const { collection, headings, page, startLine } = passage;
+    const found = { collection, headings, page, lines: startLine > 0 };
+    const rest = { info: undefined, truncated: false, summary: '', withheld: [] };
+    return [{ path: passage.document, text: passage.text, firstLine: Math.max(1, startLine), found, ...rest }];
+  });
 }
 
 function commandOf(step: Step): CommandRun {

@@ -35,6 +35,11 @@ interface Phrases {
   readonly otherFiles: string;
   readonly empty: (path: string) => string;
   readonly folder: string;
+  readonly page: (page: number) => string;
+  /** Opens the extract of a conversation. */
+  readonly saidSoFar: string;
+  readonly asked: string;
+  readonly answered: string;
 }
 
 const en: Phrases = {
@@ -70,6 +75,10 @@ const en: Phrases = {
   otherFiles: 'Files that are there:',
   empty: (path) => `${path} is empty.`,
   folder: 'folder',
+  page: (page) => `page ${page}`,
+  saidSoFar: 'What was said, in its own words:',
+  asked: 'Owner',
+  answered: 'Bowline',
 };
 
 const zh: Phrases = {
@@ -105,6 +114,10 @@ const zh: Phrases = {
   otherFiles: '现有的文件：',
   empty: (path) => `${path} 是空文件。`,
   folder: '文件夹',
+  page: (page) => `第 ${page} 页`,
+  saidSoFar: '对话摘录（原文）：',
+  asked: '用户',
+  answered: 'Bowline',
 };
 
 export const phrasesIn = (language: Language): Phrases => (language === 'zh' ? zh : en);

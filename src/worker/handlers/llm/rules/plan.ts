@@ -20,11 +20,25 @@ const MOST_ROUNDS = 5;
 
 /** The next calls; empty means: answer now. */
 export function nextCalls(intent: Intent, transcript: Transcript, evidence: Evidence): PlannedCall[] {
-  if (transcript.rounds >= MOST_ROUNDS) return [];
+  if (transcript.rounds >= MOST_ROUNDS || passagesAnswer(intent, transcript, evidence)) return [];
   const asked = new Set(transcript.steps.map((step) => keyOf({ tool: step.tool, args: step.args })));
   const wanted = wantedCalls(intent, transcript, evidence);
   return wanted.filter((call) => transcript.tools.has(call.tool) && !asked.has(keyOf(call))).slice(0, MOST_READS);
 }
+
+/** Whether passages that were found before make looking at the device needless: no file is meant, and they hold the subject. */
+function passagesAnswer(intent: Intent, transcript: Transcript, { passages }: Evidence): boolean {
+  if (passages.length === 0 || !SATISFIED.has(intent.kind)) return false;
+  const documents = passages.map(({ path }) => path);
+  const meant = intent.files.filter((name) => !documents.some((path) => isCalled(path, name)));
+  if (meant.length > 0 || transcript.shared.length > 0 || intent.folders.length > 0) return false;
+  const wanted = new Set(tokens(intent.subject.join(' ')));
+  const held = new Set(passages.flatMap(({ text, found }) => tokens([...(found?.headings ?? []), text].join(' '))));
+  return [...wanted].filter((token) => held.has(token)).length * 2 >= wanted.size;
+}
+
+/** Kinds of questions that passages can answer. */
+const SATISFIED: ReadonlySet<string> = new Set(['ask', 'find', 'summarise']);
 
 const keyOf = (call: PlannedCall): string =>
   `${call.tool} ${JSON.stringify(Object.entries(call.args).sort(([a], [b]) => a.localeCompare(b)))}`;

@@ -15,6 +15,7 @@ import { cutFiles } from './cut-files.ts';
 import { evidenceOf } from './evidence.ts';
 import { intentOf } from './intent.ts';
 import { nextCalls, type PlannedCall } from './plan.ts';
+import { SUMMARY_REQUEST, sumUp } from './sum-up.ts';
 import { type Transcript, textOf, transcriptOf } from './transcript.ts';
 
 export const RULES_INFO: ModelInfo = create(ModelInfoSchema, {
@@ -29,6 +30,12 @@ export const rulesDriver: ChatDriver = {
   info: RULES_INFO,
   async *chat(request, { signal }) {
     const transcript = transcriptOf(request);
+    if (SUMMARY_REQUEST.test(transcript.system)) {
+      const text = sumUp(transcript.question);
+      yield* spoken(text, signal);
+      yield finish(request, text, FinishReason.STOP);
+      return;
+    }
     const intent = intentOf(transcript.question);
     const evidence = evidenceOf(transcript.steps);
     const calls = nextCalls(intent, transcript, evidence);
@@ -36,14 +43,23 @@ export const rulesDriver: ChatDriver = {
       for (const response of toolCalls(calls, transcript, request)) yield response;
       return;
     }
-    const answer = compose(intent, transcript, evidence, await cutFiles(evidence.reads, signal));
-    for (const text of pieces(answer.text)) {
-      signal.throwIfAborted();
-      yield create(ChatResponseSchema, { event: { case: 'text', value: { text } } });
-    }
+    const answer = compose(
+      intent,
+      transcript,
+      evidence,
+      await cutFiles([...evidence.reads, ...evidence.passages], signal),
+    );
+    yield* spoken(answer.text, signal);
     yield finish(request, answer.text, FinishReason.STOP, answer);
   },
 };
+
+function* spoken(answer: string, signal: AbortSignal): Generator<ChatResponse> {
+  for (const text of pieces(answer)) {
+    signal.throwIfAborted();
+    yield create(ChatResponseSchema, { event: { case: 'text', value: { text } } });
+  }
+}
 
 function* toolCalls(
   calls: readonly PlannedCall[],

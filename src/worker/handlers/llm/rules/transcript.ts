@@ -20,6 +20,8 @@ export interface SharedFile {
 }
 
 export interface Transcript {
+  /** What Bowline says to the model beforehand. */
+  readonly system: string;
   readonly question: string;
   readonly steps: readonly Step[];
   /** How often the model has already asked for tools in this turn. */
@@ -43,6 +45,7 @@ export function transcriptOf(request: ChatRequest): Transcript {
     .map(textOf)
     .join('\n');
   return {
+    system,
     question: start >= 0 ? textOf(messages[start]!) : '',
     steps: stepsOf(turn),
     rounds: turn.filter((message) => message.toolCalls.length > 0).length,

@@ -1,11 +1,18 @@
-// A fetch for answers whose size is known beforehand: cuts an endless body off, and follows no redirect, since texts and key
-// are for the address in models.yaml alone.
+// The fetch of all providers: cuts an endless body off, and follows no redirect, since texts and key are for the address in
+// models.yaml alone.
 import { AppError } from '../../../../base/errors.ts';
 
-/** Bodies of more than `maxBytes` (after decompression) end with PROVIDER_UNAVAILABLE. */
+/** Bodies of more than `maxBytes` (after decompression) end with PROVIDER_UNAVAILABLE, redirects with PROVIDER_REFUSED. */
 export function boundedFetch(maxBytes: number, provider: string): typeof fetch {
   return async (input, init) => {
-    const response = await fetch(input, { ...init, redirect: 'error' });
+    const response = await fetch(input, { ...init, redirect: 'manual' });
+    if (response.status >= 300 && response.status < 400) {
+      await response.body?.cancel();
+      throw new AppError('PROVIDER_REFUSED', {
+        provider,
+        problem: `it redirects (HTTP ${response.status}), which is not followed`,
+      });
+    }
     if (!response.body) return response;
     let bytes = 0;
     const counted = new TransformStream<Uint8Array, Uint8Array>({
