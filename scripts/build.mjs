@@ -77,7 +77,7 @@ const common = {
 const CHUNK = 'chunk-';
 const targets = [
   {
-    entries: { bowline: 'src/main/bowline.ts', 'embedded-worker': 'src/control/store/embedded-worker.ts' },
+    entries: { bowline: 'src/main/bowline.ts', 'embedded-worker': 'src/base/embedded-database/embedded-worker.ts' },
     options: {
       ...common,
       packages: 'external',
