@@ -374,6 +374,16 @@ export const ERRORS = {
     'the embedding model {model} answers vectors of {got} numbers where {declared} are declared; set it with `bowline models set {model} --embedding --dimension {got}`',
   ),
   PROVIDER_REFUSED: row('failed_precondition', 'the model provider {provider} refused the request: {problem}'),
+  // retrieval
+  RETRIEVAL_UNAVAILABLE: row('failed_precondition', 'documents cannot be kept or searched here: {problem}', {
+    exit: EXIT.failed,
+  }),
+  COLLECTION_UNKNOWN: row('not_found', 'there is no collection named {collection}; see `bowline docs ls`'),
+  COLLECTION_OTHER_MODEL: row(
+    'failed_precondition',
+    'the collection {collection} holds vectors of the model {has}, and these would be of {wanted}; use that model, or put the documents into another collection',
+  ),
+  DOCUMENT_UNREADABLE: row('invalid_argument', 'the document cannot be read: {problem}', { exit: EXIT.failed }),
   CONTEXT_TOO_LONG: row(
     'out_of_range',
     'the conversation is too long for the model {model}; begin a new one, share less, or use a larger model',

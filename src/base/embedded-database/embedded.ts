@@ -9,6 +9,8 @@ import type { EmbeddedExtension } from './embedded-messages.ts';
 import { EmbeddedThread, type EmbeddedThreadOptions } from './embedded-thread.ts';
 
 export interface EmbeddedOptions extends EmbeddedThreadOptions {
+  /** Whose lock on the folder it is; default `database`. */
+  readonly program?: string;
   /** Default: none. */
   readonly extensions?: readonly EmbeddedExtension[];
 }
@@ -30,7 +32,7 @@ const PREFIX = 'bowline-db-';
 export async function startEmbedded(dir: string, options: EmbeddedOptions): Promise<Embedded> {
   makeFolder(dir);
   chmodSync(dir, 0o700);
-  const lock = lockHome(dir, 'database');
+  const lock = lockHome(dir, options.program ?? 'database');
   let folder: string | undefined;
   const release = () => {
     if (folder) rmSync(folder, { recursive: true, force: true });

@@ -9,9 +9,6 @@ import type { CutAnswer, CutOptions, CutPassage, ReadableText } from './passage.
 import { textBlocks } from './text-blocks.ts';
 import { wordVector } from './word-vector.ts';
 
-/** Changes when the same text is cut otherwise than by the version before: then unchanged documents are cut anew. */
-export const CUTTING = 1;
-
 /** Bytes of what is embedded of one passage; the contract of embed takes 64 KiB. */
 const EMBEDDED = 60_000;
 

@@ -1,0 +1,37 @@
+// Opens the capability `retrieval`: its database, and what reads and cuts documents.
+import { join } from 'node:path';
+import { AppError } from '../../../base/errors.ts';
+import type { Capability, CapabilityParts } from '../../capability.ts';
+import type { DocumentParser } from './documents/document-parser.ts';
+import { Cutter } from './passages/cutter.ts';
+import { retrievalHandler } from './retrieval-handler.ts';
+import type { RetrievalSettings } from './retrieval-settings.ts';
+import { LazyDatabase } from './store/lazy-database.ts';
+import { openDatabase } from './store/open-database.ts';
+
+/**
+ * A database by URL is opened at once, so that a worker that could never do its work says so at its start; one that does not answer
+ * is tried again with each call. The embedded one is opened by the first call: until then it costs nothing, afterwards some
+ * hundred megabytes. Throws RETRIEVAL_UNAVAILABLE, DATABASE_NEWER.
+ */
+export async function openRetrieval(
+  { home, clock, log }: CapabilityParts,
+  settings: RetrievalSettings,
+  parser: DocumentParser,
+): Promise<Capability> {
+  const database = new LazyDatabase(() => openDatabase(join(home, 'retrieval'), settings, log));
+  const cutter = new Cutter({ limitMs: settings.documentMs, clock });
+  if (settings.databaseUrl) {
+    await database.get().catch((error: unknown) => {
+      if (!(error instanceof AppError) || error.reason !== 'STORE_UNAVAILABLE') throw error;
+      log.warn('the database of retrieval does not answer yet', { problem: error.metadata.problem });
+    });
+  }
+  return {
+    handler: retrievalHandler({ database: () => database.get(), parser, cutter, settings }),
+    close: async () => {
+      await Promise.all([cutter.close(), parser.close()]);
+      await database.close();
+    },
+  };
+}

@@ -1,0 +1,105 @@
+// The passages of a collection that share the rarest words with a query, ranked as BM25 does (Robertson & Zaragoza 2009): the
+// frequency of a word in its passage stands in the index, its rarity is counted here.
+import { sql } from 'kysely';
+import type { QueryTerm } from '../passages/terms.ts';
+import { lexeme, RANK_WEIGHTS } from '../passages/word-vector.ts';
+import type { CollectionRow } from './collections.ts';
+import type { TenantTransaction } from './database.ts';
+import { condition, type Filter } from './filter.ts';
+import type { Hit } from './nearest.ts';
+import { wordPrefix } from './word-prefix.ts';
+
+/** A word is counted up to so many passages; what is in more tells little and chooses nobody. */
+const COUNTED = 1_000;
+/** Passages that are ranked. */
+const RANKED = 4_000;
+
+interface Word {
+  /** The word as a tsquery. */
+  readonly query: string;
+  readonly found: number;
+}
+
+/** The best first, at most `limit`. */
+export async function byWords(
+  scope: TenantTransaction,
+  collection: CollectionRow,
+  terms: readonly QueryTerm[],
+  filter: Filter,
+  limit: number,
+): Promise<Hit[]> {
+  const words = await counted(scope, collection, terms);
+  if (words.length === 0) return [];
+  for (const chosen of choices(words)) {
+    const hits = await ranked(scope, collection, words, chosen, filter, limit);
+    if (hits.length > 0) return hits;
+  }
+  return [];
+}
+
+async function ranked(
+  { trx, tenant }: TenantTransaction,
+  collection: CollectionRow,
+  words: readonly Word[],
+  chosen: string,
+  filter: Filter,
+  limit: number,
+): Promise<Hit[]> {
+  const rarities = words.map(({ found }) => rarity(found > COUNTED ? 4 * COUNTED : found, collection.passages));
+  const { rows } = await sql<Hit>`
+    with candidates as materialized (
+      select p.id, p.ordinal, p.words, d.id as document from passage p join document d on d.key = p.document
+      where p.tenant = ${tenant} and p.collection = ${collection.id} and p.words @@ ${chosen}::tsquery
+        and d.tenant = ${tenant} and ${condition(filter)}
+      limit ${RANKED}),
+    scored as (
+      select c.id, round(sum(w.rarity * ts_rank(${RANK_WEIGHTS}::float4[], c.words, w.query))::numeric, 6) as score
+      from candidates c
+      cross join unnest(${words.map(({ query }) => query)}::text[]::tsquery[], ${rarities}::float8[]) as w(query, rarity)
+      group by c.id)
+    select c.id as passage, -scored.score::float8 as order, c.document, c.ordinal
+    from scored join candidates c using (id)
+    order by scored.score desc, c.document, c.ordinal
+    limit ${limit}`.execute(trx);
+  return rows;
+}
+
+/** Those that occur, the rarest first. */
+async function counted(
+  { trx, tenant }: TenantTransaction,
+  collection: CollectionRow,
+  terms: readonly QueryTerm[],
+): Promise<Word[]> {
+  const prefix = wordPrefix(tenant, collection.name);
+  const queries = terms.map(({ term, prefix: begins }) => `${lexeme(prefix, term)}${begins ? ':*' : ''}`);
+  const { rows } = await sql<Word>`
+    select w.query, c.found from unnest(${queries}::text[]) with ordinality as w(query, place)
+    cross join lateral (
+      select count(*) as found from (
+        select from passage p
+        where p.tenant = ${tenant} and p.collection = ${collection.id} and p.words @@ w.query::tsquery
+        limit ${COUNTED + 1}) some) c
+    where c.found > 0
+    order by c.found, w.place`.execute(trx);
+  return rows;
+}
+
+/**
+ * The tsqueries that choose who is ranked, to be tried in this order: any of the rare words, as many as stay within bounds; where all
+ * are common, all of them at once, or else the rarest.
+ */
+function choices(words: readonly Word[]): string[] {
+  let sum = 0;
+  const rare = words.filter(({ found }) => {
+    sum += found;
+    return found <= COUNTED && sum <= RANKED;
+  });
+  const join = (some: readonly Word[], by: string) => some.map(({ query }) => query).join(by);
+  return rare.length > 0 ? [join(rare, ' | ')] : [join(words, ' & '), words[0]!.query];
+}
+
+/** The inverse document frequency of BM25, never below 0. */
+const rarity = (found: number, passages: number): number => {
+  const within = Math.min(found, passages);
+  return Math.log(1 + (passages - within + 0.5) / (within + 0.5));
+};

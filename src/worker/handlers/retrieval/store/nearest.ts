@@ -1,0 +1,114 @@
+// The passages of a collection whose vectors are nearest to one: exactly where they are few, else through the collection's index.
+import { type RawBuilder, sql } from 'kysely';
+import type { CollectionRow } from './collections.ts';
+import type { TenantTransaction } from './database.ts';
+import { condition, type Filter, isOpen } from './filter.ts';
+import { indexed } from './vector-index.ts';
+
+/** A passage with what its order within one list goes by. */
+export interface Hit {
+  readonly passage: number;
+  /** Smaller is better: a distance, or a score with its sign turned. */
+  readonly order: number;
+  /** Id and place of the passage, so that equals have an order too. */
+  readonly document: string;
+  readonly ordinal: number;
+}
+
+/** Entries of the graph that a search through the index holds; more than pgvector's 40, because recall counts more here than a millisecond. */
+const EF_SEARCH = 200;
+/** Entries that it looks at before it gives up on a filter. */
+const MAX_SCAN = 200_000;
+
+/** The nearest first, at most `limit`. `exactVectors`: up to so many that pass the filter are compared one by one. */
+export async function nearest(
+  scope: TenantTransaction,
+  collection: CollectionRow,
+  vector: string,
+  filter: Filter,
+  limit: number,
+  exactVectors: number,
+): Promise<Hit[]> {
+  const kind = collection.indexed ? indexed(collection.dimension) : undefined;
+  const exact = !kind || (!isOpen(filter) && (await fewPass(scope, collection.id, filter, exactVectors)));
+  if (!exact) await sql.raw(THROUGH_INDEX).execute(scope.trx);
+  const candidates = exact
+    ? exactly(scope.tenant, collection.id, vector, filter, limit)
+    : throughIndex(scope.tenant, collection.id, kind.type, vector, filter, limit);
+  const { rows } = await sql<Hit>`
+    with near as materialized (${candidates})
+    select p.id as passage, near.distance as order, d.id as document, p.ordinal
+    from near
+    join passage p on p.collection = ${collection.id} and p.hash = near.hash
+    join document d on d.key = p.document
+    where p.tenant = ${scope.tenant} and d.tenant = ${scope.tenant} and ${condition(filter)}
+    order by near.distance, d.id, p.ordinal
+    limit ${limit}`.execute(scope.trx);
+  if (!exact) await sql`set local enable_sort = on`.execute(scope.trx);
+  return rows;
+}
+
+/**
+ * The planner takes the index for what it is only when sorting is dear. An iterative scan goes on until enough pass the filter;
+ * strict, so that the nearest come first.
+ */
+const THROUGH_INDEX = `
+  set local hnsw.ef_search = ${EF_SEARCH};
+  set local hnsw.iterative_scan = strict_order;
+  set local hnsw.max_scan_tuples = ${MAX_SCAN};
+  set local enable_sort = off`;
+
+function exactly(
+  tenant: string,
+  collection: number,
+  vector: string,
+  filter: Filter,
+  limit: number,
+): RawBuilder<unknown> {
+  const pass = isOpen(filter)
+    ? sql`true`
+    : sql`e.hash in (
+        select p.hash from passage p join document d on d.key = p.document
+        where p.tenant = ${tenant} and p.collection = ${collection} and d.tenant = ${tenant} and ${condition(filter)})`;
+  return sql`
+    select e.hash, e.embedding <=> ${vector}::vector as distance from embedding e
+    where e.tenant = ${tenant} and e.collection = ${collection} and ${pass}
+    order by distance, e.hash limit ${limit}`;
+}
+
+function throughIndex(
+  tenant: string,
+  collection: number,
+  type: string,
+  vector: string,
+  filter: Filter,
+  limit: number,
+): RawBuilder<unknown> {
+  const column = sql.raw(`e.embedding::${type}`);
+  const query = sql`${vector}::${sql.raw(type)}`;
+  const pass = isOpen(filter)
+    ? sql`true`
+    : sql`exists (
+        select from passage p join document d on d.key = p.document
+        where p.collection = e.collection and p.hash = e.hash and p.tenant = ${tenant} and d.tenant = ${tenant}
+          and ${condition(filter)})`;
+  // The number stands in the text: the planner must see that the index is the collection's.
+  return sql`
+    select e.hash, ${column} <=> ${query} as distance from embedding e
+    where e.tenant = ${tenant} and e.collection = ${sql.raw(String(collection))} and ${pass}
+    order by ${column} <=> ${query} limit ${limit}`;
+}
+
+async function fewPass(
+  { trx, tenant }: TenantTransaction,
+  collection: number,
+  filter: Filter,
+  few: number,
+): Promise<boolean> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) as count from (
+      select from passage p join document d on d.key = p.document
+      where p.tenant = ${tenant} and p.collection = ${collection} and d.tenant = ${tenant} and ${condition(filter)}
+      limit ${few + 1}) some`.execute(trx);
+  return (rows[0]?.count ?? 0) <= few;
+}

@@ -1,0 +1,92 @@
+// The index of a large collection's vectors: HNSW (Malkov & Yashunin 2018) over its rows alone, so that neither another tenant nor
+// another collection stands in its graph. Small collections have none: comparing all their vectors is as fast, and exact.
+import type { ClientBase, QueryConfig } from 'pg';
+import type { Logger } from '../../../../base/logger.ts';
+import type { CollectionRow } from './collections.ts';
+import type { Database } from './database.ts';
+
+/** Most numbers of a vector that pgvector indexes as such, and in half precision. Larger ones are always compared exactly. */
+const FULL = 2000;
+const HALF = 4000;
+
+/** The expression that a collection's index and the searches through it share. Only our own numbers are in it. */
+export function indexed(dimension: number): { readonly type: string; readonly operators: string } | undefined {
+  if (dimension <= FULL) return { type: `vector(${dimension})`, operators: 'vector_cosine_ops' };
+  if (dimension <= HALF) return { type: `halfvec(${dimension})`, operators: 'halfvec_cosine_ops' };
+  return undefined;
+}
+
+const nameOf = (collection: number): string => `embedding_hnsw_${collection}`;
+
+/** Makes the index when the collection has more than `exactVectors` and none yet. Never throws: without it searches are slower. */
+export async function ensureIndex(
+  database: Database,
+  { tenant, id, dimension }: CollectionRow,
+  exactVectors: number,
+  log: Logger,
+): Promise<void> {
+  const kind = indexed(dimension);
+  if (!kind) return;
+  try {
+    const large = await database.within(tenant, 'look', async ({ trx }) => {
+      const row = await trx
+        .selectFrom('collection')
+        .select(['indexed', 'passages'])
+        .where('tenant', '=', tenant)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row !== undefined && !row.indexed && row.passages > exactVectors;
+    });
+    if (!large) return;
+    await database.alone(async (client) => {
+      // One worker builds it, the others go on without.
+      const { rows } = await client.query('select pg_try_advisory_lock(hashtext($1), $2::int) as mine', [
+        nameOf(id),
+        1,
+      ]);
+      if (rows[0]?.mine !== true) return;
+      try {
+        await client.query('set statement_timeout = 0');
+        await client.query(`set maintenance_work_mem = '256MB'`);
+        const beside = database.embedded ? '' : 'concurrently';
+        // What a build that was broken off left is not valid and would stay so.
+        await client.query(`drop index ${beside} if exists ${nameOf(id)}`);
+        await slowly(
+          client,
+          `create index ${beside} ${nameOf(id)} on embedding using hnsw ((embedding::${kind.type}) ${kind.operators}) where collection = ${id}`,
+        );
+        await client.query('begin');
+        await client.query(`select set_config('bowline.tenant', $1, true)`, [tenant]);
+        await client.query('update collection set indexed = true where tenant = $1 and id = $2', [tenant, id]);
+        await client.query('commit');
+      } finally {
+        await client.query('select pg_advisory_unlock(hashtext($1), $2::int)', [nameOf(id), 1]);
+        await client.query('reset statement_timeout');
+        await client.query('reset maintenance_work_mem');
+      }
+    });
+  } catch (error) {
+    log.warn('the vectors of a collection could not be indexed; searches in it are slower', {
+      problem: error instanceof Error ? error.message : 'unknown',
+    });
+  }
+}
+
+/** Hours, if it must be: nobody waits for it. */
+async function slowly(client: ClientBase, text: string): Promise<void> {
+  const query: QueryConfig & { query_timeout: number } = { text, query_timeout: 12 * 3_600_000 };
+  await client.query(query);
+}
+
+/** Removes the index of a collection that is gone. Never throws: what stays is empty. */
+export async function dropIndex(database: Database, collection: number, log: Logger): Promise<void> {
+  try {
+    await database.alone(async (client) => {
+      await client.query(`drop index ${database.embedded ? '' : 'concurrently'} if exists ${nameOf(collection)}`);
+    });
+  } catch (error) {
+    log.warn('the index of a removed collection stays', {
+      problem: error instanceof Error ? error.message : 'unknown',
+    });
+  }
+}
