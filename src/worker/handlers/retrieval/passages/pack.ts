@@ -56,12 +56,14 @@ function pieces(text: string, block: Block, sizes: PassageSizes): Span[] {
   return splitText(text, start, end, block.cut ?? 'prose', sizes).map((piece) => ({ ...piece, headings, ...more }));
 }
 
+/** Under the headings that all of its text is under; those that stand in it count too. */
 function joined(blocks: readonly Block[]): Span {
-  const [first] = blocks;
+  const said = blocks.filter((block) => !block.heading);
+  const [first, ...others] = said.length > 0 ? said : blocks;
   let { headings } = first!;
-  for (const block of blocks) {
+  for (const block of others) {
     const differs = headings.findIndex((heading, at) => block.headings[at] !== heading);
     if (differs >= 0) headings = headings.slice(0, differs);
   }
-  return { start: first!.start, end: blocks.at(-1)!.end, headings };
+  return { start: blocks[0]!.start, end: blocks.at(-1)!.end, headings };
 }

@@ -78,7 +78,7 @@ async function counted(
       select count(*) as found from (
         select from passage p
         where p.tenant = ${tenant} and p.collection = ${collection.id} and p.words @@ w.query::tsquery
-        limit ${COUNTED + 1}) some) c
+        limit ${COUNTED + 1}) sample) c
     where c.found > 0
     order by c.found, w.place`.execute(trx);
   return rows;

@@ -109,6 +109,6 @@ async function fewPass(
     select count(*) as count from (
       select from passage p join document d on d.key = p.document
       where p.tenant = ${tenant} and p.collection = ${collection} and d.tenant = ${tenant} and ${condition(filter)}
-      limit ${few + 1}) some`.execute(trx);
+      limit ${few + 1}) sample`.execute(trx);
   return (rows[0]?.count ?? 0) <= few;
 }
