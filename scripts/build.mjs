@@ -77,7 +77,11 @@ const common = {
 const CHUNK = 'chunk-';
 const targets = [
   {
-    entries: { bowline: 'src/main/bowline.ts', 'embedded-worker': 'src/base/embedded-database/embedded-worker.ts' },
+    entries: {
+      bowline: 'src/main/bowline.ts',
+      'embedded-worker': 'src/base/embedded-database/embedded-worker.ts',
+      'passage-worker': 'src/worker/handlers/retrieval/passages/passage-worker.ts',
+    },
     options: {
       ...common,
       packages: 'external',

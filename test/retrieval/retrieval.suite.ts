@@ -312,10 +312,14 @@ export function retrievalSuite(open: () => Promise<Database>): void {
     fresh();
     const retrieval = rig({
       parser: {
-        html: async () => ({ markdown: '# Page\n\nThe body of the page.', title: 'Page' }),
-        pdf: async (data) => {
-          if (data.length < 20) throw new AppError('DOCUMENT_UNREADABLE', { problem: 'the PDF is damaged' });
-          return { pages: ['First page about otters.', 'Second page about badgers.'], title: 'Animals' };
+        parse: async ({ bytes, mediaType }) => {
+          if (mediaType === 'text/html') {
+            return { text: '# Page\n\nThe body of the page.', title: 'Page', pages: [], truncated: false };
+          }
+          if (bytes.length < 20) throw new AppError('DOCUMENT_UNREADABLE', { problem: 'the PDF is damaged' });
+          const first = 'First page about otters.\n\n';
+          const pages = [{ offset: 0 }, { offset: first.length }];
+          return { text: `${first}Second page about badgers.`, title: 'Animals', pages, truncated: bytes.length > 100 };
         },
         close: async () => {},
       },
@@ -331,6 +335,7 @@ export function retrievalSuite(open: () => Promise<Database>): void {
       documents: [
         data('broken.pdf', Buffer.from('%PDF-1.7 broken')),
         data('good.pdf', Buffer.from('%PDF-1.7 and so on and on')),
+        data('endless.pdf', Buffer.from(`%PDF-1.7 ${'and on '.repeat(20)}`)),
         data('latin.txt', Buffer.from('caf\xe9', 'latin1')),
         data('said.txt', Buffer.from('caf\xe9', 'latin1'), 'text/plain; charset=iso-8859-1'),
         data('gb.txt', Buffer.from([0xd6, 0xd0, 0xce, 0xc4]), 'text/plain; charset=gb18030'),
@@ -344,6 +349,7 @@ export function retrievalSuite(open: () => Promise<Database>): void {
     expect(result.documents.map(({ id, state, reason }) => [id, state, reason])).toEqual([
       ['broken.pdf', FAILED, 'DOCUMENT_UNREADABLE'],
       ['good.pdf', ADDED, ''],
+      ['endless.pdf', FAILED, 'DOCUMENT_UNREADABLE'],
       ['latin.txt', FAILED, 'DOCUMENT_UNREADABLE'],
       ['said.txt', ADDED, ''],
       ['gb.txt', ADDED, ''],
@@ -353,7 +359,7 @@ export function retrievalSuite(open: () => Promise<Database>): void {
       ['long', FAILED, 'LIMIT_EXCEEDED'],
       ['page.html', ADDED, ''],
     ]);
-    expect(result.documents[8]?.problem).toContain('BOWLINE_RETRIEVAL_DOCUMENT_PASSAGES');
+    expect(result.documents[9]?.problem).toContain('BOWLINE_RETRIEVAL_DOCUMENT_PASSAGES');
     expect((await retrieval.find(tenant, 'badgers'))[0]).toMatchObject({
       document: 'good.pdf',
       page: 2,

@@ -92,7 +92,6 @@ export class RetrievalRig {
 }
 
 const NO_PARSER: DocumentParser = {
-  html: () => Promise.reject(new Error('no HTML in this test')),
-  pdf: () => Promise.reject(new Error('no PDF in this test')),
+  parse: () => Promise.reject(new Error('no HTML or PDF in this test')),
   close: async () => {},
 };

@@ -110,7 +110,7 @@ export class Ingest {
     const { parser, cutter, settings } = this.#parts;
     const document = this.#request.documents[at]!;
     try {
-      const read = await readDocument(document, parser, signal);
+      const read = await readDocument(document, tenant, parser, signal);
       const options = {
         target: settings.passageTokens,
         overlap: settings.overlapTokens,

@@ -14,7 +14,7 @@ import { openDatabase } from './store/open-database.ts';
  * is tried again with each call. The embedded one is opened by the first call: until then it costs nothing, afterwards some
  * hundred megabytes. Throws RETRIEVAL_UNAVAILABLE, DATABASE_NEWER.
  */
-export async function openRetrieval(
+export async function openWith(
   { home, clock, log }: CapabilityParts,
   settings: RetrievalSettings,
   parser: DocumentParser,

@@ -1,21 +1,28 @@
 // The port to what takes HTML and PDF apart, in a child process with limits. Only text comes back.
 
-export interface ParsedHtml {
-  /** As Markdown. */
-  readonly markdown: string;
-  readonly title: string;
+export interface MarkupInput {
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  readonly charset?: string | undefined;
+  /** False keeps all of a page's text, navigation too. */
+  readonly readable: boolean;
+  readonly maxChars: number;
+  /** A process that has read a document of one owner reads none of another. */
+  readonly owner?: string | undefined;
 }
 
-export interface ParsedPdf {
-  /** The text of each page, in order. */
-  readonly pages: readonly string[];
+export interface ParsedMarkup {
   readonly title: string;
+  /** Markdown for HTML, plain text for PDF. */
+  readonly text: string;
+  /** Where the pages of a PDF begin in `text`, in UTF-16 units; empty for others. */
+  readonly pages: readonly { readonly offset: number }[];
+  /** Whether text is missing. */
+  readonly truncated: boolean;
 }
 
 export interface DocumentParser {
-  /** Throws DOCUMENT_UNREADABLE or the signal's reason. */
-  html(text: string, signal: AbortSignal): Promise<ParsedHtml>;
-  /** Throws DOCUMENT_UNREADABLE (damaged, encrypted) or the signal's reason. */
-  pdf(data: Uint8Array, signal: AbortSignal): Promise<ParsedPdf>;
+  /** Throws an AppError about this document, or the signal's reason. */
+  parse(input: MarkupInput, signal: AbortSignal): Promise<ParsedMarkup>;
   close(): Promise<void>;
 }

@@ -10,48 +10,53 @@ export interface ReadDocument extends ReadableText {
   readonly mediaType: string;
 }
 
-/** Throws DOCUMENT_UNREADABLE. */
+/** Most characters of text that are taken out of HTML or PDF. */
+const MAX_CHARS = 4 << 20;
+
+/** Throws DOCUMENT_UNREADABLE, and what the parser throws for this document. `owner`: the tenant. */
 export async function readDocument(
   document: Document,
+  owner: string,
   parser: DocumentParser,
   signal: AbortSignal,
 ): Promise<ReadDocument> {
-  const { body, title } = document;
-  const begin =
-    body.case === 'text'
-      ? body.value.slice(0, 1024)
-      : Buffer.from((body.value ?? []).slice(0, 1024)).toString('latin1');
-  const { kind, name, charset } = mediaTypeOf(document.mediaType, document.id, begin);
-  const plain = { title, mediaType: name, lines: true, pages: [] };
-  if (kind === 'pdf') {
-    if (body.case !== 'data')
-      throw new AppError('DOCUMENT_UNREADABLE', { problem: 'a PDF is given as data, not as text' });
-    const parsed = await parser.pdf(body.value, signal);
-    return { ...plain, ...paged(parsed.pages), format: 'text', title: title || parsed.title, lines: false };
+  const { body, title, id } = document;
+  const bytes = body.case === 'data' ? body.value : undefined;
+  const begin = bytes ? Buffer.from(bytes.subarray(0, 1024)).toString('latin1') : String(body.value).slice(0, 1024);
+  const { kind, name, charset } = mediaTypeOf(document.mediaType, id, begin);
+  if (kind === 'text' || kind === 'markdown') {
+    const text = bytes ? decodeText(bytes, charset) : String(body.value);
+    if (isBinary(text)) throw unreadable('it is not text');
+    return { text, format: kind, title, lines: true, pages: [], mediaType: name };
   }
-  const text = body.case === 'data' ? decodeText(body.value, charset) : (body.value ?? '');
-  if (kind === 'html') {
-    const parsed = await parser.html(text, signal);
-    return { ...plain, text: parsed.markdown, format: 'markdown', title: title || parsed.title, lines: false };
-  }
-  if (isBinary(text)) throw new AppError('DOCUMENT_UNREADABLE', { problem: 'it is not text' });
-  return { ...plain, text, format: kind };
+  if (kind === 'pdf' && !bytes) throw unreadable('a PDF is given as data, not as text');
+  const input = {
+    bytes: bytes ?? Buffer.from(String(body.value)),
+    mediaType: kind === 'pdf' ? 'application/pdf' : 'text/html',
+    charset: bytes ? charset || undefined : 'utf-8',
+    readable: false,
+    maxChars: MAX_CHARS,
+    owner,
+  };
+  const parsed = await parser.parse(input, signal);
+  // A part of it would be taken for the whole.
+  if (parsed.truncated) throw unreadable(`it has more text than is read of one document (${MAX_CHARS} characters)`);
+  return {
+    text: parsed.text,
+    format: kind === 'html' ? 'markdown' : 'text',
+    title: title || parsed.title,
+    lines: false,
+    pages: kind === 'pdf' ? parsed.pages.map(({ offset }) => offset) : [],
+    mediaType: name,
+  };
 }
 
-/** Many characters that no text has. */
+const unreadable = (problem: string) => new AppError('DOCUMENT_UNREADABLE', { problem });
+
+/** Whether it holds many characters that no text has. */
 function isBinary(text: string): boolean {
   const begin = text.slice(0, 4096);
   let odd = 0;
   for (const letter of begin) if (letter < ' ' && !'\t\n\v\f\r\u001b'.includes(letter)) odd++;
   return odd * 20 > begin.length;
-}
-
-function paged(pages: readonly string[]): { text: string; pages: number[] } {
-  const starts: number[] = [];
-  let text = '';
-  for (const page of pages) {
-    starts.push(text.length);
-    text += `${page}\n\n`;
-  }
-  return { text, pages: starts };
 }

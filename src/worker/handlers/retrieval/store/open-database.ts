@@ -51,6 +51,7 @@ export async function openDatabase(folder: string, settings: RetrievalSettings, 
 }
 
 function postgresPool(url: string, settings: RetrievalSettings): pg.Pool {
+  mustBeUrl(url);
   const limit = settings.statementTimeoutMs;
   return makePool({
     connectionString: url,
@@ -82,22 +83,23 @@ function embeddedPool({ connection }: Embedded, settings: RetrievalSettings): pg
 }
 
 function makePool(config: PoolConfig): pg.Pool {
+  // bigint as number: all of ours stay far below 2^53.
+  const getTypeParser = (oid: number, format?: 'text' | 'binary') =>
+    oid === pg.types.builtins.INT8 && format !== 'binary'
+      ? Number
+      : (pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown);
+  return new pg.Pool({ ...config, types: { getTypeParser } });
+}
+
+function mustBeUrl(url: string): void {
   try {
-    // bigint as number: all of ours stay far below 2^53.
-    const getTypeParser = (oid: number, format?: 'text' | 'binary') =>
-      oid === pg.types.builtins.INT8 && format !== 'binary'
-        ? Number
-        : (pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown);
-    const { connectionString } = config;
-    if (connectionString) new pg.Client({ connectionString });
-    return new pg.Pool({ ...config, types: { getTypeParser } });
-  } catch (error) {
-    throw new AppError(
-      'RETRIEVAL_UNAVAILABLE',
-      { problem: 'its URL is not of the form postgres://user:password@host/name' },
-      { cause: error },
-    );
+    if (/^(postgres|postgresql|socket):/.test(url) && new pg.Client({ connectionString: url })) return;
+  } catch {
+    // Said below, without what the URL holds.
   }
+  throw new AppError('RETRIEVAL_UNAVAILABLE', {
+    problem: 'the URL of its database is not of the form postgres://user:password@host/name',
+  });
 }
 
 async function prepareEmbedded(pool: pg.Pool): Promise<void> {
