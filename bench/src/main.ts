@@ -12,6 +12,7 @@ import { edgeMemory, edgeStart, toolCall } from './measure/edge.ts';
 import { embed } from './measure/embed.ts';
 import { idleEdges } from './measure/idle-edges.ts';
 import { relay } from './measure/relay.ts';
+import { retrieval } from './measure/retrieval.ts';
 import { oneJob, threeJobs, throughput } from './measure/runs.ts';
 import { sandboxStart } from './measure/sandbox.ts';
 import { storeGrowth } from './measure/store.ts';
@@ -28,6 +29,7 @@ const MEASURES: readonly Measure[] = [
   idleEdges,
   embed,
   sandboxStart,
+  retrieval,
 ];
 
 const quick = Boolean(process.env.QUICK);
