@@ -1,11 +1,11 @@
 // The passages of a collection that share the rarest words with a query, ranked as BM25 does (Robertson & Zaragoza 2009): the
 // frequency of a word in its passage stands in the index, its rarity is counted here.
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { QueryTerm } from '../passages/terms.ts';
 import { lexeme, RANK_WEIGHTS } from '../passages/word-vector.ts';
 import type { CollectionRow } from './collections.ts';
 import type { TenantTransaction } from './database.ts';
-import { condition, type Filter } from './filter.ts';
+import { condition, type Filter, isOpen } from './filter.ts';
 import type { Hit } from './nearest.ts';
 import { wordPrefix } from './word-prefix.ts';
 
@@ -47,21 +47,34 @@ async function ranked(
 ): Promise<Hit[]> {
   const rarities = words.map(({ found }) => rarity(found > COUNTED ? 4 * COUNTED : found, collection.passages));
   const { rows } = await sql<Hit>`
-    with candidates as materialized (
-      select p.id, p.ordinal, p.words, d.id as document from passage p join document d on d.key = p.document
-      where p.tenant = ${tenant} and p.collection = ${collection.id} and p.words @@ ${chosen}::tsquery
-        and d.tenant = ${tenant} and ${condition(filter)}
-      limit ${RANKED}),
-    scored as (
-      select c.id, round(sum(w.rarity * ts_rank(${RANK_WEIGHTS}::float4[], c.words, w.query))::numeric, 6) as score
+    with candidates as materialized (${candidates(tenant, collection.id, chosen, filter)}),
+    scored as materialized (
+      select c.id, c.document, c.ordinal,
+        round(sum(w.rarity * ts_rank(${RANK_WEIGHTS}::float4[], c.words, w.query))::numeric, 6) as score
       from candidates c
       cross join unnest(${words.map(({ query }) => query)}::text[]::tsquery[], ${rarities}::float8[]) as w(query, rarity)
-      group by c.id)
-    select c.id as passage, -scored.score::float8 as order, c.document, c.ordinal
-    from scored join candidates c using (id)
-    order by scored.score desc, c.document, c.ordinal
-    limit ${limit}`.execute(trx);
+      group by c.id, c.document, c.ordinal
+      order by score desc, c.document, c.ordinal
+      limit ${limit})
+    select s.id as passage, -s.score::float8 as order, d.id as document, s.ordinal
+    from scored s cross join lateral (
+      select d.id from document d where d.key = s.document and d.tenant = ${tenant} offset 0) d
+    order by s.score desc, d.id, s.ordinal`.execute(trx);
   return rows;
+}
+
+/**
+ * What is ranked. The words name their collection, so it is not looked up in another index too; the planner, which cannot know how
+ * many rows a word has, would do that, or begin with the documents.
+ */
+function candidates(tenant: string, collection: number, chosen: string, filter: Filter): RawBuilder<unknown> {
+  const pass = isOpen(filter)
+    ? sql`true`
+    : sql`(select ${condition(filter)} from document d where d.key = p.document and d.tenant = ${tenant})`;
+  return sql`
+    select p.id, p.document, p.ordinal, p.words from passage p
+    where p.words @@ ${chosen}::tsquery and p.tenant = ${tenant} and p.collection + 0 = ${collection} and ${pass}
+    limit ${RANKED}`;
 }
 
 /** Those that occur, the rarest first. */
@@ -77,7 +90,7 @@ async function counted(
     cross join lateral (
       select count(*) as found from (
         select from passage p
-        where p.tenant = ${tenant} and p.collection = ${collection.id} and p.words @@ w.query::tsquery
+        where p.words @@ w.query::tsquery and p.tenant = ${tenant} and p.collection + 0 = ${collection.id}
         limit ${COUNTED + 1}) sample) c
     where c.found > 0
     order by c.found, w.place`.execute(trx);

@@ -1,7 +1,7 @@
 // Takes documents out of a collection, or removes it with all that it holds.
 import { sql } from 'kysely';
 import type { TenantTransaction } from './database.ts';
-import { dropUnusedVectors, recount } from './drop-unused.ts';
+import { count, dropUnusedVectors } from './upkeep.ts';
 
 /** What goes. */
 export type Doomed =
@@ -36,13 +36,18 @@ export async function deleteDocuments(scope: TenantTransaction, name: string, do
     delete from passage p using document d
     where p.tenant = ${tenant} and d.tenant = ${tenant} and d.collection = ${collection.id} and p.document = d.key and ${which}
     returning p.hash`.execute(trx);
-  const gone = await sql`
-    delete from document d where d.tenant = ${tenant} and d.collection = ${collection.id} and ${which}`.execute(trx);
+  const { rows: gone } = await sql<{ bytes: number }>`
+    delete from document d where d.tenant = ${tenant} and d.collection = ${collection.id} and ${which}
+    returning d.bytes`.execute(trx);
   await dropUnusedVectors(
     scope,
     collection.id,
     rows.map((row) => row.hash),
   );
-  await recount(scope, collection.id);
-  return { documents: Number(gone.numAffectedRows ?? 0) };
+  await count(scope, collection.id, {
+    documents: -gone.length,
+    passages: -rows.length,
+    bytes: -gone.reduce((sum, { bytes }) => sum + bytes, 0),
+  });
+  return { documents: gone.length };
 }

@@ -39,9 +39,12 @@ export async function nearest(
     with near as materialized (${candidates})
     select p.id as passage, near.distance as order, d.id as document, p.ordinal
     from near
-    join passage p on p.collection = ${collection.id} and p.hash = near.hash
-    join document d on d.key = p.document
-    where p.tenant = ${scope.tenant} and d.tenant = ${scope.tenant} and ${condition(filter)}
+    cross join lateral (
+      select p.id, p.document, p.ordinal from passage p
+      where p.collection = ${collection.id} and p.hash = near.hash and p.tenant = ${scope.tenant} offset 0) p
+    cross join lateral (
+      select d.id from document d
+      where d.key = p.document and d.tenant = ${scope.tenant} and ${condition(filter)} offset 0) d
     order by near.distance, d.id, p.ordinal
     limit ${limit}`.execute(scope.trx);
   if (!exact) await sql`set local enable_sort = on`.execute(scope.trx);

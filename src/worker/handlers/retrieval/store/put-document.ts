@@ -6,7 +6,7 @@ import type { CutPassage } from '../passages/passage.ts';
 import type { RetrievalSettings } from '../retrieval-settings.ts';
 import type { CollectionRow } from './collections.ts';
 import type { TenantTransaction } from './database.ts';
-import { dropUnusedVectors, recount } from './drop-unused.ts';
+import { count, dropUnusedVectors } from './upkeep.ts';
 
 /** The model of vectors of a collection. */
 export interface CollectionModel {
@@ -74,7 +74,11 @@ export async function putDocument(
     await addPassages(scope, collection.id, key, document.passages.slice(at, at + PASSAGES), at);
   }
   await dropUnusedVectors(scope, collection.id, before);
-  await recount(scope, collection.id);
+  await count(scope, collection.id, {
+    documents: old ? 0 : 1,
+    passages: document.passages.length - (old?.passages ?? 0),
+    bytes: document.bytes - (old?.bytes ?? 0),
+  });
   return { kind: old ? 'replaced' : 'added', collection };
 }
 
@@ -90,12 +94,12 @@ async function lockCollection(
     .onConflict((conflict) => conflict.columns(['tenant', 'name']).doNothing())
     .executeTakeFirst();
   if (made.numInsertedOrUpdatedRows) {
-    const { count } = await trx
+    const { there } = await trx
       .selectFrom('collection')
-      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .select((eb) => eb.fn.countAll<number>().as('there'))
       .where('tenant', '=', tenant)
       .executeTakeFirstOrThrow();
-    if (count > limits.tenantCollections) {
+    if (there > limits.tenantCollections) {
       throw over('the tenant', `${limits.tenantCollections} collections`, 'TENANT_COLLECTIONS');
     }
   }
@@ -154,9 +158,11 @@ async function addVectors(
   }
   const { rows } = await sql<{ hash: string }>`
     select w.hash from unnest(${wanted}::text[]) as w(hash)
-    where not exists (
-      select from embedding e
-      where e.tenant = ${tenant} and e.collection = ${collection} and e.hash = decode(w.hash, 'hex'))`.execute(trx);
+    where (
+      select true from embedding e
+      where e.tenant = ${tenant} and e.collection = ${collection} and e.hash = decode(w.hash, 'hex')) is null`.execute(
+    trx,
+  );
   return rows.map((row) => row.hash);
 }
 
