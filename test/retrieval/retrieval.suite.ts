@@ -481,7 +481,9 @@ export function retrievalSuite(open: () => Promise<Database>): void {
     expect(await retrieval.find(tenant, '!?', { limit: 1 })).toHaveLength(1);
   });
 
-  test('through an index the same is found as without, with filters and after changes', async () => {
+  test('through an index the same is found as without, with filters and after changes', {
+    timeout: 60_000,
+  }, async () => {
     fresh();
     const words = ['river', 'stone', 'cloud', 'maple', 'engine', 'harbor', 'violin', 'pepper', 'ladder', 'window'];
     const text = (n: number) =>

@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../../../base/clock.ts';
 import { AppError } from '../../../../base/errors.ts';
+import { overLimit } from '../over-limit.ts';
 import type { CutAnswer, CutDocument, CutOptions, ReadableText } from './passage.ts';
 
 /** Memory of the thread in MiB; the largest document that the contract allows takes about 400. */
@@ -41,11 +42,7 @@ export class Cutter {
     const answer = await mine;
     if (answer.kind === 'done') return answer.document;
     if (answer.kind === 'failed') throw new AppError('DOCUMENT_UNREADABLE', { problem: answer.problem });
-    throw new AppError('LIMIT_EXCEEDED', {
-      what: 'a document',
-      limit: `${options.most} passages`,
-      setting: 'BOWLINE_RETRIEVAL_DOCUMENT_PASSAGES',
-    });
+    throw overLimit('a document', `${options.most} passages`, 'DOCUMENT_PASSAGES');
   }
 
   /** Ends the thread. */

@@ -15,8 +15,8 @@ export interface Hit {
   readonly ordinal: number;
 }
 
-/** Entries of the graph that a search through the index holds; more than pgvector's 40, because recall counts more here than a millisecond. */
-const EF_SEARCH = 200;
+/** Entries of the graph that a search holds; with pgvector's 40, half of what lexical vectors have near is missed. */
+const EF_SEARCH = 400;
 /** Entries that it looks at before it gives up on a filter. */
 const MAX_SCAN = 200_000;
 

@@ -2,6 +2,7 @@
 // time waits, and the last one stays.
 import { sql } from 'kysely';
 import { AppError } from '../../../../base/errors.ts';
+import { overLimit } from '../over-limit.ts';
 import type { CutPassage } from '../passages/passage.ts';
 import type { RetrievalSettings } from '../retrieval-settings.ts';
 import type { CollectionRow } from './collections.ts';
@@ -100,7 +101,7 @@ async function lockCollection(
       .where('tenant', '=', tenant)
       .executeTakeFirstOrThrow();
     if (there > limits.tenantCollections) {
-      throw over('the tenant', `${limits.tenantCollections} collections`, 'TENANT_COLLECTIONS');
+      throw overLimit('the tenant', `${limits.tenantCollections} collections`, 'TENANT_COLLECTIONS');
     }
   }
   const row = await trx
@@ -126,18 +127,15 @@ function mustFit(
 ): void {
   const what = 'the collection';
   if (!old && collection.documents >= limits.collectionDocuments) {
-    throw over(what, `${limits.collectionDocuments} documents`, 'COLLECTION_DOCUMENTS');
+    throw overLimit(what, `${limits.collectionDocuments} documents`, 'COLLECTION_DOCUMENTS');
   }
   if (collection.passages - (old?.passages ?? 0) + document.passages.length > limits.collectionPassages) {
-    throw over(what, `${limits.collectionPassages} passages`, 'COLLECTION_PASSAGES');
+    throw overLimit(what, `${limits.collectionPassages} passages`, 'COLLECTION_PASSAGES');
   }
   if (collection.bytes - (old?.bytes ?? 0) + document.bytes > limits.collectionBytes) {
-    throw over(what, `${limits.collectionBytes} bytes of text`, 'COLLECTION_BYTES');
+    throw overLimit(what, `${limits.collectionBytes} bytes of text`, 'COLLECTION_BYTES');
   }
 }
-
-const over = (what: string, limit: string, setting: string): AppError =>
-  new AppError('LIMIT_EXCEEDED', { what, limit, setting: `BOWLINE_RETRIEVAL_${setting}` });
 
 async function addVectors(
   { trx, tenant }: TenantTransaction,
