@@ -488,8 +488,8 @@ export function retrievalSuite(open: () => Promise<Database>): void {
     const words = ['river', 'stone', 'cloud', 'maple', 'engine', 'harbor', 'violin', 'pepper', 'ladder', 'window'];
     const text = (n: number) =>
       `Note ${n}: ${words[n % 10]} and ${words[(n * 7 + 3) % 10]} meet ${words[(n * 3 + 1) % 10]} ${n * 37}.`;
-    const exact = rig({ settings: { exactVectors: 100_000 } });
-    const indexed = rig({ settings: { exactVectors: 20 } });
+    const exact = rig({ settings: { exactVectors: 100_000, embeddedExactVectors: 100_000 } });
+    const indexed = rig({ settings: { exactVectors: 20, embeddedExactVectors: 20 } });
     for (let at = 0; at < 320; at += 64) {
       const documents = Array.from({ length: 64 }, (_, n) => ({
         id: `n${at + n}`,
@@ -525,7 +525,7 @@ export function retrievalSuite(open: () => Promise<Database>): void {
 
   test('a document of 5 MB is taken, found, and left alone the second time', { timeout: 120_000 }, async () => {
     fresh();
-    const retrieval = rig({ settings: { passageTokens: 400, exactVectors: 100_000 } });
+    const retrieval = rig({ settings: { passageTokens: 400, exactVectors: 100_000, embeddedExactVectors: 100_000 } });
     const chapter = (n: number) =>
       `## Chapter ${n}\n\n${`The story of number ${n} goes on and on without an end. `.repeat(28)}\n\n`;
     let text = '# Book\n\n';

@@ -5,6 +5,8 @@ import { RetrievalService } from '../../gen/bowline/capability/retrieval/v1/retr
 import { systemClock } from '../../src/base/clock.ts';
 import { validate } from '../../src/contract/validate.ts';
 import type { HandlerContext } from '../../src/worker/handler.ts';
+import { lexicalEmbedder } from '../../src/worker/handlers/embed/lexical/lexical-embedder.ts';
+import { lexicalVector } from '../../src/worker/handlers/embed/lexical/lexical-vector.ts';
 import type { DocumentParser } from '../../src/worker/handlers/retrieval/documents/document-parser.ts';
 import { Cutter } from '../../src/worker/handlers/retrieval/passages/cutter.ts';
 import { retrievalHandler } from '../../src/worker/handlers/retrieval/retrieval-handler.ts';
@@ -19,11 +21,20 @@ type Methods = typeof RetrievalService.method;
 export interface StandIn {
   readonly name: string;
   readonly dimension: number;
+  /** Default: a vector of letters. */
+  readonly vector?: (text: string, dimension: number) => number[];
   /** Before the answer of each call; may throw, or wait. */
   readonly before?: (request: EmbedRequest, context: HandlerContext) => Promise<void> | void;
 }
 
 export const LETTERS: StandIn = { name: 'test/letters-128', dimension: 128 };
+
+/** The built-in model of the embed worker. */
+export const LEXICAL: StandIn = {
+  name: lexicalEmbedder.id,
+  dimension: lexicalEmbedder.dimension!,
+  vector: (text) => [...lexicalVector(text)],
+};
 
 export interface RigOptions {
   readonly settings?: Partial<RetrievalSettings>;
@@ -81,9 +92,9 @@ export class RetrievalRig {
     await this.model.before?.({ texts, model, purpose } as EmbedRequest, context);
     context.signal.throwIfAborted();
     if (purpose === 1) this.embedded += texts.length;
-    const { name, dimension } = this.model;
+    const { name, dimension, vector = letterVector } = this.model;
     return create(EmbedResponseSchema, {
-      vectors: texts.map((text) => ({ values: letterVector(text, dimension) })),
+      vectors: texts.map((text) => ({ values: vector(text, dimension) })),
       model: name,
       dimension,
       lexical: true,

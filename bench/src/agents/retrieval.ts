@@ -1,5 +1,5 @@
-// The retrieval handler in a process of its own, on a corpus that a seed makes, with vectors of hashed letter trigrams (the stand-in
-// of the tests): searches through the index, by comparing all vectors, and hybrid.
+// The retrieval handler in a process of its own, on a corpus that a seed makes, with vectors of hashed letter trigrams (the stand-in of
+// the tests, smaller than the built-in ones): searches through the index, by comparing all vectors, and hybrid.
 import { silentLogger } from '../../../src/base/logger.ts';
 import { Secret } from '../../../src/base/secret.ts';
 import { RETRIEVAL_DEFAULTS } from '../../../src/worker/handlers/retrieval/retrieval-settings.ts';
@@ -43,11 +43,12 @@ async function timed(run: (question: Question) => Promise<unknown>): Promise<num
 }
 
 serveAgent({
-  open: async ({ folder, url }: { folder: string; url: string | undefined }) => {
+  open: async ({ folder, url, passages }: { folder: string; url: string | undefined; passages: number }) => {
     const settings = { ...RETRIEVAL_DEFAULTS, databaseUrl: url ? new Secret(url) : undefined };
     database = await openDatabase(folder, settings, silentLogger);
     rig = new RetrievalRig(async () => database, {
-      settings: { exactVectors: 1_000, passageTokens: 250 },
+      // The first ingest that finds so many makes the index.
+      settings: { exactVectors: passages, embeddedExactVectors: passages, passageTokens: 250 },
       model: { name: `letters-${DIMENSION}`, dimension: DIMENSION },
     });
   },
@@ -60,6 +61,8 @@ serveAgent({
       await rig.ingest(TENANT, COLLECTION, Object.fromEntries(some.map(({ id, text }) => [id, text])));
     }
     const seconds = (performance.now() - start) / 1000;
+    // One more than is compared one by one: now they get their index.
+    await rig.ingest(TENANT, COLLECTION, { 'last.txt': 'The last one.' });
     collection = await database.within(TENANT, 'look', (scope) => getCollection(scope, COLLECTION));
     if (!collection.indexed) throw new Error('the collection has no index');
     for (const question of corpus.questions) {

@@ -12,8 +12,8 @@ export const retrieval: Measure = {
     const url = process.env.BOWLINE_TEST_VECTOR_URL;
     const agent = await lab.agent('retrieval');
     try {
-      await agent.call('open', { folder, url });
       const size = { passages: quick ? 4_000 : 20_000, questions: quick ? 50 : 100 };
+      await agent.call('open', { folder, url, passages: size.passages });
       const { passages, seconds } = await agent.call<{ passages: number; seconds: number }>('fill', size);
       say(`${passages} passages in ${seconds.toFixed(0)} s, ${url ? 'Postgres' : 'embedded'}`);
       const sides = {

@@ -4,8 +4,8 @@ import { AppError } from '../../../base/errors.ts';
 import type { HandlerContext } from '../../handler.ts';
 import type { CollectionModel } from './store/put-document.ts';
 
-/** One call: what the contract of embed takes, and bytes that keep the frame small. */
-const TEXTS = 256;
+/** One call: so many that vectors of 8,192 numbers, the most there are, fit into the result of a job; bytes that keep the frame small. */
+const TEXTS = 96;
 const BYTES = 1 << 20;
 /** Calls at once. */
 const PARALLEL = 4;

@@ -14,7 +14,7 @@ import { readDocument } from './documents/read-document.ts';
 import { embed } from './embedder.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Cutter } from './passages/cutter.ts';
-import type { RetrievalSettings } from './retrieval-settings.ts';
+import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
 import { type CollectionRow, findCollection, findDocuments } from './store/collections.ts';
 import type { Database } from './store/database.ts';
 import { missingVectors } from './store/missing-vectors.ts';
@@ -75,7 +75,7 @@ export class Ingest {
     await this.#put();
     if (this.#collection) {
       const { database, settings } = this.#parts;
-      await ensureIndex(database, this.#collection, settings.exactVectors, this.#context.log);
+      await ensureIndex(database, this.#collection, exactUpTo(settings, database.embedded), this.#context.log);
     }
     return this.#results;
   }

@@ -29,8 +29,10 @@ export interface RetrievalSettings {
   readonly collectionPassages: number;
   /** Bytes of text of one collection. Default 4 GiB. */
   readonly collectionBytes: number;
-  /** Up to so many vectors a search compares all of them; beyond, the collection gets an index (HNSW). Default 5,000. */
+  /** Up to so many passages a search compares all vectors; beyond, the collection gets an index (HNSW). Default 5,000. */
   readonly exactVectors: number;
+  /** The same for the embedded database, where an index costs more than it saves for longer. Default 30,000. */
+  readonly embeddedExactVectors: number;
 }
 
 export const RETRIEVAL_DEFAULTS: RetrievalSettings = Object.freeze({
@@ -47,4 +49,9 @@ export const RETRIEVAL_DEFAULTS: RetrievalSettings = Object.freeze({
   collectionPassages: 1_000_000,
   collectionBytes: 4 * 2 ** 30,
   exactVectors: 5_000,
+  embeddedExactVectors: 30_000,
 });
+
+/** Which of the two bounds holds. */
+export const exactUpTo = (settings: RetrievalSettings, embedded: boolean): number =>
+  embedded ? settings.embeddedExactVectors : settings.exactVectors;

@@ -11,7 +11,7 @@ import type { HandlerContext } from '../../handler.ts';
 import { embed } from './embedder.ts';
 import { type Fused, fuse, type RankedList } from './fuse.ts';
 import { queryTerms } from './passages/terms.ts';
-import type { RetrievalSettings } from './retrieval-settings.ts';
+import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
 import { byWords } from './store/by-words.ts';
 import { type CollectionRow, getCollection, listCollections } from './store/collections.ts';
 import type { Database, TenantTransaction } from './store/database.ts';
@@ -55,7 +55,7 @@ export async function search(
       if (!collection) continue;
       const add = (hits: readonly Hit[]) => hits.map((hit) => ({ ...hit, collection: name }));
       const vector = vectors.get(collection.model_id)!;
-      const near = await nearest(scope, collection, vector, filter, POOL, settings.exactVectors);
+      const near = await nearest(scope, collection, vector, filter, POOL, exactUpTo(settings, scope.embedded));
       byModel.set(collection.model_id, [...(byModel.get(collection.model_id) ?? []), ...add(near)]);
       texts.push(...add(await byWords(scope, collection, terms, filter, POOL)));
     }

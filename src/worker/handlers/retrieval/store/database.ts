@@ -10,6 +10,8 @@ import { lostRace, storeError } from './sql-failure.ts';
 export interface TenantTransaction {
   readonly trx: Transaction<RetrievalSchema>;
   readonly tenant: string;
+  /** Whether it runs on PGlite. */
+  readonly embedded: boolean;
 }
 
 /** How often a transaction that lost a race is run. */
@@ -45,7 +47,7 @@ export class Database {
             : begin.setIsolationLevel('read committed');
         return await started.execute(async (trx) => {
           await sql`select set_config('bowline.tenant', ${tenant}, true)`.execute(trx);
-          return run({ trx, tenant });
+          return run({ trx, tenant, embedded: this.embedded });
         });
       } catch (error) {
         if (!lostRace(error) || attempt === ATTEMPTS) throw storeError(error);

@@ -3,7 +3,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { CollectionRow } from './collections.ts';
 import type { TenantTransaction } from './database.ts';
 import { condition, type Filter, isOpen } from './filter.ts';
-import { indexed } from './vector-index.ts';
+import { indexType } from './vector-index.ts';
 
 /** A passage with what its order within one list goes by. */
 export interface Hit {
@@ -29,12 +29,12 @@ export async function nearest(
   limit: number,
   exactVectors: number,
 ): Promise<Hit[]> {
-  const kind = collection.indexed ? indexed(collection.dimension) : undefined;
-  const exact = !kind || (!isOpen(filter) && (await fewPass(scope, collection.id, filter, exactVectors)));
+  const type = collection.indexed ? indexType(collection.dimension, scope.embedded) : undefined;
+  const exact = !type || (!isOpen(filter) && (await fewPass(scope, collection.id, filter, exactVectors)));
   if (!exact) await sql.raw(THROUGH_INDEX).execute(scope.trx);
   const candidates = exact
     ? exactly(scope.tenant, collection.id, vector, filter, limit)
-    : throughIndex(scope.tenant, collection.id, kind.type, vector, filter, limit);
+    : throughIndex(scope.tenant, collection.id, type, vector, filter, limit);
   const { rows } = await sql<Hit>`
     with near as materialized (${candidates})
     select p.id as passage, near.distance as order, d.id as document, p.ordinal
@@ -97,7 +97,7 @@ function throughIndex(
           and ${condition(filter)})`;
   // The number stands in the text: the planner must see that the index is the collection's.
   return sql`
-    select e.hash, ${column} <=> ${query} as distance from embedding e
+    select e.hash, e.embedding <=> ${vector}::vector as distance from embedding e
     where e.tenant = ${tenant} and e.collection = ${sql.raw(String(collection))} and ${pass}
     order by ${column} <=> ${query} limit ${limit}`;
 }

@@ -18,6 +18,9 @@ const ROLE = 'bowline_retrieval';
 /** The client gives up so much later than the server, for a network that has gone silent, and for PGlite; in milliseconds. */
 const MARGIN_MS = 5_000;
 
+/** PGlite's thread is replaced when it is busy for so long: the making of an index may take minutes. */
+const STUCK_MS = 15 * 60_000;
+
 /**
  * Throws RETRIEVAL_UNAVAILABLE when the database will not have us or lacks pgvector, HOME_LOCKED when another process has the
  * embedded one, STORE_UNAVAILABLE when nothing answers.
@@ -31,7 +34,7 @@ export async function openDatabase(folder: string, settings: RetrievalSettings, 
         program: 'retrieval',
         extensions: ['vector'],
         onTrouble: trouble,
-        stuckMs: settings.statementTimeoutMs + 2 * MARGIN_MS,
+        stuckMs: Math.max(STUCK_MS, settings.statementTimeoutMs + 2 * MARGIN_MS),
       });
   const pool = databaseUrl ? postgresPool(databaseUrl.reveal(), settings) : embeddedPool(embedded!, settings);
   pool.on('error', (error) => trouble(sqlProblem(error)));

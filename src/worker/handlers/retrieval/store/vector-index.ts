@@ -5,15 +5,17 @@ import type { Logger } from '../../../../base/logger.ts';
 import type { CollectionRow } from './collections.ts';
 import type { Database } from './database.ts';
 
-/** Most numbers of a vector that pgvector indexes as such, and in half precision. Larger ones are always compared exactly. */
-const FULL = 2000;
+/** Most numbers of a vector that pgvector indexes, whole and in half precision. Larger ones are always compared one by one. */
+const WHOLE = 2000;
 const HALF = 4000;
 
-/** The expression that a collection's index and the searches through it share. Only our own numbers are in it. */
-export function indexed(dimension: number): { readonly type: string; readonly operators: string } | undefined {
-  if (dimension <= FULL) return { type: `vector(${dimension})`, operators: 'vector_cosine_ops' };
-  if (dimension <= HALF) return { type: `halfvec(${dimension})`, operators: 'halfvec_cosine_ops' };
-  return undefined;
+/**
+ * The type that a collection's index and the searches through it share; undefined where there can be none. On Postgres half precision: half
+ * the size, and what it finds is put into order by the whole vectors. WebAssembly has no instructions for it and takes eight times as long.
+ */
+export function indexType(dimension: number, embedded: boolean): string | undefined {
+  if (embedded) return dimension <= WHOLE ? `vector(${dimension})` : undefined;
+  return dimension <= HALF ? `halfvec(${dimension})` : undefined;
 }
 
 /**
@@ -31,8 +33,8 @@ export async function ensureIndex(
   exactVectors: number,
   log: Logger,
 ): Promise<void> {
-  const kind = indexed(dimension);
-  if (!kind) return;
+  const type = indexType(dimension, database.embedded);
+  if (!type) return;
   try {
     const large = await database.within(tenant, 'look', async ({ trx }) => {
       const row = await trx
@@ -59,7 +61,7 @@ export async function ensureIndex(
         await client.query(`drop index ${beside} if exists ${nameOf(id)}`);
         await slowly(
           client,
-          `create index ${beside} ${nameOf(id)} on embedding using hnsw ((embedding::${kind.type}) ${kind.operators}) ${GRAPH} where collection = ${id}`,
+          `create index ${beside} ${nameOf(id)} on embedding using hnsw ((embedding::${type}) ${type.startsWith('half') ? 'halfvec' : 'vector'}_cosine_ops) ${GRAPH} where collection = ${id}`,
         );
         await client.query('begin');
         await client.query(`select set_config('bowline.tenant', $1, true)`, [tenant]);
