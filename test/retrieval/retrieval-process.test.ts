@@ -6,13 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
+import { create } from '@bufbuild/protobuf';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { IngestRequestSchema, SearchRequestSchema } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { Secret } from '../../src/base/secret.ts';
-import { openWith } from '../../src/worker/handlers/retrieval/open-retrieval.ts';
+import { openEmbed } from '../../src/worker/handlers/embed/open-embed.ts';
+import { openRetrieval } from '../../src/worker/handlers/retrieval/open-retrieval.ts';
 import { Cutter, passageWorkerEntry } from '../../src/worker/handlers/retrieval/passages/cutter.ts';
 import { RETRIEVAL_DEFAULTS } from '../../src/worker/handlers/retrieval/retrieval-settings.ts';
 import { openDatabase } from '../../src/worker/handlers/retrieval/store/open-database.ts';
@@ -94,11 +97,10 @@ test('a worker that dies between embedding and commit leaves the old document, a
 });
 
 const parts = () => ({ home: folder, env: {}, clock: systemClock, log: silentLogger });
-const parser = { parse: () => Promise.reject(new Error('not here')), close: async () => {} };
 
 test('the embedded database is opened by the first call, not before', { timeout: LONG_MS }, async () => {
   await rm(join(folder, 'retrieval'), { recursive: true });
-  const capability = await openWith(parts(), RETRIEVAL_DEFAULTS, parser);
+  const capability = await openRetrieval(parts());
   closers.push(() => capability.close!());
   expect(existsSync(join(folder, 'retrieval'))).toBe(false);
   const list = () =>
@@ -114,30 +116,77 @@ test('the embedded database is opened by the first call, not before', { timeout:
   await expect(list()).rejects.toMatchObject({ reason: 'CLOSED' });
 });
 
+test('documents are put away and found again by the whole capability, with the built-in vectors', {
+  timeout: LONG_MS,
+}, async () => {
+  const { handler, close } = await openRetrieval(parts());
+  closers.push(() => close!());
+  const { handler: embed } = await openEmbed(parts());
+  const context = loneContext({
+    tenant: 't',
+    call: (async (_: unknown, request: never) => [await embed.methods.Embed!(request, loneContext())]) as never,
+  });
+  const text = [
+    '# Manual',
+    '',
+    'First words.',
+    '',
+    '## 备份',
+    '',
+    '数据库每天凌晨三点自动备份。',
+    '',
+    '## Doors',
+    '',
+    'The back door opens inwards.',
+    '',
+  ];
+  const documents = [
+    { id: 'manual.md', body: { case: 'text' as const, value: text.join('\n') } },
+    { id: 'page.html', body: { case: 'text' as const, value: '<p>unread</p>' } },
+  ];
+  const ingested = await handler.methods.Ingest!(
+    create(IngestRequestSchema, { collection: 'house', documents }),
+    context,
+  );
+  expect(ingested).toMatchObject({
+    documents: [
+      { id: 'manual.md', passages: 1 },
+      { id: 'page.html', reason: 'DOCUMENT_UNREADABLE' },
+    ],
+  });
+  for (const query of ['什么时候备份？', 'which way does the door open?']) {
+    const found = await handler.methods.Search!(create(SearchRequestSchema, { query, limit: 1 }), context);
+    expect(found).toMatchObject({
+      lexical: true,
+      passages: [{ document: 'manual.md', title: 'Manual', startLine: 1, endLine: 11, text: text.join('\n').trim() }],
+    });
+  }
+});
+
 test('a Postgres without pgvector is refused when the capability opens, with who must do what', {
   timeout: LONG_MS,
 }, async () => {
   const postgres = await startPostgres();
   closers.push(() => postgres.stop());
   const settings = { ...RETRIEVAL_DEFAULTS, databaseUrl: new Secret(postgres.url) };
-  const problem = expect(openWith(parts(), settings, parser)).rejects;
+  const problem = expect(openRetrieval(parts(), settings)).rejects;
   await problem.toMatchObject({
     reason: 'RETRIEVAL_UNAVAILABLE',
     retryable: false,
     message: expect.stringMatching(/whoever runs it must install it .* create extension vector/),
   });
   const wrong = { ...settings, databaseUrl: new Secret(postgres.url.replace(':test@', ':wrong@')) };
-  await expect(openWith(parts(), wrong, parser)).rejects.toMatchObject({ reason: 'RETRIEVAL_UNAVAILABLE' });
+  await expect(openRetrieval(parts(), wrong)).rejects.toMatchObject({ reason: 'RETRIEVAL_UNAVAILABLE' });
   const none = { ...settings, databaseUrl: new Secret(`${postgres.url}x`) };
-  await expect(openWith(parts(), none, parser)).rejects.toMatchObject({ reason: 'RETRIEVAL_UNAVAILABLE' });
-  await expect(openWith(parts(), { ...settings, databaseUrl: new Secret('nonsense') }, parser)).rejects.toMatchObject({
+  await expect(openRetrieval(parts(), none)).rejects.toMatchObject({ reason: 'RETRIEVAL_UNAVAILABLE' });
+  await expect(openRetrieval(parts(), { ...settings, databaseUrl: new Secret('nonsense') })).rejects.toMatchObject({
     reason: 'RETRIEVAL_UNAVAILABLE',
   });
 });
 
 test('a Postgres that does not answer yet is tried again by each call', { timeout: LONG_MS }, async () => {
   const databaseUrl = new Secret('postgres://nobody@127.0.0.1:1/none');
-  const capability = await openWith(parts(), { ...RETRIEVAL_DEFAULTS, databaseUrl }, parser);
+  const capability = await openRetrieval(parts(), { ...RETRIEVAL_DEFAULTS, databaseUrl });
   closers.push(() => capability.close!());
   const list = () =>
     capability.handler.methods.ListCollections!({ pageSize: 0, pageToken: '' } as never, loneContext({ tenant: 't' }));

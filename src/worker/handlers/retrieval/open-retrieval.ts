@@ -2,24 +2,25 @@
 import { join } from 'node:path';
 import { AppError } from '../../../base/errors.ts';
 import type { Capability, CapabilityParts } from '../../capability.ts';
-import type { DocumentParser } from './documents/document-parser.ts';
+import { LazyParser, type OpenParser } from './documents/lazy-parser.ts';
 import { Cutter } from './passages/cutter.ts';
 import { retrievalHandler } from './retrieval-handler.ts';
-import type { RetrievalSettings } from './retrieval-settings.ts';
+import { RETRIEVAL_DEFAULTS, type RetrievalSettings } from './retrieval-settings.ts';
 import { LazyDatabase } from './store/lazy-database.ts';
 import { openDatabase } from './store/open-database.ts';
 
 /**
  * A database by URL is opened at once, so that a worker that could never do its work says so at its start; one that does not answer
- * is tried again with each call. The embedded one is opened by the first call: until then it costs nothing, afterwards some
- * hundred megabytes. Throws RETRIEVAL_UNAVAILABLE, DATABASE_NEWER.
+ * is tried again with each call. The embedded one is opened by the first call: until then it costs nothing, afterwards some 440 MB.
+ * Throws RETRIEVAL_UNAVAILABLE, DATABASE_NEWER.
  */
-export async function openWith(
+export async function openRetrieval(
   { home, clock, log }: CapabilityParts,
-  settings: RetrievalSettings,
-  parser: DocumentParser,
+  settings: RetrievalSettings = RETRIEVAL_DEFAULTS,
+  openParser?: OpenParser,
 ): Promise<Capability> {
   const database = new LazyDatabase(() => openDatabase(join(home, 'retrieval'), settings, log));
+  const parser = new LazyParser(openParser);
   const cutter = new Cutter({ limitMs: settings.documentMs, clock });
   if (settings.databaseUrl) {
     await database.get().catch((error: unknown) => {
