@@ -34,7 +34,7 @@ export const retrieval: Measure = {
           what: `ten nearest of ${passages} passages, p50`,
           ours: ofSamples('Bowline', 'ms', times.index),
           peers: [exact],
-          budget: { atMost: quick ? 2 : 0.5 },
+          budget: { atMost: quick ? 2 : 0.75 },
         },
         {
           measure,

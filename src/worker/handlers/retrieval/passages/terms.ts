@@ -1,6 +1,8 @@
 // The words of a text as they are indexed and searched: letters of scripts with spaces as words, letters of scripts without as
 // overlapping pairs. The same code reads documents and queries, so that both mean the same by a word.
 
+import { askingWords } from './asking-words.ts';
+
 /** Scripts that part no words. Pairs of neighbours are what has long served their search (Nie, Gao, Zhang & Zhou, IRAL 2000). */
 const DENSE =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆]+/gu;
@@ -33,11 +35,13 @@ export function* documentTerms(text: string): Generator<string> {
   }
 }
 
-/** The different terms of a query, in their order, at most `most`. */
+/** The different terms of a query that say what it is about, in their order, at most `most`; all of them where none does. */
 export function queryTerms(text: string, most: number): QueryTerm[] {
   const found = new Map<string, QueryTerm>();
+  const asking = new Map<string, QueryTerm>();
   const add = (term: string, prefix: boolean) => {
-    if (found.size < most && !found.has(term)) found.set(term, { term, prefix });
+    const kept = ASKING.has(term) ? asking : found;
+    if (kept.size < most && !kept.has(term)) kept.set(term, { term, prefix });
   };
   for (const word of wordsOf(text)) {
     const letters = word.dense ? [...word.text] : [];
@@ -45,7 +49,7 @@ export function queryTerms(text: string, most: number): QueryTerm[] {
     else if (letters.length === 1) add(word.text, true);
     for (let at = 1; at < letters.length; at++) add(letters[at - 1]! + letters[at]!, false);
   }
-  return [...found.values()];
+  return [...(found.size > 0 ? found : asking).values()];
 }
 
 function* wordsOf(text: string): Generator<{ text: string; dense: boolean }> {
@@ -87,3 +91,5 @@ function stem(word: string): string {
   if (/(?<![aeo])es$/.test(word) || /[^us]s$/.test(word)) return word.slice(0, -1);
   return word;
 }
+
+const ASKING = askingWords(stem);
