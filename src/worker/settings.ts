@@ -3,6 +3,7 @@
 import type { Setting, SettingTable, SettingValues } from '../base/settings/setting.ts';
 import { namesOf } from '../base/settings/setting-text.ts';
 import { EMBED_DEFAULTS } from './handlers/embed/embed-settings.ts';
+import { RETRIEVAL_ROWS } from './handlers/retrieval/setting-rows.ts';
 import { SANDBOX_DEFAULTS } from './handlers/sandbox/sandbox-settings.ts';
 import { WORK_LIMITS } from './work-limits.ts';
 
@@ -221,6 +222,7 @@ export const SETTINGS = {
     min: 1_000,
     max: 600_000,
   },
+  ...RETRIEVAL_ROWS,
   sandboxMs: {
     env: 'BOWLINE_SANDBOX_TIME_MS',
     group: 'sandbox',

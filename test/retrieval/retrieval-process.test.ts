@@ -13,7 +13,7 @@ import { IngestRequestSchema, SearchRequestSchema } from '../../gen/bowline/capa
 import { systemClock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import { Secret } from '../../src/base/secret.ts';
+import { workerSettings } from '../../src/worker/config.ts';
 import { openEmbed } from '../../src/worker/handlers/embed/open-embed.ts';
 import { openRetrieval } from '../../src/worker/handlers/retrieval/open-retrieval.ts';
 import { Cutter, passageWorkerEntry } from '../../src/worker/handlers/retrieval/passages/cutter.ts';
@@ -96,7 +96,13 @@ test('a worker that dies between embedding and commit leaves the old document, a
   expect((await rig.ingest('t', 'c', { d: edition('last') }))[0]).toMatchObject({ passages: 8, embedded: 8 });
 });
 
-const parts = () => ({ home: folder, env: {}, clock: systemClock, log: silentLogger });
+const parts = (url?: string) => ({
+  home: folder,
+  env: {},
+  settings: workerSettings(url === undefined ? {} : { BOWLINE_RETRIEVAL_DATABASE_URL: url }),
+  clock: systemClock,
+  log: silentLogger,
+});
 
 test('the embedded database is opened by the first call, not before', { timeout: LONG_MS }, async () => {
   await rm(join(folder, 'retrieval'), { recursive: true });
@@ -168,25 +174,18 @@ test('a Postgres without pgvector is refused when the capability opens, with who
 }, async () => {
   const postgres = await startPostgres();
   closers.push(() => postgres.stop());
-  const settings = { ...RETRIEVAL_DEFAULTS, databaseUrl: new Secret(postgres.url) };
-  const problem = expect(openRetrieval(parts(), settings)).rejects;
-  await problem.toMatchObject({
+  await expect(openRetrieval(parts(postgres.url))).rejects.toMatchObject({
     reason: 'RETRIEVAL_UNAVAILABLE',
     retryable: false,
     message: expect.stringMatching(/whoever runs it must install it .* create extension vector/),
   });
-  const wrong = { ...settings, databaseUrl: new Secret(postgres.url.replace(':test@', ':wrong@')) };
-  await expect(openRetrieval(parts(), wrong)).rejects.toMatchObject({ reason: 'RETRIEVAL_UNAVAILABLE' });
-  const none = { ...settings, databaseUrl: new Secret(`${postgres.url}x`) };
-  await expect(openRetrieval(parts(), none)).rejects.toMatchObject({ reason: 'RETRIEVAL_UNAVAILABLE' });
-  await expect(openRetrieval(parts(), { ...settings, databaseUrl: new Secret('nonsense') })).rejects.toMatchObject({
-    reason: 'RETRIEVAL_UNAVAILABLE',
-  });
+  for (const wrong of [postgres.url.replace(':test@', ':wrong@'), `${postgres.url}x`, 'postgres://[nonsense']) {
+    await expect(openRetrieval(parts(wrong))).rejects.toMatchObject({ reason: 'RETRIEVAL_UNAVAILABLE' });
+  }
 });
 
 test('a Postgres that does not answer yet is tried again by each call', { timeout: LONG_MS }, async () => {
-  const databaseUrl = new Secret('postgres://nobody@127.0.0.1:1/none');
-  const capability = await openRetrieval(parts(), { ...RETRIEVAL_DEFAULTS, databaseUrl });
+  const capability = await openRetrieval(parts('postgres://nobody@127.0.0.1:1/none'));
   closers.push(() => capability.close!());
   const list = () =>
     capability.handler.methods.ListCollections!({ pageSize: 0, pageToken: '' } as never, loneContext({ tenant: 't' }));

@@ -5,7 +5,7 @@ import type { Capability, CapabilityParts } from '../../capability.ts';
 import { LazyParser, type OpenParser } from './documents/lazy-parser.ts';
 import { Cutter } from './passages/cutter.ts';
 import { retrievalHandler } from './retrieval-handler.ts';
-import { RETRIEVAL_DEFAULTS, type RetrievalSettings } from './retrieval-settings.ts';
+import { retrievalSettings } from './setting-rows.ts';
 import { LazyDatabase } from './store/lazy-database.ts';
 import { openDatabase } from './store/open-database.ts';
 
@@ -15,10 +15,10 @@ import { openDatabase } from './store/open-database.ts';
  * Throws RETRIEVAL_UNAVAILABLE, DATABASE_NEWER.
  */
 export async function openRetrieval(
-  { home, clock, log }: CapabilityParts,
-  settings: RetrievalSettings = RETRIEVAL_DEFAULTS,
+  { home, clock, log, settings: all }: CapabilityParts,
   openParser?: OpenParser,
 ): Promise<Capability> {
+  const settings = retrievalSettings(all);
   const database = new LazyDatabase(() => openDatabase(join(home, 'retrieval'), settings, log));
   const parser = new LazyParser(openParser);
   const cutter = new Cutter({ limitMs: settings.documentMs, clock });
