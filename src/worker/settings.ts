@@ -222,7 +222,6 @@ export const SETTINGS = {
     min: 1_000,
     max: 600_000,
   },
-  ...RETRIEVAL_ROWS,
   sandboxMs: {
     env: 'BOWLINE_SANDBOX_TIME_MS',
     group: 'sandbox',
@@ -297,6 +296,7 @@ export const SETTINGS = {
     what: 'a cgroup (version 2) that was made over to the worker; by default the one that it runs in',
     fallback: undefined,
   },
+  ...RETRIEVAL_ROWS,
 } as const satisfies Record<string, Setting & { readonly group: keyof typeof GROUPS }>;
 
 export const WORKER_TABLE = { program: 'worker', groups: GROUPS, rows: SETTINGS } as const satisfies SettingTable;
