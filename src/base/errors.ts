@@ -382,6 +382,17 @@ export const ERRORS = {
   SANDBOX_UNAVAILABLE: row('failed_precondition', 'programs cannot be isolated here: {why}; {todo}'),
   SANDBOX_FILE_REFUSED: row('invalid_argument', '{which} is refused: {why}', { exit: EXIT.failed }),
   LANGUAGE_UNKNOWN: row('unimplemented', 'this worker does not run {language}; it runs {known}'),
+  // documents
+  DOCUMENT_NOT_TEXT: row(
+    'failed_precondition',
+    'this is {mediaType}, which has no text to read; HTML, text, JSON, XML and PDF have',
+  ),
+  DOCUMENT_INVALID: row('failed_precondition', 'the document cannot be read: {problem}'),
+  DOCUMENT_TOO_COSTLY: row('resource_exhausted', 'the document was not read: {problem}', { exit: EXIT.failed }),
+  PARSER_UNAVAILABLE: row(
+    'failed_precondition',
+    'documents cannot be parsed safely on this machine: {problem}. Or accept a weaker child process with the setting `isolation: process`',
+  ),
 } as const satisfies Record<string, Row>;
 
 export type Reason = keyof typeof ERRORS;
