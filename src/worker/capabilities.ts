@@ -7,6 +7,7 @@ export const CAPABILITIES = {
   embed: async () => (await import('./handlers/embed/open-embed.ts')).openEmbed,
   llm: async () => (await import('./handlers/llm/open-llm.ts')).openLlm,
   sandbox: async () => (await import('./handlers/sandbox/open-sandbox.ts')).openSandbox,
+  web: async () => (await import('./handlers/web/open-web.ts')).openWeb,
 } as const satisfies Record<string, () => Promise<OpenCapability>>;
 
 export type CapabilityName = keyof typeof CAPABILITIES;
