@@ -409,7 +409,7 @@ export const ERRORS = {
   DOCUMENT_TOO_COSTLY: row('resource_exhausted', 'the document was not read: {problem}', { exit: EXIT.failed }),
   PARSER_UNAVAILABLE: row(
     'failed_precondition',
-    'documents cannot be parsed safely on this machine: {problem}. Or accept a weaker child process with the setting `isolation: process`',
+    'documents cannot be parsed safely on this machine: {problem}. Or accept a weaker child process with BOWLINE_PARSER_ISOLATION=process',
   ),
 } as const satisfies Record<string, Row>;
 

@@ -7,6 +7,7 @@ import { PassThrough, type Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { IsolatedLimits, Mount } from '../isolation/isolated-spec.ts';
 import type { Isolation } from '../isolation/open-isolation.ts';
+import type { ParserSettings } from './parser-settings.ts';
 
 export interface ParserLink {
   readonly input: Writable;
@@ -18,14 +19,7 @@ export interface ParserLink {
 /** Starts a process; `see` gets what it prints. */
 export type StartParser = (see: (data: Uint8Array) => void) => ParserLink;
 
-export interface ParserLimits {
-  /** Memory of one process, in bytes. */
-  readonly memoryBytes: number;
-  /** Time of a document by the clock, in milliseconds. */
-  readonly documentMs: number;
-  /** Documents that one process reads in its life. */
-  readonly documents: number;
-}
+type ParserLimits = Pick<ParserSettings, 'memoryBytes' | 'documentMs' | 'documents'>;
 
 /** A life without a document for so long ends by itself, whatever became of its owner. */
 const LIFE_MS = 3_600_000;

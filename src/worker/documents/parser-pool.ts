@@ -5,21 +5,13 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { type DocumentInput, type DocumentParser, MAX_BYTES, MAX_CHARS, type ParsedDocument } from './document.ts';
 import { documentKind } from './document-kind.ts';
-import type { ParserLimits, StartParser } from './parser-link.ts';
+import type { StartParser } from './parser-link.ts';
 import { type ParserAnswer, ParserProcess } from './parser-process.ts';
-
-export interface PoolSettings extends ParserLimits {
-  /** Processes at once. */
-  readonly processes: number;
-  /** Documents that wait for a process. */
-  readonly queue: number;
-  /** Time after which a process that has nothing to do is ended, in milliseconds. */
-  readonly idleMs: number;
-}
+import type { ParserSettings } from './parser-settings.ts';
 
 export interface PoolParts {
   readonly start: StartParser;
-  readonly settings: PoolSettings;
+  readonly settings: ParserSettings;
   readonly clock: Clock;
   readonly log: Logger;
 }

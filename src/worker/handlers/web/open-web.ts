@@ -1,11 +1,10 @@
 // Opens the capability `web`: puts its parts together from its settings.
 import type { Clock } from '../../../base/clock.ts';
-import { AppError } from '../../../base/errors.ts';
-import { Secret } from '../../../base/secret.ts';
 import type { Capability, CapabilityParts } from '../../capability.ts';
 import type { DocumentParser } from '../../documents/document.ts';
 import { openParser } from '../../documents/open-parser.ts';
-import { readPrivate } from '../../private-file.ts';
+import { parserSettings } from '../../documents/parser-of-settings.ts';
+import type { WorkerSettings } from '../../settings.ts';
 import { AddressPolicy } from './address-policy.ts';
 import { guardedAgent } from './guarded-agent.ts';
 import { HostTurns } from './host-turns.ts';
@@ -14,11 +13,11 @@ import { type Resolve, systemResolve } from './resolver.ts';
 import type { SearchParts } from './search.ts';
 import { WebClient } from './web-client.ts';
 import { webHandler } from './web-handler.ts';
-import { WEB_DEFAULTS, type WebSettings } from './web-settings.ts';
+import { brave, searxng, WEB_DEFAULTS, type WebSettings } from './web-settings.ts';
 
-/** Throws PARSER_UNAVAILABLE where documents cannot be parsed in isolation, and SECRET_FILE_UNSAFE. */
-export async function openWeb({ clock, log }: CapabilityParts): Promise<Capability> {
-  const settings = WEB_DEFAULTS;
+/** Throws PARSER_UNAVAILABLE where documents cannot be parsed in isolation. */
+export async function openWeb({ clock, log, settings: all }: CapabilityParts): Promise<Capability> {
+  const settings = webSettings(all);
   const parser = await openParser(settings.parser, { clock, log });
   const policy = new AddressPolicy({ ports: settings.ports });
   return assembleWeb({ settings, parser, policy, resolve: systemResolve, clock });
@@ -54,12 +53,20 @@ function searchParts(settings: WebSettings, resolve: Resolve, clock: Clock): Sea
   // The one host that the operator chose; only this client asks it, and only with searches.
   const policy = { permits: () => true };
   const agent = guardedAgent({ policy, resolve, silenceMs, headBytes });
-  return { settings: search, key: search.key && readKey(search.key.file), agent, userAgent, clock };
+  return { settings: search, agent, userAgent, clock };
 }
 
-function readKey(file: string): Secret {
-  const text = readPrivate(file, { ours: false })?.trim();
-  if (!text)
-    throw new AppError('SECRET_FILE_UNSAFE', { file, problem: text === undefined ? 'is not there' : 'is empty' });
-  return new Secret(text);
-}
+const webSettings = (all: WorkerSettings): WebSettings => ({
+  ...WEB_DEFAULTS,
+  userAgent: all.webUserAgent,
+  ports: all.webPorts.map(Number),
+  robotsForFetch: !all.webFetchIgnoresRobots,
+  requestMs: all.webRequestMs,
+  bodyBytes: all.webBodyBytes,
+  cacheBytes: all.webCacheBytes,
+  pauseMs: all.webPauseMs,
+  crawlMs: all.webCrawlMs,
+  crawlBytes: all.webCrawlBytes,
+  parser: parserSettings(all),
+  search: all.webSearxngUrl ? searxng(all.webSearxngUrl) : all.webBraveKey && brave(all.webBraveKey, all.webBraveUrl),
+});

@@ -9,7 +9,6 @@ import {
 } from '../../../../gen/bowline/capability/web/v1/web_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
-import type { Secret } from '../../../base/secret.ts';
 import { Budget } from './budget.ts';
 import { exchange } from './exchange.ts';
 import { plainWords } from './plain-words.ts';
@@ -24,7 +23,6 @@ const MAX_URL = 4096;
 
 export interface SearchParts {
   readonly settings: SearchSettings;
-  readonly key: Secret | undefined;
   /** Reaches the service's host and nothing else. */
   readonly agent: Dispatcher;
   readonly userAgent: string;
@@ -59,9 +57,9 @@ function searchUrl({ url: base, parameters, fixed }: SearchSettings, request: Se
 }
 
 async function ask(parts: SearchParts, url: URL, outer: AbortSignal): Promise<unknown> {
-  const { settings, key, agent, userAgent, clock } = parts;
+  const { settings, agent, userAgent, clock } = parts;
   const headers: Record<string, string> = { accept: 'application/json', 'user-agent': userAgent };
-  if (settings.key && key) headers[settings.key.header.toLowerCase()] = key.reveal();
+  if (settings.key) headers[settings.key.header.toLowerCase()] = settings.key.value.reveal();
   const limit = { bytes: settings.answerBytes, cut: false };
   const answer = await new Budget(settings.timeoutMs, clock)
     .spend(outer, (signal) => exchange(url, { agent, headers, signal, limit }))

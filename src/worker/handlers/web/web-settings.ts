@@ -1,5 +1,6 @@
 // What can be set of the web capability, and the defaults. Data only.
-import { PARSER_DEFAULTS, type ParserSettings } from '../../documents/open-parser.ts';
+import type { Secret } from '../../../base/secret.ts';
+import { PARSER_DEFAULTS, type ParserSettings } from '../../documents/parser-settings.ts';
 
 export interface WebSettings {
   /** How this worker names itself to servers and in robots.txt; its first word is the name there. */
@@ -52,8 +53,8 @@ export interface SearchSettings {
     readonly snippet: string;
     readonly published?: string;
   };
-  /** A header with a key: its name, and the private file whose whole text is its value. */
-  readonly key?: { readonly header: string; readonly file: string };
+  /** A header with a key. */
+  readonly key?: { readonly header: string; readonly value: Secret };
   readonly timeoutMs: number;
   readonly answerBytes: number;
 }
@@ -91,15 +92,15 @@ export function searxng(base: string): SearchSettings {
   };
 }
 
-/** Brave's search API, with its key in a private file. */
-export function brave(keyFile: string, url = 'https://api.search.brave.com/res/v1/web/search'): SearchSettings {
+/** Brave's search API, which wants a key. */
+export function brave(key: Secret, url = 'https://api.search.brave.com/res/v1/web/search'): SearchSettings {
   return {
     url,
     parameters: { query: 'q', count: 'count', language: 'search_lang' },
     fixed: {},
     results: 'web.results',
     fields: { url: 'url', title: 'title', snippet: 'description', published: 'page_age' },
-    key: { header: 'X-Subscription-Token', file: keyFile },
+    key: { header: 'X-Subscription-Token', value: key },
     ...SEARCH_DEFAULTS,
   };
 }
