@@ -91,6 +91,11 @@ const targets = [
     },
   },
   {
+    // In one file, packages included: its process sees no other.
+    entries: { 'parser-child': 'src/worker/documents/parser-child.ts' },
+    options: { ...common, banner: { js: COMMONJS }, legalComments: 'external', sourcemap: false },
+  },
+  {
     entries: { edge: 'src/main/edge.ts' },
     options: {
       ...common,

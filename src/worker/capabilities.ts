@@ -8,6 +8,7 @@ export const CAPABILITIES = {
   llm: async () => (await import('./handlers/llm/open-llm.ts')).openLlm,
   retrieval: async () => (await import('./handlers/retrieval/open-retrieval.ts')).openRetrieval,
   sandbox: async () => (await import('./handlers/sandbox/open-sandbox.ts')).openSandbox,
+  web: async () => (await import('./handlers/web/open-web.ts')).openWeb,
 } as const satisfies Record<string, () => Promise<OpenCapability>>;
 
 export type CapabilityName = keyof typeof CAPABILITIES;
