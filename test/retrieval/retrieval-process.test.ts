@@ -125,7 +125,9 @@ test('the embedded database is opened by the first call, not before', { timeout:
 test('documents are put away and found again by the whole capability, with the built-in vectors', {
   timeout: LONG_MS,
 }, async () => {
-  const { handler, close } = await openRetrieval(parts());
+  const { handler, close } = await openRetrieval(parts(), () =>
+    Promise.reject(new AppError('DOCUMENT_UNREADABLE', { problem: 'no parser' })),
+  );
   closers.push(() => close!());
   const { handler: embed } = await openEmbed(parts());
   const context = loneContext({

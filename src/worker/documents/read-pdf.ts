@@ -7,7 +7,8 @@ type Loaded = Awaited<ReturnType<typeof getDocumentProxy>>;
 
 /** Rejects with pdf.js's own error when the file is damaged or locked. */
 export async function readPdf(bytes: Uint8Array, maxChars: number): Promise<ParsedDocument> {
-  const pdf = await getDocumentProxy(bytes, {
+  // A copy: pdf.js takes no Buffer, which is what comes out of a pipe.
+  const pdf = await getDocumentProxy(new Uint8Array(bytes), {
     useSystemFonts: false,
     disableFontFace: true,
     stopAtErrors: false,

@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { AppError } from '../../../base/errors.ts';
 import type { Capability, CapabilityParts } from '../../capability.ts';
+import { openParser } from '../../documents/open-parser.ts';
+import { parserSettings } from '../../documents/parser-of-settings.ts';
 import { LazyParser, type OpenParser } from './documents/lazy-parser.ts';
 import { Cutter } from './passages/cutter.ts';
 import { retrievalHandler } from './retrieval-handler.ts';
@@ -16,11 +18,11 @@ import { openDatabase } from './store/open-database.ts';
  */
 export async function openRetrieval(
   { home, clock, log, settings: all }: CapabilityParts,
-  openParser?: OpenParser,
+  open: OpenParser = () => openParser(parserSettings(all), { clock, log }),
 ): Promise<Capability> {
   const settings = retrievalSettings(all);
   const database = new LazyDatabase(() => openDatabase(join(home, 'retrieval'), settings, log));
-  const parser = new LazyParser(openParser);
+  const parser = new LazyParser(open);
   const cutter = new Cutter({ limitMs: settings.documentMs, clock });
   if (settings.databaseUrl) {
     await database.get().catch((error: unknown) => {
