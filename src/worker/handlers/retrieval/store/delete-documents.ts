@@ -33,8 +33,8 @@ export async function deleteDocuments(scope: TenantTransaction, name: string, do
   const which =
     doomed.kind === 'prefix' ? sql`starts_with(d.id, ${doomed.prefix})` : sql`d.id = any(${doomed.ids}::text[])`;
   const { rows } = await sql<{ hash: Buffer }>`
-    delete from passage p using document d
-    where p.tenant = ${tenant} and d.tenant = ${tenant} and d.collection = ${collection.id} and p.document = d.key and ${which}
+    delete from passage p where p.tenant = ${tenant} and p.document = any(array(
+      select d.key from document d where d.tenant = ${tenant} and d.collection = ${collection.id} and ${which}))
     returning p.hash`.execute(trx);
   const { rows: gone } = await sql<{ bytes: number }>`
     delete from document d where d.tenant = ${tenant} and d.collection = ${collection.id} and ${which}

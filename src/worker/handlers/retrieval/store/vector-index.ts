@@ -56,6 +56,8 @@ export async function ensureIndex(
       try {
         await client.query('set statement_timeout = 0');
         await client.query(`set maintenance_work_mem = '256MB'`);
+        // Helpers would share that much of /dev/shm, of which a container usually has a quarter.
+        await client.query('set max_parallel_maintenance_workers = 0');
         const beside = database.embedded ? '' : 'concurrently';
         // What a build that was broken off left is not valid and would stay so.
         await client.query(`drop index ${beside} if exists ${nameOf(id)}`);
@@ -71,6 +73,7 @@ export async function ensureIndex(
         await client.query('select pg_advisory_unlock(hashtext($1), $2::int)', [nameOf(id), 1]);
         await client.query('reset statement_timeout');
         await client.query('reset maintenance_work_mem');
+        await client.query('reset max_parallel_maintenance_workers');
       }
     });
   } catch (error) {
