@@ -7,7 +7,8 @@ type Loaded = Awaited<ReturnType<typeof getDocumentProxy>>;
 
 /** Rejects with pdf.js's own error when the file is damaged or locked. */
 export async function readPdf(bytes: Uint8Array, maxChars: number): Promise<ParsedDocument> {
-  const pdf = await getDocumentProxy(bytes, {
+  // pdf.js takes no Buffer.
+  const pdf = await getDocumentProxy(new Uint8Array(bytes), {
     useSystemFonts: false,
     disableFontFace: true,
     stopAtErrors: false,
