@@ -15,6 +15,7 @@ import { relay } from './measure/relay.ts';
 import { oneJob, threeJobs, throughput } from './measure/runs.ts';
 import { sandboxStart } from './measure/sandbox.ts';
 import { storeGrowth } from './measure/store.ts';
+import { webFetch } from './measure/web.ts';
 
 const MEASURES: readonly Measure[] = [
   edgeMemory,
@@ -28,6 +29,7 @@ const MEASURES: readonly Measure[] = [
   idleEdges,
   embed,
   sandboxStart,
+  webFetch,
 ];
 
 const quick = Boolean(process.env.QUICK);
