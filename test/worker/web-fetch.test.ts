@@ -1,6 +1,7 @@
 // What Fetch promises of friendly and of hostile servers; after each of them the worker reads the next page.
 
 import type { RequestListener } from 'node:http';
+import { createServer } from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Resolve } from '../../src/worker/handlers/web/resolver.ts';
@@ -163,16 +164,21 @@ describe('an address that is not public is refused', () => {
   });
 
   test('and is not dialled beside a permitted one of the same name', async () => {
-    const dialled: Site = await site((_, response) => response.end());
-    closing.push(() => dialled.close());
+    const where = await site((_, response) => response.writeHead(200, HTML).end(PAGE));
+    let dialled = 0;
+    const other = createServer((socket) => {
+      dialled++;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => other.listen(where.port, '127.0.0.2', resolve));
+    closing.push(() => new Promise((resolve) => other.close(() => resolve())));
     const resolve: Resolve = async () => [
-      { address: '::1', family: 6 },
       { address: '127.0.0.2', family: 4 },
       { address: '127.0.0.1', family: 4 },
     ];
-    const where = await site((_, response) => response.writeHead(200, HTML).end(PAGE));
     const web = await rig(where, { resolve });
     expect((await web.fetch(where.origin)).title).toBe('A page');
+    expect(dialled).toBe(0);
   });
 
   test('with the same words as a name that does not exist', async () => {
