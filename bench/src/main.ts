@@ -16,6 +16,7 @@ import { retrieval } from './measure/retrieval.ts';
 import { oneJob, threeJobs, throughput } from './measure/runs.ts';
 import { sandboxStart } from './measure/sandbox.ts';
 import { storeGrowth } from './measure/store.ts';
+import { webFetch } from './measure/web.ts';
 
 const MEASURES: readonly Measure[] = [
   edgeMemory,
@@ -30,6 +31,7 @@ const MEASURES: readonly Measure[] = [
   embed,
   sandboxStart,
   retrieval,
+  webFetch,
 ];
 
 const quick = Boolean(process.env.QUICK);

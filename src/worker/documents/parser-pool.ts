@@ -118,19 +118,22 @@ export class ParserPool implements DocumentParser {
     return process;
   }
 
-  /** Another owner's next document need not wait for a process to start. */
+  /** Another owner's next document need not wait for a process to start; the last one that has an owner is kept, though. */
   #spare(): void {
     if (this.#closed || [...this.#idle].some(({ owner }) => owner === undefined)) return;
+    if (this.#isFull && this.#idle.size < 2) return;
     this.#makeRoom();
-    if (this.#idle.size + this.#busy.size < this.#parts.settings.processes) this.#start();
+    if (!this.#isFull) this.#start();
   }
 
-  /** Ends an idle process that has read something, if there is no place for one more and others are idle beside it. */
+  get #isFull(): boolean {
+    return this.#idle.size + this.#busy.size >= this.#parts.settings.processes;
+  }
+
+  /** Ends the process that has been idle for longest, if there is no place for one more. */
   #makeRoom(): void {
-    if (this.#idle.size + this.#busy.size < this.#parts.settings.processes) return;
     const [oldest] = this.#idle;
-    if (oldest && (this.#idle.size > 1 || this.#busy.size < this.#parts.settings.processes))
-      this.#drop(oldest, 'another owner');
+    if (this.#isFull && oldest) this.#drop(oldest, 'another owner');
   }
 
   #start(): ParserProcess {

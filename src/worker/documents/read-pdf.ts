@@ -7,7 +7,7 @@ type Loaded = Awaited<ReturnType<typeof getDocumentProxy>>;
 
 /** Rejects with pdf.js's own error when the file is damaged or locked. */
 export async function readPdf(bytes: Uint8Array, maxChars: number): Promise<ParsedDocument> {
-  // A copy: pdf.js takes no Buffer, which is what comes out of a pipe.
+  // pdf.js takes no Buffer.
   const pdf = await getDocumentProxy(new Uint8Array(bytes), {
     useSystemFonts: false,
     disableFontFace: true,
