@@ -79,7 +79,8 @@ const targets = [
   {
     entries: {
       bowline: 'src/main/bowline.ts',
-      'embedded-worker': 'src/control/store/embedded-worker.ts',
+      'embedded-worker': 'src/base/embedded-database/embedded-worker.ts',
+      'passage-worker': 'src/worker/handlers/retrieval/passages/passage-worker.ts',
       'llama-child': 'src/worker/llama/llama-child.ts',
     },
     options: {
@@ -89,6 +90,11 @@ const targets = [
       splitting: true,
       chunkNames: `${CHUNK}[name]-[hash]`,
     },
+  },
+  {
+    // In one file, packages included: its process sees no other.
+    entries: { 'parser-child': 'src/worker/documents/parser-child.ts' },
+    options: { ...common, banner: { js: COMMONJS }, legalComments: 'external', sourcemap: false },
   },
   {
     entries: { edge: 'src/main/edge.ts' },

@@ -12,9 +12,11 @@ import { edgeMemory, edgeStart, toolCall } from './measure/edge.ts';
 import { embed } from './measure/embed.ts';
 import { idleEdges } from './measure/idle-edges.ts';
 import { relay } from './measure/relay.ts';
+import { retrieval } from './measure/retrieval.ts';
 import { oneJob, threeJobs, throughput } from './measure/runs.ts';
 import { sandboxStart } from './measure/sandbox.ts';
 import { storeGrowth } from './measure/store.ts';
+import { webFetch } from './measure/web.ts';
 
 const MEASURES: readonly Measure[] = [
   edgeMemory,
@@ -28,6 +30,8 @@ const MEASURES: readonly Measure[] = [
   idleEdges,
   embed,
   sandboxStart,
+  retrieval,
+  webFetch,
 ];
 
 const quick = Boolean(process.env.QUICK);

@@ -378,6 +378,16 @@ export const ERRORS = {
     'failed_precondition',
     'models.yaml names a GGUF file, and the optional package that runs it is not installed; where Bowline is installed, run `{command}`',
   ),
+  // retrieval
+  RETRIEVAL_UNAVAILABLE: row('failed_precondition', 'documents cannot be kept or searched here: {problem}', {
+    exit: EXIT.failed,
+  }),
+  COLLECTION_UNKNOWN: row('not_found', 'there is no collection named {collection}; see `bowline docs ls`'),
+  COLLECTION_OTHER_MODEL: row(
+    'failed_precondition',
+    'the collection {collection} holds vectors of the model {has}, and these would be of {wanted}; use that model, or put the documents into another collection',
+  ),
+  DOCUMENT_UNREADABLE: row('invalid_argument', 'the document cannot be read: {problem}', { exit: EXIT.failed }),
   CONTEXT_TOO_LONG: row(
     'out_of_range',
     'the conversation is too long for the model {model}; begin a new one, share less, or use a larger model',
@@ -386,6 +396,35 @@ export const ERRORS = {
   SANDBOX_UNAVAILABLE: row('failed_precondition', 'programs cannot be isolated here: {why}; {todo}'),
   SANDBOX_FILE_REFUSED: row('invalid_argument', '{which} is refused: {why}', { exit: EXIT.failed }),
   LANGUAGE_UNKNOWN: row('unimplemented', 'this worker does not run {language}; it runs {known}'),
+  // web
+  URL_NOT_ALLOWED: row('permission_denied', 'this URL is not read: {problem}', { exit: EXIT.failed }),
+  WEB_UNREACHABLE: row('unavailable', 'the server cannot be read from: {problem}'),
+  WEB_BUSY: row('unavailable', 'the server cannot be asked now: {problem}'),
+  WEB_STATUS: row('failed_precondition', 'the server answered with status {status}'),
+  WEB_TOO_LARGE: row('failed_precondition', 'what the server sends is larger than {limit} bytes'),
+  WEB_NOT_TEXT: row(
+    'failed_precondition',
+    'this is {mediaType}, which has no text to read; HTML, text, JSON, XML and PDF have',
+  ),
+  WEB_ROBOTS: row('permission_denied', 'the robots.txt of {host} does not allow this page to be read', {
+    exit: EXIT.failed,
+  }),
+  WEB_SEARCH_NOT_CONFIGURED: row(
+    'failed_precondition',
+    'no search service is configured for this worker; the operator sets one, for instance a SearXNG',
+  ),
+  WEB_SEARCH_FAILED: row('unavailable', 'the search service {provider} gave no answer: {problem}'),
+  // documents
+  DOCUMENT_NOT_TEXT: row(
+    'failed_precondition',
+    'this is {mediaType}, which has no text to read; HTML, text, JSON, XML and PDF have',
+  ),
+  DOCUMENT_INVALID: row('failed_precondition', 'the document cannot be read: {problem}'),
+  DOCUMENT_TOO_COSTLY: row('resource_exhausted', 'the document was not read: {problem}', { exit: EXIT.failed }),
+  PARSER_UNAVAILABLE: row(
+    'failed_precondition',
+    'documents cannot be parsed safely on this machine: {problem}. Or accept a weaker child process with BOWLINE_PARSER_ISOLATION=process',
+  ),
 } as const satisfies Record<string, Row>;
 
 export type Reason = keyof typeof ERRORS;

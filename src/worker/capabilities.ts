@@ -6,7 +6,9 @@ import type { OpenCapability } from './capability.ts';
 export const CAPABILITIES = {
   embed: async () => (await import('./handlers/embed/open-embed.ts')).openEmbed,
   llm: async () => (await import('./handlers/llm/open-llm.ts')).openLlm,
+  retrieval: async () => (await import('./handlers/retrieval/open-retrieval.ts')).openRetrieval,
   sandbox: async () => (await import('./handlers/sandbox/open-sandbox.ts')).openSandbox,
+  web: async () => (await import('./handlers/web/open-web.ts')).openWeb,
 } as const satisfies Record<string, () => Promise<OpenCapability>>;
 
 export type CapabilityName = keyof typeof CAPABILITIES;

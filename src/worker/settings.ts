@@ -2,8 +2,11 @@
 // (config.ts, worker-command.ts, scripts/config-docs.ts); it does nothing itself. A new row is all that a new setting needs.
 import type { Setting, SettingTable, SettingValues } from '../base/settings/setting.ts';
 import { namesOf } from '../base/settings/setting-text.ts';
+import { PARSER_DEFAULTS } from './documents/parser-settings.ts';
 import { EMBED_DEFAULTS } from './handlers/embed/embed-settings.ts';
+import { RETRIEVAL_ROWS } from './handlers/retrieval/setting-rows.ts';
 import { SANDBOX_DEFAULTS } from './handlers/sandbox/sandbox-settings.ts';
+import { WEB_DEFAULTS } from './handlers/web/web-settings.ts';
 import { WORK_LIMITS } from './work-limits.ts';
 
 const GROUPS = {
@@ -12,6 +15,7 @@ const GROUPS = {
   embed: 'Embeddings',
   retrieval: 'Retrieval',
   web: 'Web',
+  documents: 'Documents (web and retrieval)',
   sandbox: 'Sandbox',
 } as const;
 
@@ -221,6 +225,155 @@ export const SETTINGS = {
     min: 1_000,
     max: 600_000,
   },
+  webUserAgent: {
+    env: 'BOWLINE_WEB_USER_AGENT',
+    group: 'web',
+    kind: 'text',
+    what: 'how the worker names itself to servers; its first word up to a slash is its name in robots.txt',
+    shape: /^[A-Za-z][\w-]{0,62}(?:[ -~]{0,192})$/,
+    like: 'ExampleBot/1.0 (+https://example.com/bot)',
+    fallback: WEB_DEFAULTS.userAgent,
+  },
+  webPorts: {
+    env: 'BOWLINE_WEB_PORTS',
+    group: 'web',
+    kind: 'list',
+    what: 'ports that may be asked beside 80 and 443',
+    item: /^(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/,
+    like: '8080,8443',
+    most: 16,
+    fallback: [],
+  },
+  webFetchIgnoresRobots: {
+    env: 'BOWLINE_WEB_FETCH_IGNORES_ROBOTS',
+    group: 'web',
+    kind: 'switch',
+    what: 'whether single pages are read although robots.txt says no; crawls always obey it',
+  },
+  webSearxngUrl: {
+    env: 'BOWLINE_WEB_SEARXNG_URL',
+    group: 'web',
+    kind: 'text',
+    what: 'a SearXNG that searches are asked of, with `json` among its formats; it may lie in a private network',
+    shape: /^https?:\/\/[^\s@]{1,2000}$/,
+    like: 'http://searxng:8080',
+    fallback: undefined,
+  },
+  webBraveKey: {
+    env: 'BOWLINE_WEB_BRAVE_KEY',
+    group: 'web',
+    kind: 'secret',
+    what: 'the key of a search service like that of Brave, which is asked where no SearXNG is set',
+    shape: /^[!-~]{1,512}$/,
+    like: 'a key',
+  },
+  webBraveUrl: {
+    env: 'BOWLINE_WEB_BRAVE_URL',
+    group: 'web',
+    kind: 'text',
+    what: 'where that service is asked',
+    shape: /^https?:\/\/[^\s@]{1,2000}$/,
+    like: 'https://api.search.brave.com/res/v1/web/search',
+    fallback: 'https://api.search.brave.com/res/v1/web/search',
+  },
+  webRequestMs: {
+    env: 'BOWLINE_WEB_REQUEST_MS',
+    group: 'web',
+    kind: 'number',
+    unit: 'ms',
+    what: 'time of one request with its redirects',
+    fallback: WEB_DEFAULTS.requestMs,
+    min: 100,
+    max: 600_000,
+  },
+  webBodyBytes: {
+    env: 'BOWLINE_WEB_BODY_BYTES',
+    group: 'web',
+    kind: 'number',
+    unit: 'bytes',
+    what: 'body of a response, both as it comes and after decompression',
+    fallback: WEB_DEFAULTS.bodyBytes,
+    min: 64 << 10,
+    max: 32 << 20,
+  },
+  webCacheBytes: {
+    env: 'BOWLINE_WEB_CACHE_BYTES',
+    group: 'web',
+    kind: 'number',
+    unit: 'bytes',
+    what: 'responses that are kept to be used again, all tenants together',
+    fallback: WEB_DEFAULTS.cacheBytes,
+    min: 1 << 20,
+    max: 4 * 2 ** 30,
+  },
+  webPauseMs: {
+    env: 'BOWLINE_WEB_PAUSE_MS',
+    group: 'web',
+    kind: 'number',
+    unit: 'ms',
+    what: 'pause of a crawl between two pages of a host; robots.txt may ask for more',
+    fallback: WEB_DEFAULTS.pauseMs,
+    min: 0,
+    max: 30_000,
+  },
+  webCrawlMs: {
+    env: 'BOWLINE_WEB_CRAWL_MS',
+    group: 'web',
+    kind: 'number',
+    unit: 'ms',
+    what: 'time of a crawl',
+    fallback: WEB_DEFAULTS.crawlMs,
+    min: 1_000,
+    max: 3_600_000,
+  },
+  webCrawlBytes: {
+    env: 'BOWLINE_WEB_CRAWL_BYTES',
+    group: 'web',
+    kind: 'number',
+    unit: 'bytes',
+    what: 'all responses of a crawl',
+    fallback: WEB_DEFAULTS.crawlBytes,
+    min: 1 << 20,
+    max: 4 * 2 ** 30,
+  },
+  parserIsolation: {
+    env: 'BOWLINE_PARSER_ISOLATION',
+    group: 'documents',
+    kind: 'choice',
+    what: 'how HTML and PDF are parsed: in bubblewrap, without network and files; or in a plain child process, which keeps the network',
+    of: ['bubblewrap', 'process'],
+    fallback: PARSER_DEFAULTS.isolation,
+  },
+  parserProcesses: {
+    env: 'BOWLINE_PARSER_PROCESSES',
+    group: 'documents',
+    kind: 'number',
+    unit: 'count',
+    what: 'processes that parse documents at once',
+    fallback: PARSER_DEFAULTS.processes,
+    min: 1,
+    max: 64,
+  },
+  parserMemoryBytes: {
+    env: 'BOWLINE_PARSER_MEMORY_BYTES',
+    group: 'documents',
+    kind: 'number',
+    unit: 'bytes',
+    what: 'memory of one such process',
+    fallback: PARSER_DEFAULTS.memoryBytes,
+    min: 128 << 20,
+    max: 8 * 2 ** 30,
+  },
+  parserMs: {
+    env: 'BOWLINE_PARSER_TIME_MS',
+    group: 'documents',
+    kind: 'number',
+    unit: 'ms',
+    what: 'time of one document',
+    fallback: PARSER_DEFAULTS.documentMs,
+    min: 1_000,
+    max: 600_000,
+  },
   sandboxMs: {
     env: 'BOWLINE_SANDBOX_TIME_MS',
     group: 'sandbox',
@@ -295,6 +448,7 @@ export const SETTINGS = {
     what: 'a cgroup (version 2) that was made over to the worker; by default the one that it runs in',
     fallback: undefined,
   },
+  ...RETRIEVAL_ROWS,
 } as const satisfies Record<string, Setting & { readonly group: keyof typeof GROUPS }>;
 
 export const WORKER_TABLE = { program: 'worker', groups: GROUPS, rows: SETTINGS } as const satisfies SettingTable;

@@ -9,9 +9,9 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { startEmbedded } from '../../src/base/embedded-database/embedded.ts';
+import { workerEntry } from '../../src/base/embedded-database/embedded-thread.ts';
 import { type Database, openDatabase } from '../../src/control/store/database.ts';
-import { startEmbedded } from '../../src/control/store/embedded.ts';
-import { workerEntry } from '../../src/control/store/embedded-thread.ts';
 import { PgEventStore } from '../../src/control/store/event-store.ts';
 import { migrate } from '../../src/control/store/migrate.ts';
 import { part, text, unit } from '../support/units.ts';
@@ -176,8 +176,8 @@ test('a statement without an end is ended with its thread, which is started agai
 });
 
 test('run from dist/, the bundled database finds its bundled worker', { timeout: HANG_MS }, async () => {
-  expect(workerEntry('file:///app/src/control/store/embedded-thread.ts').pathname).toBe(
-    '/app/src/control/store/embedded-worker.ts',
+  expect(workerEntry('file:///app/src/base/embedded-database/embedded-thread.ts').pathname).toBe(
+    '/app/src/base/embedded-database/embedded-worker.ts',
   );
   expect(workerEntry('file:///app/dist/bowline.mjs').pathname).toBe('/app/dist/embedded-worker.mjs');
   // Inside the project, so that packages resolve as they do from dist/.
@@ -188,7 +188,7 @@ test('run from dist/, the bundled database finds its bundled worker', { timeout:
     absWorkingDir: root,
     entryPoints: {
       database: 'src/control/store/database.ts',
-      'embedded-worker': 'src/control/store/embedded-worker.ts',
+      'embedded-worker': 'src/base/embedded-database/embedded-worker.ts',
     },
     outdir: dist,
     outExtension: { '.js': '.mjs' },

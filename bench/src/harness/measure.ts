@@ -30,7 +30,7 @@ export interface Figure {
   readonly p95?: number;
 }
 
-export type Unit = 'ms' | 'per s' | 'chars/s' | 'MB' | 'KB' | 'bytes' | 'us';
+export type Unit = 'ms' | 'per s' | 'chars/s' | 'MB' | 'KB' | 'bytes' | 'us' | 'share';
 
 /** One line of the table: something of ours beside its reference. */
 export interface Row {
@@ -60,9 +60,9 @@ export function ofRounds(label: string, unit: Unit, rounds: readonly number[]): 
   return { label, unit, value: median(rounds), rounds, spread: spread(rounds) };
 }
 
-/** The best of the peers: the lowest, or for rates the highest. */
+/** The best of the peers: the lowest, or for rates and shares the highest. */
 export function reference({ peers, ours }: Row): Figure | undefined {
-  const sign = ours.unit === 'per s' || ours.unit === 'chars/s' ? -1 : 1;
+  const sign = ['per s', 'chars/s', 'share'].includes(ours.unit) ? -1 : 1;
   return [...peers].sort((a, b) => sign * (a.value - b.value))[0];
 }
 

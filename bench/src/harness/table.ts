@@ -1,7 +1,7 @@
 // The table that people read. Words say what colours say; colours only on a terminal.
 import { type Budget, type Figure, type Row, ratio, reference, type Unit, verdict } from './measure.ts';
 
-const DIGITS: Record<Unit, number> = { ms: 2, 'per s': 0, 'chars/s': 0, MB: 1, KB: 1, bytes: 0, us: 0 };
+const DIGITS: Record<Unit, number> = { ms: 2, 'per s': 0, 'chars/s': 0, MB: 1, KB: 1, bytes: 0, us: 0, share: 3 };
 
 export function figureText({ value, unit }: Figure): string {
   return `${value.toFixed(DIGITS[unit])} ${unit}`;

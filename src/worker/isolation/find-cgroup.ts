@@ -1,4 +1,5 @@
 // Finds out whether this worker may make cgroups with a bound on memory, and where.
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CGROUP_NAME, type CgroupPlace, makeCgroup } from './cgroup.ts';
@@ -33,7 +34,10 @@ export async function findCgroup(search: CgroupSearch = {}): Promise<CgroupPlace
     }
     await removeStale(place);
     try {
-      const tried = await makeCgroup(place, `${pid}-probe`, { memoryBytes: 64 << 20, processes: 16 });
+      const tried = await makeCgroup(place, `${pid}-${randomBytes(4).toString('hex')}-probe`, {
+        memoryBytes: 64 << 20,
+        processes: 16,
+      });
       await tried.close();
       return place;
     } catch {

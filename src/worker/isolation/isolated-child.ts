@@ -1,7 +1,7 @@
 // Starts bubblewrap, feeds it, and ends it: the process and its descriptors. It knows limits only as options.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import type { Readable, Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { AppError } from '../../base/errors.ts';
 import { type Bubblewrap, type BubblewrapCall, bubblewrapArgs, FD, USERS } from './bubblewrap-args.ts';
 import type { PlacedFile } from './isolated-spec.ts';
@@ -66,9 +66,11 @@ export class IsolatedChild {
   }
 
   /** Lets the program begin. */
-  begin(stdin: string | Uint8Array): void {
+  begin(stdin: string | Uint8Array | Readable): void {
     this.#begun = true;
-    this.#child.stdin?.end(stdin);
+    const to = this.#child.stdin;
+    if (to && stdin instanceof Readable) stdin.pipe(to);
+    else to?.end(stdin);
     this.#pipe(FD.go).end('go\n');
   }
 

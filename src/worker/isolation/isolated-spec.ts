@@ -1,4 +1,5 @@
 // What is run in isolation, within which limits, and how it ended. Data only.
+import type { Readable } from 'node:stream';
 
 /** The one folder tree that can be written to inside: in memory, as large as the disk limit. */
 export const SCRATCH = '/tmp';
@@ -52,7 +53,8 @@ export interface IsolatedSpec {
   readonly mounts?: readonly Mount[];
   /** At most 128. */
   readonly files?: readonly PlacedFile[];
-  readonly stdin?: string | Uint8Array;
+  /** A stream goes on being read while the program runs. */
+  readonly stdin?: string | Uint8Array | Readable;
   readonly limits: IsolatedLimits;
   /** Sees each piece of output, at most `outputBytes` in all. It must not throw. */
   readonly onOutput?: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;

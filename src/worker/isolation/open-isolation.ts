@@ -1,5 +1,6 @@
 // Opens isolation for a worker: what this machine offers, found out once, and how programs are run with it. Any capability that has
 // to run something it does not trust uses this.
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Bubblewrap } from './bubblewrap-args.ts';
@@ -85,6 +86,8 @@ export async function openIsolation(options: IsolationOptions): Promise<Isolatio
 
 class Meters {
   readonly #place: CgroupPlace | undefined;
+  /** Several capabilities of one worker may have isolation. */
+  readonly #name = randomBytes(4).toString('hex');
   #last = 0;
 
   constructor(place: CgroupPlace | undefined) {
@@ -94,7 +97,10 @@ class Meters {
   /** One more process than the program may have: the one that starts it. */
   async make({ memoryBytes, processes }: IsolatedLimits): Promise<Meter> {
     if (!this.#place) return new ProcessTree(memoryBytes);
-    return makeCgroup(this.#place, `${process.pid}-${++this.#last}`, { memoryBytes, processes: processes + 1 });
+    return makeCgroup(this.#place, `${process.pid}-${this.#name}-${++this.#last}`, {
+      memoryBytes,
+      processes: processes + 1,
+    });
   }
 }
 

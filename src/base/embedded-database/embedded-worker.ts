@@ -1,15 +1,20 @@
 // The thread of the embedded database: PGlite behind its socket server. It speaks to the main thread only to say that it
 // is ready, alive or broken.
 import { parentPort, workerData } from 'node:worker_threads';
-import { PGlite } from '@electric-sql/pglite';
+import { type Extensions, PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
-import type { EmbeddedWorkerData, EmbeddedWorkerMessage, EmbeddedWorkerOrder } from './embedded-messages.ts';
+import type {
+  EmbeddedExtension,
+  EmbeddedWorkerData,
+  EmbeddedWorkerMessage,
+  EmbeddedWorkerOrder,
+} from './embedded-messages.ts';
 
 const READY_FOR_QUERY = Buffer.from([0x5a, 0, 0, 0, 5]);
 const QUERY = 0x51;
 const SYNC = 0x53;
 
-const { data, socket } = workerData as EmbeddedWorkerData;
+const { data, socket, extensions } = workerData as EmbeddedWorkerData;
 const say = (message: EmbeddedWorkerMessage) => parentPort?.postMessage(message);
 
 // The main thread starts a new thread; what was acknowledged is in the files.
@@ -41,8 +46,12 @@ function watch(db: PGlite): void {
   };
 }
 
+async function load(names: readonly EmbeddedExtension[]): Promise<Extensions> {
+  return names.includes('vector') ? { vector: (await import('@electric-sql/pglite-pgvector')).vector } : {};
+}
+
 async function serve(): Promise<void> {
-  const db = await PGlite.create({ dataDir: data });
+  const db = await PGlite.create({ dataDir: data, extensions: await load(extensions) });
   watch(db);
   // One connection is used; the others leave room for one that is being replaced.
   const server = new PGLiteSocketServer({ db, path: socket, maxConnections: 4 });

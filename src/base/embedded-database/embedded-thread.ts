@@ -1,8 +1,8 @@
 // Runs the thread of the embedded database: starts it, watches it, starts it again when it dies or hangs, ends it.
 import { rmSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { fullJitter } from '../../base/backoff.ts';
-import { AppError } from '../../base/errors.ts';
+import { fullJitter } from '../backoff.ts';
+import { AppError } from '../errors.ts';
 import type { EmbeddedWorkerData, EmbeddedWorkerMessage, EmbeddedWorkerOrder } from './embedded-messages.ts';
 
 export interface EmbeddedThreadOptions {

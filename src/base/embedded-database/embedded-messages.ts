@@ -5,7 +5,12 @@ export interface EmbeddedWorkerData {
   readonly data: string;
   /** Path of the unix socket to listen on. */
   readonly socket: string;
+  /** Extensions that can be created in it; each is loaded only when it is named. */
+  readonly extensions: readonly EmbeddedExtension[];
 }
+
+/** An extension of PGlite by the name that `create extension` takes. */
+export type EmbeddedExtension = 'vector';
 
 export type EmbeddedWorkerOrder = 'ping' | 'close';
 

@@ -3,9 +3,17 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { lockHome } from '../../base/home-lock.ts';
-import { makeFolder } from '../../base/make-folder.ts';
+import { lockHome } from '../home-lock.ts';
+import { makeFolder } from '../make-folder.ts';
+import type { EmbeddedExtension } from './embedded-messages.ts';
 import { EmbeddedThread, type EmbeddedThreadOptions } from './embedded-thread.ts';
+
+export interface EmbeddedOptions extends EmbeddedThreadOptions {
+  /** Whose lock on the folder it is; default `database`. */
+  readonly program?: string;
+  /** Default: none. */
+  readonly extensions?: readonly EmbeddedExtension[];
+}
 
 export interface Embedded {
   /** For pg: the folder of the socket, the database and the user. */
@@ -21,10 +29,10 @@ const PREFIX = 'bowline-db-';
  * Opens (or makes) the database in `dir`. Throws HOME_LOCKED when another process has it, DATABASE_UNUSABLE when it
  * cannot be opened. A thread that dies later is started again on the same socket, with backoff; `onTrouble` hears of it.
  */
-export async function startEmbedded(dir: string, options: EmbeddedThreadOptions): Promise<Embedded> {
+export async function startEmbedded(dir: string, options: EmbeddedOptions): Promise<Embedded> {
   makeFolder(dir);
   chmodSync(dir, 0o700);
-  const lock = lockHome(dir, 'database');
+  const lock = lockHome(dir, options.program ?? 'database');
   let folder: string | undefined;
   const release = () => {
     if (folder) rmSync(folder, { recursive: true, force: true });
@@ -32,7 +40,10 @@ export async function startEmbedded(dir: string, options: EmbeddedThreadOptions)
   };
   try {
     folder = socketFolder(join(dir, 'socket-folder'));
-    const thread = new EmbeddedThread({ data: join(dir, 'data'), socket: join(folder, SOCKET) }, options);
+    const thread = new EmbeddedThread(
+      { data: join(dir, 'data'), socket: join(folder, SOCKET), extensions: options.extensions ?? [] },
+      options,
+    );
     await thread.start();
     return {
       connection: { host: folder, database: 'postgres', user: 'postgres' },

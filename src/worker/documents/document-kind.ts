@@ -1,0 +1,35 @@
+// Tells what a document is read as, by its media type and its first bytes. Pure.
+
+export type DocumentKind = 'html' | 'pdf' | 'text';
+
+const HTML = new Set(['text/html', 'application/xhtml+xml']);
+const PDF = new Set(['application/pdf', 'application/x-pdf']);
+const TEXT = new Set([
+  ...['application/json', 'application/ld+json', 'application/xml', 'application/x-ndjson', 'application/javascript'],
+  ...['application/yaml', 'application/x-yaml', 'application/toml', 'application/rtf', 'application/sql'],
+]);
+/** Types that servers say of what they do not know. */
+const UNKNOWN = new Set(['', 'application/octet-stream', 'binary/octet-stream', 'text/plain', 'unknown/unknown']);
+
+/** Undefined: it is not text. */
+export function documentKind(mediaType: string, bytes: Uint8Array): DocumentKind | undefined {
+  const type = mediaType.trim().toLowerCase();
+  if (HTML.has(type)) return 'html';
+  if (PDF.has(type)) return 'pdf';
+  if (UNKNOWN.has(type)) return byBytes(bytes, type === 'text/plain');
+  if (type === 'text/rtf' || type === 'application/rtf') return undefined;
+  return type.startsWith('text/') || TEXT.has(type) || /\+(?:xml|json)$/.test(type) ? text(bytes) : undefined;
+}
+
+function byBytes(bytes: Uint8Array, saidText: boolean): DocumentKind | undefined {
+  const start = Buffer.from(bytes.subarray(0, 1024)).toString('latin1');
+  if (start.startsWith('%PDF-')) return 'pdf';
+  if (!saidText && /^(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body)[\s>]/i.test(start)) return 'html';
+  return text(bytes);
+}
+
+/** What has bytes of zero is no text, unless a byte order mark says that it is UTF-16. */
+function text(bytes: Uint8Array): DocumentKind | undefined {
+  const wide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+  return wide || !bytes.subarray(0, 4096).includes(0) ? 'text' : undefined;
+}

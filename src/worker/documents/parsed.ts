@@ -1,0 +1,37 @@
+// What the readers of each kind of document fill in, and how words of a document are kept short. Pure.
+import type { ParsedDocument } from './document.ts';
+import { MAX_WORDS } from './document.ts';
+
+export const EMPTY: ParsedDocument = {
+  title: '',
+  text: '',
+  pages: [],
+  links: [],
+  canonical: '',
+  language: '',
+  byline: '',
+  siteName: '',
+  description: '',
+  published: '',
+  charset: '',
+  truncated: false,
+};
+
+/** One line, at most `MAX_WORDS` characters. */
+export const words = (text: unknown, most = MAX_WORDS): string =>
+  typeof text === 'string'
+    ? cut(
+        text
+          .slice(0, 4 * most)
+          .replace(/\s+/g, ' ')
+          .trim(),
+        most,
+      )
+    : '';
+
+/** The first `most` UTF-16 units, one less where a character would be cut in two. */
+export function cut(text: string, most: number): string {
+  if (text.length <= most) return text.toWellFormed();
+  const last = text.charCodeAt(most - 1);
+  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? most - 1 : most).toWellFormed();
+}

@@ -1,0 +1,16 @@
+// The process that reads documents: one after the other, from its standard input to its standard output, until that ends. It runs without
+// network and with no files but its own, and is ended from outside when a document costs too much.
+import { MAX_BYTES } from './document.ts';
+import { encode, Reader, toInput } from './messages.ts';
+import { readDocument } from './read-document.ts';
+
+const reader = new Reader(MAX_BYTES + 65_536);
+// pdf.js and others may print; nothing but answers may be on standard output.
+for (const name of ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const) console[name] = () => {};
+const write = process.stdout.write.bind(process.stdout);
+write(encode({ ready: true }));
+for await (const piece of process.stdin) {
+  const messages = reader.add(piece as Buffer);
+  if (!messages) process.exit(1);
+  for (const message of messages) write(encode(await readDocument(toInput(message))));
+}

@@ -1,0 +1,178 @@
+// Reads documents in a few processes that are used again for the next document of the same owner, for a while, and never after one
+// that went wrong.
+import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { type DocumentInput, type DocumentParser, MAX_BYTES, MAX_CHARS, type ParsedDocument } from './document.ts';
+import { documentKind } from './document-kind.ts';
+import type { StartParser } from './parser-link.ts';
+import { type ParserAnswer, ParserProcess } from './parser-process.ts';
+import type { ParserSettings } from './parser-settings.ts';
+
+export interface PoolParts {
+  readonly start: StartParser;
+  readonly settings: ParserSettings;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class ParserPool implements DocumentParser {
+  readonly #parts: PoolParts;
+  readonly #idle = new Set<ParserProcess>();
+  readonly #busy = new Set<ParserProcess>();
+  readonly #waiting: (() => void)[] = [];
+  /** How to stop the clock of each idle process. */
+  readonly #clocks = new Map<ParserProcess, () => void>();
+  #running = 0;
+  #closed = false;
+
+  constructor(parts: PoolParts) {
+    this.#parts = parts;
+  }
+
+  /** Starts a first process. Throws PARSER_UNAVAILABLE with why it does not run. */
+  async open(): Promise<void> {
+    const first = this.#start();
+    const problem = await first.ready();
+    if (problem !== undefined) throw new AppError('PARSER_UNAVAILABLE', { problem });
+  }
+
+  async parse(input: DocumentInput, signal: AbortSignal): Promise<ParsedDocument> {
+    if (input.bytes.length > MAX_BYTES) throw costly(`it has more than ${MAX_BYTES >> 20} MiB`);
+    if (documentKind(input.mediaType, input.bytes) === undefined) throw notText(input.mediaType);
+    await this.#turn(signal);
+    try {
+      return await this.#read({ ...input, maxChars: Math.min(input.maxChars, MAX_CHARS) }, signal);
+    } finally {
+      this.#running--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const wake of this.#waiting.splice(0)) wake();
+    const all = [...this.#idle, ...this.#busy];
+    for (const process of all) process.kill('the worker ends');
+    await Promise.all(all.map((process) => process.ended()));
+  }
+
+  /** Waits for a place among those that read. */
+  async #turn(signal: AbortSignal): Promise<void> {
+    const { processes, queue } = this.#parts.settings;
+    while (this.#running >= processes && !this.#closed) {
+      signal.throwIfAborted();
+      if (this.#waiting.length >= queue) throw costly(`${queue} other documents wait to be read already`);
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          signal.removeEventListener('abort', leave);
+          resolve();
+        };
+        const leave = () => {
+          this.#waiting.splice(this.#waiting.indexOf(wake), 1);
+          resolve();
+        };
+        signal.addEventListener('abort', leave, { once: true });
+        this.#waiting.push(wake);
+      });
+    }
+    if (this.#closed) throw new AppError('CLOSED', { what: 'the parser of documents' });
+    this.#running++;
+  }
+
+  async #read(input: DocumentInput, signal: AbortSignal): Promise<ParsedDocument> {
+    signal.throwIfAborted();
+    const { documentMs, documents } = this.#parts.settings;
+    const process = this.#take(input.owner ?? '');
+    const stop = this.#parts.clock.after(documentMs, () => process.kill('time'));
+    const cancel = () => process.kill('it was canceled');
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      const answer = await process.read(input);
+      signal.throwIfAborted();
+      if ('document' in answer) return answer.document;
+      throw this.#failure(answer, input.mediaType);
+    } catch (error) {
+      process.kill('a document went wrong');
+      throw error;
+    } finally {
+      stop();
+      signal.removeEventListener('abort', cancel);
+      this.#busy.delete(process);
+      if (process.documents >= documents) process.kill('it has read enough');
+      if (!process.over) this.#rest(process);
+      this.#spare();
+    }
+  }
+
+  /** A process for this owner: one of theirs, one of nobody's, or a new one. */
+  #take(owner: string): ParserProcess {
+    const idle = [...this.#idle];
+    const found = idle.find((one) => one.owner === owner) ?? idle.find((one) => one.owner === undefined);
+    if (!found) this.#makeRoom();
+    const process = found ?? this.#start();
+    this.#idle.delete(process);
+    this.#clocks.get(process)?.();
+    this.#clocks.delete(process);
+    this.#busy.add(process);
+    return process;
+  }
+
+  /** Another owner's next document need not wait for a process to start; the last one that has an owner is kept, though. */
+  #spare(): void {
+    if (this.#closed || [...this.#idle].some(({ owner }) => owner === undefined)) return;
+    if (this.#isFull && this.#idle.size < 2) return;
+    this.#makeRoom();
+    if (!this.#isFull) this.#start();
+  }
+
+  get #isFull(): boolean {
+    return this.#idle.size + this.#busy.size >= this.#parts.settings.processes;
+  }
+
+  /** Ends the process that has been idle for longest, if there is no place for one more. */
+  #makeRoom(): void {
+    const [oldest] = this.#idle;
+    if (this.#isFull && oldest) this.#drop(oldest, 'another owner');
+  }
+
+  #start(): ParserProcess {
+    const process: ParserProcess = new ParserProcess(this.#parts.start, () => {
+      this.#idle.delete(process);
+      this.#clocks.get(process)?.();
+      this.#clocks.delete(process);
+    });
+    this.#rest(process);
+    return process;
+  }
+
+  #rest(process: ParserProcess): void {
+    this.#idle.add(process);
+    const { clock, settings } = this.#parts;
+    this.#clocks.set(
+      process,
+      clock.after(settings.idleMs, () => this.#drop(process, 'it was idle')),
+    );
+  }
+
+  #drop(process: ParserProcess, why: string): void {
+    this.#idle.delete(process);
+    process.kill(why);
+  }
+
+  #failure(answer: Exclude<ParserAnswer, { document: ParsedDocument }>, mediaType: string): AppError {
+    if ('refused' in answer) {
+      if (answer.refused === 'type') return notText(mediaType);
+      if (answer.refused === 'costly') return costly(answer.problem);
+      return new AppError('DOCUMENT_INVALID', { problem: answer.problem });
+    }
+    if (this.#closed) return new AppError('CLOSED', { what: 'the parser of documents' });
+    this.#parts.log.warn('a document ended the process that read it', { why: answer.lost });
+    if (answer.lost === 'time') return costly(`it takes longer than ${this.#parts.settings.documentMs} ms`);
+    return costly('the process that read it ended, most likely for want of memory');
+  }
+}
+
+const costly = (problem: string) => new AppError('DOCUMENT_TOO_COSTLY', { problem });
+const notText = (mediaType: string) =>
+  new AppError('DOCUMENT_NOT_TEXT', { mediaType: mediaType.slice(0, 128) || 'of an unknown type' });

@@ -1,0 +1,81 @@
+import { create } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import { DocumentSchema } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import type { DocumentParser } from './document-parser.ts';
+import { LazyParser } from './lazy-parser.ts';
+import { mediaTypeOf } from './media-type.ts';
+import { readDocument } from './read-document.ts';
+
+const never = new AbortController().signal;
+const none = new LazyParser(undefined);
+const read = (id: string, value: string | Uint8Array, mediaType = '') => {
+  const body = typeof value === 'string' ? { case: 'text' as const, value } : { case: 'data' as const, value };
+  return readDocument(create(DocumentSchema, { id, mediaType, body }), 't', none, never);
+};
+
+test('the kind is that which is said, else that of the content, else that of the name', () => {
+  const kind = (said: string, id: string, begin = '') => mediaTypeOf(said, id, begin).kind;
+  expect(kind('text/markdown; charset=utf-8', 'a.txt')).toBe('markdown');
+  expect(kind('', 'README.MD')).toBe('markdown');
+  expect(kind('', 'a.txt', '%PDF-1.7')).toBe('pdf');
+  expect(kind('', 'a', ' <!DOCTYPE html><p>')).toBe('html');
+  expect(kind('', 'main.rs')).toBe('text');
+  expect(kind('application/ld+json', 'a')).toBe('text');
+  expect(() => kind('image/png', 'a.md')).toThrow(expect.objectContaining({ reason: 'DOCUMENT_UNREADABLE' }));
+});
+
+test('bytes are read in the charset that is said or marked, and never guessed', async () => {
+  const utf16 = Buffer.from('\ufeff中文', 'utf16le');
+  expect((await read('a', utf16)).text).toBe('\ufeff中文');
+  expect((await read('a', Buffer.from([0xd6, 0xd0]), 'text/plain; charset="GBK"')).text).toBe('中');
+  for (const [bytes, type, problem] of [
+    [Buffer.from([0xd6, 0xd0]), '', /say its charset/],
+    [Buffer.from('x'), 'text/plain; charset=nonsense', /nonsense is unknown/],
+    [Buffer.from([0xff]), 'text/plain; charset=utf-8', /not text in utf-8/],
+  ] as const) {
+    await expect(read('a', bytes, type)).rejects.toMatchObject({
+      reason: 'DOCUMENT_UNREADABLE',
+      message: expect.stringMatching(problem),
+    });
+  }
+});
+
+test('the parser of HTML and PDF is opened by the first of them, and again when that failed', async () => {
+  let opened = 0;
+  let closed = 0;
+  const parser: DocumentParser = {
+    parse: async ({ owner, mediaType }) => ({
+      title: 'T',
+      text: `${owner} ${mediaType}`,
+      pages: [{ offset: 0 }],
+      truncated: false,
+    }),
+    close: async () => {
+      closed++;
+    },
+  };
+  const lazy = new LazyParser(async () => {
+    if (++opened === 1) throw new Error('not yet');
+    return parser;
+  });
+  const page = create(DocumentSchema, { id: 'a.html', body: { case: 'text', value: '<p>' } });
+  const file = create(DocumentSchema, { id: 'a.pdf', body: { case: 'data', value: Buffer.from('%PDF-1.7') } });
+  await readDocument(create(DocumentSchema, { id: 'a', body: { case: 'text', value: 'x' } }), 't', lazy, never);
+  expect(opened).toBe(0);
+  await expect(readDocument(page, 't', lazy, never)).rejects.toThrow('not yet');
+  expect(await readDocument(page, 't', lazy, never)).toMatchObject({
+    format: 'markdown',
+    text: 't text/html',
+    title: 'T',
+    lines: false,
+    pages: [],
+  });
+  expect(await readDocument(file, 't', lazy, never)).toMatchObject({
+    format: 'text',
+    mediaType: 'application/pdf',
+    pages: [0],
+  });
+  expect(opened).toBe(2);
+  await lazy.close();
+  expect(closed).toBe(1);
+});

@@ -1,0 +1,112 @@
+// Serves bowline.capability.retrieval.v1 over a database that opens when it is first needed.
+import { create } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import {
+  CollectionSchema,
+  type DeleteRequest,
+  DeleteResponseSchema,
+  type IngestRequest,
+  IngestResponseSchema,
+  type ListCollectionsRequest,
+  ListCollectionsResponseSchema,
+  type ListDocumentsRequest,
+  ListDocumentsResponseSchema,
+  RetrievalService,
+  type SearchRequest,
+  StoredDocumentSchema,
+} from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import { defineHandler, type Handler, type HandlerContext } from '../../handler.ts';
+import type { DocumentParser } from './documents/document-parser.ts';
+import { Ingest } from './ingest.ts';
+import type { Cutter } from './passages/cutter.ts';
+import type { RetrievalSettings } from './retrieval-settings.ts';
+import { search } from './search.ts';
+import {
+  type CollectionRow,
+  type DocumentRow,
+  getCollection,
+  listCollections,
+  listDocuments,
+} from './store/collections.ts';
+import type { Database } from './store/database.ts';
+import { type Doomed, deleteDocuments } from './store/delete-documents.ts';
+import { pageSize, readToken } from './store/page-token.ts';
+import { dropIndex } from './store/vector-index.ts';
+
+export interface RetrievalParts {
+  /** The open database. Throws what stands in its way. */
+  database(): Promise<Database>;
+  readonly parser: DocumentParser;
+  readonly cutter: Cutter;
+  readonly settings: RetrievalSettings;
+}
+
+/** The retrieval capability over these parts. */
+export function retrievalHandler(parts: RetrievalParts): Handler {
+  return defineHandler(RetrievalService, {
+    Ingest: async (request: IngestRequest, context: HandlerContext) => {
+      const ingest = new Ingest({ ...parts, database: await parts.database() }, request, context);
+      return create(IngestResponseSchema, { documents: await ingest.run() });
+    },
+    Search: async (request: SearchRequest, context: HandlerContext) =>
+      search(await parts.database(), parts.settings, request, context),
+    Delete: async (request: DeleteRequest, context: HandlerContext) => remove(await parts.database(), request, context),
+    ListCollections: async (request: ListCollectionsRequest, context: HandlerContext) =>
+      collections(await parts.database(), request, context),
+    ListDocuments: async (request: ListDocumentsRequest, context: HandlerContext) =>
+      documents(await parts.database(), request, context),
+  });
+}
+
+async function remove(database: Database, { collection, what }: DeleteRequest, context: HandlerContext) {
+  const doomed = doomedBy(what);
+  if (!doomed) return create(DeleteResponseSchema);
+  const gone = await database.within(context.tenant, 'change', (scope) => deleteDocuments(scope, collection, doomed));
+  if (gone.collection !== undefined) await dropIndex(database, gone.collection, context.log);
+  return create(DeleteResponseSchema, { documents: gone.documents });
+}
+
+function doomedBy(what: DeleteRequest['what']): Doomed | undefined {
+  switch (what.case) {
+    case 'documents':
+      return { kind: 'documents', ids: what.value.ids };
+    case 'idPrefix':
+      return { kind: 'prefix', prefix: what.value };
+    case 'everything':
+      // False says nothing, and so nothing goes.
+      return what.value ? { kind: 'everything' } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+async function collections(
+  database: Database,
+  { pageSize: asked, pageToken }: ListCollectionsRequest,
+  { tenant }: HandlerContext,
+) {
+  const after = readToken(pageToken);
+  const page = await database.within(tenant, 'look', (scope) => listCollections(scope, pageSize(asked), after));
+  return create(ListCollectionsResponseSchema, { collections: page.items.map(toCollection), nextPageToken: page.next });
+}
+
+async function documents(database: Database, request: ListDocumentsRequest, { tenant }: HandlerContext) {
+  const after = readToken(request.pageToken);
+  const page = await database.within(tenant, 'look', async (scope) => {
+    const { id } = await getCollection(scope, request.collection);
+    return listDocuments(scope, id, request.idPrefix, pageSize(request.pageSize), after);
+  });
+  return create(ListDocumentsResponseSchema, { documents: page.items.map(toDocument), nextPageToken: page.next });
+}
+
+function toCollection(row: CollectionRow) {
+  const { name, documents, passages, bytes, model_id: model, dimension, lexical, updated_at } = row;
+  const more = { bytes: BigInt(bytes), updateTime: timestampFromDate(updated_at) };
+  return create(CollectionSchema, { name, documents, passages, model, dimension, lexical, ...more });
+}
+
+function toDocument(row: DocumentRow) {
+  const { id, title, media_type: mediaType, bytes, passages, metadata, sha256, updated_at } = row;
+  const more = { bytes: BigInt(bytes), updateTime: timestampFromDate(updated_at), sha256: new Uint8Array(sha256) };
+  return create(StoredDocumentSchema, { id, title, mediaType, passages, metadata, ...more });
+}

@@ -1,0 +1,133 @@
+// Searches collections: the nearest vectors and the passages that share words, as one order.
+import { create } from '@bufbuild/protobuf';
+import {
+  PassageSchema,
+  type SearchRequest,
+  type SearchResponse,
+  SearchResponseSchema,
+} from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import type { HandlerContext } from '../../handler.ts';
+import { embed } from './embedder.ts';
+import { type Fused, fuse, type RankedList } from './fuse.ts';
+import { queryTerms } from './passages/terms.ts';
+import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
+import { byWords } from './store/by-words.ts';
+import { type CollectionRow, getCollection, listCollections } from './store/collections.ts';
+import type { Database, TenantTransaction } from './store/database.ts';
+import { type Hit, nearest } from './store/nearest.ts';
+import { showPassages } from './store/passages.ts';
+import { otherModel } from './store/put-document.ts';
+
+/** Passages when no number is asked for, and at most. */
+const USUAL = 8;
+const MOST = 50;
+/** Length of each list before they are fused. */
+const POOL = 100;
+/** Different words of a query that count. */
+const WORDS = 64;
+/** Collections that are searched when none is named. */
+const COLLECTIONS = 64;
+
+/** A hit with the name of its collection. */
+type Found = Hit & { readonly collection: string };
+
+/** Throws COLLECTION_UNKNOWN, COLLECTION_OTHER_MODEL, and the errors of embedding. */
+export async function search(
+  database: Database,
+  settings: RetrievalSettings,
+  request: SearchRequest,
+  context: HandlerContext,
+): Promise<SearchResponse> {
+  const { tenant } = context;
+  const limit = request.limit === 0 ? USUAL : Math.min(request.limit, MOST);
+  const collections = await database.within(tenant, 'look', (scope) => wanted(scope, request));
+  const vectors = await embedQuery(collections, request.query, context);
+  context.signal.throwIfAborted();
+  const terms = queryTerms(request.query, WORDS);
+  const filter = { prefix: request.idPrefix, metadata: request.metadata };
+  const passages = await database.within(tenant, 'look', async (scope) => {
+    const byModel = new Map<string, Found[]>();
+    const texts: Found[] = [];
+    for (const { id, name } of collections) {
+      // As it is now: it may have been removed, or have got an index, while the query was embedded.
+      const collection = await current(scope, id);
+      if (!collection) continue;
+      const add = (hits: readonly Hit[]) => hits.map((hit) => ({ ...hit, collection: name }));
+      const vector = vectors.get(collection.model_id)!;
+      const near = await nearest(scope, collection, vector, filter, POOL, exactUpTo(settings, scope.embedded));
+      byModel.set(collection.model_id, [...(byModel.get(collection.model_id) ?? []), ...add(near)]);
+      texts.push(...add(await byWords(scope, collection, terms, filter, POOL)));
+    }
+    // Distances of one model can be compared, those of two cannot: each model has a list of its own.
+    const lists: RankedList<Found>[] = [...byModel.values()].map((items) => ({ kind: 'vector', items: best(items) }));
+    lists.push({ kind: 'text', items: best(texts) });
+    return shown(
+      scope,
+      fuse(lists, (hit) => hit.passage, byPlace, limit),
+    );
+  });
+  return create(SearchResponseSchema, {
+    passages,
+    collections: collections.map(({ name }) => name),
+    models: collections.map(({ model_id }) => model_id),
+    lexical: collections.some(({ lexical }) => lexical),
+  });
+}
+
+async function wanted(scope: TenantTransaction, { collections }: SearchRequest): Promise<readonly CollectionRow[]> {
+  if (collections.length > 0) {
+    const rows: CollectionRow[] = [];
+    for (const name of new Set(collections)) rows.push(await getCollection(scope, name));
+    return rows;
+  }
+  const { items, next } = await listCollections(scope, COLLECTIONS);
+  if (next === '') return items;
+  throw new AppError('LIMIT_EXCEEDED', {
+    what: 'a search in all collections',
+    limit: `${COLLECTIONS} collections`,
+    setting: 'nothing, and name those to look into',
+  });
+}
+
+/** The query's vector for each model, asked for once each. */
+async function embedQuery(
+  collections: readonly CollectionRow[],
+  query: string,
+  context: HandlerContext,
+): Promise<ReadonlyMap<string, string>> {
+  const vectors = new Map<string, string>();
+  for (const { name, model, model_id: modelId } of collections) {
+    if (vectors.has(modelId)) continue;
+    const { model: made, vectors: one } = await embed([query], 'query', model, context);
+    if (made.modelId !== modelId) throw otherModel(name, modelId, made.modelId);
+    vectors.set(modelId, one[0]!);
+  }
+  return vectors;
+}
+
+function current({ trx, tenant }: TenantTransaction, id: number): Promise<CollectionRow | undefined> {
+  return trx.selectFrom('collection').selectAll().where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst();
+}
+
+const best = (hits: readonly Found[]): Found[] =>
+  [...hits].sort((a, b) => a.order - b.order || byPlace(a, b)).slice(0, POOL);
+
+const byPlace = (a: Found, b: Found): number =>
+  compare(a.collection, b.collection) || compare(a.document, b.document) || a.ordinal - b.ordinal;
+
+const compare = (a: string, b: string): number => Number(a > b) - Number(a < b);
+
+async function shown(scope: TenantTransaction, hits: readonly Fused<Found>[]) {
+  const passages = await showPassages(
+    scope,
+    hits.map(({ item }) => item.passage),
+  );
+  return hits.flatMap(({ item, score, vectorRank, textRank }) => {
+    const passage = passages.get(item.passage);
+    if (!passage) return [];
+    const { id, startByte, endByte, headings, ...same } = passage;
+    const places = { startByte: BigInt(startByte), endByte: BigInt(endByte) };
+    return [create(PassageSchema, { ...same, ...places, headings: [...headings], score, vectorRank, textRank })];
+  });
+}

@@ -1,0 +1,53 @@
+// Takes documents out of a collection, or removes it with all that it holds.
+import { sql } from 'kysely';
+import type { TenantTransaction } from './database.ts';
+import { count, dropUnusedVectors } from './upkeep.ts';
+
+/** What goes. */
+export type Doomed =
+  | { readonly kind: 'documents'; readonly ids: readonly string[] }
+  | { readonly kind: 'prefix'; readonly prefix: string }
+  | { readonly kind: 'everything' };
+
+export interface Deleted {
+  readonly documents: number;
+  /** The collection, when it went too. */
+  readonly collection?: number;
+}
+
+/** Nothing goes where nothing is: a repeated call is no error. */
+export async function deleteDocuments(scope: TenantTransaction, name: string, doomed: Doomed): Promise<Deleted> {
+  const { trx, tenant } = scope;
+  const collection = await trx
+    .selectFrom('collection')
+    .select(['id', 'documents'])
+    .where('tenant', '=', tenant)
+    .where('name', '=', name)
+    .forUpdate()
+    .executeTakeFirst();
+  if (!collection) return { documents: 0 };
+  if (doomed.kind === 'everything') {
+    await trx.deleteFrom('collection').where('tenant', '=', tenant).where('id', '=', collection.id).execute();
+    return { documents: collection.documents, collection: collection.id };
+  }
+  const which =
+    doomed.kind === 'prefix' ? sql`starts_with(d.id, ${doomed.prefix})` : sql`d.id = any(${doomed.ids}::text[])`;
+  const { rows } = await sql<{ hash: Buffer }>`
+    delete from passage p where p.tenant = ${tenant} and p.document = any(array(
+      select d.key from document d where d.tenant = ${tenant} and d.collection = ${collection.id} and ${which}))
+    returning p.hash`.execute(trx);
+  const { rows: gone } = await sql<{ bytes: number }>`
+    delete from document d where d.tenant = ${tenant} and d.collection = ${collection.id} and ${which}
+    returning d.bytes`.execute(trx);
+  await dropUnusedVectors(
+    scope,
+    collection.id,
+    rows.map((row) => row.hash),
+  );
+  await count(scope, collection.id, {
+    documents: -gone.length,
+    passages: -rows.length,
+    bytes: -gone.reduce((sum, { bytes }) => sum + bytes, 0),
+  });
+  return { documents: gone.length };
+}

@@ -1,0 +1,129 @@
+// Opens the database of retrieval, Postgres by URL or PGlite embedded, through one driver, and brings its tables to this version.
+import { Kysely, PostgresDialect } from 'kysely';
+import type { PoolConfig } from 'pg';
+import pg from 'pg';
+import { type Embedded, startEmbedded } from '../../../../base/embedded-database/embedded.ts';
+import { AppError } from '../../../../base/errors.ts';
+import type { Logger } from '../../../../base/logger.ts';
+import type { RetrievalSettings } from '../retrieval-settings.ts';
+import { Database } from './database.ts';
+import { requireVector } from './extension.ts';
+import { migrate } from './migrate.ts';
+import type { RetrievalSchema } from './schema.ts';
+import { sqlProblem, sqlState, storeError } from './sql-failure.ts';
+
+/** Who works in the embedded database: not its superuser, whom row-level security does not bind. */
+const ROLE = 'bowline_retrieval';
+
+/** The client gives up so much later than the server, for a network that has gone silent, and for PGlite; in milliseconds. */
+const MARGIN_MS = 5_000;
+
+/** PGlite's thread is replaced when it is busy for so long: the making of an index may take minutes. */
+const STUCK_MS = 15 * 60_000;
+
+/**
+ * Throws RETRIEVAL_UNAVAILABLE when the database will not have us or lacks pgvector, HOME_LOCKED when another process has the
+ * embedded one, STORE_UNAVAILABLE when nothing answers.
+ */
+export async function openDatabase(folder: string, settings: RetrievalSettings, log: Logger): Promise<Database> {
+  const { databaseUrl } = settings;
+  const trouble = (problem: string) => log.warn('the database of retrieval has trouble', { problem });
+  const embedded = databaseUrl
+    ? undefined
+    : await startEmbedded(folder, {
+        program: 'retrieval',
+        extensions: ['vector'],
+        onTrouble: trouble,
+        stuckMs: Math.max(STUCK_MS, settings.statementTimeoutMs + 2 * MARGIN_MS),
+      });
+  const pool = databaseUrl ? postgresPool(databaseUrl.reveal(), settings) : embeddedPool(embedded!, settings);
+  pool.on('error', (error) => trouble(sqlProblem(error)));
+  // One that is lent breaks with an error of its query; unheard, its own would end the process.
+  pool.on('connect', (client) => void client.on('error', () => undefined));
+  const db = new Kysely<RetrievalSchema>({ dialect: new PostgresDialect({ pool }) });
+  const database = new Database(db, pool, embedded);
+  try {
+    if (embedded) await prepareEmbedded(pool);
+    else await requireVector(pool);
+    await migrate(db);
+    return database;
+  } catch (error) {
+    await database.close();
+    throw opening(error);
+  }
+}
+
+function postgresPool(url: string, settings: RetrievalSettings): pg.Pool {
+  mustBeUrl(url);
+  const limit = settings.statementTimeoutMs;
+  return makePool({
+    connectionString: url,
+    max: settings.maxConnections,
+    connectionTimeoutMillis: settings.connectTimeoutMs,
+    application_name: 'bowline-retrieval',
+    keepAlive: true,
+    statement_timeout: limit,
+    idle_in_transaction_session_timeout: limit,
+    query_timeout: limit + MARGIN_MS,
+    options: '-c jit=off',
+  });
+}
+
+// PGlite has one session whatever the number of connections; a new connection finds what the one before left.
+function embeddedPool({ connection }: Embedded, settings: RetrievalSettings): pg.Pool {
+  return makePool({
+    ...connection,
+    max: 1,
+    idleTimeoutMillis: 0,
+    connectionTimeoutMillis: settings.statementTimeoutMs,
+    query_timeout: settings.statementTimeoutMs + MARGIN_MS,
+    onConnect: async (client) => {
+      await client.query('discard all');
+      const { rowCount } = await client.query('select from pg_roles where rolname = $1', [ROLE]);
+      if (rowCount) await client.query(`set role ${ROLE}`);
+    },
+  });
+}
+
+function makePool(config: PoolConfig): pg.Pool {
+  // bigint as number: all of ours stay far below 2^53.
+  const getTypeParser = (oid: number, format?: 'text' | 'binary') =>
+    oid === pg.types.builtins.INT8 && format !== 'binary'
+      ? Number
+      : (pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown);
+  return new pg.Pool({ ...config, types: { getTypeParser } });
+}
+
+function mustBeUrl(url: string): void {
+  try {
+    if (/^(postgres|postgresql|socket):/.test(url) && new pg.Client({ connectionString: url })) return;
+  } catch {
+    // Said below, without what the URL holds.
+  }
+  throw new AppError('RETRIEVAL_UNAVAILABLE', {
+    problem: 'the URL of its database is not of the form postgres://user:password@host/name',
+  });
+}
+
+async function prepareEmbedded(pool: pg.Pool): Promise<void> {
+  const { rowCount } = await pool.query('select from pg_roles where rolname = $1', [ROLE]);
+  if (rowCount) return;
+  await pool.query('create extension if not exists vector');
+  await pool.query(`create role ${ROLE} nologin`);
+  await pool.query(`grant all on schema public to ${ROLE}`);
+  await pool.query(`set role ${ROLE}`);
+}
+
+/** Nothing answered: it may later. The server answered and will not have us: someone must do something. */
+function opening(error: unknown): AppError {
+  if (error instanceof AppError && error.reason !== 'STORE_REFUSED') return error;
+  const cause = error instanceof AppError ? error.cause : error;
+  const known = storeError(cause);
+  if (known.reason !== 'STORE_REFUSED') return known;
+  const problem = sqlState(cause) === '3D000' ? 'there is no such database' : sqlProblem(cause);
+  return new AppError(
+    'RETRIEVAL_UNAVAILABLE',
+    { problem: `${problem}; check its URL, user, password and rights` },
+    { cause },
+  );
+}

@@ -1,0 +1,69 @@
+// Which addresses may be dialled: those of the public internet. Pure; whoever dials asks it with the very address that is dialled.
+// The ranges are those of IANA's registries of special-purpose addresses (RFC 6890 and what followed it), judged by ipaddr.js and once
+// more by the lists here, which know ranges that it calls unicast.
+import ipaddr from 'ipaddr.js';
+
+type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
+
+const ranges = (...texts: string[]): readonly Range[] => texts.map((text) => ipaddr.parseCIDR(text) as Range);
+
+const DENIED_4 = ranges(
+  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24'],
+  ...['192.0.2.0/24', '192.31.196.0/24', '192.52.193.0/24', '192.88.99.0/24', '192.168.0.0/16', '192.175.48.0/24'],
+  ...['198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4'],
+  // A public address by its number, but inside of Azure that of the machine's own agent.
+  '168.63.129.16/32',
+);
+
+/** Everything of IPv6 that is not global unicast is denied: ::/96, mapped IPv4, NAT64, unique local, link-local, multicast and more. */
+const GLOBAL_6 = ranges('2000::/3');
+
+/** Within it: Teredo, benchmarking and ORCHID (2001::/23), documentation, 6to4, direct delegation. */
+const DENIED_6 = ranges('2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000::/48', '3fff::/20');
+
+/** What is allowed although it is not public. For tests; nothing reads it from a file or the environment. */
+export interface AllowedLocal {
+  /** E.g. `127.0.0.1/32`. */
+  readonly range: string;
+  readonly ports: readonly number[];
+}
+
+export interface AddressPolicyOptions {
+  /** Ports beside 80 and 443. */
+  readonly ports?: readonly number[];
+  readonly local?: AllowedLocal;
+}
+
+export class AddressPolicy {
+  readonly #ports: ReadonlySet<number>;
+  readonly #local: { readonly range: Range; readonly ports: ReadonlySet<number> } | undefined;
+
+  constructor({ ports = [], local }: AddressPolicyOptions = {}) {
+    this.#ports = new Set([80, 443, ...ports]);
+    this.#local = local && { range: ipaddr.parseCIDR(local.range) as Range, ports: new Set(local.ports) };
+  }
+
+  /** Whether this port is one of the web's, whatever the address. */
+  permitsPort(port: number): boolean {
+    return this.#ports.has(port) || (this.#local?.ports.has(port) ?? false);
+  }
+
+  /** Whether this address may be dialled. Anything that is no address may not. */
+  permits(address: string, port: number): boolean {
+    // Zones (`fe80::1%eth0`) are of link-local addresses only.
+    if (address.includes('%') || !ipaddr.isValid(address)) return false;
+    const parsed = ipaddr.parse(address);
+    const { range, ports } = this.#local ?? {};
+    if (range && ports?.has(port) && parsed.kind() === range[0].kind() && parsed.match(range as never)) return true;
+    return this.#ports.has(port) && isPublic(parsed);
+  }
+}
+
+function isPublic(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+  if (address.range() !== 'unicast') return false;
+  if (address.kind() === 'ipv4') return !within(address, DENIED_4);
+  return within(address, GLOBAL_6) && !within(address, DENIED_6);
+}
+
+const within = (address: ipaddr.IPv4 | ipaddr.IPv6, list: readonly Range[]): boolean =>
+  list.some((range) => address.match(range as never));

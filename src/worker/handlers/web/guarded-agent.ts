@@ -1,0 +1,59 @@
+// The HTTP client that dials only what the address policy permits: each connection's address is judged at the moment it is dialled, and
+// the address that was judged is the one that is dialled, so a name that changes its answers (DNS rebinding) gains nothing.
+import type { LookupFunction } from 'node:net';
+import { Agent, buildConnector } from 'undici';
+import type { AppError } from '../../../base/errors.ts';
+import type { AddressPolicy } from './address-policy.ts';
+import { notPublic } from './judge-url.ts';
+import type { Resolve } from './resolver.ts';
+
+export interface AgentOptions {
+  readonly policy: Pick<AddressPolicy, 'permits'>;
+  readonly resolve: Resolve;
+  readonly silenceMs: number;
+  readonly headBytes: number;
+}
+
+/** No proxies, no HTTP/2, no pipelining; a few connections to each origin, kept for seconds. */
+export function guardedAgent({ policy, resolve, silenceMs, headBytes }: AgentOptions): Agent {
+  return new Agent({
+    connections: 4,
+    pipelining: 1,
+    allowH2: false,
+    maxHeaderSize: headBytes,
+    headersTimeout: silenceMs,
+    bodyTimeout: silenceMs,
+    keepAliveTimeout: 4000,
+    keepAliveMaxTimeout: 4000,
+    connect: (options, callback) => {
+      const port = Number(options.port) || (options.protocol === 'https:' ? 443 : 80);
+      const permits = (address: string) => policy.permits(address, port);
+      // A literal is dialled without a lookup.
+      const literal = options.hostname.replace(/^\[|\]$/g, '');
+      if (/^[\d.]+$|:/.test(literal) && !permits(literal)) return callback(notPublic(), null);
+      const connect = buildConnector({ lookup: judged(resolve, permits), timeout: silenceMs, maxCachedSessions: 0 });
+      connect(options, callback);
+    },
+  });
+}
+
+/** Node dials what this gives and nothing else, also when it tries several addresses at once. */
+function judged(resolve: Resolve, permits: (address: string) => boolean): LookupFunction {
+  return (hostname, { all }, callback) => {
+    const fail = (error: AppError | NodeJS.ErrnoException) => callback(error as NodeJS.ErrnoException, '', 0);
+    resolve(hostname).then(
+      (found) => {
+        const addresses = found.filter(({ address }) => permits(address));
+        const [first] = addresses;
+        if (!first) fail(notPublic());
+        else if (all) callback(null, [...addresses]);
+        else callback(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => {
+        // A name that does not exist looks like one that leads into a private network.
+        const gone = error.code === 'ENOTFOUND' || error.code === 'ENODATA' || error.code === 'EAI_NONAME';
+        fail(gone ? notPublic() : error);
+      },
+    );
+  };
+}

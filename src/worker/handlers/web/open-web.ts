@@ -1,0 +1,72 @@
+// Opens the capability `web`: puts its parts together from its settings.
+import type { Clock } from '../../../base/clock.ts';
+import type { Capability, CapabilityParts } from '../../capability.ts';
+import type { DocumentParser } from '../../documents/document.ts';
+import { openParser } from '../../documents/open-parser.ts';
+import { parserSettings } from '../../documents/parser-of-settings.ts';
+import type { WorkerSettings } from '../../settings.ts';
+import { AddressPolicy } from './address-policy.ts';
+import { guardedAgent } from './guarded-agent.ts';
+import { HostTurns } from './host-turns.ts';
+import { HttpCache } from './http-cache.ts';
+import { type Resolve, systemResolve } from './resolver.ts';
+import type { SearchParts } from './search.ts';
+import { WebClient } from './web-client.ts';
+import { webHandler } from './web-handler.ts';
+import { brave, searxng, WEB_DEFAULTS, type WebSettings } from './web-settings.ts';
+
+/** Throws PARSER_UNAVAILABLE where documents cannot be parsed in isolation. */
+export async function openWeb({ clock, log, settings: all }: CapabilityParts): Promise<Capability> {
+  const settings = webSettings(all);
+  const parser = await openParser(settings.parser, { clock, log });
+  const policy = new AddressPolicy({ ports: settings.ports });
+  return assembleWeb({ settings, parser, policy, resolve: systemResolve, clock });
+}
+
+export interface WebAssembly {
+  readonly settings: WebSettings;
+  /** Closed with the capability. */
+  readonly parser: DocumentParser;
+  readonly policy: AddressPolicy;
+  readonly resolve: Resolve;
+  readonly clock: Clock;
+}
+
+export function assembleWeb({ settings, parser, policy, resolve, clock }: WebAssembly): Capability {
+  const { silenceMs, headBytes, longestPauseMs, cacheBytes } = settings;
+  const agent = guardedAgent({ policy, resolve, silenceMs, headBytes });
+  const turns = new HostTurns(clock, longestPauseMs);
+  const cache = new HttpCache(cacheBytes, clock);
+  const client = new WebClient({ agent, policy, turns, cache, settings, clock });
+  const search = searchParts(settings, resolve, clock);
+  return {
+    handler: webHandler({ client, parser, settings, clock, search }),
+    close: async () => {
+      await Promise.all([agent.destroy(), search?.agent.destroy(), parser.close()]);
+    },
+  };
+}
+
+function searchParts(settings: WebSettings, resolve: Resolve, clock: Clock): SearchParts | undefined {
+  const { search, silenceMs, headBytes, userAgent } = settings;
+  if (!search) return undefined;
+  // The one host that the operator chose; only this client asks it, and only with searches.
+  const policy = { permits: () => true };
+  const agent = guardedAgent({ policy, resolve, silenceMs, headBytes });
+  return { settings: search, agent, userAgent, clock };
+}
+
+const webSettings = (all: WorkerSettings): WebSettings => ({
+  ...WEB_DEFAULTS,
+  userAgent: all.webUserAgent,
+  ports: all.webPorts.map(Number),
+  robotsForFetch: !all.webFetchIgnoresRobots,
+  requestMs: all.webRequestMs,
+  bodyBytes: all.webBodyBytes,
+  cacheBytes: all.webCacheBytes,
+  pauseMs: all.webPauseMs,
+  crawlMs: all.webCrawlMs,
+  crawlBytes: all.webCrawlBytes,
+  parser: parserSettings(all),
+  search: all.webSearxngUrl ? searxng(all.webSearxngUrl) : all.webBraveKey && brave(all.webBraveKey, all.webBraveUrl),
+});
