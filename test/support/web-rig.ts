@@ -95,7 +95,7 @@ export class WebRig {
       { ...PARSER_DEFAULTS, ...settings?.parser },
       { clock: systemClock, log: silentLogger },
     );
-    const policy = new AddressPolicy({ local: { range: '127.0.0.1/32', ports } });
+    const policy = new AddressPolicy({ privateHosts: all.privateHosts, local: { range: '127.0.0.1/32', ports } });
     return new WebRig(assembleWeb({ settings: all, parser, policy, resolve, clock: systemClock }));
   }
 

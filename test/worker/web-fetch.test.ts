@@ -134,6 +134,14 @@ describe('an address that is not public is refused', () => {
     redirectTo: async (location: string) => serving((_, response) => response.writeHead(302, { location }).end()),
   };
 
+  test('a private server is read when the operator named exactly its host and port', async () => {
+    const where = await site((_, response) => response.writeHead(200, HTML).end(PAGE));
+    const web = await rig(where, { ports: [], settings: { privateHosts: [`pages:${where.port}`] } });
+    expect((await web.fetch(`http://pages:${where.port}/`)).title).toBe('A page');
+    for (const url of [where.origin, `http://127.0.0.1:${where.port}/`, 'http://pages/'])
+      await expect(web.fetch(url)).rejects.toEqual(reason('URL_NOT_ALLOWED'));
+  });
+
   test.each([
     'http://169.254.169.254/latest/meta-data/',
     'http://127.0.0.1:6379/',

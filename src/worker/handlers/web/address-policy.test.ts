@@ -115,3 +115,22 @@ test('a local range is permitted on its ports alone, and nothing beside it', () 
   ]);
   expect(local.permits('8.8.8.8', 8123)).toBe(false);
 });
+
+test('exactly the host and port that the operator names is exempt', () => {
+  const own = new AddressPolicy({ privateHosts: ['Pages:8080', '10.0.0.7:81', '[::1]:9000', 'wiki.corp:80'] });
+  const allowed = (text: string) => {
+    try {
+      judgeUrl(text, own);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const yes = ['http://pages:8080/x', 'http://10.0.0.7:81/', 'http://[0:0::1]:9000/', 'http://wiki.corp/'];
+  const no = ['http://pages/', 'http://pages:8081/', 'http://a.pages:8080/', 'http://10.0.0.7/', 'http://10.0.0.8:81/'];
+  no.push('http://[::1]/', 'https://wiki.corp/', 'http://u:p@pages:8080/', 'ftp://pages:8080/');
+  expect(yes.filter((text) => !allowed(text))).toEqual([]);
+  expect(no.filter(allowed)).toEqual([]);
+  // A name that leads to the address of one that is allowed is not allowed by that.
+  expect(own.permits('10.0.0.7', 81)).toBe(false);
+});

@@ -31,16 +31,25 @@ export interface AllowedLocal {
 export interface AddressPolicyOptions {
   /** Ports beside 80 and 443. */
   readonly ports?: readonly number[];
+  /** Servers as `host:port`, exempt from everything here for exactly that name and port: the operator vouches for them. */
+  readonly privateHosts?: readonly string[];
   readonly local?: AllowedLocal;
 }
 
 export class AddressPolicy {
   readonly #ports: ReadonlySet<number>;
   readonly #local: { readonly range: Range; readonly ports: ReadonlySet<number> } | undefined;
+  readonly #privateHosts: ReadonlySet<string>;
 
-  constructor({ ports = [], local }: AddressPolicyOptions = {}) {
+  constructor({ ports = [], privateHosts = [], local }: AddressPolicyOptions = {}) {
+    this.#privateHosts = new Set(privateHosts.map(serverName));
     this.#ports = new Set([80, 443, ...ports]);
     this.#local = local && { range: ipaddr.parseCIDR(local.range) as Range, ports: new Set(local.ports) };
+  }
+
+  /** Whether the operator allows this server by its name, whatever it leads to. @param hostname as in a URL */
+  trusts(hostname: string, port: number): boolean {
+    return this.#privateHosts.has(`${hostname}:${port}`);
   }
 
   /** Whether this port is one of the web's, whatever the address. */
@@ -57,6 +66,12 @@ export class AddressPolicy {
     if (range && ports?.has(port) && parsed.kind() === range[0].kind() && parsed.match(range as never)) return true;
     return this.#ports.has(port) && isPublic(parsed);
   }
+}
+
+/** In the spelling of WHATWG's parser, so that a URL's host can be compared with it. */
+function serverName(text: string): string {
+  const port = text.slice(text.lastIndexOf(':') + 1);
+  return `${new URL(`http://${text}`).hostname}:${port}`;
 }
 
 function isPublic(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {

@@ -66,8 +66,15 @@ export async function exchange(url: URL, options: ExchangeOptions): Promise<Exch
 function failure(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   for (let at = error; at instanceof Error; at = at.cause) if (at instanceof AppError) return at;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   return new AppError('WEB_UNREACHABLE', { problem: PROBLEMS[code] ?? other(code) }, { cause: error });
+}
+
+/** Of errors of undici's parser of HTTP, some have no code. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  if (error.name === 'HTTPParserError') return 'HPE_';
+  return 'code' in error ? String(error.code) : '';
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {

@@ -8,7 +8,7 @@ import { notPublic } from './judge-url.ts';
 import type { Resolve } from './resolver.ts';
 
 export interface AgentOptions {
-  readonly policy: Pick<AddressPolicy, 'permits'>;
+  readonly policy: Pick<AddressPolicy, 'permits' | 'trusts'>;
   readonly resolve: Resolve;
   readonly silenceMs: number;
   readonly headBytes: number;
@@ -27,7 +27,8 @@ export function guardedAgent({ policy, resolve, silenceMs, headBytes }: AgentOpt
     keepAliveMaxTimeout: 4000,
     connect: (options, callback) => {
       const port = Number(options.port) || (options.protocol === 'https:' ? 443 : 80);
-      const permits = (address: string) => policy.permits(address, port);
+      const trusted = policy.trusts(bracketed(options.hostname), port);
+      const permits = (address: string) => trusted || policy.permits(address, port);
       // A literal is dialled without a lookup.
       const literal = options.hostname.replace(/^\[|\]$/g, '');
       if (/^[\d.]+$|:/.test(literal) && !permits(literal)) return callback(notPublic(), null);
@@ -36,6 +37,10 @@ export function guardedAgent({ policy, resolve, silenceMs, headBytes }: AgentOpt
     },
   });
 }
+
+/** As it stands in a URL; undici takes the brackets of an IPv6 address away. */
+const bracketed = (hostname: string): string =>
+  hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname;
 
 /** Node dials what this gives and nothing else, also when it tries several addresses at once. */
 function judged(resolve: Resolve, permits: (address: string) => boolean): LookupFunction {

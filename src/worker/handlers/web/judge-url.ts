@@ -18,6 +18,7 @@ export function judgeUrl(text: string, policy: AddressPolicy, base?: URL): URL {
   if (url.href.length > MAX_URL) throw refused(`it is longer than ${MAX_URL} characters`);
   url.hash = '';
   const port = portOf(url);
+  if (policy.trusts(url.hostname, port)) return url;
   if (!policy.permitsPort(port)) throw refused(`port ${port} is none of the web's`);
   const literal = literalOf(url);
   if (literal === undefined ? isLocalName(url.hostname) : !policy.permits(literal, port)) throw notPublic();

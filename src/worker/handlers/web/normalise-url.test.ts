@@ -20,6 +20,7 @@ test.each([
   ['HTTP://A.example:80/x/../y/#part', 'http://a.example/y/'],
   ['https://a.example/%7euser?utm_source=x&id=1', 'https://a.example/~user?id=1'],
   ['https://a.example./?', 'https://a.example/'],
+  ['https://a.example/??', 'https://a.example/??'],
   ['https://a.example/a%2fb', 'https://a.example/a%2Fb'],
   ['https://a.example//x//y', 'https://a.example/x/y'],
 ])('%s is %s', (text, normal) => {

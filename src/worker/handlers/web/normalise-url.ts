@@ -14,7 +14,8 @@ export function normaliseUrl(url: URL): string {
     .slice(1)
     .split('&')
     .filter((one) => one !== '' && !TRACKING.test(one.split('=', 1)[0]!));
-  clean.search = escapes(parameters.join('&'));
+  // A first `?` of what is set would be taken for the mark.
+  clean.search = parameters.length === 0 ? '' : `?${escapes(parameters.join('&'))}`;
   return clean.href;
 }
 

@@ -19,7 +19,7 @@ import { brave, searxng, WEB_DEFAULTS, type WebSettings } from './web-settings.t
 export async function openWeb({ clock, log, settings: all }: CapabilityParts): Promise<Capability> {
   const settings = webSettings(all);
   const parser = await openParser(settings.parser, { clock, log });
-  const policy = new AddressPolicy({ ports: settings.ports });
+  const policy = new AddressPolicy({ ports: settings.ports, privateHosts: settings.privateHosts });
   return assembleWeb({ settings, parser, policy, resolve: systemResolve, clock });
 }
 
@@ -51,7 +51,7 @@ function searchParts(settings: WebSettings, resolve: Resolve, clock: Clock): Sea
   const { search, silenceMs, headBytes, userAgent } = settings;
   if (!search) return undefined;
   // The one host that the operator chose; only this client asks it, and only with searches.
-  const policy = { permits: () => true };
+  const policy = { permits: () => true, trusts: () => true };
   const agent = guardedAgent({ policy, resolve, silenceMs, headBytes });
   return { settings: search, agent, userAgent, clock };
 }
@@ -60,6 +60,7 @@ const webSettings = (all: WorkerSettings): WebSettings => ({
   ...WEB_DEFAULTS,
   userAgent: all.webUserAgent,
   ports: all.webPorts.map(Number),
+  privateHosts: all.webPrivateHosts,
   robotsForFetch: !all.webFetchIgnoresRobots,
   requestMs: all.webRequestMs,
   bodyBytes: all.webBodyBytes,

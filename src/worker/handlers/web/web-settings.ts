@@ -7,6 +7,8 @@ export interface WebSettings {
   readonly userAgent: string;
   /** Ports that may be asked beside 80 and 443. */
   readonly ports: readonly number[];
+  /** Servers as `host:port` that may be read although they are not of the public web. */
+  readonly privateHosts: readonly string[];
   /** Whether Fetch obeys robots.txt; Crawl always does. */
   readonly robotsForFetch: boolean;
   /** Most redirects of one request. */
@@ -62,6 +64,7 @@ export interface SearchSettings {
 export const WEB_DEFAULTS: WebSettings = Object.freeze({
   userAgent: 'BowlineWeb/1.0',
   ports: [],
+  privateHosts: [],
   robotsForFetch: true,
   redirects: 8,
   silenceMs: 10_000,

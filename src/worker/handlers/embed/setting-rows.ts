@@ -1,0 +1,66 @@
+// The rows of embed in the table of a worker's settings.
+import type { Setting } from '../../../base/settings/setting.ts';
+import { EMBED_DEFAULTS } from './embed-settings.ts';
+
+export const EMBED_ROWS = {
+  embedCacheBytes: {
+    env: 'BOWLINE_EMBED_CACHE_BYTES',
+    group: 'embed',
+    kind: 'number',
+    unit: 'bytes',
+    what: 'vectors kept of texts that were embedded, over all tenants; 0 keeps none',
+    fallback: EMBED_DEFAULTS.cacheBytes,
+    min: 0,
+    max: 4_294_967_296,
+  },
+  embedBatchTexts: {
+    env: 'BOWLINE_EMBED_BATCH_TEXTS',
+    group: 'embed',
+    kind: 'number',
+    unit: 'count',
+    what: 'texts of one request to a provider, from any number of jobs',
+    fallback: EMBED_DEFAULTS.batchTexts,
+    min: 1,
+    max: 2_048,
+  },
+  embedBatchBytes: {
+    env: 'BOWLINE_EMBED_BATCH_BYTES',
+    group: 'embed',
+    kind: 'number',
+    unit: 'bytes',
+    what: 'text of one request to a provider',
+    fallback: EMBED_DEFAULTS.batchBytes,
+    min: 1 << 10,
+    max: 16 << 20,
+  },
+  embedBatchWaitMs: {
+    env: 'BOWLINE_EMBED_BATCH_WAIT_MS',
+    group: 'embed',
+    kind: 'number',
+    unit: 'ms',
+    what: 'how long a text waits for others to share its request',
+    fallback: EMBED_DEFAULTS.batchWaitMs,
+    min: 0,
+    max: 1_000,
+  },
+  embedParallel: {
+    env: 'BOWLINE_EMBED_PARALLEL',
+    group: 'embed',
+    kind: 'number',
+    unit: 'count',
+    what: 'requests to one model at once',
+    fallback: EMBED_DEFAULTS.parallel,
+    min: 1,
+    max: 256,
+  },
+  embedRequestMs: {
+    env: 'BOWLINE_EMBED_REQUEST_MS',
+    group: 'embed',
+    kind: 'number',
+    unit: 'ms',
+    what: 'time of one request to a provider',
+    fallback: EMBED_DEFAULTS.requestMs,
+    min: 1_000,
+    max: 600_000,
+  },
+} as const satisfies Record<string, Setting>;
