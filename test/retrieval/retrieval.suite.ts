@@ -116,6 +116,20 @@ export function retrievalSuite(open: () => Promise<Database>): void {
     expect(texts(await retrieval.find(tenant, 'Sentence', { limit: 50 })).join()).not.toContain('part 4');
   });
 
+  test('the same document under another grant is unchanged, and its grant is written down', async () => {
+    const retrieval = fresh();
+    const body = { case: 'text' as const, value: 'One passage.' };
+    const put = async (grant: string) =>
+      (await retrieval.call('ingest', tenant, { collection: 'c', documents: [{ id: 'd', body, grant }] })).documents[0];
+    expect(await put('first')).toMatchObject({ state: ADDED });
+    expect(await put('second')).toMatchObject({ state: UNCHANGED, passages: 1, embedded: 0 });
+    const grants = await database.within(tenant, 'look', ({ trx }) =>
+      trx.selectFrom('document').select('grant_id').where('tenant', '=', tenant).where('id', '=', 'd').execute(),
+    );
+    expect(grants).toContainEqual({ grant_id: 'second' });
+    expect(grants).not.toContainEqual({ grant_id: 'first' });
+  });
+
   test('a change of title or metadata alone replaces the document and embeds only what it must', async () => {
     const retrieval = fresh();
     const body = { case: 'text' as const, value: 'One passage.' };

@@ -7,17 +7,17 @@ import type { RetrievalSettings } from './retrieval-settings.ts';
 export interface Fingerprint {
   /** SHA-256 of its content as it came; text as UTF-8. */
   readonly sha256: Buffer;
-  /** Over the content, everything that is kept beside it, and how it is cut. */
+  /** Over the content, what is kept beside it but for its grant, and how it is cut: the same under another grant is unchanged. */
   readonly whole: Buffer;
 }
 
 export function fingerprint(document: Document, settings: RetrievalSettings): Fingerprint {
-  const { body, id, mediaType, title, metadata, grant } = document;
+  const { body, id, mediaType, title, metadata } = document;
   const sha256 = createHash('sha256')
     .update(body.value ?? '')
     .digest();
   const { passageTokens, overlapTokens } = settings;
   const pairs = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
-  const beside = [CUTTING, passageTokens, overlapTokens, body.case, id, mediaType, title, grant, pairs];
+  const beside = [CUTTING, passageTokens, overlapTokens, body.case, id, mediaType, title, pairs];
   return { sha256, whole: createHash('sha256').update(sha256).update(JSON.stringify(beside)).digest() };
 }

@@ -18,7 +18,7 @@ import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
 import { type CollectionRow, findCollection, findDocuments } from './store/collections.ts';
 import type { Database } from './store/database.ts';
 import { missingVectors } from './store/missing-vectors.ts';
-import { type CollectionModel, type NewDocument, otherModel, putDocument } from './store/put-document.ts';
+import { type CollectionModel, type NewDocument, nameGrants, otherModel, putDocument } from './store/put-document.ts';
 import { ensureIndex } from './store/vector-index.ts';
 import { wordPrefix } from './store/word-prefix.ts';
 
@@ -84,9 +84,10 @@ export class Ingest {
   async #unchanged(): Promise<ReadonlyMap<string, number>> {
     const { tenant } = this.#context;
     const { collection: name, documents, model } = this.#request;
-    return this.#parts.database.within(tenant, 'look', async (scope) => {
+    const { database } = this.#parts;
+    const { collection, same } = await database.within(tenant, 'look', async (scope) => {
       const row = await findCollection(scope, name);
-      if (!row) return new Map();
+      if (!row) return { collection: 0, same: [] };
       if (model !== '' && model !== row.model && model !== row.model_id) throw otherModel(name, row.model_id, model);
       const { model_id: modelId, dimension, lexical } = row;
       this.#known = { model: row.model, modelId, dimension, lexical };
@@ -98,10 +99,16 @@ export class Ingest {
       const same = documents.flatMap((document) => {
         const stored = there.get(document.id);
         const print = fingerprint(document, this.#parts.settings).whole;
-        return stored?.fingerprint.equals(print) ? [[document.id, stored.passages] as const] : [];
+        return stored?.fingerprint.equals(print) ? [{ document, stored }] : [];
       });
-      return new Map(same);
+      return { collection: row.id, same };
     });
+    const regranted = same.filter(({ document, stored }) => document.grant !== stored.grant_id);
+    if (regranted.length > 0) {
+      const documents = regranted.map(({ document }) => document);
+      await database.within(tenant, 'change', (scope) => nameGrants(scope, collection, documents));
+    }
+    return new Map(same.map(({ document, stored }) => [document.id, stored.passages]));
   }
 
   /** Reads and cuts one; it waits to be embedded, or fails alone. */

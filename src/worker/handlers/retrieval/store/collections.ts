@@ -68,10 +68,10 @@ export async function findDocuments(
   { trx, tenant }: TenantTransaction,
   collection: number,
   ids: readonly string[],
-): Promise<ReadonlyMap<string, Pick<DocumentRow, 'fingerprint' | 'passages'>>> {
+): Promise<ReadonlyMap<string, Pick<DocumentRow, 'fingerprint' | 'passages' | 'grant_id'>>> {
   const rows = await trx
     .selectFrom('document')
-    .select(['id', 'fingerprint', 'passages'])
+    .select(['id', 'fingerprint', 'passages', 'grant_id'])
     .where('tenant', '=', tenant)
     .where('collection', '=', collection)
     .where('id', 'in', ids)

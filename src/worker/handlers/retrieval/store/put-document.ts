@@ -65,7 +65,10 @@ export async function putDocument(
     .where('collection', '=', collection.id)
     .where('id', '=', document.id)
     .executeTakeFirst();
-  if (old?.fingerprint.equals(document.fingerprint)) return { kind: 'unchanged', collection };
+  if (old?.fingerprint.equals(document.fingerprint)) {
+    await nameGrants(scope, collection.id, [document]);
+    return { kind: 'unchanged', collection };
+  }
   mustFit(collection, document, old, limits);
   const missing = await addVectors(scope, collection.id, document, vectors);
   if (missing.length > 0) return { kind: 'missing', hashes: missing };
@@ -81,6 +84,24 @@ export async function putDocument(
     bytes: document.bytes - (old?.bytes ?? 0),
   });
   return { kind: old ? 'replaced' : 'added', collection };
+}
+
+/** Writes down the grant under which these came last; nothing else of them changes. */
+export async function nameGrants(
+  { trx, tenant }: TenantTransaction,
+  collection: number,
+  documents: readonly { readonly id: string; readonly grant: string }[],
+): Promise<void> {
+  for (const { id, grant } of documents) {
+    await trx
+      .updateTable('document')
+      .set({ grant_id: grant })
+      .where('tenant', '=', tenant)
+      .where('collection', '=', collection)
+      .where('id', '=', id)
+      .where('grant_id', '!=', grant)
+      .execute();
+  }
 }
 
 async function lockCollection(
