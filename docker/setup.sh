@@ -3,8 +3,7 @@
 # other services, each in a volume that only its service mounts. What is there stays: running it again changes nothing.
 #
 # Volumes, by name below /v: tls-ca, tls-control, tls-postgres, tls-vectors, tls-redis, secrets-control, secrets-postgres,
-# secrets-vectors, secrets-retrieval, secrets-redis, home-a, home-b, keys-llm, keys-embed, keys-retrieval, keys-web,
-# keys-sandbox, home-edge.
+# secrets-vectors, secrets-retrieval, secrets-redis, home-a, home-b, home-edge, models, local-models, and keys-NAME of each pool.
 set -eu
 umask 077
 
@@ -79,7 +78,7 @@ printf 'postgres://bowline:%s@vectors/bowline?%s' "$(cat /v/secrets-vectors/pass
 
 if [ ! -f /v/secrets-redis/redis.conf ]; then
   word=$(password)
-  printf 'rediss://default:%s@redis:6379' "$word" | secret secrets-control $bowline redis-url
+  printf 'rediss://bowline:%s@redis:6379' "$word" | secret secrets-control $bowline redis-url
   secret secrets-redis "$redis" redis.conf <<CONF
 port 0
 tls-port 6379
@@ -87,7 +86,8 @@ tls-cert-file /run/tls/cert.pem
 tls-key-file /run/tls/key.pem
 tls-ca-cert-file /run/tls/ca.pem
 tls-auth-clients no
-requirepass $word
+user default off
+user bowline on >$word ~{bowline}:* &{bowline}:* +@all -@admin -@dangerous +info
 maxmemory-policy noeviction
 appendonly yes
 appendfsync everysec
@@ -99,5 +99,17 @@ for home in home-a home-b home-edge; do
   own $bowline "/v/$home"
   chmod 0700 "/v/$home"
 done
-for keys in llm embed retrieval web sandbox; do own $bowline "/v/keys-$keys"; done
+for keys in llm embed retrieval web sandbox local; do own $bowline "/v/keys-$keys"; done
+
+# models FOLDER: models.yaml and the keys beside it, where a worker finds them in its home. What is gone is gone there too.
+models() {
+  rm -f "/v/$1"/*
+  for file in "/in/$1/models.yaml" "/in/$1"/*.key; do
+    if [ -f "$file" ]; then cp -L "$file" "/v/$1/"; fi
+  done
+  own $bowline "/v/$1"
+  chmod 0700 "/v/$1"
+}
+models models
+models local-models
 echo 'setup: done'

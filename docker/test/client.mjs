@@ -4,10 +4,6 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import { EmbedService } from '../../gen/bowline/capability/embed/v1/embed_pb.ts';
 import { WebService } from '../../gen/bowline/capability/web/v1/web_pb.ts';
 
-export const jsonOf = async (text) => JSON.parse(await text);
-
-export const ownerOf = ({ project }) => project;
-
 const inControl = ({ compose }, file) => compose(['exec', '-T', 'control-a', 'cat', file], { quiet: true });
 
 /** Calls by the owner's key; each resolves with the id of its run. */

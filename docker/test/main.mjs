@@ -4,7 +4,8 @@
 //
 //   KEEP=1       leaves the project running, to look at it
 //   ONLY=a,b     these checks alone
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+//   BOWLINE_TEST_GGUF=file   with a worker that runs this model
+import { copyFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CHECKS } from './checks.mjs';
@@ -13,6 +14,7 @@ import { buildServers, environment, npmRegistry } from './images.mjs';
 import { LOG, root, run, say } from './shell.mjs';
 
 const PROJECT = `bowline-test-${process.pid}`;
+const PROFILES = ['--profile', 'edge', '--profile', 'local-models'];
 const POOLS = ['llm', 'embed', 'retrieval', 'web', 'sandbox'];
 
 writeFileSync(LOG, '');
@@ -20,22 +22,23 @@ say(`log: ${LOG}`);
 const engine = await startEngine();
 const work = mkdtempSync(join(tmpdir(), 'bowline-docker-test-'));
 const documents = join(work, 'documents');
+const localModels = join(work, 'local-models');
+const gguf = process.env.BOWLINE_TEST_GGUF;
 const compose = composeOf();
 let failed = 0;
 try {
   await timed('images of the servers', buildServers);
-  const services = ['setup', 'control-a', 'edge', ...POOLS.map((pool) => `worker-${pool}`)];
-  // The profile of the edge is named, so that it is built too.
-  await timed('images of Bowline', () => compose(['--profile', 'edge', 'build', ...services]));
-  await run('mkdir', ['-p', documents]);
-  writeFileSync(join(documents, 'notes.md'), '# Launch\n\nThe launch is on 3 March. 发布日期是三月三日。\n');
+  const services = ['setup', 'control-a', 'edge', ...POOLS.map((pool) => `worker-${pool}`), ...(gguf ? ['worker-local'] : [])];
+  // The profiles are named, so that their services are built too.
+  await timed('images of Bowline', () => compose([...PROFILES, 'build', ...services]));
+  prepare();
   await timed('the project comes up', () => compose(['up', '-d', '--no-build']));
   const only = process.env.ONLY?.split(',');
   for (const [name, check] of Object.entries(CHECKS)) {
     if (only && !only.includes(name)) continue;
     const start = Date.now();
     try {
-      const told = await check({ compose, docker: engine.docker, project: PROJECT, pools: POOLS, documents });
+      const told = await check({ compose, docker: engine.docker, project: PROJECT, pools: POOLS, gguf });
       say(`ok    ${name}: ${told} (${seconds(start)})`);
     } catch (error) {
       failed++;
@@ -49,13 +52,24 @@ try {
   await compose(['logs', '--no-color', '--tail', '400']).catch(() => {});
   if (process.env.KEEP) say(`kept: ${PROJECT} on ${engine.host}`);
   else {
-    await compose(['--profile', 'edge', 'down', '-v', '--remove-orphans', '-t', '20']).catch((error) => say(error.message));
+    await compose([...PROFILES, 'down', '-v', '--remove-orphans', '-t', '20']).catch((error) => say(error.message));
     rmSync(work, { recursive: true, force: true });
     await engine.stop();
   }
 }
 say(failed === 0 ? 'all checks passed' : `${failed} failed; see ${LOG}`);
 process.exitCode = failed === 0 ? 0 : 1;
+
+/** What the project mounts from this machine. */
+function prepare() {
+  for (const folder of [documents, localModels]) mkdirSync(folder);
+  chmodSync(work, 0o755);
+  writeFileSync(join(documents, 'notes.md'), '# Launch\n\nThe launch is on 3 March. 发布日期是三月三日。\n');
+  if (!gguf) return;
+  copyFileSync(gguf, join(localModels, 'tiny.gguf'));
+  chmodSync(join(localModels, 'tiny.gguf'), 0o644);
+  writeFileSync(join(localModels, 'models.yaml'), 'default: tiny\nmodels:\n  tiny: { provider: gguf, file: /models/tiny.gguf, gpu: false }\n');
+}
 
 function composeOf() {
   let env;
@@ -67,6 +81,7 @@ function composeOf() {
       // Any port that is free.
       BOWLINE_PUBLISH: '127.0.0.1:0',
       BOWLINE_DOCUMENTS: documents,
+      BOWLINE_LOCAL_MODELS: localModels,
       // The engine that docker.io of Debian 12 brings has no other builder.
       DOCKER_BUILDKIT: '0',
       COMPOSE_DOCKER_CLI_BUILD: '0',

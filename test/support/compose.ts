@@ -12,7 +12,7 @@ export function composeFile(): {
   readonly services: Record<string, Manifest>;
   readonly networks: Record<string, Manifest>;
 } {
-  return parse(readFileSync('docker/compose.yaml', 'utf8'), { merge: true });
+  return parse(readFileSync('docker/compose.yaml', 'utf8'), { merge: true, maxAliasCount: -1 });
 }
 
 /** The command of the health check of each stage of the Dockerfile that states one. */

@@ -1,0 +1,66 @@
+// What containers must not be able to do, tried from inside them.
+import { CONTROL, containers, inspect, must } from './project.mjs';
+
+const STORES = ['postgres', 'vectors', 'redis'];
+
+/** Nobody of ours has more rights than it needs. */
+export async function hardened(parts) {
+  const services = [...CONTROL, ...parts.pools.map((pool) => `worker-${pool}`)];
+  for (const service of [...services, 'balancer', ...STORES]) {
+    const [id] = await containers(parts, service);
+    const told = await inspect(
+      parts,
+      id,
+      '{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.Privileged}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}',
+    );
+    must(/^([1-9]\d*):\1 true false \[ALL\] \[no-new-privileges:true/.test(told), `${service} runs as ${told}`);
+    must(!(await inspect(parts, id, '{{.Mounts}}')).includes('docker.sock'), `${service} sees the engine`);
+  }
+  for (const service of services) {
+    const [id] = await containers(parts, service);
+    const inside = async (script) => (await parts.docker(['exec', id, 'sh', '-c', `${script} 2>&1 || true`], { quiet: true })).trim();
+    must((await inside('id -u')) === '65532', `${service} is another user`);
+    must(/read-only/i.test(await inside('touch /opt/bowline/x')), `${service} can write to its image`);
+    const rights = await inside('grep -h CapEff /proc/1/status');
+    must(/^CapEff:\s+0+$/.test(rights), `${service} has ${rights}`);
+  }
+  return `${services.length + 1 + STORES.length} services: unprivileged user, read-only, no capabilities`;
+}
+
+/** Every service dials everything else by address and by name; only what the networks allow opens. */
+export async function isolation(parts) {
+  const targets = [];
+  for (const [service, port] of [['postgres', 5432], ['redis', 6379], ['vectors', 5432], ['pages', 8080]]) {
+    const [id] = await containers(parts, service);
+    const addresses = await inspect(parts, id, '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}');
+    for (const host of [service, ...addresses.split(' ').filter(Boolean)]) targets.push({ service, host, port });
+  }
+  const open = async (service) => {
+    const [id] = await containers(parts, service);
+    const words = ['exec', id, '/opt/bowline/node_modules/.bin/node', '-e', DIAL, JSON.stringify(targets)];
+    return JSON.parse(await parts.docker(words, { quiet: true }));
+  };
+  const allowed = { control: ['postgres', 'redis'], retrieval: ['vectors'], web: ['pages'], llm: ['pages'], embed: ['pages'], sandbox: [] };
+  const cases = [...CONTROL.map((service) => [service, allowed.control]), ...parts.pools.map((pool) => [`worker-${pool}`, allowed[pool]])];
+  for (const [service, may] of cases) {
+    const told = await open(service);
+    for (const target of targets) {
+      const result = told[`${target.host}:${target.port}`];
+      const name = `${service} to ${target.service} (${target.host}:${target.port})`;
+      must((result === 'open') === may.includes(target.service), `${name}: ${result}`);
+    }
+  }
+  return `${cases.length} services, ${targets.length} addresses each: only replicas reach Postgres and Redis, only retrieval the vectors, sandbox nothing`;
+}
+
+/** Dials each target and prints what came of it. */
+const DIAL = `
+const targets = JSON.parse(process.argv[1]);
+const dial = ({ host, port }) => new Promise((resolve) => {
+  const socket = require('net').connect(port, host);
+  const end = (what) => { socket.destroy(); resolve([host + ':' + port, what]); };
+  setTimeout(end, 4000, 'silent');
+  socket.on('connect', () => end('open')).on('error', (error) => end(error.code));
+});
+Promise.all(targets.map(dial)).then((all) => { console.log(JSON.stringify(Object.fromEntries(all))); process.exit(); });
+`;
