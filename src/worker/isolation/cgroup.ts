@@ -20,7 +20,7 @@ export interface CgroupLimits {
   readonly processes: number;
 }
 
-const TODO = 'see that the worker may write to its cgroup, or that it cannot at all';
+const REMEDY = 'see that the worker may write to its cgroup, or that it cannot at all';
 
 /** Makes one. Throws SANDBOX_UNAVAILABLE, and leaves nothing, where the limits cannot be set. */
 export async function makeCgroup(place: CgroupPlace, name: string, limits: CgroupLimits): Promise<Cgroup> {
@@ -41,7 +41,7 @@ export async function makeCgroup(place: CgroupPlace, name: string, limits: Cgrou
     await group.close();
     throw new AppError(
       'SANDBOX_UNAVAILABLE',
-      { why: 'the limits of a cgroup could not be set', todo: TODO },
+      { why: 'the limits of a cgroup could not be set', todo: REMEDY },
       { cause },
     );
   }
@@ -71,7 +71,7 @@ export class Cgroup implements Meter {
     } catch (cause) {
       throw new AppError(
         'SANDBOX_UNAVAILABLE',
-        { why: 'a process could not be put into its cgroup', todo: TODO },
+        { why: 'a process could not be put into its cgroup', todo: REMEDY },
         { cause },
       );
     }
