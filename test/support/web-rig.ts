@@ -17,11 +17,11 @@ import type { Capability } from '../../src/worker/capability.ts';
 import { openParser } from '../../src/worker/documents/open-parser.ts';
 import { PARSER_DEFAULTS } from '../../src/worker/documents/parser-settings.ts';
 import type { HandlerContext } from '../../src/worker/handler.ts';
-import { AddressPolicy } from '../../src/worker/handlers/web/address-policy.ts';
 import { assembleWeb } from '../../src/worker/handlers/web/open-web.ts';
 import type { Resolve } from '../../src/worker/handlers/web/resolver.ts';
 import { WEB_DEFAULTS, type WebSettings } from '../../src/worker/handlers/web/web-settings.ts';
 import { loneContext } from '../../src/worker/lone-context.ts';
+import { LoopbackPolicy } from './loopback-policy.ts';
 
 const LOOPBACK: Resolve = async () => [{ address: '127.0.0.1', family: 4 }];
 
@@ -95,7 +95,7 @@ export class WebRig {
       { ...PARSER_DEFAULTS, ...settings?.parser },
       { clock: systemClock, log: silentLogger },
     );
-    const policy = new AddressPolicy({ privateHosts: all.privateHosts, local: { range: '127.0.0.1/32', ports } });
+    const policy = new LoopbackPolicy(ports, { privateHosts: all.privateHosts });
     return new WebRig(assembleWeb({ settings: all, parser, policy, resolve, clock: systemClock }));
   }
 

@@ -8,10 +8,10 @@ import { silentLogger } from '../../../src/base/logger.ts';
 import type { Capability } from '../../../src/worker/capability.ts';
 import { openParser } from '../../../src/worker/documents/open-parser.ts';
 import { PARSER_DEFAULTS } from '../../../src/worker/documents/parser-settings.ts';
-import { AddressPolicy } from '../../../src/worker/handlers/web/address-policy.ts';
 import { assembleWeb } from '../../../src/worker/handlers/web/open-web.ts';
 import { WEB_DEFAULTS } from '../../../src/worker/handlers/web/web-settings.ts';
 import { loneContext } from '../../../src/worker/lone-context.ts';
+import { LoopbackPolicy } from '../../../test/support/loopback-policy.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { type LatencyArgs, latencies } from '../harness/load.ts';
 
@@ -38,7 +38,7 @@ serveAgent({
   open: async ({ port }: { port: number }) => {
     origin = `http://127.0.0.1:${port}`;
     const parser = await openParser(PARSER_DEFAULTS, { clock: systemClock, log: silentLogger });
-    const policy = new AddressPolicy({ local: { range: '127.0.0.1/32', ports: [port] } });
+    const policy = new LoopbackPolicy([port]);
     const resolve = async () => [{ address: '127.0.0.1', family: 4 }];
     web = assembleWeb({ settings: WEB_DEFAULTS, parser, policy, resolve, clock: systemClock });
   },

@@ -105,17 +105,6 @@ test('what is no address is refused', () => {
   expect(policy.permits('fe80::1%eth0', 80)).toBe(false);
 });
 
-test('a local range is permitted on its ports alone, and nothing beside it', () => {
-  const local = new AddressPolicy({ local: { range: '127.0.0.1/32', ports: [8123] } });
-  expect(local.permits('127.0.0.1', 8123)).toBe(true);
-  expect([local.permits('127.0.0.1', 80), local.permits('127.0.0.2', 8123), local.permits('::1', 8123)]).toEqual([
-    false,
-    false,
-    false,
-  ]);
-  expect(local.permits('8.8.8.8', 8123)).toBe(false);
-});
-
 test('exactly the host and port that the operator names is exempt', () => {
   const own = new AddressPolicy({ privateHosts: ['Pages:8080', '10.0.0.7:81', '[::1]:9000', 'wiki.corp:80'] });
   const allowed = (text: string) => {

@@ -21,30 +21,20 @@ const GLOBAL_6 = ranges('2000::/3');
 /** Within it: Teredo, benchmarking and ORCHID (2001::/23), documentation, 6to4, direct delegation. */
 const DENIED_6 = ranges('2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000::/48', '3fff::/20');
 
-/** What is allowed although it is not public. For tests; nothing reads it from a file or the environment. */
-export interface AllowedLocal {
-  /** E.g. `127.0.0.1/32`. */
-  readonly range: string;
-  readonly ports: readonly number[];
-}
-
 export interface AddressPolicyOptions {
   /** Ports beside 80 and 443. */
   readonly ports?: readonly number[];
   /** Servers as `host:port`, exempt from everything here for exactly that name and port: the operator vouches for them. */
   readonly privateHosts?: readonly string[];
-  readonly local?: AllowedLocal;
 }
 
 export class AddressPolicy {
   readonly #ports: ReadonlySet<number>;
-  readonly #local: { readonly range: Range; readonly ports: ReadonlySet<number> } | undefined;
   readonly #privateHosts: ReadonlySet<string>;
 
-  constructor({ ports = [], privateHosts = [], local }: AddressPolicyOptions = {}) {
+  constructor({ ports = [], privateHosts = [] }: AddressPolicyOptions = {}) {
     this.#privateHosts = new Set(privateHosts.map(serverName));
     this.#ports = new Set([80, 443, ...ports]);
-    this.#local = local && { range: ipaddr.parseCIDR(local.range) as Range, ports: new Set(local.ports) };
   }
 
   /** Whether the operator allows this server by its name, whatever it leads to. @param hostname as in a URL */
@@ -54,17 +44,14 @@ export class AddressPolicy {
 
   /** Whether this port is one of the web's, whatever the address. */
   permitsPort(port: number): boolean {
-    return this.#ports.has(port) || (this.#local?.ports.has(port) ?? false);
+    return this.#ports.has(port);
   }
 
   /** Whether this address may be dialled. Anything that is no address may not. */
   permits(address: string, port: number): boolean {
     // Zones (`fe80::1%eth0`) are of link-local addresses only.
     if (address.includes('%') || !ipaddr.isValid(address)) return false;
-    const parsed = ipaddr.parse(address);
-    const { range, ports } = this.#local ?? {};
-    if (range && ports?.has(port) && parsed.kind() === range[0].kind() && parsed.match(range as never)) return true;
-    return this.#ports.has(port) && isPublic(parsed);
+    return this.#ports.has(port) && isPublic(ipaddr.parse(address));
   }
 }
 
