@@ -8,11 +8,11 @@ import {
   IngestState,
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import type { DocumentParser } from '../../documents/document.ts';
 import type { HandlerContext } from '../../handler.ts';
-import type { DocumentParser } from './documents/document-parser.ts';
 import { readDocument } from './documents/read-document.ts';
 import { embed } from './embedder.ts';
-import { fingerprint } from './fingerprint.ts';
+import { type Fingerprint, fingerprint } from './fingerprint.ts';
 import type { Cutter } from './passages/cutter.ts';
 import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
 import { type CollectionRow, findCollection, findDocuments } from './store/collections.ts';
@@ -45,6 +45,8 @@ export class Ingest {
   readonly #request: IngestRequest;
   readonly #context: HandlerContext;
   readonly #results: IngestedDocument[] = [];
+  /** Of each document of the request. */
+  #prints: readonly Fingerprint[] = [];
   #known: CollectionModel | undefined;
   #collection: CollectionRow | undefined;
   #waiting: Waiting[] = [];
@@ -61,6 +63,7 @@ export class Ingest {
     if (new Set(documents.map(({ id }) => id)).size !== documents.length) {
       throw new AppError('INVALID_ARGUMENT', { what: 'two of the documents have the same id' });
     }
+    this.#prints = documents.map((document) => fingerprint(document, this.#parts.settings));
     const unchanged = await this.#unchanged();
     for (const [at, document] of documents.entries()) {
       this.#tell();
@@ -96,10 +99,9 @@ export class Ingest {
         row.id,
         documents.map(({ id }) => id),
       );
-      const same = documents.flatMap((document) => {
+      const same = documents.flatMap((document, at) => {
         const stored = there.get(document.id);
-        const print = fingerprint(document, this.#parts.settings).whole;
-        return stored?.fingerprint.equals(print) ? [{ document, stored }] : [];
+        return stored?.fingerprint.equals(this.#prints[at]!.whole) ? [{ document, stored }] : [];
       });
       return { collection: row.id, same };
     });
@@ -126,7 +128,7 @@ export class Ingest {
       };
       const cut = await cutter.cut(read, options, signal);
       if (cut.passages.length === 0) throw new AppError('DOCUMENT_UNREADABLE', { problem: 'it holds no text' });
-      const { sha256, whole } = fingerprint(document, settings);
+      const { sha256, whole } = this.#prints[at]!;
       const { id, grant, metadata } = document;
       const { mediaType } = read;
       this.#waiting.push({ at, document: { ...cut, id, mediaType, sha256, fingerprint: whole, grant, metadata } });

@@ -92,16 +92,12 @@ export async function nameGrants(
   collection: number,
   documents: readonly { readonly id: string; readonly grant: string }[],
 ): Promise<void> {
-  for (const { id, grant } of documents) {
-    await trx
-      .updateTable('document')
-      .set({ grant_id: grant })
-      .where('tenant', '=', tenant)
-      .where('collection', '=', collection)
-      .where('id', '=', id)
-      .where('grant_id', '!=', grant)
-      .execute();
-  }
+  const [ids, grants] = [documents.map(({ id }) => id), documents.map(({ grant }) => grant)];
+  await sql`
+    update document set grant_id = now.grant_id
+    from unnest(${ids}::text[], ${grants}::text[]) as now(id, grant_id)
+    where document.tenant = ${tenant} and document.collection = ${collection} and document.id = now.id
+      and document.grant_id <> now.grant_id`.execute(trx);
 }
 
 async function lockCollection(
