@@ -9,8 +9,8 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { besideEntry } from '../../src/base/beside-entry.ts';
 import { startEmbedded } from '../../src/base/embedded-database/embedded.ts';
-import { workerEntry } from '../../src/base/embedded-database/embedded-thread.ts';
 import { type Database, openDatabase } from '../../src/control/store/database.ts';
 import { PgEventStore } from '../../src/control/store/event-store.ts';
 import { migrate } from '../../src/control/store/migrate.ts';
@@ -176,10 +176,10 @@ test('a statement without an end is ended with its thread, which is started agai
 });
 
 test('run from dist/, the bundled database finds its bundled worker', { timeout: HANG_MS }, async () => {
-  expect(workerEntry('file:///app/src/base/embedded-database/embedded-thread.ts').pathname).toBe(
+  expect(besideEntry('file:///app/src/base/embedded-database/embedded-thread.ts', 'embedded-worker').pathname).toBe(
     '/app/src/base/embedded-database/embedded-worker.ts',
   );
-  expect(workerEntry('file:///app/dist/bowline.mjs').pathname).toBe('/app/dist/embedded-worker.mjs');
+  expect(besideEntry('file:///app/dist/bowline.mjs', 'embedded-worker').pathname).toBe('/app/dist/embedded-worker.mjs');
   // Inside the project, so that packages resolve as they do from dist/.
   await mkdir(join(root, 'node_modules/.cache'), { recursive: true });
   const dist = await mkdtemp(join(root, 'node_modules/.cache/bowline-dist-'));

@@ -10,13 +10,14 @@ import { create } from '@bufbuild/protobuf';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { IngestRequestSchema, SearchRequestSchema } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import { besideEntry } from '../../src/base/beside-entry.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { workerSettings } from '../../src/worker/config.ts';
 import { openEmbed } from '../../src/worker/handlers/embed/open-embed.ts';
 import { openRetrieval } from '../../src/worker/handlers/retrieval/open-retrieval.ts';
-import { Cutter, passageWorkerEntry } from '../../src/worker/handlers/retrieval/passages/cutter.ts';
+import { Cutter } from '../../src/worker/handlers/retrieval/passages/cutter.ts';
 import { RETRIEVAL_DEFAULTS } from '../../src/worker/handlers/retrieval/retrieval-settings.ts';
 import { openDatabase } from '../../src/worker/handlers/retrieval/store/open-database.ts';
 import { loneContext } from '../../src/worker/lone-context.ts';
@@ -215,7 +216,7 @@ test('cutting that takes too long or is cancelled ends alone, and the next docum
 });
 
 test('run from dist/, documents are cut by the bundled thread', { timeout: LONG_MS }, async () => {
-  expect(passageWorkerEntry('file:///app/dist/bowline.mjs').pathname).toBe('/app/dist/passage-worker.mjs');
+  expect(besideEntry('file:///app/dist/bowline.mjs', 'passage-worker').pathname).toBe('/app/dist/passage-worker.mjs');
   // Inside the project, so that packages resolve as they do from dist/.
   await mkdir(join(root, 'node_modules/.cache'), { recursive: true });
   const dist = await mkdtemp(join(root, 'node_modules/.cache/bowline-dist-'));

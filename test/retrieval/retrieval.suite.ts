@@ -4,6 +4,7 @@ import { IngestState, type Passage } from '../../gen/bowline/capability/retrieva
 import { AppError } from '../../src/base/errors.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { EMPTY } from '../../src/worker/documents/parsed.ts';
 import { findCollection } from '../../src/worker/handlers/retrieval/store/collections.ts';
 import type { Database } from '../../src/worker/handlers/retrieval/store/database.ts';
 import { ensureIndex } from '../../src/worker/handlers/retrieval/store/vector-index.ts';
@@ -328,12 +329,16 @@ export function retrievalSuite(open: () => Promise<Database>): void {
       parser: {
         parse: async ({ bytes, mediaType }) => {
           if (mediaType === 'text/html') {
-            return { text: '# Page\n\nThe body of the page.', title: 'Page', pages: [], truncated: false };
+            return { ...EMPTY, text: '# Page\n\nThe body of the page.', title: 'Page' };
           }
           if (bytes.length < 20) throw new AppError('DOCUMENT_UNREADABLE', { problem: 'the PDF is damaged' });
           const first = 'First page about otters.\n\n';
-          const pages = [{ offset: 0 }, { offset: first.length }];
-          return { text: `${first}Second page about badgers.`, title: 'Animals', pages, truncated: bytes.length > 100 };
+          const pages = [
+            { number: 1, offset: 0 },
+            { number: 2, offset: first.length },
+          ];
+          const text = `${first}Second page about badgers.`;
+          return { ...EMPTY, text, title: 'Animals', pages, truncated: bytes.length > 100 };
         },
         close: async () => {},
       },

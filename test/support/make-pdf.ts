@@ -1,6 +1,7 @@
-// The smallest PDF that says something: one line of plain letters on each page.
+// The smallest PDF that says something: lines of plain letters, one text a page.
 
-export function makePdf(lines: readonly string[]): Uint8Array {
+/** @param pages the text of each; its lines end with `\n` */
+export function makePdf(pages: readonly string[]): Uint8Array {
   const offsets: number[] = [];
   let text = '%PDF-1.4\n';
   const add = (body: string) => {
@@ -8,11 +9,11 @@ export function makePdf(lines: readonly string[]): Uint8Array {
     text += `${offsets.length} 0 obj\n${body}\nendobj\n`;
   };
   add('<< /Type /Catalog /Pages 2 0 R >>');
-  const kids = lines.map((_, at) => `${4 + at * 2} 0 R`).join(' ');
-  add(`<< /Type /Pages /Kids [${kids}] /Count ${lines.length} >>`);
+  const kids = pages.map((_, at) => `${4 + at * 2} 0 R`).join(' ');
+  add(`<< /Type /Pages /Kids [${kids}] /Count ${pages.length} >>`);
   add('<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>');
-  for (const [at, line] of lines.entries()) {
-    const drawn = `BT /F1 24 Tf 72 700 Td (${line}) Tj ET`;
+  for (const [at, page] of pages.entries()) {
+    const drawn = `BT /F1 24 Tf 72 700 Td (${page.split('\n').join(') Tj 0 -30 Td (')}) Tj ET`;
     const looks = '/MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >>';
     add(`<< /Type /Page /Parent 2 0 R ${looks} /Contents ${5 + at * 2} 0 R >>`);
     add(`<< /Length ${drawn.length} >>\nstream\n${drawn}\nendstream`);

@@ -4,10 +4,10 @@ import { type EmbedRequest, EmbedResponseSchema } from '../../gen/bowline/capabi
 import { RetrievalService } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { validate } from '../../src/contract/validate.ts';
+import type { DocumentParser } from '../../src/worker/documents/document.ts';
 import type { HandlerContext } from '../../src/worker/handler.ts';
 import { lexicalEmbedder } from '../../src/worker/handlers/embed/lexical/lexical-embedder.ts';
 import { lexicalVector } from '../../src/worker/handlers/embed/lexical/lexical-vector.ts';
-import type { DocumentParser } from '../../src/worker/handlers/retrieval/documents/document-parser.ts';
 import { Cutter } from '../../src/worker/handlers/retrieval/passages/cutter.ts';
 import { retrievalHandler } from '../../src/worker/handlers/retrieval/retrieval-handler.ts';
 import { RETRIEVAL_DEFAULTS, type RetrievalSettings } from '../../src/worker/handlers/retrieval/retrieval-settings.ts';

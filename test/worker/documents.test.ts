@@ -9,7 +9,7 @@ import type { ParserLink, StartParser } from '../../src/worker/documents/parser-
 import { plainParser } from '../../src/worker/documents/parser-link.ts';
 import { ParserPool } from '../../src/worker/documents/parser-pool.ts';
 import { PARSER_DEFAULTS, type ParserSettings } from '../../src/worker/documents/parser-settings.ts';
-import { smallPdf } from '../support/small-pdf.ts';
+import { makePdf } from '../support/make-pdf.ts';
 
 const parts = { clock: systemClock, log: silentLogger };
 const never = new AbortController().signal;
@@ -58,7 +58,7 @@ describe.each(['bubblewrap', 'process'] as const)('in isolation by %s', (isolati
   });
 
   test('a PDF becomes text with its pages', async () => {
-    const page = await read(pdf(smallPdf(['Hello one', 'Second'])));
+    const page = await read(pdf(makePdf(['Hello one\nline two', 'Second\nline two'])));
     expect(page.text).toBe('Hello one\nline two\n\nSecond\nline two');
     expect(page.pages).toEqual([
       { number: 1, offset: 0 },
@@ -87,11 +87,11 @@ describe.each(['bubblewrap', 'process'] as const)('in isolation by %s', (isolati
 
   test.each([
     ['is damaged', Buffer.from('%PDF-1.7\nnothing of it is true')],
-    ['is cut off', smallPdf(['Hello']).subarray(0, 300)],
+    ['is cut off', makePdf(['Hello\nline two']).subarray(0, 300)],
     [
       'refers to itself as its own page',
       Buffer.from(
-        Buffer.from(smallPdf(['Hello']))
+        Buffer.from(makePdf(['Hello\nline two']))
           .toString('latin1')
           .replace('/Kids [4 0 R]', '/Kids [2 0 R]'),
         'latin1',
@@ -100,7 +100,7 @@ describe.each(['bubblewrap', 'process'] as const)('in isolation by %s', (isolati
     [
       'says that it has a billion pages',
       Buffer.from(
-        Buffer.from(smallPdf(['Hello']))
+        Buffer.from(makePdf(['Hello\nline two']))
           .toString('latin1')
           .replace('/Count 1', '/Count 1000000000'),
         'latin1',

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { fullJitter } from '../backoff.ts';
+import { besideEntry } from '../beside-entry.ts';
 import { AppError } from '../errors.ts';
 import type { EmbeddedWorkerData, EmbeddedWorkerMessage, EmbeddedWorkerOrder } from './embedded-messages.ts';
 
@@ -13,11 +14,6 @@ export interface EmbeddedThreadOptions {
 }
 
 const CLOSE_MS = 10_000;
-
-/** The worker's entry beside this module: its source when run from source, its bundle when run from `dist/`. */
-export function workerEntry(module: string): URL {
-  return new URL(module.endsWith('.ts') ? './embedded-worker.ts' : './embedded-worker.mjs', module);
-}
 
 export class EmbeddedThread {
   readonly #data: EmbeddedWorkerData;
@@ -36,7 +32,7 @@ export class EmbeddedThread {
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       rmSync(this.#data.socket, { force: true });
-      const worker = new Worker(workerEntry(import.meta.url), {
+      const worker = new Worker(besideEntry(import.meta.url, 'embedded-worker'), {
         workerData: this.#data,
         name: 'database',
         execArgv: [],

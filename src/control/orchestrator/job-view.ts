@@ -36,10 +36,6 @@ export function viewJob(run: RunState, job: JobState, now?: number): Job {
   });
 }
 
-/** The jobs of a run, in order. */
-export const viewJobs = (run: RunState, now?: number): Job[] =>
-  [...run.jobs.values()].map((job) => viewJob(run, job, now));
-
 /** Differs when something changed that a watcher is told; the time that passed is not. */
 export function jobSignature({ state, attempts, target, failure, progress }: Job): string {
   const { done = 0n, total = 0n, note = '' } = progress ?? {};

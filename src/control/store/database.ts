@@ -8,9 +8,10 @@ import type { Clock } from '../../base/clock.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { startEmbedded } from '../../base/embedded-database/embedded.ts';
 import { AppError } from '../../base/errors.ts';
+import { sqlProblem, typeParser } from '../../base/postgres.ts';
 import { preparing } from './prepared.ts';
 import type { Schema } from './schema.ts';
-import { sqlFailure, sqlProblem } from './sql-failure.ts';
+import { sqlFailure } from './sql-failure.ts';
 import { endUnanswered } from './unanswered.ts';
 
 export interface DatabaseOptions {
@@ -66,7 +67,7 @@ export async function openDatabase(
       : await startEmbedded(where.embedded, { onTrouble: trouble, stuckMs: timeout + 10_000 });
   const common = {
     connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
-    types: { getTypeParser: parserOf },
+    types: { getTypeParser: typeParser },
   };
   const makePool = (config: PoolConfig) => {
     const made = new pg.Pool({ ...common, ...config });
@@ -160,12 +161,6 @@ function embeddedPool(connection: { host: string; database: string; user: string
     await client.query('set plan_cache_mode = force_generic_plan');
   };
   return { ...connection, max: 1, idleTimeoutMillis: 0, onConnect };
-}
-
-// bigint as number: all of ours (versions, epochs, milliseconds, micros) stay far below 2^53.
-function parserOf(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
-  if (oid === pg.types.builtins.INT8 && format !== 'binary') return Number;
-  return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown;
 }
 
 async function untilReached<T>(

@@ -1,6 +1,6 @@
 // What a failed statement means for whoever sent it. It decides nothing itself.
-import pg from 'pg';
 import { AppError } from '../../base/errors.ts';
+import { sqlProblem, sqlState } from '../../base/postgres.ts';
 
 /**
  * - again: lost a race (deadlock, serialization, half-matched unit); the same statement may pass now.
@@ -10,11 +10,6 @@ import { AppError } from '../../base/errors.ts';
  */
 export type SqlFailure = 'again' | 'slow' | 'unreachable' | 'refused';
 
-/** SQLSTATE of a foreign client error, or undefined when it did not come from a server. */
-export function sqlState(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError ? error.code : undefined;
-}
-
 export function sqlFailure(error: unknown): SqlFailure {
   const state = sqlState(error);
   if (state === undefined) return 'unreachable';
@@ -23,16 +18,6 @@ export function sqlFailure(error: unknown): SqlFailure {
   // Connection trouble, shutdown or start-up, no resources (disk full among them), a server turned read-only.
   if (/^(08|53|58)/.test(state) || /^57P0[1235]$/.test(state) || state === '25006') return 'unreachable';
   return 'refused';
-}
-
-/** One line for a log or an error's metadata: never a value from a row. */
-export function sqlProblem(error: unknown): string {
-  const state = sqlState(error);
-  if (state === '53100') return 'its disk is full';
-  if (state !== undefined) return `SQLSTATE ${state}`;
-  if (error instanceof AggregateError) return sqlProblem(error.errors[0]);
-  if (error instanceof Error) return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
-  return 'unknown';
 }
 
 /** The error to throw for a failed statement: STORE_REFUSED when asking again cannot help, else STORE_UNAVAILABLE. */

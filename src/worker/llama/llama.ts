@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { besideEntry } from '../../base/beside-entry.ts';
 import { AppError } from '../../base/errors.ts';
 import { LLAMA_PACKAGE } from './llama-library.ts';
 import type { FromLlama, LlamaAsk, LlamaEvent, LlamaFile, ToLlama } from './llama-messages.ts';
@@ -27,11 +28,6 @@ const ENV = ['PATH', 'HOME', 'LD_LIBRARY_PATH', 'CUDA_VISIBLE_DEVICES', 'GGML_VK
 
 interface Waiting {
   push(event: LlamaEvent): void;
-}
-
-/** Where the entry of the process lies, beside this module in the sources and in the bundle. */
-export function llamaEntry(module: string): URL {
-  return new URL(module.endsWith('.ts') ? './llama-child.ts' : './llama-child.mjs', module);
 }
 
 /** The module of the optional package: in the folder made for it, or beside Bowline's own packages. Throws LLAMA_MISSING. Loads nothing. */
@@ -137,7 +133,7 @@ export class Llama {
     const env = Object.fromEntries(
       ENV.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]])),
     );
-    const child = fork(fileURLToPath(llamaEntry(import.meta.url)), [findLlama(this.#folder)], {
+    const child = fork(fileURLToPath(besideEntry(import.meta.url, 'llama-child')), [findLlama(this.#folder)], {
       env,
       execArgv: [],
       serialization: 'advanced',

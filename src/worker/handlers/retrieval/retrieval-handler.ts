@@ -15,8 +15,8 @@ import {
   type SearchRequest,
   StoredDocumentSchema,
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import type { DocumentParser } from '../../documents/document.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../handler.ts';
-import type { DocumentParser } from './documents/document-parser.ts';
 import { Ingest } from './ingest.ts';
 import type { Cutter } from './passages/cutter.ts';
 import type { RetrievalSettings } from './retrieval-settings.ts';

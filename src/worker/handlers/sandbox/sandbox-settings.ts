@@ -1,19 +1,8 @@
 // What an operator may set for the sandbox, with its defaults.
+import type { IsolatedLimits } from '../../isolation/isolated-spec.ts';
 
-/** Bounds of a worker; a request may lower the first six for itself. */
-export interface SandboxSettings {
-  /** Time by the clock, in milliseconds; default one minute. */
-  readonly wallMs: number;
-  /** Time of the processor, all processes together, in milliseconds; default one minute. */
-  readonly cpuMs: number;
-  /** Memory of all processes together with the files in the program's folder, in bytes; default 512 MiB. */
-  readonly memoryBytes: number;
-  /** Processes and threads at once; default 64. */
-  readonly processes: number;
-  /** Bytes of both output streams together; default 1 MiB, the most that fits into a result beside the files. */
-  readonly outputBytes: number;
-  /** Bytes of the program's folder, which is in memory; default 64 MiB. */
-  readonly diskBytes: number;
+/** Bounds of a worker; a request may lower those of a program (the first six defaults) for itself. */
+export interface SandboxSettings extends IsolatedLimits {
   /** Bytes of all files that are given back; default 2.5 MiB. */
   readonly returnedBytes: number;
   /** Files that are given back; default 64. */
@@ -29,6 +18,7 @@ export const SANDBOX_DEFAULTS: SandboxSettings = {
   cpuMs: 60_000,
   memoryBytes: 512 << 20,
   processes: 64,
+  // The most that fits into a result beside the files.
   outputBytes: 1 << 20,
   diskBytes: 64 << 20,
   returnedBytes: 2.5 * (1 << 20),

@@ -1,5 +1,7 @@
 // Puts the vectors of an answer into the order of the texts. The API numbers them; the AI SDK takes them as they come. Pure.
+
 import { AppError } from '../../../../base/errors.ts';
+import { isRecord } from '../../../../base/is-record.ts';
 
 /** `body` is the answer as it came. Throws MODEL_OUTPUT_INVALID for numbers that do not count through. */
 export function inOrder(embeddings: readonly number[][], body: unknown): readonly number[][] {
@@ -16,5 +18,3 @@ export function inOrder(embeddings: readonly number[][], body: unknown): readonl
   if (whole.length === embeddings.length) return whole;
   throw new AppError('MODEL_OUTPUT_INVALID', { problem: 'its vectors are not numbered through' });
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -1,10 +1,12 @@
 // How sure a model was of its words, where its provider tells the log-probabilities of its tokens. Pure.
+
 import { create } from '@bufbuild/protobuf';
 import {
   type Confidence,
   ConfidenceOrigin,
   ConfidenceSchema,
 } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { isRecord } from '../../../../base/is-record.ts';
 
 /** Models of OpenAI that tell them; those that reason refuse to be asked. */
 const TELLS = /^(?:gpt-4|gpt-3\.5|chatgpt-4)/;
@@ -26,5 +28,3 @@ export function confidenceOf(metadata: unknown): Confidence | undefined {
   const mean = known.reduce((sum, value) => sum + Math.min(0, value), 0) / known.length;
   return create(ConfidenceSchema, { value: Math.exp(mean), origin: ConfidenceOrigin.LOGPROBS });
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

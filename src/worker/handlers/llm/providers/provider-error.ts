@@ -1,6 +1,8 @@
 // What a provider's failure means: may the same request succeed later, and when. Texts are fixed; what the provider wrote
 // may hold content or a key, so only its status and code words are passed on.
+
 import { AppError } from '../../../../base/errors.ts';
+import { isRecord } from '../../../../base/is-record.ts';
 import { RETRY_AFTER_MS } from '../../../job-failure.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 
@@ -81,8 +83,6 @@ function codeWords(failed: Failed): string {
   );
   return [...new Set(words)].join(' ');
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 function parsed(body: string | undefined): unknown {
   try {

@@ -1,7 +1,7 @@
 // Opens the parser of HTML and PDF when the first of them comes: a worker that is given text only never starts its processes, and
 // where they cannot be had, only such documents fail.
 import { AppError } from '../../../../base/errors.ts';
-import type { DocumentParser, MarkupInput, ParsedMarkup } from './document-parser.ts';
+import type { DocumentInput, DocumentParser, ParsedDocument } from '../../../documents/document.ts';
 
 /** How the parser is opened; undefined where there is none. */
 export type OpenParser = (() => Promise<DocumentParser>) | undefined;
@@ -15,7 +15,7 @@ export class LazyParser implements DocumentParser {
   }
 
   /** Throws DOCUMENT_UNREADABLE where there is no parser, and what opening it throws; the next document tries again. */
-  async parse(input: MarkupInput, signal: AbortSignal): Promise<ParsedMarkup> {
+  async parse(input: DocumentInput, signal: AbortSignal): Promise<ParsedDocument> {
     if (!this.#open) throw new AppError('DOCUMENT_UNREADABLE', { problem: 'this worker reads neither HTML nor PDF' });
     this.#opened ??= this.#open().catch((error: unknown) => {
       this.#opened = undefined;

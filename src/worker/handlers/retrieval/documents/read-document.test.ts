@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { DocumentSchema } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
-import type { DocumentParser } from './document-parser.ts';
+import type { DocumentParser } from '../../../documents/document.ts';
+import { EMPTY } from '../../../documents/parsed.ts';
 import { LazyParser } from './lazy-parser.ts';
 import { mediaTypeOf } from './media-type.ts';
 import { readDocument } from './read-document.ts';
@@ -45,10 +46,10 @@ test('the parser of HTML and PDF is opened by the first of them, and again when 
   let closed = 0;
   const parser: DocumentParser = {
     parse: async ({ owner, mediaType }) => ({
+      ...EMPTY,
       title: 'T',
       text: `${owner} ${mediaType}`,
-      pages: [{ offset: 0 }],
-      truncated: false,
+      pages: [{ number: 1, offset: 0 }],
     }),
     close: async () => {
       closed++;

@@ -1,17 +1,14 @@
 // A document as it came, as text that can be cut.
 import type { Document } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
+import { type DocumentParser, MAX_CHARS } from '../../../documents/document.ts';
 import type { ReadableText } from '../passages/passage.ts';
 import { decodeText } from './decode-text.ts';
-import type { DocumentParser } from './document-parser.ts';
 import { mediaTypeOf } from './media-type.ts';
 
 export interface ReadDocument extends ReadableText {
   readonly mediaType: string;
 }
-
-/** Most characters of text that are taken out of HTML or PDF. */
-const MAX_CHARS = 4 << 20;
 
 /** Throws DOCUMENT_UNREADABLE, and what the parser throws for this document. `owner`: the tenant. */
 export async function readDocument(

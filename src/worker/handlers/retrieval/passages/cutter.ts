@@ -1,6 +1,7 @@
 // Runs the thread that cuts documents: one at a time, each within a time and a memory limit. The thread starts at the first
 // document and ends when there was none for a while.
 import { Worker } from 'node:worker_threads';
+import { besideEntry } from '../../../../base/beside-entry.ts';
 import type { Clock } from '../../../../base/clock.ts';
 import { AppError } from '../../../../base/errors.ts';
 import { overLimit } from '../over-limit.ts';
@@ -10,11 +11,6 @@ import type { CutAnswer, CutDocument, CutOptions, ReadableText } from './passage
 const MEMORY = 1024;
 /** Without a document for so long, the thread ends; in milliseconds. */
 const IDLE_MS = 30_000;
-
-/** The thread's entry beside this module: its source when run from source, its bundle when run from `dist/`. */
-export function passageWorkerEntry(module: string): URL {
-  return new URL(module.endsWith('.ts') ? './passage-worker.ts' : './passage-worker.mjs', module);
-}
 
 export interface CutterOptions {
   /** Time of one document in milliseconds. */
@@ -90,7 +86,7 @@ export class Cutter {
 }
 
 function start(): Worker {
-  const thread = new Worker(passageWorkerEntry(import.meta.url), {
+  const thread = new Worker(besideEntry(import.meta.url, 'passage-worker'), {
     name: 'passages',
     execArgv: [],
     resourceLimits: { maxOldGenerationSizeMb: MEMORY },

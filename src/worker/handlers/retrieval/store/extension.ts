@@ -1,7 +1,7 @@
 // Sees to it that the database has pgvector, and says who must do what where it has not.
 import type { Pool } from 'pg';
 import { AppError } from '../../../../base/errors.ts';
-import { sqlState } from './sql-failure.ts';
+import { sqlState } from '../../../../base/postgres.ts';
 
 /** Iterative scans of an index, without which a filter would lose hits, came with this one. */
 const LEAST = [0, 8] as const;

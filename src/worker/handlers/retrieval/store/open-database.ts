@@ -5,12 +5,13 @@ import pg from 'pg';
 import { type Embedded, startEmbedded } from '../../../../base/embedded-database/embedded.ts';
 import { AppError } from '../../../../base/errors.ts';
 import type { Logger } from '../../../../base/logger.ts';
+import { sqlProblem, sqlState, typeParser } from '../../../../base/postgres.ts';
 import type { RetrievalSettings } from '../retrieval-settings.ts';
 import { Database } from './database.ts';
 import { requireVector } from './extension.ts';
 import { migrate } from './migrate.ts';
 import type { RetrievalSchema } from './schema.ts';
-import { sqlProblem, sqlState, storeError } from './sql-failure.ts';
+import { storeError } from './sql-failure.ts';
 
 /** Who works in the embedded database: not its superuser, whom row-level security does not bind. */
 const ROLE = 'bowline_retrieval';
@@ -86,12 +87,7 @@ function embeddedPool({ connection }: Embedded, settings: RetrievalSettings): pg
 }
 
 function makePool(config: PoolConfig): pg.Pool {
-  // bigint as number: all of ours stay far below 2^53.
-  const getTypeParser = (oid: number, format?: 'text' | 'binary') =>
-    oid === pg.types.builtins.INT8 && format !== 'binary'
-      ? Number
-      : (pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown);
-  return new pg.Pool({ ...config, types: { getTypeParser } });
+  return new pg.Pool({ ...config, types: { getTypeParser: typeParser } });
 }
 
 function mustBeUrl(url: string): void {
