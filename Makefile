@@ -14,7 +14,7 @@ override export DIR := $(value DIR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help gen build demo up test chaos memory bench docker-test test-llama check verify clean
+.PHONY: help gen build demo up test chaos fuzz memory bench docker-test test-llama check verify clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,9 @@ test: build ## Run all tests; the last line counts them
 
 chaos: build ## Real programs, Postgres and Redis killed, stopped and cut off while they work: [SEEDS=50] [SEED=n]
 	@SEEDS="$${SEEDS:-50}" node test/chaos/main.ts
+
+fuzz: build ## Hostile inputs from seeds against the port, frames, tools, parsers: [MINUTES=10] [ONLY=name,...] [SEED=n]
+	@node test/fuzz/main.ts
 
 memory: build ## Measure the edge's memory after 2,000 tool calls beside a bare Node process
 	@node scripts/edge-memory.ts

@@ -1,0 +1,4 @@
+// Every fuzzer, by name; a new one is one line here.
+import type { Fuzz } from './fuzz.ts';
+
+export const FUZZERS: readonly (() => Promise<Fuzz>)[] = [async () => (await import('./inert.fuzz.ts')).inertFuzz];
