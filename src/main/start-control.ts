@@ -22,6 +22,7 @@ import { deviceApi, registryApi, workerApi } from '../control/gateway/api/fleet-
 import { pluginApi } from '../control/gateway/api/plugin-api.ts';
 import { runApi } from '../control/gateway/api/run-api.ts';
 import { approvalApi, auditApi, statusApi, usageApi } from '../control/gateway/api/status-api.ts';
+import { CallsUnderWay } from '../control/gateway/calls-under-way.ts';
 import { Doors } from '../control/gateway/doors.ts';
 import { serveEdge } from '../control/gateway/edge-session.ts';
 import { enrolmentService } from '../control/gateway/enrolment-service.ts';
@@ -270,6 +271,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     const workers = () => dispatcher.presence.views();
     const deviceDoors = new Doors(config.maxDeviceSessions, 'sessions of this device', 'BOWLINE_MAX_DEVICE_SESSIONS');
     const keyDoors = new Doors(config.maxKeySessions, 'sessions with this worker key', 'BOWLINE_MAX_KEY_SESSIONS');
+    const underWay = new CallsUnderWay();
     const mesh: MeshParts = {
       runs,
       feeds: dispatcher.feeds,
@@ -280,6 +282,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       methods,
       edgePackages: new Set(edgeCapabilities.map((service) => service.file.proto.package)),
       defaultTimeoutMs: config.callTimeoutMs,
+      underWay,
       log,
     };
     const server = await listen({
@@ -360,7 +363,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     // Shares of the time that the shutdown has, so that a peer that hangs in one step leaves time for the others.
     let budgetMs = config.drainMs;
     life.onStop('listener', () => server.close(Math.min(budgetMs / 4, 2_000)));
-    life.onStop('sessions', () => drain(sessions, dispatcher, clock, budgetMs / 2));
+    life.onStop('sessions', () => drain({ sessions, dispatcher, underWay, clock }, budgetMs / 2));
     // Before the sessions: whoever is asked to leave must not come back to this replica.
     life.onStop('new connections', () => server.refuse());
     const notReady = await watchReadiness({
@@ -412,17 +415,26 @@ function listenerTls({ tlsCert, tlsKey }: ControlConfig): ServerTls | undefined 
 /** Edges connect again within a second of being asked; those that are older than that wait for nothing else. */
 const EDGES_LEAVE_MS = 2_000;
 
-/** Asks everyone to leave, waits a bounded time for workers to finish what they hold, then ends the sessions. */
-async function drain(sessions: Sessions, dispatcher: Dispatcher, clock: Clock, ms: number): Promise<void> {
+interface Drained {
+  readonly sessions: Sessions;
+  readonly dispatcher: Dispatcher;
+  readonly underWay: CallsUnderWay;
+  readonly clock: Clock;
+}
+
+/** Asks everyone to leave, waits a bounded time for calls and for workers to finish what they hold, then ends the sessions. */
+async function drain({ sessions, dispatcher, underWay, clock }: Drained, ms: number): Promise<void> {
   dispatcher.leave();
   for (const worker of sessions.workers()) worker.drain(ms);
   const edgesMs = Math.min(ms / 2, EDGES_LEAVE_MS);
   for (const edge of sessions.edges()) edge.drain(edgesMs);
+  const answered = underWay.drain(clock, ms);
   const begin = clock.monotonic();
   const within = (limit: number) => clock.monotonic() - begin < limit;
   while ((dispatcher.workers.running > 0 && within(ms)) || (sessions.edges().length > 0 && within(edgesMs))) {
     await new Promise<void>((resolve) => clock.after(20, resolve));
   }
   for (const edge of sessions.edges()) edge.end();
+  await answered;
   for (const worker of sessions.workers()) worker.end();
 }

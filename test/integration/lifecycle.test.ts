@@ -1,11 +1,12 @@
 // The control plane stops, starts again and works on a store that loses its answers: what was accepted still ends once.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ReadResponseSchema, WriteResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { LlmService, Role } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { newId } from '../../src/base/ids.ts';
 import { FaultyEventStore } from '../../src/control/store/faults.ts';
-import { TestControl } from '../support/control-plane.ts';
+import { refusal, TestControl } from '../support/control-plane.ts';
 import type { FakeEdge } from '../support/fake-edge.ts';
 
 let control: TestControl;
@@ -13,6 +14,8 @@ beforeAll(async () => {
   control = await TestControl.start({ config: { recoverAfterMs: 2_000 } });
 });
 afterAll(() => control.close());
+
+const question = { messages: [{ role: Role.USER, parts: [{ part: { case: 'text' as const, value: 'hi' } }] }] };
 
 /** Sessions find it on another port after a restart. */
 const moved = (edge: FakeEdge): FakeEdge => Object.assign(edge, { url: control.url });
@@ -64,6 +67,38 @@ test('a restart without a drain: open runs go on, adopted by workers that held t
   again.result(orphanJob);
   await again.until(() => again.all('resultCommitted').some((each) => each.dispatchId === orphanJob.dispatchId));
   await Promise.all([back.cut(), again.cut()]);
+});
+
+test('a stop waits for the direct calls under way; a call that outlasts it is sent elsewhere, and its run goes on', async () => {
+  const worker = await control.worker({ name: 'last-orders' });
+  const text = async (key: string) => {
+    let said = '';
+    const headers = key === '' ? {} : { 'bowline-idempotency-key': key };
+    for await (const { event } of control.client(LlmService).chat(question, { headers }))
+      if (event.case === 'text') said += event.value.text;
+    return said;
+  };
+  const short = text('');
+  const shortJob = await worker.job(0);
+  const long = refusal(text('outlasts-the-stop'));
+  const longJob = await worker.job(1);
+  const stopped = control.stop(3_000);
+  await worker.frame('drain');
+  worker.reply(shortJob, 'the end of it');
+  expect(await short).toBe('the end of it');
+  expect(await long).toMatchObject({ code: 'Unavailable', reason: 'REPLICA_LEAVING' });
+  expect(await stopped).toBe(true);
+  expect(worker.all('cancel')).toEqual([]);
+
+  await control.boot();
+  const again = text('outlasts-the-stop');
+  const back = await control.worker({ name: 'last-orders', held: [worker.held(longJob)] });
+  back.reply(await back.until(() => back.all('job').at(0) ?? longJob), 'the answer');
+  expect(await again).toBe('the answer');
+  expect(
+    (await control.client(RunService).listRuns({})).runs.filter(({ state }) => state === RunState.CANCELLED),
+  ).toEqual([]);
+  await back.cut();
 });
 
 test('a stop ends within its time although a worker hangs, and the job is done after the next start', async () => {

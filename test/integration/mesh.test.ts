@@ -1,6 +1,6 @@
 // Capability services called on the control plane's port, and who may see and call what there.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { createClient } from '@connectrpc/connect';
+import { type CallOptions, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { credentials, Client as GrpcJsClient, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -249,6 +249,51 @@ test('a repeated idempotency key gives the first result and calls nobody; with o
   expect((await fs().write({ path: 'docs/a.md', text: 'a' }, key)).file?.path).toBe('docs/a.md');
   expect(await refusal(fs().write({ path: 'docs/a.md', text: 'b' }, key))).toMatchObject({ reason: 'KEY_REUSED' });
   expect(edge.all('toolCall')).toHaveLength(calls);
+});
+
+test('a call with a key goes on when one of its callers leaves, or all of them; its key then has the answer', async () => {
+  const key = on('kitchen', { 'bowline-idempotency-key': 'k-left' });
+  const gone = new AbortController();
+  const write = (more: CallOptions = {}) => fs().write({ path: 'docs/a.md', text: 'a' }, { ...key, ...more });
+  const leaves = refusal(write({ signal: gone.signal }));
+  const hurried = refusal(write({ timeoutMs: 300 }));
+  const stays = write();
+  const call = await nextCall();
+  gone.abort();
+  expect((await leaves).code).toBe('Canceled');
+  expect((await hurried).code).toBe('DeadlineExceeded');
+  edge.done(call, WriteResponseSchema, { file: { path: 'docs/a.md' } });
+  expect((await stays).file?.path).toBe('docs/a.md');
+  expect(edge.all('cancelTool').filter(({ job }) => job === call.job)).toEqual([]);
+
+  const alone = { 'bowline-idempotency-key': 'k-alone' };
+  const cut = new AbortController();
+  const nobody = refusal(fs().write({ path: 'docs/b.md', text: 'b' }, { ...on('kitchen', alone), signal: cut.signal }));
+  const second = await nextCall();
+  cut.abort();
+  await nobody;
+  edge.done(second, WriteResponseSchema, { file: { path: 'docs/b.md' } });
+  expect((await fs().write({ path: 'docs/b.md', text: 'b' }, on('kitchen', alone))).file?.path).toBe('docs/b.md');
+  expect(edge.all('toolCall')).toHaveLength(calls);
+});
+
+test('an answer on record is given while its device is offline, whichever key of the owner asks', async () => {
+  const away = await control.device('away');
+  const session = control.closing(await away.connect());
+  const options = on('away', { 'bowline-idempotency-key': 'k-offline' });
+  const write = fs().write({ path: 'docs/a.md', text: 'a' }, options);
+  session.done(await session.call(0), WriteResponseSchema, { file: { path: 'docs/a.md' } });
+  await write;
+  await session.cut();
+  await eventually(async () => {
+    const { devices } = await control.client(DeviceService).listDevices({});
+    return devices.some(({ name, connected }) => name === 'away' && !connected);
+  });
+  expect((await fs().write({ path: 'docs/a.md', text: 'a' }, options)).file?.path).toBe('docs/a.md');
+  const unknown = on('away', { 'bowline-idempotency-key': 'k-never' });
+  expect(await refusal(fs().write({ path: 'docs/a.md', text: 'a' }, unknown))).toMatchObject({
+    reason: 'DEVICE_OFFLINE',
+  });
 });
 
 test('a client that goes away cancels its call on the device and on the worker', async () => {

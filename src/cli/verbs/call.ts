@@ -5,7 +5,6 @@ import { text as readAll } from 'node:stream/consumers';
 import { toJson } from '@bufbuild/protobuf';
 import { Command, Option } from 'commander';
 import { AppError, EXIT } from '../../base/errors.ts';
-import { newId } from '../../base/ids.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { MethodRegistry } from '../../contract/registry.ts';
 import { workerCapabilities } from '../../contract/worker-capabilities.ts';
@@ -44,7 +43,7 @@ export function callVerb(io: CliIo): Command {
     .option('--selector <labels>', 'labels that a worker must have, like tier=1,region=eu')
     .option('--data <json>', 'the request; @file reads it from a file, - from standard input', '{}')
     .addOption(new Option('--timeout <time>', 'most time, like 30s or 2m').argParser(parseDuration))
-    .option('--idempotency-key <key>', 'repeating a call with the same key runs it once')
+    .option('--idempotency-key <key>', 'repeating a call with the same key runs it once; it goes on when you leave')
     .helpOption(false)
     .option('-h, --help', 'show this, or the request of the method')
     .addHelpText('after', EXAMPLES)
@@ -52,6 +51,9 @@ export function callVerb(io: CliIo): Command {
       call(io, name, command.optsWithGlobals<CallOptions>(), command),
     );
 }
+
+const KEYED_GOES_ON =
+  'left; a call with a key goes on. The same call with the same key shows its answer; `bowline runs ls` lists it, `bowline runs cancel RUN` stops it.';
 
 async function call(io: CliIo, name: string | undefined, options: CallOptions, command: Command): Promise<void> {
   const out = new Printer(io.stdout, io.env);
@@ -88,6 +90,7 @@ async function call(io: CliIo, name: string | undefined, options: CallOptions, c
     });
   } catch (error) {
     if (!leave.signal.aborted) throw error;
+    if (options.idempotencyKey) new Printer(io.stderr, io.env).line(KEYED_GOES_ON);
     io.exit(EXIT.failed);
   } finally {
     stop();
@@ -110,7 +113,8 @@ async function dataOf(io: CliIo, data: string): Promise<unknown> {
 }
 
 async function headersOf(control: Side, onEdge: boolean, options: CallOptions): Promise<Headers> {
-  const headers = new Headers({ 'bowline-idempotency-key': options.idempotencyKey ?? newId() });
+  const headers = new Headers();
+  if (options.idempotencyKey) headers.set('bowline-idempotency-key', options.idempotencyKey);
   if (onEdge) headers.set('bowline-device', options.device ?? (await onlyDevice(control)));
   if (options.selector) headers.set('bowline-selector', options.selector);
   return headers;

@@ -10,29 +10,22 @@ import { explain } from '../routing/explain.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 import { HEADERS } from './interceptors.ts';
 
-interface TargetParts {
-  readonly devices: Devices;
-  readonly calls: DeviceCalls;
-}
-
 /** As in the contract of tool calls. */
 const MAX_KEY = 128;
 
-/** The device named by the header, or the only one there is. Throws NOT_FOUND, DEVICE_OFFLINE, DEVICE_LACKS_METHOD. */
-export async function theDevice(
-  { devices, calls }: TargetParts,
-  tenant: string,
-  method: CapabilityMethod,
-  context: HandlerContext,
-): Promise<Device> {
+/** The device named by the header, or the only one there is. Throws NOT_FOUND. */
+export function theDevice(devices: Devices, tenant: string, context: HandlerContext): Promise<Device> {
   const name = context.requestHeader.get(HEADERS.device) ?? '';
-  const device = name === '' ? await onlyDevice(devices, tenant) : await devices.find(tenant, name);
+  return name === '' ? onlyDevice(devices, tenant) : devices.find(tenant, name);
+}
+
+/** Throws DEVICE_OFFLINE or DEVICE_LACKS_METHOD when the device cannot take the call now. */
+export function mustServe(calls: DeviceCalls, tenant: string, device: Device, method: CapabilityMethod): void {
   const session = calls.session(tenant, device.id);
   // On another replica: that one looks at its session when it has the call.
   if (!session && !device.online) throw new AppError('DEVICE_OFFLINE', { device: device.name });
   if (!(session ? session.serves(method.fullName) : declares(device.manifest, method)))
     throw new AppError('DEVICE_LACKS_METHOD', { device: device.name, method: method.shortName });
-  return device;
 }
 
 /** Whether the manifest that its last session brought declares the method. */

@@ -16,8 +16,9 @@ import type { RestoreGuard } from '../identity/restore-guard.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import { isEnded, type JobState, type RunState } from '../orchestrator/state.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
+import type { CallsUnderWay } from './calls-under-way.ts';
 import { HEADERS } from './interceptors.ts';
-import { idempotencyKeyOf, mustBeServable, selectorOf, theDevice } from './mesh-target.ts';
+import { idempotencyKeyOf, mustBeServable, mustServe, selectorOf, theDevice } from './mesh-target.ts';
 import { ownerOf } from './principal.ts';
 
 export interface MeshParts {
@@ -32,15 +33,19 @@ export interface MeshParts {
   readonly edgePackages: ReadonlySet<string>;
   /** For calls without a deadline of their own. */
   readonly defaultTimeoutMs: number;
+  readonly underWay: CallsUnderWay;
   readonly log: Logger;
 }
 
-/** A call under way. It is left once: by its end, by its caller going away, or by an error here. */
+/** A call that someone waits for here. It is left once: by its end, by its caller going away, or by an error here. */
 interface Started {
   readonly open: OpenFeed;
-  /** Aborts when the caller goes away. */
+  /** Aborts when the caller goes away, or when this replica does. */
   readonly signal: AbortSignal;
-  /** Ends the run, if it has not ended, and lets go of its feed. Idempotent. */
+  /**
+   * Lets go of the feed. A run without an idempotency key is of no use to anyone but its caller, so it ends with it; one that has a
+   * key belongs to its key and goes on, and so does any run when it is this replica that leaves. Idempotent.
+   */
   readonly leave: () => void;
 }
 
@@ -131,13 +136,17 @@ async function start(
   parts.restored.mustGoOn(owner.tenant);
   const onEdge = parts.edgePackages.has(method.package);
   const selector = selectorOf(context);
-  const device = onEdge ? await theDevice(parts, owner.tenant, method, context) : undefined;
-  if (!onEdge) mustBeServable(parts.workers(), owner.tenant, method, selector);
   const key = idempotencyKeyOf(context);
+  const device = onEdge ? await theDevice(parts.devices, owner.tenant, context) : undefined;
   const id = newId();
   const principal = principalName(owner);
+  const command = commandOf(key, { id, principal, method, device: device?.id ?? '' });
+  // What is on record is answered from there, whether or not anyone could do it now.
+  const known = key !== '' && (await parts.runs.runOf(owner.tenant, command)) !== undefined;
+  if (!known && device) mustServe(parts.calls, owner.tenant, device, method);
+  if (!known && !onEdge) mustBeServable(parts.workers(), owner.tenant, method, selector);
   const params = toBinary(method.desc.input, create(method.desc.input, request));
-  const timeoutMs = context.timeoutMs() ?? parts.defaultTimeoutMs;
+  const wantedMs = context.timeoutMs() ?? parts.defaultTimeoutMs;
   const { run } = await parts.runs.call(owner.tenant, {
     run: id,
     ...(device ? { device: device.id, deviceName: device.name } : {}),
@@ -147,9 +156,9 @@ async function start(
     selector,
     target: onEdge ? 'device' : 'worker',
     idempotencyKey: key,
-    timeoutMs: Math.max(timeoutMs, 1),
-    source: principal,
-    commandId: key === '' ? `call:${id}` : `call:${method.fullName}:${device?.id ?? ''}:${key}`,
+    // How long this caller waits says nothing of how long the next one does.
+    timeoutMs: Math.max(wantedMs, key === '' ? 1 : parts.defaultTimeoutMs),
+    ...command,
   });
   context.responseHeader.set(HEADERS.run, run);
   const cancel = () => {
@@ -163,23 +172,38 @@ async function start(
   try {
     open = await parts.feeds.open(owner.tenant, run);
   } catch (error) {
-    cancel();
+    if (key === '') cancel();
     throw error;
   }
   if (run !== id && !sameCall(open.feed.state, params, selector)) {
     open.close();
     throw new AppError('KEY_REUSED');
   }
-  const { signal } = context;
+  const { leaving } = parts.underWay;
+  const signal = AbortSignal.any([context.signal, leaving]);
+  const left = parts.underWay.enter();
   const leave = () => {
     signal.removeEventListener('abort', leave);
-    if (!isEnded(open.feed.state)) cancel();
+    if (key === '' && !leaving.aborted && !isEnded(open.feed.state)) cancel();
     open.close();
+    left();
   };
   // A handler that waits for a reader who is gone is not called again, so leaving does not rest on it.
   signal.addEventListener('abort', leave, { once: true });
   if (signal.aborted) leave();
   return { open, signal, leave };
+}
+
+/**
+ * What makes two calls the same one: for a call with a key the key, the method and the device, whoever of the tenant makes it and
+ * with whichever credential; any other call is itself alone.
+ */
+function commandOf(
+  key: string,
+  call: { id: string; principal: string; method: CapabilityMethod; device: string },
+): { readonly source: string; readonly commandId: string } {
+  if (key === '') return { source: call.principal, commandId: `call:${call.id}` };
+  return { source: 'keyed-call', commandId: `${call.method.fullName}:${call.device}:${key}` };
 }
 
 function sameCall({ call }: RunState, params: Uint8Array, selector: Readonly<Record<string, string>>): boolean {

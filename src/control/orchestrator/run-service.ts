@@ -124,6 +124,12 @@ export class RunService {
     );
   }
 
+  /** The run of a command that was taken before; undefined when there was none, or it is too old to be remembered. */
+  async runOf(tenant: string, { source, commandId }: CommandId): Promise<string | undefined> {
+    const outcome = await this.#parts.store.outcome(tenant, source, commandId);
+    return outcome && decodeOutcome(outcome).run;
+  }
+
   /**
    * Applies a command to an existing run. `duplicate`: it was applied before. `ignored`: it changes nothing (any more), or
    * there is no such run. Throws when the store does not answer; then send it again with the same id.
