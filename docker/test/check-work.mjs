@@ -47,8 +47,14 @@ export async function rolling(parts) {
   let over = false;
   let calls = 0;
   const runs = [];
-  const load = Array.from({ length: 6 }, async () => {
-    while (!over) runs.push(await answered(caller, `rolling-${++calls}`));
+  const load = Promise.all(
+    Array.from({ length: 6 }, async () => {
+      while (!over) runs.push(await answered(caller, `rolling-${++calls}`));
+    }),
+  );
+  // Its failure is thrown below; until then it must not end the test, which would leave all it started.
+  load.catch(() => {
+    over = true;
   });
   for (const replica of CONTROL) {
     await parts.compose(['restart', '-t', '40', replica]);
@@ -56,7 +62,7 @@ export async function rolling(parts) {
     await until(`${replica} to be healthy`, async () => (await health(parts, id)) === 'healthy');
   }
   over = true;
-  await Promise.all(load);
+  await load;
   must(new Set(runs).size === calls, `${calls} calls gave ${new Set(runs).size} runs`);
   const stored = Number(await query(parts, 'select count(*) from run')) - before;
   must(stored === calls, `${calls} calls, and ${stored} runs in the database`);

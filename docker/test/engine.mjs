@@ -21,11 +21,17 @@ export async function startEngine() {
   const words = ['--data-root', DATA, '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'pid'), '-H', host];
   const child = spawn('dockerd', [...words, '--storage-driver', 'overlay2'], { stdio: ['ignore', out, out] });
   const ended = new Promise((resolve) => child.on('close', resolve));
-  await until('the Docker engine', () => answers(host), 60_000);
-  return engineAt(host, async () => {
+  const stop = async () => {
     child.kill('SIGTERM');
     await ended;
-  });
+  };
+  try {
+    await until('the Docker engine', () => answers(host), 60_000);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return engineAt(host, stop);
 }
 
 function engineAt(host, stop) {

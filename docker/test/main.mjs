@@ -26,6 +26,13 @@ const localModels = join(work, 'local-models');
 const gguf = process.env.BOWLINE_TEST_GGUF;
 const compose = composeOf();
 let failed = 0;
+let over;
+// However this process is ended, what it started is ended first.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void end().finally(() => process.exit(1)));
+process.on('unhandledRejection', (error) => {
+  failed++;
+  say(`FAIL  ${error?.message ?? error}`);
+});
 try {
   await timed('images of the servers', buildServers);
   const services = ['setup', 'control-a', 'edge', ...POOLS.map((pool) => `worker-${pool}`), ...(gguf ? ['worker-local'] : [])];
@@ -49,16 +56,22 @@ try {
   failed++;
   say(`FAIL  ${error.message}`);
 } finally {
-  await compose(['logs', '--no-color', '--tail', '400']).catch(() => {});
-  if (process.env.KEEP) say(`kept: ${PROJECT} on ${engine.host}`);
-  else {
-    await compose([...PROFILES, 'down', '-v', '--remove-orphans', '-t', '20']).catch((error) => say(error.message));
-    rmSync(work, { recursive: true, force: true });
-    await engine.stop();
-  }
+  await end();
 }
 say(failed === 0 ? 'all checks passed' : `${failed} failed; see ${LOG}`);
 process.exitCode = failed === 0 ? 0 : 1;
+
+/** Ends the project and the engine, once, unless they are to be kept. */
+function end() {
+  over ??= (async () => {
+    await compose(['logs', '--no-color', '--tail', '400']).catch(() => {});
+    if (process.env.KEEP) return say(`kept: ${PROJECT} on ${engine.host}`);
+    await compose([...PROFILES, 'down', '-v', '--remove-orphans', '-t', '20']).catch((error) => say(error.message));
+    rmSync(work, { recursive: true, force: true });
+    await engine.stop();
+  })();
+  return over;
+}
 
 /** What the project mounts from this machine. */
 function prepare() {
