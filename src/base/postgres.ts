@@ -6,6 +6,36 @@ export function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
+/** Beside the classes 22 and 23, what says that the statement itself can never be done, and why it says so. */
+const FINAL: ReadonlyMap<string, string> = new Map([
+  ['21000', 'its own values name one row twice'],
+  ['54000', 'a key of it is longer than an index of the server can hold'],
+]);
+
+/**
+ * Whether an error says that the statement with these values can never be done: its values fit no column (class 22), break a
+ * constraint (23), or stand in `FINAL`. Every other error is about the server, the connection, the role, the rights or the
+ * tables, all of which someone may set right, so it must be treated as passing. An error that ended the connection
+ * (FATAL, PANIC) is never the statement's.
+ */
+export function isFinal(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state === undefined || endsConnection(error)) return false;
+  return state.startsWith('22') || state.startsWith('23') || FINAL.has(state);
+}
+
+/** Whether the server ended the connection with it, or never opened one. */
+export const endsConnection = (error: unknown): boolean =>
+  error instanceof pg.DatabaseError && (error.severity === 'FATAL' || error.severity === 'PANIC');
+
+/**
+ * Whether, at a start, the server answered and will go on refusing until someone changes something, so that to wait would hide it.
+ */
+export function needsSomeone(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== undefined && !/^(08|40|53|55|57|58|BW)/.test(state) && state !== '25006';
+}
+
 /** One line for a log or an error's metadata: never a value from a row. */
 export function sqlProblem(error: unknown): string {
   const state = sqlState(error);

@@ -53,7 +53,7 @@ import { RunService } from '../control/orchestrator/run-service.ts';
 import type { MemoryBusHub } from '../control/queue/memory-bus.ts';
 import type { MemoryQueueHub } from '../control/queue/memory-queue.ts';
 import { createConversations } from '../control/store/conversations.ts';
-import { openDatabase } from '../control/store/database.ts';
+import { type Database, openDatabase } from '../control/store/database.ts';
 import { PgEventStore } from '../control/store/event-store.ts';
 import { createLeases } from '../control/store/leases.ts';
 import { migrate } from '../control/store/migrate.ts';
@@ -78,6 +78,8 @@ export interface ControlOptions {
   /** Told when the start waits for something, in words. */
   readonly progress: (what: string) => void;
   readonly signal?: AbortSignal;
+  /** Told of the open database with its tables, before anything stands on it, e.g. to make it fail in tests. */
+  readonly onDatabase?: (database: Database) => void;
   /** Wraps the store, e.g. with faults in tests. */
   readonly wrapStore?: (store: EventStore) => EventStore;
   /** Wraps what dispatch stands on, likewise. */
@@ -140,6 +142,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       life.onStop('disk watch', watchDisk({ folder: homePaths(home).control, clock, say }));
     }
     await database.patiently(migrate);
+    options.onDatabase?.(database);
     const pg = new PgEventStore(database, { clock });
     life.onStop('event store', () => pg.close());
     const store = options.wrapStore?.(pg) ?? pg;

@@ -57,6 +57,7 @@ test.each(SEEDS)(
         const bad = hit.fail + hit.timeout + hit.hang;
         return `${call} ${bad} of ${none + bad}`;
       });
+      expect(site.sqlErrors.size).toBeGreaterThan(5);
       console.log(`seed ${seed}, calls that were hit: ${calls.join(', ')}`);
       for (const call of ['store.commit', 'outbox.check', 'leases.renew', 'timers.due'])
         expect(hits(site, call), call).toBeGreaterThan(0);

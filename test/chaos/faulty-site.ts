@@ -13,6 +13,7 @@ import { faultyQueue } from '../../src/control/queue/faulty-queue.ts';
 import { MemoryBusHub } from '../../src/control/queue/memory-bus.ts';
 import { MemoryQueueHub } from '../../src/control/queue/memory-queue.ts';
 import { type DispatchPorts, type RunningControl, startControl } from '../../src/main/start-control.ts';
+import { faultySql } from '../support/faulty-sql.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { SlowModel } from '../support/slow-model.ts';
 import { built, Stack } from '../support/stack.ts';
@@ -32,6 +33,8 @@ const ENV = {
 };
 /** Of each call. A hang ends as those of real adapters do, only sooner. */
 const CALLS = { fail: 0.06, timeout: 0.06, hang: 0.02, hangMs: 400 };
+/** Of each statement, as errors of the server of all classes. */
+const SQL = { before: 0.03, after: 0.02 };
 const BUS = {
   drop: 0.1,
   delay: 0.1,
@@ -63,6 +66,8 @@ export class FaultySite implements Site {
   readonly #replicas: Replica[] = [];
   readonly #parts: Part[] = [];
   readonly #links: Link[] = [];
+  /** How often each SQLSTATE was given, over both replicas. */
+  readonly sqlErrors = new Map<string, number>();
   readonly #faulty: { readonly name: string; readonly calls: FaultyCalls<object> }[] = [];
   #edge: Stack | undefined;
 
@@ -172,6 +177,13 @@ export class FaultySite implements Site {
       log: createLogger(`control-${n}`, { write: (line) => void this.lines.push(line) }, 'debug'),
       progress: () => {},
       hubs,
+      onDatabase: (database) => {
+        const sql = faultySql(database, { ...SQL, seed: ++salt });
+        heals.push(() => {
+          sql.heal();
+          for (const [code, times] of sql.played) this.sqlErrors.set(code, (this.sqlErrors.get(code) ?? 0) + times);
+        });
+      },
       wrapStore: (store) => calls('store', store),
       wrapPorts: (ports): DispatchPorts => {
         const queue = faultyQueue(ports.queue, { ...QUEUE, seed: ++salt });

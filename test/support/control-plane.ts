@@ -21,6 +21,7 @@ import { type FakeWorkerOptions, WorkerStream } from './fake-worker.ts';
 export interface TestControlOptions {
   readonly config?: Partial<ControlConfig>;
   readonly wrapStore?: NonNullable<ControlOptions['wrapStore']>;
+  readonly onDatabase?: NonNullable<ControlOptions['onDatabase']>;
   /** Queue and bus of several replicas in this process. */
   readonly hubs?: NonNullable<ControlOptions['hubs']>;
   /** Other tenants, made by SQL before the start; see `ownerKeys`. */
@@ -74,7 +75,7 @@ export class TestControl {
   async boot(changes: Partial<TestControlOptions> = {}): Promise<void> {
     this.#options = { ...this.#options, ...changes };
     const log = createLogger('control', { write: (line) => this.lines.push(JSON.parse(line)) }, 'debug');
-    const { wrapStore, config, hubs } = this.#options;
+    const { wrapStore, onDatabase, config, hubs } = this.#options;
     const start = () =>
       startControl({
         home: this.home,
@@ -83,6 +84,7 @@ export class TestControl {
         log,
         progress: () => {},
         ...(wrapStore ? { wrapStore } : {}),
+        ...(onDatabase ? { onDatabase } : {}),
         ...(hubs ? { hubs } : {}),
       });
     // One that was stopped without time still closes its database.

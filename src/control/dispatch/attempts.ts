@@ -26,7 +26,7 @@ export interface Attempt {
   settling: boolean;
 }
 
-/** Ids of attempts that were given up and are never sent again. */
+/** Ids of attempts that ended here, settled or given up, and are never sent again. */
 const SENT = 50_000;
 
 /** Attempts remembered after they were given up, so that a late result is recorded and charged. */
@@ -34,7 +34,7 @@ const REMEMBERED = 2_000;
 
 export class Attempts {
   readonly #byId = new Map<string, Attempt>();
-  readonly #gaveUp = new LRUCache<string, true>({ max: SENT });
+  readonly #sent = new LRUCache<string, true>({ max: SENT });
   readonly #former = new LRUCache<string, Attempt>({ max: REMEMBERED });
 
   get(dispatchId: string): Attempt | undefined {
@@ -68,21 +68,26 @@ export class Attempts {
     return attempt;
   }
 
-  /** It is settled: nothing more is expected of it. */
+  /** It is settled: nothing more is expected of it, and whatever the store says, it is never sent again. */
   settled(attempt: Attempt): void {
-    if (this.#byId.get(attempt.dispatchId) === attempt) this.#byId.delete(attempt.dispatchId);
+    this.#remove(attempt);
+    this.#sent.set(attempt.dispatchId, true);
+  }
+
+  /** No worker ever had it: it may be sent as if new. */
+  unsent(attempt: Attempt): void {
+    this.#remove(attempt);
   }
 
   /** It is given up: its result may still come, and is late then. */
   giveUp(attempt: Attempt): void {
     this.settled(attempt);
     this.#former.set(attempt.dispatchId, attempt);
-    this.#gaveUp.set(attempt.dispatchId, true);
   }
 
-  /** Whether a worker has it, or had it and it was given up. */
+  /** Whether a worker has it, or had it and it was settled or given up. */
   wasSent(dispatchId: string): boolean {
-    return this.#byId.has(dispatchId) || this.#gaveUp.has(dispatchId);
+    return this.#byId.has(dispatchId) || this.#sent.has(dispatchId);
   }
 
   /** An attempt that was given up and whose result did not come. */
@@ -104,6 +109,10 @@ export class Attempts {
 
   ofSession(session: WorkerSession): Attempt[] {
     return this.all().filter((attempt) => attempt.session === session);
+  }
+
+  #remove(attempt: Attempt): void {
+    if (this.#byId.get(attempt.dispatchId) === attempt) this.#byId.delete(attempt.dispatchId);
   }
 
   get size(): number {

@@ -272,11 +272,12 @@ export class DeviceCalls {
       );
   }
 
-  /** True when the answer is recorded or can never be; false when it must come again. */
+  /** True when the answer, or the error that it met, is recorded, or nobody asked for it; false when it must come again. */
   async #commit(session: DeviceSession, run: string, frame: ToolResult): Promise<boolean> {
     const { tenant, device } = session;
     const at = { job: frame.job, epoch: Number(frame.epoch) };
     let command: RunRequest = resultOf(frame, targetOf(session));
+    let given = false;
     for (let round = 1; this.#entryOf(session); round++) {
       try {
         // A device may only answer for jobs that were given to it.
@@ -297,9 +298,11 @@ export class DeviceCalls {
           continue;
         }
         this.#parts.log.error('the answer of a device could not be committed', error, { job: frame.job });
-        // Asking the device again would end here again, so the job ends with the error.
-        if (command.type === 'result' && command.result.case === 'failure') return true;
-        command = { ...resultOf(frame, targetOf(session)), result: { case: 'failure', value: toFailure(error) } };
+        // Asking the device again would end here again, so the job ends with the error, alone.
+        if (given) return false;
+        given = true;
+        const result = { case: 'failure', value: toFailure(error, this.#parts.log) } as const;
+        command = { type: 'result', ...at, result, targetName: targetOf(session) };
       }
     }
     return false;

@@ -56,7 +56,7 @@ export class JobSender {
       session.assign(this.#assignment(row, state, job), row.slots);
     } catch (error) {
       if (error instanceof AppError && error.reason === 'CLOSED') {
-        attempts.settled(attempt);
+        attempts.unsent(attempt);
         return 'again';
       }
       log.error('a job could not be sent', error, { dispatch: row.dispatchId });

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { ResponsesSchema } from '../../../gen/bowline/event/v1/event_pb.ts';
+import { JobResultSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { ManualClock } from '../../base/manual-clock.ts';
@@ -58,6 +59,26 @@ test('a result that the store will never take ends the job with the error, so th
   const { commands, told, settler, attempt, done } = start([refused()]);
   await settler.settle(attempt, done);
   expect([commands, told]).toEqual([['result failure'], ['r/0/0-1', 'freed']]);
+});
+
+test('what the store takes in no form is not acknowledged: the job goes on as lost', async () => {
+  const { commands, told, attempts, settler, attempt, done } = start([refused(), refused()]);
+  await settler.settle(attempt, done);
+  expect([commands, told, attempts.size]).toEqual([['attemptLost'], ['freed'], 0]);
+});
+
+test('a usage that the store does not take costs the usage, not the end of the job', async () => {
+  const { commands, told, settler, attempt, done } = start([refused(), refused()]);
+  await settler.settle(attempt, done, create(JobResultSchema, { usage: { inputTokens: 1n } }));
+  expect([commands, told]).toEqual([['result failure'], ['r/0/0-1', 'freed']]);
+});
+
+test('an attempt that was settled counts as sent; one that no worker had does not', async () => {
+  const { attempts, settler, attempt, done } = start([]);
+  attempts.unsent(attempt);
+  expect(attempts.wasSent('r/0/0-1')).toBe(false);
+  await settler.settle(attempt, done);
+  expect(attempts.wasSent('r/0/0-1')).toBe(true);
 });
 
 test('a second result of one attempt changes nothing', async () => {

@@ -1,5 +1,5 @@
-// Brings what became of an attempt to the orchestrator: its result, its loss, its late result. It repeats until the store
-// has it or says never; then the worker is told and the attempt forgotten.
+// Brings what became of an attempt to the orchestrator: its result, its loss, its late result. It repeats until the store has it;
+// only then the worker is told and the attempt forgotten. What the store will never take is recorded as the error that it met.
 import { create } from '@bufbuild/protobuf';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { type Responses, ResponsesSchema } from '../../../gen/bowline/event/v1/event_pb.ts';
@@ -47,13 +47,15 @@ export class Settler {
   async settle(attempt: Attempt, result: Settled, frame?: JobResult): Promise<void> {
     if (attempt.settling) return;
     attempt.settling = true;
-    if (!(await this.#commit(attempt, result, frame))) {
-      attempt.settling = false;
-      return;
+    const end = await this.#commit(attempt, result, frame);
+    if (end !== 'stored') attempt.settling = false;
+    if (end === 'stored') {
+      attempt.session?.committed(attempt.dispatchId);
+      this.#parts.attempts.settled(attempt);
     }
-    attempt.session?.committed(attempt.dispatchId);
-    this.#parts.attempts.settled(attempt);
-    this.#parts.freed();
+    // Not acknowledged, because nothing of it is stored: the job goes on as one whose worker was lost.
+    if (end === 'refused') await this.lose(attempt, 'what became of it could not be stored');
+    if (end !== 'stopped') this.#parts.freed();
   }
 
   /** The worker will not bring it to an end. Never throws: what cannot be recorded now, the reconciler finds. */
@@ -80,38 +82,55 @@ export class Settler {
 
   /** The result of an attempt that was given up: recorded as late and charged, never used. Throws when it cannot be. */
   async late(attempt: Attempt, result: Settled, frame: JobResult): Promise<void> {
-    await this.#command(attempt, result, frame);
+    await this.#store(attempt, result, frame);
   }
 
-  /** False when it was stopped before the store had it. */
-  async #commit(attempt: Attempt, wanted: Settled, frame: JobResult | undefined): Promise<boolean> {
-    const { clock, log } = this.#parts;
-    let result = wanted;
+  /** stopped: before the store had it. refused: the store will take nothing of it. */
+  async #commit(
+    attempt: Attempt,
+    result: Settled,
+    frame: JobResult | undefined,
+  ): Promise<'stored' | 'stopped' | 'refused'> {
     for (let round = 1; ; round++) {
       try {
-        await this.#command(attempt, result, frame);
-        return true;
+        await this.#store(attempt, result, frame);
+        return 'stored';
       } catch (error) {
-        if (error instanceof AppError && error.retryable) {
-          await sleep(clock, fullJitter(round, 100, 5_000), this.#stop.signal);
-          if (this.#stop.signal.aborted) return false;
-          continue;
-        }
-        log.error('a result could not be committed', error, { dispatch: attempt.dispatchId });
-        // Repeating the job would end here again, so it ends with the error.
-        if (result.case === 'failure') return true;
-        result = { case: 'failure', value: toFailure(error, log) };
+        if (!mayPass(error)) return 'refused';
+        await sleep(this.#parts.clock, fullJitter(round, 100, 5_000), this.#stop.signal);
+        if (this.#stop.signal.aborted) return 'stopped';
       }
     }
   }
 
-  async #command(attempt: Attempt, result: Settled, frame: JobResult | undefined): Promise<void> {
+  /** Stores the result, or, where the store will never take that, the error; repeating the job would end there again. */
+  async #store(attempt: Attempt, wanted: Settled, frame: JobResult | undefined): Promise<void> {
+    const { log } = this.#parts;
+    try {
+      return await this.#command(attempt, wanted, frame?.usage);
+    } catch (error) {
+      if (mayPass(error)) throw error;
+      log.error('a result could not be committed', error, { dispatch: attempt.dispatchId });
+      const failure: Settled = { case: 'failure', value: toFailure(error, log) };
+      try {
+        return await this.#command(attempt, failure, frame?.usage);
+      } catch (again) {
+        // What it used may be what the store does not take.
+        if (mayPass(again) || !frame?.usage) throw again;
+        return await this.#command(attempt, failure, undefined);
+      }
+    }
+  }
+
+  async #command(attempt: Attempt, result: Settled, usage: JobResult['usage']): Promise<void> {
     const { tenant, run, job, epoch, dispatchId, targetName } = attempt;
     await this.#parts.runs.command(
       tenant,
       run,
-      { type: 'result', job, epoch, result, usage: frame?.usage, targetName },
+      { type: 'result', job, epoch, result, usage, targetName },
       { source: 'worker', commandId: dispatchId },
     );
   }
 }
+
+const mayPass = (error: unknown): boolean => error instanceof AppError && error.retryable;

@@ -8,10 +8,9 @@ import type { Clock } from '../../base/clock.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { startEmbedded } from '../../base/embedded-database/embedded.ts';
 import { AppError } from '../../base/errors.ts';
-import { sqlProblem, typeParser } from '../../base/postgres.ts';
+import { needsSomeone, sqlProblem, typeParser } from '../../base/postgres.ts';
 import { preparing } from './prepared.ts';
 import type { Schema } from './schema.ts';
-import { sqlFailure } from './sql-failure.ts';
 import { endUnanswered } from './unanswered.ts';
 
 export interface DatabaseOptions {
@@ -187,6 +186,6 @@ async function untilReached<T>(
 
 // The server answered and will never have us, or what stands between us is set up wrong.
 function hopeless(error: unknown): boolean {
-  if (sqlFailure(error) === 'refused') return true;
+  if (needsSomeone(error)) return true;
   return error instanceof Error && /^SASL|certificate|SSL/i.test(error.message) && !/timeout/i.test(error.message);
 }

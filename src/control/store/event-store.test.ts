@@ -55,6 +55,14 @@ test.each([
   ['53100', 'a full disk'],
   ['25006', 'a server that was made read-only'],
   ['08006', 'a broken connection'],
+  ['42501', 'a right that is missing'],
+  ['42P01', 'a table that is not there'],
+  ['28000', 'a role that may not log in'],
+  ['28P01', 'a password that was changed'],
+  ['3D000', 'a database that is away'],
+  ['55000', 'a database that takes no connections'],
+  ['0A000', 'a plan that is older than its table'],
+  ['26000', 'a prepared statement that was forgotten'],
 ])('%s, %s, is tried again with the whole batch', async (code) => {
   const { batches, results } = await commitTwo([sqlError(code), sqlError(code)]);
   expect(results).toEqual(BOTH);
@@ -67,13 +75,38 @@ test('an error that came from no server, such as a timeout of the client, is tri
 
 test.each([
   ['22003', 'a value that no column takes'],
-  ['42501', 'a right that is missing'],
+  ['21000', 'a row that is named twice'],
+  ['54000', 'a key that no index holds'],
   ['23505', 'a key that is taken'],
 ])('%s, %s, hits only the unit whose fault it is', async (code) => {
   expect(await commitTwo([sqlError(code), undefined, sqlError(code)])).toEqual({
     batches: [2, 1, 1],
     results: ['committed', 'STORE_REFUSED'],
   });
+});
+
+test.each([
+  ['XX000', 'an internal error'],
+  ['P0001', 'what a trigger raised'],
+  ['ZZ123', 'what no list knows'],
+])('%s, %s, holds up nobody else, and is never a refusal', async (code) => {
+  const odd = () => sqlError(code);
+  expect(await commitTwo([odd(), undefined, odd(), odd(), odd()])).toEqual({
+    batches: [2, 1, 1, 1, 1],
+    results: ['committed', 'STORE_UNAVAILABLE'],
+  });
+});
+
+test('a unit that cannot be encoded is refused, and its neighbours are not', async () => {
+  const { batches, database } = failing([]);
+  const store = new PgEventStore(database);
+  const bad = {
+    ...unit('t', [part('b', 0, ['x'])]),
+    timers: [{ id: 't', stream: 'b', kind: 'k', dueInMs: 1n as never }],
+  };
+  const results = await Promise.allSettled([store.commit(unit('t', [part('a', 0, ['x'])])), store.commit(bad)]);
+  expect(results).toMatchObject([{ value: { status: 'committed' } }, { reason: { reason: 'STORE_REFUSED' } }]);
+  expect(batches).toEqual([1]);
 });
 
 test('a statement that was too slow is split, and its halves are tried again', async () => {
@@ -101,6 +134,6 @@ test('a read whose connection breaks is sent again, one that is refused is not',
   const pool = { query } as unknown as pg.Pool;
   const store = new PgEventStore({ pool, commitPool: pool, flushes: 1 });
   expect(await store.outcome('t', 's', 'c')).toEqual(bytes('done'));
-  failures.push(sqlError('42P01'));
+  failures.push(sqlError('22021'));
   await expect(store.outcome('t', 's', 'c')).rejects.toMatchObject({ reason: 'STORE_REFUSED' });
 });

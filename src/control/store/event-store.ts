@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import { fullJitter } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
 import { checkUnit, encodeJson, encodeUnits, unitBytes, unitKeys } from './commit-encode.ts';
 import { COMMIT_SQL } from './commit-sql.ts';
 import { GroupCommit, type Settled } from './group-commit.ts';
@@ -31,6 +32,9 @@ export interface EventStoreOptions {
 
 /** A read whose connection broke is sent again for so long: a database that restarts is there again within seconds. */
 const READ_AGAIN_MS = 5_000;
+
+/** How often a unit alone is sent whose failure is unclear, before it is given back to its caller: others wait behind it. */
+const UNCLEAR_TRIES = 3;
 
 interface CommitRow {
   u: number;
@@ -123,13 +127,14 @@ export class PgEventStore implements EventStore {
         const kind = sqlFailure(error);
         const over = this.#closing.signal.aborted || this.#clock.monotonic() >= end;
         // A lost race is run again as it is a few times; whatever else hits one unit must not hit its neighbours.
-        const split = kind === 'refused' || kind === 'slow' || (kind === 'again' && attempt >= 3);
+        const split = kind === 'refused' || kind === 'slow' || kind === 'unclear' || (kind === 'again' && attempt >= 3);
         if (split && batch.length > 1) {
           const half = batch.length >> 1;
           const first = await this.#flush(batch.slice(0, half));
           return [...first, ...(await this.#flush(batch.slice(half)))];
         }
-        if (kind === 'refused' || over) return batch.map(() => ({ error: storeError(error) }));
+        const givenBack = kind === 'refused' || (kind === 'unclear' && attempt >= UNCLEAR_TRIES);
+        if (givenBack || over) return batch.map(() => ({ error: storeError(error) }));
         const wait = kind === 'unreachable' ? fullJitter(attempt, 50, 2000) : fullJitter(attempt, 2, 100);
         await sleep(this.#clock, wait, this.#closing.signal);
       }
@@ -140,7 +145,7 @@ export class PgEventStore implements EventStore {
     const { rows } = await this.#database.commitPool.query<CommitRow>({
       name: 'bowline_commit_2',
       text: COMMIT_SQL,
-      values: encodeUnits(batch),
+      values: encoded(batch),
     });
     const results: CommitResult[] = batch.map(() => ({ status: 'conflict' }));
     for (const row of rows) {
@@ -165,5 +170,14 @@ export class PgEventStore implements EventStore {
       [encodeJson(open)],
     );
     for (const { u, outcome } of rows) results[u] = { status: 'duplicate', outcome };
+  }
+}
+
+/** What cannot be made a statement is no fault of the database, and never will be one. */
+function encoded(batch: readonly CommitUnit[]): ReturnType<typeof encodeUnits> {
+  try {
+    return encodeUnits(batch);
+  } catch (cause) {
+    throw new AppError('STORE_REFUSED', { problem: 'it cannot be encoded' }, { cause });
   }
 }

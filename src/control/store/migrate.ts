@@ -3,13 +3,14 @@ import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { Migrator } from 'kysely/migration';
 import { AppError } from '../../base/errors.ts';
+import { needsSomeone } from '../../base/postgres.ts';
 import { first } from './migrations/0001-first.ts';
 import { replicas } from './migrations/0002-replicas.ts';
 import { holder } from './migrations/0003-holder.ts';
 import { hotTables } from './migrations/0004-hot-tables.ts';
 import { plugins } from './migrations/0005-plugins.ts';
 import type { Schema } from './schema.ts';
-import { sqlFailure, storeError } from './sql-failure.ts';
+import { storeError } from './sql-failure.ts';
 
 const migrations: Record<string, Migration> = {
   '0001-first': first,
@@ -30,6 +31,6 @@ export async function migrate(db: Kysely<Schema>): Promise<string[]> {
   if (!error) return (results ?? []).map((result) => result.migrationName);
   const message = error instanceof Error ? error.message : String(error);
   if (message.includes('corrupted migrations')) throw new AppError('DATABASE_NEWER', {}, { cause: error });
-  if (sqlFailure(error) !== 'refused') throw storeError(error);
+  if (!needsSomeone(error)) throw storeError(error);
   throw new AppError('DATABASE_UNUSABLE', { problem: message }, { cause: error });
 }

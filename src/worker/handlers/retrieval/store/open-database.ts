@@ -5,7 +5,7 @@ import pg from 'pg';
 import { type Embedded, startEmbedded } from '../../../../base/embedded-database/embedded.ts';
 import { AppError } from '../../../../base/errors.ts';
 import type { Logger } from '../../../../base/logger.ts';
-import { sqlProblem, sqlState, typeParser } from '../../../../base/postgres.ts';
+import { needsSomeone, sqlProblem, sqlState, typeParser } from '../../../../base/postgres.ts';
 import type { RetrievalSettings } from '../retrieval-settings.ts';
 import { Database } from './database.ts';
 import { requireVector } from './extension.ts';
@@ -112,10 +112,11 @@ async function prepareEmbedded(pool: pg.Pool): Promise<void> {
 
 /** Nothing answered: it may later. The server answered and will not have us: someone must do something. */
 function opening(error: unknown): AppError {
-  if (error instanceof AppError && error.reason !== 'STORE_REFUSED') return error;
+  const ofStore =
+    error instanceof AppError && (error.reason === 'STORE_REFUSED' || error.reason === 'STORE_UNAVAILABLE');
+  if (error instanceof AppError && !ofStore) return error;
   const cause = error instanceof AppError ? error.cause : error;
-  const known = storeError(cause);
-  if (known.reason !== 'STORE_REFUSED') return known;
+  if (!needsSomeone(cause)) return storeError(cause);
   const problem = sqlState(cause) === '3D000' ? 'there is no such database' : sqlProblem(cause);
   return new AppError(
     'RETRIEVAL_UNAVAILABLE',
