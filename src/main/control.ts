@@ -5,6 +5,7 @@ import { homePaths } from '../base/home.ts';
 import { lockHome } from '../base/home-lock.ts';
 import { makeFolder } from '../base/make-folder.ts';
 import { stopSignal } from '../base/stop-signal.ts';
+import { watchStrayErrors } from '../base/stray-errors.ts';
 import type { ControlConfig } from '../control/config.ts';
 import { programLog } from './program.ts';
 import { startControl } from './start-control.ts';
@@ -20,6 +21,7 @@ export async function runControl(home: string, config: ControlConfig, io: Contro
   const stopping = stopSignal();
   const lock = lockHome(home, 'control');
   const log = programLog(home, 'control', config.logLevel, config.logTo);
+  watchStrayErrors(log);
   const aborter = new AbortController();
   void stopping.then(() => aborter.abort());
   try {

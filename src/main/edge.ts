@@ -7,6 +7,7 @@ import { inertLine } from '../base/inert.ts';
 import { logFile } from '../base/log-file.ts';
 import { createLogger } from '../base/logger.ts';
 import { makeFolder } from '../base/make-folder.ts';
+import { watchStrayErrors } from '../base/stray-errors.ts';
 import { toAppError } from '../contract/errors.ts';
 import { EDGE_HELP, type EdgeOptions, parseEdgeArgs } from '../edge/commands.ts';
 import { parseJoinLine, readJoinLine } from '../edge/join.ts';
@@ -43,6 +44,7 @@ async function run(options: EdgeOptions): Promise<number> {
     else process.stdin.destroy();
   });
   const log = openLog(options);
+  watchStrayErrors(log);
   try {
     const edge = await startEdge({ ...options, line, clock: systemClock, log, onFatal: die });
     const { device, home, socket } = edge;

@@ -10,6 +10,7 @@ import { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import { Secret } from '../base/secret.ts';
 import { readSecretFile } from '../base/settings/secret-file.ts';
+import { RequestFaults } from '../base/stray-errors.ts';
 import { edgeCapabilities } from '../contract/capabilities.ts';
 import { MethodRegistry } from '../contract/registry.ts';
 import { errorInterceptor } from '../contract/rpc-errors.ts';
@@ -301,6 +302,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       gate: authGate(authenticator, log),
       clock,
       log,
+      faults: new RequestFaults(log),
       interceptors: [errorInterceptor(log), goneInterceptor, headerInterceptor, validateInterceptor],
       changing: pluginRoutes({ mesh, plugins }, log),
       routes: routes({

@@ -10,6 +10,7 @@ import { homeFolder, homePaths } from '../base/home.ts';
 import { lockHome } from '../base/home-lock.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import { stopSignal } from '../base/stop-signal.ts';
+import { watchStrayErrors } from '../base/stray-errors.ts';
 import { type SettingFlags, settingOptions, settingsOf } from '../control/commands.ts';
 import type { ControlConfig } from '../control/config.ts';
 import { settingNames as controlNames } from '../control/settings.ts';
@@ -81,6 +82,7 @@ async function up(
   const clock = systemClock;
   const lock = lockHome(home, 'control');
   const log = programLog(home, 'control', config.logLevel);
+  watchStrayErrors(log);
   const life = new Lifecycle(log);
   const aborter = new AbortController();
   void stopping.then(() => aborter.abort());

@@ -1,4 +1,8 @@
 // Every fuzzer, by name; a new one is one line here.
 import type { Fuzz } from './fuzz.ts';
 
-export const FUZZERS: readonly (() => Promise<Fuzz>)[] = [async () => (await import('./inert.fuzz.ts')).inertFuzz];
+export const FUZZERS: readonly (() => Promise<Fuzz>)[] = [
+  async () => (await import('./inert.fuzz.ts')).inertFuzz,
+  async () => (await import('./local-socket.fuzz.ts')).localSocketFuzz,
+  async () => (await import('./port.fuzz.ts')).portFuzz,
+];

@@ -2,17 +2,16 @@
 // with limit and setting.
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import {
-  Code,
-  ConnectError,
   type ConnectRouter,
   type ConnectRouterOptions,
   type ContextValues,
   createConnectRouter,
 } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
-import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { RequestFaults } from '../../base/stray-errors.ts';
+import { answer, contained, pathOf, respond, unanswerable, universalRequest } from '../../contract/serve-requests.ts';
 import { boundedBody, compressions } from './too-large.ts';
 
 /** Routes that come and go while the port is open. */
@@ -33,6 +32,7 @@ export interface AdapterOptions extends ConnectRouterOptions {
   readonly maxHeaderBytes: number;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly faults: RequestFaults;
 }
 
 /** How long a caller who still sends may take to hear its answer. */
@@ -47,6 +47,7 @@ export function nodeHandler({
   maxHeaderBytes,
   clock,
   log,
+  faults,
   ...options
 }: AdapterOptions) {
   const handlersOf = (add: (router: ConnectRouter) => void) => {
@@ -67,52 +68,36 @@ export function nodeHandler({
     }
     return more.handlers.get(path);
   };
-  return (request: Http2ServerRequest, response: Http2ServerResponse): void => {
+  return contained(faults, async (request, response) => {
     // Node keeps the bound by itself, but not before the other side has seen its settings.
     if (sizeOf(request.rawHeaders) > maxHeaderBytes) {
       log.warn('a call with too many bytes of headers was refused', {
         limit: maxHeaderBytes,
         setting: 'BOWLINE_MAX_HEADER_BYTES',
       });
-      response.writeHead(431);
-      response.end();
-      endUnread(request, clock);
-      return;
+      answer(response, 431);
+      return endUnread(request, clock);
     }
-    const path = request.url.split('?', 1)[0] ?? '';
-    const handler = handlers.get(path) ?? changed(path);
-    if (handler) serve(handler, request, response);
-    else if (!changing) unknown(response);
-    else {
-      void changing.look(path).then(() => {
-        const found = changed(path);
-        if (found) serve(found, request, response);
-        else unknown(response);
-      });
+    const path = pathOf(request);
+    let handler = handlers.get(path) ?? changed(path);
+    if (!handler && changing) {
+      await changing.look(path);
+      handler = changed(path);
     }
-  };
+    if (unanswerable(response)) return;
+    if (handler) await serve(handler, request, response);
+    else answer(response, 404);
+  });
 
-  function serve(handler: UniversalHandler, request: Http2ServerRequest, response: Http2ServerResponse): void {
-    const call = universalRequestFromNodeRequest(request, response, undefined, contextValues(request));
+  async function serve(handler: UniversalHandler, request: Http2ServerRequest, response: Http2ServerResponse) {
+    const call = universalRequest(request, response, contextValues(request));
     if (handler.method.methodKind === 'unary') {
       const enveloped = (call.header.get('content-type') ?? '').startsWith('application/grpc');
       call.body = boundedBody(call.body as AsyncIterable<Uint8Array>, maxFrameBytes, enveloped);
     }
-    handler(call)
-      .then((answer) => universalResponseToNodeResponse(answer, response))
-      .then(() => endUnread(request, clock))
-      .catch((error: unknown) => {
-        // The peer went away while it was answered.
-        if (ConnectError.from(error).code !== Code.Aborted)
-          log.warn('an answer could not be written', { method: handler.requestPath, why: String(error) });
-      });
+    await respond(handler, call, response);
+    endUnread(request, clock);
   }
-}
-
-function unknown(response: Http2ServerResponse): void {
-  if (response.stream.destroyed) return;
-  response.writeHead(404);
-  response.end();
 }
 
 const sizeOf = (headers: readonly string[]): number => headers.reduce((sum, text) => sum + text.length, 0);

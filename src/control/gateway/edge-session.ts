@@ -10,6 +10,7 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import { FrameCounter } from '../../contract/frames.ts';
+import { isGone } from '../../contract/is-gone.ts';
 import type { ToolCallSigner } from '../../contract/tool-call.ts';
 import { negotiate } from '../../contract/versions.ts';
 import type { DeviceCalls } from '../dispatch/device-calls.ts';
@@ -25,7 +26,7 @@ import { FrameStream } from './frame-stream.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { anchorOf, judgeJournal } from './journal-anchor.ts';
 import { LiveEdge } from './live-edge.ts';
-import { bindStream, firstFrame, helloMs, isGone, type StreamEnds } from './opening.ts';
+import { bindStream, firstFrame, helloMs, type StreamEnds } from './opening.ts';
 import type { SessionWatch } from './session-watch.ts';
 
 export interface EdgeSessionParts {

@@ -6,9 +6,10 @@ import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toConnectError } from '../../contract/errors.ts';
+import { isGone } from '../../contract/is-gone.ts';
 import { validate } from '../../contract/validate.ts';
 import { type Authenticator, bearerOf } from '../identity/authenticator.ts';
-import { admitKey, isGone } from './opening.ts';
+import { admitKey } from './opening.ts';
 import { principalKey } from './principal.ts';
 import { tooLarge } from './too-large.ts';
 

@@ -12,6 +12,7 @@ import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { Secret } from '../../base/secret.ts';
+import { RequestFaults } from '../../base/stray-errors.ts';
 import { listen, mustBeListenable, type RunningServer, type ServerOptions } from './server.ts';
 
 const options: ServerOptions = {
@@ -28,6 +29,7 @@ const options: ServerOptions = {
   interceptors: [],
   clock: systemClock,
   log: silentLogger,
+  faults: new RequestFaults(silentLogger),
 };
 const servers: RunningServer[] = [];
 afterEach(async () => {
@@ -178,4 +180,17 @@ test('with a certificate it listens beyond loopback, in TLS 1.3 alone, and who s
   await expect(listen({ ...options, tls: { cert, key: new Secret('no key') } })).rejects.toMatchObject({
     reason: 'TLS_UNUSABLE',
   });
+});
+
+test('a call is served whatever its authority says, and one without any', async () => {
+  const faults = new RequestFaults(silentLogger);
+  const client = await healthServer({ faults });
+  for (const authority of ['::1:7420', 'x:99999', '[', '%00', '256.256.256.256', 'a'.repeat(300)]) {
+    expect(await call(client, message(0), { ':authority': authority }), authority).toMatchObject({
+      http: 200,
+      grpc: '0',
+    });
+  }
+  expect(faults.count).toBe(0);
+  client.destroy();
 });

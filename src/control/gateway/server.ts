@@ -15,6 +15,7 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Secret } from '../../base/secret.ts';
 import { sparing } from '../../base/sparing-logger.ts';
+import type { RequestFaults } from '../../base/stray-errors.ts';
 import { type ChangingRoutes, nodeHandler } from './adapter.ts';
 import { Connections } from './connections.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -40,6 +41,7 @@ export interface ServerOptions {
   readonly tls?: ServerTls | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly faults: RequestFaults;
 }
 
 export interface ServerTls {
@@ -104,6 +106,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
       maxHeaderBytes,
       clock: options.clock,
       log: spared,
+      faults: options.faults,
     }),
   );
   server.maxConnections = maxPeers;

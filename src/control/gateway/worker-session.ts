@@ -12,6 +12,7 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import { FrameCounter } from '../../contract/frames.ts';
+import { isGone } from '../../contract/is-gone.ts';
 import { validate } from '../../contract/validate.ts';
 import { negotiate } from '../../contract/versions.ts';
 import type { WorkerJobs } from '../dispatch/worker-jobs.ts';
@@ -21,7 +22,7 @@ import { verifyClaim } from '../identity/workers.ts';
 import { FrameStream } from './frame-stream.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LiveWorker, type WorkerBody } from './live-worker.ts';
-import { bindStream, firstFrame, helloMs, isGone, type StreamEnds } from './opening.ts';
+import { bindStream, firstFrame, helloMs, type StreamEnds } from './opening.ts';
 
 export interface WorkerSessionParts {
   readonly jobs: WorkerJobs;

@@ -4,13 +4,21 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import { dirname } from 'node:path';
-import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { type ConnectRouter, createConnectRouter, type Interceptor } from '@connectrpc/connect';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { makeFolder } from '../../base/make-folder.ts';
+import { RequestFaults } from '../../base/stray-errors.ts';
 import { check } from '../../contract/check.ts';
 import { errorInterceptor } from '../../contract/rpc-errors.ts';
+import {
+  answer,
+  contained,
+  pathOf,
+  type RequestListener,
+  respond,
+  universalRequest,
+} from '../../contract/serve-requests.ts';
 
 export interface LocalServerOptions {
   readonly socket: string;
@@ -35,14 +43,7 @@ export class LocalServer {
     const { socket, log } = options;
     clearStale(socket);
     const sessions = new Set<ServerHttp2Session>();
-    const server = createServer(
-      { settings: { maxConcurrentStreams: STREAMS } },
-      connectNodeAdapter({
-        routes: options.routes,
-        interceptors: [errorInterceptor(log), owner(options.ownerKey, options.ownerKeyFile), checks],
-        readMaxBytes: MAX_REQUEST_BYTES,
-      }),
-    );
+    const server = createServer({ settings: { maxConcurrentStreams: STREAMS } }, listener(options));
     server.maxConnections = CONNECTIONS;
     server.on('session', (session) => {
       sessions.add(session);
@@ -90,6 +91,21 @@ export class LocalServer {
     await closed;
     clearTimeout(timer);
   }
+}
+
+function listener({ routes, ownerKey, ownerKeyFile, log }: LocalServerOptions): RequestListener {
+  const router = createConnectRouter({
+    acceptCompression: [],
+    interceptors: [errorInterceptor(log), owner(ownerKey, ownerKeyFile), checks],
+    readMaxBytes: MAX_REQUEST_BYTES,
+  });
+  routes(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return contained(new RequestFaults(log), async (request, response) => {
+    const handler = handlers.get(pathOf(request));
+    if (handler) await respond(handler, universalRequest(request, response, undefined), response);
+    else answer(response, 404);
+  });
 }
 
 /** Removes a socket that an earlier process left, and nothing else. Its folder must be the owner's alone. */

@@ -1,0 +1,87 @@
+// From requests of Node to handlers of Connect, for every listener here. Whatever a request holds or its handler does, its
+// exception stays its own: it is counted, its stream ends, and the process lives. It knows no methods and no limits.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import { Code, ConnectError, type ContextValues } from '@connectrpc/connect';
+import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol';
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
+import { ownedBy, type RequestFaults } from '../base/stray-errors.ts';
+
+export type RequestListener = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
+
+/** Texts of a request that are logged. */
+const SHOWN = 200;
+
+/** A listener that never throws and leaves no rejected promise: a fault ends its own stream. */
+export function contained(
+  faults: RequestFaults,
+  handle: (request: Http2ServerRequest, response: Http2ServerResponse) => void | Promise<void>,
+): RequestListener {
+  return (request, response) => {
+    const fault = (error: unknown) => {
+      faults.add(error, pathOf(request).slice(0, SHOWN));
+      end(response);
+    };
+    ownedBy(fault, () => {
+      try {
+        Promise.resolve(handle(request, response)).catch(fault);
+      } catch (error) {
+        fault(error);
+      }
+    });
+  };
+}
+
+/** The path without its query; empty where the request has none (CONNECT). */
+export const pathOf = (request: Http2ServerRequest): string => (request.url ?? '').split('?', 1)[0] ?? '';
+
+/** Answers with a status alone, if anybody still listens. */
+export function answer(response: Http2ServerResponse, status: number): void {
+  if (unanswerable(response) || response.headersSent) return;
+  response.writeHead(status);
+  response.end();
+}
+
+/**
+ * The request as handlers take it. Its authority, which any client may write as it likes, names nothing here: calls are known
+ * by their path alone.
+ */
+export function universalRequest(
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+  context: ContextValues | undefined,
+): UniversalServerRequest {
+  Object.defineProperty(request, 'authority', { value: 'bowline' });
+  const call = universalRequestFromNodeRequest(request, response, undefined, context);
+  // Node tells of the end outside of this request's work; what its listeners do is still work of this request.
+  const ended = new AbortController();
+  const end = AsyncLocalStorage.bind(() => ended.abort(call.signal.reason));
+  call.signal.addEventListener('abort', end, { once: true });
+  return { ...call, signal: ended.signal };
+}
+
+/** Runs a handler and writes its answer. Rejects where that fails although the peer is still there. */
+export async function respond(
+  handler: UniversalHandler,
+  call: UniversalServerRequest,
+  response: Http2ServerResponse,
+): Promise<void> {
+  try {
+    await universalResponseToNodeResponse(await handler(call), response);
+  } catch (error) {
+    if (!unanswerable(response) && ConnectError.from(error).code !== Code.Aborted) throw error;
+  }
+}
+
+/** Whether nobody can be answered any more. */
+export const unanswerable = ({ stream }: Http2ServerResponse): boolean =>
+  stream === undefined || stream.closed || stream.destroyed;
+
+function end(response: Http2ServerResponse): void {
+  try {
+    if (!response.headersSent) answer(response, 500);
+    else response.stream?.close(constants.NGHTTP2_INTERNAL_ERROR);
+  } catch {
+    // Its stream is gone, which is what was wanted.
+  }
+}
