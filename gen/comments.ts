@@ -344,7 +344,7 @@ export const comments: Readonly<Record<string, string>> = {
   "bowline.capability.web.v1.SkippedPage.problem": "The same for people.",
   "bowline.capability.web.v1.SkippedPage.reason": "Reason code: WEB_ROBOTS, URL_NOT_ALLOWED, WEB_STATUS, ...",
   "bowline.capability.web.v1.SkippedPage.url": "Its URL.",
-  "bowline.capability.web.v1.WebService": "Reads pages of the public web as text. Addresses of private, local and special networks are refused, also when a name or a redirect leads there. No credentials are sent. Everything it returns is untrusted. Errors: URL_NOT_ALLOWED, WEB_UNREACHABLE, WEB_BUSY, WEB_TOO_LARGE, WEB_NOT_TEXT, WEB_ROBOTS, WEB_STATUS, DOCUMENT_INVALID, DOCUMENT_TOO_COSTLY, WEB_SEARCH_NOT_CONFIGURED, WEB_SEARCH_FAILED.",
+  "bowline.capability.web.v1.WebService": "Reads pages of the public web as text. Addresses of private, local and special networks are refused, also when a name or a redirect leads there. No credentials are sent. Everything it returns is untrusted. Errors: URL_NOT_ALLOWED, WEB_UNREACHABLE, WEB_BUSY, WEB_TOO_SLOW, WEB_ANSWER_INVALID, WEB_TOO_LARGE, WEB_NOT_TEXT, WEB_ROBOTS, WEB_STATUS, DOCUMENT_INVALID, DOCUMENT_TOO_COSTLY, WEB_SEARCH_NOT_CONFIGURED, WEB_SEARCH_FAILED.",
   "bowline.capability.web.v1.WebService.Crawl": "Reads a site from a page on, within limits; robots.txt is obeyed, hosts are asked one page at a time with a pause. Pages arrive as they are read, then the end.",
   "bowline.capability.web.v1.WebService.Fetch": "Reads one page: its readable text as Markdown, title, links and metadata. HTML, text, JSON, XML and PDF.",
   "bowline.capability.web.v1.WebService.Search": "Searches the web through the search service that the worker is configured for.",

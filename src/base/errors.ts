@@ -399,6 +399,8 @@ export const ERRORS = {
   // web
   URL_NOT_ALLOWED: row('permission_denied', 'this URL is not read: {problem}', { exit: EXIT.failed }),
   WEB_UNREACHABLE: row('unavailable', 'the server cannot be read from: {problem}'),
+  WEB_ANSWER_INVALID: row('failed_precondition', 'what the server answers cannot be used: {problem}'),
+  WEB_TOO_SLOW: row('failed_precondition', 'the server is too slow: {problem}'),
   WEB_BUSY: row('unavailable', 'the server cannot be asked now: {problem}'),
   WEB_STATUS: row('failed_precondition', 'the server answered with status {status}'),
   WEB_TOO_LARGE: row('failed_precondition', 'what the server sends is larger than {limit} bytes'),
@@ -406,7 +408,7 @@ export const ERRORS = {
     'failed_precondition',
     'this is {mediaType}, which has no text to read; HTML, text, JSON, XML and PDF have',
   ),
-  WEB_ROBOTS: row('permission_denied', 'the robots.txt of {host} does not allow this page to be read', {
+  WEB_ROBOTS: row('permission_denied', 'this page is not read because of the robots.txt of {host}: {problem}', {
     exit: EXIT.failed,
   }),
   WEB_SEARCH_NOT_CONFIGURED: row(

@@ -122,6 +122,24 @@ test('a host that asks for a long pause is not asked again', async () => {
   expect(end(responses)).toEqual({ pages: 0, skipped: 1, limit: '' });
 });
 
+test('a pause that robots.txt asks for is kept where the worker itself makes none', async () => {
+  const at: number[] = [];
+  const { where, web } = await serving(
+    (request, response) => {
+      at.push(performance.now());
+      response.writeHead(200, HTML).end(`<p>${request.url}${links('/a', '/b')}`);
+    },
+    { pauseMs: 0 },
+    (_, response) => response.end('User-agent: *\nCrawl-delay: 0.4\n'),
+  );
+  expect(end(await web.crawl({ url: where.origin }))).toMatchObject({ pages: 3 });
+  for (const [one, other] of [
+    [at[0]!, at[1]!],
+    [at[1]!, at[2]!],
+  ] as const)
+    expect(other - one).toBeGreaterThanOrEqual(390);
+});
+
 test('Search says that there is no service, or asks the one that is configured', async () => {
   const { where, web } = await serving((request, response) => {
     const { searchParams } = new URL(request.url!, 'http://x');

@@ -243,11 +243,11 @@ describe('a hostile server', () => {
   });
 
   test.each([
-    ['sends its head byte by byte', 'HTTP/1.1 200 OK\r\nX: ', 'WEB_UNREACHABLE'],
+    ['sends its head byte by byte', 'HTTP/1.1 200 OK\r\nX: ', 'WEB_TOO_SLOW'],
     [
       'sends its body byte by byte',
       'HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 100000\r\n\r\n',
-      'WEB_UNREACHABLE',
+      'WEB_TOO_SLOW',
     ],
   ])('that %s is left', async (_, head, why) => {
     const where = await rawSite((socket) => {
@@ -260,7 +260,7 @@ describe('a hostile server', () => {
   });
 
   test.each([
-    ['says nothing', ''],
+    ['says nothing', '', 'WEB_TOO_SLOW'],
     ['is no HTTP server', 'SSH-2.0-OpenSSH_9.2\r\n'],
     [
       'sends a head without an end',
@@ -269,11 +269,13 @@ describe('a hostile server', () => {
     [
       'says that its body is longer than it is',
       'HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 5000\r\nconnection: close\r\n\r\nabc',
+      'WEB_UNREACHABLE',
     ],
-    ['sends two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 50\r\n\r\nabcde'],
+    ['sends two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 50\r\n\r\nabcde', 'WEB_UNREACHABLE'],
     [
       'sends a length and chunks',
       'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabcde',
+      'WEB_UNREACHABLE',
     ],
     [
       'sends broken chunks',
@@ -287,23 +289,62 @@ describe('a hostile server', () => {
       'packs in a way that was not asked for',
       'HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-encoding: compress\r\ncontent-length: 3\r\n\r\nabc',
     ],
-  ])('that %s is told as unreachable', async (_, text) => {
-    const where = await rawSite((socket) => {
-      socket.write(text);
-      if (text.includes('connection: close')) socket.end();
-    });
-    const web = await rig(where, small);
-    await expect(web.fetch(where.origin)).rejects.toEqual(reason('WEB_UNREACHABLE'));
-  });
+  ] as [string, string, string?][])(
+    'that %s is told as that, and asked again only where that may help',
+    async (_, text, why = 'WEB_ANSWER_INVALID') => {
+      const where = await rawSite((socket) => {
+        socket.write(text);
+        if (text.includes('connection: close')) socket.end();
+      });
+      const web = await rig(where, small);
+      await expect(web.fetch(where.origin)).rejects.toMatchObject({
+        reason: why,
+        retryable: why === 'WEB_UNREACHABLE',
+      });
+    },
+  );
 
   test('that redirects for ever, or in a circle, is left', async () => {
     const { where, web } = await serving((request, response) => {
       const at = Number(request.url!.slice(2));
       response.writeHead(302, { location: request.url === '/circle' ? '/circle' : `/n${at + 1}` }).end();
     }, small);
-    await expect(web.fetch(`${where.origin}/n1`)).rejects.toEqual(reason('WEB_UNREACHABLE'));
+    const left = { reason: 'WEB_ANSWER_INVALID', retryable: false };
+    await expect(web.fetch(`${where.origin}/n1`)).rejects.toMatchObject(left);
     expect(where.asked.length).toBeLessThanOrEqual(10);
-    await expect(web.fetch(`${where.origin}/circle`)).rejects.toEqual(reason('WEB_UNREACHABLE'));
+    await expect(web.fetch(`${where.origin}/circle`)).rejects.toMatchObject(left);
+  });
+
+  test.each([
+    ['raw UTF-8', Buffer.from('/größe/图')],
+    ['escapes', Buffer.from('/gr%C3%B6%C3%9Fe/%E5%9B%BE')],
+  ])('that redirects to %s is followed to there', async (_, location) => {
+    const asked: string[] = [];
+    const where = await rawSite((socket) => {
+      socket.once('data', (head) => {
+        const path = head.toString('latin1').split(' ')[1]!;
+        asked.push(path);
+        if (path !== '/') return socket.end('HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc');
+        const start = Buffer.from('HTTP/1.1 302 Found\r\ncontent-length: 0\r\nconnection: close\r\nlocation: ');
+        return socket.end(Buffer.concat([start, location, Buffer.from('\r\n\r\n')]));
+      });
+    });
+    const web = await rig(where);
+    expect((await web.fetch(where.origin)).markdown).toBe('abc');
+    expect(asked).toEqual(['/', '/gr%C3%B6%C3%9Fe/%E5%9B%BE']);
+  });
+
+  test('that drips is left for its slowness long before the time of a request is over', async () => {
+    let asked = 0;
+    const where = await site((_, response) => {
+      asked++;
+      response.writeHead(200, HTML);
+      const timer = setInterval(() => response.write('a'), 50);
+      response.on('close', () => clearInterval(timer));
+    });
+    const web = await rig(where, { settings: { silenceMs: 200, requestMs: 60_000 } });
+    await expect(web.fetch(where.origin)).rejects.toMatchObject({ reason: 'WEB_TOO_SLOW', retryable: false });
+    expect(asked).toBe(1);
   });
 
   test('cannot make a canceled call wait', async () => {
@@ -356,7 +397,13 @@ describe('robots.txt', () => {
   test.each([
     ['is not there', (_, response) => response.writeHead(404).end(), 'A page'],
     ['cannot be had', (_, response) => response.writeHead(500).end(), 'WEB_ROBOTS'],
-    ['never answers', () => {}, 'WEB_ROBOTS'],
+    ['never answers', () => {}, 'WEB_TOO_SLOW'],
+    ['breaks off', (request) => request.socket.destroy(), 'WEB_UNREACHABLE'],
+    [
+      'is packed and damaged',
+      (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('abc'),
+      'WEB_ANSWER_INVALID',
+    ],
     [
       'is moved',
       (request, response) => request.url === '/robots.txt' && response.writeHead(301, { location: '/moved' }).end(),
@@ -375,10 +422,32 @@ describe('robots.txt', () => {
     ],
     [
       'has thousands of rules with wildcards',
-      (_, response) => response.end(`User-agent: *\n${'Disallow: /*a*a*a*a*a*b$\n'.repeat(5000)}`),
+      (_, response) =>
+        response.end(
+          `User-agent: *\n${Array.from({ length: 5000 }, (_, at) => `Disallow: /*a*a*a*${at}$\n`).join('')}`,
+        ),
       'WEB_ROBOTS',
     ],
   ] as [string, RequestListener, string][])('that %s: %#', async (_, robots, outcome) => {
     expect(await (await asks(robots))('/a')).toBe(outcome);
+  });
+
+  test('that could not be read is not asked for by each page, and is told as what stood in the way', async () => {
+    let asked = 0;
+    const where = await site(
+      (_, response) => response.end('x'),
+      (request) => {
+        asked++;
+        request.socket.destroy();
+      },
+    );
+    const web = await rig(where, { settings: { robotsForFetch: true } });
+    for (const path of ['/a', '/b']) {
+      await expect(web.fetch(`${where.origin}${path}`)).rejects.toMatchObject({
+        reason: 'WEB_UNREACHABLE',
+        message: expect.stringMatching(/robots\.txt.*connection/),
+      });
+    }
+    expect(asked).toBe(1);
   });
 });

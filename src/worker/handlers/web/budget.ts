@@ -13,12 +13,12 @@ export class Budget {
     this.#left = ms;
   }
 
-  /** Does `work` with a signal that aborts with WEB_UNREACHABLE when the time is spent. */
+  /** Does `work` with a signal that aborts with WEB_TOO_SLOW when the time is spent. */
   async spend<T>(outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const late = new AbortController();
     const start = this.#clock.monotonic();
     const problem = `it took longer than ${this.#ms} ms`;
-    const stop = this.#clock.after(this.#left, () => late.abort(new AppError('WEB_UNREACHABLE', { problem })));
+    const stop = this.#clock.after(this.#left, () => late.abort(new AppError('WEB_TOO_SLOW', { problem })));
     try {
       return await work(AbortSignal.any([outer, late.signal]));
     } finally {

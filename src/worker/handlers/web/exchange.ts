@@ -23,8 +23,8 @@ export interface Exchanged extends Head {
 }
 
 /**
- * GET without cookies, credentials and Referer. Throws URL_NOT_ALLOWED for a host that is not public, WEB_UNREACHABLE, WEB_TOO_LARGE and
- * the signal's reason.
+ * GET without cookies, credentials and Referer. Throws URL_NOT_ALLOWED for a host that is not public, WEB_UNREACHABLE,
+ * WEB_ANSWER_INVALID, WEB_TOO_LARGE, WEB_TOO_SLOW and the signal's reason.
  */
 export async function exchange(url: URL, options: ExchangeOptions): Promise<Exchanged> {
   const { agent, signal, limit, judge } = options;
@@ -67,6 +67,9 @@ function failure(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   for (let at = error; at instanceof Error; at = at.cause) if (at instanceof AppError) return at;
   const code = codeOf(error);
+  if (code === 'UND_ERR_HEADERS_TIMEOUT') return new AppError('WEB_TOO_SLOW', { problem: 'it did not answer in time' });
+  const invalid = INVALID[code] ?? (code.startsWith('HPE_') ? 'its answer is not HTTP' : undefined);
+  if (invalid !== undefined) return new AppError('WEB_ANSWER_INVALID', { problem: invalid }, { cause: error });
   return new AppError('WEB_UNREACHABLE', { problem: PROBLEMS[code] ?? other(code) }, { cause: error });
 }
 
@@ -77,16 +80,18 @@ function codeOf(error: unknown): string {
   return 'code' in error ? String(error.code) : '';
 }
 
-const PROBLEMS: Readonly<Record<string, string>> = {
+/** What would be the same the next time. */
+const INVALID: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_OVERFLOW: 'the head of its answer is too large',
-  UND_ERR_HEADERS_TIMEOUT: 'it did not answer in time',
+};
+
+const PROBLEMS: Readonly<Record<string, string>> = {
   UND_ERR_BODY_TIMEOUT: 'it stopped in the middle of its answer',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'its answer is shorter or longer than it says',
   EAI_AGAIN: 'its name could not be looked up',
 };
 
 function other(code: string): string {
-  if (code.startsWith('HPE_')) return 'its answer is not HTTP';
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO|ERR_OSSL/.test(code)) return 'its certificate is not valid or TLS failed';
   return 'no connection, or it broke';
 }

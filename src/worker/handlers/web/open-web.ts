@@ -63,6 +63,7 @@ const webSettings = (all: WorkerSettings): WebSettings => ({
   privateHosts: all.webPrivateHosts,
   robotsForFetch: !all.webFetchIgnoresRobots,
   requestMs: all.webRequestMs,
+  slowBytes: all.webSlowBytes,
   bodyBytes: all.webBodyBytes,
   cacheBytes: all.webCacheBytes,
   pauseMs: all.webPauseMs,

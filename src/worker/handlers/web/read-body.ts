@@ -9,6 +9,7 @@ import {
   createInflateRaw,
   createZstdDecompress,
 } from 'node:zlib';
+import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 
 /** Codings of one body; none has more than one. */
@@ -21,20 +22,28 @@ const ZSTD = { ...CHUNK, params: { [constants.ZSTD_d_windowLogMax]: 23 } };
 /** What is asked for. */
 export const ACCEPT_ENCODING = 'gzip, deflate, br, zstd';
 
+/** A body that comes slower than this for so long is not waited for. */
+export interface Slowest {
+  readonly bytesPerSecond: number;
+  readonly afterMs: number;
+  readonly clock: Clock;
+}
+
 export interface BodyLimit {
   /** Bytes, both as they come and after decompression. */
   readonly bytes: number;
   /** Whether a longer body is cut there; otherwise it is an error. */
   readonly cut: boolean;
+  readonly slow: Slowest;
 }
 
-/** Throws WEB_TOO_LARGE, and WEB_UNREACHABLE for a body that is cut off or damaged. */
+/** Throws WEB_TOO_LARGE, WEB_TOO_SLOW, and WEB_ANSWER_INVALID for a body that is damaged. */
 export async function readBody(body: Readable, encoding: string, limit: BodyLimit): Promise<Uint8Array> {
   const words = encoding.split(',', MAX_CODINGS + 3).map((name) => name.trim().toLowerCase());
   const codings = words.filter((name) => name !== '' && name !== 'identity');
   try {
     if (codings.length > MAX_CODINGS) throw damaged('it is packed too often');
-    let source: AsyncIterable<Buffer> = counted(body, limit);
+    let source: AsyncIterable<Buffer> = counted(paced(body, limit.slow), limit);
     for (const coding of codings.reverse()) source = counted(unpacked(source, coding), limit);
     const pieces: Buffer[] = [];
     for await (const piece of source) pieces.push(piece);
@@ -43,6 +52,19 @@ export async function readBody(body: Readable, encoding: string, limit: BodyLimi
     throw isZlibError(error) ? damaged('its compression is damaged', error) : error;
   } finally {
     body.destroy();
+  }
+}
+
+async function* paced(source: AsyncIterable<Buffer>, { bytesPerSecond, afterMs, clock }: Slowest) {
+  const start = clock.monotonic();
+  let bytes = 0;
+  for await (const piece of source) {
+    bytes += piece.length;
+    const ms = clock.monotonic() - start;
+    if (ms >= afterMs && bytes < (bytesPerSecond * ms) / 1000) {
+      throw new AppError('WEB_TOO_SLOW', { problem: `less than ${bytesPerSecond} bytes came in a second` });
+    }
+    yield piece;
   }
 }
 
@@ -94,4 +116,4 @@ function isZlibError(error: unknown): boolean {
 }
 
 const damaged = (problem: string, cause?: unknown) =>
-  new AppError('WEB_UNREACHABLE', { problem: `the body cannot be read, ${problem}` }, { cause });
+  new AppError('WEB_ANSWER_INVALID', { problem: `the body cannot be read, ${problem}` }, { cause });

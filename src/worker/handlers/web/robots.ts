@@ -1,37 +1,26 @@
-// Knows what hosts allow in their robots.txt, for a day each (RFC 9309). Reading the file is the caller's; a hostile file costs a bounded time.
+// Knows what hosts allow in their robots.txt, for a day each (RFC 9309). Reading the file is the caller's, its rules are of robots-rules.ts.
 import { LRUCache } from 'lru-cache';
-import robotsParser, { type Robot } from 'robots-parser';
 import type { Clock } from '../../../base/clock.ts';
-import { AppError } from '../../../base/errors.ts';
+import { AppError, isReason } from '../../../base/errors.ts';
+import { type RobotsRules, robotsRules } from './robots-rules.ts';
 
 /** What must be read of a file at least (RFC 9309, section 2.5); what is beyond is not read. */
 export const ROBOTS_BYTES = 500 << 10;
 const HOSTS = 2000;
 const DAY_MS = 24 * 3_600_000;
-/** A host whose file cannot be had is asked for it again after this. */
+/** A host that says that it cannot give its file is asked for it again after this. */
 const AGAIN_MS = 5 * 60_000;
-/** Time to match a rule with wildcards grows with both its length and that of the path. */
-const WILDCARD_RULES = 500;
-const WILDCARD_LENGTH = 256;
-const PATH_LENGTH = 2048;
-const LINE_LENGTH = 4096;
+/** One that could not be reached, after this: as soon as it can be, its pages can be read. */
+const LOST_MS = 10_000;
 
-/** A CommonJS module whose types say `default`. */
-const parseRobots = robotsParser as unknown as (url: string, text: string) => Robot;
+/** The file, or that there is none. `status`: the server said that it cannot give it now; then nothing is allowed. */
+export type RobotsFile = { readonly bytes: Uint8Array } | 'none' | { readonly status: number };
 
-/** The file's text, `everything` where there is none, `nothing` where it cannot be had now. */
-export type RobotsFile = { readonly text: string } | 'everything' | 'nothing';
-
+/** Throws why the host cannot be asked at all. */
 export type ReadRobots = (url: URL, signal: AbortSignal) => Promise<RobotsFile>;
 
-export interface Permission {
-  readonly allowed: boolean;
-  /** Pause that the host asks for between two pages, in milliseconds. */
-  readonly pauseMs: number;
-}
-
 interface Known {
-  readonly file: Robot | 'everything' | 'nothing';
+  readonly answer: RobotsRules | 'everything' | { readonly problem: string } | AppError;
   readonly until: number;
 }
 
@@ -48,42 +37,49 @@ export class Robots {
     this.#clock = clock;
   }
 
-  async permits(url: URL, signal: AbortSignal): Promise<Permission> {
-    const { file } = await this.#of(url, signal);
-    if (file === 'everything' || file === 'nothing') return { allowed: file === 'everything', pauseMs: 0 };
-    const path = `${url.pathname}${url.search}`;
-    const delay = file.getCrawlDelay(this.#agent) ?? 0;
-    const allowed = path.length <= PATH_LENGTH && file.isAllowed(url.href, this.#agent) !== false;
-    return { allowed, pauseMs: Number.isFinite(delay) && delay > 0 ? delay * 1000 : 0 };
-  }
-
-  /** Throws WEB_ROBOTS. Gives the pause that the host asks for. */
+  /**
+   * Gives the pause that the host asks for between two pages, in milliseconds. Throws WEB_ROBOTS, and where the host cannot be asked
+   * what stands in the way.
+   */
   async require(url: URL, signal: AbortSignal): Promise<number> {
-    const { allowed, pauseMs } = await this.permits(url, signal);
-    if (!allowed) throw new AppError('WEB_ROBOTS', { host: url.host });
-    return pauseMs;
+    const answer = await this.#of(url, signal);
+    if (answer === 'everything') return 0;
+    if (answer instanceof AppError) throw answer;
+    const problem = 'problem' in answer ? answer.problem : answer.permits(url) ? undefined : 'it does not allow it';
+    if (problem !== undefined) throw new AppError('WEB_ROBOTS', { host: url.host, problem });
+    return 'delay' in answer ? answer.delay * 1000 : 0;
   }
 
-  async #of(url: URL, signal: AbortSignal): Promise<Known> {
+  async #of(url: URL, signal: AbortSignal): Promise<Known['answer']> {
     const known = this.#known.get(url.origin);
-    if (known && known.until > this.#clock.now()) return known;
-    const place = new URL('/robots.txt', url);
-    const file = await this.#read(place, signal);
-    const parsed = typeof file === 'string' ? file : parse(place, file.text);
-    const fresh: Known = { file: parsed, until: this.#clock.now() + (file === 'nothing' ? AGAIN_MS : DAY_MS) };
-    this.#known.set(url.origin, fresh);
-    return fresh;
+    if (known && known.until > this.#clock.now()) return known.answer;
+    const [answer, ms] = await this.#ask(new URL('/robots.txt', url), signal);
+    this.#known.set(url.origin, { answer, until: this.#clock.now() + ms });
+    return answer;
+  }
+
+  /** The answer, and for how long it holds. */
+  async #ask(place: URL, signal: AbortSignal): Promise<[Known['answer'], number]> {
+    try {
+      const file = await this.#read(place, signal);
+      if (file === 'none') return ['everything', DAY_MS];
+      if ('status' in file) return [{ problem: `the server answered with status ${file.status} instead` }, AGAIN_MS];
+      const rules = robotsRules(file.bytes, file.bytes.length >= ROBOTS_BYTES, this.#agent);
+      return [rules === 'too many' ? { problem: 'it has more rules than are obeyed' } : rules, DAY_MS];
+    } catch (error) {
+      signal.throwIfAborted();
+      // An address that may not be asked is the answer for the page too, and who asks for a pause says for how long.
+      if (!(error instanceof AppError) || error.reason === 'URL_NOT_ALLOWED' || error.reason === 'WEB_BUSY')
+        throw error;
+      return [ofRobots(error), LOST_MS];
+    }
   }
 }
 
-/** A file that would cost too much to obey allows nothing. */
-function parse(place: URL, text: string): Robot | 'nothing' {
-  const lines = text.split(/\r\n?|\n/);
-  let wildcards = 0;
-  for (const line of lines) {
-    if (line.length > LINE_LENGTH) return 'nothing';
-    if (!/^\s{0,16}(?:dis)?allow\b/i.test(line) || !line.includes('*')) continue;
-    if (++wildcards > WILDCARD_RULES || line.length > WILDCARD_LENGTH) return 'nothing';
-  }
-  return parseRobots(place.href, text);
+/** The same error, with what was asked for when it happened. */
+function ofRobots(error: AppError): AppError {
+  const { reason, metadata } = error;
+  if (!isReason(reason) || metadata.problem === undefined) return error;
+  const problem = `asked for its robots.txt: ${metadata.problem}`;
+  return new AppError(reason, { ...metadata, problem }, { cause: error });
 }

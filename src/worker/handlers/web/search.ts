@@ -60,7 +60,8 @@ async function ask(parts: SearchParts, url: URL, outer: AbortSignal): Promise<un
   const { settings, agent, userAgent, clock } = parts;
   const headers: Record<string, string> = { accept: 'application/json', 'user-agent': userAgent };
   if (settings.key) headers[settings.key.header.toLowerCase()] = settings.key.value.reveal();
-  const limit = { bytes: settings.answerBytes, cut: false };
+  const slow = { bytesPerSecond: 0, afterMs: settings.timeoutMs, clock };
+  const limit = { bytes: settings.answerBytes, cut: false, slow };
   const answer = await new Budget(settings.timeoutMs, clock)
     .spend(outer, (signal) => exchange(url, { agent, headers, signal, limit }))
     .catch((error: unknown) => {

@@ -74,6 +74,16 @@ export const WEB_ROWS = {
     min: 100,
     max: 600_000,
   },
+  webSlowBytes: {
+    env: 'BOWLINE_WEB_SLOW_BYTES',
+    group: 'web',
+    kind: 'number',
+    unit: 'bytes',
+    what: 'least of a response that must come in a second, on the average, once it has taken ten; 0 waits for any',
+    fallback: WEB_DEFAULTS.slowBytes,
+    min: 0,
+    max: 1 << 20,
+  },
   webBodyBytes: {
     env: 'BOWLINE_WEB_BODY_BYTES',
     group: 'web',

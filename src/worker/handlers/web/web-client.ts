@@ -10,6 +10,7 @@ import { type Exchanged, exchange, type Head } from './exchange.ts';
 import type { HostTurns } from './host-turns.ts';
 import type { HttpCache, Stored } from './http-cache.ts';
 import { judgeUrl } from './judge-url.ts';
+import type { BodyLimit } from './read-body.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { ROBOTS_BYTES, Robots, type RobotsFile } from './robots.ts';
 import type { WebSettings } from './web-settings.ts';
@@ -29,8 +30,11 @@ export interface ReadOptions {
   /** Ask the server although the cache has a fresh answer. */
   readonly noCache: boolean;
   readonly obeyRobots: boolean;
-  /** Pause before the request, after the last one to this host. */
-  readonly pauseMs: number;
+  /**
+   * Pause before the request, after the last one to this host; more where its robots.txt asks for more. Undefined, for a single page:
+   * none, whatever is asked for.
+   */
+  readonly pauseMs: number | undefined;
   /** Judges the URL of each hop beyond the address policy. */
   readonly judge?: (url: URL) => void;
 }
@@ -72,7 +76,8 @@ export class WebClient {
   }
 
   /**
-   * Throws URL_NOT_ALLOWED, WEB_ROBOTS, WEB_STATUS, WEB_BUSY, WEB_NOT_TEXT, WEB_TOO_LARGE, WEB_UNREACHABLE and the signal's reason.
+   * Throws URL_NOT_ALLOWED, WEB_ROBOTS, WEB_STATUS, WEB_BUSY, WEB_NOT_TEXT, WEB_TOO_LARGE, WEB_TOO_SLOW, WEB_ANSWER_INVALID,
+   * WEB_UNREACHABLE and the signal's reason.
    */
   async read(start: URL, options: ReadOptions): Promise<Resource> {
     const time = new Budget(this.#parts.settings.requestMs, this.#parts.clock);
@@ -83,7 +88,7 @@ export class WebClient {
       if (!(found instanceof URL)) return { ...found, url, redirects };
       redirects.push(url.href);
       if (redirects.length > this.#parts.settings.redirects || redirects.includes(found.href)) {
-        throw new AppError('WEB_UNREACHABLE', { problem: 'it redirects in circles or too often' });
+        throw new AppError('WEB_ANSWER_INVALID', { problem: 'it redirects in circles or too often' });
       }
       url = found;
     }
@@ -96,12 +101,12 @@ export class WebClient {
     const asked = obeyRobots ? await this.robots.require(url, signal) : 0;
     const stored = cache.get(tenant, url);
     if (stored && !noCache && cache.isFresh(stored)) return resource(stored, 200, true);
-    const pauseMs = options.pauseMs === 0 ? 0 : Math.max(asked, options.pauseMs);
+    const pauseMs = options.pauseMs === undefined ? 0 : Math.max(asked, options.pauseMs);
     const answer = await turns.take(url.host, pauseMs, signal, () =>
       time.spend(signal, (bounded) =>
         exchange(url, {
           ...this.#common(conditions(stored), bounded),
-          limit: { bytes: settings.bodyBytes, cut: false },
+          limit: this.#limit(settings.bodyBytes, false),
           judge: refuseNoText,
         }),
       ),
@@ -118,7 +123,7 @@ export class WebClient {
   #next(url: URL, { status, header }: Head): URL {
     const location = header('location');
     if (!location) throw new AppError('WEB_STATUS', { status });
-    return judgeUrl(location, this.#parts.policy, url);
+    return judgeUrl(asUtf8(location), this.#parts.policy, url);
   }
 
   #refusal({ host }: URL, { status, header }: Head): AppError {
@@ -131,30 +136,28 @@ export class WebClient {
     });
   }
 
-  /** RFC 9309, section 2.3.1: no file allows everything, a server that cannot say allows nothing. */
+  /** RFC 9309, section 2.3.1: no file allows everything, a server that cannot give it allows nothing. Throws as `read`. */
   async #readRobots(start: URL, signal: AbortSignal): Promise<RobotsFile> {
     const time = new Budget(this.#parts.settings.requestMs, this.#parts.clock);
-    try {
-      let url = judgeUrl(start.href, this.#parts.policy);
-      for (let redirects = 0; redirects <= ROBOTS_REDIRECTS; redirects++) {
-        const place = url;
-        const answer: Exchanged = await this.#parts.turns.take(place.host, 0, signal, () =>
-          time.spend(signal, (bounded) =>
-            exchange(place, { ...this.#common({}, bounded), limit: { bytes: ROBOTS_BYTES, cut: true } }),
-          ),
-        );
-        const { status, body } = answer;
-        if (status >= 200 && status < 300) return { text: new TextDecoder().decode(body) };
-        if (!REDIRECTS.has(status)) return status < 400 || status > 499 || status === 429 ? 'nothing' : 'everything';
-        url = this.#next(url, answer);
-      }
-      return 'everything';
-    } catch (error) {
-      signal.throwIfAborted();
-      // An address that may not be asked is the answer for the page too.
-      if (error instanceof AppError && error.reason === 'URL_NOT_ALLOWED') throw error;
-      return 'nothing';
+    let url = judgeUrl(start.href, this.#parts.policy);
+    for (let redirects = 0; redirects <= ROBOTS_REDIRECTS; redirects++) {
+      const place = url;
+      const answer: Exchanged = await this.#parts.turns.take(place.host, 0, signal, () =>
+        time.spend(signal, (bounded) =>
+          exchange(place, { ...this.#common({}, bounded), limit: this.#limit(ROBOTS_BYTES, true) }),
+        ),
+      );
+      const { status, body } = answer;
+      if (status >= 200 && status < 300) return { bytes: body };
+      if (!REDIRECTS.has(status)) return status >= 400 && status <= 499 && status !== 429 ? 'none' : { status };
+      url = this.#next(url, answer);
     }
+    return 'none';
+  }
+
+  #limit(bytes: number, cut: boolean): BodyLimit {
+    const { slowBytes: bytesPerSecond, silenceMs: afterMs } = this.#parts.settings;
+    return { bytes, cut, slow: { bytesPerSecond, afterMs, clock: this.#parts.clock } };
   }
 
   #common(more: Readonly<Record<string, string>>, signal: AbortSignal) {
@@ -168,6 +171,15 @@ function refuseNoText({ header }: Head): void {
   // Without a look at the bytes, which may still tell that it is none.
   if (documentKind(mediaType, new Uint8Array()) === undefined)
     throw new AppError('WEB_NOT_TEXT', { mediaType: mediaType.slice(0, 128) });
+}
+
+/** Header fields come as octets, a letter each; letters that are not ASCII are meant as UTF-8 where they can be that. */
+function asUtf8(field: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(field, 'latin1'));
+  } catch {
+    return field;
+  }
 }
 
 function conditions(stored: Stored | undefined): Record<string, string> {

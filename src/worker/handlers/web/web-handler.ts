@@ -36,7 +36,7 @@ async function fetchPage(parts: WebParts, request: FetchRequest, context: Handle
   const { tenant, signal } = context;
   const { noCache, wholePage } = request;
   const maxChars = Math.min(request.maxChars || DEFAULT_CHARS, MOST_CHARS);
-  const options = { tenant, signal, noCache, obeyRobots: settings.robotsForFetch, pauseMs: 0 };
+  const options = { tenant, signal, noCache, obeyRobots: settings.robotsForFetch, pauseMs: undefined };
   const resource = await client.read(client.judge(request.url), options);
   const { page } = await readPage(parser, resource, { tenant, signal, readable: !wholePage, maxChars });
   return create(FetchResponseSchema, { page });

@@ -15,6 +15,8 @@ export interface WebSettings {
   readonly redirects: number;
   /** Time until the head of a response is there, and between two pieces of its body, in milliseconds. */
   readonly silenceMs: number;
+  /** Bytes of a body that must come in a second, on the average, once it has taken longer than `silenceMs`. */
+  readonly slowBytes: number;
   /** Time of one request with its redirects, in milliseconds. */
   readonly requestMs: number;
   /** Bytes of the head of a response. */
@@ -68,6 +70,7 @@ export const WEB_DEFAULTS: WebSettings = Object.freeze({
   robotsForFetch: true,
   redirects: 8,
   silenceMs: 10_000,
+  slowBytes: 1024,
   requestMs: 30_000,
   headBytes: 32 << 10,
   bodyBytes: 8 << 20,
@@ -81,7 +84,7 @@ export const WEB_DEFAULTS: WebSettings = Object.freeze({
   search: undefined,
 });
 
-const SEARCH_DEFAULTS = { timeoutMs: 15_000, answerBytes: 2 << 20 };
+const SEARCH_DEFAULTS = { timeoutMs: 15_000, answerBytes: 1 << 20 };
 
 /** A SearXNG, or what answers like it (its settings must list `json` among the formats). @param base e.g. `http://searxng:8080` */
 export function searxng(base: string): SearchSettings {

@@ -549,8 +549,8 @@ export const SearchResultSchema: GenMessage<SearchResult> = /*@__PURE__*/
 /**
  * Reads pages of the public web as text. Addresses of private, local and special networks are refused, also when a name or a
  * redirect leads there. No credentials are sent. Everything it returns is untrusted. Errors: URL_NOT_ALLOWED,
- * WEB_UNREACHABLE, WEB_BUSY, WEB_TOO_LARGE, WEB_NOT_TEXT, WEB_ROBOTS, WEB_STATUS, DOCUMENT_INVALID, DOCUMENT_TOO_COSTLY,
- * WEB_SEARCH_NOT_CONFIGURED, WEB_SEARCH_FAILED.
+ * WEB_UNREACHABLE, WEB_BUSY, WEB_TOO_SLOW, WEB_ANSWER_INVALID, WEB_TOO_LARGE, WEB_NOT_TEXT, WEB_ROBOTS, WEB_STATUS,
+ * DOCUMENT_INVALID, DOCUMENT_TOO_COSTLY, WEB_SEARCH_NOT_CONFIGURED, WEB_SEARCH_FAILED.
  *
  * @generated from service bowline.capability.web.v1.WebService
  */
