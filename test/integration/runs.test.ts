@@ -1,6 +1,7 @@
 // Runs through the real control plane, from an edge's ask to its answer, over real streams.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
+  FsService,
   ReadRequestSchema,
   ReadResponseSchema,
   WriteResponseSchema,
@@ -8,7 +9,8 @@ import {
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
-import { TestControl } from '../support/control-plane.ts';
+import { newId } from '../../src/base/ids.ts';
+import { eventually, refusal, TestControl } from '../support/control-plane.ts';
 import { EdgeStream } from '../support/fake-edge.ts';
 import { WorkerStream } from '../support/fake-worker.ts';
 
@@ -185,6 +187,30 @@ test('a cancel through the API reaches the device, and the run ends although the
   expect((await runs().cancelRun({ id: run, requestId: 'r1' })).run?.state).toBe(RunState.CANCELLED);
   await edge.cut();
   await worker.cut();
+});
+
+test('a call that is cancelled while the session is lost ends when the device comes back without it', async () => {
+  const device = await control.device();
+  const edge = control.closing(await device.connect());
+  const write = refusal(
+    control
+      .client(FsService)
+      .write(
+        { path: 'a', text: 'a' },
+        { headers: { 'bowline-device': device.device, 'bowline-idempotency-key': newId() } },
+      ),
+  );
+  const { run } = await edge.call();
+  await edge.cut();
+  await runs().cancelRun({ id: run, requestId: 'lost' });
+  await write;
+  const jobOf = async () => (await runs().getRun({ id: run })).run?.jobs.at(-1)?.state;
+  expect(await jobOf()).toBe(JobState.CANCELLING);
+  const back = control.closing(await device.connect());
+  // Its end is not waited for any longer: the timer for that would take a minute.
+  await eventually(async () => (await jobOf()) === JobState.CANCELLED);
+  expect(back.all('toolCall')).toEqual([]);
+  await back.cut();
 });
 
 test('a cancel while the device is away reaches it when it is back', async () => {

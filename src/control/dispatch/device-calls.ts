@@ -31,6 +31,8 @@ interface Connected {
   readonly session: DeviceSession;
   /** Dispatches that were sent in this session and are not answered. */
   readonly has: Set<string>;
+  /** Dispatches that were declared never started here, and so must never be sent. */
+  readonly never: Set<string>;
   unsubscribe: () => void;
   sending: Promise<void> | undefined;
   again: boolean;
@@ -43,6 +45,8 @@ type DeviceRef = Pick<DeviceSession, 'tenant' | 'device'>;
 
 /** Calls that one device has without having answered; the others wait in the outbox. Fewer than a session's queue holds. */
 const MAX_OPEN = 64;
+/** Calls that a device lists when it comes, as the edge bounds them; a full list says nothing of what is not in it. */
+const MAX_LISTED = 1024;
 /** Tries to commit one answer before it is left to the device's next session. */
 const MAX_ROUNDS = 20;
 
@@ -72,6 +76,7 @@ export class DeviceCalls {
     const entry: Connected = {
       session,
       has: new Set(),
+      never: new Set(),
       unsubscribe: () => {},
       sending: undefined,
       again: false,
@@ -82,7 +87,7 @@ export class DeviceCalls {
     before?.unsubscribe();
     entry.unsubscribe = this.#parts.signals.ofDevice(session.tenant, session.device, {
       signal: ({ signal }) => {
-        if (signal.case === 'cancelJob') cancel(entry, signal.value);
+        if (signal.case === 'cancelJob') this.#stop(entry, signal.value);
         else if (signal.case !== 'sessionOpened') this.#send(entry);
         else if (signal.value > BigInt(session.epoch)) session.doubt();
       },
@@ -189,7 +194,8 @@ export class DeviceCalls {
   }
 
   /** Stops the device's open calls that were cancelled while it was away. Those still wanted are sent as any other: the edge attaches the repeat. */
-  async #stopUnwanted({ session }: Connected): Promise<void> {
+  async #stopUnwanted(entry: Connected): Promise<void> {
+    const { session } = entry;
     for (const { job: id, running } of session.openCalls) {
       const run = runOf(id);
       if (!running || !run) continue;
@@ -197,6 +203,41 @@ export class DeviceCalls {
       if (job?.device !== session.device || job.phase === 'queued' || job.phase === 'running') continue;
       session.cancel(id, job.epoch);
     }
+    for (const row of await this.#parts.outbox.cancellingForDevice(session.tenant, session.device))
+      this.#neverReached(entry, row.dispatchId);
+  }
+
+  /** Asks the device to stop a call; one that never reached it has ended with that. */
+  #stop(entry: Connected, id: string): void {
+    cancel(entry, id);
+    this.#neverReached(entry, id);
+  }
+
+  /**
+   * Ends an unwanted call that this session was not sent and that the device did not list when it came: it cannot have it, so
+   * nobody would ever tell its end. Never throws.
+   */
+  #neverReached(entry: Connected, id: string): void {
+    const { session, has, never } = entry;
+    const at = parseDispatchId(id);
+    const run = at && runOf(at.job);
+    if (!run || has.has(id) || never.has(id)) return;
+    if (session.openCalls.length >= MAX_LISTED || session.openCalls.some(({ job }) => job === at.job)) return;
+    never.add(id);
+    const result = { case: 'neverStarted', value: toFailure(new AppError('CANCELED')) } as const;
+    this.#parts.runs
+      .command(
+        session.tenant,
+        run,
+        { type: 'result', job: at.job, epoch: at.epoch, result, targetName: targetOf(session) },
+        { source: 'dispatch', commandId: `never-reached:${id}` },
+      )
+      .catch((problem: unknown) =>
+        this.#parts.log.warn('a call that was cancelled before it was sent could not be ended yet', {
+          job: at.job,
+          why: String(problem),
+        }),
+      );
   }
 
   #unwanted(entry: Connected, id: string): void {
@@ -237,7 +278,7 @@ export class DeviceCalls {
     const { session, has } = entry;
     const job = state.jobs.get(row.job);
     if (job?.epoch !== row.epoch || (job.phase !== 'queued' && job.phase !== 'running')) return;
-    if (has.has(row.dispatchId)) return;
+    if (has.has(row.dispatchId) || entry.never.has(row.dispatchId)) return;
     if (has.size >= MAX_OPEN) {
       entry.more = true;
       return;

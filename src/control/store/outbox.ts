@@ -45,6 +45,8 @@ export interface Outbox {
   countFree(tenant: string): Promise<number>;
   /** Ready dispatches for these devices of the tenant. */
   pendingForDevices(tenant: string, deviceIds: readonly string[]): Promise<StoredOutboxRow[]>;
+  /** Dispatches for this device that are not wanted any more and whose end is awaited. */
+  cancellingForDevice(tenant: string, device: string): Promise<StoredOutboxRow[]>;
   /** Waiting dispatches of all tenants, higher priority first, then oldest first. */
   waiting(limit: number): Promise<StoredOutboxRow[]>;
   /** All outstanding dispatches of a run. */
@@ -135,6 +137,11 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
       if (deviceIds.length === 0) return [];
       return read(sql`/* outbox_devices */ select ${COLUMNS} from outbox
         where state = 'ready' and target = 'device' and tenant = ${tenant} and device = ${anyOf(deviceIds)}
+        order by dispatch_id`);
+    },
+    async cancellingForDevice(tenant, device) {
+      return read(sql`/* outbox_cancelling */ select ${COLUMNS} from outbox
+        where state = 'waiting' and reason = 'cancelling' and target = 'device' and tenant = ${tenant} and device = ${device}
         order by dispatch_id`);
     },
     async waiting(limit) {

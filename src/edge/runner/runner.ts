@@ -90,7 +90,8 @@ export class ToolRunner {
   async handle(signed: SignedToolCall, session: SessionView, sink: ToolSink): Promise<void> {
     const call = verifyCall(signed, session);
     this.#calls++;
-    await sink.received(create(ToolReceivedSchema, { job: call.job, epoch: call.epoch })).catch(() => {});
+    // Not awaited: from its verification on a call is among the open ones, so that a Hello which lacks it is proof that it never began.
+    sink.received(create(ToolReceivedSchema, { job: call.job, epoch: call.epoch })).catch(() => {});
     await this.#answer(call, sink);
   }
 
