@@ -9,7 +9,7 @@ import { shellQuote } from './shell-quote.ts';
 const WHY: Readonly<Record<string, string>> = {
   NO_GRANT: 'not shared',
   RANGE: 'outside the shared lines',
-  BUDGET: 'its extract is used up',
+  BUDGET: 'there was more than one call looks at',
   CAP: 'the share met its limit',
   RECIPIENT: 'shared with someone else',
   CHANGED: 'changed after it was shared',

@@ -92,16 +92,10 @@ const schema = v.strictObject({
     }),
     {},
   ),
-  /** Extracts of files that are not shared. The bounds can be lowered, not raised. */
-  summary: v.optional(
-    v.strictObject({ enabled: v.optional(v.boolean(), true), max_chars: count(400, 400), percent: count(5, 5) }),
-    {},
-  ),
   limits: v.optional(v.strictObject(limitEntries), {}),
 });
 
 export type EdgeLimits = v.InferOutput<typeof schema>['limits'];
-export type SummarySettings = v.InferOutput<typeof schema>['summary'];
 
 /** The limits when nothing is configured. */
 export const DEFAULT_LIMITS: EdgeLimits = Object.freeze(v.parse(v.strictObject(limitEntries), {}));
@@ -142,7 +136,6 @@ export interface EdgeConfig {
   readonly roots: readonly Root[];
   readonly write: readonly WriteEntry[];
   readonly execute: readonly ExecuteEntry[];
-  readonly summary: SummarySettings;
   readonly limits: EdgeLimits;
 }
 
@@ -152,7 +145,7 @@ export interface EdgeConfig {
  */
 export function loadEdgeConfig(file: string, options: { allow?: readonly string[]; cwd?: string } = {}): EdgeConfig {
   const config = readConfig(file, schema);
-  const { name, control, labels, allow, summary, limits } = config.value;
+  const { name, control, labels, allow, limits } = config.value;
   const readable = [
     ...(allow.read ?? []).map((path, i) => placeOf(config, path, ['allow', 'read', i])),
     ...(options.allow ?? []).map((path) => flagPlace(path, options.cwd ?? process.cwd())),
@@ -184,7 +177,6 @@ export function loadEdgeConfig(file: string, options: { allow?: readonly string[
     roots,
     write: write.map(({ realPath, confirm }) => ({ realPath, confirm })),
     execute,
-    summary,
     limits,
   });
 }

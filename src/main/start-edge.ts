@@ -1,7 +1,7 @@
 // Composes the edge from its rooms and starts it. Everything is passed in here; nothing is looked up elsewhere.
 import { realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { GrantedFile } from '../../gen/bowline/journal/v1/journal_pb.ts';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import type { Clock } from '../base/clock.ts';
@@ -21,8 +21,6 @@ import { OpenAsks } from '../edge/asks/open-asks.ts';
 import type { EdgeOptions } from '../edge/commands.ts';
 import { type EdgeConfig, loadEdgeConfig } from '../edge/config.ts';
 import { Gate } from '../edge/egress/gate.ts';
-import { loadHashKey } from '../edge/egress/keyed-hash.ts';
-import { Summaries } from '../edge/egress/summaries.ts';
 import { grantDocuments } from '../edge/grants/grant-documents.ts';
 import { Grants } from '../edge/grants/grants.ts';
 import { OwnRuns } from '../edge/grants/own-runs.ts';
@@ -86,7 +84,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
     const bootId = newId();
     const key = await ownerKey(paths.ownerKey);
 
-    const { journal, open, ownRuns, summaries } = await journalOf(options, identity, config);
+    const { journal, open, ownRuns } = await journalOf(options, identity, config);
     life.onStop('journal', () => journal.close());
     await journal.append([{ case: 'started', value: { bootId, build: BUILD } }]);
     const index = new OnDemandIndex({ load: () => loadSqlJs(sqlWasm()), path: paths.index, journal, clock, log });
@@ -98,7 +96,6 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
     grants.endEarlier(ownRuns.openGrants);
     const gate = new Gate(grants);
     const allow = new Allowlist(config, denied(paths.home, paths.socket));
-    const hashKey = await loadHashKey(join(home, 'hash.key'));
     const { limits } = config;
     const isolated = config.execute.some((entry) => entry.isolation === 'auto');
     const isolation = isolated ? await findIsolation(home, [dirname(paths.socket)]) : undefined;
@@ -107,8 +104,6 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       allow,
       grants,
       ownRuns,
-      summaries,
-      hashKey,
       limits,
       clock,
       now: () => journal.now(),
@@ -268,16 +263,16 @@ async function journalOf(options: StartEdge, identity: Identity, config: EdgeCon
 
 /** Opens the journal with new folds: what was folded of a journal that was then refused is forgotten. */
 async function openFolded({ home, clock, log, onFatal }: StartEdge, identity: Identity, config: EdgeConfig) {
-  const [open, ownRuns, summaries] = [new OpenAsks(), new OwnRuns(), new Summaries(config.summary)];
+  const [open, ownRuns] = [new OpenAsks(), new OwnRuns()];
   const journal = await openEdgeJournal(homePaths(home).journal, {
     clock,
     log,
     onFatal,
     maxBytes: config.limits.journal_bytes,
     binding: journalBinding(identity),
-    folds: [open, ownRuns, summaries],
+    folds: [open, ownRuns],
   });
-  return { journal, open, ownRuns, summaries };
+  return { journal, open, ownRuns };
 }
 
 /** A journal that forked is another box's too: what it granted is granted no more. */

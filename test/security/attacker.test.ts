@@ -61,9 +61,8 @@ async function seen<D extends DescMethod>(
       recipients,
     })),
   };
-  return JSON.stringify(view, (key, value: unknown) => {
-    if (typeof value === 'bigint') return `${value}`;
-    return key === 'keyedHash' && value !== '' ? 'keyed' : value;
+  return JSON.stringify(view, (_, value: unknown) => {
+    return typeof value === 'bigint' ? `${value}` : value;
   });
 }
 

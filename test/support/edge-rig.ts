@@ -33,7 +33,6 @@ import { Allowlist } from '../../src/edge/allowlist/allowlist.ts';
 import { loadEdgeConfig } from '../../src/edge/config.ts';
 import { Gate } from '../../src/edge/egress/gate.ts';
 import { askEgress } from '../../src/edge/egress/ledger.ts';
-import { Summaries } from '../../src/edge/egress/summaries.ts';
 import { Grants, shareGrantOf } from '../../src/edge/grants/grants.ts';
 import { OwnRuns } from '../../src/edge/grants/own-runs.ts';
 import { ShareResolver } from '../../src/edge/grants/share-resolver.ts';
@@ -97,13 +96,12 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   writeFileSync(join(home, 'config.yaml'), (options.config ?? '').replaceAll('DIR', dir));
   const config = loadEdgeConfig(join(home, 'config.yaml'), { allow: [join(dir, 'docs')] });
   const ownRuns = new OwnRuns();
-  const summaries = new Summaries(config.summary);
   const fatal: unknown[] = [];
   const journal = await openEdgeJournal(join(home, 'journal'), {
     clock,
     log: silentLogger,
     onFatal: (error) => fatal.push(error),
-    folds: [ownRuns, summaries],
+    folds: [ownRuns],
   });
   const grants = new Grants({ clock, log: silentLogger, journal });
   const gate = new Gate(grants);
@@ -112,8 +110,6 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     allow,
     grants,
     ownRuns,
-    summaries,
-    hashKey: Buffer.alloc(32, 7),
     limits: config.limits,
     clock,
     now: () => journal.now(),

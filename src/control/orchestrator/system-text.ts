@@ -24,11 +24,11 @@ export function systemText(run: RunState): string {
     }
     if (files.length > MAX_NAMED_FILES) lines.push(`- and ${files.length - MAX_NAMED_FILES} more`);
     lines.push(
-      'The content of every other file is withheld; only names, kinds, rough sizes, times and short summaries are told.',
+      'The content of every other file is withheld; only names, kinds, rough sizes and times are told.',
     );
   } else if (run.device !== '') {
     lines.push('Shared files: none.');
-    lines.push('The content of files is withheld; only names, kinds, rough sizes, times and short summaries are told.');
+    lines.push('The content of files is withheld; only names, kinds, rough sizes and times are told.');
   }
   lines.push(...collectionLines(run));
   lines.push('When a result lists something as withheld, say so and pass on the hint how the owner can share it.');

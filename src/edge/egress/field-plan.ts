@@ -7,10 +7,10 @@ import { sensitivityOf } from '../../contract/policy.ts';
 import { REVIEWED } from './reviewed.ts';
 
 /**
- * `pass`: leaves. `walk`: its own fields are judged. `name`, `summary`, `content`: by rule. `text` is METADATA in words:
+ * `pass`: leaves. `walk`: its own fields are judged. `name`, `content`: by rule. `text` is METADATA in words:
  * leaves when it is not longer than `maxLen`.
  */
-export type Action = 'pass' | 'walk' | 'text' | 'name' | 'summary' | 'content';
+export type Action = 'pass' | 'walk' | 'text' | 'name' | 'content';
 
 export interface FieldPlan {
   readonly field: DescField;
@@ -23,11 +23,11 @@ export interface FieldPlan {
 
 const plans = new WeakMap<DescMessage, readonly FieldPlan[]>();
 
-/** The plan of a message, in the order of its fields. */
+/** The plan of a message, in the order of its fields. Deprecated ones have none: they never leave. */
 export function planOf(desc: DescMessage): readonly FieldPlan[] {
   let plan = plans.get(desc);
   if (!plan) {
-    plan = desc.fields.map(planField);
+    plan = desc.fields.filter((field) => !field.proto.options?.deprecated).map(planField);
     plans.set(desc, plan);
   }
   return plan;
@@ -49,8 +49,6 @@ function actionOf(field: DescField, maxLen: number): Action {
     case Sensitivity.NAME:
       if (text) return 'name';
       return isMessage(field) ? 'walk' : 'content';
-    case Sensitivity.SUMMARY:
-      return field.fieldKind === 'scalar' && field.scalar === ScalarType.STRING ? 'summary' : 'content';
     case Sensitivity.UNSPECIFIED:
       return isMessage(field) ? 'walk' : 'content';
     default:

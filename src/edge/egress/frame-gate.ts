@@ -45,7 +45,6 @@ function judge(desc: DescMessage, plan: FieldPlan, message: Message, value: unkn
     case 'content':
       return content(desc, plan, message, value, released);
     default:
-      // SUMMARY leaves in responses only.
       return undefined;
   }
 }

@@ -118,13 +118,6 @@ export class Gate {
       case 'name':
         this.#enter(walk, at, origin, Sensitivity.NAME, bytesOf(field, value), { grant: '', recipients: [] });
         return value;
-      case 'summary':
-        if (origin?.kind === 'file' && origin.summary === value) {
-          this.#enter(walk, at, origin, Sensitivity.SUMMARY, bytesOf(field, value), { grant: '', recipients: [] });
-          return value;
-        }
-        withhold(walk, plan, at, origin, 'BUDGET');
-        return undefined;
       default:
         return undefined;
     }

@@ -18,8 +18,6 @@ export interface FileOrigin {
   readonly lines?: LineRange | undefined;
   /** Fields that were computed from the whole file, whatever `lines` says. */
   readonly whole?: readonly string[];
-  /** The extract that may leave as SUMMARY. */
-  readonly summary?: string | undefined;
 }
 
 /** A command that the owner allowed. */

@@ -39,8 +39,4 @@ export const REVIEWED: ReadonlySet<string> = new Set([
   // Names of fields of the contract.
   'bowline.run.v1.Withheld.field',
   'bowline.run.v1.Egress.field',
-  // By the file's name only.
-  'bowline.capability.fs.v1.FileInfo.media_type',
-  // Keyed by the device: tells whether path and content are the same as before, nothing else.
-  'bowline.capability.fs.v1.FileInfo.keyed_hash',
 ]);

@@ -308,13 +308,3 @@ test('after pruning a rebuilt index still knows open calls and asks', async () =
   expect(call.state).toBe('done');
   expect((await journal.entry(call.outcomeIn!))!.record.case).toBe('checkpoint');
 });
-
-test('summaries are cached by fingerprint', async () => {
-  const fs = new MemoryFs();
-  const index = await indexOn(fs, await journalOn(fs));
-  index.putSummary('docs/a.md', 'f1', 'short', NOW);
-  expect(index.summary('docs/a.md', 'f1')).toBe('short');
-  expect(index.summary('docs/a.md', 'f2')).toBeUndefined();
-  index.putSummary('docs/a.md', 'f2', 'other', NOW);
-  expect(index.summary('docs/a.md', 'f2')).toBe('other');
-});

@@ -78,9 +78,6 @@ export interface IndexPort extends Fold {
   ledger(page: { limit: number; run?: string; before?: { sequence: number; line: number } }): LedgerRow[];
   /** Newest first; `live` leaves out ended ones and those that expired before that time. */
   grants(page: { limit: number; live?: number }): GrantRow[];
-  /** A cached summary, if the file still has this fingerprint. Not in the journal: a rebuilt index has none. */
-  summary(path: string, fingerprint: string): string | undefined;
-  putSummary(path: string, fingerprint: string, text: string, now: number): void;
   /** Writes `state.db` now, if something changed. Failures are logged: the file is only a shortcut. */
   snapshot(): Promise<void>;
   /** Writes the snapshot and frees the memory. */

@@ -1,7 +1,7 @@
 // Tables of the index. Texts that many rows share stand once, in `texts`: the whole database lives in memory. A change
 // of anything here raises SCHEMA_VERSION, and older snapshots are rebuilt.
 
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 export const PRAGMAS = `
   PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256;
@@ -33,7 +33,6 @@ export const SCHEMA = `
   CREATE TABLE grants (
     id TEXT PRIMARY KEY, run TEXT NOT NULL, paths TEXT NOT NULL, recipients TEXT NOT NULL, capBytes INTEGER NOT NULL,
     sequence INTEGER NOT NULL, mintedAt INTEGER NOT NULL, expiresAt INTEGER, endedAt INTEGER, why TEXT NOT NULL DEFAULT '');
-  CREATE TABLE summaries (path TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, text TEXT NOT NULL, at INTEGER NOT NULL);
 `;
 
 const oldest = (table: string, by: string) =>
@@ -41,7 +40,6 @@ const oldest = (table: string, by: string) =>
 
 /** What goes first when the index is too large: the oldest quarter of each, never anything that is still open. */
 export const SHED = [
-  `DELETE FROM summaries WHERE ${oldest('summaries', 'at')}`,
   `DELETE FROM ledger WHERE ${oldest('ledger', 'sequence')}`,
   `DELETE FROM calls WHERE state <> 'intent' AND ${oldest('calls', 'id')}`,
   `DELETE FROM runs WHERE endedAt IS NOT NULL AND ${oldest('runs', 'sequence')}`,

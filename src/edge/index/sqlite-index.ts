@@ -104,21 +104,6 @@ export class SqliteIndex implements IndexPort {
     return this.#db.all(sql, live === undefined ? [limit] : [live, limit]).map(grantRow);
   }
 
-  summary(path: string, fingerprint: string): string | undefined {
-    const row = this.#db.get(`SELECT text FROM summaries WHERE path = ? AND fingerprint = ?`, [path, fingerprint]);
-    return row ? String(row.text) : undefined;
-  }
-
-  putSummary(path: string, fingerprint: string, text: string, now: number): void {
-    if (this.#closed) return;
-    this.#db.run(
-      `INSERT INTO summaries (path, fingerprint, text, at) VALUES (?, ?, ?, ?)
-       ON CONFLICT (path) DO UPDATE SET fingerprint = excluded.fingerprint, text = excluded.text, at = excluded.at`,
-      [path, fingerprint, text, now],
-    );
-    this.#changed(1);
-  }
-
   async snapshot(): Promise<void> {
     await this.#saving;
     if (this.#closed || this.#dirty === 0) return;

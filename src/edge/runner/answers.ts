@@ -1,6 +1,6 @@
 // Makes the messages of an answer: results and the journal's records of them. Pure.
 import { create, toBinary } from '@bufbuild/protobuf';
-import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   type ToolCall,
@@ -29,7 +29,7 @@ export interface GatedAnswer {
   readonly egress: readonly Egress[];
 }
 
-export function doneResult(to: Address, answer: GatedAnswer, elapsedMs: number, sequence: number): ToolResult {
+export function doneResult(to: Address, answer: GatedAnswer, sequence: number): ToolResult {
   return create(ToolResultSchema, {
     job: to.job,
     epoch: to.epoch,
@@ -43,7 +43,6 @@ export function doneResult(to: Address, answer: GatedAnswer, elapsedMs: number, 
     },
     withheld: [...answer.withheld],
     egress: [...answer.egress],
-    elapsed: durationFromMs(Math.round(elapsedMs)),
     sequence: BigInt(sequence),
   });
 }

@@ -39,7 +39,6 @@ export async function outcomeRecord(
     readonly harmless: boolean;
     readonly blobs: Pick<Blobs, 'put'>;
     readonly log: Logger;
-    readonly elapsedMs: number;
   },
 ): Promise<RecordInit> {
   const { failure } = answer;
@@ -49,7 +48,7 @@ export async function outcomeRecord(
     return { case: 'toolOutcome', value: { ...base, digest: paramsDigest({ method: call.method, params: packed }) } };
   }
   const bare = { responses: [], failure, withheld: [], egress: [] };
-  const result = doneResult(addressOf(call), bare, kept.elapsedMs, 0);
+  const result = doneResult(addressOf(call), bare, 0);
   const packed = packRaw(raw);
   if (packed.length <= INLINE_RESULT_BYTES) {
     return { case: 'toolOutcome', value: { ...base, result, rawResponses: [...raw] } };

@@ -82,7 +82,7 @@ export class Repeats {
     if (answer.egress.length > 0) {
       await journal.append([{ case: 'ledger', value: { entries: [...answer.egress] } }]);
     }
-    return doneResult(to, answer, 0, entry.sequence);
+    return doneResult(to, answer, entry.sequence);
   }
 
   async #unpack(name: string): Promise<readonly Uint8Array[] | undefined> {

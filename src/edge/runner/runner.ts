@@ -176,7 +176,6 @@ export class ToolRunner {
   async #run(execution: Execution): Promise<void> {
     const { call } = execution;
     const stopDeadline = this.#deadline(execution);
-    const began = this.#parts.clock.monotonic();
     let release: (() => void) | undefined;
     let plan: Plan | undefined;
     try {
@@ -197,7 +196,7 @@ export class ToolRunner {
       } catch (error) {
         failure = toFailure(error, this.#parts.log);
       }
-      await this.#finish(execution, plan, failure, room, this.#parts.clock.monotonic() - began);
+      await this.#finish(execution, plan, failure, room);
     } finally {
       stopDeadline();
       release?.();
@@ -282,13 +281,12 @@ export class ToolRunner {
     { method, origins }: Plan,
     failure: Failure | undefined,
     room: Reservation | undefined,
-    elapsedMs: number,
   ): Promise<void> {
     const { call } = execution;
     const answer = joinAnswer(execution.gated, notesOf(origins), failure, call, this.#parts.journal.now());
     const harmless = isHarmless(method.effect);
     const { blobs, log } = this.#parts;
-    const record = await outcomeRecord(execution, answer, { harmless, blobs, log, elapsedMs });
+    const record = await outcomeRecord(execution, answer, { harmless, blobs, log });
     this.#flushSettled();
     let sequence: number;
     try {
@@ -304,7 +302,7 @@ export class ToolRunner {
       const again = Array.from({ length: waiters.length - 1 }, () => answer.egress).flat();
       await this.#parts.journal.append([{ case: 'ledger', value: { entries: again } }]);
     }
-    await execution.tell((to) => doneResult(to, answer, elapsedMs, sequence));
+    await execution.tell((to) => doneResult(to, answer, sequence));
   }
 
   /** A refusal before the effect. For an effect it is written down under its key, so that it stays the answer. */

@@ -13,7 +13,7 @@ const HEADER_BYTES = 256;
 export function fitFrame(frame: FrameBody, maxBytes: number): FrameBody | undefined {
   if (sizeAtMost(frame, maxBytes - HEADER_BYTES)) return frame;
   if (frame.case !== 'toolResult') return undefined;
-  const { job, epoch, idempotencyKey, sequence, elapsed, answer } = frame.value;
+  const { job, epoch, idempotencyKey, sequence, answer } = frame.value;
   if (answer.case !== 'done') return undefined;
   const failure = toFailure(
     new AppError('LIMIT_EXCEEDED', {
@@ -28,7 +28,6 @@ export function fitFrame(frame: FrameBody, maxBytes: number): FrameBody | undefi
     epoch,
     idempotencyKey,
     sequence,
-    ...(elapsed && { elapsed }),
     answer: { case: 'done', value: done },
   });
   return { case: 'toolResult', value };

@@ -4,7 +4,6 @@ import type { Clock } from '../../base/clock.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import type { EdgeLimits } from '../config.ts';
 import type { Origins } from '../egress/origins.ts';
-import type { Summaries } from '../egress/summaries.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { OwnRuns } from '../grants/own-runs.ts';
 import type { Isolation } from './shell/isolation.ts';
@@ -40,9 +39,6 @@ export interface ToolParts {
   readonly allow: Allowlist;
   readonly grants: Grants;
   readonly ownRuns: OwnRuns;
-  readonly summaries: Summaries;
-  /** Key of keyed hashes. */
-  readonly hashKey: Uint8Array;
   readonly limits: EdgeLimits;
   readonly clock: Clock;
   /** The journal's time in milliseconds since 1970. */

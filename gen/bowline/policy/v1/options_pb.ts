@@ -115,7 +115,7 @@ export const Sensitivity = {
   NAME: 2,
 
   /**
-   * A bounded extract made on the box within the summary budget.
+   * Was an extract of content. Edges treat it as CONTENT: no extract leaves without a grant.
    *
    * @generated from enum value: SENSITIVITY_SUMMARY = 3;
    */
@@ -214,7 +214,7 @@ export const ResourceSchema: GenEnum<Resource> = /*@__PURE__*/
  */
 export const Taint = {
   /**
-   * Not stated. From a device that means UNTRUSTED, and PRIVATE where content or a summary left with it, whatever is stated;
+   * Not stated. From a device that means UNTRUSTED, and PRIVATE where content left with it, whatever is stated;
    * from a plugin UNTRUSTED; else nothing.
    *
    * @generated from enum value: TAINT_UNSPECIFIED = 0;

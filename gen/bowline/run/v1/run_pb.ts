@@ -252,7 +252,7 @@ export type Egress = Message<"bowline.run.v1.Egress"> & {
   path: string;
 
   /**
-   * Field, e.g. `user_event.text`, `text`, `summary`.
+   * Field, e.g. `user_event.text`, `text`, `file.path`.
    *
    * @generated from field: string field = 2;
    */
@@ -273,7 +273,7 @@ export type Egress = Message<"bowline.run.v1.Egress"> & {
   bytes: bigint;
 
   /**
-   * Grant it left under; `ask` for the owner's own words, empty for names, metadata and summaries.
+   * Grant it left under; `ask` for the owner's own words, empty for names.
    *
    * @generated from field: string grant = 5;
    */

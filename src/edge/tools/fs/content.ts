@@ -2,8 +2,8 @@
 import { AppError } from '../../../base/errors.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
-import { sha256 } from '../../egress/keyed-hash.ts';
 import type { FileOrigin } from '../../egress/origins.ts';
+import { sha256 } from '../../egress/sha256.ts';
 import { sizeClassOf } from '../../egress/size-class.ts';
 import type { ToolParts } from '../tool.ts';
 

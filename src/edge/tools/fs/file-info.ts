@@ -6,14 +6,13 @@ import { type FileInfo, FileInfoSchema, FileKind } from '../../../../gen/bowline
 import { sizeClassOf } from '../../egress/size-class.ts';
 import { mediaTypeOf } from './media-type.ts';
 
-export function fileInfo(name: string, stat: BigIntStats, more: { keyedHash?: string } = {}): FileInfo {
+export function fileInfo(name: string, stat: BigIntStats): FileInfo {
   const isFile = stat.isFile();
   return create(FileInfoSchema, {
     path: name,
     kind: kindOf(stat),
     ...(isFile ? { sizeClass: sizeClassOf(stat.size), mediaType: mediaTypeOf(name), sizeBytes: stat.size } : {}),
     modifyTime: timestampFromMs(Number(stat.mtimeMs)),
-    ...more,
   });
 }
 

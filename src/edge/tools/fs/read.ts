@@ -8,8 +8,7 @@ import {
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
-import { keyedHash } from '../../egress/keyed-hash.ts';
-import { type FileOrigin, shareHint } from '../../egress/origins.ts';
+import type { FileOrigin } from '../../egress/origins.ts';
 import type { Cover, LineRange } from '../../grants/grants.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { originOf, readContent } from './content.ts';
@@ -48,45 +47,22 @@ async function answer(
   call: ToolCallContext,
 ): Promise<ReadResponse> {
   const { name } = file.judged;
-  if (file.stat.size > parts.limits.file_bytes && !parts.grants.names(call.run, name)) return tooLarge(file, call);
+  // Without a grant the content is not even looked at.
+  if (!parts.grants.names(call.run, name)) return aboutOnly(file, originOf(file, undefined), call);
   const content = await readContent(file, parts.limits.file_bytes);
   const origin = originOf(file, content);
-  const info = fileInfo(name, file.stat, { keyedHash: keyedHash(parts.hashKey, name, content) });
-  call.origins.set(info, origin);
   const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
-  if (typeof cover === 'string') {
-    if (isPart(request)) throw new AppError('RANGE_NEEDS_GRANT');
-    return withoutGrant(parts, create(ReadResponseSchema, { file: info }), origin, content, call);
+  if (typeof cover !== 'string') {
+    const response = create(ReadResponseSchema, { file: call.origins.set(fileInfo(name, file.stat), origin) });
+    return withGrant(parts, response, origin, content, cover, request, call);
   }
-  return withGrant(parts, create(ReadResponseSchema, { file: info }), origin, content, cover, request, call);
+  if (isPart(request)) throw new AppError('RANGE_NEEDS_GRANT');
+  return aboutOnly(file, origin, call);
 }
 
-/** No hash either, because it would need the content. */
-function tooLarge(file: OpenFile, call: ToolCallContext): ReadResponse {
-  const origin = originOf(file, undefined);
+function aboutOnly(file: OpenFile, origin: FileOrigin, call: ToolCallContext): ReadResponse {
   const info = call.origins.set(fileInfo(file.judged.name, file.stat), origin);
   return call.origins.set(create(ReadResponseSchema, { file: info }), origin);
-}
-
-function withoutGrant(
-  parts: ToolParts,
-  response: ReadResponse,
-  origin: FileOrigin,
-  content: Uint8Array,
-  call: ToolCallContext,
-): ReadResponse {
-  const text = decodeText(content);
-  const hash = response.file?.keyedHash ?? '';
-  const summary =
-    text === undefined
-      ? ''
-      : parts.summaries.give({ name: origin.name, hash, text, bytes: content.length }, parts.now());
-  response.summary = summary ?? '';
-  if (summary === undefined) {
-    const { name, sizeClass } = origin;
-    call.origins.note({ field: 'summary', why: 'BUDGET', name, size: sizeClass, hint: shareHint(name) });
-  }
-  return call.origins.set(response, { ...origin, summary: response.summary });
 }
 
 function withGrant(

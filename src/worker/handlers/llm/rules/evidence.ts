@@ -20,7 +20,6 @@ export interface ReadFile {
   readonly text: string | undefined;
   readonly firstLine: number;
   readonly truncated: boolean;
-  readonly summary: string;
   readonly withheld: readonly Withheld[];
   /** Set for a passage of a collection. */
   readonly found?: FoundIn;
@@ -99,7 +98,6 @@ function readOf(step: Step): ReadFile {
     text: kept && response.text === '' ? undefined : response.text,
     firstLine: Math.max(1, response.firstLine),
     truncated: response.truncated,
-    summary: response.summary,
     withheld,
   };
 }
@@ -109,7 +107,7 @@ function passagesOf(step: Step): ReadFile[] {
     if (passage.document === '' || passage.text.trim() === '') return [];
     const { collection, headings, page, startLine } = passage;
     const found = { collection, headings, page, lines: startLine > 0 };
-    const rest = { info: undefined, truncated: false, summary: '', withheld: [] };
+    const rest = { info: undefined, truncated: false, withheld: [] };
     return [{ path: passage.document, text: passage.text, firstLine: Math.max(1, startLine), found, ...rest }];
   });
 }

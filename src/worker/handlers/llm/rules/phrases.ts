@@ -23,7 +23,6 @@ interface Phrases {
   readonly withheldToo: string;
   readonly withheldOutput: (command: string) => string;
   readonly known: string;
-  readonly summaryMade: (summary: string) => string;
   readonly toShare: (words: string) => string;
   readonly nameOnly: string;
   readonly changed: (when: string) => string;
@@ -63,7 +62,6 @@ const en: Phrases = {
   withheldToo: 'Not shared with me, so not used:',
   withheldOutput: (command) => `The output of ${command} was not shared with me.`,
   known: 'What I know without it:',
-  summaryMade: (summary) => `extract made on the device: “${summary}”`,
   toShare: (words) => `To let me read it for one question, add: ${words}`,
   nameOnly: 'name only',
   changed: (when) => `changed ${when}`,
@@ -102,7 +100,6 @@ const zh: Phrases = {
   withheldToo: '没有共享给我、因此没有使用：',
   withheldOutput: (command) => `${command} 的输出没有共享给我。`,
   known: '不看内容我只知道：',
-  summaryMade: (summary) => `设备上生成的摘录：“${summary}”`,
   toShare: (words) => `如果要让我在一次提问中读取它，请加上：${words}`,
   nameOnly: '只有文件名',
   changed: (when) => `修改于 ${when}`,

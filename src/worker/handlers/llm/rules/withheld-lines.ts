@@ -15,8 +15,7 @@ export function withheldLines(draft: Draft, intent: Intent, files: readonly Read
     draft.confidence = 0.1;
   }
   for (const file of files) {
-    const parts = [aboutFile(file.info, intent.language), file.summary ? phrases.summaryMade(file.summary.trim()) : ''];
-    const about = parts.filter((part) => part !== '').join('; ');
+    const about = aboutFile(file.info, intent.language);
     draft.lines.push(`- ${file.path}${about ? `: ${about}` : ''}`);
   }
   draft.lines.push(phrases.toShare(shareWords(files).join(' ')));
