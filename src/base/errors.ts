@@ -209,6 +209,9 @@ export const ERRORS = {
   CONTROL_UNREACHABLE: row('unavailable', 'the control plane at {control} cannot be reached: {problem}'),
   SESSION_SILENT: row('unavailable', 'the control plane did not answer for {ms} ms'),
   FRAME_MALFORMED: row('invalid_argument', 'a frame was malformed: {problem}'),
+  MESSAGE_REFUSED: row('internal', 'a {what} of this job cannot be sent: {problem}; nothing of it is tried again', {
+    exit: EXIT.failed,
+  }),
   SUPERSEDED: row(
     'aborted',
     'another session of this device took over; this edge stays offline until it is started again',

@@ -49,13 +49,25 @@ export function toAppError(error: unknown, log?: Logger): AppError {
 export function toFailure(error: unknown, log?: Logger): Failure {
   const e = toAppError(error, log);
   return create(FailureSchema, {
-    reason: e.reason,
-    code: codeNumber(e.code),
+    reason: /^[A-Z][A-Z0-9_]{0,62}$/.test(e.reason) ? e.reason : 'UNKNOWN',
+    code: Math.max(codeNumber(e.code), 0),
     retryable: e.retryable,
-    message: e.message,
-    metadata: { ...e.metadata },
+    message: shortened(e.message),
+    metadata: Object.fromEntries(
+      Object.entries(e.metadata)
+        .slice(0, MAX_VALUES)
+        .map(([key, value]) => [key.slice(0, MAX_KEY).toWellFormed(), shortened(value)]),
+    ),
   });
 }
+
+/** Characters of a text and values of it that a Failure may have. */
+const MAX_TEXT = 4096;
+const MAX_VALUES = 64;
+const MAX_KEY = 128;
+
+/** A text of whatever length as one that a frame and the database take: what an error quotes may be anything. */
+const shortened = (text: string): string => text.slice(0, MAX_TEXT).toWellFormed().replaceAll('\0', '\ufffd');
 
 /** A Failure as it came. Where its text was left out (an edge sends none), the text of the own table is filled in. */
 export function fromFailure(failure: Failure): AppError {

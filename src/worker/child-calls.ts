@@ -83,6 +83,14 @@ export class ChildCalls {
     open.settle(result);
   }
 
+  /** A call that can never be sent ends with why. */
+  refuse(number: number, reason: AppError): void {
+    const open = this.#open.get(number);
+    this.#open.delete(number);
+    this.#unsent.delete(number);
+    open?.settle({ case: 'ended', value: reason });
+  }
+
   /** A new stream: what is open is sent again under the same numbers, so that any replica can answer. */
   attach(): void {
     for (const number of this.#open.keys()) this.#unsent.add(number);

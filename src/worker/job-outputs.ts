@@ -70,7 +70,7 @@ export class JobOutputs {
     const next = this.#pending.shift();
     if (!next) return undefined;
     this.#pendingBytes -= next.bytes;
-    const response = toBinary(this.#options.schema, next.message);
+    const response = this.#encoded(next.message);
     const index = this.#sent.push(response) - 1;
     this.#resend = this.#sent.length;
     this.#wakeAll();
@@ -113,7 +113,7 @@ export class JobOutputs {
     for (const bytes of this.#sent) this.#append(all, fromBinary(schema, bytes));
     for (const { message } of this.#pending) this.#append(all, message);
     if (all.length > MAX_RESPONSES) throw limit('the number of responses of a job', MAX_RESPONSES);
-    return all.map((message) => toBinary(schema, message));
+    return all.map((message) => this.#encoded(message));
   }
 
   #append(all: Message[], message: Message): void {
@@ -124,7 +124,7 @@ export class JobOutputs {
   }
 
   #add(message: Message): void {
-    const bytes = toBinary(this.#options.schema, message).byteLength;
+    const bytes = this.#encoded(message).byteLength;
     this.#totalBytes += bytes;
     if (this.#totalBytes > this.#options.maxResultBytes)
       throw limit('the result of a job', this.#options.maxResultBytes);
@@ -136,6 +136,16 @@ export class JobOutputs {
       last.bytes += bytes;
     } else {
       this.#pending.push({ message, bytes });
+    }
+  }
+
+  /** Throws MESSAGE_REFUSED for what has no encoding, e.g. a number beyond its field. */
+  #encoded(message: Message): Uint8Array {
+    try {
+      return toBinary(this.#options.schema, message);
+    } catch (cause) {
+      const problem = 'it holds a value that cannot be encoded';
+      throw new AppError('MESSAGE_REFUSED', { what: 'response', problem }, { cause });
     }
   }
 

@@ -217,6 +217,31 @@ export class JobTable {
     return undefined;
   }
 
+  /**
+   * A frame that the other side can never take: what it belongs to ends with `reason`, and nothing of it is sent again. What belongs
+   * to no job is left out.
+   */
+  refused(frame: Frame, reason: AppError): void {
+    switch (frame.case) {
+      case 'output':
+      case 'result':
+        this.#fail(frame.value.dispatchId, reason, frame.case === 'result' && frame.value.result.case === 'failure');
+        break;
+      case 'childCall': {
+        const entry = this.#entries.get(frame.value.dispatchId);
+        if (entry instanceof Job) entry.children.refuse(frame.value.number, reason);
+        break;
+      }
+    }
+  }
+
+  /** @param last even the failure cannot be sent, e.g. because of its id */
+  #fail(dispatchId: string, reason: AppError, last: boolean): void {
+    const entry = this.#entries.get(dispatchId);
+    if (entry instanceof Job && !last) entry.fail(reason);
+    else this.forget(dispatchId);
+  }
+
   #remember(dispatchId: string): void {
     this.#forgotten.add(dispatchId);
     const [oldest] = this.#forgotten;

@@ -13,6 +13,7 @@ import {
   JobStoppedSchema,
 } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import type { Clock } from '../base/clock.ts';
+import { countOf } from '../base/count.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { CapabilityMethod } from '../contract/registry.ts';
@@ -43,7 +44,7 @@ export interface JobDeps {
 }
 
 /** Why a job was stopped from outside. */
-type Stop = 'cancel' | 'deadline' | 'drain' | 'drop';
+type Stop = 'cancel' | 'deadline' | 'drain' | 'drop' | 'refused';
 
 /** Words of progress within this time of the last one are dropped. */
 const PROGRESS_MS = 100;
@@ -121,6 +122,22 @@ export class Job {
     this.#end('drop', new AppError('CANCELED'));
   }
 
+  /** Something of it can never be sent: it ends with that as its failure, also where it had another result. */
+  fail(reason: AppError): void {
+    const failure = { case: 'failure', value: jobFailure(reason, this.#deps.log) } as const;
+    if (this.result) {
+      const { dispatchId, epoch } = this;
+      const endTime = timestampFromMs(this.#deps.clock.now());
+      this.result = create(JobResultSchema, { dispatchId, epoch, result: failure, endTime });
+      this.resultSent = false;
+      this.#deps.onReady(this);
+      return;
+    }
+    this.#stop ??= 'refused';
+    this.#abort.abort(reason);
+    this.#finish(failure);
+  }
+
   #end(stop: Stop, reason: AppError): void {
     if (this.#stop || this.result) return;
     this.#stop = stop;
@@ -190,7 +207,7 @@ export class Job {
     const now = this.#deps.clock.monotonic();
     if (this.result || now - this.#progressAt < PROGRESS_MS) return;
     this.#progressAt = now;
-    const whole = (value: number) => BigInt(Number.isFinite(value) ? Math.max(0, Math.trunc(value)) : 0);
+    const whole = (value: number) => BigInt(countOf(Math.trunc(value)) ?? 0);
     const { dispatchId, epoch } = this;
     this.#progress = create(JobProgressSchema, {
       dispatchId,
@@ -203,7 +220,8 @@ export class Job {
   }
 
   async #take(response: Message): Promise<void> {
-    this.#usage = this.#deps.served.handler.usage?.(response) ?? this.#usage;
+    const usage = this.#deps.served.handler.usage?.(response);
+    if (usage) this.#usage = usageSum(undefined, usage);
     await this.outputs.push(response, this.#abort.signal);
   }
 

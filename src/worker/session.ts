@@ -25,6 +25,7 @@ import type { Logger } from '../base/logger.ts';
 import { toAppError } from '../contract/errors.ts';
 import { FrameCounter } from '../contract/frames.ts';
 import { negotiate } from '../contract/versions.ts';
+import { frameProblem } from './frame-problem.ts';
 import type { JobTable } from './job-table.ts';
 
 /** A transport of its own for each session, so that a half-open connection is never used again. */
@@ -55,6 +56,9 @@ const MIN_HEARTBEAT_MS = 10;
 /** After this long a peer that does not end its half of a finished stream is cut off. */
 const FINISH_MS = 1000;
 
+/** A smaller limit of frames than this is not believed: nothing could be said within it. */
+const LEAST_FRAME_BYTES = 8192;
+
 /** Answers to frames that may wait; more means that the other side floods. */
 const MAX_URGENT = 256;
 
@@ -69,6 +73,8 @@ export class Session {
   readonly #timers = new Map<'welcome' | 'ping' | 'watch' | 'finish', () => void>();
   #lastSeen = 0;
   #pings = 0n;
+  /** Bytes of one frame that the other side takes. */
+  #maxFrameBytes = Number.POSITIVE_INFINITY;
   /** Credits that the other side counts with. */
   #told = 0;
 
@@ -120,8 +126,11 @@ export class Session {
     yield this.#wrap({ case: 'hello', value: this.#deps.hello() });
     for (;;) {
       const frame = this.#next();
-      if (frame) yield this.#wrap(frame);
-      else if (this.#finished || this.#abort.signal.aborted) return;
+      if (frame) {
+        const problem = frameProblem(frame, this.#maxFrameBytes);
+        if (problem) this.#leaveOut(frame, problem);
+        else yield this.#wrap(frame);
+      } else if (this.#finished || this.#abort.signal.aborted) return;
       else
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
@@ -139,6 +148,13 @@ export class Session {
       return { case: 'credits', value: create(CreditsSchema, { free: this.#told }) };
     }
     return jobs.nextFrame();
+  }
+
+  /** A frame that would end the session, and the next one, and each after it. */
+  #leaveOut(frame: Frame, problem: string): void {
+    const error = new AppError('MESSAGE_REFUSED', { what: frame.case ?? 'frame', problem });
+    this.#deps.log.error('a frame cannot be sent; its job ends', error, { frame: frame.case });
+    this.#deps.jobs.refused(frame, error);
   }
 
   #wrap(frame: Frame): WorkRequest {
@@ -194,6 +210,7 @@ export class Session {
     this.#welcomed = true;
     this.#timers.get('welcome')?.();
     for (const id of welcome.drop) jobs.forget(id);
+    this.#maxFrameBytes = Math.max(welcome.limits?.maxFrameBytes || Number.POSITIVE_INFINITY, LEAST_FRAME_BYTES);
     jobs.attach(welcome.limits?.maxFrameBytes ?? 0);
     onWelcome(welcome);
     this.#beat(Math.max(MIN_HEARTBEAT_MS, welcome.heartbeat ? durationMs(welcome.heartbeat) : 10_000));

@@ -5,4 +5,7 @@ export const FUZZERS: readonly (() => Promise<Fuzz>)[] = [
   async () => (await import('./inert.fuzz.ts')).inertFuzz,
   async () => (await import('./local-socket.fuzz.ts')).localSocketFuzz,
   async () => (await import('./port.fuzz.ts')).portFuzz,
+  async () => (await import('./frames-worker.fuzz.ts')).framesWorkerFuzz,
+  async () => (await import('./frames-control.fuzz.ts')).framesControlFuzz,
+  async () => (await import('./frames-edge.fuzz.ts')).framesEdgeFuzz,
 ];

@@ -27,6 +27,8 @@ export interface FakeWorkerOptions {
   readonly name?: string;
   readonly slots?: number;
   readonly packages?: readonly string[];
+  /** Of each package; by default Chat. */
+  readonly methods?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
   readonly bootId?: string;
   readonly held?: readonly MessageInitShape<typeof HeldJobSchema>[];
@@ -36,13 +38,13 @@ export interface FakeWorkerOptions {
 
 /** Hello as a worker would say it. */
 export function workerHello(options: FakeWorkerOptions = {}) {
-  const { name = 'w1', slots = 4, packages = [LLM], labels = {}, held = [] } = options;
+  const { name = 'w1', slots = 4, packages = [LLM], methods = ['Chat'], labels = {}, held = [] } = options;
   return create(WorkerHelloSchema, {
     versions: { min: 1, max: 1 },
     name,
     manifest: {
       build: 'test',
-      capabilities: packages.map((each) => ({ package: each, methods: [{ name: 'Chat' }] })),
+      capabilities: packages.map((each) => ({ package: each, methods: methods.map((method) => ({ name: method })) })),
       labels: Object.entries(labels).map(([label, value]) => ({ name: label, value })),
     },
     models: [{ provider: 'rules', name: 'scripted', local: true, note: 'a script' }],

@@ -9,6 +9,7 @@ import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
+import { boundedUsage } from '../../contract/usage.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { Attempt, Attempts } from './attempts.ts';
 
@@ -127,7 +128,7 @@ export class Settler {
     await this.#parts.runs.command(
       tenant,
       run,
-      { type: 'result', job, epoch, result, usage, targetName },
+      { type: 'result', job, epoch, result, usage: usage && boundedUsage(usage), targetName },
       { source: 'worker', commandId: dispatchId },
     );
   }

@@ -53,6 +53,8 @@ export interface WorkerJobsParts {
   readonly children: ChildCalls;
 }
 
+/** Characters of a dispatch id, as the contract has it. */
+const MAX_ID = 300;
 /** Ids per batched read. */
 const BATCH = 1_000;
 
@@ -141,23 +143,38 @@ export class WorkerJobs {
     if (!this.#stopped) void this.#parts.relay.review().then(() => this.kick());
   }
 
-  /** A response message of a running job. Throws FRAME_OUT_OF_ORDER for one that leaves out another. */
+  /** A response message of a running job. One that leaves out another, or is none, ends the job. */
   output(session: WorkerSession, frame: JobOutput): void {
     const attempt = this.#attempts.get(frame.dispatchId);
     if (!attempt || attempt.session !== session || attempt.epoch !== Number(frame.epoch) || attempt.settling) return;
     const index = Number(frame.index);
     if (index < attempt.nextIndex) return;
     if (index > attempt.nextIndex) {
-      throw new AppError('FRAME_OUT_OF_ORDER', { expected: attempt.nextIndex, got: index });
+      const problem = `number ${attempt.nextIndex} was to come, and it is ${index}`;
+      this.#refuse(session, attempt, new AppError('MESSAGE_REFUSED', { what: 'output', problem }));
+      return;
     }
     attempt.nextIndex++;
     try {
       streamOutput(this.#parts.signals, attempt, frame);
       if (attempt.text.bytes > this.#parts.maxTextBytes) throw this.#tooLong();
     } catch (error) {
-      session.cancel(attempt.dispatchId, attempt.epoch);
-      void this.#settler.settle(attempt, { case: 'failure', value: toFailure(error, this.#parts.log) });
+      this.#refuse(session, attempt, error);
     }
+  }
+
+  /** Something that a worker said of a job breaks the contract: the job ends with that, and the worker forgets it. */
+  refused(session: WorkerSession, { dispatchId, epoch }: { dispatchId: string; epoch: bigint }, error: AppError): void {
+    if (dispatchId.length > MAX_ID) return;
+    const attempt = this.#attempts.get(dispatchId);
+    if (attempt?.session === session && BigInt(attempt.epoch) === epoch) this.#refuse(session, attempt, error);
+    else session.committed(dispatchId);
+  }
+
+  #refuse(session: WorkerSession, attempt: Attempt, error: unknown): void {
+    if (attempt.settling) return;
+    session.cancel(attempt.dispatchId, attempt.epoch);
+    void this.#settler.settle(attempt, { case: 'failure', value: toFailure(error, this.#parts.log) });
   }
 
   /** How far a running job is, for those who watch. */

@@ -1,10 +1,12 @@
 // What the frames of an edge do. Reading never waits for the database: asks are committed beside each other, those of one
 // conversation in the owner's order, and acknowledged in the order they came; answers of tools are committed beside them.
-import { toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import {
   type ConnectRequest,
   ConnectRequestSchema,
+  ToolDoneSchema,
+  type ToolResult,
   ToolResultSchema,
   type UserEvent,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
@@ -12,7 +14,7 @@ import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts'
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { toFailure } from '../../contract/errors.ts';
+import { toAppError, toFailure } from '../../contract/errors.ts';
 import type { FrameCounter } from '../../contract/frames.ts';
 import { validate } from '../../contract/validate.ts';
 import type { DeviceCalls } from '../dispatch/device-calls.ts';
@@ -63,8 +65,10 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
     if (next.done || out.ended) return;
     heartbeat.heard();
     edge.lastSeen = clock.now();
-    takeFrame(counter, next.value);
-    const { frame, header } = next.value;
+    counter.seen(next.value.header);
+    const { header } = next.value;
+    const frame = accepted(parts, next.value, line);
+    if (frame === undefined) continue;
     const bytes = bytesOf(frame);
     switch (frame.case) {
       case 'userEvent': {
@@ -149,10 +153,52 @@ function bytesOf(frame: ConnectRequest['frame']): number {
   }
 }
 
-/** Counts a frame and checks it. A frame of an unknown case is left to the reader. */
+/**
+ * What is done with a frame that breaks the contract: the ask is refused, the call ends with that; all else is left out. The session
+ * goes on, because the edge would send the same again in its next one. One without a body that is known here is left to the reader.
+ */
+function accepted(
+  { log, out }: EdgeReaderParts,
+  request: ConnectRequest,
+  line: OrderedTasks,
+): ConnectRequest['frame'] | undefined {
+  const { frame } = request;
+  if (frame.case === undefined) return frame;
+  try {
+    validate(ConnectRequestSchema, request);
+    return frame;
+  } catch (error) {
+    if (frame.case === 'hello') throw error;
+    const problem = toAppError(error).message;
+    log.warn('a frame of an edge was not taken', { frame: frame.case, why: problem });
+    const failure = toFailure(new AppError('MESSAGE_REFUSED', { what: frame.case, problem }));
+    if (frame.case === 'userEvent') {
+      const { conversation, run, sequence } = frame.value;
+      const value = { run, sequence, settledEvent: sequence, refused: failure };
+      // In its place: what is acknowledged acknowledges all before it.
+      line.add(conversation, async () => () => void out.offer({ case: 'eventOutcome', value }));
+    }
+    if (frame.case !== 'toolResult') return undefined;
+    const { job, epoch, idempotencyKey } = frame.value;
+    const answer = { case: 'done', value: create(ToolDoneSchema, { failure }) } as const;
+    const value = create(ToolResultSchema, { job, epoch, idempotencyKey, answer });
+    return isValid(value) ? { case: 'toolResult', value } : undefined;
+  }
+}
+
+function isValid(result: ToolResult): boolean {
+  try {
+    validate(ToolResultSchema, result);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Counts the first frame and checks it. */
 export function takeFrame(counter: FrameCounter, frame: ConnectRequest): void {
   counter.seen(frame.header);
-  if (frame.frame.case !== undefined || !frame.$unknown?.length) validate(ConnectRequestSchema, frame);
+  validate(ConnectRequestSchema, frame);
 }
 
 /** Something could not be done in this session; whoever comes next presents it again. */

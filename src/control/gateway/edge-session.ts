@@ -22,6 +22,7 @@ import { isProven, proveSession } from '../identity/session-proof.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import { type EdgeBody, EdgeFollows } from './edge-follows.ts';
 import { readEdge, takeFrame } from './edge-reader.ts';
+import { fitEdgeFrame } from './fit-edge-frame.ts';
 import { FrameStream } from './frame-stream.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { anchorOf, judgeJournal } from './journal-anchor.ts';
@@ -61,10 +62,11 @@ export async function* serveEdge(
 ): AsyncGenerator<MessageInitShape<typeof ConnectResponseSchema>> {
   const { clock, devices, heartbeatMs } = parts;
   const counter = new FrameCounter();
-  const out = new FrameStream<EdgeBody>(counter, {
+  const out: FrameStream<EdgeBody> = new FrameStream<EdgeBody>(counter, {
     maxFrames: parts.maxQueuedFrames,
     maxBytes: parts.maxQueuedBytes,
     onBurst: ends.gather,
+    fit: (body) => fitEdgeFrame(body, edge.maxFrameBytes, parts.log),
   });
   const frames = requests[Symbol.asyncIterator]();
   const first = await firstFrame(frames, clock, helloMs(heartbeatMs));

@@ -9,6 +9,8 @@ export interface FrameStreamOptions<Body> {
   readonly maxFrames: number;
   /** Payload bytes that may wait, as their senders state them; default 64 MiB. One frame may always wait. */
   readonly maxBytes?: number;
+  /** Looks at each frame before it gets a number: gives what is sent in its place, or nothing to leave it out. */
+  readonly fit?: (body: Body) => Body | undefined;
   /** Told when a frame gets its number, which is when it is handed to the stream. */
   readonly onSent?: (body: Body, seq: bigint) => void;
   /** Called when frames begin to leave after a pause, so that those of one moment can leave together. */
@@ -102,7 +104,9 @@ export class FrameStream<Body> {
     try {
       for (;;) {
         if (this.#ended && 'error' in this.#ended) throw this.#ended.error;
-        const frame = this.#next();
+        const next = this.#next();
+        const frame = next !== undefined && this.#options.fit ? this.#options.fit(next) : next;
+        if (next !== undefined && frame === undefined) continue;
         if (frame !== undefined) {
           if (idle) this.#options.onBurst?.();
           idle = false;

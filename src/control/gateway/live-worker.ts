@@ -1,14 +1,15 @@
 // One connected worker: what placement sees of it, how many jobs it may still be sent, and what is told to it.
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import type {
-  ChildResultSchema,
-  JobAssignment,
-  WorkerHello,
+import {
+  type ChildResultSchema,
+  type JobAssignment,
+  type WorkerHello,
   WorkResponseSchema,
 } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
+import { encodingProblem } from '../../contract/encodable.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { WorkerSession } from '../dispatch/session-ports.ts';
 import { worksAs } from '../dispatch/worker-view-of.ts';
@@ -107,6 +108,7 @@ export class LiveWorker implements WorkerSession {
     if (bytes + ENVELOPE > this.#maxFrameBytes) {
       throw tooLarge('the request of this job', this.#maxFrameBytes);
     }
+    mustEncode({ case: 'job', value: assignment }, this.#maxFrameBytes);
     this.#leaving.set(assignment.dispatchId, slots);
     try {
       this.#out.send({ case: 'job', value: assignment }, bytes);
@@ -128,12 +130,14 @@ export class LiveWorker implements WorkerSession {
     const { result: how } = result;
     const responses = how?.case === 'done' ? (how.value.responses ?? []) : [];
     const bytes = responses.reduce((sum, response) => sum + response.length, 0);
-    if (bytes + ENVELOPE <= this.#maxFrameBytes) {
+    try {
+      if (bytes + ENVELOPE > this.#maxFrameBytes) throw tooLarge('the result of this call', this.#maxFrameBytes);
+      mustEncode({ case: 'childResult', value: result }, this.#maxFrameBytes);
       this.#out.offer({ case: 'childResult', value: result }, bytes);
-      return;
+    } catch (error) {
+      const failure = toFailure(error);
+      this.#out.offer({ case: 'childResult', value: { ...result, result: { case: 'failure', value: failure } } });
     }
-    const failure = toFailure(tooLarge('the result of this call', this.#maxFrameBytes));
-    this.#out.offer({ case: 'childResult', value: { ...result, result: { case: 'failure', value: failure } } });
   }
 
   /** Asks the worker to go elsewhere. */
@@ -150,6 +154,12 @@ export class LiveWorker implements WorkerSession {
     const unseen = this.#unseen.reduce((sum, { slots }) => sum + slots, 0);
     return Math.max(this.#told - this.#reserved - unseen, 0);
   }
+}
+
+/** Throws MESSAGE_REFUSED for what would end the session instead of reaching the worker. */
+function mustEncode(frame: WorkerBody, maxBytes: number): void {
+  const problem = encodingProblem(WorkResponseSchema, { frame }, maxBytes);
+  if (problem !== undefined) throw new AppError('MESSAGE_REFUSED', { what: frame.case ?? 'frame', problem });
 }
 
 const tooLarge = (what: string, bytes: number): AppError =>

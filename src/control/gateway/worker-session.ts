@@ -11,6 +11,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sparing } from '../../base/sparing-logger.ts';
+import { toAppError, toFailure } from '../../contract/errors.ts';
 import { FrameCounter } from '../../contract/frames.ts';
 import { isGone } from '../../contract/is-gone.ts';
 import { validate } from '../../contract/validate.ts';
@@ -54,7 +55,8 @@ export async function* serveWorker(
   });
   const frames = requests[Symbol.asyncIterator]();
   const first = await firstFrame(frames, clock, helloMs(heartbeatMs));
-  take(counter, first);
+  counter.seen(first.header);
+  validate(WorkRequestSchema, first);
   if (first.frame.case !== 'hello') throw new AppError('INVALID_ARGUMENT', { what: 'the first frame must be hello' });
   const hello = first.frame.value;
   const version = negotiate(hello.versions);
@@ -123,8 +125,13 @@ async function read(session: Reading, frames: AsyncIterator<WorkRequest>): Promi
     if (next.done || out.ended) return;
     heartbeat.heard();
     worker.lastSeen = clock.now();
-    take(counter, next.value);
+    counter.seen(next.value.header);
     const { frame, header } = next.value;
+    const problem = problemOf(next.value);
+    if (problem) {
+      leaveOut(session, frame, problem);
+      continue;
+    }
     switch (frame.case) {
       case 'credits':
         worker.credits(frame.value.free, header?.ackSeq ?? 0n);
@@ -163,8 +170,35 @@ async function read(session: Reading, frames: AsyncIterator<WorkRequest>): Promi
   }
 }
 
-/** Counts a frame and checks it. A frame of an unknown case is left to the reader. */
-function take(counter: FrameCounter, frame: WorkRequest): void {
-  counter.seen(frame.header);
-  if (frame.frame.case !== undefined || !frame.$unknown?.length) validate(WorkRequestSchema, frame);
+/** What breaks the contract in a frame. One without a body that is known here is left to the reader. */
+function problemOf(request: WorkRequest): AppError | undefined {
+  if (request.frame.case === undefined) return undefined;
+  try {
+    validate(WorkRequestSchema, request);
+    return undefined;
+  } catch (error) {
+    return toAppError(error);
+  }
+}
+
+/** A frame that is not taken ends the job that it belongs to, never the session, in which jobs of others run. */
+function leaveOut({ jobs, log, worker }: Reading, frame: WorkRequest['frame'], problem: AppError): void {
+  log.warn('a frame of a worker was not taken', { frame: frame.case, why: problem.message });
+  switch (frame.case) {
+    case 'output':
+    case 'result':
+      jobs.refused(
+        worker,
+        frame.value,
+        new AppError('MESSAGE_REFUSED', { what: frame.case, problem: problem.message }),
+      );
+      break;
+    case 'childCall': {
+      const { dispatchId, epoch, number } = frame.value;
+      worker.childResult({ dispatchId, epoch, number, result: { case: 'failure', value: toFailure(problem) } });
+      break;
+    }
+    case 'hello':
+      throw problem;
+  }
 }

@@ -256,13 +256,16 @@ function withLate(
 const charged = (run: RunState, usage: Usage | undefined): RunState =>
   usage ? { ...run, usage: plus(run.usage, usage) } : run;
 
+/** Never more than can be counted exactly, and told: what stands in an event may be anything. */
+const add = (sum: number, more: bigint): number => Math.min(sum + Number(more), Number.MAX_SAFE_INTEGER);
+
 function plus(sum: UsageTotals, usage: Usage | undefined): UsageTotals {
   if (!usage) return sum;
   return {
-    inputTokens: sum.inputTokens + Number(usage.inputTokens),
-    outputTokens: sum.outputTokens + Number(usage.outputTokens),
-    cachedInputTokens: sum.cachedInputTokens + Number(usage.cachedInputTokens),
-    costMicros: sum.costMicros + Number(usage.costMicros),
+    inputTokens: add(sum.inputTokens, usage.inputTokens),
+    outputTokens: add(sum.outputTokens, usage.outputTokens),
+    cachedInputTokens: add(sum.cachedInputTokens, usage.cachedInputTokens),
+    costMicros: add(sum.costMicros, usage.costMicros),
   };
 }
 

@@ -12,23 +12,25 @@ import {
   type ConversationSummary,
   EdgeMetricsSchema,
   EdgeService,
+  EventOutcomeSchema,
   GoodbyeSchema,
   type Hello,
   type SignedToolCall,
   type Superseded,
   type Welcome,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { OutcomeSchema, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { toAppError } from '../../contract/errors.ts';
+import { toAppError, toFailure } from '../../contract/errors.ts';
 import { FrameCounter } from '../../contract/frames.ts';
 import { H2Sessions } from '../../contract/h2-sessions.ts';
 import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity.ts';
 import type { SessionView, ToolSink } from '../runner/tool-sink.ts';
-import { fitFrame } from './frame-size.ts';
+import { fitFrame, unsendableResult } from './frame-size.ts';
 import { type FrameBody, Outbox } from './outbox.ts';
 import type { CallRunner, FrameGate } from './ports.ts';
 import { checkWelcome } from './welcome.ts';
@@ -87,6 +89,24 @@ export type ConnectionEnd =
 const HTTP2 = { settings: { initialWindowSize: 256 << 10, maxConcurrentStreams: 4 } };
 const METRICS_EVERY = 6;
 
+/** Frames that concern one job or run: what is wrong with them ends no session. */
+const OF_ONE_JOB: ReadonlySet<ConnectResponse['frame']['case']> = new Set([
+  'eventOutcome',
+  'toolCall',
+  'cancelTool',
+  'toolResultCommitted',
+  'runUpdate',
+  'runText',
+  'runEnded',
+  'conversationSummary',
+] as const);
+
+const noOutcome = () =>
+  create(OutcomeSchema, {
+    state: RunState.FAILED,
+    failure: toFailure(new AppError('FRAME_MALFORMED', { problem: 'a run ended without an outcome' })),
+  });
+
 export class Connection {
   readonly #deps: ConnectionDeps;
   readonly #number: number;
@@ -134,7 +154,7 @@ export class Connection {
     try {
       const client = createClient(EdgeService, transport);
       for await (const frame of client.connect(this.#write(hello), { headers, signal: this.#abort.signal })) {
-        await this.#take(frame);
+        await this.#received(frame);
         if (this.#end) break;
       }
       this.#finish({ kind: 'lost', error: new AppError('CLOSED', { what: 'the session' }) });
@@ -183,16 +203,42 @@ export class Connection {
     try {
       const fitting = fitFrame(body, this.#maxFrameBytes);
       if (fitting) return gate.frame(create(ConnectRequestSchema, { frame: fitting }));
-      log.error('a frame is larger than the control plane takes; it was not sent', undefined, { frame: body.case });
+      log.error('the control plane can never take a frame; it was not sent', undefined, { frame: body.case });
     } catch (error) {
       log.error('the gate refused a frame; it was not sent', error, { frame: body.case });
+    }
+    return this.#unsent(body);
+  }
+
+  /** What a frame that cannot leave was about ends with that, because it would be tried in every session. */
+  #unsent(body: FrameBody): ConnectRequest | undefined {
+    const problem = 'the control plane can never take it';
+    const error = new AppError('MESSAGE_REFUSED', { what: body.case, problem });
+    if (body.case === 'toolResult') {
+      const frame = { case: 'toolResult', value: unsendableResult(body.value, error) } as const;
+      return this.#deps.gate.frame(create(ConnectRequestSchema, { frame }));
+    }
+    if (body.case === 'userEvent') {
+      const { run, sequence } = body.value;
+      const refused = create(EventOutcomeSchema, { run, sequence, refused: toFailure(error) });
+      this.#later('a refusal', this.#deps.asks.outcome(refused));
     }
     return undefined;
   }
 
-  async #take(frame: ConnectResponse): Promise<void> {
+  /** A frame that cannot be taken is left out: a session that ended by it would be told it again. */
+  async #received(frame: ConnectResponse): Promise<void> {
     this.#lastReceived = this.#deps.clock.monotonic();
     this.#counter.seen(frame.header);
+    try {
+      await this.#take(frame);
+    } catch (error) {
+      if (!this.#welcome || !OF_ONE_JOB.has(frame.frame.case)) throw error;
+      this.#deps.log.error('a frame of the control plane was not taken', error, { frame: frame.frame.case });
+    }
+  }
+
+  async #take(frame: ConnectResponse): Promise<void> {
     const body = frame.frame;
     if (!this.#welcome && body.case !== 'superseded') {
       if (body.case !== 'welcome') throw new AppError('FRAME_MALFORMED', { problem: 'the first frame is not Welcome' });
@@ -210,8 +256,7 @@ export class Connection {
         this.#later('an outcome', asks.outcome(body.value));
         return;
       case 'runEnded':
-        if (!body.value.outcome) throw new AppError('FRAME_MALFORMED', { problem: 'RunEnded without an outcome' });
-        this.#later('an answer', asks.ended(body.value.run, body.value.outcome));
+        this.#later('an answer', asks.ended(body.value.run, body.value.outcome ?? noOutcome()));
         return;
       case 'conversationSummary':
         this.#deps.onSummary?.(body.value);
