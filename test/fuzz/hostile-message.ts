@@ -50,7 +50,7 @@ function oneofOf(oneof: DescOneof, random: Random, hostile: Hostile, depth: numb
 
 function fieldOf(field: DescField, random: Random, hostile: Hostile, depth: number): unknown {
   const known = hostile.known?.[field.localName];
-  if (known !== undefined && random.chance(0.8)) return known;
+  if (known !== undefined && field.fieldKind === 'scalar' && random.chance(0.8)) return known;
   switch (field.fieldKind) {
     case 'scalar':
       return scalar(field.scalar, random, hostile);
