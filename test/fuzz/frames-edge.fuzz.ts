@@ -34,7 +34,10 @@ export const framesEdgeFuzz: Fuzz = {
         }
         peer.send({ case: 'eventOutcome', value: { run, sequence: event.sequence, settledEvent: event.sequence } });
         peer.send({ case: 'runEnded', value: { run, outcome: { state: RunState.ANSWERED, answer: 'well' } } });
-        await until(() => edge.ended.includes(run), `the end of the innocent run after ${kind}; ${edge.lines.slice(-3).join(' ')}`);
+        await until(
+          () => edge.ended.includes(run),
+          `the end of the innocent run after ${kind}; ${edge.lines.slice(-3).join(' ')}`,
+        );
         if (peer.ended) throw new Error('the session ended');
       },
       close: async () => {

@@ -23,9 +23,7 @@ export function systemText(run: RunState): string {
       lines.push(startLine > 0 ? `- \`${inert(path)}\` (lines ${startLine}-${endLine})` : `- \`${inert(path)}\``);
     }
     if (files.length > MAX_NAMED_FILES) lines.push(`- and ${files.length - MAX_NAMED_FILES} more`);
-    lines.push(
-      'The content of every other file is withheld; only names, kinds, rough sizes and times are told.',
-    );
+    lines.push('The content of every other file is withheld; only names, kinds, rough sizes and times are told.');
   } else if (run.device !== '') {
     lines.push('Shared files: none.');
     lines.push('The content of files is withheld; only names, kinds, rough sizes and times are told.');
