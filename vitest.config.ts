@@ -5,7 +5,11 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     globals: false,
-    globalSetup: ['./test/support/ensure-redis.ts', './test/support/ensure-bubblewrap.ts'],
+    globalSetup: [
+      './test/support/ensure-built.ts',
+      './test/support/ensure-redis.ts',
+      './test/support/ensure-bubblewrap.ts',
+    ],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { ConnectRouter } from '@connectrpc/connect';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { type AskRequest, LocalService, type RunEvent, RunEventSchema } from '../../gen/bowline/local/v1/local_pb.ts';
 import {
@@ -21,6 +21,9 @@ import { Channel } from '../../src/base/channel.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { CliRun, cli } from '../support/run-cli.ts';
 import { ScriptedHome } from '../support/scripted-home.ts';
+
+// Each command is a process that starts anew; on a machine that is busy that takes its time.
+vi.setConfig({ testTimeout: 90_000 });
 
 let box: ScriptedHome;
 beforeEach(() => {

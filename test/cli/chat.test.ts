@@ -2,11 +2,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type AskRequest, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { JobState, OutcomeSchema, RunState, SizeClass } from '../../gen/bowline/run/v1/run_pb.ts';
 import { CliRun, cli } from '../support/run-cli.ts';
 import { ScriptedHome } from '../support/scripted-home.ts';
+
+// Each command is a process that starts anew; on a machine that is busy that takes its time.
+vi.setConfig({ testTimeout: 90_000 });
 
 let box: ScriptedHome;
 let seen: AskRequest[];

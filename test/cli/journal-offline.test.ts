@@ -1,9 +1,12 @@
 // `journal verify` on a home whose edge does not run: it reads the files themselves.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { edgeFolder, edgeRig } from '../support/edge-rig.ts';
 import { cli } from '../support/run-cli.ts';
+
+// Each command is a process that starts anew; on a machine that is busy that takes its time.
+vi.setConfig({ testTimeout: 90_000 });
 
 test('a journal is checked while no edge runs; damage is told with its place, and nothing is changed', async () => {
   const dir = edgeFolder();

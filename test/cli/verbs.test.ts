@@ -5,7 +5,7 @@ import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FsService } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import {
   type IngestRequest,
@@ -21,6 +21,9 @@ import { EgressSchema, JobState, OutcomeSchema, RunState, TextChunkSchema } from
 import { AppError } from '../../src/base/errors.ts';
 import { CliRun, cli } from '../support/run-cli.ts';
 import { ScriptedHome } from '../support/scripted-home.ts';
+
+// Each command is a process that starts anew; on a machine that is busy that takes its time.
+vi.setConfig({ testTimeout: 90_000 });
 
 let box: ScriptedHome;
 beforeEach(() => {
