@@ -273,6 +273,10 @@ export const ERRORS = {
   SHARE_NO_MATCH: row('invalid_argument', 'nothing that may be shared matches {pattern}: {why}', { exit: EXIT.usage }),
   METHOD_NOT_SERVED: row('unimplemented', 'the device does not serve this method'),
   CALL_FOREIGN: row('permission_denied', 'the tool call was made for another device or session'),
+  CLOCK_DOUBTED: row(
+    'failed_precondition',
+    'the clock of this machine is {off} {what}; calls are judged by the signed time of the control plane meanwhile; set whichever clock is wrong, or say `bowline clock reset` if this one is right',
+  ),
   CALL_EXPIRED: row('deadline_exceeded', 'the tool call came after its expiry time'),
   CALL_WITHOUT_EXPIRY: row('invalid_argument', 'the tool call has no usable expiry time'),
   KEY_REUSED: row('already_exists', 'the idempotency key was used for a call with other parameters'),

@@ -203,6 +203,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       journal,
       roots: allow.readable,
       toolCalls: () => runner.calls,
+      refusals: () => runner.refusals.list(),
       startedAt: clock.now(),
       closing: closing.signal,
     });

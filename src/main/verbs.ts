@@ -134,6 +134,11 @@ export const VERBS: readonly Verb[] = [
     },
   },
   {
+    name: 'clock',
+    summary: 'show what time the edge goes by, and set that right',
+    load: cli(async () => (await import('../cli/verbs/clock.ts')).clockVerb),
+  },
+  {
     name: 'status',
     summary: 'show how the edge and the control plane are',
     load: cli(async () => (await import('../cli/verbs/status.ts')).statusVerb),

@@ -84,6 +84,7 @@ async function listen(): Promise<LocalServer> {
         request,
       ),
     roots: [{ name: 'docs', path: '/docs' }],
+    refusals: () => [],
     toolCalls: () => 3,
     startedAt: 0,
     closing: leave.signal,

@@ -220,3 +220,34 @@ test('a full queue refuses the next ask before anything is journaled', async () 
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
   expect(edge.entries.filter(({ record }) => record.case === 'ask')).toHaveLength(2);
 });
+
+test('a journal that ran ahead is set back by a time that was signed for this session, and by no other', async () => {
+  const edge = await start({ connect: false });
+  const ahead = Date.now() + 400 * 86_400_000;
+  edge.journal.time.set(ahead);
+  await edge.journal.append([{ case: 'started', value: { bootId: 'b', build: 'x' } }]);
+  edge.session.start();
+  const first = await control.peer();
+  const { bootId } = await first.next('hello');
+  const { device } = edge.identity;
+  const init = control.welcomeInit();
+  const told = (sessionNonce: Uint8Array, boot = bootId) => control.signTime({ device, bootId: boot, sessionNonce });
+  first.send({
+    case: 'welcome',
+    value: { ...init, signedTime: told(init.sessionNonce as Uint8Array, 'another boot') },
+  });
+  await until(() => edge.session.status.connection === 'connected', 'the session');
+  expect(edge.journal.now()).toBeGreaterThanOrEqual(ahead);
+  first.send({ case: 'signedTime', value: told(new Uint8Array(16)) });
+  first.send({
+    case: 'signedTime',
+    value: { ...told(init.sessionNonce as Uint8Array), signature: new Uint8Array(64) },
+  });
+  expect(edge.journal.now()).toBeGreaterThanOrEqual(ahead);
+  first.send({ case: 'signedTime', value: told(init.sessionNonce as Uint8Array) });
+  await until(() => edge.journal.now() < ahead, 'the right time');
+  await until(() => edge.entries.some(({ record }) => record.case === 'clockSet'), 'its record');
+  await stop(edge);
+  const again = await start({ connect: false });
+  expect(again.journal.now()).toBeLessThan(ahead);
+});

@@ -82,6 +82,10 @@ function printEdge(out: Printer, edge: Answer<MessageShape<typeof EdgeStatusSche
     const { message, reason } = fromFailure(s.problem);
     out.line(`         ${message} (${reason})`, 'yellow');
   }
+  if (s.clockDoubt) {
+    const { message, reason } = fromFailure(s.clockDoubt);
+    out.line(`         ${message} (${reason})`, 'yellow');
+  }
   if (s.control) out.line(`         control plane: ${s.control}`);
   if (s.model) out.line(`         model: ${modelText(s.model)}`);
   out.line(`         may read: ${s.roots.length > 0 ? s.roots.join(', ') : 'nothing (see --allow)'}`);
@@ -89,6 +93,17 @@ function printEdge(out: Printer, edge: Answer<MessageShape<typeof EdgeStatusSche
   out.line(
     `         ${countText(s.waitingAsks, 'question')} waiting, ${countText(Number(s.toolCalls), 'tool call')}, ${memory}`,
   );
+  printRefused(out, s);
+}
+
+/** Why calls fail that are no fault of the connection. */
+function printRefused(out: Printer, { refusedCalls }: MessageShape<typeof EdgeStatusSchema>): void {
+  for (const { why, count, lastTime } of refusedCalls.slice(0, 3)) {
+    if (!why) continue;
+    const { message, reason } = fromFailure(why);
+    const calls = countText(Number(count), 'tool call');
+    out.line(`         ${calls} refused, last ${timeText(lastTime)}: ${message} (${reason})`);
+  }
 }
 
 function printControl(out: Printer, control: Answer<MessageShape<typeof ControlStatusSchema>>): void {

@@ -94,7 +94,8 @@ export async function* serveEdge(
     signer: parts.signer,
     openCalls: hello.openToolCalls,
     maxFrameBytes: parts.maxFrameBytes,
-    now: clock.now(),
+    bootId: hello.bootId,
+    clock,
     doubt: (doubted) => parts.watch.doubt(doubted),
   });
   bindStream(out, ends, clock, heartbeatMs);
@@ -132,7 +133,10 @@ export async function* serveEdge(
   const heartbeat = new Heartbeat({
     clock,
     intervalMs: heartbeatMs,
-    ping: (nonce) => out.offer({ case: 'ping', value: { nonce } }),
+    ping: (nonce) => {
+      edge.tellTime();
+      out.offer({ case: 'ping', value: { nonce } });
+    },
     dead: () => out.end(new AppError('PEER_SILENT', { peer: `device ${principal.name}`, ms: 2 * heartbeatMs })),
   });
   out.onEnd(() => {
@@ -172,6 +176,7 @@ function welcome(parts: EdgeSessionParts, edge: LiveEdge, version: number, ancho
     limits: { maxFrameBytes: parts.maxFrameBytes },
     deviceName: edge.deviceName,
     now: timestampFromMs(parts.clock.now()),
+    signedTime: edge.signedTime(),
     anchor: { journalId: anchor.id, sequence: BigInt(anchor.sequence), headHash: anchor.head },
     ...(model ? { model } : {}),
   };

@@ -1,9 +1,11 @@
 // One connected device: what may be asked of it and told to it. It writes to its stream and nowhere else.
 import { randomBytes } from 'node:crypto';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import type { OpenToolCall, ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { OpenToolCall, SignedTime, ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
+import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { signTime } from '../../contract/signed-time.ts';
 import { signToolCall, type ToolCallSigner } from '../../contract/tool-call.ts';
 import type { DeviceSession } from '../dispatch/session-ports.ts';
 import type { DevicePrincipal } from '../identity/principal.ts';
@@ -16,16 +18,19 @@ export interface LiveEdgeParts {
   readonly out: FrameStream<EdgeBody>;
   readonly signer: ToolCallSigner;
   readonly openCalls: readonly OpenToolCall[];
+  /** Of the edge's process. */
+  readonly bootId: string;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   /** Largest frame of the control plane; the device may take less. */
   readonly maxFrameBytes: number;
-  /** Milliseconds since 1970. */
-  readonly now: number;
   /** Looks whether the session still stands, and ends it if not. */
   readonly doubt: (edge: LiveEdge) => void;
 }
 
 /** Room in a frame around a signed call. */
 const ENVELOPE = 1024;
+/** A clock that moved by less was not set: it drifted. */
+const SET_MS = 2_000;
 
 export class LiveEdge implements DeviceSession {
   readonly tenant: string;
@@ -39,18 +44,25 @@ export class LiveEdge implements DeviceSession {
   readonly #signer: ToolCallSigner;
   readonly #maxFrameBytes: number;
   readonly #doubt: (edge: LiveEdge) => void;
+  readonly #bootId: string;
+  readonly #clock: Pick<Clock, 'now' | 'monotonic'>;
+  /** Between the clock and the monotonic one when the time was told last. */
+  #offset: number;
   #manifest: Manifest | undefined;
   #methods: ReadonlySet<string> = new Set();
   lastSeen: number;
 
-  constructor({ principal, epoch, out, signer, openCalls, maxFrameBytes, now, doubt }: LiveEdgeParts) {
+  constructor({ principal, epoch, out, signer, openCalls, bootId, clock, maxFrameBytes, doubt }: LiveEdgeParts) {
     this.tenant = principal.tenant;
     this.device = principal.id;
     this.deviceName = principal.name;
     this.epoch = epoch;
     this.openCalls = openCalls;
-    this.connectedAt = now;
-    this.lastSeen = now;
+    this.connectedAt = clock.now();
+    this.lastSeen = this.connectedAt;
+    this.#bootId = bootId;
+    this.#clock = clock;
+    this.#offset = this.#offsetNow();
     this.#out = out;
     this.#signer = signer;
     this.#maxFrameBytes = maxFrameBytes;
@@ -83,6 +95,7 @@ export class LiveEdge implements DeviceSession {
   }
 
   call(call: ToolCall): void {
+    this.tellTime();
     call.sessionNonce = this.nonce;
     const value = signToolCall(call, this.#signer);
     const limit = this.maxFrameBytes;
@@ -94,6 +107,26 @@ export class LiveEdge implements DeviceSession {
       });
     }
     this.#out.send({ case: 'toolCall', value }, value.signed.length);
+  }
+
+  /** Its time, signed for this session. */
+  signedTime(): SignedTime {
+    this.#offset = this.#offsetNow();
+    return signTime(
+      { device: this.device, bootId: this.#bootId, sessionNonce: this.nonce },
+      this.#clock.now(),
+      this.#signer,
+    );
+  }
+
+  /** Tells the time again when the clock here was set since: the edge judges calls by what it was told. */
+  tellTime(): void {
+    if (Math.abs(this.#offsetNow() - this.#offset) < SET_MS) return;
+    this.#out.offer({ case: 'signedTime', value: this.signedTime() });
+  }
+
+  #offsetNow(): number {
+    return this.#clock.now() - this.#clock.monotonic();
   }
 
   cancel(job: string, epoch: number): void {

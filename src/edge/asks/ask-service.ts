@@ -282,7 +282,8 @@ export class AskService {
     this.#tellWaiting(ask);
     if (!event.timeout || ask.accepted) return;
     const total = durationMs(event.timeout);
-    const left = ask.at + total - this.#deps.journal.now();
+    // The time may have been set back since.
+    const left = Math.min(total, ask.at + total - this.#deps.journal.now());
     this.#timers.set(
       event.run,
       this.#deps.clock.after(left, () => void this.#expire(event.run, total)),

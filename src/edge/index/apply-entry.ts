@@ -64,6 +64,7 @@ export function applyEntry(db: SqlDatabase, { sequence, at, record }: Entry): vo
       break;
     case 'started':
     case 'sessionOpened':
+    case 'clockSet':
       break;
   }
 }

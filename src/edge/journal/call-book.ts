@@ -1,6 +1,6 @@
 // What is known of every idempotency key: the memory that makes an effect happen at most once. Folded from the journal
 // alone, so it is right whatever state.db says. Results stay in the journal; an entry only says where.
-import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Checkpoint, Intent, ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Entry, Fold } from './records.ts';
@@ -48,6 +48,7 @@ export class CallBook implements Fold {
   readonly #keepMs: number;
   readonly #calls = new Map<string, CallEntry>();
   readonly #texts = new Map<string, string>();
+  #forgotten = 0;
 
   constructor(options: CallBookOptions = {}) {
     this.#maxKeys = options.maxKeys ?? 16_384;
@@ -83,13 +84,15 @@ export class CallBook implements Fold {
   }
 
   /**
-   * Makes room for one more key, or throws LIMIT_EXCEEDED. A key whose call has not expired is never forgotten; a call that
-   * has expired must be refused by its time, so forgetting it is safe.
-   * @param now the journal's time
+   * Makes room for one more key, or throws LIMIT_EXCEEDED. A key whose call has not expired is never forgotten, and no call is
+   * run that expires before one that was forgotten, so forgetting is safe whatever clocks say.
+   * @param past a time that is surely past, as `EdgeTime.surelyPast`
+   * @throws CALL_EXPIRED, LIMIT_EXCEEDED
    */
-  admit(now: number): void {
+  admit(expireTime: Timestamp | undefined, past: number): void {
+    if (expireTime && timestampMs(expireTime) <= this.#forgotten) throw new AppError('CALL_EXPIRED');
     if (this.#calls.size < this.#maxKeys) return;
-    this.forget(now, 0);
+    this.forget(past, 0);
     if (this.#calls.size < this.#maxKeys) return;
     throw new AppError('LIMIT_EXCEEDED', {
       what: 'the number of tool calls that have not expired',
@@ -98,11 +101,18 @@ export class CallBook implements Fold {
     });
   }
 
-  /** Forgets keys that expired longer than `keepMs` ago and need no answer any more. */
-  forget(now: number, keepMs = this.#keepMs): void {
+  /** Forgets keys that expired longer than `keepMs` before `past` and need no answer any more. */
+  forget(past: number, keepMs = this.#keepMs): void {
     for (const [key, call] of this.#calls) {
-      if (call.state !== 'intent' && call.settled && call.expiresAt + keepMs < now) this.#calls.delete(key);
+      if (call.state === 'intent' || !call.settled || call.expiresAt + keepMs >= past) continue;
+      this.#calls.delete(key);
+      this.#forgotten = Math.max(this.#forgotten, call.expiresAt);
     }
+  }
+
+  /** The latest expiry of a forgotten call, in milliseconds since 1970; 0 before any. */
+  get forgotten(): number {
+    return this.#forgotten;
   }
 
   apply({ sequence, at, record }: Entry): void {
@@ -162,6 +172,9 @@ export class CallBook implements Fold {
 
   /** Records behind the pruned part come first in the file, so a checkpoint never replaces what is newer. */
   #checkpoint(checkpoint: Checkpoint, sequence: number, at: number): void {
+    if (checkpoint.forgottenExpiry) {
+      this.#forgotten = Math.max(this.#forgotten, timestampMs(checkpoint.forgottenExpiry));
+    }
     for (const intent of checkpoint.intents) {
       const known = this.#calls.get(intent.idempotencyKey);
       if (!known) this.#intent(intent, sequence, at);

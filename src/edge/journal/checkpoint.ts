@@ -76,7 +76,8 @@ export async function checkpointRecords(
   }
   for (const key of outcomes.keys()) intents.delete(key);
   const last = new Map(open.map((value) => [value.sequence, value]));
-  return pack(source.id, cut, anchor, session, [
+  const forgotten = source.calls.forgotten;
+  return pack(source.id, cut, anchor, session, forgotten, [
     ...[...outcomes.values()].map((value) => ({ list: 'outcomes' as const, value })),
     ...[...intents.values()].map((value) => ({ list: 'intents' as const, value })),
     ...[...last.values()].map((value) => ({ list: 'asks' as const, value })),
@@ -102,6 +103,7 @@ function pack(
   cut: Head,
   anchor: Head | undefined,
   session: LastSession | undefined,
+  forgotten: number,
   items: readonly Item[],
 ): Checkpoint[] {
   const empty = () =>
@@ -113,6 +115,7 @@ function pack(
         headHash: cut.hash,
         ...(anchor ? { anchoredSequence: BigInt(anchor.sequence), anchoredHash: anchor.hash } : {}),
       },
+      ...(forgotten > 0 ? { forgottenExpiry: timestampFromMs(forgotten) } : {}),
       ...(session ? { sessionEpoch: session.epoch, resumeToken: session.resumeToken } : {}),
     });
   const result = [empty()];

@@ -114,8 +114,10 @@ test('a settled READ is forgotten, an effect or a refusal is not until it expire
   for (const key of ['a/0/0', 'b/0/0', 'c/0/0']) await journal.append([settled(key)]);
   expect(journal.calls.get('a/0/0')).toBeUndefined();
   expect(journal.calls.get('b/0/0')).toMatchObject({ state: 'done', settled: true });
-  expect(() => journal.calls.admit(journal.now())).toThrow(expect.objectContaining({ reason: 'LIMIT_EXCEEDED' }));
-  journal.calls.admit(journal.now() + 2 * DAY);
+  expect(() => journal.calls.admit(undefined, journal.now())).toThrow(
+    expect.objectContaining({ reason: 'LIMIT_EXCEEDED' }),
+  );
+  journal.calls.admit(undefined, journal.now() + 2 * DAY);
   expect(journal.calls.size).toBe(0);
 });
 

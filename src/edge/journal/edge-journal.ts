@@ -1,9 +1,10 @@
 // The journal as the edge uses it: typed records, the journal's time, the folds that remember what matters, pruning.
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
-import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sameHead } from '../../contract/integrity/hash-chain.ts';
+import { EdgeTime } from '../time/edge-time.ts';
 import { AskBook } from './ask-book.ts';
 import { CallBook, type CallBookOptions } from './call-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
@@ -37,12 +38,15 @@ class EdgeView {
   readonly folds: Fold[];
   /** Messages of records that are being appended, so that they need not be parsed again. */
   readonly fresh = new WeakMap<Uint8Array, { record: KnownRecord; at: number }>();
-  lastAt = 0;
+  readonly time: EdgeTime;
   anchor: Head | undefined;
   session: LastSession | undefined;
   #pruned: Head[] = [];
+  /** Records of earlier starts are read: later ones have their time from here. */
+  #opening = true;
 
   constructor(options: EdgeJournalOptions) {
+    this.time = new EdgeTime(options.clock);
     this.calls = new CallBook(options.calls);
     this.folds = [this.calls, this.asks, this.standing, ...(options.folds ?? [])];
   }
@@ -50,8 +54,9 @@ class EdgeView {
   see({ sequence, bytes }: JournalRecord): void {
     const fresh = this.fresh.get(bytes);
     const entry = fresh ? { sequence, ...fresh } : decodeRecord(sequence, Uint8Array.from(bytes));
-    this.lastAt = Math.max(this.lastAt, entry.at);
     const { record } = entry;
+    if (this.#opening && record.case === 'clockSet') this.time.set(entry.at);
+    else if (this.#opening) this.time.reached(entry.at);
     if (record.case === 'sessionOpened' || record.case === 'checkpoint') {
       const { sessionEpoch: epoch, resumeToken } = record.value;
       if (epoch > (this.session?.epoch ?? 0n)) this.session = { epoch, resumeToken };
@@ -68,6 +73,7 @@ class EdgeView {
 
   /** A journal that does not begin at its first record must hold the checkpoint that says so. */
   checkBase(base: Head): void {
+    this.#opening = false;
     const told = this.#pruned.some(
       ({ sequence, hash }) => sequence > base.sequence || (sequence === base.sequence && sameHead(hash, base.hash)),
     );
@@ -81,15 +87,13 @@ class EdgeView {
 export class EdgeJournal {
   readonly #journal: Journal;
   readonly #view: EdgeView;
-  readonly #clock: Clock;
   readonly #log: Logger;
   #pruning: Promise<void> | undefined;
   #pruneFrom: number;
 
-  constructor(journal: Journal, view: EdgeView, options: { clock: Clock; log: Logger }) {
+  constructor(journal: Journal, view: EdgeView, options: { log: Logger }) {
     this.#journal = journal;
     this.#view = view;
-    this.#clock = options.clock;
     this.#log = options.log;
     this.#pruneFrom = journal.maxBytes * 0.75;
   }
@@ -135,15 +139,41 @@ export class EdgeJournal {
     return this.#view.session;
   }
 
-  /** "Now" on the edge: the larger of the clock and the highest time journaled, in milliseconds since 1970. */
+  /** "Now" on the edge, in milliseconds since 1970. */
   now(): number {
-    return Math.max(this.#clock.now(), this.#view.lastAt);
+    return this.time.now();
+  }
+
+  /** What time it is, by whom, and whether the machine's clock is doubted. */
+  get time(): EdgeTime {
+    return this.#view.time;
+  }
+
+  /**
+   * The control plane signed its time. Where the journal has run ahead of that and of the machine's clock, it is set back.
+   * @param anew as in `EdgeTime.signed`
+   */
+  async signedTime(at: number, anew: boolean): Promise<void> {
+    const back = this.time.signed(at, anew);
+    if (back === undefined) return;
+    this.#log.warn('the journal had run ahead of the time; it was set back', { aheadMs: this.now() - back });
+    await this.#setBack(back, 'SIGNED');
+  }
+
+  /** The owner says that the machine's clock is right. */
+  async resetClock(): Promise<void> {
+    await this.#setBack(this.time.machine(), 'OWNER');
+  }
+
+  async #setBack(at: number, why: 'SIGNED' | 'OWNER'): Promise<void> {
+    const from = timestampFromMs(this.now());
+    this.time.set(at);
+    await this.append([{ case: 'clockSet', value: { from, why } }]);
   }
 
   /** Appends records as one unit; resolves with the first sequence when synced and folded. Errors: `Journal.append`. */
   append(records: readonly RecordInit[], options: { use?: Reservation } = {}): Promise<number> {
     const at = this.now();
-    this.#view.lastAt = at;
     const bytes = records.map((record) => {
       const encoded = encodeRecord(record, at);
       this.#view.fresh.set(encoded.bytes, { record: encoded.record, at });
@@ -214,7 +244,7 @@ export class EdgeJournal {
     }
     const cut = before ? this.#journal.cut(before) : undefined;
     if (!cut) return 0;
-    this.calls.forget(this.now());
+    this.calls.forget(this.time.surelyPast());
     const records = await checkpointRecords(this, cut, this.anchor, this.session);
     const at = this.now();
     const bytes = records.map((value) => encodeRecord({ case: 'checkpoint', value }, at).bytes);
@@ -223,7 +253,6 @@ export class EdgeJournal {
       this.#log.warn('the journal is full of what is still needed; nothing was pruned', { bytes: freed, needed: size });
       return 0;
     }
-    this.#view.lastAt = at;
     return this.#journal.prune(before, bytes);
   }
 

@@ -24,7 +24,10 @@ import type { GrantedDocuments } from '../grants/grant-documents.ts';
 import type { LiveGrant } from '../grants/grants.ts';
 import type { RecordInit } from '../journal/records.ts';
 import type { StandingBook } from '../journal/standing-book.ts';
+import type { RefusalCount } from '../runner/refusal-counts.ts';
 import type { SessionStatus } from '../session/edge-session.ts';
+import type { EdgeTime } from '../time/edge-time.ts';
+import { clockDoubt, clockView } from './clock-view.ts';
 
 export interface LocalDeps {
   readonly device: string;
@@ -42,6 +45,8 @@ export interface LocalDeps {
   readonly summaries: { get(conversation: string): Promise<{ run: string; text: string } | undefined> };
   readonly roots: readonly { readonly name: string; readonly path: string }[];
   readonly toolCalls: () => number;
+  /** Refused tool calls since the start. */
+  readonly refusals: () => readonly RefusalCount[];
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   /** Aborts when the process leaves. */
@@ -62,7 +67,9 @@ export interface JournalView {
   readonly bytes: number;
   readonly head: { readonly hash: Uint8Array };
   readonly standing: Pick<StandingBook, 'get' | 'list'>;
+  readonly time: EdgeTime;
   append(records: readonly RecordInit[]): Promise<number>;
+  resetClock(): Promise<void>;
   verify(): Promise<{
     readonly ok: boolean;
     readonly records: number;
@@ -160,11 +167,17 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       return { run: known.run, text: known.text };
     },
     getStatus: () => statusOf(deps),
+    getClock: () => ({ clock: clockView(journal.time) }),
+    async resetClock() {
+      await journal.resetClock();
+      return { clock: clockView(journal.time) };
+    },
   };
 }
 
 function statusOf(deps: LocalDeps): GetStatusResponse {
   const { connection, problem, model, deviceName } = deps.status();
+  const doubt = clockDoubt(deps.journal.time);
   return create(GetStatusResponseSchema, {
     device: deps.device,
     deviceName,
@@ -179,6 +192,12 @@ function statusOf(deps: LocalDeps): GetStatusResponse {
     journalBytes: BigInt(deps.journal.bytes),
     build: BUILD,
     startTime: timestampFromMs(deps.startedAt),
+    ...(doubt && { clockDoubt: toFailure(doubt) }),
+    refusedCalls: deps.refusals().map(({ why, count, lastAt }) => ({
+      why,
+      count: BigInt(count),
+      lastTime: timestampFromMs(lastAt),
+    })),
   });
 }
 

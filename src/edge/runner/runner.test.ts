@@ -1,13 +1,25 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { FsService, WriteMode } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { ShellService } from '../../../gen/bowline/capability/shell/v1/shell_pb.ts';
-import { Confirmation } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { Confirmation, type ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
+import { systemClock } from '../../base/clock.ts';
 
 const { read, write, list, stat } = FsService.method;
 const { run } = ShellService.method;
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+
+/** The rig signs with the machine's clock; the control plane's is right. */
+function shiftTimes(call: ToolCall, ms: number): void {
+  for (const field of ['issueTime', 'expireTime'] as const) {
+    if (call[field]) call[field] = timestampFromMs(timestampMs(call[field]) + ms);
+  }
+}
+
 const WRITE = 'allow:\n  write: [{path: DIR/docs/out.txt, confirm: never}]\n';
 
 test('a shared file is read by line; the ledger has it before the answer is sent', async () => {
@@ -50,6 +62,41 @@ test('a file that changed since it was shared is not covered', async () => {
   expect(result.withheld.find(({ field }) => field === 'text')?.why).toBe('CHANGED');
   await rig.close();
 });
+
+/** The machine's clock, off by as much as is said; monotonic time is right. */
+function offClock() {
+  const clock = { ...systemClock, offMs: 0 };
+  clock.now = () => systemClock.now() + clock.offMs;
+  return clock;
+}
+
+test.each([400 * DAY, 20 * MINUTE, -400 * DAY])(
+  'calls are served while the clock of the machine is %d ms off, and when it is right again; the next effect too',
+  async (offMs) => {
+    const dir = edgeFolder({ 'docs/a.md': 'a' });
+    const clock = offClock();
+    const serve = async (key: string) => {
+      const rig = await edgeRig(dir, { clock, config: WRITE });
+      const at = clock.offMs;
+      const sign = { change: (call: ToolCall) => shiftTimes(call, -at) };
+      const reads = await rig.call(stat, { path: 'docs/a.md' }, sign);
+      const request = { path: 'docs/out.txt', text: 'x', mode: WriteMode.APPEND };
+      const writes = await rig.call(write, request, { ...sign, key });
+      await rig.close();
+      return [reads.failure, writes.failure];
+    };
+    expect(await serve('k0')).toEqual([undefined, undefined]);
+    clock.offMs = offMs;
+    expect(await serve('k1')).toEqual([undefined, undefined]);
+    clock.offMs = 0;
+    expect(await serve('k2')).toEqual([undefined, undefined]);
+    expect(readFileSync(join(dir, 'docs/out.txt'), 'utf8')).toBe('xxx');
+    const rig = await edgeRig(dir, { clock, config: WRITE });
+    expect((await rig.call(stat, { path: 'docs/a.md' }, { expiresInMs: -1 })).failure).toBe('CALL_EXPIRED');
+    expect(Math.abs(rig.journal.now() - systemClock.now())).toBeLessThan(5_000);
+    await rig.close();
+  },
+);
 
 test('an effect happens once per key: repeats get the recorded answer, also after a restart', async () => {
   const dir = edgeFolder();

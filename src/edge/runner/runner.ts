@@ -1,7 +1,7 @@
 // Runs tool calls: verified, looked up by their key, judged, journaled, executed, gated, journaled, sent. Each call has one of
 // three answers: done, never started, unknown. It never looks at files itself; the tools do.
 import { create, fromBinary, type Message } from '@bufbuild/protobuf';
-import { durationMs } from '@bufbuild/protobuf/wkt';
+import { durationMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   Confirmation,
@@ -31,6 +31,7 @@ import type { EdgeTool, Emit } from '../tools/tool.ts';
 import { addressOf, doneResult, failedResult, joinAnswer } from './answers.ts';
 import { Execution } from './execution.ts';
 import { intentRecord, OUTCOME_ROOM, outcomeRecord, refusalRecord, unknownRecord } from './outcome-records.ts';
+import { RefusalCounts } from './refusal-counts.ts';
 import { Repeats, type RestoreOrigins } from './repeats.ts';
 import { Slots } from './slots.ts';
 import type { SessionView, ToolSink } from './tool-sink.ts';
@@ -40,7 +41,10 @@ import { checkTimes, paramsDigest, verifyCall } from './verify.ts';
 const FRAME_ROOM = 256 << 10;
 
 export interface RunnerParts {
-  readonly journal: Pick<EdgeJournal, 'append' | 'reserve' | 'calls' | 'outcome' | 'entry' | 'now'>;
+  readonly journal: Pick<
+    EdgeJournal,
+    'append' | 'reserve' | 'calls' | 'outcome' | 'entry' | 'now' | 'time' | 'signedTime'
+  >;
   readonly gate: Gate;
   /** The served methods with their tools. */
   readonly tools: readonly { readonly method: CapabilityMethod; readonly tool: EdgeTool }[];
@@ -63,6 +67,8 @@ export class ToolRunner {
   readonly #tools: ReadonlyMap<string, { method: CapabilityMethod; tool: EdgeTool }>;
   readonly #slots: Slots;
   readonly #repeats: Repeats;
+  /** Refused calls since the start. */
+  readonly refusals = new RefusalCounts();
   readonly #active = new Map<string, { execution: Execution; done: Promise<void> }>();
   #settled: string[] = [];
   #stopSettling: (() => void) | undefined;
@@ -90,6 +96,7 @@ export class ToolRunner {
   async handle(signed: SignedToolCall, session: SessionView, sink: ToolSink): Promise<void> {
     const call = verifyCall(signed, session);
     this.#calls++;
+    this.#timeOf(call);
     // Not awaited: from its verification on a call is among the open ones, so that a Hello which lacks it is proof that it never began.
     sink.received(create(ToolReceivedSchema, { job: call.job, epoch: call.epoch })).catch(() => {});
     await this.#answer(call, sink);
@@ -184,7 +191,7 @@ export class ToolRunner {
         plan = this.#judge(execution);
         release = await this.#slots.take(execution.signal);
         execution.signal.throwIfAborted();
-        checkTimes(call, this.#parts.journal.now(), this.#longest());
+        checkTimes(call, this.#controlNow(), this.#longest());
         room = await this.#begin(execution, plan);
       } catch (error) {
         return await this.#neverStarted(execution, plan, error);
@@ -207,8 +214,8 @@ export class ToolRunner {
   #judge({ call, signal }: Execution): Plan {
     if (this.#stopping) throw new AppError('EDGE_STOPPING');
     if (call.idempotencyKey === '') throw new AppError('INVALID_ARGUMENT', { what: 'the call has no idempotency key' });
-    checkTimes(call, this.#parts.journal.now(), this.#longest());
-    this.#parts.journal.calls.admit(this.#parts.journal.now());
+    checkTimes(call, this.#controlNow(), this.#longest());
+    this.#parts.journal.calls.admit(call.expireTime, this.#parts.journal.time.surelyPast());
     const served = this.#tools.get(call.method);
     if (!served) throw new AppError('METHOD_NOT_SERVED');
     const { method, tool } = served;
@@ -313,6 +320,7 @@ export class ToolRunner {
   }
 
   async #writeRefusal(call: ToolCall, method: CapabilityMethod | undefined, failure: Failure): Promise<void> {
+    this.refusals.add(failure, this.#parts.journal.now());
     const final = method !== undefined && !isHarmless(method.effect) && !failure.retryable;
     try {
       await this.#parts.journal.append([refusalRecord(call, failure, final)]);
@@ -343,6 +351,20 @@ export class ToolRunner {
     if (!deadline) return () => {};
     const ms = durationMs(deadline);
     return this.#parts.clock.after(ms, () => execution.abort(new AppError('DEADLINE_EXCEEDED', { after: `${ms} ms` })));
+  }
+
+  /** When a call was signed is what time it was at the control plane. */
+  #timeOf({ issueTime }: ToolCall): void {
+    if (!issueTime) return;
+    this.#parts.journal
+      .signedTime(timestampMs(issueTime), false)
+      .catch((error: unknown) => this.#parts.log.warn('the time could not be set', { problem: String(error) }));
+  }
+
+  /** A call is judged by the clock that set its times: that of the control plane, as it signed it in this session. */
+  #controlNow(): number {
+    const { time } = this.#parts.journal;
+    return time.control() ?? time.now();
   }
 
   #longest(): number {

@@ -15,6 +15,7 @@ import {
   EventOutcomeSchema,
   GoodbyeSchema,
   type Hello,
+  type SignedTime,
   type SignedToolCall,
   type Superseded,
   type Welcome,
@@ -76,6 +77,8 @@ export interface ConnectionDeps {
   readonly onSummary?: (summary: ConversationSummary) => void;
   /** The session may begin; nothing but Hello was sent. It may still be refused by throwing. */
   readonly welcomed: (welcome: Welcome) => Promise<void>;
+  /** The control plane says what time it is, in the session of this nonce. */
+  readonly timeIs: (signed: SignedTime, sessionNonce: Uint8Array) => Promise<void>;
 }
 
 /** How a stream ended. */
@@ -269,6 +272,9 @@ export class Connection {
         return;
       case 'toolResultCommitted':
         this.#later('a settled result', runner.settled(body.value.idempotencyKey));
+        return;
+      case 'signedTime':
+        this.#later('the time', this.#deps.timeIs(body.value, this.#welcome?.sessionNonce ?? new Uint8Array()));
         return;
       case 'ping':
         this.#outbox.urgent({ case: 'pong', value: create(PongSchema, { nonce: body.value.nonce }) });

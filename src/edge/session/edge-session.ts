@@ -7,6 +7,7 @@ import {
   Durability,
   type Hello,
   HelloSchema,
+  type SignedTime,
   type Welcome,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
@@ -14,6 +15,7 @@ import { fullJitter } from '../../base/backoff.ts';
 import { sleep } from '../../base/clock.ts';
 import { AppError, type Code } from '../../base/errors.ts';
 import { toAppError } from '../../contract/errors.ts';
+import { openTime } from '../../contract/signed-time.ts';
 import { SESSION_VERSIONS } from '../../contract/versions.ts';
 import {
   CONNECTION_OPTIONS,
@@ -35,7 +37,7 @@ export interface SessionStatus {
   readonly deviceName: string;
 }
 
-export interface EdgeSessionDeps extends Omit<ConnectionDeps, 'welcomed' | 'options'> {
+export interface EdgeSessionDeps extends Omit<ConnectionDeps, 'welcomed' | 'timeIs' | 'options'> {
   readonly journal: SessionJournal;
   readonly manifest: Manifest;
   readonly bootId: string;
@@ -122,6 +124,7 @@ export class EdgeSession {
       ...this.#deps,
       options: this.#options,
       welcomed: (welcome) => this.#welcomed(welcome),
+      timeIs: (signed, nonce) => this.#timeIs(signed, nonce),
     };
     try {
       const hello = await this.#hello();
@@ -155,7 +158,17 @@ export class EdgeSession {
     return hello;
   }
 
+  /** A time that the pinned key signed for this session counts; any other is as good as none. */
+  async #timeIs(signed: SignedTime | undefined, sessionNonce: Uint8Array): Promise<void> {
+    const { identity, bootId, journal, log } = this.#deps;
+    const to = { device: identity.device, bootId, sessionNonce };
+    const at = signed && openTime(signed, to, identity.signingKey);
+    if (at !== undefined) await journal.signedTime(at);
+    else if (signed) log.warn('a time that was not signed for this session was ignored');
+  }
+
   async #welcomed(welcome: Welcome): Promise<void> {
+    await this.#timeIs(welcome.signedTime, welcome.sessionNonce);
     await this.#deps.journal.opened(welcome.sessionEpoch, welcome.anchor, new Uint8Array(welcome.resumeToken));
     this.#durability = welcome.durability;
     this.#welcomedAt = this.#deps.clock.monotonic();

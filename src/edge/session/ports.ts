@@ -43,6 +43,8 @@ export interface SessionJournal {
   lastSession(): LastSession | undefined;
   /** "Now" on the edge, in milliseconds since 1970. */
   now(): number;
+  /** The control plane signed its time for this session. */
+  signedTime(at: number): Promise<void>;
   /** A session began. */
   opened(sessionEpoch: bigint, anchor: JournalPosition | undefined, resumeToken: Uint8Array): Promise<void>;
 }

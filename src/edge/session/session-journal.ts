@@ -4,7 +4,10 @@ import { type JournalPosition, JournalPositionSchema } from '../../../gen/bowlin
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { SessionJournal } from './ports.ts';
 
-type PositionJournal = Pick<EdgeJournal, 'id' | 'head' | 'anchor' | 'session' | 'hashAt' | 'append' | 'now'>;
+type PositionJournal = Pick<
+  EdgeJournal,
+  'id' | 'head' | 'anchor' | 'session' | 'hashAt' | 'append' | 'now' | 'signedTime'
+>;
 
 /** The anchor is what the last SessionOpened record holds, so it outlives the process. */
 export function sessionJournal(journal: PositionJournal): SessionJournal {
@@ -23,6 +26,7 @@ export function sessionJournal(journal: PositionJournal): SessionJournal {
     },
     lastSession: () => journal.session,
     now: () => journal.now(),
+    signedTime: (at) => journal.signedTime(at, true),
     async leaves(lines) {
       if (lines.length > 0) await journal.append([{ case: 'ledger', value: { entries: [...lines] } }]);
     },

@@ -1,5 +1,5 @@
 // A real Connect server in this process that plays the control plane as a test tells it to, frame by frame.
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
@@ -11,12 +11,14 @@ import {
   ConnectResponseSchema,
   Durability,
   EdgeService,
+  type SignedTime,
   type WelcomeSchema,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { EnrollmentService, type JoinRequest } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { Channel } from '../../../src/base/channel.ts';
 import { newId } from '../../../src/base/ids.ts';
 import { FrameCounter } from '../../../src/contract/frames.ts';
+import { signTime, type TimeListener } from '../../../src/contract/signed-time.ts';
 import { rawPublicKey } from '../../../src/contract/tool-call.ts';
 
 type Body = Exclude<ConnectRequest['frame'], { case: undefined }>;
@@ -138,6 +140,16 @@ export class ScriptedControl {
 
   get publicKey(): Uint8Array {
     return rawPublicKey(this.signing.publicKey);
+  }
+
+  /** What time it is here, signed as the control plane does. */
+  signTime(to: TimeListener): SignedTime {
+    const signer = {
+      id: this.keyId,
+      sign: (prefix: Uint8Array, bytes: Uint8Array) =>
+        sign(null, Buffer.concat([prefix, bytes]), this.signing.privateKey),
+    };
+    return signTime(to, Date.now(), signer);
   }
 
   routes(router: ConnectRouter): void {

@@ -22,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/edge/v1/edge.proto.
  */
 export const file_bowline_edge_v1_edge: GenFile = /*@__PURE__*/
-  fileDesc("Chpib3dsaW5lL2VkZ2UvdjEvZWRnZS5wcm90bxIPYm93bGluZS5lZGdlLnYxItEFCg5Db25uZWN0UmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchInCgVoZWxsbxgCIAEoCzIWLmJvd2xpbmUuZWRnZS52MS5IZWxsb0gAEjAKCnVzZXJfZXZlbnQYAyABKAsyGi5ib3dsaW5lLmVkZ2UudjEuVXNlckV2ZW50SAASMAoKY2FuY2VsX3J1bhgEIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5DYW5jZWxSdW5IABI2Cg10b29sX3JlY2VpdmVkGAUgASgLMh0uYm93bGluZS5lZGdlLnYxLlRvb2xSZWNlaXZlZEgAEjYKDXRvb2xfcHJvZ3Jlc3MYBiABKAsyHS5ib3dsaW5lLmVkZ2UudjEuVG9vbFByb2dyZXNzSAASMgoLdG9vbF9yZXN1bHQYByABKAsyGy5ib3dsaW5lLmVkZ2UudjEuVG9vbFJlc3VsdEgAEjAKCmZvbGxvd19ydW4YCCABKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuSAASMQoIbWFuaWZlc3QYCSABKAsyHS5ib3dsaW5lLm1hbmlmZXN0LnYxLk1hbmlmZXN0SAASLwoHbWV0cmljcxgKIAEoCzIcLmJvd2xpbmUuZWRnZS52MS5FZGdlTWV0cmljc0gAEicKBHBpbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgMIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIrCgdnb29kYnllGA0gASgLMhguYm93bGluZS5lZGdlLnYxLkdvb2RieWVIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAQg4KBWZyYW1lEgW6SAIIASKoBgoPQ29ubmVjdFJlc3BvbnNlEi4KBmhlYWRlchgBIAEoCzIeLmJvd2xpbmUuY29tbW9uLnYxLkZyYW1lSGVhZGVyEisKB3dlbGNvbWUYAiABKAsyGC5ib3dsaW5lLmVkZ2UudjEuV2VsY29tZUgAEjYKDWV2ZW50X291dGNvbWUYAyABKAsyHS5ib3dsaW5lLmVkZ2UudjEuRXZlbnRPdXRjb21lSAASNAoJdG9vbF9jYWxsGAQgASgLMh8uYm93bGluZS5lZGdlLnYxLlNpZ25lZFRvb2xDYWxsSAASMgoLY2FuY2VsX3Rvb2wYBSABKAsyGy5ib3dsaW5lLmVkZ2UudjEuQ2FuY2VsVG9vbEgAEkUKFXRvb2xfcmVzdWx0X2NvbW1pdHRlZBgGIAEoCzIkLmJvd2xpbmUuZWRnZS52MS5Ub29sUmVzdWx0Q29tbWl0dGVkSAASMAoKcnVuX3VwZGF0ZRgHIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5SdW5VcGRhdGVIABIsCghydW5fdGV4dBgIIAEoCzIYLmJvd2xpbmUuZWRnZS52MS5SdW5UZXh0SAASLgoJcnVuX2VuZGVkGAkgASgLMhkuYm93bGluZS5lZGdlLnYxLlJ1bkVuZGVkSAASJwoEcGluZxgKIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBpbmdIABInCgRwb25nGAsgASgLMhcuYm93bGluZS5jb21tb24udjEuUG9uZ0gAEikKBWRyYWluGAwgASgLMhguYm93bGluZS5jb21tb24udjEuRHJhaW5IABIxCgpzdXBlcnNlZGVkGA0gASgLMhsuYm93bGluZS5lZGdlLnYxLlN1cGVyc2VkZWRIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAEkQKFGNvbnZlcnNhdGlvbl9zdW1tYXJ5GA8gASgLMiQuYm93bGluZS5lZGdlLnYxLkNvbnZlcnNhdGlvblN1bW1hcnlIAEIOCgVmcmFtZRIFukgCCAEiYwoTQ29udmVyc2F0aW9uU3VtbWFyeRIdCgxjb252ZXJzYXRpb24YASABKAlCB7pIBHICGEASFAoDcnVuGAIgASgJQge6SARyAhhAEhcKBHRleHQYAyABKAlCCbpIBnIEGICABCK8AwoFSGVsbG8SOQoIdmVyc2lvbnMYASABKAsyHy5ib3dsaW5lLmNvbW1vbi52MS5WZXJzaW9uUmFuZ2VCBrpIA8gBARI3CghtYW5pZmVzdBgCIAEoCzIdLmJvd2xpbmUubWFuaWZlc3QudjEuTWFuaWZlc3RCBrpIA8gBARIfCgdib290X2lkGAMgASgJQg66SAdyBRgksAEByPMYARI5Cgdqb3VybmFsGAQgASgLMiAuYm93bGluZS5lZGdlLnYxLkpvdXJuYWxQb3NpdGlvbkIGukgDyAEBEiIKDHJlc3VtZV90b2tlbhgFIAEoDEIMukgFegMYgALI8xgBEhgKEGZpcnN0X29wZW5fZXZlbnQYBiABKAQSQQoPb3Blbl90b29sX2NhbGxzGAcgAygLMh0uYm93bGluZS5lZGdlLnYxLk9wZW5Ub29sQ2FsbEIJukgGkgEDEIAIEjYKB2ZvbGxvd3MYCCADKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuQgm6SAaSAQMQgAISKgoSbGFzdF9zZXNzaW9uX2Vwb2NoGAkgASgEQg66SAsyCRCAgICAgICAECKmAQoPSm91cm5hbFBvc2l0aW9uEiIKCmpvdXJuYWxfaWQYASABKAlCDrpIB3IFGCSwAQHI8xgBEhAKCHNlcXVlbmNlGAIgASgEEh4KCWhlYWRfaGFzaBgDIAEoDEILukgEegIYIMjzGAESIgoNYW5jaG9yZWRfaGFzaBgEIAEoDEILukgEegIYIMjzGAESGQoRYW5jaG9yZWRfc2VxdWVuY2UYBSABKAQiYQoMT3BlblRvb2xDYWxsEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEiUKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUIMukgFcgMYgAHI8xgBEg8KB3J1bm5pbmcYAyABKAgi7wMKB1dlbGNvbWUSDwoHdmVyc2lvbhgBIAEoDRIVCg1zZXNzaW9uX2Vwb2NoGAIgASgEEiAKDXNlc3Npb25fbm9uY2UYAyABKAxCCbpIBnoEEBAYQBIeCgxyZXN1bWVfdG9rZW4YBCABKAxCCLpIBXoDGIACEi8KCmR1cmFiaWxpdHkYBSABKA4yGy5ib3dsaW5lLmVkZ2UudjEuRHVyYWJpbGl0eRIsCgloZWFydGJlYXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNc2V0dGxlZF9ldmVudBgHIAEoBBIwCgtzaWduaW5nX2tleRgIIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduaW5nS2V5EisKBmxpbWl0cxgJIAEoCzIbLmJvd2xpbmUubWFuaWZlc3QudjEuTGltaXRzEisKBW1vZGVsGAogASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEh0KC2RldmljZV9uYW1lGAsgASgJQgi6SAVyAxiAARInCgNub3cYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKBmFuY2hvchgNIAEoCzIgLmJvd2xpbmUuZWRnZS52MS5Kb3VybmFsUG9zaXRpb24iQgoKU2lnbmluZ0tleRIXCgZrZXlfaWQYASABKAlCB7pIBHICGEASGwoKcHVibGljX2tleRgCIAEoDEIHukgEegIYQCL/AgoJVXNlckV2ZW50EhkKCHNlcXVlbmNlGAEgASgEQge6SAQyAiAAEiIKCmpvdXJuYWxfaWQYAiABKAlCDrpIB3IFGCSwAQHI8xgBEhsKA3J1bhgDIAEoCUIOukgHcgUYJLABAcjzGAESJAoMY29udmVyc2F0aW9uGAQgASgJQg66SAdyBRgksAEByPMYARIdCgR0ZXh0GAUgASgJQg+6SAhyBhABKICABMjzGAQSNQoGc2hhcmVzGAYgAygLMhsuYm93bGluZS5lZGdlLnYxLlNoYXJlR3JhbnRCCLpIBZIBAhAQEi8KC2NyZWF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgd0aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj0KC2NvbGxlY3Rpb25zGAkgAygLMh4uYm93bGluZS5lZGdlLnYxLkNvbGxlY3Rpb25Vc2VCCLpIBZIBAhAQInAKDUNvbGxlY3Rpb25Vc2USGwoEbmFtZRgBIAEoCUINukgGcgQQARhAyPMYAhIaCgVncmFudBgCIAEoCUILukgEcgIYQMjzGAESJgoKcmVjaXBpZW50cxgDIAMoCUISukgLkgEIEBAiBHICGEDI8xgCIoQBCgpTaGFyZUdyYW50EhcKAmlkGAEgASgJQgu6SARyAhhAyPMYARI1CgVmaWxlcxgCIAMoCzIbLmJvd2xpbmUuZWRnZS52MS5TaGFyZWRGaWxlQgm6SAaSAQMQ0A8SJgoKcmVjaXBpZW50cxgDIAMoCUISukgLkgEIEBAiBHICGEDI8xgCIk4KClNoYXJlZEZpbGUSGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDI8xgCEhIKCnN0YXJ0X2xpbmUYAiABKA0SEAoIZW5kX2xpbmUYAyABKA0iOgoJQ2FuY2VsUnVuEhsKA3J1bhgBIAEoCUIOukgHcgUYJLABAcjzGAESEAoIc2VxdWVuY2UYAiABKAQiegoMRXZlbnRPdXRjb21lEhAKCHNlcXVlbmNlGAEgASgEEhQKA3J1bhgCIAEoCUIHukgEcgIYQBIrCgdyZWZ1c2VkGAMgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIVCg1zZXR0bGVkX2V2ZW50GAQgASgEIl8KDlNpZ25lZFRvb2xDYWxsEhcKBnNpZ25lZBgBIAEoDEIHukgEegIQARIbCglzaWduYXR1cmUYAiABKAxCCLpIBXoDGIABEhcKBmtleV9pZBgDIAEoCUIHukgEcgIYQCLzAwoIVG9vbENhbGwSFwoGdGVuYW50GAEgASgJQge6SARyAhhAEhcKBmRldmljZRgCIAEoCUIHukgEcgIYQBIeCg1zZXNzaW9uX25vbmNlGAMgASgMQge6SAR6AhhAEhQKA3J1bhgEIAEoCUIHukgEcgIYQBIVCgNqb2IYBSABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAYgASgEEhgKBm1ldGhvZBgHIAEoCUIIukgFcgMYgAISDgoGcGFyYW1zGAggASgMEiMKD2lkZW1wb3RlbmN5X2tleRgJIAEoCUIKukgHcgUQARiAARI2Cgppc3N1ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjcKC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEisKCGRlYWRsaW5lGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjMKDGNvbmZpcm1hdGlvbhgNIAEoDjIdLmJvd2xpbmUuZWRnZS52MS5Db25maXJtYXRpb24SGgoJcmVjaXBpZW50GA4gASgJQge6SARyAhhAEhsKCXByaW5jaXBhbBgPIAEoCUIIukgFcgMYgAEiOAoMVG9vbFJlY2VpdmVkEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAIgASgEImkKDFRvb2xQcm9ncmVzcxIZCgNqb2IYASABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgCIAEoBBINCgVpbmRleBgDIAEoBBIgCghyZXNwb25zZRgEIAEoDEIOukgHegUYgICAAsjzGAQiqQMKClRvb2xSZXN1bHQSGQoDam9iGAEgASgJQgy6SAVyAxiAAsjzGAESDQoFZXBvY2gYAiABKAQSJQoPaWRlbXBvdGVuY3lfa2V5GAMgASgJQgy6SAVyAxiAAcjzGAESKQoEZG9uZRgEIAEoCzIZLmJvd2xpbmUuZWRnZS52MS5Ub29sRG9uZUgAEjMKDW5ldmVyX3N0YXJ0ZWQYBSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASLQoHdW5rbm93bhgGIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABI1Cgh3aXRoaGVsZBgHIAMoCzIYLmJvd2xpbmUucnVuLnYxLldpdGhoZWxkQgm6SAaSAQMQgAgSMQoGZWdyZXNzGAggAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzQgm6SAaSAQMQgAgSEAoIc2VxdWVuY2UYCSABKAQSLgoHZWxhcHNlZBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkICGAFCDwoGYW5zd2VyEgW6SAIIASJaCghUb29sRG9uZRIhCglyZXNwb25zZXMYASADKAxCDrpIB5IBBBCAgATI8xgEEisKB2ZhaWx1cmUYAiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIjIKCkNhbmNlbFRvb2wSFQoDam9iGAEgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgCIAEoBCJeChNUb29sUmVzdWx0Q29tbWl0dGVkEhUKA2pvYhgBIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYAiABKAQSIQoPaWRlbXBvdGVuY3lfa2V5GAMgASgJQgi6SAVyAxiAASJfCglGb2xsb3dSdW4SGAoDcnVuGAEgASgJQgu6SARyAhhAyPMYARIZCgNqb2IYAiABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgDIAEoBBIOCgZvZmZzZXQYBCABKAQiYAoJUnVuVXBkYXRlEhQKA3J1bhgBIAEoCUIHukgEcgIYQBIgCgNqb2IYAiABKAsyEy5ib3dsaW5lLnJ1bi52MS5Kb2ISGwoJd2FpdHNfZm9yGAMgASgJQgi6SAVyAxiACCJJCgdSdW5UZXh0EhQKA3J1bhgBIAEoCUIHukgEcgIYQBIoCgVjaHVuaxgCIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVuayJKCghSdW5FbmRlZBIUCgNydW4YASABKAlCB7pIBHICGEASKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUiPAoKU3VwZXJzZWRlZBIVCg1zZXNzaW9uX2Vwb2NoGAEgASgEEhcKBnJlYXNvbhgCIAEoCUIHukgEcgIYPyIaCgdHb29kYnllEg8KB3JldHVybnMYASABKAgiUQoLRWRnZU1ldHJpY3MSFgoOcmVzaWRlbnRfYnl0ZXMYASABKAQSFgoOd2FpdGluZ19ldmVudHMYAiABKA0SEgoKdG9vbF9jYWxscxgDIAEoBCpWCgpEdXJhYmlsaXR5EhoKFkRVUkFCSUxJVFlfVU5TUEVDSUZJRUQQABIWChJEVVJBQklMSVRZX1BST0NFU1MQARIUChBEVVJBQklMSVRZX1BPV0VSEAIqRQoMQ29uZmlybWF0aW9uEhwKGENPTkZJUk1BVElPTl9VTlNQRUNJRklFRBAAEhcKE0NPTkZJUk1BVElPTl9BTFdBWVMQATJfCgtFZGdlU2VydmljZRJQCgdDb25uZWN0Eh8uYm93bGluZS5lZGdlLnYxLkNvbm5lY3RSZXF1ZXN0GiAuYm93bGluZS5lZGdlLnYxLkNvbm5lY3RSZXNwb25zZSgBMAFiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chpib3dsaW5lL2VkZ2UvdjEvZWRnZS5wcm90bxIPYm93bGluZS5lZGdlLnYxItEFCg5Db25uZWN0UmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchInCgVoZWxsbxgCIAEoCzIWLmJvd2xpbmUuZWRnZS52MS5IZWxsb0gAEjAKCnVzZXJfZXZlbnQYAyABKAsyGi5ib3dsaW5lLmVkZ2UudjEuVXNlckV2ZW50SAASMAoKY2FuY2VsX3J1bhgEIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5DYW5jZWxSdW5IABI2Cg10b29sX3JlY2VpdmVkGAUgASgLMh0uYm93bGluZS5lZGdlLnYxLlRvb2xSZWNlaXZlZEgAEjYKDXRvb2xfcHJvZ3Jlc3MYBiABKAsyHS5ib3dsaW5lLmVkZ2UudjEuVG9vbFByb2dyZXNzSAASMgoLdG9vbF9yZXN1bHQYByABKAsyGy5ib3dsaW5lLmVkZ2UudjEuVG9vbFJlc3VsdEgAEjAKCmZvbGxvd19ydW4YCCABKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuSAASMQoIbWFuaWZlc3QYCSABKAsyHS5ib3dsaW5lLm1hbmlmZXN0LnYxLk1hbmlmZXN0SAASLwoHbWV0cmljcxgKIAEoCzIcLmJvd2xpbmUuZWRnZS52MS5FZGdlTWV0cmljc0gAEicKBHBpbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgMIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIrCgdnb29kYnllGA0gASgLMhguYm93bGluZS5lZGdlLnYxLkdvb2RieWVIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAQg4KBWZyYW1lEgW6SAIIASLcBgoPQ29ubmVjdFJlc3BvbnNlEi4KBmhlYWRlchgBIAEoCzIeLmJvd2xpbmUuY29tbW9uLnYxLkZyYW1lSGVhZGVyEisKB3dlbGNvbWUYAiABKAsyGC5ib3dsaW5lLmVkZ2UudjEuV2VsY29tZUgAEjYKDWV2ZW50X291dGNvbWUYAyABKAsyHS5ib3dsaW5lLmVkZ2UudjEuRXZlbnRPdXRjb21lSAASNAoJdG9vbF9jYWxsGAQgASgLMh8uYm93bGluZS5lZGdlLnYxLlNpZ25lZFRvb2xDYWxsSAASMgoLY2FuY2VsX3Rvb2wYBSABKAsyGy5ib3dsaW5lLmVkZ2UudjEuQ2FuY2VsVG9vbEgAEkUKFXRvb2xfcmVzdWx0X2NvbW1pdHRlZBgGIAEoCzIkLmJvd2xpbmUuZWRnZS52MS5Ub29sUmVzdWx0Q29tbWl0dGVkSAASMAoKcnVuX3VwZGF0ZRgHIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5SdW5VcGRhdGVIABIsCghydW5fdGV4dBgIIAEoCzIYLmJvd2xpbmUuZWRnZS52MS5SdW5UZXh0SAASLgoJcnVuX2VuZGVkGAkgASgLMhkuYm93bGluZS5lZGdlLnYxLlJ1bkVuZGVkSAASJwoEcGluZxgKIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBpbmdIABInCgRwb25nGAsgASgLMhcuYm93bGluZS5jb21tb24udjEuUG9uZ0gAEikKBWRyYWluGAwgASgLMhguYm93bGluZS5jb21tb24udjEuRHJhaW5IABIxCgpzdXBlcnNlZGVkGA0gASgLMhsuYm93bGluZS5lZGdlLnYxLlN1cGVyc2VkZWRIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAEkQKFGNvbnZlcnNhdGlvbl9zdW1tYXJ5GA8gASgLMiQuYm93bGluZS5lZGdlLnYxLkNvbnZlcnNhdGlvblN1bW1hcnlIABIyCgtzaWduZWRfdGltZRgUIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduZWRUaW1lSABCDgoFZnJhbWUSBbpIAggBImMKE0NvbnZlcnNhdGlvblN1bW1hcnkSHQoMY29udmVyc2F0aW9uGAEgASgJQge6SARyAhhAEhQKA3J1bhgCIAEoCUIHukgEcgIYQBIXCgR0ZXh0GAMgASgJQgm6SAZyBBiAgAQivAMKBUhlbGxvEjkKCHZlcnNpb25zGAEgASgLMh8uYm93bGluZS5jb21tb24udjEuVmVyc2lvblJhbmdlQga6SAPIAQESNwoIbWFuaWZlc3QYAiABKAsyHS5ib3dsaW5lLm1hbmlmZXN0LnYxLk1hbmlmZXN0Qga6SAPIAQESHwoHYm9vdF9pZBgDIAEoCUIOukgHcgUYJLABAcjzGAESOQoHam91cm5hbBgEIAEoCzIgLmJvd2xpbmUuZWRnZS52MS5Kb3VybmFsUG9zaXRpb25CBrpIA8gBARIiCgxyZXN1bWVfdG9rZW4YBSABKAxCDLpIBXoDGIACyPMYARIYChBmaXJzdF9vcGVuX2V2ZW50GAYgASgEEkEKD29wZW5fdG9vbF9jYWxscxgHIAMoCzIdLmJvd2xpbmUuZWRnZS52MS5PcGVuVG9vbENhbGxCCbpIBpIBAxCACBI2Cgdmb2xsb3dzGAggAygLMhouYm93bGluZS5lZGdlLnYxLkZvbGxvd1J1bkIJukgGkgEDEIACEioKEmxhc3Rfc2Vzc2lvbl9lcG9jaBgJIAEoBEIOukgLMgkQgICAgICAgBAipgEKD0pvdXJuYWxQb3NpdGlvbhIiCgpqb3VybmFsX2lkGAEgASgJQg66SAdyBRgksAEByPMYARIQCghzZXF1ZW5jZRgCIAEoBBIeCgloZWFkX2hhc2gYAyABKAxCC7pIBHoCGCDI8xgBEiIKDWFuY2hvcmVkX2hhc2gYBCABKAxCC7pIBHoCGCDI8xgBEhkKEWFuY2hvcmVkX3NlcXVlbmNlGAUgASgEImEKDE9wZW5Ub29sQ2FsbBIZCgNqb2IYASABKAlCDLpIBXIDGIACyPMYARIlCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlCDLpIBXIDGIAByPMYARIPCgdydW5uaW5nGAMgASgIIqEECgdXZWxjb21lEg8KB3ZlcnNpb24YASABKA0SFQoNc2Vzc2lvbl9lcG9jaBgCIAEoBBIgCg1zZXNzaW9uX25vbmNlGAMgASgMQgm6SAZ6BBAQGEASHgoMcmVzdW1lX3Rva2VuGAQgASgMQgi6SAV6AxiAAhIvCgpkdXJhYmlsaXR5GAUgASgOMhsuYm93bGluZS5lZGdlLnYxLkR1cmFiaWxpdHkSLAoJaGVhcnRiZWF0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDXNldHRsZWRfZXZlbnQYByABKAQSMAoLc2lnbmluZ19rZXkYCCABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2lnbmluZ0tleRIrCgZsaW1pdHMYCSABKAsyGy5ib3dsaW5lLm1hbmlmZXN0LnYxLkxpbWl0cxIrCgVtb2RlbBgKIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxIdCgtkZXZpY2VfbmFtZRgLIAEoCUIIukgFcgMYgAESJwoDbm93GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgZhbmNob3IYDSABKAsyIC5ib3dsaW5lLmVkZ2UudjEuSm91cm5hbFBvc2l0aW9uEjAKC3NpZ25lZF90aW1lGBQgASgLMhsuYm93bGluZS5lZGdlLnYxLlNpZ25lZFRpbWUiXAoKU2lnbmVkVGltZRIYCgZzaWduZWQYASABKAxCCLpIBXoDGIAIEhsKCXNpZ25hdHVyZRgCIAEoDEIIukgFegMYgAESFwoGa2V5X2lkGAMgASgJQge6SARyAhhAIpQBCg1UaW1lU3RhdGVtZW50EhcKBmRldmljZRgBIAEoCUIHukgEcgIYQBIYCgdib290X2lkGAIgASgJQge6SARyAhgkEh4KDXNlc3Npb25fbm9uY2UYAyABKAxCB7pIBHoCGEASMAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASJCCgpTaWduaW5nS2V5EhcKBmtleV9pZBgBIAEoCUIHukgEcgIYQBIbCgpwdWJsaWNfa2V5GAIgASgMQge6SAR6AhhAIv8CCglVc2VyRXZlbnQSGQoIc2VxdWVuY2UYASABKARCB7pIBDICIAASIgoKam91cm5hbF9pZBgCIAEoCUIOukgHcgUYJLABAcjzGAESGwoDcnVuGAMgASgJQg66SAdyBRgksAEByPMYARIkCgxjb252ZXJzYXRpb24YBCABKAlCDrpIB3IFGCSwAQHI8xgBEh0KBHRleHQYBSABKAlCD7pICHIGEAEogIAEyPMYBBI1CgZzaGFyZXMYBiADKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2hhcmVHcmFudEIIukgFkgECEBASLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKB3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SPQoLY29sbGVjdGlvbnMYCSADKAsyHi5ib3dsaW5lLmVkZ2UudjEuQ29sbGVjdGlvblVzZUIIukgFkgECEBAicAoNQ29sbGVjdGlvblVzZRIbCgRuYW1lGAEgASgJQg26SAZyBBABGEDI8xgCEhoKBWdyYW50GAIgASgJQgu6SARyAhhAyPMYARImCgpyZWNpcGllbnRzGAMgAygJQhK6SAuSAQgQECIEcgIYQMjzGAIihAEKClNoYXJlR3JhbnQSFwoCaWQYASABKAlCC7pIBHICGEDI8xgBEjUKBWZpbGVzGAIgAygLMhsuYm93bGluZS5lZGdlLnYxLlNoYXJlZEZpbGVCCbpIBpIBAxDQDxImCgpyZWNpcGllbnRzGAMgAygJQhK6SAuSAQgQECIEcgIYQMjzGAIiTgoKU2hhcmVkRmlsZRIaCgRwYXRoGAEgASgJQgy6SAVyAxiAIMjzGAISEgoKc3RhcnRfbGluZRgCIAEoDRIQCghlbmRfbGluZRgDIAEoDSI6CglDYW5jZWxSdW4SGwoDcnVuGAEgASgJQg66SAdyBRgksAEByPMYARIQCghzZXF1ZW5jZRgCIAEoBCJ6CgxFdmVudE91dGNvbWUSEAoIc2VxdWVuY2UYASABKAQSFAoDcnVuGAIgASgJQge6SARyAhhAEisKB3JlZnVzZWQYAyABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEhUKDXNldHRsZWRfZXZlbnQYBCABKAQiXwoOU2lnbmVkVG9vbENhbGwSFwoGc2lnbmVkGAEgASgMQge6SAR6AhABEhsKCXNpZ25hdHVyZRgCIAEoDEIIukgFegMYgAESFwoGa2V5X2lkGAMgASgJQge6SARyAhhAIvMDCghUb29sQ2FsbBIXCgZ0ZW5hbnQYASABKAlCB7pIBHICGEASFwoGZGV2aWNlGAIgASgJQge6SARyAhhAEh4KDXNlc3Npb25fbm9uY2UYAyABKAxCB7pIBHoCGEASFAoDcnVuGAQgASgJQge6SARyAhhAEhUKA2pvYhgFIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYBiABKAQSGAoGbWV0aG9kGAcgASgJQgi6SAVyAxiAAhIOCgZwYXJhbXMYCCABKAwSIwoPaWRlbXBvdGVuY3lfa2V5GAkgASgJQgq6SAdyBRABGIABEjYKCmlzc3VlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESNwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESKwoIZGVhZGxpbmUYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMwoMY29uZmlybWF0aW9uGA0gASgOMh0uYm93bGluZS5lZGdlLnYxLkNvbmZpcm1hdGlvbhIaCglyZWNpcGllbnQYDiABKAlCB7pIBHICGEASGwoJcHJpbmNpcGFsGA8gASgJQgi6SAVyAxiAASI4CgxUb29sUmVjZWl2ZWQSGQoDam9iGAEgASgJQgy6SAVyAxiAAsjzGAESDQoFZXBvY2gYAiABKAQiaQoMVG9vbFByb2dyZXNzEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAIgASgEEg0KBWluZGV4GAMgASgEEiAKCHJlc3BvbnNlGAQgASgMQg66SAd6BRiAgIACyPMYBCKpAwoKVG9vbFJlc3VsdBIZCgNqb2IYASABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgCIAEoBBIlCg9pZGVtcG90ZW5jeV9rZXkYAyABKAlCDLpIBXIDGIAByPMYARIpCgRkb25lGAQgASgLMhkuYm93bGluZS5lZGdlLnYxLlRvb2xEb25lSAASMwoNbmV2ZXJfc3RhcnRlZBgFIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABItCgd1bmtub3duGAYgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEjUKCHdpdGhoZWxkGAcgAygLMhguYm93bGluZS5ydW4udjEuV2l0aGhlbGRCCbpIBpIBAxCACBIxCgZlZ3Jlc3MYCCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3NCCbpIBpIBAxCACBIQCghzZXF1ZW5jZRgJIAEoBBIuCgdlbGFwc2VkGAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgIYAUIPCgZhbnN3ZXISBbpIAggBIloKCFRvb2xEb25lEiEKCXJlc3BvbnNlcxgBIAMoDEIOukgHkgEEEICABMjzGAQSKwoHZmFpbHVyZRgCIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiMgoKQ2FuY2VsVG9vbBIVCgNqb2IYASABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAIgASgEIl4KE1Rvb2xSZXN1bHRDb21taXR0ZWQSFQoDam9iGAEgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgCIAEoBBIhCg9pZGVtcG90ZW5jeV9rZXkYAyABKAlCCLpIBXIDGIABIl8KCUZvbGxvd1J1bhIYCgNydW4YASABKAlCC7pIBHICGEDI8xgBEhkKA2pvYhgCIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAMgASgEEg4KBm9mZnNldBgEIAEoBCJgCglSdW5VcGRhdGUSFAoDcnVuGAEgASgJQge6SARyAhhAEiAKA2pvYhgCIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYhIbCgl3YWl0c19mb3IYAyABKAlCCLpIBXIDGIAIIkkKB1J1blRleHQSFAoDcnVuGAEgASgJQge6SARyAhhAEigKBWNodW5rGAIgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rIkoKCFJ1bkVuZGVkEhQKA3J1bhgBIAEoCUIHukgEcgIYQBIoCgdvdXRjb21lGAIgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSI8CgpTdXBlcnNlZGVkEhUKDXNlc3Npb25fZXBvY2gYASABKAQSFwoGcmVhc29uGAIgASgJQge6SARyAhg/IhoKB0dvb2RieWUSDwoHcmV0dXJucxgBIAEoCCJRCgtFZGdlTWV0cmljcxIWCg5yZXNpZGVudF9ieXRlcxgBIAEoBBIWCg53YWl0aW5nX2V2ZW50cxgCIAEoDRISCgp0b29sX2NhbGxzGAMgASgEKlYKCkR1cmFiaWxpdHkSGgoWRFVSQUJJTElUWV9VTlNQRUNJRklFRBAAEhYKEkRVUkFCSUxJVFlfUFJPQ0VTUxABEhQKEERVUkFCSUxJVFlfUE9XRVIQAipFCgxDb25maXJtYXRpb24SHAoYQ09ORklSTUFUSU9OX1VOU1BFQ0lGSUVEEAASFwoTQ09ORklSTUFUSU9OX0FMV0FZUxABMl8KC0VkZ2VTZXJ2aWNlElAKB0Nvbm5lY3QSHy5ib3dsaW5lLmVkZ2UudjEuQ29ubmVjdFJlcXVlc3QaIC5ib3dsaW5lLmVkZ2UudjEuQ29ubmVjdFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A frame from the edge.
@@ -286,6 +286,14 @@ export type ConnectResponse = Message<"bowline.edge.v1.ConnectResponse"> & {
      */
     value: ConversationSummary;
     case: "conversationSummary";
+  } | {
+    /**
+     * Its clock was set since Welcome: its time from now on.
+     *
+     * @generated from field: bowline.edge.v1.SignedTime signed_time = 20;
+     */
+    value: SignedTime;
+    case: "signedTime";
   } | { case: undefined; value?: undefined };
 };
 
@@ -591,6 +599,13 @@ export type Welcome = Message<"bowline.edge.v1.Welcome"> & {
    * @generated from field: bowline.edge.v1.JournalPosition anchor = 13;
    */
   anchor?: JournalPosition | undefined;
+
+  /**
+   * Its time again, signed, so that the edge can tell a wrong clock of its own.
+   *
+   * @generated from field: bowline.edge.v1.SignedTime signed_time = 20;
+   */
+  signedTime?: SignedTime | undefined;
 };
 
 /**
@@ -599,6 +614,84 @@ export type Welcome = Message<"bowline.edge.v1.Welcome"> & {
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
   messageDesc(file_bowline_edge_v1_edge, 6);
+
+/**
+ * The time of a control plane as signed bytes. It is verified over `signed` as received, under the prefix
+ * `bowline.time.v1\0`, and parsed only from there.
+ *
+ * @generated from message bowline.edge.v1.SignedTime
+ */
+export type SignedTime = Message<"bowline.edge.v1.SignedTime"> & {
+  /**
+   * Serialized TimeStatement.
+   *
+   * @generated from field: bytes signed = 1;
+   */
+  signed: Uint8Array;
+
+  /**
+   * Ed25519 signature.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+
+  /**
+   * Key that signed.
+   *
+   * @generated from field: string key_id = 3;
+   */
+  keyId: string;
+};
+
+/**
+ * Describes the message bowline.edge.v1.SignedTime.
+ * Use `create(SignedTimeSchema)` to create a new message.
+ */
+export const SignedTimeSchema: GenMessage<SignedTime> = /*@__PURE__*/
+  messageDesc(file_bowline_edge_v1_edge, 7);
+
+/**
+ * What time it is, said to one start of one device in one session, so that it cannot be said again.
+ *
+ * @generated from message bowline.edge.v1.TimeStatement
+ */
+export type TimeStatement = Message<"bowline.edge.v1.TimeStatement"> & {
+  /**
+   * Device id.
+   *
+   * @generated from field: string device = 1;
+   */
+  device: string;
+
+  /**
+   * The boot id of its Hello.
+   *
+   * @generated from field: string boot_id = 2;
+   */
+  bootId: string;
+
+  /**
+   * Nonce of the session.
+   *
+   * @generated from field: bytes session_nonce = 3;
+   */
+  sessionNonce: Uint8Array;
+
+  /**
+   * The time.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 4;
+   */
+  time?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message bowline.edge.v1.TimeStatement.
+ * Use `create(TimeStatementSchema)` to create a new message.
+ */
+export const TimeStatementSchema: GenMessage<TimeStatement> = /*@__PURE__*/
+  messageDesc(file_bowline_edge_v1_edge, 8);
 
 /**
  * A public key that verifies tool calls.
@@ -626,7 +719,7 @@ export type SigningKey = Message<"bowline.edge.v1.SigningKey"> & {
  * Use `create(SigningKeySchema)` to create a new message.
  */
 export const SigningKeySchema: GenMessage<SigningKey> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 7);
+  messageDesc(file_bowline_edge_v1_edge, 9);
 
 /**
  * The owner asks something. The edge has journaled it before it is sent; its command id is (device, journal, sequence).
@@ -703,7 +796,7 @@ export type UserEvent = Message<"bowline.edge.v1.UserEvent"> & {
  * Use `create(UserEventSchema)` to create a new message.
  */
 export const UserEventSchema: GenMessage<UserEvent> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 8);
+  messageDesc(file_bowline_edge_v1_edge, 10);
 
 /**
  * A collection of documents that a run may look into.
@@ -738,7 +831,7 @@ export type CollectionUse = Message<"bowline.edge.v1.CollectionUse"> & {
  * Use `create(CollectionUseSchema)` to create a new message.
  */
 export const CollectionUseSchema: GenMessage<CollectionUse> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 9);
+  messageDesc(file_bowline_edge_v1_edge, 11);
 
 /**
  * A grant for one run, as told to the control plane. The edge alone enforces it.
@@ -773,7 +866,7 @@ export type ShareGrant = Message<"bowline.edge.v1.ShareGrant"> & {
  * Use `create(ShareGrantSchema)` to create a new message.
  */
 export const ShareGrantSchema: GenMessage<ShareGrant> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 10);
+  messageDesc(file_bowline_edge_v1_edge, 12);
 
 /**
  * One shared file.
@@ -808,7 +901,7 @@ export type SharedFile = Message<"bowline.edge.v1.SharedFile"> & {
  * Use `create(SharedFileSchema)` to create a new message.
  */
 export const SharedFileSchema: GenMessage<SharedFile> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 11);
+  messageDesc(file_bowline_edge_v1_edge, 13);
 
 /**
  * The owner ends a run.
@@ -836,7 +929,7 @@ export type CancelRun = Message<"bowline.edge.v1.CancelRun"> & {
  * Use `create(CancelRunSchema)` to create a new message.
  */
 export const CancelRunSchema: GenMessage<CancelRun> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 12);
+  messageDesc(file_bowline_edge_v1_edge, 14);
 
 /**
  * What became of user events.
@@ -878,7 +971,7 @@ export type EventOutcome = Message<"bowline.edge.v1.EventOutcome"> & {
  * Use `create(EventOutcomeSchema)` to create a new message.
  */
 export const EventOutcomeSchema: GenMessage<EventOutcome> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 13);
+  messageDesc(file_bowline_edge_v1_edge, 15);
 
 /**
  * A tool call as signed bytes. It is verified over `signed` as received, under the prefix `bowline.tool-call.v1\0`, and
@@ -914,7 +1007,7 @@ export type SignedToolCall = Message<"bowline.edge.v1.SignedToolCall"> & {
  * Use `create(SignedToolCallSchema)` to create a new message.
  */
 export const SignedToolCallSchema: GenMessage<SignedToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 14);
+  messageDesc(file_bowline_edge_v1_edge, 16);
 
 /**
  * A tool call.
@@ -1033,7 +1126,7 @@ export type ToolCall = Message<"bowline.edge.v1.ToolCall"> & {
  * Use `create(ToolCallSchema)` to create a new message.
  */
 export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 15);
+  messageDesc(file_bowline_edge_v1_edge, 17);
 
 /**
  * A tool call was received.
@@ -1061,7 +1154,7 @@ export type ToolReceived = Message<"bowline.edge.v1.ToolReceived"> & {
  * Use `create(ToolReceivedSchema)` to create a new message.
  */
 export const ToolReceivedSchema: GenMessage<ToolReceived> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 16);
+  messageDesc(file_bowline_edge_v1_edge, 18);
 
 /**
  * A streamed response message of a running tool call.
@@ -1103,7 +1196,7 @@ export type ToolProgress = Message<"bowline.edge.v1.ToolProgress"> & {
  * Use `create(ToolProgressSchema)` to create a new message.
  */
 export const ToolProgressSchema: GenMessage<ToolProgress> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 17);
+  messageDesc(file_bowline_edge_v1_edge, 19);
 
 /**
  * The answer to a tool call: one of three.
@@ -1198,7 +1291,7 @@ export type ToolResult = Message<"bowline.edge.v1.ToolResult"> & {
  * Use `create(ToolResultSchema)` to create a new message.
  */
 export const ToolResultSchema: GenMessage<ToolResult> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 18);
+  messageDesc(file_bowline_edge_v1_edge, 20);
 
 /**
  * A tool call that ran to its end.
@@ -1226,7 +1319,7 @@ export type ToolDone = Message<"bowline.edge.v1.ToolDone"> & {
  * Use `create(ToolDoneSchema)` to create a new message.
  */
 export const ToolDoneSchema: GenMessage<ToolDone> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 19);
+  messageDesc(file_bowline_edge_v1_edge, 21);
 
 /**
  * Stop a tool call.
@@ -1254,7 +1347,7 @@ export type CancelTool = Message<"bowline.edge.v1.CancelTool"> & {
  * Use `create(CancelToolSchema)` to create a new message.
  */
 export const CancelToolSchema: GenMessage<CancelTool> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 20);
+  messageDesc(file_bowline_edge_v1_edge, 22);
 
 /**
  * Results are committed.
@@ -1289,7 +1382,7 @@ export type ToolResultCommitted = Message<"bowline.edge.v1.ToolResultCommitted">
  * Use `create(ToolResultCommittedSchema)` to create a new message.
  */
 export const ToolResultCommittedSchema: GenMessage<ToolResultCommitted> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 21);
+  messageDesc(file_bowline_edge_v1_edge, 23);
 
 /**
  * Follow the text of a run from a position on.
@@ -1331,7 +1424,7 @@ export type FollowRun = Message<"bowline.edge.v1.FollowRun"> & {
  * Use `create(FollowRunSchema)` to create a new message.
  */
 export const FollowRunSchema: GenMessage<FollowRun> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 22);
+  messageDesc(file_bowline_edge_v1_edge, 24);
 
 /**
  * A job changed.
@@ -1366,7 +1459,7 @@ export type RunUpdate = Message<"bowline.edge.v1.RunUpdate"> & {
  * Use `create(RunUpdateSchema)` to create a new message.
  */
 export const RunUpdateSchema: GenMessage<RunUpdate> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 23);
+  messageDesc(file_bowline_edge_v1_edge, 25);
 
 /**
  * Text of a followed run.
@@ -1394,7 +1487,7 @@ export type RunText = Message<"bowline.edge.v1.RunText"> & {
  * Use `create(RunTextSchema)` to create a new message.
  */
 export const RunTextSchema: GenMessage<RunText> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 24);
+  messageDesc(file_bowline_edge_v1_edge, 26);
 
 /**
  * A run of this edge ended. Sent again after a reconnect until the edge says Hello without it.
@@ -1422,7 +1515,7 @@ export type RunEnded = Message<"bowline.edge.v1.RunEnded"> & {
  * Use `create(RunEndedSchema)` to create a new message.
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 25);
+  messageDesc(file_bowline_edge_v1_edge, 27);
 
 /**
  * Another session took over.
@@ -1450,7 +1543,7 @@ export type Superseded = Message<"bowline.edge.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 26);
+  messageDesc(file_bowline_edge_v1_edge, 28);
 
 /**
  * The edge leaves.
@@ -1471,7 +1564,7 @@ export type Goodbye = Message<"bowline.edge.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 27);
+  messageDesc(file_bowline_edge_v1_edge, 29);
 
 /**
  * Numbers about an edge.
@@ -1506,7 +1599,7 @@ export type EdgeMetrics = Message<"bowline.edge.v1.EdgeMetrics"> & {
  * Use `create(EdgeMetricsSchema)` to create a new message.
  */
 export const EdgeMetricsSchema: GenMessage<EdgeMetrics> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 28);
+  messageDesc(file_bowline_edge_v1_edge, 30);
 
 /**
  * How much an acknowledgement of the control plane survives.

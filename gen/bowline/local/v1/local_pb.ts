@@ -19,7 +19,121 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/local/v1/local.proto.
  */
 export const file_bowline_local_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIkoKBVNoYXJlEhsKB3BhdHRlcm4YASABKAlCCrpIB3IFEAEYgCASEgoKc3RhcnRfbGluZRgCIAEoDRIQCghlbmRfbGluZRgDIAEoDSKXAgoKQXNrUmVxdWVzdBIZCgR0ZXh0GAEgASgJQgu6SAhyBhABKICABBIdCgxjb252ZXJzYXRpb24YAiABKAlCB7pIBHICGEASMQoGc2hhcmVzGAMgAygLMhcuYm93bGluZS5sb2NhbC52MS5TaGFyZUIIukgFkgECEEASKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbCgpyZXF1ZXN0X2lkGAUgASgJQge6SARyAhhAEhwKCnJlY2lwaWVudHMYBiADKAlCCLpIBZIBAhAQEh0KC2NvbGxlY3Rpb25zGAcgAygJQgi6SAWSAQIQEBIWCg5ub19jb2xsZWN0aW9ucxgIIAEoCCKdAgoIUnVuRXZlbnQSKgoGc2hhcmVkGAEgASgLMhguYm93bGluZS5sb2NhbC52MS5TaGFyZWRIABIuCghhY2NlcHRlZBgCIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuQWNjZXB0ZWRIABIsCgd3YWl0aW5nGAMgASgLMhkuYm93bGluZS5sb2NhbC52MS5XYWl0aW5nSAASIgoDam9iGAQgASgLMhMuYm93bGluZS5ydW4udjEuSm9iSAASKQoEdGV4dBgFIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVua0gAEigKBWVuZGVkGAYgASgLMhcuYm93bGluZS5sb2NhbC52MS5FbmRlZEgAQg4KBWV2ZW50EgW6SAIIASI4CgtBc2tSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQiSQoGU2hhcmVkEg0KBXBhdGhzGAEgAygJEg0KBWJ5dGVzGAIgASgEEhIKCnJlY2lwaWVudHMYAyADKAkSDQoFZ3JhbnQYBCABKAkiLQoIQWNjZXB0ZWQSCwoDcnVuGAEgASgJEhQKDGNvbnZlcnNhdGlvbhgCIAEoCSI3CgdXYWl0aW5nEgwKBHdoYXQYASABKAkSDAoEc2VudBgCIAEoCBIQCghhcHByb3ZhbBgDIAEoCCJ8CgVFbmRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEigKB291dGNvbWUYAyABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyIlCg1Gb2xsb3dSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIQASI7Cg5Gb2xsb3dSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQiJQoNQ2FuY2VsUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICEAEiEAoOQ2FuY2VsUmVzcG9uc2UiEgoQTGlzdFF1ZXVlUmVxdWVzdCI+ChFMaXN0UXVldWVSZXNwb25zZRIpCgRhc2tzGAEgAygLMhsuYm93bGluZS5sb2NhbC52MS5RdWV1ZWRBc2siewoJUXVldWVkQXNrEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkSDAoEdGV4dBgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEc2VudBgFIAEoCCJHChFMaXN0RWdyZXNzUmVxdWVzdBILCgNydW4YASABKAkSEQoJcGFnZV9zaXplGAIgASgNEhIKCnBhZ2VfdG9rZW4YAyABKAkiVgoSTGlzdEVncmVzc1Jlc3BvbnNlEicKB2VudHJpZXMYASADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhMKEUxpc3RHcmFudHNSZXF1ZXN0Ij0KEkxpc3RHcmFudHNSZXNwb25zZRInCgZncmFudHMYASADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50Iq8BCgVHcmFudBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSDQoFcGF0aHMYAyADKAkSEgoKcmVjaXBpZW50cxgEIAMoCRIRCgljYXBfYnl0ZXMYBSABKAQSEgoKdXNlZF9ieXRlcxgGIAEoBBIvCgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY29sbGVjdGlvbhgIIAEoCSKSAQoVR3JhbnREb2N1bWVudHNSZXF1ZXN0EjYKCmNvbGxlY3Rpb24YASABKAlCIrpIH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSIwoIcGF0dGVybnMYAiADKAlCEbpIDpIBCwgBEEAiBXIDGIAgEhwKCnJlY2lwaWVudHMYAyADKAlCCLpIBZIBAhAQInYKFkdyYW50RG9jdW1lbnRzUmVzcG9uc2USJgoFZ3JhbnQYASABKAsyFy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50EjQKCWRvY3VtZW50cxgCIAMoCzIhLmJvd2xpbmUubG9jYWwudjEuR3JhbnRlZERvY3VtZW50IlEKD0dyYW50ZWREb2N1bWVudBIMCgRwYXRoGAEgASgJEhEKCXJlYWxfcGF0aBgCIAEoCRINCgVieXRlcxgDIAEoBBIOCgZzaGEyNTYYBCABKAwiKQoSUmV2b2tlR3JhbnRSZXF1ZXN0EhMKAmlkGAEgASgJQge6SARyAhABIhUKE1Jldm9rZUdyYW50UmVzcG9uc2UiFgoUTGlzdEFwcHJvdmFsc1JlcXVlc3QiTQoVTGlzdEFwcHJvdmFsc1Jlc3BvbnNlEjQKCWFwcHJvdmFscxgBIAMoCzIhLmJvd2xpbmUubG9jYWwudjEuUGVuZGluZ0FwcHJvdmFsInkKD1BlbmRpbmdBcHByb3ZhbBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSDgoGbWV0aG9kGAMgASgJEgwKBHdoYXQYBCABKAkSLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhYKFFZlcmlmeUpvdXJuYWxSZXF1ZXN0InkKFVZlcmlmeUpvdXJuYWxSZXNwb25zZRIKCgJvaxgBIAEoCBIPCgdyZWNvcmRzGAIgASgEEhAKCHNlZ21lbnRzGAMgASgNEhIKCmpvdXJuYWxfaWQYBCABKAkSDAoEaGVhZBgFIAEoCRIPCgdwcm9ibGVtGAYgASgJIjQKEUdldFN1bW1hcnlSZXF1ZXN0Eh8KDGNvbnZlcnNhdGlvbhgBIAEoCUIJukgGcgQQARhAIi8KEkdldFN1bW1hcnlSZXNwb25zZRILCgNydW4YASABKAkSDAoEdGV4dBgCIAEoCSISChBHZXRTdGF0dXNSZXF1ZXN0It4CChFHZXRTdGF0dXNSZXNwb25zZRIOCgZkZXZpY2UYASABKAkSEwoLZGV2aWNlX25hbWUYAiABKAkSDwoHY29udHJvbBgDIAEoCRISCgpjb25uZWN0aW9uGAQgASgJEisKB3Byb2JsZW0YBSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEisKBW1vZGVsGAYgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEg0KBXJvb3RzGAcgAygJEhQKDHdhaXRpbmdfYXNrcxgIIAEoDRISCgp0b29sX2NhbGxzGAkgASgEEhYKDnJlc2lkZW50X2J5dGVzGAogASgEEhUKDWpvdXJuYWxfYnl0ZXMYCyABKAQSDQoFYnVpbGQYDCABKAkSLgoKc3RhcnRfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAyrAgKDExvY2FsU2VydmljZRJECgNBc2sSHC5ib3dsaW5lLmxvY2FsLnYxLkFza1JlcXVlc3QaHS5ib3dsaW5lLmxvY2FsLnYxLkFza1Jlc3BvbnNlMAESTQoGRm9sbG93Eh8uYm93bGluZS5sb2NhbC52MS5Gb2xsb3dSZXF1ZXN0GiAuYm93bGluZS5sb2NhbC52MS5Gb2xsb3dSZXNwb25zZTABEksKBkNhbmNlbBIfLmJvd2xpbmUubG9jYWwudjEuQ2FuY2VsUmVxdWVzdBogLmJvd2xpbmUubG9jYWwudjEuQ2FuY2VsUmVzcG9uc2USVAoJTGlzdFF1ZXVlEiIuYm93bGluZS5sb2NhbC52MS5MaXN0UXVldWVSZXF1ZXN0GiMuYm93bGluZS5sb2NhbC52MS5MaXN0UXVldWVSZXNwb25zZRJXCgpMaXN0RWdyZXNzEiMuYm93bGluZS5sb2NhbC52MS5MaXN0RWdyZXNzUmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuTGlzdEVncmVzc1Jlc3BvbnNlElcKCkxpc3RHcmFudHMSIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RHcmFudHNSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5MaXN0R3JhbnRzUmVzcG9uc2USYwoOR3JhbnREb2N1bWVudHMSJy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50RG9jdW1lbnRzUmVxdWVzdBooLmJvd2xpbmUubG9jYWwudjEuR3JhbnREb2N1bWVudHNSZXNwb25zZRJaCgtSZXZva2VHcmFudBIkLmJvd2xpbmUubG9jYWwudjEuUmV2b2tlR3JhbnRSZXF1ZXN0GiUuYm93bGluZS5sb2NhbC52MS5SZXZva2VHcmFudFJlc3BvbnNlEmAKDUxpc3RBcHByb3ZhbHMSJi5ib3dsaW5lLmxvY2FsLnYxLkxpc3RBcHByb3ZhbHNSZXF1ZXN0GicuYm93bGluZS5sb2NhbC52MS5MaXN0QXBwcm92YWxzUmVzcG9uc2USYAoNVmVyaWZ5Sm91cm5hbBImLmJvd2xpbmUubG9jYWwudjEuVmVyaWZ5Sm91cm5hbFJlcXVlc3QaJy5ib3dsaW5lLmxvY2FsLnYxLlZlcmlmeUpvdXJuYWxSZXNwb25zZRJXCgpHZXRTdW1tYXJ5EiMuYm93bGluZS5sb2NhbC52MS5HZXRTdW1tYXJ5UmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuR2V0U3VtbWFyeVJlc3BvbnNlElQKCUdldFN0YXR1cxIiLmJvd2xpbmUubG9jYWwudjEuR2V0U3RhdHVzUmVxdWVzdBojLmJvd2xpbmUubG9jYWwudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIhEKD0dldENsb2NrUmVxdWVzdCI+ChBHZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siEwoRUmVzZXRDbG9ja1JlcXVlc3QiQAoSUmVzZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siuQEKCUVkZ2VDbG9jaxInCgNub3cYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB21hY2hpbmUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2NvbnRyb2wYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBWRvdWJ0GAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJKCgVTaGFyZRIbCgdwYXR0ZXJuGAEgASgJQgq6SAdyBRABGIAgEhIKCnN0YXJ0X2xpbmUYAiABKA0SEAoIZW5kX2xpbmUYAyABKA0ilwIKCkFza1JlcXVlc3QSGQoEdGV4dBgBIAEoCUILukgIcgYQASiAgAQSHQoMY29udmVyc2F0aW9uGAIgASgJQge6SARyAhhAEjEKBnNoYXJlcxgDIAMoCzIXLmJvd2xpbmUubG9jYWwudjEuU2hhcmVCCLpIBZIBAhBAEioKB3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGwoKcmVxdWVzdF9pZBgFIAEoCUIHukgEcgIYQBIcCgpyZWNpcGllbnRzGAYgAygJQgi6SAWSAQIQEBIdCgtjb2xsZWN0aW9ucxgHIAMoCUIIukgFkgECEBASFgoObm9fY29sbGVjdGlvbnMYCCABKAginQIKCFJ1bkV2ZW50EioKBnNoYXJlZBgBIAEoCzIYLmJvd2xpbmUubG9jYWwudjEuU2hhcmVkSAASLgoIYWNjZXB0ZWQYAiABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLkFjY2VwdGVkSAASLAoHd2FpdGluZxgDIAEoCzIZLmJvd2xpbmUubG9jYWwudjEuV2FpdGluZ0gAEiIKA2pvYhgEIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYkgAEikKBHRleHQYBSABKAsyGS5ib3dsaW5lLnJ1bi52MS5UZXh0Q2h1bmtIABIoCgVlbmRlZBgGIAEoCzIXLmJvd2xpbmUubG9jYWwudjEuRW5kZWRIAEIOCgVldmVudBIFukgCCAEiOAoLQXNrUmVzcG9uc2USKQoFZXZlbnQYASABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLlJ1bkV2ZW50IkkKBlNoYXJlZBINCgVwYXRocxgBIAMoCRINCgVieXRlcxgCIAEoBBISCgpyZWNpcGllbnRzGAMgAygJEg0KBWdyYW50GAQgASgJIi0KCEFjY2VwdGVkEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkiNwoHV2FpdGluZxIMCgR3aGF0GAEgASgJEgwKBHNlbnQYAiABKAgSEAoIYXBwcm92YWwYAyABKAgifAoFRW5kZWQSCwoDcnVuGAEgASgJEhQKDGNvbnZlcnNhdGlvbhgCIAEoCRIoCgdvdXRjb21lGAMgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZRImCgZlZ3Jlc3MYBCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MiJQoNRm9sbG93UmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICEAEiOwoORm9sbG93UmVzcG9uc2USKQoFZXZlbnQYASABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLlJ1bkV2ZW50IiUKDUNhbmNlbFJlcXVlc3QSFAoDcnVuGAEgASgJQge6SARyAhABIhAKDkNhbmNlbFJlc3BvbnNlIhIKEExpc3RRdWV1ZVJlcXVlc3QiPgoRTGlzdFF1ZXVlUmVzcG9uc2USKQoEYXNrcxgBIAMoCzIbLmJvd2xpbmUubG9jYWwudjEuUXVldWVkQXNrInsKCVF1ZXVlZEFzaxILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEgwKBHRleHQYAyABKAkSLwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHNlbnQYBSABKAgiRwoRTGlzdEVncmVzc1JlcXVlc3QSCwoDcnVuGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJIlYKEkxpc3RFZ3Jlc3NSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSITChFMaXN0R3JhbnRzUmVxdWVzdCI9ChJMaXN0R3JhbnRzUmVzcG9uc2USJwoGZ3JhbnRzGAEgAygLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudCKvAQoFR3JhbnQSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEg0KBXBhdGhzGAMgAygJEhIKCnJlY2lwaWVudHMYBCADKAkSEQoJY2FwX2J5dGVzGAUgASgEEhIKCnVzZWRfYnl0ZXMYBiABKAQSLwoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNvbGxlY3Rpb24YCCABKAkikgEKFUdyYW50RG9jdW1lbnRzUmVxdWVzdBI2Cgpjb2xsZWN0aW9uGAEgASgJQiK6SB9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30kEiMKCHBhdHRlcm5zGAIgAygJQhG6SA6SAQsIARBAIgVyAxiAIBIcCgpyZWNpcGllbnRzGAMgAygJQgi6SAWSAQIQECJ2ChZHcmFudERvY3VtZW50c1Jlc3BvbnNlEiYKBWdyYW50GAEgASgLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudBI0Cglkb2N1bWVudHMYAiADKAsyIS5ib3dsaW5lLmxvY2FsLnYxLkdyYW50ZWREb2N1bWVudCJRCg9HcmFudGVkRG9jdW1lbnQSDAoEcGF0aBgBIAEoCRIRCglyZWFsX3BhdGgYAiABKAkSDQoFYnl0ZXMYAyABKAQSDgoGc2hhMjU2GAQgASgMIikKElJldm9rZUdyYW50UmVxdWVzdBITCgJpZBgBIAEoCUIHukgEcgIQASIVChNSZXZva2VHcmFudFJlc3BvbnNlIhYKFExpc3RBcHByb3ZhbHNSZXF1ZXN0Ik0KFUxpc3RBcHByb3ZhbHNSZXNwb25zZRI0CglhcHByb3ZhbHMYASADKAsyIS5ib3dsaW5lLmxvY2FsLnYxLlBlbmRpbmdBcHByb3ZhbCJ5Cg9QZW5kaW5nQXBwcm92YWwSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIMCgR3aGF0GAQgASgJEi8KC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIWChRWZXJpZnlKb3VybmFsUmVxdWVzdCJ5ChVWZXJpZnlKb3VybmFsUmVzcG9uc2USCgoCb2sYASABKAgSDwoHcmVjb3JkcxgCIAEoBBIQCghzZWdtZW50cxgDIAEoDRISCgpqb3VybmFsX2lkGAQgASgJEgwKBGhlYWQYBSABKAkSDwoHcHJvYmxlbRgGIAEoCSI0ChFHZXRTdW1tYXJ5UmVxdWVzdBIfCgxjb252ZXJzYXRpb24YASABKAlCCbpIBnIEEAEYQCIvChJHZXRTdW1tYXJ5UmVzcG9uc2USCwoDcnVuGAEgASgJEgwKBHRleHQYAiABKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCLGAwoRR2V0U3RhdHVzUmVzcG9uc2USDgoGZGV2aWNlGAEgASgJEhMKC2RldmljZV9uYW1lGAIgASgJEg8KB2NvbnRyb2wYAyABKAkSEgoKY29ubmVjdGlvbhgEIAEoCRIrCgdwcm9ibGVtGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIrCgVtb2RlbBgGIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxINCgVyb290cxgHIAMoCRIUCgx3YWl0aW5nX2Fza3MYCCABKA0SEgoKdG9vbF9jYWxscxgJIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgKIAEoBBIVCg1qb3VybmFsX2J5dGVzGAsgASgEEg0KBWJ1aWxkGAwgASgJEi4KCnN0YXJ0X3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2Nsb2NrX2RvdWJ0GBQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRI1Cg1yZWZ1c2VkX2NhbGxzGBUgAygLMh4uYm93bGluZS5sb2NhbC52MS5SZWZ1c2VkQ2FsbHMidQoMUmVmdXNlZENhbGxzEicKA3doeRgBIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSDQoFY291bnQYAiABKAQSLQoJbGFzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDLYCQoMTG9jYWxTZXJ2aWNlEkQKA0FzaxIcLmJvd2xpbmUubG9jYWwudjEuQXNrUmVxdWVzdBodLmJvd2xpbmUubG9jYWwudjEuQXNrUmVzcG9uc2UwARJNCgZGb2xsb3cSHy5ib3dsaW5lLmxvY2FsLnYxLkZvbGxvd1JlcXVlc3QaIC5ib3dsaW5lLmxvY2FsLnYxLkZvbGxvd1Jlc3BvbnNlMAESSwoGQ2FuY2VsEh8uYm93bGluZS5sb2NhbC52MS5DYW5jZWxSZXF1ZXN0GiAuYm93bGluZS5sb2NhbC52MS5DYW5jZWxSZXNwb25zZRJUCglMaXN0UXVldWUSIi5ib3dsaW5lLmxvY2FsLnYxLkxpc3RRdWV1ZVJlcXVlc3QaIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RRdWV1ZVJlc3BvbnNlElcKCkxpc3RFZ3Jlc3MSIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RFZ3Jlc3NSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5MaXN0RWdyZXNzUmVzcG9uc2USVwoKTGlzdEdyYW50cxIjLmJvd2xpbmUubG9jYWwudjEuTGlzdEdyYW50c1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLkxpc3RHcmFudHNSZXNwb25zZRJjCg5HcmFudERvY3VtZW50cxInLmJvd2xpbmUubG9jYWwudjEuR3JhbnREb2N1bWVudHNSZXF1ZXN0GiguYm93bGluZS5sb2NhbC52MS5HcmFudERvY3VtZW50c1Jlc3BvbnNlEloKC1Jldm9rZUdyYW50EiQuYm93bGluZS5sb2NhbC52MS5SZXZva2VHcmFudFJlcXVlc3QaJS5ib3dsaW5lLmxvY2FsLnYxLlJldm9rZUdyYW50UmVzcG9uc2USYAoNTGlzdEFwcHJvdmFscxImLmJvd2xpbmUubG9jYWwudjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaJy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RBcHByb3ZhbHNSZXNwb25zZRJgCg1WZXJpZnlKb3VybmFsEiYuYm93bGluZS5sb2NhbC52MS5WZXJpZnlKb3VybmFsUmVxdWVzdBonLmJvd2xpbmUubG9jYWwudjEuVmVyaWZ5Sm91cm5hbFJlc3BvbnNlElcKCkdldFN1bW1hcnkSIy5ib3dsaW5lLmxvY2FsLnYxLkdldFN1bW1hcnlSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5HZXRTdW1tYXJ5UmVzcG9uc2USVAoJR2V0U3RhdHVzEiIuYm93bGluZS5sb2NhbC52MS5HZXRTdGF0dXNSZXF1ZXN0GiMuYm93bGluZS5sb2NhbC52MS5HZXRTdGF0dXNSZXNwb25zZRJRCghHZXRDbG9jaxIhLmJvd2xpbmUubG9jYWwudjEuR2V0Q2xvY2tSZXF1ZXN0GiIuYm93bGluZS5sb2NhbC52MS5HZXRDbG9ja1Jlc3BvbnNlElcKClJlc2V0Q2xvY2sSIy5ib3dsaW5lLmxvY2FsLnYxLlJlc2V0Q2xvY2tSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5SZXNldENsb2NrUmVzcG9uc2ViBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+
+/**
+ * Request of GetClock.
+ *
+ * @generated from message bowline.local.v1.GetClockRequest
+ */
+export type GetClockRequest = Message<"bowline.local.v1.GetClockRequest"> & {
+};
+
+/**
+ * Describes the message bowline.local.v1.GetClockRequest.
+ * Use `create(GetClockRequestSchema)` to create a new message.
+ */
+export const GetClockRequestSchema: GenMessage<GetClockRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 0);
+
+/**
+ * Response of GetClock.
+ *
+ * @generated from message bowline.local.v1.GetClockResponse
+ */
+export type GetClockResponse = Message<"bowline.local.v1.GetClockResponse"> & {
+  /**
+   * The clocks.
+   *
+   * @generated from field: bowline.local.v1.EdgeClock clock = 1;
+   */
+  clock?: EdgeClock | undefined;
+};
+
+/**
+ * Describes the message bowline.local.v1.GetClockResponse.
+ * Use `create(GetClockResponseSchema)` to create a new message.
+ */
+export const GetClockResponseSchema: GenMessage<GetClockResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 1);
+
+/**
+ * Request of ResetClock.
+ *
+ * @generated from message bowline.local.v1.ResetClockRequest
+ */
+export type ResetClockRequest = Message<"bowline.local.v1.ResetClockRequest"> & {
+};
+
+/**
+ * Describes the message bowline.local.v1.ResetClockRequest.
+ * Use `create(ResetClockRequestSchema)` to create a new message.
+ */
+export const ResetClockRequestSchema: GenMessage<ResetClockRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 2);
+
+/**
+ * Response of ResetClock.
+ *
+ * @generated from message bowline.local.v1.ResetClockResponse
+ */
+export type ResetClockResponse = Message<"bowline.local.v1.ResetClockResponse"> & {
+  /**
+   * The clocks afterwards.
+   *
+   * @generated from field: bowline.local.v1.EdgeClock clock = 1;
+   */
+  clock?: EdgeClock | undefined;
+};
+
+/**
+ * Describes the message bowline.local.v1.ResetClockResponse.
+ * Use `create(ResetClockResponseSchema)` to create a new message.
+ */
+export const ResetClockResponseSchema: GenMessage<ResetClockResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 3);
+
+/**
+ * The clocks that an edge knows.
+ *
+ * @generated from message bowline.local.v1.EdgeClock
+ */
+export type EdgeClock = Message<"bowline.local.v1.EdgeClock"> & {
+  /**
+   * The time that the edge goes by.
+   *
+   * @generated from field: google.protobuf.Timestamp now = 1;
+   */
+  now?: Timestamp | undefined;
+
+  /**
+   * What the clock of this machine says.
+   *
+   * @generated from field: google.protobuf.Timestamp machine = 2;
+   */
+  machine?: Timestamp | undefined;
+
+  /**
+   * What the control plane signed last, moved on; absent while it signed nothing since the start.
+   *
+   * @generated from field: google.protobuf.Timestamp control = 3;
+   */
+  control?: Timestamp | undefined;
+
+  /**
+   * Why the clock of this machine is doubted; absent when it is not.
+   *
+   * @generated from field: bowline.common.v1.Failure doubt = 4;
+   */
+  doubt?: Failure | undefined;
+};
+
+/**
+ * Describes the message bowline.local.v1.EdgeClock.
+ * Use `create(EdgeClockSchema)` to create a new message.
+ */
+export const EdgeClockSchema: GenMessage<EdgeClock> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 4);
 
 /**
  * Files to share for one run.
@@ -54,7 +168,7 @@ export type Share = Message<"bowline.local.v1.Share"> & {
  * Use `create(ShareSchema)` to create a new message.
  */
 export const ShareSchema: GenMessage<Share> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 0);
+  messageDesc(file_bowline_local_v1_local, 5);
 
 /**
  * Request of Ask.
@@ -124,7 +238,7 @@ export type AskRequest = Message<"bowline.local.v1.AskRequest"> & {
  * Use `create(AskRequestSchema)` to create a new message.
  */
 export const AskRequestSchema: GenMessage<AskRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 1);
+  messageDesc(file_bowline_local_v1_local, 6);
 
 /**
  * What happens to an ask.
@@ -193,7 +307,7 @@ export type RunEvent = Message<"bowline.local.v1.RunEvent"> & {
  * Use `create(RunEventSchema)` to create a new message.
  */
 export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 2);
+  messageDesc(file_bowline_local_v1_local, 7);
 
 /**
  * Response of Ask.
@@ -214,7 +328,7 @@ export type AskResponse = Message<"bowline.local.v1.AskResponse"> & {
  * Use `create(AskResponseSchema)` to create a new message.
  */
 export const AskResponseSchema: GenMessage<AskResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 3);
+  messageDesc(file_bowline_local_v1_local, 8);
 
 /**
  * What will be shared.
@@ -256,7 +370,7 @@ export type Shared = Message<"bowline.local.v1.Shared"> & {
  * Use `create(SharedSchema)` to create a new message.
  */
 export const SharedSchema: GenMessage<Shared> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 4);
+  messageDesc(file_bowline_local_v1_local, 9);
 
 /**
  * An ask is in the journal.
@@ -284,7 +398,7 @@ export type Accepted = Message<"bowline.local.v1.Accepted"> & {
  * Use `create(AcceptedSchema)` to create a new message.
  */
 export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 5);
+  messageDesc(file_bowline_local_v1_local, 10);
 
 /**
  * An ask waits.
@@ -319,7 +433,7 @@ export type Waiting = Message<"bowline.local.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 6);
+  messageDesc(file_bowline_local_v1_local, 11);
 
 /**
  * A run ended.
@@ -361,7 +475,7 @@ export type Ended = Message<"bowline.local.v1.Ended"> & {
  * Use `create(EndedSchema)` to create a new message.
  */
 export const EndedSchema: GenMessage<Ended> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 7);
+  messageDesc(file_bowline_local_v1_local, 12);
 
 /**
  * Request of Follow.
@@ -382,7 +496,7 @@ export type FollowRequest = Message<"bowline.local.v1.FollowRequest"> & {
  * Use `create(FollowRequestSchema)` to create a new message.
  */
 export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 8);
+  messageDesc(file_bowline_local_v1_local, 13);
 
 /**
  * Response of Follow.
@@ -403,7 +517,7 @@ export type FollowResponse = Message<"bowline.local.v1.FollowResponse"> & {
  * Use `create(FollowResponseSchema)` to create a new message.
  */
 export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 9);
+  messageDesc(file_bowline_local_v1_local, 14);
 
 /**
  * Request of Cancel.
@@ -424,7 +538,7 @@ export type CancelRequest = Message<"bowline.local.v1.CancelRequest"> & {
  * Use `create(CancelRequestSchema)` to create a new message.
  */
 export const CancelRequestSchema: GenMessage<CancelRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 10);
+  messageDesc(file_bowline_local_v1_local, 15);
 
 /**
  * Response of Cancel.
@@ -439,7 +553,7 @@ export type CancelResponse = Message<"bowline.local.v1.CancelResponse"> & {
  * Use `create(CancelResponseSchema)` to create a new message.
  */
 export const CancelResponseSchema: GenMessage<CancelResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 11);
+  messageDesc(file_bowline_local_v1_local, 16);
 
 /**
  * Request of ListQueue.
@@ -454,7 +568,7 @@ export type ListQueueRequest = Message<"bowline.local.v1.ListQueueRequest"> & {
  * Use `create(ListQueueRequestSchema)` to create a new message.
  */
 export const ListQueueRequestSchema: GenMessage<ListQueueRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 12);
+  messageDesc(file_bowline_local_v1_local, 17);
 
 /**
  * Response of ListQueue.
@@ -475,7 +589,7 @@ export type ListQueueResponse = Message<"bowline.local.v1.ListQueueResponse"> & 
  * Use `create(ListQueueResponseSchema)` to create a new message.
  */
 export const ListQueueResponseSchema: GenMessage<ListQueueResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 13);
+  messageDesc(file_bowline_local_v1_local, 18);
 
 /**
  * An ask that is not answered yet.
@@ -524,7 +638,7 @@ export type QueuedAsk = Message<"bowline.local.v1.QueuedAsk"> & {
  * Use `create(QueuedAskSchema)` to create a new message.
  */
 export const QueuedAskSchema: GenMessage<QueuedAsk> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 14);
+  messageDesc(file_bowline_local_v1_local, 19);
 
 /**
  * Request of ListEgress.
@@ -559,7 +673,7 @@ export type ListEgressRequest = Message<"bowline.local.v1.ListEgressRequest"> & 
  * Use `create(ListEgressRequestSchema)` to create a new message.
  */
 export const ListEgressRequestSchema: GenMessage<ListEgressRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 15);
+  messageDesc(file_bowline_local_v1_local, 20);
 
 /**
  * Response of ListEgress.
@@ -587,7 +701,7 @@ export type ListEgressResponse = Message<"bowline.local.v1.ListEgressResponse"> 
  * Use `create(ListEgressResponseSchema)` to create a new message.
  */
 export const ListEgressResponseSchema: GenMessage<ListEgressResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 16);
+  messageDesc(file_bowline_local_v1_local, 21);
 
 /**
  * Request of ListGrants.
@@ -602,7 +716,7 @@ export type ListGrantsRequest = Message<"bowline.local.v1.ListGrantsRequest"> & 
  * Use `create(ListGrantsRequestSchema)` to create a new message.
  */
 export const ListGrantsRequestSchema: GenMessage<ListGrantsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 17);
+  messageDesc(file_bowline_local_v1_local, 22);
 
 /**
  * Response of ListGrants.
@@ -623,7 +737,7 @@ export type ListGrantsResponse = Message<"bowline.local.v1.ListGrantsResponse"> 
  * Use `create(ListGrantsResponseSchema)` to create a new message.
  */
 export const ListGrantsResponseSchema: GenMessage<ListGrantsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 18);
+  messageDesc(file_bowline_local_v1_local, 23);
 
 /**
  * A grant.
@@ -693,7 +807,7 @@ export type Grant = Message<"bowline.local.v1.Grant"> & {
  * Use `create(GrantSchema)` to create a new message.
  */
 export const GrantSchema: GenMessage<Grant> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 19);
+  messageDesc(file_bowline_local_v1_local, 24);
 
 /**
  * Request of GrantDocuments.
@@ -728,7 +842,7 @@ export type GrantDocumentsRequest = Message<"bowline.local.v1.GrantDocumentsRequ
  * Use `create(GrantDocumentsRequestSchema)` to create a new message.
  */
 export const GrantDocumentsRequestSchema: GenMessage<GrantDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 20);
+  messageDesc(file_bowline_local_v1_local, 25);
 
 /**
  * Response of GrantDocuments.
@@ -756,7 +870,7 @@ export type GrantDocumentsResponse = Message<"bowline.local.v1.GrantDocumentsRes
  * Use `create(GrantDocumentsResponseSchema)` to create a new message.
  */
 export const GrantDocumentsResponseSchema: GenMessage<GrantDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 21);
+  messageDesc(file_bowline_local_v1_local, 26);
 
 /**
  * A file that may leave the box for a collection.
@@ -798,7 +912,7 @@ export type GrantedDocument = Message<"bowline.local.v1.GrantedDocument"> & {
  * Use `create(GrantedDocumentSchema)` to create a new message.
  */
 export const GrantedDocumentSchema: GenMessage<GrantedDocument> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 22);
+  messageDesc(file_bowline_local_v1_local, 27);
 
 /**
  * Request of RevokeGrant.
@@ -819,7 +933,7 @@ export type RevokeGrantRequest = Message<"bowline.local.v1.RevokeGrantRequest"> 
  * Use `create(RevokeGrantRequestSchema)` to create a new message.
  */
 export const RevokeGrantRequestSchema: GenMessage<RevokeGrantRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 23);
+  messageDesc(file_bowline_local_v1_local, 28);
 
 /**
  * Response of RevokeGrant.
@@ -834,7 +948,7 @@ export type RevokeGrantResponse = Message<"bowline.local.v1.RevokeGrantResponse"
  * Use `create(RevokeGrantResponseSchema)` to create a new message.
  */
 export const RevokeGrantResponseSchema: GenMessage<RevokeGrantResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 24);
+  messageDesc(file_bowline_local_v1_local, 29);
 
 /**
  * Request of ListApprovals.
@@ -849,7 +963,7 @@ export type ListApprovalsRequest = Message<"bowline.local.v1.ListApprovalsReques
  * Use `create(ListApprovalsRequestSchema)` to create a new message.
  */
 export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 25);
+  messageDesc(file_bowline_local_v1_local, 30);
 
 /**
  * Response of ListApprovals.
@@ -870,7 +984,7 @@ export type ListApprovalsResponse = Message<"bowline.local.v1.ListApprovalsRespo
  * Use `create(ListApprovalsResponseSchema)` to create a new message.
  */
 export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 26);
+  messageDesc(file_bowline_local_v1_local, 31);
 
 /**
  * A tool call that waits for the owner.
@@ -919,7 +1033,7 @@ export type PendingApproval = Message<"bowline.local.v1.PendingApproval"> & {
  * Use `create(PendingApprovalSchema)` to create a new message.
  */
 export const PendingApprovalSchema: GenMessage<PendingApproval> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 27);
+  messageDesc(file_bowline_local_v1_local, 32);
 
 /**
  * Request of VerifyJournal.
@@ -934,7 +1048,7 @@ export type VerifyJournalRequest = Message<"bowline.local.v1.VerifyJournalReques
  * Use `create(VerifyJournalRequestSchema)` to create a new message.
  */
 export const VerifyJournalRequestSchema: GenMessage<VerifyJournalRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 28);
+  messageDesc(file_bowline_local_v1_local, 33);
 
 /**
  * Response of VerifyJournal.
@@ -990,7 +1104,7 @@ export type VerifyJournalResponse = Message<"bowline.local.v1.VerifyJournalRespo
  * Use `create(VerifyJournalResponseSchema)` to create a new message.
  */
 export const VerifyJournalResponseSchema: GenMessage<VerifyJournalResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 29);
+  messageDesc(file_bowline_local_v1_local, 34);
 
 /**
  * Request of GetSummary.
@@ -1011,7 +1125,7 @@ export type GetSummaryRequest = Message<"bowline.local.v1.GetSummaryRequest"> & 
  * Use `create(GetSummaryRequestSchema)` to create a new message.
  */
 export const GetSummaryRequestSchema: GenMessage<GetSummaryRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 30);
+  messageDesc(file_bowline_local_v1_local, 35);
 
 /**
  * Response of GetSummary.
@@ -1039,7 +1153,7 @@ export type GetSummaryResponse = Message<"bowline.local.v1.GetSummaryResponse"> 
  * Use `create(GetSummaryResponseSchema)` to create a new message.
  */
 export const GetSummaryResponseSchema: GenMessage<GetSummaryResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 31);
+  messageDesc(file_bowline_local_v1_local, 36);
 
 /**
  * Request of GetStatus.
@@ -1054,7 +1168,7 @@ export type GetStatusRequest = Message<"bowline.local.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 32);
+  messageDesc(file_bowline_local_v1_local, 37);
 
 /**
  * Response of GetStatus.
@@ -1152,6 +1266,20 @@ export type GetStatusResponse = Message<"bowline.local.v1.GetStatusResponse"> & 
    * @generated from field: google.protobuf.Timestamp start_time = 13;
    */
   startTime?: Timestamp | undefined;
+
+  /**
+   * Why the clock of this machine is doubted; absent when it is not.
+   *
+   * @generated from field: bowline.common.v1.Failure clock_doubt = 20;
+   */
+  clockDoubt?: Failure | undefined;
+
+  /**
+   * Tool calls that were refused since the start, by reason.
+   *
+   * @generated from field: repeated bowline.local.v1.RefusedCalls refused_calls = 21;
+   */
+  refusedCalls: RefusedCalls[];
 };
 
 /**
@@ -1159,7 +1287,42 @@ export type GetStatusResponse = Message<"bowline.local.v1.GetStatusResponse"> & 
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 33);
+  messageDesc(file_bowline_local_v1_local, 38);
+
+/**
+ * Tool calls that were refused for one reason.
+ *
+ * @generated from message bowline.local.v1.RefusedCalls
+ */
+export type RefusedCalls = Message<"bowline.local.v1.RefusedCalls"> & {
+  /**
+   * Why.
+   *
+   * @generated from field: bowline.common.v1.Failure why = 1;
+   */
+  why?: Failure | undefined;
+
+  /**
+   * How many.
+   *
+   * @generated from field: uint64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * When the last one was.
+   *
+   * @generated from field: google.protobuf.Timestamp last_time = 3;
+   */
+  lastTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message bowline.local.v1.RefusedCalls.
+ * Use `create(RefusedCallsSchema)` to create a new message.
+ */
+export const RefusedCallsSchema: GenMessage<RefusedCalls> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 39);
 
 /**
  * What the owner does on the box.
@@ -1290,6 +1453,26 @@ export const LocalService: GenService<{
     methodKind: "unary";
     input: typeof GetStatusRequestSchema;
     output: typeof GetStatusResponseSchema;
+  },
+  /**
+   * Tells what time it is on the edge, and by whom.
+   *
+   * @generated from rpc bowline.local.v1.LocalService.GetClock
+   */
+  getClock: {
+    methodKind: "unary";
+    input: typeof GetClockRequestSchema;
+    output: typeof GetClockResponseSchema;
+  },
+  /**
+   * Takes the time of this machine's clock, also where the journal has run ahead of it. Nothing that ended begins again.
+   *
+   * @generated from rpc bowline.local.v1.LocalService.ResetClock
+   */
+  resetClock: {
+    methodKind: "unary";
+    input: typeof ResetClockRequestSchema;
+    output: typeof ResetClockResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bowline_local_v1_local, 0);
