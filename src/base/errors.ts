@@ -258,11 +258,23 @@ export const ERRORS = {
   SEARCH_BUDGET: row('resource_exhausted', 'this run has used up its searches in files that are not shared'),
   COMMAND_NOT_ALLOWED: row(
     'permission_denied',
-    'this command is not allowed on the device; list its exact argv under allow.execute in config.yaml if it should be',
+    'this command is not allowed on the device; list its exact argv under allow.execute in config.yaml if it should be. For {word} only plain words fit (letters, digits and _ . , @ + -, the first a letter, a digit or _), for {path} paths without = that begin with none of - @ + ~ %',
   ),
   COMMAND_NOT_ISOLATED: row(
     'failed_precondition',
-    'the command was not started, because it could reach the home of Bowline: run the edge as root (commands then run as nobody), install bubblewrap, or say `isolation: none` for this entry',
+    'the command was not started, because nothing here keeps it apart from the home of Bowline and from other commands: install bubblewrap, or run the edge as root with setpriv and unshare (util-linux), or say `isolation: none` for this entry',
+  ),
+  COMMAND_HAS_NETWORK: row(
+    'failed_precondition',
+    'the command was not started, because it could not be kept from the network here: install bubblewrap, or say `network: true` for this entry',
+  ),
+  COMMAND_VIEW_TOO_LARGE: row(
+    'failed_precondition',
+    'the command was not started, because its folder holds more files, or more denied files, than can be looked through to hide those: name a smaller folder (`cwd` of the entry), or raise limits.walk_entries',
+  ),
+  COMMAND_SHOWS_DENIED: row(
+    'permission_denied',
+    'the command was not started, because its folder holds denied files that could not be hidden from it: name a file instead, or let commands run in bubblewrap (install it, and leave `isolation` at `auto`)',
   ),
   COMMAND_FAILED_TO_START: row('failed_precondition', 'the command could not be started'),
   COMMAND_TIMED_OUT: row('deadline_exceeded', 'the command ran longer than it may and was stopped'),
@@ -399,6 +411,10 @@ export const ERRORS = {
     'out_of_range',
     'the conversation is too long for the model {model}; begin a new one, share less, or use a larger model',
     { exit: EXIT.failed },
+  ),
+  DESCRIPTOR_INHERITED: row(
+    'failed_precondition',
+    'no program is started, because it would inherit descriptor {number} of this process: start this process without descriptors above 2',
   ),
   SANDBOX_UNAVAILABLE: row('failed_precondition', 'programs cannot be isolated here: {why}; {todo}'),
   SANDBOX_FILE_REFUSED: row('invalid_argument', '{which} is refused: {why}', { exit: EXIT.failed }),

@@ -37,6 +37,12 @@ const limitEntries = {
   command_seconds: count(60, 86_400),
   /** Most output of a command that is kept; the rest is dropped and the exit says so. */
   command_output_bytes: count(256 << 10, 2 << 20),
+  /** Processes and threads of a command at once. */
+  command_processes: count(64, 4096, 2),
+  /** Private memory of one process of a command, in MiB. */
+  command_memory_mib: count(1024, 1 << 20, 16),
+  /** Folder for temporary files of a command, in MiB; it lies in memory. */
+  command_disk_mib: count(64, 1 << 16),
   /** Most files of one share. */
   share_files: count(2_000, 2_000),
   /** Most bytes of one share; twice as many may leave under it, because a model may read a file again. */
@@ -82,6 +88,10 @@ const schema = v.strictObject({
             output: v.optional(v.picklist(['share', 'withhold']), 'withhold'),
             /** `none`: the command runs as the edge itself and can reach the home, its keys and its socket. */
             isolation: v.optional(v.picklist(['auto', 'none']), 'auto'),
+            /** Whether it may use the network. */
+            network: v.optional(v.boolean(), false),
+            /** More files and folders that it sees, read-only, beside the system's programs, its folder and the paths among its words. */
+            read: v.optional(v.array(v.pipe(v.string(), v.minLength(1))), []),
             /** Whether the caller may give it standard input. */
             stdin: v.optional(v.boolean(), false),
             /** Its environment beside PATH and LANG. */
@@ -92,6 +102,8 @@ const schema = v.strictObject({
     }),
     {},
   ),
+  /** First of the 64 user ids that commands of an edge run as root have, one each. */
+  command_uid: count(60_800, 4_000_000_000, 1000),
   limits: v.optional(v.strictObject(limitEntries), {}),
 });
 
@@ -125,6 +137,9 @@ export interface ExecuteEntry {
   readonly confirm: 'never' | 'always';
   readonly output: 'share' | 'withhold';
   readonly isolation: 'auto' | 'none';
+  readonly network: boolean;
+  /** Real paths. */
+  readonly read: readonly string[];
   readonly stdin: boolean;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -136,6 +151,7 @@ export interface EdgeConfig {
   readonly roots: readonly Root[];
   readonly write: readonly WriteEntry[];
   readonly execute: readonly ExecuteEntry[];
+  readonly commandUid: number;
   readonly limits: EdgeLimits;
 }
 
@@ -145,7 +161,7 @@ export interface EdgeConfig {
  */
 export function loadEdgeConfig(file: string, options: { allow?: readonly string[]; cwd?: string } = {}): EdgeConfig {
   const config = readConfig(file, schema);
-  const { name, control, labels, allow, limits } = config.value;
+  const { name, control, labels, allow, command_uid: commandUid, limits } = config.value;
   const readable = [
     ...(allow.read ?? []).map((path, i) => placeOf(config, path, ['allow', 'read', i])),
     ...(options.allow ?? []).map((path) => flagPlace(path, options.cwd ?? process.cwd())),
@@ -162,7 +178,8 @@ export function loadEdgeConfig(file: string, options: { allow?: readonly string[
       write.map((w) => w.realPath),
     );
     if (problem) config.fail(at, problem);
-    return { ...entry, cwd };
+    const read = entry.read.map((path, j) => placeOf(config, path, [...at, 'read', j]).realPath);
+    return { ...entry, cwd, read };
   });
   const roots = nameRoots([
     ...readable.map((place) => ({ ...place, readable: true })),
@@ -177,6 +194,7 @@ export function loadEdgeConfig(file: string, options: { allow?: readonly string[
     roots,
     write: write.map(({ realPath, confirm }) => ({ realPath, confirm })),
     execute,
+    commandUid,
     limits,
   });
 }

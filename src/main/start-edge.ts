@@ -98,8 +98,11 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
     const allow = new Allowlist(config, denied(paths.home, paths.socket));
     const { limits } = config;
     const isolated = config.execute.some((entry) => entry.isolation === 'auto');
-    const isolation = isolated ? await findIsolation(home, [dirname(paths.socket)]) : undefined;
-    if (isolated && !isolation) log.warn('nothing here keeps a command away from the home: commands are refused');
+    const isolation = isolated ? await findIsolation(home, config.commandUid) : undefined;
+    if (isolated && !isolation)
+      log.warn('nothing here keeps a command apart from the home and from other commands: they are refused', {
+        remedy: 'install bubblewrap, or run the edge as root with setpriv and unshare',
+      });
     const tools = toolset({
       allow,
       grants,

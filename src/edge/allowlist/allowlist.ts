@@ -2,20 +2,18 @@
 import { dirname, relative } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { contains, type EdgeConfig, type ExecuteEntry, type Root, type WriteEntry } from '../config.ts';
-import { type MatchedCommand, matchArgv } from './argv-template.ts';
+import { matchArgv } from './argv-template.ts';
 import { denials } from './denied.ts';
+import { type DeniedPath, deniedBelow } from './denied-below.ts';
 import { inRoot, type JudgedPath, judgePath, refused } from './judge-path.ts';
+import { type OpenCommand, openCommand, type PlacedCommand } from './open-command.ts';
 import { type OpenFile, openFile, openFolder } from './open-file.ts';
 import { type Resolved, resolvePath } from './resolve.ts';
 import { conflictOf } from './write-or-run.ts';
 
 /** A command that matched an entry. */
-export interface AllowedCommand extends MatchedCommand {
+export interface AllowedCommand extends PlacedCommand {
   readonly entry: ExecuteEntry;
-  /** Folder to run in. */
-  readonly cwd: string;
-  /** The same where the caller chose it. */
-  readonly asked: JudgedPath | undefined;
 }
 
 export class Allowlist {
@@ -67,15 +65,22 @@ export class Allowlist {
   }
 
   /**
-   * Follows the paths among a command's words, and the folder that its caller chose, on the disk: links must not lead out.
-   * @throws PATH_NOT_ALLOWED, COMMAND_NOT_ALLOWED when one leads to what may be written
+   * Opens the paths among a command's words and its folder, all links followed: they must not lead out.
+   * @throws COMMAND_NOT_ALLOWED when one leads to what may be written; else see openFile
    */
-  async resolveCommand(command: AllowedCommand): Promise<{ argv: readonly string[]; cwd: string }> {
-    const argv = [...command.argv];
-    for (const [at, judged] of command.paths) argv[at] = (await this.resolve(judged)).realPath;
-    const cwd = command.asked ? (await this.resolve(command.asked)).realPath : command.cwd;
-    if (this.#conflicts(argv, cwd)) throw new AppError('COMMAND_NOT_ALLOWED');
-    return { argv, cwd };
+  async openCommand(command: AllowedCommand): Promise<OpenCommand> {
+    const opened = await openCommand(command, {
+      openFile: (judged) => this.openFile(judged),
+      openFolder: (judged) => this.openFolder(judged),
+    });
+    if (!this.#conflicts(opened.argv, opened.cwd.realPath)) return opened;
+    await opened.close();
+    throw new AppError('COMMAND_NOT_ALLOWED');
+  }
+
+  /** What is denied below a folder. @throws COMMAND_VIEW_TOO_LARGE */
+  deniedBelow(folder: string, entries: number): Promise<DeniedPath[]> {
+    return deniedBelow(folder, this.#denied, entries);
   }
 
   /** Whether a real path may be seen at all: inside its root and not denied. Used for each entry of a walk. */
@@ -89,6 +94,11 @@ export class Allowlist {
       .filter((candidate) => contains(candidate.realPath, realPath))
       .sort((a, b) => b.realPath.length - a.realPath.length);
     return root && !this.#denied(realPath) ? inRoot(root, relative(root.realPath, realPath)) : undefined;
+  }
+
+  /** Whether a real path is denied whatever the configuration says. */
+  isDenied(path: string): boolean {
+    return this.#denied(path);
   }
 
   /** Whether a program at this real path may be run: not where something may be written. */

@@ -1,4 +1,5 @@
 // Compares a command with a template word by word. Pure; there is no shell anywhere, so a word is only ever a word.
+import { isSecretName } from './denied.ts';
 import type { JudgedPath } from './judge-path.ts';
 
 /** The words to run. */
@@ -8,11 +9,20 @@ export interface MatchedCommand {
   readonly paths: ReadonlyMap<number, JudgedPath>;
 }
 
-/** Letters, digits and a few signs: nothing that a program could take for an option or a path. */
-const WORD = /^[\p{L}\p{N}_.,:@%+=][\p{L}\p{M}\p{N}_.,:@%+=-]{0,255}$/u;
+/**
+ * Letters, digits and a few signs. Left out is what programs take for something else than a word: `-x` and `+x` (options), `@x` (a file
+ * with options), `x=y` (a setting), `.x`, `~` and `/` (files), `:` (another host, a scheme), `%` (a format, an escape), spaces and quotes.
+ */
+const WORD = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.,@+-]{0,255}$/u;
+
+/** Letters that nobody sees, which make two words of one. */
+const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u;
+
+/** A path that programs, or programs that they call, could take for something else. */
+const NO_PATH = /^[-@+~%]|=/;
 
 /**
- * `{word}` stands for one plain word, `{path}` for one allowed path (which becomes absolute); neither begins with `-`.
+ * `{word}` stands for one plain word that is no name of a secret file, `{path}` for one allowed path (which becomes absolute).
  * Every other word must be the same. Undefined when the command does not fit.
  * @param judge judges a path and throws for one that is not allowed
  */
@@ -27,10 +37,10 @@ export function matchArgv(
     const word = argv[i]!;
     if (word.includes('\0')) return undefined;
     if (expected === '{path}') {
-      if (word.startsWith('-')) return undefined;
+      if (NO_PATH.test(word)) return undefined;
       paths.push(i);
     } else if (expected === '{word}') {
-      if (!WORD.test(word) || /^\.+$/.test(word)) return undefined;
+      if (!WORD.test(word) || INVISIBLE.test(word) || isSecretName(word)) return undefined;
     } else if (word !== expected) return undefined;
   }
   // Judged last, so that a path is looked at only when all the rest is the owner's own words.

@@ -1,11 +1,10 @@
 // Starts bubblewrap, feeds it, and ends it: the process and its descriptors. It knows limits only as options.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { Readable, type Writable } from 'node:stream';
 import { AppError } from '../../base/errors.ts';
+import { type Stdio, withOnly } from '../../base/open-descriptors.ts';
 import { type Bubblewrap, type BubblewrapCall, bubblewrapArgs, FD, USERS } from './bubblewrap-args.ts';
 import type { PlacedFile } from './isolated-spec.ts';
-import { inheritedDescriptors } from './open-descriptors.ts';
 
 /** Words of bubblewrap about a failure, at most. */
 const SAID_BYTES = 4096;
@@ -31,7 +30,8 @@ export class IsolatedChild {
   constructor(bubblewrap: Bubblewrap, call: BubblewrapCall, files: readonly PlacedFile[]) {
     try {
       const own = { ...bubblewrap.as, cwd: '/', env: {} };
-      this.#child = withPipes(FD.files + files.length, (stdio) =>
+      const pipes = Array.from({ length: FD.files + files.length }, (): Stdio => 'pipe');
+      this.#child = withOnly(pipes, (stdio) =>
         // A group of its own: until its first process has one for itself, all of it can be ended as one.
         spawn(bubblewrap.program, bubblewrapArgs(bubblewrap, call), { ...own, detached: true, stdio }),
       );
@@ -129,23 +129,6 @@ export class IsolatedChild {
   /** All descriptors are two-way, whatever they are used for. */
   #pipe(fd: number): Readable & Writable {
     return this.#child.stdio[fd] as unknown as Readable & Writable;
-  }
-}
-
-/** Highest number of a descriptor that is covered; beyond it nothing is started. */
-const MOST_DESCRIPTORS = 4096;
-
-/** Starts something with so many pipes, and with /dev/null in the place of each descriptor that it would inherit beside them. */
-function withPipes(pipes: number, start: (stdio: ('pipe' | 'ignore' | number)[]) => ChildProcess): ChildProcess {
-  const inherited = new Set(inheritedDescriptors());
-  const last = Math.max(0, ...inherited);
-  if (last > MOST_DESCRIPTORS) throw unavailable(`descriptor ${last} of the worker would be inherited`);
-  const nothing = openSync('/dev/null', 'r');
-  try {
-    const instead = (fd: number) => (inherited.has(fd) ? nothing : 'ignore');
-    return start(Array.from({ length: Math.max(pipes, last + 1) }, (_, fd) => (fd < pipes ? 'pipe' : instead(fd))));
-  } finally {
-    closeSync(nothing);
   }
 }
 

@@ -1,21 +1,20 @@
-// One child process without a shell: its own process group, a clean environment, bounded output, an end that is certain.
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+// One child process without a shell: its own process group, a clean environment, no descriptor but those it is given, bounded output, an end
+// that is certain.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
+import { type Stdio, withOnly } from '../../../base/open-descriptors.ts';
 import { PROGRAM_PATH } from './find-program.ts';
-import type { Isolation } from './isolation.ts';
+import { CHANGED, READY, STATUS_FD } from './launcher.ts';
+import type { Launch } from './plan-launch.ts';
 
 export interface ChildSpec {
-  /** The file to run. */
-  readonly program: string;
-  /** All words, the program's name first. */
-  readonly argv: readonly string[];
-  readonly cwd: string;
+  readonly launch: Launch;
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: string;
-  /** Undefined: as the edge itself. */
-  readonly isolation: Isolation | undefined;
   /** Most bytes of both streams together; the rest is dropped. */
   readonly maxOutput: number;
   /** Sees each piece of output. */
@@ -27,97 +26,183 @@ export interface ChildExit {
   readonly code: number;
   readonly signal: string;
   readonly truncated: boolean;
+  /** Whether it was asked to end, and not only late in telling that it had. */
+  readonly stopped: boolean;
 }
 
 /** Between the wish to stop and the order. */
 const GRACE_MS = 2000;
 /** How long output may still come after the end, from children that hold on to it. */
 const LAST_WORDS_MS = 500;
+/** Words of a launcher about a failure, at most. */
+const SAID_BYTES = 4096;
 
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-
-/** Runs to the end or until `stop` aborts: SIGTERM to the whole group, then SIGKILL. @throws COMMAND_FAILED_TO_START */
+/**
+ * Runs to the end or until `stop` aborts: SIGTERM to the command, then SIGKILL to all of it.
+ * @throws COMMAND_FAILED_TO_START, FILE_CHANGED when something that it was to see is no longer what was opened
+ */
 export function runChild(spec: ChildSpec, stop: AbortSignal, clock: Clock): Promise<ChildExit> {
+  const { launch } = spec;
   return new Promise((resolve, reject) => {
-    let child: Child;
+    let child: ChildProcess;
     try {
       child = start(spec);
     } catch (cause) {
-      reject(new AppError('COMMAND_FAILED_TO_START', {}, { cause }));
+      reject(cause instanceof AppError ? cause : failed(cause));
       return;
     }
     const timers: (() => void)[] = [];
+    const output = new Output(child, spec);
+    let exit: Omit<ChildExit, 'truncated'> | undefined;
+    let stopped = false;
     const onStop = () => {
-      signalGroup(child, 'SIGTERM');
-      timers.push(clock.after(GRACE_MS, () => signalGroup(child, 'SIGKILL')));
+      // After a pause of the whole machine the end of the command may be known in a moment, and then it was not stopped.
+      setImmediate(() => {
+        if (exit) return;
+        stopped = true;
+        askToEnd(child, launch.depth);
+        timers.push(clock.after(GRACE_MS, () => end(child)));
+      });
     };
-    const truncated = collect(child, spec);
-    let exit: ChildExit | undefined;
     const finish = () => {
       for (const cancel of timers) cancel();
       stop.removeEventListener('abort', onStop);
-      child.stdout.destroy();
-      child.stderr.destroy();
+      for (const stream of child.stdio) stream?.destroy();
     };
     child.once('error', (cause) => {
       finish();
-      reject(new AppError('COMMAND_FAILED_TO_START', {}, { cause }));
+      reject(failed(cause));
     });
     child.once('exit', (code, signal) => {
       // What it left behind in its group ends with it.
-      signalGroup(child, 'SIGKILL');
-      exit = { code: code ?? -1, signal: signal ?? '', truncated: false };
-      timers.push(
-        clock.after(LAST_WORDS_MS, () => {
-          child.stdout.destroy();
-          child.stderr.destroy();
-        }),
-      );
+      end(child);
+      exit = { ...told(code, signal, launch), stopped };
+      timers.push(clock.after(LAST_WORDS_MS, () => output.close()));
     });
     child.once('close', () => {
       finish();
-      if (exit) resolve({ ...exit, truncated: truncated() });
+      if (!exit) return;
+      if (output.begun || stopped) resolve({ ...exit, truncated: output.truncated });
+      else
+        reject(
+          output.changed ? new AppError('FILE_CHANGED') : failed(output.said || 'its launcher ended without a word'),
+        );
     });
     if (stop.aborted) onStop();
     else stop.addEventListener('abort', onStop, { once: true });
-    child.stdin.on('error', () => {});
-    child.stdin.end(spec.stdin);
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(spec.stdin);
   });
 }
 
-function start({ program, argv, cwd, env, isolation }: ChildSpec): Child {
-  const stdio: ['pipe', 'pipe', 'pipe'] = ['pipe', 'pipe', 'pipe'];
-  const base = { stdio, detached: true, env: { PATH: PROGRAM_PATH, LANG: 'C.UTF-8', HOME: '/', ...env } };
-  const [name = program, ...words] = argv;
-  if (isolation?.kind === 'bubblewrap') {
-    const { options } = isolation;
-    return spawn(isolation.program, [...options, '--chdir', cwd, '--', program, ...words], { ...base, cwd: '/' });
-  }
-  const { uid, gid } = isolation ?? {};
-  const other = uid === undefined || gid === undefined ? {} : { uid, gid };
-  return spawn(program, words, { ...base, ...other, cwd, argv0: name });
+const failed = (cause: unknown) => new AppError('COMMAND_FAILED_TO_START', {}, { cause });
+
+function start({ launch, env }: ChildSpec): ChildProcess {
+  const { file, words, argv0, cwd, uid, descriptors, launcher, home } = launch;
+  const given: Stdio[] = ['pipe', 'pipe', 'pipe', launcher ? 'pipe' : 'ignore', ...descriptors];
+  return withOnly(given, (stdio) =>
+    spawn(file, words, {
+      stdio,
+      cwd,
+      detached: true,
+      env: { PATH: PROGRAM_PATH, LANG: 'C.UTF-8', HOME: home, ...env },
+      ...(argv0 === undefined ? {} : { argv0 }),
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    }),
+  );
 }
 
-function signalGroup(child: Child, signal: 'SIGTERM' | 'SIGKILL'): void {
+/** SIGTERM to the command: to all of its group, or to what the first process of its namespace has started. */
+function askToEnd(child: ChildProcess, depth: Launch['depth']): void {
   if (child.pid === undefined) return;
+  const below = depth === 0 ? [] : childrenOf(child.pid).flatMap(childrenOf);
+  // Nothing is there yet, or it cannot be told: then it ends at once.
+  if (depth > 0 && below.length === 0) end(child);
+  else for (const pid of depth === 0 ? [-child.pid] : below) send(pid, 'SIGTERM');
+}
+
+/** All of it; a namespace ends with its first process, and that with the one that was started. */
+function end(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  for (const pid of childrenOf(child.pid)) send(pid, 'SIGKILL');
+  send(-child.pid, 'SIGKILL');
+}
+
+function childrenOf(pid: number): number[] {
   try {
-    process.kill(-child.pid, signal);
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
   } catch {
-    // The group is empty already.
+    return [];
   }
 }
 
-/** Hands out what fits and reads on what does not, so that the child never waits for its reader. */
-function collect(child: Child, { maxOutput, onOutput }: ChildSpec): () => boolean {
-  let left = maxOutput;
-  let dropped = false;
-  const take = (stream: 'stdout' | 'stderr') => (data: Buffer) => {
-    const part = data.subarray(0, left);
-    left -= part.length;
-    if (part.length < data.length) dropped = true;
-    if (part.length > 0) onOutput(stream, part);
-  };
-  child.stdout.on('data', take('stdout'));
-  child.stderr.on('data', take('stderr'));
-  return () => dropped;
+function send(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended already.
+  }
+}
+
+const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+
+/** What stands between tells the signal that ended a command as 128 and its number, as shells do. */
+function told(code: number | null, signal: string | null, { depth }: Launch): { code: number; signal: string } {
+  if (code === null) return { code: -1, signal: signal ?? '' };
+  const name = depth > 0 && code > 128 ? SIGNALS.get(code - 128) : undefined;
+  return name === undefined ? { code, signal: '' } : { code: -1, signal: name };
+}
+
+/** Hands out what fits and reads on what does not, so that the child never waits for its reader. What comes before the command is not its. */
+class Output {
+  begun: boolean;
+  changed = false;
+  truncated = false;
+  readonly #child: ChildProcess;
+  readonly #spec: ChildSpec;
+  readonly #early: { readonly stream: 'stdout' | 'stderr'; readonly data: Buffer }[] = [];
+  #left: number;
+  #status = '';
+
+  constructor(child: ChildProcess, spec: ChildSpec) {
+    this.#child = child;
+    this.#spec = spec;
+    this.#left = spec.maxOutput;
+    this.begun = !spec.launch.launcher;
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream]?.on('data', (data: Buffer) => this.#take(stream, data));
+    }
+    const status = spec.launch.launcher ? (child.stdio[STATUS_FD] as Readable | null) : null;
+    status?.on('error', () => {});
+    status?.on('data', (data: Buffer) => this.#hear(data.toString('latin1')));
+  }
+
+  /** What was said instead of the command. */
+  get said(): string {
+    return Buffer.concat(this.#early.map(({ data }) => data))
+      .toString()
+      .slice(0, SAID_BYTES);
+  }
+
+  close(): void {
+    for (const stream of this.#child.stdio.slice(1)) stream?.destroy();
+  }
+
+  #take(stream: 'stdout' | 'stderr', data: Buffer): void {
+    const part = data.subarray(0, this.#left);
+    this.#left -= part.length;
+    if (part.length < data.length) this.truncated = true;
+    if (part.length === 0) return;
+    if (this.begun) this.#spec.onOutput(stream, part);
+    else this.#early.push({ stream, data: part });
+  }
+
+  #hear(words: string): void {
+    if (this.begun) return;
+    this.#status = (this.#status + words).slice(0, 64);
+    this.changed = this.#status === `${CHANGED}\n`;
+    if (this.#status !== `${READY}\n`) return;
+    this.begun = true;
+    for (const { stream, data } of this.#early.splice(0)) this.#spec.onOutput(stream, data);
+  }
 }

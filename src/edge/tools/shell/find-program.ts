@@ -7,8 +7,15 @@ import { AppError } from '../../../base/errors.ts';
 /** Where programs are looked for. */
 export const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** A file that can be run. */
+export interface Program {
+  readonly path: string;
+  /** The same, all links followed. */
+  readonly realPath: string;
+}
+
 /** @throws COMMAND_FAILED_TO_START */
-export async function findProgram(word: string): Promise<{ path: string; realPath: string }> {
+export async function findProgram(word: string): Promise<Program> {
   const candidates = isAbsolute(word)
     ? [word]
     : word.includes('/')

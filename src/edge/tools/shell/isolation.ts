@@ -1,59 +1,81 @@
-// Keeps a command away from the home of Bowline: under another uid, or in bubblewrap. Found out once, at the start.
+// How commands are kept apart from the home of Bowline and from each other: in bubblewrap, or as a user of their own. Found out once, by
+// trying, at the start.
 import { spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { LAUNCH } from './launcher.ts';
+import { OwnUsers } from './own-users.ts';
+import { systemView } from './system-view.ts';
 
-/** The uid and gid of nobody on Linux and most others. */
-const NOBODY = 65534;
-
-/**
- * `uid`: as nobody, which needs an edge that runs as root and a home that only root can enter. `bubblewrap`: the system
- * read-only, the home hidden, no network, no other processes.
- */
-export type Isolation =
-  | { readonly kind: 'uid'; readonly uid: number; readonly gid: number }
-  | { readonly kind: 'bubblewrap'; readonly program: string; readonly options: readonly string[] };
-
-/** What this machine offers; undefined when nothing does, and then only entries with `isolation: none` run. */
-export async function findIsolation(home: string, hidden: readonly string[] = []): Promise<Isolation | undefined> {
-  if (process.getuid?.() === 0 && (await isClosed(home))) return { kind: 'uid', uid: NOBODY, gid: NOBODY };
-  return findBubblewrap(home, hidden);
+/** The system read-only and otherwise only what a command is given; namespaces and an empty home of its own. */
+export interface BubblewrapIsolation {
+  readonly kind: 'bubblewrap';
+  readonly program: string;
+  /** Options that stand before those of the command. */
+  readonly options: readonly string[];
+  /** For an edge that is root: whom commands run as. */
+  readonly users: OwnUsers | undefined;
 }
 
-/** Bubblewrap, tried once with a harmless command; undefined where it is missing or not permitted. */
-export async function findBubblewrap(home: string, hidden: readonly string[] = []): Promise<Isolation | undefined> {
+/** A user of its own, for an edge that is root and a home that only root can enter. What anyone may read can be read. */
+export interface UserIsolation {
+  readonly kind: 'user';
+  readonly users: OwnUsers;
+  /** Whether namespaces can be made: then a command sees no other process, and no network. */
+  readonly namespaces: boolean;
+}
+
+export type Isolation = BubblewrapIsolation | UserIsolation;
+
+/**
+ * What this machine offers, the better one first; undefined when nothing does, and then only entries with `isolation: none` run.
+ * @param firstUser the first of the user ids that commands of an edge run as root may have
+ */
+export async function findIsolation(home: string, firstUser: number): Promise<Isolation | undefined> {
   if (process.platform !== 'linux') return undefined;
-  const masked = [home, ...hidden, ...SECRET_FOLDERS.map((name) => join(homedir(), name))];
+  const users = process.getuid?.() === 0 ? new OwnUsers(firstUser) : undefined;
+  return (await findBubblewrap(users)) ?? (users && (await isClosed(home)) ? findUsers(users) : undefined);
+}
+
+/** Bubblewrap, tried with a harmless command; undefined where it is missing or not permitted. */
+export async function findBubblewrap(users?: OwnUsers): Promise<BubblewrapIsolation | undefined> {
+  const system = await systemView();
   for (const program of ['/usr/bin/bwrap', '/usr/local/bin/bwrap', '/bin/bwrap']) {
-    if (!(await exists(program))) continue;
-    const folders = await Promise.all(masked.map(async (path) => ((await exists(path)) ? ['--tmpfs', path] : [])));
+    if (!(await stat(program).catch(() => undefined))) continue;
     // Inside a container a new /proc may be refused; then there is none.
-    for (const proc of [
-      ['--proc', '/proc'],
-      ['--tmpfs', '/proc'],
-    ]) {
-      const options = [...BWRAP, ...proc, ...folders.flat()];
-      if (await works(program, [...options, '--', '/bin/true'])) return { kind: 'bubblewrap', program, options };
+    for (const proc of ['--proc', '--tmpfs']) {
+      const options = [...BUBBLEWRAP, ...system, proc, '/proc'];
+      const tried = [...options, '--size', '65536', '--tmpfs', '/tmp', '--', ...TRIAL];
+      if (await works(program, tried, users?.first)) return { kind: 'bubblewrap', program, options, users };
     }
   }
   return undefined;
 }
 
-const SECRET_FOLDERS = ['.ssh', '.gnupg', '.aws', '.kube', '.docker', '.bowline'];
+/** A user of its own by setpriv, with namespaces where they can be made; undefined without setpriv. */
+export async function findUsers(users: OwnUsers): Promise<UserIsolation | undefined> {
+  for (const namespaces of [true, false]) {
+    const words = [...userWords(users.first, { namespaces, network: false }), ...TRIAL];
+    if (await works(words[0]!, words.slice(1))) return { kind: 'user', users, namespaces };
+  }
+  return undefined;
+}
 
-const BWRAP = [
-  '--die-with-parent',
-  '--new-session',
-  '--unshare-all',
-  '--cap-drop',
-  'ALL',
-  '--ro-bind',
-  '/',
-  '/',
-  '--dev',
-  '/dev',
-];
+/** The words that make a user of its own, and where they can be had namespaces that end with their first process. */
+export function userWords(uid: number, how: { readonly namespaces: boolean; readonly network: boolean }): string[] {
+  const { namespaces, network } = how;
+  const own = ['--pid', '--fork', '--kill-child', '--mount-proc', '--ipc', '--uts', ...(network ? [] : ['--net'])];
+  const user = ['--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups', '--no-new-privs', '--bounding-set=-all'];
+  // The wish to end with the parent is lost when the user changes.
+  return [
+    ...(namespaces ? ['setpriv', '--pdeathsig', 'KILL', 'unshare', ...own] : []),
+    ...['setpriv', ...user, '--inh-caps=-all', '--pdeathsig', 'KILL'],
+  ];
+}
+
+const BUBBLEWRAP = ['--die-with-parent', '--new-session', '--unshare-all', '--cap-drop', 'ALL'];
+
+/** Starts a process beside the first one, within the limits of a command. */
+const TRIAL = ['/bin/sh', '-c', LAUNCH, 'sh', '65536', '16', '--', '/bin/sh', '-c', '/bin/true; exit 0'];
 
 /** Whether only its owner, root, can enter a folder. */
 async function isClosed(folder: string): Promise<boolean> {
@@ -61,12 +83,17 @@ async function isClosed(folder: string): Promise<boolean> {
   return found !== undefined && found.uid === 0 && (found.mode & 0o077) === 0;
 }
 
-const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;
-
-function works(program: string, args: readonly string[]): Promise<boolean> {
+function works(program: string, args: readonly string[], uid?: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: 'ignore', timeout: 5000, env: {} });
+    const user = uid === undefined ? {} : { uid, gid: uid };
+    // The fourth is where the launcher tells how far it came.
+    const stdio: ('ignore' | 'pipe')[] = ['ignore', 'ignore', 'ignore', 'pipe'];
+    const child = spawn(program, args, { stdio, timeout: 5000, env: { PATH: SYSTEM_PATH }, cwd: '/', ...user });
+    child.stdio[3]?.on('error', () => {});
     child.once('error', () => resolve(false));
     child.once('exit', (code) => resolve(code === 0));
   });
 }
+
+/** Where programs of the system lie. */
+const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';

@@ -1,11 +1,9 @@
-import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { FsService } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { OutputStream, type RunResponse, ShellService } from '../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
-
-import { findBubblewrap, findIsolation } from './isolation.ts';
 
 const { run } = ShellService.method;
 const entry = (argv: string[], more = 'output: share, isolation: none') =>
@@ -59,7 +57,7 @@ test('there is no shell: words stay words, the environment is clean', async () =
       .sort(),
   ).toEqual(['', 'A=b', 'HOME=/', 'LANG=C.UTF-8', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']);
   const { messages } = await rig.call(run, { argv: ['echo', '词', '$HOME;ls', 'docs'] });
-  expect(text(messages, OutputStream.STDOUT)).toBe(`词 $HOME;ls ${join(rig.dir, 'docs')}\n`);
+  expect(text(messages, OutputStream.STDOUT)).toMatch(/^词 \$HOME;ls \/proc\/self\/fd\/4\n$/);
   for (const argv of [['env', '-i'], ['echo', '-n', '$HOME;ls', 'docs'], ['ls']]) {
     expect((await rig.call(run, { argv })).failure).toBe('COMMAND_NOT_ALLOWED');
   }
@@ -142,41 +140,6 @@ test('without isolation a command refuses to start', async () => {
   expect(result.answer.case).toBe('neverStarted');
   await rig.close();
 });
-
-test.runIf(process.getuid?.() === 0)('as root a command runs as nobody and cannot reach the home', async () => {
-  const dir = edgeFolder();
-  chmodSync(dir, 0o755);
-  const spy = join(dir, 'docs/spy.sh');
-  writeFileSync(spy, `id -u; id -G; cat ${dir}/home/config.yaml || echo kept out\n`);
-  const argv = ['/bin/sh', spy];
-  const rig = await edgeRig(dir, { config: config(entry(argv, 'output: share')), isolation: findIsolation });
-  const { messages } = await rig.call(run, { argv });
-  expect(text(messages, OutputStream.STDOUT)).toBe('65534\n65534\nkept out\n');
-  await rig.close();
-});
-
-test('in bubblewrap a command sees neither the home nor other processes nor the network, and can be stopped', async (context) => {
-  const dir = edgeFolder();
-  if (!(await findBubblewrap(join(dir, 'home')))) return context.skip('bubblewrap is not here or not permitted');
-  const spy = [
-    '/bin/sh',
-    '-c',
-    `ls ${dir}/home; ls /proc | grep -c '^[0-9]'; touch ${dir}/docs/x || echo read-only; cat /proc/net/dev | grep -c eth`,
-  ];
-  const long = ['sleep', '60'];
-  const rig = await edgeRig(dir, {
-    config: config(entry(spy, 'output: share'), entry(long, 'output: share')),
-    isolation: findBubblewrap,
-  });
-  const { messages } = await rig.call(run, { argv: spy });
-  const [processes, written, network] = text(messages, OutputStream.STDOUT).trim().split('\n');
-  expect(Number(processes)).toBeLessThan(10);
-  expect([written, network]).toEqual(['read-only', '0']);
-  expect((await rig.call(run, { argv: long, timeout: { seconds: 0n, nanos: 200_000_000 } })).failure).toBe(
-    'COMMAND_TIMED_OUT',
-  );
-  await rig.close();
-}, 20_000);
 
 test('a program that is not there, and input that nobody allowed', async () => {
   const rig = await edgeRig(edgeFolder(), {

@@ -13,13 +13,19 @@ import {
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { AllowedCommand } from '../../allowlist/allowlist.ts';
+import type { OpenCommand } from '../../allowlist/open-command.ts';
 import { COMMAND_HINT, type CommandOrigin } from '../../egress/origins.ts';
 import type { EdgeTool, Emit, ToolCallContext, ToolParts } from '../tool.ts';
 import { type ChildExit, runChild } from './child.ts';
 import { commandGrant, programName } from './command-grant.ts';
+import { commandView } from './command-view.ts';
 import { findProgram } from './find-program.ts';
 import type { Isolation } from './isolation.ts';
 import { OutputPieces } from './output-pieces.ts';
+import type { OwnUser } from './own-users.ts';
+import { planLaunch } from './plan-launch.ts';
+import { isRecursive } from './recursive.ts';
+import { networkView } from './system-view.ts';
 
 export function runTool(parts: ToolParts): EdgeTool {
   return {
@@ -33,10 +39,11 @@ export function runTool(parts: ToolParts): EdgeTool {
   };
 }
 
-/** Undefined only where the owner said so. @throws COMMAND_NOT_ISOLATED */
+/** Undefined only where the owner said so. @throws COMMAND_NOT_ISOLATED, COMMAND_HAS_NETWORK */
 function isolationFor({ isolation }: ToolParts, { entry }: AllowedCommand): Isolation | undefined {
   if (entry.isolation === 'none') return undefined;
   if (!isolation) throw new AppError('COMMAND_NOT_ISOLATED');
+  if (isolation.kind === 'user' && !isolation.namespaces && !entry.network) throw new AppError('COMMAND_HAS_NETWORK');
   return isolation;
 }
 
@@ -48,14 +55,48 @@ async function run(
   call: ToolCallContext,
   emit: Emit,
 ): Promise<void> {
-  const { entry } = command;
-  const { argv, cwd } = await parts.allow.resolveCommand(command);
-  const program = await findProgram(argv[0] ?? '');
+  const opened = await parts.allow.openCommand(command);
+  let user: OwnUser | undefined;
+  try {
+    user = await isolation?.users?.take();
+    if (isolation?.users && !user) throw new AppError('EDGE_BUSY');
+    await runOpened(parts, request, command, opened, isolation, user, call, emit);
+  } finally {
+    await user?.release();
+    await opened.close();
+  }
+}
+
+async function runOpened(
+  parts: ToolParts,
+  request: RunRequest,
+  { entry }: AllowedCommand,
+  opened: OpenCommand,
+  isolation: Isolation | undefined,
+  user: OwnUser | undefined,
+  call: ToolCallContext,
+  emit: Emit,
+): Promise<void> {
+  const { limits } = parts;
+  const program = await findProgram(opened.argv[0] ?? '');
   if (!parts.allow.mayRun(program.realPath)) throw new AppError('COMMAND_NOT_ALLOWED');
+  const inView = isolation?.kind === 'bubblewrap';
+  if (!inView) await mustShowNothingDenied(opened, parts);
+  const launch = planLaunch({
+    program,
+    opened,
+    isolation,
+    view: inView ? await commandView(opened, entry, program, parts.allow, limits.walk_entries) : undefined,
+    network: entry.network ? await networkView() : undefined,
+    uid: user?.uid,
+    memoryBytes: limits.command_memory_mib * MIB,
+    processes: limits.command_processes,
+    diskBytes: limits.command_disk_mib * MIB,
+  });
   const shared = entry.output === 'share';
   const origin: CommandOrigin = {
     kind: 'command',
-    name: programName(argv),
+    name: programName(opened.argv),
     grant: shared ? commandGrant(entry) : undefined,
   };
   if (!shared) {
@@ -77,15 +118,13 @@ async function run(
     send({ case: 'output', value: create(OutputSchema, { stream: STREAMS[stream], data }) }),
   );
   const began = parts.clock.monotonic();
+  let exit: ChildExit;
   try {
-    const exit = await runChild(
+    exit = await runChild(
       {
-        program: program.path,
-        argv,
-        cwd,
+        launch,
         env: entry.env,
         stdin: request.stdin,
-        isolation,
         maxOutput: parts.limits.command_output_bytes,
         // Of a command whose output stays here not even the number of pieces is told.
         onOutput: (stream, data) => shared && pieces.add(stream, data),
@@ -100,8 +139,24 @@ async function run(
   } finally {
     stop.clear();
   }
-  stop.signal.throwIfAborted();
+  // One that had ended by itself was not stopped, however late that was seen.
+  if (exit.stopped) stop.signal.throwIfAborted();
 }
+
+/**
+ * Where denied files cannot be hidden: a folder from the caller must hold none, nor one that the command goes through by itself.
+ * @throws COMMAND_SHOWS_DENIED, COMMAND_VIEW_TOO_LARGE
+ */
+async function mustShowNothingDenied({ argv, cwd, paths }: OpenCommand, { allow, limits }: ToolParts): Promise<void> {
+  const folders = [...paths.values()].filter(({ stat }) => stat.isDirectory()).map(({ realPath }) => realPath);
+  if (isRecursive([programName(argv), ...argv.slice(1)]) && cwd.realPath !== '/') folders.push(cwd.realPath);
+  for (const folder of folders) {
+    const denied = await allow.deniedBelow(folder, limits.walk_entries);
+    if (denied.length > 0) throw new AppError('COMMAND_SHOWS_DENIED');
+  }
+}
+
+const MIB = 2 ** 20;
 
 const STREAMS = { stdout: OutputStream.STDOUT, stderr: OutputStream.STDERR } as const;
 

@@ -1,0 +1,47 @@
+// Finds what is denied below a folder that a command may see, so that it can be hidden, or the command refused.
+import type { Dirent } from 'node:fs';
+import { opendir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError } from '../../base/errors.ts';
+
+export interface DeniedPath {
+  readonly path: string;
+  readonly folder: boolean;
+}
+
+/** Most that can be hidden; each is a mount. */
+const MOST = 512;
+
+/**
+ * The outermost denied files and folders; links are only names, and lead to what is hidden or not there.
+ * @param entries most files and folders that are looked at
+ * @throws COMMAND_VIEW_TOO_LARGE
+ */
+export async function deniedBelow(
+  folder: string,
+  denied: (path: string) => boolean,
+  entries: number,
+): Promise<DeniedPath[]> {
+  const found: DeniedPath[] = [];
+  const waiting = [folder];
+  let left = entries;
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    for await (const entry of entriesOf(at)) {
+      if (--left < 0) throw new AppError('COMMAND_VIEW_TOO_LARGE');
+      if (entry.isSymbolicLink()) continue;
+      const path = join(at, entry.name);
+      if (!denied(path)) {
+        if (entry.isDirectory()) waiting.push(path);
+      } else if (found.push({ path, folder: entry.isDirectory() }) > MOST) {
+        throw new AppError('COMMAND_VIEW_TOO_LARGE');
+      }
+    }
+  }
+  return found;
+}
+
+/** Of a folder that cannot be read nothing: the command runs with no more rights. */
+async function* entriesOf(folder: string): AsyncGenerator<Dirent> {
+  const open = await opendir(folder).catch(() => undefined);
+  if (open) yield* open;
+}

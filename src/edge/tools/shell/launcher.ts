@@ -1,0 +1,31 @@
+// The first program of an isolated command: a fixed script that sets the limits of a process, looks whether what the command sees is still
+// what was opened, says so, and becomes the command.
+
+/** Where it tells how far it came: one line. */
+export const STATUS_FD = 3;
+
+/** Its lines. */
+export const READY = 'ready';
+export const CHANGED = 'changed';
+
+/** Open files of one process. */
+const FILES = 1024;
+
+/**
+ * Arguments: kilobytes of private memory of a process, processes, then pairs of `device:inode` and path, `--`, and the command. dash and
+ * busybox call the number of processes -p, bash -u. What is lower already stays so.
+ */
+export const LAUNCH = [
+  `ulimit -c 0; ulimit -n ${FILES} 2>/dev/null; ulimit -d "$1" 2>/dev/null`,
+  'ulimit -u "$2" 2>/dev/null || ulimit -p "$2" 2>/dev/null',
+  'shift 2',
+  'while [ "$1" != -- ]; do',
+  `  [ "$(command -p stat -Lc %d:%i -- "$2" 2>/dev/null)" = "$1" ] || { echo ${CHANGED} >&${STATUS_FD}; exit 1; }`,
+  '  shift 2',
+  'done',
+  `shift; echo ${READY} >&${STATUS_FD}; exec ${STATUS_FD}>&-`,
+  'exec "$@"',
+].join('\n');
+
+/** The same for the first process of a namespace, which the system would spare from signals: it stays, and ends with the command. */
+export const LAUNCH_AND_STAY = LAUNCH.replace(/exec "\$@"$/, '"$@"\nexit $?');

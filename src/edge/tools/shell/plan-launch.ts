@@ -1,0 +1,103 @@
+// How one command is started: the file, its words, its descriptors, where it starts. Pure.
+import type { OpenCommand } from '../../allowlist/open-command.ts';
+import type { CommandView } from './command-view.ts';
+import type { Program } from './find-program.ts';
+import { type Isolation, userWords } from './isolation.ts';
+import { LAUNCH, LAUNCH_AND_STAY } from './launcher.ts';
+
+export interface Launch {
+  readonly file: string;
+  readonly words: readonly string[];
+  /** What the program finds as its own name. */
+  readonly argv0?: string;
+  readonly cwd: string;
+  /** User of the first process; undefined: that of the edge. */
+  readonly uid?: number | undefined;
+  /** Descriptors of the edge that the command gets, from 4 on. */
+  readonly descriptors: readonly number[];
+  /** Whether a launcher tells how far it came. */
+  readonly launcher: boolean;
+  /** Processes between the one that is started and the command. */
+  readonly depth: 0 | 2;
+  readonly home: string;
+}
+
+export interface LaunchParts {
+  readonly program: Program;
+  readonly opened: OpenCommand;
+  /** Undefined: as the edge itself. */
+  readonly isolation: Isolation | undefined;
+  /** In bubblewrap. */
+  readonly view: CommandView | undefined;
+  /** Options of bubblewrap for the network; undefined where there shall be none. */
+  readonly network: readonly string[] | undefined;
+  readonly uid: number | undefined;
+  readonly memoryBytes: number;
+  readonly processes: number;
+  readonly diskBytes: number;
+}
+
+/** Before it descriptors have fixed uses. */
+const FIRST_DESCRIPTOR = 4;
+
+const EMPTY_HOME = '/tmp/home';
+
+export function planLaunch(parts: LaunchParts): Launch {
+  const { program, opened, isolation, uid } = parts;
+  if (isolation?.kind === 'bubblewrap') return inBubblewrap(isolation, parts);
+  const { words, descriptors } = byDescriptor(opened);
+  const common = { cwd: ownPath(opened.cwd), descriptors };
+  if (isolation === undefined || uid === undefined) {
+    const argv0 = opened.argv[0] ?? program.path;
+    return { ...common, file: program.path, words, argv0, launcher: false, depth: 0, home: '/' };
+  }
+  const { namespaces } = isolation;
+  const [file = '', ...more] = [
+    ...userWords(uid, { namespaces, network: parts.network !== undefined }),
+    ...['/bin/sh', '-c', namespaces ? LAUNCH_AND_STAY : LAUNCH, 'sh', ...limits(parts), '--', program.path, ...words],
+  ];
+  return { ...common, file, words: more, launcher: true, depth: namespaces ? 2 : 0, home: '/nonexistent' };
+}
+
+function inBubblewrap(isolation: Isolation & { kind: 'bubblewrap' }, parts: LaunchParts): Launch {
+  const { program, opened, view, network = [], uid, diskBytes } = parts;
+  const [, ...words] = opened.argv;
+  return {
+    file: isolation.program,
+    words: [
+      ...isolation.options,
+      ...network,
+      ...['--size', `${diskBytes}`, '--tmpfs', '/tmp', '--dir', EMPTY_HOME, ...(view?.options ?? [])],
+      // The root is a file system in memory without a size: nothing may be written there.
+      ...['--remount-ro', '/', '--chdir', opened.cwd.realPath, '--'],
+      ...['/bin/sh', '-c', LAUNCH, 'sh', ...limits(parts), ...(view?.checks ?? []), '--', program.path, ...words],
+    ],
+    cwd: '/',
+    uid,
+    descriptors: [],
+    launcher: true,
+    depth: 2,
+    home: EMPTY_HOME,
+  };
+}
+
+const limits = ({ memoryBytes, processes }: LaunchParts): string[] => [
+  `${Math.ceil(memoryBytes / 1024)}`,
+  `${processes}`,
+];
+
+/** Words that are paths become descriptors, so that no name is followed a second time. */
+function byDescriptor({ argv, paths }: OpenCommand): { readonly words: string[]; readonly descriptors: number[] } {
+  const words = argv.slice(1);
+  if (process.platform !== 'linux') return { words, descriptors: [] };
+  const descriptors: number[] = [];
+  for (const [at, { handle }] of paths) {
+    words[at - 1] = `/proc/self/fd/${FIRST_DESCRIPTOR + descriptors.length}`;
+    descriptors.push(handle.fd);
+  }
+  return { words, descriptors };
+}
+
+/** A folder by its descriptor in this process, which is what the child starts from. */
+const ownPath = ({ handle, realPath }: OpenCommand['cwd']): string =>
+  process.platform === 'linux' ? `/proc/${process.pid}/fd/${handle.fd}` : realPath;
