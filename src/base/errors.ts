@@ -300,6 +300,11 @@ export const ERRORS = {
     retryable: true,
     exit: EXIT.failed,
   }),
+  CALL_ENDED_PROCESS: row(
+    'aborted',
+    'the edge ended while it was at work on this call, perhaps because of it; it is not run again; look at edge.log and at what it was to read',
+    { retryable: false },
+  ),
   EDGE_STOPPING: row('unavailable', 'the device is about to stop and starts nothing new'),
   // orchestrator
   EVENT_UNKNOWN: row(

@@ -22,6 +22,8 @@ export function homePaths(home: string) {
     llama: join(home, 'llama'),
     journal: join(home, 'journal'),
     blobs: join(home, 'blobs'),
+    /** Calls that are at work now. */
+    inHand: join(home, 'in-hand'),
     index: join(home, 'state.db'),
     summaries: join(home, 'summaries.json'),
     device: join(home, 'device.json'),

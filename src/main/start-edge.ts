@@ -38,7 +38,9 @@ import { setJournalAside } from '../edge/journal/set-aside.ts';
 import { LocalServer } from '../edge/local/local-server.ts';
 import { localService } from '../edge/local/local-service.ts';
 import { ownerKey } from '../edge/local/owner-key.ts';
+import { InHand, machineBoot } from '../edge/runner/in-hand.ts';
 import { ToolRunner } from '../edge/runner/runner.ts';
+import { Suspects } from '../edge/runner/suspects.ts';
 import { EdgeSession } from '../edge/session/edge-session.ts';
 import { edgeManifest } from '../edge/session/manifest.ts';
 import { sessionJournal } from '../edge/session/session-journal.ts';
@@ -84,7 +86,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
     const bootId = newId();
     const key = await ownerKey(paths.ownerKey);
 
-    const { journal, open, ownRuns } = await journalOf(options, identity, config);
+    const { journal, open, ownRuns, suspects } = await journalOf(options, identity, config);
     life.onStop('journal', () => journal.close());
     await journal.append([{ case: 'started', value: { bootId, build: BUILD } }]);
     const index = new OnDemandIndex({ load: () => loadSqlJs(sqlWasm()), path: paths.index, journal, clock, log });
@@ -113,19 +115,25 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       isolation,
     });
     const blobs = await openBlobs(paths.blobs);
+    const inHand = new InHand(paths.inHand, machineBoot());
+    life.onStop('calls in hand', async () => inHand.close());
     const runner = new ToolRunner({
       journal,
       gate,
       tools,
       blobs,
       bootId,
+      inHand,
+      suspects,
       limits,
       clock,
       log,
       restore: restoreOrigins(config.execute),
     });
-    const unknown = await runner.recover();
+    const { unknown, failed } = await runner.recover();
     if (unknown > 0) log.warn('tool calls of an earlier start have no known outcome', { calls: unknown });
+    if (failed > 0)
+      log.warn('the start before ended while these calls were at work; they are not run again', { calls: failed });
 
     const shareResolver = new ShareResolver(allow, limits);
     let session: EdgeSession | undefined;
@@ -267,16 +275,16 @@ async function journalOf(options: StartEdge, identity: Identity, config: EdgeCon
 
 /** Opens the journal with new folds: what was folded of a journal that was then refused is forgotten. */
 async function openFolded({ home, clock, log, onFatal }: StartEdge, identity: Identity, config: EdgeConfig) {
-  const [open, ownRuns] = [new OpenAsks(), new OwnRuns()];
+  const [open, ownRuns, suspects] = [new OpenAsks(), new OwnRuns(), new Suspects()];
   const journal = await openEdgeJournal(homePaths(home).journal, {
     clock,
     log,
     onFatal,
     maxBytes: config.limits.journal_bytes,
     binding: journalBinding(identity),
-    folds: [open, ownRuns],
+    folds: [open, ownRuns, suspects],
   });
-  return { journal, open, ownRuns };
+  return { journal, open, ownRuns, suspects };
 }
 
 /** A journal that forked is another box's too: what it granted is granted no more. */

@@ -38,7 +38,9 @@ import { OwnRuns } from '../../src/edge/grants/own-runs.ts';
 import { ShareResolver } from '../../src/edge/grants/share-resolver.ts';
 import { openBlobs } from '../../src/edge/journal/blobs.ts';
 import { openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
+import { InHand } from '../../src/edge/runner/in-hand.ts';
 import { ToolRunner } from '../../src/edge/runner/runner.ts';
+import { Suspects } from '../../src/edge/runner/suspects.ts';
 import type { ToolSink } from '../../src/edge/runner/tool-sink.ts';
 import { restoreOrigins } from '../../src/edge/tools/restore-origins.ts';
 import type { Isolation } from '../../src/edge/tools/shell/isolation.ts';
@@ -50,6 +52,8 @@ export interface RigOptions {
   /** config.yaml; `DIR` is the folder that holds `docs` and `home`. */
   readonly config?: string;
   readonly clock?: Clock;
+  /** Which start of the machine it is. */
+  readonly machineBoot?: string;
   /** How commands are kept from the home; default: not at all. */
   readonly isolation?: (home: string) => Promise<Isolation | undefined>;
   /** Puts other tools in. */
@@ -96,12 +100,14 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   writeFileSync(join(home, 'config.yaml'), (options.config ?? '').replaceAll('DIR', dir));
   const config = loadEdgeConfig(join(home, 'config.yaml'), { allow: [join(dir, 'docs')] });
   const ownRuns = new OwnRuns();
+  const suspects = new Suspects();
+  const inHand = new InHand(join(home, 'in-hand'), options.machineBoot ?? 'boot');
   const fatal: unknown[] = [];
   const journal = await openEdgeJournal(join(home, 'journal'), {
     clock,
     log: silentLogger,
     onFatal: (error) => fatal.push(error),
-    folds: [ownRuns],
+    folds: [ownRuns, suspects],
   });
   const grants = new Grants({ clock, log: silentLogger, journal });
   const gate = new Gate(grants);
@@ -123,6 +129,8 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     tools,
     blobs: await openBlobs(join(home, 'blobs')),
     bootId,
+    inHand,
+    suspects,
     limits: config.limits,
     clock,
     log: silentLogger,
@@ -187,6 +195,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
 
   const close = async () => {
     await runner.drain(1000);
+    inHand.close();
     await journal.close();
   };
   return {

@@ -1,6 +1,8 @@
 // The journal's records of tool calls: what began, what it came to, what was refused.
+import { create } from '@bufbuild/protobuf';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type Intent, IntentSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
@@ -23,9 +25,9 @@ const callFields = (call: ToolCall, digest: Uint8Array) => ({
   ...(call.expireTime ? { expireTime: call.expireTime } : {}),
 });
 
-/** Synced before an effect begins. */
-export function intentRecord({ call, digest }: Execution, bootId: string): RecordInit {
-  return { case: 'intent', value: { ...callFields(call, digest), bootId } };
+/** A call that is about to begin. Of an effect it is synced before that. */
+export function intentOf({ call, digest }: Execution, bootId: string): Intent {
+  return create(IntentSchema, { ...callFields(call, digest), bootId });
 }
 
 /**
@@ -94,4 +96,12 @@ export function unknownRecord(entry: CallEntry): RecordInit {
       result: failedResult({ job: entry.job, epoch: 0n, key: entry.key }, 'unknown', failure, 0),
     },
   };
+}
+
+/** The answer of a call that was at work when the process of an earlier start ended, and that had no intent. */
+export function endedRecord({ $typeName: _, bootId: __, grants: ___, ...call }: Intent): RecordInit {
+  const failure = toFailure(new AppError('CALL_ENDED_PROCESS'));
+  const to = { job: call.job, epoch: 0n, key: call.idempotencyKey };
+  const result = doneResult(to, { responses: [], failure, withheld: [], egress: [] }, 0);
+  return { case: 'toolOutcome', value: { ...call, failure, result } };
 }

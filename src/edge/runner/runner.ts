@@ -30,10 +30,12 @@ import type { Reservation } from '../journal/journal-types.ts';
 import type { EdgeTool, Emit } from '../tools/tool.ts';
 import { addressOf, doneResult, failedResult, joinAnswer } from './answers.ts';
 import { Execution } from './execution.ts';
-import { intentRecord, OUTCOME_ROOM, outcomeRecord, refusalRecord, unknownRecord } from './outcome-records.ts';
+import type { InHand } from './in-hand.ts';
+import { endedRecord, intentOf, OUTCOME_ROOM, outcomeRecord, refusalRecord, unknownRecord } from './outcome-records.ts';
 import { RefusalCounts } from './refusal-counts.ts';
 import { Repeats, type RestoreOrigins } from './repeats.ts';
 import { Slots } from './slots.ts';
+import type { Suspects } from './suspects.ts';
 import type { SessionView, ToolSink } from './tool-sink.ts';
 import { checkTimes, paramsDigest, verifyCall } from './verify.ts';
 
@@ -50,6 +52,10 @@ export interface RunnerParts {
   readonly tools: readonly { readonly method: CapabilityMethod; readonly tool: EdgeTool }[];
   readonly blobs: Pick<Blobs, 'put' | 'get'>;
   readonly bootId: string;
+  /** Where calls without an intent are written down while they are at work. */
+  readonly inHand: InHand;
+  /** Requests that are not run again. */
+  readonly suspects: Suspects;
   readonly limits: EdgeLimits;
   readonly clock: Clock;
   readonly log: Logger;
@@ -82,11 +88,20 @@ export class ToolRunner {
     this.#repeats = new Repeats({ ...parts, method: (name) => this.#tools.get(name)?.method });
   }
 
-  /** Gives the calls that an earlier start left without an outcome their answer: unknown. Before the first session. */
-  async recover(): Promise<number> {
-    const orphans = this.#parts.journal.calls.orphans(this.#parts.bootId);
+  /**
+   * Gives the calls that an earlier start left without an outcome their answer, before the first session: an effect is unknown,
+   * and what has none failed, because it may be what ended that start. Returns how many of each.
+   */
+  async recover(): Promise<{ readonly unknown: number; readonly failed: number }> {
+    const { calls } = this.#parts.journal;
+    const orphans = calls.orphans(this.#parts.bootId);
     for (const orphan of orphans) await this.#declareUnknown(orphan);
-    return orphans.length;
+    const left = this.#parts.inHand.left.filter(({ idempotencyKey }) => {
+      const known = calls.get(idempotencyKey);
+      return !known || isRead(known);
+    });
+    if (left.length > 0) await this.#parts.journal.append(left.map(endedRecord));
+    return { unknown: orphans.length, failed: left.length };
   }
 
   /**
@@ -185,14 +200,17 @@ export class ToolRunner {
     const stopDeadline = this.#deadline(execution);
     let release: (() => void) | undefined;
     let plan: Plan | undefined;
+    let over = this.#takeInHand(execution);
     try {
       let room: Reservation | undefined;
       try {
         plan = this.#judge(execution);
+        over();
         release = await this.#slots.take(execution.signal);
         execution.signal.throwIfAborted();
         checkTimes(call, this.#controlNow(), this.#longest());
         room = await this.#begin(execution, plan);
+        if (!room) over = this.#takeInHand(execution);
       } catch (error) {
         return await this.#neverStarted(execution, plan, error);
       }
@@ -205,14 +223,21 @@ export class ToolRunner {
       }
       await this.#finish(execution, plan, failure, room);
     } finally {
+      over();
       stopDeadline();
       release?.();
     }
   }
 
+  /** Should it end the process, the next start knows it by this. */
+  #takeInHand(execution: Execution): () => void {
+    return this.#parts.inHand.begin(intentOf(execution, this.#parts.bootId));
+  }
+
   /** Everything that can refuse a call without looking at the disk. */
-  #judge({ call, signal }: Execution): Plan {
+  #judge({ call, digest, signal }: Execution): Plan {
     if (this.#stopping) throw new AppError('EDGE_STOPPING');
+    if (this.#parts.suspects.has(digest)) throw new AppError('CALL_ENDED_PROCESS');
     if (call.idempotencyKey === '') throw new AppError('INVALID_ARGUMENT', { what: 'the call has no idempotency key' });
     checkTimes(call, this.#controlNow(), this.#longest());
     this.#parts.journal.calls.admit(call.expireTime, this.#parts.journal.time.surelyPast());
@@ -231,7 +256,7 @@ export class ToolRunner {
     if (isHarmless(method.effect)) return undefined;
     const room = await this.#parts.journal.reserve(OUTCOME_ROOM);
     try {
-      await this.#parts.journal.append([intentRecord(execution, this.#parts.bootId)]);
+      await this.#parts.journal.append([{ case: 'intent', value: intentOf(execution, this.#parts.bootId) }]);
       return room;
     } catch (error) {
       room.release();

@@ -1,0 +1,34 @@
+// Which calls were at work when the process ended. What happened once is no proof; the same request at two ends is: it is not
+// run again by this build, under whatever key it comes. Folded from the journal, so that it outlives the process.
+import type { Entry, Fold } from '../journal/records.ts';
+
+/** Ends after which a request, whatever its key, is refused. */
+const ENDS = 2;
+/** Requests that are remembered; the oldest go first. */
+const MAX_REQUESTS = 1024;
+
+export class Suspects implements Fold {
+  readonly #ends = new Map<string, number>();
+  #build = '';
+
+  apply({ record }: Entry): void {
+    // Another build may have mended what ended this one.
+    if (record.case === 'started' && record.value.build !== this.#build) {
+      this.#build = record.value.build;
+      this.#ends.clear();
+    }
+    if (record.case !== 'toolOutcome' || record.value.failure?.reason !== 'CALL_ENDED_PROCESS') return;
+    const request = keyOf(record.value.paramsSha256);
+    const ends = (this.#ends.get(request) ?? 0) + 1;
+    this.#ends.delete(request);
+    this.#ends.set(request, ends);
+    for (const [oldest] of this.#ends) if (this.#ends.size > MAX_REQUESTS) this.#ends.delete(oldest);
+  }
+
+  /** Whether a request with this digest was at work at two ends of the process. */
+  has(digest: Uint8Array): boolean {
+    return (this.#ends.get(keyOf(digest)) ?? 0) >= ENDS;
+  }
+}
+
+const keyOf = (digest: Uint8Array): string => Buffer.from(digest).toString('base64');
