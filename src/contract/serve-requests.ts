@@ -6,6 +6,7 @@ import { Code, ConnectError, type ContextValues } from '@connectrpc/connect';
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { ownedBy, type RequestFaults } from '../base/stray-errors.ts';
+import { mark } from '../base/turn-watch.ts';
 
 export type RequestListener = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
 
@@ -18,8 +19,10 @@ export function contained(
   handle: (request: Http2ServerRequest, response: Http2ServerResponse) => void | Promise<void>,
 ): RequestListener {
   return (request, response) => {
+    const path = pathOf(request).slice(0, SHOWN);
+    mark(path);
     const fault = (error: unknown) => {
-      faults.add(error, pathOf(request).slice(0, SHOWN));
+      faults.add(error, path);
       end(response);
     };
     ownedBy(fault, () => {

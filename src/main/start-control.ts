@@ -10,7 +10,9 @@ import { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import { Secret } from '../base/secret.ts';
 import { readSecretFile } from '../base/settings/secret-file.ts';
+import { sparing } from '../base/sparing-logger.ts';
 import { RequestFaults } from '../base/stray-errors.ts';
+import { watchTurns } from '../base/turn-watch.ts';
 import { edgeCapabilities } from '../contract/capabilities.ts';
 import { MethodRegistry } from '../contract/registry.ts';
 import { errorInterceptor } from '../contract/rpc-errors.ts';
@@ -289,6 +291,9 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       underWay,
       log,
     };
+    const faults = new RequestFaults(log);
+    const turns = watchTurns(sparing(log, clock));
+    life.onStop('turn watch', () => turns.stop());
     const server = await listen({
       host: config.host,
       port: config.port,
@@ -302,7 +307,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       gate: authGate(authenticator, log),
       clock,
       log,
-      faults: new RequestFaults(log),
+      faults,
       interceptors: [errorInterceptor(log), goneInterceptor, headerInterceptor, validateInterceptor],
       changing: pluginRoutes({ mesh, plugins }, log),
       routes: routes({
@@ -349,6 +354,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           replica,
           database: database.kind,
           startedAt,
+          turns: () => turns.figures,
+          faults: () => faults.count,
           stopped: (tenant) => restored.why(tenant)?.message ?? '',
           counts: async (tenant) => ({
             devices: await devices.online(tenant),

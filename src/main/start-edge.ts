@@ -13,6 +13,9 @@ import { newId } from '../base/ids.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import { makeFolder } from '../base/make-folder.ts';
+import { sparing } from '../base/sparing-logger.ts';
+import { RequestFaults } from '../base/stray-errors.ts';
+import { watchTurns } from '../base/turn-watch.ts';
 import { BUILD } from '../base/version.ts';
 import { Allowlist } from '../edge/allowlist/allowlist.ts';
 import { AskFeed } from '../edge/asks/ask-feed.ts';
@@ -192,6 +195,9 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
     life.onStop('tool calls', async () => void (await runner.drain(4_000)));
 
     const closing = new AbortController();
+    const faults = new RequestFaults(log);
+    const turns = watchTurns(sparing(log, clock));
+    life.onStop('turn watch', () => turns.stop());
     const service = localService({
       summaries: conversations,
       device: identity.device,
@@ -215,6 +221,8 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       roots: allow.readable,
       toolCalls: () => runner.calls,
       refusals: () => runner.refusals.list(),
+      turns: () => turns.figures,
+      faults: () => faults.count,
       startedAt: clock.now(),
       closing: closing.signal,
     });
@@ -224,6 +232,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       ownerKeyFile: paths.ownerKey,
       routes: (router) => router.service(LocalService, service),
       log,
+      faults,
     });
     life.onStop('owner socket', () => {
       closing.abort();

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -12,15 +12,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+const turns = () => ({ longestMs: 12.5, over: 0 });
+
 test('the file is fresh while the worker is connected, gone while it is not, and gone at the end', () => {
   const clock = new ManualClock();
   const path = join(folder, 'ok');
   let connected = false;
-  const stop = keepHealthFile(path, () => connected, { clock, log: silentLogger });
+  const stop = keepHealthFile(path, () => connected, { clock, log: silentLogger, turns });
   expect(existsSync(path)).toBe(false);
   connected = true;
   clock.advance(2_000);
   expect(statSync(path).mtimeMs).toBe(clock.now());
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ turns: turns() });
   clock.advance(6_000);
   expect(statSync(path).mtimeMs).toBe(clock.now());
   connected = false;
@@ -36,7 +39,7 @@ test('the file is fresh while the worker is connected, gone while it is not, and
 
 test('a place where nothing can be written does not end the worker', () => {
   const clock = new ManualClock();
-  const stop = keepHealthFile(join(folder, 'none', 'ok'), () => true, { clock, log: silentLogger });
+  const stop = keepHealthFile(join(folder, 'none', 'ok'), () => true, { clock, log: silentLogger, turns });
   clock.advance(2_000);
   stop();
 });

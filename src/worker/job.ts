@@ -16,6 +16,7 @@ import type { Clock } from '../base/clock.ts';
 import { countOf } from '../base/count.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { mark } from '../base/turn-watch.ts';
 import type { CapabilityMethod } from '../contract/registry.ts';
 import { validate } from '../contract/validate.ts';
 import { ChildCalls } from './child-calls.ts';
@@ -177,6 +178,7 @@ export class Job {
         },
         call: (method, child) => this.children.call(method, child),
       };
+      mark(served.method.shortName);
       const implementation = served.handler.methods[served.method.desc.name]!;
       const answer = implementation(request, context);
       if (answer instanceof Promise) await this.#take(await answer);

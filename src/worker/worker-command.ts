@@ -10,7 +10,9 @@ import { createLogger } from '../base/logger.ts';
 import { ownOptions, type SettingFlags } from '../base/settings/setting-flags.ts';
 import { settingsHelp, shownSettings } from '../base/settings/show-settings.ts';
 import type { Beside } from '../base/settings/sources.ts';
+import { sparing } from '../base/sparing-logger.ts';
 import { stopSignal } from '../base/stop-signal.ts';
+import { watchTurns } from '../base/turn-watch.ts';
 import { SERVABLE } from './capabilities.ts';
 import { workerOptions, workerSettingsOf } from './config.ts';
 import { controlAddress, workerKey } from './control-address.ts';
@@ -96,8 +98,13 @@ async function runWorker(
   });
   // Timers of the work loop do not keep the process alive; while it waits for a control plane, this does.
   const alive = setInterval(() => {}, 60_000);
+  const turns = watchTurns(sparing(log, systemClock));
   const unwell = settings.healthFile
-    ? keepHealthFile(settings.healthFile, () => worker.connected(), { clock: systemClock, log })
+    ? keepHealthFile(settings.healthFile, () => worker.connected(), {
+        clock: systemClock,
+        log,
+        turns: () => turns.figures,
+      })
     : () => {};
   try {
     io.stderr.write(`connecting to ${control} ...\n`);
@@ -110,6 +117,7 @@ async function runWorker(
     await worker.drain(settings.drainMs);
   } finally {
     unwell();
+    turns.stop();
     clearInterval(alive);
   }
 }

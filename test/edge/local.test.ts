@@ -13,6 +13,7 @@ import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { RequestFaults } from '../../src/base/stray-errors.ts';
 import { grantDocuments } from '../../src/edge/grants/grant-documents.ts';
 import { LocalServer } from '../../src/edge/local/local-server.ts';
 import { localService } from '../../src/edge/local/local-service.ts';
@@ -86,6 +87,8 @@ async function listen(): Promise<LocalServer> {
     roots: [{ name: 'docs', path: '/docs' }],
     refusals: () => [],
     toolCalls: () => 3,
+    turns: () => ({ longestMs: 7.2, over: 0 }),
+    faults: () => 0,
     startedAt: 0,
     closing: leave.signal,
   });
@@ -95,6 +98,7 @@ async function listen(): Promise<LocalServer> {
     ownerKeyFile: homePaths(place.home).ownerKey,
     routes: (router) => router.service(LocalService, service),
     log: silentLogger,
+    faults: new RequestFaults(silentLogger),
   });
 }
 
@@ -240,7 +244,9 @@ test('a stale socket is replaced, anything else is left alone', async () => {
   expect(readFileSync(socket, 'utf8')).toBe('a file');
   const shared = join(place.home, 'shared');
   mkdirSync(shared, { mode: 0o777 });
-  const options = { socket: join(shared, 's'), ownerKey: key, ownerKeyFile: '', routes: () => {}, log: silentLogger };
+  const faults = new RequestFaults(silentLogger);
+  const common = { ownerKey: key, ownerKeyFile: '', routes: () => {}, log: silentLogger, faults };
+  const options = { ...common, socket: join(shared, 's') };
   process.umask(0);
   mkdirSync(dirname(join(shared, 'open', 's')), { recursive: true, mode: 0o777 });
   process.umask(0o022);

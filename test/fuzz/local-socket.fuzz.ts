@@ -7,6 +7,7 @@ import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { createLogger } from '../../src/base/logger.ts';
+import { RequestFaults } from '../../src/base/stray-errors.ts';
 import { LocalServer } from '../../src/edge/local/local-server.ts';
 import type { Fuzz } from './fuzz.ts';
 import { attack } from './hostile-peers.ts';
@@ -26,6 +27,7 @@ export const localSocketFuzz: Fuzz = {
       ownerKeyFile: 'owner.key',
       routes: (router) => router.service(LocalService, { getStatus: () => ({ device: 'box' }), async *ask() {} }),
       log,
+      faults: new RequestFaults(log),
     });
     const sessions = new Http2SessionManager('http://localhost', undefined, {
       createConnection: () => connect(socket),

@@ -2,6 +2,7 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { Command } from 'commander';
 import {
+  type GetStatusResponse as ControlStatus,
   GetStatusResponseSchema as ControlStatusSchema,
   StatusService,
 } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
@@ -93,6 +94,7 @@ function printEdge(out: Printer, edge: Answer<MessageShape<typeof EdgeStatusSche
   out.line(
     `         ${countText(s.waitingAsks, 'question')} waiting, ${countText(Number(s.toolCalls), 'tool call')}, ${memory}`,
   );
+  printFigures(out, s);
   printRefused(out, s);
 }
 
@@ -119,5 +121,18 @@ function printControl(out: Printer, control: Answer<MessageShape<typeof ControlS
   out.line(`         ${countText(s.devices, 'device')}, ${countText(s.workers, 'worker')} connected`);
   out.line(`         ${countText(s.openRuns, 'open run')}, ${countText(s.waitingJobs, 'job')} waiting`);
   if (s.model) out.line(`         model: ${modelText(s.model)}`);
+  printFigures(out, s);
   if (s.stopped) out.line(`         stopped: ${s.stopped}`, 'red');
+}
+
+/** Only what is not as it should be; `--json` has the figures always. */
+function printFigures(out: Printer, { turns, requestFaults }: Pick<ControlStatus, 'turns' | 'requestFaults'>): void {
+  if (requestFaults > 0n) {
+    const faults = countText(Number(requestFaults), 'request');
+    out.line(`         ${faults} failed in a way that was not expected; see \`bowline logs\``, 'yellow');
+  }
+  if (turns && turns.overLimit > 0n) {
+    const times = countText(Number(turns.overLimit), 'time');
+    out.line(`         stood still ${times} for more than 50 ms, for ${turns.longestMs} ms at most`, 'yellow');
+  }
 }

@@ -8,7 +8,7 @@ import { type ConnectRouter, createConnectRouter, type Interceptor } from '@conn
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { makeFolder } from '../../base/make-folder.ts';
-import { RequestFaults } from '../../base/stray-errors.ts';
+import type { RequestFaults } from '../../base/stray-errors.ts';
 import { check } from '../../contract/check.ts';
 import { errorInterceptor } from '../../contract/rpc-errors.ts';
 import {
@@ -27,6 +27,7 @@ export interface LocalServerOptions {
   readonly ownerKeyFile: string;
   readonly routes: (router: ConnectRouter) => void;
   readonly log: Logger;
+  readonly faults: RequestFaults;
 }
 
 /** Clients at once, and calls of each. */
@@ -93,7 +94,7 @@ export class LocalServer {
   }
 }
 
-function listener({ routes, ownerKey, ownerKeyFile, log }: LocalServerOptions): RequestListener {
+function listener({ routes, ownerKey, ownerKeyFile, log, faults }: LocalServerOptions): RequestListener {
   const router = createConnectRouter({
     acceptCompression: [],
     interceptors: [errorInterceptor(log), owner(ownerKey, ownerKeyFile), checks],
@@ -101,7 +102,7 @@ function listener({ routes, ownerKey, ownerKeyFile, log }: LocalServerOptions): 
   });
   routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-  return contained(new RequestFaults(log), async (request, response) => {
+  return contained(faults, async (request, response) => {
     const handler = handlers.get(pathOf(request));
     if (handler) await respond(handler, universalRequest(request, response, undefined), response);
     else answer(response, 404);

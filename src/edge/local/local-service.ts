@@ -16,8 +16,10 @@ import {
 } from '../../../gen/bowline/local/v1/local_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import type { TurnFigures } from '../../base/turn-watch.ts';
 import { BUILD } from '../../base/version.ts';
 import { toFailure } from '../../contract/errors.ts';
+import { turnsOf } from '../../contract/turns.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { OpenAsks } from '../asks/open-asks.ts';
 import type { GrantedDocuments } from '../grants/grant-documents.ts';
@@ -47,6 +49,9 @@ export interface LocalDeps {
   readonly toolCalls: () => number;
   /** Refused tool calls since the start. */
   readonly refusals: () => readonly RefusalCount[];
+  readonly turns: () => TurnFigures;
+  /** Requests that failed in a way that was not expected. */
+  readonly faults: () => number;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   /** Aborts when the process leaves. */
@@ -198,6 +203,8 @@ function statusOf(deps: LocalDeps): GetStatusResponse {
       count: BigInt(count),
       lastTime: timestampFromMs(lastAt),
     })),
+    turns: turnsOf(deps.turns()),
+    requestFaults: BigInt(deps.faults()),
   });
 }
 

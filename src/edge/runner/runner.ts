@@ -16,6 +16,7 @@ import { type Withheld, WithheldSchema } from '../../../gen/bowline/run/v1/run_p
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { mark } from '../../base/turn-watch.ts';
 import { check } from '../../contract/check.ts';
 import { toFailure } from '../../contract/errors.ts';
 import { isHarmless } from '../../contract/policy.ts';
@@ -266,6 +267,7 @@ export class ToolRunner {
 
   async #work(execution: Execution, { method, origins, work }: Plan): Promise<void> {
     const { call } = execution;
+    mark(method.shortName);
     await work(async (message, when) => {
       execution.keep(method.desc, message, this.#parts.limits.frame_bytes - FRAME_ROOM);
       const gated = this.#gate(method, message, call, origins);

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/common/v1/common.proto.
  */
 export const file_bowline_common_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("Ch5ib3dsaW5lL2NvbW1vbi92MS9jb21tb24ucHJvdG8SEWJvd2xpbmUuY29tbW9uLnYxIk4KC0ZyYW1lSGVhZGVyEgsKA3NlcRgBIAEoBBIPCgdhY2tfc2VxGAIgASgEEiEKDHRyYWNlX3BhcmVudBgDIAEoCUILukgEcgIYQMjzGAEiOgoMVmVyc2lvblJhbmdlEhQKA21pbhgBIAEoDUIHukgEKgIoARIUCgNtYXgYAiABKA1CB7pIBCoCKAEiqgIKB0ZhaWx1cmUSMwoGcmVhc29uGAEgASgJQiO6SBxyGhg/MhZeW0EtWl1bQS1aMC05X117MCw2Mn0kyPMYARIVCgRjb2RlGAIgASgNQge6SAQqAhgQEhEKCXJldHJ5YWJsZRgDIAEoCBIdCgdtZXNzYWdlGAQgASgJQgy6SAVyAxiAIMjzGAQSQAoIbWV0YWRhdGEYBSADKAsyKC5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlLk1ldGFkYXRhRW50cnlCBMjzGAQSLgoLcmV0cnlfYWZ0ZXIYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhUKBFBpbmcSDQoFbm9uY2UYASABKAQiFQoEUG9uZxINCgVub25jZRgBIAEoBCI0CgVEcmFpbhIrCghkZWFkbGluZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIcCg1VbmltcGxlbWVudGVkEgsKA3NlcRgBIAEoBCJlCglNb2RlbEluZm8SGQoIcHJvdmlkZXIYASABKAlCB7pIBHICGEASFgoEbmFtZRgCIAEoCUIIukgFcgMYgAESDQoFbG9jYWwYAyABKAgSFgoEbm90ZRgEIAEoCUIIukgFcgMYgARiBnByb3RvMw", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("Ch5ib3dsaW5lL2NvbW1vbi92MS9jb21tb24ucHJvdG8SEWJvd2xpbmUuY29tbW9uLnYxIk4KC0ZyYW1lSGVhZGVyEgsKA3NlcRgBIAEoBBIPCgdhY2tfc2VxGAIgASgEEiEKDHRyYWNlX3BhcmVudBgDIAEoCUILukgEcgIYQMjzGAEiOgoMVmVyc2lvblJhbmdlEhQKA21pbhgBIAEoDUIHukgEKgIoARIUCgNtYXgYAiABKA1CB7pIBCoCKAEiqgIKB0ZhaWx1cmUSMwoGcmVhc29uGAEgASgJQiO6SBxyGhg/MhZeW0EtWl1bQS1aMC05X117MCw2Mn0kyPMYARIVCgRjb2RlGAIgASgNQge6SAQqAhgQEhEKCXJldHJ5YWJsZRgDIAEoCBIdCgdtZXNzYWdlGAQgASgJQgy6SAVyAxiAIMjzGAQSQAoIbWV0YWRhdGEYBSADKAsyKC5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlLk1ldGFkYXRhRW50cnlCBMjzGAQSLgoLcmV0cnlfYWZ0ZXIYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhUKBFBpbmcSDQoFbm9uY2UYASABKAQiFQoEUG9uZxINCgVub25jZRgBIAEoBCI0CgVEcmFpbhIrCghkZWFkbGluZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIcCg1VbmltcGxlbWVudGVkEgsKA3NlcRgBIAEoBCJlCglNb2RlbEluZm8SGQoIcHJvdmlkZXIYASABKAlCB7pIBHICGEASFgoEbmFtZRgCIAEoCUIIukgFcgMYgAESDQoFbG9jYWwYAyABKAgSFgoEbm90ZRgEIAEoCUIIukgFcgMYgAQiLwoFVHVybnMSEgoKbG9uZ2VzdF9tcxgBIAEoDRISCgpvdmVyX2xpbWl0GAIgASgEYgZwcm90bzM", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * The head of every frame.
@@ -262,4 +262,33 @@ export type ModelInfo = Message<"bowline.common.v1.ModelInfo"> & {
  */
 export const ModelInfoSchema: GenMessage<ModelInfo> = /*@__PURE__*/
   messageDesc(file_bowline_common_v1_common, 7);
+
+/**
+ * How a program's event loop did since its start. A turn is the time in which it does one thing and nothing else goes on; no
+ * turn should take longer than 50 ms, whatever the input.
+ *
+ * @generated from message bowline.common.v1.Turns
+ */
+export type Turns = Message<"bowline.common.v1.Turns"> & {
+  /**
+   * The longest turn, in milliseconds of the processor.
+   *
+   * @generated from field: uint32 longest_ms = 1;
+   */
+  longestMs: number;
+
+  /**
+   * Turns that took longer than 50 ms. Each has a line in the log with what was worked on, as far as it is known.
+   *
+   * @generated from field: uint64 over_limit = 2;
+   */
+  overLimit: bigint;
+};
+
+/**
+ * Describes the message bowline.common.v1.Turns.
+ * Use `create(TurnsSchema)` to create a new message.
+ */
+export const TurnsSchema: GenMessage<Turns> = /*@__PURE__*/
+  messageDesc(file_bowline_common_v1_common, 8);
 

@@ -7,7 +7,9 @@ import type {
   StatusService,
   UsageService,
 } from '../../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import type { TurnFigures } from '../../../base/turn-watch.ts';
 import { BUILD } from '../../../base/version.ts';
+import { turnsOf } from '../../../contract/turns.ts';
 import type { AuditRecord } from '../../ledger/audit.ts';
 import type { UsageTotal } from '../../ledger/usage.ts';
 import { ownerOf } from '../principal.ts';
@@ -20,6 +22,9 @@ export function statusApi(parts: {
   /** Throws when the database does not answer. */
   readonly counts: (tenant: string) => Promise<{ devices: number; openRuns: number; waitingJobs: number }>;
   readonly startedAt: number;
+  readonly turns: () => TurnFigures;
+  /** Requests that failed in a way that was not expected. */
+  readonly faults: () => number;
   /** Why the work of a tenant stands still; empty when it does not. */
   readonly stopped: (tenant: string) => string;
 }): ServiceImpl<typeof StatusService> {
@@ -39,6 +44,8 @@ export function statusApi(parts: {
         waitingJobs: counts?.waitingJobs ?? 0,
         startTime: timestampFromMs(parts.startedAt),
         stopped: parts.stopped(tenant),
+        turns: turnsOf(parts.turns()),
+        requestFaults: BigInt(parts.faults()),
         ...(model ? { model } : {}),
       };
     },

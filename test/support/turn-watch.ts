@@ -1,0 +1,54 @@
+// For suites: the longest turn of the event loop while something is done with one input of a corpus after another.
+import { TURN_LIMIT_MS, TurnWatch } from '../../src/base/turn-watch.ts';
+
+export interface TurnsOf<T> {
+  readonly limitMs?: number;
+  /** Names an input in the message; default: its number. */
+  readonly name?: (input: T, index: number) => string;
+  /** Times that an input which took too long is tried again: what is compiled and cached by then counts no more. Default 1. */
+  readonly again?: number;
+}
+
+/**
+ * Does `work` with each input and throws, naming the input, where one turn took more than `limitMs` (50) of the processor's
+ * time. The first input is done once before, unmeasured, so that loading and compiling do not count.
+ */
+export async function withTurnWatch<T>(
+  inputs: readonly T[],
+  work: (input: T) => unknown,
+  { limitMs = TURN_LIMIT_MS, name = (_input, index) => `input ${index}`, again = 1 }: TurnsOf<T> = {},
+): Promise<{ longestMs: number }> {
+  let longest = 0;
+  if (inputs.length > 0) await work(inputs[0]!);
+  for (const [index, input] of inputs.entries()) {
+    let took = Number.POSITIVE_INFINITY;
+    for (let left = again; left >= 0 && took > limitMs; left--) took = Math.min(took, await turnOf(() => work(input)));
+    if (took > limitMs) {
+      throw new Error(
+        `${name(input, index)}: one turn took ${Math.round(took)} ms of the processor, over ${limitMs} ms`,
+      );
+    }
+    longest = Math.max(longest, took);
+  }
+  return { longestMs: longest };
+}
+
+/** The longest turn of `work`, in milliseconds of the processor. */
+export async function turnOf(work: () => unknown): Promise<number> {
+  const watch = new TurnWatch({ mostApartMs: 10 });
+  watch.start();
+  await rounds(2);
+  try {
+    await work();
+    // The look that ends the last turn comes with a timer.
+    await new Promise((resolve) => setTimeout(resolve, 15));
+    await rounds(1);
+  } finally {
+    watch.stop();
+  }
+  return watch.figures.longestMs;
+}
+
+async function rounds(count: number): Promise<void> {
+  for (let left = count; left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
+}
