@@ -94,7 +94,13 @@ const targets = [
   {
     // In one file, packages included: its process sees no other.
     entries: { 'parser-child': 'src/worker/documents/parser-child.ts' },
-    options: { ...common, banner: { js: COMMONJS }, legalComments: 'external', sourcemap: false },
+    options: {
+      ...common,
+      banner: { js: COMMONJS },
+      legalComments: 'external',
+      sourcemap: false,
+      plugins: [embedPdfData()],
+    },
   },
   {
     entries: { edge: 'src/main/edge.ts' },
@@ -135,6 +141,33 @@ function embedSqlWasm() {
         return {
           contents: `import { brotliDecompressSync } from 'node:zlib';
             export function sqlWasm() { return brotliDecompressSync(Buffer.from('${bytes}', 'base64')); }`,
+          resolveDir: root,
+          loader: 'js',
+        };
+      });
+    },
+  };
+}
+
+/** The parser of documents sees no file but its own: it carries the tables of pdf.js, which are packed already. */
+function embedPdfData() {
+  return {
+    name: 'embed-pdf-data',
+    setup(bundler) {
+      bundler.onLoad({ filter: /[\\/]src[\\/]worker[\\/]documents[\\/]pdf-data\.ts$/ }, () => {
+        const files = {};
+        for (const [kind, folder] of Object.entries({ cMapUrl: 'cmaps', standardFontDataUrl: 'standard_fonts' })) {
+          const from = join(root, 'node_modules', 'pdfjs-dist', folder);
+          for (const name of readdirSync(from).filter((name) => /\.(?:bcmap|pfb|ttf)$/.test(name))) {
+            files[`${kind}/${name}`] = readFileSync(join(from, name)).toString('base64');
+          }
+        }
+        return {
+          contents: `export function pdfData(kind, filename) {
+            const files = ${JSON.stringify(files)};
+            const name = kind + '/' + filename;
+            return Object.hasOwn(files, name) ? new Uint8Array(Buffer.from(files[name], 'base64')) : undefined;
+          }`,
           resolveDir: root,
           loader: 'js',
         };

@@ -434,7 +434,7 @@ export const ERRORS = {
   WEB_TOO_LARGE: row('failed_precondition', 'what the server sends is larger than {limit} bytes'),
   WEB_NOT_TEXT: row(
     'failed_precondition',
-    'this is {mediaType}, which has no text to read; HTML, text, JSON, XML and PDF have',
+    'this is {mediaType}, which has no text to read; HTML, text, JSON, XML, PDF and DOCX have',
   ),
   WEB_ROBOTS: row('permission_denied', 'this page is not read because of the robots.txt of {host}: {problem}', {
     exit: EXIT.failed,
@@ -447,7 +447,7 @@ export const ERRORS = {
   // documents
   DOCUMENT_NOT_TEXT: row(
     'failed_precondition',
-    'this is {mediaType}, which has no text to read; HTML, text, JSON, XML and PDF have',
+    'this is {mediaType}, which has no text to read; HTML, text, JSON, XML, PDF and DOCX have',
   ),
   DOCUMENT_INVALID: row('failed_precondition', 'the document cannot be read: {problem}'),
   DOCUMENT_TOO_COSTLY: row('resource_exhausted', 'the document was not read: {problem}', { exit: EXIT.failed }),

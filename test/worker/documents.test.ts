@@ -193,7 +193,7 @@ describe('a process', () => {
     const { pool: parser } = await pool({ processes: 1 }, (see) => {
       const link = plainParser(settings)((data) => {
         const text = Buffer.from(data).toString('latin1');
-        see(text.includes('"document"') ? Buffer.from(text.replace('"text"', '"test"'), 'latin1') : data);
+        see(text.includes('"document"') ? Buffer.from(text.replace('"title"', '"titel"'), 'latin1') : data);
       });
       return link;
     });
@@ -214,6 +214,9 @@ test('the code that reads documents opens no file, socket or process itself', ()
     'read-document',
     'read-html',
     'read-pdf',
+    'read-docx',
+    'join-lines',
+    'prose',
     'clean-html',
     'to-markdown',
     'html-tree',

@@ -15,28 +15,31 @@ const MAX_PIECES = 150_000;
 /** Characters of what is written. */
 const MAX_OUTPUT = 16 << 20;
 
-/** Left out with all that is in them. */
+/** Left out with all that is in them: nothing of it is shown as text. */
 const DROPPED = new Set([
-  ...[
-    'script',
-    'style',
-    'iframe',
-    'frame',
-    'frameset',
-    'object',
-    'embed',
-    'applet',
-    'template',
-    'svg',
-    'math',
-    'canvas',
-  ],
-  ...['audio', 'video', 'source', 'track', 'map', 'noscript', 'noframes', 'select', 'datalist', 'textarea', 'dialog'],
+  ...['script', 'style', 'iframe', 'object', 'embed', 'applet', 'template', 'svg', 'canvas'],
+  ...['audio', 'video', 'source', 'track', 'select', 'datalist', 'textarea'],
 ]);
+/** Shown only where no scripts or no frames are: left out unless the page has little else. */
+const FALLBACKS = new Set(['noscript', 'noframes']);
+/**
+ * What cannot stand in a drawing, a formula or a list of choices: where one of these begins, its end was forgotten (HTML standard,
+ * "the rules for parsing tokens in foreign content"). Whoever waits for the end loses the rest of the page.
+ */
+const ENDS_FOREIGN = new Set([
+  ...['blockquote', 'body', 'center', 'dd', 'div', 'dl', 'dt', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'head', 'hr', 'img'],
+  ...['li', 'menu', 'ol', 'p', 'pre', 'table', 'ul', 'article', 'aside', 'footer', 'form', 'header', 'main', 'nav'],
+  ...['section', 'fieldset', 'figure'],
+]);
+const ENDED_BY_BLOCKS = new Set(['svg', 'math', 'select', 'datalist']);
+/** Within these a drawing holds HTML. */
+const HTML_IN_FOREIGN = new Set(['foreignobject', 'desc', 'annotation-xml']);
+/** Not even where their end is missing. */
+const NEVER_SHOWN = new Set(['script', 'style', 'template', 'source', 'track', 'embed', 'math']);
 const IN_HEAD = new Set(['title', 'meta', 'link', 'base']);
 const VOID = new Set(['area', 'base', 'br', 'col', 'hr', 'img', 'input', 'link', 'meta', 'param', 'wbr']);
 /** Written once, by `end`. */
-const FRAME = new Set(['html', 'head', 'body', 'title']);
+const FRAME = new Set(['html', 'head', 'body', 'title', 'frameset', 'frame']);
 const ATTRIBUTES = new Set([
   ...[
     'href',
@@ -63,12 +66,32 @@ export interface CleanHtml {
   readonly truncated: boolean;
 }
 
+/** Letters of a page that has something to say without its fallbacks. */
+const ENOUGH = 200;
+
 export function cleanHtml(html: string): CleanHtml {
-  const writer = new Writer();
+  const first = write(html, new Set());
+  // What nobody ended has swallowed the rest of the page: then it is read as if it were not there.
+  const shown = new Set(first.forgotten);
+  if (first.letters < ENOUGH) for (const name of FALLBACKS) if (html.includes(`<${name}`)) shown.add(name);
+  if (shown.size === 0) return first.clean;
+  const again = write(html, shown);
+  return again.letters > first.letters ? again.clean : first.clean;
+}
+
+interface Written {
+  readonly clean: CleanHtml;
+  readonly letters: number;
+  readonly forgotten: ReadonlySet<string>;
+}
+
+/** @param shown tags whose content is kept although it is left out otherwise */
+function write(html: string, shown: ReadonlySet<string>): Written {
+  const writer = new Writer(shown);
   const parser = new Parser(
     {
       onopentag: (name, attributes) => writer.open(name, attributes),
-      onclosetag: (name) => writer.close(name),
+      onclosetag: (name, implied) => writer.close(name, implied),
       ontext: (text) => writer.text(text),
     },
     { decodeEntities: true, lowerCaseTags: true, lowerCaseAttributeNames: true },
@@ -78,25 +101,43 @@ export function cleanHtml(html: string): CleanHtml {
   let at = 0;
   for (; at < html.length && !writer.full; at += PIECE) parser.write(html.slice(at, at + PIECE));
   if (!writer.full) parser.end();
-  return writer.end(at < html.length || writer.full);
+  const { letters, forgotten } = writer;
+  return { clean: writer.end(at < html.length || writer.full), letters, forgotten };
+}
+
+/** A tag that is open in the source. */
+interface Open {
+  readonly name: string;
+  /** What its end is written as; empty where none is. */
+  readonly written: string;
 }
 
 class Writer {
+  readonly #shown: ReadonlySet<string>;
   readonly #head: string[] = [];
   readonly #body: string[] = [];
   #language = '';
   #length = 0;
   #pieces = 0;
   #elements = 0;
-  /** Tags that are open in the source, and whether they were written and need an end. */
-  readonly #open: boolean[] = [];
+  readonly #open: Open[] = [];
   #depth = 0;
-  /** How many tags are open within one that is dropped, itself included. */
-  #dropping = 0;
+  /** Where in `#open` what is left out begins; -1: nothing is. */
+  #dropped = -1;
+  #formula: Formula | Drawing | undefined;
   /** Text of the data or of the title that is being read. */
   #data: string | undefined;
   #title: string | undefined;
   #hasTitle = false;
+  /** Characters of text that are no space. */
+  letters = 0;
+
+  /** What was left out up to an end that is not there. */
+  readonly forgotten = new Set<string>();
+
+  constructor(shown: ReadonlySet<string>) {
+    this.#shown = shown;
+  }
 
   get full(): boolean {
     const many = this.#elements >= MAX_ELEMENTS || this.#pieces >= MAX_PIECES;
@@ -104,39 +145,75 @@ class Writer {
   }
 
   open(name: string, attributes: Readonly<Record<string, string>>): void {
-    if (this.#dropping > 0 || DROPPED.has(name)) {
-      if (this.#dropping++ === 0 && attributes.type === 'application/ld+json') this.#data = '';
+    if (this.#dropped >= 0 && this.#breaksOut(name)) this.#endDropped();
+    if (this.#dropped >= 0) {
+      this.#formula?.open(name, attributes);
+      this.#open.push({ name, written: '' });
+      return;
+    }
+    const shadow = name === 'template' && ('shadowrootmode' in attributes || 'shadowroot' in attributes);
+    const left = !shadow && (DROPPED.has(name) || FALLBACKS.has(name));
+    if (name === 'math' || (left && !this.#shown.has(name))) {
+      this.#dropped = this.#open.length;
+      if (name === 'math') this.#formula = new Formula(attributes.alttext ?? '');
+      if (name === 'svg') this.#formula = new Drawing();
+      if (attributes.type === 'application/ld+json') this.#data = '';
+      this.#open.push({ name, written: '' });
       return;
     }
     if (name === 'html') this.#language ||= (attributes.lang ?? '').slice(0, 64);
     if (name === 'title' && !this.#hasTitle) this.#title ??= '';
-    const written = !FRAME.has(name) && this.#depth < MAX_DEPTH && !this.full && /^[a-z][a-z0-9-]{0,40}$/.test(name);
-    const closed = VOID.has(name);
-    this.#open.push(written && !closed);
+    const kept = !FRAME.has(name) && !left;
+    const written = kept && this.#depth < MAX_DEPTH && !this.full && /^[a-z][a-z0-9-]{0,40}$/.test(name);
+    // A shadow tree stands where its host does; a dialog that is not open is still text of the page.
+    const tag = shadow ? 'div' : name === 'dialog' ? 'section' : name;
+    const closed = VOID.has(tag);
+    this.#open.push({ name, written: written && !closed ? tag : '' });
     if (!written) return;
     this.#elements++;
     if (!closed) this.#depth++;
-    this.#write(IN_HEAD.has(name) ? this.#head : this.#body, `<${name}${attributesText(attributes)}>`);
+    const role = name === 'dialog' && !('open' in attributes) ? { ...attributes, role: 'dialog' } : attributes;
+    this.#write(IN_HEAD.has(tag) ? this.#head : this.#body, `<${tag}${attributesText(role)}>`);
   }
 
   /** Ends of tags come for each that was opened, in their order. */
-  close(name: string): void {
-    if (this.#dropping > 0) {
-      if (--this.#dropping === 0) this.#endData();
-      return;
+  close(name: string, implied: boolean): void {
+    const ended = this.#open.pop();
+    if (this.#open.length === this.#dropped) {
+      if (implied && !NEVER_SHOWN.has(name)) this.forgotten.add(name);
+      this.#endDropped();
+    } else if (this.#dropped >= 0) this.#formula?.close(name);
+    else {
+      if (name === 'title') this.#endTitle();
+      if (!ended?.written) return;
+      this.#depth--;
+      this.#write(this.#body, `</${ended.written}>`);
     }
-    if (name === 'title') this.#endTitle();
-    if (!this.#open.pop()) return;
-    this.#depth--;
-    this.#write(this.#body, `</${name}>`);
   }
 
   text(text: string): void {
-    if (this.#dropping > 0) {
+    if (this.#dropped >= 0) {
       if (this.#data !== undefined && this.#data.length <= MAX_DATA) this.#data += text;
+      this.#formula?.text(text);
     } else if (this.#title !== undefined) {
       if (this.#title.length < MAX_ATTRIBUTE) this.#title += text;
-    } else if (this.#pieces++ < MAX_PIECES) this.#write(this.#body, escapeText(text));
+    } else if (this.#pieces++ < MAX_PIECES) {
+      this.letters += lettersOf(text);
+      this.#write(this.#body, escapeText(text));
+    }
+  }
+
+  #breaksOut(name: string): boolean {
+    if (!ENDS_FOREIGN.has(name) || !ENDED_BY_BLOCKS.has(this.#open[this.#dropped]!.name)) return false;
+    return !this.#open.slice(this.#dropped).some((one) => HTML_IN_FOREIGN.has(one.name));
+  }
+
+  #endDropped(): void {
+    this.#dropped = -1;
+    const formula = this.#formula?.end();
+    this.#formula = undefined;
+    if (formula) this.text(formula);
+    this.#endData();
   }
 
   end(truncated: boolean): CleanHtml {
@@ -167,6 +244,66 @@ class Writer {
     to.push(text);
   }
 }
+
+/** A formula of MathML as one line: as TeX where it says so, else as its words, else as its letters. */
+class Formula {
+  readonly #words: string;
+  #tex = '';
+  #letters = '';
+  #in: 'tex' | 'note' | undefined;
+
+  constructor(words: string) {
+    this.#words = words;
+  }
+
+  open(name: string, { encoding = '' }: Readonly<Record<string, string>>): void {
+    if (name === 'annotation') this.#in = /tex/i.test(encoding) ? 'tex' : 'note';
+    else if (name === 'annotation-xml') this.#in = 'note';
+  }
+
+  close(name: string): void {
+    if (name === 'annotation' || name === 'annotation-xml') this.#in = undefined;
+  }
+
+  text(text: string): void {
+    if (this.#in === 'tex' && this.#tex.length < MAX_ATTRIBUTE) this.#tex += text;
+    if (this.#in === undefined && this.#letters.length < MAX_ATTRIBUTE) this.#letters += text;
+  }
+
+  end(): string {
+    const [tex, letters] = [this.#tex.trim(), this.#letters.replace(/\s+/g, ' ').trim()];
+    return tex ? `$${tex}$` : this.#words.trim() || letters;
+  }
+}
+
+/** What is written in a drawing: the texts of its labels, each a word apart. */
+class Drawing {
+  #label = 0;
+  #text = '';
+
+  open(name: string): void {
+    if (LABELS.has(name)) this.#label++;
+  }
+
+  close(name: string): void {
+    if (!LABELS.has(name)) return;
+    this.#label--;
+    this.#text += ' ';
+  }
+
+  text(text: string): void {
+    if (this.#label > 0 && this.#text.length < MAX_ATTRIBUTE) this.#text += text;
+  }
+
+  end(): string {
+    const labels = this.#text.replace(/\s+/g, ' ').trim();
+    return labels && ` ${labels} `;
+  }
+}
+
+const LABELS = new Set(['text', 'foreignobject']);
+
+const lettersOf = (text: string): number => text.replace(/\s+/g, '').length;
 
 function attributesText(attributes: Readonly<Record<string, string>>): string {
   let text = '';

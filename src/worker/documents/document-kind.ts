@@ -1,9 +1,10 @@
 // Tells what a document is read as, by its media type and its first bytes. Pure.
 
-export type DocumentKind = 'html' | 'pdf' | 'text';
+export type DocumentKind = 'html' | 'pdf' | 'docx' | 'text';
 
 const HTML = new Set(['text/html', 'application/xhtml+xml']);
 const PDF = new Set(['application/pdf', 'application/x-pdf']);
+const DOCX = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
 const TEXT = new Set([
   ...['application/json', 'application/ld+json', 'application/xml', 'application/x-ndjson', 'application/javascript'],
   ...['application/yaml', 'application/x-yaml', 'application/toml', 'application/rtf', 'application/sql'],
@@ -16,6 +17,7 @@ export function documentKind(mediaType: string, bytes: Uint8Array): DocumentKind
   const type = mediaType.trim().toLowerCase();
   if (HTML.has(type)) return 'html';
   if (PDF.has(type)) return 'pdf';
+  if (type === DOCX) return 'docx';
   if (UNKNOWN.has(type)) return byBytes(bytes, type === 'text/plain');
   if (type === 'text/rtf' || type === 'application/rtf') return undefined;
   return type.startsWith('text/') || TEXT.has(type) || /\+(?:xml|json)$/.test(type) ? text(bytes) : undefined;
@@ -24,8 +26,15 @@ export function documentKind(mediaType: string, bytes: Uint8Array): DocumentKind
 function byBytes(bytes: Uint8Array, saidText: boolean): DocumentKind | undefined {
   const start = Buffer.from(bytes.subarray(0, 1024)).toString('latin1');
   if (start.startsWith('%PDF-')) return 'pdf';
+  if (isDocx(bytes)) return 'docx';
   if (!saidText && /^(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body)[\s>]/i.test(start)) return 'html';
   return text(bytes);
+}
+
+/** A ZIP that names the part where a DOCX has its text. */
+export function isDocx(bytes: Uint8Array): boolean {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return all[0] === 0x50 && all[1] === 0x4b && all[2] === 3 && all[3] === 4 && all.includes('word/document.xml');
 }
 
 /** What has bytes of zero is no text, unless a byte order mark says that it is UTF-16. */

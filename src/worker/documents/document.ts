@@ -2,10 +2,12 @@
 
 export interface DocumentInput {
   readonly bytes: Uint8Array;
-  /** Media type without parameters, as its source says; empty when it says none. The bytes decide between text, HTML and PDF then. */
+  /** Media type without parameters, as its source says; empty when it says none. The bytes decide between text, HTML, PDF and DOCX then. */
   readonly mediaType: string;
   /** Charset as its source says; a byte order mark is believed before it, what the document says itself after it. */
   readonly charset?: string | undefined;
+  /** Refuses text whose charset nobody said and that does not look like one of them; otherwise Windows' Latin is taken then. */
+  readonly sureCharset?: boolean;
   /** Where it was read from: relative links are resolved against it. */
   readonly url?: string | undefined;
   /** Leaves out navigation, advertisements and the like of HTML; false keeps all of its text. */
@@ -36,11 +38,19 @@ export interface ParsedDocument {
   readonly description: string;
   /** When it was published, as the document says, in its own form. */
   readonly published: string;
-  /** Charset that it was read in; empty for PDF. */
+  /** Charset that it was read in; empty for PDF and DOCX. */
   readonly charset: string;
+  /** Part of the text that can be seen in the document which stands in `text`, as far as that can be told; 0 to 1. */
+  readonly completeness: number;
+  /** What is missing of the text and why, in words; empty when nothing is known to be. */
+  readonly warning: string;
+  /** The limit that text is missing because of: `characters` of `maxChars`, `pages`, `size`; empty when none was met. */
+  readonly limit: DocumentLimit;
   /** Whether text is missing because of `maxChars` or because the document was too large to be read to its end. */
   readonly truncated: boolean;
 }
+
+export type DocumentLimit = '' | 'characters' | 'pages' | 'size';
 
 export interface DocumentPage {
   /** From 1. */
@@ -62,7 +72,7 @@ export const MAX_URL = 4096;
 export const MAX_CHARS = 4 << 20;
 /** Most bytes of a document. */
 export const MAX_BYTES = 32 << 20;
-/** Pages of a PDF that are read. */
+/** Pages of a PDF that are read; a document with more says so. */
 export const MAX_PAGES = 2000;
 
 export interface DocumentParser {

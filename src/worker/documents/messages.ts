@@ -14,7 +14,6 @@ const answer = v.union([
   v.object({
     document: v.object({
       title: short,
-      text: v.pipe(v.string(), v.maxLength(MAX_CHARS)),
       pages: v.pipe(v.array(page), v.maxLength(MAX_PAGES)),
       links: v.pipe(v.array(link), v.maxLength(MAX_LINKS)),
       canonical: v.pipe(v.string(), v.maxLength(MAX_URL)),
@@ -24,6 +23,9 @@ const answer = v.union([
       description: short,
       published: short,
       charset: short,
+      completeness: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+      warning: short,
+      limit: v.picklist(['', 'characters', 'pages', 'size']),
       truncated: v.boolean(),
     }),
   }),
@@ -45,10 +47,20 @@ export const toInput = ({ json, bytes }: Message): DocumentInput => ({
   bytes,
 });
 
+/** The text goes as bytes: whoever reads the answer need not look for the end of a string of megabytes. */
+export function encodeResult(result: ReadResult): Uint8Array {
+  if (!('document' in result)) return encode(result);
+  const { text, ...document } = result.document;
+  return encode({ document }, Buffer.from(text));
+}
+
 /** Undefined: no answer at all. */
-export function toResult({ json }: Message): ReadResult | undefined {
+export function toResult({ json, bytes }: Message): ReadResult | undefined {
   const checked = v.safeParse(answer, json);
-  return checked.success ? checked.output : undefined;
+  if (!checked.success) return undefined;
+  if (!('document' in checked.output)) return checked.output;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+  return text.length > MAX_CHARS ? undefined : { document: { ...checked.output.document, text } };
 }
 
 export interface Message {

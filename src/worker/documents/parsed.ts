@@ -14,6 +14,9 @@ export const EMPTY: ParsedDocument = {
   description: '',
   published: '',
   charset: '',
+  completeness: 1,
+  warning: '',
+  limit: '',
   truncated: false,
 };
 

@@ -1,7 +1,7 @@
 // The process that reads documents: one after the other, from its standard input to its standard output, until that ends. It runs without
 // network and with no files but its own, and is ended from outside when a document costs too much.
 import { MAX_BYTES } from './document.ts';
-import { encode, Reader, toInput } from './messages.ts';
+import { encode, encodeResult, Reader, toInput } from './messages.ts';
 import { readDocument } from './read-document.ts';
 
 const reader = new Reader(MAX_BYTES + 65_536);
@@ -12,5 +12,5 @@ write(encode({ ready: true }));
 for await (const piece of process.stdin) {
   const messages = reader.add(piece as Buffer);
   if (!messages) process.exit(1);
-  for (const message of messages) write(encode(await readDocument(toInput(message))));
+  for (const message of messages) write(encodeResult(await readDocument(toInput(message))));
 }

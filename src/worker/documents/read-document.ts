@@ -10,6 +10,8 @@ export type ReadResult =
   | { readonly document: ParsedDocument }
   | { readonly refused: 'type' | 'invalid' | 'costly'; readonly problem: string };
 
+const UNSURE = 'its charset cannot be told from its bytes; say it in the media type, e.g. text/plain; charset=gb18030';
+
 export async function readDocument(input: DocumentInput): Promise<ReadResult> {
   const { bytes, mediaType, charset: said, maxChars } = input;
   const kind = documentKind(mediaType, bytes);
@@ -19,10 +21,17 @@ export async function readDocument(input: DocumentInput): Promise<ReadResult> {
       const { readPdf } = await import('./read-pdf.ts');
       return { document: await readPdf(bytes, maxChars) };
     }
+    if (kind === 'docx') {
+      const { docxHtml } = await import('./read-docx.ts');
+      return { document: readHtml(await docxHtml(bytes), { ...input, url: input.url, readable: false }) };
+    }
     const markup = kind === 'html' || /xml/.test(mediaType);
-    const { text, charset } = decode(bytes, said, markup);
+    const { text, charset, unsure } = decode(bytes, said, markup);
+    if (unsure && input.sureCharset) return { refused: 'invalid', problem: UNSURE };
     if (kind === 'html') return { document: { ...readHtml(text, { ...input, url: input.url }), charset } };
-    return { document: { ...EMPTY, text: cut(text, maxChars), charset, truncated: text.length > maxChars } };
+    const truncated = text.length > maxChars;
+    const limit = truncated ? 'characters' : '';
+    return { document: { ...EMPTY, text: cut(text, maxChars), charset, limit, truncated } };
   } catch (error) {
     return refusal(error);
   }

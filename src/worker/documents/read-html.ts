@@ -4,6 +4,7 @@ import { cleanHtml } from './clean-html.ts';
 import { type DocumentLink, MAX_LINKS, MAX_URL, type ParsedDocument } from './document.ts';
 import { parseTree, type Tree, type TreeElement } from './html-tree.ts';
 import { cut, EMPTY, words } from './parsed.ts';
+import { completenessOf, isEnough, lettersOf, proseLetters } from './prose.ts';
 import { toMarkdown } from './to-markdown.ts';
 
 /** More is no article; Readability looks at each of them several times. */
@@ -24,11 +25,14 @@ export function readHtml(source: string, { url, readable, maxChars }: HtmlOption
   const canonical = href(document.querySelector('link[rel="canonical"]')?.getAttribute('href') ?? '') ?? '';
   const said = (...names: string[]) => metaOf(document, names);
   const ownTitle = document.title;
-  // The article, as Readability changes the tree; where it finds none, all of the page.
+  const prose = proseLetters(document.body);
+  // The article, as Readability changes the tree; where it finds none, or a small part of what there is, all of the page.
   const changes = readable && clean.elements <= MAX_READABLE_ELEMENTS;
-  const article = changes ? articleOf(document) : undefined;
+  const found = changes ? articleOf(document) : undefined;
+  const article = found?.content && isEnough(lettersOf(found.content), prose) ? found : undefined;
   const text = article?.content ? toMarkdown(article.content, href).trim() : '';
   const shown = text || toMarkdown((changes ? parseTree(clean.html) : document).body, href).trim();
+  const limit = shown.length > maxChars ? 'characters' : clean.truncated ? 'size' : '';
   return {
     ...EMPTY,
     title: words(article?.title || said('og:title', 'twitter:title') || ownTitle),
@@ -40,7 +44,9 @@ export function readHtml(source: string, { url, readable, maxChars }: HtmlOption
     siteName: words(article?.siteName || said('og:site_name', 'application-name')),
     description: words(said('description', 'og:description', 'twitter:description') || article?.excerpt),
     published: words(article?.publishedTime || said('article:published_time', 'datepublished', 'date', 'dc.date'), 64),
-    truncated: clean.truncated || shown.length > maxChars,
+    limit,
+    truncated: limit !== '',
+    ...completenessOf(article?.content ? lettersOf(article.content) : prose, prose),
   };
 }
 
@@ -48,7 +54,7 @@ function articleOf(document: Tree) {
   try {
     // The serializer gives the tree itself, so that it need not be written and read once more.
     const serializer = (node: unknown) => node as TreeElement;
-    return new Readability<TreeElement>(document as never, { serializer, charThreshold: 200 }).parse() ?? undefined;
+    return new Readability<TreeElement>(document as never, { serializer }).parse() ?? undefined;
   } catch (error) {
     // Of a tree that it cannot cope with there is still the whole text.
     if (error instanceof RangeError) return undefined;

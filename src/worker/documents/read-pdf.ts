@@ -1,9 +1,25 @@
-// Reads the text of a PDF, page by page, with the offset of each. Pictures are not looked at, nothing in it is executed.
+// Reads the text of a PDF, page by page, with the offset of each, and what was filled in or noted on it. Pictures are not looked at,
+// nothing in it is executed.
 import { getDocumentProxy } from 'unpdf';
 import { type DocumentPage, MAX_PAGES, type ParsedDocument } from './document.ts';
+import { joinLines } from './join-lines.ts';
 import { cut, EMPTY, words } from './parsed.ts';
+import { pdfData } from './pdf-data.ts';
 
 type Loaded = Awaited<ReturnType<typeof getDocumentProxy>>;
+type Page = Awaited<ReturnType<Loaded['getPage']>>;
+
+/** Notes and fields of one page that are read. */
+const MOST_NOTES = 1000;
+
+/** What pdf.js asks its tables of. */
+class Tables {
+  async fetch({ kind, filename }: { kind: string; filename: string }): Promise<Uint8Array> {
+    const found = pdfData(kind, filename);
+    if (!found) throw new Error(`there is no ${filename}`);
+    return found;
+  }
+}
 
 /** Rejects with pdf.js's own error when the file is damaged or locked. */
 export async function readPdf(bytes: Uint8Array, maxChars: number): Promise<ParsedDocument> {
@@ -13,29 +29,91 @@ export async function readPdf(bytes: Uint8Array, maxChars: number): Promise<Pars
     disableFontFace: true,
     stopAtErrors: false,
     verbosity: 0,
-  });
+    useWorkerFetch: false,
+    cMapPacked: true,
+    BinaryDataFactory: Tables,
+  } as Parameters<typeof getDocumentProxy>[1]);
   const pages: DocumentPage[] = [];
   let text = '';
   let number = 0;
+  let empty = 0;
   while (number < Math.min(pdf.numPages, MAX_PAGES) && text.length <= maxChars) {
     number++;
     const page = await pdf.getPage(number);
-    const { items } = await page.getTextContent();
     if (text) text += '\n\n';
     pages.push({ number, offset: text.length });
-    let lines = '';
-    for (const item of items) if ('str' in item) lines += item.hasEOL ? `${item.str}\n` : item.str;
-    text += lines.trim();
+    const found = await textOf(page);
+    if (found === '') empty++;
+    text += found;
     page.cleanup();
   }
   const shown = cut(text, maxChars);
+  const limit = text.length > maxChars ? 'characters' : number < pdf.numPages ? 'pages' : '';
   return {
     ...EMPTY,
     ...(await aboutOf(pdf)),
     text: shown,
     pages: pages.filter(({ offset }) => offset < shown.length || offset === 0),
-    truncated: text.length > maxChars || number < pdf.numPages,
+    limit,
+    truncated: limit !== '',
+    ...completenessOf(shown, empty, number),
   };
+}
+
+async function textOf(page: Page): Promise<string> {
+  const { items } = await page.getTextContent();
+  let lines = '';
+  for (const item of items) if ('str' in item) lines += item.hasEOL ? `${item.str}\n` : item.str;
+  return [joinLines(lines.trim()), ...(await notesOf(page))].filter((part) => part !== '').join('\n');
+}
+
+/** Fields of forms with what stands in them, and notes. */
+async function notesOf(page: Page): Promise<string[]> {
+  const all: readonly Record<string, unknown>[] = await page.getAnnotations().catch(() => []);
+  return all.slice(0, MOST_NOTES).flatMap((note) => {
+    const said = note.subtype === 'Widget' ? fieldText(note) : noteText(note);
+    return said === '' ? [] : [said];
+  });
+}
+
+function fieldText({
+  fieldValue,
+  fieldName,
+  alternativeText,
+  checkBox,
+  radioButton,
+  buttonValue,
+}: Record<string, unknown>): string {
+  const name = words(alternativeText) || words(fieldName);
+  if (radioButton) return fieldValue && fieldValue === buttonValue ? `${name}: ${words(fieldValue)}` : '';
+  if (checkBox) return fieldValue && fieldValue !== 'Off' ? `${name}: ${words(fieldValue)}` : '';
+  const value = Array.isArray(fieldValue) ? fieldValue.map((one) => line(one)).join(', ') : line(fieldValue);
+  return value === '' ? '' : name === '' ? value : `${name}: ${value}`;
+}
+
+function noteText({ subtype, contentsObj }: Record<string, unknown>): string {
+  // What a link says stands in the page.
+  if (subtype === 'Link' || typeof contentsObj !== 'object' || contentsObj === null) return '';
+  return 'str' in contentsObj ? line(contentsObj.str) : '';
+}
+
+const line = (text: unknown): string => (typeof text === 'string' ? text.replace(/\r\n?/g, '\n').trim() : '');
+
+/** Letters that no font explained: fonts without a table give private or replaced ones. */
+const UNTOLD = /[\p{Co}\ufffd]/gu;
+
+function completenessOf(text: string, empty: number, pages: number): Pick<ParsedDocument, 'completeness' | 'warning'> {
+  const letters = text.replace(/\s+/g, '').length;
+  const untold = text.match(UNTOLD)?.length ?? 0;
+  const told = letters === 0 ? 1 : 1 - untold / letters;
+  const completeness = pages === 0 ? 1 : told * (1 - empty / pages);
+  const said = [
+    ...(empty > 0 ? [`${empty} of ${pages} pages hold no text; text in pictures is not read`] : []),
+    ...(told < 0.95
+      ? [`${untold} of ${letters} letters are unknown, because a font does not say what its signs mean`]
+      : []),
+  ];
+  return { completeness, warning: said.join('. ') };
 }
 
 async function aboutOf(pdf: Loaded): Promise<Partial<ParsedDocument>> {

@@ -37,6 +37,8 @@ const ATTEMPTS = 5;
 interface Waiting {
   readonly at: number;
   readonly document: NewDocument;
+  /** What is missing of its text. */
+  readonly warning: string;
 }
 
 /** One ingest. */
@@ -130,8 +132,12 @@ export class Ingest {
       if (cut.passages.length === 0) throw new AppError('DOCUMENT_UNREADABLE', { problem: 'it holds no text' });
       const { sha256, whole } = this.#prints[at]!;
       const { id, grant, metadata } = document;
-      const { mediaType } = read;
-      this.#waiting.push({ at, document: { ...cut, id, mediaType, sha256, fingerprint: whole, grant, metadata } });
+      const { mediaType, warning } = read;
+      this.#waiting.push({
+        at,
+        warning,
+        document: { ...cut, id, mediaType, sha256, fingerprint: whole, grant, metadata },
+      });
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof AppError)) throw error;
@@ -149,9 +155,10 @@ export class Ingest {
     const vectors = new Map<string, string>();
     await this.#embed(await this.#missing([...texts.keys()]), texts, vectors);
     const counted = new Set<string>();
-    for (const { at, document } of waiting) {
+    for (const { at, document, warning } of waiting) {
       try {
         await this.#putOne(at, document, texts, vectors, counted);
+        this.#results[at]!.warning = warning;
       } catch (error) {
         if (!(error instanceof AppError) || error.reason !== 'LIMIT_EXCEEDED') throw error;
         this.#failed(at, error);

@@ -25,7 +25,7 @@ export async function readPage(parser: DocumentParser, resource: Resource, optio
   const { tenant: owner, readable, maxChars, signal } = options;
   try {
     const input = { bytes, mediaType, charset, url: url.href, readable, maxChars, owner };
-    const { text: markdown, pages: _, canonical, ...found } = await parser.parse(input, signal);
+    const { text: markdown, pages: _, limit: __, canonical, ...found } = await parser.parse(input, signal);
     const page = create(PageSchema, {
       ...found,
       markdown,

@@ -1,8 +1,12 @@
-// Bytes as text, in the charset that is said, by default UTF-8. Nothing is guessed: text in the wrong letters would be kept for good.
+// Bytes as text, in the charset that is said or marked, by default UTF-8. What is neither is told by the parser of documents, if at all:
+// text in the wrong letters would be kept for good.
 import { AppError } from '../../../../base/errors.ts';
 
-/** With its byte order mark, so that places in it stay right. Throws DOCUMENT_UNREADABLE. */
-export function decodeText(data: Uint8Array, charset: string): string {
+/**
+ * With its byte order mark, so that places in it stay right. Undefined where nobody said the charset and it is not UTF-8. Throws
+ * DOCUMENT_UNREADABLE.
+ */
+export function decodeText(data: Uint8Array, charset: string): string | undefined {
   const label = charset || bomCharset(data) || 'utf-8';
   let decoder: InstanceType<typeof TextDecoder>;
   try {
@@ -17,9 +21,8 @@ export function decodeText(data: Uint8Array, charset: string): string {
   try {
     return decoder.decode(data);
   } catch (error) {
-    const problem = charset
-      ? `it is not text in ${decoder.encoding}`
-      : 'it is not UTF-8 text; say its charset in the media type, e.g. text/plain; charset=gb18030';
+    if (!charset && label === 'utf-8') return undefined;
+    const problem = `it is not text in ${decoder.encoding}`;
     throw new AppError('DOCUMENT_UNREADABLE', { problem }, { cause: error });
   }
 }

@@ -16,7 +16,10 @@ export class LazyParser implements DocumentParser {
 
   /** Throws DOCUMENT_UNREADABLE where there is no parser, and what opening it throws; the next document tries again. */
   async parse(input: DocumentInput, signal: AbortSignal): Promise<ParsedDocument> {
-    if (!this.#open) throw new AppError('DOCUMENT_UNREADABLE', { problem: 'this worker reads neither HTML nor PDF' });
+    if (!this.#open)
+      throw new AppError('DOCUMENT_UNREADABLE', {
+        problem: 'this worker reads neither HTML, PDF, DOCX nor other charsets than UTF-8',
+      });
     this.#opened ??= this.#open().catch((error: unknown) => {
       this.#opened = undefined;
       throw error;

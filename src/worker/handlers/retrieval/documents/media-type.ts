@@ -1,7 +1,9 @@
 // What kind of document something is: by what is said, else by the end of its id, else by how it begins.
 import { AppError } from '../../../../base/errors.ts';
 
-export type Kind = 'text' | 'markdown' | 'html' | 'pdf';
+export type Kind = 'text' | 'markdown' | 'html' | 'pdf' | 'docx';
+
+export const DOCX = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
 
 const TYPES: Readonly<Record<string, Kind>> = {
   'text/markdown': 'markdown',
@@ -9,6 +11,7 @@ const TYPES: Readonly<Record<string, Kind>> = {
   'text/html': 'html',
   'application/xhtml+xml': 'html',
   'application/pdf': 'pdf',
+  [DOCX]: 'docx',
 };
 
 const ENDINGS: Readonly<Record<string, Kind>> = {
@@ -19,6 +22,7 @@ const ENDINGS: Readonly<Record<string, Kind>> = {
   htm: 'html',
   xhtml: 'html',
   pdf: 'pdf',
+  docx: 'docx',
 };
 
 /** As it is kept and shown. */
@@ -27,6 +31,7 @@ const NAMES: Readonly<Record<Kind, string>> = {
   markdown: 'text/markdown',
   html: 'text/html',
   pdf: 'application/pdf',
+  docx: DOCX,
 };
 
 export interface MediaType {

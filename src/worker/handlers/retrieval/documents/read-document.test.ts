@@ -25,12 +25,12 @@ test('the kind is that which is said, else that of the content, else that of the
   expect(() => kind('image/png', 'a.md')).toThrow(expect.objectContaining({ reason: 'DOCUMENT_UNREADABLE' }));
 });
 
-test('bytes are read in the charset that is said or marked, and never guessed', async () => {
+test('bytes are read in the charset that is said or marked, and else left to the parser', async () => {
   const utf16 = Buffer.from('\ufeff中文', 'utf16le');
   expect((await read('a', utf16)).text).toBe('\ufeff中文');
   expect((await read('a', Buffer.from([0xd6, 0xd0]), 'text/plain; charset="GBK"')).text).toBe('中');
   for (const [bytes, type, problem] of [
-    [Buffer.from([0xd6, 0xd0]), '', /say its charset/],
+    [Buffer.from([0xd6, 0xd0]), '', /reads neither/],
     [Buffer.from('x'), 'text/plain; charset=nonsense', /nonsense is unknown/],
     [Buffer.from([0xff]), 'text/plain; charset=utf-8', /not text in utf-8/],
   ] as const) {
@@ -39,6 +39,36 @@ test('bytes are read in the charset that is said or marked, and never guessed', 
       message: expect.stringMatching(problem),
     });
   }
+});
+
+test('text that is not UTF-8 is read by the parser, which must be sure of its charset', async () => {
+  const asked: object[] = [];
+  const parser = new LazyParser(async () => ({
+    parse: async (input) => {
+      asked.push({ mediaType: input.mediaType, charset: input.charset, sureCharset: input.sureCharset });
+      return { ...EMPTY, text: '中' };
+    },
+    close: async () => {},
+  }));
+  const body = { case: 'data' as const, value: Buffer.from([0xd6, 0xd0]) };
+  const document = create(DocumentSchema, { id: 'a.md', body });
+  expect(await readDocument(document, 't', parser, never)).toMatchObject({
+    text: '中',
+    format: 'markdown',
+    lines: true,
+  });
+  expect(asked).toEqual([{ mediaType: 'text/plain', charset: undefined, sureCharset: true }]);
+});
+
+test.each([
+  ['pages', /more than the 2000 pages/],
+  ['characters', /more text than is read/],
+  ['size', /more tags than are read/],
+] as const)('a document that met the limit of %s says which', async (limit, problem) => {
+  const parse = async () => ({ ...EMPTY, text: 'x', limit, truncated: true });
+  const parser = new LazyParser(async () => ({ parse, close: async () => {} }));
+  const document = create(DocumentSchema, { id: 'a.pdf', body: { case: 'data', value: Buffer.from('%PDF-1.7') } });
+  await expect(readDocument(document, 't', parser, never)).rejects.toThrow(problem);
 });
 
 test('the parser of HTML and PDF is opened by the first of them, and again when that failed', async () => {

@@ -1,13 +1,15 @@
 // A document as it came, as text that can be cut.
 import type { Document } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
-import { type DocumentParser, MAX_CHARS } from '../../../documents/document.ts';
+import { type DocumentLimit, type DocumentParser, MAX_CHARS, MAX_PAGES } from '../../../documents/document.ts';
 import type { ReadableText } from '../passages/passage.ts';
 import { decodeText } from './decode-text.ts';
-import { mediaTypeOf } from './media-type.ts';
+import { DOCX, type Kind, mediaTypeOf } from './media-type.ts';
 
 export interface ReadDocument extends ReadableText {
   readonly mediaType: string;
+  /** What is missing of its text and why; empty when nothing is known to be. */
+  readonly warning: string;
 }
 
 /** Throws DOCUMENT_UNREADABLE, and what the parser throws for this document. `owner`: the tenant. */
@@ -21,31 +23,58 @@ export async function readDocument(
   const bytes = body.case === 'data' ? body.value : undefined;
   const begin = bytes ? Buffer.from(bytes.subarray(0, 1024)).toString('latin1') : String(body.value).slice(0, 1024);
   const { kind, name, charset } = mediaTypeOf(document.mediaType, id, begin);
-  if (kind === 'text' || kind === 'markdown') {
+  const isText = kind === 'text' || kind === 'markdown';
+  if (isText) {
     const text = bytes ? decodeText(bytes, charset) : String(body.value);
-    if (isBinary(text)) throw unreadable('it is not text');
-    return { text, format: kind, title, lines: true, pages: [], mediaType: name };
+    if (text !== undefined) return { ...asText(text, kind), title, mediaType: name };
   }
-  if (kind === 'pdf' && !bytes) throw unreadable('a PDF is given as data, not as text');
-  const input = {
-    bytes: bytes ?? Buffer.from(String(body.value)),
-    mediaType: kind === 'pdf' ? 'application/pdf' : 'text/html',
-    charset: bytes ? charset || undefined : 'utf-8',
-    readable: false,
-    maxChars: MAX_CHARS,
-    owner,
-  };
-  const parsed = await parser.parse(input, signal);
+  if ((kind === 'pdf' || kind === 'docx') && !bytes) {
+    throw unreadable(`a ${kind.toUpperCase()} is given as data, not as text`);
+  }
+  const parsed = await parser.parse(
+    {
+      bytes: bytes ?? Buffer.from(String(body.value)),
+      mediaType: PARSED_AS[kind],
+      charset: bytes ? charset || undefined : 'utf-8',
+      sureCharset: isText,
+      readable: false,
+      maxChars: MAX_CHARS,
+      owner,
+    },
+    signal,
+  );
   // A part of it would be taken for the whole.
-  if (parsed.truncated) throw unreadable(`it has more text than is read of one document (${MAX_CHARS} characters)`);
+  if (parsed.truncated) throw unreadable(tooMuch(parsed.limit));
+  if (isText) return { ...asText(parsed.text, kind), title, mediaType: name };
   return {
     text: parsed.text,
-    format: kind === 'html' ? 'markdown' : 'text',
+    format: kind === 'pdf' ? 'text' : 'markdown',
     title: title || parsed.title,
     lines: false,
     pages: kind === 'pdf' ? parsed.pages.map(({ offset }) => offset) : [],
     mediaType: name,
+    warning: parsed.warning,
   };
+}
+
+const PARSED_AS: Readonly<Record<Kind, string>> = {
+  text: 'text/plain',
+  markdown: 'text/plain',
+  html: 'text/html',
+  pdf: 'application/pdf',
+  docx: DOCX,
+};
+
+/** Throws DOCUMENT_UNREADABLE. */
+function asText(text: string, format: 'text' | 'markdown') {
+  if (isBinary(text)) throw unreadable('it is not text');
+  return { text, format, lines: true, pages: [], warning: '' };
+}
+
+function tooMuch(limit: DocumentLimit): string {
+  if (limit === 'pages') return `it has more than the ${MAX_PAGES} pages that are read of one document; split it`;
+  if (limit === 'size') return 'it has more tags than are read of one document; split it';
+  return `it has more text than is read of one document (${MAX_CHARS} characters); split it`;
 }
 
 const unreadable = (problem: string) => new AppError('DOCUMENT_UNREADABLE', { problem });

@@ -1,0 +1,222 @@
+import { describe, expect, test } from 'vitest';
+import { makeDocx, paragraph } from '../../../test/support/make-docx.ts';
+import { makePage, makePdf } from '../../../test/support/make-pdf.ts';
+import type { DocumentInput, ParsedDocument } from './document.ts';
+import { readDocument } from './read-document.ts';
+
+async function read(body: string | Uint8Array, more: Partial<DocumentInput> = {}): Promise<ParsedDocument> {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const asked = { bytes, mediaType: 'text/html', readable: false, maxChars: 1_000_000, url: 'https://a.example/' };
+  const result = await readDocument({ ...asked, ...more });
+  if ('refused' in result) throw new Error(`${result.refused}: ${result.problem}`);
+  return result.document;
+}
+const text = async (html: string) => (await read(html)).text;
+const pdf = (bytes: Uint8Array) => read(bytes, { mediaType: 'application/pdf' });
+
+test.each([
+  ['a list of choices', '<select><option>a<option>b', 'p'],
+  ['a list of choices in a box', '<div><select><option>a</div>', 'p'],
+  ['a drawing', '<svg><path d="x"/>', 'p'],
+  ['a formula', '<math><mi>a</mi>', 'div'],
+  ['a picture that is drawn', '<canvas>', 'p'],
+  ['a film', '<div><video><source src="x">', 'p'],
+  ['a frame', '<iframe src="x">', 'p'],
+  ['an object', '<object data="x"><param name="a">', 'p'],
+  ['a list of proposals', '<datalist id="x"><option>a', 'section'],
+])('what stands after %s whose end was forgotten is read', async (_, begin, tag) => {
+  const found = await text(`<p>before ${begin}<${tag}>first after</${tag}><div><p>second after</p></div>`);
+  expect(found).toContain('before');
+  expect(found).toMatch(/first after\s+second after$/);
+});
+
+test('scripts, styles, inert templates and choices are no text', async () => {
+  const html =
+    '<p>a<script>b</script><style>c</style><template>d</template><select><option>e</select><datalist><option>f</datalist><textarea>g</textarea> h</p>';
+  expect(await text(html)).toBe('a h');
+  expect(await text('<p>a<script>var never = "<p>ended"')).toBe('a');
+});
+
+test.each([
+  ['<math alttext="E = mc^2"><mi>E</mi><mo>=</mo></math>', 'E = mc^2'],
+  ['<math><mi>a</mi><mo>+</mo><mi>b</mi></math>', 'a+b'],
+  [
+    '<math><semantics><mi>E</mi><annotation encoding="application/x-tex">E=mc^2</annotation><annotation-xml><ci>x</ci></annotation-xml></semantics></math>',
+    '$E=mc^2$',
+  ],
+])('a formula is written on its line: %s', async (formula, written) => {
+  expect(await text(`<p>Let ${formula}, always.</p>`)).toBe(`Let ${written}, always.`);
+});
+
+test.each([
+  [
+    'a shadow tree',
+    '<my-card><template shadowrootmode="open"><style>x</style><h2>Head</h2></template>Light</my-card>',
+    '## Head\n\nLight',
+  ],
+  ['a dialog', '<dialog open><p>Asked</p></dialog><dialog><p>Later</p></dialog>', 'Asked\n\nLater'],
+  [
+    'the labels of a drawing',
+    '<p>see<svg><title>icon</title><text>Left</text><text>Right</text></svg></p>',
+    'see Left Right',
+  ],
+  [
+    'a page only for readers without scripts',
+    '<div id="root"></div><noscript><p>All of it</p></noscript>',
+    'All of it',
+  ],
+  [
+    'a page of frames',
+    '<frameset cols="1,2"><frame src="a"><noframes><p>In words</p></noframes></frameset>',
+    'In words',
+  ],
+])('%s is read', async (_, html, expected) => {
+  expect(await text(html)).toBe(expected);
+});
+
+test('what is said to readers without scripts is left out of a page that has text', async () => {
+  const words = 'words of this page '.repeat(20).trim();
+  expect(await text(`<p>${words}</p><noscript>turn on scripts</noscript>`)).toBe(words);
+});
+
+test('a small thing beside the text is not taken for the article, and a part is told as one', async () => {
+  const sentence = 'A sentence of the page, with a comma, that says something about birds and their nests. ';
+  const rows = Array.from({ length: 60 }, (_, at) => `<tr><td>${at}<td>${sentence}</tr>`).join('');
+  const small = `<article class="post content"><p>${sentence}</p><p>${sentence}</p></article><table>${rows}</table>`;
+  const page = await read(`<body>${small}</body>`, { readable: true });
+  expect(page.text.length).toBeGreaterThan(60 * sentence.length);
+  expect(page).toMatchObject({ warning: '', completeness: 1 });
+
+  const article = `<article><h1>Head</h1>${`<p>${sentence.repeat(4)}</p>`.repeat(8)}</article>`;
+  const comments = `<div class="comments">${`<div class="comment"><p>${sentence}</p></div>`.repeat(200)}</div>`;
+  const part = await read(`<body>${article}${comments}</body>`, { readable: true });
+  expect(part.completeness).toBeLessThan(0.5);
+  expect(part.warning).toMatch(/^what was taken for the article is \d+ % of the text of this page/);
+  expect((await read(`<body>${article}<nav>${comments}</nav></body>`, { readable: true })).warning).toBe('');
+});
+
+test.each([
+  ['UniGB-UCS2-H', 'GB1', 'STSong-Light', '合同的终止日期'],
+  ['UniJIS-UCS2-H', 'Japan1', 'HeiseiMin-W3', '請求書と支払期限'],
+  ['UniKS-UCS2-H', 'Korea1', 'HYSMyeongJo-Medium', '계약서 번호'],
+  ['UniCNS-UCS2-H', 'CNS1', 'MSung-Light', '合約編號'],
+])('a PDF whose letters are told by the table %s is read', async (table, ordering, base, words) => {
+  const info = `/CIDSystemInfo << /Registry (Adobe) /Ordering (${ordering}) /Supplement 0 >>`;
+  const under = `<< /Type /Font /Subtype /CIDFontType0 /BaseFont /${base} ${info} /DW 1000 >>`;
+  const font = `<< /Type /Font /Subtype /Type0 /BaseFont /${base} /Encoding /${table} /DescendantFonts [${under}] >>`;
+  const hex = Buffer.from(words, 'utf16le').swap16().toString('hex');
+  expect((await pdf(makePage(`BT /F1 12 Tf 72 700 Td <${hex}> Tj ET`, { font }))).text).toBe(words);
+});
+
+test('fields and notes of a PDF are read after its page', async () => {
+  const objects = [
+    '<< /Type /Annot /Subtype /Widget /FT /Tx /T (customer) /V (Miller and Sons) /Rect [0 0 9 9] >>',
+    '<< /Type /Annot /Subtype /Text /Contents (Please check.) /Rect [0 0 9 9] >>',
+    '<< /Type /Annot /Subtype /Link /Contents (not this) /Rect [0 0 9 9] >>',
+    '<< /Type /Annot /Subtype /Widget /FT /Btn /T (agreed) /V /Yes /AS /Yes /Rect [0 0 9 9] /AP << /N << /Yes 5 0 R /Off 5 0 R >> >> >>',
+    '<< /Type /Annot /Subtype /Widget /FT /Btn /T (refused) /V /Off /AS /Off /Rect [0 0 9 9] /AP << /N << /Yes 5 0 R /Off 5 0 R >> >> >>',
+  ];
+  const more = '/Annots [6 0 R 7 0 R 8 0 R 9 0 R 10 0 R]';
+  const page = await pdf(makePage('BT /F1 12 Tf 72 700 Td (Order) Tj ET', { more, objects }));
+  expect(page.text).toBe('Order\nPlease check.\ncustomer: Miller and Sons\nagreed: Yes');
+});
+
+test('words that were cut at the end of a line are whole again', async () => {
+  const lines = (...all: string[]) => pdf(makePdf([all.join('\n')])).then((page) => page.text);
+  expect(await lines('The government is respon-', 'sible for it.')).toBe('The government is responsible for it.');
+  expect(await lines('a well-', 'known one, well-known to all')).toBe('a well-known one, well-known to all');
+  expect(await lines('from 2020-', '2021 and A-', 'B')).toBe('from 2020-\n2021 and A-\nB');
+});
+
+test('a PDF says which of its pages hold no text, and which limit was met', async () => {
+  const page = await pdf(makePdf(['one', '', 'three', '']));
+  expect(page.completeness).toBe(0.5);
+  expect(page.warning).toBe('2 of 4 pages hold no text; text in pictures is not read');
+  expect(await read(makePdf(['one', 'two']), { mediaType: 'application/pdf', maxChars: 3 })).toMatchObject({
+    limit: 'characters',
+    truncated: true,
+  });
+});
+
+test('a PDF with more pages than are read says that', { timeout: 60_000 }, async () => {
+  const page = await pdf(makePdf(Array.from({ length: 2001 }, (_, at) => `word${at}`)));
+  expect(page).toMatchObject({ limit: 'pages', truncated: true });
+  expect(page.text).toContain('word1999');
+  expect(page.text).not.toContain('word2000');
+});
+
+test('a DOCX is read, by its type or by its bytes', async () => {
+  const cells = ['a', 'b'].map((cell) => `<w:tc>${paragraph(cell)}</w:tc>`).join('');
+  const docx = makeDocx(
+    `${paragraph('Head', 'Heading1')}${paragraph('Größe, 图')}<w:tbl><w:tr>${cells}</w:tr></w:tbl>`,
+  );
+  for (const mediaType of [
+    'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+    'application/octet-stream',
+    '',
+  ]) {
+    const { text } = await read(docx, { mediaType });
+    expect(text).toContain('Größe, 图');
+    expect(text).toMatch(/# Head/);
+    expect(text).toMatch(/a[\s|]+b/);
+  }
+  await expect(read(Buffer.from('PK\x03\x04 word/document.xml'), { mediaType: '' })).rejects.toThrow('invalid');
+});
+
+describe('a charset that nobody said', () => {
+  const SAMPLES = [
+    ['gb18030', '合同的终止日期是七月四日。负责人为李雷。', 'us/NrLXE1tXWucjVxtrKx8bf1MLLxMjVoaO4utTwyMvOqsDuwNehow=='],
+    ['gb18030', '你好', 'xOO6ww=='],
+    [
+      'shift_jis',
+      '契約の終了日は七月四日です。担当者は田中さん。',
+      'jF+W8YLMj0mXuZP6gs2OtYyOjmyT+oLFgreBQpJTk5aO0oLNk2OShoKzgvGBQg==',
+    ],
+    ['shift_jis', '会議の記録', 'ie+LY4LMi0yYXg=='],
+    [
+      'euc-jp',
+      '契約の終了日は七月四日です。担当者は田中さん。',
+      't8DM86TOvarOu8b8pM+8t7fuu83G/KTHpLmho8O0xfa81KTPxcTD5qS1pPOhow==',
+    ],
+    ['big5', '合約的終止日期是七月四日。負責人為李雷。', 'plis+aq6stek7qTptMGsT6RDpOulfKTpoUOtdLNkpEissKf1uXChQw=='],
+    [
+      'euc-kr',
+      '계약의 종료일은 칠월 사일입니다. 담당자는 김씨입니다.',
+      'sOi+4MDHIMG+t+HAz8C6IMSlv/kgu+fAz8DUtM+02S4gtOO058DatMIgsei+vsDUtM+02S4=',
+    ],
+    [
+      'windows-1251',
+      'Договор заканчивается четвёртого июля. Ответственный: Иванов.',
+      'xO7j7uLu8CDn4Org7ffo4uDl8vH/IPfl8uK48PLu4+4g6P7r/y4gzvLi5fLx8uLl7e376TogyOLg7e7iLg==',
+    ],
+    [
+      'windows-1252',
+      'Der Vertrag endet am vierten Juli. Zuständig ist Frau Müller. Größe: zwölf Meter. Für später.',
+      'RGVyIFZlcnRyYWcgZW5kZXQgYW0gdmllcnRlbiBKdWxpLiBadXN05G5kaWcgaXN0IEZyYXUgTfxsbGVyLiBHcvbfZTogenf2bGYgTWV0ZXIuIEb8ciBzcOR0ZXIu',
+    ],
+  ] as const;
+
+  test.each(SAMPLES)('%s is told from the bytes of %s', async (charset, words, base64) => {
+    const bytes = Buffer.from(base64, 'base64');
+    const html = Buffer.concat([Buffer.from('<!doctype html><title>x</title><p>'), bytes, Buffer.from('</p>')]);
+    expect(await read(bytes, { mediaType: 'text/plain', sureCharset: true })).toMatchObject({ text: words, charset });
+    expect(await read(html)).toMatchObject({ text: words, charset });
+  });
+
+  test.each([
+    ['a comment', '<!-- <meta charset="koi8-r"> -->'],
+    ['a script', '<script>x = \'<meta charset="koi8-r">\'</script>'],
+    ['an attribute', '<p title=\'<meta charset="koi8-r">\'></p>'],
+    ['a link', '<link rel="x" charset="koi8-r">'],
+  ])('is not believed of %s', async (_, begin) => {
+    const [, words, base64] = SAMPLES[0];
+    const html = Buffer.concat([Buffer.from(begin), Buffer.from('<p>'), Buffer.from(base64, 'base64')]);
+    expect((await read(html)).text).toContain(words);
+  });
+
+  test('is refused where it cannot be told and must be sure', async () => {
+    const bytes = Buffer.from('na\xefve', 'latin1');
+    await expect(read(bytes, { mediaType: 'text/plain', sureCharset: true })).rejects.toThrow(/charset cannot be told/);
+    expect((await read(bytes, { mediaType: 'text/plain' })).text).toBe('naïve');
+  });
+});
