@@ -235,6 +235,10 @@ export const ERRORS = {
   ),
   FILE_NOT_FOUND: row('not_found', 'there is no such file or folder in the allowed folders', { exit: EXIT.failed }),
   FILE_UNREADABLE: row('failed_precondition', 'the system refused access to the file; look at its permissions'),
+  SECRET_CONTENT: row(
+    'permission_denied',
+    'the file holds what looks like {what}, so it is never shared; take that out of it, or share other files or folders',
+  ),
   FILE_EXISTS: row('already_exists', 'the file exists already; use mode REPLACE to replace it'),
   FILE_CHANGED: row('aborted', 'the file changed while it was at work on; try again'),
   NOT_A_FILE: row('failed_precondition', 'this is not a regular file'),

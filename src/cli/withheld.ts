@@ -11,6 +11,7 @@ const WHY: Readonly<Record<string, string>> = {
   RANGE: 'outside the shared lines',
   BUDGET: 'there was more than one call looks at',
   CAP: 'the share met its limit',
+  UNREADABLE_NAME: 'with signs that cannot be told safely, so left out',
   RECIPIENT: 'shared with someone else',
   CHANGED: 'changed after it was shared',
 };

@@ -75,6 +75,9 @@ const schema = v.strictObject({
     v.strictObject({
       /** Folders (or single files) that may be read. */
       read: v.optional(v.array(v.pipe(v.string(), v.minLength(1)))),
+      // Patterns below the allowed folders, e.g. `.github` or `docs/.config/app.toml`; secret files stay denied.
+      /** What begins with a dot and may be read all the same. */
+      hidden: v.optional(v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(512))), v.maxLength(64)), []),
       /** Files that may be written. Without `confirm: never` an entry waits for approvals, which this version lacks. */
       write: v.optional(v.array(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)), confirm }))),
       /** Commands that may be run, word by word. */
@@ -149,6 +152,8 @@ export interface EdgeConfig {
   readonly control: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly roots: readonly Root[];
+  /** Patterns of what begins with a dot and may be read. */
+  readonly hidden: readonly string[];
   readonly write: readonly WriteEntry[];
   readonly execute: readonly ExecuteEntry[];
   readonly commandUid: number;
@@ -192,6 +197,7 @@ export function loadEdgeConfig(file: string, options: { allow?: readonly string[
     control,
     labels,
     roots,
+    hidden: allow.hidden ?? [],
     write: write.map(({ realPath, confirm }) => ({ realPath, confirm })),
     execute,
     commandUid,

@@ -28,7 +28,7 @@ interface AskOptions extends GlobalOptions {
 
 const EXAMPLES = `
 Nothing of a file's content leaves the box unless it is shared or was added with docs add; without that the model sees names and
-short extracts.
+nothing of what they say.
 
 Examples:
   $ bowline ask 'Which of my notes are about the launch?'

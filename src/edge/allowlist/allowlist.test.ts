@@ -117,7 +117,6 @@ test('the home in use, keys and secret files are denied even inside an allowed f
     expect(refusal(() => list.judgeRead(path))).toMatch(/^PATH_NOT_ALLOWED/);
   }
   expect(refusal(() => list.judgeWrite(join(home, 'config.yaml')))).toMatch(/^PATH_NOT_ALLOWED/);
-  expect(list.judgeRead('docs/.env.example').name).toMatch(/docs\/\.env\.example$/);
   expect(isSecretName('environment.md')).toBe(false);
 });
 

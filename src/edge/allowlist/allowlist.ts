@@ -3,12 +3,13 @@ import { dirname, relative } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { contains, type EdgeConfig, type ExecuteEntry, type Root, type WriteEntry } from '../config.ts';
 import { matchArgv } from './argv-template.ts';
-import { denials } from './denied.ts';
+import { denials, type PathDenials } from './denied.ts';
 import { type DeniedPath, deniedBelow } from './denied-below.ts';
+import { HomeInodes } from './home-inodes.ts';
 import { inRoot, type JudgedPath, judgePath, refused } from './judge-path.ts';
+import { type Denials, type Opened, openBeneath } from './open-beneath.ts';
 import { type OpenCommand, openCommand, type PlacedCommand } from './open-command.ts';
 import { type OpenFile, openFile, openFolder } from './open-file.ts';
-import { type Resolved, resolvePath } from './resolve.ts';
 import { conflictOf } from './write-or-run.ts';
 
 /** A command that matched an entry. */
@@ -20,29 +21,32 @@ export class Allowlist {
   readonly roots: readonly Root[];
   readonly #write: readonly WriteEntry[];
   readonly #execute: readonly ExecuteEntry[];
-  readonly #denied: (path: string) => boolean;
+  readonly #denied: PathDenials;
+  readonly #denials: Denials;
 
   /** @param denied real paths that no configuration opens: the home in use, the folder of its socket, the program */
-  constructor(config: Pick<EdgeConfig, 'roots' | 'write' | 'execute'>, denied: readonly string[]) {
+  constructor(config: Pick<EdgeConfig, 'roots' | 'write' | 'execute' | 'hidden'>, denied: readonly string[]) {
     this.roots = config.roots;
     this.#write = config.write;
     this.#execute = config.execute;
-    this.#denied = denials(denied);
+    this.#denied = denials(denied, config.hidden);
+    const inodes = new HomeInodes(denied);
+    this.#denials = { path: this.#denied.below, identity: (stat) => inodes.holds(stat) };
   }
 
   /** The roots that may be read, by name. */
   get readable(): readonly Root[] {
-    return this.roots.filter((root) => root.readable && !this.#denied(root.realPath));
+    return this.roots.filter((root) => root.readable && !this.#denied.anywhere(root.realPath));
   }
 
   /** Lexical. @throws PATH_NOT_ALLOWED */
   judgeRead(path: string): JudgedPath {
-    return judgePath(path, this.readable, this.#denied);
+    return judgePath(path, this.readable, this.#denied.below);
   }
 
   /** Lexical: the file must be exactly one of the entries. @throws PATH_NOT_ALLOWED, CONFIRMATION_NEEDED */
   judgeWrite(path: string): JudgedPath {
-    const judged = judgePath(path, this.roots, this.#denied);
+    const judged = judgePath(path, this.roots, this.#denied.anywhere);
     const entry = this.#write.find(({ realPath }) => realPath === judged.path);
     if (!entry) throw refused();
     if (entry.confirm !== 'never') throw new AppError('CONFIRMATION_NEEDED');
@@ -80,45 +84,84 @@ export class Allowlist {
 
   /** What is denied below a folder. @throws COMMAND_VIEW_TOO_LARGE */
   deniedBelow(folder: string, entries: number): Promise<DeniedPath[]> {
-    return deniedBelow(folder, this.#denied, entries);
+    return deniedBelow(folder, (path) => this.isDenied(path), entries);
   }
 
   /** Whether a real path may be seen at all: inside its root and not denied. Used for each entry of a walk. */
   visible(root: Root, path: string): boolean {
-    return contains(root.realPath, path) && !this.#denied(path);
+    return contains(root.realPath, path) && !this.#denied.below(path, { root });
   }
 
   /** The root that may be read and holds a real path, with the path's name there. */
   nameOf(realPath: string): JudgedPath | undefined {
-    const [root] = this.readable
-      .filter((candidate) => contains(candidate.realPath, realPath))
-      .sort((a, b) => b.realPath.length - a.realPath.length);
-    return root && !this.#denied(realPath) ? inRoot(root, relative(root.realPath, realPath)) : undefined;
+    const root = this.#rootOf(realPath);
+    return root && !this.#denied.below(realPath, { root })
+      ? inRoot(root, relative(root.realPath, realPath))
+      : undefined;
   }
 
-  /** Whether a real path is denied whatever the configuration says. */
+  /** Whether the file at this real path may be written. */
+  isWritable(realPath: string): boolean {
+    return this.#write.some((entry) => entry.realPath === realPath);
+  }
+
+  /** Whether a real path is denied: whatever the configuration says, or, below a root, because it is hidden or a secret. */
   isDenied(path: string): boolean {
-    return this.#denied(path);
+    return this.#denied.anywhere(path) || (this.#rootOf(path) !== undefined && this.nameOf(path) === undefined);
   }
 
   /** Whether a program at this real path may be run: not where something may be written. */
   mayRun(program: string): boolean {
     const folders = this.#write.map(({ realPath }) => dirname(realPath));
-    return !this.#denied(program) && !folders.some((folder) => contains(folder, program));
+    return !this.#denied.anywhere(program) && !folders.some((folder) => contains(folder, program));
   }
 
-  resolve(judged: JudgedPath): Promise<Resolved> {
-    return resolvePath(judged, this.#denied);
+  /** What may never be opened, for walks that hold on to open folders. */
+  get denials(): Denials {
+    return this.#denials;
+  }
+
+  /**
+   * Opens the place that a judged path leads to, without opening what is in it; undefined when nothing is there. Whoever opened it
+   * closes its handle. Errors: see openBeneath.
+   */
+  open(judged: JudgedPath): Promise<Opened | undefined> {
+    return openBeneath(judged, this.#denials);
+  }
+
+  /** Where a judged path leads and what is there, looked at and closed again. Errors: see openBeneath. */
+  async resolve(judged: JudgedPath): Promise<Pick<Opened, 'realPath' | 'stat'> | undefined> {
+    const opened = await this.open(judged);
+    await opened?.handle.close();
+    return opened;
   }
 
   /** Errors: see openFile. */
   openFile(judged: JudgedPath): Promise<OpenFile> {
-    return openFile(judged, this.#denied);
+    return openFile(judged, this.#denials);
+  }
+
+  /**
+   * Opens the folder of a file that may be written, which was a real path when the configuration was read and still must be.
+   * Errors: see openFolder.
+   */
+  openWriteFolder(judged: JudgedPath): Promise<OpenFile> {
+    const realPath = dirname(judged.path);
+    const root = { name: judged.name, path: realPath, realPath, readable: false };
+    const denials = { ...this.#denials, path: (path: string) => this.#denied.anywhere(path) };
+    return openFolder(inRoot(root, ''), denials);
   }
 
   /** Errors: see openFolder. */
   openFolder(judged: JudgedPath): Promise<OpenFile> {
-    return openFolder(judged, this.#denied);
+    return openFolder(judged, this.#denials);
+  }
+
+  /** The innermost root that may be read and holds a real path. */
+  #rootOf(realPath: string): Root | undefined {
+    return this.readable
+      .filter((candidate) => contains(candidate.realPath, realPath))
+      .sort((a, b) => b.realPath.length - a.realPath.length)[0];
   }
 
   #conflicts(argv: readonly string[], cwd: string): boolean {

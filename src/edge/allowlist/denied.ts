@@ -1,65 +1,212 @@
-// What no configuration allows: the home of Bowline, keys and other secret files. Judged by path alone.
+// What no configuration allows: the home of Bowline, keys and other secret files; and, below a root, what begins with a dot and was not
+// named. Judged by path alone, without regular expressions that could be made slow.
+import { globMatcher, matchPart } from './glob.ts';
+import type { JudgedPath } from './judge-path.ts';
+import {
+  COPY_ENDINGS,
+  DATA_ENDINGS,
+  SECRET_ENDINGS,
+  SECRET_FILES,
+  SECRET_PARTS,
+  SECRET_PLACES,
+  SECRET_SPACED,
+  SECRET_WORDS,
+  SSH_KEYS,
+  TEMPLATES,
+  WRAPPINGS,
+} from './secret-names.ts';
 
-const FOLDERS = new Set([
-  '.bowline',
-  '.ssh',
-  '.gnupg',
-  '.aws',
-  '.azure',
-  '.kube',
-  '.docker',
-  '.password-store',
-  '.pki',
-]);
+/** How a name is compared: composed, without letter case, since some systems know no difference. */
+const plain = (part: string): string => part.normalize('NFKC').toLowerCase();
 
-const FILES = new Set([
-  '.netrc',
-  '_netrc',
-  '.pgpass',
-  '.my.cnf',
-  '.npmrc',
-  '.pypirc',
-  '.htpasswd',
-  '.git-credentials',
-  '.vault-token',
-  '.bash_history',
-  '.zsh_history',
-  'owner.key',
-  'authorized_keys',
-  'credentials.json',
-  'secrets.json',
-  'secrets.yaml',
-  'secrets.yml',
-  'shadow',
-  'gshadow',
-]);
-
-const PATTERNS = [
-  /^\.env(\..*)?$/,
-  /\.env$/,
-  /^id_(rsa|dsa|ecdsa|ed25519)(_sk)?(\..*)?$/,
-  /\.(pem|key|p12|pfx|pkcs12|keystore|jks|kdbx?|ppk|gpg|asc|ovpn|keytab)$/,
-];
-
-/** Templates that hold no secret, by convention. */
-const HARMLESS = /^\.env\.(example|sample|template|dist)$/;
-
-/** Whether one part of a path names a secret. Letter case does not matter, because on some systems it does not. */
+/** Whether one part of a path names a secret wherever it stands. */
 export function isSecretName(part: string): boolean {
-  const name = part.normalize('NFC').toLowerCase();
-  if (FOLDERS.has(name) || FILES.has(name)) return true;
-  return !HARMLESS.test(name) && PATTERNS.some((pattern) => pattern.test(name));
+  const name = plain(part);
+  const bare = withoutCopies(name);
+  if ([name, bare].some((one) => SECRET_PARTS.has(one))) return true;
+  if (isTemplate(name)) return false;
+  return bare.startsWith('.env') || name.startsWith('.env') || isSshKey(bare) || STRONG.has(endingOf(bare));
+}
+
+/** Endings that are keys even as a root. */
+const STRONG: ReadonlySet<string> = new Set([
+  'pem',
+  'key',
+  'p12',
+  'pfx',
+  'ppk',
+  'jks',
+  'kdbx',
+  'keytab',
+  'keystore',
+  'env',
+  'p8',
+]);
+
+/** Whether a part below a root names a secret: the above, and what usually is one. */
+function isSecretBelow(part: string): boolean {
+  if (isSecretName(part)) return true;
+  const name = plain(part);
+  if (isTemplate(name)) return false;
+  const bare = withoutCopies(name);
+  if ([name, bare].some((one) => SECRET_FILES.has(one) || SECRET_SPACED.has(one))) return true;
+  const ending = endingOf(bare);
+  if (SECRET_ENDINGS.has(ending)) return true;
+  const stem = withoutCopies(ending === '' ? bare : bare.slice(0, -ending.length - 1));
+  // Without an ending, and no copy of anything, it may be a folder: then only the word alone counts.
+  if (ending === '') return isSecretWord(stem, bare === name);
+  if (ending !== '' && !DATA_ENDINGS.has(ending)) return false;
+  return isSecretWord(stem, false) || SECRET_ENDINGS.has(endingOf(stem));
+}
+
+/** The word alone, or with what people add: a number, a name before or after it. */
+function isSecretWord(stem: string, alone: boolean): boolean {
+  const pieces = stem.split(/[-_. ]/).filter((piece) => piece !== '');
+  if (WORDS.has(trimDigits(pieces.join('_')))) return true;
+  if (alone || pieces.length > 6) return false;
+  return [1, 2, 3].some((n) =>
+    [pieces.slice(0, n), pieces.slice(-n)].some((some) => WORDS.has(trimDigits(some.join('_')))),
+  );
+}
+
+const WORDS: ReadonlySet<string> = new Set([...SECRET_WORDS].map((word) => word.replaceAll('-', '_')));
+
+const trimDigits = (text: string): string => {
+  let end = text.length;
+  while (end > 0 && text.charCodeAt(end - 1) >= 48 && text.charCodeAt(end - 1) <= 57) end--;
+  return text.slice(0, end);
+};
+
+/** `id_rsa`, `my_id_rsa`, `id_rsa2`, `id_ed25519_sk`, `work.id_ecdsa`; never the public half. */
+function isSshKey(name: string): boolean {
+  if (name.endsWith('.pub')) return false;
+  return SSH_KEYS.some((key) => {
+    const at = name.indexOf(key);
+    if (at < 0) return false;
+    const [before = '', after = ''] = [name[at - 1], name[at + key.length]];
+    return !isLetter(before) && !isLetter(after);
+  });
+}
+
+const isLetter = (c: string): boolean => c !== '' && c !== c.toUpperCase();
+
+const isTemplate = (name: string): boolean => TEMPLATES.has(endingOf(name));
+
+function endingOf(name: string): string {
+  const at = name.lastIndexOf('.');
+  return at <= 0 ? '' : name.slice(at + 1);
+}
+
+/** Without what marks a copy: `id_rsa~`, `#id_rsa#`, `server.key.bak`, `.netrc-old`, `cert.pem.bak.1`, `key (2)`. */
+function withoutCopies(name: string): string {
+  let bare = name;
+  for (let round = 0; round < 8; round++) {
+    const next = withoutOne(bare);
+    if (next === bare || next === '' || next === '.') return bare;
+    bare = next;
+  }
+  return bare;
+}
+
+function withoutOne(name: string): string {
+  const trimmed = name.trim();
+  if (trimmed !== name) return trimmed;
+  if (name.endsWith('~') || (name.endsWith('#') && name.length > 1)) return name.slice(0, -1);
+  if (name.startsWith('#') || name.startsWith('~$')) return name.slice(name.startsWith('#') ? 1 : 2);
+  if (name.startsWith('.#')) return name.slice(2);
+  if (name.startsWith('copy of ')) return name.slice(8);
+  if (name.startsWith('.') && name.endsWith('.swp')) return name.slice(1, -4);
+  for (const sign of ['.', '-', '_', ' ', '+', '@', '(']) {
+    const at = name.lastIndexOf(sign);
+    if (at <= 0) continue;
+    const rest = name.slice(at + 1).replaceAll(')', '');
+    if (COPY_ENDINGS.has(rest) || (sign === '.' && WRAPPINGS.has(rest)) || (rest !== '' && isNumber(rest))) {
+      return name.slice(0, at);
+    }
+  }
+  return name;
+}
+
+const isNumber = (text: string): boolean => {
+  for (const c of text) if (c < '0' || c > '9') return false;
+  return text.length <= 14;
+};
+
+const PLACES = SECRET_PLACES.map((place) => place.split('/'));
+
+/** Whether two or three parts in a row are a place of secrets. A dot before a folder's name makes no difference. */
+function isSecretPlace(parts: readonly string[]): boolean {
+  const names = parts.map((part) => plain(part).replace(/^\./, ''));
+  return names.some((_, at) =>
+    PLACES.some(
+      (place) => at + place.length <= names.length && place.every((piece, i) => matchPart(piece, names[at + i]!)),
+    ),
+  );
+}
+
+export interface PathDenials {
+  /** Absolute paths of programs, folders to start in, roots themselves. */
+  anywhere(path: string): boolean;
+  /** Absolute paths below a root, or the root. */
+  below(path: string, judged: Pick<JudgedPath, 'root'>): boolean;
 }
 
 /**
  * Judges absolute paths.
  * @param folders real paths that are denied whatever their name: the home in use, the socket's folder, the program
+ * @param named patterns below a root, of config.yaml: what begins with a dot and may be read all the same
  */
-export function denials(folders: readonly string[]): (path: string) => boolean {
+export function denials(folders: readonly string[], named: readonly string[] = []): PathDenials {
   const fixed = folders.map((folder) => folder.toLowerCase());
-  return (path) => {
+  const patterns = named.map(patternOf);
+  const anywhere = (path: string): boolean => {
     const lower = path.toLowerCase();
     if (fixed.some((folder) => lower === folder || lower.startsWith(`${folder}/`))) return true;
     return path.split('/').some(isSecretName);
   };
+  return {
+    anywhere,
+    below(path, { root }) {
+      if (anywhere(path)) return true;
+      const base = root.realPath === '/' ? '' : root.realPath;
+      if (!path.startsWith(`${base}/`)) return false;
+      const parts = path.slice(base.length + 1).split('/');
+      if (parts.length > MAX_PARTS) return true;
+      if (parts.some(isSecretBelow) || isSecretPlace(parts)) return true;
+      return parts.some(isDot) && !patterns.some((pattern) => names(pattern, parts));
+    },
+  };
+}
+
+/** Deeper than List goes. */
+const MAX_PARTS = 512;
+
+const isDot = (part: string): boolean => part.startsWith('.');
+
+/** One part of a pattern; undefined for `**`. */
+type PatternPart = { readonly dot: boolean; readonly matches: (part: string) => boolean } | undefined;
+
+const patternOf = (pattern: string): PatternPart[] =>
+  pattern
+    .split('/')
+    .filter((part) => part !== '')
+    .map((part) => (part === '**' ? undefined : { dot: isDot(part), matches: globMatcher(part) }));
+
+/** Whether a pattern names a path, a folder on the way to one, or what lies in a folder that it names; each dot by a dot. */
+function names(pattern: readonly PatternPart[], parts: readonly string[]): boolean {
+  const failed = new Set<number>();
+  const from = (p: number, i: number): boolean => {
+    if (i === parts.length) return true;
+    if (p === pattern.length) return !parts.slice(i).some(isDot);
+    const key = p * (parts.length + 1) + i;
+    if (failed.has(key)) return false;
+    const [wanted, part] = [pattern[p], parts[i]!];
+    const found =
+      wanted === undefined
+        ? from(p + 1, i) || (!isDot(part) && from(p, i + 1))
+        : (!isDot(part) || wanted.dot) && wanted.matches(part) && from(p + 1, i + 1);
+    if (!found) failed.add(key);
+    return found;
+  };
+  return from(0, 0);
 }

@@ -14,21 +14,35 @@ export interface JudgedPath {
   readonly path: string;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+/**
+ * What no name may hold that leaves or comes in: controls (C0, C1), line ends of Unicode, what turns the direction of writing, and the
+ * sign that stands for bytes that are no UTF-8.
+ */
+const UNREADABLE = /[\p{Cc}\u2028\u2029\ufffd\p{Bidi_Control}]/u;
+
+/** Whether a name (or path) can be told, and given back, exactly and safely. The same for Read, Stat, List, Search and shares. */
+export const isReadableName = (text: string): boolean => text.isWellFormed() && !UNREADABLE.test(text);
 
 /**
  * Finds the root that a path belongs to: absolute, or with a root's name first; with a single root its name may be left
- * out. A trailing slash does not matter.
+ * out. A trailing slash does not matter. What one root denies, another that lies deeper may allow.
  * @throws PATH_NOT_ALLOWED for everything else, always the same
  */
-export function judgePath(text: string, roots: readonly Root[], denied: (path: string) => boolean): JudgedPath {
-  if (text === '' || CONTROL.test(text) || !text.isWellFormed()) throw refused();
+export function judgePath(
+  text: string,
+  roots: readonly Root[],
+  denied: (path: string, judged: JudgedPath) => boolean,
+): JudgedPath {
+  if (text === '' || !isReadableName(text)) throw refused();
   const found = isAbsolute(text) ? byAbsolute(normalize(text), roots) : byName(text, roots);
   if (!found) throw refused();
   const judged = inRoot(found.root, found.relative);
-  if (denied(judged.path)) throw refused();
-  return judged;
+  if (!denied(judged.path, judged)) return judged;
+  const inner = byAbsolute(judged.path, roots);
+  if (!inner || inner.root === found.root) throw refused();
+  const again = inRoot(inner.root, inner.relative);
+  if (denied(again.path, again)) throw refused();
+  return again;
 }
 
 /** The place of a path below a root, without judging it. */

@@ -1,29 +1,34 @@
 // Which runs this edge started and has no answer for, with the words of their asks, folded from the journal. A run that is
 // not here (mesh, API, replay) gets nothing that depends on content.
 import type { UserEvent } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { foldText } from '../fold-text.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 
-/** Different words that a run may search for in files that are not shared. */
+/** Different words of a run that may be searched for in files that are not shared. */
 export const MAX_TERMS = 20;
 /** Characters of asks that are kept; the oldest go first, and with them only their searches. */
 const MAX_CHARS = 1 << 20;
 
-interface OwnRun {
-  readonly text: string;
-  readonly used: Set<string>;
+/** Characters of an ask in which its words are looked for. */
+const MAX_LOOKED_AT = 8192;
+
+/** A term that may be searched for in files without a grant, as the words of the ask that make it up. */
+export interface AllowedTerm {
+  readonly term: string;
+  readonly words: readonly string[];
 }
 
-/** Which words may be searched for in files without a grant. */
+/** Which terms may be searched for in files without a grant. */
 export interface TermsVerdict {
-  readonly allowed: readonly string[];
-  /** Words that do not stand in the ask. */
+  readonly allowed: readonly AllowedTerm[];
+  /** Terms that do not stand in the ask. */
   readonly foreign: readonly string[];
-  /** Words for which there is no room left in this run. */
+  /** Terms with a word for which there is no room in a run. */
   readonly over: readonly string[];
 }
 
 export class OwnRuns implements Fold {
-  readonly #runs = new Map<string, OwnRun>();
+  readonly #runs = new Map<string, string>();
   readonly #grants = new Set<string>();
   #chars = 0;
 
@@ -36,20 +41,21 @@ export class OwnRuns implements Fold {
     return [...this.#grants];
   }
 
-  /** Judges words and counts the new ones among those that are allowed. */
+  /**
+   * Judges terms by the ask alone, so that neither a restart nor a second call renews anything: of its words the longest may be
+   * searched for, whole, and a term is as many of them as it holds. So one file answers at most 20 questions in a run.
+   */
   judgeTerms(run: string, terms: readonly string[]): TermsVerdict {
-    const own = this.#runs.get(run);
-    const allowed: string[] = [];
+    const text = this.#runs.get(run);
+    const allowed: AllowedTerm[] = [];
     const foreign: string[] = [];
     const over: string[] = [];
+    const ask = text === undefined || terms.length === 0 ? undefined : new AskWords(text.slice(0, MAX_LOOKED_AT));
     for (const term of terms) {
-      const folded = foldText(term);
-      if (!own || !standsIn(folded, own.text)) foreign.push(term);
-      else if (own.used.has(folded)) allowed.push(term);
-      else if (own.used.size < MAX_TERMS) {
-        own.used.add(folded);
-        allowed.push(term);
-      } else over.push(term);
+      const words = ask?.wordsOf(foldText(term));
+      if (!words) foreign.push(term);
+      else if (words.some((word) => !ask!.searchable.has(word))) over.push(term);
+      else allowed.push({ term, words });
     }
     return { allowed, foreign, over };
   }
@@ -81,7 +87,7 @@ export class OwnRuns implements Fold {
   #add({ run, text }: UserEvent): void {
     this.#remove(run);
     const folded = foldText(text);
-    this.#runs.set(run, { text: folded, used: new Set() });
+    this.#runs.set(run, folded);
     this.#chars += folded.length;
     for (const [oldest] of this.#runs) {
       if (this.#chars <= MAX_CHARS || this.#runs.size === 1) break;
@@ -91,35 +97,54 @@ export class OwnRuns implements Fold {
 
   #remove(run: string): void {
     const own = this.#runs.get(run);
-    if (!own) return;
+    if (own === undefined) return;
     this.#runs.delete(run);
-    this.#chars -= own.text.length;
+    this.#chars -= own.length;
   }
 }
 
-/** The form in which words are compared: composed, without regard to case. */
-export const foldText = (text: string): string => text.normalize('NFC').toLowerCase();
+/** The words of an ask, by Unicode's own rules for every script. */
+class AskWords {
+  readonly #text: string;
+  /** Each word by the place where it begins. */
+  readonly #words = new Map<number, string>();
+  /** Those that may be searched for: the longest, in their order. */
+  readonly searchable: ReadonlySet<string>;
 
-const WORD = /[\p{L}\p{N}\p{M}_]/u;
-/** Scripts that write without spaces between words. */
-const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/u;
-
-/**
- * Whether a term stands in a text as the owner wrote it: whole words, at least two characters. A part of a word would let
- * a caller spell out a file letter by letter. In scripts without spaces any two characters in a row count.
- */
-function standsIn(term: string, text: string): boolean {
-  if ([...term].length < 2 || term.trim() !== term) return false;
-  for (let at = text.indexOf(term); at >= 0; at = text.indexOf(term, at + 1)) {
-    if (edgeIsFree(text, at, at) && edgeIsFree(text, at + term.length, at + term.length)) return true;
+  constructor(text: string) {
+    this.#text = text;
+    for (const { segment, index, isWordLike } of SEGMENTER.segment(text)) {
+      if (isWordLike) this.#words.set(index, segment);
+    }
+    const distinct = [...new Set(this.#words.values())].filter((word) => length(word) >= 2);
+    this.searchable = new Set(distinct.sort((a, b) => length(b) - length(a)).slice(0, MAX_TERMS));
   }
-  return false;
+
+  /**
+   * The words, of two characters or more, of which a term consists where it stands in the ask from the beginning of one word to
+   * the end of another. Undefined when it does not: a part of a word would let a caller spell out a file letter by letter.
+   */
+  wordsOf(term: string): readonly string[] | undefined {
+    for (let at = this.#text.indexOf(term); at >= 0 && term !== ''; at = this.#text.indexOf(term, at + 1)) {
+      const words = this.#wordsIn(at, at + term.length);
+      if (words && words.length > 0) return words;
+    }
+    return undefined;
+  }
+
+  #wordsIn(start: number, end: number): string[] | undefined {
+    const words: string[] = [];
+    let next = start;
+    if (!this.#words.has(start)) return undefined;
+    for (const [at, word] of this.#words) {
+      if (at + word.length <= start || at >= end) continue;
+      if (at < next || at + word.length > end) return undefined;
+      next = at + word.length;
+      if (length(word) >= 2) words.push(word);
+    }
+    return next === end ? words : undefined;
+  }
 }
 
-/** Whether a word may begin or end between the characters before and after this offset. */
-function edgeIsFree(text: string, end: number, start: number): boolean {
-  const before = [...text.slice(Math.max(0, end - 2), end)].at(-1) ?? '';
-  const after = String.fromCodePoint(text.codePointAt(start) ?? 0x20);
-  if (!WORD.test(before) || !WORD.test(after)) return true;
-  return UNSPACED.test(before) || UNSPACED.test(after);
-}
+const SEGMENTER = new Intl.Segmenter('en', { granularity: 'word' });
+const length = (word: string): number => [...word].length;

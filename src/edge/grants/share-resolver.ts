@@ -6,10 +6,12 @@ import picomatch from 'picomatch';
 import { type GrantedFile, GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError, isReason } from '../../base/errors.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
+import { globMatcher } from '../allowlist/glob.ts';
 import type { JudgedPath } from '../allowlist/judge-path.ts';
 import type { EdgeLimits } from '../config.ts';
-import { originOf, readContent } from '../tools/fs/content.ts';
-import { decodeText, linesOf, slice } from '../tools/fs/text.ts';
+import { SecretFinder } from '../egress/secret-content.ts';
+import { originOf, readPieces } from '../tools/fs/content.ts';
+import { LineTaker } from '../tools/fs/lines.ts';
 import { walk } from '../tools/fs/walk.ts';
 
 /** A share as the owner wrote it: an absolute path or glob, or a path with a root's name first; `#L10-L40` for lines. */
@@ -74,22 +76,29 @@ export class ShareResolver {
   async #find(text: string): Promise<JudgedPath[]> {
     const { base, glob } = picomatch.scan(text);
     const judged = this.#allow.judgeRead(glob === '' ? text : base === '' ? '.' : base);
-    const exact = glob === '' ? judged : this.#allow.judgeRead(text);
-    const { stat, realPath } = await this.#allow.resolve(exact);
-    if (stat?.isFile()) return [this.#allow.nameOf(realPath) ?? exact];
-    if (stat?.isDirectory()) return this.#below(exact, false, () => true);
+    const exact = glob === '' ? judged : this.#asName(text);
+    const found = exact && (await this.#allow.resolve(exact));
+    if (exact && found?.stat.isFile()) return [this.#allow.nameOf(found.realPath) ?? exact];
+    if (exact && found?.stat.isDirectory()) return this.#below(exact, () => true);
     if (glob === '') return [];
     const folder = await this.#allow.resolve(judged);
-    if (!folder.stat?.isDirectory()) return [];
-    // Hidden files are shared only when they are named: a folder or a plain star does not mean them.
-    const hidden = /(^|[/{,])\./.test(glob);
-    return this.#below(judged, hidden, picomatch(glob, { dot: hidden }));
+    if (!folder?.stat.isDirectory()) return [];
+    return this.#below(judged, globMatcher(glob, { exact: true, whole: true }));
   }
 
-  async #below(folder: JudgedPath, hidden: boolean, matches: (path: string) => boolean): Promise<JudgedPath[]> {
+  /** A pattern may be a name, too: `we[i]rd.md`. */
+  #asName(text: string): JudgedPath | undefined {
+    try {
+      return this.#allow.judgeRead(text);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #below(folder: JudgedPath, matches: (path: string) => boolean): Promise<JudgedPath[]> {
     const found: JudgedPath[] = [];
-    const budget = { entries: this.#limits.walk_entries, met: false, late: () => false };
-    const options = { recursive: true, hidden, maxDepth: this.#limits.walk_depth, budget, signal: NEVER };
+    const budget = { entries: this.#limits.walk_entries, met: false, unreadable: 0, late: () => false };
+    const options = { recursive: true, maxDepth: this.#limits.walk_depth, budget, signal: NEVER };
     for await (const { judged, stat } of walk(this.#allow, folder, options)) {
       if (stat.isFile() && matches(relative(folder.path, judged.path))) found.push(judged);
       if (found.length > this.#limits.share_files) break;
@@ -101,9 +110,18 @@ export class ShareResolver {
   async #freeze(judged: JudgedPath, { startLine, endLine }: Wanted, pattern: string): Promise<GrantedFile> {
     const file = await this.#allow.openFile(judged);
     try {
-      const content = await readContent(file, this.#limits.file_bytes);
-      const { device, inode, sha256, realPath } = originOf(file, content);
-      const bytes = startLine === 0 ? content.length : bytesOfLines(content, startLine, endLine, pattern);
+      const secrets = new SecretFinder();
+      const taker = startLine === 0 ? undefined : new LineTaker(startLine, endLine, Number.POSITIVE_INFINITY, false);
+      const reading = { maxBytes: this.#limits.file_bytes, signal: NEVER };
+      const hash = await readPieces(file, reading, (piece) => {
+        secrets.add(piece);
+        taker?.add(piece);
+      });
+      if (secrets.found) throw new AppError('SECRET_CONTENT', { what: secrets.found });
+      const { device, inode, sha256, realPath } = originOf(this.#allow, file, hash);
+      const taken = taker?.end();
+      if (taken && startLine > taken.total) throw noMatch(pattern, `the file has only ${taken.total} lines`);
+      const bytes = taken ? taken.bytes : file.stat.size;
       return create(GrantedFileSchema, {
         path: judged.name,
         realPath,
@@ -123,22 +141,14 @@ export class ShareResolver {
 const NEVER = new AbortController().signal;
 
 function parse({ pattern, startLine = 0, endLine = 0 }: ShareWish): Wanted {
-  const range = /^(.*)#L(\d{1,9})(?:-L?(\d{1,9}))?$/s.exec(pattern);
-  const text = range?.[1] ?? pattern;
-  const start = range ? Number(range[2]) : startLine;
-  const end = range ? Number(range[3] ?? range[2]) : endLine;
+  const range = /#L(\d{1,9})(?:-L?(\d{1,9}))?$/.exec(pattern);
+  const text = range ? pattern.slice(0, range.index) : pattern;
+  const start = range ? Number(range[1]) : startLine;
+  const end = range ? Number(range[2] ?? range[1]) : endLine;
   if ((range || start > 0 || end > 0) && (start < 1 || end < start))
     throw noMatch(pattern, 'its lines are not in order');
   if (text === '' || (!isAbsolute(text) && text.startsWith('-'))) throw noMatch(pattern, 'it names no file');
   return { text, startLine: start, endLine: end };
-}
-
-function bytesOfLines(content: Uint8Array, start: number, end: number, pattern: string): number {
-  const text = decodeText(content);
-  if (text === undefined) throw new AppError('NOT_TEXT');
-  const lines = linesOf(text);
-  if (start > lines.starts.length) throw noMatch(pattern, `the file has only ${lines.starts.length} lines`);
-  return Buffer.byteLength(slice(lines, start, Math.min(end, lines.starts.length), Number.POSITIVE_INFINITY).text);
 }
 
 /** One of many files stands in the way: says which. */

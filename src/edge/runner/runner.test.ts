@@ -335,10 +335,11 @@ test('listing is paged in a fixed order; hidden and secret files are left out', 
     'docs/a/x.md': '',
     'docs/a.md': '',
     'docs/.hidden': '',
+    'docs/.other': '',
     'docs/.env': 'S=1',
     'docs/k.pem': '',
   };
-  const rig = await edgeRig(edgeFolder(files));
+  const rig = await edgeRig(edgeFolder(files), { config: "allow: {hidden: ['.hidden']}\n" });
   const names: string[] = [];
   let pageToken = '';
   do {
@@ -346,7 +347,7 @@ test('listing is paged in a fixed order; hidden and secret files are left out', 
     names.push(...messages[0]!.files.map(({ path }) => path));
     pageToken = messages[0]!.nextPageToken;
   } while (pageToken !== '');
-  expect(names).toEqual(['docs', 'docs/a', 'docs/a/x.md', 'docs/a.md', 'docs/b.md']);
+  expect(names).toEqual(['docs', 'docs/.hidden', 'docs/a', 'docs/a/x.md', 'docs/a.md', 'docs/b.md']);
   const page = async (request: { path?: string; glob?: string }) =>
     (await rig.call(list, request)).messages[0]!.files.map(({ path }) => path);
   expect(await page({ path: 'docs', glob: '*.MD' })).toEqual(['docs/a.md', 'docs/b.md']);

@@ -1,39 +1,57 @@
-// Reads an open file whole, within the limit, and says where what it read comes from.
+// Reads an open file in pieces, within the limit and until the call is cancelled, and says where what was read comes from.
+import { createHash } from 'node:crypto';
 import { AppError } from '../../../base/errors.ts';
+import type { Allowlist } from '../../allowlist/allowlist.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
 import type { FileOrigin } from '../../egress/origins.ts';
-import { sha256 } from '../../egress/sha256.ts';
-import { sizeClassOf } from '../../egress/size-class.ts';
 import type { ToolParts } from '../tool.ts';
+import { toldSize } from './file-info.ts';
 
-/** The whole content of the descriptor. @throws FILE_TOO_LARGE, FILE_CHANGED when it grows meanwhile, FILE_UNREADABLE */
-export async function readContent({ handle, stat }: OpenFile, maxBytes: number): Promise<Buffer> {
-  if (stat.size > maxBytes) throw new AppError('FILE_TOO_LARGE');
-  const content = Buffer.allocUnsafe(Number(stat.size) + 1);
-  let length = 0;
-  try {
-    while (length < content.length) {
-      const { bytesRead } = await handle.read(content, length, content.length - length, length);
-      if (bytesRead === 0) return content.subarray(0, length);
-      length += bytesRead;
-    }
-  } catch (error) {
-    throw new AppError('FILE_UNREADABLE', {}, { cause: error });
-  }
-  throw new AppError('FILE_CHANGED');
+/** So little that what is done with a piece takes a few milliseconds. */
+const PIECE_BYTES = 32 << 10;
+
+export interface Reading {
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
 }
 
-/** The origin of what was made from a file; `content` is exactly what was read, undefined when nothing was. */
-export function originOf(file: OpenFile, content: Uint8Array | undefined): FileOrigin {
+/**
+ * Gives each piece of a file to every taker, and returns the SHA-256 of exactly what they were given. A piece is theirs only
+ * during the call. @throws FILE_TOO_LARGE, FILE_CHANGED when it grows meanwhile, FILE_UNREADABLE, what the takers throw, why the call ended
+ */
+export async function readPieces(
+  { handle, stat }: OpenFile,
+  { maxBytes, signal }: Reading,
+  ...takers: readonly ((piece: Uint8Array) => void)[]
+): Promise<Uint8Array> {
+  if (stat.size > maxBytes) throw new AppError('FILE_TOO_LARGE');
+  const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, Number(stat.size) + 1));
+  const hash = createHash('sha256');
+  for (let at = 0; ; ) {
+    signal.throwIfAborted();
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at).catch((cause: unknown) => {
+      throw new AppError('FILE_UNREADABLE', {}, { cause });
+    });
+    if (bytesRead === 0) return hash.digest();
+    at += bytesRead;
+    if (at > stat.size) throw new AppError('FILE_CHANGED');
+    const piece = buffer.subarray(0, bytesRead);
+    hash.update(piece);
+    for (const take of takers) take(piece);
+  }
+}
+
+/** The origin of what was made from a file; `sha256` is of exactly what was read, undefined when nothing was. */
+export function originOf(allow: Allowlist, file: OpenFile, sha256: Uint8Array | undefined): FileOrigin {
   return {
     kind: 'file',
     name: file.judged.name,
     realPath: file.realPath,
     device: file.stat.dev,
     inode: file.stat.ino,
-    sha256: content && sha256(content),
-    sizeClass: sizeClassOf(file.stat.size),
+    sha256,
+    sizeClass: toldSize(allow, file.realPath, file.stat),
   };
 }
 
@@ -41,12 +59,13 @@ export function originOf(file: OpenFile, content: Uint8Array | undefined): FileO
 export async function grantedOrigin(
   parts: Pick<ToolParts, 'allow' | 'grants' | 'limits'>,
   judged: JudgedPath,
-  run: string,
+  call: { readonly run: string; readonly signal: AbortSignal },
 ): Promise<FileOrigin | undefined> {
-  if (!parts.grants.names(run, judged.name)) return undefined;
+  if (!parts.grants.names(call.run, judged.name)) return undefined;
   const file = await parts.allow.openFile(judged);
   try {
-    return originOf(file, await readContent(file, parts.limits.file_bytes));
+    const sha256 = await readPieces(file, { maxBytes: parts.limits.file_bytes, signal: call.signal });
+    return originOf(parts.allow, file, sha256);
   } finally {
     await file.handle.close();
   }

@@ -3,17 +3,27 @@ import type { BigIntStats } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type FileInfo, FileInfoSchema, FileKind } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
+import type { Allowlist } from '../../allowlist/allowlist.ts';
 import { sizeClassOf } from '../../egress/size-class.ts';
 import { mediaTypeOf } from './media-type.ts';
 
-export function fileInfo(name: string, stat: BigIntStats): FileInfo {
+/** @param realPath where it really is, links followed */
+export function fileInfo(allow: Allowlist, name: string, realPath: string, stat: BigIntStats): FileInfo {
   const isFile = stat.isFile();
   return create(FileInfoSchema, {
     path: name,
     kind: kindOf(stat),
-    ...(isFile ? { sizeClass: sizeClassOf(stat.size), mediaType: mediaTypeOf(name), sizeBytes: stat.size } : {}),
+    ...(isFile
+      ? { sizeClass: toldSize(allow, realPath, stat), mediaType: mediaTypeOf(name), sizeBytes: stat.size }
+      : {}),
     modifyTime: timestampFromMs(Number(stat.mtimeMs)),
   });
+}
+
+/** The class of a file's size; none for one that may be written: who may add to it would see how much until the class changes. */
+export function toldSize(allow: Allowlist, realPath: string, { size }: BigIntStats): SizeClass {
+  return allow.isWritable(realPath) ? SizeClass.UNSPECIFIED : sizeClassOf(size);
 }
 
 function kindOf(stat: BigIntStats): FileKind {

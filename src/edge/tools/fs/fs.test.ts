@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { FileKind, FsService, WriteMode } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
-import { globMatcher } from './glob.ts';
-import { decodeText, lineAt, linesOf, slice } from './text.ts';
+import { globMatcher } from '../../allowlist/glob.ts';
+import { LineSplitter, LineTaker } from './lines.ts';
 
 const { read, write, list, stat, search } = FsService.method;
 const WRITE = 'allow:\n  write: [{path: DIR/docs/out.txt, confirm: never}]\n';
@@ -129,9 +129,9 @@ test('a secret file inside an allowed folder is neither listed, found nor read',
   );
   const { run } = await rig.ask('launch');
   expect(
-    (await rig.call(list, { path: 'docs', glob: '{.*,*}' }, { run })).messages[0]?.files.map(({ path }) => path),
+    (await rig.call(list, { path: 'docs', glob: '*' }, { run })).messages[0]?.files.map(({ path }) => path),
   ).toEqual(['docs/a.md']);
-  expect((await rig.call(search, { terms: ['launch'], glob: '{.*,*}' }, { run })).messages[0]?.matches).toEqual([]);
+  expect((await rig.call(search, { terms: ['launch'], glob: '*' }, { run })).messages[0]?.matches).toEqual([]);
   for (const path of ['docs/.env', 'docs/id_rsa', 'docs/.ssh/x', 'docs/.ssh/none']) {
     expect((await rig.call(read, { path }, { run })).failure).toBe('PATH_NOT_ALLOWED');
   }
@@ -146,11 +146,32 @@ test('a pattern from the cloud cannot make the matcher run for ever', () => {
   expect(globMatcher('n?tes*')('docs/Notes.md')).toBe(true);
 });
 
-test('lines are counted alike for every kind of line end', () => {
-  const lines = linesOf('a\r\nb\rc\n\nd');
-  expect([1, 2, 3, 4, 5].map((n) => lineAt(lines, n))).toEqual(['a', 'b', 'c', '', 'd']);
-  expect(slice(lines, 2, 5, 3)).toEqual({ text: 'b\r', last: 2, cut: false });
-  expect(decodeText(Buffer.from('\ufeffa'))).toBe('a');
+const pieces = (text: string, size: number): Buffer[] => {
+  const bytes = Buffer.from(text);
+  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+};
+
+test('lines are counted alike for every kind of line end, however the text is cut into pieces', () => {
+  const text = '\ufeffa\r\nb\rc\n\nd\r\n长\u0301😀\r';
+  for (let size = 1; size <= 40; size++) {
+    const lines: string[] = [''];
+    const splitter = new LineSplitter((part, ends) => {
+      lines.push(lines.pop() + part);
+      if (ends) lines.push('');
+    });
+    for (const piece of text.match(new RegExp(`[^]{1,${size}}`, 'gu')) ?? []) splitter.add(piece);
+    splitter.end();
+    expect(lines.filter((line) => line !== '')).toEqual(['\ufeffa\r\n', 'b\r', 'c\n', '\n', 'd\r\n', '长\u0301😀\r']);
+    const take = (from: number, to: number, most: number) => {
+      const taker = new LineTaker(from, to, most);
+      for (const piece of pieces(text, size)) taker.add(piece);
+      return taker.end();
+    };
+    expect(take(2, 5, 3)).toMatchObject({ text: 'b\r', last: 2, cut: false, total: 6 });
+    expect(take(1, 99, 99)).toMatchObject({ text: text.slice(1), last: 6, total: 6 });
+    expect(take(6, 6, 7)).toMatchObject({ text: '长\u0301', last: 6, cut: true });
+    expect(take(7, 9, 99)).toMatchObject({ text: '', last: 6, total: 6 });
+  }
 });
 
 test('a file that changes while it is shared is found out at the next read', async () => {

@@ -6,11 +6,12 @@ import {
   type ListRequest,
   ListResponseSchema,
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
+import { globMatcher } from '../../allowlist/glob.ts';
 import { inRoot, type JudgedPath } from '../../allowlist/judge-path.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { grantedOrigin } from './content.ts';
 import { fileInfo } from './file-info.ts';
-import { globMatcher } from './glob.ts';
 import { compareNames, type WalkBudget, type WalkEntry, walk } from './walk.ts';
 
 const DEFAULT_PAGE = 200;
@@ -39,6 +40,7 @@ export function listTool(parts: ToolParts): EdgeTool {
           }
           last = entry.judged.name;
         }
+        noteUnreadable(call, budget, 'files', folder?.name ?? '');
         await emit(create(ListResponseSchema, { files, nextPageToken: more || budget.met ? last : '' }));
       };
     },
@@ -48,12 +50,14 @@ export function listTool(parts: ToolParts): EdgeTool {
 /** A fresh budget for one call. */
 export function walkBudget({ limits, clock }: Pick<ToolParts, 'limits' | 'clock'>): WalkBudget {
   const end = clock.monotonic() + limits.search_ms;
-  return { entries: limits.walk_entries, met: false, late: () => clock.monotonic() > end };
+  return { entries: limits.walk_entries, met: false, unreadable: 0, late: () => clock.monotonic() > end };
 }
 
-/** Hidden names are shown when the request names one: as the folder, or in its pattern. */
-export function asksForHidden(folder: JudgedPath | undefined, glob: string): boolean {
-  return /(^|\/)\./.test(folder?.relative ?? '') || /(^|[/{,])\./.test(glob);
+/** Says that names were left out which cannot be told, and how many. */
+export function noteUnreadable(call: ToolCallContext, { unreadable }: WalkBudget, field: string, folder: string): void {
+  if (unreadable === 0) return;
+  const name = `${folder === '' ? '' : `${folder}: `}${unreadable} ${unreadable === 1 ? 'name' : 'names'}`;
+  call.origins.note({ field, why: 'UNREADABLE_NAME', name, size: SizeClass.UNSPECIFIED, hint: '' });
 }
 
 async function* entries(
@@ -66,7 +70,6 @@ async function* entries(
   const after = request.pageToken === '' ? undefined : request.pageToken;
   const options = {
     recursive: request.recursive,
-    hidden: asksForHidden(folder, request.glob),
     maxDepth: parts.limits.walk_depth,
     ...(after === undefined ? {} : { after }),
     budget,
@@ -77,8 +80,9 @@ async function* entries(
     return;
   }
   for (const root of startsOf(parts)) {
-    const { stat } = await parts.allow.resolve(root);
-    if (!stat) continue;
+    const found = await parts.allow.resolve(root).catch(() => undefined);
+    if (!found) continue;
+    const { stat } = found;
     if (after === undefined || compareNames(root.name, after) > 0) yield { judged: root, stat };
     if (request.recursive && stat.isDirectory()) yield* walk(parts.allow, root, options);
   }
@@ -90,9 +94,9 @@ export function startsOf({ allow }: Pick<ToolParts, 'allow'>): JudgedPath[] {
 }
 
 async function infoOf(parts: ToolParts, { judged, stat }: WalkEntry, call: ToolCallContext): Promise<FileInfo> {
-  const info = fileInfo(judged.name, stat);
+  const info = fileInfo(parts.allow, judged.name, judged.path, stat);
   if (!stat.isFile()) return info;
   // A file that cannot be read any more is listed all the same, without its exact size.
-  const origin = await grantedOrigin(parts, judged, call.run).catch(() => undefined);
+  const origin = await grantedOrigin(parts, judged, call).catch(() => undefined);
   return origin ? call.origins.set(info, origin) : info;
 }

@@ -11,9 +11,9 @@ import type { OpenFile } from '../../allowlist/open-file.ts';
 import type { FileOrigin } from '../../egress/origins.ts';
 import type { Cover, LineRange } from '../../grants/grants.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
-import { originOf, readContent } from './content.ts';
+import { originOf, readPieces } from './content.ts';
 import { fileInfo } from './file-info.ts';
-import { decodeText, linesOf, slice } from './text.ts';
+import { LineTaker } from './lines.ts';
 
 export function readTool(parts: ToolParts): EdgeTool {
   return {
@@ -48,51 +48,47 @@ async function answer(
 ): Promise<ReadResponse> {
   const { name } = file.judged;
   // Without a grant the content is not even looked at.
-  if (!parts.grants.names(call.run, name)) return aboutOnly(file, originOf(file, undefined), call);
-  const content = await readContent(file, parts.limits.file_bytes);
-  const origin = originOf(file, content);
+  if (!parts.grants.names(call.run, name)) return aboutOnly(parts, file, originOf(parts.allow, file, undefined), call);
+  const reading = { maxBytes: parts.limits.file_bytes, signal: call.signal };
+  const origin = originOf(parts.allow, file, await readPieces(file, reading));
   const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
-  if (typeof cover !== 'string') {
-    const response = create(ReadResponseSchema, { file: call.origins.set(fileInfo(name, file.stat), origin) });
-    return withGrant(parts, response, origin, content, cover, request, call);
-  }
+  if (typeof cover !== 'string') return withGrant(parts, file, origin, cover, request, call);
   if (isPart(request)) throw new AppError('RANGE_NEEDS_GRANT');
-  return aboutOnly(file, origin, call);
+  return aboutOnly(parts, file, origin, call);
 }
 
-function aboutOnly(file: OpenFile, origin: FileOrigin, call: ToolCallContext): ReadResponse {
-  const info = call.origins.set(fileInfo(file.judged.name, file.stat), origin);
+function aboutOnly({ allow }: ToolParts, file: OpenFile, origin: FileOrigin, call: ToolCallContext): ReadResponse {
+  const info = call.origins.set(fileInfo(allow, file.judged.name, file.realPath, file.stat), origin);
   return call.origins.set(create(ReadResponseSchema, { file: info }), origin);
 }
 
-function withGrant(
+/** Reads again, now that it is known which lines may leave, and makes sure that it is the same content. */
+async function withGrant(
   parts: ToolParts,
-  response: ReadResponse,
+  file: OpenFile,
   origin: FileOrigin,
-  content: Uint8Array,
   cover: Cover,
   request: ReadRequest,
   call: ToolCallContext,
-): ReadResponse {
-  const text = decodeText(content);
-  if (text === undefined) throw new AppError('NOT_TEXT');
-  const lines = linesOf(text);
-  const total = lines.starts.length;
-  const wanted = { start: request.startLine || 1, end: Math.min(request.endLine || total, total) };
+): Promise<ReadResponse> {
+  const wanted = { start: request.startLine || 1, end: request.endLine || Number.POSITIVE_INFINITY };
   const range = cover.lines ? firstOverlap(wanted, cover.lines) : wanted;
   if (!range) throw new AppError('RANGE_NEEDS_GRANT');
-  if (range.start <= range.end) {
-    const limit = Math.min(request.maxBytes || parts.limits.read_bytes, parts.limits.read_bytes);
-    const part = slice(lines, range.start, range.end, limit);
-    Object.assign(response, { text: part.text, firstLine: range.start, truncated: part.cut || part.last < wanted.end });
-    call.origins.set(response, {
-      ...origin,
-      lines: { start: range.start, end: part.last },
-      whole: ['total_lines', 'truncated'],
-    });
-  } else call.origins.set(response, origin);
-  response.totalLines = total;
-  return response;
+  const limit = Math.min(request.maxBytes || parts.limits.read_bytes, parts.limits.read_bytes);
+  const taker = new LineTaker(range.start, range.end, limit);
+  const reading = { maxBytes: parts.limits.file_bytes, signal: call.signal };
+  const again = await readPieces(file, reading, (piece) => taker.add(piece));
+  if (!origin.sha256 || Buffer.compare(again, origin.sha256) !== 0) throw new AppError('FILE_CHANGED');
+  const { text, last, cut, total } = taker.end();
+  const response = create(ReadResponseSchema, {
+    file: call.origins.set(fileInfo(parts.allow, file.judged.name, file.realPath, file.stat), origin),
+    totalLines: total,
+  });
+  if (last < range.start) return call.origins.set(response, origin);
+  const truncated = cut || last < Math.min(wanted.end, total);
+  Object.assign(response, { text, firstLine: range.start, truncated });
+  const lines = { start: range.start, end: last };
+  return call.origins.set(response, { ...origin, lines, whole: ['total_lines', 'truncated'] });
 }
 
 /** The lines wanted that the first fitting grant allows. */

@@ -12,41 +12,70 @@ import {
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { globMatcher } from '../../allowlist/glob.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
+import type { OpenFile } from '../../allowlist/open-file.ts';
 import type { FileOrigin } from '../../egress/origins.ts';
-import type { LineRange } from '../../grants/grants.ts';
-import { foldText, type TermsVerdict } from '../../grants/own-runs.ts';
+import { SecretFinder } from '../../egress/secret-content.ts';
+import { foldText } from '../../fold-text.ts';
+import type { Cover } from '../../grants/grants.ts';
+import type { TermsVerdict } from '../../grants/own-runs.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
-import { originOf, readContent } from './content.ts';
+import { originOf, readPieces } from './content.ts';
 import { fileInfo } from './file-info.ts';
-import { globMatcher } from './glob.ts';
-import { asksForHidden, startsOf, walkBudget } from './list.ts';
-import { decodeText, lineAt, linesOf } from './text.ts';
+import { noteUnreadable, startsOf, walkBudget } from './list.ts';
+import { LineFinder, type LineHit, WordFinder } from './term-search.ts';
 import { compareNames, type WalkBudget, type WalkEntry, walk } from './walk.ts';
 
 const DEFAULT_PAGE = 50;
 const MAX_PAGE = 200;
-/** Lines that are kept before the best are chosen. */
-const MAX_LINES = 2000;
-/** Characters of a line that are told. */
-const MAX_TEXT = 400;
-
 interface Hit {
   readonly match: SearchMatch;
-  /** Different terms in the line. */
   readonly score: number;
 }
 
-interface Found {
-  /** Lines of files with a grant. */
-  readonly lines: Hit[];
-  /** Files without one, or that match by name. */
-  readonly names: SearchMatch[];
+/** What was found: never more than a page of it is kept, however much there is. */
+class Found {
+  readonly #size: number;
+  #lines: Hit[] = [];
+  #least = 0;
+  /** Files without a grant, or that match by name. */
+  readonly names: SearchMatch[] = [];
   /** Files with a grant whose content was searched. */
-  readonly searched: FileOrigin[];
+  readonly searched: FileOrigin[] = [];
   /** Whether content of a file without a grant was searched, or names decided. */
-  ungranted: boolean;
-  cut: boolean;
+  ungranted = false;
+  /** Whether anything was left out. */
+  cut = false;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** Whether a line with this score would be among the best. */
+  wants(score: number): boolean {
+    if (score >= this.#least) return true;
+    this.cut = true;
+    return false;
+  }
+
+  addLine(hit: Hit): void {
+    this.#lines.push(hit);
+    if (this.#lines.length < 4 * this.#size) return;
+    this.#lines = this.lines.slice(0, 2 * this.#size);
+    this.#least = this.#lines.at(-1)?.score ?? 0;
+    this.cut = true;
+  }
+
+  addName(match: SearchMatch): void {
+    if (this.names.length < this.#size) this.names.push(match);
+    else this.cut = true;
+  }
+
+  /** Best first. */
+  get lines(): Hit[] {
+    return this.#lines.sort((a, b) => b.score - a.score || byPlace(a.match, b.match));
+  }
 }
 
 export function searchTool(parts: ToolParts): EdgeTool {
@@ -60,138 +89,166 @@ export function searchTool(parts: ToolParts): EdgeTool {
   };
 }
 
+/** What one search looks for. */
+interface Query {
+  readonly parts: ToolParts;
+  readonly terms: readonly string[];
+  /** The same, as they are compared. */
+  readonly folded: readonly string[];
+  readonly verdict: TermsVerdict;
+  readonly bytes: { left: number };
+  readonly found: Found;
+  readonly call: ToolCallContext;
+}
+
 async function search(
   parts: ToolParts,
   request: SearchRequest,
   start: JudgedPath | undefined,
   call: ToolCallContext,
 ): Promise<SearchResponse> {
-  const verdict = parts.ownRuns.judgeTerms(call.run, request.terms);
-  const found: Found = { lines: [], names: [], searched: [], ungranted: false, cut: false };
+  const { terms } = request;
+  const verdict = parts.ownRuns.judgeTerms(call.run, terms);
+  const size = Math.min(request.pageSize || DEFAULT_PAGE, MAX_PAGE);
+  const found = new Found(size);
   const budget = walkBudget(parts);
   const bytes = { left: parts.limits.search_bytes };
+  const query = { parts, terms, folded: terms.map(foldText), verdict, bytes, found, call };
   const matches = globMatcher(request.glob);
-  for await (const entry of candidates(parts, start, request.glob, budget, call)) {
-    if (call.signal.aborted) break;
+  for await (const entry of candidates(parts, start, budget, call)) {
+    call.signal.throwIfAborted();
     if (!entry.stat.isFile() || !matches(entry.judged.relative || entry.judged.name)) continue;
-    if (found.names.length >= MAX_LINES || bytes.left <= 0) {
+    if (bytes.left <= 0) {
       budget.met = true;
       break;
     }
-    await look(parts, entry, request.terms, verdict, bytes, found, call);
+    await look(query, entry);
   }
   refuseEmpty(parts, verdict, found, call);
-  return respond(request, verdict, budget, found, call, start?.name ?? '');
+  return respond(verdict, budget, found, call, start?.name ?? '', size);
 }
 
 async function* candidates(
   parts: ToolParts,
   start: JudgedPath | undefined,
-  glob: string,
   budget: WalkBudget,
   call: ToolCallContext,
 ): AsyncGenerator<WalkEntry> {
-  const hidden = asksForHidden(start, glob);
-  const options = { recursive: true, hidden, maxDepth: parts.limits.walk_depth, budget, signal: call.signal };
+  const options = { recursive: true, maxDepth: parts.limits.walk_depth, budget, signal: call.signal };
   for (const judged of start ? [start] : startsOf(parts)) {
-    const { stat } = await parts.allow.resolve(judged);
-    if (!stat) {
+    const at = start ? await parts.allow.resolve(judged) : await parts.allow.resolve(judged).catch(() => undefined);
+    if (!at) {
       if (start) throw new AppError('FILE_NOT_FOUND');
-    } else if (stat.isDirectory()) yield* walk(parts.allow, judged, options);
-    else yield { judged, stat };
+    } else if (at.stat.isDirectory()) yield* walk(parts.allow, judged, options);
+    else yield { judged, stat: at.stat };
   }
 }
 
-/** Looks at one file; one that cannot be read is left out. */
-async function look(
-  parts: ToolParts,
-  { judged, stat }: WalkEntry,
-  terms: readonly string[],
-  verdict: TermsVerdict,
-  bytes: { left: number },
-  found: Found,
-  call: ToolCallContext,
-): Promise<void> {
-  const info = fileInfo(judged.name, stat);
-  const nameHits = terms.length === 0 || terms.some((term) => foldText(judged.name).includes(foldText(term)));
+/** Looks at one file; one that cannot be read is left out, or told by its name alone. */
+async function look(query: Query, { judged, stat }: WalkEntry): Promise<void> {
+  const { parts, terms, folded, verdict, found, call } = query;
+  const info = fileInfo(parts.allow, judged.name, judged.path, stat);
+  const name = foldText(judged.name);
+  const nameHits = terms.length === 0 || folded.some((term) => name.includes(term));
   const granted = parts.grants.names(call.run, judged.name);
-  let contentHits = false;
-  if (terms.length > 0 && (granted || verdict.allowed.length > 0) && stat.size <= parts.limits.file_bytes) {
-    const file = await parts.allow.openFile(judged).catch(() => undefined);
-    if (file) {
-      try {
-        const content = await readContent(file, parts.limits.file_bytes);
-        bytes.left -= content.length;
-        const origin = originOf(file, content);
-        const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
-        const text = decodeText(content);
-        if (typeof cover !== 'string') {
-          found.searched.push(origin);
-          const hits = text === undefined ? [] : linesWith(text, terms, cover.lines);
-          for (const hit of hits) addLine(found, info, origin, hit, call);
-          if (hits.length > 0) return;
-          if (nameHits) nameOnly(found, info, cover.lines === undefined ? origin : unread(judged, info), call);
-          return;
-        } else if (verdict.allowed.length > 0) {
-          found.ungranted = true;
-          const folded = text === undefined ? '' : foldText(text);
-          contentHits = verdict.allowed.some((term) => folded.includes(foldText(term)));
-          if (contentHits || nameHits) nameOnly(found, info, { ...origin, sha256: undefined }, call);
-          return;
-        }
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-      } finally {
-        await file.handle.close();
+  const inside = terms.length > 0 && (granted || verdict.allowed.length > 0) && stat.size <= parts.limits.file_bytes;
+  const told = inside ? await lookInside(query, judged, info, granted, nameHits) : undefined;
+  if (told === undefined && nameHits) nameOnly(found, info, unread(judged, info), call);
+}
+
+/** Undefined when nothing could be read; else whether the file is told. */
+async function lookInside(
+  query: Query,
+  judged: JudgedPath,
+  info: FileInfo,
+  granted: boolean,
+  nameHits: boolean,
+): Promise<boolean | undefined> {
+  const { parts, verdict, found, call } = query;
+  let file: OpenFile | undefined;
+  try {
+    file = await parts.allow.openFile(judged);
+    if (granted) {
+      const origin = originOf(parts.allow, file, await readAll(query, file));
+      const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
+      if (typeof cover !== 'string') {
+        const lines = await searchLines(query, file, origin, cover, info);
+        if (!lines && nameHits) nameOnly(found, info, cover.lines ? unread(judged, info) : origin, call);
+        return true;
       }
     }
+    if (verdict.allowed.length === 0) return undefined;
+    found.ungranted = true;
+    const origin = originOf(parts.allow, file, undefined);
+    if ((await holdsTerm(query, file)) || nameHits) nameOnly(found, info, origin, call);
+    return true;
+  } catch (error) {
+    call.signal.throwIfAborted();
+    if (!(error instanceof AppError)) throw error;
+    return undefined;
+  } finally {
+    await file?.handle.close();
   }
-  if (nameHits) nameOnly(found, info, unread(judged, info), call);
 }
 
-interface LineHit {
-  readonly line: number;
-  readonly text: string;
-  readonly score: number;
+async function readAll({ parts, call, bytes }: Query, file: OpenFile, take?: (piece: Uint8Array) => void) {
+  const count = (piece: Uint8Array) => {
+    bytes.left -= piece.length;
+  };
+  const reading = { maxBytes: parts.limits.file_bytes, signal: call.signal };
+  return readPieces(file, reading, count, ...(take ? [take] : []));
 }
 
-/** Lines, of those granted, with at least one of the terms. */
-function linesWith(text: string, terms: readonly string[], granted: readonly LineRange[] | undefined): LineHit[] {
-  const lines = linesOf(text);
-  const wanted = terms.map(foldText);
+/** Adds the lines that hold a term, of those granted; false when there are none. */
+async function searchLines(
+  query: Query,
+  file: OpenFile,
+  origin: FileOrigin,
+  cover: Cover,
+  info: FileInfo,
+): Promise<boolean> {
+  const { terms, found, call } = query;
   const hits: LineHit[] = [];
-  for (let line = 1; line <= lines.starts.length && hits.length < MAX_LINES; line++) {
-    if (granted && !granted.some(({ start, end }) => line >= start && line <= end)) continue;
-    const own = lineAt(lines, line);
-    const folded = foldText(own);
-    const at = wanted.map((term) => folded.indexOf(term)).filter((offset) => offset >= 0);
-    if (at.length > 0) hits.push({ line, text: around(own, Math.min(...at)), score: at.length });
+  let any = false;
+  const may = (line: number) => !cover.lines || cover.lines.some(({ start, end }) => line >= start && line <= end);
+  const finder = new LineFinder(terms, may, (hit) => {
+    any = true;
+    if (hits.length < MAX_PAGE || found.wants(hit.score)) hits.push(hit);
+    if (hits.length >= 2 * MAX_PAGE) {
+      hits.sort((a, b) => b.score - a.score || a.line - b.line).length = MAX_PAGE;
+      found.cut = true;
+    }
+  });
+  const again = await readAll(query, file, (piece) => finder.add(piece));
+  finder.end();
+  if (!origin.sha256 || Buffer.compare(again, origin.sha256) !== 0) throw new AppError('FILE_CHANGED');
+  found.searched.push(origin);
+  for (const hit of hits) {
+    const match = create(SearchMatchSchema, { file: info, line: hit.line, text: hit.text });
+    call.origins.set(info, origin);
+    call.origins.set(match, { ...origin, lines: { start: hit.line, end: hit.line } });
+    found.addLine({ match, score: hit.score });
   }
-  return hits;
+  return any;
 }
 
-/** At most 400 characters of a line, with the hit in them, cut between characters. */
-function around(line: string, at: number): string {
-  if (line.length <= MAX_TEXT) return line;
-  const from = Math.max(0, Math.min(at - MAX_TEXT / 4, line.length - MAX_TEXT));
-  return line.slice(from, from + MAX_TEXT).replace(/^[\udc00-\udfff]|[\ud800-\udbff]$/g, '');
-}
-
-function addLine(found: Found, file: FileInfo, origin: FileOrigin, hit: LineHit, call: ToolCallContext): void {
-  if (found.lines.length >= MAX_LINES) {
-    found.cut = true;
-    return;
-  }
-  const match = create(SearchMatchSchema, { file, line: hit.line, text: hit.text });
-  call.origins.set(file, origin);
-  call.origins.set(match, { ...origin, lines: { start: hit.line, end: hit.line } });
-  found.lines.push({ match, score: hit.score });
+/** Whether a file without a grant holds all words of one of the terms. One with a secret in it is not searched. */
+async function holdsTerm(query: Query, file: OpenFile): Promise<boolean> {
+  const { allowed } = query.verdict;
+  const words = new WordFinder([...new Set(allowed.flatMap((term) => term.words))]);
+  const secrets = new SecretFinder();
+  await readAll(query, file, (piece) => {
+    words.add(piece);
+    secrets.add(piece);
+  });
+  words.end();
+  return secrets.found === undefined && allowed.some((term) => term.words.every((word) => words.found.has(word)));
 }
 
 function nameOnly(found: Found, file: FileInfo, origin: FileOrigin, call: ToolCallContext): void {
   const match = create(SearchMatchSchema, { file });
   call.origins.set(file, origin);
-  found.names.push(call.origins.set(match, origin));
+  found.addName(call.origins.set(match, origin));
 }
 
 /** The origin of a file that was not opened. */
@@ -216,21 +273,21 @@ function refuseEmpty(parts: ToolParts, verdict: TermsVerdict, found: Found, call
 }
 
 function respond(
-  request: SearchRequest,
   verdict: TermsVerdict,
   budget: WalkBudget,
   found: Found,
   call: ToolCallContext,
   name: string,
+  size: number,
 ): SearchResponse {
-  const size = Math.min(request.pageSize || DEFAULT_PAGE, MAX_PAGE);
-  const lines = found.lines.sort((a, b) => b.score - a.score || byPlace(a.match, b.match)).map(({ match }) => match);
+  const lines = found.lines.map(({ match }) => match);
   const matches = [...lines, ...found.names].slice(0, size);
   const note = (why: string) =>
     call.origins.note({ field: 'matches', why, name, size: SizeClass.UNSPECIFIED, hint: '' });
   if (budget.met) note('BUDGET');
   if (verdict.foreign.length > 0) note('TERM_NOT_IN_ASK');
   if (verdict.over.length > 0) note('SEARCH_BUDGET');
+  noteUnreadable(call, budget, 'matches', name);
   const response = create(SearchResponseSchema, {
     matches,
     truncated: found.cut || budget.met || lines.length + found.names.length > size,

@@ -12,10 +12,11 @@ export function statTool(parts: ToolParts): EdgeTool {
     prepare(message, call) {
       const judged = parts.allow.judgeRead((message as StatRequest).path);
       return async (emit) => {
-        const { stat } = await parts.allow.resolve(judged);
-        if (!stat) throw new AppError('FILE_NOT_FOUND');
-        const info = fileInfo(judged.name, stat);
-        const origin = stat.isFile() ? await grantedOrigin(parts, judged, call.run) : undefined;
+        const found = await parts.allow.resolve(judged);
+        if (!found) throw new AppError('FILE_NOT_FOUND');
+        const { stat } = found;
+        const info = fileInfo(parts.allow, judged.name, found.realPath, stat);
+        const origin = stat.isFile() ? await grantedOrigin(parts, judged, call) : undefined;
         if (origin) call.origins.set(info, origin);
         await emit(create(StatResponseSchema, { file: info }));
       };

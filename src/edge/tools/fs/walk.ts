@@ -1,10 +1,12 @@
-// Goes through folders in a fixed order, within bounds, holding on to open folders so that a swapped one gains nothing.
-import { type BigIntStats, constants } from 'node:fs';
-import { type FileHandle, lstat, open, opendir } from 'node:fs/promises';
+// Goes through folders in a fixed order, within bounds of time, entries and memory, holding on to open folders so that a swapped
+// one gains nothing.
+import type { BigIntStats } from 'node:fs';
+import { lstat, opendir } from 'node:fs/promises';
 import { AppError } from '../../../base/errors.ts';
 import type { Allowlist } from '../../allowlist/allowlist.ts';
-import { inRoot, type JudgedPath } from '../../allowlist/judge-path.ts';
-import { pathOf } from '../../allowlist/open-file.ts';
+import { inRoot, isReadableName, type JudgedPath } from '../../allowlist/judge-path.ts';
+import { openChild, placeOf } from '../../allowlist/open-beneath.ts';
+import { type OpenFile, readable } from '../../allowlist/open-file.ts';
 
 /** One file, folder or link below the start. */
 export interface WalkEntry {
@@ -15,8 +17,6 @@ export interface WalkEntry {
 
 export interface WalkOptions {
   readonly recursive: boolean;
-  /** Names that begin with a dot, too. */
-  readonly hidden: boolean;
   readonly maxDepth: number;
   /** Only what comes after this name. */
   readonly after?: string;
@@ -29,92 +29,140 @@ export interface WalkBudget {
   entries: number;
   /** Whether there was more than the budget allowed. */
   met: boolean;
+  /** Entries that are left out because their names cannot be told exactly; Read would refuse them, too. */
+  unreadable: number;
   /** Whether time is up. */
   late(): boolean;
 }
 
 /** What is below the folder, each folder before what is in it, names in code unit order. @throws like openFolder */
 export async function* walk(allow: Allowlist, folder: JudgedPath, options: WalkOptions): AsyncGenerator<WalkEntry> {
-  const { handle, realPath } = await allow.openFolder(folder);
+  const open = await allow.openFolder(folder);
   try {
-    yield* below(allow, folder, handle, realPath, 0, options);
+    yield* below(allow, folder, open, 0, options);
   } finally {
-    await handle.close();
+    await open.handle.close();
   }
 }
 
 async function* below(
   allow: Allowlist,
   folder: JudgedPath,
-  handle: FileHandle,
-  realPath: string,
+  open: OpenFile,
   depth: number,
   options: WalkOptions,
 ): AsyncGenerator<WalkEntry> {
-  const { budget } = options;
-  const at = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : realPath;
-  for (const part of await namesIn(at, depth, budget)) {
+  const { budget, after } = options;
+  const inside = after?.startsWith(`${folder.name}/`);
+  const first = inside ? after!.slice(folder.name.length + 1).split('/')[0] : undefined;
+  for await (const part of namesIn(open, first, depth, options)) {
     if (options.signal.aborted) return;
-    if (part.startsWith('.') && !options.hidden) continue;
     const judged = inRoot(folder.root, folder.relative === '' ? part : `${folder.relative}/${part}`);
-    const order = options.after === undefined ? 1 : compareNames(judged.name, options.after);
-    const ahead = order <= 0 && `${options.after}/`.startsWith(`${judged.name}/`);
+    const order = after === undefined ? 1 : compareNames(judged.name, after);
+    const ahead = order <= 0 && `${after}/`.startsWith(`${judged.name}/`);
     if (order <= 0 && !ahead) continue;
     if (budget.entries <= 0 || budget.late()) {
       budget.met = true;
       return;
     }
     budget.entries--;
-    if (!allow.visible(folder.root, `${realPath}/${part}`) || !allow.visible(folder.root, judged.path)) continue;
-    const stat = await lstat(`${at}/${part}`, { bigint: true }).catch(() => undefined);
-    if (!stat) continue;
+    const { root } = folder;
+    if (!allow.visible(root, `${open.realPath}/${part}`) || !allow.visible(root, judged.path)) continue;
+    const stat = await lstat(`${placeOf(open)}/${part}`, { bigint: true }).catch(() => undefined);
+    if (!stat || (await allow.denials.identity(stat))) continue;
     if (stat.isSymbolicLink() && !(await staysInside(allow, judged))) continue;
     if (!ahead) yield { judged, stat };
     if (!stat.isDirectory() || !options.recursive || depth + 1 >= options.maxDepth) continue;
-    const child = await openChild(`${at}/${part}`);
+    const child = await openBelow(allow, open, part);
     if (!child) continue;
     try {
-      const real = await pathOf(child, `${realPath}/${part}`);
-      if (allow.visible(folder.root, real)) yield* below(allow, judged, child, real, depth + 1, options);
+      yield* below(allow, judged, child, depth + 1, options);
     } finally {
-      await child.close();
+      await child.handle.close();
     }
   }
 }
 
-/** Names that one folder may have; the rest are not looked at. */
-const MAX_NAMES = 100_000;
+/** Names that are held at once; a larger folder is gone through several times. */
+const MAX_HELD = 2048;
+/** Names between two looks at the time. */
+const LOOK_EVERY = 256;
 
-/** Names of a folder, sorted; those that are not UTF-8 or hold control characters are left out. */
-async function namesIn(path: string, depth: number, budget: WalkBudget): Promise<string[]> {
-  const names: string[] = [];
+/** Names of a folder in order, from `first` on. Those that cannot be told exactly are left out and counted. */
+async function* namesIn(
+  open: OpenFile,
+  first: string | undefined,
+  depth: number,
+  options: WalkOptions,
+): AsyncGenerator<string> {
+  const { budget } = options;
+  let least = first;
+  let from = first === undefined ? undefined : { name: first, itself: true };
+  for (let round = 0; ; round++) {
+    const { names, more, unreadable } = await smallest(open, from, depth, options);
+    if (round === 0) budget.unreadable += unreadable;
+    yield* names;
+    least = names.at(-1) ?? least;
+    if (!more || least === undefined) return;
+    from = { name: least, itself: false };
+  }
+}
+
+/** The first names of a folder that come after one. */
+async function smallest(
+  open: OpenFile,
+  from: { readonly name: string; readonly itself: boolean } | undefined,
+  depth: number,
+  { budget, signal }: WalkOptions,
+): Promise<{ names: string[]; more: boolean; unreadable: number }> {
+  let names: string[] = [];
+  let most: string | undefined;
+  let more = false;
+  let seen = 0;
+  let unreadable = 0;
+  const shorten = () => {
+    names.sort(compare);
+    if (names.length <= MAX_HELD) return;
+    more = true;
+    names = names.slice(0, MAX_HELD);
+    most = names.at(-1);
+  };
   try {
-    for await (const { name } of await opendir(path, { bufferSize: 256 })) {
-      if (names.length >= MAX_NAMES) {
+    for await (const { name } of await opendir(placeOf(open), { bufferSize: LOOK_EVERY })) {
+      if (++seen % LOOK_EVERY === 0 && (signal.aborted || budget.late())) {
         budget.met = true;
         break;
       }
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is left out
-      if (!/[\u0000-\u001f\u007f\ufffd]/.test(name)) names.push(name);
+      if (!isReadableName(name)) {
+        unreadable++;
+        continue;
+      }
+      const order = from === undefined ? 1 : compare(name, from.name);
+      if (order < 0 || (order === 0 && !from?.itself)) continue;
+      if (most !== undefined && name >= most) continue;
+      names.push(name);
+      if (names.length >= 2 * MAX_HELD) shorten();
     }
   } catch (error) {
     // A folder below that refuses is as if it were empty.
     if (depth === 0) throw new AppError('FILE_UNREADABLE', {}, { cause: error });
   }
-  return names.sort(compare);
+  shorten();
+  return { names, more: more && !budget.met, unreadable };
 }
 
 async function staysInside(allow: Allowlist, judged: JudgedPath): Promise<boolean> {
   try {
-    return (await allow.resolve(judged)).stat !== undefined;
+    return (await allow.resolve(judged)) !== undefined;
   } catch {
     return false;
   }
 }
 
-async function openChild(path: string): Promise<FileHandle | undefined> {
+async function openBelow(allow: Allowlist, parent: OpenFile, part: string): Promise<OpenFile | undefined> {
   try {
-    return await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    const place = await openChild(parent, part, allow.denials);
+    return place && (await readable(place, 'folder'));
   } catch {
     return undefined;
   }

@@ -1,8 +1,8 @@
 // fs.Write: replaces one exact file atomically: temporary file, sync, rename, sync of the folder.
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import {
   FsService,
@@ -12,12 +12,13 @@ import {
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { type JudgedPath, refused } from '../../allowlist/judge-path.ts';
-import { pathOf } from '../../allowlist/open-file.ts';
+import { placeOf } from '../../allowlist/open-beneath.ts';
 import type { EdgeTool, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
 
 export function writeTool(parts: ToolParts): EdgeTool {
   const turns = new Turns();
+  const added = new Added(parts.limits.file_bytes);
   return {
     method: FsService.method.write,
     prepare(message, call) {
@@ -25,9 +26,10 @@ export function writeTool(parts: ToolParts): EdgeTool {
       const judged = parts.allow.judgeWrite(request.path);
       return async (emit) => {
         const { created, stat } = await turns.take(judged.path, () =>
-          write(judged, request, parts.limits.file_bytes, call.signal),
+          write(parts, judged, request, added, call.signal),
         );
-        await emit(create(WriteResponseSchema, { file: fileInfo(judged.name, stat), created }));
+        const file = fileInfo(parts.allow, judged.name, judged.path, stat);
+        await emit(create(WriteResponseSchema, { file, created }));
       };
     },
   };
@@ -49,28 +51,29 @@ class Turns {
   }
 }
 
-async function write(judged: JudgedPath, request: WriteRequest, maxBytes: number, signal: AbortSignal) {
-  const folder = await openParent(judged);
+async function write(parts: ToolParts, judged: JudgedPath, request: WriteRequest, added: Added, signal: AbortSignal) {
+  const folder = await parts.allow.openWriteFolder(judged);
   try {
-    // On Linux the open folder itself is named, so that nobody can swap it in between.
-    const at = process.platform === 'linux' ? `/proc/self/fd/${folder.fd}` : dirname(judged.path);
-    const target = `${at}/${basename(judged.path)}`;
+    const target = `${placeOf(folder)}/${basename(judged.path)}`;
     const before = await lstat(target, { bigint: true }).catch(absent);
     if (before && !before.isFile()) throw before.isSymbolicLink() ? refused() : new AppError('NOT_A_FILE');
+    if (before && (await parts.allow.denials.identity(before))) throw refused();
     const mode = request.mode === WriteMode.UNSPECIFIED ? WriteMode.CREATE : request.mode;
     if (before && mode === WriteMode.CREATE) throw new AppError('FILE_EXISTS');
-    const head = before && mode === WriteMode.APPEND ? await contentOf(target, maxBytes) : Buffer.alloc(0);
-    const content = Buffer.concat([head, Buffer.from(request.text)]);
-    const temporary = `${at}/.bowline-${randomBytes(8).toString('hex')}.tmp`;
+    const text = Buffer.from(request.text);
+    if (mode === WriteMode.APPEND) added.count(judged.path, text.length);
+    else added.forget(judged.path);
+    const temporary = `${placeOf(folder)}/.bowline-${randomBytes(8).toString('hex')}.tmp`;
     const file = await make(temporary, before ? Number(before.mode & 0o777n) : 0o644);
     try {
-      await file.writeFile(content);
+      if (before && mode === WriteMode.APPEND) await copyInto(file, target, before, signal);
+      await file.writeFile(text);
       if (before) await file.chown(Number(before.uid), Number(before.gid)).catch(() => {});
       await file.sync();
       if (signal.aborted) throw new AppError('CANCELED');
       if (mode === WriteMode.CREATE) await linkNew(temporary, target);
       else await rename(temporary, target);
-      await folder.sync();
+      await folder.handle.sync();
       return { created: before === undefined, stat: await file.stat({ bigint: true }) };
     } catch (error) {
       throw failure(error);
@@ -79,22 +82,37 @@ async function write(judged: JudgedPath, request: WriteRequest, maxBytes: number
       await file.close();
     }
   } finally {
-    await folder.close();
+    await folder.handle.close();
   }
 }
 
-/** The entry's folder, which was a real path when the configuration was read and still must be. */
-async function openParent(judged: JudgedPath): Promise<FileHandle> {
-  const path = dirname(judged.path);
-  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW).catch(
-    (error: unknown) => {
-      throw absent(error) ?? new AppError('FILE_NOT_FOUND');
-    },
-  );
-  const real = await pathOf(folder, path).catch(() => '');
-  if (real === path) return folder;
-  await folder.close();
-  throw refused();
+/**
+ * What calls have appended to each file since the start. A bound on what is added, not on the size that comes of it: else adding
+ * until a refusal would tell the size of a file that nobody shared.
+ */
+class Added {
+  readonly #limit: number;
+  readonly #bytes = new Map<string, number>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  count(path: string, bytes: number): void {
+    const total = (this.#bytes.get(path) ?? 0) + bytes;
+    if (total > this.#limit) {
+      throw new AppError('LIMIT_EXCEEDED', {
+        what: 'what was appended to this file since the start of the edge',
+        limit: this.#limit,
+        setting: 'limits.file_bytes',
+      });
+    }
+    this.#bytes.set(path, total);
+  }
+
+  forget(path: string): void {
+    this.#bytes.delete(path);
+  }
 }
 
 async function make(path: string, mode: number): Promise<FileHandle> {
@@ -107,18 +125,23 @@ async function make(path: string, mode: number): Promise<FileHandle> {
   }
 }
 
-async function contentOf(path: string, maxBytes: number): Promise<Buffer> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
-    (error: unknown) => {
-      throw failure(error);
-    },
-  );
+const COPY_BYTES = 64 << 10;
+
+/** What is there goes first, in pieces. @throws FILE_CHANGED when something else came into its place */
+async function copyInto(to: FileHandle, path: string, before: BigIntStats, signal: AbortSignal): Promise<void> {
+  const from = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const { size } = await file.stat();
-    if (size > maxBytes) throw new AppError('FILE_TOO_LARGE');
-    return await file.readFile();
+    const own = await from.stat({ bigint: true });
+    if (own.dev !== before.dev || own.ino !== before.ino) throw new AppError('FILE_CHANGED');
+    const buffer = Buffer.allocUnsafe(COPY_BYTES);
+    for (;;) {
+      if (signal.aborted) throw new AppError('CANCELED');
+      const { bytesRead } = await from.read(buffer, 0, buffer.length, null);
+      if (bytesRead === 0) return;
+      await to.writeFile(buffer.subarray(0, bytesRead));
+    }
   } finally {
-    await file.close();
+    await from.close();
   }
 }
 
