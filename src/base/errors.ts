@@ -58,6 +58,11 @@ export const ERRORS = {
   LIMIT_EXCEEDED: row('resource_exhausted', '{what} is over the limit of {limit}; raise {setting} if this is right', {
     exit: EXIT.refused,
   }),
+  OPEN_CALL_TOO_LARGE: row(
+    'resource_exhausted',
+    '{what} is over {limit} bytes, the fixed limit of calls that need no credential',
+    { retryable: false, exit: EXIT.refused },
+  ),
   CLOSED: row('unavailable', '{what} is closed'),
   USAGE: row('invalid_argument', '{what}', { exit: EXIT.usage }),
   // config and home

@@ -30,7 +30,13 @@ import { Doors } from '../control/gateway/doors.ts';
 import { serveEdge } from '../control/gateway/edge-session.ts';
 import { enrolmentService } from '../control/gateway/enrolment-service.ts';
 import { HealthBoard } from '../control/gateway/health.ts';
-import { authGate, goneInterceptor, headerInterceptor, validateInterceptor } from '../control/gateway/interceptors.ts';
+import {
+  authGate,
+  goneInterceptor,
+  headerInterceptor,
+  isOpen,
+  validateInterceptor,
+} from '../control/gateway/interceptors.ts';
 import type { MeshParts } from '../control/gateway/mesh.ts';
 import { offeredTools } from '../control/gateway/offered-tools.ts';
 import { endsOf } from '../control/gateway/opening.ts';
@@ -302,8 +308,11 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       maxPeers: config.maxPeers,
       maxStrangers: config.maxStrangers,
       maxStreams: config.maxStreams,
+      maxStrangerCalls: config.maxStrangerCalls,
+      maxStrangerBytes: config.maxStrangerBytes,
       maxHeaderBytes: config.maxHeaderBytes,
       tls,
+      isOpen,
       gate: authGate(authenticator, log),
       clock,
       log,

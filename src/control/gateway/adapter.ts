@@ -1,6 +1,6 @@
 // From requests of Node to the handlers of the router: as the library's own adapter, and with a bound on bodies that is told
 // with limit and setting.
-import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import { constants, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2';
 import {
   type ConnectRouter,
   type ConnectRouterOptions,
@@ -9,10 +9,12 @@ import {
 } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
 import { answer, contained, pathOf, respond, unanswerable, universalRequest } from '../../contract/serve-requests.ts';
-import { boundedBody, compressions } from './too-large.ts';
+import type { Strangers } from './strangers.ts';
+import { boundedBody, compressions, OPEN_BYTES, refusedBody } from './too-large.ts';
 
 /** Routes that come and go while the port is open. */
 export interface ChangingRoutes {
@@ -27,6 +29,12 @@ export interface AdapterOptions extends ConnectRouterOptions {
   readonly routes: (router: ConnectRouter) => void;
   readonly changing?: ChangingRoutes;
   readonly contextValues: (request: Http2ServerRequest) => ContextValues;
+  /** Methods that are answered without a credential. */
+  readonly isOpen: (method: UniversalHandler['method']) => boolean;
+  readonly strangers: Strangers<ServerHttp2Session>;
+  readonly strangerCalls: number;
+  /** How long the request of a call without a credential may take to end, in milliseconds. */
+  readonly strangerMs: number;
   readonly maxFrameBytes: number;
   /** Names and values of the headers of one call; more is answered with 431. */
   readonly maxHeaderBytes: number;
@@ -38,11 +46,18 @@ export interface AdapterOptions extends ConnectRouterOptions {
 /** How long a caller who still sends may take to hear its answer. */
 const UNREAD_MS = 1_000;
 
+/** How long the request of a call with a credential may take to end. */
+const BODY_MS = 5 * 60_000;
+
 /** A listener for `request`; what nobody serves gets 404. */
 export function nodeHandler({
   routes,
   changing,
   contextValues,
+  isOpen,
+  strangers,
+  strangerCalls,
+  strangerMs,
   maxFrameBytes,
   maxHeaderBytes,
   clock,
@@ -50,17 +65,19 @@ export function nodeHandler({
   faults,
   ...options
 }: AdapterOptions) {
-  const handlersOf = (add: (router: ConnectRouter) => void) => {
+  const handlersOf = (add: (router: ConnectRouter) => void, most = maxFrameBytes) => {
     const router = createConnectRouter({
       ...options,
       acceptCompression: compressions,
-      readMaxBytes: maxFrameBytes,
+      readMaxBytes: most,
       writeMaxBytes: maxFrameBytes,
     });
     add(router);
     return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   };
+  const openBytes = Math.min(OPEN_BYTES, maxFrameBytes);
   const handlers = handlersOf(routes);
+  for (const [path, handler] of handlersOf(routes, openBytes)) if (isOpen(handler.method)) handlers.set(path, handler);
   let more = { revision: -1, handlers: new Map<string, UniversalHandler>() };
   const changed = (path: string): UniversalHandler | undefined => {
     if (changing && more.revision !== changing.revision) {
@@ -91,12 +108,24 @@ export function nodeHandler({
 
   async function serve(handler: UniversalHandler, request: Http2ServerRequest, response: Http2ServerResponse) {
     const call = universalRequest(request, response, contextValues(request));
-    if (handler.method.methodKind === 'unary') {
+    const open = isOpen(handler.method);
+    const without = open && !call.header.has('authorization');
+    // As it comes and after decompression.
+    const bytes = sizeOf(request.rawHeaders) + (without ? 2 * openBytes : 0);
+    const leave = strangers.enter(request.stream.session as ServerHttp2Session, bytes, without);
+    if (leave) request.stream.once('close', leave);
+    if (handler.method.methodKind === 'unary' || handler.method.methodKind === 'server_streaming') {
       const enveloped = (call.header.get('content-type') ?? '').startsWith('application/grpc');
-      call.body = boundedBody(call.body as AsyncIterable<Uint8Array>, maxFrameBytes, enveloped);
+      const bounds = { most: open ? openBytes : maxFrameBytes, enveloped, ms: without ? strangerMs : BODY_MS, clock };
+      call.body = leave ? boundedBody(call.body as AsyncIterable<Uint8Array>, bounds) : refusedBody(tooMany());
     }
     await respond(handler, call, response);
     endUnread(request, clock);
+  }
+
+  function tooMany(): AppError {
+    const what = 'the number of calls at once without a credential on one connection';
+    return new AppError('LIMIT_EXCEEDED', { what, limit: strangerCalls, setting: 'BOWLINE_MAX_STRANGER_CALLS' });
   }
 }
 

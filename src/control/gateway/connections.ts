@@ -58,4 +58,5 @@ export class Connections {
 }
 
 /** With a code: a client whose connection ends without one may wait for its answer for ever. */
-const sendAway = (session: ServerHttp2Session): void => session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+export const sendAway = (session: ServerHttp2Session): void =>
+  session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);

@@ -75,7 +75,8 @@ export function authGate(authenticator: Authenticator, log: Logger): (context: H
   };
 }
 
-function isOpen(method: HandlerContext['method']): boolean {
+/** Methods that are answered without a credential; what they may be sent is small. */
+export function isOpen(method: HandlerContext['method']): boolean {
   if (method === EnrollmentService.method.join) return true;
   // The handler answers without a credential only for the empty service name.
   return method === Health.method.check;

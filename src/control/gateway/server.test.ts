@@ -5,6 +5,7 @@ import { type ClientHttp2Session, connect } from 'node:http2';
 import { connect as connectTcp, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, expect, test } from 'vitest';
@@ -23,6 +24,9 @@ const options: ServerOptions = {
   maxPeers: 100,
   maxStrangers: 100,
   maxStreams: 100,
+  maxStrangerCalls: 3,
+  maxStrangerBytes: 1 << 20,
+  isOpen: ({ name }) => name === 'Check',
   maxHeaderBytes: 16 << 10,
   gate: async () => {},
   routes: () => {},
@@ -116,7 +120,7 @@ test('headers and messages that are too large are refused with the limit and the
   const early = await healthServer();
   expect((await call(early, message(0), { 'x-much': 'z'.repeat(20_000) })).grpc).toBeUndefined();
   early.destroy();
-  const large = await call(client, message(5 << 20));
+  const large = await call(client, message(5 << 20), { ':path': '/grpc.health.v1.Health/List' });
   expect(large.grpc).toBe('8');
   expect(large.message).toMatch(/5242880 bytes .*1048576 bytes.*BOWLINE_MAX_FRAME_BYTES/);
   client.destroy();
@@ -129,6 +133,81 @@ test('a call that the gate refuses is answered before its body is read, and its 
   const client = await healthServer({ gate });
   expect(await call(client, message(900 << 10))).toMatchObject({ grpc: '16' });
   client.destroy();
+});
+
+/** A call without a credential whose request never ends. */
+function endless(client: ClientHttp2Session, body: Buffer, headers: Record<string, string> = {}) {
+  const stream = client.request(
+    {
+      ':method': 'POST',
+      ':path': '/grpc.health.v1.Health/Check',
+      'content-type': 'application/grpc+proto',
+      ...headers,
+    },
+    { endStream: false },
+  );
+  stream.on('error', () => {}).resume();
+  stream.write(body);
+  const status = new Promise<string>((resolve) => {
+    const take = (fields: Record<string, unknown>) => fields['grpc-status'] && resolve(String(fields['grpc-status']));
+    stream.on('response', take).on('trailers', take);
+    stream.once('close', () => resolve('none'));
+  });
+  return { stream, status };
+}
+
+test('a call that needs no credential is small, as it comes and after decompression, whatever the limit of others', async () => {
+  const client = await healthServer();
+  // What is in it is no message, but it was read.
+  expect((await call(client, message(60 << 10))).grpc).toBe('13');
+  const large = await call(client, message(65 << 10));
+  expect(large).toMatchObject({
+    grpc: '8',
+    message: expect.stringMatching(/66560 bytes is over 65536 bytes, the fixed/),
+  });
+  for (const [encoding, pack] of [
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+  ] as const) {
+    const packed = pack(Buffer.alloc(900 << 10));
+    const framed = Buffer.concat([Buffer.of(1, 0, 0, 0, 0), packed]);
+    framed.writeUInt32BE(packed.length, 1);
+    const told = await call(client, framed, { 'grpc-encoding': encoding });
+    expect(told, encoding).toMatchObject({ grpc: '8', message: expect.stringMatching(/over 65536 bytes, the fixed/) });
+  }
+  // Much more than the message was said to be.
+  const drip = endless(client, Buffer.concat([message(100), Buffer.alloc(80 << 10)]));
+  expect(['8', '13']).toContain(await drip.status);
+  client.destroy();
+});
+
+test('of calls without a credential few are open at once on a connection, and a request that never ends is ended', async () => {
+  const client = await healthServer();
+  const open = [1, 2, 3].map(() => endless(client, Buffer.of(0, 0, 0)));
+  expect((await call(client, message(0))).message).toMatch(
+    /at once without a credential .*3.*BOWLINE_MAX_STRANGER_CALLS/,
+  );
+  // Two heartbeats of a second; then the connection, which showed nothing else, is ended too.
+  for (const { status } of open) expect(['4', 'none']).toContain(await status);
+  client.destroy();
+});
+
+test('what all connections without a credential hold is bounded; who holds most is sent away, and others are served', async () => {
+  const routes: ServerOptions['routes'] = (router) => router.service(Health, { check: () => ({}) });
+  const server = await listen({ ...options, routes, maxStrangerBytes: 600 << 10, maxStrangerCalls: 4 });
+  servers.push(server);
+  const dial = () => {
+    const client = connect(`http://127.0.0.1:${server.port}`);
+    client.on('error', () => {});
+    return client;
+  };
+  const greedy = dial();
+  for (let n = 0; n < 4; n++) endless(greedy, Buffer.of(0, 0));
+  const modest = dial();
+  expect(await call(modest, message(0))).toMatchObject({ grpc: '0' });
+  if (!greedy.closed) await once(greedy, 'close');
+  expect(await call(modest, message(0))).toMatchObject({ grpc: '0' });
+  modest.destroy();
 });
 
 test('where too many connections show no credential, the oldest of them makes room', async () => {

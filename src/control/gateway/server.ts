@@ -17,9 +17,10 @@ import type { Secret } from '../../base/secret.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
 import { type ChangingRoutes, nodeHandler } from './adapter.ts';
-import { Connections } from './connections.ts';
+import { Connections, sendAway } from './connections.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { admitKey, gatherKey, helloMs, resetKey } from './opening.ts';
+import { Strangers } from './strangers.ts';
 
 export interface ServerOptions {
   readonly host: string;
@@ -31,7 +32,12 @@ export interface ServerOptions {
   readonly maxStrangers: number;
   /** Calls at once on one connection. */
   readonly maxStreams: number;
+  /** Calls without a credential at once on one connection that has shown none, and what calls of all such may hold. */
+  readonly maxStrangerCalls: number;
+  readonly maxStrangerBytes: number;
   readonly maxHeaderBytes: number;
+  /** Methods that are answered without a credential. */
+  readonly isOpen: (method: HandlerContext['method']) => boolean;
   /** Judges a call before its body is read; throws a ConnectError. */
   readonly gate: (context: HandlerContext) => Promise<void>;
   readonly routes: (router: ConnectRouter) => void;
@@ -78,6 +84,16 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   const limits = { maxStrangers: options.maxStrangers, strangerMs: helloMs(options.heartbeatMs) };
   const spared = sparing(log, options.clock);
   const connections = new Connections(limits, options.clock, spared);
+  const strangers = new Strangers<ServerHttp2Session>(
+    { calls: options.maxStrangerCalls, bytes: options.maxStrangerBytes },
+    (session) => {
+      spared.warn('a connection was ended: those without a credential sent too much at once, and it sent most', {
+        limit: options.maxStrangerBytes,
+        setting: 'BOWLINE_MAX_STRANGER_BYTES',
+      });
+      sendAway(session);
+    },
+  );
   const { maxStreams, maxHeaderBytes, maxPeers } = options;
   const http2 = {
     settings: { maxConcurrentStreams: maxStreams, initialWindowSize: 1 << 20, maxHeaderListSize: maxHeaderBytes },
@@ -100,9 +116,18 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
           setImmediate(() => stream.uncork());
         };
         const reset = () => stream.close(constants.NGHTTP2_CANCEL);
-        const admit = () => stream.session && connections.admit(stream.session as ServerHttp2Session);
+        const admit = () => {
+          const session = stream.session as ServerHttp2Session | undefined;
+          if (!session) return;
+          connections.admit(session);
+          strangers.admit(session);
+        };
         return createContextValues().set(resetKey, reset).set(gatherKey, gather).set(admitKey, admit);
       },
+      isOpen: options.isOpen,
+      strangers,
+      strangerCalls: options.maxStrangerCalls,
+      strangerMs: limits.strangerMs,
       maxHeaderBytes,
       clock: options.clock,
       log: spared,
