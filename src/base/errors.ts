@@ -175,6 +175,11 @@ export const ERRORS = {
     'the journal failed: {problem}; this process ends so that nothing is promised that is not on the disk',
   ),
   JOURNAL_WRITE: row('unavailable', 'the journal could not be written: {problem}; nothing was kept'),
+  JOURNAL_FULL: row(
+    'resource_exhausted',
+    'the journal of this device ({folder}) holds as much as it may ({limit} bytes) of what must be kept: questions without an answer and results that the control plane has not taken; connect it, or raise limits.journal_bytes in its config.yaml and start it again',
+    { retryable: true, exit: EXIT.failed },
+  ),
   JOURNAL_BUSY: row('unavailable', 'too much waits for the disk; try again'),
   JOURNAL_PRUNED: row('out_of_range', 'record {sequence} is no longer in the journal; the oldest is {first}', {
     exit: EXIT.failed,
@@ -302,6 +307,7 @@ export const ERRORS = {
   CALL_WITHOUT_EXPIRY: row('invalid_argument', 'the tool call has no usable expiry time'),
   KEY_REUSED: row('already_exists', 'the idempotency key was used for a call with other parameters'),
   RESULT_DROPPED: row('data_loss', 'it was done, but its result is no longer kept on the device', { retryable: false }),
+  REFUSED_BEFORE: row('failed_precondition', 'this call was refused before; why is no longer kept on the device'),
   RESULT_TOO_LARGE: row('resource_exhausted', 'the result is larger than one frame may be; ask for less of it', {
     exit: EXIT.refused,
   }),

@@ -17,8 +17,8 @@ const limitEntries = {
   parallel: count(4, 64),
   /** Tool calls that wait for one of those places; more are refused as EDGE_BUSY. */
   queue: count(64, 1024, 0),
-  /** Idempotency keys that are remembered. */
-  tool_calls: count(16_384, 1_000_000),
+  /** Idempotency keys of calls with an effect that are remembered while they have not expired; those that have make room. */
+  tool_calls: count(65_536, 1_000_000),
   /** Longest time between a tool call's arrival and its expiry, in hours. */
   call_hours: count(24, 24 * 7),
   /** Most text of one Read. */

@@ -290,6 +290,7 @@ async function openFolded({ home, clock, log, onFatal }: StartEdge, identity: Id
     log,
     onFatal,
     maxBytes: config.limits.journal_bytes,
+    calls: callLimits(config.limits),
     binding: journalBinding(identity),
     folds: [open, ownRuns, suspects],
   });
@@ -313,6 +314,12 @@ function denied(home: string, socket: string): string[] {
     realpathSync(path),
   );
 }
+
+/** A settled key takes 29 bytes of a checkpoint, and checkpoints must leave most of a small journal free. */
+const callLimits = ({ tool_calls, journal_bytes }: EdgeConfig['limits']) => ({
+  maxSettled: Math.min(tool_calls, Math.floor(journal_bytes / 256)),
+  maxKeys: tool_calls,
+});
 
 const capOf = (files: readonly GrantedFile[]): number => READ_AGAIN * bytesOf(files) + BESIDE_BYTES * files.length;
 const bytesOf = (files: readonly GrantedFile[]): number => files.reduce((sum, file) => sum + Number(file.bytes), 0);

@@ -42,7 +42,7 @@ export class Blobs {
       throw new AppError('LIMIT_EXCEEDED', {
         what: 'the store of long results',
         limit: `${this.#maxBytes} bytes`,
-        setting: 'journal.blobBytes',
+        setting: 'nothing; results that the control plane has taken make room',
       });
     }
     const name = randomUUID();

@@ -4,6 +4,7 @@ import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Checkpoint, Intent, ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Entry, Fold } from './records.ts';
+import { SettledKeys } from './settled-keys.ts';
 
 /**
  * `intent`: started, no outcome yet (running in this boot, *unknown* in a later one). `done`, `never`, `unknown`: the
@@ -34,8 +35,12 @@ export interface CallEntry {
 }
 
 export interface CallBookOptions {
-  /** Most keys; above it, expired keys are forgotten, and without any new calls are refused. Default 16384. */
+  /** Most keys that are not settled; above it new calls are refused. Default 16384. */
   readonly maxKeys?: number;
+  /** Most settled keys of calls that have not expired; expired ones make room. Default 65536. */
+  readonly maxSettled?: number;
+  /** Settled results that are kept whole, to be given again while the journal has them. Default 1024. */
+  readonly keepWhole?: number;
   /** How long a key is remembered after its call expired, in milliseconds. Default 7 days. */
   readonly keepMs?: number;
 }
@@ -45,22 +50,58 @@ const EXPIRY_MS = 86_400_000;
 
 export class CallBook implements Fold {
   readonly #maxKeys: number;
+  readonly #maxSettled: number;
+  readonly #keepWhole: number;
   readonly #keepMs: number;
+  /** Settled ones of `#calls`, oldest first. */
+  readonly #whole = new Set<string>();
+  readonly #settled = new SettledKeys();
+  #dropped: string[] = [];
   readonly #calls = new Map<string, CallEntry>();
   readonly #texts = new Map<string, string>();
   #forgotten = 0;
 
   constructor(options: CallBookOptions = {}) {
     this.#maxKeys = options.maxKeys ?? 16_384;
+    this.#maxSettled = options.maxSettled ?? 65_536;
+    this.#keepWhole = options.keepWhole ?? 1024;
     this.#keepMs = options.keepMs ?? 7 * 86_400_000;
   }
 
   get size(): number {
-    return this.#calls.size;
+    return this.#calls.size + this.#settled.size;
   }
 
+  /** What is known of a key. Of one that fell to its digest: the answer's kind, and the beginning of `params`. */
   get(key: string): CallEntry | undefined {
-    return this.#calls.get(key);
+    const call = this.#calls.get(key);
+    const digest = call ? undefined : this.#settled.get(key);
+    if (!digest) return call;
+    const nothing = { job: '', run: '', method: '', bootId: '', blob: '', sequence: 0 };
+    return { key, ...nothing, ...digest, effect: digest.state !== 'never', settled: true };
+  }
+
+  /** Names of blobs that no answer needs any more, each once. */
+  takeDropped(): string[] {
+    const dropped = this.#dropped;
+    this.#dropped = [];
+    return dropped;
+  }
+
+  /** Digests of settled keys, in pieces of at most `bytes`. */
+  settledKeys(bytes: number): Iterable<Uint8Array> {
+    return this.#settled.pack(bytes);
+  }
+
+  /**
+   * Lets answers fall to their digests that stand up to `sequence` and that nobody waits for: those that are settled, and those
+   * whose call expired before `past` (the control plane has given it up).
+   */
+  condense(sequence: number, past: number): void {
+    for (const call of this.#calls.values()) {
+      if (call.state === 'intent' || call.sequence > sequence) continue;
+      if (call.settled || call.expiresAt < past) this.#toDigest(call);
+    }
   }
 
   /** Calls whose result is not committed at the control plane, oldest first: running ones and those to send again. */
@@ -91,23 +132,23 @@ export class CallBook implements Fold {
    */
   admit(expireTime: Timestamp | undefined, past: number): void {
     if (expireTime && timestampMs(expireTime) <= this.#forgotten) throw new AppError('CALL_EXPIRED');
-    if (this.#calls.size < this.#maxKeys) return;
-    this.forget(past, 0);
-    if (this.#calls.size < this.#maxKeys) return;
-    throw new AppError('LIMIT_EXCEEDED', {
-      what: 'the number of tool calls that have not expired',
-      limit: this.#maxKeys,
-      setting: 'limits.tool_calls',
-    });
+    if (this.#settled.size + this.#whole.size >= this.#maxSettled) this.forget(past, 0);
+    const settled = this.#settled.size + this.#whole.size;
+    const [what, limit] =
+      settled >= this.#maxSettled
+        ? ['the number of tool calls with an effect that have not expired', this.#maxSettled]
+        : ['the number of tool calls whose results the control plane has not taken', this.#maxKeys];
+    if (settled < this.#maxSettled && this.#calls.size - this.#whole.size < this.#maxKeys) return;
+    throw new AppError('LIMIT_EXCEEDED', { what, limit, setting: 'limits.tool_calls in config.yaml' });
   }
 
   /** Forgets keys that expired longer than `keepMs` before `past` and need no answer any more. */
   forget(past: number, keepMs = this.#keepMs): void {
-    for (const [key, call] of this.#calls) {
-      if (call.state === 'intent' || !call.settled || call.expiresAt + keepMs >= past) continue;
-      this.#calls.delete(key);
-      this.#forgotten = Math.max(this.#forgotten, call.expiresAt);
+    for (const key of this.#whole) {
+      const call = this.#calls.get(key);
+      if (call && call.expiresAt + keepMs < past) this.#toDigest(call);
     }
+    this.#forgotten = Math.max(this.#forgotten, this.#settled.forget(past, keepMs));
   }
 
   /** The latest expiry of a forgotten call, in milliseconds since 1970; 0 before any. */
@@ -120,7 +161,7 @@ export class CallBook implements Fold {
     else if (record.case === 'toolOutcome') this.#outcome(record.value, sequence, at);
     else if (record.case === 'toolRefused') {
       const { idempotencyKey: key, job, method } = record.value;
-      if (!key || this.#calls.has(key)) return;
+      if (!key || this.get(key)) return;
       const call = { key, job, run: runOf(job), method, params: '', bootId: '', effect: false, blob: '' };
       this.#put({ ...call, state: 'never', sequence, expiresAt: at + EXPIRY_MS, settled: false });
     } else if (record.case === 'toolSettled') this.#settle(record.value.idempotencyKey);
@@ -166,8 +207,29 @@ export class CallBook implements Fold {
   #settle(key: string): void {
     const call = this.#calls.get(key);
     if (!call) return;
-    if (!call.effect && call.state === 'done') this.#calls.delete(key);
-    else this.#calls.set(key, { ...call, settled: true });
+    if (!call.effect && call.state === 'done') {
+      this.#calls.delete(key);
+      return;
+    }
+    if (call.state === 'intent') return;
+    const settled = { ...call, settled: true };
+    this.#calls.set(key, settled);
+    this.#whole.add(key);
+    // A long one takes room beside the journal.
+    if (call.blob !== '') this.#toDigest(settled);
+    const oldest = this.#whole.size > this.#keepWhole ? this.#whole.values().next().value : undefined;
+    const last = oldest === undefined ? undefined : this.#calls.get(oldest);
+    if (last) this.#toDigest(last);
+  }
+
+  #toDigest(call: CallEntry): void {
+    if (call.state === 'intent') return;
+    const { key, state, params, expiresAt, blob } = call;
+    // A READ that was done is simply run again.
+    if (state !== 'done' || call.effect) this.#settled.add(key, { state, params, expiresAt });
+    this.#calls.delete(key);
+    this.#whole.delete(key);
+    if (blob !== '') this.#dropped.push(blob);
   }
 
   /** Records behind the pruned part come first in the file, so a checkpoint never replaces what is newer. */
@@ -175,19 +237,22 @@ export class CallBook implements Fold {
     if (checkpoint.forgottenExpiry) {
       this.#forgotten = Math.max(this.#forgotten, timestampMs(checkpoint.forgottenExpiry));
     }
+    this.#settled.unpack(checkpoint.settledKeys);
     for (const intent of checkpoint.intents) {
-      const known = this.#calls.get(intent.idempotencyKey);
+      const known = this.get(intent.idempotencyKey);
       if (!known) this.#intent(intent, sequence, at);
       else if (known.state === 'intent') this.#calls.set(known.key, { ...known, sequence });
     }
     for (const outcome of checkpoint.outcomes) {
-      const known = this.#calls.get(outcome.idempotencyKey);
+      const known = this.get(outcome.idempotencyKey);
+      if (known?.settled && known.sequence === 0) continue;
       if (!known || known.state === 'intent' || known.sequence <= Number(checkpoint.sequence))
         this.#outcome(outcome, sequence, at);
     }
   }
 
   #put(call: CallEntry): void {
+    this.#settled.delete(call.key);
     this.#calls.set(call.key, {
       ...call,
       job: call.job === call.key ? call.key : call.job,

@@ -76,8 +76,8 @@ export async function checkpointRecords(
   }
   for (const key of outcomes.keys()) intents.delete(key);
   const last = new Map(open.map((value) => [value.sequence, value]));
-  const forgotten = source.calls.forgotten;
-  return pack(source.id, cut, anchor, session, forgotten, [
+  const { calls } = source;
+  return pack(source.id, cut, anchor, session, calls, [
     ...[...outcomes.values()].map((value) => ({ list: 'outcomes' as const, value })),
     ...[...intents.values()].map((value) => ({ list: 'intents' as const, value })),
     ...[...last.values()].map((value) => ({ list: 'asks' as const, value })),
@@ -103,7 +103,7 @@ function pack(
   cut: Head,
   anchor: Head | undefined,
   session: LastSession | undefined,
-  forgotten: number,
+  calls: CallBook,
   items: readonly Item[],
 ): Checkpoint[] {
   const empty = () =>
@@ -115,7 +115,7 @@ function pack(
         headHash: cut.hash,
         ...(anchor ? { anchoredSequence: BigInt(anchor.sequence), anchoredHash: anchor.hash } : {}),
       },
-      ...(forgotten > 0 ? { forgottenExpiry: timestampFromMs(forgotten) } : {}),
+      ...(calls.forgotten > 0 ? { forgottenExpiry: timestampFromMs(calls.forgotten) } : {}),
       ...(session ? { sessionEpoch: session.epoch, resumeToken: session.resumeToken } : {}),
     });
   const result = [empty()];
@@ -129,7 +129,7 @@ function pack(
       throw new AppError('LIMIT_EXCEEDED', {
         what: 'a record that must be kept',
         limit: room,
-        setting: 'journal.maxBytes',
+        setting: 'nothing; it is fixed',
       });
     if (used + size > room) {
       result.push(empty());
@@ -138,6 +138,8 @@ function pack(
     put(result.at(-1)!, item);
     used += size;
   }
+  for (const settledKeys of calls.settledKeys(room - 1024))
+    result.push(create(CheckpointSchema, { ...empty(), settledKeys }));
   return result;
 }
 

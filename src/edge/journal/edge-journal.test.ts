@@ -108,17 +108,64 @@ test('blobs of remembered answers are needed, others are not', async () => {
 });
 
 test('a settled READ is forgotten, an effect or a refusal is not until it expired', async () => {
-  const journal = await open(new MemoryFs(), { calls: { maxKeys: 2 } });
+  const journal = await open(new MemoryFs(), { calls: { maxSettled: 2 } });
   for (const record of [read('a/0/0'), intent('b/0/0'), outcome('b/0/0'), refused('c/0/0')])
     await journal.append([record]);
   for (const key of ['a/0/0', 'b/0/0', 'c/0/0']) await journal.append([settled(key)]);
   expect(journal.calls.get('a/0/0')).toBeUndefined();
   expect(journal.calls.get('b/0/0')).toMatchObject({ state: 'done', settled: true });
   expect(() => journal.calls.admit(undefined, journal.now())).toThrow(
-    expect.objectContaining({ reason: 'LIMIT_EXCEEDED' }),
+    expect.objectContaining({
+      reason: 'LIMIT_EXCEEDED',
+      message: expect.stringContaining('limits.tool_calls in config.yaml'),
+    }),
   );
   journal.calls.admit(undefined, journal.now() + 2 * DAY);
   expect(journal.calls.size).toBe(0);
+  expect(() => journal.calls.admit(expireTime, journal.now())).toThrow(
+    expect.objectContaining({ reason: 'CALL_EXPIRED' }),
+  );
+});
+
+test('a busy day fills no journal: what the control plane has falls to digests, and each key is still known', async () => {
+  const fs = new MemoryFs();
+  const options = { maxBytes: 512 << 10, segmentBytes: 32 << 10, calls: { keepWhole: 16 } };
+  let journal = await open(fs, options);
+  const text = 'x'.repeat(4096);
+  for (let n = 0; n < 1000; n++) {
+    await journal.append([intent(`r/${n}/0`)]);
+    await journal.append([outcome(`r/${n}/0`, text)]);
+    await journal.append([settled(`r/${n}/0`)]);
+    journal.calls.admit(expireTime, journal.now());
+  }
+  expect(journal.bytes).toBeLessThanOrEqual(512 << 10);
+  expect(journal.firstSequence).toBeGreaterThan(1);
+  for (const _ of ['here', 'after a restart']) {
+    for (let n = 0; n < 1000; n += 37) {
+      expect(journal.calls.get(`r/${n}/0`), `${n}`).toMatchObject({ state: 'done', effect: true, settled: true });
+      expect('07'.repeat(32).startsWith(journal.calls.get(`r/${n}/0`)!.params)).toBe(true);
+    }
+    expect(journal.calls.get('r/1000/0')).toBeUndefined();
+    journal = await open(fs.kill(), options);
+  }
+});
+
+test('a result that the control plane has not taken outlives pruning whole, until its call expired', async () => {
+  const fs = new MemoryFs();
+  const manual = clock();
+  const journal = await open(fs, { maxBytes: 256 << 10, segmentBytes: 8 << 10, clock: manual });
+  await journal.append([intent('kept/0/0')]);
+  await journal.append([outcome('kept/0/0', 'the answer')]);
+  for (let n = 0; n < 60; n++) await journal.append([filler(3000)]);
+  await journal.prune(16 << 10);
+  const answer = (await journal.outcome('kept/0/0'))?.result?.answer;
+  expect(answer?.case === 'done' && Buffer.from(answer.value.responses[0]!).toString()).toBe('the answer');
+  manual.advance(2 * DAY);
+  await journal.signedTime(manual.now(), true);
+  for (let n = 0; n < 60; n++) await journal.append([filler(3000)]);
+  await journal.prune(16 << 10);
+  expect(await journal.outcome('kept/0/0')).toBeUndefined();
+  expect(journal.calls.get('kept/0/0')).toMatchObject({ state: 'done', sequence: 0 });
 });
 
 test('open asks keep their order and end with the answer or the refusal', async () => {

@@ -244,7 +244,9 @@ export class EdgeJournal {
     }
     const cut = before ? this.#journal.cut(before) : undefined;
     if (!cut) return 0;
-    this.calls.forget(this.time.surelyPast());
+    const past = this.time.surelyPast();
+    this.calls.condense(cut.sequence, past);
+    this.calls.forget(past);
     const records = await checkpointRecords(this, cut, this.anchor, this.session);
     const at = this.now();
     const bytes = records.map((value) => encodeRecord({ case: 'checkpoint', value }, at).bytes);
@@ -265,7 +267,7 @@ export class EdgeJournal {
     try {
       return await run();
     } catch (error) {
-      if (!(error instanceof AppError) || error.reason !== 'LIMIT_EXCEEDED') throw error;
+      if (!(error instanceof AppError) || error.reason !== 'JOURNAL_FULL') throw error;
       if (!this.#pruning && this.#journal.bytes <= this.#pruneFrom) throw error;
       await this.#pruneOnce();
       return run();

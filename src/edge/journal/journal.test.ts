@@ -184,11 +184,11 @@ test('every limit bites with its own error', async () => {
   expect(await Promise.all(waiting)).toEqual([1, 2, 'JOURNAL_BUSY']);
   const room = await journal.reserve(3000);
   await expect(journal.append(many(1, 600))).rejects.toMatchObject({
-    reason: 'LIMIT_EXCEEDED',
-    metadata: { setting: 'journal.maxBytes' },
+    reason: 'JOURNAL_FULL',
+    message: expect.stringContaining('raise limits.journal_bytes'),
   });
   await journal.append(many(1, 3000), { use: room });
-  await expect(journal.reserve(3000)).rejects.toMatchObject({ reason: 'LIMIT_EXCEEDED' });
+  await expect(journal.reserve(3000)).rejects.toMatchObject({ reason: 'JOURNAL_FULL' });
   await journal.close();
   await expect(journal.append(many(1))).rejects.toMatchObject({ reason: 'CLOSED' });
 });

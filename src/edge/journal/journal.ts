@@ -92,7 +92,7 @@ export class Journal {
    * Appends records as one unit: after a crash all are there or none. Resolves with the first one's sequence when they are
    * synced. Appends of one tick, and those that arrive while a batch is written, share the next batch and its one sync.
    * @param options.use room reserved earlier; with it the append is not refused for a full disk or journal
-   * @throws DISK_FULL, LIMIT_EXCEEDED, JOURNAL_BUSY, JOURNAL_WRITE: nothing was kept; JOURNAL_FAILED: the process must end
+   * @throws DISK_FULL, JOURNAL_FULL, LIMIT_EXCEEDED (a record that is too long), JOURNAL_BUSY, JOURNAL_WRITE: nothing was kept; JOURNAL_FAILED: the process must end
    */
   append(records: readonly Uint8Array[], options: { use?: Reservation } = {}): Promise<number> {
     return this.#append(records, options.use, false);
@@ -100,7 +100,7 @@ export class Journal {
 
   /**
    * Keeps room on the disk for one append of `records` records of `bytes` bytes together, before their cause is journaled.
-   * @throws DISK_FULL, LIMIT_EXCEEDED when there is no room
+   * @throws DISK_FULL, JOURNAL_FULL when there is no room
    */
   async reserve(bytes: number, records = 1): Promise<Reservation> {
     if (this.#stopped) throw this.#stopped;
@@ -229,11 +229,7 @@ export class Journal {
   /** Throws when `bytes` more would pass the journal's limit. */
   #admit(bytes: number): void {
     if (this.bytes + this.#queued + this.#writing + this.#reserved + bytes > this.#limits.maxBytes) {
-      throw new AppError('LIMIT_EXCEEDED', {
-        what: 'the journal',
-        limit: `${this.#limits.maxBytes} bytes`,
-        setting: 'journal.maxBytes',
-      });
+      throw new AppError('JOURNAL_FULL', { limit: this.#limits.maxBytes, folder: this.#parts.dir });
     }
   }
 

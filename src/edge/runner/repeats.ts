@@ -43,6 +43,8 @@ export class Repeats {
 
   /** The recorded answer of a key, for a caller that asks again. */
   async answer(entry: CallEntry, to: Address, asker: Asker): Promise<ToolResult> {
+    // It fell to its digest: only what kind of answer it was is known.
+    if (entry.sequence === 0) return this.#digest(entry, to);
     const record = (await this.#parts.journal.entry(entry.sequence))?.record;
     if (record?.case === 'toolRefused' && record.value.failure) {
       return failedResult(to, 'neverStarted', record.value.failure, entry.sequence);
@@ -61,6 +63,13 @@ export class Repeats {
     const epoch = (await this.#parts.journal.outcome(entry.key))?.result?.epoch ?? 0n;
     const { job, run, key } = entry;
     return this.answer(entry, { job, epoch, key }, { run, job, recipient: '' });
+  }
+
+  #digest({ state }: CallEntry, to: Address): ToolResult {
+    if (state === 'unknown') return failedResult(to, 'unknown', toFailure(new AppError('OUTCOME_UNKNOWN')), 0);
+    if (state === 'never') return failedResult(to, 'neverStarted', toFailure(new AppError('REFUSED_BEFORE')), 0);
+    const failure = toFailure(new AppError('RESULT_DROPPED'));
+    return doneResult(to, { responses: [], failure, withheld: [], egress: [] }, 0);
   }
 
   async #regate(outcome: ToolOutcome, entry: CallEntry, to: Address, { run, recipient }: Asker): Promise<ToolResult> {

@@ -51,7 +51,7 @@ export interface RunnerParts {
   readonly gate: Gate;
   /** The served methods with their tools. */
   readonly tools: readonly { readonly method: CapabilityMethod; readonly tool: EdgeTool }[];
-  readonly blobs: Pick<Blobs, 'put' | 'get'>;
+  readonly blobs: Pick<Blobs, 'put' | 'get' | 'remove' | 'keep'>;
   readonly bootId: string;
   /** Where calls without an intent are written down while they are at work. */
   readonly inHand: InHand;
@@ -95,6 +95,8 @@ export class ToolRunner {
    */
   async recover(): Promise<{ readonly unknown: number; readonly failed: number }> {
     const { calls } = this.#parts.journal;
+    calls.takeDropped();
+    await this.#parts.blobs.keep(calls.blobs());
     const orphans = calls.orphans(this.#parts.bootId);
     for (const orphan of orphans) await this.#declareUnknown(orphan);
     const left = this.#parts.inHand.left.filter(({ idempotencyKey }) => {
@@ -184,7 +186,7 @@ export class ToolRunner {
     }
     const known = key === '' ? undefined : this.#parts.journal.calls.get(key);
     if (known) {
-      const other = known.params !== '' && known.params !== Buffer.from(digest).toString('hex');
+      const other = known.params !== '' && !Buffer.from(digest).toString('hex').startsWith(known.params);
       if (other) return this.#refuse(call, new AppError('KEY_REUSED'), sink);
       if (known.state === 'intent') await this.#declareUnknown(known);
       const now = this.#parts.journal.calls.get(key);
@@ -406,9 +408,16 @@ export class ToolRunner {
     if (keys.length === 0) return;
     const records = keys.map((idempotencyKey) => ({ case: 'toolSettled', value: { idempotencyKey } }) as const);
     // If this fails, the results are sent once more.
-    this.#parts.journal.append(records).catch((error: unknown) => {
-      this.#parts.log.warn('settled results could not be written down', { problem: String(error) });
-    });
+    this.#parts.journal
+      .append(records)
+      .then(() => this.#dropBlobs())
+      .catch((error: unknown) => {
+        this.#parts.log.warn('settled results could not be written down', { problem: String(error) });
+      });
+  }
+
+  async #dropBlobs(): Promise<void> {
+    for (const name of this.#parts.journal.calls.takeDropped()) await this.#parts.blobs.remove(name);
   }
 
   async #idleWithin(ms: number): Promise<boolean> {
