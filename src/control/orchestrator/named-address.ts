@@ -13,7 +13,9 @@ const MAX_WORDS = 1_000;
 /** Whether a URL or a host, as a whole, stands in a text, or its host is among `hosts`. */
 export function isNamed(value: string, text: string, hosts: readonly string[]): boolean {
   const url = parse(value);
-  const host = url?.hostname ?? value.toLowerCase();
+  // Spelled as anybody would: other spellings of the same address (its case, a tab, `/./`) could carry something themselves.
+  if (url && value !== url.href && `${value}/` !== url.href && !text.includes(value)) return false;
+  const host = url?.hostname ?? value;
   if (hosts.some((each) => each.toLowerCase() === host)) return true;
   let looked = 0;
   for (const word of words(text)) {

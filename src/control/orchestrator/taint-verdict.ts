@@ -1,6 +1,6 @@
 // What the taints of a run forbid (until approvals exist, which could allow it): after private content a call leaves only for
 // addresses that the owner named; after foreign bytes nothing is changed. Pure.
-import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
+import type { DescField, Message } from '@bufbuild/protobuf';
 import { type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
 import { type OfferedTool, TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { Effect, Resource, Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
@@ -8,6 +8,7 @@ import { AppError } from '../../base/errors.ts';
 import { isHarmless, isOwnMethod, resourceOf } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import { isNamed } from './named-address.ts';
+import { isPlainNumber, standsWhole } from './own-words.ts';
 import type { RunState } from './state.ts';
 import { originOf } from './taints.ts';
 
@@ -35,45 +36,50 @@ export function mustBeClean(
 }
 
 /**
- * The first field that could carry content away. An address must be named; where a method has none, what it is given goes to a
- * service that others run, so each text must stand in the question as it is. A plugin's contract may claim anything of its fields.
+ * The first field that could carry content away: every text, bytes and number is judged, whatever its name. An address must be
+ * named; any other text must stand in the question whole. What a plugin's contract says of its fields is a claim, so there an
+ * address is a text like any other.
  */
 function unnamedField(
   { text, hosts }: RunState,
   { desc, fullName }: CapabilityMethod,
   request: Message,
 ): string | undefined {
-  const byAddress = isOwnMethod(fullName) && namesHosts(desc.input);
-  for (const { field, value } of contentOf(reflect(desc.input, request))) {
-    if (byAddress && resourceOf(field) !== Resource.HOST) continue;
-    const named = typeof value === 'string' && (byAddress ? isNamed(value, text, hosts) : text.includes(value.trim()));
-    if (!named) return field.jsonName;
+  const own = isOwnMethod(fullName);
+  for (const { field, value } of outbound(reflect(desc.input, request))) {
+    if (!isOwnersWord(value, own && resourceOf(field) === Resource.HOST, text, hosts)) return field.jsonName;
   }
   return undefined;
 }
 
-const namesHosts = (message: DescMessage): boolean =>
-  message.fields.some((field) => resourceOf(field) === Resource.HOST);
-
-interface Content {
-  readonly field: DescField;
-  readonly value: string | Uint8Array;
+function isOwnersWord(value: Outbound['value'], isAddress: boolean, text: string, hosts: readonly string[]): boolean {
+  if (typeof value === 'number' || typeof value === 'bigint') return isPlainNumber(value, text);
+  if (typeof value !== 'string') return false;
+  return isAddress ? isNamed(value, text, hosts) : standsWhole(value, text);
 }
 
-/** Every text and every bytes of a message, however deep. */
-function* contentOf(message: ReflectMessage): Generator<Content> {
+interface Outbound {
+  readonly field: DescField;
+  readonly value: string | Uint8Array | number | bigint;
+}
+
+/** Every text, bytes and number of a message, however deep; a choice of the contract (a bool, an enum) is none. */
+function* outbound(message: ReflectMessage): Generator<Outbound> {
   for (const field of message.fields) {
     if (!message.isSet(field)) continue;
     const found: unknown[] = [];
-    if (field.fieldKind === 'list') found.push(...message.get(field));
+    if (field.fieldKind === 'list') found.push(...(field.listKind === 'enum' ? [] : message.get(field)));
     else if (field.fieldKind === 'map') for (const [key, value] of message.get(field)) found.push(key, value);
     else if (field.fieldKind !== 'enum') found.push(message.get(field));
     for (const value of found) {
-      if (typeof value === 'string' || value instanceof Uint8Array) yield { field, value };
-      else if (isReflected(value)) yield* contentOf(value);
+      if (isScalar(value)) yield { field, value };
+      else if (isReflected(value)) yield* outbound(value);
     }
   }
 }
+
+const isScalar = (value: unknown): value is Outbound['value'] =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || value instanceof Uint8Array;
 
 const isReflected = (value: unknown): value is ReflectMessage =>
   typeof value === 'object' && value !== null && 'fields' in value && 'isSet' in value;

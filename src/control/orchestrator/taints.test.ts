@@ -1,9 +1,14 @@
 // What a run has read binds what it may do next (both taints), at every step the same.
-import { create } from '@bufbuild/protobuf';
+import { create, type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { CollectionUseSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { JobFinishedSchema, TurnSchema } from '../../../gen/bowline/event/v1/event_pb.ts';
-import { Sensitivity, Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import {
+  JobFinishedSchema,
+  OfferedToolSchema,
+  TargetKind,
+  TurnSchema,
+} from '../../../gen/bowline/event/v1/event_pb.ts';
+import { Effect, Sensitivity, Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { PlayedRun, type PlayOptions } from '../../../test/support/play-run.ts';
 import {
@@ -17,7 +22,10 @@ import {
   said,
   workerTools,
 } from '../../../test/support/run-scenario.ts';
+import { capabilityMethods } from '../../contract/registry.ts';
+import { workerCapabilities } from '../../contract/worker-capabilities.ts';
 import { evolve } from './evolve.ts';
+import { mustBeClean } from './taint-verdict.ts';
 import { taintsOfResult, taintsOfRun } from './taints.ts';
 import { judgeToolCalls } from './tool-calls.ts';
 
@@ -76,8 +84,91 @@ test.each([Sensitivity.CONTENT, Sensitivity.SUMMARY, Sensitivity.UNSPECIFIED])(
   },
 );
 
-test('names that left a device do not bind the run to the addresses of the question', () => {
-  expect(asking(afterReading(Sensitivity.NAME), fetch('https://elsewhere.example/'))).toEqual(['ok']);
+test.each([Sensitivity.NAME, Sensitivity.METADATA])(
+  'names, sizes and that a file is there are the owner’s too: they bind the run as content does (%s)',
+  (sensitivity) => {
+    expect(asking(afterReading(sensitivity), fetch('https://elsewhere.example/'))).toEqual(['TAINT_PRIVATE']);
+  },
+);
+
+test('a crawl is bound in its path and its numbers too, a search in whole words without padding', () => {
+  const run = afterReading(Sensitivity.CONTENT, { text: 'Crawl https://example.com/docs/ for knot names, 25 pages' });
+  const crawl = (more: object) => ({ name: 'web_crawl', args: { url: 'https://example.com/docs/', ...more } });
+  const calls = [
+    crawl({ pathPrefix: '/docs/' }),
+    crawl({ pathPrefix: '/s/e/c/r/e/t' }),
+    crawl({ pathPrefix: '/d' }),
+    crawl({ maxPages: 25 }),
+    crawl({ maxPages: 20 }),
+    crawl({ maxPages: 37 }),
+    webSearch('knot names'),
+    webSearch('not name'),
+    webSearch('knot names '),
+    fetch('https://example.com/d\tocs/'),
+    fetch('HTTPS://eXample.com/docs/'),
+  ];
+  const no = 'TAINT_PRIVATE';
+  expect(asking(run, ...calls)).toEqual(['ok', no, no, 'ok', 'ok', no, 'ok', no, no, no, no]);
+});
+
+/** A value of a field that a model made of what it read; undefined for a choice of the contract. */
+function secretOf(field: DescField): unknown {
+  const one = (scalar: ScalarType): unknown => {
+    if (scalar === ScalarType.BOOL) return undefined;
+    if (scalar === ScalarType.STRING) return 'xq7z.example';
+    if (scalar === ScalarType.BYTES) return Buffer.from('xq7z');
+    return LONG.has(scalar) ? 73_915n : 73_915;
+  };
+  switch (field.fieldKind) {
+    case 'scalar':
+      return one(field.scalar);
+    case 'list':
+      if (field.listKind === 'message') return within(field.message)?.map((init) => [init])[0];
+      return field.listKind === 'scalar' ? [one(field.scalar)] : undefined;
+    case 'map':
+      return { xq7z: field.mapKind === 'scalar' ? one(field.scalar) : {} };
+    case 'message':
+      return within(field.message)?.[0];
+    default:
+      return undefined;
+  }
+}
+const LONG: ReadonlySet<ScalarType> = new Set([
+  ScalarType.INT64,
+  ScalarType.UINT64,
+  ScalarType.SINT64,
+  ScalarType.FIXED64,
+]);
+
+/** Messages of which one field, however deep, holds a secret. */
+const within = (message: DescMessage): Record<string, unknown>[] =>
+  message.fields.flatMap((field) => {
+    const value = secretOf(field);
+    if (value === undefined) return [];
+    return field.oneof
+      ? [{ [field.oneof.localName]: { case: field.localName, value } }]
+      : [{ [field.localName]: value }];
+  });
+
+test('no field of any method that a worker serves carries out what was read, whatever it is called', () => {
+  const run = afterReading(Sensitivity.CONTENT, { text: 'Read a.md' });
+  let judged = 0;
+  for (const method of capabilityMethods(workerCapabilities)) {
+    if (method.effect === Effect.NONE || method.effect === Effect.READ) continue;
+    const tool = create(OfferedToolSchema, {
+      name: method.fullName,
+      target: TargetKind.WORKER,
+      effect: Effect.NETWORK,
+    });
+    for (const init of within(method.desc.input)) {
+      const request = create(method.desc.input, init);
+      expect(() => mustBeClean(run.run, 1, tool, method, request), JSON.stringify(Object.keys(init))).toThrow(
+        expect.objectContaining({ reason: 'TAINT_PRIVATE' }),
+      );
+      judged++;
+    }
+  }
+  expect(judged).toBeGreaterThan(20);
 });
 
 test('every address of a call must be named, and no text beside the words of a search', () => {

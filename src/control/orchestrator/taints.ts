@@ -24,8 +24,8 @@ export function taintsOfResult(
   const found = new Set<Taint>();
   const told = result.case === 'done' || (job.target === 'worker' && result.case !== 'neverStarted');
   if (told) for (const each of statedOf(job, methods)) found.add(each);
-  const left = ({ sensitivity }: Egress) => sensitivity !== Sensitivity.METADATA && sensitivity !== Sensitivity.NAME;
-  if (egress.some(left)) found.add(Taint.PRIVATE);
+  // Names are the owner's too: which files there are, and which of them match, is what was read.
+  if (egress.some(({ sensitivity }) => sensitivity !== Sensitivity.METADATA)) found.add(Taint.PRIVATE);
   found.delete(Taint.NONE);
   return found.size > 0 ? [...found] : [Taint.NONE];
 }
@@ -35,7 +35,8 @@ function statedOf(job: JobState, methods: MethodRegistry): readonly Taint[] {
   const stated = method ? taintsOf(method.desc).filter((each) => each !== Taint.UNSPECIFIED) : [];
   // What a plugin's contract says of itself is a claim: it may add, and only its owner's word takes away.
   if (!isOwnMethod(job.method)) return method?.plugin?.trusted ? stated : [...stated, Taint.UNTRUSTED];
-  if (job.target === 'device' && stated.length === 0) return [Taint.UNTRUSTED];
+  // Whatever a device answers (a size, a kind, that there is such a file) is told of the owner's things.
+  if (job.target === 'device' && stated.length === 0) return ALL;
   return stated;
 }
 
