@@ -39,10 +39,10 @@ const limitEntries = {
   command_output_bytes: count(256 << 10, 2 << 20),
   /** Processes and threads of a command at once. */
   command_processes: count(64, 4096, 2),
-  /** Private memory of one process of a command, in MiB. */
-  command_memory_mib: count(1024, 1 << 20, 16),
-  /** Folder for temporary files of a command, in MiB; it lies in memory. */
-  command_disk_mib: count(64, 1 << 16),
+  /** Private memory of one process of a command. */
+  command_memory_bytes: count(1 << 30, 2 ** 40, 16 << 20),
+  /** Folder for temporary files of a command; it lies in memory. */
+  command_disk_bytes: count(64 << 20, 2 ** 36, 1 << 20),
   /** Most files of one share. */
   share_files: count(2_000, 2_000),
   /** Most bytes of one share; twice as many may leave under it, because a model may read a file again. */
@@ -56,6 +56,12 @@ const limitEntries = {
   /** All segments of the journal together. */
   journal_bytes: count(64 << 20, 1 << 30, 8 << 20),
 } as const;
+
+/** A word of a program or of its environment: the system ends it at the first NUL. */
+const word = v.pipe(
+  v.string(),
+  v.check((text) => !text.includes('\0'), 'a NUL character cannot be handed to a program'),
+);
 
 const confirm = v.picklist(['never', 'always']);
 
@@ -84,7 +90,7 @@ const schema = v.strictObject({
       execute: v.optional(
         v.array(
           v.strictObject({
-            argv: v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.minLength(1), v.maxLength(256)),
+            argv: v.pipe(v.array(v.pipe(word, v.minLength(1))), v.minLength(1), v.maxLength(256)),
             cwd: v.optional(v.string()),
             confirm,
             /** Whether what it prints, and how it ended, may leave the box. */
@@ -98,7 +104,7 @@ const schema = v.strictObject({
             /** Whether the caller may give it standard input. */
             stdin: v.optional(v.boolean(), false),
             /** Its environment beside PATH and LANG. */
-            env: v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), v.string()), {}),
+            env: v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), word), {}),
           }),
         ),
       ),

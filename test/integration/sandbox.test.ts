@@ -57,6 +57,15 @@ describe.skipIf(lacks !== undefined)(
       expect(exit).toMatchObject({ code: 0, files: [{ path: 'out.json' }] });
     });
 
+    test('a program that runs longer than its caller waits still gives its output, its files and how it ended', async () => {
+      const code = 'echo part; echo file > f; sleep 300';
+      const { out, exit } = await collect(
+        client().run({ language: Language.SHELL, code, outputs: ['*'] }, { timeoutMs: 5_000 }),
+      );
+      expect(out).toBe('part\n');
+      expect(exit).toMatchObject({ limit: LimitMet.TIME, files: [{ path: 'f' }] });
+    });
+
     test('the most that may come back fits into a result', async () => {
       const code = `head -c 1000000 /dev/zero | tr '\\0' 'x'; for i in $(seq 70); do head -c 40000 /dev/zero > f$i; done
 i=0; while [ $i -lt 300 ]; do ln -s x $(printf 'l%0200d' $i); i=$((i+1)); done`;
@@ -75,10 +84,13 @@ i=0; while [ $i -lt 300 ]; do ln -s x $(printf 'l%0200d' $i); i=$((i+1)); done`;
 
     test('what is refused names its reason', async () => {
       const file = { path: '../x', body: { case: 'text' as const, value: '' } };
-      expect(await refusal(client().run({ language: Language.SHELL, code: 'true', files: [file] }))).toMatchObject({
-        code: 'InvalidArgument',
-        reason: 'SANDBOX_FILE_REFUSED',
-      });
+      const refusals = [{ files: [file] }, { args: ['a', 'b\0c'] }];
+      for (const more of refusals) {
+        expect(await refusal(client().run({ language: Language.SHELL, code: 'true', ...more }))).toMatchObject({
+          code: 'InvalidArgument',
+          reason: 'SANDBOX_FILE_REFUSED',
+        });
+      }
     });
 
     test('a caller that leaves ends the program', async () => {

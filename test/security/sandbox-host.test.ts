@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { whyNotIsolated } from '../support/bubblewrap.ts';
 import { eventually } from '../support/control-plane.ts';
-import { aliveWith } from '../support/sandbox.ts';
+import { aliveWith, openHere } from '../support/sandbox.ts';
 
 const ONCE = fileURLToPath(new URL('../support/sandbox-once.ts', import.meta.url));
 const run = promisify(execFile);
@@ -107,5 +107,28 @@ describe.skipIf(uncontained !== undefined)(`as nobody, in what a container is${s
         /SANDBOX_UNAVAILABLE|programs cannot be isolated here: .*; allow unprivileged user/s,
       ),
     });
+  });
+});
+
+describe.skipIf(lacks !== undefined)(`where the machine stood still${skipped(lacks)}`, () => {
+  test('a program that ended by itself meanwhile met no limit', async () => {
+    const isolation = await openHere(false);
+    const limits = {
+      wallMs: 1_000,
+      cpuMs: 5_000,
+      memoryBytes: 1 << 28,
+      processes: 16,
+      outputBytes: 1 << 10,
+      diskBytes: 1 << 20,
+    };
+    const end = await isolation.run(
+      {
+        argv: ['/bin/sh', '-c', 'echo on; sleep 0.2; exit 3'],
+        limits,
+        onOutput: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500),
+      },
+      new AbortController().signal,
+    );
+    expect(end).toMatchObject({ code: 3, signal: '', limit: undefined });
   });
 });

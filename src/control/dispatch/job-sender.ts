@@ -4,6 +4,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { ChatRequestSchema } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { type JobAssignment, JobAssignmentSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
@@ -12,6 +13,7 @@ import type { MethodRegistry } from '../../contract/registry.ts';
 import { chatRequest } from '../orchestrator/chat-request.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { JobState, RunState } from '../orchestrator/state.ts';
+import { timeLeft } from '../orchestrator/time-left.ts';
 import type { Attempts } from './attempts.ts';
 import type { RelayRow } from './relay.ts';
 import type { WorkerSession } from './session-ports.ts';
@@ -22,6 +24,7 @@ export interface JobSenderParts {
   readonly runs: RunService;
   readonly signals: Signals;
   readonly methods: MethodRegistry;
+  readonly clock: Clock;
   readonly log: Logger;
   readonly attempts: Attempts;
   readonly settler: Settler;
@@ -96,6 +99,7 @@ export class JobSender {
   #assignment(row: RelayRow, state: RunState, job: JobState): JobAssignment {
     const made = job.params.length > 0 || state.kind === 'call';
     const params = made ? job.params : toBinary(ChatRequestSchema, chatRequest(state, job.id, this.#parts.methods));
+    const left = timeLeft(state, job, this.#parts.clock.now());
     return create(JobAssignmentSchema, {
       dispatchId: row.dispatchId,
       job: row.job,
@@ -106,7 +110,7 @@ export class JobSender {
       params,
       idempotencyKey: job.idempotencyKey,
       attempt: job.attempts,
-      ...(job.timeoutMs > 0 ? { deadline: durationFromMs(job.timeoutMs) } : {}),
+      ...(left === undefined ? {} : { deadline: durationFromMs(left) }),
     });
   }
 }

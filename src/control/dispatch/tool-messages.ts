@@ -8,6 +8,7 @@ import { fromFailure, toFailure } from '../../contract/errors.ts';
 import type { ResultCommand } from '../orchestrator/commands.ts';
 import type { JobState, RunState } from '../orchestrator/state.ts';
 import { chatOf } from '../orchestrator/steps.ts';
+import { timeLeft } from '../orchestrator/time-left.ts';
 import type { OutboxRow } from '../store/unit.ts';
 
 /** The run of a job id; undefined when it is none. */
@@ -21,6 +22,7 @@ export function toolCall(
   job: JobState,
   { now, ttlMs }: { readonly now: number; readonly ttlMs: number },
 ): ToolCall {
+  const left = timeLeft(state, job, now);
   return create(ToolCallSchema, {
     tenant: row.tenant,
     device,
@@ -33,7 +35,7 @@ export function toolCall(
     issueTime: timestampFromMs(now),
     // One expiry per key, whenever it is sent: the edge forgets a key only after that.
     expireTime: timestampFromMs(job.queuedAt + Math.max(job.timeoutMs, state.timeoutMs) + ttlMs),
-    ...(job.timeoutMs > 0 ? { deadline: durationFromMs(job.timeoutMs) } : {}),
+    ...(left === undefined ? {} : { deadline: durationFromMs(left) }),
     recipient: recipientOf(state, job),
     principal: state.kind === 'ask' ? 'planner' : state.principal,
   });

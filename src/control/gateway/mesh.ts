@@ -15,6 +15,7 @@ import { principalName } from '../identity/principal.ts';
 import type { RestoreGuard } from '../identity/restore-guard.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import { isEnded, type JobState, type RunState } from '../orchestrator/state.ts';
+import { within } from '../orchestrator/time-left.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 import type { CallsUnderWay } from './calls-under-way.ts';
 import { HEADERS } from './interceptors.ts';
@@ -146,7 +147,9 @@ async function start(
   if (!known && device) mustServe(parts.calls, owner.tenant, device, method);
   if (!known && !onEdge) mustBeServable(parts.workers(), owner.tenant, method, selector);
   const params = toBinary(method.desc.input, create(method.desc.input, request));
-  const wantedMs = context.timeoutMs() ?? parts.defaultTimeoutMs;
+  const stated = context.timeoutMs();
+  // Its own answer is there before the caller gives up.
+  const wantedMs = stated === undefined ? parts.defaultTimeoutMs : within(stated);
   const { run } = await parts.runs.call(owner.tenant, {
     run: id,
     ...(device ? { device: device.id, deviceName: device.name } : {}),

@@ -219,8 +219,8 @@ export class ToolRunner {
       }
       let failure: Failure | undefined;
       try {
+        // What comes to its end is whole, also when the deadline passed meanwhile: a tool that was stopped throws.
         await this.#work(execution, plan);
-        execution.signal.throwIfAborted();
       } catch (error) {
         failure = toFailure(error, this.#parts.log);
       }
@@ -250,7 +250,9 @@ export class ToolRunner {
     if (call.confirmation !== Confirmation.UNSPECIFIED) throw new AppError('CONFIRMATION_NEEDED');
     const request = parse(method, call.params);
     const origins = new Origins();
-    const work = tool.prepare(request, { run: call.run, recipient: call.recipient, signal, origins });
+    const { run, recipient, deadline } = call;
+    const deadlineMs = deadline && durationMs(deadline);
+    const work = tool.prepare(request, { run, recipient, deadlineMs, signal, origins });
     return { method, origins, work };
   }
 

@@ -13,6 +13,8 @@ export interface ToolCallContext {
   readonly run: string;
   /** Provider that will see the result; empty when only the caller does. */
   readonly recipient: string;
+  /** Time that the call had when it came, in milliseconds; undefined: none was said. */
+  readonly deadlineMs: number | undefined;
   /** Aborts when the call is cancelled or its deadline passes. */
   readonly signal: AbortSignal;
   /** Where each response message comes from; what is not told here has no grant. */

@@ -37,6 +37,9 @@ export class IsolatedChild {
       );
     } catch (cause) {
       if (cause instanceof AppError) throw cause;
+      const nul = cause instanceof Error && 'code' in cause && cause.code === 'ERR_INVALID_ARG_VALUE';
+      if (nul)
+        throw new AppError('INVALID_ARGUMENT', { what: 'a word of the program holds a NUL character' }, { cause });
       throw unavailable('bubblewrap could not be started', cause);
     }
     this.ended = this.#end();
@@ -72,6 +75,11 @@ export class IsolatedChild {
     if (to && stdin instanceof Readable) stdin.pipe(to);
     else to?.end(stdin);
     this.#pipe(FD.go).end('go\n');
+  }
+
+  /** Whether it is known to have ended. */
+  get over(): boolean {
+    return this.#over;
   }
 
   /** Ends every process inside. */

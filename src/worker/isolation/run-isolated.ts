@@ -51,6 +51,8 @@ export async function runIsolated(
     met ??= limit;
     child.kill();
   };
+  // After a pause of the whole machine the end of the program may be known in a moment, and then it was in time.
+  const late = () => setImmediate(() => child.over || meet('time'));
   let left = limits.outputBytes;
   let truncated = false;
   child.onOutput((stream, data) => {
@@ -65,11 +67,11 @@ export async function runIsolated(
   stop.addEventListener('abort', kill, { once: true });
   let folder: FileHandle | undefined;
   let watch: Watch | undefined;
-  let late = false;
+  let slow = false;
   const timers: (() => void)[] = [];
   timers.push(
     clock.after(START_MS, () => {
-      late = true;
+      slow = true;
       child.kill();
     }),
   );
@@ -77,14 +79,14 @@ export async function runIsolated(
     folder = await prepare(child, meter).catch((error: unknown) => {
       stop.throwIfAborted();
       const why = `it was not ready after ${START_MS} ms`;
-      throw late ? new AppError('SANDBOX_UNAVAILABLE', { why, todo: 'look at the load of this machine' }) : error;
+      throw slow ? new AppError('SANDBOX_UNAVAILABLE', { why, todo: 'look at the load of this machine' }) : error;
     });
     timers.shift()!();
     stop.throwIfAborted();
     const scratch = `/proc/self/fd/${folder.fd}`;
     watch = new Watch({ meter, limits, scratch, clock, onMet: meet });
     const start = clock.monotonic();
-    timers.push(clock.after(limits.wallMs, () => meet('time')));
+    timers.push(clock.after(limits.wallMs, late));
     child.begin(stdin);
     const end = await child.ended;
     const wallMs = clock.monotonic() - start;

@@ -31,9 +31,9 @@ export interface ChildExit {
 }
 
 /** Between the wish to stop and the order. */
-const GRACE_MS = 2000;
+export const GRACE_MS = 2000;
 /** How long output may still come after the end, from children that hold on to it. */
-const LAST_WORDS_MS = 500;
+export const LAST_WORDS_MS = 500;
 /** Words of a launcher about a failure, at most. */
 const SAID_BYTES = 4096;
 

@@ -112,7 +112,7 @@ describe.each(KINDS)('%s', (name, isolation) => {
     const long = script('long', `trap 'echo hit' TERM; sleep 3 & wait; wait; echo whole # ${mark}`);
     const killer = script(
       'killer',
-      'kill -9 -1 2>/dev/null; for p in /proc/[0-9]*; do kill -9 ${p#/proc/} 2>/dev/null; done; echo tried',
+      'kill -9 -1 2>/dev/null; for p in /proc/[0-9]*; do kill -9 $(basename $p) 2>/dev/null; done; echo tried',
     );
     const rig = await start();
     const first = go(rig, [long]);
@@ -152,7 +152,7 @@ describe.each(KINDS)('%s', (name, isolation) => {
   test('processes and memory have a bound', async () => {
     const forks = script('forks', `i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done 2>/dev/null; echo ${mark}`);
     const eats = script('eats', `head -c 200000000 /dev/zero | tail -c 150000000 | wc -c`);
-    const rig = await start('limits: {command_processes: 20, command_memory_mib: 32}\n');
+    const rig = await start('limits: {command_processes: 20, command_memory_bytes: 33554432}\n');
     expect((await go(rig, [forks])).out).not.toContain(mark);
     expect((await go(rig, [eats])).out.trim()).not.toBe('150000000');
     await rig.close();

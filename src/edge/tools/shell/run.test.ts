@@ -4,6 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { FsService } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { OutputStream, type RunResponse, ShellService } from '../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
+import { aliveWith } from '../../../../test/support/sandbox.ts';
 
 const { run } = ShellService.method;
 const entry = (argv: string[], more = 'output: share, isolation: none') =>
@@ -127,6 +128,29 @@ test('cancel, timeout and the limit of output end a command and all that it star
   await rig.close();
 }, 20_000);
 
+test('a command that runs longer than its call still gives its output and how it ended', async () => {
+  const argv = ['/bin/sh', '-c', 'echo part; exec sleep 60'];
+  const rig = await edgeRig(edgeFolder(), { config: config(entry(argv)) });
+  const { failure, messages } = await rig.call(run, { argv }, { deadlineMs: 1_500 });
+  expect(failure).toBe('COMMAND_TIMED_OUT');
+  expect(text(messages, OutputStream.STDOUT)).toBe('part\n');
+  expect(exitOf(messages)).toMatchObject({ code: -1, signal: 'SIGTERM' });
+  await rig.close();
+});
+
+test('a command that ended by itself while the edge stood still was not timed out', async () => {
+  const argv = ['/bin/sh', '-c', 'echo on; sleep 0.2; exit 3'];
+  const rig = await edgeRig(edgeFolder(), { config: config(entry(argv)) });
+  const call = rig.call(run, { argv, timeout: { seconds: 1n, nanos: 0 } }, { deadlineMs: 60_000 });
+  await vi.waitFor(() => expect(aliveWith('echo on; sleep 0.2; exit 3').length).toBeGreaterThan(0));
+  // As a machine that was frozen: nothing of this process runs, and all is late at once afterwards.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+  const { failure, messages } = await call;
+  expect(failure).toBeUndefined();
+  expect(exitOf(messages)).toMatchObject({ code: 3, signal: '' });
+  await rig.close();
+});
+
 /** Gone, or dead and only not yet collected by init. */
 function isGone(pid: number): boolean {
   const path = `/proc/${pid}/stat`;
@@ -139,6 +163,13 @@ test('without isolation a command refuses to start', async () => {
   expect(failure).toBe('COMMAND_NOT_ISOLATED');
   expect(result.answer.case).toBe('neverStarted');
   await rig.close();
+});
+
+test('what no program can be given is refused where it is written', async () => {
+  for (const more of [{ argv: ['echo', 'a\0b'] }, { argv: ['echo'], env: { A: 'a\0b' } }]) {
+    const written = `allow: {execute: [${JSON.stringify({ ...more, confirm: 'never' })}]}\n`;
+    await expect(edgeRig(edgeFolder(), { config: written })).rejects.toMatchObject({ reason: 'CONFIG_INVALID' });
+  }
 });
 
 test('a program that is not there, and input that nobody allowed', async () => {

@@ -16,7 +16,7 @@ import type { AllowedCommand } from '../../allowlist/allowlist.ts';
 import type { OpenCommand } from '../../allowlist/open-command.ts';
 import { COMMAND_HINT, type CommandOrigin } from '../../egress/origins.ts';
 import type { EdgeTool, Emit, ToolCallContext, ToolParts } from '../tool.ts';
-import { type ChildExit, runChild } from './child.ts';
+import { type ChildExit, GRACE_MS, LAST_WORDS_MS, runChild } from './child.ts';
 import { commandGrant, programName } from './command-grant.ts';
 import { commandView } from './command-view.ts';
 import { findProgram } from './find-program.ts';
@@ -34,10 +34,15 @@ export function runTool(parts: ToolParts): EdgeTool {
       const request = message as RunRequest;
       const command = parts.allow.judgeCommand(request.argv, request.cwd, request.stdin !== '');
       const isolation = isolationFor(parts, command);
-      return (emit) => run(parts, request, command, isolation, call, emit);
+      const { deadlineMs } = call;
+      const ends = deadlineMs === undefined ? undefined : parts.clock.monotonic() + deadlineMs;
+      return (emit) => run(parts, request, command, isolation, { ...call, ends }, emit);
     },
   };
 }
+
+/** A call with the time at which it ends, by the clock that only goes on. */
+type CommandCall = ToolCallContext & { readonly ends: number | undefined };
 
 /** Undefined only where the owner said so. @throws COMMAND_NOT_ISOLATED, COMMAND_HAS_NETWORK */
 function isolationFor({ isolation }: ToolParts, { entry }: AllowedCommand): Isolation | undefined {
@@ -52,7 +57,7 @@ async function run(
   request: RunRequest,
   command: AllowedCommand,
   isolation: Isolation | undefined,
-  call: ToolCallContext,
+  call: CommandCall,
   emit: Emit,
 ): Promise<void> {
   const opened = await parts.allow.openCommand(command);
@@ -74,7 +79,7 @@ async function runOpened(
   opened: OpenCommand,
   isolation: Isolation | undefined,
   user: OwnUser | undefined,
-  call: ToolCallContext,
+  call: CommandCall,
   emit: Emit,
 ): Promise<void> {
   const { limits } = parts;
@@ -89,9 +94,9 @@ async function runOpened(
     view: inView ? await commandView(opened, entry, program, parts.allow, limits.walk_entries) : undefined,
     network: entry.network ? await networkView() : undefined,
     uid: user?.uid,
-    memoryBytes: limits.command_memory_mib * MIB,
+    memoryBytes: limits.command_memory_bytes,
     processes: limits.command_processes,
-    diskBytes: limits.command_disk_mib * MIB,
+    diskBytes: limits.command_disk_bytes,
   });
   const shared = entry.output === 'share';
   const origin: CommandOrigin = {
@@ -113,7 +118,7 @@ async function runOpened(
     if (event.value) call.origins.set(event.value, origin);
     await emit(create(RunResponseSchema, { event }), ended ? 'soon' : undefined);
   };
-  const stop = stopSignal(parts, request, call.signal);
+  const stop = stopSignal(parts, request, call);
   const pieces = new OutputPieces(parts.clock, (stream, data) =>
     send({ case: 'output', value: create(OutputSchema, { stream: STREAMS[stream], data }) }),
   );
@@ -156,8 +161,6 @@ async function mustShowNothingDenied({ argv, cwd, paths }: OpenCommand, { allow,
   }
 }
 
-const MIB = 2 ** 20;
-
 const STREAMS = { stdout: OutputStream.STDOUT, stderr: OutputStream.STDERR } as const;
 
 const exitFields = ({ code, signal, truncated }: ChildExit, elapsedMs: number) => ({
@@ -167,18 +170,23 @@ const exitFields = ({ code, signal, truncated }: ChildExit, elapsedMs: number) =
   elapsed: durationFromMs(Math.round(elapsedMs)),
 });
 
-/** Aborts with the call, or when the command's own time is up. */
-function stopSignal({ clock, limits }: ToolParts, { timeout }: RunRequest, call: AbortSignal) {
-  const most = limits.command_seconds * 1000;
+/** A command is stopped so long before its call ends that its last words and its exit still come back. */
+const BEFORE_DEADLINE_MS = GRACE_MS + LAST_WORDS_MS + 500;
+
+/** Aborts with the call, or when the command's own time is up, which is before that of the call. */
+function stopSignal({ clock, limits }: ToolParts, { timeout }: RunRequest, call: CommandCall) {
+  const { signal, ends = Number.POSITIVE_INFINITY } = call;
+  const left = Math.max(ends - clock.monotonic(), 0);
+  const most = Math.min(limits.command_seconds * 1000, Math.max(left - BEFORE_DEADLINE_MS, left / 2));
   const asked = timeout ? durationMs(timeout) : most;
   const own = new AbortController();
-  const onCall = () => own.abort(call.reason);
+  const onCall = () => own.abort(signal.reason);
   const cancel = clock.after(Math.min(Math.max(asked, 1), most), () => own.abort(new AppError('COMMAND_TIMED_OUT')));
-  if (call.aborted) onCall();
-  else call.addEventListener('abort', onCall, { once: true });
+  if (signal.aborted) onCall();
+  else signal.addEventListener('abort', onCall, { once: true });
   const clear = () => {
     cancel();
-    call.removeEventListener('abort', onCall);
+    signal.removeEventListener('abort', onCall);
   };
   return { signal: own.signal, clear };
 }

@@ -34,6 +34,7 @@ export function planRun(
 ): RunPlan {
   const runtime = runtimeFor(runtimes, request.language);
   const limits = limitsOf(request.limits, settings, timeLeftMs);
+  mustBeWords(request.args);
   const files = [
     { which: 'the program', path: `${FOLDER}/${runtime.file}`, data: Buffer.from(request.code) },
     ...request.files.map(({ path, body }, i) => ({
@@ -73,6 +74,12 @@ function limitsOf(wanted: Limits | undefined, settings: SandboxSettings, timeLef
     outputBytes: lower(settings.outputBytes, wanted?.outputBytes),
     diskBytes: Math.max(LEAST_DISK, lower(settings.diskBytes, wanted?.diskBytes)),
   };
+}
+
+/** The system ends a word at the first NUL. */
+function mustBeWords(args: readonly string[]): void {
+  const at = args.findIndex((word) => word.includes('\0'));
+  if (at >= 0) throw refused(`argument ${at + 1}`, 'it holds a NUL character, which no argument of a program can');
 }
 
 function orRefuse(which: string, segments: ReturnType<typeof segmentsOf>): readonly string[] {
