@@ -200,7 +200,7 @@ export const ERRORS = {
   ),
   JOIN_LINE_INVALID: row(
     'invalid_argument',
-    'the join line {problem}; it is `URL TOKEN [NAME]` or {"url": ..., "token": ..., "name": ...} in one line',
+    'the join line {problem}; `bowline devices join-token` makes one: `URL TOKEN [NAME]`, or {"url": ..., "token": ..., "name": ...} in one line',
     { exit: EXIT.usage },
   ),
   INSECURE_CONTROL: row(
@@ -217,6 +217,14 @@ export const ERRORS = {
     'the control plane at {control} signs tool calls with another key than the one pinned when this device joined; nothing was sent to it. If its owner changed the key on purpose, join again',
   ),
   CONTROL_UNREACHABLE: row('unavailable', 'the control plane at {control} cannot be reached: {problem}'),
+  CONTROL_UNPROVEN: row(
+    'unavailable',
+    'what answers at {control} did not prove that it is the control plane that is known here: {problem}; nothing was sent to it. {remedy}',
+  ),
+  CONTROL_PIN_MISSING: row(
+    'failed_precondition',
+    'no secret goes to {control}, because its key is not known here. {remedy}',
+  ),
   SESSION_SILENT: row('unavailable', 'the control plane did not answer for {ms} ms'),
   FRAME_MALFORMED: row('invalid_argument', 'a frame was malformed: {problem}'),
   MESSAGE_REFUSED: row('internal', 'a {what} of this job cannot be sent: {problem}; nothing of it is tried again', {
@@ -237,6 +245,7 @@ export const ERRORS = {
     { retryable: true },
   ),
   REQUEST_ID_REUSED: row('already_exists', 'the request id {id} was used for another ask'),
+  SOCKET_UNSAFE: row('failed_precondition', 'nothing is said on the socket {path}: {problem}', { exit: EXIT.refused }),
   SOCKET_IN_USE: row('failed_precondition', 'the socket {path} cannot be used: {problem}'),
   // edge tools
   PATH_NOT_ALLOWED: row(

@@ -1,16 +1,18 @@
 // Clients of the two public APIs: the edge's on its unix socket, the control plane's on its port, both with the owner's
 // key. Errors of calls come out as AppError; nothing is retried here.
-import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import type { DescService } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { homeFolder, homePaths } from '../base/home.ts';
+import { splitKey } from '../base/pin.ts';
+import { readTrusted } from '../base/trusted-file.ts';
+import { dialProven } from '../contract/channel/dial.ts';
+import { dialHomeSocket } from '../contract/channel/home-socket.ts';
 import { fromConnectError } from '../contract/errors.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
-import { controlAddress } from './control-address.ts';
+import { controlAddress, knownPins, type Paths } from './control-address.ts';
 import type { CliIo } from './io.ts';
 
 /** Largest message that is taken: an answer of 4 MiB and what belongs to it. */
@@ -37,15 +39,26 @@ export const homeOf = (io: CliIo, options: GlobalOptions) => homePaths(homeFolde
 /** The edge of this home. Throws NOT_RUNNING when it never ran; calls throw it when it does not answer. */
 export function localSide(io: CliIo, options: GlobalOptions): Side {
   const paths = homeOf(io, options);
-  const manager = new H2Sessions('http://localhost', {}, { createConnection: () => connect(paths.socket) });
-  return side('http://localhost', manager, ownerKey(io, paths, paths.socket), paths.socket, paths.home);
+  const { key } = ownerKey(io, paths, paths.socket);
+  const sessionManager = new H2Sessions('http://localhost', { dial: () => dialHomeSocket(paths.socket) });
+  return side({
+    baseUrl: 'http://localhost',
+    sessionManager,
+    key,
+    where: paths.socket,
+    home: paths.home,
+  });
 }
 
 /** The control plane. Errors as localSide, and USAGE, INSECURE_CONTROL for a bad URL. */
 export function controlSide(io: CliIo, options: GlobalOptions): Side {
   const paths = homeOf(io, options);
   const url = controlAddress(options.control, io.env, paths);
-  return side(url, new H2Sessions(url), ownerKey(io, paths, url), url, paths.home);
+  const { key, pin } = ownerKey(io, paths, url);
+  const pins = pin ? [pin] : knownPins(paths);
+  const remedy = `If its owner gave it a new key on purpose, copy control.pin from the home of the control plane to ${paths.controlPin}`;
+  const sessionManager = new H2Sessions(url, { dial: (signal) => dialProven(url, { pins, remedy }, signal) });
+  return side({ baseUrl: url, sessionManager, key, where: url, home: paths.home });
 }
 
 /** Opens a side, runs, and closes it whatever happens. */
@@ -57,7 +70,15 @@ export async function using<T>(open: Side, run: (side: Side) => Promise<T>): Pro
   }
 }
 
-function side(baseUrl: string, sessionManager: H2Sessions, key: string, where: string, home: string): Side {
+interface SideParts {
+  readonly baseUrl: string;
+  readonly sessionManager: H2Sessions;
+  readonly key: string;
+  readonly where: string;
+  readonly home: string;
+}
+
+function side({ baseUrl, sessionManager, key, where, home }: SideParts): Side {
   const authorize: Interceptor = (next) => (request) => {
     request.header.set('authorization', `Bearer ${key}`);
     return next(request);
@@ -131,18 +152,15 @@ const ABSENT = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', '
 /** How a cut connection shows, without a word of the other side. */
 const BROKEN = new Set([Code.Internal, Code.Unavailable, Code.Aborted, Code.Canceled, Code.Unknown]);
 
-function ownerKey(io: CliIo, paths: ReturnType<typeof homePaths>, where: string): string {
+/** The owner's key, and the pin that stands behind it in its file. */
+function ownerKey(io: CliIo, paths: Paths, where: string): ReturnType<typeof splitKey> {
   const file = io.env.BOWLINE_OWNER_KEY_FILE || paths.ownerKey;
-  let key: string;
-  try {
-    key = readFileSync(file, 'utf8').trim();
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && file === paths.ownerKey) {
-      throw new AppError('NOT_RUNNING', { where, home: paths.home }, { cause });
-    }
-    throw new AppError('SECRET_FILE_UNSAFE', { file, problem: `cannot be read (${code ?? 'unknown'})` }, { cause });
+  const text = readTrusted(file, { secret: file === paths.ownerKey });
+  if (text === undefined) {
+    if (file === paths.ownerKey) throw new AppError('NOT_RUNNING', { where, home: paths.home });
+    throw new AppError('SECRET_FILE_UNSAFE', { file, problem: 'is not there' });
   }
-  if (/^[\x21-\x7e]{8,512}$/.test(key)) return key;
+  const found = splitKey(text);
+  if (/^[\x21-\x7e]{8,512}$/.test(found.key)) return found;
   throw new AppError('SECRET_FILE_UNSAFE', { file, problem: 'holds no key' });
 }

@@ -2,6 +2,7 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { AppError } from '../base/errors.ts';
+import { parsePin, pinText } from '../base/pin.ts';
 import { readPrivate, writePrivate } from '../base/private-file.ts';
 import { rawPublicKey } from '../contract/tool-call.ts';
 
@@ -36,6 +37,8 @@ export interface Identity {
 /** Keys of a join whose answer has not come yet, and whom it was sent to. */
 export interface PendingJoin {
   readonly control: string;
+  /** Raw public key of the control plane; undefined in files of earlier versions. */
+  readonly pin: Uint8Array | undefined;
   readonly keys: DeviceKeys;
 }
 
@@ -95,12 +98,12 @@ export async function writeIdentity(file: string, identity: Identity): Promise<v
 export async function readPendingJoin(file: string): Promise<PendingJoin | undefined> {
   const pending = pendingFile(file);
   const at = await readFields(pending);
-  return at && { control: at('control'), keys: keysOf(pending, at) };
+  return at && { control: at('control'), pin: parsePin(at('pin', 'none')), keys: keysOf(pending, at) };
 }
 
 /** Keeps the keys of a join durably before it is sent. */
-export async function writePendingJoin(file: string, { control, keys }: PendingJoin): Promise<void> {
-  await write(pendingFile(file), { control, ...keys });
+export async function writePendingJoin(file: string, { control, pin, keys }: PendingJoin): Promise<void> {
+  await write(pendingFile(file), { control, ...(pin ? { pin: pinText(pin) } : {}), ...keys });
 }
 
 const pendingFile = (file: string): string => `${file}.joining`;
@@ -108,7 +111,7 @@ const pendingFile = (file: string): string => `${file}.joining`;
 const write = (file: string, fields: Readonly<Record<string, string>>): Promise<void> =>
   writePrivate(file, `${JSON.stringify({ version: 1, ...fields }, undefined, 2)}\n`, { replace: true });
 
-async function readFields(file: string): Promise<((name: string) => string) | undefined> {
+async function readFields(file: string): Promise<((name: string, otherwise?: string) => string) | undefined> {
   const text = await readPrivate(file);
   if (text === undefined) return undefined;
   let value: unknown;
@@ -118,8 +121,8 @@ async function readFields(file: string): Promise<((name: string) => string) | un
     throw invalid(file, 'is not JSON', cause);
   }
   const fields = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  return (name) => {
-    const found = fields[name];
+  return (name, otherwise) => {
+    const found = fields[name] ?? otherwise;
     if (typeof found === 'string' && found !== '') return found;
     throw invalid(file, `has no ${name}`);
   };

@@ -1,6 +1,7 @@
 import { Readable, Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { controlUrl } from '../base/control-url.ts';
+import { withPin } from '../base/pin.ts';
 import { defaultDeviceName, deviceName, parseJoinLine, readJoinLine } from './join.ts';
 
 const TOKEN = `bwj_${'a'.repeat(43)}`;
@@ -16,6 +17,16 @@ test('a join line is URL TOKEN [NAME] or JSON', () => {
     token: TOKEN,
     name: 'pi',
   });
+});
+
+test('the pin of the control plane stands behind the token, and is not sent with it', () => {
+  const pin = new Uint8Array(32).fill(7);
+  for (const line of [
+    `http://[::1]:1 ${withPin(TOKEN, pin)} pi`,
+    JSON.stringify({ url: 'http://[::1]:1', token: withPin(TOKEN, pin) }),
+  ]) {
+    expect(parseJoinLine(line)).toMatchObject({ token: TOKEN, pin });
+  }
 });
 
 test.each([

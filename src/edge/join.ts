@@ -6,7 +6,12 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import { EnrollmentService } from '../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { controlUrl, sameControl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
+import { homePaths } from '../base/home.ts';
+import { parsePin, splitKey } from '../base/pin.ts';
+import { readTrusted } from '../base/trusted-file.ts';
+import { dialProven } from '../contract/channel/dial.ts';
 import { toAppError } from '../contract/errors.ts';
+import { H2Sessions } from '../contract/h2-sessions.ts';
 import {
   type Identity,
   newDeviceKeys,
@@ -22,12 +27,18 @@ export interface JoinLine {
   readonly url: string;
   readonly token: string;
   readonly name?: string;
+  /** Raw public key of the control plane; without it the token is shown to nobody. */
+  readonly pin?: Uint8Array;
 }
+
+/** What to do when the control plane has another key than the one that is known. */
+export const REJOIN =
+  'If its owner gave it a new key on purpose, make a join line there with `bowline devices join-token` and start the edge with --join';
 
 const MAX_LINE = 4096;
 const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 
-/** Reads one line: `URL TOKEN [NAME]` or JSON. Throws JOIN_LINE_INVALID without repeating any of it. */
+/** Reads one line: `URL TOKEN [NAME]` or JSON; the token has the pin of the control plane behind it. Throws JOIN_LINE_INVALID without repeating any of it. */
 export function parseJoinLine(line: string): JoinLine {
   const text = line.trim();
   let parts: unknown[];
@@ -44,8 +55,13 @@ export function parseJoinLine(line: string): JoinLine {
     throw new AppError('JOIN_LINE_INVALID', { problem: 'needs a URL and a token' });
   }
   if (!/^[\x21-\x7e]{8,128}$/.test(token)) throw new AppError('JOIN_LINE_INVALID', { problem: 'has no valid token' });
-  if (name === undefined) return { url: controlUrl(url), token };
-  return { url: controlUrl(url), token, name: deviceName(String(name)) };
+  const { key, pin } = splitKey(token);
+  return {
+    url: controlUrl(url),
+    token: key,
+    ...(name === undefined ? {} : { name: deviceName(String(name)) }),
+    ...(pin ? { pin } : {}),
+  };
 }
 
 /** Reads the first line of `input`, at most 4 KiB, and leaves it open. A person is asked first, on `prompt`. */
@@ -89,7 +105,8 @@ export function defaultDeviceName(host = hostname()): string {
 
 /**
  * Redeems the token. The keys are on the disk before Join is called, so that a repeat after any cut presents the same ones.
- * Throws ALREADY_JOINED, JOIN_TOKEN_INVALID, DEVICE_NAME_TAKEN, CONTROL_UNREACHABLE.
+ * A home whose control plane has another key than it had joins anew. Throws ALREADY_JOINED, JOIN_LINE_INVALID,
+ * JOIN_TOKEN_INVALID, DEVICE_NAME_TAKEN, CONTROL_UNREACHABLE, CONTROL_UNPROVEN.
  */
 export async function join(options: {
   file: string;
@@ -100,17 +117,20 @@ export async function join(options: {
 }): Promise<Identity> {
   const { file, line } = options;
   const known = await readIdentity(file);
-  if (known) {
-    if (sameControl(known.control, line.url)) return known;
+  const pin = line.pin ?? pinOfHome(options.home) ?? known?.signingKey.publicKey;
+  if (!pin) throw new AppError('JOIN_LINE_INVALID', { problem: 'has no pin, so its token would be shown to anybody' });
+  if (known && !sameControl(known.control, line.url)) {
     throw new AppError('ALREADY_JOINED', { home: options.home, name: known.name, control: known.control });
   }
+  if (known && same(known.signingKey.publicKey, pin)) return known;
   // Keys that another control plane may know are never shown to this one.
   const pending = await readPendingJoin(file);
-  const again = pending !== undefined && sameControl(pending.control, line.url);
+  const again = pending !== undefined && sameControl(pending.control, line.url) && same(pending.pin, pin);
   const keys = again ? pending.keys : newDeviceKeys();
-  if (!again) await writePendingJoin(file, { control: line.url, keys });
+  if (!again) await writePendingJoin(file, { control: line.url, pin, keys });
   const answer = await callJoin(
-    line,
+    line.url,
+    pin,
     {
       token: line.token,
       name: options.name ?? line.name ?? defaultDeviceName(),
@@ -123,22 +143,35 @@ export async function join(options: {
   if (device === '' || signingKey?.publicKey.length !== 32) {
     throw new AppError('FRAME_MALFORMED', { problem: 'Join answered without a device or a signing key' });
   }
+  if (!same(signingKey.publicKey, pin)) throw new AppError('SIGNING_KEY_CHANGED', { control: line.url });
   const identity = { device, tenant, name, control: line.url, keys, signingKey };
   await writeIdentity(file, identity);
   return identity;
 }
 
+/** A control plane of this very home needs no other word. */
+const pinOfHome = (home: string): Uint8Array | undefined =>
+  parsePin(readTrusted(homePaths(home).controlPin, { secret: false })?.trim() ?? '');
+
+const same = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && Buffer.compare(a, b) === 0;
+
 async function callJoin(
-  line: JoinLine,
+  control: string,
+  pin: Uint8Array,
   request: { token: string; name: string; publicKey: Uint8Array; secretHash: Uint8Array },
   timeoutMs: number,
 ) {
-  const transport = createGrpcTransport({ baseUrl: line.url, idleConnectionTimeoutMs: 1000 });
+  const dial = (signal: AbortSignal) => dialProven(control, { pins: [pin], remedy: REJOIN }, signal);
+  const sessionManager = new H2Sessions(control, { dial });
+  const transport = createGrpcTransport({ baseUrl: control, sessionManager });
   try {
     return await createClient(EnrollmentService, transport).join(request, { timeoutMs });
   } catch (error) {
     const known = toAppError(error);
-    if (known.code !== 'unavailable' && known.code !== 'deadline_exceeded') throw known;
-    throw new AppError('CONTROL_UNREACHABLE', { control: line.url, problem: known.message }, { cause: error });
+    const passing = known.code === 'unavailable' || known.code === 'aborted' || known.code === 'deadline_exceeded';
+    if (!passing || known.reason === 'CONTROL_UNPROVEN') throw known;
+    throw new AppError('CONTROL_UNREACHABLE', { control, problem: known.message }, { cause: error });
+  } finally {
+    sessionManager.abort();
   }
 }

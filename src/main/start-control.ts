@@ -8,6 +8,8 @@ import { homePaths } from '../base/home.ts';
 import { newId } from '../base/ids.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
+import { pinText, withPin } from '../base/pin.ts';
+import { writePrivate } from '../base/private-file.ts';
 import { Secret } from '../base/secret.ts';
 import { readSecretFile } from '../base/settings/secret-file.ts';
 import { sparing } from '../base/sparing-logger.ts';
@@ -105,6 +107,8 @@ export interface RunningControl {
   readonly ownerKey: string;
   /** Key with which the workers beside this control plane connect. */
   readonly workerKey: string;
+  /** Raw public key by which clients know this control plane. */
+  readonly publicKey: Uint8Array;
   /** The model that would answer now. */
   model(): ModelInfo | undefined;
   /** Names of the devices that are connected. */
@@ -157,14 +161,16 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     const store = options.wrapStore?.(pg) ?? pg;
 
     const grant = { tenant: null, name: 'beside the control plane', packages: ['*'], pool: 'default' };
-    const { owner, signer, workerKey } = await database.patiently(async (db) => ({
-      owner: await ensureOwnerKey(db, home),
-      signer: await loadSigningKey(db, home, log),
-      workerKey: await ensureWorkerToken(db, join(homePaths(home).control, 'worker.key'), grant),
-    }));
+    const { owner, signer, workerKey } = await database.patiently(async (db) => {
+      const owner = await ensureOwnerKey(db, home);
+      const signer = await loadSigningKey(db, home, log);
+      const keyFile = join(homePaths(home).control, 'worker.key');
+      return { owner, signer, workerKey: await ensureWorkerToken(db, keyFile, grant, signer.publicKey) };
+    });
+    await writePrivate(homePaths(home).controlPin, `${pinText(signer.publicKey)}\n`, { replace: true });
     const authenticator = new Authenticator(database.db, clock);
     const devices = new Devices(database.db, authenticator);
-    const enrolment = new Enrolment(database.db, authenticator);
+    const enrolment = new Enrolment(database.db, authenticator, signer.publicKey);
 
     const restored = new RestoreGuard({ db: database.db, clock, log, everyMs: config.scanMs });
     await restored.start();
@@ -313,6 +319,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       maxHeaderBytes: config.maxHeaderBytes,
       tls,
       isOpen,
+      sign: signer.sign,
       gate: authGate(authenticator, log),
       clock,
       log,
@@ -353,7 +360,10 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
         devices: deviceApi({ devices, enrolment, sessions, calls: dispatcher.devices }),
         workers: workerApi({
           sessions,
-          createToken: (wanted, by) => createWorkerToken(database.db, wanted, by),
+          createToken: async (wanted, by) => {
+            const { id, token } = await createWorkerToken(database.db, wanted, by);
+            return { id, token: withPin(token, signer.publicKey) };
+          },
           packages: workerCapabilities.map((service) => service.file.proto.package),
           plugins,
         }),
@@ -406,6 +416,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       database: database.kind,
       ownerKey: owner.key,
       workerKey,
+      publicKey: signer.publicKey,
       model: () => model(DEFAULT_TENANT),
       devices: () => sessions.edges().map((edge) => edge.deviceName),
       createJoinToken: async (name) =>

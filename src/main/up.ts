@@ -15,6 +15,7 @@ import { type SettingFlags, settingOptions, settingsOf } from '../control/comman
 import type { ControlConfig } from '../control/config.ts';
 import { settingNames as controlNames } from '../control/settings.ts';
 import { loadEdgeConfig } from '../edge/config.ts';
+import { readIdentity } from '../edge/identity.ts';
 import { SERVABLE } from '../worker/capabilities.ts';
 import { workerSettingsOf } from '../worker/config.ts';
 import { type WorkerSettings, settingNames as workerNames } from '../worker/settings.ts';
@@ -97,6 +98,7 @@ async function up(
       home,
       control: control.url,
       key: control.workerKey,
+      pins: [control.publicKey],
       serve: SERVABLE,
       onMissing: (capability, error) => {
         if (capability === 'llm') throw error;
@@ -119,8 +121,12 @@ async function up(
       control: control.url,
       allow,
       logFile: join(paths.logs, 'edge.log'),
-      joinLine: async () =>
-        existsSync(paths.device) ? undefined : `${control.url} ${await control.createJoinToken('')}`,
+      joinLine: async () => {
+        // Also when the database is another one than the edge of this home joined.
+        const known = (await readIdentity(paths.device))?.signingKey.publicKey;
+        if (known && Buffer.compare(known, control.publicKey) === 0) return undefined;
+        return `${control.url} ${await control.createJoinToken('')}`;
+      },
       clock,
       log,
     });

@@ -11,6 +11,7 @@ import { ChatRequestSchema, ChatResponseSchema, Role } from '../../gen/bowline/c
 import { FakeEmbeddings } from '../../test/support/fake-embeddings.ts';
 import { chunk, events, FakeProvider, fail } from '../../test/support/fake-provider.ts';
 import { ScriptedControl } from '../../test/support/scripted-control.ts';
+import { withPin } from '../base/pin.ts';
 import { registerWorkerCommands } from './commands.ts';
 import type { WorkerIo } from './worker-io.ts';
 
@@ -281,7 +282,7 @@ test('`worker --serve embed` says who receives the texts, and answers with lexic
   const control = new ScriptedControl();
   const url = await control.listen();
   const keyFile = join(home, 'worker.key');
-  writeFileSync(keyFile, 'bww_abc\n', { mode: 0o600 });
+  writeFileSync(keyFile, `${withPin('bww_abc', control.publicKey)}\n`, { mode: 0o600 });
   let stop = (_why: string) => {};
   const stopping = () => new Promise<string>((resolve) => (stop = resolve));
   try {
@@ -308,7 +309,7 @@ test('`worker` serves the rules model to a control plane until it is told to sto
   const control = new ScriptedControl();
   const url = await control.listen();
   const keyFile = join(home, 'worker.key');
-  writeFileSync(keyFile, 'bww_abc\n', { mode: 0o600 });
+  writeFileSync(keyFile, `${withPin('bww_abc', control.publicKey)}\n`, { mode: 0o600 });
   let stop = (_why: string) => {};
   const stopping = () => new Promise<string>((resolve) => (stop = resolve));
   try {
@@ -370,7 +371,7 @@ test('`worker` needs nothing but its environment', async () => {
   const control = new ScriptedControl();
   const url = await control.listen();
   const keyFile = join(home, 'worker.key');
-  writeFileSync(keyFile, 'bww_abc\n', { mode: 0o600 });
+  writeFileSync(keyFile, `${withPin('bww_abc', control.publicKey)}\n`, { mode: 0o600 });
   let stop = (_why: string) => {};
   const stopping = () => new Promise<string>((resolve) => (stop = resolve));
   const env = {

@@ -4,8 +4,9 @@ import { join, resolve } from 'node:path';
 import { controlUrl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
+import { parsePin, splitKey } from '../base/pin.ts';
 import { Secret } from '../base/secret.ts';
-import { readPrivate } from './private-file.ts';
+import { readTrusted } from '../base/trusted-file.ts';
 import type { WorkerIo } from './worker-io.ts';
 
 type Env = WorkerIo['env'];
@@ -27,17 +28,28 @@ function announced(file: string): string | undefined {
   }
 }
 
-/** The key in the file that the settings state, else the key that the home's own control plane made. Throws USAGE, SECRET_FILE_UNSAFE. */
-export function workerKey(stated: string | undefined, home: string): Secret {
+export interface WorkerKey {
+  readonly key: Secret;
+  /** Raw public keys of control planes that may be shown it. */
+  readonly pins: readonly Uint8Array[];
+}
+
+/**
+ * The key in the file that the settings state, else the key that the home's own control plane made; behind the key the file has
+ * the pin of its control plane, else the home may have one. Throws USAGE, SECRET_FILE_UNSAFE.
+ */
+export function workerKey(stated: string | undefined, home: string): WorkerKey {
   const own = join(homePaths(home).control, 'worker.key');
   const file = resolve(stated ?? own);
-  const text = readPrivate(file, { ours: stated === undefined })?.trim();
+  const text = readTrusted(file, { secret: stated === undefined });
   if (text === undefined) {
     throw new AppError('USAGE', {
       what: `no worker key in ${file}; make one with \`bowline workers create-key NAME > worker.key\` and pass --key-file`,
     });
   }
-  if (!/^bww_\S+$/.test(text))
+  const { key, pin } = splitKey(text);
+  if (!/^bww_\S+$/.test(key))
     throw new AppError('USAGE', { what: `${file} holds no worker key (they begin with bww_)` });
-  return new Secret(text);
+  const known = pin ?? parsePin(readTrusted(homePaths(home).controlPin, { secret: false })?.trim() ?? '');
+  return { key: new Secret(key), pins: known ? [known] : [] };
 }

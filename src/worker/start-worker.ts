@@ -22,6 +22,8 @@ export interface WorkerOptions {
   readonly control: string;
   /** Worker key (`bww_...`). */
   readonly key: string | Secret;
+  /** Raw public keys, one of which the control plane must have. */
+  readonly pins: readonly Uint8Array[];
   /** Short names of the capabilities, e.g. `llm`, for which the settings name none. */
   readonly serve: readonly string[];
   /** Told of a capability that cannot open here, which is then left out; without it the worker does not start. */
@@ -99,7 +101,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
  * keeps that from a place, and who receives what it is given is told for it alone.
  */
 function loopOf(options: WorkerOptions, name: string, { handler, models = [], labels }: Capability): WorkLoop {
-  const { control, key, clock, log, settings } = options;
+  const { control, key, pins, clock, log, settings } = options;
   return new WorkLoop({
     name,
     slots: settings.slots,
@@ -107,7 +109,7 @@ function loopOf(options: WorkerOptions, name: string, { handler, models = [], la
     models: models.slice(0, 64),
     // `tier` is 0 and `price` that of the default model, unless the settings say otherwise.
     labels: { tier: '0', ...labels, ...labelsOf(settings.labels) },
-    connect: grpcConnector({ control, key: typeof key === 'string' ? new Secret(key) : key }),
+    connect: grpcConnector({ control, key: typeof key === 'string' ? new Secret(key) : key, pins }),
     clock,
     log,
     bootId: newId(),

@@ -2,6 +2,7 @@
 import type { Interceptor } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import type { Secret } from '../base/secret.ts';
+import { dialProven } from '../contract/channel/dial.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
 import type { Connection } from './session.ts';
 
@@ -10,9 +11,14 @@ export interface TransportOptions {
   readonly control: string;
   /** Worker key (`bww_...`). */
   readonly key: Secret;
+  /** Raw public keys, one of which the control plane must have. */
+  readonly pins: readonly Uint8Array[];
   /** Largest frame to accept; default 16 MiB. */
   readonly maxFrameBytes?: number;
 }
+
+const REMEDY =
+  'Make a key there with `bowline workers create-key`: it has the right pin behind it. A key alone is not enough';
 
 /** Makes a connection for each session. */
 export function grpcConnector(options: TransportOptions): () => Connection {
@@ -21,7 +27,9 @@ export function grpcConnector(options: TransportOptions): () => Connection {
     return next(request);
   };
   return () => {
-    const sessionManager = new H2Sessions(options.control);
+    const trust = { pins: options.pins, remedy: REMEDY };
+    const dial = (signal: AbortSignal) => dialProven(options.control, trust, signal);
+    const sessionManager = new H2Sessions(options.control, { dial });
     return {
       transport: createGrpcTransport({
         baseUrl: options.control,

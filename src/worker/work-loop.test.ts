@@ -207,7 +207,7 @@ test('a refused key and a version that is not spoken end the worker; a control p
   const { control, loop, url } = await start();
   (await control.session()).welcome();
   await control.close();
-  const again = new ScriptedControl();
+  const again = new ScriptedControl(control.keys);
   stopLater(() => again.close());
   again.refuse = new ConnectError('no', Code.Unauthenticated);
   await again.listen(Number(new URL(url).port));

@@ -81,7 +81,7 @@ async function runWorker(
   settings: WorkerSettings,
 ): Promise<void> {
   const control = controlAddress(stated, io.env, home);
-  const key = workerKey(settings.keyFile, home);
+  const { key, pins } = workerKey(settings.keyFile, home);
   const sink = logSink(join(homePaths(home).logs, 'worker.log'), settings.logTo);
   const log = createLogger('worker', sink, settings.logLevel);
   const stopping = (io.stopping ?? stopSignal)();
@@ -89,6 +89,7 @@ async function runWorker(
     home,
     control,
     key,
+    pins,
     serve: ['llm'],
     name: hostname().slice(0, 128),
     settings,

@@ -1,9 +1,10 @@
 // Clients of the harness: the owner at the control plane (through the balancer) and at an edge's socket. Each act has a
 // connection of its own, as programs that start have.
-import { connect } from 'node:net';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { dialOpen } from '../../src/contract/channel/dial-open.ts';
+import { dialHomeSocket } from '../../src/contract/channel/home-socket.ts';
 import { H2Sessions } from '../../src/contract/h2-sessions.ts';
 
 export type Transport = ReturnType<typeof createGrpcTransport>;
@@ -11,13 +12,13 @@ export type Transport = ReturnType<typeof createGrpcTransport>;
 /** Acts at the control plane behind this port of loopback. */
 export function onControl<T>(port: number, ownerKey: string, act: (transport: Transport) => Promise<T>): Promise<T> {
   const url = `http://127.0.0.1:${port}`;
-  return on(url, new H2Sessions(url, PINGS), ownerKey, act);
+  return on(url, new H2Sessions(url, { dial: dialOpen(url), ping: PINGS }), ownerKey, act);
 }
 
 /** Acts at the edge that listens on this socket. */
 export function onEdge<T>(socket: string, ownerKey: string, act: (transport: Transport) => Promise<T>): Promise<T> {
   const url = 'http://localhost';
-  return on(url, new H2Sessions(url, PINGS, { createConnection: () => connect(socket) }), ownerKey, act);
+  return on(url, new H2Sessions(url, { dial: () => dialHomeSocket(socket), ping: PINGS }), ownerKey, act);
 }
 
 /** The reason of an error as it came over the wire, else its code in words. */

@@ -251,7 +251,7 @@ test('a stale socket is replaced, anything else is left alone', async () => {
   mkdirSync(dirname(join(shared, 'open', 's')), { recursive: true, mode: 0o777 });
   process.umask(0o022);
   await expect(LocalServer.listen({ ...options, socket: join(shared, 'open', 's') })).rejects.toMatchObject({
-    reason: 'SOCKET_IN_USE',
+    reason: 'SOCKET_UNSAFE',
   });
   server = await LocalServer.listen({ ...options, socket: join(place.home, 'again.sock') });
 });

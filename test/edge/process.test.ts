@@ -8,6 +8,7 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type AskResponse, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { withPin } from '../../src/base/pin.ts';
 import { tempHome, until } from './support/edge-parts.ts';
 import { ScriptedControl } from './support/scripted-control.ts';
 
@@ -47,7 +48,7 @@ function run(args: string[], input?: string, home = join(place.home, 'home')) {
   return { child, out, home };
 }
 
-const line = () => `${control.url} bwj_test-token box\n`;
+const line = () => `${control.url} ${withPin('bwj_test-token', control.publicKey)} box\n`;
 
 test('it joins, is ready, answers an ask with a share, and leaves with a goodbye', async () => {
   const { child, out, home } = run(['--join', '--allow', join(place.home, 'docs')], line());
@@ -163,7 +164,9 @@ test('what is wrong is said in one line with an exit code', async () => {
   const cases: [string[], string | undefined, number, string][] = [
     [[], undefined, 2, 'has not joined a control plane'],
     [['--join'], 'http://example.org bwj_secret-token\n', 2, 'without TLS'],
-    [['--join'], 'http://127.0.0.1:1 bwj_secret-token\n', 6, 'cannot be reached'],
+    [['--join'], `http://127.0.0.1:1 ${withPin('bwj_secret-token', control.publicKey)}\n`, 6, 'cannot be reached'],
+    [['--join'], `${control.url} bwj_secret-token\n`, 2, 'has no pin'],
+    [['--join'], `${control.url} ${withPin('bwj_secret-token', new Uint8Array(32))}\n`, 6, 'did not prove'],
     [['--allow', '/no/such/folder'], undefined, 2, 'does not exist'],
   ];
   for (const [index, [args, input, code, words]] of cases.entries()) {

@@ -52,7 +52,11 @@ async function worker(control: TestControl, name: string, handler: Handler, url 
     name,
     slots: 4,
     handlers: [handler],
-    connect: grpcConnector({ control: url, key: new Secret(control.control.workerKey) }),
+    connect: grpcConnector({
+      control: url,
+      key: new Secret(control.control.workerKey),
+      pins: [control.control.publicKey],
+    }),
     clock: systemClock,
     log: silentLogger,
     bootId: newId(),

@@ -51,7 +51,11 @@ async function worker(name: string, ...handlers: Handler[]): Promise<WorkLoop> {
     name,
     slots: 8,
     handlers,
-    connect: grpcConnector({ control: control.url, key: new Secret(control.control.workerKey) }),
+    connect: grpcConnector({
+      control: control.url,
+      key: new Secret(control.control.workerKey),
+      pins: [control.control.publicKey],
+    }),
     clock: systemClock,
     log: silentLogger,
     bootId: newId(),

@@ -27,6 +27,7 @@ describe.skipIf(lacks !== undefined)(
         home: control.home,
         control: control.url,
         key: control.control.workerKey,
+        pins: [control.control.publicKey],
         serve: ['sandbox'],
         name: 'box',
         settings: workerSettings(),

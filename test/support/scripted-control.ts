@@ -1,6 +1,7 @@
-// A real Connect server over h2c that plays the control plane towards workers, driven step by step by a test.
-import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+// A real Connect server that plays the control plane towards workers, driven step by step by a test.
+import { generateKeyPairSync, type KeyPairKeyObjectResult } from 'node:crypto';
+import { createServer, type ServerHttp2Session } from 'node:http2';
+import type { AddressInfo, Server } from 'node:net';
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
@@ -18,6 +19,7 @@ import {
 } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import { Channel } from '../../src/base/channel.ts';
 import { FrameCounter } from '../../src/contract/frames.ts';
+import { provenFront } from './proven-front.ts';
 
 type FrameOut = WorkResponse['frame'];
 type FrameIn = WorkRequest['frame'];
@@ -129,17 +131,25 @@ export class ScriptedSession {
 }
 
 export class ScriptedControl {
-  readonly #server: Http2Server;
+  readonly #server: Server;
+  readonly keys: KeyPairKeyObjectResult;
+  /** Raw public key by which workers know it. */
+  readonly publicKey: Uint8Array;
   readonly #sessions = new Channel<ScriptedSession>(100);
   readonly #connections = new Set<ServerHttp2Session>();
   readonly seenKeys: (string | null)[] = [];
   /** When set, every call is refused with it. */
   refuse: ConnectError | undefined;
 
-  constructor() {
+  /** @param keys by which workers know it; another start of the same control plane has the same */
+  constructor(keys = generateKeyPairSync('ed25519')) {
+    this.keys = keys;
     const work = (requests: AsyncIterable<WorkRequest>, context: HandlerContext) => this.#work(requests, context);
-    this.#server = createServer(connectNodeAdapter({ routes: (router) => router.service(WorkerService, { work }) }));
-    this.#server.on('session', (session) => {
+    const http2 = createServer(connectNodeAdapter({ routes: (router) => router.service(WorkerService, { work }) }));
+    const front = provenFront(http2, keys);
+    this.#server = front.server;
+    this.publicKey = front.publicKey;
+    http2.on('session', (session) => {
       this.#connections.add(session);
       session.on('close', () => this.#connections.delete(session));
     });

@@ -1,15 +1,18 @@
 // A home whose edge and control plane are real Connect servers with scripted answers: the edge's on its unix socket, the
 // control plane's over h2c. For tests of the command line as a child process.
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { AppError } from '../../src/base/errors.ts';
 import { homePaths } from '../../src/base/home.ts';
+import { pinText } from '../../src/base/pin.ts';
 import { toConnectError } from '../../src/contract/errors.ts';
+import { provenFront } from './proven-front.ts';
 
 type Routes = (router: ConnectRouter) => void;
 
@@ -22,7 +25,7 @@ export class ScriptedHome {
   /** The caller's folder. */
   readonly cwd = join(this.folder, 'work');
   control = '';
-  readonly #servers: { server: Http2Server; sessions: Set<ServerHttp2Session> }[] = [];
+  readonly #servers: { server: Server; sessions: Set<ServerHttp2Session> }[] = [];
 
   constructor() {
     mkdirSync(this.paths.control, { recursive: true });
@@ -32,12 +35,17 @@ export class ScriptedHome {
 
   /** Serves the edge's API; returns what cuts all its connections without a word. */
   async edge(routes: Routes): Promise<{ cut(): void }> {
-    return this.#serve(routes, (server, done) => server.listen(this.paths.socket, done));
+    return this.#serve(routes, (http2) => http2.listen(this.paths.socket));
   }
 
   /** Serves the control plane and writes where. Larger messages than `readMaxBytes` are refused by the library. */
   async controlPlane(routes: Routes, readMaxBytes = 32 << 20): Promise<{ cut(): void }> {
-    const handle = await this.#serve(routes, (server, done) => server.listen(0, '127.0.0.1', done), readMaxBytes);
+    const proven = (http2: Http2Server) => {
+      const { server, publicKey } = provenFront(http2);
+      writeFileSync(this.paths.controlPin, `${pinText(publicKey)}\n`, { mode: 0o600 });
+      return server.listen(0, '127.0.0.1');
+    };
+    const handle = await this.#serve(routes, proven, readMaxBytes);
     const { port } = this.#servers.at(-1)!.server.address() as AddressInfo;
     this.control = `http://127.0.0.1:${port}`;
     writeFileSync(this.paths.controlInfo, JSON.stringify({ control: this.control }));
@@ -54,19 +62,17 @@ export class ScriptedHome {
 
   async #serve(
     routes: Routes,
-    listen: (server: Http2Server, done: () => void) => void,
+    listen: (http2: Http2Server) => Server,
     readMaxBytes = 32 << 20,
   ): Promise<{ cut(): void }> {
     const sessions = new Set<ServerHttp2Session>();
-    const server = createServer(connectNodeAdapter({ routes, readMaxBytes, interceptors: [errors, authenticated] }));
-    server.on('session', (session) => {
+    const http2 = createServer(connectNodeAdapter({ routes, readMaxBytes, interceptors: [errors, authenticated] }));
+    http2.on('session', (session) => {
       sessions.add(session);
       session.on('close', () => sessions.delete(session));
     });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      listen(server, resolve);
-    });
+    const server = listen(http2);
+    await once(server, 'listening');
     this.#servers.push({ server, sessions });
     return {
       cut: () => {

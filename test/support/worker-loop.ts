@@ -73,7 +73,7 @@ export async function start(chat: Chat = echo, options: Partial<WorkLoopOptions>
     name: 'llm-1',
     slots: 2,
     handlers: [handler],
-    connect: grpcConnector({ control: url, key: new Secret('bww_test') }),
+    connect: grpcConnector({ control: url, key: new Secret('bww_test'), pins: [control.publicKey] }),
     clock: systemClock,
     log: silentLogger,
     bootId: newId(),

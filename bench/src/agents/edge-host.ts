@@ -21,9 +21,13 @@ import {
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { EnrollmentService, JoinResponseSchema } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { Channel } from '../../../src/base/channel.ts';
+import { systemClock } from '../../../src/base/clock.ts';
 import { newId } from '../../../src/base/ids.ts';
+import { silentLogger } from '../../../src/base/logger.ts';
+import { withPin } from '../../../src/base/pin.ts';
 import { FrameCounter } from '../../../src/contract/frames.ts';
 import { rawPublicKey, signToolCall } from '../../../src/contract/tool-call.ts';
+import { frontOf } from '../../../src/control/gateway/front.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { type LatencyArgs, latencies } from '../harness/load.ts';
 
@@ -119,15 +123,25 @@ function call(argv: string[]): Promise<void> {
 }
 
 serveAgent({
+  /** Gives a join line. */
   listen: async () => {
     const join = () => create(JoinResponseSchema, { device: DEVICE, tenant: TENANT, name: 'bench', signingKey });
-    const server = createServer(
+    const http2 = createServer(
       connectNodeAdapter({
         routes: (router) => router.service(EdgeService, { connect }).service(EnrollmentService, { join }),
       }),
     );
+    const server = frontOf({
+      http2,
+      sign: signer.sign,
+      beginMs: 10_000,
+      maxBeginning: 100,
+      clock: systemClock,
+      log: silentLogger,
+    });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const token = withPin(`bwj_${'x'.repeat(43)}`, signingKey.publicKey);
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port} ${token} bench`;
   },
   /** When the next Hello comes, on the clock that all processes share. */
   hello: () =>

@@ -84,9 +84,9 @@ export const toolCall: Measure = {
       const entry = `  execute:\n    - { argv: ['${ARGV[0]}'], confirm: never, output: share, isolation: none }\n`;
       stack.write('home/config.yaml', `allow:\n  read: ['${stack.docs}']\n${entry}`, 0o600);
       const host = await lab.agent('edge-host');
-      const url = await host.call<string>('listen');
+      const line = await host.call<string>('listen');
       const connected = host.call<bigint>('hello');
-      await join(stack, url, false);
+      await join(stack, line, false);
       await connected;
       const [server, client] = [await lab.agent('ping'), await lab.agent('ping')];
       await client.call('connect', { url: await server.call<string>('listen'), folder: stack.dir, argv: ARGV });
@@ -125,9 +125,9 @@ export const toolCall: Measure = {
 };
 
 /** Starts a real edge that joins; it is ended again where only its identity is wanted. */
-async function join(stack: Stack, url: string, end = true): Promise<void> {
+async function join(stack: Stack, line: string, end = true): Promise<void> {
   const words = end ? ['--allow', stack.docs] : [];
-  const edge = stack.start('edge', [...words, '--join'], `${url} bwj_${'x'.repeat(43)} bench\n`);
+  const edge = stack.start('edge', [...words, '--join'], `${line}\n`);
   await edge.ready();
   if (end) await edge.stop();
 }

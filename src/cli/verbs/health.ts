@@ -7,6 +7,7 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import { Command, Option } from 'commander';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { EXIT } from '../../base/errors.ts';
+import { dialOpen } from '../../contract/channel/dial-open.ts';
 import { H2Sessions } from '../../contract/h2-sessions.ts';
 import { type GlobalOptions, homeOf } from '../client.ts';
 import { controlAddress } from '../control-address.ts';
@@ -54,7 +55,7 @@ interface Verdict {
 
 async function control(io: CliIo, options: HealthOptions): Promise<Verdict> {
   const baseUrl = controlAddress(options.control, io.env, homeOf(io, options));
-  const sessionManager = new H2Sessions(baseUrl);
+  const sessionManager = new H2Sessions(baseUrl, { dial: dialOpen(baseUrl) });
   try {
     const transport = createGrpcTransport({ baseUrl, sessionManager, acceptCompression: [] });
     const { status } = await createClient(Health, transport).check({}, { timeoutMs: options.timeout });

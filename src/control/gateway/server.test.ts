@@ -31,6 +31,7 @@ const options: ServerOptions = {
   gate: async () => {},
   routes: () => {},
   interceptors: [],
+  sign: () => new Uint8Array(64),
   clock: systemClock,
   log: silentLogger,
   faults: new RequestFaults(silentLogger),

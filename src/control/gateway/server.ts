@@ -1,14 +1,7 @@
 // The listener: gRPC, gRPC-Web and Connect on one HTTP/2 port. It pings every connection, so that a peer that is gone is
 // noticed whatever its streams do.
-import {
-  constants,
-  createSecureServer,
-  createServer,
-  type Http2SecureServer,
-  type Http2Server,
-  type ServerHttp2Session,
-} from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { constants, createServer, type ServerHttp2Session } from 'node:http2';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { type ConnectRouter, createContextValues, type HandlerContext, type Interceptor } from '@connectrpc/connect';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
@@ -16,8 +9,10 @@ import type { Logger } from '../../base/logger.ts';
 import type { Secret } from '../../base/secret.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
+import type { Sign } from '../../contract/channel/channel-proof.ts';
 import { type ChangingRoutes, nodeHandler } from './adapter.ts';
 import { Connections, sendAway } from './connections.ts';
+import { frontOf } from './front.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { admitKey, gatherKey, helloMs, resetKey } from './opening.ts';
 import { Strangers } from './strangers.ts';
@@ -45,6 +40,8 @@ export interface ServerOptions {
   readonly interceptors: Interceptor[];
   /** Certificate chain and key in PEM; without them it listens on loopback only, in clear. */
   readonly tls?: ServerTls | undefined;
+  /** Signs with the key by which clients know this control plane. */
+  readonly sign: Sign;
   readonly clock: Clock;
   readonly log: Logger;
   readonly faults: RequestFaults;
@@ -54,8 +51,6 @@ export interface ServerTls {
   readonly cert: string;
   readonly key: Secret;
 }
-
-type Listener = Http2Server | Http2SecureServer;
 
 export interface RunningServer {
   readonly host: string;
@@ -95,13 +90,9 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
     },
   );
   const { maxStreams, maxHeaderBytes, maxPeers } = options;
-  const http2 = {
-    settings: { maxConcurrentStreams: maxStreams, initialWindowSize: 1 << 20, maxHeaderListSize: maxHeaderBytes },
-  };
-  const server = serverOf(
-    tls,
-    http2,
-    limits.strangerMs,
+  const settings = { maxConcurrentStreams: maxStreams, initialWindowSize: 1 << 20, maxHeaderListSize: maxHeaderBytes };
+  const http2 = createServer(
+    { settings },
     nodeHandler({
       routes: options.routes,
       ...(options.changing ? { changing: options.changing } : {}),
@@ -134,15 +125,28 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
       faults: options.faults,
     }),
   );
+  http2.on('session', (session) => {
+    session.on('error', (error) => spared.debug('a connection failed', { why: error.message }));
+    connections.add(session);
+    keepAlive(session, options.clock, options.heartbeatMs);
+  });
+  const server = frontOf({
+    http2,
+    tls,
+    sign: options.sign,
+    beginMs: limits.strangerMs,
+    maxBeginning: options.maxStrangers,
+    clock: options.clock,
+    log: spared,
+  });
   server.maxConnections = maxPeers;
   server.on('drop', () => {
     spared.warn('a connection was refused: too many are open', { limit: maxPeers, setting: 'BOWLINE_MAX_CONNECTIONS' });
   });
-  server.on('tlsClientError', (error: Error) => spared.info('a connection had no usable TLS', { why: error.message }));
-  server.on('session', (session) => {
-    session.on('error', (error) => spared.debug('a connection failed', { why: error.message }));
-    connections.add(session);
-    keepAlive(session, options.clock, options.heartbeatMs);
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
   await bind(server, host, port);
   server.on('error', (error) => log.error('the listener failed', error));
@@ -156,30 +160,12 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
     },
     close: (deadlineMs) => {
       closed ??= refuse(server);
-      return close(closed, connections.all, deadlineMs);
+      return close(closed, connections.all, sockets, deadlineMs);
     },
   };
 }
 
-type Handler = ReturnType<typeof nodeHandler>;
-
-function serverOf(
-  tls: ServerTls | undefined,
-  http2: { settings: Parameters<typeof createServer>[0] extends { settings?: infer S } ? S : never },
-  handshakeTimeout: number,
-  handler: Handler,
-): Listener {
-  if (!tls) return createServer(http2, handler);
-  try {
-    const { cert, key } = tls;
-    return createSecureServer({ ...http2, cert, key: key.reveal(), minVersion: 'TLSv1.3', handshakeTimeout }, handler);
-  } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
-    throw new AppError('TLS_UNUSABLE', { problem }, { cause });
-  }
-}
-
-function bind(server: Listener, host: string, port: number): Promise<void> {
+function bind(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') reject(new AppError('PORT_TAKEN', { host, port }, { cause: error }));
@@ -208,16 +194,23 @@ function keepAlive(session: ServerHttp2Session, clock: Clock, intervalMs: number
 }
 
 /** Resolves when the last connection is gone. */
-function refuse(server: Listener): Promise<void> {
+function refuse(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
   });
 }
 
-async function close(closed: Promise<void>, sessions: Set<ServerHttp2Session>, deadlineMs: number): Promise<void> {
+async function close(
+  closed: Promise<void>,
+  sessions: Set<ServerHttp2Session>,
+  sockets: Set<Socket>,
+  deadlineMs: number,
+): Promise<void> {
   for (const session of sessions) session.close();
   const timer = setTimeout(() => {
     for (const session of sessions) session.destroy();
+    // Those that have not begun are no sessions yet.
+    for (const socket of sockets) socket.destroy();
   }, deadlineMs);
   await closed;
   clearTimeout(timer);

@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { bareKey } from '../../base/pin.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 import { hashKey, kindOf, sameBytes } from './keys.ts';
@@ -49,7 +50,8 @@ export class Authenticator implements KeyCache {
    * The principal of an owner, device or worker key. Throws UNAUTHENTICATED for anything else (unknown, revoked, malformed,
    * a join token), and DEVICE_SUSPENDED for a device that must not connect.
    */
-  async authenticate(bearer: string): Promise<Principal> {
+  async authenticate(shown: string): Promise<Principal> {
+    const bearer = bareKey(shown);
     const kind = kindOf(bearer);
     if (kind === undefined || kind === 'join') throw unauthenticated();
     const hash = hashKey(bearer);

@@ -2,6 +2,7 @@
 import { type Kysely, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
+import { bareKey, withPin } from '../../base/pin.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
@@ -36,14 +37,17 @@ type Refusal = 'JOIN_TOKEN_INVALID' | 'DEVICE_SUSPENDED';
 export class Enrolment {
   readonly #db: Kysely<Schema>;
   readonly #cache: KeyCache;
+  readonly #publicKey: Uint8Array;
 
-  constructor(db: Kysely<Schema>, cache: KeyCache) {
+  /** @param publicKey raw, by which devices know this control plane */
+  constructor(db: Kysely<Schema>, cache: KeyCache, publicKey: Uint8Array) {
     this.#db = db;
     this.#cache = cache;
+    this.#publicKey = publicKey;
   }
 
   /**
-   * A token for one device of the tenant, valid for `ttlMs` (1 s to 1 day).
+   * A token for one device of the tenant, valid for `ttlMs` (1 s to 1 day), with the pin of this control plane behind it.
    * @param name the device's name; empty lets the device choose.
    */
   async createJoinToken(
@@ -69,7 +73,7 @@ export class Enrolment {
       .returning('expires_at');
     const row = await inStore(() => insert.executeTakeFirstOrThrow());
     await writeAudit(this.#db, [{ tenant, principal: by, action: 'join_token.create', subject: `name:${name}` }]);
-    return { token, expiresAt: row.expires_at.getTime() };
+    return { token: withPin(token, this.#publicKey), expiresAt: row.expires_at.getTime() };
   }
 
   /**
@@ -79,8 +83,11 @@ export class Enrolment {
    */
   async join(request: JoinRequest): Promise<Enrolled> {
     check(request);
-    if (kindOf(request.token) !== 'join') throw new AppError('JOIN_TOKEN_INVALID');
-    const outcome = await inStore(() => this.#db.transaction().execute((trx) => this.#join(trx, request)));
+    const token = bareKey(request.token);
+    if (kindOf(token) !== 'join') throw new AppError('JOIN_TOKEN_INVALID');
+    const outcome = await inStore(() =>
+      this.#db.transaction().execute((trx) => this.#join(trx, { ...request, token })),
+    );
     // Refusals that leave a trace are returned, not thrown, because a throw would roll the trace back.
     if ('refusal' in outcome) {
       if (outcome.suspended) this.#cache.forget(outcome.suspended);

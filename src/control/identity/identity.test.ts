@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { onBothDatabases } from '../../../test/support/identity-database.ts';
 import { newId } from '../../base/ids.ts';
 import { ManualClock } from '../../base/manual-clock.ts';
+import { bareKey, withPin } from '../../base/pin.ts';
 import { listAudit } from '../ledger/audit.ts';
 import { Authenticator, bearerOf } from './authenticator.ts';
 import { Devices } from './devices.ts';
@@ -21,7 +22,7 @@ onBothDatabases('identity', (under) => {
   beforeEach(() => {
     auth = new Authenticator(under.db, clock);
     devices = new Devices(under.db, auth);
-    enrolment = new Enrolment(under.db, auth);
+    enrolment = new Enrolment(under.db, auth, new Uint8Array(32).fill(5));
     tenant = newId();
   });
 
@@ -158,7 +159,7 @@ onBothDatabases('identity', (under) => {
     await under.db
       .updateTable('join_token')
       .set({ expires_at: new Date(0) })
-      .where('hash', '=', hashKey(expired.token))
+      .where('hash', '=', hashKey(bareKey(expired.token)))
       .execute();
     await expect(enrolment.join(box(expired.token).request)).rejects.toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });
 
@@ -296,13 +297,18 @@ onBothDatabases('identity', (under) => {
   test('a worker token says what it is bound to, survives restarts in its file, and dies when revoked', async () => {
     const file = join(under.folder, 'control', `${tenant}.key`);
     const grant = { tenant: null, name: 'built-in', packages: ['bowline.capability.llm.v1'], pool: 'default' };
-    const token = await ensureWorkerToken(under.db, file, grant);
-    expect(await ensureWorkerToken(under.db, file, grant)).toBe(token);
+    const key = new Uint8Array(32).fill(5);
+    const token = await ensureWorkerToken(under.db, file, grant, key);
+    expect(await ensureWorkerToken(under.db, file, grant, key)).toBe(token);
+    // The pin behind the key follows the control plane.
+    const next = new Uint8Array(32).fill(6);
+    expect(await ensureWorkerToken(under.db, file, grant, next)).toBe(token);
+    expect(await readFile(file, 'utf8')).toBe(`${withPin(token, next)}\n`);
     const principal = await auth.authenticate(token);
     expect(principal).toEqual({ ...grant, kind: 'worker', tenant: '*', id: principal.id, tenants: ['*'] });
     expect(await revokeWorkerToken(under.db, auth, principal.id, 'owner:x')).toBe(true);
     expect(await revokeWorkerToken(under.db, auth, principal.id, 'owner:x')).toBe(false);
-    await ensureWorkerToken(under.db, file, grant);
+    await ensureWorkerToken(under.db, file, grant, key);
     await expect(auth.authenticate(token)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
   });
 

@@ -1,12 +1,14 @@
 // Worker tokens: what a worker may serve, for whom, in which pool; and whether its Hello claims more.
 import { type Kysely, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
+import { bareKey, withPin } from '../../base/pin.ts';
+import { writePrivate } from '../../base/private-file.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
-import { hashKey, newKey } from './keys.ts';
+import { hashKey, kindOf, newKey } from './keys.ts';
 import type { KeyCache, WorkerPrincipal } from './principal.ts';
-import { readOrCreateSecret } from './secret-file.ts';
+import { readOrCreateFile } from './secret-file.ts';
 
 /** What a worker token allows. */
 export interface WorkerGrant {
@@ -41,11 +43,25 @@ export async function createWorkerToken(
 }
 
 /**
- * The token in a 0600 file, made at the first start and registered with this grant at each; for the workers that run beside
- * the control plane. A revoked one is not revived: remove the file to get another.
+ * The token in a 0600 file, behind it the pin of the control plane; made at the first start and registered with this grant at
+ * each; for the workers that run beside the control plane. A revoked one is not revived: remove the file to get another.
  */
-export async function ensureWorkerToken(db: Kysely<Schema>, file: string, grant: WorkerGrant): Promise<string> {
-  const token = await readOrCreateSecret(file, 'worker');
+export async function ensureWorkerToken(
+  db: Kysely<Schema>,
+  file: string,
+  grant: WorkerGrant,
+  publicKey: Uint8Array,
+): Promise<string> {
+  const text = (await readOrCreateFile(file, () => `${withPin(newKey('worker'), publicKey)}\n`)).trim();
+  const token = bareKey(text);
+  if (kindOf(token) !== 'worker') {
+    throw new AppError('SECRET_FILE_UNSAFE', {
+      file,
+      problem: 'does not hold a worker key; remove it to get a new one',
+    });
+  }
+  const whole = withPin(token, publicKey);
+  if (text !== whole) await writePrivate(file, `${whole}\n`, { replace: true });
   await register(db, token, grant, 'control');
   return token;
 }

@@ -9,6 +9,7 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { makeFolder } from '../../base/make-folder.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
+import { type HomeSocket, openSocketFolder } from '../../contract/channel/home-socket.ts';
 import { check } from '../../contract/check.ts';
 import { errorInterceptor } from '../../contract/rpc-errors.ts';
 import {
@@ -38,11 +39,22 @@ const MAX_REQUEST_BYTES = 512 << 10;
 export class LocalServer {
   readonly #server: Http2Server;
   readonly #sessions: Set<ServerHttp2Session>;
+  readonly #folder: HomeSocket;
 
-  /** Listens; the caller holds the lock of the home, so a socket that is there is a stale one. Throws SOCKET_IN_USE. */
+  /** Listens; the caller holds the lock of the home, so a socket that is there is a stale one. Throws SOCKET_IN_USE, SOCKET_UNSAFE. */
   static async listen(options: LocalServerOptions): Promise<LocalServer> {
+    const folder = openFolder(options.socket);
+    try {
+      return await LocalServer.#listen(options, folder);
+    } catch (error) {
+      folder.close();
+      throw error;
+    }
+  }
+
+  static async #listen(options: LocalServerOptions, folder: HomeSocket): Promise<LocalServer> {
     const { socket, log } = options;
-    clearStale(socket);
+    clearStale(socket, folder.address);
     const sessions = new Set<ServerHttp2Session>();
     const server = createServer({ settings: { maxConcurrentStreams: STREAMS } }, listener(options));
     server.maxConnections = CONNECTIONS;
@@ -64,7 +76,7 @@ export class LocalServer {
       // The socket is bound within `listen`, so it never exists with wider rights.
       const before = process.umask(0o177);
       try {
-        server.listen(socket, () => {
+        server.listen(folder.address, () => {
           server.off('error', failed);
           resolve();
         });
@@ -72,14 +84,15 @@ export class LocalServer {
         process.umask(before);
       }
     });
-    chmodSync(socket, 0o600);
+    chmodSync(folder.address, 0o600);
     server.on('error', (error) => log.error('the owner socket failed', error));
-    return new LocalServer(server, sessions);
+    return new LocalServer(server, sessions, folder);
   }
 
-  private constructor(server: Http2Server, sessions: Set<ServerHttp2Session>) {
+  private constructor(server: Http2Server, sessions: Set<ServerHttp2Session>, folder: HomeSocket) {
     this.#server = server;
     this.#sessions = sessions;
+    this.#folder = folder;
   }
 
   /** Takes no more calls, lets the open ones end for `graceMs`, then cuts them. Removes the socket. */
@@ -91,6 +104,7 @@ export class LocalServer {
     }, graceMs);
     await closed;
     clearTimeout(timer);
+    this.#folder.close();
   }
 }
 
@@ -109,22 +123,18 @@ function listener({ routes, ownerKey, ownerKeyFile, log, faults }: LocalServerOp
   });
 }
 
-/** Removes a socket that an earlier process left, and nothing else. Its folder must be the owner's alone. */
-function clearStale(socket: string): void {
-  const folder = dirname(socket);
-  makeFolder(folder);
-  const parent = lstatSync(folder);
-  const foreign = process.getuid !== undefined && parent.uid !== process.getuid();
-  if (!parent.isDirectory() || foreign || (parent.mode & 0o022) !== 0) {
-    throw new AppError('SOCKET_IN_USE', {
-      path: socket,
-      problem: `others can write to its folder ${folder}; \`chmod go-w\` it`,
-    });
-  }
-  const found = lstatSync(socket, { throwIfNoEntry: false });
+/** The folder of the socket, which must be the owner's alone. */
+function openFolder(socket: string): HomeSocket {
+  makeFolder(dirname(socket));
+  return openSocketFolder(socket);
+}
+
+/** Removes a socket that an earlier process left, and nothing else. */
+function clearStale(socket: string, address: string): void {
+  const found = lstatSync(address, { throwIfNoEntry: false });
   if (!found) return;
   if (!found.isSocket()) throw new AppError('SOCKET_IN_USE', { path: socket, problem: 'something else has its name' });
-  unlinkSync(socket);
+  unlinkSync(address);
 }
 
 /** Every call needs the owner key, compared in constant time. */

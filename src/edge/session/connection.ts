@@ -24,12 +24,14 @@ import { OutcomeSchema, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { dialProven } from '../../contract/channel/dial.ts';
 import { toAppError, toFailure } from '../../contract/errors.ts';
 import { FrameCounter } from '../../contract/frames.ts';
 import { H2Sessions } from '../../contract/h2-sessions.ts';
 import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity.ts';
+import { REJOIN } from '../join.ts';
 import type { SessionView, ToolSink } from '../runner/tool-sink.ts';
 import { fitFrame, unsendableResult } from './frame-size.ts';
 import { type FrameBody, Outbox } from './outbox.ts';
@@ -144,7 +146,9 @@ export class Connection {
     const { heartbeatMs } = options;
     // Only while a stream is open: pings of an idle connection go on after its end, and then end the process.
     const ping = { pingIntervalMs: heartbeatMs, pingTimeoutMs: heartbeatMs };
-    const manager = new H2Sessions(identity.control, ping, HTTP2);
+    const trust = { pins: [identity.signingKey.publicKey], remedy: REJOIN };
+    const dial = (signal: AbortSignal) => dialProven(identity.control, trust, signal);
+    const manager = new H2Sessions(identity.control, { dial, ping, http2: HTTP2 });
     const transport = createGrpcTransport({
       baseUrl: identity.control,
       sessionManager: manager,

@@ -1,7 +1,7 @@
 // A real Connect server in this process that plays the control plane as a test tells it to, frame by frame.
-import { generateKeyPairSync, sign } from 'node:crypto';
-import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { generateKeyPairSync, type KeyPairKeyObjectResult, sign } from 'node:crypto';
+import { createServer, type ServerHttp2Session } from 'node:http2';
+import type { AddressInfo, Server } from 'node:net';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
@@ -20,6 +20,7 @@ import { newId } from '../../../src/base/ids.ts';
 import { FrameCounter } from '../../../src/contract/frames.ts';
 import { signTime, type TimeListener } from '../../../src/contract/signed-time.ts';
 import { rawPublicKey } from '../../../src/contract/tool-call.ts';
+import { provenFront } from '../../support/proven-front.ts';
 
 type Body = Exclude<ConnectRequest['frame'], { case: undefined }>;
 type Of<C extends Body['case']> = Extract<Body, { case: C }>['value'];
@@ -106,13 +107,13 @@ export class Peer {
 
 export class ScriptedControl {
   readonly url: string;
-  readonly signing = generateKeyPairSync('ed25519');
+  readonly signing: KeyPairKeyObjectResult;
   readonly keyId = 'k1';
   readonly joins: JoinRequest[] = [];
   readonly peers: Peer[] = [];
   /** Called for Join before it is recorded; may throw. */
   onJoin: (request: JoinRequest) => void = () => {};
-  readonly #server: Http2Server;
+  readonly #server: Server;
   readonly #sessions: Set<ServerHttp2Session>;
   readonly #waiting: Peer[] = [];
   #waiters: (() => void)[] = [];
@@ -120,20 +121,23 @@ export class ScriptedControl {
   static async start(port = 0): Promise<ScriptedControl> {
     const sessions = new Set<ServerHttp2Session>();
     let control: ScriptedControl | undefined;
-    const server = createServer(connectNodeAdapter({ routes: (router) => control?.routes(router) }));
-    server.on('session', (session) => {
+    const http2 = createServer(connectNodeAdapter({ routes: (router) => control?.routes(router) }));
+    const signing = generateKeyPairSync('ed25519');
+    const { server } = provenFront(http2, signing);
+    http2.on('session', (session) => {
       sessions.add(session);
       session.on('close', () => sessions.delete(session));
     });
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-    control = new ScriptedControl(server, sessions);
-    server.removeAllListeners('request');
-    server.on('request', connectNodeAdapter({ routes: (router) => control?.routes(router) }));
+    control = new ScriptedControl(server, signing, sessions);
+    http2.removeAllListeners('request');
+    http2.on('request', connectNodeAdapter({ routes: (router) => control?.routes(router) }));
     return control;
   }
 
-  private constructor(server: Http2Server, sessions: Set<ServerHttp2Session>) {
+  private constructor(server: Server, signing: KeyPairKeyObjectResult, sessions: Set<ServerHttp2Session>) {
     this.#server = server;
+    this.signing = signing;
     this.#sessions = sessions;
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }

@@ -1,0 +1,85 @@
+// Opens the connection of a client to a control plane and lets the other side prove itself before anything is sent on it. What
+// comes out of here carries HTTP/2; nothing else may dial a control plane with a secret.
+import { isIP } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
+import { AppError } from '../../base/errors.ts';
+import { isProvenChannel, PROOF_BYTES, PROVEN_PROTOCOL } from './channel-proof.ts';
+
+/** Whom a client takes for its control plane. */
+export interface Trust {
+  /** Raw Ed25519 public keys, one of which must have made the proof. */
+  readonly pins: readonly Uint8Array[];
+  /** What to do when the key is not known or another one, as a sentence. */
+  readonly remedy: string;
+}
+
+/** From the first packet to the proof. */
+const PATIENCE_MS = 10_000;
+
+/** What TLS says to a side that does not speak it. */
+const NO_TLS = /^(ERR_SSL_|EPROTO)/;
+
+/**
+ * A connection whose other side is proven. In clear (`http://`) the certificate says nothing, only the proof; with `https://`
+ * the certificate is checked besides. Throws the system's error when nobody can be reached, CONTROL_PIN_MISSING and
+ * CONTROL_UNPROVEN.
+ */
+export function dialProven(control: string, trust: Trust, signal: AbortSignal, patienceMs = PATIENCE_MS) {
+  const { protocol, hostname, port } = new URL(control);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const secure = protocol === 'https:';
+  const { pins, remedy } = trust;
+  const refused = (problem: string, cause?: unknown) =>
+    new AppError('CONTROL_UNPROVEN', { control, problem, remedy }, { cause });
+  return new Promise<TLSSocket>((resolve, reject) => {
+    const socket = connect({
+      host,
+      port: Number(port) || (secure ? 443 : 80),
+      minVersion: 'TLSv1.3',
+      ALPNProtocols: [PROVEN_PROTOCOL],
+      ...(isIP(host) ? {} : { servername: host }),
+      // Without a certificate to check no authority is loaded: that would cost a small box 2 MB.
+      ...(secure ? {} : { ca: [], rejectUnauthorized: false }),
+    });
+    socket.setNoDelay(true);
+    // It stays, also for what happens before the next owner listens.
+    socket.on('error', () => {});
+    let settled = false;
+    const settle = (act: () => void) => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      signal.removeEventListener('abort', aborted);
+      socket.off('readable', read).off('error', failed).off('end', ended).off('close', ended);
+      act();
+    };
+    const fail = (error: unknown) =>
+      settle(() => {
+        socket.destroy();
+        reject(error);
+      });
+    const failed = (error: NodeJS.ErrnoException) =>
+      fail(NO_TLS.test(error.code ?? '') ? refused('it does not speak TLS 1.3', error) : error);
+    const ended = () => fail(Object.assign(new Error('the connection ended before the proof'), { code: 'ECONNRESET' }));
+    const aborted = () => fail(signal.reason);
+    const read = () => {
+      const proof: Uint8Array | null = socket.read(PROOF_BYTES);
+      if (!proof) return;
+      if (isProvenChannel(socket, proof, pins)) settle(() => resolve(socket));
+      else fail(refused('its key is not the one that is known here'));
+    };
+    const timer = setTimeout(() => fail(refused(`no proof came within ${patienceMs} ms`)), patienceMs);
+    signal.addEventListener('abort', aborted, { once: true });
+    if (signal.aborted) aborted();
+    socket.on('error', failed).on('end', ended).on('close', ended);
+    socket.once('connect', () => {
+      if (pins.length === 0) fail(new AppError('CONTROL_PIN_MISSING', { control, remedy }));
+    });
+    socket.once('secureConnect', () => {
+      if (settled) return;
+      if (socket.alpnProtocol !== PROVEN_PROTOCOL) return fail(refused('it offers no proof'));
+      socket.on('readable', read);
+      read();
+    });
+  });
+}
