@@ -29,6 +29,8 @@ export const EXIT = {
   refused: 5,
   failed: 6,
   timedOut: 7,
+  /** Some of what was asked for was done; the rest is named. */
+  partial: 8,
 } as const;
 
 interface Row {

@@ -13,10 +13,12 @@ import {
 import {
   type GrantDocumentsResponse,
   type GrantedDocument,
+  type LeftOut,
   LocalService,
 } from '../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../base/errors.ts';
 import type { Side } from './client.ts';
+import { type KeptDocument, type LeftBehind, leftBehind } from './left-behind.ts';
 
 export interface DocsAddParts {
   readonly edge: Side;
@@ -24,6 +26,8 @@ export interface DocsAddParts {
   readonly collection: string;
   readonly patterns: readonly string[];
   readonly recipients: readonly string[];
+  /** Take documents out of the collection whose files are gone from the folders. */
+  readonly sync: boolean;
   readonly signal: AbortSignal;
   /** What leaves, after it was granted and before it is sent. */
   readonly onGranted: (granted: GrantDocumentsResponse) => void;
@@ -38,8 +42,19 @@ const BATCH_BYTES = 1 << 20;
 /** Most time of one request. */
 const TIMEOUT_MS = 300_000;
 
-/** One entry for each document, in order. Throws what the edge or the control plane refuses with. */
-export async function addDocuments(parts: DocsAddParts): Promise<IngestedDocument[]> {
+export interface AddedDocuments {
+  /** One entry for each document, in order. */
+  readonly documents: readonly IngestedDocument[];
+  /** Files and folders that could not be read; nothing of them left this box. */
+  readonly leftOut: readonly LeftOut[];
+  /** Documents whose files are gone from the folders that were named. */
+  readonly gone: readonly LeftBehind[];
+  /** Whether those were taken out. */
+  readonly removed: boolean;
+}
+
+/** Throws what the edge or the control plane refuses with. */
+export async function addDocuments(parts: DocsAddParts): Promise<AddedDocuments> {
   const { edge, control, collection, recipients, signal } = parts;
   const granted = await edge
     .client(LocalService)
@@ -55,7 +70,40 @@ export async function addDocuments(parts: DocsAddParts): Promise<IngestedDocumen
     for (const each of read) results.push('id' in each ? (answered.shift() ?? lost(each.id)) : each.failed);
   }
   parts.onProgress(results.length, '');
-  return results;
+  const { leftOut } = granted;
+  const gone = await goneFrom(control, collection, granted, signal);
+  // A renamed one goes only when its new name is there.
+  const there = new Set(results.flatMap(({ id, state }) => (state === IngestState.FAILED ? [] : [id])));
+  const out = parts.sync ? gone.filter(({ now }) => now === '' || there.has(now)).map(({ id }) => id) : [];
+  for (let from = 0; from < out.length; from += REMOVED_AT_ONCE) {
+    const ids = out.slice(from, from + REMOVED_AT_ONCE);
+    const what = { case: 'documents' as const, value: { ids } };
+    await control.client(RetrievalService).delete({ collection, what }, { signal });
+  }
+  return { documents: results, leftOut, gone, removed: parts.sync };
+}
+
+const REMOVED_AT_ONCE = 1000;
+const PAGE = 1000;
+
+async function goneFrom(
+  control: Side,
+  collection: string,
+  { folders, documents, leftOut }: GrantDocumentsResponse,
+  signal: AbortSignal,
+): Promise<LeftBehind[]> {
+  if (folders.length === 0) return [];
+  const kept: KeptDocument[] = [];
+  let pageToken = '';
+  do {
+    const request = { collection, pageSize: PAGE, pageToken };
+    const page = await control.client(RetrievalService).listDocuments(request, { signal });
+    for (const { id, sha256 } of page.documents) kept.push({ id, sha256 });
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+  const added = folders.map(({ path: name, glob }) => ({ name, glob }));
+  const unread = leftOut.map(({ path }) => path);
+  return leftBehind(added, kept, documents, unread);
 }
 
 async function send(

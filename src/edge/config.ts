@@ -11,6 +11,12 @@ import { conflictOf } from './allowlist/write-or-run.ts';
 const count = (fallback: number, max: number, min = 1) =>
   v.optional(v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max)), fallback);
 
+/** The most that a limit can be set to. */
+export function mostOf(name: keyof EdgeLimits): number {
+  const [, , , most] = limitEntries[name].wrapped.pipe;
+  return most.requirement;
+}
+
 /** Every limit of the edge with its default; bytes and counts unless the name says otherwise. */
 const limitEntries = {
   /** Tool calls at once. */

@@ -211,7 +211,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
           {
             standing: () => journal.standing.list(),
             journal,
-            resolve: (wishes) => shareResolver.resolve(wishes),
+            resolve: (wishes, report) => shareResolver.resolve(wishes, report),
             model: () => live.status.model,
           },
           request,

@@ -1,6 +1,6 @@
 // Documents from end to end with the real programs: `docs add` of this repository's own docs/, then questions about facts in
 // them, answered with file and lines through jobs of embed and retrieval that `runs show` lists.
-import { cpSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ROOT, Stack } from '../support/stack.ts';
@@ -88,4 +88,35 @@ test('a changed document replaces what was known of it, and what is removed is n
   expect(without.sources.filter(({ collection }: Source) => collection !== '')).toEqual([]);
   await cli('docs', 'rm', 'docs');
   expect(await json('docs', 'ls')).toEqual([]);
+});
+
+test('what cannot be read is named and the rest is added; what is gone is told, and taken out with --sync', async () => {
+  const folder = join(stack.docs, 'birds');
+  mkdirSync(folder);
+  stack.write('docs/birds/a.md', 'The dunlin note.\n');
+  stack.write('docs/birds/b.md', 'The harrier list.\n');
+  stack.write('docs/birds/c.md', 'The whinchat list.\n');
+  writeFileSync(
+    join(folder, 'gbk.txt'),
+    Buffer.from('us/NrLXE1tXWucjVxtrKx8bf1MLLxMjVoaO4utTwyMvOqsDuwNehow==', 'base64'),
+  );
+  writeFileSync(join(folder, 'large.log'), Buffer.alloc(5_000_000, 'x'));
+  const add = (...words: string[]) =>
+    stack.cli(['docs', 'add', folder, '--to', 'birds', ...words], { withinMs: 110_000 });
+  const added = await add();
+  expect(added.code).toBe(8);
+  expect(added.stderr).toMatch(/docs\/birds\/large\.log: .*larger.*\(FILE_TOO_LARGE\)/);
+  expect(added.stdout).toMatch(/^birds: 4 added/);
+  expect(JSON.stringify((await json('docs', 'search', '终止日期', '--in', 'birds')).passages)).toContain('七月四日');
+
+  rmSync(join(folder, 'large.log'));
+  rmSync(join(folder, 'a.md'));
+  renameSync(join(folder, 'b.md'), join(folder, 'renamed.md'));
+  const told = await add();
+  expect(told.code).toBe(0);
+  expect(told.stderr).toMatch(/2 documents of birds still answer/);
+  expect(told.stderr).toMatch(/docs\/birds\/a\.md\n.*docs\/birds\/b\.md \(now docs\/birds\/renamed\.md\)/);
+  expect((await add('--sync')).stdout).toMatch(/2 documents removed/);
+  const ids = (await json('docs', 'ls', 'birds')).map(({ id }: { id: string }) => id);
+  expect(ids.sort()).toEqual(['docs/birds/c.md', 'docs/birds/gbk.txt', 'docs/birds/renamed.md']);
 });

@@ -14,10 +14,10 @@ import {
   type StoredDocument,
   StoredDocumentSchema,
 } from '../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
-import { GrantSchema, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { GrantSchema, LeftOutSchema, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError, EXIT } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
-import { addDocuments } from '../docs-add.ts';
+import { type AddedDocuments, addDocuments } from '../docs-add.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
@@ -32,6 +32,7 @@ const DEFAULT_COLLECTION = 'docs';
 interface AddOptions extends GlobalOptions {
   to: string;
   recipient: string[];
+  sync?: boolean;
   json?: boolean;
 }
 
@@ -58,15 +59,17 @@ export function docsVerb(io: CliIo): Command {
           .argParser(gathered)
           .default([], 'the model that answers now, local'),
       )
+      .option('--sync', 'take documents out whose files are gone from these folders; without it they are only named')
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
         `
 What is unchanged is not sent through a model again; a file that changed replaces what was there. From then on \`ask\` looks
-into the collection (\`--no-docs\` does not).
+into the collection (\`--no-docs\` does not). What cannot be read is named, the rest is added, and the exit code is 8.
 
 Examples:
   $ bowline docs add docs/
+  $ bowline docs add docs/ --sync
   $ bowline docs add 'notes/**/*.md' --to notes --recipient local`,
       )
       .action((paths: string[], _o, command: Command) => add(io, paths, command.optsWithGlobals())),
@@ -111,7 +114,7 @@ async function add(io: CliIo, paths: string[], options: AddOptions): Promise<voi
   let bar: ProgressBar | undefined;
   let grant: unknown;
   try {
-    const documents = await using(localSide(io, options), (edge) =>
+    const added = await using(localSide(io, options), (edge) =>
       using(controlSide(io, options), (control) =>
         addDocuments({
           edge,
@@ -119,6 +122,7 @@ async function add(io: CliIo, paths: string[], options: AddOptions): Promise<voi
           collection: options.to,
           patterns: paths.map((path) => parseShare(path, io.cwd).pattern),
           recipients: options.recipient,
+          sync: options.sync === true,
           signal: leave.signal,
           onGranted: (granted) => {
             grant = granted.grant && plain(GrantSchema, granted.grant);
@@ -133,18 +137,50 @@ async function add(io: CliIo, paths: string[], options: AddOptions): Promise<voi
       ),
     );
     bar?.clear();
-    if (documents.some(({ state }) => state === IngestState.FAILED)) io.exit(EXIT.failed);
-    if (options.json) out.json({ grant, documents: documents.map((each) => plain(IngestedDocumentSchema, each)) });
-    else told(out, err, options.to, documents);
+    const { documents, leftOut, gone, removed } = added;
+    io.exit(exitOf(added));
+    if (options.json) {
+      out.json({
+        grant,
+        documents: documents.map((each) => plain(IngestedDocumentSchema, each)),
+        leftOut: leftOut.map((each) => plain(LeftOutSchema, each)),
+        gone,
+        removed,
+      });
+    } else {
+      for (const { path, problem, reason } of leftOut) err.line(`${path}: ${problem} (${reason})`, 'red');
+      told(out, err, options.to, documents);
+      toldGone(out, err, options.to, added);
+    }
   } finally {
     bar?.clear();
     stop();
   }
 }
 
+function exitOf({ documents, leftOut }: AddedDocuments): number {
+  const failed = documents.filter(({ state }) => state === IngestState.FAILED).length;
+  if (failed === 0 && leftOut.length === 0) return EXIT.answered;
+  return failed === documents.length ? EXIT.failed : EXIT.partial;
+}
+
+/** Names of documents that are shown. */
+const MOST_NAMES = 20;
+
+function toldGone(out: Printer, err: Printer, collection: string, { gone, removed }: AddedDocuments): void {
+  if (gone.length === 0) return;
+  const what = countText(gone.length, 'document');
+  if (removed) out.line(`${collection}: ${what} removed, whose files are gone`);
+  else err.line(`${what} of ${collection} still answer though their files are gone from these folders:`, 'yellow');
+  for (const { id, now } of gone.slice(0, MOST_NAMES)) err.line(`  ${id}${now && ` (now ${now})`}`);
+  if (gone.length > MOST_NAMES) err.line(`  and ${gone.length - MOST_NAMES} more`);
+  if (!removed) err.line('take them out by the same command with --sync', 'dim');
+}
+
 function told(out: Printer, err: Printer, collection: string, documents: readonly IngestedDocument[]): void {
   for (const { id, state, problem, reason } of documents)
     if (state === IngestState.FAILED) err.line(`${id}: ${problem} (${reason})`, 'red');
+  for (const { id, warning } of documents) if (warning !== '') err.line(`${id}: ${warning}`, 'yellow');
   const counts = [IngestState.ADDED, IngestState.REPLACED, IngestState.UNCHANGED, IngestState.FAILED].flatMap(
     (state) => {
       const count = documents.filter((each) => each.state === state).length;

@@ -7,15 +7,16 @@ import { type GrantedFile, type GrantMinted, GrantMintedSchema } from '../../../
 import type { GrantDocumentsRequest } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import type { RecordInit } from '../journal/records.ts';
-import type { ShareWish } from './share-resolver.ts';
+import type { ShareReport, ShareWish } from './share-resolver.ts';
 import { mustTake } from './standing-grants.ts';
 
 export interface GrantDocumentsParts {
   /** Standing grants that are live. */
   readonly standing: () => readonly GrantMinted[];
-  readonly resolve: (wishes: readonly ShareWish[]) => Promise<GrantedFile[]>;
+  readonly resolve: (wishes: readonly ShareWish[], report: ShareReport) => Promise<GrantedFile[]>;
   readonly journal: { append(records: readonly RecordInit[]): Promise<number>; now(): number };
   /** The model that would answer now. */
   readonly model: () => ModelInfo | undefined;
@@ -24,7 +25,14 @@ export interface GrantDocumentsParts {
 export interface GrantedDocuments {
   readonly grant: GrantMinted;
   readonly files: readonly GrantedFile[];
+  /** What could not be read of what was meant. */
+  readonly leftOut: readonly { readonly path: string; readonly reason: string; readonly problem: string }[];
+  /** Folders that were named, with what is meant below each. */
+  readonly folders: readonly { readonly path: string; readonly glob: string }[];
 }
+
+/** Left-out files that are told by name. */
+const MOST_LEFT_OUT = 1000;
 
 /** Lines of the ledger in one record; a record has a bound. */
 const LINES = 500;
@@ -40,7 +48,19 @@ export async function grantDocuments(
     model(),
   );
   mustTake(standing(), collection, recipients);
-  const files = await resolve(patterns.map((pattern) => ({ pattern })));
+  const leftOut: { path: string; reason: string; problem: string }[] = [];
+  const folders: { path: string; glob: string }[] = [];
+  const files = await resolve(
+    patterns.map((pattern) => ({ pattern })),
+    {
+      left: (path, { reason, message }) => {
+        if (leftOut.length < MOST_LEFT_OUT) leftOut.push({ path, reason, problem: message });
+      },
+      folder: (path, glob) => folders.push({ path, glob }),
+    },
+  );
+  // Nothing of it could be read: then there is nothing to grant.
+  if (files.length === 0) throw new AppError('SHARE_NO_MATCH', { pattern: patterns.join(' '), why: whyNone(leftOut) });
   const at = journal.now();
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0n);
   const grant = create(GrantMintedSchema, {
@@ -56,8 +76,11 @@ export async function grantDocuments(
   for (let from = 0; from < lines.length; from += LINES)
     records.push({ case: 'ledger', value: { entries: lines.slice(from, from + LINES) } });
   await journal.append(records);
-  return { grant, files };
+  return { grant, files, leftOut, folders };
 }
+
+const whyNone = (left: readonly { readonly path: string; readonly problem: string }[]): string =>
+  left[0] ? `${left[0].path}: ${left[0].problem}` : 'no such file in the allowed folders';
 
 /** As asked, else those of the collection, else the model that answers now and any on the owner's machines. */
 function recipientsOf(

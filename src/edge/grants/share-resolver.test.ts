@@ -1,6 +1,6 @@
-import { symlinkSync } from 'node:fs';
+import { chmodSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
 
 const FILES = {
@@ -88,4 +88,58 @@ test('of many files, the one that stands in the way is named', async () => {
     message: expect.stringMatching(/^docs\/large\.md: the file is larger than limits\.file_bytes/),
   });
   await rig.close();
+});
+
+describe('with a report', () => {
+  const report = () => {
+    const left: string[] = [];
+    const folders: string[] = [];
+    const told = {
+      left: (path: string, { reason }: { reason: string }) => void left.push(`${path} ${reason}`),
+      folder: (path: string, glob: string) => void folders.push(`${path} ${glob}`),
+    };
+    return { left, folders, told };
+  };
+  const limits = { config: 'limits: {file_bytes: 2000}\n' };
+
+  test('a bad file is left out by name, the others are taken, and the folders that were meant are told', async () => {
+    const rig = await edgeRig(edgeFolder({ ...FILES, 'docs/sub/large.md': 'x'.repeat(3000) }), limits);
+    const { left, folders, told } = report();
+    const files = await rig.shares.resolve([{ pattern: 'docs' }, { pattern: `${rig.dir}/docs/*.md` }], told);
+    expect(files.map(({ path }) => path)).toContain('docs/notes.md');
+    expect(left).toEqual(['docs/sub/large.md FILE_TOO_LARGE']);
+    expect(folders).toEqual(['docs ', 'docs *.md']);
+    await rig.close();
+  });
+
+  test('a file that was named alone is an error of its own', async () => {
+    const rig = await edgeRig(edgeFolder({ ...FILES, 'docs/large.md': 'x'.repeat(3000) }), limits);
+    const { told } = report();
+    const alone = rig.shares.resolve([{ pattern: 'docs/large.md' }], told);
+    await expect(alone).rejects.toMatchObject({ reason: 'FILE_TOO_LARGE' });
+    await rig.close();
+  });
+
+  test.skipIf(process.getuid?.() === 0)('a folder that cannot be opened is left out by name', async () => {
+    const rig = await edgeRig(edgeFolder({ ...FILES, 'docs/locked/x.md': 'x' }), limits);
+    const { left, told } = report();
+    chmodSync(join(rig.dir, 'docs/locked'), 0);
+    await rig.shares.resolve([{ pattern: 'docs' }], told);
+    chmodSync(join(rig.dir, 'docs/locked'), 0o755);
+    expect(left).toEqual(['docs/locked FILE_UNREADABLE']);
+    await rig.close();
+  });
+});
+
+test('a limit that is at its most is not told to be raised', async () => {
+  const many = Object.fromEntries(Array.from({ length: 2001 }, (_, at) => [`docs/many/${at}.md`, 'x']));
+  const rig = await edgeRig(edgeFolder(many));
+  const tooMany = (error: Error) => error.message;
+  expect(await rig.shares.resolve([{ pattern: 'docs/many' }]).then(String, tooMany)).toMatch(/most that can be set/);
+  await rig.close();
+  const less = await edgeRig(edgeFolder(many), { config: 'limits: {share_files: 100}\n' });
+  expect(await less.shares.resolve([{ pattern: 'docs/many' }]).then(String, tooMany)).toMatch(
+    /raise limits.share_files/,
+  );
+  await less.close();
 });

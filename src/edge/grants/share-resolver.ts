@@ -8,7 +8,7 @@ import { AppError, isReason } from '../../base/errors.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import { globMatcher } from '../allowlist/glob.ts';
 import type { JudgedPath } from '../allowlist/judge-path.ts';
-import type { EdgeLimits } from '../config.ts';
+import { type EdgeLimits, mostOf } from '../config.ts';
 import { SecretFinder } from '../egress/secret-content.ts';
 import { originOf, readPieces } from '../tools/fs/content.ts';
 import { LineTaker } from '../tools/fs/lines.ts';
@@ -28,6 +28,14 @@ interface Wanted {
   readonly endLine: number;
 }
 
+/** Told on the way, by whoever does not want one file to stand in the way of the others. */
+export interface ShareReport {
+  /** A file or folder that is left out, and why. */
+  left(path: string, error: AppError): void;
+  /** A folder that a wish stands for, with the glob below it; empty means all files. */
+  folder(path: string, glob: string): void;
+}
+
 export class ShareResolver {
   readonly #allow: Allowlist;
   readonly #limits: EdgeLimits;
@@ -39,18 +47,21 @@ export class ShareResolver {
 
   /**
    * The files of all wishes, each once per range. @throws SHARE_NO_MATCH for a wish without a file, PATH_NOT_ALLOWED,
-   * LIMIT_EXCEEDED, NOT_TEXT, FILE_TOO_LARGE, FILE_UNREADABLE with the name of the file
+   * LIMIT_EXCEEDED, NOT_TEXT, FILE_TOO_LARGE, FILE_UNREADABLE with the name of the file. With a report, what is wrong with one file
+   * of several is told there instead.
    */
-  async resolve(wishes: readonly ShareWish[]): Promise<GrantedFile[]> {
+  async resolve(wishes: readonly ShareWish[], report?: ShareReport): Promise<GrantedFile[]> {
     const files = new Map<string, GrantedFile>();
     let bytes = 0n;
     for (const wish of wishes) {
       const wanted = parse(wish);
       this.#mustNameARoot(wanted.text, wish.pattern);
-      const found = await this.#find(wanted.text);
+      const found = await this.#find(wanted.text, report);
       if (found.length === 0) throw noMatch(wish.pattern, 'no such file in the allowed folders');
       for (const judged of found) {
-        const file = await named(judged.name, this.#freeze(judged, wanted, wish.pattern));
+        const several = found.length + wishes.length > 2;
+        const file = await this.#freezeOne(judged, wanted, wish.pattern, several ? report : undefined);
+        if (!file) continue;
         const key = `${file.realPath}\0${file.startLine}\0${file.endLine}`;
         if (files.has(key)) continue;
         files.set(key, file);
@@ -73,17 +84,21 @@ export class ShareResolver {
   }
 
   /** A path that exists is taken as it is, whatever signs it holds; a folder stands for the files in it. */
-  async #find(text: string): Promise<JudgedPath[]> {
+  async #find(text: string, report: ShareReport | undefined): Promise<JudgedPath[]> {
     const { base, glob } = picomatch.scan(text);
     const judged = this.#allow.judgeRead(glob === '' ? text : base === '' ? '.' : base);
     const exact = glob === '' ? judged : this.#asName(text);
     const found = exact && (await this.#allow.resolve(exact));
     if (exact && found?.stat.isFile()) return [this.#allow.nameOf(found.realPath) ?? exact];
-    if (exact && found?.stat.isDirectory()) return this.#below(exact, () => true);
+    if (exact && found?.stat.isDirectory()) {
+      report?.folder(exact.name, '');
+      return this.#below(exact, () => true, report);
+    }
     if (glob === '') return [];
     const folder = await this.#allow.resolve(judged);
     if (!folder?.stat.isDirectory()) return [];
-    return this.#below(judged, globMatcher(glob, { exact: true, whole: true }));
+    report?.folder(judged.name, glob);
+    return this.#below(judged, globMatcher(glob, { exact: true, whole: true }), report);
   }
 
   /** A pattern may be a name, too: `we[i]rd.md`. */
@@ -95,16 +110,32 @@ export class ShareResolver {
     }
   }
 
-  async #below(folder: JudgedPath, matches: (path: string) => boolean): Promise<JudgedPath[]> {
+  async #below(
+    folder: JudgedPath,
+    matches: (path: string) => boolean,
+    report: ShareReport | undefined,
+  ): Promise<JudgedPath[]> {
     const found: JudgedPath[] = [];
     const budget = { entries: this.#limits.walk_entries, met: false, unreadable: 0, late: () => false };
-    const options = { recursive: true, maxDepth: this.#limits.walk_depth, budget, signal: NEVER };
+    const refused = ({ name }: JudgedPath) => report?.left(name, new AppError('FILE_UNREADABLE'));
+    const options = { recursive: true, maxDepth: this.#limits.walk_depth, budget, signal: NEVER, refused };
     for await (const { judged, stat } of walk(this.#allow, folder, options)) {
       if (stat.isFile() && matches(relative(folder.path, judged.path))) found.push(judged);
       if (found.length > this.#limits.share_files) break;
     }
     if (budget.met) throw tooMuch('the folder', this.#limits.walk_entries, 'walk_entries');
     return found;
+  }
+
+  /** Undefined: it is left out, and that is reported. */
+  async #freezeOne(judged: JudgedPath, wanted: Wanted, pattern: string, report: ShareReport | undefined) {
+    try {
+      return await this.#freeze(judged, wanted, pattern);
+    } catch (error) {
+      if (!report || !(error instanceof AppError)) return await named(judged.name, Promise.reject(error));
+      report.left(judged.name, error);
+      return undefined;
+    }
   }
 
   async #freeze(judged: JudgedPath, { startLine, endLine }: Wanted, pattern: string): Promise<GrantedFile> {
@@ -162,5 +193,9 @@ async function named<T>(name: string, work: Promise<T>): Promise<T> {
 }
 
 const noMatch = (pattern: string, why: string) => new AppError('SHARE_NO_MATCH', { pattern, why });
-const tooMuch = (what: string, limit: number, setting: string) =>
-  new AppError('LIMIT_EXCEEDED', { what, limit, setting: `limits.${setting}` });
+const tooMuch = (what: string, limit: number, setting: keyof EdgeLimits) => {
+  const metadata = { what, limit, setting: `limits.${setting}` };
+  if (limit < mostOf(setting)) return new AppError('LIMIT_EXCEEDED', metadata);
+  const message = `${what} is over the limit of ${limit}, which is the most that can be set; share less at once, e.g. folder by folder`;
+  return new AppError('LIMIT_EXCEEDED', metadata, { message });
+};

@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/local/v1/local.proto.
  */
 export const file_bowline_local_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIhEKD0dldENsb2NrUmVxdWVzdCI+ChBHZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siEwoRUmVzZXRDbG9ja1JlcXVlc3QiQAoSUmVzZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siuQEKCUVkZ2VDbG9jaxInCgNub3cYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB21hY2hpbmUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2NvbnRyb2wYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBWRvdWJ0GAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJKCgVTaGFyZRIbCgdwYXR0ZXJuGAEgASgJQgq6SAdyBRABGIAgEhIKCnN0YXJ0X2xpbmUYAiABKA0SEAoIZW5kX2xpbmUYAyABKA0ilwIKCkFza1JlcXVlc3QSGQoEdGV4dBgBIAEoCUILukgIcgYQASiAgAQSHQoMY29udmVyc2F0aW9uGAIgASgJQge6SARyAhhAEjEKBnNoYXJlcxgDIAMoCzIXLmJvd2xpbmUubG9jYWwudjEuU2hhcmVCCLpIBZIBAhBAEioKB3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGwoKcmVxdWVzdF9pZBgFIAEoCUIHukgEcgIYQBIcCgpyZWNpcGllbnRzGAYgAygJQgi6SAWSAQIQEBIdCgtjb2xsZWN0aW9ucxgHIAMoCUIIukgFkgECEBASFgoObm9fY29sbGVjdGlvbnMYCCABKAginQIKCFJ1bkV2ZW50EioKBnNoYXJlZBgBIAEoCzIYLmJvd2xpbmUubG9jYWwudjEuU2hhcmVkSAASLgoIYWNjZXB0ZWQYAiABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLkFjY2VwdGVkSAASLAoHd2FpdGluZxgDIAEoCzIZLmJvd2xpbmUubG9jYWwudjEuV2FpdGluZ0gAEiIKA2pvYhgEIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYkgAEikKBHRleHQYBSABKAsyGS5ib3dsaW5lLnJ1bi52MS5UZXh0Q2h1bmtIABIoCgVlbmRlZBgGIAEoCzIXLmJvd2xpbmUubG9jYWwudjEuRW5kZWRIAEIOCgVldmVudBIFukgCCAEiOAoLQXNrUmVzcG9uc2USKQoFZXZlbnQYASABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLlJ1bkV2ZW50IkkKBlNoYXJlZBINCgVwYXRocxgBIAMoCRINCgVieXRlcxgCIAEoBBISCgpyZWNpcGllbnRzGAMgAygJEg0KBWdyYW50GAQgASgJIi0KCEFjY2VwdGVkEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkiNwoHV2FpdGluZxIMCgR3aGF0GAEgASgJEgwKBHNlbnQYAiABKAgSEAoIYXBwcm92YWwYAyABKAgifAoFRW5kZWQSCwoDcnVuGAEgASgJEhQKDGNvbnZlcnNhdGlvbhgCIAEoCRIoCgdvdXRjb21lGAMgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZRImCgZlZ3Jlc3MYBCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MiJQoNRm9sbG93UmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICEAEiOwoORm9sbG93UmVzcG9uc2USKQoFZXZlbnQYASABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLlJ1bkV2ZW50IiUKDUNhbmNlbFJlcXVlc3QSFAoDcnVuGAEgASgJQge6SARyAhABIhAKDkNhbmNlbFJlc3BvbnNlIhIKEExpc3RRdWV1ZVJlcXVlc3QiPgoRTGlzdFF1ZXVlUmVzcG9uc2USKQoEYXNrcxgBIAMoCzIbLmJvd2xpbmUubG9jYWwudjEuUXVldWVkQXNrInsKCVF1ZXVlZEFzaxILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEgwKBHRleHQYAyABKAkSLwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHNlbnQYBSABKAgiRwoRTGlzdEVncmVzc1JlcXVlc3QSCwoDcnVuGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJIlYKEkxpc3RFZ3Jlc3NSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSITChFMaXN0R3JhbnRzUmVxdWVzdCI9ChJMaXN0R3JhbnRzUmVzcG9uc2USJwoGZ3JhbnRzGAEgAygLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudCKvAQoFR3JhbnQSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEg0KBXBhdGhzGAMgAygJEhIKCnJlY2lwaWVudHMYBCADKAkSEQoJY2FwX2J5dGVzGAUgASgEEhIKCnVzZWRfYnl0ZXMYBiABKAQSLwoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNvbGxlY3Rpb24YCCABKAkikgEKFUdyYW50RG9jdW1lbnRzUmVxdWVzdBI2Cgpjb2xsZWN0aW9uGAEgASgJQiK6SB9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30kEiMKCHBhdHRlcm5zGAIgAygJQhG6SA6SAQsIARBAIgVyAxiAIBIcCgpyZWNpcGllbnRzGAMgAygJQgi6SAWSAQIQECJ2ChZHcmFudERvY3VtZW50c1Jlc3BvbnNlEiYKBWdyYW50GAEgASgLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudBI0Cglkb2N1bWVudHMYAiADKAsyIS5ib3dsaW5lLmxvY2FsLnYxLkdyYW50ZWREb2N1bWVudCJRCg9HcmFudGVkRG9jdW1lbnQSDAoEcGF0aBgBIAEoCRIRCglyZWFsX3BhdGgYAiABKAkSDQoFYnl0ZXMYAyABKAQSDgoGc2hhMjU2GAQgASgMIikKElJldm9rZUdyYW50UmVxdWVzdBITCgJpZBgBIAEoCUIHukgEcgIQASIVChNSZXZva2VHcmFudFJlc3BvbnNlIhYKFExpc3RBcHByb3ZhbHNSZXF1ZXN0Ik0KFUxpc3RBcHByb3ZhbHNSZXNwb25zZRI0CglhcHByb3ZhbHMYASADKAsyIS5ib3dsaW5lLmxvY2FsLnYxLlBlbmRpbmdBcHByb3ZhbCJ5Cg9QZW5kaW5nQXBwcm92YWwSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIMCgR3aGF0GAQgASgJEi8KC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIWChRWZXJpZnlKb3VybmFsUmVxdWVzdCJ5ChVWZXJpZnlKb3VybmFsUmVzcG9uc2USCgoCb2sYASABKAgSDwoHcmVjb3JkcxgCIAEoBBIQCghzZWdtZW50cxgDIAEoDRISCgpqb3VybmFsX2lkGAQgASgJEgwKBGhlYWQYBSABKAkSDwoHcHJvYmxlbRgGIAEoCSI0ChFHZXRTdW1tYXJ5UmVxdWVzdBIfCgxjb252ZXJzYXRpb24YASABKAlCCbpIBnIEEAEYQCIvChJHZXRTdW1tYXJ5UmVzcG9uc2USCwoDcnVuGAEgASgJEgwKBHRleHQYAiABKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCKHBAoRR2V0U3RhdHVzUmVzcG9uc2USDgoGZGV2aWNlGAEgASgJEhMKC2RldmljZV9uYW1lGAIgASgJEg8KB2NvbnRyb2wYAyABKAkSEgoKY29ubmVjdGlvbhgEIAEoCRIrCgdwcm9ibGVtGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIrCgVtb2RlbBgGIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxINCgVyb290cxgHIAMoCRIUCgx3YWl0aW5nX2Fza3MYCCABKA0SEgoKdG9vbF9jYWxscxgJIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgKIAEoBBIVCg1qb3VybmFsX2J5dGVzGAsgASgEEg0KBWJ1aWxkGAwgASgJEi4KCnN0YXJ0X3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKBXR1cm5zGA4gASgLMhguYm93bGluZS5jb21tb24udjEuVHVybnMSFgoOcmVxdWVzdF9mYXVsdHMYDyABKAQSLwoLY2xvY2tfZG91YnQYFCABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEjUKDXJlZnVzZWRfY2FsbHMYFSADKAsyHi5ib3dsaW5lLmxvY2FsLnYxLlJlZnVzZWRDYWxscyJ1CgxSZWZ1c2VkQ2FsbHMSJwoDd2h5GAEgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRINCgVjb3VudBgCIAEoBBItCglsYXN0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMtgJCgxMb2NhbFNlcnZpY2USRAoDQXNrEhwuYm93bGluZS5sb2NhbC52MS5Bc2tSZXF1ZXN0Gh0uYm93bGluZS5sb2NhbC52MS5Bc2tSZXNwb25zZTABEk0KBkZvbGxvdxIfLmJvd2xpbmUubG9jYWwudjEuRm9sbG93UmVxdWVzdBogLmJvd2xpbmUubG9jYWwudjEuRm9sbG93UmVzcG9uc2UwARJLCgZDYW5jZWwSHy5ib3dsaW5lLmxvY2FsLnYxLkNhbmNlbFJlcXVlc3QaIC5ib3dsaW5lLmxvY2FsLnYxLkNhbmNlbFJlc3BvbnNlElQKCUxpc3RRdWV1ZRIiLmJvd2xpbmUubG9jYWwudjEuTGlzdFF1ZXVlUmVxdWVzdBojLmJvd2xpbmUubG9jYWwudjEuTGlzdFF1ZXVlUmVzcG9uc2USVwoKTGlzdEVncmVzcxIjLmJvd2xpbmUubG9jYWwudjEuTGlzdEVncmVzc1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLkxpc3RFZ3Jlc3NSZXNwb25zZRJXCgpMaXN0R3JhbnRzEiMuYm93bGluZS5sb2NhbC52MS5MaXN0R3JhbnRzUmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuTGlzdEdyYW50c1Jlc3BvbnNlEmMKDkdyYW50RG9jdW1lbnRzEicuYm93bGluZS5sb2NhbC52MS5HcmFudERvY3VtZW50c1JlcXVlc3QaKC5ib3dsaW5lLmxvY2FsLnYxLkdyYW50RG9jdW1lbnRzUmVzcG9uc2USWgoLUmV2b2tlR3JhbnQSJC5ib3dsaW5lLmxvY2FsLnYxLlJldm9rZUdyYW50UmVxdWVzdBolLmJvd2xpbmUubG9jYWwudjEuUmV2b2tlR3JhbnRSZXNwb25zZRJgCg1MaXN0QXBwcm92YWxzEiYuYm93bGluZS5sb2NhbC52MS5MaXN0QXBwcm92YWxzUmVxdWVzdBonLmJvd2xpbmUubG9jYWwudjEuTGlzdEFwcHJvdmFsc1Jlc3BvbnNlEmAKDVZlcmlmeUpvdXJuYWwSJi5ib3dsaW5lLmxvY2FsLnYxLlZlcmlmeUpvdXJuYWxSZXF1ZXN0GicuYm93bGluZS5sb2NhbC52MS5WZXJpZnlKb3VybmFsUmVzcG9uc2USVwoKR2V0U3VtbWFyeRIjLmJvd2xpbmUubG9jYWwudjEuR2V0U3VtbWFyeVJlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLkdldFN1bW1hcnlSZXNwb25zZRJUCglHZXRTdGF0dXMSIi5ib3dsaW5lLmxvY2FsLnYxLkdldFN0YXR1c1JlcXVlc3QaIy5ib3dsaW5lLmxvY2FsLnYxLkdldFN0YXR1c1Jlc3BvbnNlElEKCEdldENsb2NrEiEuYm93bGluZS5sb2NhbC52MS5HZXRDbG9ja1JlcXVlc3QaIi5ib3dsaW5lLmxvY2FsLnYxLkdldENsb2NrUmVzcG9uc2USVwoKUmVzZXRDbG9jaxIjLmJvd2xpbmUubG9jYWwudjEuUmVzZXRDbG9ja1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLlJlc2V0Q2xvY2tSZXNwb25zZWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIhEKD0dldENsb2NrUmVxdWVzdCI+ChBHZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siEwoRUmVzZXRDbG9ja1JlcXVlc3QiQAoSUmVzZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siuQEKCUVkZ2VDbG9jaxInCgNub3cYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB21hY2hpbmUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2NvbnRyb2wYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBWRvdWJ0GAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJKCgVTaGFyZRIbCgdwYXR0ZXJuGAEgASgJQgq6SAdyBRABGIAgEhIKCnN0YXJ0X2xpbmUYAiABKA0SEAoIZW5kX2xpbmUYAyABKA0ilwIKCkFza1JlcXVlc3QSGQoEdGV4dBgBIAEoCUILukgIcgYQASiAgAQSHQoMY29udmVyc2F0aW9uGAIgASgJQge6SARyAhhAEjEKBnNoYXJlcxgDIAMoCzIXLmJvd2xpbmUubG9jYWwudjEuU2hhcmVCCLpIBZIBAhBAEioKB3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGwoKcmVxdWVzdF9pZBgFIAEoCUIHukgEcgIYQBIcCgpyZWNpcGllbnRzGAYgAygJQgi6SAWSAQIQEBIdCgtjb2xsZWN0aW9ucxgHIAMoCUIIukgFkgECEBASFgoObm9fY29sbGVjdGlvbnMYCCABKAginQIKCFJ1bkV2ZW50EioKBnNoYXJlZBgBIAEoCzIYLmJvd2xpbmUubG9jYWwudjEuU2hhcmVkSAASLgoIYWNjZXB0ZWQYAiABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLkFjY2VwdGVkSAASLAoHd2FpdGluZxgDIAEoCzIZLmJvd2xpbmUubG9jYWwudjEuV2FpdGluZ0gAEiIKA2pvYhgEIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYkgAEikKBHRleHQYBSABKAsyGS5ib3dsaW5lLnJ1bi52MS5UZXh0Q2h1bmtIABIoCgVlbmRlZBgGIAEoCzIXLmJvd2xpbmUubG9jYWwudjEuRW5kZWRIAEIOCgVldmVudBIFukgCCAEiOAoLQXNrUmVzcG9uc2USKQoFZXZlbnQYASABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLlJ1bkV2ZW50IkkKBlNoYXJlZBINCgVwYXRocxgBIAMoCRINCgVieXRlcxgCIAEoBBISCgpyZWNpcGllbnRzGAMgAygJEg0KBWdyYW50GAQgASgJIi0KCEFjY2VwdGVkEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkiNwoHV2FpdGluZxIMCgR3aGF0GAEgASgJEgwKBHNlbnQYAiABKAgSEAoIYXBwcm92YWwYAyABKAgifAoFRW5kZWQSCwoDcnVuGAEgASgJEhQKDGNvbnZlcnNhdGlvbhgCIAEoCRIoCgdvdXRjb21lGAMgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZRImCgZlZ3Jlc3MYBCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MiJQoNRm9sbG93UmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICEAEiOwoORm9sbG93UmVzcG9uc2USKQoFZXZlbnQYASABKAsyGi5ib3dsaW5lLmxvY2FsLnYxLlJ1bkV2ZW50IiUKDUNhbmNlbFJlcXVlc3QSFAoDcnVuGAEgASgJQge6SARyAhABIhAKDkNhbmNlbFJlc3BvbnNlIhIKEExpc3RRdWV1ZVJlcXVlc3QiPgoRTGlzdFF1ZXVlUmVzcG9uc2USKQoEYXNrcxgBIAMoCzIbLmJvd2xpbmUubG9jYWwudjEuUXVldWVkQXNrInsKCVF1ZXVlZEFzaxILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEgwKBHRleHQYAyABKAkSLwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHNlbnQYBSABKAgiRwoRTGlzdEVncmVzc1JlcXVlc3QSCwoDcnVuGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJIlYKEkxpc3RFZ3Jlc3NSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSITChFMaXN0R3JhbnRzUmVxdWVzdCI9ChJMaXN0R3JhbnRzUmVzcG9uc2USJwoGZ3JhbnRzGAEgAygLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudCKvAQoFR3JhbnQSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEg0KBXBhdGhzGAMgAygJEhIKCnJlY2lwaWVudHMYBCADKAkSEQoJY2FwX2J5dGVzGAUgASgEEhIKCnVzZWRfYnl0ZXMYBiABKAQSLwoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNvbGxlY3Rpb24YCCABKAkikgEKFUdyYW50RG9jdW1lbnRzUmVxdWVzdBI2Cgpjb2xsZWN0aW9uGAEgASgJQiK6SB9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30kEiMKCHBhdHRlcm5zGAIgAygJQhG6SA6SAQsIARBAIgVyAxiAIBIcCgpyZWNpcGllbnRzGAMgAygJQgi6SAWSAQIQECLVAQoWR3JhbnREb2N1bWVudHNSZXNwb25zZRImCgVncmFudBgBIAEoCzIXLmJvd2xpbmUubG9jYWwudjEuR3JhbnQSNAoJZG9jdW1lbnRzGAIgAygLMiEuYm93bGluZS5sb2NhbC52MS5HcmFudGVkRG9jdW1lbnQSKwoIbGVmdF9vdXQYAyADKAsyGS5ib3dsaW5lLmxvY2FsLnYxLkxlZnRPdXQSMAoHZm9sZGVycxgEIAMoCzIfLmJvd2xpbmUubG9jYWwudjEuR3JhbnRlZEZvbGRlciI4CgdMZWZ0T3V0EgwKBHBhdGgYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB3Byb2JsZW0YAyABKAkiKwoNR3JhbnRlZEZvbGRlchIMCgRwYXRoGAEgASgJEgwKBGdsb2IYAiABKAkiUQoPR3JhbnRlZERvY3VtZW50EgwKBHBhdGgYASABKAkSEQoJcmVhbF9wYXRoGAIgASgJEg0KBWJ5dGVzGAMgASgEEg4KBnNoYTI1NhgEIAEoDCIpChJSZXZva2VHcmFudFJlcXVlc3QSEwoCaWQYASABKAlCB7pIBHICEAEiFQoTUmV2b2tlR3JhbnRSZXNwb25zZSIWChRMaXN0QXBwcm92YWxzUmVxdWVzdCJNChVMaXN0QXBwcm92YWxzUmVzcG9uc2USNAoJYXBwcm92YWxzGAEgAygLMiEuYm93bGluZS5sb2NhbC52MS5QZW5kaW5nQXBwcm92YWwieQoPUGVuZGluZ0FwcHJvdmFsEgoKAmlkGAEgASgJEgsKA3J1bhgCIAEoCRIOCgZtZXRob2QYAyABKAkSDAoEd2hhdBgEIAEoCRIvCgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiFgoUVmVyaWZ5Sm91cm5hbFJlcXVlc3QieQoVVmVyaWZ5Sm91cm5hbFJlc3BvbnNlEgoKAm9rGAEgASgIEg8KB3JlY29yZHMYAiABKAQSEAoIc2VnbWVudHMYAyABKA0SEgoKam91cm5hbF9pZBgEIAEoCRIMCgRoZWFkGAUgASgJEg8KB3Byb2JsZW0YBiABKAkiNAoRR2V0U3VtbWFyeVJlcXVlc3QSHwoMY29udmVyc2F0aW9uGAEgASgJQgm6SAZyBBABGEAiLwoSR2V0U3VtbWFyeVJlc3BvbnNlEgsKA3J1bhgBIAEoCRIMCgR0ZXh0GAIgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QihwQKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmRldmljZRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIPCgdjb250cm9sGAMgASgJEhIKCmNvbm5lY3Rpb24YBCABKAkSKwoHcHJvYmxlbRgFIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSKwoFbW9kZWwYBiABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm8SDQoFcm9vdHMYByADKAkSFAoMd2FpdGluZ19hc2tzGAggASgNEhIKCnRvb2xfY2FsbHMYCSABKAQSFgoOcmVzaWRlbnRfYnl0ZXMYCiABKAQSFQoNam91cm5hbF9ieXRlcxgLIAEoBBINCgVidWlsZBgMIAEoCRIuCgpzdGFydF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgV0dXJucxgOIAEoCzIYLmJvd2xpbmUuY29tbW9uLnYxLlR1cm5zEhYKDnJlcXVlc3RfZmF1bHRzGA8gASgEEi8KC2Nsb2NrX2RvdWJ0GBQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRI1Cg1yZWZ1c2VkX2NhbGxzGBUgAygLMh4uYm93bGluZS5sb2NhbC52MS5SZWZ1c2VkQ2FsbHMidQoMUmVmdXNlZENhbGxzEicKA3doeRgBIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSDQoFY291bnQYAiABKAQSLQoJbGFzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDLYCQoMTG9jYWxTZXJ2aWNlEkQKA0FzaxIcLmJvd2xpbmUubG9jYWwudjEuQXNrUmVxdWVzdBodLmJvd2xpbmUubG9jYWwudjEuQXNrUmVzcG9uc2UwARJNCgZGb2xsb3cSHy5ib3dsaW5lLmxvY2FsLnYxLkZvbGxvd1JlcXVlc3QaIC5ib3dsaW5lLmxvY2FsLnYxLkZvbGxvd1Jlc3BvbnNlMAESSwoGQ2FuY2VsEh8uYm93bGluZS5sb2NhbC52MS5DYW5jZWxSZXF1ZXN0GiAuYm93bGluZS5sb2NhbC52MS5DYW5jZWxSZXNwb25zZRJUCglMaXN0UXVldWUSIi5ib3dsaW5lLmxvY2FsLnYxLkxpc3RRdWV1ZVJlcXVlc3QaIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RRdWV1ZVJlc3BvbnNlElcKCkxpc3RFZ3Jlc3MSIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RFZ3Jlc3NSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5MaXN0RWdyZXNzUmVzcG9uc2USVwoKTGlzdEdyYW50cxIjLmJvd2xpbmUubG9jYWwudjEuTGlzdEdyYW50c1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLkxpc3RHcmFudHNSZXNwb25zZRJjCg5HcmFudERvY3VtZW50cxInLmJvd2xpbmUubG9jYWwudjEuR3JhbnREb2N1bWVudHNSZXF1ZXN0GiguYm93bGluZS5sb2NhbC52MS5HcmFudERvY3VtZW50c1Jlc3BvbnNlEloKC1Jldm9rZUdyYW50EiQuYm93bGluZS5sb2NhbC52MS5SZXZva2VHcmFudFJlcXVlc3QaJS5ib3dsaW5lLmxvY2FsLnYxLlJldm9rZUdyYW50UmVzcG9uc2USYAoNTGlzdEFwcHJvdmFscxImLmJvd2xpbmUubG9jYWwudjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaJy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RBcHByb3ZhbHNSZXNwb25zZRJgCg1WZXJpZnlKb3VybmFsEiYuYm93bGluZS5sb2NhbC52MS5WZXJpZnlKb3VybmFsUmVxdWVzdBonLmJvd2xpbmUubG9jYWwudjEuVmVyaWZ5Sm91cm5hbFJlc3BvbnNlElcKCkdldFN1bW1hcnkSIy5ib3dsaW5lLmxvY2FsLnYxLkdldFN1bW1hcnlSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5HZXRTdW1tYXJ5UmVzcG9uc2USVAoJR2V0U3RhdHVzEiIuYm93bGluZS5sb2NhbC52MS5HZXRTdGF0dXNSZXF1ZXN0GiMuYm93bGluZS5sb2NhbC52MS5HZXRTdGF0dXNSZXNwb25zZRJRCghHZXRDbG9jaxIhLmJvd2xpbmUubG9jYWwudjEuR2V0Q2xvY2tSZXF1ZXN0GiIuYm93bGluZS5sb2NhbC52MS5HZXRDbG9ja1Jlc3BvbnNlElcKClJlc2V0Q2xvY2sSIy5ib3dsaW5lLmxvY2FsLnYxLlJlc2V0Q2xvY2tSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5SZXNldENsb2NrUmVzcG9uc2ViBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request of GetClock.
@@ -863,6 +863,20 @@ export type GrantDocumentsResponse = Message<"bowline.local.v1.GrantDocumentsRes
    * @generated from field: repeated bowline.local.v1.GrantedDocument documents = 2;
    */
   documents: GrantedDocument[];
+
+  /**
+   * Files and folders that were meant and are left out.
+   *
+   * @generated from field: repeated bowline.local.v1.LeftOut left_out = 3;
+   */
+  leftOut: LeftOut[];
+
+  /**
+   * Folders that patterns stood for.
+   *
+   * @generated from field: repeated bowline.local.v1.GrantedFolder folders = 4;
+   */
+  folders: GrantedFolder[];
 };
 
 /**
@@ -871,6 +885,69 @@ export type GrantDocumentsResponse = Message<"bowline.local.v1.GrantDocumentsRes
  */
 export const GrantDocumentsResponseSchema: GenMessage<GrantDocumentsResponse> = /*@__PURE__*/
   messageDesc(file_bowline_local_v1_local, 26);
+
+/**
+ * A file or folder that could not be granted.
+ *
+ * @generated from message bowline.local.v1.LeftOut
+ */
+export type LeftOut = Message<"bowline.local.v1.LeftOut"> & {
+  /**
+   * Its path, as that of a document.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Why: a reason code, e.g. FILE_TOO_LARGE.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * The same for people.
+   *
+   * @generated from field: string problem = 3;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message bowline.local.v1.LeftOut.
+ * Use `create(LeftOutSchema)` to create a new message.
+ */
+export const LeftOutSchema: GenMessage<LeftOut> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 27);
+
+/**
+ * A folder whose files are meant.
+ *
+ * @generated from message bowline.local.v1.GrantedFolder
+ */
+export type GrantedFolder = Message<"bowline.local.v1.GrantedFolder"> & {
+  /**
+   * Its path, as that of a document.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Which files below it, relative to it; empty means all.
+   *
+   * @generated from field: string glob = 2;
+   */
+  glob: string;
+};
+
+/**
+ * Describes the message bowline.local.v1.GrantedFolder.
+ * Use `create(GrantedFolderSchema)` to create a new message.
+ */
+export const GrantedFolderSchema: GenMessage<GrantedFolder> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 28);
 
 /**
  * A file that may leave the box for a collection.
@@ -912,7 +989,7 @@ export type GrantedDocument = Message<"bowline.local.v1.GrantedDocument"> & {
  * Use `create(GrantedDocumentSchema)` to create a new message.
  */
 export const GrantedDocumentSchema: GenMessage<GrantedDocument> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 27);
+  messageDesc(file_bowline_local_v1_local, 29);
 
 /**
  * Request of RevokeGrant.
@@ -933,7 +1010,7 @@ export type RevokeGrantRequest = Message<"bowline.local.v1.RevokeGrantRequest"> 
  * Use `create(RevokeGrantRequestSchema)` to create a new message.
  */
 export const RevokeGrantRequestSchema: GenMessage<RevokeGrantRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 28);
+  messageDesc(file_bowline_local_v1_local, 30);
 
 /**
  * Response of RevokeGrant.
@@ -948,7 +1025,7 @@ export type RevokeGrantResponse = Message<"bowline.local.v1.RevokeGrantResponse"
  * Use `create(RevokeGrantResponseSchema)` to create a new message.
  */
 export const RevokeGrantResponseSchema: GenMessage<RevokeGrantResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 29);
+  messageDesc(file_bowline_local_v1_local, 31);
 
 /**
  * Request of ListApprovals.
@@ -963,7 +1040,7 @@ export type ListApprovalsRequest = Message<"bowline.local.v1.ListApprovalsReques
  * Use `create(ListApprovalsRequestSchema)` to create a new message.
  */
 export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 30);
+  messageDesc(file_bowline_local_v1_local, 32);
 
 /**
  * Response of ListApprovals.
@@ -984,7 +1061,7 @@ export type ListApprovalsResponse = Message<"bowline.local.v1.ListApprovalsRespo
  * Use `create(ListApprovalsResponseSchema)` to create a new message.
  */
 export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 31);
+  messageDesc(file_bowline_local_v1_local, 33);
 
 /**
  * A tool call that waits for the owner.
@@ -1033,7 +1110,7 @@ export type PendingApproval = Message<"bowline.local.v1.PendingApproval"> & {
  * Use `create(PendingApprovalSchema)` to create a new message.
  */
 export const PendingApprovalSchema: GenMessage<PendingApproval> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 32);
+  messageDesc(file_bowline_local_v1_local, 34);
 
 /**
  * Request of VerifyJournal.
@@ -1048,7 +1125,7 @@ export type VerifyJournalRequest = Message<"bowline.local.v1.VerifyJournalReques
  * Use `create(VerifyJournalRequestSchema)` to create a new message.
  */
 export const VerifyJournalRequestSchema: GenMessage<VerifyJournalRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 33);
+  messageDesc(file_bowline_local_v1_local, 35);
 
 /**
  * Response of VerifyJournal.
@@ -1104,7 +1181,7 @@ export type VerifyJournalResponse = Message<"bowline.local.v1.VerifyJournalRespo
  * Use `create(VerifyJournalResponseSchema)` to create a new message.
  */
 export const VerifyJournalResponseSchema: GenMessage<VerifyJournalResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 34);
+  messageDesc(file_bowline_local_v1_local, 36);
 
 /**
  * Request of GetSummary.
@@ -1125,7 +1202,7 @@ export type GetSummaryRequest = Message<"bowline.local.v1.GetSummaryRequest"> & 
  * Use `create(GetSummaryRequestSchema)` to create a new message.
  */
 export const GetSummaryRequestSchema: GenMessage<GetSummaryRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 35);
+  messageDesc(file_bowline_local_v1_local, 37);
 
 /**
  * Response of GetSummary.
@@ -1153,7 +1230,7 @@ export type GetSummaryResponse = Message<"bowline.local.v1.GetSummaryResponse"> 
  * Use `create(GetSummaryResponseSchema)` to create a new message.
  */
 export const GetSummaryResponseSchema: GenMessage<GetSummaryResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 36);
+  messageDesc(file_bowline_local_v1_local, 38);
 
 /**
  * Request of GetStatus.
@@ -1168,7 +1245,7 @@ export type GetStatusRequest = Message<"bowline.local.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 37);
+  messageDesc(file_bowline_local_v1_local, 39);
 
 /**
  * Response of GetStatus.
@@ -1301,7 +1378,7 @@ export type GetStatusResponse = Message<"bowline.local.v1.GetStatusResponse"> & 
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 38);
+  messageDesc(file_bowline_local_v1_local, 40);
 
 /**
  * Tool calls that were refused for one reason.
@@ -1336,7 +1413,7 @@ export type RefusedCalls = Message<"bowline.local.v1.RefusedCalls"> & {
  * Use `create(RefusedCallsSchema)` to create a new message.
  */
 export const RefusedCallsSchema: GenMessage<RefusedCalls> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 39);
+  messageDesc(file_bowline_local_v1_local, 41);
 
 /**
  * What the owner does on the box.

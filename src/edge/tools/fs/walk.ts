@@ -22,6 +22,8 @@ export interface WalkOptions {
   readonly after?: string;
   readonly budget: WalkBudget;
   readonly signal: AbortSignal;
+  /** Told of each folder below that cannot be opened; it counts as empty. */
+  readonly refused?: (folder: JudgedPath) => void;
 }
 
 /** Counts what was looked at, over several walks. */
@@ -74,7 +76,10 @@ async function* below(
     if (!ahead) yield { judged, stat };
     if (!stat.isDirectory() || !options.recursive || depth + 1 >= options.maxDepth) continue;
     const child = await openBelow(allow, open, part);
-    if (!child) continue;
+    if (!child) {
+      options.refused?.(judged);
+      continue;
+    }
     try {
       yield* below(allow, judged, child, depth + 1, options);
     } finally {
