@@ -19,11 +19,6 @@ test('a document whose file is gone from an added folder is left behind, with wh
   ]);
 });
 
-test('a copy that was there before is no new name', () => {
-  const kept = [file('docs/a.md', 'A'), file('docs/b.md', 'A')];
-  expect(leftBehind(all('docs'), kept, [file('docs/b.md', 'A')], [])).toEqual([{ id: 'docs/a.md', now: '' }]);
-});
-
 test('only what the pattern meant is looked at', () => {
   const kept = [file('docs/a.md'), file('docs/b.txt'), file('docs/sub/c.md')];
   const gone = (glob: string) => leftBehind(all('docs', glob), kept, [], []).map(({ id }) => id);

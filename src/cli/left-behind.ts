@@ -32,8 +32,7 @@ export function leftBehind(
   unread: readonly string[],
 ): LeftBehind[] {
   const there = new Set(added.map(({ path }) => path));
-  const before = new Set(kept.map(({ id }) => id));
-  const fresh = new Map(added.flatMap(({ path, sha256 }) => (before.has(path) ? [] : [[hex(sha256), path] as const])));
+  const places = new Map(added.map(({ path, sha256 }) => [hex(sha256), path]));
   const isMeant = folders.map(({ name, glob }) => {
     const matches = glob === '' ? () => true : picomatch(glob, { dot: true });
     const begin = name === '' ? '' : `${name}/`;
@@ -42,7 +41,7 @@ export function leftBehind(
   const mayBeThere = (id: string) => unread.some((name) => id === name || id.startsWith(`${name}/`));
   return kept.flatMap(({ id, sha256 }) => {
     if (there.has(id) || mayBeThere(id) || !isMeant.some((meant) => meant(id))) return [];
-    return [{ id, now: fresh.get(hex(sha256)) ?? '' }];
+    return [{ id, now: places.get(hex(sha256)) ?? '' }];
   });
 }
 

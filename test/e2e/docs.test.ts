@@ -115,7 +115,9 @@ test('what cannot be read is named and the rest is added; what is gone is told, 
   const told = await add();
   expect(told.code).toBe(0);
   expect(told.stderr).toMatch(/2 documents of birds still answer/);
-  expect(told.stderr).toMatch(/docs\/birds\/a\.md\n.*docs\/birds\/b\.md \(now docs\/birds\/renamed\.md\)/);
+  expect(told.stderr).toMatch(
+    /docs\/birds\/a\.md\n.*docs\/birds\/b\.md \(its content is now docs\/birds\/renamed\.md\)/,
+  );
   expect((await add('--sync')).stdout).toMatch(/2 documents removed/);
   const ids = (await json('docs', 'ls', 'birds')).map(({ id }: { id: string }) => id);
   expect(ids.sort()).toEqual(['docs/birds/c.md', 'docs/birds/gbk.txt', 'docs/birds/renamed.md']);

@@ -172,7 +172,7 @@ function toldGone(out: Printer, err: Printer, collection: string, { gone, remove
   const what = countText(gone.length, 'document');
   if (removed) out.line(`${collection}: ${what} removed, whose files are gone`);
   else err.line(`${what} of ${collection} still answer though their files are gone from these folders:`, 'yellow');
-  for (const { id, now } of gone.slice(0, MOST_NAMES)) err.line(`  ${id}${now && ` (now ${now})`}`);
+  for (const { id, now } of gone.slice(0, MOST_NAMES)) err.line(`  ${id}${now && ` (its content is now ${now})`}`);
   if (gone.length > MOST_NAMES) err.line(`  and ${gone.length - MOST_NAMES} more`);
   if (!removed) err.line('take them out by the same command with --sync', 'dim');
 }

@@ -1,6 +1,7 @@
 // Reads a site from one page on, breadth first, within limits, and tells each page as it is read.
 
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import {
   type CrawlRequest,
@@ -24,6 +25,8 @@ const DEFAULT_CHARS = 20_000;
 const MOST_CHARS = 500_000;
 /** URLs that are asked for each page that is wanted; what is not read counts too. */
 const TRIES = 4;
+/** Links that are judged in one turn of the event loop. */
+const LINKS = 25;
 /** What is left of a job's time to tell the end of a crawl, in milliseconds. */
 const END_MS = 2000;
 
@@ -93,7 +96,7 @@ class Crawl {
           limit = 'time';
           break;
         }
-        if (step) yield this.#tell(waiting, step);
+        if (step) yield await this.#tell(waiting, step);
       }
     } finally {
       stop();
@@ -162,19 +165,21 @@ class Crawl {
     return false;
   }
 
-  #tell({ url, depth }: Waiting, step: NonNullable<Step>): CrawlResponse {
+  async #tell({ url, depth }: Waiting, step: NonNullable<Step>): Promise<CrawlResponse> {
     if (!('page' in step)) {
       this.#skipped++;
       return response({ case: 'skipped', value: { url: url.href, ...step } });
     }
     this.#pages++;
     this.#context.progress(this.#pages, this.#most.pages);
-    this.#follow(step.page, depth);
+    await this.#follow(step.page, depth);
     return response({ case: 'page', value: { page: step.page.page, depth } });
   }
 
-  #follow({ page: { links } }: ReadPage, depth: number): void {
-    for (const { url: text } of links) {
+  async #follow({ page: { links } }: ReadPage, depth: number): Promise<void> {
+    for (const [at, { url: text }] of links.entries()) {
+      // Links are as long as a stranger likes: others get their turn between them.
+      if (at % LINKS === LINKS - 1) await setImmediate();
       const url = URL.parse(text);
       if (!url || !this.#wants(url)) continue;
       if (depth >= this.#most.depth) this.#tooDeep = true;
