@@ -75,11 +75,8 @@ async function* below(
     if (stat.isSymbolicLink() && !(await staysInside(allow, judged))) continue;
     if (!ahead) yield { judged, stat };
     if (!stat.isDirectory() || !options.recursive || depth + 1 >= options.maxDepth) continue;
-    const child = await openBelow(allow, open, part);
-    if (!child) {
-      options.refused?.(judged);
-      continue;
-    }
+    const child = await openBelow(allow, open, part, () => options.refused?.(judged));
+    if (!child) continue;
     try {
       yield* below(allow, judged, child, depth + 1, options);
     } finally {
@@ -164,11 +161,17 @@ async function staysInside(allow: Allowlist, judged: JudgedPath): Promise<boolea
   }
 }
 
-async function openBelow(allow: Allowlist, parent: OpenFile, part: string): Promise<OpenFile | undefined> {
+async function openBelow(
+  allow: Allowlist,
+  parent: OpenFile,
+  part: string,
+  refused: () => void,
+): Promise<OpenFile | undefined> {
   try {
     const place = await openChild(parent, part, allow.denials);
     return place && (await readable(place, 'folder'));
   } catch {
+    refused();
     return undefined;
   }
 }
