@@ -8,4 +8,6 @@ export const FUZZERS: readonly (() => Promise<Fuzz>)[] = [
   async () => (await import('./frames-worker.fuzz.ts')).framesWorkerFuzz,
   async () => (await import('./frames-control.fuzz.ts')).framesControlFuzz,
   async () => (await import('./frames-edge.fuzz.ts')).framesEdgeFuzz,
+  async () => (await import('./tool-shell.fuzz.ts')).toolShellFuzz,
+  async () => (await import('./sandbox-run.fuzz.ts')).sandboxRunFuzz,
 ];

@@ -117,6 +117,32 @@ describe.skipIf(lacks !== undefined).each(Object.entries(MODES))(
       expect(Number(exit.peakMemoryBytes)).toBeGreaterThan(64 << 20);
     });
 
+    test.each([
+      [
+        'page tables',
+        'import mmap\na = []\nwhile True:\n  m = mmap.mmap(-1, 1 << 34, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ)\n  a.append(m)\n  for i in range(0, 1 << 34, 1 << 21): m[i]',
+      ],
+      [
+        'buffers of sockets',
+        'import os,socket,time\nfor i in range(12):\n  if os.fork() == 0:\n    a = []\n    try:\n      while True:\n        p = socket.socketpair(); a.append(p)\n        for s in p:\n          s.setblocking(False); s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 24)\n          try:\n            while True: s.send(b"x" * 65536)\n          except BlockingIOError: pass\n    except OSError: pass\n    time.sleep(30)\ntime.sleep(30)',
+      ],
+    ])('memory of the kernel is bounded: %s', async (_, code) => {
+      const limits = { memoryBytes: 128n << 20n, time: seconds(20) };
+      const { exit } = await run(python(code, { limits }));
+      expect(exit).toMatchObject({ code: -1, limit: LimitMet.MEMORY });
+    });
+
+    test('without a cgroup pages are not put where nobody sees them', async () => {
+      const { out } = await run(
+        python(
+          'import fcntl,os\nr, w = os.pipe()\n' +
+            'try: fcntl.fcntl(w, 1031, 1 << 20); print("larger")\nexcept OSError: print("refused")\n' +
+            'try: os.splice(os.open("/dev/zero", os.O_RDONLY), w, 4096); print("spliced")\nexcept OSError as e: print(e.errno)',
+        ),
+      );
+      if (!hasCgroup) expect(out).toBe('refused\n38\n');
+    });
+
     test('memory that belongs to no process cannot be had', async () => {
       const { out } = await run(
         python(

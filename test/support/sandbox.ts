@@ -45,7 +45,7 @@ export const openHere = (cgroups: boolean): Promise<Isolation> =>
 
 /** As inside an ordinary container: no /proc, further user namespaces refused by the filter alone, no cgroup. */
 export async function openAsInContainer(): Promise<Isolation> {
-  const best = await findBubblewrap(async () => {});
+  const best = await findBubblewrap(async () => {}, false);
   const bubblewrap = { ...best, proc: false, usersOff: false };
   return {
     facts: { proc: false, cgroup: undefined, whyNoCgroup: 'a test wants none' },

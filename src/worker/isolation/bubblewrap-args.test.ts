@@ -46,7 +46,7 @@ test('words from outside are words of the program alone, never of bubblewrap or 
   const script = args[args.indexOf('-c') + 1]!;
   expect(script).not.toContain('$(id)');
   expect(args.indexOf('--')).toBeLessThan(args.indexOf('/bin/sh'));
-  expect(args.slice(args.indexOf(script) + 2, -4)).toEqual(['3', '4', 'unlimited', '8']);
+  expect(args.slice(args.indexOf(script) + 2, -4)).toEqual(['3', '4', 'unlimited', '8', '512']);
 });
 
 test('where the kernel allows less, the filter stands alone', () => {

@@ -31,12 +31,16 @@ export const USERS = `nobody:x:${NOBODY}:${NOBODY}:nobody:${FOLDER}:/bin/sh\n`;
  * dash and busybox call the number of processes -p, bash -u.
  */
 const FIRST = [
-  'ulimit -c 0; ulimit -n 512; ulimit -S -t "$1"; ulimit -H -t "$2"; ulimit -d "$3"',
+  'ulimit -c 0; ulimit -n "$5"; ulimit -S -t "$1"; ulimit -H -t "$2"; ulimit -d "$3"',
   'ulimit -u "$4" 2>/dev/null || ulimit -p "$4" || exit 1',
-  'shift 4; printf r >&4; IFS= read -r go <&5 || exit 1; exec 4>&- 5<&-',
+  'shift 5; printf r >&4; IFS= read -r go <&5 || exit 1; exec 4>&- 5<&-',
   '"$@"',
   'exit $?',
 ].join('\n');
+
+/** Of one process; fewer where what lies in pipes is counted by nobody. */
+const OPEN_FILES = 512;
+const FEWER_OPEN_FILES = 256;
 
 export interface BubblewrapCall {
   readonly argv: readonly string[];
@@ -55,6 +59,7 @@ export function bubblewrapArgs(bubblewrap: Bubblewrap, call: BubblewrapCall): st
   const { proc, usersOff, filter, system } = bubblewrap;
   const { argv, env, mounts, files, limits, userProcesses, dataBytes } = call;
   const seconds = Math.ceil(limits.cpuMs / 1000) + 1;
+  const openFiles = dataBytes === undefined ? OPEN_FILES : FEWER_OPEN_FILES;
   const kilobytes = dataBytes === undefined ? 'unlimited' : String(Math.ceil(dataBytes / 1024));
   const all = { PATH: `${EXTRA}/bin:/usr/bin:/bin`, HOME: FOLDER, LANG: 'C.UTF-8', ...env };
   return [
@@ -71,7 +76,17 @@ export function bubblewrapArgs(bubblewrap: Bubblewrap, call: BubblewrapCall): st
     ...files.flatMap((path, i) => ['--perms', '0644', '--file', String(FD.files + i), path]),
     // The root is a file system in memory without a size: nothing may be written there.
     ...['--remount-ro', '/', '--chdir', FOLDER, '--info-fd', String(FD.info), '--'],
-    ...['/bin/sh', '-c', FIRST, 'sh', String(seconds), String(seconds + 1), kilobytes, String(userProcesses)],
+    ...[
+      '/bin/sh',
+      '-c',
+      FIRST,
+      'sh',
+      String(seconds),
+      String(seconds + 1),
+      kilobytes,
+      String(userProcesses),
+      String(openFiles),
+    ],
     ...argv,
   ];
 }

@@ -25,8 +25,8 @@ const ALLOW = [
 /** Runs something harmless with it, as real programs are run. Rejects with an AppError that says why it does not work. */
 export type TryBubblewrap = (bubblewrap: Bubblewrap) => Promise<void>;
 
-/** Throws SANDBOX_UNAVAILABLE. @param place where it is; by default the usual places are looked at */
-export async function findBubblewrap(works: TryBubblewrap, place?: string): Promise<Bubblewrap> {
+/** Throws SANDBOX_UNAVAILABLE. @param bounded whether a cgroup bounds the memory of programs @param place where it is; by default the usual places are looked at */
+export async function findBubblewrap(works: TryBubblewrap, bounded: boolean, place?: string): Promise<Bubblewrap> {
   if (process.platform !== 'linux') throw unavailable('bubblewrap needs Linux', 'run this worker on Linux');
   const program = await firstExecutable(place === undefined ? PLACES : [place]);
   const version = await versionOf(program);
@@ -34,7 +34,7 @@ export async function findBubblewrap(works: TryBubblewrap, place?: string): Prom
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
     throw unavailable(`${program} is version ${version}`, INSTALL);
   }
-  const filter = seccompFilter(process.arch);
+  const filter = seccompFilter(process.arch, bounded);
   const as = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : undefined;
   const common = { program, system: await systemMounts(), filter, as };
   let failure: AppError | undefined;

@@ -66,7 +66,7 @@ export async function openIsolation(options: IsolationOptions): Promise<Isolatio
   const works = async (bubblewrap: Bubblewrap) => {
     await runWith(bubblewrap, meters, { argv: ['/bin/true'], limits: PROBE }, never, clock);
   };
-  const bubblewrap = await findBubblewrap(works, options.bubblewrap);
+  const bubblewrap = await findBubblewrap(works, place !== undefined, options.bubblewrap);
   const facts: IsolationFacts = {
     proc: bubblewrap.proc,
     cgroup: place?.version,

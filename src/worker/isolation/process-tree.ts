@@ -9,6 +9,14 @@ const TICK_MS = 10;
 const NOTHING: Reading = { memoryBytes: 0, cpuMs: 0, processes: 0, killedForMemory: 0, refusedProcesses: 0 };
 
 /**
+ * What a socket of the system's own kind may hold: its send buffer, which nobody can raise here, with what the kernel needs beside. Sockets
+ * of a network namespace are counted, those on their way to another process too.
+ */
+const SOCKET_BYTES = 256 << 10;
+/** Sockets that cost nothing: what an interpreter opens for itself holds next to nothing. */
+const FREE_SOCKETS = 32;
+
+/**
  * Memory is what belongs to the processes alone or is shared among them (not the files they are loaded from), each page once: it
  * is added up by the cheap count that takes shared pages several times, and only when that is too much by the exact one.
  * Whatever a process has reaped is in its own time, so all time is counted but that of children whose parent refused to be told.
@@ -35,12 +43,19 @@ export class ProcessTree implements Meter {
     const pids = await descendants(this.#first);
     const seen = await Promise.all(pids.map(look));
     const sum = (of: (one: Look) => number) => seen.reduce((total, one) => total + of(one), 0);
-    let memoryBytes = sum((one) => one.memoryBytes);
+    const kernel = sum((one) => one.tableBytes) + (await this.#socketBytes());
+    let memoryBytes = sum((one) => one.memoryBytes) + kernel;
     if (memoryBytes > this.#most) {
       const exact = await Promise.all(pids.map(exactMemory));
-      memoryBytes = exact.reduce((total, one) => total + one, 0);
+      memoryBytes = exact.reduce((total, one) => total + one, kernel);
     }
     return { ...NOTHING, memoryBytes, cpuMs: sum((one) => one.cpuMs), processes: sum((one) => one.threads) };
+  }
+
+  /** What is in the buffers cannot be told, so each socket counts as full. */
+  async #socketBytes(): Promise<number> {
+    const used = Number(/^sockets: used (\d+)/.exec(await text(`/proc/${this.#first}/net/sockstat`))?.[1] ?? 0);
+    return Math.max(0, used - FREE_SOCKETS) * SOCKET_BYTES;
   }
 
   async peak(): Promise<undefined> {}
@@ -60,6 +75,8 @@ async function descendants(first: number): Promise<number[]> {
 
 interface Look {
   readonly memoryBytes: number;
+  /** Page tables: what the kernel holds to know where the pages are, also those that hold nothing yet. */
+  readonly tableBytes: number;
   readonly cpuMs: number;
   readonly threads: number;
 }
@@ -72,6 +89,7 @@ async function look(pid: number): Promise<Look> {
   const ticks = fields.slice(11, 15).reduce((total, field) => total + Number(field), 0);
   return {
     memoryBytes: kilobytes(status, 'RssAnon') + kilobytes(status, 'RssShmem'),
+    tableBytes: kilobytes(status, 'VmPTE'),
     cpuMs: Number.isFinite(ticks) ? ticks * TICK_MS : 0,
     threads: Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 0),
   };

@@ -5,8 +5,14 @@ const ARCH = { x64: 0xc000003e, arm64: 0xc00000b7 };
 const ALLOW = 'allow';
 
 /** What the kernel does with the filter, after the manual of seccomp(2): one call judged. */
-function judge(arch: 'x64' | 'arm64', number: number, args: readonly number[] = [], from = ARCH[arch]): string {
-  const program = Buffer.from(seccompFilter(arch)!);
+function judge(
+  arch: 'x64' | 'arm64',
+  number: number,
+  args: readonly number[] = [],
+  from = ARCH[arch],
+  bounded = true,
+): string {
+  const program = Buffer.from(seccompFilter(arch, bounded)!);
   const data = Buffer.alloc(64);
   data.writeUInt32LE(number, 0);
   data.writeUInt32LE(from, 4);
@@ -71,6 +77,24 @@ test('sockets are of the three ordinary families, and no terminal is written to 
   for (const word of [0x5412, 0x541c]) expect(judge('x64', 16, [0, word])).toBe('errno 1');
   expect(judge('x64', 135, [0xffffffff])).toBe(ALLOW);
   expect(judge('x64', 135, [0x0040000])).toBe('errno 1');
+});
+
+test('without a cgroup what hides memory from a look at the processes is refused; with one it is not', () => {
+  for (const [arch, hiding, fcntl, setsockopt, socket] of [
+    ['x64', [40, 275, 276, 278], 72, 54, 41],
+    ['arm64', [71, 75, 76, 77], 25, 208, 198],
+  ] as const) {
+    const loose = (number: number, args?: readonly number[]) => judge(arch, number, args, ARCH[arch], false);
+    for (const number of hiding) expect([loose(number), judge(arch, number)]).toEqual(['errno 38', ALLOW]);
+    expect([loose(fcntl, [3, 1031]), judge(arch, fcntl, [3, 1031])]).toEqual(['errno 1', ALLOW]);
+    expect(loose(fcntl, [3, 2])).toBe(ALLOW);
+    for (const option of [7, 8, 32, 33]) expect(loose(setsockopt, [3, 1, option])).toBe('errno 0');
+    expect([loose(socket, [1, 1]), loose(socket, [2, 1]), loose(socket, [10, 1])]).toEqual([
+      ALLOW,
+      'errno 97',
+      'errno 97',
+    ]);
+  }
 });
 
 test('calls in the numbers of another processor never pass', () => {

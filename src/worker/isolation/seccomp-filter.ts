@@ -76,16 +76,34 @@ const UNKNOWN: Readonly<Record<string, readonly [number, number]>> = {
   io_uring_register: [427, 427],
 };
 
+/**
+ * Where nobody but a look at the processes bounds memory: pages that leave a process for a pipe or a socket are seen by no such look. Answered
+ * as if the kernel had no such calls; programs then copy.
+ */
+const HIDING: Readonly<Record<string, readonly [number, number]>> = {
+  splice: [275, 76],
+  tee: [276, 77],
+  vmsplice: [278, 75],
+  sendfile: [40, 71],
+};
+
 /** Judged by their first arguments. */
 const CLONE = [56, 220] as const;
 const SOCKET = [41, 198] as const;
 const IOCTL = [16, 29] as const;
+const FCNTL = [72, 25] as const;
+const SETSOCKOPT = [54, 208] as const;
 const PERSONALITY = [135, 92] as const;
 
 /** CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
 const NEW_NAMESPACE = 0x7e020080;
 /** AF_UNIX, AF_INET, AF_INET6. Not AF_VSOCK, which leads to the host of a virtual machine past every network namespace. */
 const FAMILIES = [1, 2, 10];
+/** Of those the one whose buffers can be bounded by counting sockets. */
+const COUNTED_FAMILIES = [1];
+/** F_SETPIPE_SZ: a pipe that holds more. SO_SNDBUF, SO_RCVBUF, SO_SNDBUFFORCE, SO_RCVBUFFORCE: the same of sockets. */
+const LARGER_PIPE = [1031];
+const LARGER_BUFFER = [7, 8, 32, 33];
 /** TIOCSTI and TIOCLINUX: words put into somebody's terminal. */
 const TERMINAL_WORDS = [0x5412, 0x541c];
 /** PER_LINUX, and the question which one it is. */
@@ -112,8 +130,11 @@ const argument = (index: number) => 16 + 8 * index;
 
 type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, k: number];
 
-/** The filter for a processor as Node names it; undefined for one that it does not know. */
-export function seccompFilter(arch: string): Uint8Array | undefined {
+/**
+ * The filter for a processor as Node names it; undefined for one that it does not know.
+ * @param bounded whether the system bounds the memory of all processes together; else what hides memory from a look is refused too
+ */
+export function seccompFilter(arch: string, bounded = true): Uint8Array | undefined {
   const at = arch === 'x64' ? 0 : arch === 'arm64' ? 1 : undefined;
   if (at === undefined) return undefined;
   const program: Instruction[] = [[LOAD, 0, 0, ARCH], ...unless(AUDIT_ARCH[at], KILL), [LOAD, 0, 0, NUMBER]];
@@ -121,15 +142,23 @@ export function seccompFilter(arch: string): Uint8Array | undefined {
   if (at === 0) program.push([IF_NOT_LESS, 0, 1, 0x40000000], [RETURN, 0, 0, errno(ENOSYS)]);
   for (const numbers of Object.values(REFUSED)) program.push(...when(numbers[at] ?? undefined, errno(EPERM)));
   for (const numbers of Object.values(UNKNOWN)) program.push(...when(numbers[at], errno(ENOSYS)));
+  if (!bounded) {
+    for (const numbers of Object.values(HIDING)) program.push(...when(numbers[at], errno(ENOSYS)));
+    program.push(
+      ...judge(FCNTL[at], 1, refuse(LARGER_PIPE)),
+      // Asked for often and needed by nobody here: it is said to be done.
+      ...judge(SETSOCKOPT[at], 2, refuse(LARGER_BUFFER, errno(0))),
+    );
+  }
   program.push(
     ...judge(CLONE[at], 0, [
       [IF_ANY_BIT, 0, 1, NEW_NAMESPACE],
       [RETURN, 0, 0, errno(EPERM)],
       [RETURN, 0, 0, ALLOW],
     ]),
-    ...judge(SOCKET[at], 0, oneOf(FAMILIES, errno(EAFNOSUPPORT))),
+    ...judge(SOCKET[at], 0, oneOf(bounded ? FAMILIES : COUNTED_FAMILIES, errno(EAFNOSUPPORT))),
     ...judge(PERSONALITY[at], 0, oneOf(PERSONALITIES, errno(EPERM))),
-    ...judge(IOCTL[at], 1, [...TERMINAL_WORDS.flatMap((word) => when(word, errno(EPERM))), [RETURN, 0, 0, ALLOW]]),
+    ...judge(IOCTL[at], 1, refuse(TERMINAL_WORDS)),
     [RETURN, 0, 0, ALLOW],
   );
   return encode(program);
@@ -151,6 +180,11 @@ const unless = (value: number, answer: number): Instruction[] => [
 const oneOf = (values: readonly number[], otherwise: number): Instruction[] => [
   ...values.flatMap((value) => when(value, ALLOW)),
   [RETURN, 0, 0, otherwise],
+];
+
+const refuse = (values: readonly number[], answer = errno(EPERM)): Instruction[] => [
+  ...values.flatMap((value) => when(value, answer)),
+  [RETURN, 0, 0, ALLOW],
 ];
 
 /** For one call: looks at an argument and ends there. */
