@@ -1,7 +1,7 @@
 // The streams of edges and workers: what comes back after a cut, what is refused, what is noticed, what is bounded.
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ReadResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { ReadResponseSchema, WriteResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { DeviceService, WorkerPoolService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
@@ -335,10 +335,10 @@ test('a journal that is behind, or different at the anchor, quarantines its devi
   const proven = await device.connect({ journal: at(20, 10) });
   expect((await proven.frame('welcome')).anchor?.sequence).toBe(20n);
   await proven.cut();
-  // It never learned of the anchor at 20: it is asked to prove that one again.
+  // It never learned of the anchor at 20: it is told that one again, and served when it has shown that it holds it.
   const lost = await device.connect({ journal: at(30, 10) });
   expect((await lost.frame('welcome')).anchor?.sequence).toBe(20n);
-  await lost.cut();
+  expect(await lost.ended).toBeUndefined();
   // It has pruned what was anchored, and says so.
   const pruned = await device.connect({ journal: at(40, 20, new Uint8Array()) });
   expect((await pruned.frame('welcome')).anchor?.sequence).toBe(40n);
@@ -364,5 +364,47 @@ test('a journal that is behind, or different at the anchor, quarantines its devi
   const back = await device.connect({ journal: at(5, 0) });
   expect((await back.frame('welcome')).anchor?.sequence).toBe(5n);
   await back.cut();
+  await worker.cut();
+});
+
+test('a journal that lacks what was acknowledged in its last session is a fork, also when it has grown past it offline', async () => {
+  const worker = await control.worker();
+  let jobs = 0;
+  for (const grown of [false, true]) {
+    const device = await control.device();
+    device.sequence = 10;
+    const live = await device.connect();
+    const { run } = live.ask('write it');
+    let job = await worker.job(jobs++);
+    while (job.run !== run) job = await worker.job(jobs++);
+    worker.useTool(job, 'fs_write', { path: 'docs/a.md', text: 'a', mode: 'WRITE_MODE_CREATE' });
+    const call = await live.call();
+    live.done(call, WriteResponseSchema, { created: true }, { sequence: 14n, headHash: headOf(14) });
+    await live.frame('toolResultCommitted');
+    await live.cut();
+    expect((await deviceOf(device.device))?.state).toBe('active');
+    const position = (sequence: number, head: number, anchored: number) => ({
+      $typeName: 'bowline.edge.v1.JournalPosition' as const,
+      journalId: device.journalId,
+      sequence: BigInt(sequence),
+      headHash: headOf(head),
+      anchoredSequence: BigInt(anchored),
+      anchoredHash: headOf(anchored === 14 ? 15 : anchored),
+    });
+    if (grown) {
+      // A restored copy that went on alone: it cannot show what was acknowledged, and is not served before it is asked.
+      const told = await device.connect({ journal: position(30, 31, 10) });
+      expect((await told.frame('welcome')).anchor?.sequence).toBe(14n);
+      expect(await told.ended).toBeUndefined();
+      expect(told.all('toolCall')).toEqual([]);
+    }
+    const stream = device.stream();
+    stream.send({
+      case: 'hello',
+      value: device.hello({ journal: grown ? position(30, 31, 14) : position(12, 12, 10) }),
+    });
+    expect((await stream.frame('superseded')).reason).toBe('QUARANTINED');
+    expect((await deviceOf(device.device))?.state).toBe('quarantined');
+  }
   await worker.cut();
 });

@@ -32,6 +32,8 @@ export class FakeEdge {
   readonly journalId = newId();
   /** Journal sequence of the last event. */
   sequence = 1;
+  /** What the last Welcome anchored. */
+  anchored = 0;
   readonly #key: { keyId: string; publicKey: Uint8Array };
 
   private constructor(
@@ -78,7 +80,13 @@ export class FakeEdge {
         })),
         limits: { maxFrameBytes: 4 << 20 },
       },
-      journal: { journalId: this.journalId, sequence: BigInt(this.sequence), headHash: headOf(this.sequence) },
+      journal: {
+        journalId: this.journalId,
+        sequence: BigInt(this.sequence),
+        headHash: headOf(this.sequence),
+        anchoredSequence: BigInt(this.anchored),
+        anchoredHash: headOf(this.anchored),
+      },
     });
     return Object.assign(hello, more);
   }
@@ -116,6 +124,7 @@ export class EdgeStream extends ScriptedStream<ConnectResponse, typeof ConnectRe
         return createClient(EdgeService, transport).connect(frames, { headers, signal });
       },
       onFrame: ({ frame }) => {
+        if (frame.case === 'welcome') edge.anchored = Number(frame.value.anchor?.sequence ?? 0);
         if (frame.case === 'ping' && this.answersPings)
           this.send({ case: 'pong', value: { nonce: frame.value.nonce } });
       },

@@ -132,10 +132,20 @@ export class DeviceCalls {
     const epoch = Number(frame.epoch);
     const run = runOf(frame.job);
     if (run && !(await this.#commit(session, run, frame))) return;
+    if (!(await this.#anchored(session, frame))) return;
     const entry = this.#entryOf(session);
     entry?.has.delete(dispatchId(frame.job, epoch));
     if (entry?.more) this.#send(entry);
     session.committed(frame.job, epoch, frame.idempotencyKey);
+  }
+
+  async #anchored(session: DeviceSession, { sequence, headHash, job }: ToolResult): Promise<boolean> {
+    try {
+      return await session.acknowledges(Number(sequence), headHash);
+    } catch (error) {
+      this.#parts.log.error('the anchor of a journal could not be kept', error, { job });
+      return false;
+    }
   }
 
   /** The journal of a device does not fit, or it was removed: what became of its calls cannot be told any more. Throws when the store fails. */

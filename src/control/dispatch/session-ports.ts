@@ -53,6 +53,8 @@ export interface DeviceSession {
   call(call: ToolCall): void;
   /** Asks it to stop a call. Never throws. */
   cancel(job: string, epoch: number): void;
+  /** Before a result is acknowledged: keeps its place in the device's journal. False: the session is over, it must come again. */
+  acknowledges(sequence: number, head: Uint8Array): Promise<boolean>;
   /** Tells it that a result is committed. Never throws. */
   committed(job: string, epoch: number, idempotencyKey: string): void;
   /** A newer session of the device is said to be there: looks whether this one still stands, and ends it if not. Never throws. */

@@ -20,6 +20,7 @@ import type { DevicePrincipal } from '../identity/principal.ts';
 import type { RestoreGuard } from '../identity/restore-guard.ts';
 import { isProven, proveSession } from '../identity/session-proof.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
+import { AnchorKeeper } from './anchor-keeper.ts';
 import { type EdgeBody, EdgeFollows } from './edge-follows.ts';
 import { readEdge, takeFrame } from './edge-reader.ts';
 import { fitEdgeFrame } from './fit-edge-frame.ts';
@@ -87,6 +88,12 @@ export async function* serveEdge(
   const epoch = await devices.nextSessionEpoch(ref);
   parts.calls.opened(ref.tenant, ref.id, epoch);
   const log = sparing(parts.log.child({ device: principal.id, name: principal.name, epoch }), clock);
+  const anchors = new AnchorKeeper({
+    journal: hello.journal!.journalId,
+    clock,
+    save: (position) => parts.devices.moveAnchor(ref, epoch, position),
+    over: () => out.ended,
+  });
   const edge = new LiveEdge({
     principal,
     epoch,
@@ -96,6 +103,7 @@ export async function* serveEdge(
     maxFrameBytes: parts.maxFrameBytes,
     bootId: hello.bootId,
     clock,
+    anchor: (sequence, head) => anchors.advance(sequence, head),
     doubt: (doubted) => parts.watch.doubt(doubted),
   });
   bindStream(out, ends, clock, heartbeatMs);
@@ -147,6 +155,12 @@ export async function* serveEdge(
     log.info('an edge left');
   });
   out.offer({ case: 'welcome', value: welcome(parts, edge, version, anchor, known.recovered) });
+  if (verdict === 'unproven') {
+    // It knows the anchor from here on, and shows in its next Hello that it holds it; nothing is served before that.
+    log.info('an edge is told what was acknowledged; it shows in its next session that it holds that');
+    out.end();
+    return yield* out.frames();
+  }
   log.info('an edge connected', { journal: Number(hello.journal?.sequence), proven: verdict === 'proven' });
   for (const follow of hello.follows) follows.follow(follow.run, follow);
   out.pullFrom(() => follows.next());

@@ -4,8 +4,8 @@ import type { JournalAnchor } from '../identity/devices.ts';
 
 /**
  * fork: it is behind, or different at the anchor: a clone or a restored backup. proven: it holds the anchor, so its head
- * becomes the next one. unproven: the device does not know the anchor, because a Welcome was lost: it is told the same one
- * again, and nothing newer is anchored until it has proven that.
+ * becomes the next one. unproven: the device does not know the anchor, because a Welcome or an acknowledgement was lost: it is
+ * told that one again, and is not served until it has proven that it holds it.
  */
 export type JournalVerdict = 'fork' | 'proven' | 'unproven';
 

@@ -21,6 +21,8 @@ export interface LiveEdgeParts {
   /** Of the edge's process. */
   readonly bootId: string;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
+  /** Keeps the anchor of its journal; resolves false when the session is over. */
+  readonly anchor: (sequence: number, head: Uint8Array) => Promise<boolean>;
   /** Largest frame of the control plane; the device may take less. */
   readonly maxFrameBytes: number;
   /** Looks whether the session still stands, and ends it if not. */
@@ -48,11 +50,24 @@ export class LiveEdge implements DeviceSession {
   readonly #clock: Pick<Clock, 'now' | 'monotonic'>;
   /** Between the clock and the monotonic one when the time was told last. */
   #offset: number;
+  /** Before an outcome is acknowledged: its place in the journal is the anchor then. False: it must come again. */
+  readonly acknowledges: (sequence: number, head: Uint8Array) => Promise<boolean>;
   #manifest: Manifest | undefined;
   #methods: ReadonlySet<string> = new Set();
   lastSeen: number;
 
-  constructor({ principal, epoch, out, signer, openCalls, bootId, clock, maxFrameBytes, doubt }: LiveEdgeParts) {
+  constructor({
+    principal,
+    epoch,
+    out,
+    signer,
+    openCalls,
+    bootId,
+    clock,
+    anchor,
+    maxFrameBytes,
+    doubt,
+  }: LiveEdgeParts) {
     this.tenant = principal.tenant;
     this.device = principal.id;
     this.deviceName = principal.name;
@@ -61,6 +76,7 @@ export class LiveEdge implements DeviceSession {
     this.connectedAt = clock.now();
     this.lastSeen = this.connectedAt;
     this.#bootId = bootId;
+    this.acknowledges = anchor;
     this.#clock = clock;
     this.#offset = this.#offsetNow();
     this.#out = out;

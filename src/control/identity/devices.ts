@@ -144,6 +144,22 @@ export class Devices {
     return (await inStore(() => update.executeTakeFirst())) !== undefined;
   }
 
+  /** Moves the anchor on to a later position of the same journal; false when the session is superseded. */
+  async moveAnchor(device: DeviceRef, epoch: number, { id, sequence, head }: JournalAnchor): Promise<boolean> {
+    const later = sql<boolean>`journal_id = ${id} and coalesce(anchor_sequence, 0) < ${sequence}`;
+    const update = this.#db
+      .updateTable('device')
+      .set({
+        anchor_sequence: sql<number>`case when ${later} then ${sequence} else anchor_sequence end`,
+        anchor_head: sql<Uint8Array>`case when ${later} then ${Buffer.from(head)}::bytea else anchor_head end`,
+      })
+      .where('tenant', '=', device.tenant)
+      .where('id', '=', device.id)
+      .where('session_epoch', '=', epoch)
+      .returning('id');
+    return (await inStore(() => update.executeTakeFirst())) !== undefined;
+  }
+
   /** Stops calls to a device whose journal forked, until `adopt`. No effect on a suspended one. */
   quarantine(device: DeviceRef, why: string, by: string): Promise<void> {
     return this.#change(device, {

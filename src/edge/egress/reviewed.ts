@@ -28,6 +28,8 @@ export const REVIEWED: ReadonlySet<string> = new Set([
   // Hashes over a chain with random salt; they tell only whether two chains are the same.
   'bowline.edge.v1.JournalPosition.head_hash',
   'bowline.edge.v1.JournalPosition.anchored_hash',
+  'bowline.edge.v1.ToolResult.head_hash',
+  'bowline.edge.v1.UserEvent.head_hash',
   // Of the program, not of its owner's files.
   'bowline.manifest.v1.Manifest.build',
   'bowline.manifest.v1.Capability.package',

@@ -39,6 +39,8 @@ class EdgeView {
   /** Messages of records that are being appended, so that they need not be parsed again. */
   readonly fresh = new WeakMap<Uint8Array, { record: KnownRecord; at: number }>();
   readonly time: EdgeTime;
+  /** Heads after the newest records, by sequence. */
+  readonly heads = new Map<number, Uint8Array>();
   anchor: Head | undefined;
   session: LastSession | undefined;
   #pruned: Head[] = [];
@@ -51,7 +53,10 @@ class EdgeView {
     this.folds = [this.calls, this.asks, this.standing, ...(options.folds ?? [])];
   }
 
-  see({ sequence, bytes }: JournalRecord): void {
+  see({ sequence, bytes, head }: JournalRecord): void {
+    // A view of what was read; the newest ones are asked for when their outcomes are sent and acknowledged.
+    this.heads.set(sequence, Uint8Array.from(head));
+    this.heads.delete(sequence - RECENT_HEADS);
     const fresh = this.fresh.get(bytes);
     const entry = fresh ? { sequence, ...fresh } : decodeRecord(sequence, Uint8Array.from(bytes));
     const { record } = entry;
@@ -68,7 +73,15 @@ class EdgeView {
       this.#pruned = [...this.#pruned.slice(-64), { sequence: Number(record.value.sequence), hash: headHash }];
       if (anchoredHash.length > 0) this.anchor ??= { sequence: Number(anchoredSequence), hash: anchoredHash };
     }
+    if (record.case === 'toolSettled') this.acknowledged(this.calls.get(record.value.idempotencyKey)?.sequence ?? 0);
+    else if (record.case === 'askOutcome') this.acknowledged(Number(record.value.sequence));
     for (const fold of this.folds) fold.apply(entry);
+  }
+
+  /** The control plane acknowledged the outcome at this sequence: its anchor is there, or later. */
+  acknowledged(sequence: number): void {
+    const hash = this.heads.get(sequence);
+    if (hash && sequence > (this.anchor?.sequence ?? 0)) this.anchor = { sequence, hash };
   }
 
   /** A journal that does not begin at its first record must hold the checkpoint that says so. */
@@ -129,7 +142,7 @@ export class EdgeJournal {
     return this.#view.standing;
   }
 
-  /** What the control plane had anchored when the last session began. */
+  /** The newest position that the control plane is known to have anchored. */
   get anchor(): Head | undefined {
     return this.#view.anchor;
   }
@@ -216,8 +229,13 @@ export class EdgeJournal {
     this.#view.folds.push(fold);
   }
 
-  hashAt(sequence: number): Promise<Uint8Array | undefined> {
-    return this.#journal.hashAt(sequence);
+  async hashAt(sequence: number): Promise<Uint8Array | undefined> {
+    return this.#view.heads.get(sequence) ?? this.#journal.hashAt(sequence);
+  }
+
+  /** The control plane acknowledged the outcome at this sequence, and so anchored it. */
+  acknowledged(sequence: number): void {
+    this.#view.acknowledged(sequence);
   }
 
   holds(head: Head): Promise<boolean> {
@@ -293,3 +311,5 @@ export class EdgeJournal {
 
 /** Bytes of a record beside its message: the time, the case's tag and length. */
 const TIME_BYTES = 32;
+/** Results wait for their acknowledgement for less than so many records. */
+const RECENT_HEADS = 2048;

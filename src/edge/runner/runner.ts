@@ -46,7 +46,7 @@ const FRAME_ROOM = 256 << 10;
 export interface RunnerParts {
   readonly journal: Pick<
     EdgeJournal,
-    'append' | 'reserve' | 'calls' | 'outcome' | 'entry' | 'now' | 'time' | 'signedTime'
+    'append' | 'reserve' | 'calls' | 'outcome' | 'entry' | 'now' | 'time' | 'signedTime' | 'acknowledged'
   >;
   readonly gate: Gate;
   /** The served methods with their tools. */
@@ -147,6 +147,7 @@ export class ToolRunner {
   async settled(idempotencyKey: string): Promise<void> {
     const entry = this.#parts.journal.calls.get(idempotencyKey);
     if (!entry || entry.settled || this.#settled.includes(idempotencyKey)) return;
+    this.#parts.journal.acknowledged(entry.sequence);
     this.#settled.push(idempotencyKey);
     if (this.#settled.length >= 256) this.#flushSettled();
     else this.#stopSettling ??= this.#parts.clock.after(1000, () => this.#flushSettled());

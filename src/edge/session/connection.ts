@@ -79,6 +79,8 @@ export interface ConnectionDeps {
   readonly onSummary?: (summary: ConversationSummary) => void;
   /** The session may begin; nothing but Hello was sent. It may still be refused by throwing. */
   readonly welcomed: (welcome: Welcome) => Promise<void>;
+  /** The journal's chain at a sequence. */
+  readonly hashAt: (sequence: number) => Promise<Uint8Array | undefined>;
   /** The control plane says what time it is, in the session of this nonce. */
   readonly timeIs: (signed: SignedTime, sessionNonce: Uint8Array) => Promise<void>;
 }
@@ -333,7 +335,7 @@ export class Connection {
         this.#again = false;
         for (;;) {
           const body = await this.#deps.feed.next(this.#number, welcome.durability);
-          if (!body?.case || !(await this.#outbox.push(body))) break;
+          if (!body?.case || !(await this.#outbox.push(await this.#placed(body)))) break;
         }
       }
     })()
@@ -358,8 +360,16 @@ export class Connection {
   readonly #sink: ToolSink = {
     received: async (value) => this.#urgent({ case: 'toolReceived', value }),
     progress: async (value) => void (await this.#outbox.push({ case: 'toolProgress', value })),
-    result: async (value) => void (await this.#outbox.push({ case: 'toolResult', value })),
+    result: async (value) => void (await this.#outbox.push(await this.#placed({ case: 'toolResult', value }))),
   };
+
+  /** What is acknowledged becomes the anchor of the journal, so it says where it stands in the chain. */
+  async #placed(body: FrameBody): Promise<FrameBody> {
+    if (body.case !== 'toolResult' && body.case !== 'userEvent') return body;
+    const sequence = Number(body.value.sequence);
+    if (sequence > 0) body.value.headHash = (await this.#deps.hashAt(sequence)) ?? new Uint8Array();
+    return body;
+  }
 
   #urgent(body: FrameBody): void {
     try {

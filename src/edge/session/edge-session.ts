@@ -37,7 +37,7 @@ export interface SessionStatus {
   readonly deviceName: string;
 }
 
-export interface EdgeSessionDeps extends Omit<ConnectionDeps, 'welcomed' | 'timeIs' | 'options'> {
+export interface EdgeSessionDeps extends Omit<ConnectionDeps, 'welcomed' | 'timeIs' | 'hashAt' | 'options'> {
   readonly journal: SessionJournal;
   readonly manifest: Manifest;
   readonly bootId: string;
@@ -124,6 +124,7 @@ export class EdgeSession {
       ...this.#deps,
       options: this.#options,
       welcomed: (welcome) => this.#welcomed(welcome),
+      hashAt: (sequence) => this.#deps.journal.hashAt(sequence),
       timeIs: (signed, nonce) => this.#timeIs(signed, nonce),
     };
     try {

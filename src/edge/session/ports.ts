@@ -39,6 +39,8 @@ export interface SessionJournal {
   position(): Promise<JournalPosition>;
   /** Says what leaves with Hello. */
   leaves(lines: readonly Egress[]): Promise<void>;
+  /** The chain's hash after the record of this sequence; undefined where it is not known any more. */
+  hashAt(sequence: number): Promise<Uint8Array | undefined>;
   /** The last session that began; undefined before the first one. */
   lastSession(): LastSession | undefined;
   /** "Now" on the edge, in milliseconds since 1970. */

@@ -24,6 +24,7 @@ export function sessionJournal(journal: PositionJournal): SessionJournal {
         ...(proof && { anchoredHash: proof }),
       });
     },
+    hashAt: (sequence) => journal.hashAt(sequence),
     lastSession: () => journal.session,
     now: () => journal.now(),
     signedTime: (at) => journal.signedTime(at, true),
