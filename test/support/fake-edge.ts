@@ -96,12 +96,14 @@ export class FakeEdge {
     return new EdgeStream(this);
   }
 
-  /** Opens a session and waits for its Welcome. */
+  /** Opens a session and waits for its Welcome; where that only tells the anchor, the next one shows it, as an edge does. */
   async connect(more: Partial<Omit<Hello, '$typeName'>> = {}): Promise<EdgeStream> {
     const stream = this.stream();
     stream.send({ case: 'hello', value: this.hello(more) });
-    await stream.frame('welcome');
-    return stream;
+    const { anchor } = await stream.frame('welcome');
+    if (more.journal || Number(anchor?.sequence ?? this.sequence) === this.sequence) return stream;
+    await stream.ended;
+    return this.connect(more);
   }
 }
 
