@@ -394,10 +394,7 @@ export const ERRORS = {
     exit: EXIT.failed,
   }),
   STORE_REFUSED: row('internal', 'the database refused this record ({problem})'),
-  DATABASE_UNUSABLE: row(
-    'failed_precondition',
-    'the database cannot be used: {problem}; check its URL, user, password and rights',
-  ),
+  DATABASE_UNUSABLE: row('failed_precondition', 'the database cannot be used: {problem}'),
   DATABASE_NEWER: row(
     'failed_precondition',
     'a newer version of Bowline has been at work in this database; start that version',

@@ -51,3 +51,9 @@ export function typeParser(oid: number, format?: 'text' | 'binary'): (value: str
   if (oid === pg.types.builtins.INT8 && format !== 'binary') return Number;
   return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown;
 }
+
+/** Statements that set a session. Names and values are the program's own. Not parameters of the start, which a pooler refuses. */
+export const sessionSettings = (settings: Readonly<Record<string, string>>): string =>
+  Object.entries(settings)
+    .map(([name, value]) => `set ${name} = '${value}'`)
+    .join('; ');

@@ -139,8 +139,8 @@ export const SETTINGS = {
     kind: 'text',
     flag: '--host <address>',
     what: 'address to listen on; only loopback without TLS',
-    shape: /^[A-Za-z0-9.:_-]{1,253}$/,
-    like: 'an address such as 127.0.0.1',
+    shape: /^([A-Za-z0-9.:_-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$/,
+    like: 'an address such as 127.0.0.1 or ::1, without a zone',
     fallback: '127.0.0.1',
   },
   port: {

@@ -11,7 +11,7 @@ export interface OpenQueueOptions {
   readonly replica: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Told while Redis does not answer at the start. */
+  /** Told while Redis is not used: it does not answer, or will not have us. */
   readonly progress: (what: string) => void;
   /** What replicas of one process share in tests. */
   readonly hubs?: { readonly queue: MemoryQueueHub; readonly bus: MemoryBusHub } | undefined;
@@ -31,8 +31,8 @@ export async function openQueue(options: OpenQueueOptions): Promise<QueueAndBus>
   const { config, clock, log, hubs, replica } = options;
   if (config.redisUrl && !hubs) {
     // Its drivers cost 25 MB of memory, which the embedded mode does not pay.
-    const { openRedis } = await import('../control/queue/redis.ts');
-    return openRedis({
+    const { openRedisPatiently } = await import('../control/queue/redis.ts');
+    return openRedisPatiently({
       url: config.redisUrl.reveal(),
       prefix: config.redisPrefix,
       caFile: config.redisCa,
@@ -43,7 +43,7 @@ export async function openQueue(options: OpenQueueOptions): Promise<QueueAndBus>
       publisher: replica,
       clock,
       log,
-      onWaiting: (problem) => options.progress(`waiting for Redis: ${problem}`),
+      onWaiting: (problem) => options.progress(`without Redis for now: ${problem}`),
       signal: options.signal,
     });
   }

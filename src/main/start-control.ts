@@ -5,6 +5,7 @@ import type { ModelInfo } from '../../gen/bowline/common/v1/common_pb.ts';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
+import { serverUrl } from '../base/host.ts';
 import { newId } from '../base/ids.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
@@ -407,7 +408,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     });
     life.onStop('readiness', notReady);
     life.onStop('upkeep', startUpkeep(database, { clock, log, inboxDays: config.inboxDays }));
-    const url = `${tls ? 'https' : 'http'}://${server.host}:${server.port}`;
+    const url = serverUrl(tls !== undefined, server.host, server.port);
     log.info('the control plane listens', { url, database: database.kind, replica });
     return {
       url,

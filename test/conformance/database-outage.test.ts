@@ -56,7 +56,7 @@ test('a database that is not there yet is waited for, and that is said once', { 
   await waiting;
   await proxy.listen();
   expect((await opening).kind).toBe('postgres');
-  expect(said).toEqual(['ECONNREFUSED']);
+  expect(said).toEqual([expect.stringMatching(/ECONNREFUSED/)]);
 });
 
 test('waiting ends when it is told to', { timeout: HANG_MS }, async () => {
@@ -240,7 +240,7 @@ test('a server without a free connection is waited for', { timeout: HANG_MS }, a
   await waiting;
   await holder.end();
   await (await opening).close();
-  expect(said).toEqual(['SQLSTATE 53300']);
+  expect(said).toEqual([expect.stringMatching(/max_connections/)]);
 });
 
 test('both sides look after their connections, and commits have less time than other statements', {

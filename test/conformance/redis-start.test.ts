@@ -10,7 +10,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { type Logger, silentLogger } from '../../src/base/logger.ts';
-import { type OpenRedis, type OpenRedisOptions, openRedis } from '../../src/control/queue/redis.ts';
+import { type OpenRedis, type OpenRedisOptions, openRedis, openRedisPatiently } from '../../src/control/queue/redis.ts';
 import { freePort } from '../support/free-port.ts';
 import { startRedis, type TestRedis, type TestRedisOptions } from '../support/redis.ts';
 import { eventually } from './eventually.ts';
@@ -106,6 +106,65 @@ own('opening Redis', { timeout: 60_000 }, () => {
     expect(said).toEqual([]);
     admin.disconnect();
     vi.restoreAllMocks();
+  });
+
+  const begin = (options: Partial<OpenRedisOptions> & { url: string }) =>
+    openRedisPatiently({ publisher: newId(), clock: systemClock, log: silentLogger, ...options });
+
+  test('a start goes on without a Redis that has another password, is full, read-only or away, says so, and heals', async () => {
+    const redis = await start({ password: 'right' });
+    const admin = new Redis(redis.url);
+    const [host, port] = ['127.0.0.1', String(redis.port)];
+    const ways: [string, RegExp, () => Promise<unknown>, () => Promise<unknown>][] = [
+      [
+        'another password',
+        /WRONGPASS|invalid.*password/i,
+        () => admin.config('SET', 'requirepass', 'other'),
+        () => admin.config('SET', 'requirepass', 'right'),
+      ],
+      ['full', /OOM|memory/i, () => admin.config('SET', 'maxmemory', '1'), () => admin.config('SET', 'maxmemory', '0')],
+      [
+        'read-only',
+        /READONLY|read.only|broke|no connection/i,
+        () => admin.call('REPLICAOF', host, String(Number(port) === 1 ? 2 : 1)),
+        () => admin.call('REPLICAOF', 'NO', 'ONE'),
+      ],
+    ];
+    for (const [name, words, spoil, mend] of ways) {
+      await spoil();
+      const told: string[] = [];
+      const opened = await begin({ url: redis.url, onWaiting: (problem) => told.push(problem) });
+      expect(told.join('\n'), name).toMatch(words);
+      await expect(opened.ping(), name).rejects.toMatchObject({ reason: 'QUEUE_UNAVAILABLE' });
+      await mend();
+      await eventually(
+        `${name}: it heals`,
+        () =>
+          opened.ping().then(
+            () => true,
+            () => false,
+          ),
+        30_000,
+      );
+      await works(opened);
+      await opened.close();
+    }
+    admin.disconnect();
+    await redis.kill();
+    const told: string[] = [];
+    const opened = await begin({ url: redis.url, onWaiting: (problem) => told.push(problem) });
+    expect(told.join()).toMatch(/ECONNREFUSED/);
+    await redis.restart();
+    await eventually(
+      'it heals',
+      () =>
+        opened.ping().then(
+          () => true,
+          () => false,
+        ),
+      30_000,
+    );
+    await opened.close();
   });
 
   test('it waits for a Redis that is not there yet, tells so once, and the signal ends the waiting', async () => {

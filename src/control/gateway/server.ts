@@ -5,6 +5,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { type ConnectRouter, createContextValues, type HandlerContext, type Interceptor } from '@connectrpc/connect';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { bareHost, isLoopback } from '../../base/host.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Secret } from '../../base/secret.ts';
 import { sparing } from '../../base/sparing-logger.ts';
@@ -61,11 +62,9 @@ export interface RunningServer {
   close(deadlineMs: number): Promise<void>;
 }
 
-const LOOPBACK = /^(127\.|::1$|localhost$)/;
-
 /** Refuses early what `listen` would refuse late: before anything slow was started for it. Throws as `listen` does. */
 export async function mustBeListenable(host: string, port: number, secure = false): Promise<void> {
-  if (!secure && !LOOPBACK.test(host)) throw new AppError('INSECURE_LISTEN', { host });
+  if (!secure && !isLoopback(host)) throw new AppError('INSECURE_LISTEN', { host });
   if (port === 0) return;
   const probe = createServer();
   await bind(probe, host, port);
@@ -75,7 +74,7 @@ export async function mustBeListenable(host: string, port: number, secure = fals
 /** Listens. Throws PORT_TAKEN, LISTEN_FAILED, TLS_UNUSABLE, and INSECURE_LISTEN for an address beyond loopback without TLS. */
 export async function listen(options: ServerOptions): Promise<RunningServer> {
   const { host, port, log, tls } = options;
-  if (!tls && !LOOPBACK.test(host)) throw new AppError('INSECURE_LISTEN', { host });
+  if (!tls && !isLoopback(host)) throw new AppError('INSECURE_LISTEN', { host });
   const limits = { maxStrangers: options.maxStrangers, strangerMs: helloMs(options.heartbeatMs) };
   const spared = sparing(log, options.clock);
   const connections = new Connections(limits, options.clock, spared);
@@ -173,7 +172,7 @@ function bind(server: Server, host: string, port: number): Promise<void> {
         reject(new AppError('LISTEN_FAILED', { host, port, problem: error.code ?? error.message }, { cause: error }));
     };
     server.once('error', failed);
-    server.listen(port, host, () => {
+    server.listen(port, bareHost(host), () => {
       server.off('error', failed);
       resolve();
     });

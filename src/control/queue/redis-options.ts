@@ -1,8 +1,8 @@
 // Where Redis is and how it is spoken to: the settings, checked and made into options of the driver. Pure but for the file
 // of the certificate authority; connects to nothing.
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { AppError } from '../../base/errors.ts';
+import { bareHost, hostAndPort, isLoopback } from '../../base/host.ts';
 
 export interface RedisAddress {
   readonly host: string;
@@ -46,11 +46,11 @@ export interface RedisTarget {
 /** Throws REDIS_UNUSABLE for settings that cannot work, REDIS_INSECURE for a far Redis that anybody on the way could read. */
 export function redisTarget(settings: RedisSettings): RedisTarget {
   const url = parse(settings.url);
-  const host = url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1';
+  const host = bareHost(url.hostname) || '127.0.0.1';
   const own = { host, port: Number(url.port || 6379) };
   const kind = settings.sentinels?.length ? 'sentinel' : settings.cluster?.length ? 'cluster' : 'single';
   const addresses = kind === 'sentinel' ? settings.sentinels : kind === 'cluster' ? settings.cluster : [own];
-  const where = (addresses ?? []).map(({ host, port }) => (isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`)).join(', '); // biome-ignore format: one line
+  const where = (addresses ?? []).map(({ host, port }) => hostAndPort(host, port)).join(', ');
   const unusable = (problem: string) => new AppError('REDIS_UNUSABLE', { where, problem });
   if (kind === 'sentinel' && !settings.master)
     throw unusable('the name of the master that the Sentinels watch is missing');
@@ -76,11 +76,6 @@ export function redisTarget(settings: RedisSettings): RedisTarget {
     channels: db === 0 ? prefix : `${prefix}:db${db}`,
     where,
   };
-}
-
-/** Whether the host is this machine for certain. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 function parse(text: string): URL {

@@ -14,7 +14,7 @@ export interface ChannelReader {
 }
 
 export interface SubscriberParts {
-  /** Connected already. */
+  /** Connected, or to be. */
   readonly client: Redis;
   readonly calls: RedisCalls;
   readonly clock: Clock;
@@ -40,10 +40,12 @@ export class RedisSubscriber {
   #stopPing: () => void = () => {};
   #renewing = false;
   #closed = false;
+  #wasReady: boolean;
 
   constructor(parts: SubscriberParts) {
     this.#parts = parts;
     const { client } = parts;
+    this.#wasReady = client.status === 'ready';
     client.on('messageBuffer', (channel: Buffer, data: Buffer) => this.#deliver(channel.toString(), data));
     client.on('ready', () => void this.#again());
     this.#ping();
@@ -119,7 +121,10 @@ export class RedisSubscriber {
       if (chunk.length > 0) await this.#send(...chunk);
     }
     if (this.#closed || this.#parts.client.status !== 'ready') return;
-    this.#parts.log.info('subscribed again after the connection to Redis was lost', { channels: names.length });
+    if (this.#wasReady) {
+      this.#parts.log.info('subscribed again after the connection to Redis was lost', { channels: names.length });
+    }
+    this.#wasReady = true;
     for (const name of names) {
       for (const reader of [...(this.#channels.get(name)?.readers ?? [])]) reader.gap();
     }

@@ -1,6 +1,6 @@
 // Opens Redis: one connection for commands, one for subscriptions, and the queue and the bus on them. Import it only where
 // Redis is used; the drivers cost 25 MB of memory.
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { BullmqQueue } from './bullmq-queue.ts';
@@ -41,11 +41,83 @@ export interface OpenRedis {
 /** Calls that may wait for Redis at once, for each of queue and bus. */
 const WAITING = 20_000;
 
+/** How long a start waits for Redis before it goes on without; how long it waits before it tries again one that refused it. */
+const START_MS = 5_000;
+const AGAIN_MS = 5_000;
+
 /**
  * Connects, waiting for as long as it takes while nothing answers. Throws REDIS_UNUSABLE when Redis will not have us or the
  * settings are wrong, REDIS_INSECURE for a far one without TLS and password, CANCELED.
  */
 export async function openRedis(options: OpenRedisOptions): Promise<OpenRedis> {
+  const redis = assemble(options);
+  try {
+    await redis.reach(options.onWaiting, options.signal);
+    return redis;
+  } catch (error) {
+    await redis.close();
+    throw error;
+  }
+}
+
+/**
+ * As `openRedis`, but a Redis that is away, full, read-only or has another password does not block a start: after a few seconds it
+ * goes on without, tells why, and takes Redis as soon as that will have it. Work waits in the database meanwhile. Throws what is wrong with
+ * the settings alone (REDIS_UNUSABLE, REDIS_INSECURE), and CANCELED.
+ */
+export async function openRedisPatiently(options: OpenRedisOptions): Promise<OpenRedis> {
+  const { clock, log, onWaiting, signal } = options;
+  const redis = assemble(options);
+  const stop = new AbortController();
+  let [problem, reached]: [string | undefined, boolean] = [undefined, false];
+  const say = (now: string) => {
+    if (now === problem) return;
+    problem = now;
+    onWaiting?.(now);
+    log.warn('Redis is not used: work waits in the database until it is', { why: now });
+  };
+  const reaching = (async () => {
+    while (!stop.signal.aborted) {
+      try {
+        await redis.reach(say, stop.signal);
+        reached = true;
+        if (problem !== undefined) log.info('Redis is used again');
+        return;
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        say(error instanceof AppError ? error.message : redisProblem(error));
+        await sleep(clock, AGAIN_MS, stop.signal);
+      }
+    }
+  })();
+  await Promise.race([reaching, sleep(clock, START_MS, signal)]);
+  const close = async () => {
+    stop.abort();
+    await redis.close();
+    await reaching;
+  };
+  if (signal?.aborted) {
+    await close();
+    throw new AppError('CANCELED');
+  }
+  return {
+    queue: redis.queue,
+    bus: redis.bus,
+    ping: async () => {
+      if (!reached) throw new AppError('QUEUE_UNAVAILABLE', { problem: problem ?? 'it was not reached yet' });
+      await redis.ping();
+    },
+    close,
+  };
+}
+
+interface Assembled extends OpenRedis {
+  /** Connects, waiting while nothing answers, and looks once at all that will be done. Throws REDIS_UNUSABLE, CANCELED. */
+  reach(onWaiting: ((problem: string) => void) | undefined, signal: AbortSignal | undefined): Promise<void>;
+}
+
+/** All parts, connected to nothing yet. */
+function assemble(options: OpenRedisOptions): Assembled {
   const { clock, log, commandTimeoutMs = 5_000 } = options;
   const target = redisTarget(options);
   const client = commandClient(target, 2 * commandTimeoutMs);
@@ -65,14 +137,6 @@ export async function openRedis(options: OpenRedisOptions): Promise<OpenRedis> {
     client.disconnect();
     listener.disconnect();
   };
-  const wait = { where: target.where, clock, onWaiting: options.onWaiting, signal: options.signal };
-  try {
-    await connected(client, wait);
-    await connected(listener, wait);
-  } catch (error) {
-    hangUp();
-    throw error;
-  }
   const limits = { limitMs: commandTimeoutMs, waiting: WAITING };
   const { hold, atEnd } = sharedWrite(client);
   const queueCalls = new RedisCalls(clock, 'QUEUE_UNAVAILABLE', { ...limits, before: hold });
@@ -100,17 +164,18 @@ export async function openRedis(options: OpenRedisOptions): Promise<OpenRedis> {
     await queueCalls.run(() => client.ping()).catch(() => undefined);
     hangUp();
   };
-  try {
+  const reach: Assembled['reach'] = async (onWaiting, signal) => {
+    const wait = { where: target.where, clock, onWaiting, signal };
+    await connected(client, wait);
+    await connected(listener, wait);
     await checkVersion(client, target.where);
     await checkPolicy(client, target.where, log);
     await checkRights({ client, listener, queue, channels: target.channels }, target.where);
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  };
   return {
     queue,
     bus,
+    reach,
     ping: async () => {
       if (closed) throw new AppError('CLOSED', { what: 'the connection to Redis' });
       await queueCalls.run(() => client.ping());

@@ -8,7 +8,8 @@ import type { Clock } from '../../base/clock.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { startEmbedded } from '../../base/embedded-database/embedded.ts';
 import { AppError } from '../../base/errors.ts';
-import { needsSomeone, sqlProblem, typeParser } from '../../base/postgres.ts';
+import { needsSomeone, sessionSettings, sqlProblem, typeParser } from '../../base/postgres.ts';
+import { postgresCause, urlProblem } from '../../base/postgres-cause.ts';
 import { preparing } from './prepared.ts';
 import type { Schema } from './schema.ts';
 import { endUnanswered } from './unanswered.ts';
@@ -78,7 +79,7 @@ export async function openDatabase(
     return made;
   };
   const flushes = embedded ? 1 : 2;
-  const postgres = (max: number, limit: number, more = '') => makePool(postgresPool(where, max, limit, more));
+  const postgres = (max: number, limit: number, more = {}) => makePool(postgresPool(where, max, limit, more));
   const pool = embedded
     ? makePool({ ...embeddedPool(embedded.connection), query_timeout: timeout + MARGIN_MS })
     : postgres(options.maxConnections ?? 10, timeout);
@@ -100,6 +101,7 @@ export async function openDatabase(
   };
   try {
     await untilReached(() => pool.query('select 1'), options);
+    if (!embedded) await mustKeepSessions(pool, commitPool);
   } catch (error) {
     await close();
     throw error;
@@ -110,7 +112,7 @@ export async function openDatabase(
     : { ...shared, kind: 'postgres', durability: 'power' };
 }
 
-const PLAN_ONCE = ' -c plan_cache_mode=force_generic_plan';
+const PLAN_ONCE = { plan_cache_mode: 'force_generic_plan' };
 
 /**
  * A commit takes milliseconds. One that hangs, e.g. on a connection whose other end is gone without a word, must be given up
@@ -121,15 +123,30 @@ const COMMIT_LIMIT_MS = 8_000;
 /** The client gives up so much later than the server: it answers for a network that has gone silent, and for PGlite. */
 const MARGIN_MS = 2_000;
 
-/** Both sides find out within half a minute that the other one's machine is gone, so that no lock outlives its holder. */
-const KEEP_ALIVE = ' -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3';
+/**
+ * What each session is set to. By the keepalives both sides find out within half a minute that the other one's machine is gone, so
+ * that no lock outlives its holder.
+ */
+const SESSION = {
+  default_transaction_isolation: 'read committed',
+  jit: 'off',
+  tcp_keepalives_idle: '15',
+  tcp_keepalives_interval: '5',
+  tcp_keepalives_count: '3',
+};
+
+type Settings = Readonly<Record<string, string>>;
+
+const limitsOf = (ms: number): Settings => ({
+  statement_timeout: String(ms),
+  idle_in_transaction_session_timeout: String(ms),
+});
 
 /** @param limit the server's time limit of a statement and of an idle transaction; 0 is none */
-function postgresPool(url: string | object, max: number, limit: number, settings: string): PoolConfig {
-  if (typeof url !== 'string' || !/^(postgres|postgresql|socket):/.test(url) || !readable(url)) {
-    throw new AppError('DATABASE_UNUSABLE', {
-      problem: 'its URL is not of the form postgres://user:password@host/name',
-    });
+function postgresPool(url: string | object, max: number, limit: number, settings: Settings): PoolConfig {
+  const problem = typeof url === 'string' ? (urlProblem(url) ?? unreadable(url)) : 'it has no URL';
+  if (typeof url !== 'string' || problem !== undefined) {
+    throw new AppError('DATABASE_UNUSABLE', { problem: problem ?? '' });
   }
   return {
     connectionString: url,
@@ -137,18 +154,20 @@ function postgresPool(url: string | object, max: number, limit: number, settings
     application_name: 'bowline',
     keepAlive: true,
     keepAliveInitialDelayMillis: 15_000,
-    statement_timeout: limit,
-    idle_in_transaction_session_timeout: limit,
     ...(limit > 0 ? { query_timeout: limit + MARGIN_MS } : {}),
-    options: `-c default_transaction_isolation=read\\ committed -c jit=off${KEEP_ALIVE}${settings}`,
+    // Not as parameters of the start, which a pooler before the server would refuse.
+    onConnect: async (client: ClientBase) => {
+      await client.query(sessionSettings({ ...SESSION, ...limitsOf(limit), ...settings }));
+    },
   };
 }
 
-function readable(url: string): boolean {
+function unreadable(url: string): string | undefined {
   try {
-    return Boolean(new pg.Client({ connectionString: url }));
-  } catch {
-    return false;
+    new pg.Client({ connectionString: url });
+    return undefined;
+  } catch (error) {
+    return postgresCause(error)?.text ?? 'its URL is not of the form postgres://user:password@host/name';
   }
 }
 
@@ -160,6 +179,30 @@ function embeddedPool(connection: { host: string; database: string; user: string
     await client.query('set plan_cache_mode = force_generic_plan');
   };
   return { ...connection, max: 1, idleTimeoutMillis: 0, onConnect };
+}
+
+/**
+ * A pooler that gives the connection of one client to another between two transactions mixes what sessions hold (prepared
+ * statements, settings, locks). Two clients that are both open and have one server process between them prove it.
+ */
+async function mustKeepSessions(...pools: [pg.Pool, pg.Pool]): Promise<void> {
+  const clients: pg.PoolClient[] = [];
+  try {
+    try {
+      for (const pool of pools) clients.push(await pool.connect());
+    } catch {
+      // Without two connections nothing can be told; whoever needs the second one is told why it is missing.
+      return;
+    }
+    const pids: unknown[] = [];
+    for (const client of clients) pids.push((await client.query('select pg_backend_pid() as pid')).rows[0]?.pid);
+    if (pids[0] !== pids[1]) return;
+    const problem =
+      'a pooler before it gives one connection to several clients (PgBouncer with pool_mode transaction or statement); set pool_mode = session for this database, or name the server itself in the URL';
+    throw new AppError('DATABASE_UNUSABLE', { problem });
+  } finally {
+    for (const client of clients) client.release();
+  }
 }
 
 async function untilReached<T>(
@@ -174,8 +217,12 @@ async function untilReached<T>(
       const lost = thrown instanceof AppError && thrown.reason === 'STORE_UNAVAILABLE';
       if (thrown instanceof AppError && !lost) throw thrown;
       const error: unknown = lost ? thrown.cause : thrown;
-      const problem = sqlProblem(error);
-      if (hopeless(error)) throw new AppError('DATABASE_UNUSABLE', { problem }, { cause: error });
+      const cause = postgresCause(error);
+      const problem = cause?.text ?? sqlProblem(error);
+      if (cause && !cause.passes) throw new AppError('DATABASE_UNUSABLE', { problem }, { cause: error });
+      if (!cause && hopeless(error)) {
+        throw new AppError('DATABASE_UNUSABLE', { problem: `${problem}; ${CHECK}` }, { cause: error });
+      }
       if (problem !== told) onWaiting?.(problem);
       told = problem;
       await sleep(clock, 100 + fullJitter(attempt, 200, 5000), signal);
@@ -183,6 +230,9 @@ async function untilReached<T>(
     }
   }
 }
+
+/** What to do about a cause that no table knows. */
+const CHECK = 'check its URL, user, password and rights';
 
 // The server answered and will never have us, or what stands between us is set up wrong.
 function hopeless(error: unknown): boolean {

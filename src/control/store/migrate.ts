@@ -4,6 +4,7 @@ import type { Migration } from 'kysely/migration';
 import { Migrator } from 'kysely/migration';
 import { AppError } from '../../base/errors.ts';
 import { needsSomeone } from '../../base/postgres.ts';
+import { postgresCause } from '../../base/postgres-cause.ts';
 import { first } from './migrations/0001-first.ts';
 import { replicas } from './migrations/0002-replicas.ts';
 import { holder } from './migrations/0003-holder.ts';
@@ -32,5 +33,5 @@ export async function migrate(db: Kysely<Schema>): Promise<string[]> {
   const message = error instanceof Error ? error.message : String(error);
   if (message.includes('corrupted migrations')) throw new AppError('DATABASE_NEWER', {}, { cause: error });
   if (!needsSomeone(error)) throw storeError(error);
-  throw new AppError('DATABASE_UNUSABLE', { problem: message }, { cause: error });
+  throw new AppError('DATABASE_UNUSABLE', { problem: postgresCause(error)?.text ?? message }, { cause: error });
 }

@@ -1,11 +1,12 @@
 // Opens the database of retrieval, Postgres by URL or PGlite embedded, through one driver, and brings its tables to this version.
 import { Kysely, PostgresDialect } from 'kysely';
-import type { PoolConfig } from 'pg';
+import type { ClientBase, PoolConfig } from 'pg';
 import pg from 'pg';
 import { type Embedded, startEmbedded } from '../../../../base/embedded-database/embedded.ts';
 import { AppError } from '../../../../base/errors.ts';
 import type { Logger } from '../../../../base/logger.ts';
-import { needsSomeone, sqlProblem, sqlState, typeParser } from '../../../../base/postgres.ts';
+import { needsSomeone, sessionSettings, sqlProblem, typeParser } from '../../../../base/postgres.ts';
+import { postgresCause, urlProblem } from '../../../../base/postgres-cause.ts';
 import type { RetrievalSettings } from '../retrieval-settings.ts';
 import { Database } from './database.ts';
 import { requireVector } from './extension.ts';
@@ -63,10 +64,12 @@ function postgresPool(url: string, settings: RetrievalSettings): pg.Pool {
     connectionTimeoutMillis: settings.connectTimeoutMs,
     application_name: 'bowline-retrieval',
     keepAlive: true,
-    statement_timeout: limit,
-    idle_in_transaction_session_timeout: limit,
     query_timeout: limit + MARGIN_MS,
-    options: '-c jit=off',
+    onConnect: async (client: ClientBase) => {
+      const ms = String(limit);
+      const settings = { jit: 'off', statement_timeout: ms, idle_in_transaction_session_timeout: ms };
+      await client.query(sessionSettings(settings));
+    },
   });
 }
 
@@ -90,15 +93,19 @@ function makePool(config: PoolConfig): pg.Pool {
   return new pg.Pool({ ...config, types: { getTypeParser: typeParser } });
 }
 
+/** Without what the URL holds. */
 function mustBeUrl(url: string): void {
+  const problem = urlProblem(url) ?? unreadable(url);
+  if (problem !== undefined) throw new AppError('RETRIEVAL_UNAVAILABLE', { problem });
+}
+
+function unreadable(url: string): string | undefined {
   try {
-    if (/^(postgres|postgresql|socket):/.test(url) && new pg.Client({ connectionString: url })) return;
-  } catch {
-    // Said below, without what the URL holds.
+    new pg.Client({ connectionString: url });
+    return undefined;
+  } catch (error) {
+    return postgresCause(error)?.text ?? 'its URL is not of the form postgres://user:password@host/name';
   }
-  throw new AppError('RETRIEVAL_UNAVAILABLE', {
-    problem: 'the URL of its database is not of the form postgres://user:password@host/name',
-  });
 }
 
 async function prepareEmbedded(pool: pg.Pool): Promise<void> {
@@ -116,11 +123,8 @@ function opening(error: unknown): AppError {
     error instanceof AppError && (error.reason === 'STORE_REFUSED' || error.reason === 'STORE_UNAVAILABLE');
   if (error instanceof AppError && !ofStore) return error;
   const cause = error instanceof AppError ? error.cause : error;
-  if (!needsSomeone(cause)) return storeError(cause);
-  const problem = sqlState(cause) === '3D000' ? 'there is no such database' : sqlProblem(cause);
-  return new AppError(
-    'RETRIEVAL_UNAVAILABLE',
-    { problem: `${problem}; check its URL, user, password and rights` },
-    { cause },
-  );
+  const known = postgresCause(cause);
+  if (known?.passes || (!known && !needsSomeone(cause))) return storeError(cause);
+  const problem = known?.text ?? `${sqlProblem(cause)}; check its URL, user, password and rights`;
+  return new AppError('RETRIEVAL_UNAVAILABLE', { problem }, { cause });
 }
