@@ -66,6 +66,7 @@ import type { MemoryBusHub } from '../control/queue/memory-bus.ts';
 import type { MemoryQueueHub } from '../control/queue/memory-queue.ts';
 import { createConversations } from '../control/store/conversations.ts';
 import { type Database, openDatabase } from '../control/store/database.ts';
+import { DATABASE_TIME, DatabaseClock } from '../control/store/database-clock.ts';
 import { PgEventStore } from '../control/store/event-store.ts';
 import { createLeases } from '../control/store/leases.ts';
 import { migrate } from '../control/store/migrate.ts';
@@ -127,7 +128,8 @@ const DISPATCH = 'dispatch';
 
 /** Opens the database, starts all loops and listens. Throws what stands in the way (PORT_TAKEN, HOME_LOCKED, ...). */
 export async function startControl(options: ControlOptions): Promise<RunningControl> {
-  const { home, config, clock, log, progress } = options;
+  const { home, config, log, progress } = options;
+  const clock = new DatabaseClock(options.clock);
   const life = new Lifecycle(log);
   const replica = newId();
   const startedAt = clock.now();
@@ -147,6 +149,11 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       },
     );
     life.onStop('database', () => database.close());
+    if (database.kind === 'postgres') {
+      const time = async () => Number((await database.pool.query(DATABASE_TIME)).rows[0]?.ms);
+      await clock.measure(time).catch(() => {});
+      life.onStop('clock', clock.follow(time, log));
+    }
     if (database.kind === 'pglite') {
       const say = (what: string, short: boolean) => {
         progress(what);
@@ -375,6 +382,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           database: database.kind,
           startedAt,
           turns: () => turns.figures,
+          clock: () => clock.figures,
           faults: () => faults.count,
           stopped: (tenant) => restored.why(tenant)?.message ?? '',
           counts: async (tenant) => ({

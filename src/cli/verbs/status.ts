@@ -1,5 +1,6 @@
 // The verb `status`: how the edge and the control plane are, each by its own word, or why it does not answer.
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import { durationMs } from '@bufbuild/protobuf/wkt';
 import { Command } from 'commander';
 import {
   type GetStatusResponse as ControlStatus,
@@ -122,6 +123,11 @@ function printControl(out: Printer, control: Answer<MessageShape<typeof ControlS
   out.line(`         ${countText(s.openRuns, 'open run')}, ${countText(s.waitingJobs, 'job')} waiting`);
   if (s.model) out.line(`         model: ${modelText(s.model)}`);
   printFigures(out, s);
+  const ahead = s.clockAhead ? durationMs(s.clockAhead) : 0;
+  if (Math.abs(ahead) >= 2_000) {
+    const how = `${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? 'ahead of' : 'behind'}`;
+    out.line(`         its clock is ${how} the database's, whose time is used; set it right`, 'yellow');
+  }
   if (s.stopped) out.line(`         stopped: ${s.stopped}`, 'red');
 }
 

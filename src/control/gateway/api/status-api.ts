@@ -1,5 +1,5 @@
 // Status, approvals, usage and audit of the public API.
-import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import { durationFromMs, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type {
   ApprovalService,
@@ -12,6 +12,7 @@ import { BUILD } from '../../../base/version.ts';
 import { turnsOf } from '../../../contract/turns.ts';
 import type { AuditRecord } from '../../ledger/audit.ts';
 import type { UsageTotal } from '../../ledger/usage.ts';
+import type { ClockFigures } from '../../store/database-clock.ts';
 import { ownerOf } from '../principal.ts';
 import type { Sessions } from '../sessions.ts';
 
@@ -23,6 +24,8 @@ export function statusApi(parts: {
   readonly counts: (tenant: string) => Promise<{ devices: number; openRuns: number; waitingJobs: number }>;
   readonly startedAt: number;
   readonly turns: () => TurnFigures;
+  /** How the clock of this machine stands to the database's. */
+  readonly clock: () => ClockFigures;
   /** Requests that failed in a way that was not expected. */
   readonly faults: () => number;
   /** Why the work of a tenant stands still; empty when it does not. */
@@ -45,6 +48,8 @@ export function statusApi(parts: {
         startTime: timestampFromMs(parts.startedAt),
         stopped: parts.stopped(tenant),
         turns: turnsOf(parts.turns()),
+        clockAhead: durationFromMs(Math.round(parts.clock().aheadMs)),
+        clockWithin: durationFromMs(Math.ceil(parts.clock().within)),
         requestFaults: BigInt(parts.faults()),
         ...(model ? { model } : {}),
       };
