@@ -1,8 +1,9 @@
 // The embedded database, seen from the main thread: PGlite in a worker thread behind a unix socket that only this user
 // can reach. It owns the folder, its lock and the socket; it sends no SQL.
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { AppError } from '../errors.ts';
 import { lockHome } from '../home-lock.ts';
 import { makeFolder } from '../make-folder.ts';
 import type { EmbeddedExtension } from './embedded-messages.ts';
@@ -27,13 +28,15 @@ const PREFIX = 'bowline-db-';
 
 /**
  * Opens (or makes) the database in `dir`. Throws HOME_LOCKED when another process has it, DATABASE_UNUSABLE when it
- * cannot be opened. A thread that dies later is started again on the same socket, with backoff; `onTrouble` hears of it.
+ * cannot be opened, DISK_FULL where there is no room for it. A thread that dies later is started again on the same socket, with backoff; `onTrouble` hears of it.
  */
 export async function startEmbedded(dir: string, options: EmbeddedOptions): Promise<Embedded> {
   makeFolder(dir);
   chmodSync(dir, 0o700);
   const lock = lockHome(dir, options.program ?? 'database');
   let folder: string | undefined;
+  const data = join(dir, 'data');
+  const first = !existsSync(data);
   const release = () => {
     if (folder) rmSync(folder, { recursive: true, force: true });
     lock.release();
@@ -41,7 +44,7 @@ export async function startEmbedded(dir: string, options: EmbeddedOptions): Prom
   try {
     folder = socketFolder(join(dir, 'socket-folder'));
     const thread = new EmbeddedThread(
-      { data: join(dir, 'data'), socket: join(folder, SOCKET), extensions: options.extensions ?? [] },
+      { data, socket: join(folder, SOCKET), extensions: options.extensions ?? [] },
       options,
     );
     await thread.start();
@@ -53,8 +56,23 @@ export async function startEmbedded(dir: string, options: EmbeddedOptions): Prom
       },
     };
   } catch (error) {
+    const full = !hasRoom(dir);
+    // What was half made is of no use, and would stand in the way of the next start.
+    if (first) rmSync(data, { recursive: true, force: true });
     release();
-    throw error;
+    throw full ? new AppError('DISK_FULL', { what: `the database in ${dir}` }, { cause: error }) : error;
+  }
+}
+
+/** What the database needs to open; it says no more than that it aborted where there is less. A new one has some 40 MB. */
+const ROOM_BYTES = 64 << 20;
+
+function hasRoom(dir: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dir);
+    return bavail * bsize >= ROOM_BYTES;
+  } catch {
+    return true;
   }
 }
 

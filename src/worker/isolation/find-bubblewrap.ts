@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { AppError } from '../../base/errors.ts';
+import { tooFewFiles } from '../../base/open-files.ts';
 import type { Bubblewrap } from './bubblewrap-args.ts';
 import { seccompFilter } from './seccomp-filter.ts';
 import { systemMounts } from './system-mounts.ts';
@@ -73,5 +74,6 @@ async function versionOf(program: string): Promise<string> {
   }
 }
 
+/** Whatever failed for want of descriptors looks like something else. */
 const unavailable = (why: string, todo: string, cause?: unknown) =>
-  new AppError('SANDBOX_UNAVAILABLE', { why, todo }, { cause });
+  new AppError('SANDBOX_UNAVAILABLE', { why, todo: tooFewFiles() ?? todo }, { cause });
