@@ -1,6 +1,8 @@
 // Judges the URL of a control plane, wherever it was written: secrets go over TLS, or stay on this machine.
+
 import { AppError } from './errors.ts';
 import { isLoopback } from './host.ts';
+import { trimEndSigns } from './trim-signs.ts';
 
 /** The URL without a path's trailing slash. Throws USAGE, and INSECURE_CONTROL for http:// beyond this machine. */
 export function controlUrl(text: string): string {
@@ -12,7 +14,7 @@ export function controlUrl(text: string): string {
   }
   if (url.protocol === 'http:' && !isLoopback(url.hostname))
     throw new AppError('INSECURE_CONTROL', { url: url.origin });
-  return url.href.replace(/\/+$/, '');
+  return trimEndSigns(url.href, '/');
 }
 
 /** Whether two URLs surely name one control plane: the same URL, or both on this machine, where ports change. */

@@ -1,10 +1,11 @@
 // HTTP headers with the interface of the platform's class. The edge's bundle uses it in place of that class, whose first use
 // makes Node load its whole web client. It knows no protocol.
+import { trimSigns } from './trim-signs.ts';
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What a value cannot contain: NUL and line ends, and what is no byte. */
 const BAD_VALUE = /[\0\n\r]|[^\0-\xff]/;
-const AROUND = /^[\t\n\r ]+|[\t\n\r ]+$/g;
+const AROUND = '\t\n\r ';
 
 export type HeadersLike = Iterable<readonly [string, string] | string[]> | Readonly<Record<string, string>>;
 
@@ -85,7 +86,7 @@ function keyOf(name: string): string {
 }
 
 function textOf(name: string, value: string): string {
-  const text = String(value).replace(AROUND, '');
+  const text = trimSigns(String(value), AROUND);
   if (BAD_VALUE.test(text)) throw new TypeError(`not a value for the header ${name}`);
   return text;
 }

@@ -149,7 +149,8 @@ export class ChatSession {
 
   /** Does what a `/` command says; returns what to say. */
   #command(text: string): string {
-    const [, name = '', rest = ''] = /^\/(\S*)\s*(.*)$/s.exec(text) ?? [];
+    const space = /\s/.exec(text)?.index ?? text.length;
+    const [name, rest] = [text.slice(1, space), text.slice(space).trim()];
     switch (name) {
       case 'share':
         if (rest !== '') this.#shareFromNowOn(rest);

@@ -1,4 +1,5 @@
 // How a box becomes a device: reads the join line, makes the keys first, then calls Join. Repeating it is harmless.
+
 import { hostname } from 'node:os';
 import type { Readable } from 'node:stream';
 import { createClient } from '@connectrpc/connect';
@@ -10,6 +11,7 @@ import { homePaths } from '../base/home.ts';
 import { parsePin, splitKey } from '../base/pin.ts';
 import { readTrusted } from '../base/trusted-file.ts';
 import { dialProven } from '../contract/channel/dial.ts';
+import { trimSigns } from '../base/trim-signs.ts';
 import { toAppError } from '../contract/errors.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
 import {
@@ -94,12 +96,11 @@ export function deviceName(name: string): string {
 
 /** The name of this machine as a device name. */
 export function defaultDeviceName(host = hostname()): string {
-  const name = host
+  const plain = host
     .toLowerCase()
     .split('.')[0]!
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, 64)
-    .replace(/^-+|-+$/g, '');
+    .replace(/[^a-z0-9]+/g, '-');
+  const name = trimSigns(plain.slice(0, 64), '-');
   return name === '' ? 'edge' : name;
 }
 

@@ -1,7 +1,9 @@
 // The entry point `bowline`: loads the verb that is used, and turns errors into words and an exit code, here and once. It
 // composes nothing itself.
+
 import { Command, CommanderError } from 'commander';
 import { AppError, EXIT } from '../base/errors.ts';
+import { oneLine } from '../base/trim-signs.ts';
 import { BUILD } from '../base/version.ts';
 import type { CliIo } from '../cli/io.ts';
 import { reportError } from '../cli/report-error.ts';
@@ -56,7 +58,7 @@ function prepare(command: Command): void {
 function usageOf(error: unknown): unknown {
   if (!(error instanceof CommanderError)) return error;
   if (error.code === 'commander.help') return new AppError('USAGE', { what: 'no verb was given' });
-  return new AppError('USAGE', { what: error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ') });
+  return new AppError('USAGE', { what: oneLine(error.message.replace(/^error: /, '')) });
 }
 
 function processIo(): CliIo {

@@ -10,4 +10,9 @@ export const FUZZERS: readonly (() => Promise<Fuzz>)[] = [
   async () => (await import('./frames-edge.fuzz.ts')).framesEdgeFuzz,
   async () => (await import('./tool-shell.fuzz.ts')).toolShellFuzz,
   async () => (await import('./sandbox-run.fuzz.ts')).sandboxRunFuzz,
+  async () => (await import('./tools.fuzz.ts')).toolReadFuzz,
+  async () => (await import('./tools.fuzz.ts')).toolListFuzz,
+  async () => (await import('./tools.fuzz.ts')).toolSearchFuzz,
+  async () => (await import('./tools.fuzz.ts')).toolStatFuzz,
+  async () => (await import('./tools.fuzz.ts')).toolWriteFuzz,
 ];

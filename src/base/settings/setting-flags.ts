@@ -37,7 +37,10 @@ const gather = (value: string, before: readonly string[] = []): readonly string[
 
 /** The key under which commander gives the value of a flag: `keyFile` of `--key-file <file>`. */
 const keyOf = (flag: string): string =>
-  flag.replace(/^--| .*$/g, '').replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  flag
+    .replace(/^--/, '')
+    .split(' ')[0]!
+    .replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 function pair(text: string, example: string): [string, string] {
   const at = text.indexOf('=');

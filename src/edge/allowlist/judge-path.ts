@@ -1,6 +1,8 @@
 // Judges a path by its letters, before anything is looked at on the disk, so that a refusal tells nothing. Pure.
+
 import { isAbsolute, normalize } from 'node:path';
 import { AppError } from '../../base/errors.ts';
+import { trimEndSigns } from '../../base/trim-signs.ts';
 import { contains, type Root } from '../config.ts';
 
 /** A path that may be looked at. */
@@ -65,7 +67,7 @@ interface Found {
 
 /** The innermost root that holds the path. */
 function byAbsolute(path: string, roots: readonly Root[]): Found | undefined {
-  const clean = path.length > 1 ? path.replace(/\/+$/, '') : path;
+  const clean = path.length > 1 ? trimEndSigns(path, '/') : path;
   return roots
     .flatMap((root) => [root.path, root.realPath].map((base) => ({ root, base })))
     .filter(({ base }) => contains(base, clean))
@@ -74,7 +76,7 @@ function byAbsolute(path: string, roots: readonly Root[]): Found | undefined {
 }
 
 function byName(text: string, roots: readonly Root[]): Found | undefined {
-  const clean = normalize(text).replace(/\/+$/, '');
+  const clean = trimEndSigns(normalize(text), '/');
   if (clean === '..' || clean.startsWith('../')) return undefined;
   const [head = '', ...rest] = clean.split('/');
   const named = roots.find((root) => root.name === head);

@@ -13,7 +13,8 @@ export function joinLines(text: string): string {
   if (!/[-\u2010\u00ad]\n/.test(whole)) return whole;
   const words = new Set(whole.match(/\p{L}[\p{L}\p{M}]*(?:-[\p{L}\p{M}]+)*/gu) ?? []);
   return whole.replace(CUT, (_, mark: string, rest: string, at: number) => {
-    const begin = /[\p{L}\p{M}-]*$/u.exec(whole.slice(Math.max(0, at - WORD), at))![0];
+    // At most WORD letters: the run is looked at again from each of them, no more.
+    const begin = /[\p{L}\p{M}-]{0,64}$/u.exec(whole.slice(Math.max(0, at - WORD), at))![0];
     const hyphened = mark !== '\u00ad' && words.has(`${begin}-${rest}`) && !words.has(`${begin}${rest}`);
     return hyphened ? `-${rest}` : rest;
   });

@@ -71,10 +71,10 @@ function resolve(link: string, base: string | undefined): string | undefined {
 
 function linksOf(document: Tree, href: (link: string) => string | undefined, own: string | undefined): DocumentLink[] {
   const links = new Map<string, DocumentLink>();
-  const self = own?.replace(/#.*$/s, '');
+  const self = own?.split('#')[0];
   for (const anchor of document.querySelectorAll('a[href]')) {
     if (links.size >= MAX_LINKS) break;
-    const url = href(anchor.getAttribute('href') ?? '')?.replace(/#.*$/s, '');
+    const url = href(anchor.getAttribute('href') ?? '')?.split('#')[0];
     if (url === undefined || url === self || links.has(url)) continue;
     links.set(url, { url, text: words(anchor.textContent, 200) });
   }

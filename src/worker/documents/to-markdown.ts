@@ -1,5 +1,7 @@
 // Writes a tree of HTML as Markdown: links absolute and only to the web, images as their words, plain tables as tables.
+
 import TurndownService from 'turndown';
+import { oneLine } from '../../base/trim-signs.ts';
 import type { TreeElement } from './html-tree.ts';
 
 /** @param href the absolute URL of a link; undefined for what is no link of the web */
@@ -13,7 +15,7 @@ export function toMarkdown(root: TreeElement, href: (link: string) => string | u
   turndown.addRule('link', {
     filter: 'a',
     replacement: (content, node) => {
-      const text = content.replace(/\s*\n\s*/g, ' ').trim();
+      const text = oneLine(content).trim();
       const url = href(attribute(node, 'href'));
       if (!url || !text) return content;
       return `[${text}](${url.replaceAll('(', '%28').replaceAll(')', '%29')})`;
@@ -66,11 +68,7 @@ function addTables(turndown: TurndownService): void {
   const plain = (node: unknown) => tableOf(element(node)) !== undefined;
   turndown.addRule('cell', {
     filter: (node) => (node.nodeName === 'TD' || node.nodeName === 'TH') && plain(node),
-    replacement: (content) =>
-      ` ${content
-        .trim()
-        .replace(/\s*\n\s*/g, ' ')
-        .replaceAll('|', '\\|')} |`,
+    replacement: (content) => ` ${oneLine(content.trim()).replaceAll('|', '\\|')} |`,
   });
   turndown.addRule('row', {
     filter: (node) => node.nodeName === 'TR' && plain(node),

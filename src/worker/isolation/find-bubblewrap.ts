@@ -68,7 +68,7 @@ async function firstExecutable(places: readonly string[]): Promise<string> {
 async function versionOf(program: string): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: 5000, env: {} });
-    return /(\d+\.\d+(\.\d+)?)/.exec(stdout)?.[1] ?? '0';
+    return /\b(\d{1,6}\.\d{1,6}(\.\d{1,6})?)/.exec(stdout)?.[1] ?? '0';
   } catch (cause) {
     throw unavailable(`${program} does not run`, INSTALL, cause);
   }

@@ -97,7 +97,7 @@ function failureOf(reason: string) {
       reason,
       code: known?.code ?? 'unknown',
       retryable: known?.retryable ?? false,
-      message: (known?.message ?? reason).replace(/\s*\(?\{\w+\}\)?/g, ''),
+      message: (known?.message ?? reason).replace(/\s?\(?\{\w+\}\)?/g, ''),
     }),
   );
 }

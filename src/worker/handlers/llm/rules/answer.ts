@@ -1,7 +1,9 @@
 // Composes the answer of a turn from what its tools found: quotes with their places, never a word that stands nowhere.
+
 import { create, equals } from '@bufbuild/protobuf';
 import { FileKind } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { type Source, SourceSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
+import { trimEndSigns } from '../../../../base/trim-signs.ts';
 import { commandAnswer } from './command-answer.ts';
 import type { CutFiles, Located } from './cut-files.ts';
 import { aboutFile } from './describe-file.ts';
@@ -143,7 +145,7 @@ function source(draft: Draft, path: string, startLine: number, endLine: number, 
 function show(draft: Draft, intent: Intent, files: readonly ReadFile[]): void {
   const phrases = phrasesIn(intent.language);
   for (const file of files.filter((each) => each.text !== undefined)) {
-    const text = (file.text ?? '').replace(/\n+$/, '');
+    const text = trimEndSigns(file.text ?? '', '\n');
     if (text === '') draft.lines.push(phrases.empty(file.path));
     else {
       const shown =

@@ -1,4 +1,5 @@
 // What a question wants, by its words: one of a few kinds, with what it names. Guesses, and is honest about the default.
+import { trimEndSigns } from '../../../../base/trim-signs.ts';
 import { type Language, languageOf } from './language.ts';
 import { baseName, type Named, namesIn } from './names.ts';
 import { subjectWords } from './words.ts';
@@ -71,7 +72,7 @@ export function intentOf(question: string): Intent {
 }
 
 const LINE_WORDS =
-  /\blines?\s+\d+(?:\s*(?:-|–|to|through)\s*\d+)?|第?\s*\d+\s*(?:行?\s*(?:-|–|~|到|至)\s*第?\s*\d+)?\s*行/gi;
+  /\blines?\s{1,8}\d{1,9}(?:\s{0,8}(?:-|–|to|through)\s{0,8}\d{1,9})?|第?\s{0,8}\d{1,9}\s{0,8}(?:行?\s{0,8}(?:-|–|~|到|至)\s{0,8}第?\s{0,8}\d{1,9})?\s{0,8}行/gi;
 const VERBS =
   /^(?:summari[sz]e|summary|overview|outline|recap|gist|tldr|list|ls|open|display|cat|view|quote|dump|whole|entire|full|text|recursively|documents?|docs?|notes?)$/i;
 
@@ -103,10 +104,12 @@ function commandIn(text: string): string[] {
   const verb = RUN.exec(text) ?? RUN_ZH.exec(text);
   if (!verb) return [];
   const after = text.slice(verb[0].length);
-  const quoted = /`([^`]+)`|“([^”]+)”|「([^」]+)」/.exec(after);
+  const quoted = /`([^`]{1,2000})`|“([^”]{1,2000})”|「([^」]{1,2000})」/.exec(after);
   const command = quoted
     ? (quoted[1] ?? quoted[2] ?? quoted[3])!
-    : after.replace(/[\s?？。！!]+$/, '').replace(/\s+(?:please|for me|and (?:show|tell|give) .*)$/i, '');
+    : trimEndSigns(after.trimEnd(), ' \t\r\n?？。！!')
+        .replace(/\s(?:please|for me|and (?:show|tell|give) .{0,2000})$/i, '')
+        .trimEnd();
   if (/^(?:a|an|it|this|that|my|again)\b/i.test(command)) return [];
   return splitWords(command);
 }

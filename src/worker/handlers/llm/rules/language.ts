@@ -8,7 +8,7 @@ const CJK = /[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]/g;
 export function languageOf(text: string): Language {
   const chinese = text.match(CJK)?.length ?? 0;
   if (chinese === 0) return 'en';
-  const words = text.replace(/\S*\.\w{1,8}/g, ' ').match(/[A-Za-z]+/g)?.length ?? 0;
+  const words = text.replace(/\S{0,200}\.\w{1,8}/g, ' ').match(/[A-Za-z]+/g)?.length ?? 0;
   return chinese >= words ? 'zh' : 'en';
 }
 

@@ -1,5 +1,6 @@
 // Finds what a question names: files, folders, patterns, line ranges. Works on the words alone; what exists is found out
 // with tools.
+import { trimEndSigns } from '../../../../base/trim-signs.ts';
 
 /** What a question names. */
 export interface Named {
@@ -14,7 +15,8 @@ export interface Named {
   readonly rest: string;
 }
 
-const QUOTED = /`([^`\n]+)`|"([^"\n]+)"|“([^”\n]+)”|「([^」\n]+)」|《([^》\n]+)》|(?<![\w])'([^'\n]+)'(?![\w])/g;
+const QUOTED =
+  /`([^`\n]{1,400})`|"([^"\n]{1,400})"|“([^”\n]{1,400})”|「([^」\n]{1,400})」|《([^》\n]{1,400})》|(?<![\w])'([^'\n]{1,400})'(?![\w])/g;
 const EXTENSION =
   'md|markdown|txt|text|rst|adoc|org|log|csv|tsv|json|jsonl|ya?ml|toml|ini|cfg|conf|env|xml|html?|css|scss|m?[jt]sx?|cjs|py|rb|go|rs|java|kt|swift|c|h|cc|cpp|hpp|cs|php|lua|pl|sh|bash|zsh|sql|proto|graphql|tex|bib|srt|vue|svelte|lock|gradle|properties|service|tf|nix|dockerfile|pdf|docx?|xlsx?|pptx?|png|jpe?g|gif|svg|zip';
 const GLOB = /(?<![\w*])[\w./-]{0,200}\*[\w.*/-]{0,200}/g;
@@ -28,11 +30,11 @@ const FOLDER_SLASH = /(?<![\w@/.:-])(?:\.{0,2}\/)?(?:[\p{L}\p{N}_.+~-]{1,100}\/)
 const FOLDER_WORD =
   /(?<![\w./-])([\w.+~/-]{1,200}) (?:folder|directory|dir)\b|(?:folder|directory|dir) (?:called |named )?([\w.+~/-]+)|([\w.+~/-]{1,200})\s*(?:文件夹|目录)/gi;
 const SOLE_TARGET =
-  /(?:summari[sz]e|sum up|summary of|overview of|outline|list|ls|files in|is in|inside)\s+(?:the\s+|my\s+|all\s+of\s+)?([\w.+~/-]+)\s*[?.!]*$|(?:总结|概括|摘要|归纳|列出)(?:一下)?\s*([\w.+~/-]+)\s*(?:里|中)?\s*[？?。.!！]*$/i;
+  /(?:summari[sz]e|sum up|summary of|overview of|outline|list|ls|files in|is in|inside)\s{1,8}(?:the\s{1,8}|my\s{1,8}|all\s{1,8}of\s{1,8})?([\w.+~/-]{1,200})\s{0,8}[?.!]{0,8}$|(?:总结|概括|摘要|归纳|列出)(?:一下)?\s{0,8}([\w.+~/-]{1,200})\s{0,8}(?:里|中)?\s{0,8}[？?。.!！]{0,8}$/i;
 const NO_FOLDER =
   /^(?:files?|everything|all|it|them|here|content|contents|folders?|directory|documents?|the|this|that|my|a|an|in|of|which|what|every|each|all|is|are|any|current|same|here|and|or|for|with)$/i;
 const LINES =
-  /\blines?\s+(\d+)(?:\s*(?:-|–|to|through|and)\s*(\d+))?|#L(\d+)(?:-L?(\d+))?|第?\s*(\d+)\s*(?:行?\s*(?:-|–|~|到|至)\s*第?\s*(\d+))?\s*行/i;
+  /\blines?\s{1,8}(\d{1,9})(?:\s{0,8}(?:-|–|to|through|and)\s{0,8}(\d{1,9}))?|#L(\d{1,9})(?:-L?(\d{1,9}))?|第?\s{0,8}(\d{1,9})\s{0,8}(?:行?\s{0,8}(?:-|–|~|到|至)\s{0,8}第?\s{0,8}(\d{1,9}))?\s{0,8}行/i;
 /** Chinese words that stand right before a Chinese file name without belonging to it. */
 const BEFORE_NAME =
   /^(?:请|帮我|帮忙|麻烦|你|我|能不能|可以|能|把|在|从|看看|看一下|看|读一下|读取|读|打开|显示|查看|查找|查|阅读|搜索|总结一下|总结|概括一下|概括|摘要|介绍一下|介绍|解释|关于|根据|对|和|与|及|文件|一下|说说|告诉我|里|的)+/;
@@ -68,7 +70,7 @@ function foldersIn(text: string): string[] {
   const worded = [...text.matchAll(FOLDER_WORD)].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
   const sole = SOLE_TARGET.exec(text.trim());
   const all = [...slashed, ...worded, sole?.[1] ?? sole?.[2] ?? ''].map((folder) =>
-    folder.replace(/^\.\//, '').replace(/\/+$/, ''),
+    trimEndSigns(folder.replace(/^\.\//, ''), '/'),
   );
   return [...new Set(all.filter((folder) => folder !== '' && folder !== '.' && !NO_FOLDER.test(folder)))];
 }
@@ -82,4 +84,4 @@ function linesIn(text: string): { start: number; end: number } | undefined {
 }
 
 /** The last part of a path. */
-export const baseName = (path: string): string => path.replace(/\/+$/, '').split('/').at(-1) ?? path;
+export const baseName = (path: string): string => trimEndSigns(path, '/').split('/').at(-1) ?? path;

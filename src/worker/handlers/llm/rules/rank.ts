@@ -29,7 +29,7 @@ const MEANS =
 const WANTS_NUMBER =
   /\b(when|date|dates|deadline|day|time|how (?:many|much|long|old|often)|price|cost|version|number|port)\b|什么时候|何时|日期|时间|几[号点月天]|多少|多久|价格|版本|截止/i;
 const HAS_NUMBER =
-  /\d|[一二三四五六七八九十]+[月日号点年]|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b/i;
+  /\d|[一二三四五六七八九十][月日号点年]|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b/i;
 
 /** Units that hold something of the query, best first. `query` is what its subject words are. */
 export function rank(units: readonly Located[], query: string, question: string): Ranked[] {

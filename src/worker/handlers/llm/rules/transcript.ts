@@ -103,7 +103,7 @@ function errorIn(result: JsonValue | undefined): Step['error'] {
 }
 
 const SHARED_LINE =
-  /^\s*[-*•]\s+(?:`([^`]+)`|(\S.*?))(?:#L(\d+)(?:-L?(\d+))?)?\s*(?:[([,:].*?\blines?\s+(\d+)\s*(?:-|–|to)\s*(\d+).*|\s[([].*|[([].*)?$/;
+  /^\s{0,8}[-*•]\s{1,8}(?:`([^`]{1,4096})`|(\S.{0,4095}?))(?:#L(\d{1,9})(?:-L?(\d{1,9}))?)?\s{0,8}(?:[([,:].{0,200}?\blines?\s{1,8}(\d{1,9})\s{0,8}(?:-|–|to)\s{0,8}(\d{1,9}).*|\s[([].*|[([].*)?$/;
 
 /** The bullet list of paths under the line that speaks of shared files. */
 function sharedIn(system: string): SharedFile[] {

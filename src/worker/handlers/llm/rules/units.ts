@@ -1,4 +1,5 @@
 // Cuts a text file into what can be quoted: sentences, list items, headings, lines of code; each knows its lines.
+import { trimEndSigns } from '../../../../base/trim-signs.ts';
 import { hasChinese } from './language.ts';
 
 export interface Unit {
@@ -11,7 +12,7 @@ export interface Unit {
   readonly headings: readonly string[];
 }
 
-const HEADING = /^\s{0,3}(#{1,6})\s+(.+?)\s*#*\s*$/;
+const HEADING = /^\s{0,3}(#{1,6})\s(?=.*\S)(.*)$/;
 const ITEM = /^\s*(?:[-*+•]|\d{1,3}[.)、]|[一二三四五六七八九十]+、)\s+/;
 /** `Owner: Anna`, `负责人：小王`: a line of its own; not the scheme of a URL. */
 const LABEL = /^\s*[\p{L}\p{N}][^\s:：，。,.]{0,15}(?:：|:(?=\s))\s*\S/u;
@@ -42,10 +43,11 @@ export function unitsOf(text: string, firstLine: number, prose: boolean): Unit[]
     else if (fenced || !prose || (block.length === 0 && INDENTED.test(raw))) single('code', raw.trim());
     else if (HEADING.test(raw)) {
       flush();
-      const [, marks, title] = HEADING.exec(raw)!;
+      const [, marks, rest = ''] = HEADING.exec(raw)!;
+      const title = trimEndSigns(rest.trim(), '#').trimEnd();
       while (headings.length > 0 && headings.at(-1)!.level >= marks!.length) headings.pop();
-      single('heading', title!);
-      headings.push({ level: marks!.length, text: title! });
+      single('heading', title);
+      headings.push({ level: marks!.length, text: title });
     } else if (TABLE.test(raw)) {
       flush();
       if (/[^\s|:-]/.test(raw)) single('text', raw.trim());
@@ -68,7 +70,7 @@ function wraps(line: string, next: string): boolean {
 }
 
 /** Ends of sentences: `.` only before a space or the end, so that 1.5 and notes.md stay whole. */
-const END = /[。！？；]+[”’」』）]*|[.!?]+["”’)\]]*(?=\s|$)/g;
+const END = /[。！？；]{1,16}[”’」』）]{0,16}|[.!?]{1,16}["”’)\]]{0,16}(?=\s|$)/g;
 const NO_END = /(?:^|[\s(])(?:e\.g|i\.e|etc|cf|vs|dr|mr|mrs|ms|st|approx|fig|al|[A-Za-z])\.$/i;
 
 function sentencesOf(block: readonly { text: string; line: number }[], headings: readonly string[]): Unit[] {

@@ -1,5 +1,7 @@
 // Cuts a document into passages with all that is kept of each. Pure: the same text gives the same passages.
+
 import { createHash } from 'node:crypto';
+import { trimEndSigns } from '../../../../base/trim-signs.ts';
 import type { Block, Span } from './block.ts';
 import { filled } from './block.ts';
 import { Places } from './lines.ts';
@@ -82,8 +84,5 @@ function passageOf(
 
 function cutBytes(text: string, most: number): string {
   if (Buffer.byteLength(text) <= most) return text;
-  return Buffer.from(text)
-    .subarray(0, most)
-    .toString()
-    .replace(/\ufffd+$/, '');
+  return trimEndSigns(Buffer.from(text).subarray(0, most).toString(), '\ufffd');
 }

@@ -129,6 +129,11 @@ function plain(node: Node): string {
 function frontMatter(text: string): { end: number; title: string } | undefined {
   const match = /^\ufeff?---[ \t]*\r?\n(?:(?!---)[^\n]*\n){0,200}?---[ \t]*(?:\r?\n|$)/.exec(text);
   if (!match) return undefined;
-  const title = /^title:[ \t]*(["']?)([^\r\n]*?)\1[ \t]*\r?$/m.exec(match[0])?.[2] ?? '';
+  const title = withoutQuotes(/^title:([^\r\n]*)/m.exec(match[0])?.[1]?.trim() ?? '');
   return { end: match[0].length, title: title.slice(0, HEADING).toWellFormed() };
+}
+
+function withoutQuotes(text: string): string {
+  const [mark] = text;
+  return text.length >= 2 && (mark === '"' || mark === "'") && text.endsWith(mark) ? text.slice(1, -1) : text;
 }

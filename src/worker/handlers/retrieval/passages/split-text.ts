@@ -15,7 +15,7 @@ export interface SplitSizes {
 }
 
 /** Where a piece may end, from the best place to the worst. The ideographic marks end a sentence without a space. */
-const SENTENCE = /[.!?…]+["'”’)\]]*(?=\s)|[。！？；｡]+["'”’」』）】]*|\n[ \t\r]*\n/gu;
+const SENTENCE = /[.!?…]{1,16}["'”’)\]]{0,16}(?=\s)|[。！？；｡]{1,16}["'”’」』）】]{0,16}|\n[ \t\r]{0,64}\n/gu;
 const LINE = /\n/gu;
 const WORD = /\s+|[，、,;:：]/gu;
 const JOINING = /^(?:[\udc00-\udfff]|\u200d|\p{M})/u;
