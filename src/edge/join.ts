@@ -9,9 +9,9 @@ import { controlUrl, sameControl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
 import { parsePin, splitKey } from '../base/pin.ts';
+import { trimSigns } from '../base/trim-signs.ts';
 import { readTrusted } from '../base/trusted-file.ts';
 import { dialProven } from '../contract/channel/dial.ts';
-import { trimSigns } from '../base/trim-signs.ts';
 import { toAppError } from '../contract/errors.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
 import {
