@@ -24,7 +24,7 @@ export function sameControl(a: string, b: string): boolean {
 
 /** What is often wrong with an IPv6 address in a URL. */
 function hint(text: string): string {
-  if (/:\/\/[^/]*:[^/]*%/.test(text))
+  if (/:\/\/[^/]{0,300}:[^/]{0,300}%/.test(text))
     return '; no URL can hold a zone (what stands behind %): use a name or another address';
   return /:\/\/[^/[\]]*:[^/[\]]*:/.test(text) ? '; an IPv6 address stands in brackets: http://[::1]:7420' : '';
 }

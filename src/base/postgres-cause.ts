@@ -144,7 +144,7 @@ export function postgresCause(error: unknown): KnownCause | undefined {
  * before its `@`, so that user and password would be taken for a host that nobody finds.
  */
 export function urlProblem(url: string): string | undefined {
-  const [, authority, tail] = /^(?:postgres|postgresql):\/\/([^/?#]*)(.*)$/s.exec(url) ?? [];
+  const [, authority, tail] = /^(?:postgres|postgresql):\/\/([^/?#]{0,4096})(.*)$/s.exec(url) ?? [];
   if (authority === undefined || tail === undefined) {
     return url.startsWith('socket:') ? undefined : 'its URL is not of the form postgres://user:password@host/name';
   }
