@@ -15,4 +15,10 @@ export const FUZZERS: readonly (() => Promise<Fuzz>)[] = [
   async () => (await import('./tools.fuzz.ts')).toolSearchFuzz,
   async () => (await import('./tools.fuzz.ts')).toolStatFuzz,
   async () => (await import('./tools.fuzz.ts')).toolWriteFuzz,
+  async () => (await import('./parse-robots.fuzz.ts')).parseRobotsFuzz,
+  async () => (await import('./parse-heads.fuzz.ts')).parseHeadsFuzz,
+  async () => (await import('./parse-documents.fuzz.ts')).parseHtmlFuzz,
+  async () => (await import('./parse-documents.fuzz.ts')).parsePdfFuzz,
+  async () => (await import('./parse-documents.fuzz.ts')).parseDocxFuzz,
+  async () => (await import('./parse-documents.fuzz.ts')).parseCharsetFuzz,
 ];

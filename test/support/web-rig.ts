@@ -18,6 +18,7 @@ import { openParser } from '../../src/worker/documents/open-parser.ts';
 import { PARSER_DEFAULTS } from '../../src/worker/documents/parser-settings.ts';
 import type { HandlerContext } from '../../src/worker/handler.ts';
 import { assembleWeb } from '../../src/worker/handlers/web/open-web.ts';
+import type { Proxies } from '../../src/worker/handlers/web/proxies.ts';
 import type { Resolve } from '../../src/worker/handlers/web/resolver.ts';
 import { WEB_DEFAULTS, type WebSettings } from '../../src/worker/handlers/web/web-settings.ts';
 import { loneContext } from '../../src/worker/lone-context.ts';
@@ -80,6 +81,7 @@ export interface WebRigOptions {
   readonly ports: readonly number[];
   readonly settings?: Partial<WebSettings>;
   readonly resolve?: Resolve;
+  readonly proxies?: Proxies;
 }
 
 export class WebRig {
@@ -89,14 +91,14 @@ export class WebRig {
     this.#web = web;
   }
 
-  static async open({ ports, settings, resolve = LOOPBACK }: WebRigOptions): Promise<WebRig> {
+  static async open({ ports, settings, resolve = LOOPBACK, proxies }: WebRigOptions): Promise<WebRig> {
     const all: WebSettings = { ...WEB_DEFAULTS, robotsForFetch: false, pauseMs: 0, ...settings };
     const parser = await openParser(
       { ...PARSER_DEFAULTS, ...settings?.parser },
       { clock: systemClock, log: silentLogger },
     );
     const policy = new LoopbackPolicy(ports, { privateHosts: all.privateHosts });
-    return new WebRig(assembleWeb({ settings: all, parser, policy, resolve, clock: systemClock }));
+    return new WebRig(assembleWeb({ settings: all, parser, policy, resolve, clock: systemClock, proxies }));
   }
 
   async fetch(

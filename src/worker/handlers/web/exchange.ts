@@ -88,6 +88,7 @@ const INVALID: Readonly<Record<string, string>> = {
 const PROBLEMS: Readonly<Record<string, string>> = {
   UND_ERR_BODY_TIMEOUT: 'it stopped in the middle of its answer',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'its answer is shorter or longer than it says',
+  UND_ERR_ABORTED: 'the proxy of this worker let no connection through',
   EAI_AGAIN: 'its name could not be looked up',
 };
 

@@ -1,10 +1,11 @@
 // The HTTP client that dials only what the address policy permits: each connection's address is judged at the moment it is dialled, and
 // the address that was judged is the one that is dialled, so a name that changes its answers (DNS rebinding) gains nothing.
 import type { LookupFunction } from 'node:net';
-import { Agent, buildConnector } from 'undici';
+import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import type { AppError } from '../../../base/errors.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import { notPublic } from './judge-url.ts';
+import type { Proxies } from './proxies.ts';
 import type { Resolve } from './resolver.ts';
 
 export interface AgentOptions {
@@ -12,11 +13,16 @@ export interface AgentOptions {
   readonly resolve: Resolve;
   readonly silenceMs: number;
   readonly headBytes: number;
+  /** Who dials instead of this worker; undefined: nobody. */
+  readonly proxies?: Proxies | undefined;
 }
 
-/** No proxies, no HTTP/2, no pipelining; a few connections to each origin, kept for seconds. */
-export function guardedAgent({ policy, resolve, silenceMs, headBytes }: AgentOptions): Agent {
-  return new Agent({
+/**
+ * No HTTP/2, no pipelining; a few connections to each origin, kept for seconds. Through a proxy it is the proxy that looks names up and
+ * dials: then the policy judges URLs, and addresses only of hosts that are not asked through it.
+ */
+export function guardedAgent({ policy, resolve, silenceMs, headBytes, proxies }: AgentOptions): Dispatcher {
+  const options: Agent.Options = {
     connections: 4,
     pipelining: 1,
     allowH2: false,
@@ -35,7 +41,8 @@ export function guardedAgent({ policy, resolve, silenceMs, headBytes }: AgentOpt
       const connect = buildConnector({ lookup: judged(resolve, permits), timeout: silenceMs, maxCachedSessions: 0 });
       connect(options, callback);
     },
-  });
+  };
+  return proxies ? new EnvHttpProxyAgent({ ...options, ...proxies }) : new Agent(options);
 }
 
 /** As it stands in a URL; undici takes the brackets of an IPv6 address away. */

@@ -9,6 +9,7 @@ import { AddressPolicy } from './address-policy.ts';
 import { guardedAgent } from './guarded-agent.ts';
 import { HostTurns } from './host-turns.ts';
 import { HttpCache } from './http-cache.ts';
+import { type Proxies, proxiesOf } from './proxies.ts';
 import { type Resolve, systemResolve } from './resolver.ts';
 import type { SearchParts } from './search.ts';
 import { WebClient } from './web-client.ts';
@@ -16,11 +17,12 @@ import { webHandler } from './web-handler.ts';
 import { brave, searxng, WEB_DEFAULTS, type WebSettings } from './web-settings.ts';
 
 /** Throws PARSER_UNAVAILABLE where documents cannot be parsed in isolation. */
-export async function openWeb({ clock, log, settings: all }: CapabilityParts): Promise<Capability> {
+export async function openWeb({ clock, log, settings: all, env }: CapabilityParts): Promise<Capability> {
   const settings = webSettings(all);
   const parser = await openParser(settings.parser, { clock, log });
   const policy = new AddressPolicy({ ports: settings.ports, privateHosts: settings.privateHosts });
-  return assembleWeb({ settings, parser, policy, resolve: systemResolve, clock });
+  const proxies = all.webProxy === 'environment' ? proxiesOf(env) : undefined;
+  return assembleWeb({ settings, parser, policy, resolve: systemResolve, clock, proxies });
 }
 
 export interface WebAssembly {
@@ -30,15 +32,16 @@ export interface WebAssembly {
   readonly policy: AddressPolicy;
   readonly resolve: Resolve;
   readonly clock: Clock;
+  readonly proxies?: Proxies | undefined;
 }
 
-export function assembleWeb({ settings, parser, policy, resolve, clock }: WebAssembly): Capability {
+export function assembleWeb({ settings, parser, policy, resolve, clock, proxies }: WebAssembly): Capability {
   const { silenceMs, headBytes, longestPauseMs, cacheBytes } = settings;
-  const agent = guardedAgent({ policy, resolve, silenceMs, headBytes });
+  const agent = guardedAgent({ policy, resolve, silenceMs, headBytes, proxies });
   const turns = new HostTurns(clock, longestPauseMs);
   const cache = new HttpCache(cacheBytes, clock);
   const client = new WebClient({ agent, policy, turns, cache, settings, clock });
-  const search = searchParts(settings, resolve, clock);
+  const search = searchParts(settings, resolve, clock, proxies);
   return {
     handler: webHandler({ client, parser, settings, clock, search }),
     close: async () => {
@@ -47,12 +50,17 @@ export function assembleWeb({ settings, parser, policy, resolve, clock }: WebAss
   };
 }
 
-function searchParts(settings: WebSettings, resolve: Resolve, clock: Clock): SearchParts | undefined {
+function searchParts(
+  settings: WebSettings,
+  resolve: Resolve,
+  clock: Clock,
+  proxies: Proxies | undefined,
+): SearchParts | undefined {
   const { search, silenceMs, headBytes, userAgent } = settings;
   if (!search) return undefined;
   // The one host that the operator chose; only this client asks it, and only with searches.
   const policy = { permits: () => true, trusts: () => true };
-  const agent = guardedAgent({ policy, resolve, silenceMs, headBytes });
+  const agent = guardedAgent({ policy, resolve, silenceMs, headBytes, proxies });
   return { settings: search, agent, userAgent, clock };
 }
 

@@ -32,6 +32,14 @@ export const WEB_ROWS = {
     most: 64,
     fallback: [],
   },
+  webProxy: {
+    env: 'BOWLINE_WEB_PROXY',
+    group: 'web',
+    kind: 'choice',
+    what: 'whether pages are asked through the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY; then the proxy looks names up and dials, and only it can keep them out of private networks',
+    of: ['none', 'environment'],
+    fallback: 'none',
+  },
   webFetchIgnoresRobots: {
     env: 'BOWLINE_WEB_FETCH_IGNORES_ROBOTS',
     group: 'web',

@@ -32,6 +32,9 @@ test('case, accents, width and the plural do not part', () => {
     ['queries', 'query'],
     ['Straße', 'straße'],
     ['ﬁle', 'file'],
+    ['IŞIK', 'ışık'],
+    ['İSTANBUL', 'istanbul'],
+    ['ILIMAN', 'ılıman'],
   ] as const) {
     expect(terms(one)).toEqual(terms(other));
   }

@@ -73,9 +73,12 @@ function* runsOf(part: string): Generator<{ text: string; dense: boolean }> {
   if (from < part.length) yield { text: stem(folded(part.slice(from))).slice(0, TERM), dense: false };
 }
 
-/** In small letters and without the marks that Latin, Greek and Cyrillic letters carry. */
+/**
+ * In small letters and without the marks that Latin, Greek and Cyrillic letters carry. The dotless i of Turkish becomes i: its capital
+ * is that of other languages' i, so that nobody knows which one a word in capitals means.
+ */
 function folded(word: string): string {
-  const small = word.toLowerCase();
+  const small = word.toLowerCase().replaceAll('ı', 'i');
   return /[^\0-\x7f]/.test(small)
     ? small
         .normalize('NFD')
