@@ -1,17 +1,27 @@
 // Makes the AI SDK's model of a provider. Each package is loaded when its provider is first used.
 import type { LanguageModel } from 'ai';
+import type { Clock } from '../../../../base/clock.ts';
 import { AppError } from '../../../../base/errors.ts';
 import { boundedFetch } from './bounded-fetch.ts';
+import { type Habits, tolerantFetch } from './dialect/tolerant-fetch.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 
 /** Bytes of one answer on the wire; a stream spends some 300 on each token. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
+/** What a call brings: tools, and what is known of how the model writes. */
+export interface ModelCall {
+  readonly calls: boolean;
+  readonly habits: Habits;
+  readonly clock: Clock;
+}
+
 /** The model of these settings. Throws PROVIDER_KEY_MISSING where the provider needs a key and there is none. */
-export async function languageModel(settings: ProviderSettings): Promise<LanguageModel> {
+export async function languageModel(settings: ProviderSettings, call: ModelCall): Promise<LanguageModel> {
   const { name, provider, model, baseUrl } = settings;
   const key = settings.key?.()?.reveal();
-  const fetch = boundedFetch(MAX_ANSWER_BYTES, name);
+  const bounded = boundedFetch(MAX_ANSWER_BYTES, name);
+  const fetch = provider === 'anthropic' ? bounded : tolerantFetch(bounded, { provider: name, ...call });
   const base = baseUrl === undefined ? { fetch } : { fetch, baseURL: baseUrl };
   switch (provider) {
     case 'openai-compatible': {

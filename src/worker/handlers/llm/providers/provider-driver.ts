@@ -17,7 +17,8 @@ import { estimateTokens } from '../estimate-tokens.ts';
 import { textsOf } from '../fit-context.ts';
 import { outputSchema } from '../output-schema.ts';
 import { tokenUsage } from '../token-usage.ts';
-import { languageModel } from './language-model.ts';
+import { type Habits, habitsOf } from './dialect/tolerant-fetch.ts';
+import { languageModel, type ModelCall } from './language-model.ts';
 import { isLocal } from './local-address.ts';
 import { confidenceOf, tellsLogprobs } from './logprobs.ts';
 import { Patience } from './patience.ts';
@@ -27,7 +28,8 @@ import type { ProviderSettings } from './provider-settings.ts';
 
 /** A driver for one entry of models.yaml. Nothing is loaded or read before its first call. */
 export function providerDriver(settings: ProviderSettings, clock: Clock): ChatDriver {
-  return { info: infoOf(settings), chat: (request, context) => chat(settings, clock, request, context) };
+  const habits = habitsOf(settings.model);
+  return { info: infoOf(settings), chat: (request, context) => chat(settings, habits, clock, request, context) };
 }
 
 /** Who answers: for a compatible server its name in models.yaml, since that is who receives content. */
@@ -49,6 +51,7 @@ const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host :
 
 async function* chat(
   settings: ProviderSettings,
+  habits: Habits,
   clock: Clock,
   request: ChatRequest,
   { signal, report, log }: HandlerContext,
@@ -65,7 +68,12 @@ async function* chat(
   const { firstChunkMs = 180_000, chunkMs = 90_000 } = settings;
   try {
     signal.throwIfAborted();
-    const parts = await start(settings, request, AbortSignal.any([signal, patience.signal]));
+    const parts = await start(
+      settings,
+      { habits, clock, calls: request.tools.length > 0 },
+      request,
+      AbortSignal.any([signal, patience.signal]),
+    );
     for (let wait = firstChunkMs; ; ) {
       const next = await patience.within(parts.next(), wait, silent);
       if (next.done)
@@ -116,13 +124,13 @@ async function* chat(
   }
 }
 
-async function start(settings: ProviderSettings, request: ChatRequest, abortSignal: AbortSignal) {
+async function start(settings: ProviderSettings, call: ModelCall, request: ChatRequest, abortSignal: AbortSignal) {
   const { jsonSchema, Output, streamText } = await import('ai');
   const schema = settings.provider === 'openai-compatible' ? undefined : outputSchema(request);
   const { instructions, messages } = promptOf(request);
   const maxOutputTokens = request.maxOutputTokens || settings.maxOutputTokens;
   const { stream } = streamText({
-    model: await languageModel(settings),
+    model: await languageModel(settings, call),
     ...(instructions === '' ? {} : { instructions }),
     messages,
     ...(request.tools.length > 0 ? { tools: await toolsOf(request) } : {}),

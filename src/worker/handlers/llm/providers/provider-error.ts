@@ -1,9 +1,10 @@
-// What a provider's failure means: may the same request succeed later, and when. Texts are fixed; what the provider wrote
-// may hold content or a key, so only its status and code words are passed on.
+// What a provider's failure means: may the same request succeed later, and when. Its own reason is passed on, bounded and masked.
 
 import { AppError } from '../../../../base/errors.ts';
 import { isRecord } from '../../../../base/is-record.ts';
 import { RETRY_AFTER_MS } from '../../../job-failure.ts';
+import { NO_TOOLS, TOO_LONG } from './dialect/dialects.ts';
+import { ownReason } from './own-reason.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 
 /** The parts of the AI SDK's errors that matter; read by shape, so that nothing is loaded for it. */
@@ -15,10 +16,11 @@ interface Failed {
   readonly isRetryable?: boolean;
   readonly type?: string;
   readonly code?: string | number;
+  readonly message?: string;
 }
 
-const TOO_LONG =
-  /context[_ ](?:length|window|size)|maximum context|prompt is too long|too many (?:input )?tokens|exceeds? the (?:available )?context|input is too long|max_tokens_exceeded|context_length_exceeded/i;
+/** Letters of an error that are looked at. */
+const MOST_READ = 16_384;
 const FILTERED = /content[_ ](?:filter|policy)|content_policy_violation|responsible.?ai|safety system/i;
 const NO_QUOTA = /insufficient_quota|billing|credit balance/i;
 const OVERLOADED = /overloaded|rate_limit|server_error|api_error|timeout|unavailable/i;
@@ -31,18 +33,31 @@ export function providerError(error: unknown, settings: ProviderSettings, now: n
   const failed = unwrapped(error);
   const provider = settings.name;
   const words = codeWords(failed);
-  const described = `${words} ${failed.responseBody ?? ''} ${error instanceof Error ? error.message : ''}`;
+  const told = `${failed.responseBody ?? ''} ${error instanceof Error ? error.message : (failed.message ?? '')}`;
+  const described = `${words} ${told.slice(0, MOST_READ)}`;
   const refused = (problem: string) => new AppError('PROVIDER_REFUSED', { provider, problem }, { cause: error });
   const away = (problem: string, more = {}) =>
     new AppError('PROVIDER_UNAVAILABLE', { provider, problem, ...more }, { cause: error });
   // A success that broke off in the middle carries its 200.
-  const status = (failed.statusCode ?? 0) >= 400 ? failed.statusCode : undefined;
-  const code = words === '' ? '' : `, ${words}`;
+  const status = statusOf(failed);
+  const own = ownReason(
+    failed.data ?? parsed(failed.responseBody) ?? (error instanceof Error ? '' : error),
+    keyOf(settings),
+  );
+  const code = `${words === '' ? '' : `, ${words}`}${own === '' ? '' : `: ${own}`}`;
+  // In whatever status it comes: tried again, it is as long as before.
+  if (status === 413 || (status !== 429 && TOO_LONG.test(described)))
+    return new AppError('CONTEXT_TOO_LONG', { model: provider }, { cause: error });
+  if (NO_TOOLS.test(described))
+    return refused(
+      `the model takes no tools${status === undefined ? '' : ` (HTTP ${status}`}${code}${status === undefined ? '' : ')'}`,
+    );
   if (status === undefined) {
     if (error instanceof Error && error.name === 'AI_LoadAPIKeyError')
       return new AppError('PROVIDER_KEY_MISSING', { model: provider, problem: 'none is set' }, { cause: error });
-    if (failed.isRetryable === false && !OVERLOADED.test(words) && words !== '') return refused(words);
-    return away(`${networkProblem(error)}${addressOf(settings)}`);
+    if (failed.isRetryable === false && !OVERLOADED.test(words) && words !== '')
+      return refused(`${words}${own === '' ? '' : `: ${own}`}`);
+    return away(own === '' ? `${networkProblem(error)}${addressOf(settings)}` : `${own}${addressOf(settings)}`);
   }
   if (status === 429 && NO_QUOTA.test(described)) return refused(`the quota of this key is used up (HTTP 429${code})`);
   if (status === 429)
@@ -55,12 +70,25 @@ export function providerError(error: unknown, settings: ProviderSettings, now: n
       { model: provider, problem: `the provider does not accept it (HTTP 401${code})` },
       { cause: error },
     );
-  if (status === 413 || TOO_LONG.test(described))
-    return new AppError('CONTEXT_TOO_LONG', { model: provider }, { cause: error });
   if (FILTERED.test(described)) return refused(`its content filter stopped it (HTTP ${status}${code})`);
   if (status === 404) return refused(`no model ${settings.model} at this address (HTTP 404${code})`);
   if (status === 403) return refused(`this key may not use it (HTTP 403${code})`);
   return refused(`HTTP ${status}${code}`);
+}
+
+/** The status of the answer, or the one that an error within a stream names. */
+function statusOf({ statusCode, code }: Failed): number | undefined {
+  const named = typeof code === 'number' || (typeof code === 'string' && /^\d{3}$/.test(code)) ? Number(code) : 0;
+  return [statusCode ?? 0, named].find((each) => each >= 400 && each < 600);
+}
+
+/** What is not to be shown; a key that cannot be read is in no answer. */
+function keyOf(settings: ProviderSettings): string | undefined {
+  try {
+    return settings.key?.()?.reveal();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Retries are wrapped by the SDK; the last error says what happened. */
