@@ -91,6 +91,7 @@ export const comments: Readonly<Record<string, string>> = {
   "bowline.capability.llm.v1.ChatRequest.tools": "Tools that the model may ask for.",
   "bowline.capability.llm.v1.ChatResponse": "One message of the response stream.",
   "bowline.capability.llm.v1.ChatResponse.finish": "The end.",
+  "bowline.capability.llm.v1.ChatResponse.reasoning": "What the model thought aloud before or between: shown on request, never part of the answer.",
   "bowline.capability.llm.v1.ChatResponse.text": "More text.",
   "bowline.capability.llm.v1.ChatResponse.tool_call": "A tool is asked for.",
   "bowline.capability.llm.v1.Confidence": "How sure an answer is.",

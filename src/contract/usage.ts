@@ -15,6 +15,7 @@ export function boundedUsage(usage: Usage): Usage {
     outputTokens: within(usage.outputTokens, tokens),
     cachedInputTokens: within(usage.cachedInputTokens, inputTokens),
     costMicros: within(usage.costMicros, cost),
+    estimated: usage.estimated,
   });
 }
 

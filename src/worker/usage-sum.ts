@@ -12,6 +12,7 @@ export function usageSum(sum: Usage | undefined, more: MessageInitShape<typeof U
     outputTokens: sum.outputTokens + add.outputTokens,
     cachedInputTokens: sum.cachedInputTokens + add.cachedInputTokens,
     costMicros: sum.costMicros + add.costMicros,
+    estimated: sum.estimated || add.estimated,
   });
   return boundedUsage(all);
 }

@@ -119,6 +119,8 @@ async function* stream(
 function mustNotSplice(sent: number, { jobs }: RunState): void {
   if (sent === 0) return;
   const [job] = jobs.values();
+  // Nobody was lost: it failed after it had begun to speak, and a second beginning cannot follow the first.
+  if (job?.lastFailure && job.losses === 0) throw fromFailure(job.lastFailure);
   throw new AppError('ATTEMPTS_LOST', { target: job?.targetName || 'whoever ran it', times: job?.losses || 1 });
 }
 

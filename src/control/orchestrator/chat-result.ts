@@ -19,12 +19,15 @@ export function chatResult(messages: readonly Uint8Array[]): ChatResult | { read
   const toolCalls: ToolCall[] = [];
   let finish: Finish | undefined;
   for (const bytes of messages) {
-    const event = parse(bytes)?.event;
+    const message = parse(bytes);
+    const event = message?.event;
+    // Of a newer worker: what is not known here is no part of the answer.
+    if (message?.$unknown?.length && event?.case === undefined) continue;
     if (!event?.case) return { problem: 'a message of its answer cannot be read' };
     if (finish) return { problem: 'something came after its end' };
     if (event.case === 'text') text += event.value.text;
     else if (event.case === 'toolCall') toolCalls.push(event.value);
-    else finish = event.value;
+    else if (event.case === 'finish') finish = event.value;
   }
   if (!finish) return { problem: 'its answer has no end' };
   const result = { text, toolCalls, finish };

@@ -5,10 +5,11 @@ import { ChatResponseSchema } from '../../../../gen/bowline/capability/llm/v1/ll
 /** Characters of one text piece that the contract allows. */
 const MAX_PIECE = 1 << 20;
 
-/** Two text pieces as one; undefined for anything else, or where the contract has no room for the sum. */
+/** Two pieces of text, or of thoughts, as one; undefined for anything else, or where the contract has no room for the sum. */
 export function joinText(last: Message, next: Message): Message | undefined {
   if (!isMessage(last, ChatResponseSchema) || !isMessage(next, ChatResponseSchema)) return undefined;
-  if (last.event.case !== 'text' || next.event.case !== 'text') return undefined;
-  const text = last.event.value.text + next.event.value.text;
-  return text.length > MAX_PIECE ? undefined : create(ChatResponseSchema, { event: { case: 'text', value: { text } } });
+  const [a, b] = [last.event, next.event];
+  if ((a.case !== 'text' && a.case !== 'reasoning') || a.case !== b.case) return undefined;
+  const text = a.value.text + b.value.text;
+  return text.length > MAX_PIECE ? undefined : create(ChatResponseSchema, { event: { case: a.case, value: { text } } });
 }

@@ -10,6 +10,7 @@ import {
 import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/common/v1/common_pb.ts';
 import type { Usage } from '../../../../../gen/bowline/run/v1/run_pb.ts';
 import type { Clock } from '../../../../base/clock.ts';
+import { countOf } from '../../../../base/count.ts';
 import { AppError } from '../../../../base/errors.ts';
 import type { HandlerContext } from '../../../handler.ts';
 import type { ChatDriver } from '../chat-driver.ts';
@@ -46,6 +47,9 @@ function infoOf(settings: ProviderSettings): ModelInfo {
       : `A model of a provider (${where}), outside your machines.`,
   });
 }
+
+/** Letters of thoughts that are kept. */
+const MAX_THOUGHT = 256 << 10;
 
 const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : 'unknown').slice(0, 200);
 
@@ -96,6 +100,10 @@ async function* chat(
         }
         case 'reasoning-delta':
           thought += part.text;
+          if (part.text !== '' && thought.length <= MAX_THOUGHT)
+            yield create(ChatResponseSchema, {
+              event: { case: 'reasoning', value: { text: part.text.toWellFormed() } },
+            });
           break;
         case 'finish-step':
           metadata = part.providerMetadata;
@@ -176,12 +184,16 @@ const REASONS: Readonly<Record<Exclude<SdkFinishReason, 'error' | 'interrupted'>
   'content-filter': FinishReason.FILTERED,
 };
 
-/** What the provider counted; an estimate where it counts nothing, so that budgets still bite. */
+/** What the provider counted; an estimate where it counts nothing or what cannot be, so that budgets still bite. */
 function usageOf(settings: ProviderSettings, request: ChatRequest, written: string, usage?: LanguageModelUsage): Usage {
+  const read = countOf(usage?.inputTokens) || undefined;
+  const wrote = written === '' ? (countOf(usage?.outputTokens) ?? 0) : countOf(usage?.outputTokens) || undefined;
   const count = {
-    input: usage?.inputTokens ?? textsOf(request).reduce((sum, text) => sum + estimateTokens(text), 0),
-    output: usage?.outputTokens ?? estimateTokens(written),
+    input: read ?? textsOf(request).reduce((sum, text) => sum + estimateTokens(text), 0),
+    output: wrote ?? estimateTokens(written),
     cached: usage?.inputTokenDetails.cacheReadTokens ?? 0,
   };
-  return tokenUsage(count, settings.price);
+  const told = tokenUsage(count, settings.price);
+  told.estimated = read === undefined || wrote === undefined;
+  return told;
 }

@@ -20,8 +20,10 @@ export class Normaliser {
   #done = false;
   #broken = false;
   #failed = false;
-  /** Something was said. */
+  /** Something was passed on. */
   #said = false;
+  /** Something came, if only to be held back. */
+  #spoke = false;
   #calls = 0;
   #lastCall = -1;
   readonly #callOf = new Map<string, number>();
@@ -30,9 +32,9 @@ export class Normaliser {
     this.#splitter = new TextSplitter(options);
   }
 
-  /** Whether all has come that matters. */
+  /** Whether all has come that matters; what comes after it is not looked at. */
   get isWhole(): boolean {
-    return this.#finish !== undefined && (this.#done || this.#usage !== undefined);
+    return this.#failed || (this.#finish !== undefined && (this.#done || this.#usage !== undefined));
   }
 
   /** The end was told, if not yet what was used. */
@@ -47,6 +49,7 @@ export class Normaliser {
 
   /** The chunks of one event. */
   push(data: string): Json[] {
+    if (this.isWhole) return [];
     if (data.trim() === '[DONE]') {
       this.#done = true;
       return [];
@@ -91,7 +94,7 @@ export class Normaliser {
   }
 
   #chunk(value: Json): Json[] {
-    const problem = value.error;
+    const problem = value.error ?? (value.object === 'error' ? value : undefined);
     if (isRecord(problem) || (typeof problem === 'string' && problem !== '')) {
       // After its end an answer is whole, whatever else happens.
       if (this.#finish !== undefined && this.#finish !== 'half') return [];
@@ -108,7 +111,7 @@ export class Normaliser {
     const choice = choices.filter(isRecord).find((each) => this.#isChosen(each));
     if (!choice) {
       // With what was used and nothing else the answer has ended.
-      if (usage && this.#said) this.#done = true;
+      if (usage && (this.#said || this.#spoke)) this.#done = true;
       return [];
     }
     const chunks = this.#delta(choice, value);
@@ -127,7 +130,7 @@ export class Normaliser {
   #delta(choice: Json, { id, model, created }: Json): Json[] {
     const whole = !isRecord(choice.delta) && isRecord(choice.message);
     // A server that says all of it once more at the end.
-    if (whole && this.#said) return [];
+    if (whole && this.#spoke) return [];
     const delta = isRecord(choice.delta)
       ? choice.delta
       : isRecord(choice.message)
@@ -140,6 +143,7 @@ export class Normaliser {
     };
     const thought = thoughtOf(delta);
     const { text, thought: inside } = contentOf(delta.content);
+    this.#spoke ||= text !== '' || this.#said;
     const said: Said[] = [];
     if (thought + inside !== '') said.push({ kind: 'thought', text: thought + inside });
     for (let at = 0; at < text.length; at += PIECE) said.push(...this.#splitter.push(text.slice(at, at + PIECE)));
