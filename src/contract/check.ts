@@ -74,7 +74,8 @@ function scalar(type: ScalarType, value: unknown, rules: FieldRules, path: strin
       fail(path, `is longer than ${rule.maxLen}`);
     if (rule.maxBytes > 0n && BigInt(Buffer.byteLength(text)) > rule.maxBytes)
       fail(path, `has more than ${rule.maxBytes} bytes`);
-    if (rule.pattern !== '' && !new RegExp(rule.pattern, 'u').test(text)) fail(path, 'has the wrong form');
+    if (rule.pattern !== '' && !new RegExp(rule.pattern, 'u').test(text))
+      fail(path, `has the wrong form; it must match ${rule.pattern}`);
   } else if (kind === 'bytes' && type === ScalarType.BYTES) {
     const size = BigInt((value as Uint8Array).length);
     if (rule.minLen > 0n && size < rule.minLen) fail(path, `is shorter than ${rule.minLen} bytes`);

@@ -83,7 +83,9 @@ Examples:
       const does = kind === 'chat' ? 'answers' : 'makes the vectors';
       io.stderr.write(`${name} ${does} from now on; a worker that runs must be started again\n`);
       if (kind === 'embedding')
-        io.stderr.write('what was added with another model is not found until it is added again\n');
+        io.stderr.write(
+          'a collection that was made with another model is left out of searches, and named there, until it is made anew: `bowline docs rm NAME`, then `bowline docs add`\n',
+        );
     });
   models
     .command('rm <name>')

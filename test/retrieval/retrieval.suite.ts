@@ -207,6 +207,71 @@ export function retrievalSuite(open: () => Promise<Database>): void {
     ).rejects.toMatchObject({ reason: 'STORE_REFUSED' });
   });
 
+  test('a collection whose model cannot be asked is left out and named; the others are searched', async () => {
+    const retrieval = fresh();
+    await retrieval.ingest(tenant, 'old', { a: 'the launch of the boat is on Monday' });
+    retrieval.model = { name: 'test/new-version', dimension: 128 };
+    await retrieval.ingest(tenant, 'new', { b: 'the launch of the boat is on Friday' });
+    for (const collections of [[], ['old', 'new']]) {
+      const found = await retrieval.call('search', tenant, { query: 'when is the launch', collections });
+      expect(found.passages.map(({ document }) => document)).toEqual(['b']);
+      expect(found.collections).toEqual(['new']);
+      expect(found.skipped).toMatchObject([{ collection: 'old', reason: 'COLLECTION_OTHER_MODEL' }]);
+    }
+  });
+
+  test.each<[string, object]>([
+    ['an id', { id: 'a\0b', body: { case: 'text', value: 'words' } }],
+    ['a grant', { id: 'a', grant: 'x\0', body: { case: 'text', value: 'words' } }],
+    ['a metadata key', { id: 'a', metadata: { 'k\0': 'v' }, body: { case: 'text', value: 'words' } }],
+    ['a metadata value', { id: 'a', metadata: { k: '\ud800' }, body: { case: 'text', value: 'words' } }],
+  ])('what cannot be kept is refused by name, and the documents beside it are added: %s', async (what, bad) => {
+    const retrieval = fresh();
+    const good = (id: string) => ({ id, body: { case: 'text' as const, value: `a good document ${id}` } });
+    const documents = [good('1'), bad, good('2')];
+    const done = (await retrieval.call('ingest', tenant, { collection: 'c', documents })).documents;
+    expect(states(done)).toEqual([ADDED, FAILED, ADDED]);
+    expect(done[1]).toMatchObject({ reason: 'INVALID_ARGUMENT' });
+    expect(done[1]?.problem).toContain(what.split(' ').at(-1));
+  });
+
+  test.each<[string, object]>([
+    ['a title', { title: 'a\0b\ud800' }],
+    ['front matter', { body: { case: 'text', value: '---\ntitle: "a\\0b\\ud800"\n---\n\nwords' } }],
+    ['the text', { body: { case: 'text', value: `${'words '.repeat(400)}\ud800 end` } }],
+    ['a heading', { body: { case: 'text', value: '# a&#0;b\n\nwords' } }],
+  ])('what a document says is cleaned: %s', async (_what, more) => {
+    const retrieval = fresh();
+    const document = { id: 'a.md', body: { case: 'text' as const, value: 'words of it' }, ...more };
+    const documents = [document, { id: 'b', body: { case: 'text' as const, value: 'another' } }];
+    const done = (await retrieval.call('ingest', tenant, { collection: 'c', documents })).documents;
+    expect(states(done)).toEqual([ADDED, ADDED]);
+    expect((await retrieval.find(tenant, 'words')).some(({ document }) => document === 'a.md')).toBe(true);
+  });
+
+  test('a document that the model does not take fails alone', async () => {
+    const retrieval = fresh();
+    const before = ({ texts }: { texts: readonly string[] }) => {
+      if (texts.some((text) => text.includes('poison')))
+        throw new AppError('PROVIDER_REFUSED', { provider: 'p', problem: 'no' });
+    };
+    retrieval.model = { ...LETTERS, before };
+    const done = await retrieval.ingest(tenant, 'c', { a: 'good', b: 'poison', c: 'good too' });
+    expect(states(done)).toEqual([ADDED, FAILED, ADDED]);
+  });
+
+  test('a search with what no name can hold is refused by name, and a query with it is only words', async () => {
+    const retrieval = fresh();
+    await retrieval.ingest(tenant, 'c', { a: 'words' });
+    expect(await retrieval.find(tenant, 'words\0\ud800')).toHaveLength(1);
+    await expect(retrieval.find(tenant, 'words', { idPrefix: 'a\0' })).rejects.toMatchObject({
+      reason: 'INVALID_ARGUMENT',
+    });
+    await expect(retrieval.call('listDocuments', tenant, { collection: 'c', idPrefix: '\0' })).rejects.toMatchObject({
+      reason: 'INVALID_ARGUMENT',
+    });
+  });
+
   test('a collection keeps the model of its first document', async () => {
     const retrieval = fresh();
     await retrieval.ingest(tenant, 'c', { a: 'first' }, 'letters');

@@ -11,6 +11,7 @@ import {
   type Passage,
   PassageSchema,
   RetrievalService,
+  SkippedCollectionSchema,
   type StoredDocument,
   StoredDocumentSchema,
 } from '../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
@@ -232,10 +233,13 @@ async function search(io: CliIo, query: string, options: SearchOptions): Promise
     control.client(RetrievalService).search({ query, collections: options.in, limit: options.limit }),
   );
   if (options.json) {
-    const { passages, collections, lexical } = found;
-    out.json({ passages: passages.map((each) => plain(PassageSchema, each)), collections, lexical });
+    const { passages, collections, lexical, skipped } = found;
+    const left = skipped.map((each) => plain(SkippedCollectionSchema, each));
+    out.json({ passages: passages.map((each) => plain(PassageSchema, each)), collections, lexical, skipped: left });
     return;
   }
+  for (const { collection, problem } of found.skipped)
+    new Printer(io.stderr, io.env).line(`left out: ${collection}: ${problem}`, 'dim');
   if (found.passages.length === 0) {
     out.line(`nothing in ${found.collections.join(', ') || 'any collection'}`, 'dim');
     return;

@@ -8,8 +8,10 @@ import {
   IngestState,
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { toAppError } from '../../../contract/errors.ts';
 import type { DocumentParser } from '../../documents/document.ts';
 import type { HandlerContext } from '../../handler.ts';
+import { cleanCut, cleanRead, mustBeKeepable } from './clean-text.ts';
 import { readDocument } from './documents/read-document.ts';
 import { embed } from './embedder.ts';
 import { type Fingerprint, fingerprint } from './fingerprint.ts';
@@ -41,6 +43,20 @@ interface Waiting {
   readonly warning: string;
 }
 
+/** What concerns the document that is put away, not the request, the collection or the store. */
+function isOfOne(error: unknown): error is AppError {
+  return error instanceof AppError && !error.retryable && OF_ONE.has(error.reason);
+}
+
+const OF_ONE: ReadonlySet<string> = new Set([
+  'LIMIT_EXCEEDED',
+  'STORE_REFUSED',
+  'PROVIDER_REFUSED',
+  'MODEL_OUTPUT_INVALID',
+  'CONTEXT_TOO_LONG',
+  'INVALID_ARGUMENT',
+]);
+
 /** One ingest. */
 export class Ingest {
   readonly #parts: IngestParts;
@@ -66,9 +82,17 @@ export class Ingest {
       throw new AppError('INVALID_ARGUMENT', { what: 'two of the documents have the same id' });
     }
     this.#prints = documents.map((document) => fingerprint(document, this.#parts.settings));
+    for (const [at, document] of documents.entries()) {
+      try {
+        mustBeKeepable(document);
+      } catch (error) {
+        this.#failed(at, toAppError(error));
+      }
+    }
     const unchanged = await this.#unchanged();
     for (const [at, document] of documents.entries()) {
       this.#tell();
+      if (this.#results[at]) continue;
       const passages = unchanged.get(document.id);
       if (passages !== undefined) {
         this.#done(at, IngestState.UNCHANGED, passages);
@@ -99,10 +123,10 @@ export class Ingest {
       const there = await findDocuments(
         scope,
         row.id,
-        documents.map(({ id }) => id),
+        documents.flatMap(({ id }, at) => (this.#results[at] ? [] : [id])),
       );
       const same = documents.flatMap((document, at) => {
-        const stored = there.get(document.id);
+        const stored = this.#results[at] ? undefined : there.get(document.id);
         return stored?.fingerprint.equals(this.#prints[at]!.whole) ? [{ document, stored }] : [];
       });
       return { collection: row.id, same };
@@ -121,14 +145,14 @@ export class Ingest {
     const { parser, cutter, settings } = this.#parts;
     const document = this.#request.documents[at]!;
     try {
-      const read = await readDocument(document, tenant, parser, signal);
+      const read = cleanRead(await readDocument(document, tenant, parser, signal));
       const options = {
         target: settings.passageTokens,
         overlap: settings.overlapTokens,
         most: settings.documentPassages,
         prefix: wordPrefix(tenant, this.#request.collection),
       };
-      const cut = await cutter.cut(read, options, signal);
+      const cut = cleanCut(await cutter.cut(read, options, signal));
       if (cut.passages.length === 0) throw new AppError('DOCUMENT_UNREADABLE', { problem: 'it holds no text' });
       const { sha256, whole } = this.#prints[at]!;
       const { id, grant, metadata } = document;
@@ -153,14 +177,25 @@ export class Ingest {
     const texts = new Map<string, string>();
     for (const { document } of waiting) for (const { hash, embedded } of document.passages) texts.set(hash, embedded);
     const vectors = new Map<string, string>();
-    await this.#embed(await this.#missing([...texts.keys()]), texts, vectors);
+    try {
+      await this.#embed(await this.#missing([...texts.keys()]), texts, vectors);
+    } catch (error) {
+      if (waiting.length === 1 && isOfOne(error)) return this.#failed(waiting[0]!.at, error);
+      if (!isOfOne(error)) throw error;
+      // One of them is what the model does not take: each is tried alone.
+      for (const one of waiting) {
+        this.#waiting = [one];
+        await this.#put();
+      }
+      return;
+    }
     const counted = new Set<string>();
     for (const { at, document, warning } of waiting) {
       try {
         await this.#putOne(at, document, texts, vectors, counted);
         this.#results[at]!.warning = warning;
       } catch (error) {
-        if (!(error instanceof AppError) || error.reason !== 'LIMIT_EXCEEDED') throw error;
+        if (!isOfOne(error)) throw error;
         this.#failed(at, error);
       }
     }

@@ -17,6 +17,7 @@ import {
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import type { DocumentParser } from '../../documents/document.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../handler.ts';
+import { mustBeName } from './clean-text.ts';
 import { Ingest } from './ingest.ts';
 import type { Cutter } from './passages/cutter.ts';
 import type { RetrievalSettings } from './retrieval-settings.ts';
@@ -60,6 +61,8 @@ export function retrievalHandler(parts: RetrievalParts): Handler {
 
 async function remove(database: Database, { collection, what }: DeleteRequest, context: HandlerContext) {
   const doomed = doomedBy(what);
+  if (doomed?.kind === 'documents') for (const id of doomed.ids) mustBeName('id', id);
+  if (doomed?.kind === 'prefix') mustBeName('id_prefix', doomed.prefix);
   if (!doomed) return create(DeleteResponseSchema);
   const gone = await database.within(context.tenant, 'change', (scope) => deleteDocuments(scope, collection, doomed));
   if (gone.collection !== undefined) await dropIndex(database, gone.collection, context.log);
@@ -92,6 +95,7 @@ async function collections(
 
 async function documents(database: Database, request: ListDocumentsRequest, { tenant }: HandlerContext) {
   const after = readToken(request.pageToken);
+  mustBeName('id_prefix', request.idPrefix);
   const page = await database.within(tenant, 'look', async (scope) => {
     const { id } = await getCollection(scope, request.collection);
     return listDocuments(scope, id, request.idPrefix, pageSize(request.pageSize), after);

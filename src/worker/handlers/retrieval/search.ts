@@ -1,13 +1,18 @@
 // Searches collections: the nearest vectors and the passages that share words, as one order.
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { create } from '@bufbuild/protobuf';
 import {
   PassageSchema,
   type SearchRequest,
   type SearchResponse,
   SearchResponseSchema,
+  type SkippedCollectionSchema,
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { toAppError } from '../../../contract/errors.ts';
 import type { HandlerContext } from '../../handler.ts';
+import { cleanText, mustBeName } from './clean-text.ts';
 import { embed } from './embedder.ts';
 import { type Fused, fuse, type RankedList } from './fuse.ts';
 import { queryTerms } from './passages/terms.ts';
@@ -40,11 +45,15 @@ export async function search(
   context: HandlerContext,
 ): Promise<SearchResponse> {
   const { tenant } = context;
+  mustBeName('id_prefix', request.idPrefix);
+  for (const each of [...request.collections, ...Object.entries(request.metadata).flat()]) mustBeName('filter', each);
+  const query = cleanText(request.query);
   const limit = request.limit === 0 ? USUAL : Math.min(request.limit, MOST);
-  const collections = await database.within(tenant, 'look', (scope) => wanted(scope, request));
-  const vectors = await embedQuery(collections, request.query, context);
+  const all = await database.within(tenant, 'look', (scope) => wanted(scope, request));
+  const { vectors, skipped } = await embedQuery(all, query, context);
+  const collections = all.filter((row) => vectors.has(row.model_id));
   context.signal.throwIfAborted();
-  const terms = queryTerms(request.query, WORDS);
+  const terms = queryTerms(query, WORDS);
   const filter = { prefix: request.idPrefix, metadata: request.metadata };
   const passages = await database.within(tenant, 'look', async (scope) => {
     const byModel = new Map<string, Found[]>();
@@ -72,6 +81,7 @@ export async function search(
     collections: collections.map(({ name }) => name),
     models: collections.map(({ model_id }) => model_id),
     lexical: collections.some(({ lexical }) => lexical),
+    skipped,
   });
 }
 
@@ -90,20 +100,38 @@ async function wanted(scope: TenantTransaction, { collections }: SearchRequest):
   });
 }
 
-/** The query's vector for each model, asked for once each. */
+interface Asked {
+  /** The query's vector for each model that could be asked. */
+  readonly vectors: ReadonlyMap<string, string>;
+  readonly skipped: MessageInitShape<typeof SkippedCollectionSchema>[];
+}
+
+/** Asks each model once. A collection whose model cannot be asked is left out and named; where that is all, its error is thrown. */
 async function embedQuery(
   collections: readonly CollectionRow[],
   query: string,
   context: HandlerContext,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<Asked> {
   const vectors = new Map<string, string>();
+  const failed = new Map<string, AppError>();
+  const skipped: MessageInitShape<typeof SkippedCollectionSchema>[] = [];
   for (const { name, model, model_id: modelId } of collections) {
-    if (vectors.has(modelId)) continue;
-    const { model: made, vectors: one } = await embed([query], 'query', model, context);
-    if (made.modelId !== modelId) throw otherModel(name, modelId, made.modelId);
-    vectors.set(modelId, one[0]!);
+    if (!vectors.has(modelId) && !failed.has(modelId)) {
+      try {
+        const { model: made, vectors: one } = await embed([query], 'query', model, context);
+        if (made.modelId !== modelId) throw otherModel(name, modelId, made.modelId);
+        vectors.set(modelId, one[0]!);
+      } catch (error) {
+        context.signal.throwIfAborted();
+        failed.set(modelId, toAppError(error, context.log));
+      }
+    }
+    const error = failed.get(modelId);
+    if (error) skipped.push({ collection: name, reason: error.reason, problem: error.message });
   }
-  return vectors;
+  const [first] = failed.values();
+  if (first && vectors.size === 0) throw first;
+  return { vectors, skipped };
 }
 
 function current({ trx, tenant }: TenantTransaction, id: number): Promise<CollectionRow | undefined> {
