@@ -1,5 +1,5 @@
 // One operating-system lock per home and program, released by the kernel when the process dies.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { AppError } from './errors.ts';
@@ -15,6 +15,7 @@ export function lockHome(home: string, program: string): { release(): void } {
   const pidFile = join(home, `${program}.pid`);
   try {
     makeFolder(home);
+    closeToOthers(home);
     const db = new DatabaseSync(join(home, `${program}.lock`), { timeout: 0 });
     try {
       db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
@@ -38,6 +39,12 @@ export function lockHome(home: string, program: string): { release(): void } {
       { cause: error },
     );
   }
+}
+
+/** A home that was there already may be open to others: what lies in it is the owner's alone. */
+function closeToOthers(home: string): void {
+  const { uid, mode } = statSync(home);
+  if (uid === process.getuid?.() && (mode & 0o077) !== 0) chmodSync(home, 0o700);
 }
 
 function readPid(path: string): string {

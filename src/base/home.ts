@@ -1,11 +1,29 @@
 // Where things lie in a home folder. Names paths only; it never creates or reads them.
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { userInfo } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { AppError } from './errors.ts';
 
-/** The home: `--home`, else BOWLINE_HOME, else `~/.bowline`; always absolute. */
+/** The home: `--home`, else BOWLINE_HOME, else `~/.bowline`; always absolute. Throws USAGE. */
 export function homeFolder(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): string {
-  return resolve(flag ?? (env.BOWLINE_HOME || join(homedir(), '.bowline')));
+  return resolve(flag ?? (env.BOWLINE_HOME || join(userHome(env), '.bowline')));
 }
+
+/** The user's own folder. Throws USAGE where neither the environment nor the system knows one. */
+export function userHome(env: Readonly<Record<string, string | undefined>>): string {
+  if (env.HOME) return env.HOME;
+  let known = '';
+  try {
+    known = userInfo().homedir;
+  } catch {
+    // This user has no entry in the system's list.
+  }
+  if (isAbsolute(known)) return known;
+  throw new AppError('USAGE', { what: 'this user has no home folder: set HOME, or say --home FOLDER (BOWLINE_HOME)' });
+}
+
+/** A path whose leading `~/` the shell left as it is. */
+export const expandHome = (path: string, env: Readonly<Record<string, string | undefined>>): string =>
+  path === '~' || path.startsWith('~/') ? join(userHome(env), path.slice(1)) : path;
 
 /** Every path of a home that more than one program knows. */
 export function homePaths(home: string) {

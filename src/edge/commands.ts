@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { controlUrl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
-import { homeFolder } from '../base/home.ts';
+import { expandHome, homeFolder } from '../base/home.ts';
 import { deviceName } from './join.ts';
 
 export interface EdgeOptions {
@@ -67,7 +67,7 @@ export function parseEdgeArgs(
   return {
     home: homeFolder(values.home, env),
     control: values.control === undefined ? undefined : controlUrl(values.control),
-    allow: values.allow ?? [],
+    allow: (values.allow ?? []).map((path) => expandHome(path, env)),
     name: values.name === undefined ? undefined : deviceName(values.name),
     join: values.join ?? false,
     withParent: values['with-parent'] ?? false,

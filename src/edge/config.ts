@@ -1,11 +1,11 @@
 // The edge's configuration: config.yaml and flags made into one frozen value. It judges form and places; what the roots
 // and entries then allow is decided in allowlist/.
 import { realpathSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
 import * as v from 'valibot';
 import { type ConfigFile, type ConfigPath, readConfig } from '../base/config-file.ts';
 import { AppError } from '../base/errors.ts';
+import { userHome } from '../base/home.ts';
 import { conflictOf } from './allowlist/write-or-run.ts';
 
 const count = (fallback: number, max: number, min = 1) =>
@@ -246,7 +246,7 @@ function newFile(config: ConfigFile<unknown>, text: string, at: ConfigPath): Pla
 }
 
 function absolute(config: ConfigFile<unknown>, text: string, at: ConfigPath): string {
-  const path = text === '~' || text.startsWith('~/') ? join(homedir(), text.slice(1)) : text;
+  const path = text === '~' || text.startsWith('~/') ? join(userHome(process.env), text.slice(1)) : text;
   if (!isAbsolute(path)) config.fail(at, `\`${text}\` must be absolute or begin with \`~/\``);
   return trim(normalize(path));
 }

@@ -48,7 +48,10 @@ export function startEdgeChild(options: EdgeChildOptions): EdgeChild {
     for (const path of options.allow) words.push('--allow', path);
     if (joinLine !== undefined) words.push('--join');
     const started = clock.monotonic();
-    child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    child = spawn(process.execPath, words, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...edgeEnvironment(process.env), ...env },
+    });
     child.stdin?.on('error', () => undefined);
     if (joinLine !== undefined) child.stdin?.write(`${joinLine}\n`);
     let last = '';
@@ -88,6 +91,13 @@ export function startEdgeChild(options: EdgeChildOptions): EdgeChild {
     },
   };
 }
+
+/** What the edge may know of this environment: no key of a model, no URL of a database, no secret of ours. */
+const KEPT =
+  /^(PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TZ|LANG|LC_.*|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|NO_COLOR|FORCE_COLOR)$/;
+
+export const edgeEnvironment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => KEPT.test(name)));
 
 /** The bundled edge with its V8 flags and environment where this runs from `dist/`, else the source. */
 function edgeCommand(): { readonly args: string[]; readonly env: Record<string, string> } {

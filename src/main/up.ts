@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
-import { homeFolder, homePaths } from '../base/home.ts';
+import { expandHome, homeFolder, homePaths } from '../base/home.ts';
 import { lockHome } from '../base/home-lock.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import { stopSignal } from '../base/stop-signal.ts';
@@ -33,7 +33,7 @@ export function upVerb(io: ControlProgramIo & { readonly cwd: string }): Command
   const command = new Command('up')
     .summary('run everything on this machine')
     .description('Runs control plane, worker and edge on this machine until a signal; prints one `ready {...}` line.')
-    .requiredOption('--allow <path...>', 'folders and files that may be read; repeat or list them')
+    .option('--allow <path...>', 'folders and files that may be read, beside those in config.yaml; repeat or list them')
     .option('--port <number>', 'port of the control plane; 0 lets the system choose (BOWLINE_PORT, 7420)')
     .option('--force', 'start although the memory is small');
   return settingOptions(command)
@@ -47,13 +47,18 @@ Examples:
   $ bowline up --allow ~/notes
   $ bowline up --home /srv/bowline --allow ~/notes ~/recipes --port 7500`,
     )
-    .action(async (flags: SettingFlags & { allow: string[]; force?: boolean }, command: Command) => {
+    .action(async (flags: SettingFlags & { allow?: string[]; force?: boolean }, command: Command) => {
       const { home } = command.optsWithGlobals<{ home?: string }>();
       if (!flags.force) checkMemory();
-      const allow = flags.allow.map((path) => resolve(io.cwd, path));
+      const allow = (flags.allow ?? []).map((path) => resolve(io.cwd, expandHome(path, io.env)));
       const missing = allow.find((path) => !existsSync(path));
       if (missing) throw new AppError('USAGE', { what: `--allow ${missing}: there is no such file or folder` });
       const folder = homeFolder(home, io.env);
+      if (allow.length === 0 && loadEdgeConfig(homePaths(folder).config).roots.length === 0) {
+        throw new AppError('USAGE', {
+          what: 'nothing may be read: say --allow PATH, or list it under allow.read in config.yaml',
+        });
+      }
       const { config } = settingsOf(folder, io.env, flags, { names: workerNames(), set: true });
       const set = { set: flags.set ?? [] };
       const worker = workerSettingsOf(folder, io.env, set, { names: controlNames(), set: true }).config;

@@ -21,6 +21,10 @@ export interface HomeSocket {
  */
 export function openSocketFolder(path: string): HomeSocket {
   const folder = dirname(path);
+  // A link is judged by what it leads to; but whoever owns it may lead elsewhere next time.
+  const { uid: linkUid } = lstatSync(folder);
+  if (!isOurs(linkUid))
+    throw unsafe(path, `its folder ${folder} belongs to the user ${linkUid}; choose another --home`);
   const handle = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const { uid, mode } = fstatSync(handle);

@@ -78,7 +78,7 @@ export class Enrolment {
 
   /**
    * Enrols a device. Repeating it with the same keys gives the same device, so a lost answer is harmless; other keys with a
-   * used token suspend the device, because one of the two is a thief. Throws JOIN_TOKEN_INVALID, DEVICE_SUSPENDED,
+   * used token are refused and told in the audit; the device goes on. Throws JOIN_TOKEN_INVALID, DEVICE_SUSPENDED,
    * DEVICE_NAME_TAKEN (the token stays good) and INVALID_ARGUMENT.
    */
   async join(request: JoinRequest): Promise<Enrolled> {
@@ -90,7 +90,6 @@ export class Enrolment {
     );
     // Refusals that leave a trace are returned, not thrown, because a throw would roll the trace back.
     if ('refusal' in outcome) {
-      if (outcome.suspended) this.#cache.forget(outcome.suspended);
       // Who holds only a used token learns nothing, not even that it was one.
       if (outcome.refusal === 'JOIN_TOKEN_INVALID') throw new AppError('JOIN_TOKEN_INVALID');
       throw suspended(outcome.name);
@@ -136,10 +135,7 @@ export class Enrolment {
     if (known.state === 'suspended') throw suspended(known.name);
   }
 
-  async #join(
-    trx: Kysely<Schema>,
-    request: JoinRequest,
-  ): Promise<Enrolled | { refusal: Refusal; name: string; suspended?: string }> {
+  async #join(trx: Kysely<Schema>, request: JoinRequest): Promise<Enrolled | { refusal: Refusal; name: string }> {
     const invalid = { refusal: 'JOIN_TOKEN_INVALID', name: '' } as const;
     const hash = hashKey(request.token);
     const token = await trx
@@ -166,13 +162,13 @@ export class Enrolment {
     return device;
   }
 
-  /** A used token: the same keys are the same device, others are an attack. */
+  /** A used token: the same keys are the same device, others are refused. */
   async #again(
     trx: Kysely<Schema>,
     tenant: string,
     id: string,
     request: JoinRequest,
-  ): Promise<Enrolled | { refusal: Refusal; name: string; suspended?: string }> {
+  ): Promise<Enrolled | { refusal: Refusal; name: string }> {
     const device = await trx
       .selectFrom('device')
       .select(['id', 'name', 'state', 'public_key', 'key_hash'])
@@ -188,19 +184,11 @@ export class Enrolment {
       sameBytes(device.key_hash, request.secretHash);
     if (sameKeys)
       return device.state === 'suspended' ? { refusal: 'DEVICE_SUSPENDED', name } : { deviceId: id, tenant, name };
-    if (device.state !== 'suspended') {
-      await trx
-        .updateTable('device')
-        .set({ state: 'suspended' })
-        .where('tenant', '=', tenant)
-        .where('id', '=', id)
-        .execute();
-    }
-    const why = 'a second redemption of its join token';
+    // A spent token is no credential: whoever shows it acts on nobody, and the owner is told.
     await writeAudit(trx, [
-      { tenant, principal: 'join', action: 'device.suspend', subject: `device:${id}`, detail: { why } },
+      { tenant, principal: 'join', action: 'join_token.reused', subject: `device:${id}`, detail: { name } },
     ]);
-    return { refusal: 'JOIN_TOKEN_INVALID', name, suspended: id };
+    return { refusal: 'JOIN_TOKEN_INVALID', name };
   }
 
   /** A new device, or the one that these keys belong to already (a box that joins its own tenant anew). */
@@ -237,8 +225,7 @@ function checkBytes(bytes: Uint8Array, what: string): void {
   if (bytes.byteLength !== 32) throw new AppError('INVALID_ARGUMENT', { what: `${what} must be 32 bytes` });
 }
 
-const suspended = (device: string) =>
-  new AppError('DEVICE_SUSPENDED', { device, why: 'by its owner, or because its join token was used twice' });
+const suspended = (device: string) => new AppError('DEVICE_SUSPENDED', { device, why: 'by its owner' });
 
 const keysTaken = () =>
   new AppError('INVALID_ARGUMENT', { what: 'these keys belong to another device; make new ones' });

@@ -119,37 +119,33 @@ onBothDatabases('identity', (under) => {
     expect(await devices.list(tenant)).toHaveLength(1);
   });
 
-  test('two boxes that race with one token leave one suspended device and no second one', async () => {
+  test('two boxes that race with one token leave one device, which goes on, and no second one', async () => {
     const { token } = await enrolment.createJoinToken(tenant, 'pi', 60_000, 'owner:x');
     const [one, two] = [box(token), box(token)];
     const results = await Promise.allSettled([enrolment.join(one.request), enrolment.join(two.request)]);
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-    expect(await devices.list(tenant)).toMatchObject([{ name: 'pi', state: 'suspended' }]);
+    expect(await devices.list(tenant)).toMatchObject([{ name: 'pi', state: 'active' }]);
   });
 
-  test('a used token with another key suspends the device at once, also where it was cached, and says so in the audit', async () => {
-    const { key, request, enrolled } = await enrol();
-    await auth.authenticate(key);
-    const ref = { tenant, id: enrolled.deviceId };
-    const epoch = await devices.nextSessionEpoch(ref);
-    const thief = await enrolment.join(box(request.token).request).catch((error: unknown) => error);
-    expect(thief).toMatchObject({ reason: 'JOIN_TOKEN_INVALID', metadata: {} });
-    await expect(auth.authenticate(key)).rejects.toMatchObject({
-      reason: 'DEVICE_SUSPENDED',
-      metadata: { device: 'kitchen-pi' },
-    });
-    await expect(enrolment.join(request)).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED' });
-    await expect(devices.nextSessionEpoch(ref)).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED' });
-    expect((await devices.byId(tenant, ref.id)).sessionEpoch).toBe(epoch);
+  test('a used token with another key is refused, acts on nobody, and is told in the audit', async () => {
+    const { request, key, enrolled } = await enrol();
+    const thief = box(request.token);
+    await expect(enrolment.join(thief.request)).rejects.toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });
+    expect(await auth.authenticate(key)).toMatchObject({ id: enrolled.deviceId });
+    expect(await enrolment.join(request)).toMatchObject({ deviceId: enrolled.deviceId });
     const { entries } = await listAudit(under.db, tenant);
-    expect(entries.map(({ action }) => action).sort()).toEqual(['device.join', 'device.suspend', 'join_token.create']);
+    expect(entries.map(({ action }) => action).sort()).toEqual([
+      'device.join',
+      'join_token.create',
+      'join_token.reused',
+    ]);
   });
 
   test('the same public key with another secret is another key', async () => {
     const { request, enrolled } = await enrol();
     const stolen = { ...request, secretHash: hashKey(newKey('device')) };
     await expect(enrolment.join(stolen)).rejects.toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });
-    expect((await devices.byId(tenant, enrolled.deviceId)).state).toBe('suspended');
+    expect((await devices.byId(tenant, enrolled.deviceId)).state).toBe('active');
   });
 
   test('an unknown or expired token is refused alike; a taken name says so and leaves the token good', async () => {

@@ -148,8 +148,8 @@ export const RenewResponseSchema: GenMessage<RenewResponse> = /*@__PURE__*/
  */
 export const EnrollmentService: GenService<{
   /**
-   * Redeems a join token. Repeating it with the same public key is harmless and answers the same; another key suspends
-   * the device. Errors: NOT_FOUND (unknown, expired or foreign token), ALREADY_EXISTS DEVICE_NAME_TAKEN.
+   * Redeems a join token. Repeating it with the same public key is harmless and answers the same; another key is
+   * refused, and the device that joined goes on. Errors: NOT_FOUND (unknown, expired or foreign token), ALREADY_EXISTS DEVICE_NAME_TAKEN.
    *
    * @generated from rpc bowline.edge.v1.EnrollmentService.Join
    */
