@@ -38,7 +38,7 @@ function code(): { readonly entry: string; readonly root: string; readonly parts
     return { entry, root: dirname(entry), parts: ['parser-child.mjs'] };
   }
   const root = realpathSync(fileURLToPath(new URL('../../../', here)));
-  const parts = ['package.json', 'node_modules', join('src', 'worker', 'documents')];
+  const parts = ['package.json', 'node_modules', join('src', 'base'), join('src', 'worker', 'documents')];
   return { entry: join(root, 'src', 'worker', 'documents', 'parser-child.ts'), root, parts };
 }
 
