@@ -140,7 +140,24 @@ takes names of both programs there. Each program knows the names of the other, s
 behind \`--set\` of \`control\` or \`worker\` only their own are allowed.
 `.split('\n');
 
-const OTHERS = `## Names of other programs
+const OTHERS = `## Proxies
+
+Edges, workers and the command line reach a control plane, and workers reach the providers of models and embeddings, through the HTTP
+proxy that the environment of the program names, in the way of curl:
+
+| name | what |
+|---|---|
+| \`https_proxy\`, \`HTTPS_PROXY\` | the proxy for \`https://\`, like \`http://proxy.example:3128\` or \`http://user:password@proxy.example:3128\` |
+| \`http_proxy\`, \`HTTP_PROXY\` | the proxy for \`http://\` |
+| \`no_proxy\`, \`NO_PROXY\` | what is dialled directly, with commas: names (each stands for all below it, too), addresses, networks like \`10.0.0.0/8\`; each with \`:port\` where only one port is meant; \`*\` for everything |
+
+Where both are set, the small name wins. This machine itself (\`localhost\`, \`127.0.0.0/8\`, \`::1\`) is always dialled directly. The way to
+a control plane is a tunnel (CONNECT): the proxy learns host and port, and the control plane proves itself inside. A provider with \`https://\`
+is tunnelled to as well; one with \`http://\` is asked in clear, and the proxy sees texts and key. Pages of the web are asked
+through proxies only with \`BOWLINE_WEB_PROXY=environment\`; there networks in \`NO_PROXY\` are not read, and \`HTTP_PROXY\` also serves
+\`https://\` where \`HTTPS_PROXY\` is not set. The edge of \`bowline up\` gets none of these names: its control plane is on this machine.
+
+## Names of other programs
 
 ${OTHER_NAMES.filter((name) => !/SEEDS|HISTORIES/.test(name))
   .map((name) => `\`${name}\``)

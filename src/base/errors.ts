@@ -219,6 +219,10 @@ export const ERRORS = {
     'the control plane at {control} signs tool calls with another key than the one pinned when this device joined; nothing was sent to it. If its owner changed the key on purpose, join again',
   ),
   CONTROL_UNREACHABLE: row('unavailable', 'the control plane at {control} cannot be reached: {problem}'),
+  PROXY_FAILED: row(
+    'unavailable',
+    'the proxy {proxy} gives no way to {to}: {problem}; HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of this program say who is reached through it',
+  ),
   CONTROL_UNPROVEN: row(
     'unavailable',
     'what answers at {control} did not prove that it is the control plane that is known here: {problem}; nothing was sent to it. {remedy}',

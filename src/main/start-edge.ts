@@ -13,6 +13,7 @@ import { newId } from '../base/ids.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import { makeFolder } from '../base/make-folder.ts';
+import { proxyFor } from '../base/proxies.ts';
 import { sparing } from '../base/sparing-logger.ts';
 import { RequestFaults } from '../base/stray-errors.ts';
 import { watchTurns } from '../base/turn-watch.ts';
@@ -253,7 +254,10 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
   }
 }
 
-/** Who this box is, and where it dials: the flag, else config.yaml, else where it joined. Throws NOT_JOINED. */
+/**
+ * Who this box is, and where it dials: the flag, else config.yaml, else where it joined. Throws NOT_JOINED, and USAGE where the
+ * environment names what is no proxy.
+ */
 async function identityOf(options: StartEdge, config: EdgeConfig): Promise<Identity> {
   const { home, line, log } = options;
   const file = homePaths(home).device;
@@ -262,7 +266,9 @@ async function identityOf(options: StartEdge, config: EdgeConfig): Promise<Ident
   const identity = line ? await joinControl({ file, home, line, name }) : await readIdentity(file);
   if (!identity) throw new AppError('NOT_JOINED', { home });
   const control = options.control ?? (config.control === undefined ? undefined : controlUrl(config.control));
-  return control === undefined ? identity : { ...identity, control };
+  const found = control === undefined ? identity : { ...identity, control };
+  proxyFor(new URL(found.control), process.env);
+  return found;
 }
 
 /** The journal of this identity. One of another device or control plane is set aside, and nothing of it is sent again. */

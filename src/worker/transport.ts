@@ -1,6 +1,7 @@
 // How a worker reaches the control plane: gRPC over HTTP/2 (h2c for http://, TLS for https://) with its bearer key.
 import type { Interceptor } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
+import { proxyFor } from '../base/proxies.ts';
 import type { Secret } from '../base/secret.ts';
 import { dialProven } from '../contract/channel/dial.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
@@ -20,8 +21,9 @@ export interface TransportOptions {
 const REMEDY =
   'Make a key there with `bowline workers create-key`: it has the right pin behind it. A key alone is not enough';
 
-/** Makes a connection for each session. */
+/** Makes a connection for each session. Throws USAGE where the environment names what is no proxy. */
 export function grpcConnector(options: TransportOptions): () => Connection {
+  proxyFor(new URL(options.control), process.env);
   const authorize: Interceptor = (next) => (request) => {
     request.header.set('authorization', `Bearer ${options.key.reveal()}`);
     return next(request);

@@ -1,8 +1,7 @@
 // What holds where a web worker is set to ask through a proxy.
-import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { proxiesOf } from '../../src/worker/handlers/web/proxies.ts';
+import { httpProxy } from '../support/http-proxy.ts';
 import { site, WebRig } from '../support/web-rig.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -10,30 +9,10 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-/** A proxy that leads every name to this machine, and what it was asked for. */
-async function proxy() {
-  const asked: string[] = [];
-  const server = createServer((_, response) => response.writeHead(405).end());
-  server.on('connect', (request, socket) => {
-    asked.push(request.url!);
-    const port = Number(request.url!.split(':').at(-1));
-    const to = connect(port, '127.0.0.1', () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n');
-      to.pipe(socket).pipe(to);
-    });
-    for (const end of [socket, to]) end.on('error', () => end.destroy());
-    closing.push(async () => to.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  closing.push(async () => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
-}
-
 test('pages are asked through it, hosts of NO_PROXY are not, and URLs are judged as before', async () => {
-  const { url, asked } = await proxy();
+  const proxy = await httpProxy();
+  closing.push(() => proxy.close());
+  const { url, asked } = proxy;
   const where = await site((_, response) => response.writeHead(200, { 'content-type': 'text/plain' }).end('page'));
   closing.push(() => where.close());
   const web = await WebRig.open({

@@ -6,13 +6,16 @@ import { createClient } from '@connectrpc/connect';
 import { connectNodeAdapter, createGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, expect, test } from 'vitest';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
+import { httpProxy } from '../../../test/support/http-proxy.ts';
 import { provenFront } from '../../../test/support/proven-front.ts';
 import { TcpProxy } from '../../../test/support/tcp-proxy.ts';
+import type { ProxyEnv } from '../../base/proxies.ts';
 import { passingCertificate } from '../../control/gateway/passing-certificate.ts';
 import { fromConnectError } from '../errors.ts';
 import { H2Sessions } from '../h2-sessions.ts';
 import { PROVEN_PROTOCOL } from './channel-proof.ts';
 import { dialProven } from './dial.ts';
+import { dialOpen } from './dial-open.ts';
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -55,7 +58,9 @@ async function control() {
 async function call(to: number, pins: readonly Uint8Array[]): Promise<string> {
   const url = `http://127.0.0.1:${to}`;
   const trust = { pins, remedy: 'Do this' };
-  const sessionManager = new H2Sessions(url, { dial: (signal) => dialProven(url, trust, signal, 2_000) });
+  const sessionManager = new H2Sessions(url, {
+    dial: (signal) => dialProven(url, trust, signal, { patienceMs: 2_000 }),
+  });
   const transport = createGrpcTransport({ baseUrl: url, sessionManager });
   const headers = { authorization: `Bearer ${SECRET}` };
   try {
@@ -156,7 +161,7 @@ test('after a connection broke, the next one is proven again', async () => {
   const url = `http://127.0.0.1:${proxy.port}`;
   const proven: unknown[] = [];
   const dial = async (signal: AbortSignal) => {
-    const socket = await dialProven(url, { pins: [publicKey], remedy: '' }, signal, 2_000);
+    const socket = await dialProven(url, { pins: [publicKey], remedy: '' }, signal, { patienceMs: 2_000 });
     proven.push(socket);
     return socket;
   };
@@ -173,4 +178,60 @@ test('after a connection broke, the next one is proven again', async () => {
     expect(proven.length).toBe(round);
   }
   expect(shown.length).toBeGreaterThanOrEqual(6);
+});
+
+test('through a proxy the same proof is asked for, and the proxy reads nothing; what it refuses is told as its own', async () => {
+  const { shown, publicKey, port: there } = await control();
+  const proxy = await httpProxy();
+  const shut = await httpProxy(407);
+  ends.push(
+    () => proxy.close(),
+    () => shut.close(),
+  );
+  const url = `http://control.example:${there}`;
+  const dialled = (env: ProxyEnv, pins: readonly Uint8Array[] = [publicKey]) => {
+    const trust = { pins, remedy: 'Do this' };
+    const sessions = new H2Sessions(url, {
+      dial: (signal) => dialProven(url, trust, signal, { patienceMs: 2_000, env }),
+    });
+    const client = createClient(Health, createGrpcTransport({ baseUrl: url, sessionManager: sessions }));
+    return client
+      .check({}, { headers: { authorization: `Bearer ${SECRET}` } })
+      .then(
+        () => 'answered',
+        (error) => fromConnectError(error).reason,
+      )
+      .finally(() => sessions.abort());
+  };
+  const named = new URL(proxy.url);
+  named.username = 'me';
+  named.password = 'p:w';
+  expect(await dialled({ http_proxy: named.href })).toBe('answered');
+  expect(proxy.asked).toEqual([`control.example:${there}`]);
+  expect(proxy.users).toEqual([`Basic ${Buffer.from('me:p:w').toString('base64')}`]);
+  expect(Buffer.concat(proxy.heard).length).toBeGreaterThan(100);
+  expect(Buffer.concat(proxy.heard).includes(SECRET)).toBe(false);
+  expect(await dialled({ HTTP_PROXY: proxy.url }, [OTHER])).toBe('CONTROL_UNPROVEN');
+  expect(await dialled({ HTTP_PROXY: proxy.url }, [])).toBe('CONTROL_PIN_MISSING');
+  expect(await dialled({ HTTP_PROXY: shut.url })).toBe('PROXY_FAILED');
+  expect(await dialled({ HTTP_PROXY: 'http://127.0.0.1:1' })).toBe('PROXY_FAILED');
+  const silent = await port(createServer(() => {}));
+  expect(await dialled({ HTTP_PROXY: `http://127.0.0.1:${silent}` })).toBe('PROXY_FAILED');
+  expect(shown).toEqual([`Bearer ${SECRET}`]);
+});
+
+test('with https:// the certificate of the control plane is checked inside the tunnel', async () => {
+  const server = createTlsServer({ ...passingCertificate(), ALPNProtocols: [PROVEN_PROTOCOL, 'h2'] });
+  server.on('tlsClientError', () => {});
+  const there = await port(server);
+  const proxy = await httpProxy();
+  ends.push(() => proxy.close());
+  const env = { https_proxy: proxy.url };
+  const url = `https://control.example:${there}`;
+  const { signal } = new AbortController();
+  await expect(dialProven(url, { pins: [OTHER], remedy: '' }, signal, { env })).rejects.toMatchObject({
+    code: 'DEPTH_ZERO_SELF_SIGNED_CERT',
+  });
+  await expect(dialOpen(url, env)(signal)).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+  expect(proxy.asked).toEqual([`control.example:${there}`, `control.example:${there}`]);
 });

@@ -1,9 +1,13 @@
 // Opens the connection of a client to a control plane and lets the other side prove itself before anything is sent on it. What
-// comes out of here carries HTTP/2; nothing else may dial a control plane with a secret.
-import { isIP } from 'node:net';
+// comes out of here carries HTTP/2; nothing else may dial a control plane with a secret. A proxy of the environment only passes
+// bytes on.
+import { isIP, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { AppError } from '../../base/errors.ts';
+import { bareHost } from '../../base/host.ts';
+import { type ProxyEnv, proxyFor } from '../../base/proxies.ts';
 import { isProvenChannel, PROOF_BYTES, PROVEN_PROTOCOL } from './channel-proof.ts';
+import { openTunnel } from './tunnel.ts';
 
 /** Whom a client takes for its control plane. */
 export interface Trust {
@@ -19,22 +23,48 @@ const PATIENCE_MS = 10_000;
 /** What TLS says to a side that does not speak it. */
 const NO_TLS = /^(ERR_SSL_|EPROTO)/;
 
+export interface DialOptions {
+  readonly patienceMs?: number;
+  /** Whose proxies are honoured. */
+  readonly env?: ProxyEnv;
+}
+
 /**
  * A connection whose other side is proven. In clear (`http://`) the certificate says nothing, only the proof; with `https://`
- * the certificate is checked besides. Throws the system's error when nobody can be reached, CONTROL_PIN_MISSING and
- * CONTROL_UNPROVEN.
+ * the certificate is checked besides. Throws the system's error when nobody can be reached, PROXY_FAILED, CONTROL_PIN_MISSING
+ * and CONTROL_UNPROVEN.
  */
-export function dialProven(control: string, trust: Trust, signal: AbortSignal, patienceMs = PATIENCE_MS) {
-  const { protocol, hostname, port } = new URL(control);
-  const host = hostname.replace(/^\[|\]$/g, '');
-  const secure = protocol === 'https:';
+export async function dialProven(control: string, trust: Trust, signal: AbortSignal, options: DialOptions = {}) {
+  const { patienceMs = PATIENCE_MS, env = process.env } = options;
+  const url = new URL(control);
+  const to = { host: bareHost(url.hostname), port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80) };
+  const proxy = proxyFor(url, env);
+  if (!proxy) return prove(control, trust, to, signal, patienceMs);
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
+  const tunnel = await openTunnel(proxy, to.host, to.port, patience).catch((error: unknown) => {
+    if (!patience.aborted || signal.aborted) throw error;
+    const problem = `it did not answer within ${patienceMs} ms`;
+    throw new AppError('PROXY_FAILED', { proxy: proxy.host, to: url.host, problem }, { cause: error });
+  });
+  return prove(control, trust, { ...to, tunnel }, signal, patienceMs);
+}
+
+interface Target {
+  readonly host: string;
+  readonly port: number;
+  /** What is dialled through, where there is a proxy. */
+  readonly tunnel?: Socket;
+}
+
+function prove(control: string, trust: Trust, to: Target, signal: AbortSignal, patienceMs: number) {
+  const { host, port, tunnel } = to;
+  const secure = control.startsWith('https:');
   const { pins, remedy } = trust;
   const refused = (problem: string, cause?: unknown) =>
     new AppError('CONTROL_UNPROVEN', { control, problem, remedy }, { cause });
   return new Promise<TLSSocket>((resolve, reject) => {
     const socket = connect({
-      host,
-      port: Number(port) || (secure ? 443 : 80),
+      ...(tunnel ? { socket: tunnel } : { host, port }),
       minVersion: 'TLSv1.3',
       ALPNProtocols: [PROVEN_PROTOCOL],
       ...(isIP(host) ? {} : { servername: host }),
@@ -56,6 +86,7 @@ export function dialProven(control: string, trust: Trust, signal: AbortSignal, p
     const fail = (error: unknown) =>
       settle(() => {
         socket.destroy();
+        tunnel?.destroy();
         reject(error);
       });
     const failed = (error: NodeJS.ErrnoException) =>
@@ -72,9 +103,11 @@ export function dialProven(control: string, trust: Trust, signal: AbortSignal, p
     signal.addEventListener('abort', aborted, { once: true });
     if (signal.aborted) aborted();
     socket.on('error', failed).on('end', ended).on('close', ended);
-    socket.once('connect', () => {
+    const reached = () => {
       if (pins.length === 0) fail(new AppError('CONTROL_PIN_MISSING', { control, remedy }));
-    });
+    };
+    if (tunnel) reached();
+    else socket.once('connect', reached);
     socket.once('secureConnect', () => {
       if (settled) return;
       if (socket.alpnProtocol !== PROVEN_PROTOCOL) return fail(refused('it offers no proof'));

@@ -1,6 +1,6 @@
 // The proxies that the environment names, for workers that are set to use them. Pure.
 import { AppError } from '../../../base/errors.ts';
-import type { Env } from '../../key-ref.ts';
+import { namedProxy, noProxyOf, type ProxyEnv } from '../../../base/proxies.ts';
 
 /** Empty: none. */
 export interface Proxies {
@@ -10,28 +10,16 @@ export interface Proxies {
   readonly noProxy: string;
 }
 
-/** As curl reads them, small names first. Throws CONFIG_INVALID for what is no proxy, and where none is named. */
-export function proxiesOf(env: Env): Proxies {
+/** As curl reads them, small names first. Throws USAGE for what is no proxy, and where none is named. */
+export function proxiesOf(env: ProxyEnv): Proxies {
+  const named = (name: string) => (namedProxy(env, name.toLowerCase()) ?? namedProxy(env, name))?.href ?? '';
   const proxies = {
-    httpProxy: proxyOf(env, 'http_proxy') || proxyOf(env, 'HTTP_PROXY'),
-    httpsProxy: proxyOf(env, 'https_proxy') || proxyOf(env, 'HTTPS_PROXY'),
-    noProxy: env.no_proxy || env.NO_PROXY || '',
+    httpProxy: named('HTTP_PROXY'),
+    httpsProxy: named('HTTPS_PROXY'),
+    noProxy: noProxyOf(env),
   };
-  if (proxies.httpProxy === '' && proxies.httpsProxy === '') {
-    throw invalid('BOWLINE_WEB_PROXY is environment, but neither HTTPS_PROXY nor HTTP_PROXY is set');
-  }
-  return proxies;
+  if (proxies.httpProxy !== '' || proxies.httpsProxy !== '') return proxies;
+  throw new AppError('USAGE', {
+    what: 'BOWLINE_WEB_PROXY is environment, but neither HTTPS_PROXY nor HTTP_PROXY is set',
+  });
 }
-
-function proxyOf(env: Env, name: string): string {
-  const said = env[name]?.trim() ?? '';
-  if (said === '') return '';
-  const url = URL.parse(said.includes('://') ? said : `http://${said}`);
-  // Its value may hold a password.
-  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw invalid(`${name} is no proxy of the form http://host:port`);
-  }
-  return url.href;
-}
-
-const invalid = (what: string): AppError => new AppError('USAGE', { what });
