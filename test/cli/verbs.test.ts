@@ -597,7 +597,7 @@ test('docs add sends exactly what the edge granted, with the grant, and says wha
   expect(stderr).toContain('sharing 3 files');
   expect(stderr).toContain('work/changed.md: the file changed');
   expect(stdout).toBe('notes: 2 added, 1 failed; 4 passages, 2 embedded\n');
-  expect(code).toBe(6);
+  expect(code).toBe(8);
   expect(said.grant).toMatchObject([{ collection: 'notes', patterns: [box.cwd], recipients: ['local'] }]);
   expect(said.ingest).toHaveLength(1);
   const [first, second, third] = said.ingest[0]!.documents;
