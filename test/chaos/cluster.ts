@@ -9,6 +9,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 import { SlowModel } from '../support/slow-model.ts';
 import { built, ROOT, Stack } from '../support/stack.ts';
 import { onControl, onEdge, type Transport } from './clients.ts';
+import { DatabaseGate } from './database-gate.ts';
 import { Link } from './link.ts';
 import { Part } from './part.ts';
 import type { Shape } from './plan.ts';
@@ -45,8 +46,7 @@ export class Cluster implements Site {
   readonly postgres: TestPostgres;
   readonly redis: TestRedis | undefined;
   readonly model: SlowModel;
-  /** Of the database itself, past every link. */
-  readonly databaseUrl: string;
+  readonly gate: DatabaseGate;
   readonly parts = new Map<string, Part>();
   readonly links = new Map<string, Link>();
   /** A copy of what was built: a build meanwhile must not change what is started again. */
@@ -59,7 +59,7 @@ export class Cluster implements Site {
     folder: string,
     postgres: TestPostgres,
     redis: TestRedis | undefined,
-    url: string,
+    gate: DatabaseGate,
     model: SlowModel,
     options: ClusterOptions,
   ) {
@@ -69,7 +69,7 @@ export class Cluster implements Site {
     this.#dist = join(ROOT, '.build', basename(folder));
     this.postgres = postgres;
     this.redis = redis;
-    this.databaseUrl = url;
+    this.gate = gate;
     this.model = model;
   }
 
@@ -79,15 +79,7 @@ export class Cluster implements Site {
     const redis = shape.redis ? await startRedis() : undefined;
     const model = new SlowModel({ piecesOf, pauseMs: 40 });
     await model.listen();
-    const cluster = new Cluster(
-      shape,
-      folder,
-      postgres,
-      redis,
-      await postgres.createDatabase('bowline'),
-      model,
-      options,
-    );
+    const cluster = new Cluster(shape, folder, postgres, redis, await DatabaseGate.create(postgres), model, options);
     try {
       await cluster.#begin();
     } catch (error) {
@@ -95,6 +87,11 @@ export class Cluster implements Site {
       throw error;
     }
     return cluster;
+  }
+
+  /** Of the database itself, past every link. */
+  get databaseUrl(): string {
+    return this.gate.url;
   }
 
   get apiPort(): number {
@@ -131,6 +128,7 @@ export class Cluster implements Site {
       link.silence(undefined);
       await link.listen();
     }
+    for (const part of this.parts.values()) part.wrongClock(0);
     await Promise.all([...this.parts.values()].map((part) => part.ready(withinMs)));
     for (let edge = 1; edge <= this.shape.edges; edge++) await connected(this, edge, withinMs);
   }
@@ -194,7 +192,7 @@ export class Cluster implements Site {
     const name = `control-${n}`;
     const stack = await this.#stack(name);
     const database = await this.#link(`${name}>postgres`, [this.postgres.port]);
-    Object.assign(stack.env, ENV, { DATABASE_URL: at(this.databaseUrl, database.port) });
+    Object.assign(stack.env, ENV, { DATABASE_URL: at(this.gate.programsUrl, database.port) });
     if (this.redis) {
       const redis = await this.#link(`${name}>redis`, [this.redis.port]);
       Object.assign(stack.env, { REDIS_URL: at(this.redis.url, redis.port), BOWLINE_REDIS_PREFIX: this.redis.prefix });

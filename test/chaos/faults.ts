@@ -24,6 +24,11 @@ export async function play(cluster: Cluster, fault: Fault): Promise<void> {
     case 'term':
       await part.term(DRAIN_MS);
       return part.start();
+    case 'ahead':
+    case 'back':
+      part.wrongClock(fault.kind === 'ahead' ? fault.byMs : -fault.byMs);
+      await wait(fault.lastsMs);
+      return part.wrongClock(0);
     default:
       throw unfit(fault);
   }
@@ -70,8 +75,14 @@ async function playRedis({ redis }: Cluster, fault: Fault): Promise<void> {
   }
 }
 
-async function playPostgres({ postgres }: Cluster, fault: Fault): Promise<void> {
+async function playPostgres({ postgres, gate }: Cluster, fault: Fault): Promise<void> {
   switch (fault.kind) {
+    case 'deny':
+    case 'nologin':
+    case 'readonly':
+      await gate.close(fault.kind);
+      await wait(fault.lastsMs);
+      return gate.open();
     case 'kill':
       await postgres.kill();
       await wait(fault.lastsMs);

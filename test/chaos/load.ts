@@ -200,11 +200,12 @@ export class Load {
   }
 
   /** Begins a long command and goes away in the middle, which cancels it. What came of it is not told to anyone. */
-  async #nap({ key, edge, outcomes }: CallRecord): Promise<void> {
+  async #nap({ line, edge, outcomes }: CallRecord): Promise<void> {
     const gone = new AbortController();
     const stack = this.#site.edgeStack(edge);
-    const request = { argv: napArgv(stack), stdin: `${key}\n` };
-    const headers = { 'bowline-idempotency-key': key, 'bowline-device': `edge-${edge}` };
+    const request = { argv: napArgv(stack), stdin: `${line}\n` };
+    // A call with a key would go on.
+    const headers = { 'bowline-device': `edge-${edge}` };
     await this.#site
       .control(async (transport) => {
         const stream = createClient(ShellService, transport).run(request, { headers, signal: gone.signal });

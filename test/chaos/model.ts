@@ -48,7 +48,6 @@ const UNSURE = new Set([
   'ATTEMPTS_LOST',
   'STORE_UNAVAILABLE',
   'DEADLINE_EXCEEDED',
-  'CANCELED',
   'RUN_CONTENDED',
   'RUN_BUSY',
   'STORE_BUSY',
@@ -65,6 +64,7 @@ export const PASSING = new Set([
   'EDGE_BUSY',
   'EDGE_STOPPING',
   'SHUTTING_DOWN',
+  'REPLICA_LEAVING',
 ]);
 const FINAL = new Set(['answered', 'refused', 'failed', 'cancelled', 'timed_out']);
 

@@ -1,8 +1,13 @@
 // One program of the chaos cluster: it runs, is killed, stopped or asked to end, and is started again. What it does by itself
 // that it must not do is noted.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Program, ProgramEnd } from '../support/program.ts';
 import type { Stack } from '../support/stack.ts';
+
+/** By how much its clock is wrong, in milliseconds. */
+const CLOCK = 'clock-wrong-by';
 
 export class Part {
   readonly name: string;
@@ -20,6 +25,8 @@ export class Part {
     this.name = name;
     this.stack = stack;
     this.#start = start;
+    const preload = fileURLToPath(new URL('wrong-clock.mjs', import.meta.url));
+    Object.assign(stack.env, { NODE_OPTIONS: `--import=${preload}`, BOWLINE_TEST_CLOCK: join(stack.dir, CLOCK) });
   }
 
   get program(): Program {
@@ -51,6 +58,11 @@ export class Part {
     this.#wanted = true;
     await this.program.kill();
     this.#stopped = false;
+  }
+
+  /** Its wall clock is wrong by so much from now on; 0 is right. */
+  wrongClock(byMs: number): void {
+    this.stack.write(CLOCK, String(byMs));
   }
 
   pause(): void {

@@ -15,10 +15,10 @@ test('fifty seeds make at least 200 faults, over all programs, Redis with FLUSHA
   expect(faults.length).toBeGreaterThanOrEqual(200);
   const hit = new Set(faults.map(({ kind, target }) => `${kind} ${target.replace(/-\d/g, '')}`));
   for (const program of ['control', 'worker', 'edge']) {
-    for (const kind of ['kill', 'stop', 'term']) expect(hit).toContain(`${kind} ${program}`);
+    for (const kind of ['kill', 'stop', 'term', 'ahead', 'back']) expect(hit).toContain(`${kind} ${program}`);
   }
-  for (const kind of ['kill redis', 'flush redis', 'stop redis', 'kill postgres', 'stop postgres'])
-    expect(hit).toContain(kind);
+  for (const kind of ['kill', 'flush', 'stop']) expect(hit).toContain(`${kind} redis`);
+  for (const kind of ['kill', 'stop', 'deny', 'nologin', 'readonly']) expect(hit).toContain(`${kind} postgres`);
   for (const kind of ['cut', 'reset', 'delay', 'mute', 'deaf']) {
     expect([...hit].some((each) => each.startsWith(`${kind} `) && each.includes('>'))).toBe(true);
   }

@@ -16,9 +16,24 @@ export const CLUSTER: Shape = { controls: 3, workers: 2, edges: 2, redis: true }
 /**
  * kill: SIGKILL, and started again after `lastsMs`. stop: SIGSTOP for `lastsMs`. term: SIGTERM, waited for, started again.
  * cut: nothing passes or connects. reset: every connection breaks once. delay: every byte comes late. mute, deaf: the near
- * end is no longer heard, or hears nothing, while all stays open. flush: FLUSHALL.
+ * end is no longer heard, or hears nothing, while all stays open. flush: FLUSHALL. deny, nologin, readonly: the database ends all
+ * sessions and then refuses connections, the role, or every write. ahead, back: the wall clock of a program is wrong by `byMs`.
  */
-export type FaultKind = 'kill' | 'stop' | 'term' | 'cut' | 'reset' | 'delay' | 'mute' | 'deaf' | 'flush';
+export type FaultKind =
+  | 'kill'
+  | 'stop'
+  | 'term'
+  | 'cut'
+  | 'reset'
+  | 'delay'
+  | 'mute'
+  | 'deaf'
+  | 'flush'
+  | 'deny'
+  | 'nologin'
+  | 'readonly'
+  | 'ahead'
+  | 'back';
 
 export interface Fault {
   /** Milliseconds after the start of the seed. */
@@ -27,6 +42,8 @@ export interface Fault {
   /** `control-1`, `worker-2`, `edge-1`, `postgres`, `redis`; a link is named after its ends: `edge-1>control`, `control-1>redis`. */
   readonly target: string;
   readonly lastsMs: number;
+  /** Of a wrong clock; 0 for everything else. */
+  readonly byMs: number;
 }
 
 /** What the owner does. Names are unique over all seeds. */
@@ -67,6 +84,8 @@ export interface Plan {
 
 /** How long a seed goes on with new faults and deeds. */
 export const SPAN_MS = 5_000;
+/** A clock that drifted, one that was set wrong, one whose battery is empty. */
+const WRONG_BY_MS = [90_000, 20 * 60_000, 400 * 86_400_000] as const;
 /** Between two faults of one target, beyond the time that the first lasts: it has to start again. */
 const REST_MS = 1_500;
 
@@ -76,7 +95,8 @@ export function planOf(seed: number, shape: Shape): Plan {
 }
 
 /** A fault as it is printed. */
-export function faultText({ atMs, kind, target, lastsMs }: Fault): string {
+export function faultText({ atMs, kind, target, lastsMs, byMs }: Fault): string {
+  if (byMs > 0) return `${kind} ${target} by ${Math.round(byMs / 60_000)} min at ${atMs} ms for ${lastsMs} ms`;
   const lasting = kind === 'reset' || kind === 'flush' || kind === 'term' ? '' : ` for ${lastsMs} ms`;
   return `${kind} ${target} at ${atMs} ms${lasting}`;
 }
@@ -97,7 +117,8 @@ function faultsOf(random: () => number, shape: Shape): Fault[] {
       (other) => other.target === target && atMs < (busyUntil.get(key(other)) ?? 0) && other.atMs < over,
     );
     if (clash) continue;
-    const fault = { atMs, kind, target, lastsMs };
+    const byMs = kind === 'ahead' || kind === 'back' ? pick(WRONG_BY_MS) : 0;
+    const fault = { atMs, kind, target, lastsMs, byMs };
     busyUntil.set(key(fault), over);
     faults.push(fault);
   }
@@ -109,8 +130,9 @@ const key = ({ target, atMs }: Fault): string => `${target}@${atMs}`;
 function faultAt(roll: number, pick: <T>(list: readonly T[]) => T, shape: Shape): [FaultKind, string] {
   const controls = names('control', shape.controls);
   const programs = [...controls, ...controls, ...names('worker', shape.workers), ...names('edge', shape.edges)];
-  if (roll < 0.5) return [pick(['kill', 'kill', 'stop', 'term'] as const), pick(programs)];
-  if (roll < 0.78) {
+  if (roll < 0.42) return [pick(['kill', 'kill', 'stop', 'term'] as const), pick(programs)];
+  if (roll < 0.5) return [pick(['ahead', 'back'] as const), pick(programs)];
+  if (roll < 0.74) {
     const links = [
       ...names('edge', shape.edges).map((edge) => `${edge}>control`),
       ...names('worker', shape.workers).map((worker) => `${worker}>control`),
@@ -118,8 +140,8 @@ function faultAt(roll: number, pick: <T>(list: readonly T[]) => T, shape: Shape)
     ];
     return [pick(['cut', 'reset', 'delay', 'mute', 'deaf'] as const), pick(links)];
   }
-  if (shape.redis && roll < 0.91) return [pick(['kill', 'flush', 'flush', 'stop'] as const), 'redis'];
-  return [pick(['kill', 'kill', 'stop'] as const), 'postgres'];
+  if (shape.redis && roll < 0.86) return [pick(['kill', 'flush', 'flush', 'stop'] as const), 'redis'];
+  return [pick(['kill', 'kill', 'stop', 'deny', 'nologin', 'readonly'] as const), 'postgres'];
 }
 
 function deedsOf(seed: number, random: () => number, shape: Shape): Deed[] {
