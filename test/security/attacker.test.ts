@@ -215,6 +215,7 @@ test('a grant is for its run, its recipient and its time', async () => {
     (await rig.call(read, { path: 'docs/vault.md' }, how)).messages[0]?.text ?? '';
   expect(await text({ run, recipient: 'openai' })).toContain(SECRET);
   expect(await text({ run, recipient: 'rules' })).toBe('');
+  expect(await text({ run, recipient: '' })).toBe('');
   expect(await text({ run: 'mesh', recipient: 'openai' })).toBe('');
   rig.grants.end(grant, 'ANSWERED');
   expect(await text({ run, recipient: 'openai' })).toBe('');

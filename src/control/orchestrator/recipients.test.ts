@@ -9,7 +9,8 @@ const share = (...recipients: string[]) => create(ShareGrantSchema, { recipients
 
 test('all grants bind a run; any and none bind nothing; without a common recipient the first grant counts', () => {
   expect(recipientsOfShares([])).toEqual([]);
-  expect(recipientsOfShares([share('any'), share()])).toEqual([]);
+  expect(recipientsOfShares([share('any'), share('any')])).toEqual([]);
+  for (const nobody of [share(), share('')]) expect(recipientsOfShares([share('any'), nobody])).toEqual(['local']);
   expect(recipientsOfShares([share('any'), share('local', 'openai')])).toEqual(['local', 'openai']);
   expect(recipientsOfShares([share('rules', 'openai'), share('openai')])).toEqual(['openai']);
   expect(recipientsOfShares([share('rules'), share('openai')])).toEqual(['rules']);

@@ -1,5 +1,6 @@
 // Who may see the content of a run. A run is bound by what its owner shared with it, by the collections it looks into and by
-// the earlier turns it is shown, because their answers rest on what was shared then. Empty is any.
+// the earlier turns it is shown, because their answers rest on what was shared then. Of a run, empty is any: nothing was shared. Of a
+// grant it is nobody but the owner's own machines.
 import type { CollectionUse, ShareGrant } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 
 const isAny = (recipients: readonly string[]): boolean => recipients.length === 0 || recipients.includes('any');
@@ -12,13 +13,18 @@ export function both(a: readonly string[], b: readonly string[]): readonly strin
   return shared.length > 0 ? shared : undefined;
 }
 
+const granted = ({ recipients }: { readonly recipients: readonly string[] }): readonly string[] => {
+  const named = recipients.filter((each) => each !== '');
+  return named.length > 0 ? named : ['local'];
+};
+
 /**
  * The recipients of all grants of a run. Where two grants have none in common the first counts: the device withholds from it
  * what the others do not cover.
  */
 export function recipientsOfShares(shares: readonly ShareGrant[]): readonly string[] {
   let found: readonly string[] = [];
-  for (const { recipients } of shares) found = both(found, recipients) ?? found;
+  for (const share of shares) found = both(found, granted(share)) ?? found;
   return found;
 }
 
@@ -39,7 +45,7 @@ export function boundBy(run: {
 }): Bound {
   let recipients = recipientsOfShares(run.shares);
   const collections = run.collections.filter((each) => {
-    const narrower = both(recipients, each.recipients);
+    const narrower = both(recipients, granted(each));
     recipients = narrower ?? recipients;
     return narrower !== undefined;
   });

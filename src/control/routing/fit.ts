@@ -68,5 +68,6 @@ function mayReceive(job: JobNeed, worker: WorkerView): boolean {
   if (job.recipients.length === 0 || job.recipients.includes('any')) return true;
   if (worker.provider === NO_PROVIDER && HANDS_NOTHING_ON.has(job.capability)) return true;
   if (worker.locality === 'local' && job.recipients.includes('local')) return true;
+  if (worker.provider === '' || worker.provider === NO_PROVIDER) return false;
   return worker.provider !== 'local' && worker.provider !== 'any' && job.recipients.includes(worker.provider);
 }

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { silentLogger } from '../../base/logger.ts';
@@ -55,6 +56,22 @@ test('`local` means the providers that are known to be the owner’s, `any` mean
   expect(grants.covers({ ...now, recipient: 'ollama' })).not.toBeTypeOf('string');
   mint(['any']);
   expect(grants.covers({ ...now, recipient: 'openai' })).not.toBeTypeOf('string');
+});
+
+test('property: what is shared reaches whom it names and nobody else, least of all an empty name', () => {
+  const names = ['rules', 'openai', 'local', 'any', ''];
+  const lists = fc.uniqueArray(fc.constantFrom(...names), { maxLength: 4 });
+  fc.assert(
+    fc.property(lists, fc.constantFrom('', 'rules', 'openai', 'ollama', 'Rules', ' '), (recipients, recipient) => {
+      const { grants, mint } = setup();
+      grants.knowLocal('ollama');
+      mint(recipients);
+      const local = recipient === 'rules' || recipient === 'ollama';
+      const named = recipient !== '' && recipients.includes(recipient);
+      const reaches = recipients.includes('any') || named || (local && recipients.includes('local'));
+      expect(grants.covers({ ...now, recipient }) !== 'RECIPIENT').toBe(reaches);
+    }),
+  );
 });
 
 test('ranges of one file add up; a share of the whole file wins', () => {

@@ -214,9 +214,11 @@ export class Grants {
     return [...this.#held.values()].filter((grant) => grant.run === run && grant.until > now);
   }
 
+  /** Who did not say who will read it is nobody that anything was granted to. */
   #reaches({ recipients }: Held, recipient: string): boolean {
-    if (recipient === '' || recipients.includes('any') || recipients.includes(recipient)) return true;
-    return recipients.includes('local') && this.#local.has(recipient);
+    if (recipients.includes('any')) return true;
+    if (recipient === '') return false;
+    return recipients.includes(recipient) || (recipients.includes('local') && this.#local.has(recipient));
   }
 
   #write(ids: readonly string[], why: GrantEnd): void {

@@ -59,6 +59,7 @@ const same = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((each) => b.includes(each));
 
 function mayRead({ recipients }: GrantMinted, reader: Reader | undefined): boolean {
-  if (!reader || recipients.includes('any') || recipients.includes(reader.provider)) return true;
+  if (!reader || recipients.includes('any')) return true;
+  if (reader.provider !== '' && recipients.includes(reader.provider)) return true;
   return reader.local && recipients.includes('local');
 }

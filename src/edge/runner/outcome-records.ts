@@ -44,7 +44,8 @@ export async function outcomeRecord(
   },
 ): Promise<RecordInit> {
   const { failure } = answer;
-  const base = { ...callFields(call, digest), egress: [...answer.egress], ...(failure ? { failure } : {}) };
+  const { recipient } = call;
+  const base = { ...callFields(call, digest), recipient, egress: [...answer.egress], ...(failure ? { failure } : {}) };
   if (kept.harmless) {
     const packed = packRaw(answer.responses);
     return { case: 'toolOutcome', value: { ...base, digest: paramsDigest({ method: call.method, params: packed }) } };

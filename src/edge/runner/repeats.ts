@@ -60,9 +60,11 @@ export class Repeats {
    * that was cut) the attempt is 0: the control plane takes note and asks again for the one it waits for.
    */
   async again(entry: CallEntry): Promise<ToolResult> {
-    const epoch = (await this.#parts.journal.outcome(entry.key))?.result?.epoch ?? 0n;
+    const outcome = await this.#parts.journal.outcome(entry.key);
+    const epoch = outcome?.result?.epoch ?? 0n;
+    const recipient = outcome?.recipient ?? '';
     const { job, run, key } = entry;
-    return this.answer(entry, { job, epoch, key }, { run, job, recipient: '' });
+    return this.answer(entry, { job, epoch, key }, { run, job, recipient });
   }
 
   #digest({ state }: CallEntry, to: Address): ToolResult {

@@ -1115,7 +1115,7 @@ export type ToolCall = Message<"bowline.edge.v1.ToolCall"> & {
   confirmation: Confirmation;
 
   /**
-   * Provider that will see the result; empty when only the caller does. A grant for other recipients does not cover it.
+   * Provider that will see the result; empty when none is named: then only grants for any recipient cover it.
    *
    * @generated from field: string recipient = 14;
    */
