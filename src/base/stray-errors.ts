@@ -1,6 +1,8 @@
 // Errors that nobody caught, told apart by whose work they come from: that of a request ends the request, any other the process.
 // It catches nothing that a caller could still handle.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { endNow } from './end-process.ts';
+import { EXIT } from './errors.ts';
 import type { Logger } from './logger.ts';
 
 /** Whose work it is: told of an error that its work let escape. Never throws. */
@@ -18,7 +20,7 @@ export function watchStrayErrors(log: Logger): void {
     if (owner) return owner(error);
     log.error('the program ends: an error was not expected', error);
     console.error(error);
-    process.exit(1);
+    endNow(EXIT.failed);
   });
 }
 

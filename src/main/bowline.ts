@@ -2,6 +2,7 @@
 // composes nothing itself.
 
 import { Command, CommanderError } from 'commander';
+import { endNow, endProcess } from '../base/end-process.ts';
 import { AppError, EXIT } from '../base/errors.ts';
 import { oneLine } from '../base/trim-signs.ts';
 import { BUILD } from '../base/version.ts';
@@ -64,9 +65,7 @@ function usageOf(error: unknown): unknown {
 function processIo(): CliIo {
   // A reader that has enough (`| head`) ends the command quietly.
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) =>
-      process.exit(error.code === 'EPIPE' ? EXIT.answered : EXIT.failed),
-    );
+    stream.on('error', (error: NodeJS.ErrnoException) => endNow(error.code === 'EPIPE' ? EXIT.answered : EXIT.failed));
   }
   return {
     env: process.env,
@@ -88,3 +87,4 @@ function processIo(): CliIo {
 const alive = setInterval(() => {}, 0x7fffffff);
 await run(process.argv.slice(2), processIo());
 clearInterval(alive);
+await endProcess(Number(process.exitCode ?? EXIT.answered));

@@ -18,7 +18,7 @@ export interface ControlProgramIo {
 
 /** Runs until a signal. Prints one line `ready {"control":...,"home":...}` when it listens. */
 export async function runControl(home: string, config: ControlConfig, io: ControlProgramIo): Promise<void> {
-  const stopping = stopSignal();
+  const stopping = stopSignal(config.drainMs);
   const lock = lockHome(home, 'control');
   const log = programLog(home, 'control', config.logLevel, config.logTo);
   watchStrayErrors(log);

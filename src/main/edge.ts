@@ -1,6 +1,7 @@
 // The entry point of the edge's program: command line, signals, exit codes. start-edge.ts composes.
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
+import { endNow, endProcess, endWithin } from '../base/end-process.ts';
 import { AppError, EXIT } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
 import { inertLine } from '../base/inert.ts';
@@ -13,27 +14,26 @@ import { EDGE_HELP, type EdgeOptions, parseEdgeArgs } from '../edge/commands.ts'
 import { parseJoinLine, readJoinLine } from '../edge/join.ts';
 import { startEdge } from './start-edge.ts';
 
-/** From the first signal to the end of the process. */
+/** From the first signal to the end of the process; for what was printed, and when stopping itself hangs. */
 const STOP_MS = 10_000;
+const SPARE_MS = 1_000;
 
 /** The home that was tried, once it is known. */
 let tried = '';
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
+let code: number = EXIT.answered;
 try {
   const options = parseEdgeArgs(process.argv.slice(2), process.env);
   if (options === 'help') process.stdout.write(EDGE_HELP);
   else {
     tried = options.home;
-    process.exitCode = await run(options);
+    code = await run(options);
   }
 } catch (error) {
-  process.exitCode = report(error);
-} finally {
-  process.stdin.destroy();
-  // Whatever a library still holds open does not keep a finished process.
-  setTimeout(() => process.exit(), 1_000).unref();
+  code = report(error);
 }
+await endProcess(code, SPARE_MS);
 
 async function run(options: EdgeOptions): Promise<number> {
   const line = options.join ? parseJoinLine(await readJoinLine(process.stdin, process.stderr)) : undefined;
@@ -53,7 +53,8 @@ async function run(options: EdgeOptions): Promise<number> {
     const alive = setInterval(() => {}, 0x7fffffff);
     const why = await stop;
     clearInterval(alive);
-    for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => process.exit(EXIT.failed));
+    for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => endNow(EXIT.failed));
+    endWithin(STOP_MS + SPARE_MS, EXIT.failed);
     log.info('stopping', { why });
     const clean = await edge.stop(STOP_MS);
     log.info('stopped', { clean });
@@ -76,7 +77,7 @@ function openLog({ home, logLevel }: EdgeOptions) {
 
 /** A failed sync: memory and disk may differ, so nothing more may be promised. */
 function die(error: AppError): void {
-  process.exit(report(error));
+  endNow(report(error));
 }
 
 function report(error: unknown): number {

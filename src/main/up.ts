@@ -84,7 +84,7 @@ async function up(
   allow: readonly string[],
   io: ControlProgramIo,
 ): Promise<void> {
-  const stopping = stopSignal();
+  const stopping = stopSignal(config.drainMs * 2);
   const clock = systemClock;
   const lock = lockHome(home, 'control');
   const log = programLog(home, 'control', config.logLevel);

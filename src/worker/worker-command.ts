@@ -84,7 +84,7 @@ async function runWorker(
   const { key, pins } = workerKey(settings.keyFile, home);
   const sink = logSink(join(homePaths(home).logs, 'worker.log'), settings.logTo);
   const log = createLogger('worker', sink, settings.logLevel);
-  const stopping = (io.stopping ?? stopSignal)();
+  const stopping = io.stopping?.() ?? stopSignal(settings.drainMs);
   const worker = await startWorker({
     home,
     control,
