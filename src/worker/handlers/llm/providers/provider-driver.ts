@@ -79,6 +79,8 @@ async function* chat(
       AbortSignal.any([signal, patience.signal]),
     );
     for (let wait = firstChunkMs; ; ) {
+      // What came together with the piece at which it was cancelled is not told.
+      signal.throwIfAborted();
       const next = await patience.within(parts.next(), wait, silent);
       if (next.done)
         throw new AppError('PROVIDER_UNAVAILABLE', { provider: settings.name, problem: 'it gave no answer' });
