@@ -436,7 +436,7 @@ export const ERRORS = {
   COLLECTION_UNKNOWN: row('not_found', 'there is no collection named {collection}; see `bowline docs ls`'),
   COLLECTION_OTHER_MODEL: row(
     'failed_precondition',
-    'the collection {collection} holds vectors of the model {has}, and these would be of {wanted}; use that model, put the documents into another collection, or make this one anew: `bowline docs rm {collection}`, then `bowline docs add`',
+    'the collection {collection} holds vectors of the model {has}, and these would be of {wanted}; use that model, put the documents into another collection, or make its vectors anew: `bowline docs re-embed {collection}`',
   ),
   DOCUMENT_UNREADABLE: row('invalid_argument', 'the document cannot be read: {problem}', { exit: EXIT.failed }),
   CONTEXT_TOO_LONG: row(

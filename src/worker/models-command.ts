@@ -84,7 +84,7 @@ Examples:
       io.stderr.write(`${name} ${does} from now on; a worker that runs must be started again\n`);
       if (kind === 'embedding')
         io.stderr.write(
-          'a collection that was made with another model is left out of searches, and named there, until it is made anew: `bowline docs rm NAME`, then `bowline docs add`\n',
+          'a collection that was made with another model is left out of searches, and named there, until its vectors are made anew: `bowline docs re-embed`\n',
         );
     });
   models

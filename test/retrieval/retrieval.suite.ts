@@ -42,6 +42,13 @@ export function retrievalSuite(open: () => Promise<Database>): void {
     return rig();
   };
 
+  /** More documents than one request takes. */
+  const ingestMany = async (retrieval: RetrievalRig, collection: string, texts: Readonly<Record<string, string>>) => {
+    const all = Object.entries(texts);
+    for (let at = 0; at < all.length; at += 60)
+      await retrieval.ingest(tenant, collection, Object.fromEntries(all.slice(at, at + 60)));
+  };
+
   test('a question finds the passage that answers it, with document, headings and lines', async () => {
     const retrieval = fresh();
     expect(states(await retrieval.ingest(tenant, 'pets', { 'animals.md': PETS }))).toEqual([ADDED]);
@@ -204,7 +211,7 @@ export function retrievalSuite(open: () => Promise<Database>): void {
           .values({ tenant, name: 'x', model: '', model_id: 'm', dimension: 1, lexical: true })
           .execute(),
       ),
-    ).rejects.toMatchObject({ reason: 'STORE_REFUSED' });
+    ).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE' });
   });
 
   test('a collection whose model cannot be asked is left out and named; the others are searched', async () => {
@@ -218,6 +225,67 @@ export function retrievalSuite(open: () => Promise<Database>): void {
       expect(found.collections).toEqual(['new']);
       expect(found.skipped).toMatchObject([{ collection: 'old', reason: 'COLLECTION_OTHER_MODEL' }]);
     }
+  });
+
+  test('a collection is embedded anew by another model, in pieces, while it answers; then it is as if it had been made by it', async () => {
+    const retrieval = fresh();
+    const many = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`d${n}`, `the boat number ${n} sails`]));
+    await ingestMany(retrieval, 'old', many);
+    const old = retrieval.model;
+    const other = { name: 'test/other', dimension: 64 };
+    const step = () => retrieval.call('reEmbed', tenant, { collection: 'old' });
+    const places = async () => (await retrieval.call('listDocuments', tenant, { collection: 'old' })).documents.length;
+    retrieval.model = other;
+    const first = await step();
+    expect(first).toMatchObject({ finished: false, done: first.embedded, total: 300, model: 'test/other' });
+    // Meanwhile it is what it was, also for what is added, and what is added is embedded anew as well.
+    retrieval.model = old;
+    expect((await retrieval.find(tenant, 'boat number 7', { collections: ['old'] })).length).toBeGreaterThan(0);
+    expect(states(await retrieval.ingest(tenant, 'old', { late: 'a late boat' }))).toEqual([ADDED]);
+    retrieval.model = other;
+    expect((await retrieval.call('listCollections', tenant, {})).collections.map(({ name }) => name)).toEqual(['old']);
+    let last = first;
+    let embedded = first.embedded;
+    for (let call = 0; !last.finished && call < 9; call++) {
+      last = await step();
+      embedded += last.embedded;
+    }
+    expect(last).toMatchObject({ finished: true, done: 301, total: 301 });
+    expect(embedded).toBe(301);
+    expect(await step()).toMatchObject({ finished: true, embedded: 0 });
+    expect((await retrieval.find(tenant, 'a late boat', { collections: ['old'] }))[0]?.document).toBe('late');
+    expect(await places()).toBe(100);
+    expect((await retrieval.call('listCollections', tenant, {})).collections).toMatchObject([
+      { name: 'old', model: 'test/other', dimension: 64, documents: 301 },
+    ]);
+    // It takes documents again, and an unchanged one is not embedded again.
+    const before = retrieval.embedded;
+    expect(states(await retrieval.ingest(tenant, 'old', { late: 'a late boat', next: 'one more' }))).toEqual([
+      UNCHANGED,
+      ADDED,
+    ]);
+    expect(retrieval.embedded).toBe(before + 1);
+    await retrieval.call('delete', tenant, { collection: 'old', what: { case: 'everything', value: true } });
+    await expect(step()).rejects.toMatchObject({ reason: 'COLLECTION_UNKNOWN' });
+  });
+
+  test('a re-embedding that a third model goes on with begins anew, and one back to its own model changes nothing', async () => {
+    const retrieval = fresh();
+    const many = Object.fromEntries(Array.from({ length: 250 }, (_, n) => [`d${n}`, `the cart number ${n} rolls`]));
+    await ingestMany(retrieval, 'c', many);
+    const own = retrieval.model;
+    const step = () => retrieval.call('reEmbed', tenant, { collection: 'c' });
+    retrieval.model = { name: 'test/second', dimension: 32 };
+    expect(await step()).toMatchObject({ finished: false });
+    retrieval.model = own;
+    expect(await step()).toMatchObject({ finished: true, embedded: 0, model: own.name });
+    retrieval.model = { name: 'test/second', dimension: 32 };
+    expect(await step()).toMatchObject({ finished: false });
+    retrieval.model = { name: 'test/third', dimension: 16 };
+    let last = await step();
+    for (let call = 0; !last.finished && call < 9; call++) last = await step();
+    expect(last).toMatchObject({ finished: true, total: 250, model: 'test/third' });
+    expect((await retrieval.find(tenant, 'the cart number 9')).length).toBeGreaterThan(0);
   });
 
   test.each<[string, object]>([

@@ -19,6 +19,7 @@ import { GrantSchema, LeftOutSchema, LocalService } from '../../../gen/bowline/l
 import { AppError, EXIT } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
 import { type AddedDocuments, addDocuments } from '../docs-add.ts';
+import { reEmbedCollections } from '../docs-re-embed.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
@@ -46,7 +47,9 @@ interface SearchOptions extends GlobalOptions {
 const gathered = (value: string, all: string[]) => [...all, value];
 
 export function docsVerb(io: CliIo): Command {
-  const docs = new Command('docs').description('Documents that questions are answered from: add, list, search, remove');
+  const docs = new Command('docs').description(
+    'Documents that questions are answered from: add, list, search, re-embed, remove',
+  );
   docs.addCommand(
     new Command('add')
       .description('Add files and folders to a collection; their content leaves this box, which is written down first')
@@ -95,6 +98,25 @@ Examples:
         "\nExamples:\n  $ bowline docs search 'how are backups restored'\n  $ bowline docs search 备份 --in notes",
       )
       .action((words: string[], _o, command: Command) => search(io, words.join(' '), command.optsWithGlobals())),
+  );
+  docs.addCommand(
+    new Command('re-embed')
+      .description(
+        'Make the vectors of collections anew with the embedding model that is set now; searches go on meanwhile',
+      )
+      .argument('[collection...]', 'only these; without any all of them')
+      .option('--model <name>', 'embedding model as `bowline models ls` names it, instead of the default')
+      .option('--json', 'print one JSON object')
+      .addHelpText(
+        'after',
+        `
+Nothing is read again: the passages that are kept are enough. When it is ended early, the same command goes on where it was.
+
+Examples:
+  $ bowline docs re-embed
+  $ bowline docs re-embed notes --model bge`,
+      )
+      .action((names: string[], _o, command: Command) => reEmbed(io, names, command.optsWithGlobals())),
   );
   docs.addCommand(
     new Command('rm')
@@ -225,6 +247,41 @@ async function list(io: CliIo, name: string | undefined, options: GlobalOptions 
     const rows = all.map((d) => [d.id, String(d.passages), bytesText(d.bytes), timeText(d.updateTime), d.title]);
     return out.table(['document', 'passages', 'size', 'changed', 'title'], rows, `no documents in ${name}`);
   });
+}
+
+interface ReEmbedOptions extends GlobalOptions {
+  model?: string;
+  json?: boolean;
+}
+
+async function reEmbed(io: CliIo, names: string[], options: ReEmbedOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const err = new Printer(io.stderr, io.env);
+  const leave = new AbortController();
+  const stop = io.onInterrupt(() => leave.abort(new AppError('CANCELED')));
+  const { signal } = leave;
+  try {
+    const done = await using(controlSide(io, options), (control) =>
+      reEmbedCollections({
+        control,
+        names,
+        model: options.model ?? '',
+        signal,
+        bar: (total) => new ProgressBar(io.stderr, total),
+      }),
+    );
+    const failed = done.filter(({ problem }) => problem !== undefined);
+    if (failed.length > 0) io.exit(failed.length === done.length ? EXIT.failed : EXIT.partial);
+    if (options.json) return out.json(done);
+    if (done.length === 0) out.line('no collections', 'dim');
+    for (const { collection, embedded, model, problem } of done) {
+      if (problem !== undefined) err.line(`${collection}: ${problem}`, 'red');
+      else if (embedded === 0) out.line(`${collection}: has the vectors of ${model}`);
+      else out.line(`${collection}: ${countText(embedded, 'text')} embedded with ${model}`);
+    }
+  } finally {
+    stop();
+  }
 }
 
 async function search(io: CliIo, query: string, options: SearchOptions): Promise<void> {

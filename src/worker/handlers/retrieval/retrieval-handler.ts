@@ -11,6 +11,7 @@ import {
   ListCollectionsResponseSchema,
   type ListDocumentsRequest,
   ListDocumentsResponseSchema,
+  type ReEmbedRequest,
   RetrievalService,
   type SearchRequest,
   StoredDocumentSchema,
@@ -20,6 +21,7 @@ import { defineHandler, type Handler, type HandlerContext } from '../../handler.
 import { mustBeName } from './clean-text.ts';
 import { Ingest } from './ingest.ts';
 import type { Cutter } from './passages/cutter.ts';
+import { reEmbed } from './re-embed.ts';
 import type { RetrievalSettings } from './retrieval-settings.ts';
 import { search } from './search.ts';
 import {
@@ -49,6 +51,8 @@ export function retrievalHandler(parts: RetrievalParts): Handler {
       const ingest = new Ingest({ ...parts, database: await parts.database() }, request, context);
       return create(IngestResponseSchema, { documents: await ingest.run() });
     },
+    ReEmbed: async (request: ReEmbedRequest, context: HandlerContext) =>
+      reEmbed(await parts.database(), parts.settings, request, context),
     Search: async (request: SearchRequest, context: HandlerContext) =>
       search(await parts.database(), parts.settings, request, context),
     Delete: async (request: DeleteRequest, context: HandlerContext) => remove(await parts.database(), request, context),

@@ -59,9 +59,9 @@ export async function search(
     const byModel = new Map<string, Found[]>();
     const texts: Found[] = [];
     for (const { id, name } of collections) {
-      // As it is now: it may have been removed, or have got an index, while the query was embedded.
+      // As it is now: it may have been removed, or have got an index or another model, while the query was embedded.
       const collection = await current(scope, id);
-      if (!collection) continue;
+      if (!collection || !vectors.has(collection.model_id)) continue;
       const add = (hits: readonly Hit[]) => hits.map((hit) => ({ ...hit, collection: name }));
       const vector = vectors.get(collection.model_id)!;
       const near = await nearest(scope, collection, vector, filter, POOL, exactUpTo(settings, scope.embedded));

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/capability/retrieval/v1/retrieval.proto.
  */
 export const file_bowline_capability_retrieval_v1_retrieval: GenFile = /*@__PURE__*/
-  fileDesc("Ci9ib3dsaW5lL2NhcGFiaWxpdHkvcmV0cmlldmFsL3YxL3JldHJpZXZhbC5wcm90bxIfYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MSKyAQoNSW5nZXN0UmVxdWVzdBI6Cgpjb2xsZWN0aW9uGAEgASgJQia6SB9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30k0PMYARJICglkb2N1bWVudHMYAiADKAsyKS5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkRvY3VtZW50Qgq6SAeSAQQIARBAEhsKBW1vZGVsGAMgASgJQgy6SAVyAxiAAdDzGAEiygIKCERvY3VtZW50EhYKAmlkGAEgASgJQgq6SAdyBRABGIAIEhoKBHRleHQYAiABKAlCCrpIB3IFKICAgARIABIaCgRkYXRhGAMgASgMQgq6SAd6BRiAgIAESAASGwoKbWVkaWFfdHlwZRgEIAEoCUIHukgEcgIYfxIXCgV0aXRsZRgFIAEoCUIIukgFcgMYgAgSYAoIbWV0YWRhdGEYBiADKAsyNy5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkRvY3VtZW50Lk1ldGFkYXRhRW50cnlCFbpIEpoBDxAgIgRyAhhAKgVyAxiACBIWCgVncmFudBgHIAEoCUIHukgEcgIYQBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDQoEYm9keRIFukgCCAEiVgoOSW5nZXN0UmVzcG9uc2USRAoJZG9jdW1lbnRzGAEgAygLMjEuYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5Jbmdlc3RlZERvY3VtZW50IrEBChBJbmdlc3RlZERvY3VtZW50EgoKAmlkGAEgASgJEjsKBXN0YXRlGAIgASgOMiwuYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5Jbmdlc3RTdGF0ZRIQCghwYXNzYWdlcxgDIAEoDRIQCghlbWJlZGRlZBgEIAEoDRIOCgZyZWFzb24YBSABKAkSDwoHcHJvYmxlbRgGIAEoCRIPCgd3YXJuaW5nGAcgASgJIpcCCg1TZWFyY2hSZXF1ZXN0Eh4KBXF1ZXJ5GAEgASgJQg+6SAhyBhABKICAAdDzGAESJwoLY29sbGVjdGlvbnMYAiADKAlCErpIC5IBCBAQIgRyAhhA0PMYARINCgVsaW1pdBgDIAEoDRIfCglpZF9wcmVmaXgYBCABKAlCDLpIBXIDGIAI0PMYARJcCghtZXRhZGF0YRgFIAMoCzI8LmJvd2xpbmUuY2FwYWJpbGl0eS5yZXRyaWV2YWwudjEuU2VhcmNoUmVxdWVzdC5NZXRhZGF0YUVudHJ5Qgy6SAWaAQIQINDzGAEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIscBCg5TZWFyY2hSZXNwb25zZRI6CghwYXNzYWdlcxgBIAMoCzIoLmJvd2xpbmUuY2FwYWJpbGl0eS5yZXRyaWV2YWwudjEuUGFzc2FnZRITCgtjb2xsZWN0aW9ucxgCIAMoCRIOCgZtb2RlbHMYAyADKAkSDwoHbGV4aWNhbBgEIAEoCBJDCgdza2lwcGVkGAUgAygLMjIuYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5Ta2lwcGVkQ29sbGVjdGlvbiJIChFTa2lwcGVkQ29sbGVjdGlvbhISCgpjb2xsZWN0aW9uGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdwcm9ibGVtGAMgASgJIuoCCgdQYXNzYWdlEhIKCmNvbGxlY3Rpb24YASABKAkSEAoIZG9jdW1lbnQYAiABKAkSDQoFdGl0bGUYAyABKAkSEAoIaGVhZGluZ3MYBCADKAkSDAoEdGV4dBgFIAEoCRISCgpzdGFydF9saW5lGAYgASgNEhAKCGVuZF9saW5lGAcgASgNEgwKBHBhZ2UYCCABKA0SEgoKc3RhcnRfYnl0ZRgJIAEoBBIQCghlbmRfYnl0ZRgKIAEoBBINCgVzY29yZRgLIAEoARITCgt2ZWN0b3JfcmFuaxgMIAEoDRIRCgl0ZXh0X3JhbmsYDSABKA0SSAoIbWV0YWRhdGEYDiADKAsyNi5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLlBhc3NhZ2UuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi2AEKDURlbGV0ZVJlcXVlc3QSOgoKY29sbGVjdGlvbhgBIAEoCUImukgfch0yG15bYS16MC05XVthLXowLTkuXy1dezAsNjN9JNDzGAESQQoJZG9jdW1lbnRzGAIgASgLMiwuYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5Eb2N1bWVudElkc0gAEiMKCWlkX3ByZWZpeBgDIAEoCUIOukgHcgUQARiACNDzGAFIABIUCgpldmVyeXRoaW5nGAQgASgISABCDQoEd2hhdBIFukgCCAEiLgoLRG9jdW1lbnRJZHMSHwoDaWRzGAEgAygJQhK6SA+SAQwIARCACCIFcgMYgAgiIwoORGVsZXRlUmVzcG9uc2USEQoJZG9jdW1lbnRzGAEgASgNIk0KFkxpc3RDb2xsZWN0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEiAKCnBhZ2VfdG9rZW4YAiABKAlCDLpIBXIDGIAC0PMYASJ0ChdMaXN0Q29sbGVjdGlvbnNSZXNwb25zZRJACgtjb2xsZWN0aW9ucxgBIAMoCzIrLmJvd2xpbmUuY2FwYWJpbGl0eS5yZXRyaWV2YWwudjEuQ29sbGVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkisgEKCkNvbGxlY3Rpb24SDAoEbmFtZRgBIAEoCRIRCglkb2N1bWVudHMYAiABKA0SEAoIcGFzc2FnZXMYAyABKA0SDQoFYnl0ZXMYBCABKAQSDQoFbW9kZWwYBSABKAkSEQoJZGltZW5zaW9uGAYgASgNEg8KB2xleGljYWwYByABKAgSLwoLdXBkYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqgBChRMaXN0RG9jdW1lbnRzUmVxdWVzdBI6Cgpjb2xsZWN0aW9uGAEgASgJQia6SB9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30k0PMYARIfCglpZF9wcmVmaXgYAiABKAlCDLpIBXIDGIAI0PMYARIRCglwYWdlX3NpemUYAyABKA0SIAoKcGFnZV90b2tlbhgEIAEoCUIMukgFcgMYgBDQ8xgBInQKFUxpc3REb2N1bWVudHNSZXNwb25zZRJCCglkb2N1bWVudHMYASADKAsyLy5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLlN0b3JlZERvY3VtZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKjAgoOU3RvcmVkRG9jdW1lbnQSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSEgoKbWVkaWFfdHlwZRgDIAEoCRINCgVieXRlcxgEIAEoBBIQCghwYXNzYWdlcxgFIAEoDRIvCgt1cGRhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASTwoIbWV0YWRhdGEYByADKAsyPS5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLlN0b3JlZERvY3VtZW50Lk1ldGFkYXRhRW50cnkSDgoGc2hhMjU2GAggASgMGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASqTAQoLSW5nZXN0U3RhdGUSHAoYSU5HRVNUX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSSU5HRVNUX1NUQVRFX0FEREVEEAESGQoVSU5HRVNUX1NUQVRFX1JFUExBQ0VEEAISGgoWSU5HRVNUX1NUQVRFX1VOQ0hBTkdFRBADEhcKE0lOR0VTVF9TVEFURV9GQUlMRUQQBDKHBgoQUmV0cmlldmFsU2VydmljZRKqAQoGSW5nZXN0Ei4uYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5Jbmdlc3RSZXF1ZXN0Gi8uYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5Jbmdlc3RSZXNwb25zZSI/yPMYA9DzGAHq8xguYm93bGluZS5jYXBhYmlsaXR5LmVtYmVkLnYxLkVtYmVkU2VydmljZS9FbWJlZPLzGAEBEq8BCgZTZWFyY2gSLi5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLlNlYXJjaFJlcXVlc3QaLy5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLlNlYXJjaFJlc3BvbnNlIkTI8xgC0PMYAdjzGAHq8xguYm93bGluZS5jYXBhYmlsaXR5LmVtYmVkLnYxLkVtYmVkU2VydmljZS9FbWJlZPLzGAICAxJ4CgZEZWxldGUSLi5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkRlbGV0ZVJlcXVlc3QaLy5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkRlbGV0ZVJlc3BvbnNlIg3I8xgD0PMYAfLzGAEBEo4BCg9MaXN0Q29sbGVjdGlvbnMSNy5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkxpc3RDb2xsZWN0aW9uc1JlcXVlc3QaOC5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkxpc3RDb2xsZWN0aW9uc1Jlc3BvbnNlIgjI8xgC0PMYARKIAQoNTGlzdERvY3VtZW50cxI1LmJvd2xpbmUuY2FwYWJpbGl0eS5yZXRyaWV2YWwudjEuTGlzdERvY3VtZW50c1JlcXVlc3QaNi5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkxpc3REb2N1bWVudHNSZXNwb25zZSIIyPMYAtDzGAFiBnByb3RvMw", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Ci9ib3dsaW5lL2NhcGFiaWxpdHkvcmV0cmlldmFsL3YxL3JldHJpZXZhbC5wcm90bxIfYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MSKyAQoNSW5nZXN0UmVxdWVzdBI6Cgpjb2xsZWN0aW9uGAEgASgJQia6SB9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30k0PMYARJICglkb2N1bWVudHMYAiADKAsyKS5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkRvY3VtZW50Qgq6SAeSAQQIARBAEhsKBW1vZGVsGAMgASgJQgy6SAVyAxiAAdDzGAEiygIKCERvY3VtZW50EhYKAmlkGAEgASgJQgq6SAdyBRABGIAIEhoKBHRleHQYAiABKAlCCrpIB3IFKICAgARIABIaCgRkYXRhGAMgASgMQgq6SAd6BRiAgIAESAASGwoKbWVkaWFfdHlwZRgEIAEoCUIHukgEcgIYfxIXCgV0aXRsZRgFIAEoCUIIukgFcgMYgAgSYAoIbWV0YWRhdGEYBiADKAsyNy5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkRvY3VtZW50Lk1ldGFkYXRhRW50cnlCFbpIEpoBDxAgIgRyAhhAKgVyAxiACBIWCgVncmFudBgHIAEoCUIHukgEcgIYQBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDQoEYm9keRIFukgCCAEiVgoOSW5nZXN0UmVzcG9uc2USRAoJZG9jdW1lbnRzGAEgAygLMjEuYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5Jbmdlc3RlZERvY3VtZW50IrEBChBJbmdlc3RlZERvY3VtZW50EgoKAmlkGAEgASgJEjsKBXN0YXRlGAIgASgOMiwuYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5Jbmdlc3RTdGF0ZRIQCghwYXNzYWdlcxgDIAEoDRIQCghlbWJlZGRlZBgEIAEoDRIOCgZyZWFzb24YBSABKAkSDwoHcHJvYmxlbRgGIAEoCRIPCgd3YXJuaW5nGAcgASgJImkKDlJlRW1iZWRSZXF1ZXN0EjoKCmNvbGxlY3Rpb24YASABKAlCJrpIH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSTQ8xgBEhsKBW1vZGVsGAIgASgJQgy6SAVyAxiAAdDzGAEiYQoPUmVFbWJlZFJlc3BvbnNlEhAKCGZpbmlzaGVkGAEgASgIEgwKBGRvbmUYAiABKA0SDQoFdG90YWwYAyABKA0SEAoIZW1iZWRkZWQYBCABKA0SDQoFbW9kZWwYBSABKAkilwIKDVNlYXJjaFJlcXVlc3QSHgoFcXVlcnkYASABKAlCD7pICHIGEAEogIAB0PMYARInCgtjb2xsZWN0aW9ucxgCIAMoCUISukgLkgEIEBAiBHICGEDQ8xgBEg0KBWxpbWl0GAMgASgNEh8KCWlkX3ByZWZpeBgEIAEoCUIMukgFcgMYgAjQ8xgBElwKCG1ldGFkYXRhGAUgAygLMjwuYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5TZWFyY2hSZXF1ZXN0Lk1ldGFkYXRhRW50cnlCDLpIBZoBAhAg0PMYARovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEixwEKDlNlYXJjaFJlc3BvbnNlEjoKCHBhc3NhZ2VzGAEgAygLMiguYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5QYXNzYWdlEhMKC2NvbGxlY3Rpb25zGAIgAygJEg4KBm1vZGVscxgDIAMoCRIPCgdsZXhpY2FsGAQgASgIEkMKB3NraXBwZWQYBSADKAsyMi5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLlNraXBwZWRDb2xsZWN0aW9uIkgKEVNraXBwZWRDb2xsZWN0aW9uEhIKCmNvbGxlY3Rpb24YASABKAkSDgoGcmVhc29uGAIgASgJEg8KB3Byb2JsZW0YAyABKAki6gIKB1Bhc3NhZ2USEgoKY29sbGVjdGlvbhgBIAEoCRIQCghkb2N1bWVudBgCIAEoCRINCgV0aXRsZRgDIAEoCRIQCghoZWFkaW5ncxgEIAMoCRIMCgR0ZXh0GAUgASgJEhIKCnN0YXJ0X2xpbmUYBiABKA0SEAoIZW5kX2xpbmUYByABKA0SDAoEcGFnZRgIIAEoDRISCgpzdGFydF9ieXRlGAkgASgEEhAKCGVuZF9ieXRlGAogASgEEg0KBXNjb3JlGAsgASgBEhMKC3ZlY3Rvcl9yYW5rGAwgASgNEhEKCXRleHRfcmFuaxgNIAEoDRJICghtZXRhZGF0YRgOIAMoCzI2LmJvd2xpbmUuY2FwYWJpbGl0eS5yZXRyaWV2YWwudjEuUGFzc2FnZS5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLYAQoNRGVsZXRlUmVxdWVzdBI6Cgpjb2xsZWN0aW9uGAEgASgJQia6SB9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30k0PMYARJBCglkb2N1bWVudHMYAiABKAsyLC5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkRvY3VtZW50SWRzSAASIwoJaWRfcHJlZml4GAMgASgJQg66SAdyBRABGIAI0PMYAUgAEhQKCmV2ZXJ5dGhpbmcYBCABKAhIAEINCgR3aGF0EgW6SAIIASIuCgtEb2N1bWVudElkcxIfCgNpZHMYASADKAlCErpID5IBDAgBEIAIIgVyAxiACCIjCg5EZWxldGVSZXNwb25zZRIRCglkb2N1bWVudHMYASABKA0iTQoWTGlzdENvbGxlY3Rpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SIAoKcGFnZV90b2tlbhgCIAEoCUIMukgFcgMYgALQ8xgBInQKF0xpc3RDb2xsZWN0aW9uc1Jlc3BvbnNlEkAKC2NvbGxlY3Rpb25zGAEgAygLMisuYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5Db2xsZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKyAQoKQ29sbGVjdGlvbhIMCgRuYW1lGAEgASgJEhEKCWRvY3VtZW50cxgCIAEoDRIQCghwYXNzYWdlcxgDIAEoDRINCgVieXRlcxgEIAEoBBINCgVtb2RlbBgFIAEoCRIRCglkaW1lbnNpb24YBiABKA0SDwoHbGV4aWNhbBgHIAEoCBIvCgt1cGRhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiqAEKFExpc3REb2N1bWVudHNSZXF1ZXN0EjoKCmNvbGxlY3Rpb24YASABKAlCJrpIH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSTQ8xgBEh8KCWlkX3ByZWZpeBgCIAEoCUIMukgFcgMYgAjQ8xgBEhEKCXBhZ2Vfc2l6ZRgDIAEoDRIgCgpwYWdlX3Rva2VuGAQgASgJQgy6SAVyAxiAENDzGAEidAoVTGlzdERvY3VtZW50c1Jlc3BvbnNlEkIKCWRvY3VtZW50cxgBIAMoCzIvLmJvd2xpbmUuY2FwYWJpbGl0eS5yZXRyaWV2YWwudjEuU3RvcmVkRG9jdW1lbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIqMCCg5TdG9yZWREb2N1bWVudBIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCRISCgptZWRpYV90eXBlGAMgASgJEg0KBWJ5dGVzGAQgASgEEhAKCHBhc3NhZ2VzGAUgASgNEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJPCghtZXRhZGF0YRgHIAMoCzI9LmJvd2xpbmUuY2FwYWJpbGl0eS5yZXRyaWV2YWwudjEuU3RvcmVkRG9jdW1lbnQuTWV0YWRhdGFFbnRyeRIOCgZzaGEyNTYYCCABKAwaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKpMBCgtJbmdlc3RTdGF0ZRIcChhJTkdFU1RfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJJTkdFU1RfU1RBVEVfQURERUQQARIZChVJTkdFU1RfU1RBVEVfUkVQTEFDRUQQAhIaChZJTkdFU1RfU1RBVEVfVU5DSEFOR0VEEAMSFwoTSU5HRVNUX1NUQVRFX0ZBSUxFRBAEMrcHChBSZXRyaWV2YWxTZXJ2aWNlEqoBCgZJbmdlc3QSLi5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkluZ2VzdFJlcXVlc3QaLy5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkluZ2VzdFJlc3BvbnNlIj/I8xgD0PMYAerzGC5ib3dsaW5lLmNhcGFiaWxpdHkuZW1iZWQudjEuRW1iZWRTZXJ2aWNlL0VtYmVk8vMYAQESrwEKBlNlYXJjaBIuLmJvd2xpbmUuY2FwYWJpbGl0eS5yZXRyaWV2YWwudjEuU2VhcmNoUmVxdWVzdBovLmJvd2xpbmUuY2FwYWJpbGl0eS5yZXRyaWV2YWwudjEuU2VhcmNoUmVzcG9uc2UiRMjzGALQ8xgB2PMYAerzGC5ib3dsaW5lLmNhcGFiaWxpdHkuZW1iZWQudjEuRW1iZWRTZXJ2aWNlL0VtYmVk8vMYAgIDEq0BCgdSZUVtYmVkEi8uYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5SZUVtYmVkUmVxdWVzdBowLmJvd2xpbmUuY2FwYWJpbGl0eS5yZXRyaWV2YWwudjEuUmVFbWJlZFJlc3BvbnNlIj/I8xgD0PMYAerzGC5ib3dsaW5lLmNhcGFiaWxpdHkuZW1iZWQudjEuRW1iZWRTZXJ2aWNlL0VtYmVk8vMYAQESeAoGRGVsZXRlEi4uYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5EZWxldGVSZXF1ZXN0Gi8uYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5EZWxldGVSZXNwb25zZSINyPMYA9DzGAHy8xgBARKOAQoPTGlzdENvbGxlY3Rpb25zEjcuYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5MaXN0Q29sbGVjdGlvbnNSZXF1ZXN0GjguYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5MaXN0Q29sbGVjdGlvbnNSZXNwb25zZSIIyPMYAtDzGAESiAEKDUxpc3REb2N1bWVudHMSNS5ib3dsaW5lLmNhcGFiaWxpdHkucmV0cmlldmFsLnYxLkxpc3REb2N1bWVudHNSZXF1ZXN0GjYuYm93bGluZS5jYXBhYmlsaXR5LnJldHJpZXZhbC52MS5MaXN0RG9jdW1lbnRzUmVzcG9uc2UiCMjzGALQ8xgBYgZwcm90bzM", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * Request of Ingest.
@@ -211,6 +211,83 @@ export const IngestedDocumentSchema: GenMessage<IngestedDocument> = /*@__PURE__*
   messageDesc(file_bowline_capability_retrieval_v1_retrieval, 3);
 
 /**
+ * Request of ReEmbed.
+ *
+ * @generated from message bowline.capability.retrieval.v1.ReEmbedRequest
+ */
+export type ReEmbedRequest = Message<"bowline.capability.retrieval.v1.ReEmbedRequest"> & {
+  /**
+   * Name of the collection.
+   *
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * Embedding model by the worker's name of it; empty means the default.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
+};
+
+/**
+ * Describes the message bowline.capability.retrieval.v1.ReEmbedRequest.
+ * Use `create(ReEmbedRequestSchema)` to create a new message.
+ */
+export const ReEmbedRequestSchema: GenMessage<ReEmbedRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 4);
+
+/**
+ * Response of ReEmbed.
+ *
+ * @generated from message bowline.capability.retrieval.v1.ReEmbedResponse
+ */
+export type ReEmbedResponse = Message<"bowline.capability.retrieval.v1.ReEmbedResponse"> & {
+  /**
+   * Whether the collection has the vectors of this model now.
+   *
+   * @generated from field: bool finished = 1;
+   */
+  finished: boolean;
+
+  /**
+   * Texts that have a vector of this model.
+   *
+   * @generated from field: uint32 done = 2;
+   */
+  done: number;
+
+  /**
+   * Texts of the collection.
+   *
+   * @generated from field: uint32 total = 3;
+   */
+  total: number;
+
+  /**
+   * Texts that were embedded by this call.
+   *
+   * @generated from field: uint32 embedded = 4;
+   */
+  embedded: number;
+
+  /**
+   * The model, as the embed worker names it.
+   *
+   * @generated from field: string model = 5;
+   */
+  model: string;
+};
+
+/**
+ * Describes the message bowline.capability.retrieval.v1.ReEmbedResponse.
+ * Use `create(ReEmbedResponseSchema)` to create a new message.
+ */
+export const ReEmbedResponseSchema: GenMessage<ReEmbedResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 5);
+
+/**
  * Request of Search.
  *
  * @generated from message bowline.capability.retrieval.v1.SearchRequest
@@ -257,7 +334,7 @@ export type SearchRequest = Message<"bowline.capability.retrieval.v1.SearchReque
  * Use `create(SearchRequestSchema)` to create a new message.
  */
 export const SearchRequestSchema: GenMessage<SearchRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 4);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 6);
 
 /**
  * Response of Search.
@@ -306,7 +383,7 @@ export type SearchResponse = Message<"bowline.capability.retrieval.v1.SearchResp
  * Use `create(SearchResponseSchema)` to create a new message.
  */
 export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 5);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 7);
 
 /**
  * A collection that a search left out.
@@ -341,7 +418,7 @@ export type SkippedCollection = Message<"bowline.capability.retrieval.v1.Skipped
  * Use `create(SkippedCollectionSchema)` to create a new message.
  */
 export const SkippedCollectionSchema: GenMessage<SkippedCollection> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 6);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 8);
 
 /**
  * A passage of a document.
@@ -453,7 +530,7 @@ export type Passage = Message<"bowline.capability.retrieval.v1.Passage"> & {
  * Use `create(PassageSchema)` to create a new message.
  */
 export const PassageSchema: GenMessage<Passage> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 7);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 9);
 
 /**
  * Request of Delete.
@@ -505,7 +582,7 @@ export type DeleteRequest = Message<"bowline.capability.retrieval.v1.DeleteReque
  * Use `create(DeleteRequestSchema)` to create a new message.
  */
 export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 8);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 10);
 
 /**
  * Ids of documents.
@@ -526,7 +603,7 @@ export type DocumentIds = Message<"bowline.capability.retrieval.v1.DocumentIds">
  * Use `create(DocumentIdsSchema)` to create a new message.
  */
 export const DocumentIdsSchema: GenMessage<DocumentIds> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 9);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 11);
 
 /**
  * Response of Delete.
@@ -547,7 +624,7 @@ export type DeleteResponse = Message<"bowline.capability.retrieval.v1.DeleteResp
  * Use `create(DeleteResponseSchema)` to create a new message.
  */
 export const DeleteResponseSchema: GenMessage<DeleteResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 10);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 12);
 
 /**
  * Request of ListCollections.
@@ -575,7 +652,7 @@ export type ListCollectionsRequest = Message<"bowline.capability.retrieval.v1.Li
  * Use `create(ListCollectionsRequestSchema)` to create a new message.
  */
 export const ListCollectionsRequestSchema: GenMessage<ListCollectionsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 11);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 13);
 
 /**
  * Response of ListCollections.
@@ -603,7 +680,7 @@ export type ListCollectionsResponse = Message<"bowline.capability.retrieval.v1.L
  * Use `create(ListCollectionsResponseSchema)` to create a new message.
  */
 export const ListCollectionsResponseSchema: GenMessage<ListCollectionsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 12);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 14);
 
 /**
  * A collection.
@@ -673,7 +750,7 @@ export type Collection = Message<"bowline.capability.retrieval.v1.Collection"> &
  * Use `create(CollectionSchema)` to create a new message.
  */
 export const CollectionSchema: GenMessage<Collection> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 13);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 15);
 
 /**
  * Request of ListDocuments.
@@ -715,7 +792,7 @@ export type ListDocumentsRequest = Message<"bowline.capability.retrieval.v1.List
  * Use `create(ListDocumentsRequestSchema)` to create a new message.
  */
 export const ListDocumentsRequestSchema: GenMessage<ListDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 14);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 16);
 
 /**
  * Response of ListDocuments.
@@ -743,7 +820,7 @@ export type ListDocumentsResponse = Message<"bowline.capability.retrieval.v1.Lis
  * Use `create(ListDocumentsResponseSchema)` to create a new message.
  */
 export const ListDocumentsResponseSchema: GenMessage<ListDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 15);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 17);
 
 /**
  * A document of a collection.
@@ -813,7 +890,7 @@ export type StoredDocument = Message<"bowline.capability.retrieval.v1.StoredDocu
  * Use `create(StoredDocumentSchema)` to create a new message.
  */
 export const StoredDocumentSchema: GenMessage<StoredDocument> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 16);
+  messageDesc(file_bowline_capability_retrieval_v1_retrieval, 18);
 
 /**
  * What became of a document.
@@ -899,6 +976,17 @@ export const RetrievalService: GenService<{
     methodKind: "unary";
     input: typeof SearchRequestSchema;
     output: typeof SearchResponseSchema;
+  },
+  /**
+   * Makes the vectors of a collection anew with another model, from the passages that are kept, some at a time: call it until
+   * `finished`. Until then the collection is what it was; what was made so far is kept beside it, for the next call.
+   *
+   * @generated from rpc bowline.capability.retrieval.v1.RetrievalService.ReEmbed
+   */
+  reEmbed: {
+    methodKind: "unary";
+    input: typeof ReEmbedRequestSchema;
+    output: typeof ReEmbedResponseSchema;
   },
   /**
    * Takes documents out of a collection, or removes it.

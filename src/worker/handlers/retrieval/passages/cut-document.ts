@@ -1,18 +1,15 @@
 // Cuts a document into passages with all that is kept of each. Pure: the same text gives the same passages.
 
 import { createHash } from 'node:crypto';
-import { trimEndSigns } from '../../../../base/trim-signs.ts';
 import type { Block, Span } from './block.ts';
 import { filled } from './block.ts';
+import { embeddedText, unsaidOf } from './embedded-text.ts';
 import { Places } from './lines.ts';
 import { markdownBlocks } from './markdown-blocks.ts';
 import { pack } from './pack.ts';
 import type { CutAnswer, CutOptions, CutPassage, ReadableText } from './passage.ts';
 import { textBlocks } from './text-blocks.ts';
 import { wordVector } from './word-vector.ts';
-
-/** Bytes of what is embedded of one passage; the contract of embed takes 64 KiB. */
-const EMBEDDED = 60_000;
 
 /** Passages that hold every line that is not blank, in the order of the text; none for a blank one. */
 export function cutDocument(document: ReadableText, options: CutOptions): CutAnswer {
@@ -63,11 +60,9 @@ function passageOf(
 ): CutPassage {
   // Postgres keeps no NUL and protobuf no half of a surrogate pair.
   const text = document.text.slice(span.start, span.end).replaceAll('\0', '\ufffd').toWellFormed();
-  const above = [title, ...span.headings].filter((line, at, all) => line !== '' && all.indexOf(line) === at);
-  const unsaid = above.filter((line) => !text.includes(line));
-  const head = unsaid.length > 0 ? `${unsaid.join(' > ')}\n` : '';
   const context = span.context === undefined || text.startsWith(span.context) ? '' : `${span.context}\n`;
-  const embedded = cutBytes(`${head}${context}${text}`, EMBEDDED);
+  const parts = { title, headings: span.headings, text, context };
+  const embedded = embeddedText(parts);
   return {
     text,
     headings: span.headings,
@@ -78,11 +73,6 @@ function passageOf(
     endByte: places.byte(span.end),
     embedded,
     hash: createHash('sha256').update(embedded).digest('hex'),
-    words: wordVector(prefix, [text, context, ...unsaid]),
+    words: wordVector(prefix, [text, context, ...unsaidOf(parts)]),
   };
-}
-
-function cutBytes(text: string, most: number): string {
-  if (Buffer.byteLength(text) <= most) return text;
-  return trimEndSigns(Buffer.from(text).subarray(0, most).toString(), '\ufffd');
 }

@@ -24,13 +24,13 @@ export async function getCollection(scope: TenantTransaction, name: string): Pro
   return row;
 }
 
-/** By name, from behind `after`. */
+/** By name, from behind `after`; without those that are only being made (see `shadow.ts`). */
 export async function listCollections(
   { trx, tenant }: TenantTransaction,
   size: number,
   after?: string,
 ): Promise<Page<CollectionRow>> {
-  let query = trx.selectFrom('collection').selectAll().where('tenant', '=', tenant);
+  let query = trx.selectFrom('collection').selectAll().where('tenant', '=', tenant).where('name', 'not like', '~%');
   if (after !== undefined) query = query.where('name', '>', after);
   const rows = await query
     .orderBy('name')

@@ -1,6 +1,7 @@
 // Takes documents out of a collection, or removes it with all that it holds.
 import { sql } from 'kysely';
 import type { TenantTransaction } from './database.ts';
+import { dropShadow } from './shadow.ts';
 import { count, dropUnusedVectors } from './upkeep.ts';
 
 /** What goes. */
@@ -27,6 +28,7 @@ export async function deleteDocuments(scope: TenantTransaction, name: string, do
     .executeTakeFirst();
   if (!collection) return { documents: 0 };
   if (doomed.kind === 'everything') {
+    await dropShadow(scope, name);
     await trx.deleteFrom('collection').where('tenant', '=', tenant).where('id', '=', collection.id).execute();
     return { documents: collection.documents, collection: collection.id };
   }

@@ -116,6 +116,7 @@ async function lockCollection(
       .selectFrom('collection')
       .select((eb) => eb.fn.countAll<number>().as('there'))
       .where('tenant', '=', tenant)
+      .where('name', 'not like', '~%')
       .executeTakeFirstOrThrow();
     if (there > limits.tenantCollections) {
       throw overLimit('the tenant', `${limits.tenantCollections} collections`, 'TENANT_COLLECTIONS');
