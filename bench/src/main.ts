@@ -10,6 +10,7 @@ import { type Measure, type Row, ratio, reference, verdict } from './harness/mea
 import { tableText } from './harness/table.ts';
 import { edgeMemory, edgeStart, toolCall } from './measure/edge.ts';
 import { embed } from './measure/embed.ts';
+import { helloHerd } from './measure/hello-herd.ts';
 import { idleEdges } from './measure/idle-edges.ts';
 import { relay } from './measure/relay.ts';
 import { retrieval } from './measure/retrieval.ts';
@@ -28,6 +29,7 @@ const MEASURES: readonly Measure[] = [
   relay,
   storeGrowth,
   idleEdges,
+  helloHerd,
   embed,
   sandboxStart,
   retrieval,

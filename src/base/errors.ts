@@ -121,6 +121,12 @@ export const ERRORS = {
   REPLICA_LEAVING: row('unavailable', 'this replica of the control plane is leaving; connect again'),
   NO_WORKER: row('unavailable', '{why}'),
   CONVERSATION_BUSY: row('failed_precondition', 'the run {run} of this conversation is at work; cancel it first'),
+  HELLO_PACED: row(
+    'resource_exhausted',
+    'many connect to this replica at once, and it takes them one after the other; connect again in {ms} ms',
+    { retryable: true, exit: EXIT.failed },
+  ),
+  SESSION_RACED: row('aborted', 'another session of this device began at the same moment; connect again'),
   PEER_SILENT: row('unavailable', 'nothing was heard from {peer} for {ms} ms; the session is ended'),
   TOOL_CALL_FORGED: row('permission_denied', 'the tool call is not signed by the pinned key of the control plane'),
   // identity: keys, enrolment, workers

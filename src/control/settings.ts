@@ -280,6 +280,16 @@ export const SETTINGS = {
     min: 4 << 10,
     max: 1 << 20,
   },
+  maxStarts: {
+    env: 'BOWLINE_MAX_STARTS',
+    group: 'sessions',
+    kind: 'number',
+    unit: 'count',
+    what: 'sessions of edges that begin at once; more wait in line, or are told when to come again',
+    fallback: 64,
+    min: 1,
+    max: 4_096,
+  },
   maxDeviceSessions: {
     env: 'BOWLINE_MAX_DEVICE_SESSIONS',
     group: 'sessions',

@@ -23,6 +23,7 @@ import { workerCapabilities } from '../contract/worker-capabilities.ts';
 import type { ControlConfig } from '../control/config.ts';
 import { Dispatcher, type DispatchParts } from '../control/dispatch/dispatcher.ts';
 import { PastEpochs } from '../control/dispatch/past-epochs.ts';
+import { Admission } from '../control/gateway/admission.ts';
 import { conversationApi } from '../control/gateway/api/conversation-api.ts';
 import { deviceApi, registryApi, workerApi } from '../control/gateway/api/fleet-api.ts';
 import { pluginApi } from '../control/gateway/api/plugin-api.ts';
@@ -122,6 +123,9 @@ export interface RunningControl {
 
 /** Between two looks at whether the database and the queue answer. */
 const READY_MS = 2_000;
+
+/** How long an edge that says Hello is kept in line; it takes 15 s without an answer for silence. */
+const PATIENCE_MS = 4_000;
 
 /** On the health board: whether the work of all tenants goes on. */
 const DISPATCH = 'dispatch';
@@ -277,6 +281,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       replica,
       watch,
       restored,
+      admission: new Admission({ atOnce: config.maxStarts, patienceMs: PATIENCE_MS, clock }),
       runs,
       calls: dispatcher.devices,
       feeds: dispatcher.feeds,

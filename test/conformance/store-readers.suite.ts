@@ -149,7 +149,10 @@ export function storeReadersSuite(
       await outbox.release(`${tenant}-b`, ids);
       expect(await outbox.countFree(tenant)).toBe(4);
       await outbox.claim(`${tenant}-b`, [first]);
-      expect(named(await outbox.adopt(`${tenant}-c`, [first, second]))).toEqual([first]);
+      const read = await outbox.check([first, second]);
+      expect(named(await outbox.adopt(`${tenant}-c`, read))).toEqual([first]);
+      // What was read before another replica adopted it counts no more.
+      expect(named(await outbox.adopt(`${tenant}-d`, read))).toEqual([]);
       expect(await outbox.heldBy(`${tenant}-c`)).toEqual([first]);
       await outbox.release(`${tenant}-b`, [first]);
       expect((await outbox.check([first]))[0]).toMatchObject({ holder: `${tenant}-c` });

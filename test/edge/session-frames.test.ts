@@ -8,6 +8,7 @@ import {
   ToolProgressSchema,
   ToolResultSchema,
 } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { newId } from '../../src/base/ids.ts';
 import type { SessionView, ToolSink } from '../../src/edge/runner/tool-sink.ts';
 import type { CallRunner } from '../../src/edge/session/ports.ts';
 import { follow, idleRunner, startEdge, type TestEdge, tempHome, until } from './support/edge-parts.ts';
@@ -55,6 +56,19 @@ test('superseded is terminal and says so', async () => {
   await edge.session.stop();
   expect(edge.session.status.connection).toBe('superseded');
   expect(control.peers).toHaveLength(1);
+});
+
+test('superseded by a session of its own process it connects again; by that of another it does not', async () => {
+  const edge = await start();
+  const peer = await control.peer();
+  const { bootId } = await peer.next('hello');
+  peer.send({ case: 'welcome', value: control.welcomeInit() });
+  await until(() => edge.session.status.connection === 'connected', 'the session');
+  peer.send({ case: 'superseded', value: { sessionEpoch: 9n, reason: 'SUPERSEDED', bootId } });
+  const second = await control.welcome();
+  second.send({ case: 'superseded', value: { sessionEpoch: 10n, reason: 'SUPERSEDED', bootId: newId() } });
+  await until(() => edge.session.status.connection === 'superseded', 'the status');
+  expect(control.peers).toHaveLength(2);
 });
 
 test('a session that this side ended leaves no ping behind that would end the process', async () => {

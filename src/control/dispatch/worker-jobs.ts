@@ -58,6 +58,9 @@ const MAX_ID = 300;
 /** Ids per batched read. */
 const BATCH = 1_000;
 
+/** How often what changed its holder meanwhile is looked at again. */
+const ADOPT_ROUNDS = 3;
+
 export class WorkerJobs {
   readonly #parts: WorkerJobsParts;
   readonly #sessions = new Map<string, WorkerSession>();
@@ -103,13 +106,19 @@ export class WorkerJobs {
   /**
    * Takes a session in, adopts the jobs it still holds whose epoch is current, and returns those to drop. Throws
    * REPLICA_LEAVING when this replica takes nobody in any more.
+   * @param mustBeLive throws when the worker is not there any more; asked after what it holds was read and before that is written
    */
-  async connected(session: WorkerSession, held: readonly HeldJob[]): Promise<string[]> {
+  async connected(
+    session: WorkerSession,
+    held: readonly HeldJob[],
+    mustBeLive: () => Promise<void>,
+  ): Promise<string[]> {
     if (this.#stopped) throw new AppError('REPLICA_LEAVING');
+    if (held.length === 0) await mustBeLive();
     const drop: string[] = [];
     for (let at = 0; at < held.length; at += BATCH) {
       const ids = held.slice(at, at + BATCH).map(({ dispatchId }) => dispatchId);
-      const adopted = await this.#adopt(session, ids);
+      const adopted = await this.#adopt(session, ids, mustBeLive);
       drop.push(...ids.filter((id) => !adopted.has(id)));
     }
     if (this.#stopped) throw new AppError('REPLICA_LEAVING');
@@ -319,20 +328,25 @@ export class WorkerJobs {
   }
 
   /** Those of the dispatches that this worker goes on with; not another's, nor what its key does not allow. */
-  async #adopt(session: WorkerSession, ids: readonly string[]): Promise<Set<string>> {
+  async #adopt(session: WorkerSession, ids: readonly string[], mustBeLive: () => Promise<void>): Promise<Set<string>> {
     const { outbox, replica, runs } = this.#parts;
     const view = session.view();
-    const rows = (await outbox.check(ids)).filter(
-      (row) =>
-        row.target === 'worker' &&
-        serves(view, row.tenant) &&
-        view.packages.some((served) => served.package === row.capability) &&
-        (this.#attempts.get(row.dispatchId)?.holder ?? session.bootId) === session.bootId,
-    );
-    const adopted = await outbox.adopt(
-      replica,
-      rows.map((row) => row.dispatchId),
-    );
+    const adopted: StoredOutboxRow[] = [];
+    for (let round = 1, left = ids; left.length > 0 && round <= ADOPT_ROUNDS; round++) {
+      const rows = (await outbox.check(left)).filter(
+        (row) =>
+          row.target === 'worker' &&
+          serves(view, row.tenant) &&
+          view.packages.some((served) => served.package === row.capability) &&
+          (this.#attempts.get(row.dispatchId)?.holder ?? session.bootId) === session.bootId,
+      );
+      await mustBeLive();
+      const mine = await outbox.adopt(replica, rows);
+      adopted.push(...mine);
+      // An older Hello of this worker, to another replica, may have been ahead; this one is here now.
+      const had = new Set(mine.map((row) => row.dispatchId));
+      left = rows.flatMap(({ dispatchId, holder }) => (holder && !had.has(dispatchId) ? [dispatchId] : []));
+    }
     const states = await Promise.all(adopted.map((row) => runs.state(row.tenant, row.run, row)));
     // Nothing may come between looking an attempt up and taking it.
     return new Set(

@@ -1,9 +1,16 @@
-// One edge's stream, from Hello to its end. Every accepted connection gets a new epoch; all that it writes carries it. When
-// it ends, for whatever reason, it is left at once; the stream itself follows when its reader takes the end, or is reset.
+// One edge's stream, from Hello to its end. Every accepted connection gets a new epoch; all that it writes carries it. A Hello
+// whose stream is gone changes nothing: that is looked at after every wait, and what is written holds only if nothing changed
+// since it was judged. When it ends, for whatever reason, it is left at once; the stream itself follows when its reader takes
+// the end, or is reset.
 import { type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
-import { type ConnectRequest, type ConnectResponseSchema, Durability } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import {
+  type ConnectRequest,
+  type ConnectResponseSchema,
+  Durability,
+  type Hello,
+} from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
@@ -15,20 +22,21 @@ import type { ToolCallSigner } from '../../contract/tool-call.ts';
 import { negotiate } from '../../contract/versions.ts';
 import type { DeviceCalls } from '../dispatch/device-calls.ts';
 import type { RunFeeds } from '../dispatch/run-feeds.ts';
-import type { Devices, JournalAnchor } from '../identity/devices.ts';
+import type { Device, Devices, JournalAnchor } from '../identity/devices.ts';
 import type { DevicePrincipal } from '../identity/principal.ts';
 import type { RestoreGuard } from '../identity/restore-guard.ts';
 import { isProven, proveSession } from '../identity/session-proof.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
+import type { Admission } from './admission.ts';
 import { AnchorKeeper } from './anchor-keeper.ts';
 import { type EdgeBody, EdgeFollows } from './edge-follows.ts';
 import { readEdge, takeFrame } from './edge-reader.ts';
 import { fitEdgeFrame } from './fit-edge-frame.ts';
 import { FrameStream } from './frame-stream.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { anchorOf, judgeJournal } from './journal-anchor.ts';
+import { anchorOf, type JournalVerdict, judgeJournal } from './journal-anchor.ts';
 import { LiveEdge } from './live-edge.ts';
-import { bindStream, firstFrame, helloMs, type StreamEnds } from './opening.ts';
+import { bindStream, firstFrame, helloMs, mustBeLive, type StreamEnds } from './opening.ts';
 import type { SessionWatch } from './session-watch.ts';
 
 export interface EdgeSessionParts {
@@ -41,6 +49,7 @@ export interface EdgeSessionParts {
   readonly replica: string;
   readonly signer: ToolCallSigner & { readonly publicKey: Uint8Array };
   readonly restored: RestoreGuard;
+  readonly admission: Admission;
   /** The model that would answer this tenant now. */
   readonly model: (tenant: string) => ModelInfo | undefined;
   readonly durability: 'power' | 'process';
@@ -61,7 +70,7 @@ export async function* serveEdge(
   ends: StreamEnds,
   opened: (edge: LiveEdge) => () => void,
 ): AsyncGenerator<MessageInitShape<typeof ConnectResponseSchema>> {
-  const { clock, devices, heartbeatMs } = parts;
+  const { clock, heartbeatMs } = parts;
   const counter = new FrameCounter();
   const out: FrameStream<EdgeBody> = new FrameStream<EdgeBody>(counter, {
     maxFrames: parts.maxQueuedFrames,
@@ -76,17 +85,10 @@ export async function* serveEdge(
   const hello = first.frame.value;
   const version = negotiate(hello.versions);
   const ref = { tenant: principal.tenant, id: principal.id };
-  parts.restored.mustGoOn(ref.tenant);
-  const known = await devices.byId(ref.tenant, ref.id);
-  const last = { ...ref, epoch: Number(hello.lastSessionEpoch) };
-  const ahead = last.epoch > known.sessionEpoch;
-  if (ahead && isProven(parts.signer, last, hello.resumeToken)) {
-    const evidence = { device: principal.name, known: last.epoch, given: known.sessionEpoch };
-    await parts.restored.report(ref, evidence);
-    parts.restored.mustGoOn(ref.tenant);
-  }
-  const epoch = await devices.nextSessionEpoch(ref);
-  parts.calls.opened(ref.tenant, ref.id, epoch);
+  bindStream(out, ends, clock, heartbeatMs);
+  const begun = await parts.admission.enter(ends.signal);
+  const start = await begin(parts, principal, hello, out, ends).finally(begun);
+  const { epoch, anchor, known } = start;
   const log = sparing(parts.log.child({ device: principal.id, name: principal.name, epoch }), clock);
   const anchors = new AnchorKeeper({
     journal: hello.journal!.journalId,
@@ -106,26 +108,16 @@ export async function* serveEdge(
     anchor: (sequence, head) => anchors.advance(sequence, head),
     doubt: (doubted) => parts.watch.doubt(doubted),
   });
-  bindStream(out, ends, clock, heartbeatMs);
-  // To know a session that was never given is no better than to have another journal; an owner may adopt both.
-  const verdict = ahead && known.journal ? 'fork' : judgeJournal(known.journal, hello.journal!);
-  if (known.state === 'quarantined' || verdict === 'fork') {
+  if (start.verdict === 'fork') {
     log.warn('a device is quarantined: its journal does not fit what was anchored');
-    await devices.quarantine(ref, 'its journal is behind or different', 'control');
     await parts.calls.quarantined({ tenant: ref.tenant, device: ref.id }, `device ${principal.name}`);
-    edge.supersede(epoch, 'QUARANTINED');
+    edge.quarantine(epoch);
     return yield* out.frames();
   }
   edge.manifest = hello.manifest;
-  const anchor = verdict === 'unproven' && known.journal ? known.journal : anchorOf(hello.journal!);
-  const manifest = toBinary(ManifestSchema, hello.manifest!);
-  if (!(await devices.saveSession(ref, epoch, { manifest, journal: anchor, replica: parts.replica }))) {
-    await parts.watch.doubt(edge);
-    out.end();
-    return yield* out.frames();
-  }
   out.onEnd(() => parts.watch.left({ ...ref, epoch }));
   if (out.ended) return;
+  parts.calls.opened(ref.tenant, ref.id, epoch);
   const left = opened(edge);
   // A newer session of this device may have come meanwhile.
   if (out.ended) return yield* out.frames();
@@ -155,13 +147,13 @@ export async function* serveEdge(
     log.info('an edge left');
   });
   out.offer({ case: 'welcome', value: welcome(parts, edge, version, anchor, known.recovered) });
-  if (verdict === 'unproven') {
+  if (start.verdict === 'unproven') {
     // It knows the anchor from here on, and shows in its next Hello that it holds it; nothing is served before that.
     log.info('an edge is told what was acknowledged; it shows in its next session that it holds that');
     out.end();
     return yield* out.frames();
   }
-  log.info('an edge connected', { journal: Number(hello.journal?.sequence), proven: verdict === 'proven' });
+  log.info('an edge connected', { journal: Number(hello.journal?.sequence), proven: start.verdict === 'proven' });
   for (const follow of hello.follows) follows.follow(follow.run, follow);
   out.pullFrom(() => follows.next());
   parts.calls.connected(edge).catch((error: unknown) => out.end(error));
@@ -174,6 +166,56 @@ export async function* serveEdge(
   } finally {
     out.end();
   }
+}
+
+interface Start {
+  readonly verdict: JournalVerdict;
+  readonly epoch: number;
+  readonly anchor: JournalAnchor;
+  readonly known: Device;
+}
+
+/**
+ * Judges a Hello and begins its session, or quarantines its device, by one statement that holds only if the device is still as it
+ * was judged. Its peer shows between the two that it is there: so whoever left before the device was read changes nothing.
+ * Throws SESSION_RACED, DATABASE_RESTORED, DEVICE_SUSPENDED, CANCELED.
+ */
+async function begin(
+  parts: EdgeSessionParts,
+  principal: DevicePrincipal,
+  hello: Hello,
+  out: FrameStream<EdgeBody>,
+  ends: StreamEnds,
+): Promise<Start> {
+  const { devices, restored, signer, replica, clock, heartbeatMs } = parts;
+  const ref = { tenant: principal.tenant, id: principal.id };
+  restored.mustGoOn(ref.tenant);
+  const known = await devices.byId(ref.tenant, ref.id);
+  await mustBeLive(out, ends, clock, helloMs(heartbeatMs));
+  const last = { ...ref, epoch: Number(hello.lastSessionEpoch) };
+  const ahead = last.epoch > known.sessionEpoch;
+  if (ahead && isProven(signer, last, hello.resumeToken)) {
+    const evidence = { device: principal.name, known: last.epoch, given: known.sessionEpoch };
+    await restored.report(ref, evidence);
+    restored.mustGoOn(ref.tenant);
+  }
+  // To know a session that was never given is no better than to have another journal; an owner may adopt both.
+  const verdict = ahead && known.journal ? 'fork' : judgeJournal(known.journal, hello.journal!);
+  const anchor = verdict === 'unproven' && known.journal ? known.journal : anchorOf(hello.journal!);
+  if (known.state === 'suspended') {
+    throw new AppError('DEVICE_SUSPENDED', { device: known.name, why: 'it was suspended on the control plane' });
+  }
+  if (known.state === 'quarantined') return { verdict: 'fork', epoch: known.sessionEpoch, anchor, known };
+  if (verdict === 'fork') {
+    if (!(await devices.quarantine(known, 'its journal is behind or different', 'control'))) {
+      throw new AppError('SESSION_RACED');
+    }
+    return { verdict, epoch: known.sessionEpoch + 1, anchor, known };
+  }
+  const manifest = toBinary(ManifestSchema, hello.manifest!);
+  const epoch = await devices.openSession({ known, manifest, journal: anchor, replica, bootId: hello.bootId });
+  if (epoch === undefined) throw new AppError('SESSION_RACED');
+  return { verdict, epoch, anchor, known };
 }
 
 function welcome(parts: EdgeSessionParts, edge: LiveEdge, version: number, anchor: JournalAnchor, recovered: boolean) {

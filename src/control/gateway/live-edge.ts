@@ -1,7 +1,8 @@
 // One connected device: what may be asked of it and told to it. It writes to its stream and nowhere else.
 import { randomBytes } from 'node:crypto';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import type { OpenToolCall, SignedTime, ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { OpenToolCall, SignedTime, SupersededSchema, ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
@@ -39,6 +40,7 @@ export class LiveEdge implements DeviceSession {
   readonly device: string;
   readonly deviceName: string;
   readonly epoch: number;
+  readonly bootId: string;
   readonly openCalls: readonly OpenToolCall[];
   readonly connectedAt: number;
   readonly nonce = randomBytes(16);
@@ -46,7 +48,6 @@ export class LiveEdge implements DeviceSession {
   readonly #signer: ToolCallSigner;
   readonly #maxFrameBytes: number;
   readonly #doubt: (edge: LiveEdge) => void;
-  readonly #bootId: string;
   readonly #clock: Pick<Clock, 'now' | 'monotonic'>;
   /** Between the clock and the monotonic one when the time was told last. */
   #offset: number;
@@ -72,10 +73,10 @@ export class LiveEdge implements DeviceSession {
     this.device = principal.id;
     this.deviceName = principal.name;
     this.epoch = epoch;
+    this.bootId = bootId;
     this.openCalls = openCalls;
     this.connectedAt = clock.now();
     this.lastSeen = this.connectedAt;
-    this.#bootId = bootId;
     this.acknowledges = anchor;
     this.#clock = clock;
     this.#offset = this.#offsetNow();
@@ -129,7 +130,7 @@ export class LiveEdge implements DeviceSession {
   signedTime(): SignedTime {
     this.#offset = this.#offsetNow();
     return signTime(
-      { device: this.device, bootId: this.#bootId, sessionNonce: this.nonce },
+      { device: this.device, bootId: this.bootId, sessionNonce: this.nonce },
       this.#clock.now(),
       this.#signer,
     );
@@ -157,10 +158,14 @@ export class LiveEdge implements DeviceSession {
     this.#doubt(this);
   }
 
-  /** Another session of this device took over, or its journal does not fit: terminal for this one. */
-  supersede(epoch: number, reason: 'SUPERSEDED' | 'QUARANTINED' = 'SUPERSEDED'): void {
-    this.#out.offer({ case: 'superseded', value: { sessionEpoch: BigInt(epoch), reason } });
-    this.#out.end();
+  /** Another session of this device took over: terminal for this one, and for its edge unless that session is its own, too. */
+  supersede(epoch: number, bootId: string): void {
+    this.#replaced({ sessionEpoch: BigInt(epoch), reason: 'SUPERSEDED', bootId });
+  }
+
+  /** Its journal does not fit: terminal for its edge. */
+  quarantine(epoch: number): void {
+    this.#replaced({ sessionEpoch: BigInt(epoch), reason: 'QUARANTINED' });
   }
 
   /** Asks the edge to connect elsewhere. */
@@ -170,5 +175,10 @@ export class LiveEdge implements DeviceSession {
 
   end(error?: AppError): void {
     this.#out.end(error);
+  }
+
+  #replaced(value: MessageInitShape<typeof SupersededSchema>): void {
+    this.#out.offer({ case: 'superseded', value });
+    this.#out.end();
   }
 }

@@ -14,6 +14,11 @@ export const admitKey = createContextKey<() => void>(() => {}, { description: 'a
 /** Holds back what is written to the HTTP/2 stream of a call until the end of this turn of the event loop; set by the listener. */
 export const gatherKey = createContextKey<() => void>(() => {}, { description: 'gathers writes' });
 
+/** Whether the peer of a call is there now; set by the listener. Without one there is no connection that could be dead. */
+export const liveKey = createContextKey<() => Promise<boolean>>(async () => true, {
+  description: 'whether the peer is there',
+});
+
 /** What a session has of its stream, beside its frames. */
 export interface StreamEnds {
   /** Aborts when the stream is gone. */
@@ -22,12 +27,15 @@ export interface StreamEnds {
   readonly reset: () => void;
   /** Frames of this turn of the event loop leave in one write. */
   readonly gather: () => void;
+  /** Whether its peer is there now: it answered something that was sent after the question. */
+  readonly isLive: () => Promise<boolean>;
 }
 
 export const endsOf = (context: Pick<HandlerContext, 'signal' | 'values'>): StreamEnds => ({
   signal: context.signal,
   reset: context.values.get(resetKey),
   gather: context.values.get(gatherKey),
+  isLive: context.values.get(liveKey),
 });
 
 /** How long a peer may take for its first frame. */
@@ -62,4 +70,27 @@ export function bindStream<Body>(out: FrameStream<Body>, ends: StreamEnds, clock
       if (!out.drained) ends.reset();
     });
   });
+}
+
+/**
+ * Resolves when the peer of a session that begins has shown that it is there now. What is read before, and written after under the
+ * condition that it is still so, cannot come from a peer who left before it was read. Throws CANCELED when the stream is gone,
+ * and DEADLINE_EXCEEDED when the peer does not answer in time.
+ */
+export async function mustBeLive<Body>(
+  out: FrameStream<Body>,
+  ends: StreamEnds,
+  clock: Clock,
+  ms: number,
+): Promise<void> {
+  let stop = () => {};
+  const late = new Promise<never>((_resolve, reject) => {
+    stop = clock.after(ms, () => reject(new AppError('DEADLINE_EXCEEDED', { after: `${ms} ms without an answer` })));
+  });
+  try {
+    const live = await Promise.race([ends.isLive(), late]);
+    if (!live || out.ended) throw new AppError('CANCELED');
+  } finally {
+    stop();
+  }
 }

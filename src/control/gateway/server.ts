@@ -15,7 +15,8 @@ import { type ChangingRoutes, nodeHandler } from './adapter.ts';
 import { Connections, sendAway } from './connections.ts';
 import { frontOf } from './front.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { admitKey, gatherKey, helloMs, resetKey } from './opening.ts';
+import { LivePeers } from './live-peers.ts';
+import { admitKey, gatherKey, helloMs, liveKey, resetKey } from './opening.ts';
 import { Strangers } from './strangers.ts';
 
 export interface ServerOptions {
@@ -88,6 +89,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
       sendAway(session);
     },
   );
+  const peers = new LivePeers();
   const { maxStreams, maxHeaderBytes, maxPeers } = options;
   const settings = { maxConcurrentStreams: maxStreams, initialWindowSize: 1 << 20, maxHeaderListSize: maxHeaderBytes };
   const http2 = createServer(
@@ -112,7 +114,12 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
           connections.admit(session);
           strangers.admit(session);
         };
-        return createContextValues().set(resetKey, reset).set(gatherKey, gather).set(admitKey, admit);
+        const isLive = async () => stream.session !== undefined && (await peers.isLive(stream.session));
+        return createContextValues()
+          .set(resetKey, reset)
+          .set(gatherKey, gather)
+          .set(admitKey, admit)
+          .set(liveKey, isLive);
       },
       isOpen: options.isOpen,
       strangers,

@@ -130,12 +130,12 @@ export class SessionWatch {
   }
 }
 
-function endFallen(edge: LiveEdge, { why, newEpoch }: FallenSession): void {
+function endFallen(edge: LiveEdge, { why, newEpoch, newBoot }: FallenSession): void {
   const device = edge.deviceName;
-  if (why === 'superseded') edge.supersede(newEpoch);
+  if (why === 'superseded') edge.supersede(newEpoch, newBoot);
   else if (why === 'recovered')
     edge.end(new AppError('CLOSED', { what: 'the session, because the database was recovered' }));
-  else if (why === 'quarantined') edge.supersede(newEpoch, 'QUARANTINED');
+  else if (why === 'quarantined') edge.quarantine(newEpoch);
   else if (why === 'suspended') edge.end(new AppError('DEVICE_SUSPENDED', { device, why: 'it was suspended' }));
   else edge.end(new AppError('NOT_FOUND', { kind: 'device' }));
 }

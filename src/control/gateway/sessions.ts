@@ -24,11 +24,11 @@ export class Sessions {
     const key = `${edge.tenant}/${edge.device}`;
     const before = this.#edges.get(key);
     if (before && before.epoch > edge.epoch) {
-      edge.supersede(before.epoch);
+      edge.supersede(before.epoch, before.bootId);
       return () => {};
     }
     this.#edges.set(key, edge);
-    before?.supersede(edge.epoch);
+    before?.supersede(edge.epoch, edge.bootId);
     return () => {
       if (this.#edges.get(key) === edge) this.#edges.delete(key);
     };

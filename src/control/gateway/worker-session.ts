@@ -23,7 +23,7 @@ import { verifyClaim } from '../identity/workers.ts';
 import { FrameStream } from './frame-stream.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LiveWorker, type WorkerBody } from './live-worker.ts';
-import { bindStream, firstFrame, helloMs, type StreamEnds } from './opening.ts';
+import { bindStream, firstFrame, helloMs, mustBeLive, type StreamEnds } from './opening.ts';
 
 export interface WorkerSessionParts {
   readonly jobs: WorkerJobs;
@@ -62,6 +62,7 @@ export async function* serveWorker(
   const version = negotiate(hello.versions);
   const capabilities = hello.manifest?.capabilities ?? [];
   const packages = capabilities.map((capability) => capability.package);
+  bindStream(out, ends, clock, heartbeatMs);
   const tenants = verifyClaim(principal, { packages, pool: principal.pool, tenants: [] });
   for (const { package: name, descriptorHash } of capabilities)
     await verifyContract(plugins, tenants, { package: name, descriptorHash });
@@ -77,7 +78,6 @@ export async function* serveWorker(
     now,
   });
   const log = sparing(parts.log.child({ worker: worker.id, name: hello.name }), clock);
-  bindStream(out, ends, clock, heartbeatMs);
   if (out.ended) return;
   const left = opened(worker);
   const heartbeat = new Heartbeat({
@@ -93,7 +93,8 @@ export async function* serveWorker(
     log.info('a worker left');
   });
   try {
-    const drop = await jobs.connected(worker, hello.held);
+    const mustLive = () => mustBeLive(out, ends, clock, helloMs(heartbeatMs));
+    const drop = await jobs.connected(worker, hello.held, mustLive);
     // It ended while its jobs were looked up: what was adopted for it has no holder again.
     if (out.ended) jobs.gone(worker);
     out.offer({

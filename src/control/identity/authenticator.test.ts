@@ -16,7 +16,7 @@ test('a database that does not answer is told as unavailable, never as a wrong k
   const ref = { tenant: 'a', id: 'b' };
   const unavailable = { reason: 'STORE_UNAVAILABLE', retryable: true };
   await expect(auth.authenticate(newKey('device'))).rejects.toMatchObject(unavailable);
-  await expect(devices.nextSessionEpoch(ref)).rejects.toMatchObject(unavailable);
+  await expect(devices.byId('a', 'b')).rejects.toMatchObject(unavailable);
   await expect(devices.saveSession(ref, 1, {})).rejects.toMatchObject(unavailable);
   await db.destroy();
 });

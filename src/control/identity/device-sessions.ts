@@ -18,6 +18,8 @@ export interface FallenSession extends SessionRef {
    */
   readonly why: 'superseded' | 'recovered' | 'removed' | Exclude<DeviceState, 'active'>;
   readonly newEpoch: number;
+  /** The start of the edge's process that the newer session belongs to; empty when that is not known. */
+  readonly newBoot: string;
 }
 
 /** Sessions per statement. */
@@ -36,7 +38,7 @@ export class DeviceSessions {
     for (const batch of batches(sessions)) {
       const { rows } = await inStore(() =>
         sql<Found>`
-          select mine.tenant, mine.id, mine.epoch, d.session_epoch as now, d.state,
+          select mine.tenant, mine.id, mine.epoch, d.session_epoch as now, d.state, d.boot_id as boot,
             d.session_epoch <= (select epoch_base from control_state) as raised
           from unnest(${batch.tenants}::text[], ${batch.ids}::text[], ${batch.epochs}::bigint[]) as mine (tenant, id, epoch)
           left join device d on d.tenant = mine.tenant and d.id = mine.id
@@ -76,6 +78,7 @@ export class DeviceSessions {
 interface Found extends SessionRef {
   readonly now: number | null;
   readonly state: DeviceState | null;
+  readonly boot: string | null;
   /** No session has this epoch: it was raised for all. */
   readonly raised: boolean | null;
 }
@@ -97,8 +100,8 @@ function* batches(sessions: readonly SessionRef[]): Generator<Batch> {
   }
 }
 
-function judge({ tenant, id, epoch, now, state, raised }: Found): FallenSession {
-  const fallen = { tenant, id, epoch, newEpoch: now ?? epoch };
+function judge({ tenant, id, epoch, now, state, boot, raised }: Found): FallenSession {
+  const fallen = { tenant, id, epoch, newEpoch: now ?? epoch, newBoot: boot ?? '' };
   if (now === null || state === null) return { ...fallen, why: 'removed' };
   if (state !== 'active') return { ...fallen, why: state };
   return { ...fallen, why: raised ? 'recovered' : 'superseded' };

@@ -1,11 +1,11 @@
 // Devices as the database knows them: names, states, session epochs and journal anchors. It holds no connections.
-import { type Kysely, type Selectable, sql } from 'kysely';
+import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
-import { EpochBatch } from './epoch-batch.ts';
 import type { KeyCache } from './principal.ts';
+import { SessionBatch, type SessionStart } from './session-batch.ts';
 
 /** A device by tenant and id: no query goes without the tenant. */
 export interface DeviceRef {
@@ -57,12 +57,12 @@ const MAX_PAGE = 1_000;
 export class Devices {
   readonly #db: Kysely<Schema>;
   readonly #cache: KeyCache;
-  readonly #epochs: EpochBatch;
+  readonly #starts: SessionBatch;
 
   constructor(db: Kysely<Schema>, cache: KeyCache) {
     this.#db = db;
     this.#cache = cache;
-    this.#epochs = new EpochBatch(db);
+    this.#starts = new SessionBatch(db);
   }
 
   /** Throws NOT_FOUND, the same for an unknown id and one of another tenant. */
@@ -119,12 +119,13 @@ export class Devices {
     return new Set((await inStore(() => query.execute())).map(({ id }) => id));
   }
 
-  /** The epoch of a new session; every older session of the device is fenced from now on. Throws DEVICE_SUSPENDED, NOT_FOUND. */
-  async nextSessionEpoch(device: DeviceRef): Promise<number> {
-    const epoch = await this.#epochs.next(device);
-    if (epoch !== undefined) return epoch;
-    const { name } = await this.byId(device.tenant, device.id);
-    throw new AppError('DEVICE_SUSPENDED', { device: name, why: 'it was suspended on the control plane' });
+  /**
+   * Begins a session, in one statement: its epoch, its journal, its manifest, its replica. Every older session of the device is
+   * fenced from then on. Undefined when the device is not as it was judged any more, because another session began, it was
+   * adopted, suspended or removed meanwhile; nothing was written then.
+   */
+  openSession(start: SessionStart): Promise<number | undefined> {
+    return this.#starts.begin(start);
   }
 
   /** Writes what a session learned, and that the device was seen; false when the session is superseded and nothing was written. */
@@ -160,24 +161,34 @@ export class Devices {
     return (await inStore(() => update.executeTakeFirst())) !== undefined;
   }
 
-  /** Stops calls to a device whose journal forked, until `adopt`. No effect on a suspended one. */
-  quarantine(device: DeviceRef, why: string, by: string): Promise<void> {
-    return this.#change(device, {
+  /**
+   * Stops calls to a device whose journal forked, until `adopt`, and fences its sessions; false, and no effect, when it is not as
+   * it was judged any more.
+   */
+  quarantine(
+    known: Pick<Device, 'tenant' | 'id' | 'sessionEpoch' | 'journal'>,
+    why: string,
+    by: string,
+  ): Promise<boolean> {
+    const { id: journal, sequence } = known.journal ?? { id: null, sequence: null };
+    return this.#change(known, {
       to: 'quarantined',
       from: ['active'],
       action: 'device.quarantine',
       by,
       detail: { why },
+      when: sql<boolean>`session_epoch = ${known.sessionEpoch} and journal_id is not distinct from ${journal}
+        and anchor_sequence is not distinct from ${sequence}`,
     });
   }
 
   /** Takes a quarantined device back under its present journal; its generation grows. No effect on any other. */
-  adopt(device: DeviceRef, by: string): Promise<void> {
+  adopt(device: DeviceRef, by: string): Promise<boolean> {
     return this.#change(device, { to: 'active', from: ['quarantined'], action: 'device.adopt', by, detail: {} });
   }
 
   /** Refuses the device's key until it is removed and enrolled again. */
-  suspend(device: DeviceRef, why: string, by: string): Promise<void> {
+  suspend(device: DeviceRef, why: string, by: string): Promise<boolean> {
     const from = ['active', 'quarantined'] as const;
     return this.#change(device, { to: 'suspended', from, action: 'device.suspend', by, detail: { why } });
   }
@@ -214,26 +225,27 @@ export class Devices {
     return deviceOf(row);
   }
 
-  /** From one of the states `from` to another, with its audit entry; from any other state nothing happens. */
-  async #change({ tenant, id }: DeviceRef, change: StateChange): Promise<void> {
-    const { to, from, action, by, detail } = change;
+  /** From one of the states `from` to another, with its audit entry; false when it is in another state, and nothing happened. */
+  async #change({ tenant, id }: DeviceRef, change: StateChange): Promise<boolean> {
+    const { to, from, action, by, detail, when } = change;
     const known = await this.#transaction(async (trx) => {
       const row = await trx
         .updateTable('device')
-        .set({ state: to, ...(action === 'device.adopt' && adopted) })
+        .set({ state: to, ...(action === 'device.adopt' && adopted), ...(to === 'quarantined' && fenced) })
         .where('tenant', '=', tenant)
         .where('id', '=', id)
         .where('state', 'in', from)
+        .where(when ?? sql<boolean>`true`)
         .returning('id')
         .executeTakeFirst();
       if (row) await writeAudit(trx, [{ tenant, principal: by, action, subject: `device:${id}`, detail }]);
-      return (
-        row ??
-        trx.selectFrom('device').select('id').where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst()
-      );
+      if (row) return true;
+      const query = trx.selectFrom('device').select('id').where('tenant', '=', tenant).where('id', '=', id);
+      return (await query.executeTakeFirst()) && false;
     });
     this.#cache.forget(id);
-    if (!known) throw notFound();
+    if (known === undefined) throw notFound();
+    return known;
   }
 
   #transaction<T>(run: (trx: Kysely<Schema>) => Promise<T>): Promise<T> {
@@ -247,6 +259,8 @@ interface StateChange {
   readonly action: string;
   readonly by: string;
   readonly detail: Readonly<Record<string, string>>;
+  /** What must still be so. */
+  readonly when?: RawBuilder<boolean>;
 }
 
 /** A replica that died clears nothing; its lease says so. */
@@ -257,6 +271,9 @@ const notFound = () => new AppError('NOT_FOUND', { kind: 'device' });
 
 /** The next Hello of an adopted device anchors its journal anew. */
 const adopted = { generation: sql<number>`generation + 1`, journal_id: null, anchor_sequence: null, anchor_head: null };
+
+/** No session that began before goes on. */
+const fenced = { session_epoch: sql<number>`session_epoch + 1` };
 
 function deviceOf(row: Selectable<Schema['device']> & { online: boolean }): Device {
   const { journal_id, anchor_sequence, anchor_head } = row;

@@ -7,10 +7,11 @@ import { ManualClock } from '../../base/manual-clock.ts';
 import { bareKey, withPin } from '../../base/pin.ts';
 import { listAudit } from '../ledger/audit.ts';
 import { Authenticator, bearerOf } from './authenticator.ts';
-import { Devices } from './devices.ts';
+import { type Device, type DeviceRef, Devices } from './devices.ts';
 import { Enrolment, type JoinRequest } from './enrolment.ts';
 import { hashKey, newKey } from './keys.ts';
 import { ensureOwnerKey, revokeOwnerKey } from './owner-key.ts';
+import type { SessionStart } from './session-batch.ts';
 import { createWorkerToken, ensureWorkerToken, revokeWorkerToken } from './workers.ts';
 
 onBothDatabases('identity', (under) => {
@@ -41,6 +42,15 @@ onBothDatabases('identity', (under) => {
     const { key, request } = box(token);
     return { key, request, enrolled: await enrolment.join(request) };
   };
+
+  const startOf = (known: Pick<Device, 'tenant' | 'id' | 'sessionEpoch' | 'journal'>): SessionStart => ({
+    known,
+    manifest: Uint8Array.of(1),
+    journal: { id: 'j1', sequence: 7, head: Uint8Array.of(1, 2, 3) },
+    replica: 'r1',
+    bootId: 'boot',
+  });
+  const begin = async (ref: DeviceRef) => devices.openSession(startOf(await devices.byId(ref.tenant, ref.id)));
 
   test('the first start makes an owner key that later starts and new databases know', async () => {
     const home = join(under.folder, 'home');
@@ -233,9 +243,8 @@ onBothDatabases('identity', (under) => {
         metadata: { kind: 'device' },
       });
     expect(await devices.list(other)).toEqual([]);
-    await expect(devices.nextSessionEpoch({ tenant: other, id: enrolled.deviceId })).rejects.toMatchObject({
-      reason: 'NOT_FOUND',
-    });
+    const known = await devices.byId(tenant, enrolled.deviceId);
+    expect(await devices.openSession(startOf({ ...known, tenant: other }))).toBeUndefined();
     await expect(devices.suspend({ tenant: other, id: enrolled.deviceId }, 'x', 'x')).rejects.toMatchObject({
       reason: 'NOT_FOUND',
     });
@@ -245,12 +254,10 @@ onBothDatabases('identity', (under) => {
   test('each connection of a device gets its own epoch, also many at once, and only the newest may write', async () => {
     const refs = [];
     for (const name of ['a', 'b', 'c']) refs.push({ tenant, id: (await enrol(name)).enrolled.deviceId });
-    const epochs = await Promise.all([...refs, ...refs, ...refs].map((ref) => devices.nextSessionEpoch(ref)));
-    expect(epochs).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3]);
+    for (const wanted of [1, 2, 3]) expect(await Promise.all(refs.map(begin))).toEqual([wanted, wanted, wanted]);
     const [ref] = refs;
-    const journal = { id: 'j1', sequence: 7, head: Uint8Array.of(1, 2, 3) };
     expect(await devices.saveSession(ref!, 2, { manifest: Uint8Array.of(9) })).toBe(false);
-    expect(await devices.saveSession(ref!, 3, { manifest: Uint8Array.of(4), journal })).toBe(true);
+    expect(await devices.saveSession(ref!, 3, { manifest: Uint8Array.of(4) })).toBe(true);
     expect(await devices.saveSession(ref!, 3, {})).toBe(true);
     const saved = await devices.byId(tenant, ref!.id);
     expect(saved).toMatchObject({ sessionEpoch: 3, journal: { id: 'j1', sequence: 7 } });
@@ -258,13 +265,33 @@ onBothDatabases('identity', (under) => {
     expect(saved.lastSeen).not.toBeNull();
   });
 
+  test('a session, or a quarantine, that was judged before another session began changes nothing', async () => {
+    const ref = { tenant, id: (await enrol()).enrolled.deviceId };
+    await begin(ref);
+    const known = await devices.byId(tenant, ref.id);
+    const both = await Promise.all([devices.openSession(startOf(known)), devices.openSession(startOf(known))]);
+    expect(both.sort()).toEqual([2, undefined]);
+    expect(await devices.quarantine(known, 'late', 'control')).toBe(false);
+    const moved = await devices.byId(tenant, ref.id);
+    const journal = { id: 'j1', sequence: 9, head: Uint8Array.of(9) };
+    await devices.saveSession(ref, 2, { journal });
+    expect(await devices.openSession(startOf(moved))).toBeUndefined();
+    expect(await devices.quarantine(moved, 'late', 'control')).toBe(false);
+    expect(await devices.byId(tenant, ref.id)).toMatchObject({
+      sessionEpoch: 2,
+      state: 'active',
+      journal: { sequence: 9 },
+    });
+  });
+
   test('a quarantined device connects but is told apart, until it is adopted with a higher generation', async () => {
     const { key, enrolled } = await enrol();
     const ref = { tenant, id: enrolled.deviceId };
-    const epoch = await devices.nextSessionEpoch(ref);
-    await devices.saveSession(ref, epoch, { journal: { id: 'j', sequence: 5, head: Uint8Array.of(1) } });
+    await begin(ref);
     await auth.authenticate(key);
-    await devices.quarantine(ref, 'fork at 5', 'control');
+    const known = await devices.byId(tenant, ref.id);
+    expect(await devices.quarantine(known, 'fork at 5', 'control')).toBe(true);
+    expect(await devices.quarantine(known, 'fork at 5', 'control')).toBe(false);
     expect(await auth.authenticate(key)).toMatchObject({ state: 'quarantined' });
     await devices.adopt(ref, 'owner:x');
     expect(await auth.authenticate(key)).toMatchObject({ state: 'active' });

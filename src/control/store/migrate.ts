@@ -10,6 +10,7 @@ import { replicas } from './migrations/0002-replicas.ts';
 import { holder } from './migrations/0003-holder.ts';
 import { hotTables } from './migrations/0004-hot-tables.ts';
 import { plugins } from './migrations/0005-plugins.ts';
+import { sessionStarts } from './migrations/0006-session-starts.ts';
 import type { Schema } from './schema.ts';
 import { storeError } from './sql-failure.ts';
 
@@ -19,6 +20,7 @@ const migrations: Record<string, Migration> = {
   '0003-holder': holder,
   '0004-hot-tables': hotTables,
   '0005-plugins': plugins,
+  '0006-session-starts': sessionStarts,
 };
 
 /**

@@ -26,8 +26,11 @@ export interface Outbox {
    * a call without an answer is repeated. What it does not return is over, another's, or being changed right now.
    */
   claim(replica: string, dispatchIds: readonly string[]): Promise<StoredOutboxRow[]>;
-  /** Makes this replica the holder of those that any replica holds, because their worker is here now. Returns them. */
-  adopt(replica: string, dispatchIds: readonly string[]): Promise<StoredOutboxRow[]>;
+  /**
+   * Makes this replica the holder of those that are still held as they were read, because their worker is here now. Returns them:
+   * what is missing is over, or was adopted by another replica since.
+   */
+  adopt(replica: string, held: readonly Pick<StoredOutboxRow, 'dispatchId' | 'holder'>[]): Promise<StoredOutboxRow[]>;
   /** Gives up those that this replica holds and never sent to a worker: they are free again, as if new. */
   release(replica: string, dispatchIds: readonly string[]): Promise<void>;
   /** Ready dispatches for workers that this replica holds. */
@@ -82,8 +85,13 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
     claim(replica, dispatchIds) {
       return hold(replica, dispatchIds, sql`(holder is null or holder = ${replica})`);
     },
-    adopt(replica, dispatchIds) {
-      return hold(replica, dispatchIds, sql`holder is not null`);
+    adopt(replica, held) {
+      const known = held.filter((row) => row.holder !== undefined);
+      const ids = known.map((row) => row.dispatchId);
+      const holders = known.map((row) => row.holder);
+      const same = sql<boolean>`holder = (
+        select x.holder from unnest(${ids}::text[], ${holders}::text[]) as x (id, holder) where x.id = dispatch_id)`;
+      return hold(replica, ids, same);
     },
     async release(replica, dispatchIds) {
       if (dispatchIds.length === 0) return;

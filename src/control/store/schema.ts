@@ -140,6 +140,8 @@ export interface Schema {
     replica: Generated<string | null>;
     /** It had sessions before a restored database was recovered. */
     recovered: Generated<boolean>;
+    /** The start of the edge's process that its session belongs to; null when that is not known. */
+    boot_id: Generated<string | null>;
   };
   worker_token: {
     hash: Bytes;

@@ -105,10 +105,17 @@ export class EdgeSession {
       this.#set({ connection: 'connecting' });
       const end = await this.#once();
       if (end.kind === 'stopped' || this.#stop.signal.aborted) break;
-      if (end.kind === 'superseded') return this.#superseded(end);
+      if (end.kind === 'superseded' && !this.#isOwn(end)) return this.#superseded(end);
       const lived = this.#welcomedAt === undefined ? 0 : clock.monotonic() - this.#welcomedAt;
       if (lived >= this.#options.heartbeatMs || end.kind === 'drained') attempt = 1;
-      const wait = this.#wait(end, attempt++);
+      const told = pacedMs(end);
+      const wait = told === undefined ? this.#wait(end, attempt++) : told * (1 + this.#options.random() / 4);
+      if (end.kind === 'superseded') {
+        log.warn('an older Hello of this edge had overtaken its session; it connects again', {
+          retryMs: Math.round(wait),
+        });
+        this.#offline('offline', new AppError('SESSION_RACED'));
+      }
       if (end.kind === 'lost') {
         log.warn(`the session ended: ${end.error.message}`, { reason: end.error.reason, retryMs: Math.round(wait) });
         this.#offline('offline', end.error);
@@ -184,6 +191,11 @@ export class EdgeSession {
     this.#deps.asks.connection(undefined);
   }
 
+  /** Whether the session that took over was begun by this very process. */
+  #isOwn({ message }: ConnectionEnd & { kind: 'superseded' }): boolean {
+    return message.reason !== 'QUARANTINED' && message.bootId === this.#deps.bootId;
+  }
+
   /** Terminal: this process does not connect again by itself. */
   #superseded(end: ConnectionEnd & { kind: 'superseded' }): void {
     const quarantined = end.message.reason === 'QUARANTINED';
@@ -212,4 +224,14 @@ export class EdgeSession {
   #set(change: Partial<SessionStatus>): void {
     this.#status = { ...this.#status, ...change };
   }
+}
+
+/** The longest time to wait that a control plane may tell. */
+const LONGEST_TOLD_MS = 60_000;
+
+/** How long the control plane asks to wait, because many connect at once; no failure of this edge. */
+function pacedMs(end: ConnectionEnd): number | undefined {
+  if (end.kind !== 'lost' || end.error.reason !== 'HELLO_PACED') return undefined;
+  const ms = Number(end.error.metadata.ms);
+  return ms >= 0 ? Math.min(ms, LONGEST_TOLD_MS) : undefined;
 }
