@@ -3,14 +3,25 @@
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
-import type { Device, JournalAnchor } from './devices.ts';
+
+/** A point of the device's journal. */
+interface Point {
+  readonly id: string;
+  readonly sequence: number;
+  readonly head: Uint8Array;
+}
 
 /** What a session begins with. */
 export interface SessionStart {
   /** As the device was when its Hello was judged. */
-  readonly known: Pick<Device, 'tenant' | 'id' | 'sessionEpoch' | 'journal'>;
+  readonly known: {
+    readonly tenant: string;
+    readonly id: string;
+    readonly sessionEpoch: number;
+    readonly journal: Point | null;
+  };
   readonly manifest: Uint8Array;
-  readonly journal: JournalAnchor;
+  readonly journal: Point;
   /** The replica that holds it. */
   readonly replica: string;
   /** Random id of the start of the edge's process. */
