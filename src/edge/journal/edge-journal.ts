@@ -13,6 +13,7 @@ import type { Head, LastSession, Reservation } from './journal-types.ts';
 import { type OpenJournalOptions, openJournal } from './open-journal.ts';
 import { decodeRecord, type Entry, encodeRecord, type Fold, type KnownRecord, type RecordInit } from './records.ts';
 import type { JournalRecord } from './recover.ts';
+import { RefusalBook } from './refusal-book.ts';
 import { StandingBook } from './standing-book.ts';
 import type { Verification } from './verify.ts';
 
@@ -35,6 +36,7 @@ class EdgeView {
   readonly calls: CallBook;
   readonly asks = new AskBook();
   readonly standing = new StandingBook();
+  readonly refusals = new RefusalBook();
   readonly folds: Fold[];
   /** Messages of records that are being appended, so that they need not be parsed again. */
   readonly fresh = new WeakMap<Uint8Array, { record: KnownRecord; at: number }>();
@@ -50,7 +52,7 @@ class EdgeView {
   constructor(options: EdgeJournalOptions) {
     this.time = new EdgeTime(options.clock);
     this.calls = new CallBook(options.calls);
-    this.folds = [this.calls, this.asks, this.standing, ...(options.folds ?? [])];
+    this.folds = [this.calls, this.asks, this.standing, this.refusals, ...(options.folds ?? [])];
   }
 
   see({ sequence, bytes, head }: JournalRecord): void {
@@ -87,6 +89,7 @@ class EdgeView {
   /** A journal that does not begin at its first record must hold the checkpoint that says so. */
   checkBase(base: Head): void {
     this.#opening = false;
+    this.refusals.opened();
     const told = this.#pruned.some(
       ({ sequence, hash }) => sequence > base.sequence || (sequence === base.sequence && sameHead(hash, base.hash)),
     );
@@ -140,6 +143,11 @@ export class EdgeJournal {
   /** Standing grants that are live. */
   get standing(): StandingBook {
     return this.#view.standing;
+  }
+
+  /** How many refusals are written down. */
+  get refusals(): RefusalBook {
+    return this.#view.refusals;
   }
 
   /** The newest position that the control plane is known to have anchored. */

@@ -9,6 +9,7 @@ import { toFailure } from '../../contract/errors.ts';
 import { type Blobs, INLINE_RESULT_BYTES } from '../journal/blobs.ts';
 import type { CallEntry } from '../journal/call-book.ts';
 import type { RecordInit } from '../journal/records.ts';
+import type { RefusalSum } from '../journal/refusal-book.ts';
 import { addressOf, doneResult, failedResult, type GatedAnswer, packRaw } from './answers.ts';
 import type { Execution } from './execution.ts';
 import { paramsDigest } from './verify.ts';
@@ -80,6 +81,11 @@ export function refusalRecord(call: ToolCall, failure: Failure, final: boolean):
       failure: { reason, code, retryable },
     },
   };
+}
+
+/** Refusals that were not written down one by one. */
+export function refusalSumRecord({ reason, count }: RefusalSum): RecordInit {
+  return { case: 'toolRefused', value: { failure: { reason }, count: BigInt(count) } };
 }
 
 /** The answer of a call that an earlier start left behind. */

@@ -7,6 +7,7 @@ import { ShellService } from '../../../gen/bowline/capability/shell/v1/shell_pb.
 import { Confirmation, type ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
 import { systemClock } from '../../base/clock.ts';
+import { REFUSALS_AN_HOUR } from '../journal/refusal-book.ts';
 
 const { read, write, list, stat } = FsService.method;
 const { run } = ShellService.method;
@@ -250,6 +251,36 @@ test('repeats at the same time, for other runs and eyes, still make one effect',
     expect(result.answer.case).toBe('done');
   }
   await rig.close();
+});
+
+test('refused and failed calls, however many, take a bounded room in the journal, also after a restart', async () => {
+  const dir = edgeFolder({ 'docs/notes.md': 'x' });
+  const flood = async (rig: Awaited<ReturnType<typeof edgeRig>>) => {
+    const before = rig.journal.head.sequence;
+    for (let call = 0; call < 200; call++) {
+      const how = { run: 'r', key: `${before}-${call}` };
+      expect((await rig.call(read, { path: '/etc/passwd' }, how)).failure).toBe('PATH_NOT_ALLOWED');
+      expect((await rig.call(read, { path: 'docs/notes.md', startLine: 1 }, how)).failure).toBe('RANGE_NEEDS_GRANT');
+      const unconfirmed = (call: ToolCall) => {
+        call.confirmation = Confirmation.ALWAYS;
+      };
+      await rig.call(read, { path: 'docs/notes.md' }, { ...how, change: unconfirmed });
+    }
+    return rig.journal.head.sequence - before;
+  };
+  const first = await edgeRig(dir);
+  expect(await flood(first)).toBe(REFUSALS_AN_HOUR);
+  await first.runner.drain(1000);
+  await first.close();
+  const second = await edgeRig(dir);
+  expect(await flood(second)).toBe(0);
+  const sums = new Map<string, bigint>();
+  for await (const { record } of second.journal.entries()) {
+    if (record.case === 'toolRefused' && record.value.count > 0n)
+      sums.set(record.value.failure?.reason ?? '', record.value.count);
+  }
+  expect([...sums.values()].reduce((all, count) => all + count, 0n)).toBe(600n - BigInt(REFUSALS_AN_HOUR));
+  await second.close();
 });
 
 test('calls beyond the places wait, beyond the line are refused for now; a waiting one can be cancelled', async () => {

@@ -32,7 +32,15 @@ import type { EdgeTool, Emit } from '../tools/tool.ts';
 import { addressOf, doneResult, failedResult, joinAnswer } from './answers.ts';
 import { Execution } from './execution.ts';
 import type { InHand } from './in-hand.ts';
-import { endedRecord, intentOf, OUTCOME_ROOM, outcomeRecord, refusalRecord, unknownRecord } from './outcome-records.ts';
+import {
+  endedRecord,
+  intentOf,
+  OUTCOME_ROOM,
+  outcomeRecord,
+  refusalRecord,
+  refusalSumRecord,
+  unknownRecord,
+} from './outcome-records.ts';
 import { RefusalCounts } from './refusal-counts.ts';
 import { Repeats, type RestoreOrigins } from './repeats.ts';
 import { Slots } from './slots.ts';
@@ -46,7 +54,7 @@ const FRAME_ROOM = 256 << 10;
 export interface RunnerParts {
   readonly journal: Pick<
     EdgeJournal,
-    'append' | 'reserve' | 'calls' | 'outcome' | 'entry' | 'now' | 'time' | 'signedTime' | 'acknowledged'
+    'append' | 'reserve' | 'calls' | 'refusals' | 'outcome' | 'entry' | 'now' | 'time' | 'signedTime' | 'acknowledged'
   >;
   readonly gate: Gate;
   /** The served methods with their tools. */
@@ -162,6 +170,7 @@ export class ToolRunner {
       await this.#idleWithin(5000);
     }
     this.#flushSettled();
+    this.#flushRefusals();
     return clean;
   }
 
@@ -325,6 +334,11 @@ export class ToolRunner {
     const answer = joinAnswer(execution.gated, notesOf(origins), failure, call, this.#parts.journal.now());
     const harmless = isHarmless(method.effect);
     const { blobs, log } = this.#parts;
+    if (harmless && answer.failure && answer.egress.length === 0) {
+      // Nothing happened and nothing leaves: as if it had been refused before.
+      await this.#writeRefusal(call, undefined, answer.failure);
+      return execution.tell((to) => doneResult(to, answer, 0));
+    }
     const record = await outcomeRecord(execution, answer, { harmless, blobs, log });
     this.#flushSettled();
     let sequence: number;
@@ -352,10 +366,15 @@ export class ToolRunner {
   }
 
   async #writeRefusal(call: ToolCall, method: CapabilityMethod | undefined, failure: Failure): Promise<void> {
-    this.refusals.add(failure, this.#parts.journal.now());
+    const { journal } = this.#parts;
+    const at = journal.now();
+    this.refusals.add(failure, at);
     const final = method !== undefined && !isHarmless(method.effect) && !failure.retryable;
+    const records = journal.refusals.takeSums(at).map(refusalSumRecord);
+    if (final || journal.refusals.take(failure.reason, at)) records.push(refusalRecord(call, failure, final));
+    if (records.length === 0) return;
     try {
-      await this.#parts.journal.append([refusalRecord(call, failure, final)]);
+      await journal.append(records);
     } catch (error) {
       this.#parts.log.warn('a refusal could not be journaled', { job: call.job, problem: String(error) });
     }
@@ -417,6 +436,16 @@ export class ToolRunner {
       .catch((error: unknown) => {
         this.#parts.log.warn('settled results could not be written down', { problem: String(error) });
       });
+  }
+
+  /** Sums of an hour that is not over, before the process ends. */
+  #flushRefusals(): void {
+    const { journal, log } = this.#parts;
+    const sums = journal.refusals.takeSums(journal.now(), true);
+    if (sums.length === 0) return;
+    journal.append(sums.map(refusalSumRecord)).catch((error: unknown) => {
+      log.warn('sums of refusals could not be written down', { problem: String(error) });
+    });
   }
 
   async #dropBlobs(): Promise<void> {
