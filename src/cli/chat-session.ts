@@ -100,7 +100,7 @@ export class ChatSession {
       request: create(AskRequestSchema, {
         text,
         conversation: this.#conversation,
-        shares: shares.map((share) => parseShare(share, io.cwd)),
+        shares: shares.map((share) => parseShare(share, io)),
         requestId: newId(),
         ...(timeoutMs === undefined ? {} : { timeout: durationFromMs(timeoutMs) }),
       }),
@@ -175,7 +175,7 @@ export class ChatSession {
   /** A mistake is told now, not with the next question. */
   #shareFromNowOn(value: string): void {
     const share = /^(['"])(.*)\1$/.exec(value)?.[2] ?? value;
-    parseShare(share, this.#options.io.cwd);
+    parseShare(share, this.#options.io);
     this.#shares = [...this.#shares, share].slice(-MAX_SHARES);
   }
 }

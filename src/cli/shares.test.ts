@@ -1,11 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import picomatch from 'picomatch';
 import { afterAll, expect, test } from 'vitest';
 import { parseShare } from './shares.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bowline-shares-'));
+const at = (cwd: string) => ({ cwd, env: { HOME: '/users/me' } });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('shares are made absolute in the folder of the caller, with their lines', () => {
@@ -20,28 +21,35 @@ test('shares are made absolute in the folder of the caller, with their lines', (
     ['./a.md#L3-L9', { pattern: join(w, 'a.md'), startLine: 3, endLine: 9 }],
     ['*.md#L3-9', { pattern: join(w, '*.md'), startLine: 3, endLine: 9 }],
     ['笔记/*.md', { pattern: join(w, '笔记/*.md') }],
-    ['~/n.md', { pattern: join(homedir(), 'n.md') }],
+    ['~/n.md', { pattern: join('/users/me', 'n.md') }],
   ];
-  for (const [value, share] of cases) expect(parseShare(value, w), value).toMatchObject(share);
+  for (const [value, share] of cases) expect(parseShare(value, at(w)), value).toMatchObject(share);
 });
 
 test('a name that the folder of the caller does not have is left to the roots, as answers name files', () => {
-  expect(parseShare('docs/notes.md#L2', folder)).toMatchObject({ pattern: 'docs/notes.md', startLine: 2 });
+  expect(parseShare('docs/notes.md#L2', at(folder))).toMatchObject({ pattern: 'docs/notes.md', startLine: 2 });
 });
 
 test('a file that is really called so is meant, whatever signs its name has', () => {
   writeFileSync(join(folder, 'a [1].md#L1'), 'x');
-  expect(parseShare('a [1].md#L1', folder)).toMatchObject({ pattern: join(folder, 'a [1].md#L1'), startLine: 0 });
+  expect(parseShare('a [1].md#L1', at(folder))).toMatchObject({ pattern: join(folder, 'a [1].md#L1'), startLine: 0 });
 });
 
 test('a glob in a folder with odd signs matches in that folder only', () => {
   const odd = join(folder, 'a[bc]{d}(e)');
   mkdirSync(odd);
-  const { pattern } = parseShare('*.md', odd);
+  const { pattern } = parseShare('*.md', at(odd));
   expect(picomatch(pattern)(join(odd, 'n.md'))).toBe(true);
   expect(picomatch(pattern)(join(folder, 'abd(e)', 'n.md'))).toBe(false);
 });
 
 test('lines that are no range are refused', () => {
-  for (const value of ['a#L0', 'a#L9-L3', '']) expect(() => parseShare(value, '/w'), value).toThrow(/--share/);
+  for (const value of ['a#L0', 'a#L9-L3', '']) expect(() => parseShare(value, at('/w')), value).toThrow(/--share/);
 });
+
+test.each(['', undefined])(
+  'without HOME (%o) the own folder is the one that the system knows, never that of the caller',
+  (HOME) => {
+    expect(parseShare('~/n.md', { cwd: folder, env: { HOME } }).pattern).toBe(join(userInfo().homedir, 'n.md'));
+  },
+);

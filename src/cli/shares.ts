@@ -1,15 +1,21 @@
 // Turns `--share` values into what the edge is asked for: patterns with line ranges, absolute where the caller's folder has
 // such a place, else as they are: answers name files by their allowed root (`docs/notes.md`). It matches nothing itself.
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import picomatch from 'picomatch';
 import { type Share, ShareSchema } from '../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../base/errors.ts';
+import { expandHome } from '../base/home.ts';
 
-/** `notes.md`, `docs/*.md`, `notes.md#L10-L40`, `notes.md#L10`; relative to `cwd`. Throws USAGE. */
-export function parseShare(value: string, cwd: string): Share {
+/** Where the value was typed. */
+export interface Caller {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** `notes.md`, `docs/*.md`, `notes.md#L10-L40`, `notes.md#L10`; relative to `cwd`, or below the caller's own folder. Throws USAGE. */
+export function parseShare(value: string, { cwd, env }: Caller): Share {
   const match = exists(value, cwd) ? null : /^(.+)#L(\d{1,9})(?:-L?(\d{1,9}))?$/.exec(value);
   const path = match?.[1] ?? value;
   if (path === '') throw new AppError('USAGE', { what: '--share takes a file or a quoted glob' });
@@ -20,14 +26,13 @@ export function parseShare(value: string, cwd: string): Share {
       what: `the lines of --share ${value} are not a range; lines count from 1, like notes.md#L10-L40`,
     });
   }
-  return create(ShareSchema, { pattern: absolute(path, cwd), startLine, endLine });
+  return create(ShareSchema, { pattern: absolute(expandHome(path, env), cwd), startLine, endLine });
 }
 
 const exists = (value: string, cwd: string): boolean => value !== '' && existsSync(resolve(cwd, value));
 
 /** What exists is meant as it is, whatever signs its name has; in a glob the caller's folder is no part of the glob. */
 function absolute(path: string, cwd: string): string {
-  if (path === '~' || path.startsWith('~/')) return join(homedir(), path.slice(1));
   if (path.startsWith('/') || exists(path, cwd)) return resolve(cwd, path);
   if (!/^\.\.?(\/|$)/.test(path) && !exists(picomatch.scan(path).base || '.', cwd)) return path;
   return resolve(asGlob(cwd), path);

@@ -71,7 +71,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   const request = create(AskRequestSchema, {
     text,
     conversation: options.conversation ?? '',
-    shares: options.share.map((value) => parseShare(value, io.cwd)),
+    shares: options.share.map((value) => parseShare(value, io)),
     requestId: newId(),
     collections: options.in,
     noCollections: !options.docs,

@@ -34,7 +34,7 @@ export function chatVerb(io: CliIo): Command {
 async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   const err = new Printer(io.stderr, io.env);
-  for (const share of options.share) parseShare(share, io.cwd);
+  for (const share of options.share) parseShare(share, io);
   await using(localSide(io, options), async (edge) => {
     if (options.conversation) await mustBeKnown(io, options, edge, options.conversation);
     const { model, deviceName } = await edge.client(LocalService).getStatus({});

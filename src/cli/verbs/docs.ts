@@ -143,7 +143,7 @@ async function add(io: CliIo, paths: string[], options: AddOptions): Promise<voi
           edge,
           control,
           collection: options.to,
-          patterns: paths.map((path) => parseShare(path, io.cwd).pattern),
+          patterns: paths.map((path) => parseShare(path, io).pattern),
           recipients: options.recipient,
           sync: options.sync === true,
           signal: leave.signal,
