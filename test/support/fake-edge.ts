@@ -1,7 +1,7 @@
 // An edge as a script: joins for real, opens real streams, and answers what a test tells it to.
 import { generateKeyPairSync } from 'node:crypto';
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
-import { createClient } from '@connectrpc/connect';
+import { createClient, type Transport } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import {
   ConnectRequestSchema,
@@ -47,9 +47,14 @@ export class FakeEdge {
     this.#key = joined.key;
   }
 
-  /** Redeems a join token. */
-  static async join(url: string, token: string, name: string): Promise<FakeEdge> {
-    const client = createClient(EnrollmentService, createGrpcTransport({ baseUrl: url }));
+  /** Redeems a join token; `over` is a connection that many share. */
+  static async join(
+    url: string,
+    token: string,
+    name: string,
+    over: Transport = createGrpcTransport({ baseUrl: url }),
+  ): Promise<FakeEdge> {
+    const client = createClient(EnrollmentService, over);
     const secret = newKey('device');
     const { publicKey } = generateKeyPairSync('ed25519');
     const answer = await client.join({

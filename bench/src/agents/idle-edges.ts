@@ -107,12 +107,14 @@ serveAgent({
   join: async ({ url, ownerKey, count }: { url: string; ownerKey?: string; count: number }) => {
     joined = [];
     const numbers = Array.from({ length: count }, (_, i) => i);
-    const devices = createClient(DeviceService, createGrpcTransport({ baseUrl: url }));
+    // One connection for all of it: a connection for each would be most of the time.
+    const over = createGrpcTransport({ baseUrl: url });
+    const devices = createClient(DeviceService, over);
     const headers = { authorization: `Bearer ${ownerKey}` };
     await inParallel(numbers, async (i) => {
       const name = `idle-${i}`;
       const token = ownerKey ? (await devices.createJoinToken({ name }, { headers })).token : '';
-      joined.push(await FakeEdge.join(url, token, name));
+      joined.push(await FakeEdge.join(url, token, name, over));
     });
   },
   connect: () => inParallel(joined, (edge) => open(edge)),

@@ -18,6 +18,7 @@ export const helloHerd: Measure = {
     const { stack } = await lab.control('servers', { name: 'herd' });
     const edges = await lab.agent('idle-edges');
     await edges.call('join', { url: stack.url, ownerKey: stack.ownerKey, count });
+    say(`${count} edges have joined`);
     const { ms, superseded, paced } = await edges.call<Herd>('herd');
     say(`${count} edges at once: ${Math.round(ms)} ms, ${paced} times one was told to come later`);
     await edges.stop();
