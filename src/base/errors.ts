@@ -353,6 +353,23 @@ export const ERRORS = {
   HISTORY_INVALID: row('data_loss', 'the history of {stream} contradicts itself at event {version}: {problem}', {
     retryable: false,
   }),
+  RUN_SET_ASIDE: row(
+    'failed_precondition',
+    'the history of the run {run} cannot be read by this version ({problem}), so it was set aside and nothing waits for it; start a newer version, try it again with `bowline runs retry {run}`, or end it with `bowline runs end {run}`',
+    { exit: EXIT.failed },
+  ),
+  CONVERSATION_UNREADABLE: row(
+    'failed_precondition',
+    'the history of the conversation {conversation} cannot be read by this version ({problem}); ask in a new conversation, or start a newer version',
+    { exit: EXIT.failed },
+  ),
+  RUN_NOT_SET_ASIDE: row(
+    'failed_precondition',
+    'the run {run} is not set aside; end it with `bowline runs cancel {run}`',
+    {
+      exit: EXIT.failed,
+    },
+  ),
   RUN_EXISTS: row('already_exists', 'another run with the id {run} exists already; ask again with a new id'),
   RUN_BUSY: row('resource_exhausted', 'too many commands wait for this run; try again shortly', {
     retryable: true,

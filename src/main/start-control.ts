@@ -23,6 +23,7 @@ import { workerCapabilities } from '../contract/worker-capabilities.ts';
 import type { ControlConfig } from '../control/config.ts';
 import { Dispatcher, type DispatchParts } from '../control/dispatch/dispatcher.ts';
 import { PastEpochs } from '../control/dispatch/past-epochs.ts';
+import { retrySetAside } from '../control/dispatch/retry-set-aside.ts';
 import { Admission } from '../control/gateway/admission.ts';
 import { conversationApi } from '../control/gateway/api/conversation-api.ts';
 import { deviceApi, registryApi, workerApi } from '../control/gateway/api/fleet-api.ts';
@@ -73,6 +74,7 @@ import { createLeases } from '../control/store/leases.ts';
 import { migrate } from '../control/store/migrate.ts';
 import { createOutbox } from '../control/store/outbox.ts';
 import { createRuns } from '../control/store/runs.ts';
+import { createSetAside } from '../control/store/set-aside.ts';
 import { createTimers } from '../control/store/timers.ts';
 import type { EventStore } from '../control/store/unit.ts';
 import { startUpkeep } from '../control/store/upkeep.ts';
@@ -194,8 +196,10 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     life.onStop('plugins', () => plugins.stop());
     const sessions: Sessions = new Sessions(() => dispatcher.presence.remotes());
     const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
+    const setAside = createSetAside(database.db);
     const runs = new RunService({
       store,
+      setAside,
       clock,
       log,
       methods,
@@ -243,6 +247,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     });
     life.onStop('dispatch', () => dispatcher.stop());
     await dispatcher.start();
+    const stopRetry = retrySetAside({ setAside, runs, clock, log });
+    life.onStop('retry of what was set aside', async () => stopRetry());
     if (database.kind === 'postgres' && !config.redisUrl && !options.hubs) {
       const say = (warning: string) => {
         progress(warning);
@@ -281,6 +287,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       replica,
       watch,
       restored,
+      setAside,
       admission: new Admission({ atOnce: config.maxStarts, patienceMs: PATIENCE_MS, clock }),
       runs,
       calls: dispatcher.devices,

@@ -26,6 +26,7 @@ export function runsVerb(io: CliIo): Command {
   runs.addCommand(
     lsCommand('List runs, newest first')
       .option('-c, --conversation <id>', 'only of this conversation')
+      .option('--set-aside', 'only those whose history cannot be read')
       .addHelpText('after', '\nExamples:\n  $ bowline runs ls\n  $ bowline runs ls -n 5 --json')
       .action((_o, command: Command) => list(io, command.optsWithGlobals())),
   );
@@ -45,14 +46,36 @@ export function runsVerb(io: CliIo): Command {
       .addHelpText('after', '\nExamples:\n  $ bowline runs cancel 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
       .action((id: string, _o, command: Command) => cancel(io, id, command.optsWithGlobals())),
   );
+  runs.addCommand(
+    new Command('retry')
+      .description('Try again to read a run that was set aside, and let it go on')
+      .argument('<run>', 'run id')
+      .addHelpText('after', '\nExamples:\n  $ bowline runs retry 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
+      .action((id: string, _o, command: Command) => aside(io, 'retryRun', id, command.optsWithGlobals())),
+  );
+  runs.addCommand(
+    new Command('end')
+      .description('End a run that was set aside, without reading its history')
+      .argument('<run>', 'run id')
+      .addHelpText('after', '\nExamples:\n  $ bowline runs end 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
+      .action((id: string, _o, command: Command) => aside(io, 'endRun', id, command.optsWithGlobals())),
+  );
   return runs;
 }
 
-async function list(io: CliIo, options: GlobalOptions & ListOptions & { conversation?: string }): Promise<void> {
+async function aside(io: CliIo, what: 'retryRun' | 'endRun', id: string, options: GlobalOptions): Promise<void> {
+  await using(controlSide(io, options), async (control) => control.client(RunService)[what]({ id }));
+  new Printer(io.stderr, io.env).line(what === 'retryRun' ? 'it goes on' : 'ended');
+}
+
+async function list(
+  io: CliIo,
+  options: GlobalOptions & ListOptions & { conversation?: string; setAside?: boolean },
+): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   const { runs, names } = await using(controlSide(io, options), async (control) => {
     const [runs, names] = await Promise.all([
-      listRuns(control, options.limit, options.conversation),
+      listRuns(control, options.limit, options.conversation, options.setAside),
       deviceNames(control),
     ]);
     return { runs, names };
@@ -68,10 +91,10 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions & { conversa
   out.table(['run', 'state', 'asked', 'device', 'question'], rows, 'no runs yet; ask something with: bowline ask');
 }
 
-async function listRuns(control: Side, limit: number, conversation = ''): Promise<Run[]> {
+async function listRuns(control: Side, limit: number, conversation = '', setAside = false): Promise<Run[]> {
   const service = control.client(RunService);
   return pages(limit, async (pageSize, pageToken) => {
-    const { runs, nextPageToken } = await service.listRuns({ pageSize, pageToken, conversation });
+    const { runs, nextPageToken } = await service.listRuns({ pageSize, pageToken, conversation, setAside });
     return { items: runs, nextPageToken };
   });
 }
@@ -107,6 +130,8 @@ function printRun(out: Printer, run: Run, deviceName: string | undefined): void 
   out.line(`run           ${run.id}`);
   if (run.conversation) out.line(`conversation  ${run.conversation}`);
   out.line(`state         ${stateText(run)}`);
+  if (run.setAside)
+    out.line(`set aside     ${run.setAside}; bowline runs retry ${run.id}, or: bowline runs end ${run.id}`);
   out.line(`asked         ${timeText(run.createTime)} by ${run.principal || 'the owner'}`);
   if (run.device) out.line(`device        ${deviceName ?? run.device}`);
   out.line();

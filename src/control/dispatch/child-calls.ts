@@ -101,12 +101,13 @@ function ended(
   signal: AbortSignal,
   find: (state: RunState) => JobState | undefined,
 ): Promise<RunState> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const look = () => {
       const job = find(feed.state);
-      if (job && isOpen(job) && !signal.aborted) return;
+      if (job && isOpen(job) && !signal.aborted && !feed.failed) return;
       stop();
       signal.removeEventListener('abort', look);
+      if (feed.failed && !signal.aborted) reject(feed.failed);
       resolve(feed.state);
     };
     const stop = feed.onChange(look);

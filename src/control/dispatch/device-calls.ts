@@ -11,6 +11,7 @@ import { toFailure } from '../../contract/errors.ts';
 import type { RunRequest } from '../orchestrator/commands.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { RunState } from '../orchestrator/state.ts';
+import { ifReadable, isUnreadable } from '../orchestrator/unreadable.ts';
 import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
 import type { OutboxRow } from '../store/unit.ts';
 import type { DeviceSession } from './session-ports.ts';
@@ -158,12 +159,13 @@ export class DeviceCalls {
     for (const row of await this.#parts.outbox.pendingForDevices(tenant, [device])) {
       const { run, job, epoch } = row;
       const result = { case: 'unknown', value: failure } as const;
-      await this.#parts.runs.command(
+      const told = this.#parts.runs.command(
         tenant,
         run,
         { type: 'result', job, epoch, result, targetName },
         { source: 'dispatch', commandId: `quarantined:${row.dispatchId}` },
       );
+      await ifReadable(told);
     }
   }
 
@@ -209,7 +211,7 @@ export class DeviceCalls {
     for (const { job: id, running } of session.openCalls) {
       const run = runOf(id);
       if (!running || !run) continue;
-      const job = (await this.#parts.runs.state(session.tenant, run))?.jobs.get(id);
+      const job = (await ifReadable(this.#parts.runs.state(session.tenant, run)))?.jobs.get(id);
       if (job?.device !== session.device || job.phase === 'queued' || job.phase === 'running') continue;
       session.cancel(id, job.epoch);
     }
@@ -279,7 +281,7 @@ export class DeviceCalls {
   }
 
   async #sendOne(entry: Connected, row: StoredOutboxRow): Promise<void> {
-    const state = await this.#parts.runs.state(row.tenant, row.run, row);
+    const state = await ifReadable(this.#parts.runs.state(row.tenant, row.run, row));
     if (state && this.#isCurrent(entry)) this.#hand(entry, row, state);
   }
 
@@ -348,6 +350,8 @@ export class DeviceCalls {
           await sleep(this.#parts.clock, fullJitter(round, 100, 5_000));
           continue;
         }
+        // Nobody asks for the answers of a run that its owner ended unread; of one that is set aside they are kept by the device.
+        if (isUnreadable(error)) return this.#endedUnread(tenant, run);
         this.#parts.log.error('the answer of a device could not be committed', error, { job: frame.job });
         // Asking the device again would end here again, so the job ends with the error, alone.
         if (given) return false;
@@ -357,6 +361,14 @@ export class DeviceCalls {
       }
     }
     return false;
+  }
+
+  async #endedUnread(tenant: string, run: string): Promise<boolean> {
+    try {
+      return (await this.#parts.runs.setAside(tenant, run))?.ended !== undefined;
+    } catch {
+      return false;
+    }
   }
 }
 

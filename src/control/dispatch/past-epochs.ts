@@ -2,6 +2,7 @@
 // epochs. Nobody may claim them meanwhile; that the store sees to.
 import type { Logger } from '../../base/logger.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
+import { ifReadable } from '../orchestrator/unreadable.ts';
 import type { Outbox } from '../store/outbox.ts';
 
 export interface PastEpochsParts {
@@ -37,12 +38,13 @@ export class PastEpochs {
     for (let after = ''; ; ) {
       const rows = await outbox.upToEpoch(epochBase, PAGE, after);
       for (const { tenant, run, job, epoch, dispatchId } of rows) {
-        await runs.command(
+        const lost = runs.command(
           tenant,
           run,
           { type: 'attemptLost', job, epoch, why: 'the database was restored' },
           { source: 'dispatch', commandId: `lost:${dispatchId}` },
         );
+        await ifReadable(lost);
       }
       if (rows.length > 0) log.info('attempts from before the restore were given up', { attempts: rows.length });
       if (rows.length < PAGE) return;

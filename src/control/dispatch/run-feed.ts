@@ -8,6 +8,7 @@ import {
   type Progress,
   ProgressSchema,
 } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { AppError } from '../../base/errors.ts';
 import { viewJob } from '../orchestrator/job-view.ts';
 import { isEnded, isOpen, type RunState } from '../orchestrator/state.ts';
 import { isSummingUp } from '../orchestrator/summary.ts';
@@ -48,6 +49,7 @@ export class RunFeed {
   #messagesEpoch = 0;
   #revision = 1;
   #news = false;
+  #failed: AppError | undefined;
 
   constructor(state: RunState, sources: FeedSources) {
     this.#state = state;
@@ -57,6 +59,17 @@ export class RunFeed {
 
   get state(): RunState {
     return this.#state;
+  }
+
+  /** Why nothing newer comes: the run cannot be read any more. Whoever reads it opens it again. */
+  get failed(): AppError | undefined {
+    return this.#failed;
+  }
+
+  /** It cannot be read any more. */
+  fail(why: AppError): void {
+    this.#failed = why;
+    this.#changed();
   }
 
   /** The text that is being written, if any. A reader whose text has another job or epoch begins again. */

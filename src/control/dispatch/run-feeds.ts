@@ -6,6 +6,7 @@ import { jobId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { RunState } from '../orchestrator/state.ts';
+import { isUnreadable } from '../orchestrator/unreadable.ts';
 import type { Attempt } from './attempts.ts';
 import { RunFeed } from './run-feed.ts';
 import { FOLLOW_MS, type Signals } from './signals.ts';
@@ -137,7 +138,13 @@ export class RunFeeds {
       reload: () => {
         runs.state(tenant, run).then(
           (newer) => newer && feed.committed(newer),
-          (error: unknown) => log.warn('a run could not be read again', { run, why: String(error) }),
+          (error: unknown) => {
+            if (!(error instanceof AppError && isUnreadable(error)))
+              return log.warn('a run could not be read again', { run, why: String(error) });
+            const key = `${tenant}/${run}`;
+            if (this.#entries.get(key) === entry) this.#entries.delete(key);
+            feed.fail(error);
+          },
         );
       },
     });

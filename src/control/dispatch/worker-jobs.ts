@@ -14,6 +14,7 @@ import { toFailure } from '../../contract/errors.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { RunState } from '../orchestrator/state.ts';
+import { ifReadable } from '../orchestrator/unreadable.ts';
 import type { JobQueue } from '../queue/ports.ts';
 import { serves, type WorkerView } from '../routing/worker-view.ts';
 import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
@@ -347,7 +348,7 @@ export class WorkerJobs {
       const had = new Set(mine.map((row) => row.dispatchId));
       left = rows.flatMap(({ dispatchId, holder }) => (holder && !had.has(dispatchId) ? [dispatchId] : []));
     }
-    const states = await Promise.all(adopted.map((row) => runs.state(row.tenant, row.run, row)));
+    const states = await Promise.all(adopted.map((row) => ifReadable(runs.state(row.tenant, row.run, row))));
     // Nothing may come between looking an attempt up and taking it.
     return new Set(
       adopted.flatMap((row, n) => {

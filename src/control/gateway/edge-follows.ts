@@ -2,6 +2,7 @@
 // text; frames are made only when the stream has room, for one run after the other.
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ConnectResponseSchema, FollowRun } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { Outcome } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { fullJitter } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
@@ -10,6 +11,7 @@ import type { OpenFeed, RunFeeds } from '../dispatch/run-feeds.ts';
 import { jobSignature } from '../orchestrator/job-view.ts';
 import { isEnded } from '../orchestrator/state.ts';
 import { isSummingUp, summaryOf } from '../orchestrator/summary.ts';
+import { isUnreadable } from '../orchestrator/unreadable.ts';
 import { fitOutcome } from './fit-outcome.ts';
 
 export type EdgeBody = NonNullable<MessageInitShape<typeof ConnectResponseSchema>['frame']>;
@@ -22,6 +24,8 @@ export interface EdgeFollowsParts {
   readonly log: Logger;
   /** Bytes of the largest frame that the edge takes. */
   readonly maxFrameBytes: () => number;
+  /** A run that cannot be read: why, and how it ended if its owner ended it. */
+  readonly setAside?: (run: string) => Promise<{ readonly why: string; readonly ended?: Outcome } | undefined>;
   /** Called when there may be a frame. */
   readonly wake: () => void;
 }
@@ -58,6 +62,8 @@ export class EdgeFollows {
   readonly #follows = new Map<string, Follow>();
   readonly #opening = new Map<string, Position>();
   readonly #retries = new Set<() => void>();
+  /** Frames about runs that have no feed. */
+  readonly #told: EdgeBody[] = [];
   #closed = false;
 
   constructor(parts: EdgeFollowsParts) {
@@ -87,8 +93,17 @@ export class EdgeFollows {
 
   /** The next frame, if there is anything to tell. */
   next(): EdgeBody | undefined {
-    for (const follow of this.#follows.values()) {
+    const told = this.#told.shift();
+    if (told) return told;
+    for (const follow of [...this.#follows.values()]) {
       const { ended } = follow;
+      if (follow.open.feed.failed && !ended) {
+        this.#forget(follow);
+        const { job, epoch, offset } = follow;
+        this.#opening.set(follow.run, { job, epoch, offset });
+        this.#open(follow.run, 1);
+        continue;
+      }
       const body = ended
         ? this.#summaryFrame(follow)
         : (this.#jobFrame(follow) ?? this.#textFrame(follow) ?? this.#endFrame(follow));
@@ -113,6 +128,10 @@ export class EdgeFollows {
   #open(run: string, attempt: number): void {
     this.#begin(run).catch((error: unknown) => {
       if (this.#closed) return;
+      if (isUnreadable(error) && this.#parts.setAside) {
+        void this.#lookAside(run, attempt);
+        return;
+      }
       if (!(error instanceof AppError && error.retryable)) {
         this.#opening.delete(run);
         // Of a run that is not there nothing can be told; its event, if it is sent, makes it.
@@ -120,12 +139,38 @@ export class EdgeFollows {
           this.#parts.log.error('a run could not be followed', error, { run });
         return;
       }
-      const stop = this.#parts.clock.after(fullJitter(attempt, 200, 5_000), () => {
-        this.#retries.delete(stop);
-        this.#open(run, attempt + 1);
-      });
-      this.#retries.add(stop);
+      this.#again(run, attempt);
     });
+  }
+
+  #again(run: string, attempt: number): void {
+    const stop = this.#parts.clock.after(fullJitter(attempt, 200, 5_000), () => {
+      this.#retries.delete(stop);
+      this.#open(run, attempt + 1);
+    });
+    this.#retries.add(stop);
+  }
+
+  /** A run that was set aside: its owner is told so, and of its end when they end it; until then it is looked at again. */
+  async #lookAside(run: string, attempt: number): Promise<void> {
+    try {
+      const aside = await this.#parts.setAside?.(run);
+      if (this.#closed) return;
+      if (aside?.ended) {
+        this.#opening.delete(run);
+        return this.#tell({ case: 'runEnded', value: { run, outcome: aside.ended } });
+      }
+      if (aside && attempt <= 2)
+        this.#tell({ case: 'runUpdate', value: { run, waitsFor: aside.why.slice(0, MAX_WAITS) } });
+    } catch (error) {
+      this.#parts.log.debug('whether a run is set aside could not be read', { run, why: String(error) });
+    }
+    if (!this.#closed) this.#again(run, attempt + 1);
+  }
+
+  #tell(body: EdgeBody): void {
+    this.#told.push(body);
+    this.#parts.wake();
   }
 
   async #begin(run: string): Promise<void> {

@@ -20,6 +20,7 @@ import { validate } from '../../contract/validate.ts';
 import type { DeviceCalls } from '../dispatch/device-calls.ts';
 import type { Devices } from '../identity/devices.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
+import { isUnreadable } from '../orchestrator/unreadable.ts';
 import type { EdgeBody, EdgeFollows } from './edge-follows.ts';
 import type { FrameStream } from './frame-stream.ts';
 import type { Heartbeat } from './heartbeat.ts';
@@ -259,8 +260,17 @@ async function cancel({ runs, edge, log }: EdgeReaderParts, run: string, sequenc
     );
   } catch (error) {
     if (mayPassLater(error)) throw error;
+    // Its history cannot be read, so that its owner ends it without.
+    if (isUnreadable(error)) return endAside(edge, runs, run);
     log.error('a run could not be cancelled', error, { run });
   }
+}
+
+/** Ends a run of this device that was set aside. Throws what may pass. */
+async function endAside({ tenant, device }: LiveEdge, runs: RunService, run: string): Promise<undefined> {
+  const found = await runs.setAside(tenant, run);
+  if (found?.device !== device || found.ended) return;
+  await runs.endSetAside(tenant, run, 'cancelled', `device:${device}`);
 }
 
 async function save({ devices, edge }: EdgeReaderParts, manifest: Uint8Array): Promise<undefined> {

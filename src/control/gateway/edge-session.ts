@@ -2,7 +2,7 @@
 // whose stream is gone changes nothing: that is looked at after every wait, and what is written holds only if nothing changed
 // since it was judged. When it ends, for whatever reason, it is left at once; the stream itself follows when its reader takes
 // the end, or is reset.
-import { type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
@@ -12,10 +12,12 @@ import {
   type Hello,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
+import { OutcomeSchema, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sparing } from '../../base/sparing-logger.ts';
+import { toFailure } from '../../contract/errors.ts';
 import { FrameCounter } from '../../contract/frames.ts';
 import { isGone } from '../../contract/is-gone.ts';
 import type { ToolCallSigner } from '../../contract/tool-call.ts';
@@ -27,6 +29,7 @@ import type { DevicePrincipal } from '../identity/principal.ts';
 import type { RestoreGuard } from '../identity/restore-guard.ts';
 import { isProven, proveSession } from '../identity/session-proof.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
+import type { SetAside } from '../store/set-aside.ts';
 import type { Admission } from './admission.ts';
 import { AnchorKeeper } from './anchor-keeper.ts';
 import { type EdgeBody, EdgeFollows } from './edge-follows.ts';
@@ -50,6 +53,7 @@ export interface EdgeSessionParts {
   readonly signer: ToolCallSigner & { readonly publicKey: Uint8Array };
   readonly restored: RestoreGuard;
   readonly admission: Admission;
+  readonly setAside: Pick<SetAside, 'find'>;
   /** The model that would answer this tenant now. */
   readonly model: (tenant: string) => ModelInfo | undefined;
   readonly durability: 'power' | 'process';
@@ -128,6 +132,7 @@ export async function* serveEdge(
     clock,
     log,
     maxFrameBytes: () => edge.maxFrameBytes,
+    setAside: (run) => asideOf(parts.setAside, ref, run),
     wake: () => out.wake(),
   });
   const heartbeat = new Heartbeat({
@@ -166,6 +171,18 @@ export async function* serveEdge(
   } finally {
     out.end();
   }
+}
+
+/** How a run that was set aside is told to its edge. */
+async function asideOf(setAside: Pick<SetAside, 'find'>, { tenant, id }: { tenant: string; id: string }, run: string) {
+  const found = await setAside.find(tenant, run);
+  // A run of another device is told to nobody here.
+  if (found?.device !== id) return undefined;
+  const why = new AppError('RUN_SET_ASIDE', { run, problem: found.problem });
+  if (!found.ended) return { why: why.message };
+  const failure = toFailure(found.ended === 'cancelled' ? new AppError('CANCELED') : why);
+  const state = found.ended === 'cancelled' ? RunState.CANCELLED : RunState.FAILED;
+  return { why: why.message, ended: create(OutcomeSchema, { state, failure }) };
 }
 
 interface Start {

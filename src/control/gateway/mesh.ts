@@ -227,10 +227,15 @@ function change({ open, signal }: Started, ready: () => boolean): Promise<void> 
     };
     const aborted = () =>
       finish(() => reject(signal.reason instanceof Error ? signal.reason : new AppError('CANCELED')));
-    const stop = open.feed.onChange(() => ready() && finish(resolve));
+    const look = () => {
+      const { failed } = open.feed;
+      if (failed) finish(() => reject(failed));
+      else if (ready()) finish(resolve);
+    };
+    const stop = open.feed.onChange(look);
     signal.addEventListener('abort', aborted, { once: true });
     if (signal.aborted) aborted();
-    else if (ready()) finish(resolve);
+    else look();
   });
 }
 

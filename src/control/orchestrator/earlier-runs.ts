@@ -5,6 +5,7 @@ import { boundBy } from './recipients.ts';
 import { isEnded, type RunState } from './state.ts';
 import type { StreamCache } from './stream-cache.ts';
 import { isSummingUp, summaryOf } from './summary.ts';
+import { ifReadable } from './unreadable.ts';
 
 type Runs = Pick<StreamCache<RunState, unknown>, 'peek' | 'refresh'>;
 
@@ -43,5 +44,7 @@ const newestFirst = (line: ConversationState | undefined): string[] => [...(line
 /** A run that had the turn. It has ended, so a memory that says otherwise, or that waits for its summary, may be behind. */
 async function ended(runs: Runs, tenant: string, id: string): Promise<RunState | undefined> {
   const known = runs.peek(tenant, id);
-  return known && isEnded(known) && !isSummingUp(known) ? known : (await runs.refresh(tenant, id)).state;
+  if (known && isEnded(known) && !isSummingUp(known)) return known;
+  // What cannot be read is left out.
+  return (await ifReadable(runs.refresh(tenant, id)))?.state;
 }

@@ -3,9 +3,11 @@
 import type { ConversationEvent, OfferedTool, RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
+import type { SetAside, SetAsideRun } from '../store/set-aside.ts';
 import type { CommitResult, EventStore, OutboxRow, TimerRow } from '../store/unit.ts';
 import { badAsk, badCall } from './ask-bounds.ts';
 import { type Ask, type Call, type SubmitResult, sameAsk, submittedAsk, submittedCall } from './asks.ts';
@@ -31,6 +33,7 @@ import {
   type RunChange,
   runChange,
 } from './unit-builder.ts';
+import { ifReadable, isUnreadable } from './unreadable.ts';
 
 export interface RunServiceParts {
   readonly store: EventStore;
@@ -46,6 +49,8 @@ export interface RunServiceParts {
   readonly epochBase?: () => number;
   /** Whether no work of this tenant may be given out; default: never. */
   readonly standsStill?: (tenant: string) => boolean;
+  /** Where runs go whose history cannot be read; default: they are only told apart. */
+  readonly setAside?: Pick<SetAside, 'add' | 'find' | 'resume' | 'end'>;
   /** Runs and conversations kept folded; default 10,000 (and 128 MiB). */
   readonly cacheRuns?: number;
 }
@@ -87,14 +92,30 @@ export class RunService {
   readonly #mailboxes = new Mailboxes();
   readonly #nonces = new Nonces();
   readonly #listeners = new Set<(committed: Committed) => void>();
+  readonly #settingAside = new Map<string, Promise<void>>();
   #handOff: HandOff | undefined;
 
   constructor(parts: RunServiceParts) {
     this.#parts = parts;
     this.#limits = { ...DEFAULT_LIMITS, ...parts.limits };
     const shared = { store: parts.store, maxStreams: parts.cacheRuns ?? 10_000, maxBytes: CACHE_BYTES };
-    this.#runs = new StreamCache({ ...shared, read: readRunEvent, evolve });
-    this.#conversations = new StreamCache({ ...shared, read: readConversationEvent, evolve: evolveConversation });
+    this.#runs = new StreamCache({
+      ...shared,
+      read: readRunEvent,
+      evolve,
+      unreadable: (tenant, run, cause) => {
+        const problem = problemOf(cause);
+        this.#setAside(tenant, run, problem);
+        return new AppError('RUN_SET_ASIDE', { run, problem }, { cause });
+      },
+    });
+    this.#conversations = new StreamCache({
+      ...shared,
+      read: readConversationEvent,
+      evolve: evolveConversation,
+      unreadable: (_tenant, conversation, cause) =>
+        new AppError('CONVERSATION_UNREADABLE', { conversation, problem: problemOf(cause) }, { cause }),
+    });
   }
 
   /**
@@ -175,6 +196,34 @@ export class RunService {
     return lastSummary(this.#runs, tenant, await this.conversation(tenant, conversation));
   }
 
+  /**
+   * Tries to read a run that was set aside, and lets it go on where it stood. Throws RUN_SET_ASIDE when it still cannot be read, and
+   * RUN_NOT_SET_ASIDE.
+   */
+  async retry(tenant: string, run: string): Promise<void> {
+    const known = await this.setAside(tenant, run);
+    if (!known || known.ended) throw new AppError('RUN_NOT_SET_ASIDE', { run });
+    this.#runs.forget(tenant, run);
+    const { state } = await this.#runs.refresh(tenant, run);
+    if (state?.phase === 'waiting') await this.#rejoin(state);
+    await this.#parts.setAside?.resume(tenant, run);
+  }
+
+  /** A run that was set aside, and whether its owner ended it; undefined when it was not. */
+  async setAside(tenant: string, run: string): Promise<SetAsideRun | undefined> {
+    // It may just have been met for the first time.
+    await this.#settingAside.get(`${tenant}/${run}`);
+    return this.#parts.setAside?.find(tenant, run);
+  }
+
+  /** Ends a run that was set aside, without reading it; no version reads it afterwards. Throws RUN_NOT_SET_ASIDE. */
+  async endSetAside(tenant: string, run: string, how: 'failed' | 'cancelled', by: string): Promise<void> {
+    // It may just have been met for the first time.
+    await this.#settingAside.get(`${tenant}/${run}`);
+    if (await this.#parts.setAside?.end(tenant, run, how, by)) return;
+    throw new AppError('RUN_NOT_SET_ASIDE', { run });
+  }
+
   /** Hears of every commit of this replica, right after it, once per run. What is heard is a hint; the store is the truth. */
   onCommitted(listener: (committed: Committed) => void): () => void {
     this.#listeners.add(listener);
@@ -253,13 +302,15 @@ export class RunService {
   /** Reads what others, or a lost answer of our own, wrote; the latter nobody has told yet. */
   async #catchUp({ tenant, runs, conversations }: Changes): Promise<void> {
     const names = new Set(runs.map(({ after }) => after.id));
+    // One that cannot be read is nobody's obstacle.
     for (const { after } of conversations) {
-      const { state } = await this.#conversations.refresh(tenant, after.id);
-      if (state?.active) names.add(state.active);
+      const line = (await ifReadable(this.#conversations.refresh(tenant, after.id)))?.state;
+      if (line?.active) names.add(line.active);
     }
     for (const name of names) {
-      const { before, state, events } = await this.#runs.refresh(tenant, name);
-      if (state && events.length > 0) this.#tell(runChange(before, state, events, this.#parts.clock.now()));
+      const read = await ifReadable(this.#runs.refresh(tenant, name));
+      if (!read?.state || read.events.length === 0) continue;
+      this.#tell(runChange(read.before, read.state, read.events, this.#parts.clock.now()));
     }
   }
 
@@ -285,7 +336,14 @@ export class RunService {
 
   async #thinkSubmit(tenant: string, ask: Ask, fresh: boolean): Promise<Thought<SubmitResult>> {
     // At first a run that is not known here is taken for new: the commit says otherwise.
-    const known = fresh ? (await this.#runs.refresh(tenant, ask.run)).state : this.#runs.peek(tenant, ask.run);
+    let known = this.#runs.peek(tenant, ask.run);
+    try {
+      if (fresh) known = (await this.#runs.refresh(tenant, ask.run)).state;
+    } catch (error) {
+      // It is there; what became of it is told to those who follow it.
+      if (isUnreadable(error)) return { answer: { accepted: true } };
+      throw error;
+    }
     if (known) return { answer: sameAsk(known, ask) };
     const isFull = (each: ConversationState | undefined) => (each?.waiting.length ?? 0) >= this.#limits.maxWaitingRuns;
     let line = this.#conversations.peek(tenant, ask.conversation);
@@ -359,30 +417,88 @@ export class RunService {
     const runs = [runChange(before, decision.state, decision.events, at)];
     const conversations: ConversationChange[] = [];
     if (before.conversation && isEnded(decision.state) && !isEnded(before)) {
-      await this.#passTurn(decision.state, runs, conversations, at, fresh);
+      await this.#passTurn(decision.state, decision.state, runs, conversations, at, fresh);
     }
     return { changes: { tenant, id, outcome, runs, conversations }, answer: 'applied' };
   }
 
-  /** The end of a run starts the next one of its conversation in the same commit. */
+  /** Sets a run aside that cannot be read, and passes its turn on. Never throws; whoever meets the run next tries again. */
+  #setAside(tenant: string, run: string, problem: string): void {
+    const { setAside, log } = this.#parts;
+    const key = `${tenant}/${run}`;
+    if (!setAside || this.#settingAside.has(key)) return;
+    const done = (async () => {
+      const added = await setAside.add(tenant, run, problem);
+      if (!added) return;
+      log.error('the history of a run cannot be read; it was set aside', undefined, { run, problem });
+      const { conversation } = added;
+      if (conversation) await this.#leaveBehind(tenant, conversation, run);
+    })()
+      .catch((error: unknown) => log.warn('a run could not be set aside yet', { run, why: String(error) }))
+      .finally(() => this.#settingAside.delete(key));
+    this.#settingAside.set(key, done);
+  }
+
+  /** The run has the turn no more, or leaves the line: the next one begins. */
+  #leaveBehind(tenant: string, conversation: string, run: string): Promise<void> {
+    const id = { source: 'set-aside', commandId: `leave:${newId()}` };
+    const think = async (): Promise<Thought<void>> => {
+      const at = this.#parts.clock.now();
+      const runs: RunChange[] = [];
+      const conversations: ConversationChange[] = [];
+      await this.#passTurn({ tenant, conversation, id: run }, undefined, runs, conversations, at, true);
+      if (conversations.length === 0) return { answer: undefined };
+      return { changes: { tenant, id, outcome: { run }, runs, conversations }, answer: undefined };
+    };
+    return this.#take(tenant, conversation, think, () => undefined);
+  }
+
+  /** A run that waited when it was set aside goes to the end of the line of its conversation. */
+  #rejoin({ tenant, conversation, id: run, device }: RunState): Promise<void> {
+    const id = { source: 'set-aside', commandId: `rejoin:${newId()}` };
+    const think = async (): Promise<Thought<void>> => {
+      const { state: line } = await this.#conversations.refresh(tenant, conversation);
+      const { state: waiting } = await this.#runs.refresh(tenant, run);
+      if (!line || waiting?.phase !== 'waiting') return { answer: undefined };
+      if (line.active === run || line.waiting.includes(run)) return { answer: undefined };
+      const at = this.#parts.clock.now();
+      const joined = conversationChange(
+        line,
+        enqueue(line, { run, tenant, conversation, device, title: line.title }, at),
+      );
+      const runs: RunChange[] = [];
+      if (turnTakenBy(joined.events) === run) {
+        const { state, events } = await this.#start(waiting, line, at);
+        runs.push(runChange(waiting, state, events, at));
+      }
+      return { changes: { tenant, id, outcome: { run }, runs, conversations: [joined] }, answer: undefined };
+    };
+    return this.#take(tenant, conversation, think, () => undefined);
+  }
+
+  /** The end of a run starts the next one of its conversation in the same commit. @param just its state, if it can be read */
   async #passTurn(
-    ended: RunState,
+    ended: Pick<RunState, 'tenant' | 'conversation' | 'id'>,
+    just: RunState | undefined,
     runs: RunChange[],
     conversations: ConversationChange[],
     at: number,
     fresh: boolean,
   ): Promise<void> {
-    const { tenant, conversation } = ended;
-    let line = fresh ? undefined : await this.#conversations.get(tenant, conversation);
-    // A line that does not have the run is older than the run: only the store's own counts then.
-    if (!line || leave(line, ended.id, at).length === 0) {
-      line = (await this.#conversations.refresh(tenant, conversation)).state;
+    const { tenant } = ended;
+    let line: ConversationState | undefined;
+    try {
+      line = await this.#lineOf(ended, fresh);
+    } catch (error) {
+      // A run ends all the same where the line of its conversation cannot be read.
+      if (isUnreadable(error)) return;
+      throw error;
     }
     if (!line) return;
     let change = conversationChange(line, leave(line, ended.id, at));
     for (let next = turnTakenBy(change.events); next; ) {
-      const waiting = fresh ? (await this.#runs.refresh(tenant, next)).state : await this.#runs.get(tenant, next);
-      const started = waiting?.phase === 'waiting' ? await this.#start(waiting, change.after, at, ended) : undefined;
+      const waiting = await this.#readable(tenant, next, fresh);
+      const started = waiting?.phase === 'waiting' ? await this.#start(waiting, change.after, at, just) : undefined;
       if (waiting && started && started.events.length > 0) {
         runs.push(runChange(waiting, started.state, started.events, at));
         break;
@@ -393,6 +509,17 @@ export class RunService {
       next = turnTakenBy(more);
     }
     if (change.events.length > 0) conversations.push(change);
+  }
+
+  async #lineOf({ tenant, conversation, id }: Pick<RunState, 'tenant' | 'conversation' | 'id'>, fresh: boolean) {
+    const line = fresh ? undefined : await this.#conversations.get(tenant, conversation);
+    // A line that does not have the run is older than the run: only the store's own counts then.
+    if (line && leave(line, id, 0).length > 0) return line;
+    return (await this.#conversations.refresh(tenant, conversation)).state;
+  }
+
+  #readable(tenant: string, run: string, fresh: boolean): Promise<RunState | undefined> {
+    return ifReadable(fresh ? this.#runs.refresh(tenant, run).then(({ state }) => state) : this.#runs.get(tenant, run));
   }
 
   /** A waiting run gets its turn: its tools and its history are looked up now and recorded. */
@@ -411,6 +538,14 @@ export class RunService {
     return { events, state: after, outcome };
   }
 }
+
+/** What is wrong with a history, in words. */
+const problemOf = (cause: unknown): string =>
+  cause instanceof AppError && cause.reason === 'EVENT_UNKNOWN'
+    ? 'it holds an event of a newer version'
+    : cause instanceof AppError && cause.reason === 'HISTORY_INVALID'
+      ? `it contradicts itself: ${cause.metadata.problem ?? ''}`
+      : 'one of its events cannot be decoded';
 
 const withId = (changes: Changes, { source, commandId, session }: CommandId): Changes => ({
   ...changes,

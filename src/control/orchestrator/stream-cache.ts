@@ -1,6 +1,7 @@
 // Folded streams in memory: loads what is missing, folds only what is new, forgets the least used. Entries may be behind the
 // store; whoever commits on one that is gets a conflict and asks for a fresh one.
 import { LRUCache } from 'lru-cache';
+import type { AppError } from '../../base/errors.ts';
 import type { EventStore, LoadedEvent } from '../store/unit.ts';
 
 interface Versioned {
@@ -11,6 +12,8 @@ export interface StreamCacheOptions<S extends Versioned, E> {
   readonly store: EventStore;
   readonly read: (event: LoadedEvent) => E;
   readonly evolve: (state: S | undefined, event: E) => S;
+  /** The error that a reader of a stream is given which cannot be read or folded. */
+  readonly unreadable: (tenant: string, stream: string, cause: unknown) => AppError;
   readonly maxStreams: number;
   /** Bytes of the events that the cached states were folded from, roughly what they hold. */
   readonly maxBytes: number;
@@ -71,11 +74,17 @@ export class StreamCache<S extends Versioned, E> {
     let state = before;
     let bytes = known?.bytes ?? BASE_BYTES;
     const events: E[] = [];
-    for (const stored of loaded.events) {
-      const event = this.#options.read(stored);
-      state = this.#options.evolve(state, event);
-      events.push(event);
-      bytes += stored.data.length;
+    try {
+      for (const stored of loaded.events) {
+        const event = this.#options.read(stored);
+        state = this.#options.evolve(state, event);
+        events.push(event);
+        bytes += stored.data.length;
+      }
+    } catch (cause) {
+      // What is known of it is behind for good.
+      this.forget(tenant, stream);
+      throw this.#options.unreadable(tenant, stream, cause);
     }
     if (state) this.#set(tenant, stream, { state, bytes });
     return { before, state, events };

@@ -1,5 +1,6 @@
 // Which replica is alive, and which dispatches a dead one held. What becomes of those the reconciler decides, not this.
 import { type Kysely, type Selectable, sql } from 'kysely';
+import { EVENT_VERSION } from './event-version.ts';
 import { guarded } from './guarded.ts';
 import { type StoredOutboxRow, toOutboxRow } from './outbox.ts';
 import type { Schema } from './schema.ts';
@@ -15,12 +16,17 @@ export interface Leases {
   dropAll(): Promise<void>;
   /** Replicas whose lease is live. */
   live(): Promise<string[]>;
+  /** Whether every live replica knows the stored events of this version; what an older one cannot read must not be written. */
+  allKnow(version: number): Promise<boolean>;
 }
 
 export function createLeases(db: Kysely<Schema>): Leases {
   return guarded<Leases>({
     async renew(replica, ttlMs) {
-      const row = { expires_at: sql<Date>`now() + ${ttlMs}::float8 * interval '1 millisecond'` };
+      const row = {
+        expires_at: sql<Date>`now() + ${ttlMs}::float8 * interval '1 millisecond'`,
+        version: EVENT_VERSION,
+      };
       await db
         .insertInto('lease')
         .values({ replica, ...row })
@@ -58,6 +64,10 @@ export function createLeases(db: Kysely<Schema>): Leases {
     async live() {
       const query = db.selectFrom('lease').select('replica').where('expires_at', '>', sql<Date>`now()`);
       return (await query.orderBy('replica').execute()).map((row) => row.replica);
+    },
+    async allKnow(version) {
+      const query = db.selectFrom('lease').select('replica').where('expires_at', '>', sql<Date>`now()`);
+      return (await query.where('version', '<', version).limit(1).execute()).length === 0;
     },
   });
 }

@@ -11,6 +11,7 @@ import { holder } from './migrations/0003-holder.ts';
 import { hotTables } from './migrations/0004-hot-tables.ts';
 import { plugins } from './migrations/0005-plugins.ts';
 import { sessionStarts } from './migrations/0006-session-starts.ts';
+import { setAside } from './migrations/0007-set-aside.ts';
 import type { Schema } from './schema.ts';
 import { storeError } from './sql-failure.ts';
 
@@ -21,6 +22,7 @@ const migrations: Record<string, Migration> = {
   '0004-hot-tables': hotTables,
   '0005-plugins': plugins,
   '0006-session-starts': sessionStarts,
+  '0007-set-aside': setAside,
 };
 
 /**

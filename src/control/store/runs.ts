@@ -7,12 +7,17 @@ import type { JobRow, RunRow } from './unit.ts';
 
 export interface RunFilter extends PageQuery {
   readonly conversation?: string;
+  /** Only those that are set aside. */
+  readonly setAside?: boolean;
 }
 
+/** A run as it is read, and why it is set aside if it is. */
+export type StoredRun = RunRow & { readonly setAside?: string };
+
 export interface Runs {
-  get(tenant: string, id: string): Promise<RunRow | undefined>;
+  get(tenant: string, id: string): Promise<StoredRun | undefined>;
   /** Newest first. Throws INVALID_ARGUMENT for a page token that is not ours. */
-  list(tenant: string, filter?: RunFilter): Promise<Page<RunRow>>;
+  list(tenant: string, filter?: RunFilter): Promise<Page<StoredRun>>;
   /** How many runs of a tenant have not ended. */
   countOpen(tenant: string): Promise<number>;
   /** Jobs of a run in the order of their creation. */
@@ -24,13 +29,14 @@ export interface Runs {
 export function createRuns(db: Kysely<Schema>): Runs {
   return guarded<Runs>({
     async get(tenant, id) {
-      const query = db.selectFrom('run').selectAll().where('tenant', '=', tenant).where('id', '=', id);
+      const query = db.selectFrom('run').selectAll().select(ASIDE).where('tenant', '=', tenant).where('id', '=', id);
       const row = await query.executeTakeFirst();
       return row && toRun(row);
     },
     async list(tenant, filter = {}) {
       const { size, after } = readPage(filter);
-      let query = db.selectFrom('run').selectAll().where('tenant', '=', tenant);
+      let query = db.selectFrom('run').selectAll().select(ASIDE).where('tenant', '=', tenant);
+      if (filter.setAside) query = query.where(sql<boolean>`exists (select ${OPEN_ASIDE})`);
       if (filter.conversation !== undefined) query = query.where('conversation', '=', filter.conversation);
       if (after) query = query.where(sql<boolean>`(created_at, id) < (${after.at}::timestamptz, ${after.id}::text)`);
       const rows = await query
@@ -60,9 +66,13 @@ export function createRuns(db: Kysely<Schema>): Runs {
   });
 }
 
-function toRun(row: Selectable<Schema['run']>): RunRow {
-  const { created_at, ended_at, ...same } = row;
-  return { ...same, createdAt: created_at.getTime(), endedAt: ended_at?.getTime() ?? null };
+const OPEN_ASIDE = sql`from set_aside s where s.tenant = run.tenant and s.run = run.id and s.ended_at is null`;
+const ASIDE = sql<string | null>`(select s.problem ${OPEN_ASIDE})`.as('aside');
+
+function toRun(row: Selectable<Schema['run']> & { aside?: string | null }): StoredRun {
+  const { created_at, ended_at, aside, ...same } = row;
+  const run = { ...same, createdAt: created_at.getTime(), endedAt: ended_at?.getTime() ?? null };
+  return aside ? { ...run, setAside: aside } : run;
 }
 
 function toJob(row: Selectable<Schema['job']>): JobRow {

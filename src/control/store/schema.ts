@@ -86,7 +86,23 @@ export interface Schema {
     ended_at: Time | null;
     error: string | null;
   };
-  lease: { replica: string; expires_at: Time; started_at: TimeOrNow };
+  lease: {
+    replica: string;
+    expires_at: Time;
+    started_at: TimeOrNow;
+    /** Of the stored events that the replica knows (see event-version.ts); 0 is from before there was one. */
+    version: Generated<number>;
+  };
+  set_aside: {
+    tenant: string;
+    run: string;
+    problem: string;
+    /** Of the stored events that the replica knew that could not read it. */
+    version: number;
+    since: TimeOrNow;
+    /** When its owner ended it. */
+    ended_at: Generated<Date | null>;
+  };
   tenant: {
     id: string;
     name: string;

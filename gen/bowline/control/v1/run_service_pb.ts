@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/control/v1/run_service.proto.
  */
 export const file_bowline_control_v1_run_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRib3dsaW5lL2NvbnRyb2wvdjEvcnVuX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSLZAgoDUnVuEgoKAmlkGAEgASgJEhQKDGNvbnZlcnNhdGlvbhgCIAEoCRIOCgZkZXZpY2UYAyABKAkSEAoIcXVlc3Rpb24YBCABKAkSJwoFc3RhdGUYBSABKA4yGC5ib3dsaW5lLnJ1bi52MS5SdW5TdGF0ZRIoCgdvdXRjb21lGAYgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZRIhCgRqb2JzGAcgAygLMhMuYm93bGluZS5ydW4udjEuSm9iEiYKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXByaW5jaXBhbBgLIAEoCSImCg1HZXRSdW5SZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGEAiNgoOR2V0UnVuUmVzcG9uc2USJAoDcnVuGAEgASgLMhcuYm93bGluZS5jb250cm9sLnYxLlJ1biJqCg9MaXN0UnVuc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIACEh0KDGNvbnZlcnNhdGlvbhgDIAEoCUIHukgEcgIYQCJSChBMaXN0UnVuc1Jlc3BvbnNlEiUKBHJ1bnMYASADKAsyFy5ib3dsaW5lLmNvbnRyb2wudjEuUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIoCg9XYXRjaFJ1blJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYQCKZAQoQV2F0Y2hSdW5SZXNwb25zZRImCgNydW4YASABKAsyFy5ib3dsaW5lLmNvbnRyb2wudjEuUnVuSAASIgoDam9iGAIgASgLMhMuYm93bGluZS5ydW4udjEuSm9iSAASKQoEdGV4dBgDIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVua0gAQg4KBWV2ZW50EgW6SAIIASJGChBDYW5jZWxSdW5SZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGEASGwoKcmVxdWVzdF9pZBgCIAEoCUIHukgEcgIYQCI5ChFDYW5jZWxSdW5SZXNwb25zZRIkCgNydW4YASABKAsyFy5ib3dsaW5lLmNvbnRyb2wudjEuUnVuIioKEUV4cGxhaW5SdW5SZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGEAiVwoSRXhwbGFpblJ1blJlc3BvbnNlEjAKBGpvYnMYASADKAsyIi5ib3dsaW5lLmNvbnRyb2wudjEuSm9iRXhwbGFuYXRpb24SDwoHc3VtbWFyeRgCIAEoCSKkAQoOSm9iRXhwbGFuYXRpb24SCwoDam9iGAEgASgJEhEKCXdhaXRzX2ZvchgCIAEoCRINCgVuZXZlchgDIAEoCBIxCgpjYW5kaWRhdGVzGAQgAygLMh0uYm93bGluZS5jb250cm9sLnYxLkNhbmRpZGF0ZRIwCgxsYXN0X2ZhaWx1cmUYBSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIioKCUNhbmRpZGF0ZRIMCgRuYW1lGAEgASgJEg8KB3doeV9ub3QYAiABKAky0wMKClJ1blNlcnZpY2USVAoGR2V0UnVuEiEuYm93bGluZS5jb250cm9sLnYxLkdldFJ1blJlcXVlc3QaIi5ib3dsaW5lLmNvbnRyb2wudjEuR2V0UnVuUmVzcG9uc2UiA5ACARJaCghMaXN0UnVucxIjLmJvd2xpbmUuY29udHJvbC52MS5MaXN0UnVuc1JlcXVlc3QaJC5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdFJ1bnNSZXNwb25zZSIDkAIBElcKCFdhdGNoUnVuEiMuYm93bGluZS5jb250cm9sLnYxLldhdGNoUnVuUmVxdWVzdBokLmJvd2xpbmUuY29udHJvbC52MS5XYXRjaFJ1blJlc3BvbnNlMAESWAoJQ2FuY2VsUnVuEiQuYm93bGluZS5jb250cm9sLnYxLkNhbmNlbFJ1blJlcXVlc3QaJS5ib3dsaW5lLmNvbnRyb2wudjEuQ2FuY2VsUnVuUmVzcG9uc2USYAoKRXhwbGFpblJ1bhIlLmJvd2xpbmUuY29udHJvbC52MS5FeHBsYWluUnVuUmVxdWVzdBomLmJvd2xpbmUuY29udHJvbC52MS5FeHBsYWluUnVuUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiRib3dsaW5lL2NvbnRyb2wvdjEvcnVuX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSLsAgoDUnVuEgoKAmlkGAEgASgJEhQKDGNvbnZlcnNhdGlvbhgCIAEoCRIOCgZkZXZpY2UYAyABKAkSEAoIcXVlc3Rpb24YBCABKAkSJwoFc3RhdGUYBSABKA4yGC5ib3dsaW5lLnJ1bi52MS5SdW5TdGF0ZRIoCgdvdXRjb21lGAYgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZRIhCgRqb2JzGAcgAygLMhMuYm93bGluZS5ydW4udjEuSm9iEiYKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXByaW5jaXBhbBgLIAEoCRIRCglzZXRfYXNpZGUYDCABKAkiKAoPUmV0cnlSdW5SZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGEAiOAoQUmV0cnlSdW5SZXNwb25zZRIkCgNydW4YASABKAsyFy5ib3dsaW5lLmNvbnRyb2wudjEuUnVuIiYKDUVuZFJ1blJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYQCI2Cg5FbmRSdW5SZXNwb25zZRIkCgNydW4YASABKAsyFy5ib3dsaW5lLmNvbnRyb2wudjEuUnVuIiYKDUdldFJ1blJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYQCI2Cg5HZXRSdW5SZXNwb25zZRIkCgNydW4YASABKAsyFy5ib3dsaW5lLmNvbnRyb2wudjEuUnVuIn0KD0xpc3RSdW5zUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAISHQoMY29udmVyc2F0aW9uGAMgASgJQge6SARyAhhAEhEKCXNldF9hc2lkZRgEIAEoCCJSChBMaXN0UnVuc1Jlc3BvbnNlEiUKBHJ1bnMYASADKAsyFy5ib3dsaW5lLmNvbnRyb2wudjEuUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIoCg9XYXRjaFJ1blJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYQCKZAQoQV2F0Y2hSdW5SZXNwb25zZRImCgNydW4YASABKAsyFy5ib3dsaW5lLmNvbnRyb2wudjEuUnVuSAASIgoDam9iGAIgASgLMhMuYm93bGluZS5ydW4udjEuSm9iSAASKQoEdGV4dBgDIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVua0gAQg4KBWV2ZW50EgW6SAIIASJGChBDYW5jZWxSdW5SZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGEASGwoKcmVxdWVzdF9pZBgCIAEoCUIHukgEcgIYQCI5ChFDYW5jZWxSdW5SZXNwb25zZRIkCgNydW4YASABKAsyFy5ib3dsaW5lLmNvbnRyb2wudjEuUnVuIioKEUV4cGxhaW5SdW5SZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGEAiVwoSRXhwbGFpblJ1blJlc3BvbnNlEjAKBGpvYnMYASADKAsyIi5ib3dsaW5lLmNvbnRyb2wudjEuSm9iRXhwbGFuYXRpb24SDwoHc3VtbWFyeRgCIAEoCSKkAQoOSm9iRXhwbGFuYXRpb24SCwoDam9iGAEgASgJEhEKCXdhaXRzX2ZvchgCIAEoCRINCgVuZXZlchgDIAEoCBIxCgpjYW5kaWRhdGVzGAQgAygLMh0uYm93bGluZS5jb250cm9sLnYxLkNhbmRpZGF0ZRIwCgxsYXN0X2ZhaWx1cmUYBSABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIioKCUNhbmRpZGF0ZRIMCgRuYW1lGAEgASgJEg8KB3doeV9ub3QYAiABKAky+wQKClJ1blNlcnZpY2USVAoGR2V0UnVuEiEuYm93bGluZS5jb250cm9sLnYxLkdldFJ1blJlcXVlc3QaIi5ib3dsaW5lLmNvbnRyb2wudjEuR2V0UnVuUmVzcG9uc2UiA5ACARJaCghMaXN0UnVucxIjLmJvd2xpbmUuY29udHJvbC52MS5MaXN0UnVuc1JlcXVlc3QaJC5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdFJ1bnNSZXNwb25zZSIDkAIBElcKCFdhdGNoUnVuEiMuYm93bGluZS5jb250cm9sLnYxLldhdGNoUnVuUmVxdWVzdBokLmJvd2xpbmUuY29udHJvbC52MS5XYXRjaFJ1blJlc3BvbnNlMAESWAoJQ2FuY2VsUnVuEiQuYm93bGluZS5jb250cm9sLnYxLkNhbmNlbFJ1blJlcXVlc3QaJS5ib3dsaW5lLmNvbnRyb2wudjEuQ2FuY2VsUnVuUmVzcG9uc2USVQoIUmV0cnlSdW4SIy5ib3dsaW5lLmNvbnRyb2wudjEuUmV0cnlSdW5SZXF1ZXN0GiQuYm93bGluZS5jb250cm9sLnYxLlJldHJ5UnVuUmVzcG9uc2USTwoGRW5kUnVuEiEuYm93bGluZS5jb250cm9sLnYxLkVuZFJ1blJlcXVlc3QaIi5ib3dsaW5lLmNvbnRyb2wudjEuRW5kUnVuUmVzcG9uc2USYAoKRXhwbGFpblJ1bhIlLmJvd2xpbmUuY29udHJvbC52MS5FeHBsYWluUnVuUmVxdWVzdBomLmJvd2xpbmUuY29udHJvbC52MS5FeHBsYWluUnVuUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * A run.
@@ -103,6 +103,13 @@ export type Run = Message<"bowline.control.v1.Run"> & {
    * @generated from field: string principal = 11;
    */
   principal: string;
+
+  /**
+   * Why it was set aside: no replica at work could read its history. Empty when it was not.
+   *
+   * @generated from field: string set_aside = 12;
+   */
+  setAside: string;
 };
 
 /**
@@ -111,6 +118,90 @@ export type Run = Message<"bowline.control.v1.Run"> & {
  */
 export const RunSchema: GenMessage<Run> = /*@__PURE__*/
   messageDesc(file_bowline_control_v1_run_service, 0);
+
+/**
+ * Request of RetryRun.
+ *
+ * @generated from message bowline.control.v1.RetryRunRequest
+ */
+export type RetryRunRequest = Message<"bowline.control.v1.RetryRunRequest"> & {
+  /**
+   * Run id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message bowline.control.v1.RetryRunRequest.
+ * Use `create(RetryRunRequestSchema)` to create a new message.
+ */
+export const RetryRunRequestSchema: GenMessage<RetryRunRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_run_service, 1);
+
+/**
+ * Response of RetryRun.
+ *
+ * @generated from message bowline.control.v1.RetryRunResponse
+ */
+export type RetryRunResponse = Message<"bowline.control.v1.RetryRunResponse"> & {
+  /**
+   * The run, which goes on.
+   *
+   * @generated from field: bowline.control.v1.Run run = 1;
+   */
+  run?: Run | undefined;
+};
+
+/**
+ * Describes the message bowline.control.v1.RetryRunResponse.
+ * Use `create(RetryRunResponseSchema)` to create a new message.
+ */
+export const RetryRunResponseSchema: GenMessage<RetryRunResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_run_service, 2);
+
+/**
+ * Request of EndRun.
+ *
+ * @generated from message bowline.control.v1.EndRunRequest
+ */
+export type EndRunRequest = Message<"bowline.control.v1.EndRunRequest"> & {
+  /**
+   * Run id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message bowline.control.v1.EndRunRequest.
+ * Use `create(EndRunRequestSchema)` to create a new message.
+ */
+export const EndRunRequestSchema: GenMessage<EndRunRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_run_service, 3);
+
+/**
+ * Response of EndRun.
+ *
+ * @generated from message bowline.control.v1.EndRunResponse
+ */
+export type EndRunResponse = Message<"bowline.control.v1.EndRunResponse"> & {
+  /**
+   * The run, which has ended.
+   *
+   * @generated from field: bowline.control.v1.Run run = 1;
+   */
+  run?: Run | undefined;
+};
+
+/**
+ * Describes the message bowline.control.v1.EndRunResponse.
+ * Use `create(EndRunResponseSchema)` to create a new message.
+ */
+export const EndRunResponseSchema: GenMessage<EndRunResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_run_service, 4);
 
 /**
  * Request of GetRun.
@@ -131,7 +222,7 @@ export type GetRunRequest = Message<"bowline.control.v1.GetRunRequest"> & {
  * Use `create(GetRunRequestSchema)` to create a new message.
  */
 export const GetRunRequestSchema: GenMessage<GetRunRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 1);
+  messageDesc(file_bowline_control_v1_run_service, 5);
 
 /**
  * Response of GetRun.
@@ -152,7 +243,7 @@ export type GetRunResponse = Message<"bowline.control.v1.GetRunResponse"> & {
  * Use `create(GetRunResponseSchema)` to create a new message.
  */
 export const GetRunResponseSchema: GenMessage<GetRunResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 2);
+  messageDesc(file_bowline_control_v1_run_service, 6);
 
 /**
  * Request of ListRuns.
@@ -180,6 +271,13 @@ export type ListRunsRequest = Message<"bowline.control.v1.ListRunsRequest"> & {
    * @generated from field: string conversation = 3;
    */
   conversation: string;
+
+  /**
+   * Only those that are set aside.
+   *
+   * @generated from field: bool set_aside = 4;
+   */
+  setAside: boolean;
 };
 
 /**
@@ -187,7 +285,7 @@ export type ListRunsRequest = Message<"bowline.control.v1.ListRunsRequest"> & {
  * Use `create(ListRunsRequestSchema)` to create a new message.
  */
 export const ListRunsRequestSchema: GenMessage<ListRunsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 3);
+  messageDesc(file_bowline_control_v1_run_service, 7);
 
 /**
  * Response of ListRuns.
@@ -215,7 +313,7 @@ export type ListRunsResponse = Message<"bowline.control.v1.ListRunsResponse"> & 
  * Use `create(ListRunsResponseSchema)` to create a new message.
  */
 export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 4);
+  messageDesc(file_bowline_control_v1_run_service, 8);
 
 /**
  * Request of WatchRun.
@@ -236,7 +334,7 @@ export type WatchRunRequest = Message<"bowline.control.v1.WatchRunRequest"> & {
  * Use `create(WatchRunRequestSchema)` to create a new message.
  */
 export const WatchRunRequestSchema: GenMessage<WatchRunRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 5);
+  messageDesc(file_bowline_control_v1_run_service, 9);
 
 /**
  * Response of WatchRun.
@@ -281,7 +379,7 @@ export type WatchRunResponse = Message<"bowline.control.v1.WatchRunResponse"> & 
  * Use `create(WatchRunResponseSchema)` to create a new message.
  */
 export const WatchRunResponseSchema: GenMessage<WatchRunResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 6);
+  messageDesc(file_bowline_control_v1_run_service, 10);
 
 /**
  * Request of CancelRun.
@@ -309,7 +407,7 @@ export type CancelRunRequest = Message<"bowline.control.v1.CancelRunRequest"> & 
  * Use `create(CancelRunRequestSchema)` to create a new message.
  */
 export const CancelRunRequestSchema: GenMessage<CancelRunRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 7);
+  messageDesc(file_bowline_control_v1_run_service, 11);
 
 /**
  * Response of CancelRun.
@@ -330,7 +428,7 @@ export type CancelRunResponse = Message<"bowline.control.v1.CancelRunResponse"> 
  * Use `create(CancelRunResponseSchema)` to create a new message.
  */
 export const CancelRunResponseSchema: GenMessage<CancelRunResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 8);
+  messageDesc(file_bowline_control_v1_run_service, 12);
 
 /**
  * Request of ExplainRun.
@@ -351,7 +449,7 @@ export type ExplainRunRequest = Message<"bowline.control.v1.ExplainRunRequest"> 
  * Use `create(ExplainRunRequestSchema)` to create a new message.
  */
 export const ExplainRunRequestSchema: GenMessage<ExplainRunRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 9);
+  messageDesc(file_bowline_control_v1_run_service, 13);
 
 /**
  * Response of ExplainRun.
@@ -379,7 +477,7 @@ export type ExplainRunResponse = Message<"bowline.control.v1.ExplainRunResponse"
  * Use `create(ExplainRunResponseSchema)` to create a new message.
  */
 export const ExplainRunResponseSchema: GenMessage<ExplainRunResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 10);
+  messageDesc(file_bowline_control_v1_run_service, 14);
 
 /**
  * What a job waits for.
@@ -428,7 +526,7 @@ export type JobExplanation = Message<"bowline.control.v1.JobExplanation"> & {
  * Use `create(JobExplanationSchema)` to create a new message.
  */
 export const JobExplanationSchema: GenMessage<JobExplanation> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 11);
+  messageDesc(file_bowline_control_v1_run_service, 15);
 
 /**
  * Someone who might serve a job.
@@ -456,7 +554,7 @@ export type Candidate = Message<"bowline.control.v1.Candidate"> & {
  * Use `create(CandidateSchema)` to create a new message.
  */
 export const CandidateSchema: GenMessage<Candidate> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 12);
+  messageDesc(file_bowline_control_v1_run_service, 16);
 
 /**
  * Runs.
@@ -503,6 +601,26 @@ export const RunService: GenService<{
     methodKind: "unary";
     input: typeof CancelRunRequestSchema;
     output: typeof CancelRunResponseSchema;
+  },
+  /**
+   * Tries to read a run that was set aside, and lets it go on where it stood. Errors: RUN_SET_ASIDE, RUN_NOT_SET_ASIDE.
+   *
+   * @generated from rpc bowline.control.v1.RunService.RetryRun
+   */
+  retryRun: {
+    methodKind: "unary";
+    input: typeof RetryRunRequestSchema;
+    output: typeof RetryRunResponseSchema;
+  },
+  /**
+   * Ends a run that was set aside, without reading its history. Errors: RUN_NOT_SET_ASIDE.
+   *
+   * @generated from rpc bowline.control.v1.RunService.EndRun
+   */
+  endRun: {
+    methodKind: "unary";
+    input: typeof EndRunRequestSchema;
+    output: typeof EndRunResponseSchema;
   },
   /**
    * Tells what a run waits for and who could serve it.

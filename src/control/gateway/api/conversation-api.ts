@@ -5,6 +5,7 @@ import type { ConversationService } from '../../../../gen/bowline/control/v1/con
 import { AppError } from '../../../base/errors.ts';
 import { principalName } from '../../identity/principal.ts';
 import type { AuditEntry } from '../../ledger/audit.ts';
+import { ifReadable } from '../../orchestrator/unreadable.ts';
 import type { Conversations, StoredConversation } from '../../store/conversations.ts';
 import type { Runs } from '../../store/runs.ts';
 import { ownerOf } from '../principal.ts';
@@ -30,7 +31,7 @@ export function conversationApi(parts: {
       const { tenant } = ownerOf(context);
       const row = await read(tenant, id);
       const { items } = await parts.runs.list(tenant, { conversation: id, pageSize: SHOWN_RUNS });
-      const summary = await parts.summary(tenant, id);
+      const summary = (await ifReadable(parts.summary(tenant, id))) ?? '';
       return { conversation: view(row), runs: items.reverse().map((run) => runView(run)), summary };
     },
     async listConversations({ pageSize, pageToken }, context) {
@@ -40,7 +41,10 @@ export function conversationApi(parts: {
     async deleteConversation({ id }, context) {
       const owner = ownerOf(context);
       const row = await read(owner.tenant, id);
-      if (row.activeRun !== null) throw new AppError('CONVERSATION_BUSY', { run: row.activeRun });
+      const active = row.activeRun === null ? undefined : await parts.runs.get(owner.tenant, row.activeRun);
+      // One that is set aside, or that ended where the history of its conversation cannot be read, works no more.
+      if (active?.endedAt === null && active.setAside === undefined)
+        throw new AppError('CONVERSATION_BUSY', { run: active.id });
       await parts.conversations.delete(owner.tenant, id);
       await parts.audit([
         {

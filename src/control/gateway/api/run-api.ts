@@ -8,6 +8,8 @@ import type { RunFeeds } from '../../dispatch/run-feeds.ts';
 import type { Devices } from '../../identity/devices.ts';
 import { principalName } from '../../identity/principal.ts';
 import type { RunService } from '../../orchestrator/run-service.ts';
+import type { RunState } from '../../orchestrator/state.ts';
+import { isUnreadable } from '../../orchestrator/unreadable.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
 import type { Runs } from '../../store/runs.ts';
 import { ownerOf } from '../principal.ts';
@@ -35,11 +37,12 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
     async getRun({ id }, context) {
       return { run: await read(ownerOf(context).tenant, id) };
     },
-    async listRuns({ pageSize, pageToken, conversation }, context) {
+    async listRuns({ pageSize, pageToken, conversation, setAside }, context) {
       const page = await parts.stored.list(ownerOf(context).tenant, {
         pageSize,
         pageToken,
         ...(conversation === '' ? {} : { conversation }),
+        setAside,
       });
       return { runs: page.items.map((row) => runView(row)), nextPageToken: page.nextPageToken };
     },
@@ -52,16 +55,42 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
       await read(owner.tenant, id);
       const commandId = `cancel:${id}:${requestId || newId()}`;
       const principal = principalName(owner);
-      await parts.runs.command(
-        owner.tenant,
-        id,
-        { type: 'cancel', principal, requestId: commandId },
-        { source: principal, commandId },
-      );
+      try {
+        await parts.runs.command(
+          owner.tenant,
+          id,
+          { type: 'cancel', principal, requestId: commandId },
+          { source: principal, commandId },
+        );
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        const { endTime } = await read(owner.tenant, id);
+        if (!endTime) await parts.runs.endSetAside(owner.tenant, id, 'cancelled', principal);
+      }
+      return { run: await read(owner.tenant, id) };
+    },
+    async retryRun({ id }, context) {
+      const { tenant } = ownerOf(context);
+      await read(tenant, id);
+      await parts.runs.retry(tenant, id);
+      return { run: await read(tenant, id) };
+    },
+    async endRun({ id }, context) {
+      const owner = ownerOf(context);
+      await read(owner.tenant, id);
+      await parts.runs.endSetAside(owner.tenant, id, 'failed', principalName(owner));
       return { run: await read(owner.tenant, id) };
     },
     async explainRun({ id }, context) {
-      const state = await parts.runs.state(ownerOf(context).tenant, id);
+      const { tenant } = ownerOf(context);
+      const { endTime } = await read(tenant, id);
+      let state: RunState | undefined;
+      try {
+        state = await parts.runs.state(tenant, id);
+      } catch (error) {
+        if (!(error instanceof AppError && isUnreadable(error))) throw error;
+        return { summary: endTime ? 'The run has ended; its history cannot be read.' : error.message };
+      }
       if (!state) throw new AppError('NOT_FOUND', { kind: 'run' });
       const targets = [...state.jobs.values()].map(({ device }) => device).filter((device) => device !== '');
       const online = await parts.devices.onlineAmong(state.tenant, targets);

@@ -16,6 +16,7 @@ import {
 } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError, ERRORS, isReason } from '../../../base/errors.ts';
 import { toFailure } from '../../../contract/errors.ts';
+import type { StoredRun } from '../../store/runs.ts';
 import type { JobRow, RunRow, RunState } from '../../store/unit.ts';
 
 const STATES: Record<RunState, RunStateProto> = {
@@ -39,7 +40,7 @@ const JOB_STATES: Readonly<Record<string, JobStateProto>> = {
   unknown: JobStateProto.UNKNOWN,
 };
 
-export function runView(row: RunRow, jobs: readonly JobRow[] = []): Run {
+export function runView(row: StoredRun, jobs: readonly JobRow[] = []): Run {
   const shown = jobs.map(jobView);
   return create(RunSchema, {
     id: row.id,
@@ -48,6 +49,7 @@ export function runView(row: RunRow, jobs: readonly JobRow[] = []): Run {
     question: row.question,
     state: STATES[row.state],
     principal: row.principal,
+    setAside: row.setAside ?? '',
     jobs: shown,
     egress: egressOf(row),
     createTime: timestampFromMs(row.createdAt),

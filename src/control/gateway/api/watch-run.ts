@@ -2,9 +2,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Run, WatchRunResponseSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
 import { Channel } from '../../../base/channel.ts';
-import type { RunFeeds } from '../../dispatch/run-feeds.ts';
+import type { OpenFeed, RunFeeds } from '../../dispatch/run-feeds.ts';
 import { jobSignature } from '../../orchestrator/job-view.ts';
 import { isEnded } from '../../orchestrator/state.ts';
+import { isUnreadable } from '../../orchestrator/unreadable.ts';
 
 /** Bytes of text in one message, about. */
 const PIECE = 32 * 1024;
@@ -15,8 +16,17 @@ export async function* watchRun(
   run: string,
   signal: AbortSignal,
 ): AsyncGenerator<MessageInitShape<typeof WatchRunResponseSchema>> {
-  yield { event: { case: 'run', value: await parts.read() } };
-  const { feed, close } = await parts.feeds.open(tenant, run);
+  const first = await parts.read();
+  yield { event: { case: 'run', value: first } };
+  let open: OpenFeed;
+  try {
+    open = await parts.feeds.open(tenant, run);
+  } catch (error) {
+    // Of one that has ended all was said that can be read.
+    if (isUnreadable(error) && first.endTime) return;
+    throw error;
+  }
+  const { feed, close } = open;
   const changes = new Channel<void>(1);
   const stop = feed.onChange(() => changes.closed || changes.offer());
   // A handler that waits for a reader who is gone is not called again, so leaving does not rest on it.
@@ -46,6 +56,7 @@ export async function* watchRun(
         offset += Buffer.byteLength(piece);
       }
       if (isEnded(feed.state)) break;
+      if (feed.failed) throw feed.failed;
       if ((await changes.next()).done) return;
     }
     yield { event: { case: 'run', value: await parts.read() } };
