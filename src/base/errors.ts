@@ -353,6 +353,11 @@ export const ERRORS = {
   HISTORY_INVALID: row('data_loss', 'the history of {stream} contradicts itself at event {version}: {problem}', {
     retryable: false,
   }),
+  VERSIONS_MIXED: row(
+    'unavailable',
+    'a replica of an older version is still at work, which could not read what this would write; it is done when that one has ended',
+    { retryable: true },
+  ),
   RUN_SET_ASIDE: row(
     'failed_precondition',
     'the history of the run {run} cannot be read by this version ({problem}), so it was set aside and nothing waits for it; start a newer version, try it again with `bowline runs retry {run}`, or end it with `bowline runs end {run}`',

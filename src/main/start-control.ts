@@ -197,9 +197,11 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     const sessions: Sessions = new Sessions(() => dispatcher.presence.remotes());
     const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
     const setAside = createSetAside(database.db);
+    const storedLeases = createLeases(database.db);
     const runs = new RunService({
       store,
       setAside,
+      allKnow: (version) => storedLeases.allKnow(version),
       clock,
       log,
       methods,
@@ -222,7 +224,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     life.onStop('queue and bus', () => opened.close());
     const ports: DispatchPorts = {
       outbox: createOutbox(database.db),
-      leases: createLeases(database.db),
+      leases: storedLeases,
       timers: createTimers(database.db),
       queue: opened.queue,
       bus: opened.bus,

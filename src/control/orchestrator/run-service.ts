@@ -7,6 +7,7 @@ import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
+import { versionNeeded } from '../store/event-version.ts';
 import type { SetAside, SetAsideRun } from '../store/set-aside.ts';
 import type { CommitResult, EventStore, OutboxRow, TimerRow } from '../store/unit.ts';
 import { badAsk, badCall } from './ask-bounds.ts';
@@ -51,6 +52,8 @@ export interface RunServiceParts {
   readonly standsStill?: (tenant: string) => boolean;
   /** Where runs go whose history cannot be read; default: they are only told apart. */
   readonly setAside?: Pick<SetAside, 'add' | 'find' | 'resume' | 'end'>;
+  /** Whether every live replica knows the events of this version; default: this is the only one. */
+  readonly allKnow?: (version: number) => Promise<boolean>;
   /** Runs and conversations kept folded; default 10,000 (and 128 MiB). */
   readonly cacheRuns?: number;
 }
@@ -261,6 +264,9 @@ export class RunService {
     const holderOf = (id: string) => (promised.has(id) ? this.#handOff?.replica : undefined);
     const unit = buildUnit(changes, this.#nonces.next(), holderOf);
     try {
+      const needed = versionNeeded(unit.parts.flatMap(({ events }) => events.map(({ type }) => type)));
+      // An older replica beside this one could not read it.
+      if (needed > 0 && !(await (this.#parts.allKnow?.(needed) ?? true))) throw new AppError('VERSIONS_MIXED');
       const result = await commitSurely(this.#parts, unit);
       if (result.status !== 'committed') {
         const own = result.status === 'duplicate' && sameOutcome(result.outcome, unit.outcome);

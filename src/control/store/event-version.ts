@@ -1,3 +1,36 @@
-// Which kinds of stored events this version knows, as a number that grows with each new kind. Its lease says it. A new kind is written
-// only while `Leases.allKnow` says that every live replica knows it: until then what it stands for is not offered.
-export const EVENT_VERSION = 1;
+// Which kinds of stored events exist since which version, and what follows from it: a lease says the version of its replica, and a kind
+// is written only while every live replica knows it. A new kind gets the next number here; a field of an old kind gets none.
+import type { ConversationEvent, RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
+
+type Kind = NonNullable<RunEvent['event']['case'] | ConversationEvent['event']['case']>;
+
+/** 0 is from before leases had a version. */
+const SINCE: Readonly<Record<Kind, number>> = {
+  submitted: 0,
+  started: 0,
+  jobQueued: 0,
+  attemptStarted: 0,
+  attemptLost: 0,
+  attemptFailed: 0,
+  attemptDue: 0,
+  jobFinished: 0,
+  jobCancelling: 0,
+  jobCancelled: 0,
+  lateResult: 0,
+  cancelRequested: 0,
+  ended: 0,
+  jobReceived: 0,
+  enqueued: 0,
+  turnTaken: 0,
+  turnEnded: 0,
+};
+
+/** What this build knows. */
+export const EVENT_VERSION = Math.max(1, ...Object.values(SINCE));
+
+/** The version that every live replica must have before events of these kinds are written. */
+export function versionNeeded(kinds: Iterable<string>, since: Readonly<Record<string, number>> = SINCE): number {
+  let needed = 0;
+  for (const kind of kinds) needed = Math.max(needed, since[kind] ?? EVENT_VERSION);
+  return needed;
+}

@@ -1,5 +1,7 @@
-// Brings the database's tables to this version. The list of migrations is static, so that a bundle holds them all.
-import type { Kysely } from 'kysely';
+// Brings the database's tables to this version. The lists are static, so that a bundle holds them all. Two kinds: what only adds, and with
+// which every build works that does not know it, is an expansion, recorded in a table of its own where such builds do not look;
+// anything else is a migration, and a build that does not know one of those refuses the database.
+import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { Migrator } from 'kysely/migration';
 import { AppError } from '../../base/errors.ts';
@@ -21,9 +23,16 @@ const migrations: Record<string, Migration> = {
   '0003-holder': holder,
   '0004-hot-tables': hotTables,
   '0005-plugins': plugins,
+};
+
+/** Only nullable or defaulted columns, new tables, new indexes: an older build reads and writes as before. */
+const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0006-session-starts': sessionStarts,
   '0007-set-aside': setAside,
 };
+
+/** Of the lock under which expansions are made; any number that nobody else takes. */
+const EXPANSION_LOCK = 7_420_000_006;
 
 /**
  * Applies what is missing, in order, in one transaction under an advisory lock, so that replicas may start together.
@@ -33,9 +42,33 @@ const migrations: Record<string, Migration> = {
 export async function migrate(db: Kysely<Schema>): Promise<string[]> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
   const { error, results } = await migrator.migrateToLatest();
-  if (!error) return (results ?? []).map((result) => result.migrationName);
+  if (!error) return [...(results ?? []).map((result) => result.migrationName), ...(await expand(db))];
   const message = error instanceof Error ? error.message : String(error);
   if (message.includes('corrupted migrations')) throw new AppError('DATABASE_NEWER', {}, { cause: error });
   if (!needsSomeone(error)) throw storeError(error);
   throw new AppError('DATABASE_UNUSABLE', { problem: postgresCause(error)?.text ?? message }, { cause: error });
+}
+
+/** Makes the expansions that are missing; those that only a newer build knows are left alone. */
+async function expand(db: Kysely<Schema>): Promise<string[]> {
+  try {
+    return await db.transaction().execute(async (trx) => {
+      await sql`select pg_advisory_xact_lock(${EXPANSION_LOCK}::bigint)`.execute(trx);
+      await sql`create table if not exists expansion (name text primary key, at timestamptz(3) not null default now())`.execute(
+        trx,
+      );
+      const { rows } = await sql<{ name: string }>`select name from expansion`.execute(trx);
+      const done = new Set(rows.map(({ name }) => name));
+      const missing = Object.entries(expansions).filter(([name]) => !done.has(name));
+      for (const [name, { up }] of missing) {
+        await up(trx);
+        await sql`insert into expansion (name) values (${name})`.execute(trx);
+      }
+      return missing.map(([name]) => name);
+    });
+  } catch (error) {
+    if (!needsSomeone(error)) throw storeError(error);
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new AppError('DATABASE_UNUSABLE', { problem }, { cause: error });
+  }
 }
