@@ -62,7 +62,7 @@ test.skipIf(!previous)(
 );
 
 async function serves(control: TestControl, what: string): Promise<void> {
-  const edge = await (await control.device()).connect();
+  const edge = await (await control.device(what.replace(/\W+/gu, '-'))).connect();
   const worker = await control.worker();
   const { run } = edge.ask(what);
   worker.reply(await worker.job(), `answer: ${what}`);
