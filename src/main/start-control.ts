@@ -196,7 +196,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     life.onStop('plugins', () => plugins.stop());
     const sessions: Sessions = new Sessions(() => dispatcher.presence.remotes());
     const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
-    const setAside = createSetAside(database.db);
+    const setAside = createSetAside(database.db, (trx, entry) => writeAudit(trx, [entry]));
     const storedLeases = createLeases(database.db);
     const runs = new RunService({
       store,

@@ -1,7 +1,6 @@
 // Runs that were set aside, because no version at work could read their history. Nothing of them is given out or fired meanwhile; their
 // events are never touched.
-import { type Kysely, sql } from 'kysely';
-import { writeAudit } from '../ledger/audit.ts';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import { EVENT_VERSION } from './event-version.ts';
 import { guarded } from './guarded.ts';
 import type { Schema } from './schema.ts';
@@ -35,7 +34,13 @@ export interface SetAside {
 /** Why its dispatches wait. */
 const REASON = 'set aside';
 
-export function createSetAside(db: Kysely<Schema>): SetAside {
+/** Records in the same transaction who ended what. */
+export type AuditEnd = (
+  trx: Transaction<Schema>,
+  entry: { tenant: string; principal: string; action: string; subject: string; detail: { problem: string } },
+) => Promise<void>;
+
+export function createSetAside(db: Kysely<Schema>, audit: AuditEnd): SetAside {
   const rows = () =>
     db
       .selectFrom('set_aside')
@@ -153,7 +158,7 @@ export function createSetAside(db: Kysely<Schema>): SetAside {
         await trx.deleteFrom('outbox').where('tenant', '=', tenant).where('run', '=', run).execute();
         await trx.deleteFrom('timers').where('tenant', '=', tenant).where('stream', '=', run).execute();
         const detail = { problem: ended.problem };
-        await writeAudit(trx, [{ tenant, principal: by, action: 'run.end', subject: `run:${run}`, detail }]);
+        await audit(trx, { tenant, principal: by, action: 'run.end', subject: `run:${run}`, detail });
         return true;
       });
     },
