@@ -3,6 +3,7 @@
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { AppError } from '../../src/base/errors.ts';
 import { ROOT, Stack } from '../support/stack.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
@@ -73,6 +74,15 @@ test.each([
   expect(methods).toContainEqual(['bowline.capability.embed.v1.EmbedService/Embed', 'done']);
   const plain = (await cli('ask', question)).stdout;
   expect(plain).toMatch(new RegExp(`${path}:\\d+.* \\(collection docs\\)`));
+});
+
+test('the advice for a collection of another model works as it is printed', async () => {
+  const { message } = new AppError('COLLECTION_OTHER_MODEL', { collection: 'docs', has: 'a', wanted: 'b' });
+  const words = /`bowline (docs re-embed docs)`/.exec(message)?.[1]?.split(' ') ?? [];
+  expect((await cli(...words)).stdout).toMatch(/^docs: has the vectors of \S+\n$/);
+  expect(await json('docs', 're-embed')).toMatchObject([{ collection: 'docs', embedded: 0 }]);
+  const unknown = await stack.cli(['docs', 're-embed', 'nothing-of-the-kind']);
+  expect([unknown.code, unknown.stderr]).toEqual([6, expect.stringContaining('(COLLECTION_UNKNOWN)')]);
 });
 
 test('a changed document replaces what was known of it, and what is removed is not found any more', async () => {

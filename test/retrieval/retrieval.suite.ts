@@ -195,6 +195,27 @@ export function retrievalSuite(open: () => Promise<Database>): void {
     expect(texts(await retrieval.find(mine, 'vermilion'))).toHaveLength(2);
   });
 
+  test('composed and decomposed names are the same name where one is looked for', async () => {
+    const retrieval = fresh();
+    const [composed, decomposed] = ['caf\u00e9/men\u00fc.md', 'cafe\u0301/menu\u0308.md'];
+    const list = async (idPrefix: string) =>
+      (await retrieval.call('listDocuments', tenant, { collection: 'c', idPrefix })).documents.length;
+    for (const [stored, asked] of [
+      [composed, decomposed],
+      [decomposed, composed],
+    ] as const) {
+      await retrieval.ingest(tenant, 'c', { [stored]: 'coffee costs two', other: 'coffee costs three' });
+      expect(await list(asked.slice(0, 5))).toBe(1);
+      const found = await retrieval.find(tenant, 'coffee', { idPrefix: asked });
+      expect(found.map(({ document }) => document)).toEqual([stored]);
+      const what = { case: 'documents' as const, value: { ids: [asked] } };
+      expect(await retrieval.call('delete', tenant, { collection: 'c', what })).toMatchObject({ documents: 1 });
+      await retrieval.ingest(tenant, 'c', { [stored]: 'coffee costs two' });
+      const prefix = { case: 'idPrefix' as const, value: asked.slice(0, 5) };
+      expect(await retrieval.call('delete', tenant, { collection: 'c', what: prefix })).toMatchObject({ documents: 1 });
+    }
+  });
+
   test('a statement that forgets the tenant sees nothing of another one', async () => {
     const retrieval = fresh();
     await retrieval.ingest(tenant, 'c', { doc: 'text' });

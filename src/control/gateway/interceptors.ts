@@ -1,5 +1,6 @@
 // What happens to every call at the port, in this order: the credential turned into a principal, errors translated, those of
 // peers that went away told apart, foreign bowline headers dropped, requests checked against their contract.
+import type { DescMessage, Message } from '@bufbuild/protobuf';
 import type { HandlerContext, Interceptor, StreamRequest } from '@connectrpc/connect';
 import { EnrollmentService } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
@@ -11,6 +12,7 @@ import { validate } from '../../contract/validate.ts';
 import { type Authenticator, bearerOf } from '../identity/authenticator.ts';
 import { admitKey } from './opening.ts';
 import { principalKey } from './principal.ts';
+import { mustBeStorable } from './storable.ts';
 import { tooLarge } from './too-large.ts';
 
 /** The headers of ours that are read, and those that are answered with. */
@@ -84,7 +86,7 @@ export function isOpen(method: HandlerContext['method']): boolean {
 
 /** Checks each request message against its contract. Frames of sessions are checked one by one in their session. */
 export const validateInterceptor: Interceptor = (next) => (request) => {
-  if (!request.stream) validate(request.method.input, request.message);
+  if (!request.stream) mustBeGood(request.method.input, request.message);
   return next(
     request.stream && request.method.methodKind === 'server_streaming'
       ? { ...request, message: validated(request) }
@@ -92,9 +94,14 @@ export const validateInterceptor: Interceptor = (next) => (request) => {
   );
 };
 
+function mustBeGood(schema: DescMessage, message: Message): void {
+  validate(schema, message);
+  mustBeStorable(schema, message);
+}
+
 async function* validated(request: StreamRequest): StreamRequest['message'] {
   for await (const message of request.message) {
-    validate(request.method.input, message);
+    mustBeGood(request.method.input, message);
     yield message;
   }
 }

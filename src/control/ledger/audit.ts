@@ -1,6 +1,7 @@
 // The audit trail of the control plane: who did what to whom. It only ever appends; never content, never secrets.
 import type { Kysely } from 'kysely';
 import { AppError } from '../../base/errors.ts';
+import { encodeJson } from '../store/commit-encode.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 
@@ -32,7 +33,7 @@ export async function writeAudit(db: Kysely<Schema>, entries: readonly AuditEntr
     principal,
     action,
     subject,
-    detail: JSON.stringify(detail ?? {}),
+    detail: encodeJson(detail ?? {}),
   }));
   await inStore(() => db.insertInto('audit').values(rows).execute());
 }

@@ -33,6 +33,9 @@ export const cleanCut = (cut: CutDocument): CutDocument => ({
   })),
 });
 
+/** A name in each of its forms: as it is written, composed (NFC) and decomposed (NFD). To people they are one. */
+export const formsOf = (name: string): string[] => [...new Set([name, name.normalize('NFC'), name.normalize('NFD')])];
+
 /** Whether the database can hold a name. */
 const isKeepable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
 

@@ -18,7 +18,7 @@ import {
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import type { DocumentParser } from '../../documents/document.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../handler.ts';
-import { mustBeName } from './clean-text.ts';
+import { formsOf, mustBeName } from './clean-text.ts';
 import { Ingest } from './ingest.ts';
 import type { Cutter } from './passages/cutter.ts';
 import { reEmbed } from './re-embed.ts';
@@ -76,7 +76,7 @@ async function remove(database: Database, { collection, what }: DeleteRequest, c
 function doomedBy(what: DeleteRequest['what']): Doomed | undefined {
   switch (what.case) {
     case 'documents':
-      return { kind: 'documents', ids: what.value.ids };
+      return { kind: 'documents', ids: what.value.ids.flatMap(formsOf) };
     case 'idPrefix':
       return { kind: 'prefix', prefix: what.value };
     case 'everything':

@@ -52,9 +52,7 @@ export async function listDocuments(
     .selectAll()
     .where('tenant', '=', tenant)
     .where('collection', '=', collection)
-    .where((eb) => eb.fn<boolean>('starts_with', ['id', eb.val(prefix)]));
-  // What begins with the prefix comes behind it, so that the index starts there.
-  query = query.where('id', '>=', prefix);
+    .where((eb) => eb.fn<boolean>('starts_with', [eb.fn('normalize', ['id']), eb.val(prefix.normalize())]));
   if (after !== undefined) query = query.where('id', '>', after);
   const rows = await query
     .orderBy('id')

@@ -33,7 +33,9 @@ export async function deleteDocuments(scope: TenantTransaction, name: string, do
     return { documents: collection.documents, collection: collection.id };
   }
   const which =
-    doomed.kind === 'prefix' ? sql`starts_with(d.id, ${doomed.prefix})` : sql`d.id = any(${doomed.ids}::text[])`;
+    doomed.kind === 'prefix'
+      ? sql`starts_with(normalize(d.id), ${doomed.prefix.normalize()})`
+      : sql`d.id = any(${doomed.ids}::text[])`;
   const { rows } = await sql<{ hash: Buffer }>`
     delete from passage p where p.tenant = ${tenant} and p.document = any(array(
       select d.key from document d where d.tenant = ${tenant} and d.collection = ${collection.id} and ${which}))

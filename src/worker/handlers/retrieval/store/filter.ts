@@ -14,7 +14,7 @@ export const isOpen = ({ prefix, metadata }: Filter): boolean => prefix === '' &
 /** The condition; `true` for an open filter. */
 export function condition({ prefix, metadata }: Filter): RawBuilder<boolean> {
   const parts = [sql<boolean>`true`];
-  if (prefix !== '') parts.push(sql<boolean>`starts_with(d.id, ${prefix})`);
+  if (prefix !== '') parts.push(sql<boolean>`starts_with(normalize(d.id), ${prefix.normalize()})`);
   if (Object.keys(metadata).length > 0) parts.push(sql<boolean>`d.metadata @> ${JSON.stringify(metadata)}::jsonb`);
   return sql<boolean>`(${sql.join(parts, sql` and `)})`;
 }
