@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { silentLogger } from '../base/logger.ts';
 import { RequestFaults } from '../base/stray-errors.ts';
-import { answer, contained } from './serve-requests.ts';
+import { answer, contained, takeExpecting } from './serve-requests.ts';
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -96,6 +96,39 @@ function program(fails: string, outside = ''): string {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
+
+test('a request that expects something is answered like any other, also when it is gone before anyone looks', async () => {
+  const faults = new RequestFaults(silentLogger);
+  const answers = contained(faults, (_request, response) => answer(response, 200));
+  const server = createServer(answers);
+  takeExpecting(server, answers);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  closing.push(
+    () => client.destroy(),
+    () => server.close(),
+  );
+  const ask = (expected: string) =>
+    new Promise<number>((resolve) => {
+      const stream = client.request({ ':path': '/', expect: expected });
+      stream.on('response', (headers) => resolve(Number(headers[':status'])));
+      stream.on('error', () => {});
+    });
+  expect(await ask('100-continue')).toBe(200);
+  expect(await ask('a miracle')).toBe(200);
+  const stray: unknown[] = [];
+  const note = (error: unknown) => stray.push(error);
+  process.on('uncaughtException', note);
+  closing.push(() => process.off('uncaughtException', note));
+  for (let n = 0; n < 50; n++) {
+    const stream = client.request({ ':path': '/', expect: '100-continue' });
+    stream.on('error', () => {});
+    // Its headers and its end are in one packet.
+    stream.close(8);
+  }
+  expect(await ask('100-continue')).toBe(200);
+  expect([stray, faults.count]).toEqual([[], 0]);
+});
 
 test('an error that nobody can catch ends the process only if it came from no request', () => {
   expect(program("setImmediate(() => { throw new Error('in a later turn') })")).toBe('lives 1\n');

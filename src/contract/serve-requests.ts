@@ -1,7 +1,7 @@
 // From requests of Node to handlers of Connect, for every listener here. Whatever a request holds or its handler does, its
 // exception stays its own: it is counted, its stream ends, and the process lives. It knows no methods and no limits.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import { constants, type Http2Server, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import { Code, ConnectError, type ContextValues } from '@connectrpc/connect';
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
@@ -33,6 +33,22 @@ export function contained(
       }
     });
   };
+}
+
+/**
+ * Hands requests with an `expect` header to the same listener. Left to Node, it writes the answer to them before any listener
+ * runs, and throws where the stream is gone by then.
+ */
+export function takeExpecting(server: Http2Server, listener: RequestListener): void {
+  server.on('checkExpectation', listener);
+  server.on('checkContinue', (request, response) => {
+    try {
+      if (!unanswerable(response)) response.writeContinue();
+    } catch {
+      // The listener sees that nobody is there.
+    }
+    listener(request, response);
+  });
 }
 
 /** The path without its query; empty where the request has none (CONNECT). */

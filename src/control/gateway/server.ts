@@ -11,6 +11,7 @@ import type { Secret } from '../../base/secret.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
 import type { Sign } from '../../contract/channel/channel-proof.ts';
+import { takeExpecting } from '../../contract/serve-requests.ts';
 import { type ChangingRoutes, nodeHandler } from './adapter.ts';
 import { Connections, sendAway } from './connections.ts';
 import { frontOf } from './front.ts';
@@ -92,45 +93,44 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   const peers = new LivePeers();
   const { maxStreams, maxHeaderBytes, maxPeers } = options;
   const settings = { maxConcurrentStreams: maxStreams, initialWindowSize: 1 << 20, maxHeaderListSize: maxHeaderBytes };
-  const http2 = createServer(
-    { settings },
-    nodeHandler({
-      routes: options.routes,
-      ...(options.changing ? { changing: options.changing } : {}),
-      interceptors: options.interceptors,
-      requestGate: options.gate,
-      maxFrameBytes: options.maxFrameBytes,
-      // Raw bytes; a peer that needs compression says so and gets it.
-      compressMinBytes: 16 << 10,
-      contextValues: ({ stream }) => {
-        const gather = () => {
-          stream.cork();
-          setImmediate(() => stream.uncork());
-        };
-        const reset = () => stream.close(constants.NGHTTP2_CANCEL);
-        const admit = () => {
-          const session = stream.session as ServerHttp2Session | undefined;
-          if (!session) return;
-          connections.admit(session);
-          strangers.admit(session);
-        };
-        const isLive = async () => stream.session !== undefined && (await peers.isLive(stream.session));
-        return createContextValues()
-          .set(resetKey, reset)
-          .set(gatherKey, gather)
-          .set(admitKey, admit)
-          .set(liveKey, isLive);
-      },
-      isOpen: options.isOpen,
-      strangers,
-      strangerCalls: options.maxStrangerCalls,
-      strangerMs: limits.strangerMs,
-      maxHeaderBytes,
-      clock: options.clock,
-      log: spared,
-      faults: options.faults,
-    }),
-  );
+  const answers = nodeHandler({
+    routes: options.routes,
+    ...(options.changing ? { changing: options.changing } : {}),
+    interceptors: options.interceptors,
+    requestGate: options.gate,
+    maxFrameBytes: options.maxFrameBytes,
+    // Raw bytes; a peer that needs compression says so and gets it.
+    compressMinBytes: 16 << 10,
+    contextValues: ({ stream }) => {
+      const gather = () => {
+        stream.cork();
+        setImmediate(() => stream.uncork());
+      };
+      const reset = () => stream.close(constants.NGHTTP2_CANCEL);
+      const admit = () => {
+        const session = stream.session as ServerHttp2Session | undefined;
+        if (!session) return;
+        connections.admit(session);
+        strangers.admit(session);
+      };
+      const isLive = async () => stream.session !== undefined && (await peers.isLive(stream.session));
+      return createContextValues()
+        .set(resetKey, reset)
+        .set(gatherKey, gather)
+        .set(admitKey, admit)
+        .set(liveKey, isLive);
+    },
+    isOpen: options.isOpen,
+    strangers,
+    strangerCalls: options.maxStrangerCalls,
+    strangerMs: limits.strangerMs,
+    maxHeaderBytes,
+    clock: options.clock,
+    log: spared,
+    faults: options.faults,
+  });
+  const http2 = createServer({ settings }, answers);
+  takeExpecting(http2, answers);
   http2.on('session', (session) => {
     session.on('error', (error) => spared.debug('a connection failed', { why: error.message }));
     connections.add(session);

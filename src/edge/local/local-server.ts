@@ -18,6 +18,7 @@ import {
   pathOf,
   type RequestListener,
   respond,
+  takeExpecting,
   universalRequest,
 } from '../../contract/serve-requests.ts';
 
@@ -56,7 +57,9 @@ export class LocalServer {
     const { socket, log } = options;
     clearStale(socket, folder.address);
     const sessions = new Set<ServerHttp2Session>();
-    const server = createServer({ settings: { maxConcurrentStreams: STREAMS } }, listener(options));
+    const answers = listener(options);
+    const server = createServer({ settings: { maxConcurrentStreams: STREAMS } }, answers);
+    takeExpecting(server, answers);
     server.maxConnections = CONNECTIONS;
     server.on('session', (session) => {
       sessions.add(session);
