@@ -11,7 +11,7 @@ import { chatRequest } from './chat-request.ts';
 import { boundBy } from './recipients.ts';
 import { judgeToolCalls } from './tool-calls.ts';
 
-const use = (name: string, recipients: string[] = []) =>
+const use = (name: string, recipients: string[] = ['any']) =>
   create(CollectionUseSchema, { name, grant: `g-${name}`, recipients });
 
 const asked = (options: PlayOptions = {}): PlayedRun =>
