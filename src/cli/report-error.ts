@@ -36,6 +36,15 @@ export function reportError(error: unknown, io: CliIo, home: string | undefined)
   if (e.reason === 'INTERNAL' && e.cause instanceof Error) err.line(`  cause: ${inertLine(String(e.cause))}`);
   const hint = e.reason === 'NOT_FOUND' ? LISTS[e.metadata.kind ?? ''] : HINTS[e.reason];
   if (hint) err.line(`  ${hint}`);
-  const tried = homeFolder(home, io.env);
-  if (e.reason !== 'USAGE' && !e.message.includes(tried)) err.line(`  home: ${tried}`);
+  const tried = triedHome(io, home);
+  if (e.reason !== 'USAGE' && tried && !e.message.includes(tried)) err.line(`  home: ${tried}`);
+}
+
+/** Undefined for a user who has none. */
+function triedHome(io: CliIo, home: string | undefined): string | undefined {
+  try {
+    return homeFolder(home, io.env);
+  } catch {
+    return undefined;
+  }
 }
