@@ -136,13 +136,13 @@ async function up(
       log,
     });
     life.onStop('edge', () => edge.stop(config.drainMs / 2));
-    const started = Promise.all([edge.ready, worker.ready, everyoneIn(control, clock, aborter.signal)]);
+    const joined = edge.ready.then(async () => (await readIdentity(paths.device))?.name ?? '');
+    const everyone = joined.then((device) => everyoneIn(control, device, clock, aborter.signal));
+    const started = Promise.all([joined, worker.ready, everyone]);
     const first = await Promise.race([started, stopping]);
     if (typeof first !== 'string') {
       announce(home, control.url);
-      io.out(
-        `ready ${JSON.stringify({ control: control.url, home, device: control.devices()[0], model: control.model()?.name })}`,
-      );
+      io.out(`ready ${JSON.stringify({ control: control.url, home, device: first[0], model: control.model()?.name })}`);
     }
     io.progress(`stopping: ${await stopping}`);
   } finally {
@@ -153,11 +153,11 @@ async function up(
   }
 }
 
-/** Resolves when a worker and an edge are connected. */
-async function everyoneIn(control: RunningControl, clock: Clock, signal: AbortSignal): Promise<void> {
+/** Resolves when a worker and the edge of this home are connected; other edges may be, too. */
+async function everyoneIn(control: RunningControl, device: string, clock: Clock, signal: AbortSignal): Promise<void> {
   const end = clock.monotonic() + READY_MS;
   while (!signal.aborted) {
-    if (control.devices().length > 0 && control.model() !== undefined) return;
+    if (control.devices().includes(device) && control.model() !== undefined) return;
     if (clock.monotonic() > end)
       throw new AppError('DEADLINE_EXCEEDED', { after: `${READY_MS} ms of waiting for worker and edge` });
     await new Promise<void>((resolve) => setTimeout(resolve, 20));

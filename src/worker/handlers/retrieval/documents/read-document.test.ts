@@ -60,6 +60,18 @@ test('text that is not UTF-8 is read by the parser, which must be sure of its ch
   expect(asked).toEqual([{ mediaType: 'text/plain', charset: undefined, sureCharset: true }]);
 });
 
+test('a PDF of plain ASCII that came as text is read as the same bytes', async () => {
+  const asked: [string, Uint8Array][] = [];
+  const parse: DocumentParser['parse'] = async ({ mediaType, bytes }) => {
+    asked.push([mediaType, bytes]);
+    return { ...EMPTY, text: 'page 1' };
+  };
+  const parser = new LazyParser(async () => ({ parse, close: async () => {} }));
+  const document = create(DocumentSchema, { id: 'a.pdf', body: { case: 'text', value: '%PDF-1.4\n1 0 obj' } });
+  expect((await readDocument(document, 't', parser, never)).text).toBe('page 1');
+  expect(asked).toEqual([['application/pdf', Buffer.from('%PDF-1.4\n1 0 obj')]]);
+});
+
 test.each([
   ['pages', /more than the 2000 pages/],
   ['characters', /more text than is read/],

@@ -28,11 +28,9 @@ export async function readDocument(
     const text = bytes ? decodeText(bytes, charset) : String(body.value);
     if (text !== undefined) return { ...asText(text, kind), title, mediaType: name };
   }
-  if ((kind === 'pdf' || kind === 'docx') && !bytes) {
-    throw unreadable(`a ${kind.toUpperCase()} is given as data, not as text`);
-  }
   const parsed = await parser.parse(
     {
+      // A PDF may be pure ASCII and then comes as text: its bytes are the same.
       bytes: bytes ?? Buffer.from(String(body.value)),
       mediaType: PARSED_AS[kind],
       charset: bytes ? charset || undefined : 'utf-8',
