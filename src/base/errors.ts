@@ -262,7 +262,7 @@ export const ERRORS = {
   // edge tools
   PATH_NOT_ALLOWED: row(
     'permission_denied',
-    'this path is not allowed on the device; add its folder with --allow or under allow.read in config.yaml if it should be',
+    'this path is not allowed on the device: add its folder with --allow or under allow.read in config.yaml if it should be, a name that begins with a dot under allow.hidden; names of secret files and links out of a folder are never allowed',
   ),
   FILE_NOT_FOUND: row('not_found', 'there is no such file or folder in the allowed folders', { exit: EXIT.failed }),
   FILE_UNREADABLE: row('failed_precondition', 'the system refused access to the file; look at its permissions'),
