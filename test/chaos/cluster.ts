@@ -197,7 +197,10 @@ export class Cluster implements Site {
       const redis = await this.#link(`${name}>redis`, [this.redis.port]);
       Object.assign(stack.env, { REDIS_URL: at(this.redis.url, redis.port), BOWLINE_REDIS_PREFIX: this.redis.prefix });
     }
-    await this.#run(new Part(name, stack, () => stack.start('control', ['--port', String(stack.port)])));
+    // A start that the database turns away for a reason that somebody must mend ends and says so; then it is started again.
+    const mayEnd = (printed: string, startedAt: number) =>
+      printed.includes('DATABASE_UNUSABLE') && this.gate.shutSince(startedAt);
+    await this.#run(new Part(name, stack, () => stack.start('control', ['--port', String(stack.port)]), mayEnd));
     return stack.port;
   }
 

@@ -26,6 +26,8 @@ export class DatabaseGate {
   /** The same for the programs. */
   readonly programsUrl: string;
   readonly #postgres: TestPostgres;
+  #shut = false;
+  #openedAt = Number.NEGATIVE_INFINITY;
 
   private constructor(postgres: TestPostgres, url: string) {
     this.#postgres = postgres;
@@ -45,20 +47,28 @@ export class DatabaseGate {
     return gate;
   }
 
+  /** Whether it was shut at any time since then (`performance.now()`). */
+  shutSince(at: number): boolean {
+    return this.#shut || this.#openedAt > at;
+  }
+
   /** From now on nobody new comes in, and who is in is thrown out. */
   close(how: keyof typeof CLOSED): Promise<void> {
+    this.#shut = true;
     return this.#surely([
       ...CLOSED[how],
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${DATABASE}'`,
     ]);
   }
 
-  open(): Promise<void> {
+  async open(): Promise<void> {
     // Sessions that began while nothing could be written would stay so.
-    return this.#surely([
+    await this.#surely([
       ...OPEN,
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${DATABASE}'`,
     ]);
+    this.#shut = false;
+    this.#openedAt = performance.now();
   }
 
   /** The server may be stopped, killed or starting. */

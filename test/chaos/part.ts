@@ -15,13 +15,21 @@ export class Part {
   /** What it did that it must not do, in words; whoever reads takes them. */
   readonly wrong: string[] = [];
   readonly #start: (stack: Stack) => Program;
+  readonly #mayEnd: (printed: string, startedAt: number) => boolean;
   #program: Program | undefined;
   /** Someone of the harness wants it to end. */
   #wanted = false;
   #stopped = false;
   #starts = 0;
 
-  constructor(name: string, stack: Stack, start: (stack: Stack) => Program) {
+  /** @param mayEnd whether an end by itself is right, by what it printed and when it was started; whoever heals starts it again */
+  constructor(
+    name: string,
+    stack: Stack,
+    start: (stack: Stack) => Program,
+    mayEnd: (printed: string, startedAt: number) => boolean = () => false,
+  ) {
+    this.#mayEnd = mayEnd;
     this.name = name;
     this.stack = stack;
     this.#start = start;
@@ -40,9 +48,10 @@ export class Part {
     const program = this.#start(this.stack);
     this.#program = program;
     const nth = ++this.#starts;
+    const startedAt = performance.now();
     void program.ended.then(({ code, signal }) => {
       this.stack.write(`printed-${nth}.txt`, program.output);
-      if (this.#wanted || this.#program !== program) return;
+      if (this.#wanted || this.#program !== program || this.#mayEnd(program.output, startedAt)) return;
       this.wrong.push(`${this.name} ended by itself (${code ?? signal}): ${program.output.trim().slice(-300)}`);
     });
   }
