@@ -109,6 +109,27 @@ test('under PROCESS durability acknowledged events are presented until the answe
   expect((await fourth.next('hello')).follows.map(({ run }) => run)).toEqual([b.run]);
 });
 
+test('an ask that the control plane had acknowledged and has lost is presented again, under POWER too', async () => {
+  const edge = await start();
+  const first = await control.welcome({ durability: Durability.POWER });
+  const { run } = await edge.ask('one');
+  const { sequence } = await first.next('userEvent');
+  accept(first, run, sequence);
+  await until(() => edge.open.get(run)?.accepted === true, 'the outcome');
+  first.cut();
+
+  const second = await control.welcome({ durability: Durability.POWER });
+  second.send({ case: 'runUnknown', value: { run } });
+  expect(await second.next('userEvent')).toMatchObject({ run, sequence, text: 'one' });
+  accept(second, run, sequence);
+  answer(second, run, 'x');
+  await until(() => edge.open.get(run) === undefined, 'the answer in the journal');
+  // Nothing is open there any more: the same word changes nothing.
+  second.send({ case: 'runUnknown', value: { run } });
+  const other = await edge.ask('two');
+  expect((await second.next('userEvent')).run).toBe(other.run);
+});
+
 test('everything is rebuilt from the journal after a start: same sequence, same journal, cancel included', async () => {
   const before = await start({ connect: false });
   const a = await before.ask('first', { requestId: 'r1' });

@@ -213,6 +213,15 @@ test('a call that is cancelled while the session is lost ends when the device co
   await back.cut();
 });
 
+test('an edge that follows a run which is not there is told so', async () => {
+  const device = await control.device();
+  const edge = control.closing(await device.connect());
+  const run = newId();
+  edge.send({ case: 'followRun', value: { run } as never });
+  expect((await edge.frame('runUnknown')).run).toBe(run);
+  await edge.cut();
+});
+
 test('a cancel while the device is away reaches it when it is back', async () => {
   const device = await control.device();
   const edge = control.closing(await device.connect());

@@ -134,9 +134,10 @@ export class EdgeFollows {
       }
       if (!(error instanceof AppError && error.retryable)) {
         this.#opening.delete(run);
-        // Of a run that is not there nothing can be told; its event, if it is sent, makes it.
-        if (!(error instanceof AppError && error.reason === 'NOT_FOUND'))
-          this.#parts.log.error('a run could not be followed', error, { run });
+        // Its event, if it is still open at the edge, is presented again and makes it.
+        if (error instanceof AppError && error.reason === 'NOT_FOUND')
+          this.#tell({ case: 'runUnknown', value: { run } });
+        else this.#parts.log.error('a run could not be followed', error, { run });
         return;
       }
       this.#again(run, attempt);
@@ -168,7 +169,9 @@ export class EdgeFollows {
     if (!this.#closed) this.#again(run, attempt + 1);
   }
 
+  /** What is too much for an edge that does not read is left out; its next session asks again. */
   #tell(body: EdgeBody): void {
+    if (this.#told.length >= MAX_FOLLOWS) return;
     this.#told.push(body);
     this.#parts.wake();
   }

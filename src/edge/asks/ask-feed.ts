@@ -77,7 +77,7 @@ export class AskFeed {
   }
 }
 
-/** Acknowledged events are presented again unless the control plane's acknowledgement survives a loss of power. */
+/** Acknowledged events are presented again when they were lost there, and unless the acknowledgement survives a loss of power. */
 function isDue(ask: OpenAsk, durability: Durability): boolean {
-  return !ask.accepted || durability !== Durability.POWER;
+  return !ask.accepted || ask.lost || durability !== Durability.POWER;
 }

@@ -169,6 +169,7 @@ export class AskService {
   async outcome({ run, sequence, refused }: EventOutcome): Promise<void> {
     const ask = this.#deps.open.get(run);
     if (!ask || ask.sequence !== Number(sequence)) return;
+    ask.lost = false;
     if (ask.accepted && !refused) return;
     if (refused)
       return this.#finish(run, refusedOutcome(refused), { case: 'askOutcome', value: { sequence, refused } });
@@ -176,6 +177,17 @@ export class AskService {
     this.#timers.get(run)?.();
     this.#timers.delete(run);
     this.#tellWaiting(ask);
+  }
+
+  /** The control plane does not have a run that is open here, also one that it had accepted: it is presented again. */
+  unknown(run: string): void {
+    const ask = this.#deps.open.get(run);
+    if (!ask?.accepted || ask.ending) return;
+    this.#deps.log.warn('the control plane has lost an ask that it had accepted; it is presented again', { run });
+    ask.lost = true;
+    ask.sentIn = 0;
+    ask.cancelSentIn = 0;
+    this.#changed();
   }
 
   /** A run ended: its answer is journaled, its grants end, its followers see it. Repeats are ignored. */

@@ -12,6 +12,8 @@ export interface OpenAsk {
   readonly at: number;
   /** The control plane said that it has it, and that is in the journal. */
   accepted: boolean;
+  /** The control plane does not have it, whatever it said before: it is presented again. */
+  lost: boolean;
   /** It may have left the box before. */
   sent: boolean;
   /** Number of the session that it was sent in last. */
@@ -106,7 +108,15 @@ export class OpenAsks implements Fold {
   #add(sequence: number, at: number, record: AskRecord): void {
     const event = record.event;
     if (!event || this.#open.has(event.run) || this.#ended.has(event.run)) return;
-    const fresh = { accepted: false, sent: !this.#live, sentIn: 0, cancel: undefined, cancelSentIn: 0, ending: false };
+    const fresh = {
+      accepted: false,
+      lost: false,
+      sent: !this.#live,
+      sentIn: 0,
+      cancel: undefined,
+      cancelSentIn: 0,
+      ending: false,
+    };
     this.#open.set(event.run, { sequence, record, at, ...fresh });
     this.#openBytes += event.text.length;
     if (record.requestId !== '') this.#requests.set(record.requestId, event.run);

@@ -267,6 +267,9 @@ export class Connection {
       case 'runEnded':
         this.#later('an answer', asks.ended(body.value.run, body.value.outcome ?? noOutcome()));
         return;
+      case 'runUnknown':
+        asks.unknown(body.value.run);
+        return;
       case 'conversationSummary':
         this.#deps.onSummary?.(body.value);
         return;
