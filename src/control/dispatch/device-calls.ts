@@ -236,20 +236,7 @@ export class DeviceCalls {
     if (!run || has.has(id) || never.has(id)) return;
     if (session.openCalls.length >= MAX_LISTED || session.openCalls.some(({ job }) => job === at.job)) return;
     never.add(id);
-    const result = { case: 'neverStarted', value: toFailure(new AppError('CANCELED')) } as const;
-    this.#parts.runs
-      .command(
-        session.tenant,
-        run,
-        { type: 'result', job: at.job, epoch: at.epoch, result, targetName: targetOf(session) },
-        { source: 'dispatch', commandId: `never-reached:${id}` },
-      )
-      .catch((problem: unknown) =>
-        this.#parts.log.warn('a call that was cancelled before it was sent could not be ended yet', {
-          job: at.job,
-          why: String(problem),
-        }),
-      );
+    this.#neverStarted(session, { run, job: at.job, epoch: at.epoch }, new AppError('CANCELED'), `never-reached:${id}`);
   }
 
   #unwanted(entry: Connected, id: string): void {
@@ -299,7 +286,8 @@ export class DeviceCalls {
       const now = this.#parts.clock.now();
       session.call(toolCall(session.device, row, state, job, { now, ttlMs: this.#parts.callTtlMs }));
     } catch (error) {
-      if (error instanceof AppError && error.reason === 'LIMIT_EXCEEDED') this.#neverSent(session, row, error);
+      if (error instanceof AppError && error.reason === 'LIMIT_EXCEEDED')
+        this.#neverStarted(session, row, error, `never-sent:${row.dispatchId}`);
       // Else the session is ending; whoever comes next gets it.
       return;
     }
@@ -310,18 +298,23 @@ export class DeviceCalls {
     });
   }
 
-  #neverSent(session: DeviceSession, row: DeviceRow, error: AppError): void {
-    const { tenant, run, job, epoch } = row;
+  /** Commits that a call never began on the device. Never throws. */
+  #neverStarted(
+    session: DeviceSession,
+    { run, job, epoch }: { readonly run: string; readonly job: string; readonly epoch: number },
+    error: AppError,
+    commandId: string,
+  ): void {
     const result = { case: 'neverStarted', value: toFailure(error) } as const;
     this.#parts.runs
       .command(
-        tenant,
+        session.tenant,
         run,
         { type: 'result', job, epoch, result, targetName: targetOf(session) },
-        { source: 'dispatch', commandId: `never-sent:${row.dispatchId}` },
+        { source: 'dispatch', commandId },
       )
       .catch((problem: unknown) =>
-        this.#parts.log.warn('a call that was too large could not be ended yet', { job, why: String(problem) }),
+        this.#parts.log.warn('a call that never began could not be ended yet', { job, why: String(problem) }),
       );
   }
 
