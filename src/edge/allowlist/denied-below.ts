@@ -40,8 +40,17 @@ export async function deniedBelow(
   return found;
 }
 
-/** Of a folder that cannot be read nothing: the command runs with no more rights. */
+/**
+ * Of a folder that the edge may not read, or that went meanwhile, nothing: the command has no more rights. Any other failure (too many
+ * open files, say) would leave denied files in sight, so the command is refused.
+ */
 async function* entriesOf(folder: string): AsyncGenerator<Dirent> {
-  const open = await opendir(folder).catch(() => undefined);
-  if (open) yield* open;
+  try {
+    yield* await opendir(folder);
+  } catch (cause) {
+    if (HARMLESS.has((cause as NodeJS.ErrnoException).code ?? '')) return;
+    throw new AppError('FILE_UNREADABLE', {}, { cause });
+  }
 }
+
+const HARMLESS: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOENT', 'ENOTDIR']);
