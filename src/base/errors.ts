@@ -384,6 +384,11 @@ export const ERRORS = {
   ATTEMPTS_LOST: row('unavailable', '{target} was lost {times} times while it ran this; see its log, then ask again', {
     retryable: false,
   }),
+  EDGE_ENDED_AT_CALL: row(
+    'aborted',
+    '{target} ended {times} times while it had this call, which it gets no more; look at edge.log there, and ask for less or for something else',
+    { retryable: false },
+  ),
   OUTCOME_UNKNOWN: row(
     'unknown',
     'whether this happened cannot be told ({why}); look at the device before it is repeated',

@@ -420,6 +420,16 @@ export const SETTINGS = {
     min: 0,
     max: 1_000_000_000_000,
   },
+  maxEdgeEnds: {
+    env: 'BOWLINE_MAX_EDGE_ENDS',
+    group: 'work',
+    kind: 'number',
+    unit: 'count',
+    what: 'times that an edge may end while it has one tool call; then the call fails and is not sent again',
+    fallback: 3,
+    min: 1,
+    max: 100,
+  },
   summaryTurns: {
     env: 'BOWLINE_SUMMARY_TURNS',
     group: 'runs',

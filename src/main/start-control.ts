@@ -208,7 +208,11 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       tools: (wanted) =>
         offeredTools({ devices, methods, live, workers: (tenant) => sessions.workersFor(tenant) }, wanted),
       hosts: config.privateHosts?.split(',') ?? [],
-      limits: { maxCostMicros: config.maxCostMicros, summaryTurns: config.summaryTurns },
+      limits: {
+        maxCostMicros: config.maxCostMicros,
+        summaryTurns: config.summaryTurns,
+        maxEdgeEnds: config.maxEdgeEnds,
+      },
       epochBase: () => restored.epochBase,
       standsStill: (tenant) => restored.why(tenant) !== undefined,
     });

@@ -58,6 +58,18 @@ export const scenarios: Readonly<Record<string, () => readonly RunEvent[]>> = {
     run.ring('0/1/cancel');
     return run.events;
   },
+  'ended-with-the-edges-that-had-it': () => {
+    const run = new PlayedRun();
+    run.result('0/0', said({ calls: [readCall] }));
+    for (const heldBy of ['b1', 'b2', 'b2', 'b3']) {
+      run.at += 1000;
+      run.apply({ type: 'received', job: 'r1/0/1', epoch: 1, heldBy });
+    }
+    run.apply({ type: 'endsEdges', job: 'r1/0/1', epoch: 1, boot: 'b3', targetName: 'device laptop' });
+    run.apply({ type: 'endsEdges', job: 'r1/0/1', epoch: 1, boot: 'b4', targetName: 'device laptop' });
+    run.result('1/0', said({ text: 'It cannot be read.' }));
+    return run.events;
+  },
   'timed-out-and-withheld': () => {
     const run = new PlayedRun();
     run.result('0/0', said({ text: 'One moment.', calls: [readCall] }));

@@ -9,6 +9,7 @@ import { dispatchId, parseDispatchId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { RunRequest } from '../orchestrator/commands.ts';
+import { edgeEnds, endsEdges, isNewEnd } from '../orchestrator/edge-ends.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { RunState } from '../orchestrator/state.ts';
 import { ifReadable, isUnreadable } from '../orchestrator/unreadable.ts';
@@ -39,6 +40,11 @@ interface Connected {
   again: boolean;
   /** Calls were left in the outbox, because the device has as many as it may. */
   more: boolean;
+  /**
+   * The one call in hand at which an earlier start of the edge ended. Others like it wait until it is answered: so an end tells which
+   * of them did it, and those that were only there are served.
+   */
+  suspect: string | undefined;
 }
 
 type DeviceRow = OutboxRow & { readonly tenant: string };
@@ -54,6 +60,8 @@ const MAX_ROUNDS = 20;
 export class DeviceCalls {
   readonly #parts: DeviceCallsParts;
   readonly #connected = new Map<string, Connected>();
+  /** What is being written down of sessions that ended, by device: its next session is sent nothing before that. */
+  readonly #ends = new Map<string, Promise<void>>();
 
   constructor(parts: DeviceCallsParts) {
     this.#parts = parts;
@@ -82,10 +90,13 @@ export class DeviceCalls {
       sending: undefined,
       again: false,
       more: false,
+      suspect: undefined,
     };
     const before = this.#connected.get(key(session));
     this.#connected.set(key(session), entry);
     before?.unsubscribe();
+    // A box that starts again at once is here before its old connection is known to be dead.
+    if (before && before.session.bootId !== session.bootId) this.#recordEnds(before);
     entry.unsubscribe = this.#parts.signals.ofDevice(session.tenant, session.device, {
       signal: ({ signal }) => {
         if (signal.case === 'cancelJob') this.#stop(entry, signal.value);
@@ -103,6 +114,39 @@ export class DeviceCalls {
     if (entry?.session !== session) return;
     this.#connected.delete(key(session));
     entry.unsubscribe();
+    this.#recordEnds(entry);
+  }
+
+  /** Writes down which start of the edge had which calls when its session ended. Whether it ended at one is seen when it is back. */
+  #recordEnds({ session, has }: Connected): void {
+    const { tenant, bootId, saidGoodbye } = session;
+    if (saidGoodbye) return;
+    const told = [...has].map(async (id) => {
+      const at = parseDispatchId(id);
+      const run = at && runOf(at.job);
+      if (!run) return;
+      try {
+        const known = await ifReadable(this.#parts.runs.state(tenant, run));
+        const job = known?.jobs.get(at.job);
+        if (!known || !job || job.epoch !== at.epoch || !isNewEnd(known, job, bootId)) return;
+        const command = { type: 'received', ...at, heldBy: bootId } as const;
+        await this.#parts.runs.command(tenant, run, command, {
+          source: 'dispatch',
+          commandId: `held:${id}:${bootId}`,
+        });
+      } catch (error) {
+        this.#parts.log.warn('the end of an edge with a call in hand could not be recorded', {
+          job: at.job,
+          why: String(error),
+        });
+      }
+    });
+    if (told.length === 0) return;
+    const of = key(session);
+    const all = Promise.all(told).then(() => {
+      if (this.#ends.get(of) === all) this.#ends.delete(of);
+    });
+    this.#ends.set(of, all);
   }
 
   /** Calls that were just committed: sent at once where the session is here, else its holder is told to look. Never throws. */
@@ -135,8 +179,7 @@ export class DeviceCalls {
     if (run && !(await this.#commit(session, run, frame))) return;
     if (!(await this.#anchored(session, frame))) return;
     const entry = this.#entryOf(session);
-    entry?.has.delete(dispatchId(frame.job, epoch));
-    if (entry?.more) this.#send(entry);
+    if (entry) this.#free(entry, dispatchId(frame.job, epoch));
     session.committed(frame.job, epoch, frame.idempotencyKey);
   }
 
@@ -240,7 +283,15 @@ export class DeviceCalls {
   }
 
   #unwanted(entry: Connected, id: string): void {
-    if (entry.has.delete(id)) cancel(entry, id);
+    if (this.#free(entry, id)) cancel(entry, id);
+  }
+
+  /** A call is not in hand any more; returns whether it was. What waited for its place follows. */
+  #free(entry: Connected, id: string): boolean {
+    const had = entry.has.delete(id);
+    if (entry.suspect === id) entry.suspect = undefined;
+    if (entry.more) this.#send(entry);
+    return had;
   }
 
   #send(entry: Connected): void {
@@ -256,12 +307,16 @@ export class DeviceCalls {
 
   async #sendAll(entry: Connected): Promise<void> {
     const { tenant, device } = entry.session;
+    await this.#ends.get(key(entry.session));
     while (entry.again && this.#isCurrent(entry)) {
       entry.again = false;
       entry.more = false;
       const rows = await this.#parts.outbox.pendingForDevices(tenant, [device]);
       for (const row of rows) {
-        if (entry.more) break;
+        if (entry.has.size >= MAX_OPEN) {
+          entry.more = true;
+          break;
+        }
         if (!entry.has.has(row.dispatchId)) await this.#sendOne(entry, row);
       }
     }
@@ -278,7 +333,12 @@ export class DeviceCalls {
     const job = state.jobs.get(row.job);
     if (job?.epoch !== row.epoch || (job.phase !== 'queued' && job.phase !== 'running')) return;
     if (has.has(row.dispatchId) || entry.never.has(row.dispatchId)) return;
-    if (has.size >= MAX_OPEN) {
+    if (endsEdges(state, job, session.bootId)) {
+      this.#endsEdges(session, row);
+      return;
+    }
+    const suspect = edgeEnds(job, session.bootId) > 0;
+    if (has.size >= MAX_OPEN || (suspect && entry.suspect !== undefined)) {
       entry.more = true;
       return;
     }
@@ -292,6 +352,7 @@ export class DeviceCalls {
       return;
     }
     has.add(row.dispatchId);
+    if (suspect) entry.suspect = row.dispatchId;
     this.#parts.signals.toRun(row.tenant, row.run, {
       case: 'running',
       value: { job: row.job, epoch: BigInt(row.epoch), targetName: targetOf(session) },
@@ -315,6 +376,17 @@ export class DeviceCalls {
       )
       .catch((problem: unknown) =>
         this.#parts.log.warn('a call that never began could not be ended yet', { job, why: String(problem) }),
+      );
+  }
+
+  /** Ends a call at which one start of the edge after the other ended. Never throws. */
+  #endsEdges(session: DeviceSession, { tenant, run, job, epoch, dispatchId: id }: DeviceRow): void {
+    const { bootId: boot } = session;
+    const command = { type: 'endsEdges', job, epoch, boot, targetName: targetOf(session) } as const;
+    this.#parts.runs
+      .command(tenant, run, command, { source: 'dispatch', commandId: `ends-edges:${id}` })
+      .catch((problem: unknown) =>
+        this.#parts.log.warn('a call that ends edges could not be ended yet', { job, why: String(problem) }),
       );
   }
 

@@ -45,6 +45,10 @@ export interface DeviceSession {
   readonly device: string;
   readonly deviceName: string;
   readonly epoch: number;
+  /** Of this start of the edge's process. */
+  readonly bootId: string;
+  /** It said goodbye: whatever it had, it did not end at it. */
+  readonly saidGoodbye: boolean;
   /** Calls that the device had open when it connected. */
   readonly openCalls: readonly OpenToolCall[];
   /** Full names of the methods its manifest declares. */

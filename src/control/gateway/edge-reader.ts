@@ -122,6 +122,7 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
         out.offer({ case: 'pong', value: { nonce: frame.value.nonce } });
         break;
       case 'goodbye':
+        edge.saidGoodbye = true;
         return;
       case 'pong':
       case 'metrics':

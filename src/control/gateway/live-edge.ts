@@ -56,6 +56,7 @@ export class LiveEdge implements DeviceSession {
   #manifest: Manifest | undefined;
   #methods: ReadonlySet<string> = new Set();
   lastSeen: number;
+  saidGoodbye = false;
 
   constructor({
     principal,

@@ -82,6 +82,19 @@ export interface ReceivedCommand {
   readonly at: number;
   readonly job: string;
   readonly epoch: number;
+  /** The session of the device ended while this start of its edge (boot id) had the call, and no answer came. */
+  readonly heldBy?: string;
+}
+
+/** A start of a device's edge (boot id) is there that is not to be sent the call, because the ones before ended at it. */
+export interface EndsEdgesCommand {
+  readonly type: 'endsEdges';
+  readonly at: number;
+  readonly job: string;
+  readonly epoch: number;
+  readonly boot: string;
+  /** Who would get it, for people. */
+  readonly targetName: string;
 }
 
 /** Whoever held the attempt is gone. */
@@ -117,6 +130,7 @@ export type RunCommand =
   | ChildCallCommand
   | AttemptStartedCommand
   | ReceivedCommand
+  | EndsEdgesCommand
   | AttemptLostCommand
   | TimerCommand
   | CancelCommand;

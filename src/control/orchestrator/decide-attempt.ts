@@ -7,8 +7,15 @@ import { AppError } from '../../base/errors.ts';
 import { dispatchId } from '../../base/ids.ts';
 import { toFailure } from '../../contract/errors.ts';
 import { chatResult } from './chat-result.ts';
-import type { AttemptLostCommand, AttemptStartedCommand, ReceivedCommand, ResultCommand } from './commands.ts';
+import type {
+  AttemptLostCommand,
+  AttemptStartedCommand,
+  EndsEdgesCommand,
+  ReceivedCommand,
+  ResultCommand,
+} from './commands.ts';
 import type { Draft } from './draft.ts';
+import { edgeEnds, endsEdges, isNewEnd } from './edge-ends.ts';
 import { boundedFailure } from './failure-phase.ts';
 import { targetText } from './job-view.ts';
 import { LOSSES_PER_ATTEMPT, MAX_ENTRIES, MAX_RESULT_BYTES } from './limits.ts';
@@ -54,11 +61,23 @@ export function decideStarted(draft: Draft, { job: id, epoch, targetName }: Atte
   draft.add({ case: 'attemptStarted', value: { job: id, epoch: BigInt(epoch), targetName } });
 }
 
-export function decideReceived(draft: Draft, { job: id, epoch }: ReceivedCommand): void {
+/** An edge that reconnects is the same start of it: each is counted once, however often its network fails. */
+export function decideReceived(draft: Draft, { job: id, epoch, heldBy = '' }: ReceivedCommand): void {
   const job = draft.run.jobs.get(id);
-  if (!job || job.received || job.epoch !== epoch || job.target !== 'device') return;
+  if (job?.epoch !== epoch || job.target !== 'device') return;
+  if (heldBy === '' ? job.received : !isNewEnd(draft.run, job, heldBy)) return;
   if (job.phase !== 'queued' && job.phase !== 'running') return;
-  draft.add({ case: 'jobReceived', value: { job: id, epoch: BigInt(epoch) } });
+  draft.add({ case: 'jobReceived', value: { job: id, epoch: BigInt(epoch), heldBy } });
+}
+
+/** Returns whether the run may go on. */
+export function decideEndsEdges(draft: Draft, { job: id, epoch, boot, targetName }: EndsEdgesCommand): boolean {
+  const job = draft.run.jobs.get(id);
+  if (job?.epoch !== epoch || (job.phase !== 'queued' && job.phase !== 'running')) return false;
+  if (!endsEdges(draft.run, job, boot)) return false;
+  const failure = toFailure(new AppError('EDGE_ENDED_AT_CALL', { target: targetName, times: edgeEnds(job, boot) }));
+  finishAs(draft, job, mayHaveHappened(job, draft.methods) ? 'unknown' : 'failure', failure);
+  return true;
 }
 
 /** Returns whether the run may go on. */

@@ -6,7 +6,14 @@ import { AppError } from '../../base/errors.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
 import type { CancelCommand, RefuseCommand, RunCommand, StartCommand, TimerCommand } from './commands.ts';
-import { decideLost, decideReceived, decideResult, decideStarted, finishAs } from './decide-attempt.ts';
+import {
+  decideEndsEdges,
+  decideLost,
+  decideReceived,
+  decideResult,
+  decideStarted,
+  finishAs,
+} from './decide-attempt.ts';
 import { decideChild, orphans } from './decide-child.ts';
 import { Draft } from './draft.ts';
 import { outcomeOf } from './outcome.ts';
@@ -65,6 +72,9 @@ function react(draft: Draft, command: Exclude<RunCommand, { type: 'submit' }>): 
       break;
     case 'received':
       decideReceived(draft, command);
+      break;
+    case 'endsEdges':
+      if (decideEndsEdges(draft, command)) goOn(draft);
       break;
     case 'attemptLost':
       if (decideLost(draft, command)) goOn(draft);

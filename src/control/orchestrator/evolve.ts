@@ -52,6 +52,7 @@ export function evolve(run: RunState | undefined, event: RunEvent): RunState {
         phase: was.phase === 'queued' ? 'running' : was.phase,
         startedAt: was.startedAt ?? at,
         received: true,
+        heldBy: body.value.heldBy === '' ? was.heldBy : [...was.heldBy, body.value.heldBy],
       }));
     case 'attemptLost': {
       const epoch = Number(body.value.nextEpoch);
@@ -62,6 +63,7 @@ export function evolve(run: RunState | undefined, event: RunEvent): RunState {
         attempts: was.attempts + 1,
         losses: was.losses + 1,
         received: false,
+        heldBy: [],
       }));
     }
     case 'attemptFailed': {
@@ -73,6 +75,7 @@ export function evolve(run: RunState | undefined, event: RunEvent): RunState {
         epoch: Number(nextEpoch),
         failures: was.failures + 1,
         received: false,
+        heldBy: [],
         settled: [...was.settled, Number(epoch)],
         lastFailure: failure,
         usage: plus(was.usage, usage),
@@ -177,6 +180,7 @@ function queued(run: RunState, event: JobQueued, at: number): JobState {
     failures: 0,
     losses: 0,
     received: false,
+    heldBy: [],
     settled: [],
     targetName: '',
     lastFailure: undefined,

@@ -55,6 +55,8 @@ export function illegalState(run: RunState, methods: MethodRegistry): string[] {
     must(job.result === undefined || !isOpen(job), `${job.id} has a result only when it ended`);
     must(job.phase !== 'cancelling' || !isHarmless(method?.effect ?? 0), `${job.id} is waited for only for its effect`);
     must(job.target === 'device' ? job.device !== '' : job.device === '', `${job.id} names its device`);
+    must(new Set(job.heldBy).size === job.heldBy.length, `no start of an edge is counted twice for ${job.id}`);
+    must(job.heldBy.length <= run.limits.maxEdgeEnds + 1, `${job.id} counts no more starts of an edge than it needs`);
     must(job.failures < run.limits.maxAttempts, `${job.id} failed no more often than allowed`);
   }
   for (const role of ['retrieval', 'summary'] as const) {

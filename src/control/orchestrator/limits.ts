@@ -20,6 +20,8 @@ export interface Limits {
   readonly maxCostMicros: number;
   /** Turns of a conversation after which it is summed up; 0 is never. */
   readonly summaryTurns: number;
+  /** Starts of an edge that may end while they have one attempt of a tool call; then it is not sent again. */
+  readonly maxEdgeEnds: number;
 }
 
 export interface OrchestratorLimits extends Limits {
@@ -43,6 +45,7 @@ export const DEFAULT_LIMITS: OrchestratorLimits = {
   maxDepth: 2,
   maxCostMicros: 0,
   summaryTurns: 6,
+  maxEdgeEnds: 3,
   runTimeoutMs: 10 * 60_000,
   maxRunTimeoutMs: 24 * 3_600_000,
   maxWaitingRuns: 64,
@@ -107,6 +110,7 @@ export const limitsToProto = (limits: Limits): RunLimits =>
     maxDepth: limits.maxDepth,
     maxCostMicros: BigInt(limits.maxCostMicros),
     summaryTurns: limits.summaryTurns,
+    maxEdgeEnds: limits.maxEdgeEnds,
   });
 
 /** A missing number (an older event) is the default. */
@@ -119,4 +123,5 @@ export const limitsFromProto = (limits: RunLimits | undefined): Limits => ({
   maxDepth: limits?.maxDepth || DEFAULT_LIMITS.maxDepth,
   maxCostMicros: Number(limits?.maxCostMicros ?? 0n),
   summaryTurns: limits?.summaryTurns ?? 0,
+  maxEdgeEnds: limits?.maxEdgeEnds || DEFAULT_LIMITS.maxEdgeEnds,
 });

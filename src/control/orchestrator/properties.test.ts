@@ -31,6 +31,7 @@ const LIMITS = {
   maxToolBytes: 2000,
   maxDepth: 2,
   maxCostMicros: 60,
+  maxEdgeEnds: 2,
   summaryTurns: 1,
 };
 const FIRST = 1_800_000_000_000;
@@ -120,6 +121,7 @@ const chatAnswer: fc.Arbitrary<JobFinished['result']> = fc
 
 const KINDS = [
   ...['result', 'result', 'result', 'result', 'result', 'lost', 'started', 'received', 'timer', 'timer'],
+  ...['held', 'held', 'endsEdges'],
   ...['cancel', 'submit', 'start', 'refuse', 'child', 'child'],
 ];
 
@@ -168,6 +170,10 @@ function commandOf(world: World, it: Happening): RunCommand | undefined {
       return { type: 'attemptStarted', at, job: job.id, epoch, targetName: 'worker w1' };
     case 'received':
       return { type: 'received', at, job: job.id, epoch };
+    case 'held':
+      return { type: 'received', at, job: job.id, epoch, heldBy: `boot ${it.rare % 5}` };
+    case 'endsEdges':
+      return { type: 'endsEdges', at, job: job.id, epoch, boot: `boot ${it.rare % 5}`, targetName: 'device d1' };
     case 'child':
       return {
         type: 'childCall',

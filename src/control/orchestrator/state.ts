@@ -63,6 +63,8 @@ export interface JobState {
   readonly losses: number;
   /** A device said that it has the call. */
   readonly received: boolean;
+  /** Starts of the edge's process (boot ids) that had this attempt when their session ended without an answer. */
+  readonly heldBy: readonly string[];
   /** Attempts whose result is recorded, accepted or not. */
   readonly settled: readonly number[];
   /** Who runs or ran it, for people; may be empty. */
