@@ -227,7 +227,7 @@ export const comments: Readonly<Record<string, string>> = {
   "bowline.capability.retrieval.v1.SearchResponse.lexical": "The vectors compare letters, not meaning: a passage in other words may be missing.",
   "bowline.capability.retrieval.v1.SearchResponse.models": "The model of each of these.",
   "bowline.capability.retrieval.v1.SearchResponse.passages": "Best first.",
-  "bowline.capability.retrieval.v1.SearchResponse.skipped": "Collections that were left out, because their embedding model cannot be asked.",
+  "bowline.capability.retrieval.v1.SearchResponse.skipped": "Collections that were left out, because they are not there or their embedding model cannot be asked.",
   "bowline.capability.retrieval.v1.SkippedCollection": "A collection that a search left out.",
   "bowline.capability.retrieval.v1.SkippedCollection.collection": "Its name.",
   "bowline.capability.retrieval.v1.SkippedCollection.problem": "The same for people.",

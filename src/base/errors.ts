@@ -412,6 +412,14 @@ export const ERRORS = {
     'permission_denied',
     'this run may not look into the collection {collection}; those it may look into: {known}',
   ),
+  COLLECTION_OTHER_RECIPIENTS: row(
+    'permission_denied',
+    'the collection {collection} was granted to other recipients than the rest of this question; ask with it alone: --in {collection}, without --share',
+  ),
+  RETRIEVAL_NOT_SERVED: row(
+    'failed_precondition',
+    'no worker that looks into collections was connected; see `bowline workers ls`, start one, and ask again',
+  ),
   TOOL_NOT_RUN: row('failed_precondition', 'this tool call was not run'),
   // cli
   CONNECTION_LOST: row('unavailable', 'the connection to {where} was lost: {problem}'),

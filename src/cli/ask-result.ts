@@ -5,6 +5,7 @@ import { type Ended, type Shared, SharedSchema } from '../../gen/bowline/local/v
 import {
   type Job,
   JobStateSchema,
+  LeftOutCollectionSchema,
   type Outcome,
   RunStateSchema,
   SourceSchema,
@@ -64,6 +65,7 @@ export function outcomeJson(outcome: Outcome | undefined, jobs: readonly Job[]):
     sources: (outcome?.sources ?? []).map((source) => plain(SourceSchema, source)),
     jobs: jobs.map(jobJson),
     withheld: (outcome?.withheld ?? []).map((item) => plain(WithheldSchema, item)),
+    leftOut: (outcome?.leftOut ?? []).map((item) => plain(LeftOutCollectionSchema, item)),
     usage: outcome?.usage ? plain(UsageSchema, outcome.usage) : null,
     model: outcome?.model ? plain(ModelInfoSchema, outcome.model) : null,
     failure: failureJson(outcome?.failure),

@@ -84,6 +84,8 @@ export class RunPrinter {
       this.#out.line('sources:');
       for (const source of outcome.sources) this.#out.line(`  ${sourceText(source)}`);
     }
+    for (const { collection, problem } of outcome.leftOut)
+      this.note(`not looked into: the collection ${collection}: ${problem}`, 'yellow');
     if (outcome.model) this.note(`answered by ${modelText(outcome.model)}`, 'dim');
     if (outcome.state !== RunState.ANSWERED) this.note(endText(outcome), 'red');
     else if (outcome.failure) this.note(`partial: ${failureText(outcome)}`, 'yellow');

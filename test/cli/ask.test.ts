@@ -11,6 +11,7 @@ import {
   EgressSchema,
   JobSchema,
   JobState,
+  LeftOutCollectionSchema,
   type Outcome,
   OutcomeSchema,
   RunState,
@@ -53,6 +54,23 @@ const ended = (outcome: Partial<Omit<Outcome, '$typeName'>>) =>
   });
 const waiting = (what: string, sent: boolean, approval = false) =>
   event({ case: 'waiting', value: { $typeName: 'bowline.local.v1.Waiting', what, sent, approval } });
+
+test('a collection that could not be looked into is named beside the answer, with what to do, and in --json', async () => {
+  const left = { collection: 'papers', reason: 'COLLECTION_OTHER_MODEL', problem: 'run bowline docs re-embed papers' };
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask() {
+        yield accepted();
+        yield ended({ answer: 'On Friday.', leftOut: [create(LeftOutCollectionSchema, left)] });
+      },
+    }),
+  );
+  const { code, stdout, stderr } = await cli(['ask', 'When?'], here());
+  expect([code, stdout]).toEqual([0, 'On Friday.\n']);
+  expect(stderr).toContain('not looked into: the collection papers: run bowline docs re-embed papers\n');
+  const json = await cli(['ask', 'When?', '--json'], here());
+  expect(JSON.parse(json.stdout)).toMatchObject({ answer: 'On Friday.', leftOut: [left] });
+});
 
 test('an answer is streamed to stdout, progress goes to stderr, the exit code is 0', async () => {
   const seen: AskRequest[] = [];

@@ -248,6 +248,16 @@ export function retrievalSuite(open: () => Promise<Database>): void {
     }
   });
 
+  test('a collection that is not there is left out and named; where none is there, that is the error', async () => {
+    const retrieval = fresh();
+    await retrieval.ingest(tenant, 'here', { a: 'the launch of the boat is on Monday' });
+    const found = await retrieval.call('search', tenant, { query: 'launch', collections: ['gone', 'here'] });
+    expect(found.passages.map(({ document }) => document)).toEqual(['a']);
+    expect(found.skipped).toMatchObject([{ collection: 'gone', reason: 'COLLECTION_UNKNOWN' }]);
+    const none = retrieval.call('search', tenant, { query: 'launch', collections: ['gone', 'away'] });
+    await expect(none).rejects.toMatchObject({ reason: 'COLLECTION_UNKNOWN' });
+  });
+
   test('a collection is embedded anew by another model, in pieces, while it answers; then it is as if it had been made by it', async () => {
     const retrieval = fresh();
     const many = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`d${n}`, `the boat number ${n} sails`]));

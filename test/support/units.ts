@@ -71,6 +71,7 @@ export const runRow = (tenant: string, id: string, more: Partial<RunRow> = {}): 
   sources: [],
   withheld: [],
   egress: [],
+  leftOut: [],
   ...more,
 });
 

@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { type Outcome, OutcomeSchema, RunState as State, type Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { usageToProto, viewJob } from './job-view.ts';
+import { leftOutOf } from './left-out.ts';
 import { MAX_ANSWER_CHARS, MAX_ENTRIES } from './limits.ts';
 import { sourcesOf } from './sources.ts';
 import type { RunState } from './state.ts';
@@ -28,6 +29,7 @@ export function outcomeOf(run: RunState, ending: Ending): Outcome {
     sources: ending.state === State.ANSWERED ? sourcesOf(run, answer, finish?.sources ?? []) : [],
     usage: usageToProto(run.usage),
     withheld: withheldOf(run),
+    leftOut: leftOutOf(run),
     jobs: [...run.jobs.values()].filter(({ role }) => role !== 'summary').map((job) => viewJob(run, job)),
     ...(ending.failure ? { failure: ending.failure } : {}),
     ...(model ? { model } : {}),

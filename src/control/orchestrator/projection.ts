@@ -1,6 +1,12 @@
 // The rows that lists and pages read, made from a run's state. Whole rows, never parts.
 import { toJson } from '@bufbuild/protobuf';
-import { type Egress, EgressSchema, SourceSchema, WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import {
+  type Egress,
+  EgressSchema,
+  LeftOutCollectionSchema,
+  SourceSchema,
+  WithheldSchema,
+} from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { ConversationRow, JobRow, RunRow } from '../store/unit.ts';
 import type { ConversationState } from './conversation.ts';
 import { targetText } from './job-view.ts';
@@ -8,7 +14,7 @@ import { MAX_ENTRIES } from './limits.ts';
 import { withheldOf } from './outcome.ts';
 import type { JobState, RunState } from './state.ts';
 
-/** `sources`, `withheld` and `egress` hold protobuf JSON of Source, Withheld and Egress of bowline.run.v1. */
+/** `sources`, `withheld`, `leftOut` and `egress` hold protobuf JSON of Source, Withheld, LeftOutCollection and Egress of bowline.run.v1. */
 export function runRow(run: RunState): RunRow {
   const { outcome, usage } = run;
   return {
@@ -27,6 +33,7 @@ export function runRow(run: RunState): RunRow {
     usage: { inputTokens: usage.inputTokens, outputTokens: usage.outputTokens, costMicros: usage.costMicros },
     sources: (outcome?.sources ?? []).map((each) => toJson(SourceSchema, each)),
     withheld: (outcome ? withheldOf(run) : []).map((each) => toJson(WithheldSchema, each)),
+    leftOut: (outcome?.leftOut ?? []).map((each) => toJson(LeftOutCollectionSchema, each)),
     egress: outcome ? egressOf(run).map((each) => toJson(EgressSchema, each)) : [],
   };
 }

@@ -1,13 +1,17 @@
 // A run with collections: they are looked into before the first model turn, and nothing else is ever looked into.
-import { create, fromBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { ChatRequestSchema, Role } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
-import { SearchRequestSchema } from '../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import {
+  SearchRequestSchema,
+  SearchResponseSchema,
+} from '../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { CollectionUseSchema, ShareGrantSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { PlayedRun, type PlayOptions } from '../../../test/support/play-run.ts';
-import { failed, found, methods, said, workerTools } from '../../../test/support/run-scenario.ts';
+import { failed, found, methods, responses, said, workerTools } from '../../../test/support/run-scenario.ts';
 import { validate } from '../../contract/validate.ts';
 import { chatRequest } from './chat-request.ts';
+import { runRow } from './projection.ts';
 import { boundBy } from './recipients.ts';
 import { judgeToolCalls } from './tool-calls.ts';
 
@@ -82,7 +86,7 @@ test('a search that fails or takes too long is told to the model, and the run go
 test('when no worker can search the model is asked at once and told so', () => {
   const run = asked({ tools: [] });
   expect([...run.run.jobs.keys()]).toEqual(['r1/0/0']);
-  expect(textsOf(run, '0/0')[0]?.text).toContain('cannot be looked into now, because no worker serves that');
+  expect(textsOf(run, '0/0')[0]?.text).toContain('could not be looked into: `notes` (RETRIEVAL_NOT_SERVED), `papers`');
 });
 
 test('a model looks only into the collections of its run; no name means all of them', () => {
@@ -110,7 +114,46 @@ test('a collection that nobody may see who may see the rest is left out and name
   expect(boundBy(run.run)).toMatchObject({ recipients: ['local'], collections: [{ name: 'b' }] });
   expect(fromBinary(SearchRequestSchema, run.job('0/1000').params).collections).toEqual(['b']);
   run.result('0/1000', found());
-  expect(textsOf(run, '0/0')[0]?.text).toContain('other recipients than the rest: `a`, `c`');
+  expect(textsOf(run, '0/0')[0]?.text).toContain(
+    'could not be looked into: `a` (COLLECTION_OTHER_RECIPIENTS), `c` (COLLECTION_OTHER_RECIPIENTS). Say so.',
+  );
+  run.result('0/0', said({ text: 'No.' }));
+  expect(run.run.outcome?.leftOut).toMatchObject([{ collection: 'a' }, { collection: 'c' }]);
+});
+
+test('a collection that a search left out, or whose search failed, is told to the model and to the owner, with why', () => {
+  const other = { collection: 'papers', reason: 'COLLECTION_OTHER_MODEL', problem: 'of another model; re-embed' };
+  const run = asked();
+  const partly = create(SearchResponseSchema, { passages: [passage], collections: ['notes'], skipped: [other] });
+  run.result('0/1000', responses(toBinary(SearchResponseSchema, partly)));
+  expect(textsOf(run, '0/0')[0]?.text).toContain(
+    'could not be looked into: `papers` (COLLECTION_OTHER_MODEL). Say so.',
+  );
+  run.result('0/0', said({ text: 'On Friday.' }));
+  expect(run.run.outcome?.leftOut).toMatchObject([other]);
+  expect(runRow(run.run).leftOut).toEqual([other]);
+
+  const broken = asked();
+  broken.result('0/1000', failed({ reason: 'RETRIEVAL_UNAVAILABLE', code: 9, message: 'no extension' }));
+  expect(textsOf(broken, '0/0')[0]?.text).toContain(
+    '`notes` (RETRIEVAL_UNAVAILABLE), `papers` (RETRIEVAL_UNAVAILABLE)',
+  );
+  broken.result('0/0', said({ text: 'I do not know.' }));
+  expect(broken.run.outcome?.leftOut).toMatchObject([
+    { collection: 'notes', reason: 'RETRIEVAL_UNAVAILABLE', problem: 'no extension' },
+    { collection: 'papers' },
+  ]);
+});
+
+test('what a later search looked into is not left out', () => {
+  const run = asked();
+  run.result('0/1000', failed({ reason: 'RETRIEVAL_UNAVAILABLE', code: 9, message: 'no extension' }));
+  run.result('0/0', said({ calls: [{ name: 'retrieval_search', args: { query: 'x' } }] }));
+  const late = create(SearchResponseSchema, { collections: ['notes', 'papers'] });
+  run.result('0/1', responses(toBinary(SearchResponseSchema, late)));
+  expect(textsOf(run, '1/0')[0]?.text).not.toContain('could not be looked into');
+  run.result('1/0', said({ text: 'Nothing.' }));
+  expect(run.run.outcome?.leftOut).toEqual([]);
 });
 
 test('an answer that cites nothing rests on the passages whose document it names, and on nothing else', () => {

@@ -1,4 +1,5 @@
 // The instructions that open every model turn. Plain lines that a small rule-based model can read as well as a large one.
+import { leftOutOf } from './left-out.ts';
 import { boundBy } from './recipients.ts';
 import { canSearch } from './retrieval.ts';
 import type { RunState } from './state.ts';
@@ -37,20 +38,15 @@ function collectionLines(run: RunState): string[] {
   if (run.collections.length === 0) return [];
   const used = new Set(boundBy(run).collections.map(({ name }) => name));
   const list = (names: readonly string[]) => names.map((name) => `\`${inert(name)}\``).join(', ');
-  const barred = run.collections.map(({ name }) => name).filter((name) => !used.has(name));
+  const left = leftOutOf(run);
   const lines: string[] = [];
   if (used.size > 0) {
     lines.push(`Collections of documents for this question: ${list([...used])}.`);
-    lines.push(
-      canSearch(run)
-        ? 'Name the documents and lines that an answer rests on.'
-        : 'They cannot be looked into now, because no worker serves that. Say so.',
-    );
+    if (canSearch(run)) lines.push('Name the documents and lines that an answer rests on.');
   }
-  if (barred.length > 0) {
-    lines.push(
-      `Not to be looked into, because they were granted to other recipients than the rest: ${list(barred)}. Say so.`,
-    );
+  if (left.length > 0) {
+    const each = left.map(({ collection, reason }) => `\`${inert(collection)}\` (${reason.replace(/[^A-Z_]/g, '')})`);
+    lines.push(`Collections that could not be looked into: ${each.join(', ')}. Say so.`);
   }
   return lines;
 }

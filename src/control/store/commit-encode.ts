@@ -89,8 +89,8 @@ export function encodeUnits(batch: readonly CommitUnit[]): [Buffer, ...string[]]
     for (const { activeRun, createdAt, ...row } of unit.conversations) {
       conversations.push({ u, ...row, active_run: activeRun, created_at: time(createdAt) });
     }
-    for (const { createdAt, endedAt, ...row } of unit.runs) {
-      runs.push({ u, ...row, created_at: time(createdAt), ended_at: time(endedAt) });
+    for (const { createdAt, endedAt, leftOut, ...row } of unit.runs) {
+      runs.push({ u, ...row, left_out: leftOut, created_at: time(createdAt), ended_at: time(endedAt) });
     }
     for (const { createdAt, startedAt, endedAt, ...row } of unit.jobs) {
       jobs.push({ u, ...row, created_at: time(createdAt), started_at: time(startedAt), ended_at: time(endedAt) });

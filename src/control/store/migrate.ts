@@ -14,6 +14,7 @@ import { hotTables } from './migrations/0004-hot-tables.ts';
 import { plugins } from './migrations/0005-plugins.ts';
 import { sessionStarts } from './migrations/0006-session-starts.ts';
 import { setAside } from './migrations/0007-set-aside.ts';
+import { leftOut } from './migrations/0008-left-out.ts';
 import type { Schema } from './schema.ts';
 import { storeError } from './sql-failure.ts';
 
@@ -29,6 +30,7 @@ const migrations: Record<string, Migration> = {
 const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0006-session-starts': sessionStarts,
   '0007-set-aside': setAside,
+  '0008-left-out': leftOut,
 };
 
 /** Of the lock under which expansions are made; any number that nobody else takes. */

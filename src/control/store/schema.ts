@@ -70,6 +70,7 @@ export interface Schema {
     usage: Json<{ inputTokens: number; outputTokens: number; costMicros: number }>;
     sources: Json<object>;
     withheld: Json<object>;
+    left_out: Json<object>;
     egress: Json<object>;
   };
   job: {

@@ -93,6 +93,7 @@ export interface RunRow {
   readonly sources: unknown;
   readonly withheld: unknown;
   readonly egress: unknown;
+  readonly leftOut: unknown;
 }
 
 /** Projection of a job, whole. Times are milliseconds since 1970. */

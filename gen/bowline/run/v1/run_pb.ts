@@ -19,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/run/v1/run.proto.
  */
 export const file_bowline_run_v1_run: GenFile = /*@__PURE__*/
-  fileDesc("Chhib3dsaW5lL3J1bi92MS9ydW4ucHJvdG8SDmJvd2xpbmUucnVuLnYxIo8CCgNKb2ISFAoCaWQYASABKAlCCLpIBXIDGIACEhgKBm1ldGhvZBgCIAEoCUIIukgFcgMYgAISGAoGdGFyZ2V0GAMgASgJQgi6SAVyAxiAAhInCgVzdGF0ZRgEIAEoDjIYLmJvd2xpbmUucnVuLnYxLkpvYlN0YXRlEhAKCGF0dGVtcHRzGAUgASgNEioKB2VsYXBzZWQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoHZmFpbHVyZRgHIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSKgoIcHJvZ3Jlc3MYCCABKAsyGC5ib3dsaW5lLnJ1bi52MS5Qcm9ncmVzcyI/CghQcm9ncmVzcxIMCgRkb25lGAEgASgEEg0KBXRvdGFsGAIgASgEEhYKBG5vdGUYAyABKAlCCLpIBXIDGIACIqIBCgZTb3VyY2USFgoEcGF0aBgBIAEoCUIIukgFcgMYgCASEgoKc3RhcnRfbGluZRgCIAEoDRIQCghlbmRfbGluZRgDIAEoDRIYCgZkZXZpY2UYBCABKAlCCLpIBXIDGIABEhsKCmNvbGxlY3Rpb24YBSABKAlCB7pIBHICGEASFQoDdXJsGAYgASgJQgi6SAVyAxiAIBIMCgRwYWdlGAcgASgNIqIBCghXaXRoaGVsZBIbCgVmaWVsZBgBIAEoCUIMukgFcgMYgAHI8xgBEicKBHNpemUYAiABKA4yGS5ib3dsaW5lLnJ1bi52MS5TaXplQ2xhc3MSGAoDd2h5GAMgASgJQgu6SARyAhg/yPMYARIaCgRuYW1lGAQgASgJQgy6SAVyAxiAIMjzGAISGgoEaGludBgFIAEoCUIMukgFcgMY6CDI8xgCIrUCCgZFZ3Jlc3MSGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDI8xgCEhsKBWZpZWxkGAIgASgJQgy6SAVyAxiAAcjzGAESMwoLc2Vuc2l0aXZpdHkYAyABKA4yHi5ib3dsaW5lLnBvbGljeS52MS5TZW5zaXRpdml0eRITCgVieXRlcxgEIAEoBEIEyPMYBBIaCgVncmFudBgFIAEoCUILukgEcgIYQMjzGAESGAoDcnVuGAYgASgJQgu6SARyAhhAyPMYARIZCgNqb2IYByABKAlCDLpIBXIDGIACyPMYARIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoKcmVjaXBpZW50cxgJIAMoCUISukgLkgEIEBAiBHICGEDI8xgCInkKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBBIVCg1vdXRwdXRfdG9rZW5zGAIgASgEEhsKE2NhY2hlZF9pbnB1dF90b2tlbnMYAyABKAQSEwoLY29zdF9taWNyb3MYBCABKAQSEQoJZXN0aW1hdGVkGAUgASgIIucCCgdPdXRjb21lEicKBXN0YXRlGAEgASgOMhguYm93bGluZS5ydW4udjEuUnVuU3RhdGUSGgoGYW5zd2VyGAIgASgJQgq6SAdyBRiAgIACEjIKB3NvdXJjZXMYAyADKAsyFi5ib3dsaW5lLnJ1bi52MS5Tb3VyY2VCCbpIBpIBAxCAAhIrCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIkCgV1c2FnZRgFIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlEjUKCHdpdGhoZWxkGAYgAygLMhguYm93bGluZS5ydW4udjEuV2l0aGhlbGRCCbpIBpIBAxCACBIrCgVtb2RlbBgHIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxIsCgRqb2JzGAggAygLMhMuYm93bGluZS5ydW4udjEuSm9iQgm6SAaSAQMQgCAiWgoJVGV4dENodW5rEhUKA2pvYhgBIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYAiABKAQSDgoGb2Zmc2V0GAMgASgEEhcKBHRleHQYBCABKAlCCbpIBnIEGICAQCrKAQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRUlVOX1NUQVRFX1dBSVRJTkcQARIVChFSVU5fU1RBVEVfUlVOTklORxACEhYKElJVTl9TVEFURV9BTlNXRVJFRBADEhUKEVJVTl9TVEFURV9SRUZVU0VEEAQSFAoQUlVOX1NUQVRFX0ZBSUxFRBAFEhcKE1JVTl9TVEFURV9DQU5DRUxMRUQQBhIXChNSVU5fU1RBVEVfVElNRURfT1VUEAcq9gEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEpPQl9TVEFURV9RVUVVRUQQARIVChFKT0JfU1RBVEVfUlVOTklORxACEhYKEkpPQl9TVEFURV9SRVRSWUlORxADEhYKEkpPQl9TVEFURV9BUFBST1ZBTBAEEhgKFEpPQl9TVEFURV9DQU5DRUxMSU5HEAUSEgoOSk9CX1NUQVRFX0RPTkUQBhIUChBKT0JfU1RBVEVfRkFJTEVEEAcSFwoTSk9CX1NUQVRFX0NBTkNFTExFRBAIEhUKEUpPQl9TVEFURV9VTktOT1dOEAkq1QEKCVNpemVDbGFzcxIaChZTSVpFX0NMQVNTX1VOU1BFQ0lGSUVEEAASFAoQU0laRV9DTEFTU19FTVBUWRABEhcKE1NJWkVfQ0xBU1NfVU5ERVJfMUsQAhIYChRTSVpFX0NMQVNTX1VOREVSXzE2SxADEhkKFVNJWkVfQ0xBU1NfVU5ERVJfMjU2SxAEEhcKE1NJWkVfQ0xBU1NfVU5ERVJfNE0QBRIYChRTSVpFX0NMQVNTX1VOREVSXzY0TRAGEhUKEVNJWkVfQ0xBU1NfTEFSR0VSEAdiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chhib3dsaW5lL3J1bi92MS9ydW4ucHJvdG8SDmJvd2xpbmUucnVuLnYxIo8CCgNKb2ISFAoCaWQYASABKAlCCLpIBXIDGIACEhgKBm1ldGhvZBgCIAEoCUIIukgFcgMYgAISGAoGdGFyZ2V0GAMgASgJQgi6SAVyAxiAAhInCgVzdGF0ZRgEIAEoDjIYLmJvd2xpbmUucnVuLnYxLkpvYlN0YXRlEhAKCGF0dGVtcHRzGAUgASgNEioKB2VsYXBzZWQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoHZmFpbHVyZRgHIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSKgoIcHJvZ3Jlc3MYCCABKAsyGC5ib3dsaW5lLnJ1bi52MS5Qcm9ncmVzcyI/CghQcm9ncmVzcxIMCgRkb25lGAEgASgEEg0KBXRvdGFsGAIgASgEEhYKBG5vdGUYAyABKAlCCLpIBXIDGIACIqIBCgZTb3VyY2USFgoEcGF0aBgBIAEoCUIIukgFcgMYgCASEgoKc3RhcnRfbGluZRgCIAEoDRIQCghlbmRfbGluZRgDIAEoDRIYCgZkZXZpY2UYBCABKAlCCLpIBXIDGIABEhsKCmNvbGxlY3Rpb24YBSABKAlCB7pIBHICGEASFQoDdXJsGAYgASgJQgi6SAVyAxiAIBIMCgRwYWdlGAcgASgNImQKEUxlZnRPdXRDb2xsZWN0aW9uEhsKCmNvbGxlY3Rpb24YASABKAlCB7pIBHICGEASFwoGcmVhc29uGAIgASgJQge6SARyAhg/EhkKB3Byb2JsZW0YAyABKAlCCLpIBXIDGOgHIqIBCghXaXRoaGVsZBIbCgVmaWVsZBgBIAEoCUIMukgFcgMYgAHI8xgBEicKBHNpemUYAiABKA4yGS5ib3dsaW5lLnJ1bi52MS5TaXplQ2xhc3MSGAoDd2h5GAMgASgJQgu6SARyAhg/yPMYARIaCgRuYW1lGAQgASgJQgy6SAVyAxiAIMjzGAISGgoEaGludBgFIAEoCUIMukgFcgMY6CDI8xgCIrUCCgZFZ3Jlc3MSGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDI8xgCEhsKBWZpZWxkGAIgASgJQgy6SAVyAxiAAcjzGAESMwoLc2Vuc2l0aXZpdHkYAyABKA4yHi5ib3dsaW5lLnBvbGljeS52MS5TZW5zaXRpdml0eRITCgVieXRlcxgEIAEoBEIEyPMYBBIaCgVncmFudBgFIAEoCUILukgEcgIYQMjzGAESGAoDcnVuGAYgASgJQgu6SARyAhhAyPMYARIZCgNqb2IYByABKAlCDLpIBXIDGIACyPMYARIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoKcmVjaXBpZW50cxgJIAMoCUISukgLkgEIEBAiBHICGEDI8xgCInkKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoBBIVCg1vdXRwdXRfdG9rZW5zGAIgASgEEhsKE2NhY2hlZF9pbnB1dF90b2tlbnMYAyABKAQSEwoLY29zdF9taWNyb3MYBCABKAQSEQoJZXN0aW1hdGVkGAUgASgIIqYDCgdPdXRjb21lEicKBXN0YXRlGAEgASgOMhguYm93bGluZS5ydW4udjEuUnVuU3RhdGUSGgoGYW5zd2VyGAIgASgJQgq6SAdyBRiAgIACEjIKB3NvdXJjZXMYAyADKAsyFi5ib3dsaW5lLnJ1bi52MS5Tb3VyY2VCCbpIBpIBAxCAAhIrCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRIkCgV1c2FnZRgFIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlEjUKCHdpdGhoZWxkGAYgAygLMhguYm93bGluZS5ydW4udjEuV2l0aGhlbGRCCbpIBpIBAxCACBIrCgVtb2RlbBgHIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxIsCgRqb2JzGAggAygLMhMuYm93bGluZS5ydW4udjEuSm9iQgm6SAaSAQMQgCASPQoIbGVmdF9vdXQYCSADKAsyIS5ib3dsaW5lLnJ1bi52MS5MZWZ0T3V0Q29sbGVjdGlvbkIIukgFkgECEEAiWgoJVGV4dENodW5rEhUKA2pvYhgBIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYAiABKAQSDgoGb2Zmc2V0GAMgASgEEhcKBHRleHQYBCABKAlCCbpIBnIEGICAQCrKAQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRUlVOX1NUQVRFX1dBSVRJTkcQARIVChFSVU5fU1RBVEVfUlVOTklORxACEhYKElJVTl9TVEFURV9BTlNXRVJFRBADEhUKEVJVTl9TVEFURV9SRUZVU0VEEAQSFAoQUlVOX1NUQVRFX0ZBSUxFRBAFEhcKE1JVTl9TVEFURV9DQU5DRUxMRUQQBhIXChNSVU5fU1RBVEVfVElNRURfT1VUEAcq9gEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEpPQl9TVEFURV9RVUVVRUQQARIVChFKT0JfU1RBVEVfUlVOTklORxACEhYKEkpPQl9TVEFURV9SRVRSWUlORxADEhYKEkpPQl9TVEFURV9BUFBST1ZBTBAEEhgKFEpPQl9TVEFURV9DQU5DRUxMSU5HEAUSEgoOSk9CX1NUQVRFX0RPTkUQBhIUChBKT0JfU1RBVEVfRkFJTEVEEAcSFwoTSk9CX1NUQVRFX0NBTkNFTExFRBAIEhUKEUpPQl9TVEFURV9VTktOT1dOEAkq1QEKCVNpemVDbGFzcxIaChZTSVpFX0NMQVNTX1VOU1BFQ0lGSUVEEAASFAoQU0laRV9DTEFTU19FTVBUWRABEhcKE1NJWkVfQ0xBU1NfVU5ERVJfMUsQAhIYChRTSVpFX0NMQVNTX1VOREVSXzE2SxADEhkKFVNJWkVfQ0xBU1NfVU5ERVJfMjU2SxAEEhcKE1NJWkVfQ0xBU1NfVU5ERVJfNE0QBRIYChRTSVpFX0NMQVNTX1VOREVSXzY0TRAGEhUKEVNJWkVfQ0xBU1NfTEFSR0VSEAdiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * One job, as shown.
@@ -190,6 +190,41 @@ export const SourceSchema: GenMessage<Source> = /*@__PURE__*/
   messageDesc(file_bowline_run_v1_run, 2);
 
 /**
+ * A collection that an answer should have rested on and that could not be looked into.
+ *
+ * @generated from message bowline.run.v1.LeftOutCollection
+ */
+export type LeftOutCollection = Message<"bowline.run.v1.LeftOutCollection"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * Why: a reason code, e.g. COLLECTION_OTHER_MODEL.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * The same for people, with what to do.
+   *
+   * @generated from field: string problem = 3;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message bowline.run.v1.LeftOutCollection.
+ * Use `create(LeftOutCollectionSchema)` to create a new message.
+ */
+export const LeftOutCollectionSchema: GenMessage<LeftOutCollection> = /*@__PURE__*/
+  messageDesc(file_bowline_run_v1_run, 3);
+
+/**
  * Something that stayed on the box for want of a grant.
  *
  * @generated from message bowline.run.v1.Withheld
@@ -236,7 +271,7 @@ export type Withheld = Message<"bowline.run.v1.Withheld"> & {
  * Use `create(WithheldSchema)` to create a new message.
  */
 export const WithheldSchema: GenMessage<Withheld> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 3);
+  messageDesc(file_bowline_run_v1_run, 4);
 
 /**
  * One line of the ledger: what left the box.
@@ -313,7 +348,7 @@ export type Egress = Message<"bowline.run.v1.Egress"> & {
  * Use `create(EgressSchema)` to create a new message.
  */
 export const EgressSchema: GenMessage<Egress> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 4);
+  messageDesc(file_bowline_run_v1_run, 5);
 
 /**
  * What a run used.
@@ -362,7 +397,7 @@ export type Usage = Message<"bowline.run.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 5);
+  messageDesc(file_bowline_run_v1_run, 6);
 
 /**
  * How a run ended.
@@ -425,6 +460,13 @@ export type Outcome = Message<"bowline.run.v1.Outcome"> & {
    * @generated from field: repeated bowline.run.v1.Job jobs = 8;
    */
   jobs: Job[];
+
+  /**
+   * Collections granted to it that could not be looked into.
+   *
+   * @generated from field: repeated bowline.run.v1.LeftOutCollection left_out = 9;
+   */
+  leftOut: LeftOutCollection[];
 };
 
 /**
@@ -432,7 +474,7 @@ export type Outcome = Message<"bowline.run.v1.Outcome"> & {
  * Use `create(OutcomeSchema)` to create a new message.
  */
 export const OutcomeSchema: GenMessage<Outcome> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 6);
+  messageDesc(file_bowline_run_v1_run, 7);
 
 /**
  * A piece of a streamed answer. Pieces never split a code point; text of two epochs is never spliced.
@@ -474,7 +516,7 @@ export type TextChunk = Message<"bowline.run.v1.TextChunk"> & {
  * Use `create(TextChunkSchema)` to create a new message.
  */
 export const TextChunkSchema: GenMessage<TextChunk> = /*@__PURE__*/
-  messageDesc(file_bowline_run_v1_run, 7);
+  messageDesc(file_bowline_run_v1_run, 8);
 
 /**
  * State of a run.

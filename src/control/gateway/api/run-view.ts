@@ -8,6 +8,7 @@ import {
   type Job,
   JobSchema,
   JobState as JobStateProto,
+  LeftOutCollectionSchema,
   type Outcome,
   OutcomeSchema,
   RunState as RunStateProto,
@@ -65,6 +66,7 @@ function outcomeOf(row: RunRow, jobs: Job[]): Outcome {
     jobs,
     sources: list(row.sources).map((each) => fromJson(SourceSchema, each, { ignoreUnknownFields: true })),
     withheld: list(row.withheld).map((each) => fromJson(WithheldSchema, each, { ignoreUnknownFields: true })),
+    leftOut: list(row.leftOut).map((each) => fromJson(LeftOutCollectionSchema, each, { ignoreUnknownFields: true })),
     usage: {
       inputTokens: BigInt(row.usage.inputTokens),
       outputTokens: BigInt(row.usage.outputTokens),

@@ -18,7 +18,7 @@ import { type Fused, fuse, type RankedList } from './fuse.ts';
 import { queryTerms } from './passages/terms.ts';
 import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
 import { byWords } from './store/by-words.ts';
-import { type CollectionRow, getCollection, listCollections } from './store/collections.ts';
+import { type CollectionRow, findCollection, listCollections } from './store/collections.ts';
 import type { Database, TenantTransaction } from './store/database.ts';
 import { type Hit, nearest } from './store/nearest.ts';
 import { showPassages } from './store/passages.ts';
@@ -49,19 +49,25 @@ export async function search(
   for (const each of [...request.collections, ...Object.entries(request.metadata).flat()]) mustBeName('filter', each);
   const query = cleanText(request.query);
   const limit = request.limit === 0 ? USUAL : Math.min(request.limit, MOST);
-  const all = await database.within(tenant, 'look', (scope) => wanted(scope, request));
-  const { vectors, skipped } = await embedQuery(all, query, context);
-  const collections = all.filter((row) => vectors.has(row.model_id));
+  const skipped: Skipped[] = [];
+  const all = await database.within(tenant, 'look', (scope) => wanted(scope, request, skipped));
+  const vectors = await embedQuery(all, query, context, skipped);
+  const collections: CollectionRow[] = [];
   context.signal.throwIfAborted();
   const terms = queryTerms(query, WORDS);
   const filter = { prefix: request.idPrefix, metadata: request.metadata };
   const passages = await database.within(tenant, 'look', async (scope) => {
     const byModel = new Map<string, Found[]>();
     const texts: Found[] = [];
-    for (const { id, name } of collections) {
+    for (const { id, name, model_id: asked } of all) {
+      if (!vectors.has(asked)) continue;
       // As it is now: it may have been removed, or have got an index or another model, while the query was embedded.
       const collection = await current(scope, id);
-      if (!collection || !vectors.has(collection.model_id)) continue;
+      if (!collection || !vectors.has(collection.model_id)) {
+        skipped.push(skip(name, collection ? otherModel(name, collection.model_id, asked) : unknown(name)));
+        continue;
+      }
+      collections.push(collection);
       const add = (hits: readonly Hit[]) => hits.map((hit) => ({ ...hit, collection: name }));
       const vector = vectors.get(collection.model_id)!;
       const near = await nearest(scope, collection, vector, filter, POOL, exactUpTo(settings, scope.embedded));
@@ -85,10 +91,26 @@ export async function search(
   });
 }
 
-async function wanted(scope: TenantTransaction, { collections }: SearchRequest): Promise<readonly CollectionRow[]> {
+type Skipped = MessageInitShape<typeof SkippedCollectionSchema>;
+
+const skip = (collection: string, { reason, message: problem }: AppError): Skipped => ({ collection, reason, problem });
+
+const unknown = (collection: string): AppError => new AppError('COLLECTION_UNKNOWN', { collection });
+
+/** The collections to look into. One of several that is not there is left out and named; where that is all, its error is thrown. */
+async function wanted(
+  scope: TenantTransaction,
+  { collections }: SearchRequest,
+  skipped: Skipped[],
+): Promise<readonly CollectionRow[]> {
   if (collections.length > 0) {
     const rows: CollectionRow[] = [];
-    for (const name of new Set(collections)) rows.push(await getCollection(scope, name));
+    for (const name of new Set(collections)) {
+      const row = await findCollection(scope, name);
+      if (row) rows.push(row);
+      else skipped.push(skip(name, unknown(name)));
+    }
+    if (rows.length === 0) throw unknown(collections[0]!);
     return rows;
   }
   const { items, next } = await listCollections(scope, COLLECTIONS);
@@ -100,21 +122,18 @@ async function wanted(scope: TenantTransaction, { collections }: SearchRequest):
   });
 }
 
-interface Asked {
-  /** The query's vector for each model that could be asked. */
-  readonly vectors: ReadonlyMap<string, string>;
-  readonly skipped: MessageInitShape<typeof SkippedCollectionSchema>[];
-}
-
-/** Asks each model once. A collection whose model cannot be asked is left out and named; where that is all, its error is thrown. */
+/**
+ * The query's vector for each model that could be asked, once each. A collection whose model cannot be asked is left out and named;
+ * where that is all, its error is thrown.
+ */
 async function embedQuery(
   collections: readonly CollectionRow[],
   query: string,
   context: HandlerContext,
-): Promise<Asked> {
+  skipped: Skipped[],
+): Promise<ReadonlyMap<string, string>> {
   const vectors = new Map<string, string>();
   const failed = new Map<string, AppError>();
-  const skipped: MessageInitShape<typeof SkippedCollectionSchema>[] = [];
   for (const { name, model, model_id: modelId } of collections) {
     if (!vectors.has(modelId) && !failed.has(modelId)) {
       try {
@@ -127,11 +146,11 @@ async function embedQuery(
       }
     }
     const error = failed.get(modelId);
-    if (error) skipped.push({ collection: name, reason: error.reason, problem: error.message });
+    if (error) skipped.push(skip(name, error));
   }
   const [first] = failed.values();
   if (first && vectors.size === 0) throw first;
-  return { vectors, skipped };
+  return vectors;
 }
 
 function current({ trx, tenant }: TenantTransaction, id: number): Promise<CollectionRow | undefined> {

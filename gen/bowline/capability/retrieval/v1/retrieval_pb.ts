@@ -371,7 +371,7 @@ export type SearchResponse = Message<"bowline.capability.retrieval.v1.SearchResp
   lexical: boolean;
 
   /**
-   * Collections that were left out, because their embedding model cannot be asked.
+   * Collections that were left out, because they are not there or their embedding model cannot be asked.
    *
    * @generated from field: repeated bowline.capability.retrieval.v1.SkippedCollection skipped = 5;
    */
