@@ -188,6 +188,11 @@ export const ERRORS = {
     'the journal of this device ({folder}) holds as much as it may ({limit} bytes) of what must be kept: questions without an answer and results that the control plane has not taken; connect it, or raise limits.journal_bytes in its config.yaml and start it again',
     { retryable: true, exit: EXIT.failed },
   ),
+  LEDGER_FULL: row(
+    'resource_exhausted',
+    'the archive of the ledger ({folder}) holds as much as it may ({limit} bytes), so nothing more can be pruned from the journal and new work is refused; raise limits.ledger_bytes in config.yaml, or set ledger_full: drop_oldest there, and start the edge again',
+    { retryable: true, exit: EXIT.failed },
+  ),
   JOURNAL_BUSY: row('unavailable', 'too much waits for the disk; try again'),
   JOURNAL_PRUNED: row('out_of_range', 'record {sequence} is no longer in the journal; the oldest is {first}', {
     exit: EXIT.failed,

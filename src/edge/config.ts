@@ -61,6 +61,8 @@ const limitEntries = {
   frame_bytes: count(4 << 20, 64 << 20, 64 << 10),
   /** All segments of the journal together. */
   journal_bytes: count(64 << 20, 1 << 30, 8 << 20),
+  /** The archive of the ledger: the lines of what was pruned from the journal. What happens at its limit: `ledger_full`. */
+  ledger_bytes: count(256 << 20, 2 ** 36, 16 << 20),
 } as const;
 
 /** A word of a program or of its environment: the system ends it at the first NUL. */
@@ -120,6 +122,8 @@ const schema = v.strictObject({
   /** First of the 64 user ids that commands of an edge run as root have, one each. */
   command_uid: count(60_800, 4_000_000_000, 1000),
   limits: v.optional(v.strictObject(limitEntries), {}),
+  /** When the archive of the ledger is full: `refuse` new work, or `drop_oldest` lines of it. */
+  ledger_full: v.optional(v.picklist(['refuse', 'drop_oldest']), 'refuse'),
 });
 
 export type EdgeLimits = v.InferOutput<typeof schema>['limits'];
@@ -170,6 +174,8 @@ export interface EdgeConfig {
   readonly execute: readonly ExecuteEntry[];
   readonly commandUid: number;
   readonly limits: EdgeLimits;
+  /** What happens when the archive of the ledger is full. */
+  readonly ledgerFull: 'refuse' | 'drop_oldest';
 }
 
 /**
@@ -178,7 +184,7 @@ export interface EdgeConfig {
  */
 export function loadEdgeConfig(file: string, options: { allow?: readonly string[]; cwd?: string } = {}): EdgeConfig {
   const config = readConfig(file, schema);
-  const { name, control, labels, allow, command_uid: commandUid, limits } = config.value;
+  const { name, control, labels, allow, command_uid: commandUid, limits, ledger_full: ledgerFull } = config.value;
   const readable = [
     ...(allow.read ?? []).map((path, i) => placeOf(config, path, ['allow', 'read', i])),
     ...(options.allow ?? []).map((path) => flagPlace(path, options.cwd ?? process.cwd())),
@@ -214,6 +220,7 @@ export function loadEdgeConfig(file: string, options: { allow?: readonly string[
     execute,
     commandUid,
     limits,
+    ledgerFull,
   });
 }
 

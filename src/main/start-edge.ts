@@ -35,6 +35,7 @@ import { ConversationSummaries } from '../edge/index/conversation-summaries.ts';
 import { OnDemandIndex } from '../edge/index/on-demand-index.ts';
 import { loadSqlJs } from '../edge/index/sql-js.ts';
 import { sqlWasm } from '../edge/index/sql-wasm.ts';
+import { wholeLedger } from '../edge/index/whole-ledger.ts';
 import { type JoinLine, join as joinControl } from '../edge/join.ts';
 import { openBlobs } from '../edge/journal/blobs.ts';
 import { type EdgeJournal, openEdgeJournal } from '../edge/journal/edge-journal.ts';
@@ -217,7 +218,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
           },
           request,
         ),
-      ledger: { ledger: (page) => index.ask((known) => known.ledger(page)) },
+      ledger: wholeLedger(index, journal),
       journal,
       roots: allow.readable,
       toolCalls: () => runner.calls,
@@ -296,6 +297,7 @@ async function openFolded({ home, clock, log, onFatal }: StartEdge, identity: Id
     log,
     onFatal,
     maxBytes: config.limits.journal_bytes,
+    ledger: { maxBytes: config.limits.ledger_bytes, whenFull: config.ledgerFull },
     calls: callLimits(config.limits),
     binding: journalBinding(identity),
     folds: [open, ownRuns, suspects],

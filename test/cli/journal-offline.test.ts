@@ -1,7 +1,10 @@
 // `journal verify` on a home whose edge does not run: it reads the files themselves.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import { openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
 import { edgeFolder, edgeRig } from '../support/edge-rig.ts';
 import { cli } from '../support/run-cli.ts';
 
@@ -29,6 +32,28 @@ test('a journal is checked while no edge runs; damage is told with its place, an
   expect(broken.code).toBe(6);
   expect(JSON.parse(broken.stdout)).toMatchObject({ ok: false, problem: expect.stringContaining(name) });
   expect(readFileSync(file)).toEqual(bytes);
+});
+
+test('the archive of the ledger is checked too: how far it goes, and that it is gone', async () => {
+  const dir = edgeFolder();
+  const home = join(dir, 'home');
+  const folder = join(home, 'journal');
+  const log = silentLogger;
+  const journal = await openEdgeJournal(folder, { clock: systemClock, log, onFatal: () => {}, segmentBytes: 4096 });
+  const entries = [{ path: 'docs/a.md', field: 'text', bytes: 7n, run: 'r', recipients: ['rules'] }];
+  for (let n = 0; n < 100; n++) await journal.append([{ case: 'ledger', value: { entries } }]);
+  await journal.prune(0);
+  const { firstSequence } = journal;
+  await journal.close();
+  const sound = await cli(['journal', 'verify', '--json'], { cwd: dir, home });
+  const lines = firstSequence - 1;
+  const ledger = { firstSequence: 1, lastSequence: lines, lines, bytes: 7 * lines, droppedLines: 0 };
+  expect([sound.code, JSON.parse(sound.stdout)]).toMatchObject([0, { ok: true, ledger }]);
+  const told = await cli(['journal', 'verify'], { cwd: dir, home });
+  expect(told.stdout).toMatch(new RegExp(`ledger +${lines} lines of records 1 to ${lines} archived in 1 segment`));
+  rmSync(join(folder, 'ledger'), { recursive: true });
+  const gone = await cli(['journal', 'verify'], { cwd: dir, home });
+  expect([gone.code, gone.stdout]).toEqual([6, expect.stringMatching(new RegExp(`ledger.*gone, and ${lines} lines`))]);
 });
 
 test('a home without a journal is told as one where nothing runs', async () => {

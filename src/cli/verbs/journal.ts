@@ -5,7 +5,7 @@ import { AppError, EXIT } from '../../base/errors.ts';
 import { type GlobalOptions, homeOf, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { Printer } from '../output.ts';
-import { countText } from '../units.ts';
+import { bytesText, countText } from '../units.ts';
 
 /** What a check of the journal found. */
 export interface JournalCheck {
@@ -17,6 +17,18 @@ export interface JournalCheck {
   /** Known to the edge that has it open. */
   readonly journalId?: string;
   readonly head?: string;
+  /** The archive of the ledger; undefined while nothing was pruned. */
+  readonly ledger?: ArchiveFigures;
+}
+
+/** Records of the journal whose lines the archive of the ledger holds, and how much that is. */
+interface ArchiveFigures {
+  readonly firstSequence: number | bigint;
+  readonly lastSequence: number | bigint;
+  readonly lines: bigint;
+  readonly bytes: bigint;
+  readonly droppedLines: bigint;
+  readonly segments: number;
 }
 
 /** Checks a journal folder while no edge has it open; undefined when there is none. Changes nothing. */
@@ -40,7 +52,8 @@ async function verify(io: CliIo, offline: OfflineCheck, options: GlobalOptions &
   const result = await check(io, offline, options);
   if (!result.ok) io.exit(EXIT.failed);
   if (options.json) {
-    out.json(result);
+    const { ledger, ...rest } = result;
+    out.json({ ...rest, ...(ledger && { ledger: plainFigures(ledger) }) });
     return;
   }
   const read = `${countText(result.records, 'record')} in ${countText(result.segments, 'segment')}`;
@@ -48,14 +61,34 @@ async function verify(io: CliIo, offline: OfflineCheck, options: GlobalOptions &
   else out.line(`broken after ${read}: ${result.problem}`, 'red');
   if (result.journalId) out.line(`journal ${result.journalId}`);
   if (result.head) out.line(`head    ${result.head}`);
+  if (result.ledger) out.line(`ledger  ${ledgerText(plainFigures(result.ledger))}`);
+}
+
+const plainFigures = ({ firstSequence, lastSequence, lines, bytes, droppedLines, segments }: ArchiveFigures) => ({
+  firstSequence: Number(firstSequence),
+  lastSequence: Number(lastSequence),
+  lines: Number(lines),
+  bytes: Number(bytes),
+  droppedLines: Number(droppedLines),
+  segments,
+});
+
+/** How far the archive goes. */
+function ledgerText(archive: ReturnType<typeof plainFigures>): string {
+  const { firstSequence, lastSequence, lines, bytes, droppedLines, segments } = archive;
+  const kept = `${countText(lines - droppedLines, 'line')} of records ${firstSequence} to ${lastSequence} archived`;
+  const dropped = droppedLines > 0 ? `; ${countText(droppedLines, 'older line')} dropped by ledger_full` : '';
+  return `${kept} in ${countText(segments, 'segment')} (${bytesText(bytes)} told of)${dropped}`;
 }
 
 /** By the edge, which knows where its last batch ends; from the files when no edge answers. */
 async function check(io: CliIo, offline: OfflineCheck, options: GlobalOptions): Promise<JournalCheck> {
   try {
     return await using(localSide(io, options), async (edge) => {
-      const { ok, records, segments, problem, journalId, head } = await edge.client(LocalService).verifyJournal({});
-      return { ok, records: Number(records), segments, problem, journalId, head };
+      const answer = await edge.client(LocalService).verifyJournal({});
+      const { ok, records, segments, problem, journalId, head, ledger } = answer;
+      const archive = ledger && { ledger };
+      return { ok, records: Number(records), segments, problem, journalId, head, ...archive };
     });
   } catch (error) {
     if (!(error instanceof AppError) || error.reason !== 'NOT_RUNNING') throw error;

@@ -284,7 +284,9 @@ test('an index over its limit drops the oldest rows, says so, and keeps what is 
   await journal.append([ask('open')]);
   for (let i = 0; i < 60; i++) await journal.append(Array.from({ length: 40 }, (_, j) => outcome(`r${i}/${j}/0`)));
   await index.snapshot();
-  expect(lines).toContain('the index is at its limit; its oldest rows went (the journal still has them)');
+  expect(lines).toContain(
+    'the index is at its limit; its oldest rows went (the journal and the archive of the ledger have them)',
+  );
   expect(fs.bytes(PATH).length).toBeLessThanOrEqual(192 << 10);
   expect(index.call('open/0/0')?.state).toBe('intent');
   expect(index.run('open')?.state).toBe('waiting');

@@ -40,7 +40,7 @@ export async function openIndex(options: OpenIndexOptions): Promise<IndexPort> {
   const bytes = await readSnapshot(fs, path, maxBytes);
   const loaded = bytes && (await load(options.sql, bytes, journal));
   if (bytes && !loaded) log.info('the index does not fit the journal and is rebuilt');
-  const index = new SqliteIndex(loaded?.db ?? empty(options.sql), loaded?.sequence ?? 0, {
+  const index = new SqliteIndex(loaded?.db ?? empty(options.sql), loaded ?? { sequence: 0, ledgerFrom: 1 }, {
     clock,
     log,
     maxBytes,
@@ -53,6 +53,7 @@ export async function openIndex(options: OpenIndexOptions): Promise<IndexPort> {
   // What is appended while it catches up is read in the next round; the last look and `follow` are in one tick.
   do {
     const from = Math.max(index.sequence + 1, journal.firstSequence);
+    index.beginsAt(from);
     const batch: Entry[] = [];
     for await (const entry of journal.entries(from)) {
       batch.push(entry);
@@ -75,7 +76,7 @@ async function load(
   sql: SqlJsStatic,
   bytes: Uint8Array,
   journal: EdgeJournal,
-): Promise<{ db: SqlDatabase; sequence: number } | undefined> {
+): Promise<{ db: SqlDatabase; sequence: number; ledgerFrom: number } | undefined> {
   let db: SqlDatabase | undefined;
   try {
     db = new SqlDatabase(sql, bytes);
@@ -83,10 +84,11 @@ async function load(
       db.get('PRAGMA user_version')?.user_version === SCHEMA_VERSION &&
       db.get('PRAGMA quick_check')?.quick_check === 'ok'
     ) {
-      const meta = db.get('SELECT journal, sequence, head FROM meta');
+      const meta = db.get('SELECT journal, sequence, head, ledgerFrom FROM meta');
       if (meta?.journal === journal.id && meta.head instanceof Uint8Array) {
         const sequence = Number(meta.sequence);
-        if (await journal.holds({ sequence, hash: meta.head })) return { db, sequence };
+        if (await journal.holds({ sequence, hash: meta.head }))
+          return { db, sequence, ledgerFrom: Number(meta.ledgerFrom) };
       }
     }
   } catch {

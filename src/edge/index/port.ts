@@ -1,7 +1,7 @@
 // What the edge may ask its index. The journal is the truth: an index may miss what is old, and is never asked whether
 // something happened (CallBook and AskBook know that).
-import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { CallState } from '../journal/call-book.ts';
+import type { LedgerLine, LedgerPage } from '../journal/ledger-lines.ts';
 import type { Fold } from '../journal/records.ts';
 
 /** `waiting`: not yet at the control plane; `cancelling`: the owner cancelled; then how it ended. Times in ms since 1970. */
@@ -42,13 +42,6 @@ export interface CallRow {
   readonly expiresAt: number | null;
 }
 
-/** A line of the ledger. (sequence, line) is its place: newest first means both descending. */
-export interface LedgerRow {
-  readonly sequence: number;
-  readonly line: number;
-  readonly egress: Egress;
-}
-
 export interface GrantRow {
   readonly id: string;
   readonly run: string;
@@ -74,8 +67,10 @@ export interface IndexPort extends Fold {
   call(key: string): CallRow | undefined;
   /** Newest first. */
   calls(page: { limit: number; run?: string }): CallRow[];
-  /** Newest first; `before` is the place of the last row of the page before. */
-  ledger(page: { limit: number; run?: string; before?: { sequence: number; line: number } }): LedgerRow[];
+  /** Lines from `ledgerFrom` on. */
+  ledger(page: LedgerPage): LedgerLine[];
+  /** Lines of this record and of all later ones are in the index; of earlier ones some may have gone. */
+  readonly ledgerFrom: number;
   /** Newest first; `live` leaves out ended ones and those that expired before that time. */
   grants(page: { limit: number; live?: number }): GrantRow[];
   /** Writes `state.db` now, if something changed. Failures are logged: the file is only a shortcut. */

@@ -1,7 +1,7 @@
 // Tables of the index. Texts that many rows share stand once, in `texts`: the whole database lives in memory. A change
 // of anything here raises SCHEMA_VERSION, and older snapshots are rebuilt.
 
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 export const PRAGMAS = `
   PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256;
@@ -10,7 +10,8 @@ export const PRAGMAS = `
 export const SCHEMA = `
   PRAGMA auto_vacuum = INCREMENTAL;
   PRAGMA user_version = ${SCHEMA_VERSION};
-  CREATE TABLE meta (journal TEXT NOT NULL, sequence INTEGER NOT NULL, head BLOB NOT NULL);
+  CREATE TABLE meta (journal TEXT NOT NULL, sequence INTEGER NOT NULL, head BLOB NOT NULL,
+    ledgerFrom INTEGER NOT NULL);
   CREATE TABLE texts (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
   CREATE TABLE runs (
     sequence INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, conversation TEXT NOT NULL, requestId TEXT NOT NULL,

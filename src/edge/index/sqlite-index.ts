@@ -5,10 +5,11 @@ import type { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { LedgerLine, LedgerPage } from '../journal/ledger-lines.ts';
 import type { Entry } from '../journal/records.ts';
 import { applyEntry } from './apply-entry.ts';
 import type { Row, SqlDatabase } from './database.ts';
-import type { CallRow, GrantRow, IndexPort, LedgerRow, RunRow } from './port.ts';
+import type { CallRow, GrantRow, IndexPort, RunRow } from './port.ts';
 import { SHED } from './schema.ts';
 
 export interface SqliteIndexParts {
@@ -33,6 +34,7 @@ export class SqliteIndex implements IndexPort {
   readonly #db: SqlDatabase;
   readonly #parts: SqliteIndexParts;
   #sequence: number;
+  #ledgerFrom: number;
   #dirty = 0;
   /** Changes so far, and how many there were when the size was last looked at. */
   #seen = 0;
@@ -41,9 +43,11 @@ export class SqliteIndex implements IndexPort {
   #stopTimer: (() => void) | undefined;
   #closed = false;
 
-  constructor(db: SqlDatabase, sequence: number, parts: SqliteIndexParts) {
+  /** @param at the last record that `db` has seen, and from where on it has all lines of the ledger */
+  constructor(db: SqlDatabase, at: { sequence: number; ledgerFrom: number }, parts: SqliteIndexParts) {
     this.#db = db;
-    this.#sequence = sequence;
+    this.#sequence = at.sequence;
+    this.#ledgerFrom = at.ledgerFrom;
     this.#parts = parts;
   }
 
@@ -51,8 +55,17 @@ export class SqliteIndex implements IndexPort {
     return this.#sequence;
   }
 
+  get ledgerFrom(): number {
+    return this.#ledgerFrom;
+  }
+
   apply(entry: Entry): void {
     this.applyAll([entry]);
+  }
+
+  /** Records before this one are no longer in the journal, and were not seen. */
+  beginsAt(sequence: number): void {
+    if (sequence > this.#sequence + 1) this.#ledgerFrom = sequence;
   }
 
   /** Entries in order, in one transaction. */
@@ -88,7 +101,7 @@ export class SqliteIndex implements IndexPort {
     return this.#db.all(sql, run === undefined ? [limit] : [run, limit]).map(callRow);
   }
 
-  ledger(page: { limit: number; run?: string; before?: { sequence: number; line: number } }): LedgerRow[] {
+  ledger(page: LedgerPage): LedgerLine[] {
     const { sequence, line } = page.before ?? { sequence: Number.MAX_SAFE_INTEGER, line: 0 };
     const sql = `${LEDGER} WHERE (sequence, line) < (?, ?) ${page.run === undefined ? '' : `AND run = ${TEXT_ID}`}
       ORDER BY sequence DESC, line DESC LIMIT ?`;
@@ -113,7 +126,12 @@ export class SqliteIndex implements IndexPort {
     this.#shed();
     this.#db.transaction(() => {
       this.#db.run(`DELETE FROM meta`);
-      this.#db.run(`INSERT INTO meta (journal, sequence, head) VALUES (?, ?, ?)`, [id, sequence, hash]);
+      this.#db.run(`INSERT INTO meta (journal, sequence, head, ledgerFrom) VALUES (?, ?, ?, ?)`, [
+        id,
+        sequence,
+        hash,
+        this.#ledgerFrom,
+      ]);
     });
     const bytes = this.#db.export();
     if (bytes.length > this.#parts.maxBytes) {
@@ -179,10 +197,15 @@ export class SqliteIndex implements IndexPort {
       this.#db.transaction(() => {
         for (const sql of SHED) this.#db.run(sql);
       });
+      const oldest = this.#db.get('SELECT min(sequence) AS sequence FROM ledger')?.sequence;
+      this.#ledgerFrom = Math.max(this.#ledgerFrom, numberOrNull(oldest) ?? this.#sequence + 1);
     }
-    this.#parts.log.warn('the index is at its limit; its oldest rows went (the journal still has them)', {
-      bytes: this.#db.size(),
-    });
+    this.#parts.log.warn(
+      'the index is at its limit; its oldest rows went (the journal and the archive of the ledger have them)',
+      {
+        bytes: this.#db.size(),
+      },
+    );
   }
 
   #runs(rows: Row[]): RunRow[] {
@@ -215,7 +238,7 @@ function callRow(row: Row): CallRow {
   };
 }
 
-function ledgerRow(row: Row): LedgerRow {
+function ledgerRow(row: Row): LedgerLine {
   const run = String(row.runText);
   const job = String(row.job);
   const egress = create(EgressSchema, {

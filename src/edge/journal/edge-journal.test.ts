@@ -230,6 +230,38 @@ test('the journal prunes itself before it is full and goes on for ever', async (
   expect(again.session).toEqual({ epoch: 41n, resumeToken: Uint8Array.of(7) });
 });
 
+test('a full journal still takes what makes room in it: answers, refusals, settled results; and then new work', async () => {
+  const fs = new MemoryFs();
+  const manual = clock();
+  const options = { maxBytes: 64_000, segmentBytes: 4000, clock: manual };
+  let journal = await open(fs, options);
+  const text = 'q'.repeat(500);
+  const put = async (n: number) => {
+    if (n % 2) return journal.append([outcome(`r${n}/0/0`, text)]);
+    return journal.append([
+      { case: 'ask', value: { requestId: `${n}`, event: { run: `r${n}`, conversation: 'c', text } } },
+    ]);
+  };
+  let n = 0;
+  const refused = await (async () => {
+    for (; n < 1000; n++) await put(n);
+  })().catch((error: unknown) => error);
+  expect(refused).toMatchObject({ reason: 'JOURNAL_FULL', metadata: { limit: '64000', folder: DIR } });
+  expect(journal.bytes).toBeLessThanOrEqual(64_000);
+  // A full one can start again, connect, and be emptied by what the control plane says.
+  journal = await open(fs.kill(), options);
+  await journal.append([{ case: 'started', value: { bootId: 'b2' } }]);
+  await journal.append([{ case: 'sessionOpened', value: { sessionEpoch: 2n } }]);
+  await expect(put(n)).rejects.toMatchObject({ reason: 'JOURNAL_FULL' });
+  for (let i = 0; i < n; i++) await journal.append([i % 2 ? settled(`r${i}/0/0`) : answered(`r${i}`)]);
+  manual.advance(10_000);
+  await put(n);
+  expect(journal.bytes).toBeLessThan(60_000);
+  for (let i = 1; i < n; i += 2) expect(journal.calls.get(`r${i}/0/0`)).toMatchObject({ state: 'done', settled: true });
+  expect(journal.asks.open().map(({ run }) => run)).toEqual(n % 2 ? [] : [`r${n}`]);
+  expect(await journal.verify()).toMatchObject({ ok: true });
+});
+
 const step = fc.oneof(
   fc.record({ kind: fc.constantFrom('intent', 'outcome', 'read', 'refused', 'settled'), key: fc.nat(7) }),
   fc.record({ kind: fc.constantFrom('ask', 'accepted', 'answered', 'session'), key: fc.nat(7) }),

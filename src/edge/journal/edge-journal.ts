@@ -1,6 +1,7 @@
 // The journal as the edge uses it: typed records, the journal's time, the folds that remember what matters, pruning.
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import type { ArchivePosition, ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sameHead } from '../../contract/integrity/hash-chain.ts';
@@ -10,25 +11,46 @@ import { CallBook, type CallBookOptions } from './call-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
 import type { Journal } from './journal.ts';
 import type { Head, LastSession, Reservation } from './journal-types.ts';
-import { type OpenJournalOptions, openJournal } from './open-journal.ts';
+import { type ArchiveOptions, type LedgerArchive, openLedgerArchive } from './ledger-archive.ts';
+import { egressOf, type LedgerLine, type LedgerPage, newestLines, placed } from './ledger-lines.ts';
+import { DEFAULT_JOURNAL_BYTES, type OpenJournalOptions, openJournal } from './open-journal.ts';
 import { decodeRecord, type Entry, encodeRecord, type Fold, type KnownRecord, type RecordInit } from './records.ts';
 import type { JournalRecord } from './recover.ts';
 import { RefusalBook } from './refusal-book.ts';
 import { StandingBook } from './standing-book.ts';
-import type { Verification } from './verify.ts';
+import { type LedgerVerification, verifyLedger } from './verify-ledger.ts';
 
 export interface EdgeJournalOptions extends Omit<OpenJournalOptions, 'onRecord'> {
   readonly calls?: CallBookOptions;
   /** More folds; they see all records at opening and each one that follows. */
   readonly folds?: readonly Fold[];
+  /** Of the archive of the ledger. Default: 256 MiB, and nothing of it goes. */
+  readonly ledger?: Partial<Pick<ArchiveOptions, 'maxBytes' | 'whenFull'>>;
 }
 
-/** Opens the journal and folds it. @throws what `openJournal` throws, and JOURNAL_DAMAGED when old segments are missing */
+/** Opens the journal and folds it. @throws what `openJournal` throws, and JOURNAL_DAMAGED when old segments or lines are missing */
 export async function openEdgeJournal(dir: string, options: EdgeJournalOptions): Promise<EdgeJournal> {
   const view = new EdgeView(options);
-  const journal = await openJournal(dir, { ...options, onRecord: (record) => view.see(record) });
-  view.checkBase(journal.base);
-  return new EdgeJournal(journal, view, options);
+  const spareBytes = (options.maxBytes ?? DEFAULT_JOURNAL_BYTES) / SPARE_PART;
+  const journal = await openJournal(dir, { spareBytes, ...options, onRecord: (record) => view.see(record) });
+  try {
+    view.checkBase(journal.base);
+    const { clock, log, onFatal, fs, segmentBytes, ledger } = options;
+    const archive = await openLedgerArchive(dir, journal.id, {
+      clock,
+      log,
+      onFatal,
+      ...(fs && { fs }),
+      ...(segmentBytes && { segmentBytes }),
+      maxBytes: ledger?.maxBytes ?? 256 << 20,
+      whenFull: ledger?.whenFull ?? 'refuse',
+    });
+    await archive.check(journal, view.archive);
+    return new EdgeJournal(journal, archive, view, options);
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
 }
 
 /** What is remembered of the records. Exists before the journal does, because opening feeds it. */
@@ -45,6 +67,8 @@ class EdgeView {
   readonly heads = new Map<number, Uint8Array>();
   anchor: Head | undefined;
   session: LastSession | undefined;
+  /** Where the newest checkpoint says that the archive of the ledger stood. */
+  archive: ArchivePosition | undefined;
   #pruned: Head[] = [];
   /** Records of earlier starts are read: later ones have their time from here. */
   #opening = true;
@@ -73,6 +97,7 @@ class EdgeView {
     } else if (record.case === 'checkpoint' && record.value.anchor) {
       const { headHash, anchoredSequence, anchoredHash } = record.value.anchor;
       this.#pruned = [...this.#pruned.slice(-64), { sequence: Number(record.value.sequence), hash: headHash }];
+      this.archive = record.value.archive ?? this.archive;
       if (anchoredHash.length > 0) this.anchor ??= { sequence: Number(anchoredSequence), hash: anchoredHash };
     }
     if (record.case === 'toolSettled') this.acknowledged(this.calls.get(record.value.idempotencyKey)?.sequence ?? 0);
@@ -102,15 +127,25 @@ class EdgeView {
 
 export class EdgeJournal {
   readonly #journal: Journal;
+  readonly #archive: LedgerArchive;
   readonly #view: EdgeView;
   readonly #log: Logger;
+  readonly #clock: Clock;
   #pruning: Promise<void> | undefined;
   #pruneFrom: number;
+  /** Monotonic time of the last pruning that brought nothing. */
+  #triedAt = Number.NEGATIVE_INFINITY;
+  /** Why the last pruning failed. */
+  #problem: AppError | undefined;
+  /** One pruning or check at a time. */
+  #lock: Promise<unknown> = Promise.resolve();
 
-  constructor(journal: Journal, view: EdgeView, options: { log: Logger }) {
+  constructor(journal: Journal, archive: LedgerArchive, view: EdgeView, options: { log: Logger; clock: Clock }) {
     this.#journal = journal;
+    this.#archive = archive;
     this.#view = view;
     this.#log = options.log;
+    this.#clock = options.clock;
     this.#pruneFrom = journal.maxBytes * 0.75;
   }
 
@@ -192,15 +227,19 @@ export class EdgeJournal {
     await this.append([{ case: 'clockSet', value: { from, why } }]);
   }
 
-  /** Appends records as one unit; resolves with the first sequence when synced and folded. Errors: `Journal.append`. */
+  /**
+   * Appends records as one unit; resolves with the first sequence when synced and folded. Records that end something are taken
+   * by a full journal too: they are what makes room in it. Errors: `Journal.append`.
+   */
   append(records: readonly RecordInit[], options: { use?: Reservation } = {}): Promise<number> {
+    const ending = records.every((record) => ENDING.includes(record.case));
     const at = this.now();
     const bytes = records.map((record) => {
       const encoded = encodeRecord(record, at);
       this.#view.fresh.set(encoded.bytes, { record: encoded.record, at });
       return encoded.bytes;
     });
-    const result = this.#withRoom(() => this.#journal.append(bytes, options));
+    const result = this.#withRoom(() => this.#journal.append(bytes, { ...options, ending }));
     if (this.#journal.bytes > this.#pruneFrom) void this.#pruneOnce();
     return result;
   }
@@ -250,15 +289,54 @@ export class EdgeJournal {
     return this.#journal.holds(head);
   }
 
-  verify(): Promise<Verification> {
-    return this.#journal.verify();
+  /** Reads and checks the journal and the archive of its ledger, while appends go on. Damage is reported, not thrown. */
+  verify(): Promise<LedgerVerification> {
+    return this.#exclusive(() =>
+      verifyLedger(
+        (onRecord) => this.#journal.verify(onRecord),
+        (onRecord) => this.#archive.verify(onRecord),
+      ),
+    );
+  }
+
+  /** Lines of the ledger, newest first: from the journal, then from the archive of what was pruned. */
+  async ledger(page: LedgerPage): Promise<LedgerLine[]> {
+    for (let tries = 3; ; tries--) {
+      try {
+        return await newestLines(this.#ledgerPieces(page.before?.sequence ?? this.head.sequence), page);
+      } catch (error) {
+        // What is pruned meanwhile is in the archive by then.
+        if (!(error instanceof AppError) || error.reason !== 'JOURNAL_PRUNED' || tries === 0) throw error;
+      }
+    }
+  }
+
+  async *#ledgerPieces(sequence: number): AsyncGenerator<AsyncIterable<LedgerLine>> {
+    const { through } = this.#archive;
+    for (const { firstSequence, lastSequence } of this.#journal.segments.reverse()) {
+      const from = Math.max(firstSequence, through + 1);
+      if (from <= Math.min(lastSequence, sequence)) yield this.#linesOf(from, Math.min(lastSequence, sequence));
+    }
+    yield* this.#archive.pieces(sequence);
+  }
+
+  async *#linesOf(from: number, to: number): AsyncGenerator<LedgerLine> {
+    for await (const { sequence, at, record } of this.entries(from)) {
+      yield* placed(sequence, at, egressOf(record));
+      if (sequence >= to) return;
+    }
   }
 
   /**
-   * Drops the oldest segments until at most `keepBytes` remain, leaving what is still needed of them in checkpoints.
-   * Runs by itself when the journal is three quarters full. Returns how many segments went.
+   * Drops the oldest segments until at most `keepBytes` remain, leaving what is still needed of them in checkpoints, and their
+   * lines of the ledger in its archive. Runs by itself when the journal is three quarters full. Returns how many segments went.
+   * @throws LEDGER_FULL, DISK_FULL: nothing went
    */
-  async prune(keepBytes = this.#journal.maxBytes / 2): Promise<number> {
+  prune(keepBytes = this.#journal.maxBytes / 2): Promise<number> {
+    return this.#exclusive(() => this.#prune(keepBytes));
+  }
+
+  async #prune(keepBytes: number): Promise<number> {
     let left = this.#journal.bytes;
     let freed = 0;
     let before = 0;
@@ -274,18 +352,28 @@ export class EdgeJournal {
     this.calls.condense(cut.sequence, past);
     this.calls.forget(past);
     const records = await checkpointRecords(this, cut, this.anchor, this.session);
-    const at = this.now();
-    const bytes = records.map((value) => encodeRecord({ case: 'checkpoint', value }, at).bytes);
-    const size = bytes.reduce((sum, { length }) => sum + length, 0);
+    const encoded = () => records.map((value) => encodeRecord({ case: 'checkpoint', value }, this.now()).bytes);
+    const size = encoded().reduce((sum, { length }) => sum + length, 0);
     if (size > freed / 2) {
       this.#log.warn('the journal is full of what is still needed; nothing was pruned', { bytes: freed, needed: size });
       return 0;
     }
-    return this.#journal.prune(before, bytes);
+    await this.#archive.add(this.#journal, cut);
+    const { position } = this.#archive;
+    if (position) records[0]!.archive = position;
+    return this.#journal.prune(before, encoded());
   }
 
-  close(): Promise<void> {
-    return this.#journal.close();
+  async close(): Promise<void> {
+    await this.#journal.close();
+    await this.#lock;
+    await this.#archive.close();
+  }
+
+  #exclusive<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#lock.then(run);
+    this.#lock = result.catch(() => {});
+    return result;
   }
 
   /** A full journal is pruned before something is refused. */
@@ -294,22 +382,29 @@ export class EdgeJournal {
       return await run();
     } catch (error) {
       if (!(error instanceof AppError) || error.reason !== 'JOURNAL_FULL') throw error;
-      if (!this.#pruning && this.#journal.bytes <= this.#pruneFrom) throw error;
+      const soon = this.#journal.bytes <= this.#pruneFrom && this.#clock.monotonic() - this.#triedAt < PRUNE_AGAIN_MS;
+      if (!this.#pruning && soon) throw this.#problem ?? error;
       await this.#pruneOnce();
-      return run();
+      return run().catch((again: unknown) => {
+        const full = again instanceof AppError && again.reason === 'JOURNAL_FULL';
+        throw (full && this.#problem) || again;
+      });
     }
   }
 
   #pruneOnce(): Promise<void> {
+    this.#problem = undefined;
     this.#pruning ??= this.prune()
       .catch((error: unknown) => {
         this.#log.error('the journal could not be pruned', error);
+        if (error instanceof AppError && ROOM.includes(error.reason)) this.#problem = error;
         return 0;
       })
       .then((segments) => {
         const { bytes, maxBytes } = this.#journal;
         // Without success it is not tried again at every append, but when the journal has grown.
         this.#pruneFrom = segments > 0 ? maxBytes * 0.75 : bytes + maxBytes / 16;
+        this.#triedAt = segments > 0 ? Number.NEGATIVE_INFINITY : this.#clock.monotonic();
         this.#pruning = undefined;
         if (segments > 0) this.#log.info('the journal was pruned', { segments });
       });
@@ -317,6 +412,22 @@ export class EdgeJournal {
   }
 }
 
+/** An eighth of the journal is for what makes room in a full one. */
+const SPARE_PART = 8;
+/** Records that let something go that was kept, and those without which an edge cannot start and connect. */
+const ENDING: readonly KnownRecord['case'][] = [
+  'askOutcome',
+  'runAnswered',
+  'toolSettled',
+  'grantEnded',
+  'started',
+  'sessionOpened',
+  'clockSet',
+];
+/** A pruning that did not succeed is tried again when the journal has grown, or after so long. */
+const PRUNE_AGAIN_MS = 10_000;
+/** What stands in the way of pruning and can be mended; told instead of JOURNAL_FULL. */
+const ROOM: readonly string[] = ['LEDGER_FULL', 'DISK_FULL'];
 /** Bytes of a record beside its message: the time, the case's tag and length. */
 const TIME_BYTES = 32;
 /** Results wait for their acknowledgement for less than so many records. */

@@ -21,6 +21,13 @@ export interface LastSession {
   readonly resumeToken: Uint8Array;
 }
 
+export interface AppendOptions {
+  /** Room reserved earlier; with it the append is not refused for a full disk or journal. */
+  readonly use?: Reservation;
+  /** The records end something, so that less must be kept: they may use the spare room of a full journal. */
+  readonly ending?: boolean;
+}
+
 /** Room on the disk that is kept for one later append. */
 export interface Reservation {
   /** Gives the room back; no effect after it was used. */
@@ -32,8 +39,12 @@ export interface JournalLimits {
   readonly segmentBytes: number;
   /** All segments together; appends without a reservation are refused above it. */
   readonly maxBytes: number;
+  /** Of `maxBytes`, what only appends get that make room later (`AppendOptions.ending`). */
+  readonly spareBytes: number;
   /** Appends that wait for the disk; more are refused. */
   readonly queueBytes: number;
+  /** The longest record. */
+  readonly recordBytes: number;
   /** Space is allocated ahead in steps of this. */
   readonly stepBytes: number;
 }

@@ -3,14 +3,7 @@
 import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { nextHead, sameHead } from '../../contract/integrity/hash-chain.ts';
-import {
-  type CurrentSegment,
-  type Head,
-  type JournalLimits,
-  type JournalParts,
-  MAX_RECORD_BYTES,
-  type Reservation,
-} from './journal-types.ts';
+import type { AppendOptions, CurrentSegment, Head, JournalLimits, JournalParts, Reservation } from './journal-types.ts';
 import { readRecords } from './read-records.ts';
 import type { JournalRecord, Segment } from './recover.ts';
 import { BATCH_OVERHEAD, batchBytes, encodeBatch, RECORD_OVERHEAD, SEGMENT_HEADER_BYTES } from './segment-format.ts';
@@ -78,6 +71,15 @@ export class Journal {
     return this.#limits.maxBytes;
   }
 
+  /** Which records each segment holds, oldest first. The newest may hold none: then its last is less than its first. */
+  get segments(): { readonly firstSequence: number; readonly lastSequence: number }[] {
+    const closed = this.#closed.map(({ header, lastSequence }) => ({
+      firstSequence: header.firstSequence,
+      lastSequence,
+    }));
+    return [...closed, { firstSequence: this.#current.header.firstSequence, lastSequence: this.#head.sequence }];
+  }
+
   /** Ends of the closed segments, oldest first: where `prune` can cut, and what it would free. */
   get cuts(): { readonly sequence: number; readonly bytes: number }[] {
     return this.#closed.map((segment) => ({ sequence: segment.lastSequence, bytes: segment.end }));
@@ -91,11 +93,10 @@ export class Journal {
   /**
    * Appends records as one unit: after a crash all are there or none. Resolves with the first one's sequence when they are
    * synced. Appends of one tick, and those that arrive while a batch is written, share the next batch and its one sync.
-   * @param options.use room reserved earlier; with it the append is not refused for a full disk or journal
    * @throws DISK_FULL, JOURNAL_FULL, LIMIT_EXCEEDED (a record that is too long), JOURNAL_BUSY, JOURNAL_WRITE: nothing was kept; JOURNAL_FAILED: the process must end
    */
-  append(records: readonly Uint8Array[], options: { use?: Reservation } = {}): Promise<number> {
-    return this.#append(records, options.use, false);
+  append(records: readonly Uint8Array[], options: AppendOptions = {}): Promise<number> {
+    return this.#append(records, options);
   }
 
   /**
@@ -105,7 +106,7 @@ export class Journal {
   async reserve(bytes: number, records = 1): Promise<Reservation> {
     if (this.#stopped) throw this.#stopped;
     const cost = BATCH_OVERHEAD + records * RECORD_OVERHEAD + bytes;
-    this.#admit(cost);
+    this.#admit(cost, this.#limits.spareBytes);
     this.#reserved += cost;
     const held: Held = {
       cost,
@@ -150,10 +151,10 @@ export class Journal {
   }
 
   /** Reads and checks everything that is synced, while appends go on. Damage is reported, not thrown. */
-  verify(): Promise<Verification> {
+  verify(onRecord?: (record: JournalRecord) => void): Promise<Verification> {
     return this.#maintain(async () => {
       const limits = new Map([[this.#current.name, this.#current.writer.end]]);
-      return verifyJournal(this.#parts.fs, this.#parts.dir, limits);
+      return verifyJournal(this.#parts.fs, this.#parts.dir, { limits, onRecord });
     });
   }
 
@@ -172,7 +173,7 @@ export class Journal {
   async prune(before: number, checkpoints: readonly Uint8Array[]): Promise<number> {
     return this.#maintain(async () => {
       if (!this.cut(before)) return 0;
-      await Promise.all(checkpoints.map((checkpoint) => this.#append([checkpoint], undefined, true)));
+      await Promise.all(checkpoints.map((checkpoint) => this.#append([checkpoint], { always: true })));
       let removed = 0;
       for (let first = this.#closed[0]; first && first.lastSequence < before; first = this.#closed[0]) {
         this.#closed.shift();
@@ -194,22 +195,25 @@ export class Journal {
     await this.#exclusive(() => this.#current.writer.file.close());
   }
 
-  #append(records: readonly Uint8Array[], use: Reservation | undefined, always: boolean): Promise<number> {
+  #append(
+    records: readonly Uint8Array[],
+    { use, ending = false, always = false }: AppendOptions & { always?: boolean },
+  ): Promise<number> {
     return new Promise((resolve, reject) => {
       if (this.#stopped) throw this.#stopped;
       if (records.length === 0) throw new AppError('INVALID_ARGUMENT', { what: 'an append needs a record' });
       const bytes = batchBytes(records);
-      if (bytes > MAX_BATCH_BYTES || records.some((record) => record.length > MAX_RECORD_BYTES)) {
+      if (bytes > MAX_BATCH_BYTES || records.some((record) => record.length > this.#limits.recordBytes)) {
         throw new AppError('LIMIT_EXCEEDED', {
           what: 'a journal record',
-          limit: MAX_RECORD_BYTES,
+          limit: this.#limits.recordBytes,
           setting: 'nothing, split it',
         });
       }
       const held = use as Held | undefined;
       if (held && !held.live) throw new AppError('INVALID_ARGUMENT', { what: 'the reservation was used or released' });
       if (!always && !(held && bytes <= held.cost)) {
-        this.#admit(bytes - (held?.cost ?? 0));
+        this.#admit(bytes - (held?.cost ?? 0), ending ? 0 : this.#limits.spareBytes);
         if (this.#queued + bytes > this.#limits.queueBytes) throw new AppError('JOURNAL_BUSY');
       }
       if (held) held.live = false;
@@ -226,9 +230,10 @@ export class Journal {
     setImmediate(() => void this.#exclusive(() => this.#flush()).catch(() => {}));
   }
 
-  /** Throws when `bytes` more would pass the journal's limit. */
-  #admit(bytes: number): void {
-    if (this.bytes + this.#queued + this.#writing + this.#reserved + bytes > this.#limits.maxBytes) {
+  /** Throws when `bytes` more would pass the journal's limit, or leave less than `spare` of it. */
+  #admit(bytes: number, spare: number): void {
+    const used = this.bytes + this.#queued + this.#writing + this.#reserved;
+    if (used + bytes > this.#limits.maxBytes - spare) {
       throw new AppError('JOURNAL_FULL', { limit: this.#limits.maxBytes, folder: this.#parts.dir });
     }
   }

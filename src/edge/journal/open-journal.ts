@@ -10,13 +10,15 @@ import type { Logger } from '../../base/logger.ts';
 import { genesisHead, sameHead } from '../../contract/integrity/hash-chain.ts';
 import { type FsPort, isDiskFull } from './fs-port.ts';
 import { Journal } from './journal.ts';
-import type { CurrentSegment, Head, JournalLimits } from './journal-types.ts';
+import { type CurrentSegment, type Head, type JournalLimits, MAX_RECORD_BYTES } from './journal-types.ts';
 import { nodeFs } from './node-fs.ts';
-import { type JournalRecord, type Scan, type Segment, scanJournal } from './recover.ts';
+import { type JournalRecord, journalDamaged, type Scan, type Segment, scanJournal } from './recover.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentName } from './segment-format.ts';
 import { journalFailed, SegmentWriter } from './segment-writer.ts';
 
 const UNBOUND = new Uint8Array(32);
+/** All segments together, where nothing else is said. */
+export const DEFAULT_JOURNAL_BYTES = 32 << 20;
 const TEMPORARY = 'segment.tmp';
 
 export interface OpenJournalOptions extends Partial<JournalLimits> {
@@ -31,6 +33,10 @@ export interface OpenJournalOptions extends Partial<JournalLimits> {
   readonly onRecord?: (record: JournalRecord) => void;
   /** 32 bytes that name the tenant and control plane; left out while there is none. */
   readonly binding?: Uint8Array;
+  /** 16 bytes: the id of a journal that begins, and the only one that is opened. Left out: one of chance. */
+  readonly id?: Uint8Array;
+  /** Reads only the newest segment to its end; of the others it believes the headers until they are read or verified. */
+  readonly newestOnly?: boolean;
   readonly fs?: FsPort;
 }
 
@@ -42,15 +48,19 @@ export async function openJournal(dir: string, options: OpenJournalOptions): Pro
   const fs = options.fs ?? nodeFs;
   const limits: JournalLimits = {
     segmentBytes: options.segmentBytes ?? 4 << 20,
-    maxBytes: options.maxBytes ?? 32 << 20,
+    maxBytes: options.maxBytes ?? DEFAULT_JOURNAL_BYTES,
+    spareBytes: options.spareBytes ?? 0,
     queueBytes: options.queueBytes ?? 8 << 20,
+    recordBytes: options.recordBytes ?? MAX_RECORD_BYTES,
     stepBytes: options.stepBytes ?? 256 << 10,
   };
   await fs.mkdir(dir);
   await fs.unlink(join(dir, TEMPORARY));
-  const scan = await scanJournal(fs, dir, options.onRecord);
+  const scan = await scanJournal(fs, dir, options.onRecord, { newestOnly: options.newestOnly ?? false });
   const last = scan.segments.at(-1);
-  const id = last?.header.id ?? parse(newId());
+  const id = last?.header.id ?? options.id ?? parse(newId());
+  if (last && options.id && !sameHead(id, options.id))
+    throw journalDamaged({ file: last.name, offset: 0, problem: 'the segment belongs to another journal' });
   const head = scan.head ?? { sequence: 0, hash: genesisHead(id) };
   const binding = options.binding ?? last?.header.binding ?? UNBOUND;
   checkBinding(last?.header, binding);

@@ -1,5 +1,6 @@
 // Walks all segments of a journal folder, checks every byte and the links between them. It changes nothing.
 import { join } from 'node:path';
+import { validate } from 'uuid';
 import { AppError } from '../../base/errors.ts';
 import { genesisHead, sameHead } from '../../contract/integrity/hash-chain.ts';
 import type { FsFile, FsPort } from './fs-port.ts';
@@ -49,25 +50,27 @@ export interface Damage {
 
 /**
  * Reads everything in `dir`. `onRecord` sees every record once, in order; its bytes are a view for the time of the call.
- * @param limits where the live journal's last batch ends, per segment name, when it is being written at the same time
+ * @param options.limits where the live journal's last batch ends, per segment name, when it is being written at the same time
+ * @param options.newestOnly of all segments but the newest only the header is read, and believed
  * @throws JOURNAL_DAMAGED with file and offset
  */
 export async function scanJournal(
   fs: FsPort,
   dir: string,
   onRecord: (record: JournalRecord) => void = () => {},
-  limits: ReadonlyMap<string, number> = new Map(),
+  { limits, newestOnly = false }: { limits?: ReadonlyMap<string, number> | undefined; newestOnly?: boolean } = {},
 ): Promise<Scan> {
   const names = (await fs.list(dir)).filter(isSegmentName).sort();
-  const segments: Segment[] = [];
+  const segments: Segment[] = newestOnly ? await believe(fs, dir, names.splice(0, names.length - 1)) : [];
   let at: Omit<Position, 'offset'> | undefined;
   let torn = false;
   let records = 0;
   for (const name of names) {
     const file = await fs.open(join(dir, name), 'read');
     try {
-      const size = Math.min(await file.size(), limits.get(name) ?? Number.POSITIVE_INFINITY);
+      const size = Math.min(await file.size(), limits?.get(name) ?? Number.POSITIVE_INFINITY);
       const header = await readSegmentHeader(file, name);
+      if (!at) at = believed(segments, name, header);
       checkLink(name, header, segments.at(-1)?.header, at);
       const reader = new SegmentReader(file, header, size);
       let position: Position = {
@@ -105,14 +108,47 @@ export async function scanJournal(
   return { segments, records, head: at && { sequence: at.sequence, hash: at.head }, torn };
 }
 
+/** Segments by their headers alone, where a newer one follows. */
+async function believe(fs: FsPort, dir: string, names: readonly string[]): Promise<Segment[]> {
+  const segments: Segment[] = [];
+  for (const name of names) {
+    const file = await fs.open(join(dir, name), 'read');
+    try {
+      const [header, size] = [await readSegmentHeader(file, name), await file.size()];
+      checkLink(name, header, segments.at(-1)?.header, believed(segments, name, header));
+      segments.push({ name, header, lastSequence: header.firstSequence - 1, end: size, size });
+    } finally {
+      await file.close();
+    }
+  }
+  return segments;
+}
+
+/** The newest of `segments` ends where the next one says that it begins. */
+function believed(segments: Segment[], name: string, next: SegmentHeader): Omit<Position, 'offset'> | undefined {
+  const last = segments.at(-1);
+  if (!last) return undefined;
+  if (next.firstSequence <= last.header.firstSequence)
+    throw journalDamaged({ file: name, offset: 0, problem: 'it begins before the segment before it' });
+  segments[segments.length - 1] = { ...last, lastSequence: next.firstSequence - 1 };
+  return { sequence: next.firstSequence - 1, head: next.previousHead };
+}
+
 /** The header of a segment. @throws JOURNAL_DAMAGED when it is not valid, JOURNAL_NEWER when a later version wrote it */
 export async function readSegmentHeader(file: FsFile, name: string): Promise<SegmentHeader> {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
   const header = decodeSegmentHeader(bytes.subarray(0, await file.read(bytes, 0)));
   if (header === 'newer') throw new AppError('JOURNAL_NEWER', { file: name });
-  if (!header) throw journalDamaged({ file: name, offset: 0, problem: 'the segment header is not valid' });
+  if (!header || !validate(uuidOf(header.id)))
+    throw journalDamaged({ file: name, offset: 0, problem: 'the segment header is not valid' });
   return header;
 }
+
+/** The id as text, whatever its bytes are. */
+const uuidOf = (id: Uint8Array): string =>
+  Buffer.from(id)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 
 /** The error that stops a start. */
 export function journalDamaged(damage: Damage): AppError {

@@ -1,7 +1,7 @@
 // Checks a journal folder from end to end and reports the first damage. It changes nothing and needs no lock.
 import { AppError } from '../../base/errors.ts';
 import type { FsPort } from './fs-port.ts';
-import { type Damage, scanJournal } from './recover.ts';
+import { type Damage, type JournalRecord, scanJournal } from './recover.ts';
 
 /** What `verify` found. `torn` bytes behind the last batch are harmless and go at the next start. */
 export interface Verification {
@@ -11,19 +11,31 @@ export interface Verification {
   readonly firstBad?: Damage;
 }
 
+export interface VerifyOptions {
+  /** Where the last batch of a live journal ends, per segment name. */
+  readonly limits?: ReadonlyMap<string, number>;
+  /** Sees every record; JOURNAL_DAMAGED that it throws is reported too. */
+  readonly onRecord?: ((record: JournalRecord) => void) | undefined;
+}
+
 /** Checks a whole journal folder without opening it; nothing is changed. Damage is reported, not thrown. */
-export async function verifyJournal(
-  fs: FsPort,
-  dir: string,
-  limits?: ReadonlyMap<string, number>,
-): Promise<Verification> {
+export async function verifyJournal(fs: FsPort, dir: string, options: VerifyOptions = {}): Promise<Verification> {
   let records = 0;
   try {
-    const scan = await scanJournal(fs, dir, () => records++, limits);
+    const see = (record: JournalRecord) => {
+      options.onRecord?.(record);
+      records++;
+    };
+    const scan = await scanJournal(fs, dir, see, options);
     return { ok: true, records, segments: scan.segments.length };
   } catch (error) {
-    if (!(error instanceof AppError) || error.reason !== 'JOURNAL_DAMAGED') throw error;
-    const { file = '', offset = '0', problem = '' } = error.metadata;
-    return { ok: false, records, segments: 0, firstBad: { file, offset: Number(offset), problem } };
+    return { ok: false, records, segments: 0, firstBad: damageOf(error) };
   }
+}
+
+/** What a JOURNAL_DAMAGED says; any other error is thrown on. */
+export function damageOf(error: unknown): Damage {
+  if (!(error instanceof AppError) || error.reason !== 'JOURNAL_DAMAGED') throw error;
+  const { file = '', offset = '0', problem = '' } = error.metadata;
+  return { file, offset: Number(offset), problem };
 }

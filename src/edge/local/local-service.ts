@@ -10,11 +10,11 @@ import {
   type Grant,
   type GrantDocumentsRequest,
   GrantSchema,
+  LedgerArchiveCheckSchema,
   type LocalService,
   QueuedAskSchema,
   RunEventSchema,
 } from '../../../gen/bowline/local/v1/local_pb.ts';
-import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { TurnFigures } from '../../base/turn-watch.ts';
 import { BUILD } from '../../base/version.ts';
@@ -24,8 +24,10 @@ import type { AskService } from '../asks/ask-service.ts';
 import type { OpenAsks } from '../asks/open-asks.ts';
 import type { GrantedDocuments } from '../grants/grant-documents.ts';
 import type { LiveGrant } from '../grants/grants.ts';
+import type { LedgerLine, LedgerPage, LedgerPlace } from '../journal/ledger-lines.ts';
 import type { RecordInit } from '../journal/records.ts';
 import type { StandingBook } from '../journal/standing-book.ts';
+import type { ArchiveVerification, LedgerVerification } from '../journal/verify-ledger.ts';
 import type { RefusalCount } from '../runner/refusal-counts.ts';
 import type { SessionStatus } from '../session/edge-session.ts';
 import type { EdgeTime } from '../time/edge-time.ts';
@@ -39,10 +41,7 @@ export interface LocalDeps {
   readonly status: () => SessionStatus;
   readonly grants: { list(): LiveGrant[]; end(id: string, why: 'REVOKED'): void };
   readonly grantDocuments: (request: GrantDocumentsRequest) => Promise<GrantedDocuments>;
-  readonly ledger: {
-    /** Newest first; `before` is the place of the last line of the page before. */
-    ledger(page: { limit: number; run?: string; before?: Place }): LedgerLine[] | Promise<LedgerLine[]>;
-  };
+  readonly ledger: { ledger(page: LedgerPage): LedgerLine[] | Promise<LedgerLine[]> };
   readonly journal: JournalView;
   readonly summaries: { get(conversation: string): Promise<{ run: string; text: string } | undefined> };
   readonly roots: readonly { readonly name: string; readonly path: string }[];
@@ -58,15 +57,6 @@ export interface LocalDeps {
   readonly closing: AbortSignal;
 }
 
-interface Place {
-  readonly sequence: number;
-  readonly line: number;
-}
-
-interface LedgerLine extends Place {
-  readonly egress: Egress;
-}
-
 export interface JournalView {
   readonly id: string;
   readonly bytes: number;
@@ -75,12 +65,7 @@ export interface JournalView {
   readonly time: EdgeTime;
   append(records: readonly RecordInit[]): Promise<number>;
   resetClock(): Promise<void>;
-  verify(): Promise<{
-    readonly ok: boolean;
-    readonly records: number;
-    readonly segments: number;
-    readonly firstBad?: { readonly file: string; readonly offset: number; readonly problem: string };
-  }>;
+  verify(): Promise<LedgerVerification>;
 }
 
 const PAGE = 100;
@@ -158,7 +143,7 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       verifying ??= journal.verify().finally(() => {
         verifying = undefined;
       });
-      const { ok, records, segments, firstBad } = await verifying;
+      const { ok, records, segments, firstBad, ledger } = await verifying;
       return {
         ok,
         records: BigInt(records),
@@ -166,6 +151,7 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
         journalId: journal.id,
         head: Buffer.from(journal.head.hash).toString('hex'),
         problem: firstBad ? `${firstBad.file} at ${firstBad.offset}: ${firstBad.problem}` : '',
+        ...(ledger && { ledger: archiveCheckOf(ledger) }),
       };
     },
     getSummary: async ({ conversation }) => {
@@ -210,6 +196,16 @@ function statusOf(deps: LocalDeps): GetStatusResponse {
   });
 }
 
+const archiveCheckOf = ({ firstSequence, lastSequence, lines, bytes, droppedLines, segments }: ArchiveVerification) =>
+  create(LedgerArchiveCheckSchema, {
+    firstSequence: BigInt(firstSequence),
+    lastSequence: BigInt(lastSequence),
+    lines,
+    bytes,
+    droppedLines,
+    segments,
+  });
+
 function grantOf(grant: LiveGrant): Grant {
   return create(GrantSchema, {
     id: grant.id,
@@ -233,7 +229,7 @@ const standingOf = ({ id, files, recipients, capBytes, collection }: GrantMinted
     collection,
   });
 
-function placeOf(token: string): Place {
+function placeOf(token: string): LedgerPlace {
   const match = /^(\d{1,15})\.(\d{1,6})$/.exec(token);
   if (!match) throw new AppError('INVALID_ARGUMENT', { what: 'this page token was not made here' });
   return { sequence: Number(match[1]), line: Number(match[2]) };

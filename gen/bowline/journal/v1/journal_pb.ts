@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/journal/v1/journal.proto.
  */
 export const file_bowline_journal_v1_journal: GenFile = /*@__PURE__*/
-  fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxIuYGCg1Kb3VybmFsUmVjb3JkEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgdzdGFydGVkGAIgASgLMhsuYm93bGluZS5qb3VybmFsLnYxLlN0YXJ0ZWRIABIsCgNhc2sYAyABKAsyHS5ib3dsaW5lLmpvdXJuYWwudjEuQXNrUmVjb3JkSAASNQoLYXNrX291dGNvbWUYBCABKAsyHi5ib3dsaW5lLmpvdXJuYWwudjEuQXNrT3V0Y29tZUgAEjcKDHJ1bl9hbnN3ZXJlZBgFIAEoCzIfLmJvd2xpbmUuam91cm5hbC52MS5SdW5BbnN3ZXJlZEgAEjIKBmNhbmNlbBgGIAEoCzIgLmJvd2xpbmUuam91cm5hbC52MS5DYW5jZWxSZWNvcmRIABIsCgZpbnRlbnQYByABKAsyGi5ib3dsaW5lLmpvdXJuYWwudjEuSW50ZW50SAASNwoMdG9vbF9vdXRjb21lGAggASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xPdXRjb21lSAASNwoMdG9vbF9zZXR0bGVkGAkgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xTZXR0bGVkSAASNwoMZ3JhbnRfbWludGVkGAogASgLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkSAASNQoLZ3JhbnRfZW5kZWQYCyABKAsyHi5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRFbmRlZEgAEjIKBmxlZGdlchgMIAEoCzIgLmJvd2xpbmUuam91cm5hbC52MS5MZWRnZXJSZWNvcmRIABI7Cg5zZXNzaW9uX29wZW5lZBgNIAEoCzIhLmJvd2xpbmUuam91cm5hbC52MS5TZXNzaW9uT3BlbmVkSAASNAoKY2hlY2twb2ludBgOIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5DaGVja3BvaW50SAASNwoMdG9vbF9yZWZ1c2VkGA8gASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xSZWZ1c2VkSAASMQoJY2xvY2tfc2V0GBAgASgLMhwuYm93bGluZS5qb3VybmFsLnYxLkNsb2NrU2V0SABCCAoGcmVjb3JkIikKB1N0YXJ0ZWQSDwoHYm9vdF9pZBgBIAEoCRINCgVidWlsZBgCIAEoCSKjAQoJQXNrUmVjb3JkEikKBWV2ZW50GAEgASgLMhouYm93bGluZS5lZGdlLnYxLlVzZXJFdmVudBISCgpyZXF1ZXN0X2lkGAIgASgJEi8KBmdyYW50cxgDIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudE1pbnRlZBImCgZlZ3Jlc3MYBCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MiSwoKQXNrT3V0Y29tZRIQCghzZXF1ZW5jZRgBIAEoBBIrCgdyZWZ1c2VkGAIgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJECgtSdW5BbnN3ZXJlZBILCgNydW4YASABKAkSKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUiGwoMQ2FuY2VsUmVjb3JkEgsKA3J1bhgBIAEoCSK0AQoGSW50ZW50EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSCwoDcnVuGAMgASgJEg4KBm1ldGhvZBgEIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAUgASgMEg8KB2Jvb3RfaWQYBiABKAkSDgoGZ3JhbnRzGAcgAygJEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLiAgoLVG9vbE91dGNvbWUSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRIrCgZyZXN1bHQYAyABKAsyGy5ib3dsaW5lLmVkZ2UudjEuVG9vbFJlc3VsdBIOCgZkaWdlc3QYBCABKAwSDAoEYmxvYhgFIAEoCRIOCgZtZXRob2QYBiABKAkSFQoNcGFyYW1zX3NoYTI1NhgHIAEoDBImCgZlZ3Jlc3MYCCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MSLwoLZXhwaXJlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJhd19yZXNwb25zZXMYCiADKAwSKwoHZmFpbHVyZRgLIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSCwoDcnVuGAwgASgJEhEKCXJlY2lwaWVudBgNIAEoCSJ/CgtUb29sUmVmdXNlZBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDam9iGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIrCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRINCgVjb3VudBgFIAEoBCImCgtUb29sU2V0dGxlZBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkiwgEKC0dyYW50TWludGVkEgoKAmlkGAEgASgJEgsKA3J1bhgCIAEoCRIuCgVmaWxlcxgDIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudGVkRmlsZRISCgpyZWNpcGllbnRzGAQgAygJEhEKCWNhcF9ieXRlcxgFIAEoBBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY29sbGVjdGlvbhgHIAEoCSKSAQoLR3JhbnRlZEZpbGUSDAoEcGF0aBgBIAEoCRIRCglyZWFsX3BhdGgYAiABKAkSDgoGZGV2aWNlGAMgASgEEg0KBWlub2RlGAQgASgEEg4KBnNoYTI1NhgFIAEoDBISCgpzdGFydF9saW5lGAYgASgNEhAKCGVuZF9saW5lGAcgASgNEg0KBWJ5dGVzGAggASgEIiUKCkdyYW50RW5kZWQSCgoCaWQYASABKAkSCwoDd2h5GAIgASgJIjcKDExlZGdlclJlY29yZBInCgdlbnRyaWVzGAEgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzIm4KDVNlc3Npb25PcGVuZWQSFQoNc2Vzc2lvbl9lcG9jaBgBIAEoBBIwCgZhbmNob3IYAiABKAsyIC5ib3dsaW5lLmVkZ2UudjEuSm91cm5hbFBvc2l0aW9uEhQKDHJlc3VtZV90b2tlbhgDIAEoDCJBCghDbG9ja1NldBIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgN3aHkYAiABKAkihwMKCkNoZWNrcG9pbnQSEAoIc2VxdWVuY2UYASABKAQSMQoIb3V0Y29tZXMYAiADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWUSKwoHaW50ZW50cxgDIAMoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnQSKQoEYXNrcxgEIAMoCzIbLmJvd2xpbmUuam91cm5hbC52MS5PcGVuQXNrEjAKBmFuY2hvchgFIAEoCzIgLmJvd2xpbmUuZWRnZS52MS5Kb3VybmFsUG9zaXRpb24SFQoNc2Vzc2lvbl9lcG9jaBgGIAEoBBIUCgxyZXN1bWVfdG9rZW4YByABKAwSMQoIc3RhbmRpbmcYCCADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWQSNAoQZm9yZ290dGVuX2V4cGlyeRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc2V0dGxlZF9rZXlzGAogASgMIngKB09wZW5Bc2sSEAoIc2VxdWVuY2UYASABKAQSKgoDYXNrGAIgASgLMh0uYm93bGluZS5qb3VybmFsLnYxLkFza1JlY29yZBIvCgdvdXRjb21lGAMgASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkFza091dGNvbWViBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_edge_v1_edge, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
+  fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxIuYGCg1Kb3VybmFsUmVjb3JkEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgdzdGFydGVkGAIgASgLMhsuYm93bGluZS5qb3VybmFsLnYxLlN0YXJ0ZWRIABIsCgNhc2sYAyABKAsyHS5ib3dsaW5lLmpvdXJuYWwudjEuQXNrUmVjb3JkSAASNQoLYXNrX291dGNvbWUYBCABKAsyHi5ib3dsaW5lLmpvdXJuYWwudjEuQXNrT3V0Y29tZUgAEjcKDHJ1bl9hbnN3ZXJlZBgFIAEoCzIfLmJvd2xpbmUuam91cm5hbC52MS5SdW5BbnN3ZXJlZEgAEjIKBmNhbmNlbBgGIAEoCzIgLmJvd2xpbmUuam91cm5hbC52MS5DYW5jZWxSZWNvcmRIABIsCgZpbnRlbnQYByABKAsyGi5ib3dsaW5lLmpvdXJuYWwudjEuSW50ZW50SAASNwoMdG9vbF9vdXRjb21lGAggASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xPdXRjb21lSAASNwoMdG9vbF9zZXR0bGVkGAkgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xTZXR0bGVkSAASNwoMZ3JhbnRfbWludGVkGAogASgLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkSAASNQoLZ3JhbnRfZW5kZWQYCyABKAsyHi5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRFbmRlZEgAEjIKBmxlZGdlchgMIAEoCzIgLmJvd2xpbmUuam91cm5hbC52MS5MZWRnZXJSZWNvcmRIABI7Cg5zZXNzaW9uX29wZW5lZBgNIAEoCzIhLmJvd2xpbmUuam91cm5hbC52MS5TZXNzaW9uT3BlbmVkSAASNAoKY2hlY2twb2ludBgOIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5DaGVja3BvaW50SAASNwoMdG9vbF9yZWZ1c2VkGA8gASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xSZWZ1c2VkSAASMQoJY2xvY2tfc2V0GBAgASgLMhwuYm93bGluZS5qb3VybmFsLnYxLkNsb2NrU2V0SABCCAoGcmVjb3JkIikKB1N0YXJ0ZWQSDwoHYm9vdF9pZBgBIAEoCRINCgVidWlsZBgCIAEoCSKjAQoJQXNrUmVjb3JkEikKBWV2ZW50GAEgASgLMhouYm93bGluZS5lZGdlLnYxLlVzZXJFdmVudBISCgpyZXF1ZXN0X2lkGAIgASgJEi8KBmdyYW50cxgDIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudE1pbnRlZBImCgZlZ3Jlc3MYBCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MiSwoKQXNrT3V0Y29tZRIQCghzZXF1ZW5jZRgBIAEoBBIrCgdyZWZ1c2VkGAIgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJECgtSdW5BbnN3ZXJlZBILCgNydW4YASABKAkSKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUiGwoMQ2FuY2VsUmVjb3JkEgsKA3J1bhgBIAEoCSK0AQoGSW50ZW50EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSCwoDcnVuGAMgASgJEg4KBm1ldGhvZBgEIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAUgASgMEg8KB2Jvb3RfaWQYBiABKAkSDgoGZ3JhbnRzGAcgAygJEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLiAgoLVG9vbE91dGNvbWUSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRIrCgZyZXN1bHQYAyABKAsyGy5ib3dsaW5lLmVkZ2UudjEuVG9vbFJlc3VsdBIOCgZkaWdlc3QYBCABKAwSDAoEYmxvYhgFIAEoCRIOCgZtZXRob2QYBiABKAkSFQoNcGFyYW1zX3NoYTI1NhgHIAEoDBImCgZlZ3Jlc3MYCCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MSLwoLZXhwaXJlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJhd19yZXNwb25zZXMYCiADKAwSKwoHZmFpbHVyZRgLIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSCwoDcnVuGAwgASgJEhEKCXJlY2lwaWVudBgNIAEoCSJ/CgtUb29sUmVmdXNlZBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDam9iGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIrCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRINCgVjb3VudBgFIAEoBCImCgtUb29sU2V0dGxlZBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkiwgEKC0dyYW50TWludGVkEgoKAmlkGAEgASgJEgsKA3J1bhgCIAEoCRIuCgVmaWxlcxgDIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudGVkRmlsZRISCgpyZWNpcGllbnRzGAQgAygJEhEKCWNhcF9ieXRlcxgFIAEoBBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY29sbGVjdGlvbhgHIAEoCSKSAQoLR3JhbnRlZEZpbGUSDAoEcGF0aBgBIAEoCRIRCglyZWFsX3BhdGgYAiABKAkSDgoGZGV2aWNlGAMgASgEEg0KBWlub2RlGAQgASgEEg4KBnNoYTI1NhgFIAEoDBISCgpzdGFydF9saW5lGAYgASgNEhAKCGVuZF9saW5lGAcgASgNEg0KBWJ5dGVzGAggASgEIiUKCkdyYW50RW5kZWQSCgoCaWQYASABKAkSCwoDd2h5GAIgASgJIjcKDExlZGdlclJlY29yZBInCgdlbnRyaWVzGAEgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzIm4KDVNlc3Npb25PcGVuZWQSFQoNc2Vzc2lvbl9lcG9jaBgBIAEoBBIwCgZhbmNob3IYAiABKAsyIC5ib3dsaW5lLmVkZ2UudjEuSm91cm5hbFBvc2l0aW9uEhQKDHJlc3VtZV90b2tlbhgDIAEoDCJBCghDbG9ja1NldBIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgN3aHkYAiABKAkivQMKCkNoZWNrcG9pbnQSEAoIc2VxdWVuY2UYASABKAQSMQoIb3V0Y29tZXMYAiADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWUSKwoHaW50ZW50cxgDIAMoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnQSKQoEYXNrcxgEIAMoCzIbLmJvd2xpbmUuam91cm5hbC52MS5PcGVuQXNrEjAKBmFuY2hvchgFIAEoCzIgLmJvd2xpbmUuZWRnZS52MS5Kb3VybmFsUG9zaXRpb24SFQoNc2Vzc2lvbl9lcG9jaBgGIAEoBBIUCgxyZXN1bWVfdG9rZW4YByABKAwSMQoIc3RhbmRpbmcYCCADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWQSNAoQZm9yZ290dGVuX2V4cGlyeRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc2V0dGxlZF9rZXlzGAogASgMEjQKB2FyY2hpdmUYCyABKAsyIy5ib3dsaW5lLmpvdXJuYWwudjEuQXJjaGl2ZVBvc2l0aW9uIp8BCg9BcmNoaXZlUG9zaXRpb24SGAoQYXJjaGl2ZV9zZXF1ZW5jZRgBIAEoBBIUCgxhcmNoaXZlX2hlYWQYAiABKAwSEAoIc2VxdWVuY2UYAyABKAQSDQoFbGluZXMYBCABKAQSDQoFYnl0ZXMYBSABKAQSFQoNZHJvcHBlZF9saW5lcxgGIAEoBBIVCg1kcm9wcGVkX2J5dGVzGAcgASgEIu8BCg5BcmNoaXZlZExlZGdlchIWCg5maXJzdF9zZXF1ZW5jZRgBIAEoBBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEhQKDGpvdXJuYWxfaGVhZBgDIAEoDBIyCgdyZWNvcmRzGAQgAygLMiEuYm93bGluZS5qb3VybmFsLnYxLkFyY2hpdmVkTGluZXMSDQoFbGluZXMYBSABKAQSDQoFYnl0ZXMYBiABKAQSGAoQZHJvcHBlZF9zZXF1ZW5jZRgHIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAggASgEEhUKDWRyb3BwZWRfYnl0ZXMYCSABKAQicgoNQXJjaGl2ZWRMaW5lcxIQCghzZXF1ZW5jZRgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoHZW50cmllcxgDIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJ4CgdPcGVuQXNrEhAKCHNlcXVlbmNlGAEgASgEEioKA2FzaxgCIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmQSLwoHb3V0Y29tZRgDIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_edge_v1_edge, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
 
 /**
  * One record.
@@ -883,6 +883,13 @@ export type Checkpoint = Message<"bowline.journal.v1.Checkpoint"> & {
    * @generated from field: bytes settled_keys = 10;
    */
   settledKeys: Uint8Array;
+
+  /**
+   * Where the archive of the ledger stood: it holds the lines of what was pruned.
+   *
+   * @generated from field: bowline.journal.v1.ArchivePosition archive = 11;
+   */
+  archive?: ArchivePosition | undefined;
 };
 
 /**
@@ -891,6 +898,181 @@ export type Checkpoint = Message<"bowline.journal.v1.Checkpoint"> & {
  */
 export const CheckpointSchema: GenMessage<Checkpoint> = /*@__PURE__*/
   messageDesc(file_bowline_journal_v1_journal, 16);
+
+/**
+ * Where the archive of the ledger stands, and what it holds. Totals are over all that was ever archived.
+ *
+ * @generated from message bowline.journal.v1.ArchivePosition
+ */
+export type ArchivePosition = Message<"bowline.journal.v1.ArchivePosition"> & {
+  /**
+   * Its last record.
+   *
+   * @generated from field: uint64 archive_sequence = 1;
+   */
+  archiveSequence: bigint;
+
+  /**
+   * Its chain after that record.
+   *
+   * @generated from field: bytes archive_head = 2;
+   */
+  archiveHead: Uint8Array;
+
+  /**
+   * The last record of the journal whose lines it holds.
+   *
+   * @generated from field: uint64 sequence = 3;
+   */
+  sequence: bigint;
+
+  /**
+   * Lines.
+   *
+   * @generated from field: uint64 lines = 4;
+   */
+  lines: bigint;
+
+  /**
+   * Bytes that they tell of.
+   *
+   * @generated from field: uint64 bytes = 5;
+   */
+  bytes: bigint;
+
+  /**
+   * Lines that were dropped because the owner chose so.
+   *
+   * @generated from field: uint64 dropped_lines = 6;
+   */
+  droppedLines: bigint;
+
+  /**
+   * Bytes that the dropped lines told of.
+   *
+   * @generated from field: uint64 dropped_bytes = 7;
+   */
+  droppedBytes: bigint;
+};
+
+/**
+ * Describes the message bowline.journal.v1.ArchivePosition.
+ * Use `create(ArchivePositionSchema)` to create a new message.
+ */
+export const ArchivePositionSchema: GenMessage<ArchivePosition> = /*@__PURE__*/
+  messageDesc(file_bowline_journal_v1_journal, 17);
+
+/**
+ * One record of the archive of the ledger: the lines of a stretch of the journal. Stretches follow each other without a gap.
+ *
+ * @generated from message bowline.journal.v1.ArchivedLedger
+ */
+export type ArchivedLedger = Message<"bowline.journal.v1.ArchivedLedger"> & {
+  /**
+   * First record of the journal that it is about.
+   *
+   * @generated from field: uint64 first_sequence = 1;
+   */
+  firstSequence: bigint;
+
+  /**
+   * Last one. Less than the first: no lines, only what was dropped.
+   *
+   * @generated from field: uint64 last_sequence = 2;
+   */
+  lastSequence: bigint;
+
+  /**
+   * The journal's chain after the last one.
+   *
+   * @generated from field: bytes journal_head = 3;
+   */
+  journalHead: Uint8Array;
+
+  /**
+   * Those of these records that have lines.
+   *
+   * @generated from field: repeated bowline.journal.v1.ArchivedLines records = 4;
+   */
+  records: ArchivedLines[];
+
+  /**
+   * Lines archived ever, with these.
+   *
+   * @generated from field: uint64 lines = 5;
+   */
+  lines: bigint;
+
+  /**
+   * Bytes that they tell of.
+   *
+   * @generated from field: uint64 bytes = 6;
+   */
+  bytes: bigint;
+
+  /**
+   * Records of the archive up to this one may be gone: the owner chose to drop the oldest.
+   *
+   * @generated from field: uint64 dropped_sequence = 7;
+   */
+  droppedSequence: bigint;
+
+  /**
+   * Lines that were in them.
+   *
+   * @generated from field: uint64 dropped_lines = 8;
+   */
+  droppedLines: bigint;
+
+  /**
+   * Bytes that those told of.
+   *
+   * @generated from field: uint64 dropped_bytes = 9;
+   */
+  droppedBytes: bigint;
+};
+
+/**
+ * Describes the message bowline.journal.v1.ArchivedLedger.
+ * Use `create(ArchivedLedgerSchema)` to create a new message.
+ */
+export const ArchivedLedgerSchema: GenMessage<ArchivedLedger> = /*@__PURE__*/
+  messageDesc(file_bowline_journal_v1_journal, 18);
+
+/**
+ * The lines of one record of the journal.
+ *
+ * @generated from message bowline.journal.v1.ArchivedLines
+ */
+export type ArchivedLines = Message<"bowline.journal.v1.ArchivedLines"> & {
+  /**
+   * Its sequence.
+   *
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * When it was written.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 2;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * Its lines, in their order.
+   *
+   * @generated from field: repeated bowline.run.v1.Egress entries = 3;
+   */
+  entries: Egress[];
+};
+
+/**
+ * Describes the message bowline.journal.v1.ArchivedLines.
+ * Use `create(ArchivedLinesSchema)` to create a new message.
+ */
+export const ArchivedLinesSchema: GenMessage<ArchivedLines> = /*@__PURE__*/
+  messageDesc(file_bowline_journal_v1_journal, 19);
 
 /**
  * An ask without an answer, with its sequence.
@@ -925,5 +1107,5 @@ export type OpenAsk = Message<"bowline.journal.v1.OpenAsk"> & {
  * Use `create(OpenAskSchema)` to create a new message.
  */
 export const OpenAskSchema: GenMessage<OpenAsk> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 17);
+  messageDesc(file_bowline_journal_v1_journal, 20);
 
