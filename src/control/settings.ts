@@ -286,7 +286,7 @@ export const SETTINGS = {
     kind: 'number',
     unit: 'count',
     what: 'sessions of edges that begin at once; more wait in line, or are told when to come again',
-    fallback: 64,
+    fallback: 1_024,
     min: 1,
     max: 4_096,
   },

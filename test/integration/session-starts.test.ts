@@ -112,7 +112,7 @@ async function after(): Promise<void> {
 // The waits of an edge's start, by the statements that it sends.
 const WAITS: readonly (readonly [wait: string, text: string])[] = [
   ['its credential is looked up', 'key_hash'],
-  ['its device is read', 'from "device"'],
+  ['its device is read', 'join device using'],
   ['its session is begun', 'known_journal'],
 ];
 

@@ -73,27 +73,7 @@ export class FakeEdge {
 
   /** Hello as this device would say it. */
   hello(more: Partial<Omit<Hello, '$typeName'>> = {}): Hello {
-    const methods = new MethodRegistry(edgeCapabilities).all;
-    const hello = create(HelloSchema, {
-      versions: { min: 1, max: 1 },
-      bootId: newId(),
-      manifest: {
-        build: 'test',
-        capabilities: [...new Set(methods.map((method) => method.package))].map((name) => ({
-          package: name,
-          methods: methods.filter((m) => m.package === name).map((m) => ({ name: m.desc.name, effect: m.effect })),
-        })),
-        limits: { maxFrameBytes: 4 << 20 },
-      },
-      journal: {
-        journalId: this.journalId,
-        sequence: BigInt(this.sequence),
-        headHash: headOf(this.sequence),
-        anchoredSequence: BigInt(this.anchored),
-        anchoredHash: headOf(this.anchored),
-      },
-    });
-    return Object.assign(hello, more);
+    return Object.assign(fakeHello(this.journalId, this.sequence, this.anchored), more);
   }
 
   /** Opens a stream and says nothing yet. */
@@ -110,6 +90,30 @@ export class FakeEdge {
     await stream.ended;
     return this.connect(more);
   }
+}
+
+/** Hello of a device with this pretended journal. */
+export function fakeHello(journalId: string, sequence = 1, anchored = 0): Hello {
+  const methods = new MethodRegistry(edgeCapabilities).all;
+  return create(HelloSchema, {
+    versions: { min: 1, max: 1 },
+    bootId: newId(),
+    manifest: {
+      build: 'test',
+      capabilities: [...new Set(methods.map((method) => method.package))].map((name) => ({
+        package: name,
+        methods: methods.filter((m) => m.package === name).map((m) => ({ name: m.desc.name, effect: m.effect })),
+      })),
+      limits: { maxFrameBytes: 4 << 20 },
+    },
+    journal: {
+      journalId,
+      sequence: BigInt(sequence),
+      headHash: headOf(sequence),
+      anchoredSequence: BigInt(anchored),
+      anchoredHash: headOf(anchored),
+    },
+  });
 }
 
 /** The hash of a pretended journal at a sequence. */

@@ -207,7 +207,7 @@ async function begin(
   const { devices, restored, signer, replica, clock, heartbeatMs } = parts;
   const ref = { tenant: principal.tenant, id: principal.id };
   restored.mustGoOn(ref.tenant);
-  const known = await devices.byId(ref.tenant, ref.id);
+  const known = await devices.byId(ref.tenant, ref.id, ends.signal);
   await mustBeLive(out, ends, clock, helloMs(heartbeatMs));
   const last = { ...ref, epoch: Number(hello.lastSessionEpoch) };
   const ahead = last.epoch > known.sessionEpoch;

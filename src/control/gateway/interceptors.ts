@@ -65,11 +65,11 @@ export const headerInterceptor: Interceptor = (next) => (request) => {
  * shown there is judged all the same.
  */
 export function authGate(authenticator: Authenticator, log: Logger): (context: HandlerContext) => Promise<void> {
-  return async ({ method, requestHeader, values }) => {
+  return async ({ method, requestHeader, values, signal }) => {
     const header = requestHeader.get('authorization');
     if (header === null && isOpen(method)) return;
     try {
-      values.set(principalKey, await authenticator.authenticate(bearerOf(header)));
+      values.set(principalKey, await authenticator.authenticate(bearerOf(header), signal));
       values.get(admitKey)();
     } catch (error) {
       throw toConnectError(error, log);

@@ -2,6 +2,7 @@
 import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { writeAudit } from '../ledger/audit.ts';
+import { Gathered } from '../store/gathered.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 import type { KeyCache } from './principal.ts';
@@ -58,21 +59,28 @@ export class Devices {
   readonly #db: Kysely<Schema>;
   readonly #cache: KeyCache;
   readonly #starts: SessionBatch;
+  readonly #byId: Gathered<DeviceRef, Row>;
 
   constructor(db: Kysely<Schema>, cache: KeyCache) {
     this.#db = db;
     this.#cache = cache;
     this.#starts = new SessionBatch(db);
+    this.#byId = new Gathered((refs) => this.#all(refs), keyOf, keyOf);
   }
 
-  /** Throws NOT_FOUND, the same for an unknown id and one of another tenant. */
-  byId(tenant: string, id: string): Promise<Device> {
-    return this.#find(tenant, 'id', id);
+  /** Throws NOT_FOUND, the same for an unknown id and one of another tenant, and CANCELED when the signal aborted before. */
+  async byId(tenant: string, id: string, signal?: AbortSignal): Promise<Device> {
+    const row = await inStore(() => this.#byId.get({ tenant, id }, signal));
+    if (!row) throw notFound();
+    return deviceOf(row);
   }
 
   /** Throws NOT_FOUND, the same for an unknown name and one of another tenant. */
-  byName(tenant: string, name: string): Promise<Device> {
-    return this.#find(tenant, 'name', name);
+  async byName(tenant: string, name: string): Promise<Device> {
+    const query = this.#rows().where('tenant', '=', tenant).where('name', '=', name);
+    const row = await inStore(() => query.executeTakeFirst());
+    if (!row) throw notFound();
+    return deviceOf(row);
   }
 
   /** By id, else by name. Throws NOT_FOUND. */
@@ -218,11 +226,11 @@ export class Devices {
     return this.#db.selectFrom('device').selectAll().select(ONLINE.as('online'));
   }
 
-  async #find(tenant: string, column: 'id' | 'name', value: string): Promise<Device> {
-    const query = this.#rows().where('tenant', '=', tenant).where(column, '=', value);
-    const row = await inStore(() => query.executeTakeFirst());
-    if (!row) throw notFound();
-    return deviceOf(row);
+  async #all(refs: readonly DeviceRef[]): Promise<Row[]> {
+    const { rows } = await sql<Row>`select device.*, ${ONLINE} as online
+      from unnest(${refs.map(({ tenant }) => tenant)}::text[], ${refs.map(({ id }) => id)}::text[]) as asked (tenant, id)
+      join device using (tenant, id)`.execute(this.#db);
+    return rows;
   }
 
   /** From one of the states `from` to another, with its audit entry; false when it is in another state, and nothing happened. */
@@ -275,7 +283,11 @@ const adopted = { generation: sql<number>`generation + 1`, journal_id: null, anc
 /** No session that began before goes on. */
 const fenced = { session_epoch: sql<number>`session_epoch + 1` };
 
-function deviceOf(row: Selectable<Schema['device']> & { online: boolean }): Device {
+type Row = Selectable<Schema['device']> & { readonly online: boolean };
+
+const keyOf = ({ tenant, id }: DeviceRef): string => `${tenant}\n${id}`;
+
+function deviceOf(row: Row): Device {
   const { journal_id, anchor_sequence, anchor_head } = row;
   const anchored = journal_id !== null && anchor_sequence !== null && anchor_head !== null;
   return {

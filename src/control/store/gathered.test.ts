@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import { Gathered } from './gathered.ts';
+
+/** Statements of a test, each answered when it is told. */
+function statements() {
+  const sent: { keys: readonly number[]; answer: () => void; fail: () => void }[] = [];
+  const gathered = new Gathered<number, { n: number; text: string }>(
+    (keys) =>
+      new Promise((resolve, reject) => {
+        const even = [...new Set(keys)].filter((n) => n % 2 === 0).reverse();
+        sent.push({
+          keys,
+          answer: () => resolve(even.map((n) => ({ n, text: `${n}` }))),
+          fail: () => reject(new Error('no')),
+        });
+      }),
+    String,
+    ({ n }) => String(n),
+  );
+  return { sent, gathered };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test('the first is asked at once, those that come meanwhile together; each gets its own, and nothing where there is none', async () => {
+  const { sent, gathered } = statements();
+  const all = [8, 1, 2, 2, 4].map((n) => gathered.get(n));
+  expect(sent.map(({ keys }) => keys)).toEqual([[8]]);
+  sent[0]!.answer();
+  await turn();
+  expect(sent.map(({ keys }) => keys)).toEqual([[8], [1, 2, 2, 4]]);
+  sent[1]!.answer();
+  expect((await Promise.all(all)).map((found) => found?.text)).toEqual(['8', undefined, '2', '2', '4']);
+});
+
+test('who has left before the statement is sent is not asked for; who is alone there costs none', async () => {
+  const { sent, gathered } = statements();
+  const [stays, leaves] = [new AbortController(), new AbortController()];
+  const first = gathered.get(2);
+  const left = gathered.get(4, leaves.signal);
+  const stayed = gathered.get(6, stays.signal);
+  leaves.abort();
+  sent[0]!.answer();
+  await expect(left).rejects.toMatchObject({ reason: 'CANCELED' });
+  await first;
+  expect(sent.map(({ keys }) => keys)).toEqual([[2], [6]]);
+  const late = gathered.get(8, leaves.signal);
+  sent[1]!.answer();
+  await expect(late).rejects.toMatchObject({ reason: 'CANCELED' });
+  expect(await stayed).toMatchObject({ n: 6 });
+  expect(sent).toHaveLength(2);
+  const next = gathered.get(10);
+  sent[2]!.answer();
+  expect(await next).toMatchObject({ n: 10 });
+});
+
+test('a statement that fails fails for its own only, and a herd costs few statements of bounded size', async () => {
+  const { sent, gathered } = statements();
+  const first = gathered.get(2).catch((error: Error) => error.message);
+  const herd = Array.from({ length: 1_000 }, (_, n) => gathered.get(2 * n));
+  sent[0]!.fail();
+  expect(await first).toBe('no');
+  for (let n = 1; n <= 5; n++) {
+    await turn();
+    expect(sent[n]!.keys).toHaveLength(200);
+    sent[n]!.answer();
+  }
+  expect((await Promise.all(herd)).map((found) => found?.n)).toEqual(herd.map((_, n) => 2 * n));
+  expect(sent).toHaveLength(6);
+});

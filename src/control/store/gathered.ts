@@ -1,0 +1,67 @@
+// Questions that come while a statement is under way go into the next one together, so that a storm of reconnects costs few
+// statements. Nothing is asked for who has left meanwhile. It sends nothing itself.
+import { AppError } from '../../base/errors.ts';
+
+interface Asked<K, V> {
+  readonly key: K;
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (found: V | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Keys of one statement. */
+const MOST = 200;
+
+export class Gathered<K, V> {
+  readonly #find: (keys: readonly K[]) => Promise<readonly V[]>;
+  readonly #is: (found: V) => string;
+  readonly #of: (key: K) => string;
+  #asked: Asked<K, V>[] = [];
+  #running = false;
+
+  /**
+   * @param find those of the keys that there are, in any order
+   * @param of a key as text
+   * @param is the key of what was found, as text
+   */
+  constructor(find: (keys: readonly K[]) => Promise<readonly V[]>, of: (key: K) => string, is: (found: V) => string) {
+    this.#find = find;
+    this.#of = of;
+    this.#is = is;
+  }
+
+  /** Undefined when there is none. Throws what the statement throws, and CANCELED when the signal aborted before its turn. */
+  get(key: K, signal?: AbortSignal): Promise<V | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ key, signal, resolve, reject });
+      if (!this.#running) void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#asked.length > 0) {
+      const batch = this.#cut();
+      if (batch.length === 0) continue;
+      try {
+        const found = new Map((await this.#find(batch.map(({ key }) => key))).map((each) => [this.#is(each), each]));
+        for (const { key, resolve } of batch) resolve(found.get(this.#of(key)));
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    this.#running = false;
+  }
+
+  #cut(): Asked<K, V>[] {
+    const batch: Asked<K, V>[] = [];
+    const at = this.#asked.findIndex((each) => {
+      if (batch.length === MOST) return true;
+      if (each.signal?.aborted) each.reject(new AppError('CANCELED'));
+      else batch.push(each);
+      return false;
+    });
+    this.#asked = at < 0 ? [] : this.#asked.slice(at);
+    return batch;
+  }
+}
