@@ -170,6 +170,11 @@ export const ERRORS = {
       retryable: false,
     },
   ),
+  JOURNAL_UNREADABLE: row(
+    'failed_precondition',
+    'the journal in {folder} could not be read ({problem}); nothing was changed. See that its files are whole and belong to the user of the edge, and that the disk answers, then start again',
+    { exit: EXIT.failed },
+  ),
   JOURNAL_NEWER: row(
     'failed_precondition',
     'the journal ({file}) was written by a newer version of Bowline; start that version',

@@ -21,5 +21,6 @@ export const FUZZERS: readonly (() => Promise<Fuzz>)[] = [
   async () => (await import('./parse-documents.fuzz.ts')).parsePdfFuzz,
   async () => (await import('./parse-documents.fuzz.ts')).parseDocxFuzz,
   async () => (await import('./parse-documents.fuzz.ts')).parseCharsetFuzz,
+  async () => (await import('./journal-recover.fuzz.ts')).journalRecoverFuzz,
   async () => (await import('./provider-stream.fuzz.ts')).providerStreamFuzz,
 ];

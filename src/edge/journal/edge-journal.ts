@@ -9,6 +9,7 @@ import { EdgeTime } from '../time/edge-time.ts';
 import { AskBook } from './ask-book.ts';
 import { CallBook, type CallBookOptions } from './call-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
+import { systemCode } from './fs-port.ts';
 import type { Journal } from './journal.ts';
 import type { Head, LastSession, Reservation } from './journal-types.ts';
 import { type ArchiveOptions, type LedgerArchive, openLedgerArchive } from './ledger-archive.ts';
@@ -28,8 +29,21 @@ export interface EdgeJournalOptions extends Omit<OpenJournalOptions, 'onRecord'>
   readonly ledger?: Partial<Pick<ArchiveOptions, 'maxBytes' | 'whenFull'>>;
 }
 
-/** Opens the journal and folds it. @throws what `openJournal` throws, and JOURNAL_DAMAGED when old segments or lines are missing */
+/** Opens the journal and folds it. @throws what `openJournal` throws, JOURNAL_DAMAGED when old segments or lines are missing, JOURNAL_UNREADABLE */
 export async function openEdgeJournal(dir: string, options: EdgeJournalOptions): Promise<EdgeJournal> {
+  try {
+    return await openFolded(dir, options);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw new AppError(
+      'JOURNAL_UNREADABLE',
+      { folder: dir, problem: systemCode(error) || String(error) },
+      { cause: error },
+    );
+  }
+}
+
+async function openFolded(dir: string, options: EdgeJournalOptions): Promise<EdgeJournal> {
   const view = new EdgeView(options);
   const spareBytes = (options.maxBytes ?? DEFAULT_JOURNAL_BYTES) / SPARE_PART;
   const journal = await openJournal(dir, { spareBytes, ...options, onRecord: (record) => view.see(record) });

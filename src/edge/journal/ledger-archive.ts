@@ -311,10 +311,11 @@ const emptyStretch = (first: number): Stretch => ({
 });
 
 async function* linesOf(journal: Journal, first: number, last: number): AsyncGenerator<LedgerLine> {
+  // The record behind the last one is looked at too: only then the end of a segment was checked.
   for await (const { sequence, bytes } of journal.read(first)) {
+    if (sequence > last) return;
     for (const { sequence: own, at, entries } of decodeArchived(sequence, bytes).records)
       yield* placed(Number(own), at ? timestampMs(at) : 0, entries);
-    if (sequence >= last) return;
   }
 }
 

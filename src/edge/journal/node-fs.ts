@@ -10,7 +10,13 @@ export const nodeFs: FsPort = {
     makeFolder(dir);
   },
   list: (dir) => readdir(dir),
-  open: async (path, mode) => file(fs.openSync(path, { create: 'w+', write: 'r+', read: 'r' }[mode], 0o600)),
+  open: async (path, mode) => {
+    // A pipe of that name must not be waited for.
+    const fd = fs.openSync(path, FLAGS[mode], 0o600);
+    if (fs.fstatSync(fd).isFile()) return file(fd);
+    fs.closeSync(fd);
+    throw Object.assign(new Error('not a file'), { code: 'ENOTFILE' });
+  },
   rename,
   unlink: (path) => rm(path, { force: true }),
   syncDir: async (dir) => {
@@ -22,6 +28,9 @@ export const nodeFs: FsPort = {
     }
   },
 };
+
+const { O_CREAT, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC } = fs.constants;
+const FLAGS = { create: O_RDWR | O_CREAT | O_TRUNC, write: O_RDWR, read: O_RDONLY | O_NONBLOCK } as const;
 
 function file(fd: number): FsFile {
   return {

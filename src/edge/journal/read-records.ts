@@ -1,6 +1,7 @@
 // Reads records from any sequence on. It sees only what was synced when it was called, and checks what it hands out.
 import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
+import { sameHead } from '../../contract/integrity/hash-chain.ts';
 import { type FsFile, type FsPort, systemCode } from './fs-port.ts';
 import { type JournalRecord, journalDamaged, type Segment } from './recover.ts';
 import { SEGMENT_HEADER_BYTES } from './segment-format.ts';
@@ -15,7 +16,7 @@ export async function* readRecords(
 ): AsyncGenerator<JournalRecord, void, undefined> {
   const first = segments[0]?.header.firstSequence ?? 1;
   if (from < first) throw pruned(from, first);
-  for (const segment of segments) {
+  for (const [index, segment] of segments.entries()) {
     if (segment.lastSequence < from) continue;
     const file = await open(fs, join(dir, segment.name), from);
     try {
@@ -31,11 +32,18 @@ export async function* readRecords(
         }
         at = batch.next;
         const records = batch.records.map((bytes) => Uint8Array.prototype.slice.call(bytes));
-        for (const [index, bytes] of records.entries()) {
-          const sequence = batch.firstSequence + index;
-          if (sequence >= from) yield { sequence, bytes, head: batch.heads[index]! };
+        for (const [place, bytes] of records.entries()) {
+          const sequence = batch.firstSequence + place;
+          if (sequence >= from) yield { sequence, bytes, head: batch.heads[place]! };
         }
       }
+      const next = segments[index + 1];
+      if (next && !sameHead(at.head, next.header.previousHead))
+        throw journalDamaged({
+          file: next.name,
+          offset: 0,
+          problem: 'the hash chain does not match the segment before',
+        });
     } finally {
       await file.close();
     }

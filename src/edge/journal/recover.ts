@@ -13,6 +13,9 @@ import {
 } from './segment-format.ts';
 import { type Position, SegmentReader } from './segment-reader.ts';
 
+/** No journal is as long as this, and so no segment. */
+const MAX_SEGMENT_BYTES = 2 ** 31;
+
 /** A record as the journal hands it out. `head` is the chain's head after it. */
 export interface JournalRecord {
   readonly sequence: number;
@@ -69,6 +72,8 @@ export async function scanJournal(
     const file = await fs.open(join(dir, name), 'read');
     try {
       const size = Math.min(await file.size(), limits?.get(name) ?? Number.POSITIVE_INFINITY);
+      if (size > MAX_SEGMENT_BYTES)
+        throw journalDamaged({ file: name, offset: MAX_SEGMENT_BYTES, problem: 'the file is longer than any segment' });
       const header = await readSegmentHeader(file, name);
       if (!at) at = believed(segments, name, header);
       checkLink(name, header, segments.at(-1)?.header, at);
