@@ -56,6 +56,7 @@ import { Authenticator } from '../control/identity/authenticator.ts';
 import { DeviceSessions } from '../control/identity/device-sessions.ts';
 import { Devices } from '../control/identity/devices.ts';
 import { Enrolment } from '../control/identity/enrolment.ts';
+import { KeyLookup } from '../control/identity/key-lookup.ts';
 import { DEFAULT_TENANT, ensureOwnerKey } from '../control/identity/owner-key.ts';
 import { Plugins } from '../control/identity/plugins.ts';
 import { RestoreGuard } from '../control/identity/restore-guard.ts';
@@ -182,9 +183,10 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       return { owner, signer, workerKey: await ensureWorkerToken(db, keyFile, grant, signer.publicKey) };
     });
     await writePrivate(homePaths(home).controlPin, `${pinText(signer.publicKey)}\n`, { replace: true });
-    const authenticator = new Authenticator(database.db, clock);
+    const lookup = new KeyLookup(database.db);
+    const authenticator = new Authenticator(lookup, clock);
     const devices = new Devices(database.db, authenticator);
-    const enrolment = new Enrolment(database.db, authenticator, signer.publicKey);
+    const enrolment = new Enrolment(database.db, lookup, authenticator, signer.publicKey);
 
     const restored = new RestoreGuard({ db: database.db, clock, log, everyMs: config.scanMs });
     await restored.start();

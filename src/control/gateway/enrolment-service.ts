@@ -4,6 +4,7 @@ import type { EnrollmentService } from '../../../gen/bowline/edge/v1/enrollment_
 import type { Devices } from '../identity/devices.ts';
 import type { Enrolment } from '../identity/enrolment.ts';
 import type { SigningKey } from '../identity/signing-key.ts';
+import { admitKey } from './opening.ts';
 import { deviceOf } from './principal.ts';
 
 export function enrolmentService(parts: {
@@ -13,8 +14,10 @@ export function enrolmentService(parts: {
 }): ServiceImpl<typeof EnrollmentService> {
   const signingKey = { keyId: parts.signingKey.id, publicKey: parts.signingKey.publicKey };
   return {
-    async join({ token, name, publicKey, secretHash }) {
-      const joined = await parts.enrolment.join({ token, name, publicKey, secretHash });
+    async join({ token, name, publicKey, secretHash }, { signal, values }) {
+      const joined = await parts.enrolment.join({ token, name, publicKey, secretHash }, signal);
+      // Its token was a credential.
+      values.get(admitKey)();
       return { device: joined.deviceId, tenant: joined.tenant, name: joined.name, signingKey };
     },
     async renew({ secretHash }, context) {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { type ClientHttp2Session, connect } from 'node:http2';
+import { type ClientHttp2Session, connect, constants } from 'node:http2';
 import { connect as connectTcp, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { Secret } from '../../base/secret.ts';
 import { RequestFaults } from '../../base/stray-errors.ts';
+import { admitKey } from './opening.ts';
 import { listen, mustBeListenable, type RunningServer, type ServerOptions } from './server.ts';
 
 const options: ServerOptions = {
@@ -224,6 +225,51 @@ test('where too many connections show no credential, the oldest of them makes ro
   expect(gone).toBe(0);
   // The others end in their time.
   await Promise.all(clients.map((client) => client.closed || once(client, 'close')));
+});
+
+test('a connection that makes calls and shows no credential is sent away after some, whether they are answered or reset', async () => {
+  for (const reset of [false, true]) {
+    const client = await healthServer();
+    let made = 0;
+    for (; made < 1_000 && !client.closed && !client.destroyed; made++) {
+      if (!reset) await call(client, message(0));
+      else {
+        const stream = client.request({ ':method': 'POST', ':path': '/grpc.health.v1.Health/Check' });
+        stream.on('error', () => {});
+        stream.close(constants.NGHTTP2_CANCEL);
+        await new Promise<void>((resolve) => stream.once('close', () => resolve()));
+      }
+    }
+    if (!client.closed) await once(client, 'close');
+    // 8 times the 3 at once; more may be on their way by then.
+    expect(made, `reset: ${reset}`).toBeLessThan(100);
+    client.destroy();
+  }
+});
+
+test('a connection that sends much and shows no credential is sent away, also when nothing of it becomes a call', async () => {
+  const warned: unknown[] = [];
+  const log = { ...silentLogger, warn: (...told: unknown[]) => void warned.push(told) };
+  const client = await healthServer({ log });
+  await once(client, 'connect');
+  // Each is refused below all handlers, for its size.
+  while (!client.closed && !client.destroyed) {
+    expect(
+      (await call(client, message(0), { 'x-much': 'z'.repeat(15_000), 'x-more': 'z'.repeat(15_000) })).grpc,
+    ).toBeUndefined();
+  }
+  expect(warned.flat()).toContainEqual({ limit: 128 << 10, setting: 'BOWLINE_MAX_STRANGER_BYTES' });
+  client.destroy();
+});
+
+test('who has shown a credential makes as many calls as it likes', async () => {
+  const gate: ServerOptions['gate'] = async ({ requestHeader, values }) => {
+    if (requestHeader.has('authorization')) values.get(admitKey)();
+  };
+  const client = await healthServer({ gate });
+  expect(await call(client, message(0), { authorization: 'Bearer x' })).toMatchObject({ grpc: '0' });
+  for (let n = 0; n < 60; n++) expect(await call(client, message(0))).toMatchObject({ grpc: '0' });
+  client.destroy();
 });
 
 /** A certificate for localhost that signs itself, and its key. */

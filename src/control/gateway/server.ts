@@ -64,6 +64,11 @@ export interface RunningServer {
   close(deadlineMs: number): Promise<void>;
 }
 
+/** A connection without a credential may make so many times the calls in all that it may make at once, */
+const STRANGER_ROUNDS = 8;
+/** and send this part of what all of them may hold. */
+const STRANGER_SHARE = 1 / 8;
+
 /** Refuses early what `listen` would refuse late: before anything slow was started for it. Throws as `listen` does. */
 export async function mustBeListenable(host: string, port: number, secure = false): Promise<void> {
   if (!secure && !isLoopback(host)) throw new AppError('INSECURE_LISTEN', { host });
@@ -77,7 +82,12 @@ export async function mustBeListenable(host: string, port: number, secure = fals
 export async function listen(options: ServerOptions): Promise<RunningServer> {
   const { host, port, log, tls } = options;
   if (!tls && !isLoopback(host)) throw new AppError('INSECURE_LISTEN', { host });
-  const limits = { maxStrangers: options.maxStrangers, strangerMs: helloMs(options.heartbeatMs) };
+  const limits = {
+    maxStrangers: options.maxStrangers,
+    strangerMs: helloMs(options.heartbeatMs),
+    maxCalls: STRANGER_ROUNDS * options.maxStrangerCalls,
+    maxBytes: STRANGER_SHARE * options.maxStrangerBytes,
+  };
   const spared = sparing(log, options.clock);
   const connections = new Connections(limits, options.clock, spared);
   const strangers = new Strangers<ServerHttp2Session>(

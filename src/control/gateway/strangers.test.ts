@@ -39,3 +39,16 @@ test('the connection that holds most makes room; one that showed a credential ne
   expect(strangers.enter(small!, 1, true)).toBeUndefined();
   expect(strangers.enter(small!, 1, false)).toBeDefined();
 });
+
+test('of many who each hold about as much, who has held it longest makes room: a newcomer is served beside all of them', () => {
+  const ended: number[] = [];
+  const strangers = new Strangers<{ n: number }>({ calls: 8, bytes: 10 * 1_024 }, ({ n }) => ended.push(n));
+  for (let n = 0; n < 10; n++) strangers.enter({ n }, 1_024, true);
+  // What is honest has some more in its headers.
+  const leave = strangers.enter({ n: 100 }, 1_100, true);
+  expect(ended).toEqual([0, 1]);
+  for (let n = 10; n < 17; n++) strangers.enter({ n }, 1_024, true);
+  expect(ended).not.toContain(100);
+  leave?.();
+  expect(strangers.bytes).toBeLessThanOrEqual(10 * 1_024);
+});

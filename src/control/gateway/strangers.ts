@@ -1,5 +1,6 @@
 // What connections without a credential hold at once, all together in bytes and each in calls: both are few, and whoever holds
-// most makes room. It counts; it reads nothing.
+// most makes room; of those who hold about as much, who has held it longest, because who is honest is quick. It counts; it
+// reads nothing.
 
 export interface StrangerLimits {
   /** Calls without a credential at once on one connection. */
@@ -63,7 +64,11 @@ export class Strangers<Connection extends object> {
 
   #endGreediest(): void {
     let [greediest, most]: [Connection | undefined, number] = [undefined, -1];
-    for (const [connection, { bytes }] of this.#held) if (bytes > most) [greediest, most] = [connection, bytes];
+    // In the order in which they began to hold something.
+    for (const [connection, { bytes }] of this.#held) {
+      const size = Math.floor(Math.log2(bytes));
+      if (size > most) [greediest, most] = [connection, size];
+    }
     if (!greediest) return;
     this.#drop(greediest);
     this.#end(greediest);

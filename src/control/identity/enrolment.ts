@@ -7,6 +7,7 @@ import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 import type { DeviceRef } from './devices.ts';
+import type { KeyLookup } from './key-lookup.ts';
 import { hashKey, kindOf, newKey, sameBytes } from './keys.ts';
 import type { KeyCache } from './principal.ts';
 
@@ -36,12 +37,14 @@ type Refusal = 'JOIN_TOKEN_INVALID' | 'DEVICE_SUSPENDED';
 
 export class Enrolment {
   readonly #db: Kysely<Schema>;
+  readonly #lookup: Pick<KeyLookup, 'find'>;
   readonly #cache: KeyCache;
   readonly #publicKey: Uint8Array;
 
   /** @param publicKey raw, by which devices know this control plane */
-  constructor(db: Kysely<Schema>, cache: KeyCache, publicKey: Uint8Array) {
+  constructor(db: Kysely<Schema>, lookup: Pick<KeyLookup, 'find'>, cache: KeyCache, publicKey: Uint8Array) {
     this.#db = db;
+    this.#lookup = lookup;
     this.#cache = cache;
     this.#publicKey = publicKey;
   }
@@ -79,12 +82,14 @@ export class Enrolment {
   /**
    * Enrols a device. Repeating it with the same keys gives the same device, so a lost answer is harmless; other keys with a
    * used token are refused and told in the audit; the device goes on. Throws JOIN_TOKEN_INVALID, DEVICE_SUSPENDED,
-   * DEVICE_NAME_TAKEN (the token stays good) and INVALID_ARGUMENT.
+   * DEVICE_NAME_TAKEN (the token stays good), INVALID_ARGUMENT, and CANCELED when the caller has left meanwhile.
    */
-  async join(request: JoinRequest): Promise<Enrolled> {
+  async join(request: JoinRequest, signal?: AbortSignal): Promise<Enrolled> {
     check(request);
     const token = bareKey(request.token);
     if (kindOf(token) !== 'join') throw new AppError('JOIN_TOKEN_INVALID');
+    // Who guesses costs no transaction.
+    if (!(await this.#lookup.find('join', hashKey(token), signal))) throw new AppError('JOIN_TOKEN_INVALID');
     const outcome = await inStore(() =>
       this.#db.transaction().execute((trx) => this.#join(trx, { ...request, token })),
     );

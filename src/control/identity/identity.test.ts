@@ -9,6 +9,7 @@ import { listAudit } from '../ledger/audit.ts';
 import { Authenticator, bearerOf } from './authenticator.ts';
 import { type Device, type DeviceRef, Devices } from './devices.ts';
 import { Enrolment, type JoinRequest } from './enrolment.ts';
+import { KeyLookup } from './key-lookup.ts';
 import { hashKey, newKey } from './keys.ts';
 import { ensureOwnerKey, revokeOwnerKey } from './owner-key.ts';
 import type { SessionStart } from './session-batch.ts';
@@ -21,9 +22,9 @@ onBothDatabases('identity', (under) => {
   let enrolment: Enrolment;
   let tenant: string;
   beforeEach(() => {
-    auth = new Authenticator(under.db, clock);
+    auth = new Authenticator(new KeyLookup(under.db), clock);
     devices = new Devices(under.db, auth);
-    enrolment = new Enrolment(under.db, auth, new Uint8Array(32).fill(5));
+    enrolment = new Enrolment(under.db, new KeyLookup(under.db), auth, new Uint8Array(32).fill(5));
     tenant = newId();
   });
 
@@ -338,7 +339,7 @@ onBothDatabases('identity', (under) => {
   test('a revocation that another replica made is seen when the cache entry is old', async () => {
     const { key, enrolled } = await enrol();
     await auth.authenticate(key);
-    const elsewhere = new Devices(under.db, new Authenticator(under.db, clock));
+    const elsewhere = new Devices(under.db, new Authenticator(new KeyLookup(under.db), clock));
     await elsewhere.suspend({ tenant, id: enrolled.deviceId }, 'stolen', 'owner:x');
     clock.advance(5_001);
     await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED' });

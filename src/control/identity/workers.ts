@@ -120,24 +120,24 @@ export async function endedWorkerTokens(db: Kysely<Schema>, ids: readonly string
   return new Set(ids.filter((each) => !valid.has(each)));
 }
 
-/** The principal of a valid token. */
-export async function findWorker(
+/** The principals of those tokens, by their hashes, that are valid. */
+export async function findWorkers(
   db: Kysely<Schema>,
-  hash: Uint8Array,
-): Promise<{ hash: Uint8Array; principal: WorkerPrincipal } | undefined> {
-  const row = await db
+  hashes: readonly Buffer[],
+): Promise<{ hash: Uint8Array; principal: WorkerPrincipal }[]> {
+  const rows = await db
     .selectFrom('worker_token')
     .selectAll()
-    .where('hash', '=', Buffer.from(hash))
+    .where('hash', '=', sql<Buffer>`any(${[...hashes]}::bytea[])`)
     .where('revoked_at', 'is', null)
-    .executeTakeFirst();
-  if (!row) return undefined;
-  const { tenant, name, packages, pool } = row;
-  const tenants = [tenant ?? '*'];
-  return {
-    hash: row.hash,
-    principal: { kind: 'worker', tenant: tenant ?? '*', id: tokenId(hash), name, packages, pool, tenants },
-  };
+    .execute();
+  return rows.map(({ hash, tenant, name, packages, pool }) => {
+    const tenants = [tenant ?? '*'];
+    return {
+      hash,
+      principal: { kind: 'worker', tenant: tenant ?? '*', id: tokenId(hash), name, packages, pool, tenants },
+    };
+  });
 }
 
 /** The tenants that the worker serves from now on. Throws WORKER_CLAIM_REFUSED when it claims more than its token allows. */
