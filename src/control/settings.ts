@@ -245,7 +245,7 @@ export const SETTINGS = {
     group: 'sessions',
     kind: 'number',
     unit: 'count',
-    what: 'calls at once on one connection',
+    what: 'calls at once on one connection; 100 until it has shown a credential',
     fallback: 1_000,
     min: 4,
     max: 100_000,

@@ -13,12 +13,20 @@ export interface ConnectionLimits {
   readonly maxCalls: number;
   /** Bytes that one may send in all. */
   readonly maxBytes: number;
+  /** Calls at once on one that is no stranger. */
+  readonly maxStreams: number;
 }
 
 interface Stranger {
   ended: number;
   readonly forget: () => void;
 }
+
+/**
+ * Calls at once with which every connection begins, those included whose credential is still being judged: what a client may assume
+ * before it is told a number (RFC 9113, 6.5.2).
+ */
+export const STRANGER_STREAMS = 100;
 
 /** How often it is looked at what strangers have sent: what they send is not told, and part of it becomes no call. */
 const LOOK_MS = 250;
@@ -68,14 +76,21 @@ export class Connections {
     if (!this.#looking) this.#look();
     session.once('close', () => {
       this.all.delete(session);
-      this.admit(session);
+      this.#forget(session);
     });
   }
 
-  /** It showed a valid credential, or is gone. */
+  /** It showed a valid credential. */
   admit(session: ServerHttp2Session): void {
+    const { maxStreams } = this.#limits;
+    if (!this.#forget(session) || session.destroyed || maxStreams <= STRANGER_STREAMS) return;
+    session.settings({ maxConcurrentStreams: maxStreams });
+  }
+
+  /** False when it was no stranger. */
+  #forget(session: ServerHttp2Session): boolean {
     this.#strangers.get(session)?.forget();
-    this.#strangers.delete(session);
+    return this.#strangers.delete(session);
   }
 
   #look(): void {
@@ -91,7 +106,7 @@ export class Connections {
 
   #end(session: ServerHttp2Session, why: string, limit: number, setting: string): void {
     this.#log.warn(`a connection was ended: ${why}`, { limit, setting });
-    this.admit(session);
+    this.#forget(session);
     sendAway(session);
   }
 }

@@ -266,8 +266,13 @@ test('who has shown a credential makes as many calls as it likes', async () => {
   const gate: ServerOptions['gate'] = async ({ requestHeader, values }) => {
     if (requestHeader.has('authorization')) values.get(admitKey)();
   };
-  const client = await healthServer({ gate });
+  const client = await healthServer({ gate, maxStreams: 500 });
+  await once(client, 'remoteSettings');
+  expect(client.remoteSettings.maxConcurrentStreams).toBe(100);
+  const more = once(client, 'remoteSettings');
   expect(await call(client, message(0), { authorization: 'Bearer x' })).toMatchObject({ grpc: '0' });
+  await more;
+  expect(client.remoteSettings.maxConcurrentStreams).toBe(500);
   for (let n = 0; n < 60; n++) expect(await call(client, message(0))).toMatchObject({ grpc: '0' });
   client.destroy();
 });

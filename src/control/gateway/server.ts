@@ -13,7 +13,7 @@ import type { RequestFaults } from '../../base/stray-errors.ts';
 import type { Sign } from '../../contract/channel/channel-proof.ts';
 import { takeExpecting } from '../../contract/serve-requests.ts';
 import { type ChangingRoutes, nodeHandler } from './adapter.ts';
-import { Connections, sendAway } from './connections.ts';
+import { Connections, STRANGER_STREAMS, sendAway } from './connections.ts';
 import { frontOf } from './front.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LivePeers } from './live-peers.ts';
@@ -87,6 +87,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
     strangerMs: helloMs(options.heartbeatMs),
     maxCalls: STRANGER_ROUNDS * options.maxStrangerCalls,
     maxBytes: STRANGER_SHARE * options.maxStrangerBytes,
+    maxStreams: options.maxStreams,
   };
   const spared = sparing(log, options.clock);
   const connections = new Connections(limits, options.clock, spared);
@@ -102,7 +103,11 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   );
   const peers = new LivePeers();
   const { maxStreams, maxHeaderBytes, maxPeers } = options;
-  const settings = { maxConcurrentStreams: maxStreams, initialWindowSize: 1 << 20, maxHeaderListSize: maxHeaderBytes };
+  const settings = {
+    maxConcurrentStreams: Math.min(maxStreams, STRANGER_STREAMS),
+    initialWindowSize: 1 << 20,
+    maxHeaderListSize: maxHeaderBytes,
+  };
   const answers = nodeHandler({
     routes: options.routes,
     ...(options.changing ? { changing: options.changing } : {}),

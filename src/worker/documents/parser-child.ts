@@ -7,6 +7,8 @@ import { readDocument } from './read-document.ts';
 const reader = new Reader(MAX_BYTES + 65_536);
 // pdf.js and others may print; nothing but answers may be on standard output.
 for (const name of ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const) console[name] = () => {};
+// pdf.js leaves some of its own promises to nobody; what was wrong with the document is told by those that are looked at.
+process.on('unhandledRejection', () => {});
 const write = process.stdout.write.bind(process.stdout);
 write(encode({ ready: true }));
 for await (const piece of process.stdin) {
