@@ -29,11 +29,52 @@ const HANDSHAKE = 0x16;
 
 /** The server that listens. Throws TLS_UNUSABLE. */
 export function frontOf(options: FrontOptions): Server {
-  const secure = tlsFront(options);
-  return options.tls ? secure : eitherFront(options, secure);
+  const { http2, tls, beginMs, maxBeginning, clock, log } = options;
+  /** Accepted, and not yet with HTTP/2: by the address of their peer, which TLS on top of them shows too. */
+  const beginning = new Map<string, { readonly socket: Socket; readonly over: () => void }>();
+  const begin = (socket: Socket) => {
+    beginning.get(peerOf(socket))?.over();
+    http2.emit('connection', socket);
+  };
+  const secure = tlsFront(options, begin);
+  return createServer({ noDelay: true }, (socket) => {
+    socket.on('error', () => {});
+    const peer = peerOf(socket);
+    const stop = clock.after(beginMs, () => socket.destroy());
+    const over = () => {
+      stop();
+      beginning.delete(peer);
+      socket.off('close', over);
+    };
+    socket.on('close', over);
+    beginning.set(peer, { socket, over });
+    if (tls) secure.emit('connection', socket);
+    else byFirstByte(socket, (first) => (first === HANDSHAKE ? secure.emit('connection', socket) : begin(socket)));
+    if (beginning.size <= maxBeginning) return;
+    const [oldest] = beginning.values();
+    log.warn('a connection was ended: too many have not begun', {
+      limit: maxBeginning,
+      setting: 'BOWLINE_MAX_STRANGERS',
+    });
+    oldest?.socket.destroy();
+  });
 }
 
-function tlsFront({ http2, tls, sign, beginMs, log }: FrontOptions): TlsServer {
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+
+/** Looks at the first byte and leaves it there. */
+function byFirstByte(socket: Socket, take: (first: number) => void): void {
+  const read = () => {
+    const first: Buffer | null = socket.read();
+    if (!first?.length) return;
+    socket.off('readable', read);
+    socket.unshift(first);
+    take(first[0]!);
+  };
+  socket.on('readable', read);
+}
+
+function tlsFront({ tls, sign, beginMs, log }: FrontOptions, begin: (socket: Socket) => void): TlsServer {
   const { cert, key } = tls ? { cert: tls.cert, key: tls.key.reveal() } : passingCertificate();
   let server: TlsServer;
   try {
@@ -54,41 +95,11 @@ function tlsFront({ http2, tls, sign, beginMs, log }: FrontOptions): TlsServer {
     socket.destroy();
   });
   server.on('secureConnection', (socket: TLSSocket) => {
-    const serve = () => http2.emit('connection', socket);
+    const serve = () => begin(socket);
     if (socket.alpnProtocol !== PROVEN_PROTOCOL) return serve();
     socket.on('error', () => {});
     // HTTP/2 takes the socket over below its streams: nothing of ours may be on its way then.
     socket.write(proveChannel(socket, sign), (error) => error || serve());
   });
   return server;
-}
-
-/** Looks at the first byte of a connection and gives it to the one or the other. */
-function eitherFront({ http2, beginMs, maxBeginning, clock, log }: FrontOptions, secure: TlsServer): Server {
-  const beginning = new Set<Socket>();
-  return createServer({ noDelay: true }, (socket) => {
-    const stop = clock.after(beginMs, () => socket.destroy());
-    const read = () => {
-      const first: Buffer | null = socket.read();
-      if (!first?.length) return;
-      done();
-      socket.unshift(first);
-      (first[0] === HANDSHAKE ? secure : http2).emit('connection', socket);
-    };
-    const done = () => {
-      stop();
-      beginning.delete(socket);
-      socket.off('readable', read).off('close', done);
-    };
-    socket.on('error', () => {});
-    socket.on('readable', read).on('close', done);
-    beginning.add(socket);
-    if (beginning.size <= maxBeginning) return;
-    const [oldest] = beginning;
-    log.warn('a connection was ended: too many have not begun', {
-      limit: maxBeginning,
-      setting: 'BOWLINE_MAX_STRANGERS',
-    });
-    oldest?.destroy();
-  });
 }

@@ -277,6 +277,26 @@ test('who has shown a credential makes as many calls as it likes', async () => {
   client.destroy();
 });
 
+test('a connection that has not ended its TLS handshake counts as one that has not begun, with and without a certificate', async () => {
+  const { cert, key } = certificate();
+  for (const tls of [undefined, { cert, key: new Secret(key) }]) {
+    const server = await listen({ ...options, maxStrangers: 4, heartbeatMs: 60_000, tls });
+    servers.push(server);
+    // The header of a record with a ClientHello, and nothing of it.
+    const half = Array.from({ length: 7 }, () => connectTcp(server.port, '127.0.0.1'));
+    const ended = half.map((socket) => once(socket.on('error', () => {}).resume(), 'close'));
+    for (const socket of half) {
+      await once(socket, 'connect');
+      socket.write(Buffer.of(0x16, 3, 1, 2, 0, 1));
+    }
+    await Promise.all(ended.slice(0, 3));
+    const baseUrl = `https://127.0.0.1:${server.port}`;
+    const transport = createGrpcTransport({ baseUrl, nodeOptions: { rejectUnauthorized: false } });
+    await expect(createClient(Health, transport).check({})).rejects.toMatchObject({ code: Code.Unimplemented });
+    for (const socket of half) socket.destroy();
+  }
+});
+
 /** A certificate for localhost that signs itself, and its key. */
 function certificate(): { cert: string; key: string } {
   const folder = mkdtempSync(join(tmpdir(), 'bowline-test-tls-'));

@@ -40,7 +40,7 @@ export class KeyLookup {
 
   constructor(db: Kysely<Schema>) {
     this.#db = db;
-    this.#keys = new Gathered((shown) => this.#find(shown), nameOf, nameOf);
+    this.#keys = new Gathered<Shown, FoundKey>((shown) => this.#find(shown), nameOf, nameOf);
   }
 
   /** Undefined for a key that nobody has. Throws what the store throws, and CANCELED when the caller has left before its turn. */
@@ -58,7 +58,8 @@ export class KeyLookup {
   }
 }
 
-const nameOf = ({ kind, hash }: Pick<FoundKey, 'kind' | 'hash'>): string => `${kind} ${Buffer.from(hash).toString('base64')}`;
+const nameOf = ({ kind, hash }: Pick<FoundKey, 'kind' | 'hash'>): string =>
+  `${kind} ${Buffer.from(hash).toString('base64')}`;
 
 const among = (hashes: readonly Buffer[]) => sql<Buffer>`any(${[...hashes]}::bytea[])`;
 
