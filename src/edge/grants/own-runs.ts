@@ -113,7 +113,7 @@ class AskWords {
 
   constructor(text: string) {
     this.#text = text;
-    for (const { segment, index, isWordLike } of SEGMENTER.segment(text)) {
+    for (const { segment, index, isWordLike } of segmenter().segment(text)) {
       if (isWordLike) this.#words.set(index, segment);
     }
     const distinct = [...new Set(this.#words.values())].filter((word) => length(word) >= 2);
@@ -146,5 +146,10 @@ class AskWords {
   }
 }
 
-const SEGMENTER = new Intl.Segmenter('en', { granularity: 'word' });
+/** Made when the first words are looked at: Unicode's tables take 2 MB, and a box that is never asked needs none. */
+const segmenter = () => {
+  known ??= new Intl.Segmenter('en', { granularity: 'word' });
+  return known;
+};
+let known: Intl.Segmenter | undefined;
 const length = (word: string): number => [...word].length;
