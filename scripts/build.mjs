@@ -14,7 +14,6 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { brotliCompressSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { slimValidate } from './slim-validate.mjs';
 
@@ -51,6 +50,11 @@ const FORBIDDEN_ON_THE_EDGE = [
   'node_modules/pg/',
   'node_modules/ai/',
 ];
+
+/** Packages that the edge needs seldom, or only with a config.yaml: evaluated when one of these names is first used. */
+const SELDOM = {
+  yaml: { functions: ['isMap', 'isNode', 'isPair', 'isScalar', 'parseDocument'], classes: ['LineCounter'] },
+};
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -112,7 +116,9 @@ const targets = [
       minifySyntax: true,
       // Node shows the line of an uncaught error: it must not be the whole program.
       lineLimit: 160,
-      plugins: [embedSqlWasm(), lazyHttp1(), slimValidate()],
+      plugins: [sqlWasmBeside(), lazyPackages(), lazyHttp1(), slimValidate()],
+      loader: { '.wasm': 'file' },
+      assetNames: `${CHUNK}[name]-[hash]`,
       // In place of the platform's, whose first use loads undici.
       inject: ['src/base/headers.ts'].filter((file) => existsSync(join(root, file))),
     },
@@ -124,27 +130,47 @@ const targets = [
 if (!process.argv.includes('--if-stale') || stale()) await buildAll();
 
 /**
- * The edge loads SQLite's WebAssembly through `src/edge/index/sql-wasm.ts`, which reads it from node_modules; in the
- * bundle that module is replaced by one that carries the bytes, compressed and inside the function, so that nothing of them
- * stays in memory after the start.
+ * The edge loads SQLite's WebAssembly through `src/edge/index/sql-wasm.ts`, which reads it from node_modules; in the bundle that
+ * module is replaced by one that reads a file beside it. Within the bundle the bytes would lie in memory as source, used or not.
  */
-function embedSqlWasm() {
+function sqlWasmBeside() {
   return {
-    name: 'embed-sql-wasm',
+    name: 'sql-wasm-beside',
     setup(bundler) {
-      bundler.onLoad({ filter: /[\\/]src[\\/]edge[\\/]index[\\/]sql-wasm\.ts$/ }, async () => {
-        const { path } = await bundler.resolve('sql.js/dist/sql-wasm.wasm', {
-          kind: 'import-statement',
-          resolveDir: root,
-        });
-        const bytes = brotliCompressSync(readFileSync(path)).toString('base64');
-        return {
-          contents: `import { brotliDecompressSync } from 'node:zlib';
-            export function sqlWasm() { return brotliDecompressSync(Buffer.from('${bytes}', 'base64')); }`,
-          resolveDir: root,
-          loader: 'js',
-        };
-      });
+      bundler.onLoad({ filter: /[\\/]src[\\/]edge[\\/]index[\\/]sql-wasm\.ts$/ }, () => ({
+        contents: `import { readFileSync } from 'node:fs';
+            import { join } from 'node:path';
+            import file from 'sql.js/dist/sql-wasm.wasm';
+            export const sqlWasm = () => readFileSync(join(import.meta.dirname, file));`,
+        resolveDir: root,
+        loader: 'js',
+      }));
+    },
+  };
+}
+
+/** Their own modules are in the bundle, but run when a first name is used. */
+function lazyPackages() {
+  return {
+    name: 'lazy-packages',
+    setup(bundler) {
+      const names = Object.keys(SELDOM).join('|');
+      bundler.onResolve({ filter: new RegExp(`^(?:${names})$`) }, ({ path, kind }) =>
+        kind === 'import-statement' ? { path, namespace: 'lazy-packages' } : undefined,
+      );
+      bundler.onLoad({ filter: /.*/, namespace: 'lazy-packages' }, ({ path }) => ({
+        // Who uses more of it gets an error of esbuild: there is no such export.
+        contents: [
+          ...SELDOM[path].functions.map(
+            (name) => `export const ${name} = (...args) => require('${path}').${name}(...args);`,
+          ),
+          ...SELDOM[path].classes.map(
+            (name) => `export function ${name}(...args) { return new (require('${path}').${name})(...args); }`,
+          ),
+        ].join('\n'),
+        resolveDir: root,
+        loader: 'js',
+      }));
     },
   };
 }

@@ -35,23 +35,34 @@ export function parseConfig<S extends v.GenericSchema>(
   text: string,
   schema: S,
 ): ConfigFile<v.InferOutput<S>> {
+  // The parser takes memory that a small box without a configuration never needs.
+  if (text === '') return judge({}, schema, (_path, problem) => invalid(file, { line: 1, col: 1 }, problem));
   const lines = new LineCounter();
-  const fail = (offset: number, problem: string): never => {
-    const { line, col } = lines.linePos(offset);
-    throw new AppError('CONFIG_INVALID', { file, line: Math.max(line, 1), column: Math.max(col, 1), problem });
-  };
+  const fail = (offset: number, problem: string): never => invalid(file, lines.linePos(offset), problem);
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;
   if (error) return fail(error.pos[0], firstLine(error.message));
-  const failAt = (path: ConfigPath, problem: string) => fail(offsetOf(document.contents, path), problem);
-  const value = toValue(document.toJS({ maxAliasCount: 50 }));
+  return judge(toValue(document.toJS({ maxAliasCount: 50 })), schema, (path, problem) =>
+    fail(offsetOf(document.contents, path), problem),
+  );
+}
+
+function judge<S extends v.GenericSchema>(
+  value: unknown,
+  schema: S,
+  fail: ConfigFile<unknown>['fail'],
+): ConfigFile<v.InferOutput<S>> {
   const list = listForMap(schema, value, []);
-  if (list) return failAt(list, `${nameOf(list)} must be a map like \`key: value\`, not a list`);
+  if (list) return fail(list, `${nameOf(list)} must be a map like \`key: value\`, not a list`);
   const result = v.safeParse(schema, value);
-  if (result.success) return { value: result.output, fail: failAt };
+  if (result.success) return { value: result.output, fail };
   const issue = deepest(result.issues);
   const path = (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)));
-  return failAt(path, problemOf(issue, path, schema));
+  return fail(path, problemOf(issue, path, schema));
+}
+
+function invalid(file: string, { line, col }: { line: number; col: number }, problem: string): never {
+  throw new AppError('CONFIG_INVALID', { file, line: Math.max(line, 1), column: Math.max(col, 1), problem });
 }
 
 /** An empty file is an empty map. */

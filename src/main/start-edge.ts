@@ -33,7 +33,6 @@ import { collectionsOf } from '../edge/grants/standing-grants.ts';
 import { type Identity, journalBinding, readIdentity } from '../edge/identity.ts';
 import { ConversationSummaries } from '../edge/index/conversation-summaries.ts';
 import { OnDemandIndex } from '../edge/index/on-demand-index.ts';
-import { loadSqlJs } from '../edge/index/sql-js.ts';
 import { sqlWasm } from '../edge/index/sql-wasm.ts';
 import { wholeLedger } from '../edge/index/whole-ledger.ts';
 import { type JoinLine, join as joinControl } from '../edge/join.ts';
@@ -94,7 +93,13 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
     const { journal, open, ownRuns, suspects } = await journalOf(options, identity, config);
     life.onStop('journal', () => journal.close());
     await journal.append([{ case: 'started', value: { bootId, build: BUILD } }]);
-    const index = new OnDemandIndex({ load: () => loadSqlJs(sqlWasm()), path: paths.index, journal, clock, log });
+    const index = new OnDemandIndex({
+      load: async () => (await import('../edge/index/sql-js.ts')).loadSqlJs(sqlWasm()),
+      path: paths.index,
+      journal,
+      clock,
+      log,
+    });
     journal.follow(index);
     life.onStop('index', () => index.close());
 
