@@ -439,6 +439,11 @@ export const ERRORS = {
     'the database is older than what the device {device} knows (its last session was {known}, the database gave {given}): it was restored from a backup. No work is taken or given out until its owner runs `bowline control recover`',
     { exit: EXIT.failed },
   ),
+  DATABASE_WENT_BACK: row(
+    'failed_precondition',
+    'the database lost what the replica {replica} had written (its number {known}, the database has {given}): a backup or a standby that lagged took its place. No work is taken or given out until its owner runs `bowline control recover`',
+    { exit: EXIT.failed },
+  ),
   // store
   STORE_UNAVAILABLE: row(
     'unavailable',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { homePaths } from '../base/home.ts';
 import type { ControlConfig } from '../control/config.ts';
 import { recover, stoppedTenants } from '../control/identity/recover.ts';
+import type { RestoreEvidence } from '../control/identity/restore-guard.ts';
 import { openDatabase } from '../control/store/database.ts';
 import { migrate } from '../control/store/migrate.ts';
 
@@ -20,9 +21,8 @@ export async function runRecover(home: string, config: ControlConfig, force: boo
     await database.patiently(migrate);
     const stopped = await stoppedTenants(database.db);
     for (const { tenant, since, evidence } of stopped) {
-      const { device, known, given } = evidence;
       io.out(`${tenant} stands still since ${new Date(since).toISOString()}:`);
-      io.out(`  the device ${device} had session ${known}, and the database knows of none after ${given}`);
+      io.out(`  ${shown(evidence)}`);
     }
     if (stopped.length === 0 && !force) {
       io.out('Nothing shows that this database was restored, and nothing was changed.');
@@ -36,3 +36,8 @@ export async function runRecover(home: string, config: ControlConfig, force: boo
     await database.close();
   }
 }
+
+const shown = (evidence: RestoreEvidence): string =>
+  'replica' in evidence
+    ? `the replica ${evidence.replica} had written ${evidence.known}, and the database has ${evidence.given}`
+    : `the device ${evidence.device} had session ${evidence.known}, and the database knows of none after ${evidence.given}`;

@@ -61,6 +61,7 @@ import { DEFAULT_TENANT, ensureOwnerKey } from '../control/identity/owner-key.ts
 import { Plugins } from '../control/identity/plugins.ts';
 import { RestoreGuard } from '../control/identity/restore-guard.ts';
 import { loadSigningKey } from '../control/identity/signing-key.ts';
+import { watchHistory } from '../control/identity/watch-history.ts';
 import { createWorkerToken, endedWorkerTokens, ensureWorkerToken } from '../control/identity/workers.ts';
 import { listAudit, writeAudit } from '../control/ledger/audit.ts';
 import { usageSince } from '../control/ledger/usage.ts';
@@ -71,6 +72,7 @@ import { createConversations } from '../control/store/conversations.ts';
 import { type Database, openDatabase } from '../control/store/database.ts';
 import { DATABASE_TIME, DatabaseClock } from '../control/store/database-clock.ts';
 import { PgEventStore } from '../control/store/event-store.ts';
+import { HistoryBeat } from '../control/store/history-beat.ts';
 import { createLeases } from '../control/store/leases.ts';
 import { migrate } from '../control/store/migrate.ts';
 import { createOutbox } from '../control/store/outbox.ts';
@@ -191,6 +193,11 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     const restored = new RestoreGuard({ db: database.db, clock, log, everyMs: config.scanMs });
     await restored.start();
     life.onStop('restore guard', () => restored.stop());
+    // Nothing takes the place of the embedded one while it is open.
+    if (database.kind === 'postgres') {
+      const beat = new HistoryBeat(database.db, replica, clock);
+      life.onStop('history watch', watchHistory({ beat, restored, clock, log }));
+    }
 
     const methods = new MethodRegistry([...edgeCapabilities, ...workerCapabilities]);
     const plugins = new Plugins({ db: database.db, methods, clock, log, everyMs: config.scanMs });

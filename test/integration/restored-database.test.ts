@@ -121,6 +121,31 @@ test('an edge that knows a later session stops the work until the owner recovers
   expect(await recoverIt()).toContain('Nothing shows that this database was restored');
 });
 
+test('a database that is replaced by an older state of itself under a running replica stops the work, and it goes on after the recovery', async () => {
+  await backUp();
+  const session = await connect();
+  // What the lost history holds, and no session shows: the number of the replica.
+  const beats = async () => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query('select max(beat)::int as beat from lease where expires_at > now()');
+    await client.end();
+    return rows[0]?.beat ?? 0;
+  };
+  await eventually(async () => (await beats()) >= 2);
+  await session.cut();
+  await admin.query(`drop database ${name} with (force)`);
+  await admin.query(`create database ${name} template ${name}_backup`);
+  await eventually(async () => /lost what the replica \S+ had written/.test(await statusOf().catch(() => '')));
+  expect(await refusal(control.client(FsService).read({ path: 'docs/a.md' }))).toMatchObject({
+    reason: 'DATABASE_WENT_BACK',
+  });
+  expect(await recoverIt()).toMatch(/the replica \S+ had written \d+, and the database has \d+/);
+  await eventually(async () => (await statusOf()) === '');
+  await (await connect()).cut();
+  expect(await recoverIt()).toContain('Nothing shows that this database was restored');
+});
+
 test('a device cannot stop its tenant by a session that it was never given', async () => {
   await (await connect()).cut();
   last = { ...last, lastSessionEpoch: 99n };

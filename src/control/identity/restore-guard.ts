@@ -5,12 +5,15 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { writeAudit } from '../ledger/audit.ts';
+import type { HistoryGap } from '../store/history-beat.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 import type { DeviceRef } from './devices.ts';
 
-/** What showed that the database was restored. */
-export interface RestoreEvidence {
+/** What showed that the database was restored: a device's session, or what a replica had written. */
+export type RestoreEvidence = SessionEvidence | HistoryGap;
+
+export interface SessionEvidence {
   /** Name of the device. */
   readonly device: string;
   /** The epoch of its last session, proven by it. */
@@ -61,7 +64,7 @@ export class RestoreGuard {
   /** Why this tenant stands still; undefined when it does not. */
   why(tenant: string): AppError | undefined {
     const evidence = this.#stopped.get(tenant);
-    return evidence && new AppError('DATABASE_RESTORED', { ...evidence });
+    return evidence && restored(evidence);
   }
 
   get anyStopped(): boolean {
@@ -85,20 +88,30 @@ export class RestoreGuard {
   }
 
   /** Stops the work of a tenant on all replicas, until `recover`. Throws when the store does not answer. */
-  async report({ tenant, id }: DeviceRef, evidence: RestoreEvidence): Promise<void> {
+  report({ tenant, id }: DeviceRef, evidence: SessionEvidence): Promise<void> {
+    return this.#stop(evidence, `device:${id}`, tenant);
+  }
+
+  /** The same for all tenants. */
+  reportAll(evidence: HistoryGap): Promise<void> {
+    return this.#stop(evidence, `replica:${evidence.replica}`);
+  }
+
+  async #stop(evidence: RestoreEvidence, subject: string, only?: string): Promise<void> {
     await inStore(() =>
       this.#parts.db.transaction().execute(async (trx) => {
-        const stopped = await trx
+        const stop = trx
           .updateTable('tenant')
           .set({ stopped_at: sql<Date>`now()`, stopped_by: JSON.stringify(evidence) })
-          .where('id', '=', tenant)
           .where('stopped_at', 'is', null)
-          .returning('id')
-          .executeTakeFirst();
-        if (!stopped) return;
+          .returning('id');
+        const stopped = await (only === undefined ? stop : stop.where('id', '=', only)).execute();
+        if (stopped.length === 0) return;
         const detail = { known: evidence.known, given: evidence.given };
-        const subject = `device:${id}`;
-        await writeAudit(trx, [{ tenant, principal: 'control', action: 'dispatch.stop', subject, detail }]);
+        await writeAudit(
+          trx,
+          stopped.map(({ id: tenant }) => ({ tenant, principal: 'control', action: 'dispatch.stop', subject, detail })),
+        );
       }),
     );
     await this.#look();
@@ -136,10 +149,15 @@ export class RestoreGuard {
     for (const [tenant, evidence] of now) {
       if (this.#stopped.has(tenant)) continue;
       this.#stopped.set(tenant, evidence);
-      const why = new AppError('DATABASE_RESTORED', { ...evidence });
+      const why = restored(evidence);
       log.error(why.message, undefined, { tenant });
       for (const told of this.#onStopped) told(tenant, why);
     }
     if (raised || first?.recent) for (const told of this.#onRecovered) told(this.#epochBase);
   }
 }
+
+const restored = (evidence: RestoreEvidence): AppError =>
+  'replica' in evidence
+    ? new AppError('DATABASE_WENT_BACK', { ...evidence })
+    : new AppError('DATABASE_RESTORED', { ...evidence });

@@ -5,7 +5,7 @@ import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { JobFinished } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { dispatchId } from '../../base/ids.ts';
-import { toFailure } from '../../contract/errors.ts';
+import { codeNumber, toFailure } from '../../contract/errors.ts';
 import { chatResult } from './chat-result.ts';
 import type {
   AttemptLostCommand,
@@ -18,7 +18,7 @@ import type { Draft } from './draft.ts';
 import { edgeEnds, endsEdges, isNewEnd } from './edge-ends.ts';
 import { boundedFailure } from './failure-phase.ts';
 import { targetText } from './job-view.ts';
-import { LOSSES_PER_ATTEMPT, MAX_ENTRIES, MAX_RESULT_BYTES } from './limits.ts';
+import { LOSSES_PER_ATTEMPT, MAX_ENTRIES, MAX_RESULT_BYTES, MORE_WHILE_AWAY } from './limits.ts';
 import { CHAT_METHOD } from './method-names.ts';
 import { metMoney } from './money.ts';
 import { isOpen, type JobState } from './state.ts';
@@ -134,6 +134,7 @@ function judge(
   return { case: 'failure', value: boundedFailure(failure) };
 }
 
+const UNAVAILABLE = codeNumber('unavailable');
 const RETRY_BASE_MS = 500;
 const RETRY_CAP_MS = 30_000;
 const RETRY_AFTER_CAP_MS = 300_000;
@@ -141,7 +142,8 @@ const RETRY_AFTER_CAP_MS = 300_000;
 function retried(draft: Draft, job: JobState, failure: Failure, command: ResultCommand): boolean {
   const { run, at, methods } = draft;
   if (job.phase === 'cancelling' || !failure.retryable || !mayRepeat(job, methods)) return false;
-  if (run.phase !== 'running' || job.failures + 1 >= run.limits.maxAttempts) return false;
+  const most = run.limits.maxAttempts + (failure.code === UNAVAILABLE ? MORE_WHILE_AWAY : 0);
+  if (run.phase !== 'running' || job.failures + 1 >= most) return false;
   if (metMoney(run, Number(command.usage?.costMicros ?? 0n))) return false;
   const asked = failure.retryAfter ? Math.min(Math.max(durationMs(failure.retryAfter), 0), RETRY_AFTER_CAP_MS) : 0;
   const backoff = Math.min(RETRY_BASE_MS * 2 ** job.failures, RETRY_CAP_MS) * spread(dispatchId(job.id, job.epoch));

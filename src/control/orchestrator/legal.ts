@@ -5,7 +5,7 @@ import { isHarmless } from '../../contract/policy.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
 import { orphans } from './decide-child.ts';
 import { openDispatches } from './effects.ts';
-import { FIRST_CHILD_INDEX } from './limits.ts';
+import { FIRST_CHILD_INDEX, MORE_WHILE_AWAY } from './limits.ts';
 import { isEnded, isOpen, isPlanned, openJobs, type RunState } from './state.ts';
 import { lastStep } from './steps.ts';
 import { openTimers } from './timers.ts';
@@ -57,7 +57,7 @@ export function illegalState(run: RunState, methods: MethodRegistry): string[] {
     must(job.target === 'device' ? job.device !== '' : job.device === '', `${job.id} names its device`);
     must(new Set(job.heldBy).size === job.heldBy.length, `no start of an edge is counted twice for ${job.id}`);
     must(job.heldBy.length <= run.limits.maxEdgeEnds + 1, `${job.id} counts no more starts of an edge than it needs`);
-    must(job.failures < run.limits.maxAttempts, `${job.id} failed no more often than allowed`);
+    must(job.failures < run.limits.maxAttempts + MORE_WHILE_AWAY, `${job.id} failed no more often than allowed`);
   }
   for (const role of ['retrieval', 'summary'] as const) {
     must(

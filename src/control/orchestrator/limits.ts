@@ -53,6 +53,12 @@ export const DEFAULT_LIMITS: OrchestratorLimits = {
   historyChars: 32_000,
 };
 
+/**
+ * Attempts beyond `maxAttempts` of a job whose target was not there (gRPC UNAVAILABLE): the waits between them are longest, and in
+ * all about half a minute is given to what is being started again.
+ */
+export const MORE_WHILE_AWAY = 3;
+
 /** Responses of one job in bytes; a larger result is recorded as a failure, because no commit could hold it. */
 export const MAX_RESULT_BYTES = 16 << 20;
 

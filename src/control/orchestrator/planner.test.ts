@@ -84,14 +84,28 @@ test('the limit of jobs leaves room for the last answer', () => {
 test('a provider that is down is tried again after a wait, and at last the run fails with its reason', () => {
   const run = new PlayedRun({ limits: { maxAttempts: 3 } });
   const down = failed({ reason: 'PROVIDER_UNAVAILABLE', code: 14, retryable: true });
-  for (const epoch of [1, 2]) {
+  // 3, and 3 more because it is away; whatever else is wrong has 3.
+  for (const epoch of [1, 2, 3, 4, 5]) {
     expect(run.result('0/0', down)).toEqual(['attemptFailed']);
     expect(run.job('0/0')).toMatchObject({ phase: 'retrying', epoch: epoch + 1 });
     expect(run.ring(`0/0/retry/${epoch + 1}`)).toEqual(['attemptDue']);
   }
   expect(run.result('0/0', down)).toEqual(['jobFinished', 'ended']);
   expect(run.run).toMatchObject({ phase: 'failed', outcome: { failure: { reason: 'PROVIDER_UNAVAILABLE' } } });
-  expect(run.job('0/0').attempts).toBe(3);
+  expect(run.job('0/0').attempts).toBe(6);
+});
+
+test('what fails for another reason than being away has the attempts that are allowed, whatever failed before', () => {
+  const run = new PlayedRun({ limits: { maxAttempts: 3 } });
+  const down = failed({ reason: 'PROVIDER_UNAVAILABLE', code: 14, retryable: true });
+  for (const epoch of [2, 3]) {
+    run.result('0/0', down);
+    run.ring(`0/0/retry/${epoch}`);
+  }
+  expect(run.result('0/0', failed({ reason: 'INTERNAL', code: 13, retryable: true }))).toEqual([
+    'jobFinished',
+    'ended',
+  ]);
 });
 
 test('a wait that is longer than the time left is not begun', () => {

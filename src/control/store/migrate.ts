@@ -15,6 +15,7 @@ import { plugins } from './migrations/0005-plugins.ts';
 import { sessionStarts } from './migrations/0006-session-starts.ts';
 import { setAside } from './migrations/0007-set-aside.ts';
 import { leftOut } from './migrations/0008-left-out.ts';
+import { historyBeat } from './migrations/0009-history-beat.ts';
 import type { Schema } from './schema.ts';
 import { storeError } from './sql-failure.ts';
 
@@ -31,6 +32,7 @@ const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0006-session-starts': sessionStarts,
   '0007-set-aside': setAside,
   '0008-left-out': leftOut,
+  '0009-history-beat': historyBeat,
 };
 
 /** Of the lock under which expansions are made; any number that nobody else takes. */

@@ -93,6 +93,8 @@ export interface Schema {
     started_at: TimeOrNow;
     /** Of the stored events that the replica knows (see event-version.ts); 0 is from before there was one. */
     version: Generated<number>;
+    /** Raised by the replica itself (see history-beat.ts). */
+    beat: Generated<number>;
   };
   set_aside: {
     tenant: string;

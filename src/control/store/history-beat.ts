@@ -1,0 +1,61 @@
+// Notices under a running replica that the database was replaced by an older state of itself: a standby that lagged, a backup. The
+// replica raises a number in its own row; a number below what it knows to be written is of another history.
+import { type Kysely, sql } from 'kysely';
+import type { Clock } from '../../base/clock.ts';
+import type { Schema } from './schema.ts';
+import { inStore } from './sql-failure.ts';
+
+/** What showed that the database was replaced by an older one. */
+export interface HistoryGap {
+  readonly replica: string;
+  /** The number that this replica knows to have been written. */
+  readonly known: number;
+  /** The number that the database has. */
+  readonly given: number;
+}
+
+/** After a longer silence its row may have been tidied up, and nothing can be told from its absence (see upkeep.ts). */
+const TOLD_MS = 30 * 60_000;
+
+export class HistoryBeat {
+  readonly #db: Kysely<Schema>;
+  readonly #replica: string;
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  #tried = 0;
+  /** The last one that is known to have been written, and when. */
+  #known = 0;
+  #at = 0;
+
+  constructor(db: Kysely<Schema>, replica: string, clock: Pick<Clock, 'monotonic'>) {
+    this.#db = db;
+    this.#replica = replica;
+    this.#clock = clock;
+  }
+
+  /** Writes the next number. Returns what it noticed, once for each time. Throws what the store throws. */
+  async beat(): Promise<HistoryGap | undefined> {
+    if (this.#clock.monotonic() - this.#at > TOLD_MS) this.#known = 0;
+    const known = this.#known;
+    const next = ++this.#tried;
+    const written = await inStore(() =>
+      this.#db
+        .updateTable('lease')
+        .set({ beat: next })
+        .where('replica', '=', this.#replica)
+        // One whose answer was lost may have been written, too.
+        .where('beat', '>=', known)
+        .executeTakeFirst(),
+    );
+    this.#at = this.#clock.monotonic();
+    if (written.numUpdatedRows > 0n) {
+      this.#known = next;
+      return undefined;
+    }
+    this.#known = 0;
+    if (known === 0) return undefined;
+    const { rows } = await inStore(() =>
+      sql<{ beat: string }>`select beat from lease where replica = ${this.#replica}`.execute(this.#db),
+    );
+    return { replica: this.#replica, known, given: Number(rows[0]?.beat ?? 0) };
+  }
+}
