@@ -24,7 +24,7 @@ test('each rule finds what breaks it', () => {
     withJob(run, { settled: [9] }),
     withJob(run, { endedAt: 5 }),
     withJob(run, { device: 'd1' }),
-    withJob(run, { failures: 7, epoch: 5 }),
+    withJob(run, { failures: 7, epoch: 8 }),
     withJob(run, { id: 'r1/9/9' }),
   ];
   for (const each of broken) expect(illegalState(each, methods)).not.toEqual([]);
