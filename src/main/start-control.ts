@@ -43,6 +43,7 @@ import {
   validateInterceptor,
 } from '../control/gateway/interceptors.ts';
 import type { MeshParts } from '../control/gateway/mesh.ts';
+import { ModelNews } from '../control/gateway/model-news.ts';
 import { offeredTools } from '../control/gateway/offered-tools.ts';
 import { endsOf } from '../control/gateway/opening.ts';
 import { deviceOf, workerOf } from '../control/gateway/principal.ts';
@@ -203,7 +204,13 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     const plugins = new Plugins({ db: database.db, methods, clock, log, everyMs: config.scanMs });
     await plugins.start();
     life.onStop('plugins', () => plugins.stop());
-    const sessions: Sessions = new Sessions(() => dispatcher.presence.remotes());
+    const sessions: Sessions = new Sessions(
+      () => dispatcher.presence.remotes(),
+      () => news.changed(),
+    );
+    const news = new ModelNews({ edges: () => sessions.edges(), clock, everyMs: config.heartbeatMs });
+    life.onStop('model news', async () => news.stop());
+    news.start();
     const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
     const setAside = createSetAside(database.db, (trx, entry) => writeAudit(trx, [entry]));
     const storedLeases = createLeases(database.db);
@@ -259,6 +266,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       clock,
       log,
       config: { ...config, replica },
+      onWorkers: () => news.changed(),
     });
     life.onStop('dispatch', () => dispatcher.stop());
     await dispatcher.start();

@@ -190,7 +190,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       ),
       bootId,
       onSummary: (summary) => void conversations.put(summary),
-      onModel: (model) => model.local && grants.knowLocal(model.provider),
+      onModel: (model) => grants.knowLocal(model.provider, model.local),
       onQuarantined: () => {
         grants.endAll('QUARANTINED');
         endStanding(journal, log);

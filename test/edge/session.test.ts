@@ -272,3 +272,21 @@ test('a journal that ran ahead is set back by a time that was signed for this se
   const again = await start({ connect: false });
   expect(again.journal.now()).toBeLessThan(ahead);
 });
+
+test('the model is the one that was told last in the session; none, or one that breaks its contract, is none', async () => {
+  const edge = await start();
+  const peer = await control.welcome({ model: {} });
+  await until(() => edge.session.status.connection === 'connected', 'the session');
+  expect(edge.session.status.model).toBeUndefined();
+  const told = async (model: { provider?: string; local?: boolean }, known: string | undefined) => {
+    peer.send({ case: 'model', value: model });
+    await until(() => edge.session.status.model?.provider === known, `the model ${known}`);
+  };
+  await told({ provider: 'openai', local: true }, 'openai');
+  await told({ provider: 'house' }, 'house');
+  await told({ provider: 'p'.repeat(65) }, undefined);
+  await told({ provider: 'openai' }, 'openai');
+  await told({}, undefined);
+  expect(edge.session.status.connection).toBe('connected');
+  expect(control.peers).toHaveLength(1);
+});

@@ -100,6 +100,22 @@ describe.each(['memory', 'redis'] as const)('over %s', (kind) => {
     expect(await refusal(a.client(FsService).read({ path: 'docs/a.md' }))).toMatchObject({ reason: 'DEVICE_OFFLINE' });
   });
 
+  test('an edge is told of every change of the model that would answer, also of workers on another replica', async () => {
+    const session = await on(b);
+    expect((await session.frame('welcome')).model).toMatchObject({ provider: '' });
+    const worker = await a.worker({ provider: { name: 'openai', local: false } });
+    expect(await session.frame('model')).toMatchObject({ provider: 'openai', local: false });
+    // Whoever comes later knows it from Welcome, and is not told twice.
+    const other = b.closing(await (await b.device('other')).connect());
+    expect((await other.frame('welcome')).model).toMatchObject({ provider: 'openai' });
+    await worker.cut();
+    const next = await a.worker({ provider: { name: 'house', local: true } });
+    const last = (stream: EdgeStream) => stream.all('model').at(-1)?.provider;
+    await eventually(() => last(session) === 'house' && last(other) === 'house');
+    await next.cut();
+    await eventually(() => last(session) === '' && last(other) === '');
+  });
+
   test('a call on one replica reaches the device on the other, and so do its answer, its streamed parts and its cancel', async () => {
     const session = await on(b);
     const answer = a.client(FsService).read({ path: 'docs/a.md' });

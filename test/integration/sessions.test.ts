@@ -412,3 +412,22 @@ test('a journal that lacks what was acknowledged in its last session is a fork, 
   }
   await worker.cut();
 });
+
+test('an edge that connects before any worker is told of the model, and of each change, in its session', async () => {
+  const own = await TestControl.start();
+  try {
+    const edge = own.closing(await (await own.device()).connect());
+    expect((await edge.frame('welcome')).model).toMatchObject({ provider: '' });
+    const worker = await own.worker({ provider: { name: 'openai', local: true } });
+    expect(await edge.frame('model')).toMatchObject({ provider: 'openai', local: true });
+    // A worker that came later does not answer before the one that is here longer, until that takes nothing new.
+    const second = await own.worker({ name: 'w2', provider: { name: 'house', local: false } });
+    worker.send({ case: 'drain', value: {} });
+    expect(await edge.frame('model', 1)).toMatchObject({ provider: 'house', local: false });
+    await second.cut();
+    expect(await edge.frame('model', 2)).toMatchObject({ provider: '' });
+    expect(edge.all('model')).toHaveLength(3);
+  } finally {
+    await own.close();
+  }
+});

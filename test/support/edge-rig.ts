@@ -185,7 +185,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
       text,
       shares: minted ? [shareGrantOf(minted)] : [],
     });
-    const egress = askEgress(event, journal.now());
+    const egress = askEgress(event, journal.now(), minted ? recipients : []);
     await journal.append([
       { case: 'ask', value: { event, requestId: newId(), grants: minted ? [minted] : [], egress } },
     ]);

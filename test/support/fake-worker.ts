@@ -30,6 +30,8 @@ export interface FakeWorkerOptions {
   /** Of each package; by default Chat. */
   readonly methods?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
+  /** What runs its models; by default `rules`, on the owner's machine. */
+  readonly provider?: { readonly name: string; readonly local: boolean };
   readonly bootId?: string;
   readonly held?: readonly MessageInitShape<typeof HeldJobSchema>[];
   /** Credits told right after Welcome, and no others by themselves; by default all slots, and again after each result. */
@@ -39,6 +41,7 @@ export interface FakeWorkerOptions {
 /** Hello as a worker would say it. */
 export function workerHello(options: FakeWorkerOptions = {}) {
   const { name = 'w1', slots = 4, packages = [LLM], methods = ['Chat'], labels = {}, held = [] } = options;
+  const { provider = { name: 'rules', local: true } } = options;
   return create(WorkerHelloSchema, {
     versions: { min: 1, max: 1 },
     name,
@@ -47,7 +50,7 @@ export function workerHello(options: FakeWorkerOptions = {}) {
       capabilities: packages.map((each) => ({ package: each, methods: methods.map((method) => ({ name: method })) })),
       labels: Object.entries(labels).map(([label, value]) => ({ name: label, value })),
     },
-    models: [{ provider: 'rules', name: 'scripted', local: true, note: 'a script' }],
+    models: [{ provider: provider.name, name: 'scripted', local: provider.local, note: 'a script' }],
     slots,
     held: [...held],
     bootId: options.bootId ?? newId(),

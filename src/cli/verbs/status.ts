@@ -89,7 +89,7 @@ function printEdge(out: Printer, edge: Answer<MessageShape<typeof EdgeStatusSche
     out.line(`         ${message} (${reason})`, 'yellow');
   }
   if (s.control) out.line(`         control plane: ${s.control}`);
-  if (s.model) out.line(`         model: ${modelText(s.model)}`);
+  out.line(`         model: ${s.model ? modelText(s.model) : 'unknown; no worker with one is known here'}`);
   out.line(`         may read: ${s.roots.length > 0 ? s.roots.join(', ') : 'nothing (see --allow)'}`);
   const memory = `${bytesText(s.residentBytes)} of memory, ${bytesText(s.journalBytes)} of journal`;
   out.line(

@@ -36,6 +36,8 @@ export interface DispatchParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly config: DispatchConfig;
+  /** Workers came, went or drain, on any replica. */
+  readonly onWorkers?: () => void;
 }
 
 export class Dispatcher {
@@ -65,7 +67,10 @@ export class Dispatcher {
       expireMs: Math.max(config.leaseMs, 3 * config.scanMs),
       local: () => this.workers.sessions(),
       met: () => this.feeds.renew(),
-      changed: () => this.workers.changed(),
+      changed: () => {
+        this.workers.changed();
+        parts.onWorkers?.();
+      },
       gone: (replica) => void this.relay.replicaGone(replica),
       backlog: (capability) => {
         backlog.flag(capability);
@@ -93,7 +98,10 @@ export class Dispatcher {
       relay: this.relay,
       backlog,
       workers,
-      onWorkers: () => this.presence.workersChanged(),
+      onWorkers: () => {
+        this.presence.workersChanged();
+        parts.onWorkers?.();
+      },
       onSlots: () => this.presence.slotsChanged(),
       signals,
       methods: parts.methods,

@@ -73,8 +73,14 @@ export function resultOf(frame: ToolResult, targetName: string): Omit<ResultComm
   }
 }
 
-/** Who sees the result: the model that asked for it, as far as that can be told before the next turn is placed. */
+/** Nobody was granted anything under this name. */
+const UNKNOWN = 'unknown';
+
+/**
+ * Who sees the result: the model that asked for it, as far as that can be told before the next turn is placed. Where it did not say
+ * which it is, nobody knows: whom its request was for is a rule, not a name.
+ */
 function recipientOf(run: RunState, job: JobState): string {
   if (run.kind === 'call') return '';
-  return chatOf(run, job.step)?.finish?.model?.provider || (job.recipients[0] ?? '');
+  return chatOf(run, job.step)?.finish?.model?.provider || UNKNOWN;
 }

@@ -111,6 +111,7 @@ export async function* serveEdge(
     clock,
     anchor: (sequence, head) => anchors.advance(sequence, head),
     doubt: (doubted) => parts.watch.doubt(doubted),
+    model: () => parts.model(principal.tenant),
   });
   if (start.verdict === 'fork') {
     log.warn('a device is quarantined: its journal does not fit what was anchored');
@@ -236,7 +237,6 @@ async function begin(
 }
 
 function welcome(parts: EdgeSessionParts, edge: LiveEdge, version: number, anchor: JournalAnchor, recovered: boolean) {
-  const model = parts.model(edge.tenant);
   return {
     version,
     sessionEpoch: BigInt(edge.epoch),
@@ -251,6 +251,6 @@ function welcome(parts: EdgeSessionParts, edge: LiveEdge, version: number, ancho
     now: timestampFromMs(parts.clock.now()),
     signedTime: edge.signedTime(),
     anchor: { journalId: anchor.id, sequence: BigInt(anchor.sequence), headHash: anchor.head },
-    ...(model ? { model } : {}),
+    model: edge.modelForWelcome(),
   };
 }

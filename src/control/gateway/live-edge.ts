@@ -1,7 +1,8 @@
 // One connected device: what may be asked of it and told to it. It writes to its stream and nowhere else.
 import { randomBytes } from 'node:crypto';
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create, equals, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { type ModelInfo, ModelInfoSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { OpenToolCall, SignedTime, SupersededSchema, ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -28,12 +29,16 @@ export interface LiveEdgeParts {
   readonly maxFrameBytes: number;
   /** Looks whether the session still stands, and ends it if not. */
   readonly doubt: (edge: LiveEdge) => void;
+  /** The model that would answer now. */
+  readonly model: () => ModelInfo | undefined;
 }
 
 /** Room in a frame around a signed call. */
 const ENVELOPE = 1024;
 /** A clock that moved by less was not set: it drifted. */
 const SET_MS = 2_000;
+/** Nobody would answer. */
+const NO_MODEL = create(ModelInfoSchema);
 
 export class LiveEdge implements DeviceSession {
   readonly tenant: string;
@@ -55,6 +60,9 @@ export class LiveEdge implements DeviceSession {
   readonly acknowledges: (sequence: number, head: Uint8Array) => Promise<boolean>;
   #manifest: Manifest | undefined;
   #methods: ReadonlySet<string> = new Set();
+  readonly #model: () => ModelInfo | undefined;
+  /** What it was told last; nothing before Welcome. */
+  #toldModel: ModelInfo | undefined;
   lastSeen: number;
   saidGoodbye = false;
 
@@ -69,6 +77,7 @@ export class LiveEdge implements DeviceSession {
     anchor,
     maxFrameBytes,
     doubt,
+    model,
   }: LiveEdgeParts) {
     this.tenant = principal.tenant;
     this.device = principal.id;
@@ -85,6 +94,7 @@ export class LiveEdge implements DeviceSession {
     this.#signer = signer;
     this.#maxFrameBytes = maxFrameBytes;
     this.#doubt = doubt;
+    this.#model = model;
   }
 
   get manifest(): Manifest | undefined {
@@ -141,6 +151,20 @@ export class LiveEdge implements DeviceSession {
   tellTime(): void {
     if (Math.abs(this.#offsetNow() - this.#offset) < SET_MS) return;
     this.#out.offer({ case: 'signedTime', value: this.signedTime() });
+  }
+
+  /** The model that would answer now, for Welcome; empty provider when there is none. */
+  modelForWelcome(): ModelInfo {
+    this.#toldModel = this.#model() ?? NO_MODEL;
+    return this.#toldModel;
+  }
+
+  /** Tells the model that would answer when it is another than it was told. What comes before Welcome stands in that. */
+  tellModel(): void {
+    if (!this.#toldModel) return;
+    const value = this.#model() ?? NO_MODEL;
+    if (equals(ModelInfoSchema, value, this.#toldModel)) return;
+    if (this.#out.offer({ case: 'model', value })) this.#toldModel = value;
   }
 
   #offsetNow(): number {

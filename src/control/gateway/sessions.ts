@@ -14,9 +14,15 @@ export class Sessions {
   readonly #workers = new Map<string, LiveWorker>();
   readonly #elsewhere: () => readonly PresentWorker[];
 
-  /** @param elsewhere the workers that are connected to other replicas */
-  constructor(elsewhere: () => readonly PresentWorker[] = () => []) {
+  readonly #changed: () => void;
+
+  /**
+   * @param elsewhere the workers that are connected to other replicas
+   * @param changed a worker came to this replica or left it
+   */
+  constructor(elsewhere: () => readonly PresentWorker[] = () => [], changed: () => void = () => {}) {
     this.#elsewhere = elsewhere;
+    this.#changed = changed;
   }
 
   /** Takes a new session in; an older one of the same device is told that it is superseded. Returns how to take it out. */
@@ -36,7 +42,10 @@ export class Sessions {
 
   addWorker(worker: LiveWorker): () => void {
     this.#workers.set(worker.id, worker);
-    return () => this.#workers.delete(worker.id);
+    this.#changed();
+    return () => {
+      if (this.#workers.delete(worker.id)) this.#changed();
+    };
   }
 
   edge(tenant: string, device: string): LiveEdge | undefined {
@@ -51,13 +60,15 @@ export class Sessions {
   workersFor(tenant: string): PresentWorker[] {
     return [...this.#workers.values(), ...this.#elsewhere()]
       .filter((worker) => serves(worker.view(), tenant))
-      .sort((a, b) => a.connectedAt - b.connectedAt);
+      .sort((a, b) => a.connectedAt - b.connectedAt || (a.id < b.id ? -1 : 1));
   }
 
-  /** The model that would answer the tenant now: that of the worker that is here longest. */
+  /** The model that would answer the tenant now: that of the worker that is here longest and takes jobs. */
   modelFor(tenant: string): ModelInfo | undefined {
-    const serves = ({ hello }: PresentWorker) =>
-      hello.models.length > 0 && hello.manifest?.capabilities.some((each) => each.package === CHAT_PACKAGE);
+    const serves = ({ hello, draining }: PresentWorker) =>
+      !draining &&
+      hello.models.length > 0 &&
+      hello.manifest?.capabilities.some((each) => each.package === CHAT_PACKAGE);
     return this.workersFor(tenant).find(serves)?.hello.models[0];
   }
 

@@ -8,6 +8,7 @@ import { type AskRequest, type Shared, SharedSchema } from '../../../gen/bowline
 import { AppError } from '../../base/errors.ts';
 import { askEgress } from '../egress/ledger.ts';
 import { shareGrantOf } from '../grants/grants.ts';
+import { modelRecipients, namedRecipients, type Recipients, UNKNOWN_RECIPIENT } from '../grants/recipients.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const MAX_TEXT_BYTES = 65_536;
@@ -35,23 +36,25 @@ export function checkAsk(request: AskRequest): void {
   }
 }
 
-/** Who may see what is shared: as asked, else the model that answers now, else only the owner's own machines. */
-export function recipientsOf(request: AskRequest, model: ModelInfo | undefined): string[] {
-  const asked = request.recipients.filter((name) => name !== '');
-  if (asked.length > 0) return [...new Set(asked)].slice(0, 16);
-  return [model?.provider || 'local'];
-}
+/** Who gets what is shared: as asked, else the model that answers now. */
+export const recipientsOf = (request: AskRequest, model: ModelInfo | undefined): Recipients =>
+  namedRecipients(request.recipients) ?? modelRecipients(model);
 
 /** What the owner is shown before anything is sent. */
-export function sharedOf(grant: GrantMinted, model: ModelInfo | undefined): Shared {
+export function sharedOf(grant: GrantMinted, { told }: Recipients, model: ModelInfo | undefined): Shared {
   return create(SharedSchema, {
     paths: grant.files.map(({ path, startLine, endLine }) =>
       startLine > 0 ? `${path}#L${startLine}-L${endLine}` : path,
     ),
     bytes: grant.files.reduce((sum, file) => sum + file.bytes, 0n),
-    recipients: grant.recipients.map((name) => (name === model?.provider && model.local ? `${name} (local)` : name)),
+    recipients: told.map((name) => shownAs(name, model)),
     grant: grant.id,
   });
+}
+
+function shownAs(name: string, model: ModelInfo | undefined): string {
+  if (name === UNKNOWN_RECIPIENT && !model) return `${name} (local only)`;
+  return name === model?.provider && model.local ? `${name} (local)` : name;
 }
 
 /** The record of an ask: exactly what will be sent, its grant, and its lines of the ledger. */
@@ -61,11 +64,12 @@ export function askRecord(
     run: string;
     conversation: string;
     grant: GrantMinted | undefined;
+    recipients: Recipients;
     collections: readonly CollectionUse[];
     now: number;
   },
 ): AskRecord {
-  const { run, conversation, grant, collections, now } = parts;
+  const { run, conversation, grant, recipients, collections, now } = parts;
   const event = create(UserEventSchema, {
     run,
     conversation,
@@ -79,6 +83,6 @@ export function askRecord(
     event,
     requestId: request.requestId,
     grants: grant ? [grant] : [],
-    egress: askEgress(event, now),
+    egress: askEgress(event, now, grant ? recipients.told : []),
   });
 }

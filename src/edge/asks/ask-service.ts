@@ -114,7 +114,7 @@ export class AskService {
     const model = this.#deps.model();
     const recipients = recipientsOf(request, model);
     const collections = request.noCollections ? [] : (this.#deps.collections?.(request.collections, model) ?? []);
-    const grant = files.length > 0 ? this.#deps.shares.mint({ run, files, recipients }) : undefined;
+    const grant = files.length > 0 ? this.#deps.shares.mint({ run, files, recipients: recipients.granted }) : undefined;
     let kept = false;
     const discard = () => {
       if (grant && !kept) this.#deps.shares.drop(grant);
@@ -124,7 +124,14 @@ export class AskService {
       this.#checkRoom();
       this.#pending++;
       try {
-        const record = askRecord(request, { run, conversation, grant, collections, now: this.#deps.journal.now() });
+        const record = askRecord(request, {
+          run,
+          conversation,
+          grant,
+          recipients,
+          collections,
+          now: this.#deps.journal.now(),
+        });
         await this.#deps.journal.append([{ case: 'ask', value: record }]);
         kept = true;
       } finally {
@@ -136,7 +143,7 @@ export class AskService {
       return { run, conversation };
     };
     const commit = () => this.#once(request, write).finally(discard);
-    return { shared: grant && sharedOf(grant, model), commit, discard };
+    return { shared: grant && sharedOf(grant, recipients, model), commit, discard };
   }
 
   /** What happens to a run, from the beginning of its current text. Throws NOT_FOUND for a run that was not asked here. */

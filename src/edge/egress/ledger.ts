@@ -80,10 +80,13 @@ export class WithheldList {
   }
 }
 
-/** The ledger of an ask: the owner's own words, and the names of what is shared with it. Journaled in the ask's record. */
-export function askEgress(event: UserEvent, at: number): Egress[] {
+/**
+ * The ledger of an ask: the owner's own words, and the names of what is shared with it. Journaled in the ask's record.
+ * @param to who gets what is shared, as far as it is known; empty when nothing is
+ */
+export function askEgress(event: UserEvent, at: number, to: readonly string[]): Egress[] {
   const ledger = new Ledger();
-  const leaving: Leaving = { run: event.run, job: '', at, recipients: recipientsOf(event) };
+  const leaving: Leaving = { run: event.run, job: '', at, recipients: to.length > 0 ? to : ['control'] };
   const line = (path: string, field: string, sensitivity: Sensitivity, text: string, grant: string) =>
     ledger.add(leaving, { path, field, sensitivity, bytes: Buffer.byteLength(text), grant });
   line('', 'user_event.text', Sensitivity.CONTENT, event.text, 'ask');
@@ -96,9 +99,4 @@ export function askEgress(event: UserEvent, at: number): Egress[] {
     for (const name of collection.recipients) line('', 'user_event.collections.recipients', Sensitivity.NAME, name, '');
   }
   return ledger.lines;
-}
-
-function recipientsOf(event: UserEvent): string[] {
-  const named = [...new Set(event.shares.flatMap((share) => share.recipients))].slice(0, 15);
-  return named.length > 0 ? named : ['control'];
 }

@@ -10,6 +10,7 @@ import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import type { RecordInit } from '../journal/records.ts';
+import { modelRecipients, namedRecipients, type Recipients } from './recipients.ts';
 import type { ShareReport, ShareWish } from './share-resolver.ts';
 import { mustTake } from './standing-grants.ts';
 
@@ -42,7 +43,7 @@ export async function grantDocuments(
   { standing, resolve, journal, model }: GrantDocumentsParts,
   { collection, patterns, recipients: asked }: GrantDocumentsRequest,
 ): Promise<GrantedDocuments> {
-  const recipients = recipientsOf(
+  const { granted: recipients, told } = recipientsOf(
     asked,
     standing().find((grant) => grant.collection === collection),
     model(),
@@ -71,7 +72,7 @@ export async function grantDocuments(
     capBytes: bytes,
     collection,
   });
-  const lines = files.map((file) => line(file, grant, at));
+  const lines = files.map((file) => line(file, grant.id, told, at));
   const records: RecordInit[] = [{ case: 'grantMinted', value: grant }];
   for (let from = 0; from < lines.length; from += LINES)
     records.push({ case: 'ledger', value: { entries: lines.slice(from, from + LINES) } });
@@ -87,14 +88,13 @@ function recipientsOf(
   asked: readonly string[],
   known: GrantMinted | undefined,
   model: ModelInfo | undefined,
-): readonly string[] {
-  const named = asked.filter((name) => name !== '');
-  if (named.length === 0 && known) return known.recipients;
-  const all = named.length > 0 ? named : [...(model?.provider ? [model.provider] : []), 'local'];
-  return [...new Set(all)].slice(0, 16);
+): Recipients {
+  const named = namedRecipients(asked);
+  if (named) return named;
+  return known ? { granted: known.recipients, told: known.recipients } : modelRecipients(model, ['local']);
 }
 
-const line = (file: GrantedFile, { id, recipients }: GrantMinted, at: number): Egress =>
+const line = (file: GrantedFile, id: string, told: readonly string[], at: number): Egress =>
   create(EgressSchema, {
     path: file.path,
     field: 'document',
@@ -102,5 +102,5 @@ const line = (file: GrantedFile, { id, recipients }: GrantMinted, at: number): E
     bytes: file.bytes,
     grant: id,
     createTime: timestampFromMs(at),
-    recipients: [...recipients],
+    recipients: [...told],
   });

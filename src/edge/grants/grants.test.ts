@@ -54,6 +54,10 @@ test('`local` means the providers that are known to be the owner’s, `any` mean
   expect(grants.covers({ ...now, recipient: 'ollama' })).toBe('RECIPIENT');
   grants.knowLocal('ollama');
   expect(grants.covers({ ...now, recipient: 'ollama' })).not.toBeTypeOf('string');
+  grants.knowLocal('ollama', false);
+  expect(grants.covers({ ...now, recipient: 'ollama' })).toBe('RECIPIENT');
+  grants.knowLocal('rules', false);
+  expect(grants.covers({ ...now, recipient: 'rules' })).not.toBeTypeOf('string');
   mint(['any']);
   expect(grants.covers({ ...now, recipient: 'openai' })).not.toBeTypeOf('string');
 });

@@ -78,6 +78,8 @@ export interface GrantsOptions {
 const LIFE_MS = 15 * 60_000;
 /** Grants at once; each belongs to an ask that waits for its answer. */
 const MAX_GRANTS = 1024;
+/** What runs on the owner's machines by its name. */
+const ALWAYS_LOCAL = ['rules', 'local'];
 
 export class Grants {
   readonly #clock: Clock;
@@ -85,7 +87,7 @@ export class Grants {
   readonly #journal: GrantsOptions['journal'];
   readonly #lifeMs: number;
   readonly #held = new Map<string, Held>();
-  readonly #local = new Set(['rules', 'local']);
+  readonly #local = new Set(ALWAYS_LOCAL);
 
   constructor(options: GrantsOptions) {
     this.#clock = options.clock;
@@ -133,9 +135,11 @@ export class Grants {
     });
   }
 
-  /** Tells which providers run on the owner's machines, as the session learns it. `rules` always does. */
-  knowLocal(provider: string): void {
-    if (provider !== '' && this.#local.size < 64) this.#local.add(provider);
+  /** Tells whether a provider runs on the owner's machines, as the session learns it; the last word counts. `rules` always does. */
+  knowLocal(provider: string, local = true): void {
+    if (provider === '' || ALWAYS_LOCAL.includes(provider)) return;
+    if (!local) this.#local.delete(provider);
+    else if (this.#local.size < 64) this.#local.add(provider);
   }
 
   /** Whether a grant of the run names this file, by its name alone: nothing is looked at on the disk. */

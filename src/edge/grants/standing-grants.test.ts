@@ -64,6 +64,8 @@ test('the grant and every line of the ledger are journaled together before anyth
   const lines = ledger.flatMap((record) => (record.case === 'ledger' ? (record.value.entries ?? []) : []));
   expect(lines).toHaveLength(1_201);
   expect(lines[7]).toMatchObject({ path: 'docs/文件-7.md', field: 'document', bytes: 10n, grant: granted.grant.id });
+  // No model is known: who will see it is not told as `local`, though only such may.
+  expect(lines[7]?.recipients).toEqual(['unknown']);
   const failing = { ...parts, journal: { ...parts.journal, append: () => Promise.reject(new Error('disk')) } };
   await expect(grantDocuments(failing, request)).rejects.toThrow('disk');
 });

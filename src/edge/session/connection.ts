@@ -4,7 +4,12 @@ import { create } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
-import { PingSchema, PongSchema, UnimplementedSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+import {
+  type ModelInfo,
+  PingSchema,
+  PongSchema,
+  UnimplementedSchema,
+} from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   type ConnectRequest,
   ConnectRequestSchema,
@@ -79,6 +84,8 @@ export interface ConnectionDeps {
   readonly onSummary?: (summary: ConversationSummary) => void;
   /** The session may begin; nothing but Hello was sent. It may still be refused by throwing. */
   readonly welcomed: (welcome: Welcome) => Promise<void>;
+  /** The control plane says which model would answer now. */
+  readonly modelIs: (model: ModelInfo) => void;
   /** The journal's chain at a sequence. */
   readonly hashAt: (sequence: number) => Promise<Uint8Array | undefined>;
   /** The control plane says what time it is, in the session of this nonce. */
@@ -96,8 +103,8 @@ export type ConnectionEnd =
 const HTTP2 = { settings: { initialWindowSize: 256 << 10, maxConcurrentStreams: 4 } };
 const METRICS_EVERY = 6;
 
-/** Frames that concern one job or run: what is wrong with them ends no session. */
-const OF_ONE_JOB: ReadonlySet<ConnectResponse['frame']['case']> = new Set([
+/** Frames that concern one job or run, or what is told by the way: what is wrong with them ends no session. */
+const ENDS_NO_SESSION: ReadonlySet<ConnectResponse['frame']['case']> = new Set([
   'eventOutcome',
   'toolCall',
   'cancelTool',
@@ -106,6 +113,7 @@ const OF_ONE_JOB: ReadonlySet<ConnectResponse['frame']['case']> = new Set([
   'runText',
   'runEnded',
   'conversationSummary',
+  'model',
 ] as const);
 
 const noOutcome = () =>
@@ -242,7 +250,7 @@ export class Connection {
     try {
       await this.#take(frame);
     } catch (error) {
-      if (!this.#welcome || !OF_ONE_JOB.has(frame.frame.case)) throw error;
+      if (!this.#welcome || !ENDS_NO_SESSION.has(frame.frame.case)) throw error;
       this.#deps.log.error('a frame of the control plane was not taken', error, { frame: frame.frame.case });
     }
   }
@@ -281,6 +289,9 @@ export class Connection {
         return;
       case 'toolResultCommitted':
         this.#later('a settled result', runner.settled(body.value.idempotencyKey));
+        return;
+      case 'model':
+        this.#deps.modelIs(body.value);
         return;
       case 'signedTime':
         this.#later('the time', this.#deps.timeIs(body.value, this.#welcome?.sessionNonce ?? new Uint8Array()));

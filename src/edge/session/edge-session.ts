@@ -1,7 +1,7 @@
 // Keeps one session with the control plane: connects, connects again with full jitter, and says how it stands. What
 // happens within one stream is in connection.ts.
 import { create } from '@bufbuild/protobuf';
-import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { type ModelInfo, ModelInfoSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   ConnectRequestSchema,
   Durability,
@@ -14,6 +14,7 @@ import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { fullJitter } from '../../base/backoff.ts';
 import { sleep } from '../../base/clock.ts';
 import { AppError, type Code } from '../../base/errors.ts';
+import { check } from '../../contract/check.ts';
 import { toAppError } from '../../contract/errors.ts';
 import { openTime } from '../../contract/signed-time.ts';
 import { SESSION_VERSIONS } from '../../contract/versions.ts';
@@ -37,7 +38,8 @@ export interface SessionStatus {
   readonly deviceName: string;
 }
 
-export interface EdgeSessionDeps extends Omit<ConnectionDeps, 'welcomed' | 'timeIs' | 'hashAt' | 'options'> {
+export interface EdgeSessionDeps
+  extends Omit<ConnectionDeps, 'welcomed' | 'timeIs' | 'modelIs' | 'hashAt' | 'options'> {
   readonly journal: SessionJournal;
   readonly manifest: Manifest;
   readonly bootId: string;
@@ -133,6 +135,7 @@ export class EdgeSession {
       welcomed: (welcome) => this.#welcomed(welcome),
       hashAt: (sequence) => this.#deps.journal.hashAt(sequence),
       timeIs: (signed, nonce) => this.#timeIs(signed, nonce),
+      modelIs: (model) => this.#modelIs(model),
     };
     try {
       const hello = await this.#hello();
@@ -184,11 +187,19 @@ export class EdgeSession {
     this.#set({
       connection: 'connected',
       problem: undefined,
-      model: welcome.model?.provider ? welcome.model : undefined,
       deviceName: welcome.deviceName || this.#deps.identity.name,
     });
-    if (welcome.model) this.#deps.onModel?.(welcome.model);
+    this.#modelIs(welcome.model);
     this.#deps.asks.connection(undefined);
+  }
+
+  /** In Welcome, and whenever it changes. One that breaks its contract is as good as none. */
+  #modelIs(model: ModelInfo | undefined): void {
+    this.#set({ model: undefined });
+    if (!model?.provider) return;
+    check(ModelInfoSchema, model);
+    this.#set({ model });
+    this.#deps.onModel?.(model);
   }
 
   /** Whether the session that took over was begun by this very process. */
