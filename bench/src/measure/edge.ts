@@ -17,7 +17,7 @@ export const edgeMemory: Measure = {
     const seen = await measureEdgeMemory({ calls: CALLS, idleMs: quick ? 3_000 : 5_000 });
     const figure = (label: string, mb: number) => ofRounds(label, 'MB', [mb]);
     const bare = figure('bare Node', seen.bare);
-    const budget = { atMost: 1.8 };
+    const budget = { atMost: 1.7 };
     return [
       {
         measure: 'edge-memory',
