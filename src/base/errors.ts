@@ -90,6 +90,11 @@ export const ERRORS = {
   ),
   EDGE_FAILED: row('internal', 'the edge ended ({why}); its log is {log}'),
   NOT_RUNNING: row('unavailable', 'nothing answers at {where}; is `bowline up` running with the home {home}?'),
+  OWNER_KEY_MISSING: row(
+    'failed_precondition',
+    'there is no {file}; copy owner.key from the home of the control plane, or name it in BOWLINE_OWNER_KEY_FILE',
+    { exit: EXIT.failed },
+  ),
   // identity
   UNAUTHENTICATED: row(
     'unauthenticated',

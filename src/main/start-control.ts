@@ -27,6 +27,7 @@ import { retrySetAside } from '../control/dispatch/retry-set-aside.ts';
 import { Admission } from '../control/gateway/admission.ts';
 import { conversationApi } from '../control/gateway/api/conversation-api.ts';
 import { deviceApi, registryApi, workerApi } from '../control/gateway/api/fleet-api.ts';
+import { NOTICED } from '../control/gateway/api/notices.ts';
 import { pluginApi } from '../control/gateway/api/plugin-api.ts';
 import { runApi } from '../control/gateway/api/run-api.ts';
 import { approvalApi, auditApi, statusApi, usageApi } from '../control/gateway/api/status-api.ts';
@@ -64,7 +65,7 @@ import { RestoreGuard } from '../control/identity/restore-guard.ts';
 import { loadSigningKey } from '../control/identity/signing-key.ts';
 import { watchHistory } from '../control/identity/watch-history.ts';
 import { createWorkerToken, endedWorkerTokens, ensureWorkerToken } from '../control/identity/workers.ts';
-import { listAudit, writeAudit } from '../control/ledger/audit.ts';
+import { listAudit, recentAudit, writeAudit } from '../control/ledger/audit.ts';
 import { usageSince } from '../control/ledger/usage.ts';
 import { RunService } from '../control/orchestrator/run-service.ts';
 import type { MemoryBusHub } from '../control/queue/memory-bus.ts';
@@ -419,6 +420,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           turns: () => turns.figures,
           clock: () => clock.figures,
           faults: () => faults.count,
+          noticed: (tenant) => recentAudit(database.db, tenant, NOTICED),
           stopped: (tenant) => restored.why(tenant)?.message ?? '',
           counts: async (tenant) => ({
             devices: await devices.online(tenant),

@@ -1,7 +1,7 @@
 // The verbs that list, show and call, as child processes against scripted servers.
 
 import { createHash } from 'node:crypto';
-import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
@@ -18,6 +18,7 @@ import { DeviceService, StatusService, WorkerPoolService } from '../../gen/bowli
 import { RunSchema, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { EgressSchema, JobState, OutcomeSchema, RunState, TextChunkSchema } from '../../gen/bowline/run/v1/run_pb.ts';
+import { Health, HealthCheckResponse_ServingStatus as HealthStatus } from '../../gen/grpc/health/v1/health_pb.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { CliRun, cli } from '../support/run-cli.ts';
 import { ScriptedHome } from '../support/scripted-home.ts';
@@ -457,6 +458,30 @@ test('status tells of each side by itself, also of one that does not answer', as
     edge: { reachable: true, connection: 'connecting' },
     control: { reachable: true, database: 'pglite', devices: 1 },
   });
+});
+
+test('status tells what it can without a key that is taken, and what the owner should know with one', async () => {
+  await box.edge((router) => router.service(LocalService, {}));
+  await box.controlPlane((router) => {
+    router.service(Health, { check: () => ({ status: HealthStatus.SERVING }) });
+    router.service(StatusService, {
+      getStatus: () => ({
+        database: 'pglite',
+        databaseOk: true,
+        notices: [{ action: 'join_token.reused', text: 'the join line of the device pi was used a second time' }],
+      }),
+    });
+  });
+  const told = await run(['status']);
+  expect(told.stdout).toContain(': the join line of the device pi was used a second time\n');
+  rmSync(box.paths.ownerKey);
+  const { code, stdout } = await run(['status']);
+  expect(stdout).toContain(`edge     runs, and listens on ${box.paths.socket}`);
+  expect(stdout).toMatch(/control {2}http:\S+ is ready\n/);
+  expect(stdout).toContain('(OWNER_KEY_MISSING)');
+  expect(code).toBe(0);
+  const json = JSON.parse((await run(['status', '--json'])).stdout);
+  expect(json).toMatchObject({ control: { reachable: true, reason: 'OWNER_KEY_MISSING' }, edge: { reachable: true } });
 });
 
 test('logs are shown in order of time, and followed across rotation', async () => {

@@ -2,16 +2,12 @@
 // that it touches while its sessions stand. It needs no key.
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { createClient } from '@connectrpc/connect';
-import { createGrpcTransport } from '@connectrpc/connect-node';
 import { Command, Option } from 'commander';
-import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { EXIT } from '../../base/errors.ts';
-import { dialOpen } from '../../contract/channel/dial-open.ts';
-import { H2Sessions } from '../../contract/h2-sessions.ts';
 import { type GlobalOptions, homeOf } from '../client.ts';
 import { controlAddress } from '../control-address.ts';
 import type { CliIo } from '../io.ts';
+import { isReady, type Verdict } from '../is-ready.ts';
 import { Printer } from '../output.ts';
 import { parseDuration } from '../units.ts';
 
@@ -48,24 +44,8 @@ async function health(io: CliIo, options: HealthOptions): Promise<void> {
   if (!ok) io.exit(EXIT.failed);
 }
 
-interface Verdict {
-  readonly ok: boolean;
-  readonly what: string;
-}
-
 async function control(io: CliIo, options: HealthOptions): Promise<Verdict> {
-  const baseUrl = controlAddress(options.control, io.env, homeOf(io, options));
-  const sessionManager = new H2Sessions(baseUrl, { dial: dialOpen(baseUrl) });
-  try {
-    const transport = createGrpcTransport({ baseUrl, sessionManager, acceptCompression: [] });
-    const { status } = await createClient(Health, transport).check({}, { timeoutMs: options.timeout });
-    const ok = status === Serving.SERVING;
-    return { ok, what: ok ? `${baseUrl} is ready` : `${baseUrl} is not ready` };
-  } catch (error) {
-    return { ok: false, what: `${baseUrl} did not answer: ${error instanceof Error ? error.message : String(error)}` };
-  } finally {
-    sessionManager.abort();
-  }
+  return isReady(controlAddress(options.control, io.env, homeOf(io, options)), options.timeout);
 }
 
 function worker(io: CliIo, file: string, maxAgeMs: number): Verdict {

@@ -8,10 +8,13 @@ import {
   StatusService,
 } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { GetStatusResponseSchema as EdgeStatusSchema, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { type AppError, EXIT } from '../../base/errors.ts';
+import { AppError, EXIT } from '../../base/errors.ts';
+import { dialHomeSocket } from '../../contract/channel/home-socket.ts';
 import { fromFailure, toAppError } from '../../contract/errors.ts';
 import { controlSide, type GlobalOptions, homeOf, localSide, type Side, using } from '../client.ts';
+import { controlAddress } from '../control-address.ts';
 import type { CliIo } from '../io.ts';
+import { isReady } from '../is-ready.ts';
 import { Printer } from '../output.ts';
 import { type PlainObject, plain } from '../plain.ts';
 import { modelText } from '../run-printer.ts';
@@ -20,9 +23,20 @@ import { bytesText, countText, timeText } from '../units.ts';
 /** How long one side may take. */
 const LIMIT_MS = 5_000;
 
+/** The answer lacks a key that is taken; whoever asked may still be there. */
+const OF_THE_KEY: ReadonlySet<string> = new Set([
+  'NOT_RUNNING',
+  'SECRET_FILE_UNSAFE',
+  'UNAUTHENTICATED',
+  'CONTROL_PIN_MISSING',
+]);
+
 const SILENT: ReadonlySet<string> = new Set(['NOT_RUNNING', 'CONNECTION_LOST', 'DEADLINE_EXCEEDED']);
 
-type Answer<T> = { readonly where: string; readonly status: T } | { readonly problem: AppError };
+/** `alive`: it answers, and tells no more without a key that it takes. */
+type Answer<T> =
+  | { readonly where: string; readonly status: T }
+  | { readonly problem: AppError; readonly alive: string | undefined };
 
 export function statusVerb(io: CliIo): Command {
   return new Command('status')
@@ -33,18 +47,22 @@ export function statusVerb(io: CliIo): Command {
 }
 
 async function status(io: CliIo, options: GlobalOptions & { json?: boolean }): Promise<void> {
-  const { home } = homeOf(io, options);
+  const { home, ownerKey } = homeOf(io, options);
   const [edge, control] = await Promise.all([
     answer(
+      ownerKey,
       () => localSide(io, options),
       (side) => side.client(LocalService).getStatus({}, { timeoutMs: LIMIT_MS }),
+      () => edgeAlive(io, options),
     ),
     answer(
+      ownerKey,
       () => controlSide(io, options),
       (side) => side.client(StatusService).getStatus({}, { timeoutMs: LIMIT_MS }),
+      () => controlAlive(io, options),
     ),
   ]);
-  if ('problem' in edge || 'problem' in control) io.exit(EXIT.failed);
+  if ([edge, control].some((side) => 'problem' in side && side.alive === undefined)) io.exit(EXIT.failed);
   const out = new Printer(io.stdout, io.env);
   if (options.json) {
     out.json({ home, edge: json(EdgeStatusSchema, edge), control: json(ControlStatusSchema, control) });
@@ -55,23 +73,53 @@ async function status(io: CliIo, options: GlobalOptions & { json?: boolean }): P
   printControl(out, control);
 }
 
-async function answer<T>(open: () => Side, ask: (side: Side) => Promise<T>): Promise<Answer<T>> {
+/**
+ * @param file with the owner's key
+ * @param alive says that it answers, without a key; undefined when it does not
+ */
+async function answer<T>(
+  file: string,
+  open: () => Side,
+  ask: (side: Side) => Promise<T>,
+  alive: () => Promise<string | undefined>,
+): Promise<Answer<T>> {
   try {
     return await using(open(), async (side) => ({ where: side.where, status: await ask(side) }));
   } catch (error) {
-    return { problem: toAppError(error) };
+    const problem = toAppError(error);
+    const found = OF_THE_KEY.has(problem.reason) ? await alive().catch(() => undefined) : undefined;
+    if (found === undefined || problem.reason !== 'NOT_RUNNING') return { problem, alive: found };
+    return { problem: new AppError('OWNER_KEY_MISSING', { file }), alive: found };
   }
+}
+
+async function controlAlive(io: CliIo, options: GlobalOptions): Promise<string | undefined> {
+  const { answered, what } = await isReady(controlAddress(options.control, io.env, homeOf(io, options)), LIMIT_MS);
+  return answered ? what : undefined;
+}
+
+async function edgeAlive(io: CliIo, options: GlobalOptions): Promise<string | undefined> {
+  const { socket } = homeOf(io, options);
+  (await dialHomeSocket(socket)).destroy();
+  return `runs, and listens on ${socket}`;
 }
 
 function json<Desc extends DescMessage>(schema: Desc, answered: Answer<MessageShape<Desc>>): PlainObject {
   if (!('problem' in answered)) return { reachable: true, where: answered.where, ...plain(schema, answered.status) };
-  const { reason, message } = answered.problem;
-  return { reachable: false, reason, message };
+  const { alive, problem } = answered;
+  const { reason, message } = problem;
+  return { reachable: alive !== undefined, ...(alive === undefined ? {} : { alive }), reason, message };
+}
+
+function printAlive(out: Printer, side: string, alive: string, { message, reason }: AppError): void {
+  out.line(`${side} ${alive}`, 'yellow');
+  out.line(`         it tells no more without the owner's key: ${message} (${reason})`);
 }
 
 function printEdge(out: Printer, edge: Answer<MessageShape<typeof EdgeStatusSchema>>): void {
   if ('problem' in edge) {
-    out.line(`edge     does not answer: ${edge.problem.message} (${edge.problem.reason})`, 'red');
+    if (edge.alive !== undefined) printAlive(out, 'edge    ', edge.alive, edge.problem);
+    else out.line(`edge     does not answer: ${edge.problem.message} (${edge.problem.reason})`, 'red');
     return;
   }
   const s = edge.status;
@@ -111,6 +159,10 @@ function printRefused(out: Printer, { refusedCalls }: MessageShape<typeof EdgeSt
 
 function printControl(out: Printer, control: Answer<MessageShape<typeof ControlStatusSchema>>): void {
   if ('problem' in control) {
+    if (control.alive !== undefined) {
+      printAlive(out, 'control ', control.alive, control.problem);
+      return;
+    }
     const { message, reason } = control.problem;
     const how = SILENT.has(reason) ? 'does not answer' : 'answers with an error';
     out.line(`control  ${how}: ${message} (${reason})`, 'red');
@@ -128,6 +180,7 @@ function printControl(out: Printer, control: Answer<MessageShape<typeof ControlS
     const how = `${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? 'ahead of' : 'behind'}`;
     out.line(`         its clock is ${how} the database's, whose time is used; set it right`, 'yellow');
   }
+  for (const { createTime, text } of s.notices) out.line(`         ${timeText(createTime)}: ${text}`, 'yellow');
   if (s.stopped) out.line(`         stopped: ${s.stopped}`, 'red');
 }
 

@@ -3,7 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { bareKey, withPin } from '../../base/pin.ts';
-import { writeAudit } from '../ledger/audit.ts';
+import { writeAudit, writeAuditOnce } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 import type { DeviceRef } from './devices.ts';
@@ -151,7 +151,12 @@ export class Enrolment {
       .executeTakeFirst();
     if (!token || !sameBytes(token.hash, hash)) return invalid;
     if (token.redeemed_by !== null) return this.#again(trx, token.tenant, token.redeemed_by, request);
-    if (!token.fresh) return invalid;
+    if (!token.fresh) {
+      // Whoever shows it has it from somewhere: the owner is told of that, too.
+      const subject = `name:${token.name}`;
+      await writeAuditOnce(trx, { tenant: token.tenant, principal: 'join', action: 'join_token.expired', subject });
+      return invalid;
+    }
     const device = await this.#insert(trx, token.tenant, token.name || request.name, request);
     await trx.updateTable('join_token').set({ redeemed_by: device.deviceId }).where('hash', '=', hash).execute();
     const { tenant, deviceId, name } = device;
@@ -181,7 +186,11 @@ export class Enrolment {
       .where('id', '=', id)
       .forUpdate()
       .executeTakeFirst();
-    if (!device) return { refusal: 'JOIN_TOKEN_INVALID', name: '' };
+    const reused = { tenant, principal: 'join', action: 'join_token.reused', subject: `device:${id}` };
+    if (!device) {
+      await writeAuditOnce(trx, { ...reused, detail: { removed: true } });
+      return { refusal: 'JOIN_TOKEN_INVALID', name: '' };
+    }
     const { name } = device;
     const sameKeys =
       device.public_key !== null &&
@@ -190,9 +199,7 @@ export class Enrolment {
     if (sameKeys)
       return device.state === 'suspended' ? { refusal: 'DEVICE_SUSPENDED', name } : { deviceId: id, tenant, name };
     // A spent token is no credential: whoever shows it acts on nobody, and the owner is told.
-    await writeAudit(trx, [
-      { tenant, principal: 'join', action: 'join_token.reused', subject: `device:${id}`, detail: { name } },
-    ]);
+    await writeAuditOnce(trx, { ...reused, detail: { name } });
     return { refusal: 'JOIN_TOKEN_INVALID', name };
   }
 

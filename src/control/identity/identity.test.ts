@@ -5,7 +5,8 @@ import { onBothDatabases } from '../../../test/support/identity-database.ts';
 import { newId } from '../../base/ids.ts';
 import { ManualClock } from '../../base/manual-clock.ts';
 import { bareKey, withPin } from '../../base/pin.ts';
-import { listAudit } from '../ledger/audit.ts';
+import { NOTICED, noticesOf } from '../gateway/api/notices.ts';
+import { listAudit, recentAudit } from '../ledger/audit.ts';
 import { Authenticator, bearerOf } from './authenticator.ts';
 import { type Device, type DeviceRef, Devices } from './devices.ts';
 import { Enrolment, type JoinRequest } from './enrolment.ts';
@@ -150,6 +151,39 @@ onBothDatabases('identity', (under) => {
       'join_token.create',
       'join_token.reused',
     ]);
+  });
+
+  test('a spent join token that is shown again is told once an hour: used, used by a device that was removed, past its time', async () => {
+    const { request, enrolled } = await enrol();
+    const expired = await enrolment.createJoinToken(tenant, 'late', 60_000, 'owner:x');
+    await under.db
+      .updateTable('join_token')
+      .set({ expires_at: new Date(0) })
+      .where('hash', '=', hashKey(bareKey(expired.token)))
+      .execute();
+    const refused = async (token: string) => {
+      for (let n = 0; n < 5; n++) {
+        await expect(enrolment.join(box(token).request)).rejects.toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });
+      }
+    };
+    await refused(request.token);
+    await refused(expired.token);
+    const told = async () => (await recentAudit(under.db, tenant, NOTICED)).map(({ action }) => action).toSorted();
+    expect(await told()).toEqual(['join_token.expired', 'join_token.reused']);
+    // Of the removed device it is the first time in another hour.
+    await under.db
+      .updateTable('audit')
+      .set({ at: new Date(Date.now() - 3 * 3_600_000) })
+      .where('tenant', '=', tenant)
+      .execute();
+    await devices.remove({ tenant, id: enrolled.deviceId }, 'owner:x');
+    await refused(request.token);
+    const [newest] = noticesOf(await recentAudit(under.db, tenant, NOTICED));
+    expect(newest).toMatchObject({
+      action: 'join_token.reused',
+      text: expect.stringContaining('a device that you removed'),
+    });
+    expect(await told()).toHaveLength(3);
   });
 
   test('the same public key with another secret is another key', async () => {

@@ -1,5 +1,5 @@
 // The audit trail of the control plane: who did what to whom. It only ever appends; never content, never secrets.
-import type { Kysely } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { encodeJson } from '../store/commit-encode.ts';
 import type { Schema } from '../store/schema.ts';
@@ -38,6 +38,46 @@ export async function writeAudit(db: Kysely<Schema>, entries: readonly AuditEntr
   await inStore(() => db.insertInto('audit').values(rows).execute());
 }
 
+/** How long one and the same entry of a stranger is enough. */
+const ONCE_HOURS = 1;
+
+/** Appends what somebody without a credential did, once an hour: whoever repeats it cannot fill the trail. */
+export async function writeAuditOnce(db: Kysely<Schema>, entry: AuditEntry): Promise<void> {
+  const { tenant, action, subject } = entry;
+  const known = db
+    .selectFrom('audit')
+    .select('at')
+    .where('tenant', '=', tenant)
+    .where('at', '>', sql<Date>`now() - make_interval(hours => ${ONCE_HOURS})`)
+    .where('action', '=', action)
+    .where('subject', '=', subject)
+    .limit(1);
+  if (!(await inStore(() => known.executeTakeFirst()))) await writeAudit(db, [entry]);
+}
+
+/** A tenant's newest entries of these actions of the last days. */
+export async function recentAudit(
+  db: Kysely<Schema>,
+  tenant: string,
+  { actions, days, most }: { readonly actions: readonly string[]; readonly days: number; readonly most: number },
+): Promise<AuditRecord[]> {
+  const query = db
+    .selectFrom('audit')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('at', '>', sql<Date>`now() - make_interval(days => ${days})`)
+    .where('action', 'in', actions)
+    .orderBy('at', 'desc')
+    .limit(most);
+  return (await inStore(() => query.execute())).map(recordOf);
+}
+
+const recordOf = (row: Selectable<Schema['audit']>): AuditRecord => ({
+  ...row,
+  at: row.at.getTime(),
+  detail: row.detail as AuditRecord['detail'],
+});
+
 /**
  * A page of a tenant's entries, newest first. `size` is 100 by default and at most 1,000; `token` is the `next` of the page
  * before. Entries added meanwhile are not in it. Throws INVALID_ARGUMENT for a token that is none of ours.
@@ -60,9 +100,7 @@ export async function listAudit(
     .limit(size + 1);
   if (from) query = query.where('at', '<=', new Date(from.at)).offset(from.skip);
   const rows = await inStore(() => query.execute());
-  const entries = rows
-    .slice(0, size)
-    .map((row) => ({ ...row, at: row.at.getTime(), detail: row.detail as AuditRecord['detail'] }));
+  const entries = rows.slice(0, size).map(recordOf);
   return { entries, next: rows.length > size ? after(entries, from) : '' };
 }
 

@@ -15,6 +15,7 @@ import type { UsageTotal } from '../../ledger/usage.ts';
 import type { ClockFigures } from '../../store/database-clock.ts';
 import { ownerOf } from '../principal.ts';
 import type { Sessions } from '../sessions.ts';
+import { noticesOf } from './notices.ts';
 
 export function statusApi(parts: {
   readonly sessions: Sessions;
@@ -30,11 +31,16 @@ export function statusApi(parts: {
   readonly faults: () => number;
   /** Why the work of a tenant stands still; empty when it does not. */
   readonly stopped: (tenant: string) => string;
+  /** Entries of the audit trail that the owner is told of. */
+  readonly noticed: (tenant: string) => Promise<readonly AuditRecord[]>;
 }): ServiceImpl<typeof StatusService> {
   return {
     async getStatus(_request, context) {
       const { tenant } = ownerOf(context);
-      const counts = await parts.counts(tenant).catch(() => undefined);
+      const [counts, noticed] = await Promise.all([
+        parts.counts(tenant).catch(() => undefined),
+        parts.noticed(tenant).catch(() => []),
+      ]);
       const model = parts.sessions.modelFor(tenant);
       return {
         build: BUILD,
@@ -51,6 +57,7 @@ export function statusApi(parts: {
         clockAhead: durationFromMs(Math.round(parts.clock().aheadMs)),
         clockWithin: durationFromMs(Math.ceil(parts.clock().within)),
         requestFaults: BigInt(parts.faults()),
+        notices: noticesOf(noticed),
         ...(model ? { model } : {}),
       };
     },
