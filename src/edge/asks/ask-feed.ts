@@ -73,7 +73,7 @@ export class AskFeed {
       again.createTime = createTime;
       return again;
     });
-    await this.#journal.append([{ case: 'ledger', value: { entries } }]);
+    await this.#journal.append([{ case: 'ledger', value: { entries } }], { ending: true });
   }
 }
 

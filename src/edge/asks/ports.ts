@@ -6,8 +6,11 @@ import type { Entry, RecordInit } from '../journal/records.ts';
 
 /** The journal, as records. */
 export interface AskJournal {
-  /** Appends as one unit; resolves with the first sequence when all are synced and folded. */
-  append(records: readonly RecordInit[]): Promise<number>;
+  /**
+   * Appends as one unit; resolves with the first sequence when all are synced and folded.
+   * @param options.ending needed to end something, so a full journal takes it too
+   */
+  append(records: readonly RecordInit[], options?: { readonly ending?: boolean }): Promise<number>;
   /** The record of a sequence, or undefined when there is none (any more). */
   entry(sequence: number): Promise<Entry | undefined>;
   /** "Now" on the edge, in milliseconds since 1970. */

@@ -11,7 +11,7 @@ import { CallBook, type CallBookOptions } from './call-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
 import { systemCode } from './fs-port.ts';
 import type { Journal } from './journal.ts';
-import type { Head, LastSession, Reservation } from './journal-types.ts';
+import type { AppendOptions, Head, LastSession, Reservation } from './journal-types.ts';
 import { type ArchiveOptions, type LedgerArchive, openLedgerArchive } from './ledger-archive.ts';
 import { egressOf, type LedgerLine, type LedgerPage, newestLines, placed } from './ledger-lines.ts';
 import { DEFAULT_JOURNAL_BYTES, type OpenJournalOptions, openJournal } from './open-journal.ts';
@@ -147,8 +147,9 @@ export class EdgeJournal {
   readonly #clock: Clock;
   #pruning: Promise<void> | undefined;
   #pruneFrom: number;
-  /** Monotonic time of the last pruning that brought nothing. */
+  /** Monotonic time of the last pruning that brought nothing, and whether something ended since. */
   #triedAt = Number.NEGATIVE_INFINITY;
+  #ended = false;
   /** Why the last pruning failed. */
   #problem: AppError | undefined;
   /** One pruning or check at a time. */
@@ -243,10 +244,12 @@ export class EdgeJournal {
 
   /**
    * Appends records as one unit; resolves with the first sequence when synced and folded. Records that end something are taken
-   * by a full journal too: they are what makes room in it. Errors: `Journal.append`.
+   * by a full journal too, as are those that the caller says are needed for that: they are what makes room in it.
+   * Errors: `Journal.append`.
    */
-  append(records: readonly RecordInit[], options: { use?: Reservation } = {}): Promise<number> {
-    const ending = records.every((record) => ENDING.includes(record.case));
+  append(records: readonly RecordInit[], options: AppendOptions = {}): Promise<number> {
+    const ending = options.ending ?? records.every((record) => ENDING.includes(record.case));
+    this.#ended ||= ending;
     const at = this.now();
     const bytes = records.map((record) => {
       const encoded = encodeRecord(record, at);
@@ -396,7 +399,8 @@ export class EdgeJournal {
       return await run();
     } catch (error) {
       if (!(error instanceof AppError) || error.reason !== 'JOURNAL_FULL') throw error;
-      const soon = this.#journal.bytes <= this.#pruneFrom && this.#clock.monotonic() - this.#triedAt < PRUNE_AGAIN_MS;
+      const pause = this.#ended ? PRUNE_SOON_MS : PRUNE_AGAIN_MS;
+      const soon = this.#journal.bytes <= this.#pruneFrom && this.#clock.monotonic() - this.#triedAt < pause;
       if (!this.#pruning && soon) throw this.#problem ?? error;
       await this.#pruneOnce();
       return run().catch((again: unknown) => {
@@ -408,6 +412,7 @@ export class EdgeJournal {
 
   #pruneOnce(): Promise<void> {
     this.#problem = undefined;
+    this.#ended = false;
     this.#pruning ??= this.prune()
       .catch((error: unknown) => {
         this.#log.error('the journal could not be pruned', error);
@@ -431,6 +436,7 @@ const SPARE_PART = 8;
 /** Records that let something go that was kept, and those without which an edge cannot start and connect. */
 const ENDING: readonly KnownRecord['case'][] = [
   'askOutcome',
+  'cancel',
   'runAnswered',
   'toolSettled',
   'grantEnded',
@@ -438,8 +444,9 @@ const ENDING: readonly KnownRecord['case'][] = [
   'sessionOpened',
   'clockSet',
 ];
-/** A pruning that did not succeed is tried again when the journal has grown, or after so long. */
+/** A pruning that did not succeed is tried again when the journal has grown, or after so long; sooner when something ended. */
 const PRUNE_AGAIN_MS = 10_000;
+const PRUNE_SOON_MS = 1_000;
 /** What stands in the way of pruning and can be mended; told instead of JOURNAL_FULL. */
 const ROOM: readonly string[] = ['LEDGER_FULL', 'DISK_FULL'];
 /** Bytes of a record beside its message: the time, the case's tag and length. */

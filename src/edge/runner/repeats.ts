@@ -91,7 +91,7 @@ export class Repeats {
     const failure = raw && method ? outcome.failure : toFailure(new AppError('RESULT_DROPPED'));
     const answer = joinAnswer(gated, [], failure, { run, job: to.job, recipient }, at);
     if (answer.egress.length > 0) {
-      await journal.append([{ case: 'ledger', value: { entries: [...answer.egress] } }]);
+      await journal.append([{ case: 'ledger', value: { entries: [...answer.egress] } }], { ending: true });
     }
     return doneResult(to, answer, entry.sequence);
   }

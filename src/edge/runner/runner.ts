@@ -111,7 +111,7 @@ export class ToolRunner {
       const known = calls.get(idempotencyKey);
       return !known || isRead(known);
     });
-    if (left.length > 0) await this.#parts.journal.append(left.map(endedRecord));
+    if (left.length > 0) await this.#parts.journal.append(left.map(endedRecord), { ending: true });
     return { unknown: orphans.length, failed: left.length };
   }
 
@@ -388,7 +388,7 @@ export class ToolRunner {
   }
 
   async #declareUnknown(entry: CallEntry): Promise<void> {
-    await this.#parts.journal.append([unknownRecord(entry)]);
+    await this.#parts.journal.append([unknownRecord(entry)], { ending: true });
   }
 
   #unsettled(): CallEntry[] {

@@ -29,7 +29,8 @@ export function sessionJournal(journal: PositionJournal): SessionJournal {
     now: () => journal.now(),
     signedTime: (at) => journal.signedTime(at, true),
     async leaves(lines) {
-      if (lines.length > 0) await journal.append([{ case: 'ledger', value: { entries: [...lines] } }]);
+      if (lines.length > 0)
+        await journal.append([{ case: 'ledger', value: { entries: [...lines] } }], { ending: true });
     },
     async opened(sessionEpoch: bigint, anchor: JournalPosition | undefined, resumeToken: Uint8Array) {
       const own = anchor?.journalId === journal.id && anchor.sequence > 0n;
