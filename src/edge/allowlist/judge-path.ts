@@ -2,6 +2,7 @@
 
 import { isAbsolute, normalize } from 'node:path';
 import { AppError } from '../../base/errors.ts';
+import { inert } from '../../base/inert.ts';
 import { trimEndSigns } from '../../base/trim-signs.ts';
 import { contains, type Root } from '../config.ts';
 
@@ -18,12 +19,13 @@ export interface JudgedPath {
 
 /**
  * What no name may hold that leaves or comes in: controls (C0, C1), line ends of Unicode, what turns the direction of writing, and the
- * sign that stands for bytes that are no UTF-8.
+ * sign that stands for bytes that are no UTF-8. Nor what draws nothing, where no writing needs it: it carries text past the owner's eyes.
  */
 const UNREADABLE = /[\p{Cc}\u2028\u2029\ufffd\p{Bidi_Control}]/u;
 
 /** Whether a name (or path) can be told, and given back, exactly and safely. The same for Read, Stat, List, Search and shares. */
-export const isReadableName = (text: string): boolean => text.isWellFormed() && !UNREADABLE.test(text);
+export const isReadableName = (text: string): boolean =>
+  text.isWellFormed() && !UNREADABLE.test(text) && inert(text) === text;
 
 /**
  * Finds the root that a path belongs to: absolute, or with a root's name first; with a single root its name may be left

@@ -80,17 +80,23 @@ test('a root whose parent became a link leads nowhere', async () => {
 
 test('names with controls, line ends of Unicode, turned writing or broken UTF-8 are told by nobody, and counted', async () => {
   const odd = ['a\u0007.md', 'b\u0085.md', 'c\u2028.md', 'd\u202e.md', 'e\u2067.md', 'f\u200f.md', 'g\ufffd.md'];
-  const dir = edgeFolder({ 'docs/ok.md': 'word', ...Object.fromEntries(odd.map((name) => [`docs/${name}`, 'word'])) });
+  const hidden = ['\u200b', '\ufeff', '\u2063', '\u3164', '\u00ad', '\u034f', '\ufe0f', '\u2800', '\u{e0041}'];
+  odd.push(...hidden.map((sign, n) => `${'stuvwxyzq'[n]}${sign}.md`));
+  const fine = ['docs/ok.md', 'docs/नक्‍श.md', 'docs/می‌خواهم.md', 'docs/❤️.md', 'docs/👩‍👩‍👧.md', 'docs/说明.md'];
+  const dir = edgeFolder({
+    ...Object.fromEntries(fine.map((name) => [name, 'word'])),
+    ...Object.fromEntries(odd.map((name) => [`docs/${name}`, 'word'])),
+  });
   writeFileSync(Buffer.concat([Buffer.from(join(dir, 'docs/h')), Buffer.from([0xff])]), 'word');
   const rig = await edgeRig(dir);
   const { run } = await rig.ask('Which word?');
   const listed = await rig.call(list, { path: 'docs' }, { run });
-  expect(listed.messages[0]?.files.map(({ path }) => path)).toEqual(['docs/ok.md']);
+  expect(new Set(listed.messages[0]?.files.map(({ path }) => path))).toEqual(new Set(fine));
   expect(listed.result.withheld).toContainEqual(
-    expect.objectContaining({ field: 'files', why: 'UNREADABLE_NAME', name: 'docs: 8 names' }),
+    expect.objectContaining({ field: 'files', why: 'UNREADABLE_NAME', name: 'docs: 17 names' }),
   );
   const found = await rig.call(search, { terms: ['word'] }, { run });
-  expect(found.messages[0]?.matches.map(({ file }) => file?.path)).toEqual(['docs/ok.md']);
+  expect(new Set(found.messages[0]?.matches.map(({ file }) => file?.path))).toEqual(new Set(fine));
   for (const name of odd) {
     for (const method of [read, stat]) {
       expect((await rig.call(method, { path: `docs/${name}` }, { run })).failure).toBe('PATH_NOT_ALLOWED');
