@@ -19,8 +19,8 @@ import { slimValidate } from './slim-validate.mjs';
 
 /**
  * What Node is started with for the edge (docs/decisions/0017). A small heap that is collected as soon as a tenth of its
- * allowance is used, no spare threads, and no optimizing compilers: they and their output take 15 MB after some hundred tool
- * calls, and the edge waits for disk and network, not for JavaScript.
+ * allowance is used and once after the start (src/main/edge.ts), no spare threads, and no optimizing compilers: they and their
+ * output take 15 MB after some hundred tool calls, and the edge waits for disk and network, not for JavaScript.
  */
 const EDGE_FLAGS = [
   '--no-opt',
@@ -34,6 +34,7 @@ const EDGE_FLAGS = [
   '--incremental-marking-hard-trigger=10',
   '--incremental-marking-soft-trigger=10',
   '--v8-pool-size=0',
+  '--expose-gc',
 ];
 
 /** The environment of the edge, for glibc: what is freed goes back to the system. Other C libraries ignore it. */

@@ -9,6 +9,7 @@ import { logFile } from '../base/log-file.ts';
 import { createLogger } from '../base/logger.ts';
 import { makeFolder } from '../base/make-folder.ts';
 import { watchStrayErrors } from '../base/stray-errors.ts';
+import { mark } from '../base/turn-watch.ts';
 import { toAppError } from '../contract/errors.ts';
 import { EDGE_HELP, type EdgeOptions, parseEdgeArgs } from '../edge/commands.ts';
 import { parseJoinLine, readJoinLine } from '../edge/join.ts';
@@ -17,6 +18,8 @@ import { startEdge } from './start-edge.ts';
 /** From the first signal to the end of the process; for what was printed, and when stopping itself hangs. */
 const STOP_MS = 10_000;
 const SPARE_MS = 1_000;
+/** From ready until what the start left is collected: by then it has connected. */
+const COLLECT_MS = 1_000;
 
 /** The home that was tried, once it is known. */
 let tried = '';
@@ -49,6 +52,7 @@ async function run(options: EdgeOptions): Promise<number> {
     const edge = await startEdge({ ...options, line, clock: systemClock, log, onFatal: die });
     const { device, home, socket } = edge;
     process.stdout.write(`ready ${JSON.stringify({ device, home, socket })}\n`);
+    setTimeout(collectStart, COLLECT_MS).unref();
     // Timers of the clock do not keep a process alive; this does, until a signal.
     const alive = setInterval(() => {}, 0x7fffffff);
     const why = await stop;
@@ -63,6 +67,12 @@ async function run(options: EdgeOptions): Promise<number> {
     log.error('the edge could not start', error);
     throw error;
   }
+}
+
+/** V8 would keep it until its next full collection, which on an idle box does not come. One pause, before there is much to do. */
+function collectStart(): void {
+  mark('collecting what the start left');
+  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
 
 function openLog({ home, logLevel }: EdgeOptions) {
