@@ -576,13 +576,25 @@ export class AppError extends Error {
     const known = typeof reason === 'string';
     const entry: Row = known ? ERRORS[reason] : { ...reason, message: reason.message };
     const data = Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, String(value)]));
-    super(options.message ?? entry.message.replace(/\{(\w+)\}/g, (whole, key: string) => data[key] ?? whole), options);
+    super(options.message ?? filled(entry.message, data), options);
     this.reason = known ? reason : reason.reason;
     this.code = entry.code;
     this.retryable = entry.retryable;
     this.metadata = data;
     this.exit = entry.exit ?? exitOf(entry.code);
   }
+}
+
+/** What raises a limit; a fixed one is told with `nothing; WHAT TO DO` in the place of a setting. */
+const RAISE = 'raise {setting} if this is right';
+const FIXED = /^nothing[;,]\s+(?:and\s+)?/;
+
+function filled(template: string, data: Readonly<Record<string, string>>): string {
+  const fixed = data.setting !== undefined && FIXED.test(data.setting);
+  const text = fixed ? template.replace(RAISE, 'it is fixed: {setting}') : template;
+  return text.replace(/\{(\w+)\}/g, (whole, key: string) =>
+    fixed && key === 'setting' ? data.setting!.replace(FIXED, '') : (data[key] ?? whole),
+  );
 }
 
 /** Exit code of a verb that ended with this gRPC code. */

@@ -110,10 +110,15 @@ export class LeaseLoop {
   }
 
   async #lose(rows: readonly StoredOutboxRow[], why: string): Promise<void> {
-    const { log, workers } = this.#parts;
+    const { log, outbox, workers } = this.#parts;
     for (let at = 0; at < rows.length && !this.#stopped; at += AT_ONCE) {
+      const some = rows.slice(at, at + AT_ONCE);
+      // The reading is older with each piece: what a worker has come back with meanwhile has another holder.
+      const now = await outbox.check(some.map(({ dispatchId }) => dispatchId));
+      const holders = new Map(now.map(({ dispatchId, holder }) => [dispatchId, holder]));
+      const still = some.filter(({ dispatchId, holder }) => holders.get(dispatchId) === holder);
       await Promise.all(
-        rows.slice(at, at + AT_ONCE).map((row) => {
+        still.map((row) => {
           log.info('taking over a job', { job: row.job, epoch: row.epoch, why });
           return workers.lost(row, why);
         }),

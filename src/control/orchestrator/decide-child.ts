@@ -36,7 +36,11 @@ export function childRefusal(run: RunState, call: ChildCallCommand, methods: Met
   if (!methods.byFullName(call.method)) return refused('it is not known here');
   const { maxDepth } = run.limits;
   if (depthOf(run, parent) >= maxDepth) {
-    return new AppError('LIMIT_EXCEEDED', { what: 'how deep jobs call jobs', limit: maxDepth, setting: 'maxDepth' });
+    return new AppError('LIMIT_EXCEEDED', {
+      what: 'how deep jobs call jobs',
+      limit: maxDepth,
+      setting: 'nothing; call from a job further up',
+    });
   }
   let children = 0;
   for (const { role } of run.jobs.values()) if (role === 'child') children++;

@@ -358,7 +358,9 @@ export class RunService {
     const first = this.#decide(undefined, { type: 'submit', submitted: submittedAsk(tenant, ask, this.#limits), at });
     if (isFull(line)) {
       const bound = { what: 'the number of runs that wait in this conversation', limit: this.#limits.maxWaitingRuns };
-      const refused = toFailure(new AppError('LIMIT_EXCEEDED', { ...bound, setting: 'maxWaitingRuns' }));
+      const refused = toFailure(
+        new AppError('LIMIT_EXCEEDED', { ...bound, setting: 'nothing; wait for some, or begin another conversation' }),
+      );
       const second = this.#decide(first.state, { type: 'refuse', failure: refused, at });
       const run = runChange(undefined, second.state, [...first.events, ...second.events], at);
       const changes = { tenant, id: ask, outcome: { run: ask.run, refused }, runs: [run], conversations: [] };

@@ -13,13 +13,15 @@ export interface MetLimit {
 /** The limit that leaves a step without tools; undefined when it may have them. */
 export function metLimit(run: RunState, step: number): MetLimit | undefined {
   const { maxSteps, maxJobs, maxToolBytes } = run.limits;
-  if (step + 1 >= maxSteps) return { what: 'the number of model turns', limit: maxSteps, setting: 'maxSteps' };
+  if (step + 1 >= maxSteps)
+    return { what: 'the number of model turns', limit: maxSteps, setting: 'nothing; ask again to go on' };
   let before = 0;
   for (const job of run.jobs.values()) if (isPlanned(job) && job.step < step) before++;
   // This turn, one tool call, and the turn after it.
-  if (before + 3 > maxJobs) return { what: 'the number of jobs', limit: maxJobs, setting: 'maxJobs' };
+  if (before + 3 > maxJobs)
+    return { what: 'the number of jobs', limit: maxJobs, setting: 'nothing; ask again to go on' };
   if (givenBytes(run, step) >= maxToolBytes) {
-    return { what: 'the size of all tool results', limit: maxToolBytes, setting: 'maxToolBytes' };
+    return { what: 'the size of all tool results', limit: maxToolBytes, setting: 'nothing; ask for less at once' };
   }
   return undefined;
 }

@@ -25,11 +25,19 @@ export function checkUnit(unit: CommitUnit): void {
   if (unit.outbox.some((row) => unit.outboxDone.includes(row.dispatchId))) bad('a dispatch is both new and done');
   if (unit.timers.some((row) => unit.timersDone.includes(row.id))) bad('a timer is both new and done');
   if (unitBytes(unit) > UNIT_LIMIT) {
-    throw new AppError('LIMIT_EXCEEDED', { what: 'a commit', limit: `${UNIT_LIMIT} bytes`, setting: 'fewer events' });
+    throw new AppError('LIMIT_EXCEEDED', {
+      what: 'a commit',
+      limit: `${UNIT_LIMIT} bytes`,
+      setting: 'nothing; ask for less at once',
+    });
   }
   const rows = unit.parts.reduce((sum, part) => sum + part.events.length, 0) + unit.outbox.length + unit.timers.length;
   if (rows + unit.outboxDone.length + unit.timersDone.length + unit.jobs.length > ROWS_LIMIT) {
-    throw new AppError('LIMIT_EXCEEDED', { what: 'a commit', limit: `${ROWS_LIMIT} rows`, setting: 'fewer rows' });
+    throw new AppError('LIMIT_EXCEEDED', {
+      what: 'a commit',
+      limit: `${ROWS_LIMIT} rows`,
+      setting: 'nothing; ask for less at once',
+    });
   }
 }
 
