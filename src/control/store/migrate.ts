@@ -19,6 +19,7 @@ import { historyBeat } from './migrations/0009-history-beat.ts';
 import type { Schema } from './schema.ts';
 import { storeError } from './sql-failure.ts';
 
+/** They come before the expansions: one that takes away what an expansion made says `if exists`. */
 const migrations: Record<string, Migration> = {
   '0001-first': first,
   '0002-replicas': replicas,
