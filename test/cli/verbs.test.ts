@@ -544,7 +544,7 @@ function keyFile(key: string): string {
 }
 
 /** An edge and a control plane that keep what `docs` says to them. */
-async function docsBox(more: { grants?: object[] } = {}) {
+async function docsBox(more: { grants?: object[]; unknown?: string } = {}) {
   const said: { grant: object[]; ingest: IngestRequest[]; removed: object[]; revoked: string[] } = {
     grant: [],
     ingest: [],
@@ -608,6 +608,8 @@ async function docsBox(more: { grants?: object[] } = {}) {
         documents: [{ id: `${collection}/a.md`, passages: 1, bytes: 10n, title: '甲' }],
       }),
       delete: (request) => {
+        if (request.collection === more.unknown)
+          throw new AppError('COLLECTION_UNKNOWN', { collection: request.collection });
         said.removed.push(request.what);
         return { documents: 3 };
       },
@@ -642,7 +644,9 @@ test('docs are listed, searched with their lines, and removed with the grants fo
       { id: 'g1', collection: 'docs' },
       { id: 'g2', collection: 'other' },
       { id: 'g3', run: 'r' },
+      { id: 'g4', collection: 'lost' },
     ],
+    unknown: 'lost',
   });
   expect((await run(['docs', 'ls'])).stdout).toMatch(/docs +2 +4 +2 KB .*lexical\/x \(letters, not meaning\)/);
   expect(JSON.parse((await run(['docs', 'ls', 'docs', '--json'])).stdout)).toMatchObject([
@@ -653,6 +657,10 @@ test('docs are listed, searched with their lines, and removed with the grants fo
   expect(found.stderr).toContain('by letters, not by meaning');
   expect((await run(['docs', 'rm', 'docs', 'a', 'b'])).stdout).toBe('removed 3 documents from docs\n');
   expect(said.revoked).toEqual([]);
+  // Granted here, and never there.
+  expect((await run(['docs', 'rm', 'lost'])).stdout).toBe('removed 0 documents from lost\n');
+  expect(said.revoked).toEqual(['g4']);
+  said.revoked.length = 0;
   await run(['docs', 'rm', 'docs']);
   expect(said.removed).toMatchObject([{ case: 'documents', value: { ids: ['a', 'b'] } }, { case: 'everything' }]);
   expect(said.revoked).toEqual(['g1']);

@@ -265,11 +265,18 @@ test('the owner key is made once and kept', async () => {
 test('documents are granted before they leave, stand in the list of grants until they are revoked, and asks use them', async () => {
   const peer = await control.welcome();
   const api = client();
-  const { grant, documents } = await api.grantDocuments({ collection: 'docs', patterns: ['/docs'] });
+  let { grant, documents } = await api.grantDocuments({ collection: 'docs', patterns: ['/docs'] });
   expect(documents).toMatchObject([{ path: 'docs/a.md', realPath: '/docs/a.md', bytes: 7n }]);
   expect(grant).toMatchObject({ collection: 'docs', run: '', paths: ['/docs'] });
   expect(edge.entries.map(({ record }) => record.case).slice(-2)).toEqual(['grantMinted', 'ledger']);
   expect((await api.listGrants({})).grants).toMatchObject([{ id: grant!.id, collection: 'docs' }]);
+  // The same again stands in its place.
+  for (const patterns of [['/docs'], ['/docs/'], ['/docs', '/docs/a.md']]) {
+    const again = (await api.grantDocuments({ collection: 'docs', patterns })).grant;
+    expect((await api.listGrants({})).grants.map(({ id }) => id)).toEqual([again?.id]);
+    grant = again;
+  }
+  expect(edge.entries.at(-3)?.record).toMatchObject({ case: 'grantEnded', value: { why: 'REPLACED' } });
   expect(await refusal(api.grantDocuments({ collection: 'docs', patterns: ['docs/none'] }))).toMatchObject({
     reason: 'SHARE_NO_MATCH',
   });

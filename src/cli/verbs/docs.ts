@@ -17,6 +17,7 @@ import {
 } from '../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { GrantSchema, LeftOutSchema, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError, EXIT } from '../../base/errors.ts';
+import { toAppError } from '../../contract/errors.ts';
 import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
 import { type AddedDocuments, addDocuments } from '../docs-add.ts';
 import { reEmbedCollections } from '../docs-re-embed.ts';
@@ -326,21 +327,32 @@ async function remove(io: CliIo, collection: string, ids: string[], options: Glo
   const out = new Printer(io.stdout, io.env);
   const what =
     ids.length > 0 ? { case: 'documents' as const, value: { ids } } : { case: 'everything' as const, value: true };
-  const { documents } = await using(controlSide(io, options), (control) =>
+  const removing = using(controlSide(io, options), (control) =>
     control.client(RetrievalService).delete({ collection, what }),
   );
+  const { documents } = await removing.catch(async (error: unknown) => {
+    // What was granted and never came there is revoked all the same.
+    const none = ids.length === 0 && toAppError(error).reason === 'COLLECTION_UNKNOWN';
+    if (none && (await revokeGrants(io, collection, options)) > 0) return { documents: 0 };
+    throw error;
+  });
   // Only then: as long as something is kept there, the grant says so.
   if (ids.length === 0) await revokeGrants(io, collection, options);
   out.line(`removed ${countText(documents, 'document')} from ${collection}`);
 }
 
-async function revokeGrants(io: CliIo, collection: string, options: GlobalOptions): Promise<void> {
-  await using(localSide(io, options), async (edge) => {
-    const local = edge.client(LocalService);
-    const { grants } = await local.listGrants({});
-    for (const { id } of grants.filter((each) => each.collection === collection)) await local.revokeGrant({ id });
-  }).catch((error: unknown) => {
+/** Resolves with how many there were. */
+async function revokeGrants(io: CliIo, collection: string, options: GlobalOptions): Promise<number> {
+  try {
+    return await using(localSide(io, options), async (edge) => {
+      const local = edge.client(LocalService);
+      const grants = (await local.listGrants({})).grants.filter((each) => each.collection === collection);
+      for (const { id } of grants) await local.revokeGrant({ id });
+      return grants.length;
+    });
+  } catch (error) {
     if (!(error instanceof AppError && error.reason === 'NOT_RUNNING')) throw error;
     new Printer(io.stderr, io.env).line('no edge runs here: grants of another box for it are revoked there', 'yellow');
-  });
+    return 0;
+  }
 }

@@ -3,6 +3,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ChildCall, ChildResultSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
@@ -45,8 +46,8 @@ export class ChildCalls {
     const { dispatchId, epoch, number } = frame;
     const answer = (result: Result) => session.childResult({ dispatchId, epoch, number, result });
     if (open.size >= MAX_OPEN && !open.has(number)) {
-      const bound = { what: 'the calls of one job at once', limit: MAX_OPEN, setting: 'nothing; call fewer at once' };
-      answer({ case: 'failure', value: toFailure(new AppError('LIMIT_EXCEEDED', bound)) });
+      const over = fixedLimit('the number of calls of one job at once', MAX_OPEN, 'call fewer at once');
+      answer({ case: 'failure', value: toFailure(over) });
       return;
     }
     const stop = new AbortController();

@@ -13,6 +13,7 @@ import {
 import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toAppError, toFailure } from '../../contract/errors.ts';
 import type { FrameCounter } from '../../contract/frames.ts';
@@ -97,7 +98,7 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
       case 'toolResult':
         if (results >= MAX_RESULTS) {
           const what = 'the number of tool results that wait for the database';
-          throw new AppError('LIMIT_EXCEEDED', { what, limit: MAX_RESULTS, setting: 'nothing; send fewer at once' });
+          throw fixedLimit(what, MAX_RESULTS, 'send fewer at once');
         }
         results++;
         {

@@ -1,6 +1,6 @@
 // Tasks beside a reader that goes on reading: those with the same key one after the other, the others beside each other, and
 // what they have to tell is told in the order in which they came. The first failure ends all of it.
-import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 
 export interface OrderedTasksOptions {
   /** Tasks that may be there, begun or not; an add beyond it throws LIMIT_EXCEEDED. */
@@ -39,7 +39,7 @@ export class OrderedTasks {
     if (this.#ended) return;
     if (this.#line.length >= this.#options.max) {
       const what = 'the number of frames that wait for the database';
-      throw new AppError('LIMIT_EXCEEDED', { what, limit: this.#options.max, setting: 'nothing; send fewer at once' });
+      throw fixedLimit(what, this.#options.max, 'send fewer at once');
     }
     const entry: Entry = { key, task, tell: undefined };
     this.#line.push(entry);

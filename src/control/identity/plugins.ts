@@ -7,6 +7,7 @@ import type { Effect } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { every } from '../../base/every.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { Logger } from '../../base/logger.ts';
 import { type PluginContract, readPlugin } from '../../contract/plugin.ts';
 import {
@@ -112,8 +113,7 @@ export class Plugins {
         await sql`select pg_advisory_xact_lock(hashtext(${`plugins of ${tenant}`}))`.execute(trx);
         const own = await trx.selectFrom('plugin').select('package').where('tenant', '=', tenant).execute();
         if (own.length >= MAX_PLUGINS && !own.some((row) => row.package === contract.package)) {
-          const bound = { what: 'the number of plugins', limit: MAX_PLUGINS, setting: 'nothing; remove some' };
-          throw new AppError('LIMIT_EXCEEDED', bound);
+          throw fixedLimit('the number of plugins', MAX_PLUGINS, 'remove some (`bowline plugins rm PACKAGE`)');
         }
         const { package: _key, ...changes } = values;
         const stored = await trx

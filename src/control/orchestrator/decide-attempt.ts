@@ -4,6 +4,7 @@ import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { JobFinished } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { dispatchId } from '../../base/ids.ts';
 import { codeNumber, toFailure } from '../../contract/errors.ts';
 import { chatResult } from './chat-result.ts';
@@ -124,8 +125,8 @@ function judge(
   let size = 0;
   for (const message of messages) size += message.length;
   if (size > MAX_RESULT_BYTES || messages.length > 65_536) {
-    const bound = { what: 'the result of a job', limit: `${MAX_RESULT_BYTES} bytes`, setting: 'nothing; ask for less' };
-    return { case: 'failure', value: toFailure(new AppError('LIMIT_EXCEEDED', bound)) };
+    const over = fixedLimit('the result of a job', `${MAX_RESULT_BYTES} bytes`, 'ask for less');
+    return { case: 'failure', value: toFailure(over) };
   }
   if (job.method !== CHAT_METHOD || (job.role !== 'turn' && job.role !== 'summary')) return result;
   const said = chatResult(messages);

@@ -5,6 +5,7 @@ import { type ToolCall, ToolCallSchema } from '../../../gen/bowline/capability/l
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { OfferedTool } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { check } from '../../contract/check.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../contract/registry.ts';
@@ -83,7 +84,7 @@ function judge(run: RunState, step: number, call: ToolCall, { tools, methods, fu
 function read(call: ToolCall, method: CapabilityMethod): Message {
   if (Buffer.byteLength(call.argumentsJson) > MAX_ARGUMENT_BYTES) {
     const limit = `${MAX_ARGUMENT_BYTES} bytes`;
-    throw new AppError('LIMIT_EXCEEDED', { what: 'the size of the arguments', limit, setting: 'nothing; send less' });
+    throw fixedLimit('the size of the arguments', limit, 'send less');
   }
   const { input } = method.desc;
   try {

@@ -6,6 +6,7 @@ import { type CollectionUse, UserEventSchema } from '../../../gen/bowline/edge/v
 import { type AskRecord, AskRecordSchema, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { type AskRequest, type Shared, SharedSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { askEgress } from '../egress/ledger.ts';
 import { shareGrantOf } from '../grants/grants.ts';
 import { modelRecipients, namedRecipients, type Recipients, UNKNOWN_RECIPIENT } from '../grants/recipients.ts';
@@ -17,11 +18,7 @@ const MAX_TEXT_BYTES = 65_536;
 export function checkAsk(request: AskRequest): void {
   if (request.text.trim() === '') throw new AppError('INVALID_ARGUMENT', { what: 'the ask has no text' });
   if (Buffer.byteLength(request.text) > MAX_TEXT_BYTES) {
-    throw new AppError('LIMIT_EXCEEDED', {
-      what: 'the text of an ask',
-      limit: `${MAX_TEXT_BYTES} bytes`,
-      setting: 'nothing, share a file instead',
-    });
+    throw fixedLimit('the text of an ask', `${MAX_TEXT_BYTES} bytes`, 'share a file instead');
   }
   if (request.conversation !== '' && !UUID.test(request.conversation)) {
     throw new AppError('INVALID_ARGUMENT', {

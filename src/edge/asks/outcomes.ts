@@ -3,6 +3,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { type Outcome, OutcomeSchema, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { toFailure } from '../../contract/errors.ts';
 
 /** A record holds 1 MiB; this leaves room for its frame. */
@@ -24,13 +25,7 @@ export const cancelledOutcome = (): Outcome =>
 export function outcomeForJournal(outcome: Outcome): Outcome {
   if (toBinary(OutcomeSchema, outcome).length <= MAX_OUTCOME_BYTES) return outcome;
   const what = 'the kept copy of this answer';
-  const failure = toFailure(
-    new AppError('LIMIT_EXCEEDED', {
-      what,
-      limit: `${MAX_OUTCOME_BYTES} bytes`,
-      setting: 'nothing, it was shown whole',
-    }),
-  );
+  const failure = toFailure(fixedLimit(what, `${MAX_OUTCOME_BYTES} bytes`, 'it was shown whole'));
   const { state, usage, model } = outcome;
   return create(OutcomeSchema, {
     state,

@@ -3,7 +3,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type Ended, type RunEvent, RunEventSchema, type Waiting } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { type Job, type TextChunk, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
-import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { TextBuffer } from './text-buffer.ts';
 
 /** A position in the streamed text of a run. */
@@ -119,11 +119,7 @@ export class RunView {
   /** What happens, from the beginning of the current text to the end of the run or the signal. */
   async *follow(signal: AbortSignal): AsyncGenerator<RunEvent, void, undefined> {
     if (this.#wakers.size >= this.#limits.followers) {
-      throw new AppError('LIMIT_EXCEEDED', {
-        what: 'followers of one run',
-        limit: this.#limits.followers,
-        setting: 'nothing, end one',
-      });
+      throw fixedLimit('the number of followers of one run', this.#limits.followers, 'end one');
     }
     let wake = () => {};
     const waker = () => wake();

@@ -12,7 +12,7 @@ import { newId } from '../../base/ids.ts';
 import type { RecordInit } from '../journal/records.ts';
 import { modelRecipients, namedRecipients, type Recipients } from './recipients.ts';
 import type { ShareReport, ShareWish } from './share-resolver.ts';
-import { mustTake } from './standing-grants.ts';
+import { mustTake, replacedBy } from './standing-grants.ts';
 
 export interface GrantDocumentsParts {
   /** Standing grants that are live. */
@@ -62,6 +62,12 @@ export async function grantDocuments(
   );
   // Nothing of it could be read: then there is nothing to grant.
   if (files.length === 0) throw new AppError('SHARE_NO_MATCH', { pattern: patterns.join(' '), why: whyNone(leftOut) });
+  const names = [
+    ...patterns,
+    ...folders.map(({ path }) => path),
+    ...files.flatMap((file) => [file.path, file.realPath]),
+  ];
+  const replaced = replacedBy(standing(), collection, names);
   const at = journal.now();
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0n);
   const grant = create(GrantMintedSchema, {
@@ -73,7 +79,8 @@ export async function grantDocuments(
     collection,
   });
   const lines = files.map((file) => line(file, grant.id, told, at));
-  const records: RecordInit[] = [{ case: 'grantMinted', value: grant }];
+  const ended = replaced.map(({ id }): RecordInit => ({ case: 'grantEnded', value: { id, why: 'REPLACED' } }));
+  const records: RecordInit[] = [...ended, { case: 'grantMinted', value: grant }];
   for (let from = 0; from < lines.length; from += LINES)
     records.push({ case: 'ledger', value: { entries: lines.slice(from, from + LINES) } });
   await journal.append(records);

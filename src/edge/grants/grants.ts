@@ -4,7 +4,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type ShareGrant, ShareGrantSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { type GrantedFile, type GrantMinted, GrantMintedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import type { Clock } from '../../base/clock.ts';
-import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { RecordInit } from '../journal/records.ts';
@@ -13,7 +13,7 @@ import type { RecordInit } from '../journal/records.ts';
 export type WhyNot = 'NO_GRANT' | 'RANGE' | 'CAP' | 'RECIPIENT' | 'CHANGED';
 
 /** Why a grant ended. */
-export type GrantEnd = 'ANSWERED' | 'EXPIRED' | 'CAP' | 'REVOKED' | 'RESTARTED' | 'QUARANTINED';
+export type GrantEnd = 'ANSWERED' | 'EXPIRED' | 'CAP' | 'REVOKED' | 'RESTARTED' | 'QUARANTINED' | 'REPLACED';
 
 /** Lines from `start` to `end`, both included, from 1. */
 export interface LineRange {
@@ -109,11 +109,7 @@ export class Grants {
     readonly capBytes: number;
   }): GrantMinted {
     if (this.#held.size >= MAX_GRANTS) {
-      throw new AppError('LIMIT_EXCEEDED', {
-        what: 'the number of shares',
-        limit: MAX_GRANTS,
-        setting: 'nothing, wait',
-      });
+      throw fixedLimit('the number of shares', MAX_GRANTS, 'wait until some asks are answered');
     }
     const id = newId();
     const expiresAt = this.#clock.now() + this.#lifeMs;

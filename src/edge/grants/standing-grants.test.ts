@@ -4,7 +4,7 @@ import { GrantedFileSchema, GrantMintedSchema } from '../../../gen/bowline/journ
 import { GrantDocumentsRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import type { RecordInit } from '../journal/records.ts';
 import { grantDocuments } from './grant-documents.ts';
-import { collectionsOf, mustTake } from './standing-grants.ts';
+import { collectionsOf, mustTake, replacedBy } from './standing-grants.ts';
 
 const grant = (collection: string, ...recipients: string[]) =>
   create(GrantMintedSchema, { id: `g-${collection}-${recipients.join('-')}`, collection, recipients });
@@ -24,18 +24,43 @@ test('an ask looks by itself only into collections that who answers may see, and
   expect(() => collectionsOf([], ['notes'], undefined)).toThrow('bowline docs add');
 });
 
-test('a collection keeps its recipients, and grants have a bound', () => {
+test('a collection keeps its recipients', () => {
   const live = [grant('own', 'rules', 'local')];
   expect(() => mustTake(live, 'own', ['local', 'rules'])).not.toThrow();
   expect(() => mustTake(live, 'other', ['openai'])).not.toThrow();
   expect(() => mustTake(live, 'own', ['openai'])).toThrow('rules, local may see');
-  expect(() =>
-    mustTake(
-      Array.from({ length: 256 }, () => live[0]!),
-      'own',
-      ['rules'],
-    ),
-  ).toThrow('256');
+});
+
+const standing = (collection: string, id: string, ...paths: string[]) =>
+  create(GrantMintedSchema, { id, collection, recipients: ['local'], files: paths.map((path) => ({ path })) });
+
+test('what is granted again takes the place of what it covers: the same name, another name of it, what lies below a folder', () => {
+  const live = [
+    standing('docs', 'a', '/d/a.md'),
+    standing('docs', 'named', 'd/a.md'),
+    standing('docs', 'two', '/d/a.md', '/e/b.md'),
+    standing('docs', 'folder', '/d/'),
+    standing('docs', 'deep', '/d/x/*.md'),
+    standing('docs', 'beside', '/dx/a.md'),
+    standing('other', 'o', '/d/a.md'),
+  ];
+  const ids = (...names: string[]) => replacedBy(live, 'docs', names).map(({ id }) => id);
+  expect(ids('/d/a.md', 'd/a.md')).toEqual(['a', 'named']);
+  expect(ids('/d/a.md')).toEqual(['a']);
+  expect(ids('/d')).toEqual(['a', 'folder', 'deep']);
+  expect(ids('/d', '/e/b.md')).toEqual(['a', 'two', 'folder', 'deep']);
+  expect(ids('/')).toEqual(['a', 'two', 'folder', 'deep', 'beside']);
+  expect(ids('/none')).toEqual([]);
+});
+
+test('grants have a bound, which repeats never meet, and its text names what helps', () => {
+  const same = Array.from({ length: 256 }, (_, n) => standing('docs', `g${n}`, '/d/a.md'));
+  expect(replacedBy(same, 'docs', ['/d/a.md'])).toHaveLength(256);
+  const distinct = same.map(({ id }, n) => standing('docs', id, `/d/${n}.md`));
+  expect(() => replacedBy(distinct, 'docs', ['/d/new.md'])).toThrow(/limit of 256, .*bowline docs rm COLLECTION/);
+  expect(() => replacedBy(distinct, 'other', ['/d'])).toThrow('256');
+  // What the text names helps.
+  expect(replacedBy(distinct, 'docs', ['/d'])).toHaveLength(256);
 });
 
 test('the grant and every line of the ledger are journaled together before anything is told', async () => {

@@ -3,27 +3,50 @@ import { create } from '@bufbuild/protobuf';
 import { type CollectionUse, CollectionUseSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 
-/** Grants at once; documents that are added again to a collection are another one. */
+/** Grants at once; what is added again to a collection takes the place of what was added before. */
 const MAX_STANDING = 256;
 
 /** Collections of one ask, as the contract has it. */
 const MAX_USED = 16;
 
-/**
- * Throws INVALID_ARGUMENT when the collection holds documents for other recipients: what it holds is searched as a whole.
- * LIMIT_EXCEEDED when there are too many grants.
- */
+/** Throws INVALID_ARGUMENT when the collection holds documents for other recipients: what it holds is searched as a whole. */
 export function mustTake(live: readonly GrantMinted[], collection: string, recipients: readonly string[]): void {
-  if (live.length >= MAX_STANDING) {
-    const bound = { what: 'the number of standing grants', limit: MAX_STANDING, setting: 'nothing; revoke some' };
-    throw new AppError('LIMIT_EXCEEDED', bound);
-  }
   const known = live.find((grant) => grant.collection === collection);
   if (!known || same(known.recipients, recipients)) return;
   const what = `the collection ${collection} holds documents that ${known.recipients.join(', ')} may see; add these for the same recipients, or to another collection`;
   throw new AppError('INVALID_ARGUMENT', { what });
 }
+
+/**
+ * The grants whose place a new one takes: those of its collection that name only what it covers too, by the same name, by another
+ * name of it, or as something below a folder of it. Throws LIMIT_EXCEEDED when there are too many besides.
+ * @param names every name of what is granted now: as the owner wrote it, and as it was found
+ */
+export function replacedBy(
+  live: readonly GrantMinted[],
+  collection: string,
+  names: Iterable<string>,
+): readonly GrantMinted[] {
+  const covered = new Set([...names].map(trimmed));
+  const replaced = live.filter(
+    (grant) => grant.collection === collection && grant.files.every(({ path }) => isCovered(trimmed(path), covered)),
+  );
+  if (live.length - replaced.length < MAX_STANDING) return replaced;
+  const remedy =
+    'add whole folders, which take the place of what was added below them, or remove a collection: `bowline docs rm COLLECTION`';
+  throw fixedLimit('the number of standing grants', MAX_STANDING, remedy);
+}
+
+function isCovered(path: string, covered: ReadonlySet<string>): boolean {
+  if (covered.has(path)) return true;
+  for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1))
+    if (covered.has(path.slice(0, at))) return true;
+  return covered.has('/') && path.startsWith('/');
+}
+
+const trimmed = (path: string): string => (path.length > 1 ? path.replace(/\/+$/, '') || '/' : path);
 
 /** Who would answer. */
 export interface Reader {

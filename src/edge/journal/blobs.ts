@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { type FsPort, isDiskFull, systemCode } from './fs-port.ts';
 import { nodeFs } from './node-fs.ts';
 
@@ -39,11 +40,11 @@ export class Blobs {
   /** Resolves with the blob's name when it is on the disk. @throws LIMIT_EXCEEDED, DISK_FULL, JOURNAL_WRITE: nothing was kept */
   async put(bytes: Uint8Array): Promise<string> {
     if (this.#used + bytes.length > this.#maxBytes) {
-      throw new AppError('LIMIT_EXCEEDED', {
-        what: 'the store of long results',
-        limit: `${this.#maxBytes} bytes`,
-        setting: 'nothing; results that the control plane has taken make room',
-      });
+      throw fixedLimit(
+        'the store of long results',
+        `${this.#maxBytes} bytes`,
+        'results that the control plane has taken make room',
+      );
     }
     const name = randomUUID();
     const path = join(this.#dir, name);

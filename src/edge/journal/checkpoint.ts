@@ -14,7 +14,7 @@ import {
   ToolOutcomeSchema,
   type ToolRefused,
 } from '../../../gen/bowline/journal/v1/journal_pb.ts';
-import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
 import { type Head, type LastSession, MAX_RECORD_BYTES } from './journal-types.ts';
@@ -125,12 +125,7 @@ function pack(
     const one = empty();
     put(one, item);
     const size = toBinary(CheckpointSchema, one).length;
-    if (size > room)
-      throw new AppError('LIMIT_EXCEEDED', {
-        what: 'a record that must be kept',
-        limit: room,
-        setting: 'nothing; it is fixed',
-      });
+    if (size > room) throw fixedLimit('a record that must be kept', room, 'nothing can be done about it here');
     if (used + size > room) {
       result.push(empty());
       used = 0;

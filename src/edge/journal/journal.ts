@@ -2,6 +2,7 @@
 // Records are opaque bytes. Opening and repair are in open-journal.ts.
 import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { nextHead, sameHead } from '../../contract/integrity/hash-chain.ts';
 import type { AppendOptions, CurrentSegment, Head, JournalLimits, JournalParts, Reservation } from './journal-types.ts';
 import { readRecords } from './read-records.ts';
@@ -204,11 +205,7 @@ export class Journal {
       if (records.length === 0) throw new AppError('INVALID_ARGUMENT', { what: 'an append needs a record' });
       const bytes = batchBytes(records);
       if (bytes > MAX_BATCH_BYTES || records.some((record) => record.length > this.#limits.recordBytes)) {
-        throw new AppError('LIMIT_EXCEEDED', {
-          what: 'a journal record',
-          limit: this.#limits.recordBytes,
-          setting: 'nothing, split it',
-        });
+        throw fixedLimit('a journal record', this.#limits.recordBytes, 'split it');
       }
       const held = use as Held | undefined;
       if (held && !held.live) throw new AppError('INVALID_ARGUMENT', { what: 'the reservation was used or released' });

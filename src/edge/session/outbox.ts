@@ -1,6 +1,6 @@
 // What waits to be sent in one session: a short urgent lane that never waits, and a bulk lane with backpressure.
 import type { ConnectRequest } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 
 export type FrameBody = Exclude<ConnectRequest['frame'], { case: undefined }>;
 
@@ -24,11 +24,7 @@ export class Outbox {
   urgent(frame: FrameBody): void {
     if (this.#closed || this.#hand(frame)) return;
     if (this.#urgent.length >= URGENT) {
-      throw new AppError('LIMIT_EXCEEDED', {
-        what: 'frames that wait to be sent',
-        limit: URGENT,
-        setting: 'nothing, the other side does not read',
-      });
+      throw fixedLimit('the number of frames that wait to be sent', URGENT, 'the other side does not read');
     }
     this.#urgent.push(frame);
   }

@@ -709,7 +709,7 @@ export type GrantEnded = Message<"bowline.journal.v1.GrantEnded"> & {
   id: string;
 
   /**
-   * ANSWERED, EXPIRED, CAP, REVOKED, RESTARTED, QUARANTINED.
+   * ANSWERED, EXPIRED, CAP, REVOKED, RESTARTED, QUARANTINED, REPLACED.
    *
    * @generated from field: string why = 2;
    */

@@ -10,6 +10,7 @@ import {
   type SkippedCollectionSchema,
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { fixedLimit } from '../../../base/fixed-limit.ts';
 import { toAppError } from '../../../contract/errors.ts';
 import type { HandlerContext } from '../../handler.ts';
 import { cleanText, mustBeName } from './clean-text.ts';
@@ -115,11 +116,7 @@ async function wanted(
   }
   const { items, next } = await listCollections(scope, COLLECTIONS);
   if (next === '') return items;
-  throw new AppError('LIMIT_EXCEEDED', {
-    what: 'a search in all collections',
-    limit: `${COLLECTIONS} collections`,
-    setting: 'nothing, and name those to look into',
-  });
+  throw fixedLimit('a search in all collections', `${COLLECTIONS} collections`, 'name those to look into');
 }
 
 /**
