@@ -1,8 +1,11 @@
 // Plays one fault on a cluster: begins it, waits as long as it lasts, and ends it.
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Cluster, DRAIN_MS } from './cluster.ts';
+import { fillJournal, giveRoom, saysFull } from './full-journal.ts';
 import type { Fault } from './plan.ts';
 
+/** A start on a busy machine. */
+const READY_MS = 30_000;
 /** How late everything comes over a link with `delay`. */
 const DELAY_MS = 150;
 
@@ -12,6 +15,7 @@ export async function play(cluster: Cluster, fault: Fault): Promise<void> {
   if (target === 'redis') return playRedis(cluster, fault);
   if (target === 'postgres') return playPostgres(cluster, fault);
   const part = cluster.part(target);
+  if (fault.kind === 'full') return playFull(cluster, fault);
   switch (fault.kind) {
     case 'kill':
       await part.kill();
@@ -32,6 +36,23 @@ export async function play(cluster: Cluster, fault: Fault): Promise<void> {
     default:
       throw unfit(fault);
   }
+}
+
+/** Killed, filled, started, asked what it says; and after its time killed, given room and started again. */
+async function playFull(cluster: Cluster, { target, lastsMs }: Fault): Promise<void> {
+  const part = cluster.part(target);
+  const number = Number(target.replace('edge-', ''));
+  const { home } = part.stack;
+  await part.kill();
+  const ids = await fillJournal(home);
+  if (ids.length < 40) throw new Error(`only ${ids.length} records fitted into the journal of ${target}`);
+  part.start();
+  await part.ready(READY_MS);
+  await cluster.edge(number, (transport) => saysFull(home, transport));
+  await wait(lastsMs);
+  await part.kill();
+  await giveRoom(home, ids);
+  part.start();
 }
 
 async function playLink(cluster: Cluster, fault: Fault): Promise<void> {

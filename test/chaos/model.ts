@@ -63,6 +63,7 @@ export const PASSING = new Set([
   'RUN_CONTENDED',
   'EDGE_BUSY',
   'EDGE_STOPPING',
+  'JOURNAL_FULL',
   'SHUTTING_DOWN',
   'REPLICA_LEAVING',
 ]);

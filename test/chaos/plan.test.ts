@@ -17,6 +17,7 @@ test('fifty seeds make at least 200 faults, over all programs, Redis with FLUSHA
   for (const program of ['control', 'worker', 'edge']) {
     for (const kind of ['kill', 'stop', 'term', 'ahead', 'back']) expect(hit).toContain(`${kind} ${program}`);
   }
+  expect(faults.filter(({ kind }) => kind === 'full').length).toBeGreaterThanOrEqual(8);
   for (const kind of ['kill', 'flush', 'stop']) expect(hit).toContain(`${kind} redis`);
   for (const kind of ['kill', 'stop', 'deny', 'nologin', 'readonly']) expect(hit).toContain(`${kind} postgres`);
   for (const kind of ['cut', 'reset', 'delay', 'mute', 'deaf']) {

@@ -17,7 +17,8 @@ export const CLUSTER: Shape = { controls: 3, workers: 2, edges: 2, redis: true }
  * kill: SIGKILL, and started again after `lastsMs`. stop: SIGSTOP for `lastsMs`. term: SIGTERM, waited for, started again.
  * cut: nothing passes or connects. reset: every connection breaks once. delay: every byte comes late. mute, deaf: the near
  * end is no longer heard, or hears nothing, while all stays open. flush: FLUSHALL. deny, nologin, readonly: the database ends all
- * sessions and then refuses connections, the role, or every write. ahead, back: the wall clock of a program is wrong by `byMs`.
+ * sessions and then refuses connections, the role, or every write. ahead, back: the wall clock of a program is wrong by `byMs`. full: the edge is killed
+ * and comes back with a journal that holds as much as it may, for `lastsMs`; then there is room again.
  */
 export type FaultKind =
   | 'kill'
@@ -33,7 +34,8 @@ export type FaultKind =
   | 'nologin'
   | 'readonly'
   | 'ahead'
-  | 'back';
+  | 'back'
+  | 'full';
 
 export interface Fault {
   /** Milliseconds after the start of the seed. */
@@ -130,7 +132,8 @@ const key = ({ target, atMs }: Fault): string => `${target}@${atMs}`;
 function faultAt(roll: number, pick: <T>(list: readonly T[]) => T, shape: Shape): [FaultKind, string] {
   const controls = names('control', shape.controls);
   const programs = [...controls, ...controls, ...names('worker', shape.workers), ...names('edge', shape.edges)];
-  if (roll < 0.42) return [pick(['kill', 'kill', 'stop', 'term'] as const), pick(programs)];
+  if (roll < 0.38) return [pick(['kill', 'kill', 'stop', 'term'] as const), pick(programs)];
+  if (roll < 0.43) return ['full', pick(names('edge', shape.edges))];
   if (roll < 0.5) return [pick(['ahead', 'back'] as const), pick(programs)];
   if (roll < 0.74) {
     const links = [

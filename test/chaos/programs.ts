@@ -7,6 +7,7 @@ import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { homePaths } from '../../src/base/home.ts';
 import type { SlowModel } from '../support/slow-model.ts';
 import type { Stack } from '../support/stack.ts';
+import { JOURNAL_BYTES } from './full-journal.ts';
 import type { Link } from './link.ts';
 import { Part } from './part.ts';
 import type { Site } from './site.ts';
@@ -81,7 +82,9 @@ function edgeConfig(stack: Stack): string {
     - path: ${stack.docs}/log.txt
       confirm: never
   execute:
-${execute.join('')}`;
+${execute.join('')}limits:
+  journal_bytes: ${JOURNAL_BYTES}
+`;
 }
 
 /** The pieces of the model's answer: a length that follows from the question, in its language. */
