@@ -48,11 +48,14 @@ async function playFull(cluster: Cluster, { target, lastsMs }: Fault): Promise<v
   if (ids.length < 40) throw new Error(`only ${ids.length} records fitted into the journal of ${target}`);
   part.start();
   await part.ready(READY_MS);
-  await cluster.edge(number, (transport) => saysFull(home, transport));
-  await wait(lastsMs);
-  await part.kill();
-  await giveRoom(home, ids);
-  part.start();
+  try {
+    await cluster.edge(number, (transport) => saysFull(home, transport));
+    await wait(lastsMs);
+  } finally {
+    await part.kill();
+    await giveRoom(home, ids);
+    part.start();
+  }
 }
 
 async function playLink(cluster: Cluster, fault: Fault): Promise<void> {
