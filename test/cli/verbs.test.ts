@@ -544,7 +544,7 @@ function keyFile(key: string): string {
 }
 
 /** An edge and a control plane that keep what `docs` says to them. */
-async function docsBox(more: { grants?: object[]; unknown?: string } = {}) {
+async function docsBox(more: { grants?: object[]; unknown?: string[] } = {}) {
   const said: { grant: object[]; ingest: IngestRequest[]; removed: object[]; revoked: string[] } = {
     grant: [],
     ingest: [],
@@ -608,7 +608,7 @@ async function docsBox(more: { grants?: object[]; unknown?: string } = {}) {
         documents: [{ id: `${collection}/a.md`, passages: 1, bytes: 10n, title: '甲' }],
       }),
       delete: (request) => {
-        if (request.collection === more.unknown)
+        if (more.unknown?.includes(request.collection))
           throw new AppError('COLLECTION_UNKNOWN', { collection: request.collection });
         said.removed.push(request.what);
         return { documents: 3 };
@@ -646,7 +646,7 @@ test('docs are listed, searched with their lines, and removed with the grants fo
       { id: 'g3', run: 'r' },
       { id: 'g4', collection: 'lost' },
     ],
-    unknown: 'lost',
+    unknown: ['lost', 'nowhere'],
   });
   expect((await run(['docs', 'ls'])).stdout).toMatch(/docs +2 +4 +2 KB .*lexical\/x \(letters, not meaning\)/);
   expect(JSON.parse((await run(['docs', 'ls', 'docs', '--json'])).stdout)).toMatchObject([
@@ -661,6 +661,7 @@ test('docs are listed, searched with their lines, and removed with the grants fo
   expect((await run(['docs', 'rm', 'lost'])).stdout).toBe('removed 0 documents from lost\n');
   expect(said.revoked).toEqual(['g4']);
   said.revoked.length = 0;
+  expect(await run(['docs', 'rm', 'nowhere'])).toMatchObject({ code: 6, stdout: '' });
   await run(['docs', 'rm', 'docs']);
   expect(said.removed).toMatchObject([{ case: 'documents', value: { ids: ['a', 'b'] } }, { case: 'everything' }]);
   expect(said.revoked).toEqual(['g1']);

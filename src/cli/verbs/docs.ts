@@ -327,18 +327,22 @@ async function remove(io: CliIo, collection: string, ids: string[], options: Glo
   const out = new Printer(io.stdout, io.env);
   const what =
     ids.length > 0 ? { case: 'documents' as const, value: { ids } } : { case: 'everything' as const, value: true };
+  const whole = ids.length === 0;
   const removing = using(controlSide(io, options), (control) =>
     control.client(RetrievalService).delete({ collection, what }),
   );
-  const { documents } = await removing.catch(async (error: unknown) => {
-    // What was granted and never came there is revoked all the same.
-    const none = ids.length === 0 && toAppError(error).reason === 'COLLECTION_UNKNOWN';
-    if (none && (await revokeGrants(io, collection, options)) > 0) return { documents: 0 };
-    throw error;
-  });
+  const documents = await removing.then(
+    (removed) => removed.documents,
+    (error: unknown) => {
+      // What was granted here and never came there is revoked all the same.
+      if (whole && toAppError(error).reason === 'COLLECTION_UNKNOWN') return undefined;
+      throw error;
+    },
+  );
   // Only then: as long as something is kept there, the grant says so.
-  if (ids.length === 0) await revokeGrants(io, collection, options);
-  out.line(`removed ${countText(documents, 'document')} from ${collection}`);
+  const revoked = whole ? await revokeGrants(io, collection, options) : 0;
+  if (documents === undefined && revoked === 0) throw new AppError('COLLECTION_UNKNOWN', { collection });
+  out.line(`removed ${countText(documents ?? 0, 'document')} from ${collection}`);
 }
 
 /** Resolves with how many there were. */
