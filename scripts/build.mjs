@@ -117,7 +117,7 @@ const targets = [
       minifySyntax: true,
       // Node shows the line of an uncaught error: it must not be the whole program.
       lineLimit: 160,
-      plugins: [sqlWasmBeside(), lazyPackages(), smallLogger(), lazyHttp1(), slimValidate()],
+      plugins: [sqlWasmBeside(), lazyPackages(), lazyHttp1(), slimValidate()],
       loader: { '.wasm': 'file' },
       assetNames: `${CHUNK}[name]-[hash]`,
       // In place of the platform's, whose first use loads undici.
@@ -146,16 +146,6 @@ function sqlWasmBeside() {
         resolveDir: root,
         loader: 'js',
       }));
-    },
-  };
-}
-
-/** The edge writes its log lines itself: pino with its streams and threads takes 1 MB more. */
-function smallLogger() {
-  return {
-    name: 'small-logger',
-    setup(bundler) {
-      bundler.onResolve({ filter: /^pino$/ }, () => ({ path: join(root, 'src/base/log-lines.ts') }));
     },
   };
 }
