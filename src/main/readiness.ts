@@ -6,8 +6,9 @@ import type { HealthBoard } from '../control/gateway/health.ts';
 
 export interface ReadinessParts {
   readonly health: HealthBoard;
-  /** Resolve when they answer. */
+  /** Resolves when the database would take a commit. */
   readonly database: () => Promise<unknown>;
+  /** Resolves when it answers. */
   readonly queue: () => Promise<unknown>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -36,7 +37,7 @@ export async function watchReadiness(parts: ReadinessParts): Promise<() => Promi
     if (stop.signal.aborted) return;
     if (health.get('') !== undefined && health.get('') !== database) {
       if (database) log.info('this replica is ready');
-      else log.warn('this replica is not ready: the database does not answer');
+      else log.warn('this replica is not ready: the database takes no commit, or does not answer in time');
     }
     health.set(DATABASE, database);
     health.set(QUEUE, queue);

@@ -70,6 +70,7 @@ import { usageSince } from '../control/ledger/usage.ts';
 import { RunService } from '../control/orchestrator/run-service.ts';
 import type { MemoryBusHub } from '../control/queue/memory-bus.ts';
 import type { MemoryQueueHub } from '../control/queue/memory-queue.ts';
+import { commitProbe } from '../control/store/can-commit.ts';
 import { createConversations } from '../control/store/conversations.ts';
 import { type Database, openDatabase } from '../control/store/database.ts';
 import { DATABASE_TIME, DatabaseClock } from '../control/store/database-clock.ts';
@@ -85,7 +86,7 @@ import type { EventStore } from '../control/store/unit.ts';
 import { startUpkeep } from '../control/store/upkeep.ts';
 import { watchDisk } from './disk-watch.ts';
 import { openQueue } from './open-queue.ts';
-import { watchReadiness } from './readiness.ts';
+import { DATABASE, watchReadiness } from './readiness.ts';
 import { watchAlone } from './watch-alone.ts';
 
 /** What dispatch uses of store, queue and bus, beside the event store. */
@@ -130,6 +131,8 @@ export interface RunningControl {
 
 /** Between two looks at whether the database and the queue answer. */
 const READY_MS = 2_000;
+/** So long after a commit was not taken, and none since, this replica is not ready. */
+const REFUSED_MS = 10_000;
 
 /** How long an edge that says Hello is kept in line; it takes 15 s without an answer for silence. */
 const PATIENCE_MS = 4_000;
@@ -422,6 +425,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           faults: () => faults.count,
           noticed: (tenant) => recentAudit(database.db, tenant, NOTICED),
           stopped: (tenant) => restored.why(tenant)?.message ?? '',
+          takesCommits: () => health.get(DATABASE) !== false,
           counts: async (tenant) => ({
             devices: await devices.online(tenant),
             openRuns: await stored.countOpen(tenant),
@@ -443,9 +447,14 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     life.onStop('sessions', () => drain({ sessions, dispatcher, underWay, clock }, budgetMs / 2));
     // Before the sessions: whoever is asked to leave must not come back to this replica.
     life.onStop('new connections', () => server.refuse());
+    const probe = commitProbe(database.pool, replica);
     const notReady = await watchReadiness({
       health,
-      database: () => database.pool.query('select 1'),
+      database: async () => {
+        await probe();
+        // A full disk may take the question and no commit.
+        if (pg.fails(REFUSED_MS)) throw new AppError('STORE_UNAVAILABLE', { problem: 'commits are not taken' });
+      },
       queue: () => opened.ping(),
       clock,
       log,

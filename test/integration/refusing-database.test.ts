@@ -1,11 +1,18 @@
 // A database that answers and will have nothing of us for a while, as during maintenance: asks and results wait, none is refused,
 // nothing is acknowledged that is not stored, and no dispatch is sent twice.
+import { createClient } from '@connectrpc/connect';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { StatusService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { Health, HealthCheckResponse_ServingStatus as Status } from '../../gen/grpc/health/v1/health_pb.ts';
 import { Secret } from '../../src/base/secret.ts';
 import { eventually, TestControl } from '../support/control-plane.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+
+/** What anybody is told. */
+const readiness = async (control: TestControl) =>
+  (await createClient(Health, control.transport(undefined)).check({})).status;
 
 let server: TestPostgres;
 let admin: pg.Client;
@@ -111,7 +118,9 @@ test.each([...MAINTENANCE, ...INSIDE])(
       await eventually(() => failed >= 4);
       expect(worker.all('resultCommitted')).toEqual([]);
       expect(edge.all('eventOutcome').filter(({ run }) => run === during.run)).toEqual([]);
+      await eventually(async () => (await readiness(control)) === Status.NOT_SERVING);
       await does(back);
+      await eventually(async () => (await readiness(control)) === Status.SERVING);
       expect((await edge.end(before.run)).answer).toBe('done meanwhile');
       await worker.frame('resultCommitted');
       const second = await worker.job(1);
@@ -127,3 +136,27 @@ test.each([...MAINTENANCE, ...INSIDE])(
   },
   60_000,
 );
+
+test('a table that is locked for long makes a replica not ready, by one waiting statement, and it is ready again after that', async () => {
+  const control = await TestControl.start({
+    config: { databaseUrl: new Secret(await server.createDatabase('locked')) },
+  });
+  const url = new URL(server.url);
+  url.pathname = '/locked';
+  const inside = await connect(url.href);
+  try {
+    await eventually(async () => (await readiness(control)) === Status.SERVING);
+    await inside.query('begin; lock table inbox in access exclusive mode');
+    await eventually(async () => (await readiness(control)) === Status.NOT_SERVING);
+    expect((await control.client(StatusService).getStatus({})).databaseOk).toBe(false);
+    const waiting = `select count(*)::int as n from pg_stat_activity
+      where datname = 'locked' and wait_event_type = 'Lock' and query like '%update lease set expires_at = expires_at%'`;
+    expect((await admin.query(waiting)).rows[0]?.n).toBe(1);
+    await inside.query('commit');
+    await eventually(async () => (await readiness(control)) === Status.SERVING);
+    expect((await control.client(StatusService).getStatus({})).databaseOk).toBe(true);
+  } finally {
+    await inside.end();
+    await control.close();
+  }
+}, 60_000);

@@ -169,7 +169,7 @@ function printControl(out: Printer, control: Answer<MessageShape<typeof ControlS
     return;
   }
   const s = control.status;
-  const database = s.databaseOk ? s.database : `${s.database} does not answer`;
+  const database = s.databaseOk ? s.database : `${s.database} takes no writes or does not answer`;
   out.line(`control  ${control.where}, ${database}, since ${timeText(s.startTime)}`, s.databaseOk ? 'green' : 'red');
   out.line(`         ${countText(s.devices, 'device')}, ${countText(s.workers, 'worker')} connected`);
   out.line(`         ${countText(s.openRuns, 'open run')}, ${countText(s.waitingJobs, 'job')} waiting`);

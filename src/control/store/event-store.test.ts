@@ -69,6 +69,24 @@ test.each([
   expect(batches).toEqual([2, 2, 2]);
 });
 
+test('commits that the database does not take are known until one is taken, or for so long; a race or a unit of its own fault is none', async () => {
+  const clock = new ManualClock();
+  const after = async (...codes: string[]) => {
+    const { database } = failing(codes.map(sqlError));
+    const store = new PgEventStore(database, { clock, giveUpMs: 0 });
+    for (const name of codes) await store.commit(unit('t', [part(name, 0, ['x'])])).catch(() => undefined);
+    return store;
+  };
+  for (const code of ['53100', '25006', '57P03', '42501']) expect((await after(code)).fails(10_000)).toBe(true);
+  for (const code of ['40001', '57014', '22P02', 'XX000']) expect((await after(code)).fails(10_000)).toBe(false);
+  const store = await after('53100');
+  clock.advance(10_001);
+  expect(store.fails(10_000)).toBe(false);
+  const healed = await after('53100');
+  await healed.commit(unit('t', [part('b', 0, ['x'])]));
+  expect(healed.fails(10_000)).toBe(false);
+});
+
 test('an error that came from no server, such as a timeout of the client, is tried again', async () => {
   expect(await commitTwo([new Error('Query read timeout')])).toEqual({ batches: [2, 2], results: BOTH });
 });

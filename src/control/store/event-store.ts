@@ -51,6 +51,8 @@ export class PgEventStore implements EventStore {
   readonly #readTimeoutMs: number;
   readonly #group: GroupCommit<CommitUnit, CommitResult>;
   readonly #closing = new AbortController();
+  /** When the last commit met a database that takes none; nothing since one was taken. Monotonic milliseconds. */
+  #refusedAt: number | undefined;
 
   constructor(database: EventStoreDatabase, options: EventStoreOptions = {}) {
     this.#database = database;
@@ -72,6 +74,11 @@ export class PgEventStore implements EventStore {
   async commit(unit: CommitUnit): Promise<CommitResult> {
     checkUnit(unit);
     return this.#group.submit(unit);
+  }
+
+  /** Whether the last commit was not taken, less than `ms` ago, for a reason that meets every commit alike. */
+  fails(ms: number): boolean {
+    return this.#refusedAt !== undefined && this.#clock.monotonic() - this.#refusedAt < ms;
   }
 
   async outcome(tenant: string, source: string, commandId: string): Promise<Uint8Array | undefined> {
@@ -122,9 +129,12 @@ export class PgEventStore implements EventStore {
     const end = this.#clock.monotonic() + this.#giveUpMs;
     for (let attempt = 1; ; attempt++) {
       try {
-        return (await this.#execute(batch)).map((ok) => ({ ok }));
+        const results = await this.#execute(batch);
+        this.#refusedAt = undefined;
+        return results.map((ok) => ({ ok }));
       } catch (error) {
         const kind = sqlFailure(error);
+        if (kind === 'unreachable') this.#refusedAt = this.#clock.monotonic();
         const over = this.#closing.signal.aborted || this.#clock.monotonic() >= end;
         // A lost race is run again as it is a few times; whatever else hits one unit must not hit its neighbours.
         const split = kind === 'refused' || kind === 'slow' || kind === 'unclear' || (kind === 'again' && attempt >= 3);

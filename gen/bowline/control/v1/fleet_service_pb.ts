@@ -700,7 +700,7 @@ export type GetStatusResponse = Message<"bowline.control.v1.GetStatusResponse"> 
   database: string;
 
   /**
-   * Whether the database answers.
+   * Whether the database answers and takes writes.
    *
    * @generated from field: bool database_ok = 3;
    */

@@ -21,6 +21,8 @@ export function statusApi(parts: {
   readonly sessions: Sessions;
   readonly replica: string;
   readonly database: 'postgres' | 'pglite';
+  /** Whether the database took a write when it was last asked. */
+  readonly takesCommits: () => boolean;
   /** Throws when the database does not answer. */
   readonly counts: (tenant: string) => Promise<{ devices: number; openRuns: number; waitingJobs: number }>;
   readonly startedAt: number;
@@ -45,7 +47,7 @@ export function statusApi(parts: {
       return {
         build: BUILD,
         database: parts.database,
-        databaseOk: counts !== undefined,
+        databaseOk: counts !== undefined && parts.takesCommits(),
         replica: parts.replica,
         devices: counts?.devices ?? parts.sessions.edges().filter((edge) => edge.tenant === tenant).length,
         workers: parts.sessions.workersFor(tenant).length,

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { COMMIT_TABLES, commitProbe } from './can-commit.ts';
+import { COMMIT_SQL } from './commit-sql.ts';
+
+test('a commit is asked for with every table that it writes, and with no other', () => {
+  const written = [...COMMIT_SQL.matchAll(/insert into (\w+)|update (\w+) set|delete from (\w+)/g)].map(
+    (match) => match[1] ?? match[2] ?? match[3],
+  );
+  expect(new Set(written)).toEqual(new Set(COMMIT_TABLES));
+});
+
+test('while one question waits for its answer no other is sent', async () => {
+  const asked: (() => void)[] = [];
+  const query = () => new Promise<void>((resolve) => asked.push(resolve));
+  const probe = commitProbe({ query } as never, 'r');
+  const both = [probe(), probe()];
+  expect(asked).toHaveLength(1);
+  asked[0]?.();
+  await Promise.all(both);
+  const later = probe();
+  expect(asked).toHaveLength(2);
+  asked[1]?.();
+  await later;
+});
