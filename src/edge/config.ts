@@ -47,7 +47,7 @@ const limitEntries = {
   command_processes: count(64, 4096, 2),
   /** Private memory of one process of a command. */
   command_memory_bytes: count(1 << 30, 2 ** 40, 16 << 20),
-  /** Folder for temporary files of a command; it lies in memory. */
+  /** All that a command writes in bubblewrap; it lies in memory. Without bubblewrap: one file. */
   command_disk_bytes: count(64 << 20, 2 ** 36, 1 << 20),
   /** Most files of one share. */
   share_files: count(2_000, 2_000),

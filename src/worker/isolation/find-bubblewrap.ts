@@ -4,8 +4,8 @@ import { access, constants } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { AppError } from '../../base/errors.ts';
 import { tooFewFiles } from '../../base/open-files.ts';
+import { seccompFilter } from '../../base/seccomp-filter.ts';
 import type { Bubblewrap } from './bubblewrap-args.ts';
-import { seccompFilter } from './seccomp-filter.ts';
 import { systemMounts } from './system-mounts.ts';
 
 const PLACES = ['/usr/bin/bwrap', '/usr/local/bin/bwrap', '/bin/bwrap'];

@@ -3,12 +3,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { type Stdio, withOnly } from '../../../base/open-descriptors.ts';
 import { PROGRAM_PATH } from './find-program.ts';
-import { CHANGED, READY, STATUS_FD } from './launcher.ts';
+import { CHANGED, FIRST_DESCRIPTOR, READY, STATUS_FD } from './launcher.ts';
 import type { Launch } from './plan-launch.ts';
 
 export interface ChildSpec {
@@ -99,8 +99,9 @@ const failed = (cause: unknown) => new AppError('COMMAND_FAILED_TO_START', {}, {
 
 function start({ launch, env }: ChildSpec): ChildProcess {
   const { file, words, argv0, cwd, uid, descriptors, launcher, home } = launch;
-  const given: Stdio[] = ['pipe', 'pipe', 'pipe', launcher ? 'pipe' : 'ignore', ...descriptors];
-  return withOnly(given, (stdio) =>
+  const more = descriptors.map((one) => (typeof one === 'number' ? one : 'pipe'));
+  const given: Stdio[] = ['pipe', 'pipe', 'pipe', launcher ? 'pipe' : 'ignore', ...more];
+  const child = withOnly(given, (stdio) =>
     spawn(file, words, {
       stdio,
       cwd,
@@ -110,6 +111,13 @@ function start({ launch, env }: ChildSpec): ChildProcess {
       ...(uid === undefined ? {} : { uid, gid: uid }),
     }),
   );
+  descriptors.forEach((bytes, i) => {
+    const to = child.stdio?.[FIRST_DESCRIPTOR + i] as Writable | null | undefined;
+    if (typeof bytes === 'number' || !to) return;
+    to.on('error', () => {});
+    to.end(bytes);
+  });
+  return child;
 }
 
 /** SIGTERM to the command: to all of its group, or to what the first process of its namespace has started. */

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { ShellService } from '../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { type EdgeRig, edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 import { aliveWith } from '../../../../test/support/sandbox.ts';
+import { EACH, WRITE_EVERYWHERE, whatItWrote } from '../../../../test/support/write-everywhere.ts';
 import { findBubblewrap, findIsolation, findUsers, type Isolation } from './isolation.ts';
 import { OwnUsers } from './own-users.ts';
 
@@ -16,8 +17,17 @@ const root = process.getuid?.() === 0;
 const FIRST = 60_900 + (process.pid % 200);
 const users = root ? new OwnUsers(FIRST) : undefined;
 const withNamespaces = users && (await findUsers(users));
+const inBubblewrap = await findBubblewrap(users);
+/** As inside an ordinary container: no /proc, and only the filter refuses further user namespaces. */
+const asInContainer = inBubblewrap?.filter && {
+  ...inBubblewrap,
+  options: inBubblewrap.options
+    .filter((word) => word !== '--disable-userns')
+    .map((word) => (word === '--proc' ? '--dir' : word)),
+};
 const KINDS: [string, Isolation | undefined][] = [
-  ['in bubblewrap', await findBubblewrap(users)],
+  ['in bubblewrap', inBubblewrap],
+  ['in bubblewrap as in a container', asInContainer],
   ['as a user of its own with namespaces', withNamespaces?.namespaces ? withNamespaces : undefined],
   ['as a user of its own', withNamespaces && { ...withNamespaces, namespaces: false }],
 ];
@@ -157,6 +167,36 @@ describe.each(KINDS)('%s', (name, isolation) => {
     expect((await go(rig, [eats])).out.trim()).not.toBe('150000000');
     await rig.close();
   }, 30_000);
+
+  const LIMIT = 1 << 20;
+
+  test.runIf(hasView)(
+    'what it writes anywhere has one bound, and nothing leads to more',
+    async () => {
+      const writes = script('writes', WRITE_EVERYWHERE);
+      const rig = await start(`limits: {command_disk_bytes: ${LIMIT}}\n`);
+      const { sum, places, said } = whatItWrote((await go(rig, [writes])).out);
+      expect(sum).toBeGreaterThan(LIMIT / 2);
+      expect(sum).toBeLessThanOrEqual(LIMIT);
+      expect(places).toBeGreaterThan(4);
+      expect(said).toEqual(['end']);
+      await rig.close();
+    },
+    20_000,
+  );
+
+  test.runIf(isolation?.kind === 'user')(
+    'a file that it writes has a bound; all of them together have none',
+    async () => {
+      const open = join(dir, 'open');
+      mkdirSync(open);
+      chmodSync(open, 0o777);
+      const large = script('large', `(head -c ${EACH} /dev/zero >${open}/x); stat -c 'wrote %s' ${open}/x`);
+      const rig = await start(`limits: {command_disk_bytes: ${LIMIT}}\n`);
+      expect((await go(rig, [large])).out).toContain(`wrote ${LIMIT}\n`);
+      await rig.close();
+    },
+  );
 
   test('the network is there only if its entry says so', async () => {
     let reached = 0;

@@ -2,9 +2,11 @@
 // trying, at the start.
 import { spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
-import { LAUNCH } from './launcher.ts';
+import type { Writable } from 'node:stream';
+import { commandFilter } from '../../../base/seccomp-filter.ts';
+import { FIRST_DESCRIPTOR, LAUNCH } from './launcher.ts';
 import { OwnUsers } from './own-users.ts';
-import { systemView } from './system-view.ts';
+import { scratch, systemView } from './system-view.ts';
 
 /** The system read-only and otherwise only what a command is given; namespaces and an empty home of its own. */
 export interface BubblewrapIsolation {
@@ -12,6 +14,8 @@ export interface BubblewrapIsolation {
   readonly program: string;
   /** Options that stand before those of the command. */
   readonly options: readonly string[];
+  /** Filter of system calls, read by bubblewrap from the first descriptor; undefined on processors for which there is none. */
+  readonly filter: Uint8Array | undefined;
   /** For an edge that is root: whom commands run as. */
   readonly users: OwnUsers | undefined;
 }
@@ -39,13 +43,20 @@ export async function findIsolation(home: string, firstUser: number): Promise<Is
 /** Bubblewrap, tried with a harmless command; undefined where it is missing or not permitted. */
 export async function findBubblewrap(users?: OwnUsers): Promise<BubblewrapIsolation | undefined> {
   const system = await systemView();
+  const filter = commandFilter(process.arch);
+  const filtered = filter ? ['--seccomp', `${FIRST_DESCRIPTOR}`] : [];
   for (const program of ['/usr/bin/bwrap', '/usr/local/bin/bwrap', '/bin/bwrap']) {
     if (!(await stat(program).catch(() => undefined))) continue;
-    // Inside a container a new /proc may be refused; then there is none.
-    for (const proc of ['--proc', '--tmpfs']) {
-      const options = [...BUBBLEWRAP, ...system, proc, '/proc'];
-      const tried = [...options, '--size', '65536', '--tmpfs', '/tmp', '--', ...TRIAL];
-      if (await works(program, tried, users?.first)) return { kind: 'bubblewrap', program, options, users };
+    // Inside a container a new /proc may be refused, and then there is none; or a kernel that forbids further user namespaces, and then the
+    // filter alone does.
+    for (const usersOff of filter ? [['--disable-userns'], []] : [['--disable-userns']]) {
+      for (const proc of ['--proc', '--dir']) {
+        const options = [...BUBBLEWRAP, ...usersOff, ...filtered, ...system, proc, '/proc'];
+        const tried = [...options, ...scratch(65_536), '--remount-ro', '/', '--', ...TRIAL];
+        if (await works(program, tried, users?.first, filter)) {
+          return { kind: 'bubblewrap', program, options, filter, users };
+        }
+      }
     }
   }
   return undefined;
@@ -72,10 +83,10 @@ export function userWords(uid: number, how: { readonly namespaces: boolean; read
   ];
 }
 
-const BUBBLEWRAP = ['--die-with-parent', '--new-session', '--unshare-all', '--cap-drop', 'ALL'];
+const BUBBLEWRAP = ['--die-with-parent', '--new-session', '--unshare-all', '--unshare-user', '--cap-drop', 'ALL'];
 
 /** Starts a process beside the first one, within the limits of a command. */
-const TRIAL = ['/bin/sh', '-c', LAUNCH, 'sh', '65536', '16', '--', '/bin/sh', '-c', '/bin/true; exit 0'];
+const TRIAL = ['/bin/sh', '-c', LAUNCH, 'sh', '65536', '16', 'unlimited', '--', '/bin/sh', '-c', '/bin/true; exit 0'];
 
 /** Whether only its owner, root, can enter a folder. */
 async function isClosed(folder: string): Promise<boolean> {
@@ -83,13 +94,14 @@ async function isClosed(folder: string): Promise<boolean> {
   return found !== undefined && found.uid === 0 && (found.mode & 0o077) === 0;
 }
 
-function works(program: string, args: readonly string[], uid?: number): Promise<boolean> {
+function works(program: string, args: readonly string[], uid?: number, filter?: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
     const user = uid === undefined ? {} : { uid, gid: uid };
     // The fourth is where the launcher tells how far it came.
-    const stdio: ('ignore' | 'pipe')[] = ['ignore', 'ignore', 'ignore', 'pipe'];
+    const stdio: ('ignore' | 'pipe')[] = ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'];
     const child = spawn(program, args, { stdio, timeout: 5000, env: { PATH: SYSTEM_PATH }, cwd: '/', ...user });
-    child.stdio[3]?.on('error', () => {});
+    for (const stream of child.stdio) stream?.on('error', () => {});
+    (child.stdio[FIRST_DESCRIPTOR] as Writable | null)?.end(filter ?? '');
     child.once('error', () => resolve(false));
     child.once('exit', (code) => resolve(code === 0));
   });

@@ -4,6 +4,9 @@
 /** Where it tells how far it came: one line. */
 export const STATUS_FD = 3;
 
+/** Before it descriptors have fixed uses. */
+export const FIRST_DESCRIPTOR = 4;
+
 /** Its lines. */
 export const READY = 'ready';
 export const CHANGED = 'changed';
@@ -12,13 +15,14 @@ export const CHANGED = 'changed';
 const FILES = 1024;
 
 /**
- * Arguments: kilobytes of private memory of a process, processes, then pairs of `device:inode` and path, `--`, and the command. dash and
- * busybox call the number of processes -p, bash -u. What is lower already stays so.
+ * Arguments: kilobytes of private memory of a process, processes, blocks of 512 bytes of a file that is written, then pairs of
+ * `device:inode` and path, `--`, and the command. dash and busybox call the number of processes -p, bash -u. What is lower already stays so.
  */
 export const LAUNCH = [
   `ulimit -c 0; ulimit -n ${FILES} 2>/dev/null; ulimit -d "$1" 2>/dev/null`,
   'ulimit -u "$2" 2>/dev/null || ulimit -p "$2" 2>/dev/null',
-  'shift 2',
+  'ulimit -f "$3" 2>/dev/null',
+  'shift 3',
   'while [ "$1" != -- ]; do',
   `  [ "$(command -p stat -Lc %d:%i -- "$2" 2>/dev/null)" = "$1" ] || { echo ${CHANGED} >&${STATUS_FD}; exit 1; }`,
   '  shift 2',

@@ -3,7 +3,8 @@ import type { OpenCommand } from '../../allowlist/open-command.ts';
 import type { CommandView } from './command-view.ts';
 import type { Program } from './find-program.ts';
 import { type Isolation, userWords } from './isolation.ts';
-import { LAUNCH, LAUNCH_AND_STAY } from './launcher.ts';
+import { FIRST_DESCRIPTOR, LAUNCH, LAUNCH_AND_STAY } from './launcher.ts';
+import { scratch } from './system-view.ts';
 
 export interface Launch {
   readonly file: string;
@@ -13,8 +14,8 @@ export interface Launch {
   readonly cwd: string;
   /** User of the first process; undefined: that of the edge. */
   readonly uid?: number | undefined;
-  /** Descriptors of the edge that the command gets, from 4 on. */
-  readonly descriptors: readonly number[];
+  /** From 4 on: descriptors of the edge that the command gets, or bytes that its launcher reads there. */
+  readonly descriptors: readonly (number | Uint8Array)[];
   /** Whether a launcher tells how far it came. */
   readonly launcher: boolean;
   /** Processes between the one that is started and the command. */
@@ -37,9 +38,6 @@ export interface LaunchParts {
   readonly diskBytes: number;
 }
 
-/** Before it descriptors have fixed uses. */
-const FIRST_DESCRIPTOR = 4;
-
 const EMPTY_HOME = '/tmp/home';
 
 export function planLaunch(parts: LaunchParts): Launch {
@@ -52,9 +50,12 @@ export function planLaunch(parts: LaunchParts): Launch {
     return { ...common, file: program.path, words, argv0, launcher: false, depth: 0, home: '/' };
   }
   const { namespaces } = isolation;
+  // Where it may write there is no bound on all of it together, only on each file.
+  const blocks = `${Math.ceil(parts.diskBytes / 512)}`;
   const [file = '', ...more] = [
     ...userWords(uid, { namespaces, network: parts.network !== undefined }),
-    ...['/bin/sh', '-c', namespaces ? LAUNCH_AND_STAY : LAUNCH, 'sh', ...limits(parts), '--', program.path, ...words],
+    ...['/bin/sh', '-c', namespaces ? LAUNCH_AND_STAY : LAUNCH, 'sh', ...limits(parts), blocks, '--'],
+    ...[program.path, ...words],
   ];
   return { ...common, file, words: more, launcher: true, depth: namespaces ? 2 : 0, home: '/nonexistent' };
 }
@@ -67,14 +68,25 @@ function inBubblewrap(isolation: Isolation & { kind: 'bubblewrap' }, parts: Laun
     words: [
       ...isolation.options,
       ...network,
-      ...['--size', `${diskBytes}`, '--tmpfs', '/tmp', '--dir', EMPTY_HOME, ...(view?.options ?? [])],
+      ...[...scratch(diskBytes), '--dir', EMPTY_HOME, ...(view?.options ?? [])],
       // The root is a file system in memory without a size: nothing may be written there.
       ...['--remount-ro', '/', '--chdir', opened.cwd.realPath, '--'],
-      ...['/bin/sh', '-c', LAUNCH, 'sh', ...limits(parts), ...(view?.checks ?? []), '--', program.path, ...words],
+      ...[
+        '/bin/sh',
+        '-c',
+        LAUNCH,
+        'sh',
+        ...limits(parts),
+        'unlimited',
+        ...(view?.checks ?? []),
+        '--',
+        program.path,
+        ...words,
+      ],
     ],
     cwd: '/',
     uid,
-    descriptors: [],
+    descriptors: isolation.filter ? [isolation.filter] : [],
     launcher: true,
     depth: 2,
     home: EMPTY_HOME,

@@ -35,8 +35,22 @@ export async function systemView(): Promise<string[]> {
     if (found?.isSymbolicLink()) options.push('--symlink', await readlink(path), path);
     else if (found?.isDirectory()) options.push('--ro-bind', path, path);
   }
-  return [...options, '--dev', '/dev'];
+  return [...options, ...DEVICES];
 }
+
+/** Where a command writes: one file system in memory, which has a size. */
+export const scratch = (bytes: number): string[] => ['--size', `${bytes}`, '--tmpfs', SCRATCH];
+
+const SCRATCH = '/tmp';
+
+/** Devices without any state, and no file system of their own: what is written to /dev/shm counts with all else. */
+const DEVICES = [
+  ...['--dir', '/dev'],
+  ...['null', 'zero', 'full', 'random', 'urandom'].flatMap((name) => ['--dev-bind', `/dev/${name}`, `/dev/${name}`]),
+  ...['--symlink', '/proc/self/fd', '/dev/fd', '--symlink', '/proc/self/fd/0', '/dev/stdin'],
+  ...['--symlink', '/proc/self/fd/1', '/dev/stdout', '--symlink', '/proc/self/fd/2', '/dev/stderr'],
+  ...['--symlink', SCRATCH, '/dev/shm'],
+];
 
 /** Options of bubblewrap for a command that may use the network. */
 export async function networkView(): Promise<string[]> {

@@ -1,15 +1,11 @@
-// Makes the filter of system calls for what runs in isolation: a program of the kernel's classic BPF, as bytes. Pure.
+// Makes the filters of system calls for what runs in isolation: a program of the kernel's classic BPF, as bytes. Pure.
 // The method is that of seccomp(2); the numbers are those of the kernel's tables (asm/unistd_64.h, asm-generic/unistd.h).
 
-/** Refused with EPERM, by number on x64 and arm64; null where the call does not exist there. */
-const REFUSED: Readonly<Record<string, readonly [x64: number | null, arm64: number | null]>> = {
-  // other processes
-  ptrace: [101, 117],
-  process_vm_readv: [310, 270],
-  process_vm_writev: [311, 271],
-  kcmp: [312, 272],
-  pidfd_getfd: [438, 438],
-  // namespaces and mounts
+/** Calls by their number on x64 and arm64; null where a call does not exist there. */
+type Calls = Readonly<Record<string, readonly [x64: number | null, arm64: number | null]>>;
+
+/** Whoever can make namespaces and mounts has memory without a size, as a file system. */
+const NAMESPACES: Calls = {
   unshare: [272, 97],
   setns: [308, 268],
   mount: [165, 40],
@@ -25,6 +21,26 @@ const REFUSED: Readonly<Record<string, readonly [x64: number | null, arm64: numb
   mount_setattr: [442, 442],
   open_by_handle_at: [304, 265],
   name_to_handle_at: [303, 264],
+};
+
+/** Memory that belongs to no process and no file system, and so is seen by no look at either. */
+const NOBODYS_MEMORY: Calls = {
+  memfd_create: [319, 279],
+  memfd_secret: [447, 447],
+  shmget: [29, 194],
+  msgget: [68, 186],
+  semget: [64, 190],
+  mq_open: [240, 180],
+};
+
+/** What else programs of strangers need not have. */
+const OTHERS: Calls = {
+  // other processes
+  ptrace: [101, 117],
+  process_vm_readv: [310, 270],
+  process_vm_writev: [311, 271],
+  kcmp: [312, 272],
+  pidfd_getfd: [438, 438],
   // parts of the kernel that errors are found in and nobody needs here
   keyctl: [250, 219],
   add_key: [248, 217],
@@ -56,17 +72,10 @@ const REFUSED: Readonly<Record<string, readonly [x64: number | null, arm64: numb
   clock_settime: [227, 112],
   adjtimex: [159, 171],
   clock_adjtime: [305, 266],
-  // memory that belongs to no process and so is seen by no look at processes
-  memfd_create: [319, 279],
-  memfd_secret: [447, 447],
-  shmget: [29, 194],
-  msgget: [68, 186],
-  semget: [64, 190],
-  mq_open: [240, 180],
 };
 
 /** Answered as if the kernel were too old for them; programs then do without. */
-const UNKNOWN: Readonly<Record<string, readonly [number, number]>> = {
+const UNKNOWN: Calls = {
   // Its flags lie in memory, where no filter can read them; the C library then calls clone.
   clone3: [435, 435],
   // Its rings are counted for the whole machine, not for a namespace.
@@ -80,7 +89,7 @@ const UNKNOWN: Readonly<Record<string, readonly [number, number]>> = {
  * Where nobody but a look at the processes bounds memory: pages that leave a process for a pipe or a socket are seen by no such look. Answered
  * as if the kernel had no such calls; programs then copy.
  */
-const HIDING: Readonly<Record<string, readonly [number, number]>> = {
+const HIDING: Calls = {
   splice: [275, 76],
   tee: [276, 77],
   vmsplice: [278, 75],
@@ -101,6 +110,8 @@ const NEW_NAMESPACE = 0x7e020080;
 const FAMILIES = [1, 2, 10];
 /** Of those the one whose buffers can be bounded by counting sockets. */
 const COUNTED_FAMILIES = [1];
+/** AF_VSOCK. */
+const PAST_NAMESPACES = [40];
 /** F_SETPIPE_SZ: a pipe that holds more. SO_SNDBUF, SO_RCVBUF, SO_SNDBUFFORCE, SO_RCVBUFFORCE: the same of sockets. */
 const LARGER_PIPE = [1031];
 const LARGER_BUFFER = [7, 8, 32, 33];
@@ -131,38 +142,67 @@ const argument = (index: number) => 16 + 8 * index;
 type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, k: number];
 
 /**
- * The filter for a processor as Node names it; undefined for one that it does not know.
+ * The filter for programs of strangers on a processor as Node names it; undefined for one that it does not know.
  * @param bounded whether the system bounds the memory of all processes together; else what hides memory from a look is refused too
  */
 export function seccompFilter(arch: string, bounded = true): Uint8Array | undefined {
+  return filterFor(arch, (at) => [
+    ...answer(NAMESPACES, at, errno(EPERM)),
+    ...answer(NOBODYS_MEMORY, at, errno(EPERM)),
+    ...answer(OTHERS, at, errno(EPERM)),
+    ...(bounded
+      ? []
+      : [
+          ...answer(HIDING, at, errno(ENOSYS)),
+          ...judge(FCNTL[at], 1, refuse(LARGER_PIPE)),
+          // Asked for often and needed by nobody here: it is said to be done.
+          ...judge(SETSOCKOPT[at], 2, refuse(LARGER_BUFFER, errno(0))),
+        ]),
+    ...judge(SOCKET[at], 0, oneOf(bounded ? FAMILIES : COUNTED_FAMILIES, errno(EAFNOSUPPORT))),
+    ...judge(PERSONALITY[at], 0, oneOf(PERSONALITIES, errno(EPERM))),
+    ...judge(IOCTL[at], 1, refuse(TERMINAL_WORDS)),
+  ]);
+}
+
+/** The filter for commands that the owner allows: nothing that leads out of their namespaces or past the bound of what they write. */
+export function commandFilter(arch: string): Uint8Array | undefined {
+  return filterFor(arch, (at) => [
+    ...answer(NAMESPACES, at, errno(EPERM)),
+    ...answer(NOBODYS_MEMORY, at, errno(EPERM)),
+    ...judge(SOCKET[at], 0, refuse(PAST_NAMESPACES, errno(EAFNOSUPPORT))),
+  ]);
+}
+
+type Column = 0 | 1;
+
+/** What every filter has: one numbering of calls, no namespace by way of clone, nothing that no filter can look into. */
+function filterFor(arch: string, rules: (at: Column) => readonly Instruction[]): Uint8Array | undefined {
   const at = arch === 'x64' ? 0 : arch === 'arm64' ? 1 : undefined;
   if (at === undefined) return undefined;
-  const program: Instruction[] = [[LOAD, 0, 0, ARCH], ...unless(AUDIT_ARCH[at], KILL), [LOAD, 0, 0, NUMBER]];
-  // The x32 calls of x64 have other numbers for the same things.
-  if (at === 0) program.push([IF_NOT_LESS, 0, 1, 0x40000000], [RETURN, 0, 0, errno(ENOSYS)]);
-  for (const numbers of Object.values(REFUSED)) program.push(...when(numbers[at] ?? undefined, errno(EPERM)));
-  for (const numbers of Object.values(UNKNOWN)) program.push(...when(numbers[at], errno(ENOSYS)));
-  if (!bounded) {
-    for (const numbers of Object.values(HIDING)) program.push(...when(numbers[at], errno(ENOSYS)));
-    program.push(
-      ...judge(FCNTL[at], 1, refuse(LARGER_PIPE)),
-      // Asked for often and needed by nobody here: it is said to be done.
-      ...judge(SETSOCKOPT[at], 2, refuse(LARGER_BUFFER, errno(0))),
-    );
-  }
-  program.push(
+  return encode([
+    [LOAD, 0, 0, ARCH],
+    ...unless(AUDIT_ARCH[at], KILL),
+    [LOAD, 0, 0, NUMBER],
+    // The x32 calls of x64 have other numbers for the same things.
+    ...(at === 0 ? X32_UNKNOWN : []),
+    ...answer(UNKNOWN, at, errno(ENOSYS)),
+    ...rules(at),
     ...judge(CLONE[at], 0, [
       [IF_ANY_BIT, 0, 1, NEW_NAMESPACE],
       [RETURN, 0, 0, errno(EPERM)],
       [RETURN, 0, 0, ALLOW],
     ]),
-    ...judge(SOCKET[at], 0, oneOf(bounded ? FAMILIES : COUNTED_FAMILIES, errno(EAFNOSUPPORT))),
-    ...judge(PERSONALITY[at], 0, oneOf(PERSONALITIES, errno(EPERM))),
-    ...judge(IOCTL[at], 1, refuse(TERMINAL_WORDS)),
     [RETURN, 0, 0, ALLOW],
-  );
-  return encode(program);
+  ]);
 }
+
+const X32_UNKNOWN: readonly Instruction[] = [
+  [IF_NOT_LESS, 0, 1, 0x40000000],
+  [RETURN, 0, 0, errno(ENOSYS)],
+];
+
+const answer = (calls: Calls, at: Column, verdict: number): Instruction[] =>
+  Object.values(calls).flatMap((numbers) => when(numbers[at] ?? undefined, verdict));
 
 const when = (value: number | undefined, answer: number): Instruction[] =>
   value === undefined

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { seccompFilter } from './seccomp-filter.ts';
+import { commandFilter, seccompFilter } from './seccomp-filter.ts';
 
 const ARCH = { x64: 0xc000003e, arm64: 0xc00000b7 };
 const ALLOW = 'allow';
@@ -12,7 +12,11 @@ function judge(
   from = ARCH[arch],
   bounded = true,
 ): string {
-  const program = Buffer.from(seccompFilter(arch, bounded)!);
+  return judgeBy(seccompFilter(arch, bounded)!, number, args, from);
+}
+
+function judgeBy(filter: Uint8Array, number: number, args: readonly number[], from: number): string {
+  const program = Buffer.from(filter);
   const data = Buffer.alloc(64);
   data.writeUInt32LE(number, 0);
   data.writeUInt32LE(from, 4);
@@ -103,6 +107,26 @@ test('calls in the numbers of another processor never pass', () => {
   expect(judge('x64', 0x40000000 + 101)).toBe('errno 38');
 });
 
+test('a command makes no namespace and no memory of nobody, and has all else', () => {
+  for (const [arch, refused, clone, socket, allowed] of [
+    ['x64', [272, 308, 165, 428, 429, 319, 447, 29, 68, 64, 240], 56, 41, [0, 1, 9, 59, 101, 257, 310]],
+    ['arm64', [97, 268, 40, 428, 429, 279, 447, 194, 186, 190, 180], 220, 198, [63, 64, 221, 222, 117]],
+  ] as const) {
+    const filter = commandFilter(arch)!;
+    const of = (number: number, args: readonly number[] = [], from = ARCH[arch]) => judgeBy(filter, number, args, from);
+    for (const number of refused) expect([number, of(number)]).toEqual([number, 'errno 1']);
+    for (const number of allowed) expect([number, of(number)]).toEqual([number, ALLOW]);
+    expect(of(clone, [17])).toBe(ALLOW);
+    for (const flag of [0x80, 0x20000, 0x2000000, 0x10000000, 0x40000000]) expect(of(clone, [flag])).toBe('errno 1');
+    expect(of(435)).toBe('errno 38');
+    for (const family of [1, 2, 10, 16]) expect(of(socket, [family])).toBe(ALLOW);
+    expect(of(socket, [40])).toBe('errno 97');
+    expect(of(0, [], 0x40000003)).toBe('kill');
+  }
+  expect(judgeBy(commandFilter('x64')!, 0x40000000 + 272, [], ARCH.x64)).toBe('errno 38');
+});
+
 test('a processor without a table has no filter', () => {
+  expect(commandFilter('riscv64')).toBeUndefined();
   expect(seccompFilter('riscv64')).toBeUndefined();
 });
