@@ -9,6 +9,7 @@ import { Language, LimitMet } from '../../gen/bowline/capability/sandbox/v1/sand
 import type { Handler } from '../../src/worker/handler.ts';
 import { whyNotIsolated } from '../support/bubblewrap.ts';
 import { aliveWith, openAsInContainer, openHere, type RunInit, runProgram, sandboxOver } from '../support/sandbox.ts';
+import { WRITE_EVERYWHERE, whatItWrote } from '../support/write-everywhere.ts';
 
 const lacks = await whyNotIsolated();
 const MODES = {
@@ -71,6 +72,16 @@ describe.skipIf(lacks !== undefined).each(Object.entries(MODES))(
         shell('echo next; cat given', { files: [{ path: 'given', body: text('!') }] }),
       );
       expect(next).toMatchObject({ out: 'next\n!', exit: { code: 0, signal: '', limit: LimitMet.UNSPECIFIED } });
+    });
+
+    test('what it writes anywhere has one bound, and nothing leads to more', async () => {
+      const limit = 1 << 20;
+      const { out } = await runProgram(sandbox, shell(WRITE_EVERYWHERE, { limits: { diskBytes: BigInt(limit) } }));
+      const { sum, places, said } = whatItWrote(out);
+      expect(sum).toBeGreaterThan(limit / 2);
+      expect(sum).toBeLessThanOrEqual(limit);
+      expect(places).toBeGreaterThan(4);
+      expect(said).toEqual(['end']);
     });
 
     const text = (value: string) => ({ case: 'text' as const, value });
