@@ -207,9 +207,13 @@ export const ERRORS = {
   JOURNAL_PRUNED: row('out_of_range', 'record {sequence} is no longer in the journal; the oldest is {first}', {
     exit: EXIT.failed,
   }),
-  DISK_FULL: row('resource_exhausted', 'the disk has no room for {what}; free some space and try again', {
-    retryable: true,
-  }),
+  DISK_FULL: row(
+    'resource_exhausted',
+    'the disk has no room for {what}; free some space and try again, with a new key if the call had one',
+    {
+      retryable: true,
+    },
+  ),
   // edge session
   NOT_JOINED: row(
     'failed_precondition',
@@ -585,17 +589,8 @@ export class AppError extends Error {
   }
 }
 
-/** What raises a limit; a fixed one is told with `nothing; WHAT TO DO` in the place of a setting. */
-const RAISE = 'raise {setting} if this is right';
-const FIXED = /^nothing[;,]\s+(?:and\s+)?/;
-
-function filled(template: string, data: Readonly<Record<string, string>>): string {
-  const fixed = data.setting !== undefined && FIXED.test(data.setting);
-  const text = fixed ? template.replace(RAISE, 'it is fixed: {setting}') : template;
-  return text.replace(/\{(\w+)\}/g, (whole, key: string) =>
-    fixed && key === 'setting' ? data.setting!.replace(FIXED, '') : (data[key] ?? whole),
-  );
-}
+const filled = (template: string, data: Readonly<Record<string, string>>): string =>
+  template.replace(/\{(\w+)\}/g, (whole, key: string) => data[key] ?? whole);
 
 /** Exit code of a verb that ended with this gRPC code. */
 export function exitOf(code: Code): number {

@@ -1,4 +1,6 @@
+import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { FailureSchema } from '../../gen/bowline/common/v1/common_pb.ts';
 import { AppError, EXIT } from '../base/errors.ts';
 import { fromConnectError, fromFailure, toConnectError, toFailure } from './errors.ts';
 
@@ -18,4 +20,9 @@ test('a reason of a newer peer keeps its words, and its exit code follows its co
     message: 'no',
     exit: EXIT.refused,
   });
+});
+
+test('a text whose values were left out is still a sentence', () => {
+  const told = fromFailure(create(FailureSchema, { reason: 'DISK_FULL', code: 8, retryable: true }));
+  expect(told.message).toMatch(/^the disk has no room for …; free some space/);
 });

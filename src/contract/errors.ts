@@ -79,7 +79,11 @@ export function fromFailure(failure: Failure): AppError {
 }
 
 /** The fixed text of a reason without its values. */
-const plain = (template: string): string => template.replace(/\s?\(?\{\w+\}\)?/g, '').trim();
+const plain = (template: string): string =>
+  template
+    .replace(/\s?\(\{\w+\}\)/g, '')
+    .replace(/\{\w+\}/g, '…')
+    .trim();
 
 /** For the client of an RPC. */
 export function toConnectError(error: unknown, log?: Logger): ConnectError {

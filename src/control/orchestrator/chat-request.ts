@@ -34,7 +34,7 @@ export function chatRequest(run: RunState, job: string, methods: MethodRegistry)
   if (turn?.role === 'summary') return summaryRequest(run);
   if (turn?.role !== 'turn') throw new AppError('NOT_FOUND', { kind: 'model turn' });
   const met = run.tools.length > 0 && turn.step > 0 ? metLimit(run, turn.step) : undefined;
-  const notice = met ? `\nNo more tools can be used: ${met.what} has reached its limit. Answer now.` : '';
+  const notice = met ? `\nNo more tools can be used: ${met.metadata.what} has reached its limit. Answer now.` : '';
   const messages: Message[] = [said(Role.SYSTEM, systemText(run) + notice)];
   // What a model wrote is shown as its own words, never as instructions.
   if (run.summary !== '') messages.push(said(Role.USER, SUMMARY_QUESTION), said(Role.ASSISTANT, run.summary));

@@ -2,6 +2,7 @@
 // part of `decide`.
 import { JobRole, TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { jobId } from '../../base/ids.ts';
 import { mayCallOf } from '../../contract/policy.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
@@ -36,17 +37,12 @@ export function childRefusal(run: RunState, call: ChildCallCommand, methods: Met
   if (!methods.byFullName(call.method)) return refused('it is not known here');
   const { maxDepth } = run.limits;
   if (depthOf(run, parent) >= maxDepth) {
-    return new AppError('LIMIT_EXCEEDED', {
-      what: 'how deep jobs call jobs',
-      limit: maxDepth,
-      setting: 'nothing; call from a job further up',
-    });
+    return fixedLimit('how deep jobs call jobs', maxDepth, 'call from a job further up');
   }
   let children = 0;
   for (const { role } of run.jobs.values()) if (role === 'child') children++;
   if (children >= MAX_CHILDREN) {
-    const setting = 'nothing; ask for less in one run';
-    return new AppError('LIMIT_EXCEEDED', { what: 'the calls of jobs in one run', limit: MAX_CHILDREN, setting });
+    return fixedLimit('the number of calls of jobs in one run', MAX_CHILDREN, 'ask for less in one run');
   }
   return metMoney(run);
 }

@@ -128,7 +128,7 @@ function answered(run: RunState, step: number): Ending {
   const text = said?.text.trim() ?? '';
   const met = run.tools.length > 0 && step > 0 ? metLimit(run, step) : undefined;
   if (met) {
-    const failure = toFailure(new AppError('LIMIT_EXCEEDED', { ...met }));
+    const failure = toFailure(met);
     const answer = text || bestText(run);
     return { state: answer ? State.ANSWERED : State.REFUSED, answer, failure };
   }

@@ -3,6 +3,7 @@
 import type { ConversationEvent, OfferedTool, RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
@@ -357,10 +358,9 @@ export class RunService {
     const at = this.#parts.clock.now();
     const first = this.#decide(undefined, { type: 'submit', submitted: submittedAsk(tenant, ask, this.#limits), at });
     if (isFull(line)) {
-      const bound = { what: 'the number of runs that wait in this conversation', limit: this.#limits.maxWaitingRuns };
-      const refused = toFailure(
-        new AppError('LIMIT_EXCEEDED', { ...bound, setting: 'nothing; wait for some, or begin another conversation' }),
-      );
+      const what = 'the number of runs that wait in this conversation';
+      const remedy = 'wait for some, or begin another conversation';
+      const refused = toFailure(fixedLimit(what, this.#limits.maxWaitingRuns, remedy));
       const second = this.#decide(first.state, { type: 'refuse', failure: refused, at });
       const run = runChange(undefined, second.state, [...first.events, ...second.events], at);
       const changes = { tenant, id: ask, outcome: { run: ask.run, refused }, runs: [run], conversations: [] };

@@ -59,13 +59,7 @@ interface Judging {
 
 function judge(run: RunState, step: number, call: ToolCall, { tools, methods, full }: Judging): JudgedCall['verdict'] {
   try {
-    if (full !== undefined) {
-      throw new AppError('LIMIT_EXCEEDED', {
-        what: 'the number of tool calls',
-        limit: full,
-        setting: 'nothing; ask for fewer',
-      });
-    }
+    if (full !== undefined) throw fixedLimit('the number of tool calls', full, 'ask for fewer');
     const tool = tools.find((each) => each.name === call.name);
     const method = tool && methods.byFullName(tool.method);
     if (!tool || !method) {

@@ -1,27 +1,21 @@
 // Which tools a model turn is offered: all of the run, or none where a limit says that it must answer now.
 import type { OfferedTool } from '../../../gen/bowline/event/v1/event_pb.ts';
+import type { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { isPlanned, type RunState } from './state.ts';
 import { chatOf } from './steps.ts';
 import { givenBytes } from './tool-message.ts';
 
-export interface MetLimit {
-  readonly what: string;
-  readonly limit: number;
-  readonly setting: string;
-}
-
 /** The limit that leaves a step without tools; undefined when it may have them. */
-export function metLimit(run: RunState, step: number): MetLimit | undefined {
+export function metLimit(run: RunState, step: number): AppError | undefined {
   const { maxSteps, maxJobs, maxToolBytes } = run.limits;
-  if (step + 1 >= maxSteps)
-    return { what: 'the number of model turns', limit: maxSteps, setting: 'nothing; ask again to go on' };
+  if (step + 1 >= maxSteps) return fixedLimit('the number of model turns', maxSteps, 'ask again to go on');
   let before = 0;
   for (const job of run.jobs.values()) if (isPlanned(job) && job.step < step) before++;
   // This turn, one tool call, and the turn after it.
-  if (before + 3 > maxJobs)
-    return { what: 'the number of jobs', limit: maxJobs, setting: 'nothing; ask again to go on' };
+  if (before + 3 > maxJobs) return fixedLimit('the number of jobs', maxJobs, 'ask again to go on');
   if (givenBytes(run, step) >= maxToolBytes) {
-    return { what: 'the size of all tool results', limit: maxToolBytes, setting: 'nothing; ask for less at once' };
+    return fixedLimit('the size of all tool results', `${maxToolBytes} bytes`, 'ask for less at once');
   }
   return undefined;
 }

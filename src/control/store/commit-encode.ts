@@ -1,5 +1,6 @@
 // Makes the parameters of the commit statement from a batch of units, and checks the bounds of a unit. No database here.
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { CommitUnit } from './unit.ts';
 
 /** What one unit may hold, encoded, in bytes. */
@@ -25,19 +26,11 @@ export function checkUnit(unit: CommitUnit): void {
   if (unit.outbox.some((row) => unit.outboxDone.includes(row.dispatchId))) bad('a dispatch is both new and done');
   if (unit.timers.some((row) => unit.timersDone.includes(row.id))) bad('a timer is both new and done');
   if (unitBytes(unit) > UNIT_LIMIT) {
-    throw new AppError('LIMIT_EXCEEDED', {
-      what: 'a commit',
-      limit: `${UNIT_LIMIT} bytes`,
-      setting: 'nothing; ask for less at once',
-    });
+    throw fixedLimit('a commit', `${UNIT_LIMIT} bytes`, 'ask for less at once');
   }
   const rows = unit.parts.reduce((sum, part) => sum + part.events.length, 0) + unit.outbox.length + unit.timers.length;
   if (rows + unit.outboxDone.length + unit.timersDone.length + unit.jobs.length > ROWS_LIMIT) {
-    throw new AppError('LIMIT_EXCEEDED', {
-      what: 'a commit',
-      limit: `${ROWS_LIMIT} rows`,
-      setting: 'nothing; ask for less at once',
-    });
+    throw fixedLimit('a commit', `${ROWS_LIMIT} rows`, 'ask for less at once');
   }
 }
 
