@@ -263,12 +263,12 @@ export const ERRORS = {
   }),
   SUPERSEDED: row(
     'aborted',
-    'another session of this device took over; this edge stays offline until it is started again',
+    'another edge of this device took over, started from a copy of this home or from the same home. This edge stays offline, and what is asked here waits, until it is started again: stop the other one for good, then start this one. If it is quarantined then, with the owner key: `bowline devices adopt {device}`, and start it once more',
     { retryable: false },
   ),
   QUARANTINED: row(
     'failed_precondition',
-    'the journal of this device does not fit what the control plane remembers (a clone or a restored backup). Stop the other one if there is one, then, with the owner key: `bowline devices adopt NAME`, and start this edge again',
+    'the journal of this device does not fit what the control plane remembers (a clone or a restored backup). Stop the other one if there is one, then, with the owner key: `bowline devices adopt {device}`, and start this edge again; what is asked here waits until then',
   ),
   QUEUE_FULL: row(
     'resource_exhausted',

@@ -226,6 +226,29 @@ test('a streamed response is one JSON object a line', async () => {
   expect(code).toBe(0);
 });
 
+test('devices adopt says what it did, or why there is nothing to do and what helps', async () => {
+  const answers = [
+    { adopted: true, device: { name: 'pi', state: 'active' } },
+    { device: { name: 'pi', state: 'active' } },
+    { adopted: false, device: { name: 'pi', state: 'active', connected: true } },
+    { adopted: false, device: { name: 'pi', state: 'active' } },
+    { adopted: false, device: { name: 'pi', state: 'suspended' } },
+  ];
+  await box.controlPlane((router) => router.service(DeviceService, { adoptDevice: () => answers.shift() ?? {} }));
+  const said = async () => {
+    const { code, stdout } = await run(['devices', 'adopt', 'pi']);
+    expect(code).toBe(0);
+    return stdout;
+  };
+  expect(await said()).toBe('pi is taken back; start its edge again\n');
+  expect(await said()).toBe('pi is taken back; start its edge again\n');
+  expect(await said()).toMatch(
+    /^nothing to do: pi is not quarantined; an edge of it is connected\..*start the right one/,
+  );
+  expect(await said()).toMatch(/^nothing to do: pi is not quarantined; it is away\. Start its edge again/);
+  expect(await said()).toMatch(/^nothing to do: .*bowline devices remove/);
+});
+
 test('mistakes in a call are told with line and column, field, method or devices', async () => {
   await box.controlPlane((router) =>
     router.service(DeviceService, {

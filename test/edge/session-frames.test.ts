@@ -51,7 +51,12 @@ test('superseded is terminal and says so', async () => {
   const { run } = await edge.ask('q');
   const watch = follow(edge, run);
   await until(() => watch.events.length > 0, 'waiting');
-  expect(watch.events[0]?.event).toMatchObject({ case: 'waiting', value: { sent: false } });
+  const remedy = /stop the other one.*`bowline devices adopt box`/;
+  expect(edge.session.status.problem?.message).toMatch(remedy);
+  expect(watch.events[0]?.event).toMatchObject({
+    case: 'waiting',
+    value: { sent: false, what: expect.stringMatching(remedy) },
+  });
   watch.stop();
   await edge.session.stop();
   expect(edge.session.status.connection).toBe('superseded');
@@ -93,6 +98,7 @@ test('a quarantined device is told so in place of a Welcome', async () => {
   peer.send({ case: 'superseded', value: { sessionEpoch: 2n, reason: 'QUARANTINED' } });
   await until(() => edge.session.status.connection === 'quarantined', 'the status');
   expect(edge.session.status.problem?.reason).toBe('QUARANTINED');
+  expect(edge.session.status.problem?.message).toContain('`bowline devices adopt box`');
 });
 
 test('another signing key is refused: nothing but Hello is sent, and the status says why', async () => {

@@ -85,11 +85,23 @@ async function remove(io: CliIo, id: string, options: GlobalOptions & { yes?: bo
 }
 
 async function adopt(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
-  const err = new Printer(io.stderr, io.env);
-  const { device } = await using(controlSide(io, options), (control) =>
+  const { device, adopted } = await using(controlSide(io, options), (control) =>
     control.client(DeviceService).adoptDevice({ id }),
   );
-  err.line(`${device?.name ?? id} is ${device?.state ?? 'adopted'}; start its edge again`);
+  const out = new Printer(io.stdout, io.env);
+  const name = device?.name || id;
+  // A control plane of an earlier version does not say.
+  if (adopted ?? device?.state === 'active') return out.line(`${name} is taken back; start its edge again`);
+  out.line(`nothing to do: ${name} is not quarantined; ${nextStep(device)}`);
+}
+
+/** What helps a device that is not quarantined. */
+function nextStep(device: Device | undefined): string {
+  if (device?.state === 'suspended')
+    return 'it is suspended, and comes back only by `bowline devices remove` and joining again';
+  if (device?.connected)
+    return 'an edge of it is connected. If that is the wrong one of two with one home, stop it and start the right one; adopt it if that is quarantined then';
+  return 'it is away. Start its edge again, also if that says superseded; adopt it if it is quarantined then';
 }
 
 /** All devices up to a limit. */

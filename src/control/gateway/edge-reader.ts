@@ -235,7 +235,8 @@ async function ask({ runs, edge, follows, out, log }: EdgeReaderParts, event: Us
     });
     if ('refused' in outcome) return refuse(outcome.refused);
     follows.follow(event.run);
-    if (!(await edge.acknowledges(Number(event.sequence), event.headHash))) throw new AppError('SUPERSEDED');
+    if (!(await edge.acknowledges(Number(event.sequence), event.headHash)))
+      throw new AppError('SUPERSEDED', { device: edge.deviceName });
     return () => void out.offer({ case: 'eventOutcome', value: settled });
   } catch (error) {
     // What may pass later is not acknowledged: the edge presents it again in its next session. All else would block its line.

@@ -252,7 +252,7 @@ export class RunService {
         if (!('changes' in thought)) return thought.answer;
         const result = await this.#commit(thought.changes);
         if (result.status === 'committed') return thought.answer;
-        if (result.status === 'fenced') throw new AppError('SUPERSEDED');
+        if (result.status === 'fenced') throw new AppError('SUPERSEDED', { device: 'NAME' });
         if (result.status === 'duplicate') return again(decodeOutcome(result.outcome));
       }
       throw new AppError('RUN_CONTENDED');

@@ -211,7 +211,7 @@ export class EdgeSession {
   #superseded(end: ConnectionEnd & { kind: 'superseded' }): void {
     const quarantined = end.message.reason === 'QUARANTINED';
     if (quarantined) this.#deps.onQuarantined?.();
-    const error = new AppError(quarantined ? 'QUARANTINED' : 'SUPERSEDED');
+    const error = new AppError(quarantined ? 'QUARANTINED' : 'SUPERSEDED', { device: this.#status.deviceName });
     this.#deps.log.error(error.message, undefined, {
       reason: error.reason,
       epoch: end.message.sessionEpoch.toString(),

@@ -64,8 +64,8 @@ export function deviceApi(parts: {
     async adoptDevice({ id }, context) {
       const owner = ownerOf(context);
       const device = await parts.devices.find(owner.tenant, id);
-      await parts.devices.adopt(device, principalName(owner));
-      return { device: view(await parts.devices.find(owner.tenant, id)) };
+      const adopted = await parts.devices.adopt(device, principalName(owner));
+      return { device: view(await parts.devices.find(owner.tenant, id)), adopted };
     },
     async removeDevice({ id }, context) {
       const owner = ownerOf(context);
