@@ -1,7 +1,8 @@
 // How workers and edges of the chaos harness are set up and started, and what they may do.
 import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createClient } from '@connectrpc/connect';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { DeviceService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { homePaths } from '../../src/base/home.ts';
@@ -40,13 +41,25 @@ export async function edgePart(name: string, stack: Stack, { link, site }: { lin
   ] as const)
     stack.write(file, text);
   stack.write('home/config.yaml', edgeConfig(stack));
-  const { token } = await site.control((transport) => createClient(DeviceService, transport).createJoinToken({ name }));
+  const { token } = await joinToken(site, name);
   const line = `http://127.0.0.1:${link.port} ${token} ${name}\n`;
   const words = ['--allow', stack.docs];
   return new Part(name, stack, () => {
     const joined = existsSync(homePaths(stack.home).device);
     return joined ? stack.start('edge', words) : stack.start('edge', [...words, '--join'], line);
   });
+}
+
+/** Faults may be played already; a token too many does no harm. */
+async function joinToken(site: Site, name: string): Promise<{ token: string }> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await site.control((transport) => createClient(DeviceService, transport).createJoinToken({ name }));
+    } catch (error) {
+      if (attempt === 20 || ConnectError.from(error).code !== Code.Unavailable) throw error;
+      await wait(100);
+    }
+  }
 }
 
 /** Waits until an edge says that it is connected; throws what it says instead when the time is over. */

@@ -4,6 +4,7 @@ import { FsService, ReadResponseSchema } from '../../gen/bowline/capability/fs/v
 import { DeviceService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { newId } from '../../src/base/ids.ts';
 import { eventually, refusalOf, TestControl } from '../support/control-plane.ts';
 import type { FakeEdge } from '../support/fake-edge.ts';
 import { WorkerStream, workerHello } from '../support/fake-worker.ts';
@@ -61,7 +62,9 @@ test('a device has a bounded number of calls at a time; the others wait and foll
 
 test('an edge that asks for answers and reads none is ended, and its calls come to its next session', async () => {
   const device = await control.device();
-  const stuck = control.closing(await device.connect());
+  // One start of the edge, with two sessions.
+  const bootId = newId();
+  const stuck = control.closing(await device.connect({ bootId }));
   stuck.pause();
   const text = 'x'.repeat(50_000);
   const fs = control.client(FsService);
@@ -73,7 +76,7 @@ test('an edge that asks for answers and reads none is ended, and its calls come 
   clearInterval(asking);
   stuck.resume();
   expect(refusalOf((await stuck.ended)!).code).toMatch(/ResourceExhausted|Canceled/);
-  const back = control.closing(await device.connect());
+  const back = control.closing(await device.connect({ bootId }));
   const envelopes = await back.until(() => back.all('toolCall').length === writes.length && back.all('toolCall'));
   expect(new Set(envelopes.map((each) => back.edge.open(each).job)).size).toBe(writes.length);
   await back.cut();

@@ -90,8 +90,7 @@ async function adopt(io: CliIo, id: string, options: GlobalOptions): Promise<voi
   );
   const out = new Printer(io.stdout, io.env);
   const name = device?.name || id;
-  // A control plane of an earlier version does not say.
-  if (adopted ?? device?.state === 'active') return out.line(`${name} is taken back; start its edge again`);
+  if (adopted) return out.line(`${name} is taken back; start its edge again`);
   out.line(`nothing to do: ${name} is not quarantined; ${nextStep(device)}`);
 }
 

@@ -100,8 +100,10 @@ export async function openDatabase(
     await embedded?.close();
   };
   try {
-    await untilReached(() => pool.query('select 1'), options);
-    if (!embedded) await mustKeepSessions(pool, commitPool);
+    await untilReached(async () => {
+      await pool.query('select 1');
+      if (!embedded) await mustKeepSessions(pool, commitPool);
+    }, options);
   } catch (error) {
     await close();
     throw error;
