@@ -35,7 +35,9 @@ export function nappers(site: Site): Map<number, number> {
 
 /** Cancelled commands that still run. An edge that was killed can stop nothing of what it began. */
 export function naps(site: Site, plan: Plan, before: ReadonlySet<number>): string[] {
-  const killed = new Set(plan.faults.filter(({ kind }) => kind === 'kill').map(({ target }) => target));
+  // To be filled, a journal is taken from its edge by a kill.
+  const kills = plan.faults.filter(({ kind }) => kind === 'kill' || kind === 'full');
+  const killed = new Set(kills.map(({ target }) => target));
   const left = [...nappers(site)].filter(([pid, edge]) => !before.has(pid) && !killed.has(`edge-${edge}`));
   return left.map(([pid, edge]) => `edge-${edge}: a cancelled command still runs (${pid})`);
 }
