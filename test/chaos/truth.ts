@@ -45,18 +45,33 @@ export class Truth {
 
   /** Runs and conversations that were not read before. */
   async fresh(): Promise<Stored> {
-    const { rows } = await this.#database.pool.query<{ id: string; kind: string; version: number }>(
-      'select id, kind, version from streams where tenant = $1',
+    const { rows } = await this.#database.pool.query<{ id: string; kind: string }>(
+      'select id, kind from streams where tenant = $1',
       [TENANT],
     );
     const runs: StoredRun[] = [];
     const conversations: StoredConversation[] = [];
-    for (const { id, kind, version } of rows.filter((row) => !this.#seen.has(row.id))) {
+    for (const { id, kind } of rows.filter((row) => !this.#seen.has(row.id))) {
       this.#seen.add(id);
-      if (kind === 'run') runs.push(await this.#run(id, version));
-      else conversations.push(await this.#conversation(id, version));
+      if (kind === 'run') runs.push(await this.#still(id, (version) => this.#run(id, version)));
+      else conversations.push(await this.#still(id, (version) => this.#conversation(id, version)));
     }
     return { runs, conversations };
+  }
+
+  /** What was read while the stream did not grow: a late result of what was cancelled may come when all is over. */
+  async #still<T>(id: string, read: (version: number) => Promise<T>): Promise<T> {
+    for (;;) {
+      const before = await this.#version(id);
+      const found = await read(before);
+      if ((await this.#version(id)) === before) return found;
+    }
+  }
+
+  async #version(id: string): Promise<number> {
+    const text = 'select version from streams where tenant = $1 and id = $2';
+    const { rows } = await this.#database.pool.query<{ version: number }>(text, [TENANT, id]);
+    return Number(rows[0]?.version);
   }
 
   async #run(id: string, version: number): Promise<StoredRun> {
