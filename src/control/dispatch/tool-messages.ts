@@ -5,6 +5,7 @@ import { type ToolCall, ToolCallSchema, type ToolResult } from '../../../gen/bow
 import { ResponsesSchema } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { fromFailure, toFailure } from '../../contract/errors.ts';
+import { UNKNOWN_RECIPIENT } from '../../contract/unknown-recipient.ts';
 import type { ResultCommand } from '../orchestrator/commands.ts';
 import type { JobState, RunState } from '../orchestrator/state.ts';
 import { chatOf } from '../orchestrator/steps.ts';
@@ -73,14 +74,11 @@ export function resultOf(frame: ToolResult, targetName: string): Omit<ResultComm
   }
 }
 
-/** Nobody was granted anything under this name. */
-const UNKNOWN = 'unknown';
-
 /**
  * Who sees the result: the model that asked for it, as far as that can be told before the next turn is placed. Where it did not say
  * which it is, nobody knows: whom its request was for is a rule, not a name.
  */
 function recipientOf(run: RunState, job: JobState): string {
   if (run.kind === 'call') return '';
-  return chatOf(run, job.step)?.finish?.model?.provider || UNKNOWN;
+  return chatOf(run, job.step)?.finish?.model?.provider || UNKNOWN_RECIPIENT;
 }

@@ -1,6 +1,7 @@
 // Tells connected edges when the model that would answer them changes: soon after workers come, go or drain, on this replica or on
 // another, and once each interval anyway. What each was told its session knows; this only says when to look.
 import type { Clock } from '../../base/clock.ts';
+import { every } from '../../base/every.ts';
 import type { LiveEdge } from './live-edge.ts';
 
 export interface ModelNewsParts {
@@ -25,10 +26,10 @@ export class ModelNews {
   }
 
   start(): void {
-    this.#stopBeat = this.#parts.clock.after(this.#parts.everyMs, () => {
-      this.#tell();
-      if (!this.#stopped) this.start();
-    });
+    const { clock, everyMs } = this.#parts;
+    const look = async () => this.#tell();
+    // Telling only puts a frame into a queue: it does not fail.
+    this.#stopBeat = every(clock, everyMs, look, () => {});
   }
 
   /** Workers came, went or drain. */

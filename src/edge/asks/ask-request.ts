@@ -7,9 +7,10 @@ import { type AskRecord, AskRecordSchema, type GrantMinted } from '../../../gen/
 import { type AskRequest, type Shared, SharedSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
+import { UNKNOWN_RECIPIENT } from '../../contract/unknown-recipient.ts';
 import { askEgress } from '../egress/ledger.ts';
 import { shareGrantOf } from '../grants/grants.ts';
-import { modelRecipients, namedRecipients, type Recipients, UNKNOWN_RECIPIENT } from '../grants/recipients.ts';
+import { modelRecipients, namedRecipients, type Recipients } from '../grants/recipients.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const MAX_TEXT_BYTES = 65_536;

@@ -1,8 +1,6 @@
 // Who gets what the owner lets leave: who may by the grant, and who does as far as it is known. Pure.
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
-
-/** Stands for a provider that the edge was not told. */
-export const UNKNOWN_RECIPIENT = 'unknown';
+import { UNKNOWN_RECIPIENT } from '../../contract/unknown-recipient.ts';
 
 export interface Recipients {
   /** Who may, by the grant. */

@@ -14,16 +14,17 @@ import { verifyFolder } from './verify-ledger.ts';
 const DIR = '/j';
 const ARCHIVE = `${DIR}/ledger/`;
 
+const small = (fs: MemoryFs) => ({
+  clock: new ManualClock(),
+  log: silentLogger,
+  onFatal: () => {},
+  fs,
+  segmentBytes: 3000,
+  stepBytes: 1024,
+});
+
 const open = (fs: MemoryFs, more: Partial<EdgeJournalOptions> = {}): Promise<EdgeJournal> =>
-  openEdgeJournal(DIR, {
-    clock: new ManualClock(),
-    log: silentLogger,
-    onFatal: () => {},
-    fs,
-    segmentBytes: 3000,
-    stepBytes: 1024,
-    ...more,
-  });
+  openEdgeJournal(DIR, { ...small(fs), ...more });
 
 const line = (n: number, size = 0) => ({
   path: `${n}`.padEnd(size, ' '),
@@ -297,14 +298,7 @@ test('a journal that was pruned before there was an archive begins one where it 
 async function openWithoutArchive(fs: MemoryFs): Promise<EdgeJournal> {
   const { openJournal } = await import('./open-journal.ts');
   const { encodeRecord } = await import('./records.ts');
-  const options = {
-    clock: new ManualClock(),
-    log: silentLogger,
-    onFatal: () => {},
-    fs,
-    segmentBytes: 3000,
-    stepBytes: 1024,
-  };
+  const options = small(fs);
   const plain = await openJournal(DIR, options);
   for (let n = 0; n < 12; n++)
     await plain.append(told(3 * n + 1, 3 * n + 3, 150).map((record) => encodeRecord(record, 1).bytes));
