@@ -26,7 +26,7 @@ export const comments: Readonly<Record<string, string>> = {
   "bowline.capability.fs.v1.FileInfo.path": "Relative path with the root's name first.",
   "bowline.capability.fs.v1.FileInfo.size_bytes": "Exact size.",
   "bowline.capability.fs.v1.FileInfo.size_class": "How large it is, roughly.",
-  "bowline.capability.fs.v1.FsService": "Files under the allowed roots. Paths are absolute, or relative with the name of a root first (`docs/notes.md`); with a single root its name may be left out. Errors: PATH_NOT_ALLOWED (the same whether or not it exists), FILE_NOT_FOUND, NOT_A_FILE, NOT_A_FOLDER, FILE_TOO_LARGE, RANGE_NEEDS_GRANT, TERM_NOT_IN_ASK, SEARCH_BUDGET.",
+  "bowline.capability.fs.v1.FsService": "Files under the allowed roots. Paths are absolute, or relative with the name of a root first (`docs/notes.md`); with a single root its name may be left out. A name may be in any of its Unicode forms; answers have the one of the disk. Errors: PATH_NOT_ALLOWED (the same whether or not it exists), FILE_NOT_FOUND, NAME_AMBIGUOUS, NOT_A_FILE, NOT_A_FOLDER, FILE_TOO_LARGE, RANGE_NEEDS_GRANT, TERM_NOT_IN_ASK, SEARCH_BUDGET.",
   "bowline.capability.fs.v1.FsService.List": "Lists files and folders.",
   "bowline.capability.fs.v1.FsService.Read": "Reads a text file, or lines of it. Without a grant: whole file only, and instead of its text the size class, type and times.",
   "bowline.capability.fs.v1.FsService.Search": "Finds files by name and by the words in them. Words are searched without regard to case and literally. In files without a grant only words of the owner's own ask are searched for, and only the names of files are told.",

@@ -284,6 +284,11 @@ export const ERRORS = {
     'this path is not allowed on the device: add its folder with --allow or under allow.read in config.yaml if it should be, a name that begins with a dot under allow.hidden; names of secret files and links out of a folder are never allowed',
   ),
   FILE_NOT_FOUND: row('not_found', 'there is no such file or folder in the allowed folders', { exit: EXIT.failed }),
+  NAME_AMBIGUOUS: row(
+    'failed_precondition',
+    'several names there look the same and differ only in how their letters are put together ({names}), and none is written exactly as it was asked for: write one as the list of its folder has it, or rename the others',
+    { exit: EXIT.refused },
+  ),
   FILE_UNREADABLE: row('failed_precondition', 'the system refused access to the file; look at its permissions'),
   SECRET_CONTENT: row(
     'permission_denied',

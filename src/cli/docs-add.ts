@@ -17,6 +17,7 @@ import {
   LocalService,
 } from '../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../base/errors.ts';
+import { formOf } from '../base/same-name.ts';
 import type { Side } from './client.ts';
 import { type KeptDocument, type LeftBehind, leftBehind } from './left-behind.ts';
 
@@ -73,8 +74,8 @@ export async function addDocuments(parts: DocsAddParts): Promise<AddedDocuments>
   const { leftOut } = granted;
   const gone = await goneFrom(control, collection, granted, signal);
   // A renamed one goes only when its new name is there.
-  const there = new Set(results.flatMap(({ id, state }) => (state === IngestState.FAILED ? [] : [id])));
-  const out = parts.sync ? gone.filter(({ now }) => now === '' || there.has(now)).map(({ id }) => id) : [];
+  const there = new Set(results.flatMap(({ id, state }) => (state === IngestState.FAILED ? [] : [formOf(id)])));
+  const out = parts.sync ? gone.filter(({ now }) => now === '' || there.has(formOf(now))).map(({ id }) => id) : [];
   for (let from = 0; from < out.length; from += REMOVED_AT_ONCE) {
     const ids = out.slice(from, from + REMOVED_AT_ONCE);
     const what = { case: 'documents' as const, value: { ids } };

@@ -27,6 +27,15 @@ test('only what the pattern meant is looked at', () => {
   expect(leftBehind([], kept, [], [])).toEqual([]);
 });
 
+test('a document is the same in each Unicode form of its name, so a folder that was copied loses none', () => {
+  const names = ['docs/Jose\u0301/a.md', 'docs/한글.md'.normalize('NFD'), 'docs/e\u0302\u0323.md'];
+  const kept = names.map((name) => file(name));
+  const added = names.map((name) => file(name.normalize('NFC')));
+  expect(leftBehind(all('docs'), kept, added, [])).toEqual([]);
+  expect(leftBehind(all('docs', 'Jos\u00e9/*.md'), kept, [], []).map(({ id }) => id)).toEqual([names[0]]);
+  expect(leftBehind(all('docs'), kept, [], ['docs/Jos\u00e9', 'docs/한글.md', 'docs/\u1ec7.md'])).toEqual([]);
+});
+
 test('what could not be read is not called gone', () => {
   const kept = [file('docs/locked/a.md'), file('docs/b.md'), file('docs/lockedx.md')];
   const gone = leftBehind(all('docs'), kept, [], ['docs/locked', 'docs/b.md']);

@@ -1,5 +1,6 @@
 // Which documents of a collection come from files that are no longer where they were: deleted, renamed, or no longer meant. Pure.
 import picomatch from 'picomatch';
+import { formOf } from '../base/same-name.ts';
 
 /** A folder that was added, and which of the files below it. */
 export interface AddedFolder {
@@ -31,16 +32,18 @@ export function leftBehind(
   added: readonly { readonly path: string; readonly sha256: Uint8Array }[],
   unread: readonly string[],
 ): LeftBehind[] {
-  const there = new Set(added.map(({ path }) => path));
+  const there = new Set(added.map(({ path }) => formOf(path)));
   const places = new Map(added.map(({ path, sha256 }) => [hex(sha256), path]));
   const isMeant = folders.map(({ name, glob }) => {
-    const matches = glob === '' ? () => true : picomatch(glob, { dot: true });
-    const begin = name === '' ? '' : `${name}/`;
+    const matches = glob === '' ? () => true : picomatch(formOf(glob), { dot: true });
+    const begin = name === '' ? '' : `${formOf(name)}/`;
     return (id: string) => id.startsWith(begin) && matches(id.slice(begin.length));
   });
-  const mayBeThere = (id: string) => unread.some((name) => id === name || id.startsWith(`${name}/`));
+  const skipped = unread.map(formOf);
+  const mayBeThere = (id: string) => skipped.some((name) => id === name || id.startsWith(`${name}/`));
   return kept.flatMap(({ id, sha256 }) => {
-    if (there.has(id) || mayBeThere(id) || !isMeant.some((meant) => meant(id))) return [];
+    const form = formOf(id);
+    if (there.has(form) || mayBeThere(form) || !isMeant.some((meant) => meant(form))) return [];
     return [{ id, now: places.get(hex(sha256)) ?? '' }];
   });
 }

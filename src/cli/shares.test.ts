@@ -35,6 +35,12 @@ test('a file that is really called so is meant, whatever signs its name has', ()
   expect(parseShare('a [1].md#L1', at(folder))).toMatchObject({ pattern: join(folder, 'a [1].md#L1'), startLine: 0 });
 });
 
+test('a file whose name is there in another Unicode form is meant', () => {
+  writeFileSync(join(folder, 'Jose\u0301.md'), 'x');
+  for (const value of ['José.md', 'José.md#L2'])
+    expect(parseShare(value, at(folder)).pattern).toBe(join(folder, 'José.md'));
+});
+
 test('a glob in a folder with odd signs matches in that folder only', () => {
   const odd = join(folder, 'a[bc]{d}(e)');
   mkdirSync(odd);

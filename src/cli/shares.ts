@@ -1,12 +1,12 @@
 // Turns `--share` values into what the edge is asked for: patterns with line ranges, absolute where the caller's folder has
 // such a place, else as they are: answers name files by their allowed root (`docs/notes.md`). It matches nothing itself.
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import picomatch from 'picomatch';
 import { type Share, ShareSchema } from '../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { expandHome } from '../base/home.ts';
+import { onDisk } from '../base/same-name.ts';
 
 /** Where the value was typed. */
 export interface Caller {
@@ -29,7 +29,7 @@ export function parseShare(value: string, { cwd, env }: Caller): Share {
   return create(ShareSchema, { pattern: absolute(expandHome(path, env), cwd), startLine, endLine });
 }
 
-const exists = (value: string, cwd: string): boolean => value !== '' && existsSync(resolve(cwd, value));
+const exists = (value: string, cwd: string): boolean => value !== '' && onDisk(resolve(cwd, value)) !== undefined;
 
 /** What exists is meant as it is, whatever signs its name has; in a glob the caller's folder is no part of the glob. */
 function absolute(path: string, cwd: string): string {

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { type ConfigFile, type ConfigPath, readConfig } from '../base/config-file.ts';
 import { AppError } from '../base/errors.ts';
 import { userHome } from '../base/home.ts';
+import { onDisk, sameName } from '../base/same-name.ts';
 import { conflictOf } from './allowlist/write-or-run.ts';
 
 const count = (fallback: number, max: number, min = 1) =>
@@ -134,7 +135,7 @@ export const DEFAULT_LIMITS: EdgeLimits = Object.freeze(v.parse(v.strictObject(l
 /** A folder or file whose name comes first in relative paths. */
 export interface Root {
   readonly name: string;
-  /** As it was configured, absolute and normalised. */
+  /** As it was configured, absolute and normalised, each name in the form that the disk has. */
   readonly path: string;
   /** The same without symbolic links. */
   readonly realPath: string;
@@ -196,13 +197,14 @@ export function loadEdgeConfig(file: string, options: { allow?: readonly string[
   const execute = (allow.execute ?? []).map((entry, i): ExecuteEntry => {
     const at: ConfigPath = ['allow', 'execute', i];
     const cwd = entry.cwd === undefined ? undefined : placeOf(config, entry.cwd, [...at, 'cwd']).realPath;
+    const argv = entry.argv.map((each, n) => (isAbsolute(each) ? formOnDisk(config, each, [...at, 'argv', n]) : each));
     const problem = conflictOf(
-      { argv: entry.argv, cwd },
+      { argv, cwd },
       write.map((w) => w.realPath),
     );
     if (problem) config.fail(at, problem);
     const read = entry.read.map((path, j) => placeOf(config, path, [...at, 'read', j]).realPath);
-    return { ...entry, cwd, read };
+    return { ...entry, argv, cwd, read };
   });
   const roots = nameRoots([
     ...readable.map((place) => ({ ...place, readable: true })),
@@ -237,19 +239,37 @@ interface Place {
 function placeOf(config: ConfigFile<unknown>, text: string, at: ConfigPath): Place {
   const path = absolute(config, text, at);
   try {
-    return { path, realPath: realpathSync(path) };
-  } catch {
-    return config.fail(at, `\`${text}\` does not exist or cannot be read`);
+    return placeAt(path);
+  } catch (error) {
+    const why = error instanceof AppError ? error.message : 'does not exist or cannot be read';
+    return config.fail(at, `\`${text}\`: ${why}`);
   }
+}
+
+/** Throws when nothing is there; NAME_AMBIGUOUS, LIMIT_EXCEEDED. */
+function placeAt(path: string): Place {
+  const there = onDisk(path) ?? path;
+  return { path: there, realPath: realpathSync(there) };
 }
 
 /** A file that need not exist yet, in a folder that must. */
 function newFile(config: ConfigFile<unknown>, text: string, at: ConfigPath): Place {
-  const path = absolute(config, text, at);
+  const asked = absolute(config, text, at);
+  const path = formOnDisk(config, asked, at);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
     config.fail(at, `\`${text}\` is a folder; name each file`);
   const folder = placeOf(config, dirname(path), at);
   return { path, realPath: join(folder.realPath, basename(path)) };
+}
+
+/** A path in the form that the disk has, where it has it. */
+function formOnDisk(config: ConfigFile<unknown>, path: string, at: ConfigPath): string {
+  try {
+    return onDisk(path) ?? path;
+  } catch (error) {
+    if (error instanceof AppError) return config.fail(at, `\`${path}\`: ${error.message}`);
+    throw error;
+  }
 }
 
 function absolute(config: ConfigFile<unknown>, text: string, at: ConfigPath): string {
@@ -261,9 +281,10 @@ function absolute(config: ConfigFile<unknown>, text: string, at: ConfigPath): st
 function flagPlace(text: string, cwd: string): Place {
   const path = trim(isAbsolute(text) ? normalize(text) : join(cwd, text));
   try {
-    return { path, realPath: realpathSync(path) };
+    return placeAt(path);
   } catch (cause) {
-    throw new AppError('USAGE', { what: `--allow ${text}: this does not exist or cannot be read` }, { cause });
+    const why = cause instanceof AppError ? cause.message : 'this does not exist or cannot be read';
+    throw new AppError('USAGE', { what: `--allow ${text}: ${why}` }, { cause });
   }
 }
 
@@ -276,7 +297,7 @@ function nameRoots(places: readonly (Place & { readable: boolean })[]): Root[] {
     if (roots.some((root) => root.realPath === realPath)) continue;
     const base = basename(path) || 'root';
     let name = base;
-    for (let n = 2; roots.some((root) => root.name === name); n++) name = `${base}-${n}`;
+    for (let n = 2; roots.some((root) => sameName(root.name, name)); n++) name = `${base}-${n}`;
     roots.push({ name, path, realPath, readable });
   }
   return roots;

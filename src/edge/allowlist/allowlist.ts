@@ -1,6 +1,7 @@
 // The one place that says what the tools may touch: roots to read, exact files to write, exact commands to run.
 import { dirname, relative } from 'node:path';
 import { AppError } from '../../base/errors.ts';
+import { formOf, sameName } from '../../base/same-name.ts';
 import { contains, type EdgeConfig, type ExecuteEntry, type Root, type WriteEntry } from '../config.ts';
 import { matchArgv } from './argv-template.ts';
 import { denials, type PathDenials } from './denied.ts';
@@ -47,10 +48,13 @@ export class Allowlist {
   /** Lexical: the file must be exactly one of the entries. @throws PATH_NOT_ALLOWED, CONFIRMATION_NEEDED */
   judgeWrite(path: string): JudgedPath {
     const judged = judgePath(path, this.roots, this.#denied.anywhere);
-    const entry = this.#write.find(({ realPath }) => realPath === judged.path);
+    const { root } = judged;
+    const own = this.#write.filter(({ realPath }) => contains(root.realPath, realPath));
+    const exact = own.find(({ realPath }) => realPath === judged.path);
+    const entry = exact ?? own.find(({ realPath }) => sameName(realPath, judged.path));
     if (!entry) throw refused();
     if (entry.confirm !== 'never') throw new AppError('CONFIRMATION_NEEDED');
-    return judged;
+    return inRoot(root, relative(root.realPath, entry.realPath));
   }
 
   /** Lexical: every word must fit an entry. @throws COMMAND_NOT_ALLOWED, PATH_NOT_ALLOWED, CONFIRMATION_NEEDED */
@@ -60,7 +64,7 @@ export class Allowlist {
       if (!matched) continue;
       if (withInput && !entry.stdin) break;
       if (entry.confirm !== 'never') throw new AppError('CONFIRMATION_NEEDED');
-      const asked = cwd === '' ? undefined : this.judgeRead(cwd);
+      const asked = cwd === '' ? undefined : this.#ownForm(this.judgeRead(cwd), entry);
       const folder = this.#folderFor(entry, asked);
       if (this.#conflicts(matched.argv, folder)) break;
       return { ...matched, entry, cwd: folder, asked };
@@ -102,7 +106,7 @@ export class Allowlist {
 
   /** Whether the file at this real path may be written. */
   isWritable(realPath: string): boolean {
-    return this.#write.some((entry) => entry.realPath === realPath);
+    return this.#write.some((entry) => sameName(entry.realPath, realPath));
   }
 
   /** Whether a real path is denied: whatever the configuration says, or, below a root, because it is hidden or a secret. */
@@ -113,7 +117,7 @@ export class Allowlist {
   /** Whether a program at this real path may be run: not where something may be written. */
   mayRun(program: string): boolean {
     const folders = this.#write.map(({ realPath }) => dirname(realPath));
-    return !this.#denied.anywhere(program) && !folders.some((folder) => contains(folder, program));
+    return !this.#denied.anywhere(program) && !folders.some((folder) => contains(formOf(folder), formOf(program)));
   }
 
   /** What may never be opened, for walks that hold on to open folders. */
@@ -130,7 +134,7 @@ export class Allowlist {
   }
 
   /** Where a judged path leads and what is there, looked at and closed again. Errors: see openBeneath. */
-  async resolve(judged: JudgedPath): Promise<Pick<Opened, 'realPath' | 'stat'> | undefined> {
+  async resolve(judged: JudgedPath): Promise<Pick<Opened, 'realPath' | 'stat' | 'judged'> | undefined> {
     const opened = await this.open(judged);
     await opened?.handle.close();
     return opened;
@@ -171,6 +175,11 @@ export class Allowlist {
         this.#write.map(({ realPath }) => realPath),
       ) !== undefined
     );
+  }
+
+  /** The folder of the entry where the caller means it, in the form that the entry has. */
+  #ownForm(asked: JudgedPath, { cwd }: ExecuteEntry): JudgedPath {
+    return cwd !== undefined && cwd !== asked.path && sameName(cwd, asked.path) ? this.judgeRead(cwd) : asked;
   }
 
   /** The entry's folder; else the caller's, if allowed; else the first root where nothing may be written; else `/`. */

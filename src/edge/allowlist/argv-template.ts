@@ -1,4 +1,5 @@
 // Compares a command with a template word by word. Pure; there is no shell anywhere, so a word is only ever a word.
+import { sameName } from '../../base/same-name.ts';
 import { isSecretName } from './denied.ts';
 import type { JudgedPath } from './judge-path.ts';
 
@@ -23,7 +24,7 @@ const NO_PATH = /^[-@+~%]|=/;
 
 /**
  * `{word}` stands for one plain word that is no name of a secret file, `{path}` for one allowed path (which becomes absolute).
- * Every other word must be the same. Undefined when the command does not fit.
+ * Every other word must be the same; it is run as the template has it. Undefined when the command does not fit.
  * @param judge judges a path and throws for one that is not allowed
  */
 export function matchArgv(
@@ -41,9 +42,10 @@ export function matchArgv(
       paths.push(i);
     } else if (expected === '{word}') {
       if (!WORD.test(word) || INVISIBLE.test(word) || isSecretName(word)) return undefined;
-    } else if (word !== expected) return undefined;
+    } else if (!sameName(word, expected)) return undefined;
   }
   // Judged last, so that a path is looked at only when all the rest is the owner's own words.
   const judged = new Map(paths.map((i) => [i, judge(argv[i]!)]));
-  return { argv: argv.map((word, i) => judged.get(i)?.path ?? word), paths: judged };
+  const own = (i: number) => (template[i] === '{word}' ? argv[i]! : template[i]!);
+  return { argv: template.map((_, i) => judged.get(i)?.path ?? own(i)), paths: judged };
 }

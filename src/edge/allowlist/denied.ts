@@ -1,5 +1,6 @@
 // What no configuration allows: the home of Bowline, keys and other secret files; and, below a root, what begins with a dot and was not
 // named. Judged by path alone, without regular expressions that could be made slow.
+import { formOf } from '../../base/same-name.ts';
 import { globMatcher, matchPart } from './glob.ts';
 import type { JudgedPath } from './judge-path.ts';
 import {
@@ -157,10 +158,10 @@ export interface PathDenials {
  * @param named patterns below a root, of config.yaml: what begins with a dot and may be read all the same
  */
 export function denials(folders: readonly string[], named: readonly string[] = []): PathDenials {
-  const fixed = folders.map((folder) => folder.toLowerCase());
+  const fixed = folders.map((folder) => formOf(folder).toLowerCase());
   const patterns = named.map(patternOf);
   const anywhere = (path: string): boolean => {
-    const lower = path.toLowerCase();
+    const lower = formOf(path).toLowerCase();
     if (fixed.some((folder) => lower === folder || lower.startsWith(`${folder}/`))) return true;
     return path.split('/').some(isSecretName);
   };

@@ -15,7 +15,12 @@ export interface GlobOptions {
 export function globMatcher(pattern: string, options: GlobOptions = {}): (path: string) => boolean {
   if (pattern === '') return () => true;
   const fold = options.exact ? composed : folded;
-  const alternatives = expand(fold(pattern)).map((one) => one.split('/').filter((part, at) => part !== '' || at > 0));
+  // Folded again, since what stood in braces may join with what stood beside them.
+  const alternatives = expand(fold(pattern)).map((one) =>
+    fold(one)
+      .split('/')
+      .filter((part, at) => part !== '' || at > 0),
+  );
   const wholePath = options.whole === true || pattern.includes('/');
   return (path) => {
     const subject = fold(wholePath ? path : path.slice(path.lastIndexOf('/') + 1)).split('/');

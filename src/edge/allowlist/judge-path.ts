@@ -3,8 +3,9 @@
 import { isAbsolute, normalize } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { inert } from '../../base/inert.ts';
+import { ambiguous, sameName } from '../../base/same-name.ts';
 import { trimEndSigns } from '../../base/trim-signs.ts';
-import { contains, type Root } from '../config.ts';
+import type { Root } from '../config.ts';
 
 /** A path that may be looked at. */
 export interface JudgedPath {
@@ -29,8 +30,8 @@ export const isReadableName = (text: string): boolean =>
 
 /**
  * Finds the root that a path belongs to: absolute, or with a root's name first; with a single root its name may be left
- * out. A trailing slash does not matter. What one root denies, another that lies deeper may allow.
- * @throws PATH_NOT_ALLOWED for everything else, always the same
+ * out. A trailing slash does not matter, nor the form of a name (see same-name.ts). What one root denies, another that lies deeper may
+ * allow. @throws PATH_NOT_ALLOWED for everything else, always the same; NAME_AMBIGUOUS between two roots
  */
 export function judgePath(
   text: string,
@@ -67,21 +68,30 @@ interface Found {
   readonly relative: string;
 }
 
-/** The innermost root that holds the path. */
+/** The innermost root that holds the path: the one that is written exactly so, else the one whose name is the same. */
 function byAbsolute(path: string, roots: readonly Root[]): Found | undefined {
-  const clean = path.length > 1 ? trimEndSigns(path, '/') : path;
-  return roots
-    .flatMap((root) => [root.path, root.realPath].map((base) => ({ root, base })))
-    .filter(({ base }) => contains(base, clean))
-    .sort((a, b) => b.base.length - a.base.length)
-    .map(({ root, base }) => ({ root, relative: clean.slice(base === '/' ? 1 : base.length + 1) }))[0];
+  const parts = partsOf(path);
+  const found = roots
+    .flatMap((root) => [root.path, root.realPath].map((base) => ({ root, base: partsOf(base) })))
+    .filter(({ base }) => base.every((part, at) => parts[at] !== undefined && sameName(part, parts[at])))
+    .map(({ root, base }) => ({ root, base, exact: base.every((part, at) => part === parts[at]) }))
+    .sort((a, b) => b.base.length - a.base.length || Number(b.exact) - Number(a.exact));
+  const [first] = found;
+  if (!first) return undefined;
+  const rival = first.exact
+    ? undefined
+    : found.find(({ root, base }) => root !== first.root && base.length === first.base.length);
+  if (rival) throw ambiguous([first, rival].map(({ base }) => `/${base.join('/')}`));
+  return { root: first.root, relative: parts.slice(first.base.length).join('/') };
 }
+
+const partsOf = (path: string): string[] => path.split('/').filter((part) => part !== '');
 
 function byName(text: string, roots: readonly Root[]): Found | undefined {
   const clean = trimEndSigns(normalize(text), '/');
   if (clean === '..' || clean.startsWith('../')) return undefined;
   const [head = '', ...rest] = clean.split('/');
-  const named = roots.find((root) => root.name === head);
+  const named = roots.find((root) => root.name === head) ?? roots.find((root) => sameName(root.name, head));
   if (named) return { root: named, relative: rest.join('/') };
   const readable = roots.filter((root) => root.readable);
   const [only] = readable;

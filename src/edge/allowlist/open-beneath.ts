@@ -4,8 +4,9 @@ import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, readlink, realpath } from 'node:fs/promises';
 import { join, normalize } from 'node:path';
 import { AppError } from '../../base/errors.ts';
+import { otherForm } from '../../base/same-name.ts';
 import { contains } from '../config.ts';
-import { type JudgedPath, refused } from './judge-path.ts';
+import { inRoot, type JudgedPath, refused } from './judge-path.ts';
 
 /** What may never be opened. */
 export interface Denials {
@@ -22,6 +23,7 @@ export interface Opened {
   readonly stat: BigIntStats;
   /** Where it is, as the kernel tells. */
   readonly realPath: string;
+  /** As it was asked for, each name in the form that the disk has. */
   readonly judged: JudgedPath;
 }
 
@@ -37,25 +39,31 @@ export const placeOf = ({ handle, realPath }: Pick<Opened, 'handle' | 'realPath'
 
 /**
  * Opens what a judged path leads to. Links are followed as long as they stay in the root. Undefined when nothing is there.
- * @throws PATH_NOT_ALLOWED when it leads out or is denied, whether or not its target exists; FILE_UNREADABLE, FILE_CHANGED
+ * A name that is not there is looked for in its other form. @throws PATH_NOT_ALLOWED when it leads out or is denied, whether or not its
+ * target exists; NAME_AMBIGUOUS, LIMIT_EXCEEDED, FILE_UNREADABLE, FILE_CHANGED
  */
 export async function openBeneath(judged: JudgedPath, denials: Denials): Promise<Opened | undefined> {
   const base = judged.root.realPath;
   let parts = partsOf(judged.relative);
+  const asked = parts.length;
+  /** The parts that were asked for, as far as they are open. What a link leads over is none of them. */
+  const named: string[] = [];
   let at = await openRoot(judged, denials);
   for (let links = 0; at; ) {
     const part = parts.shift();
-    if (part === undefined) return at;
+    if (part === undefined) return { ...at, judged: inRoot(judged.root, named.join('/')) };
     const parent: Opened = at;
     try {
       judgeNames(judged, denials, [parent.realPath, part]);
-      at = parent.stat.isDirectory() ? await openChild(parent, part, denials) : undefined;
+      const found = parent.stat.isDirectory() ? await openNamed(parent, part, denials) : undefined;
+      at = found?.opened;
+      if (found && named.length + parts.length + 1 === asked) named.push(found.name);
       if (!at) judgeNames(judged, denials, [parent.realPath, part, ...parts]);
       else if (at.stat.isSymbolicLink()) {
         await at.handle.close();
         at = undefined;
         if (++links > MAX_LINKS) return undefined;
-        const target = withoutSlash(normalize(join(await targetOf(parent, part), ...parts)));
+        const target = withoutSlash(normalize(join(await targetOf(parent, found!.name), ...parts)));
         judgeNames(judged, denials, [target]);
         parts = partsOf(target === base ? '' : target.slice(base === '/' ? 1 : base.length + 1));
         at = await openRoot(judged, denials);
@@ -80,6 +88,19 @@ async function openRoot(judged: JudgedPath, denials: Denials): Promise<Opened | 
     throw refused();
   }
   return opened;
+}
+
+/** One part below an open folder, by exactly its name, else by the only one that is the same name in another form. */
+async function openNamed(
+  parent: Opened,
+  part: string,
+  denials: Denials,
+): Promise<{ opened: Opened; name: string } | undefined> {
+  const exact = await openChild(parent, part, denials);
+  if (exact) return { opened: exact, name: part };
+  const name = await otherForm(placeOf(parent), part);
+  const opened = name === undefined ? undefined : await openChild(parent, name, denials);
+  return opened && { opened, name: name! };
 }
 
 /** One part below an open folder; a link is opened itself, not what it leads to. */

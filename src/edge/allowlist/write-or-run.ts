@@ -1,5 +1,6 @@
 // What may be written is never what is run: the rule that keeps a written file from becoming a program. Pure.
 import { dirname, isAbsolute, join } from 'node:path';
+import { formOf, sameName } from '../../base/same-name.ts';
 
 /**
  * Why a command conflicts with the files that may be written, or undefined. A command must not have a writable file as its
@@ -15,13 +16,13 @@ export function conflictOf(
   for (const file of writable) {
     for (const word of argv) {
       const path = isAbsolute(word) ? word : cwd ? join(cwd, word) : undefined;
-      if (path === file) return `\`${word}\` may be written, so it must not be part of a command`;
+      if (path && sameName(path, file)) return `\`${word}\` may be written, so it must not be part of a command`;
     }
     const [program] = argv;
-    if (program && isAbsolute(program) && dirname(program) === dirname(file)) {
+    if (program && isAbsolute(program) && sameName(dirname(program), dirname(file))) {
       return `\`${program}\` lies in a folder with a file that may be written, so it must not be run`;
     }
-    if (cwd && cwd !== '/' && file.startsWith(`${cwd}/`)) {
+    if (cwd && cwd !== '/' && formOf(file).startsWith(`${formOf(cwd)}/`)) {
       return `a file that may be written lies in \`${cwd}\`, so no command may start there`;
     }
   }

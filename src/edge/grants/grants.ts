@@ -7,6 +7,7 @@ import type { Clock } from '../../base/clock.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
+import { formOf } from '../../base/same-name.ts';
 import type { RecordInit } from '../journal/records.ts';
 
 /** Why something is not covered; a reason code of `Withheld`. */
@@ -57,6 +58,8 @@ interface Held {
   readonly id: string;
   readonly run: string;
   readonly files: readonly GrantedFile[];
+  /** Names of the files, as they are compared. */
+  readonly names: ReadonlySet<string>;
   readonly recipients: readonly string[];
   readonly capBytes: number;
   readonly expiresAt: number;
@@ -116,6 +119,7 @@ export class Grants {
     this.#held.set(id, {
       id,
       ...share,
+      names: new Set(share.files.map(({ path }) => formOf(path))),
       used: 0,
       expiresAt,
       until: this.#clock.monotonic() + this.#lifeMs,
@@ -138,9 +142,10 @@ export class Grants {
     else if (this.#local.size < 64) this.#local.add(provider);
   }
 
-  /** Whether a grant of the run names this file, by its name alone: nothing is looked at on the disk. */
+  /** Whether a grant of the run names this file, by its name alone, in any form: nothing is looked at on the disk. */
   names(run: string, name: string): boolean {
-    return this.#of(run).some((grant) => grant.files.some((file) => file.path === name));
+    const form = formOf(name);
+    return this.#of(run).some((grant) => grant.names.has(form));
   }
 
   /** Whether the run has any grant. */
@@ -206,7 +211,10 @@ export class Grants {
   }
 
   list(): LiveGrant[] {
-    return [...this.#held.values()].map(({ used, stop: _, until: __, ...grant }) => ({ ...grant, usedBytes: used }));
+    return [...this.#held.values()].map(({ used, stop: _, until: __, names: ___, ...grant }) => ({
+      ...grant,
+      usedBytes: used,
+    }));
   }
 
   #of(run: string): Held[] {

@@ -5,6 +5,7 @@ import { create } from '@bufbuild/protobuf';
 import picomatch from 'picomatch';
 import { type GrantedFile, GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError, isReason } from '../../base/errors.ts';
+import { sameName } from '../../base/same-name.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import { globMatcher } from '../allowlist/glob.ts';
 import type { JudgedPath } from '../allowlist/judge-path.ts';
@@ -77,8 +78,8 @@ export class ShareResolver {
   /** The owner's own words are never bent to a file of another folder: a relative path begins with the name of a root. */
   #mustNameARoot(text: string, pattern: string): void {
     if (isAbsolute(text)) return;
-    const first = text.split('/')[0];
-    if (!this.#allow.readable.some(({ name }) => name === first)) {
+    const [first = ''] = text.split('/');
+    if (!this.#allow.readable.some(({ name }) => sameName(name, first))) {
       throw noMatch(pattern, 'there is no such file in the folder you are in, and no allowed folder has that name');
     }
   }
@@ -89,16 +90,16 @@ export class ShareResolver {
     const judged = this.#allow.judgeRead(glob === '' ? text : base === '' ? '.' : base);
     const exact = glob === '' ? judged : this.#asName(text);
     const found = exact && (await this.#allow.resolve(exact));
-    if (exact && found?.stat.isFile()) return [this.#allow.nameOf(found.realPath) ?? exact];
+    if (exact && found?.stat.isFile()) return [this.#allow.nameOf(found.realPath) ?? found.judged];
     if (exact && found?.stat.isDirectory()) {
-      report?.folder(exact.name, '');
-      return this.#below(exact, () => true, report);
+      report?.folder(found.judged.name, '');
+      return this.#below(found.judged, () => true, report);
     }
     if (glob === '') return [];
     const folder = await this.#allow.resolve(judged);
     if (!folder?.stat.isDirectory()) return [];
-    report?.folder(judged.name, glob);
-    return this.#below(judged, globMatcher(glob, { exact: true, whole: true }), report);
+    report?.folder(folder.judged.name, glob);
+    return this.#below(folder.judged, globMatcher(glob, { exact: true, whole: true }), report);
   }
 
   /** A pattern may be a name, too: `we[i]rd.md`. */

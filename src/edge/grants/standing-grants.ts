@@ -4,6 +4,7 @@ import { type CollectionUse, CollectionUseSchema } from '../../../gen/bowline/ed
 import type { GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
+import { formOf } from '../../base/same-name.ts';
 import { trimEndSigns } from '../../base/trim-signs.ts';
 
 /** Grants at once; what is added again to a collection takes the place of what was added before. */
@@ -47,7 +48,8 @@ function isCovered(path: string, covered: ReadonlySet<string>): boolean {
   return covered.has('/') && path.startsWith('/');
 }
 
-const trimmed = (path: string): string => (path.length > 1 ? trimEndSigns(path, '/') || '/' : path);
+/** As names are compared. */
+const trimmed = (path: string): string => formOf(path.length > 1 ? trimEndSigns(path, '/') || '/' : path);
 
 /** Who would answer. */
 export interface Reader {

@@ -139,8 +139,8 @@ async function* candidates(
     const at = start ? await parts.allow.resolve(judged) : await parts.allow.resolve(judged).catch(() => undefined);
     if (!at) {
       if (start) throw new AppError('FILE_NOT_FOUND');
-    } else if (at.stat.isDirectory()) yield* walk(parts.allow, judged, options);
-    else yield { judged, stat: at.stat };
+    } else if (at.stat.isDirectory()) yield* walk(parts.allow, at.judged, options);
+    else yield { judged: at.judged, stat: at.stat };
   }
 }
 

@@ -14,9 +14,9 @@ export function statTool(parts: ToolParts): EdgeTool {
       return async (emit) => {
         const found = await parts.allow.resolve(judged);
         if (!found) throw new AppError('FILE_NOT_FOUND');
-        const { stat } = found;
-        const info = fileInfo(parts.allow, judged.name, found.realPath, stat);
-        const origin = stat.isFile() ? await grantedOrigin(parts, judged, call) : undefined;
+        const { stat, judged: there } = found;
+        const info = fileInfo(parts.allow, there.name, found.realPath, stat);
+        const origin = stat.isFile() ? await grantedOrigin(parts, there, call) : undefined;
         if (origin) call.origins.set(info, origin);
         await emit(create(StatResponseSchema, { file: info }));
       };

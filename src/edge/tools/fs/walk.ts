@@ -41,7 +41,7 @@ export interface WalkBudget {
 export async function* walk(allow: Allowlist, folder: JudgedPath, options: WalkOptions): AsyncGenerator<WalkEntry> {
   const open = await allow.openFolder(folder);
   try {
-    yield* below(allow, folder, open, 0, options);
+    yield* below(allow, open.judged, open, 0, options);
   } finally {
     await open.handle.close();
   }

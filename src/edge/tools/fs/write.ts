@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import {
   FsService,
@@ -11,7 +11,8 @@ import {
   WriteResponseSchema,
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
-import { type JudgedPath, refused } from '../../allowlist/judge-path.ts';
+import { otherForm } from '../../../base/same-name.ts';
+import { inRoot, type JudgedPath, refused } from '../../allowlist/judge-path.ts';
 import { placeOf } from '../../allowlist/open-beneath.ts';
 import type { EdgeTool, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
@@ -25,10 +26,10 @@ export function writeTool(parts: ToolParts): EdgeTool {
       const request = message as WriteRequest;
       const judged = parts.allow.judgeWrite(request.path);
       return async (emit) => {
-        const { created, stat } = await turns.take(judged.path, () =>
+        const { created, stat, named } = await turns.take(judged.path, () =>
           write(parts, judged, request, added, call.signal),
         );
-        const file = fileInfo(parts.allow, judged.name, judged.path, stat);
+        const file = fileInfo(parts.allow, named.name, named.path, stat);
         await emit(create(WriteResponseSchema, { file, created }));
       };
     },
@@ -54,8 +55,8 @@ class Turns {
 async function write(parts: ToolParts, judged: JudgedPath, request: WriteRequest, added: Added, signal: AbortSignal) {
   const folder = await parts.allow.openWriteFolder(judged);
   try {
-    const target = `${placeOf(folder)}/${basename(judged.path)}`;
-    const before = await lstat(target, { bigint: true }).catch(absent);
+    const { name, before } = await placeIn(placeOf(folder), basename(judged.path));
+    const target = `${placeOf(folder)}/${name}`;
     if (before && !before.isFile()) throw before.isSymbolicLink() ? refused() : new AppError('NOT_A_FILE');
     if (before && (await parts.allow.denials.identity(before))) throw refused();
     const mode = request.mode === WriteMode.UNSPECIFIED ? WriteMode.CREATE : request.mode;
@@ -74,7 +75,9 @@ async function write(parts: ToolParts, judged: JudgedPath, request: WriteRequest
       if (mode === WriteMode.CREATE) await linkNew(temporary, target);
       else await rename(temporary, target);
       await folder.handle.sync();
-      return { created: before === undefined, stat: await file.stat({ bigint: true }) };
+      const { root, relative } = judged;
+      const named = relative === '' ? judged : inRoot(root, join(dirname(relative), name));
+      return { created: before === undefined, stat: await file.stat({ bigint: true }), named };
     } catch (error) {
       throw failure(error);
     } finally {
@@ -84,6 +87,14 @@ async function write(parts: ToolParts, judged: JudgedPath, request: WriteRequest
   } finally {
     await folder.handle.close();
   }
+}
+
+/** What has this name in a folder, in whatever form: then that is meant, and no second one is made beside it. */
+async function placeIn(folder: string, asked: string): Promise<{ name: string; before: BigIntStats | undefined }> {
+  const exact = await lstat(`${folder}/${asked}`, { bigint: true }).catch(absent);
+  const other = exact ? undefined : await otherForm(folder, asked);
+  if (other === undefined) return { name: asked, before: exact };
+  return { name: other, before: await lstat(`${folder}/${other}`, { bigint: true }).catch(absent) };
 }
 
 /**

@@ -569,8 +569,8 @@ export const WriteModeSchema: GenEnum<WriteMode> = /*@__PURE__*/
 
 /**
  * Files under the allowed roots. Paths are absolute, or relative with the name of a root first (`docs/notes.md`); with
- * a single root its name may be left out. Errors: PATH_NOT_ALLOWED (the same whether or not it exists), FILE_NOT_FOUND,
- * NOT_A_FILE, NOT_A_FOLDER, FILE_TOO_LARGE, RANGE_NEEDS_GRANT, TERM_NOT_IN_ASK, SEARCH_BUDGET.
+ * a single root its name may be left out. A name may be in any of its Unicode forms; answers have the one of the disk.
+ * Errors: PATH_NOT_ALLOWED (the same whether or not it exists), FILE_NOT_FOUND, NAME_AMBIGUOUS, NOT_A_FILE, NOT_A_FOLDER, FILE_TOO_LARGE, RANGE_NEEDS_GRANT, TERM_NOT_IN_ASK, SEARCH_BUDGET.
  *
  * @generated from service bowline.capability.fs.v1.FsService
  */
