@@ -89,6 +89,7 @@ export const ERRORS = {
     'this machine has {have} MB of memory, and the control plane with its workers needs {need} MB. Run `bowline control` and `bowline worker` on a larger machine, make a token there with `bowline devices join-token`, and run only `bowline edge --join` here',
   ),
   EDGE_FAILED: row('internal', 'the edge ended ({why}); its log is {log}'),
+  WORKER_FAILED: row('internal', 'the worker ended ({why}); its log is {log}'),
   NOT_RUNNING: row('unavailable', 'nothing answers at {where}; is `bowline up` running with the home {home}?'),
   OWNER_KEY_MISSING: row(
     'failed_precondition',

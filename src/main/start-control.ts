@@ -84,6 +84,7 @@ import { createSetAside } from '../control/store/set-aside.ts';
 import { createTimers } from '../control/store/timers.ts';
 import type { EventStore } from '../control/store/unit.ts';
 import { startUpkeep } from '../control/store/upkeep.ts';
+import type { ChildFigures } from './child-of-up.ts';
 import { watchDisk } from './disk-watch.ts';
 import { openQueue } from './open-queue.ts';
 import { DATABASE, watchReadiness } from './readiness.ts';
@@ -100,6 +101,8 @@ export interface ControlOptions {
   /** Told when the start waits for something, in words. */
   readonly progress: (what: string) => void;
   readonly signal?: AbortSignal;
+  /** How the children of this process are, for `status`. */
+  readonly children?: () => readonly ChildFigures[];
   /** Told of the open database with its tables, before anything stands on it, e.g. to make it fail in tests. */
   readonly onDatabase?: (database: Database) => void;
   /** Wraps the store, e.g. with faults in tests. */
@@ -423,6 +426,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
           turns: () => turns.figures,
           clock: () => clock.figures,
           faults: () => faults.count,
+          children: () => options.children?.() ?? [],
           noticed: (tenant) => recentAudit(database.db, tenant, NOTICED),
           stopped: (tenant) => restored.why(tenant)?.message ?? '',
           takesCommits: () => health.get(DATABASE) !== false,

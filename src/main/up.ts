@@ -1,5 +1,5 @@
-// The verb `up`: the whole of Bowline on this machine. Control plane and worker share this process, the edge has its own;
-// they speak the same authenticated protocols as on machines apart.
+// The verb `up`: the whole of Bowline on this machine. The control plane is this process, worker and edge are its children, so
+// that the end of one is not that of the others; they speak the same authenticated protocols as on machines apart.
 import { existsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -16,14 +16,14 @@ import type { ControlConfig } from '../control/config.ts';
 import { settingNames as controlNames } from '../control/settings.ts';
 import { loadEdgeConfig } from '../edge/config.ts';
 import { readIdentity } from '../edge/identity.ts';
-import { SERVABLE } from '../worker/capabilities.ts';
 import { workerSettingsOf } from '../worker/config.ts';
 import { type WorkerSettings, settingNames as workerNames } from '../worker/settings.ts';
-import { startWorker } from '../worker/start-worker.ts';
+import type { ChildOfUp } from './child-of-up.ts';
 import { announce, type ControlProgramIo, withdraw } from './control.ts';
 import { startEdgeChild } from './edge-child.ts';
 import { programLog } from './program.ts';
 import { type RunningControl, startControl } from './start-control.ts';
+import { startWorkerChild } from './worker-child.ts';
 
 /** What control plane, database and worker need together, in MB. */
 const NEEDED_MB = 2_000;
@@ -62,7 +62,7 @@ Examples:
       const { config } = settingsOf(folder, io.env, flags, { names: workerNames(), set: true });
       const set = { set: flags.set ?? [] };
       const worker = workerSettingsOf(folder, io.env, set, { names: controlNames(), set: true }).config;
-      await up(folder, { config, worker }, allow, io);
+      await up(folder, { config, worker, ...set }, allow, io);
     });
 }
 
@@ -76,11 +76,13 @@ function checkMemory(): void {
 interface UpSettings {
   readonly config: ControlConfig;
   readonly worker: WorkerSettings;
+  /** What `--set` said, for both. */
+  readonly set: readonly string[];
 }
 
 async function up(
   home: string,
-  { config, worker: settings }: UpSettings,
+  { config, worker: settings, set }: UpSettings,
   allow: readonly string[],
   io: ControlProgramIo,
 ): Promise<void> {
@@ -97,29 +99,35 @@ async function up(
     // What the edge would refuse later, with a worse message.
     loadEdgeConfig(paths.config, { allow });
     io.progress('starting the control plane ...');
-    const control = await startControl({ home, config, clock, log, progress: io.progress, signal: aborter.signal });
-    life.onStop('control plane', async () => void (await control.stop(config.drainMs)));
-    const worker = await startWorker({
+    const listening = Promise.withResolvers<string>();
+    listening.promise.catch(() => undefined);
+    // Before the control plane: it loads its programs while that opens its database.
+    const worker = startWorkerChild({
       home,
-      control: control.url,
-      key: control.workerKey,
-      pins: [control.publicKey],
-      serve: SERVABLE,
-      onMissing: (capability, error) => {
-        if (capability === 'llm') throw error;
-        io.progress(`without ${capability}: ${error.message}`);
-        log.warn('a capability is not served here', { capability, why: error.message });
-      },
-      name: 'local',
+      control: listening.promise,
       settings,
+      set,
       env: io.env,
+      drainMs: config.drainMs / 2,
+      onMissing: io.progress,
       clock,
-      log: log.child({ program: 'worker' }),
+      log,
     });
-    life.onStop('worker', async () => {
-      await worker.drain(config.drainMs / 2);
+    life.onStop('worker', () => worker.stop(config.drainMs / 2));
+    const children: ChildOfUp[] = [worker];
+    const control = await startControl({
+      home,
+      config,
+      clock,
+      log,
+      progress: io.progress,
+      signal: aborter.signal,
+      children: () => children.map((child) => child.figures()),
     });
-    worker.closed.catch((error: unknown) => log.error('the worker ended', error));
+    life.onStop('control plane', async () => void (await control.stop(config.drainMs)));
+    // Before the control plane, which takes the results of what it finishes.
+    life.onStop('worker before the control plane', () => worker.stop(config.drainMs / 2));
+    listening.resolve(control.url);
     io.progress('starting the edge ...');
     const edge = startEdgeChild({
       home,
@@ -135,6 +143,7 @@ async function up(
       clock,
       log,
     });
+    children.push(edge);
     life.onStop('edge', () => edge.stop(config.drainMs / 2));
     const joined = edge.ready.then(async () => (await readIdentity(paths.device))?.name ?? '');
     const everyone = joined.then((device) => everyoneIn(control, device, clock, aborter.signal));

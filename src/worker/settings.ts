@@ -105,6 +105,16 @@ export const SETTINGS = {
     what: 'file that is touched while the worker is connected, for `bowline health --file`; by default none',
     fallback: undefined,
   },
+  heapBytes: {
+    env: 'BOWLINE_WORKER_HEAP_BYTES',
+    group: 'worker',
+    kind: 'number',
+    unit: 'bytes',
+    what: 'heap of the worker inside `bowline up`, which ends and is started again when it needs more; elsewhere NODE_OPTIONS says it',
+    fallback: 1_073_741_824,
+    min: 128 << 20,
+    max: 64 * 2 ** 30,
+  },
   maxResultBytes: {
     env: 'BOWLINE_WORKER_MAX_RESULT_BYTES',
     group: 'worker',

@@ -1,8 +1,11 @@
 // The verb `worker`: serves capabilities to a control plane until a signal.
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { toJsonString } from '@bufbuild/protobuf';
+import { Command, Option } from 'commander';
+import { FailureSchema } from '../../gen/bowline/common/v1/common_pb.ts';
 import { systemClock } from '../base/clock.ts';
+import { controlUrl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
 import { homeFolder, homePaths } from '../base/home.ts';
 import { logSink } from '../base/log-file.ts';
@@ -13,13 +16,16 @@ import type { Beside } from '../base/settings/sources.ts';
 import { sparing } from '../base/sparing-logger.ts';
 import { stopSignal } from '../base/stop-signal.ts';
 import { watchTurns } from '../base/turn-watch.ts';
-import { SERVABLE } from './capabilities.ts';
+import { toFailure } from '../contract/errors.ts';
+import { CAPABILITIES, SERVABLE, servable } from './capabilities.ts';
 import { workerOptions, workerSettingsOf } from './config.ts';
 import { controlAddress, workerKey } from './control-address.ts';
+import { FAILED, HandedLines, MISSING } from './handed.ts';
 import { keepHealthFile } from './health-file.ts';
+import type { Env } from './key-ref.ts';
 import { SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
-import { startWorker } from './start-worker.ts';
-import type { WorkerIo } from './worker-io.ts';
+import { startWorker, type WorkerOptions } from './start-worker.ts';
+import { inertLine, type WorkerIo } from './worker-io.ts';
 
 interface Flags extends SettingFlags {
   home?: string;
@@ -27,6 +33,7 @@ interface Flags extends SettingFlags {
   drain?: number;
   printConfig?: boolean;
   json?: boolean;
+  withParent?: boolean;
 }
 
 /** `beside` are the programs whose settings may stand in the same environment; default: none. */
@@ -43,6 +50,7 @@ export function workerVerb(io: WorkerIo, beside?: Beside): Command {
     )
     .option('--print-config', 'print the settings, where each came from, and end; secrets are masked')
     .option('--json', 'print them as JSON')
+    .addOption(new Option('--with-parent', 'be the worker of `bowline up`, and end with it').hideHelp())
     .addHelpText(
       'after',
       `${settingsHelp(WORKER_TABLE)}
@@ -62,8 +70,9 @@ Examples:
     .action(async (_flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<Flags>();
       const home = homeFolder(flags.home, io.env);
+      if (flags.withParent) return runHanded(io, home, beside);
       const settled = workerSettingsOf(home, io.env, withDrain(flags), beside);
-      if (!flags.printConfig && !flags.json) return runWorker(io, home, flags.control, settled.config);
+      if (!flags.printConfig && !flags.json) return runAlone(io, home, flags.control, settled.config);
       for (const line of shownSettings(settled, Boolean(flags.json))) io.stdout.write(`${line}\n`);
     });
 }
@@ -74,28 +83,83 @@ const withDrain = (flags: Flags): SettingFlags =>
     ? flags
     : { ...flags, set: [...(flags.set ?? []), `${SETTINGS.drainMs.env}=${flags.drain * 1000}`] };
 
-async function runWorker(
+async function runAlone(
   io: WorkerIo,
   home: string,
   stated: string | undefined,
   settings: WorkerSettings,
 ): Promise<void> {
+  const stopping = io.stopping?.() ?? stopSignal(settings.drainMs);
   const control = controlAddress(stated, io.env, home);
+  io.stderr.write(`connecting to ${control} ...\n`);
+  await runWorker(io, { home, control, settings, stopping, env: io.env, name: hostname().slice(0, 128) });
+}
+
+/** As the child of `up`: with the settings and the environment that it is handed, until a signal or the end of its parent. */
+async function runHanded(io: WorkerIo, home: string, beside: Beside = { names: [] }): Promise<void> {
+  const lines = new HandedLines(io.stdin);
+  try {
+    const { env, set } = await lines.settings();
+    const settings = workerSettingsOf(home, env, { set }, { ...beside, set: true }).config;
+    const stopping = io.stopping?.() ?? stopSignal(settings.drainMs);
+    // While the control plane still starts; what cannot be loaded is told when it is opened.
+    await Promise.allSettled(servable(settings.serve).map((name) => CAPABILITIES[name]()));
+    const next = await Promise.race([lines.next(), stopping.then(() => undefined)]);
+    if (next === undefined) return;
+    await runWorker(io, {
+      home,
+      control: controlUrl(next),
+      settings,
+      // Nobody is left to take a result.
+      stopping: Promise.race([stopping, lines.ended.then(() => 'gone' as const)]),
+      env,
+      name: hostname().slice(0, 128),
+      onMissing: (capability, error) => {
+        if (capability === 'llm') throw error;
+        io.stdout.write(`${MISSING}${inertLine(`without ${capability}: ${error.message}`)}\n`);
+      },
+    });
+  } catch (error) {
+    io.stdout.write(`${FAILED}${toJsonString(FailureSchema, toFailure(error))}\n`);
+    throw error;
+  }
+}
+
+interface WorkerRun {
+  readonly home: string;
+  readonly control: string;
+  readonly settings: WorkerSettings;
+  /** Resolves with why it stops; 'gone' when there is nobody to finish for. */
+  readonly stopping: Promise<string>;
+  readonly env: Env;
+  readonly name: string;
+  readonly onMissing?: WorkerOptions['onMissing'];
+}
+
+async function runWorker(io: WorkerIo, run: WorkerRun): Promise<void> {
+  const { home, control, settings, stopping, onMissing } = run;
   const { key, pins } = workerKey(settings.keyFile, home);
   const sink = logSink(join(homePaths(home).logs, 'worker.log'), settings.logTo);
   const log = createLogger('worker', sink, settings.logLevel);
-  const stopping = io.stopping?.() ?? stopSignal(settings.drainMs);
   const worker = await startWorker({
     home,
     control,
     key,
     pins,
     serve: ['llm'],
-    name: hostname().slice(0, 128),
+    name: run.name,
     settings,
     clock: systemClock,
     log,
-    env: io.env,
+    env: run.env,
+    ...(onMissing === undefined
+      ? {}
+      : {
+          onMissing: (capability, error) => {
+            onMissing(capability, error);
+            log.warn('a capability is not served here', { capability, why: error.message });
+          },
+        }),
   });
   // Timers of the work loop do not keep the process alive; while it waits for a control plane, this does.
   const alive = setInterval(() => {}, 60_000);
@@ -108,14 +172,13 @@ async function runWorker(
       })
     : () => {};
   try {
-    io.stderr.write(`connecting to ${control} ...\n`);
     void worker.ready.then(
       () => io.stdout.write(`ready ${JSON.stringify({ worker: worker.name, control, serve: worker.serves })}\n`),
       () => {},
     );
     const ended = await Promise.race([stopping, worker.closed]);
     io.stderr.write(`stopping: ${ended ?? 'closed'}\n`);
-    await worker.drain(settings.drainMs);
+    await worker.drain(ended === 'gone' ? 0 : settings.drainMs);
   } finally {
     unwell();
     turns.stop();

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { filesWith } from '../support/files-with.ts';
+import type { Program } from '../support/program.ts';
 import { Stack } from '../support/stack.ts';
 
 const SENTENCE = 'The launch date is the ninth of May, in the old harbour.';
@@ -14,6 +15,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 let stack: Stack;
 let device: string;
+let up: Program;
 
 beforeAll(async () => {
   stack = await Stack.create({
@@ -22,9 +24,11 @@ beforeAll(async () => {
     'log.txt': '',
   });
   stack.write('home/config.yaml', `allow:\n  write:\n    - path: ${stack.docs}/log.txt\n      confirm: never\n`);
-  const { ready } = await stack.up();
+  stack.env.OPENAI_API_KEY = 'a-secret-of-a-provider';
+  const { ready, program } = await stack.up('--set', 'BOWLINE_WEB_BRAVE_KEY=a-secret-of-a-provider');
   expect(ready).toMatchObject({ control: stack.url, home: stack.home, model: 'rules' });
   device = String(ready.device);
+  up = program;
 });
 
 afterAll(() => stack?.close());
@@ -202,4 +206,61 @@ test('the owner key is private, and no log holds a key', () => {
   expect(key).toMatch(/^bwo_/);
   const secrets = [key, JSON.parse(readFileSync(join(stack.home, 'device.json'), 'utf8')).secret].filter(Boolean);
   for (const secret of secrets) expect(filesWith(join(stack.home, 'logs'), String(secret))).toEqual([]);
+});
+
+/** Ids of the processes whose command line names this home. */
+const processes = (program: string): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const words = commandOf(pid);
+      return words.includes(stack.home) && words.some((word) => word === program);
+    })
+    .map(Number);
+
+function commandOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
+}
+
+const soon = { timeout: 30_000, interval: 200 };
+
+test('the worker of `up` may be killed in the middle of an answer: all else goes on, and the question is answered', async () => {
+  const [worker = 0, ...others] = processes('worker');
+  expect(others).toEqual([]);
+  // Stopped first, so that the answer is under way for certain when it is killed.
+  process.kill(worker, 'SIGSTOP');
+  const asked = await stack.cli(['ask', '--no-wait', '--share', 'notes.md', QUESTION]);
+  const run = asked.stdout.trim();
+  await vi.waitFor(async () => expect(JSON.stringify(await json('runs', 'show', run))).toContain('Chat'), soon);
+  process.kill(worker, 'SIGKILL');
+
+  expect((await stack.cli(['call', 'fs.Read', '--data', '{"path":"docs/log.txt"}'])).code).toBe(0);
+  const { control, edge } = await json('status');
+  expect(edge.connection).toBe('connected');
+  expect(control.children).toContainEqual(
+    expect.objectContaining({ name: 'worker', ends: 1, lastEnd: 'ended by SIGKILL' }),
+  );
+  const watched = await stack.cli(['runs', 'watch', run]);
+  expect(watched.stdout).toContain(SENTENCE);
+  expect(processes('worker')).not.toContain(worker);
+  expect(stack.logs()).toContain('the worker ended; it is started again');
+});
+
+test('no secret of `up` is in the command line or the environment of its children', async () => {
+  for (const pid of [...processes('worker'), ...processes('edge')]) {
+    const seen = `${commandOf(String(pid)).join(' ')} ${readFileSync(`/proc/${pid}/environ`, 'utf8')}`;
+    expect(seen).not.toContain('a-secret-of-a-provider');
+    expect(seen).not.toMatch(/bw[wo]_/);
+  }
+});
+
+test('children of an `up` that was killed end with it', async () => {
+  expect(processes('worker')).toHaveLength(1);
+  expect(processes('edge')).toHaveLength(1);
+  await up.kill();
+  await vi.waitFor(() => expect([...processes('worker'), ...processes('edge')]).toEqual([]), soon);
 });

@@ -19,7 +19,7 @@ interface LogsOptions extends GlobalOptions {
 export function logsVerb(io: CliIo): Command {
   return new Command('logs')
     .description('Show the logs of the programs of this home')
-    .argument('[program]', 'control or edge; default: all')
+    .argument('[program]', 'control, edge or worker; default: all')
     .option('-f, --follow', 'go on with what is written from now on')
     .addOption(new Option('-n, --lines <count>', 'last lines of each file').argParser(parseCount(10_000)).default(100))
     .option('--json', 'print the lines as they are, one JSON object each')

@@ -3,6 +3,7 @@ import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { Command } from 'commander';
 import {
+  type ChildProgram,
   type GetStatusResponse as ControlStatus,
   GetStatusResponseSchema as ControlStatusSchema,
   StatusService,
@@ -174,7 +175,9 @@ function printControl(out: Printer, control: Answer<MessageShape<typeof ControlS
   out.line(`         ${countText(s.devices, 'device')}, ${countText(s.workers, 'worker')} connected`);
   out.line(`         ${countText(s.openRuns, 'open run')}, ${countText(s.waitingJobs, 'job')} waiting`);
   if (s.model) out.line(`         model: ${modelText(s.model)}`);
+  out.line(`         ${bytesText(s.residentBytes)} of memory`);
   printFigures(out, s);
+  for (const child of s.children) printChild(out, child);
   const ahead = s.clockAhead ? durationMs(s.clockAhead) : 0;
   if (Math.abs(ahead) >= 2_000) {
     const how = `${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? 'ahead of' : 'behind'}`;
@@ -182,6 +185,14 @@ function printControl(out: Printer, control: Answer<MessageShape<typeof ControlS
   }
   for (const { createTime, text } of s.notices) out.line(`         ${timeText(createTime)}: ${text}`, 'yellow');
   if (s.stopped) out.line(`         stopped: ${s.stopped}`, 'red');
+}
+
+/** A program that the control plane started, and starts again when it ends. */
+function printChild(out: Printer, { name, running, ends, lastEnd, lastEndTime, residentBytes }: ChildProgram): void {
+  const memory = residentBytes > 0n ? `, ${bytesText(residentBytes)} of memory` : '';
+  out.line(`         ${name}: ${running ? 'runs' : 'is being started'}${memory}`, running ? undefined : 'yellow');
+  if (ends === 0) return;
+  out.line(`         ${name} ended ${countText(ends, 'time')}, last ${timeText(lastEndTime)}: ${lastEnd}`, 'yellow');
 }
 
 /** Only what is not as it should be; `--json` has the figures always. */

@@ -17,6 +17,15 @@ import { ownerOf } from '../principal.ts';
 import type { Sessions } from '../sessions.ts';
 import { noticesOf } from './notices.ts';
 
+export interface ChildView {
+  readonly name: string;
+  readonly running: boolean;
+  /** How often it ended though nobody asked it to. */
+  readonly ends: number;
+  readonly lastEnd?: { readonly at: number; readonly why: string };
+  readonly residentBytes: number;
+}
+
 export function statusApi(parts: {
   readonly sessions: Sessions;
   readonly replica: string;
@@ -31,6 +40,8 @@ export function statusApi(parts: {
   readonly clock: () => ClockFigures;
   /** Requests that failed in a way that was not expected. */
   readonly faults: () => number;
+  /** The programs that this process started and starts again. */
+  readonly children: () => readonly ChildView[];
   /** Why the work of a tenant stands still; empty when it does not. */
   readonly stopped: (tenant: string) => string;
   /** Entries of the audit trail that the owner is told of. */
@@ -60,6 +71,14 @@ export function statusApi(parts: {
         clockWithin: durationFromMs(Math.ceil(parts.clock().within)),
         requestFaults: BigInt(parts.faults()),
         notices: noticesOf(noticed),
+        residentBytes: BigInt(process.memoryUsage.rss()),
+        children: parts.children().map(({ name, running, ends, lastEnd, residentBytes }) => ({
+          name,
+          running,
+          ends,
+          residentBytes: BigInt(residentBytes),
+          ...(lastEnd ? { lastEndTime: timestampFromMs(lastEnd.at), lastEnd: lastEnd.why } : {}),
+        })),
         ...(model ? { model } : {}),
       };
     },

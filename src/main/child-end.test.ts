@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { endText, lastWords } from './child-end.ts';
+
+test.each([
+  ['a signal and nothing said', null, 'SIGKILL', '', 'ended by SIGKILL'],
+  [
+    'an error of ours, and what to do behind it',
+    2,
+    null,
+    'error: it is so (USAGE)\n  see --help\n',
+    'it is so (USAGE) (exit code 2)',
+  ],
+  [
+    'a full heap, with addresses behind it',
+    null,
+    'SIGABRT',
+    'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n----- Native stack trace -----\n 1: 0xb7\n',
+    'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory (ended by SIGABRT)',
+  ],
+  ['a last line', 1, null, 'one\ntwo\n\n', 'two (exit code 1)'],
+] as const)('the end is told: %s', (_what, code, signal, said, told) => {
+  expect(endText(code, signal, said)).toBe(told);
+});
+
+test('of whatever a child says, a bounded end is kept and a bounded part told', () => {
+  let said = '';
+  for (let i = 0; i < 1_000; i++) said = lastWords(`${said}${'x'.repeat(1_000)}\n`);
+  expect(said.length).toBeLessThanOrEqual(16 << 10);
+  expect(endText(1, null, `error: ${'y'.repeat(10_000)}`).length).toBeLessThan(400);
+});

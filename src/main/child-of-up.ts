@@ -1,0 +1,165 @@
+// A program of ours as a child of `up`: started, ended with its parent, and started again with growing waits when it dies. It
+// ends when its standard input does, so it never outlives this process. What it runs, is told and says is its caller's matter.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fullJitter } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+import type { AppError } from '../base/errors.ts';
+import { lineSplitter } from '../base/line-splitter.ts';
+import type { Logger } from '../base/logger.ts';
+import { residentOf } from '../base/resident-of.ts';
+import { endText, lastWords } from './child-end.ts';
+
+export interface ChildCommand {
+  readonly args: readonly string[];
+  /** All of its environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Lines for its standard input, each written once it is known. */
+  readonly input: readonly (string | Promise<string>)[];
+}
+
+export interface ChildOptions {
+  /** What it is called in the log and in `status`. */
+  readonly name: string;
+  /** What to start; asked at each start. */
+  readonly command: () => Promise<ChildCommand>;
+  /** Told of each line on its standard output but the ready line. */
+  readonly onLine?: (line: string) => void;
+  /** Why nothing more is tried before it was ready once. */
+  readonly failed: (why: string) => AppError;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface ChildFigures {
+  readonly name: string;
+  /** Whether it has said that it is ready, and has not ended since. */
+  readonly running: boolean;
+  /** How often it ended though nobody asked it to. */
+  readonly ends: number;
+  readonly lastEnd?: { readonly at: number; readonly why: string };
+  /** 0 where it is not known. */
+  readonly residentBytes: number;
+}
+
+export interface ChildOfUp {
+  /** Resolves when it said that it is ready, with what it said; rejects when it could not start at all. */
+  readonly ready: Promise<string>;
+  figures(): ChildFigures;
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** Exit codes after which another try would end the same: usage and configuration. */
+const FINAL = new Set([2]);
+/** Starts in a row that may fail before it was ready once; afterwards it is tried for ever. */
+const MAX_TRIES = 8;
+const BACKOFF_MS = { base: 200, cap: 5_000 };
+/** How long its streams may stay open behind it. */
+const STREAMS_MS = 500;
+const MAX_LINE = 64 << 10;
+/** What ran so long was well: the next waits begin short again. */
+const WELL_MS = 60_000;
+
+export function startChild(options: ChildOptions): ChildOfUp {
+  const { name, clock, log } = options;
+  let child: ChildProcess | undefined;
+  let stopping = false;
+  let running = false;
+  let wasReady = false;
+  let tries = 0;
+  let ends = 0;
+  let lastEnd: ChildFigures['lastEnd'];
+  let settle: { resolve: (line: string) => void; reject: (error: unknown) => void };
+  const ready = new Promise<string>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  ready.catch(() => undefined);
+
+  const start = async () => {
+    const { args, env, input } = await options.command();
+    if (stopping) return;
+    const started = clock.monotonic();
+    // A session of its own: what a terminal sends to all goes to `up`, which ends its children in order.
+    const mine = spawn(process.execPath, [...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...env },
+      detached: true,
+    });
+    child = mine;
+    mine.stdin.on('error', () => undefined);
+    void feed(mine, input);
+    const take = lineSplitter(MAX_LINE, (line) => {
+      if (!line.startsWith('ready ')) return options.onLine?.(line);
+      running = true;
+      wasReady = true;
+      settle.resolve(line.slice('ready '.length));
+    });
+    mine.stdout.setEncoding('utf8').on('data', take);
+    let said = '';
+    mine.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said = lastWords(said + text);
+    });
+    mine.once('error', (error) => ended(error.message, undefined, started));
+    mine.once('exit', (code, signal) => {
+      // Once its streams were read: what it said last counts. A child of its own may hold them open.
+      let told = false;
+      const tell = () => {
+        if (told) return;
+        told = true;
+        ended(endText(code, signal, said), code ?? undefined, started);
+      };
+      mine.once('close', tell);
+      clock.after(STREAMS_MS, tell);
+    });
+  };
+
+  const ended = (why: string, code: number | undefined, started: number) => {
+    running = false;
+    if (stopping || child === undefined) return;
+    child = undefined;
+    ends += 1;
+    lastEnd = { at: clock.now(), why };
+    log.warn(`the ${name} ended; it is started again`, { code, why, ends });
+    tries = clock.monotonic() - started > WELL_MS ? 1 : tries + 1;
+    if (!wasReady && (FINAL.has(code ?? 0) || tries >= MAX_TRIES)) return settle.reject(options.failed(why));
+    again();
+  };
+  const again = () => void clock.after(fullJitter(tries, BACKOFF_MS.base, BACKOFF_MS.cap), begin);
+  const begin = () => {
+    start().catch((error: unknown) => {
+      if (!wasReady) return settle.reject(error);
+      log.error(`the ${name} could not be started`, error);
+      tries += 1;
+      if (!stopping) again();
+    });
+  };
+  begin();
+  return {
+    ready,
+    figures: () => ({
+      name,
+      running,
+      ends,
+      residentBytes: child?.pid === undefined ? 0 : residentOf(child.pid),
+      ...(lastEnd === undefined ? {} : { lastEnd }),
+    }),
+    stop: async (deadlineMs) => {
+      stopping = true;
+      const mine = child;
+      if (!mine || mine.exitCode !== null || mine.signalCode !== null) return;
+      const gone = new Promise<void>((resolve) => mine.once('exit', () => resolve()));
+      mine.kill('SIGTERM');
+      const kill = setTimeout(() => mine.kill('SIGKILL'), deadlineMs);
+      await gone;
+      clearTimeout(kill);
+    },
+  };
+}
+
+async function feed(child: ChildProcess, input: ChildCommand['input']): Promise<void> {
+  for (const line of input) {
+    const text = await Promise.resolve(line).catch(() => undefined);
+    // What could not be known will never be: it is ended with its parent.
+    if (text === undefined || !child.stdin?.writable) return;
+    child.stdin.write(`${text}\n`);
+  }
+}
