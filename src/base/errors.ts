@@ -204,17 +204,18 @@ export const ERRORS = {
     'the archive of the ledger ({folder}) holds as much as it may ({limit} bytes), so nothing more can be pruned from the journal and new work is refused; raise limits.ledger_bytes in config.yaml, or set ledger_full: drop_oldest there, and start the edge again',
     { retryable: true, exit: EXIT.failed },
   ),
+  KEYS_FULL: row(
+    'resource_exhausted',
+    '{what} is over the limit of {limit}; expired ones make room, or raise limits.tool_calls in config.yaml if this is right',
+    { retryable: true, exit: EXIT.failed },
+  ),
   JOURNAL_BUSY: row('unavailable', 'too much waits for the disk; try again'),
   JOURNAL_PRUNED: row('out_of_range', 'record {sequence} is no longer in the journal; the oldest is {first}', {
     exit: EXIT.failed,
   }),
-  DISK_FULL: row(
-    'resource_exhausted',
-    'the disk has no room for {what}; free some space and try again, with a new key if the call had one',
-    {
-      retryable: true,
-    },
-  ),
+  DISK_FULL: row('resource_exhausted', 'the disk has no room for {what}; free some space and try again', {
+    retryable: true,
+  }),
   // edge session
   NOT_JOINED: row(
     'failed_precondition',

@@ -35,6 +35,10 @@ export const codeNumber = (code: Code): number => CODES.indexOf(code);
 
 const codeOf = (number: number): Code => CODES[number] ?? 'unknown';
 
+/** Whether the same call may succeed later without a change: with a deadline of its own, too. */
+export const mayPass = ({ reason, retryable }: Pick<Failure, 'reason' | 'retryable'>): boolean =>
+  retryable || reason === 'DEADLINE_EXCEEDED';
+
 /** Anything that was thrown, as an AppError. A foreign error becomes INTERNAL with an id that the log has, too. */
 export function toAppError(error: unknown, log?: Logger): AppError {
   if (error instanceof AppError) return error;

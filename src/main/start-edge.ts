@@ -42,6 +42,7 @@ import { setJournalAside } from '../edge/journal/set-aside.ts';
 import { LocalServer } from '../edge/local/local-server.ts';
 import { localService } from '../edge/local/local-service.ts';
 import { ownerKey } from '../edge/local/owner-key.ts';
+import { RefusedAttempts } from '../edge/runner/free-keys.ts';
 import { InHand, machineBoot } from '../edge/runner/in-hand.ts';
 import { ToolRunner } from '../edge/runner/runner.ts';
 import { Suspects } from '../edge/runner/suspects.ts';
@@ -90,7 +91,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
     const bootId = newId();
     const key = await ownerKey(paths.ownerKey);
 
-    const { journal, open, ownRuns, suspects } = await journalOf(options, identity, config);
+    const { journal, open, ownRuns, suspects, refused } = await journalOf(options, identity, config);
     life.onStop('journal', () => journal.close());
     await journal.append([{ case: 'started', value: { bootId, build: BUILD } }]);
     const index = new OnDemandIndex({
@@ -135,6 +136,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       bootId,
       inHand,
       suspects,
+      refused,
       limits,
       clock,
       log,
@@ -297,6 +299,7 @@ async function journalOf(options: StartEdge, identity: Identity, config: EdgeCon
 /** Opens the journal with new folds: what was folded of a journal that was then refused is forgotten. */
 async function openFolded({ home, clock, log, onFatal }: StartEdge, identity: Identity, config: EdgeConfig) {
   const [open, ownRuns, suspects] = [new OpenAsks(), new OwnRuns(), new Suspects()];
+  const refused = new RefusedAttempts();
   const journal = await openEdgeJournal(homePaths(home).journal, {
     clock,
     log,
@@ -305,9 +308,9 @@ async function openFolded({ home, clock, log, onFatal }: StartEdge, identity: Id
     ledger: { maxBytes: config.limits.ledger_bytes, whenFull: config.ledgerFull },
     calls: callLimits(config.limits),
     binding: journalBinding(identity),
-    folds: [open, ownRuns, suspects],
+    folds: [open, ownRuns, suspects, refused],
   });
-  return { journal, open, ownRuns, suspects };
+  return { journal, open, ownRuns, suspects, refused };
 }
 
 /** A journal that forked is another box's too: what it granted is granted no more. */

@@ -251,6 +251,58 @@ test('a repeated idempotency key gives the first result and calls nobody; with o
   expect(edge.all('toolCall')).toHaveLength(calls);
 });
 
+test('a key that its device left free begins anew, bound to the same parameters; every other refusal stays its answer', async () => {
+  const full = { reason: 'JOURNAL_FULL', code: 8, retryable: true };
+  const write = (key: string, text = 'a') =>
+    fs().write({ path: 'docs/a.md', text }, on('kitchen', { 'bowline-idempotency-key': key }));
+  const refuse = async (key: string, failure: typeof full, keyFree: boolean) => {
+    const told = refusal(write(key));
+    edge.answer(await nextCall(), { case: 'neverStarted', value: failure }, { keyFree });
+    expect(await told).toMatchObject({ reason: failure.reason });
+  };
+  await refuse('k-full', full, true);
+  expect(await refusal(write('k-full', 'b'))).toMatchObject({ reason: 'KEY_REUSED' });
+  await refuse('k-full', { reason: 'DISK_FULL', code: 8, retryable: true }, true);
+  // The name of another key that looks like a later round of this one.
+  await refuse('k-full:1', full, true);
+  const anew = write('k-full');
+  edge.done(await nextCall(), WriteResponseSchema, { created: true });
+  expect((await anew).created).toBe(true);
+  expect((await write('k-full')).created).toBe(true);
+  // An edge of an older version does not say that the key is free; a denial is an answer.
+  await refuse('k-old', full, false);
+  expect(await refusal(write('k-old'))).toMatchObject({ reason: 'JOURNAL_FULL' });
+  await refuse('k-no', { reason: 'PATH_NOT_ALLOWED', code: 7, retryable: false }, false);
+  expect(await refusal(write('k-no'))).toMatchObject({ reason: 'PATH_NOT_ALLOWED' });
+  // What its owner cancelled is not begun by a program that tries again.
+  const cancelled = refusal(write('k-cancel'));
+  const call = await nextCall();
+  await control.client(RunService).cancelRun({ id: call.run, requestId: call.run });
+  await eventually(() => edge.all('cancelTool').some(({ job }) => job === call.job));
+  edge.answer(call, { case: 'neverStarted', value: full }, { keyFree: true });
+  await cancelled;
+  expect(await refusal(write('k-cancel'))).toMatchObject({ code: expect.not.stringMatching('Unavailable') });
+  expect(edge.all('toolCall')).toHaveLength(calls);
+});
+
+test('a key that is free stays so while its device is offline', async () => {
+  const away = await control.device('away-and-full');
+  const session = control.closing(await away.connect());
+  const write = () =>
+    fs().write({ path: 'docs/a.md', text: 'a' }, on('away-and-full', { 'bowline-idempotency-key': 'k' }));
+  const told = refusal(write());
+  const full = { reason: 'JOURNAL_FULL', code: 8, retryable: true };
+  session.answer(await session.call(0), { case: 'neverStarted', value: full }, { keyFree: true });
+  await told;
+  await session.cut();
+  await eventually(async () => (await refusal(write())).reason === 'DEVICE_OFFLINE');
+  const back = control.closing(await away.connect());
+  const anew = write();
+  back.done(await back.call(0), WriteResponseSchema, { created: true });
+  expect((await anew).created).toBe(true);
+  await back.cut();
+});
+
 test('a call with a key goes on when one of its callers leaves, or all of them; its key then has the answer', async () => {
   const key = on('kitchen', { 'bowline-idempotency-key': 'k-left' });
   const gone = new AbortController();

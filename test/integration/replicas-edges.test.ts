@@ -1,7 +1,7 @@
 // Sessions of edges over two replicas on one Postgres: found from both, taken over, and never heard when they are stale.
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { FsService, ReadResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { FsService, ReadResponseSchema, WriteResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { DeviceService, RegistryService, StatusService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
@@ -129,6 +129,31 @@ describe.each(['memory', 'redis'] as const)('over %s', (kind) => {
     leaving.abort();
     await left;
     expect((await session.frame('cancelTool')).job).toBe(second.job);
+  });
+
+  test('a key that a full device left free begins anew as one call, whoever asks and on whatever replica', async () => {
+    let session = await on(b);
+    const write = (at: TestControl) =>
+      at.client(FsService).write({ path: 'docs/a.md', text: 'a' }, { headers: { 'bowline-idempotency-key': 'k' } });
+    const full = { case: 'neverStarted', value: { reason: 'JOURNAL_FULL', code: 8, retryable: true } } as const;
+    for (let round = 0; round < 3; round++) {
+      const asked = [a, b, a].map((at) => refusal(write(at)));
+      const call = await session.call(round);
+      expect(call.idempotencyKey).toBe('k');
+      session.answer(call, full, { keyFree: true });
+      for (const told of asked) expect((await told).reason).toBe('JOURNAL_FULL');
+    }
+    const asked = [a, b].map((at) => write(at));
+    const last = await session.call(3);
+    // The replica that has it goes away; the next one hands the same attempt on, and no other.
+    session = await on(a);
+    const handed = await session.call();
+    expect([handed.job, handed.epoch]).toEqual([last.job, last.epoch]);
+    session.done(handed, WriteResponseSchema, { created: true });
+    for (const done of asked) expect((await done).created).toBe(true);
+    expect((await write(b)).created).toBe(true);
+    expect(session.all('toolCall')).toHaveLength(1);
+    expect((await a.client(RunService).listRuns({})).runs).toHaveLength(4);
   });
 
   test('a new session on another replica ends the old one at once, and gets what the old one had', async () => {

@@ -38,6 +38,7 @@ import { OwnRuns } from '../../src/edge/grants/own-runs.ts';
 import { ShareResolver } from '../../src/edge/grants/share-resolver.ts';
 import { openBlobs } from '../../src/edge/journal/blobs.ts';
 import { openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
+import { RefusedAttempts } from '../../src/edge/runner/free-keys.ts';
 import { InHand } from '../../src/edge/runner/in-hand.ts';
 import { ToolRunner } from '../../src/edge/runner/runner.ts';
 import { Suspects } from '../../src/edge/runner/suspects.ts';
@@ -101,13 +102,14 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const config = loadEdgeConfig(join(home, 'config.yaml'), { allow: [join(dir, 'docs')] });
   const ownRuns = new OwnRuns();
   const suspects = new Suspects();
+  const refused = new RefusedAttempts();
   const inHand = new InHand(join(home, 'in-hand'), options.machineBoot ?? 'boot');
   const fatal: unknown[] = [];
   const journal = await openEdgeJournal(join(home, 'journal'), {
     clock,
     log: silentLogger,
     onFatal: (error) => fatal.push(error),
-    folds: [ownRuns, suspects],
+    folds: [ownRuns, suspects, refused],
   });
   const grants = new Grants({ clock, log: silentLogger, journal });
   const gate = new Gate(grants);
@@ -131,6 +133,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     bootId,
     inHand,
     suspects,
+    refused,
     limits: config.limits,
     clock,
     log: silentLogger,

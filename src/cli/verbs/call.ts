@@ -43,7 +43,10 @@ export function callVerb(io: CliIo): Command {
     .option('--selector <labels>', 'labels that a worker must have, like tier=1,region=eu')
     .option('--data <json>', 'the request; @file reads it from a file, - from standard input', '{}')
     .addOption(new Option('--timeout <time>', 'most time, like 30s or 2m').argParser(parseDuration))
-    .option('--idempotency-key <key>', 'repeating a call with the same key runs it once; it goes on when you leave')
+    .option(
+      '--idempotency-key <key>',
+      'repeating a call with the same key runs it once, and again only when it was refused for now; it goes on when you leave',
+    )
     .helpOption(false)
     .option('-h, --help', 'show this, or the request of the method')
     .addHelpText('after', EXAMPLES)

@@ -279,7 +279,8 @@ export class DeviceCalls {
     if (!run || has.has(id) || never.has(id)) return;
     if (session.openCalls.length >= MAX_LISTED || session.openCalls.some(({ job }) => job === at.job)) return;
     never.add(id);
-    this.#neverStarted(session, { run, job: at.job, epoch: at.epoch }, new AppError('CANCELED'), `never-reached:${id}`);
+    const job = { run, job: at.job, epoch: at.epoch };
+    this.#neverStarted(session, job, new AppError('CANCELED'), `never-reached:${id}`, true);
   }
 
   #unwanted(entry: Connected, id: string): void {
@@ -365,13 +366,14 @@ export class DeviceCalls {
     { run, job, epoch }: { readonly run: string; readonly job: string; readonly epoch: number },
     error: AppError,
     commandId: string,
+    keyFree = false,
   ): void {
     const result = { case: 'neverStarted', value: toFailure(error) } as const;
     this.#parts.runs
       .command(
         session.tenant,
         run,
-        { type: 'result', job, epoch, result, targetName: targetOf(session) },
+        { type: 'result', job, epoch, result, keyFree, targetName: targetOf(session) },
         { source: 'dispatch', commandId },
       )
       .catch((problem: unknown) =>

@@ -24,7 +24,7 @@ export async function endHopeless({ runs, relay, log, afterMs }: EndHopelessPart
     rows.slice(0, MOST).map(async ({ row, what }) => {
       const value = toFailure(new AppError('NO_WORKER', { why: what }));
       const { tenant, run, job, epoch, dispatchId } = row;
-      const result = { type: 'result', job, epoch, result: { case: 'neverStarted', value } } as const;
+      const result = { type: 'result', job, epoch, result: { case: 'neverStarted', value }, keyFree: true } as const;
       try {
         await runs.command(tenant, run, result, { source: 'dispatch', commandId: `no-worker:${dispatchId}` });
         relay.forget([dispatchId]);

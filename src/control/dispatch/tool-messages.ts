@@ -65,7 +65,11 @@ export function resultOf(frame: ToolResult, targetName: string): Omit<ResultComm
       };
     }
     case 'neverStarted':
-      return { ...base, result: { case: 'neverStarted', value: toFailure(fromFailure(answer.value)) } };
+      return {
+        ...base,
+        result: { case: 'neverStarted', value: toFailure(fromFailure(answer.value)) },
+        keyFree: frame.keyFree,
+      };
     default: {
       const silent = new AppError('OUTCOME_UNKNOWN', { why: 'the device did not say' });
       const why = answer.value ? fromFailure(answer.value) : silent;

@@ -19,6 +19,7 @@ import { within } from '../orchestrator/time-left.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 import type { CallsUnderWay } from './calls-under-way.ts';
 import { HEADERS } from './interceptors.ts';
+import { keyedCall } from './keyed-call.ts';
 import { idempotencyKeyOf, mustBeServable, mustServe, selectorOf, theDevice } from './mesh-target.ts';
 import { ownerOf } from './principal.ts';
 
@@ -143,12 +144,15 @@ async function start(
   const device = onEdge ? await theDevice(parts.devices, owner.tenant, context) : undefined;
   const id = newId();
   const principal = principalName(owner);
-  const command = commandOf(key, { id, principal, method, device: device?.id ?? '' });
+  const params = toBinary(method.desc.input, create(method.desc.input, request));
+  // A call with a key is its method, its device and its key, whoever of the tenant makes it and with whichever credential.
+  const name = `${method.fullName}:${device?.id ?? ''}:${key}`;
+  const keyed = key === '' ? undefined : await keyedCall(parts.runs, parts.methods, owner.tenant, name);
+  if (keyed?.before && !sameCall(keyed.before, params, selector)) throw new AppError('KEY_REUSED');
   // What is on record is answered from there, whether or not anyone could do it now.
-  const known = key !== '' && (await parts.runs.runOf(owner.tenant, command)) !== undefined;
+  const known = keyed?.known ?? false;
   if (!known && device) mustServe(parts.calls, owner.tenant, device, method);
   if (!known && !onEdge) mustBeServable(parts.workers(), owner.tenant, method, selector);
-  const params = toBinary(method.desc.input, create(method.desc.input, request));
   const stated = context.timeoutMs();
   // Its own answer is there before the caller gives up.
   const wantedMs = stated === undefined ? parts.defaultTimeoutMs : within(stated);
@@ -163,7 +167,7 @@ async function start(
     idempotencyKey: key,
     // How long this caller waits says nothing of how long the next one does.
     timeoutMs: Math.max(wantedMs, key === '' ? 1 : parts.defaultTimeoutMs),
-    ...command,
+    ...(keyed?.id ?? { source: principal, commandId: `call:${id}` }),
   });
   context.responseHeader.set(HEADERS.run, run);
   const cancel = () => {
@@ -197,18 +201,6 @@ async function start(
   signal.addEventListener('abort', leave, { once: true });
   if (signal.aborted) leave();
   return { open, signal, leave };
-}
-
-/**
- * What makes two calls the same one: for a call with a key the key, the method and the device, whoever of the tenant makes it and
- * with whichever credential; any other call is itself alone.
- */
-function commandOf(
-  key: string,
-  call: { id: string; principal: string; method: CapabilityMethod; device: string },
-): { readonly source: string; readonly commandId: string } {
-  if (key === '') return { source: call.principal, commandId: `call:${call.id}` };
-  return { source: 'keyed-call', commandId: `${call.method.fullName}:${call.device}:${key}` };
 }
 
 function sameCall({ call }: RunState, params: Uint8Array, selector: Readonly<Record<string, string>>): boolean {

@@ -50,6 +50,8 @@ export interface ResultCommand {
   readonly targetName?: string | undefined;
   /** An error that came after the responses. */
   readonly trailingFailure?: Failure | undefined;
+  /** Of one that never started: its idempotency key begins anew. */
+  readonly keyFree?: boolean | undefined;
 }
 
 /** The handler of a running job calls a method of another worker. */

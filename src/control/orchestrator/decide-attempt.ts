@@ -190,6 +190,7 @@ function finish(
       egress: (egress ?? []).slice(0, MAX_ENTRIES),
       taints: taintsOfResult(job, result, egress ?? [], draft.methods),
       ...(usage ? { usage } : {}),
+      keyFree: result.case === 'neverStarted' && (command.keyFree ?? false),
       ...(result.case === 'done' && trailingFailure ? { trailingFailure: boundedFailure(trailingFailure) } : {}),
       ...(result.case === 'done' ? textProof(job, result.value.messages) : {}),
     },

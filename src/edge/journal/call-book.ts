@@ -47,6 +47,8 @@ export interface CallBookOptions {
 
 /** Where a record does not say when its call expires, it is taken to be a day later. */
 const EXPIRY_MS = 86_400_000;
+/** One that is forgotten too early comes back as unknown, never as free. */
+const MAX_FREED = 1024;
 
 export class CallBook implements Fold {
   readonly #maxKeys: number;
@@ -59,6 +61,8 @@ export class CallBook implements Fold {
   #dropped: string[] = [];
   readonly #calls = new Map<string, CallEntry>();
   readonly #texts = new Map<string, string>();
+  /** Keys that became free, with the record that says so: a checkpoint that was made before must not bring their intents back. */
+  readonly #freed = new Map<string, number>();
   #forgotten = 0;
 
   constructor(options: CallBookOptions = {}) {
@@ -125,10 +129,10 @@ export class CallBook implements Fold {
   }
 
   /**
-   * Makes room for one more key, or throws LIMIT_EXCEEDED. A key whose call has not expired is never forgotten, and no call is
+   * Makes room for one more key, or throws KEYS_FULL. A key whose call has not expired is never forgotten, and no call is
    * run that expires before one that was forgotten, so forgetting is safe whatever clocks say.
    * @param past a time that is surely past, as `EdgeTime.surelyPast`
-   * @throws CALL_EXPIRED, LIMIT_EXCEEDED
+   * @throws CALL_EXPIRED, KEYS_FULL
    */
   admit(expireTime: Timestamp | undefined, past: number): void {
     if (expireTime && timestampMs(expireTime) <= this.#forgotten) throw new AppError('CALL_EXPIRED');
@@ -139,7 +143,7 @@ export class CallBook implements Fold {
         ? ['the number of tool calls with an effect that have not expired', this.#maxSettled]
         : ['the number of tool calls whose results the control plane has not taken', this.#maxKeys];
     if (settled < this.#maxSettled && this.#calls.size - this.#whole.size < this.#maxKeys) return;
-    throw new AppError('LIMIT_EXCEEDED', { what, limit, setting: 'limits.tool_calls in config.yaml' });
+    throw new AppError('KEYS_FULL', { what, limit });
   }
 
   /** Forgets keys that expired longer than `keepMs` before `past` and need no answer any more. */
@@ -187,6 +191,13 @@ export class CallBook implements Fold {
 
   #outcome(outcome: ToolOutcome, sequence: number, at: number): void {
     const known = this.#calls.get(outcome.idempotencyKey);
+    if (outcome.result?.keyFree) {
+      if (known && known.state !== 'intent') return;
+      this.#calls.delete(outcome.idempotencyKey);
+      this.#freed.set(outcome.idempotencyKey, sequence);
+      for (const [oldest] of this.#freed) if (this.#freed.size > MAX_FREED) this.#freed.delete(oldest);
+      return;
+    }
     const state = answerOf(outcome);
     this.#put({
       key: outcome.idempotencyKey,
@@ -240,8 +251,9 @@ export class CallBook implements Fold {
     this.#settled.unpack(checkpoint.settledKeys);
     for (const intent of checkpoint.intents) {
       const known = this.get(intent.idempotencyKey);
-      if (!known) this.#intent(intent, sequence, at);
-      else if (known.state === 'intent') this.#calls.set(known.key, { ...known, sequence });
+      const freed = (this.#freed.get(intent.idempotencyKey) ?? 0) > Number(checkpoint.sequence);
+      if (!known && !freed) this.#intent(intent, sequence, at);
+      else if (known?.state === 'intent' && !freed) this.#calls.set(known.key, { ...known, sequence });
     }
     for (const outcome of checkpoint.outcomes) {
       const known = this.get(outcome.idempotencyKey);

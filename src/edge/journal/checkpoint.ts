@@ -48,7 +48,9 @@ export async function checkpointRecords(
   const open: OpenAsk[] = [];
 
   const outcome = (value: ToolOutcome) => {
-    if (needed.has(value.idempotencyKey)) outcomes.set(value.idempotencyKey, value);
+    // The key began anew after this.
+    if (value.result?.keyFree) intents.delete(value.idempotencyKey);
+    else if (needed.has(value.idempotencyKey)) outcomes.set(value.idempotencyKey, value);
   };
   const intent = (value: Intent) => {
     if (needed.has(value.idempotencyKey)) intents.set(value.idempotencyKey, value);

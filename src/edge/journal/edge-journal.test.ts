@@ -54,6 +54,15 @@ const refused = (key: string): RecordInit => ({
   case: 'toolRefused',
   value: { idempotencyKey: key, job: key, method: METHOD, failure: { reason: 'NOT_ALLOWED' } },
 });
+const freed = (key: string): RecordInit => ({
+  case: 'toolOutcome',
+  value: {
+    idempotencyKey: key,
+    job: key,
+    failure: { reason: 'EDGE_BUSY' },
+    result: { job: key, keyFree: true, answer: { case: 'neverStarted', value: { reason: 'EDGE_BUSY' } } },
+  },
+});
 const settled = (key: string): RecordInit => ({ case: 'toolSettled', value: { idempotencyKey: key } });
 const ask = (run: string): RecordInit => ({
   case: 'ask',
@@ -116,7 +125,7 @@ test('a settled READ is forgotten, an effect or a refusal is not until it expire
   expect(journal.calls.get('b/0/0')).toMatchObject({ state: 'done', settled: true });
   expect(() => journal.calls.admit(undefined, journal.now())).toThrow(
     expect.objectContaining({
-      reason: 'LIMIT_EXCEEDED',
+      reason: 'KEYS_FULL',
       message: expect.stringContaining('limits.tool_calls in config.yaml'),
     }),
   );
@@ -266,7 +275,7 @@ test('a full journal still takes what makes room in it: answers, refusals, settl
 });
 
 const step = fc.oneof(
-  fc.record({ kind: fc.constantFrom('intent', 'outcome', 'read', 'refused', 'settled'), key: fc.nat(7) }),
+  fc.record({ kind: fc.constantFrom('intent', 'outcome', 'freed', 'read', 'refused', 'settled'), key: fc.nat(7) }),
   fc.record({ kind: fc.constantFrom('ask', 'accepted', 'answered', 'session'), key: fc.nat(7) }),
   fc.record({ kind: fc.constantFrom('granted', 'revoked'), key: fc.nat(7) }),
   fc.record({ kind: fc.constant('filler' as const), key: fc.nat(1500) }),
@@ -288,6 +297,7 @@ test('whatever was pruned, a restart remembers the same keys, answers, asks, sta
         else if (kind === 'intent' && !call) await journal.append([intent(name)]);
         else if (kind === 'outcome' && call?.state === 'intent')
           await journal.append([outcome(name, `answer ${name}`)]);
+        else if (kind === 'freed' && call?.state === 'intent') await journal.append([freed(name)]);
         else if (kind === 'read' && !call) await journal.append([read(name)]);
         else if (kind === 'refused' && !call) await journal.append([refused(name)]);
         else if (kind === 'settled' && call && call.state !== 'intent') await journal.append([settled(name)]);
@@ -317,6 +327,8 @@ test('whatever was pruned, a restart remembers the same keys, answers, asks, sta
         // What is settled may be sent once more after a restart, and a settled READ may come back; nothing else changes.
         if (before || after?.effect)
           expect(after).toMatchObject({ ...before, settled: after?.settled ?? true, bootId: after?.bootId ?? '' });
+        // A key that was free, or never known, is not taken for one that may have happened.
+        else expect(after?.state).not.toBe('intent');
         if (before) expect(await again.outcome(name)).toEqual(answers.get(name));
       }
       expect(again.asks.open()).toEqual(journal.asks.open());
@@ -333,6 +345,18 @@ test('whatever was pruned, a restart remembers the same keys, answers, asks, sta
     }),
     { numRuns: Number(process.env.CRASH_RUNS ?? 150) },
   );
+});
+
+test('a key that becomes free while a checkpoint is made stays free', async () => {
+  const fs = new MemoryFs();
+  const journal = await open(fs);
+  await journal.append([intent('k/0/0')]);
+  for (let n = 0; n < 12; n++) await journal.append([filler(1000)]);
+  const pruned = journal.prune(0);
+  await journal.append([freed('k/0/0')]);
+  expect(await pruned).toBeGreaterThan(0);
+  expect(journal.calls.get('k/0/0')).toBeUndefined();
+  expect((await open(fs.kill())).calls.get('k/0/0')).toBeUndefined();
 });
 
 test('encoding costs at most what a reservation adds', () => {

@@ -47,6 +47,10 @@ export function doneResult(to: Address, answer: GatedAnswer, sequence: number): 
   });
 }
 
+/** Refused before anything happened, and its key begins anew. */
+export const freedResult = (to: Address, failure: Failure, sequence: number): ToolResult =>
+  create(ToolResultSchema, { ...failedResult(to, 'neverStarted', failure, sequence), keyFree: true });
+
 export function failedResult(
   to: Address,
   kind: 'neverStarted' | 'unknown',

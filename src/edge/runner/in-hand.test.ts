@@ -50,7 +50,7 @@ test('a READ that was at work when the process ended is failed under its key, fo
   const first = await edgeRig(dir, options);
   expect((await first.call(stat, { path: 'docs/b.md' }, { key: 'innocent' })).failure).toBeUndefined();
   const died = hit();
-  void first.call(stat, { path: 'docs/a.md' }, { key: 'deadly' });
+  void first.call(stat, { path: 'docs/a.md' }, { run: 'r', key: 'deadly' });
   await died;
   for (const start of [1, 2, 3]) {
     const rig = await edgeRig(dir, options);
@@ -58,7 +58,7 @@ test('a READ that was at work when the process ended is failed under its key, fo
     const answer = await rig.call(stat, { path: 'docs/a.md' }, { key: 'deadly' });
     expect([answer.result.answer.case, answer.failure]).toEqual(['done', 'CALL_ENDED_PROCESS']);
     expect((await rig.call(stat, { path: 'docs/b.md' }, { key: 'innocent' })).failure).toBeUndefined();
-    if (start === 2) await rig.runner.settled('deadly');
+    if (start === 2) await rig.runner.settled('deadly', 'r/0/0');
     await rig.close();
   }
   expect(runs.filter((path) => path === 'docs/a.md')).toHaveLength(1);

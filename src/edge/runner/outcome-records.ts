@@ -1,6 +1,6 @@
 // The journal's records of tool calls: what began, what it came to, what was refused.
 import { create } from '@bufbuild/protobuf';
-import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { type Failure, FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { type Intent, IntentSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError } from '../../base/errors.ts';
@@ -10,7 +10,7 @@ import { type Blobs, INLINE_RESULT_BYTES } from '../journal/blobs.ts';
 import type { CallEntry } from '../journal/call-book.ts';
 import type { RecordInit } from '../journal/records.ts';
 import type { RefusalSum } from '../journal/refusal-book.ts';
-import { addressOf, doneResult, failedResult, type GatedAnswer, packRaw } from './answers.ts';
+import { addressOf, doneResult, failedResult, freedResult, type GatedAnswer, packRaw } from './answers.ts';
 import type { Execution } from './execution.ts';
 import { paramsDigest } from './verify.ts';
 
@@ -66,19 +66,31 @@ export async function outcomeRecord(
   }
 }
 
+/** An effect that had an intent and was given up before anything changed: its key is forgotten again. */
+export function undoneRecord({ call, digest }: Execution, failure: Failure): RecordInit {
+  const { reason, code, retryable } = failure;
+  const why = { reason, code, retryable };
+  const result = freedResult(addressOf(call), create(FailureSchema, why), 0);
+  return { case: 'toolOutcome', value: { ...callFields(call, digest), failure: why, result } };
+}
+
 /** In the place of a blob's name: there was a result, and it was not kept. */
 const DROPPED = 'dropped';
 
-/** A refusal before anything began. With the key it is the answer for ever; without, it is only told. */
-export function refusalRecord(call: ToolCall, failure: Failure, final: boolean): RecordInit {
+/** What a refusal says of its key: it is the answer for ever; or the key is free and only the attempt is spent; or nothing. */
+export type KeyOfRefusal = 'kept' | 'free' | 'unsaid';
+
+/** A refusal before anything began. */
+export function refusalRecord(call: ToolCall, failure: Failure, key: KeyOfRefusal): RecordInit {
   const { reason, code, retryable } = failure;
   return {
     case: 'toolRefused',
     value: {
-      idempotencyKey: final ? call.idempotencyKey : '',
+      idempotencyKey: key === 'kept' ? call.idempotencyKey : '',
       job: call.job,
       method: call.method,
       failure: { reason, code, retryable },
+      freeEpoch: key === 'free' ? call.epoch : 0n,
     },
   };
 }

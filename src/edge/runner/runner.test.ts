@@ -128,7 +128,7 @@ test('an effect happens once per key: repeats get the recorded answer, also afte
   await again.runner.resend(again.sinkFor(results, []));
   expect(results).toMatchObject([{ job: 'r1/0/0', idempotencyKey: 'k', answer: { case: 'done' } }]);
   expect(results[0]!.epoch).toBeGreaterThan(0n);
-  await again.runner.settled('k');
+  await again.runner.settled('k', 'r1/0/0');
   expect((await again.call(write, request, { run: own, key: 'k' })).messages).toEqual(third.messages);
   expect(readFileSync(join(dir, 'docs/out.txt'), 'utf8')).toBe('x');
   await again.close();
@@ -300,8 +300,9 @@ test('calls beyond the places wait, beyond the line are refused for now; a waiti
   writeFileSync(gate, '');
   expect((await calls[0]!).failure).toBeUndefined();
   expect((await calls[2]!).failure).toBeUndefined();
-  // Refused for now says nothing about the key; cancelled before it began is its answer for ever.
-  expect((await rig.call(run, { argv }, { run: 'd', key: 'd' })).failure).toBeUndefined();
+  // Refused for now leaves the key free, but not the attempt; cancelled before it began is the key's answer for ever.
+  expect((await rig.call(run, { argv }, { run: 'd', key: 'd' })).failure).toBe('EDGE_BUSY');
+  expect((await rig.call(run, { argv }, { run: 'e', key: 'd' })).failure).toBeUndefined();
   expect((await rig.call(run, { argv }, { run: 'b', key: 'b' })).failure).toBe('CANCELED');
   await rig.close();
   expect((await rig.call(run, { argv })).failure).toBe('EDGE_STOPPING');

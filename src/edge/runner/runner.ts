@@ -11,6 +11,7 @@ import {
   type ToolCall,
   ToolProgressSchema,
   ToolReceivedSchema,
+  type ToolResult,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { type Withheld, WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -18,7 +19,7 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { mark } from '../../base/turn-watch.ts';
 import { check } from '../../contract/check.ts';
-import { toFailure } from '../../contract/errors.ts';
+import { mayPass, toFailure } from '../../contract/errors.ts';
 import { isHarmless } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import type { EdgeLimits } from '../config.ts';
@@ -29,16 +30,19 @@ import type { CallEntry } from '../journal/call-book.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { Reservation } from '../journal/journal-types.ts';
 import type { EdgeTool, Emit } from '../tools/tool.ts';
-import { addressOf, doneResult, failedResult, joinAnswer } from './answers.ts';
+import { type Address, addressOf, doneResult, failedResult, freedResult, joinAnswer } from './answers.ts';
 import { Execution } from './execution.ts';
+import { isUndone, type RefusedAttempts } from './free-keys.ts';
 import type { InHand } from './in-hand.ts';
 import {
   endedRecord,
   intentOf,
+  type KeyOfRefusal,
   OUTCOME_ROOM,
   outcomeRecord,
   refusalRecord,
   refusalSumRecord,
+  undoneRecord,
   unknownRecord,
 } from './outcome-records.ts';
 import { RefusalCounts } from './refusal-counts.ts';
@@ -65,6 +69,8 @@ export interface RunnerParts {
   readonly inHand: InHand;
   /** Requests that are not run again. */
   readonly suspects: Suspects;
+  /** Attempts that were refused and whose keys are free. */
+  readonly refused: RefusedAttempts;
   readonly limits: EdgeLimits;
   readonly clock: Clock;
   readonly log: Logger;
@@ -151,10 +157,13 @@ export class ToolRunner {
     for (const entry of this.#unsettled()) await sink.result(await this.#repeats.again(entry));
   }
 
-  /** The control plane has the result of this key. Written down with the next record, or within a second. */
-  async settled(idempotencyKey: string): Promise<void> {
+  /**
+   * The control plane has the result of this key for this job. Written down with the next record, or within a second. A key that
+   * was free belongs to a later job by now, whose result it may not have.
+   */
+  async settled(idempotencyKey: string, job: string): Promise<void> {
     const entry = this.#parts.journal.calls.get(idempotencyKey);
-    if (!entry || entry.settled || this.#settled.includes(idempotencyKey)) return;
+    if (!entry || entry.job !== job || entry.settled || this.#settled.includes(idempotencyKey)) return;
     this.#parts.journal.acknowledged(entry.sequence);
     this.#settled.push(idempotencyKey);
     if (this.#settled.length >= 256) this.#flushSettled();
@@ -181,6 +190,8 @@ export class ToolRunner {
 
   async #answer(call: ToolCall, sink: ToolSink): Promise<void> {
     const key = call.idempotencyKey;
+    const refused = this.#parts.refused.get(call);
+    if (refused) return sink.result(freedResult(addressOf(call), refused, 0));
     const digest = paramsDigest(call);
     const active = this.#active.get(key);
     if (active) {
@@ -336,8 +347,16 @@ export class ToolRunner {
     const { blobs, log } = this.#parts;
     if (harmless && answer.failure && answer.egress.length === 0) {
       // Nothing happened and nothing leaves: as if it had been refused before.
-      await this.#writeRefusal(call, undefined, answer.failure);
+      await this.#writeRefusal(call, 'unsaid', answer.failure);
       return execution.tell((to) => doneResult(to, answer, 0));
+    }
+    if (failure && room && execution.raw.length === 0 && isUndone(failure)) {
+      const [why, { refused }] = [failure, this.#parts];
+      const at = await this.#parts.journal.append([undoneRecord(execution, failure)], { use: room });
+      return execution.tell((to) => {
+        refused.add(to, why);
+        return freedResult(to, why, at);
+      });
     }
     const record = await outcomeRecord(execution, answer, { harmless, blobs, log });
     this.#flushSettled();
@@ -348,7 +367,8 @@ export class ToolRunner {
       if (!harmless) throw error;
       // Nothing happened and nothing may leave without its line in the ledger.
       const why = toFailure(error, this.#parts.log);
-      return execution.tell((to) => failedResult(to, 'neverStarted', why, 0));
+      const result = mayPass(why) ? freedResult : neverStarted;
+      return execution.tell((to) => result(to, why, 0));
     }
     const waiters = execution.waiters;
     if (waiters.length > 1 && answer.egress.length > 0) {
@@ -358,20 +378,29 @@ export class ToolRunner {
     await execution.tell((to) => doneResult(to, answer, sequence));
   }
 
-  /** A refusal before the effect. For an effect it is written down under its key, so that it stays the answer. */
+  /**
+   * A refusal before the effect. For an effect that nothing but a change can help it is written down under its key, so that it stays
+   * the answer. Where it may pass the key is free.
+   */
   async #neverStarted(execution: Execution, plan: Plan | undefined, error: unknown): Promise<void> {
     const failure = toFailure(error, this.#parts.log);
-    await this.#writeRefusal(execution.call, plan?.method, failure);
-    return execution.tell((to) => failedResult(to, 'neverStarted', failure, 0));
+    const method = this.#tools.get(execution.call.method)?.method;
+    const effect = method !== undefined && !isHarmless(method.effect);
+    const free = mayPass(failure);
+    const key = !effect ? 'unsaid' : free ? 'free' : plan ? 'kept' : 'unsaid';
+    await this.#writeRefusal(execution.call, key, failure);
+    return execution.tell((to) => {
+      if (key === 'free') this.#parts.refused.add(to, failure);
+      return free ? freedResult(to, failure, 0) : neverStarted(to, failure, 0);
+    });
   }
 
-  async #writeRefusal(call: ToolCall, method: CapabilityMethod | undefined, failure: Failure): Promise<void> {
+  async #writeRefusal(call: ToolCall, key: KeyOfRefusal, failure: Failure): Promise<void> {
     const { journal } = this.#parts;
     const at = journal.now();
     this.refusals.add(failure, at);
-    const final = method !== undefined && !isHarmless(method.effect) && !failure.retryable;
     const records = journal.refusals.takeSums(at).map(refusalSumRecord);
-    if (final || journal.refusals.take(failure.reason, at)) records.push(refusalRecord(call, failure, final));
+    if (key === 'kept' || journal.refusals.take(failure.reason, at)) records.push(refusalRecord(call, failure, key));
     if (records.length === 0) return;
     try {
       await journal.append(records);
@@ -383,7 +412,7 @@ export class ToolRunner {
   /** A refusal that says nothing about the key. */
   async #refuse(call: ToolCall, error: AppError, sink: ToolSink): Promise<void> {
     const failure = toFailure(error);
-    await this.#writeRefusal(call, undefined, failure);
+    await this.#writeRefusal(call, 'unsaid', failure);
     await sink.result(failedResult(addressOf(call), 'neverStarted', failure, 0));
   }
 
@@ -477,5 +506,8 @@ function parse(method: CapabilityMethod, params: Uint8Array): Message {
   check(method.desc.input, request);
   return request;
 }
+
+const neverStarted = (to: Address, failure: Failure, sequence: number): ToolResult =>
+  failedResult(to, 'neverStarted', failure, sequence);
 
 const notesOf = (origins: Origins): Withheld[] => origins.notes.map((note) => create(WithheldSchema, { ...note }));

@@ -288,7 +288,7 @@ export class Connection {
         runner.cancel(body.value.job, body.value.epoch);
         return;
       case 'toolResultCommitted':
-        this.#later('a settled result', runner.settled(body.value.idempotencyKey));
+        this.#later('a settled result', runner.settled(body.value.idempotencyKey, body.value.job));
         return;
       case 'model':
         this.#deps.modelIs(body.value);

@@ -27,8 +27,8 @@ export interface CallRunner {
   openCalls(): OpenToolCall[];
   /** Hands every unsettled result to the sink again, judged under today's grants. */
   resend(sink: ToolSink): Promise<void>;
-  /** The control plane has committed a result. */
-  settled(idempotencyKey: string): Promise<void>;
+  /** The control plane has committed the result of a key for a job. */
+  settled(idempotencyKey: string, job: string): Promise<void>;
   /** Tool calls since the start. */
   readonly calls: number;
 }

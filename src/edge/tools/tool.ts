@@ -31,7 +31,7 @@ export interface EdgeTool {
   readonly method: DescMethod;
   /**
    * Judges the request lexically: nothing on the disk is looked at, so that a refusal tells nothing. Returns the work.
-   * @throws AppError when it is refused
+   * @throws AppError when it is refused. The work throws EDGE_BUSY, DISK_FULL and FILE_CHANGED only before it has changed anything.
    */
   prepare(request: Message, call: ToolCallContext): (emit: Emit) => Promise<void>;
 }

@@ -74,7 +74,7 @@ async function write(parts: ToolParts, judged: JudgedPath, request: WriteRequest
       if (signal.aborted) throw new AppError('CANCELED');
       if (mode === WriteMode.CREATE) await linkNew(temporary, target);
       else await rename(temporary, target);
-      await folder.handle.sync();
+      await folder.handle.sync().catch(unsynced);
       const { root, relative } = judged;
       const named = relative === '' ? judged : inRoot(root, join(dirname(relative), name));
       return { created: before === undefined, stat: await file.stat({ bigint: true }), named };
@@ -171,6 +171,11 @@ const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in
 function absent(error: unknown): undefined {
   if (codeOf(error) === 'ENOENT') return undefined;
   throw failure(error);
+}
+
+/** The file is there, whatever is wrong with the disk: never DISK_FULL, which says that nothing changed. */
+function unsynced(cause: unknown): never {
+  throw new AppError('FILE_UNREADABLE', {}, { cause });
 }
 
 function failure(error: unknown): AppError {
