@@ -3,6 +3,7 @@ import type { LanguageModel } from 'ai';
 import type { Clock } from '../../../../base/clock.ts';
 import { AppError } from '../../../../base/errors.ts';
 import { boundedFetch } from './bounded-fetch.ts';
+import { boundedEvents } from './dialect/bounded-events.ts';
 import { type Habits, tolerantFetch } from './dialect/tolerant-fetch.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 
@@ -21,7 +22,8 @@ export async function languageModel(settings: ProviderSettings, call: ModelCall)
   const { name, provider, model, baseUrl } = settings;
   const key = settings.key?.()?.reveal();
   const bounded = boundedFetch(MAX_ANSWER_BYTES, name);
-  const fetch = provider === 'anthropic' ? bounded : tolerantFetch(bounded, { provider: name, ...call });
+  const fetch =
+    provider === 'anthropic' ? boundedEvents(bounded, name) : tolerantFetch(bounded, { provider: name, ...call });
   const base = baseUrl === undefined ? { fetch } : { fetch, baseURL: baseUrl };
   switch (provider) {
     case 'openai-compatible': {

@@ -41,7 +41,10 @@ export function providerError(error: unknown, settings: ProviderSettings, now: n
   // A success that broke off in the middle carries its 200.
   const status = statusOf(failed);
   const own = ownReason(
-    failed.data ?? parsed(failed.responseBody) ?? (error instanceof Error ? '' : error),
+    failed.data ??
+      parsed(failed.responseBody) ??
+      messageWithin(failed.responseBody) ??
+      (error instanceof Error ? '' : error),
     keyOf(settings),
   );
   const code = `${words === '' ? '' : `, ${words}`}${own === '' ? '' : `: ${own}`}`;
@@ -118,6 +121,13 @@ function parsed(body: string | undefined): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** The message of a body that was too long to be read to its end. */
+function messageWithin(body: string | undefined): string | undefined {
+  const beginning = (body ?? '').slice(0, MOST_READ);
+  const text = /"(?:message|detail|error)"\s{0,8}:\s{0,8}"((?:[^"\\]|\\.){1,4096})/.exec(beginning)?.[1];
+  return text?.replaceAll('\\"', '"');
 }
 
 /** `retry-after-ms`, or `retry-after` in seconds or as a date; at most an hour is believed. */

@@ -1,15 +1,25 @@
 // Turns what an OpenAI-compatible server says, in whatever dialect, into the chunks of the schema: one choice, numbers as numbers, ids as
-// text, thoughts and tool calls out of the text, and one end. It decides whether an answer is whole. No I/O.
+// text, thoughts and tool calls out of the text, and one end. It decides whether an answer is whole. Tool calls in fields of their own
+// are told whole at the end: piece by piece, what reads them would parse all of a call again with each. No I/O.
 import { countOf } from '../../../../../base/count.ts';
+import { AppError } from '../../../../../base/errors.ts';
 import { isRecord } from '../../../../../base/is-record.ts';
+import { JsonMeter } from '../../../../../base/json-meter.ts';
 import { FINISHES, REASONING_FIELDS } from './dialects.ts';
-import { argumentsOf, readCalls } from './read-call.ts';
+import { argumentsOf, MOST_ARGUMENTS, readCalls } from './read-call.ts';
 import { type Said, type SplitOptions, TextSplitter } from './split-text.ts';
 
 type Json = Record<string, unknown>;
 
 /** Tool calls of one answer. */
 const MOST_CALLS = 256;
+
+interface Called {
+  id: string | undefined;
+  name: string | undefined;
+  readonly pieces: string[];
+  readonly meter: JsonMeter;
+}
 
 export class Normaliser {
   readonly #splitter: TextSplitter;
@@ -27,6 +37,8 @@ export class Normaliser {
   #calls = 0;
   #lastCall = -1;
   readonly #callOf = new Map<string, number>();
+  /** Calls in fields of their own, by their place. */
+  readonly #called = new Map<number, Called>();
 
   constructor(options: SplitOptions) {
     this.#splitter = new TextSplitter(options);
@@ -47,12 +59,12 @@ export class Normaliser {
     return this.#splitter.unopened;
   }
 
-  /** The chunks of one event. */
-  push(data: string): Json[] {
-    if (this.isWhole) return [];
+  /** The chunks of one event; to be taken to the end. Throws MODEL_OUTPUT_INVALID for a call beyond every bound. */
+  *push(data: string): Iterable<Json> {
+    if (this.isWhole) return;
     if (data.trim() === '[DONE]') {
       this.#done = true;
-      return [];
+      return;
     }
     let value: unknown;
     try {
@@ -60,9 +72,9 @@ export class Normaliser {
     } catch {
       // A word that keeps the connection alive, or half of something.
       if (/^\s*[{[]/.test(data)) this.#broken = true;
-      return [];
+      return;
     }
-    return isRecord(value) ? this.#chunk(value) : [];
+    if (isRecord(value)) yield* this.#chunk(value);
   }
 
   /** Whether the beginning of the answer is held back. */
@@ -78,7 +90,7 @@ export class Normaliser {
   /** What is left, then the end, or why there is none. */
   end(): Json[] {
     if (this.#failed) return [];
-    const rest = this.#told(this.#splitter.end(), {});
+    const rest = [...this.#told(this.#splitter.end(), {})];
     const half =
       this.#finish === 'half' ||
       (this.#finish === undefined && !(this.#done && this.#said)) ||
@@ -90,21 +102,28 @@ export class Normaliser {
     const asked = this.#calls > 0 && (this.#finish === 'stop' || this.#finish === undefined);
     const reason = asked ? 'tool_calls' : (this.#finish ?? 'stop');
     const choices = [{ index: 0, delta: {}, finish_reason: reason }];
-    return [...rest, { choices, ...(this.#usage ? { usage: this.#usage } : {}) }];
+    return [...rest, ...this.#wholeCalls(), { choices, ...(this.#usage ? { usage: this.#usage } : {}) }];
   }
 
-  #chunk(value: Json): Json[] {
+  #wholeCalls(): Json[] {
+    return [...this.#called].map(([index, { id, name, pieces }]) => ({
+      choices: [{ index: 0, delta: callDelta(index, id, name, pieces.join('')) }],
+    }));
+  }
+
+  *#chunk(value: Json): Iterable<Json> {
     const problem = value.error ?? (value.object === 'error' ? value : undefined);
     if (isRecord(problem) || (typeof problem === 'string' && problem !== '')) {
       // After its end an answer is whole, whatever else happens.
-      if (this.#finish !== undefined && this.#finish !== 'half') return [];
+      if (this.#finish !== undefined && this.#finish !== 'half') return;
       this.#failed = true;
-      return [{ error: isRecord(problem) ? errorOf(problem) : { message: problem as string, type: null, code: null } }];
+      yield { error: isRecord(problem) ? errorOf(problem) : { message: problem as string, type: null, code: null } };
+      return;
     }
     const choices = value.choices ?? [];
     if (!Array.isArray(choices)) {
       this.#broken = true;
-      return [];
+      return;
     }
     const usage = usageOf(value.usage);
     if (usage) this.#usage = usage;
@@ -112,12 +131,11 @@ export class Normaliser {
     if (!choice) {
       // With what was used and nothing else the answer has ended.
       if (usage && (this.#said || this.#spoke)) this.#done = true;
-      return [];
+      return;
     }
-    const chunks = this.#delta(choice, value);
+    yield* this.#delta(choice, value);
     const finish = choice.finish_reason ?? choice.stop_reason;
     if (typeof finish === 'string' && finish !== '') this.#finish = FINISHES[finish.toLowerCase()] ?? 'stop';
-    return chunks;
   }
 
   /** The first choice that speaks is the answer; others are not mixed in. */
@@ -127,10 +145,10 @@ export class Normaliser {
     return index === this.#choice;
   }
 
-  #delta(choice: Json, { id, model, created }: Json): Json[] {
+  *#delta(choice: Json, { id, model, created }: Json): Iterable<Json> {
     const whole = !isRecord(choice.delta) && isRecord(choice.message);
     // A server that says all of it once more at the end.
-    if (whole && this.#spoke) return [];
+    if (whole && this.#spoke) return;
     const delta = isRecord(choice.delta)
       ? choice.delta
       : isRecord(choice.message)
@@ -144,13 +162,18 @@ export class Normaliser {
     const thought = thoughtOf(delta);
     const { text, thought: inside } = contentOf(delta.content);
     this.#spoke ||= text !== '' || this.#said;
-    const said: Said[] = [];
-    if (thought + inside !== '') said.push({ kind: 'thought', text: thought + inside });
-    for (let at = 0; at < text.length; at += PIECE) said.push(...this.#splitter.push(text.slice(at, at + PIECE)));
+    const more = isRecord(choice.logprobs) ? { logprobs: choice.logprobs } : {};
+    let first = true;
+    const told = (said: readonly Said[]) => {
+      const chunks = this.#told(said, about, first ? more : {});
+      first &&= chunks.length === 0;
+      return chunks;
+    };
+    if (thought + inside !== '') yield* told([{ kind: 'thought', text: thought + inside }]);
+    for (let at = 0; at < text.length; at += PIECE) yield* told(this.#splitter.push(text.slice(at, at + PIECE)));
     const refusal = typeof delta.refusal === 'string' ? delta.refusal : '';
-    if (refusal !== '') said.push({ kind: 'text', text: refusal });
-    const logprobs = isRecord(choice.logprobs) ? { logprobs: choice.logprobs } : {};
-    return [...this.#told(said, about, logprobs), ...this.#nativeCalls(delta, about)];
+    yield* told(refusal === '' ? [] : [{ kind: 'text', text: refusal }]);
+    this.#nativeCalls(delta);
   }
 
   #told(said: readonly Said[], about: Json, more: Json = {}): Json[] {
@@ -161,40 +184,46 @@ export class Normaliser {
       const calls = readCalls(each.text, each.header);
       // What names no tool is what the model said.
       if (calls.length === 0) return [{ content: each.text }];
-      return calls.map(({ name, argumentsJson }) =>
-        this.#call(++this.#lastCall, `call_${this.#calls + 1}`, name, argumentsJson),
-      );
+      return calls.map(({ name, argumentsJson }) => this.#nextCall(name, argumentsJson));
     });
     const known = chunks.filter((delta) => delta !== undefined);
     if (known.length === 0 && more.logprobs) known.push({});
     return known.map((delta, at) => ({ ...about, choices: [{ index: 0, delta, ...(at === 0 ? more : {}) }] }));
   }
 
-  #call(index: number, id: string | undefined, name: string | undefined, argumentsJson: string): Json | undefined {
-    if (name !== undefined && ++this.#calls > MOST_CALLS) return undefined;
-    const called = { ...(name === undefined ? {} : { name }), arguments: argumentsJson };
-    return { tool_calls: [{ index, ...(id === undefined ? {} : { id, type: 'function' }), function: called }] };
+  /** The next call that is counted; undefined beyond the most. */
+  #nextCall(name: string, argumentsJson: string): Json | undefined {
+    const index = ++this.#lastCall;
+    return ++this.#calls > MOST_CALLS ? undefined : callDelta(index, `call_${this.#calls}`, name, argumentsJson);
   }
 
   /** Calls in fields of their own: with ids and places of any kind, arguments as text or as an object. */
-  #nativeCalls(delta: Json, about: Json): Json[] {
+  #nativeCalls(delta: Json): void {
     const legacy = isRecord(delta.function_call) ? [{ function: delta.function_call }] : [];
     const given = delta.tool_calls ?? legacy;
-    const list = (Array.isArray(given) ? given : [given]).filter(isRecord);
-    return list.flatMap((call) => {
+    for (const call of (Array.isArray(given) ? given : [given]).filter(isRecord)) {
       const called = isRecord(call.function) ? call.function : call;
       const name = typeof called.name === 'string' && called.name !== '' ? called.name : undefined;
       const id = typeof call.id === 'string' || typeof call.id === 'number' ? String(call.id) : '';
       const index = this.#placeOf(countOf(call.index), id, name);
-      const made = this.#call(
+      if (name !== undefined && ++this.#calls > MOST_CALLS) continue;
+      this.#said = true;
+      this.#addTo(
         index,
         name === undefined ? undefined : id || `call_${index + 1}`,
         name,
         argumentsOf(called.arguments),
       );
-      this.#said ||= made !== undefined;
-      return made ? [{ ...about, choices: [{ index: 0, delta: made }] }] : [];
-    });
+    }
+  }
+
+  #addTo(index: number, id: string | undefined, name: string | undefined, piece: string): void {
+    const call = this.#called.get(index) ?? { id, name, pieces: [], meter: new JsonMeter(MOST_ARGUMENTS) };
+    this.#called.set(index, call);
+    const problem = call.meter.push(piece);
+    if (problem !== undefined)
+      throw new AppError('MODEL_OUTPUT_INVALID', { problem: `the arguments of a tool call have ${problem}` });
+    call.pieces.push(piece);
   }
 
   /** Some servers give all calls one place, or none: a new name is a new call, and a piece without one goes on with the last. */
@@ -206,6 +235,11 @@ export class Normaliser {
     if (key !== undefined && this.#callOf.size < MOST_CALLS) this.#callOf.set(key, place);
     return place;
   }
+}
+
+function callDelta(index: number, id: string | undefined, name: string | undefined, argumentsJson: string): Json {
+  const called = { ...(name === undefined ? {} : { name }), arguments: argumentsJson };
+  return { tool_calls: [{ index, ...(id === undefined ? {} : { id, type: 'function' }), function: called }] };
 }
 
 /** Letters that are taken apart at once. */

@@ -1,6 +1,7 @@
 // Reads the tool calls that a model wrote into its text: JSON, a list of it, or the tags that some templates teach. What cannot be read
 // names at least its tool, so that the model is told what was wrong with it. Linear in the text.
 import { isRecord } from '../../../../../base/is-record.ts';
+import { type JsonBounds, jsonProblem, ONE_TURN } from '../../../../../base/json-meter.ts';
 
 export interface WrittenCall {
   readonly name: string;
@@ -10,8 +11,12 @@ export interface WrittenCall {
 /** Calls in one text. */
 const MOST_CALLS = 64;
 
-/** The calls of one mark; empty where nothing in it names a tool. */
+/** Arguments of one call: read, checked and written again in one turn. */
+export const MOST_ARGUMENTS: JsonBounds = { ...ONE_TURN, letters: 512 << 10 };
+
+/** The calls of one mark; empty where nothing in it names a tool, or where it is more than one turn can read. */
 export function readCalls(text: string, header = ''): WrittenCall[] {
+  if (jsonProblem(text, MOST_ARGUMENTS) !== undefined) return [];
   const target = /\bto=(?:functions\.)?([\w.-]{1,128})/.exec(header)?.[1];
   const body = text.trim();
   if (target !== undefined) return [{ name: target, argumentsJson: body === '' ? '{}' : body }];

@@ -1,9 +1,11 @@
 // Takes apart the body of an answer, as bytes come: the data of server-sent events, or JSON where a server does not stream. Bounded
-// and linear; comments and other fields are left out.
+// and linear; comments and other fields are left out. What one turn could not parse ends it.
 import { AppError } from '../../../../../base/errors.ts';
+import { jsonProblem, ONE_TURN } from '../../../../../base/json-meter.ts';
 
-/** Bytes of one event. */
-const MOST_BYTES = 8 << 20;
+/** Letters of one event. */
+const MOST_LETTERS = ONE_TURN.letters;
+const MOST_LINES = ONE_TURN.values;
 
 export class EventReader {
   readonly #provider: string;
@@ -33,7 +35,9 @@ export class EventReader {
     if (this.#plain) {
       this.#data.push(last);
       const body = this.#data.join('\n');
-      return isJson(body) ? [body] : body.split('\n').filter((line) => line.trim() !== '');
+      return (this.#isJson(body) ? [body] : body.split('\n').filter((line) => line.trim() !== '')).map((line) =>
+        this.#parsable(line),
+      );
     }
     this.#field(last, events);
     this.#field('', events);
@@ -64,7 +68,7 @@ export class EventReader {
   /** One line of an event; an empty one completes it. */
   #field(line: string, events: string[]): void {
     if (line === '') {
-      if (this.#data.length > 0) events.push(this.#data.join('\n'));
+      if (this.#data.length > 0) events.push(this.#parsable(this.#data.join('\n')));
       this.#data = [];
       this.#dataLetters = 0;
     } else if (line.startsWith('data:')) this.#keep(line.slice(line[5] === ' ' ? 6 : 5));
@@ -73,7 +77,7 @@ export class EventReader {
   #keep(line: string): void {
     this.#dataLetters += line.length + 1;
     this.#mustFit(this.#dataLetters);
-    this.#data.push(line);
+    if (this.#data.push(line) > MOST_LINES) throw this.#tooMuch(`more than ${MOST_LINES} lines`);
   }
 
   #add(part: string): void {
@@ -91,17 +95,29 @@ export class EventReader {
   }
 
   #mustFit(letters: number): void {
-    if (letters <= MOST_BYTES) return;
-    const problem = `one event of its answer has more than ${MOST_BYTES} bytes`;
-    throw new AppError('PROVIDER_UNAVAILABLE', { provider: this.#provider, problem });
+    if (letters > MOST_LETTERS) throw this.#tooMuch(`more than ${MOST_LETTERS} letters`);
   }
-}
 
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
+  #parsable(data: string): string {
+    const problem = jsonProblem(data);
+    if (problem !== undefined) throw this.#tooMuch(problem);
+    return data;
+  }
+
+  #isJson(text: string): boolean {
+    if (jsonProblem(text) !== undefined) return false;
+    try {
+      JSON.parse(text);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #tooMuch(problem: string): AppError {
+    return new AppError('PROVIDER_UNAVAILABLE', {
+      provider: this.#provider,
+      problem: `one event of its answer has ${problem}`,
+    });
   }
 }

@@ -1,5 +1,6 @@
 // The fetch of OpenAI-compatible servers: whatever dialect an answer is in, the SDK above reads the schema. A whole answer stays one
 // when the connection breaks after its end.
+import { breath } from '../../../../../base/breath.ts';
 import type { Clock } from '../../../../../base/clock.ts';
 import { THINKS_FIRST } from './dialects.ts';
 import { Normaliser } from './normalise.ts';
@@ -17,6 +18,9 @@ export const habitsOf = (model: string): Habits => ({ thinksFirst: THINKS_FIRST.
 const HOLD_MS = 400;
 /** How long to wait for what was used once the answer has ended. */
 const AFTER_END_MS = 2_000;
+/** Chunks handed on, and events read, in one turn. */
+const TURN_CHUNKS = 16;
+const TURN_EVENTS = 64;
 
 export interface TolerantOptions {
   readonly provider: string;
@@ -63,17 +67,31 @@ async function* schemaOf(body: ReadableStream<Uint8Array>, options: TolerantOpti
         continue;
       }
       const bytes = next === 'late' ? undefined : next;
-      const chunks = (bytes ? events.push(bytes) : events.end()).flatMap((data) => normaliser.push(data));
-      if (chunks.length > 0) yield encoded(chunks);
+      for (const [at, data] of (bytes ? events.push(bytes) : events.end()).entries()) {
+        if (at % TURN_EVENTS === TURN_EVENTS - 1) await breath();
+        for await (const chunks of inTurns(normaliser.push(data))) yield encoded(chunks);
+      }
       if (!bytes) break;
     }
-    yield encoded(normaliser.end());
+    for await (const chunks of inTurns(normaliser.end())) yield encoded(chunks);
     yield encoder.encode('data: [DONE]\n\n');
     habits.thinksFirst ||= normaliser.unopened;
   } finally {
     // Nothing more is wanted of it.
     await reader.cancel();
   }
+}
+
+/** As many as one turn hands on, with a breath between. */
+async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T[]> {
+  let turn: T[] = [];
+  for (const item of items) {
+    if (turn.push(item) < TURN_CHUNKS) continue;
+    yield turn;
+    turn = [];
+    await breath();
+  }
+  if (turn.length > 0) yield turn;
 }
 
 /** Reads on where a wait that was too long left off. */
