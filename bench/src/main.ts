@@ -8,6 +8,7 @@ import { Lab } from './harness/lab.ts';
 import { machine } from './harness/machine.ts';
 import { type Measure, type Row, ratio, reference, verdict } from './harness/measure.ts';
 import { tableText } from './harness/table.ts';
+import { documents } from './measure/documents.ts';
 import { edgeMemory, edgeStart, toolCall } from './measure/edge.ts';
 import { embed } from './measure/embed.ts';
 import { helloHerd } from './measure/hello-herd.ts';
@@ -34,6 +35,7 @@ const MEASURES: readonly Measure[] = [
   sandboxStart,
   retrieval,
   webFetch,
+  documents,
 ];
 
 const quick = Boolean(process.env.QUICK);

@@ -10,5 +10,7 @@ export const median = (samples: readonly number[]): number => percentile(samples
 
 /** Largest over smallest round; 1 when all agree. */
 export function spread(rounds: readonly number[]): number {
-  return rounds.length === 0 ? Number.NaN : Math.max(...rounds) / Math.min(...rounds);
+  if (rounds.length === 0) return Number.NaN;
+  const [most, least] = [Math.max(...rounds), Math.min(...rounds)];
+  return most === least ? 1 : most / least;
 }
