@@ -74,6 +74,7 @@ export const ERRORS = {
     'the home {home} is in use by another {program} (pid {pid}); stop it first or use another --home',
   ),
   HOME_UNUSABLE: row('failed_precondition', 'the home {home} cannot be used: {problem}'),
+  HOME_FILE_DAMAGED: row('failed_precondition', 'the file {file} {problem}. {remedy}'),
   PORT_TAKEN: row(
     'failed_precondition',
     'port {port} on {host} is taken; stop what listens there or choose another with --port',
@@ -237,10 +238,7 @@ export const ERRORS = {
     'refusing to send a secret to {url} without TLS; use https://, or a tunnel to http://127.0.0.1',
     { exit: EXIT.usage },
   ),
-  DEVICE_FILE_INVALID: row(
-    'failed_precondition',
-    'the file {file} {problem}; restore it from a backup, or move it away and join again',
-  ),
+  DEVICE_FILE_INVALID: row('failed_precondition', 'the file {file} {problem}. {remedy}'),
   SIGNING_KEY_CHANGED: row(
     'failed_precondition',
     'the control plane at {control} signs tool calls with another key than the one pinned when this device joined; nothing was sent to it. If its owner changed the key on purpose, join again',

@@ -7,16 +7,19 @@ import { makeFolder } from './make-folder.ts';
 
 const NAMES: Readonly<Record<string, string>> = { control: 'control plane' };
 
+/** SQLITE_NOTADB. */
+const NOT_A_DATABASE = 26;
+
 /**
- * Takes the lock of `program` in `home`, or throws HOME_LOCKED. The lock is SQLite's exclusive file lock (fcntl), because
+ * Takes the lock of `program` in `home`, or throws HOME_LOCKED, HOME_FILE_DAMAGED. The lock is SQLite's exclusive file lock (fcntl), because
  * Node has no flock and a pid file can lie. The pid beside it only serves the error message.
  */
 export function lockHome(home: string, program: string): { release(): void } {
-  const pidFile = join(home, `${program}.pid`);
+  const [pidFile, lockFile] = [join(home, `${program}.pid`), join(home, `${program}.lock`)];
   try {
     makeFolder(home);
     closeToOthers(home);
-    const db = new DatabaseSync(join(home, `${program}.lock`), { timeout: 0 });
+    const db = new DatabaseSync(lockFile, { timeout: 0 });
     try {
       db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
     } catch (error) {
@@ -32,6 +35,12 @@ export function lockHome(home: string, program: string): { release(): void } {
         { home, program: NAMES[program] ?? program, pid: readPid(pidFile) },
         { cause: error },
       );
+    }
+    if (error instanceof Error && 'errcode' in error && error.errcode === NOT_A_DATABASE) {
+      const problem = 'is no lock of Bowline';
+      const remedy =
+        'It holds nothing: see that no program of Bowline runs with this home, remove the file and start again';
+      throw new AppError('HOME_FILE_DAMAGED', { file: lockFile, problem, remedy }, { cause: error });
     }
     throw new AppError(
       'HOME_UNUSABLE',

@@ -6,6 +6,9 @@ import { dirname } from 'node:path';
 import { AppError } from './errors.ts';
 import { makeFolder } from './make-folder.ts';
 
+/** What helps with a file that cannot be read at all. */
+const SEE = 'see that it is a file, belongs to the user who runs this and has mode 600, or restore it from a backup';
+
 /** More than any of these files needs. */
 const MAX_BYTES = 64 << 10;
 
@@ -16,7 +19,7 @@ export async function readPrivate(file: string): Promise<string | undefined> {
     try {
       const { mode, size } = await handle.stat();
       if ((mode & 0o077) !== 0) throw unsafe(file, 'can be read by other users of this machine; `chmod 600` it');
-      if (size > MAX_BYTES) throw unsafe(file, 'is far too large');
+      if (size > MAX_BYTES) throw unsafe(file, `is far too large; ${SEE}`);
       return await handle.readFile('utf8');
     } finally {
       await handle.close();
@@ -24,7 +27,7 @@ export async function readPrivate(file: string): Promise<string | undefined> {
   } catch (error) {
     if (error instanceof AppError) throw error;
     if (codeOf(error) === 'ENOENT') return undefined;
-    throw unsafe(file, `cannot be read: ${String(codeOf(error) ?? 'unknown')}`, error);
+    throw unsafe(file, `cannot be read (${String(codeOf(error) ?? 'unknown')}); ${SEE}`, error);
   }
 }
 

@@ -3,6 +3,9 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { AppError } from './errors.ts';
 
+/** What helps with a file that cannot be read at all. */
+const SEE = 'see that it is a file and may be read by the user who runs this, or restore it from a backup';
+
 /** More than any of these files needs. */
 const MAX_BYTES = 64 << 10;
 
@@ -22,22 +25,22 @@ export function readTrusted(file: string, { secret }: TrustedFile): string | und
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw unsafe(file, `cannot be read (${code})`, error);
+    throw unsafe(file, `cannot be read (${code}); ${SEE}`, error);
   }
   try {
     const found = fstatSync(handle);
-    if (!found.isFile()) throw unsafe(file, 'is no file');
+    if (!found.isFile()) throw unsafe(file, `is no file; ${SEE}`);
     if (!isOurs(found.uid))
       throw unsafe(file, `belongs to the user ${found.uid}; \`chown\` it to yours, or make a new one`);
     if ((found.mode & 0o022) !== 0) throw unsafe(file, 'can be changed by other users of this machine; `chmod 600` it');
     if (secret && (found.mode & 0o077) !== 0) {
       throw unsafe(file, 'can be read by other users of this machine; `chmod 600` it');
     }
-    if (found.size > MAX_BYTES) throw unsafe(file, 'is far too large');
+    if (found.size > MAX_BYTES) throw unsafe(file, `is far too large; ${SEE}`);
     return readFileSync(handle, 'utf8');
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw unsafe(file, `cannot be read (${codeOf(error)})`, error);
+    throw unsafe(file, `cannot be read (${codeOf(error)}); ${SEE}`, error);
   } finally {
     closeSync(handle);
   }

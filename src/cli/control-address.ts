@@ -1,39 +1,49 @@
 // Where the control plane is: --control, else BOWLINE_CONTROL, else what `up` wrote when it was ready, else what this box
 // joined.
 import { controlUrl } from '../base/control-url.ts';
+import { type DeviceField, deviceFields, pinnedIn } from '../base/device-file.ts';
 import { AppError } from '../base/errors.ts';
 import type { homePaths } from '../base/home.ts';
-import { parsePin } from '../base/pin.ts';
+import { readControlInfo, readPin } from '../base/home-files.ts';
 import { readTrusted } from '../base/trusted-file.ts';
 import type { CliIo } from './io.ts';
 
 export type Paths = ReturnType<typeof homePaths>;
 
-/** The base URL. Throws USAGE, INSECURE_CONTROL, and NOT_RUNNING when the home knows of no control plane. */
+/** The base URL. Throws USAGE, INSECURE_CONTROL, what a damaged file is, and NOT_RUNNING when the home knows of no control plane. */
 export function controlAddress(flag: string | undefined, env: CliIo['env'], paths: Paths): string {
   const url =
-    flag ?? (env.BOWLINE_CONTROL || fieldOf(paths.controlInfo, 'control') || fieldOf(paths.device, 'control'));
+    flag ?? (env.BOWLINE_CONTROL || readControlInfo(paths.controlInfo) || joinedFields(paths.device)?.('control'));
   if (!url) throw new AppError('NOT_RUNNING', { where: paths.controlInfo, home: paths.home });
   return controlUrl(url);
 }
 
-/** Keys of the control planes that this home knows: the one that ran in it, and the one that its box joined. */
+/**
+ * Keys of the control planes that this home knows: the one that ran in it, and the one that its box joined. What is damaged is an error
+ * only where nothing else is known.
+ */
 export function knownPins(paths: Paths): Uint8Array[] {
-  const own = parsePin(readTrusted(paths.controlPin, { secret: false })?.trim() ?? '');
-  const joined = fieldOf(paths.device, 'signingKey');
-  const key = joined === undefined ? undefined : new Uint8Array(Buffer.from(joined, 'base64'));
-  return [own, key].flatMap((each) => (each?.length === 32 ? [each] : []));
+  const file = paths.device;
+  const joined = () => {
+    const at = joinedFields(file);
+    return at && pinnedIn(file, at).publicKey;
+  };
+  const known = [() => readPin(paths.controlPin), joined].map(attempt);
+  const pins = known.flatMap(({ value }) => (value ? [value] : []));
+  const failed = known.find(({ error }) => error !== undefined);
+  if (pins.length === 0 && failed) throw failed.error;
+  return pins;
 }
 
-/** One text field of a JSON file; undefined when the file is not there or not JSON. */
-function fieldOf(file: string, name: string): string | undefined {
-  let value: unknown;
+function joinedFields(file: string): DeviceField | undefined {
+  const text = readTrusted(file, { secret: false });
+  return text === undefined ? undefined : deviceFields(file, text);
+}
+
+function attempt<T>(read: () => T): { value?: T; error?: unknown } {
   try {
-    value = JSON.parse(readTrusted(file, { secret: false }) ?? '');
+    return { value: read() };
   } catch (error) {
-    if (error instanceof AppError) throw error;
-    return undefined;
+    return { error };
   }
-  const found = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-  return typeof found === 'string' ? found : undefined;
 }

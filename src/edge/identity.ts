@@ -1,7 +1,7 @@
 // Who this box is: its device file with its own keys and the pinned key of its control plane. It dials nobody.
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { AppError } from '../base/errors.ts';
+import { deviceFields, deviceText, keysIn, pinnedIn } from '../base/device-file.ts';
 import { parsePin, pinText } from '../base/pin.ts';
 import { readPrivate, writePrivate } from '../base/private-file.ts';
 import { rawPublicKey } from '../contract/tool-call.ts';
@@ -65,17 +65,16 @@ export function journalBinding(identity: Identity): Uint8Array {
 
 /** The device file; undefined before the box joined. Throws DEVICE_FILE_INVALID, SECRET_FILE_UNSAFE. */
 export async function readIdentity(file: string): Promise<Identity | undefined> {
-  const at = await readFields(file);
-  if (!at) return undefined;
-  const publicKey = Buffer.from(at('signingKey'), 'base64');
-  if (publicKey.length !== 32) throw invalid(file, 'has no well-formed signingKey');
+  const text = await readPrivate(file);
+  if (text === undefined) return undefined;
+  const at = deviceFields(file, text);
   return {
     device: at('device'),
     tenant: at('tenant'),
     name: at('name'),
     control: at('control'),
-    keys: keysOf(file, at),
-    signingKey: { keyId: at('signingKeyId'), publicKey },
+    keys: keysIn(file, at),
+    signingKey: pinnedIn(file, at),
   };
 }
 
@@ -97,8 +96,11 @@ export async function writeIdentity(file: string, identity: Identity): Promise<v
 /** The keys of a join that was cut. Throws DEVICE_FILE_INVALID, SECRET_FILE_UNSAFE. */
 export async function readPendingJoin(file: string): Promise<PendingJoin | undefined> {
   const pending = pendingFile(file);
-  const at = await readFields(pending);
-  return at && { control: at('control'), pin: parsePin(at('pin', 'none')), keys: keysOf(pending, at) };
+  const text = await readPrivate(pending);
+  if (text === undefined) return undefined;
+  const at = deviceFields(pending, text, true);
+  const pin = text.includes('"pin"') ? parsePin(at('pin')) : undefined;
+  return { control: at('control'), pin, keys: keysIn(pending, at, true) };
 }
 
 /** Keeps the keys of a join durably before it is sent. */
@@ -109,30 +111,4 @@ export async function writePendingJoin(file: string, { control, pin, keys }: Pen
 const pendingFile = (file: string): string => `${file}.joining`;
 
 const write = (file: string, fields: Readonly<Record<string, string>>): Promise<void> =>
-  writePrivate(file, `${JSON.stringify({ version: 1, ...fields }, undefined, 2)}\n`, { replace: true });
-
-async function readFields(file: string): Promise<((name: string, otherwise?: string) => string) | undefined> {
-  const text = await readPrivate(file);
-  if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw invalid(file, 'is not JSON', cause);
-  }
-  const fields = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  return (name, otherwise) => {
-    const found = fields[name] ?? otherwise;
-    if (typeof found === 'string' && found !== '') return found;
-    throw invalid(file, `has no ${name}`);
-  };
-}
-
-function keysOf(file: string, at: (name: string) => string): DeviceKeys {
-  const keys = { secret: at('secret'), privateKey: at('privateKey'), publicKey: at('publicKey') };
-  if (!/^bwd_[A-Za-z0-9_-]{43}$/.test(keys.secret)) throw invalid(file, 'has no well-formed secret');
-  return keys;
-}
-
-const invalid = (file: string, problem: string, cause?: unknown) =>
-  new AppError('DEVICE_FILE_INVALID', { file, problem }, { cause });
+  writePrivate(file, deviceText(fields), { replace: true });

@@ -8,9 +8,9 @@ import { EnrollmentService } from '../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { controlUrl, sameControl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
-import { parsePin, splitKey } from '../base/pin.ts';
+import { readPin } from '../base/home-files.ts';
+import { splitKey } from '../base/pin.ts';
 import { trimSigns } from '../base/trim-signs.ts';
-import { readTrusted } from '../base/trusted-file.ts';
 import { dialProven } from '../contract/channel/dial.ts';
 import { toAppError } from '../contract/errors.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
@@ -118,7 +118,8 @@ export async function join(options: {
 }): Promise<Identity> {
   const { file, line } = options;
   const known = await readIdentity(file);
-  const pin = line.pin ?? pinOfHome(options.home) ?? known?.signingKey.publicKey;
+  // A control plane of this very home needs no other word.
+  const pin = line.pin ?? readPin(homePaths(options.home).controlPin) ?? known?.signingKey.publicKey;
   if (!pin) throw new AppError('JOIN_LINE_INVALID', { problem: 'has no pin, so its token would be shown to anybody' });
   if (known && !sameControl(known.control, line.url)) {
     throw new AppError('ALREADY_JOINED', { home: options.home, name: known.name, control: known.control });
@@ -149,10 +150,6 @@ export async function join(options: {
   await writeIdentity(file, identity);
   return identity;
 }
-
-/** A control plane of this very home needs no other word. */
-const pinOfHome = (home: string): Uint8Array | undefined =>
-  parsePin(readTrusted(homePaths(home).controlPin, { secret: false })?.trim() ?? '');
 
 const same = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && Buffer.compare(a, b) === 0;
 

@@ -1,9 +1,9 @@
 // The program `bowline control`: the control plane on its own, on Postgres or embedded.
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { homePaths } from '../base/home.ts';
+import { writeControlInfo } from '../base/home-files.ts';
 import { lockHome } from '../base/home-lock.ts';
-import { makeFolder } from '../base/make-folder.ts';
 import { stopSignal } from '../base/stop-signal.ts';
 import { watchStrayErrors } from '../base/stray-errors.ts';
 import type { ControlConfig } from '../control/config.ts';
@@ -47,9 +47,7 @@ export async function runControl(home: string, config: ControlConfig, io: Contro
 
 /** Tells the programs of this home where the control plane listens. */
 export function announce(home: string, url: string): void {
-  const { control, controlInfo } = homePaths(home);
-  makeFolder(control);
-  writeFileSync(controlInfo, `${JSON.stringify({ control: url, pid: process.pid })}\n`, { mode: 0o600 });
+  writeControlInfo(homePaths(home).controlInfo, url);
 }
 
 export function withdraw(home: string): void {

@@ -282,7 +282,9 @@ test('`worker --serve embed` says who receives the texts, and answers with lexic
   const control = new ScriptedControl();
   const url = await control.listen();
   const keyFile = join(home, 'worker.key');
-  writeFileSync(keyFile, `${withPin('bww_abc', control.publicKey)}\n`, { mode: 0o600 });
+  writeFileSync(keyFile, `${withPin('bww_abcaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', control.publicKey)}\n`, {
+    mode: 0o600,
+  });
   let stop = (_why: string) => {};
   const stopping = () => new Promise<string>((resolve) => (stop = resolve));
   try {
@@ -309,7 +311,9 @@ test('`worker` serves the rules model to a control plane until it is told to sto
   const control = new ScriptedControl();
   const url = await control.listen();
   const keyFile = join(home, 'worker.key');
-  writeFileSync(keyFile, `${withPin('bww_abc', control.publicKey)}\n`, { mode: 0o600 });
+  writeFileSync(keyFile, `${withPin('bww_abcaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', control.publicKey)}\n`, {
+    mode: 0o600,
+  });
   let stop = (_why: string) => {};
   const stopping = () => new Promise<string>((resolve) => (stop = resolve));
   try {
@@ -332,7 +336,7 @@ test('`worker` serves the rules model to a control plane until it is told to sto
       { stopping },
     );
     const session = (await control.session()).welcome();
-    expect(control.seenKeys).toEqual(['Bearer bww_abc']);
+    expect(control.seenKeys).toEqual(['Bearer bww_abcaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa']);
     expect(session.hello).toMatchObject({ name: 'w', slots: 3, models: [{ provider: 'rules' }] });
     expect(session.hello.manifest?.labels).toMatchObject([
       { name: 'tier', value: '0' },
@@ -371,7 +375,9 @@ test('`worker` needs nothing but its environment', async () => {
   const control = new ScriptedControl();
   const url = await control.listen();
   const keyFile = join(home, 'worker.key');
-  writeFileSync(keyFile, `${withPin('bww_abc', control.publicKey)}\n`, { mode: 0o600 });
+  writeFileSync(keyFile, `${withPin('bww_abcaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', control.publicKey)}\n`, {
+    mode: 0o600,
+  });
   let stop = (_why: string) => {};
   const stopping = () => new Promise<string>((resolve) => (stop = resolve));
   const env = {
@@ -386,7 +392,7 @@ test('`worker` needs nothing but its environment', async () => {
   try {
     const running = run(['worker'], { env, stopping });
     const { hello } = (await control.session()).welcome();
-    expect(control.seenKeys).toEqual(['Bearer bww_abc']);
+    expect(control.seenKeys).toEqual(['Bearer bww_abcaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa']);
     expect(hello).toMatchObject({ name: 'box', slots: 5 });
     expect(hello.manifest?.limits).toMatchObject({ slots: 5 });
     expect(Number(hello.manifest?.limits?.maxResultBytes)).toBe(100_000);

@@ -1,31 +1,22 @@
 // Where a worker finds its control plane and its own key: flags, environment, or what a control plane left in the home.
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { controlUrl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
-import { parsePin, splitKey } from '../base/pin.ts';
+import { readControlInfo, readPin } from '../base/home-files.ts';
+import { splitKey } from '../base/pin.ts';
 import { Secret } from '../base/secret.ts';
 import { readTrusted } from '../base/trusted-file.ts';
 import type { WorkerIo } from './worker-io.ts';
 
 type Env = WorkerIo['env'];
 
-/** `--control`, else BOWLINE_CONTROL, else the control plane of this home. Throws USAGE, INSECURE_CONTROL, NOT_RUNNING. */
+/** `--control`, else BOWLINE_CONTROL, else the control plane of this home. Throws USAGE, INSECURE_CONTROL, NOT_RUNNING, HOME_FILE_DAMAGED. */
 export function controlAddress(flag: string | undefined, env: Env, home: string): string {
   const { controlInfo } = homePaths(home);
-  const text = flag ?? (env.BOWLINE_CONTROL || announced(controlInfo));
+  const text = flag ?? (env.BOWLINE_CONTROL || readControlInfo(controlInfo));
   if (!text) throw new AppError('NOT_RUNNING', { where: controlInfo, home });
   return controlUrl(text);
-}
-
-function announced(file: string): string | undefined {
-  try {
-    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return typeof value === 'object' && value !== null && 'control' in value ? String(value.control) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 export interface WorkerKey {
@@ -36,7 +27,7 @@ export interface WorkerKey {
 
 /**
  * The key in the file that the settings state, else the key that the home's own control plane made; behind the key the file has
- * the pin of its control plane, else the home may have one. Throws USAGE, SECRET_FILE_UNSAFE.
+ * the pin of its control plane, else the home may have one. Throws USAGE, SECRET_FILE_UNSAFE, HOME_FILE_DAMAGED.
  */
 export function workerKey(stated: string | undefined, home: string): WorkerKey {
   const own = join(homePaths(home).control, 'worker.key');
@@ -48,8 +39,16 @@ export function workerKey(stated: string | undefined, home: string): WorkerKey {
     });
   }
   const { key, pin } = splitKey(text);
-  if (!/^bww_\S+$/.test(key))
-    throw new AppError('USAGE', { what: `${file} holds no worker key (they begin with bww_)` });
-  const known = pin ?? parsePin(readTrusted(homePaths(home).controlPin, { secret: false })?.trim() ?? '');
+  if (!/^bww_[A-Za-z0-9_-]{43}$/.test(key))
+    throw new AppError('USAGE', {
+      what: `${file} holds no whole worker key (bww_ and 43 letters); ${remedyFor(file, own)}`,
+    });
+  const known = pin ?? readPin(homePaths(home).controlPin);
   return { key: new Secret(key), pins: known ? [known] : [] };
 }
+
+/** The home's own is made by the control plane; any other by its owner. */
+const remedyFor = (file: string, own: string): string =>
+  file === own
+    ? 'remove it and start the control plane of this home again, which makes a new one'
+    : 'make one with `bowline workers create-key NAME > worker.key`';

@@ -20,7 +20,11 @@ export function readPrivate(file: string, options: { ours: boolean }): string | 
   } catch (error) {
     if (error instanceof AppError) throw error;
     if (codeOf(error) === 'ENOENT') return undefined;
-    throw unsafe(file, `cannot be read: ${codeOf(error)}`, error);
+    throw unsafe(
+      file,
+      `cannot be read (${codeOf(error)}); see that it is a file and may be read by the user who runs this, or restore it from a backup`,
+      error,
+    );
   }
 }
 

@@ -58,7 +58,8 @@ const newPem = (): string =>
   generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
 
 function parse(pem: string, failure: (problem: string) => AppError): KeyObject {
-  const problem = 'does not hold an Ed25519 key; restore it, or remove it and let the devices learn a new one';
+  const problem =
+    'does not hold an Ed25519 key; restore it from a backup. A key that is made anew is one that no device knows: each joins again, and owners copy control.pin again';
   let key: KeyObject;
   try {
     key = createPrivateKey(pem);

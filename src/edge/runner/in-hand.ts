@@ -4,6 +4,7 @@
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Intent, IntentSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { AppError } from '../../base/errors.ts';
 
 /** A place holds its length and one call; a call that is longer is not written down. */
 const PLACE_BYTES = 4096;
@@ -18,13 +19,17 @@ export class InHand {
   /** Calls that were at work when the process before ended, though the machine went on. */
   readonly left: readonly Intent[];
 
-  /** @param machineBoot changes when the machine starts; empty where that cannot be told */
+  /** Throws HOME_FILE_DAMAGED. @param machineBoot changes when the machine starts; empty where that cannot be told */
   constructor(path: string, machineBoot: string) {
-    const before = openSync(path, 'a+', 0o600);
-    const { boot, calls } = readPlaces(before);
-    closeSync(before);
-    this.left = boot === machineBoot ? calls : [];
-    this.#file = openSync(path, 'w', 0o600);
+    try {
+      const before = openSync(path, 'a+', 0o600);
+      const { boot, calls } = readPlaces(before);
+      closeSync(before);
+      this.left = boot === machineBoot ? calls : [];
+      this.#file = openSync(path, 'w', 0o600);
+    } catch (cause) {
+      throw unusable(path, cause);
+    }
     const head = Buffer.from(machineBoot).subarray(0, 64);
     writeSync(this.#file, Buffer.concat([Buffer.from([head.length]), head]), 0, 1 + head.length, 0);
   }
@@ -60,6 +65,13 @@ export class InHand {
     this.#closed = true;
     closeSync(this.#file);
   }
+}
+
+function unusable(file: string, cause: unknown): AppError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+  const problem = `cannot be opened (${code})`;
+  const remedy = 'It tells only which calls were at work when the edge ended last: move it away and start again';
+  return new AppError('HOME_FILE_DAMAGED', { file, problem, remedy }, { cause });
 }
 
 /** What a file holds; places that cannot be read are empty. */
