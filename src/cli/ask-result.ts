@@ -32,9 +32,11 @@ export interface AskResult {
   late: boolean;
 }
 
-/** Exit code: of the outcome, else of what it waits for. */
-export function exitOfAsk({ ended, sent, approval, late }: AskResult): number {
-  if (ended?.outcome) return exitOfRun(ended.outcome.state);
+/** Exit code: of the outcome, else of what it waits for. An answer without a file that was to be shared is one in part. */
+export function exitOfAsk({ ended, sent, approval, late, shared }: AskResult): number {
+  const answered = ended?.outcome && exitOfRun(ended.outcome.state);
+  if (answered === EXIT.answered && (shared?.leftOut.length ?? 0) > 0) return EXIT.partial;
+  if (answered !== undefined) return answered;
   if (approval) return EXIT.approval;
   return late && sent ? EXIT.timedOut : EXIT.queued;
 }

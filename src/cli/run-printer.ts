@@ -36,9 +36,10 @@ export class RunPrinter {
     this.#err = err;
   }
 
-  shared({ paths, bytes, recipients }: Shared): void {
+  shared({ paths, bytes, recipients, leftOut }: Shared): void {
     const to = recipients.length > 0 ? recipients.join(', ') : 'nobody';
     this.note(`sharing ${countText(paths.length, 'file')}, ${bytesText(bytes)}, to: ${to}`);
+    for (const { path, problem, reason } of leftOut) this.note(`not shared: ${path}: ${problem} (${reason})`, 'red');
   }
 
   waiting({ what, sent, approval }: Waiting): void {

@@ -155,7 +155,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       clock,
       log,
       shares: {
-        resolve: (wishes) => shareResolver.resolve(wishes),
+        resolve: (wishes, left) => shareResolver.resolve(wishes, { left }),
         mint: (share) => grants.mintShare({ ...share, capBytes: capOf(share.files) }),
         drop: ({ id }) => grants.end(id, 'REVOKED'),
         endRun: (run) => grants.endRun(run, 'ANSWERED'),

@@ -6,7 +6,13 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
-import { type AskRequest, LocalService, type RunEvent, RunEventSchema } from '../../gen/bowline/local/v1/local_pb.ts';
+import {
+  type AskRequest,
+  LocalService,
+  type RunEvent,
+  RunEventSchema,
+  SharedSchema,
+} from '../../gen/bowline/local/v1/local_pb.ts';
 import {
   EgressSchema,
   JobSchema,
@@ -112,6 +118,7 @@ test('one JSON object with everything: run, jobs with times, what left the box, 
             bytes: 12_300n,
             recipients: ['rules (local)'],
             grant: 'g1',
+            leftOut: [],
           },
         });
         yield accepted();
@@ -185,6 +192,26 @@ test('what a terminal would obey is shown, never sent to it', async () => {
   const json = await cli(['ask', '--json', 'q'], here());
   expect(json.stdout).not.toMatch(/(?!\n)\p{Cc}|\p{Bidi_Control}/u);
   expect(JSON.parse(json.stdout)).toMatchObject({ answer: evil });
+});
+
+test('a file that could not be shared is named, and the answer is one in part', async () => {
+  const leftOut = [{ path: 'work/big.md', reason: 'FILE_TOO_LARGE', problem: 'the file is larger' }];
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask() {
+        const shared = create(SharedSchema, { paths: ['work/a.md'], bytes: 3n, recipients: ['rules'], leftOut });
+        yield event({ case: 'shared', value: shared });
+        yield accepted();
+        yield event({ case: 'ended', value: full });
+      },
+    }),
+  );
+  const { code, stderr } = await cli(['ask', '--share', 'work', 'What is it?'], here());
+  expect(code).toBe(8);
+  expect(stderr).toContain('not shared: work/big.md: the file is larger (FILE_TOO_LARGE)\n');
+  const told = await cli(['ask', '--json', '--share', 'work', 'What is it?'], here());
+  expect(told.code).toBe(8);
+  expect(JSON.parse(told.stdout).shared.leftOut).toEqual(leftOut);
 });
 
 test('what was withheld is listed with the command that shares it, with paths of this machine', async () => {

@@ -1,5 +1,5 @@
 // `bowline up` and the command line as people use them, all as processes: what is shared, what is not, and what is told.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { filesWith } from '../support/files-with.ts';
@@ -68,6 +68,12 @@ test('a shared file is quoted with its name and line, and the ledger says what l
   expect(answer.usage).not.toBeNull();
   const left = answer.egress.filter((line: { path: string; field: string }) => line.field.endsWith('text'));
   expect(left).toContainEqual(expect.objectContaining({ path: 'docs/notes.md', grant: expect.stringMatching(/./) }));
+
+  stack.write('docs/large.md', 'x'.repeat((4 << 20) + 1));
+  const partial = await stack.cli(['ask', '--share', '.', QUESTION]);
+  rmSync(join(stack.docs, 'large.md'));
+  expect(partial).toMatchObject({ code: 8, stdout: expect.stringContaining(SENTENCE) });
+  expect(partial.stderr).toMatch(/not shared: docs\/large\.md: .* \(FILE_TOO_LARGE\)/);
 
   const ledger = await json('egress', 'ls');
   expect(JSON.stringify(ledger)).toContain('docs/notes.md');

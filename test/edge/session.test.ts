@@ -1,6 +1,10 @@
+import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Durability } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { GrantedFileSchema } from '../../gen/bowline/journal/v1/journal_pb.ts';
+import { AskRequestSchema } from '../../gen/bowline/local/v1/local_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../src/base/errors.ts';
 import { follow, startEdge, type TestEdge, tempHome, until } from './support/edge-parts.ts';
 import { type Peer, ScriptedControl } from './support/scripted-control.ts';
 
@@ -232,6 +236,30 @@ test('one request id is one ask, also at the same time; another text under it is
   expect(a).toEqual(b);
   expect(edge.open.size).toBe(1);
   await expect(edge.ask('other', { requestId: 'x' })).rejects.toMatchObject({ reason: 'REQUEST_ID_REUSED' });
+});
+
+test('of several files that are shared a bad one is told and left out; where none is left nothing is asked', async () => {
+  const bad = new AppError('FILE_TOO_LARGE');
+  const good = create(GrantedFileSchema, { path: 'docs/a.md', realPath: '/docs/a.md', bytes: 3n });
+  const files = [good];
+  const edge = await start({
+    connect: false,
+    resolve: async (_shares, left) => {
+      for (const path of ['docs/b.md', 'docs/b.md']) left(path, bad);
+      return files;
+    },
+  });
+  const request = create(AskRequestSchema, { text: 'q', shares: [{ pattern: 'docs' }] });
+  const { shared, commit } = await edge.asks.prepare(request);
+  expect(shared?.paths).toEqual(['docs/a.md']);
+  expect(shared?.leftOut).toMatchObject([{ path: 'docs/b.md', reason: 'FILE_TOO_LARGE', problem: bad.message }]);
+  await commit();
+  files.length = 0;
+  await expect(edge.asks.prepare(request)).rejects.toMatchObject({
+    reason: 'SHARE_NO_MATCH',
+    message: expect.stringContaining(`docs/b.md: ${bad.message}`),
+  });
+  expect(edge.open.size).toBe(1);
 });
 
 test('a full queue refuses the next ask before anything is journaled', async () => {

@@ -38,7 +38,8 @@ Examples:
   $ bowline ask -c 0190f3c2-... 'And who is in charge?'             goes on with a conversation
   $ bowline ask --no-wait 'Summarise the week'                      prints the run id and leaves
 
-Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused, 6 failed, 7 timed out.`;
+Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused, 6 failed, 7 timed out,
+8 answered, but a file that was to be shared could not be read.`;
 
 export function askVerb(io: CliIo): Command {
   return new Command('ask')

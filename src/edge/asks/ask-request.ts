@@ -4,7 +4,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { type CollectionUse, UserEventSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { type AskRecord, AskRecordSchema, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
-import { type AskRequest, type Shared, SharedSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { type AskRequest, type LeftOut, type Shared, SharedSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { UNKNOWN_RECIPIENT } from '../../contract/unknown-recipient.ts';
@@ -39,7 +39,12 @@ export const recipientsOf = (request: AskRequest, model: ModelInfo | undefined):
   namedRecipients(request.recipients) ?? modelRecipients(model);
 
 /** What the owner is shown before anything is sent. */
-export function sharedOf(grant: GrantMinted, { told }: Recipients, model: ModelInfo | undefined): Shared {
+export function sharedOf(
+  grant: GrantMinted,
+  { told }: Recipients,
+  model: ModelInfo | undefined,
+  leftOut: readonly LeftOut[],
+): Shared {
   return create(SharedSchema, {
     paths: grant.files.map(({ path, startLine, endLine }) =>
       startLine > 0 ? `${path}#L${startLine}-L${endLine}` : path,
@@ -47,6 +52,7 @@ export function sharedOf(grant: GrantMinted, { told }: Recipients, model: ModelI
     bytes: grant.files.reduce((sum, file) => sum + file.bytes, 0n),
     recipients: told.map((name) => shownAs(name, model)),
     grant: grant.id,
+    leftOut: [...leftOut],
   });
 }
 

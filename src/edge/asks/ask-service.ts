@@ -4,6 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { CollectionUse, EventOutcome } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { GrantedFile } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import {
   type AskRequest,
   type Ended,
@@ -18,6 +19,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
+import { LeftOutFiles } from '../grants/left-out.ts';
 import { askRecord, checkAsk, recipientsOf, sharedOf } from './ask-request.ts';
 import type { OpenAsk, OpenAsks } from './open-asks.ts';
 import { cancelledOutcome, outcomeForJournal, refusedOutcome, timedOutOutcome } from './outcomes.ts';
@@ -110,7 +112,8 @@ export class AskService {
     this.#checkRoom();
     const run = newId();
     const conversation = request.conversation || newId();
-    const files = request.shares.length > 0 ? await this.#deps.shares.resolve(request.shares) : [];
+    const left = new LeftOutFiles();
+    const files = await this.#filesOf(request, left);
     const model = this.#deps.model();
     const recipients = recipientsOf(request, model);
     const collections = request.noCollections ? [] : (this.#deps.collections?.(request.collections, model) ?? []);
@@ -143,7 +146,18 @@ export class AskService {
       return { run, conversation };
     };
     const commit = () => this.#once(request, write).finally(discard);
-    return { shared: grant && sharedOf(grant, recipients, model), commit, discard };
+    return { shared: grant && sharedOf(grant, recipients, model, left.list), commit, discard };
+  }
+
+  /** What is shared; a file of several that cannot be read does not stand in the way of the others. */
+  async #filesOf({ shares }: AskRequest, left: LeftOutFiles): Promise<GrantedFile[]> {
+    if (shares.length === 0) return [];
+    const files = await this.#deps.shares.resolve(shares, (path, error) => left.add(path, error));
+    left.mustLeave(
+      files,
+      shares.map(({ pattern }) => pattern),
+    );
+    return files;
   }
 
   /** What happens to a run, from the beginning of its current text. Throws NOT_FOUND for a run that was not asked here. */

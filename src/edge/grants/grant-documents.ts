@@ -4,12 +4,12 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { type GrantedFile, type GrantMinted, GrantMintedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
-import type { GrantDocumentsRequest } from '../../../gen/bowline/local/v1/local_pb.ts';
+import type { GrantDocumentsRequest, LeftOut } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
-import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import type { RecordInit } from '../journal/records.ts';
+import { LeftOutFiles } from './left-out.ts';
 import { modelRecipients, namedRecipients, type Recipients } from './recipients.ts';
 import type { ShareReport, ShareWish } from './share-resolver.ts';
 import { mustTake, replacedBy } from './standing-grants.ts';
@@ -27,13 +27,10 @@ export interface GrantedDocuments {
   readonly grant: GrantMinted;
   readonly files: readonly GrantedFile[];
   /** What could not be read of what was meant. */
-  readonly leftOut: readonly { readonly path: string; readonly reason: string; readonly problem: string }[];
+  readonly leftOut: readonly LeftOut[];
   /** Folders that were named, with what is meant below each. */
   readonly folders: readonly { readonly path: string; readonly glob: string }[];
 }
-
-/** Left-out files that are told by name. */
-const MOST_LEFT_OUT = 1000;
 
 /** Lines of the ledger in one record; a record has a bound. */
 const LINES = 500;
@@ -49,19 +46,16 @@ export async function grantDocuments(
     model(),
   );
   mustTake(standing(), collection, recipients);
-  const leftOut: { path: string; reason: string; problem: string }[] = [];
+  const left = new LeftOutFiles();
   const folders: { path: string; glob: string }[] = [];
   const files = await resolve(
     patterns.map((pattern) => ({ pattern })),
     {
-      left: (path, { reason, message }) => {
-        if (leftOut.length < MOST_LEFT_OUT) leftOut.push({ path, reason, problem: message });
-      },
+      left: (path, error) => left.add(path, error),
       folder: (path, glob) => folders.push({ path, glob }),
     },
   );
-  // Nothing of it could be read: then there is nothing to grant.
-  if (files.length === 0) throw new AppError('SHARE_NO_MATCH', { pattern: patterns.join(' '), why: whyNone(leftOut) });
+  left.mustLeave(files, patterns);
   const names = [
     ...patterns,
     ...folders.map(({ path }) => path),
@@ -84,11 +78,8 @@ export async function grantDocuments(
   for (let from = 0; from < lines.length; from += LINES)
     records.push({ case: 'ledger', value: { entries: lines.slice(from, from + LINES) } });
   await journal.append(records);
-  return { grant, files, leftOut, folders };
+  return { grant, files, leftOut: left.list, folders };
 }
-
-const whyNone = (left: readonly { readonly path: string; readonly problem: string }[]): string =>
-  left[0] ? `${left[0].path}: ${left[0].problem}` : 'no such file in the allowed folders';
 
 /** As asked, else those of the collection, else the model that answers now and any on the owner's machines. */
 function recipientsOf(

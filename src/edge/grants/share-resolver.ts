@@ -34,7 +34,7 @@ export interface ShareReport {
   /** A file or folder that is left out, and why. */
   left(path: string, error: AppError): void;
   /** A folder that a wish stands for, with the glob below it; empty means all files. */
-  folder(path: string, glob: string): void;
+  folder?(path: string, glob: string): void;
 }
 
 export class ShareResolver {
@@ -92,13 +92,13 @@ export class ShareResolver {
     const found = exact && (await this.#allow.resolve(exact));
     if (exact && found?.stat.isFile()) return [this.#allow.nameOf(found.realPath) ?? found.judged];
     if (exact && found?.stat.isDirectory()) {
-      report?.folder(found.judged.name, '');
+      report?.folder?.(found.judged.name, '');
       return this.#below(found.judged, () => true, report);
     }
     if (glob === '') return [];
     const folder = await this.#allow.resolve(judged);
     if (!folder?.stat.isDirectory()) return [];
-    report?.folder(folder.judged.name, glob);
+    report?.folder?.(folder.judged.name, glob);
     return this.#below(folder.judged, globMatcher(glob, { exact: true, whole: true }), report);
   }
 

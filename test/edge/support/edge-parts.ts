@@ -45,6 +45,7 @@ export interface Parts {
   readonly runner?: CallRunner;
   readonly limits?: Partial<AskLimits>;
   readonly connect?: boolean;
+  readonly resolve?: Shares['resolve'];
 }
 
 /** Log lines of the edge, newest last. */
@@ -72,7 +73,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
   const grants = new Grants({ clock: systemClock, log, journal });
   const gate = new Gate(grants);
   const shares: Shares = {
-    resolve: async () => [],
+    resolve: parts.resolve ?? (async () => []),
     mint: (grant) => grants.mintShare({ ...grant, capBytes: 1 << 20 }),
     drop: ({ id }) => grants.end(id, 'REVOKED'),
     endRun: (run) => {

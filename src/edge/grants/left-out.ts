@@ -1,0 +1,28 @@
+// Collects what could not be read of what the owner meant, each once, so that one file does not stand in the way of the others.
+
+import { create } from '@bufbuild/protobuf';
+import { type LeftOut, LeftOutSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { AppError } from '../../base/errors.ts';
+
+/** Left-out files that are told by name. */
+const MOST = 1000;
+
+export class LeftOutFiles {
+  readonly #told = new Map<string, LeftOut>();
+
+  add(path: string, { reason, message }: AppError): void {
+    if (this.#told.size < MOST) this.#told.set(path, create(LeftOutSchema, { path, reason, problem: message }));
+  }
+
+  get list(): readonly LeftOut[] {
+    return [...this.#told.values()];
+  }
+
+  /** Throws SHARE_NO_MATCH where nothing of what was meant could be read. */
+  mustLeave(files: readonly unknown[], patterns: readonly string[]): void {
+    if (files.length > 0) return;
+    const [first] = this.list;
+    const why = first ? `${first.path}: ${first.problem}` : 'no such file in the allowed folders';
+    throw new AppError('SHARE_NO_MATCH', { pattern: patterns.join(' '), why });
+  }
+}
