@@ -86,9 +86,9 @@ export class Allowlist {
     throw new AppError('COMMAND_NOT_ALLOWED');
   }
 
-  /** What is denied below a folder. @throws COMMAND_VIEW_TOO_LARGE */
-  deniedBelow(folder: string, entries: number): Promise<DeniedPath[]> {
-    return deniedBelow(folder, (path) => this.isDenied(path), entries);
+  /** What is denied below a folder. @throws COMMAND_VIEW_TOO_LARGE, why `signal` aborted */
+  deniedBelow(folder: string, entries: number, signal: AbortSignal): Promise<DeniedPath[]> {
+    return deniedBelow(folder, (path) => this.isDenied(path), entries, signal);
   }
 
   /** Whether a real path may be seen at all: inside its root and not denied. Used for each entry of a walk. */

@@ -15,18 +15,21 @@ const MOST = 512;
 /**
  * The outermost denied files and folders; links are only names, and lead to what is hidden or not there.
  * @param entries most files and folders that are looked at
- * @throws COMMAND_VIEW_TOO_LARGE
+ * @throws COMMAND_VIEW_TOO_LARGE; why `signal` aborted
  */
 export async function deniedBelow(
   folder: string,
   denied: (path: string) => boolean,
   entries: number,
+  signal: AbortSignal,
 ): Promise<DeniedPath[]> {
   const found: DeniedPath[] = [];
   const waiting = [folder];
   let left = entries;
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    signal.throwIfAborted();
     for await (const entry of entriesOf(at)) {
+      signal.throwIfAborted();
       if (--left < 0) throw new AppError('COMMAND_VIEW_TOO_LARGE');
       if (entry.isSymbolicLink()) continue;
       const path = join(at, entry.name);

@@ -17,7 +17,7 @@ export interface CommandView {
 /**
  * Binds by name, and lets the launcher compare what came of it with what was opened.
  * @param entries most files that are looked through for denied ones
- * @throws COMMAND_VIEW_TOO_LARGE
+ * @throws COMMAND_VIEW_TOO_LARGE, why `signal` aborted
  */
 export async function commandView(
   opened: OpenCommand,
@@ -25,6 +25,7 @@ export async function commandView(
   program: Program,
   allow: Allowlist,
   entries: number,
+  signal: AbortSignal,
 ): Promise<CommandView> {
   const given = new Map<string, OpenPath | undefined>();
   for (const path of await namedBy(entry, allow)) given.set(path, undefined);
@@ -32,7 +33,7 @@ export async function commandView(
   for (const path of opened.paths.values()) given.set(path.realPath, path);
   const shown = [...given].filter(([path]) => !isSystem(path)).sort(([a], [b]) => a.length - b.length);
   const outermost = shown.filter(([path]) => !shown.some(([other]) => other !== path && contains(other, path)));
-  const hidden = await Promise.all(outermost.map(([path]) => allow.deniedBelow(path, entries)));
+  const hidden = await Promise.all(outermost.map(([path]) => allow.deniedBelow(path, entries, signal)));
   const runs = isSystem(program.path) ? [] : ['--ro-bind', program.realPath, program.path];
   return {
     options: [

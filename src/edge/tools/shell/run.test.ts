@@ -5,6 +5,7 @@ import { FsService } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { OutputStream, type RunResponse, ShellService } from '../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 import { aliveWith } from '../../../../test/support/sandbox.ts';
+import { systemClock } from '../../../base/clock.ts';
 
 const { run } = ShellService.method;
 const entry = (argv: string[], more = 'output: share, isolation: none') =>
@@ -127,6 +128,33 @@ test('cancel, timeout and the limit of output end a command and all that it star
   expect(exitOf(flooded.messages)).toMatchObject({ code: 0, truncated: true });
   await rig.close();
 }, 20_000);
+
+test('the look at what is denied below its folder is part of a command’s time, and no command begins when that is up', async () => {
+  const dir = edgeFolder(Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`docs/${n}.md`, ''])));
+  const begun = join(dir, 'begun');
+  const argv = ['/bin/sh', '-c', `touch ${begun}`, 'sh', '{path}'];
+  // Time is up once a hundred files were looked at, by a clock that counts them.
+  let up = () => {};
+  const clock = {
+    ...systemClock,
+    after: (ms: number, act: () => void) => {
+      if (ms !== 777) return systemClock.after(ms, act);
+      up = act;
+      return () => {};
+    },
+  };
+  const rig = await edgeRig(dir, { config: config(entry(argv)), clock });
+  let looks = 0;
+  const isDenied = rig.allow.isDenied.bind(rig.allow);
+  rig.allow.isDenied = (path) => {
+    if (++looks === 100) up();
+    return isDenied(path);
+  };
+  const timeout = { seconds: 0n, nanos: 777_000_000 };
+  const { failure } = await rig.call(run, { argv: [...argv.slice(0, 4), 'docs'], timeout }, { deadlineMs: 60_000 });
+  expect([failure, looks, existsSync(begun)]).toEqual(['COMMAND_TIMED_OUT', 100, false]);
+  await rig.close();
+});
 
 test('a command that runs longer than its call still gives its output and how it ended', async () => {
   const argv = ['/bin/sh', '-c', 'echo part; exec sleep 60'];

@@ -60,12 +60,30 @@ async function run(
   call: CommandCall,
   emit: Emit,
 ): Promise<void> {
+  // All that is done for a command is its time, also what is looked through before it begins.
+  const stop = stopSignal(parts, request, call);
+  try {
+    await runInTime(parts, request, command, isolation, call, stop.signal, emit);
+  } finally {
+    stop.clear();
+  }
+}
+
+async function runInTime(
+  parts: ToolParts,
+  request: RunRequest,
+  command: AllowedCommand,
+  isolation: Isolation | undefined,
+  call: CommandCall,
+  stop: AbortSignal,
+  emit: Emit,
+): Promise<void> {
   const opened = await parts.allow.openCommand(command);
   let user: OwnUser | undefined;
   try {
     user = await isolation?.users?.take();
     if (isolation?.users && !user) throw new AppError('EDGE_BUSY');
-    await runOpened(parts, request, command, opened, isolation, user, call, emit);
+    await runOpened(parts, request, command, opened, isolation, user, call, stop, emit);
   } finally {
     await user?.release();
     await opened.close();
@@ -80,18 +98,19 @@ async function runOpened(
   isolation: Isolation | undefined,
   user: OwnUser | undefined,
   call: CommandCall,
+  stop: AbortSignal,
   emit: Emit,
 ): Promise<void> {
   const { limits } = parts;
   const program = await findProgram(opened.argv[0] ?? '');
   if (!parts.allow.mayRun(program.realPath)) throw new AppError('COMMAND_NOT_ALLOWED');
   const inView = isolation?.kind === 'bubblewrap';
-  if (!inView) await mustShowNothingDenied(opened, parts);
+  if (!inView) await mustShowNothingDenied(opened, parts, stop);
   const launch = planLaunch({
     program,
     opened,
     isolation,
-    view: inView ? await commandView(opened, entry, program, parts.allow, limits.walk_entries) : undefined,
+    view: inView ? await commandView(opened, entry, program, parts.allow, limits.walk_entries, stop) : undefined,
     network: entry.network ? await networkView() : undefined,
     uid: user?.uid,
     memoryBytes: limits.command_memory_bytes,
@@ -118,45 +137,44 @@ async function runOpened(
     if (event.value) call.origins.set(event.value, origin);
     await emit(create(RunResponseSchema, { event }), ended ? 'soon' : undefined);
   };
-  const stop = stopSignal(parts, request, call);
   const pieces = new OutputPieces(parts.clock, (stream, data) =>
     send({ case: 'output', value: create(OutputSchema, { stream: STREAMS[stream], data }) }),
   );
   const began = parts.clock.monotonic();
-  let exit: ChildExit;
-  try {
-    exit = await runChild(
-      {
-        launch,
-        env: entry.env,
-        stdin: request.stdin,
-        maxOutput: parts.limits.command_output_bytes,
-        // Of a command whose output stays here not even the number of pieces is told.
-        onOutput: (stream, data) => shared && pieces.add(stream, data),
-      },
-      stop.signal,
-      parts.clock,
-    );
-    ended = true;
-    await pieces.end();
-    const elapsed = parts.clock.monotonic() - began;
-    await send({ case: 'exit', value: create(ExitSchema, shared ? exitFields(exit, elapsed) : {}) });
-  } finally {
-    stop.clear();
-  }
+  stop.throwIfAborted();
+  const exit = await runChild(
+    {
+      launch,
+      env: entry.env,
+      stdin: request.stdin,
+      maxOutput: parts.limits.command_output_bytes,
+      // Of a command whose output stays here not even the number of pieces is told.
+      onOutput: (stream, data) => shared && pieces.add(stream, data),
+    },
+    stop,
+    parts.clock,
+  );
+  ended = true;
+  await pieces.end();
+  const elapsed = parts.clock.monotonic() - began;
+  await send({ case: 'exit', value: create(ExitSchema, shared ? exitFields(exit, elapsed) : {}) });
   // One that had ended by itself was not stopped, however late that was seen.
-  if (exit.stopped) stop.signal.throwIfAborted();
+  if (exit.stopped) stop.throwIfAborted();
 }
 
 /**
  * Where denied files cannot be hidden: a folder from the caller must hold none, nor one that the command goes through by itself.
- * @throws COMMAND_SHOWS_DENIED, COMMAND_VIEW_TOO_LARGE
+ * @throws COMMAND_SHOWS_DENIED, COMMAND_VIEW_TOO_LARGE, why the command was stopped
  */
-async function mustShowNothingDenied({ argv, cwd, paths }: OpenCommand, { allow, limits }: ToolParts): Promise<void> {
+async function mustShowNothingDenied(
+  { argv, cwd, paths }: OpenCommand,
+  { allow, limits }: ToolParts,
+  stop: AbortSignal,
+): Promise<void> {
   const folders = [...paths.values()].filter(({ stat }) => stat.isDirectory()).map(({ realPath }) => realPath);
   if (isRecursive([programName(argv), ...argv.slice(1)]) && cwd.realPath !== '/') folders.push(cwd.realPath);
   for (const folder of folders) {
-    const denied = await allow.deniedBelow(folder, limits.walk_entries);
+    const denied = await allow.deniedBelow(folder, limits.walk_entries, stop);
     if (denied.length > 0) throw new AppError('COMMAND_SHOWS_DENIED');
   }
 }
