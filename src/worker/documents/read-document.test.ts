@@ -121,6 +121,47 @@ test('fields and notes of a PDF are read after its page', async () => {
   expect(page.text).toBe('Order\nPlease check.\ncustomer: Miller and Sons\nagreed: Yes');
 });
 
+const drawnBy = (words: string) => {
+  const drawn = `BT /F1 12 Tf 2 20 Td (${words}) Tj 0 -14 Td [(by)-400(hand)] TJ ET`;
+  const looks = '/BBox [0 0 200 40] /Resources << /Font << /F1 3 0 R >> >>';
+  return `<< /Type /XObject /Subtype /Form ${looks} /Length ${drawn.length} >>\nstream\n${drawn}\nendstream`;
+};
+const annotated = (dictionary: string, drawn: string) =>
+  makePage('BT /F1 12 Tf 72 700 Td (Order) Tj ET', {
+    more: '/Annots [6 0 R]',
+    objects: [`<< /Type /Annot /Rect [10 10 210 50] /F 4 /AP << /N 7 0 R >> ${dictionary} >>`, drawnBy(drawn)],
+  });
+
+test.each([
+  ['a signature', '/Subtype /Widget /FT /Sig /T (sign)', 'Order\nSigned\nby hand'],
+  ['a button', '/Subtype /Widget /FT /Btn /Ff 65536 /T (send)', 'Order\nSigned\nby hand'],
+  [
+    'a list, by what it shows',
+    '/Subtype /Widget /FT /Ch /T (who) /Opt [[(c1) (Me)] [(c2) (You)]] /V (c2)',
+    'Order\nwho: You\nSigned\nby hand',
+  ],
+  ['a stamp', '/Subtype /Stamp', 'Order\nSigned\nby hand'],
+  ['text on the page, once', '/Subtype /FreeText /DA (/F1 12 Tf) /Contents (Signed by hand)', 'Order\nSigned by hand'],
+  ['what is hidden, not at all', '/Subtype /Stamp /F 2 /Contents (secret)', 'Order'],
+])('what is drawn over a page of a PDF is read: %s', async (_, dictionary, words) => {
+  expect((await pdf(annotated(dictionary, 'Signed'))).text).toBe(words);
+});
+
+test('the window of a note does not say it a second time', async () => {
+  const objects = [
+    '<< /Type /Annot /Subtype /Text /Contents (Please check.) /Rect [0 0 9 9] /Popup 7 0 R >>',
+    '<< /Type /Annot /Subtype /Popup /Parent 6 0 R /Rect [0 0 9 9] >>',
+  ];
+  const page = await pdf(makePage('BT /F1 12 Tf 72 700 Td (Order) Tj ET', { more: '/Annots [6 0 R 7 0 R]', objects }));
+  expect(page.text).toBe('Order\nPlease check.');
+});
+
+test('letters that are printed over themselves to look bold are read once, others as often as they stand there', async () => {
+  const bold = [0, 0.3, 0.6].map((beside) => `1 0 0 1 ${72 + beside} 700 Tm (Heavy head) Tj`).join(' ');
+  const list = [0, 20].map((below) => `1 0 0 1 72 ${600 - below} Tm (yes) Tj`).join(' ');
+  expect((await pdf(makePage(`BT /F1 12 Tf ${bold} ${list} ET`))).text).toMatch(/^Heavy head\s+yes\s+yes$/);
+});
+
 test('words that were cut at the end of a line are whole again', async () => {
   const lines = (...all: string[]) => pdf(makePdf([all.join('\n')])).then((page) => page.text);
   expect(await lines('The government is respon-', 'sible for it.')).toBe('The government is responsible for it.');

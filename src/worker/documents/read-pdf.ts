@@ -5,12 +5,11 @@ import { type DocumentPage, MAX_PAGES, type ParsedDocument } from './document.ts
 import { joinLines } from './join-lines.ts';
 import { cut, EMPTY, words } from './parsed.ts';
 import { pdfData } from './pdf-data.ts';
+import { linesOf } from './pdf-lines.ts';
+import { notesOf } from './pdf-notes.ts';
 
 type Loaded = Awaited<ReturnType<typeof getDocumentProxy>>;
-type Page = Awaited<ReturnType<Loaded['getPage']>>;
-
-/** Notes and fields of one page that are read. */
-const MOST_NOTES = 1000;
+export type Page = Awaited<ReturnType<Loaded['getPage']>>;
 
 /** What pdf.js asks its tables of. */
 class Tables {
@@ -31,6 +30,8 @@ export async function readPdf(bytes: Uint8Array, maxChars: number): Promise<Pars
     verbosity: 0,
     useWorkerFetch: false,
     cMapPacked: true,
+    // Pictures larger than this are left out.
+    maxImageSize: 0,
     BinaryDataFactory: Tables,
   } as Parameters<typeof getDocumentProxy>[1]);
   const pages: DocumentPage[] = [];
@@ -62,42 +63,9 @@ export async function readPdf(bytes: Uint8Array, maxChars: number): Promise<Pars
 
 async function textOf(page: Page): Promise<string> {
   const { items } = await page.getTextContent();
-  let lines = '';
-  for (const item of items) if ('str' in item) lines += item.hasEOL ? `${item.str}\n` : item.str;
-  return [joinLines(lines.trim()), ...(await notesOf(page))].filter((part) => part !== '').join('\n');
+  const lines = linesOf(items.filter((item) => 'str' in item));
+  return [joinLines(lines), ...(await notesOf(page))].filter((part) => part !== '').join('\n');
 }
-
-/** Fields of forms with what stands in them, and notes. */
-async function notesOf(page: Page): Promise<string[]> {
-  const all: readonly Record<string, unknown>[] = await page.getAnnotations().catch(() => []);
-  return all.slice(0, MOST_NOTES).flatMap((note) => {
-    const said = note.subtype === 'Widget' ? fieldText(note) : noteText(note);
-    return said === '' ? [] : [said];
-  });
-}
-
-function fieldText({
-  fieldValue,
-  fieldName,
-  alternativeText,
-  checkBox,
-  radioButton,
-  buttonValue,
-}: Record<string, unknown>): string {
-  const name = words(alternativeText) || words(fieldName);
-  if (radioButton) return fieldValue && fieldValue === buttonValue ? `${name}: ${words(fieldValue)}` : '';
-  if (checkBox) return fieldValue && fieldValue !== 'Off' ? `${name}: ${words(fieldValue)}` : '';
-  const value = Array.isArray(fieldValue) ? fieldValue.map((one) => line(one)).join(', ') : line(fieldValue);
-  return value === '' ? '' : name === '' ? value : `${name}: ${value}`;
-}
-
-function noteText({ subtype, contentsObj }: Record<string, unknown>): string {
-  // What a link says stands in the page.
-  if (subtype === 'Link' || typeof contentsObj !== 'object' || contentsObj === null) return '';
-  return 'str' in contentsObj ? line(contentsObj.str) : '';
-}
-
-const line = (text: unknown): string => (typeof text === 'string' ? text.replace(/\r\n?/g, '\n').trim() : '');
 
 /** Letters that no font explained: fonts without a table give private or replaced ones. */
 const UNTOLD = /[\p{Co}\ufffd]/gu;
