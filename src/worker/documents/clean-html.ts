@@ -124,7 +124,7 @@ class Writer {
   #depth = 0;
   /** Where in `#open` what is left out begins; -1: nothing is. */
   #dropped = -1;
-  #formula: Formula | Drawing | undefined;
+  #formula: Formula | Drawing | Source | undefined;
   /** Text of the data or of the title that is being read. */
   #data: string | undefined;
   #title: string | undefined;
@@ -157,6 +157,7 @@ class Writer {
       this.#dropped = this.#open.length;
       if (name === 'math') this.#formula = new Formula(attributes.alttext ?? '');
       if (name === 'svg') this.#formula = new Drawing();
+      if (name === 'script' && isTex(attributes.type)) this.#formula = new Source();
       if (attributes.type === 'application/ld+json') this.#data = '';
       this.#open.push({ name, written: '' });
       return;
@@ -173,7 +174,8 @@ class Writer {
     this.#elements++;
     if (!closed) this.#depth++;
     const role = name === 'dialog' && !('open' in attributes) ? { ...attributes, role: 'dialog' } : attributes;
-    this.#write(IN_HEAD.has(tag) ? this.#head : this.#body, `<${tag}${attributesText(role)}>`);
+    const told = isFormulaFrame(name) ? { ...role, class: undefined } : role;
+    this.#write(IN_HEAD.has(tag) ? this.#head : this.#body, `<${tag}${attributesText(told)}>`);
   }
 
   /** Ends of tags come for each that was opened, in their order. */
@@ -276,6 +278,26 @@ class Formula {
   }
 }
 
+/** A formula that a script of the page is to draw, as MathJax before its third version has them. */
+const isTex = (type = ''): boolean => /^math\/tex(?:$|\s*;)/i.test(type.trim());
+
+class Source {
+  #tex = '';
+
+  open(): void {}
+
+  close(): void {}
+
+  text(text: string): void {
+    if (this.#tex.length < MAX_ATTRIBUTE) this.#tex += text;
+  }
+
+  end(): string {
+    const tex = this.#tex.trim();
+    return tex && `$${tex}$`;
+  }
+}
+
 /** What is written in a drawing: the texts of its labels, each a word apart. */
 class Drawing {
   #label = 0;
@@ -305,7 +327,10 @@ const LABELS = new Set(['text', 'foreignobject']);
 
 const lettersOf = (text: string): number => text.replace(/\s+/g, '').length;
 
-function attributesText(attributes: Readonly<Record<string, string>>): string {
+/** Written by MathJax around a formula; of its names ("CtxtMenu") a reader of articles thinks that it is a menu. */
+const isFormulaFrame = (name: string): boolean => name.startsWith('mjx-');
+
+function attributesText(attributes: Readonly<Record<string, string | undefined>>): string {
   let text = '';
   for (const name of ATTRIBUTES) {
     const value = attributes[name];

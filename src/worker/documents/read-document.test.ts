@@ -121,6 +121,64 @@ test('fields and notes of a PDF are read after its page', async () => {
   expect(page.text).toBe('Order\nPlease check.\ncustomer: Miller and Sons\nagreed: Yes');
 });
 
+test('formulas that MathJax drew or is to draw are read', async () => {
+  const frame = '<mjx-container class="MathJax CtxtMenu_Attached_0"><mjx-math aria-hidden="true"></mjx-math>';
+  const drawn = `${frame}<mjx-assistive-mml><math><mi>a</mi><mo>+</mo><mi>b</mi></math></mjx-assistive-mml></mjx-container>`;
+  const paragraphs = Array.from(
+    { length: 5 },
+    () => `<p>The sum, which is ${drawn}, is what we look for, and no more.</p>`,
+  );
+  const page = `<article><h1>Sums</h1>${paragraphs.join('')}</article>`;
+  expect((await read(page, { readable: true })).text.match(/which is a\+b,/g)).toHaveLength(5);
+  expect(await text('<p>Let <script type="math/tex">x &lt; y</script> hold.</p>')).toBe('Let $x &lt; y$ hold.');
+});
+
+test('a picture whose words are the name of its file has none', async () => {
+  expect(await text('<p>a <img alt="IMG_4228.jpg"> b <img alt="A dog in the snow."></p>')).toMatch(
+    /^a +b A dog in the snow\.$/,
+  );
+});
+
+const long = (word: string, times: number) =>
+  Array.from({ length: times }, (_, at) => `<p>${word} ${at}, that much is sure, and it goes on for a while.</p>`).join(
+    '',
+  );
+
+test.each([
+  ['comments', '<div id="comments" class="comment-list">', 60],
+  ['what is related', '<div class="related-stories">', 8],
+  ['a box at the side', '<section class="l-sidebar">', 8],
+])('a short article beside %s is taken; what readers wrote is told', async (kind, begin, times) => {
+  const html = `<div class="story"><h1>Head</h1>${long('Article', 14)}</div>${begin}${long('Another', times)}</div>`;
+  const page = await read(`<body>${html}</body>`, { readable: true });
+  expect(page.text).toContain('Article 13');
+  expect(page.text).not.toContain('Another');
+  expect(page.warning !== '').toBe(kind === 'comments');
+});
+
+test('what holds most of a page is its text, whatever it is called', async () => {
+  const page = `<div class="story"><h1>Head</h1>${long('Short', 3)}</div><div class="widget">${long('Long', 60)}</div>`;
+  expect((await read(`<body>${page}</body>`, { readable: true })).text).toContain('Long 59');
+});
+
+test.each([true, false])(
+  'an article that only scripts would show is read from what the page tells programs (%s)',
+  async (readable) => {
+    const body = Array.from({ length: 20 }, (_, at) => `Sentence ${at} of it says this.`).join(' ');
+    const data = (told: unknown) => `<script type="application/ld+json">${JSON.stringify(told)}</script>`;
+    const app = '<div id="app"><p>Loading the page</p></div>';
+    const graph = data({ '@graph': [{ '@type': 'WebPage' }, { '@type': 'NewsArticle', articleBody: body }] });
+    expect((await read(`<p>${graph}</p>${app}`, { readable })).text).toContain(body);
+    const marked = data({ '@type': 'Article', articleBody: `<p>${body}</p><p>The <b>end</b>.</p>` });
+    expect((await read(`${marked}${app}`, { readable })).text).toContain(`${body}\n\nThe **end**.`);
+    const shown = `${graph}<article><p>${body}</p></article>`;
+    expect((await read(shown, { readable })).text.split('Sentence 3 ')).toHaveLength(2);
+    expect((await read(`<script type="application/ld+json">{"articleBody": broken</script>${app}`)).text).toBe(
+      'Loading the page',
+    );
+  },
+);
+
 const drawnBy = (words: string) => {
   const drawn = `BT /F1 12 Tf 2 20 Td (${words}) Tj 0 -14 Td [(by)-400(hand)] TJ ET`;
   const looks = '/BBox [0 0 200 40] /Resources << /Font << /F1 3 0 R >> >>';

@@ -6,9 +6,13 @@ import { parseTree, type Tree, type TreeElement } from './html-tree.ts';
 import { cut, EMPTY, words } from './parsed.ts';
 import { completenessOf, isEnough, lettersOf, proseLetters } from './prose.ts';
 import { toMarkdown } from './to-markdown.ts';
+import { toldArticle } from './told-article.ts';
 
 /** More is no article; Readability looks at each of them several times. */
 const MAX_READABLE_ELEMENTS = 30_000;
+
+/** Characters of an article; less may be a summary. */
+const LONG = 300;
 
 export interface HtmlOptions {
   readonly url: string | undefined;
@@ -26,12 +30,17 @@ export function readHtml(source: string, { url, readable, maxChars }: HtmlOption
   const said = (...names: string[]) => metaOf(document, names);
   const ownTitle = document.title;
   const prose = proseLetters(document.body);
+  const data = document.querySelectorAll('script[type="application/ld+json"]');
+  const told = toldArticle(Array.from(data, ({ textContent }) => textContent ?? ''));
   // The article, as Readability changes the tree; where it finds none, or a small part of what there is, all of the page.
   const changes = readable && clean.elements <= MAX_READABLE_ELEMENTS;
   const found = changes ? articleOf(document) : undefined;
   const article = found?.content && isEnough(lettersOf(found.content), prose) ? found : undefined;
   const text = article?.content ? toMarkdown(article.content, href).trim() : '';
-  const shown = text || toMarkdown((changes ? parseTree(clean.html) : document).body, href).trim();
+  const whole = text || toMarkdown((changes ? parseTree(clean.html) : document).body, href).trim();
+  const shown = isHidden(told, whole)
+    ? [whole, toldText(told, href)].filter((part) => part !== '').join('\n\n')
+    : whole;
   const limit = shown.length > maxChars ? 'characters' : clean.truncated ? 'size' : '';
   return {
     ...EMPTY,
@@ -46,9 +55,16 @@ export function readHtml(source: string, { url, readable, maxChars }: HtmlOption
     published: words(article?.publishedTime || said('article:published_time', 'datepublished', 'date', 'dc.date'), 64),
     limit,
     truncated: limit !== '',
-    ...completenessOf(article?.content ? lettersOf(article.content) : prose, prose),
+    ...completenessOf(article?.content ? lettersOf(article.content) : undefined, prose),
   };
 }
+
+/** Whether most of the article that a page tells programs is not shown on it without scripts. */
+const isHidden = (told: string, shown: string): boolean => told.length >= LONG && told.length > 2 * shown.length;
+
+/** As Markdown where it is HTML. */
+const toldText = (told: string, href: (link: string) => string | undefined): string =>
+  /<(?:p|br|div)\b/i.test(told) ? toMarkdown(parseTree(cleanHtml(told).html).body, href).trim() : told;
 
 function articleOf(document: Tree) {
   try {

@@ -23,7 +23,7 @@ export function toMarkdown(root: TreeElement, href: (link: string) => string | u
   });
   turndown.addRule('image', {
     filter: 'img',
-    replacement: (_, node) => attribute(node, 'alt').replace(/\s+/g, ' ').trim(),
+    replacement: (_, node) => imageWords(attribute(node, 'alt')),
   });
   const counts: Counts = new WeakMap();
   turndown.addRule('item', { filter: 'li', replacement: (content, node) => item(content, element(node), counts) });
@@ -35,6 +35,14 @@ export function toMarkdown(root: TreeElement, href: (link: string) => string | u
 const element = (node: unknown): TreeElement => node as TreeElement;
 
 const attribute = (node: unknown, name: string): string => element(node).getAttribute(name) ?? '';
+
+/** A name of a file says nothing of what is in the picture. */
+const FILE = /^[^\s/]{1,255}\.(?:avif|bmp|gif|jpe?g|png|svg|tiff?|webp)$/i;
+
+function imageWords(alt: string): string {
+  const words = alt.replace(/\s+/g, ' ').trim();
+  return FILE.test(words) ? '' : words;
+}
 
 /** How many items of a list were written already. */
 type Counts = WeakMap<object, number>;
