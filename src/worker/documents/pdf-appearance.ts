@@ -1,7 +1,7 @@
 // Reads the text that is drawn by the signatures, stamps, buttons and lists on a page of a PDF: the text of the page does not have
 // it, only the list of its drawing steps has. Pictures in it are not decoded (see `maxImageSize` in read-pdf.ts).
 import { getResolvedPDFJS } from 'unpdf';
-import type { Page } from './read-pdf.ts';
+import type { Page } from './pdf-page.ts';
 
 /** A gap that is a space, in thousandths of the height of a letter. */
 const SPACE = 200;
@@ -23,7 +23,9 @@ export async function appearancesOf(page: Page): Promise<ReadonlyMap<string, str
     const args: readonly unknown[] = steps?.argsArray[at] ?? [];
     if (step === OPS.beginAnnotation) [id, text] = [String(args[0]), ''];
     else if (step === OPS.endAnnotation) {
-      if (id !== undefined && text.trim() !== '') texts.set(id, text.replace(/ *\n\s*/g, '\n').trim());
+      const lines = text.split('\n').map((line) => line.trim());
+      const shown = lines.filter((line) => line !== '').join('\n');
+      if (id !== undefined && shown !== '') texts.set(id, shown);
       id = undefined;
     } else if (id === undefined || text.length > MOST_LETTERS) continue;
     else if (step === OPS.showText) text += drawn(args[0]);

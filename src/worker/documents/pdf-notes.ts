@@ -1,7 +1,7 @@
 // Reads what was filled in, noted, stamped or signed on a page of a PDF. What is hidden there is not read.
 import { words } from './parsed.ts';
 import { appearancesOf } from './pdf-appearance.ts';
-import type { Page } from './read-pdf.ts';
+import type { Page } from './pdf-page.ts';
 
 /** Notes and fields of one page that are read. */
 const MOST_NOTES = 1000;

@@ -7,9 +7,7 @@ import { cut, EMPTY, words } from './parsed.ts';
 import { pdfData } from './pdf-data.ts';
 import { linesOf } from './pdf-lines.ts';
 import { notesOf } from './pdf-notes.ts';
-
-type Loaded = Awaited<ReturnType<typeof getDocumentProxy>>;
-export type Page = Awaited<ReturnType<Loaded['getPage']>>;
+import type { Page, Pdf } from './pdf-page.ts';
 
 /** What pdf.js asks its tables of. */
 class Tables {
@@ -84,7 +82,7 @@ function completenessOf(text: string, empty: number, pages: number): Pick<Parsed
   return { completeness, warning: said.join('. ') };
 }
 
-async function aboutOf(pdf: Loaded): Promise<Partial<ParsedDocument>> {
+async function aboutOf(pdf: Pdf): Promise<Partial<ParsedDocument>> {
   const { info } = await pdf.getMetadata().catch(() => ({ info: {} }));
   const { Title, Author, Subject, CreationDate, Language } = info as Readonly<Record<string, unknown>>;
   return {

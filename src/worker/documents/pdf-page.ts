@@ -1,0 +1,5 @@
+// The page of a PDF as pdf.js gives it. Types alone.
+import type { getDocumentProxy } from 'unpdf';
+
+export type Pdf = Awaited<ReturnType<typeof getDocumentProxy>>;
+export type Page = Awaited<ReturnType<Pdf['getPage']>>;
