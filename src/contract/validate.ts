@@ -3,13 +3,16 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { createValidator, type Validator } from '@bufbuild/protovalidate';
 import { AppError } from '../base/errors.ts';
+import { withoutLongTexts } from './long-texts.ts';
 
 let validator: Validator | undefined;
 
 /** Throws INVALID_ARGUMENT that names the first field that breaks a rule, and the rule. */
 export function validate<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): void {
   validator ??= createValidator();
-  const result = validator.validate(schema, message);
+  const judge = validator;
+  const result = withoutLongTexts(schema, message, () => judge.validate(schema, message));
+  if (typeof result === 'string') throw new AppError('INVALID_ARGUMENT', { what: result });
   if (result.kind === 'valid') return;
   if (result.kind === 'error') throw result.error;
   const [first] = result.violations;

@@ -1,17 +1,11 @@
 // The calls that one running job makes of other workers: numbered within the attempt, sent again after a reconnect until
 // their result came, ended with the attempt. It never touches a stream; whoever sends takes from it.
-import {
-  create,
-  type DescMessage,
-  fromBinary,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
-} from '@bufbuild/protobuf';
+import { create, type DescMessage, type MessageInitShape, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import { type ChildCall, ChildCallSchema, type ChildResult } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { fromFailure } from '../contract/errors.ts';
 import { validate } from '../contract/validate.ts';
+import { decode } from '../contract/wire-meter.ts';
 import type { CallableMethod } from './handler.ts';
 
 export interface ChildCallsOptions {
@@ -61,7 +55,7 @@ export class ChildCalls {
       this.#options.onReady();
     });
     if (result.case === 'ended') throw result.value;
-    if (result.case === 'done') return result.value.responses.map((bytes) => fromBinary(method.output, bytes));
+    if (result.case === 'done') return result.value.responses.map((bytes) => decode(method.output, bytes));
     throw result.case === 'failure'
       ? fromFailure(result.value)
       : new AppError('FRAME_MALFORMED', { problem: 'a child call was answered with nothing' });

@@ -1,6 +1,6 @@
 // One assigned job: checks the request, runs the handler within its deadline, collects its responses, makes its result.
 // It never sends anything and never throws.
-import { create, fromBinary, type Message } from '@bufbuild/protobuf';
+import { create, type Message } from '@bufbuild/protobuf';
 import { durationMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Usage } from '../../gen/bowline/run/v1/run_pb.ts';
 import {
@@ -19,6 +19,7 @@ import type { Logger } from '../base/logger.ts';
 import { mark } from '../base/turn-watch.ts';
 import type { CapabilityMethod } from '../contract/registry.ts';
 import { validate } from '../contract/validate.ts';
+import { decode } from '../contract/wire-meter.ts';
 import { ChildCalls } from './child-calls.ts';
 import type { Handler, HandlerContext } from './handler.ts';
 import { jobFailure } from './job-failure.ts';
@@ -197,7 +198,7 @@ export class Job {
     const { input } = this.#deps.served.method.desc;
     let request: Message;
     try {
-      request = fromBinary(input, assignment.params);
+      request = decode(input, assignment.params);
     } catch (cause) {
       throw new AppError('INVALID_ARGUMENT', { what: `the parameters are not a ${input.typeName}` }, { cause });
     }

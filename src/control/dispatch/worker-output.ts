@@ -1,8 +1,8 @@
 // Tells the readers of a run what a running attempt said: text for an ask, whole messages for a call.
-import { fromBinary } from '@bufbuild/protobuf';
 import { type ChatResponse, ChatResponseSchema } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import type { JobOutput } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import { decode } from '../../contract/wire-meter.ts';
 import type { Attempt } from './attempts.ts';
 import { SIGNAL_BYTES, type Signals } from './signals.ts';
 
@@ -28,7 +28,7 @@ export function streamOutput(signals: Signals, attempt: Attempt, frame: JobOutpu
 
 function chatResponse(bytes: Uint8Array): ChatResponse {
   try {
-    return fromBinary(ChatResponseSchema, bytes);
+    return decode(ChatResponseSchema, bytes);
   } catch (cause) {
     throw new AppError('MODEL_OUTPUT_INVALID', { problem: 'a message of its stream cannot be read' }, { cause });
   }

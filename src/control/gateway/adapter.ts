@@ -12,6 +12,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
+import { bodyForm, measuredBody, withForm } from '../../contract/measured-body.ts';
 import { answer, contained, pathOf, respond, unanswerable, universalRequest } from '../../contract/serve-requests.ts';
 import type { Strangers } from './strangers.ts';
 import { boundedBody, compressions, OPEN_BYTES, refusedBody } from './too-large.ts';
@@ -114,12 +115,18 @@ export function nodeHandler({
     const bytes = sizeOf(request.rawHeaders) + (without ? 2 * openBytes : 0);
     const leave = strangers.enter(request.stream.session as ServerHttp2Session, bytes, without);
     if (leave) request.stream.once('close', leave);
+    const contentType = call.header.get('content-type') ?? '';
+    const most = open ? openBytes : maxFrameBytes;
     if (handler.method.methodKind === 'unary' || handler.method.methodKind === 'server_streaming') {
-      const enveloped = (call.header.get('content-type') ?? '').startsWith('application/grpc');
-      const bounds = { most: open ? openBytes : maxFrameBytes, enveloped, ms: without ? strangerMs : BODY_MS, clock };
+      const enveloped = contentType.startsWith('application/grpc');
+      const bounds = { most, enveloped, ms: without ? strangerMs : BODY_MS, clock };
       call.body = leave ? boundedBody(call.body as AsyncIterable<Uint8Array>, bounds) : refusedBody(tooMany());
     }
-    await respond(handler, call, response);
+    const form = bodyForm(handler.method.input, contentType);
+    // Of a unary call in the Connect protocol all of the body is compressed.
+    if (!call.header.has('content-encoding') || form.enveloped)
+      call.body = measuredBody(call.body as AsyncIterable<Uint8Array>, form, most);
+    await withForm(form, () => respond(handler, call, response));
     endUnread(request, clock);
   }
 

@@ -1,6 +1,6 @@
 // Every capability service, callable on this port: a call is routed by its headers to a device or a worker and recorded as
 // a run of one job. The caller's right is its credential; the device's allowlists and grants judge as always.
-import { create, type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import { create, type DescMessage, type Message, toBinary } from '@bufbuild/protobuf';
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
@@ -8,6 +8,7 @@ import type { Logger } from '../../base/logger.ts';
 import { fromFailure } from '../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../contract/registry.ts';
 import { validate } from '../../contract/validate.ts';
+import { decode } from '../../contract/wire-meter.ts';
 import type { DeviceCalls } from '../dispatch/device-calls.ts';
 import type { OpenFeed, RunFeeds } from '../dispatch/run-feeds.ts';
 import type { Devices } from '../identity/devices.ts';
@@ -74,7 +75,7 @@ async function unary(
     const job = theJob(feed.state);
     tellWithheld(job, context);
     if (job.result?.trailingFailure) throw fromFailure(job.result.trailingFailure);
-    return fromBinary(method.desc.output, messagesOf(job)[0] ?? new Uint8Array());
+    return decode(method.desc.output, messagesOf(job)[0] ?? new Uint8Array());
   } finally {
     call.leave();
   }
@@ -99,7 +100,7 @@ async function* stream(
         epoch = live.epoch;
       }
       if (live.epoch === epoch && sent < live.list.length) {
-        yield fromBinary(output, live.list[sent++]!);
+        yield decode(output, live.list[sent++]!);
         continue;
       }
       if (isEnded(feed.state)) break;
@@ -108,7 +109,7 @@ async function* stream(
     }
     const job = theJob(feed.state);
     if (job.epoch !== epoch) mustNotSplice(sent, feed.state);
-    for (const message of messagesOf(job).slice(sent)) yield fromBinary(output, message);
+    for (const message of messagesOf(job).slice(sent)) yield decode(output, message);
     tellWithheld(job, context);
     if (job.result?.trailingFailure) throw fromFailure(job.result.trailingFailure);
   } finally {

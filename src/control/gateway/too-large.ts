@@ -5,6 +5,7 @@ import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { toConnectError } from '../../contract/errors.ts';
+import { measureUnpacked } from '../../contract/measured-body.ts';
 
 /** How the library says it. */
 const SIZE = /^message size (\d+) is larger than configured readMaxBytes (\d+)$/;
@@ -35,10 +36,16 @@ function overLimit(bytes: string | number | undefined, limit: string | number, c
 export const compressions = [compressionGzip, compressionBrotli].map((known) => ({
   ...known,
   decompress: (bytes: Uint8Array, most: number) =>
-    known.decompress(bytes, most).catch((error: unknown) => {
-      const own = tooLarge(error);
-      throw own ? toConnectError(own) : error;
-    }),
+    known.decompress(bytes, most).then(
+      (unpacked) => {
+        measureUnpacked(unpacked);
+        return unpacked;
+      },
+      (error: unknown) => {
+        const own = tooLarge(error);
+        throw own ? toConnectError(own) : error;
+      },
+    ),
 }));
 
 export interface BodyBounds {

@@ -1,7 +1,7 @@
 // What a model said, read from the recorded responses of a Chat job. Model output is untrusted: what cannot be read is no
 // answer. Whether its tool calls are allowed is judged elsewhere.
-import { fromBinary } from '@bufbuild/protobuf';
 import { ChatResponseSchema, type Finish, type ToolCall } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { decode } from '../../contract/wire-meter.ts';
 
 export interface ChatResult {
   readonly text: string;
@@ -37,7 +37,7 @@ export function chatResult(messages: readonly Uint8Array[]): ChatResult | { read
 
 function parse(bytes: Uint8Array) {
   try {
-    return fromBinary(ChatResponseSchema, bytes);
+    return decode(ChatResponseSchema, bytes);
   } catch {
     return undefined;
   }

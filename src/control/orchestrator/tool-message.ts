@@ -1,13 +1,14 @@
 // The result of a tool call as the JSON that a model reads. It shows what is recorded and nothing else; what was withheld
 // is named, so that an empty result never looks like a bug.
 import { isUtf8 } from 'node:buffer';
-import { type DescMessage, fromBinary, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf';
+import { type DescMessage, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { RunResponseSchema as SandboxResponseSchema } from '../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import { RunResponseSchema as ShellResponseSchema } from '../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { fromFailure } from '../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../contract/registry.ts';
+import { decode } from '../../contract/wire-meter.ts';
 import type { JobState, RunState } from './state.ts';
 
 /** `{"error": {"reason", "message"}}` for a tool call that was not run. */
@@ -62,7 +63,7 @@ function responses(messages: readonly Uint8Array[], method: CapabilityMethod | u
 
 function responseJson(schema: DescMessage, bytes: Uint8Array): JsonValue {
   try {
-    return toJson(schema, fromBinary(schema, bytes));
+    return toJson(schema, decode(schema, bytes));
   } catch {
     return { error: { reason: 'INVALID_ARGUMENT', message: 'this part of the result cannot be read' } };
   }

@@ -1,6 +1,6 @@
 // Runs tool calls: verified, looked up by their key, judged, journaled, executed, gated, journaled, sent. Each call has one of
 // three answers: done, never started, unknown. It never looks at files itself; the tools do.
-import { create, fromBinary, type Message } from '@bufbuild/protobuf';
+import { create, type Message } from '@bufbuild/protobuf';
 import { durationMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
@@ -22,6 +22,7 @@ import { check } from '../../contract/check.ts';
 import { mayPass, toFailure } from '../../contract/errors.ts';
 import { isHarmless } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
+import { decode } from '../../contract/wire-meter.ts';
 import type { EdgeLimits } from '../config.ts';
 import type { Gate, GatedResponse } from '../egress/gate.ts';
 import { Origins } from '../egress/origins.ts';
@@ -499,7 +500,7 @@ const isRead = (entry: CallEntry): boolean => entry.state === 'done' && !entry.e
 function parse(method: CapabilityMethod, params: Uint8Array): Message {
   let request: Message;
   try {
-    request = fromBinary(method.desc.input, params);
+    request = decode(method.desc.input, params);
   } catch (cause) {
     throw new AppError('INVALID_ARGUMENT', { what: 'the parameters are not a request of this method' }, { cause });
   }

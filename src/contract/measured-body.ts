@@ -1,0 +1,124 @@
+// The body of a call as it comes, message by message: each is measured before the library decodes it, so that no message of a stranger
+// takes a turn that is too long. What is compressed is measured by `measured`, once the library has unpacked it.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { DescMessage } from '@bufbuild/protobuf';
+import { fixedLimit } from '../base/fixed-limit.ts';
+import { jsonProblem } from '../base/json-meter.ts';
+import { toConnectError } from './errors.ts';
+import { mustFitTurn } from './wire-meter.ts';
+
+export interface BodyForm {
+  readonly schema: DescMessage;
+  /** Messages are JSON. */
+  readonly json: boolean;
+  /** Five bytes before each message say how long it is. */
+  readonly enveloped: boolean;
+}
+
+/** What one turn can parse, and make a message of. */
+const JSON_BOUNDS = { letters: 2 << 20, values: 40_000, depth: 100 };
+
+/** The form that a content type names. */
+export function bodyForm(schema: DescMessage, contentType: string): BodyForm {
+  return {
+    schema,
+    json: /\bjson\b/.test(contentType),
+    enveloped: contentType.startsWith('application/grpc') || contentType.startsWith('application/connect+'),
+  };
+}
+
+const forms = new AsyncLocalStorage<BodyForm>();
+
+/** Runs `work`, within which `measureUnpacked` knows of what form messages are. */
+export const withForm = <T>(form: BodyForm, work: () => T): T => forms.run(form, work);
+
+/** Measures a message that came compressed. */
+export function measureUnpacked(bytes: Uint8Array): void {
+  const form = forms.getStore();
+  if (form) measure(form, bytes);
+}
+
+function measure({ schema, json }: BodyForm, bytes: Uint8Array): void {
+  try {
+    if (json) mustFitTurnAsJson(schema, bytes);
+    else mustFitTurn(schema, bytes);
+  } catch (error) {
+    throw toConnectError(error);
+  }
+}
+
+function mustFitTurnAsJson(schema: DescMessage, bytes: Uint8Array): void {
+  const { letters, values, depth } = JSON_BOUNDS;
+  if (bytes.length <= letters && jsonProblem(new TextDecoder().decode(bytes), JSON_BOUNDS) === undefined) return;
+  const most = `${letters} bytes, ${values} values and ${depth} lists in each other`;
+  throw fixedLimit(`a ${schema.name} in JSON`, most, 'send less at once, or send protobuf');
+}
+
+const HEAD = 5;
+/** Whether a message of this head is compressed. */
+const PACKED = 1;
+
+/** The same bytes. Ends with RESOURCE_EXHAUSTED before a message that one turn cannot decode. `most`: bytes of one message. */
+export function measuredBody(
+  body: AsyncIterable<Uint8Array>,
+  form: BodyForm,
+  most: number,
+): AsyncIterableIterator<Uint8Array> {
+  const pieces = body[Symbol.asyncIterator]();
+  let held: Uint8Array[] = [];
+  let bytes = 0;
+  /** Bytes that must have come before anything is measured. */
+  let wanted = form.enveloped ? HEAD : Number.POSITIVE_INFINITY;
+  let open = true;
+
+  /** What is held, where it ends with a whole message; the beginning of the next one is kept. */
+  const whole = (): Uint8Array | undefined => {
+    const all = held.length === 1 ? held[0]! : Buffer.concat(held);
+    let at = 0;
+    while (all.length - at >= HEAD) {
+      const length = new DataView(all.buffer, all.byteOffset + at, HEAD).getUint32(1);
+      if (length > most) {
+        // The library refuses it by its size.
+        open = false;
+        at = all.length;
+        break;
+      }
+      const end = at + HEAD + length;
+      wanted = end - at;
+      if (end > all.length) break;
+      if (((all[at] ?? 0) & PACKED) === 0) measure(form, all.subarray(at + HEAD, end));
+      at = end;
+      wanted = HEAD;
+    }
+    held = at < all.length ? [all.subarray(at)] : [];
+    bytes = all.length - at;
+    return at > 0 ? all.subarray(0, at) : undefined;
+  };
+
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      for (;;) {
+        const next = await pieces.next();
+        if (next.done) {
+          const rest = Buffer.concat(held);
+          held = [];
+          if (rest.length === 0) return next;
+          if (!form.enveloped && open) measure(form, rest);
+          return { done: false, value: rest };
+        }
+        if (!open) return next;
+        held.push(next.value);
+        bytes += next.value.length;
+        if (!form.enveloped && bytes > most) open = false;
+        const given = !open ? Buffer.concat(held.splice(0)) : bytes >= wanted ? whole() : undefined;
+        if (given) return { done: false, value: given };
+      }
+    },
+    async return(value) {
+      return (await pieces.return?.(value)) ?? { done: true, value };
+    },
+  };
+}

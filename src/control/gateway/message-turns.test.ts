@@ -1,0 +1,206 @@
+// No message of a peer holds the listener up, however many small things it is made of: protobuf and JSON, plain and compressed, in a
+// session, in a stream and in a call.
+import { type ClientHttp2Session, connect } from 'node:http2';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { EmbedService } from '../../../gen/bowline/capability/embed/v1/embed_pb.ts';
+import { LlmService } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { ConnectRequestSchema, EdgeService } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { WorkerService, WorkRequestSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import { withTurnWatch } from '../../../test/support/turn-watch.ts';
+import { systemClock } from '../../base/clock.ts';
+import { silentLogger } from '../../base/logger.ts';
+import { RequestFaults } from '../../base/stray-errors.ts';
+import { validate } from '../../contract/validate.ts';
+import { admitKey } from './opening.ts';
+import { listen, type RunningServer } from './server.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const BYTES = 8 << 20;
+let server: RunningServer;
+let client: ClientHttp2Session;
+
+beforeAll(async () => {
+  server = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    heartbeatMs: 10_000,
+    maxFrameBytes: BYTES,
+    maxPeers: 10,
+    maxStrangers: 10,
+    maxStreams: 100,
+    maxStrangerCalls: 3,
+    maxStrangerBytes: 1 << 30,
+    isOpen: () => false,
+    maxHeaderBytes: 16 << 10,
+    gate: async ({ values }) => values.get(admitKey)(),
+    routes: (router) => {
+      router.service(EdgeService, {
+        // biome-ignore lint/correctness/useYield: only what is asked matters
+        async *connect(requests) {
+          for await (const request of requests) validate(ConnectRequestSchema, request);
+        },
+      });
+      router.service(WorkerService, {
+        // biome-ignore lint/correctness/useYield: as above
+        async *work(requests) {
+          for await (const request of requests) validate(WorkRequestSchema, request);
+        },
+      });
+      router.service(LlmService, { async *chat() {} });
+      router.service(EmbedService, { embed: () => ({}) });
+    },
+    interceptors: [],
+    sign: () => new Uint8Array(64),
+    clock: systemClock,
+    log: silentLogger,
+    faults: new RequestFaults(silentLogger),
+  });
+  client = connect(`http://127.0.0.1:${server.port}`);
+  client.on('error', () => {});
+});
+afterAll(async () => {
+  client.destroy();
+  await server.close(100);
+});
+
+const EDGE = '/bowline.edge.v1.EdgeService/Connect';
+const WORKER = '/bowline.worker.v1.WorkerService/Work';
+const CHAT = '/bowline.capability.llm.v1.LlmService/Chat';
+const EMBED = '/bowline.capability.embed.v1.EmbedService/Embed';
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  for (let left = value; ; left = Math.floor(left / 128)) {
+    if (left < 128) return Buffer.from([...bytes, left]);
+    bytes.push((left % 128) + 128);
+  }
+}
+const field = (no: number, body: Buffer) => Buffer.concat([varint(no * 8 + 2), varint(body.length), body]);
+/** As many as a message has room for. */
+const full = (one: Buffer, most = BYTES - 64) => Buffer.alloc(Math.floor(most / one.length) * one.length, one);
+const NOTHING = Buffer.alloc(0);
+const struct = (depth: number): Buffer => {
+  let body = NOTHING;
+  for (let level = 0; level < depth; level++) body = field(1, body);
+  return body;
+};
+
+const MESSAGES: Readonly<Record<string, readonly [path: string, message: Buffer]>> = {
+  'withheld lines of a result': [EDGE, field(7, full(field(7, NOTHING)))],
+  'egress lines of a result': [EDGE, field(7, full(field(8, NOTHING)))],
+  'messages of a result': [EDGE, field(7, full(field(4, field(1, NOTHING))))],
+  'one header again and again': [EDGE, full(field(1, NOTHING))],
+  'one number again and again': [EDGE, field(1, full(Buffer.from([8, 1])))],
+  'unknown fields': [EDGE, full(Buffer.from([0xf8, 1, 1]))],
+  'unknown groups': [EDGE, full(Buffer.from([0xfb, 1, 0xfc, 1]))],
+  'groups in groups': [EDGE, full(Buffer.from([0xfb, 1]))],
+  'calls of a hello': [EDGE, field(2, full(field(7, NOTHING)))],
+  'shares of an event': [EDGE, field(3, full(field(6, full(field(2, NOTHING), 8000))))],
+  'methods of a manifest': [EDGE, field(9, full(field(2, full(field(2, NOTHING), 256))))],
+  'a text of combining marks': [EDGE, field(3, field(5, full(Buffer.from('\u0301'))))],
+  'a text of joined signs': [EDGE, field(3, field(5, full(Buffer.from('👩‍👩‍👧‍👦'))))],
+  'a text from right to left': [EDGE, field(3, field(5, full(Buffer.from('\u202eאב'))))],
+  'bytes alone': [EDGE, field(6, field(4, full(Buffer.from([255]))))],
+  'messages in messages': [EDGE, struct(5_000)],
+  'held jobs of a hello': [WORKER, field(2, full(field(6, NOTHING)))],
+  'pairs of a selector': [WORKER, field(9, full(field(6, NOTHING)))],
+  'messages of a request': [CHAT, full(field(1, NOTHING))],
+  'parts of a message': [CHAT, field(1, full(field(2, NOTHING)))],
+  'texts to embed': [EMBED, full(field(1, NOTHING))],
+};
+
+interface Sent {
+  readonly path: string;
+  readonly type: string;
+  readonly body: Buffer;
+  readonly head?: Readonly<Record<string, string>>;
+}
+
+const framed = (message: Buffer, flags = 0) => {
+  const head = Buffer.alloc(5);
+  head[0] = flags;
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+};
+
+/** The whole call, until its stream is closed. */
+async function send({ path, type, body, head = {} }: Sent): Promise<string> {
+  const request = { ':method': 'POST', ':path': path, 'content-type': type, te: 'trailers', ...head };
+  const stream = client.request(request);
+  stream.on('error', () => {});
+  let status = '';
+  stream.on('response', (fields) => {
+    status ||= String(fields['grpc-status'] ?? fields[':status'] ?? '');
+  });
+  stream.on('trailers', (fields) => {
+    status = String(fields['grpc-status'] ?? status);
+  });
+  stream.resume().end(body);
+  await new Promise<void>((resolve) => stream.once('close', () => resolve()));
+  return status;
+}
+
+test('protobuf, plain and compressed', async () => {
+  const plain = Object.entries(MESSAGES).map(([name, [path, message]]) => {
+    return { name, sent: { path, type: 'application/grpc+proto', body: framed(message) } };
+  });
+  const some = Object.entries(MESSAGES).filter((_, at) => at % 7 === 0);
+  const packed = some.map(([name, [path, message]]) => ({
+    name: `${name}, compressed`,
+    sent: {
+      path,
+      type: 'application/grpc+proto',
+      body: framed(gzipSync(message, { level: 1 }), 1),
+      head: { 'grpc-encoding': 'gzip' },
+    },
+  }));
+  await withTurnWatch([...plain, ...packed], async ({ sent }) => expect(await send(sent)).toMatch(/^\d+$/), {
+    name: ({ name }) => name,
+  });
+});
+
+test('JSON, plain and compressed', async () => {
+  const most = 2 << 20;
+  const texts = (one: string, count = most / one.length) =>
+    Buffer.from(`{"texts":[${one.repeat(Math.floor(count) - 100)}""]}`);
+  const bodies = {
+    texts: texts('"",', 20_000),
+    'too many texts': texts('"",', BYTES / 3),
+    lists: texts('[],', 20_000),
+    'lists in lists': Buffer.from(`{"texts":${'['.repeat(most - 64)}`),
+    'one text': Buffer.from(`{"texts":["${'a'.repeat(most - 64)}"]}`),
+    'marks of combination': texts('\u0301', most / 2),
+    escapes: texts('"\\u0301",', 20_000),
+    'too long a text': Buffer.from(`{"texts":["${'a'.repeat(BYTES - 64)}"]}`),
+  };
+  const all = Object.entries(bodies).flatMap(([name, body]) => [
+    { name, sent: { path: EMBED, type: 'application/json', body } },
+    {
+      name: `${name}, compressed`,
+      sent: {
+        path: EMBED,
+        type: 'application/json',
+        body: gzipSync(body, { level: 1 }),
+        head: { 'content-encoding': 'gzip' },
+      },
+    },
+    {
+      name: `${name}, in a frame`,
+      sent: { path: EMBED, type: 'application/grpc+json', body: framed(body) },
+    },
+  ]);
+  await withTurnWatch(all, async ({ sent }) => expect(await send(sent)).toMatch(/^\d+$/), { name: ({ name }) => name });
+});
+
+test('what is too much for one turn is refused as over a limit, and the connection goes on', async () => {
+  const [path, message] = MESSAGES['withheld lines of a result']!;
+  expect(await send({ path, type: 'application/grpc+proto', body: framed(message) })).toBe('8');
+  expect(await send({ path: EMBED, type: 'application/grpc+proto', body: framed(field(1, Buffer.from('a'))) })).toBe(
+    '0',
+  );
+  const packed = framed(gzipSync(message), 1);
+  const head = { 'grpc-encoding': 'gzip' };
+  expect(await send({ path, type: 'application/grpc+proto', body: packed, head })).toBe('8');
+});
