@@ -1,5 +1,6 @@
 // The table of every setting of the control plane. Parsing, bounds, help and docs are made from it (config.ts, commands.ts,
 // scripts/config-docs.ts); it does nothing itself.
+import { EMBEDDED_CACHE_BYTES } from '../base/embedded-database/embedded-cache.ts';
 import type { Setting, SettingTable } from '../base/settings/setting.ts';
 import { namesOf } from '../base/settings/setting-text.ts';
 
@@ -104,6 +105,16 @@ export const SETTINGS = {
     fallback: 10_000,
     min: 100,
     max: 120_000,
+  },
+  embeddedCacheBytes: {
+    env: 'BOWLINE_EMBEDDED_CACHE_BYTES',
+    group: 'stores',
+    kind: 'number',
+    unit: 'bytes',
+    what: 'pages that the embedded database keeps in memory, without a URL of Postgres',
+    fallback: EMBEDDED_CACHE_BYTES,
+    min: 4 << 20,
+    max: 1 << 30,
   },
   inboxDays: {
     env: 'BOWLINE_INBOX_DAYS',

@@ -2,9 +2,9 @@
 
 const EVERY =
   /^(?:PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TZ|LANG|LC_[A-Z]+|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|SSL_CERT_DIR|NO_COLOR|FORCE_COLOR)$/;
-/** The worker asks the web and providers, and runs local models. */
+/** The worker asks the web and providers, runs local models, and frees memory as its parent does. */
 const WORKER =
-  /^(?:HTTP_PROXY|HTTPS_PROXY|NO_PROXY|http_proxy|https_proxy|no_proxy|LD_LIBRARY_PATH|CUDA_VISIBLE_DEVICES|GGML_VK_VISIBLE_DEVICES)$/;
+  /^(?:HTTP_PROXY|HTTPS_PROXY|NO_PROXY|http_proxy|https_proxy|no_proxy|LD_LIBRARY_PATH|CUDA_VISIBLE_DEVICES|GGML_VK_VISIBLE_DEVICES|MALLOC_ARENA_MAX|MALLOC_TRIM_THRESHOLD_)$/;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -159,6 +159,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
         maxConnections: config.maxConnections,
         statementTimeoutMs: config.statementTimeoutMs,
         connectTimeoutMs: config.connectTimeoutMs,
+        embeddedCacheBytes: config.embeddedCacheBytes,
         clock,
         onWaiting: (problem) => progress(`waiting for the database: ${problem}`),
         onTrouble: (problem) => log.warn('trouble with the database', { problem }),

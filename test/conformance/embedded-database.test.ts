@@ -175,6 +175,24 @@ test('a statement without an end is ended with its thread, which is started agai
   }
 });
 
+test.each([
+  [undefined, '16MB'],
+  [4 << 20, '4MB'],
+])('with %s bytes for pages Postgres has %s, and few sessions', async (cacheBytes, shared) => {
+  const embedded = await startEmbedded(folder, {
+    onTrouble: () => {},
+    stuckMs: 60_000,
+    ...(cacheBytes === undefined ? {} : { cacheBytes }),
+  });
+  closers.push(() => embedded.close());
+  const pool = new pg.Pool({ ...embedded.connection, max: 1 });
+  closers.push(() => pool.end());
+  const { rows } = await pool.query(
+    "select current_setting('shared_buffers') as shared, current_setting('max_connections') as most",
+  );
+  expect(rows).toEqual([{ shared, most: '8' }]);
+});
+
 test('run from dist/, the bundled database finds its bundled worker', { timeout: HANG_MS }, async () => {
   expect(besideEntry('file:///app/src/base/embedded-database/embedded-thread.ts', 'embedded-worker').pathname).toBe(
     '/app/src/base/embedded-database/embedded-worker.ts',

@@ -7,6 +7,8 @@ export interface EmbeddedWorkerData {
   readonly socket: string;
   /** Extensions that can be created in it; each is loaded only when it is named. */
   readonly extensions: readonly EmbeddedExtension[];
+  /** Pages that it keeps in memory. */
+  readonly cacheBytes: number;
 }
 
 /** An extension of PGlite by the name that `create extension` takes. */

@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { AppError } from '../errors.ts';
 import { lockHome } from '../home-lock.ts';
 import { makeFolder } from '../make-folder.ts';
+import { EMBEDDED_CACHE_BYTES } from './embedded-cache.ts';
 import type { EmbeddedExtension } from './embedded-messages.ts';
 import { EmbeddedThread, type EmbeddedThreadOptions } from './embedded-thread.ts';
 
@@ -14,6 +15,8 @@ export interface EmbeddedOptions extends EmbeddedThreadOptions {
   readonly program?: string;
   /** Default: none. */
   readonly extensions?: readonly EmbeddedExtension[];
+  /** Pages that it keeps in memory; all of it is used in time, and never given back. Default: EMBEDDED_CACHE_BYTES. */
+  readonly cacheBytes?: number;
 }
 
 export interface Embedded {
@@ -44,7 +47,12 @@ export async function startEmbedded(dir: string, options: EmbeddedOptions): Prom
   try {
     folder = socketFolder(join(dir, 'socket-folder'));
     const thread = new EmbeddedThread(
-      { data, socket: join(folder, SOCKET), extensions: options.extensions ?? [] },
+      {
+        data,
+        socket: join(folder, SOCKET),
+        extensions: options.extensions ?? [],
+        cacheBytes: options.cacheBytes ?? EMBEDDED_CACHE_BYTES,
+      },
       options,
     );
     await thread.start();

@@ -19,6 +19,8 @@ export interface DatabaseOptions {
   readonly maxConnections?: number;
   /** How long a call waits for a connection to be open or free; default 10 s. */
   readonly connectTimeoutMs?: number;
+  /** Pages that PGlite keeps in memory. */
+  readonly embeddedCacheBytes?: number;
   /** The server ends a statement after this long; default 30 s. PGlite cannot, there the client stops waiting. */
   readonly statementTimeoutMs?: number;
   /** Called once per change of the problem while the database is unreachable at start. */
@@ -64,7 +66,11 @@ export async function openDatabase(
   const embedded =
     typeof where === 'string'
       ? undefined
-      : await startEmbedded(where.embedded, { onTrouble: trouble, stuckMs: timeout + 10_000 });
+      : await startEmbedded(where.embedded, {
+          onTrouble: trouble,
+          stuckMs: timeout + 10_000,
+          ...(options.embeddedCacheBytes === undefined ? {} : { cacheBytes: options.embeddedCacheBytes }),
+        });
   const common = {
     connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
     types: { getTypeParser: typeParser },

@@ -33,6 +33,8 @@ export interface RetrievalSettings {
   readonly exactVectors: number;
   /** The same for the embedded database, where an index costs more than it saves for longer. Default 30,000. */
   readonly embeddedExactVectors: number;
+  /** Pages that the embedded database keeps in memory. Default 32 MiB. */
+  readonly embeddedCacheBytes: number;
 }
 
 export const RETRIEVAL_DEFAULTS: RetrievalSettings = Object.freeze({
@@ -50,6 +52,7 @@ export const RETRIEVAL_DEFAULTS: RetrievalSettings = Object.freeze({
   collectionBytes: 4 * 2 ** 30,
   exactVectors: 5_000,
   embeddedExactVectors: 30_000,
+  embeddedCacheBytes: 32 << 20,
 });
 
 /** Which of the two bounds holds. */

@@ -97,6 +97,16 @@ export const RETRIEVAL_ROWS = {
     0,
     10_000_000,
   ),
+  retrievalEmbeddedCacheBytes: {
+    ...count(
+      'EMBEDDED_CACHE_BYTES',
+      'pages that the embedded database of retrieval keeps in memory',
+      D.embeddedCacheBytes,
+      4 << 20,
+      1 << 30,
+    ),
+    unit: 'bytes',
+  },
 } as const satisfies Record<string, Setting>;
 
 /** The settings of the capability out of those of its worker. */
@@ -116,4 +126,5 @@ export const retrievalSettings = (all: SettingValues<typeof RETRIEVAL_ROWS>): Re
     collectionBytes: all.retrievalCollectionBytes,
     exactVectors: all.retrievalExactVectors,
     embeddedExactVectors: all.retrievalEmbeddedExactVectors,
+    embeddedCacheBytes: all.retrievalEmbeddedCacheBytes,
   });

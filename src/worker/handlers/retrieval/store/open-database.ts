@@ -35,6 +35,7 @@ export async function openDatabase(folder: string, settings: RetrievalSettings, 
     : await startEmbedded(folder, {
         program: 'retrieval',
         extensions: ['vector'],
+        cacheBytes: settings.embeddedCacheBytes,
         onTrouble: trouble,
         stuckMs: Math.max(STUCK_MS, settings.statementTimeoutMs + 2 * MARGIN_MS),
       });
