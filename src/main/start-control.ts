@@ -71,6 +71,7 @@ import { RunService } from '../control/orchestrator/run-service.ts';
 import type { MemoryBusHub } from '../control/queue/memory-bus.ts';
 import type { MemoryQueueHub } from '../control/queue/memory-queue.ts';
 import { commitProbe } from '../control/store/can-commit.ts';
+import { CommitWitness } from '../control/store/commit-witness.ts';
 import { createConversations } from '../control/store/conversations.ts';
 import { type Database, openDatabase } from '../control/store/database.ts';
 import { DATABASE_TIME, DatabaseClock } from '../control/store/database-clock.ts';
@@ -184,7 +185,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     options.onDatabase?.(database);
     const pg = new PgEventStore(database, { clock });
     life.onStop('event store', () => pg.close());
-    const store = options.wrapStore?.(pg) ?? pg;
+    const witness = new CommitWitness(clock);
+    const store = witness.of(options.wrapStore?.(pg) ?? pg);
 
     const grant = { tenant: null, name: 'beside the control plane', packages: ['*'], pool: 'default' };
     const { owner, signer, workerKey } = await database.patiently(async (db) => {
@@ -204,7 +206,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     life.onStop('restore guard', () => restored.stop());
     // Nothing takes the place of the embedded one while it is open.
     if (database.kind === 'postgres') {
-      const beat = new HistoryBeat(database.db, replica, clock);
+      const beat = new HistoryBeat(database.db, replica, clock, witness);
       life.onStop('history watch', watchHistory({ beat, restored, clock, log }));
     }
 

@@ -46,7 +46,7 @@ import { RefusedAttempts } from '../edge/runner/free-keys.ts';
 import { InHand, machineBoot } from '../edge/runner/in-hand.ts';
 import { ToolRunner } from '../edge/runner/runner.ts';
 import { Suspects } from '../edge/runner/suspects.ts';
-import { EdgeSession } from '../edge/session/edge-session.ts';
+import { EdgeSession, type EdgeSessionDeps } from '../edge/session/edge-session.ts';
 import { edgeManifest } from '../edge/session/manifest.ts';
 import { sessionJournal } from '../edge/session/session-journal.ts';
 import { restoreOrigins } from '../edge/tools/restore-origins.ts';
@@ -58,6 +58,8 @@ export interface StartEdge extends Pick<EdgeOptions, 'home' | 'control' | 'allow
   readonly line?: JoinLine | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+  /** How long it waits before it dials again; by default as the session says. */
+  readonly waits?: Pick<NonNullable<EdgeSessionDeps['options']>, 'backoffBaseMs' | 'backoffCapMs' | 'refusedMs'>;
   /** The process must end at once: what is in memory may not be on the disk. */
   readonly onFatal: (error: AppError) => void;
 }
@@ -197,7 +199,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
         grants.endAll('QUARANTINED');
         endStanding(journal, log);
       },
-      options: { maxFrameBytes: limits.frame_bytes },
+      options: { maxFrameBytes: limits.frame_bytes, ...options.waits },
     });
     const live = session;
     life.onStop('session', () => live.stop());

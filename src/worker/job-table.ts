@@ -95,12 +95,16 @@ export class JobTable {
     );
   }
 
-  /** Starts a job, or ends it at once with a retryable failure where there is no room. The same id again is ignored. */
+  /** Starts a job, or ends it at once with a retryable failure where there is no room. An id that is known is not begun again. */
   assign(assignment: JobAssignment): void {
     const { dispatchId, method } = assignment;
     const { log, served } = this.#options;
-    if (this.#entries.has(dispatchId) || this.#forgotten.has(dispatchId)) {
+    const held = this.#entries.get(dispatchId);
+    if (held || this.#forgotten.has(dispatchId)) {
       log.warn('a job was assigned twice', { dispatchId });
+      // The other side has lost what it had of it; it never would give out the same attempt again otherwise.
+      if (held) this.#again(held);
+      else this.#refuse(assignment, new AppError('SESSION_LOST', { why: 'this attempt had been answered before' }));
       return;
     }
     const known = served.get(method);
@@ -158,19 +162,22 @@ export class JobTable {
     // Room for the envelope around a result.
     const room = maxFrameBytes > 0 ? Math.max(maxFrameBytes - 4096, 1024) : Number.POSITIVE_INFINITY;
     this.#maxResultBytes = Math.min(this.#options.maxResultBytes, room);
-    for (const entry of this.#entries.values()) {
-      entry.resultSent = false;
-      if (entry instanceof Job) {
-        // A result holds everything that was said; without it the other side wants the outputs from the first on.
-        if (entry.result) entry.outputs.release();
-        else {
-          entry.outputs.attach();
-          entry.children.attach();
-        }
-      }
-      this.#ready.add(entry);
-    }
+    for (const entry of this.#entries.values()) this.#again(entry);
     this.onChange();
+  }
+
+  /** Everything of it is sent from the first on. */
+  #again(entry: Entry): void {
+    entry.resultSent = false;
+    if (entry instanceof Job) {
+      // A result holds everything that was said; without it the other side wants the outputs.
+      if (entry.result) entry.outputs.release();
+      else {
+        entry.outputs.attach();
+        entry.children.attach();
+      }
+    }
+    this.#wake(entry);
   }
 
   /** The stream is gone; handlers go on. */

@@ -76,7 +76,7 @@ test('a request that breaks the contract, or a method that is not served, fails 
   expect(await reasonOf('c')).toEqual(['METHOD_UNKNOWN', false]);
 });
 
-test('an assignment that comes twice runs once, also after its result was committed', async () => {
+test('an assignment that comes twice runs once: what is held is told again, what was committed is refused for another attempt', async () => {
   const { calls, chat } = gated();
   const { control } = await start(chat);
   const session = (await control.session()).welcome();
@@ -86,12 +86,17 @@ test('an assignment that comes twice runs once, also after its result was commit
   await session.until(() => calls[0]);
   calls[0]!.end();
   await session.result('a');
+  const results = () => session.all('result').filter(({ dispatchId }) => dispatchId === 'a');
   session.assign(job);
+  await session.until(() => results()[1]);
   session.committed('a');
   session.assign(job);
   session.assign({ ...job, dispatchId: 'b' });
   await session.until(() => calls[1]);
-  expect(session.all('result')).toHaveLength(1);
+  await session.until(() => results()[2]);
+  const told = results();
+  expect(told.map(({ result }) => result.case)).toEqual(['done', 'done', 'failure']);
+  expect(told[2]?.result.value).toMatchObject({ reason: 'SESSION_LOST', retryable: true });
   expect(calls).toHaveLength(2);
 });
 

@@ -5,7 +5,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { HistoryBeat, HistoryGap } from '../store/history-beat.ts';
 import type { RestoreGuard } from './restore-guard.ts';
 
-/** What was lost within less is not noticed. */
+/** How late it is noticed. */
 const BEAT_MS = 1_000;
 
 export interface WatchHistoryParts {

@@ -1,7 +1,9 @@
 // Notices under a running replica that the database was replaced by an older state of itself: a standby that lagged, a backup. The
-// replica raises a number in its own row; a number below what it knows to be written is of another history.
+// replica raises a number in its own row; a number below what it knows to be written is of another history. So is a database without
+// a commit that it acknowledged.
 import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../../base/clock.ts';
+import type { CommitWitness } from './commit-witness.ts';
 import type { Schema } from './schema.ts';
 import { inStore } from './sql-failure.ts';
 
@@ -21,20 +23,32 @@ export class HistoryBeat {
   readonly #db: Kysely<Schema>;
   readonly #replica: string;
   readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #commits: Pick<CommitWitness, 'lost'> | undefined;
   #tried = 0;
   /** The last one that is known to have been written, and when. */
   #known = 0;
   #at = 0;
 
-  constructor(db: Kysely<Schema>, replica: string, clock: Pick<Clock, 'monotonic'>) {
+  constructor(
+    db: Kysely<Schema>,
+    replica: string,
+    clock: Pick<Clock, 'monotonic'>,
+    commits?: Pick<CommitWitness, 'lost'>,
+  ) {
     this.#db = db;
     this.#replica = replica;
     this.#clock = clock;
+    this.#commits = commits;
   }
 
   /** Writes the next number. Returns what it noticed, once for each time. Throws what the store throws. */
   async beat(): Promise<HistoryGap | undefined> {
     if (this.#clock.monotonic() - this.#at > TOLD_MS) this.#known = 0;
+    const lost = await this.#commits?.lost(this.#db);
+    if (lost) {
+      this.#known = 0;
+      return { replica: this.#replica, ...lost };
+    }
     const known = this.#known;
     const next = ++this.#tried;
     const written = await inStore(() =>

@@ -1,0 +1,75 @@
+// Remembers commits of this replica that the database acknowledged, and asks whether it still has them. A standby that lagged by a
+// moment lacks the last ones, however short the moment was. Bounded: the newest commit of each tenth of a second until it was seen.
+import { type Kysely, sql } from 'kysely';
+import type { Clock } from '../../base/clock.ts';
+import type { Schema } from './schema.ts';
+import { inStore } from './sql-failure.ts';
+import type { CommitUnit, EventStore } from './unit.ts';
+
+/** A database that takes another's place is not there that soon, so the newest commit before it is never covered by one after it. */
+const EACH_MS = 100;
+const MOST = 256;
+
+interface Commit {
+  readonly tenant: string;
+  readonly source: string;
+  readonly command: string;
+  /** The how manieth of this replica it was. */
+  readonly number: number;
+  readonly slot: number;
+}
+
+/** The number of a commit that is gone, and that of the last one that is there. */
+export interface LostCommit {
+  readonly known: number;
+  readonly given: number;
+}
+
+export class CommitWitness {
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  #commits: Commit[] = [];
+  #count = 0;
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock;
+  }
+
+  /** The store, with what it commits remembered here. */
+  of(store: EventStore): EventStore {
+    return {
+      commit: async (unit) => {
+        const result = await store.commit(unit);
+        if (result.status === 'committed') this.#note(unit);
+        return result;
+      },
+      outcome: (tenant, source, commandId) => store.outcome(tenant, source, commandId),
+      load: (tenant, stream, after) => store.load(tenant, stream, after),
+    };
+  }
+
+  /** What is gone of it, told once; what is there is forgotten. Throws what the store throws. */
+  async lost(db: Kysely<Schema>): Promise<LostCommit | undefined> {
+    const asked = this.#commits;
+    if (asked.length === 0) return undefined;
+    const rows = JSON.stringify(
+      asked.map(({ tenant, source, command, number }) => ({ tenant, source, command, number })),
+    );
+    const { rows: there } = await inStore(() =>
+      sql<{ number: number }>`select c.number::int as number
+        from json_to_recordset(${rows}::json) as c(tenant text, source text, command text, number bigint)
+        cross join lateral (select 1 from inbox
+          where tenant = c.tenant and source = c.source and command_id = c.command limit 1) i`.execute(db),
+    );
+    const found = new Set(there.map(({ number }) => Number(number)));
+    const gone = asked.find(({ number }) => !found.has(number));
+    const done = new Set(asked);
+    this.#commits = gone ? [] : this.#commits.filter((commit) => !done.has(commit));
+    return gone && { known: gone.number, given: Math.max(0, ...[...found].filter((number) => number < gone.number)) };
+  }
+
+  #note({ tenant, source, commandId: command }: CommitUnit): void {
+    const slot = Math.floor(this.#clock.monotonic() / EACH_MS);
+    const before = this.#commits.at(-1)?.slot === slot ? this.#commits.slice(0, -1) : this.#commits;
+    this.#commits = [...before.slice(-(MOST - 1)), { tenant, source, command, number: ++this.#count, slot }];
+  }
+}
