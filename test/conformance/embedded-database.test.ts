@@ -127,6 +127,24 @@ test('a folder that holds no database of ours is an error, not a wait', { timeou
   await expect(openDatabase({ embedded: folder })).rejects.toMatchObject({ reason: 'DATABASE_UNUSABLE' });
 });
 
+test('a database that is damaged is named with what is lost, and never made anew over what is there', {
+  timeout: HANG_MS,
+}, async () => {
+  const kept = (name: string) => join(folder, 'data', name);
+  for (const damage of [
+    () => rm(kept('PG_VERSION')),
+    () => writeFile(kept('global/pg_control'), Buffer.alloc(8192, 0xa5)),
+  ]) {
+    await rm(folder, { recursive: true });
+    await cp(join(template, 'data'), join(folder, 'data'), { recursive: true });
+    await damage();
+    await expect(open()).rejects.toMatchObject({
+      reason: 'DATABASE_UNUSABLE',
+      message: expect.stringMatching(new RegExp(`${folder}.*restore.*move it away.*devices and keys are lost`)),
+    });
+  }
+});
+
 test('a broken connection is made again, with its prepared statements, and commits go on', {
   timeout: HANG_MS,
 }, async () => {
@@ -162,7 +180,7 @@ test('a statement without an end is ended with its thread, which is started agai
   const trouble = new Promise<string>((resolve) => {
     tell = resolve;
   });
-  const embedded = await startEmbedded(folder, { onTrouble: tell, stuckMs: 1000 });
+  const embedded = await startEmbedded(folder, { holds: 'all', onTrouble: tell, stuckMs: 1000 });
   closers.push(() => embedded.close());
   const pool = new pg.Pool({ ...embedded.connection, max: 1 });
   closers.push(() => pool.end());
@@ -180,6 +198,7 @@ test.each([
   [4 << 20, '4MB'],
 ])('with %s bytes for pages Postgres has %s, and few sessions', async (cacheBytes, shared) => {
   const embedded = await startEmbedded(folder, {
+    holds: 'all',
     onTrouble: () => {},
     stuckMs: 60_000,
     ...(cacheBytes === undefined ? {} : { cacheBytes }),

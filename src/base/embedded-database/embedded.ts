@@ -9,10 +9,13 @@ import { makeFolder } from '../make-folder.ts';
 import { EMBEDDED_CACHE_BYTES } from './embedded-cache.ts';
 import type { EmbeddedExtension } from './embedded-messages.ts';
 import { EmbeddedThread, type EmbeddedThreadOptions } from './embedded-thread.ts';
+import { damaged, isMade, mustBeWhole } from './whole-folder.ts';
 
 export interface EmbeddedOptions extends EmbeddedThreadOptions {
   /** Whose lock on the folder it is; default `database`. */
   readonly program?: string;
+  /** What is lost with it, in words: `runs and devices`. */
+  readonly holds: string;
   /** Default: none. */
   readonly extensions?: readonly EmbeddedExtension[];
   /** Pages that it keeps in memory; all of it is used in time, and never given back. Default: EMBEDDED_CACHE_BYTES. */
@@ -45,6 +48,7 @@ export async function startEmbedded(dir: string, options: EmbeddedOptions): Prom
     lock.release();
   };
   try {
+    mustBeWhole(dir, data, options.holds);
     folder = socketFolder(join(dir, 'socket-folder'));
     const thread = new EmbeddedThread(
       {
@@ -56,6 +60,7 @@ export async function startEmbedded(dir: string, options: EmbeddedOptions): Prom
       options,
     );
     await thread.start();
+    isMade(dir);
     return {
       connection: { host: folder, database: 'postgres', user: 'postgres' },
       close: async () => {
@@ -65,10 +70,12 @@ export async function startEmbedded(dir: string, options: EmbeddedOptions): Prom
     };
   } catch (error) {
     const full = !hasRoom(dir);
+    const told = first || !(error instanceof AppError) || error.metadata.problem?.includes(dir);
     // What was half made is of no use, and would stand in the way of the next start.
     if (first) rmSync(data, { recursive: true, force: true });
     release();
-    throw full ? new AppError('DISK_FULL', { what: `the database in ${dir}` }, { cause: error }) : error;
+    if (full) throw new AppError('DISK_FULL', { what: `the database in ${dir}` }, { cause: error });
+    throw told ? error : damaged(dir, error.metadata.problem ?? error.message, options.holds, error);
   }
 }
 

@@ -67,6 +67,7 @@ export async function openDatabase(
     typeof where === 'string'
       ? undefined
       : await startEmbedded(where.embedded, {
+          holds: 'conversations, runs, devices and keys',
           onTrouble: trouble,
           stuckMs: timeout + 10_000,
           ...(options.embeddedCacheBytes === undefined ? {} : { cacheBytes: options.embeddedCacheBytes }),

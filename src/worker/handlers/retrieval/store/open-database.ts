@@ -34,6 +34,7 @@ export async function openDatabase(folder: string, settings: RetrievalSettings, 
     ? undefined
     : await startEmbedded(folder, {
         program: 'retrieval',
+        holds: 'documents of collections, which can be added again,',
         extensions: ['vector'],
         cacheBytes: settings.embeddedCacheBytes,
         onTrouble: trouble,
