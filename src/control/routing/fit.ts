@@ -39,7 +39,9 @@ function lasting(job: JobNeed, worker: WorkerView): Misfit | undefined {
   if (!mayReceive(job, worker)) {
     return no(
       'recipient',
-      `sends content to ${worker.provider} (${worker.locality}), which is not among the recipients ${list(job.recipients)}`,
+      worker.provider === '' || worker.provider === NO_PROVIDER
+        ? `does not say who sees what it is given (a model in its Hello does), and only ${list(job.recipients)} may`
+        : `sends content to ${worker.provider} (${worker.locality}), which is not among the recipients ${list(job.recipients)}`,
     );
   }
   if (worker.totalSlots < job.slots)
@@ -63,11 +65,15 @@ const HANDS_NOTHING_ON: ReadonlySet<string> = new Set([
   'bowline.capability.web.v1',
 ]);
 
-/** `local` means where it runs, so no remote provider can win it by its name. */
+/**
+ * `local` means where it runs, so no remote provider can win it by its name; and it is said, not taken from silence: who declares no
+ * model may hand it to anybody.
+ */
 function mayReceive(job: JobNeed, worker: WorkerView): boolean {
   if (job.recipients.length === 0 || job.recipients.includes('any')) return true;
-  if (worker.provider === NO_PROVIDER && HANDS_NOTHING_ON.has(job.capability)) return true;
+  if (worker.provider === '' || worker.provider === NO_PROVIDER) {
+    return worker.provider === NO_PROVIDER && HANDS_NOTHING_ON.has(job.capability);
+  }
   if (worker.locality === 'local' && job.recipients.includes('local')) return true;
-  if (worker.provider === '' || worker.provider === NO_PROVIDER) return false;
   return worker.provider !== 'local' && worker.provider !== 'any' && job.recipients.includes(worker.provider);
 }

@@ -72,7 +72,11 @@ test('a worker that hands nothing on is no recipient: retrieval, sandbox and web
     expect(chosen(need, [worker('a', { packages, provider: 'openai', locality: 'remote' })])).toBe('never');
   }
   const silent = worker('a', { provider: 'none' });
-  expect(chosen(job({ recipients: ['anthropic'] }), [silent])).toBe('never');
+  // Silence is no statement that it is the owner's machine.
+  for (const provider of ['none', ''])
+    for (const recipients of [['anthropic'], ['local'], ['none', 'local']])
+      expect(chosen(job({ recipients }), [worker('a', { provider })])).toBe('never');
+  for (const recipients of [[], ['any']]) expect(chosen(job({ recipients }), [silent])).toBe('a');
 });
 
 test('tier, region, pool, provider and locality are labels that a worker cannot claim by its own labels', () => {

@@ -17,7 +17,7 @@ const MAX_USED = 16;
 export function mustTake(live: readonly GrantMinted[], collection: string, recipients: readonly string[]): void {
   const known = live.find((grant) => grant.collection === collection);
   if (!known || same(known.recipients, recipients)) return;
-  const what = `the collection ${collection} holds documents that ${known.recipients.join(', ')} may see; add these for the same recipients, or to another collection`;
+  const what = `the collection ${collection} holds documents that ${known.recipients.join(', ')} may see; add these for the same recipients, or to another collection; to choose others for all of it, remove it (\`bowline docs rm ${collection}\`) and add its documents again with --recipient`;
   throw new AppError('INVALID_ARGUMENT', { what });
 }
 
