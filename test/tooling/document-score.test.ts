@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { scoreArticle, scoreLetters } from '../../bench/src/harness/document-score.ts';
+import { scoreArticle, scoreLetters, scoreWords } from '../../bench/src/harness/document-score.ts';
 
 test('an article is judged by runs of four words, each as often as it stands in both', () => {
   expect(scoreArticle('a b c d e', 'a b c d e')).toEqual({ found: 1, precision: 1 });
@@ -16,4 +16,8 @@ test('signs of Markdown and where links lead are no words of an article', () => 
 test('a PDF is judged by its letters, whatever their order and form', () => {
   expect(scoreLetters('office 12', '12 o\ufb03ce')).toEqual({ found: 1, precision: 1 });
   expect(scoreLetters('aabb', 'ab')).toEqual({ found: 0.5, precision: 1 });
+});
+
+test('words of a PDF that grew together are not found', () => {
+  expect(scoreWords('in an unused credit', 'in anunused credit').found).toBe(0.5);
 });

@@ -13,6 +13,9 @@ export const scoreArticle = (truth: string, text: string): Score => compare(runs
 export const scoreLetters = (truth: string, text: string): Score =>
   compare(count(letters(truth)), count(letters(text)));
 
+/** By words, whatever their order: tells of words that grew together or were cut. */
+export const scoreWords = (truth: string, text: string): Score => compare(count(words(truth)), count(words(text)));
+
 /** Letters that there are to find. */
 export const lettersIn = (text: string): number => letters(text).length;
 
@@ -36,10 +39,10 @@ function count(parts: readonly string[]): Counts {
 const RUN = 4;
 
 function runs(text: string): Counts {
-  const words = text.match(/[\p{L}\p{N}_]+/gu) ?? [];
-  if (words.length === 0) return new Map();
-  const last = Math.max(0, words.length - RUN);
-  return count(Array.from({ length: last + 1 }, (_, at) => words.slice(at, at + RUN).join(' ')));
+  const all = text.match(/[\p{L}\p{N}_]+/gu) ?? [];
+  if (all.length === 0) return new Map();
+  const last = Math.max(0, all.length - RUN);
+  return count(Array.from({ length: last + 1 }, (_, at) => all.slice(at, at + RUN).join(' ')));
 }
 
 /** Markdown without what is no word of the text: where links lead, and signs before signs. */
@@ -48,3 +51,5 @@ const plain = (markdown: string): string =>
 
 /** Ligatures and wide forms as the letters that they are. */
 const letters = (text: string): string[] => text.normalize('NFKC').match(/[\p{L}\p{N}]/gu) ?? [];
+
+const words = (text: string): string[] => text.normalize('NFKC').match(/[\p{L}\p{N}]+/gu) ?? [];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ReadArgs, Reading } from '../agents/documents.ts';
 import type { AgentProcess } from '../harness/agent-process.ts';
-import { lettersIn, type Score, scoreArticle, scoreLetters } from '../harness/document-score.ts';
+import { lettersIn, type Score, scoreArticle, scoreLetters, scoreWords } from '../harness/document-score.ts';
 import { DOCUMENT_SETS, type DocumentSet, hasPoppler, type Sample } from '../harness/document-sets.ts';
 import { type Bench, type Measure, ofRounds, type Row } from '../harness/measure.ts';
 
@@ -23,6 +23,8 @@ const BUDGETS = {
 interface Judged extends Score {
   readonly set: string;
   readonly name: string;
+  /** Found words of a PDF. */
+  readonly words: number | undefined;
   readonly warning: string;
 }
 
@@ -80,7 +82,8 @@ async function judge(agent: AgentProcess, set: DocumentSet, sample: Sample): Pro
   const reading = await agent.call<Reading>('read', asked);
   const { text, warning } = 'refused' in reading ? { text: '', warning: reading.refused } : reading;
   const score = set.kind === 'PDF' ? scoreLetters(truth, text) : scoreArticle(truth, text);
-  return { set: set.folder, name: sample.name, warning, ...score };
+  const words = set.kind === 'PDF' ? scoreWords(truth, text).found : undefined;
+  return { set: set.folder, name: sample.name, warning, words, ...score };
 }
 
 function rowsOf({ folder, kind }: DocumentSet, judged: readonly Judged[]): Row[] {

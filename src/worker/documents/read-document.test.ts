@@ -220,6 +220,14 @@ test('letters that are printed over themselves to look bold are read once, other
   expect((await pdf(makePage(`BT /F1 12 Tf ${bold} ${list} ET`))).text).toMatch(/^Heavy head\s+yes\s+yes$/);
 });
 
+test('words of other lines and columns do not grow together, marks above a line stay in it', async () => {
+  const at = (x: number, y: number, words: string, size = 12) => `/F1 ${size} Tf 1 0 0 1 ${x} ${y} Tm (${words}) Tj`;
+  const columns = [at(72, 700, 'left'), at(300, 696, 'right'), at(72, 688, 'next'), at(300, 684, 'last')];
+  expect((await pdf(makePage(`BT ${columns.join(' ')} ET`))).text).toMatch(/left\s+right\s+next\s+last/);
+  const power = [at(72, 700, 'E = mc'), at(111, 705, '2', 7), at(115.2, 700, 'holds')];
+  expect((await pdf(makePage(`BT ${power.join(' ')} ET`))).text).toMatch(/^E = mc ?2 ?holds$/);
+});
+
 test('words that were cut at the end of a line are whole again', async () => {
   const lines = (...all: string[]) => pdf(makePdf([all.join('\n')])).then((page) => page.text);
   expect(await lines('The government is respon-', 'sible for it.')).toBe('The government is responsible for it.');
