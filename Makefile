@@ -45,8 +45,9 @@ chaos: build ## Real programs, Postgres and Redis killed, stopped and cut off wh
 fuzz: build ## Hostile inputs from seeds against the port, frames, tools, parsers: [MINUTES=10] [ONLY=name,...] [SEED=n]
 	@node test/fuzz/main.ts
 
-memory: build ## Measure the edge's memory after 2,000 tool calls beside a bare Node process
+memory: build ## Measure the memory of the edge and of `up` after 2,000 and 1,000 calls beside a bare Node process
 	@node scripts/edge-memory.ts
+	@node scripts/up-memory.ts
 
 # A local model is optional: its library is installed by this alone, small and apart from Bowline's own packages.
 LLAMA := .build/llama

@@ -14,7 +14,7 @@ import { StatusService } from '../gen/bowline/control/v1/fleet_service_pb.ts';
 import { residentMb } from '../test/support/resident-memory.ts';
 import { Stack } from '../test/support/stack.ts';
 
-const LIMIT = 16;
+const LIMIT = 20;
 const GROWTH = 0.15;
 const DOCUMENTS = 500;
 const REST_MS = 5_000;
