@@ -4,16 +4,18 @@
 const WORD = /[\p{L}\p{N}\p{M}_]/u;
 /** Scripts that write without spaces between words: any two characters in a row are a word there. */
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/u;
-/** Places of a text that are looked at. */
-const MAX_PLACES = 10_000;
+/** Places of a text that are looked at, and letters that are compared in them; of long words there are few. */
+const MAX_PLACES = 500;
+const MAX_COMPARED = 128 << 10;
 
 /** Whether these words stand in the text exactly so, from the beginning of a word to the end of one. */
 export function standsWhole(words: string, text: string): boolean {
-  if (words.trim() !== words || words === '') return false;
-  const short = [...words].length < 2 && UNSPACED.test(words);
+  if (words === '' || words.length > text.length || words.trim() !== words) return false;
+  const short = words.length <= 2 && [...words].length < 2 && UNSPACED.test(words);
   if (short) return false;
+  const places = Math.min(MAX_PLACES, Math.ceil(MAX_COMPARED / words.length));
   let looked = 0;
-  for (let at = text.indexOf(words); at >= 0 && looked < MAX_PLACES; at = text.indexOf(words, at + 1), looked++) {
+  for (let at = text.indexOf(words); at >= 0 && looked < places; at = text.indexOf(words, at + 1), looked++) {
     if (isBoundary(text, at) && isBoundary(text, at + words.length)) return true;
   }
   return false;

@@ -11,6 +11,7 @@ import { type JobQueued, JobQueuedSchema, JobRole, TargetKind } from '../../../g
 import { AppError } from '../../base/errors.ts';
 import { jobId } from '../../base/ids.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
+import { decode } from '../../contract/wire-meter.ts';
 import { nextIndex } from './decide-child.ts';
 import { MAX_QUERY_BYTES, RETRIEVAL_TIMEOUT_MS } from './limits.ts';
 import { SEARCH_METHOD } from './method-names.ts';
@@ -75,7 +76,7 @@ export function passagesOf(run: RunState): Passage[] {
     if (method !== SEARCH_METHOD || role === 'child' || result?.result.case !== 'done') return [];
     const [bytes] = result.result.value.messages;
     try {
-      return bytes ? fromBinary(SearchResponseSchema, bytes).passages : [];
+      return bytes ? decode(SearchResponseSchema, bytes).passages : [];
     } catch {
       return [];
     }

@@ -35,6 +35,10 @@ export function mustBeClean(
   if (field !== undefined) throw new AppError('TAINT_PRIVATE', { tool: tool.name, origin, field });
 }
 
+/** Different values of one call that are judged; an address is looked for among all words, so it counts as several. More is too much. */
+const MAX_JUDGED = 32;
+const ADDRESS_COSTS = 6;
+
 /**
  * The first field that could carry content away: every text, bytes and number is judged, whatever its name. An address must be
  * named; any other text must stand in the question whole. What a plugin's contract says of its fields is a claim, so there an
@@ -46,8 +50,15 @@ function unnamedField(
   request: Message,
 ): string | undefined {
   const own = isOwnMethod(fullName);
+  const judged = new Set<string>();
+  let left = MAX_JUDGED;
   for (const { field, value } of outbound(reflect(desc.input, request))) {
-    if (!isOwnersWord(value, own && resourceOf(field) === Resource.HOST, text, hosts)) return field.jsonName;
+    const isAddress = own && resourceOf(field) === Resource.HOST;
+    const known = `${isAddress} ${typeof value} ${value}`;
+    if (judged.has(known)) continue;
+    judged.add(known);
+    left -= isAddress ? ADDRESS_COSTS : 1;
+    if (left < 0 || !isOwnersWord(value, isAddress, text, hosts)) return field.jsonName;
   }
   return undefined;
 }

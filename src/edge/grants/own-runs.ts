@@ -11,6 +11,8 @@ const MAX_CHARS = 1 << 20;
 
 /** Characters of an ask in which its words are looked for. */
 const MAX_LOOKED_AT = 8192;
+/** Places where a term may stand as words that are all too short; further ones are not looked at. */
+const MAX_PLACES = 16;
 
 /** A term that may be searched for in files without a grant, as the words of the ask that make it up. */
 export interface AllowedTerm {
@@ -108,6 +110,9 @@ class AskWords {
   readonly #text: string;
   /** Each word by the place where it begins. */
   readonly #words = new Map<number, string>();
+  /** Where words begin, in order, and where they end. */
+  readonly #starts: readonly number[];
+  readonly #ends: ReadonlySet<number>;
   /** Those that may be searched for: the longest, in their order. */
   readonly searchable: ReadonlySet<string>;
 
@@ -116,6 +121,8 @@ class AskWords {
     for (const { segment, index, isWordLike } of segmenter().segment(text)) {
       if (isWordLike) this.#words.set(index, segment);
     }
+    this.#starts = [...this.#words.keys()];
+    this.#ends = new Set([...this.#words].map(([at, word]) => at + word.length));
     const distinct = [...new Set(this.#words.values())].filter((word) => length(word) >= 2);
     this.searchable = new Set(distinct.sort((a, b) => length(b) - length(a)).slice(0, MAX_TERMS));
   }
@@ -125,24 +132,39 @@ class AskWords {
    * the end of another. Undefined when it does not: a part of a word would let a caller spell out a file letter by letter.
    */
   wordsOf(term: string): readonly string[] | undefined {
-    for (let at = this.#text.indexOf(term); at >= 0 && term !== ''; at = this.#text.indexOf(term, at + 1)) {
-      const words = this.#wordsIn(at, at + term.length);
-      if (words && words.length > 0) return words;
+    let looked = 0;
+    if (term === '' || !this.#text.includes(term)) return undefined;
+    for (const at of this.#starts) {
+      const end = at + term.length;
+      if (!this.#ends.has(end) || !this.#text.startsWith(term, at)) continue;
+      const words = this.#wordsIn(at, end);
+      if (words.length > 0) return words;
+      if (++looked >= MAX_PLACES) return undefined;
     }
     return undefined;
   }
 
-  #wordsIn(start: number, end: number): string[] | undefined {
+  /** Between the beginning of one word and the end of another all words are whole. */
+  #wordsIn(start: number, end: number): string[] {
     const words: string[] = [];
-    let next = start;
-    if (!this.#words.has(start)) return undefined;
-    for (const [at, word] of this.#words) {
-      if (at + word.length <= start || at >= end) continue;
-      if (at < next || at + word.length > end) return undefined;
-      next = at + word.length;
+    for (let index = this.#indexOf(start); index < this.#starts.length; index++) {
+      const at = this.#starts[index]!;
+      if (at >= end) break;
+      const word = this.#words.get(at)!;
       if (length(word) >= 2) words.push(word);
     }
-    return next === end ? words : undefined;
+    return words;
+  }
+
+  /** The place of a beginning among all, halved until it is found. */
+  #indexOf(start: number): number {
+    let [low, high] = [0, this.#starts.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#starts[middle]! < start) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 
