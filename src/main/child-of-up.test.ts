@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { systemClock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import { createLogger } from '../base/logger.ts';
+import { type ChildOfUp, startChild } from './child-of-up.ts';
+
+const log = createLogger('test', { write: () => {} }, 'error');
+const SOON = { timeout: 20_000, interval: 20 };
+
+vi.setConfig({ testTimeout: 30_000 });
+
+let folder: string;
+let child: ChildOfUp | undefined;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bowline-test-child-'));
+});
+
+afterEach(async () => {
+  await child?.stop(5_000);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs a program that knows its home as `home`, and `start` as the number of its start. */
+function run(program: string, input: (string | Promise<string>)[] = [], onLine?: (line: string) => void): ChildOfUp {
+  let start = 0;
+  child = startChild({
+    name: 'worker',
+    command: async () => ({
+      args: ['-e', `const start = ${++start}; ${program}`],
+      env: { PATH: process.env.PATH ?? '' },
+      input,
+    }),
+    failed: (why) => new AppError('WORKER_FAILED', { why, log: folder }),
+    clock: systemClock,
+    log,
+    ...(onLine ? { onLine } : {}),
+  });
+  return child;
+}
+
+const READY = "console.log('ready {}'); process.stdin.on('end', () => process.exit(0)).resume();";
+
+test('a child that fails at first is started again, and each end is counted and told', async () => {
+  const child = run(`if (start < 3) { console.error('error: not yet'); process.exit(1); } ${READY}`);
+  await child.ready;
+  expect(child.figures()).toMatchObject({ running: true, ends: 2, lastEnd: { why: 'not yet (exit code 1)' } });
+});
+
+test('a mistake of usage or configuration is told at once, and nothing is tried again', async () => {
+  const child = run("console.error('error: a wrong setting'); process.exit(2);");
+  await expect(child.ready).rejects.toMatchObject({ reason: 'WORKER_FAILED' });
+  expect(child.figures().ends).toBe(1);
+});
+
+test('after it was ready once it is started again whatever it ends with', async () => {
+  const child = run(
+    `if (start === 2) process.exit(2); ${READY} if (start === 1) process.kill(process.pid, 'SIGKILL');`,
+  );
+  await child.ready;
+  await vi.waitFor(() => expect(child.figures()).toMatchObject({ running: true, ends: 2 }), SOON);
+});
+
+test('its input comes in order, each line once it is known; its lines are told', async () => {
+  const late = Promise.withResolvers<string>();
+  const lines: string[] = [];
+  const child = run(
+    "let all = ''; process.stdin.setEncoding('utf8').on('data', (t) => { all += t; console.log('got ' + JSON.stringify(all)); if (all.split('\\n').length === 3) console.log('ready {}'); });",
+    ['one', late.promise],
+    (line) => lines.push(line),
+  );
+  await vi.waitFor(() => expect(lines).toContain('got "one\\n"'), SOON);
+  late.resolve('two');
+  await child.ready;
+  expect(lines).toContain('got "one\\ntwo\\n"');
+});
+
+test('one that heeds no signal is ended when its time is over, and not started again', async () => {
+  const child = run(`process.on('SIGTERM', () => {}); ${READY}`);
+  await child.ready;
+  await child.stop(50);
+  expect(child.figures().ends).toBe(0);
+});
