@@ -17,6 +17,7 @@ import { unitVector } from '../unit-vector.ts';
 import type { EmbedderSettings } from './embedder-settings.ts';
 import { embeddingModel } from './embedding-model.ts';
 import { inOrder } from './in-order.ts';
+import { meteredFetch } from './metered-fetch.ts';
 
 /** Bytes of one number in a JSON answer, and of all that stands around the vectors. */
 const NUMBER_BYTES = 32;
@@ -66,7 +67,8 @@ async function request(
   const { name, dimension, shorten, queryPrefix = '', documentPrefix = '' } = settings;
   const prefix = purpose === Purpose.QUERY ? queryPrefix : purpose === Purpose.DOCUMENT ? documentPrefix : '';
   const values = texts.map((text) => prefix + text);
-  const fetch = boundedFetch(texts.length * dimension * NUMBER_BYTES + FRAME_BYTES, name);
+  const bounded = boundedFetch(texts.length * dimension * NUMBER_BYTES + FRAME_BYTES, name);
+  const fetch = meteredFetch(bounded, texts.length, dimension);
   const model = await embeddingModel(settings, fetch);
   const dimensions = shorten ? { dimensions: dimension } : {};
   const { embeddings, usage, response } = await model.doEmbed({ values, ...dimensions, abortSignal });
