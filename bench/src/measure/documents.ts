@@ -102,6 +102,7 @@ function rowsOf({ folder, kind }: DocumentSet, judged: readonly Judged[]): Row[]
   return [
     row(`${parts} found, ${judged.length} documents`, mean(judged.map((one) => one.found)), found),
     row(`${parts}, precision`, mean(judged.map((one) => one.precision)), precision),
+    ...(kind === 'PDF' ? [row('words found', mean(judged.map(({ words }) => words)))] : []),
     ...(low.length === 0 ? [] : [row(`warned, of ${low.length} with less than half found`, lowAndWarned / low.length)]),
     ...(warned.length === 0
       ? []
