@@ -12,6 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -19,11 +20,12 @@ import { slimValidate } from './slim-validate.mjs';
 
 /**
  * What Node is started with for the edge (docs/decisions/0017). A small heap that is collected as soon as a tenth of its
- * allowance is used and once after the start (src/main/edge.ts), no spare threads, and no optimizing compilers: they and their
+ * allowance is used and once after the start (src/main/edge.ts), no spare threads, and no compilers behind the interpreter: they and their
  * output take 15 MB after some hundred tool calls, and the edge waits for disk and network, not for JavaScript.
  */
 const EDGE_FLAGS = [
   '--no-opt',
+  '--no-sparkplug',
   '--no-maglev',
   '--liftoff-only',
   '--wasm-lazy-compilation',
@@ -52,9 +54,34 @@ const FORBIDDEN_ON_THE_EDGE = [
   'node_modules/ai/',
 ];
 
-/** Packages that the edge needs seldom, or only with a config.yaml: evaluated when one of these names is first used. */
+/**
+ * What the edge needs seldom or never, and all that it takes from there: loaded when one of these names is first used. An `import` of
+ * `node:http` would evaluate the platform's whole web client, 4 MB; of a program of workers, half of one.
+ */
 const SELDOM = {
   yaml: { functions: ['isMap', 'isNode', 'isPair', 'isScalar', 'parseDocument'], classes: ['LineCounter'] },
+  'node:http': { functions: ['request'] },
+  'node:https': { functions: ['request'] },
+  'node:child_process': { functions: ['spawn'] },
+  'node:zlib': { functions: ['brotliCompress', 'brotliDecompress', 'gunzip', 'gzip'] },
+  // The edge starts none; its logger asks.
+  worker_threads: { classes: ['Worker'], values: { isMainThread: true } },
+};
+
+/** What the edge takes from modules of which an `import` evaluates all that they export: workers and Web Crypto too. */
+const AS_OBJECTS = {
+  'node:crypto': [
+    'createHash',
+    'createPublicKey',
+    'generateKeyPairSync',
+    'hash',
+    'randomBytes',
+    'randomFillSync',
+    'randomUUID',
+    'timingSafeEqual',
+    'verify',
+  ],
+  'node:util': ['parseArgs', 'promisify'],
 };
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -117,11 +144,11 @@ const targets = [
       minifySyntax: true,
       // Node shows the line of an uncaught error: it must not be the whole program.
       lineLimit: 160,
-      plugins: [sqlWasmBeside(), lazyPackages(), lazyHttp1(), slimValidate()],
+      plugins: [sqlWasmBeside(), lazyPackages(), builtinsAsObjects(), slimValidate()],
       loader: { '.wasm': 'file' },
       assetNames: `${CHUNK}[name]-[hash]`,
-      // In place of the platform's, whose first use loads undici.
-      inject: ['src/base/headers.ts'].filter((file) => existsSync(join(root, file))),
+      // In place of the platform's, whose first use loads undici, or all of Web Crypto.
+      inject: ['src/base/headers.ts', 'src/base/random-values.ts'].filter((file) => existsSync(join(root, file))),
     },
   },
 ]
@@ -152,24 +179,38 @@ function sqlWasmBeside() {
 
 /** Their own modules are in the bundle, but run when a first name is used. */
 function lazyPackages() {
+  const names = Object.keys(SELDOM).join('|');
   return {
     name: 'lazy-packages',
     setup(bundler) {
-      const names = Object.keys(SELDOM).join('|');
-      bundler.onResolve({ filter: new RegExp(`^(?:${names})$`) }, ({ path, kind }) =>
-        kind === 'import-statement' ? { path, namespace: 'lazy-packages' } : undefined,
+      bundler.onResolve({ filter: new RegExp(`^(?:${names})$`) }, ({ path, namespace }) =>
+        namespace === 'lazy-packages' ? undefined : { path, namespace: 'lazy-packages' },
       );
-      bundler.onLoad({ filter: /.*/, namespace: 'lazy-packages' }, ({ path }) => ({
+      bundler.onLoad({ filter: /.*/, namespace: 'lazy-packages' }, ({ path }) => {
+        const { functions = [], classes = [], values = {} } = SELDOM[path];
+        const whole = isBuiltin(path) ? `process.getBuiltinModule('${path}')` : `require('${path}')`;
         // Who uses more of it gets an error of esbuild: there is no such export.
-        contents: [
-          ...SELDOM[path].functions.map(
-            (name) => `export const ${name} = (...args) => require('${path}').${name}(...args);`,
-          ),
-          ...SELDOM[path].classes.map(
-            (name) => `export function ${name}(...args) { return new (require('${path}').${name})(...args); }`,
-          ),
-        ].join('\n'),
-        resolveDir: root,
+        const lines = [
+          ...functions.map((name) => `export const ${name} = (...args) => ${whole}.${name}(...args);`),
+          ...classes.map((name) => `export function ${name}(...args) { return new (${whole}.${name})(...args); }`),
+          ...Object.entries(values).map(([name, value]) => `export const ${name} = ${value};`),
+        ];
+        return { contents: lines.join('\n'), resolveDir: root, loader: 'js' };
+      });
+    },
+  };
+}
+
+function builtinsAsObjects() {
+  return {
+    name: 'builtins-as-objects',
+    setup(bundler) {
+      bundler.onResolve({ filter: new RegExp(`^(?:${Object.keys(AS_OBJECTS).join('|')})$`) }, ({ path, kind }) =>
+        kind === 'import-statement' ? { path, namespace: 'builtins-as-objects' } : undefined,
+      );
+      // Who uses more of it gets an error of esbuild: there is no such export.
+      bundler.onLoad({ filter: /.*/, namespace: 'builtins-as-objects' }, ({ path }) => ({
+        contents: `export const { ${AS_OBJECTS[path].join(', ')} } = process.getBuiltinModule('${path}');`,
         loader: 'js',
       }));
     },
@@ -205,23 +246,6 @@ function embedPdfData() {
 
 function present(entries) {
   return Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(join(root, file))));
-}
-
-/**
- * connect-node imports the HTTP/1 client, for transports that the edge does not use. An `import` of `node:http` evaluates all
- * that it exports, undici too, 4 MB; here it is loaded at a first request, if there ever is one.
- */
-function lazyHttp1() {
-  return {
-    name: 'lazy-http1',
-    setup(bundler) {
-      bundler.onResolve({ filter: /^node:https?$/ }, ({ path }) => ({ path, namespace: 'lazy-http1' }));
-      bundler.onLoad({ filter: /.*/, namespace: 'lazy-http1' }, ({ path }) => ({
-        contents: `export const request = (...args) => process.getBuiltinModule('${path}').request(...args);`,
-        loader: 'js',
-      }));
-    },
-  };
 }
 
 /**

@@ -3,7 +3,7 @@
 // Usage: node scripts/edge-memory.ts [calls]
 import { measureEdgeMemory } from '../test/support/edge-memory.ts';
 
-const LIMIT = 1.7;
+const LIMIT = 1.65;
 const IDLE_MS = 5_000;
 
 const calls = Number(process.argv[2] ?? 2_000);

@@ -3,7 +3,6 @@
 import { accessSync, constants, fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
-import { isMainThread } from 'node:worker_threads';
 
 const SHELL = '/bin/sh';
 
@@ -20,7 +19,7 @@ export async function endProcess(code: number, flushMs?: number): Promise<never>
  * ends all threads. Where there is no shell, it is `process.exit`.
  */
 export function endNow(code: number): never {
-  if (isMainThread && process.execve && hasShell()) {
+  if (isMainThread() && process.execve && hasShell()) {
     leaveAsFound();
     process.execve(SHELL, ['sh', '-c', `exit ${Number(code)}`], {});
   }
@@ -30,6 +29,11 @@ export function endNow(code: number): never {
 /** Ends the process after `ms` if it is still there then. */
 export function endWithin(ms: number, code: number): void {
   setTimeout(() => endNow(code), ms).unref();
+}
+
+/** Asked of a module that is loaded for it: at the end of a process its size is no matter. */
+function isMainThread(): boolean {
+  return process.getBuiltinModule('node:worker_threads').isMainThread;
 }
 
 function hasShell(): boolean {

@@ -15,6 +15,7 @@ import type { AppendOptions, Head, LastSession, Reservation } from './journal-ty
 import { type ArchiveOptions, type LedgerArchive, openLedgerArchive } from './ledger-archive.ts';
 import { egressOf, type LedgerLine, type LedgerPage, newestLines, placed } from './ledger-lines.ts';
 import { DEFAULT_JOURNAL_BYTES, type OpenJournalOptions, openJournal } from './open-journal.ts';
+import { RecentHeads } from './recent-heads.ts';
 import { decodeRecord, type Entry, encodeRecord, type Fold, type KnownRecord, type RecordInit } from './records.ts';
 import type { JournalRecord } from './recover.ts';
 import { RefusalBook } from './refusal-book.ts';
@@ -77,8 +78,7 @@ class EdgeView {
   /** Messages of records that are being appended, so that they need not be parsed again. */
   readonly fresh = new WeakMap<Uint8Array, { record: KnownRecord; at: number }>();
   readonly time: EdgeTime;
-  /** Heads after the newest records, by sequence. */
-  readonly heads = new Map<number, Uint8Array>();
+  readonly heads = new RecentHeads();
   anchor: Head | undefined;
   session: LastSession | undefined;
   /** Where the newest checkpoint says that the archive of the ledger stood. */
@@ -95,8 +95,7 @@ class EdgeView {
 
   see({ sequence, bytes, head }: JournalRecord): void {
     // A view of what was read; the newest ones are asked for when their outcomes are sent and acknowledged.
-    this.heads.set(sequence, Uint8Array.from(head));
-    this.heads.delete(sequence - RECENT_HEADS);
+    this.heads.set(sequence, head);
     const fresh = this.fresh.get(bytes);
     const entry = fresh ? { sequence, ...fresh } : decodeRecord(sequence, Uint8Array.from(bytes));
     const { record } = entry;
@@ -451,5 +450,3 @@ const PRUNE_SOON_MS = 1_000;
 const ROOM: readonly string[] = ['LEDGER_FULL', 'DISK_FULL'];
 /** Bytes of a record beside its message: the time, the case's tag and length. */
 const TIME_BYTES = 32;
-/** Results wait for their acknowledgement for less than so many records. */
-const RECENT_HEADS = 2048;
