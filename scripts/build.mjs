@@ -72,6 +72,7 @@ const SELDOM = {
 const AS_OBJECTS = {
   'node:crypto': [
     'createHash',
+    'createPrivateKey',
     'createPublicKey',
     'generateKeyPairSync',
     'hash',
