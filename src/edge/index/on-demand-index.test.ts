@@ -1,5 +1,6 @@
 // The index that waits for a question.
 import { expect, test, vi } from 'vitest';
+import { breath } from '../../base/breath.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { ManualClock } from '../../base/manual-clock.ts';
 import { type EdgeJournal, openEdgeJournal } from '../journal/edge-journal.ts';
@@ -62,4 +63,33 @@ test('closed without a question it loads nothing and answers nothing', async () 
   await index.close();
   await expect(index.ask((known) => known.sequence)).rejects.toMatchObject({ reason: 'CLOSED' });
   expect(load).not.toHaveBeenCalled();
+});
+
+test('while it catches up, everything else goes on', async () => {
+  const { journal, index } = await parts();
+  for (let n = 0; n < 640; n++) await ask(journal, `r${n}`);
+  let turns = 0;
+  let done = false;
+  const others = (async () => {
+    while (!done) {
+      await breath();
+      turns += 1;
+    }
+  })();
+  await index.ask((known) => known.sequence);
+  const before = turns;
+  // The same again, without what is loaded once: the journal alone is read.
+  const second = new OnDemandIndex({
+    load: () => loadSqlJs(),
+    path: '/home/other.db',
+    journal,
+    clock: new ManualClock(),
+    log: silentLogger,
+    fs: new MemoryFs(),
+  });
+  expect(await second.ask((known) => known.sequence)).toBe(journal.head.sequence);
+  done = true;
+  await others;
+  expect(turns - before).toBeGreaterThanOrEqual(640 / 32);
+  await Promise.all([index.close(), second.close()]);
 });

@@ -1,5 +1,6 @@
 // Opens the index: from the snapshot where the journal holds exactly its head, else from the whole journal.
 import type { SqlJsStatic } from 'sql.js';
+import { breath } from '../../base/breath.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
@@ -29,6 +30,8 @@ export interface OpenIndexOptions {
   readonly idleMs?: number;
 }
 
+/** Records of one turn while it catches up: SQLite in WebAssembly that is not optimized takes a third of a millisecond for each. */
+const PIECE = 32;
 /** No snapshot is larger, whatever is asked for. */
 const MOST_BYTES = 8 << 20;
 
@@ -57,7 +60,9 @@ export async function openIndex(options: OpenIndexOptions): Promise<IndexPort> {
     const batch: Entry[] = [];
     for await (const entry of journal.entries(from)) {
       batch.push(entry);
-      if (batch.length === 256) index.applyAll(batch.splice(0));
+      if (batch.length < PIECE) continue;
+      index.applyAll(batch.splice(0));
+      await breath();
     }
     index.applyAll(batch);
   } while (index.sequence < journal.head.sequence);

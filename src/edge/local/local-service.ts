@@ -69,7 +69,8 @@ export interface JournalView {
 }
 
 const PAGE = 100;
-const MAX_PAGE = 1000;
+/** More would be a long turn of the event loop on a tiny box. */
+const MAX_PAGE = 250;
 
 export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> {
   const { asks, open, journal } = deps;

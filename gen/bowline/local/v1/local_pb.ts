@@ -661,7 +661,7 @@ export type ListEgressRequest = Message<"bowline.local.v1.ListEgressRequest"> & 
   run: string;
 
   /**
-   * Most entries; 0 means 100, at most 1000.
+   * Most entries; 0 means 100, at most 250.
    *
    * @generated from field: uint32 page_size = 2;
    */
