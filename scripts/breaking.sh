@@ -1,6 +1,8 @@
 #!/bin/sh
 # Compares proto/ with the last release (the nearest tag v*), else with main; on main itself, with the last commit.
 # Fails if a client built from that would no longer be understood. Works in a worktree and changes nothing.
+# Before the first release a new baseline may begin: scripts/breaking-baseline names the decision record that says why, and the
+# change that names another one brings that record with it. From the next change on the check holds again.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 cd -- "$root"
@@ -9,7 +11,8 @@ if ! git rev-parse --verify --quiet HEAD >/dev/null 2>&1; then
   echo 'breaking changes: no git history here, nothing to compare with' >&2
   exit 0
 fi
-ref=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true)
+released=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true)
+ref=$released
 if [ -z "$ref" ]; then
   ref=HEAD
   if [ "$(git rev-parse --abbrev-ref HEAD)" != main ]; then
@@ -24,6 +27,16 @@ fi
 if ! git cat-file -e "$ref:buf.yaml" 2>/dev/null || [ -z "$(git ls-tree -r --name-only "$ref" -- proto)" ]; then
   echo "breaking changes: $ref has no protos yet, nothing to compare with" >&2
   exit 0
+fi
+
+baseline=$(cat scripts/breaking-baseline 2>/dev/null || true)
+if [ -z "$released" ] && [ -n "$baseline" ] && [ "$(git show "$ref:scripts/breaking-baseline" 2>/dev/null || true)" != "$baseline" ]; then
+  if [ -f "$baseline" ] && ! git cat-file -e "$ref:$baseline" 2>/dev/null; then
+    echo "breaking changes: a new baseline begins here, see $baseline" >&2
+    exit 0
+  fi
+  echo "breaking changes: $baseline begins no new baseline: it must be a decision record that $ref does not have" >&2
+  exit 1
 fi
 
 before=$(mktemp -d)

@@ -238,7 +238,7 @@ class Worker:
             self.send(pong=common_pb2.Pong(nonce=response.ping.nonce))
         elif kind is None:
             self.send(unimplemented=common_pb2.Unimplemented(seq=response.header.seq))
-        # Pong, drain of the replica (the stream ends by itself then) and windows need nothing here.
+        # Pong and drain of the replica (the stream ends by itself then) need nothing here.
 
     def welcome(self, welcome, frames, stream, seen, stop):
         seen["welcome"] = True

@@ -8,9 +8,9 @@ export class FrameCounter {
   #received = 0n;
 
   /** The head of the next frame to send. */
-  next(traceParent = ''): FrameHeader {
+  next(): FrameHeader {
     this.#sent += 1n;
-    return create(FrameHeaderSchema, { seq: this.#sent, ackSeq: this.#received, traceParent });
+    return create(FrameHeaderSchema, { seq: this.#sent, ackSeq: this.#received });
   }
 
   /** Takes the head of a received frame. Throws FRAME_OUT_OF_ORDER unless it is the next one. */

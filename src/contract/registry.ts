@@ -85,7 +85,6 @@ export class MethodRegistry {
   readonly #builtIn: readonly CapabilityMethod[];
   #all: readonly CapabilityMethod[] = [];
   #byFullName: ReadonlyMap<string, CapabilityMethod> = new Map();
-  #byToolName: ReadonlyMap<string, CapabilityMethod> = new Map();
 
   constructor(services: readonly DescService[]) {
     this.#builtIn = capabilityMethods(services);
@@ -106,15 +105,10 @@ export class MethodRegistry {
   setPlugins(methods: readonly CapabilityMethod[]): void {
     this.#all = [...this.#builtIn, ...methods];
     this.#byFullName = new Map(this.#all.map((method) => [method.fullName, method]));
-    this.#byToolName = new Map(this.#all.map((method) => [method.toolName, method]));
   }
 
   byFullName(name: string): CapabilityMethod | undefined {
     return this.#byFullName.get(name);
-  }
-
-  byToolName(name: string): CapabilityMethod | undefined {
-    return this.#byToolName.get(name);
   }
 
   /**

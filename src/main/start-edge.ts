@@ -186,7 +186,6 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       feed: new AskFeed(journal, open, asks.views, (event) => gate.admitAsk(event)),
       clock,
       log,
-      waitingAsks: () => open.size,
       journal: sessionJournal(journal),
       manifest: edgeManifest(
         tools.map(({ method }) => method),

@@ -38,7 +38,6 @@ export class JobOutputs {
   #pendingBytes = 0;
   #totalBytes = 0;
   #resend = 0;
-  #until = Number.POSITIVE_INFINITY;
   #attached = false;
   #wake: (() => void)[] = [];
 
@@ -59,14 +58,12 @@ export class JobOutputs {
     signal.throwIfAborted();
   }
 
-  /** The next response to send, or undefined when there is none or the window is closed. */
+  /** The next response to send, or undefined when there is none. */
   take(): NumberedOutput | undefined {
     if (this.#resend < this.#sent.length) {
-      if (this.#resend >= this.#until) return undefined;
       const index = this.#resend++;
       return { index, response: this.#sent[index]! };
     }
-    if (this.#sent.length >= this.#until) return undefined;
     const next = this.#pending.shift();
     if (!next) return undefined;
     this.#pendingBytes -= next.bytes;
@@ -77,18 +74,10 @@ export class JobOutputs {
     return { index, response };
   }
 
-  /** Numbers below `until` may be sent. */
-  openWindow(until: number): void {
-    this.#until = until;
-    this.#wakeAll();
-    this.#options.onReady();
-  }
-
   /** A new stream: everything is sent again under the same numbers, so that any replica can take over. */
   attach(): void {
     this.#attached = true;
     this.#resend = 0;
-    this.#until = Number.POSITIVE_INFINITY;
     this.#options.onReady();
   }
 

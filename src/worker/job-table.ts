@@ -11,7 +11,6 @@ import {
   JobOutputSchema,
   type JobResult,
   JobResultSchema,
-  type OutputWindow,
   type WorkRequest,
 } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import type { Clock } from '../base/clock.ts';
@@ -132,11 +131,6 @@ export class JobTable {
   cancel({ dispatchId, epoch }: CancelJob): void {
     const entry = this.#entries.get(dispatchId);
     if (entry instanceof Job && entry.epoch === epoch) entry.cancel();
-  }
-
-  openWindow({ dispatchId, untilIndex }: OutputWindow): void {
-    const entry = this.#entries.get(dispatchId);
-    if (entry instanceof Job) entry.outputs.openWindow(Number(untilIndex));
   }
 
   /** What became of a call that a job made. */

@@ -2,8 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { afterEach, expect, test } from 'vitest';
-import { PingSchema } from '../../gen/bowline/common/v1/common_pb.ts';
-import { CancelJobSchema, OutputWindowSchema } from '../../gen/bowline/worker/v1/worker_pb.ts';
+import { CancelJobSchema } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import { CHAT, finish, gated, params, piece, start, stopAll, textOf } from '../../test/support/worker-loop.ts';
 import { AppError } from '../base/errors.ts';
 import { RETRY_AFTER_MS } from './job-failure.ts';
@@ -143,39 +142,8 @@ test('a job past its deadline fails at once', async () => {
   expect(calls[0]!.context.signal.aborted).toBe(true);
 });
 
-test('pieces behind a closed window are joined, pause the handler when they are too many, and never get lost', async () => {
-  let written = 0;
-  const { control } = await start(async function* () {
-    for (let i = 0; i < 3000; i++) {
-      yield piece('ein Stück 😀 Text. '.repeat(4));
-      written++;
-    }
-    yield finish();
-  });
-  const session = (await control.session()).welcome();
-  session.assign({ dispatchId: 'a', method: CHAT, params: params() });
-  session.send({ case: 'outputWindow', value: create(OutputWindowSchema, { dispatchId: 'a', untilIndex: 1n }) });
-  await session.frame('output');
-  session.send({ case: 'ping', value: create(PingSchema, { nonce: 5n }) });
-  await session.frame('pong');
-  expect(written).toBeLessThan(3000);
-  session.send({
-    case: 'outputWindow',
-    value: create(OutputWindowSchema, { dispatchId: 'a', untilIndex: 1_000_000n }),
-  });
-  const { result } = await session.result('a');
-  const text = session
-    .all('output')
-    .map((o) => textOf(o.response))
-    .join('');
-  expect(text).toBe(`${'ein Stück 😀 Text. '.repeat(12_000)}<finish>`);
-  expect(text.isWellFormed()).toBe(true);
-  expect(session.all('output').length).toBeLessThan(1500);
-  expect(result.case === 'done' && result.value.responses).toHaveLength(2);
-});
-
 test('a stream that is not read pauses the handler; read again, it brings everything in few frames', async () => {
-  const line = 'a line of text that is about one hundred characters long, so that many of them fill every buffer. ';
+  const line = 'a line of text that is about one hundred characters long, so that many of them fill every buffer 😀. ';
   let written = 0;
   const { control } = await start(
     async function* () {
@@ -203,9 +171,11 @@ test('a stream that is not read pauses the handler; read again, it brings everyt
   expect(written).toBeLessThan(60_000);
   resume();
   const { result } = await session.result('a');
-  expect(session.all('output').reduce((sum, o) => sum + textOf(o.response).length, 0)).toBe(
-    line.length * 60_000 + '<finish>'.length,
-  );
+  const text = session
+    .all('output')
+    .map((o) => textOf(o.response))
+    .join('');
+  expect(text === `${line.repeat(60_000)}<finish>`).toBe(true);
   expect(session.all('output').length).toBeLessThan(20_000);
   expect(result.case).toBe('done');
 });

@@ -181,9 +181,6 @@ export class Session {
       case 'resultCommitted':
         jobs.forget(frame.value.dispatchId);
         break;
-      case 'outputWindow':
-        jobs.openWindow(frame.value);
-        break;
       case 'childResult':
         jobs.childResult(frame.value);
         break;

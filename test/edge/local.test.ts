@@ -138,7 +138,7 @@ test.each(['grpc', 'connect'] as const)('an ask streams from acceptance to its e
     for await (const event of client(key, protocol).ask({ text: 'q' })) events.push(event);
   })();
   const { run, sequence } = await peer.next('userEvent');
-  peer.send({ case: 'eventOutcome', value: { run, sequence, settledEvent: sequence } });
+  peer.send({ case: 'eventOutcome', value: { run, sequence } });
   peer.send({ case: 'runUpdate', value: { run, job: { id: `${run}/0/0`, method: 'm' } } });
   peer.send({ case: 'runText', value: { run, chunk: { job: `${run}/0/0`, epoch: 1n, text: 'yes' } } });
   peer.send({ case: 'runEnded', value: { run, outcome: { state: RunState.ANSWERED, answer: 'yes' } } });

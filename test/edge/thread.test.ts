@@ -28,7 +28,7 @@ test('an ask is journaled, sent, answered and seen by its follower', async () =>
   const event = await peer.next('userEvent');
   expect(event).toMatchObject({ run, conversation, text: 'What is in the notes?', journalId: edge.journal.id });
   const watch = follow(edge, run);
-  peer.send({ case: 'eventOutcome', value: { sequence: event.sequence, run, settledEvent: event.sequence } });
+  peer.send({ case: 'eventOutcome', value: { sequence: event.sequence, run } });
   const job = `${run}/0/0`;
   peer.send({ case: 'runText', value: { run, chunk: { job, epoch: 1n, offset: 0n, text: 'Some ' } } });
   peer.send({ case: 'runText', value: { run, chunk: { job, epoch: 1n, offset: 5n, text: 'dates.' } } });

@@ -32,7 +32,7 @@ export const framesEdgeFuzz: Fuzz = {
           peer = await control.welcome();
           await peer.next('userEvent');
         }
-        peer.send({ case: 'eventOutcome', value: { run, sequence: event.sequence, settledEvent: event.sequence } });
+        peer.send({ case: 'eventOutcome', value: { run, sequence: event.sequence } });
         peer.send({ case: 'runEnded', value: { run, outcome: { state: RunState.ANSWERED, answer: 'well' } } });
         await until(
           () => edge.ended.includes(run),

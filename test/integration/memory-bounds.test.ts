@@ -182,14 +182,14 @@ test('(b) an edge that floods with events of one conversation, results and progr
   });
 });
 
-test('(c) a worker that floods with outputs beyond its limit, log lines and results of nobody', async () => {
+test('(c) a worker that floods with outputs beyond its limit, notes of progress and results of nobody', async () => {
   await bounded(async () => {
     const flooder = await WorkerStream.connect(stack.url, workerKey, { slots: 1, credits: 0, name: 'flooder' });
     const response = new Uint8Array(32 << 10);
     for (let n = 0; n < 2_000; n++) {
       const of = { dispatchId: `${newId()}/0/0-1`, epoch: 1n };
       flooder.send({ case: 'output', value: { ...of, index: 0n, response } as never });
-      flooder.send({ case: 'log', value: { level: 'info', message: 'x'.repeat(900) } as never });
+      flooder.send({ case: 'progress', value: { ...of, done: 1n, note: 'x'.repeat(900) } as never });
     }
     for (let n = 0; n < 1_000; n++) {
       const of = { dispatchId: `${newId()}/0/0-1`, epoch: 1n };
@@ -202,7 +202,7 @@ test('(c) a worker that floods with outputs beyond its limit, log lines and resu
     await flooder.cut();
   });
   // What a peer can say at will does not fill the log.
-  expect(stack.logs().split('a worker says').length).toBeLessThan(100);
+  expect(stack.logs().split('a frame of a worker was not taken').length).toBeLessThan(100);
 });
 
 test('(d) an edge that never reads while calls pile up for it', async () => {

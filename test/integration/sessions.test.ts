@@ -250,7 +250,7 @@ test('a worker that claims a package beyond its key, or speaks only a newer vers
 
 test('frames out of order, too large or too early end the session with what was wrong; an empty one, an unknown case and a malformed ask do not', async () => {
   const device = await control.device();
-  const header = (seq: bigint) => ({ seq, ackSeq: 0n, traceParent: '' });
+  const header = (seq: bigint) => ({ seq, ackSeq: 0n });
   const ping = { case: 'ping', value: { nonce: 1n } } as const;
 
   const skipped = await device.connect();

@@ -80,7 +80,7 @@ export const scenarios: Readonly<Record<string, () => readonly RunEvent[]>> = {
     return run.events;
   },
   'a-refused-call': () => {
-    const method = methods.byToolName('fs_write')!.fullName;
+    const method = methods.resolve('fs_write').fullName;
     const run = new PlayedRun({
       call: create(CallSpecSchema, { method, target: TargetKind.DEVICE, idempotencyKey: 'k' }),
     });

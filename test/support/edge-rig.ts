@@ -148,7 +148,6 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     return fromBinary(ConnectRequestSchema, toBinary(ConnectRequestSchema, passed)).frame;
   };
   const sinkFor = (results: ToolResult[], progress: ToolProgress[]): ToolSink => ({
-    received: async () => {},
     progress: async (message) => {
       const frame = send({ case: 'toolProgress', value: message });
       if (frame.case === 'toolProgress') progress.push(frame.value);

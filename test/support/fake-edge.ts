@@ -160,10 +160,9 @@ export class EdgeStream extends ScriptedStream<ConnectResponse, typeof ConnectRe
     return this.edge.open(await this.frame('toolCall', n));
   }
 
-  /** Says that a call was received and answers it. */
+  /** Answers a call. */
   answer(call: ToolCall, answer: Answer, more: MessageInitShape<typeof ToolResultSchema> = {}): void {
     const { job, epoch, idempotencyKey } = call;
-    this.send({ case: 'toolReceived', value: { job, epoch } });
     this.send({ case: 'toolResult', value: { job, epoch, idempotencyKey, answer: answer!, ...more } });
   }
 

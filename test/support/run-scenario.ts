@@ -20,7 +20,7 @@ export const methods = new MethodRegistry([...edgeCapabilities, ...workerCapabil
 /** The tools of a device that serves these tool names. */
 export const deviceTools = (...names: string[]): OfferedTool[] =>
   names.map((name) => {
-    const method = methods.byToolName(name)!;
+    const method = methods.resolve(name);
     return create(OfferedToolSchema, {
       name,
       method: method.fullName,

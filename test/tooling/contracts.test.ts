@@ -24,6 +24,7 @@ message Note {
 function contracts(): Workspace {
   const space = new Workspace('buf.yaml', 'buf.gen.yaml', 'package.json', 'scripts', 'third_party');
   space.write(PROTO, NOTE);
+  space.remove('scripts/breaking-baseline');
   return space;
 }
 
@@ -97,4 +98,27 @@ test('the breaking check refuses a removed field, against the last release and o
   space.git('tag', '-d', 'v0.1.0');
   space.git('switch', '--quiet', '-c', 'more');
   expect(npm(space, 'breaking')).toMatchObject({ status: 0, output: expect.stringContaining('comparing with main') });
+});
+
+test('before the first release a new decision record begins a new baseline, once', () => {
+  const space = contracts();
+  const [first, second] = ['docs/decisions/0001-first.md', 'docs/decisions/0002-second.md'];
+  space.write(first, 'Why.\n');
+  space.write('scripts/breaking-baseline', `${first}\n`);
+  space.git('init', '--quiet');
+  space.git('add', 'buf.yaml', 'proto', 'third_party', 'scripts/breaking-baseline', 'docs');
+  space.git('commit', '--quiet', '-m', 'Add the note');
+  space.write(PROTO, NOTE.replace('  // What it says.\n  string text = 2;\n', '  reserved 2;\n'));
+  expect(npm(space, 'breaking')).toMatchObject({ status: 100, output: expect.stringContaining('"text"') });
+
+  space.write('scripts/breaking-baseline', `${second}\n`);
+  expect(npm(space, 'breaking')).toMatchObject({
+    status: 1,
+    output: expect.stringContaining('begins no new baseline'),
+  });
+  space.write(second, 'Why again.\n');
+  expect(npm(space, 'breaking')).toMatchObject({ status: 0, output: expect.stringContaining(second) });
+
+  space.git('tag', 'v0.1.0');
+  expect(npm(space, 'breaking')).toMatchObject({ status: 100, output: expect.stringContaining('"text"') });
 });

@@ -12,7 +12,6 @@ import {
   EdgeService,
   type SignedToolCall,
   ToolCallSchema,
-  ToolReceivedSchema,
   ToolResultSchema,
   UserEventSchema,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
@@ -109,7 +108,6 @@ class Session {
 
   #call({ signed }: SignedToolCall): void {
     const { job, epoch, idempotencyKey } = fromBinary(ToolCallSchema, signed);
-    this.#send({ case: 'toolReceived', value: create(ToolReceivedSchema, { job, epoch }) });
     const answer = { case: 'done' as const, value: { responses: [FILE] } };
     this.#send({
       case: 'toolResult',

@@ -10,7 +10,6 @@ import {
   ToolResultSchema,
   type UserEvent,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
@@ -19,7 +18,6 @@ import { toAppError, toFailure } from '../../contract/errors.ts';
 import type { FrameCounter } from '../../contract/frames.ts';
 import { validate } from '../../contract/validate.ts';
 import type { DeviceCalls } from '../dispatch/device-calls.ts';
-import type { Devices } from '../identity/devices.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import { isUnreadable } from '../orchestrator/unreadable.ts';
 import type { EdgeBody, EdgeFollows } from './edge-follows.ts';
@@ -32,7 +30,6 @@ import { Room } from './room.ts';
 export interface EdgeReaderParts {
   readonly runs: RunService;
   readonly calls: DeviceCalls;
-  readonly devices: Devices;
   readonly clock: Clock;
   readonly log: Logger;
   readonly edge: LiveEdge;
@@ -90,8 +87,6 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
         line.add(asked.get(run) ?? run, () => cancel(parts, run, sequence));
         break;
       }
-      case 'toolReceived':
-        break;
       case 'toolProgress':
         calls.progress(edge, frame.value);
         break;
@@ -112,13 +107,6 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
       case 'followRun':
         follows.follow(frame.value.run, frame.value);
         break;
-      case 'manifest':
-        edge.manifest = frame.value;
-        {
-          const give = room.take(bytes);
-          line.add('manifest', () => save(parts, toBinary(ManifestSchema, frame.value)).finally(give));
-        }
-        break;
       case 'ping':
         out.offer({ case: 'pong', value: { nonce: frame.value.nonce } });
         break;
@@ -126,7 +114,6 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
         edge.saidGoodbye = true;
         return;
       case 'pong':
-      case 'metrics':
       case 'unimplemented':
         break;
       case 'hello':
@@ -149,8 +136,6 @@ function bytesOf(frame: ConnectRequest['frame']): number {
       return 512 + 3 * frame.value.text.length;
     case 'toolResult':
       return toBinary(ToolResultSchema, frame.value).length;
-    case 'manifest':
-      return toBinary(ManifestSchema, frame.value).length;
     default:
       return 0;
   }
@@ -177,7 +162,7 @@ function accepted(
     const failure = toFailure(new AppError('MESSAGE_REFUSED', { what: frame.case, problem }));
     if (frame.case === 'userEvent') {
       const { conversation, run, sequence } = frame.value;
-      const value = { run, sequence, settledEvent: sequence, refused: failure };
+      const value = { run, sequence, refused: failure };
       // In its place: what is acknowledged acknowledges all before it.
       line.add(conversation, async () => () => void out.offer({ case: 'eventOutcome', value }));
     }
@@ -215,7 +200,7 @@ const sessionOf = (edge: LiveEdge) => ({ device: edge.device, epoch: edge.epoch 
 
 /** Resolves when the ask is committed or refused for good, to what acknowledges it. */
 async function ask({ runs, edge, follows, out, log }: EdgeReaderParts, event: UserEvent): Promise<() => void> {
-  const settled = { sequence: event.sequence, run: event.run, settledEvent: event.sequence };
+  const settled = { sequence: event.sequence, run: event.run };
   const refuse = (refused: ReturnType<typeof toFailure>) => () =>
     void out.offer({ case: 'eventOutcome', value: { ...settled, refused } });
   try {
@@ -274,9 +259,4 @@ async function endAside({ tenant, device }: LiveEdge, runs: RunService, run: str
   const found = await runs.setAside(tenant, run);
   if (found?.device !== device || found.ended) return;
   await runs.endSetAside(tenant, run, 'cancelled', `device:${device}`);
-}
-
-async function save({ devices, edge }: EdgeReaderParts, manifest: Uint8Array): Promise<undefined> {
-  const ref = { tenant: edge.tenant, id: edge.device };
-  if (!(await devices.saveSession(ref, edge.epoch, { manifest }))) edge.doubt();
 }

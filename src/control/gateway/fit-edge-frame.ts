@@ -22,8 +22,8 @@ export function fitEdgeFrame(body: EdgeBody, maxBytes: number, log: Logger): Edg
       return { case: 'runEnded', value: { run: body.value.run ?? '', outcome: { state, failure } } };
     }
     case 'eventOutcome': {
-      const { sequence = 0n, run = '', settledEvent = 0n, refused } = body.value;
-      return { case: 'eventOutcome', value: { sequence, run, settledEvent, ...(refused ? { refused: failure } : {}) } };
+      const { sequence = 0n, run = '', refused } = body.value;
+      return { case: 'eventOutcome', value: { sequence, run, ...(refused ? { refused: failure } : {}) } };
     }
     default:
       return undefined;

@@ -120,7 +120,7 @@ interface Reading extends WorkerSessionParts {
 }
 
 async function read(session: Reading, frames: AsyncIterator<WorkRequest>): Promise<void> {
-  const { clock, counter, heartbeat, jobs, log, out, worker } = session;
+  const { clock, counter, heartbeat, jobs, out, worker } = session;
   for (;;) {
     const next = await frames.next();
     if (next.done || out.ended) return;
@@ -159,9 +159,6 @@ async function read(session: Reading, frames: AsyncIterator<WorkRequest>): Promi
       case 'drain':
         worker.draining = true;
         jobs.drains();
-        break;
-      case 'log':
-        log.info('a worker says', { level: frame.value.level, line: frame.value.message });
         break;
       case 'hello':
         throw new AppError('INVALID_ARGUMENT', { what: 'a second hello in one session' });

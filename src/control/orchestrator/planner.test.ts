@@ -148,7 +148,7 @@ test('a job that takes every worker down is given up', () => {
 
 test('a started effect on a lost worker is unknown; one that never started is given to another', () => {
   const call = () =>
-    create(CallSpecSchema, { method: methods.byToolName('fs_write')!.fullName, target: TargetKind.WORKER });
+    create(CallSpecSchema, { method: methods.resolve('fs_write').fullName, target: TargetKind.WORKER });
   const started = new PlayedRun({ call: call() });
   started.apply({ type: 'attemptStarted', job: 'r1/0/0', epoch: 1, targetName: 'worker w1' });
   expect(started.apply({ type: 'attemptLost', job: 'r1/0/0', epoch: 1, why: 'gone' })).toEqual([
@@ -227,7 +227,7 @@ test('a result that no commit could hold is recorded as a failure', () => {
 });
 
 test('what a call failed with is how its run ended', () => {
-  const method = methods.byToolName('fs_read')!.fullName;
+  const method = methods.resolve('fs_read').fullName;
   const cases = [
     [toFailure(new AppError('DEADLINE_EXCEEDED', { after: '1 s' })), 'timed_out'],
     [toFailure(new AppError('PERMISSION_DENIED', { what: 'x' })), 'refused'],

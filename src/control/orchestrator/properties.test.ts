@@ -98,7 +98,7 @@ const CALLS = [
   { name: 'retrieval_search', args: { query: 'launch', collections: ['others'] } },
 ];
 
-const EMBED = methods.byToolName('embed_embed')!.fullName;
+const EMBED = methods.resolve('embed_embed').fullName;
 
 const usage = create(UsageSchema, { inputTokens: 3n, outputTokens: 2n, costMicros: 5n });
 const egress = [create(EgressSchema, { path: 'a.md', field: 'text', sensitivity: Sensitivity.CONTENT, bytes: 4n })];
@@ -181,7 +181,7 @@ function commandOf(world: World, it: Happening): RunCommand | undefined {
         job: job.id,
         epoch,
         number: (it.rare % 4) + 1,
-        method: it.rare === 7 ? methods.byToolName('llm_chat')!.fullName : EMBED,
+        method: it.rare === 7 ? methods.resolve('llm_chat').fullName : EMBED,
         params: new Uint8Array([1]),
         selector: {},
       };
@@ -205,7 +205,7 @@ const CALLED = { read: 'fs_read', write: 'fs_write', search: 'retrieval_search',
 function begin(kind: Kind): World {
   const world = new World();
   const isAsk = kind === 'ask' || kind === 'documents' || kind === 'waiting';
-  const method = isAsk ? undefined : methods.byToolName(CALLED[kind])!.fullName;
+  const method = isAsk ? undefined : methods.resolve(CALLED[kind]).fullName;
   const target = kind === 'search' || kind === 'ingest' ? TargetKind.WORKER : TargetKind.DEVICE;
   const submitted = create(RunSubmittedSchema, {
     run: 'r1',

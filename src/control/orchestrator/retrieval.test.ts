@@ -184,7 +184,7 @@ test('a question longer than a query is cut between two characters', () => {
 });
 
 test('what the search calls sees the question, and is bound by the collections and not by what is shared beside them', () => {
-  const EMBED = methods.byToolName('embed_embed')!.fullName;
+  const EMBED = methods.resolve('embed_embed').fullName;
   const call = (run: PlayedRun) => {
     run.apply({
       type: 'childCall',

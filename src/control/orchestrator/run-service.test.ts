@@ -45,7 +45,7 @@ const call = (more: Partial<Call> = {}): Call => ({
   device: 'd1',
   deviceName: 'kitchen-pi',
   principal: 'owner:k1',
-  method: methods.byToolName('fs_read')!.fullName,
+  method: methods.resolve('fs_read').fullName,
   params: new Uint8Array([10, 1, 97]),
   selector: {},
   target: 'device',
@@ -221,7 +221,7 @@ test('of two replicas that start the same attempt at once only one is told that 
       {},
       (inner) => new FaultyEventStore(inner, { seed: 3, commitThenTimeout: lossy }),
     );
-    const it = call({ method: methods.byToolName('fs_write')!.fullName, target: 'worker' });
+    const it = call({ method: methods.resolve('fs_write').fullName, target: 'worker' });
     await service.call(TENANT, it);
     const start = { type: 'attemptStarted', job: `${it.run}/0/0`, epoch: 1, targetName: 'worker w1' } as const;
     const id = { source: 'dispatch', commandId: 'start' };

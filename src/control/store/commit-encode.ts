@@ -83,7 +83,6 @@ export function encodeUnits(batch: readonly CommitUnit[]): [Buffer, ...string[]]
       }
     }
     for (const { dispatchId, ...row } of unit.outbox) outbox.push({ u, dispatch_id: dispatchId, ...row });
-    for (const id of unit.outboxReady ?? []) marks.push({ u, kind: 'ready', id });
     for (const id of unit.outboxDone) marks.push({ u, kind: 'done', id });
     for (const id of unit.timersDone) marks.push({ u, kind: 'timer', id });
     for (const { id, stream, kind, dueInMs } of unit.timers) timers.push({ u, id, stream, kind, ms: dueInMs });

@@ -96,9 +96,6 @@ dispatched as (
 marks as materialized (
   select m.kind, m.id, u.tenant from json_to_recordset($6::json) as m(u int, kind text, id text)
   join u using (u) join passed using (u)),
-admitted as (
-  update outbox set state = 'ready', reason = null from marks m
-  where m.kind = 'ready' and m.id = outbox.dispatch_id and m.tenant = outbox.tenant || ''),
 finished as (
   delete from outbox using marks m
   where m.kind = 'done' and m.id = outbox.dispatch_id and m.tenant = outbox.tenant || ''),

@@ -1,4 +1,4 @@
-// Outstanding dispatches as relay, takers and sessions read them. Only commits add, admit or remove them; what is written
+// Outstanding dispatches as relay, takers and sessions read them. Only commits add or remove them; what is written
 // here is who holds one, which is the fence, and when it was last given to a queue, which is a hint. State and target are
 // literals, so that the partial indexes serve whatever the plan's mode. Statements that lock skip what
 // others hold, but for `release`: a claim that comes to nothing holds a row for a moment too.
@@ -50,10 +50,6 @@ export interface Outbox {
   pendingForDevices(tenant: string, deviceIds: readonly string[]): Promise<StoredOutboxRow[]>;
   /** Dispatches for this device that are not wanted any more and whose end is awaited. */
   cancellingForDevice(tenant: string, device: string): Promise<StoredOutboxRow[]>;
-  /** Waiting dispatches of all tenants, higher priority first, then oldest first. */
-  waiting(limit: number): Promise<StoredOutboxRow[]>;
-  /** All outstanding dispatches of a run. */
-  ofRun(tenant: string, run: string): Promise<StoredOutboxRow[]>;
 }
 
 /**
@@ -67,7 +63,6 @@ const MAY_GO = sql<boolean>`epoch > (select epoch_base from control_state)
 type Row = Selectable<Schema['outbox']>;
 
 export function createOutbox(db: Kysely<Schema>): Outbox {
-  const rows = db.selectFrom('outbox').selectAll();
   const read = async (statement: RawBuilder<Row>) => (await statement.execute(db)).rows.map(toOutboxRow);
   const hold = async (replica: string, ids: readonly string[], who: RawBuilder<boolean>) => {
     if (ids.length === 0) return [];
@@ -151,20 +146,6 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
       return read(sql`/* outbox_cancelling */ select ${COLUMNS} from outbox
         where state = 'waiting' and reason = 'cancelling' and target = 'device' and tenant = ${tenant} and device = ${device}
         order by dispatch_id`);
-    },
-    async waiting(limit) {
-      const found = await rows
-        .where('state', '=', sql.lit('waiting'))
-        .orderBy('priority', 'desc')
-        .orderBy('created_at')
-        .orderBy('dispatch_id')
-        .limit(limit)
-        .execute();
-      return found.map(toOutboxRow);
-    },
-    async ofRun(tenant, run) {
-      const found = await rows.where('tenant', '=', tenant).where('run', '=', run).orderBy('dispatch_id').execute();
-      return found.map(toOutboxRow);
     },
   });
 }

@@ -22,8 +22,6 @@ export interface Runs {
   countOpen(tenant: string): Promise<number>;
   /** Jobs of a run in the order of their creation. */
   jobs(tenant: string, run: string): Promise<JobRow[]>;
-  /** Runs of all tenants that have not ended, oldest first: what a starting control plane looks after. */
-  open(limit: number, after?: { createdAt: number; id: string }): Promise<RunRow[]>;
 }
 
 export function createRuns(db: Kysely<Schema>): Runs {
@@ -53,15 +51,6 @@ export function createRuns(db: Kysely<Schema>): Runs {
     async jobs(tenant, run) {
       const query = db.selectFrom('job').selectAll().where('tenant', '=', tenant).where('run', '=', run);
       return (await query.orderBy('created_at').orderBy('id').execute()).map(toJob);
-    },
-    async open(limit, after) {
-      let query = db.selectFrom('run').selectAll().where('ended_at', 'is', null);
-      if (after) {
-        query = query.where(
-          sql<boolean>`(created_at, id) > (${new Date(after.createdAt)}::timestamptz, ${after.id}::text)`,
-        );
-      }
-      return (await query.orderBy('created_at').orderBy('id').limit(limit).execute()).map(toRun);
     },
   });
 }

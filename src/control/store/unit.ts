@@ -132,8 +132,6 @@ export interface CommitUnit {
   /** 1 to 4 different streams. */
   readonly parts: readonly StreamPart[];
   readonly outbox: readonly OutboxRow[];
-  /** Waiting dispatches of any run of this tenant that become ready; one that is gone is left alone. */
-  readonly outboxReady?: readonly string[];
   /** Dispatches that are over. */
   readonly outboxDone: readonly string[];
   readonly timers: readonly TimerRow[];

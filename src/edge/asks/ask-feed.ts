@@ -33,11 +33,6 @@ export class AskFeed {
     this.#admit = admit;
   }
 
-  /** Sequence of the first event that this session will present; 0 if none. */
-  firstOpen(durability: Durability): bigint {
-    return BigInt(this.#open.all().find((ask) => isDue(ask, durability))?.sequence ?? 0);
-  }
-
   /** All open runs, with how far their text is known here. A run that is not listed has its answer in the journal. */
   follows(): FollowRun[] {
     return this.#open.all().flatMap(({ record }) => (record.event ? [this.#views.position(record.event.run)] : []));

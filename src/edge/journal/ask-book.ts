@@ -29,11 +29,6 @@ export class AskBook implements Fold {
     return this.#open.get(run);
   }
 
-  /** The open ask of an owner's request, so that a repeated one attaches to it. */
-  byRequest(requestId: string): OpenAskEntry | undefined {
-    return requestId ? this.open().find((ask) => ask.requestId === requestId) : undefined;
-  }
-
   /** Oldest first. */
   open(): OpenAskEntry[] {
     return [...this.#open.values()].sort((a, b) => a.sequence - b.sequence);

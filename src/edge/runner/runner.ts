@@ -10,7 +10,6 @@ import {
   type SignedToolCall,
   type ToolCall,
   ToolProgressSchema,
-  ToolReceivedSchema,
   type ToolResult,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { type Withheld, WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
@@ -130,8 +129,7 @@ export class ToolRunner {
     const call = verifyCall(signed, session);
     this.#calls++;
     this.#timeOf(call);
-    // Not awaited: from its verification on a call is among the open ones, so that a Hello which lacks it is proof that it never began.
-    sink.received(create(ToolReceivedSchema, { job: call.job, epoch: call.epoch })).catch(() => {});
+    // Nothing is awaited: from its verification on a call is among the open ones, so that a Hello which lacks it is proof that it never began.
     await this.#answer(call, sink);
   }
 

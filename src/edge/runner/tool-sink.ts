@@ -1,5 +1,5 @@
 // How the runner and the session meet: calls come in with the session they came by, answers go out through a sink.
-import type { ToolProgress, ToolReceived, ToolResult } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolProgress, ToolResult } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 
 /** What a tool call is verified against. */
 export interface SessionView {
@@ -16,7 +16,6 @@ export interface SessionView {
  * drops them: unsettled results are sent again by `resend`. Each call resolves when there was room.
  */
 export interface ToolSink {
-  received(message: ToolReceived): Promise<void>;
   progress(message: ToolProgress): Promise<void>;
   result(message: ToolResult): Promise<void>;
 }

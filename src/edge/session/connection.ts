@@ -15,7 +15,6 @@ import {
   ConnectRequestSchema,
   type ConnectResponse,
   type ConversationSummary,
-  EdgeMetricsSchema,
   EdgeService,
   EventOutcomeSchema,
   GoodbyeSchema,
@@ -78,8 +77,6 @@ export interface ConnectionDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly options: ConnectionOptions;
-  /** Open asks, for the metrics. */
-  readonly waitingAsks: () => number;
   /** Told what a conversation was about. */
   readonly onSummary?: (summary: ConversationSummary) => void;
   /** The session may begin; nothing but Hello was sent. It may still be refused by throwing. */
@@ -101,7 +98,6 @@ export type ConnectionEnd =
 
 /** http2 windows; small, because the box is. */
 const HTTP2 = { settings: { initialWindowSize: 256 << 10, maxConcurrentStreams: 4 } };
-const METRICS_EVERY = 6;
 
 /** Frames that concern one job or run, or what is told by the way: what is wrong with them ends no session. */
 const ENDS_NO_SESSION: ReadonlySet<ConnectResponse['frame']['case']> = new Set([
@@ -197,7 +193,7 @@ export class Connection {
   leave(returns: boolean): void {
     const end: ConnectionEnd = { kind: returns ? 'drained' : 'stopped' };
     this.#leaving = end;
-    this.#outbox.close({ last: { case: 'goodbye', value: create(GoodbyeSchema, { returns }) } });
+    this.#outbox.close({ last: { case: 'goodbye', value: create(GoodbyeSchema) } });
     this.#stops.push(this.#deps.clock.after(this.#deps.options.goodbyeMs, () => this.#abort.abort()));
     if (!this.#welcome) this.#finish(end);
   }
@@ -372,7 +368,6 @@ export class Connection {
   }
 
   readonly #sink: ToolSink = {
-    received: async (value) => this.#urgent({ case: 'toolReceived', value }),
     progress: async (value) => void (await this.#outbox.push({ case: 'toolProgress', value })),
     result: async (value) => void (await this.#outbox.push(await this.#placed({ case: 'toolResult', value }))),
   };
@@ -403,7 +398,7 @@ export class Connection {
 
   /** Pings, and ends the session when nothing came for two intervals. */
   #beat(): void {
-    const { clock, runner, waitingAsks } = this.#deps;
+    const { clock } = this.#deps;
     if (this.#end) return;
     const silent = clock.monotonic() - this.#lastReceived;
     const allowed = 2 * this.#heartbeatMs;
@@ -412,14 +407,6 @@ export class Connection {
       return;
     }
     this.#urgent({ case: 'ping', value: create(PingSchema, { nonce: BigInt(++this.#beats) }) });
-    if (this.#beats % METRICS_EVERY === 0) {
-      const value = create(EdgeMetricsSchema, {
-        residentBytes: BigInt(process.memoryUsage.rss()),
-        waitingEvents: waitingAsks(),
-        toolCalls: BigInt(runner.calls),
-      });
-      this.#urgent({ case: 'metrics', value });
-    }
     this.#stopBeat = clock.after(Math.min(this.#heartbeatMs, allowed - silent), () => this.#beat());
   }
 

@@ -4,7 +4,6 @@ import { create } from '@bufbuild/protobuf';
 import { type ModelInfo, ModelInfoSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   ConnectRequestSchema,
-  Durability,
   type Hello,
   HelloSchema,
   type SignedTime,
@@ -74,7 +73,6 @@ export class EdgeSession {
   #connection: Connection | undefined;
   #running: Promise<void> | undefined;
   #status: SessionStatus;
-  #durability: Durability = Durability.UNSPECIFIED;
   #sessions = 0;
   #welcomedAt: number | undefined;
 
@@ -160,7 +158,6 @@ export class EdgeSession {
       journal: await journal.position(),
       lastSessionEpoch: last?.epoch ?? 0n,
       resumeToken: last?.resumeToken ?? new Uint8Array(),
-      firstOpenEvent: feed.firstOpen(this.#durability),
       openToolCalls: runner.openCalls().slice(0, 1024),
       follows: feed.follows(),
     });
@@ -181,7 +178,6 @@ export class EdgeSession {
   async #welcomed(welcome: Welcome): Promise<void> {
     await this.#timeIs(welcome.signedTime, welcome.sessionNonce);
     await this.#deps.journal.opened(welcome.sessionEpoch, welcome.anchor, new Uint8Array(welcome.resumeToken));
-    this.#durability = welcome.durability;
     this.#welcomedAt = this.#deps.clock.monotonic();
     this.#deps.log.info('connected', { epoch: welcome.sessionEpoch.toString(), durability: welcome.durability });
     this.#set({

@@ -29,8 +29,6 @@ export interface CallRunner {
   resend(sink: ToolSink): Promise<void>;
   /** The control plane has committed the result of a key for a job. */
   settled(idempotencyKey: string, job: string): Promise<void>;
-  /** Tool calls since the start. */
-  readonly calls: number;
 }
 
 /** Where the journal stands, and what the control plane anchored. */

@@ -37,7 +37,6 @@ export const idleRunner: CallRunner = {
   openCalls: () => [],
   resend: async () => {},
   settled: async () => {},
-  calls: 0,
 };
 
 export interface Parts {
@@ -110,7 +109,6 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     feed: new AskFeed(journal, open, asks.views, (event) => gate.admitAsk(event)),
     clock: systemClock,
     log,
-    waitingAsks: () => open.size,
     journal: sessionJournal(journal),
     manifest: create(ManifestSchema, { build: 'test' }),
     bootId: newId(),

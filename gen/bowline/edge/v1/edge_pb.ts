@@ -22,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/edge/v1/edge.proto.
  */
 export const file_bowline_edge_v1_edge: GenFile = /*@__PURE__*/
-  fileDesc("Chpib3dsaW5lL2VkZ2UvdjEvZWRnZS5wcm90bxIPYm93bGluZS5lZGdlLnYxItEFCg5Db25uZWN0UmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchInCgVoZWxsbxgCIAEoCzIWLmJvd2xpbmUuZWRnZS52MS5IZWxsb0gAEjAKCnVzZXJfZXZlbnQYAyABKAsyGi5ib3dsaW5lLmVkZ2UudjEuVXNlckV2ZW50SAASMAoKY2FuY2VsX3J1bhgEIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5DYW5jZWxSdW5IABI2Cg10b29sX3JlY2VpdmVkGAUgASgLMh0uYm93bGluZS5lZGdlLnYxLlRvb2xSZWNlaXZlZEgAEjYKDXRvb2xfcHJvZ3Jlc3MYBiABKAsyHS5ib3dsaW5lLmVkZ2UudjEuVG9vbFByb2dyZXNzSAASMgoLdG9vbF9yZXN1bHQYByABKAsyGy5ib3dsaW5lLmVkZ2UudjEuVG9vbFJlc3VsdEgAEjAKCmZvbGxvd19ydW4YCCABKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuSAASMQoIbWFuaWZlc3QYCSABKAsyHS5ib3dsaW5lLm1hbmlmZXN0LnYxLk1hbmlmZXN0SAASLwoHbWV0cmljcxgKIAEoCzIcLmJvd2xpbmUuZWRnZS52MS5FZGdlTWV0cmljc0gAEicKBHBpbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgMIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIrCgdnb29kYnllGA0gASgLMhguYm93bGluZS5lZGdlLnYxLkdvb2RieWVIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAQg4KBWZyYW1lEgW6SAIIASK/BwoPQ29ubmVjdFJlc3BvbnNlEi4KBmhlYWRlchgBIAEoCzIeLmJvd2xpbmUuY29tbW9uLnYxLkZyYW1lSGVhZGVyEisKB3dlbGNvbWUYAiABKAsyGC5ib3dsaW5lLmVkZ2UudjEuV2VsY29tZUgAEjYKDWV2ZW50X291dGNvbWUYAyABKAsyHS5ib3dsaW5lLmVkZ2UudjEuRXZlbnRPdXRjb21lSAASNAoJdG9vbF9jYWxsGAQgASgLMh8uYm93bGluZS5lZGdlLnYxLlNpZ25lZFRvb2xDYWxsSAASMgoLY2FuY2VsX3Rvb2wYBSABKAsyGy5ib3dsaW5lLmVkZ2UudjEuQ2FuY2VsVG9vbEgAEkUKFXRvb2xfcmVzdWx0X2NvbW1pdHRlZBgGIAEoCzIkLmJvd2xpbmUuZWRnZS52MS5Ub29sUmVzdWx0Q29tbWl0dGVkSAASMAoKcnVuX3VwZGF0ZRgHIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5SdW5VcGRhdGVIABIsCghydW5fdGV4dBgIIAEoCzIYLmJvd2xpbmUuZWRnZS52MS5SdW5UZXh0SAASLgoJcnVuX2VuZGVkGAkgASgLMhkuYm93bGluZS5lZGdlLnYxLlJ1bkVuZGVkSAASJwoEcGluZxgKIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBpbmdIABInCgRwb25nGAsgASgLMhcuYm93bGluZS5jb21tb24udjEuUG9uZ0gAEikKBWRyYWluGAwgASgLMhguYm93bGluZS5jb21tb24udjEuRHJhaW5IABIxCgpzdXBlcnNlZGVkGA0gASgLMhsuYm93bGluZS5lZGdlLnYxLlN1cGVyc2VkZWRIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAEkQKFGNvbnZlcnNhdGlvbl9zdW1tYXJ5GA8gASgLMiQuYm93bGluZS5lZGdlLnYxLkNvbnZlcnNhdGlvblN1bW1hcnlIABIyCgtydW5fdW5rbm93bhgVIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5SdW5Vbmtub3duSAASLQoFbW9kZWwYFiABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm9IABIyCgtzaWduZWRfdGltZRgUIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduZWRUaW1lSABCDgoFZnJhbWUSBbpIAggBImMKE0NvbnZlcnNhdGlvblN1bW1hcnkSHQoMY29udmVyc2F0aW9uGAEgASgJQge6SARyAhhAEhQKA3J1bhgCIAEoCUIHukgEcgIYQBIXCgR0ZXh0GAMgASgJQgm6SAZyBBiAgAQivAMKBUhlbGxvEjkKCHZlcnNpb25zGAEgASgLMh8uYm93bGluZS5jb21tb24udjEuVmVyc2lvblJhbmdlQga6SAPIAQESNwoIbWFuaWZlc3QYAiABKAsyHS5ib3dsaW5lLm1hbmlmZXN0LnYxLk1hbmlmZXN0Qga6SAPIAQESHwoHYm9vdF9pZBgDIAEoCUIOukgHcgUYJLABAcjzGAESOQoHam91cm5hbBgEIAEoCzIgLmJvd2xpbmUuZWRnZS52MS5Kb3VybmFsUG9zaXRpb25CBrpIA8gBARIiCgxyZXN1bWVfdG9rZW4YBSABKAxCDLpIBXoDGIACyPMYARIYChBmaXJzdF9vcGVuX2V2ZW50GAYgASgEEkEKD29wZW5fdG9vbF9jYWxscxgHIAMoCzIdLmJvd2xpbmUuZWRnZS52MS5PcGVuVG9vbENhbGxCCbpIBpIBAxCACBI2Cgdmb2xsb3dzGAggAygLMhouYm93bGluZS5lZGdlLnYxLkZvbGxvd1J1bkIJukgGkgEDEIACEioKEmxhc3Rfc2Vzc2lvbl9lcG9jaBgJIAEoBEIOukgLMgkQgICAgICAgBAipgEKD0pvdXJuYWxQb3NpdGlvbhIiCgpqb3VybmFsX2lkGAEgASgJQg66SAdyBRgksAEByPMYARIQCghzZXF1ZW5jZRgCIAEoBBIeCgloZWFkX2hhc2gYAyABKAxCC7pIBHoCGCDI8xgBEiIKDWFuY2hvcmVkX2hhc2gYBCABKAxCC7pIBHoCGCDI8xgBEhkKEWFuY2hvcmVkX3NlcXVlbmNlGAUgASgEImEKDE9wZW5Ub29sQ2FsbBIZCgNqb2IYASABKAlCDLpIBXIDGIACyPMYARIlCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlCDLpIBXIDGIAByPMYARIPCgdydW5uaW5nGAMgASgIIqEECgdXZWxjb21lEg8KB3ZlcnNpb24YASABKA0SFQoNc2Vzc2lvbl9lcG9jaBgCIAEoBBIgCg1zZXNzaW9uX25vbmNlGAMgASgMQgm6SAZ6BBAQGEASHgoMcmVzdW1lX3Rva2VuGAQgASgMQgi6SAV6AxiAAhIvCgpkdXJhYmlsaXR5GAUgASgOMhsuYm93bGluZS5lZGdlLnYxLkR1cmFiaWxpdHkSLAoJaGVhcnRiZWF0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDXNldHRsZWRfZXZlbnQYByABKAQSMAoLc2lnbmluZ19rZXkYCCABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2lnbmluZ0tleRIrCgZsaW1pdHMYCSABKAsyGy5ib3dsaW5lLm1hbmlmZXN0LnYxLkxpbWl0cxIrCgVtb2RlbBgKIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxIdCgtkZXZpY2VfbmFtZRgLIAEoCUIIukgFcgMYgAESJwoDbm93GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgZhbmNob3IYDSABKAsyIC5ib3dsaW5lLmVkZ2UudjEuSm91cm5hbFBvc2l0aW9uEjAKC3NpZ25lZF90aW1lGBQgASgLMhsuYm93bGluZS5lZGdlLnYxLlNpZ25lZFRpbWUiXAoKU2lnbmVkVGltZRIYCgZzaWduZWQYASABKAxCCLpIBXoDGIAIEhsKCXNpZ25hdHVyZRgCIAEoDEIIukgFegMYgAESFwoGa2V5X2lkGAMgASgJQge6SARyAhhAIpQBCg1UaW1lU3RhdGVtZW50EhcKBmRldmljZRgBIAEoCUIHukgEcgIYQBIYCgdib290X2lkGAIgASgJQge6SARyAhgkEh4KDXNlc3Npb25fbm9uY2UYAyABKAxCB7pIBHoCGEASMAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASJCCgpTaWduaW5nS2V5EhcKBmtleV9pZBgBIAEoCUIHukgEcgIYQBIbCgpwdWJsaWNfa2V5GAIgASgMQge6SAR6AhhAIp8DCglVc2VyRXZlbnQSGQoIc2VxdWVuY2UYASABKARCB7pIBDICIAASIgoKam91cm5hbF9pZBgCIAEoCUIOukgHcgUYJLABAcjzGAESGwoDcnVuGAMgASgJQg66SAdyBRgksAEByPMYARIkCgxjb252ZXJzYXRpb24YBCABKAlCDrpIB3IFGCSwAQHI8xgBEh0KBHRleHQYBSABKAlCD7pICHIGEAEogIAEyPMYBBI1CgZzaGFyZXMYBiADKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2hhcmVHcmFudEIIukgFkgECEBASLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKB3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHgoJaGVhZF9oYXNoGBQgASgMQgu6SAR6AhggyPMYARI9Cgtjb2xsZWN0aW9ucxgJIAMoCzIeLmJvd2xpbmUuZWRnZS52MS5Db2xsZWN0aW9uVXNlQgi6SAWSAQIQECJwCg1Db2xsZWN0aW9uVXNlEhsKBG5hbWUYASABKAlCDbpIBnIEEAEYQMjzGAISGgoFZ3JhbnQYAiABKAlCC7pIBHICGEDI8xgBEiYKCnJlY2lwaWVudHMYAyADKAlCErpIC5IBCBAQIgRyAhhAyPMYAiKEAQoKU2hhcmVHcmFudBIXCgJpZBgBIAEoCUILukgEcgIYQMjzGAESNQoFZmlsZXMYAiADKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2hhcmVkRmlsZUIJukgGkgEDENAPEiYKCnJlY2lwaWVudHMYAyADKAlCErpIC5IBCBAQIgRyAhhAyPMYAiJOCgpTaGFyZWRGaWxlEhoKBHBhdGgYASABKAlCDLpIBXIDGIAgyPMYAhISCgpzdGFydF9saW5lGAIgASgNEhAKCGVuZF9saW5lGAMgASgNIjoKCUNhbmNlbFJ1bhIbCgNydW4YASABKAlCDrpIB3IFGCSwAQHI8xgBEhAKCHNlcXVlbmNlGAIgASgEInoKDEV2ZW50T3V0Y29tZRIQCghzZXF1ZW5jZRgBIAEoBBIUCgNydW4YAiABKAlCB7pIBHICGEASKwoHcmVmdXNlZBgDIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSFQoNc2V0dGxlZF9ldmVudBgEIAEoBCJfCg5TaWduZWRUb29sQ2FsbBIXCgZzaWduZWQYASABKAxCB7pIBHoCEAESGwoJc2lnbmF0dXJlGAIgASgMQgi6SAV6AxiAARIXCgZrZXlfaWQYAyABKAlCB7pIBHICGEAi8wMKCFRvb2xDYWxsEhcKBnRlbmFudBgBIAEoCUIHukgEcgIYQBIXCgZkZXZpY2UYAiABKAlCB7pIBHICGEASHgoNc2Vzc2lvbl9ub25jZRgDIAEoDEIHukgEegIYQBIUCgNydW4YBCABKAlCB7pIBHICGEASFQoDam9iGAUgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgGIAEoBBIYCgZtZXRob2QYByABKAlCCLpIBXIDGIACEg4KBnBhcmFtcxgIIAEoDBIjCg9pZGVtcG90ZW5jeV9rZXkYCSABKAlCCrpIB3IFEAEYgAESNgoKaXNzdWVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARI3CgtleHBpcmVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIrCghkZWFkbGluZRgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIzCgxjb25maXJtYXRpb24YDSABKA4yHS5ib3dsaW5lLmVkZ2UudjEuQ29uZmlybWF0aW9uEhoKCXJlY2lwaWVudBgOIAEoCUIHukgEcgIYQBIbCglwcmluY2lwYWwYDyABKAlCCLpIBXIDGIABIjgKDFRvb2xSZWNlaXZlZBIZCgNqb2IYASABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgCIAEoBCJpCgxUb29sUHJvZ3Jlc3MSGQoDam9iGAEgASgJQgy6SAVyAxiAAsjzGAESDQoFZXBvY2gYAiABKAQSDQoFaW5kZXgYAyABKAQSIAoIcmVzcG9uc2UYBCABKAxCDrpIB3oFGICAgALI8xgEItsDCgpUb29sUmVzdWx0EhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAIgASgEEiUKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUIMukgFcgMYgAHI8xgBEikKBGRvbmUYBCABKAsyGS5ib3dsaW5lLmVkZ2UudjEuVG9vbERvbmVIABIzCg1uZXZlcl9zdGFydGVkGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEi0KB3Vua25vd24YBiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASNQoId2l0aGhlbGQYByADKAsyGC5ib3dsaW5lLnJ1bi52MS5XaXRoaGVsZEIJukgGkgEDEIAIEjEKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzc0IJukgGkgEDEIAIEhAKCHNlcXVlbmNlGAkgASgEEh4KCWhlYWRfaGFzaBgUIAEoDEILukgEegIYIMjzGAESLgoHZWxhcHNlZBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkICGAESEAoIa2V5X2ZyZWUYCyABKAhCDwoGYW5zd2VyEgW6SAIIASJaCghUb29sRG9uZRIhCglyZXNwb25zZXMYASADKAxCDrpIB5IBBBCAgATI8xgEEisKB2ZhaWx1cmUYAiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIjIKCkNhbmNlbFRvb2wSFQoDam9iGAEgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgCIAEoBCJeChNUb29sUmVzdWx0Q29tbWl0dGVkEhUKA2pvYhgBIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYAiABKAQSIQoPaWRlbXBvdGVuY3lfa2V5GAMgASgJQgi6SAVyAxiAASJfCglGb2xsb3dSdW4SGAoDcnVuGAEgASgJQgu6SARyAhhAyPMYARIZCgNqb2IYAiABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgDIAEoBBIOCgZvZmZzZXQYBCABKAQiYAoJUnVuVXBkYXRlEhQKA3J1bhgBIAEoCUIHukgEcgIYQBIgCgNqb2IYAiABKAsyEy5ib3dsaW5lLnJ1bi52MS5Kb2ISGwoJd2FpdHNfZm9yGAMgASgJQgi6SAVyAxiACCJJCgdSdW5UZXh0EhQKA3J1bhgBIAEoCUIHukgEcgIYQBIoCgVjaHVuaxgCIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVuayJKCghSdW5FbmRlZBIUCgNydW4YASABKAlCB7pIBHICGEASKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUiIgoKUnVuVW5rbm93bhIUCgNydW4YASABKAlCB7pIBHICGEAiVgoKU3VwZXJzZWRlZBIVCg1zZXNzaW9uX2Vwb2NoGAEgASgEEhcKBnJlYXNvbhgCIAEoCUIHukgEcgIYPxIYCgdib290X2lkGAMgASgJQge6SARyAhhAIhoKB0dvb2RieWUSDwoHcmV0dXJucxgBIAEoCCJRCgtFZGdlTWV0cmljcxIWCg5yZXNpZGVudF9ieXRlcxgBIAEoBBIWCg53YWl0aW5nX2V2ZW50cxgCIAEoDRISCgp0b29sX2NhbGxzGAMgASgEKlYKCkR1cmFiaWxpdHkSGgoWRFVSQUJJTElUWV9VTlNQRUNJRklFRBAAEhYKEkRVUkFCSUxJVFlfUFJPQ0VTUxABEhQKEERVUkFCSUxJVFlfUE9XRVIQAipFCgxDb25maXJtYXRpb24SHAoYQ09ORklSTUFUSU9OX1VOU1BFQ0lGSUVEEAASFwoTQ09ORklSTUFUSU9OX0FMV0FZUxABMl8KC0VkZ2VTZXJ2aWNlElAKB0Nvbm5lY3QSHy5ib3dsaW5lLmVkZ2UudjEuQ29ubmVjdFJlcXVlc3QaIC5ib3dsaW5lLmVkZ2UudjEuQ29ubmVjdFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chpib3dsaW5lL2VkZ2UvdjEvZWRnZS5wcm90bxIPYm93bGluZS5lZGdlLnYxIukECg5Db25uZWN0UmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchInCgVoZWxsbxgCIAEoCzIWLmJvd2xpbmUuZWRnZS52MS5IZWxsb0gAEjAKCnVzZXJfZXZlbnQYAyABKAsyGi5ib3dsaW5lLmVkZ2UudjEuVXNlckV2ZW50SAASMAoKY2FuY2VsX3J1bhgEIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5DYW5jZWxSdW5IABI2Cg10b29sX3Byb2dyZXNzGAYgASgLMh0uYm93bGluZS5lZGdlLnYxLlRvb2xQcm9ncmVzc0gAEjIKC3Rvb2xfcmVzdWx0GAcgASgLMhsuYm93bGluZS5lZGdlLnYxLlRvb2xSZXN1bHRIABIwCgpmb2xsb3dfcnVuGAggASgLMhouYm93bGluZS5lZGdlLnYxLkZvbGxvd1J1bkgAEicKBHBpbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgMIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIrCgdnb29kYnllGA0gASgLMhguYm93bGluZS5lZGdlLnYxLkdvb2RieWVIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAQg4KBWZyYW1lEgW6SAIIAUoECAUQBkoECAkQCkoECAoQC1INdG9vbF9yZWNlaXZlZFIIbWFuaWZlc3RSB21ldHJpY3MivwcKD0Nvbm5lY3RSZXNwb25zZRIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchIrCgd3ZWxjb21lGAIgASgLMhguYm93bGluZS5lZGdlLnYxLldlbGNvbWVIABI2Cg1ldmVudF9vdXRjb21lGAMgASgLMh0uYm93bGluZS5lZGdlLnYxLkV2ZW50T3V0Y29tZUgAEjQKCXRvb2xfY2FsbBgEIAEoCzIfLmJvd2xpbmUuZWRnZS52MS5TaWduZWRUb29sQ2FsbEgAEjIKC2NhbmNlbF90b29sGAUgASgLMhsuYm93bGluZS5lZGdlLnYxLkNhbmNlbFRvb2xIABJFChV0b29sX3Jlc3VsdF9jb21taXR0ZWQYBiABKAsyJC5ib3dsaW5lLmVkZ2UudjEuVG9vbFJlc3VsdENvbW1pdHRlZEgAEjAKCnJ1bl91cGRhdGUYByABKAsyGi5ib3dsaW5lLmVkZ2UudjEuUnVuVXBkYXRlSAASLAoIcnVuX3RleHQYCCABKAsyGC5ib3dsaW5lLmVkZ2UudjEuUnVuVGV4dEgAEi4KCXJ1bl9lbmRlZBgJIAEoCzIZLmJvd2xpbmUuZWRnZS52MS5SdW5FbmRlZEgAEicKBHBpbmcYCiABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgLIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIpCgVkcmFpbhgMIAEoCzIYLmJvd2xpbmUuY29tbW9uLnYxLkRyYWluSAASMQoKc3VwZXJzZWRlZBgNIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TdXBlcnNlZGVkSAASOQoNdW5pbXBsZW1lbnRlZBgOIAEoCzIgLmJvd2xpbmUuY29tbW9uLnYxLlVuaW1wbGVtZW50ZWRIABJEChRjb252ZXJzYXRpb25fc3VtbWFyeRgPIAEoCzIkLmJvd2xpbmUuZWRnZS52MS5Db252ZXJzYXRpb25TdW1tYXJ5SAASMgoLcnVuX3Vua25vd24YFSABKAsyGy5ib3dsaW5lLmVkZ2UudjEuUnVuVW5rbm93bkgAEi0KBW1vZGVsGBYgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvSAASMgoLc2lnbmVkX3RpbWUYFCABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2lnbmVkVGltZUgAQg4KBWZyYW1lEgW6SAIIASJjChNDb252ZXJzYXRpb25TdW1tYXJ5Eh0KDGNvbnZlcnNhdGlvbhgBIAEoCUIHukgEcgIYQBIUCgNydW4YAiABKAlCB7pIBHICGEASFwoEdGV4dBgDIAEoCUIJukgGcgQYgIAEIroDCgVIZWxsbxI5Cgh2ZXJzaW9ucxgBIAEoCzIfLmJvd2xpbmUuY29tbW9uLnYxLlZlcnNpb25SYW5nZUIGukgDyAEBEjcKCG1hbmlmZXN0GAIgASgLMh0uYm93bGluZS5tYW5pZmVzdC52MS5NYW5pZmVzdEIGukgDyAEBEh8KB2Jvb3RfaWQYAyABKAlCDrpIB3IFGCSwAQHI8xgBEjkKB2pvdXJuYWwYBCABKAsyIC5ib3dsaW5lLmVkZ2UudjEuSm91cm5hbFBvc2l0aW9uQga6SAPIAQESIgoMcmVzdW1lX3Rva2VuGAUgASgMQgy6SAV6AxiAAsjzGAESQQoPb3Blbl90b29sX2NhbGxzGAcgAygLMh0uYm93bGluZS5lZGdlLnYxLk9wZW5Ub29sQ2FsbEIJukgGkgEDEIAIEjYKB2ZvbGxvd3MYCCADKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuQgm6SAaSAQMQgAISKgoSbGFzdF9zZXNzaW9uX2Vwb2NoGAkgASgEQg66SAsyCRCAgICAgICAEEoECAYQB1IQZmlyc3Rfb3Blbl9ldmVudCKmAQoPSm91cm5hbFBvc2l0aW9uEiIKCmpvdXJuYWxfaWQYASABKAlCDrpIB3IFGCSwAQHI8xgBEhAKCHNlcXVlbmNlGAIgASgEEh4KCWhlYWRfaGFzaBgDIAEoDEILukgEegIYIMjzGAESIgoNYW5jaG9yZWRfaGFzaBgEIAEoDEILukgEegIYIMjzGAESGQoRYW5jaG9yZWRfc2VxdWVuY2UYBSABKAQiYQoMT3BlblRvb2xDYWxsEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEiUKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUIMukgFcgMYgAHI8xgBEg8KB3J1bm5pbmcYAyABKAginwQKB1dlbGNvbWUSDwoHdmVyc2lvbhgBIAEoDRIVCg1zZXNzaW9uX2Vwb2NoGAIgASgEEiAKDXNlc3Npb25fbm9uY2UYAyABKAxCCbpIBnoEEBAYQBIeCgxyZXN1bWVfdG9rZW4YBCABKAxCCLpIBXoDGIACEi8KCmR1cmFiaWxpdHkYBSABKA4yGy5ib3dsaW5lLmVkZ2UudjEuRHVyYWJpbGl0eRIsCgloZWFydGJlYXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoLc2lnbmluZ19rZXkYCCABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2lnbmluZ0tleRIrCgZsaW1pdHMYCSABKAsyGy5ib3dsaW5lLm1hbmlmZXN0LnYxLkxpbWl0cxIrCgVtb2RlbBgKIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxIdCgtkZXZpY2VfbmFtZRgLIAEoCUIIukgFcgMYgAESJwoDbm93GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgZhbmNob3IYDSABKAsyIC5ib3dsaW5lLmVkZ2UudjEuSm91cm5hbFBvc2l0aW9uEjAKC3NpZ25lZF90aW1lGBQgASgLMhsuYm93bGluZS5lZGdlLnYxLlNpZ25lZFRpbWVKBAgHEAhSDXNldHRsZWRfZXZlbnQiXAoKU2lnbmVkVGltZRIYCgZzaWduZWQYASABKAxCCLpIBXoDGIAIEhsKCXNpZ25hdHVyZRgCIAEoDEIIukgFegMYgAESFwoGa2V5X2lkGAMgASgJQge6SARyAhhAIpQBCg1UaW1lU3RhdGVtZW50EhcKBmRldmljZRgBIAEoCUIHukgEcgIYQBIYCgdib290X2lkGAIgASgJQge6SARyAhgkEh4KDXNlc3Npb25fbm9uY2UYAyABKAxCB7pIBHoCGEASMAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASJCCgpTaWduaW5nS2V5EhcKBmtleV9pZBgBIAEoCUIHukgEcgIYQBIbCgpwdWJsaWNfa2V5GAIgASgMQge6SAR6AhhAIp8DCglVc2VyRXZlbnQSGQoIc2VxdWVuY2UYASABKARCB7pIBDICIAASIgoKam91cm5hbF9pZBgCIAEoCUIOukgHcgUYJLABAcjzGAESGwoDcnVuGAMgASgJQg66SAdyBRgksAEByPMYARIkCgxjb252ZXJzYXRpb24YBCABKAlCDrpIB3IFGCSwAQHI8xgBEh0KBHRleHQYBSABKAlCD7pICHIGEAEogIAEyPMYBBI1CgZzaGFyZXMYBiADKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2hhcmVHcmFudEIIukgFkgECEBASLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKB3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHgoJaGVhZF9oYXNoGBQgASgMQgu6SAR6AhggyPMYARI9Cgtjb2xsZWN0aW9ucxgJIAMoCzIeLmJvd2xpbmUuZWRnZS52MS5Db2xsZWN0aW9uVXNlQgi6SAWSAQIQECJwCg1Db2xsZWN0aW9uVXNlEhsKBG5hbWUYASABKAlCDbpIBnIEEAEYQMjzGAISGgoFZ3JhbnQYAiABKAlCC7pIBHICGEDI8xgBEiYKCnJlY2lwaWVudHMYAyADKAlCErpIC5IBCBAQIgRyAhhAyPMYAiKEAQoKU2hhcmVHcmFudBIXCgJpZBgBIAEoCUILukgEcgIYQMjzGAESNQoFZmlsZXMYAiADKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2hhcmVkRmlsZUIJukgGkgEDENAPEiYKCnJlY2lwaWVudHMYAyADKAlCErpIC5IBCBAQIgRyAhhAyPMYAiJOCgpTaGFyZWRGaWxlEhoKBHBhdGgYASABKAlCDLpIBXIDGIAgyPMYAhISCgpzdGFydF9saW5lGAIgASgNEhAKCGVuZF9saW5lGAMgASgNIjoKCUNhbmNlbFJ1bhIbCgNydW4YASABKAlCDrpIB3IFGCSwAQHI8xgBEhAKCHNlcXVlbmNlGAIgASgEIngKDEV2ZW50T3V0Y29tZRIQCghzZXF1ZW5jZRgBIAEoBBIUCgNydW4YAiABKAlCB7pIBHICGEASKwoHcmVmdXNlZBgDIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVKBAgEEAVSDXNldHRsZWRfZXZlbnQiXwoOU2lnbmVkVG9vbENhbGwSFwoGc2lnbmVkGAEgASgMQge6SAR6AhABEhsKCXNpZ25hdHVyZRgCIAEoDEIIukgFegMYgAESFwoGa2V5X2lkGAMgASgJQge6SARyAhhAIvMDCghUb29sQ2FsbBIXCgZ0ZW5hbnQYASABKAlCB7pIBHICGEASFwoGZGV2aWNlGAIgASgJQge6SARyAhhAEh4KDXNlc3Npb25fbm9uY2UYAyABKAxCB7pIBHoCGEASFAoDcnVuGAQgASgJQge6SARyAhhAEhUKA2pvYhgFIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYBiABKAQSGAoGbWV0aG9kGAcgASgJQgi6SAVyAxiAAhIOCgZwYXJhbXMYCCABKAwSIwoPaWRlbXBvdGVuY3lfa2V5GAkgASgJQgq6SAdyBRABGIABEjYKCmlzc3VlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESNwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESKwoIZGVhZGxpbmUYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMwoMY29uZmlybWF0aW9uGA0gASgOMh0uYm93bGluZS5lZGdlLnYxLkNvbmZpcm1hdGlvbhIaCglyZWNpcGllbnQYDiABKAlCB7pIBHICGEASGwoJcHJpbmNpcGFsGA8gASgJQgi6SAVyAxiAASJpCgxUb29sUHJvZ3Jlc3MSGQoDam9iGAEgASgJQgy6SAVyAxiAAsjzGAESDQoFZXBvY2gYAiABKAQSDQoFaW5kZXgYAyABKAQSIAoIcmVzcG9uc2UYBCABKAxCDrpIB3oFGICAgALI8xgEItsDCgpUb29sUmVzdWx0EhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAIgASgEEiUKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUIMukgFcgMYgAHI8xgBEikKBGRvbmUYBCABKAsyGS5ib3dsaW5lLmVkZ2UudjEuVG9vbERvbmVIABIzCg1uZXZlcl9zdGFydGVkGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEi0KB3Vua25vd24YBiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASNQoId2l0aGhlbGQYByADKAsyGC5ib3dsaW5lLnJ1bi52MS5XaXRoaGVsZEIJukgGkgEDEIAIEjEKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzc0IJukgGkgEDEIAIEhAKCHNlcXVlbmNlGAkgASgEEh4KCWhlYWRfaGFzaBgUIAEoDEILukgEegIYIMjzGAESLgoHZWxhcHNlZBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkICGAESEAoIa2V5X2ZyZWUYCyABKAhCDwoGYW5zd2VyEgW6SAIIASJaCghUb29sRG9uZRIhCglyZXNwb25zZXMYASADKAxCDrpIB5IBBBCAgATI8xgEEisKB2ZhaWx1cmUYAiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIjIKCkNhbmNlbFRvb2wSFQoDam9iGAEgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgCIAEoBCJeChNUb29sUmVzdWx0Q29tbWl0dGVkEhUKA2pvYhgBIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYAiABKAQSIQoPaWRlbXBvdGVuY3lfa2V5GAMgASgJQgi6SAVyAxiAASJfCglGb2xsb3dSdW4SGAoDcnVuGAEgASgJQgu6SARyAhhAyPMYARIZCgNqb2IYAiABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgDIAEoBBIOCgZvZmZzZXQYBCABKAQiYAoJUnVuVXBkYXRlEhQKA3J1bhgBIAEoCUIHukgEcgIYQBIgCgNqb2IYAiABKAsyEy5ib3dsaW5lLnJ1bi52MS5Kb2ISGwoJd2FpdHNfZm9yGAMgASgJQgi6SAVyAxiACCJJCgdSdW5UZXh0EhQKA3J1bhgBIAEoCUIHukgEcgIYQBIoCgVjaHVuaxgCIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVuayJKCghSdW5FbmRlZBIUCgNydW4YASABKAlCB7pIBHICGEASKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUiIgoKUnVuVW5rbm93bhIUCgNydW4YASABKAlCB7pIBHICGEAiVgoKU3VwZXJzZWRlZBIVCg1zZXNzaW9uX2Vwb2NoGAEgASgEEhcKBnJlYXNvbhgCIAEoCUIHukgEcgIYPxIYCgdib290X2lkGAMgASgJQge6SARyAhhAIhgKB0dvb2RieWVKBAgBEAJSB3JldHVybnMqVgoKRHVyYWJpbGl0eRIaChZEVVJBQklMSVRZX1VOU1BFQ0lGSUVEEAASFgoSRFVSQUJJTElUWV9QUk9DRVNTEAESFAoQRFVSQUJJTElUWV9QT1dFUhACKkUKDENvbmZpcm1hdGlvbhIcChhDT05GSVJNQVRJT05fVU5TUEVDSUZJRUQQABIXChNDT05GSVJNQVRJT05fQUxXQVlTEAEyXwoLRWRnZVNlcnZpY2USUAoHQ29ubmVjdBIfLmJvd2xpbmUuZWRnZS52MS5Db25uZWN0UmVxdWVzdBogLmJvd2xpbmUuZWRnZS52MS5Db25uZWN0UmVzcG9uc2UoATABYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A frame from the edge.
@@ -68,14 +68,6 @@ export type ConnectRequest = Message<"bowline.edge.v1.ConnectRequest"> & {
     case: "cancelRun";
   } | {
     /**
-     * A tool call was received and will be answered; it need not be sent again in this session.
-     *
-     * @generated from field: bowline.edge.v1.ToolReceived tool_received = 5;
-     */
-    value: ToolReceived;
-    case: "toolReceived";
-  } | {
-    /**
      * A streamed response message of a running tool call.
      *
      * @generated from field: bowline.edge.v1.ToolProgress tool_progress = 6;
@@ -98,22 +90,6 @@ export type ConnectRequest = Message<"bowline.edge.v1.ConnectRequest"> & {
      */
     value: FollowRun;
     case: "followRun";
-  } | {
-    /**
-     * The manifest changed.
-     *
-     * @generated from field: bowline.manifest.v1.Manifest manifest = 9;
-     */
-    value: Manifest;
-    case: "manifest";
-  } | {
-    /**
-     * Numbers about this edge.
-     *
-     * @generated from field: bowline.edge.v1.EdgeMetrics metrics = 10;
-     */
-    value: EdgeMetrics;
-    case: "metrics";
   } | {
     /**
      * Heartbeat.
@@ -184,7 +160,7 @@ export type ConnectResponse = Message<"bowline.edge.v1.ConnectResponse"> & {
     case: "welcome";
   } | {
     /**
-     * What became of user events.
+     * What became of a user event.
      *
      * @generated from field: bowline.edge.v1.EventOutcome event_outcome = 3;
      */
@@ -357,7 +333,8 @@ export const ConversationSummarySchema: GenMessage<ConversationSummary> = /*@__P
   messageDesc(file_bowline_edge_v1_edge, 2);
 
 /**
- * The first frame of an edge.
+ * The first frame of an edge. User events that have no outcome or, under PROCESS durability, no answer yet follow as frames, in
+ * order.
  *
  * @generated from message bowline.edge.v1.Hello
  */
@@ -396,14 +373,6 @@ export type Hello = Message<"bowline.edge.v1.Hello"> & {
    * @generated from field: bytes resume_token = 5;
    */
   resumeToken: Uint8Array;
-
-  /**
-   * Journal sequence of the first user event that has no outcome or, under PROCESS durability, no answer yet; 0 if none.
-   * These events follow as frames, in order.
-   *
-   * @generated from field: uint64 first_open_event = 6;
-   */
-  firstOpenEvent: bigint;
 
   /**
    * Tool calls that run or whose results are not committed. Results follow as frames.
@@ -566,13 +535,6 @@ export type Welcome = Message<"bowline.edge.v1.Welcome"> & {
    * @generated from field: google.protobuf.Duration heartbeat = 6;
    */
   heartbeat?: Duration | undefined;
-
-  /**
-   * All user events up to this journal sequence have an outcome.
-   *
-   * @generated from field: uint64 settled_event = 7;
-   */
-  settledEvent: bigint;
 
   /**
    * Key that signs tool calls.
@@ -956,7 +918,7 @@ export const CancelRunSchema: GenMessage<CancelRun> = /*@__PURE__*/
   messageDesc(file_bowline_edge_v1_edge, 14);
 
 /**
- * What became of user events.
+ * What became of a user event.
  *
  * @generated from message bowline.edge.v1.EventOutcome
  */
@@ -981,13 +943,6 @@ export type EventOutcome = Message<"bowline.edge.v1.EventOutcome"> & {
    * @generated from field: bowline.common.v1.Failure refused = 3;
    */
   refused?: Failure | undefined;
-
-  /**
-   * All events up to this sequence have an outcome.
-   *
-   * @generated from field: uint64 settled_event = 4;
-   */
-  settledEvent: bigint;
 };
 
 /**
@@ -1153,34 +1108,6 @@ export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
   messageDesc(file_bowline_edge_v1_edge, 17);
 
 /**
- * A tool call was received.
- *
- * @generated from message bowline.edge.v1.ToolReceived
- */
-export type ToolReceived = Message<"bowline.edge.v1.ToolReceived"> & {
-  /**
-   * Job.
-   *
-   * @generated from field: string job = 1;
-   */
-  job: string;
-
-  /**
-   * Attempt.
-   *
-   * @generated from field: uint64 epoch = 2;
-   */
-  epoch: bigint;
-};
-
-/**
- * Describes the message bowline.edge.v1.ToolReceived.
- * Use `create(ToolReceivedSchema)` to create a new message.
- */
-export const ToolReceivedSchema: GenMessage<ToolReceived> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 18);
-
-/**
  * A streamed response message of a running tool call.
  *
  * @generated from message bowline.edge.v1.ToolProgress
@@ -1220,7 +1147,7 @@ export type ToolProgress = Message<"bowline.edge.v1.ToolProgress"> & {
  * Use `create(ToolProgressSchema)` to create a new message.
  */
 export const ToolProgressSchema: GenMessage<ToolProgress> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 19);
+  messageDesc(file_bowline_edge_v1_edge, 18);
 
 /**
  * The answer to a tool call: one of three.
@@ -1330,7 +1257,7 @@ export type ToolResult = Message<"bowline.edge.v1.ToolResult"> & {
  * Use `create(ToolResultSchema)` to create a new message.
  */
 export const ToolResultSchema: GenMessage<ToolResult> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 20);
+  messageDesc(file_bowline_edge_v1_edge, 19);
 
 /**
  * A tool call that ran to its end.
@@ -1358,7 +1285,7 @@ export type ToolDone = Message<"bowline.edge.v1.ToolDone"> & {
  * Use `create(ToolDoneSchema)` to create a new message.
  */
 export const ToolDoneSchema: GenMessage<ToolDone> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 21);
+  messageDesc(file_bowline_edge_v1_edge, 20);
 
 /**
  * Stop a tool call.
@@ -1386,7 +1313,7 @@ export type CancelTool = Message<"bowline.edge.v1.CancelTool"> & {
  * Use `create(CancelToolSchema)` to create a new message.
  */
 export const CancelToolSchema: GenMessage<CancelTool> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 22);
+  messageDesc(file_bowline_edge_v1_edge, 21);
 
 /**
  * Results are committed.
@@ -1421,7 +1348,7 @@ export type ToolResultCommitted = Message<"bowline.edge.v1.ToolResultCommitted">
  * Use `create(ToolResultCommittedSchema)` to create a new message.
  */
 export const ToolResultCommittedSchema: GenMessage<ToolResultCommitted> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 23);
+  messageDesc(file_bowline_edge_v1_edge, 22);
 
 /**
  * Follow the text of a run from a position on.
@@ -1463,7 +1390,7 @@ export type FollowRun = Message<"bowline.edge.v1.FollowRun"> & {
  * Use `create(FollowRunSchema)` to create a new message.
  */
 export const FollowRunSchema: GenMessage<FollowRun> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 24);
+  messageDesc(file_bowline_edge_v1_edge, 23);
 
 /**
  * A job changed.
@@ -1498,7 +1425,7 @@ export type RunUpdate = Message<"bowline.edge.v1.RunUpdate"> & {
  * Use `create(RunUpdateSchema)` to create a new message.
  */
 export const RunUpdateSchema: GenMessage<RunUpdate> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 25);
+  messageDesc(file_bowline_edge_v1_edge, 24);
 
 /**
  * Text of a followed run.
@@ -1526,7 +1453,7 @@ export type RunText = Message<"bowline.edge.v1.RunText"> & {
  * Use `create(RunTextSchema)` to create a new message.
  */
 export const RunTextSchema: GenMessage<RunText> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 26);
+  messageDesc(file_bowline_edge_v1_edge, 25);
 
 /**
  * A run of this edge ended. Sent again after a reconnect until the edge says Hello without it.
@@ -1554,7 +1481,7 @@ export type RunEnded = Message<"bowline.edge.v1.RunEnded"> & {
  * Use `create(RunEndedSchema)` to create a new message.
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 27);
+  messageDesc(file_bowline_edge_v1_edge, 26);
 
 /**
  * A run that the edge follows and the control plane does not have: it was lost with a part of the database, whatever was
@@ -1576,7 +1503,7 @@ export type RunUnknown = Message<"bowline.edge.v1.RunUnknown"> & {
  * Use `create(RunUnknownSchema)` to create a new message.
  */
 export const RunUnknownSchema: GenMessage<RunUnknown> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 28);
+  messageDesc(file_bowline_edge_v1_edge, 27);
 
 /**
  * Another session took over.
@@ -1612,7 +1539,7 @@ export type Superseded = Message<"bowline.edge.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 29);
+  messageDesc(file_bowline_edge_v1_edge, 28);
 
 /**
  * The edge leaves.
@@ -1620,12 +1547,6 @@ export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
  * @generated from message bowline.edge.v1.Goodbye
  */
 export type Goodbye = Message<"bowline.edge.v1.Goodbye"> & {
-  /**
-   * Whether it will come back by itself.
-   *
-   * @generated from field: bool returns = 1;
-   */
-  returns: boolean;
 };
 
 /**
@@ -1633,42 +1554,7 @@ export type Goodbye = Message<"bowline.edge.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 30);
-
-/**
- * Numbers about an edge.
- *
- * @generated from message bowline.edge.v1.EdgeMetrics
- */
-export type EdgeMetrics = Message<"bowline.edge.v1.EdgeMetrics"> & {
-  /**
-   * Resident memory in bytes.
-   *
-   * @generated from field: uint64 resident_bytes = 1;
-   */
-  residentBytes: bigint;
-
-  /**
-   * User events that wait in the journal.
-   *
-   * @generated from field: uint32 waiting_events = 2;
-   */
-  waitingEvents: number;
-
-  /**
-   * Tool calls since the start.
-   *
-   * @generated from field: uint64 tool_calls = 3;
-   */
-  toolCalls: bigint;
-};
-
-/**
- * Describes the message bowline.edge.v1.EdgeMetrics.
- * Use `create(EdgeMetricsSchema)` to create a new message.
- */
-export const EdgeMetricsSchema: GenMessage<EdgeMetrics> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 31);
+  messageDesc(file_bowline_edge_v1_edge, 29);
 
 /**
  * How much an acknowledgement of the control plane survives.

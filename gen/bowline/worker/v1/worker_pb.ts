@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/worker/v1/worker.proto.
  */
 export const file_bowline_worker_v1_worker: GenFile = /*@__PURE__*/
-  fileDesc("Ch5ib3dsaW5lL3dvcmtlci92MS93b3JrZXIucHJvdG8SEWJvd2xpbmUud29ya2VyLnYxItoECgtXb3JrUmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchIvCgVoZWxsbxgCIAEoCzIeLmJvd2xpbmUud29ya2VyLnYxLldvcmtlckhlbGxvSAASLQoHY3JlZGl0cxgDIAEoCzIaLmJvd2xpbmUud29ya2VyLnYxLkNyZWRpdHNIABIuCgZvdXRwdXQYBCABKAsyHC5ib3dsaW5lLndvcmtlci52MS5Kb2JPdXRwdXRIABIuCgZyZXN1bHQYBSABKAsyHC5ib3dsaW5lLndvcmtlci52MS5Kb2JSZXN1bHRIABInCgRwaW5nGAYgASgLMhcuYm93bGluZS5jb21tb24udjEuUGluZ0gAEicKBHBvbmcYByABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5Qb25nSAASKQoFZHJhaW4YCCABKAsyGC5ib3dsaW5lLmNvbW1vbi52MS5EcmFpbkgAEjkKDXVuaW1wbGVtZW50ZWQYCSABKAsyIC5ib3dsaW5lLmNvbW1vbi52MS5VbmltcGxlbWVudGVkSAASKwoDbG9nGAogASgLMhwuYm93bGluZS53b3JrZXIudjEuV29ya2VyTG9nSAASMgoIcHJvZ3Jlc3MYCyABKAsyHi5ib3dsaW5lLndvcmtlci52MS5Kb2JQcm9ncmVzc0gAEjIKCmNoaWxkX2NhbGwYDCABKAsyHC5ib3dsaW5lLndvcmtlci52MS5DaGlsZENhbGxIAEIOCgVmcmFtZRIFukgCCAEizgQKDFdvcmtSZXNwb25zZRIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchIzCgd3ZWxjb21lGAIgASgLMiAuYm93bGluZS53b3JrZXIudjEuV29ya2VyV2VsY29tZUgAEi8KA2pvYhgDIAEoCzIgLmJvd2xpbmUud29ya2VyLnYxLkpvYkFzc2lnbm1lbnRIABIuCgZjYW5jZWwYBCABKAsyHC5ib3dsaW5lLndvcmtlci52MS5DYW5jZWxKb2JIABI+ChByZXN1bHRfY29tbWl0dGVkGAUgASgLMiIuYm93bGluZS53b3JrZXIudjEuUmVzdWx0Q29tbWl0dGVkSAASJwoEcGluZxgGIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBpbmdIABInCgRwb25nGAcgASgLMhcuYm93bGluZS5jb21tb24udjEuUG9uZ0gAEikKBWRyYWluGAggASgLMhguYm93bGluZS5jb21tb24udjEuRHJhaW5IABI5Cg11bmltcGxlbWVudGVkGAkgASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAEjgKDW91dHB1dF93aW5kb3cYCiABKAsyHy5ib3dsaW5lLndvcmtlci52MS5PdXRwdXRXaW5kb3dIABI2CgxjaGlsZF9yZXN1bHQYCyABKAsyHi5ib3dsaW5lLndvcmtlci52MS5DaGlsZFJlc3VsdEgAQg4KBWZyYW1lEgW6SAIIASLAAgoLV29ya2VySGVsbG8SOQoIdmVyc2lvbnMYASABKAsyHy5ib3dsaW5lLmNvbW1vbi52MS5WZXJzaW9uUmFuZ2VCBrpIA8gBARIYCgRuYW1lGAIgASgJQgq6SAdyBRABGIABEjcKCG1hbmlmZXN0GAMgASgLMh0uYm93bGluZS5tYW5pZmVzdC52MS5NYW5pZmVzdEIGukgDyAEBEjYKBm1vZGVscxgEIAMoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mb0IIukgFkgECEEASGgoFc2xvdHMYBSABKA1CC7pICCoGGICABCgBEjQKBGhlbGQYBiADKAsyGi5ib3dsaW5lLndvcmtlci52MS5IZWxkSm9iQgq6SAeSAQQQgIAEEhkKB2Jvb3RfaWQYByABKAlCCLpIBXIDsAEBIl0KB0hlbGRKb2ISHQoLZGlzcGF0Y2hfaWQYASABKAlCCLpIBXIDGKwCEg0KBWVwb2NoGAIgASgEEhIKCm5leHRfaW5kZXgYAyABKAQSEAoIZmluaXNoZWQYBCABKAgimQEKDVdvcmtlcldlbGNvbWUSDwoHdmVyc2lvbhgBIAEoDRIOCgZ3b3JrZXIYAiABKAkSLAoJaGVhcnRiZWF0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEisKBmxpbWl0cxgEIAEoCzIbLmJvd2xpbmUubWFuaWZlc3QudjEuTGltaXRzEgwKBGRyb3AYBSADKAkiFwoHQ3JlZGl0cxIMCgRmcmVlGAEgASgNIq0CCg1Kb2JBc3NpZ25tZW50Eh0KC2Rpc3BhdGNoX2lkGAEgASgJQgi6SAVyAxisAhIVCgNqb2IYAiABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAMgASgEEhQKA3J1bhgEIAEoCUIHukgEcgIYQBIXCgZ0ZW5hbnQYBSABKAlCB7pIBHICGEASGAoGbWV0aG9kGAYgASgJQgi6SAVyAxiAAhIOCgZwYXJhbXMYByABKAwSKwoIZGVhZGxpbmUYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIQoPaWRlbXBvdGVuY3lfa2V5GAkgASgJQgi6SAVyAxiAARIdCgx0cmFjZV9wYXJlbnQYCiABKAlCB7pIBHICGEASDwoHYXR0ZW1wdBgLIAEoDSJmCglKb2JPdXRwdXQSHQoLZGlzcGF0Y2hfaWQYASABKAlCCLpIBXIDGKwCEg0KBWVwb2NoGAIgASgEEg0KBWluZGV4GAMgASgEEhwKCHJlc3BvbnNlGAQgASgMQgq6SAd6BRiAgIACIqsCCglKb2JSZXN1bHQSHQoLZGlzcGF0Y2hfaWQYASABKAlCCLpIBXIDGKwCEg0KBWVwb2NoGAIgASgEEioKBGRvbmUYAyABKAsyGi5ib3dsaW5lLndvcmtlci52MS5Kb2JEb25lSAASLQoHZmFpbHVyZRgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIABIwCgdzdG9wcGVkGAUgASgLMh0uYm93bGluZS53b3JrZXIudjEuSm9iU3RvcHBlZEgAEiQKBXVzYWdlGAYgASgLMhUuYm93bGluZS5ydW4udjEuVXNhZ2USLAoIZW5kX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQg8KBnJlc3VsdBIFukgCCAEiKAoHSm9iRG9uZRIdCglyZXNwb25zZXMYASADKAxCCrpIB5IBBBCAgAQiDAoKSm9iU3RvcHBlZCI5CglDYW5jZWxKb2ISHQoLZGlzcGF0Y2hfaWQYASABKAlCCLpIBXIDGKwCEg0KBWVwb2NoGAIgASgEIjAKD1Jlc3VsdENvbW1pdHRlZBIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAIiQgoMT3V0cHV0V2luZG93Eh0KC2Rpc3BhdGNoX2lkGAEgASgJQgi6SAVyAxisAhITCgt1bnRpbF9pbmRleBgCIAEoBCJwCgtKb2JQcm9ncmVzcxIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAISDQoFZXBvY2gYAiABKAQSDAoEZG9uZRgDIAEoBBINCgV0b3RhbBgEIAEoBBIWCgRub3RlGAUgASgJQgi6SAVyAxiAAiL1AQoJQ2hpbGRDYWxsEh0KC2Rpc3BhdGNoX2lkGAEgASgJQgi6SAVyAxisAhINCgVlcG9jaBgCIAEoBBIXCgZudW1iZXIYAyABKA1CB7pIBCoCKAESGAoGbWV0aG9kGAQgASgJQgi6SAVyAxiAAhIOCgZwYXJhbXMYBSABKAwSRgoIc2VsZWN0b3IYBiADKAsyKi5ib3dsaW5lLndvcmtlci52MS5DaGlsZENhbGwuU2VsZWN0b3JFbnRyeUIIukgFmgECEBAaLwoNU2VsZWN0b3JFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrcBCgtDaGlsZFJlc3VsdBIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAISDQoFZXBvY2gYAiABKAQSDgoGbnVtYmVyGAMgASgNEioKBGRvbmUYBCABKAsyGi5ib3dsaW5lLndvcmtlci52MS5Kb2JEb25lSAASLQoHZmFpbHVyZRgFIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIAEIPCgZyZXN1bHQSBbpIAggBIj4KCVdvcmtlckxvZxIWCgVsZXZlbBgBIAEoCUIHukgEcgIYEBIZCgdtZXNzYWdlGAIgASgJQgi6SAVyAxiAIDJcCg1Xb3JrZXJTZXJ2aWNlEksKBFdvcmsSHi5ib3dsaW5lLndvcmtlci52MS5Xb3JrUmVxdWVzdBofLmJvd2xpbmUud29ya2VyLnYxLldvcmtSZXNwb25zZSgBMAFiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ch5ib3dsaW5lL3dvcmtlci92MS93b3JrZXIucHJvdG8SEWJvd2xpbmUud29ya2VyLnYxIrgECgtXb3JrUmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchIvCgVoZWxsbxgCIAEoCzIeLmJvd2xpbmUud29ya2VyLnYxLldvcmtlckhlbGxvSAASLQoHY3JlZGl0cxgDIAEoCzIaLmJvd2xpbmUud29ya2VyLnYxLkNyZWRpdHNIABIuCgZvdXRwdXQYBCABKAsyHC5ib3dsaW5lLndvcmtlci52MS5Kb2JPdXRwdXRIABIuCgZyZXN1bHQYBSABKAsyHC5ib3dsaW5lLndvcmtlci52MS5Kb2JSZXN1bHRIABInCgRwaW5nGAYgASgLMhcuYm93bGluZS5jb21tb24udjEuUGluZ0gAEicKBHBvbmcYByABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5Qb25nSAASKQoFZHJhaW4YCCABKAsyGC5ib3dsaW5lLmNvbW1vbi52MS5EcmFpbkgAEjkKDXVuaW1wbGVtZW50ZWQYCSABKAsyIC5ib3dsaW5lLmNvbW1vbi52MS5VbmltcGxlbWVudGVkSAASMgoIcHJvZ3Jlc3MYCyABKAsyHi5ib3dsaW5lLndvcmtlci52MS5Kb2JQcm9ncmVzc0gAEjIKCmNoaWxkX2NhbGwYDCABKAsyHC5ib3dsaW5lLndvcmtlci52MS5DaGlsZENhbGxIAEIOCgVmcmFtZRIFukgCCAFKBAgKEAtSA2xvZyKpBAoMV29ya1Jlc3BvbnNlEi4KBmhlYWRlchgBIAEoCzIeLmJvd2xpbmUuY29tbW9uLnYxLkZyYW1lSGVhZGVyEjMKB3dlbGNvbWUYAiABKAsyIC5ib3dsaW5lLndvcmtlci52MS5Xb3JrZXJXZWxjb21lSAASLwoDam9iGAMgASgLMiAuYm93bGluZS53b3JrZXIudjEuSm9iQXNzaWdubWVudEgAEi4KBmNhbmNlbBgEIAEoCzIcLmJvd2xpbmUud29ya2VyLnYxLkNhbmNlbEpvYkgAEj4KEHJlc3VsdF9jb21taXR0ZWQYBSABKAsyIi5ib3dsaW5lLndvcmtlci52MS5SZXN1bHRDb21taXR0ZWRIABInCgRwaW5nGAYgASgLMhcuYm93bGluZS5jb21tb24udjEuUGluZ0gAEicKBHBvbmcYByABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5Qb25nSAASKQoFZHJhaW4YCCABKAsyGC5ib3dsaW5lLmNvbW1vbi52MS5EcmFpbkgAEjkKDXVuaW1wbGVtZW50ZWQYCSABKAsyIC5ib3dsaW5lLmNvbW1vbi52MS5VbmltcGxlbWVudGVkSAASNgoMY2hpbGRfcmVzdWx0GAsgASgLMh4uYm93bGluZS53b3JrZXIudjEuQ2hpbGRSZXN1bHRIAEIOCgVmcmFtZRIFukgCCAFKBAgKEAtSDW91dHB1dF93aW5kb3ciwAIKC1dvcmtlckhlbGxvEjkKCHZlcnNpb25zGAEgASgLMh8uYm93bGluZS5jb21tb24udjEuVmVyc2lvblJhbmdlQga6SAPIAQESGAoEbmFtZRgCIAEoCUIKukgHcgUQARiAARI3CghtYW5pZmVzdBgDIAEoCzIdLmJvd2xpbmUubWFuaWZlc3QudjEuTWFuaWZlc3RCBrpIA8gBARI2CgZtb2RlbHMYBCADKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm9CCLpIBZIBAhBAEhoKBXNsb3RzGAUgASgNQgu6SAgqBhiAgAQoARI0CgRoZWxkGAYgAygLMhouYm93bGluZS53b3JrZXIudjEuSGVsZEpvYkIKukgHkgEEEICABBIZCgdib290X2lkGAcgASgJQgi6SAVyA7ABASJdCgdIZWxkSm9iEh0KC2Rpc3BhdGNoX2lkGAEgASgJQgi6SAVyAxisAhINCgVlcG9jaBgCIAEoBBISCgpuZXh0X2luZGV4GAMgASgEEhAKCGZpbmlzaGVkGAQgASgIIpkBCg1Xb3JrZXJXZWxjb21lEg8KB3ZlcnNpb24YASABKA0SDgoGd29ya2VyGAIgASgJEiwKCWhlYXJ0YmVhdBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIrCgZsaW1pdHMYBCABKAsyGy5ib3dsaW5lLm1hbmlmZXN0LnYxLkxpbWl0cxIMCgRkcm9wGAUgAygJIhcKB0NyZWRpdHMSDAoEZnJlZRgBIAEoDSKiAgoNSm9iQXNzaWdubWVudBIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAISFQoDam9iGAIgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgDIAEoBBIUCgNydW4YBCABKAlCB7pIBHICGEASFwoGdGVuYW50GAUgASgJQge6SARyAhhAEhgKBm1ldGhvZBgGIAEoCUIIukgFcgMYgAISDgoGcGFyYW1zGAcgASgMEisKCGRlYWRsaW5lGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiEKD2lkZW1wb3RlbmN5X2tleRgJIAEoCUIIukgFcgMYgAESDwoHYXR0ZW1wdBgLIAEoDUoECAoQC1IMdHJhY2VfcGFyZW50ImYKCUpvYk91dHB1dBIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAISDQoFZXBvY2gYAiABKAQSDQoFaW5kZXgYAyABKAQSHAoIcmVzcG9uc2UYBCABKAxCCrpIB3oFGICAgAIiqwIKCUpvYlJlc3VsdBIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAISDQoFZXBvY2gYAiABKAQSKgoEZG9uZRgDIAEoCzIaLmJvd2xpbmUud29ya2VyLnYxLkpvYkRvbmVIABItCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEjAKB3N0b3BwZWQYBSABKAsyHS5ib3dsaW5lLndvcmtlci52MS5Kb2JTdG9wcGVkSAASJAoFdXNhZ2UYBiABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRIsCghlbmRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDwoGcmVzdWx0EgW6SAIIASIoCgdKb2JEb25lEh0KCXJlc3BvbnNlcxgBIAMoDEIKukgHkgEEEICABCIMCgpKb2JTdG9wcGVkIjkKCUNhbmNlbEpvYhIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAISDQoFZXBvY2gYAiABKAQiMAoPUmVzdWx0Q29tbWl0dGVkEh0KC2Rpc3BhdGNoX2lkGAEgASgJQgi6SAVyAxisAiJwCgtKb2JQcm9ncmVzcxIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAISDQoFZXBvY2gYAiABKAQSDAoEZG9uZRgDIAEoBBINCgV0b3RhbBgEIAEoBBIWCgRub3RlGAUgASgJQgi6SAVyAxiAAiL1AQoJQ2hpbGRDYWxsEh0KC2Rpc3BhdGNoX2lkGAEgASgJQgi6SAVyAxisAhINCgVlcG9jaBgCIAEoBBIXCgZudW1iZXIYAyABKA1CB7pIBCoCKAESGAoGbWV0aG9kGAQgASgJQgi6SAVyAxiAAhIOCgZwYXJhbXMYBSABKAwSRgoIc2VsZWN0b3IYBiADKAsyKi5ib3dsaW5lLndvcmtlci52MS5DaGlsZENhbGwuU2VsZWN0b3JFbnRyeUIIukgFmgECEBAaLwoNU2VsZWN0b3JFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrcBCgtDaGlsZFJlc3VsdBIdCgtkaXNwYXRjaF9pZBgBIAEoCUIIukgFcgMYrAISDQoFZXBvY2gYAiABKAQSDgoGbnVtYmVyGAMgASgNEioKBGRvbmUYBCABKAsyGi5ib3dsaW5lLndvcmtlci52MS5Kb2JEb25lSAASLQoHZmFpbHVyZRgFIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVIAEIPCgZyZXN1bHQSBbpIAggBMlwKDVdvcmtlclNlcnZpY2USSwoEV29yaxIeLmJvd2xpbmUud29ya2VyLnYxLldvcmtSZXF1ZXN0Gh8uYm93bGluZS53b3JrZXIudjEuV29ya1Jlc3BvbnNlKAEwAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A frame from the worker.
@@ -105,14 +105,6 @@ export type WorkRequest = Message<"bowline.worker.v1.WorkRequest"> & {
      */
     value: Unimplemented;
     case: "unimplemented";
-  } | {
-    /**
-     * A line of its log that people should see.
-     *
-     * @generated from field: bowline.worker.v1.WorkerLog log = 10;
-     */
-    value: WorkerLog;
-    case: "log";
   } | {
     /**
      * How far a running job is.
@@ -221,14 +213,6 @@ export type WorkResponse = Message<"bowline.worker.v1.WorkResponse"> & {
      */
     value: Unimplemented;
     case: "unimplemented";
-  } | {
-    /**
-     * How far the text of a job is wanted: the worker pauses when it is too far ahead.
-     *
-     * @generated from field: bowline.worker.v1.OutputWindow output_window = 10;
-     */
-    value: OutputWindow;
-    case: "outputWindow";
   } | {
     /**
      * What became of a child call.
@@ -492,13 +476,6 @@ export type JobAssignment = Message<"bowline.worker.v1.JobAssignment"> & {
   idempotencyKey: string;
 
   /**
-   * W3C trace context.
-   *
-   * @generated from field: string trace_parent = 10;
-   */
-  traceParent: string;
-
-  /**
    * Which try of the job this is, from 1.
    *
    * @generated from field: uint32 attempt = 11;
@@ -714,34 +691,6 @@ export const ResultCommittedSchema: GenMessage<ResultCommitted> = /*@__PURE__*/
   messageDesc(file_bowline_worker_v1_worker, 12);
 
 /**
- * Flow control of one job's output.
- *
- * @generated from message bowline.worker.v1.OutputWindow
- */
-export type OutputWindow = Message<"bowline.worker.v1.OutputWindow"> & {
-  /**
-   * Dispatch id.
-   *
-   * @generated from field: string dispatch_id = 1;
-   */
-  dispatchId: string;
-
-  /**
-   * Messages below this index may be sent.
-   *
-   * @generated from field: uint64 until_index = 2;
-   */
-  untilIndex: bigint;
-};
-
-/**
- * Describes the message bowline.worker.v1.OutputWindow.
- * Use `create(OutputWindowSchema)` to create a new message.
- */
-export const OutputWindowSchema: GenMessage<OutputWindow> = /*@__PURE__*/
-  messageDesc(file_bowline_worker_v1_worker, 13);
-
-/**
  * How far a running job is. A hint for who watches; it is not stored.
  *
  * @generated from message bowline.worker.v1.JobProgress
@@ -788,7 +737,7 @@ export type JobProgress = Message<"bowline.worker.v1.JobProgress"> & {
  * Use `create(JobProgressSchema)` to create a new message.
  */
 export const JobProgressSchema: GenMessage<JobProgress> = /*@__PURE__*/
-  messageDesc(file_bowline_worker_v1_worker, 14);
+  messageDesc(file_bowline_worker_v1_worker, 13);
 
 /**
  * A running job calls a method of another worker. It is bound to the attempt: it is recorded as a job of the same run with
@@ -846,7 +795,7 @@ export type ChildCall = Message<"bowline.worker.v1.ChildCall"> & {
  * Use `create(ChildCallSchema)` to create a new message.
  */
 export const ChildCallSchema: GenMessage<ChildCall> = /*@__PURE__*/
-  messageDesc(file_bowline_worker_v1_worker, 15);
+  messageDesc(file_bowline_worker_v1_worker, 14);
 
 /**
  * What became of a child call.
@@ -904,35 +853,7 @@ export type ChildResult = Message<"bowline.worker.v1.ChildResult"> & {
  * Use `create(ChildResultSchema)` to create a new message.
  */
 export const ChildResultSchema: GenMessage<ChildResult> = /*@__PURE__*/
-  messageDesc(file_bowline_worker_v1_worker, 16);
-
-/**
- * A line of a worker's log.
- *
- * @generated from message bowline.worker.v1.WorkerLog
- */
-export type WorkerLog = Message<"bowline.worker.v1.WorkerLog"> & {
-  /**
-   * Level: debug, info, warn, error.
-   *
-   * @generated from field: string level = 1;
-   */
-  level: string;
-
-  /**
-   * The line; never content.
-   *
-   * @generated from field: string message = 2;
-   */
-  message: string;
-};
-
-/**
- * Describes the message bowline.worker.v1.WorkerLog.
- * Use `create(WorkerLogSchema)` to create a new message.
- */
-export const WorkerLogSchema: GenMessage<WorkerLog> = /*@__PURE__*/
-  messageDesc(file_bowline_worker_v1_worker, 17);
+  messageDesc(file_bowline_worker_v1_worker, 15);
 
 /**
  * Sessions of workers. A worker dials out with its worker key.

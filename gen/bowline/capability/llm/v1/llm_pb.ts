@@ -18,7 +18,7 @@ import type { Message as Message$1, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/capability/llm/v1/llm.proto.
  */
 export const file_bowline_capability_llm_v1_llm: GenFile = /*@__PURE__*/
-  fileDesc("CiNib3dsaW5lL2NhcGFiaWxpdHkvbGxtL3YxL2xsbS5wcm90bxIZYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MSKrAgoLQ2hhdFJlcXVlc3QSQQoIbWVzc2FnZXMYASADKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLk1lc3NhZ2VCC7pICJIBBQgBEIAQEkMKBXRvb2xzGAIgAygLMikuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Ub29sRGVmaW5pdGlvbkIJukgGkgEDEIABEhsKBW1vZGVsGAMgASgJQgy6SAVyAxiAAdDzGAESGQoRbWF4X291dHB1dF90b2tlbnMYBCABKA0SNQoIc2FtcGxpbmcYBSABKAsyIy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlNhbXBsaW5nEiUKEm91dHB1dF9zY2hlbWFfanNvbhgGIAEoCUIJukgGcgQYgIAEIjgKCFNhbXBsaW5nEiwKC3RlbXBlcmF0dXJlGAEgASgBQhe6SBQSEhkAAAAAAAAAQCkAAAAAAAAAACL/AQoHTWVzc2FnZRI5CgRyb2xlGAEgASgOMh8uYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Sb2xlQgq6SAeCAQQQASAAEjkKBXBhcnRzGAIgAygLMh8uYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5QYXJ0Qgm6SAaSAQMQgAISQQoKdG9vbF9jYWxscxgDIAMoCzIjLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuVG9vbENhbGxCCLpIBZIBAhBAEh4KDHRvb2xfY2FsbF9pZBgEIAEoCUIIukgFcgMYgAISGwoJdG9vbF9uYW1lGAUgASgJQgi6SAVyAxiAASJiCgRQYXJ0Eg4KBHRleHQYASABKAlIABI7CgphdHRhY2htZW50GAIgASgLMiUuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5BdHRhY2htZW50SABCDQoEcGFydBIFukgCCAEihQEKCkF0dGFjaG1lbnQSFQoDdXJpGAEgASgJQgi6SAVyAxiAIBIbCgptZWRpYV90eXBlGAIgASgJQge6SARyAhh/EhYKBG5hbWUYAyABKAlCCLpIBXIDGIAIEhIKCnNpemVfYnl0ZXMYBCABKAQSFwoGc2hhMjU2GAUgASgMQge6SAR6AhggImwKDlRvb2xEZWZpbml0aW9uEhcKBG5hbWUYASABKAlCCbpIBnIEEAEYQBIdCgtkZXNjcmlwdGlvbhgCIAEoCUIIukgFcgMYgEASIgoPcGFyYW1ldGVyc19qc29uGAMgASgJQgm6SAZyBBiAgAQiWgoIVG9vbENhbGwSFAoCaWQYASABKAlCCLpIBXIDGIACEhUKBG5hbWUYAiABKAlCB7pIBHICGEASIQoOYXJndW1lbnRzX2pzb24YAyABKAlCCbpIBnIEGICAQCL+AQoMQ2hhdFJlc3BvbnNlEjQKBHRleHQYASABKAsyJC5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlRleHREZWx0YUgAEjgKCXRvb2xfY2FsbBgCIAEoCzIjLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuVG9vbENhbGxIABIzCgZmaW5pc2gYAyABKAsyIS5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkZpbmlzaEgAEjkKCXJlYXNvbmluZxgEIAEoCzIkLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuVGV4dERlbHRhSABCDgoFZXZlbnQSBbpIAggBIiQKCVRleHREZWx0YRIXCgR0ZXh0GAEgASgJQgm6SAZyBBiAgEAivwIKBkZpbmlzaBI3CgZyZWFzb24YASABKA4yJy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkZpbmlzaFJlYXNvbhIkCgV1c2FnZRgCIAEoCzIVLmJvd2xpbmUucnVuLnYxLlVzYWdlEjkKCmNvbmZpZGVuY2UYAyABKAsyJS5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkNvbmZpZGVuY2USKwoFbW9kZWwYBCABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm8SMgoHc291cmNlcxgFIAMoCzIWLmJvd2xpbmUucnVuLnYxLlNvdXJjZUIJukgGkgEDEIACEjoKC2NvbnRleHRfZml0GAYgASgLMiUuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Db250ZXh0Rml0IlwKCkNvbnRleHRGaXQSGAoQZHJvcHBlZF9tZXNzYWdlcxgBIAEoDRIXCg90cmltbWVkX3Jlc3VsdHMYAiABKA0SGwoTc3VtbWFyaXNlZF9tZXNzYWdlcxgDIAEoDSJxCgpDb25maWRlbmNlEiYKBXZhbHVlGAEgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAABI7CgZvcmlnaW4YAiABKA4yKy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkNvbmZpZGVuY2VPcmlnaW4qXwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9TWVNURU0QARINCglST0xFX1VTRVIQAhISCg5ST0xFX0FTU0lTVEFOVBADEg0KCVJPTEVfVE9PTBAEKpkBCgxGaW5pc2hSZWFzb24SHQoZRklOSVNIX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkZJTklTSF9SRUFTT05fU1RPUBABEhwKGEZJTklTSF9SRUFTT05fVE9PTF9DQUxMUxACEhgKFEZJTklTSF9SRUFTT05fTEVOR1RIEAMSGgoWRklOSVNIX1JFQVNPTl9GSUxURVJFRBAEKrgBChBDb25maWRlbmNlT3JpZ2luEiEKHUNPTkZJREVOQ0VfT1JJR0lOX1VOU1BFQ0lGSUVEEAASHgoaQ09ORklERU5DRV9PUklHSU5fTE9HUFJPQlMQARIjCh9DT05GSURFTkNFX09SSUdJTl9TRUxGX1JFUE9SVEVEEAISHwobQ09ORklERU5DRV9PUklHSU5fSEVVUklTVElDEAMSGwoXQ09ORklERU5DRV9PUklHSU5fSlVER0UQBDJxCgpMbG1TZXJ2aWNlEmMKBENoYXQSJi5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLkNoYXRSZXF1ZXN0GicuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5DaGF0UmVzcG9uc2UiCMjzGAXQ8xgBMAFiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate]);
+  fileDesc("CiNib3dsaW5lL2NhcGFiaWxpdHkvbGxtL3YxL2xsbS5wcm90bxIZYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MSKrAgoLQ2hhdFJlcXVlc3QSQQoIbWVzc2FnZXMYASADKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLk1lc3NhZ2VCC7pICJIBBQgBEIAQEkMKBXRvb2xzGAIgAygLMikuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Ub29sRGVmaW5pdGlvbkIJukgGkgEDEIABEhsKBW1vZGVsGAMgASgJQgy6SAVyAxiAAdDzGAESGQoRbWF4X291dHB1dF90b2tlbnMYBCABKA0SNQoIc2FtcGxpbmcYBSABKAsyIy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlNhbXBsaW5nEiUKEm91dHB1dF9zY2hlbWFfanNvbhgGIAEoCUIJukgGcgQYgIAEIjgKCFNhbXBsaW5nEiwKC3RlbXBlcmF0dXJlGAEgASgBQhe6SBQSEhkAAAAAAAAAQCkAAAAAAAAAACL/AQoHTWVzc2FnZRI5CgRyb2xlGAEgASgOMh8uYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Sb2xlQgq6SAeCAQQQASAAEjkKBXBhcnRzGAIgAygLMh8uYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5QYXJ0Qgm6SAaSAQMQgAISQQoKdG9vbF9jYWxscxgDIAMoCzIjLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuVG9vbENhbGxCCLpIBZIBAhBAEh4KDHRvb2xfY2FsbF9pZBgEIAEoCUIIukgFcgMYgAISGwoJdG9vbF9uYW1lGAUgASgJQgi6SAVyAxiAASI3CgRQYXJ0Eg4KBHRleHQYASABKAlIAEINCgRwYXJ0EgW6SAIIAUoECAIQA1IKYXR0YWNobWVudCJsCg5Ub29sRGVmaW5pdGlvbhIXCgRuYW1lGAEgASgJQgm6SAZyBBABGEASHQoLZGVzY3JpcHRpb24YAiABKAlCCLpIBXIDGIBAEiIKD3BhcmFtZXRlcnNfanNvbhgDIAEoCUIJukgGcgQYgIAEIloKCFRvb2xDYWxsEhQKAmlkGAEgASgJQgi6SAVyAxiAAhIVCgRuYW1lGAIgASgJQge6SARyAhhAEiEKDmFyZ3VtZW50c19qc29uGAMgASgJQgm6SAZyBBiAgEAi/gEKDENoYXRSZXNwb25zZRI0CgR0ZXh0GAEgASgLMiQuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5UZXh0RGVsdGFIABI4Cgl0b29sX2NhbGwYAiABKAsyIy5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlRvb2xDYWxsSAASMwoGZmluaXNoGAMgASgLMiEuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5GaW5pc2hIABI5CglyZWFzb25pbmcYBCABKAsyJC5ib3dsaW5lLmNhcGFiaWxpdHkubGxtLnYxLlRleHREZWx0YUgAQg4KBWV2ZW50EgW6SAIIASIkCglUZXh0RGVsdGESFwoEdGV4dBgBIAEoCUIJukgGcgQYgIBAIr8CCgZGaW5pc2gSNwoGcmVhc29uGAEgASgOMicuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5GaW5pc2hSZWFzb24SJAoFdXNhZ2UYAiABKAsyFS5ib3dsaW5lLnJ1bi52MS5Vc2FnZRI5Cgpjb25maWRlbmNlGAMgASgLMiUuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Db25maWRlbmNlEisKBW1vZGVsGAQgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEjIKB3NvdXJjZXMYBSADKAsyFi5ib3dsaW5lLnJ1bi52MS5Tb3VyY2VCCbpIBpIBAxCAAhI6Cgtjb250ZXh0X2ZpdBgGIAEoCzIlLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuQ29udGV4dEZpdCJcCgpDb250ZXh0Rml0EhgKEGRyb3BwZWRfbWVzc2FnZXMYASABKA0SFwoPdHJpbW1lZF9yZXN1bHRzGAIgASgNEhsKE3N1bW1hcmlzZWRfbWVzc2FnZXMYAyABKA0icQoKQ29uZmlkZW5jZRImCgV2YWx1ZRgBIAEoAUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAAASOwoGb3JpZ2luGAIgASgOMisuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5Db25maWRlbmNlT3JpZ2luKl8KBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfU1lTVEVNEAESDQoJUk9MRV9VU0VSEAISEgoOUk9MRV9BU1NJU1RBTlQQAxINCglST0xFX1RPT0wQBCqZAQoMRmluaXNoUmVhc29uEh0KGUZJTklTSF9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJGSU5JU0hfUkVBU09OX1NUT1AQARIcChhGSU5JU0hfUkVBU09OX1RPT0xfQ0FMTFMQAhIYChRGSU5JU0hfUkVBU09OX0xFTkdUSBADEhoKFkZJTklTSF9SRUFTT05fRklMVEVSRUQQBCq4AQoQQ29uZmlkZW5jZU9yaWdpbhIhCh1DT05GSURFTkNFX09SSUdJTl9VTlNQRUNJRklFRBAAEh4KGkNPTkZJREVOQ0VfT1JJR0lOX0xPR1BST0JTEAESIwofQ09ORklERU5DRV9PUklHSU5fU0VMRl9SRVBPUlRFRBACEh8KG0NPTkZJREVOQ0VfT1JJR0lOX0hFVVJJU1RJQxADEhsKF0NPTkZJREVOQ0VfT1JJR0lOX0pVREdFEAQycQoKTGxtU2VydmljZRJjCgRDaGF0EiYuYm93bGluZS5jYXBhYmlsaXR5LmxsbS52MS5DaGF0UmVxdWVzdBonLmJvd2xpbmUuY2FwYWJpbGl0eS5sbG0udjEuQ2hhdFJlc3BvbnNlIgjI8xgF0PMYATABYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate]);
 
 /**
  * Request of Chat.
@@ -166,14 +166,6 @@ export type Part = Message$1<"bowline.capability.llm.v1.Part"> & {
      */
     value: string;
     case: "text";
-  } | {
-    /**
-     * A file by reference.
-     *
-     * @generated from field: bowline.capability.llm.v1.Attachment attachment = 2;
-     */
-    value: Attachment;
-    case: "attachment";
   } | { case: undefined; value?: undefined };
 };
 
@@ -183,55 +175,6 @@ export type Part = Message$1<"bowline.capability.llm.v1.Part"> & {
  */
 export const PartSchema: GenMessage<Part> = /*@__PURE__*/
   messageDesc(file_bowline_capability_llm_v1_llm, 3);
-
-/**
- * A file by reference; its bytes are fetched by whoever may read them.
- *
- * @generated from message bowline.capability.llm.v1.Attachment
- */
-export type Attachment = Message$1<"bowline.capability.llm.v1.Attachment"> & {
-  /**
-   * Reference, e.g. a blob id or a device path.
-   *
-   * @generated from field: string uri = 1;
-   */
-  uri: string;
-
-  /**
-   * Media type.
-   *
-   * @generated from field: string media_type = 2;
-   */
-  mediaType: string;
-
-  /**
-   * Name for people.
-   *
-   * @generated from field: string name = 3;
-   */
-  name: string;
-
-  /**
-   * Size.
-   *
-   * @generated from field: uint64 size_bytes = 4;
-   */
-  sizeBytes: bigint;
-
-  /**
-   * SHA-256.
-   *
-   * @generated from field: bytes sha256 = 5;
-   */
-  sha256: Uint8Array;
-};
-
-/**
- * Describes the message bowline.capability.llm.v1.Attachment.
- * Use `create(AttachmentSchema)` to create a new message.
- */
-export const AttachmentSchema: GenMessage<Attachment> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 4);
 
 /**
  * A tool that a model may ask for, made from a capability method.
@@ -266,7 +209,7 @@ export type ToolDefinition = Message$1<"bowline.capability.llm.v1.ToolDefinition
  * Use `create(ToolDefinitionSchema)` to create a new message.
  */
 export const ToolDefinitionSchema: GenMessage<ToolDefinition> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 5);
+  messageDesc(file_bowline_capability_llm_v1_llm, 4);
 
 /**
  * A tool that the model asks for. Untrusted until checked.
@@ -301,7 +244,7 @@ export type ToolCall = Message$1<"bowline.capability.llm.v1.ToolCall"> & {
  * Use `create(ToolCallSchema)` to create a new message.
  */
 export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 6);
+  messageDesc(file_bowline_capability_llm_v1_llm, 5);
 
 /**
  * One message of the response stream.
@@ -354,7 +297,7 @@ export type ChatResponse = Message$1<"bowline.capability.llm.v1.ChatResponse"> &
  * Use `create(ChatResponseSchema)` to create a new message.
  */
 export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 7);
+  messageDesc(file_bowline_capability_llm_v1_llm, 6);
 
 /**
  * More text of the answer.
@@ -375,7 +318,7 @@ export type TextDelta = Message$1<"bowline.capability.llm.v1.TextDelta"> & {
  * Use `create(TextDeltaSchema)` to create a new message.
  */
 export const TextDeltaSchema: GenMessage<TextDelta> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 8);
+  messageDesc(file_bowline_capability_llm_v1_llm, 7);
 
 /**
  * The end of an answer.
@@ -431,7 +374,7 @@ export type Finish = Message$1<"bowline.capability.llm.v1.Finish"> & {
  * Use `create(FinishSchema)` to create a new message.
  */
 export const FinishSchema: GenMessage<Finish> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 9);
+  messageDesc(file_bowline_capability_llm_v1_llm, 8);
 
 /**
  * How a conversation was made to fit a model. Nothing is left out silently.
@@ -466,7 +409,7 @@ export type ContextFit = Message$1<"bowline.capability.llm.v1.ContextFit"> & {
  * Use `create(ContextFitSchema)` to create a new message.
  */
 export const ContextFitSchema: GenMessage<ContextFit> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 10);
+  messageDesc(file_bowline_capability_llm_v1_llm, 9);
 
 /**
  * How sure an answer is.
@@ -494,7 +437,7 @@ export type Confidence = Message$1<"bowline.capability.llm.v1.Confidence"> & {
  * Use `create(ConfidenceSchema)` to create a new message.
  */
 export const ConfidenceSchema: GenMessage<Confidence> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_llm_v1_llm, 11);
+  messageDesc(file_bowline_capability_llm_v1_llm, 10);
 
 /**
  * Who speaks.

@@ -44,15 +44,8 @@ const toolResult = (message: Message) => ({
   output: { type: 'text' as const, value: textOf(message) },
 });
 
-/** Text parts; a file by reference is named, its bytes are not here. */
-function textOf(message: Message): string {
-  return message.parts
-    .map(({ part }) => {
-      if (part.case === 'text') return part.value;
-      return part.case === 'attachment' ? `[file ${part.value.name || part.value.uri}, ${part.value.mediaType}]` : '';
-    })
-    .join('\n');
-}
+const textOf = (message: Message): string =>
+  message.parts.map(({ part }) => (part.case === 'text' ? part.value : '')).join('\n');
 
 /** Arguments as the model wrote them; an object is what providers take back. */
 function argumentsOf(json: string): JSONValue {
