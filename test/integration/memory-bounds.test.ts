@@ -182,14 +182,14 @@ test('(b) an edge that floods with events of one conversation, results and progr
   });
 });
 
-test('(c) a worker that floods with outputs beyond its limit, notes of progress and results of nobody', async () => {
+test('(c) a worker that floods with outputs beyond its limit, notes that are too long and results of nobody', async () => {
   await bounded(async () => {
     const flooder = await WorkerStream.connect(stack.url, workerKey, { slots: 1, credits: 0, name: 'flooder' });
     const response = new Uint8Array(32 << 10);
     for (let n = 0; n < 2_000; n++) {
       const of = { dispatchId: `${newId()}/0/0-1`, epoch: 1n };
       flooder.send({ case: 'output', value: { ...of, index: 0n, response } as never });
-      flooder.send({ case: 'progress', value: { ...of, done: 1n, note: 'x'.repeat(900) } as never });
+      if (n % 4 === 0) flooder.send({ case: 'progress', value: { ...of, done: 1n, note: 'x'.repeat(900) } as never });
     }
     for (let n = 0; n < 1_000; n++) {
       const of = { dispatchId: `${newId()}/0/0-1`, epoch: 1n };
