@@ -12,7 +12,8 @@ import { type CallFault, type FaultyCalls, faultyCalls } from '../../src/control
 import { faultyQueue } from '../../src/control/queue/faulty-queue.ts';
 import { MemoryBusHub } from '../../src/control/queue/memory-bus.ts';
 import { MemoryQueueHub } from '../../src/control/queue/memory-queue.ts';
-import { type DispatchPorts, type RunningControl, startControl } from '../../src/main/start-control.ts';
+import type { DispatchPorts } from '../../src/main/control-plane/options.ts';
+import { type RunningControl, startControl } from '../../src/main/start-control.ts';
 import { faultySql } from '../support/faulty-sql.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { SlowModel } from '../support/slow-model.ts';

@@ -14,7 +14,8 @@ import { type ControlConfig, controlConfig } from '../../src/control/config.ts';
 import { hashKey, newKey } from '../../src/control/identity/keys.ts';
 import { openDatabase } from '../../src/control/store/database.ts';
 import { migrate } from '../../src/control/store/migrate.ts';
-import { type ControlOptions, type RunningControl, startControl } from '../../src/main/start-control.ts';
+import type { ControlOptions } from '../../src/main/control-plane/options.ts';
+import { type RunningControl, startControl } from '../../src/main/start-control.ts';
 import { FakeEdge } from './fake-edge.ts';
 import { type FakeWorkerOptions, WorkerStream } from './fake-worker.ts';
 

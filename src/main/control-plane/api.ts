@@ -1,0 +1,133 @@
+// The services of the API, each given what it reads and changes. What they do stands in control/gateway/api.
+import { withPin } from '../../base/pin.ts';
+import type { RequestFaults } from '../../base/stray-errors.ts';
+import type { TurnFigures } from '../../base/turn-watch.ts';
+import { edgeCapabilities } from '../../contract/capabilities.ts';
+import { workerCapabilities } from '../../contract/worker-capabilities.ts';
+import { conversationApi } from '../../control/gateway/api/conversation-api.ts';
+import { deviceApi, registryApi, workerApi } from '../../control/gateway/api/fleet-api.ts';
+import { NOTICED } from '../../control/gateway/api/notices.ts';
+import { pluginApi } from '../../control/gateway/api/plugin-api.ts';
+import { runApi } from '../../control/gateway/api/run-api.ts';
+import { approvalApi, auditApi, statusApi, usageApi } from '../../control/gateway/api/status-api.ts';
+import type { CallsUnderWay } from '../../control/gateway/calls-under-way.ts';
+import { enrolmentService } from '../../control/gateway/enrolment-service.ts';
+import type { HealthBoard } from '../../control/gateway/health.ts';
+import type { MeshParts } from '../../control/gateway/mesh.ts';
+import type { Services } from '../../control/gateway/routes.ts';
+import { createWorkerToken } from '../../control/identity/workers.ts';
+import { listAudit, recentAudit, writeAudit } from '../../control/ledger/audit.ts';
+import { usageSince } from '../../control/ledger/usage.ts';
+import { createConversations } from '../../control/store/conversations.ts';
+import { DATABASE } from '../readiness.ts';
+import type { Connected } from './connected.ts';
+import type { Identities } from './identities.ts';
+import type { Ground } from './options.ts';
+import type { Store } from './store.ts';
+import type { Work } from './work.ts';
+
+/** What `status` tells of the listener and of the process. */
+export interface Figures {
+  readonly health: HealthBoard;
+  readonly faults: RequestFaults;
+  readonly turns: { readonly figures: TurnFigures };
+}
+
+/** Calls of capability methods by clients. */
+export function meshParts(
+  { config, log }: Ground,
+  { devices, restored, methods }: Identities,
+  { runs, dispatcher }: Work,
+  underWay: CallsUnderWay,
+): MeshParts {
+  return {
+    runs,
+    feeds: dispatcher.feeds,
+    devices,
+    restored,
+    calls: dispatcher.devices,
+    workers: () => dispatcher.presence.views(),
+    methods,
+    edgePackages: new Set(edgeCapabilities.map((service) => service.file.proto.package)),
+    defaultTimeoutMs: config.callTimeoutMs,
+    underWay,
+    log,
+  };
+}
+
+export function apiServices(
+  ground: Ground,
+  store: Store,
+  identities: Identities,
+  connected: Connected,
+  work: Work,
+  figures: Figures,
+): Omit<Services, 'edge' | 'worker' | 'plugins' | 'health' | 'mesh'> {
+  const { clock } = ground;
+  const { db } = store.database;
+  const { devices, enrolment, signer, methods, plugins } = identities;
+  const { sessions } = connected;
+  const { runs, dispatcher } = work;
+  return {
+    enrolment: enrolmentService({ enrolment, devices, signingKey: signer }),
+    runs: runApi({
+      runs,
+      stored: store.runs,
+      feeds: dispatcher.feeds,
+      devices,
+      workers: () => dispatcher.presence.views(),
+      methods,
+      now: () => clock.now(),
+    }),
+    conversations: conversationApi({
+      conversations: createConversations(db),
+      runs: store.runs,
+      summary: (tenant, conversation) => runs.summary(tenant, conversation),
+      audit: (entries) => writeAudit(db, entries),
+    }),
+    devices: deviceApi({ devices, enrolment, sessions, calls: dispatcher.devices }),
+    workers: workerApi({
+      sessions,
+      createToken: async (wanted, by) => {
+        const { id, token } = await createWorkerToken(db, wanted, by);
+        return { id, token: withPin(token, signer.publicKey) };
+      },
+      packages: workerCapabilities.map((service) => service.file.proto.package),
+      plugins,
+    }),
+    registry: registryApi({ methods, devices, sessions }),
+    status: statusService(ground, store, identities, connected, work, figures),
+    approvals: approvalApi(),
+    usage: usageApi({ since: (tenant, since) => usageSince(db, tenant, since), now: () => clock.now() }),
+    audit: auditApi({ list: (tenant, page) => listAudit(db, tenant, page) }),
+    pluginApi: pluginApi(plugins),
+  };
+}
+
+function statusService(
+  { replica, startedAt, clock, children }: Ground,
+  { database, runs }: Store,
+  { restored, devices }: Identities,
+  { sessions }: Connected,
+  { outbox }: Work,
+  { health, faults, turns }: Figures,
+) {
+  return statusApi({
+    sessions,
+    replica,
+    database: database.kind,
+    startedAt,
+    turns: () => turns.figures,
+    clock: () => clock.figures,
+    faults: () => faults.count,
+    children: () => children?.() ?? [],
+    noticed: (tenant) => recentAudit(database.db, tenant, NOTICED),
+    stopped: (tenant) => restored.why(tenant)?.message ?? '',
+    takesCommits: () => health.get(DATABASE) !== false,
+    counts: async (tenant) => ({
+      devices: await devices.online(tenant),
+      openRuns: await runs.countOpen(tenant),
+      waitingJobs: await outbox.countFree(tenant),
+    }),
+  });
+}

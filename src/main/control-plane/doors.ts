@@ -1,0 +1,71 @@
+// The two doors through which sessions come: of edges and of workers, each with its bound a device or a key.
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { EdgeService } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { WorkerService } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import { Admission } from '../../control/gateway/admission.ts';
+import { Doors } from '../../control/gateway/doors.ts';
+import { serveEdge } from '../../control/gateway/edge-session.ts';
+import { endsOf } from '../../control/gateway/opening.ts';
+import { deviceOf, workerOf } from '../../control/gateway/principal.ts';
+import type { SessionWatch } from '../../control/gateway/session-watch.ts';
+import { serveWorker } from '../../control/gateway/worker-session.ts';
+import type { Connected } from './connected.ts';
+import type { Identities } from './identities.ts';
+import type { Ground } from './options.ts';
+import type { Store } from './store.ts';
+import type { Work } from './work.ts';
+
+/** How long an edge that says Hello is kept in line; it takes 15 s without an answer for silence. */
+const PATIENCE_MS = 4_000;
+
+export function edgeDoor(
+  { config, clock, log, replica }: Ground,
+  { database, setAside }: Store,
+  { restored, devices, signer }: Identities,
+  { sessions }: Connected,
+  { runs, dispatcher }: Work,
+  watch: SessionWatch,
+): ServiceImpl<typeof EdgeService> {
+  const parts = {
+    ...config,
+    clock,
+    log,
+    replica,
+    watch,
+    restored,
+    setAside,
+    admission: new Admission({ atOnce: config.maxStarts, patienceMs: PATIENCE_MS, clock }),
+    runs,
+    calls: dispatcher.devices,
+    feeds: dispatcher.feeds,
+    devices,
+    signer,
+    model: (tenant: string) => sessions.modelFor(tenant),
+    durability: database.durability,
+  };
+  const doors = new Doors(config.maxDeviceSessions, 'sessions of this device', 'BOWLINE_MAX_DEVICE_SESSIONS');
+  return {
+    connect: (requests, context) => {
+      const device = deviceOf(context);
+      doors.until(context.signal, `${device.tenant}/${device.id}`);
+      return serveEdge(parts, device, requests, endsOf(context), (edge) => sessions.addEdge(edge));
+    },
+  };
+}
+
+export function workerDoor(
+  { config, clock, log, replica }: Ground,
+  { plugins }: Identities,
+  { sessions }: Connected,
+  { dispatcher }: Work,
+): ServiceImpl<typeof WorkerService> {
+  const parts = { ...config, clock, log, jobs: dispatcher.workers, replica, plugins };
+  const doors = new Doors(config.maxKeySessions, 'sessions with this worker key', 'BOWLINE_MAX_KEY_SESSIONS');
+  return {
+    work: (requests, context) => {
+      const key = workerOf(context);
+      doors.until(context.signal, key.id);
+      return serveWorker(parts, key, requests, endsOf(context), (worker) => sessions.addWorker(worker));
+    },
+  };
+}

@@ -1,0 +1,62 @@
+// Whether this replica is well: its health board, what a restored database stops on it, and whether it is ready.
+import { AppError } from '../../base/errors.ts';
+import { PastEpochs } from '../../control/dispatch/past-epochs.ts';
+import { HealthBoard } from '../../control/gateway/health.ts';
+import { commitProbe } from '../../control/store/can-commit.ts';
+import { watchReadiness } from '../readiness.ts';
+import type { Connected } from './connected.ts';
+import type { Identities } from './identities.ts';
+import type { Ground } from './options.ts';
+import type { Store } from './store.ts';
+import type { Work } from './work.ts';
+
+/** Between two looks at whether the database and the queue answer. */
+const READY_MS = 2_000;
+/** So long after a commit was not taken, and none since, this replica is not ready. */
+const REFUSED_MS = 10_000;
+
+/** On the health board: whether the work of all tenants goes on. */
+const DISPATCH = 'dispatch';
+
+/** The health board. A restored database ends the sessions of its tenant; when its owner has said how it goes on, so does the work. */
+export function openHealth(
+  { log }: Ground,
+  { restored }: Identities,
+  { sessions }: Connected,
+  { runs, outbox }: Work,
+): HealthBoard {
+  const health = new HealthBoard();
+  health.set(DISPATCH, !restored.anyStopped);
+  restored.onStopped((tenant, why) => {
+    health.set(DISPATCH, false);
+    for (const edge of sessions.edges()) if (edge.tenant === tenant) edge.end(why);
+  });
+  const past = new PastEpochs({ runs, outbox, log });
+  const goOn = () => {
+    health.set(DISPATCH, !restored.anyStopped);
+    void past.end(restored.epochBase);
+  };
+  restored.onRecovered(goOn);
+  if (restored.epochBase > 0) goOn();
+  return health;
+}
+
+/** Resolves after the first look. */
+export async function beReady(ground: Ground, health: HealthBoard, store: Store, work: Work): Promise<void> {
+  const { clock, life, log, replica } = ground;
+  const probe = commitProbe(store.database.pool, replica);
+  const notReady = await watchReadiness({
+    health,
+    database: async () => {
+      await probe();
+      // A full disk may take the question and no commit.
+      if (store.refusesCommits(REFUSED_MS))
+        throw new AppError('STORE_UNAVAILABLE', { problem: 'commits are not taken' });
+    },
+    queue: () => work.ping(),
+    clock,
+    log,
+    everyMs: READY_MS,
+  });
+  life.onStop('readiness', notReady);
+}

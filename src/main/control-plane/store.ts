@@ -1,0 +1,75 @@
+// Opens the store: the database with its tables, the clock that follows it, and the event store with its witness.
+import { join } from 'node:path';
+import { homePaths } from '../../base/home.ts';
+import { writeAudit } from '../../control/ledger/audit.ts';
+import { CommitWitness } from '../../control/store/commit-witness.ts';
+import { type Database, openDatabase } from '../../control/store/database.ts';
+import { DATABASE_TIME } from '../../control/store/database-clock.ts';
+import { PgEventStore } from '../../control/store/event-store.ts';
+import { createLeases, type Leases } from '../../control/store/leases.ts';
+import { migrate } from '../../control/store/migrate.ts';
+import { createRuns, type Runs } from '../../control/store/runs.ts';
+import { createSetAside, type SetAside } from '../../control/store/set-aside.ts';
+import type { EventStore } from '../../control/store/unit.ts';
+import { watchDisk } from '../disk-watch.ts';
+import type { Ground } from './options.ts';
+
+export interface Store {
+  readonly database: Database;
+  readonly events: EventStore;
+  /** Knows which commits were acknowledged, so that a database that went back is seen. */
+  readonly witness: CommitWitness;
+  readonly leases: Leases;
+  readonly runs: Runs;
+  readonly setAside: SetAside;
+  /** Whether a commit was not taken within this time, and none since. */
+  refusesCommits(withinMs: number): boolean;
+}
+
+/** Throws DATABASE_UNUSABLE, DATABASE_NEWER, CANCELED. */
+export async function openStore(ground: Ground): Promise<Store> {
+  const { clock, life } = ground;
+  const database = await openWithClock(ground);
+  await database.patiently(migrate);
+  ground.onDatabase?.(database);
+  const pg = new PgEventStore(database, { clock });
+  life.onStop('event store', () => pg.close());
+  const witness = new CommitWitness(clock);
+  return {
+    database,
+    events: witness.of(ground.wrapStore?.(pg) ?? pg),
+    witness,
+    leases: createLeases(database.db),
+    runs: createRuns(database.db),
+    setAside: createSetAside(database.db, (trx, entry) => writeAudit(trx, [entry])),
+    refusesCommits: (withinMs) => pg.fails(withinMs),
+  };
+}
+
+async function openWithClock({ home, config, clock, life, log, progress, signal }: Ground): Promise<Database> {
+  const folder = homePaths(home).control;
+  const database = await openDatabase(config.databaseUrl?.reveal() ?? { embedded: join(folder, 'pg') }, {
+    maxConnections: config.maxConnections,
+    statementTimeoutMs: config.statementTimeoutMs,
+    connectTimeoutMs: config.connectTimeoutMs,
+    embeddedCacheBytes: config.embeddedCacheBytes,
+    clock,
+    onWaiting: (problem) => progress(`waiting for the database: ${problem}`),
+    onTrouble: (problem) => log.warn('trouble with the database', { problem }),
+    ...(signal ? { signal } : {}),
+  });
+  life.onStop('database', () => database.close());
+  if (database.kind === 'postgres') {
+    const time = async () => Number((await database.pool.query(DATABASE_TIME)).rows[0]?.ms);
+    await clock.measure(time).catch(() => {});
+    life.onStop('clock', clock.follow(time, log));
+  } else {
+    const say = (what: string, short: boolean) => {
+      progress(what);
+      if (short) log.warn(what);
+      else log.info(what);
+    };
+    life.onStop('disk watch', watchDisk({ folder, clock, say }));
+  }
+  return database;
+}
