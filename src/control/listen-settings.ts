@@ -1,0 +1,60 @@
+// The settings of the listener and of the log.
+import type { Setting } from '../base/settings/setting.ts';
+
+export const LISTEN_SETTINGS = {
+  tlsCert: {
+    env: 'BOWLINE_TLS_CERT',
+    group: 'listen',
+    kind: 'text',
+    what: 'file with the certificate chain of the listener (PEM); with it all connections are TLS 1.3',
+    shape: /^[^\0]{1,4096}$/,
+    like: 'the path of a file',
+    fallback: undefined,
+  },
+  tlsKey: {
+    env: 'BOWLINE_TLS_KEY',
+    group: 'listen',
+    kind: 'text',
+    what: 'file with the key of that certificate (PEM), mode 0600 or 0400',
+    shape: /^[^\0]{1,4096}$/,
+    like: 'the path of a file',
+    fallback: undefined,
+  },
+  host: {
+    env: 'BOWLINE_HOST',
+    group: 'listen',
+    kind: 'text',
+    flag: '--host <address>',
+    what: 'address to listen on; only loopback without TLS',
+    shape: /^([A-Za-z0-9.:_-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$/,
+    like: 'an address such as 127.0.0.1 or ::1, without a zone',
+    fallback: '127.0.0.1',
+  },
+  port: {
+    env: 'BOWLINE_PORT',
+    group: 'listen',
+    kind: 'number',
+    flag: '--port <number>',
+    unit: 'count',
+    what: 'port to listen on; 0 lets the system choose',
+    fallback: 7420,
+    min: 0,
+    max: 65535,
+  },
+  logTo: {
+    env: 'BOWLINE_LOG_TO',
+    group: 'listen',
+    kind: 'choice',
+    of: ['file', 'stderr'],
+    what: 'where the log goes: a file in the home that is rotated, or the standard error, for container runtimes',
+    fallback: 'file',
+  },
+  logLevel: {
+    env: 'BOWLINE_LOG_LEVEL',
+    group: 'listen',
+    kind: 'choice',
+    what: 'least weight of what is logged',
+    of: ['debug', 'info', 'warn', 'error'],
+    fallback: 'info',
+  },
+} as const satisfies Record<string, Setting & { readonly group: 'listen' }>;
