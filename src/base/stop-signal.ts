@@ -1,6 +1,6 @@
 // How a long-running program is asked to stop.
 import { endNow, endWithin } from './end-process.ts';
-import { EXIT } from './errors.ts';
+import { EXIT } from './status-codes.ts';
 
 /** What the end may take beyond the time for work that runs. */
 const SPARE_MS = 10_000;

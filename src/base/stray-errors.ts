@@ -2,8 +2,8 @@
 // It catches nothing that a caller could still handle.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { endNow } from './end-process.ts';
-import { EXIT } from './errors.ts';
 import type { Logger } from './logger.ts';
+import { EXIT } from './status-codes.ts';
 
 /** Whose work it is: told of an error that its work let escape. Never throws. */
 export type Owner = (error: unknown) => void;

@@ -12,7 +12,7 @@ import {
   UsageSchema,
   WithheldSchema,
 } from '../../gen/bowline/run/v1/run_pb.ts';
-import { EXIT } from '../base/errors.ts';
+import { EXIT } from '../base/status-codes.ts';
 import { fromFailure } from '../contract/errors.ts';
 import { exitOfRun } from './exit-codes.ts';
 import { enumText, type Plain, type PlainObject, plain } from './plain.ts';

@@ -1,6 +1,6 @@
 // Which exit code a run means.
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
-import { EXIT } from '../base/errors.ts';
+import { EXIT } from '../base/status-codes.ts';
 
 /** The exit code of a run in this state; a run that is still open counts as queued. */
 export function exitOfRun(state: RunState): number {

@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { FailureSchema } from '../../gen/bowline/common/v1/common_pb.ts';
-import { AppError, EXIT } from '../base/errors.ts';
+import { AppError } from '../base/errors.ts';
+import { EXIT } from '../base/status-codes.ts';
 import { fromConnectError, fromFailure, toConnectError, toFailure } from './errors.ts';
 
 test('an error that crossed the wire has the exit code and retryability of the table', () => {

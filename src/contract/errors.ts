@@ -4,9 +4,10 @@ import { create } from '@bufbuild/protobuf';
 import { Code as ConnectCode, ConnectError } from '@connectrpc/connect';
 import { type Failure, FailureSchema } from '../../gen/bowline/common/v1/common_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
-import { AppError, type Code, ERRORS, isReason, type WireReason } from '../base/errors.ts';
+import { AppError, ERRORS, isReason, type WireReason } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Code } from '../base/status-codes.ts';
 
 const DOMAIN = 'bowline';
 

@@ -3,7 +3,8 @@
 
 import { Command, CommanderError } from 'commander';
 import { endNow, endProcess } from '../base/end-process.ts';
-import { AppError, EXIT } from '../base/errors.ts';
+import { AppError } from '../base/errors.ts';
+import { EXIT } from '../base/status-codes.ts';
 import { oneLine } from '../base/trim-signs.ts';
 import { BUILD } from '../base/version.ts';
 import type { CliIo } from '../cli/io.ts';

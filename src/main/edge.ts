@@ -2,12 +2,13 @@
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { endNow, endProcess, endWithin } from '../base/end-process.ts';
-import { AppError, EXIT } from '../base/errors.ts';
+import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
 import { inertLine } from '../base/inert.ts';
 import { logFile } from '../base/log-file.ts';
 import { createLogger } from '../base/logger.ts';
 import { makeFolder } from '../base/make-folder.ts';
+import { EXIT } from '../base/status-codes.ts';
 import { watchStrayErrors } from '../base/stray-errors.ts';
 import { mark } from '../base/turn-watch.ts';
 import { toAppError } from '../contract/errors.ts';

@@ -16,7 +16,8 @@ import {
   StoredDocumentSchema,
 } from '../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { GrantSchema, LeftOutSchema, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { AppError, EXIT } from '../../base/errors.ts';
+import { AppError } from '../../base/errors.ts';
+import { EXIT } from '../../base/status-codes.ts';
 import { toAppError } from '../../contract/errors.ts';
 import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
 import { type AddedDocuments, addDocuments } from '../docs-add.ts';

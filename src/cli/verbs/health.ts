@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { EXIT } from '../../base/errors.ts';
+import { EXIT } from '../../base/status-codes.ts';
 import { type GlobalOptions, homeOf } from '../client.ts';
 import { controlAddress } from '../control-address.ts';
 import type { CliIo } from '../io.ts';

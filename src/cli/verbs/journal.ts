@@ -1,7 +1,8 @@
 // The verb `journal`.
 import { Command } from 'commander';
 import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { AppError, EXIT } from '../../base/errors.ts';
+import { AppError } from '../../base/errors.ts';
+import { EXIT } from '../../base/status-codes.ts';
 import { type GlobalOptions, homeOf, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { Printer } from '../output.ts';

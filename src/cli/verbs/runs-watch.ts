@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { RunService, type WatchRunResponse } from '../../../gen/bowline/control/v1/run_service_pb.ts';
 import { RunState, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
-import { EXIT } from '../../base/errors.ts';
+import { EXIT } from '../../base/status-codes.ts';
 import { jobJson } from '../ask-result.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
 import { exitOfRun } from '../exit-codes.ts';

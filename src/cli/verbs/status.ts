@@ -9,7 +9,8 @@ import {
   StatusService,
 } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { GetStatusResponseSchema as EdgeStatusSchema, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { AppError, EXIT } from '../../base/errors.ts';
+import { AppError } from '../../base/errors.ts';
+import { EXIT } from '../../base/status-codes.ts';
 import { dialHomeSocket } from '../../contract/channel/home-socket.ts';
 import { fromFailure, toAppError } from '../../contract/errors.ts';
 import { controlSide, type GlobalOptions, homeOf, localSide, type Side, using } from '../client.ts';

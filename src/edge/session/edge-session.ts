@@ -12,7 +12,8 @@ import {
 import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { fullJitter } from '../../base/backoff.ts';
 import { sleep } from '../../base/clock.ts';
-import { AppError, type Code } from '../../base/errors.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Code } from '../../base/status-codes.ts';
 import { check } from '../../contract/check.ts';
 import { toAppError } from '../../contract/errors.ts';
 import { openTime } from '../../contract/signed-time.ts';

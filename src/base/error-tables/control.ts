@@ -1,0 +1,157 @@
+// The errors of the control plane: who is known, the queue, the runs, and the store.
+import { EXIT } from '../status-codes.ts';
+import { type Row, row } from './row.ts';
+
+export const CONTROL_ERRORS = {
+  // identity
+  UNAUTHENTICATED: row(
+    'unauthenticated',
+    'no valid credential; pass "authorization: Bearer <key>" (the owner key is in {hint})',
+    {
+      exit: EXIT.refused,
+    },
+  ),
+  PERMISSION_DENIED: row('permission_denied', 'this credential may not do that: {what}'),
+  NOT_FOUND: row('not_found', 'no such {kind} here', { exit: EXIT.failed }),
+  // identity: keys, enrolment, workers
+  DEVICE_SUSPENDED: row(
+    'permission_denied',
+    'the device {device} is suspended: {why}; its owner must remove it (`bowline devices remove {device} --yes`) and let it join again',
+  ),
+  DEVICE_NAME_TAKEN: row(
+    'already_exists',
+    'a device named {name} exists already; choose another name, or remove that device first: `bowline devices remove {name} --yes`',
+  ),
+  JOIN_TOKEN_INVALID: row(
+    'not_found',
+    'this join token is unknown, expired or used; make a new one on the control plane',
+  ),
+  WORKER_CLAIM_REFUSED: row(
+    'permission_denied',
+    'the token of this worker does not allow {what}; make a worker token that does',
+  ),
+  SECRET_FILE_UNSAFE: row('failed_precondition', 'the key file {file} {problem}'),
+  OWNER_KEY_REVOKED: row(
+    'failed_precondition',
+    'the owner key in {file} was revoked; remove the file and start again to get a new one',
+  ),
+  // identity: a restored database
+  DATABASE_RESTORED: row(
+    'failed_precondition',
+    'the database is older than what the device {device} knows (its last session was {known}, the database gave {given}): it was restored from a backup. No work is taken or given out until its owner runs `bowline control recover`',
+    { exit: EXIT.failed },
+  ),
+  DATABASE_WENT_BACK: row(
+    'failed_precondition',
+    'the database lost what the replica {replica} had written (its number {known}, the database has {given}): a backup or a standby that lagged took its place. No work is taken or given out until its owner runs `bowline control recover`',
+    { exit: EXIT.failed },
+  ),
+  // queue
+  QUEUE_UNAVAILABLE: row('unavailable', 'the job queue cannot be reached: {problem}'),
+  BUS_UNAVAILABLE: row('unavailable', 'the bus cannot be reached: {problem}'),
+  REDIS_UNUSABLE: row(
+    'failed_precondition',
+    'Redis at {where} cannot be used: {problem}; check REDIS_URL, its user, password, rights and TLS',
+  ),
+  REDIS_INSECURE: row(
+    'failed_precondition',
+    'refusing Redis at {where} without {missing}: it is beyond this machine. Use rediss://user:password@host, or set BOWLINE_REDIS_INSECURE=1 when the network itself is private',
+  ),
+  // orchestrator
+  EVENT_UNKNOWN: row(
+    'unimplemented',
+    'the history of {stream} holds an event of a newer version; a newer replica must go on with it',
+    {
+      retryable: true,
+    },
+  ),
+  HISTORY_INVALID: row('data_loss', 'the history of {stream} contradicts itself at event {version}: {problem}', {
+    retryable: false,
+  }),
+  VERSIONS_MIXED: row(
+    'unavailable',
+    'a replica of an older version is still at work, which could not read what this would write; it is done when that one has ended',
+    { retryable: true },
+  ),
+  RUN_SET_ASIDE: row(
+    'failed_precondition',
+    'the history of the run {run} cannot be read by this version ({problem}), so it was set aside and nothing waits for it; start a newer version, try it again with `bowline runs retry {run}`, or end it with `bowline runs end {run}`',
+    { exit: EXIT.failed },
+  ),
+  CONVERSATION_UNREADABLE: row(
+    'failed_precondition',
+    'the history of the conversation {conversation} cannot be read by this version ({problem}); ask in a new conversation, or start a newer version',
+    { exit: EXIT.failed },
+  ),
+  RUN_NOT_SET_ASIDE: row(
+    'failed_precondition',
+    'the run {run} is not set aside; end it with `bowline runs cancel {run}`',
+    {
+      exit: EXIT.failed,
+    },
+  ),
+  RUN_EXISTS: row('already_exists', 'another run with the id {run} exists already; ask again with a new id'),
+  RUN_BUSY: row('resource_exhausted', 'too many commands wait for this run; try again shortly', {
+    retryable: true,
+    exit: EXIT.failed,
+  }),
+  RUN_CONTENDED: row('aborted', 'other replicas changed this run again and again; try again'),
+  ATTEMPTS_LOST: row('unavailable', '{target} was lost {times} times while it ran this; see its log, then ask again', {
+    retryable: false,
+  }),
+  EDGE_ENDED_AT_CALL: row(
+    'aborted',
+    '{target} ended {times} times while it had this call, which it gets no more; look at edge.log there, and ask for less or for something else',
+    { retryable: false },
+  ),
+  OUTCOME_UNKNOWN: row(
+    'unknown',
+    'whether this happened cannot be told ({why}); look at the device before it is repeated',
+  ),
+  MODEL_OUTPUT_INVALID: row('internal', 'the model sent something that is no answer: {problem}', { retryable: true }),
+  ANSWER_EMPTY: row('internal', 'the model ended without saying anything; ask again or choose another model'),
+  ANSWER_CUT: row('resource_exhausted', 'the answer is cut off: the model met its output limit', {
+    exit: EXIT.answered,
+  }),
+  ANSWER_FILTERED: row('permission_denied', 'the provider of the model filtered the answer'),
+  TOOL_NOT_OFFERED: row('not_found', 'there is no tool {tool} here; these can be used: {known}'),
+  TAINT_PRIVATE: row(
+    'permission_denied',
+    'private content was read in this run ({origin}), and its field {field} could carry it away: it does not stand in the question. {tool} needs the owner’s approval for that, which this version cannot ask for; the owner can ask again and name the address, or the words to search for, in the question',
+  ),
+  TAINT_UNTRUSTED: row(
+    'permission_denied',
+    'what others wrote was read in this run ({origin}), so {tool} needs the owner’s approval, which this version cannot ask for; the owner can do it, or ask for it alone in a new conversation',
+  ),
+  COLLECTION_NOT_GRANTED: row(
+    'permission_denied',
+    'this run may not look into the collection {collection}; those it may look into: {known}',
+  ),
+  COLLECTION_OTHER_RECIPIENTS: row(
+    'permission_denied',
+    'the collection {collection} was granted to other recipients than the rest of this question; ask with it alone: --in {collection}, without --share',
+  ),
+  RETRIEVAL_NOT_SERVED: row(
+    'failed_precondition',
+    'no worker that looks into collections was connected; see `bowline workers ls`, start one, and ask again',
+  ),
+  TOOL_NOT_RUN: row('failed_precondition', 'this tool call was not run'),
+  // store
+  STORE_UNAVAILABLE: row(
+    'unavailable',
+    'the database did not answer ({problem}); whether this was done is not known, so ask again with the same id',
+  ),
+  STORE_BUSY: row('resource_exhausted', 'the database is behind: {waiting} commits wait already; try again shortly', {
+    retryable: true,
+    exit: EXIT.failed,
+  }),
+  STORE_REFUSED: row('internal', 'the database refused this record ({problem})'),
+  DATABASE_UNUSABLE: row('failed_precondition', 'the database cannot be used: {problem}'),
+  DATABASE_NEWER: row(
+    'failed_precondition',
+    'a newer version of Bowline has been at work in this database; start that version',
+  ),
+  PLUGIN_INVALID: row('invalid_argument', 'this cannot be a plugin: {problem}'),
+  PLUGIN_TAKEN: row('already_exists', 'the package {package} is another one here; give yours another name'),
+  CHILD_REFUSED: row('permission_denied', 'a job may not call {method} here: {why}', { exit: EXIT.failed }),
+} as const satisfies Record<string, Row>;

@@ -1,0 +1,203 @@
+// The errors of the edge: its journal, its session, and what its tools refuse.
+import { EXIT } from '../status-codes.ts';
+import { type Row, row } from './row.ts';
+
+export const EDGE_ERRORS = {
+  // edge journal
+  JOURNAL_DAMAGED: row(
+    'data_loss',
+    'the journal file {file} is damaged at offset {offset}: {problem}; nothing was changed. Restore the home from a backup, or move the journal folder away and adopt the device anew',
+    {
+      retryable: false,
+    },
+  ),
+  JOURNAL_UNREADABLE: row(
+    'failed_precondition',
+    'the journal in {folder} could not be read ({problem}); nothing was changed. See that its files are whole and belong to the user of the edge, and that the disk answers, then start again',
+    { exit: EXIT.failed },
+  ),
+  JOURNAL_NEWER: row(
+    'failed_precondition',
+    'the journal ({file}) was written by a newer version of Bowline; start that version',
+  ),
+  JOURNAL_FOREIGN: row(
+    'failed_precondition',
+    'the journal belongs to another tenant or control plane; joining another one sets it aside',
+  ),
+  JOURNAL_FAILED: row(
+    'internal',
+    'the journal failed: {problem}; this process ends so that nothing is promised that is not on the disk',
+  ),
+  JOURNAL_WRITE: row('unavailable', 'the journal could not be written: {problem}; nothing was kept'),
+  JOURNAL_FULL: row(
+    'resource_exhausted',
+    'the journal of this device ({folder}) holds as much as it may ({limit} bytes) of what must be kept: questions without an answer and results that the control plane has not taken; connect it, or raise limits.journal_bytes in its config.yaml and start it again',
+    { retryable: true, exit: EXIT.failed },
+  ),
+  LEDGER_FULL: row(
+    'resource_exhausted',
+    'the archive of the ledger ({folder}) holds as much as it may ({limit} bytes), so nothing more can be pruned from the journal and new work is refused; raise limits.ledger_bytes in config.yaml, or set ledger_full: drop_oldest there, and start the edge again',
+    { retryable: true, exit: EXIT.failed },
+  ),
+  KEYS_FULL: row(
+    'resource_exhausted',
+    '{what} is over the limit of {limit}; expired ones make room, or raise limits.tool_calls in config.yaml if this is right',
+    { retryable: true, exit: EXIT.failed },
+  ),
+  JOURNAL_BUSY: row('unavailable', 'too much waits for the disk; try again'),
+  JOURNAL_PRUNED: row('out_of_range', 'record {sequence} is no longer in the journal; the oldest is {first}', {
+    exit: EXIT.failed,
+  }),
+  DISK_FULL: row('resource_exhausted', 'the disk has no room for {what}; free some space and try again', {
+    retryable: true,
+  }),
+  // edge session
+  NOT_JOINED: row(
+    'failed_precondition',
+    'the home {home} has not joined a control plane; make a join token there and start with `bowline edge --home {home} --join`, with the join line on standard input',
+    { exit: EXIT.usage },
+  ),
+  ALREADY_JOINED: row(
+    'failed_precondition',
+    'the home {home} is the device {name} of {control} already; use another --home to join as another device',
+    { exit: EXIT.usage },
+  ),
+  JOIN_LINE_INVALID: row(
+    'invalid_argument',
+    'the join line {problem}; `bowline devices join-token` makes one: `URL TOKEN [NAME]`, or {"url": ..., "token": ..., "name": ...} in one line',
+    { exit: EXIT.usage },
+  ),
+  INSECURE_CONTROL: row(
+    'failed_precondition',
+    'refusing to send a secret to {url} without TLS; use https://, or a tunnel to http://127.0.0.1',
+    { exit: EXIT.usage },
+  ),
+  DEVICE_FILE_INVALID: row('failed_precondition', 'the file {file} {problem}. {remedy}'),
+  SIGNING_KEY_CHANGED: row(
+    'failed_precondition',
+    'the control plane at {control} signs tool calls with another key than the one pinned when this device joined; nothing was sent to it. If its owner changed the key on purpose, join again',
+  ),
+  CONTROL_UNREACHABLE: row('unavailable', 'the control plane at {control} cannot be reached: {problem}'),
+  PROXY_FAILED: row(
+    'unavailable',
+    'the proxy {proxy} gives no way to {to}: {problem}; HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of this program say who is reached through it',
+  ),
+  CONTROL_UNPROVEN: row(
+    'unavailable',
+    'what answers at {control} did not prove that it is the control plane that is known here: {problem}; nothing was sent to it. {remedy}',
+  ),
+  CONTROL_PIN_MISSING: row(
+    'failed_precondition',
+    'no secret goes to {control}, because its key is not known here. {remedy}',
+  ),
+  SESSION_SILENT: row('unavailable', 'the control plane did not answer for {ms} ms'),
+  FRAME_MALFORMED: row('invalid_argument', 'a frame was malformed: {problem}'),
+  MESSAGE_REFUSED: row('internal', 'a {what} of this job cannot be sent: {problem}; nothing of it is tried again', {
+    exit: EXIT.failed,
+  }),
+  SUPERSEDED: row(
+    'aborted',
+    'another edge of this device took over, started from a copy of this home or from the same home. This edge stays offline, and what is asked here waits, until it is started again: stop the other one for good, then start this one. If it is quarantined then, with the owner key: `bowline devices adopt {device}`, and start it once more',
+    { retryable: false },
+  ),
+  QUARANTINED: row(
+    'failed_precondition',
+    'the journal of this device does not fit what the control plane remembers (a clone or a restored backup). Stop the other one if there is one, then, with the owner key: `bowline devices adopt {device}`, and start this edge again; what is asked here waits until then',
+  ),
+  QUEUE_FULL: row(
+    'resource_exhausted',
+    '{limit} asks wait for an answer already; wait or cancel some (`bowline runs ls`)',
+    { retryable: true },
+  ),
+  REQUEST_ID_REUSED: row('already_exists', 'the request id {id} was used for another ask'),
+  SOCKET_UNSAFE: row('failed_precondition', 'nothing is said on the socket {path}: {problem}', { exit: EXIT.refused }),
+  SOCKET_IN_USE: row('failed_precondition', 'the socket {path} cannot be used: {problem}'),
+  // edge tools
+  PATH_NOT_ALLOWED: row(
+    'permission_denied',
+    'this path is not allowed on the device: add its folder with --allow or under allow.read in config.yaml if it should be, a name that begins with a dot under allow.hidden; names of secret files and links out of a folder are never allowed',
+  ),
+  FILE_NOT_FOUND: row('not_found', 'there is no such file or folder in the allowed folders', { exit: EXIT.failed }),
+  NAME_AMBIGUOUS: row(
+    'failed_precondition',
+    'several names there look the same and differ only in how their letters are put together ({names}), and none is written exactly as it was asked for: write one as the list of its folder has it, or rename the others',
+    { exit: EXIT.refused },
+  ),
+  FILE_UNREADABLE: row('failed_precondition', 'the system refused access to the file; look at its permissions'),
+  SECRET_CONTENT: row(
+    'permission_denied',
+    'the file holds what looks like {what}, so it is never shared; take that out of it, or share other files or folders',
+  ),
+  FILE_EXISTS: row('already_exists', 'the file exists already; use mode REPLACE to replace it'),
+  FILE_CHANGED: row('aborted', 'the file changed while it was at work on; try again'),
+  NOT_A_FILE: row('failed_precondition', 'this is not a regular file'),
+  NOT_A_FOLDER: row('failed_precondition', 'this is not a folder'),
+  NOT_TEXT: row('failed_precondition', 'the file is not UTF-8 text'),
+  FILE_TOO_LARGE: row(
+    'failed_precondition',
+    'the file is larger than limits.file_bytes of the device; raise that in its config.yaml, or leave the file out',
+    {
+      exit: EXIT.refused,
+    },
+  ),
+  RANGE_NEEDS_GRANT: row(
+    'permission_denied',
+    'lines or a part of a file can be read only when the file is shared for this run (--share); without that, read it whole',
+  ),
+  TERM_NOT_IN_ASK: row(
+    'permission_denied',
+    'files that are not shared can be searched only for words that stand in the question itself',
+  ),
+  SEARCH_BUDGET: row('resource_exhausted', 'this run has used up its searches in files that are not shared'),
+  COMMAND_NOT_ALLOWED: row(
+    'permission_denied',
+    'this command is not allowed on the device; list its exact argv under allow.execute in config.yaml if it should be. For {word} only plain words fit (letters, digits and _ . , @ + -, the first a letter, a digit or _), for {path} paths without = that begin with none of - @ + ~ %',
+  ),
+  COMMAND_NOT_ISOLATED: row(
+    'failed_precondition',
+    'the command was not started, because nothing here keeps it apart from the home of Bowline and from other commands: install bubblewrap, or run the edge as root with setpriv and unshare (util-linux), or say `isolation: none` for this entry',
+  ),
+  COMMAND_HAS_NETWORK: row(
+    'failed_precondition',
+    'the command was not started, because it could not be kept from the network here: install bubblewrap, or say `network: true` for this entry',
+  ),
+  COMMAND_VIEW_TOO_LARGE: row(
+    'failed_precondition',
+    'the command was not started, because its folder holds more files, or more denied files, than can be looked through to hide those: name a smaller folder (`cwd` of the entry), or raise limits.walk_entries',
+  ),
+  COMMAND_SHOWS_DENIED: row(
+    'permission_denied',
+    'the command was not started, because its folder holds denied files that could not be hidden from it: name a file instead, or let commands run in bubblewrap (install it, and leave `isolation` at `auto`)',
+  ),
+  COMMAND_FAILED_TO_START: row('failed_precondition', 'the command could not be started'),
+  COMMAND_TIMED_OUT: row('deadline_exceeded', 'the command ran longer than it may and was stopped'),
+  CONFIRMATION_NEEDED: row(
+    'permission_denied',
+    'this needs the owner’s approval, which this version cannot ask for; an exact entry with `confirm: never` in config.yaml allows it',
+  ),
+  SHARE_NO_MATCH: row('invalid_argument', 'nothing that may be shared matches {pattern}: {why}', { exit: EXIT.usage }),
+  METHOD_NOT_SERVED: row('unimplemented', 'the device does not serve this method'),
+  CALL_FOREIGN: row('permission_denied', 'the tool call was made for another device or session'),
+  CLOCK_DOUBTED: row(
+    'failed_precondition',
+    'the clock of this machine is {off} {what}; calls are judged by the signed time of the control plane meanwhile; set whichever clock is wrong, or say `bowline clock reset` if this one is right',
+  ),
+  CALL_EXPIRED: row('deadline_exceeded', 'the tool call came after its expiry time'),
+  CALL_WITHOUT_EXPIRY: row('invalid_argument', 'the tool call has no usable expiry time'),
+  KEY_REUSED: row('already_exists', 'the idempotency key was used for a call with other parameters'),
+  RESULT_DROPPED: row('data_loss', 'it was done, but its result is no longer kept on the device', { retryable: false }),
+  REFUSED_BEFORE: row('failed_precondition', 'this call was refused before; why is no longer kept on the device'),
+  RESULT_TOO_LARGE: row('resource_exhausted', 'the result is larger than one frame may be; ask for less of it', {
+    exit: EXIT.refused,
+  }),
+  EDGE_BUSY: row('resource_exhausted', 'the device has as many tool calls at work and waiting as it takes; try again', {
+    retryable: true,
+    exit: EXIT.failed,
+  }),
+  CALL_ENDED_PROCESS: row(
+    'aborted',
+    'the edge ended while it was at work on this call, perhaps because of it; it is not run again; look at edge.log and at what it was to read',
+    { retryable: false },
+  ),
+  EDGE_STOPPING: row('unavailable', 'the device is about to stop and starts nothing new'),
+} as const satisfies Record<string, Row>;
