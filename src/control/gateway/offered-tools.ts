@@ -9,7 +9,7 @@ import type { CapabilityMethod, MethodRegistry } from '../../contract/registry.t
 import type { PresentWorker } from '../dispatch/session-ports.ts';
 import type { Devices } from '../identity/devices.ts';
 import { SEARCH_METHOD } from '../orchestrator/method-names.ts';
-import type { WantedTools } from '../orchestrator/run-service.ts';
+import type { WantedTools } from '../orchestrator/run-decisions.ts';
 import { misfit } from '../routing/fit.ts';
 
 export interface OfferedToolsParts {

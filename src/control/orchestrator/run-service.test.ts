@@ -10,7 +10,8 @@ import { ManualClock } from '../../base/manual-clock.ts';
 import { FaultyEventStore } from '../store/faults.ts';
 import type { EventStore } from '../store/unit.ts';
 import type { Ask, Call } from './asks.ts';
-import { type Committed, RunService, type RunServiceParts } from './run-service.ts';
+import type { Committed } from './run-commits.ts';
+import { RunService, type RunServiceParts } from './run-service.ts';
 
 const TENANT = 't1';
 
