@@ -49,7 +49,7 @@ const parts = Object.entries(PARTS).map(([part, folders]) =>
 );
 
 /** The configuration of the control plane and what it is made of: below the rooms, which may read its type. */
-const CONFIG = '^src/control/(config|([a-z]+-)?settings)\\.ts$';
+const CONFIG = '^src/control/(config|settings|[a-z]+-settings)\\.ts$';
 
 // src/control's own files: the configuration is below the rooms, all others are above them.
 const rooms = Object.entries(ROOMS).map(([room, lower]) => ({
