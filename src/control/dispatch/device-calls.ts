@@ -2,22 +2,20 @@
 // was not sent in this session is sent (again); the edge's journal makes repeats harmless. What the device has in hand
 // and the outbox no longer wants is stopped.
 import type { ToolProgress, ToolResult } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { fullJitter } from '../../base/backoff.ts';
-import { type Clock, sleep } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { dispatchId, parseDispatchId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
-import { toFailure } from '../../contract/errors.ts';
-import type { RunRequest } from '../orchestrator/commands.ts';
-import { edgeEnds, endsEdges, isNewEnd } from '../orchestrator/edge-ends.ts';
+import { edgeEnds, endsEdges } from '../orchestrator/edge-ends.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { RunState } from '../orchestrator/state.ts';
-import { ifReadable, isUnreadable } from '../orchestrator/unreadable.ts';
+import { ifReadable } from '../orchestrator/unreadable.ts';
 import type { Outbox, StoredOutboxRow } from '../store/outbox.ts';
 import type { OutboxRow } from '../store/unit.ts';
+import { DeviceOutcomes, targetOf } from './device-outcomes.ts';
 import type { DeviceSession } from './session-ports.ts';
 import type { Signals } from './signals.ts';
-import { resultOf, runOf, toolCall } from './tool-messages.ts';
+import { runOf, toolCall } from './tool-messages.ts';
 
 export interface DeviceCallsParts {
   readonly runs: RunService;
@@ -54,17 +52,17 @@ type DeviceRef = Pick<DeviceSession, 'tenant' | 'device'>;
 const MAX_OPEN = 64;
 /** Calls that a device lists when it comes, as the edge bounds them; a full list says nothing of what is not in it. */
 const MAX_LISTED = 1024;
-/** Tries to commit one answer before it is left to the device's next session. */
-const MAX_ROUNDS = 20;
 
 export class DeviceCalls {
   readonly #parts: DeviceCallsParts;
+  readonly #outcomes: DeviceOutcomes;
   readonly #connected = new Map<string, Connected>();
   /** What is being written down of sessions that ended, by device: its next session is sent nothing before that. */
   readonly #ends = new Map<string, Promise<void>>();
 
   constructor(parts: DeviceCallsParts) {
     this.#parts = parts;
+    this.#outcomes = new DeviceOutcomes(parts);
   }
 
   sessions(): DeviceSession[] {
@@ -117,33 +115,11 @@ export class DeviceCalls {
     this.#recordEnds(entry);
   }
 
-  /** Writes down which start of the edge had which calls when its session ended. Whether it ended at one is seen when it is back. */
+  /** Its next session is sent nothing before what this one had in hand is written down. */
   #recordEnds({ session, has }: Connected): void {
-    const { tenant, bootId, saidGoodbye } = session;
-    if (saidGoodbye) return;
-    const told = [...has].map(async (id) => {
-      const at = parseDispatchId(id);
-      const run = at && runOf(at.job);
-      if (!run) return;
-      try {
-        const known = await ifReadable(this.#parts.runs.state(tenant, run));
-        const job = known?.jobs.get(at.job);
-        if (!known || !job || job.epoch !== at.epoch || !isNewEnd(known, job, bootId)) return;
-        const command = { type: 'received', ...at, heldBy: bootId } as const;
-        await this.#parts.runs.command(tenant, run, command, {
-          source: 'dispatch',
-          commandId: `held:${id}:${bootId}`,
-        });
-      } catch (error) {
-        this.#parts.log.warn('the end of an edge with a call in hand could not be recorded', {
-          job: at.job,
-          why: String(error),
-        });
-      }
-    });
-    if (told.length === 0) return;
+    if (session.saidGoodbye || has.size === 0) return;
     const of = key(session);
-    const all = Promise.all(told).then(() => {
+    const all = this.#outcomes.held(session, has).then(() => {
       if (this.#ends.get(of) === all) this.#ends.delete(of);
     });
     this.#ends.set(of, all);
@@ -176,7 +152,7 @@ export class DeviceCalls {
   async result(session: DeviceSession, frame: ToolResult): Promise<void> {
     const epoch = Number(frame.epoch);
     const run = runOf(frame.job);
-    if (run && !(await this.#commit(session, run, frame))) return;
+    if (run && !(await this.#outcomes.result(session, run, frame, () => this.#entryOf(session) !== undefined))) return;
     if (!(await this.#anchored(session, frame))) return;
     const entry = this.#entryOf(session);
     if (entry) this.#free(entry, dispatchId(frame.job, epoch));
@@ -193,23 +169,8 @@ export class DeviceCalls {
   }
 
   /** The journal of a device does not fit, or it was removed: what became of its calls cannot be told any more. Throws when the store fails. */
-  async quarantined(
-    { tenant, device }: DeviceRef,
-    targetName: string,
-    why = 'the journal of the device was replaced',
-  ): Promise<void> {
-    const failure = toFailure(new AppError('OUTCOME_UNKNOWN', { why }));
-    for (const row of await this.#parts.outbox.pendingForDevices(tenant, [device])) {
-      const { run, job, epoch } = row;
-      const result = { case: 'unknown', value: failure } as const;
-      const told = this.#parts.runs.command(
-        tenant,
-        run,
-        { type: 'result', job, epoch, result, targetName },
-        { source: 'dispatch', commandId: `quarantined:${row.dispatchId}` },
-      );
-      await ifReadable(told);
-    }
+  quarantined(of: DeviceRef, targetName: string, why = 'the journal of the device was replaced'): Promise<void> {
+    return this.#outcomes.unknown(of, targetName, why);
   }
 
   /** The net under lost hints: one look per tenant for all its connected devices. Never throws. */
@@ -280,7 +241,7 @@ export class DeviceCalls {
     if (session.openCalls.length >= MAX_LISTED || session.openCalls.some(({ job }) => job === at.job)) return;
     never.add(id);
     const job = { run, job: at.job, epoch: at.epoch };
-    this.#neverStarted(session, job, new AppError('CANCELED'), `never-reached:${id}`, true);
+    this.#outcomes.neverStarted(session, job, new AppError('CANCELED'), `never-reached:${id}`, true);
   }
 
   #unwanted(entry: Connected, id: string): void {
@@ -335,7 +296,7 @@ export class DeviceCalls {
     if (job?.epoch !== row.epoch || (job.phase !== 'queued' && job.phase !== 'running')) return;
     if (has.has(row.dispatchId) || entry.never.has(row.dispatchId)) return;
     if (endsEdges(state, job, session.bootId)) {
-      this.#endsEdges(session, row);
+      this.#outcomes.endsEdges(session, row);
       return;
     }
     const suspect = edgeEnds(job, session.bootId) > 0;
@@ -348,7 +309,7 @@ export class DeviceCalls {
       session.call(toolCall(session.device, row, state, job, { now, ttlMs: this.#parts.callTtlMs }));
     } catch (error) {
       if (error instanceof AppError && error.reason === 'LIMIT_EXCEEDED')
-        this.#neverStarted(session, row, error, `never-sent:${row.dispatchId}`);
+        this.#outcomes.neverStarted(session, row, error, `never-sent:${row.dispatchId}`);
       // Else the session is ending; whoever comes next gets it.
       return;
     }
@@ -359,89 +320,9 @@ export class DeviceCalls {
       value: { job: row.job, epoch: BigInt(row.epoch), targetName: targetOf(session) },
     });
   }
-
-  /** Commits that a call never began on the device. Never throws. */
-  #neverStarted(
-    session: DeviceSession,
-    { run, job, epoch }: { readonly run: string; readonly job: string; readonly epoch: number },
-    error: AppError,
-    commandId: string,
-    keyFree = false,
-  ): void {
-    const result = { case: 'neverStarted', value: toFailure(error) } as const;
-    this.#parts.runs
-      .command(
-        session.tenant,
-        run,
-        { type: 'result', job, epoch, result, keyFree, targetName: targetOf(session) },
-        { source: 'dispatch', commandId },
-      )
-      .catch((problem: unknown) =>
-        this.#parts.log.warn('a call that never began could not be ended yet', { job, why: String(problem) }),
-      );
-  }
-
-  /** Ends a call at which one start of the edge after the other ended. Never throws. */
-  #endsEdges(session: DeviceSession, { tenant, run, job, epoch, dispatchId: id }: DeviceRow): void {
-    const { bootId: boot } = session;
-    const command = { type: 'endsEdges', job, epoch, boot, targetName: targetOf(session) } as const;
-    this.#parts.runs
-      .command(tenant, run, command, { source: 'dispatch', commandId: `ends-edges:${id}` })
-      .catch((problem: unknown) =>
-        this.#parts.log.warn('a call that ends edges could not be ended yet', { job, why: String(problem) }),
-      );
-  }
-
-  /** True when the answer, or the error that it met, is recorded, or nobody asked for it; false when it must come again. */
-  async #commit(session: DeviceSession, run: string, frame: ToolResult): Promise<boolean> {
-    const { tenant, device } = session;
-    const at = { job: frame.job, epoch: Number(frame.epoch) };
-    let command: RunRequest = resultOf(frame, targetOf(session));
-    let given = false;
-    for (let round = 1; this.#entryOf(session); round++) {
-      try {
-        // A device may only answer for jobs that were given to it.
-        const state = await this.#parts.runs.state(tenant, run, at);
-        if (state?.jobs.get(frame.job)?.device !== device) return true;
-        const by = { device, epoch: session.epoch };
-        const id = { source: `device:${device}`, commandId: dispatchId(frame.job, at.epoch), session: by };
-        await this.#parts.runs.command(tenant, run, command, id);
-        return true;
-      } catch (error) {
-        if (error instanceof AppError && error.reason === 'SUPERSEDED') {
-          session.doubt();
-          return false;
-        }
-        if (error instanceof AppError && error.retryable) {
-          if (round >= MAX_ROUNDS) break;
-          await sleep(this.#parts.clock, fullJitter(round, 100, 5_000));
-          continue;
-        }
-        // Nobody asks for the answers of a run that its owner ended unread; of one that is set aside they are kept by the device.
-        if (isUnreadable(error)) return this.#endedUnread(tenant, run);
-        this.#parts.log.error('the answer of a device could not be committed', error, { job: frame.job });
-        // Asking the device again would end here again, so the job ends with the error, alone.
-        if (given) return false;
-        given = true;
-        const result = { case: 'failure', value: toFailure(error, this.#parts.log) } as const;
-        command = { type: 'result', ...at, result, targetName: targetOf(session) };
-      }
-    }
-    return false;
-  }
-
-  async #endedUnread(tenant: string, run: string): Promise<boolean> {
-    try {
-      return (await this.#parts.runs.setAside(tenant, run))?.ended !== undefined;
-    } catch {
-      return false;
-    }
-  }
 }
 
 const key = ({ tenant, device }: DeviceRef): string => `${tenant}/${device}`;
-
-const targetOf = (session: DeviceSession): string => `device ${session.deviceName}`;
 
 function cancel({ session }: Connected, id: string): void {
   const parsed = parseDispatchId(id);
