@@ -15,8 +15,9 @@ import { couldServe, FreeSearch } from './free-search.ts';
 import { type JobSender, jobToSend } from './job-sender.ts';
 import { commonQueue, needOf, queuesOf, type Relay, type RelayRow } from './relay.ts';
 import type { WorkerSession } from './session-ports.ts';
+import { servesPackage, WorkerRoom, type WorkerRoomParts } from './worker-room.ts';
 
-export interface JobTakerParts {
+export interface JobTakerParts extends WorkerRoomParts {
   readonly runs: RunService;
   readonly outbox: Outbox;
   readonly queue: JobQueue;
@@ -24,11 +25,7 @@ export interface JobTakerParts {
   readonly backlog: Backlog;
   readonly sender: JobSender;
   readonly log: Logger;
-  readonly replica: string;
   readonly attempts: Attempts;
-  readonly sessions: () => readonly WorkerSession[];
-  /** The workers of all replicas. */
-  readonly workers: () => readonly WorkerView[];
 }
 
 interface Hand {
@@ -62,6 +59,7 @@ export class JobTaker implements HandOff {
   /** Ids asked of a queue that have not come yet. */
   readonly #asked = new Map<string, number>();
   readonly #search: FreeSearch;
+  readonly #room: WorkerRoom;
   #working: Promise<void> | undefined;
   #again = false;
   #left: Promise<void> | undefined;
@@ -71,6 +69,7 @@ export class JobTaker implements HandOff {
     this.#parts = parts;
     this.replica = parts.replica;
     this.#search = new FreeSearch(parts.outbox);
+    this.#room = new WorkerRoom(parts);
   }
 
   /** Dispatches that this replica holds and that have no worker yet. */
@@ -86,7 +85,7 @@ export class JobTaker implements HandOff {
   /** The connected workers changed: listens to the queues that they serve, and looks into all of them. */
   listen(): void {
     if (this.#stopped) return;
-    const views = this.#views();
+    const views = this.#room.here();
     const wanted = new Set(views.flatMap(queuesOf));
     for (const [queue, stop] of this.#listening) {
       if (wanted.has(queue)) continue;
@@ -122,15 +121,15 @@ export class JobTaker implements HandOff {
   async scan(): Promise<void> {
     for (const queue of this.#listening.keys()) this.#ready.add(queue);
     const idle = [...this.#hands].flatMap(([, { row, starting }]) => (row && !starting ? [row] : []));
-    const elsewhere = this.#parts.workers().filter((view) => view.replica !== this.replica);
+    const elsewhere = this.#room.elsewhere();
     await this.#release(idle.filter((row) => place(needOf({ ...row, method: '' }), elsewhere).ok));
     this.kick();
   }
 
   promise(row: RelayRow): boolean {
     if (this.#stopped || this.#waitsBefore(row)) return false;
-    const session = this.#sessionFor(row);
-    if (!session || !this.#isBest(row, session.view())) return false;
+    const session = this.#room.sessionFor(row);
+    if (!session || !this.#room.isBest(row, session.view())) return false;
     this.#promised.set(row.dispatchId, { session, giveBack: session.reserve(row.slots) });
     return true;
   }
@@ -277,9 +276,9 @@ export class JobTaker implements HandOff {
       const job = state && jobToSend(state, row);
       if (!state || !job) return this.#drop(row.dispatchId, hand);
       const full = { ...row, method: job.method };
-      const session = this.#sessionFor(full);
+      const session = this.#room.sessionFor(full);
       if (session) return void this.#start(hand, row, state, session, session.reserve(row.slots));
-      if (!this.#views().some((view) => couldServe(view, full))) await this.#release([full]);
+      if (!this.#room.here().some((view) => couldServe(view, full))) await this.#release([full]);
     } catch (error) {
       this.#failed(row.dispatchId, hand, error);
     }
@@ -316,20 +315,22 @@ export class JobTaker implements HandOff {
   }
 
   #mayPull(): boolean {
-    return this.#capabilities().some(
-      (capability) =>
-        this.#parts.backlog.heard(capability) !== undefined && this.#roomFor(servesPackage(capability)) > 0,
-    );
+    return this.#room
+      .packages()
+      .some(
+        (capability) =>
+          this.#parts.backlog.heard(capability) !== undefined && this.#roomFor(servesPackage(capability)) > 0,
+      );
   }
 
   /** Takes from what lies in the store, in its order: as much as there are free slots, and a few for the next ones. */
   async #pull(): Promise<void> {
     const { backlog } = this.#parts;
-    for (const capability of this.#capabilities()) {
+    for (const capability of this.#room.packages()) {
       const heard = backlog.heard(capability);
       const free = this.#roomFor(servesPackage(capability));
       if (heard === undefined || free <= 0) continue;
-      const mine = this.#views().filter(servesPackage(capability));
+      const mine = this.#room.here().filter(servesPackage(capability));
       const room = Math.min(free + Math.ceil(sum(mine, (view) => view.totalSlots) / 2), MAX_HANDS - this.#hands.size);
       const skip = (id: string) => this.knows(id) || this.#parts.relay.isHopeless(id);
       const wanted = await this.#search.find(capability, mine, room, skip);
@@ -362,38 +363,13 @@ export class JobTaker implements HandOff {
     return false;
   }
 
-  #sessionFor(row: RelayRow): WorkerSession | undefined {
-    const sessions = this.#parts.sessions();
-    const placement = place(
-      needOf(row),
-      sessions.map((session) => session.view()),
-    );
-    return placement.ok ? sessions.find(({ id }) => id === placement.worker.id) : undefined;
-  }
-
-  /** Whether no worker elsewhere would do it now for less. */
-  #isBest(row: RelayRow, here: WorkerView): boolean {
-    const elsewhere = this.#parts.workers().filter((view) => view.replica !== this.replica);
-    const best = elsewhere.length > 0 ? place(needOf(row), elsewhere) : undefined;
-    return !best?.ok || here.priceMicrosPerKiloToken <= best.worker.priceMicrosPerKiloToken;
-  }
-
   /** Free slots of the workers here that `counts` names, less what is on its way to some. */
   #roomFor(counts: (view: WorkerView) => boolean): number {
-    let room = 0;
-    for (const view of this.#views()) if (counts(view)) room += view.freeSlots;
+    let room = this.#room.free(counts);
     if (room === 0) return 0;
     for (const hand of this.#hands.values()) if (!hand.starting) room--;
     for (const asked of this.#asked.values()) room -= asked;
     return room;
-  }
-
-  #views(): WorkerView[] {
-    return this.#parts.sessions().map((session) => session.view());
-  }
-
-  #capabilities(): string[] {
-    return [...new Set(this.#views().flatMap((view) => view.packages.map((served) => served.package)))];
   }
 
   #drop(id: string, hand: Hand): void {
@@ -411,9 +387,6 @@ export class JobTaker implements HandOff {
       );
   }
 }
-
-const servesPackage = (capability: string) => (view: WorkerView) =>
-  view.packages.some((served) => served.package === capability);
 
 const sum = (views: readonly WorkerView[], of: (view: WorkerView) => number): number =>
   views.reduce((total, view) => total + of(view), 0);
