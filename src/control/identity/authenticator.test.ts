@@ -18,6 +18,8 @@ test('a database that does not answer is told as unavailable, never as a wrong k
   const unavailable = { reason: 'STORE_UNAVAILABLE', retryable: true };
   await expect(auth.authenticate(newKey('device'))).rejects.toMatchObject(unavailable);
   await expect(devices.byId('a', 'b')).rejects.toMatchObject(unavailable);
-  await expect(devices.saveSession(ref, 1, {})).rejects.toMatchObject(unavailable);
+  await expect(devices.moveAnchor(ref, 1, { id: 'j', sequence: 1, head: Uint8Array.of(1) })).rejects.toMatchObject(
+    unavailable,
+  );
   await db.destroy();
 });

@@ -45,14 +45,6 @@ export interface JournalAnchor {
   readonly head: Uint8Array;
 }
 
-/** What a session writes; what is left out stays. */
-export interface SessionUpdate {
-  readonly manifest?: Uint8Array;
-  readonly journal?: JournalAnchor;
-  /** The replica that holds it. */
-  readonly replica?: string;
-}
-
 const MAX_PAGE = 1_000;
 
 export class Devices {
@@ -134,23 +126,6 @@ export class Devices {
    */
   openSession(start: SessionStart): Promise<number | undefined> {
     return this.#starts.begin(start);
-  }
-
-  /** Writes what a session learned, and that the device was seen; false when the session is superseded and nothing was written. */
-  async saveSession(device: DeviceRef, epoch: number, { manifest, journal, replica }: SessionUpdate): Promise<boolean> {
-    const update = this.#db
-      .updateTable('device')
-      .set({
-        last_seen: sql<Date>`now()`,
-        ...(manifest && { manifest }),
-        ...(replica !== undefined && { replica }),
-        ...(journal && { journal_id: journal.id, anchor_sequence: journal.sequence, anchor_head: journal.head }),
-      })
-      .where('tenant', '=', device.tenant)
-      .where('id', '=', device.id)
-      .where('session_epoch', '=', epoch)
-      .returning('id');
-    return (await inStore(() => update.executeTakeFirst())) !== undefined;
   }
 
   /** Moves the anchor on to a later position of the same journal; false when the session is superseded. */

@@ -291,12 +291,12 @@ onBothDatabases('identity', (under) => {
     for (const name of ['a', 'b', 'c']) refs.push({ tenant, id: (await enrol(name)).enrolled.deviceId });
     for (const wanted of [1, 2, 3]) expect(await Promise.all(refs.map(begin))).toEqual([wanted, wanted, wanted]);
     const [ref] = refs;
-    expect(await devices.saveSession(ref!, 2, { manifest: Uint8Array.of(9) })).toBe(false);
-    expect(await devices.saveSession(ref!, 3, { manifest: Uint8Array.of(4) })).toBe(true);
-    expect(await devices.saveSession(ref!, 3, {})).toBe(true);
+    const anchor = (sequence: number) => ({ id: 'j1', sequence, head: Uint8Array.of(sequence) });
+    expect(await devices.moveAnchor(ref!, 2, anchor(9))).toBe(false);
+    expect(await devices.moveAnchor(ref!, 3, anchor(8))).toBe(true);
     const saved = await devices.byId(tenant, ref!.id);
-    expect(saved).toMatchObject({ sessionEpoch: 3, journal: { id: 'j1', sequence: 7 } });
-    expect([...saved.manifest!, ...saved.journal!.head]).toEqual([4, 1, 2, 3]);
+    expect(saved).toMatchObject({ sessionEpoch: 3, journal: { id: 'j1', sequence: 8 } });
+    expect([...saved.journal!.head]).toEqual([8]);
     expect(saved.lastSeen).not.toBeNull();
   });
 
@@ -309,7 +309,7 @@ onBothDatabases('identity', (under) => {
     expect(await devices.quarantine(known, 'late', 'control')).toBe(false);
     const moved = await devices.byId(tenant, ref.id);
     const journal = { id: 'j1', sequence: 9, head: Uint8Array.of(9) };
-    await devices.saveSession(ref, 2, { journal });
+    await devices.moveAnchor(ref, 2, journal);
     expect(await devices.openSession(startOf(moved))).toBeUndefined();
     expect(await devices.quarantine(moved, 'late', 'control')).toBe(false);
     expect(await devices.byId(tenant, ref.id)).toMatchObject({
