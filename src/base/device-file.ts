@@ -80,6 +80,7 @@ const FORMS: Readonly<Record<string, RegExp>> = {
   secret: /^bwd_[A-Za-z0-9_-]{43}$/,
   signingKey: /^[A-Za-z0-9+/_-]{43}=?$/,
   publicKey: /^[A-Za-z0-9+/]{43}=$/,
+  journal: /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,
   pin: /^(?:bwp_[A-Za-z0-9_-]{43}|none)$/,
 };
 

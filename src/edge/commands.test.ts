@@ -21,8 +21,10 @@ test('flags become options; a leading verb is skipped', () => {
     name: 'pi',
     control: undefined,
     withParent: false,
+    newJournal: false,
   });
   expect(parseEdgeArgs([], { BOWLINE_HOME: '/elsewhere' })).toMatchObject({ home: '/elsewhere', join: false });
+  expect(parseEdgeArgs(['--new-journal'], {})).toMatchObject({ newJournal: true });
   expect(parseEdgeArgs(['--help'], {})).toBe('help');
 });
 

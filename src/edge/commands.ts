@@ -13,6 +13,8 @@ export interface EdgeOptions {
   readonly name: string | undefined;
   /** Read a join line first. */
   readonly join: boolean;
+  /** Begin a new journal; the one that is there is set aside. */
+  readonly newJournal: boolean;
   /** End when standard input ends: with the program that started it. */
   readonly withParent: boolean;
   readonly logLevel: string;
@@ -27,6 +29,8 @@ Runs the edge: the small process that keeps the hands on this machine. It dials 
   --join         join a control plane first: reads one line \`URL TOKEN [NAME]\` (or JSON) from standard input
   --name NAME    name of this device when it joins; default: the name of this machine
   --control URL  dial the control plane at this address instead of the one it joined at; its key must be the same
+  --new-journal  begin a new journal, where the old one is lost or damaged; what is left of it is set aside. The control
+                 plane then quarantines this device until its owner says \`bowline devices adopt\`
   --with-parent  end when standard input ends, so that it never outlives the program that started it
   --log-level L  debug, info (default), warn or error; the log is <home>/logs/edge.log
   --help         this text
@@ -70,6 +74,7 @@ export function parseEdgeArgs(
     allow: (values.allow ?? []).map((path) => expandHome(path, env)),
     name: values.name === undefined ? undefined : deviceName(values.name),
     join: values.join ?? false,
+    newJournal: values['new-journal'] ?? false,
     withParent: values['with-parent'] ?? false,
     logLevel,
   };
@@ -87,6 +92,7 @@ function parsed(argv: readonly string[]) {
         allow: { type: 'string', multiple: true },
         name: { type: 'string' },
         join: { type: 'boolean' },
+        'new-journal': { type: 'boolean' },
         'with-parent': { type: 'boolean' },
         'log-level': { type: 'string' },
         help: { type: 'boolean', short: 'h' },

@@ -32,6 +32,8 @@ export interface Identity {
   readonly control: string;
   readonly keys: DeviceKeys;
   readonly signingKey: PinnedKey;
+  /** Id of the journal that this box began; undefined before its first start, and in files of earlier versions. */
+  readonly journal?: string;
 }
 
 /** Keys of a join whose answer has not come yet, and whom it was sent to. */
@@ -75,22 +77,35 @@ export async function readIdentity(file: string): Promise<Identity | undefined> 
     control: at('control'),
     keys: keysIn(file, at),
     signingKey: pinnedIn(file, at),
+    // Its sum alone is enough: then the field itself was taken away.
+    ...(/"journal"\s*:/.test(text) ? { journal: at('journal') } : {}),
   };
 }
 
 /** Writes the device file durably, mode 0600, and removes the pending one. */
 export async function writeIdentity(file: string, identity: Identity): Promise<void> {
-  const { device, tenant, name, control, keys, signingKey } = identity;
-  await write(file, {
+  await writeDevice(file, identity);
+  await rm(pendingFile(file), { force: true });
+}
+
+/** Writes into the device file which journal this box has, so that a start without it is told from a first one. */
+export async function writeJournalId(file: string, journal: string): Promise<void> {
+  const identity = await readIdentity(file);
+  if (identity && identity.journal !== journal) await writeDevice(file, { ...identity, journal });
+}
+
+function writeDevice(file: string, identity: Identity): Promise<void> {
+  const { device, tenant, name, control, keys, signingKey, journal } = identity;
+  return write(file, {
     device,
     tenant,
     name,
     control,
     signingKeyId: signingKey.keyId,
     signingKey: Buffer.from(signingKey.publicKey).toString('base64'),
+    ...(journal === undefined ? {} : { journal }),
     ...keys,
   });
-  await rm(pendingFile(file), { force: true });
 }
 
 /** The keys of a join that was cut. Throws DEVICE_FILE_INVALID, SECRET_FILE_UNSAFE. */

@@ -1,5 +1,5 @@
 // Composes the edge from its rooms and starts it. Everything is passed in here; nothing is looked up elsewhere.
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { GrantedFile } from '../../gen/bowline/journal/v1/journal_pb.ts';
@@ -30,7 +30,7 @@ import { Grants } from '../edge/grants/grants.ts';
 import { OwnRuns } from '../edge/grants/own-runs.ts';
 import { ShareResolver } from '../edge/grants/share-resolver.ts';
 import { collectionsOf } from '../edge/grants/standing-grants.ts';
-import { type Identity, journalBinding, readIdentity } from '../edge/identity.ts';
+import { type Identity, journalBinding, readIdentity, writeJournalId } from '../edge/identity.ts';
 import { ConversationSummaries } from '../edge/index/conversation-summaries.ts';
 import { OnDemandIndex } from '../edge/index/on-demand-index.ts';
 import { sqlWasm } from '../edge/index/sql-wasm.ts';
@@ -38,6 +38,8 @@ import { wholeLedger } from '../edge/index/whole-ledger.ts';
 import { type JoinLine, join as joinControl } from '../edge/join.ts';
 import { openBlobs } from '../edge/journal/blobs.ts';
 import { type EdgeJournal, openEdgeJournal } from '../edge/journal/edge-journal.ts';
+import { mustHold } from '../edge/journal/known-journal.ts';
+import { nodeFs } from '../edge/journal/node-fs.ts';
 import { setJournalAside } from '../edge/journal/set-aside.ts';
 import { LocalServer } from '../edge/local/local-server.ts';
 import { localService } from '../edge/local/local-service.ts';
@@ -54,6 +56,8 @@ import { findIsolation } from '../edge/tools/shell/isolation.ts';
 import { toolset } from '../edge/tools/toolset.ts';
 
 export interface StartEdge extends Pick<EdgeOptions, 'home' | 'control' | 'allow' | 'name'> {
+  /** Begin a new journal; the one that is there is set aside. */
+  readonly newJournal?: boolean;
   /** Join with this line first. */
   readonly line?: JoinLine | undefined;
   readonly clock: Clock;
@@ -280,21 +284,44 @@ async function identityOf(options: StartEdge, config: EdgeConfig): Promise<Ident
   return found;
 }
 
-/** The journal of this identity. One of another device or control plane is set aside, and nothing of it is sent again. */
+/**
+ * The journal of this identity, which the device file then names. One of another device or control plane is set aside, and nothing of it
+ * is sent again. @throws JOURNAL_MISSING when the device file names one that is not there
+ */
 async function journalOf(options: StartEdge, identity: Identity, config: EdgeConfig) {
-  const { home, clock, log } = options;
+  const { home } = options;
   const paths = homePaths(home);
+  if (options.newJournal) await setAside(options, 'the owner begins a new journal; what was there is set aside');
+  else await mustHold(nodeFs, paths.journal, identity.journal, home);
+  const opened = await openOwn(options, identity, config);
+  try {
+    await writeJournalId(paths.device, opened.journal.id);
+  } catch (error) {
+    await opened.journal.close();
+    throw error;
+  }
+  return opened;
+}
+
+async function openOwn(options: StartEdge, identity: Identity, config: EdgeConfig) {
   try {
     return await openFolded(options, identity, config);
   } catch (error) {
     if (!(error instanceof AppError) || error.reason !== 'JOURNAL_FOREIGN') throw error;
-    const aside = await setJournalAside(paths.journal, clock);
-    await rm(paths.index, { force: true });
-    log.warn('the journal belonged to another device or control plane; it was set aside, nothing of it is sent', {
-      aside,
-    });
+    await setAside(
+      options,
+      'the journal belonged to another device or control plane; it was set aside, nothing of it is sent',
+    );
     return openFolded(options, identity, config);
   }
+}
+
+/** Renames the folder of the journal, if there is one, and says so. */
+async function setAside({ home, clock, log }: StartEdge, why: string): Promise<void> {
+  const paths = homePaths(home);
+  await rm(paths.index, { force: true });
+  if (!existsSync(paths.journal)) return;
+  log.warn(why, { aside: await setJournalAside(paths.journal, clock) });
 }
 
 /** Opens the journal with new folds: what was folded of a journal that was then refused is forgotten. */

@@ -20,6 +20,7 @@ import { AppError } from '../../src/base/errors.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { readControlInfo, readPin, writeControlInfo } from '../../src/base/home-files.ts';
 import { lockHome } from '../../src/base/home-lock.ts';
+import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { pinText } from '../../src/base/pin.ts';
 import { controlAddress, knownPins } from '../../src/cli/control-address.ts';
@@ -55,7 +56,8 @@ function identity() {
   const key = publicKey();
   const keyId = createHash('sha256').update(key).digest('hex').slice(0, 16);
   const [device, tenant, name] = [`d-${keyId}`, `t-${keyId}`, `n-${keyId}`];
-  return { device, tenant, name, control: URL_THERE, keys: newDeviceKeys(), signingKey: { keyId, publicKey: key } };
+  const signingKey = { keyId, publicKey: key };
+  return { device, tenant, name, control: URL_THERE, keys: newDeviceKeys(), signingKey, journal: newId() };
 }
 
 const secretText = (file: string, text: string) => {
@@ -197,7 +199,18 @@ const FIELD: Readonly<Record<string, (value: string, other: string) => unknown>>
 describe.each([
   [
     'device.json',
-    ['device', 'tenant', 'name', 'control', 'signingKeyId', 'signingKey', 'secret', 'privateKey', 'publicKey'],
+    [
+      'device',
+      'tenant',
+      'name',
+      'control',
+      'signingKeyId',
+      'signingKey',
+      'secret',
+      'privateKey',
+      'publicKey',
+      'journal',
+    ],
   ],
   ['device.json.joining', ['control', 'pin', 'secret', 'privateKey', 'publicKey']],
   ['control/ready.json', ['control']],

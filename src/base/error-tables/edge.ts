@@ -6,10 +6,15 @@ export const EDGE_ERRORS = {
   // edge journal
   JOURNAL_DAMAGED: row(
     'data_loss',
-    'the journal file {file} is damaged at offset {offset}: {problem}; nothing was changed. Restore the home from a backup, or move the journal folder away and adopt the device anew',
+    'the journal file {file} is damaged at offset {offset}: {problem}; nothing was changed. Put the journal back from a copy, or begin a new one: start once with `bowline edge --new-journal`, which sets this one aside, then `bowline devices adopt` the device',
     {
       retryable: false,
     },
+  ),
+  JOURNAL_MISSING: row(
+    'data_loss',
+    'the journal {journal} of this device is not in {folder}: {problem}. Its ledger, its open questions, its standing grants, the budgets of the day and which calls were done are in it. Put it back from a copy. If it is lost, start once with `bowline edge --home {home} --new-journal`: what was open is then asked and shared again. Either way the control plane may quarantine the device; `bowline devices adopt` takes it back',
+    { retryable: false },
   ),
   JOURNAL_UNREADABLE: row(
     'failed_precondition',

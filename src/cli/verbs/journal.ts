@@ -32,8 +32,8 @@ interface ArchiveFigures {
   readonly segments: number;
 }
 
-/** Checks a journal folder while no edge has it open; undefined when there is none. Changes nothing. */
-export type OfflineCheck = (folder: string) => Promise<JournalCheck | undefined>;
+/** Checks the journal of a home while no edge has it open; undefined when there is none. Changes nothing. */
+export type OfflineCheck = (home: string) => Promise<JournalCheck | undefined>;
 
 /** @param offline for a home whose edge does not run */
 export function journalVerb(io: CliIo, offline: OfflineCheck): Command {
@@ -93,7 +93,7 @@ async function check(io: CliIo, offline: OfflineCheck, options: GlobalOptions): 
     });
   } catch (error) {
     if (!(error instanceof AppError) || error.reason !== 'NOT_RUNNING') throw error;
-    const found = await offline(homeOf(io, options).journal);
+    const found = await offline(homeOf(io, options).home);
     if (!found) throw error;
     return found;
   }
