@@ -1,10 +1,11 @@
 // Goes through folders in a fixed order, within bounds of time, entries and memory, holding on to open folders so that a swapped
 // one gains nothing.
 import type { BigIntStats } from 'node:fs';
-import { lstat, opendir } from 'node:fs/promises';
+import { opendir } from 'node:fs/promises';
 import { AppError } from '../../../base/errors.ts';
 import type { Allowlist } from '../../allowlist/allowlist.ts';
 import { inRoot, isReadableName, type JudgedPath } from '../../allowlist/judge-path.ts';
+import { lookByName } from '../../allowlist/look-by-name.ts';
 import { openChild, placeOf } from '../../allowlist/open-beneath.ts';
 import { type OpenFile, readable } from '../../allowlist/open-file.ts';
 
@@ -70,8 +71,8 @@ async function* below(
     budget.entries--;
     const { root } = folder;
     if (!allow.visible(root, `${open.realPath}/${part}`) || !allow.visible(root, judged.path)) continue;
-    const stat = await lstat(`${placeOf(open)}/${part}`, { bigint: true }).catch(() => undefined);
-    if (!stat || (await allow.denials.identity(stat))) continue;
+    const stat = await lookByName(`${placeOf(open)}/${part}`, allow.denials).catch(() => undefined);
+    if (!stat) continue;
     if (stat.isSymbolicLink() && !(await staysInside(allow, judged))) continue;
     if (!ahead) yield { judged, stat };
     if (!stat.isDirectory() || !options.recursive || depth + 1 >= options.maxDepth) continue;

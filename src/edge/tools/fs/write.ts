@@ -1,7 +1,7 @@
 // fs.Write: replaces one exact file atomically: temporary file, sync, rename, sync of the folder.
 import { randomBytes } from 'node:crypto';
 import { type BigIntStats, constants } from 'node:fs';
-import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import {
@@ -13,7 +13,8 @@ import {
 import { AppError } from '../../../base/errors.ts';
 import { otherForm } from '../../../base/same-name.ts';
 import { inRoot, type JudgedPath, refused } from '../../allowlist/judge-path.ts';
-import { placeOf } from '../../allowlist/open-beneath.ts';
+import { lookByName } from '../../allowlist/look-by-name.ts';
+import { type Denials, placeOf } from '../../allowlist/open-beneath.ts';
 import type { EdgeTool, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
 
@@ -55,10 +56,9 @@ class Turns {
 async function write(parts: ToolParts, judged: JudgedPath, request: WriteRequest, added: Added, signal: AbortSignal) {
   const folder = await parts.allow.openWriteFolder(judged);
   try {
-    const { name, before } = await placeIn(placeOf(folder), basename(judged.path));
+    const { name, before } = await placeIn(placeOf(folder), basename(judged.path), parts.allow.denials);
     const target = `${placeOf(folder)}/${name}`;
     if (before && !before.isFile()) throw before.isSymbolicLink() ? refused() : new AppError('NOT_A_FILE');
-    if (before && (await parts.allow.denials.identity(before))) throw refused();
     const mode = request.mode === WriteMode.UNSPECIFIED ? WriteMode.CREATE : request.mode;
     if (before && mode === WriteMode.CREATE) throw new AppError('FILE_EXISTS');
     const text = Buffer.from(request.text);
@@ -90,11 +90,19 @@ async function write(parts: ToolParts, judged: JudgedPath, request: WriteRequest
 }
 
 /** What has this name in a folder, in whatever form: then that is meant, and no second one is made beside it. */
-async function placeIn(folder: string, asked: string): Promise<{ name: string; before: BigIntStats | undefined }> {
-  const exact = await lstat(`${folder}/${asked}`, { bigint: true }).catch(absent);
+async function placeIn(
+  folder: string,
+  asked: string,
+  denials: Denials,
+): Promise<{ name: string; before: BigIntStats | undefined }> {
+  const look = (name: string) =>
+    lookByName(`${folder}/${name}`, denials).catch((error: unknown) => {
+      throw error instanceof AppError ? error : failure(error);
+    });
+  const exact = await look(asked);
   const other = exact ? undefined : await otherForm(folder, asked);
   if (other === undefined) return { name: asked, before: exact };
-  return { name: other, before: await lstat(`${folder}/${other}`, { bigint: true }).catch(absent) };
+  return { name: other, before: await look(other) };
 }
 
 /**
@@ -167,11 +175,6 @@ async function linkNew(from: string, to: string): Promise<void> {
 }
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
-
-function absent(error: unknown): undefined {
-  if (codeOf(error) === 'ENOENT') return undefined;
-  throw failure(error);
-}
 
 /** The file is there, whatever is wrong with the disk: never DISK_FULL, which says that nothing changed. */
 function unsynced(cause: unknown): never {
