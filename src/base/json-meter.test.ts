@@ -22,3 +22,33 @@ test('a text in pieces is the same text, wherever it is cut', () => {
     }
   }
 });
+
+test('digits in a row are bounded, in texts too and however they are written', () => {
+  const wide = { letters: 1 << 20, values: 10, depth: 3 };
+  const nines = '9'.repeat(10_001);
+  const escaped = '\\u0039'.repeat(10_001);
+  for (const text of [
+    nines,
+    `"${nines}"`,
+    `"  -${nines}"`,
+    `"${escaped}"`,
+    `"${`${'9'.repeat(5000)}\\u0039`.repeat(3)}"`,
+  ]) {
+    expect(jsonProblem(text, wide)).toBe('more than 10000 digits in a row');
+  }
+  const ten = '9'.repeat(10_000);
+  for (const text of [
+    `"${ten}"`,
+    `"${ten}a${ten}"`,
+    `"${ten}\\n${ten}"`,
+    `"${ten}\\u0041${ten}"`,
+    `["${ten}","${ten}"]`,
+  ]) {
+    expect(jsonProblem(text, wide)).toBeUndefined();
+  }
+  for (let cut = 0; cut < 14; cut++) {
+    const meter = new JsonMeter(wide);
+    const text = `"${escaped}"`;
+    expect(meter.push(text.slice(0, cut)) ?? meter.push(text.slice(cut))).toBe('more than 10000 digits in a row');
+  }
+});

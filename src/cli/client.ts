@@ -2,7 +2,6 @@
 // key. Errors of calls come out as AppError; nothing is retried here.
 import type { DescService } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
-import { createGrpcTransport } from '@connectrpc/connect-node';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { homeFolder, homePaths } from '../base/home.ts';
@@ -12,6 +11,7 @@ import { dialProven } from '../contract/channel/dial.ts';
 import { dialHomeSocket } from '../contract/channel/home-socket.ts';
 import { fromConnectError } from '../contract/errors.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
+import { measuredTransport } from '../contract/measured-transport.ts';
 import { controlAddress, knownPins, type Paths } from './control-address.ts';
 import type { CliIo } from './io.ts';
 
@@ -83,11 +83,10 @@ function side({ baseUrl, sessionManager, key, where, home }: SideParts): Side {
     request.header.set('authorization', `Bearer ${key}`);
     return next(request);
   };
-  const grpc = createGrpcTransport({
+  const grpc = measuredTransport({
     baseUrl,
     sessionManager,
     interceptors: [authorize],
-    acceptCompression: [],
     readMaxBytes: MAX_MESSAGE_BYTES,
   });
   const transport = translating(grpc, (error) => clientError(error, where, home));

@@ -5,7 +5,7 @@ import type { DescMessage } from '@bufbuild/protobuf';
 import { fixedLimit } from '../base/fixed-limit.ts';
 import { jsonProblem } from '../base/json-meter.ts';
 import { toConnectError } from './errors.ts';
-import { mustFitTurn } from './wire-meter.ts';
+import { mustFitTurn, type WireBounds } from './wire-meter.ts';
 
 export interface BodyForm {
   readonly schema: DescMessage;
@@ -13,6 +13,8 @@ export interface BodyForm {
   readonly json: boolean;
   /** Five bytes before each message say how long it is. */
   readonly enveloped: boolean;
+  /** What one message may hold; default: what one turn can decode. */
+  readonly bounds?: WireBounds;
 }
 
 /** What one turn can parse, and make a message of. */
@@ -38,10 +40,10 @@ export function measureUnpacked(bytes: Uint8Array): void {
   if (form) measure(form, bytes);
 }
 
-function measure({ schema, json }: BodyForm, bytes: Uint8Array): void {
+function measure({ schema, json, bounds }: BodyForm, bytes: Uint8Array): void {
   try {
     if (json) mustFitTurnAsJson(schema, bytes);
-    else mustFitTurn(schema, bytes);
+    else mustFitTurn(schema, bytes, bounds);
   } catch (error) {
     throw toConnectError(error);
   }

@@ -3,7 +3,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { constants, type Http2Server, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import { Code, ConnectError, type ContextValues } from '@connectrpc/connect';
-import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol';
+import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { ownedBy, type RequestFaults } from '../base/stray-errors.ts';
 import { mark } from '../base/turn-watch.ts';
@@ -86,10 +86,40 @@ export async function respond(
   response: Http2ServerResponse,
 ): Promise<void> {
   try {
-    await universalResponseToNodeResponse(await handler(call), response);
+    await universalResponseToNodeResponse(shortTexts(await handler(call)), response);
   } catch (error) {
     if (!unanswerable(response) && ConnectError.from(error).code !== Code.Aborted) throw error;
   }
+}
+
+/** Letters of the text of an error, at most: a library repeats what it could not read, and what does not fit into a frame ends the stream. */
+const TEXT_LETTERS = 1_000;
+
+/** The same response; the text of an error is cut when it is known, at the end. */
+function shortTexts(response: UniversalServerResponse): UniversalServerResponse {
+  const { body, trailer } = response;
+  if (!trailer || !body || body instanceof Uint8Array) return response;
+  const pieces = body[Symbol.asyncIterator]();
+  const done = (piece: IteratorResult<Uint8Array>): IteratorResult<Uint8Array> => {
+    if (piece.done) shorten(trailer);
+    return piece;
+  };
+  const ending: AsyncIterator<Uint8Array> = {
+    next: () => pieces.next().then(done),
+    return: (value) => pieces.return?.(value) ?? Promise.resolve({ done: true, value }),
+    throw: (error) => pieces.throw?.(error) ?? Promise.reject(error),
+  };
+  return { ...response, body: { [Symbol.asyncIterator]: () => ending } };
+}
+
+function shorten(trailer: Headers): void {
+  const told = trailer.get('grpc-message');
+  if (told === null || told.length <= TEXT_LETTERS) return;
+  // Percent-encoded UTF-8; what is cut in the middle of a letter becomes a sign for that.
+  const text = told
+    .slice(0, 9 * TEXT_LETTERS)
+    .replace(/(?:%[0-9A-Fa-f]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString());
+  trailer.set('grpc-message', encodeURIComponent(`${text.slice(0, TEXT_LETTERS).toWellFormed()} …`));
 }
 
 /** Whether nobody can be answered any more. */

@@ -3,7 +3,6 @@
 import { hostname } from 'node:os';
 import type { Readable } from 'node:stream';
 import { createClient } from '@connectrpc/connect';
-import { createGrpcTransport } from '@connectrpc/connect-node';
 import { EnrollmentService } from '../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { controlUrl, sameControl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
@@ -14,6 +13,7 @@ import { trimSigns } from '../base/trim-signs.ts';
 import { dialProven } from '../contract/channel/dial.ts';
 import { toAppError } from '../contract/errors.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
+import { measuredTransport } from '../contract/measured-transport.ts';
 import {
   type Identity,
   newDeviceKeys,
@@ -153,6 +153,9 @@ export async function join(options: {
 
 const same = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && Buffer.compare(a, b) === 0;
 
+/** The answer holds keys and names. */
+const MAX_ANSWER_BYTES = 64 << 10;
+
 async function callJoin(
   control: string,
   pin: Uint8Array,
@@ -161,7 +164,7 @@ async function callJoin(
 ) {
   const dial = (signal: AbortSignal) => dialProven(control, { pins: [pin], remedy: REJOIN }, signal);
   const sessionManager = new H2Sessions(control, { dial });
-  const transport = createGrpcTransport({ baseUrl: control, sessionManager });
+  const transport = measuredTransport({ baseUrl: control, sessionManager, readMaxBytes: MAX_ANSWER_BYTES });
   try {
     return await createClient(EnrollmentService, transport).join(request, { timeoutMs });
   } catch (error) {

@@ -1,10 +1,10 @@
 // How a worker reaches the control plane: gRPC over HTTP/2 (h2c for http://, TLS for https://) with its bearer key.
 import type { Interceptor } from '@connectrpc/connect';
-import { createGrpcTransport } from '@connectrpc/connect-node';
 import { proxyFor } from '../base/proxies.ts';
 import type { Secret } from '../base/secret.ts';
 import { dialProven } from '../contract/channel/dial.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
+import { measuredTransport } from '../contract/measured-transport.ts';
 import type { Connection } from './session.ts';
 
 export interface TransportOptions {
@@ -33,11 +33,10 @@ export function grpcConnector(options: TransportOptions): () => Connection {
     const dial = (signal: AbortSignal) => dialProven(options.control, trust, signal);
     const sessionManager = new H2Sessions(options.control, { dial });
     return {
-      transport: createGrpcTransport({
+      transport: measuredTransport({
         baseUrl: options.control,
         sessionManager,
         interceptors: [authorize],
-        acceptCompression: [],
         readMaxBytes: options.maxFrameBytes ?? 16 << 20,
       }),
       close: () => sessionManager.abort(),

@@ -80,6 +80,8 @@ function varint(value: number): Buffer {
 const field = (no: number, body: Buffer) => Buffer.concat([varint(no * 8 + 2), varint(body.length), body]);
 /** As many as a message has room for. */
 const full = (one: Buffer, most = BYTES - 64) => Buffer.alloc(Math.floor(most / one.length) * one.length, one);
+/** The same with the wire type of a number. */
+const asNumber = (no: number, body: Buffer) => Buffer.concat([varint(no * 8), varint(body.length), body]);
 const NOTHING = Buffer.alloc(0);
 const struct = (depth: number): Buffer => {
   let body = NOTHING;
@@ -109,6 +111,11 @@ const MESSAGES: Readonly<Record<string, readonly [path: string, message: Buffer]
   'messages of a request': [CHAT, full(field(1, NOTHING))],
   'parts of a message': [CHAT, field(1, full(field(2, NOTHING)))],
   'texts to embed': [EMBED, full(field(1, NOTHING))],
+  // The decoder reads them as messages all the same.
+  'a message as a number, with junk in it': [CHAT, asNumber(1, field(3, full(Buffer.from([0x78, 0]))))],
+  'a result as a number, with junk in it': [EDGE, field(7, asNumber(4, field(2, full(Buffer.from([0x78, 0])))))],
+  'a hello as a number, with junk in it': [WORKER, field(2, asNumber(3, field(2, full(Buffer.from([0x78, 0])))))],
+  'messages as numbers': [CHAT, full(Buffer.from([8, 0]))],
 };
 
 interface Sent {
@@ -125,21 +132,22 @@ const framed = (message: Buffer, flags = 0) => {
   return Buffer.concat([head, message]);
 };
 
-/** The whole call, until its stream is closed. */
-async function send({ path, type, body, head = {} }: Sent): Promise<string> {
+/** The whole call, until its stream is closed; its status. */
+async function send(call: Sent): Promise<string> {
+  const { 'grpc-status': grpc, ':status': http } = await ended(call);
+  return String(grpc ?? http ?? '');
+}
+
+async function ended({ path, type, body, head = {} }: Sent): Promise<Record<string, unknown>> {
   const request = { ':method': 'POST', ':path': path, 'content-type': type, te: 'trailers', ...head };
   const stream = client.request(request);
   stream.on('error', () => {});
-  let status = '';
-  stream.on('response', (fields) => {
-    status ||= String(fields['grpc-status'] ?? fields[':status'] ?? '');
-  });
-  stream.on('trailers', (fields) => {
-    status = String(fields['grpc-status'] ?? status);
-  });
+  const told: Record<string, unknown> = {};
+  stream.on('response', (fields) => Object.assign(told, fields));
+  stream.on('trailers', (fields) => Object.assign(told, fields));
   stream.resume().end(body);
   await new Promise<void>((resolve) => stream.once('close', () => resolve()));
-  return status;
+  return told;
 }
 
 test('protobuf, plain and compressed', async () => {
@@ -191,7 +199,19 @@ test('JSON, plain and compressed', async () => {
       sent: { path: EMBED, type: 'application/grpc+json', body: framed(body) },
     },
   ]);
+  const digits = Buffer.from(`{"header":{"seq":"${'9'.repeat(most - 64)}"}}`);
+  const escaped = Buffer.from(`{"header":{"seq":"${'\\u0039'.repeat(most / 6 - 64)}"}}`);
+  for (const [name, body] of Object.entries({ digits, escaped }))
+    all.push({ name, sent: { path: EDGE, type: 'application/grpc+json', body: framed(body) } });
   await withTurnWatch(all, async ({ sent }) => expect(await send(sent)).toMatch(/^\d+$/), { name: ({ name }) => name });
+});
+
+test('what the library repeats of a message that it could not read is cut, and the refusal arrives', async () => {
+  const role = `${'绳'.repeat(20_000)}${'a'.repeat(100_000)}`;
+  const body = framed(Buffer.from(JSON.stringify({ messages: [{ role }] })));
+  const told = await ended({ path: CHAT, type: 'application/grpc+json', body });
+  expect(told['grpc-status']).toBe('3');
+  expect(decodeURIComponent(String(told['grpc-message']))).toMatch(/^.*绳{100,999}.* …$/);
 });
 
 test('what is too much for one turn is refused as over a limit, and the connection goes on', async () => {

@@ -3,7 +3,6 @@
 import { create } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { createClient } from '@connectrpc/connect';
-import { createGrpcTransport } from '@connectrpc/connect-node';
 import {
   type ModelInfo,
   PingSchema,
@@ -32,6 +31,7 @@ import { dialProven } from '../../contract/channel/dial.ts';
 import { toAppError, toFailure } from '../../contract/errors.ts';
 import { FrameCounter } from '../../contract/frames.ts';
 import { H2Sessions } from '../../contract/h2-sessions.ts';
+import { measuredTransport } from '../../contract/measured-transport.ts';
 import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity.ts';
@@ -96,6 +96,8 @@ export type ConnectionEnd =
   | { readonly kind: 'superseded'; readonly message: Superseded }
   | { readonly kind: 'lost'; readonly error: AppError };
 
+/** What one frame may hold for a heap of some megabytes; honest ones are far below. */
+const FRAME_BOUNDS = { fields: 50_000, messages: 10_000, numbers: 100_000, 'bytes of text': 4 << 20 };
 /** http2 windows; small, because the box is. */
 const HTTP2 = { settings: { initialWindowSize: 256 << 10, maxConcurrentStreams: 4 } };
 
@@ -155,12 +157,11 @@ export class Connection {
     const trust = { pins: [identity.signingKey.publicKey], remedy: REJOIN };
     const dial = (signal: AbortSignal) => dialProven(identity.control, trust, signal);
     const manager = new H2Sessions(identity.control, { dial, ping, http2: HTTP2 });
-    const transport = createGrpcTransport({
+    const transport = measuredTransport({
       baseUrl: identity.control,
       sessionManager: manager,
-      acceptCompression: [],
       readMaxBytes: options.maxFrameBytes,
-      writeMaxBytes: 64 << 20,
+      bounds: FRAME_BOUNDS,
     });
     const headers = { authorization: `Bearer ${identity.keys.secret}` };
     this.#stops.push(clock.after(options.helloTimeoutMs, () => this.#silent(options.helloTimeoutMs)));
