@@ -122,5 +122,10 @@ export function measuredBody(
     async return(value) {
       return (await pieces.return?.(value)) ?? { done: true, value };
     },
+    // The library ends a stream with the reason why it is of no more use.
+    async throw(error) {
+      if (!pieces.throw) throw error;
+      return pieces.throw(error);
+    },
   };
 }

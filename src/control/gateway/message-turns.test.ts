@@ -207,9 +207,9 @@ test('JSON, plain and compressed', async () => {
 });
 
 test('what the library repeats of a message that it could not read is cut, and the refusal arrives', async () => {
-  const role = `${'绳'.repeat(20_000)}${'a'.repeat(100_000)}`;
-  const body = framed(Buffer.from(JSON.stringify({ messages: [{ role }] })));
-  const told = await ended({ path: CHAT, type: 'application/grpc+json', body });
+  const seq = `${'绳'.repeat(20_000)}${'a'.repeat(100_000)}`;
+  const body = framed(Buffer.from(JSON.stringify({ header: { seq } })));
+  const told = await ended({ path: EDGE, type: 'application/grpc+json', body });
   expect(told['grpc-status']).toBe('3');
   expect(decodeURIComponent(String(told['grpc-message']))).toMatch(/^.*绳{100,999}.* …$/);
 });
