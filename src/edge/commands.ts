@@ -20,6 +20,9 @@ export interface EdgeOptions {
   readonly logLevel: string;
 }
 
+/** Beginning of the line on standard output with which an edge with a parent tells why the control plane refuses it. */
+export const REFUSED = 'refused ';
+
 export const EDGE_HELP = `usage: bowline edge [--home DIR] [--allow PATH]... [--join] [--name NAME] [--control URL]
 
 Runs the edge: the small process that keeps the hands on this machine. It dials out and listens only on the owner's socket.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { endText, lastWords } from './child-end.ts';
+import { endText, errorOf, lastWords } from './child-end.ts';
 
 test.each([
   ['a signal and nothing said', null, 'SIGKILL', '', 'ended by SIGKILL'],
@@ -20,6 +20,16 @@ test.each([
   ['a last line', 1, null, 'one\ntwo\n\n', 'two (exit code 1)'],
 ] as const)('the end is told: %s', (_what, code, signal, said, told) => {
   expect(endText(code, signal, said)).toBe(told);
+});
+
+test.each([
+  ['error: the file is damaged. Restore it (JOURNAL_DAMAGED)\n  home: /h\n', 'JOURNAL_DAMAGED'],
+  ['error: a newer one (NOT_A_REASON)\n', undefined],
+  ['error: no reason\n', undefined],
+  ['FATAL ERROR: Reached heap limit\n', undefined],
+  ['', undefined],
+])('the reason that a child told is known: %j', (said, reason) => {
+  expect(errorOf(said)?.reason).toBe(reason);
 });
 
 test('of whatever a child says, a bounded end is kept and a bounded part told', () => {

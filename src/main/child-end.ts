@@ -1,4 +1,6 @@
-// What is told of the end of a child: pure decisions on its exit code, its signal and its last words.
+// What is told of the end of a child, and whether another start can help: pure decisions on its exit code, its signal and its last
+// words.
+import { AppError, isReason, type Reason } from '../base/errors.ts';
 
 /** Characters of what it said last that are kept, and of those that are told. */
 const KEPT = 16 << 10;
@@ -13,6 +15,33 @@ export function endText(code: number | null, signal: string | null, said: string
   const told = errorIn(said);
   return told === '' ? how : `${told.slice(0, TOLD)} (${how})`;
 }
+
+/** The error of ours that it told last, in its own words; undefined where it told none. */
+export function errorOf(said: string): AppError | undefined {
+  const told = errorIn(said);
+  const [, message, reason] = /^(.+) \(([A-Z_]+)\)$/.exec(told) ?? [];
+  return message !== undefined && reason !== undefined && isReason(reason)
+    ? new AppError(reason, {}, { message })
+    : undefined;
+}
+
+/** What stands until the owner does something: each start would end the same. */
+const STANDS: ReadonlySet<string> = new Set<Reason>([
+  'USAGE',
+  'CONFIG_INVALID',
+  'DEVICE_FILE_INVALID',
+  'HOME_FILE_DAMAGED',
+  'HOME_UNUSABLE',
+  'JOURNAL_DAMAGED',
+  'JOURNAL_FOREIGN',
+  'JOURNAL_NEWER',
+  'JOURNAL_UNREADABLE',
+  'SECRET_FILE_UNSAFE',
+  'SOCKET_UNSAFE',
+]);
+
+/** Whether another start would end the same. */
+export const stands = ({ reason }: AppError): boolean => STANDS.has(reason);
 
 /** V8 tells a full heap before pages of addresses; our programs tell an error before what to do. */
 function errorIn(said: string): string {

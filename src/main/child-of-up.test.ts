@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 /** Runs a program that knows its home as `home`, and `start` as the number of its start. */
-function run(program: string, input: (string | Promise<string>)[] = [], onLine?: (line: string) => void): ChildOfUp {
+function run(program: string, input: (string | Promise<string>)[] = [], onLine?: (line: string) => void, said: string[] = []): ChildOfUp {
   let start = 0;
   child = startChild({
     name: 'worker',
@@ -34,7 +34,8 @@ function run(program: string, input: (string | Promise<string>)[] = [], onLine?:
       env: { PATH: process.env.PATH ?? '' },
       input,
     }),
-    failed: (why) => new AppError('WORKER_FAILED', { why, log: folder }),
+    failed: (why, error) => error ?? new AppError('WORKER_FAILED', { why, log: folder }),
+    say: (line) => said.push(line),
     clock: systemClock,
     log,
     ...(onLine ? { onLine } : {}),
@@ -45,15 +46,46 @@ function run(program: string, input: (string | Promise<string>)[] = [], onLine?:
 const READY = "console.log('ready {}'); process.stdin.on('end', () => process.exit(0)).resume();";
 
 test('a child that fails at first is started again, and each end is counted and told', async () => {
-  const child = run(`if (start < 3) { console.error('error: not yet'); process.exit(1); } ${READY}`);
+  const said: string[] = [];
+  const child = run(`if (start < 3) { console.error('error: not yet'); process.exit(1); } ${READY}`, [], undefined, said);
   await child.ready;
   expect(child.figures()).toMatchObject({ running: true, ends: 2, lastEnd: { why: 'not yet (exit code 1)' } });
+  expect(said).toEqual(['the worker ended and is started again: not yet (exit code 1)']);
 });
 
 test('a mistake of usage or configuration is told at once, and nothing is tried again', async () => {
   const child = run("console.error('error: a wrong setting'); process.exit(2);");
   await expect(child.ready).rejects.toMatchObject({ reason: 'WORKER_FAILED' });
   expect(child.figures().ends).toBe(1);
+});
+
+test.each([
+  ['JOURNAL_DAMAGED', 6],
+  ['DEVICE_FILE_INVALID', 6],
+  ['SOCKET_UNSAFE', 5],
+])('what only its owner can mend (%s) is told at once, whole and with its exit code', async (reason, exit) => {
+  const message = `the file is damaged; ${'and so on '.repeat(60)}. Restore it`;
+  const said: string[] = [];
+  const child = run(`console.error('error: ${message} (${reason})\\n  home: /h'); process.exit(6);`, [], undefined, said);
+  await expect(child.ready).rejects.toMatchObject({ reason, message, exit });
+  expect(child.figures().ends).toBe(1);
+  expect(said).toEqual([]);
+});
+
+test('the same which comes after it was ready is told, and tried again', async () => {
+  const said: string[] = [];
+  const child = run(
+    `if (start === 2 || start === 3) { console.error('error: damaged (JOURNAL_DAMAGED)'); process.exit(6); } ${READY} if (start === 1) process.exit(0);`,
+    [],
+    undefined,
+    said,
+  );
+  await child.ready;
+  await vi.waitFor(() => expect(child.figures()).toMatchObject({ running: true, ends: 3 }), SOON);
+  expect(said).toEqual([
+    'the worker ended and is started again: exit code 0',
+    'the worker ended and is started again: damaged',
+  ]);
 });
 
 test('after it was ready once it is started again whatever it ends with', async () => {

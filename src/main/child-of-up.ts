@@ -7,7 +7,8 @@ import type { AppError } from '../base/errors.ts';
 import { lineSplitter } from '../base/line-splitter.ts';
 import type { Logger } from '../base/logger.ts';
 import { residentOf } from '../base/resident-of.ts';
-import { endText, lastWords } from './child-end.ts';
+import { toAppError } from '../contract/errors.ts';
+import { endText, errorOf, lastWords, stands } from './child-end.ts';
 
 export interface ChildCommand {
   readonly args: readonly string[];
@@ -24,8 +25,10 @@ export interface ChildOptions {
   readonly command: () => Promise<ChildCommand>;
   /** Told of each line on its standard output but the ready line. */
   readonly onLine?: (line: string) => void;
-  /** Why nothing more is tried before it was ready once. */
-  readonly failed: (why: string) => AppError;
+  /** Why nothing more is tried before it was ready once; `error` is what it told itself. */
+  readonly failed: (why: string, error: AppError | undefined) => AppError;
+  /** Told in words that it ended and is started again; the same end in a row once. */
+  readonly say: (line: string) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -68,6 +71,7 @@ export function startChild(options: ChildOptions): ChildOfUp {
   let tries = 0;
   let ends = 0;
   let lastEnd: ChildFigures['lastEnd'];
+  let lastSaid = '';
   let settle: { resolve: (line: string) => void; reject: (error: unknown) => void };
   const ready = new Promise<string>((resolve, reject) => {
     settle = { resolve, reject };
@@ -91,6 +95,7 @@ export function startChild(options: ChildOptions): ChildOfUp {
       if (!line.startsWith('ready ')) return options.onLine?.(line);
       running = true;
       wasReady = true;
+      lastSaid = '';
       settle.resolve(line.slice('ready '.length));
     });
     mine.stdout.setEncoding('utf8').on('data', take);
@@ -98,21 +103,21 @@ export function startChild(options: ChildOptions): ChildOfUp {
     mine.stderr.setEncoding('utf8').on('data', (text: string) => {
       said = lastWords(said + text);
     });
-    mine.once('error', (error) => ended(error.message, undefined, started));
+    mine.once('error', (error) => ended(error.message, undefined, started, undefined));
     mine.once('exit', (code, signal) => {
       // Once its streams were read: what it said last counts. A child of its own may hold them open.
       let told = false;
       const tell = () => {
         if (told) return;
         told = true;
-        ended(endText(code, signal, said), code ?? undefined, started);
+        ended(endText(code, signal, said), code ?? undefined, started, errorOf(said));
       };
       mine.once('close', tell);
       clock.after(STREAMS_MS, tell);
     });
   };
 
-  const ended = (why: string, code: number | undefined, started: number) => {
+  const ended = (why: string, code: number | undefined, started: number, error: AppError | undefined) => {
     running = false;
     if (stopping || child === undefined) return;
     child = undefined;
@@ -120,14 +125,21 @@ export function startChild(options: ChildOptions): ChildOfUp {
     lastEnd = { at: clock.now(), why };
     log.warn(`the ${name} ended; it is started again`, { code, why, ends });
     tries = clock.monotonic() - started > WELL_MS ? 1 : tries + 1;
-    if (!wasReady && (FINAL.has(code ?? 0) || tries >= MAX_TRIES)) return settle.reject(options.failed(why));
+    const problem = options.failed(why, error);
+    if (!wasReady && (FINAL.has(code ?? 0) || stands(problem) || tries >= MAX_TRIES)) return settle.reject(problem);
+    say(`the ${name} ended and is started again: ${error?.message ?? why}`);
     again();
+  };
+  const say = (line: string) => {
+    if (line !== lastSaid) options.say(line);
+    lastSaid = line;
   };
   const again = () => void clock.after(fullJitter(tries, BACKOFF_MS.base, BACKOFF_MS.cap), begin);
   const begin = () => {
     start().catch((error: unknown) => {
       if (!wasReady) return settle.reject(error);
       log.error(`the ${name} could not be started`, error);
+      say(`the ${name} could not be started, and is tried again: ${toAppError(error).message}`);
       tries += 1;
       if (!stopping) again();
     });

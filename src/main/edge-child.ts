@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { REFUSED } from '../edge/commands.ts';
 import { edgeEnvironment } from './child-environment.ts';
+import { stands } from './child-end.ts';
 import { type ChildOfUp, startChild } from './child-of-up.ts';
 
 export interface EdgeChildOptions {
@@ -15,11 +17,16 @@ export interface EdgeChildOptions {
   readonly logFile: string;
   /** The line with which the edge joins; asked for at each start until it has joined. */
   readonly joinLine: () => Promise<string | undefined>;
+  /** Told in words what keeps it from its work. */
+  readonly say: (line: string) => void;
+  /** Told why the control plane refuses it. */
+  readonly onRefused: (why: string) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export function startEdgeChild({ home, control, allow, logFile, joinLine, clock, log }: EdgeChildOptions): ChildOfUp {
+export function startEdgeChild(options: EdgeChildOptions): ChildOfUp {
+  const { home, control, allow, logFile, joinLine, say, clock, log } = options;
   return startChild({
     name: 'edge',
     command: async () => {
@@ -34,7 +41,12 @@ export function startEdgeChild({ home, control, allow, logFile, joinLine, clock,
         input: line === undefined ? [] : [line],
       };
     },
-    failed: (why) => new AppError('EDGE_FAILED', { why, log: logFile }),
+    onLine: (line) => {
+      if (line.startsWith(REFUSED)) options.onRefused(line.slice(REFUSED.length));
+    },
+    // What the owner must mend is told in its own words, as if it had happened here.
+    failed: (why, error) => (error && stands(error) ? error : new AppError('EDGE_FAILED', { why, log: logFile })),
+    say,
     clock,
     log,
   });

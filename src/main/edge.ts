@@ -12,7 +12,7 @@ import { EXIT } from '../base/status-codes.ts';
 import { watchStrayErrors } from '../base/stray-errors.ts';
 import { mark } from '../base/turn-watch.ts';
 import { toAppError } from '../contract/errors.ts';
-import { EDGE_HELP, type EdgeOptions, parseEdgeArgs } from '../edge/commands.ts';
+import { EDGE_HELP, type EdgeOptions, parseEdgeArgs, REFUSED } from '../edge/commands.ts';
 import { parseJoinLine, readJoinLine } from '../edge/join.ts';
 import { startEdge } from './start-edge.ts';
 
@@ -50,7 +50,10 @@ async function run(options: EdgeOptions): Promise<number> {
   const log = openLog(options);
   watchStrayErrors(log);
   try {
-    const edge = await startEdge({ ...options, line, clock: systemClock, log, onFatal: die });
+    const onRefused = (error: AppError) => {
+      if (options.withParent) process.stdout.write(`${REFUSED}${inertLine(error.message)}\n`);
+    };
+    const edge = await startEdge({ ...options, line, clock: systemClock, log, onFatal: die, onRefused });
     const { device, home, socket } = edge;
     process.stdout.write(`ready ${JSON.stringify({ device, home, socket })}\n`);
     setTimeout(collectStart, COLLECT_MS).unref();

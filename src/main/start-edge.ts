@@ -66,6 +66,8 @@ export interface StartEdge extends Pick<EdgeOptions, 'home' | 'control' | 'allow
   readonly waits?: Pick<NonNullable<EdgeSessionDeps['options']>, 'backoffBaseMs' | 'backoffCapMs' | 'refusedMs'>;
   /** The process must end at once: what is in memory may not be on the disk. */
   readonly onFatal: (error: AppError) => void;
+  /** Told what the owner must mend before it can connect. */
+  readonly onRefused?: (error: AppError) => void;
 }
 
 export interface RunningEdge {
@@ -202,6 +204,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
         grants.endAll('QUARANTINED');
         endStanding(journal, log);
       },
+      ...(options.onRefused ? { onRefused: options.onRefused } : {}),
       options: { maxFrameBytes: limits.frame_bytes, ...options.waits },
     });
     const live = session;

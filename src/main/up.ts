@@ -110,6 +110,7 @@ async function up(
       env: io.env,
       drainMs: config.drainMs / 2,
       onMissing: io.progress,
+      say: io.progress,
       clock,
       log,
     });
@@ -129,6 +130,7 @@ async function up(
     life.onStop('worker before the control plane', () => worker.stop(config.drainMs / 2));
     listening.resolve(control.url);
     io.progress('starting the edge ...');
+    let refused = false;
     const edge = startEdgeChild({
       home,
       control: control.url,
@@ -140,13 +142,18 @@ async function up(
         if (known && Buffer.compare(known, control.publicKey) === 0) return undefined;
         return `${control.url} ${await control.createJoinToken('')}`;
       },
+      say: io.progress,
+      onRefused: (why) => {
+        refused = true;
+        io.progress(`the edge is refused by the control plane: ${why}`);
+      },
       clock,
       log,
     });
     children.push(edge);
     life.onStop('edge', () => edge.stop(config.drainMs / 2));
     const joined = edge.ready.then(async () => (await readIdentity(paths.device))?.name ?? '');
-    const everyone = joined.then((device) => everyoneIn(control, device, clock, aborter.signal));
+    const everyone = joined.then((device) => everyoneIn(control, device, { clock, signal: aborter.signal, waits: () => !refused }));
     const started = Promise.all([joined, worker.ready, everyone]);
     const first = await Promise.race([started, stopping]);
     if (typeof first !== 'string') {
@@ -162,12 +169,23 @@ async function up(
   }
 }
 
+interface EveryoneParts {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Whether the wait has an end: an owner who is told what to do needs this control plane for it. */
+  readonly waits: () => boolean;
+}
+
 /** Resolves when a worker and the edge of this home are connected; other edges may be, too. */
-async function everyoneIn(control: RunningControl, device: string, clock: Clock, signal: AbortSignal): Promise<void> {
+async function everyoneIn(
+  control: RunningControl,
+  device: string,
+  { clock, signal, waits }: EveryoneParts,
+): Promise<void> {
   const end = clock.monotonic() + READY_MS;
   while (!signal.aborted) {
     if (control.devices().includes(device) && control.model() !== undefined) return;
-    if (clock.monotonic() > end)
+    if (waits() && clock.monotonic() > end)
       throw new AppError('DEADLINE_EXCEEDED', { after: `${READY_MS} ms of waiting for worker and edge` });
     await new Promise<void>((resolve) => setTimeout(resolve, 20));
   }

@@ -28,6 +28,8 @@ export interface WorkerChildOptions {
   readonly drainMs: number;
   /** Told of a capability that is not served here, in words. */
   readonly onMissing: (what: string) => void;
+  /** Told in words what keeps it from its work. */
+  readonly say: (line: string) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -49,6 +51,7 @@ export function startWorkerChild(options: WorkerChildOptions): ChildOfUp {
     },
     // In its own words, as if it had happened here.
     failed: (why) => failure ?? new AppError('WORKER_FAILED', { why, log: logFile }),
+    say: options.say,
     clock,
     log,
   });

@@ -47,6 +47,8 @@ export interface EdgeSessionDeps
   readonly onModel?: (model: ModelInfo) => void;
   /** Told that the journal does not fit what the control plane remembers: no grant holds any more. */
   readonly onQuarantined?: () => void;
+  /** Told what the owner must mend before it can connect; the same in a row once. */
+  readonly onRefused?: (error: AppError) => void;
   readonly options?: Partial<ConnectionOptions & BackoffOptions>;
 }
 
@@ -76,6 +78,7 @@ export class EdgeSession {
   #status: SessionStatus;
   #sessions = 0;
   #welcomedAt: number | undefined;
+  #refused = '';
 
   constructor(deps: EdgeSessionDeps) {
     this.#deps = deps;
@@ -120,6 +123,7 @@ export class EdgeSession {
       if (end.kind === 'lost') {
         log.warn(`the session ended: ${end.error.message}`, { reason: end.error.reason, retryMs: Math.round(wait) });
         this.#offline('offline', end.error);
+        if (REFUSALS.has(end.error.code)) this.#tellRefused(end.error);
       }
       await sleep(clock, wait, this.#stop.signal);
     }
@@ -186,6 +190,7 @@ export class EdgeSession {
       problem: undefined,
       deviceName: welcome.deviceName || this.#deps.identity.name,
     });
+    this.#refused = '';
     this.#modelIs(welcome.model);
     this.#deps.asks.connection(undefined);
   }
@@ -214,6 +219,12 @@ export class EdgeSession {
       epoch: end.message.sessionEpoch.toString(),
     });
     this.#offline(quarantined ? 'quarantined' : 'superseded', error);
+    this.#tellRefused(error);
+  }
+
+  #tellRefused(error: AppError): void {
+    if (error.message !== this.#refused) this.#deps.onRefused?.(error);
+    this.#refused = error.message;
   }
 
   #wait(end: ConnectionEnd, attempt: number): number {
