@@ -25,7 +25,12 @@ afterEach(async () => {
 });
 
 /** Runs a program that knows its home as `home`, and `start` as the number of its start. */
-function run(program: string, input: (string | Promise<string>)[] = [], onLine?: (line: string) => void, said: string[] = []): ChildOfUp {
+function run(
+  program: string,
+  input: (string | Promise<string>)[] = [],
+  onLine?: (line: string) => void,
+  said: string[] = [],
+): ChildOfUp {
   let start = 0;
   child = startChild({
     name: 'worker',
@@ -47,7 +52,12 @@ const READY = "console.log('ready {}'); process.stdin.on('end', () => process.ex
 
 test('a child that fails at first is started again, and each end is counted and told', async () => {
   const said: string[] = [];
-  const child = run(`if (start < 3) { console.error('error: not yet'); process.exit(1); } ${READY}`, [], undefined, said);
+  const child = run(
+    `if (start < 3) { console.error('error: not yet'); process.exit(1); } ${READY}`,
+    [],
+    undefined,
+    said,
+  );
   await child.ready;
   expect(child.figures()).toMatchObject({ running: true, ends: 2, lastEnd: { why: 'not yet (exit code 1)' } });
   expect(said).toEqual(['the worker ended and is started again: not yet (exit code 1)']);
@@ -66,7 +76,12 @@ test.each([
 ])('what only its owner can mend (%s) is told at once, whole and with its exit code', async (reason, exit) => {
   const message = `the file is damaged; ${'and so on '.repeat(60)}. Restore it`;
   const said: string[] = [];
-  const child = run(`console.error('error: ${message} (${reason})\\n  home: /h'); process.exit(6);`, [], undefined, said);
+  const child = run(
+    `console.error('error: ${message} (${reason})\\n  home: /h'); process.exit(6);`,
+    [],
+    undefined,
+    said,
+  );
   await expect(child.ready).rejects.toMatchObject({ reason, message, exit });
   expect(child.figures().ends).toBe(1);
   expect(said).toEqual([]);

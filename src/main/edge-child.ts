@@ -6,8 +6,8 @@ import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { REFUSED } from '../edge/commands.ts';
-import { edgeEnvironment } from './child-environment.ts';
 import { stands } from './child-end.ts';
+import { edgeEnvironment } from './child-environment.ts';
 import { type ChildOfUp, startChild } from './child-of-up.ts';
 
 export interface EdgeChildOptions {

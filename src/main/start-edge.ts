@@ -163,7 +163,7 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       clock,
       log,
       shares: {
-        resolve: (wishes, left) => shareResolver.resolve(wishes, { left }),
+        resolve: (wishes, left) => shareResolver.resolve(wishes, { left }, { text: true }),
         mint: (share) => grants.mintShare({ ...share, capBytes: capOf(share.files) }),
         drop: ({ id }) => grants.end(id, 'REVOKED'),
         endRun: (run) => grants.endRun(run, 'ANSWERED'),

@@ -153,7 +153,9 @@ async function up(
     children.push(edge);
     life.onStop('edge', () => edge.stop(config.drainMs / 2));
     const joined = edge.ready.then(async () => (await readIdentity(paths.device))?.name ?? '');
-    const everyone = joined.then((device) => everyoneIn(control, device, { clock, signal: aborter.signal, waits: () => !refused }));
+    const everyone = joined.then((device) =>
+      everyoneIn(control, device, { clock, signal: aborter.signal, waits: () => !refused }),
+    );
     const started = Promise.all([joined, worker.ready, everyone]);
     const first = await Promise.race([started, stopping]);
     if (typeof first !== 'string') {

@@ -137,7 +137,10 @@ export const EDGE_ERRORS = {
   FILE_CHANGED: row('aborted', 'the file changed while it was at work on; try again'),
   NOT_A_FILE: row('failed_precondition', 'this is not a regular file'),
   NOT_A_FOLDER: row('failed_precondition', 'this is not a folder'),
-  NOT_TEXT: row('failed_precondition', 'the file is not UTF-8 text'),
+  NOT_TEXT: row(
+    'failed_precondition',
+    'the file is not UTF-8 text; `bowline docs add` reads PDF, DOCX and text in other encodings',
+  ),
   FILE_TOO_LARGE: row(
     'failed_precondition',
     'the file is larger than limits.file_bytes of the device; raise that in its config.yaml, or leave the file out',

@@ -28,6 +28,27 @@ export function globMatcher(pattern: string, options: GlobOptions = {}): (path: 
   };
 }
 
+/** A test for folders, given as relative paths: whether a path below one may match the pattern, as a whole path with letter case. */
+export function globFolder(pattern: string): (folder: string) => boolean {
+  const alternatives = expand(composed(pattern)).map((one) =>
+    composed(one)
+      .split('/')
+      .filter((part, at) => part !== '' || at > 0),
+  );
+  return (folder) => {
+    const parts = composed(folder).split('/');
+    return alternatives.some((wanted) => leadsOn(wanted, parts));
+  };
+}
+
+/** Part by part until `**`, from where on anything may follow; else the pattern must go on below. */
+function leadsOn(pattern: readonly string[], folder: readonly string[]): boolean {
+  const star = pattern.indexOf('**');
+  const fixed = star < 0 ? pattern : pattern.slice(0, star);
+  if (star < 0 && fixed.length <= folder.length) return false;
+  return folder.slice(0, fixed.length).every((part, at) => matchPart(fixed[at]!, part));
+}
+
 const composed = (text: string): string => text.normalize('NFC');
 const folded = (text: string): string => text.normalize('NFC').toLowerCase();
 

@@ -63,6 +63,17 @@ export function inRoot(root: Root, relative: string): JudgedPath {
 /** The one refusal of a path. */
 export const refused = (): AppError => new AppError('PATH_NOT_ALLOWED');
 
+/** The same for the owner, of a name whose letters stand in the way. */
+export const untellable = (): AppError =>
+  new AppError(
+    'PATH_NOT_ALLOWED',
+    {},
+    {
+      message:
+        'a name with control characters, line ends, invisible signs or bytes that are not UTF-8 cannot be told safely, so it is never read or shared; rename it',
+    },
+  );
+
 interface Found {
   readonly root: Root;
   readonly relative: string;

@@ -1,6 +1,7 @@
-import { chmodSync, symlinkSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
 
 const FILES = {
@@ -129,6 +130,82 @@ describe('with a report', () => {
     expect(left).toEqual(['docs/locked FILE_UNREADABLE']);
     await rig.close();
   });
+});
+
+test('what the pattern of a share cannot mean is neither gone into nor told', async () => {
+  const rig = await edgeRig(edgeFolder(FILES));
+  const { dir } = rig;
+  const entered = vi.spyOn(rig.allow, 'visible');
+  for (const [pattern, enters] of [
+    ['docs/*.md', false],
+    ['docs/n*', false],
+    ['docs/{notes,other}.md', false],
+    ['docs/other/*', false],
+    ['docs/s*/*.md', true],
+    ['docs/**', true],
+    ['docs', true],
+    ['docs/{x,sub}/**/*.md', true],
+  ] as const) {
+    entered.mockClear();
+    await rig.shares.resolve([{ pattern }, { pattern: 'docs/notes.md' }]).catch(() => undefined);
+    const below = entered.mock.calls.some(([, path]) => path.startsWith(join(dir, 'docs/sub/')));
+    expect(below, pattern).toBe(enters);
+  }
+  await rig.close();
+});
+
+test('names that cannot be told are left out with the reason, not in silence, where they are meant', async () => {
+  const rig = await edgeRig(edgeFolder({ ...FILES, 'docs/line\nbreak.txt': 'x' }));
+  writeFileSync(Buffer.concat([Buffer.from(`${rig.dir}/docs/bad`), Buffer.from([0xff]), Buffer.from('.md')]), 'x');
+  const told = async (pattern: string) => {
+    const left: string[] = [];
+    await rig.shares.resolve([{ pattern }], { left: (path, { message }) => void left.push(`${path}: ${message}`) });
+    return left.sort();
+  };
+  expect(await told('docs')).toEqual([
+    expect.stringMatching(/^docs\/bad\ufffd\.md: a name with .* rename it$/),
+    expect.stringMatching(/^docs\/line\\nbreak\.txt: a name with .* rename it$/),
+  ]);
+  expect(await told('docs/*.md')).toEqual([expect.stringMatching(/^docs\/bad/)]);
+  expect(await told('docs/n*')).toEqual([]);
+  await expect(told('docs/line*')).rejects.toThrow(/rename it/);
+  await expect(told('docs/line\nbreak.txt')).rejects.toThrow(/rename it/);
+  await rig.close();
+});
+
+test('what is no file is said to be none', async () => {
+  const rig = await edgeRig(edgeFolder(FILES));
+  execFileSync('mkfifo', [join(rig.dir, 'docs/pipe')]);
+  const share = (pattern: string) => rig.shares.resolve([{ pattern }]);
+  for (const pattern of ['docs/pipe', 'docs/pi*'])
+    await expect(share(pattern)).rejects.toMatchObject({
+      reason: 'NOT_A_FILE',
+      message: expect.stringMatching(/^docs\/pipe: /),
+    });
+  expect(await share('docs/[np]*')).toHaveLength(1);
+  await rig.close();
+});
+
+test('only text is shared for a question; documents may be anything', async () => {
+  const rig = await edgeRig(edgeFolder(FILES));
+  writeFileSync(join(rig.dir, 'docs/gbk.txt'), Buffer.from('bbe1d2e9', 'hex'));
+  writeFileSync(join(rig.dir, 'docs/a.docx'), Buffer.from('504b0304140000', 'hex'));
+  writeFileSync(join(rig.dir, 'docs/cut.txt'), Buffer.from('e4bc9ae8ae', 'hex'));
+  for (const name of ['gbk.txt', 'a.docx', 'cut.txt'])
+    await expect(
+      rig.shares.resolve([{ pattern: `docs/${name}` }], undefined, { text: true }),
+      name,
+    ).rejects.toMatchObject({
+      reason: 'NOT_TEXT',
+      message: expect.stringContaining('`bowline docs add`'),
+    });
+  const left: string[] = [];
+  const report = { left: (path: string, { reason }: { reason: string }) => void left.push(`${path} ${reason}`) };
+  const files = await rig.shares.resolve([{ pattern: 'docs/*' }], report, { text: true });
+  expect(left.sort()).toEqual(['docs/a.docx NOT_TEXT', 'docs/cut.txt NOT_TEXT', 'docs/gbk.txt NOT_TEXT']);
+  expect(files.map(({ path }) => path)).toEqual(['docs/notes.md', 'docs/we[i]rd.md']);
+  expect(await rig.shares.resolve([{ pattern: 'docs/*' }])).toHaveLength(5);
+  await rig.close();
 });
 
 test('a limit that is at its most is not told to be raised', async () => {

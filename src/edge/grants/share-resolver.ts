@@ -5,14 +5,15 @@ import { create } from '@bufbuild/protobuf';
 import picomatch from 'picomatch';
 import { type GrantedFile, GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError, isReason } from '../../base/errors.ts';
+import { inert } from '../../base/inert.ts';
 import { sameName } from '../../base/same-name.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
-import { globMatcher } from '../allowlist/glob.ts';
-import type { JudgedPath } from '../allowlist/judge-path.ts';
+import { globFolder, globMatcher } from '../allowlist/glob.ts';
+import { inRoot, isReadableName, type JudgedPath, untellable } from '../allowlist/judge-path.ts';
 import { type EdgeLimits, mostOf } from '../config.ts';
 import { SecretFinder } from '../egress/secret-content.ts';
 import { originOf, readPieces } from '../tools/fs/content.ts';
-import { LineTaker } from '../tools/fs/lines.ts';
+import { LineTaker, TextReader } from '../tools/fs/lines.ts';
 import { walk } from '../tools/fs/walk.ts';
 
 /** A share as the owner wrote it: an absolute path or glob, or a path with a root's name first; `#L10-L40` for lines. */
@@ -23,8 +24,18 @@ export interface ShareWish {
   readonly endLine?: number;
 }
 
+/** Which files of a folder a wish means, by their paths below it. */
+interface Meant {
+  /** As the owner wrote it. */
+  readonly pattern: string;
+  readonly matches: (path: string) => boolean;
+  /** Whether a folder may hold one. */
+  readonly enters: (path: string) => boolean;
+}
+
 interface Wanted {
   readonly text: string;
+  readonly pattern: string;
   readonly startLine: number;
   readonly endLine: number;
 }
@@ -35,6 +46,11 @@ export interface ShareReport {
   left(path: string, error: AppError): void;
   /** A folder that a wish stands for, with the glob below it; empty means all files. */
   folder?(path: string, glob: string): void;
+}
+
+export interface ShareRules {
+  /** Only text may be shared: what is read in a run must be. Documents are read by others. */
+  readonly text: boolean;
 }
 
 export class ShareResolver {
@@ -51,17 +67,21 @@ export class ShareResolver {
    * LIMIT_EXCEEDED, NOT_TEXT, FILE_TOO_LARGE, FILE_UNREADABLE with the name of the file. With a report, what is wrong with one file
    * of several is told there instead.
    */
-  async resolve(wishes: readonly ShareWish[], report?: ShareReport): Promise<GrantedFile[]> {
+  async resolve(
+    wishes: readonly ShareWish[],
+    report?: ShareReport,
+    rules: ShareRules = { text: false },
+  ): Promise<GrantedFile[]> {
     const files = new Map<string, GrantedFile>();
     let bytes = 0n;
     for (const wish of wishes) {
       const wanted = parse(wish);
       this.#mustNameARoot(wanted.text, wish.pattern);
-      const found = await this.#find(wanted.text, report);
+      const found = await this.#find(wanted, report);
       if (found.length === 0) throw noMatch(wish.pattern, 'no such file in the allowed folders');
       for (const judged of found) {
         const several = found.length + wishes.length > 2;
-        const file = await this.#freezeOne(judged, wanted, wish.pattern, several ? report : undefined);
+        const file = await this.#freezeOne(judged, wanted, rules, several ? report : undefined);
         if (!file) continue;
         const key = `${file.realPath}\0${file.startLine}\0${file.endLine}`;
         if (files.has(key)) continue;
@@ -85,7 +105,8 @@ export class ShareResolver {
   }
 
   /** A path that exists is taken as it is, whatever signs it holds; a folder stands for the files in it. */
-  async #find(text: string, report: ShareReport | undefined): Promise<JudgedPath[]> {
+  async #find({ text, pattern }: Wanted, report: ShareReport | undefined): Promise<JudgedPath[]> {
+    if (!isReadableName(text)) throw untellable();
     const { base, glob } = picomatch.scan(text);
     const judged = this.#allow.judgeRead(glob === '' ? text : base === '' ? '.' : base);
     const exact = glob === '' ? judged : this.#asName(text);
@@ -93,13 +114,15 @@ export class ShareResolver {
     if (exact && found?.stat.isFile()) return [this.#allow.nameOf(found.realPath) ?? found.judged];
     if (exact && found?.stat.isDirectory()) {
       report?.folder?.(found.judged.name, '');
-      return this.#below(found.judged, () => true, report);
+      return this.#below(found.judged, { pattern, matches: () => true, enters: () => true }, report);
     }
+    if (exact && found) throw naming(exact.name, new AppError('NOT_A_FILE'));
     if (glob === '') return [];
     const folder = await this.#allow.resolve(judged);
     if (!folder?.stat.isDirectory()) return [];
     report?.folder?.(folder.judged.name, glob);
-    return this.#below(folder.judged, globMatcher(glob, { exact: true, whole: true }), report);
+    const matches = globMatcher(glob, { exact: true, whole: true });
+    return this.#below(folder.judged, { pattern, matches, enters: globFolder(glob) }, report);
   }
 
   /** A pattern may be a name, too: `we[i]rd.md`. */
@@ -113,42 +136,67 @@ export class ShareResolver {
 
   async #below(
     folder: JudgedPath,
-    matches: (path: string) => boolean,
+    { pattern, matches, enters }: Meant,
     report: ShareReport | undefined,
   ): Promise<JudgedPath[]> {
     const found: JudgedPath[] = [];
+    const below = ({ path }: JudgedPath) => relative(folder.path, path);
+    let other: JudgedPath | undefined;
+    let untold = false;
     const budget = { entries: this.#limits.walk_entries, met: false, unreadable: 0, late: () => false };
     const refused = ({ name }: JudgedPath) => report?.left(name, new AppError('FILE_UNREADABLE'));
-    const options = { recursive: true, maxDepth: this.#limits.walk_depth, budget, signal: NEVER, refused };
+    const options = {
+      recursive: true,
+      maxDepth: this.#limits.walk_depth,
+      budget,
+      signal: NEVER,
+      refused,
+      enters: (judged: JudgedPath) => enters(below(judged)),
+      untold: (at: JudgedPath, name: string) => {
+        const judged = inRoot(at.root, at.relative === '' ? name : `${at.relative}/${name}`);
+        if (!matches(below(judged))) return;
+        untold = true;
+        report?.left(shown(judged.name), untellable());
+      },
+    };
     for await (const { judged, stat } of walk(this.#allow, folder, options)) {
-      if (stat.isFile() && matches(relative(folder.path, judged.path))) found.push(judged);
+      if (stat.isDirectory() || stat.isSymbolicLink() || !matches(below(judged))) continue;
+      if (stat.isFile()) found.push(judged);
+      else other ??= judged;
       if (found.length > this.#limits.share_files) break;
     }
     if (budget.met) throw tooMuch('the folder', this.#limits.walk_entries, 'walk_entries');
+    if (found.length === 0 && other) throw naming(other.name, new AppError('NOT_A_FILE'));
+    if (found.length === 0 && untold) throw noMatch(pattern, untellable().message);
     return found;
   }
 
   /** Undefined: it is left out, and that is reported. */
-  async #freezeOne(judged: JudgedPath, wanted: Wanted, pattern: string, report: ShareReport | undefined) {
+  async #freezeOne(judged: JudgedPath, wanted: Wanted, rules: ShareRules, report: ShareReport | undefined) {
     try {
-      return await this.#freeze(judged, wanted, pattern);
+      return await this.#freeze(judged, wanted, rules);
     } catch (error) {
-      if (!report || !(error instanceof AppError)) return await named(judged.name, Promise.reject(error));
+      if (!report || !(error instanceof AppError)) throw naming(judged.name, error);
       report.left(judged.name, error);
       return undefined;
     }
   }
 
-  async #freeze(judged: JudgedPath, { startLine, endLine }: Wanted, pattern: string): Promise<GrantedFile> {
+  async #freeze(judged: JudgedPath, wanted: Wanted, rules: ShareRules): Promise<GrantedFile> {
+    const { startLine, endLine, pattern } = wanted;
     const file = await this.#allow.openFile(judged);
     try {
       const secrets = new SecretFinder();
       const taker = startLine === 0 ? undefined : new LineTaker(startLine, endLine, Number.POSITIVE_INFINITY, false);
+      // Lines are read as text anyway.
+      const reader = rules.text && !taker ? new TextReader() : undefined;
       const reading = { maxBytes: this.#limits.file_bytes, signal: NEVER };
       const hash = await readPieces(file, reading, (piece) => {
         secrets.add(piece);
         taker?.add(piece);
+        reader?.add(piece);
       });
+      reader?.end();
       if (secrets.found) throw new AppError('SECRET_CONTENT', { what: secrets.found });
       const { device, inode, sha256, realPath } = originOf(this.#allow, file, hash);
       const taken = taker?.end();
@@ -180,18 +228,18 @@ function parse({ pattern, startLine = 0, endLine = 0 }: ShareWish): Wanted {
   if ((range || start > 0 || end > 0) && (start < 1 || end < start))
     throw noMatch(pattern, 'its lines are not in order');
   if (text === '' || (!isAbsolute(text) && text.startsWith('-'))) throw noMatch(pattern, 'it names no file');
-  return { text, startLine: start, endLine: end };
+  return { text, pattern, startLine: start, endLine: end };
 }
 
 /** One of many files stands in the way: says which. */
-async function named<T>(name: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!(error instanceof AppError) || !isReason(error.reason) || error.reason === 'SHARE_NO_MATCH') throw error;
-    throw new AppError(error.reason, error.metadata, { cause: error, message: `${name}: ${error.message}` });
-  }
+function naming(name: string, error: unknown): unknown {
+  if (!(error instanceof AppError) || !isReason(error.reason) || error.reason === 'SHARE_NO_MATCH') return error;
+  return new AppError(error.reason, error.metadata, { cause: error, message: `${name}: ${error.message}` });
 }
+
+/** A name that cannot be told exactly, so that its owner finds it. */
+const shown = (name: string): string =>
+  inert(name.replaceAll('\n', '\\n').replaceAll('\t', '\\t').replaceAll('\r', '\\r'));
 
 const noMatch = (pattern: string, why: string) => new AppError('SHARE_NO_MATCH', { pattern, why });
 const tooMuch = (what: string, limit: number, setting: keyof EdgeLimits) => {

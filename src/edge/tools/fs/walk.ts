@@ -25,6 +25,10 @@ export interface WalkOptions {
   readonly signal: AbortSignal;
   /** Told of each folder below that cannot be opened; it counts as empty. */
   readonly refused?: (folder: JudgedPath) => void;
+  /** Which folders below are gone into; default: all. */
+  readonly enters?: (folder: JudgedPath) => boolean;
+  /** Told of each name that is left out because it cannot be told exactly. */
+  readonly untold?: (folder: JudgedPath, name: string) => void;
 }
 
 /** Counts what was looked at, over several walks. */
@@ -58,7 +62,7 @@ async function* below(
   const { budget, after } = options;
   const inside = after?.startsWith(`${folder.name}/`);
   const first = inside ? after!.slice(folder.name.length + 1).split('/')[0] : undefined;
-  for await (const part of namesIn(open, first, depth, options)) {
+  for await (const part of namesIn(folder, open, first, depth, options)) {
     if (options.signal.aborted) return;
     const judged = inRoot(folder.root, folder.relative === '' ? part : `${folder.relative}/${part}`);
     const order = after === undefined ? 1 : compareNames(judged.name, after);
@@ -76,6 +80,7 @@ async function* below(
     if (stat.isSymbolicLink() && !(await staysInside(allow, judged))) continue;
     if (!ahead) yield { judged, stat };
     if (!stat.isDirectory() || !options.recursive || depth + 1 >= options.maxDepth) continue;
+    if (options.enters?.(judged) === false) continue;
     const child = await openBelow(allow, open, part, () => options.refused?.(judged));
     if (!child) continue;
     try {
@@ -93,6 +98,7 @@ const LOOK_EVERY = 256;
 
 /** Names of a folder in order, from `first` on. Those that cannot be told exactly are left out and counted. */
 async function* namesIn(
+  folder: JudgedPath,
   open: OpenFile,
   first: string | undefined,
   depth: number,
@@ -102,8 +108,12 @@ async function* namesIn(
   let least = first;
   let from = first === undefined ? undefined : { name: first, itself: true };
   for (let round = 0; ; round++) {
-    const { names, more, unreadable } = await smallest(open, from, depth, options);
-    if (round === 0) budget.unreadable += unreadable;
+    const untold = (name: string) => {
+      if (round > 0) return;
+      budget.unreadable++;
+      options.untold?.(folder, name);
+    };
+    const { names, more } = await smallest(open, from, depth, options, untold);
     yield* names;
     least = names.at(-1) ?? least;
     if (!more || least === undefined) return;
@@ -117,12 +127,12 @@ async function smallest(
   from: { readonly name: string; readonly itself: boolean } | undefined,
   depth: number,
   { budget, signal }: WalkOptions,
-): Promise<{ names: string[]; more: boolean; unreadable: number }> {
+  untold: (name: string) => void,
+): Promise<{ names: string[]; more: boolean }> {
   let names: string[] = [];
   let most: string | undefined;
   let more = false;
   let seen = 0;
-  let unreadable = 0;
   const shorten = () => {
     names.sort(compare);
     if (names.length <= MAX_HELD) return;
@@ -137,7 +147,7 @@ async function smallest(
         break;
       }
       if (!isReadableName(name)) {
-        unreadable++;
+        untold(name);
         continue;
       }
       const order = from === undefined ? 1 : compare(name, from.name);
@@ -151,7 +161,7 @@ async function smallest(
     if (depth === 0) throw new AppError('FILE_UNREADABLE', {}, { cause: error });
   }
   shorten();
-  return { names, more: more && !budget.met, unreadable };
+  return { names, more: more && !budget.met };
 }
 
 async function staysInside(allow: Allowlist, judged: JudgedPath): Promise<boolean> {
