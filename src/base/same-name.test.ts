@@ -89,3 +89,18 @@ test('any text has a form, and the form of that is the same; a run of marks cost
   const run = `a${'\u0323\u0301'.repeat(500_000)}`;
   expect(formOf(run)).toBe(run);
 });
+
+test('each part of a path has its form, whatever another part is', () => {
+  const marks = `a${'\u0301'.repeat(31)}`;
+  for (const name of ['é', '한', 'Å']) {
+    const [one, other] = [name.normalize('NFC'), name.normalize('NFD')];
+    for (const path of [
+      (part: string) => `/r/${part}/${marks}`,
+      (part: string) => `${marks}/${part}`,
+      (part: string) => `${marks}/${part}/${marks}`,
+    ])
+      expect(sameName(path(one), path(other))).toBe(true);
+  }
+  expect(formOf(`/${marks}/b`)).toBe(`/${marks}/b`);
+  expect(sameName(`/x/${marks}`, `/x/${marks.normalize('NFC')}`)).toBe(false);
+});

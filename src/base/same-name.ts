@@ -9,8 +9,14 @@ import { fixedLimit } from './fixed-limit.ts';
 /** More marks in a row than any writing has. Sorting them would take quadratic time, so such a name is the same as itself only. */
 const LONG_RUN = /\p{M}{31}/u;
 
-/** What all forms of a name have in common (NFC). Also for paths, part by part. */
-export const formOf = (name: string): string => (LONG_RUN.test(name) ? name : name.normalize('NFC'));
+/** What all forms of a name have in common (NFC). Also for paths, part by part: a run of marks in one part says nothing of the others. */
+export function formOf(path: string): string {
+  if (!LONG_RUN.test(path)) return path.normalize('NFC');
+  return path
+    .split('/')
+    .map((name) => (LONG_RUN.test(name) ? name : name.normalize('NFC')))
+    .join('/');
+}
 
 export const sameName = (a: string, b: string): boolean => a === b || formOf(a) === formOf(b);
 

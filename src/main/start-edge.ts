@@ -136,6 +136,10 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
     const blobs = await openBlobs(paths.blobs);
     const inHand = new InHand(paths.inHand, machineBoot());
     life.onStop('calls in hand', async () => inHand.close());
+    if (inHand.damaged)
+      log.warn('which calls were at work when the edge ended last could not be read; one that ended it may run again', {
+        file: paths.inHand,
+      });
     const runner = new ToolRunner({
       journal,
       gate,

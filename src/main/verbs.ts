@@ -129,8 +129,8 @@ export const VERBS: readonly Verb[] = [
     summary: "check the edge's journal",
     load: async () => {
       const { journalVerb } = await import('../cli/verbs/journal.ts');
-      const { verifyOffline } = await import('./verify-offline.ts');
-      return (program, io) => program.addCommand(journalVerb(io, verifyOffline));
+      const { keptAside, verifyOffline } = await import('./verify-offline.ts');
+      return (program, io) => program.addCommand(journalVerb(io, { offline: verifyOffline, keptAside }));
     },
   },
   {

@@ -34,6 +34,27 @@ test('a journal is checked while no edge runs; damage is told with its place, an
   expect(readFileSync(file)).toEqual(bytes);
 });
 
+test('an end that is damaged is told before the next start takes it out, and after it', async () => {
+  const dir = edgeFolder();
+  const rig = await edgeRig(dir);
+  await rig.ask('One question');
+  await rig.close();
+  const folder = join(rig.home, 'journal');
+  const [name = ''] = readdirSync(folder);
+  const bytes = readFileSync(join(folder, name));
+  const last = bytes.findLastIndex((byte) => byte !== 0);
+  bytes[last - 10]! ^= 1;
+  writeFileSync(join(folder, name), bytes);
+  const before = await cli(['journal', 'verify'], { cwd: dir, home: rig.home });
+  expect([before.code, before.stdout]).toEqual([6, expect.stringMatching(/checksum is wrong.*keeps it aside/s)]);
+  await (await edgeRig(dir)).close();
+  const after = await cli(['journal', 'verify'], { cwd: dir, home: rig.home });
+  expect([after.code, after.stdout]).toEqual([
+    0,
+    expect.stringMatching(/^sound.*taken out of the journal: .*\.damaged/s),
+  ]);
+});
+
 test('the archive of the ledger is checked too: how far it goes, and that it is gone', async () => {
   const dir = edgeFolder();
   const home = join(dir, 'home');

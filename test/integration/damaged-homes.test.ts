@@ -13,9 +13,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { create } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ConversationSummarySchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { IntentSchema } from '../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { readControlInfo, readPin, writeControlInfo } from '../../src/base/home-files.ts';
@@ -286,12 +287,60 @@ test('a lock that is no lock is named, and may be removed', async () => {
   lockHome(home, 'edge').release();
 });
 
-test.each(['', 'x', GARBAGE, Buffer.alloc(10_000, 0xff)])('calls in hand of a damaged file are none: %o', (bytes) => {
+test.each(['', 'x', GARBAGE, Buffer.alloc(10_000, 0xff)])(
+  'calls in hand of a damaged file are none, and that is told: %o',
+  (bytes) => {
+    const { inHand } = freshHome();
+    writeFileSync(inHand, bytes);
+    const room = new InHand(inHand, 'boot');
+    expect([room.left, room.damaged]).toEqual([[], bytes.length > 0]);
+    room.close();
+  },
+);
+
+test('a flipped bit anywhere in the calls in hand is told; what another start of the machine left is not looked at', () => {
   const { inHand } = freshHome();
-  writeFileSync(inHand, bytes);
-  const room = new InHand(inHand, 'boot');
-  expect(room.left).toEqual([]);
-  room.close();
+  const before = new InHand(inHand, 'boot');
+  before.begin(create(IntentSchema, { idempotencyKey: 'one' }));
+  before.begin(create(IntentSchema, { idempotencyKey: 'two' }))();
+  before.close();
+  const whole = readFileSync(inHand);
+  const judged = (bytes: Buffer, boot = 'boot') => {
+    writeFileSync(inHand, bytes);
+    const room = new InHand(inHand, boot);
+    room.close();
+    return [room.left.map(({ idempotencyKey }) => idempotencyKey), room.damaged];
+  };
+  expect(judged(whole)).toEqual([['one'], false]);
+  expect(judged(whole, 'later')).toEqual([[], false]);
+  const at = 4096;
+  const placeBytes = 4 + whole.readUInt32LE(at) + 4;
+  for (const offset of [...Array(9).keys(), ...Array.from({ length: placeBytes }, (_, n) => at + n)]) {
+    for (const bit of [0, 3, 7]) {
+      const bad = Buffer.from(whole);
+      bad[offset]! ^= 1 << bit;
+      expect([offset, bit, ...judged(bad)]).toEqual([offset, bit, [], true]);
+    }
+  }
+});
+
+test('calls in hand of an earlier version, which had no sums, are taken', () => {
+  const { inHand } = freshHome();
+  const call = toBinary(IntentSchema, create(IntentSchema, { idempotencyKey: 'old' }));
+  const file = Buffer.alloc(4096 + 4 + call.length);
+  file[0] = 4;
+  file.write('boot', 1);
+  file.writeUInt32LE(call.length, 4096);
+  file.set(call, 4100);
+  for (const [bytes, keys] of [
+    [file, ['old']],
+    [file.subarray(0, 5), []],
+  ] as const) {
+    writeFileSync(inHand, bytes);
+    const room = new InHand(inHand, 'boot');
+    expect([room.left.map(({ idempotencyKey }) => idempotencyKey), room.damaged]).toEqual([keys, false]);
+    room.close();
+  }
 });
 
 test('calls in hand that cannot be opened are named', async () => {

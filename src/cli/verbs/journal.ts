@@ -15,7 +15,9 @@ export interface JournalCheck {
   readonly segments: number;
   /** Empty when it is sound. */
   readonly problem: string;
-  /** Known to the edge that has it open. */
+  /** What is no fault but should be known. */
+  readonly notes?: readonly string[];
+  /** Known where it could be read. */
   readonly journalId?: string;
   readonly head?: string;
   /** The archive of the ledger; undefined while nothing was pruned. */
@@ -35,22 +37,32 @@ interface ArchiveFigures {
 /** Checks the journal of a home while no edge has it open; undefined when there is none. Changes nothing. */
 export type OfflineCheck = (home: string) => Promise<JournalCheck | undefined>;
 
-/** @param offline for a home whose edge does not run */
-export function journalVerb(io: CliIo, offline: OfflineCheck): Command {
+/** What looks at the files of a home. */
+export interface JournalFiles {
+  /** For a home whose edge does not run. */
+  readonly offline: OfflineCheck;
+  /** Damaged ends that starts took out of the journal. */
+  readonly keptAside: (home: string) => Promise<readonly string[]>;
+}
+
+export function journalVerb(io: CliIo, files: JournalFiles): Command {
   const journal = new Command('journal').description("Check the edge's journal");
   journal.addCommand(
     new Command('verify')
       .description('Read the whole journal and check its hash chain; exit code 6 when it is broken')
       .option('--json', 'print one JSON object')
       .addHelpText('after', '\nIt works whether the edge runs or not.\n\nExamples:\n  $ bowline journal verify')
-      .action((_o, command: Command) => verify(io, offline, command.optsWithGlobals())),
+      .action((_o, command: Command) => verify(io, files, command.optsWithGlobals())),
   );
   return journal;
 }
 
-async function verify(io: CliIo, offline: OfflineCheck, options: GlobalOptions & { json?: boolean }): Promise<void> {
+async function verify(io: CliIo, files: JournalFiles, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
-  const result = await check(io, offline, options);
+  const found = await check(io, files.offline, options);
+  const aside = await files.keptAside(homeOf(io, options).home);
+  const notes = [...(found.notes ?? []), ...aside.map((path) => `a damaged end was taken out of the journal: ${path}`)];
+  const result = { ...found, ...(notes.length > 0 && { notes }) };
   if (!result.ok) io.exit(EXIT.failed);
   if (options.json) {
     const { ledger, ...rest } = result;
@@ -60,6 +72,7 @@ async function verify(io: CliIo, offline: OfflineCheck, options: GlobalOptions &
   const read = `${countText(result.records, 'record')} in ${countText(result.segments, 'segment')}`;
   if (result.ok) out.line(`sound: ${read}`, 'green');
   else out.line(`broken after ${read}: ${result.problem}`, 'red');
+  for (const note of notes) out.line(`note    ${note}`, 'yellow');
   if (result.journalId) out.line(`journal ${result.journalId}`);
   if (result.head) out.line(`head    ${result.head}`);
   if (result.ledger) out.line(`ledger  ${ledgerText(plainFigures(result.ledger))}`);

@@ -137,3 +137,10 @@ test('no name makes the judgement slow', () => {
   );
   expect(performance.now() - began).toBeLessThan(2_000);
 });
+
+test('a run of marks in one part of a path hides no other part of it', () => {
+  const marks = `a${'\u0301'.repeat(31)}`;
+  expect(denials(['/r/jos\u00e9']).anywhere(`/r/jose\u0301/${marks}`)).toBe(true);
+  expect(denials(['/r/jose\u0301']).anywhere(`/r/jos\u00e9/${marks}/b`)).toBe(true);
+  expect(denials([`/r/${marks}/jos\u00e9`]).anywhere(`/r/${marks}/jose\u0301/x`)).toBe(true);
+});

@@ -8,18 +8,26 @@ import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import { genesisHead, sameHead } from '../../contract/integrity/hash-chain.ts';
-import { type FsPort, isDiskFull } from './fs-port.ts';
+import { type FsFile, type FsPort, isDiskFull } from './fs-port.ts';
 import { Journal } from './journal.ts';
 import { type CurrentSegment, type Head, type JournalLimits, MAX_RECORD_BYTES } from './journal-types.ts';
 import { nodeFs } from './node-fs.ts';
-import { type JournalRecord, journalDamaged, type Scan, type Segment, scanJournal } from './recover.ts';
-import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentName } from './segment-format.ts';
+import { type JournalRecord, journalDamaged, type Scan, type Segment, scanJournal, type TornEnd } from './recover.ts';
+import {
+  asideName,
+  encodeSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  segmentName,
+} from './segment-format.ts';
 import { journalFailed, SegmentWriter } from './segment-writer.ts';
 
 const UNBOUND = new Uint8Array(32);
 /** All segments together, where nothing else is said. */
 export const DEFAULT_JOURNAL_BYTES = 32 << 20;
 const TEMPORARY = 'segment.tmp';
+/** Bytes that are copied at once. */
+const STEP = 256 << 10;
 
 export interface OpenJournalOptions extends Partial<JournalLimits> {
   readonly clock: Clock;
@@ -122,16 +130,26 @@ async function prepare(
   return { closed: scan.segments.slice(0, -1), current };
 }
 
-async function reopen(fs: FsPort, dir: string, last: Segment, torn: boolean, log: Logger): Promise<CurrentSegment> {
+async function reopen(
+  fs: FsPort,
+  dir: string,
+  last: Segment,
+  torn: TornEnd | undefined,
+  log: Logger,
+): Promise<CurrentSegment> {
   const file = await fs.open(join(dir, last.name), 'write');
   try {
     let size = last.size;
     if (torn) {
-      log.warn('the journal ended in a write that was cut; it was never acknowledged and is removed', {
-        file: last.name,
-        offset: last.end,
-        bytes: last.size - last.end,
-      });
+      const { cut, ...where } = torn;
+      if (cut) log.warn(`the journal ended in a write of which bytes are missing; it is removed. ${JUDGED}`, where);
+      else {
+        const aside = join(dir, await keepAside(fs, dir, file, torn));
+        log.warn(`the last write of the journal is damaged; it is taken out and kept aside. ${JUDGED}`, {
+          ...where,
+          aside,
+        });
+      }
       await file.truncate(last.end);
       size = last.end;
     }
@@ -143,6 +161,29 @@ async function reopen(fs: FsPort, dir: string, last: Segment, torn: boolean, log
     await file.close();
     throw journalFailed('the journal could not be repaired', error);
   }
+}
+
+/** What is said of a last write that goes. Its records were acknowledged to nobody if a crash cut it, which is not known here. */
+const JUDGED = 'If it was acknowledged, the control plane will say so at the next connection';
+
+/** Copies a damaged end into a file beside its segment, durably. */
+async function keepAside(fs: FsPort, dir: string, segment: FsFile, { file, offset, bytes }: TornEnd): Promise<string> {
+  const name = asideName(file, offset);
+  const copy = await fs.open(join(dir, name), 'create');
+  try {
+    const buffer = Buffer.alloc(Math.min(bytes, STEP));
+    for (let at = 0; at < bytes; ) {
+      const read = await segment.read(buffer.subarray(0, Math.min(STEP, bytes - at)), offset + at);
+      if (read === 0) break;
+      for (let done = 0; done < read; ) done += await copy.write(buffer.subarray(done, read), at + done);
+      at += read;
+    }
+    await copy.datasync();
+  } finally {
+    await copy.close();
+  }
+  await fs.syncDir(dir);
+  return name;
 }
 
 /** Written under another name and renamed when whole and synced, so that a segment always has a valid header. */

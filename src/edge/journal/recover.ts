@@ -40,8 +40,16 @@ export interface Scan {
   readonly records: number;
   /** Sequence and hash of the last valid record. Undefined when there is no segment. */
   readonly head: { readonly sequence: number; readonly hash: Uint8Array } | undefined;
-  /** Whether bytes of a cut write stand behind the last batch. */
-  readonly torn: boolean;
+  /** A last write that is not valid, behind the last batch. */
+  readonly torn: TornEnd | undefined;
+}
+
+/** `cut`: bytes of it are missing, as a crash leaves it. Else all of it is there and a part is wrong: whether it was acknowledged is not known. */
+export interface TornEnd {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly cut: boolean;
 }
 
 /** The first thing that is wrong in a journal. */
@@ -66,7 +74,7 @@ export async function scanJournal(
   const names = (await fs.list(dir)).filter(isSegmentName).sort();
   const segments: Segment[] = newestOnly ? await believe(fs, dir, names.splice(0, names.length - 1)) : [];
   let at: Omit<Position, 'offset'> | undefined;
-  let torn = false;
+  let torn: TornEnd | undefined;
   let records = 0;
   for (const name of names) {
     const file = await fs.open(join(dir, name), 'read');
@@ -88,7 +96,7 @@ export async function scanJournal(
         if ('kind' in batch) {
           if (batch.kind === 'damaged')
             throw journalDamaged({ file: name, offset: position.offset, problem: batch.problem });
-          torn = batch.kind === 'torn';
+          if (batch.kind === 'torn') torn = { file: name, offset: position.offset, bytes: batch.bytes, cut: batch.cut };
           if (torn && name !== names.at(-1)) {
             throw journalDamaged({
               file: name,

@@ -56,8 +56,10 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
 /** Undefined when the bytes are not a whole, valid header; 'newer' when a later version wrote it. */
 export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | 'newer' | undefined {
   if (bytes.length < SEGMENT_HEADER_BYTES || !bytes.subarray(0, 8).equals(SEGMENT_MAGIC)) return undefined;
-  if (bytes.readUInt32BE(8) > VERSION) return 'newer';
+  // The checksum first: every version has it there, and a flipped bit of the version is damage.
   if (crc32c(bytes.subarray(0, 124)) !== bytes.readUInt32BE(124)) return undefined;
+  const version = bytes.readUInt32BE(8);
+  if (version !== VERSION) return version > VERSION ? 'newer' : undefined;
   return {
     id: copy(bytes, 12, 28),
     firstSequence: Number(bytes.readBigUInt64BE(28)),
@@ -133,6 +135,12 @@ export function decodePayload(header: BatchHeader, payload: Buffer): { records: 
 export function segmentName(firstSequence: number): string {
   return `${String(firstSequence).padStart(16, '0')}.seg`;
 }
+
+/** `<segment>.<offset>.damaged`: where a damaged end of a segment is kept. */
+export const asideName = (segment: string, offset: number): string => `${segment}.${offset}.damaged`;
+
+/** Whether a folder entry is a damaged end that was kept. */
+export const isAsideName = (name: string): boolean => /^\d{16}\.seg\.\d{1,16}\.damaged$/.test(name);
 
 /** Whether a folder entry is a segment. */
 export function isSegmentName(name: string): boolean {

@@ -13,6 +13,9 @@ import {
 const WINDOW_BYTES = 128 << 10;
 /** No batch is longer, on writing and on reading. */
 export const MAX_BATCH_BYTES = 2 << 20;
+/** A disk writes so many bytes or none of them. */
+const SECTOR_BYTES = 512;
+const CRC_BYTES = 4;
 const MAGIC = Buffer.alloc(4);
 MAGIC.writeUInt32BE(BATCH_MAGIC);
 
@@ -32,10 +35,14 @@ export interface Batch {
 }
 
 /**
- * What stands at an offset that is not a valid batch. `zeros`: the clean end. `torn`: a write that a crash cut, nothing
- * acknowledged can be behind it. `damaged`: something valid follows or the batch is whole but wrong; never accept.
+ * What stands at an offset that is not a valid batch. `zeros`: the clean end. `torn`: the last write, which is not valid; `cut` when
+ * bytes of it are missing, as a crash leaves it, else all of it is there and a part is wrong. `damaged`: something valid follows or the
+ * batch is whole but breaks the chain; never accept.
  */
-export type Tail = { readonly kind: 'zeros' | 'torn' } | { readonly kind: 'damaged'; readonly problem: string };
+export type Tail =
+  | { readonly kind: 'zeros' }
+  | { readonly kind: 'torn'; readonly cut: boolean; readonly bytes: number }
+  | { readonly kind: 'damaged'; readonly problem: string };
 
 export class SegmentReader {
   readonly #file: FsFile;
@@ -60,7 +67,7 @@ export class SegmentReader {
     if (!header || !total || total > MAX_BATCH_BYTES) return this.#tail(at);
     const bytes = await this.#bytes(at.offset, total);
     const payload = bytes.length === total ? decodePayload(header, bytes.subarray(BATCH_HEADER_BYTES)) : undefined;
-    if (!payload) return this.#tail(at);
+    if (!payload) return this.#tail(at, total);
     if (header.firstSequence !== at.sequence + 1) {
       return damaged(`record ${header.firstSequence} stands where ${at.sequence + 1} should`);
     }
@@ -91,11 +98,13 @@ export class SegmentReader {
     }
   }
 
-  async #tail(at: Position): Promise<Tail> {
-    let zeros = true;
+  /** @param total length of the batch, where its header is valid */
+  async #tail(at: Position, total = 0): Promise<Tail> {
+    let end = at.offset;
     for (let offset = at.offset; offset < this.limit; ) {
       const bytes = await this.#bytes(offset, Math.min(WINDOW_BYTES, this.limit - offset));
-      if (zeros && bytes.some((byte) => byte !== 0)) zeros = false;
+      const last = bytes.findLastIndex((byte) => byte !== 0);
+      if (last >= 0) end = offset + last + 1;
       for (let found = bytes.indexOf(MAGIC); found >= 0; found = bytes.indexOf(MAGIC, found + 1)) {
         const header = decodeBatchHeader(bytes, found, this.#salt);
         if (header && header.firstSequence > at.sequence + 1) {
@@ -107,7 +116,21 @@ export class SegmentReader {
       if (bytes.length <= BATCH_HEADER_BYTES) break;
       offset += bytes.length - BATCH_HEADER_BYTES + 1;
     }
-    return { kind: zeros ? 'zeros' : 'torn' };
+    if (end === at.offset) return { kind: 'zeros' };
+    const whole = total > 0 ? at.offset + total : Math.max(end, at.offset + BATCH_HEADER_BYTES);
+    return { kind: 'torn', cut: await this.#cut(at.offset, end, whole), bytes: end - at.offset };
+  }
+
+  /** Whether bytes of a write are missing: behind the file, its checksum, or a sector of it. @param end behind its last byte that is no zero */
+  async #cut(offset: number, end: number, whole: number): Promise<boolean> {
+    if (whole > this.limit || end <= whole - CRC_BYTES) return true;
+    const until = Math.min(whole, offset + MAX_BATCH_BYTES);
+    for (let from = offset; from < until; ) {
+      const next = Math.min(from - (from % SECTOR_BYTES) + SECTOR_BYTES, until);
+      if ((await this.#bytes(from, next - from)).every((byte) => byte === 0)) return true;
+      from = next;
+    }
+    return false;
   }
 
   /** A view of up to `length` bytes at `offset`; fewer at the limit. Valid until the next call. */

@@ -6,7 +6,7 @@ import { sameHead } from '../../contract/integrity/hash-chain.ts';
 import type { FsPort } from './fs-port.ts';
 import { ARCHIVE_FOLDER, archiveDamaged, decodeArchived, hasArchive } from './ledger-archive.ts';
 import { decodeRecord } from './records.ts';
-import type { JournalRecord } from './recover.ts';
+import type { JournalRecord, TornEnd } from './recover.ts';
 import { damageOf, type Verification, verifyJournal } from './verify.ts';
 
 /** What the archive holds. Lines and bytes are of all that was ever archived, `dropped` are those that went by choice. */
@@ -21,6 +21,8 @@ export interface ArchiveVerification {
 
 /** `ledger` is undefined while nothing was archived. */
 export interface LedgerVerification extends Verification {
+  /** The same of the archive. */
+  readonly archiveCut?: TornEnd;
   readonly ledger?: ArchiveVerification;
 }
 
@@ -52,7 +54,12 @@ export async function verifyLedger(
   }
   try {
     const ledger = check.end();
-    return { ...result, ...(ledger && { ledger: { ...ledger, segments: archived?.segments ?? 0 } }) };
+    const archiveCut = archived?.cut && { ...archived.cut, file: `${ARCHIVE_FOLDER}/${archived.cut.file}` };
+    return {
+      ...result,
+      ...(archiveCut && { archiveCut }),
+      ...(ledger && { ledger: { ...ledger, segments: archived?.segments ?? 0 } }),
+    };
   } catch (error) {
     return { ...result, ok: false, firstBad: damageOf(error) };
   }

@@ -1,14 +1,16 @@
 // Checks a journal folder from end to end and reports the first damage. It changes nothing and needs no lock.
 import { AppError } from '../../base/errors.ts';
 import type { FsPort } from './fs-port.ts';
-import { type Damage, type JournalRecord, scanJournal } from './recover.ts';
+import { type Damage, type JournalRecord, scanJournal, type TornEnd } from './recover.ts';
 
-/** What `verify` found. `torn` bytes behind the last batch are harmless and go at the next start. */
+/** What `verify` found. */
 export interface Verification {
   readonly ok: boolean;
   readonly records: number;
   readonly segments: number;
   readonly firstBad?: Damage;
+  /** A last write of which bytes are missing: the next start removes it. */
+  readonly cut?: TornEnd;
 }
 
 export interface VerifyOptions {
@@ -27,11 +29,17 @@ export async function verifyJournal(fs: FsPort, dir: string, options: VerifyOpti
       records++;
     };
     const scan = await scanJournal(fs, dir, see, options);
-    return { ok: true, records, segments: scan.segments.length };
+    const [segments, torn] = [scan.segments.length, scan.torn];
+    if (!torn) return { ok: true, records, segments };
+    if (torn.cut) return { ok: true, records, segments, cut: torn };
+    return { ok: false, records, segments, firstBad: { ...torn, problem: DAMAGED_END } };
   } catch (error) {
     return { ok: false, records, segments: 0, firstBad: damageOf(error) };
   }
 }
+
+const DAMAGED_END =
+  'the last write is all there, but its checksum is wrong; the next start takes it out and keeps it aside, and the control plane will say whether it was acknowledged';
 
 /** What a JOURNAL_DAMAGED says; any other error is thrown on. */
 export function damageOf(error: unknown): Damage {

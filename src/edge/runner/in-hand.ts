@@ -5,10 +5,13 @@ import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Intent, IntentSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError } from '../../base/errors.ts';
+import { crc32c } from '../journal/crc32c.ts';
 
 /** A place holds its length and one call; a call that is longer is not written down. */
 const PLACE_BYTES = 4096;
 const HEAD_BYTES = PLACE_BYTES;
+const MOST_BOOT_BYTES = 64;
+const SUM_BYTES = 4;
 const EMPTY = new Uint8Array(4);
 
 export class InHand {
@@ -18,32 +21,38 @@ export class InHand {
   #closed = false;
   /** Calls that were at work when the process before ended, though the machine went on. */
   readonly left: readonly Intent[];
+  /** Whether a part of what was written there could not be read, so that calls may be missing in `left`. */
+  readonly damaged: boolean;
 
   /** Throws HOME_FILE_DAMAGED. @param machineBoot changes when the machine starts; empty where that cannot be told */
   constructor(path: string, machineBoot: string) {
     try {
       const before = openSync(path, 'a+', 0o600);
-      const { boot, calls } = readPlaces(before);
+      const { boot, calls, damaged } = readPlaces(before);
       closeSync(before);
-      this.left = boot === machineBoot ? calls : [];
+      const same = boot === undefined || boot === machineBoot;
+      this.left = same ? calls : [];
+      // What another start of the machine left was never synced, and nobody is to blame for what was at work then.
+      this.damaged = same && damaged;
       this.#file = openSync(path, 'w', 0o600);
     } catch (cause) {
       throw unusable(path, cause);
     }
-    const head = Buffer.from(machineBoot).subarray(0, 64);
-    writeSync(this.#file, Buffer.concat([Buffer.from([head.length]), head]), 0, 1 + head.length, 0);
+    const boot = Buffer.from(machineBoot).subarray(0, MOST_BOOT_BYTES);
+    const head = summed(Buffer.concat([Buffer.from([boot.length]), boot]));
+    writeSync(this.#file, head, 0, head.length, 0);
   }
 
   /** A call begins; returns what to do when it has ended, however. */
   begin(call: Intent): () => void {
     const bytes = toBinary(IntentSchema, call);
-    if (this.#closed || bytes.length > PLACE_BYTES - 4) return () => {};
+    if (this.#closed || bytes.length > PLACE_BYTES - 4 - SUM_BYTES) return () => {};
     const place = this.#free.pop() ?? this.#places++;
     const at = HEAD_BYTES + place * PLACE_BYTES;
     const head = Buffer.alloc(4);
     head.writeUInt32LE(bytes.length);
     // On a full disk a call is not written down; that is no reason to refuse it.
-    if (!this.#write(Buffer.concat([head, bytes]), at)) return () => {};
+    if (!this.#write(summed(Buffer.concat([head, bytes])), at)) return () => {};
     let open = true;
     return () => {
       if (!open || this.#closed) return;
@@ -74,22 +83,53 @@ function unusable(file: string, cause: unknown): AppError {
   return new AppError('HOME_FILE_DAMAGED', { file, problem, remedy }, { cause });
 }
 
-/** What a file holds; places that cannot be read are empty. */
-function readPlaces(file: number): { readonly boot: string; readonly calls: Intent[] } {
+/** Bytes with their sum behind them. */
+function summed(bytes: Buffer): Buffer {
+  const sum = Buffer.alloc(SUM_BYTES);
+  sum.writeUInt32LE(crc32c(bytes));
+  return Buffer.concat([bytes, sum]);
+}
+
+/** Whether the first `length` bytes have their sum behind them. */
+const sound = (bytes: Buffer, length: number): boolean =>
+  length + SUM_BYTES <= bytes.length && crc32c(bytes.subarray(0, length)) === bytes.readUInt32LE(length);
+
+interface Places {
+  /** Undefined where that cannot be read. */
+  readonly boot: string | undefined;
+  readonly calls: Intent[];
+  readonly damaged: boolean;
+}
+
+/** What a file holds; a place that cannot be read is left out. */
+function readPlaces(file: number): Places {
   const bytes = Buffer.alloc(HEAD_BYTES);
   const calls: Intent[] = [];
-  if (readSync(file, bytes, 0, HEAD_BYTES, 0) === 0) return { boot: '', calls };
-  const boot = bytes.subarray(1, 1 + (bytes[0] ?? 0)).toString();
+  if (readSync(file, bytes, 0, HEAD_BYTES, 0) === 0) return { boot: '', calls, damaged: false };
+  const length = bytes[0] ?? 0;
+  if (length > MOST_BOOT_BYTES) return { boot: undefined, calls, damaged: true };
+  // Files of earlier versions have no sums: nothing stands behind the name of the boot, which has no zeros.
+  const hasSums = bytes.readUInt32LE(1 + length) !== 0 || bytes.subarray(1, 1 + length).includes(0);
+  if (hasSums && !sound(bytes, 1 + length)) return { boot: undefined, calls, damaged: true };
+  const boot = bytes.subarray(1, 1 + length).toString();
+  let damaged = false;
   for (let at = HEAD_BYTES; ; at += PLACE_BYTES) {
-    const read = readSync(file, bytes, 0, PLACE_BYTES, at);
-    if (read < 4) return { boot, calls };
-    const length = bytes.readUInt32LE(0);
-    if (length === 0 || length > read - 4) continue;
-    try {
-      calls.push(fromBinary(IntentSchema, bytes.subarray(4, 4 + length)));
-    } catch {
-      // A place that was being written when the machine, not the process, ended.
-    }
+    const place = bytes.subarray(0, readSync(file, bytes, 0, PLACE_BYTES, at));
+    if (place.length < 4) return { boot, calls, damaged: damaged || place.length > 0 };
+    const call = place.readUInt32LE(0);
+    if (call === 0) continue;
+    const intent = hasSums && !sound(place, 4 + call) ? undefined : intentIn(place.subarray(4), call);
+    if (intent) calls.push(intent);
+    else damaged = true;
+  }
+}
+
+function intentIn(bytes: Buffer, length: number): Intent | undefined {
+  if (length > bytes.length) return undefined;
+  try {
+    return fromBinary(IntentSchema, bytes.subarray(0, length));
+  } catch {
+    return undefined;
   }
 }
 
