@@ -1,5 +1,5 @@
-// Runs tool calls: verified, looked up by their key, judged, journaled, executed, gated, journaled, sent. Each call has one of
-// three answers: done, never started, unknown. It never looks at files itself; the tools do.
+// Runs tool calls: verified, looked up by their key, judged, journaled, executed and gated; how they end stands in call-ends.ts.
+// Each call has one of three answers: done, never started, unknown. It never looks at files itself; the tools do.
 import { create, type Message } from '@bufbuild/protobuf';
 import { durationMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
@@ -10,15 +10,13 @@ import {
   type SignedToolCall,
   type ToolCall,
   ToolProgressSchema,
-  type ToolResult,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { type Withheld, WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { mark } from '../../base/turn-watch.ts';
 import { check } from '../../contract/check.ts';
-import { mayPass, toFailure } from '../../contract/errors.ts';
+import { toFailure } from '../../contract/errors.ts';
 import { isHarmless } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import { decode } from '../../contract/wire-meter.ts';
@@ -30,23 +28,15 @@ import type { CallEntry } from '../journal/call-book.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { Reservation } from '../journal/journal-types.ts';
 import type { EdgeTool, Emit } from '../tools/tool.ts';
-import { type Address, addressOf, doneResult, failedResult, freedResult, joinAnswer } from './answers.ts';
+import { addressOf, freedResult } from './answers.ts';
+import { CallEnds } from './call-ends.ts';
 import { Execution } from './execution.ts';
-import { isUndone, type RefusedAttempts } from './free-keys.ts';
+import type { RefusedAttempts } from './free-keys.ts';
 import type { InHand } from './in-hand.ts';
-import {
-  endedRecord,
-  intentOf,
-  type KeyOfRefusal,
-  OUTCOME_ROOM,
-  outcomeRecord,
-  refusalRecord,
-  refusalSumRecord,
-  undoneRecord,
-  unknownRecord,
-} from './outcome-records.ts';
-import { RefusalCounts } from './refusal-counts.ts';
+import { endedRecord, intentOf, OUTCOME_ROOM, unknownRecord } from './outcome-records.ts';
+import type { RefusalCounts } from './refusal-counts.ts';
 import { Repeats, type RestoreOrigins } from './repeats.ts';
+import { SettledResults } from './settled-results.ts';
 import { Slots } from './slots.ts';
 import type { Suspects } from './suspects.ts';
 import type { SessionView, ToolSink } from './tool-sink.ts';
@@ -88,11 +78,9 @@ export class ToolRunner {
   readonly #tools: ReadonlyMap<string, { method: CapabilityMethod; tool: EdgeTool }>;
   readonly #slots: Slots;
   readonly #repeats: Repeats;
-  /** Refused calls since the start. */
-  readonly refusals = new RefusalCounts();
+  readonly #settled: SettledResults;
+  readonly #ends: CallEnds;
   readonly #active = new Map<string, { execution: Execution; done: Promise<void> }>();
-  #settled: string[] = [];
-  #stopSettling: (() => void) | undefined;
   #stopping = false;
   #calls = 0;
 
@@ -100,6 +88,8 @@ export class ToolRunner {
     this.#parts = parts;
     this.#tools = new Map(parts.tools.map((one) => [one.method.fullName, one]));
     this.#slots = new Slots(parts.limits.parallel, parts.limits.queue);
+    this.#settled = new SettledResults(parts);
+    this.#ends = new CallEnds({ ...parts, settled: this.#settled });
     this.#repeats = new Repeats({ ...parts, method: (name) => this.#tools.get(name)?.method });
   }
 
@@ -161,12 +151,7 @@ export class ToolRunner {
    * was free belongs to a later job by now, whose result it may not have.
    */
   async settled(idempotencyKey: string, job: string): Promise<void> {
-    const entry = this.#parts.journal.calls.get(idempotencyKey);
-    if (!entry || entry.job !== job || entry.settled || this.#settled.includes(idempotencyKey)) return;
-    this.#parts.journal.acknowledged(entry.sequence);
-    this.#settled.push(idempotencyKey);
-    if (this.#settled.length >= 256) this.#flushSettled();
-    else this.#stopSettling ??= this.#parts.clock.after(1000, () => this.#flushSettled());
+    this.#settled.add(idempotencyKey, job);
   }
 
   /** Starts nothing new, waits for what runs, stops the rest. Resolves true when all ended by itself. */
@@ -177,9 +162,14 @@ export class ToolRunner {
       for (const { execution } of this.#active.values()) execution.abort(new AppError('EDGE_STOPPING'));
       await this.#idleWithin(5000);
     }
-    this.#flushSettled();
-    this.#flushRefusals();
+    this.#settled.flush();
+    this.#ends.flushRefusals();
     return clean;
+  }
+
+  /** Refused calls since the start. */
+  get refusals(): RefusalCounts {
+    return this.#ends.refusals;
   }
 
   /** Tool calls since the start. */
@@ -195,7 +185,7 @@ export class ToolRunner {
     const active = this.#active.get(key);
     if (active) {
       if (Buffer.compare(active.execution.digest, digest) !== 0)
-        return this.#refuse(call, new AppError('KEY_REUSED'), sink);
+        return this.#ends.refuse(call, new AppError('KEY_REUSED'), sink);
       if (active.execution.isFor(call)) {
         active.execution.attach(call, sink);
         return active.done;
@@ -207,7 +197,7 @@ export class ToolRunner {
     const known = key === '' ? undefined : this.#parts.journal.calls.get(key);
     if (known) {
       const other = known.params !== '' && !Buffer.from(digest).toString('hex').startsWith(known.params);
-      if (other) return this.#refuse(call, new AppError('KEY_REUSED'), sink);
+      if (other) return this.#ends.refuse(call, new AppError('KEY_REUSED'), sink);
       if (known.state === 'intent') await this.#declareUnknown(known);
       const now = this.#parts.journal.calls.get(key);
       if (now && !isRead(now)) return sink.result(await this.#repeats.answer(now, addressOf(call), call));
@@ -235,7 +225,12 @@ export class ToolRunner {
         room = await this.#begin(execution, plan);
         if (!room) over = this.#takeInHand(execution);
       } catch (error) {
-        return await this.#neverStarted(execution, plan, error);
+        return await this.#ends.neverStarted(
+          execution,
+          this.#tools.get(call.method)?.method,
+          plan !== undefined,
+          error,
+        );
       }
       let failure: Failure | undefined;
       try {
@@ -244,7 +239,7 @@ export class ToolRunner {
       } catch (error) {
         failure = toFailure(error, this.#parts.log);
       }
-      await this.#finish(execution, plan, failure, room);
+      await this.#ends.finish(execution, plan, failure, room);
     } finally {
       over();
       stopDeadline();
@@ -334,87 +329,6 @@ export class ToolRunner {
     }
   }
 
-  async #finish(
-    execution: Execution,
-    { method, origins }: Plan,
-    failure: Failure | undefined,
-    room: Reservation | undefined,
-  ): Promise<void> {
-    const { call } = execution;
-    const answer = joinAnswer(execution.gated, notesOf(origins), failure, call, this.#parts.journal.now());
-    const harmless = isHarmless(method.effect);
-    const { blobs, log } = this.#parts;
-    if (harmless && answer.failure && answer.egress.length === 0) {
-      // Nothing happened and nothing leaves: as if it had been refused before.
-      await this.#writeRefusal(call, 'unsaid', answer.failure);
-      return execution.tell((to) => doneResult(to, answer, 0));
-    }
-    if (failure && room && execution.raw.length === 0 && isUndone(failure)) {
-      const [why, { refused }] = [failure, this.#parts];
-      const at = await this.#parts.journal.append([undoneRecord(execution, failure)], { use: room });
-      return execution.tell((to) => {
-        refused.add(to, why);
-        return freedResult(to, why, at);
-      });
-    }
-    const record = await outcomeRecord(execution, answer, { harmless, blobs, log });
-    this.#flushSettled();
-    let sequence: number;
-    try {
-      sequence = await this.#parts.journal.append([record], room ? { use: room } : {});
-    } catch (error) {
-      if (!harmless) throw error;
-      // Nothing happened and nothing may leave without its line in the ledger.
-      const why = toFailure(error, this.#parts.log);
-      const result = mayPass(why) ? freedResult : neverStarted;
-      return execution.tell((to) => result(to, why, 0));
-    }
-    const waiters = execution.waiters;
-    if (waiters.length > 1 && answer.egress.length > 0) {
-      const again = Array.from({ length: waiters.length - 1 }, () => answer.egress).flat();
-      await this.#parts.journal.append([{ case: 'ledger', value: { entries: again } }]);
-    }
-    await execution.tell((to) => doneResult(to, answer, sequence));
-  }
-
-  /**
-   * A refusal before the effect. For an effect that nothing but a change can help it is written down under its key, so that it stays
-   * the answer. Where it may pass the key is free.
-   */
-  async #neverStarted(execution: Execution, plan: Plan | undefined, error: unknown): Promise<void> {
-    const failure = toFailure(error, this.#parts.log);
-    const method = this.#tools.get(execution.call.method)?.method;
-    const effect = method !== undefined && !isHarmless(method.effect);
-    const free = mayPass(failure);
-    const key = !effect ? 'unsaid' : free ? 'free' : plan ? 'kept' : 'unsaid';
-    await this.#writeRefusal(execution.call, key, failure);
-    return execution.tell((to) => {
-      if (key === 'free') this.#parts.refused.add(to, failure);
-      return free ? freedResult(to, failure, 0) : neverStarted(to, failure, 0);
-    });
-  }
-
-  async #writeRefusal(call: ToolCall, key: KeyOfRefusal, failure: Failure): Promise<void> {
-    const { journal } = this.#parts;
-    const at = journal.now();
-    this.refusals.add(failure, at);
-    const records = journal.refusals.takeSums(at).map(refusalSumRecord);
-    if (key === 'kept' || journal.refusals.take(failure.reason, at)) records.push(refusalRecord(call, failure, key));
-    if (records.length === 0) return;
-    try {
-      await journal.append(records);
-    } catch (error) {
-      this.#parts.log.warn('a refusal could not be journaled', { job: call.job, problem: String(error) });
-    }
-  }
-
-  /** A refusal that says nothing about the key. */
-  async #refuse(call: ToolCall, error: AppError, sink: ToolSink): Promise<void> {
-    const failure = toFailure(error);
-    await this.#writeRefusal(call, 'unsaid', failure);
-    await sink.result(failedResult(addressOf(call), 'neverStarted', failure, 0));
-  }
-
   async #declareUnknown(entry: CallEntry): Promise<void> {
     await this.#parts.journal.append([unknownRecord(entry)], { ending: true });
   }
@@ -450,36 +364,6 @@ export class ToolRunner {
     return this.#parts.limits.call_hours * 3_600_000;
   }
 
-  #flushSettled(): void {
-    this.#stopSettling?.();
-    this.#stopSettling = undefined;
-    const keys = this.#settled;
-    this.#settled = [];
-    if (keys.length === 0) return;
-    const records = keys.map((idempotencyKey) => ({ case: 'toolSettled', value: { idempotencyKey } }) as const);
-    // If this fails, the results are sent once more.
-    this.#parts.journal
-      .append(records)
-      .then(() => this.#dropBlobs())
-      .catch((error: unknown) => {
-        this.#parts.log.warn('settled results could not be written down', { problem: String(error) });
-      });
-  }
-
-  /** Sums of an hour that is not over, before the process ends. */
-  #flushRefusals(): void {
-    const { journal, log } = this.#parts;
-    const sums = journal.refusals.takeSums(journal.now(), true);
-    if (sums.length === 0) return;
-    journal.append(sums.map(refusalSumRecord)).catch((error: unknown) => {
-      log.warn('sums of refusals could not be written down', { problem: String(error) });
-    });
-  }
-
-  async #dropBlobs(): Promise<void> {
-    for (const name of this.#parts.journal.calls.takeDropped()) await this.#parts.blobs.remove(name);
-  }
-
   async #idleWithin(ms: number): Promise<boolean> {
     const all = Promise.allSettled([...this.#active.values()].map(({ done }) => done));
     let stop = () => {};
@@ -505,8 +389,3 @@ function parse(method: CapabilityMethod, params: Uint8Array): Message {
   check(method.desc.input, request);
   return request;
 }
-
-const neverStarted = (to: Address, failure: Failure, sequence: number): ToolResult =>
-  failedResult(to, 'neverStarted', failure, sequence);
-
-const notesOf = (origins: Origins): Withheld[] => origins.notes.map((note) => create(WithheldSchema, { ...note }));

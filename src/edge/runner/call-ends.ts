@@ -1,0 +1,142 @@
+// How calls end: what each came to is written down, then told to everyone who waits for it. A refusal is told whether it could be
+// written down or not.
+import { create } from '@bufbuild/protobuf';
+import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
+import type { ToolCall, ToolResult } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type Withheld, WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { mayPass, toFailure } from '../../contract/errors.ts';
+import { isHarmless } from '../../contract/policy.ts';
+import type { CapabilityMethod } from '../../contract/registry.ts';
+import type { Origins } from '../egress/origins.ts';
+import type { Blobs } from '../journal/blobs.ts';
+import type { EdgeJournal } from '../journal/edge-journal.ts';
+import type { Reservation } from '../journal/journal-types.ts';
+import { type Address, addressOf, doneResult, failedResult, freedResult, joinAnswer } from './answers.ts';
+import type { Execution } from './execution.ts';
+import { isUndone, type RefusedAttempts } from './free-keys.ts';
+import { type KeyOfRefusal, outcomeRecord, refusalRecord, refusalSumRecord, undoneRecord } from './outcome-records.ts';
+import { RefusalCounts } from './refusal-counts.ts';
+import type { SettledResults } from './settled-results.ts';
+import type { ToolSink } from './tool-sink.ts';
+
+export interface CallEndsParts {
+  readonly journal: Pick<EdgeJournal, 'append' | 'refusals' | 'now'>;
+  readonly blobs: Pick<Blobs, 'put'>;
+  /** Attempts that were refused and whose keys are free. */
+  readonly refused: RefusedAttempts;
+  readonly settled: SettledResults;
+  readonly log: Logger;
+}
+
+export class CallEnds {
+  /** Refused calls since the start. */
+  readonly refusals = new RefusalCounts();
+  readonly #parts: CallEndsParts;
+
+  constructor(parts: CallEndsParts) {
+    this.#parts = parts;
+  }
+
+  /** It ran: the answer as the gate let it pass. @param room for the outcome of an effect */
+  async finish(
+    execution: Execution,
+    { method, origins }: { readonly method: CapabilityMethod; readonly origins: Origins },
+    failure: Failure | undefined,
+    room: Reservation | undefined,
+  ): Promise<void> {
+    const { call } = execution;
+    const answer = joinAnswer(execution.gated, notesOf(origins), failure, call, this.#parts.journal.now());
+    const harmless = isHarmless(method.effect);
+    const { blobs, log } = this.#parts;
+    if (harmless && answer.failure && answer.egress.length === 0) {
+      // Nothing happened and nothing leaves: as if it had been refused before.
+      await this.#writeRefusal(call, 'unsaid', answer.failure);
+      return execution.tell((to) => doneResult(to, answer, 0));
+    }
+    if (failure && room && execution.raw.length === 0 && isUndone(failure)) {
+      const [why, { refused }] = [failure, this.#parts];
+      const at = await this.#parts.journal.append([undoneRecord(execution, failure)], { use: room });
+      return execution.tell((to) => {
+        refused.add(to, why);
+        return freedResult(to, why, at);
+      });
+    }
+    const record = await outcomeRecord(execution, answer, { harmless, blobs, log });
+    this.#parts.settled.flush();
+    let sequence: number;
+    try {
+      sequence = await this.#parts.journal.append([record], room ? { use: room } : {});
+    } catch (error) {
+      if (!harmless) throw error;
+      // Nothing happened and nothing may leave without its line in the ledger.
+      const why = toFailure(error, this.#parts.log);
+      const result = mayPass(why) ? freedResult : neverStarted;
+      return execution.tell((to) => result(to, why, 0));
+    }
+    const waiters = execution.waiters;
+    if (waiters.length > 1 && answer.egress.length > 0) {
+      const again = Array.from({ length: waiters.length - 1 }, () => answer.egress).flat();
+      await this.#parts.journal.append([{ case: 'ledger', value: { entries: again } }]);
+    }
+    await execution.tell((to) => doneResult(to, answer, sequence));
+  }
+
+  /**
+   * A refusal before the effect. For an effect that nothing but a change can help it is written down under its key, so that it stays
+   * the answer. Where it may pass the key is free. @param judged whether it was refused after it had been judged
+   */
+  async neverStarted(
+    execution: Execution,
+    method: CapabilityMethod | undefined,
+    judged: boolean,
+    error: unknown,
+  ): Promise<void> {
+    const failure = toFailure(error, this.#parts.log);
+    const effect = method !== undefined && !isHarmless(method.effect);
+    const free = mayPass(failure);
+    const key = !effect ? 'unsaid' : free ? 'free' : judged ? 'kept' : 'unsaid';
+    await this.#writeRefusal(execution.call, key, failure);
+    return execution.tell((to) => {
+      if (key === 'free') this.#parts.refused.add(to, failure);
+      return free ? freedResult(to, failure, 0) : neverStarted(to, failure, 0);
+    });
+  }
+
+  /** A refusal that says nothing about the key. */
+  async refuse(call: ToolCall, error: AppError, sink: ToolSink): Promise<void> {
+    const failure = toFailure(error);
+    await this.#writeRefusal(call, 'unsaid', failure);
+    await sink.result(failedResult(addressOf(call), 'neverStarted', failure, 0));
+  }
+
+  /** Sums of an hour that is not over, before the process ends. */
+  flushRefusals(): void {
+    const { journal, log } = this.#parts;
+    const sums = journal.refusals.takeSums(journal.now(), true);
+    if (sums.length === 0) return;
+    journal.append(sums.map(refusalSumRecord)).catch((error: unknown) => {
+      log.warn('sums of refusals could not be written down', { problem: String(error) });
+    });
+  }
+
+  async #writeRefusal(call: ToolCall, key: KeyOfRefusal, failure: Failure): Promise<void> {
+    const { journal } = this.#parts;
+    const at = journal.now();
+    this.refusals.add(failure, at);
+    const records = journal.refusals.takeSums(at).map(refusalSumRecord);
+    if (key === 'kept' || journal.refusals.take(failure.reason, at)) records.push(refusalRecord(call, failure, key));
+    if (records.length === 0) return;
+    try {
+      await journal.append(records);
+    } catch (error) {
+      this.#parts.log.warn('a refusal could not be journaled', { job: call.job, problem: String(error) });
+    }
+  }
+}
+
+const neverStarted = (to: Address, failure: Failure, sequence: number): ToolResult =>
+  failedResult(to, 'neverStarted', failure, sequence);
+
+const notesOf = (origins: Origins): Withheld[] => origins.notes.map((note) => create(WithheldSchema, { ...note }));
