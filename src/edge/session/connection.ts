@@ -3,19 +3,12 @@
 import { create } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { createClient } from '@connectrpc/connect';
-import {
-  type ModelInfo,
-  PingSchema,
-  PongSchema,
-  UnimplementedSchema,
-} from '../../../gen/bowline/common/v1/common_pb.ts';
+import { type ModelInfo, PongSchema, UnimplementedSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   type ConnectRequest,
-  ConnectRequestSchema,
   type ConnectResponse,
   type ConversationSummary,
   EdgeService,
-  EventOutcomeSchema,
   GoodbyeSchema,
   type Hello,
   type SignedTime,
@@ -27,19 +20,17 @@ import { OutcomeSchema, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { dialProven } from '../../contract/channel/dial.ts';
 import { toAppError, toFailure } from '../../contract/errors.ts';
 import { FrameCounter } from '../../contract/frames.ts';
-import { H2Sessions } from '../../contract/h2-sessions.ts';
-import { measuredTransport } from '../../contract/measured-transport.ts';
 import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity.ts';
-import { REJOIN } from '../join.ts';
 import type { SessionView, ToolSink } from '../runner/tool-sink.ts';
-import { fitFrame, unsendableResult } from './frame-size.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { type FrameBody, Outbox } from './outbox.ts';
+import { OutgoingFrames } from './outgoing-frames.ts';
 import type { CallRunner, FrameGate } from './ports.ts';
+import { transportTo } from './transport.ts';
 import { checkWelcome } from './welcome.ts';
 
 export interface ConnectionOptions {
@@ -96,11 +87,6 @@ export type ConnectionEnd =
   | { readonly kind: 'superseded'; readonly message: Superseded }
   | { readonly kind: 'lost'; readonly error: AppError };
 
-/** What one frame may hold for a heap of some megabytes; honest ones are far below. */
-const FRAME_BOUNDS = { fields: 50_000, messages: 10_000, numbers: 100_000, 'bytes of text': 4 << 20 };
-/** http2 windows; small, because the box is. */
-const HTTP2 = { settings: { initialWindowSize: 256 << 10, maxConcurrentStreams: 4 } };
-
 /** Frames that concern one job or run, or what is told by the way: what is wrong with them ends no session. */
 const ENDS_NO_SESSION: ReadonlySet<ConnectResponse['frame']['case']> = new Set([
   'eventOutcome',
@@ -124,26 +110,31 @@ export class Connection {
   readonly #deps: ConnectionDeps;
   readonly #number: number;
   readonly #outbox: Outbox;
+  readonly #frames: OutgoingFrames;
+  readonly #heartbeat: Heartbeat;
   readonly #counter = new FrameCounter();
   readonly #abort = new AbortController();
   readonly #stops: (() => void)[] = [];
   #end: ConnectionEnd | undefined;
   #heartbeatMs: number;
   #maxFrameBytes: number;
-  #lastReceived = 0;
-  #beats = 0;
   #pumping: Promise<void> | undefined;
   #again = false;
   #welcome: Welcome | undefined;
   #draining = false;
   #leaving: ConnectionEnd | undefined;
-  #stopBeat = () => {};
 
   /** @param number of this session within the process, from 1 */
   constructor(deps: ConnectionDeps, number: number) {
     this.#deps = deps;
     this.#number = number;
     this.#outbox = new Outbox(deps.options.outboxFrames);
+    this.#frames = new OutgoingFrames(deps);
+    this.#heartbeat = new Heartbeat({
+      clock: deps.clock,
+      send: (frame) => this.#urgent(frame),
+      silent: (ms) => this.#silent(ms),
+    });
     this.#heartbeatMs = deps.options.heartbeatMs;
     this.#maxFrameBytes = deps.options.maxFrameBytes;
   }
@@ -151,18 +142,7 @@ export class Connection {
   /** Dials, says Hello and stays until the stream ends. Never throws. */
   async run(hello: Hello): Promise<ConnectionEnd> {
     const { identity, options, clock } = this.#deps;
-    const { heartbeatMs } = options;
-    // Only while a stream is open: pings of an idle connection go on after its end, and then end the process.
-    const ping = { pingIntervalMs: heartbeatMs, pingTimeoutMs: heartbeatMs };
-    const trust = { pins: [identity.signingKey.publicKey], remedy: REJOIN };
-    const dial = (signal: AbortSignal) => dialProven(identity.control, trust, signal);
-    const manager = new H2Sessions(identity.control, { dial, ping, http2: HTTP2 });
-    const transport = measuredTransport({
-      baseUrl: identity.control,
-      sessionManager: manager,
-      readMaxBytes: options.maxFrameBytes,
-      bounds: FRAME_BOUNDS,
-    });
+    const { manager, transport } = transportTo(identity, options);
     const headers = { authorization: `Bearer ${identity.keys.secret}` };
     this.#stops.push(clock.after(options.helloTimeoutMs, () => this.#silent(options.helloTimeoutMs)));
     try {
@@ -176,7 +156,7 @@ export class Connection {
       this.#finish({ kind: 'lost', error: this.#lostBy(error) });
     } finally {
       for (const stop of this.#stops.splice(0)) stop();
-      this.#stopBeat();
+      this.#heartbeat.stop();
       this.#outbox.close({ discard: true });
       this.#abort.abort();
       manager.abort();
@@ -203,7 +183,7 @@ export class Connection {
   async *#write(hello: Hello): AsyncGenerator<ConnectRequest, void, undefined> {
     let body: FrameBody | undefined = { case: 'hello', value: hello };
     while (body) {
-      const frame = this.#gated(body);
+      const frame = this.#frames.of(body, this.#maxFrameBytes);
       if (frame) {
         frame.header = this.#counter.next();
         yield frame;
@@ -212,37 +192,9 @@ export class Connection {
     }
   }
 
-  #gated(body: FrameBody): ConnectRequest | undefined {
-    const { gate, log } = this.#deps;
-    try {
-      const fitting = fitFrame(body, this.#maxFrameBytes);
-      if (fitting) return gate.frame(create(ConnectRequestSchema, { frame: fitting }));
-      log.error('the control plane can never take a frame; it was not sent', undefined, { frame: body.case });
-    } catch (error) {
-      log.error('the gate refused a frame; it was not sent', error, { frame: body.case });
-    }
-    return this.#unsent(body);
-  }
-
-  /** What a frame that cannot leave was about ends with that, because it would be tried in every session. */
-  #unsent(body: FrameBody): ConnectRequest | undefined {
-    const problem = 'the control plane can never take it';
-    const error = new AppError('MESSAGE_REFUSED', { what: body.case, problem });
-    if (body.case === 'toolResult') {
-      const frame = { case: 'toolResult', value: unsendableResult(body.value, error) } as const;
-      return this.#deps.gate.frame(create(ConnectRequestSchema, { frame }));
-    }
-    if (body.case === 'userEvent') {
-      const { run, sequence } = body.value;
-      const refused = create(EventOutcomeSchema, { run, sequence, refused: toFailure(error) });
-      this.#later('a refusal', this.#deps.asks.outcome(refused));
-    }
-    return undefined;
-  }
-
   /** A frame that cannot be taken is left out: a session that ended by it would be told it again. */
   async #received(frame: ConnectResponse): Promise<void> {
-    this.#lastReceived = this.#deps.clock.monotonic();
+    this.#heartbeat.received();
     this.#counter.seen(frame.header);
     try {
       await this.#take(frame);
@@ -319,7 +271,7 @@ export class Connection {
   }
 
   async #begin(welcome: Welcome): Promise<void> {
-    const { identity, options, runner, asks, clock } = this.#deps;
+    const { identity, options, runner, asks } = this.#deps;
     checkWelcome(welcome, identity);
     for (const stop of this.#stops.splice(0)) stop();
     const theirs = welcome.limits?.maxFrameBytes ?? 0;
@@ -330,8 +282,7 @@ export class Connection {
     if (this.#end) return;
     this.#welcome = welcome;
     this.#stops.push(asks.onChange(() => this.#pump()));
-    this.#lastReceived = clock.monotonic();
-    this.#beat();
+    this.#heartbeat.start(this.#heartbeatMs);
     this.#pump();
     this.#track(runner.resend(this.#sink));
   }
@@ -397,20 +348,6 @@ export class Connection {
     done.catch((error: unknown) => this.#deps.log.error(`${what} could not be journaled; it comes again`, error));
   }
 
-  /** Pings, and ends the session when nothing came for two intervals. */
-  #beat(): void {
-    const { clock } = this.#deps;
-    if (this.#end) return;
-    const silent = clock.monotonic() - this.#lastReceived;
-    const allowed = 2 * this.#heartbeatMs;
-    if (silent >= allowed) {
-      this.#silent(Math.round(silent));
-      return;
-    }
-    this.#urgent({ case: 'ping', value: create(PingSchema, { nonce: BigInt(++this.#beats) }) });
-    this.#stopBeat = clock.after(Math.min(this.#heartbeatMs, allowed - silent), () => this.#beat());
-  }
-
   /**
    * The replica leaves: connect again soon, not all edges at the same moment. What is under way goes on: asks are in the
    * journal, and a tool call that runs is attached to again by the next session.
@@ -436,6 +373,7 @@ export class Connection {
 
   #finish(end: ConnectionEnd): void {
     this.#end ??= end.kind === 'superseded' ? end : (this.#leaving ?? end);
+    this.#heartbeat.stop();
     this.#abort.abort();
   }
 
