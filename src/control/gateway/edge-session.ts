@@ -126,25 +126,8 @@ export async function* serveEdge(
   const left = opened(edge);
   // A newer session of this device may have come meanwhile.
   if (out.ended) return yield* out.frames();
-  const follows = new EdgeFollows({
-    feeds: parts.feeds,
-    tenant: ref.tenant,
-    device: ref.id,
-    clock,
-    log,
-    maxFrameBytes: () => edge.maxFrameBytes,
-    setAside: (run) => asideOf(parts.setAside, ref, run),
-    wake: () => out.wake(),
-  });
-  const heartbeat = new Heartbeat({
-    clock,
-    intervalMs: heartbeatMs,
-    ping: (nonce) => {
-      edge.tellTime();
-      out.offer({ case: 'ping', value: { nonce } });
-    },
-    dead: () => out.end(new AppError('PEER_SILENT', { peer: `device ${principal.name}`, ms: 2 * heartbeatMs })),
-  });
+  const follows = followsOf(parts, edge, out, log);
+  const heartbeat = heartbeatOf(parts, edge, out);
   out.onEnd(() => {
     heartbeat.stop();
     follows.close();
@@ -172,6 +155,34 @@ export async function* serveEdge(
   } finally {
     out.end();
   }
+}
+
+/** Pings, with the time beside, and ends the session when nothing comes back. */
+function heartbeatOf({ clock, heartbeatMs }: EdgeSessionParts, edge: LiveEdge, out: FrameStream<EdgeBody>): Heartbeat {
+  return new Heartbeat({
+    clock,
+    intervalMs: heartbeatMs,
+    ping: (nonce) => {
+      edge.tellTime();
+      out.offer({ case: 'ping', value: { nonce } });
+    },
+    dead: () => out.end(new AppError('PEER_SILENT', { peer: `device ${edge.deviceName}`, ms: 2 * heartbeatMs })),
+  });
+}
+
+/** What the edge hears of its runs. */
+function followsOf(parts: EdgeSessionParts, edge: LiveEdge, out: FrameStream<EdgeBody>, log: Logger): EdgeFollows {
+  const ref = { tenant: edge.tenant, id: edge.device };
+  return new EdgeFollows({
+    feeds: parts.feeds,
+    tenant: ref.tenant,
+    device: ref.id,
+    clock: parts.clock,
+    log,
+    maxFrameBytes: () => edge.maxFrameBytes,
+    setAside: (run) => asideOf(parts.setAside, ref, run),
+    wake: () => out.wake(),
+  });
 }
 
 /** How a run that was set aside is told to its edge. */

@@ -1,8 +1,14 @@
 // The listener: gRPC, gRPC-Web and Connect on one HTTP/2 port. It pings every connection, so that a peer that is gone is
 // noticed whatever its streams do.
-import { constants, createServer, type ServerHttp2Session } from 'node:http2';
+import { constants, createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { type ConnectRouter, createContextValues, type HandlerContext, type Interceptor } from '@connectrpc/connect';
+import {
+  type ConnectRouter,
+  type ContextValues,
+  createContextValues,
+  type HandlerContext,
+  type Interceptor,
+} from '@connectrpc/connect';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { bareHost, isLoopback } from '../../base/host.ts';
@@ -116,25 +122,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
     maxFrameBytes: options.maxFrameBytes,
     // Raw bytes; a peer that needs compression says so and gets it.
     compressMinBytes: 16 << 10,
-    contextValues: ({ stream }) => {
-      const gather = () => {
-        stream.cork();
-        setImmediate(() => stream.uncork());
-      };
-      const reset = () => stream.close(constants.NGHTTP2_CANCEL);
-      const admit = () => {
-        const session = stream.session as ServerHttp2Session | undefined;
-        if (!session) return;
-        connections.admit(session);
-        strangers.admit(session);
-      };
-      const isLive = async () => stream.session !== undefined && (await peers.isLive(stream.session));
-      return createContextValues()
-        .set(resetKey, reset)
-        .set(gatherKey, gather)
-        .set(admitKey, admit)
-        .set(liveKey, isLive);
-    },
+    contextValues: ({ stream }) => contextOf(stream, connections, strangers, peers),
     isOpen: options.isOpen,
     strangers,
     strangerCalls: options.maxStrangerCalls,
@@ -184,6 +172,28 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
       return close(closed, connections.all, sockets, deadlineMs);
     },
   };
+}
+
+/** What a call may do with the connection that it came by. */
+function contextOf(
+  stream: ServerHttp2Stream,
+  connections: Connections,
+  strangers: Strangers<ServerHttp2Session>,
+  peers: LivePeers,
+): ContextValues {
+  const gather = () => {
+    stream.cork();
+    setImmediate(() => stream.uncork());
+  };
+  const reset = () => stream.close(constants.NGHTTP2_CANCEL);
+  const admit = () => {
+    const session = stream.session as ServerHttp2Session | undefined;
+    if (!session) return;
+    connections.admit(session);
+    strangers.admit(session);
+  };
+  const isLive = async () => stream.session !== undefined && (await peers.isLive(stream.session));
+  return createContextValues().set(resetKey, reset).set(gatherKey, gather).set(admitKey, admit).set(liveKey, isLive);
 }
 
 function bind(server: Server, host: string, port: number): Promise<void> {
