@@ -33,12 +33,24 @@ export interface AskResult {
 }
 
 /** Exit code: of the outcome, else of what it waits for. An answer without a file that was to be shared is one in part. */
-export function exitOfAsk({ ended, sent, approval, late, shared }: AskResult): number {
+export function exitOfAsk(result: AskResult): number {
+  const { ended, sent, approval, late, shared } = result;
   const answered = ended?.outcome && exitOfRun(ended.outcome.state);
-  if (answered === EXIT.answered && (shared?.leftOut.length ?? 0) > 0) return EXIT.partial;
+  if (answered === EXIT.answered && ((shared?.leftOut.length ?? 0) > 0 || unsharedOf(result).length > 0))
+    return EXIT.partial;
   if (answered !== undefined) return answered;
   if (approval) return EXIT.approval;
   return late && sent ? EXIT.timedOut : EXIT.queued;
+}
+
+/** What a share that stands lets through. */
+const ENDED = new Set(['NO_GRANT', 'CAP', 'CHANGED', 'RECIPIENT']);
+
+/** Names of files that were shared for this run and withheld all the same: their share ended before they were read. */
+export function unsharedOf({ ended, shared }: Pick<AskResult, 'ended' | 'shared'>): string[] {
+  const given = new Set((shared?.paths ?? []).map((path) => path.replace(/#L\d{1,9}-L\d{1,9}$/, '')));
+  const withheld = ended?.outcome?.withheld ?? [];
+  return [...new Set(withheld.filter(({ name, why }) => ENDED.has(why) && given.has(name)).map(({ name }) => name))];
 }
 
 /** The object of `ask --json`. */
@@ -57,6 +69,7 @@ export function askJson(result: AskResult): PlainObject {
       grant,
     })),
     shared: result.shared ? plain(SharedSchema, result.shared) : null,
+    sharesEnded: unsharedOf(result),
   };
 }
 

@@ -17,6 +17,8 @@ export async function giveHints(options: {
   readonly outcome: Outcome;
   readonly conversation: string;
   readonly text: string;
+  /** Files whose share ended before they were read. */
+  readonly unshared?: readonly string[];
 }): Promise<void> {
   const { edge, err, cwd, outcome, conversation, text } = options;
   if (outcome.withheld.length === 0) return;
@@ -24,6 +26,11 @@ export async function giveHints(options: {
   err.line('withheld:', 'yellow');
   for (const line of lines.slice(0, MAX_LINES)) err.line(`  ${line}`);
   if (lines.length > MAX_LINES) err.line(`  and ${lines.length - MAX_LINES} more`);
+  for (const name of (options.unshared ?? []).slice(0, MAX_LINES))
+    err.line(
+      `${name} was shared, but its share ended before it was read, as when the edge is started again; ask again`,
+      'red',
+    );
   const shares = sharesFor(outcome.withheld, await rootsOf(edge), cwd);
   if (shares.length === 0) return;
   err.line('to share it for one run:');

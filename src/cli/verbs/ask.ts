@@ -4,7 +4,7 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import { AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { newId } from '../../base/ids.ts';
-import { askJson, exitOfAsk } from '../ask-result.ts';
+import { askJson, exitOfAsk, unsharedOf } from '../ask-result.ts';
 import { type GlobalOptions, localSide, using } from '../client.ts';
 import { giveHints, leftOpen } from '../closing.ts';
 import type { CliIo } from '../io.ts';
@@ -39,7 +39,7 @@ Examples:
   $ bowline ask --no-wait 'Summarise the week'                      prints the run id and leaves
 
 Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused, 6 failed, 7 timed out,
-8 answered, but a file that was to be shared could not be read.`;
+8 answered, but a file that was to be shared could not be read, or its share ended before it was.`;
 
 export function askVerb(io: CliIo): Command {
   return new Command('ask')
@@ -99,7 +99,8 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
       out.json(askJson(result));
     } else if (outcome) printer.outcome(outcome);
     else if (!options.wait) out.line(result.run);
-    if (outcome) await giveHints({ edge, err, cwd: io.cwd, outcome, conversation: result.conversation, text });
+    const { conversation } = result;
+    if (outcome) await giveHints({ edge, err, cwd: io.cwd, outcome, conversation, text, unshared: unsharedOf(result) });
     else leftOpen(err, result);
   });
 }
