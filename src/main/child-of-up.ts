@@ -23,6 +23,8 @@ export interface ChildOptions {
   readonly name: string;
   /** What to start; asked at each start. */
   readonly command: () => Promise<ChildCommand>;
+  /** Told of each start. */
+  readonly onStart?: () => void;
   /** Told of each line on its standard output but the ready line. */
   readonly onLine?: (line: string) => void;
   /** Why nothing more is tried before it was ready once; `error` is what it told itself. */
@@ -42,6 +44,8 @@ export interface ChildFigures {
   readonly lastEnd?: { readonly at: number; readonly why: string };
   /** 0 where it is not known. */
   readonly residentBytes: number;
+  /** What it should serve and does not, each with why. */
+  readonly missing?: readonly string[];
 }
 
 export interface ChildOfUp {
@@ -89,6 +93,7 @@ export function startChild(options: ChildOptions): ChildOfUp {
       detached: true,
     });
     child = mine;
+    options.onStart?.();
     mine.stdin.on('error', () => undefined);
     void feed(mine, input);
     const take = lineSplitter(MAX_LINE, (line) => {

@@ -12,7 +12,7 @@ import { homePaths } from '../base/home.ts';
 import type { Logger } from '../base/logger.ts';
 import { fromFailure } from '../contract/errors.ts';
 import { SERVABLE } from '../worker/capabilities.ts';
-import { FAILED, type Handed, MISSING } from '../worker/handed.ts';
+import { FAILED, FOUND, type Handed, MISSING } from '../worker/handed.ts';
 import { SETTINGS, type WorkerSettings } from '../worker/settings.ts';
 import { workerEnvironment } from './child-environment.ts';
 import { type ChildOfUp, startChild } from './child-of-up.ts';
@@ -38,15 +38,25 @@ export function startWorkerChild(options: WorkerChildOptions): ChildOfUp {
   const { home, clock, log } = options;
   const logFile = join(homePaths(home).logs, 'worker.log');
   let failure: AppError | undefined;
-  return startChild({
+  const missing = new Map<string, string>();
+  const child = startChild({
     name: 'worker',
+    onStart: () => missing.clear(),
     command: async () => ({
       args: ['--enable-source-maps', `--max-old-space-size=${options.settings.heapBytes >> 20}`, ...programArgs(home)],
       env: workerEnvironment(options.env),
       input: [JSON.stringify(handedOf(options)), options.control],
     }),
     onLine: (line) => {
-      if (line.startsWith(MISSING)) options.onMissing(line.slice(MISSING.length));
+      if (line.startsWith(MISSING)) {
+        const what = line.slice(MISSING.length);
+        if (missing.get(capabilityIn(what)) !== what) options.onMissing(`without ${what}`);
+        missing.set(capabilityIn(what), what);
+      }
+      if (line.startsWith(FOUND)) {
+        missing.delete(line.slice(FOUND.length));
+        options.onMissing(`with ${line.slice(FOUND.length)} again`);
+      }
       if (line.startsWith(FAILED)) failure = failureIn(line.slice(FAILED.length));
     },
     // In its own words, as if it had happened here.
@@ -55,7 +65,11 @@ export function startWorkerChild(options: WorkerChildOptions): ChildOfUp {
     clock,
     log,
   });
+  return { ...child, figures: () => ({ ...child.figures(), missing: [...missing.values()] }) };
 }
+
+/** `embed: why` */
+const capabilityIn = (what: string): string => what.split(':', 1)[0] ?? '';
 
 const programArgs = (home: string): string[] => [
   fileURLToPath(besideEntry(import.meta.url, 'bowline')),

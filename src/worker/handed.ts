@@ -15,6 +15,7 @@ export type Handed = v.InferOutput<typeof HandedSchema>;
 
 /** Beginnings of the lines on standard output, beside `ready `. */
 export const MISSING = 'missing ';
+export const FOUND = 'found ';
 export const FAILED = 'failed ';
 
 /** An environment may be large. */

@@ -1,5 +1,6 @@
 // Puts a worker together: capabilities, transport, work loops. Used by the verb `worker` and by `up`.
 import { create } from '@bufbuild/protobuf';
+import { fullJitter } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
@@ -26,8 +27,13 @@ export interface WorkerOptions {
   readonly pins: readonly Uint8Array[];
   /** Short names of the capabilities, e.g. `llm`, for which the settings name none. */
   readonly serve: readonly string[];
-  /** Told of a capability that cannot open here, which is then left out; without it the worker does not start. */
+  /**
+   * Told of a capability that cannot open here, which is then left out and tried again; without it the worker does not start. The
+   * same reason in a row is told once.
+   */
   readonly onMissing?: (capability: string, error: AppError) => void;
+  /** Told of one that was missing and is served now. */
+  readonly onFound?: (capability: string) => void;
   /** The name where the settings have none. */
   readonly name: string;
   readonly settings: WorkerSettings;
@@ -51,6 +57,9 @@ export interface RunningWorker {
   drain(ms: number): Promise<void>;
 }
 
+/** How long after a try the next one comes for what is missing. */
+const RETRY_MS = { base: 2_000, cap: 60_000 };
+
 /** Starts a worker; it connects by itself and again after each loss. Throws USAGE, CONFIG_INVALID and what a capability throws. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { home, clock, log, settings, env = {} } = options;
@@ -58,14 +67,22 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   if (names.length === 0) throw new AppError('USAGE', { what: 'a worker serves at least one capability' });
   const name = settings.name ?? options.name;
   const opened: [CapabilityName, Capability][] = [];
+  const missing = new Map<CapabilityName, string>();
+  const openOne = async (capability: CapabilityName): Promise<Capability> => {
+    const open = await CAPABILITIES[capability]();
+    return open({ home, env, settings, clock, log: log.child({ capability }) });
+  };
+  const miss = (capability: CapabilityName, error: AppError) => {
+    if (missing.get(capability) !== error.message) options.onMissing?.(capability, error);
+    missing.set(capability, error.message);
+  };
   try {
     for (const capability of names) {
       try {
-        const open = await CAPABILITIES[capability]();
-        opened.push([capability, await open({ home, env, settings, clock, log: log.child({ capability }) })]);
+        opened.push([capability, await openOne(capability)]);
       } catch (error) {
         if (!options.onMissing || !(error instanceof AppError)) throw error;
-        options.onMissing(capability, error);
+        miss(capability, error);
       }
     }
     if (opened.length === 0) throw new AppError('USAGE', { what: 'none of the capabilities can be served here' });
@@ -74,22 +91,63 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await closeAll(opened, log);
     throw error;
   }
-  const loops = opened.map(([each, capability]) =>
-    loopOf(options, names.length > 1 ? `${name.slice(0, 127 - each.length)}-${each}` : name, capability),
-  );
-  for (const [, { handler }] of opened) warmUp(handler);
+  const loops: WorkLoop[] = [];
+  const over = Promise.withResolvers<void>();
+  let running = 0;
+  const serve = (each: CapabilityName, capability: Capability): WorkLoop => {
+    const called = names.length > 1 ? `${name.slice(0, 127 - each.length)}-${each}` : name;
+    const loop = loopOf(options, called, capability);
+    loops.push(loop);
+    running++;
+    loop.closed.then(() => --running === 0 && over.resolve(), over.reject);
+    warmUp(capability.handler);
+    return loop;
+  };
+  for (const [each, capability] of opened) serve(each, capability);
   log.info('the worker starts', { name, serve: names.join(' ') });
-  const closed = Promise.all(loops.map((loop) => loop.closed)).then(() => {});
+  const closed = over.promise;
   const ready = Promise.all(loops.map((loop) => loop.ready)).then(() => {});
   closed.catch(() => {});
   ready.catch(() => {});
+  let leaving = false;
+  let retrying = Promise.resolve();
+  const retry = async (): Promise<void> => {
+    for (const each of [...missing.keys()]) {
+      if (leaving) return;
+      try {
+        const capability = await openOne(each);
+        opened.push([each, capability]);
+        missing.delete(each);
+        if (leaving) return;
+        mustFit(capability.handler, settings.slots);
+        serve(each, capability);
+        log.info('a capability that was missing is served now', { capability: each });
+        options.onFound?.(each);
+      } catch (error) {
+        if (error instanceof AppError) miss(each, error);
+        else log.error('a capability could not be opened', error, { capability: each });
+      }
+    }
+  };
+  /** What stood in its way may be mended meanwhile: a file of the owner, a package that is there now. */
+  const retryLater = (attempt: number): void => {
+    if (leaving || missing.size === 0) return;
+    clock.after(RETRY_MS.base + fullJitter(attempt, RETRY_MS.base, RETRY_MS.cap), () => {
+      retrying = retry().finally(() => retryLater(attempt + 1));
+    });
+  };
+  retryLater(1);
   return {
-    serves: opened.map(([each]) => each),
+    get serves() {
+      return opened.map(([each]) => each);
+    },
     name,
     ready,
     closed,
     connected: () => loops.every((loop) => loop.connected),
     drain: async (ms) => {
+      leaving = true;
+      await retrying;
       await Promise.all(loops.map((loop) => loop.drain(ms)));
       await closeAll(opened, log);
     },

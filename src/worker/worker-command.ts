@@ -20,7 +20,7 @@ import { toFailure } from '../contract/errors.ts';
 import { CAPABILITIES, SERVABLE, servable } from './capabilities.ts';
 import { workerOptions, workerSettingsOf } from './config.ts';
 import { controlAddress, workerKey } from './control-address.ts';
-import { FAILED, HandedLines, MISSING } from './handed.ts';
+import { FAILED, FOUND, HandedLines, MISSING } from './handed.ts';
 import { keepHealthFile } from './health-file.ts';
 import type { Env } from './key-ref.ts';
 import { SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
@@ -116,8 +116,9 @@ async function runHanded(io: WorkerIo, home: string, beside: Beside = { names: [
       name: hostname().slice(0, 128),
       onMissing: (capability, error) => {
         if (capability === 'llm') throw error;
-        io.stdout.write(`${MISSING}${inertLine(`without ${capability}: ${error.message}`)}\n`);
+        io.stdout.write(`${MISSING}${inertLine(`${capability}: ${error.message}`)}\n`);
       },
+      onFound: (capability) => void io.stdout.write(`${FOUND}${capability}\n`),
     });
   } catch (error) {
     io.stdout.write(`${FAILED}${toJsonString(FailureSchema, toFailure(error))}\n`);
@@ -134,10 +135,11 @@ interface WorkerRun {
   readonly env: Env;
   readonly name: string;
   readonly onMissing?: WorkerOptions['onMissing'];
+  readonly onFound?: WorkerOptions['onFound'];
 }
 
 async function runWorker(io: WorkerIo, run: WorkerRun): Promise<void> {
-  const { home, control, settings, stopping, onMissing } = run;
+  const { home, control, settings, stopping, onMissing, onFound } = run;
   const { key, pins } = workerKey(settings.keyFile, home);
   const sink = logSink(join(homePaths(home).logs, 'worker.log'), settings.logTo);
   const log = createLogger('worker', sink, settings.logLevel);
@@ -152,6 +154,7 @@ async function runWorker(io: WorkerIo, run: WorkerRun): Promise<void> {
     clock: systemClock,
     log,
     env: run.env,
+    ...(onFound ? { onFound } : {}),
     ...(onMissing === undefined
       ? {}
       : {

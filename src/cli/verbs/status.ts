@@ -189,9 +189,11 @@ function printControl(out: Printer, control: Answer<MessageShape<typeof ControlS
 }
 
 /** A program that the control plane started, and starts again when it ends. */
-function printChild(out: Printer, { name, running, ends, lastEnd, lastEndTime, residentBytes }: ChildProgram): void {
+function printChild(out: Printer, child: ChildProgram): void {
+  const { name, running, ends, lastEnd, lastEndTime, residentBytes, missing } = child;
   const memory = residentBytes > 0n ? `, ${bytesText(residentBytes)} of memory` : '';
   out.line(`         ${name}: ${running ? 'runs' : 'is being started'}${memory}`, running ? undefined : 'yellow');
+  for (const each of missing) out.line(`         ${name} is without ${each}`, 'yellow');
   if (ends === 0) return;
   out.line(`         ${name} ended ${countText(ends, 'time')}, last ${timeText(lastEndTime)}: ${lastEnd}`, 'yellow');
 }

@@ -24,6 +24,8 @@ export interface ChildView {
   readonly ends: number;
   readonly lastEnd?: { readonly at: number; readonly why: string };
   readonly residentBytes: number;
+  /** What it should serve and does not, each with why. */
+  readonly missing?: readonly string[];
 }
 
 export function statusApi(parts: {
@@ -72,8 +74,9 @@ export function statusApi(parts: {
         requestFaults: BigInt(parts.faults()),
         notices: noticesOf(noticed),
         residentBytes: BigInt(process.memoryUsage.rss()),
-        children: parts.children().map(({ name, running, ends, lastEnd, residentBytes }) => ({
+        children: parts.children().map(({ name, running, ends, lastEnd, residentBytes, missing = [] }) => ({
           name,
+          missing: missing.map((each) => each.slice(0, 1000).toWellFormed()),
           running,
           ends,
           residentBytes: BigInt(residentBytes),
