@@ -154,8 +154,10 @@ export async function startEdge(options: StartEdge): Promise<RunningEdge> {
       log,
       restore: restoreOrigins(config.execute),
     });
-    const { unknown, failed } = await runner.recover();
+    const { unknown, free, failed } = await runner.recover();
     if (unknown > 0) log.warn('tool calls of an earlier start have no known outcome', { calls: unknown });
+    if (free > 0)
+      log.warn('the start before ended while these calls were looked at; nothing happened', { calls: free });
     if (failed > 0)
       log.warn('the start before ended while these calls were at work; they are not run again', { calls: failed });
 

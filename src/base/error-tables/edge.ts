@@ -203,9 +203,8 @@ export const EDGE_ERRORS = {
     exit: EXIT.failed,
   }),
   CALL_ENDED_PROCESS: row(
-    'aborted',
-    'the edge ended while it was at work on this call, perhaps because of it; it is not run again; look at edge.log and at what it was to read',
-    { retryable: false },
+    'failed_precondition',
+    'the edge ended while it was at work on this call, perhaps because of it, so it is not run again; nothing was changed; look at edge.log and at the files or the command that it names, then use a new key',
   ),
   EDGE_STOPPING: row('unavailable', 'the device is about to stop and starts nothing new'),
 } as const satisfies Record<string, Row>;

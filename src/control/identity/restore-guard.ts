@@ -150,12 +150,15 @@ export class RestoreGuard {
       if (this.#stopped.has(tenant)) continue;
       this.#stopped.set(tenant, evidence);
       const why = restored(evidence);
-      log.error(why.message, undefined, { tenant });
+      log.error(toldOf(why), undefined, { tenant });
       for (const told of this.#onStopped) told(tenant, why);
     }
     if (raised || first?.recent) for (const told of this.#onRecovered) told(this.#epochBase);
   }
 }
+
+/** With the reason first, as errors are told: the word that the documents name. */
+export const toldOf = (why: AppError | undefined): string => (why ? `${why.reason}: ${why.message}` : '');
 
 const restored = (evidence: RestoreEvidence): AppError =>
   'replica' in evidence

@@ -52,6 +52,7 @@ export class CallEnds {
     const { blobs, log } = this.#parts;
     if (harmless && answer.failure && answer.egress.length === 0) {
       // Nothing happened and nothing leaves: as if it had been refused before.
+      execution.over();
       await this.#writeRefusal(call, 'unsaid', answer.failure);
       return execution.tell((to) => doneResult(to, answer, 0));
     }

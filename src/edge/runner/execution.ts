@@ -21,6 +21,8 @@ export class Execution {
   readonly #abort = new AbortController();
   readonly #waiters = new Map<string, Waiter>();
   #bytes = 0;
+  /** Takes it out of what is in hand. */
+  over = (): void => {};
 
   constructor(call: ToolCall, digest: Uint8Array, sink: ToolSink) {
     this.call = call;
@@ -72,8 +74,9 @@ export class Execution {
     this.raw.push(raw);
   }
 
-  /** To everyone who waits. A sink that fails belongs to a session that has ended. */
+  /** To everyone who waits; from then on it is not at work. A sink that fails belongs to a session that has ended. */
   async tell(result: (to: Address) => ToolResult): Promise<void> {
+    this.over();
     await Promise.all(this.waiters.map((waiter) => waiter.sink.result(result(waiter)).catch(() => {})));
   }
 }

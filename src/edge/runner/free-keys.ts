@@ -36,7 +36,8 @@ export class RefusedAttempts implements Fold {
       if (epoch > 0n && failure) this.add({ job, epoch }, failure);
     } else if (record.case === 'toolOutcome') {
       const { job, result, failure } = record.value;
-      if (result?.keyFree && failure) this.add({ job, epoch: result.epoch }, failure);
+      // Of what never began no attempt is spent.
+      if (result?.keyFree && result.epoch > 0n && failure) this.add({ job, epoch: result.epoch }, failure);
     }
   }
 }

@@ -1,14 +1,16 @@
 // A call that ended the process is answered failed, not run again; nobody else pays for it, and nobody after the machine ended.
-import { rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { create } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FsService, WriteMode } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { FsService, WriteMode, WriteRequestSchema } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { IntentSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { edgeFolder, edgeRig, type RigOptions } from '../../../test/support/edge-rig.ts';
+import { systemClock } from '../../base/clock.ts';
 import { toolset } from '../tools/toolset.ts';
 import { InHand } from './in-hand.ts';
+import { paramsDigest } from './verify.ts';
 
 const { stat, list, write } = FsService.method;
 const FILES = { 'docs/a.md': 'a', 'docs/b.md': 'b' };
@@ -54,7 +56,7 @@ test('a READ that was at work when the process ended is failed under its key, fo
   await died;
   for (const start of [1, 2, 3]) {
     const rig = await edgeRig(dir, options);
-    expect(await rig.runner.recover()).toEqual({ unknown: 0, failed: start === 1 ? 1 : 0 });
+    expect(await rig.runner.recover()).toEqual({ unknown: 0, free: 0, failed: start === 1 ? 1 : 0 });
     const answer = await rig.call(stat, { path: 'docs/a.md' }, { key: 'deadly' });
     expect([answer.result.answer.case, answer.failure]).toEqual(['done', 'CALL_ENDED_PROCESS']);
     expect((await rig.call(stat, { path: 'docs/b.md' }, { key: 'innocent' })).failure).toBeUndefined();
@@ -97,7 +99,7 @@ test('an effect that was cut stays unknown; after the machine itself ended nobod
   void first.call(list, { path: 'docs' }, { key: 'read' });
   await died;
   const again = await edgeRig(dir, { ...options, machineBoot: 'next' });
-  expect(await again.runner.recover()).toEqual({ unknown: 1, failed: 0 });
+  expect(await again.runner.recover()).toEqual({ unknown: 1, free: 0, failed: 0 });
 });
 
 test('a call that ended by itself or was refused leaves nothing behind, and places are used again', async () => {
@@ -106,7 +108,7 @@ test('a call that ended by itself or was refused leaves nothing behind, and plac
   await Promise.all(Array.from({ length: 40 }, (_, n) => rig.call(stat, { path: 'docs/a.md' }, { key: `k${n}` })));
   await rig.call(stat, { path: '../../etc/passwd' }, { key: 'refused' });
   const again = await edgeRig(dir);
-  expect(await again.runner.recover()).toEqual({ unknown: 0, failed: 0 });
+  expect(await again.runner.recover()).toEqual({ unknown: 0, free: 0, failed: 0 });
 });
 
 test('whatever stands in the file, a start reads what it can and goes on', () => {
@@ -116,7 +118,6 @@ test('whatever stands in the file, a start reads what it can and goes on', () =>
       rmSync(path, { force: true });
       const one = new InHand(path, 'boot');
       one.begin(create(IntentSchema, { idempotencyKey: 'k' }));
-      one.close();
       const two = new InHand(path, 'boot');
       expect(two.left.map(({ idempotencyKey }) => idempotencyKey)).toEqual(['k']);
       two.begin(create(IntentSchema, { idempotencyKey: 'k' }));
@@ -125,4 +126,87 @@ test('whatever stands in the file, a start reads what it can and goes on', () =>
       new InHand(path, 'boot').close();
     }),
   );
+});
+
+const WRITE = { path: 'docs/out.txt', text: 'x', mode: WriteMode.APPEND };
+const CONFIG = 'allow:\n  write: [{path: DIR/docs/out.txt, confirm: never}]\n';
+
+/** What a start would find if the process were killed now. */
+function leftNow(dir: string): string[] {
+  const copy = join(dir, 'copy');
+  copyFileSync(join(dir, 'home/in-hand'), copy);
+  const file = new InHand(copy, 'boot');
+  file.close();
+  return file.left.map(({ idempotencyKey }) => idempotencyKey);
+}
+
+/** The process is killed while it looks at a write. */
+function killedAtWrite(dir: string, key: string): void {
+  const method = 'bowline.capability.fs.v1.FsService/Write';
+  const params = toBinary(WriteRequestSchema, create(WriteRequestSchema, WRITE));
+  const call = { idempotencyKey: key, job: 'r/0/0', run: 'r', method, paramsSha256: paramsDigest({ method, params }) };
+  new InHand(join(dir, 'home/in-hand'), 'boot').begin(create(IntentSchema, call));
+}
+
+test('an effect that was in hand without an intent never began: its key is free, and the request is suspected at two ends', async () => {
+  const dir = edgeFolder(FILES);
+  for (const end of [1, 2]) {
+    killedAtWrite(dir, `k${end}`);
+    const rig = await edgeRig(dir, { config: CONFIG });
+    expect(await rig.runner.recover()).toEqual({ unknown: 0, free: 1, failed: 0 });
+    expect(rig.runner.openCalls().map(({ idempotencyKey }) => idempotencyKey)).not.toContain(`k${end}`);
+    const answer = await rig.call(write, WRITE, { run: 'r', key: `k${end}` });
+    expect([answer.result.answer.case, answer.failure]).toEqual(
+      end === 1 ? ['done', undefined] : ['neverStarted', 'CALL_ENDED_PROCESS'],
+    );
+    expect((await rig.call(write, { ...WRITE, text: '' }, { key: `other-${end}` })).failure).toBeUndefined();
+    await rig.close();
+  }
+  const rig = await edgeRig(dir, { config: CONFIG });
+  expect(await rig.runner.recover()).toEqual({ unknown: 0, free: 0, failed: 0 });
+  expect((await rig.call(write, WRITE, { run: 'r', key: 'k1' })).failure).toBeUndefined();
+  expect(readFileSync(join(dir, 'docs/out.txt'), 'utf8')).toBe('x');
+  await rig.close();
+});
+
+test('wherever it is killed once a call is decided or answered, the next start does not find it in hand', async () => {
+  const dir = edgeFolder(FILES);
+  const rig = await edgeRig(dir, { config: CONFIG });
+  const found: string[][] = [];
+  const append = rig.journal.append.bind(rig.journal);
+  rig.journal.append = async (records, how) => {
+    if (records.some(({ case: kind }) => kind === 'toolRefused')) found.push(leftNow(dir));
+    return append(records, how);
+  };
+  const told: string[] = [];
+  const send = (method: typeof write | typeof stat, request: object, how: { key: string; expiresInMs?: number }) =>
+    rig.runner.handle(rig.control.sign(method, request, how, systemClock), rig.session, {
+      ...rig.sinkFor([], []),
+      result: async ({ answer }) => {
+        found.push(leftNow(dir));
+        told.push(answer.case === 'neverStarted' ? answer.value.reason : String(answer.case));
+      },
+    });
+  await send(write, WRITE, { key: 'done' });
+  await send(stat, { path: 'docs/a.md' }, { key: 'read' });
+  await send(stat, { path: 'docs/none.md' }, { key: 'absent' });
+  await send(write, WRITE, { key: 'expired', expiresInMs: -86_400_000 });
+  await rig.runner.drain(0);
+  await send(write, WRITE, { key: 'stopping' });
+  expect(told).toEqual(['done', 'done', 'done', 'CALL_EXPIRED', 'EDGE_STOPPING']);
+  expect(found.length).toBeGreaterThan(told.length);
+  expect(found.flat()).toEqual([]);
+  await rig.close();
+});
+
+test('a clean end blames nobody: calls that are still at work leave nothing in the file', async () => {
+  const dir = edgeFolder(FILES);
+  const path = join(dir, 'home/in-hand');
+  const one = new InHand(path, 'boot');
+  const [over] = ['a', 'b'].map((key) => one.begin(create(IntentSchema, { idempotencyKey: key })));
+  expect(leftNow(dir)).toEqual(['a', 'b']);
+  one.close();
+  over?.();
+  one.begin(create(IntentSchema, { idempotencyKey: 'late' }));
+  expect(new InHand(path, 'boot').left).toEqual([]);
 });

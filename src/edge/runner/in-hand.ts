@@ -1,7 +1,7 @@
 // Which calls are at work, written to a file before each begins and taken out when it has ended, so that the next start can
 // tell which ones were at work when the process ended: one of them may have ended it. Nothing is synced: the file outlives the
-// process, which is what it is for; with the machine everything ended, and nobody is to blame.
-import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+// process, which is what it is for; with the machine everything ended, and nobody is to blame. Nor is anybody after a clean end.
+import { closeSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Intent, IntentSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError } from '../../base/errors.ts';
@@ -70,8 +70,14 @@ export class InHand {
     }
   }
 
+  /** The process ends by itself, so none of them ended it: none is left, whatever is still at work. */
   close(): void {
     this.#closed = true;
+    try {
+      ftruncateSync(this.#file);
+    } catch {
+      // Then each that is still in it is held for one that was at work, as after a crash.
+    }
     closeSync(this.#file);
   }
 }

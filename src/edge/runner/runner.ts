@@ -33,7 +33,7 @@ import { CallEnds } from './call-ends.ts';
 import { Execution } from './execution.ts';
 import type { RefusedAttempts } from './free-keys.ts';
 import type { InHand } from './in-hand.ts';
-import { endedRecord, intentOf, OUTCOME_ROOM, unknownRecord } from './outcome-records.ts';
+import { endedRecord, intentOf, notBegunRecord, OUTCOME_ROOM, unknownRecord } from './outcome-records.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import { Repeats, type RestoreOrigins } from './repeats.ts';
 import { SettledResults } from './settled-results.ts';
@@ -94,10 +94,11 @@ export class ToolRunner {
   }
 
   /**
-   * Gives the calls that an earlier start left without an outcome their answer, before the first session: an effect is unknown,
-   * and what has none failed, because it may be what ended that start. Returns how many of each.
+   * Gives the calls that an earlier start left without an outcome their answer, before the first session: an effect that had an
+   * intent is unknown; one that had none never began, and its key is free; and what changes nothing failed, because it may be what
+   * ended that start. Returns how many of each.
    */
-  async recover(): Promise<{ readonly unknown: number; readonly failed: number }> {
+  async recover(): Promise<{ readonly unknown: number; readonly free: number; readonly failed: number }> {
     const { calls } = this.#parts.journal;
     calls.takeDropped();
     await this.#parts.blobs.keep(calls.blobs());
@@ -107,8 +108,13 @@ export class ToolRunner {
       const known = calls.get(idempotencyKey);
       return !known || isRead(known);
     });
-    if (left.length > 0) await this.#parts.journal.append(left.map(endedRecord), { ending: true });
-    return { unknown: orphans.length, failed: left.length };
+    const [failed, free] = [
+      left.filter((call) => this.#isHarmless(call)),
+      left.filter((call) => !this.#isHarmless(call)),
+    ];
+    const records = [...failed.map(endedRecord), ...free.map(notBegunRecord)];
+    if (records.length > 0) await this.#parts.journal.append(records, { ending: true });
+    return { unknown: orphans.length, free: free.length, failed: failed.length };
   }
 
   /**
@@ -154,6 +160,11 @@ export class ToolRunner {
     this.#settled.add(idempotencyKey, job);
   }
 
+  #isHarmless({ method }: { readonly method: string }): boolean {
+    const served = this.#tools.get(method)?.method;
+    return served !== undefined && isHarmless(served.effect);
+  }
+
   /** Starts nothing new, waits for what runs, stops the rest. Resolves true when all ended by itself. */
   async drain(ms: number): Promise<boolean> {
     this.#stopping = true;
@@ -162,6 +173,8 @@ export class ToolRunner {
       for (const { execution } of this.#active.values()) execution.abort(new AppError('EDGE_STOPPING'));
       await this.#idleWithin(5000);
     }
+    // What came meanwhile was refused, and is told so.
+    if (clean) await this.#idleWithin(1000);
     this.#settled.flush();
     this.#ends.flushRefusals();
     return clean;
@@ -213,18 +226,19 @@ export class ToolRunner {
     const stopDeadline = this.#deadline(execution);
     let release: (() => void) | undefined;
     let plan: Plan | undefined;
-    let over = this.#takeInHand(execution);
+    this.#takeInHand(execution);
     try {
       let room: Reservation | undefined;
       try {
         plan = this.#judge(execution);
-        over();
+        execution.over();
         release = await this.#slots.take(execution.signal);
         execution.signal.throwIfAborted();
         checkTimes(call, this.#controlNow(), this.#longest());
         room = await this.#begin(execution, plan);
-        if (!room) over = this.#takeInHand(execution);
+        if (!room) this.#takeInHand(execution);
       } catch (error) {
+        execution.over();
         return await this.#ends.neverStarted(
           execution,
           this.#tools.get(call.method)?.method,
@@ -241,15 +255,15 @@ export class ToolRunner {
       }
       await this.#ends.finish(execution, plan, failure, room);
     } finally {
-      over();
+      execution.over();
       stopDeadline();
       release?.();
     }
   }
 
   /** Should it end the process, the next start knows it by this. */
-  #takeInHand(execution: Execution): () => void {
-    return this.#parts.inHand.begin(intentOf(execution, this.#parts.bootId));
+  #takeInHand(execution: Execution): void {
+    execution.over = this.#parts.inHand.begin(intentOf(execution, this.#parts.bootId));
   }
 
   /** Everything that can refuse a call without looking at the disk. */

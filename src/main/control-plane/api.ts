@@ -15,6 +15,7 @@ import { enrolmentService } from '../../control/gateway/enrolment-service.ts';
 import type { HealthBoard } from '../../control/gateway/health.ts';
 import type { MeshParts } from '../../control/gateway/mesh.ts';
 import type { Services } from '../../control/gateway/routes.ts';
+import { toldOf } from '../../control/identity/restore-guard.ts';
 import { createWorkerToken } from '../../control/identity/workers.ts';
 import { listAudit, recentAudit, writeAudit } from '../../control/ledger/audit.ts';
 import { usageSince } from '../../control/ledger/usage.ts';
@@ -122,7 +123,7 @@ function statusService(
     faults: () => faults.count,
     children: () => children?.() ?? [],
     noticed: (tenant) => recentAudit(database.db, tenant, NOTICED),
-    stopped: (tenant) => restored.why(tenant)?.message ?? '',
+    stopped: (tenant) => toldOf(restored.why(tenant)),
     takesCommits: () => health.get(DATABASE) !== false,
     counts: async (tenant) => ({
       devices: await devices.online(tenant),

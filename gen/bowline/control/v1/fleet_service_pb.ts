@@ -763,7 +763,7 @@ export type GetStatusResponse = Message<"bowline.control.v1.GetStatusResponse"> 
   model?: ModelInfo | undefined;
 
   /**
-   * Why no work of this tenant is given out and none taken, and what to do; empty when all is well.
+   * Why no work of this tenant is given out and none taken, its reason first, and what to do; empty when all is well.
    *
    * @generated from field: string stopped = 11;
    */
