@@ -303,8 +303,8 @@ test('a flipped bit anywhere in the calls in hand is told; what another start of
   const before = new InHand(inHand, 'boot');
   before.begin(create(IntentSchema, { idempotencyKey: 'one' }));
   before.begin(create(IntentSchema, { idempotencyKey: 'two' }))();
-  before.close();
   const whole = readFileSync(inHand);
+  before.close();
   const judged = (bytes: Buffer, boot = 'boot') => {
     writeFileSync(inHand, bytes);
     const room = new InHand(inHand, boot);
