@@ -56,7 +56,9 @@ export class AppError extends Error {
 }
 
 const filled = (template: string, data: Readonly<Record<string, string>>): string =>
-  template.replace(/\{(\w+)\}/g, (whole, key: string) => data[key] ?? whole);
+  template.replace(/\{\{(\w+)\}\}|\{(\w+)\}/g, (whole, literal: string | undefined, key: string) =>
+    literal === undefined ? (data[key] ?? whole) : `{${literal}}`,
+  );
 
 /** Whether a text names a reason of this version. */
 export function isReason(text: string): text is Reason {

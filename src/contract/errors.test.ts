@@ -23,6 +23,17 @@ test('a reason of a newer peer keeps its words, and its exit code follows its co
   });
 });
 
+test('braces that are part of a text stay in it, also where its values were left out', () => {
+  const told = new AppError('COMMAND_NOT_ALLOWED').message;
+  expect(told).toMatch(/For \{word\} only .* for \{path\} paths/);
+  expect(fromFailure(create(FailureSchema, { reason: 'COMMAND_NOT_ALLOWED' })).message).toBe(told);
+});
+
+test('what is not allowed names the list that would allow it, for reads and for writes', () => {
+  const { message } = fromFailure(create(FailureSchema, { reason: 'PATH_NOT_ALLOWED' }));
+  expect(message).toMatch(/to be read, .*allow\.read .* to be written, .*allow\.write/);
+});
+
 test('a text whose values were left out is still a sentence', () => {
   const told = fromFailure(create(FailureSchema, { reason: 'DISK_FULL', code: 8, retryable: true }));
   expect(told.message).toMatch(/^the disk has no room for …; free some space/);

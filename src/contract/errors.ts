@@ -87,7 +87,7 @@ export function fromFailure(failure: Failure): AppError {
 const plain = (template: string): string =>
   template
     .replace(/\s?\(\{\w+\}\)/g, '')
-    .replace(/\{\w+\}/g, '…')
+    .replace(/\{\{(\w+)\}\}|\{\w+\}/g, (_, literal?: string) => (literal === undefined ? '…' : `{${literal}}`))
     .trim();
 
 /** For the client of an RPC. */

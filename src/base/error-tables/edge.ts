@@ -120,7 +120,7 @@ export const EDGE_ERRORS = {
   // edge tools
   PATH_NOT_ALLOWED: row(
     'permission_denied',
-    'this path is not allowed on the device: add its folder with --allow or under allow.read in config.yaml if it should be, a name that begins with a dot under allow.hidden; names of secret files and links out of a folder are never allowed',
+    'this path is not allowed on the device: to be read, its folder must stand behind --allow or under allow.read in config.yaml, to be written, the exact file under allow.write, a name that begins with a dot under allow.hidden; names of secret files and links out of a folder are never allowed',
   ),
   FILE_NOT_FOUND: row('not_found', 'there is no such file or folder in the allowed folders', { exit: EXIT.failed }),
   NAME_AMBIGUOUS: row(
@@ -159,7 +159,7 @@ export const EDGE_ERRORS = {
   SEARCH_BUDGET: row('resource_exhausted', 'this run has used up its searches in files that are not shared'),
   COMMAND_NOT_ALLOWED: row(
     'permission_denied',
-    'this command is not allowed on the device; list its exact argv under allow.execute in config.yaml if it should be. For {word} only plain words fit (letters, digits and _ . , @ + -, the first a letter, a digit or _), for {path} paths without = that begin with none of - @ + ~ %',
+    'this command is not allowed on the device; list its exact argv under allow.execute in config.yaml if it should be. For {{word}} only plain words fit (letters, digits and _ . , @ + -, the first a letter, a digit or _), for {{path}} paths without = that begin with none of - @ + ~ %',
   ),
   COMMAND_NOT_ISOLATED: row(
     'failed_precondition',

@@ -5,7 +5,7 @@ export interface Row {
   readonly code: Code;
   /** Whether the same call may succeed later without a change. */
   readonly retryable: boolean;
-  /** Public text: what, where, what to do. `{key}` is replaced from the metadata. */
+  /** Public text: what, where, what to do. `{key}` is replaced from the metadata; `{{word}}` is told as `{word}`. */
   readonly message: string;
   /** Exit code when it ends a verb; by default derived from the code. */
   readonly exit?: number;

@@ -67,7 +67,8 @@ export async function openDatabase(
     typeof where === 'string'
       ? undefined
       : await startEmbedded(where.embedded, {
-          holds: 'conversations, runs, devices and keys',
+          holds:
+            'conversations, runs, devices, keys and what waits in the journals of edges (each is set aside when its edge joins anew)',
           onTrouble: trouble,
           stuckMs: timeout + 10_000,
           ...(options.embeddedCacheBytes === undefined ? {} : { cacheBytes: options.embeddedCacheBytes }),
