@@ -101,7 +101,9 @@ function failureOf(reason: string) {
       reason,
       code: known?.code ?? 'unknown',
       retryable: known?.retryable ?? false,
-      message: (known?.message ?? reason).replace(/\s?\(?\{\w+\}\)?/g, ''),
+      message: (known?.message ?? reason).replace(/\{\{(\w+)\}\}|\s?\(?\{\w+\}\)?/g, (_, literal?: string) =>
+        literal === undefined ? '' : `{${literal}}`,
+      ),
     }),
   );
 }
