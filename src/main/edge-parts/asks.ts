@@ -1,0 +1,57 @@
+// The asks of the owner: with what they share, and what the archive knows of earlier ones.
+import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
+import type { GrantedFile } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { AskService } from '../../edge/asks/ask-service.ts';
+import type { ShareResolver } from '../../edge/grants/share-resolver.ts';
+import { collectionsOf } from '../../edge/grants/standing-grants.ts';
+import type { Journaled } from './journal.ts';
+import type { EdgeGround } from './options.ts';
+import type { Tools } from './tools.ts';
+
+/** Twice as many bytes as are shared may leave under a share, because a model may read a file again. */
+const READ_AGAIN = 2;
+/** What is told beside the text of a shared file: its size, its lines, 8 bytes a number. */
+const BESIDE_BYTES = 1024;
+/** Hello lists every open run, at most so many. */
+const MAX_ASKS = 256;
+
+/** @param model the model that would answer now */
+export function startAsks(
+  { config, clock, life, log }: EdgeGround,
+  { journal, open, index }: Journaled,
+  { grants }: Tools,
+  shareResolver: ShareResolver,
+  model: () => ModelInfo | undefined,
+): AskService {
+  const asks = new AskService({
+    journal,
+    open,
+    clock,
+    log,
+    shares: {
+      resolve: (wishes, left) => shareResolver.resolve(wishes, { left }, { text: true }),
+      mint: (share) => grants.mintShare({ ...share, capBytes: capOf(share.files) }),
+      drop: ({ id }) => grants.end(id, 'REVOKED'),
+      endRun: (run) => grants.endRun(run, 'ANSWERED'),
+    },
+    ledger: {
+      ofRun: async (run, limit) => {
+        const rows = await index.ask((known) => known.ledger({ run, limit }));
+        return rows.map(({ egress }) => egress).reverse();
+      },
+    },
+    archive: {
+      run: (run) => index.ask((known) => known.run(run)),
+      runOfRequest: (id) => index.ask((known) => known.runOfRequest(id)),
+    },
+    model,
+    collections: (wanted, reader) => collectionsOf(journal.standing.list(), wanted, reader),
+    limits: { openAsks: Math.min(config.limits.asks, MAX_ASKS) },
+  });
+  asks.start();
+  life.onStop('asks', () => asks.stop());
+  return asks;
+}
+
+const capOf = (files: readonly GrantedFile[]): number => READ_AGAIN * bytesOf(files) + BESIDE_BYTES * files.length;
+const bytesOf = (files: readonly GrantedFile[]): number => files.reduce((sum, file) => sum + Number(file.bytes), 0);

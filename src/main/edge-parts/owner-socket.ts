@@ -1,0 +1,79 @@
+// The socket of the owner: the local service, and the server that listens for it.
+import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { homePaths } from '../../base/home.ts';
+import { sparing } from '../../base/sparing-logger.ts';
+import { RequestFaults } from '../../base/stray-errors.ts';
+import { watchTurns } from '../../base/turn-watch.ts';
+import type { AskService } from '../../edge/asks/ask-service.ts';
+import { grantDocuments } from '../../edge/grants/grant-documents.ts';
+import type { ShareResolver } from '../../edge/grants/share-resolver.ts';
+import type { ConversationSummaries } from '../../edge/index/conversation-summaries.ts';
+import { wholeLedger } from '../../edge/index/whole-ledger.ts';
+import { LocalServer } from '../../edge/local/local-server.ts';
+import { localService } from '../../edge/local/local-service.ts';
+import type { EdgeSession } from '../../edge/session/edge-session.ts';
+import type { Journaled } from './journal.ts';
+import type { EdgeGround } from './options.ts';
+import type { Tools } from './tools.ts';
+
+export interface OwnerSocketParts {
+  readonly ownerKey: string;
+  readonly asks: AskService;
+  readonly session: EdgeSession;
+  readonly shareResolver: ShareResolver;
+  readonly conversations: ConversationSummaries;
+}
+
+/** Throws SOCKET_IN_USE, SOCKET_UNSAFE. */
+export async function openOwnerSocket(
+  { home, identity, clock, life, log }: EdgeGround,
+  { journal, open, index }: Journaled,
+  { grants, allow, runner }: Tools,
+  { ownerKey, asks, session, shareResolver, conversations }: OwnerSocketParts,
+): Promise<void> {
+  const paths = homePaths(home);
+  const closing = new AbortController();
+  const faults = new RequestFaults(log);
+  const turns = watchTurns(sparing(log, clock));
+  life.onStop('turn watch', () => turns.stop());
+  const service = localService({
+    summaries: conversations,
+    device: identity.device,
+    control: identity.control,
+    asks,
+    open,
+    status: () => session.status,
+    grants,
+    grantDocuments: (request) =>
+      grantDocuments(
+        {
+          standing: () => journal.standing.list(),
+          journal,
+          resolve: (wishes, report) => shareResolver.resolve(wishes, report),
+          model: () => session.status.model,
+        },
+        request,
+      ),
+    ledger: wholeLedger(index, journal),
+    journal,
+    roots: allow.readable,
+    toolCalls: () => runner.calls,
+    refusals: () => runner.refusals.list(),
+    turns: () => turns.figures,
+    faults: () => faults.count,
+    startedAt: clock.now(),
+    closing: closing.signal,
+  });
+  const local = await LocalServer.listen({
+    socket: paths.socket,
+    ownerKey,
+    ownerKeyFile: paths.ownerKey,
+    routes: (router) => router.service(LocalService, service),
+    log,
+    faults,
+  });
+  life.onStop('owner socket', () => {
+    closing.abort();
+    return local.close(500);
+  });
+}

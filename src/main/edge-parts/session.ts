@@ -1,0 +1,57 @@
+// The session with the control plane: what it is told, and what a forked journal ends.
+import type { Logger } from '../../base/logger.ts';
+import { AskFeed } from '../../edge/asks/ask-feed.ts';
+import type { AskService } from '../../edge/asks/ask-service.ts';
+import type { ConversationSummaries } from '../../edge/index/conversation-summaries.ts';
+import type { EdgeJournal } from '../../edge/journal/edge-journal.ts';
+import { EdgeSession } from '../../edge/session/edge-session.ts';
+import { edgeManifest } from '../../edge/session/manifest.ts';
+import { sessionJournal } from '../../edge/session/session-journal.ts';
+import type { Journaled } from './journal.ts';
+import type { EdgeGround } from './options.ts';
+import type { Tools } from './tools.ts';
+
+/** It does not dial yet. */
+export function openSession(
+  { identity, config, bootId, clock, life, log, waits, onRefused }: EdgeGround,
+  { journal, open }: Journaled,
+  { grants, gate, tools, runner }: Tools,
+  asks: AskService,
+  conversations: ConversationSummaries,
+): EdgeSession {
+  const session = new EdgeSession({
+    identity,
+    gate,
+    runner,
+    asks,
+    feed: new AskFeed(journal, open, asks.views, (event) => gate.admitAsk(event)),
+    clock,
+    log,
+    journal: sessionJournal(journal),
+    manifest: edgeManifest(
+      tools.map(({ method }) => method),
+      config,
+    ),
+    bootId,
+    onSummary: (summary) => void conversations.put(summary),
+    onModel: (model) => grants.knowLocal(model.provider, model.local),
+    onQuarantined: () => {
+      grants.endAll('QUARANTINED');
+      endStanding(journal, log);
+    },
+    ...(onRefused ? { onRefused } : {}),
+    options: { maxFrameBytes: config.limits.frame_bytes, ...waits },
+  });
+  life.onStop('session', () => session.stop());
+  life.onStop('tool calls', async () => void (await runner.drain(4_000)));
+  return session;
+}
+
+/** A journal that forked is another box's too: what it granted is granted no more. */
+function endStanding(journal: EdgeJournal, log: Logger): void {
+  const ended = journal.standing
+    .list()
+    .map(({ id }) => ({ case: 'grantEnded' as const, value: { id, why: 'QUARANTINED' } }));
+  if (ended.length === 0) return;
+  journal.append(ended).catch((error: unknown) => log.error('standing grants could not be ended', error));
+}

@@ -1,0 +1,79 @@
+// What may be read and run for the control plane: the grants, the gate that judges all that leaves, and the runner with its tools.
+import { realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { homePaths } from '../../base/home.ts';
+import { makeFolder } from '../../base/make-folder.ts';
+import { Allowlist } from '../../edge/allowlist/allowlist.ts';
+import { Gate } from '../../edge/egress/gate.ts';
+import { Grants } from '../../edge/grants/grants.ts';
+import { openBlobs } from '../../edge/journal/blobs.ts';
+import { InHand, machineBoot } from '../../edge/runner/in-hand.ts';
+import { ToolRunner } from '../../edge/runner/runner.ts';
+import { restoreOrigins } from '../../edge/tools/restore-origins.ts';
+import { findIsolation } from '../../edge/tools/shell/isolation.ts';
+import { toolset } from '../../edge/tools/toolset.ts';
+import type { Journaled } from './journal.ts';
+import type { EdgeGround } from './options.ts';
+
+export type Tools = Awaited<ReturnType<typeof openTools>>;
+
+/** Gives the calls that an earlier start left behind their answers. */
+export async function openTools(ground: EdgeGround, { journal, ownRuns, suspects, refused }: Journaled) {
+  const { home, config, bootId, clock, life, log } = ground;
+  const { limits } = config;
+  const paths = homePaths(home);
+  const grants = new Grants({ clock, log, journal, lifeMs: limits.share_minutes * 60_000 });
+  grants.endEarlier(ownRuns.openGrants);
+  const gate = new Gate(grants);
+  const allow = new Allowlist(config, denied(paths.home, paths.socket));
+  const isolation = await isolationOf(ground);
+  const tools = toolset({ allow, grants, ownRuns, limits, clock, now: () => journal.now(), isolation });
+  const blobs = await openBlobs(paths.blobs);
+  const inHand = new InHand(paths.inHand, machineBoot());
+  life.onStop('calls in hand', async () => inHand.close());
+  if (inHand.damaged)
+    log.warn('which calls were at work when the edge ended last could not be read; one that ended it may run again', {
+      file: paths.inHand,
+    });
+  const runner = new ToolRunner({
+    journal,
+    gate,
+    tools,
+    blobs,
+    bootId,
+    inHand,
+    suspects,
+    refused,
+    limits,
+    clock,
+    log,
+    restore: restoreOrigins(config.execute),
+  });
+  const { unknown, free, failed } = await runner.recover();
+  if (unknown > 0) log.warn('tool calls of an earlier start have no known outcome', { calls: unknown });
+  if (free > 0)
+    log.warn('the start before ended while these calls were looked at; nothing happened', { calls: free });
+  if (failed > 0)
+    log.warn('the start before ended while these calls were at work; they are not run again', { calls: failed });
+  return { grants, gate, allow, tools, runner };
+}
+
+/** What keeps commands apart, where some command needs it; undefined where nothing does. */
+async function isolationOf({ home, config, log }: EdgeGround) {
+  if (!config.execute.some((entry) => entry.isolation === 'auto')) return undefined;
+  const isolation = await findIsolation(home, config.commandUid);
+  if (!isolation)
+    log.warn('nothing here keeps a command apart from the home and from other commands: they are refused', {
+      remedy: 'install bubblewrap, or run the edge as root with setpriv and unshare',
+    });
+  return isolation;
+}
+
+/** Real paths that no configuration opens: the home with its keys, the folder of the socket, the program itself. */
+function denied(home: string, socket: string): string[] {
+  makeFolder(dirname(socket));
+  const program = process.argv[1];
+  return [home, dirname(socket), ...(program === undefined ? [] : [dirname(program)])].map((path) =>
+    realpathSync(path),
+  );
+}
