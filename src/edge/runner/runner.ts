@@ -15,11 +15,9 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { mark } from '../../base/turn-watch.ts';
-import { check } from '../../contract/check.ts';
 import { toFailure } from '../../contract/errors.ts';
 import { isHarmless } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
-import { decode } from '../../contract/wire-meter.ts';
 import type { EdgeLimits } from '../config.ts';
 import type { Gate, GatedResponse } from '../egress/gate.ts';
 import { Origins } from '../egress/origins.ts';
@@ -34,6 +32,7 @@ import { Execution } from './execution.ts';
 import type { RefusedAttempts } from './free-keys.ts';
 import type { InHand } from './in-hand.ts';
 import { endedRecord, intentOf, notBegunRecord, OUTCOME_ROOM, unknownRecord } from './outcome-records.ts';
+import { parseParams } from './parse-params.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import { Repeats, type RestoreOrigins } from './repeats.ts';
 import { SettledResults } from './settled-results.ts';
@@ -277,7 +276,7 @@ export class ToolRunner {
     if (!served) throw new AppError('METHOD_NOT_SERVED');
     const { method, tool } = served;
     if (call.confirmation !== Confirmation.UNSPECIFIED) throw new AppError('CONFIRMATION_NEEDED');
-    const request = parse(method, call.params);
+    const request = parseParams(method, call.params);
     const origins = new Origins();
     const { run, recipient, deadline } = call;
     const deadlineMs = deadline && durationMs(deadline);
@@ -392,14 +391,3 @@ export class ToolRunner {
 
 /** An outcome without an intent: nothing changed, so it is run again instead of repeated. */
 const isRead = (entry: CallEntry): boolean => entry.state === 'done' && !entry.effect;
-
-function parse(method: CapabilityMethod, params: Uint8Array): Message {
-  let request: Message;
-  try {
-    request = decode(method.desc.input, params);
-  } catch (cause) {
-    throw new AppError('INVALID_ARGUMENT', { what: 'the parameters are not a request of this method' }, { cause });
-  }
-  check(method.desc.input, request);
-  return request;
-}
