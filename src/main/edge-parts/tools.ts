@@ -51,8 +51,7 @@ export async function openTools(ground: EdgeGround, { journal, ownRuns, suspects
   });
   const { unknown, free, failed } = await runner.recover();
   if (unknown > 0) log.warn('tool calls of an earlier start have no known outcome', { calls: unknown });
-  if (free > 0)
-    log.warn('the start before ended while these calls were looked at; nothing happened', { calls: free });
+  if (free > 0) log.warn('the start before ended while these calls were looked at; nothing happened', { calls: free });
   if (failed > 0)
     log.warn('the start before ended while these calls were at work; they are not run again', { calls: failed });
   return { grants, gate, allow, tools, runner };
