@@ -16,6 +16,8 @@ const DIGITS = 10_000;
 const QUOTE = 34;
 const BACKSLASH = 92;
 const LETTER_U = 117;
+const ZERO = 48;
+const NINE = 57;
 
 export class JsonMeter {
   readonly #bounds: JsonBounds;
@@ -38,16 +40,27 @@ export class JsonMeter {
     const { letters, values, depth } = this.#bounds;
     this.#letters += piece.length;
     if (this.#letters > letters) return `more than ${letters} letters`;
+    // In variables of its own: it looks at each letter.
+    let [inText, escaped, digits, hex, code] = [this.#inText, this.#escaped, this.#digits, this.#hex, this.#code];
     for (let at = 0; at < piece.length; at++) {
       const letter = piece.charCodeAt(at);
-      if (this.#over(letter)) return `more than ${DIGITS} digits in a row`;
-      if (this.#inText) {
-        if (this.#escaped) {
-          this.#escaped = false;
-          if (letter === LETTER_U) [this.#hex, this.#code] = [4, 0];
-        } else if (letter === BACKSLASH) this.#escaped = true;
-        else if (letter === QUOTE) this.#inText = false;
-      } else if (letter === QUOTE) this.#inText = true;
+      if (hex > 0) {
+        code = code * 16 + ((letter > NINE ? letter + 9 : letter) % 16);
+        if (--hex === 0) digits = code >= ZERO && code <= NINE ? digits + 1 : 0;
+      } else if (letter >= ZERO && letter <= NINE && !escaped) digits++;
+      // The beginning of an escape is no letter yet.
+      else if (escaped ? letter !== LETTER_U : letter !== BACKSLASH || !inText) digits = 0;
+      if (digits > DIGITS) return `more than ${DIGITS} digits in a row`;
+      if (inText) {
+        if (escaped) {
+          escaped = false;
+          if (letter === LETTER_U) {
+            hex = 4;
+            code = 0;
+          }
+        } else if (letter === BACKSLASH) escaped = true;
+        else if (letter === QUOTE) inText = false;
+      } else if (letter === QUOTE) inText = true;
       else if (letter === 91 || letter === 123) {
         if (++this.#depth > depth) return `more than ${depth} lists in each other`;
         if (++this.#values > values) return `more than ${values} values`;
@@ -55,24 +68,8 @@ export class JsonMeter {
       // A comma or a colon: another value, or the name of one.
       else if ((letter === 44 || letter === 58) && ++this.#values > values) return `more than ${values} values`;
     }
+    [this.#inText, this.#escaped, this.#digits, this.#hex, this.#code] = [inText, escaped, digits, hex, code];
     return undefined;
-  }
-
-  /** Counts digits, however they are written. */
-  #over(letter: number): boolean {
-    if (this.#hex > 0) {
-      this.#code = this.#code * 16 + (Number.parseInt(String.fromCharCode(letter), 16) || 0);
-      if (--this.#hex > 0) return false;
-      return this.#digit(this.#code);
-    }
-    // What an escape begins with is no letter yet.
-    if (this.#escaped ? letter === LETTER_U : letter === BACKSLASH && this.#inText) return false;
-    return this.#digit(letter);
-  }
-
-  #digit(code: number): boolean {
-    this.#digits = code >= 48 && code <= 57 ? this.#digits + 1 : 0;
-    return this.#digits > DIGITS;
   }
 }
 

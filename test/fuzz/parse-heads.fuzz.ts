@@ -67,7 +67,12 @@ export const parseHeadsFuzz: Fuzz = {
           if (!(error instanceof AppError) || error.reason === 'INTERNAL') throw error;
         });
         if (performance.now() - began > MOST_MS) throw new Error('it took too long');
-        if ((await read(good)) !== 'good') throw new Error('the next page is not read');
+        // On a machine at work even a good page may once be late.
+        const next = await read(good).catch((error: unknown) => {
+          if (error instanceof AppError && error.reason === 'WEB_TOO_SLOW') return read(good);
+          throw error;
+        });
+        if (next !== 'good') throw new Error('the next page is not read');
       },
       close: async () => {
         await web.close();

@@ -65,13 +65,20 @@ export class EventReader {
     return events;
   }
 
-  /** One line of an event; an empty one completes it. */
+  /** One line of an event; an empty one completes it. So does the next event, for servers that leave the empty line away. */
   #field(line: string, events: string[]): void {
-    if (line === '') {
-      if (this.#data.length > 0) events.push(this.#parsable(this.#data.join('\n')));
-      this.#data = [];
-      this.#dataLetters = 0;
-    } else if (line.startsWith('data:')) this.#keep(line.slice(line[5] === ' ' ? 6 : 5));
+    if (line === '') this.#complete(events);
+    if (!line.startsWith('data:')) return;
+    const data = line.slice(line[5] === ' ' ? 6 : 5);
+    // No JSON goes on so.
+    if (this.#data.at(-1)?.endsWith('}') && /^(?:\{|\[DONE\])/.test(data)) this.#complete(events);
+    this.#keep(data);
+  }
+
+  #complete(events: string[]): void {
+    if (this.#data.length > 0) events.push(this.#parsable(this.#data.join('\n')));
+    this.#data = [];
+    this.#dataLetters = 0;
   }
 
   #keep(line: string): void {
