@@ -128,7 +128,8 @@ test('one JSON object with everything: run, jobs with times, what left the box, 
   );
   const words = ['ask', '--json', '--share', 'a.md#L10-L40', '--share', '*.txt', '-c', 'conv-0', '--timeout', '90s'];
   const { code, stdout, stderr } = await cli([...words, 'What is it?'], here());
-  expect(code).toBe(0);
+  // A file that was shared whole was withheld all the same.
+  expect(code).toBe(8);
   expect(stderr).toContain('sharing 3 files, 12 KB, to: rules (local)\n');
   expect(seen[0]?.shares).toMatchObject([
     { pattern: join(box.cwd, 'a.md'), startLine: 10, endLine: 40 },
@@ -152,6 +153,7 @@ test('one JSON object with everything: run, jobs with times, what left the box, 
     ],
     egress: [{ path: 'work/a.md', field: 'text', bytes: 99, grant: 'g1' }],
     withheld: [{ name: 'work/b.md', field: 'text', size: 'under_16k', why: 'NO_GRANT' }],
+    sharesEnded: ['work/b.md'],
     usage: { inputTokens: 7, outputTokens: 3 },
     failure: null,
   });

@@ -140,7 +140,7 @@ test('a database that is damaged is named with what is lost, and never made anew
     await damage();
     await expect(open()).rejects.toMatchObject({
       reason: 'DATABASE_UNUSABLE',
-      message: expect.stringMatching(new RegExp(`${folder}.*restore.*move it away.*devices and keys are lost`)),
+      message: expect.stringMatching(new RegExp(`${folder}.*restore.*move it away.*devices.*keys.*are lost`)),
     });
   }
 });

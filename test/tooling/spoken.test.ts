@@ -20,7 +20,7 @@ import { file_bowline_local_v1_local } from '../../gen/bowline/local/v1/local_pb
 import { CreditsSchema, WorkerService, WorkRequestSchema } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import { ROOT } from './workspace.ts';
 
-const EDGE = /^src\/(edge|contract|main\/start-edge)/;
+const EDGE = /^src\/(edge|contract|main\/(?:start-edge|edge-parts))/;
 const CONTROL = /^src\/(control|contract)\//;
 
 /** Where the two programs of a session stand. What both use stands in src/contract/. */
