@@ -1,5 +1,17 @@
 // How the tests run: two processes at a time, each file in its own, and one plain closing line.
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Small files that take long: begun first, so that the end is not one of them alone. */
+const LONG = /(?:chaos\/(?:cluster|kills)|pglite|rolling-restart|embedded-database)\.test\.ts$/;
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const long = ({ moduleId }: TestSpecification) => LONG.test(moduleId);
+    return [...sorted.filter(long), ...sorted.filter((file) => !long(file))];
+  }
+}
 
 export default defineConfig({
   test: {
@@ -10,6 +22,7 @@ export default defineConfig({
       './test/support/ensure-redis.ts',
       './test/support/ensure-bubblewrap.ts',
     ],
+    sequence: { sequencer: LongFirst },
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,
