@@ -8,6 +8,7 @@ import { lineSplitter } from '../base/line-splitter.ts';
 import type { Logger } from '../base/logger.ts';
 import { residentOf } from '../base/resident-of.ts';
 import { toAppError } from '../contract/errors.ts';
+import type { ChildView } from '../control/gateway/api/status-api.ts';
 import { endText, errorOf, lastWords, stands } from './child-end.ts';
 
 export interface ChildCommand {
@@ -35,23 +36,10 @@ export interface ChildOptions {
   readonly log: Logger;
 }
 
-export interface ChildFigures {
-  readonly name: string;
-  /** Whether it has said that it is ready, and has not ended since. */
-  readonly running: boolean;
-  /** How often it ended though nobody asked it to. */
-  readonly ends: number;
-  readonly lastEnd?: { readonly at: number; readonly why: string };
-  /** 0 where it is not known. */
-  readonly residentBytes: number;
-  /** What it should serve and does not, each with why. */
-  readonly missing?: readonly string[];
-}
-
 export interface ChildOfUp {
   /** Resolves when it said that it is ready, with what it said; rejects when it could not start at all. */
   readonly ready: Promise<string>;
-  figures(): ChildFigures;
+  figures(): ChildView;
   stop(deadlineMs: number): Promise<void>;
 }
 
@@ -74,7 +62,7 @@ export function startChild(options: ChildOptions): ChildOfUp {
   let wasReady = false;
   let tries = 0;
   let ends = 0;
-  let lastEnd: ChildFigures['lastEnd'];
+  let lastEnd: ChildView['lastEnd'];
   let lastSaid = '';
   let settle: { resolve: (line: string) => void; reject: (error: unknown) => void };
   const ready = new Promise<string>((resolve, reject) => {

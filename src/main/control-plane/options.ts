@@ -4,12 +4,12 @@ import type { Lifecycle } from '../../base/lifecycle.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ControlConfig } from '../../control/config.ts';
 import type { DispatchParts } from '../../control/dispatch/dispatcher.ts';
+import type { ChildView } from '../../control/gateway/api/status-api.ts';
 import type { MemoryBusHub } from '../../control/queue/memory-bus.ts';
 import type { MemoryQueueHub } from '../../control/queue/memory-queue.ts';
 import type { Database } from '../../control/store/database.ts';
 import type { DatabaseClock } from '../../control/store/database-clock.ts';
 import type { EventStore } from '../../control/store/unit.ts';
-import type { ChildFigures } from '../child-of-up.ts';
 
 /** What dispatch uses of store, queue and bus, beside the event store. */
 export type DispatchPorts = Pick<DispatchParts, 'outbox' | 'leases' | 'timers' | 'queue' | 'bus'>;
@@ -23,7 +23,7 @@ export interface ControlOptions {
   readonly progress: (what: string) => void;
   readonly signal?: AbortSignal;
   /** How the children of this process are, for `status`. */
-  readonly children?: () => readonly ChildFigures[];
+  readonly children?: () => readonly ChildView[];
   /** Told of the open database with its tables, before anything stands on it, e.g. to make it fail in tests. */
   readonly onDatabase?: (database: Database) => void;
   /** Wraps the store, e.g. with faults in tests. */

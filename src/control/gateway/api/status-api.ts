@@ -17,12 +17,15 @@ import { ownerOf } from '../principal.ts';
 import type { Sessions } from '../sessions.ts';
 import { noticesOf } from './notices.ts';
 
+/** A program that `up` keeps running beside the control plane. */
 export interface ChildView {
   readonly name: string;
+  /** Whether it has said that it is ready, and has not ended since. */
   readonly running: boolean;
   /** How often it ended though nobody asked it to. */
   readonly ends: number;
   readonly lastEnd?: { readonly at: number; readonly why: string };
+  /** 0 where it is not known. */
   readonly residentBytes: number;
   /** What it should serve and does not, each with why. */
   readonly missing?: readonly string[];
