@@ -2,7 +2,8 @@
 # Compares proto/ with the last release (the nearest tag v*), else with main; on main itself, with the last commit.
 # Fails if a client built from that would no longer be understood. Works in a worktree and changes nothing.
 # Before the first release a new baseline may begin: scripts/breaking-baseline names the decision record that says why, and the
-# change that names another one brings that record with it. From the next change on the check holds again.
+# change that names another one brings that record with it. From the next change on the check holds again. Where a record
+# takes several changes, each brings a part of it: the file names `RECORD#N`, and the heading `## Part N` comes with the change.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 cd -- "$root"
@@ -31,11 +32,20 @@ fi
 
 baseline=$(cat scripts/breaking-baseline 2>/dev/null || true)
 if [ -z "$released" ] && [ -n "$baseline" ] && [ "$(git show "$ref:scripts/breaking-baseline" 2>/dev/null || true)" != "$baseline" ]; then
-  if [ -f "$baseline" ] && ! git cat-file -e "$ref:$baseline" 2>/dev/null; then
+  record=${baseline%%#*}
+  part=${baseline#"$record"}
+  heading="^## Part ${part#?}\$"
+  new=false
+  if [ -z "$part" ]; then
+    if [ -f "$record" ] && ! git cat-file -e "$ref:$record" 2>/dev/null; then new=true; fi
+  elif grep -q "$heading" "$record" 2>/dev/null && ! git show "$ref:$record" 2>/dev/null | grep -q "$heading"; then
+    new=true
+  fi
+  if "$new"; then
     echo "breaking changes: a new baseline begins here, see $baseline" >&2
     exit 0
   fi
-  echo "breaking changes: $baseline begins no new baseline: it must be a decision record that $ref does not have" >&2
+  echo "breaking changes: $baseline begins no new baseline: it must be a decision record, or a part of one, that $ref does not have" >&2
   exit 1
 fi
 

@@ -10,7 +10,7 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import { FsService } from '../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { RetrievalService } from '../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { WebService } from '../gen/bowline/capability/web/v1/web_pb.ts';
-import { StatusService } from '../gen/bowline/control/v1/fleet_service_pb.ts';
+import { StatusService } from '../gen/bowline/control/v1/status_service_pb.ts';
 import { residentMb } from '../test/support/resident-memory.ts';
 import { Stack } from '../test/support/stack.ts';
 

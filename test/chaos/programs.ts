@@ -3,7 +3,7 @@ import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
-import { DeviceService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { homePaths } from '../../src/base/home.ts';
 import type { SlowModel } from '../support/slow-model.ts';

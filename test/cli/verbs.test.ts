@@ -14,8 +14,10 @@ import {
 } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { OutputStream, ShellService } from '../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
-import { DeviceService, StatusService, WorkerPoolService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { RunSchema, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
+import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { EgressSchema, JobState, OutcomeSchema, RunState, TextChunkSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus as HealthStatus } from '../../gen/grpc/health/v1/health_pb.ts';
@@ -351,7 +353,7 @@ test('devices, workers and conversations are listed, and keys are made', async (
         made.push(name, ttl?.seconds);
         return { token: 'bwj_token', expireTime: timestampFromMs(1_700_000_000_000) };
       },
-      removeDevice: ({ id }) => {
+      deleteDevice: ({ id }) => {
         made.push(`removed ${id}`);
         return { id, name: '厨房' };
       },

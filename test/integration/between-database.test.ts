@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { StatusService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
 import { Secret } from '../../src/base/secret.ts';
 import { openDatabase } from '../../src/control/store/database.ts';
 import { eventually, TestControl } from '../support/control-plane.ts';

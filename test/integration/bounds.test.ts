@@ -1,7 +1,7 @@
 // Peers that read slowly, ask for much or hold much: what waits for them is bounded, and nothing of it is lost.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FsService, ReadResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { DeviceService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { newId } from '../../src/base/ids.ts';

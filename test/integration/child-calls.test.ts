@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { EmbedResponseSchema, EmbedService } from '../../gen/bowline/capability/embed/v1/embed_pb.ts';
 import { LlmService, Role } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { RetrievalService, SearchResponseSchema } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
-import { WorkerPoolService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';

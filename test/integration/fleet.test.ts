@@ -2,13 +2,11 @@
 // nobody is not made, and counts have no end.
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { FsService } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import {
-  AuditService,
-  DeviceService,
-  StatusService,
-  WorkerPoolService,
-} from '../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { AuditService } from '../../gen/bowline/control/v1/audit_service_pb.ts';
+import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
+import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { JobState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { eventually, refusal, refusalOf, TestControl } from '../support/control-plane.ts';
 import { FakeEdge } from '../support/fake-edge.ts';
@@ -34,7 +32,7 @@ test('a removed device: its session ends, its open calls are unknown, its key is
   await edge.call();
 
   const devices = control.client(DeviceService);
-  expect(await devices.removeDevice({ id: 'kitchen' })).toMatchObject({ id: device.device, name: 'kitchen' });
+  expect(await devices.deleteDevice({ id: 'kitchen' })).toMatchObject({ id: device.device, name: 'kitchen' });
   expect(refusalOf((await edge.ended)!).reason).toMatch(/DEVICE_SUSPENDED|NOT_FOUND/);
   await eventually(async () => {
     const { run: now } = await control.client(RunService).getRun({ id: run });
@@ -42,7 +40,7 @@ test('a removed device: its session ends, its open calls are unknown, its key is
   });
   expect((await devices.listDevices({})).devices).toEqual([]);
   expect(await refusal(devices.getDevice({ id: device.device }))).toMatchObject({ reason: 'NOT_FOUND' });
-  expect(await refusal(devices.removeDevice({ id: 'kitchen' }))).toMatchObject({ reason: 'NOT_FOUND' });
+  expect(await refusal(devices.deleteDevice({ id: 'kitchen' }))).toMatchObject({ reason: 'NOT_FOUND' });
   const call = control.client(FsService).read({ path: 'a' }, { headers: { 'bowline-device': 'kitchen' } });
   expect(await refusal(call)).toMatchObject({ reason: 'NOT_FOUND' });
 
@@ -61,8 +59,8 @@ test('a removed device: its session ends, its open calls are unknown, its key is
 test('one tenant cannot remove the device of another, and learns nothing', async () => {
   const device = await control.device();
   const foreign = control.client(DeviceService, control.ownerKeys.get('other'));
-  expect(await refusal(foreign.removeDevice({ id: device.device }))).toMatchObject({ reason: 'NOT_FOUND' });
-  expect(await refusal(foreign.removeDevice({ id: device.name }))).toMatchObject({ reason: 'NOT_FOUND' });
+  expect(await refusal(foreign.deleteDevice({ id: device.device }))).toMatchObject({ reason: 'NOT_FOUND' });
+  expect(await refusal(foreign.deleteDevice({ id: device.name }))).toMatchObject({ reason: 'NOT_FOUND' });
   expect((await control.client(DeviceService).getDevice({ id: device.device })).device?.name).toBe(device.name);
 });
 

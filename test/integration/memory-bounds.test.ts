@@ -7,8 +7,10 @@ import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-no
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { WriteRequestSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { ChatRequestSchema, Role } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
-import { DeviceService, StatusService, WorkerPoolService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { WatchRunRequestSchema } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
+import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { ConnectRequestSchema, HelloSchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import type { JobAssignment } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import { newId } from '../../src/base/ids.ts';

@@ -13,15 +13,13 @@ import {
 } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { LlmService, Role } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { RunResponseSchema, ShellService } from '../../gen/bowline/capability/shell/v1/shell_pb.ts';
+import { AuditService } from '../../gen/bowline/control/v1/audit_service_pb.ts';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
-import {
-  AuditService,
-  DeviceService,
-  RegistryService,
-  StatusService,
-  WorkerPoolService,
-} from '../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
+import { RegistryService } from '../../gen/bowline/control/v1/registry_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
+import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { EdgeService } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { EnrollmentService } from '../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { JobState, RunState, SizeClass } from '../../gen/bowline/run/v1/run_pb.ts';

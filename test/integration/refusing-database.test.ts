@@ -3,7 +3,7 @@
 import { createClient } from '@connectrpc/connect';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { StatusService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../gen/grpc/health/v1/health_pb.ts';
 import { Secret } from '../../src/base/secret.ts';

@@ -2,7 +2,7 @@
 // old Hello changes nothing. And one that finds itself superseded by itself comes back.
 import type { ClientBase } from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { DeviceService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';

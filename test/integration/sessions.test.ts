@@ -2,8 +2,9 @@
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ReadResponseSchema, WriteResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { DeviceService, WorkerPoolService } from '../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { JobAssignmentSchema } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import { newId } from '../../src/base/ids.ts';

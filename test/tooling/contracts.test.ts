@@ -119,6 +119,20 @@ test('before the first release a new decision record begins a new baseline, once
   space.write(second, 'Why again.\n');
   expect(npm(space, 'breaking')).toMatchObject({ status: 0, output: expect.stringContaining(second) });
 
+  // A record in parts: each part that comes with a change serves once.
+  space.git('add', 'docs');
+  space.git('commit', '--quiet', '-m', 'Decide again');
+  space.write('scripts/breaking-baseline', `${second}#2\n`);
+  expect(npm(space, 'breaking')).toMatchObject({
+    status: 1,
+    output: expect.stringContaining('begins no new baseline'),
+  });
+  space.write(second, 'Why again.\n\n## Part 2\n\nAnd why once more.\n');
+  expect(npm(space, 'breaking')).toMatchObject({ status: 0, output: expect.stringContaining(`${second}#2`) });
+  space.git('add', 'docs');
+  space.git('commit', '--quiet', '-m', 'Add the second part');
+  expect(npm(space, 'breaking')).toMatchObject({ status: 1 });
+
   space.git('tag', 'v0.1.0');
   expect(npm(space, 'breaking')).toMatchObject({ status: 100, output: expect.stringContaining('"text"') });
 });

@@ -5,7 +5,7 @@ import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { ReadResponseSchema } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { PongSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
-import { DeviceService } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
 import {
   type ConnectRequest,
   ConnectRequestSchema,

@@ -1,7 +1,7 @@
 // Many edges that are connected and say nothing but heartbeats, each on a connection of its own, as boxes have them.
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
-import { DeviceService } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
 import { FakeEdge } from '../../../test/support/fake-edge.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { openIdle } from '../harness/idle-session.ts';

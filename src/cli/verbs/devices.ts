@@ -1,7 +1,7 @@
 // The verb `devices`: lists the boxes that joined, makes the token with which another one does, takes one back.
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
-import { type Device, DeviceSchema, DeviceService } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { type Device, DeviceSchema, DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
 import { controlUrl } from '../../base/control-url.ts';
 import { AppError } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, type Side, using } from '../client.ts';
@@ -79,7 +79,7 @@ async function remove(io: CliIo, id: string, options: GlobalOptions & { yes?: bo
     throw new AppError('USAGE', { what });
   }
   const { name } = await using(controlSide(io, options), (control) =>
-    control.client(DeviceService).removeDevice({ id }),
+    control.client(DeviceService).deleteDevice({ id }),
   );
   new Printer(io.stderr, io.env).line(`${name} is removed; to come back it joins again: bowline devices join-token`);
 }

@@ -87,7 +87,7 @@ async function list(io: CliIo, options: GlobalOptions & { json?: boolean }): Pro
 async function add(io: CliIo, file: string, options: AddOptions): Promise<void> {
   const descriptorSet = bytesOf(io, file);
   const { plugin } = await using(controlSide(io, options), (control) =>
-    control.client(PluginService).addPlugin({
+    control.client(PluginService).createPlugin({
       descriptorSet,
       effect: EFFECTS[options.effect] ?? Effect.NETWORK,
       idempotent: options.idempotent ?? false,
@@ -101,7 +101,7 @@ async function add(io: CliIo, file: string, options: AddOptions): Promise<void> 
 }
 
 async function remove(io: CliIo, name: string, options: GlobalOptions): Promise<void> {
-  await using(controlSide(io, options), (control) => control.client(PluginService).removePlugin({ package: name }));
+  await using(controlSide(io, options), (control) => control.client(PluginService).deletePlugin({ package: name }));
   new Printer(io.stdout, io.env).line(`removed ${name}`);
 }
 

@@ -7,7 +7,7 @@ import {
   type GetStatusResponse as ControlStatus,
   GetStatusResponseSchema as ControlStatusSchema,
   StatusService,
-} from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
+} from '../../../gen/bowline/control/v1/status_service_pb.ts';
 import { GetStatusResponseSchema as EdgeStatusSchema, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';

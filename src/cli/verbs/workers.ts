@@ -1,6 +1,10 @@
 // The verb `workers`: lists those that are connected, and makes keys for more. (`worker` runs one.)
 import { Command, Option } from 'commander';
-import { type Worker, WorkerPoolService, WorkerSchema } from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import {
+  type Worker,
+  WorkerPoolService,
+  WorkerSchema,
+} from '../../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';

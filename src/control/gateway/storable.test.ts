@@ -2,18 +2,16 @@ import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
 import { reflect } from '@bufbuild/protobuf/reflect';
 import { expect, test } from 'vitest';
 import { SearchRequestSchema } from '../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import { ApprovalService } from '../../../gen/bowline/control/v1/approval_service_pb.ts';
+import { AuditService } from '../../../gen/bowline/control/v1/audit_service_pb.ts';
 import { ConversationService } from '../../../gen/bowline/control/v1/conversation_service_pb.ts';
-import {
-  ApprovalService,
-  AuditService,
-  DeviceService,
-  RegistryService,
-  StatusService,
-  UsageService,
-  WorkerPoolService,
-} from '../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import { DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
 import { PluginService } from '../../../gen/bowline/control/v1/plugin_service_pb.ts';
+import { RegistryService } from '../../../gen/bowline/control/v1/registry_service_pb.ts';
 import { RunService } from '../../../gen/bowline/control/v1/run_service_pb.ts';
+import { StatusService } from '../../../gen/bowline/control/v1/status_service_pb.ts';
+import { UsageService } from '../../../gen/bowline/control/v1/usage_service_pb.ts';
+import { WorkerPoolService } from '../../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { EnrollmentService } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { mustBeStorable } from './storable.ts';
 

@@ -15,14 +15,14 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/control/v1/plugin_service.proto.
  */
 export const file_bowline_control_v1_plugin_service: GenFile = /*@__PURE__*/
-  fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvcGx1Z2luX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSKRAQoQQWRkUGx1Z2luUmVxdWVzdBIjCg5kZXNjcmlwdG9yX3NldBgBIAEoDEILukgIegYQARiAgEASMwoGZWZmZWN0GAIgASgOMhkuYm93bGluZS5wb2xpY3kudjEuRWZmZWN0Qgi6SAWCAQIQARISCgppZGVtcG90ZW50GAMgASgIEg8KB3RydXN0ZWQYBCABKAgiPwoRQWRkUGx1Z2luUmVzcG9uc2USKgoGcGx1Z2luGAEgASgLMhouYm93bGluZS5jb250cm9sLnYxLlBsdWdpbiIUChJMaXN0UGx1Z2luc1JlcXVlc3QiQgoTTGlzdFBsdWdpbnNSZXNwb25zZRIrCgdwbHVnaW5zGAEgAygLMhouYm93bGluZS5jb250cm9sLnYxLlBsdWdpbiIyChNSZW1vdmVQbHVnaW5SZXF1ZXN0EhsKB3BhY2thZ2UYASABKAlCCrpIB3IFEAEYgAEiFgoUUmVtb3ZlUGx1Z2luUmVzcG9uc2UizAEKBlBsdWdpbhIPCgdwYWNrYWdlGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSDwoHbWV0aG9kcxgDIAMoCRIpCgZlZmZlY3QYBCABKA4yGS5ib3dsaW5lLnBvbGljeS52MS5FZmZlY3QSEgoKaWRlbXBvdGVudBgFIAEoCBIPCgd0cnVzdGVkGAYgASgIEg4KBmRpZ2VzdBgHIAEoDBIvCgt1cGRhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAyrAIKDVBsdWdpblNlcnZpY2USWAoJQWRkUGx1Z2luEiQuYm93bGluZS5jb250cm9sLnYxLkFkZFBsdWdpblJlcXVlc3QaJS5ib3dsaW5lLmNvbnRyb2wudjEuQWRkUGx1Z2luUmVzcG9uc2USXgoLTGlzdFBsdWdpbnMSJi5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdFBsdWdpbnNSZXF1ZXN0GicuYm93bGluZS5jb250cm9sLnYxLkxpc3RQbHVnaW5zUmVzcG9uc2USYQoMUmVtb3ZlUGx1Z2luEicuYm93bGluZS5jb250cm9sLnYxLlJlbW92ZVBsdWdpblJlcXVlc3QaKC5ib3dsaW5lLmNvbnRyb2wudjEuUmVtb3ZlUGx1Z2luUmVzcG9uc2ViBnByb3RvMw", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvcGx1Z2luX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSKUAQoTQ3JlYXRlUGx1Z2luUmVxdWVzdBIjCg5kZXNjcmlwdG9yX3NldBgBIAEoDEILukgIegYQARiAgEASMwoGZWZmZWN0GAIgASgOMhkuYm93bGluZS5wb2xpY3kudjEuRWZmZWN0Qgi6SAWCAQIQARISCgppZGVtcG90ZW50GAMgASgIEg8KB3RydXN0ZWQYBCABKAgiQgoUQ3JlYXRlUGx1Z2luUmVzcG9uc2USKgoGcGx1Z2luGAEgASgLMhouYm93bGluZS5jb250cm9sLnYxLlBsdWdpbiIUChJMaXN0UGx1Z2luc1JlcXVlc3QiQgoTTGlzdFBsdWdpbnNSZXNwb25zZRIrCgdwbHVnaW5zGAEgAygLMhouYm93bGluZS5jb250cm9sLnYxLlBsdWdpbiIyChNEZWxldGVQbHVnaW5SZXF1ZXN0EhsKB3BhY2thZ2UYASABKAlCCrpIB3IFEAEYgAEiFgoURGVsZXRlUGx1Z2luUmVzcG9uc2UizAEKBlBsdWdpbhIPCgdwYWNrYWdlGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSDwoHbWV0aG9kcxgDIAMoCRIpCgZlZmZlY3QYBCABKA4yGS5ib3dsaW5lLnBvbGljeS52MS5FZmZlY3QSEgoKaWRlbXBvdGVudBgFIAEoCBIPCgd0cnVzdGVkGAYgASgIEg4KBmRpZ2VzdBgHIAEoDBIvCgt1cGRhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAytQIKDVBsdWdpblNlcnZpY2USYQoMQ3JlYXRlUGx1Z2luEicuYm93bGluZS5jb250cm9sLnYxLkNyZWF0ZVBsdWdpblJlcXVlc3QaKC5ib3dsaW5lLmNvbnRyb2wudjEuQ3JlYXRlUGx1Z2luUmVzcG9uc2USXgoLTGlzdFBsdWdpbnMSJi5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdFBsdWdpbnNSZXF1ZXN0GicuYm93bGluZS5jb250cm9sLnYxLkxpc3RQbHVnaW5zUmVzcG9uc2USYQoMRGVsZXRlUGx1Z2luEicuYm93bGluZS5jb250cm9sLnYxLkRlbGV0ZVBsdWdpblJlcXVlc3QaKC5ib3dsaW5lLmNvbnRyb2wudjEuRGVsZXRlUGx1Z2luUmVzcG9uc2ViBnByb3RvMw", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
- * Request of AddPlugin.
+ * Request of CreatePlugin.
  *
- * @generated from message bowline.control.v1.AddPluginRequest
+ * @generated from message bowline.control.v1.CreatePluginRequest
  */
-export type AddPluginRequest = Message<"bowline.control.v1.AddPluginRequest"> & {
+export type CreatePluginRequest = Message<"bowline.control.v1.CreatePluginRequest"> & {
   /**
    * A serialized google.protobuf.FileDescriptorSet with all imports, as `buf build --as-file-descriptor-set` or
    * `protoc --include_imports --descriptor_set_out` write it. It holds one service outside of `bowline`, `google`, `grpc`
@@ -55,18 +55,18 @@ export type AddPluginRequest = Message<"bowline.control.v1.AddPluginRequest"> & 
 };
 
 /**
- * Describes the message bowline.control.v1.AddPluginRequest.
- * Use `create(AddPluginRequestSchema)` to create a new message.
+ * Describes the message bowline.control.v1.CreatePluginRequest.
+ * Use `create(CreatePluginRequestSchema)` to create a new message.
  */
-export const AddPluginRequestSchema: GenMessage<AddPluginRequest> = /*@__PURE__*/
+export const CreatePluginRequestSchema: GenMessage<CreatePluginRequest> = /*@__PURE__*/
   messageDesc(file_bowline_control_v1_plugin_service, 0);
 
 /**
- * Response of AddPlugin.
+ * Response of CreatePlugin.
  *
- * @generated from message bowline.control.v1.AddPluginResponse
+ * @generated from message bowline.control.v1.CreatePluginResponse
  */
-export type AddPluginResponse = Message<"bowline.control.v1.AddPluginResponse"> & {
+export type CreatePluginResponse = Message<"bowline.control.v1.CreatePluginResponse"> & {
   /**
    * The plugin.
    *
@@ -76,10 +76,10 @@ export type AddPluginResponse = Message<"bowline.control.v1.AddPluginResponse"> 
 };
 
 /**
- * Describes the message bowline.control.v1.AddPluginResponse.
- * Use `create(AddPluginResponseSchema)` to create a new message.
+ * Describes the message bowline.control.v1.CreatePluginResponse.
+ * Use `create(CreatePluginResponseSchema)` to create a new message.
  */
-export const AddPluginResponseSchema: GenMessage<AddPluginResponse> = /*@__PURE__*/
+export const CreatePluginResponseSchema: GenMessage<CreatePluginResponse> = /*@__PURE__*/
   messageDesc(file_bowline_control_v1_plugin_service, 1);
 
 /**
@@ -119,11 +119,11 @@ export const ListPluginsResponseSchema: GenMessage<ListPluginsResponse> = /*@__P
   messageDesc(file_bowline_control_v1_plugin_service, 3);
 
 /**
- * Request of RemovePlugin.
+ * Request of DeletePlugin.
  *
- * @generated from message bowline.control.v1.RemovePluginRequest
+ * @generated from message bowline.control.v1.DeletePluginRequest
  */
-export type RemovePluginRequest = Message<"bowline.control.v1.RemovePluginRequest"> & {
+export type DeletePluginRequest = Message<"bowline.control.v1.DeletePluginRequest"> & {
   /**
    * Its package.
    *
@@ -133,25 +133,25 @@ export type RemovePluginRequest = Message<"bowline.control.v1.RemovePluginReques
 };
 
 /**
- * Describes the message bowline.control.v1.RemovePluginRequest.
- * Use `create(RemovePluginRequestSchema)` to create a new message.
+ * Describes the message bowline.control.v1.DeletePluginRequest.
+ * Use `create(DeletePluginRequestSchema)` to create a new message.
  */
-export const RemovePluginRequestSchema: GenMessage<RemovePluginRequest> = /*@__PURE__*/
+export const DeletePluginRequestSchema: GenMessage<DeletePluginRequest> = /*@__PURE__*/
   messageDesc(file_bowline_control_v1_plugin_service, 4);
 
 /**
- * Response of RemovePlugin.
+ * Response of DeletePlugin.
  *
- * @generated from message bowline.control.v1.RemovePluginResponse
+ * @generated from message bowline.control.v1.DeletePluginResponse
  */
-export type RemovePluginResponse = Message<"bowline.control.v1.RemovePluginResponse"> & {
+export type DeletePluginResponse = Message<"bowline.control.v1.DeletePluginResponse"> & {
 };
 
 /**
- * Describes the message bowline.control.v1.RemovePluginResponse.
- * Use `create(RemovePluginResponseSchema)` to create a new message.
+ * Describes the message bowline.control.v1.DeletePluginResponse.
+ * Use `create(DeletePluginResponseSchema)` to create a new message.
  */
-export const RemovePluginResponseSchema: GenMessage<RemovePluginResponse> = /*@__PURE__*/
+export const DeletePluginResponseSchema: GenMessage<DeletePluginResponse> = /*@__PURE__*/
   messageDesc(file_bowline_control_v1_plugin_service, 5);
 
 /**
@@ -233,16 +233,16 @@ export const PluginSchema: GenMessage<Plugin> = /*@__PURE__*/
  */
 export const PluginService: GenService<{
   /**
-   * Adds a plugin, or replaces the contract of one by a compatible or another one. From then on keys can be made for its
+   * Creates a plugin, or replaces the contract of one by a compatible or another one. From then on keys can be made for its
    * package, its methods can be called through the mesh, and workers serve it that were built from exactly this contract.
    * Errors: PLUGIN_INVALID, PLUGIN_TAKEN.
    *
-   * @generated from rpc bowline.control.v1.PluginService.AddPlugin
+   * @generated from rpc bowline.control.v1.PluginService.CreatePlugin
    */
-  addPlugin: {
+  createPlugin: {
     methodKind: "unary";
-    input: typeof AddPluginRequestSchema;
-    output: typeof AddPluginResponseSchema;
+    input: typeof CreatePluginRequestSchema;
+    output: typeof CreatePluginResponseSchema;
   },
   /**
    * Lists the plugins of the tenant by package.
@@ -255,14 +255,14 @@ export const PluginService: GenService<{
     output: typeof ListPluginsResponseSchema;
   },
   /**
-   * Takes a plugin away. Runs keep their history; its workers are refused from their next session on.
+   * Deletes a plugin. Runs keep their history; its workers are refused from their next session on.
    *
-   * @generated from rpc bowline.control.v1.PluginService.RemovePlugin
+   * @generated from rpc bowline.control.v1.PluginService.DeletePlugin
    */
-  removePlugin: {
+  deletePlugin: {
     methodKind: "unary";
-    input: typeof RemovePluginRequestSchema;
-    output: typeof RemovePluginResponseSchema;
+    input: typeof DeletePluginRequestSchema;
+    output: typeof DeletePluginResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bowline_control_v1_plugin_service, 0);

@@ -2,11 +2,9 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { durationMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import type {
-  DeviceService,
-  RegistryService,
-  WorkerPoolService,
-} from '../../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import type { DeviceService } from '../../../../gen/bowline/control/v1/device_service_pb.ts';
+import type { RegistryService } from '../../../../gen/bowline/control/v1/registry_service_pb.ts';
+import type { WorkerPoolService } from '../../../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { ManifestSchema } from '../../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { Effect } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import { AppError } from '../../../base/errors.ts';
@@ -67,7 +65,7 @@ export function deviceApi(parts: {
       const adopted = await parts.devices.adopt(device, principalName(owner));
       return { device: view(await parts.devices.find(owner.tenant, id)), adopted };
     },
-    async removeDevice({ id }, context) {
+    async deleteDevice({ id }, context) {
       const owner = ownerOf(context);
       const by = principalName(owner);
       const device = await parts.devices.find(owner.tenant, id);

@@ -10,7 +10,7 @@ import { ownerOf } from '../principal.ts';
 
 export function pluginApi(plugins: Plugins): ServiceImpl<typeof PluginService> {
   return {
-    async addPlugin({ descriptorSet, effect, idempotent, trusted }, context) {
+    async createPlugin({ descriptorSet, effect, idempotent, trusted }, context) {
       const owner = ownerOf(context);
       const wanted = {
         tenant: owner.tenant,
@@ -26,7 +26,7 @@ export function pluginApi(plugins: Plugins): ServiceImpl<typeof PluginService> {
       await plugins.refresh();
       return { plugins: plugins.ofTenant(tenant).map(view) };
     },
-    async removePlugin({ package: name }, context) {
+    async deletePlugin({ package: name }, context) {
       const owner = ownerOf(context);
       if (await plugins.remove(owner.tenant, name, principalName(owner))) return {};
       throw new AppError('NOT_FOUND', { kind: 'plugin' });

@@ -1,12 +1,10 @@
 // Status, approvals, usage and audit of the public API.
 import { durationFromMs, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import type {
-  ApprovalService,
-  AuditService,
-  StatusService,
-  UsageService,
-} from '../../../../gen/bowline/control/v1/fleet_service_pb.ts';
+import type { ApprovalService } from '../../../../gen/bowline/control/v1/approval_service_pb.ts';
+import type { AuditService } from '../../../../gen/bowline/control/v1/audit_service_pb.ts';
+import type { StatusService } from '../../../../gen/bowline/control/v1/status_service_pb.ts';
+import type { UsageService } from '../../../../gen/bowline/control/v1/usage_service_pb.ts';
 import type { TurnFigures } from '../../../base/turn-watch.ts';
 import { BUILD } from '../../../base/version.ts';
 import { turnsOf } from '../../../contract/turns.ts';
