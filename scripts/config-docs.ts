@@ -7,7 +7,7 @@ import { OTHER_NAMES } from '../src/base/env-names.ts';
 import type { NumberSetting, Setting, SettingTable } from '../src/base/settings/setting.ts';
 import { fallbackText, fileVariant, shapeText } from '../src/base/settings/setting-text.ts';
 import { CONTROL_TABLE, SETTINGS } from '../src/control/settings.ts';
-import { WORKER_TABLE } from '../src/worker/settings.ts';
+import { WORKER_TABLE } from '../src/worker/program/settings.ts';
 
 /** The whole page. */
 export function configurationPage(): string {

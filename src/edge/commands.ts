@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { controlUrl } from '../base/control-url.ts';
 import { AppError } from '../base/errors.ts';
 import { expandHome, homeFolder } from '../base/home.ts';
-import { deviceName } from './join.ts';
+import { deviceName } from './identity/join.ts';
 
 export interface EdgeOptions {
   readonly home: string;

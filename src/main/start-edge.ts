@@ -3,7 +3,7 @@ import { homePaths } from '../base/home.ts';
 import { lockHome } from '../base/home-lock.ts';
 import { newId } from '../base/ids.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
-import { loadEdgeConfig } from '../edge/config.ts';
+import { loadEdgeConfig } from '../edge/config/edge-config.ts';
 import { ShareResolver } from '../edge/grants/share-resolver.ts';
 import { ConversationSummaries } from '../edge/index/conversation-summaries.ts';
 import { ownerKey } from '../edge/local/owner-key.ts';

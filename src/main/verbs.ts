@@ -100,7 +100,7 @@ export const VERBS: readonly Verb[] = [
       const { controlVerb, recoverVerb } = await import('../control/commands.ts');
       const { runControl } = await import('./control.ts');
       const { runRecover } = await import('./recover.ts');
-      const { settingNames } = await import('../worker/settings.ts');
+      const { settingNames } = await import('../worker/program/settings.ts');
       const beside = { names: settingNames() };
       return (program, io) => {
         const start: StartControl = (home, config) => runControl(home, config, programIo(io));
@@ -114,7 +114,7 @@ export const VERBS: readonly Verb[] = [
     name: 'worker',
     summary: 'serve models to a control plane',
     load: async () => {
-      const { registerWorkerCommand } = await import('../worker/commands.ts');
+      const { registerWorkerCommand } = await import('../worker/program/commands.ts');
       const { settingNames } = await import('../control/settings.ts');
       return (program, io) => registerWorkerCommand(program, io, { names: settingNames() });
     },
@@ -122,7 +122,7 @@ export const VERBS: readonly Verb[] = [
   {
     name: 'models',
     summary: 'choose the models that a worker offers',
-    load: async () => (await import('../worker/commands.ts')).registerModelsCommand,
+    load: async () => (await import('../worker/program/commands.ts')).registerModelsCommand,
   },
   {
     name: 'journal',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
 import type { JournalCheck } from '../cli/verbs/journal.ts';
-import { readIdentity } from '../edge/identity.ts';
+import { readIdentity } from '../edge/identity/identity.ts';
 import { journalIdIn, otherJournal } from '../edge/journal/known-journal.ts';
 import { ARCHIVE_FOLDER } from '../edge/journal/ledger-archive.ts';
 import { nodeFs } from '../edge/journal/node-fs.ts';

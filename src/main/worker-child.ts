@@ -11,9 +11,9 @@ import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
 import type { Logger } from '../base/logger.ts';
 import { fromFailure } from '../contract/errors.ts';
-import { SERVABLE } from '../worker/capabilities.ts';
-import { FAILED, FOUND, type Handed, MISSING } from '../worker/handed.ts';
-import { SETTINGS, type WorkerSettings } from '../worker/settings.ts';
+import { SERVABLE } from '../worker/program/capabilities.ts';
+import { FAILED, FOUND, type Handed, MISSING } from '../worker/program/handed.ts';
+import { SETTINGS, type WorkerSettings } from '../worker/program/settings.ts';
 import { workerEnvironment } from './child-environment.ts';
 import { type ChildOfUp, startChild } from './child-of-up.ts';
 

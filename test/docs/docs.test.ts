@@ -5,8 +5,8 @@ import { expect, test } from 'vitest';
 import { configurationPage, withLimits } from '../../scripts/config-docs.ts';
 import { isOtherName } from '../../src/base/env-names.ts';
 import { settingNames } from '../../src/control/settings.ts';
-import { DEFAULT_LIMITS } from '../../src/edge/config.ts';
-import { settingNames as workerNames } from '../../src/worker/settings.ts';
+import { DEFAULT_LIMITS } from '../../src/edge/config/edge-config.ts';
+import { settingNames as workerNames } from '../../src/worker/program/settings.ts';
 
 const PAGES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md')];
 const read = (page: string): string => readFileSync(page, 'utf8');

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import { newDeviceKeys, readIdentity, writeIdentity } from '../../src/edge/identity.ts';
+import { newDeviceKeys, readIdentity, writeIdentity } from '../../src/edge/identity/identity.ts';
 import { startEdge } from '../../src/main/start-edge.ts';
 import { verifyOffline } from '../../src/main/verify-offline.ts';
 import { tempHome } from './support/edge-parts.ts';

@@ -11,7 +11,7 @@ import {
 import { UsageSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import { ChildResultSchema, WorkResponseSchema } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import { AppError } from '../../src/base/errors.ts';
-import type { HandlerContext } from '../../src/worker/handler.ts';
+import type { HandlerContext } from '../../src/worker/kit/handler.ts';
 import type { ScriptedSession } from '../support/scripted-control.ts';
 import { CHAT, finish, piece, start, stopAll } from '../support/worker-loop.ts';
 import { type Fuzz, type Random, randomOf } from './fuzz.ts';

@@ -27,19 +27,19 @@ import { pinText } from '../../src/base/pin.ts';
 import { controlAddress, knownPins } from '../../src/cli/control-address.ts';
 import { rawPublicKey } from '../../src/contract/tool-call.ts';
 import { readOrCreateSecret } from '../../src/control/identity/secret-file.ts';
-import { loadEdgeConfig } from '../../src/edge/config.ts';
+import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
 import {
   newDeviceKeys,
   readIdentity,
   readPendingJoin,
   writeIdentity,
   writePendingJoin,
-} from '../../src/edge/identity.ts';
+} from '../../src/edge/identity/identity.ts';
 import { ConversationSummaries } from '../../src/edge/index/conversation-summaries.ts';
 import { ownerKey } from '../../src/edge/local/owner-key.ts';
 import { InHand } from '../../src/edge/runner/in-hand.ts';
-import { workerKey, controlAddress as workersControl } from '../../src/worker/control-address.ts';
-import { readModels } from '../../src/worker/models.ts';
+import { readModels } from '../../src/worker/models/models.ts';
+import { workerKey, controlAddress as workersControl } from '../../src/worker/program/control-address.ts';
 
 const URL_THERE = 'http://127.0.0.1:7700';
 

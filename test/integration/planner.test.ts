@@ -21,9 +21,9 @@ import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { Secret } from '../../src/base/secret.ts';
-import { defineHandler, type Handler } from '../../src/worker/handler.ts';
-import { grpcConnector } from '../../src/worker/transport.ts';
-import { WorkLoop } from '../../src/worker/work-loop.ts';
+import { defineHandler, type Handler } from '../../src/worker/kit/handler.ts';
+import { grpcConnector } from '../../src/worker/loop/transport.ts';
+import { WorkLoop } from '../../src/worker/loop/work-loop.ts';
 import { eventually, TestControl } from '../support/control-plane.ts';
 import type { EdgeStream } from '../support/fake-edge.ts';
 

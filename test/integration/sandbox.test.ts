@@ -9,8 +9,8 @@ import {
 } from '../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import { workerSettings } from '../../src/worker/config.ts';
-import { type RunningWorker, startWorker } from '../../src/worker/start-worker.ts';
+import { workerSettings } from '../../src/worker/program/config.ts';
+import { type RunningWorker, startWorker } from '../../src/worker/program/start-worker.ts';
 import { whyNotIsolated } from '../support/bubblewrap.ts';
 import { eventually, refusal, TestControl } from '../support/control-plane.ts';
 

@@ -12,11 +12,11 @@ import {
 } from '../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { ggufEmbedder } from '../../src/worker/handlers/embed/gguf/gguf-embedder.ts';
+import { llamaEmbedding } from '../../src/worker/handlers/embed/gguf/llama-embedding.ts';
 import { fittingDriver } from '../../src/worker/handlers/llm/fitting-driver.ts';
 import { ggufDriver, ggufRoom } from '../../src/worker/handlers/llm/gguf/gguf-driver.ts';
+import { loneContext } from '../../src/worker/kit/lone-context.ts';
 import { Llama } from '../../src/worker/llama/llama.ts';
-import { llamaEmbedding } from '../../src/worker/llama/llama-embedding.ts';
-import { loneContext } from '../../src/worker/lone-context.ts';
 import { GGUF, LLAMA_FOLDER, llamaProblem } from '../support/llama.ts';
 
 const problem = llamaProblem();

@@ -14,7 +14,7 @@ import { AppError } from '../../src/base/errors.ts';
 import { Secret } from '../../src/base/secret.ts';
 import { checkedDriver } from '../../src/worker/handlers/llm/checked-driver.ts';
 import { providerDriver } from '../../src/worker/handlers/llm/providers/provider-driver.ts';
-import { loneContext } from '../../src/worker/lone-context.ts';
+import { loneContext } from '../../src/worker/kit/lone-context.ts';
 
 let server: LLMock;
 beforeEach(async () => {

@@ -7,10 +7,10 @@ import { expect, test } from 'vitest';
 import { IngestRequestSchema, SearchRequestSchema } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import { workerSettings } from '../../src/worker/config.ts';
 import { openEmbed } from '../../src/worker/handlers/embed/open-embed.ts';
 import { openRetrieval } from '../../src/worker/handlers/retrieval/open-retrieval.ts';
-import { loneContext } from '../../src/worker/lone-context.ts';
+import { loneContext } from '../../src/worker/kit/lone-context.ts';
+import { workerSettings } from '../../src/worker/program/config.ts';
 import { makePdf } from '../support/make-pdf.ts';
 
 test('pages of a PDF and text of a page are found; a damaged PDF fails alone', { timeout: 60_000 }, async () => {

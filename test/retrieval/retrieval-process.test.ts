@@ -14,13 +14,13 @@ import { besideEntry } from '../../src/base/beside-entry.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import { workerSettings } from '../../src/worker/config.ts';
 import { openEmbed } from '../../src/worker/handlers/embed/open-embed.ts';
 import { openRetrieval } from '../../src/worker/handlers/retrieval/open-retrieval.ts';
 import { Cutter } from '../../src/worker/handlers/retrieval/passages/cutter.ts';
 import { RETRIEVAL_DEFAULTS } from '../../src/worker/handlers/retrieval/retrieval-settings.ts';
 import { openDatabase } from '../../src/worker/handlers/retrieval/store/open-database.ts';
-import { loneContext } from '../../src/worker/lone-context.ts';
+import { loneContext } from '../../src/worker/kit/lone-context.ts';
+import { workerSettings } from '../../src/worker/program/config.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { RetrievalRig } from '../support/retrieval-rig.ts';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Language, LimitMet } from '../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
-import type { Handler } from '../../src/worker/handler.ts';
+import type { Handler } from '../../src/worker/kit/handler.ts';
 import { whyNotIsolated } from '../support/bubblewrap.ts';
 import { aliveWith, openAsInContainer, openHere, type RunInit, runProgram, sandboxOver } from '../support/sandbox.ts';
 import { WRITE_EVERYWHERE, whatItWrote } from '../support/write-everywhere.ts';

@@ -1,7 +1,7 @@
 // Reads docker/compose.yaml and the health checks of docker/Dockerfile for tests. Starts nothing.
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { SETTINGS } from '../../src/worker/settings.ts';
+import { SETTINGS } from '../../src/worker/program/settings.ts';
 import type { Manifest } from './kustomize.ts';
 
 /** The default time of a worker's drain, in seconds. */

@@ -30,7 +30,7 @@ import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { rawPublicKey, signToolCall } from '../../src/contract/tool-call.ts';
 import { Allowlist } from '../../src/edge/allowlist/allowlist.ts';
-import { loadEdgeConfig } from '../../src/edge/config.ts';
+import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
 import { Gate } from '../../src/edge/egress/gate.ts';
 import { askEgress } from '../../src/edge/egress/ledger.ts';
 import { Grants, shareGrantOf } from '../../src/edge/grants/grants.ts';

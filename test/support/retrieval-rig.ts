@@ -5,14 +5,14 @@ import { RetrievalService } from '../../gen/bowline/capability/retrieval/v1/retr
 import { systemClock } from '../../src/base/clock.ts';
 import { validate } from '../../src/contract/validate.ts';
 import type { DocumentParser } from '../../src/worker/documents/document.ts';
-import type { HandlerContext } from '../../src/worker/handler.ts';
 import { lexicalEmbedder } from '../../src/worker/handlers/embed/lexical/lexical-embedder.ts';
 import { lexicalVector } from '../../src/worker/handlers/embed/lexical/lexical-vector.ts';
 import { Cutter } from '../../src/worker/handlers/retrieval/passages/cutter.ts';
 import { retrievalHandler } from '../../src/worker/handlers/retrieval/retrieval-handler.ts';
 import { RETRIEVAL_DEFAULTS, type RetrievalSettings } from '../../src/worker/handlers/retrieval/retrieval-settings.ts';
 import type { Database } from '../../src/worker/handlers/retrieval/store/database.ts';
-import { loneContext } from '../../src/worker/lone-context.ts';
+import type { HandlerContext } from '../../src/worker/kit/handler.ts';
+import { loneContext } from '../../src/worker/kit/lone-context.ts';
 import { letterVector } from './letter-vectors.ts';
 
 type Methods = typeof RetrievalService.method;

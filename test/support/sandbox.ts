@@ -9,7 +9,6 @@ import {
 } from '../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import type { Handler, HandlerContext } from '../../src/worker/handler.ts';
 import { findRuntimes } from '../../src/worker/handlers/sandbox/languages.ts';
 import { sandboxHandler } from '../../src/worker/handlers/sandbox/sandbox-handler.ts';
 import { SANDBOX_DEFAULTS, type SandboxSettings } from '../../src/worker/handlers/sandbox/sandbox-settings.ts';
@@ -17,7 +16,8 @@ import { findBubblewrap } from '../../src/worker/isolation/find-bubblewrap.ts';
 import { type Isolation, openIsolation } from '../../src/worker/isolation/open-isolation.ts';
 import { ProcessTree } from '../../src/worker/isolation/process-tree.ts';
 import { runIsolated } from '../../src/worker/isolation/run-isolated.ts';
-import { loneContext } from '../../src/worker/lone-context.ts';
+import type { Handler, HandlerContext } from '../../src/worker/kit/handler.ts';
+import { loneContext } from '../../src/worker/kit/lone-context.ts';
 
 export type RunInit = Omit<MessageInitShape<typeof RunRequestSchema>, '$typeName' | '$unknown'>;
 

@@ -13,15 +13,15 @@ import {
 } from '../../gen/bowline/capability/web/v1/web_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import type { Capability } from '../../src/worker/capability.ts';
 import { openParser } from '../../src/worker/documents/open-parser.ts';
 import { PARSER_DEFAULTS } from '../../src/worker/documents/parser-settings.ts';
-import type { HandlerContext } from '../../src/worker/handler.ts';
 import { assembleWeb } from '../../src/worker/handlers/web/open-web.ts';
 import type { Proxies } from '../../src/worker/handlers/web/proxies.ts';
 import type { Resolve } from '../../src/worker/handlers/web/resolver.ts';
 import { WEB_DEFAULTS, type WebSettings } from '../../src/worker/handlers/web/web-settings.ts';
-import { loneContext } from '../../src/worker/lone-context.ts';
+import type { Capability } from '../../src/worker/kit/capability.ts';
+import type { HandlerContext } from '../../src/worker/kit/handler.ts';
+import { loneContext } from '../../src/worker/kit/lone-context.ts';
 import { LoopbackPolicy } from './loopback-policy.ts';
 
 const LOOPBACK: Resolve = async () => [{ address: '127.0.0.1', family: 4 }];

@@ -12,10 +12,10 @@ import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { Secret } from '../../src/base/secret.ts';
-import { defineHandler, type HandlerContext } from '../../src/worker/handler.ts';
 import { joinText } from '../../src/worker/handlers/llm/join-text.ts';
-import { grpcConnector } from '../../src/worker/transport.ts';
-import { WorkLoop, type WorkLoopOptions } from '../../src/worker/work-loop.ts';
+import { defineHandler, type HandlerContext } from '../../src/worker/kit/handler.ts';
+import { grpcConnector } from '../../src/worker/loop/transport.ts';
+import { WorkLoop, type WorkLoopOptions } from '../../src/worker/loop/work-loop.ts';
 import { ScriptedControl } from './scripted-control.ts';
 
 export const CHAT = 'bowline.capability.llm.v1.LlmService/Chat';

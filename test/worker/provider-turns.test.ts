@@ -13,7 +13,7 @@ import { checkedDriver } from '../../src/worker/handlers/llm/checked-driver.ts';
 import { llmHandler } from '../../src/worker/handlers/llm/llm-handler.ts';
 import { providerDriver } from '../../src/worker/handlers/llm/providers/provider-driver.ts';
 import type { ProviderSettings } from '../../src/worker/handlers/llm/providers/provider-settings.ts';
-import { loneContext } from '../../src/worker/lone-context.ts';
+import { loneContext } from '../../src/worker/kit/lone-context.ts';
 import { withTurnWatch } from '../support/turn-watch.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -8,7 +8,7 @@ import { EMBED_DEFAULTS } from '../../../src/worker/handlers/embed/embed-setting
 import { LEXICAL, lexicalEmbedder } from '../../../src/worker/handlers/embed/lexical/lexical-embedder.ts';
 import { lexicalVector } from '../../../src/worker/handlers/embed/lexical/lexical-vector.ts';
 import { providerEmbedder } from '../../../src/worker/handlers/embed/providers/provider-embedder.ts';
-import { loneContext } from '../../../src/worker/lone-context.ts';
+import { loneContext } from '../../../src/worker/kit/lone-context.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { latencies, type RateArgs, rate } from '../harness/load.ts';
 

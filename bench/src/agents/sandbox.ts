@@ -4,10 +4,10 @@ import { create } from '@bufbuild/protobuf';
 import { Language, RunRequestSchema, type RunResponse } from '../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
-import { workerSettings } from '../../../src/worker/config.ts';
-import type { HandlerContext } from '../../../src/worker/handler.ts';
 import { openSandbox } from '../../../src/worker/handlers/sandbox/open-sandbox.ts';
-import { loneContext } from '../../../src/worker/lone-context.ts';
+import type { HandlerContext } from '../../../src/worker/kit/handler.ts';
+import { loneContext } from '../../../src/worker/kit/lone-context.ts';
+import { workerSettings } from '../../../src/worker/program/config.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { type LatencyArgs, latencies } from '../harness/load.ts';
 

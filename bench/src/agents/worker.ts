@@ -22,7 +22,7 @@ import {
 } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { FrameCounter } from '../../../src/contract/frames.ts';
 import { joinText } from '../../../src/worker/handlers/llm/join-text.ts';
-import { JobOutputs } from '../../../src/worker/job-outputs.ts';
+import { JobOutputs } from '../../../src/worker/loop/job-outputs.ts';
 import { workerHello } from '../../../test/support/fake-worker.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { sharedNow } from '../harness/load.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { AppError } from '../../base/errors.ts';
-import { loadEdgeConfig } from '../config.ts';
+import { loadEdgeConfig } from '../config/edge-config.ts';
 import { Allowlist } from './allowlist.ts';
 import { isSecretName } from './denied.ts';
 

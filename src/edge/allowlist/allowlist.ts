@@ -2,7 +2,8 @@
 import { dirname, relative } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { formOf, sameName } from '../../base/same-name.ts';
-import { contains, type EdgeConfig, type ExecuteEntry, type Root, type WriteEntry } from '../config.ts';
+import { contains, type EdgeConfig, type ExecuteEntry, type Root, type WriteEntry } from '../config/edge-config.ts';
+import { conflictOf } from '../config/write-or-run.ts';
 import { matchArgv } from './argv-template.ts';
 import { denials, type PathDenials } from './denied.ts';
 import { type DeniedPath, deniedBelow } from './denied-below.ts';
@@ -11,7 +12,6 @@ import { inRoot, type JudgedPath, judgePath, refused } from './judge-path.ts';
 import { type Denials, type Opened, openBeneath } from './open-beneath.ts';
 import { type OpenCommand, openCommand, type PlacedCommand } from './open-command.ts';
 import { type OpenFile, openFile, openFolder } from './open-file.ts';
-import { conflictOf } from './write-or-run.ts';
 
 /** A command that matched an entry. */
 export interface AllowedCommand extends PlacedCommand {

@@ -1,7 +1,7 @@
 // Which runs this edge started and has no answer for, with the words of their asks, folded from the journal. A run that is
 // not here (mesh, API, replay) gets nothing that depends on content.
 import type { UserEvent } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { foldText } from '../fold-text.ts';
+import { foldText } from '../../base/fold-text.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 
 /** Different words of a run that may be searched for in files that are not shared. */

@@ -10,11 +10,11 @@ import { sameName } from '../../base/same-name.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import { globFolder, globMatcher } from '../allowlist/glob.ts';
 import { inRoot, isReadableName, type JudgedPath, untellable } from '../allowlist/judge-path.ts';
-import { type EdgeLimits, mostOf } from '../config.ts';
-import { SecretFinder } from '../egress/secret-content.ts';
-import { originOf, readPieces } from '../tools/fs/content.ts';
-import { LineTaker, TextReader } from '../tools/fs/lines.ts';
-import { walk } from '../tools/fs/walk.ts';
+import { type EdgeLimits, mostOf } from '../config/edge-config.ts';
+import { originOf, readPieces } from '../files/content.ts';
+import { LineTaker, TextReader } from '../files/lines.ts';
+import { SecretFinder } from '../files/secret-content.ts';
+import { walk } from '../files/walk.ts';
 
 /** A share as the owner wrote it: an absolute path or glob, or a path with a root's name first; `#L10-L40` for lines. */
 export interface ShareWish {

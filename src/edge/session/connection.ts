@@ -24,7 +24,7 @@ import { toAppError, toFailure } from '../../contract/errors.ts';
 import { FrameCounter } from '../../contract/frames.ts';
 import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
-import type { Identity } from '../identity.ts';
+import type { Identity } from '../identity/identity.ts';
 import type { SessionView, ToolSink } from '../runner/tool-sink.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { type FrameBody, Outbox } from './outbox.ts';

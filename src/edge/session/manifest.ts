@@ -5,7 +5,7 @@ import { Effect, Resource } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { BUILD } from '../../base/version.ts';
 import { servableByEdge } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
-import type { EdgeConfig } from '../config.ts';
+import type { EdgeConfig } from '../config/edge-config.ts';
 
 /** Names only: paths stay on the box. */
 export function edgeManifest(methods: readonly CapabilityMethod[], config: EdgeConfig): Manifest {

@@ -3,8 +3,8 @@ import type { Transport } from '@connectrpc/connect';
 import { dialProven } from '../../contract/channel/dial.ts';
 import { H2Sessions } from '../../contract/h2-sessions.ts';
 import { measuredTransport } from '../../contract/measured-transport.ts';
-import type { Identity } from '../identity.ts';
-import { REJOIN } from '../join.ts';
+import type { Identity } from '../identity/identity.ts';
+import { REJOIN } from '../identity/join.ts';
 
 /** What one frame may hold for a heap of some megabytes; honest ones are far below. */
 const FRAME_BOUNDS = { fields: 50_000, messages: 10_000, numbers: 100_000, 'bytes of text': 4 << 20 };

@@ -4,7 +4,7 @@ import { type Welcome, WelcomeSchema } from '../../../gen/bowline/edge/v1/edge_p
 import { AppError } from '../../base/errors.ts';
 import { check } from '../../contract/check.ts';
 import { SESSION_VERSIONS } from '../../contract/versions.ts';
-import type { Identity } from '../identity.ts';
+import type { Identity } from '../identity/identity.ts';
 
 /** Throws SIGNING_KEY_CHANGED, VERSION_UNSUPPORTED, FRAME_MALFORMED. */
 export function checkWelcome(welcome: Welcome, identity: Identity): void {

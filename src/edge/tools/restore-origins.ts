@@ -2,7 +2,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import { type RunResponse, RunResponseSchema } from '../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
-import type { ExecuteEntry } from '../config.ts';
+import type { ExecuteEntry } from '../config/edge-config.ts';
 import type { Origins } from '../egress/origins.ts';
 import { commandGrant, programName } from './shell/command-grant.ts';
 

@@ -3,9 +3,9 @@ import { controlUrl } from '../../base/control-url.ts';
 import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
 import { proxyFor } from '../../base/proxies.ts';
-import type { EdgeConfig } from '../../edge/config.ts';
-import { type Identity, readIdentity } from '../../edge/identity.ts';
-import { join as joinControl } from '../../edge/join.ts';
+import type { EdgeConfig } from '../../edge/config/edge-config.ts';
+import { type Identity, readIdentity } from '../../edge/identity/identity.ts';
+import { join as joinControl } from '../../edge/identity/join.ts';
 import type { StartEdge } from './options.ts';
 
 /**

@@ -1,5 +1,5 @@
 // The parser's settings as they stand among those of the worker.
-import type { WorkerSettings } from '../settings.ts';
+import type { WorkerSettings } from '../program/settings.ts';
 import { PARSER_DEFAULTS, type ParserSettings } from './parser-settings.ts';
 
 export const parserSettings = (all: WorkerSettings): ParserSettings => ({

@@ -5,7 +5,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type FileInfo, FileInfoSchema, FileKind } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import type { Allowlist } from '../../allowlist/allowlist.ts';
-import { sizeClassOf } from '../../egress/size-class.ts';
+import { sizeClassOf } from '../../files/size-class.ts';
 import { mediaTypeOf } from './media-type.ts';
 
 /** @param realPath where it really is, links followed */

@@ -5,7 +5,7 @@ import { FileKind, FsService, WriteMode } from '../../../../gen/bowline/capabili
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 import { globMatcher } from '../../allowlist/glob.ts';
-import { LineSplitter, LineTaker } from './lines.ts';
+import { LineSplitter, LineTaker } from '../../files/lines.ts';
 
 const { read, write, list, stat, search } = FsService.method;
 const WRITE = 'allow:\n  write: [{path: DIR/docs/out.txt, confirm: never}]\n';

@@ -9,11 +9,11 @@ import {
 import { AppError } from '../../../base/errors.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
 import type { FileOrigin } from '../../egress/origins.ts';
+import { originOf, readPieces } from '../../files/content.ts';
+import { LineTaker } from '../../files/lines.ts';
 import type { Cover, LineRange } from '../../grants/grants.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
-import { originOf, readPieces } from './content.ts';
 import { fileInfo } from './file-info.ts';
-import { LineTaker } from './lines.ts';
 
 export function readTool(parts: ToolParts): EdgeTool {
   return {

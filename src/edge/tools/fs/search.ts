@@ -12,20 +12,20 @@ import {
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { foldText } from '../../../base/fold-text.ts';
 import { globMatcher } from '../../allowlist/glob.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
 import type { FileOrigin } from '../../egress/origins.ts';
-import { SecretFinder } from '../../egress/secret-content.ts';
-import { foldText } from '../../fold-text.ts';
+import { originOf, readPieces } from '../../files/content.ts';
+import { SecretFinder } from '../../files/secret-content.ts';
+import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files/walk.ts';
 import type { Cover } from '../../grants/grants.ts';
 import type { TermsVerdict } from '../../grants/own-runs.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
-import { originOf, readPieces } from './content.ts';
 import { fileInfo } from './file-info.ts';
 import { noteUnreadable, startsOf, walkBudget } from './list.ts';
 import { LineFinder, type LineHit, WordFinder } from './term-search.ts';
-import { compareNames, type WalkBudget, type WalkEntry, walk } from './walk.ts';
 
 const DEFAULT_PAGE = 50;
 const MAX_PAGE = 200;

@@ -2,8 +2,8 @@
 import { create } from '@bufbuild/protobuf';
 import { FsService, type StatRequest, StatResponseSchema } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { grantedOrigin } from '../../files/content.ts';
 import type { EdgeTool, ToolParts } from '../tool.ts';
-import { grantedOrigin } from './content.ts';
 import { fileInfo } from './file-info.ts';
 
 export function statTool(parts: ToolParts): EdgeTool {

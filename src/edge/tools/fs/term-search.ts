@@ -1,6 +1,6 @@
 // Finds words in text that comes in pieces. Pure; linear in the text, and what is kept is bounded.
-import { foldText } from '../../fold-text.ts';
-import { LineSplitter, TextReader } from './lines.ts';
+import { foldText } from '../../../base/fold-text.ts';
+import { LineSplitter, TextReader } from '../../files/lines.ts';
 
 /** Which of some words a text holds. */
 export class WordFinder {

@@ -1,7 +1,7 @@
 // The name of a standing permission in config.yaml, as it stands in the ledger.
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import type { ExecuteEntry } from '../../config.ts';
+import type { ExecuteEntry } from '../../config/edge-config.ts';
 
 /** Changes when the command's words change, so that an old answer is not covered by another entry. */
 export function commandGrant(entry: Pick<ExecuteEntry, 'argv'>): string {

@@ -3,7 +3,7 @@ import { realpath } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type { Allowlist } from '../../allowlist/allowlist.ts';
 import type { OpenCommand, OpenPath } from '../../allowlist/open-command.ts';
-import { contains, type ExecuteEntry } from '../../config.ts';
+import { contains, type ExecuteEntry } from '../../config/edge-config.ts';
 import type { Program } from './find-program.ts';
 import { isSystem } from './system-view.ts';
 

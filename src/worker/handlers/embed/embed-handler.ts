@@ -9,7 +9,7 @@ import {
 } from '../../../../gen/bowline/capability/embed/v1/embed_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
-import { defineHandler, type Handler, type HandlerContext } from '../../handler.ts';
+import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import { Batcher, type BatchOrder } from './batcher.ts';
 import type { Embedder } from './embedder.ts';
 import { VectorCache } from './vector-cache.ts';

@@ -1,11 +1,11 @@
 // Opens the capability `embed`: the embeddings of models.yaml and the built-in one behind one handler.
 import { homePaths } from '../../../base/home.ts';
-import type { Capability, CapabilityParts } from '../../capability.ts';
-import { embedModels } from '../../embedding-models.ts';
+import type { Capability, CapabilityParts } from '../../kit/capability.ts';
 import { findLlama } from '../../llama/llama.ts';
-import { needsLlama, readModels } from '../../models.ts';
-import type { WorkerSettings } from '../../settings.ts';
+import { needsLlama, readModels } from '../../models/models.ts';
+import type { WorkerSettings } from '../../program/settings.ts';
 import { embedHandler } from './embed-handler.ts';
+import { embedModels } from './embed-models.ts';
 import type { EmbedSettings } from './embed-settings.ts';
 
 /** Throws CONFIG_INVALID for a models.yaml that cannot be used, LLAMA_MISSING where it names GGUF files that nothing can run. */

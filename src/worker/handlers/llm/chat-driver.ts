@@ -1,7 +1,7 @@
 // The port between the llm handler and whatever answers: the built-in rules or a provider. Drivers never retry.
 import type { ChatRequest, ChatResponse } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import type { ModelInfo } from '../../../../gen/bowline/common/v1/common_pb.ts';
-import type { HandlerContext } from '../../handler.ts';
+import type { HandlerContext } from '../../kit/handler.ts';
 
 export interface ChatDriver {
   /** Who answers, as shown to people. */

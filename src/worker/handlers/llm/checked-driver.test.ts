@@ -10,7 +10,7 @@ import {
   FinishReason,
   Role,
 } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
-import { loneContext } from '../../lone-context.ts';
+import { loneContext } from '../../kit/lone-context.ts';
 import { checkedDriver } from './checked-driver.ts';
 import { RULES_INFO } from './rules/rules-driver.ts';
 import { textOf } from './rules/transcript.ts';

@@ -8,7 +8,7 @@ import {
   FinishReason,
 } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { AppError } from '../../../base/errors.ts';
-import type { HandlerContext } from '../../handler.ts';
+import type { HandlerContext } from '../../kit/handler.ts';
 import type { ChatDriver } from './chat-driver.ts';
 import { JUDGED_CHARS, ruleOfConfidence } from './confidence.ts';
 import { askedFor, checkedOutput, outputSchema } from './output-schema.ts';

@@ -10,8 +10,8 @@ import {
   Role,
 } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { AppError } from '../../../base/errors.ts';
-import { loneContext } from '../../lone-context.ts';
-import { estimateTokens } from './estimate-tokens.ts';
+import { loneContext } from '../../kit/lone-context.ts';
+import { estimateTokens } from '../../kit/providers/estimate-tokens.ts';
 import { fitContext } from './fit-context.ts';
 import { fittingDriver } from './fitting-driver.ts';
 import { RULES_INFO } from './rules/rules-driver.ts';

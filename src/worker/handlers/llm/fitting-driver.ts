@@ -2,9 +2,9 @@
 // finds it too long. What was left out is told in the finish.
 import type { ChatRequest, ChatResponse } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { AppError } from '../../../base/errors.ts';
-import type { HandlerContext } from '../../handler.ts';
+import type { HandlerContext } from '../../kit/handler.ts';
+import { estimateTokens } from '../../kit/providers/estimate-tokens.ts';
 import type { ChatDriver } from './chat-driver.ts';
-import { estimateTokens } from './estimate-tokens.ts';
 import { fitContext, textsOf } from './fit-context.ts';
 
 /** Tokens kept for an answer whose length nobody said; never more than a quarter of the context. */

@@ -7,7 +7,7 @@ import {
   LlmService,
 } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { AppError } from '../../../base/errors.ts';
-import { defineHandler, type Handler, type HandlerContext } from '../../handler.ts';
+import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import type { ChatDriver } from './chat-driver.ts';
 import { joinText } from './join-text.ts';
 

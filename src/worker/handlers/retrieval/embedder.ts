@@ -1,7 +1,7 @@
 // Has texts embedded by a worker that serves it, in batches that its contract takes, and sees to it that one model made them all.
 import { EmbedService, Purpose } from '../../../../gen/bowline/capability/embed/v1/embed_pb.ts';
 import { AppError } from '../../../base/errors.ts';
-import type { HandlerContext } from '../../handler.ts';
+import type { HandlerContext } from '../../kit/handler.ts';
 import type { CollectionModel } from './store/put-document.ts';
 
 /** One call: so many that vectors of 8,192 numbers, the most there are, fit into the result of a job; bytes that keep the frame small. */

@@ -10,7 +10,7 @@ import {
 import { AppError } from '../../../base/errors.ts';
 import { toAppError } from '../../../contract/errors.ts';
 import type { DocumentParser } from '../../documents/document.ts';
-import type { HandlerContext } from '../../handler.ts';
+import type { HandlerContext } from '../../kit/handler.ts';
 import { cleanCut, cleanRead, mustBeKeepable } from './clean-text.ts';
 import { readDocument } from './documents/read-document.ts';
 import { embed } from './embedder.ts';

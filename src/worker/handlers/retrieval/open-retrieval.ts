@@ -1,9 +1,9 @@
 // Opens the capability `retrieval`: its database, and what reads and cuts documents.
 import { join } from 'node:path';
 import { AppError } from '../../../base/errors.ts';
-import type { Capability, CapabilityParts } from '../../capability.ts';
 import { openParser } from '../../documents/open-parser.ts';
 import { parserSettings } from '../../documents/parser-of-settings.ts';
+import type { Capability, CapabilityParts } from '../../kit/capability.ts';
 import { LazyParser, type OpenParser } from './documents/lazy-parser.ts';
 import { Cutter } from './passages/cutter.ts';
 import { retrievalHandler } from './retrieval-handler.ts';

@@ -7,7 +7,7 @@ import {
   ReEmbedResponseSchema,
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { AppError } from '../../../base/errors.ts';
-import type { HandlerContext } from '../../handler.ts';
+import type { HandlerContext } from '../../kit/handler.ts';
 import { embed } from './embedder.ts';
 import { embeddedText } from './passages/embedded-text.ts';
 import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';

@@ -17,7 +17,7 @@ import {
   StoredDocumentSchema,
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import type { DocumentParser } from '../../documents/document.ts';
-import { defineHandler, type Handler, type HandlerContext } from '../../handler.ts';
+import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import { formsOf, mustBeName } from './clean-text.ts';
 import { Ingest } from './ingest.ts';
 import type { Cutter } from './passages/cutter.ts';

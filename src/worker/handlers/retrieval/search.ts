@@ -12,7 +12,7 @@ import {
 import { AppError } from '../../../base/errors.ts';
 import { fixedLimit } from '../../../base/fixed-limit.ts';
 import { toAppError } from '../../../contract/errors.ts';
-import type { HandlerContext } from '../../handler.ts';
+import type { HandlerContext } from '../../kit/handler.ts';
 import { cleanText, mustBeName } from './clean-text.ts';
 import { embed } from './embedder.ts';
 import { type Fused, fuse, type RankedList } from './fuse.ts';

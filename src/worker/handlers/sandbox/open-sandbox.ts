@@ -1,7 +1,8 @@
 // Opens the capability `sandbox`: isolation that was tried here, and the interpreters that are there.
-import type { Capability, CapabilityParts } from '../../capability.ts';
+
 import { openIsolation } from '../../isolation/open-isolation.ts';
-import type { WorkerSettings } from '../../settings.ts';
+import type { Capability, CapabilityParts } from '../../kit/capability.ts';
+import type { WorkerSettings } from '../../program/settings.ts';
 import { findRuntimes } from './languages.ts';
 import { sandboxHandler } from './sandbox-handler.ts';
 import { SANDBOX_DEFAULTS, type SandboxSettings } from './sandbox-settings.ts';

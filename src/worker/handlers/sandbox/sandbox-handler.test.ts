@@ -13,9 +13,9 @@ import { aliveWith, openHere, type RunInit, runProgram, sandboxOver } from '../.
 import { systemClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/logger.ts';
 import { validate } from '../../../contract/validate.ts';
-import { workerSettings } from '../../config.ts';
-import type { Handler, HandlerContext } from '../../handler.ts';
-import { loneContext } from '../../lone-context.ts';
+import type { Handler, HandlerContext } from '../../kit/handler.ts';
+import { loneContext } from '../../kit/lone-context.ts';
+import { workerSettings } from '../../program/config.ts';
 import { openSandbox } from './open-sandbox.ts';
 
 type Run = (request: object, context: HandlerContext) => AsyncIterable<RunResponse>;

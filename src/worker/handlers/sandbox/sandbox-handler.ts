@@ -11,9 +11,9 @@ import {
 } from '../../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
-import { defineHandler, type Handler, type HandlerContext } from '../../handler.ts';
 import type { IsolatedEnd, MetLimit } from '../../isolation/isolated-spec.ts';
 import type { Isolation } from '../../isolation/open-isolation.ts';
+import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import type { Runtimes } from './languages.ts';
 import { type LeftFiles, leftFiles } from './left-files.ts';
 import { OutputPieces } from './output-pieces.ts';

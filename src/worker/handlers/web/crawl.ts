@@ -11,7 +11,7 @@ import {
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { DocumentParser } from '../../documents/document.ts';
-import type { HandlerContext } from '../../handler.ts';
+import type { HandlerContext } from '../../kit/handler.ts';
 import { Frontier, type Waiting } from './frontier.ts';
 import { type ReadPage, readPage } from './read-page.ts';
 import type { Resource, WebClient } from './web-client.ts';

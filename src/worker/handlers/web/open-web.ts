@@ -1,10 +1,10 @@
 // Opens the capability `web`: puts its parts together from its settings.
 import type { Clock } from '../../../base/clock.ts';
-import type { Capability, CapabilityParts } from '../../capability.ts';
 import type { DocumentParser } from '../../documents/document.ts';
 import { openParser } from '../../documents/open-parser.ts';
 import { parserSettings } from '../../documents/parser-of-settings.ts';
-import type { WorkerSettings } from '../../settings.ts';
+import type { Capability, CapabilityParts } from '../../kit/capability.ts';
+import type { WorkerSettings } from '../../program/settings.ts';
 import { AddressPolicy } from './address-policy.ts';
 import { guardedAgent } from './guarded-agent.ts';
 import { HostTurns } from './host-turns.ts';

@@ -7,7 +7,7 @@ import {
   WebService,
 } from '../../../../gen/bowline/capability/web/v1/web_pb.ts';
 import { AppError } from '../../../base/errors.ts';
-import { defineHandler, type Handler, type HandlerContext } from '../../handler.ts';
+import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import { type CrawlParts, crawl } from './crawl.ts';
 import { readPage } from './read-page.ts';
 import { type SearchParts, search } from './search.ts';

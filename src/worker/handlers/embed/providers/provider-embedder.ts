@@ -5,11 +5,11 @@ import { Purpose } from '../../../../../gen/bowline/capability/embed/v1/embed_pb
 import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/common/v1/common_pb.ts';
 import type { Clock } from '../../../../base/clock.ts';
 import { AppError } from '../../../../base/errors.ts';
-import { estimateTokens } from '../../llm/estimate-tokens.ts';
-import { boundedFetch } from '../../llm/providers/bounded-fetch.ts';
-import { isLocal } from '../../llm/providers/local-address.ts';
-import { Patience } from '../../llm/providers/patience.ts';
-import { providerError } from '../../llm/providers/provider-error.ts';
+import { boundedFetch } from '../../../kit/providers/bounded-fetch.ts';
+import { estimateTokens } from '../../../kit/providers/estimate-tokens.ts';
+import { isLocal } from '../../../kit/providers/local-address.ts';
+import { Patience } from '../../../kit/providers/patience.ts';
+import { providerError } from '../../../kit/providers/provider-error.ts';
 import type { EmbedSettings } from '../embed-settings.ts';
 import type { Embedded, Embedder } from '../embedder.ts';
 import { fitText } from '../fit-text.ts';

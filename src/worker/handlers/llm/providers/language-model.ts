@@ -2,7 +2,7 @@
 import type { LanguageModel } from 'ai';
 import type { Clock } from '../../../../base/clock.ts';
 import { AppError } from '../../../../base/errors.ts';
-import { boundedFetch } from './bounded-fetch.ts';
+import { boundedFetch } from '../../../kit/providers/bounded-fetch.ts';
 import { boundedEvents } from './dialect/bounded-events.ts';
 import { type Habits, tolerantFetch } from './dialect/tolerant-fetch.ts';
 import type { ProviderSettings } from './provider-settings.ts';

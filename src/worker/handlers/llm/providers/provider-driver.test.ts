@@ -12,7 +12,7 @@ import { chunk, events, FakeProvider, fail } from '../../../../../test/support/f
 import { systemClock } from '../../../../base/clock.ts';
 import { AppError } from '../../../../base/errors.ts';
 import { Secret } from '../../../../base/secret.ts';
-import { loneContext } from '../../../lone-context.ts';
+import { loneContext } from '../../../kit/lone-context.ts';
 import { providerDriver } from './provider-driver.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 

@@ -12,19 +12,19 @@ import type { Usage } from '../../../../../gen/bowline/run/v1/run_pb.ts';
 import type { Clock } from '../../../../base/clock.ts';
 import { countOf } from '../../../../base/count.ts';
 import { AppError } from '../../../../base/errors.ts';
-import type { HandlerContext } from '../../../handler.ts';
+import type { HandlerContext } from '../../../kit/handler.ts';
+import { estimateTokens } from '../../../kit/providers/estimate-tokens.ts';
+import { isLocal } from '../../../kit/providers/local-address.ts';
+import { Patience } from '../../../kit/providers/patience.ts';
+import { providerError } from '../../../kit/providers/provider-error.ts';
 import type { ChatDriver } from '../chat-driver.ts';
-import { estimateTokens } from '../estimate-tokens.ts';
 import { textsOf } from '../fit-context.ts';
 import { outputSchema } from '../output-schema.ts';
 import { tokenUsage } from '../token-usage.ts';
 import { type Habits, habitsOf } from './dialect/tolerant-fetch.ts';
 import { languageModel, type ModelCall } from './language-model.ts';
-import { isLocal } from './local-address.ts';
 import { confidenceOf, tellsLogprobs } from './logprobs.ts';
-import { Patience } from './patience.ts';
 import { promptOf, toolsOf } from './prompt.ts';
-import { providerError } from './provider-error.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 
 /** A driver for one entry of models.yaml. Nothing is loaded or read before its first call. */

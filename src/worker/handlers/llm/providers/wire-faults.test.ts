@@ -10,8 +10,8 @@ import {
 import { chunk, events, FakeProvider, type Reply } from '../../../../../test/support/fake-provider.ts';
 import { systemClock } from '../../../../base/clock.ts';
 import { Secret } from '../../../../base/secret.ts';
-import { loneContext } from '../../../lone-context.ts';
-import { boundedFetch } from './bounded-fetch.ts';
+import { loneContext } from '../../../kit/lone-context.ts';
+import { boundedFetch } from '../../../kit/providers/bounded-fetch.ts';
 import { providerDriver } from './provider-driver.ts';
 
 let server: FakeProvider;

@@ -3,7 +3,7 @@ import { create, type MessageInitShape, toJsonString } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest';
 import { ChatRequestSchema, type Finish, Role } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { SearchResponseSchema } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
-import { loneContext } from '../../../lone-context.ts';
+import { loneContext } from '../../../kit/lone-context.ts';
 import { rulesDriver } from './rules-driver.ts';
 import { MAX_SUMMARY } from './sum-up.ts';
 

@@ -8,8 +8,8 @@ import {
   FinishReason,
 } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/common/v1/common_pb.ts';
+import { estimateTokens } from '../../../kit/providers/estimate-tokens.ts';
 import type { ChatDriver } from '../chat-driver.ts';
-import { estimateTokens } from '../estimate-tokens.ts';
 import { compose } from './answer.ts';
 import { cutFiles } from './cut-files.ts';
 import { evidenceOf } from './evidence.ts';

@@ -7,7 +7,7 @@ import { chunk, events, FakeProvider, type Reply } from '../../../../../../test/
 import { systemClock } from '../../../../../base/clock.ts';
 import { AppError } from '../../../../../base/errors.ts';
 import { Secret } from '../../../../../base/secret.ts';
-import { loneContext } from '../../../../lone-context.ts';
+import { loneContext } from '../../../../kit/lone-context.ts';
 import { providerDriver } from '../provider-driver.ts';
 
 let server: FakeProvider;

@@ -1,0 +1,304 @@
+// The edge's configuration: config.yaml and flags made into one frozen value. It judges form and places; what the roots
+// and entries then allow is decided in allowlist/.
+import { realpathSync, statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
+import * as v from 'valibot';
+import { type ConfigFile, type ConfigPath, readConfig } from '../../base/config-file.ts';
+import { AppError } from '../../base/errors.ts';
+import { userHome } from '../../base/home.ts';
+import { onDisk, sameName } from '../../base/same-name.ts';
+import { conflictOf } from './write-or-run.ts';
+
+const count = (fallback: number, max: number, min = 1) =>
+  v.optional(v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max)), fallback);
+
+/** The most that a limit can be set to. */
+export function mostOf(name: keyof EdgeLimits): number {
+  const [, , , most] = limitEntries[name].wrapped.pipe;
+  return most.requirement;
+}
+
+/** Every limit of the edge with its default; bytes and counts unless the name says otherwise. */
+const limitEntries = {
+  /** Tool calls at once. */
+  parallel: count(4, 64),
+  /** Tool calls that wait for one of those places; more are refused as EDGE_BUSY. */
+  queue: count(64, 1024, 0),
+  /** Idempotency keys of calls with an effect that are remembered while they have not expired; those that have make room. */
+  tool_calls: count(65_536, 1_000_000),
+  /** Longest time between a tool call's arrival and its expiry, in hours. */
+  call_hours: count(24, 24 * 7),
+  /** Most text of one Read. */
+  read_bytes: count(256 << 10, 3 << 20),
+  /** Largest file that is opened for its content. */
+  file_bytes: count(4 << 20, 64 << 20),
+  /** Most files and folders that one List or Search looks at. */
+  walk_entries: count(20_000, 1_000_000),
+  /** Deepest folder that List and Search go into. */
+  walk_depth: count(32, 256),
+  /** Most bytes that one Search reads. */
+  search_bytes: count(64 << 20, 1 << 30),
+  /** Longest time of one Search in milliseconds; what was found until then is the result. */
+  search_ms: count(3_000, 60_000),
+  /** Longest time of a command in seconds. */
+  command_seconds: count(60, 86_400),
+  /** Most output of a command that is kept; the rest is dropped and the exit says so. */
+  command_output_bytes: count(256 << 10, 2 << 20),
+  /** Processes and threads of a command at once. */
+  command_processes: count(64, 4096, 2),
+  /** Private memory of one process of a command. */
+  command_memory_bytes: count(1 << 30, 2 ** 40, 16 << 20),
+  /** All that a command writes in bubblewrap; it lies in memory. Without bubblewrap: one file. */
+  command_disk_bytes: count(64 << 20, 2 ** 36, 1 << 20),
+  /** Most files of one share. */
+  share_files: count(2_000, 2_000),
+  /** Most bytes of one share; twice as many may leave under it, because a model may read a file again. */
+  share_bytes: count(16 << 20, 256 << 20),
+  /** Longest life of a share in minutes. */
+  share_minutes: count(15, 15),
+  /** Asks that wait for an answer; more are refused. */
+  asks: count(256, 4096),
+  /** Largest frame that the edge takes or sends. */
+  frame_bytes: count(4 << 20, 64 << 20, 64 << 10),
+  /** All segments of the journal together. */
+  journal_bytes: count(64 << 20, 1 << 30, 8 << 20),
+  /** The archive of the ledger: the lines of what was pruned from the journal. What happens at its limit: `ledger_full`. */
+  ledger_bytes: count(256 << 20, 2 ** 36, 16 << 20),
+} as const;
+
+/** A word of a program or of its environment: the system ends it at the first NUL. */
+const word = v.pipe(
+  v.string(),
+  v.check((text) => !text.includes('\0'), 'a NUL character cannot be handed to a program'),
+);
+
+const confirm = v.picklist(['never', 'always']);
+
+const schema = v.strictObject({
+  /** Name of the device; default: the name of the machine. */
+  name: v.optional(
+    v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'use lower-case letters, digits and hyphens')),
+  ),
+  /** URL of the control plane. */
+  control: v.optional(v.pipe(v.string(), v.url())),
+  /** Labels of the device, for selectors. */
+  labels: v.optional(
+    v.record(v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_-]{0,62}$/)), v.pipe(v.string(), v.maxLength(128))),
+    {},
+  ),
+  allow: v.optional(
+    v.strictObject({
+      /** Folders (or single files) that may be read. */
+      read: v.optional(v.array(v.pipe(v.string(), v.minLength(1)))),
+      // Patterns below the allowed folders, e.g. `.github` or `docs/.config/app.toml`; secret files stay denied.
+      /** What begins with a dot and may be read all the same. */
+      hidden: v.optional(v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(512))), v.maxLength(64)), []),
+      /** Files that may be written. Without `confirm: never` an entry waits for approvals, which this version lacks. */
+      write: v.optional(v.array(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)), confirm }))),
+      /** Commands that may be run, word by word. */
+      execute: v.optional(
+        v.array(
+          v.strictObject({
+            argv: v.pipe(v.array(v.pipe(word, v.minLength(1))), v.minLength(1), v.maxLength(256)),
+            cwd: v.optional(v.string()),
+            confirm,
+            /** Whether what it prints, and how it ended, may leave the box. */
+            output: v.optional(v.picklist(['share', 'withhold']), 'withhold'),
+            /** `none`: the command runs as the edge itself and can reach the home, its keys and its socket. */
+            isolation: v.optional(v.picklist(['auto', 'none']), 'auto'),
+            /** Whether it may use the network. */
+            network: v.optional(v.boolean(), false),
+            /** More files and folders that it sees, read-only, beside the system's programs, its folder and the paths among its words. */
+            read: v.optional(v.array(v.pipe(v.string(), v.minLength(1))), []),
+            /** Whether the caller may give it standard input. */
+            stdin: v.optional(v.boolean(), false),
+            /** Its environment beside PATH and LANG. */
+            env: v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), word), {}),
+          }),
+        ),
+      ),
+    }),
+    {},
+  ),
+  /** First of the 64 user ids that commands of an edge run as root have, one each. */
+  command_uid: count(60_800, 4_000_000_000, 1000),
+  limits: v.optional(v.strictObject(limitEntries), {}),
+  /** When the archive of the ledger is full: `refuse` new work, or `drop_oldest` lines of it. */
+  ledger_full: v.optional(v.picklist(['refuse', 'drop_oldest']), 'refuse'),
+});
+
+export type EdgeLimits = v.InferOutput<typeof schema>['limits'];
+
+/** The limits when nothing is configured. */
+export const DEFAULT_LIMITS: EdgeLimits = Object.freeze(v.parse(v.strictObject(limitEntries), {}));
+
+/** A folder or file whose name comes first in relative paths. */
+export interface Root {
+  readonly name: string;
+  /** As it was configured, absolute and normalised, each name in the form that the disk has. */
+  readonly path: string;
+  /** The same without symbolic links. */
+  readonly realPath: string;
+  /** False for a file that may only be written. */
+  readonly readable: boolean;
+}
+
+/** A file that may be written. Its folder existed when the configuration was read. */
+export interface WriteEntry {
+  readonly realPath: string;
+  readonly confirm: 'never' | 'always';
+}
+
+/** A command that may be run. */
+export interface ExecuteEntry {
+  readonly argv: readonly string[];
+  /** Real path; undefined: the caller chooses among the allowed folders. */
+  readonly cwd: string | undefined;
+  readonly confirm: 'never' | 'always';
+  readonly output: 'share' | 'withhold';
+  readonly isolation: 'auto' | 'none';
+  readonly network: boolean;
+  /** Real paths. */
+  readonly read: readonly string[];
+  readonly stdin: boolean;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface EdgeConfig {
+  readonly name: string | undefined;
+  readonly control: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly roots: readonly Root[];
+  /** Patterns of what begins with a dot and may be read. */
+  readonly hidden: readonly string[];
+  readonly write: readonly WriteEntry[];
+  readonly execute: readonly ExecuteEntry[];
+  readonly commandUid: number;
+  readonly limits: EdgeLimits;
+  /** What happens when the archive of the ledger is full. */
+  readonly ledgerFull: 'refuse' | 'drop_oldest';
+}
+
+/**
+ * Reads config.yaml (a missing one counts as empty) and adds `allow` from the command line to what may be read.
+ * @throws CONFIG_INVALID with line and column; USAGE for a path of the command line that does not exist
+ */
+export function loadEdgeConfig(file: string, options: { allow?: readonly string[]; cwd?: string } = {}): EdgeConfig {
+  const config = readConfig(file, schema);
+  const { name, control, labels, allow, command_uid: commandUid, limits, ledger_full: ledgerFull } = config.value;
+  const readable = [
+    ...(allow.read ?? []).map((path, i) => placeOf(config, path, ['allow', 'read', i])),
+    ...(options.allow ?? []).map((path) => flagPlace(path, options.cwd ?? process.cwd())),
+  ];
+  const write = (allow.write ?? []).map((entry, i) => ({
+    confirm: entry.confirm,
+    ...newFile(config, entry.path, ['allow', 'write', i, 'path']),
+  }));
+  const execute = (allow.execute ?? []).map((entry, i): ExecuteEntry => {
+    const at: ConfigPath = ['allow', 'execute', i];
+    const cwd = entry.cwd === undefined ? undefined : placeOf(config, entry.cwd, [...at, 'cwd']).realPath;
+    const argv = entry.argv.map((each, n) => (isAbsolute(each) ? formOnDisk(config, each, [...at, 'argv', n]) : each));
+    const problem = conflictOf(
+      { argv, cwd },
+      write.map((w) => w.realPath),
+    );
+    if (problem) config.fail(at, problem);
+    const read = entry.read.map((path, j) => placeOf(config, path, [...at, 'read', j]).realPath);
+    return { ...entry, argv, cwd, read };
+  });
+  const roots = nameRoots([
+    ...readable.map((place) => ({ ...place, readable: true })),
+    ...write
+      .filter((w) => !readable.some((r) => contains(r.realPath, w.realPath)))
+      .map((w) => ({ ...w, readable: false })),
+  ]);
+  return Object.freeze({
+    name,
+    control,
+    labels,
+    roots,
+    hidden: allow.hidden ?? [],
+    write: write.map(({ realPath, confirm }) => ({ realPath, confirm })),
+    execute,
+    commandUid,
+    limits,
+    ledgerFull,
+  });
+}
+
+/** Whether `path` is `folder` or lies below it. Both normalised. */
+export function contains(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
+}
+
+interface Place {
+  readonly path: string;
+  readonly realPath: string;
+}
+
+function placeOf(config: ConfigFile<unknown>, text: string, at: ConfigPath): Place {
+  const path = absolute(config, text, at);
+  try {
+    return placeAt(path);
+  } catch (error) {
+    const why = error instanceof AppError ? error.message : 'does not exist or cannot be read';
+    return config.fail(at, `\`${text}\`: ${why}`);
+  }
+}
+
+/** Throws when nothing is there; NAME_AMBIGUOUS, LIMIT_EXCEEDED. */
+function placeAt(path: string): Place {
+  const there = onDisk(path) ?? path;
+  return { path: there, realPath: realpathSync(there) };
+}
+
+/** A file that need not exist yet, in a folder that must. */
+function newFile(config: ConfigFile<unknown>, text: string, at: ConfigPath): Place {
+  const asked = absolute(config, text, at);
+  const path = formOnDisk(config, asked, at);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    config.fail(at, `\`${text}\` is a folder; name each file`);
+  const folder = placeOf(config, dirname(path), at);
+  return { path, realPath: join(folder.realPath, basename(path)) };
+}
+
+/** A path in the form that the disk has, where it has it. */
+function formOnDisk(config: ConfigFile<unknown>, path: string, at: ConfigPath): string {
+  try {
+    return onDisk(path) ?? path;
+  } catch (error) {
+    if (error instanceof AppError) return config.fail(at, `\`${path}\`: ${error.message}`);
+    throw error;
+  }
+}
+
+function absolute(config: ConfigFile<unknown>, text: string, at: ConfigPath): string {
+  const path = text === '~' || text.startsWith('~/') ? join(userHome(process.env), text.slice(1)) : text;
+  if (!isAbsolute(path)) config.fail(at, `\`${text}\` must be absolute or begin with \`~/\``);
+  return trim(normalize(path));
+}
+
+function flagPlace(text: string, cwd: string): Place {
+  const path = trim(isAbsolute(text) ? normalize(text) : join(cwd, text));
+  try {
+    return placeAt(path);
+  } catch (cause) {
+    const why = cause instanceof AppError ? cause.message : 'this does not exist or cannot be read';
+    throw new AppError('USAGE', { what: `--allow ${text}: ${why}` }, { cause });
+  }
+}
+
+const trim = (path: string): string => (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path);
+
+/** The last part of the path, with `-2` and so on where two are the same. Repeated places count once. */
+function nameRoots(places: readonly (Place & { readable: boolean })[]): Root[] {
+  const roots: Root[] = [];
+  for (const { path, realPath, readable } of places) {
+    if (roots.some((root) => root.realPath === realPath)) continue;
+    const base = basename(path) || 'root';
+    let name = base;
+    for (let n = 2; roots.some((root) => sameName(root.name, name)); n++) name = `${base}-${n}`;
+    roots.push({ name, path, realPath, readable });
+  }
+  return roots;
+}

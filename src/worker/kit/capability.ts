@@ -1,0 +1,32 @@
+// What a capability brings to a worker: its handler, and what a worker says of itself because of it.
+import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Labels } from '../loop/manifest.ts';
+import type { WorkerSettings } from '../program/settings.ts';
+import type { Handler } from './handler.ts';
+import type { Env } from './key-ref.ts';
+
+/** What a capability may use to open. */
+export interface CapabilityParts {
+  readonly home: string;
+  readonly env: Env;
+  /** All settings of the worker, frozen; a capability reads those of its own group. */
+  readonly settings: WorkerSettings;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** An open capability. */
+export interface Capability {
+  readonly handler: Handler;
+  /** Models it offers, the default first. Who runs the first one receives what the worker is given. */
+  readonly models?: readonly ModelInfo[];
+  /** Labels for selectors; those of the command line win. */
+  readonly labels?: Labels;
+  /** Called once after the last job. */
+  close?(): Promise<void>;
+}
+
+/** Opens a capability. Throws what stands in its way (CONFIG_INVALID, SANDBOX_UNAVAILABLE, ...); then the worker does not start. */
+export type OpenCapability = (parts: CapabilityParts) => Promise<Capability>;

@@ -1,0 +1,250 @@
+// One stream to the control plane: Hello and Welcome, frames both ways, heartbeats. It ends once, with or without an
+// error, and never reconnects; what it carries lives in the job table.
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
+import { createClient, type Transport } from '@connectrpc/connect';
+import {
+  DrainSchema,
+  PingSchema,
+  PongSchema,
+  UnimplementedSchema,
+  VersionRangeSchema,
+} from '../../../gen/bowline/common/v1/common_pb.ts';
+import {
+  CreditsSchema,
+  type WorkerHello,
+  WorkerService,
+  type WorkerWelcome,
+  type WorkRequest,
+  WorkRequestSchema,
+  type WorkResponse,
+} from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import type { Clock } from '../../base/clock.ts';
+import { AppError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { toAppError } from '../../contract/errors.ts';
+import { FrameCounter } from '../../contract/frames.ts';
+import { negotiate } from '../../contract/versions.ts';
+import { frameProblem } from './frame-problem.ts';
+import type { JobTable } from './job-table.ts';
+
+/** A transport of its own for each session, so that a half-open connection is never used again. */
+export interface Connection {
+  readonly transport: Transport;
+  /** Closes the connection below it. */
+  close(): void;
+}
+
+export interface SessionDeps {
+  readonly connection: Connection;
+  readonly hello: () => WorkerHello;
+  readonly jobs: JobTable;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long to wait for Welcome, in milliseconds. */
+  readonly welcomeTimeoutMs: number;
+  readonly onWelcome: (welcome: WorkerWelcome) => void;
+  /** The control plane's replica leaves within so many milliseconds. */
+  readonly onLeave: (deadlineMs: number) => void;
+}
+
+type Frame = WorkRequest['frame'];
+
+/** Heartbeats of 0 or less than this are not believed. */
+const MIN_HEARTBEAT_MS = 10;
+
+/** After this long a peer that does not end its half of a finished stream is cut off. */
+const FINISH_MS = 1000;
+
+/** A smaller limit of frames than this is not believed: nothing could be said within it. */
+const LEAST_FRAME_BYTES = 8192;
+
+/** Answers to frames that may wait; more means that the other side floods. */
+const MAX_URGENT = 256;
+
+export class Session {
+  readonly #deps: SessionDeps;
+  readonly #counter = new FrameCounter();
+  readonly #abort = new AbortController();
+  readonly #urgent: Frame[] = [];
+  #welcomed = false;
+  #finished = false;
+  #wake: (() => void) | undefined;
+  readonly #timers = new Map<'welcome' | 'ping' | 'watch' | 'finish', () => void>();
+  #lastSeen = 0;
+  #pings = 0n;
+  /** Bytes of one frame that the other side takes. */
+  #maxFrameBytes = Number.POSITIVE_INFINITY;
+  /** Credits that the other side counts with. */
+  #told = 0;
+
+  constructor(deps: SessionDeps) {
+    this.#deps = deps;
+  }
+
+  /** Runs until either side ends it. Rejects with an AppError that says why, resolves after `finish`. */
+  async run(): Promise<void> {
+    const { connection, jobs, welcomeTimeoutMs } = this.#deps;
+    this.#timer('welcome', welcomeTimeoutMs, () => this.fail(lost('no Welcome came')));
+    jobs.onChange = () => this.#poke();
+    try {
+      const client = createClient(WorkerService, connection.transport);
+      for await (const response of client.work(this.#frames(), { signal: this.#abort.signal })) this.#receive(response);
+      if (!this.#finished) throw lost('the control plane ended the stream');
+    } catch (error) {
+      throw this.#abort.signal.aborted ? toAppError(this.#abort.signal.reason) : toAppError(error, this.#deps.log);
+    } finally {
+      this.#finished = true;
+      jobs.onChange = () => {};
+      jobs.detach();
+      for (const stop of this.#timers.values()) stop();
+      this.#poke();
+      connection.close();
+    }
+  }
+
+  /** Says that the worker leaves within `ms`. */
+  drain(ms: number): void {
+    this.#send({ case: 'drain', value: create(DrainSchema, { deadline: durationFromMs(Math.max(0, ms)) }) });
+  }
+
+  /** Ends the stream properly once everything was sent; the other side then ends its half. */
+  finish(): void {
+    this.#finished = true;
+    this.#poke();
+    // A peer that never ends its half is cut off.
+    this.#timer('finish', FINISH_MS, () => this.fail(lost('the control plane did not end the stream')));
+  }
+
+  /** Ends the stream at once. */
+  fail(error: AppError): void {
+    this.#abort.abort(error);
+    this.#deps.connection.close();
+  }
+
+  async *#frames(): AsyncGenerator<WorkRequest> {
+    yield this.#wrap({ case: 'hello', value: this.#deps.hello() });
+    for (;;) {
+      const frame = this.#next();
+      if (frame) {
+        const problem = frameProblem(frame, this.#maxFrameBytes);
+        if (problem) this.#leaveOut(frame, problem);
+        else yield this.#wrap(frame);
+      } else if (this.#finished || this.#abort.signal.aborted) return;
+      else
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+    }
+  }
+
+  #next(): Frame | undefined {
+    const { jobs } = this.#deps;
+    const urgent = this.#urgent.shift();
+    if (urgent) return urgent;
+    if (!this.#welcomed) return undefined;
+    if (jobs.free !== this.#told) {
+      this.#told = jobs.free;
+      return { case: 'credits', value: create(CreditsSchema, { free: this.#told }) };
+    }
+    return jobs.nextFrame();
+  }
+
+  /** A frame that would end the session, and the next one, and each after it. */
+  #leaveOut(frame: Frame, problem: string): void {
+    const error = new AppError('MESSAGE_REFUSED', { what: frame.case ?? 'frame', problem });
+    this.#deps.log.error('a frame cannot be sent; its job ends', error, { frame: frame.case });
+    this.#deps.jobs.refused(frame, error);
+  }
+
+  #wrap(frame: Frame): WorkRequest {
+    return create(WorkRequestSchema, { header: this.#counter.next(), frame });
+  }
+
+  #receive(response: WorkResponse): void {
+    const { jobs, log } = this.#deps;
+    this.#counter.seen(response.header);
+    this.#lastSeen = this.#deps.clock.monotonic();
+    const { frame } = response;
+    if (frame.case !== 'welcome' && !this.#welcomed) throw lost('the first frame was not Welcome');
+    switch (frame.case) {
+      case 'welcome':
+        this.#welcome(frame.value);
+        break;
+      case 'job':
+        this.#told = Math.max(0, this.#told - 1);
+        jobs.assign(frame.value);
+        break;
+      case 'cancel':
+        jobs.cancel(frame.value);
+        break;
+      case 'resultCommitted':
+        jobs.forget(frame.value.dispatchId);
+        break;
+      case 'childResult':
+        jobs.childResult(frame.value);
+        break;
+      case 'ping':
+        this.#send({ case: 'pong', value: create(PongSchema, { nonce: frame.value.nonce }) });
+        break;
+      case 'pong':
+        break;
+      case 'drain':
+        this.#deps.onLeave(frame.value.deadline ? durationMs(frame.value.deadline) : 0);
+        break;
+      case 'unimplemented':
+        log.warn('the control plane did not know a frame', { seq: Number(frame.value.seq) });
+        break;
+      case undefined:
+        this.#send({ case: 'unimplemented', value: create(UnimplementedSchema, { seq: response.header?.seq ?? 0n }) });
+    }
+  }
+
+  #welcome(welcome: WorkerWelcome): void {
+    const { jobs, onWelcome } = this.#deps;
+    if (this.#welcomed) throw lost('a second Welcome came');
+    negotiate(create(VersionRangeSchema, { min: welcome.version, max: welcome.version }));
+    this.#welcomed = true;
+    this.#timers.get('welcome')?.();
+    for (const id of welcome.drop) jobs.forget(id);
+    this.#maxFrameBytes = Math.max(welcome.limits?.maxFrameBytes || Number.POSITIVE_INFINITY, LEAST_FRAME_BYTES);
+    jobs.attach(welcome.limits?.maxFrameBytes ?? 0);
+    onWelcome(welcome);
+    this.#beat(Math.max(MIN_HEARTBEAT_MS, welcome.heartbeat ? durationMs(welcome.heartbeat) : 10_000));
+    this.#poke();
+  }
+
+  /** Pings each interval; a side that was silent for two intervals is gone. */
+  #beat(interval: number): void {
+    const watch = () => {
+      const silent = this.#deps.clock.monotonic() - this.#lastSeen;
+      if (silent >= 2 * interval) this.fail(lost('the control plane fell silent'));
+      else this.#timer('watch', 2 * interval - silent, watch);
+    };
+    const ping = () => {
+      this.#send({ case: 'ping', value: create(PingSchema, { nonce: ++this.#pings }) });
+      this.#timer('ping', interval, ping);
+    };
+    this.#timer('ping', interval, ping);
+    this.#timer('watch', 2 * interval, watch);
+  }
+
+  #timer(name: 'welcome' | 'ping' | 'watch' | 'finish', ms: number, run: () => void): void {
+    this.#timers.get(name)?.();
+    this.#timers.set(name, this.#deps.clock.after(ms, run));
+  }
+
+  #send(frame: Frame): void {
+    if (this.#urgent.length >= MAX_URGENT) this.fail(lost('answers pile up'));
+    else this.#urgent.push(frame);
+    this.#poke();
+  }
+
+  #poke(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}
+
+const lost = (why: string) => new AppError('SESSION_LOST', { why });

@@ -1,0 +1,211 @@
+// Keeps one session to the control plane alive: connects, says Hello, reconnects with backoff, drains. What the worker
+// serves and where it connects is passed in.
+import { create } from '@bufbuild/protobuf';
+import { type ModelInfo, VersionRangeSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
+import { type WorkerHello, WorkerHelloSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
+import { fullJitter } from '../../base/backoff.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Code } from '../../base/status-codes.ts';
+import { toAppError } from '../../contract/errors.ts';
+import { SESSION_VERSIONS } from '../../contract/versions.ts';
+import type { Handler } from '../kit/handler.ts';
+import { JobTable } from './job-table.ts';
+import { type Labels, manifestOf, servedMethods } from './manifest.ts';
+import { type Connection, Session } from './session.ts';
+import { WORK_LIMITS, type WorkLoopLimits } from './work-limits.ts';
+
+export interface WorkLoopOptions {
+  /** Unique in its pool; jobs show it. */
+  readonly name: string;
+  /** Jobs at once. */
+  readonly slots: number;
+  readonly handlers: readonly Handler[];
+  /** Models it offers, the default first. */
+  readonly models?: readonly ModelInfo[];
+  readonly labels?: Labels;
+  /** Makes the transport of the next session. */
+  readonly connect: () => Connection;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Random id of this start of the process, a UUID. */
+  readonly bootId: string;
+  readonly random?: () => number;
+  readonly limits?: Partial<WorkLoopLimits>;
+}
+
+/** A session that stood this long was no failure to connect. */
+const LASTED_MS = 2000;
+
+/** When a replica leaves: how long jobs may take to end there, and the longest pause before the next replica is asked. */
+const STAY_MS = 1000;
+const MOVE_MS = 50;
+
+/** Answers of the control plane that a reconnect does not change. */
+const TERMINAL: ReadonlySet<Code> = new Set(['unauthenticated', 'permission_denied', 'failed_precondition']);
+
+/** Those that only tell of a wrong address as long as no session ever stood. */
+const TERMINAL_AT_FIRST: ReadonlySet<Code> = new Set(['invalid_argument', 'unimplemented']);
+
+export class WorkLoop {
+  /** Resolves after a drain; rejects with the AppError that ended it for good (key refused, no common version). */
+  readonly closed: Promise<void>;
+  /** Resolves at the first Welcome; rejects like `closed` when it ends before. */
+  readonly ready: Promise<void>;
+  readonly #options: WorkLoopOptions;
+  readonly #limits: WorkLoopLimits;
+  readonly #manifest: Manifest;
+  readonly #jobs: JobTable;
+  readonly #stop = new AbortController();
+  #session: Session | undefined;
+  #welcomed = false;
+  #first = true;
+  #attempt = 0;
+  #drainEnd: number | undefined;
+  #leaving = false;
+  /** The session ends because its replica leaves, not because something failed. */
+  #moves = false;
+  #markReady: () => void = () => {};
+
+  constructor(options: WorkLoopOptions) {
+    this.#options = options;
+    this.#limits = { ...WORK_LIMITS, maxHeld: Math.max(16, 2 * options.slots), ...options.limits };
+    this.#manifest = manifestOf(options.handlers, options.slots, this.#limits.maxResultBytes, options.labels);
+    const { clock, log, slots } = options;
+    const served = servedMethods(options.handlers);
+    this.#jobs = new JobTable({ ...this.#limits, served, slots, clock, log });
+    const ready = new Promise<void>((resolve) => {
+      this.#markReady = resolve;
+    });
+    this.closed = this.#run();
+    this.ready = Promise.race([ready, this.closed]);
+    // Whoever wants to know awaits `closed`; a rejection must not end the process where nobody does.
+    this.closed.catch(() => {});
+    this.ready.catch(() => {});
+  }
+
+  /** Whether a session stands. */
+  get connected(): boolean {
+    return this.#welcomed;
+  }
+
+  /**
+   * Takes nothing new, lets running jobs end and their results be committed, then leaves. What still runs shortly before
+   * `ms` is stopped and handed back. Resolves true when nothing was left behind.
+   */
+  async drain(ms: number): Promise<boolean> {
+    const { clock, log } = this.#options;
+    const start = clock.monotonic();
+    this.#drainEnd = start + ms;
+    log.info('draining', { jobs: this.#jobs.size, deadlineMs: ms });
+    this.#jobs.drain();
+    this.#session?.drain(ms);
+    const grace = Math.min(2000, ms / 5);
+    if (!(await this.#empty(ms - grace))) {
+      this.#jobs.leave();
+      await this.#empty(grace);
+    }
+    const clean = this.#jobs.size === 0;
+    if (!clean) log.warn('the drain ended with results that are not committed', { jobs: this.#jobs.size });
+    this.#leaving = true;
+    this.#stop.abort();
+    this.#session?.finish();
+    await this.closed.catch(() => {});
+    return clean;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log, random } = this.#options;
+    while (!this.#leaving) {
+      try {
+        await this.#connect();
+      } catch (thrown) {
+        const error = toAppError(thrown, log);
+        if (TERMINAL.has(error.code) || (this.#first && TERMINAL_AT_FIRST.has(error.code))) {
+          this.#jobs.leave();
+          throw error;
+        }
+        if (!this.#leaving)
+          log.warn('the session ended', { reason: error.reason, why: error.message, attempt: this.#attempt });
+      }
+      if (this.#leaving) return;
+      await sleep(clock, this.#pause(random), this.#stop.signal);
+    }
+  }
+
+  /** Milliseconds before the next connect. */
+  #pause(random: (() => number) | undefined): number {
+    if (this.#moves) {
+      this.#moves = false;
+      return (random ?? Math.random)() * MOVE_MS;
+    }
+    this.#attempt++;
+    const { backoffBaseMs, backoffCapMs } = this.#limits;
+    return fullJitter(this.#attempt, backoffBaseMs, backoffCapMs, random);
+  }
+
+  async #connect(): Promise<void> {
+    const { clock, log, connect } = this.#options;
+    let welcomedAt: number | undefined;
+    const session = new Session({
+      connection: connect(),
+      hello: () => this.#hello(),
+      jobs: this.#jobs,
+      clock,
+      log,
+      welcomeTimeoutMs: this.#limits.welcomeTimeoutMs,
+      onWelcome: (welcome) => {
+        log.info('connected', { session: welcome.worker, held: this.#jobs.size });
+        this.#welcomed = true;
+        this.#first = false;
+        welcomedAt = clock.monotonic();
+        if (this.#drainEnd !== undefined) session.drain(this.#drainEnd - clock.monotonic());
+        this.#markReady();
+      },
+      onLeave: (deadlineMs) => this.#moveOn(session, deadlineMs),
+    });
+    this.#session = session;
+    try {
+      await session.run();
+    } finally {
+      // A session that ends right after its Welcome is no success: the waits go on growing.
+      const lasted = Math.min(LASTED_MS, this.#limits.backoffCapMs);
+      if (welcomedAt !== undefined && clock.monotonic() - welcomedAt >= lasted) this.#attempt = 0;
+      this.#welcomed = false;
+      this.#session = undefined;
+    }
+  }
+
+  /** The replica leaves: what ends soon ends there, the rest is taken along to the next replica. */
+  #moveOn(session: Session, deadlineMs: number): void {
+    this.#options.log.info('the control plane leaves; connecting again', { jobs: this.#jobs.size });
+    void this.#empty(Math.min(STAY_MS, deadlineMs / 2)).then(() => {
+      if (this.#session !== session || this.#leaving) return;
+      this.#moves = true;
+      session.finish();
+    });
+  }
+
+  #hello(): WorkerHello {
+    const { name, slots, bootId, models } = this.#options;
+    return create(WorkerHelloSchema, {
+      versions: create(VersionRangeSchema, SESSION_VERSIONS),
+      name,
+      manifest: this.#manifest,
+      models: [...(models ?? [])],
+      slots,
+      held: this.#jobs.held(),
+      bootId,
+    });
+  }
+
+  /** Waits until nothing is held, at most `ms`. */
+  async #empty(ms: number): Promise<boolean> {
+    const { clock } = this.#options;
+    const timer = new AbortController();
+    await Promise.race([this.#jobs.emptied(), sleep(clock, ms, timer.signal)]);
+    timer.abort();
+    return this.#jobs.size === 0;
+  }
+}

@@ -1,0 +1,196 @@
+// The verb `worker`: serves capabilities to a control plane until a signal.
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { toJsonString } from '@bufbuild/protobuf';
+import { Command, Option } from 'commander';
+import { FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { systemClock } from '../../base/clock.ts';
+import { controlUrl } from '../../base/control-url.ts';
+import { AppError } from '../../base/errors.ts';
+import { homeFolder, homePaths } from '../../base/home.ts';
+import { logSink } from '../../base/log-file.ts';
+import { createLogger } from '../../base/logger.ts';
+import { ownOptions, type SettingFlags } from '../../base/settings/setting-flags.ts';
+import { settingsHelp, shownSettings } from '../../base/settings/show-settings.ts';
+import type { Beside } from '../../base/settings/sources.ts';
+import { sparing } from '../../base/sparing-logger.ts';
+import { stopSignal } from '../../base/stop-signal.ts';
+import { watchTurns } from '../../base/turn-watch.ts';
+import { toFailure } from '../../contract/errors.ts';
+import type { Env } from '../kit/key-ref.ts';
+import { CAPABILITIES, SERVABLE, servable } from './capabilities.ts';
+import { workerOptions, workerSettingsOf } from './config.ts';
+import { controlAddress, workerKey } from './control-address.ts';
+import { FAILED, FOUND, HandedLines, MISSING } from './handed.ts';
+import { keepHealthFile } from './health-file.ts';
+import { SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
+import { startWorker, type WorkerOptions } from './start-worker.ts';
+import { inertLine, type WorkerIo } from './worker-io.ts';
+
+interface Flags extends SettingFlags {
+  home?: string;
+  control?: string;
+  drain?: number;
+  printConfig?: boolean;
+  json?: boolean;
+  withParent?: boolean;
+}
+
+/** `beside` are the programs whose settings may stand in the same environment; default: none. */
+export function workerVerb(io: WorkerIo, beside?: Beside): Command {
+  const command = new Command('worker')
+    .summary('serve capabilities to a control plane')
+    .description('Serves capabilities to a control plane over one outgoing stream until SIGTERM or SIGINT.');
+  ownOptions(command, WORKER_TABLE);
+  return workerOptions(command)
+    .option(
+      '--drain <seconds>',
+      `how long running jobs may take at the end (${SETTINGS.drainMs.env}, in milliseconds)`,
+      number('--drain', 0, 3600),
+    )
+    .option('--print-config', 'print the settings, where each came from, and end; secrets are masked')
+    .option('--json', 'print them as JSON')
+    .addOption(new Option('--with-parent', 'be the worker of `bowline up`, and end with it').hideHelp())
+    .addHelpText(
+      'after',
+      `${settingsHelp(WORKER_TABLE)}
+
+This build serves ${SERVABLE.join(', ')}.
+
+Examples:
+  on the machine of the control plane, make a key:
+    $ bowline workers create-key gpu-box --package llm > worker.key
+  on the machine with the model:
+    $ bowline models set local --provider openai-compatible --model llama3.2 --base-url http://127.0.0.1:11434/v1
+    $ bowline models default local
+    $ bowline worker --serve llm --control https://bowline.example --key-file worker.key --slots 2
+  in a container, by its environment alone:
+    BOWLINE_CONTROL=https://bowline.example BOWLINE_WORKER_KEY_FILE=/run/secrets/worker-key BOWLINE_WORKER_SERVE=llm`,
+    )
+    .action(async (_flags: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<Flags>();
+      const home = homeFolder(flags.home, io.env);
+      if (flags.withParent) return runHanded(io, home, beside);
+      const settled = workerSettingsOf(home, io.env, withDrain(flags), beside);
+      if (!flags.printConfig && !flags.json) return runAlone(io, home, flags.control, settled.config);
+      for (const line of shownSettings(settled, Boolean(flags.json))) io.stdout.write(`${line}\n`);
+    });
+}
+
+/** `--drain` is in seconds, its setting in milliseconds. */
+const withDrain = (flags: Flags): SettingFlags =>
+  flags.drain === undefined
+    ? flags
+    : { ...flags, set: [...(flags.set ?? []), `${SETTINGS.drainMs.env}=${flags.drain * 1000}`] };
+
+async function runAlone(
+  io: WorkerIo,
+  home: string,
+  stated: string | undefined,
+  settings: WorkerSettings,
+): Promise<void> {
+  const stopping = io.stopping?.() ?? stopSignal(settings.drainMs);
+  const control = controlAddress(stated, io.env, home);
+  io.stderr.write(`connecting to ${control} ...\n`);
+  await runWorker(io, { home, control, settings, stopping, env: io.env, name: hostname().slice(0, 128) });
+}
+
+/** As the child of `up`: with the settings and the environment that it is handed, until a signal or the end of its parent. */
+async function runHanded(io: WorkerIo, home: string, beside: Beside = { names: [] }): Promise<void> {
+  const lines = new HandedLines(io.stdin);
+  try {
+    const { env, set } = await lines.settings();
+    const settings = workerSettingsOf(home, env, { set }, { ...beside, set: true }).config;
+    const stopping = io.stopping?.() ?? stopSignal(settings.drainMs);
+    // While the control plane still starts; what cannot be loaded is told when it is opened.
+    await Promise.allSettled(servable(settings.serve).map((name) => CAPABILITIES[name]()));
+    const next = await Promise.race([lines.next(), stopping.then(() => undefined)]);
+    if (next === undefined) return;
+    await runWorker(io, {
+      home,
+      control: controlUrl(next),
+      settings,
+      // Nobody is left to take a result.
+      stopping: Promise.race([stopping, lines.ended.then(() => 'gone' as const)]),
+      env,
+      name: hostname().slice(0, 128),
+      onMissing: (capability, error) => {
+        if (capability === 'llm') throw error;
+        io.stdout.write(`${MISSING}${inertLine(`${capability}: ${error.message}`)}\n`);
+      },
+      onFound: (capability) => void io.stdout.write(`${FOUND}${capability}\n`),
+    });
+  } catch (error) {
+    io.stdout.write(`${FAILED}${toJsonString(FailureSchema, toFailure(error))}\n`);
+    throw error;
+  }
+}
+
+interface WorkerRun {
+  readonly home: string;
+  readonly control: string;
+  readonly settings: WorkerSettings;
+  /** Resolves with why it stops; 'gone' when there is nobody to finish for. */
+  readonly stopping: Promise<string>;
+  readonly env: Env;
+  readonly name: string;
+  readonly onMissing?: WorkerOptions['onMissing'];
+  readonly onFound?: WorkerOptions['onFound'];
+}
+
+async function runWorker(io: WorkerIo, run: WorkerRun): Promise<void> {
+  const { home, control, settings, stopping, onMissing, onFound } = run;
+  const { key, pins } = workerKey(settings.keyFile, home);
+  const sink = logSink(join(homePaths(home).logs, 'worker.log'), settings.logTo);
+  const log = createLogger('worker', sink, settings.logLevel);
+  const worker = await startWorker({
+    home,
+    control,
+    key,
+    pins,
+    serve: ['llm'],
+    name: run.name,
+    settings,
+    clock: systemClock,
+    log,
+    env: run.env,
+    ...(onFound ? { onFound } : {}),
+    ...(onMissing === undefined
+      ? {}
+      : {
+          onMissing: (capability, error) => {
+            onMissing(capability, error);
+            log.warn('a capability is not served here', { capability, why: error.message });
+          },
+        }),
+  });
+  // Timers of the work loop do not keep the process alive; while it waits for a control plane, this does.
+  const alive = setInterval(() => {}, 60_000);
+  const turns = watchTurns(sparing(log, systemClock));
+  const unwell = settings.healthFile
+    ? keepHealthFile(settings.healthFile, () => worker.connected(), {
+        clock: systemClock,
+        log,
+        turns: () => turns.figures,
+      })
+    : () => {};
+  try {
+    void worker.ready.then(
+      () => io.stdout.write(`ready ${JSON.stringify({ worker: worker.name, control, serve: worker.serves })}\n`),
+      () => {},
+    );
+    const ended = await Promise.race([stopping, worker.closed]);
+    io.stderr.write(`stopping: ${ended ?? 'closed'}\n`);
+    await worker.drain(ended === 'gone' ? 0 : settings.drainMs);
+  } finally {
+    unwell();
+    turns.stop();
+    clearInterval(alive);
+  }
+}
+
+const number = (flag: string, min: number, max: number) => (text: string) => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new AppError('USAGE', { what: `${flag} ${text}: it is a whole number from ${min} to ${max}` });
+};
