@@ -2,7 +2,7 @@
 // each program's edge; never builds wire messages itself.
 import { CONTROL_ERRORS } from './error-tables/control.ts';
 import { EDGE_ERRORS } from './error-tables/edge.ts';
-import type { Row } from './error-tables/row.ts';
+import type { Placeholders, Row } from './error-tables/row.ts';
 import { SHARED_ERRORS } from './error-tables/shared.ts';
 import { WORKER_ERRORS } from './error-tables/worker.ts';
 import { type Code, exitOf } from './status-codes.ts';
@@ -27,8 +27,31 @@ export interface WireReason {
   readonly exit?: number;
 }
 
+type Data = Readonly<Record<string, string | number>>;
+
+/** The names that the text of each row wants, computed once for all places that throw. */
+type Wanted = { readonly [R in Reason]: Placeholders<(typeof ERRORS)[R]['message']> };
+
+/** What programs read beside the text; it may be given with any reason. */
+interface Hints {
+  /** How long whoever is asked wants to be left alone, in milliseconds. */
+  readonly retryAfterMs?: string | number;
+}
+
+/** What is given with a reason: exactly the names of its text; for one of several reasons the names of all of them. */
+export type Given<R extends Reason> = Readonly<Record<Wanted[R], string | number>> & Hints;
+
+interface More {
+  readonly cause?: unknown;
+}
+
+/** What stands behind the reason; nothing need stand there where the text wants nothing. */
+export type Told<R extends Reason> = [Wanted[R]] extends [never]
+  ? [given?: Given<R>, more?: More]
+  : [given: Given<R>, more?: More];
+
 /** The only error that Bowline throws. */
-export class AppError extends Error {
+class AnyAppError extends Error {
   override readonly name = 'AppError';
   /** A reason of the table, or of a newer peer's table. */
   readonly reason: string;
@@ -38,15 +61,11 @@ export class AppError extends Error {
   readonly metadata: Readonly<Record<string, string>>;
   readonly exit: number;
 
-  constructor(
-    reason: Reason | WireReason,
-    metadata: Record<string, string | number> = {},
-    options: { cause?: unknown; message?: string } = {},
-  ) {
+  constructor(reason: Reason | WireReason, metadata: Data = {}, options: More & { message?: string } = {}) {
     const known = typeof reason === 'string';
     const entry: Row = known ? ERRORS[reason] : { ...reason, message: reason.message };
     const data = Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, String(value)]));
-    super(options.message ?? filled(entry.message, data), options);
+    super(options.message ?? (known ? filled(entry.message, data) : entry.message), options);
     this.reason = known ? reason : reason.reason;
     this.code = entry.code;
     this.retryable = entry.retryable;
@@ -55,10 +74,28 @@ export class AppError extends Error {
   }
 }
 
+export type AppError = AnyAppError;
+
+export const AppError: {
+  /** An error of the table: the compiler sees to it that its text is filled. */
+  new <R extends Reason>(reason: R, ...told: Told<R>): AppError;
+  /** An error of the table with a text of its own. */
+  new (reason: Reason, metadata: Data, options: More & { readonly message: string }): AppError;
+  /** An error as it came over the wire; its text is filled already. */
+  new (reason: WireReason, metadata?: Data, options?: More): AppError;
+  readonly prototype: AppError;
+} = AnyAppError;
+
 const filled = (template: string, data: Readonly<Record<string, string>>): string =>
-  template.replace(/\{\{(\w+)\}\}|\{(\w+)\}/g, (whole, literal: string | undefined, key: string) =>
-    literal === undefined ? (data[key] ?? whole) : `{${literal}}`,
+  template.replace(/\{\{(\w+)\}\}|\{(\w+)\}/g, (_, literal: string | undefined, key: string) =>
+    literal === undefined ? (data[key] ?? '…') : `{${literal}}`,
   );
+
+/** The same error with some of its values changed, and its text made anew; one of a reason that is not known here stays as it is. */
+export function retold(error: AppError, changed: Data): AppError {
+  if (!isReason(error.reason)) return error;
+  return new AnyAppError(error.reason, { ...error.metadata, ...changed }, { cause: error });
+}
 
 /** Whether a text names a reason of this version. */
 export function isReason(text: string): text is Reason {

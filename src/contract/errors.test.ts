@@ -1,13 +1,14 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { FailureSchema } from '../../gen/bowline/common/v1/common_pb.ts';
+import { filledError } from '../../test/support/filled-error.ts';
 import { AppError } from '../base/errors.ts';
 import { EXIT } from '../base/status-codes.ts';
 import { fromConnectError, fromFailure, toConnectError, toFailure } from './errors.ts';
 
 test('an error that crossed the wire has the exit code and retryability of the table', () => {
   for (const reason of ['QUEUE_FULL', 'NOT_FOUND', 'STORE_BUSY', 'SHARE_NO_MATCH', 'SUPERSEDED'] as const) {
-    const sent = new AppError(reason, { kind: 'run', limit: 3 });
+    const sent = filledError(reason);
     const { exit, retryable, code, message } = sent;
     expect(fromConnectError(toConnectError(sent))).toMatchObject({ reason, exit, retryable, code, message });
     expect(fromFailure(toFailure(sent))).toMatchObject({ reason, exit, retryable, code, message });

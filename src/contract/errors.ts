@@ -80,7 +80,7 @@ export function fromFailure(failure: Failure): AppError {
   const message = failure.message || (known ? plain(known.message) : failure.reason);
   const { reason, retryable } = failure;
   const wire = wireReason(reason, codeOf(failure.code), retryable, message);
-  return new AppError({ ...wire, retryable }, failure.metadata, { message });
+  return new AppError({ ...wire, retryable }, failure.metadata);
 }
 
 /** The fixed text of a reason without its values. */
@@ -104,19 +104,12 @@ export function fromConnectError(error: ConnectError): AppError {
   if (!info) {
     const retryable = error.code === ConnectCode.Unavailable || error.code === ConnectCode.Aborted;
     const reason = code.toUpperCase();
-    return new AppError(
-      { reason, code, retryable, message: error.rawMessage },
-      {},
-      { cause: error, message: error.rawMessage },
-    );
+    return new AppError({ reason, code, retryable, message: error.rawMessage }, {}, { cause: error });
   }
   return new AppError(
     wireReason(info.reason, code, error.code === ConnectCode.Unavailable, error.rawMessage),
     info.metadata,
-    {
-      cause: error,
-      message: error.rawMessage,
-    },
+    { cause: error },
   );
 }
 

@@ -69,7 +69,7 @@ export const EDGE_ERRORS = {
   ),
   JOIN_LINE_INVALID: row(
     'invalid_argument',
-    'the join line {problem}; `bowline devices join-token` makes one: `URL TOKEN [NAME]`, or {"url": ..., "token": ..., "name": ...} in one line',
+    'the join line {problem}; `bowline devices join-token` makes one: `URL TOKEN [NAME]`, or one line of JSON with the keys url, token and name',
     { exit: EXIT.usage },
   ),
   INSECURE_CONTROL: row(

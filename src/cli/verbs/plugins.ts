@@ -18,6 +18,8 @@ interface AddOptions extends GlobalOptions {
   json?: boolean;
 }
 
+const NOT_TOLD = 'the control plane did not say what it added; see `bowline plugins ls`';
+
 const EFFECTS: Readonly<Record<string, Effect>> = {
   none: Effect.NONE,
   read: Effect.READ,
@@ -94,7 +96,7 @@ async function add(io: CliIo, file: string, options: AddOptions): Promise<void> 
       trusted: options.trusted ?? false,
     }),
   );
-  if (!plugin) throw new AppError('INTERNAL');
+  if (!plugin) throw new AppError('INTERNAL', {}, { message: NOT_TOLD });
   const out = new Printer(io.stdout, io.env);
   if (options.json) out.json(plain(PluginSchema, plugin));
   else out.line(`${plugin.package}: ${plugin.methods.join(', ')} (${effectText(plugin)})`);

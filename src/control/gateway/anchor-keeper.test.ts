@@ -35,7 +35,7 @@ test('whatever comes while one is written is written together, and an older posi
 test('a store that fails for now is asked again; nothing is acknowledged before it has it, or after the session', async () => {
   let failures = 2;
   const { anchors, saved, state } = keeper(async () => {
-    if (failures-- > 0) throw new AppError('STORE_BUSY');
+    if (failures-- > 0) throw new AppError('STORE_BUSY', { waiting: 3 });
     return true;
   });
   expect(await anchors.advance(1, head(1))).toBe(true);

@@ -137,7 +137,7 @@ export class Plugins {
     );
     await this.refresh();
     const added = this.#byPackage.get(contract.package);
-    if (!added) throw new AppError('INTERNAL');
+    if (!added) throw new AppError('NOT_FOUND', { kind: 'plugin' });
     return added;
   }
 

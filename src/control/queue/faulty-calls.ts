@@ -1,7 +1,7 @@
 // A fault port for any port whose calls are asynchronous, such as those of the store: each call may fail, hang, or succeed and
 // then report a timeout, by a seed. For tests and drills; it never changes what the port beneath does.
 import type { Clock } from '../../base/clock.ts';
-import { AppError, type Reason } from '../../base/errors.ts';
+import { AppError } from '../../base/errors.ts';
 import { Hangs } from './hangs.ts';
 import { seeded } from './seeded.ts';
 
@@ -36,7 +36,10 @@ export interface FaultyCalls<T> {
 export function faultyCalls<T extends object>(
   inner: T,
   faults: CallFaults,
-  { reason, clock }: { readonly reason: Reason; readonly clock: Clock },
+  {
+    reason,
+    clock,
+  }: { readonly reason: 'STORE_UNAVAILABLE' | 'QUEUE_UNAVAILABLE' | 'BUS_UNAVAILABLE'; readonly clock: Clock },
 ): FaultyCalls<T> {
   const random = seeded(faults.seed);
   const played = new Map<string, Record<CallFault, number>>();

@@ -13,7 +13,7 @@ import {
   type ArchivePosition,
   ArchivePositionSchema,
 } from '../../../gen/bowline/journal/v1/journal_pb.ts';
-import { AppError, isReason } from '../../base/errors.ts';
+import { AppError, retold } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sameHead } from '../../contract/integrity/hash-chain.ts';
 import { type FsPort, systemCode } from './fs-port.ts';
@@ -353,11 +353,7 @@ async function named<T>(opening: Promise<T>): Promise<T> {
   try {
     return await opening;
   } catch (error) {
-    if (!(error instanceof AppError) || error.metadata.file === undefined || !isReason(error.reason)) throw error;
-    throw new AppError(
-      error.reason,
-      { ...error.metadata, file: `${ARCHIVE_FOLDER}/${error.metadata.file}` },
-      { cause: error },
-    );
+    if (!(error instanceof AppError) || error.metadata.file === undefined) throw error;
+    throw retold(error, { file: `${ARCHIVE_FOLDER}/${error.metadata.file}` });
   }
 }

@@ -5,6 +5,7 @@ import { create } from '@bufbuild/protobuf';
 import { expect, test, vi } from 'vitest';
 import { FsService, WriteMode, WriteResponseSchema } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
+import { filledError } from '../../../test/support/filled-error.ts';
 import { AppError, type Reason } from '../../base/errors.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { MethodRegistry } from '../../contract/registry.ts';
@@ -20,7 +21,7 @@ test.each<Reason>(['JOURNAL_FULL', 'LEDGER_FULL', 'JOURNAL_BUSY', 'JOURNAL_WRITE
     const dir = edgeFolder();
     const out = () => readFileSync(join(dir, 'docs/out.txt'), 'utf8');
     const first = await edgeRig(dir, { config });
-    vi.spyOn(first.journal, 'reserve').mockRejectedValueOnce(new AppError(reason));
+    vi.spyOn(first.journal, 'reserve').mockRejectedValueOnce(filledError(reason));
     const refused = await first.call(write, request, { run: 'r1', key: 'k' });
     expect(refused.result).toMatchObject({ keyFree: true, answer: { case: 'neverStarted', value: { reason } } });
     expect(() => out()).toThrow();
@@ -79,7 +80,7 @@ test.each<Reason>(['EDGE_BUSY', 'DISK_FULL', 'FILE_CHANGED', 'FILE_UNREADABLE'])
     const tool = {
       method: write,
       prepare: () => async (emit: (message: ReturnType<typeof response>) => Promise<void>) => {
-        if (fails) throw new AppError(reason);
+        if (fails) throw filledError(reason);
         effects++;
         await emit(response());
       },

@@ -102,7 +102,7 @@ export function refusalSumRecord({ reason, count }: RefusalSum): RecordInit {
 
 /** The answer of a call that an earlier start left behind. */
 export function unknownRecord(entry: CallEntry): RecordInit {
-  const failure = toFailure(new AppError('OUTCOME_UNKNOWN'));
+  const failure = toFailure(new AppError('OUTCOME_UNKNOWN', { why: 'the edge ended while it was at work on it' }));
   return {
     case: 'toolOutcome',
     value: {

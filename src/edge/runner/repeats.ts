@@ -12,6 +12,9 @@ import type { CallEntry } from '../journal/call-book.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import { type Address, doneResult, failedResult, joinAnswer } from './answers.ts';
 
+/** Why nobody can tell whether a call happened that an earlier start left behind. */
+const LEFT = 'the edge ended while it was at work on it';
+
 /**
  * Tells the origins of a response that is sent again: standing permissions of today's configuration, by the grants that it
  * left under before. What it does not tell has no grant.
@@ -51,7 +54,7 @@ export class Repeats {
     }
     const outcome = await this.#parts.journal.outcome(entry.key);
     if (outcome && entry.state === 'done') return this.#regate(outcome, entry, to, asker);
-    const failure = outcome?.failure ?? toFailure(new AppError('OUTCOME_UNKNOWN'));
+    const failure = outcome?.failure ?? toFailure(new AppError('OUTCOME_UNKNOWN', { why: LEFT }));
     return failedResult(to, 'unknown', failure, entry.sequence);
   }
 
@@ -68,7 +71,8 @@ export class Repeats {
   }
 
   #digest({ state }: CallEntry, to: Address): ToolResult {
-    if (state === 'unknown') return failedResult(to, 'unknown', toFailure(new AppError('OUTCOME_UNKNOWN')), 0);
+    if (state === 'unknown')
+      return failedResult(to, 'unknown', toFailure(new AppError('OUTCOME_UNKNOWN', { why: LEFT })), 0);
     if (state === 'never') return failedResult(to, 'neverStarted', toFailure(new AppError('REFUSED_BEFORE')), 0);
     const failure = toFailure(new AppError('RESULT_DROPPED'));
     return doneResult(to, { responses: [], failure, withheld: [], egress: [] }, 0);

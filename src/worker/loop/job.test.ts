@@ -5,7 +5,6 @@ import { afterEach, expect, test } from 'vitest';
 import { CancelJobSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { CHAT, finish, gated, params, piece, start, stopAll, textOf } from '../../../test/support/worker-loop.ts';
 import { AppError } from '../../base/errors.ts';
-import { RETRY_AFTER_MS } from '../kit/job-failure.ts';
 
 afterEach(stopAll);
 
@@ -36,7 +35,7 @@ test('a job is answered with numbered outputs, then its whole result, then its s
 test('a job of which the handler fails ends with its reason, retryable as the reason says', async () => {
   const { control } = await start(async function* () {
     yield piece('half');
-    throw new AppError('PROVIDER_RATE_LIMITED', { provider: 'p', [RETRY_AFTER_MS]: 1500 });
+    throw new AppError('PROVIDER_RATE_LIMITED', { provider: 'p', retryAfterMs: 1500 });
   });
   const session = (await control.session()).welcome();
   session.assign({ dispatchId: 'a', method: CHAT, params: params() });

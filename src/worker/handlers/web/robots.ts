@@ -1,7 +1,7 @@
 // Knows what hosts allow in their robots.txt, for a day each (RFC 9309). Reading the file is the caller's, its rules are of robots-rules.ts.
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../../base/clock.ts';
-import { AppError, isReason } from '../../../base/errors.ts';
+import { AppError, retold } from '../../../base/errors.ts';
 import { type RobotsRules, robotsRules } from './robots-rules.ts';
 
 /** What must be read of a file at least (RFC 9309, section 2.5); what is beyond is not read. */
@@ -78,8 +78,6 @@ export class Robots {
 
 /** The same error, with what was asked for when it happened. */
 function ofRobots(error: AppError): AppError {
-  const { reason, metadata } = error;
-  if (!isReason(reason) || metadata.problem === undefined) return error;
-  const problem = `asked for its robots.txt: ${metadata.problem}`;
-  return new AppError(reason, { ...metadata, problem }, { cause: error });
+  const { problem } = error.metadata;
+  return problem === undefined ? error : retold(error, { problem: `asked for its robots.txt: ${problem}` });
 }

@@ -25,7 +25,8 @@ function rig(more: Partial<GgufModel> = {}) {
   };
   const settings = { name: 'mine', model: 'tiny.gguf', dimension: 2, queryPrefix: 'q: ', documentPrefix: 'doc: ' };
   const embedder = ggufEmbedder(settings, async () => {
-    if (seen.loads++ === 0 && more.maxTokens === 0) throw new AppError('PROVIDER_UNAVAILABLE', { provider: 'mine' });
+    if (seen.loads++ === 0 && more.maxTokens === 0)
+      throw new AppError('PROVIDER_UNAVAILABLE', { provider: 'mine', problem: 'it is gone' });
     return model;
   });
   return { seen, embedder, signal: new AbortController().signal };
