@@ -1,10 +1,10 @@
 // Where a call with an idempotency key stands: which run answers it, or as which of its rounds it begins. A round follows when the one
 // before left the key free. Each has an id of its own in the inbox, which makes it one run, whoever asks, on whatever replica.
 import type { MethodRegistry } from '../../contract/registry.ts';
+import type { CommandId } from '../orchestrator/commands.ts';
 import { keyIsFree } from '../orchestrator/key-is-free.ts';
 import type { RunService } from '../orchestrator/run-service.ts';
 import type { RunState } from '../orchestrator/state.ts';
-import type { CommandId } from '../orchestrator/unit-builder.ts';
 import { ifReadable } from '../orchestrator/unreadable.ts';
 
 export interface KeyedCall {

@@ -6,9 +6,9 @@ import type { CollectionUse, ShareGrant } from '../../../gen/bowline/edge/v1/edg
 import { RunKind, type RunSubmitted, RunSubmittedSchema, TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { toFailure } from '../../contract/errors.ts';
+import type { CommandId } from './commands.ts';
 import { limitsToProto, type OrchestratorLimits } from './limits.ts';
 import type { RunState } from './state.ts';
-import type { CommandId } from './unit-builder.ts';
 
 export interface Ask extends CommandId {
   /** Made by whoever asks; a UUID. */

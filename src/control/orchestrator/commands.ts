@@ -3,6 +3,17 @@ import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { JobFinished, OfferedTool, RunSubmitted, Turn } from '../../../gen/bowline/event/v1/event_pb.ts';
 import type { Taint } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import type { Egress, Usage, Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { CommitUnit } from '../store/unit.ts';
+
+/** Who sends a command, and its name for that sender. */
+export interface CommandId {
+  /** Who sends it, e.g. `device:<id>:<journal>`, `worker`, `timer`. */
+  readonly source: string;
+  /** Unique for that sender; the same command always has the same. */
+  readonly commandId: string;
+  /** The device's session that it came by. When that stands no more, the command is not applied: SUPERSEDED is thrown. */
+  readonly session?: CommitUnit['session'];
+}
 
 /** A new run. */
 export interface SubmitCommand {

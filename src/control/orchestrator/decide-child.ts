@@ -8,10 +8,11 @@ import { mayCallOf } from '../../contract/policy.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
 import type { ChildCallCommand } from './commands.ts';
 import type { Draft } from './draft.ts';
-import { FIRST_CHILD_INDEX, MAX_CHILDREN } from './limits.ts';
+import { MAX_CHILDREN } from './limits.ts';
 import { metMoney } from './money.ts';
 import { askedOfSearch } from './recipients.ts';
 import { isOpen, type JobState, openJobs, type RunState } from './state.ts';
+import { nextIndex } from './steps.ts';
 
 /** The job that was made for a call; undefined when it was never taken. */
 export function childOf(run: RunState, { job, epoch, number }: Call): JobState | undefined {
@@ -90,11 +91,4 @@ function depthOf(run: RunState, job: JobState): number {
     at = caller;
   }
   return depth;
-}
-
-/** Children and the like are numbered above everything that a model may ask for. */
-export function nextIndex(run: RunState, step: number): number {
-  let next = FIRST_CHILD_INDEX;
-  for (const job of run.jobs.values()) if (job.step === step && job.index >= next) next = job.index + 1;
-  return next;
 }

@@ -1,19 +1,13 @@
 // How a run ended, as clients see it: answer, sources, failure, what was withheld, and its jobs. Pure.
 import { create } from '@bufbuild/protobuf';
-import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { type Outcome, OutcomeSchema, RunState as State, type Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { Ending } from './ending.ts';
 import { usageToProto, viewJob } from './job-view.ts';
 import { leftOutOf } from './left-out.ts';
 import { MAX_ANSWER_CHARS, MAX_ENTRIES } from './limits.ts';
 import { sourcesOf } from './sources.ts';
 import type { RunState } from './state.ts';
 import { chatOf, lastStep } from './steps.ts';
-
-export interface Ending {
-  readonly state: State;
-  readonly answer?: string;
-  readonly failure?: Failure | undefined;
-}
 
 /**
  * The outcome of a run in this state. Sources and model are those of the last model turn. The summary is not among the jobs: it

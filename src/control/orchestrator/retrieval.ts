@@ -12,11 +12,11 @@ import { AppError } from '../../base/errors.ts';
 import { jobId } from '../../base/ids.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
 import { decode } from '../../contract/wire-meter.ts';
-import { nextIndex } from './decide-child.ts';
 import { MAX_QUERY_BYTES, RETRIEVAL_TIMEOUT_MS } from './limits.ts';
 import { SEARCH_METHOD } from './method-names.ts';
 import { boundBy } from './recipients.ts';
 import type { JobState, RunState } from './state.ts';
+import { nextIndex } from './steps.ts';
 
 /** The search before the first model turn; undefined while there is none. */
 export function searchOf(run: RunState): JobState | undefined {

@@ -7,7 +7,7 @@ import { newId } from '../../base/ids.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
 import { type Ask, type Call, type SubmitResult, sameAsk, submittedAsk, submittedCall } from './asks.ts';
-import type { RunRequest } from './commands.ts';
+import type { CommandId, RunRequest } from './commands.ts';
 import { type ConversationState, enqueue, evolveConversation, leave, titleOf, turnTakenBy } from './conversation.ts';
 import { type Decision, decide } from './decide.ts';
 import { historyFor } from './earlier-runs.ts';
@@ -15,7 +15,7 @@ import type { FoldedStreams } from './folded-streams.ts';
 import { DEFAULT_LIMITS, type OrchestratorLimits } from './limits.ts';
 import { boundBy } from './recipients.ts';
 import { isEnded, type RunState } from './state.ts';
-import { type Changes, type CommandId, type ConversationChange, type RunChange, runChange } from './unit-builder.ts';
+import { type Changes, type ConversationChange, type RunChange, runChange } from './unit-builder.ts';
 import { ifReadable, isUnreadable } from './unreadable.ts';
 
 export interface RunDecisionsParts {

@@ -6,7 +6,7 @@ import type { SetAside, SetAsideRun } from '../store/set-aside.ts';
 import { badAsk, badCall } from './ask-bounds.ts';
 import type { Ask, Call, SubmitResult } from './asks.ts';
 import { decodeOutcome } from './command-outcome.ts';
-import type { RunRequest } from './commands.ts';
+import type { CommandId, RunRequest } from './commands.ts';
 import type { ConversationState } from './conversation.ts';
 import { lastSummary } from './earlier-runs.ts';
 import { type FoldedStreams, foldedStreams } from './folded-streams.ts';
@@ -15,7 +15,6 @@ import { Mailboxes } from './mailbox.ts';
 import { type Committed, RunCommits, type RunCommitsParts } from './run-commits.ts';
 import { RunDecisions, type RunDecisionsParts, type Thought } from './run-decisions.ts';
 import type { RunState } from './state.ts';
-import type { CommandId } from './unit-builder.ts';
 
 export interface RunServiceParts extends RunDecisionsParts, RunCommitsParts {
   /** Where runs go whose history cannot be read; default: they are only told apart. */

@@ -1,7 +1,7 @@
 // Questions about the steps of a run: a step is one model turn (index 0) and the tool calls it asked for (1, 2, ...).
-
 import { jobId } from '../../base/ids.ts';
 import { type ChatResult, chatResult } from './chat-result.ts';
+import { FIRST_CHILD_INDEX } from './limits.ts';
 import type { JobState, RunState } from './state.ts';
 
 /** Number of the last step, or -1 before the first. */
@@ -34,4 +34,11 @@ export function bestText(run: RunState): string {
 export function recipientsOf(run: RunState): readonly string[] {
   const [first] = run.jobs.values();
   return first?.recipients ?? [];
+}
+
+/** Children and the like are numbered above everything that a model may ask for. */
+export function nextIndex(run: RunState, step: number): number {
+  let next = FIRST_CHILD_INDEX;
+  for (const job of run.jobs.values()) if (job.step === step && job.index >= next) next = job.index + 1;
+  return next;
 }

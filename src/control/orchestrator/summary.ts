@@ -7,13 +7,12 @@ import { type JobQueued, JobQueuedSchema, JobRole, TargetKind } from '../../../g
 import { RunState as State } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { jobId } from '../../base/ids.ts';
 import { chatResult } from './chat-result.ts';
-import { nextIndex } from './decide-child.ts';
+import type { Ending } from './ending.ts';
 import { MAX_SUMMARY_CHARS, SUMMARY_AFTER_CHARS, SUMMARY_INPUT_CHARS, SUMMARY_TIMEOUT_MS } from './limits.ts';
 import { CHAT_METHOD } from './method-names.ts';
 import { metMoney } from './money.ts';
-import type { Ending } from './outcome.ts';
 import { isOpen, type JobState, type RunState } from './state.ts';
-import { lastStep, recipientsOf } from './steps.ts';
+import { lastStep, nextIndex, recipientsOf } from './steps.ts';
 
 /** The job that sums the conversation up after this run; undefined when none is due. */
 export function summaryJob(run: RunState, { state, answer = '' }: Ending): JobQueued | undefined {

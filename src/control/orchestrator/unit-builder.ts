@@ -2,6 +2,7 @@
 import type { ConversationEvent, RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
 import type { CommitUnit, OutboxRow, StreamPart } from '../store/unit.ts';
 import { type CommandOutcome, encodeOutcome } from './command-outcome.ts';
+import type { CommandId } from './commands.ts';
 import type { ConversationState } from './conversation.ts';
 import { type Effects, effects } from './effects.ts';
 import { storeConversationEvent, storeRunEvent } from './event-codec.ts';
@@ -19,15 +20,6 @@ export interface ConversationChange {
   readonly before: ConversationState | undefined;
   readonly after: ConversationState;
   readonly events: readonly ConversationEvent[];
-}
-
-export interface CommandId {
-  /** Who sends it, e.g. `device:<id>:<journal>`, `worker`, `timer`. */
-  readonly source: string;
-  /** Unique for that sender; the same command always has the same. */
-  readonly commandId: string;
-  /** The device's session that it came by. When that stands no more, the command is not applied: SUPERSEDED is thrown. */
-  readonly session?: CommitUnit['session'];
 }
 
 export interface Changes {
