@@ -2,7 +2,7 @@
 // caller was told, every line that stands in the files of the devices. `judge` compares it with what is stored. Pure.
 
 import type { MethodRegistry } from '../../src/contract/registry.ts';
-import type { RunState } from '../../src/control/orchestrator/state.ts';
+import type { RunState } from '../../src/control/orchestrator/run/state.ts';
 import { judgeConversation, judgeRun, type StoredConversation, type StoredRun } from './history.ts';
 
 export interface AskRecord {

@@ -1,8 +1,8 @@
 // Every accepted ask ends in one answer, on two replicas over a store whose commits fail or lose their answers.
 import { expect, test } from 'vitest';
-import { readRunEvent } from '../../src/control/orchestrator/event-codec.ts';
-import { fold } from '../../src/control/orchestrator/evolve.ts';
-import { illegalState } from '../../src/control/orchestrator/legal.ts';
+import { illegalState } from '../../src/control/orchestrator/decide/legal.ts';
+import { fold } from '../../src/control/orchestrator/run/evolve.ts';
+import { readRunEvent } from '../../src/control/orchestrator/service/event-codec.ts';
 import { ChaosRuns } from '../support/chaos-runs.ts';
 import { methods } from '../support/run-scenario.ts';
 

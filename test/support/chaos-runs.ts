@@ -4,9 +4,9 @@
 import type { Clock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import type { Ask } from '../../src/control/orchestrator/asks.ts';
-import type { RunRequest } from '../../src/control/orchestrator/commands.ts';
-import { RunService } from '../../src/control/orchestrator/run-service.ts';
+import type { Ask } from '../../src/control/orchestrator/decide/asks.ts';
+import type { RunRequest } from '../../src/control/orchestrator/decide/commands.ts';
+import { RunService } from '../../src/control/orchestrator/service/run-service.ts';
 import { seeded } from '../../src/control/queue/seeded.ts';
 import { FaultyEventStore } from '../../src/control/store/faults.ts';
 import type { RunRow } from '../../src/control/store/unit.ts';

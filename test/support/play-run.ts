@@ -12,10 +12,10 @@ import {
   type Turn,
 } from '../../gen/bowline/event/v1/event_pb.ts';
 import type { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
-import type { RunCommand } from '../../src/control/orchestrator/commands.ts';
-import { decide } from '../../src/control/orchestrator/decide.ts';
-import { DEFAULT_LIMITS, type Limits, limitsToProto } from '../../src/control/orchestrator/limits.ts';
-import type { JobState, RunState } from '../../src/control/orchestrator/state.ts';
+import type { RunCommand } from '../../src/control/orchestrator/decide/commands.ts';
+import { decide } from '../../src/control/orchestrator/decide/decide.ts';
+import { DEFAULT_LIMITS, type Limits, limitsToProto } from '../../src/control/orchestrator/run/limits.ts';
+import type { JobState, RunState } from '../../src/control/orchestrator/run/state.ts';
 import { deviceTools, methods } from './run-scenario.ts';
 
 export interface PlayOptions {

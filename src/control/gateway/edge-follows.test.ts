@@ -6,8 +6,8 @@ import { OutcomeSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { ManualClock } from '../../base/manual-clock.ts';
-import { RunFeed } from '../dispatch/run-feed.ts';
-import type { JobState, RunState } from '../orchestrator/state.ts';
+import { RunFeed } from '../dispatch/feeds/run-feed.ts';
+import type { JobState, RunState } from '../orchestrator/run/state.ts';
 import { EdgeFollows } from './edge-follows.ts';
 
 const job = { id: 'r/0/0', index: 0, phase: 'running', epoch: 1, method: 'm', queuedAt: 0, attempts: 1 } as JobState;

@@ -7,11 +7,11 @@ import { fullJitter } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { OpenFeed, RunFeeds } from '../dispatch/run-feeds.ts';
-import { jobSignature } from '../orchestrator/job-view.ts';
-import { isEnded } from '../orchestrator/state.ts';
-import { isSummingUp, summaryOf } from '../orchestrator/summary.ts';
-import { isUnreadable } from '../orchestrator/unreadable.ts';
+import type { OpenFeed, RunFeeds } from '../dispatch/feeds/run-feeds.ts';
+import { isSummingUp, summaryOf } from '../orchestrator/models/summary.ts';
+import { jobSignature } from '../orchestrator/run/job-view.ts';
+import { isEnded } from '../orchestrator/run/state.ts';
+import { isUnreadable } from '../orchestrator/service/unreadable.ts';
 import { fitOutcome } from './fit-outcome.ts';
 
 export type EdgeBody = NonNullable<MessageInitShape<typeof ConnectResponseSchema>['frame']>;

@@ -1,11 +1,11 @@
 // Where a call with an idempotency key stands: which run answers it, or as which of its rounds it begins. A round follows when the one
 // before left the key free. Each has an id of its own in the inbox, which makes it one run, whoever asks, on whatever replica.
 import type { MethodRegistry } from '../../contract/registry.ts';
-import type { CommandId } from '../orchestrator/commands.ts';
-import { keyIsFree } from '../orchestrator/key-is-free.ts';
-import type { RunService } from '../orchestrator/run-service.ts';
-import type { RunState } from '../orchestrator/state.ts';
-import { ifReadable } from '../orchestrator/unreadable.ts';
+import type { CommandId } from '../orchestrator/decide/commands.ts';
+import { keyIsFree } from '../orchestrator/decide/key-is-free.ts';
+import type { RunState } from '../orchestrator/run/state.ts';
+import type { RunService } from '../orchestrator/service/run-service.ts';
+import { ifReadable } from '../orchestrator/service/unreadable.ts';
 
 export interface KeyedCall {
   /** Of the run that answers, or that begins. */

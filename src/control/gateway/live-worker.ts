@@ -12,7 +12,7 @@ import { newId } from '../../base/ids.ts';
 import { encodingProblem } from '../../contract/encodable.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { WorkerSession } from '../dispatch/session-ports.ts';
-import { worksAs } from '../dispatch/worker-view-of.ts';
+import { worksAs } from '../dispatch/workers/worker-view-of.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 import type { FrameStream } from './frame-stream.ts';
 

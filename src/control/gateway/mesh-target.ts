@@ -4,7 +4,7 @@ import type { HandlerContext } from '@connectrpc/connect';
 import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
-import type { DeviceCalls } from '../dispatch/device-calls.ts';
+import type { DeviceCalls } from '../dispatch/devices/device-calls.ts';
 import type { Device, Devices } from '../identity/devices.ts';
 import { explain } from '../routing/explain.ts';
 import type { WorkerView } from '../routing/worker-view.ts';

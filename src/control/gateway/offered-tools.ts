@@ -8,8 +8,8 @@ import { isTool } from '../../contract/policy.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../contract/registry.ts';
 import type { PresentWorker } from '../dispatch/session-ports.ts';
 import type { Devices } from '../identity/devices.ts';
-import { SEARCH_METHOD } from '../orchestrator/method-names.ts';
-import type { WantedTools } from '../orchestrator/run-decisions.ts';
+import { SEARCH_METHOD } from '../orchestrator/run/method-names.ts';
+import type { WantedTools } from '../orchestrator/service/run-decisions.ts';
 import { misfit } from '../routing/fit.ts';
 
 export interface OfferedToolsParts {

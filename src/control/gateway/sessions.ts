@@ -2,7 +2,7 @@
 // knows what they tell.
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { PresentWorker } from '../dispatch/session-ports.ts';
-import { CHAT_METHOD, packageOf } from '../orchestrator/method-names.ts';
+import { CHAT_METHOD, packageOf } from '../orchestrator/run/method-names.ts';
 import { serves } from '../routing/worker-view.ts';
 import type { LiveEdge } from './live-edge.ts';
 import type { LiveWorker } from './live-worker.ts';

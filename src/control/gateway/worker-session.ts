@@ -16,7 +16,7 @@ import { FrameCounter } from '../../contract/frames.ts';
 import { isGone } from '../../contract/is-gone.ts';
 import { validate } from '../../contract/validate.ts';
 import { negotiate } from '../../contract/versions.ts';
-import type { WorkerJobs } from '../dispatch/worker-jobs.ts';
+import type { WorkerJobs } from '../dispatch/workers/worker-jobs.ts';
 import { type Plugins, verifyContract } from '../identity/plugins.ts';
 import type { WorkerPrincipal } from '../identity/principal.ts';
 import { verifyClaim } from '../identity/workers.ts';

@@ -1,6 +1,6 @@
 // Whether this replica is well: its health board, what a restored database stops on it, and whether it is ready.
 import { AppError } from '../../base/errors.ts';
-import { PastEpochs } from '../../control/dispatch/past-epochs.ts';
+import { PastEpochs } from '../../control/dispatch/loops/past-epochs.ts';
 import { HealthBoard } from '../../control/gateway/health.ts';
 import { commitProbe } from '../../control/store/can-commit.ts';
 import { watchReadiness } from '../readiness.ts';

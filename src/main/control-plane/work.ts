@@ -1,9 +1,9 @@
 // Starts the work: the run service, queue and bus, dispatch, and the retry of what was set aside. What a process before this one
 // left on an embedded database is set free first.
 import { Dispatcher } from '../../control/dispatch/dispatcher.ts';
-import { retrySetAside } from '../../control/dispatch/retry-set-aside.ts';
+import { retrySetAside } from '../../control/dispatch/loops/retry-set-aside.ts';
 import { offeredTools } from '../../control/gateway/offered-tools.ts';
-import { RunService } from '../../control/orchestrator/run-service.ts';
+import { RunService } from '../../control/orchestrator/service/run-service.ts';
 import type { Leases } from '../../control/store/leases.ts';
 import { createOutbox, type Outbox } from '../../control/store/outbox.ts';
 import { createTimers } from '../../control/store/timers.ts';

@@ -5,7 +5,7 @@ import type { ConversationService } from '../../../../gen/bowline/control/v1/con
 import { AppError } from '../../../base/errors.ts';
 import { principalName } from '../../identity/principal.ts';
 import type { AuditEntry } from '../../ledger/audit.ts';
-import { ifReadable } from '../../orchestrator/unreadable.ts';
+import { ifReadable } from '../../orchestrator/service/unreadable.ts';
 import type { Conversations, StoredConversation } from '../../store/conversations.ts';
 import type { Runs } from '../../store/runs.ts';
 import { ownerOf } from '../principal.ts';

@@ -1,7 +1,7 @@
 // What a run waits for, job by job, in words. Pure.
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ExplainRunResponseSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
-import { isEnded, type JobState, openJobs, type RunState } from '../../orchestrator/state.ts';
+import { isEnded, type JobState, openJobs, type RunState } from '../../orchestrator/run/state.ts';
 import { explain } from '../../routing/explain.ts';
 import { misfit } from '../../routing/fit.ts';
 import { type JobNeed, serves, type WorkerView } from '../../routing/worker-view.ts';

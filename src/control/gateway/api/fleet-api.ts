@@ -10,7 +10,7 @@ import { Effect } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { methodDescription, requestSchema } from '../../../contract/tool-schema.ts';
-import type { DeviceCalls } from '../../dispatch/device-calls.ts';
+import type { DeviceCalls } from '../../dispatch/devices/device-calls.ts';
 import type { Device, Devices } from '../../identity/devices.ts';
 import type { Enrolment } from '../../identity/enrolment.ts';
 import type { Plugins } from '../../identity/plugins.ts';

@@ -4,12 +4,12 @@ import type { RunService as RunApi } from '../../../../gen/bowline/control/v1/ru
 import { AppError } from '../../../base/errors.ts';
 import { newId } from '../../../base/ids.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
-import type { RunFeeds } from '../../dispatch/run-feeds.ts';
+import type { RunFeeds } from '../../dispatch/feeds/run-feeds.ts';
 import type { Devices } from '../../identity/devices.ts';
 import { principalName } from '../../identity/principal.ts';
-import type { RunService } from '../../orchestrator/run-service.ts';
-import type { RunState } from '../../orchestrator/state.ts';
-import { isUnreadable } from '../../orchestrator/unreadable.ts';
+import type { RunState } from '../../orchestrator/run/state.ts';
+import type { RunService } from '../../orchestrator/service/run-service.ts';
+import { isUnreadable } from '../../orchestrator/service/unreadable.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
 import type { Runs } from '../../store/runs.ts';
 import { ownerOf } from '../principal.ts';

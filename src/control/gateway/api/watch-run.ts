@@ -2,10 +2,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Run, WatchRunResponseSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
 import { Channel } from '../../../base/channel.ts';
-import type { OpenFeed, RunFeeds } from '../../dispatch/run-feeds.ts';
-import { jobSignature } from '../../orchestrator/job-view.ts';
-import { isEnded } from '../../orchestrator/state.ts';
-import { isUnreadable } from '../../orchestrator/unreadable.ts';
+import type { OpenFeed, RunFeeds } from '../../dispatch/feeds/run-feeds.ts';
+import { jobSignature } from '../../orchestrator/run/job-view.ts';
+import { isEnded } from '../../orchestrator/run/state.ts';
+import { isUnreadable } from '../../orchestrator/service/unreadable.ts';
 
 /** Bytes of text in one message, about. */
 const PIECE = 32 * 1024;

@@ -1,0 +1,127 @@
+// The attempts that workers run for this replica, and their text. Memory only: the truth is the outbox.
+import { LRUCache } from 'lru-cache';
+import type { RunState } from '../../orchestrator/run/state.ts';
+import type { OutboxRow } from '../../store/unit.ts';
+import type { WorkerSession } from '../session-ports.ts';
+import { AttemptText } from './attempt-text.ts';
+
+export interface Attempt {
+  readonly tenant: string;
+  readonly run: string;
+  readonly job: string;
+  readonly epoch: number;
+  readonly dispatchId: string;
+  readonly capability: string;
+  /** What its readers are told while it runs: the text of a model turn, the messages of a call as they are, or nothing. */
+  readonly streams: 'text' | 'messages' | 'nothing';
+  readonly text: AttemptText;
+  /** The process that has it: `bootId` of its session. */
+  readonly holder: string;
+  readonly targetName: string;
+  /** Absent while its worker is away. */
+  session: WorkerSession | undefined;
+  /** Messages that came. After a reconnect the worker sends all of them again, under the same numbers. */
+  nextIndex: number;
+  /** Its result is being committed. */
+  settling: boolean;
+}
+
+/** Ids of attempts that ended here, settled or given up, and are never sent again. */
+const SENT = 50_000;
+
+/** Attempts remembered after they were given up, so that a late result is recorded and charged. */
+const REMEMBERED = 2_000;
+
+export class Attempts {
+  readonly #byId = new Map<string, Attempt>();
+  readonly #sent = new LRUCache<string, true>({ max: SENT });
+  readonly #former = new LRUCache<string, Attempt>({ max: REMEMBERED });
+
+  get(dispatchId: string): Attempt | undefined {
+    return this.#byId.get(dispatchId);
+  }
+
+  /** The attempt of a job, whichever its epoch. */
+  ofJob(tenant: string, job: string): Attempt | undefined {
+    for (const attempt of this.#byId.values()) if (attempt.job === job && attempt.tenant === tenant) return attempt;
+    return undefined;
+  }
+
+  add(row: OutboxRow & { readonly tenant: string }, session: WorkerSession, state: RunState | undefined): Attempt {
+    const { name, provider } = session.view();
+    const attempt: Attempt = {
+      tenant: row.tenant,
+      run: row.run,
+      job: row.job,
+      epoch: row.epoch,
+      dispatchId: row.dispatchId,
+      capability: row.capability,
+      streams: streamsOf(state, row.job),
+      text: new AttemptText(row.job, row.epoch),
+      holder: session.bootId,
+      targetName: `worker ${name} (${provider})`,
+      session,
+      nextIndex: 0,
+      settling: false,
+    };
+    this.#byId.set(row.dispatchId, attempt);
+    return attempt;
+  }
+
+  /** It is settled: nothing more is expected of it, and whatever the store says, it is never sent again. */
+  settled(attempt: Attempt): void {
+    this.#remove(attempt);
+    this.#sent.set(attempt.dispatchId, true);
+  }
+
+  /** No worker ever had it: it may be sent as if new. */
+  unsent(attempt: Attempt): void {
+    this.#remove(attempt);
+  }
+
+  /** It is given up: its result may still come, and is late then. */
+  giveUp(attempt: Attempt): void {
+    this.settled(attempt);
+    this.#former.set(attempt.dispatchId, attempt);
+  }
+
+  /** Whether a worker has it, or had it and it was settled or given up. */
+  wasSent(dispatchId: string): boolean {
+    return this.#byId.has(dispatchId) || this.#sent.has(dispatchId);
+  }
+
+  /** An attempt that was given up and whose result did not come. */
+  former(dispatchId: string): Attempt | undefined {
+    return this.#former.get(dispatchId);
+  }
+
+  forgetFormer(dispatchId: string): void {
+    this.#former.delete(dispatchId);
+  }
+
+  ids(): string[] {
+    return [...this.#byId.keys()];
+  }
+
+  all(): Attempt[] {
+    return [...this.#byId.values()];
+  }
+
+  ofSession(session: WorkerSession): Attempt[] {
+    return this.all().filter((attempt) => attempt.session === session);
+  }
+
+  #remove(attempt: Attempt): void {
+    if (this.#byId.get(attempt.dispatchId) === attempt) this.#byId.delete(attempt.dispatchId);
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+}
+
+/** Of the jobs of a run only its turns have readers. */
+function streamsOf(state: RunState | undefined, job: string): Attempt['streams'] {
+  if (state?.jobs.get(job)?.role !== 'turn') return 'nothing';
+  return state.kind === 'call' ? 'messages' : 'text';
+}

@@ -1,0 +1,174 @@
+// What runs are told of the calls of devices: answers, calls that never began, and edges that ended with a call in hand. It knows
+// nothing of what was sent; device-calls.ts does.
+import type { ToolResult } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
+import { fullJitter } from '../../../base/backoff.ts';
+import { type Clock, sleep } from '../../../base/clock.ts';
+import { AppError } from '../../../base/errors.ts';
+import { dispatchId, parseDispatchId } from '../../../base/ids.ts';
+import type { Logger } from '../../../base/logger.ts';
+import { toFailure } from '../../../contract/errors.ts';
+import type { RunRequest } from '../../orchestrator/decide/commands.ts';
+import { isNewEnd } from '../../orchestrator/run/edge-ends.ts';
+import type { RunService } from '../../orchestrator/service/run-service.ts';
+import { ifReadable, isUnreadable } from '../../orchestrator/service/unreadable.ts';
+import type { Outbox } from '../../store/outbox.ts';
+import type { DeviceSession } from '../session-ports.ts';
+import { resultOf, runOf } from './tool-messages.ts';
+
+export interface DeviceOutcomesParts {
+  readonly runs: RunService;
+  readonly outbox: Pick<Outbox, 'pendingForDevices'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** An attempt at a job of a device. */
+interface Attempt {
+  readonly run: string;
+  readonly job: string;
+  readonly epoch: number;
+}
+
+/** Tries to commit one answer before it is left to the device's next session. */
+const MAX_ROUNDS = 20;
+
+export class DeviceOutcomes {
+  readonly #parts: DeviceOutcomesParts;
+
+  constructor(parts: DeviceOutcomesParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Writes down which start of the edge had which calls when its session ended. Whether it ended at one is seen when it is back.
+   * Resolves when all is written down, or could not be. Never throws.
+   */
+  async held({ tenant, bootId }: DeviceSession, dispatchIds: Iterable<string>): Promise<void> {
+    await Promise.all([...dispatchIds].map((id) => this.#heldOne(tenant, bootId, id)));
+  }
+
+  async #heldOne(tenant: string, bootId: string, id: string): Promise<void> {
+    const at = parseDispatchId(id);
+    const run = at && runOf(at.job);
+    if (!run) return;
+    try {
+      const known = await ifReadable(this.#parts.runs.state(tenant, run));
+      const job = known?.jobs.get(at.job);
+      if (!known || !job || job.epoch !== at.epoch || !isNewEnd(known, job, bootId)) return;
+      const command = { type: 'received', ...at, heldBy: bootId } as const;
+      await this.#parts.runs.command(tenant, run, command, {
+        source: 'dispatch',
+        commandId: `held:${id}:${bootId}`,
+      });
+    } catch (error) {
+      this.#parts.log.warn('the end of an edge with a call in hand could not be recorded', {
+        job: at.job,
+        why: String(error),
+      });
+    }
+  }
+
+  /** The journal of a device does not fit, or it was removed: what became of its calls cannot be told any more. Throws when the store fails. */
+  async unknown(
+    { tenant, device }: Pick<DeviceSession, 'tenant' | 'device'>,
+    targetName: string,
+    why: string,
+  ): Promise<void> {
+    const failure = toFailure(new AppError('OUTCOME_UNKNOWN', { why }));
+    for (const row of await this.#parts.outbox.pendingForDevices(tenant, [device])) {
+      const { run, job, epoch } = row;
+      const result = { case: 'unknown', value: failure } as const;
+      const told = this.#parts.runs.command(
+        tenant,
+        run,
+        { type: 'result', job, epoch, result, targetName },
+        { source: 'dispatch', commandId: `quarantined:${row.dispatchId}` },
+      );
+      await ifReadable(told);
+    }
+  }
+
+  /** Commits that a call never began on the device. Never throws. */
+  neverStarted(
+    session: DeviceSession,
+    { run, job, epoch }: Attempt,
+    error: AppError,
+    commandId: string,
+    keyFree = false,
+  ): void {
+    const result = { case: 'neverStarted', value: toFailure(error) } as const;
+    this.#parts.runs
+      .command(
+        session.tenant,
+        run,
+        { type: 'result', job, epoch, result, keyFree, targetName: targetOf(session) },
+        { source: 'dispatch', commandId },
+      )
+      .catch((problem: unknown) =>
+        this.#parts.log.warn('a call that never began could not be ended yet', { job, why: String(problem) }),
+      );
+  }
+
+  /** Ends a call at which one start of the edge after the other ended. Never throws. */
+  endsEdges(session: DeviceSession, { run, job, epoch }: Attempt): void {
+    const { tenant, bootId: boot } = session;
+    const command = { type: 'endsEdges', job, epoch, boot, targetName: targetOf(session) } as const;
+    this.#parts.runs
+      .command(tenant, run, command, { source: 'dispatch', commandId: `ends-edges:${dispatchId(job, epoch)}` })
+      .catch((problem: unknown) =>
+        this.#parts.log.warn('a call that ends edges could not be ended yet', { job, why: String(problem) }),
+      );
+  }
+
+  /**
+   * Records an answer. True when it, or the error that it met, is recorded, or nobody asked for it; false when it must come again.
+   * @param isCurrent whether the session is still that of its device
+   */
+  async result(session: DeviceSession, run: string, frame: ToolResult, isCurrent: () => boolean): Promise<boolean> {
+    const { tenant, device } = session;
+    const at = { job: frame.job, epoch: Number(frame.epoch) };
+    let command: RunRequest = resultOf(frame, targetOf(session));
+    let given = false;
+    for (let round = 1; isCurrent(); round++) {
+      try {
+        // A device may only answer for jobs that were given to it.
+        const state = await this.#parts.runs.state(tenant, run, at);
+        if (state?.jobs.get(frame.job)?.device !== device) return true;
+        const by = { device, epoch: session.epoch };
+        const id = { source: `device:${device}`, commandId: dispatchId(frame.job, at.epoch), session: by };
+        await this.#parts.runs.command(tenant, run, command, id);
+        return true;
+      } catch (error) {
+        if (error instanceof AppError && error.reason === 'SUPERSEDED') {
+          session.doubt();
+          return false;
+        }
+        if (error instanceof AppError && error.retryable) {
+          if (round >= MAX_ROUNDS) break;
+          await sleep(this.#parts.clock, fullJitter(round, 100, 5_000));
+          continue;
+        }
+        // Nobody asks for the answers of a run that its owner ended unread; of one that is set aside they are kept by the device.
+        if (isUnreadable(error)) return this.#endedUnread(tenant, run);
+        this.#parts.log.error('the answer of a device could not be committed', error, { job: frame.job });
+        // Asking the device again would end here again, so the job ends with the error, alone.
+        if (given) return false;
+        given = true;
+        const result = { case: 'failure', value: toFailure(error, this.#parts.log) } as const;
+        command = { type: 'result', ...at, result, targetName: targetOf(session) };
+      }
+    }
+    return false;
+  }
+
+  async #endedUnread(tenant: string, run: string): Promise<boolean> {
+    try {
+      return (await this.#parts.runs.setAside(tenant, run))?.ended !== undefined;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** How a device is called in what runs record. */
+export const targetOf = (session: DeviceSession): string => `device ${session.deviceName}`;

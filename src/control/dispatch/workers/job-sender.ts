@@ -1,0 +1,123 @@
+// Sends one job to one worker: makes its assignment, commits the start of an attempt that may have an effect. It decides
+// nothing about which job or worker.
+import { create, toBinary } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { ChatRequestSchema } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { type JobAssignment, JobAssignmentSchema } from '../../../../gen/bowline/worker/v1/worker_pb.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { AppError } from '../../../base/errors.ts';
+import type { Logger } from '../../../base/logger.ts';
+import { toFailure } from '../../../contract/errors.ts';
+import { isHarmless } from '../../../contract/policy.ts';
+import type { MethodRegistry } from '../../../contract/registry.ts';
+import { chatRequest } from '../../orchestrator/models/chat-request.ts';
+import type { JobState, RunState } from '../../orchestrator/run/state.ts';
+import { timeLeft } from '../../orchestrator/run/time-left.ts';
+import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { Attempts } from '../attempts/attempts.ts';
+import type { WorkerSession } from '../session-ports.ts';
+import type { Signals } from '../signals/signals.ts';
+import type { RelayRow } from './relay.ts';
+import type { Settler } from './settler.ts';
+
+export interface JobSenderParts {
+  readonly runs: RunService;
+  readonly signals: Signals;
+  readonly methods: MethodRegistry;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly attempts: Attempts;
+  readonly settler: Settler;
+}
+
+export class JobSender {
+  readonly #parts: JobSenderParts;
+
+  constructor(parts: JobSenderParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Sends a job that this replica holds. `over`: it is not to be sent any more. `again`: the worker left before it had it.
+   * Throws when the store does not answer; then it was not sent.
+   * @param wanted asked right before it is sent
+   */
+  async send(
+    row: RelayRow,
+    state: RunState,
+    session: WorkerSession,
+    wanted: () => boolean,
+  ): Promise<'sent' | 'over' | 'again'> {
+    const { attempts, settler, signals, log } = this.#parts;
+    const job = jobToSend(state, row);
+    if (!job) return 'over';
+    if (!this.#isHarmless(job) && !(await this.#mayStart(row, session))) return 'over';
+    // It may have been cancelled meanwhile.
+    if (!wanted()) return 'over';
+    const attempt = attempts.add(row, session, state);
+    try {
+      session.assign(this.#assignment(row, state, job), row.slots);
+    } catch (error) {
+      if (error instanceof AppError && error.reason === 'CLOSED') {
+        attempts.unsent(attempt);
+        return 'again';
+      }
+      log.error('a job could not be sent', error, { dispatch: row.dispatchId });
+      await settler.settle(attempt, { case: 'failure', value: toFailure(error, log) });
+      return 'over';
+    }
+    signals.toRun(row.tenant, row.run, {
+      case: 'running',
+      value: { job: row.job, epoch: BigInt(row.epoch), targetName: attempt.targetName },
+    });
+    return 'sent';
+  }
+
+  #isHarmless(job: JobState): boolean {
+    const method = this.#parts.methods.byFullName(job.method);
+    return method !== undefined && (method.idempotent || isHarmless(method.effect));
+  }
+
+  /**
+   * For a method with an effect the attempt is committed before it is sent. Only the holder of a dispatch comes here, and
+   * never after it was sent, so a start that is recorded already is its own, whose answer or whose worker was lost.
+   */
+  async #mayStart(row: RelayRow, session: WorkerSession): Promise<boolean> {
+    const { name, provider } = session.view();
+    const done = await this.#parts.runs.command(
+      row.tenant,
+      row.run,
+      { type: 'attemptStarted', job: row.job, epoch: row.epoch, targetName: `worker ${name} (${provider})` },
+      { source: 'dispatch', commandId: `start:${row.dispatchId}` },
+    );
+    if (done !== 'ignored') return true;
+    // Nothing was decided: it is over, or the start stands in the run already.
+    const state = await this.#parts.runs.state(row.tenant, row.run);
+    return state !== undefined && jobToSend(state, row)?.phase === 'running';
+  }
+
+  #assignment(row: RelayRow, state: RunState, job: JobState): JobAssignment {
+    const made = job.params.length > 0 || state.kind === 'call';
+    const params = made ? job.params : toBinary(ChatRequestSchema, chatRequest(state, job.id, this.#parts.methods));
+    const left = timeLeft(state, job, this.#parts.clock.now());
+    return create(JobAssignmentSchema, {
+      dispatchId: row.dispatchId,
+      job: row.job,
+      epoch: BigInt(row.epoch),
+      run: row.run,
+      tenant: row.tenant,
+      method: job.method,
+      params,
+      idempotencyKey: job.idempotencyKey,
+      attempt: job.attempts,
+      ...(left === undefined ? {} : { deadline: durationFromMs(left) }),
+    });
+  }
+}
+
+/** The job of a dispatch, if that is current and may be sent. */
+export function jobToSend(state: RunState, { job: id, epoch }: { job: string; epoch: number }): JobState | undefined {
+  const job = state.jobs.get(id);
+  if (!job || job.epoch !== epoch) return undefined;
+  return job.phase === 'queued' || job.phase === 'running' ? job : undefined;
+}

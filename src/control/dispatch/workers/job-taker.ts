@@ -1,0 +1,392 @@
+// Takes jobs on behalf of free slots and brings them to workers: jobs committed here at once, jobs from the queues, jobs that
+// lie in the store. Only the holder of a dispatch sends it, and who that is the store says. What a queue says is a hint.
+import { AppError } from '../../../base/errors.ts';
+import type { Logger } from '../../../base/logger.ts';
+import type { RunState } from '../../orchestrator/run/state.ts';
+import type { HandOff } from '../../orchestrator/service/hand-off.ts';
+import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { JobQueue, TakenJob } from '../../queue/ports.ts';
+import { place } from '../../routing/place.ts';
+import type { WorkerView } from '../../routing/worker-view.ts';
+import type { Outbox, StoredOutboxRow } from '../../store/outbox.ts';
+import type { Attempts } from '../attempts/attempts.ts';
+import type { WorkerSession } from '../session-ports.ts';
+import type { Backlog } from './backlog.ts';
+import { couldServe, FreeSearch } from './free-search.ts';
+import { type JobSender, jobToSend } from './job-sender.ts';
+import { commonQueue, needOf, queuesOf, type Relay, type RelayRow } from './relay.ts';
+import { servesPackage, WorkerRoom, type WorkerRoomParts } from './worker-room.ts';
+
+export interface JobTakerParts extends WorkerRoomParts {
+  readonly runs: RunService;
+  readonly outbox: Outbox;
+  readonly queue: JobQueue;
+  readonly relay: Relay;
+  readonly backlog: Backlog;
+  readonly sender: JobSender;
+  readonly log: Logger;
+  readonly attempts: Attempts;
+}
+
+interface Hand {
+  /** Its place in a queue, until it is claimed. */
+  taken?: TakenJob;
+  /** Read when it was claimed; absent while the store could not be asked. */
+  row?: StoredOutboxRow;
+  /** It has a worker and is on its way to it. */
+  starting: boolean;
+}
+
+interface Promised {
+  readonly session: WorkerSession;
+  readonly giveBack: () => void;
+}
+
+/** Jobs held that have no worker yet. */
+const MAX_HANDS = 256;
+
+export class JobTaker implements HandOff {
+  readonly replica: string;
+  readonly #parts: JobTakerParts;
+  readonly #hands = new Map<string, Hand>();
+  /** Dispatches under commit for which a slot is kept. */
+  readonly #promised = new Map<string, Promised>();
+  readonly #listening = new Map<string, () => void>();
+  /** Queues in which something may wait. */
+  readonly #ready = new Set<string>();
+  /** Dispatches that are being made free. */
+  readonly #releasing = new Set<string>();
+  /** Ids asked of a queue that have not come yet. */
+  readonly #asked = new Map<string, number>();
+  readonly #search: FreeSearch;
+  readonly #room: WorkerRoom;
+  #working: Promise<void> | undefined;
+  #again = false;
+  #left: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(parts: JobTakerParts) {
+    this.#parts = parts;
+    this.replica = parts.replica;
+    this.#search = new FreeSearch(parts.outbox);
+    this.#room = new WorkerRoom(parts);
+  }
+
+  /** Dispatches that this replica holds and that have no worker yet. */
+  held(): string[] {
+    return [...this.#hands].flatMap(([id, { row }]) => (row ? [id] : []));
+  }
+
+  /** Whether this replica holds it, or is about to, for a worker. */
+  knows(dispatchId: string): boolean {
+    return this.#hands.has(dispatchId) || this.#promised.has(dispatchId);
+  }
+
+  /** The connected workers changed: listens to the queues that they serve, and looks into all of them. */
+  listen(): void {
+    if (this.#stopped) return;
+    const views = this.#room.here();
+    const wanted = new Set(views.flatMap(queuesOf));
+    for (const [queue, stop] of this.#listening) {
+      if (wanted.has(queue)) continue;
+      stop();
+      this.#listening.delete(queue);
+      this.#ready.delete(queue);
+    }
+    for (const queue of wanted) {
+      this.#ready.add(queue);
+      if (this.#listening.has(queue)) continue;
+      const wake = () => {
+        this.#ready.add(queue);
+        this.kick();
+      };
+      this.#listening.set(queue, this.#parts.queue.onReady(queue, wake));
+    }
+    for (const view of views) for (const served of view.packages) this.#parts.backlog.flag(served.package);
+  }
+
+  /** Looks for work; calls are merged. Costs nothing when nothing waits as far as is known. */
+  kick(): void {
+    if (this.#stopped) return;
+    for (const queue of this.#ready) this.#take(queue);
+    if (this.#hands.size === 0 && !this.#mayPull()) return;
+    this.#again = true;
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+      if (this.#again) this.kick();
+    });
+  }
+
+  /** Looks into every queue again, and gives up what waits here while another replica has room for it. Never throws. */
+  async scan(): Promise<void> {
+    for (const queue of this.#listening.keys()) this.#ready.add(queue);
+    const idle = [...this.#hands].flatMap(([, { row, starting }]) => (row && !starting ? [row] : []));
+    const elsewhere = this.#room.elsewhere();
+    await this.#release(idle.filter((row) => place(needOf({ ...row, method: '' }), elsewhere).ok));
+    this.kick();
+  }
+
+  promise(row: RelayRow): boolean {
+    if (this.#stopped || this.#waitsBefore(row)) return false;
+    const session = this.#room.sessionFor(row);
+    if (!session || !this.#room.isBest(row, session.view())) return false;
+    this.#promised.set(row.dispatchId, { session, giveBack: session.reserve(row.slots) });
+    return true;
+  }
+
+  withdraw(dispatchIds: Iterable<string>): void {
+    for (const id of dispatchIds) {
+      const promised = this.#promised.get(id);
+      if (!promised) continue;
+      this.#promised.delete(id);
+      promised.giveBack();
+      this.kick();
+    }
+  }
+
+  /** Jobs that were committed here just now: those that were promised go to their workers. Returns the others. */
+  offer(rows: readonly RelayRow[], state: RunState): RelayRow[] {
+    return rows.filter((row) => {
+      const promised = this.#promised.get(row.dispatchId);
+      if (!promised) return true;
+      this.#promised.delete(row.dispatchId);
+      const stored = { ...row, holder: this.replica, createdAt: 0 };
+      const hand: Hand = { row: stored, starting: false };
+      this.#hands.set(row.dispatchId, hand);
+      void this.#start(hand, stored, state, promised.session, promised.giveBack);
+      return false;
+    });
+  }
+
+  /** These are over: whoever has not started them drops them. */
+  over(dispatchIds: readonly string[]): void {
+    for (const id of dispatchIds) {
+      const hand = this.#hands.get(id);
+      if (hand) this.#drop(id, hand);
+    }
+  }
+
+  /** Takes nothing new and promises nothing. */
+  leave(): void {
+    this.#stopped = true;
+    this.#again = false;
+    for (const stop of this.#listening.values()) stop();
+    this.#listening.clear();
+    this.#left ??= this.#giveBack().catch((error: unknown) =>
+      this.#parts.log.warn('jobs in hand could not be given back', { why: String(error) }),
+    );
+  }
+
+  /** Leaves; resolves when what was not handed out is given back. */
+  async stop(): Promise<void> {
+    this.leave();
+    await this.#left;
+  }
+
+  async #giveBack(): Promise<void> {
+    await this.#working;
+    const hands = [...this.#hands].filter(([, { starting }]) => !starting);
+    for (const [id] of hands) this.#hands.delete(id);
+    await Promise.all(hands.map(([, { taken }]) => taken?.release()));
+    const claimed = hands.flatMap(([id, { row }]) => (row ? [id] : []));
+    await this.release(claimed);
+  }
+
+  /** Makes dispatches free that this replica holds and that no worker ever had; they are not in hand any more. */
+  async release(dispatchIds: readonly string[]): Promise<void> {
+    if (dispatchIds.length === 0) return;
+    for (const id of dispatchIds) this.#releasing.add(id);
+    // Without an answer it may still come to pass, so nothing of it is claimed until a later one is answered.
+    await this.#parts.outbox.release(this.replica, dispatchIds);
+    for (const id of dispatchIds) this.#releasing.delete(id);
+    this.kick();
+  }
+
+  #take(queue: string): void {
+    const max = Math.min(
+      this.#roomFor((view) => queuesOf(view).includes(queue)),
+      MAX_HANDS,
+    );
+    if (max <= 0 || this.#asked.has(queue)) return;
+    this.#asked.set(queue, max);
+    // Before the answer: a wake that comes meanwhile counts.
+    this.#ready.delete(queue);
+    this.#parts.queue
+      .take(queue, max)
+      .then((taken) => {
+        if (taken.length === max) this.#ready.add(queue);
+        this.#parts.relay.took(queue, taken.length);
+        for (const job of taken) {
+          // The queue may be closed by now; the lock on what it gave lapses by itself.
+          if (this.#stopped) job.release().catch(() => {});
+          else if (!this.#hands.has(job.id)) this.#hands.set(job.id, { taken: job, starting: false });
+        }
+      })
+      .catch((error: unknown) => this.#parts.log.warn('jobs could not be taken', { queue, why: String(error) }))
+      .finally(() => {
+        this.#asked.delete(queue);
+        this.kick();
+      });
+  }
+
+  async #work(): Promise<void> {
+    while (this.#again && !this.#stopped) {
+      this.#again = false;
+      try {
+        await this.#claimTaken();
+        await this.#handOutAll();
+        await this.#pull();
+      } catch (error) {
+        // What was taken stays in hand; the next kick or scan goes on with it.
+        this.#parts.log.warn('jobs could not be taken', { why: String(error) });
+      }
+    }
+  }
+
+  /** The store says whose they are. */
+  async #claimTaken(): Promise<void> {
+    // What is being given back may still look like its own.
+    const unread = [...this.#hands].filter(([id, hand]) => !hand.row && !this.#releasing.has(id));
+    if (unread.length === 0) return;
+    const { attempts, outbox, relay } = this.#parts;
+    const ids = unread.map(([id]) => id);
+    const rows = new Map((await outbox.claim(this.replica, ids)).map((row) => [row.dispatchId, row]));
+    relay.forget(ids);
+    for (const [id, hand] of unread) {
+      const row = rows.get(id);
+      if (this.#hands.get(id) !== hand) continue;
+      // What it holds already it may have sent; that is never sent again.
+      if (row && !attempts.wasSent(id)) hand.row = row;
+      else this.#hands.delete(id);
+      // Whoever has it now, the queue has no part in it.
+      this.#done(id, hand);
+    }
+  }
+
+  async #handOutAll(): Promise<void> {
+    const waiting = [...this.#hands.values()].filter((hand) => hand.row && !hand.starting);
+    await Promise.all(waiting.map((hand) => this.#handOut(hand, hand.row!)));
+  }
+
+  /** Never throws. */
+  async #handOut(hand: Hand, row: StoredOutboxRow): Promise<void> {
+    try {
+      const state = await this.#parts.runs.state(row.tenant, row.run, row);
+      if (hand.starting || this.#hands.get(row.dispatchId) !== hand) return;
+      const job = state && jobToSend(state, row);
+      if (!state || !job) return this.#drop(row.dispatchId, hand);
+      const full = { ...row, method: job.method };
+      const session = this.#room.sessionFor(full);
+      if (session) return void this.#start(hand, row, state, session, session.reserve(row.slots));
+      if (!this.#room.here().some((view) => couldServe(view, full))) await this.#release([full]);
+    } catch (error) {
+      this.#failed(row.dispatchId, hand, error);
+    }
+  }
+
+  /** Never throws. */
+  async #start(
+    hand: Hand,
+    row: StoredOutboxRow,
+    state: RunState,
+    session: WorkerSession,
+    giveBack: () => void,
+  ): Promise<void> {
+    const id = row.dispatchId;
+    hand.starting = true;
+    let end: 'sent' | 'over' | 'again' | undefined;
+    try {
+      const full = { ...row, method: state.jobs.get(row.job)?.method ?? '' };
+      end = await this.#parts.sender.send(full, state, session, () => this.#hands.get(id) === hand);
+      if (end !== 'again') this.#hands.delete(id);
+    } catch (error) {
+      this.#failed(id, hand, error);
+    } finally {
+      hand.starting = false;
+      if (end !== 'sent') giveBack();
+      if (end === 'again') this.kick();
+    }
+  }
+
+  #failed(id: string, hand: Hand, error: unknown): void {
+    this.#parts.log.warn('a job could not be handed out', { dispatch: id, why: String(error) });
+    // One that can never be handed out must not keep a place; the reconciler has it from now on.
+    if (!(error instanceof AppError && error.retryable)) this.#drop(id, hand);
+  }
+
+  #mayPull(): boolean {
+    return this.#room
+      .packages()
+      .some(
+        (capability) =>
+          this.#parts.backlog.heard(capability) !== undefined && this.#roomFor(servesPackage(capability)) > 0,
+      );
+  }
+
+  /** Takes from what lies in the store, in its order: as much as there are free slots, and a few for the next ones. */
+  async #pull(): Promise<void> {
+    const { backlog } = this.#parts;
+    for (const capability of this.#room.packages()) {
+      const heard = backlog.heard(capability);
+      const free = this.#roomFor(servesPackage(capability));
+      if (heard === undefined || free <= 0) continue;
+      const mine = this.#room.here().filter(servesPackage(capability));
+      const room = Math.min(free + Math.ceil(sum(mine, (view) => view.totalSlots) / 2), MAX_HANDS - this.#hands.size);
+      const skip = (id: string) => this.knows(id) || this.#parts.relay.isHopeless(id);
+      const wanted = await this.#search.find(capability, mine, room, skip);
+      for (const id of wanted) this.#hands.set(id, { starting: false });
+      // Claimed with what was taken from queues, in the next turn of the loop.
+      if (wanted.length > 0) this.#again = true;
+      // Less than there was room for: the rest is for others.
+      if (wanted.length < room && !this.#search.goesOn(capability)) backlog.clear(capability, heard);
+    }
+  }
+
+  /** Makes jobs free again that no worker here will have. Never throws. */
+  async #release(rows: readonly StoredOutboxRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    try {
+      const full = rows.map((row) => ({ method: '', ...row }));
+      for (const { dispatchId } of rows) this.#hands.delete(dispatchId);
+      await this.release(rows.map((row) => row.dispatchId));
+      await this.#parts.relay.add(full);
+    } catch (error) {
+      this.#parts.log.warn('jobs could not be given back', { jobs: rows.length, why: String(error) });
+    }
+  }
+
+  /** Whether something older waits for the same workers. */
+  #waitsBefore({ capability, tier }: RelayRow): boolean {
+    if (this.#ready.has(commonQueue(capability, tier)) || this.#asked.has(commonQueue(capability, tier))) return true;
+    if (this.#parts.backlog.heard(capability) !== undefined) return true;
+    for (const hand of this.#hands.values()) if (!hand.starting) return true;
+    return false;
+  }
+
+  /** Free slots of the workers here that `counts` names, less what is on its way to some. */
+  #roomFor(counts: (view: WorkerView) => boolean): number {
+    let room = this.#room.free(counts);
+    if (room === 0) return 0;
+    for (const hand of this.#hands.values()) if (!hand.starting) room--;
+    for (const asked of this.#asked.values()) room -= asked;
+    return room;
+  }
+
+  #drop(id: string, hand: Hand): void {
+    this.#hands.delete(id);
+    this.#done(id, hand);
+  }
+
+  #done(id: string, hand: Hand): void {
+    const taken = hand.taken;
+    delete hand.taken;
+    taken
+      ?.done()
+      .catch((error: unknown) =>
+        this.#parts.log.debug('a queue entry could not be removed', { dispatch: id, why: String(error) }),
+      );
+  }
+}
+
+const sum = (views: readonly WorkerView[], of: (view: WorkerView) => number): number =>
+  views.reduce((total, view) => total + of(view), 0);

@@ -1,0 +1,59 @@
+// Which workers there are for a job: those connected here with their free slots, and whether one elsewhere would do it for less.
+import { place } from '../../routing/place.ts';
+import type { WorkerView } from '../../routing/worker-view.ts';
+import type { WorkerSession } from '../session-ports.ts';
+import { needOf, type RelayRow } from './relay.ts';
+
+export interface WorkerRoomParts {
+  readonly replica: string;
+  readonly sessions: () => readonly WorkerSession[];
+  /** The workers of all replicas. */
+  readonly workers: () => readonly WorkerView[];
+}
+
+export class WorkerRoom {
+  readonly #parts: WorkerRoomParts;
+
+  constructor(parts: WorkerRoomParts) {
+    this.#parts = parts;
+  }
+
+  /** The workers here. */
+  here(): WorkerView[] {
+    return this.#parts.sessions().map((session) => session.view());
+  }
+
+  elsewhere(): WorkerView[] {
+    return this.#parts.workers().filter((view) => view.replica !== this.#parts.replica);
+  }
+
+  /** Packages that some worker here serves. */
+  packages(): string[] {
+    return [...new Set(this.here().flatMap((view) => view.packages.map((served) => served.package)))];
+  }
+
+  /** Free slots of the workers here that `counts` names. */
+  free(counts: (view: WorkerView) => boolean): number {
+    return this.here().reduce((total, view) => total + (counts(view) ? view.freeSlots : 0), 0);
+  }
+
+  /** The worker here that has room for it now. */
+  sessionFor(row: RelayRow): WorkerSession | undefined {
+    const sessions = this.#parts.sessions();
+    const placement = place(
+      needOf(row),
+      sessions.map((session) => session.view()),
+    );
+    return placement.ok ? sessions.find(({ id }) => id === placement.worker.id) : undefined;
+  }
+
+  /** Whether no worker elsewhere would do it now for less. */
+  isBest(row: RelayRow, here: WorkerView): boolean {
+    const elsewhere = this.elsewhere();
+    const best = elsewhere.length > 0 ? place(needOf(row), elsewhere) : undefined;
+    return !best?.ok || here.priceMicrosPerKiloToken <= best.worker.priceMicrosPerKiloToken;
+  }
+}
+
+export const servesPackage = (name: string) => (view: WorkerView) =>
+  view.packages.some((served) => served.package === name);

@@ -1,0 +1,103 @@
+// What may be asked of the run service, and the first event that it becomes. Pure.
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
+import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
+import {
+  RunKind,
+  type RunSubmitted,
+  RunSubmittedSchema,
+  TargetKind,
+} from '../../../../gen/bowline/event/v1/event_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import { toFailure } from '../../../contract/errors.ts';
+import { limitsToProto, type OrchestratorLimits } from '../run/limits.ts';
+import type { RunState } from '../run/state.ts';
+import type { CommandId } from './commands.ts';
+
+export interface Ask extends CommandId {
+  /** Made by whoever asks; a UUID. */
+  readonly run: string;
+  readonly conversation: string;
+  /** Device that asks, or that the tools are on; empty for none. */
+  readonly device: string;
+  readonly deviceName: string;
+  readonly principal: string;
+  readonly text: string;
+  readonly shares: readonly ShareGrant[];
+  /** Collections that it may look into; default none. */
+  readonly collections?: readonly CollectionUse[] | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface Call extends CommandId {
+  readonly run: string;
+  /** Device id; required when the target is a device. */
+  readonly device?: string | undefined;
+  readonly deviceName?: string | undefined;
+  readonly principal: string;
+  /** Full method name. */
+  readonly method: string;
+  readonly params: Uint8Array;
+  readonly selector: Readonly<Record<string, string>>;
+  readonly target: 'worker' | 'device';
+  /** Empty means the run id. */
+  readonly idempotencyKey: string;
+  readonly timeoutMs?: number | undefined;
+}
+
+export type SubmitResult = { readonly accepted: true } | { readonly refused: Failure };
+
+/** The first event of an ask. */
+export function submittedAsk(tenant: string, ask: Ask, limits: OrchestratorLimits): RunSubmitted {
+  return create(RunSubmittedSchema, {
+    run: ask.run,
+    tenant,
+    kind: RunKind.ASK,
+    conversation: ask.conversation,
+    device: ask.device,
+    deviceName: ask.deviceName,
+    principal: ask.principal,
+    text: ask.text,
+    shares: [...ask.shares],
+    collections: [...(ask.collections ?? [])],
+    timeout: durationFromMs(timeout(ask.timeoutMs, limits)),
+    limits: limitsToProto(limits),
+  });
+}
+
+/** The first event of a call. */
+export function submittedCall(tenant: string, call: Call, limits: OrchestratorLimits): RunSubmitted {
+  const { method, params, selector, target, idempotencyKey } = call;
+  return create(RunSubmittedSchema, {
+    run: call.run,
+    tenant,
+    kind: RunKind.CALL,
+    device: call.device ?? '',
+    deviceName: call.deviceName ?? '',
+    principal: call.principal,
+    timeout: durationFromMs(timeout(call.timeoutMs, limits)),
+    call: {
+      method,
+      params,
+      selector: { ...selector },
+      target: target === 'device' ? TargetKind.DEVICE : TargetKind.WORKER,
+      idempotencyKey: idempotencyKey || call.run,
+    },
+    limits: limitsToProto(limits),
+  });
+}
+
+function timeout(wanted: number | undefined, limits: OrchestratorLimits): number {
+  if (wanted === undefined || !(wanted > 0)) return limits.runTimeoutMs;
+  return Math.min(Math.ceil(wanted), limits.maxRunTimeoutMs);
+}
+
+/** A run that is there already is the same ask again, unless it says something else. */
+export function sameAsk(known: RunState, ask: Ask): SubmitResult {
+  if (known.kind !== 'ask' || known.conversation !== ask.conversation || known.text !== ask.text) {
+    return { refused: toFailure(new AppError('RUN_EXISTS', { run: ask.run })) };
+  }
+  const refused = known.phase === 'refused' && known.startedAt === undefined ? known.outcome?.failure : undefined;
+  return refused ? { refused } : { accepted: true };
+}

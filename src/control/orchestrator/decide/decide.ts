@@ -1,0 +1,199 @@
+// The pure core: a state and a command give events. It reads no clock, no socket and no database; whatever it uses is in
+// the command or in the state. A command that changes nothing gives no events.
+import type { RunEvent } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import { RunState as State } from '../../../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import { toFailure } from '../../../contract/errors.ts';
+import type { MethodRegistry } from '../../../contract/registry.ts';
+import { bestText } from '../models/steps.ts';
+import { summaryJob } from '../models/summary.ts';
+import { isEnded, type JobState, openJobs, type RunState } from '../run/state.ts';
+import type { CancelCommand, RefuseCommand, RunCommand, StartCommand, TimerCommand } from './commands.ts';
+import {
+  decideEndsEdges,
+  decideLost,
+  decideReceived,
+  decideResult,
+  decideStarted,
+  finishAs,
+} from './decide-attempt.ts';
+import { decideChild, orphans } from './decide-child.ts';
+import { Draft } from './draft.ts';
+import { outcomeOf } from './outcome.ts';
+import { nextStep } from './planner.ts';
+import { openTimers } from './timers.ts';
+import { mayHaveHappened } from './uncertain.ts';
+
+export interface Decision {
+  readonly events: readonly RunEvent[];
+  /** The state after the events; undefined only when there is no run. */
+  readonly state: RunState | undefined;
+  /** ignored: the command changes nothing (any more). */
+  readonly outcome: 'applied' | 'ignored';
+}
+
+/** What follows from a command. Throws only for a history that this version cannot read. */
+export function decide(
+  state: RunState | undefined,
+  command: RunCommand,
+  methods: MethodRegistry,
+  epochBase = 0,
+): Decision {
+  const draft = new Draft(state, command.at, methods, epochBase);
+  if (command.type === 'submit') {
+    if (!state) draft.add({ case: 'submitted', value: command.submitted });
+  } else if (state) {
+    apply(draft, command);
+  }
+  return { events: draft.events, state: draft.state, outcome: draft.events.length > 0 ? 'applied' : 'ignored' };
+}
+
+function apply(draft: Draft, command: Exclude<RunCommand, { type: 'submit' }>): void {
+  react(draft, command);
+  stopOrphans(draft);
+}
+
+function react(draft: Draft, command: Exclude<RunCommand, { type: 'submit' }>): void {
+  switch (command.type) {
+    case 'start':
+      start(draft, command);
+      break;
+    case 'refuse':
+      refuse(draft, command);
+      break;
+    case 'result':
+      if (decideResult(draft, command)) goOn(draft);
+      break;
+    case 'childCall':
+      if (!isEnded(draft.run)) decideChild(draft, command);
+      break;
+    case 'attemptStarted':
+      decideStarted(draft, command);
+      break;
+    case 'received':
+      decideReceived(draft, command);
+      break;
+    case 'endsEdges':
+      if (decideEndsEdges(draft, command)) goOn(draft);
+      break;
+    case 'attemptLost':
+      if (decideLost(draft, command)) goOn(draft);
+      break;
+    case 'timer':
+      timer(draft, command);
+      break;
+    case 'cancel':
+      cancel(draft, command);
+      break;
+  }
+}
+
+function start(draft: Draft, command: StartCommand): void {
+  if (draft.run.phase !== 'waiting') return;
+  const { history, tools, summary = '', summaryGrants = [], taints, hosts = [] } = command;
+  draft.add({
+    case: 'started',
+    value: {
+      history: [...history],
+      tools: [...tools],
+      summary,
+      summaryGrants: [...summaryGrants],
+      taints: [...taints],
+      hosts: [...hosts],
+    },
+  });
+  goOn(draft, command.recipients);
+}
+
+function refuse(draft: Draft, { failure }: RefuseCommand): void {
+  if (draft.run.phase !== 'waiting') return;
+  end(draft, { state: State.REFUSED, failure });
+}
+
+/** Plans on while the run is at work. */
+function goOn(draft: Draft, recipients: readonly string[] = []): void {
+  stopOrphans(draft);
+  if (draft.run.phase !== 'running') return;
+  const next = nextStep(draft.run, draft.methods, recipients);
+  if (next.kind === 'queue')
+    for (const job of next.jobs) draft.add({ case: 'jobQueued', value: { ...job, epoch: draft.epochAfter(0) } });
+  if (next.kind === 'end') {
+    const summary = summaryJob(draft.run, next.ending);
+    if (summary) draft.add({ case: 'jobQueued', value: { ...summary, epoch: draft.epochAfter(0) } });
+    end(draft, next.ending);
+  }
+}
+
+function end(draft: Draft, ending: Parameters<typeof outcomeOf>[1]): void {
+  draft.add({ case: 'ended', value: { outcome: outcomeOf(draft.run, ending) } });
+}
+
+function cancel(draft: Draft, { principal }: CancelCommand): void {
+  if (isEnded(draft.run)) return;
+  draft.add({ case: 'cancelRequested', value: { principal } });
+  for (const job of openJobs(draft.run)) stop(draft, job, 'CANCELED');
+  end(draft, { state: State.CANCELLED, answer: bestText(draft.run), failure: toFailure(new AppError('CANCELED')) });
+}
+
+/** What a job called ends with the attempt that called it. */
+function stopOrphans(draft: Draft): void {
+  // Stopping one may leave those that it called.
+  for (let found = orphans(draft.run); found.length > 0; found = orphans(draft.run)) {
+    const stopped = found.filter(({ phase }) => phase !== 'cancelling');
+    if (stopped.length === 0) return;
+    for (const job of stopped) stop(draft, job, 'CANCELED');
+  }
+}
+
+/** Stops a job: at once, or, where its effect may have happened, when its holder has told. */
+function stop(draft: Draft, job: JobState, reason: string): void {
+  if (job.phase === 'cancelling') return;
+  const epoch = BigInt(job.epoch);
+  if (mayHaveHappened(job, draft.methods)) {
+    draft.add({ case: 'jobCancelling', value: { job: job.id, epoch, reason } });
+  } else {
+    draft.add({ case: 'jobCancelled', value: { job: job.id, epoch } });
+  }
+}
+
+// A timer that is not open any more changes nothing; its row goes with the commit that says so.
+function timer(draft: Draft, { id }: TimerCommand): void {
+  const due = openTimers(draft.run).find((each) => each.id === id);
+  const job = due && draft.run.jobs.get(due.job);
+  if (due?.kind === 'deadline') {
+    deadline(draft);
+  } else if (due?.kind === 'retry' && job) {
+    retry(draft, job);
+  } else if (due?.kind === 'cancel' && job) {
+    const why = 'it was stopped, and its holder never said what became of it';
+    finishAs(draft, job, 'unknown', toFailure(new AppError('OUTCOME_UNKNOWN', { why })));
+    goOn(draft);
+  } else if (due?.kind === 'timeout' && job) {
+    timeout(draft, job);
+  }
+}
+
+/** An epoch from before the database was restored may be at work somewhere, so that one is passed over. */
+function retry(draft: Draft, { id, epoch }: JobState): void {
+  draft.add({ case: 'attemptDue', value: { job: id, epoch: BigInt(epoch) } });
+  const nextEpoch = draft.epochAfter(epoch - 1);
+  if (nextEpoch === BigInt(epoch)) return;
+  const why = 'the database was restored meanwhile';
+  draft.add({ case: 'attemptLost', value: { job: id, epoch: BigInt(epoch), nextEpoch, why } });
+}
+
+function timeout(draft: Draft, job: JobState): void {
+  if (mayHaveHappened(job, draft.methods)) {
+    stop(draft, job, 'DEADLINE_EXCEEDED');
+    return;
+  }
+  finishAs(draft, job, 'failure', toFailure(new AppError('DEADLINE_EXCEEDED', { after: `${job.timeoutMs / 1000} s` })));
+  goOn(draft);
+}
+
+function deadline(draft: Draft): void {
+  const { run } = draft;
+  for (const job of openJobs(run)) stop(draft, job, 'DEADLINE_EXCEEDED');
+  const failure = toFailure(new AppError('DEADLINE_EXCEEDED', { after: `${run.timeoutMs / 1000} s` }));
+  end(draft, { state: State.TIMED_OUT, answer: bestText(run), failure });
+}

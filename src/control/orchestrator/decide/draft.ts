@@ -1,0 +1,52 @@
+// Collects the events of one decision and keeps the state they lead to, so that the next thought starts from there.
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type RunEvent, RunEventSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import type { MethodRegistry } from '../../../contract/registry.ts';
+import { evolve } from '../run/evolve.ts';
+import type { RunState } from '../run/state.ts';
+
+export type EventBody = MessageInitShape<typeof RunEventSchema>['event'];
+
+/** Collects the events of one decision and keeps the state they lead to. */
+export class Draft {
+  readonly events: RunEvent[] = [];
+  readonly methods: MethodRegistry;
+  readonly #at: number;
+  readonly #epochBase: number;
+  #state: RunState | undefined;
+
+  /** @param epochBase epochs up to it may have been given before the database was restored, and are not given again */
+  constructor(state: RunState | undefined, at: number, methods: MethodRegistry, epochBase = 0) {
+    this.#state = state;
+    this.#at = at;
+    this.methods = methods;
+    this.#epochBase = epochBase;
+  }
+
+  /** The epoch of the attempt after this one; after 0 that of the first. */
+  epochAfter(epoch: number): bigint {
+    return BigInt(Math.max(epoch, this.#epochBase) + 1);
+  }
+
+  get at(): number {
+    return this.#at;
+  }
+
+  /** The state so far. Throws NOT_FOUND when there is no run. */
+  get run(): RunState {
+    if (!this.#state) throw new AppError('NOT_FOUND', { kind: 'run' });
+    return this.#state;
+  }
+
+  get state(): RunState | undefined {
+    return this.#state;
+  }
+
+  add(event: NonNullable<EventBody>): void {
+    const whole = create(RunEventSchema, { at: timestampFromMs(this.#at), event });
+    this.#state = evolve(this.#state, whole);
+    this.events.push(whole);
+  }
+}

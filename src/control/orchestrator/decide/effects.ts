@@ -1,0 +1,80 @@
+// What a commit starts and ends besides its events: outbox rows, timers, projections. Derived from the state before and
+// after and from nothing else, so that no decision can forget one.
+import { dispatchId } from '../../../base/ids.ts';
+import type { JobRow, OutboxRow, RunRow, TimerRow } from '../../store/unit.ts';
+import { packageOf } from '../run/method-names.ts';
+import type { JobState, RunState } from '../run/state.ts';
+import { jobRow, runRow } from './projection.ts';
+import { jobTimers, type OpenTimer, runTimer } from './timers.ts';
+
+/** `reason` of a row whose job is unwanted: it must not be sent (again), only stopped. Its state is `waiting`. */
+export const CANCELLING = 'cancelling';
+
+export interface Effects {
+  readonly outbox: readonly OutboxRow[];
+  readonly outboxDone: readonly string[];
+  readonly timers: readonly TimerRow[];
+  readonly timersDone: readonly string[];
+  readonly runs: readonly RunRow[];
+  readonly jobs: readonly JobRow[];
+}
+
+/** The row of a job's outstanding dispatch; undefined when nothing is outstanding. */
+export function dispatchOf(run: RunState, job: JobState): OutboxRow | undefined {
+  if (job.phase !== 'queued' && job.phase !== 'running' && job.phase !== 'cancelling') return undefined;
+  const tier = Number(job.selector.tier ?? 0);
+  return {
+    dispatchId: dispatchId(job.id, job.epoch),
+    run: run.id,
+    job: job.id,
+    epoch: job.epoch,
+    capability: packageOf(job.method),
+    tier: tier === 1 || tier === 2 ? tier : 0,
+    target: job.target,
+    ...(job.target === 'device' ? { device: job.device } : {}),
+    selector: job.selector,
+    recipients: job.recipients,
+    slots: job.slots,
+    // What has begun is finished first; nobody waits for a summary.
+    priority: job.role === 'summary' ? 0 : Math.min(job.step, 9),
+    ...(job.phase === 'cancelling' ? { state: 'waiting', reason: CANCELLING } : { state: 'ready' }),
+  };
+}
+
+/** The record of every outstanding dispatch of a run. */
+export const openDispatches = (run: RunState): OutboxRow[] =>
+  [...run.jobs.values()].flatMap((job) => dispatchOf(run, job) ?? []);
+
+/** What changes with the step from `before` to `after`. `at` is the time of the command in milliseconds since 1970. */
+export function effects(before: RunState | undefined, after: RunState, at: number): Effects {
+  const outbox: OutboxRow[] = [];
+  const outboxDone: string[] = [];
+  const timers: TimerRow[] = [];
+  const timersDone: string[] = [];
+  const jobs: JobRow[] = [];
+  const ring = (was: readonly OpenTimer[], now: readonly OpenTimer[]) => {
+    for (const { id, kind, dueAt } of now) {
+      if (was.some((each) => each.id === id && each.dueAt === dueAt)) continue;
+      timers.push({ id, stream: after.id, kind, dueInMs: Math.max(dueAt - at, 0) });
+    }
+    for (const { id } of was) if (!now.some((each) => each.id === id)) timersDone.push(id);
+  };
+  for (const job of after.jobs.values()) {
+    const was = before?.jobs.get(job.id);
+    if (was === job) continue;
+    jobs.push(jobRow(after, job));
+    const old = before && was && dispatchOf(before, was);
+    const open = dispatchOf(after, job);
+    if (open && (open.dispatchId !== old?.dispatchId || open.state !== old.state)) outbox.push(open);
+    if (old && old.dispatchId !== open?.dispatchId) outboxDone.push(old.dispatchId);
+    ring(was ? jobTimers(was) : [], jobTimers(job));
+  }
+  const own = before && runTimer(before);
+  const next = runTimer(after);
+  ring(own ? [own] : [], next ? [next] : []);
+  return { outbox, outboxDone, timers, timersDone, jobs, runs: shows(before, after) ? [runRow(after)] : [] };
+}
+
+/** Whether the row of the run says something else than before; its jobs have rows of their own. */
+const shows = (before: RunState | undefined, after: RunState): boolean =>
+  before?.phase !== after.phase || (after.endedAt !== undefined && before.jobs !== after.jobs);

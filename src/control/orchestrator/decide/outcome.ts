@@ -1,0 +1,48 @@
+// How a run ended, as clients see it: answer, sources, failure, what was withheld, and its jobs. Pure.
+import { create } from '@bufbuild/protobuf';
+import {
+  type Outcome,
+  OutcomeSchema,
+  RunState as State,
+  type Withheld,
+} from '../../../../gen/bowline/run/v1/run_pb.ts';
+import { leftOutOf } from '../models/left-out.ts';
+import { sourcesOf } from '../models/sources.ts';
+import { chatOf, lastStep } from '../models/steps.ts';
+import type { Ending } from '../run/ending.ts';
+import { usageToProto, viewJob } from '../run/job-view.ts';
+import { MAX_ANSWER_CHARS, MAX_ENTRIES } from '../run/limits.ts';
+import type { RunState } from '../run/state.ts';
+
+/**
+ * The outcome of a run in this state. Sources and model are those of the last model turn. The summary is not among the jobs: it
+ * goes on after the end.
+ */
+export function outcomeOf(run: RunState, ending: Ending): Outcome {
+  const finish = ending.state === State.ANSWERED ? chatOf(run, lastStep(run))?.finish : undefined;
+  const model = finish?.model;
+  const answer = (ending.answer ?? '').slice(0, MAX_ANSWER_CHARS).toWellFormed();
+  return create(OutcomeSchema, {
+    state: ending.state,
+    answer,
+    sources: ending.state === State.ANSWERED ? sourcesOf(run, answer, finish?.sources ?? []) : [],
+    usage: usageToProto(run.usage),
+    withheld: withheldOf(run),
+    leftOut: leftOutOf(run),
+    jobs: [...run.jobs.values()].filter(({ role }) => role !== 'summary').map((job) => viewJob(run, job)),
+    ...(ending.failure ? { failure: ending.failure } : {}),
+    ...(model ? { model } : {}),
+  });
+}
+
+/** What stayed on the box, over all jobs, each thing once. */
+export function withheldOf(run: RunState): Withheld[] {
+  const found = new Map<string, Withheld>();
+  for (const job of run.jobs.values()) {
+    for (const each of job.result?.withheld ?? []) {
+      if (found.size >= MAX_ENTRIES) return [...found.values()];
+      found.set(`${each.name}\0${each.field}\0${each.why}`, each);
+    }
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,156 @@
+// Decides what a running run does next, from its state alone: wait, queue jobs, or end. It reads no clock and starts nothing.
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { FinishReason } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { type JobQueued, JobQueuedSchema, TargetKind } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import { RunState as State } from '../../../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import { jobId } from '../../../base/ids.ts';
+import { toFailure } from '../../../contract/errors.ts';
+import type { MethodRegistry } from '../../../contract/registry.ts';
+import { searchJob, searchOf } from '../models/retrieval.ts';
+import { bestText, chatJob, chatOf, lastStep, recipientsOf } from '../models/steps.ts';
+import { type JudgedCall, judgeToolCalls } from '../models/tool-calls.ts';
+import { asksForTools, metLimit, offeredTools } from '../models/tool-offer.ts';
+import type { Ending } from '../run/ending.ts';
+import { TOOL_TIMEOUT_MS } from '../run/limits.ts';
+import { CHAT_METHOD } from '../run/method-names.ts';
+import { metMoney } from '../run/money.ts';
+import { type JobState, openJobs, type RunState } from '../run/state.ts';
+import { stateOfFailure } from './failure-phase.ts';
+
+export type NextStep =
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'queue'; readonly jobs: readonly JobQueued[] }
+  | { readonly kind: 'end'; readonly ending: Ending };
+
+/** What comes next for a running run. `recipients` binds its first job; later jobs take those of the first. */
+export function nextStep(run: RunState, methods: MethodRegistry, recipients: readonly string[] = []): NextStep {
+  if (openJobs(run).length > 0) return { kind: 'wait' };
+  return run.kind === 'call' ? nextOfCall(run, methods) : nextOfAsk(run, methods, recipients);
+}
+
+function nextOfCall(run: RunState, methods: MethodRegistry): NextStep {
+  const job = run.jobs.get(jobId(run.id, 0, 0));
+  if (!job) {
+    const { call } = run;
+    if (!call)
+      throw new AppError('HISTORY_INVALID', { stream: run.id, version: run.version, problem: 'it calls nothing' });
+    const queued = create(JobQueuedSchema, {
+      job: jobId(run.id, 0, 0),
+      method: call.method,
+      target: call.target,
+      device: call.target === TargetKind.DEVICE ? run.device : '',
+      params: call.params,
+      idempotencyKey: call.idempotencyKey || run.id,
+      selector: call.selector,
+      slots: call.target === TargetKind.WORKER ? (methods.byFullName(call.method)?.slots ?? 1) : 1,
+      epoch: 1n,
+    });
+    return { kind: 'queue', jobs: [queued] };
+  }
+  return { kind: 'end', ending: job.phase === 'done' ? { state: State.ANSWERED } : failed(job) };
+}
+
+function nextOfAsk(run: RunState, methods: MethodRegistry, recipients: readonly string[]): NextStep {
+  const step = lastStep(run);
+  if (step < 0) return first(run, methods, recipients);
+  const turn = chatJob(run, step);
+  const said = chatOf(run, step);
+  if (!turn || !said) return { kind: 'end', ending: turn ? failed(turn, bestText(run)) : nothingSaid(run) };
+  if (!asksForTools(run, step) || offeredTools(run, step).length === 0)
+    return { kind: 'end', ending: answered(run, step) };
+  const met = metMoney(run);
+  if (met) return { kind: 'end', ending: stopped(run, met) };
+  // A step whose tools were queued has none open any more: all of them are settled.
+  if ([...run.jobs.values()].some((job) => job.step === step && job.role === 'tool')) return again(run, step);
+  const calls = judgeToolCalls(run, step, methods);
+  const jobs = calls.flatMap((call) => tool(run, step, call));
+  return jobs.length > 0 ? { kind: 'queue', jobs } : again(run, step);
+}
+
+/** The search in the run's collections, if there is one to make, and then the first model turn. */
+function first(run: RunState, methods: MethodRegistry, recipients: readonly string[]): NextStep {
+  if (searchOf(run)) {
+    const met = metMoney(run);
+    return met ? { kind: 'end', ending: stopped(run, met) } : queue(chat(run, 0, recipientsOf(run)));
+  }
+  return queue(searchJob(run, methods, recipients) ?? chat(run, 0, recipients));
+}
+
+const queue = (job: JobQueued): NextStep => ({ kind: 'queue', jobs: [job] });
+
+const again = (run: RunState, step: number): NextStep => queue(chat(run, step + 1, recipientsOf(run)));
+
+function chat(run: RunState, step: number, recipients: readonly string[]): JobQueued {
+  const job = jobId(run.id, step, 0);
+  return create(JobQueuedSchema, {
+    job,
+    method: CHAT_METHOD,
+    target: TargetKind.WORKER,
+    idempotencyKey: job,
+    recipients: [...recipients],
+    epoch: 1n,
+  });
+}
+
+function tool(run: RunState, step: number, { index, call, verdict }: JudgedCall): JobQueued[] {
+  if (!verdict.ok) return [];
+  const job = jobId(run.id, step, index);
+  const onDevice = verdict.tool.target === TargetKind.DEVICE;
+  return [
+    create(JobQueuedSchema, {
+      job,
+      method: verdict.tool.method,
+      target: onDevice ? TargetKind.DEVICE : TargetKind.WORKER,
+      device: onDevice ? run.device : '',
+      params: verdict.params,
+      idempotencyKey: job,
+      toolCallId: call.id,
+      toolName: call.name,
+      recipients: [...recipientsOf(run)],
+      timeout: durationFromMs(TOOL_TIMEOUT_MS),
+      slots: onDevice ? 1 : verdict.method.slots,
+      epoch: 1n,
+    }),
+  ];
+}
+
+/** The end of a run that met a limit before its answer: what is known so far. */
+function stopped(run: RunState, met: AppError): Ending {
+  const answer = bestText(run);
+  return { state: answer ? State.ANSWERED : State.REFUSED, answer, failure: toFailure(met) };
+}
+
+/** The end after a model turn that asked for no tool that it may have. */
+function answered(run: RunState, step: number): Ending {
+  const said = chatOf(run, step);
+  const text = said?.text.trim() ?? '';
+  const met = run.tools.length > 0 && step > 0 ? metLimit(run, step) : undefined;
+  if (met) {
+    const failure = toFailure(met);
+    const answer = text || bestText(run);
+    return { state: answer ? State.ANSWERED : State.REFUSED, answer, failure };
+  }
+  if (said?.finish.reason === FinishReason.FILTERED) {
+    const failure = toFailure(new AppError('ANSWER_FILTERED'));
+    return { state: text ? State.ANSWERED : State.REFUSED, answer: text, failure };
+  }
+  if (!text) return nothingSaid(run);
+  if (said?.finish.reason === FinishReason.LENGTH) {
+    return { state: State.ANSWERED, answer: text, failure: toFailure(new AppError('ANSWER_CUT')) };
+  }
+  return { state: State.ANSWERED, answer: text };
+}
+
+const nothingSaid = (run: RunState): Ending => ({
+  state: State.FAILED,
+  answer: bestText(run),
+  failure: toFailure(new AppError('ANSWER_EMPTY')),
+});
+
+function failed(job: JobState, answer = ''): Ending {
+  const why = job.cancelReason || 'its job was stopped';
+  const failure = job.lastFailure ?? toFailure(new AppError('OUTCOME_UNKNOWN', { why }));
+  return { state: job.phase === 'unknown' ? State.FAILED : stateOfFailure(failure), answer, failure };
+}

@@ -1,0 +1,75 @@
+// The rows that lists and pages read, made from a run's state. Whole rows, never parts.
+import { toJson } from '@bufbuild/protobuf';
+import {
+  type Egress,
+  EgressSchema,
+  LeftOutCollectionSchema,
+  SourceSchema,
+  WithheldSchema,
+} from '../../../../gen/bowline/run/v1/run_pb.ts';
+import type { ConversationRow, JobRow, RunRow } from '../../store/unit.ts';
+import type { ConversationState } from '../run/conversation.ts';
+import { targetText } from '../run/job-view.ts';
+import { MAX_ENTRIES } from '../run/limits.ts';
+import type { JobState, RunState } from '../run/state.ts';
+import { withheldOf } from './outcome.ts';
+
+/** `sources`, `withheld`, `leftOut` and `egress` hold protobuf JSON of Source, Withheld, LeftOutCollection and Egress of bowline.run.v1. */
+export function runRow(run: RunState): RunRow {
+  const { outcome, usage } = run;
+  return {
+    tenant: run.tenant,
+    id: run.id,
+    conversation: run.conversation || null,
+    device: run.device || null,
+    principal: run.principal,
+    kind: run.kind,
+    state: run.phase,
+    question: run.kind === 'call' ? (run.call?.method ?? '') : run.text,
+    answer: outcome?.answer ?? '',
+    reason: outcome?.failure?.reason ?? null,
+    createdAt: run.createdAt,
+    endedAt: run.endedAt ?? null,
+    usage: { inputTokens: usage.inputTokens, outputTokens: usage.outputTokens, costMicros: usage.costMicros },
+    sources: (outcome?.sources ?? []).map((each) => toJson(SourceSchema, each)),
+    withheld: (outcome ? withheldOf(run) : []).map((each) => toJson(WithheldSchema, each)),
+    leftOut: (outcome?.leftOut ?? []).map((each) => toJson(LeftOutCollectionSchema, each)),
+    egress: outcome ? egressOf(run).map((each) => toJson(EgressSchema, each)) : [],
+  };
+}
+
+export function jobRow(run: RunState, job: JobState): JobRow {
+  return {
+    tenant: run.tenant,
+    run: run.id,
+    id: job.id,
+    method: job.method,
+    target: targetText(run, job),
+    state: job.phase,
+    attempts: job.attempts,
+    epoch: job.epoch,
+    createdAt: job.queuedAt,
+    startedAt: job.startedAt ?? null,
+    endedAt: job.endedAt ?? null,
+    error: job.phase === 'done' ? null : (job.lastFailure?.reason ?? null),
+  };
+}
+
+/** What left devices for this run, as they told it; at most 1,024 entries. */
+export function egressOf(run: RunState): Egress[] {
+  const all = [...run.jobs.values()].flatMap((job) => job.result?.egress ?? []);
+  return [...all, ...run.lateEgress].slice(0, MAX_ENTRIES);
+}
+
+export function conversationRow(conversation: ConversationState): ConversationRow {
+  return {
+    tenant: conversation.tenant,
+    id: conversation.id,
+    title: conversation.title,
+    activeRun: conversation.active || null,
+    waiting: conversation.waiting,
+    turns: conversation.turns,
+    device: conversation.device || null,
+    createdAt: conversation.createdAt,
+  };
+}

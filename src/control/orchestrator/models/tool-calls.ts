@@ -1,0 +1,102 @@
+// Judges the tool calls of a model: number, names, size, JSON and schema, collections and taints. A refused one becomes an error message for the
+// model and never a job.
+import { create, fromJsonString, type Message, toBinary } from '@bufbuild/protobuf';
+import { type ToolCall, ToolCallSchema } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
+import type { OfferedTool } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import { fixedLimit } from '../../../base/fixed-limit.ts';
+import { check } from '../../../contract/check.ts';
+import { toFailure } from '../../../contract/errors.ts';
+import type { CapabilityMethod, MethodRegistry } from '../../../contract/registry.ts';
+import { MAX_ARGUMENT_BYTES, MAX_CALLS_READ } from '../run/limits.ts';
+import { isPlanned, type RunState } from '../run/state.ts';
+import { bindSearch } from './retrieval.ts';
+import { chatOf } from './steps.ts';
+import { mustBeClean } from './taint-verdict.ts';
+import { offeredTools } from './tool-offer.ts';
+
+export interface JudgedCall {
+  /** Index of its job within the step, from 1. */
+  readonly index: number;
+  /** The call as it may be shown to a model again: its id is unique in the step, its arguments are an object. */
+  readonly call: ToolCall;
+  readonly verdict:
+    | { readonly ok: true; readonly tool: OfferedTool; readonly method: CapabilityMethod; readonly params: Uint8Array }
+    | { readonly ok: false; readonly failure: Failure };
+}
+
+/** The tool calls of a step, in the model's order. Empty when the model asked for none or was offered none. */
+export function judgeToolCalls(run: RunState, step: number, methods: MethodRegistry): JudgedCall[] {
+  const calls = chatOf(run, step)?.toolCalls ?? [];
+  const tools = calls.length > 0 ? offeredTools(run, step) : [];
+  if (tools.length === 0) return [];
+  let before = 0;
+  for (const job of run.jobs.values()) {
+    if (job.step < step ? isPlanned(job) : job.step === step && job.role === 'turn') before++;
+  }
+  // One job is kept for the model's next turn.
+  let room = Math.min(run.limits.maxParallel, run.limits.maxJobs - before - 1);
+  const ids = new Set<string>();
+  return calls.slice(0, MAX_CALLS_READ).map((call, position) => {
+    const index = position + 1;
+    const id = call.id !== '' && call.id.length <= 256 && !ids.has(call.id) ? call.id : `call_${step}_${index}`;
+    ids.add(id);
+    const name = call.name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64) || 'unnamed';
+    const verdict = judge(run, step, call, { tools, methods, full: room > 0 ? undefined : run.limits.maxParallel });
+    if (verdict.ok) room--;
+    const argumentsJson = verdict.ok || isObject(call.argumentsJson) ? call.argumentsJson || '{}' : '{}';
+    return { index, call: create(ToolCallSchema, { id, name, argumentsJson }), verdict };
+  });
+}
+
+interface Judging {
+  readonly tools: readonly OfferedTool[];
+  readonly methods: MethodRegistry;
+  /** How many calls a step may have, where it has them already. */
+  readonly full: number | undefined;
+}
+
+function judge(run: RunState, step: number, call: ToolCall, { tools, methods, full }: Judging): JudgedCall['verdict'] {
+  try {
+    if (full !== undefined) throw fixedLimit('the number of tool calls', full, 'ask for fewer');
+    const tool = tools.find((each) => each.name === call.name);
+    const method = tool && methods.byFullName(tool.method);
+    if (!tool || !method) {
+      const known = tools.map((each) => each.name).join(', ');
+      throw new AppError('TOOL_NOT_OFFERED', { tool: call.name.slice(0, 64), known });
+    }
+    const request = read(call, method);
+    bindSearch(run, request);
+    mustBeClean(run, step, tool, method, request);
+    return { ok: true, tool, method, params: toBinary(method.desc.input, request) };
+  } catch (error) {
+    return { ok: false, failure: toFailure(error) };
+  }
+}
+
+function read(call: ToolCall, method: CapabilityMethod): Message {
+  if (Buffer.byteLength(call.argumentsJson) > MAX_ARGUMENT_BYTES) {
+    const limit = `${MAX_ARGUMENT_BYTES} bytes`;
+    throw fixedLimit('the size of the arguments', limit, 'send less');
+  }
+  const { input } = method.desc;
+  try {
+    const request = fromJsonString(input, call.argumentsJson || '{}');
+    check(input, request);
+    return request;
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const problem = error instanceof Error ? error.message.slice(0, 300) : 'they are no JSON object';
+    throw new AppError('INVALID_ARGUMENT', { what: `the arguments of ${call.name}: ${problem}` });
+  }
+}
+
+function isObject(json: string): boolean {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
