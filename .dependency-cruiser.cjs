@@ -15,6 +15,27 @@ const ROOMS = {
   gateway: ['store', 'queue', 'identity', 'ledger', 'routing', 'orchestrator', 'dispatch', 'replay'],
 };
 
+/** Rooms inside the orchestrator and inside dispatch, each with the rooms beside it that it may import. */
+const INNER_ROOMS = {
+  'src/control/orchestrator': {
+    run: [],
+    models: ['run'],
+    decide: ['run', 'models'],
+    service: ['run', 'models', 'decide'],
+  },
+  'src/control/dispatch': {
+    signals: [],
+    attempts: [],
+    feeds: ['signals', 'attempts'],
+    devices: ['signals'],
+    workers: ['signals', 'attempts', 'feeds'],
+    loops: ['signals', 'attempts', 'workers'],
+  },
+};
+
+/** What decides about runs and does nothing else. */
+const PURE_RUN = '^src/control/orchestrator/(run|models|decide)/';
+
 /** Parts of src/, each with what it may import besides itself. */
 const PARTS = {
   base: [],
@@ -63,11 +84,37 @@ const rooms = Object.entries(ROOMS).map(([room, lower]) => ({
   },
 }));
 
+// A folder's own files lie between its rooms: each room may import them only where that makes no cycle.
+const innerRooms = Object.entries(INNER_ROOMS).flatMap(([folder, rooms]) =>
+  Object.entries(rooms).map(([room, lower]) => ({
+    name: `${folder.split('/').at(-1)}-${room}-imports`,
+    comment: `${folder}/${room} imports of the rooms beside it only: ${lower.join(', ') || 'none'}.`,
+    severity: 'error',
+    from: { path: `^${folder}/${room}/`, pathNot: TEST },
+    to: { path: `^${folder}/[^/]+/`, pathNot: [room, ...lower].map((one) => `^${folder}/${one}/`) },
+  })),
+);
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
     ...parts,
     ...rooms,
+    ...innerRooms,
+    {
+      name: 'pure-run-reads-no-store',
+      comment: 'What decides about runs knows of other rooms only the types of what the store keeps.',
+      severity: 'error',
+      from: { path: PURE_RUN, pathNot: TEST },
+      to: { path: '^src/control/', pathNot: ['^src/control/orchestrator/', '^src/control/store/unit\\.ts$'] },
+    },
+    {
+      name: 'pure-run-does-no-io',
+      comment: 'What decides about runs computes: of Node it uses hashes and buffers, of packages those of protobuf.',
+      severity: 'error',
+      from: { path: PURE_RUN, pathNot: TEST },
+      to: { pathNot: ['^(src|gen)/', '^(node:)?(crypto|buffer)$', 'node_modules/@bufbuild/'] },
+    },
     {
       name: 'known-parts-only',
       comment: 'A new folder in src/ or src/control/ needs a row in this file first.',
@@ -76,6 +123,10 @@ module.exports = {
         path: [
           `^src/(?!(${Object.keys(PARTS).join('|')})/)`,
           `^src/control/(?!(${Object.keys(ROOMS).join('|')})/)[^/]+/`,
+          ...Object.entries(INNER_ROOMS).map(
+            ([folder, inner]) => `^${folder}/(?!(${Object.keys(inner).join('|')})/)[^/]+/`,
+          ),
+          '^src/control/orchestrator/[^/]+\\.ts$',
         ],
       },
       to: {},

@@ -9,9 +9,13 @@ function tree(): Workspace {
   space.write('src/contract/frames.ts', use('../base/errors.ts', '../../gen/bowline/x/v1/x_pb.ts'));
   space.write('src/control/store/unit.ts', use('../../base/errors.ts', 'pg'));
   space.write('src/control/ledger/usage.ts', use('../store/unit.ts'));
-  space.write('src/control/orchestrator/decide.ts', use('../store/unit.ts', '../ledger/usage.ts'));
-  space.write('src/control/dispatch/relay.ts', use('../orchestrator/decide.ts'));
-  space.write('src/control/gateway/server.ts', use('../dispatch/relay.ts', '../../contract/frames.ts'));
+  space.write('src/control/orchestrator/run/state.ts', use('../../store/unit.ts', 'node:crypto'));
+  space.write('src/control/orchestrator/models/tool-calls.ts', use('../run/state.ts'));
+  space.write('src/control/orchestrator/decide/decide.ts', use('../models/tool-calls.ts', '../run/state.ts'));
+  space.write('src/control/orchestrator/service/run-service.ts', use('../decide/decide.ts', '../../ledger/usage.ts'));
+  space.write('src/control/dispatch/signals/signals.ts', use('node:events'));
+  space.write('src/control/dispatch/workers/relay.ts', use('../signals/signals.ts'));
+  space.write('src/control/gateway/server.ts', use('../dispatch/workers/relay.ts', '../../contract/frames.ts'));
   space.write('src/edge/session.ts', use('../contract/frames.ts'));
   space.write('src/edge/session.test.ts', `${use('../control/store/unit.ts')}import 'vitest';\n`);
   space.write('src/main/bowline.ts', use('../control/gateway/server.ts', '../edge/session.ts'));
@@ -46,9 +50,16 @@ test('each forbidden direction, cycle and unknown import is found', () => {
   space.write('src/control/mesh.ts', use('../worker/loop.ts'));
   space.write('src/base/clock.ts', use('../contract/frames.ts'));
   space.write('src/contract/policy.ts', use('../edge/session.ts'));
-  space.write('src/control/store/peek.ts', use('../dispatch/relay.ts'));
+  space.write('src/control/store/peek.ts', use('../dispatch/workers/relay.ts'));
   space.write('src/control/routing/peek.ts', use('../ledger/usage.ts'));
-  space.write('src/control/orchestrator/peek.ts', use('../dispatch/relay.ts'));
+  space.write('src/control/orchestrator/service/peek.ts', use('../../dispatch/workers/relay.ts'));
+  space.write('src/control/orchestrator/run/peek.ts', use('../models/tool-calls.ts', '../../store/pool.ts', 'node:fs'));
+  space.write('src/control/store/pool.ts', use('pg'));
+  space.write('src/control/orchestrator/models/peek.ts', use('../decide/decide.ts', 'pg'));
+  space.write('src/control/orchestrator/decide/peek.ts', use('../service/run-service.ts'));
+  space.write('src/control/orchestrator/flat.ts', use('./run/state.ts'));
+  space.write('src/control/dispatch/signals/peek.ts', use('../workers/relay.ts'));
+  space.write('src/control/dispatch/attic/peek.ts', use('../signals/signals.ts'));
   space.write('src/control/attic/peek.ts', use('../store/unit.ts'));
   space.write('src/attic/peek.ts', use('../base/errors.ts'));
   space.write('src/worker/one.ts', use('./two.ts'));
@@ -69,9 +80,18 @@ test('each forbidden direction, cycle and unknown import is found', () => {
     'control-imports: src/control/mesh.ts → src/worker/loop.ts',
     'base-imports: src/base/clock.ts → src/contract/frames.ts',
     'contract-imports: src/contract/policy.ts → src/edge/session.ts',
-    'control-store-imports: src/control/store/peek.ts → src/control/dispatch/relay.ts',
+    'control-store-imports: src/control/store/peek.ts → src/control/dispatch/workers/relay.ts',
     'control-routing-imports: src/control/routing/peek.ts → src/control/ledger/usage.ts',
-    'control-orchestrator-imports: src/control/orchestrator/peek.ts → src/control/dispatch/relay.ts',
+    'control-orchestrator-imports: src/control/orchestrator/service/peek.ts → src/control/dispatch/workers/relay.ts',
+    'orchestrator-run-imports: src/control/orchestrator/run/peek.ts → src/control/orchestrator/models/tool-calls.ts',
+    'pure-run-reads-no-store: src/control/orchestrator/run/peek.ts → src/control/store/pool.ts',
+    'pure-run-does-no-io: src/control/orchestrator/run/peek.ts → fs',
+    'pure-run-does-no-io: src/control/orchestrator/models/peek.ts',
+    'orchestrator-models-imports: src/control/orchestrator/models/peek.ts → src/control/orchestrator/decide/decide.ts',
+    'orchestrator-decide-imports: src/control/orchestrator/decide/peek.ts → src/control/orchestrator/service/run-service.ts',
+    'known-parts-only: src/control/orchestrator/flat.ts',
+    'dispatch-signals-imports: src/control/dispatch/signals/peek.ts → src/control/dispatch/workers/relay.ts',
+    'known-parts-only: src/control/dispatch/attic/peek.ts',
     'known-parts-only: src/control/attic/peek.ts',
     'known-parts-only: src/attic/peek.ts',
     'no-cycles: src/worker/one.ts',
