@@ -18,7 +18,7 @@ import {
   WorkResponseSchema,
 } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import { Channel } from '../../src/base/channel.ts';
-import { FrameCounter } from '../../src/contract/frames.ts';
+import { FrameCounter } from '../../src/contract/session/frames.ts';
 import { provenFront } from './proven-front.ts';
 
 type FrameOut = WorkResponse['frame'];

@@ -196,7 +196,7 @@ test('the search knows what is silent: a frame without a sender, one that is rea
   ]);
   expect(find({ 'src/edge/x.ts': sends, 'src/control/x.ts': reads })).toEqual([]);
 
-  const without = new Map([...sources].filter(([path]) => path !== 'src/control/gateway/worker-session.ts'));
+  const without = new Map([...sources].filter(([path]) => path !== 'src/control/gateway/serve-worker.ts'));
   expect(unspokenFields(CreditsSchema, sources, [CONTROL])).toEqual([]);
   expect(unspokenCases(WorkRequestSchema.oneofs[0]!, without, /^src\/worker\//, CONTROL)).toContain(
     'bowline.worker.v1.WorkRequest.credits: nobody does anything with it',

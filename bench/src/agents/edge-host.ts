@@ -25,7 +25,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { newId } from '../../../src/base/ids.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { withPin } from '../../../src/base/pin.ts';
-import { FrameCounter } from '../../../src/contract/frames.ts';
+import { FrameCounter } from '../../../src/contract/session/frames.ts';
 import { rawPublicKey, signToolCall } from '../../../src/contract/tool-call.ts';
 import { frontOf } from '../../../src/control/gateway/front.ts';
 import { serveAgent } from '../harness/agent.ts';

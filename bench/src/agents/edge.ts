@@ -18,7 +18,7 @@ import {
 import { type Outcome, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { Channel } from '../../../src/base/channel.ts';
 import { newId } from '../../../src/base/ids.ts';
-import { FrameCounter } from '../../../src/contract/frames.ts';
+import { FrameCounter } from '../../../src/contract/session/frames.ts';
 import { FakeEdge } from '../../../test/support/fake-edge.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { type LatencyArgs, latencies, type RateArgs, rate, sharedNow } from '../harness/load.ts';

@@ -12,7 +12,7 @@ import { fullJitter } from '../../../src/base/backoff.ts';
 import { newId } from '../../../src/base/ids.ts';
 import { PROOF_BYTES, PROVEN_PROTOCOL } from '../../../src/contract/channel/channel-proof.ts';
 import { fromConnectError } from '../../../src/contract/errors.ts';
-import { FrameCounter } from '../../../src/contract/frames.ts';
+import { FrameCounter } from '../../../src/contract/session/frames.ts';
 import { rawPublicKey } from '../../../src/contract/tool-call.ts';
 import { hashKey, newKey } from '../../../src/control/identity/keys.ts';
 import { openDatabase } from '../../../src/control/store/database.ts';

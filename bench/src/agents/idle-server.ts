@@ -15,7 +15,7 @@ import {
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { EnrollmentService, JoinResponseSchema } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { newId } from '../../../src/base/ids.ts';
-import { FrameCounter } from '../../../src/contract/frames.ts';
+import { FrameCounter } from '../../../src/contract/session/frames.ts';
 import { serveAgent } from '../harness/agent.ts';
 
 async function* connect(requests: AsyncIterable<ConnectRequest>): AsyncGenerator<ConnectResponse> {

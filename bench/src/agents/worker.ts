@@ -20,7 +20,7 @@ import {
   type WorkRequest,
   WorkRequestSchema,
 } from '../../../gen/bowline/worker/v1/worker_pb.ts';
-import { FrameCounter } from '../../../src/contract/frames.ts';
+import { FrameCounter } from '../../../src/contract/session/frames.ts';
 import { joinText } from '../../../src/worker/handlers/llm/join-text.ts';
 import { JobOutputs } from '../../../src/worker/loop/job-outputs.ts';
 import { workerHello } from '../../../test/support/fake-worker.ts';

@@ -11,7 +11,7 @@ import {
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Channel } from '../../../src/base/channel.ts';
 import { newId } from '../../../src/base/ids.ts';
-import { FrameCounter } from '../../../src/contract/frames.ts';
+import { FrameCounter } from '../../../src/contract/session/frames.ts';
 import { fakeHello } from '../../../test/support/fake-edge.ts';
 
 export interface IdleDevice {

@@ -7,12 +7,12 @@ import type { OpenToolCall, SignedTime, SupersededSchema, ToolCall } from '../..
 import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import type { FrameStream } from '../../contract/session/frame-stream.ts';
 import { signTime } from '../../contract/signed-time.ts';
 import { signToolCall, type ToolCallSigner } from '../../contract/tool-call.ts';
 import type { DeviceSession } from '../dispatch/session-ports.ts';
 import type { DevicePrincipal } from '../identity/principal.ts';
 import type { EdgeBody } from './edge-follows.ts';
-import type { FrameStream } from './frame-stream.ts';
 
 export interface LiveEdgeParts {
   readonly principal: DevicePrincipal;

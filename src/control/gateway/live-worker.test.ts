@@ -2,8 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { JobAssignmentSchema, WorkerHelloSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
-import { FrameCounter } from '../../contract/frames.ts';
-import { FrameStream } from './frame-stream.ts';
+import { FrameStream } from '../../contract/session/frame-stream.ts';
+import { FrameCounter } from '../../contract/session/frames.ts';
 import { LiveWorker, type WorkerBody } from './live-worker.ts';
 
 function start(slots: number) {

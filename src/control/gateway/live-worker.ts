@@ -11,10 +11,10 @@ import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { encodingProblem } from '../../contract/encodable.ts';
 import { toFailure } from '../../contract/errors.ts';
+import type { FrameStream } from '../../contract/session/frame-stream.ts';
 import type { WorkerSession } from '../dispatch/session-ports.ts';
 import { worksAs } from '../dispatch/workers/worker-view-of.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
-import type { FrameStream } from './frame-stream.ts';
 
 export type WorkerBody = NonNullable<MessageInitShape<typeof WorkResponseSchema>['frame']>;
 

@@ -3,7 +3,7 @@
 import { createContextKey, type HandlerContext } from '@connectrpc/connect';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
-import type { FrameStream } from './frame-stream.ts';
+import type { FrameStream } from '../../contract/session/frame-stream.ts';
 
 /** Resets the HTTP/2 stream of a call; set by the listener. */
 export const resetKey = createContextKey<() => void>(() => {}, { description: 'reset of the stream' });

@@ -21,7 +21,7 @@ import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toAppError, toFailure } from '../../contract/errors.ts';
-import { FrameCounter } from '../../contract/frames.ts';
+import { FrameCounter } from '../../contract/session/frames.ts';
 import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity/identity.ts';

@@ -23,7 +23,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toAppError } from '../../contract/errors.ts';
-import { FrameCounter } from '../../contract/frames.ts';
+import { FrameCounter } from '../../contract/session/frames.ts';
 import { negotiate } from '../../contract/versions.ts';
 import { frameProblem } from './frame-problem.ts';
 import type { JobTable } from './job-table.ts';

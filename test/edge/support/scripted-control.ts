@@ -17,7 +17,7 @@ import {
 import { EnrollmentService, type JoinRequest } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
 import { Channel } from '../../../src/base/channel.ts';
 import { newId } from '../../../src/base/ids.ts';
-import { FrameCounter } from '../../../src/contract/frames.ts';
+import { FrameCounter } from '../../../src/contract/session/frames.ts';
 import { signTime, type TimeListener } from '../../../src/contract/signed-time.ts';
 import { rawPublicKey } from '../../../src/contract/tool-call.ts';
 import { provenFront } from '../../support/proven-front.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { FrameCounter } from '../../contract/frames.ts';
 import { FrameStream } from './frame-stream.ts';
+import { FrameCounter } from './frames.ts';
 
 const make = (more: { maxFrames?: number; maxBytes?: number; onBurst?: () => void } = {}) =>
   new FrameStream<string>(new FrameCounter(), { maxFrames: 10, ...more });

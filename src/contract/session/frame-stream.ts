@@ -2,7 +2,7 @@
 // and tells once when it ends; it never waits for its reader.
 import type { FrameHeader } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { AppError } from '../../base/errors.ts';
-import type { FrameCounter } from '../../contract/frames.ts';
+import type { FrameCounter } from './frames.ts';
 
 export interface FrameStreamOptions<Body> {
   /** Frames that may wait for a slow peer; past it the session is ended, and resyncs. */

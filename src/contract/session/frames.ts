@@ -1,7 +1,7 @@
 // Numbers the frames of one stream and checks that those of the other side come without gaps.
 import { create } from '@bufbuild/protobuf';
-import { type FrameHeader, FrameHeaderSchema } from '../../gen/bowline/common/v1/common_pb.ts';
-import { AppError } from '../base/errors.ts';
+import { type FrameHeader, FrameHeaderSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { AppError } from '../../base/errors.ts';
 
 export class FrameCounter {
   #sent = 0n;
