@@ -1,24 +1,36 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../base/manual-clock.ts';
 import { Heartbeat } from './heartbeat.ts';
 
-function start() {
+function start(more: { atOnce?: boolean } = {}) {
   const clock = new ManualClock();
   const seen: string[] = [];
+  const begin = clock.monotonic();
   const heartbeat = new Heartbeat({
     clock,
     intervalMs: 100,
+    ...more,
     ping: (nonce) => void seen.push(`ping ${nonce}`),
-    dead: () => void seen.push(`dead at ${clock.monotonic() - begin}`),
+    silent: (ms) => void seen.push(`silent for ${ms} at ${clock.monotonic() - begin}`),
   });
-  const begin = clock.monotonic();
   return { clock, seen, heartbeat };
 }
 
-test('a peer that never answers is pinged each interval and dead after two', () => {
+test('a peer that never answers is pinged each interval and given up after two', () => {
   const { clock, seen } = start();
   clock.advance(1_000);
-  expect(seen).toEqual(['ping 1', 'dead at 200']);
+  expect(seen).toEqual(['ping 1', 'silent for 200 at 200']);
+});
+
+test('who pings at once is answered early; the pings after it keep their interval', () => {
+  const { clock, seen, heartbeat } = start({ atOnce: true });
+  expect(seen).toEqual(['ping 1']);
+  clock.advance(99);
+  heartbeat.heard();
+  expect(seen).toEqual(['ping 1']);
+  clock.advance(1);
+  expect(seen).toEqual(['ping 1', 'ping 2']);
 });
 
 test('two intervals count from what was heard last, wherever between two pings that was', () => {
@@ -26,7 +38,7 @@ test('two intervals count from what was heard last, wherever between two pings t
   clock.advance(130);
   heartbeat.heard();
   clock.advance(1_000);
-  expect(seen).toEqual(['ping 1', 'ping 2', 'ping 3', 'dead at 330']);
+  expect(seen).toEqual(['ping 1', 'ping 2', 'ping 3', 'silent for 200 at 330']);
 });
 
 test('a peer that is heard lives, and nothing happens after stop, also from within a ping', () => {
@@ -35,7 +47,7 @@ test('a peer that is heard lives, and nothing happens after stop, also from with
     clock.advance(90);
     heartbeat.heard();
   }
-  expect(seen.filter((each) => each.startsWith('dead'))).toEqual([]);
+  expect(seen.filter((each) => each.startsWith('silent'))).toEqual([]);
   heartbeat.stop();
   const before = seen.length;
   clock.advance(1_000);
@@ -49,7 +61,7 @@ test('a peer that is heard lives, and nothing happens after stop, also from with
       pings++;
       other.stop();
     },
-    dead: () => {
+    silent: () => {
       throw new Error('it was stopped');
     },
   });
@@ -57,21 +69,76 @@ test('a peer that is heard lives, and nothing happens after stop, also from with
   expect(pings).toBe(1);
 });
 
+/** A clock whose process stands still at will: its timers come late, as after a long turn of the event loop. */
+class StallingClock {
+  readonly #clock = new ManualClock();
+  #lag = 0;
+  now = () => this.#clock.now() + this.#lag;
+  monotonic = () => this.#clock.monotonic() + this.#lag;
+  after = (ms: number, run: () => void) => this.#clock.after(ms, run);
+
+  advance(ms: number): void {
+    this.#clock.advance(ms);
+  }
+
+  /** Time passes, and nothing of this process runs. */
+  stall(ms: number): void {
+    this.#lag += ms;
+  }
+}
+
 test('time in which this process could not listen is no silence of the peer', () => {
-  const clock = new ManualClock();
-  let lag = 0;
-  const dead: number[] = [];
-  // A clock whose timers come late once, as after a long stop of the process.
-  const late = {
-    now: () => clock.now() + lag,
-    monotonic: () => clock.monotonic() + lag,
-    after: (ms: number, run: () => void) => clock.after(ms, run),
-  };
-  new Heartbeat({ clock: late, intervalMs: 100, ping: () => {}, dead: () => void dead.push(late.monotonic()) });
+  const clock = new StallingClock();
+  const silent: number[] = [];
+  new Heartbeat({ clock, intervalMs: 100, ping: () => {}, silent: (ms) => void silent.push(ms) });
   clock.advance(50);
-  lag = 10_000;
+  clock.stall(10_000);
   clock.advance(60);
-  expect(dead).toEqual([]);
+  expect(silent).toEqual([]);
   clock.advance(1_000);
-  expect(dead).toHaveLength(1);
+  expect(silent).toHaveLength(1);
+});
+
+test('however a link delays and a process stalls: a peer that answers is kept, and one that is gone is noticed', () => {
+  const INTERVAL = 100;
+  const step = fc.record({
+    /** Between a ping and its answer; a link that loses answers this late lost the peer. */
+    delay: fc.integer({ min: 0, max: INTERVAL - 20 }),
+    stall: fc.oneof(
+      { weight: 4, arbitrary: fc.constant(0) },
+      { weight: 1, arbitrary: fc.integer({ min: 30, max: 5_000 }) },
+    ),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => {
+      const clock = new StallingClock();
+      let gone = false;
+      let silentAt: number | undefined;
+      let at = 0;
+      const heartbeat = new Heartbeat({
+        clock,
+        intervalMs: INTERVAL,
+        ping: () => {
+          if (!gone) clock.after(steps[at++ % steps.length]!.delay, () => heartbeat.heard());
+        },
+        silent: () => {
+          silentAt = clock.monotonic();
+        },
+      });
+      for (const { stall } of steps) {
+        // A stall begins at any time between two beats.
+        clock.advance(INTERVAL / 3);
+        clock.stall(stall);
+        clock.advance(INTERVAL - INTERVAL / 3);
+        expect(silentAt).toBeUndefined();
+      }
+      gone = true;
+      const left = clock.monotonic();
+      clock.advance(10 * INTERVAL);
+      expect(silentAt).toBeDefined();
+      // Two intervals after the last answer, which may still have been under way.
+      expect(silentAt! - left).toBeLessThanOrEqual(3 * INTERVAL);
+    }),
+    { numRuns: 300 },
+  );
 });

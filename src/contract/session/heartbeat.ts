@@ -1,12 +1,15 @@
-// Pings one peer each interval and notices when it has been silent for two of them.
+// Pings one peer each interval and notices when it has been silent for two of them. Time in which this process itself could not
+// listen is no silence of the peer.
 import type { Clock } from '../../base/clock.ts';
 
 export interface HeartbeatParts {
   readonly clock: Clock;
   readonly intervalMs: number;
+  /** Pings at the beginning, too, not only after the first interval. */
+  readonly atOnce?: boolean;
   readonly ping: (nonce: bigint) => void;
-  /** Called once. */
-  readonly dead: () => void;
+  /** Nothing was heard for two intervals. Called once, and nothing after it. */
+  readonly silent: (ms: number) => void;
 }
 
 export class Heartbeat {
@@ -21,6 +24,7 @@ export class Heartbeat {
     this.#parts = parts;
     this.#heard = parts.clock.monotonic();
     this.#pinged = this.#heard;
+    if (parts.atOnce) this.#ping(this.#heard);
     this.#next();
   }
 
@@ -44,21 +48,23 @@ export class Heartbeat {
     this.#stop = clock.after(wait, () => this.#beat(clock.monotonic() - now - wait));
   }
 
-  /** @param lateMs how much too late it comes: time in which this process could not listen does not count as silence */
+  /** @param lateMs how much too late the timer comes: as long as this process could not listen either */
   #beat(lateMs: number): void {
-    const { clock, intervalMs, ping, dead } = this.#parts;
+    const { clock, intervalMs, silent } = this.#parts;
     const now = clock.monotonic();
     if (lateMs > intervalMs / 4) this.#heard = Math.min(this.#heard + lateMs, now);
     if (now - this.#heard >= 2 * intervalMs) {
       this.#stopped = true;
-      dead();
+      silent(Math.round(now - this.#heard));
       return;
     }
-    if (now - this.#pinged >= intervalMs) {
-      this.#pinged = now;
-      this.#nonce += 1n;
-      ping(this.#nonce);
-    }
+    if (now - this.#pinged >= intervalMs) this.#ping(now);
     this.#next();
+  }
+
+  #ping(now: number): void {
+    this.#pinged = now;
+    this.#nonce += 1n;
+    this.#parts.ping(this.#nonce);
   }
 }

@@ -166,7 +166,7 @@ function heartbeatOf({ clock, heartbeatMs }: EdgeSessionParts, edge: LiveEdge, o
       edge.tellTime();
       out.offer({ case: 'ping', value: { nonce } });
     },
-    dead: () => out.end(new AppError('PEER_SILENT', { peer: `device ${edge.deviceName}`, ms: 2 * heartbeatMs })),
+    silent: () => out.end(new AppError('PEER_SILENT', { peer: `device ${edge.deviceName}`, ms: 2 * heartbeatMs })),
   });
 }
 

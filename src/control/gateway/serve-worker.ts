@@ -84,7 +84,7 @@ export async function* serveWorker(
     clock,
     intervalMs: heartbeatMs,
     ping: (nonce) => out.offer({ case: 'ping', value: { nonce } }),
-    dead: () => out.end(new AppError('PEER_SILENT', { peer: `worker ${hello.name}`, ms: 2 * heartbeatMs })),
+    silent: () => out.end(new AppError('PEER_SILENT', { peer: `worker ${hello.name}`, ms: 2 * heartbeatMs })),
   });
   out.onEnd(() => {
     heartbeat.stop();

@@ -219,7 +219,7 @@ function keepAlive(session: ServerHttp2Session, clock: Clock, intervalMs: number
     ping: () => {
       if (!session.destroyed) session.ping((error) => error || heartbeat.heard());
     },
-    dead: () => session.destroy(),
+    silent: () => session.destroy(),
   });
   session.once('close', () => heartbeat.stop());
 }

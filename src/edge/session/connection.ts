@@ -3,7 +3,12 @@
 import { create } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { createClient } from '@connectrpc/connect';
-import { type ModelInfo, PongSchema, UnimplementedSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+import {
+  type ModelInfo,
+  PingSchema,
+  PongSchema,
+  UnimplementedSchema,
+} from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   type ConnectRequest,
   type ConnectResponse,
@@ -22,11 +27,11 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toAppError, toFailure } from '../../contract/errors.ts';
 import { FrameCounter } from '../../contract/session/frames.ts';
+import { Heartbeat } from '../../contract/session/heartbeat.ts';
 import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { SessionView, ToolSink } from '../runner/tool-sink.ts';
-import { Heartbeat } from './heartbeat.ts';
 import { type FrameBody, Outbox } from './outbox.ts';
 import { OutgoingFrames } from './outgoing-frames.ts';
 import type { CallRunner, FrameGate } from './ports.ts';
@@ -111,10 +116,10 @@ export class Connection {
   readonly #number: number;
   readonly #outbox: Outbox;
   readonly #frames: OutgoingFrames;
-  readonly #heartbeat: Heartbeat;
   readonly #counter = new FrameCounter();
   readonly #abort = new AbortController();
   readonly #stops: (() => void)[] = [];
+  #heartbeat: Heartbeat | undefined;
   #end: ConnectionEnd | undefined;
   #heartbeatMs: number;
   #maxFrameBytes: number;
@@ -130,11 +135,6 @@ export class Connection {
     this.#number = number;
     this.#outbox = new Outbox(deps.options.outboxFrames);
     this.#frames = new OutgoingFrames(deps);
-    this.#heartbeat = new Heartbeat({
-      clock: deps.clock,
-      send: (frame) => this.#urgent(frame),
-      silent: (ms) => this.#silent(ms),
-    });
     this.#heartbeatMs = deps.options.heartbeatMs;
     this.#maxFrameBytes = deps.options.maxFrameBytes;
   }
@@ -156,7 +156,7 @@ export class Connection {
       this.#finish({ kind: 'lost', error: this.#lostBy(error) });
     } finally {
       for (const stop of this.#stops.splice(0)) stop();
-      this.#heartbeat.stop();
+      this.#heartbeat?.stop();
       this.#outbox.close({ discard: true });
       this.#abort.abort();
       manager.abort();
@@ -194,7 +194,7 @@ export class Connection {
 
   /** A frame that cannot be taken is left out: a session that ended by it would be told it again. */
   async #received(frame: ConnectResponse): Promise<void> {
-    this.#heartbeat.received();
+    this.#heartbeat?.heard();
     this.#counter.seen(frame.header);
     try {
       await this.#take(frame);
@@ -282,7 +282,13 @@ export class Connection {
     if (this.#end) return;
     this.#welcome = welcome;
     this.#stops.push(asks.onChange(() => this.#pump()));
-    this.#heartbeat.start(this.#heartbeatMs);
+    this.#heartbeat = new Heartbeat({
+      clock: this.#deps.clock,
+      intervalMs: this.#heartbeatMs,
+      atOnce: true,
+      ping: (nonce) => this.#urgent({ case: 'ping', value: create(PingSchema, { nonce }) }),
+      silent: (ms) => this.#silent(ms),
+    });
     this.#pump();
     this.#track(runner.resend(this.#sink));
   }
@@ -373,7 +379,7 @@ export class Connection {
 
   #finish(end: ConnectionEnd): void {
     this.#end ??= end.kind === 'superseded' ? end : (this.#leaving ?? end);
-    this.#heartbeat.stop();
+    this.#heartbeat?.stop();
     this.#abort.abort();
   }
 

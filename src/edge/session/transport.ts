@@ -11,7 +11,7 @@ const FRAME_BOUNDS = { fields: 50_000, messages: 10_000, numbers: 100_000, 'byte
 /** http2 windows; small, because the box is. */
 const HTTP2 = { settings: { initialWindowSize: 256 << 10, maxConcurrentStreams: 4 } };
 
-export interface TransportOptions {
+export interface EdgeTransportOptions {
   /** Interval of the http2 pings, in milliseconds. */
   readonly heartbeatMs: number;
   /** Largest frame that is read. */
@@ -21,7 +21,7 @@ export interface TransportOptions {
 /** Dials when it is first used; `manager` ends the connection. */
 export function transportTo(
   { control, signingKey }: Identity,
-  { heartbeatMs, maxFrameBytes }: TransportOptions,
+  { heartbeatMs, maxFrameBytes }: EdgeTransportOptions,
 ): { readonly manager: H2Sessions; readonly transport: Transport } {
   // Only while a stream is open: pings of an idle connection go on after its end, and then end the process.
   const ping = { pingIntervalMs: heartbeatMs, pingTimeoutMs: heartbeatMs };

@@ -24,19 +24,20 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toAppError } from '../../contract/errors.ts';
 import { FrameCounter } from '../../contract/session/frames.ts';
+import { Heartbeat } from '../../contract/session/heartbeat.ts';
 import { negotiate } from '../../contract/versions.ts';
 import { frameProblem } from './frame-problem.ts';
 import type { JobTable } from './job-table.ts';
 
 /** A transport of its own for each session, so that a half-open connection is never used again. */
-export interface Connection {
+export interface SessionTransport {
   readonly transport: Transport;
   /** Closes the connection below it. */
   close(): void;
 }
 
 export interface SessionDeps {
-  readonly connection: Connection;
+  readonly connection: SessionTransport;
   readonly hello: () => WorkerHello;
   readonly jobs: JobTable;
   readonly clock: Clock;
@@ -70,9 +71,8 @@ export class Session {
   #welcomed = false;
   #finished = false;
   #wake: (() => void) | undefined;
-  readonly #timers = new Map<'welcome' | 'ping' | 'watch' | 'finish', () => void>();
-  #lastSeen = 0;
-  #pings = 0n;
+  readonly #timers = new Map<'welcome' | 'finish', () => void>();
+  #heartbeat: Heartbeat | undefined;
   /** Bytes of one frame that the other side takes. */
   #maxFrameBytes = Number.POSITIVE_INFINITY;
   /** Credits that the other side counts with. */
@@ -98,6 +98,7 @@ export class Session {
       jobs.onChange = () => {};
       jobs.detach();
       for (const stop of this.#timers.values()) stop();
+      this.#heartbeat?.stop();
       this.#poke();
       connection.close();
     }
@@ -164,7 +165,7 @@ export class Session {
   #receive(response: WorkResponse): void {
     const { jobs, log } = this.#deps;
     this.#counter.seen(response.header);
-    this.#lastSeen = this.#deps.clock.monotonic();
+    this.#heartbeat?.heard();
     const { frame } = response;
     if (frame.case !== 'welcome' && !this.#welcomed) throw lost('the first frame was not Welcome');
     switch (frame.case) {
@@ -210,26 +211,16 @@ export class Session {
     this.#maxFrameBytes = Math.max(welcome.limits?.maxFrameBytes || Number.POSITIVE_INFINITY, LEAST_FRAME_BYTES);
     jobs.attach(welcome.limits?.maxFrameBytes ?? 0);
     onWelcome(welcome);
-    this.#beat(Math.max(MIN_HEARTBEAT_MS, welcome.heartbeat ? durationMs(welcome.heartbeat) : 10_000));
+    this.#heartbeat = new Heartbeat({
+      clock: this.#deps.clock,
+      intervalMs: Math.max(MIN_HEARTBEAT_MS, welcome.heartbeat ? durationMs(welcome.heartbeat) : 10_000),
+      ping: (nonce) => this.#send({ case: 'ping', value: create(PingSchema, { nonce }) }),
+      silent: () => this.fail(lost('the control plane fell silent')),
+    });
     this.#poke();
   }
 
-  /** Pings each interval; a side that was silent for two intervals is gone. */
-  #beat(interval: number): void {
-    const watch = () => {
-      const silent = this.#deps.clock.monotonic() - this.#lastSeen;
-      if (silent >= 2 * interval) this.fail(lost('the control plane fell silent'));
-      else this.#timer('watch', 2 * interval - silent, watch);
-    };
-    const ping = () => {
-      this.#send({ case: 'ping', value: create(PingSchema, { nonce: ++this.#pings }) });
-      this.#timer('ping', interval, ping);
-    };
-    this.#timer('ping', interval, ping);
-    this.#timer('watch', 2 * interval, watch);
-  }
-
-  #timer(name: 'welcome' | 'ping' | 'watch' | 'finish', ms: number, run: () => void): void {
+  #timer(name: 'welcome' | 'finish', ms: number, run: () => void): void {
     this.#timers.get(name)?.();
     this.#timers.set(name, this.#deps.clock.after(ms, run));
   }

@@ -5,9 +5,9 @@ import type { Secret } from '../../base/secret.ts';
 import { dialProven } from '../../contract/channel/dial.ts';
 import { H2Sessions } from '../../contract/h2-sessions.ts';
 import { measuredTransport } from '../../contract/measured-transport.ts';
-import type { Connection } from './session.ts';
+import type { SessionTransport } from './session.ts';
 
-export interface TransportOptions {
+export interface WorkerTransportOptions {
   /** URL of the control plane. */
   readonly control: string;
   /** Worker key (`bww_...`). */
@@ -22,7 +22,7 @@ const REMEDY =
   'Make a key there with `bowline workers create-key`: it has the right pin behind it. A key alone is not enough';
 
 /** Makes a connection for each session. Throws USAGE where the environment names what is no proxy. */
-export function grpcConnector(options: TransportOptions): () => Connection {
+export function grpcConnector(options: WorkerTransportOptions): () => SessionTransport {
   proxyFor(new URL(options.control), process.env);
   const authorize: Interceptor = (next) => (request) => {
     request.header.set('authorization', `Bearer ${options.key.reveal()}`);

@@ -13,7 +13,7 @@ import { SESSION_VERSIONS } from '../../contract/versions.ts';
 import type { Handler } from '../kit/handler.ts';
 import { JobTable } from './job-table.ts';
 import { type Labels, manifestOf, servedMethods } from './manifest.ts';
-import { type Connection, Session } from './session.ts';
+import { Session, type SessionTransport } from './session.ts';
 import { WORK_LIMITS, type WorkLoopLimits } from './work-limits.ts';
 
 export interface WorkLoopOptions {
@@ -26,7 +26,7 @@ export interface WorkLoopOptions {
   readonly models?: readonly ModelInfo[];
   readonly labels?: Labels;
   /** Makes the transport of the next session. */
-  readonly connect: () => Connection;
+  readonly connect: () => SessionTransport;
   readonly clock: Clock;
   readonly log: Logger;
   /** Random id of this start of the process, a UUID. */
