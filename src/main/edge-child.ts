@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { REFUSED } from '../edge/commands.ts';
+import { REFUSED } from '../edge/program/commands.ts';
 import { stands } from './child-end.ts';
 import { edgeEnvironment } from './child-environment.ts';
 import { type ChildOfUp, startChild } from './child-of-up.ts';

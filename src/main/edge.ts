@@ -12,8 +12,8 @@ import { EXIT } from '../base/status-codes.ts';
 import { watchStrayErrors } from '../base/stray-errors.ts';
 import { mark } from '../base/turn-watch.ts';
 import { toAppError } from '../contract/errors.ts';
-import { EDGE_HELP, type EdgeOptions, parseEdgeArgs, REFUSED } from '../edge/commands.ts';
 import { parseJoinLine, readJoinLine } from '../edge/identity/join.ts';
+import { EDGE_HELP, type EdgeOptions, parseEdgeArgs, REFUSED } from '../edge/program/commands.ts';
 import { startEdge } from './start-edge.ts';
 
 /** From the first signal to the end of the process; for what was printed, and when stopping itself hangs. */

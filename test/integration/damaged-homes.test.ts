@@ -38,7 +38,7 @@ import {
 import { ConversationSummaries } from '../../src/edge/index/conversation-summaries.ts';
 import { ownerKey } from '../../src/edge/local/owner-key.ts';
 import { InHand } from '../../src/edge/runner/in-hand.ts';
-import { readModels } from '../../src/worker/models/models.ts';
+import { readModels } from '../../src/worker/models/read-models.ts';
 import { workerKey, controlAddress as workersControl } from '../../src/worker/program/control-address.ts';
 
 const URL_THERE = 'http://127.0.0.1:7700';

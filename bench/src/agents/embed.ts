@@ -5,10 +5,11 @@ import { EmbedRequestSchema, Purpose } from '../../../gen/bowline/capability/emb
 import { systemClock } from '../../../src/base/clock.ts';
 import { embedHandler } from '../../../src/worker/handlers/embed/embed-handler.ts';
 import { EMBED_DEFAULTS } from '../../../src/worker/handlers/embed/embed-settings.ts';
-import { LEXICAL, lexicalEmbedder } from '../../../src/worker/handlers/embed/lexical/lexical-embedder.ts';
+import { lexicalEmbedder } from '../../../src/worker/handlers/embed/lexical/lexical-embedder.ts';
 import { lexicalVector } from '../../../src/worker/handlers/embed/lexical/lexical-vector.ts';
 import { providerEmbedder } from '../../../src/worker/handlers/embed/providers/provider-embedder.ts';
 import { loneContext } from '../../../src/worker/kit/lone-context.ts';
+import { LEXICAL } from '../../../src/worker/models/built-in.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { latencies, type RateArgs, rate } from '../harness/load.ts';
 

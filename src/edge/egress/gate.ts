@@ -4,12 +4,13 @@ import { type DescMessage, type DescMethod, type Message, toBinary } from '@bufb
 import { type ConnectRequest, ConnectRequestSchema, type UserEvent } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type Egress, SizeClass, type Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
-import type { Grants, LineRange } from '../grants/grants.ts';
+import type { FileOrigin, LineRange } from '../files/file-origin.ts';
+import type { Grants } from '../grants/grants.ts';
 import { bytesOf, emptyOf, fieldValue, setValue } from './field-access.ts';
 import { type FieldPlan, fits, planOf } from './field-plan.ts';
 import { frameNames, gateFrame } from './frame-gate.ts';
 import { Ledger, WithheldList } from './ledger.ts';
-import { COMMAND_HINT, type FileOrigin, type Origin, type Origins, shareHint } from './origins.ts';
+import { COMMAND_HINT, type Origin, type Origins, shareHint } from './origins.ts';
 
 /** For which call a response leaves. */
 export interface ResponseContext {

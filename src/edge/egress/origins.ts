@@ -1,24 +1,7 @@
 // Where a response message comes from. Tools say it, the gate asks; what has no origin has no grant.
 import type { Message } from '@bufbuild/protobuf';
 import type { SizeClass } from '../../../gen/bowline/run/v1/run_pb.ts';
-import type { LineRange } from '../grants/grants.ts';
-
-/** A file as it was read. */
-export interface FileOrigin {
-  readonly kind: 'file';
-  /** With the root's name first. */
-  readonly name: string;
-  readonly realPath: string;
-  readonly device: bigint;
-  readonly inode: bigint;
-  /** SHA-256 of exactly the content that the message was made from; without it no grant covers. */
-  readonly sha256: Uint8Array | undefined;
-  readonly sizeClass: SizeClass;
-  /** The lines that the message was made from; undefined: the whole file. */
-  readonly lines?: LineRange | undefined;
-  /** Fields that were computed from the whole file, whatever `lines` says. */
-  readonly whole?: readonly string[];
-}
+import type { FileOrigin } from '../files/file-origin.ts';
 
 /** A command that the owner allowed. */
 export interface CommandOrigin {

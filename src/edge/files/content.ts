@@ -2,11 +2,9 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '../../base/errors.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
-import type { JudgedPath } from '../allowlist/judge-path.ts';
 import type { OpenFile } from '../allowlist/open-file.ts';
-import type { FileOrigin } from '../egress/origins.ts';
-import { toldSize } from '../tools/fs/file-info.ts';
-import type { ToolParts } from '../tools/tool.ts';
+import type { FileOrigin } from './file-origin.ts';
+import { toldSize } from './size-class.ts';
 
 /** So little that what is done with a piece takes a few milliseconds. */
 const PIECE_BYTES = 32 << 10;
@@ -53,20 +51,4 @@ export function originOf(allow: Allowlist, file: OpenFile, sha256: Uint8Array | 
     sha256,
     sizeClass: toldSize(allow, file.realPath, file.stat),
   };
-}
-
-/** The origin of a file that a grant of the run names, read and hashed; undefined without one. */
-export async function grantedOrigin(
-  parts: Pick<ToolParts, 'allow' | 'grants' | 'limits'>,
-  judged: JudgedPath,
-  call: { readonly run: string; readonly signal: AbortSignal },
-): Promise<FileOrigin | undefined> {
-  if (!parts.grants.names(call.run, judged.name)) return undefined;
-  const file = await parts.allow.openFile(judged);
-  try {
-    const sha256 = await readPieces(file, { maxBytes: parts.limits.file_bytes, signal: call.signal });
-    return originOf(parts.allow, file, sha256);
-  } finally {
-    await file.handle.close();
-  }
 }

@@ -1,5 +1,7 @@
 // The coarse size of a file, all that may be told of it without a grant.
+import type { BigIntStats } from 'node:fs';
 import { SizeClass } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { Allowlist } from '../allowlist/allowlist.ts';
 
 const STEPS: readonly (readonly [number, SizeClass])[] = [
   [1, SizeClass.EMPTY],
@@ -10,6 +12,11 @@ const STEPS: readonly (readonly [number, SizeClass])[] = [
   [64 << 20, SizeClass.UNDER_64M],
 ];
 
-export function sizeClassOf(bytes: number | bigint): SizeClass {
+function sizeClassOf(bytes: number | bigint): SizeClass {
   return STEPS.find(([limit]) => bytes < limit)?.[1] ?? SizeClass.LARGER;
+}
+
+/** The class of a file's size; none for one that may be written: who may add to it would see how much until the class changes. */
+export function toldSize(allow: Allowlist, realPath: string, { size }: BigIntStats): SizeClass {
+  return allow.isWritable(realPath) ? SizeClass.UNSPECIFIED : sizeClassOf(size);
 }

@@ -8,6 +8,7 @@ import { fixedLimit } from '../../base/fixed-limit.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import { formOf } from '../../base/same-name.ts';
+import type { LineRange } from '../files/file-origin.ts';
 import type { RecordInit } from '../journal/records.ts';
 
 /** Why something is not covered; a reason code of `Withheld`. */
@@ -15,12 +16,6 @@ export type WhyNot = 'NO_GRANT' | 'RANGE' | 'CAP' | 'RECIPIENT' | 'CHANGED';
 
 /** Why a grant ended. */
 export type GrantEnd = 'ANSWERED' | 'EXPIRED' | 'CAP' | 'REVOKED' | 'RESTARTED' | 'QUARANTINED' | 'REPLACED';
-
-/** Lines from `start` to `end`, both included, from 1. */
-export interface LineRange {
-  readonly start: number;
-  readonly end: number;
-}
 
 /** A file as it is now, and for whom it would leave. */
 export interface CoverQuery {

@@ -3,10 +3,10 @@ import type { Clock } from '../../base/clock.ts';
 import type { AppError } from '../../base/errors.ts';
 import type { Lifecycle } from '../../base/lifecycle.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { EdgeOptions } from '../../edge/commands.ts';
 import type { EdgeConfig } from '../../edge/config/edge-config.ts';
 import type { Identity } from '../../edge/identity/identity.ts';
 import type { JoinLine } from '../../edge/identity/join.ts';
+import type { EdgeOptions } from '../../edge/program/commands.ts';
 import type { EdgeSessionDeps } from '../../edge/session/edge-session.ts';
 
 export interface StartEdge extends Pick<EdgeOptions, 'home' | 'control' | 'allow' | 'name'> {

@@ -1,6 +1,6 @@
-// The rows of the parser of documents in the table of a worker's settings.
-import type { Setting } from '../../base/settings/setting.ts';
-import { PARSER_DEFAULTS } from './parser-settings.ts';
+// The rows of the parser of documents in the table of a worker's settings, and the parser's settings as they stand there.
+import type { Setting, SettingValues } from '../../base/settings/setting.ts';
+import { PARSER_DEFAULTS, type ParserSettings } from './parser-settings.ts';
 
 export const DOCUMENT_ROWS = {
   parserIsolation: {
@@ -42,3 +42,15 @@ export const DOCUMENT_ROWS = {
     max: 600_000,
   },
 } as const satisfies Record<string, Setting>;
+
+/** What the parser reads of the settings: its own, and where bubblewrap is. */
+export type DocumentRows = SettingValues<typeof DOCUMENT_ROWS> & { readonly sandboxBubblewrap: string | undefined };
+
+export const parserSettings = (all: DocumentRows): ParserSettings => ({
+  ...PARSER_DEFAULTS,
+  isolation: all.parserIsolation,
+  processes: all.parserProcesses,
+  memoryBytes: all.parserMemoryBytes,
+  documentMs: all.parserMs,
+  bubblewrap: all.sandboxBubblewrap,
+});

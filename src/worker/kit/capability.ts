@@ -2,17 +2,17 @@
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { Labels } from '../loop/manifest.ts';
-import type { WorkerSettings } from '../program/settings.ts';
 import type { Handler } from './handler.ts';
 import type { Env } from './key-ref.ts';
 
-/** What a capability may use to open. */
-export interface CapabilityParts {
+export type Labels = Readonly<Record<string, string>>;
+
+/** What a capability may use to open; `Settings` are those that it reads. */
+export interface CapabilityParts<Settings = unknown> {
   readonly home: string;
   readonly env: Env;
-  /** All settings of the worker, frozen; a capability reads those of its own group. */
-  readonly settings: WorkerSettings;
+  /** Frozen. */
+  readonly settings: Settings;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -29,4 +29,4 @@ export interface Capability {
 }
 
 /** Opens a capability. Throws what stands in its way (CONFIG_INVALID, SANDBOX_UNAVAILABLE, ...); then the worker does not start. */
-export type OpenCapability = (parts: CapabilityParts) => Promise<Capability>;
+export type OpenCapability<Settings = unknown> = (parts: CapabilityParts<Settings>) => Promise<Capability>;

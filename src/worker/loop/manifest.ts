@@ -10,10 +10,9 @@ import {
 } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { BUILD } from '../../base/version.ts';
 import { capabilityMethods } from '../../contract/registry.ts';
+import type { Labels } from '../kit/capability.ts';
 import type { Handler } from '../kit/handler.ts';
 import type { ServedMethod } from './job.ts';
-
-export type Labels = Readonly<Record<string, string>>;
 
 /** Largest frame that a worker accepts. */
 const MAX_FRAME_BYTES = 16 << 20;

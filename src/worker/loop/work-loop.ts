@@ -10,9 +10,10 @@ import type { Logger } from '../../base/logger.ts';
 import type { Code } from '../../base/status-codes.ts';
 import { toAppError } from '../../contract/errors.ts';
 import { SESSION_VERSIONS } from '../../contract/versions.ts';
+import type { Labels } from '../kit/capability.ts';
 import type { Handler } from '../kit/handler.ts';
 import { JobTable } from './job-table.ts';
-import { type Labels, manifestOf, servedMethods } from './manifest.ts';
+import { manifestOf, servedMethods } from './manifest.ts';
 import { Session, type SessionTransport } from './session.ts';
 import { WORK_LIMITS, type WorkLoopLimits } from './work-limits.ts';
 

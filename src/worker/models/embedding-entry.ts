@@ -1,7 +1,7 @@
 // One entry of `embeddings` in models.yaml: a model that makes vectors of texts.
 import * as v from 'valibot';
-import { EMBEDDING_PROVIDERS } from '../handlers/embed/providers/embedder-settings.ts';
 import { KEY_REF } from '../kit/key-ref.ts';
+import { EMBEDDING_PROVIDERS } from './providers.ts';
 
 /** Numbers of one vector that the contract has room for. */
 export const MAX_DIMENSION = 8192;

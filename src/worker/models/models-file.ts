@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { type Document, isMap, parseDocument } from 'yaml';
 import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
-import { LEXICAL } from '../handlers/embed/lexical/lexical-embedder.ts';
 import { writePrivate } from '../kit/private-file.ts';
+import { LEXICAL, RULES } from './built-in.ts';
 import type { EmbeddingEntry } from './embedding-entry.ts';
-import { type ModelEntry, type ModelsConfig, problemOf, RULES, readModels } from './models.ts';
+import { type ModelEntry, type ModelsConfig, problemOf, readModels } from './read-models.ts';
 
 /** What a model is for: it answers, or it makes vectors of texts. */
 export type ModelKind = 'chat' | 'embedding';

@@ -2,6 +2,7 @@
 // only what it serves.
 import { AppError } from '../../base/errors.ts';
 import type { OpenCapability } from '../kit/capability.ts';
+import type { WorkerSettings } from './settings.ts';
 
 export const CAPABILITIES = {
   embed: async () => (await import('../handlers/embed/open-embed.ts')).openEmbed,
@@ -9,7 +10,7 @@ export const CAPABILITIES = {
   retrieval: async () => (await import('../handlers/retrieval/open-retrieval.ts')).openRetrieval,
   sandbox: async () => (await import('../handlers/sandbox/open-sandbox.ts')).openSandbox,
   web: async () => (await import('../handlers/web/open-web.ts')).openWeb,
-} as const satisfies Record<string, () => Promise<OpenCapability>>;
+} as const satisfies Record<string, () => Promise<OpenCapability<WorkerSettings>>>;
 
 export type CapabilityName = keyof typeof CAPABILITIES;
 

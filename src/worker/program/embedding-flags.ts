@@ -1,7 +1,7 @@
 // The flags of `models set` for a model that makes vectors, and the entry that they mean.
 import { AppError } from '../../base/errors.ts';
-import { EMBEDDING_PROVIDERS } from '../handlers/embed/providers/embedder-settings.ts';
 import { type EmbeddingEntry, MAX_DIMENSION } from '../models/embedding-entry.ts';
+import { EMBEDDING_PROVIDERS } from '../models/providers.ts';
 
 export interface EmbeddingFlags {
   readonly embedding?: boolean;

@@ -3,9 +3,8 @@ import type { BigIntStats } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type FileInfo, FileInfoSchema, FileKind } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import type { Allowlist } from '../../allowlist/allowlist.ts';
-import { sizeClassOf } from '../../files/size-class.ts';
+import { toldSize } from '../../files/size-class.ts';
 import { mediaTypeOf } from './media-type.ts';
 
 /** @param realPath where it really is, links followed */
@@ -19,11 +18,6 @@ export function fileInfo(allow: Allowlist, name: string, realPath: string, stat:
       : {}),
     modifyTime: timestampFromMs(Number(stat.mtimeMs)),
   });
-}
-
-/** The class of a file's size; none for one that may be written: who may add to it would see how much until the class changes. */
-export function toldSize(allow: Allowlist, realPath: string, { size }: BigIntStats): SizeClass {
-  return allow.isWritable(realPath) ? SizeClass.UNSPECIFIED : sizeClassOf(size);
 }
 
 function kindOf(stat: BigIntStats): FileKind {

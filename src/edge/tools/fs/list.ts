@@ -9,10 +9,10 @@ import {
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { globMatcher } from '../../allowlist/glob.ts';
 import { inRoot, type JudgedPath } from '../../allowlist/judge-path.ts';
-import { grantedOrigin } from '../../files/content.ts';
 import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files/walk.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
+import { grantedOrigin } from './granted-origin.ts';
 
 const DEFAULT_PAGE = 200;
 const MAX_PAGE = 1000;

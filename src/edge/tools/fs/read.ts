@@ -8,10 +8,10 @@ import {
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
-import type { FileOrigin } from '../../egress/origins.ts';
 import { originOf, readPieces } from '../../files/content.ts';
+import type { FileOrigin, LineRange } from '../../files/file-origin.ts';
 import { LineTaker } from '../../files/lines.ts';
-import type { Cover, LineRange } from '../../grants/grants.ts';
+import type { Cover } from '../../grants/grants.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
 

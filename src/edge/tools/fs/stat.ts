@@ -2,9 +2,9 @@
 import { create } from '@bufbuild/protobuf';
 import { FsService, type StatRequest, StatResponseSchema } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
-import { grantedOrigin } from '../../files/content.ts';
 import type { EdgeTool, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
+import { grantedOrigin } from './granted-origin.ts';
 
 export function statTool(parts: ToolParts): EdgeTool {
   return {

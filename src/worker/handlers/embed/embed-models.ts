@@ -4,15 +4,17 @@ import type { Clock } from '../../../base/clock.ts';
 import { homePaths } from '../../../base/home.ts';
 import { type Env, readKey } from '../../kit/key-ref.ts';
 import { Llama } from '../../llama/llama.ts';
+import { LEXICAL } from '../../models/built-in.ts';
 import type { EmbeddingEntry } from '../../models/embedding-entry.ts';
-import type { ModelsConfig } from '../../models/models.ts';
+import type { EmbeddingProvider } from '../../models/providers.ts';
+import type { ModelsConfig } from '../../models/read-models.ts';
 import type { EmbedModels } from './embed-handler.ts';
 import { EMBED_DEFAULTS } from './embed-settings.ts';
 import type { Embedder } from './embedder.ts';
 import { ggufEmbedder } from './gguf/gguf-embedder.ts';
 import { llamaEmbedding } from './gguf/llama-embedding.ts';
-import { LEXICAL, lexicalEmbedder } from './lexical/lexical-embedder.ts';
-import type { EmbedderSettings, EmbeddingProvider } from './providers/embedder-settings.ts';
+import { lexicalEmbedder } from './lexical/lexical-embedder.ts';
+import type { EmbedderSettings } from './providers/embedder-settings.ts';
 import { providerEmbedder } from './providers/provider-embedder.ts';
 
 /** Embedders of all models by name. Keys are read when they are used. */

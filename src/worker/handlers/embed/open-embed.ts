@@ -1,15 +1,18 @@
 // Opens the capability `embed`: the embeddings of models.yaml and the built-in one behind one handler.
 import { homePaths } from '../../../base/home.ts';
+import type { SettingValues } from '../../../base/settings/setting.ts';
 import type { Capability, CapabilityParts } from '../../kit/capability.ts';
 import { findLlama } from '../../llama/llama.ts';
-import { needsLlama, readModels } from '../../models/models.ts';
-import type { WorkerSettings } from '../../program/settings.ts';
+import { needsLlama, readModels } from '../../models/read-models.ts';
 import { embedHandler } from './embed-handler.ts';
 import { embedModels } from './embed-models.ts';
 import type { EmbedSettings } from './embed-settings.ts';
+import type { EMBED_ROWS } from './setting-rows.ts';
+
+type EmbedRows = SettingValues<typeof EMBED_ROWS>;
 
 /** Throws CONFIG_INVALID for a models.yaml that cannot be used, LLAMA_MISSING where it names GGUF files that nothing can run. */
-export async function openEmbed({ home, env, clock, settings: all }: CapabilityParts): Promise<Capability> {
+export async function openEmbed({ home, env, clock, settings: all }: CapabilityParts<EmbedRows>): Promise<Capability> {
   const settings = embedSettings(all);
   const config = readModels(home);
   if (needsLlama(config.embeddings)) findLlama(homePaths(home).llama);
@@ -28,7 +31,7 @@ export async function openEmbed({ home, env, clock, settings: all }: CapabilityP
   };
 }
 
-const embedSettings = (all: WorkerSettings): EmbedSettings => ({
+const embedSettings = (all: EmbedRows): EmbedSettings => ({
   cacheBytes: all.embedCacheBytes,
   batchTexts: all.embedBatchTexts,
   batchBytes: all.embedBatchBytes,

@@ -1,9 +1,9 @@
 // Opens the capability `llm`: the models of models.yaml behind one handler.
 import { homePaths } from '../../../base/home.ts';
-import type { Capability, CapabilityParts } from '../../kit/capability.ts';
+import type { Capability, CapabilityParts, Labels } from '../../kit/capability.ts';
 import { findLlama } from '../../llama/llama.ts';
-import type { Labels } from '../../loop/manifest.ts';
-import { chatModels, type ModelEntry, needsLlama, readModels } from '../../models/models.ts';
+import { type ModelEntry, needsLlama, readModels } from '../../models/read-models.ts';
+import { chatModels } from './chat-models.ts';
 import { llmHandler } from './llm-handler.ts';
 
 /** Throws CONFIG_INVALID for a models.yaml that cannot be used, LLAMA_MISSING where it names GGUF files that nothing can run. */

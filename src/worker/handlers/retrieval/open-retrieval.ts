@@ -1,13 +1,14 @@
 // Opens the capability `retrieval`: its database, and what reads and cuts documents.
 import { join } from 'node:path';
 import { AppError } from '../../../base/errors.ts';
+import type { SettingValues } from '../../../base/settings/setting.ts';
 import { openParser } from '../../documents/open-parser.ts';
-import { parserSettings } from '../../documents/parser-of-settings.ts';
+import { type DocumentRows, parserSettings } from '../../documents/setting-rows.ts';
 import type { Capability, CapabilityParts } from '../../kit/capability.ts';
 import { LazyParser, type OpenParser } from './documents/lazy-parser.ts';
 import { Cutter } from './passages/cutter.ts';
 import { retrievalHandler } from './retrieval-handler.ts';
-import { retrievalSettings } from './setting-rows.ts';
+import { type RETRIEVAL_ROWS, retrievalSettings } from './setting-rows.ts';
 import { LazyDatabase } from './store/lazy-database.ts';
 import { openDatabase } from './store/open-database.ts';
 
@@ -17,7 +18,7 @@ import { openDatabase } from './store/open-database.ts';
  * Throws RETRIEVAL_UNAVAILABLE, DATABASE_NEWER.
  */
 export async function openRetrieval(
-  { home, clock, log, settings: all }: CapabilityParts,
+  { home, clock, log, settings: all }: CapabilityParts<SettingValues<typeof RETRIEVAL_ROWS> & DocumentRows>,
   open: OpenParser = () => openParser(parserSettings(all), { clock, log }),
 ): Promise<Capability> {
   const settings = retrievalSettings(all);

@@ -1,10 +1,10 @@
 // Opens the capability `web`: puts its parts together from its settings.
 import type { Clock } from '../../../base/clock.ts';
+import type { SettingValues } from '../../../base/settings/setting.ts';
 import type { DocumentParser } from '../../documents/document.ts';
 import { openParser } from '../../documents/open-parser.ts';
-import { parserSettings } from '../../documents/parser-of-settings.ts';
+import { type DocumentRows, parserSettings } from '../../documents/setting-rows.ts';
 import type { Capability, CapabilityParts } from '../../kit/capability.ts';
-import type { WorkerSettings } from '../../program/settings.ts';
 import { AddressPolicy } from './address-policy.ts';
 import { guardedAgent } from './guarded-agent.ts';
 import { HostTurns } from './host-turns.ts';
@@ -12,12 +12,15 @@ import { HttpCache } from './http-cache.ts';
 import { type Proxies, proxiesOf } from './proxies.ts';
 import { type Resolve, systemResolve } from './resolver.ts';
 import type { SearchParts } from './search.ts';
+import type { WEB_ROWS } from './setting-rows.ts';
 import { WebClient } from './web-client.ts';
 import { webHandler } from './web-handler.ts';
 import { brave, searxng, WEB_DEFAULTS, type WebSettings } from './web-settings.ts';
 
+type WebRows = SettingValues<typeof WEB_ROWS> & DocumentRows;
+
 /** Throws PARSER_UNAVAILABLE where documents cannot be parsed in isolation. */
-export async function openWeb({ clock, log, settings: all, env }: CapabilityParts): Promise<Capability> {
+export async function openWeb({ clock, log, settings: all, env }: CapabilityParts<WebRows>): Promise<Capability> {
   const settings = webSettings(all);
   const parser = await openParser(settings.parser, { clock, log });
   const policy = new AddressPolicy({ ports: settings.ports, privateHosts: settings.privateHosts });
@@ -64,7 +67,7 @@ function searchParts(
   return { settings: search, agent, userAgent, clock };
 }
 
-const webSettings = (all: WorkerSettings): WebSettings => ({
+const webSettings = (all: WebRows): WebSettings => ({
   ...WEB_DEFAULTS,
   userAgent: all.webUserAgent,
   ports: all.webPorts.map(Number),

@@ -1,9 +1,7 @@
 // What a provider's failure means: may the same request succeed later, and when. Its own reason is passed on, bounded and masked.
-
 import { AppError } from '../../../base/errors.ts';
 import { isRecord } from '../../../base/is-record.ts';
-import { NO_TOOLS, TOO_LONG } from '../../handlers/llm/providers/dialect/dialects.ts';
-import type { ProviderSettings } from '../../handlers/llm/providers/provider-settings.ts';
+import type { Secret } from '../../../base/secret.ts';
 import { RETRY_AFTER_MS } from '../job-failure.ts';
 import { ownReason } from './own-reason.ts';
 
@@ -25,8 +23,26 @@ const FILTERED = /content[_ ](?:filter|policy)|content_policy_violation|responsi
 const NO_QUOTA = /insufficient_quota|billing|credit balance/i;
 const OVERLOADED = /overloaded|rate_limit|server_error|api_error|timeout|unavailable/i;
 
+/** How servers say that a conversation is too long for the model. */
+const TOO_LONG =
+  /context[_ -](?:length|window|size|limit)|context the overflows|context overflow|maximum (?:context|model) length|exceed_context_size|prompt (?:is )?too long|prompt .{0,40}longer than the maximum|too many (?:input )?tokens|input (?:is|was) too (?:long|large)|input (?:token count|length).{0,40}exceeds|tokens to keep from the initial prompt|context shift is disabled|max_tokens_exceeded|max_new_tokens.{0,20}must be|reduce (?:the|your) (?:length|prompt)/i;
+
+/** How servers say that a model takes no tools. */
+const NO_TOOLS =
+  /(?:not|n't) support (?:tool|function)|tool (?:use|calling) is not|support tool use|enable-auto-tool-choice/i;
+
+/** Who was called, as far as an error tells of it. */
+export interface CalledModel {
+  /** Name in models.yaml. */
+  readonly name: string;
+  /** The provider's name of the model. */
+  readonly model: string;
+  readonly baseUrl?: string;
+  readonly key?: () => Secret | undefined;
+}
+
 /** Any error of a provider's call as an AppError; those that are one already stay as they are. */
-export function providerError(error: unknown, settings: ProviderSettings, now: number): AppError {
+export function providerError(error: unknown, settings: CalledModel, now: number): AppError {
   for (let cause = error, depth = 0; isRecord(cause) && depth < 6; cause = cause.cause, depth++) {
     if (cause instanceof AppError) return cause;
   }
@@ -86,7 +102,7 @@ function statusOf({ statusCode, code }: Failed): number | undefined {
 }
 
 /** What is not to be shown; a key that cannot be read is in no answer. */
-function keyOf(settings: ProviderSettings): string | undefined {
+function keyOf(settings: CalledModel): string | undefined {
   try {
     return settings.key?.()?.reveal();
   } catch {
@@ -151,6 +167,6 @@ function networkProblem(error: unknown): string {
 }
 
 /** Host and port of a server that the owner named, without what else may stand in its address. */
-function addressOf({ baseUrl }: ProviderSettings): string {
+function addressOf({ baseUrl }: CalledModel): string {
   return baseUrl !== undefined && URL.canParse(baseUrl) ? ` (${new URL(baseUrl).host})` : '';
 }

@@ -3,11 +3,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { ModelInfoSchema } from '../../../../../gen/bowline/common/v1/common_pb.ts';
+import { LEXICAL } from '../../../models/built-in.ts';
 import type { Embedder } from '../embedder.ts';
 import { LEXICAL_DIMENSION, LEXICAL_MODEL, lexicalVector } from './lexical-vector.ts';
-
-/** Its name in requests and in models.yaml. */
-export const LEXICAL = 'lexical';
 
 /** Characters between two breaths; some 2 ms. */
 const BREATH = 16_384;

@@ -1,8 +1,6 @@
 // What an embedder of a real provider needs to know. Made from models.yaml; holds the key, which never prints.
 import type { Secret } from '../../../../base/secret.ts';
-
-export const EMBEDDING_PROVIDERS = ['openai', 'openai-compatible'] as const;
-export type EmbeddingProvider = (typeof EMBEDDING_PROVIDERS)[number];
+import type { EmbeddingProvider } from '../../../models/providers.ts';
 
 export interface EmbedderSettings {
   /** Name in models.yaml. */

@@ -94,8 +94,8 @@ function embeddingError(error: unknown, settings: EmbedderSettings, now: number)
       { cause: error },
     );
   }
-  const { name, provider, model, baseUrl } = settings;
-  const known = providerError(error, { name, provider, model, ...(baseUrl === undefined ? {} : { baseUrl }) }, now);
+  const { name, model, baseUrl } = settings;
+  const known = providerError(error, { name, model, ...(baseUrl === undefined ? {} : { baseUrl }) }, now);
   if (known.reason !== 'CONTEXT_TOO_LONG') return known;
   const problem = 'a text is longer than the model reads; lower its max_input_tokens in models.yaml';
   return new AppError('PROVIDER_REFUSED', { provider: name, problem }, { cause: error });

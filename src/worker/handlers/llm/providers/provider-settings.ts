@@ -1,11 +1,7 @@
 // What a driver for a real provider needs to know. Made from models.yaml; holds the key, which never prints.
 import type { Secret } from '../../../../base/secret.ts';
+import type { ProviderKind } from '../../../models/providers.ts';
 import type { TokenPrice } from '../token-usage.ts';
-
-export const PROVIDERS = ['openai', 'anthropic', 'openai-compatible'] as const;
-/** All that may stand in models.yaml: providers, and files of this machine. */
-export const CHAT_PROVIDERS = [...PROVIDERS, 'gguf'] as const;
-export type ProviderKind = (typeof PROVIDERS)[number];
 
 export interface ProviderSettings {
   /** Name in models.yaml. */

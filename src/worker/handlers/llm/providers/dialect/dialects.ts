@@ -1,5 +1,5 @@
 // The dialects of servers that call themselves OpenAI-compatible, as a table: how they say that an answer ended, what they think aloud in,
-// how they write tool calls into the text, and how they say that a conversation is too long. Data, no code.
+// and how they write tool calls into the text. Data, no code.
 
 /** What each word for the end of an answer means. `half`: it broke off. A word that is not here counts as a stop. */
 export const FINISHES: Readonly<Record<string, 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'half'>> = {
@@ -63,11 +63,3 @@ export const HARMONY = {
 /** Models whose templates open the thoughts themselves, so that an answer begins within them. */
 export const THINKS_FIRST =
   /deepseek-?r1|r1-distill|qwq|qwen-?3.*thinking|magistral|exaone-deep|nemotron|glm-4\.[15]|phi-4-reasoning/i;
-
-/** How servers say that a conversation is too long for the model. */
-export const TOO_LONG =
-  /context[_ -](?:length|window|size|limit)|context the overflows|context overflow|maximum (?:context|model) length|exceed_context_size|prompt (?:is )?too long|prompt .{0,40}longer than the maximum|too many (?:input )?tokens|input (?:is|was) too (?:long|large)|input (?:token count|length).{0,40}exceeds|tokens to keep from the initial prompt|context shift is disabled|max_tokens_exceeded|max_new_tokens.{0,20}must be|reduce (?:the|your) (?:length|prompt)/i;
-
-/** How servers say that a model takes no tools. */
-export const NO_TOOLS =
-  /(?:not|n't) support (?:tool|function)|tool (?:use|calling) is not|support tool use|enable-auto-tool-choice/i;

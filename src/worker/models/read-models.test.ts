@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../base/clock.ts';
+import { chatModels } from '../handlers/llm/chat-models.ts';
 import { findLlama } from '../llama/llama.ts';
-import { modelRows } from './model-rows.ts';
-import { chatModels, readModels } from './models.ts';
+import { modelRows } from '../program/model-rows.ts';
+import { readModels } from './read-models.ts';
 
 function folder(name: string): string {
   const dir = mkdtempSync(join(tmpdir(), name));

@@ -1,31 +1,14 @@
-// The models of a worker: models.yaml, judged, and the drivers made from it. `rules` is always there and is the default
-// until the owner chooses another; so is `lexical` for vectors.
-import { basename, resolve } from 'node:path';
+// models.yaml, read and judged. `rules` is always there and is the default until the owner chooses another; so is `lexical` for
+// vectors.
+import { basename } from 'node:path';
 import * as v from 'valibot';
-import type { Clock } from '../../base/clock.ts';
 import { readConfig } from '../../base/config-file.ts';
 import { homePaths } from '../../base/home.ts';
-import { LEXICAL } from '../handlers/embed/lexical/lexical-embedder.ts';
-import type { ChatDriver } from '../handlers/llm/chat-driver.ts';
-import { checkedDriver } from '../handlers/llm/checked-driver.ts';
-import { fittingDriver } from '../handlers/llm/fitting-driver.ts';
-import { ggufDriver, ggufRoom } from '../handlers/llm/gguf/gguf-driver.ts';
-import type { ChatModels } from '../handlers/llm/llm-handler.ts';
-import { providerDriver } from '../handlers/llm/providers/provider-driver.ts';
-import {
-  CHAT_PROVIDERS,
-  type ProviderKind,
-  type ProviderSettings,
-} from '../handlers/llm/providers/provider-settings.ts';
-import { rulesDriver } from '../handlers/llm/rules/rules-driver.ts';
-import type { TokenPrice } from '../handlers/llm/token-usage.ts';
-import { type Env, KEY_REF, readKey } from '../kit/key-ref.ts';
+import { KEY_REF } from '../kit/key-ref.ts';
 import { isLocal } from '../kit/providers/local-address.ts';
-import { Llama } from '../llama/llama.ts';
+import { LEXICAL, RULES } from './built-in.ts';
 import { type EmbeddingEntry, EmbeddingSchema } from './embedding-entry.ts';
-
-/** Name of the built-in model. */
-export const RULES = 'rules';
+import { CHAT_PROVIDERS } from './providers.ts';
 
 export const MODEL_NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 
@@ -131,52 +114,6 @@ export function problemOf(
   return undefined;
 }
 
-/**
- * Tokens of a context where `context_tokens` does not say: what current models of the providers take at least. Of a compatible
- * server nothing is known; one that takes less should be told.
- */
-export const CONTEXT_TOKENS = { openai: 128_000, anthropic: 200_000, 'openai-compatible': 32_768 } as const;
-
-/** Drivers of all models by name. Keys are read when they are used; what GGUF files need is started at their first use. */
-export function chatModels(config: ModelsConfig, home: string, env: Env, clock: Clock): ChatModels {
-  const drivers = new Map<string, ChatDriver>([[RULES, rulesDriver]]);
-  let llama: Llama | undefined;
-  for (const [name, entry] of config.models) {
-    const { provider, file, model, gpu = true, context_tokens: contextTokens = 0, max_output_tokens: most } = entry;
-    if (provider === 'gguf' && file !== undefined) {
-      llama ??= new Llama(homePaths(home).llama);
-      const limits = { ...(most === undefined ? {} : { maxOutputTokens: most }), ...priceOf(entry) };
-      const settings = { name, model, file: { path: resolve(home, file), contextTokens, gpu }, ...limits };
-      drivers.set(name, checkedDriver(fittingDriver(ggufDriver(settings, llama), ggufRoom(settings, llama)), true));
-    } else if (provider !== 'gguf') {
-      const driver = providerDriver(settingsOf(name, provider, entry, home, env), clock);
-      const fitting = fittingDriver(driver, { name, tokens: contextTokens || CONTEXT_TOKENS[provider] });
-      // Servers that call themselves compatible bind a model to a schema, or refuse the request for it, or heed it not.
-      drivers.set(name, checkedDriver(fitting, provider !== 'openai-compatible'));
-    }
-  }
-  return { defaultModel: config.defaultModel, drivers, close: async () => llama?.close() };
-}
-
 /** Whether GGUF files are named. */
 export const needsLlama = (models: ReadonlyMap<string, ModelEntry | EmbeddingEntry>): boolean =>
   [...models.values()].some(({ provider }) => provider === 'gguf');
-
-function settingsOf(name: string, provider: ProviderKind, entry: ModelEntry, home: string, env: Env): ProviderSettings {
-  const { model, key } = entry;
-  return {
-    name,
-    provider,
-    model,
-    ...(entry.base_url === undefined ? {} : { baseUrl: entry.base_url }),
-    ...(key === undefined ? {} : { key: () => readKey(key, name, home, env) }),
-    ...(entry.max_output_tokens === undefined ? {} : { maxOutputTokens: entry.max_output_tokens }),
-    ...priceOf(entry),
-  };
-}
-
-function priceOf({ price: cost }: ModelEntry): { price?: TokenPrice } {
-  if (cost === undefined) return {};
-  const { input, output, cached_input: cachedInput } = cost;
-  return { price: { input, output, ...(cachedInput === undefined ? {} : { cachedInput }) } };
-}

@@ -1,12 +1,11 @@
 // What `models ls` shows: the models of a home, those that answer first, then those that make vectors.
-
-import { LEXICAL } from '../handlers/embed/lexical/lexical-embedder.ts';
 import { LEXICAL_DIMENSION, LEXICAL_MODEL } from '../handlers/embed/lexical/lexical-vector.ts';
 import { type Env, readKey } from '../kit/key-ref.ts';
 import { isLocal } from '../kit/providers/local-address.ts';
-import type { EmbeddingEntry } from './embedding-entry.ts';
-import { type ModelEntry, RULES, readModels } from './models.ts';
-import type { ModelKind } from './models-file.ts';
+import { LEXICAL, RULES } from '../models/built-in.ts';
+import type { EmbeddingEntry } from '../models/embedding-entry.ts';
+import type { ModelKind } from '../models/models-file.ts';
+import { type ModelEntry, readModels } from '../models/read-models.ts';
 
 type Entry = Pick<ModelEntry | EmbeddingEntry, 'provider' | 'model' | 'base_url' | 'key'>;
 
