@@ -173,7 +173,9 @@ test('each room keeps its own directions', () => {
   const { status, output } = cruise(space);
 
   expect(status).not.toBe(0);
-  const missed = pairs.filter(([from, to]) => !output.includes(`-imports: ${from}/wrong/peek.ts → ${to}/wrong/there.ts`));
+  const missed = pairs.filter(
+    ([from, to]) => !output.includes(`-imports: ${from}/wrong/peek.ts → ${to}/wrong/there.ts`),
+  );
   expect(missed).toEqual([]);
 });
 
