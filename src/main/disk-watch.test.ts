@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { ManualClock } from '../base/manual-clock.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { watchDisk } from './disk-watch.ts';
 
 test('a disk without room is told once, and once when it has room again', async () => {

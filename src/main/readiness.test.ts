@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { silentLogger } from '../base/logger.ts';
-import { ManualClock } from '../base/manual-clock.ts';
 import { HealthBoard } from '../control/gateway/health.ts';
 import { DATABASE, QUEUE, watchReadiness } from './readiness.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ManualClock } from '../base/manual-clock.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { watchAlone } from './watch-alone.ts';
 
 test('another replica on the same database is told once as long as it lives, one killed just before the start is not', async () => {

@@ -3,13 +3,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { RunState as State } from '../../gen/bowline/run/v1/run_pb.ts';
 import type { MethodRegistry } from '../../src/contract/registry.ts';
-import { illegalOutstanding, illegalState, illegalStep } from '../../src/control/orchestrator/decide/legal.ts';
 import { conversationRow, jobRow, runRow } from '../../src/control/orchestrator/decide/projection.ts';
 import { evolveConversation } from '../../src/control/orchestrator/run/conversation.ts';
 import { evolve } from '../../src/control/orchestrator/run/evolve.ts';
 import type { RunState } from '../../src/control/orchestrator/run/state.ts';
 import { readConversationEvent, readRunEvent } from '../../src/control/orchestrator/service/event-codec.ts';
 import type { ConversationRow, JobRow, LoadedEvent, RunRow } from '../../src/control/store/unit.ts';
+import { illegalOutstanding, illegalState, illegalStep } from '../support/legal.ts';
 
 export interface StoredRun {
   readonly id: string;

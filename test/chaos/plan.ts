@@ -1,6 +1,6 @@
 // What one seed does: which faults hit what and when, and which load runs meanwhile. Pure: the same seed and the same shape
 // of the cluster give the same plan.
-import { seeded } from '../../src/control/queue/seeded.ts';
+import { seeded } from '../support/seeded.ts';
 
 /** How many of each program the cluster has, and whether Redis is one of its parts. */
 export interface Shape {

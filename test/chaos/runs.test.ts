@@ -1,9 +1,9 @@
 // Every accepted ask ends in one answer, on two replicas over a store whose commits fail or lose their answers.
 import { expect, test } from 'vitest';
-import { illegalState } from '../../src/control/orchestrator/decide/legal.ts';
 import { fold } from '../../src/control/orchestrator/run/evolve.ts';
 import { readRunEvent } from '../../src/control/orchestrator/service/event-codec.ts';
 import { ChaosRuns } from '../support/chaos-runs.ts';
+import { illegalState } from '../support/legal.ts';
 import { methods } from '../support/run-scenario.ts';
 
 const SEEDS = (process.env.BOWLINE_SEEDS ?? '1,2,3,4,5,6').split(',').map(Number);

@@ -1,8 +1,8 @@
 // What every Bus adapter must hold: at least once or never, unordered, and no loss that stays unnoticed.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { type BusFaults, faultyBus } from '../../src/control/queue/faulty-bus.ts';
 import type { Bus, BusHandler, BusMessage } from '../../src/control/queue/ports.ts';
+import { type BusFaults, faultyBus } from '../support/faults/faulty-bus.ts';
 import { eventually } from './eventually.ts';
 
 /** One adapter under test: two connections to the same bus, as two replicas have. */

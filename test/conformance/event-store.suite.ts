@@ -8,9 +8,9 @@ import { encodeUnits } from '../../src/control/store/commit-encode.ts';
 import { COMMIT_SQL } from '../../src/control/store/commit-sql.ts';
 import type { Database } from '../../src/control/store/database.ts';
 import { PgEventStore } from '../../src/control/store/event-store.ts';
-import { FaultyEventStore } from '../../src/control/store/faults.ts';
 import { migrate } from '../../src/control/store/migrate.ts';
 import type { CommitUnit, EventStore } from '../../src/control/store/unit.ts';
+import { FaultyEventStore } from '../support/faults/faulty-event-store.ts';
 import { dispatch, jobRow, part, runRow, text, unit } from '../support/units.ts';
 
 const HANG_MS = 30_000;

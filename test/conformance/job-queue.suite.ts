@@ -1,8 +1,8 @@
 // What every JobQueue adapter must hold, and no more than both Redis and memory can hold (PROTOCOLS.md section 2).
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../src/base/errors.ts';
-import { type FaultyQueue, faultyQueue, type QueueFaults } from '../../src/control/queue/faulty-queue.ts';
 import type { JobQueue, TakenJob } from '../../src/control/queue/ports.ts';
+import { type FaultyQueue, faultyQueue, type QueueFaults } from '../support/faults/faulty-queue.ts';
 import { eventually } from './eventually.ts';
 
 /** One adapter under test: two connections to the same queues, as two replicas have. */

@@ -1,7 +1,7 @@
 // Runs the JobQueue suite on the in-memory adapter.
 import { silentLogger } from '../../src/base/logger.ts';
-import { ManualClock } from '../../src/base/manual-clock.ts';
 import { MemoryQueueHub } from '../../src/control/queue/memory-queue.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { jobQueueSuite } from './job-queue.suite.ts';
 
 jobQueueSuite('the in-memory queue', async () => {

@@ -7,9 +7,9 @@ import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { Bus } from '../../src/control/queue/ports.ts';
 import { type OpenRedis, type OpenRedisOptions, openRedis } from '../../src/control/queue/redis.ts';
-import { seeded } from '../../src/control/queue/seeded.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { lapseLocks } from '../support/redis-queue.ts';
+import { seeded } from '../support/seeded.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { eventually } from './eventually.ts';
 

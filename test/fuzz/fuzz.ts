@@ -1,5 +1,5 @@
 // Fuzzers: hostile inputs made from a seed, played against real parts. A round that fails is played again by its seed.
-import { seeded } from '../../src/control/queue/seeded.ts';
+import { seeded } from '../support/seeded.ts';
 
 /** What one fuzzer attacks. Names are short and unique: `port`, `frames-edge`, `tool-search`. */
 export interface Fuzz {

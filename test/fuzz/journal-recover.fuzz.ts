@@ -6,12 +6,10 @@ import { JournalRecordSchema } from '../../gen/bowline/journal/v1/journal_pb.ts'
 import { AppError } from '../../src/base/errors.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import { ManualClock } from '../../src/base/manual-clock.ts';
 import { nextHead } from '../../src/contract/integrity/hash-chain.ts';
 import { crc32c } from '../../src/edge/journal/crc32c.ts';
 import { type EdgeJournal, openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
 import type { LedgerLine } from '../../src/edge/journal/ledger-lines.ts';
-import { MemoryFs } from '../../src/edge/journal/memory-fs.ts';
 import type { RecordInit } from '../../src/edge/journal/records.ts';
 import {
   BATCH_HEADER_BYTES,
@@ -22,6 +20,8 @@ import {
   segmentName,
 } from '../../src/edge/journal/segment-format.ts';
 import { verifyFolder } from '../../src/edge/journal/verify-ledger.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { MemoryFs } from '../support/memory-fs.ts';
 import { cpuMs } from './cpu-ms.ts';
 import type { Fuzz, Random } from './fuzz.ts';
 

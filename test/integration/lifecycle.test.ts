@@ -5,9 +5,9 @@ import { LlmService, Role } from '../../gen/bowline/capability/llm/v1/llm_pb.ts'
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { newId } from '../../src/base/ids.ts';
-import { FaultyEventStore } from '../../src/control/store/faults.ts';
 import { refusal, TestControl } from '../support/control-plane.ts';
 import type { FakeEdge } from '../support/fake-edge.ts';
+import { FaultyEventStore } from '../support/faults/faulty-event-store.ts';
 
 let control: TestControl;
 beforeAll(async () => {

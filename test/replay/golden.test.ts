@@ -4,9 +4,9 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fromJson, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { type RunEvent, RunEventSchema } from '../../gen/bowline/event/v1/event_pb.ts';
-import { illegalState } from '../../src/control/orchestrator/decide/legal.ts';
 import { fold } from '../../src/control/orchestrator/run/evolve.ts';
 import { type Described, describe } from '../support/describe-run.ts';
+import { illegalState } from '../support/legal.ts';
 import { methods } from '../support/run-scenario.ts';
 import { scenarios } from './scenarios.ts';
 

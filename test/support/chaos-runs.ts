@@ -7,11 +7,11 @@ import { silentLogger } from '../../src/base/logger.ts';
 import type { Ask } from '../../src/control/orchestrator/decide/asks.ts';
 import type { RunRequest } from '../../src/control/orchestrator/decide/commands.ts';
 import { RunService } from '../../src/control/orchestrator/service/run-service.ts';
-import { seeded } from '../../src/control/queue/seeded.ts';
-import { FaultyEventStore } from '../../src/control/store/faults.ts';
 import type { RunRow } from '../../src/control/store/unit.ts';
+import { FaultyEventStore } from './faults/faulty-event-store.ts';
 import { MemoryEventStore } from './memory-event-store.ts';
 import { deviceTools, failed, methods, read, said } from './run-scenario.ts';
+import { seeded } from './seeded.ts';
 
 const TENANT = 't1';
 const CALLS = [

@@ -10,8 +10,8 @@ import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { type Ended, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { newId } from '../../src/base/ids.ts';
-import { seeded } from '../../src/control/queue/seeded.ts';
 import type { Program } from './program.ts';
+import { seeded } from './seeded.ts';
 import { SlowModel } from './slow-model.ts';
 import { Stack } from './stack.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ManualClock } from '../../base/manual-clock.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { Heartbeat } from './heartbeat.ts';
 
 function start(more: { atOnce?: boolean } = {}) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import type { AppError } from '../../base/errors.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import { Admission } from './admission.ts';
 
 const never = () => new AbortController().signal;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ManualClock } from '../../base/manual-clock.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { boundedBody } from './too-large.ts';
 
 async function* dripping(pieces: number, bytes: number): AsyncGenerator<Uint8Array> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { silentLogger } from '../../base/logger.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import { MemoryQueueHub } from './memory-queue.ts';
 
 test('an add beyond the capacity is refused as a whole and names the setting', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ManualClock } from '../../base/manual-clock.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { RedisCalls } from './redis-calls.ts';
 
 const calls = (clock: ManualClock, waiting = 2) =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { onBothDatabases } from '../../../test/support/identity-database.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { newId } from '../../base/ids.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import { CommitWitness } from './commit-witness.ts';
 import type { CommitUnit, EventStore } from './unit.ts';
 

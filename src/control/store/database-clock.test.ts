@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ManualClock } from '../../base/manual-clock.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { DatabaseClock } from './database-clock.ts';
 
 /** A database whose time differs from the clock's by `ahead` (of the clock), and which answers after `tookMs`. */

@@ -1,8 +1,8 @@
 // What the store does with each kind of failure of a statement, on a pool that fails as Postgres does.
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { bytes, part, unit } from '../../../test/support/units.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import { PgEventStore } from './event-store.ts';
 
 function sqlError(code: string): Error {

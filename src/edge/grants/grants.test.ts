@@ -2,8 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { silentLogger } from '../../base/logger.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import type { RecordInit } from '../journal/records.ts';
 import { Grants } from './grants.ts';
 

@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { ConversationSummarySchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { MemoryFs } from '../../../test/support/memory-fs.ts';
 import { silentLogger } from '../../base/logger.ts';
-import { MemoryFs } from '../journal/memory-fs.ts';
 import { ConversationSummaries } from './conversation-summaries.ts';
 
 const PATH = '/home/summaries.json';

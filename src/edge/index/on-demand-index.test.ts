@@ -1,10 +1,10 @@
 // The index that waits for a question.
 import { expect, test, vi } from 'vitest';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { MemoryFs } from '../../../test/support/memory-fs.ts';
 import { breath } from '../../base/breath.ts';
 import { silentLogger } from '../../base/logger.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import { type EdgeJournal, openEdgeJournal } from '../journal/edge-journal.ts';
-import { MemoryFs } from '../journal/memory-fs.ts';
 import { OnDemandIndex, type OnDemandIndexOptions } from './on-demand-index.ts';
 import { loadSqlJs } from './sql-js.ts';
 

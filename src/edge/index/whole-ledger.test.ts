@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { MemoryFs } from '../../../test/support/memory-fs.ts';
 import { silentLogger } from '../../base/logger.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import { type EdgeJournal, openEdgeJournal } from '../journal/edge-journal.ts';
 import type { LedgerLine, LedgerPlace } from '../journal/ledger-lines.ts';
-import { MemoryFs } from '../journal/memory-fs.ts';
 import { openIndex } from './open-index.ts';
 import type { IndexPort } from './port.ts';
 import { loadSqlJs } from './sql-js.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { MemoryFs } from '../../../test/support/memory-fs.ts';
 import { openBlobs } from './blobs.ts';
-import { MemoryFs } from './memory-fs.ts';
 
 test('a blob whose name was given is there after a crash, and half a blob never', async () => {
   await fc.assert(

@@ -1,13 +1,13 @@
 // Crashes between any two file operations, and damage anywhere, against the promise of the journal.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { MemoryFs, type MemoryFsOptions } from '../../../test/support/memory-fs.ts';
 import type { AppError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import { nextHead } from '../../contract/integrity/hash-chain.ts';
 import { crc32c } from './crc32c.ts';
 import type { Journal } from './journal.ts';
-import { MemoryFs, type MemoryFsOptions } from './memory-fs.ts';
 import { openJournal } from './open-journal.ts';
 import {
   batchBytes,

@@ -3,10 +3,10 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { JournalRecordSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { MemoryFs } from '../../../test/support/memory-fs.ts';
 import { silentLogger } from '../../base/logger.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import { type EdgeJournal, type EdgeJournalOptions, openEdgeJournal } from './edge-journal.ts';
-import { MemoryFs } from './memory-fs.ts';
 import { openJournal } from './open-journal.ts';
 import { decodeRecord, type Entry, encodeRecord, type RecordInit } from './records.ts';
 

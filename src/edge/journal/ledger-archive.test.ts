@@ -2,12 +2,12 @@
 // and an archive that was edited, cut or taken away shows.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { MemoryFs } from '../../../test/support/memory-fs.ts';
 import type { AppError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import { type EdgeJournal, type EdgeJournalOptions, openEdgeJournal } from './edge-journal.ts';
 import type { LedgerPlace } from './ledger-lines.ts';
-import { MemoryFs } from './memory-fs.ts';
 import type { RecordInit } from './records.ts';
 import { verifyFolder } from './verify-ledger.ts';
 

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { silentLogger } from '../../base/logger.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import { workerSettings } from './config.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
 

@@ -1,7 +1,7 @@
 // What a replica takes over from one that is gone.
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { silentLogger } from '../../../base/logger.ts';
-import { ManualClock } from '../../../base/manual-clock.ts';
 import { LeaseLoop } from './lease-loop.ts';
 
 test('what a worker has come back with since the reading is not taken over', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { silentLogger } from '../../../base/logger.ts';
-import { ManualClock } from '../../../base/manual-clock.ts';
 import type { RunService } from '../../orchestrator/service/run-service.ts';
 import type { DueTimer, Timers } from '../../store/timers.ts';
 import { TimerLoop } from './timer-loop.ts';

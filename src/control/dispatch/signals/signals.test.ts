@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { RunSignal } from '../../../../gen/bowline/event/v1/bus_pb.ts';
+import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { systemClock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { silentLogger } from '../../../base/logger.ts';
-import { ManualClock } from '../../../base/manual-clock.ts';
 import { MemoryBusHub } from '../../queue/memory-bus.ts';
 import type { Bus } from '../../queue/ports.ts';
 import { FOLLOW_MS, Signals } from './signals.ts';

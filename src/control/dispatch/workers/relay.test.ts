@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { silentLogger } from '../../../base/logger.ts';
-import { ManualClock } from '../../../base/manual-clock.ts';
 import { MemoryBusHub } from '../../queue/memory-bus.ts';
 import { MemoryQueueHub } from '../../queue/memory-queue.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';

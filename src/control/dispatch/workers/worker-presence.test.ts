@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { WorkerHelloSchema } from '../../../../gen/bowline/worker/v1/worker_pb.ts';
+import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { silentLogger } from '../../../base/logger.ts';
-import { ManualClock } from '../../../base/manual-clock.ts';
 import { MemoryBusHub } from '../../queue/memory-bus.ts';
 import type { WorkerSession } from '../session-ports.ts';
 import { WorkerPresence } from './worker-presence.ts';

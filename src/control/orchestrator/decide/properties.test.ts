@@ -15,6 +15,7 @@ import {
 import { Sensitivity } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import { EgressSchema, UsageSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { describe } from '../../../../test/support/describe-run.ts';
+import { illegalOutstanding, illegalState, illegalStep } from '../../../../test/support/legal.ts';
 import {
   deviceTools,
   failed,
@@ -33,7 +34,6 @@ import { readRunEvent, storeRunEvent } from '../service/event-codec.ts';
 import type { RunCommand } from './commands.ts';
 import { decide } from './decide.ts';
 import { effects } from './effects.ts';
-import { illegalOutstanding, illegalState, illegalStep } from './legal.ts';
 import { openTimers } from './timers.ts';
 
 const LIMITS = {

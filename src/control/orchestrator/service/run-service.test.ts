@@ -1,13 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { ShareGrantSchema } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
+import { FaultyEventStore } from '../../../../test/support/faults/faulty-event-store.ts';
+import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { MemoryEventStore } from '../../../../test/support/memory-event-store.ts';
 import { deviceTools, failed, methods, read, said } from '../../../../test/support/run-scenario.ts';
 import { AppError } from '../../../base/errors.ts';
 import { newId } from '../../../base/ids.ts';
 import { silentLogger } from '../../../base/logger.ts';
-import { ManualClock } from '../../../base/manual-clock.ts';
-import { FaultyEventStore } from '../../store/faults.ts';
 import type { EventStore } from '../../store/unit.ts';
 import type { Ask, Call } from '../decide/asks.ts';
 import type { Committed } from './run-commits.ts';

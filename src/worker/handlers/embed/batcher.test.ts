@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Purpose } from '../../../../gen/bowline/capability/embed/v1/embed_pb.ts';
 import { ModelInfoSchema } from '../../../../gen/bowline/common/v1/common_pb.ts';
+import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { AppError } from '../../../base/errors.ts';
-import { ManualClock } from '../../../base/manual-clock.ts';
 import { Batcher } from './batcher.ts';
 import type { BatchLimits, Embedded, Embedder } from './embedder.ts';
 

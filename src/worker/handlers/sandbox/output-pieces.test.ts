@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ManualClock } from '../../../base/manual-clock.ts';
+import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { OutputPieces } from './output-pieces.ts';
 
 const bytes = (text: string) => Buffer.from(text);

@@ -1,5 +1,5 @@
 // Calls that hang, for the wrappers that inject faults: each until its time is over or all are let go.
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../../src/base/clock.ts';
 
 export class Hangs {
   readonly #clock: Clock;

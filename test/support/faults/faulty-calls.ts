@@ -1,9 +1,9 @@
 // A fault port for any port whose calls are asynchronous, such as those of the store: each call may fail, hang, or succeed and
 // then report a timeout, by a seed. For tests and drills; it never changes what the port beneath does.
-import type { Clock } from '../../base/clock.ts';
-import { AppError } from '../../base/errors.ts';
+import type { Clock } from '../../../src/base/clock.ts';
+import { AppError } from '../../../src/base/errors.ts';
+import { seeded } from '../seeded.ts';
 import { Hangs } from './hangs.ts';
-import { seeded } from './seeded.ts';
 
 /** Each is a probability per call, 0 by default. */
 export interface CallFaults {

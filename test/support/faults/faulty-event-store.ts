@@ -1,7 +1,7 @@
-// A fault port: an event store whose commits fail, hang or lose their answer by a seeded plan. For tests and drills; it
-// never changes what the store beneath holds.
-import { AppError } from '../../base/errors.ts';
-import type { CommitResult, CommitUnit, EventStore } from './unit.ts';
+// A fault port: an event store whose commits fail, hang or lose their answer by a seeded plan. It never changes what the store
+// beneath holds.
+import { AppError } from '../../../src/base/errors.ts';
+import type { CommitResult, CommitUnit, EventStore } from '../../../src/control/store/unit.ts';
 
 export interface FaultPlan {
   /** The same seed and the same order of commits give the same faults. */

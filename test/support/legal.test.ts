@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { PlayedRun } from '../../../../test/support/play-run.ts';
-import { methods, said } from '../../../../test/support/run-scenario.ts';
-import type { JobState, RunState } from '../run/state.ts';
-import { openDispatches } from './effects.ts';
+import { openDispatches } from '../../src/control/orchestrator/decide/effects.ts';
+import { openTimers } from '../../src/control/orchestrator/decide/timers.ts';
+import type { JobState, RunState } from '../../src/control/orchestrator/run/state.ts';
 import { illegalOutstanding, illegalState, illegalStep } from './legal.ts';
-import { openTimers } from './timers.ts';
+import { PlayedRun } from './play-run.ts';
+import { methods, said } from './run-scenario.ts';
 
 const withJob = (run: RunState, change: Partial<JobState>): RunState => {
   const [id, job] = [...run.jobs][0]!;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { FaultyEventStore } from './faults.ts';
-import type { CommitUnit, EventStore } from './unit.ts';
+import type { CommitUnit, EventStore } from '../../../src/control/store/unit.ts';
+import { FaultyEventStore } from './faulty-event-store.ts';
 
 const unit = {} as CommitUnit;
 

@@ -1,14 +1,14 @@
 // What must hold of every run at every moment, whatever came in whatever order. Pure; it names what does not hold. Tests
-// check it after each step, and whoever doubts a history can.
-import type { RunEvent } from '../../../../gen/bowline/event/v1/event_pb.ts';
-import { isHarmless } from '../../../contract/policy.ts';
-import type { MethodRegistry } from '../../../contract/registry.ts';
-import { lastStep } from '../models/steps.ts';
-import { FIRST_CHILD_INDEX, MORE_WHILE_AWAY } from '../run/limits.ts';
-import { isEnded, isOpen, isPlanned, openJobs, type RunState } from '../run/state.ts';
-import { orphans } from './decide-child.ts';
-import { openDispatches } from './effects.ts';
-import { openTimers } from './timers.ts';
+// check it after each step.
+import type { RunEvent } from '../../gen/bowline/event/v1/event_pb.ts';
+import { isHarmless } from '../../src/contract/policy.ts';
+import type { MethodRegistry } from '../../src/contract/registry.ts';
+import { orphans } from '../../src/control/orchestrator/decide/decide-child.ts';
+import { openDispatches } from '../../src/control/orchestrator/decide/effects.ts';
+import { openTimers } from '../../src/control/orchestrator/decide/timers.ts';
+import { lastStep } from '../../src/control/orchestrator/models/steps.ts';
+import { FIRST_CHILD_INDEX, MORE_WHILE_AWAY } from '../../src/control/orchestrator/run/limits.ts';
+import { isEnded, isOpen, isPlanned, openJobs, type RunState } from '../../src/control/orchestrator/run/state.ts';
 
 /** What is wrong with a state; empty when nothing is. */
 export function illegalState(run: RunState, methods: MethodRegistry): string[] {

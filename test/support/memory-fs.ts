@@ -1,7 +1,7 @@
 // The file port in memory, with a disk that forgets: the fake for tests. Unsynced bytes and folder entries are lost in a
 // crash, wholly or in part; space is limited; any call can be made to fail.
 import { dirname } from 'node:path';
-import type { FsFile, FsPort } from './fs-port.ts';
+import type { FsFile, FsPort } from '../../src/edge/journal/fs-port.ts';
 
 const SECTOR = 512;
 

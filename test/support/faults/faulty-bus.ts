@@ -1,10 +1,10 @@
 // A Bus that misbehaves by a seed, for tests: it wraps any adapter and does only what the port allows a bus to do.
-import type { Clock } from '../../base/clock.ts';
-import { AppError } from '../../base/errors.ts';
+import type { Clock } from '../../../src/base/clock.ts';
+import { AppError } from '../../../src/base/errors.ts';
+import type { Bus, BusHandler, BusMessage } from '../../../src/control/queue/ports.ts';
+import { GapDetector } from '../../../src/control/queue/sequences.ts';
+import { seeded } from '../seeded.ts';
 import { Hangs } from './hangs.ts';
-import type { Bus, BusHandler, BusMessage } from './ports.ts';
-import { seeded } from './seeded.ts';
-import { GapDetector } from './sequences.ts';
 
 /** Each is a probability per message or call, 0 by default. */
 export interface BusFaults {

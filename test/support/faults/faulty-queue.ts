@@ -1,7 +1,7 @@
 // A JobQueue that misbehaves by a seed, for tests: it wraps any adapter and does only what PROTOCOLS.md section 2 measured.
-import { AppError } from '../../base/errors.ts';
-import type { JobQueue, TakenJob } from './ports.ts';
-import { seeded } from './seeded.ts';
+import { AppError } from '../../../src/base/errors.ts';
+import type { JobQueue, TakenJob } from '../../../src/control/queue/ports.ts';
+import { seeded } from '../seeded.ts';
 
 /** Each is a probability per call (or per id, wake), 0 by default. */
 export interface QueueFaults {

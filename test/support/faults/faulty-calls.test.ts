@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { systemClock } from '../../base/clock.ts';
+import { systemClock } from '../../../src/base/clock.ts';
 import { type CallFaults, faultyCalls } from './faulty-calls.ts';
 
 class Counter {

@@ -2,8 +2,8 @@
 // instead of its answer. It leaves transactions alone, whose half a real server would undo.
 import type { ClientBase } from 'pg';
 import pg from 'pg';
-import { seeded } from '../../src/control/queue/seeded.ts';
-import type { Database } from '../../src/control/store/database.ts';
+import type { Database } from '../../../src/control/store/database.ts';
+import { seeded } from '../seeded.ts';
 
 /** What may pass by itself or by someone's hand, and says nothing of the statement: SQLSTATE and severity. */
 export const PASSING: readonly (readonly [code: string, severity: 'ERROR' | 'FATAL'])[] = [

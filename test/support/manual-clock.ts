@@ -1,5 +1,5 @@
-// A clock that moves only when told; the fake that ships beside its port, for tests and replay.
-import type { Clock } from './clock.ts';
+// A clock that moves only when told.
+import type { Clock } from '../../src/base/clock.ts';
 
 export class ManualClock implements Clock {
   #now: number;
