@@ -1,5 +1,5 @@
 // Which documents of a collection come from files that are no longer where they were: deleted, renamed, or no longer meant. Pure.
-import picomatch from 'picomatch';
+import { globOf } from '../base/glob.ts';
 import { formOf } from '../base/same-name.ts';
 
 /** A folder that was added, and which of the files below it. */
@@ -35,7 +35,7 @@ export function leftBehind(
   const there = new Set(added.map(({ path }) => formOf(path)));
   const places = new Map(added.map(({ path, sha256 }) => [hex(sha256), path]));
   const isMeant = folders.map(({ name, glob }) => {
-    const matches = glob === '' ? () => true : picomatch(formOf(glob), { dot: true });
+    const matches = glob === '' ? () => true : globOf(glob).matches;
     const begin = name === '' ? '' : `${formOf(name)}/`;
     return (id: string) => id.startsWith(begin) && matches(id.slice(begin.length));
   });

@@ -2,9 +2,9 @@
 // such a place, else as they are: answers name files by their allowed root (`docs/notes.md`). It matches nothing itself.
 import { resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import picomatch from 'picomatch';
 import { type Share, ShareSchema } from '../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../base/errors.ts';
+import { literalGlob, splitGlob } from '../base/glob.ts';
 import { expandHome } from '../base/home.ts';
 import { onDisk } from '../base/same-name.ts';
 
@@ -34,9 +34,6 @@ const exists = (value: string, cwd: string): boolean => value !== '' && onDisk(r
 /** What exists is meant as it is, whatever signs its name has; in a glob the caller's folder is no part of the glob. */
 function absolute(path: string, cwd: string): string {
   if (path.startsWith('/') || exists(path, cwd)) return resolve(cwd, path);
-  if (!/^\.\.?(\/|$)/.test(path) && !exists(picomatch.scan(path).base || '.', cwd)) return path;
-  return resolve(asGlob(cwd), path);
+  if (!/^\.\.?(\/|$)/.test(path) && !exists(splitGlob(path).folder || '.', cwd)) return path;
+  return resolve(literalGlob(cwd), path);
 }
-
-/** Signs of a glob as classes of one character: the edge's matcher then takes them as they are. */
-const asGlob = (path: string): string => path.replace(/[*?[{(]/g, '[$&]');

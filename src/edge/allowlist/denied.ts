@@ -1,7 +1,7 @@
 // What no configuration allows: the home of Bowline, keys and other secret files; and, below a root, what begins with a dot and was not
 // named. Judged by path alone, without regular expressions that could be made slow.
+import { globOf, namePattern } from '../../base/glob.ts';
 import { formOf } from '../../base/same-name.ts';
-import { globMatcher, matchPart } from './glob.ts';
 import type { JudgedPath } from './judge-path.ts';
 import {
   COPY_ENDINGS,
@@ -133,15 +133,13 @@ const isNumber = (text: string): boolean => {
   return text.length <= 14;
 };
 
-const PLACES = SECRET_PLACES.map((place) => place.split('/'));
+const PLACES = SECRET_PLACES.map((place) => place.split('/').map(namePattern));
 
-/** Whether two or three parts in a row are a place of secrets. A dot before a folder's name makes no difference. */
+/** Whether two or three parts in a row are a place of secrets. Dots before a name make no difference. */
 function isSecretPlace(parts: readonly string[]): boolean {
-  const names = parts.map((part) => plain(part).replace(/^\./, ''));
+  const names = parts.map((part) => plain(part).replace(/^\.+/, ''));
   return names.some((_, at) =>
-    PLACES.some(
-      (place) => at + place.length <= names.length && place.every((piece, i) => matchPart(piece, names[at + i]!)),
-    ),
+    PLACES.some((place) => at + place.length <= names.length && place.every((matches, i) => matches(names[at + i]!))),
   );
 }
 
@@ -159,7 +157,7 @@ export interface PathDenials {
  */
 export function denials(folders: readonly string[], named: readonly string[] = []): PathDenials {
   const fixed = folders.map((folder) => formOf(folder).toLowerCase());
-  const patterns = named.map(patternOf);
+  const opened = named.map(globOf);
   const anywhere = (path: string): boolean => {
     const lower = formOf(path).toLowerCase();
     if (fixed.some((folder) => lower === folder || lower.startsWith(`${folder}/`))) return true;
@@ -174,7 +172,9 @@ export function denials(folders: readonly string[], named: readonly string[] = [
       const parts = path.slice(base.length + 1).split('/');
       if (parts.length > MAX_PARTS) return true;
       if (parts.some(isSecretBelow) || isSecretPlace(parts)) return true;
-      return parts.some(isDot) && !patterns.some((pattern) => names(pattern, parts));
+      if (!parts.some(isDot)) return false;
+      const relative = parts.join('/');
+      return !opened.some((glob) => glob.opens(relative));
     },
   };
 }
@@ -183,31 +183,3 @@ export function denials(folders: readonly string[], named: readonly string[] = [
 const MAX_PARTS = 512;
 
 const isDot = (part: string): boolean => part.startsWith('.');
-
-/** One part of a pattern; undefined for `**`. */
-type PatternPart = { readonly dot: boolean; readonly matches: (part: string) => boolean } | undefined;
-
-const patternOf = (pattern: string): PatternPart[] =>
-  pattern
-    .split('/')
-    .filter((part) => part !== '')
-    .map((part) => (part === '**' ? undefined : { dot: isDot(part), matches: globMatcher(part) }));
-
-/** Whether a pattern names a path, a folder on the way to one, or what lies in a folder that it names; each dot by a dot. */
-function names(pattern: readonly PatternPart[], parts: readonly string[]): boolean {
-  const failed = new Set<number>();
-  const from = (p: number, i: number): boolean => {
-    if (i === parts.length) return true;
-    if (p === pattern.length) return !parts.slice(i).some(isDot);
-    const key = p * (parts.length + 1) + i;
-    if (failed.has(key)) return false;
-    const [wanted, part] = [pattern[p], parts[i]!];
-    const found =
-      wanted === undefined
-        ? from(p + 1, i) || (!isDot(part) && from(p, i + 1))
-        : (!isDot(part) || wanted.dot) && wanted.matches(part) && from(p + 1, i + 1);
-    if (!found) failed.add(key);
-    return found;
-  };
-  return from(0, 0);
-}

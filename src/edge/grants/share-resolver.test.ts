@@ -20,18 +20,10 @@ test('paths, globs, folders and ranges become exact files', async () => {
     (await rig.shares.resolve(patterns.map((pattern) => ({ pattern })))).map(({ path }) => path);
   const { dir } = rig;
   expect(await paths(join(dir, 'docs/notes.md'))).toEqual(['docs/notes.md']);
-  expect(await paths('docs/notes.md', join(dir, 'docs/*.md'))).toEqual([
-    'docs/notes.md',
-    'docs/.hidden.md',
-    'docs/we[i]rd.md',
-  ]);
+  expect(await paths('docs/notes.md', join(dir, 'docs/*.md'))).toEqual(['docs/notes.md', 'docs/we[i]rd.md']);
+  expect(await paths(join(dir, 'docs/{.*,*}.md'))).toEqual(['docs/.hidden.md', 'docs/notes.md', 'docs/we[i]rd.md']);
   expect(await paths(join(dir, 'docs/we[i]rd.md'))).toEqual(['docs/we[i]rd.md']);
-  expect(await paths(join(dir, 'docs/**/*.md'))).toEqual([
-    'docs/.hidden.md',
-    'docs/notes.md',
-    'docs/sub/deep.md',
-    'docs/we[i]rd.md',
-  ]);
+  expect(await paths(join(dir, 'docs/**/*.md'))).toEqual(['docs/notes.md', 'docs/sub/deep.md', 'docs/we[i]rd.md']);
   expect(await paths(join(dir, 'docs'))).toEqual([
     'docs/.hidden.md',
     'docs/notes.md',

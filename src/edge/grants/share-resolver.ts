@@ -2,13 +2,12 @@
 // journaled or sent here.
 import { isAbsolute, relative } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import picomatch from 'picomatch';
 import { type GrantedFile, GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError, isReason } from '../../base/errors.ts';
+import { globOf, splitGlob } from '../../base/glob.ts';
 import { inert } from '../../base/inert.ts';
 import { sameName } from '../../base/same-name.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
-import { globFolder, globMatcher } from '../allowlist/glob.ts';
 import { inRoot, isReadableName, type JudgedPath, untellable } from '../allowlist/judge-path.ts';
 import { type EdgeLimits, mostOf } from '../config/edge-config.ts';
 import { originOf, readPieces } from '../files/content.ts';
@@ -107,8 +106,8 @@ export class ShareResolver {
   /** A path that exists is taken as it is, whatever signs it holds; a folder stands for the files in it. */
   async #find({ text, pattern }: Wanted, report: ShareReport | undefined): Promise<JudgedPath[]> {
     if (!isReadableName(text)) throw untellable();
-    const { base, glob } = picomatch.scan(text);
-    const judged = this.#allow.judgeRead(glob === '' ? text : base === '' ? '.' : base);
+    const { folder: above, glob } = splitGlob(text);
+    const judged = this.#allow.judgeRead(glob !== '' && above === '' ? '.' : above);
     const exact = glob === '' ? judged : this.#asName(text);
     const found = exact && (await this.#allow.resolve(exact));
     if (exact && found?.stat.isFile()) return [this.#allow.nameOf(found.realPath) ?? found.judged];
@@ -121,8 +120,8 @@ export class ShareResolver {
     const folder = await this.#allow.resolve(judged);
     if (!folder?.stat.isDirectory()) return [];
     report?.folder?.(folder.judged.name, glob);
-    const matches = globMatcher(glob, { exact: true, whole: true });
-    return this.#below(folder.judged, { pattern, matches, enters: globFolder(glob) }, report);
+    const { matches, reachesInto } = globOf(glob);
+    return this.#below(folder.judged, { pattern, matches, enters: reachesInto }, report);
   }
 
   /** A pattern may be a name, too: `we[i]rd.md`. */

@@ -382,7 +382,8 @@ test('listing is paged in a fixed order; hidden and secret files are left out', 
   expect(names).toEqual(['docs', 'docs/.hidden', 'docs/a', 'docs/a/x.md', 'docs/a.md', 'docs/b.md']);
   const page = async (request: { path?: string; glob?: string }) =>
     (await rig.call(list, request)).messages[0]!.files.map(({ path }) => path);
-  expect(await page({ path: 'docs', glob: '*.MD' })).toEqual(['docs/a.md', 'docs/b.md']);
+  expect(await page({ path: 'docs', glob: '*.md' })).toEqual(['docs/a.md', 'docs/b.md']);
+  expect(await page({ path: 'docs', glob: '*.MD' })).toEqual([]);
   expect(await page({ path: 'docs', glob: '.*' })).toEqual(['docs/.hidden']);
   expect((await rig.call(list, { path: 'docs/a.md' })).failure).toBe('NOT_A_FOLDER');
   await rig.close();

@@ -7,7 +7,7 @@ import {
   ListResponseSchema,
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
-import { globMatcher } from '../../allowlist/glob.ts';
+import { nameGlob } from '../../../base/glob.ts';
 import { inRoot, type JudgedPath } from '../../allowlist/judge-path.ts';
 import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files/walk.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
@@ -25,7 +25,7 @@ export function listTool(parts: ToolParts): EdgeTool {
       const folder = request.path === '' ? undefined : parts.allow.judgeRead(request.path);
       return async (emit) => {
         const budget = walkBudget(parts);
-        const matches = globMatcher(request.glob);
+        const matches = nameGlob(request.glob);
         const size = Math.min(request.pageSize || DEFAULT_PAGE, MAX_PAGE);
         const files: FileInfo[] = [];
         let last = '';

@@ -13,7 +13,7 @@ import {
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { foldText } from '../../../base/fold-text.ts';
-import { globMatcher } from '../../allowlist/glob.ts';
+import { nameGlob } from '../../../base/glob.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
 import { originOf, readPieces } from '../../files/content.ts';
@@ -114,7 +114,7 @@ async function search(
   const budget = walkBudget(parts);
   const bytes = { left: parts.limits.search_bytes };
   const query = { parts, terms, folded: terms.map(foldText), verdict, bytes, found, call };
-  const matches = globMatcher(request.glob);
+  const matches = nameGlob(request.glob);
   for await (const entry of candidates(parts, start, budget, call)) {
     call.signal.throwIfAborted();
     if (!entry.stat.isFile() || !matches(entry.judged.relative || entry.judged.name)) continue;
