@@ -111,7 +111,7 @@ export class RulesConversation {
       return this.#setting.run?.(args.argv as string[]) ?? { error: { reason: 'COMMAND_NOT_ALLOWED', message: '' } };
     const glob =
       typeof args.glob === 'string'
-        ? new RegExp(`^${args.glob.replace(/[.+]/g, '\\$&').replace(/\*/g, '.*')}$`, 'i')
+        ? new RegExp(`^${args.glob.replace(/[.+]/g, '\\$&').replace(/\*/g, '.*')}$`, 'u')
         : undefined;
     const under = String(args.path ?? '').replace(/\/$/, '');
     const inside = Object.keys(files).filter((path) => !under || path === under || path.startsWith(`${under}/`));

@@ -142,7 +142,8 @@ export const EdgeClockSchema: GenMessage<EdgeClock> = /*@__PURE__*/
  */
 export type Share = Message<"bowline.local.v1.Share"> & {
   /**
-   * Path or glob: absolute, or relative with the name of an allowed root first.
+   * Path or glob: absolute, or relative with the name of an allowed root first. Letter case counts, and a leading dot is matched only
+   * by a dot. A path that exists is meant as it is, whatever signs it has.
    *
    * @generated from field: string pattern = 1;
    */

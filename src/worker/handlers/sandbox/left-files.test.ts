@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { globOf } from '../../../base/glob.ts';
 import { leftFiles } from './left-files.ts';
 
 const LIMITS = { bytes: 1000, files: 5 };
-const EVERYTHING = [['**']];
+const EVERYTHING = [globOf('**')];
 const SECRET = 'vkqwe-zxmpl';
 let folder: string;
 let outside: string;
@@ -36,7 +37,7 @@ test('nothing is given back without a pattern, and the program itself never', as
 test('text is text and bytes are bytes, exactly', async () => {
   writeFileSync(join(folder, 'bom.txt'), '\ufeff好\0');
   writeFileSync(join(folder, 'bytes'), Buffer.from([0xff, 0xfe]));
-  const { files } = await leftFiles(folder, [['*']], [], LIMITS);
+  const { files } = await leftFiles(folder, [globOf('*')], [], LIMITS);
   expect(files).toEqual([
     { path: 'bom.txt', body: { case: 'text', value: '\ufeff好\0' } },
     { path: 'bytes', body: { case: 'data', value: Buffer.from([0xff, 0xfe]) } },
@@ -47,7 +48,7 @@ test('what does not fit is told, what does is still given', async () => {
   writeFileSync(join(folder, 'a'), 'x'.repeat(600));
   writeFileSync(join(folder, 'b'), 'x'.repeat(600));
   for (const name of ['c', 'd', 'e', 'f', 'g']) writeFileSync(join(folder, name), name);
-  const { files, skipped } = await leftFiles(folder, [['*']], [], LIMITS);
+  const { files, skipped } = await leftFiles(folder, [globOf('*')], [], LIMITS);
   expect(paths(files)).toEqual(['a', 'c', 'd', 'e', 'f']);
   expect(skipped).toEqual([
     { path: 'b', why: 'too large' },
@@ -66,7 +67,7 @@ test('a folder beneath another is opened by itself: depth and number have their 
 
 test('a pipe without a writer keeps nobody waiting', async () => {
   execFileSync('mkfifo', [join(folder, 'pipe')]);
-  expect(await leftFiles(folder, [['*']], [], LIMITS)).toEqual({
+  expect(await leftFiles(folder, [globOf('*')], [], LIMITS)).toEqual({
     files: [],
     skipped: [{ path: 'pipe', why: 'special' }],
   });

@@ -5,7 +5,7 @@ import { constants, type Dirent } from 'node:fs';
 import { type FileHandle, open, opendir } from 'node:fs/promises';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { FileSchema, SkippedFileSchema } from '../../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
-import { type Glob, matchesFile, reachesInto } from './glob.ts';
+import type { Glob } from '../../../base/glob.ts';
 import { MAX_PATH } from './relative-path.ts';
 
 export interface LeftLimits {
@@ -60,14 +60,15 @@ class Walk {
   async enter(folder: string, above: readonly string[]): Promise<void> {
     for (const { entry, name } of await this.#list(folder, above)) {
       const path = [...above, name];
-      const meant = this.#globs.some((glob) => matchesFile(glob, path));
-      const within = this.#globs.some((glob) => reachesInto(glob, path));
+      const whole = path.join('/');
+      const meant = this.#globs.some((glob) => glob.matches(whole));
+      const within = this.#globs.some((glob) => glob.reachesInto(whole));
       if ((!meant && !within) || (above.length === 0 && this.#except.includes(name))) continue;
       if (entry.isDirectory()) {
         if (within) await this.#descend(folder, entry, path);
       } else if (entry.isSymbolicLink()) this.#skip(path, 'symlink');
       else if (meant && !entry.isFile()) this.#skip(path, 'special');
-      else if (meant && path.join('/').length > MAX_PATH) this.#skip(path, 'name');
+      else if (meant && whole.length > MAX_PATH) this.#skip(path, 'name');
       else if (meant) await this.#take(folder, entry, path);
     }
   }
@@ -86,7 +87,8 @@ class Walk {
       }
       const name = entry.name.toString();
       if (isUtf8(entry.name)) found.push({ entry, name });
-      else if (this.#globs.some((glob) => matchesFile(glob, [...above, name]))) this.#skip([...above, name], 'name');
+      else if (this.#globs.some((glob) => glob.matches([...above, name].join('/'))))
+        this.#skip([...above, name], 'name');
     }
     return found.sort((a, b) => Buffer.compare(a.entry.name, b.entry.name));
   }

@@ -2,8 +2,8 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { Limits, RunRequest } from '../../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { type Glob, globOf } from '../../../base/glob.ts';
 import { FOLDER, type IsolatedLimits, type IsolatedSpec, type PlacedFile } from '../../isolation/isolated-spec.ts';
-import type { Glob } from './glob.ts';
 import { type Runtimes, runtimeFor } from './languages.ts';
 import { segmentsOf } from './relative-path.ts';
 import type { SandboxSettings } from './sandbox-settings.ts';
@@ -54,7 +54,9 @@ export function planRun(
       stdin: request.stdin,
       limits,
     },
-    globs: request.outputs.map((pattern, i) => orRefuse(`output pattern ${i + 1}`, segmentsOf(pattern))),
+    globs: request.outputs.map((pattern, i) =>
+      globOf(orRefuse(`output pattern ${i + 1}`, segmentsOf(pattern)).join('/')),
+    ),
     program: runtime.file,
   };
 }

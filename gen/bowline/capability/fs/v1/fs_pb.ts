@@ -268,7 +268,8 @@ export type ListRequest = Message<"bowline.capability.fs.v1.ListRequest"> & {
   recursive: boolean;
 
   /**
-   * Only names that match, e.g. `*.md`; empty means all.
+   * Only files that match, e.g. `*.md` or `{a,b}[0-9]*`; letter case counts; empty means all. Without a slash the pattern is for the
+   * name alone, with one for the path below the root, where `**` stands for any folders. A leading dot is matched only by a dot.
    *
    * @generated from field: string glob = 3;
    */
@@ -387,7 +388,8 @@ export type SearchRequest = Message<"bowline.capability.fs.v1.SearchRequest"> & 
   terms: string[];
 
   /**
-   * Only names that match, e.g. `*.md`; empty means all.
+   * Only files that match, e.g. `*.md` or `{a,b}[0-9]*`; letter case counts; empty means all. Without a slash the pattern is for the
+   * name alone, with one for the path below the root, where `**` stands for any folders. A leading dot is matched only by a dot.
    *
    * @generated from field: string glob = 3;
    */

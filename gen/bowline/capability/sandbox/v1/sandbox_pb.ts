@@ -67,8 +67,8 @@ export type RunRequest = Message<"bowline.capability.sandbox.v1.RunRequest"> & {
   limits?: Limits | undefined;
 
   /**
-   * Patterns of the files that are given back, e.g. `*.csv` or `out/**`; none means none. `*` and `?` stand for parts of a name,
-   * `**` for any folders; a leading dot is matched only by a dot.
+   * Patterns of the paths that are given back, e.g. `*.csv`, `out/**` or `{a,b}[0-9].txt`; none means none. Letter case counts, `**`
+   * stands for any folders, and a leading dot is matched only by a dot.
    *
    * @generated from field: repeated string outputs = 7;
    */

@@ -4,6 +4,7 @@ import { create, equals } from '@bufbuild/protobuf';
 import { FileKind } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { type Source, SourceSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
 import { trimEndSigns } from '../../../../base/trim-signs.ts';
+import { asWritten } from './any-case.ts';
 import { commandAnswer } from './command-answer.ts';
 import type { CutFiles, Located } from './cut-files.ts';
 import { aboutFile } from './describe-file.ts';
@@ -43,7 +44,7 @@ export function compose(intent: Intent, transcript: Transcript, evidence: Eviden
     matches(draft, intent, evidence);
   } else reading(draft, intent, evidence, cut);
   for (const step of intent.kind === 'run' ? [] : failuresToTell(evidence)) {
-    const what = String(step.args.path ?? step.args.glob ?? '');
+    const what = String(step.args.path ?? asWritten(String(step.args.glob ?? '')));
     draft.lines.push(
       phrases.failed(step.tool, what, `${step.error!.reason}${step.error!.message ? `: ${step.error!.message}` : ''}`),
     );

@@ -1,6 +1,7 @@
 // Decides the next tool calls of a turn, or that it is time to answer. Pure: the same transcript gives the same calls.
 import type { JsonValue } from '@bufbuild/protobuf';
 import { type FileInfo, FileKind } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { anyCase } from './any-case.ts';
 import type { Evidence } from './evidence.ts';
 import type { Intent } from './intent.ts';
 import { hasChinese } from './language.ts';
@@ -83,11 +84,11 @@ function findCalls(intent: Intent): PlannedCall[] {
 const search = (args: Record<string, JsonValue>): PlannedCall => ({ tool: 'fs_search', args });
 const termsOf = (intent: Intent): string[] => searchTerms(intent.subject.join(' '));
 
-/** A pattern for a name as it was written; a Chinese one may have lost a first character to the words before it. */
+/** A pattern for a name in any letter case; a Chinese one may have lost a first character to the words before it. */
 function globFor(name: string): string {
   const base = baseName(name);
-  if (hasChinese(base)) return `*${base}`;
-  return base.includes('.') ? base : `${base}*`;
+  if (hasChinese(base)) return `*${anyCase(base)}`;
+  return base.includes('.') ? anyCase(base) : `${anyCase(base)}*`;
 }
 
 /** ask, read, summarise: find the files, read them. */
