@@ -1,4 +1,4 @@
-// The documentation tells the truth where that can be checked: links, paths of files, limits and their defaults.
+// The documentation tells the truth where that can be checked: links, limits and their defaults, settings.
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect, test } from 'vitest';
@@ -15,24 +15,6 @@ test.each(PAGES)('%s links only to files that exist', (page) => {
   const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? '');
   const missing = links.filter((link) => !existsSync(normalize(join(dirname(page), link))));
   expect(missing).toEqual([]);
-});
-
-test.each(PAGES)('%s names only files of the repository that exist', (page) => {
-  const named = [...read(page).matchAll(/`((?:src|proto|gen|scripts|third_party|docs)\/[\w./-]*)`/g)].map(
-    (m) => m[1] ?? '',
-  );
-  expect(named.filter((path) => !existsSync(path))).toEqual([]);
-});
-
-test('every decision has its context, decision and consequences and fits a page', () => {
-  for (const page of globSync('docs/decisions/*.md')) {
-    const text = read(page);
-    expect(
-      [...text.matchAll(/^## (.+)$/gm)].map((match) => match[1]),
-      page,
-    ).toEqual(['Context', 'Decision', 'Consequences']);
-    expect(text.split('\n').length, page).toBeLessThanOrEqual(50);
-  }
 });
 
 test.each(Object.entries(DEFAULT_LIMITS))('limits.md tells the default of the edge limit %s', (name, value) => {
