@@ -30,7 +30,7 @@ function decisionOf(name: string, text: string): Decision | string {
   const status = STATUS.exec(line);
   if (!status)
     return 'its third line is no status: `Status: accepted, YYYY-MM-DD.`, or by which record it is superseded';
-  const [, accepted, by, superseded = ''] = status;
+  const [, accepted, by = '', superseded = ''] = status;
   return {
     number: Number(number),
     title,
