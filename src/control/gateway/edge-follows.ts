@@ -120,6 +120,7 @@ export class EdgeFollows {
     for (const follow of this.#follows.values()) this.#drop(follow);
     this.#follows.clear();
     this.#opening.clear();
+    this.#told.length = 0;
     for (const stop of this.#retries) stop();
     this.#retries.clear();
   }

@@ -15,7 +15,7 @@ import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toAppError, toFailure } from '../../contract/errors.ts';
-import type { FrameStream } from '../../contract/session/frame-stream.ts';
+import { answerFrame } from '../../contract/session/answer-frame.ts';
 import type { FrameCounter } from '../../contract/session/frames.ts';
 import type { Heartbeat } from '../../contract/session/heartbeat.ts';
 import { validate } from '../../contract/validate.ts';
@@ -25,6 +25,7 @@ import { isUnreadable } from '../orchestrator/service/unreadable.ts';
 import type { EdgeBody, EdgeFollows } from './edge-follows.ts';
 import type { LiveEdge } from './live-edge.ts';
 import { OrderedTasks } from './ordered-tasks.ts';
+import type { PeerQueue } from './peer-queue.ts';
 import { Room } from './room.ts';
 
 export interface EdgeReaderParts {
@@ -34,7 +35,7 @@ export interface EdgeReaderParts {
   readonly log: Logger;
   readonly edge: LiveEdge;
   readonly follows: EdgeFollows;
-  readonly out: FrameStream<EdgeBody>;
+  readonly out: PeerQueue<EdgeBody>;
   readonly counter: FrameCounter;
   readonly heartbeat: Heartbeat;
   /** Bytes of frames that wait for the database; past them nothing is read. */
@@ -107,19 +108,13 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
       case 'followRun':
         follows.follow(frame.value.run, frame.value);
         break;
-      case 'ping':
-        out.offer({ case: 'pong', value: { nonce: frame.value.nonce } });
-        break;
       case 'goodbye':
         edge.saidGoodbye = true;
         return;
-      case 'pong':
-      case 'unimplemented':
-        break;
       case 'hello':
         throw new AppError('INVALID_ARGUMENT', { what: 'a second hello in one session' });
       default:
-        out.offer({ case: 'unimplemented', value: { seq: header?.seq ?? 0n } });
+        answerFrame(header, frame, out);
     }
     while (!room.free && !out.ended) {
       // Nothing is read meanwhile, so silence says nothing of the edge.

@@ -7,17 +7,17 @@ import type { OpenToolCall, SignedTime, SupersededSchema, ToolCall } from '../..
 import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
-import type { FrameStream } from '../../contract/session/frame-stream.ts';
 import { signTime } from '../../contract/signed-time.ts';
 import { signToolCall, type ToolCallSigner } from '../../contract/tool-call.ts';
 import type { DeviceSession } from '../dispatch/session-ports.ts';
 import type { DevicePrincipal } from '../identity/principal.ts';
 import type { EdgeBody } from './edge-follows.ts';
+import type { PeerQueue } from './peer-queue.ts';
 
 export interface LiveEdgeParts {
   readonly principal: DevicePrincipal;
   readonly epoch: number;
-  readonly out: FrameStream<EdgeBody>;
+  readonly out: PeerQueue<EdgeBody>;
   readonly signer: ToolCallSigner;
   readonly openCalls: readonly OpenToolCall[];
   /** Of the edge's process. */
@@ -49,7 +49,7 @@ export class LiveEdge implements DeviceSession {
   readonly openCalls: readonly OpenToolCall[];
   readonly connectedAt: number;
   readonly nonce = randomBytes(16);
-  readonly #out: FrameStream<EdgeBody>;
+  readonly #out: PeerQueue<EdgeBody>;
   readonly #signer: ToolCallSigner;
   readonly #maxFrameBytes: number;
   readonly #doubt: (edge: LiveEdge) => void;

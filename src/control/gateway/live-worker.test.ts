@@ -2,13 +2,15 @@ import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { JobAssignmentSchema, WorkerHelloSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
-import { FrameStream } from '../../contract/session/frame-stream.ts';
 import { FrameCounter } from '../../contract/session/frames.ts';
 import { LiveWorker, type WorkerBody } from './live-worker.ts';
+import { type PeerQueue, peerQueue } from './peer-queue.ts';
 
 function start(slots: number) {
-  const out: FrameStream<WorkerBody> = new FrameStream<WorkerBody>(new FrameCounter(), {
-    maxFrames: 1_000,
+  const out: PeerQueue<WorkerBody> = peerQueue<WorkerBody>({
+    counter: new FrameCounter(),
+    maxQueuedFrames: 1_000,
+    maxQueuedBytes: 64 << 20,
     onSent: (body, seq) => worker.numbered(body, seq),
   });
   const hello = create(WorkerHelloSchema, { name: 'w', slots });
@@ -67,7 +69,7 @@ test('however frames of both sides cross, a worker never gets more jobs than it 
             worker.assign(job, 1);
             assigned++;
           } else if (each === 'send' && assigned > 0) {
-            onTheWay.push((await frames.next()).value!.header.seq);
+            onTheWay.push((await frames.next()).value!.header!.seq);
             assigned--;
           } else if (each === 'receive' && onTheWay.length > 0) {
             received = onTheWay.shift()!;

@@ -11,10 +11,10 @@ import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { encodingProblem } from '../../contract/encodable.ts';
 import { toFailure } from '../../contract/errors.ts';
-import type { FrameStream } from '../../contract/session/frame-stream.ts';
 import type { WorkerSession } from '../dispatch/session-ports.ts';
 import { worksAs } from '../dispatch/workers/worker-view-of.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
+import type { PeerQueue } from './peer-queue.ts';
 
 export type WorkerBody = NonNullable<MessageInitShape<typeof WorkResponseSchema>['frame']>;
 
@@ -25,7 +25,7 @@ export interface LiveWorkerParts {
   readonly tenants: readonly string[];
   readonly pool: string;
   readonly replica: string;
-  readonly out: FrameStream<WorkerBody>;
+  readonly out: PeerQueue<WorkerBody>;
   readonly maxFrameBytes: number;
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -52,7 +52,7 @@ export class LiveWorker implements WorkerSession {
   #unseen: { readonly seq: bigint; readonly slots: number }[] = [];
   /** By dispatch id: slots of jobs that are on their way to the stream. */
   readonly #leaving = new Map<string, number>();
-  readonly #out: FrameStream<WorkerBody>;
+  readonly #out: PeerQueue<WorkerBody>;
   readonly #maxFrameBytes: number;
   readonly #view: Omit<WorkerView, 'freeSlots'>;
 

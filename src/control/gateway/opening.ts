@@ -3,7 +3,7 @@
 import { createContextKey, type HandlerContext } from '@connectrpc/connect';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
-import type { FrameStream } from '../../contract/session/frame-stream.ts';
+import type { PeerQueue } from './peer-queue.ts';
 
 /** Resets the HTTP/2 stream of a call; set by the listener. */
 export const resetKey = createContextKey<() => void>(() => {}, { description: 'reset of the stream' });
@@ -60,7 +60,7 @@ export async function firstFrame<T>(frames: AsyncIterator<T>, clock: Clock, ms: 
 }
 
 /** Ends the session with its stream, and resets the stream of a session that ended while its reader takes nothing. */
-export function bindStream<Body>(out: FrameStream<Body>, ends: StreamEnds, clock: Clock, graceMs: number): void {
+export function bindStream<Body>(out: PeerQueue<Body>, ends: StreamEnds, clock: Clock, graceMs: number): void {
   const aborted = () => out.end();
   ends.signal.addEventListener('abort', aborted, { once: true });
   if (ends.signal.aborted) aborted();
@@ -78,7 +78,7 @@ export function bindStream<Body>(out: FrameStream<Body>, ends: StreamEnds, clock
  * and DEADLINE_EXCEEDED when the peer does not answer in time.
  */
 export async function mustBeLive<Body>(
-  out: FrameStream<Body>,
+  out: PeerQueue<Body>,
   ends: StreamEnds,
   clock: Clock,
   ms: number,

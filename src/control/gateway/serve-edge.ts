@@ -19,7 +19,6 @@ import type { Logger } from '../../base/logger.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import { toFailure } from '../../contract/errors.ts';
 import { isGone } from '../../contract/is-gone.ts';
-import { FrameStream } from '../../contract/session/frame-stream.ts';
 import { FrameCounter } from '../../contract/session/frames.ts';
 import { Heartbeat } from '../../contract/session/heartbeat.ts';
 import type { ToolCallSigner } from '../../contract/tool-call.ts';
@@ -40,6 +39,7 @@ import { fitEdgeFrame } from './fit-edge-frame.ts';
 import { anchorOf, type JournalVerdict, judgeJournal } from './journal-anchor.ts';
 import { LiveEdge } from './live-edge.ts';
 import { bindStream, firstFrame, helloMs, mustBeLive, type StreamEnds } from './opening.ts';
+import { type PeerQueue, peerQueue } from './peer-queue.ts';
 import type { SessionWatch } from './session-watch.ts';
 
 export interface EdgeSessionParts {
@@ -76,11 +76,11 @@ export async function* serveEdge(
 ): AsyncGenerator<MessageInitShape<typeof ConnectResponseSchema>> {
   const { clock, heartbeatMs } = parts;
   const counter = new FrameCounter();
-  const out: FrameStream<EdgeBody> = new FrameStream<EdgeBody>(counter, {
-    maxFrames: parts.maxQueuedFrames,
-    maxBytes: parts.maxQueuedBytes,
+  const out: PeerQueue<EdgeBody> = peerQueue<EdgeBody>({
+    ...parts,
+    counter,
     onBurst: ends.gather,
-    fit: (body) => fitEdgeFrame(body, edge.maxFrameBytes, parts.log),
+    toSize: (body) => fitEdgeFrame(body, edge.maxFrameBytes, parts.log),
   });
   const frames = requests[Symbol.asyncIterator]();
   const first = await firstFrame(frames, clock, helloMs(heartbeatMs));
@@ -158,7 +158,7 @@ export async function* serveEdge(
 }
 
 /** Pings, with the time beside, and ends the session when nothing comes back. */
-function heartbeatOf({ clock, heartbeatMs }: EdgeSessionParts, edge: LiveEdge, out: FrameStream<EdgeBody>): Heartbeat {
+function heartbeatOf({ clock, heartbeatMs }: EdgeSessionParts, edge: LiveEdge, out: PeerQueue<EdgeBody>): Heartbeat {
   return new Heartbeat({
     clock,
     intervalMs: heartbeatMs,
@@ -171,7 +171,7 @@ function heartbeatOf({ clock, heartbeatMs }: EdgeSessionParts, edge: LiveEdge, o
 }
 
 /** What the edge hears of its runs. */
-function followsOf(parts: EdgeSessionParts, edge: LiveEdge, out: FrameStream<EdgeBody>, log: Logger): EdgeFollows {
+function followsOf(parts: EdgeSessionParts, edge: LiveEdge, out: PeerQueue<EdgeBody>, log: Logger): EdgeFollows {
   const ref = { tenant: edge.tenant, id: edge.device };
   return new EdgeFollows({
     feeds: parts.feeds,
@@ -213,7 +213,7 @@ async function begin(
   parts: EdgeSessionParts,
   principal: DevicePrincipal,
   hello: Hello,
-  out: FrameStream<EdgeBody>,
+  out: PeerQueue<EdgeBody>,
   ends: StreamEnds,
 ): Promise<Start> {
   const { devices, restored, signer, replica, clock, heartbeatMs } = parts;

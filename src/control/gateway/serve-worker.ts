@@ -13,7 +13,7 @@ import type { Logger } from '../../base/logger.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import { toAppError, toFailure } from '../../contract/errors.ts';
 import { isGone } from '../../contract/is-gone.ts';
-import { FrameStream } from '../../contract/session/frame-stream.ts';
+import { answerFrame } from '../../contract/session/answer-frame.ts';
 import { FrameCounter } from '../../contract/session/frames.ts';
 import { Heartbeat } from '../../contract/session/heartbeat.ts';
 import { validate } from '../../contract/validate.ts';
@@ -24,6 +24,7 @@ import type { WorkerPrincipal } from '../identity/principal.ts';
 import { verifyClaim } from '../identity/workers.ts';
 import { LiveWorker, type WorkerBody } from './live-worker.ts';
 import { bindStream, firstFrame, helloMs, mustBeLive, type StreamEnds } from './opening.ts';
+import { type PeerQueue, peerQueue } from './peer-queue.ts';
 
 export interface WorkerSessionParts {
   readonly jobs: WorkerJobs;
@@ -47,9 +48,9 @@ export async function* serveWorker(
 ): AsyncGenerator<MessageInitShape<typeof WorkResponseSchema>> {
   const { clock, heartbeatMs, jobs, maxFrameBytes, plugins, replica } = parts;
   const counter = new FrameCounter();
-  const out: FrameStream<WorkerBody> = new FrameStream<WorkerBody>(counter, {
-    maxFrames: parts.maxQueuedFrames,
-    maxBytes: parts.maxQueuedBytes,
+  const out: PeerQueue<WorkerBody> = peerQueue<WorkerBody>({
+    ...parts,
+    counter,
     onBurst: ends.gather,
     onSent: (body, seq) => worker.numbered(body, seq),
   });
@@ -115,7 +116,7 @@ export async function* serveWorker(
 interface Reading extends WorkerSessionParts {
   readonly worker: LiveWorker;
   readonly counter: FrameCounter;
-  readonly out: FrameStream<WorkerBody>;
+  readonly out: PeerQueue<WorkerBody>;
   readonly heartbeat: Heartbeat;
 }
 
@@ -150,12 +151,6 @@ async function read(session: Reading, frames: AsyncIterator<WorkRequest>): Promi
       case 'childCall':
         jobs.childCall(worker, frame.value);
         break;
-      case 'ping':
-        out.offer({ case: 'pong', value: { nonce: frame.value.nonce } });
-        break;
-      case 'pong':
-      case 'unimplemented':
-        break;
       case 'drain':
         worker.draining = true;
         jobs.drains();
@@ -163,7 +158,7 @@ async function read(session: Reading, frames: AsyncIterator<WorkRequest>): Promi
       case 'hello':
         throw new AppError('INVALID_ARGUMENT', { what: 'a second hello in one session' });
       default:
-        out.offer({ case: 'unimplemented', value: { seq: header?.seq ?? 0n } });
+        answerFrame(header, frame, out);
     }
   }
 }

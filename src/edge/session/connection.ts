@@ -1,14 +1,9 @@
-// One stream from Hello to its end. Exactly one function writes to it, and what it writes has passed the gate. It keeps
+// One stream from Hello to its end. What is sent goes through one queue, and every frame of that has passed the gate. It keeps
 // nothing that outlives the stream; edge-session.ts decides when there is another.
 import { create } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { createClient } from '@connectrpc/connect';
-import {
-  type ModelInfo,
-  PingSchema,
-  PongSchema,
-  UnimplementedSchema,
-} from '../../../gen/bowline/common/v1/common_pb.ts';
+import { type ModelInfo, PingSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   type ConnectRequest,
   type ConnectResponse,
@@ -24,15 +19,18 @@ import {
 import { OutcomeSchema, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toAppError, toFailure } from '../../contract/errors.ts';
+import { answerFrame } from '../../contract/session/answer-frame.ts';
 import { FrameCounter } from '../../contract/session/frames.ts';
 import { Heartbeat } from '../../contract/session/heartbeat.ts';
+import { SendQueue } from '../../contract/session/send-queue.ts';
 import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { SessionView, ToolSink } from '../runner/tool-sink.ts';
-import { type FrameBody, Outbox } from './outbox.ts';
+import type { FrameBody } from './frame-size.ts';
 import { OutgoingFrames } from './outgoing-frames.ts';
 import type { CallRunner, FrameGate } from './ports.ts';
 import { transportTo } from './transport.ts';
@@ -46,7 +44,7 @@ export interface ConnectionOptions {
   /** Largest frame in either direction. */
   readonly maxFrameBytes: number;
   /** Bulk frames that wait to be sent. */
-  readonly outboxFrames: number;
+  readonly bulkFrames: number;
   /** How long a stream that was told to leave may take. */
   readonly goodbyeMs: number;
   /** Edges that are asked to connect elsewhere do so within this time, each at its own moment. */
@@ -58,7 +56,7 @@ export const CONNECTION_OPTIONS: ConnectionOptions = {
   heartbeatMs: 10_000,
   helloTimeoutMs: 15_000,
   maxFrameBytes: 4 << 20,
-  outboxFrames: 16,
+  bulkFrames: 16,
   goodbyeMs: 2_000,
   drainSpreadMs: 1_000,
   random: Math.random,
@@ -84,6 +82,9 @@ export interface ConnectionDeps {
   /** The control plane says what time it is, in the session of this nonce. */
   readonly timeIs: (signed: SignedTime, sessionNonce: Uint8Array) => Promise<void>;
 }
+
+/** Small frames that may wait: pings and answers to pings. More means that the other side does not read. */
+const MAX_SMALL = 1024;
 
 /** How a stream ended. */
 export type ConnectionEnd =
@@ -114,7 +115,7 @@ const noOutcome = () =>
 export class Connection {
   readonly #deps: ConnectionDeps;
   readonly #number: number;
-  readonly #outbox: Outbox;
+  readonly #out: SendQueue<FrameBody, ConnectRequest>;
   readonly #frames: OutgoingFrames;
   readonly #counter = new FrameCounter();
   readonly #abort = new AbortController();
@@ -130,24 +131,34 @@ export class Connection {
   #leaving: ConnectionEnd | undefined;
 
   /** @param number of this session within the process, from 1 */
-  constructor(deps: ConnectionDeps, number: number) {
+  constructor(deps: ConnectionDeps, number: number, hello: Hello) {
     this.#deps = deps;
     this.#number = number;
-    this.#outbox = new Outbox(deps.options.outboxFrames);
     this.#frames = new OutgoingFrames(deps);
+    this.#out = new SendQueue<FrameBody, ConnectRequest>({
+      counter: this.#counter,
+      maxFrames: MAX_SMALL,
+      maxPaced: deps.options.bulkFrames,
+      full: (_what, limit) => {
+        const what = 'the number of frames that wait to be sent';
+        this.#fail(fixedLimit(what, limit, 'the other side does not read'));
+      },
+      first: () => ({ case: 'hello', value: hello }),
+      make: (body) => this.#frames.of(body, this.#maxFrameBytes),
+    });
     this.#heartbeatMs = deps.options.heartbeatMs;
     this.#maxFrameBytes = deps.options.maxFrameBytes;
   }
 
   /** Dials, says Hello and stays until the stream ends. Never throws. */
-  async run(hello: Hello): Promise<ConnectionEnd> {
+  async run(): Promise<ConnectionEnd> {
     const { identity, options, clock } = this.#deps;
     const { manager, transport } = transportTo(identity, options);
     const headers = { authorization: `Bearer ${identity.keys.secret}` };
     this.#stops.push(clock.after(options.helloTimeoutMs, () => this.#silent(options.helloTimeoutMs)));
     try {
       const client = createClient(EdgeService, transport);
-      for await (const frame of client.connect(this.#write(hello), { headers, signal: this.#abort.signal })) {
+      for await (const frame of client.connect(this.#out.frames(), { headers, signal: this.#abort.signal })) {
         await this.#received(frame);
         if (this.#end) break;
       }
@@ -157,7 +168,7 @@ export class Connection {
     } finally {
       for (const stop of this.#stops.splice(0)) stop();
       this.#heartbeat?.stop();
-      this.#outbox.close({ discard: true });
+      this.#out.abandon();
       this.#abort.abort();
       manager.abort();
     }
@@ -174,22 +185,9 @@ export class Connection {
   leave(returns: boolean): void {
     const end: ConnectionEnd = { kind: returns ? 'drained' : 'stopped' };
     this.#leaving = end;
-    this.#outbox.close({ last: { case: 'goodbye', value: create(GoodbyeSchema) } });
+    this.#out.endWith({ case: 'goodbye', value: create(GoodbyeSchema) });
     this.#stops.push(this.#deps.clock.after(this.#deps.options.goodbyeMs, () => this.#abort.abort()));
     if (!this.#welcome) this.#finish(end);
-  }
-
-  /** The one function that writes to the stream. */
-  async *#write(hello: Hello): AsyncGenerator<ConnectRequest, void, undefined> {
-    let body: FrameBody | undefined = { case: 'hello', value: hello };
-    while (body) {
-      const frame = this.#frames.of(body, this.#maxFrameBytes);
-      if (frame) {
-        frame.header = this.#counter.next();
-        yield frame;
-      }
-      body = await this.#outbox.take();
-    }
   }
 
   /** A frame that cannot be taken is left out: a session that ended by it would be told it again. */
@@ -246,9 +244,8 @@ export class Connection {
         this.#later('the time', this.#deps.timeIs(body.value, this.#welcome?.sessionNonce ?? new Uint8Array()));
         return;
       case 'ping':
-        this.#outbox.urgent({ case: 'pong', value: create(PongSchema, { nonce: body.value.nonce }) });
-        return;
       case 'pong':
+        answerFrame(frame.header, body, this.#out);
         return;
       case 'drain':
         this.#drain(body.value.deadline ? durationMs(body.value.deadline) : 0);
@@ -265,7 +262,7 @@ export class Connection {
         if (!frame.$unknown?.length) throw new AppError('FRAME_MALFORMED', { problem: 'a frame without a body' });
         const seq = frame.header?.seq ?? 0n;
         log.warn('a frame of a newer version was answered as unimplemented', { seq: seq.toString() });
-        this.#outbox.urgent({ case: 'unimplemented', value: create(UnimplementedSchema, { seq }) });
+        answerFrame(frame.header, body, this.#out);
       }
     }
   }
@@ -286,7 +283,7 @@ export class Connection {
       clock: this.#deps.clock,
       intervalMs: this.#heartbeatMs,
       atOnce: true,
-      ping: (nonce) => this.#urgent({ case: 'ping', value: create(PingSchema, { nonce }) }),
+      ping: (nonce) => this.#out.offer({ case: 'ping', value: create(PingSchema, { nonce }) }),
       silent: (ms) => this.#silent(ms),
     });
     this.#pump();
@@ -303,7 +300,7 @@ export class Connection {
         this.#again = false;
         for (;;) {
           const body = await this.#deps.feed.next(this.#number, welcome.durability);
-          if (!body?.case || !(await this.#outbox.push(await this.#placed(body)))) break;
+          if (!body?.case || !(await this.#out.push(await this.#placed(body)))) break;
         }
       }
     })()
@@ -326,8 +323,8 @@ export class Connection {
   }
 
   readonly #sink: ToolSink = {
-    progress: async (value) => void (await this.#outbox.push({ case: 'toolProgress', value })),
-    result: async (value) => void (await this.#outbox.push(await this.#placed({ case: 'toolResult', value }))),
+    progress: async (value) => void (await this.#out.push({ case: 'toolProgress', value })),
+    result: async (value) => void (await this.#out.push(await this.#placed({ case: 'toolResult', value }))),
   };
 
   /** What is acknowledged becomes the anchor of the journal, so it says where it stands in the chain. */
@@ -336,14 +333,6 @@ export class Connection {
     const sequence = Number(body.value.sequence);
     if (sequence > 0) body.value.headHash = (await this.#deps.hashAt(sequence)) ?? new Uint8Array();
     return body;
-  }
-
-  #urgent(body: FrameBody): void {
-    try {
-      this.#outbox.urgent(body);
-    } catch (error) {
-      this.#fail(toAppError(error));
-    }
   }
 
   #track(call: Promise<void>): void {

@@ -144,8 +144,8 @@ export class EdgeSession {
       const hello = await this.#hello();
       if (this.#stop.signal.aborted) return { kind: 'stopped' };
       this.#deps.asks.views.reset();
-      this.#connection = new Connection(deps, ++this.#sessions);
-      return await this.#connection.run(hello);
+      this.#connection = new Connection(deps, ++this.#sessions, hello);
+      return await this.#connection.run();
     } catch (error) {
       return { kind: 'lost', error: toAppError(error, this.#deps.log) };
     } finally {

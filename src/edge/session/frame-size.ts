@@ -2,6 +2,7 @@
 // frame that kills the stream would be sent again for ever.
 import { create } from '@bufbuild/protobuf';
 import {
+  type ConnectRequest,
   ConnectRequestSchema,
   ToolDoneSchema,
   type ToolResult,
@@ -10,7 +11,9 @@ import {
 import { AppError } from '../../base/errors.ts';
 import { encodingProblem } from '../../contract/encodable.ts';
 import { toFailure } from '../../contract/errors.ts';
-import type { FrameBody } from './outbox.ts';
+
+/** What is to be said, before it is a frame. */
+export type FrameBody = Exclude<ConnectRequest['frame'], { case: undefined }>;
 
 /** Room for the header of a piece of a stream. */
 const HEADER_BYTES = 256;

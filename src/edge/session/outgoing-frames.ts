@@ -6,8 +6,7 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { AskService } from '../asks/ask-service.ts';
-import { fitFrame, unsendableResult } from './frame-size.ts';
-import type { FrameBody } from './outbox.ts';
+import { type FrameBody, fitFrame, unsendableResult } from './frame-size.ts';
 import type { FrameGate } from './ports.ts';
 
 export interface OutgoingFramesParts {

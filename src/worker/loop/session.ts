@@ -3,13 +3,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
 import { createClient, type Transport } from '@connectrpc/connect';
-import {
-  DrainSchema,
-  PingSchema,
-  PongSchema,
-  UnimplementedSchema,
-  VersionRangeSchema,
-} from '../../../gen/bowline/common/v1/common_pb.ts';
+import { DrainSchema, PingSchema, VersionRangeSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   CreditsSchema,
   type WorkerHello,
@@ -23,8 +17,10 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toAppError } from '../../contract/errors.ts';
+import { answerFrame } from '../../contract/session/answer-frame.ts';
 import { FrameCounter } from '../../contract/session/frames.ts';
 import { Heartbeat } from '../../contract/session/heartbeat.ts';
+import { SendQueue } from '../../contract/session/send-queue.ts';
 import { negotiate } from '../../contract/versions.ts';
 import { frameProblem } from './frame-problem.ts';
 import type { JobTable } from './job-table.ts';
@@ -61,16 +57,14 @@ const FINISH_MS = 1000;
 const LEAST_FRAME_BYTES = 8192;
 
 /** Answers to frames that may wait; more means that the other side floods. */
-const MAX_URGENT = 256;
+const MAX_ANSWERS = 256;
 
 export class Session {
   readonly #deps: SessionDeps;
   readonly #counter = new FrameCounter();
+  readonly #out: SendQueue<Frame, WorkRequest>;
   readonly #abort = new AbortController();
-  readonly #urgent: Frame[] = [];
   #welcomed = false;
-  #finished = false;
-  #wake: (() => void) | undefined;
   readonly #timers = new Map<'welcome' | 'finish', () => void>();
   #heartbeat: Heartbeat | undefined;
   /** Bytes of one frame that the other side takes. */
@@ -80,39 +74,46 @@ export class Session {
 
   constructor(deps: SessionDeps) {
     this.#deps = deps;
+    this.#out = new SendQueue<Frame, WorkRequest>({
+      counter: this.#counter,
+      maxFrames: MAX_ANSWERS,
+      full: () => this.fail(lost('answers pile up')),
+      first: () => ({ case: 'hello', value: deps.hello() }),
+      make: (body) => this.#frameOf(body),
+    });
+    this.#out.pullFrom(() => this.#next());
   }
 
   /** Runs until either side ends it. Rejects with an AppError that says why, resolves after `finish`. */
   async run(): Promise<void> {
     const { connection, jobs, welcomeTimeoutMs } = this.#deps;
     this.#timer('welcome', welcomeTimeoutMs, () => this.fail(lost('no Welcome came')));
-    jobs.onChange = () => this.#poke();
+    jobs.onChange = () => this.#out.wake();
     try {
       const client = createClient(WorkerService, connection.transport);
-      for await (const response of client.work(this.#frames(), { signal: this.#abort.signal })) this.#receive(response);
-      if (!this.#finished) throw lost('the control plane ended the stream');
+      for await (const response of client.work(this.#out.frames(), { signal: this.#abort.signal }))
+        this.#receive(response);
+      if (!this.#out.ended) throw lost('the control plane ended the stream');
     } catch (error) {
       throw this.#abort.signal.aborted ? toAppError(this.#abort.signal.reason) : toAppError(error, this.#deps.log);
     } finally {
-      this.#finished = true;
       jobs.onChange = () => {};
       jobs.detach();
       for (const stop of this.#timers.values()) stop();
       this.#heartbeat?.stop();
-      this.#poke();
+      this.#out.abandon();
       connection.close();
     }
   }
 
   /** Says that the worker leaves within `ms`. */
   drain(ms: number): void {
-    this.#send({ case: 'drain', value: create(DrainSchema, { deadline: durationFromMs(Math.max(0, ms)) }) });
+    this.#out.offer({ case: 'drain', value: create(DrainSchema, { deadline: durationFromMs(Math.max(0, ms)) }) });
   }
 
   /** Ends the stream properly once everything was sent; the other side then ends its half. */
   finish(): void {
-    this.#finished = true;
-    this.#poke();
+    this.#out.end();
     // A peer that never ends its half is cut off.
     this.#timer('finish', FINISH_MS, () => this.fail(lost('the control plane did not end the stream')));
   }
@@ -123,26 +124,8 @@ export class Session {
     this.#deps.connection.close();
   }
 
-  async *#frames(): AsyncGenerator<WorkRequest> {
-    yield this.#wrap({ case: 'hello', value: this.#deps.hello() });
-    for (;;) {
-      const frame = this.#next();
-      if (frame) {
-        const problem = frameProblem(frame, this.#maxFrameBytes);
-        if (problem) this.#leaveOut(frame, problem);
-        else yield this.#wrap(frame);
-      } else if (this.#finished || this.#abort.signal.aborted) return;
-      else
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-    }
-  }
-
   #next(): Frame | undefined {
     const { jobs } = this.#deps;
-    const urgent = this.#urgent.shift();
-    if (urgent) return urgent;
     if (!this.#welcomed) return undefined;
     if (jobs.free !== this.#told) {
       this.#told = jobs.free;
@@ -151,15 +134,19 @@ export class Session {
     return jobs.nextFrame();
   }
 
+  #frameOf(frame: Frame): WorkRequest | undefined {
+    const request = create(WorkRequestSchema, { frame });
+    const problem = frame.case === 'hello' ? undefined : frameProblem(request, this.#maxFrameBytes);
+    if (problem === undefined) return request;
+    this.#leaveOut(frame, problem);
+    return undefined;
+  }
+
   /** A frame that would end the session, and the next one, and each after it. */
   #leaveOut(frame: Frame, problem: string): void {
     const error = new AppError('MESSAGE_REFUSED', { what: frame.case ?? 'frame', problem });
     this.#deps.log.error('a frame cannot be sent; its job ends', error, { frame: frame.case });
     this.#deps.jobs.refused(frame, error);
-  }
-
-  #wrap(frame: Frame): WorkRequest {
-    return create(WorkRequestSchema, { header: this.#counter.next(), frame });
   }
 
   #receive(response: WorkResponse): void {
@@ -185,19 +172,14 @@ export class Session {
       case 'childResult':
         jobs.childResult(frame.value);
         break;
-      case 'ping':
-        this.#send({ case: 'pong', value: create(PongSchema, { nonce: frame.value.nonce }) });
-        break;
-      case 'pong':
-        break;
       case 'drain':
         this.#deps.onLeave(frame.value.deadline ? durationMs(frame.value.deadline) : 0);
         break;
       case 'unimplemented':
         log.warn('the control plane did not know a frame', { seq: Number(frame.value.seq) });
         break;
-      case undefined:
-        this.#send({ case: 'unimplemented', value: create(UnimplementedSchema, { seq: response.header?.seq ?? 0n }) });
+      default:
+        answerFrame(response.header, frame, this.#out);
     }
   }
 
@@ -214,27 +196,15 @@ export class Session {
     this.#heartbeat = new Heartbeat({
       clock: this.#deps.clock,
       intervalMs: Math.max(MIN_HEARTBEAT_MS, welcome.heartbeat ? durationMs(welcome.heartbeat) : 10_000),
-      ping: (nonce) => this.#send({ case: 'ping', value: create(PingSchema, { nonce }) }),
+      ping: (nonce) => this.#out.offer({ case: 'ping', value: create(PingSchema, { nonce }) }),
       silent: () => this.fail(lost('the control plane fell silent')),
     });
-    this.#poke();
+    this.#out.wake();
   }
 
   #timer(name: 'welcome' | 'finish', ms: number, run: () => void): void {
     this.#timers.get(name)?.();
     this.#timers.set(name, this.#deps.clock.after(ms, run));
-  }
-
-  #send(frame: Frame): void {
-    if (this.#urgent.length >= MAX_URGENT) this.fail(lost('answers pile up'));
-    else this.#urgent.push(frame);
-    this.#poke();
-  }
-
-  #poke(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
   }
 }
 
