@@ -1,23 +1,15 @@
-// A program of ours as a child of `up`: started, ended with its parent, and started again with growing waits when it dies. It
-// ends when its standard input does, so it never outlives this process. What it runs, is told and says is its caller's matter.
-import { type ChildProcess, spawn } from 'node:child_process';
+// A program of ours as a child of `up`: started, ended with its parent, and started again with growing waits when it dies. What it
+// runs, is told and says is its caller's matter.
+import type { ChildProcess } from 'node:child_process';
 import { fullJitter } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { AppError } from '../base/errors.ts';
-import { lineSplitter } from '../base/line-splitter.ts';
 import type { Logger } from '../base/logger.ts';
 import { residentOf } from '../base/resident-of.ts';
 import { toAppError } from '../contract/errors.ts';
 import type { ChildView } from '../control/gateway/api/status-api.ts';
-import { endText, errorOf, lastWords, stands } from './child-end.ts';
-
-export interface ChildCommand {
-  readonly args: readonly string[];
-  /** All of its environment. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Lines for its standard input, each written once it is known. */
-  readonly input: readonly (string | Promise<string>)[];
-}
+import { stands } from './child-end.ts';
+import { type ChildCommand, type ChildEnd, runOnce } from './run-child.ts';
 
 export interface ChildOptions {
   /** What it is called in the log and in `status`. */
@@ -48,9 +40,6 @@ const FINAL = new Set([2]);
 /** Starts in a row that may fail before it was ready once; afterwards it is tried for ever. */
 const MAX_TRIES = 8;
 const BACKOFF_MS = { base: 200, cap: 5_000 };
-/** How long its streams may stay open behind it. */
-const STREAMS_MS = 500;
-const MAX_LINE = 64 << 10;
 /** What ran so long was well: the next waits begin short again. */
 const WELL_MS = 60_000;
 
@@ -71,46 +60,23 @@ export function startChild(options: ChildOptions): ChildOfUp {
   ready.catch(() => undefined);
 
   const start = async () => {
-    const { args, env, input } = await options.command();
+    const command = await options.command();
     if (stopping) return;
     const started = clock.monotonic();
-    // A session of its own: what a terminal sends to all goes to `up`, which ends its children in order.
-    const mine = spawn(process.execPath, [...args], {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...env },
-      detached: true,
+    child = runOnce(command, clock, {
+      ready: (said) => {
+        running = true;
+        wasReady = true;
+        lastSaid = '';
+        settle.resolve(said);
+      },
+      line: (line) => options.onLine?.(line),
+      ended: (end) => ended(end, started),
     });
-    child = mine;
     options.onStart?.();
-    mine.stdin.on('error', () => undefined);
-    void feed(mine, input);
-    const take = lineSplitter(MAX_LINE, (line) => {
-      if (!line.startsWith('ready ')) return options.onLine?.(line);
-      running = true;
-      wasReady = true;
-      lastSaid = '';
-      settle.resolve(line.slice('ready '.length));
-    });
-    mine.stdout.setEncoding('utf8').on('data', take);
-    let said = '';
-    mine.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said = lastWords(said + text);
-    });
-    mine.once('error', (error) => ended(error.message, undefined, started, undefined));
-    mine.once('exit', (code, signal) => {
-      // Once its streams were read: what it said last counts. A child of its own may hold them open.
-      let told = false;
-      const tell = () => {
-        if (told) return;
-        told = true;
-        ended(endText(code, signal, said), code ?? undefined, started, errorOf(said));
-      };
-      mine.once('close', tell);
-      clock.after(STREAMS_MS, tell);
-    });
   };
 
-  const ended = (why: string, code: number | undefined, started: number, error: AppError | undefined) => {
+  const ended = ({ why, code, error }: ChildEnd, started: number) => {
     running = false;
     if (stopping || child === undefined) return;
     child = undefined;
@@ -158,13 +124,4 @@ export function startChild(options: ChildOptions): ChildOfUp {
       clearTimeout(kill);
     },
   };
-}
-
-async function feed(child: ChildProcess, input: ChildCommand['input']): Promise<void> {
-  for (const line of input) {
-    const text = await Promise.resolve(line).catch(() => undefined);
-    // What could not be known will never be: it is ended with its parent.
-    if (text === undefined || !child.stdin?.writable) return;
-    child.stdin.write(`${text}\n`);
-  }
 }

@@ -1,31 +1,27 @@
-// The journal as the edge uses it: typed records, the journal's time, the folds that remember what matters, pruning.
+// The journal as the edge uses it: typed records with the journal's time, the answers and ledger in them, pruning with its checkpoints.
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { ArchivePosition, ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import type { ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { sameHead } from '../../contract/integrity/hash-chain.ts';
-import { EdgeTime } from '../time/edge-time.ts';
-import { AskBook } from './ask-book.ts';
-import { CallBook, type CallBookOptions } from './call-book.ts';
+import type { EdgeTime } from '../time/edge-time.ts';
+import type { AskBook } from './ask-book.ts';
+import type { CallBook } from './call-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
+import { EdgeView, type EdgeViewOptions } from './edge-view.ts';
 import { systemCode } from './fs-port.ts';
 import type { Journal } from './journal.ts';
+import { JournalRoom } from './journal-room.ts';
 import type { AppendOptions, Head, LastSession, Reservation } from './journal-types.ts';
 import { type ArchiveOptions, type LedgerArchive, openLedgerArchive } from './ledger-archive.ts';
 import { egressOf, type LedgerLine, type LedgerPage, newestLines, placed } from './ledger-lines.ts';
 import { DEFAULT_JOURNAL_BYTES, type OpenJournalOptions, openJournal } from './open-journal.ts';
-import { RecentHeads } from './recent-heads.ts';
 import { decodeRecord, type Entry, encodeRecord, type Fold, type KnownRecord, type RecordInit } from './records.ts';
-import type { JournalRecord } from './recover.ts';
-import { RefusalBook } from './refusal-book.ts';
-import { StandingBook } from './standing-book.ts';
+import type { RefusalBook } from './refusal-book.ts';
+import type { StandingBook } from './standing-book.ts';
 import { type LedgerVerification, verifyLedger } from './verify-ledger.ts';
 
-export interface EdgeJournalOptions extends Omit<OpenJournalOptions, 'onRecord'> {
-  readonly calls?: CallBookOptions;
-  /** More folds; they see all records at opening and each one that follows. */
-  readonly folds?: readonly Fold[];
+export interface EdgeJournalOptions extends Omit<OpenJournalOptions, 'onRecord'>, EdgeViewOptions {
   /** Of the archive of the ledger. Default: 256 MiB, and nothing of it goes. */
   readonly ledger?: Partial<Pick<ArchiveOptions, 'maxBytes' | 'whenFull'>>;
 }
@@ -68,89 +64,12 @@ async function openFolded(dir: string, options: EdgeJournalOptions): Promise<Edg
   }
 }
 
-/** What is remembered of the records. Exists before the journal does, because opening feeds it. */
-class EdgeView {
-  readonly calls: CallBook;
-  readonly asks = new AskBook();
-  readonly standing = new StandingBook();
-  readonly refusals = new RefusalBook();
-  readonly folds: Fold[];
-  /** Messages of records that are being appended, so that they need not be parsed again. */
-  readonly fresh = new WeakMap<Uint8Array, { record: KnownRecord; at: number }>();
-  readonly time: EdgeTime;
-  readonly heads = new RecentHeads();
-  anchor: Head | undefined;
-  session: LastSession | undefined;
-  /** Where the newest checkpoint says that the archive of the ledger stood. */
-  archive: ArchivePosition | undefined;
-  #pruned: Head[] = [];
-  /** Records of earlier starts are read: later ones have their time from here. */
-  #opening = true;
-
-  constructor(options: EdgeJournalOptions) {
-    this.time = new EdgeTime(options.clock);
-    this.calls = new CallBook(options.calls);
-    this.folds = [this.calls, this.asks, this.standing, this.refusals, ...(options.folds ?? [])];
-  }
-
-  see({ sequence, bytes, head }: JournalRecord): void {
-    // A view of what was read; the newest ones are asked for when their outcomes are sent and acknowledged.
-    this.heads.set(sequence, head);
-    const fresh = this.fresh.get(bytes);
-    const entry = fresh ? { sequence, ...fresh } : decodeRecord(sequence, Uint8Array.from(bytes));
-    const { record } = entry;
-    if (this.#opening && record.case === 'clockSet') this.time.set(entry.at);
-    else if (this.#opening) this.time.reached(entry.at);
-    if (record.case === 'sessionOpened' || record.case === 'checkpoint') {
-      const { sessionEpoch: epoch, resumeToken } = record.value;
-      if (epoch > (this.session?.epoch ?? 0n)) this.session = { epoch, resumeToken };
-    }
-    if (record.case === 'sessionOpened' && record.value.anchor) {
-      this.anchor = { sequence: Number(record.value.anchor.sequence), hash: record.value.anchor.headHash };
-    } else if (record.case === 'checkpoint' && record.value.anchor) {
-      const { headHash, anchoredSequence, anchoredHash } = record.value.anchor;
-      this.#pruned = [...this.#pruned.slice(-64), { sequence: Number(record.value.sequence), hash: headHash }];
-      this.archive = record.value.archive ?? this.archive;
-      if (anchoredHash.length > 0) this.anchor ??= { sequence: Number(anchoredSequence), hash: anchoredHash };
-    }
-    if (record.case === 'toolSettled') this.acknowledged(this.calls.get(record.value.idempotencyKey)?.sequence ?? 0);
-    else if (record.case === 'askOutcome') this.acknowledged(Number(record.value.sequence));
-    for (const fold of this.folds) fold.apply(entry);
-  }
-
-  /** The control plane acknowledged the outcome at this sequence: its anchor is there, or later. */
-  acknowledged(sequence: number): void {
-    const hash = this.heads.get(sequence);
-    if (hash && sequence > (this.anchor?.sequence ?? 0)) this.anchor = { sequence, hash };
-  }
-
-  /** A journal that does not begin at its first record must hold the checkpoint that says so. */
-  checkBase(base: Head): void {
-    this.#opening = false;
-    this.refusals.opened();
-    const told = this.#pruned.some(
-      ({ sequence, hash }) => sequence > base.sequence || (sequence === base.sequence && sameHead(hash, base.hash)),
-    );
-    this.#pruned = [];
-    if (base.sequence === 0 || told) return;
-    const problem = `records 1 to ${base.sequence} are missing and no checkpoint tells of their pruning`;
-    throw new AppError('JOURNAL_DAMAGED', { file: 'journal', offset: 0, problem });
-  }
-}
-
 export class EdgeJournal {
   readonly #journal: Journal;
   readonly #archive: LedgerArchive;
   readonly #view: EdgeView;
   readonly #log: Logger;
-  readonly #clock: Clock;
-  #pruning: Promise<void> | undefined;
-  #pruneFrom: number;
-  /** Monotonic time of the last pruning that brought nothing, and whether something ended since. */
-  #triedAt = Number.NEGATIVE_INFINITY;
-  #ended = false;
-  /** Why the last pruning failed. */
-  #problem: AppError | undefined;
+  readonly #room: JournalRoom;
   /** One pruning or check at a time. */
   #lock: Promise<unknown> = Promise.resolve();
 
@@ -159,8 +78,7 @@ export class EdgeJournal {
     this.#archive = archive;
     this.#view = view;
     this.#log = options.log;
-    this.#clock = options.clock;
-    this.#pruneFrom = journal.maxBytes * 0.75;
+    this.#room = new JournalRoom(journal, () => this.prune(), options);
   }
 
   get id(): string {
@@ -248,21 +166,21 @@ export class EdgeJournal {
    */
   append(records: readonly RecordInit[], options: AppendOptions = {}): Promise<number> {
     const ending = options.ending ?? records.every((record) => ENDING.includes(record.case));
-    this.#ended ||= ending;
+    if (ending) this.#room.ended();
     const at = this.now();
     const bytes = records.map((record) => {
       const encoded = encodeRecord(record, at);
       this.#view.fresh.set(encoded.bytes, { record: encoded.record, at });
       return encoded.bytes;
     });
-    const result = this.#withRoom(() => this.#journal.append(bytes, { ...options, ending }));
-    if (this.#journal.bytes > this.#pruneFrom) void this.#pruneOnce();
+    const result = this.#room.with(() => this.#journal.append(bytes, { ...options, ending }));
+    this.#room.grown();
     return result;
   }
 
   /** Room for one later append of `records` records with `bytes` of content together. Errors: `Journal.reserve`. */
   reserve(bytes: number, records = 1): Promise<Reservation> {
-    return this.#withRoom(() => this.#journal.reserve(bytes + records * TIME_BYTES, records));
+    return this.#room.with(() => this.#journal.reserve(bytes + records * TIME_BYTES, records));
   }
 
   /** The record of a sequence, or undefined when there is none (any more). */
@@ -391,43 +309,6 @@ export class EdgeJournal {
     this.#lock = result.catch(() => {});
     return result;
   }
-
-  /** A full journal is pruned before something is refused. */
-  async #withRoom<T>(run: () => Promise<T>): Promise<T> {
-    try {
-      return await run();
-    } catch (error) {
-      if (!(error instanceof AppError) || error.reason !== 'JOURNAL_FULL') throw error;
-      const pause = this.#ended ? PRUNE_SOON_MS : PRUNE_AGAIN_MS;
-      const soon = this.#journal.bytes <= this.#pruneFrom && this.#clock.monotonic() - this.#triedAt < pause;
-      if (!this.#pruning && soon) throw this.#problem ?? error;
-      await this.#pruneOnce();
-      return run().catch((again: unknown) => {
-        const full = again instanceof AppError && again.reason === 'JOURNAL_FULL';
-        throw (full && this.#problem) || again;
-      });
-    }
-  }
-
-  #pruneOnce(): Promise<void> {
-    this.#problem = undefined;
-    this.#ended = false;
-    this.#pruning ??= this.prune()
-      .catch((error: unknown) => {
-        this.#log.error('the journal could not be pruned', error);
-        if (error instanceof AppError && ROOM.includes(error.reason)) this.#problem = error;
-        return 0;
-      })
-      .then((segments) => {
-        const { bytes, maxBytes } = this.#journal;
-        // Without success it is not tried again at every append, but when the journal has grown.
-        this.#pruneFrom = segments > 0 ? maxBytes * 0.75 : bytes + maxBytes / 16;
-        this.#triedAt = segments > 0 ? Number.NEGATIVE_INFINITY : this.#clock.monotonic();
-        this.#pruning = undefined;
-        if (segments > 0) this.#log.info('the journal was pruned', { segments });
-      });
-    return this.#pruning;
-  }
 }
 
 /** An eighth of the journal is for what makes room in a full one. */
@@ -443,10 +324,5 @@ const ENDING: readonly KnownRecord['case'][] = [
   'sessionOpened',
   'clockSet',
 ];
-/** A pruning that did not succeed is tried again when the journal has grown, or after so long; sooner when something ended. */
-const PRUNE_AGAIN_MS = 10_000;
-const PRUNE_SOON_MS = 1_000;
-/** What stands in the way of pruning and can be mended; told instead of JOURNAL_FULL. */
-const ROOM: readonly string[] = ['LEDGER_FULL', 'DISK_FULL'];
 /** Bytes of a record beside its message: the time, the case's tag and length. */
 const TIME_BYTES = 32;
