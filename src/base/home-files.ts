@@ -1,16 +1,16 @@
 // Small files by which the programs of one home find and trust each other: read by several of them, written by the control plane.
 // A file that is damaged is never taken for one that is not there.
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { AppError } from './errors.ts';
 import { isRecord } from './is-record.ts';
-import { makeFolder } from './make-folder.ts';
 import { parsePin } from './pin.ts';
-import { readTrusted } from './trusted-file.ts';
+import { readPrivate, writePrivate } from './private-file.ts';
+
+/** No secrets, but they decide whom we trust. */
+const OURS = { link: true, ours: true, shared: true };
 
 /** The pin in the file; undefined where there is none. Throws HOME_FILE_DAMAGED, SECRET_FILE_UNSAFE. */
 export function readPin(file: string): Uint8Array | undefined {
-  const text = readTrusted(file, { secret: false });
+  const text = readPrivate(file, OURS);
   if (text === undefined) return undefined;
   const pin = parsePin(text.trim());
   if (pin) return pin;
@@ -22,7 +22,7 @@ export function readPin(file: string): Uint8Array | undefined {
 
 /** Where the control plane of this home listens; undefined when none runs. Throws HOME_FILE_DAMAGED, SECRET_FILE_UNSAFE. */
 export function readControlInfo(file: string): string | undefined {
-  const text = readTrusted(file, { secret: false });
+  const text = readPrivate(file, OURS);
   if (text === undefined) return undefined;
   let value: unknown;
   try {
@@ -40,12 +40,5 @@ export function readControlInfo(file: string): string | undefined {
 
 /** Whole or not at all: others may read it at any moment. */
 export function writeControlInfo(file: string, url: string): void {
-  makeFolder(dirname(file));
-  const temporary = `${file}.${process.pid}`;
-  try {
-    writeFileSync(temporary, `${JSON.stringify({ control: url, pid: process.pid })}\n`, { mode: 0o600 });
-    renameSync(temporary, file);
-  } finally {
-    rmSync(temporary, { force: true });
-  }
+  writePrivate(file, `${JSON.stringify({ control: url, pid: process.pid })}\n`, { replace: true });
 }

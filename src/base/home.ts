@@ -25,6 +25,8 @@ export function userHome(env: Readonly<Record<string, string | undefined>>): str
 export const expandHome = (path: string, env: Readonly<Record<string, string | undefined>>): string =>
   path === '~' || path.startsWith('~/') ? join(userHome(env), path.slice(1)) : path;
 
+export type HomePaths = ReturnType<typeof homePaths>;
+
 /** Every path of a home that more than one program knows. */
 export function homePaths(home: string) {
   return {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { controlUrl } from './control-url.ts';
+import { controlUrl } from './control-address.ts';
 import { hostAndPort, isLoopback, serverUrl } from './host.ts';
 
 test('whatever address a server listens on, its URL is one that every program takes', () => {

@@ -3,16 +3,16 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { controlAddress, knownPins } from '../base/control-address.ts';
 import { AppError } from '../base/errors.ts';
-import { homeFolder, homePaths } from '../base/home.ts';
+import { type HomePaths, homeFolder, homePaths } from '../base/home.ts';
 import { splitKey } from '../base/pin.ts';
-import { readTrusted } from '../base/trusted-file.ts';
+import { readPrivate } from '../base/private-file.ts';
 import { dialProven } from '../contract/channel/dial.ts';
 import { dialHomeSocket } from '../contract/channel/home-socket.ts';
 import { fromConnectError } from '../contract/errors.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
 import { measuredTransport } from '../contract/measured-transport.ts';
-import { controlAddress, knownPins, type Paths } from './control-address.ts';
 import type { CliIo } from './io.ts';
 
 /** Largest message that is taken: an answer of 4 MiB and what belongs to it. */
@@ -53,7 +53,7 @@ export function localSide(io: CliIo, options: GlobalOptions): Side {
 /** The control plane. Errors as localSide, and USAGE, INSECURE_CONTROL for a bad URL. */
 export function controlSide(io: CliIo, options: GlobalOptions): Side {
   const paths = homeOf(io, options);
-  const url = controlAddress(options.control, io.env, paths);
+  const url = controlAddress({ flag: options.control, env: io.env, paths, joined: true });
   const { key, pin } = ownerKey(io, paths, url);
   const pins = pin ? [pin] : knownPins(paths);
   const remedy = `If its owner gave it a new key on purpose, copy control.pin from the home of the control plane to ${paths.controlPin}`;
@@ -152,9 +152,9 @@ const ABSENT = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', '
 const BROKEN = new Set([Code.Internal, Code.Unavailable, Code.Aborted, Code.Canceled, Code.Unknown]);
 
 /** The owner's key, and the pin that stands behind it in its file. */
-function ownerKey(io: CliIo, paths: Paths, where: string): ReturnType<typeof splitKey> {
+function ownerKey(io: CliIo, paths: HomePaths, where: string): ReturnType<typeof splitKey> {
   const file = io.env.BOWLINE_OWNER_KEY_FILE || paths.ownerKey;
-  const text = readTrusted(file, { secret: file === paths.ownerKey });
+  const text = readPrivate(file, { link: true, ours: true, shared: file !== paths.ownerKey });
   if (text === undefined) {
     if (file === paths.ownerKey) throw new AppError('NOT_RUNNING', { where, home: paths.home });
     throw new AppError('SECRET_FILE_UNSAFE', { file, problem: 'is not there' });

@@ -1,11 +1,5 @@
 // What a verb may touch of its process: folder, environment, streams, Ctrl-C and the exit code. `main` gives the real ones.
-
-/** The part of a stream that verbs write to. */
-export interface OutStream {
-  write(text: string): unknown;
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-}
+import type { OutStream } from '../base/out-stream.ts';
 
 export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;

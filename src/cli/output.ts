@@ -1,8 +1,10 @@
 // Prints for people and for programs: lines, tables, JSON. Colours only on a terminal and not with NO_COLOR. Whatever comes
 // from outside is made inert here.
 import { styleText } from 'node:util';
-import { inert, inertJson, inertLine } from '../base/inert.ts';
-import type { CliIo, OutStream } from './io.ts';
+import { inert, inertJson } from '../base/inert.ts';
+import type { OutStream } from '../base/out-stream.ts';
+import { inColumns } from '../base/text-columns.ts';
+import type { CliIo } from './io.ts';
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
@@ -47,31 +49,11 @@ export class Printer {
       this.line(none, 'dim');
       return;
     }
-    const cells = rows.map((row) => row.map((cell) => inertLine(cell)));
-    const widths = headings.map((heading, i) =>
-      Math.max(...[heading, ...cells.map((row) => row[i] ?? '')].map(widthOf)),
-    );
-    const put = (row: readonly string[]) =>
-      row
-        .map((cell, i) => (i === row.length - 1 ? cell : pad(cell, widths[i] ?? 0)))
-        .join('  ')
-        .trimEnd();
-    this.raw(this.style(put(headings.map((heading) => heading.toUpperCase())), 'dim'));
-    for (const row of cells) this.raw(put(row));
+    const [head = '', ...lines] = inColumns([headings.map((heading) => heading.toUpperCase()), ...rows]);
+    this.raw(this.style(head, 'dim'));
+    for (const line of lines) this.raw(line);
   }
 }
-
-/** Columns that a text takes: East Asian wide characters and emoji take two, combining marks none (UAX #11, roughly). */
-export function widthOf(text: string): number {
-  let width = 0;
-  for (const char of text) width += /\p{Mark}/u.test(char) ? 0 : WIDE.test(char) ? 2 : 1;
-  return width;
-}
-
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
-
-const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(width - widthOf(text), 0));
 
 /** A text cut to a number of characters, with `…` where something is missing. */
 export function cut(text: string, length: number): string {

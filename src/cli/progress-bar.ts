@@ -1,7 +1,6 @@
 // A progress bar on a terminal: one line that is drawn again. Elsewhere it draws nothing, so that logs stay readable.
-
-import type { OutStream } from './io.ts';
-import { widthOf } from './output.ts';
+import type { OutStream } from '../base/out-stream.ts';
+import { widthOf } from '../base/text-columns.ts';
 
 /** Drawn at most this often, in milliseconds. */
 const EVERY_MS = 80;

@@ -45,7 +45,7 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
   const config = loadEdgeConfig(paths.config, { allow: options.allow });
   const identity = await identityOf(options, config);
   const ground = { ...options, life, config, identity, bootId: newId() };
-  const key = await ownerKey(paths.ownerKey);
+  const key = ownerKey(paths.ownerKey);
 
   const journaled = await openJournal(ground);
   const conversations = new ConversationSummaries({ path: paths.summaries, log });

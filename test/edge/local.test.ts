@@ -33,7 +33,7 @@ beforeEach(async () => {
   control = await ScriptedControl.start();
   place = tempHome();
   edge = await startEdge(place.home, control);
-  key = await ownerKey(homePaths(place.home).ownerKey);
+  key = ownerKey(homePaths(place.home).ownerKey);
   server = await listen();
 });
 
@@ -259,7 +259,7 @@ test('a stale socket is replaced, anything else is left alone', async () => {
 test('the owner key is made once and kept', async () => {
   const { ownerKey: file } = homePaths(place.home);
   expect(statSync(file).mode & 0o777).toBe(0o600);
-  expect(await Promise.all([ownerKey(file), ownerKey(file)])).toEqual([key, key]);
+  expect([ownerKey(file), ownerKey(file)]).toEqual([key, key]);
 });
 
 test('documents are granted before they leave, stand in the list of grants until they are revoked, and asks use them', async () => {

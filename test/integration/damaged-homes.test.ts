@@ -17,6 +17,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ConversationSummarySchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { IntentSchema } from '../../gen/bowline/journal/v1/journal_pb.ts';
+import { controlAddress, knownPins } from '../../src/base/control-address.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { homePaths } from '../../src/base/home.ts';
 import { readControlInfo, readPin, writeControlInfo } from '../../src/base/home-files.ts';
@@ -24,9 +25,8 @@ import { lockHome } from '../../src/base/home-lock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { pinText } from '../../src/base/pin.ts';
-import { controlAddress, knownPins } from '../../src/cli/control-address.ts';
 import { rawPublicKey } from '../../src/contract/tool-call.ts';
-import { readOrCreateSecret } from '../../src/control/identity/secret-file.ts';
+import { readOrCreateKey } from '../../src/control/identity/key-file.ts';
 import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
 import {
   newDeviceKeys,
@@ -39,7 +39,7 @@ import { ConversationSummaries } from '../../src/edge/index/conversation-summari
 import { ownerKey } from '../../src/edge/local/owner-key.ts';
 import { InHand } from '../../src/edge/runner/in-hand.ts';
 import { readModels } from '../../src/worker/models/read-models.ts';
-import { workerKey, controlAddress as workersControl } from '../../src/worker/program/control-address.ts';
+import { workerKey } from '../../src/worker/program/worker-key.ts';
 
 const URL_THERE = 'http://127.0.0.1:7700';
 
@@ -103,14 +103,14 @@ const FILES: Readonly<Record<string, Kept>> = {
     write: ({ controlInfo }) => writeControlInfo(controlInfo, URL_THERE),
     read: [
       ({ controlInfo }) => readControlInfo(controlInfo),
-      (paths) => controlAddress(undefined, {}, paths),
-      ({ home }) => workersControl(undefined, {}, home),
+      (paths) => controlAddress({ flag: undefined, env: {}, paths, joined: true }),
+      (paths) => controlAddress({ flag: undefined, env: {}, paths, joined: false }),
     ],
   },
   'owner.key': {
     file: (paths) => paths.ownerKey,
     write: (paths) => ownerKey(paths.ownerKey),
-    read: [(paths) => ownerKey(paths.ownerKey), (paths) => readOrCreateSecret(paths.ownerKey, 'owner')],
+    read: [(paths) => ownerKey(paths.ownerKey), (paths) => readOrCreateKey(paths.ownerKey, 'owner')],
   },
   'control/worker.key': {
     file: ({ control }) => join(control, 'worker.key'),

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { readSecretFile } from '../../src/base/settings/secret-file.ts';
+import { readHandedOver } from '../../src/base/private-file.ts';
 import { kindOf } from '../../src/control/identity/keys.ts';
 import { containersOf, kustomize, type Manifest } from '../support/kustomize.ts';
 
@@ -42,7 +42,7 @@ test.each(first)('%s gets its secrets as files of mode 0400, where its settings 
   expect(files).not.toEqual([]);
   for (const file of files) {
     expect(statSync(join(root, file)).mode & 0o777, file).toBe(0o400);
-    expect(readSecretFile(join(root, file)), file).toMatch(/^what /);
+    expect(readHandedOver(join(root, file)), file).toMatch(/^what /);
   }
 });
 

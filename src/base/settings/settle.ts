@@ -1,8 +1,8 @@
 // Makes the frozen values of a table from its sources. It reads nothing but files that hold a secret, and knows no rule that
 // holds between settings: those are the program's.
+import { readHandedOver } from '../private-file.ts';
 import { Secret } from '../secret.ts';
 import { fallbackValue, parseSetting } from './parse-setting.ts';
-import { readSecretFile } from './secret-file.ts';
 import type { Setting, SettingRows, SettingTable, SettingValue, SettingValues } from './setting.ts';
 import { fallbackText, fileVariant } from './setting-text.ts';
 import type { SettingTexts } from './sources.ts';
@@ -45,7 +45,7 @@ function find(setting: Setting, sources: readonly SettingTexts[]): Found | undef
     if (setting.kind === 'secret' && direct && file) {
       return fail(setting.env, `${setting.env} and ${fileVariant(setting)} are both set; keep one of them`);
     }
-    const text = file === undefined ? direct : readSecretFile(file);
+    const text = file === undefined ? direct : readHandedOver(file);
     if (text === undefined) continue;
     const parsed = parseSetting(setting, text);
     if ('value' in parsed) return { text, value: parsed.value, from };

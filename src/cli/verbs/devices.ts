@@ -2,7 +2,7 @@
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import { type Device, DeviceSchema, DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
-import { controlUrl } from '../../base/control-url.ts';
+import { controlUrl } from '../../base/control-address.ts';
 import { AppError } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, type Side, using } from '../client.ts';
 import type { CliIo } from '../io.ts';

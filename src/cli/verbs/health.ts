@@ -3,9 +3,9 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { controlAddress } from '../../base/control-address.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { type GlobalOptions, homeOf } from '../client.ts';
-import { controlAddress } from '../control-address.ts';
 import type { CliIo } from '../io.ts';
 import { isReady, type Verdict } from '../is-ready.ts';
 import { Printer } from '../output.ts';
@@ -45,7 +45,10 @@ async function health(io: CliIo, options: HealthOptions): Promise<void> {
 }
 
 async function control(io: CliIo, options: HealthOptions): Promise<Verdict> {
-  return isReady(controlAddress(options.control, io.env, homeOf(io, options)), options.timeout);
+  return isReady(
+    controlAddress({ flag: options.control, env: io.env, paths: homeOf(io, options), joined: true }),
+    options.timeout,
+  );
 }
 
 function worker(io: CliIo, file: string, maxAgeMs: number): Verdict {

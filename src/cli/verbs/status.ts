@@ -9,12 +9,12 @@ import {
   StatusService,
 } from '../../../gen/bowline/control/v1/status_service_pb.ts';
 import { GetStatusResponseSchema as EdgeStatusSchema, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { controlAddress } from '../../base/control-address.ts';
 import { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { dialHomeSocket } from '../../contract/channel/home-socket.ts';
 import { fromFailure, toAppError } from '../../contract/errors.ts';
 import { controlSide, type GlobalOptions, homeOf, localSide, type Side, using } from '../client.ts';
-import { controlAddress } from '../control-address.ts';
 import type { CliIo } from '../io.ts';
 import { isReady } from '../is-ready.ts';
 import { Printer } from '../output.ts';
@@ -96,7 +96,10 @@ async function answer<T>(
 }
 
 async function controlAlive(io: CliIo, options: GlobalOptions): Promise<string | undefined> {
-  const { answered, what } = await isReady(controlAddress(options.control, io.env, homeOf(io, options)), LIMIT_MS);
+  const { answered, what } = await isReady(
+    controlAddress({ flag: options.control, env: io.env, paths: homeOf(io, options), joined: true }),
+    LIMIT_MS,
+  );
   return answered ? what : undefined;
 }
 

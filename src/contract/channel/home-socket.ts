@@ -4,7 +4,7 @@ import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync } from
 import { connect, type Socket } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
-import { isOurs } from '../../base/trusted-file.ts';
+import { isOurs } from '../../base/private-file.ts';
 
 /** The longest path of a unix socket that Linux (108) and macOS (104) both take, with its terminating zero. */
 const MAX_PATH = 100;

@@ -6,9 +6,9 @@ import { newId } from '../../base/ids.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
+import { readOrCreateKey } from './key-file.ts';
 import { hashKey } from './keys.ts';
 import type { KeyCache } from './principal.ts';
-import { readOrCreateSecret } from './secret-file.ts';
 
 /** The tenant of a single-owner installation. */
 export const DEFAULT_TENANT = 'default';
@@ -25,7 +25,7 @@ export interface OwnerKey {
  */
 export async function ensureOwnerKey(db: Kysely<Schema>, home: string): Promise<OwnerKey> {
   const file = homePaths(home).ownerKey;
-  const key = await readOrCreateSecret(file, 'owner');
+  const key = readOrCreateKey(file, 'owner');
   await inStore(() => register(db, file, hashKey(key)));
   return { key, file, tenant: DEFAULT_TENANT };
 }

@@ -26,7 +26,7 @@ export interface SigningKey extends ToolCallSigner {
  */
 export async function loadSigningKey(db: Kysely<Schema>, home: string, log: Logger): Promise<SigningKey> {
   const file = join(homePaths(home).control, 'signing.key');
-  const imported = await readPrivate(file);
+  const imported = readPrivate(file);
   const own = imported === undefined ? undefined : parse(imported, (problem) => unsafe(file, problem));
   const stored = await inStore(() => sharedKey(db, imported ?? newPem()));
   const privateKey = parse(

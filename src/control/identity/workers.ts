@@ -2,13 +2,12 @@
 import { type Kysely, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { bareKey, withPin } from '../../base/pin.ts';
-import { writePrivate } from '../../base/private-file.ts';
+import { readOrCreatePrivate, writePrivate } from '../../base/private-file.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 import { hashKey, kindOf, newKey } from './keys.ts';
 import type { KeyCache, WorkerPrincipal } from './principal.ts';
-import { readOrCreateFile } from './secret-file.ts';
 
 /** What a worker token allows. */
 export interface WorkerGrant {
@@ -52,7 +51,7 @@ export async function ensureWorkerToken(
   grant: WorkerGrant,
   publicKey: Uint8Array,
 ): Promise<string> {
-  const text = (await readOrCreateFile(file, () => `${withPin(newKey('worker'), publicKey)}\n`)).trim();
+  const text = readOrCreatePrivate(file, () => `${withPin(newKey('worker'), publicKey)}\n`).trim();
   const token = bareKey(text);
   if (kindOf(token) !== 'worker') {
     throw new AppError('SECRET_FILE_UNSAFE', {
@@ -61,7 +60,7 @@ export async function ensureWorkerToken(
     });
   }
   const whole = withPin(token, publicKey);
-  if (text !== whole) await writePrivate(file, `${whole}\n`, { replace: true });
+  if (text !== whole) writePrivate(file, `${whole}\n`, { replace: true });
   await register(db, token, grant, 'control');
   return token;
 }

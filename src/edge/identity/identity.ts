@@ -67,7 +67,7 @@ export function journalBinding(identity: Identity): Uint8Array {
 
 /** The device file; undefined before the box joined. Throws DEVICE_FILE_INVALID, SECRET_FILE_UNSAFE. */
 export async function readIdentity(file: string): Promise<Identity | undefined> {
-  const text = await readPrivate(file);
+  const text = readPrivate(file);
   if (text === undefined) return undefined;
   const at = deviceFields(file, text);
   return {
@@ -84,19 +84,19 @@ export async function readIdentity(file: string): Promise<Identity | undefined> 
 
 /** Writes the device file durably, mode 0600, and removes the pending one. */
 export async function writeIdentity(file: string, identity: Identity): Promise<void> {
-  await writeDevice(file, identity);
+  writeDevice(file, identity);
   await rm(pendingFile(file), { force: true });
 }
 
 /** Writes into the device file which journal this box has, so that a start without it is told from a first one. */
 export async function writeJournalId(file: string, journal: string): Promise<void> {
   const identity = await readIdentity(file);
-  if (identity && identity.journal !== journal) await writeDevice(file, { ...identity, journal });
+  if (identity && identity.journal !== journal) writeDevice(file, { ...identity, journal });
 }
 
-function writeDevice(file: string, identity: Identity): Promise<void> {
+function writeDevice(file: string, identity: Identity): void {
   const { device, tenant, name, control, keys, signingKey, journal } = identity;
-  return write(file, {
+  write(file, {
     device,
     tenant,
     name,
@@ -111,7 +111,7 @@ function writeDevice(file: string, identity: Identity): Promise<void> {
 /** The keys of a join that was cut. Throws DEVICE_FILE_INVALID, SECRET_FILE_UNSAFE. */
 export async function readPendingJoin(file: string): Promise<PendingJoin | undefined> {
   const pending = pendingFile(file);
-  const text = await readPrivate(pending);
+  const text = readPrivate(pending);
   if (text === undefined) return undefined;
   const at = deviceFields(pending, text, true);
   const pin = text.includes('"pin"') ? parsePin(at('pin')) : undefined;
@@ -120,10 +120,10 @@ export async function readPendingJoin(file: string): Promise<PendingJoin | undef
 
 /** Keeps the keys of a join durably before it is sent. */
 export async function writePendingJoin(file: string, { control, pin, keys }: PendingJoin): Promise<void> {
-  await write(pendingFile(file), { control, ...(pin ? { pin: pinText(pin) } : {}), ...keys });
+  write(pendingFile(file), { control, ...(pin ? { pin: pinText(pin) } : {}), ...keys });
 }
 
 const pendingFile = (file: string): string => `${file}.joining`;
 
-const write = (file: string, fields: Readonly<Record<string, string>>): Promise<void> =>
+const write = (file: string, fields: Readonly<Record<string, string>>): void =>
   writePrivate(file, deviceText(fields), { replace: true });

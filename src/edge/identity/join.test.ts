@@ -1,6 +1,6 @@
 import { Readable, Writable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { controlUrl } from '../../base/control-url.ts';
+import { controlUrl } from '../../base/control-address.ts';
 import { withPin } from '../../base/pin.ts';
 import { defaultDeviceName, deviceName, parseJoinLine, readJoinLine } from './join.ts';
 

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import type { Readable } from 'node:stream';
 import { createClient } from '@connectrpc/connect';
 import { EnrollmentService } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
-import { controlUrl, sameControl } from '../../base/control-url.ts';
+import { controlUrl, sameControl } from '../../base/control-address.ts';
 import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
 import { readPin } from '../../base/home-files.ts';

@@ -1,18 +1,13 @@
 // The owner's key of this home: read, or made at the first start. On a machine with a control plane both use one file.
 import { randomBytes } from 'node:crypto';
 import { AppError } from '../../base/errors.ts';
-import { readPrivate, writePrivate } from '../../base/private-file.ts';
+import { readOrCreatePrivate } from '../../base/private-file.ts';
 
 const FORM = /^bwo_[A-Za-z0-9_-]{43}$/;
 
 /** The key in the file. Whoever of several programs comes first makes it. Throws SECRET_FILE_UNSAFE. */
-export async function ownerKey(file: string): Promise<string> {
-  let text = await readPrivate(file);
-  if (text === undefined) {
-    await writePrivate(file, `bwo_${randomBytes(32).toString('base64url')}\n`, { replace: false });
-    text = await readPrivate(file);
-  }
-  const key = text?.trim() ?? '';
+export function ownerKey(file: string): string {
+  const key = readOrCreatePrivate(file, () => `bwo_${randomBytes(32).toString('base64url')}\n`).trim();
   if (FORM.test(key)) return key;
   throw new AppError('SECRET_FILE_UNSAFE', {
     file,

@@ -1,6 +1,6 @@
 // The command line of `bowline edge`: flags in, options out. It starts nothing. No commander here: the bundle stays small.
 import { parseArgs } from 'node:util';
-import { controlUrl } from '../../base/control-url.ts';
+import { controlUrl } from '../../base/control-address.ts';
 import { AppError } from '../../base/errors.ts';
 import { expandHome, homeFolder } from '../../base/home.ts';
 import { deviceName } from '../identity/join.ts';

@@ -57,6 +57,6 @@ async function keysOf({ home, log }: Ground, database: Store['database']) {
     const keyFile = join(paths.control, 'worker.key');
     return { owner, signer, workerKey: await ensureWorkerToken(db, keyFile, grant, signer.publicKey) };
   });
-  await writePrivate(paths.controlPin, `${pinText(keys.signer.publicKey)}\n`, { replace: true });
+  writePrivate(paths.controlPin, `${pinText(keys.signer.publicKey)}\n`, { replace: true });
   return keys;
 }

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { readHandedOver } from '../../base/private-file.ts';
 import { Secret } from '../../base/secret.ts';
-import { readSecretFile } from '../../base/settings/secret-file.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
 import { errorInterceptor } from '../../contract/rpc-errors.ts';
 import type { ControlConfig } from '../../control/config.ts';
@@ -28,7 +28,7 @@ const EDGES_LEAVE_MS = 2_000;
 /** Throws TLS_UNUSABLE, and SECRET_FILE_UNSAFE for a key that others can read. */
 export function listenerTls({ tlsCert, tlsKey }: ControlConfig): ServerTls | undefined {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  const key = new Secret(readSecretFile(tlsKey));
+  const key = new Secret(readHandedOver(tlsKey));
   try {
     return { cert: readFileSync(tlsCert, 'utf8'), key };
   } catch (cause) {

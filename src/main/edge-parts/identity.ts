@@ -1,5 +1,5 @@
 // Who this edge is: the identity in its home, made by joining first where a join line is given.
-import { controlUrl } from '../../base/control-url.ts';
+import { controlUrl } from '../../base/control-address.ts';
 import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
 import { proxyFor } from '../../base/proxies.ts';

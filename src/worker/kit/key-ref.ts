@@ -2,8 +2,8 @@
 import { isAbsolute, join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
+import { readPrivate } from '../../base/private-file.ts';
 import { Secret } from '../../base/secret.ts';
-import { readPrivate } from './private-file.ts';
 
 export const KEY_REF = /^(?:env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:(?:\/[^\n]{1,1024}|[a-z0-9][a-z0-9._-]{0,62}))$/;
 
@@ -26,7 +26,7 @@ export function readKey(ref: string, model: string, home: string, env: Env): Sec
     if (!value) throw missing(`the environment has no ${name}`);
     return new Secret(value);
   }
-  const text = readPrivate(file, { ours: !isAbsolute(ref.slice('file:'.length)) })?.trim();
+  const text = readPrivate(file, { link: true, shared: isAbsolute(ref.slice('file:'.length)) })?.trim();
   if (!text) throw missing(`${file} is ${text === undefined ? 'not there' : 'empty'}`);
   return new Secret(text);
 }

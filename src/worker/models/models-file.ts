@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Document, isMap, parseDocument } from 'yaml';
 import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
-import { writePrivate } from '../kit/private-file.ts';
+import { writePrivate } from '../../base/private-file.ts';
 import { LEXICAL, RULES } from './built-in.ts';
 import type { EmbeddingEntry } from './embedding-entry.ts';
 import { type ModelEntry, type ModelsConfig, problemOf, readModels } from './read-models.ts';
@@ -93,7 +93,7 @@ function edit(home: string, change: (document: Document) => void): void {
   const document: Document = parseDocument(textOf(file));
   if (!isMap(document.contents)) document.contents = document.createNode({});
   change(document);
-  writePrivate(file, document.toString({ lineWidth: 0 }));
+  writePrivate(file, document.toString({ lineWidth: 0 }), { replace: true });
 }
 
 function textOf(file: string): string {

@@ -4,10 +4,11 @@ import { Command, Option } from 'commander';
 import { systemClock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { homeFolder, homePaths } from '../../base/home.ts';
+import { writePrivate } from '../../base/private-file.ts';
+import { inColumns } from '../../base/text-columns.ts';
 import { embedModels } from '../handlers/embed/embed-models.ts';
 import { chatModels } from '../handlers/llm/chat-models.ts';
 import { readKey } from '../kit/key-ref.ts';
-import { writePrivate } from '../kit/private-file.ts';
 import type { EmbeddingEntry } from '../models/embedding-entry.ts';
 import { mustKnow, removeModel, setDefault, setEmbedding, setModel } from '../models/models-file.ts';
 import { PROVIDERS, type ProviderKind } from '../models/providers.ts';
@@ -17,7 +18,7 @@ import { type EmbeddingFlags, embeddingEntry, mustBeChat } from './embedding-fla
 import { type EmbeddingTest, testEmbedding } from './embedding-test.ts';
 import { modelRows } from './model-rows.ts';
 import { testModel } from './model-test.ts';
-import { columns, type WorkerIo } from './worker-io.ts';
+import type { WorkerIo } from './worker-io.ts';
 
 interface SetFlags extends EmbeddingFlags {
   home?: string;
@@ -126,7 +127,7 @@ function list(io: WorkerIo, flags: { home?: string; json?: boolean }): void {
     row.key,
     row.baseUrl,
   ]);
-  io.stdout.write(columns([['NAME', 'KIND', 'PROVIDER', 'MODEL', 'WHERE', 'KEY', 'ADDRESS'], ...cells]));
+  io.stdout.write(rowsText([['NAME', 'KIND', 'PROVIDER', 'MODEL', 'WHERE', 'KEY', 'ADDRESS'], ...cells]));
 }
 
 async function set(io: WorkerIo, name: string, flags: SetFlags): Promise<void> {
@@ -179,7 +180,7 @@ async function keyOf(
   if (keyFile !== undefined && keyEnv !== undefined)
     throw new AppError('USAGE', { what: 'either --key-file or --key-env' });
   const keep = (secret: { reveal(): string }) => {
-    writePrivate(join(homePaths(home).keys, name), `${secret.reveal()}\n`);
+    writePrivate(join(homePaths(home).keys, name), `${secret.reveal()}\n`, { replace: true });
     return `file:${name}`;
   };
   if (keyFile === '-') return keep(await readSecret(io.stdin));
@@ -223,7 +224,7 @@ async function test(io: WorkerIo, wanted: string | undefined, flags: { home?: st
   }
   const { provider, model, local, firstMs, totalMs, inputTokens, outputTokens, answer } = result;
   io.stdout.write(
-    columns([
+    rowsText([
       ['model', `${name} (${provider} ${model}, ${local ? 'yours' : 'outside'})`],
       ['first word', `${firstMs} ms`],
       ['whole answer', `${totalMs} ms`],
@@ -240,7 +241,7 @@ function showEmbeddingTest(io: WorkerIo, name: string, result: EmbeddingTest, js
   }
   const { provider, model, local, id, dimension, lexical, totalMs, inputTokens } = result;
   io.stdout.write(
-    columns([
+    rowsText([
       ['model', `${name} (${provider} ${model}, ${local ? 'yours' : 'outside'})`],
       ['vectors', `${id}, ${dimension} numbers each${lexical ? '; they compare letters, not meaning' : ''}`],
       ['two texts', `${totalMs} ms`],
@@ -248,3 +249,8 @@ function showEmbeddingTest(io: WorkerIo, name: string, result: EmbeddingTest, js
     ]),
   );
 }
+
+const rowsText = (rows: readonly (readonly string[])[]): string =>
+  inColumns(rows)
+    .map((line) => `${line}\n`)
+    .join('');

@@ -5,9 +5,10 @@ import { toJsonString } from '@bufbuild/protobuf';
 import { Command, Option } from 'commander';
 import { FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { systemClock } from '../../base/clock.ts';
-import { controlUrl } from '../../base/control-url.ts';
+import { controlAddress, controlUrl } from '../../base/control-address.ts';
 import { AppError } from '../../base/errors.ts';
 import { homeFolder, homePaths } from '../../base/home.ts';
+import { inertLine } from '../../base/inert.ts';
 import { logSink } from '../../base/log-file.ts';
 import { createLogger } from '../../base/logger.ts';
 import { ownOptions, type SettingFlags } from '../../base/settings/setting-flags.ts';
@@ -20,12 +21,12 @@ import { toFailure } from '../../contract/errors.ts';
 import type { Env } from '../kit/key-ref.ts';
 import { CAPABILITIES, SERVABLE, servable } from './capabilities.ts';
 import { workerOptions, workerSettingsOf } from './config.ts';
-import { controlAddress, workerKey } from './control-address.ts';
 import { FAILED, FOUND, HandedLines, MISSING } from './handed.ts';
 import { keepHealthFile } from './health-file.ts';
 import { SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
 import { startWorker, type WorkerOptions } from './start-worker.ts';
-import { inertLine, type WorkerIo } from './worker-io.ts';
+import type { WorkerIo } from './worker-io.ts';
+import { workerKey } from './worker-key.ts';
 
 interface Flags extends SettingFlags {
   home?: string;
@@ -90,7 +91,7 @@ async function runAlone(
   settings: WorkerSettings,
 ): Promise<void> {
   const stopping = io.stopping?.() ?? stopSignal(settings.drainMs);
-  const control = controlAddress(stated, io.env, home);
+  const control = controlAddress({ flag: stated, env: io.env, paths: homePaths(home), joined: false });
   io.stderr.write(`connecting to ${control} ...\n`);
   await runWorker(io, { home, control, settings, stopping, env: io.env, name: hostname().slice(0, 128) });
 }

@@ -1,23 +1,11 @@
-// Where a worker finds its control plane and its own key: flags, environment, or what a control plane left in the home.
+// Where a worker finds its own key: what its settings state, or what a control plane left in the home.
 import { join, resolve } from 'node:path';
-import { controlUrl } from '../../base/control-url.ts';
 import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
-import { readControlInfo, readPin } from '../../base/home-files.ts';
+import { readPin } from '../../base/home-files.ts';
 import { splitKey } from '../../base/pin.ts';
+import { readPrivate } from '../../base/private-file.ts';
 import { Secret } from '../../base/secret.ts';
-import { readTrusted } from '../../base/trusted-file.ts';
-import type { WorkerIo } from './worker-io.ts';
-
-type Env = WorkerIo['env'];
-
-/** `--control`, else BOWLINE_CONTROL, else the control plane of this home. Throws USAGE, INSECURE_CONTROL, NOT_RUNNING, HOME_FILE_DAMAGED. */
-export function controlAddress(flag: string | undefined, env: Env, home: string): string {
-  const { controlInfo } = homePaths(home);
-  const text = flag ?? (env.BOWLINE_CONTROL || readControlInfo(controlInfo));
-  if (!text) throw new AppError('NOT_RUNNING', { where: controlInfo, home });
-  return controlUrl(text);
-}
 
 export interface WorkerKey {
   readonly key: Secret;
@@ -32,7 +20,7 @@ export interface WorkerKey {
 export function workerKey(stated: string | undefined, home: string): WorkerKey {
   const own = join(homePaths(home).control, 'worker.key');
   const file = resolve(stated ?? own);
-  const text = readTrusted(file, { secret: stated === undefined });
+  const text = readPrivate(file, { link: true, ours: true, shared: stated !== undefined });
   if (text === undefined) {
     throw new AppError('USAGE', {
       what: `no worker key in ${file}; make one with \`bowline workers create-key NAME > worker.key\` and pass --key-file`,

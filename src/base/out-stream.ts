@@ -1,0 +1,6 @@
+/** The part of a stream that verbs write to. */
+export interface OutStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+}
