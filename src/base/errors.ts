@@ -38,8 +38,13 @@ interface Hints {
   readonly retryAfterMs?: string | number;
 }
 
+/** A setting in words: its name in a program's table, or in the config.yaml of a device. A test looks each of them up. */
+export type SettingInWords = `${string}BOWLINE_${string}` | `${string}limits.${string}`;
+
 /** What is given with a reason: exactly the names of its text; for one of several reasons the names of all of them. */
-export type Given<R extends Reason> = Readonly<Record<Wanted[R], string | number>> & Hints;
+export type Given<R extends Reason> = Hints & {
+  readonly [Name in Wanted[R]]: Name extends 'setting' ? SettingInWords : string | number;
+};
 
 interface More {
   readonly cause?: unknown;

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { controlVerb, type SettingFlags, settingsOf } from './commands.ts';
 import { type ControlConfig, controlConfig } from './config.ts';
+import { DEFAULT_LIMITS } from './orchestrator/run/limits.ts';
 import { settingNames, settingRows } from './settings.ts';
 
 const PG = 'postgres://bowline:hunter2@db/bowline';
@@ -26,6 +27,17 @@ function file(name: string, text: string, mode = 0o600): string {
 const settled = (env: NodeJS.ProcessEnv = {}, flags: SettingFlags = {}) => settingsOf(home, env, flags);
 const usage = (what: RegExp | string) =>
   expect.objectContaining({ reason: 'USAGE', message: expect.stringMatching(what) });
+
+test('the limits of runs are by default those of the orchestrator', () => {
+  const { maxRunTurns, maxRunJobs, maxRunToolBytes, maxWaitingRuns, maxCostMicros, summaryTurns } = controlConfig({});
+  const limits = { maxCostMicros, summaryTurns, maxWaitingRuns };
+  expect(DEFAULT_LIMITS).toMatchObject({
+    ...limits,
+    maxSteps: maxRunTurns,
+    maxJobs: maxRunJobs,
+    maxToolBytes: maxRunToolBytes,
+  });
+});
 
 test('flags win over the environment, the environment over the file, the file over the default', () => {
   file(

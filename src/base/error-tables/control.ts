@@ -91,10 +91,14 @@ export const CONTROL_ERRORS = {
     },
   ),
   RUN_EXISTS: row('already_exists', 'another run with the id {run} exists already; ask again with a new id'),
-  RUN_BUSY: row('resource_exhausted', 'too many commands wait for this run; try again shortly', {
-    retryable: true,
-    exit: EXIT.failed,
-  }),
+  RUN_BUSY: row(
+    'resource_exhausted',
+    'too many commands wait for this run, of which the number is fixed; try again shortly',
+    {
+      retryable: true,
+      exit: EXIT.failed,
+    },
+  ),
   RUN_CONTENDED: row('aborted', 'other replicas changed this run again and again; try again'),
   ATTEMPTS_LOST: row('unavailable', '{target} was lost {times} times while it ran this; see its log, then ask again', {
     retryable: false,
@@ -110,9 +114,13 @@ export const CONTROL_ERRORS = {
   ),
   MODEL_OUTPUT_INVALID: row('internal', 'the model sent something that is no answer: {problem}', { retryable: true }),
   ANSWER_EMPTY: row('internal', 'the model ended without saying anything; ask again or choose another model'),
-  ANSWER_CUT: row('resource_exhausted', 'the answer is cut off: the model met its output limit', {
-    exit: EXIT.answered,
-  }),
+  ANSWER_CUT: row(
+    'resource_exhausted',
+    'the answer is cut off, because the model met its output limit; ask it to go on',
+    {
+      exit: EXIT.answered,
+    },
+  ),
   ANSWER_FILTERED: row('permission_denied', 'the provider of the model filtered the answer'),
   TOOL_NOT_OFFERED: row('not_found', 'there is no tool {tool} here; these can be used: {known}'),
   TAINT_PRIVATE: row(
@@ -141,10 +149,14 @@ export const CONTROL_ERRORS = {
     'unavailable',
     'the database did not answer ({problem}); whether this was done is not known, so ask again with the same id',
   ),
-  STORE_BUSY: row('resource_exhausted', 'the database is behind: {waiting} commits wait already; try again shortly', {
-    retryable: true,
-    exit: EXIT.failed,
-  }),
+  STORE_BUSY: row(
+    'resource_exhausted',
+    'the database is behind: {waiting} commits wait already, which is the fixed limit; try again shortly',
+    {
+      retryable: true,
+      exit: EXIT.failed,
+    },
+  ),
   STORE_REFUSED: row('internal', 'the database refused this record ({problem})'),
   DATABASE_UNUSABLE: row('failed_precondition', 'the database cannot be used: {problem}'),
   DATABASE_NEWER: row(

@@ -46,10 +46,10 @@ export const EDGE_ERRORS = {
   ),
   KEYS_FULL: row(
     'resource_exhausted',
-    '{what} is over the limit of {limit}; expired ones make room, or raise limits.tool_calls in config.yaml if this is right',
+    'the device remembers as many tool calls as it may. Connect it, so that the control plane takes the results, a number that is fixed; or wait until some calls expire, or raise limits.tool_calls in config.yaml',
     { retryable: true, exit: EXIT.failed },
   ),
-  JOURNAL_BUSY: row('unavailable', 'too much waits for the disk; try again'),
+  JOURNAL_BUSY: row('unavailable', 'more records wait for the disk of the device than may, which is fixed; try again'),
   JOURNAL_PRUNED: row('out_of_range', 'record {sequence} is no longer in the journal; the oldest is {first}', {
     exit: EXIT.failed,
   }),
@@ -111,7 +111,7 @@ export const EDGE_ERRORS = {
   ),
   QUEUE_FULL: row(
     'resource_exhausted',
-    '{limit} asks wait for an answer already; wait or cancel some (`bowline runs ls`)',
+    'as many asks wait for an answer as may: {limit}, or fewer where limits.asks in config.yaml or the fixed room for their text say so; wait, or cancel some (`bowline runs ls`)',
     { retryable: true },
   ),
   REQUEST_ID_REUSED: row('already_exists', 'the request id {id} was used for another ask'),
@@ -156,7 +156,10 @@ export const EDGE_ERRORS = {
     'permission_denied',
     'files that are not shared can be searched only for words that stand in the question itself',
   ),
-  SEARCH_BUDGET: row('resource_exhausted', 'this run has used up its searches in files that are not shared'),
+  SEARCH_BUDGET: row(
+    'resource_exhausted',
+    'this run has searched for as many words as it may in files that are not shared, which is fixed; share the files with --share',
+  ),
   COMMAND_NOT_ALLOWED: row(
     'permission_denied',
     'this command is not allowed on the device; list its exact argv under allow.execute in config.yaml if it should be. For {{word}} only plain words fit (letters, digits and _ . , @ + -, the first a letter, a digit or _), for {{path}} paths without = that begin with none of - @ + ~ %',
@@ -171,14 +174,17 @@ export const EDGE_ERRORS = {
   ),
   COMMAND_VIEW_TOO_LARGE: row(
     'failed_precondition',
-    'the command was not started, because its folder holds more files, or more denied files, than can be looked through to hide those: name a smaller folder (`cwd` of the entry), or raise limits.walk_entries',
+    'the command was not started, because its folder holds more files, or more denied files, than can be looked through to hide those: name a smaller folder (`cwd` of the entry), or raise limits.walk_entries in config.yaml; how many denied files can be hidden is fixed',
   ),
   COMMAND_SHOWS_DENIED: row(
     'permission_denied',
     'the command was not started, because its folder holds denied files that could not be hidden from it: name a file instead, or let commands run in bubblewrap (install it, and leave `isolation` at `auto`)',
   ),
   COMMAND_FAILED_TO_START: row('failed_precondition', 'the command could not be started'),
-  COMMAND_TIMED_OUT: row('deadline_exceeded', 'the command ran longer than it may and was stopped'),
+  COMMAND_TIMED_OUT: row(
+    'deadline_exceeded',
+    'the command ran longer than its call or limits.command_seconds in config.yaml allows, and was stopped',
+  ),
   CONFIRMATION_NEEDED: row(
     'permission_denied',
     'this needs the owner’s approval, which this version cannot ask for; an exact entry with `confirm: never` in config.yaml allows it',
@@ -195,13 +201,21 @@ export const EDGE_ERRORS = {
   KEY_REUSED: row('already_exists', 'the idempotency key was used for a call with other parameters'),
   RESULT_DROPPED: row('data_loss', 'it was done, but its result is no longer kept on the device', { retryable: false }),
   REFUSED_BEFORE: row('failed_precondition', 'this call was refused before; why is no longer kept on the device'),
-  RESULT_TOO_LARGE: row('resource_exhausted', 'the result is larger than one frame may be; ask for less of it', {
-    exit: EXIT.refused,
-  }),
-  EDGE_BUSY: row('resource_exhausted', 'the device has as many tool calls at work and waiting as it takes; try again', {
-    retryable: true,
-    exit: EXIT.failed,
-  }),
+  RESULT_TOO_LARGE: row(
+    'resource_exhausted',
+    'the result is larger than one frame may be; ask for less of it, or raise limits.frame_bytes of the device and BOWLINE_MAX_FRAME_BYTES of the control plane',
+    {
+      exit: EXIT.refused,
+    },
+  ),
+  EDGE_BUSY: row(
+    'resource_exhausted',
+    'the device has as many tool calls at work and waiting as it takes; try again, or raise limits.parallel or limits.queue in its config.yaml',
+    {
+      retryable: true,
+      exit: EXIT.failed,
+    },
+  ),
   CALL_ENDED_PROCESS: row(
     'failed_precondition',
     'the edge ended while it was at work on this call, perhaps because of it, so it is not run again; nothing was changed; look at edge.log and at the files or the command that it names, then use a new key',

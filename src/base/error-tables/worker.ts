@@ -5,7 +5,11 @@ import { type Row, row } from './row.ts';
 export const WORKER_ERRORS = {
   // worker
   SESSION_LOST: row('unavailable', 'the session with the control plane was lost: {why}'),
-  WORKER_BUSY: row('resource_exhausted', 'this worker has no free slot', { retryable: true, exit: EXIT.failed }),
+  WORKER_BUSY: row(
+    'resource_exhausted',
+    'this worker has no free slot; try again, start more workers, or raise BOWLINE_WORKER_SLOTS',
+    { retryable: true, exit: EXIT.failed },
+  ),
   WORKER_DRAINING: row('unavailable', 'this worker is leaving'),
   MODEL_UNKNOWN: row('not_found', 'no model named {model} here; known: {known}. See `bowline models ls`'),
   PROVIDER_UNAVAILABLE: row('unavailable', 'the model provider {provider} did not answer: {problem}'),
@@ -55,7 +59,10 @@ export const WORKER_ERRORS = {
   WEB_TOO_SLOW: row('failed_precondition', 'the server is too slow: {problem}'),
   WEB_BUSY: row('unavailable', 'the server cannot be asked now: {problem}'),
   WEB_STATUS: row('failed_precondition', 'the server answered with status {status}'),
-  WEB_TOO_LARGE: row('failed_precondition', 'what the server sends is larger than {limit} bytes'),
+  WEB_TOO_LARGE: row(
+    'failed_precondition',
+    'what the server sends is larger than {limit} bytes; read another page, or raise BOWLINE_WEB_BODY_BYTES of the worker',
+  ),
   WEB_NOT_TEXT: row(
     'failed_precondition',
     'this is {mediaType}, which has no text to read; HTML, text, JSON, XML, PDF and DOCX have',

@@ -1,14 +1,14 @@
 // How many may be in at once, by name: sessions of one device, of one worker key.
-import { AppError } from '../../base/errors.ts';
+import { AppError, type SettingInWords } from '../../base/errors.ts';
 
 export class Doors {
   readonly #inside = new Map<string, number>();
   readonly #limit: number;
   readonly #what: string;
-  readonly #setting: string;
+  readonly #setting: SettingInWords;
 
   /** @param what is counted, in words */
-  constructor(limit: number, what: string, setting: string) {
+  constructor(limit: number, what: string, setting: SettingInWords) {
     this.#limit = limit;
     this.#what = what;
     this.#setting = setting;

@@ -29,7 +29,11 @@ export function fitOutcome(outcome: Outcome, maxFrameBytes: number): Outcome {
   const whole = Buffer.from(answer);
   let end = Math.max(room - REST, 0);
   while (end > 0 && (whole[end]! & 0xc0) === 0x80) end--;
-  const limit = { what: 'the answer', limit: `${maxFrameBytes} bytes of one frame`, setting: 'frame_bytes' };
+  const limit = {
+    what: 'the answer',
+    limit: `${maxFrameBytes} bytes of one frame`,
+    setting: 'limits.frame_bytes in the config.yaml of the device',
+  } as const;
   return create(OutcomeSchema, {
     ...bare,
     answer: whole.subarray(0, end).toString(),

@@ -131,7 +131,7 @@ export class LiveEdge implements DeviceSession {
       throw new AppError('LIMIT_EXCEEDED', {
         what: 'the request for this device',
         limit: `${limit} bytes of one frame`,
-        setting: 'frame_bytes',
+        setting: 'limits.frame_bytes in the config.yaml of the device',
       });
     }
     this.#out.send({ case: 'toolCall', value }, value.signed.length);

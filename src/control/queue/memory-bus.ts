@@ -1,5 +1,6 @@
 // The Bus inside one process: the embedded default and the tests' reference. It keeps nothing and promises no order.
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Bus, BusHandler, BusMessage } from './ports.ts';
@@ -48,7 +49,7 @@ export class MemoryBusHub {
       publisher,
       publish: async (topic, data) => {
         open();
-        this.#check(data.byteLength, this.#limits.messageBytes, 'a bus message', 'bus.message_bytes');
+        this.#check(data.byteLength, this.#limits.messageBytes, 'a bus message', 'send less at once');
         this.#deliver(topic, { publisher, sequence: sequences.next(topic), data });
       },
       subscribe: async (topic, handler) => {
@@ -57,7 +58,7 @@ export class MemoryBusHub {
           this.#subscriptions + 1,
           this.#limits.subscriptions,
           'the number of bus subscriptions',
-          'bus.subscriptions',
+          'end some first',
         );
         const subscription = { topic, handler, gaps: new GapDetector(), pending: [], scheduled: false, shed: 0 };
         mine.add(subscription);
@@ -125,7 +126,7 @@ export class MemoryBusHub {
     }
   }
 
-  #check(value: number, limit: number, what: string, setting: string): void {
-    if (value > limit) throw new AppError('LIMIT_EXCEEDED', { what, limit, setting });
+  #check(value: number, limit: number, what: string, remedy: string): void {
+    if (value > limit) throw fixedLimit(what, limit, remedy);
   }
 }

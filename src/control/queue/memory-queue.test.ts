@@ -8,7 +8,7 @@ test('an add beyond the capacity is refused as a whole and names the setting', a
   await queue.add('q', ['a', 'b']);
   await expect(queue.add('q', ['c', 'd'])).rejects.toMatchObject({
     reason: 'LIMIT_EXCEEDED',
-    metadata: { setting: 'queue.capacity' },
+    message: expect.stringContaining('which is fixed; start more workers'),
   });
   expect(await queue.counts('q')).toEqual({ waiting: 2, taken: 0 });
   await queue.add('q', ['a', 'b', 'c']);

@@ -2,6 +2,7 @@
 // the store puts it back.
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { JobQueue, TakenJob } from './ports.ts';
@@ -112,11 +113,7 @@ export class MemoryQueueHub {
     const fresh = new Set(ids.filter((id) => !queue.waiting.has(id) && !queue.taken.has(id)));
     if (queue.waiting.size + queue.taken.size + fresh.size > this.#capacity) {
       this.#tidy(name);
-      throw new AppError('LIMIT_EXCEEDED', {
-        what: `the queue ${name}`,
-        limit: this.#capacity,
-        setting: 'queue.capacity',
-      });
+      throw fixedLimit(`the queue ${name}`, this.#capacity, 'start more workers, or wait until some jobs are done');
     }
     for (const id of fresh) queue.waiting.set(id, false);
     if (fresh.size > 0) this.#wake(name);

@@ -1,6 +1,7 @@
 // The Bus over Redis pub/sub. Handlers are called as messages are read, so nothing piles up in this process: one that lags
 // makes Redis end the connection, which comes back as a gap.
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { Logger } from '../../base/logger.ts';
 import { decodeBusFrame, encodeBusFrame } from './bus-frame.ts';
 import type { Bus, BusHandler } from './ports.ts';
@@ -41,7 +42,7 @@ export class RedisBus implements Bus {
   async publish(topic: string, data: Uint8Array): Promise<void> {
     this.#open();
     const { client, calls, messageBytes = 1 << 20, pendingBytes = 64 << 20 } = this.#parts;
-    check(data.byteLength, messageBytes, 'a bus message', 'bus.message_bytes');
+    check(data.byteLength, messageBytes, 'a bus message', 'send less at once');
     if (this.#pendingBytes + data.byteLength > pendingBytes) {
       throw new AppError('BUS_UNAVAILABLE', { problem: `${pendingBytes} bytes wait for Redis already` });
     }
@@ -58,7 +59,7 @@ export class RedisBus implements Bus {
   async subscribe(topic: string, handler: BusHandler): Promise<() => Promise<void>> {
     this.#open();
     const { subscriber, subscriptions = 10_000 } = this.#parts;
-    check(this.#stops.size + 1, subscriptions, 'the number of bus subscriptions', 'bus.subscriptions');
+    check(this.#stops.size + 1, subscriptions, 'the number of bus subscriptions', 'end some first');
     const gaps = new GapDetector();
     let active = true;
     const call = (run: () => void) => {
@@ -103,6 +104,6 @@ export class RedisBus implements Bus {
   }
 }
 
-function check(value: number, limit: number, what: string, setting: string): void {
-  if (value > limit) throw new AppError('LIMIT_EXCEEDED', { what, limit, setting });
+function check(value: number, limit: number, what: string, remedy: string): void {
+  if (value > limit) throw fixedLimit(what, limit, remedy);
 }

@@ -242,7 +242,7 @@ const shown = (name: string): string =>
 
 const noMatch = (pattern: string, why: string) => new AppError('SHARE_NO_MATCH', { pattern, why });
 const tooMuch = (what: string, limit: number, setting: keyof EdgeLimits) => {
-  const metadata = { what, limit, setting: `limits.${setting}` };
+  const metadata = { what, limit, setting: `limits.${setting} in config.yaml` } as const;
   if (limit < mostOf(setting)) return new AppError('LIMIT_EXCEEDED', metadata);
   const message = `${what} is over the limit of ${limit}, which is the most that can be set; share less at once, e.g. folder by folder`;
   return new AppError('LIMIT_EXCEEDED', metadata, { message });

@@ -43,7 +43,7 @@ export class Blobs {
       throw fixedLimit(
         'the store of long results',
         `${this.#maxBytes} bytes`,
-        'results that the control plane has taken make room',
+        'connect the device: what the control plane has taken makes room',
       );
     }
     const name = randomUUID();

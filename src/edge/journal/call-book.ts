@@ -138,12 +138,8 @@ export class CallBook implements Fold {
     if (expireTime && timestampMs(expireTime) <= this.#forgotten) throw new AppError('CALL_EXPIRED');
     if (this.#settled.size + this.#whole.size >= this.#maxSettled) this.forget(past, 0);
     const settled = this.#settled.size + this.#whole.size;
-    const [what, limit] =
-      settled >= this.#maxSettled
-        ? ['the number of tool calls with an effect that have not expired', this.#maxSettled]
-        : ['the number of tool calls whose results the control plane has not taken', this.#maxKeys];
     if (settled < this.#maxSettled && this.#calls.size - this.#whole.size < this.#maxKeys) return;
-    throw new AppError('KEYS_FULL', { what, limit });
+    throw new AppError('KEYS_FULL');
   }
 
   /** Forgets keys that expired longer than `keepMs` before `past` and need no answer any more. */

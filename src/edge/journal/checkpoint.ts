@@ -127,7 +127,12 @@ function pack(
     const one = empty();
     put(one, item);
     const size = toBinary(CheckpointSchema, one).length;
-    if (size > room) throw fixedLimit('a record that must be kept', room, 'nothing can be done about it here');
+    if (size > room)
+      throw fixedLimit(
+        'a record that must be kept',
+        room,
+        'begin a new journal with `bowline edge --new-journal`, and report this',
+      );
     if (used + size > room) {
       result.push(empty());
       used = 0;

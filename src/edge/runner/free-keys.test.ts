@@ -58,7 +58,7 @@ test('a time that passed before it began frees the key; a refusal that only a ch
 test('a read that was refused for now is free and its attempt may come again: nothing can happen twice', async () => {
   const rig = await edgeRig(edgeFolder({ 'docs/a.md': 'a' }), { config });
   vi.spyOn(rig.journal.calls, 'admit').mockImplementationOnce(() => {
-    throw new AppError('KEYS_FULL', { what: 'x', limit: 1 });
+    throw new AppError('KEYS_FULL');
   });
   const how = { run: 'r', key: 'k' };
   expect(await rig.call(read, { path: 'docs/a.md' }, how)).toMatchObject({

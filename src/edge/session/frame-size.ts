@@ -15,6 +15,8 @@ import { toFailure } from '../../contract/errors.ts';
 /** What is to be said, before it is a frame. */
 export type FrameBody = Exclude<ConnectRequest['frame'], { case: undefined }>;
 
+const FRAME_BYTES = 'limits.frame_bytes of the device, or BOWLINE_MAX_FRAME_BYTES of the control plane,';
+
 /** Room for the header of a piece of a stream. */
 const HEADER_BYTES = 256;
 
@@ -22,7 +24,7 @@ const HEADER_BYTES = 256;
 export function fitFrame(frame: FrameBody, maxBytes: number): FrameBody | undefined {
   if (isSendable(frame, maxBytes)) return frame;
   if (frame.case !== 'toolResult' || frame.value.answer.case !== 'done') return undefined;
-  const limit = { what: 'the result', limit: `${maxBytes} bytes`, setting: 'the frame size of the control plane' };
+  const limit = { what: 'the result', limit: `${maxBytes} bytes`, setting: FRAME_BYTES } as const;
   return { case: 'toolResult', value: unsendableResult(frame.value, new AppError('LIMIT_EXCEEDED', limit)) };
 }
 

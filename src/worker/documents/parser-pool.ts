@@ -38,7 +38,8 @@ export class ParserPool implements DocumentParser {
   }
 
   async parse(input: DocumentInput, signal: AbortSignal): Promise<ParsedDocument> {
-    if (input.bytes.length > MAX_BYTES) throw costly(`it has more than ${MAX_BYTES >> 20} MiB`);
+    if (input.bytes.length > MAX_BYTES)
+      throw costly(`it has more than ${MAX_BYTES >> 20} MiB, which is fixed; split it`);
     if (documentKind(input.mediaType, input.bytes) === undefined) throw notText(input.mediaType);
     await this.#turn(signal);
     try {
@@ -62,7 +63,10 @@ export class ParserPool implements DocumentParser {
     const { processes, queue } = this.#parts.settings;
     while (this.#running >= processes && !this.#closed) {
       signal.throwIfAborted();
-      if (this.#waiting.length >= queue) throw costly(`${queue} other documents wait to be read already`);
+      if (this.#waiting.length >= queue)
+        throw costly(
+          `${queue} other documents wait already, which is the fixed limit; try again, or raise BOWLINE_PARSER_PROCESSES`,
+        );
       await new Promise<void>((resolve) => {
         const wake = () => {
           signal.removeEventListener('abort', leave);
@@ -168,8 +172,11 @@ export class ParserPool implements DocumentParser {
     }
     if (this.#closed) return new AppError('CLOSED', { what: 'the parser of documents' });
     this.#parts.log.warn('a document ended the process that read it', { why: answer.lost });
-    if (answer.lost === 'time') return costly(`it takes longer than ${this.#parts.settings.documentMs} ms`);
-    return costly('the process that read it ended, most likely for want of memory');
+    if (answer.lost === 'time')
+      return costly(
+        `it takes longer than ${this.#parts.settings.documentMs} ms (BOWLINE_PARSER_TIME_MS); split it, or raise that`,
+      );
+    return costly('the process that read it ended, most likely for want of memory (BOWLINE_PARSER_MEMORY_BYTES)');
   }
 }
 

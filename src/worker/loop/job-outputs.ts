@@ -2,6 +2,7 @@
 // It never touches a stream; whoever sends takes from it.
 import { type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 
 /** A response as it is sent. */
 export interface NumberedOutput {
@@ -101,7 +102,8 @@ export class JobOutputs {
     const all: Message[] = [];
     for (const bytes of this.#sent) this.#append(all, fromBinary(schema, bytes));
     for (const { message } of this.#pending) this.#append(all, message);
-    if (all.length > MAX_RESPONSES) throw limit('the number of responses of a job', MAX_RESPONSES);
+    if (all.length > MAX_RESPONSES)
+      throw fixedLimit('the number of responses of a job', MAX_RESPONSES, 'ask for less at once');
     return all.map((message) => this.#encoded(message));
   }
 
@@ -115,8 +117,7 @@ export class JobOutputs {
   #add(message: Message): void {
     const bytes = this.#encoded(message).byteLength;
     this.#totalBytes += bytes;
-    if (this.#totalBytes > this.#options.maxResultBytes)
-      throw limit('the result of a job', this.#options.maxResultBytes);
+    if (this.#totalBytes > this.#options.maxResultBytes) throw tooLong(this.#options.maxResultBytes);
     this.#pendingBytes += bytes;
     const last = this.#pending.at(-1);
     const joined = last && last.bytes < FRAME_BYTES ? this.#options.join?.(last.message, message) : undefined;
@@ -160,5 +161,9 @@ export class JobOutputs {
   }
 }
 
-const limit = (what: string, bytes: number) =>
-  new AppError('LIMIT_EXCEEDED', { what, limit: bytes, setting: 'the limits of this worker' });
+const tooLong = (bytes: number) =>
+  new AppError('LIMIT_EXCEEDED', {
+    what: 'the result of a job',
+    limit: `${bytes} bytes`,
+    setting: 'BOWLINE_WORKER_MAX_RESULT_BYTES of the worker, or BOWLINE_MAX_FRAME_BYTES of the control plane,',
+  });

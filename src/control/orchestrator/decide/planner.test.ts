@@ -68,7 +68,10 @@ test('a model that never stops asking for tools answers at its last step with wh
   }
   run.result('2/0', said({ text: '', calls: [readCall()] }));
   expect(run.run.phase).toBe('answered');
-  expect(run.run.outcome).toMatchObject({ answer: 'Step 1.', failure: { reason: 'LIMIT_EXCEEDED' } });
+  expect(run.run.outcome).toMatchObject({
+    answer: 'Step 1.',
+    failure: { reason: 'LIMIT_EXCEEDED', metadata: { setting: 'BOWLINE_MAX_RUN_TURNS' } },
+  });
 });
 
 test('the limit of jobs leaves room for the last answer', () => {

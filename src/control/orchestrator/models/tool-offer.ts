@@ -1,7 +1,6 @@
 // Which tools a model turn is offered: all of the run, or none where a limit says that it must answer now.
 import type { OfferedTool } from '../../../../gen/bowline/event/v1/event_pb.ts';
-import type { AppError } from '../../../base/errors.ts';
-import { fixedLimit } from '../../../base/fixed-limit.ts';
+import { AppError, type SettingInWords } from '../../../base/errors.ts';
 import { isPlanned, type RunState } from '../run/state.ts';
 import { chatOf } from './steps.ts';
 import { givenBytes } from './tool-message.ts';
@@ -9,16 +8,19 @@ import { givenBytes } from './tool-message.ts';
 /** The limit that leaves a step without tools; undefined when it may have them. */
 export function metLimit(run: RunState, step: number): AppError | undefined {
   const { maxSteps, maxJobs, maxToolBytes } = run.limits;
-  if (step + 1 >= maxSteps) return fixedLimit('the number of model turns', maxSteps, 'ask again to go on');
+  if (step + 1 >= maxSteps) return over('the number of model turns', maxSteps, 'BOWLINE_MAX_RUN_TURNS');
   let before = 0;
   for (const job of run.jobs.values()) if (isPlanned(job) && job.step < step) before++;
   // This turn, one tool call, and the turn after it.
-  if (before + 3 > maxJobs) return fixedLimit('the number of jobs', maxJobs, 'ask again to go on');
+  if (before + 3 > maxJobs) return over('the number of jobs', maxJobs, 'BOWLINE_MAX_RUN_JOBS');
   if (givenBytes(run, step) >= maxToolBytes) {
-    return fixedLimit('the size of all tool results', `${maxToolBytes} bytes`, 'ask for less at once');
+    return over('the size of all tool results', `${maxToolBytes} bytes`, 'BOWLINE_MAX_RUN_TOOL_BYTES');
   }
   return undefined;
 }
+
+const over = (what: string, limit: string | number, setting: SettingInWords) =>
+  new AppError('LIMIT_EXCEEDED', { what: `${what} of this run`, limit, setting });
 
 /** The tools that the model is offered in a step. */
 export const offeredTools = (run: RunState, step: number): readonly OfferedTool[] =>

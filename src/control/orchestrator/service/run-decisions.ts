@@ -2,7 +2,6 @@
 import type { ConversationEvent, OfferedTool } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
-import { fixedLimit } from '../../../base/fixed-limit.ts';
 import { newId } from '../../../base/ids.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
@@ -81,8 +80,8 @@ export class RunDecisions {
     const first = this.#decide(undefined, { type: 'submit', submitted: submittedAsk(tenant, ask, this.#limits), at });
     if (isFull(line)) {
       const what = 'the number of runs that wait in this conversation';
-      const remedy = 'wait for some, or begin another conversation';
-      const refused = toFailure(fixedLimit(what, this.#limits.maxWaitingRuns, remedy));
+      const full = { what, limit: this.#limits.maxWaitingRuns, setting: 'BOWLINE_MAX_WAITING_RUNS' } as const;
+      const refused = toFailure(new AppError('LIMIT_EXCEEDED', full));
       const second = this.#decide(first.state, { type: 'refuse', failure: refused, at });
       const run = runChange(undefined, second.state, [...first.events, ...second.events], at);
       const changes = { tenant, id: ask, outcome: { run: ask.run, refused }, runs: [run], conversations: [] };

@@ -123,7 +123,7 @@ class Added {
       throw new AppError('LIMIT_EXCEEDED', {
         what: 'what was appended to this file since the start of the edge',
         limit: this.#limit,
-        setting: 'limits.file_bytes',
+        setting: 'limits.file_bytes in config.yaml',
       });
     }
     this.#bytes.set(path, total);

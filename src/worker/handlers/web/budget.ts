@@ -5,11 +5,14 @@ import { AppError } from '../../../base/errors.ts';
 export class Budget {
   readonly #clock: Clock;
   readonly #ms: number;
+  readonly #bound: string;
   #left: number;
 
-  constructor(ms: number, clock: Clock) {
+  /** @param bound what moves that time, in words */
+  constructor(ms: number, clock: Clock, bound: string) {
     this.#clock = clock;
     this.#ms = ms;
+    this.#bound = bound;
     this.#left = ms;
   }
 
@@ -17,7 +20,7 @@ export class Budget {
   async spend<T>(outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const late = new AbortController();
     const start = this.#clock.monotonic();
-    const problem = `it took longer than ${this.#ms} ms`;
+    const problem = `it took longer than ${this.#ms} ms (${this.#bound})`;
     const stop = this.#clock.after(this.#left, () => late.abort(new AppError('WEB_TOO_SLOW', { problem })));
     try {
       return await work(AbortSignal.any([outer, late.signal]));

@@ -35,7 +35,9 @@ export class HostTurns {
   async take<T>(name: string, pauseMs: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const host = this.#of(name);
     if (host.waiting >= WAITING)
-      throw new AppError('WEB_BUSY', { problem: `${WAITING} requests wait for this host already` });
+      throw new AppError('WEB_BUSY', {
+        problem: `${WAITING} requests wait for this host already, which is the fixed limit`,
+      });
     const before = host.tail;
     let done: () => void = () => {};
     host.tail = new Promise((resolve) => {

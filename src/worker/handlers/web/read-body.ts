@@ -62,7 +62,9 @@ async function* paced(source: AsyncIterable<Buffer>, { bytesPerSecond, afterMs, 
     bytes += piece.length;
     const ms = clock.monotonic() - start;
     if (ms >= afterMs && bytes < (bytesPerSecond * ms) / 1000) {
-      throw new AppError('WEB_TOO_SLOW', { problem: `less than ${bytesPerSecond} bytes came in a second` });
+      throw new AppError('WEB_TOO_SLOW', {
+        problem: `less than ${bytesPerSecond} bytes came in a second (BOWLINE_WEB_SLOW_BYTES)`,
+      });
     }
     yield piece;
   }

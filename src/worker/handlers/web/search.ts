@@ -62,7 +62,7 @@ async function ask(parts: SearchParts, url: URL, outer: AbortSignal): Promise<un
   if (settings.key) headers[settings.key.header.toLowerCase()] = settings.key.value.reveal();
   const slow = { bytesPerSecond: 0, afterMs: settings.timeoutMs, clock };
   const limit = { bytes: settings.answerBytes, cut: false, slow };
-  const answer = await new Budget(settings.timeoutMs, clock)
+  const answer = await new Budget(settings.timeoutMs, clock, 'which is fixed')
     .spend(outer, (signal) => exchange(url, { agent, headers, signal, limit }))
     .catch((error: unknown) => {
       outer.throwIfAborted();

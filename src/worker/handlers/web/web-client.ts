@@ -80,7 +80,7 @@ export class WebClient {
    * WEB_UNREACHABLE and the signal's reason.
    */
   async read(start: URL, options: ReadOptions): Promise<Resource> {
-    const time = new Budget(this.#parts.settings.requestMs, this.#parts.clock);
+    const time = new Budget(this.#parts.settings.requestMs, this.#parts.clock, 'BOWLINE_WEB_REQUEST_MS');
     const redirects: string[] = [];
     for (let url = start; ; ) {
       options.judge?.(url);
@@ -138,7 +138,7 @@ export class WebClient {
 
   /** RFC 9309, section 2.3.1: no file allows everything, a server that cannot give it allows nothing. Throws as `read`. */
   async #readRobots(start: URL, signal: AbortSignal): Promise<RobotsFile> {
-    const time = new Budget(this.#parts.settings.requestMs, this.#parts.clock);
+    const time = new Budget(this.#parts.settings.requestMs, this.#parts.clock, 'BOWLINE_WEB_REQUEST_MS');
     let url = judgeUrl(start.href, this.#parts.policy);
     for (let redirects = 0; redirects <= ROBOTS_REDIRECTS; redirects++) {
       const place = url;

@@ -38,7 +38,7 @@ export class Cutter {
     const answer = await mine;
     if (answer.kind === 'done') return answer.document;
     if (answer.kind === 'failed') throw new AppError('DOCUMENT_UNREADABLE', { problem: answer.problem });
-    throw overLimit('a document', `${options.most} passages`, 'DOCUMENT_PASSAGES');
+    throw overLimit('a document', `${options.most} passages`, 'BOWLINE_RETRIEVAL_DOCUMENT_PASSAGES');
   }
 
   /** Ends the thread. */
@@ -63,7 +63,9 @@ export class Cutter {
       failed(error instanceof Error && 'code' in error ? `reading it ended with ${error.code}` : 'reading it failed');
     const onExit = () => failed('reading it was ended');
     const onAbort = () => failed('canceled');
-    const stopLimit = clock.after(limitMs, () => failed(`reading it took longer than ${limitMs} ms`));
+    const stopLimit = clock.after(limitMs, () =>
+      failed(`reading it took longer than ${limitMs} ms (BOWLINE_RETRIEVAL_DOCUMENT_MS)`),
+    );
     thread.once('message', settle).once('error', onError).once('exit', onExit);
     signal.addEventListener('abort', onAbort, { once: true });
     thread.ref();

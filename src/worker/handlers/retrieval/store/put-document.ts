@@ -119,7 +119,7 @@ async function lockCollection(
       .where('name', 'not like', '~%')
       .executeTakeFirstOrThrow();
     if (there > limits.tenantCollections) {
-      throw overLimit('the tenant', `${limits.tenantCollections} collections`, 'TENANT_COLLECTIONS');
+      throw overLimit('the tenant', `${limits.tenantCollections} collections`, 'BOWLINE_RETRIEVAL_TENANT_COLLECTIONS');
     }
   }
   const row = await trx
@@ -145,13 +145,13 @@ function mustFit(
 ): void {
   const what = 'the collection';
   if (!old && collection.documents >= limits.collectionDocuments) {
-    throw overLimit(what, `${limits.collectionDocuments} documents`, 'COLLECTION_DOCUMENTS');
+    throw overLimit(what, `${limits.collectionDocuments} documents`, 'BOWLINE_RETRIEVAL_COLLECTION_DOCUMENTS');
   }
   if (collection.passages - (old?.passages ?? 0) + document.passages.length > limits.collectionPassages) {
-    throw overLimit(what, `${limits.collectionPassages} passages`, 'COLLECTION_PASSAGES');
+    throw overLimit(what, `${limits.collectionPassages} passages`, 'BOWLINE_RETRIEVAL_COLLECTION_PASSAGES');
   }
   if (collection.bytes - (old?.bytes ?? 0) + document.bytes > limits.collectionBytes) {
-    throw overLimit(what, `${limits.collectionBytes} bytes of text`, 'COLLECTION_BYTES');
+    throw overLimit(what, `${limits.collectionBytes} bytes of text`, 'BOWLINE_RETRIEVAL_COLLECTION_BYTES');
   }
 }
 
