@@ -10,12 +10,12 @@ import {
   type Welcome,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
-import { fullJitter } from '../../base/backoff.ts';
 import { sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Code } from '../../base/status-codes.ts';
 import { check } from '../../contract/check.ts';
 import { toAppError } from '../../contract/errors.ts';
+import { Reconnect, type SessionEnded } from '../../contract/session/reconnect.ts';
 import { openTime } from '../../contract/signed-time.ts';
 import { SESSION_VERSIONS } from '../../contract/versions.ts';
 import {
@@ -73,16 +73,18 @@ export class EdgeSession {
   readonly #deps: EdgeSessionDeps;
   readonly #options: ConnectionOptions & BackoffOptions;
   readonly #stop = new AbortController();
+  readonly #reconnect: Reconnect;
   #connection: Connection | undefined;
   #running: Promise<void> | undefined;
   #status: SessionStatus;
   #sessions = 0;
-  #welcomedAt: number | undefined;
   #refused = '';
 
   constructor(deps: EdgeSessionDeps) {
     this.#deps = deps;
     this.#options = { ...CONNECTION_OPTIONS, ...BACKOFF, ...deps.options };
+    const { backoffBaseMs: baseMs, backoffCapMs: capMs, heartbeatMs: lastedMs, random } = this.#options;
+    this.#reconnect = new Reconnect({ clock: deps.clock, baseMs, capMs, lastedMs, random });
     this.#status = { connection: 'offline', problem: undefined, model: undefined, deviceName: deps.identity.name };
   }
 
@@ -104,16 +106,12 @@ export class EdgeSession {
 
   async #run(): Promise<void> {
     const { clock, log } = this.#deps;
-    let attempt = 1;
     while (!this.#stop.signal.aborted) {
       this.#set({ connection: 'connecting' });
       const end = await this.#once();
       if (end.kind === 'stopped' || this.#stop.signal.aborted) break;
       if (end.kind === 'superseded' && !this.#isOwn(end)) return this.#superseded(end);
-      const lived = this.#welcomedAt === undefined ? 0 : clock.monotonic() - this.#welcomedAt;
-      if (lived >= this.#options.heartbeatMs || end.kind === 'drained') attempt = 1;
-      const told = pacedMs(end);
-      const wait = told === undefined ? this.#wait(end, attempt++) : told * (1 + this.#options.random() / 4);
+      const wait = this.#reconnect.waitMs(this.#endedAs(end));
       if (end.kind === 'superseded') {
         log.warn('an older Hello of this edge had overtaken its session; it connects again', {
           retryMs: Math.round(wait),
@@ -131,7 +129,6 @@ export class EdgeSession {
   }
 
   async #once(): Promise<ConnectionEnd> {
-    this.#welcomedAt = undefined;
     const deps: ConnectionDeps = {
       ...this.#deps,
       options: this.#options,
@@ -183,7 +180,7 @@ export class EdgeSession {
   async #welcomed(welcome: Welcome): Promise<void> {
     await this.#timeIs(welcome.signedTime, welcome.sessionNonce);
     await this.#deps.journal.opened(welcome.sessionEpoch, welcome.anchor, new Uint8Array(welcome.resumeToken));
-    this.#welcomedAt = this.#deps.clock.monotonic();
+    this.#reconnect.welcomed();
     this.#deps.log.info('connected', { epoch: welcome.sessionEpoch.toString(), durability: welcome.durability });
     this.#set({
       connection: 'connected',
@@ -227,12 +224,13 @@ export class EdgeSession {
     this.#refused = error.message;
   }
 
-  #wait(end: ConnectionEnd, attempt: number): number {
-    const { backoffBaseMs, backoffCapMs, refusedMs, random } = this.#options;
+  #endedAs(end: ConnectionEnd): SessionEnded {
     // It has chosen its moment already.
-    if (end.kind === 'drained') return 0;
-    const wait = fullJitter(attempt, backoffBaseMs, backoffCapMs, random);
-    return end.kind === 'lost' && REFUSALS.has(end.error.code) ? wait + refusedMs : wait;
+    if (end.kind === 'drained') return { kind: 'moved', withinMs: 0 };
+    const ms = pacedMs(end);
+    if (ms !== undefined) return { kind: 'told', ms };
+    const refused = end.kind === 'lost' && REFUSALS.has(end.error.code);
+    return refused ? { kind: 'refused', moreMs: this.#options.refusedMs } : { kind: 'lost' };
   }
 
   #offline(connection: ConnectionState, problem: AppError): void {

@@ -4,11 +4,12 @@ import { create } from '@bufbuild/protobuf';
 import { type ModelInfo, VersionRangeSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { type WorkerHello, WorkerHelloSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
-import { fullJitter } from '../../base/backoff.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
+import type { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Code } from '../../base/status-codes.ts';
 import { toAppError } from '../../contract/errors.ts';
+import { Reconnect } from '../../contract/session/reconnect.ts';
 import { SESSION_VERSIONS } from '../../contract/versions.ts';
 import type { Labels } from '../kit/capability.ts';
 import type { Handler } from '../kit/handler.ts';
@@ -59,10 +60,10 @@ export class WorkLoop {
   readonly #manifest: Manifest;
   readonly #jobs: JobTable;
   readonly #stop = new AbortController();
+  readonly #reconnect: Reconnect;
   #session: Session | undefined;
   #welcomed = false;
   #first = true;
-  #attempt = 0;
   #drainEnd: number | undefined;
   #leaving = false;
   /** The session ends because its replica leaves, not because something failed. */
@@ -73,7 +74,10 @@ export class WorkLoop {
     this.#options = options;
     this.#limits = { ...WORK_LIMITS, maxHeld: Math.max(16, 2 * options.slots), ...options.limits };
     this.#manifest = manifestOf(options.handlers, options.slots, this.#limits.maxResultBytes, options.labels);
-    const { clock, log, slots } = options;
+    const { clock, log, random, slots } = options;
+    const { backoffBaseMs: baseMs, backoffCapMs: capMs } = this.#limits;
+    const lastedMs = Math.min(LASTED_MS, capMs);
+    this.#reconnect = new Reconnect({ clock, baseMs, capMs, lastedMs, ...(random && { random }) });
     const served = servedMethods(options.handlers);
     this.#jobs = new JobTable({ ...this.#limits, served, slots, clock, log });
     const ready = new Promise<void>((resolve) => {
@@ -117,38 +121,31 @@ export class WorkLoop {
   }
 
   async #run(): Promise<void> {
-    const { clock, log, random } = this.#options;
+    const { clock, log } = this.#options;
     while (!this.#leaving) {
+      let lost: AppError | undefined;
       try {
         await this.#connect();
       } catch (thrown) {
-        const error = toAppError(thrown, log);
-        if (TERMINAL.has(error.code) || (this.#first && TERMINAL_AT_FIRST.has(error.code))) {
+        lost = toAppError(thrown, log);
+        if (TERMINAL.has(lost.code) || (this.#first && TERMINAL_AT_FIRST.has(lost.code))) {
           this.#jobs.leave();
-          throw error;
+          throw lost;
         }
-        if (!this.#leaving)
-          log.warn('the session ended', { reason: error.reason, why: error.message, attempt: this.#attempt });
       }
       if (this.#leaving) return;
-      await sleep(clock, this.#pause(random), this.#stop.signal);
-    }
-  }
-
-  /** Milliseconds before the next connect. */
-  #pause(random: (() => number) | undefined): number {
-    if (this.#moves) {
+      const wait = this.#reconnect.waitMs(this.#moves ? { kind: 'moved', withinMs: MOVE_MS } : { kind: 'lost' });
       this.#moves = false;
-      return (random ?? Math.random)() * MOVE_MS;
+      if (lost) {
+        const { reason, message: why } = lost;
+        log.warn('the session ended', { reason, why, failures: this.#reconnect.failures });
+      }
+      await sleep(clock, wait, this.#stop.signal);
     }
-    this.#attempt++;
-    const { backoffBaseMs, backoffCapMs } = this.#limits;
-    return fullJitter(this.#attempt, backoffBaseMs, backoffCapMs, random);
   }
 
   async #connect(): Promise<void> {
     const { clock, log, connect } = this.#options;
-    let welcomedAt: number | undefined;
     const session = new Session({
       connection: connect(),
       hello: () => this.#hello(),
@@ -160,7 +157,7 @@ export class WorkLoop {
         log.info('connected', { session: welcome.worker, held: this.#jobs.size });
         this.#welcomed = true;
         this.#first = false;
-        welcomedAt = clock.monotonic();
+        this.#reconnect.welcomed();
         if (this.#drainEnd !== undefined) session.drain(this.#drainEnd - clock.monotonic());
         this.#markReady();
       },
@@ -170,9 +167,6 @@ export class WorkLoop {
     try {
       await session.run();
     } finally {
-      // A session that ends right after its Welcome is no success: the waits go on growing.
-      const lasted = Math.min(LASTED_MS, this.#limits.backoffCapMs);
-      if (welcomedAt !== undefined && clock.monotonic() - welcomedAt >= lasted) this.#attempt = 0;
       this.#welcomed = false;
       this.#session = undefined;
     }
