@@ -4,7 +4,7 @@ import type { SqlJsStatic } from 'sql.js';
 import { AppError } from '../../base/errors.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 import { type OpenIndexOptions, openIndex } from './open-index.ts';
-import type { IndexPort } from './port.ts';
+import type { SqliteIndex } from './sqlite-index.ts';
 
 export interface OnDemandIndexOptions extends Omit<OpenIndexOptions, 'sql'> {
   /** Loads SQLite; asked again when it failed. */
@@ -17,7 +17,7 @@ export interface OnDemandIndexOptions extends Omit<OpenIndexOptions, 'sql'> {
 export class OnDemandIndex implements Fold {
   readonly #options: OnDemandIndexOptions;
   readonly #lagRecords: number;
-  #index: Promise<IndexPort> | undefined;
+  #index: Promise<SqliteIndex> | undefined;
   #missed = 0;
   #closed = false;
 
@@ -32,7 +32,7 @@ export class OnDemandIndex implements Fold {
   }
 
   /** What the index says once it has seen all that is journaled. Rejects with CLOSED, or when SQLite cannot be loaded. */
-  async ask<T>(question: (index: IndexPort) => T): Promise<T> {
+  async ask<T>(question: (index: SqliteIndex) => T): Promise<T> {
     return question(await this.#opened());
   }
 
@@ -49,7 +49,7 @@ export class OnDemandIndex implements Fold {
     await index?.close();
   }
 
-  #opened(): Promise<IndexPort> {
+  #opened(): Promise<SqliteIndex> {
     if (this.#closed) return Promise.reject(new AppError('CLOSED', { what: 'the index' }));
     this.#index ??= this.#load().catch((error: unknown) => {
       this.#index = undefined;
@@ -58,7 +58,7 @@ export class OnDemandIndex implements Fold {
     return this.#index;
   }
 
-  async #load(): Promise<IndexPort> {
+  async #load(): Promise<SqliteIndex> {
     const { load, ...options } = this.#options;
     return openIndex({ ...options, sql: await load() });
   }

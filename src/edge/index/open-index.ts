@@ -8,7 +8,6 @@ import type { FsPort } from '../journal/fs-port.ts';
 import { nodeFs } from '../journal/node-fs.ts';
 import type { Entry } from '../journal/records.ts';
 import { SqlDatabase } from './database.ts';
-import type { IndexPort } from './port.ts';
 import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
 import { readSnapshot, writeSnapshot } from './snapshot-file.ts';
 import { SqliteIndex } from './sqlite-index.ts';
@@ -36,7 +35,7 @@ const PIECE = 32;
 const MOST_BYTES = 8 << 20;
 
 /** The index, up to date with the journal and following it from now on. */
-export async function openIndex(options: OpenIndexOptions): Promise<IndexPort> {
+export async function openIndex(options: OpenIndexOptions): Promise<SqliteIndex> {
   const { journal, clock, log, path } = options;
   const fs = options.fs ?? nodeFs;
   const maxBytes = Math.min(options.maxBytes ?? 4 << 20, MOST_BYTES);

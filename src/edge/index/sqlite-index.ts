@@ -1,4 +1,6 @@
-// The index on sql.js: answers questions from its tables, sheds the oldest rows when it is too large, writes its snapshot.
+// The index over the journal, on sql.js: answers questions from its tables, sheds the oldest rows when it is too large, writes its
+// snapshot. The journal is the truth: an index may miss what is old, and is never asked whether something happened (CallBook and AskBook
+// know that).
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
@@ -6,10 +8,9 @@ import { EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { LedgerLine, LedgerPage } from '../journal/ledger-lines.ts';
-import type { Entry } from '../journal/records.ts';
+import type { Entry, Fold } from '../journal/records.ts';
 import { applyEntry } from './apply-entry.ts';
 import type { Row, SqlDatabase } from './database.ts';
-import type { CallRow, GrantRow, IndexPort, RunRow } from './port.ts';
 import { SHED } from './schema.ts';
 
 export interface SqliteIndexParts {
@@ -30,7 +31,17 @@ export interface SqliteIndexParts {
 /** How many records between two looks at the size. */
 const LOOK_EVERY = 256;
 
-export class SqliteIndex implements IndexPort {
+/** A run of an ask, also when it ended. */
+export interface IndexedRun {
+  readonly run: string;
+  readonly conversation: string;
+  /** Record of its ask. */
+  readonly sequence: number;
+  /** Record with the whole outcome; null when there is none. */
+  readonly endedIn: number | null;
+}
+
+export class SqliteIndex implements Fold {
   readonly #db: SqlDatabase;
   readonly #parts: SqliteIndexParts;
   #sequence: number;
@@ -51,10 +62,12 @@ export class SqliteIndex implements IndexPort {
     this.#parts = parts;
   }
 
+  /** The last record it has seen. */
   get sequence(): number {
     return this.#sequence;
   }
 
+  /** Lines of this record and of all later ones are in the index; of earlier ones some may have gone. */
   get ledgerFrom(): number {
     return this.#ledgerFrom;
   }
@@ -77,30 +90,17 @@ export class SqliteIndex implements IndexPort {
     this.#changed(fresh.length);
   }
 
-  run(run: string): RunRow | undefined {
-    return this.#runs(this.#db.all(`SELECT * FROM runs WHERE run = ?`, [run]))[0];
+  run(run: string): IndexedRun | undefined {
+    return this.#db.all(`${RUNS} WHERE run = ?`, [run]).map(indexedRun)[0];
   }
 
-  runOfRequest(requestId: string): RunRow | undefined {
+  /** The run of an owner's request. */
+  runOfRequest(requestId: string): IndexedRun | undefined {
     if (!requestId) return undefined;
-    return this.#runs(this.#db.all(`SELECT * FROM runs WHERE requestId = ? ORDER BY sequence LIMIT 1`, [requestId]))[0];
+    return this.#db.all(`${RUNS} WHERE requestId = ? ORDER BY sequence LIMIT 1`, [requestId]).map(indexedRun)[0];
   }
 
-  runs({ limit, before, conversation }: { limit: number; before?: number; conversation?: string }): RunRow[] {
-    const sql = `SELECT * FROM runs WHERE sequence < ? ${conversation === undefined ? '' : 'AND conversation = ?'} ORDER BY sequence DESC LIMIT ?`;
-    const place = before ?? Number.MAX_SAFE_INTEGER;
-    return this.#runs(this.#db.all(sql, conversation === undefined ? [place, limit] : [place, conversation, limit]));
-  }
-
-  call(key: string): CallRow | undefined {
-    return this.#db.all(`${CALLS} WHERE key = ?`, [key]).map(callRow)[0];
-  }
-
-  calls({ limit, run }: { limit: number; run?: string }): CallRow[] {
-    const sql = `${CALLS} ${run === undefined ? '' : `WHERE run = ${TEXT_ID}`} ORDER BY id DESC LIMIT ?`;
-    return this.#db.all(sql, run === undefined ? [limit] : [run, limit]).map(callRow);
-  }
-
+  /** Lines from `ledgerFrom` on. */
   ledger(page: LedgerPage): LedgerLine[] {
     const { sequence, line } = page.before ?? { sequence: Number.MAX_SAFE_INTEGER, line: 0 };
     const sql = `${LEDGER} WHERE (sequence, line) < (?, ?) ${page.run === undefined ? '' : `AND run = ${TEXT_ID}`}
@@ -109,14 +109,7 @@ export class SqliteIndex implements IndexPort {
     return this.#db.all(sql, params).map(ledgerRow);
   }
 
-  grants({ limit, live }: { limit: number; live?: number }): GrantRow[] {
-    const sql = `SELECT *, (SELECT coalesce(sum(bytes), 0) FROM ledger
-        WHERE grantId = (SELECT id FROM texts WHERE text = grants.id)) AS usedBytes
-      FROM grants ${live === undefined ? '' : 'WHERE endedAt IS NULL AND (expiresAt IS NULL OR expiresAt >= ?)'}
-      ORDER BY sequence DESC LIMIT ?`;
-    return this.#db.all(sql, live === undefined ? [limit] : [live, limit]).map(grantRow);
-  }
-
+  /** Writes `state.db` now, if something changed. Failures are logged: the file is only a shortcut. */
   async snapshot(): Promise<void> {
     await this.#saving;
     if (this.#closed || this.#dirty === 0) return;
@@ -147,6 +140,7 @@ export class SqliteIndex implements IndexPort {
     await this.#saving;
   }
 
+  /** Writes the snapshot and frees the memory. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#stopTimer?.();
@@ -207,36 +201,21 @@ export class SqliteIndex implements IndexPort {
       },
     );
   }
-
-  #runs(rows: Row[]): RunRow[] {
-    return rows as unknown as RunRow[];
-  }
 }
 
 const text = (column: string) => `(SELECT text FROM texts WHERE id = ${column}) AS ${column}Text`;
 const TEXT_ID = '(SELECT id FROM texts WHERE text = ?)';
-const CALLS = `SELECT *, ${text('run')}, ${text('method')}, ${text('boot')} FROM calls`;
+const RUNS = 'SELECT run, conversation, sequence, endedIn FROM runs';
 const LEDGER = `SELECT *, ${text('run')}, ${text('path')}, ${text('field')}, ${text('grantId')}, ${text('recipients')} FROM ledger`;
 
 const numberOrNull = (value: unknown) => (value === null || value === undefined ? null : Number(value));
 
-function callRow(row: Row): CallRow {
-  return {
-    key: String(row.key),
-    job: String(row.job || row.key),
-    run: String(row.runText),
-    method: String(row.methodText),
-    state: String(row.state) as CallRow['state'],
-    bootId: String(row.bootText ?? ''),
-    params: Buffer.from(row.params as Uint8Array).toString('hex'),
-    outcomeIn: numberOrNull(row.outcomeIn),
-    blob: String(row.blob),
-    settled: row.settled === 1,
-    startedAt: numberOrNull(row.startedAt),
-    endedAt: numberOrNull(row.endedAt),
-    expiresAt: numberOrNull(row.expiresAt),
-  };
-}
+const indexedRun = (row: Row): IndexedRun => ({
+  run: String(row.run),
+  conversation: String(row.conversation),
+  sequence: Number(row.sequence),
+  endedIn: numberOrNull(row.endedIn),
+});
 
 function ledgerRow(row: Row): LedgerLine {
   const run = String(row.runText);
@@ -253,20 +232,4 @@ function ledgerRow(row: Row): LedgerLine {
     recipients: JSON.parse(String(row.recipientsText)) as string[],
   });
   return { sequence: Number(row.sequence), line: Number(row.line), egress };
-}
-
-function grantRow(row: Row): GrantRow {
-  const texts = (value: unknown) => JSON.parse(String(value)) as string[];
-  return {
-    id: String(row.id),
-    run: String(row.run),
-    paths: texts(row.paths),
-    recipients: texts(row.recipients),
-    capBytes: Number(row.capBytes),
-    usedBytes: Number(row.usedBytes),
-    mintedAt: Number(row.mintedAt),
-    expiresAt: numberOrNull(row.expiresAt),
-    endedAt: numberOrNull(row.endedAt),
-    why: String(row.why),
-  };
 }

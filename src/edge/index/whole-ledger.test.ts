@@ -8,8 +8,8 @@ import { silentLogger } from '../../base/logger.ts';
 import { type EdgeJournal, openEdgeJournal } from '../journal/edge-journal.ts';
 import type { LedgerLine, LedgerPlace } from '../journal/ledger-lines.ts';
 import { openIndex } from './open-index.ts';
-import type { IndexPort } from './port.ts';
 import { loadSqlJs } from './sql-js.ts';
+import type { SqliteIndex } from './sqlite-index.ts';
 import { type WholeLedger, wholeLedger } from './whole-ledger.ts';
 
 const clock = new ManualClock();
@@ -17,9 +17,9 @@ const sql = await loadSqlJs(readFileSync(createRequire(import.meta.url).resolve(
 
 const journalOn = (fs: MemoryFs): Promise<EdgeJournal> =>
   openEdgeJournal('/j', { clock, log: silentLogger, onFatal: () => {}, fs, segmentBytes: 8000, stepBytes: 1024 });
-const indexOn = (fs: MemoryFs, journal: EdgeJournal): Promise<IndexPort> =>
+const indexOn = (fs: MemoryFs, journal: EdgeJournal): Promise<SqliteIndex> =>
   openIndex({ sql, path: '/home/state.db', journal, clock, log: silentLogger, fs, maxBytes: 192 << 10 });
-const whole = (index: IndexPort, journal: EdgeJournal) =>
+const whole = (index: SqliteIndex, journal: EdgeJournal) =>
   wholeLedger({ ask: async (question) => question(index) }, journal);
 
 async function all(of: WholeLedger, limit: number, run?: string): Promise<LedgerLine[]> {
