@@ -1,18 +1,18 @@
-// Judges the tool calls of a model: number, names, size, JSON and schema, collections and taints. A refused one becomes an error message for the
-// model and never a job.
+// Judges the tool calls of a model: number, names, size, JSON, the rules of the contract, collections and taints. A refused one becomes
+// an error message for the model and never a job.
 import { create, fromJsonString, type Message, toBinary } from '@bufbuild/protobuf';
 import { type ToolCall, ToolCallSchema } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import type { OfferedTool } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { fixedLimit } from '../../../base/fixed-limit.ts';
-import { check } from '../../../contract/check.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../../contract/registry.ts';
+import { validate } from '../../../contract/validate.ts';
 import { MAX_ARGUMENT_BYTES, MAX_CALLS_READ } from '../run/limits.ts';
-import { isPlanned, type RunState } from '../run/state.ts';
+import { isPlanned, type JobState, type RunState } from '../run/state.ts';
 import { bindSearch } from './retrieval.ts';
-import { chatOf } from './steps.ts';
+import { chatJob, chatOf } from './steps.ts';
 import { mustBeClean } from './taint-verdict.ts';
 import { offeredTools } from './tool-offer.ts';
 
@@ -26,10 +26,33 @@ export interface JudgedCall {
     | { readonly ok: false; readonly failure: Failure };
 }
 
-/** The tool calls of a step, in the model's order. Empty when the model asked for none or was offered none. */
-export function judgeToolCalls(run: RunState, step: number, methods: MethodRegistry): JudgedCall[] {
-  const calls = chatOf(run, step)?.toolCalls ?? [];
-  const tools = calls.length > 0 ? offeredTools(run, step) : [];
+/** What was judged of a model's answer, and by what besides the run's state before it, which is settled then. */
+interface Judged {
+  readonly tools: readonly OfferedTool[];
+  readonly methods: MethodRegistry;
+  readonly calls: readonly JudgedCall[];
+}
+
+/** By the finished model turn as it stands in the state of its run: a state that was dropped leaves nothing here. */
+const known = new WeakMap<JobState, Judged>();
+
+/**
+ * The tool calls of a step, in the model's order. Empty when the model asked for none or was offered none. A verdict stays the
+ * same when it is made again, so the requests of later turns take the one that was made.
+ */
+export function judgeToolCalls(run: RunState, step: number, methods: MethodRegistry): readonly JudgedCall[] {
+  const turn = chatJob(run, step);
+  const asked = chatOf(run, step)?.toolCalls ?? [];
+  if (!turn || asked.length === 0) return [];
+  const before = known.get(turn);
+  if (before && before.tools === run.tools && before.methods === methods) return before.calls;
+  const calls = judgeAll(run, step, asked, methods);
+  known.set(turn, { tools: run.tools, methods, calls });
+  return calls;
+}
+
+function judgeAll(run: RunState, step: number, calls: readonly ToolCall[], methods: MethodRegistry): JudgedCall[] {
+  const tools = offeredTools(run, step);
   if (tools.length === 0) return [];
   let before = 0;
   for (const job of run.jobs.values()) {
@@ -83,7 +106,7 @@ function read(call: ToolCall, method: CapabilityMethod): Message {
   const { input } = method.desc;
   try {
     const request = fromJsonString(input, call.argumentsJson || '{}');
-    check(input, request);
+    validate(input, request);
     return request;
   } catch (error) {
     if (error instanceof AppError) throw error;
