@@ -224,6 +224,7 @@ export function storeReadersSuite(
       const ended = runRow(tenant, 'r', {
         state: 'answered',
         answer: 'so',
+        model: { provider: 'rules', name: 'rules-1' },
         endedAt: 1_790_000_000_123,
         sources,
         conversation: 'c',

@@ -72,6 +72,7 @@ export const runRow = (tenant: string, id: string, more: Partial<RunRow> = {}): 
   withheld: [],
   egress: [],
   leftOut: [],
+  model: null,
   ...more,
 });
 

@@ -122,18 +122,19 @@ conversations as (
     waiting = excluded.waiting, turns = excluded.turns, device = excluded.device),
 runs as (
   insert into run (tenant, id, conversation, device, principal, kind, state, question, answer, reason, created_at,
-    ended_at, usage, sources, withheld, egress, left_out)
+    ended_at, usage, sources, withheld, egress, left_out, model)
   select r.tenant, r.id, r.conversation, r.device, r.principal, r.kind, r.state, r.question, r.answer, r.reason,
-    r.created_at, r.ended_at, r.usage, r.sources, r.withheld, r.egress, r.left_out
+    r.created_at, r.ended_at, r.usage, r.sources, r.withheld, r.egress, r.left_out, r.model
   from json_to_recordset($9::json) as r(u int, tenant text, id text, conversation text, device text, principal text,
     kind text, state text, question text, answer text, reason text, created_at timestamptz, ended_at timestamptz,
-    usage jsonb, sources jsonb, withheld jsonb, egress jsonb, left_out jsonb)
+    usage jsonb, sources jsonb, withheld jsonb, egress jsonb, left_out jsonb,
+    model jsonb)
   join passed using (u)
   order by r.tenant, r.id
   on conflict (tenant, id) do update set conversation = excluded.conversation, device = excluded.device,
     state = excluded.state, question = excluded.question, answer = excluded.answer, reason = excluded.reason,
     ended_at = excluded.ended_at, usage = excluded.usage, sources = excluded.sources, withheld = excluded.withheld,
-    egress = excluded.egress, left_out = excluded.left_out),
+    egress = excluded.egress, left_out = excluded.left_out, model = excluded.model),
 jobs as (
   insert into job (tenant, run, id, method, target, state, attempts, epoch, created_at, started_at, ended_at, error)
   select j.tenant, j.run, j.id, j.method, j.target, j.state, j.attempts, j.epoch, j.created_at, j.started_at,

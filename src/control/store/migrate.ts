@@ -16,6 +16,7 @@ import { sessionStarts } from './migrations/0006-session-starts.ts';
 import { setAside } from './migrations/0007-set-aside.ts';
 import { leftOut } from './migrations/0008-left-out.ts';
 import { historyBeat } from './migrations/0009-history-beat.ts';
+import { runModel } from './migrations/0011-run-model.ts';
 import type { Schema } from './schema.ts';
 import { storeError } from './sql-failure.ts';
 
@@ -34,6 +35,7 @@ const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0007-set-aside': setAside,
   '0008-left-out': leftOut,
   '0009-history-beat': historyBeat,
+  '0011-run-model': runModel,
 };
 
 /** Of the lock under which expansions are made; any number that nobody else takes. */

@@ -72,6 +72,7 @@ export interface Schema {
     withheld: Json<object>;
     left_out: Json<object>;
     egress: Json<object>;
+    model: Json<object> | null;
   };
   job: {
     tenant: string;

@@ -94,6 +94,8 @@ export interface RunRow {
   readonly withheld: unknown;
   readonly egress: unknown;
   readonly leftOut: unknown;
+  /** Null until a model has answered. */
+  readonly model: unknown;
 }
 
 /** Projection of a job, whole. Times are milliseconds since 1970. */

@@ -1,6 +1,7 @@
 // Stored rows as the public API shows them. Pure.
 import { create, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { ModelInfoSchema } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import { type Run, RunSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
 import {
   type Egress,
@@ -72,6 +73,7 @@ function outcomeOf(row: RunRow, jobs: Job[]): Outcome {
       outputTokens: BigInt(row.usage.outputTokens),
       costMicros: BigInt(row.usage.costMicros),
     },
+    ...(row.model ? { model: fromJson(ModelInfoSchema, row.model as JsonValue, { ignoreUnknownFields: true }) } : {}),
     ...(row.reason === null ? {} : { failure: failureOf(row.reason) }),
   });
 }

@@ -1,5 +1,6 @@
 // The rows that lists and pages read, made from a run's state. Whole rows, never parts.
 import { toJson } from '@bufbuild/protobuf';
+import { ModelInfoSchema } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import {
   type Egress,
   EgressSchema,
@@ -14,7 +15,7 @@ import { MAX_ENTRIES } from '../run/limits.ts';
 import type { JobState, RunState } from '../run/state.ts';
 import { withheldOf } from './outcome.ts';
 
-/** `sources`, `withheld`, `leftOut` and `egress` hold protobuf JSON of Source, Withheld, LeftOutCollection and Egress of bowline.run.v1. */
+/** `sources`, `withheld`, `leftOut`, `egress` and `model` hold protobuf JSON of what stands in an Outcome of bowline.run.v1. */
 export function runRow(run: RunState): RunRow {
   const { outcome, usage } = run;
   return {
@@ -35,6 +36,7 @@ export function runRow(run: RunState): RunRow {
     withheld: (outcome ? withheldOf(run) : []).map((each) => toJson(WithheldSchema, each)),
     leftOut: (outcome?.leftOut ?? []).map((each) => toJson(LeftOutCollectionSchema, each)),
     egress: outcome ? egressOf(run).map((each) => toJson(EgressSchema, each)) : [],
+    model: outcome?.model ? toJson(ModelInfoSchema, outcome.model) : null,
   };
 }
 
