@@ -151,6 +151,13 @@ module.exports = {
       to: { pathNot: ['^(src|gen)/', '^(node:)?(crypto|buffer)$', 'node_modules/@bufbuild/'] },
     },
     {
+      name: 'small-check-is-the-edges',
+      comment: 'Only the edge, which has no room for more, checks messages by a part of their rules; all others use validate.ts.',
+      severity: 'error',
+      from: { path: '^src/(control|worker|cli|main)/' },
+      to: { path: '^src/contract/check\\.ts$' },
+    },
+    {
       name: 'known-parts-only',
       comment: 'A new part or room needs a row in this file first.',
       severity: 'error',

@@ -2,9 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AppError } from '../base/errors.ts';
-
-/** The largest question in bytes that the contract takes. */
-const MAX_BYTES = 65_536;
+import { isAskTooLong, maxAskBytes } from '../contract/ask-text.ts';
 
 /** The text of the words of the command line. Throws USAGE with what to quote. */
 export function questionOf(words: readonly string[], cwd: string): string {
@@ -22,8 +20,8 @@ export function questionOf(words: readonly string[], cwd: string): string {
   const text = words[0]?.trim() ?? '';
   if (text === '')
     throw new AppError('USAGE', { what: "there is no question; ask one in quotes, like: bowline ask 'What is here?'" });
-  if (Buffer.byteLength(text) <= MAX_BYTES) return text;
+  if (!isAskTooLong(text)) return text;
   throw new AppError('USAGE', {
-    what: `the question is over ${MAX_BYTES} bytes; put its material into a file and --share that`,
+    what: `the question is over ${maxAskBytes()} bytes; put its material into a file and --share that`,
   });
 }

@@ -63,6 +63,8 @@ test('each forbidden direction, cycle and unknown import is found', () => {
   space.write('src/control/orchestrator/flat.ts', use('./run/state.ts'));
   space.write('src/control/dispatch/signals/peek.ts', use('../workers/relay.ts'));
   space.write('src/control/dispatch/attic/peek.ts', use('../signals/signals.ts'));
+  space.write('src/contract/check.ts', use('../base/errors.ts'));
+  space.write('src/control/routing/small.ts', use('../../contract/check.ts'));
   space.write('src/control/attic/peek.ts', use('../store/unit.ts'));
   space.write('src/worker/flat.ts', use('./kit/one.ts'));
   space.write('src/worker/handlers/flat.ts', use('../kit/one.ts'));
@@ -98,6 +100,7 @@ test('each forbidden direction, cycle and unknown import is found', () => {
     'known-parts-only: src/control/orchestrator/flat.ts',
     'dispatch-signals-imports: src/control/dispatch/signals/peek.ts → src/control/dispatch/workers/relay.ts',
     'known-parts-only: src/control/dispatch/attic/peek.ts',
+    'small-check-is-the-edges: src/control/routing/small.ts → src/contract/check.ts',
     'known-parts-only: src/control/attic/peek.ts',
     'known-parts-only: src/worker/flat.ts',
     'known-parts-only: src/worker/handlers/flat.ts',

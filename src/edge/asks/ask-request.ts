@@ -7,19 +7,19 @@ import { type AskRecord, AskRecordSchema, type GrantMinted } from '../../../gen/
 import { type AskRequest, type LeftOut, type Shared, SharedSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
+import { isAskTooLong, maxAskBytes } from '../../contract/ask-text.ts';
 import { UNKNOWN_RECIPIENT } from '../../contract/unknown-recipient.ts';
 import { askEgress } from '../egress/ledger.ts';
 import { shareGrantOf } from '../grants/grants.ts';
 import { modelRecipients, namedRecipients, type Recipients } from '../grants/recipients.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const MAX_TEXT_BYTES = 65_536;
 
 /** Throws INVALID_ARGUMENT for what the control plane would refuse for ever. */
 export function checkAsk(request: AskRequest): void {
   if (request.text.trim() === '') throw new AppError('INVALID_ARGUMENT', { what: 'the ask has no text' });
-  if (Buffer.byteLength(request.text) > MAX_TEXT_BYTES) {
-    throw fixedLimit('the text of an ask', `${MAX_TEXT_BYTES} bytes`, 'share a file instead');
+  if (isAskTooLong(request.text)) {
+    throw fixedLimit('the text of an ask', `${maxAskBytes()} bytes`, 'share a file instead');
   }
   if (request.conversation !== '' && !UUID.test(request.conversation)) {
     throw new AppError('INVALID_ARGUMENT', {

@@ -1,10 +1,11 @@
 // Judging the terms of a search by the words of an ask takes no turn that is too long, whatever both are made of.
 import { expect, test } from 'vitest';
 import { withTurnWatch } from '../../../test/support/turn-watch.ts';
+import { maxAskBytes } from '../../contract/ask-text.ts';
 import type { Entry } from '../journal/records.ts';
 import { OwnRuns } from './own-runs.ts';
 
-const full = (one: string) => one.repeat(65_536 / one.length);
+const full = (one: string) => one.repeat(maxAskBytes() / one.length);
 const asked = (text: string): OwnRuns => {
   const runs = new OwnRuns();
   runs.apply({ record: { case: 'ask', value: { grants: [], event: { run: 'r', text } } } } as unknown as Entry);

@@ -1,9 +1,9 @@
 // The bounds of what may be asked or called at all. Pure.
 import { AppError } from '../../../base/errors.ts';
+import { isAskTooLong, maxAskBytes } from '../../../contract/ask-text.ts';
 import type { Ask, Call } from './asks.ts';
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
-const MAX_TEXT_BYTES = 65_536;
 const MAX_PARAM_BYTES = 8 << 20;
 
 /** Why an ask can never be accepted; undefined when it can. */
@@ -14,7 +14,7 @@ export function badAsk(
   if (!ID.test(ask.conversation)) return bad('the conversation id must be 1 to 64 letters, digits, dots or dashes');
   if (ask.run === ask.conversation) return bad('the run and its conversation have the same id');
   if (ask.text.trim() === '') return bad('the question is empty');
-  if (Buffer.byteLength(ask.text) > MAX_TEXT_BYTES) return bad(`the question is longer than ${MAX_TEXT_BYTES} bytes`);
+  if (isAskTooLong(ask.text)) return bad(`the question is longer than ${maxAskBytes()} bytes`);
   if (ask.shares.length > 16) return bad('more than 16 shares');
   if ((ask.collections ?? []).length > 16) return bad('more than 16 collections');
   return undefined;

@@ -3,12 +3,13 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { SearchResponseSchema } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { withTurnWatch } from '../../../../test/support/turn-watch.ts';
+import { maxAskBytes } from '../../../contract/ask-text.ts';
 import type { RunState } from '../run/state.ts';
 import { isNamed } from './named-address.ts';
 import { standsWhole } from './own-words.ts';
 import { sourcesOf } from './sources.ts';
 
-const ASK = 65_536;
+const ASK = maxAskBytes();
 const full = (one: string, letters = ASK) => one.repeat(Math.ceil(letters / one.length)).slice(0, letters);
 const TEXTS = [
   'a',
