@@ -9,7 +9,7 @@ import { fixedLimit } from './fixed-limit.ts';
 
 test('a limit names the setting that raises it; a fixed one says so, and what to do instead', () => {
   const over = new AppError('LIMIT_EXCEEDED', { what: 'it', limit: 3, setting: 'limits.file_bytes' });
-  expect(over.message).toBe('it is over the limit of 3; raise limits.file_bytes if this is right');
+  expect(over.message).toBe('it is over the limit of 3; raise limits.file_bytes if you need more');
   const fixed = fixedLimit('it', 3, 'send less');
   expect(fixed).toMatchObject({
     reason: 'LIMIT_EXCEEDED',

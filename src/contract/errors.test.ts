@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { FailureSchema } from '../../gen/bowline/common/v1/common_pb.ts';
@@ -26,16 +28,27 @@ test('a reason of a newer peer keeps its words, and its exit code follows its co
 
 test('braces that are part of a text stay in it, also where its values were left out', () => {
   const told = new AppError('COMMAND_NOT_ALLOWED').message;
-  expect(told).toMatch(/For \{word\} only .* for \{path\} paths/);
+  expect(told).toMatch(/\{word\} takes only .* \{path\} only paths/);
   expect(fromFailure(create(FailureSchema, { reason: 'COMMAND_NOT_ALLOWED' })).message).toBe(told);
 });
 
 test('what is not allowed names the list that would allow it, for reads and for writes', () => {
   const { message } = fromFailure(create(FailureSchema, { reason: 'PATH_NOT_ALLOWED' }));
-  expect(message).toMatch(/to be read, .*allow\.read .* to be written, .*allow\.write/);
+  expect(message).toMatch(/To read it, .*allow\.read .* To write it, .*allow\.write/);
 });
 
-test('a text whose values were left out is still a sentence', () => {
-  const told = fromFailure(create(FailureSchema, { reason: 'DISK_FULL', code: 8, retryable: true }));
-  expect(told.message).toMatch(/^the disk has no room for …; free some space/);
+/** Where an edge throws what may end a call; of that, only the reason leaves the device. */
+const ROOMS = ['runner', 'tools', 'files', 'allowlist', 'grants', 'egress'].map((room) => join('src/edge', room));
+
+test('a text whose values stayed on the device is still a sentence', () => {
+  const thrown = ROOMS.flatMap((room) =>
+    readdirSync(room, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+      .flatMap((file) => [...readFileSync(join(room, file), 'utf8').matchAll(/AppError\('([A-Z_]+)'/g)]),
+  ).map(([, reason]) => reason!);
+  expect(thrown.length).toBeGreaterThan(30);
+  for (const reason of new Set([...thrown, 'INTERNAL', 'LIMIT_EXCEEDED', 'DISK_FULL', 'JOURNAL_FULL', 'LEDGER_FULL'])) {
+    const { message } = fromFailure(create(FailureSchema, { reason }));
+    expect(message.replace(/\{(word|path)\}/g, ''), reason).not.toMatch(/[…{}]/);
+  }
 });

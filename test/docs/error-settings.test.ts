@@ -22,7 +22,6 @@ const namesIn = (text: string): string[] =>
 const OTHERS: Readonly<Record<string, RegExp>> = {
   CONTEXT_TOO_LONG: /larger model/,
   ANSWER_CUT: /ask it to go on/,
-  PROVIDER_RATE_LIMITED: /provider/,
 };
 
 test.each(

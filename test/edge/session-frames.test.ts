@@ -51,7 +51,7 @@ test('superseded is terminal and says so', async () => {
   const { run } = await edge.ask('q');
   const watch = follow(edge, run);
   await until(() => watch.events.length > 0, 'waiting');
-  const remedy = /stop the other one.*`bowline devices adopt box`/;
+  const remedy = /Stop the other edge.*`bowline devices adopt box`/;
   expect(edge.session.status.problem?.message).toMatch(remedy);
   expect(watch.events[0]?.event).toMatchObject({
     case: 'waiting',

@@ -6,7 +6,7 @@ export const CONTROL_ERRORS = {
   // identity
   UNAUTHENTICATED: row(
     'unauthenticated',
-    'no valid credential; pass "authorization: Bearer <key>" (the owner key is in {hint})',
+    'the call has no valid credential; pass "authorization: Bearer <key>" (the owner key is in {hint})',
     {
       exit: EXIT.refused,
     },
@@ -24,11 +24,11 @@ export const CONTROL_ERRORS = {
   ),
   JOIN_TOKEN_INVALID: row(
     'not_found',
-    'this join token is unknown, expired or used; make a new one on the control plane',
+    'this join token is unknown, expired or used; make a new one with `bowline devices join-token`',
   ),
   WORKER_CLAIM_REFUSED: row(
     'permission_denied',
-    'the token of this worker does not allow {what}; make a worker token that does',
+    'the key of this worker does not allow {what}; create a key that does with `bowline workers create-key`',
   ),
   SECRET_FILE_UNSAFE: row('failed_precondition', 'the key file {file} {problem}'),
   OWNER_KEY_REVOKED: row(
@@ -38,12 +38,12 @@ export const CONTROL_ERRORS = {
   // identity: a restored database
   DATABASE_RESTORED: row(
     'failed_precondition',
-    'the database is older than what the device {device} knows (its last session was {known}, the database gave {given}): it was restored from a backup. No work is taken or given out until its owner runs `bowline control recover`',
+    'the database is older than what the device {device} knows (its last session was {known}, and the database gave {given}), so it was restored from a backup. No work is started until its owner runs `bowline control recover`',
     { exit: EXIT.failed },
   ),
   DATABASE_WENT_BACK: row(
     'failed_precondition',
-    'the database lost what the replica {replica} had written (its number {known}, the database has {given}): a backup or a standby that lagged took its place. No work is taken or given out until its owner runs `bowline control recover`',
+    'the database has lost what the replica {replica} wrote (the replica wrote number {known}, and the database has {given}). A backup or a standby that lagged took its place. No work is started until its owner runs `bowline control recover`',
     { exit: EXIT.failed },
   ),
   // queue
@@ -55,12 +55,12 @@ export const CONTROL_ERRORS = {
   ),
   REDIS_INSECURE: row(
     'failed_precondition',
-    'refusing Redis at {where} without {missing}: it is beyond this machine. Use rediss://user:password@host, or set BOWLINE_REDIS_INSECURE=1 when the network itself is private',
+    'refusing Redis at {where} without {missing}, because it is not on this machine. Use rediss://user:password@host, or set BOWLINE_REDIS_INSECURE=1 if the network itself is private',
   ),
   // orchestrator
   EVENT_UNKNOWN: row(
     'unimplemented',
-    'the history of {stream} holds an event of a newer version; a newer replica must go on with it',
+    'the history of {stream} holds an event of a newer version, so a newer replica must continue it',
     {
       retryable: true,
     },
@@ -70,17 +70,17 @@ export const CONTROL_ERRORS = {
   }),
   VERSIONS_MIXED: row(
     'unavailable',
-    'a replica of an older version is still at work, which could not read what this would write; it is done when that one has ended',
+    'a replica of an older version is still running and could not read what this would write; try again when that replica has ended',
     { retryable: true },
   ),
   RUN_SET_ASIDE: row(
     'failed_precondition',
-    'the history of the run {run} cannot be read by this version ({problem}), so it was set aside and nothing waits for it; start a newer version, try it again with `bowline runs retry {run}`, or end it with `bowline runs end {run}`',
+    'this version cannot read the history of the run {run} ({problem}), so the run was set aside and nothing waits for it. Start a newer version, try the run again with `bowline runs retry {run}`, or end it with `bowline runs end {run}`',
     { exit: EXIT.failed },
   ),
   CONVERSATION_UNREADABLE: row(
     'failed_precondition',
-    'the history of the conversation {conversation} cannot be read by this version ({problem}); ask in a new conversation, or start a newer version',
+    'this version cannot read the history of the conversation {conversation} ({problem}); ask in a new conversation, or start a newer version',
     { exit: EXIT.failed },
   ),
   RUN_NOT_SET_ASIDE: row(
@@ -93,26 +93,27 @@ export const CONTROL_ERRORS = {
   RUN_EXISTS: row('already_exists', 'another run with the id {run} exists already; ask again with a new id'),
   RUN_BUSY: row(
     'resource_exhausted',
-    'too many commands wait for this run, of which the number is fixed; try again shortly',
+    'the number of commands that may wait for this run is fixed, and it is reached; try again shortly',
     {
       retryable: true,
       exit: EXIT.failed,
     },
   ),
-  RUN_CONTENDED: row('aborted', 'other replicas changed this run again and again; try again'),
+  RUN_CONTENDED: row('aborted', 'other replicas kept changing this run; try again'),
   ATTEMPTS_LOST: row('unavailable', '{target} was lost {times} times while it ran this; see its log, then ask again', {
     retryable: false,
   }),
   EDGE_ENDED_AT_CALL: row(
     'aborted',
-    '{target} ended {times} times while it had this call, which it gets no more; look at edge.log there, and ask for less or for something else',
+    '{target} ended {times} times while it ran this call, so the call is not sent again; look at edge.log there, and ask for less or for something else',
     { retryable: false },
   ),
   OUTCOME_UNKNOWN: row(
     'unknown',
-    'whether this happened cannot be told ({why}); look at the device before it is repeated',
+    'nobody can tell whether this happened ({why}); look at the device before you repeat it',
+    { bare: 'nobody can tell whether this happened; look at the device before you repeat it' },
   ),
-  MODEL_OUTPUT_INVALID: row('internal', 'the model sent something that is no answer: {problem}', { retryable: true }),
+  MODEL_OUTPUT_INVALID: row('internal', 'the answer of the model cannot be used: {problem}', { retryable: true }),
   ANSWER_EMPTY: row('internal', 'the model ended without saying anything; ask again or choose another model'),
   ANSWER_CUT: row(
     'resource_exhausted',
@@ -121,37 +122,40 @@ export const CONTROL_ERRORS = {
       exit: EXIT.answered,
     },
   ),
-  ANSWER_FILTERED: row('permission_denied', 'the provider of the model filtered the answer'),
+  ANSWER_FILTERED: row(
+    'permission_denied',
+    'the provider of the model filtered the answer; ask in other words, or choose another model',
+  ),
   TOOL_NOT_OFFERED: row('not_found', 'there is no tool {tool} here; these can be used: {known}'),
   TAINT_PRIVATE: row(
     'permission_denied',
-    'private content was read in this run ({origin}), and its field {field} could carry it away: it does not stand in the question. {tool} needs the owner’s approval for that, which this version cannot ask for; the owner can ask again and name the address, or the words to search for, in the question',
+    'this run has read private content ({origin}), and the field {field} of {tool} could carry it away, because that text does not stand in the question. Such a call needs the owner’s approval, which this version cannot ask for. The owner can ask again and write the address, or the words to search for, into the question',
   ),
   TAINT_UNTRUSTED: row(
     'permission_denied',
-    'what others wrote was read in this run ({origin}), so {tool} needs the owner’s approval, which this version cannot ask for; the owner can do it, or ask for it alone in a new conversation',
+    'this run has read what others wrote ({origin}), so {tool} needs the owner’s approval, which this version cannot ask for. The owner can do it, or ask for it alone in a new conversation',
   ),
   COLLECTION_NOT_GRANTED: row(
     'permission_denied',
-    'this run may not look into the collection {collection}; those it may look into: {known}',
+    'this run may not search the collection {collection}; it may search these: {known}',
   ),
   COLLECTION_OTHER_RECIPIENTS: row(
     'permission_denied',
-    'the collection {collection} was granted to other recipients than the rest of this question; ask with it alone: --in {collection}, without --share',
+    'the collection {collection} was granted to other recipients than the rest of this question; ask about it alone: --in {collection}, without --share',
   ),
   RETRIEVAL_NOT_SERVED: row(
     'failed_precondition',
-    'no worker that looks into collections was connected; see `bowline workers ls`, start one, and ask again',
+    'no worker that searches collections was connected; see `bowline workers ls`, start one, and ask again',
   ),
   TOOL_NOT_RUN: row('failed_precondition', 'this tool call was not run'),
   // store
   STORE_UNAVAILABLE: row(
     'unavailable',
-    'the database did not answer ({problem}); whether this was done is not known, so ask again with the same id',
+    'the database did not answer ({problem}), so it is not known whether this was done; ask again with the same id',
   ),
   STORE_BUSY: row(
     'resource_exhausted',
-    'the database is behind: {waiting} commits wait already, which is the fixed limit; try again shortly',
+    'the database is behind: {waiting} commits are waiting, which is the fixed limit; try again shortly',
     {
       retryable: true,
       exit: EXIT.failed,
@@ -159,11 +163,8 @@ export const CONTROL_ERRORS = {
   ),
   STORE_REFUSED: row('internal', 'the database refused this record ({problem})'),
   DATABASE_UNUSABLE: row('failed_precondition', 'the database cannot be used: {problem}'),
-  DATABASE_NEWER: row(
-    'failed_precondition',
-    'a newer version of Bowline has been at work in this database; start that version',
-  ),
+  DATABASE_NEWER: row('failed_precondition', 'a newer version of Bowline has used this database; start that version'),
   PLUGIN_INVALID: row('invalid_argument', 'this cannot be a plugin: {problem}'),
-  PLUGIN_TAKEN: row('already_exists', 'the package {package} is another one here; give yours another name'),
+  PLUGIN_TAKEN: row('already_exists', 'the package {package} belongs to something else here; give yours another name'),
   CHILD_REFUSED: row('permission_denied', 'a job may not call {method} here: {why}', { exit: EXIT.failed }),
 } as const satisfies Record<string, Row>;

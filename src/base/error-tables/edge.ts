@@ -6,19 +6,19 @@ export const EDGE_ERRORS = {
   // edge journal
   JOURNAL_DAMAGED: row(
     'data_loss',
-    'the journal file {file} is damaged at offset {offset}: {problem}; nothing was changed. Put the journal back from a copy, or begin a new one: start once with `bowline edge --new-journal`, which sets this one aside, then `bowline devices adopt` the device',
+    'the journal file {file} is damaged at offset {offset}: {problem}; nothing was changed. Restore the journal from a copy, or begin a new one: start once with `bowline edge --new-journal`, which sets this one aside, and then run `bowline devices adopt` for the device',
     {
       retryable: false,
     },
   ),
   JOURNAL_MISSING: row(
     'data_loss',
-    'the journal {journal} of this device is not in {folder}: {problem}. Its ledger, its open questions, its standing grants, the budgets of the day and which calls were done are in it. Put it back from a copy. If it is lost, start once with `bowline edge --home {home} --new-journal`: what was open is then asked and shared again. Either way the control plane may quarantine the device; `bowline devices adopt` takes it back',
+    'the journal {journal} of this device is not in {folder}: {problem}. It holds the ledger, the open questions, the standing grants, the budgets of the day and which calls were done. Restore it from a copy. If it is lost, start once with `bowline edge --home {home} --new-journal`; what was open is then asked and shared again. Either way the control plane may quarantine the device, and `bowline devices adopt` takes it back',
     { retryable: false },
   ),
   JOURNAL_UNREADABLE: row(
     'failed_precondition',
-    'the journal in {folder} could not be read ({problem}); nothing was changed. See that its files are whole and belong to the user of the edge, and that the disk answers, then start again',
+    'the journal in {folder} could not be read ({problem}); nothing was changed. Check that its files are whole and belong to the user of the edge, and that the disk answers; then start again',
     { exit: EXIT.failed },
   ),
   JOURNAL_NEWER: row(
@@ -31,40 +31,55 @@ export const EDGE_ERRORS = {
   ),
   JOURNAL_FAILED: row(
     'internal',
-    'the journal failed: {problem}; this process ends so that nothing is promised that is not on the disk',
+    'the journal failed: {problem}. This process ends, so that it promises nothing that is not on the disk',
+    { bare: 'the journal of the device failed, so its edge ends; its log says why' },
   ),
-  JOURNAL_WRITE: row('unavailable', 'the journal could not be written: {problem}; nothing was kept'),
+  JOURNAL_WRITE: row('unavailable', 'the journal could not be written: {problem}; nothing was kept', {
+    bare: 'the journal of the device could not be written, so nothing was kept; its log says why',
+  }),
   JOURNAL_FULL: row(
     'resource_exhausted',
-    'the journal of this device ({folder}) holds as much as it may ({limit} bytes) of what must be kept: questions without an answer and results that the control plane has not taken; connect it, or raise limits.journal_bytes in its config.yaml and start it again',
-    { retryable: true, exit: EXIT.failed },
+    'the journal of this device ({folder}) is full: it may hold {limit} bytes of what must be kept, which are questions without an answer and results that the control plane has not taken. Connect the device, or raise limits.journal_bytes in its config.yaml and start it again',
+    {
+      retryable: true,
+      exit: EXIT.failed,
+      bare: 'the journal of the device is full; connect the device, or raise limits.journal_bytes in its config.yaml and start it again',
+    },
   ),
   LEDGER_FULL: row(
     'resource_exhausted',
-    'the archive of the ledger ({folder}) holds as much as it may ({limit} bytes), so nothing more can be pruned from the journal and new work is refused; raise limits.ledger_bytes in config.yaml, or set ledger_full: drop_oldest there, and start the edge again',
-    { retryable: true, exit: EXIT.failed },
+    'the archive of the ledger ({folder}) is full: it may hold {limit} bytes. Nothing more can be pruned from the journal, so new work is refused. To go on, raise limits.ledger_bytes in config.yaml, or set ledger_full: drop_oldest there, and start the edge again',
+    {
+      retryable: true,
+      exit: EXIT.failed,
+      bare: 'the archive of the ledger is full, so the device refuses new work; raise limits.ledger_bytes in its config.yaml, or set ledger_full: drop_oldest there, and start the edge again',
+    },
   ),
   KEYS_FULL: row(
     'resource_exhausted',
-    'the device remembers as many tool calls as it may. Connect it, so that the control plane takes the results, a number that is fixed; or wait until some calls expire, or raise limits.tool_calls in config.yaml',
+    'the device remembers as many tool calls as it may. Connect it, so that the control plane takes their results (how many may wait for that is fixed); wait until some calls expire; or raise limits.tool_calls in config.yaml',
     { retryable: true, exit: EXIT.failed },
   ),
-  JOURNAL_BUSY: row('unavailable', 'more records wait for the disk of the device than may, which is fixed; try again'),
+  JOURNAL_BUSY: row(
+    'unavailable',
+    'the fixed room for records that wait for the disk of the device is used up; try again',
+  ),
   JOURNAL_PRUNED: row('out_of_range', 'record {sequence} is no longer in the journal; the oldest is {first}', {
     exit: EXIT.failed,
   }),
   DISK_FULL: row('resource_exhausted', 'the disk has no room for {what}; free some space and try again', {
     retryable: true,
+    bare: 'the disk of the device is full; free some space and try again',
   }),
   // edge session
   NOT_JOINED: row(
     'failed_precondition',
-    'the home {home} has not joined a control plane; make a join token there and start with `bowline edge --home {home} --join`, with the join line on standard input',
+    'the home {home} has not joined a control plane; make a join line there with `bowline devices join-token`, and give it to `bowline edge --home {home} --join` on standard input',
     { exit: EXIT.usage },
   ),
   ALREADY_JOINED: row(
     'failed_precondition',
-    'the home {home} is the device {name} of {control} already; use another --home to join as another device',
+    'the home {home} has already joined {control} as the device {name}; use another --home to join as another device',
     { exit: EXIT.usage },
   ),
   JOIN_LINE_INVALID: row(
@@ -85,56 +100,62 @@ export const EDGE_ERRORS = {
   CONTROL_UNREACHABLE: row('unavailable', 'the control plane at {control} cannot be reached: {problem}'),
   PROXY_FAILED: row(
     'unavailable',
-    'the proxy {proxy} gives no way to {to}: {problem}; HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of this program say who is reached through it',
+    'the proxy {proxy} does not connect to {to}: {problem}; check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of this program',
   ),
   CONTROL_UNPROVEN: row(
     'unavailable',
-    'what answers at {control} did not prove that it is the control plane that is known here: {problem}; nothing was sent to it. {remedy}',
+    'the server at {control} did not prove that it is the control plane that is known here: {problem}; nothing was sent to it. {remedy}',
   ),
   CONTROL_PIN_MISSING: row(
     'failed_precondition',
-    'no secret goes to {control}, because its key is not known here. {remedy}',
+    'no secret was sent to {control}, because its key is not known here. {remedy}',
   ),
   SESSION_SILENT: row('unavailable', 'the control plane did not answer for {ms} ms'),
   FRAME_MALFORMED: row('invalid_argument', 'a frame was malformed: {problem}'),
-  MESSAGE_REFUSED: row('internal', 'a {what} of this job cannot be sent: {problem}; nothing of it is tried again', {
+  MESSAGE_REFUSED: row('internal', 'a {what} of this job cannot be sent: {problem}; it is not tried again', {
     exit: EXIT.failed,
   }),
   SUPERSEDED: row(
     'aborted',
-    'another edge of this device took over, started from a copy of this home or from the same home. This edge stays offline, and what is asked here waits, until it is started again: stop the other one for good, then start this one. If it is quarantined then, with the owner key: `bowline devices adopt {device}`, and start it once more',
+    'another edge took over this device; it was started from this home or from a copy of it. This edge stays offline, and what is asked here waits. Stop the other edge for good, then start this one again. If the device is quarantined then, run `bowline devices adopt {device}` with the owner key, and start the edge once more',
     { retryable: false },
   ),
   QUARANTINED: row(
     'failed_precondition',
-    'the journal of this device does not fit what the control plane remembers (a clone or a restored backup). Stop the other one if there is one, then, with the owner key: `bowline devices adopt {device}`, and start this edge again; what is asked here waits until then',
+    'the journal of this device does not match what the control plane remembers, because this home is a clone or a restored backup. Stop the other edge if there is one. Then run `bowline devices adopt {device}` with the owner key, and start this edge again; what is asked here waits until then',
   ),
   QUEUE_FULL: row(
     'resource_exhausted',
-    'as many asks wait for an answer as may: {limit}, or fewer where limits.asks in config.yaml or the fixed room for their text say so; wait, or cancel some (`bowline runs ls`)',
+    'the asks that wait for an answer have reached their number ({limit}) or the fixed length of their text; wait, cancel some (`bowline runs ls`), or raise limits.asks in config.yaml up to 256',
     { retryable: true },
   ),
   REQUEST_ID_REUSED: row('already_exists', 'the request id {id} was used for another ask'),
-  SOCKET_UNSAFE: row('failed_precondition', 'nothing is said on the socket {path}: {problem}', { exit: EXIT.refused }),
+  SOCKET_UNSAFE: row('failed_precondition', 'the socket {path} is not used: {problem}', { exit: EXIT.refused }),
   SOCKET_IN_USE: row('failed_precondition', 'the socket {path} cannot be used: {problem}'),
   // edge tools
   PATH_NOT_ALLOWED: row(
     'permission_denied',
-    'this path is not allowed on the device: to be read, its folder must stand behind --allow or under allow.read in config.yaml, to be written, the exact file under allow.write, a name that begins with a dot under allow.hidden; names of secret files and links out of a folder are never allowed',
+    'this path is not allowed on the device. To read it, name its folder with --allow or under allow.read in config.yaml. To write it, name the exact file under allow.write. A name that begins with a dot must stand under allow.hidden. Secret files, and links out of a folder, are never allowed',
   ),
   FILE_NOT_FOUND: row('not_found', 'there is no such file or folder in the allowed folders', { exit: EXIT.failed }),
   NAME_AMBIGUOUS: row(
     'failed_precondition',
-    'several names there look the same and differ only in how their letters are put together ({names}), and none is written exactly as it was asked for: write one as the list of its folder has it, or rename the others',
-    { exit: EXIT.refused },
+    'several names there look the same and differ only in how their letters are put together ({names}), and none of them is exactly the name that was asked for; write the name as the list of its folder shows it, or rename the others',
+    {
+      exit: EXIT.refused,
+      bare: 'several names there look the same and differ only in how their letters are put together, and none of them is exactly the name that was asked for; write the name as the list of its folder shows it, or rename the others',
+    },
   ),
-  FILE_UNREADABLE: row('failed_precondition', 'the system refused access to the file; look at its permissions'),
+  FILE_UNREADABLE: row('failed_precondition', 'the system refused access to the file; check its permissions'),
   SECRET_CONTENT: row(
     'permission_denied',
-    'the file holds what looks like {what}, so it is never shared; take that out of it, or share other files or folders',
+    'the file holds what looks like {what}, so it is never shared; remove that from it, or share other files or folders',
+    {
+      bare: 'the file holds what looks like a secret, so it is never shared; remove that from it, or share other files or folders',
+    },
   ),
   FILE_EXISTS: row('already_exists', 'the file exists already; use mode REPLACE to replace it'),
-  FILE_CHANGED: row('aborted', 'the file changed while it was at work on; try again'),
+  FILE_CHANGED: row('aborted', 'the file changed while it was being read or written; try again'),
   NOT_A_FILE: row('failed_precondition', 'this is not a regular file'),
   NOT_A_FOLDER: row('failed_precondition', 'this is not a folder'),
   NOT_TEXT: row(
@@ -143,14 +164,14 @@ export const EDGE_ERRORS = {
   ),
   FILE_TOO_LARGE: row(
     'failed_precondition',
-    'the file is larger than limits.file_bytes of the device; raise that in its config.yaml, or leave the file out',
+    'the file is larger than limits.file_bytes of the device; raise it in config.yaml, or leave the file out',
     {
       exit: EXIT.refused,
     },
   ),
   RANGE_NEEDS_GRANT: row(
     'permission_denied',
-    'lines or a part of a file can be read only when the file is shared for this run (--share); without that, read it whole',
+    'a part of a file can be read only if the file is shared for this run (--share); otherwise read the whole file',
   ),
   TERM_NOT_IN_ASK: row(
     'permission_denied',
@@ -158,49 +179,57 @@ export const EDGE_ERRORS = {
   ),
   SEARCH_BUDGET: row(
     'resource_exhausted',
-    'this run has searched for as many words as it may in files that are not shared, which is fixed; share the files with --share',
+    'the number of words that a run may search for in files that are not shared is fixed, and it is reached; share the files with --share',
   ),
   COMMAND_NOT_ALLOWED: row(
     'permission_denied',
-    'this command is not allowed on the device; list its exact argv under allow.execute in config.yaml if it should be. For {{word}} only plain words fit (letters, digits and _ . , @ + -, the first a letter, a digit or _), for {{path}} paths without = that begin with none of - @ + ~ %',
+    'this command is not allowed on the device; to allow it, list its exact argv under allow.execute in config.yaml. {{word}} takes only plain words (letters, digits and _ . , @ + -, with a letter, a digit or _ first), and {{path}} only paths without = that do not begin with - @ + ~ or %',
   ),
   COMMAND_NOT_ISOLATED: row(
     'failed_precondition',
-    'the command was not started, because nothing here keeps it apart from the home of Bowline and from other commands: install bubblewrap, or run the edge as root with setpriv and unshare (util-linux), or say `isolation: none` for this entry',
+    'the command was not started, because nothing here keeps it apart from the home of Bowline and from other commands. Install bubblewrap, run the edge as root with setpriv and unshare (util-linux), or set `isolation: none` for this entry',
   ),
   COMMAND_HAS_NETWORK: row(
     'failed_precondition',
-    'the command was not started, because it could not be kept from the network here: install bubblewrap, or say `network: true` for this entry',
+    'the command was not started, because it could not be kept from the network here; install bubblewrap, or set `network: true` for this entry',
   ),
   COMMAND_VIEW_TOO_LARGE: row(
     'failed_precondition',
-    'the command was not started, because its folder holds more files, or more denied files, than can be looked through to hide those: name a smaller folder (`cwd` of the entry), or raise limits.walk_entries in config.yaml; how many denied files can be hidden is fixed',
+    'the command was not started, because its folder holds too many files, or too many denied files that must be hidden. Name a smaller folder (`cwd` of the entry), or raise limits.walk_entries in config.yaml; the number of denied files is fixed',
   ),
   COMMAND_SHOWS_DENIED: row(
     'permission_denied',
-    'the command was not started, because its folder holds denied files that could not be hidden from it: name a file instead, or let commands run in bubblewrap (install it, and leave `isolation` at `auto`)',
+    'the command was not started, because its folder holds denied files that could not be hidden from it; name a file instead, or let commands run in bubblewrap (install it, and leave `isolation` at `auto`)',
   ),
-  COMMAND_FAILED_TO_START: row('failed_precondition', 'the command could not be started'),
+  COMMAND_FAILED_TO_START: row(
+    'failed_precondition',
+    'the command could not be started; check that its program exists and may be run',
+  ),
   COMMAND_TIMED_OUT: row(
     'deadline_exceeded',
-    'the command ran longer than its call or limits.command_seconds in config.yaml allows, and was stopped',
+    'the command was stopped, because it ran longer than its call or limits.command_seconds in config.yaml allows',
   ),
   CONFIRMATION_NEEDED: row(
     'permission_denied',
     'this needs the owner’s approval, which this version cannot ask for; an exact entry with `confirm: never` in config.yaml allows it',
   ),
-  SHARE_NO_MATCH: row('invalid_argument', 'nothing that may be shared matches {pattern}: {why}', { exit: EXIT.usage }),
+  SHARE_NO_MATCH: row('invalid_argument', 'nothing that may be shared matches {pattern}: {why}', {
+    exit: EXIT.usage,
+    bare: 'nothing that may be shared matches one of the patterns',
+  }),
   METHOD_NOT_SERVED: row('unimplemented', 'the device does not serve this method'),
   CALL_FOREIGN: row('permission_denied', 'the tool call was made for another device or session'),
   CLOCK_DOUBTED: row(
     'failed_precondition',
-    'the clock of this machine is {off} {what}; calls are judged by the signed time of the control plane meanwhile; set whichever clock is wrong, or say `bowline clock reset` if this one is right',
+    'the clock of this machine is {off} {what}, so calls are judged by the signed time of the control plane for now. Set the clock that is wrong, or run `bowline clock reset` if this one is right',
   ),
   CALL_EXPIRED: row('deadline_exceeded', 'the tool call came after its expiry time'),
   CALL_WITHOUT_EXPIRY: row('invalid_argument', 'the tool call has no usable expiry time'),
   KEY_REUSED: row('already_exists', 'the idempotency key was used for a call with other parameters'),
-  RESULT_DROPPED: row('data_loss', 'it was done, but its result is no longer kept on the device', { retryable: false }),
-  REFUSED_BEFORE: row('failed_precondition', 'this call was refused before; why is no longer kept on the device'),
+  RESULT_DROPPED: row('data_loss', 'the call was done, but its result is no longer kept on the device', {
+    retryable: false,
+  }),
+  REFUSED_BEFORE: row('failed_precondition', 'this call was refused before; the device no longer keeps why'),
   RESULT_TOO_LARGE: row(
     'resource_exhausted',
     'the result is larger than one frame may be; ask for less of it, or raise limits.frame_bytes of the device and BOWLINE_MAX_FRAME_BYTES of the control plane',
@@ -218,7 +247,7 @@ export const EDGE_ERRORS = {
   ),
   CALL_ENDED_PROCESS: row(
     'failed_precondition',
-    'the edge ended while it was at work on this call, perhaps because of it, so it is not run again; nothing was changed; look at edge.log and at the files or the command that it names, then use a new key',
+    'the edge ended while it ran this call, perhaps because of it, so the call is not run again; nothing was changed. Look at edge.log, and at the files or the command that the call names; then use a new key',
   ),
-  EDGE_STOPPING: row('unavailable', 'the device is about to stop and starts nothing new'),
+  EDGE_STOPPING: row('unavailable', 'the edge is stopping and starts nothing new; try again when it is back'),
 } as const satisfies Record<string, Row>;

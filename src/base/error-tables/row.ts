@@ -7,6 +7,8 @@ export interface Row<Text extends string = string> {
   readonly retryable: boolean;
   /** Public text: what, where, what to do. `{key}` is replaced from the metadata; `{{word}}` is told as `{word}`. */
   readonly message: Text;
+  /** The same where a device keeps the values to itself: a sentence without them. */
+  readonly bare?: string;
   /** Exit code when it ends a verb; by default derived from the code. */
   readonly exit?: number;
 }
@@ -14,12 +16,13 @@ export interface Row<Text extends string = string> {
 export const row = <Text extends string>(
   code: Code,
   message: Text,
-  more: { retryable?: boolean; exit?: number } = {},
+  more: { retryable?: boolean; exit?: number; bare?: string } = {},
 ): Row<Text> => ({
   code,
   message,
   retryable: more.retryable ?? (code === 'unavailable' || code === 'aborted'),
   ...(more.exit === undefined ? {} : { exit: more.exit }),
+  ...(more.bare === undefined ? {} : { bare: more.bare }),
 });
 
 /** The names in single braces of a text: what whoever throws the error must give. */

@@ -4,19 +4,26 @@ import { type Row, row } from './row.ts';
 
 export const SHARED_ERRORS = {
   // base
-  INTERNAL: row('internal', 'an internal error happened; the log of this process has its cause (id {errorId})'),
-  INVALID_ARGUMENT: row('invalid_argument', '{what}'),
+  INTERNAL: row('internal', 'an internal error happened; the log of this process has its cause (id {errorId})', {
+    bare: 'an internal error happened; the log of the device says why',
+  }),
+  INVALID_ARGUMENT: row('invalid_argument', '{what}', {
+    bare: 'an argument of the call is not valid; look at its parameters',
+  }),
   CANCELED: row('canceled', 'canceled'),
-  DEADLINE_EXCEEDED: row('deadline_exceeded', 'the deadline passed after {after}'),
-  LIMIT_EXCEEDED: row('resource_exhausted', '{what} is over the limit of {limit}; raise {setting} if this is right', {
+  DEADLINE_EXCEEDED: row('deadline_exceeded', 'the deadline passed after {after}', {
+    bare: 'the deadline passed before the call was done',
+  }),
+  LIMIT_EXCEEDED: row('resource_exhausted', '{what} is over the limit of {limit}; raise {setting} if you need more', {
     exit: EXIT.refused,
+    bare: 'a limit of the device was reached; its log and docs/limits.md say which; ask for less',
   }),
   OPEN_CALL_TOO_LARGE: row(
     'resource_exhausted',
-    '{what} is over {limit} bytes, the fixed limit of calls that need no credential',
+    '{what} is over {limit} bytes, the fixed limit for calls without a credential',
     { retryable: false, exit: EXIT.refused },
   ),
-  CLOSED: row('unavailable', '{what} is closed'),
+  CLOSED: row('unavailable', '{what} is closed', { bare: 'what the call needs is closed; try again' }),
   USAGE: row('invalid_argument', '{what}', { exit: EXIT.usage }),
   // config and home
   CONFIG_INVALID: row('invalid_argument', '{file}:{line}:{column}: {problem}', { exit: EXIT.usage }),
@@ -25,16 +32,18 @@ export const SHARED_ERRORS = {
     'the home {home} is in use by another {program} (pid {pid}); stop it first or use another --home',
   ),
   HOME_UNUSABLE: row('failed_precondition', 'the home {home} cannot be used: {problem}'),
-  HOME_FILE_DAMAGED: row('failed_precondition', 'the file {file} {problem}. {remedy}'),
+  HOME_FILE_DAMAGED: row('failed_precondition', 'the file {file} {problem}. {remedy}', {
+    bare: 'a file in the home of the device is damaged; its log says which',
+  }),
   PORT_TAKEN: row(
     'failed_precondition',
-    'port {port} on {host} is taken; stop what listens there or choose another with --port',
+    'port {port} on {host} is taken; stop the program that listens there, or choose another port with --port',
   ),
   LISTEN_FAILED: row('failed_precondition', 'cannot listen on {host} port {port}: {problem}'),
   TLS_UNUSABLE: row('failed_precondition', 'the certificate of the listener cannot be used: {problem}'),
   INSECURE_LISTEN: row(
     'failed_precondition',
-    'refusing to listen on {host} without TLS; listen on 127.0.0.1 and put a TLS proxy or tunnel in front',
+    'refusing to listen on {host} without TLS; set BOWLINE_TLS_CERT and BOWLINE_TLS_KEY, or listen on 127.0.0.1 behind a TLS proxy or tunnel',
   ),
   MEMORY_TOO_SMALL: row(
     'failed_precondition',
@@ -45,16 +54,16 @@ export const SHARED_ERRORS = {
   NOT_RUNNING: row('unavailable', 'nothing answers at {where}; is `bowline up` running with the home {home}?'),
   OWNER_KEY_MISSING: row(
     'failed_precondition',
-    'there is no {file}; copy owner.key from the home of the control plane, or name it in BOWLINE_OWNER_KEY_FILE',
+    'there is no owner key in {file}; copy owner.key from the home of the control plane, or set BOWLINE_OWNER_KEY_FILE to its path',
     { exit: EXIT.failed },
   ),
   // contract
-  METHOD_UNKNOWN: row('unimplemented', 'no capability method is called {method}; known here: {known}', {
+  METHOD_UNKNOWN: row('unimplemented', 'there is no capability method {method}; these are known here: {known}', {
     exit: EXIT.usage,
   }),
   VERSION_UNSUPPORTED: row(
     'failed_precondition',
-    'no common session version: the other side speaks {theirs}, this side {ours}; upgrade the older one',
+    'the two sides have no session version in common: the other side speaks {theirs}, this side {ours}; upgrade the older one',
   ),
   FRAME_OUT_OF_ORDER: row('invalid_argument', 'a frame came out of order: expected number {expected}, got {got}'),
   DEVICE_OFFLINE: row('unavailable', 'the device {device} is not connected; start its edge, or wait until it is back'),
@@ -64,18 +73,21 @@ export const SHARED_ERRORS = {
   ),
   WORKER_KEY_REVOKED: row(
     'unauthenticated',
-    'the key of this worker was revoked; make another with `bowline workers create-key`',
+    'the key of this worker was revoked; create another one with `bowline workers create-key`',
   ),
-  REPLICA_LEAVING: row('unavailable', 'this replica of the control plane is leaving; connect again'),
+  REPLICA_LEAVING: row('unavailable', 'this replica of the control plane is shutting down; connect again'),
   NO_WORKER: row('unavailable', '{why}'),
-  CONVERSATION_BUSY: row('failed_precondition', 'the run {run} of this conversation is at work; cancel it first'),
+  CONVERSATION_BUSY: row(
+    'failed_precondition',
+    'the run {run} of this conversation is still at work; wait for it, or cancel it first',
+  ),
   HELLO_PACED: row(
     'resource_exhausted',
-    'many connect to this replica at once, and it takes them one after the other; connect again in {ms} ms',
+    'many devices are connecting to this replica at the same time; connect again in {ms} ms',
     { retryable: true, exit: EXIT.failed },
   ),
   SESSION_RACED: row('aborted', 'another session of this device began at the same moment; connect again'),
-  PEER_SILENT: row('unavailable', 'nothing was heard from {peer} for {ms} ms; the session is ended'),
+  PEER_SILENT: row('unavailable', '{peer} was silent for {ms} ms, so the session was ended'),
   TOOL_CALL_FORGED: row('permission_denied', 'the tool call is not signed by the pinned key of the control plane'),
   // cli
   CONNECTION_LOST: row('unavailable', 'the connection to {where} was lost: {problem}'),

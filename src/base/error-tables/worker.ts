@@ -10,25 +10,29 @@ export const WORKER_ERRORS = {
     'this worker has no free slot; try again, start more workers, or raise BOWLINE_WORKER_SLOTS',
     { retryable: true, exit: EXIT.failed },
   ),
-  WORKER_DRAINING: row('unavailable', 'this worker is leaving'),
-  MODEL_UNKNOWN: row('not_found', 'no model named {model} here; known: {known}. See `bowline models ls`'),
+  WORKER_DRAINING: row('unavailable', 'this worker is shutting down and takes no new jobs'),
+  MODEL_UNKNOWN: row('not_found', 'there is no model {model} here; these are known: {known}. See `bowline models ls`'),
   PROVIDER_UNAVAILABLE: row('unavailable', 'the model provider {provider} did not answer: {problem}'),
-  PROVIDER_RATE_LIMITED: row('resource_exhausted', 'the model provider {provider} asks to wait: too many requests', {
-    retryable: true,
-    exit: EXIT.failed,
-  }),
+  PROVIDER_RATE_LIMITED: row(
+    'resource_exhausted',
+    'the model provider {provider} takes no more requests for now; try again later',
+    {
+      retryable: true,
+      exit: EXIT.failed,
+    },
+  ),
   PROVIDER_KEY_MISSING: row(
     'failed_precondition',
     'the model {model} has no usable key: {problem}; set one with `bowline models set {model}`',
   ),
   DIMENSION_WRONG: row(
     'failed_precondition',
-    'the embedding model {model} answers vectors of {got} numbers where {declared} are declared; set it with `bowline models set {model} --embedding --dimension {got}`',
+    'the embedding model {model} answers with vectors of {got} numbers, but {declared} are declared; correct that with `bowline models set {model} --embedding --dimension {got}`',
   ),
   PROVIDER_REFUSED: row('failed_precondition', 'the model provider {provider} refused the request: {problem}'),
   LLAMA_MISSING: row(
     'failed_precondition',
-    'models.yaml names a GGUF file, and the optional package that runs it is not installed; where Bowline is installed, run `{command}`',
+    'models.yaml names a GGUF file, but the optional package that runs it is not installed; run `{command}` where Bowline is installed',
   ),
   // retrieval
   RETRIEVAL_UNAVAILABLE: row('failed_precondition', 'documents cannot be kept or searched here: {problem}', {
@@ -37,7 +41,7 @@ export const WORKER_ERRORS = {
   COLLECTION_UNKNOWN: row('not_found', 'there is no collection named {collection}; see `bowline docs ls`'),
   COLLECTION_OTHER_MODEL: row(
     'failed_precondition',
-    'the collection {collection} holds vectors of the model {has}, and these would be of {wanted}; use that model, put the documents into another collection, or make its vectors anew: `bowline docs re-embed {collection}`',
+    'the collection {collection} holds vectors of the model {has}, but these would be of {wanted}. Use {has}, put the documents into another collection, or make its vectors again: `bowline docs re-embed {collection}`',
   ),
   DOCUMENT_UNREADABLE: row('invalid_argument', 'the document cannot be read: {problem}', { exit: EXIT.failed }),
   CONTEXT_TOO_LONG: row(
@@ -47,43 +51,43 @@ export const WORKER_ERRORS = {
   ),
   DESCRIPTOR_INHERITED: row(
     'failed_precondition',
-    'no program is started, because it would inherit descriptor {number} of this process: start this process without descriptors above 2',
+    'no program is started, because it would inherit descriptor {number} of this process; start this process without descriptors above 2',
   ),
   SANDBOX_UNAVAILABLE: row('failed_precondition', 'programs cannot be isolated here: {why}; {todo}'),
   SANDBOX_FILE_REFUSED: row('invalid_argument', '{which} is refused: {why}', { exit: EXIT.failed }),
   LANGUAGE_UNKNOWN: row('unimplemented', 'this worker does not run {language}; it runs {known}'),
   // web
   URL_NOT_ALLOWED: row('permission_denied', 'this URL is not read: {problem}', { exit: EXIT.failed }),
-  WEB_UNREACHABLE: row('unavailable', 'the server cannot be read from: {problem}'),
-  WEB_ANSWER_INVALID: row('failed_precondition', 'what the server answers cannot be used: {problem}'),
+  WEB_UNREACHABLE: row('unavailable', 'nothing could be read from the server: {problem}'),
+  WEB_ANSWER_INVALID: row('failed_precondition', 'the answer of the server cannot be used: {problem}'),
   WEB_TOO_SLOW: row('failed_precondition', 'the server is too slow: {problem}'),
   WEB_BUSY: row('unavailable', 'the server cannot be asked now: {problem}'),
   WEB_STATUS: row('failed_precondition', 'the server answered with status {status}'),
   WEB_TOO_LARGE: row(
     'failed_precondition',
-    'what the server sends is larger than {limit} bytes; read another page, or raise BOWLINE_WEB_BODY_BYTES of the worker',
+    'the answer of the server is larger than {limit} bytes; read another page, or raise BOWLINE_WEB_BODY_BYTES of the worker',
   ),
   WEB_NOT_TEXT: row(
     'failed_precondition',
-    'this is {mediaType}, which has no text to read; HTML, text, JSON, XML, PDF and DOCX have',
+    'this is {mediaType}, which has no text to read; only HTML, text, JSON, XML, PDF and DOCX can be read',
   ),
   WEB_ROBOTS: row('permission_denied', 'this page is not read because of the robots.txt of {host}: {problem}', {
     exit: EXIT.failed,
   }),
   WEB_SEARCH_NOT_CONFIGURED: row(
     'failed_precondition',
-    'no search service is configured for this worker; the operator sets one, for instance a SearXNG',
+    'no search service is configured for this worker; set one, for example a SearXNG with BOWLINE_WEB_SEARXNG_URL',
   ),
   WEB_SEARCH_FAILED: row('unavailable', 'the search service {provider} gave no answer: {problem}'),
   // documents
   DOCUMENT_NOT_TEXT: row(
     'failed_precondition',
-    'this is {mediaType}, which has no text to read; HTML, text, JSON, XML, PDF and DOCX have',
+    'this is {mediaType}, which has no text to read; only HTML, text, JSON, XML, PDF and DOCX can be read',
   ),
   DOCUMENT_INVALID: row('failed_precondition', 'the document cannot be read: {problem}'),
   DOCUMENT_TOO_COSTLY: row('resource_exhausted', 'the document was not read: {problem}', { exit: EXIT.failed }),
   PARSER_UNAVAILABLE: row(
     'failed_precondition',
-    'documents cannot be parsed safely on this machine: {problem}. Or accept a weaker child process with BOWLINE_PARSER_ISOLATION=process',
+    'documents cannot be parsed safely on this machine: {problem}. To accept a weaker child process instead, set BOWLINE_PARSER_ISOLATION=process',
   ),
 } as const satisfies Record<string, Row>;
