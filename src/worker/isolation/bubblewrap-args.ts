@@ -1,4 +1,5 @@
 // The words that bubblewrap is called with. Pure: what this machine offers and what is to run go in, a list comes out.
+import { type BubblewrapWay, DESCRIPTOR_LINKS } from '../../base/bubblewrap.ts';
 import { EXTRA, FOLDER, type IsolatedLimits, type Mount, SCRATCH } from './isolated-spec.ts';
 
 /** Nobody, in there. */
@@ -8,14 +9,10 @@ const NOBODY = '65534';
 export const FD = { info: 3, ready: 4, go: 5, filter: 6, users: 7, files: 8 } as const;
 
 /** How bubblewrap is used on this machine. */
-export interface Bubblewrap {
+export interface Bubblewrap extends BubblewrapWay {
   readonly program: string;
   /** Options for the system's folders. */
   readonly system: readonly string[];
-  /** Whether there is a /proc of its own inside. In an ordinary container the kernel allows none. */
-  readonly proc: boolean;
-  /** Whether the kernel itself refuses further user namespaces inside; else the filter does. */
-  readonly usersOff: boolean;
   /** Filter of system calls; undefined on processors for which there is none. */
   readonly filter: Uint8Array | undefined;
   /** Whom bubblewrap runs as, for a worker that is root; undefined: as the worker. */
@@ -68,7 +65,7 @@ export function bubblewrapArgs(bubblewrap: Bubblewrap, call: BubblewrapCall): st
     ...(filter ? ['--seccomp', String(FD.filter)] : []),
     ...Object.entries(all).flatMap(([name, value]) => ['--setenv', name, value]),
     ...system,
-    ...(proc ? ['--proc', '/proc', ...PROC_LINKS] : []),
+    ...(proc ? ['--proc', '/proc', ...DESCRIPTOR_LINKS] : []),
     ...['--perms', '0444', '--file', String(FD.users), '/etc/passwd'],
     ...mounts.flatMap(({ from, to }) => ['--ro-bind', from, to]),
     ...['--size', String(limits.diskBytes), '--perms', '0700', '--tmpfs', SCRATCH, '--dir', FOLDER],
@@ -94,9 +91,4 @@ export function bubblewrapArgs(bubblewrap: Bubblewrap, call: BubblewrapCall): st
 const ALWAYS = [
   ...['--unshare-all', '--unshare-user', '--uid', NOBODY, '--gid', NOBODY, '--hostname', 'sandbox'],
   ...['--cap-drop', 'ALL', '--new-session', '--die-with-parent', '--as-pid-1', '--clearenv'],
-];
-
-const PROC_LINKS = [
-  ...['--symlink', '/proc/self/fd', '/dev/fd', '--symlink', '/proc/self/fd/0', '/dev/stdin'],
-  ...['--symlink', '/proc/self/fd/1', '/dev/stdout', '--symlink', '/proc/self/fd/2', '/dev/stderr'],
 ];

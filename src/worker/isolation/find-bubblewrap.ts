@@ -1,14 +1,21 @@
 // Finds bubblewrap and finds out by trying how far it works here; where it does not, says why and what to do.
 import { execFile } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { bubblewrapsIn, firstWay, type SystemParts, systemOptions } from '../../base/bubblewrap.ts';
 import { AppError } from '../../base/errors.ts';
 import { tooFewFiles } from '../../base/open-files.ts';
 import { seccompFilter } from '../../base/seccomp-filter.ts';
 import type { Bubblewrap } from './bubblewrap-args.ts';
-import { systemMounts } from './system-mounts.ts';
 
-const PLACES = ['/usr/bin/bwrap', '/usr/local/bin/bwrap', '/bin/bwrap'];
+/** What programs and libraries need; not /usr/local, /usr/share, /usr/src, /home, /root, /var, /sys, /run, and of /etc little. */
+const SYSTEM: SystemParts = {
+  paths: [
+    ...['/usr/bin', '/usr/lib', '/usr/lib32', '/usr/lib64', '/usr/libexec', '/usr/share/zoneinfo'],
+    // Where the linker finds libraries, and what names like `awk` stand for.
+    ...['/etc/ld.so.cache', '/etc/alternatives'],
+  ],
+  oldFolders: ['/bin', '/lib', '/lib32', '/lib64'],
+};
 
 /** The first version with --size (a bound on what is written) and --disable-userns. */
 const OLDEST = [0, 8] as const;
@@ -29,7 +36,9 @@ export type TryBubblewrap = (bubblewrap: Bubblewrap) => Promise<void>;
 /** Throws SANDBOX_UNAVAILABLE. @param bounded whether a cgroup bounds the memory of programs @param place where it is; by default the usual places are looked at */
 export async function findBubblewrap(works: TryBubblewrap, bounded: boolean, place?: string): Promise<Bubblewrap> {
   if (process.platform !== 'linux') throw unavailable('bubblewrap needs Linux', 'run this worker on Linux');
-  const program = await firstExecutable(place === undefined ? PLACES : [place]);
+  const { found, places } = await bubblewrapsIn(place === undefined ? undefined : [place]);
+  const [program] = found;
+  if (program === undefined) throw unavailable(`there is no bubblewrap (${places.join(', ')})`, INSTALL);
   const version = await versionOf(program);
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
@@ -37,32 +46,19 @@ export async function findBubblewrap(works: TryBubblewrap, bounded: boolean, pla
   }
   const filter = seccompFilter(process.arch, bounded);
   const as = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : undefined;
-  const common = { program, system: await systemMounts(), filter, as };
+  const common = { program, system: await systemOptions(SYSTEM), filter, as };
   let failure: AppError | undefined;
-  // A container's /proc can be covered and read-only; then there is none inside, and the filter alone refuses user namespaces.
-  for (const usersOff of filter ? [true, false] : [true]) {
-    for (const proc of [true, false]) {
-      const bubblewrap = { ...common, proc, usersOff };
-      try {
-        await works(bubblewrap);
-        return bubblewrap;
-      } catch (error) {
-        failure = error instanceof AppError ? error : failure;
-      }
+  const way = await firstWay(filter !== undefined, async (one) => {
+    try {
+      await works({ ...common, ...one });
+      return true;
+    } catch (error) {
+      failure = error instanceof AppError ? error : failure;
+      return false;
     }
-  }
+  });
+  if (way) return { ...common, ...way };
   throw unavailable(failure?.metadata.why ?? 'bubblewrap failed', ALLOW, failure);
-}
-
-async function firstExecutable(places: readonly string[]): Promise<string> {
-  for (const place of places) {
-    const found = await access(place, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (found) return place;
-  }
-  throw unavailable(`there is no bubblewrap (${places.join(', ')})`, INSTALL);
 }
 
 async function versionOf(program: string): Promise<string> {

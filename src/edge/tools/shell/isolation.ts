@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
+import { type BubblewrapWay, bubblewrapsIn, firstWay } from '../../../base/bubblewrap.ts';
 import { commandFilter } from '../../../base/seccomp-filter.ts';
 import { FIRST_DESCRIPTOR, LAUNCH } from './launcher.ts';
 import { OwnUsers } from './own-users.ts';
@@ -45,19 +46,16 @@ export async function findBubblewrap(users?: OwnUsers): Promise<BubblewrapIsolat
   const system = await systemView();
   const filter = commandFilter(process.arch);
   const filtered = filter ? ['--seccomp', `${FIRST_DESCRIPTOR}`] : [];
-  for (const program of ['/usr/bin/bwrap', '/usr/local/bin/bwrap', '/bin/bwrap']) {
-    if (!(await stat(program).catch(() => undefined))) continue;
-    // Inside a container a new /proc may be refused, and then there is none; or a kernel that forbids further user namespaces, and then the
-    // filter alone does.
-    for (const usersOff of filter ? [['--disable-userns'], []] : [['--disable-userns']]) {
-      for (const proc of ['--proc', '--dir']) {
-        const options = [...BUBBLEWRAP, ...usersOff, ...filtered, ...system, proc, '/proc'];
-        const tried = [...options, ...scratch(65_536), '--remount-ro', '/', '--', ...TRIAL];
-        if (await works(program, tried, users?.first, filter)) {
-          return { kind: 'bubblewrap', program, options, filter, users };
-        }
-      }
-    }
+  for (const program of (await bubblewrapsIn()).found) {
+    const optionsOf = ({ proc, usersOff }: BubblewrapWay) => [
+      ...[...BUBBLEWRAP, ...(usersOff ? ['--disable-userns'] : []), ...filtered, ...system],
+      ...[proc ? '--proc' : '--dir', '/proc'],
+    ];
+    const way = await firstWay(filter !== undefined, (one) => {
+      const tried = [...optionsOf(one), ...scratch(65_536), '--remount-ro', '/', '--', ...TRIAL];
+      return works(program, tried, users?.first, filter);
+    });
+    if (way) return { kind: 'bubblewrap', program, options: optionsOf(way), filter, users };
   }
   return undefined;
 }

@@ -12,6 +12,7 @@ import {
 } from '../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { OutputPieces } from '../../../base/output-pieces.ts';
 import type { AllowedCommand } from '../../allowlist/allowlist.ts';
 import type { OpenCommand } from '../../allowlist/open-command.ts';
 import { COMMAND_HINT, type CommandOrigin } from '../../egress/origins.ts';
@@ -21,11 +22,13 @@ import { commandGrant, programName } from './command-grant.ts';
 import { commandView } from './command-view.ts';
 import { findProgram } from './find-program.ts';
 import type { Isolation } from './isolation.ts';
-import { OutputPieces } from './output-pieces.ts';
 import type { OwnUser } from './own-users.ts';
 import { planLaunch } from './plan-launch.ts';
 import { isRecursive } from './recursive.ts';
 import { networkView } from './system-view.ts';
+
+/** So long output waits for more. */
+const PIECE_MS = 50;
 
 export function runTool(parts: ToolParts): EdgeTool {
   return {
@@ -137,9 +140,13 @@ async function runOpened(
     if (event.value) call.origins.set(event.value, origin);
     await emit(create(RunResponseSchema, { event }), ended ? 'soon' : undefined);
   };
-  const pieces = new OutputPieces(parts.clock, (stream, data) =>
-    send({ case: 'output', value: create(OutputSchema, { stream: STREAMS[stream], data }) }),
-  );
+  const pieces = new OutputPieces(parts.clock, { waitMs: PIECE_MS, inOrder: true });
+  const sent = (async () => {
+    for await (const { stream, data } of pieces)
+      await send({ case: 'output', value: create(OutputSchema, { stream: STREAMS[stream], data }) });
+  })();
+  // Awaited below; until then nobody waits for it.
+  sent.catch(() => {});
   const began = parts.clock.monotonic();
   stop.throwIfAborted();
   const exit = await runChild(
@@ -153,9 +160,11 @@ async function runOpened(
     },
     stop,
     parts.clock,
-  );
-  ended = true;
-  await pieces.end();
+  ).finally(() => {
+    ended = true;
+    pieces.end();
+  });
+  await sent;
   const elapsed = parts.clock.monotonic() - began;
   await send({ case: 'exit', value: create(ExitSchema, shared ? exitFields(exit, elapsed) : {}) });
   // One that had ended by itself was not stopped, however late that was seen.

@@ -11,12 +11,12 @@ import {
 } from '../../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
+import { OutputPieces } from '../../../base/output-pieces.ts';
 import type { IsolatedEnd, MetLimit } from '../../isolation/isolated-spec.ts';
 import type { Isolation } from '../../isolation/open-isolation.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import type { Runtimes } from './languages.ts';
 import { type LeftFiles, leftFiles } from './left-files.ts';
-import { OutputPieces } from './output-pieces.ts';
 import { planRun } from './plan-run.ts';
 import type { SandboxSettings } from './sandbox-settings.ts';
 
@@ -29,6 +29,9 @@ export interface SandboxParts {
 
 /** Before its job's deadline, so that what it did until then is a result and not lost. */
 const BEFORE_DEADLINE_MS = 500;
+
+/** So long output waits for more. */
+const PIECE_MS = 25;
 
 export function sandboxHandler(parts: SandboxParts): Handler {
   return defineHandler(
@@ -46,7 +49,7 @@ async function* run(
   const timeLeftMs = context.deadline - clock.now() - BEFORE_DEADLINE_MS;
   const { spec, globs, program } = planRun(request, runtimes, settings, timeLeftMs);
   const { returnedBytes: bytes, returnedFiles: files } = settings;
-  const pieces = new OutputPieces(clock);
+  const pieces = new OutputPieces(clock, { waitMs: PIECE_MS, inOrder: false });
   const leaving = new AbortController();
   let left: LeftFiles = { files: [], skipped: [] };
   const running = isolation
