@@ -93,12 +93,12 @@ function humanOf(value: number, { unit }: NumberSetting): string {
 
 const INTRODUCTION = `# Configuration
 
-Made from the tables of settings by \`scripts/config-docs.ts\`; \`bowline control --help\` and \`bowline worker --help\` list the same.
-The control plane comes first, then [workers](#workers), which take their settings in the same way.
+\`scripts/config-docs.ts\` makes this page from the tables of settings; \`bowline control --help\` and \`bowline worker --help\` list the same
+settings. The control plane comes first, then [workers](#workers), which take their settings in the same way.
 
-A setting has one name everywhere. It is taken from the first of these that has it:
+A setting has the same name everywhere. Its value comes from the first of these that has it:
 
-1. flags: \`--set NAME=VALUE\`, which may be repeated, or the flag of its own that some settings have;
+1. flags: \`--set NAME=VALUE\`, which may be repeated, or the setting's own flag, which some settings have;
 2. the environment;
 3. the file \`control.yaml\` of the home, or the one that \`--config\` or \`BOWLINE_CONFIG\` names. Its keys are the names:
 
@@ -109,18 +109,18 @@ A setting has one name everywhere. It is taken from the first of these that has 
    BOWLINE_REDIS_SENTINELS: [redis-1:26379, redis-2:26379]
    \`\`\`
 
-\`bowline control\` and \`bowline up\` take them; an empty value counts as none. A name that does not exist is an error that tells the nearest
-one, in the environment for names that begin with \`BOWLINE_\`. \`bowline control --print-config --json\` prints what holds and where each setting
-came from.
+\`bowline control\` and \`bowline up\` take these settings. An empty value counts as none. A name that does not exist is an error that suggests the nearest
+name; in the environment this applies to names that begin with \`BOWLINE_\`. \`bowline control --print-config --json\` prints the settings in force
+and where each one came from.
 
-URLs that hold a password are secrets: they are never printed or logged. Beside the name itself, \`<name>_FILE\` names a file that
-holds the value, such as a secret of Docker or Kubernetes; its mode must be 0600 or 0400. A \`control.yaml\` that holds a
-secret itself must have mode 0600. A flag can be read by other users in the list of processes.
+URLs that hold a password are secrets: they are never printed or logged. Instead of the name itself, \`<name>_FILE\` can name a
+file that holds the value, such as a secret of Docker or Kubernetes. The file must have mode 0600 or 0400. A \`control.yaml\` that holds a
+secret itself must have mode 0600. Other users can read a flag in the list of processes.
 
 | \`DATABASE_URL\` | \`REDIS_URL\` | what runs |
 |---|---|---|
-| | | one replica on the embedded database; all that \`bowline up\` needs |
-| set | | one replica on Postgres; it warns when another one is at work on the same database |
+| | | one replica on the embedded database, which is all that \`bowline up\` needs |
+| set | | one replica on Postgres; it warns when another replica works on the same database |
 | set | set | any number of replicas |
 | | set | refused: the embedded database cannot be shared |
 `.split('\n');
@@ -128,40 +128,39 @@ secret itself must have mode 0600. A flag can be read by other users in the list
 const WORKERS = `## Workers
 
 \`bowline worker\` takes its settings by the same rules: from flags, from the environment, and from the file \`worker.yaml\` of the home or
-the one that \`--config\` names (\`BOWLINE_CONFIG\` is the control plane's). \`bowline worker --print-config --json\` prints what holds. So
-a container needs nothing but its environment:
+the one that \`--config\` names (\`BOWLINE_CONFIG\` is the control plane's). \`bowline worker --print-config --json\` prints the settings in
+force. So a container needs nothing except its environment:
 
 \`\`\`sh
 BOWLINE_CONTROL=https://bowline.example BOWLINE_WORKER_KEY_FILE=/run/secrets/worker-key BOWLINE_WORKER_SERVE=llm bowline worker
 \`\`\`
 
-The worker inside \`bowline up\` has the same settings, from the same environment, from \`worker.yaml\` of the home, and by \`--set\`, which
-takes names of both programs there. Each program knows the names of the other, so both may share an environment; in a file and
-behind \`--set\` of \`control\` or \`worker\` only their own are allowed.
+The worker inside \`bowline up\` has the same settings. It takes them from the same environment, from \`worker.yaml\` of the home, and from \`--set\`, which
+there takes names of both programs. Each program knows the names of the other, so both may share an environment. A file, and \`--set\` of
+\`control\` or \`worker\`, may hold only names of that program.
 `.split('\n');
 
 const OTHERS = `## Proxies
 
-Edges, workers and the command line reach a control plane, and workers reach the providers of models and embeddings, through the HTTP
-proxy that the environment of the program names, in the way of curl:
+Edges, workers and the command line reach a control plane through the HTTP proxy that the environment of the program names, as curl
+does. Workers reach the providers of models and embeddings in the same way:
 
 | name | what |
 |---|---|
 | \`https_proxy\`, \`HTTPS_PROXY\` | the proxy for \`https://\`, like \`http://proxy.example:3128\` or \`http://user:password@proxy.example:3128\` |
 | \`http_proxy\`, \`HTTP_PROXY\` | the proxy for \`http://\` |
-| \`no_proxy\`, \`NO_PROXY\` | what is dialled directly, with commas: names (each stands for all below it, too), addresses, networks like \`10.0.0.0/8\`; each with \`:port\` where only one port is meant; \`*\` for everything |
+| \`no_proxy\`, \`NO_PROXY\` | what is dialled directly, separated by commas: names (each also stands for all names below it), addresses, networks like \`10.0.0.0/8\`; each with \`:port\` if only one port is meant; \`*\` for everything |
 
-Where both are set, the small name wins. This machine itself (\`localhost\`, \`127.0.0.0/8\`, \`::1\`) is always dialled directly. The way to
-a control plane is a tunnel (CONNECT): the proxy learns host and port, and the control plane proves itself inside. A provider with \`https://\`
-is tunnelled to as well; one with \`http://\` is asked in clear, and the proxy sees texts and key. Pages of the web are asked
-through proxies only with \`BOWLINE_WEB_PROXY=environment\`; there networks in \`NO_PROXY\` are not read, and \`HTTP_PROXY\` also serves
-\`https://\` where \`HTTPS_PROXY\` is not set. The edge of \`bowline up\` gets none of these names: its control plane is on this machine.
+If both are set, the lower-case name wins. This machine itself (\`localhost\`, \`127.0.0.0/8\`, \`::1\`) is always dialled directly. The way to
+a control plane is a tunnel (CONNECT): the proxy learns host and port, and the control plane proves itself inside. A provider with \`https://\` is reached through a tunnel as well. A provider with \`http://\` is asked in clear, and the proxy sees texts and key. Web pages are
+fetched through proxies only with \`BOWLINE_WEB_PROXY=environment\`. In that case networks in \`NO_PROXY\` are ignored, and \`HTTP_PROXY\` also serves
+\`https://\` if \`HTTPS_PROXY\` is not set. The edge of \`bowline up\` gets none of these names, because its control plane is on this machine.
 
 ## Names of other programs
 
 ${OTHER_NAMES.filter((name) => !/SEEDS|HISTORIES/.test(name))
   .map((name) => `\`${name}\``)
-  .join(', ')} are read by all programs, by the command line or by workers; see
+  .join(', ')} are read by all programs, by the command line or by workers. See
 [cli.md](cli.md). Names that begin with \`BOWLINE_TEST_\`, \`BOWLINE_CHAOS_\` or \`BOWLINE_BENCH_\` belong to tests and benchmarks.`.split(
   '\n',
 );
