@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { StallingClock } from '../../../test/support/stalling-clock.ts';
 import { Heartbeat } from './heartbeat.ts';
 
 function start(more: { atOnce?: boolean } = {}) {
@@ -68,24 +69,6 @@ test('a peer that is heard lives, and nothing happens after stop, also from with
   clock.advance(1_000);
   expect(pings).toBe(1);
 });
-
-/** A clock whose process stands still at will: its timers come late, as after a long turn of the event loop. */
-class StallingClock {
-  readonly #clock = new ManualClock();
-  #lag = 0;
-  now = () => this.#clock.now() + this.#lag;
-  monotonic = () => this.#clock.monotonic() + this.#lag;
-  after = (ms: number, run: () => void) => this.#clock.after(ms, run);
-
-  advance(ms: number): void {
-    this.#clock.advance(ms);
-  }
-
-  /** Time passes, and nothing of this process runs. */
-  stall(ms: number): void {
-    this.#lag += ms;
-  }
-}
 
 test('time in which this process could not listen is no silence of the peer', () => {
   const clock = new StallingClock();

@@ -7,6 +7,7 @@ import { fullJitter } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { TextPosition } from '../../contract/text/latest-text.ts';
 import type { OpenFeed, RunFeeds } from '../dispatch/feeds/run-feeds.ts';
 import { isSummingUp, summaryOf } from '../orchestrator/models/summary.ts';
 import { jobSignature } from '../orchestrator/run/job-view.ts';
@@ -30,12 +31,8 @@ export interface EdgeFollowsParts {
   readonly wake: () => void;
 }
 
-interface Position {
-  /** Job and attempt whose text is shown, and how far in bytes. */
-  job: string;
-  epoch: number;
-  offset: number;
-}
+/** The job and attempt whose text is shown, and how far. */
+type Position = { -readonly [K in keyof TextPosition]: TextPosition[K] };
 
 interface Follow extends Position {
   readonly run: string;
@@ -209,18 +206,13 @@ export class EdgeFollows {
 
   #textFrame(follow: Follow): EdgeBody | undefined {
     const text = follow.open.feed.text;
-    if (!text) return undefined;
-    if (text.job !== follow.job || text.epoch !== follow.epoch) {
-      if (text.bytes === 0) return undefined;
-      Object.assign(follow, { job: text.job, epoch: text.epoch, offset: 0 });
-    }
     // The position is the edge's word: it may lie inside a code point.
-    follow.offset = text.align(follow.offset);
-    const piece = text.from(follow.offset, PIECE);
-    if (piece === '') return undefined;
-    const offset = BigInt(follow.offset);
-    follow.offset += Buffer.byteLength(piece);
-    const chunk = { job: text.job, epoch: BigInt(text.epoch), offset, text: piece };
+    const piece = text?.after(follow, PIECE);
+    if (!text || !piece) return undefined;
+    const { job, epoch } = text;
+    const offset = piece.offset + Buffer.byteLength(piece.text);
+    Object.assign(follow, { job, epoch, offset });
+    const chunk = { job, epoch: BigInt(epoch), offset: BigInt(piece.offset), text: piece.text };
     return { case: 'runText', value: { run: follow.run, chunk } };
   }
 

@@ -4,24 +4,8 @@ import { create } from '@bufbuild/protobuf';
 import { type Ended, type RunEvent, RunEventSchema, type Waiting } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { type Job, type TextChunk, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
-import { TextBuffer } from './text-buffer.ts';
-
-/** A position in the streamed text of a run. */
-export interface TextPosition {
-  readonly job: string;
-  readonly epoch: bigint;
-  readonly offset: number;
-}
-
-/** What became of a piece of text. */
-export type Added = 'added' | 'old' | 'gap' | 'full';
-
-interface CurrentText {
-  readonly job: string;
-  readonly epoch: bigint;
-  readonly buffer: TextBuffer;
-  revision: number;
-}
+import { LatestText, type TextPosition } from '../../contract/text/latest-text.ts';
+import type { Taken } from '../../contract/text/offset-text.ts';
 
 export interface ViewLimits {
   /** Bytes of the current text that are kept for late followers. */
@@ -41,13 +25,15 @@ export class RunView {
   readonly #wakers = new Set<() => void>();
   #revision = 0;
   #waiting: { value: Waiting; revision: number } | undefined;
-  #text: CurrentText | undefined;
+  readonly #text: LatestText;
+  #textRevision = 0;
   #ended: Ended | undefined;
 
   constructor(run: string, conversation: string, limits: ViewLimits = VIEW_LIMITS) {
     this.run = run;
     this.conversation = conversation;
     this.#limits = limits;
+    this.#text = new LatestText(limits.textBytes);
   }
 
   get followers(): number {
@@ -60,13 +46,12 @@ export class RunView {
 
   /** Bytes of text that are held. */
   get textBytes(): number {
-    return this.#text?.buffer.length ?? 0;
+    return this.#text.held?.bytes ?? 0;
   }
 
   /** How far the text came; the empty job at the beginning. */
   get position(): TextPosition {
-    const text = this.#text;
-    return text ? { job: text.job, epoch: text.epoch, offset: text.buffer.length } : { job: '', epoch: 0n, offset: 0 };
+    return this.#text.position;
   }
 
   /** Says what the run waits for; undefined when it goes on. Told to followers only when it changes. */
@@ -88,27 +73,18 @@ export class RunView {
    * Takes a piece of text. `old`: of an earlier job or epoch, or shown already. `gap`: something before it is missing, ask
    * for it from `position` on. `full`: more than is kept; the answer comes whole with the end.
    */
-  addText(chunk: TextChunk): Added {
-    const text = this.#text;
-    const order = text ? compareWriters(chunk, text) : 1;
-    if (order < 0) return 'old';
-    const offset = Number(chunk.offset);
-    if (!text || order > 0) {
-      if (offset !== 0) return 'gap';
-      const buffer = new TextBuffer(this.#limits.textBytes);
-      this.#text = { job: chunk.job, epoch: chunk.epoch, buffer, revision: 0 };
-      return this.#append(this.#text, chunk.text);
+  addText(chunk: TextChunk): Taken {
+    const taken = this.#text.take(chunk);
+    if (taken === 'added') {
+      this.#textRevision = ++this.#revision;
+      this.#wake();
     }
-    const known = text.buffer.length - offset;
-    if (known < 0) return 'gap';
-    if (known === 0) return chunk.text === '' ? 'old' : this.#append(text, chunk.text);
-    const bytes = Buffer.from(chunk.text);
-    return known >= bytes.length ? 'old' : this.#append(text, bytes.toString('utf8', known));
+    return taken;
   }
 
   /** Gives the memory of the text back; it must be asked for again when someone follows. */
   dropText(): void {
-    this.#text = undefined;
+    this.#text.drop();
   }
 
   end(ended: Ended): void {
@@ -127,7 +103,7 @@ export class RunView {
     signal.addEventListener('abort', waker);
     try {
       let seen = 0;
-      let at: TextPosition = { job: '', epoch: 0n, offset: 0 };
+      let at: TextPosition = { job: '', epoch: 0, offset: 0 };
       while (!signal.aborted) {
         const upTo = this.#revision;
         const ended = this.#ended;
@@ -135,7 +111,7 @@ export class RunView {
         for (const event of this.#changes(seen, text)) yield event;
         if (text?.event.case === 'text') {
           const { job, epoch, offset } = text.event.value;
-          at = { job, epoch, offset: Number(offset) + Buffer.byteLength(text.event.value.text) };
+          at = { job, epoch: Number(epoch), offset: Number(offset) + Buffer.byteLength(text.event.value.text) };
         }
         seen = upTo;
         if (ended) {
@@ -165,48 +141,24 @@ export class RunView {
       const event = create(RunEventSchema, { event: { case: 'waiting', value: waiting.value } });
       changes.push({ revision: waiting.revision, event });
     }
-    if (text) changes.push({ revision: this.#text?.revision ?? 0, event: text });
+    if (text) changes.push({ revision: this.#textRevision, event: text });
     return changes.sort((a, b) => a.revision - b.revision).map(({ event }) => event);
   }
 
   #textSince(at: TextPosition): RunEvent | undefined {
-    const text = this.#text;
-    if (!text) return undefined;
-    const same = text.job === at.job && text.epoch === at.epoch;
-    const offset = same ? at.offset : 0;
-    if (offset >= text.buffer.length) return undefined;
+    const { held } = this.#text;
+    const piece = held?.after(at);
+    if (!held || !piece) return undefined;
     const value = create(TextChunkSchema, {
-      job: text.job,
-      epoch: text.epoch,
-      offset: BigInt(offset),
-      text: text.buffer.from(offset),
+      job: held.job,
+      epoch: BigInt(held.epoch),
+      offset: BigInt(piece.offset),
+      text: piece.text,
     });
     return create(RunEventSchema, { event: { case: 'text', value } });
-  }
-
-  #append(text: CurrentText, piece: string): Added {
-    if (!text.buffer.append(piece)) return 'full';
-    text.revision = ++this.#revision;
-    this.#wake();
-    return 'added';
   }
 
   #wake(): void {
     for (const wake of this.#wakers) wake();
   }
-}
-
-/** Whether a piece comes from a later (positive), the same (0) or an earlier writer: by step and index, then epoch. */
-function compareWriters(a: { job: string; epoch: bigint }, b: { job: string; epoch: bigint }): number {
-  if (a.job !== b.job) {
-    const [x, y] = [placeOf(a.job), placeOf(b.job)];
-    return x.step - y.step || x.index - y.index || (a.job < b.job ? -1 : 1);
-  }
-  return a.epoch === b.epoch ? 0 : a.epoch > b.epoch ? 1 : -1;
-}
-
-/** Step and index of `run/step/index`. */
-function placeOf(job: string): { step: number; index: number } {
-  const [index = '', step = ''] = job.split('/').reverse();
-  return { step: Number.parseInt(step, 10) || 0, index: Number.parseInt(index, 10) || 0 };
 }

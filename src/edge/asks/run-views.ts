@@ -53,8 +53,8 @@ export class RunViews {
 
   /** Where a run's text stands, as it is said in Hello and FollowRun. */
   position(run: string): FollowRun {
-    const { job, epoch, offset } = this.#views.get(run)?.position ?? { job: '', epoch: 0n, offset: 0 };
-    return create(FollowRunSchema, { run, job, epoch, offset: BigInt(offset) });
+    const { job, epoch, offset } = this.#views.get(run)?.position ?? { job: '', epoch: 0, offset: 0 };
+    return create(FollowRunSchema, { run, job, epoch: BigInt(epoch), offset: BigInt(offset) });
   }
 
   /** Asks for the text of a run from its position on. */

@@ -1,9 +1,10 @@
 // The attempts that workers run for this replica, and their text. Memory only: the truth is the outbox.
+
 import { LRUCache } from 'lru-cache';
+import { AttemptText } from '../../../contract/text/latest-text.ts';
 import type { RunState } from '../../orchestrator/run/state.ts';
 import type { OutboxRow } from '../../store/unit.ts';
 import type { WorkerSession } from '../session-ports.ts';
-import { AttemptText } from './attempt-text.ts';
 
 export interface Attempt {
   readonly tenant: string;

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RunSignalSchema } from '../../../../gen/bowline/event/v1/bus_pb.ts';
 import { JobState as Shown } from '../../../../gen/bowline/run/v1/run_pb.ts';
+import { AttemptText } from '../../../contract/text/latest-text.ts';
 import type { JobPhase, JobState, RunState } from '../../orchestrator/run/state.ts';
-import { AttemptText } from '../attempts/attempt-text.ts';
 import { RunFeed } from './run-feed.ts';
 
 const JOB = 'r/0/0';
@@ -89,7 +89,8 @@ test('the text of an attempt on this replica is read where it is written, not co
   const { feed, resumed, text } = start(state(1, 1), local);
   expect(feed.text).toBe(local);
   expect(resumed).toEqual([]);
-  const offset = local.append(' and there');
+  const offset = local.bytes;
+  local.append(' and there');
   text(1, offset, ' and there');
   expect(feed.text?.from(0)).toBe('here and there');
 });

@@ -9,10 +9,10 @@ import {
   ProgressSchema,
 } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import type { AppError } from '../../../base/errors.ts';
+import { type AttemptText, LatestText, type SentPiece } from '../../../contract/text/latest-text.ts';
 import { isSummingUp } from '../../orchestrator/models/summary.ts';
 import { viewJob } from '../../orchestrator/run/job-view.ts';
 import { isEnded, isOpen, type RunState } from '../../orchestrator/run/state.ts';
-import { AttemptText } from '../attempts/attempt-text.ts';
 
 export interface FeedSources {
   /** The text of an attempt that runs on this replica. */
@@ -38,7 +38,7 @@ const MAX_MESSAGE_BYTES = 16 << 20;
 
 export class RunFeed {
   #state: RunState;
-  #text: AttemptText | undefined;
+  readonly #text = new LatestText();
   readonly #sources: FeedSources;
   readonly #running = new Map<string, { epoch: number; targetName: string }>();
   readonly #progress = new Map<string, { epoch: number; progress: Progress }>();
@@ -74,7 +74,7 @@ export class RunFeed {
 
   /** The text that is being written, if any. A reader whose text has another job or epoch begins again. */
   get text(): AttemptText | undefined {
-    return this.#text;
+    return this.#text.held;
   }
 
   /** The response messages of one attempt of a call, from 0 without gaps; a new attempt begins a new list. */
@@ -149,8 +149,7 @@ export class RunFeed {
     this.#news = true;
     switch (signal.case) {
       case 'text':
-        if (this.#chunk(signal.value.job, Number(signal.value.epoch), Number(signal.value.offset), signal.value.text))
-          break;
+        if (this.#piece(signal.value)) break;
         return;
       case 'message':
         if (
@@ -215,25 +214,25 @@ export class RunFeed {
     if (!goesOn(this.#state)) return;
     const local = writing && this.#sources.localText(writing.id);
     if (writing && local?.epoch !== writing.epoch) {
-      const known = this.#text?.job === writing.id && this.#text.epoch === writing.epoch ? this.#text.bytes : 0;
-      this.#sources.follow(version, writing.id, writing.epoch, known);
+      this.#sources.follow(version, writing.id, writing.epoch, this.#text.bytesOf(writing.id, writing.epoch));
     } else {
-      if (local) this.#text = local;
+      if (local) this.#text.hold(local);
       this.#sources.follow(version, '', 0, 0);
     }
   }
 
-  #chunk(job: string, epoch: number, offset: number, text: string): boolean {
+  #piece(piece: SentPiece): boolean {
+    const { job } = piece;
+    const epoch = Number(piece.epoch);
     if (epoch < (this.#state.jobs.get(job)?.epoch ?? 0)) return false;
-    const current = this.#text;
-    if (current?.job === job && epoch < current.epoch) return false;
-    if (!current || current.job !== job || current.epoch !== epoch) {
+    const { held } = this.#text;
+    if (held?.job !== job || held.epoch !== epoch) {
       const local = this.#sources.localText(job);
-      this.#text = local?.epoch === epoch ? local : new AttemptText(job, epoch);
+      if (local?.epoch === epoch) this.#text.hold(local);
     }
-    const into = this.#text!;
-    if (into.merge(offset, text)) return true;
-    this.#sources.follow(this.#state.version, job, epoch, into.bytes);
+    // What is written here is known already, and its readers are told all the same.
+    if (this.#text.take(piece) !== 'gap') return true;
+    this.#sources.follow(this.#state.version, job, epoch, this.#text.bytesOf(job, epoch));
     return false;
   }
 

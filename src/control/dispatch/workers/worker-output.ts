@@ -20,7 +20,7 @@ export function streamOutput(signals: Signals, attempt: Attempt, frame: JobOutpu
   }
   const { event } = chatResponse(frame.response);
   if (event.case !== 'text' || event.value.text === '') return;
-  for (const piece of text.pieces(text.append(event.value.text), SIGNAL_BYTES)) {
+  for (const piece of text.appended(event.value.text, SIGNAL_BYTES)) {
     const value = { job, epoch, offset: BigInt(piece.offset), text: piece.text };
     signals.toRun(tenant, run, { case: 'text', value });
   }
