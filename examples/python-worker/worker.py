@@ -92,7 +92,7 @@ class Worker:
         capability = manifest_pb2.Capability(
             package=PACKAGE,
             methods=[manifest_pb2.Method(name=name) for name in METHODS],
-            descriptor_hash=self.digest,
+            descriptor_sha256=self.digest,
         )
         with self.lock:
             held = [

@@ -10,6 +10,7 @@ import {
   RunStateSchema,
   SourceSchema,
   UsageSchema,
+  WithheldReason,
   WithheldSchema,
 } from '../../gen/bowline/run/v1/run_pb.ts';
 import { EXIT } from '../base/status-codes.ts';
@@ -44,7 +45,12 @@ export function exitOfAsk(result: AskResult): number {
 }
 
 /** What a share that stands lets through. */
-const ENDED = new Set(['NO_GRANT', 'CAP', 'CHANGED', 'RECIPIENT']);
+const ENDED: ReadonlySet<WithheldReason> = new Set([
+  WithheldReason.NO_GRANT,
+  WithheldReason.CAP,
+  WithheldReason.CHANGED,
+  WithheldReason.RECIPIENT,
+]);
 
 /** Names of files that were shared for this run and withheld all the same: their share ended before they were read. */
 export function unsharedOf({ ended, shared }: Pick<AskResult, 'ended' | 'shared'>): string[] {

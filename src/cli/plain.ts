@@ -3,6 +3,7 @@
 import type { DescEnum, DescField, DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import { isFieldSet } from '@bufbuild/protobuf';
 import { type Duration, durationMs, type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
+import { WithheldReasonSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 
 export type Plain = string | number | boolean | null | Plain[] | { [key: string]: Plain };
 export type PlainObject = { [key: string]: Plain };
@@ -65,6 +66,9 @@ function scalar(value: unknown): Plain {
   return (value as string | number | boolean | undefined) ?? null;
 }
 
+/** Enums whose words are codes, as the trailers of calls tell them: they keep their case. */
+const CODES: ReadonlySet<string> = new Set([WithheldReasonSchema.typeName]);
+
 /** `RUN_STATE_TIMED_OUT` as `timed_out`; a number that this version does not know as that number. */
 export function enumText(desc: DescEnum, value: number): string {
   const local = desc.value[value];
@@ -72,5 +76,5 @@ export function enumText(desc: DescEnum, value: number): string {
   const name = local.name.startsWith(desc.sharedPrefix?.toUpperCase() ?? '\0')
     ? local.name.slice(desc.sharedPrefix?.length ?? 0)
     : local.name;
-  return name.toLowerCase();
+  return CODES.has(desc.typeName) ? name : name.toLowerCase();
 }

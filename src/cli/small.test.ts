@@ -4,7 +4,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WatchRunResponseSchema } from '../../gen/bowline/control/v1/run_service_pb.ts';
-import { EgressSchema, TextChunkSchema, WithheldSchema } from '../../gen/bowline/run/v1/run_pb.ts';
+import { EgressSchema, TextChunkSchema, WithheldReason, WithheldSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import { inert, inertJson, inertLine } from '../base/inert.ts';
 import { widthOf } from '../base/text-columns.ts';
 import { parseJson } from './json-input.ts';
@@ -88,7 +88,7 @@ test('colours only on a terminal and not with NO_COLOR; columns count wide chara
 
 test('only what a share would help is offered, with the hint of the box where no root tells the path', () => {
   const item = (name: string, hint: string, field = 'text') =>
-    create(WithheldSchema, { field, size: 1, why: 'NO_GRANT', name, hint });
+    create(WithheldSchema, { field, size: 1, why: WithheldReason.NO_GRANT, name, hint });
   const withheld = [
     item('r/a.md', "--share 'r/a.md'"),
     item('r/a.md', "--share 'r/a.md'", 'total_lines'),

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { SizeClassSchema, type Withheld } from '../../gen/bowline/run/v1/run_pb.ts';
+import { withheldWord } from '../contract/withheld.ts';
 import { enumText } from './plain.ts';
 import { shellQuote } from './shell-quote.ts';
 
@@ -17,16 +18,21 @@ const WHY: Readonly<Record<string, string>> = {
 };
 
 /** A reason code in words. */
-const whyText = (why: string): string => WHY[why] ?? why;
+const whyText = (why: string): string => WHY[why] ?? (why || 'for a reason that was not told');
 
 /** What is told of something that stayed on the box; a call's trailers tell no size. */
-type Stayed = Pick<Withheld, 'name' | 'field' | 'why'> & Partial<Pick<Withheld, 'size'>>;
+type Stayed = Pick<Withheld, 'name' | 'field'> &
+  Partial<Pick<Withheld, 'size'>> & { readonly why: Withheld['why'] | string };
 
 /** One line per name: `docs/notes.md: text (under 16k), not shared`. */
 export function withheldLines(withheld: readonly Stayed[]): string[] {
-  const byName = Map.groupBy(withheld, ({ name, why }) => `${name}\0${why}`);
+  const worded = withheld.map((each) => ({
+    ...each,
+    why: typeof each.why === 'string' ? each.why : withheldWord(each.why),
+  }));
+  const byName = Map.groupBy(worded, ({ name, why }) => `${name}\0${why}`);
   return [...byName.values()].map((items) => {
-    const [{ name, why, size = 0 }] = items as [Stayed, ...Stayed[]];
+    const [{ name, why, size = 0 }] = items as [(typeof items)[number], ...typeof items];
     const fields = [...new Set(items.map(({ field }) => field))].join(', ');
     const sized = size === 0 ? '' : ` (${enumText(SizeClassSchema, size).replaceAll('_', ' ')})`;
     return `${name || 'result'}: ${fields}${sized}, ${whyText(why)}`;

@@ -1,7 +1,7 @@
 import { getOption } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { UserEventSchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { AskRequestSchema } from '../../gen/bowline/local/v1/local_pb.ts';
+import { UserEventSchema } from '../../gen/bowline/record/v1/record_pb.ts';
 import { field as fieldOption } from '../../gen/buf/validate/validate_pb.ts';
 import { isAskTooLong, maxAskBytes } from './ask-text.ts';
 

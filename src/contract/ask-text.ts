@@ -1,6 +1,6 @@
 // The limit of an ask's text. It stands in the contract of what carries the owner's words to the control plane, and is read from there.
 import { getOption } from '@bufbuild/protobuf';
-import { UserEventSchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { UserEventSchema } from '../../gen/bowline/record/v1/record_pb.ts';
 import { field as fieldOption } from '../../gen/buf/validate/validate_pb.ts';
 
 let limit: number | undefined;

@@ -25,7 +25,7 @@ export interface CapabilityMethod {
   /** Whether the response is streamed. */
   readonly streaming: boolean;
   /** SHA-256 of the file descriptor it was compiled from; for a plugin, of the descriptor set that its owner added. */
-  readonly descriptorHash: Uint8Array;
+  readonly descriptorSha256: Uint8Array;
   /** Absent for what is compiled in. */
   readonly plugin?: PluginStanding;
 }
@@ -44,7 +44,7 @@ export interface PluginStanding {
 /** Every method of the services that can be called with one request: unary and server-streaming ones. */
 export function capabilityMethods(services: readonly DescService[]): CapabilityMethod[] {
   return services.flatMap((service) => {
-    const descriptorHash = createHash('sha256')
+    const descriptorSha256 = createHash('sha256')
       .update(toBinary(FileDescriptorProtoSchema, service.file.proto))
       .digest();
     const pkg = service.file.proto.package;
@@ -62,7 +62,7 @@ export function capabilityMethods(services: readonly DescService[]): CapabilityM
         idempotent: isIdempotent(desc),
         slots: slotsOf(desc),
         streaming: desc.methodKind === 'server_streaming',
-        descriptorHash,
+        descriptorSha256,
       }));
   });
 }
@@ -76,7 +76,7 @@ export const pluginMethods = (service: DescService, plugin: PluginStanding): Cap
     toolName: `${method.package.replace(/\W/g, '_')}_${snake(method.desc.name)}`.slice(-64),
     effect: plugin.effect,
     idempotent: plugin.idempotent,
-    descriptorHash: plugin.digest,
+    descriptorSha256: plugin.digest,
     plugin,
   }));
 

@@ -1,6 +1,7 @@
 // Fills the journal of an edge with what it must keep, and gives the room back: standing grants, written and ended while the edge is
 // down. Between the two it runs and says what is full, where, and what helps.
 import { createClient } from '@connectrpc/connect';
+import { GrantEndReason } from '../../gen/bowline/journal/v1/journal_pb.ts';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
@@ -58,7 +59,7 @@ export async function saysFull(home: string, transport: Transport): Promise<void
 /** Ends the grants of a home whose edge is down; a full journal takes that. The next question there prunes. */
 export async function giveRoom(home: string, ids: readonly string[]): Promise<void> {
   await withJournal(home, async (journal) => {
-    const ends = ids.map((id) => ({ case: 'grantEnded' as const, value: { id, why: 'REVOKED' } }));
+    const ends = ids.map((id) => ({ case: 'grantEnded' as const, value: { id, why: GrantEndReason.REVOKED } }));
     await journal.append(ends);
   });
 }

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
-import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
+import { Connection, ConnectionSchema, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { homePaths } from '../../src/base/home.ts';
+import { enumText } from '../../src/cli/plain.ts';
 import type { SlowModel } from '../support/slow-model.ts';
 import type { Stack } from '../support/stack.ts';
 import { JOURNAL_BYTES } from './full-journal.ts';
@@ -70,8 +71,8 @@ export async function connected(site: Site, edge: number, withinMs: number): Pro
     const status = await site
       .edge(edge, (transport) => createClient(LocalService, transport).getStatus({}))
       .catch((error: unknown) => ({ connection: String(error), problem: undefined }));
-    if (status.connection === 'connected') return;
-    last = `${status.connection} ${status.problem?.message ?? ''}`;
+    if (status.connection === Connection.CONNECTED) return;
+    last = `${enumText(ConnectionSchema, Number(status.connection))} ${status.problem?.message ?? ''}`;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error(`edge-${edge} is not connected ${withinMs} ms after everything was mended: ${last}`);

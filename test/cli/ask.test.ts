@@ -23,6 +23,7 @@ import {
   RunState,
   SizeClass,
   SourceSchema,
+  WithheldReason,
 } from '../../gen/bowline/run/v1/run_pb.ts';
 import { Channel } from '../../src/base/channel.ts';
 import { AppError } from '../../src/base/errors.ts';
@@ -231,7 +232,7 @@ test('what was withheld is listed with the command that shares it, with paths of
               $typeName: 'bowline.run.v1.Withheld',
               field: 'text',
               size: SizeClass.UNDER_16K,
-              why: 'NO_GRANT',
+              why: WithheldReason.NO_GRANT,
               name: "notes/it's.md",
               hint: "--share 'notes/it'\\''s.md'",
             },
@@ -448,7 +449,7 @@ const full = {
       },
     ],
     usage: { inputTokens: 7n, outputTokens: 3n },
-    withheld: [{ field: 'text', size: SizeClass.UNDER_16K, why: 'NO_GRANT', name: 'work/b.md', hint: '' }],
+    withheld: [{ field: 'text', size: SizeClass.UNDER_16K, why: WithheldReason.NO_GRANT, name: 'work/b.md', hint: '' }],
   }),
   egress: [create(EgressSchema, { path: 'work/a.md', field: 'text', bytes: 99n, grant: 'g1' })],
 };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type AskRequest, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
-import { JobState, OutcomeSchema, RunState, SizeClass } from '../../gen/bowline/run/v1/run_pb.ts';
+import { JobState, OutcomeSchema, RunState, SizeClass, WithheldReason } from '../../gen/bowline/run/v1/run_pb.ts';
 import { CliRun, cli } from '../support/run-cli.ts';
 import { ScriptedHome } from '../support/scripted-home.ts';
 
@@ -31,7 +31,13 @@ beforeEach(async () => {
         const run = `run-${seen.length}`;
         yield { event: { event: { case: 'accepted', value: { run, conversation: 'conv-1' } } } };
         const name = 'notes/a.md';
-        const missing = { field: 'text', size: SizeClass.UNDER_1K, why: 'NO_GRANT', name, hint: `--share '${name}'` };
+        const missing = {
+          field: 'text',
+          size: SizeClass.UNDER_1K,
+          why: WithheldReason.NO_GRANT,
+          name,
+          hint: `--share '${name}'`,
+        };
         const shared = request.shares.length > 0;
         yield {
           event: {

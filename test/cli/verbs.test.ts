@@ -14,11 +14,11 @@ import {
 } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { OutputStream, ShellService } from '../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
-import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
+import { DeviceService, DeviceState } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { RunSchema, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
-import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
+import { DatabaseKind, StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
 import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
-import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
+import { Connection, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { EgressSchema, JobState, OutcomeSchema, RunState, TextChunkSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus as HealthStatus } from '../../gen/grpc/health/v1/health_pb.ts';
 import { AppError } from '../../src/base/errors.ts';
@@ -181,7 +181,7 @@ test('a call goes to the single device, is told in JSON, and says what was withh
   const seen: (string | null)[] = [];
   await box.controlPlane((router) => {
     router.service(DeviceService, {
-      listDevices: () => ({ devices: [{ id: 'dev-1', name: 'pi', state: 'active', connected: true }] }),
+      listDevices: () => ({ devices: [{ id: 'dev-1', name: 'pi', state: DeviceState.ACTIVE, connected: true }] }),
     });
     router.service(FsService, {
       read: ({ path }, context) => {
@@ -230,10 +230,10 @@ test('a streamed response is one JSON object a line', async () => {
 
 test('devices adopt says what it did, or why there is nothing to do and what helps', async () => {
   const answers = [
-    { adopted: true, device: { name: 'pi', state: 'active' } },
-    { adopted: false, device: { name: 'pi', state: 'active', connected: true } },
-    { adopted: false, device: { name: 'pi', state: 'active' } },
-    { adopted: false, device: { name: 'pi', state: 'suspended' } },
+    { adopted: true, device: { name: 'pi', state: DeviceState.ACTIVE } },
+    { adopted: false, device: { name: 'pi', state: DeviceState.ACTIVE, connected: true } },
+    { adopted: false, device: { name: 'pi', state: DeviceState.ACTIVE } },
+    { adopted: false, device: { name: 'pi', state: DeviceState.SUSPENDED } },
   ];
   await box.controlPlane((router) => router.service(DeviceService, { adoptDevice: () => answers.shift() ?? {} }));
   const said = async () => {
@@ -343,7 +343,7 @@ test('devices, workers and conversations are listed, and keys are made', async (
           {
             id: 'd1',
             name: '厨房',
-            state: 'active',
+            state: DeviceState.ACTIVE,
             connected: true,
             manifest: { capabilities: [{ package: 'bowline.capability.fs.v1', methods: [{ name: 'Read' }] }] },
           },
@@ -462,7 +462,7 @@ test("the ledger, the queue and the journal's check come from the box alone", as
 test('status tells of each side by itself, also of one that does not answer', async () => {
   await box.edge((router) =>
     router.service(LocalService, {
-      getStatus: () => ({ deviceName: 'pi', connection: 'connecting', roots: ['/notes'] }),
+      getStatus: () => ({ deviceName: 'pi', connection: Connection.CONNECTING, roots: ['/notes'] }),
     }),
   );
   const half = await run(['status']);
@@ -471,7 +471,7 @@ test('status tells of each side by itself, also of one that does not answer', as
   expect(half.stdout).toContain('control  does not answer');
   await box.controlPlane((router) =>
     router.service(StatusService, {
-      getStatus: () => ({ database: 'pglite', databaseOk: true, devices: 1, workers: 1 }),
+      getStatus: () => ({ database: DatabaseKind.PGLITE, databaseOk: true, devices: 1, workers: 1 }),
     }),
   );
   const both = await run(['status', '--json']);
@@ -489,7 +489,7 @@ test('status tells what it can without a key that is taken, and what the owner s
     router.service(Health, { check: () => ({ status: HealthStatus.SERVING }) });
     router.service(StatusService, {
       getStatus: () => ({
-        database: 'pglite',
+        database: DatabaseKind.PGLITE,
         databaseOk: true,
         notices: [{ action: 'join_token.reused', text: 'the join line of the device pi was used a second time' }],
       }),

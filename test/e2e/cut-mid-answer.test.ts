@@ -1,6 +1,7 @@
 // An answer under way while the edge's connection, the worker or the control plane goes away: real programs, the edge
 // behind a TCP proxy, a model that says what the test dictates. The owner's text never has a letter twice or too few.
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { Connection } from '../../gen/bowline/local/v1/local_pb.ts';
 import { DictatedModel } from '../support/dictated-model.ts';
 import { LocalWatch, localClient } from '../support/local-watch.ts';
 import type { Program } from '../support/program.ts';
@@ -59,10 +60,10 @@ afterAll(async () => {
   await model?.close();
 });
 
-beforeEach(() => edgeSays('connected', 60_000));
+beforeEach(() => edgeSays(Connection.CONNECTED, 60_000));
 
 /** What the edge says of its connection, as soon as it does; returns how long that took. */
-async function edgeSays(connection: string, withinMs: number): Promise<number> {
+async function edgeSays(connection: Connection, withinMs: number): Promise<number> {
   const from = performance.now();
   await vi.waitFor(async () => expect((await local.client.getStatus({})).connection).toBe(connection), {
     timeout: withinMs,
@@ -74,7 +75,7 @@ async function edgeSays(connection: string, withinMs: number): Promise<number> {
 /** As `edgeSays`, of what is anything but connected. */
 async function edgeNotices(withinMs: number): Promise<number> {
   const from = performance.now();
-  await vi.waitFor(async () => expect((await local.client.getStatus({})).connection).not.toBe('connected'), {
+  await vi.waitFor(async () => expect((await local.client.getStatus({})).connection).not.toBe(Connection.CONNECTED), {
     timeout: withinMs,
     interval: 50,
   });
@@ -130,7 +131,7 @@ test('connections that break again and again, anywhere in a frame or a letter: n
     say(answer, said, said + 15);
     said += 15;
     await sees(watch, said);
-    await edgeSays('connected', 60_000);
+    await edgeSays(Connection.CONNECTED, 60_000);
   }
   await endsWhole(watch, answer, said);
 });

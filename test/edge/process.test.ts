@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type AskResponse, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
+import { type AskResponse, Connection, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { withPin } from '../../src/base/pin.ts';
 import { tempHome, until } from './support/edge-parts.ts';
@@ -110,7 +110,7 @@ test('it joins, is ready, answers an ask with a share, and leaves with a goodbye
       for await (const _ of api.ask({ text: 'q', shares: [{ pattern: join(place.home, 'docs', '*.nothing') }] }));
     })(),
   ).rejects.toMatchObject({ rawMessage: expect.stringContaining('nothing that may be shared') });
-  expect((await api.getStatus({})).connection).toBe('connected');
+  expect((await api.getStatus({})).connection).toBe(Connection.CONNECTED);
 
   const second = run(['--allow', join(place.home, 'docs')]);
   await until(() => second.out.code !== undefined, 'the end of the second edge');

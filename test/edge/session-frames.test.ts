@@ -5,9 +5,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   ConnectResponseSchema,
   type SignedToolCall,
+  SupersedeReason,
   ToolProgressSchema,
-  ToolResultSchema,
 } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { ToolResultSchema } from '../../gen/bowline/record/v1/record_pb.ts';
 import { newId } from '../../src/base/ids.ts';
 import type { SessionView, ToolSink } from '../../src/edge/runner/tool-sink.ts';
 import type { CallRunner } from '../../src/edge/session/ports.ts';
@@ -44,7 +45,7 @@ async function stop(edge: TestEdge): Promise<void> {
 test('superseded is terminal and says so', async () => {
   const edge = await start();
   const peer = await control.welcome();
-  peer.send({ case: 'superseded', value: { sessionEpoch: 9n, reason: 'SUPERSEDED' } });
+  peer.send({ case: 'superseded', value: { sessionEpoch: 9n, reason: SupersedeReason.SUPERSEDED } });
   await until(() => edge.session.status.connection === 'superseded', 'the status');
   expect(edge.session.status.problem?.reason).toBe('SUPERSEDED');
   await until(() => peer.ended, 'the end of the stream');
@@ -69,9 +70,12 @@ test('superseded by a session of its own process it connects again; by that of a
   const { bootId } = await peer.next('hello');
   peer.send({ case: 'welcome', value: control.welcomeInit() });
   await until(() => edge.session.status.connection === 'connected', 'the session');
-  peer.send({ case: 'superseded', value: { sessionEpoch: 9n, reason: 'SUPERSEDED', bootId } });
+  peer.send({ case: 'superseded', value: { sessionEpoch: 9n, reason: SupersedeReason.SUPERSEDED, bootId } });
   const second = await control.welcome();
-  second.send({ case: 'superseded', value: { sessionEpoch: 10n, reason: 'SUPERSEDED', bootId: newId() } });
+  second.send({
+    case: 'superseded',
+    value: { sessionEpoch: 10n, reason: SupersedeReason.SUPERSEDED, bootId: newId() },
+  });
   await until(() => edge.session.status.connection === 'superseded', 'the status');
   expect(control.peers).toHaveLength(2);
 });
@@ -79,7 +83,7 @@ test('superseded by a session of its own process it connects again; by that of a
 test('a session that this side ended leaves no ping behind that would end the process', async () => {
   const edge = await start({ options: { heartbeatMs: 40 } });
   const peer = await control.welcome();
-  peer.send({ case: 'superseded', value: { sessionEpoch: 9n, reason: 'SUPERSEDED' } });
+  peer.send({ case: 'superseded', value: { sessionEpoch: 9n, reason: SupersedeReason.SUPERSEDED } });
   await until(() => peer.ended, 'the end of the stream');
   const thrown: unknown[] = [];
   const note = (error: unknown) => void thrown.push(error);
@@ -95,7 +99,7 @@ test('a quarantined device is told so in place of a Welcome', async () => {
   const edge = await start();
   const peer = await control.peer();
   await peer.next('hello');
-  peer.send({ case: 'superseded', value: { sessionEpoch: 2n, reason: 'QUARANTINED' } });
+  peer.send({ case: 'superseded', value: { sessionEpoch: 2n, reason: SupersedeReason.QUARANTINED } });
   await until(() => edge.session.status.connection === 'quarantined', 'the status');
   expect(edge.session.status.problem?.reason).toBe('QUARANTINED');
   expect(edge.session.status.problem?.message).toContain('`bowline devices adopt box`');
@@ -205,7 +209,7 @@ test('drain: the edge comes back at once; a call that runs goes on, and its answ
   peer.send({ case: 'toolCall', value: CALL });
   await until(() => runner.sinks.length === 1, 'the call');
   expect(runner.sessions[0]).toMatchObject({ tenant: 'default', device: 'device-1' });
-  peer.send({ case: 'drain', value: { deadline: { seconds: 2n } } });
+  peer.send({ case: 'drain', value: { timeout: { seconds: 2n } } });
   await peer.next('goodbye');
   const { run } = await edge.ask('not on that one');
   const next = await control.welcome();
@@ -265,7 +269,7 @@ test('the anchor of the control plane is proved in the next Hello, also after a 
   expect(journal?.anchoredSequence).toBe(0n);
   await edge.ask('q');
   const { sequence, hash } = edge.journal.head;
-  const anchor = { journalId: edge.journal.id, sequence: BigInt(sequence), headHash: hash };
+  const anchor = { journalId: edge.journal.id, sequence: BigInt(sequence), headSha256: hash };
   peer.send({ case: 'welcome', value: control.welcomeInit({ anchor }) });
   await peer.next('userEvent');
   await stop(edge);
@@ -273,7 +277,7 @@ test('the anchor of the control plane is proved in the next Hello, also after a 
   const next = await control.peer();
   const position = (await next.next('hello')).journal;
   expect(position).toMatchObject({ journalId: edge.journal.id, anchoredSequence: BigInt(sequence) });
-  expect(Buffer.from(position!.anchoredHash).equals(hash)).toBe(true);
+  expect(Buffer.from(position!.anchoredSha256).equals(hash)).toBe(true);
 });
 
 test('joining again with the same home keeps the device; a cut before the answer keeps the keys', async () => {

@@ -111,7 +111,7 @@ test('a stop ends within its time although a worker hangs, and the job is done a
   hanging.answersPings = false;
   const from = performance.now();
   const stopped = control.stop(3_000);
-  expect((await edge.frame('drain')).deadline).toBeDefined();
+  expect((await edge.frame('drain')).timeout).toBeDefined();
   expect(await stopped).toBe(true);
   expect(performance.now() - from).toBeLessThan(3_500);
   hanging.resume();

@@ -22,7 +22,7 @@ import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts
 import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { EdgeService } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { EnrollmentService } from '../../gen/bowline/edge/v1/enrollment_pb.ts';
-import { JobState, RunState, SizeClass } from '../../gen/bowline/run/v1/run_pb.ts';
+import { JobState, RunState, SizeClass, WithheldReason } from '../../gen/bowline/run/v1/run_pb.ts';
 import { WorkerService } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
@@ -62,7 +62,9 @@ test('a unary call reaches the device as a run of one job, and says in its trail
   expect(call).toMatchObject({ method: 'bowline.capability.fs.v1.FsService/Read', recipient: '' });
   expect(call.principal).toMatch(/^owner:/);
   expect(call.idempotencyKey).toBe(call.run);
-  const withheld = [{ field: 'text', size: SizeClass.UNDER_1K, why: 'NO_GRANT', name: 'docs/月.md', hint: '' }];
+  const withheld = [
+    { field: 'text', size: SizeClass.UNDER_1K, why: WithheldReason.NO_GRANT, name: 'docs/月.md', hint: '' },
+  ];
   edge.done(call, ReadResponseSchema, { file: { path: 'docs/a.md' } }, { withheld });
   expect((await read).file?.path).toBe('docs/a.md');
   expect(trailers.get('bowline-withheld')).toBe(`text; why=NO_GRANT; name=${encodeURIComponent('docs/月.md')}`);
@@ -387,7 +389,7 @@ test('nothing but Join and the overall health is open without a key; a key of th
     () => control.client(RunService, '').watchRun({ id: 'x' }),
     () => control.client(DeviceService, '').createJoinToken({ name: 'x' }),
     () => control.client(RegistryService, '').listCapabilities({}),
-    () => control.client(EnrollmentService, '').renew({ secretHash: new Uint8Array(32) }),
+    () => control.client(EnrollmentService, '').renew({ secretSha256: new Uint8Array(32) }),
     () => control.client(EdgeService, '').connect(nothing()),
     () => control.client(WorkerService, '').work(nothing()),
     () => control.client(ServerReflection, '').serverReflectionInfo(nothing()),
@@ -401,7 +403,7 @@ test('nothing but Join and the overall health is open without a key; a key of th
         token: 'bwj_unknown',
         name: 'x',
         publicKey: new Uint8Array(32),
-        secretHash: new Uint8Array(32),
+        secretSha256: new Uint8Array(32),
       }),
     ),
   ).toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });

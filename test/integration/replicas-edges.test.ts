@@ -7,6 +7,7 @@ import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts
 import { RegistryService } from '../../gen/bowline/control/v1/registry_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
+import { SupersedeReason } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
@@ -190,7 +191,7 @@ describe.each(['memory', 'redis'] as const)('over %s', (kind) => {
     await sql.query(`update device set state = 'active'`);
     const quarantined = await on(b);
     await sql.query(`update device set state = 'quarantined'`);
-    expect((await quarantined.frame('superseded')).reason).toBe('QUARANTINED');
+    expect((await quarantined.frame('superseded')).reason).toBe(SupersedeReason.QUARANTINED);
   });
 
   test('what a stale session says is not committed: neither its asks, nor its cancels, nor its results', async () => {

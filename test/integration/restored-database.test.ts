@@ -7,7 +7,7 @@ import { FsService, ReadResponseSchema, WriteResponseSchema } from '../../gen/bo
 import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
-import { Durability } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { Durability, SupersedeReason } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { newId } from '../../src/base/ids.ts';
 import { Secret } from '../../src/base/secret.ts';
 import { controlConfig } from '../../src/control/config.ts';
@@ -155,7 +155,7 @@ test('a device cannot stop its tenant by a session that it was never given', asy
   edge.url = control.url;
   const stream = control.closing(edge.stream());
   stream.send({ case: 'hello', value: edge.hello(last) });
-  expect((await stream.frame('superseded')).reason).toBe('QUARANTINED');
+  expect((await stream.frame('superseded')).reason).toBe(SupersedeReason.QUARANTINED);
   expect(await statusOf()).toBe('');
   await control.client(DeviceService).adoptDevice({ id: edge.device });
   await (await connect()).cut();

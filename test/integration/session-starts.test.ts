@@ -2,7 +2,7 @@
 // old Hello changes nothing. And one that finds itself superseded by itself comes back.
 import type { ClientBase } from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
+import { DeviceService, DeviceState } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
@@ -134,7 +134,7 @@ test.each(WAITS)(
     brake.release();
     way.silence(false);
     await after();
-    expect(await row(edge)).toMatchObject({ connected: true, state: 'active', sessionEpoch: 1n });
+    expect(await row(edge)).toMatchObject({ connected: true, state: DeviceState.ACTIVE, sessionEpoch: 1n });
     expect(second.isOver).toBe(false);
     expect(second.all('superseded')).toEqual([]);
     await second.cut();

@@ -2,9 +2,10 @@
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ReadResponseSchema, WriteResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
+import { DeviceService, DeviceState } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
+import { SupersedeReason } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { JobAssignmentSchema } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import { newId } from '../../src/base/ids.ts';
@@ -307,7 +308,10 @@ test('a second edge with the same identity takes over, and the first is told so 
   const first = control.closing(await device.connect());
   const second = control.closing(await device.connect());
   const told = await first.frame('superseded');
-  expect(told).toMatchObject({ reason: 'SUPERSEDED', sessionEpoch: (await second.frame('welcome')).sessionEpoch });
+  expect(told).toMatchObject({
+    reason: SupersedeReason.SUPERSEDED,
+    sessionEpoch: (await second.frame('welcome')).sessionEpoch,
+  });
   expect(await first.ended).toBeUndefined();
   expect((await deviceOf(device.device))?.connected).toBe(true);
   // What the first still says changes nothing, and the second is the one that is called.
@@ -330,12 +334,12 @@ test('a journal that is behind, or different at the anchor, quarantines its devi
   expect(anchor).toMatchObject({ journalId: device.journalId, sequence: 10n });
   await first.cut();
   const at = (sequence: number, anchored: number, hash = headOf(anchored)) => ({
-    $typeName: 'bowline.edge.v1.JournalPosition' as const,
+    $typeName: 'bowline.record.v1.JournalPosition' as const,
     journalId: device.journalId,
     sequence: BigInt(sequence),
-    headHash: headOf(sequence),
+    headSha256: headOf(sequence),
     anchoredSequence: BigInt(anchored),
-    anchoredHash: hash,
+    anchoredSha256: hash,
   });
   const proven = await device.connect({ journal: at(20, 10) });
   expect((await proven.frame('welcome')).anchor?.sequence).toBe(20n);
@@ -355,18 +359,18 @@ test('a journal that is behind, or different at the anchor, quarantines its devi
 
   const forked = device.stream();
   forked.send({ case: 'hello', value: device.hello({ journal: at(50, 40, headOf(41)) }) });
-  expect((await forked.frame('superseded')).reason).toBe('QUARANTINED');
+  expect((await forked.frame('superseded')).reason).toBe(SupersedeReason.QUARANTINED);
   expect(await forked.ended).toBeUndefined();
   expect((await deviceOf(device.device))?.state).toBe('quarantined');
   // Its pending calls are unknown, and it stays out although its journal looks right now.
   await eventually(async () => (await runs().getRun({ id: run })).run?.jobs[1]?.state === JobState.UNKNOWN);
   const again = device.stream();
   again.send({ case: 'hello', value: device.hello({ journal: at(60, 40) }) });
-  expect((await again.frame('superseded')).reason).toBe('QUARANTINED');
+  expect((await again.frame('superseded')).reason).toBe(SupersedeReason.QUARANTINED);
   // Its owner takes it back, with the journal it has.
   const adopt = () => control.client(DeviceService).adoptDevice({ id: device.device });
-  expect(await adopt()).toMatchObject({ adopted: true, device: { state: 'active' } });
-  expect(await adopt()).toMatchObject({ adopted: false, device: { state: 'active' } });
+  expect(await adopt()).toMatchObject({ adopted: true, device: { state: DeviceState.ACTIVE } });
+  expect(await adopt()).toMatchObject({ adopted: false, device: { state: DeviceState.ACTIVE } });
   const back = await device.connect({ journal: at(5, 0) });
   expect((await back.frame('welcome')).anchor?.sequence).toBe(5n);
   await back.cut();
@@ -385,17 +389,17 @@ test('a journal that lacks what was acknowledged in its last session is a fork, 
     while (job.run !== run) job = await worker.job(jobs++);
     worker.useTool(job, 'fs_write', { path: 'docs/a.md', text: 'a', mode: 'WRITE_MODE_CREATE' });
     const call = await live.call();
-    live.done(call, WriteResponseSchema, { created: true }, { sequence: 14n, headHash: headOf(14) });
+    live.done(call, WriteResponseSchema, { created: true }, { sequence: 14n, headSha256: headOf(14) });
     await live.frame('toolResultCommitted');
     await live.cut();
     expect((await deviceOf(device.device))?.state).toBe('active');
     const position = (sequence: number, head: number, anchored: number) => ({
-      $typeName: 'bowline.edge.v1.JournalPosition' as const,
+      $typeName: 'bowline.record.v1.JournalPosition' as const,
       journalId: device.journalId,
       sequence: BigInt(sequence),
-      headHash: headOf(head),
+      headSha256: headOf(head),
       anchoredSequence: BigInt(anchored),
-      anchoredHash: headOf(anchored === 14 ? 15 : anchored),
+      anchoredSha256: headOf(anchored === 14 ? 15 : anchored),
     });
     if (grown) {
       // A restored copy that went on alone: it cannot show what was acknowledged, and is not served before it is asked.
@@ -409,7 +413,7 @@ test('a journal that lacks what was acknowledged in its last session is a fork, 
       case: 'hello',
       value: device.hello({ journal: grown ? position(30, 31, 14) : position(12, 12, 10) }),
     });
-    expect((await stream.frame('superseded')).reason).toBe('QUARANTINED');
+    expect((await stream.frame('superseded')).reason).toBe(SupersedeReason.QUARANTINED);
     expect((await deviceOf(device.device))?.state).toBe('quarantined');
   }
   await worker.cut();

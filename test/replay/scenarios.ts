@@ -1,9 +1,9 @@
 // The runs whose histories are kept as golden files. Only for writing new files: a kept history is never written again.
 import { create } from '@bufbuild/protobuf';
-import { CollectionUseSchema, ShareGrantSchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { CallSpecSchema, type RunEvent, TargetKind, TurnSchema } from '../../gen/bowline/event/v1/event_pb.ts';
 import { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
-import { EgressSchema, UsageSchema, WithheldSchema } from '../../gen/bowline/run/v1/run_pb.ts';
+import { CollectionUseSchema, ShareGrantSchema } from '../../gen/bowline/record/v1/record_pb.ts';
+import { EgressSchema, UsageSchema, WithheldReason, WithheldSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import { PlayedRun } from '../support/play-run.ts';
 import {
   deviceTools,
@@ -73,7 +73,7 @@ export const scenarios: Readonly<Record<string, () => readonly RunEvent[]>> = {
   'timed-out-and-withheld': () => {
     const run = new PlayedRun();
     run.result('0/0', said({ text: 'One moment.', calls: [readCall] }));
-    const withheld = [create(WithheldSchema, { field: 'text', why: 'NO_GRANT', name: 'docs/notes.md' })];
+    const withheld = [create(WithheldSchema, { field: 'text', why: WithheldReason.NO_GRANT, name: 'docs/notes.md' })];
     run.apply({ type: 'result', job: 'r1/0/1', epoch: 1, result: read('docs/notes.md', ''), withheld });
     run.at += 600_000;
     run.ring('deadline');

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { FsService, WriteMode } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { ShellService } from '../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { ConnectRequestSchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { WithheldReason } from '../../gen/bowline/run/v1/run_pb.ts';
 import { type CallOptions, type EdgeRig, edgeFolder, edgeRig } from '../support/edge-rig.ts';
 
 const { read, list, stat, search, write } = FsService.method;
@@ -200,7 +201,7 @@ test('lines outside a shared range stay on the box: not by reading, searching or
     const whole = await rig.call(read, { path: 'docs/vault.md' }, { run });
     expect(whole.messages[0]?.text.split('\n')).toHaveLength(4);
     expect(whole.messages[0]?.totalLines).toBe(0);
-    expect(whole.result.withheld.find(({ field }) => field === 'total_lines')?.why).toBe('RANGE');
+    expect(whole.result.withheld.find(({ field }) => field === 'total_lines')?.why).toBe(WithheldReason.RANGE);
     views.push(part.join('\n').replaceAll(grantsOf(rig, run), 'grant').replaceAll(secret, 'secret'));
     expect(part.join('\n')).not.toContain('code of the vault');
     await rig.close();

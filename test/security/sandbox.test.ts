@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { Language, LimitMet } from '../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
+import { Language, LimitMet, SkipReason } from '../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import type { Handler } from '../../src/worker/kit/handler.ts';
 import { whyNotIsolated } from '../support/bubblewrap.ts';
 import { aliveWith, openAsInContainer, openHere, type RunInit, runProgram, sandboxOver } from '../support/sandbox.ts';
@@ -411,15 +411,15 @@ open('n' * 251 + '.txt', 'w').close()`,
       why.delete('closed');
       expect(why).toEqual(
         new Map([
-          ['deep/top', 'symlink'],
-          ['huge.txt', 'too large'],
-          ['passwd.txt', 'symlink'],
-          ['pipe.txt', 'special'],
-          ['root', 'symlink'],
-          ['same.txt', 'symlink'],
-          ['socket.txt', 'special'],
-          ['up', 'symlink'],
-          ['usr', 'symlink'],
+          ['deep/top', SkipReason.SYMLINK],
+          ['huge.txt', SkipReason.TOO_LARGE],
+          ['passwd.txt', SkipReason.SYMLINK],
+          ['pipe.txt', SkipReason.SPECIAL],
+          ['root', SkipReason.SYMLINK],
+          ['same.txt', SkipReason.SYMLINK],
+          ['socket.txt', SkipReason.SPECIAL],
+          ['up', SkipReason.SYMLINK],
+          ['usr', SkipReason.SYMLINK],
           ['\ufffd.txt', 'name'],
         ]),
       );

@@ -21,9 +21,8 @@ import {
   type ToolCall,
   ToolCallSchema,
   type ToolProgress,
-  type ToolResult,
-  UserEventSchema,
 } from '../../gen/bowline/edge/v1/edge_pb.ts';
+import { type ToolResult, UserEventSchema } from '../../gen/bowline/record/v1/record_pb.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { newId } from '../../src/base/ids.ts';
@@ -252,7 +251,7 @@ class Control {
       idempotencyKey: how.key ?? newId(),
       issueTime: timestampFromMs(now),
       ...(how.expiresInMs === null ? {} : { expireTime: timestampFromMs(now + (how.expiresInMs ?? 60_000)) }),
-      ...(how.deadlineMs === undefined ? {} : { deadline: durationFromMs(how.deadlineMs) }),
+      ...(how.deadlineMs === undefined ? {} : { timeout: durationFromMs(how.deadlineMs) }),
       confirmation: how.confirmation ?? Confirmation.UNSPECIFIED,
       recipient: how.recipient ?? 'rules',
     });

@@ -10,9 +10,9 @@ import {
   type Hello,
   HelloSchema,
   type ToolCall,
-  type ToolResultSchema,
 } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { EnrollmentService } from '../../gen/bowline/edge/v1/enrollment_pb.ts';
+import type { ToolResultSchema } from '../../gen/bowline/record/v1/record_pb.ts';
 import { newId } from '../../src/base/ids.ts';
 import { edgeCapabilities } from '../../src/contract/capabilities.ts';
 import { MethodRegistry } from '../../src/contract/registry.ts';
@@ -61,7 +61,7 @@ export class FakeEdge {
       token,
       name,
       publicKey: rawPublicKey(publicKey),
-      secretHash: new Uint8Array(hashKey(secret)),
+      secretSha256: new Uint8Array(hashKey(secret)),
     });
     return new FakeEdge(url, { device: answer.device, name: answer.name, secret, key: answer.signingKey! });
   }
@@ -109,9 +109,9 @@ export function fakeHello(journalId: string, sequence = 1, anchored = 0): Hello 
     journal: {
       journalId,
       sequence: BigInt(sequence),
-      headHash: headOf(sequence),
+      headSha256: headOf(sequence),
       anchoredSequence: BigInt(anchored),
-      anchoredHash: headOf(anchored),
+      anchoredSha256: headOf(anchored),
     },
   });
 }

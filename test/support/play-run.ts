@@ -1,7 +1,6 @@
 // Plays commands to one run without a store: decides, folds, keeps the events. For tests of the pure core.
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import type { CollectionUse, ShareGrant } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import {
   type CallSpec,
   type JobFinished,
@@ -12,6 +11,7 @@ import {
   type Turn,
 } from '../../gen/bowline/event/v1/event_pb.ts';
 import type { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
+import type { CollectionUse, ShareGrant } from '../../gen/bowline/record/v1/record_pb.ts';
 import type { RunCommand } from '../../src/control/orchestrator/decide/commands.ts';
 import { decide } from '../../src/control/orchestrator/decide/decide.ts';
 import { DEFAULT_LIMITS, type Limits, limitsToProto } from '../../src/control/orchestrator/run/limits.ts';

@@ -139,7 +139,7 @@ export class RulesConversation {
     const path = Object.keys(files).find((p) => p === under) ?? Object.keys(files).find((p) => p.endsWith(`/${under}`));
     if (!path) return { error: { reason: 'PATH_NOT_ALLOWED', message: 'not allowed' } };
     if (!shared.includes(path)) {
-      const response = create(ReadResponseSchema, { file: this.#info(path), summary: 'words words' });
+      const response = create(ReadResponseSchema, { file: this.#info(path) });
       const withheld = [
         { field: 'text', size: 'SIZE_CLASS_UNDER_16K', why: 'NO_GRANT', name: path, hint: `--share '${path}'` },
       ];

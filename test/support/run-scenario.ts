@@ -24,7 +24,7 @@ export const deviceTools = (...names: string[]): OfferedTool[] =>
     return create(OfferedToolSchema, {
       name,
       method: method.fullName,
-      descriptorHash: method.descriptorHash,
+      descriptorSha256: method.descriptorSha256,
       effect: method.effect,
       target: TargetKind.DEVICE,
     });

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import type { DescField, DescMessage, DescOneof } from '@bufbuild/protobuf';
 import ts from 'typescript';
 import { expect, test } from 'vitest';
+import { file_bowline_bus_v1_bus } from '../../gen/bowline/bus/v1/bus_pb.ts';
 import { ConnectRequestSchema, EdgeService, HelloSchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
-import { file_bowline_event_v1_bus } from '../../gen/bowline/event/v1/bus_pb.ts';
 import { file_bowline_event_v1_event } from '../../gen/bowline/event/v1/event_pb.ts';
 import { file_bowline_journal_v1_journal } from '../../gen/bowline/journal/v1/journal_pb.ts';
 import { CreditsSchema, WorkerService, WorkRequestSchema } from '../../gen/bowline/worker/v1/worker_pb.ts';
@@ -105,7 +105,7 @@ function unspokenFields(
   sides: readonly RegExp[],
   seen = new Set<string>(),
 ): string[] {
-  if (seen.has(message.typeName) || !message.file.proto.package.match(/^bowline\.(edge|worker)\./)) return [];
+  if (seen.has(message.typeName) || !message.file.proto.package.match(/^bowline\.(edge|worker|record)\./)) return [];
   seen.add(message.typeName);
   return message.fields.flatMap((field) => {
     const inner = field.message ? unspokenFields(field.message, sources, sides, seen) : [];
@@ -151,7 +151,7 @@ test('every field of a frame is named by both sides', () => {
 test('every stored event and every hint between replicas has a producer', () => {
   const places = [
     [file_bowline_event_v1_event, CONTROL],
-    [file_bowline_event_v1_bus, CONTROL],
+    [file_bowline_bus_v1_bus, CONTROL],
     [file_bowline_journal_v1_journal, EDGE],
   ] as const;
   const unspoken = places.flatMap(([{ messages }, where]) => {

@@ -1,6 +1,7 @@
 // What Crawl and Search promise, of friendly and of hostile sites.
 import type { RequestListener } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
+import { CrawlLimit } from '../../gen/bowline/capability/web/v1/web_pb.ts';
 import { Secret } from '../../src/base/secret.ts';
 import { brave, searxng, type WebSettings } from '../../src/worker/handlers/web/web-settings.ts';
 import { type Site, site, WebRig } from '../support/web-rig.ts';
@@ -45,7 +46,7 @@ test('a site is read breadth first, each page once, within its depth', async () 
   );
   const responses = await web.crawl({ url: where.origin, maxDepth: 2 });
   expect(paths(responses)).toEqual(['/', '/a', '/b', '/deep']);
-  expect(end(responses)).toEqual({ pages: 4, skipped: 0, limit: 'depth' });
+  expect(end(responses)).toEqual({ pages: 4, skipped: 0, limit: CrawlLimit.DEPTH });
   expect(where.asked.filter((path) => path === '/robots.txt')).toHaveLength(1);
 });
 
@@ -57,7 +58,7 @@ test('a maze without an end is left after the pages that were asked for', async 
       .end(`<p>${own} ${links(...Array.from({ length: 40 }, (_, i) => `${request.url!.slice(0, 40)}${own}${i}/`))}`);
   });
   const responses = await web.crawl({ url: where.origin, maxPages: 12, maxDepth: 10 });
-  expect(end(responses)).toEqual({ pages: 12, skipped: 0, limit: 'pages' });
+  expect(end(responses)).toEqual({ pages: 12, skipped: 0, limit: CrawlLimit.PAGES });
   expect(where.asked).toHaveLength(13);
 });
 
@@ -104,12 +105,12 @@ test('a crawl ends in good order when its time or its bytes are used up', async 
   const bytes = await serving(page, { crawlBytes: 12_000 });
   expect(end(await bytes.web.crawl({ url: bytes.where.origin, maxDepth: 10 }))).toMatchObject({
     pages: 3,
-    limit: 'bytes',
+    limit: CrawlLimit.BYTES,
   });
   const time = await serving((request, response) => (request.url === '/' ? page(request, response) : undefined), {
     crawlMs: 1500,
   });
-  expect(end(await time.web.crawl({ url: time.where.origin }))).toMatchObject({ pages: 1, limit: 'time' });
+  expect(end(await time.web.crawl({ url: time.where.origin }))).toMatchObject({ pages: 1, limit: CrawlLimit.TIME });
 });
 
 test('a host that asks for a long pause is not asked again', async () => {

@@ -15,11 +15,11 @@ import {
   Durability,
   EdgeService,
   ToolCallSchema,
-  type ToolResult,
   ToolResultCommittedSchema,
   WelcomeSchema,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { EnrollmentService, JoinResponseSchema } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
+import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { Channel } from '../../../src/base/channel.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { newId } from '../../../src/base/ids.ts';
@@ -107,7 +107,7 @@ function call(argv: string[]): Promise<void> {
       idempotencyKey: job,
       issueTime: timestampFromMs(now),
       expireTime: timestampFromMs(now + 60_000),
-      deadline: durationFromMs(30_000),
+      timeout: durationFromMs(30_000),
       principal: 'owner',
     }),
     signer,

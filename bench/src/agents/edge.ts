@@ -12,9 +12,8 @@ import {
   EdgeService,
   type SignedToolCall,
   ToolCallSchema,
-  ToolResultSchema,
-  UserEventSchema,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { ToolResultSchema, UserEventSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Outcome, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { Channel } from '../../../src/base/channel.ts';
 import { newId } from '../../../src/base/ids.ts';

@@ -1,7 +1,13 @@
 // The verb `devices`: lists the boxes that joined, makes the token with which another one does, takes one back.
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
-import { type Device, DeviceSchema, DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
+import {
+  type Device,
+  DeviceSchema,
+  DeviceService,
+  DeviceState,
+  DeviceStateSchema,
+} from '../../../gen/bowline/control/v1/device_service_pb.ts';
 import { controlUrl } from '../../base/control-address.ts';
 import { AppError } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, type Side, using } from '../client.ts';
@@ -9,7 +15,7 @@ import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { manifestText } from '../manifest-text.ts';
 import { Printer } from '../output.ts';
-import { plain } from '../plain.ts';
+import { enumText, plain } from '../plain.ts';
 import { parseDuration, timeText } from '../units.ts';
 
 interface TokenOptions extends GlobalOptions {
@@ -96,7 +102,7 @@ async function adopt(io: CliIo, id: string, options: GlobalOptions): Promise<voi
 
 /** What helps a device that is not quarantined. */
 function nextStep(device: Device | undefined): string {
-  if (device?.state === 'suspended')
+  if (device?.state === DeviceState.SUSPENDED)
     return 'it is suspended, and comes back only by `bowline devices remove` and joining again';
   if (device?.connected)
     return 'an edge of it is connected. If that is the wrong one of two with one home, stop it and start the right one; adopt it if that is quarantined then';
@@ -131,7 +137,11 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
 }
 
 const connectionText = ({ state, connected }: Device): string =>
-  state !== 'active' && state !== '' ? state : connected ? 'connected' : 'away';
+  state === DeviceState.SUSPENDED || state === DeviceState.QUARANTINED
+    ? enumText(DeviceStateSchema, state)
+    : connected
+      ? 'connected'
+      : 'away';
 
 async function joinToken(io: CliIo, options: TokenOptions): Promise<void> {
   const out = new Printer(io.stdout, io.env);

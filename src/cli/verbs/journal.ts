@@ -100,8 +100,9 @@ async function check(io: CliIo, offline: OfflineCheck, options: GlobalOptions): 
   try {
     return await using(localSide(io, options), async (edge) => {
       const answer = await edge.client(LocalService).verifyJournal({});
-      const { ok, records, segments, problem, journalId, head, ledger } = answer;
+      const { ok, records, segments, problem, journalId, headSha256, ledger } = answer;
       const archive = ledger && { ledger };
+      const head = Buffer.from(headSha256).toString('hex');
       return { ok, records: Number(records), segments, problem, journalId, head, ...archive };
     });
   } catch (error) {

@@ -6,9 +6,15 @@ import {
   type ChildProgram,
   type GetStatusResponse as ControlStatus,
   GetStatusResponseSchema as ControlStatusSchema,
+  DatabaseKindSchema,
   StatusService,
 } from '../../../gen/bowline/control/v1/status_service_pb.ts';
-import { GetStatusResponseSchema as EdgeStatusSchema, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import {
+  Connection,
+  ConnectionSchema,
+  GetStatusResponseSchema as EdgeStatusSchema,
+  LocalService,
+} from '../../../gen/bowline/local/v1/local_pb.ts';
 import { controlAddress } from '../../base/control-address.ts';
 import { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
@@ -18,7 +24,7 @@ import { controlSide, type GlobalOptions, homeOf, localSide, type Side, using } 
 import type { CliIo } from '../io.ts';
 import { isReady } from '../is-ready.ts';
 import { Printer } from '../output.ts';
-import { type PlainObject, plain } from '../plain.ts';
+import { enumText, type PlainObject, plain } from '../plain.ts';
 import { modelText } from '../run-printer.ts';
 import { bytesText, countText, timeText } from '../units.ts';
 
@@ -128,9 +134,9 @@ function printEdge(out: Printer, edge: Answer<MessageShape<typeof EdgeStatusSche
     return;
   }
   const s = edge.status;
-  const connected = s.connection === 'connected';
+  const connected = s.connection === Connection.CONNECTED;
   out.line(
-    `edge     ${s.deviceName || '(not joined)'}, ${s.connection}, since ${timeText(s.startTime)}`,
+    `edge     ${s.deviceName || '(not joined)'}, ${enumText(ConnectionSchema, s.connection)}, since ${timeText(s.startTime)}`,
     connected ? 'green' : 'yellow',
   );
   if (s.problem) {
@@ -174,7 +180,8 @@ function printControl(out: Printer, control: Answer<MessageShape<typeof ControlS
     return;
   }
   const s = control.status;
-  const database = s.databaseOk ? s.database : `${s.database} takes no writes or does not answer`;
+  const kind = enumText(DatabaseKindSchema, s.database);
+  const database = s.databaseOk ? kind : `${kind} takes no writes or does not answer`;
   out.line(`control  ${control.where}, ${database}, since ${timeText(s.startTime)}`, s.databaseOk ? 'green' : 'red');
   out.line(`         ${countText(s.devices, 'device')}, ${countText(s.workers, 'worker')} connected`);
   out.line(`         ${countText(s.openRuns, 'open run')}, ${countText(s.waitingJobs, 'job')} waiting`);

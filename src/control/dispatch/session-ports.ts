@@ -4,12 +4,15 @@ import type { OpenToolCall, ToolCall } from '../../../gen/bowline/edge/v1/edge_p
 import type { ChildResultSchema, JobAssignment, WorkerHello } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 
+/** What a worker said of itself, as far as all replicas know it. */
+export type WorkerSaid = Pick<WorkerHello, 'name' | 'manifest' | 'models' | 'slots'>;
+
 /** A worker that is connected to some replica. */
 export interface PresentWorker {
   /** Of its session. */
   readonly id: string;
   readonly replica: string;
-  readonly hello: WorkerHello;
+  readonly hello: WorkerSaid;
   /** Milliseconds since 1970. */
   readonly connectedAt: number;
   readonly lastSeen: number;

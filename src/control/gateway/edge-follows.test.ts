@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { RunSignalSchema } from '../../../gen/bowline/bus/v1/bus_pb.ts';
 import { FollowRunSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { RunSignalSchema } from '../../../gen/bowline/event/v1/bus_pb.ts';
 import { OutcomeSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { AppError } from '../../base/errors.ts';

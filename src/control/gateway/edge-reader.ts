@@ -2,14 +2,13 @@
 // conversation in the owner's order, and acknowledged in the order they came; answers of tools are committed beside them.
 import { create, toBinary } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
+import { type ConnectRequest, ConnectRequestSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import {
-  type ConnectRequest,
-  ConnectRequestSchema,
   ToolDoneSchema,
   type ToolResult,
   ToolResultSchema,
   type UserEvent,
-} from '../../../gen/bowline/edge/v1/edge_pb.ts';
+} from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
@@ -215,7 +214,7 @@ async function ask({ runs, edge, follows, out, log }: EdgeReaderParts, event: Us
     });
     if ('refused' in outcome) return refuse(outcome.refused);
     follows.follow(event.run);
-    if (!(await edge.acknowledges(Number(event.sequence), event.headHash)))
+    if (!(await edge.acknowledges(Number(event.sequence), event.headSha256)))
       throw new AppError('SUPERSEDED', { device: edge.deviceName });
     return () => void out.offer({ case: 'eventOutcome', value: settled });
   } catch (error) {

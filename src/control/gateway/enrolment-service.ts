@@ -14,15 +14,15 @@ export function enrolmentService(parts: {
 }): ServiceImpl<typeof EnrollmentService> {
   const signingKey = { keyId: parts.signingKey.id, publicKey: parts.signingKey.publicKey };
   return {
-    async join({ token, name, publicKey, secretHash }, { signal, values }) {
-      const joined = await parts.enrolment.join({ token, name, publicKey, secretHash }, signal);
+    async join({ token, name, publicKey, secretSha256 }, { signal, values }) {
+      const joined = await parts.enrolment.join({ token, name, publicKey, secretSha256 }, signal);
       // Its token was a credential.
       values.get(admitKey)();
       return { device: joined.deviceId, tenant: joined.tenant, name: joined.name, signingKey };
     },
-    async renew({ secretHash }, context) {
+    async renew({ secretSha256 }, context) {
       const { tenant, id } = deviceOf(context);
-      await parts.enrolment.renew({ tenant, id }, secretHash);
+      await parts.enrolment.renew({ tenant, id }, secretSha256);
       return { signingKey };
     },
   };

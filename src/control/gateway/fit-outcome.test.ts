@@ -1,6 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { OutcomeSchema, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { OutcomeSchema, RunState, WithheldReason } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { fitOutcome } from './fit-outcome.ts';
 
 const FRAME = 64 << 10;
@@ -8,7 +8,11 @@ const outcome = (answer: string, withheld = 0) =>
   create(OutcomeSchema, {
     state: RunState.ANSWERED,
     answer,
-    withheld: Array.from({ length: withheld }, (_, i) => ({ field: 'text', why: 'NO_GRANT', name: `docs/${i}` })),
+    withheld: Array.from({ length: withheld }, (_, i) => ({
+      field: 'text',
+      why: WithheldReason.NO_GRANT,
+      name: `docs/${i}`,
+    })),
   });
 
 test('an outcome that fits is told as it is', () => {

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { JournalPositionSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { JournalPositionSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { judgeJournal } from './journal-anchor.ts';
 
 const hash = (n: number) => new Uint8Array(32).fill(n);
@@ -9,9 +9,9 @@ const shown = (sequence: number, more: { id?: string; head?: number; at?: number
   create(JournalPositionSchema, {
     journalId: more.id ?? 'j',
     sequence: BigInt(sequence),
-    headHash: hash(more.head ?? sequence),
+    headSha256: hash(more.head ?? sequence),
     anchoredSequence: BigInt(more.at ?? 0),
-    ...(more.proof ? { anchoredHash: more.proof } : {}),
+    ...(more.proof ? { anchoredSha256: more.proof } : {}),
   });
 
 test.each([

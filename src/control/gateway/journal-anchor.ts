@@ -1,5 +1,5 @@
 // Whether the journal that a device shows is the one that was anchored. Pure.
-import type { JournalPosition } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { JournalPosition } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { JournalAnchor } from '../identity/devices.ts';
 
 /**
@@ -13,18 +13,18 @@ export function judgeJournal(anchor: JournalAnchor | null, shown: JournalPositio
   if (!anchor) return 'proven';
   const sequence = Number(shown.sequence);
   if (shown.journalId !== anchor.id || sequence < anchor.sequence) return 'fork';
-  if (sequence === anchor.sequence) return same(shown.headHash, anchor.head) ? 'proven' : 'fork';
+  if (sequence === anchor.sequence) return same(shown.headSha256, anchor.head) ? 'proven' : 'fork';
   if (Number(shown.anchoredSequence) !== anchor.sequence) return 'unproven';
   // It was pruned there: the device kept the number, not the record.
-  if (shown.anchoredHash.length === 0) return 'proven';
-  return same(shown.anchoredHash, anchor.head) ? 'proven' : 'fork';
+  if (shown.anchoredSha256.length === 0) return 'proven';
+  return same(shown.anchoredSha256, anchor.head) ? 'proven' : 'fork';
 }
 
 /** A position as it is kept. */
 export const anchorOf = (shown: JournalPosition): JournalAnchor => ({
   id: shown.journalId,
   sequence: Number(shown.sequence),
-  head: shown.headHash,
+  head: shown.headSha256,
 });
 
 const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

@@ -3,7 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { create, equals, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { type ModelInfo, ModelInfoSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
-import type { OpenToolCall, SignedTime, SupersededSchema, ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import {
+  type OpenToolCall,
+  type SignedTime,
+  type SupersededSchema,
+  SupersedeReason,
+  type ToolCall,
+} from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
@@ -185,17 +191,17 @@ export class LiveEdge implements DeviceSession {
 
   /** Another session of this device took over: terminal for this one, and for its edge unless that session is its own, too. */
   supersede(epoch: number, bootId: string): void {
-    this.#replaced({ sessionEpoch: BigInt(epoch), reason: 'SUPERSEDED', bootId });
+    this.#replaced({ sessionEpoch: BigInt(epoch), reason: SupersedeReason.SUPERSEDED, bootId });
   }
 
   /** Its journal does not fit: terminal for its edge. */
   quarantine(epoch: number): void {
-    this.#replaced({ sessionEpoch: BigInt(epoch), reason: 'QUARANTINED' });
+    this.#replaced({ sessionEpoch: BigInt(epoch), reason: SupersedeReason.QUARANTINED });
   }
 
   /** Asks the edge to connect elsewhere. */
   drain(deadlineMs: number): void {
-    this.#out.offer({ case: 'drain', value: { deadline: durationFromMs(deadlineMs) } });
+    this.#out.offer({ case: 'drain', value: { timeout: durationFromMs(deadlineMs) } });
   }
 
   end(error?: AppError): void {

@@ -143,7 +143,7 @@ export class LiveWorker implements WorkerSession {
   /** Asks the worker to go elsewhere. */
   drain(deadlineMs: number): void {
     this.draining = true;
-    this.#out.offer({ case: 'drain', value: { deadline: durationFromMs(deadlineMs) } });
+    this.#out.offer({ case: 'drain', value: { timeout: durationFromMs(deadlineMs) } });
   }
 
   end(error?: AppError): void {

@@ -9,6 +9,7 @@ import { fromFailure } from '../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../contract/registry.ts';
 import { validate } from '../../contract/validate.ts';
 import { decode } from '../../contract/wire-meter.ts';
+import { withheldWord } from '../../contract/withheld.ts';
 import type { DeviceCalls } from '../dispatch/devices/device-calls.ts';
 import type { OpenFeed, RunFeeds } from '../dispatch/feeds/run-feeds.ts';
 import type { Devices } from '../identity/devices.ts';
@@ -253,6 +254,6 @@ function tellWithheld(job: JobState, context: HandlerContext): void {
   const plain = (text: string) => text.replace(/[^\w.[\]-]/g, '_');
   for (const { field, why, name } of (job.result?.withheld ?? []).slice(0, MAX_WITHHELD)) {
     const about = encodeURIComponent(name.slice(0, 256).toWellFormed());
-    context.responseTrailer.append(HEADERS.withheld, `${plain(field)}; why=${plain(why)}; name=${about}`);
+    context.responseTrailer.append(HEADERS.withheld, `${plain(field)}; why=${withheldWord(why)}; name=${about}`);
   }
 }

@@ -58,7 +58,7 @@ const offered = (method: CapabilityMethod, target: TargetKind): OfferedTool =>
   create(OfferedToolSchema, {
     name: method.toolName,
     method: method.fullName,
-    descriptorHash: method.descriptorHash,
+    descriptorSha256: method.descriptorSha256,
     effect: method.effect,
     target,
   });

@@ -261,7 +261,7 @@ function welcome(parts: EdgeSessionParts, edge: LiveEdge, version: number, ancho
     deviceName: edge.deviceName,
     now: timestampFromMs(parts.clock.now()),
     signedTime: edge.signedTime(),
-    anchor: { journalId: anchor.id, sequence: BigInt(anchor.sequence), headHash: anchor.head },
+    anchor: { journalId: anchor.id, sequence: BigInt(anchor.sequence), headSha256: anchor.head },
     model: edge.modelForWelcome(),
   };
 }

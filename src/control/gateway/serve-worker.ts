@@ -65,8 +65,8 @@ export async function* serveWorker(
   const packages = capabilities.map((capability) => capability.package);
   bindStream(out, ends, clock, heartbeatMs);
   const tenants = verifyClaim(principal, { packages, pool: principal.pool, tenants: [] });
-  for (const { package: name, descriptorHash } of capabilities)
-    await verifyContract(plugins, tenants, { package: name, descriptorHash });
+  for (const { package: name, descriptorSha256 } of capabilities)
+    await verifyContract(plugins, tenants, { package: name, descriptorSha256 });
   const now = clock.now();
   const worker = new LiveWorker({
     hello,

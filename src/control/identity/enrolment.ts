@@ -19,7 +19,7 @@ export interface JoinRequest {
   /** Raw Ed25519 public key, 32 bytes, of a pair made on the box. */
   readonly publicKey: Uint8Array;
   /** SHA-256 over the whole bearer key (`bwd_...`) that the box made for itself. */
-  readonly secretHash: Uint8Array;
+  readonly secretSha256: Uint8Array;
 }
 
 export interface Enrolled {
@@ -106,8 +106,8 @@ export class Enrolment {
    * Replaces the device's bearer key by the one with this SHA-256; the old one ends at once. Repeating it is harmless.
    * Throws NOT_FOUND, DEVICE_SUSPENDED, INVALID_ARGUMENT.
    */
-  async renew(device: DeviceRef, secretHash: Uint8Array): Promise<void> {
-    checkBytes(secretHash, 'the secret hash');
+  async renew(device: DeviceRef, secretSha256: Uint8Array): Promise<void> {
+    checkBytes(secretSha256, 'the secret hash');
     const { tenant, id } = device;
     const known = await inStore(() =>
       this.#db.transaction().execute(async (trx) => {
@@ -118,16 +118,16 @@ export class Enrolment {
           .where('id', '=', id)
           .forUpdate()
           .executeTakeFirst();
-        if (!row || row.state === 'suspended' || sameBytes(row.key_hash, secretHash)) return row;
+        if (!row || row.state === 'suspended' || sameBytes(row.key_hash, secretSha256)) return row;
         const other = await trx
           .selectFrom('device')
           .select('id')
-          .where('key_hash', '=', Buffer.from(secretHash))
+          .where('key_hash', '=', Buffer.from(secretSha256))
           .executeTakeFirst();
         if (other) throw keysTaken();
         await trx
           .updateTable('device')
-          .set({ key_hash: secretHash })
+          .set({ key_hash: secretSha256 })
           .where('tenant', '=', tenant)
           .where('id', '=', id)
           .execute();
@@ -195,7 +195,7 @@ export class Enrolment {
     const sameKeys =
       device.public_key !== null &&
       sameBytes(device.public_key, request.publicKey) &&
-      sameBytes(device.key_hash, request.secretHash);
+      sameBytes(device.key_hash, request.secretSha256);
     if (sameKeys)
       return device.state === 'suspended' ? { refusal: 'DEVICE_SUSPENDED', name } : { deviceId: id, tenant, name };
     // A spent token is no credential: whoever shows it acts on nobody, and the owner is told.
@@ -205,10 +205,10 @@ export class Enrolment {
 
   /** A new device, or the one that these keys belong to already (a box that joins its own tenant anew). */
   async #insert(trx: Kysely<Schema>, tenant: string, name: string, request: JoinRequest): Promise<Enrolled> {
-    const { publicKey, secretHash } = request;
+    const { publicKey, secretSha256 } = request;
     const added = await trx
       .insertInto('device')
-      .values({ tenant, id: newId(), name, key_hash: secretHash, public_key: publicKey })
+      .values({ tenant, id: newId(), name, key_hash: secretSha256, public_key: publicKey })
       .onConflict((conflict) => conflict.doNothing())
       .returning('id')
       .executeTakeFirst();
@@ -216,7 +216,7 @@ export class Enrolment {
     const same = await trx
       .selectFrom('device')
       .select(['tenant', 'id', 'name', 'state', 'public_key'])
-      .where('key_hash', '=', Buffer.from(secretHash))
+      .where('key_hash', '=', Buffer.from(secretSha256))
       .executeTakeFirst();
     if (!same) throw new AppError('DEVICE_NAME_TAKEN', { name });
     if (same.tenant !== tenant || same.public_key === null || !sameBytes(same.public_key, publicKey)) {
@@ -227,10 +227,10 @@ export class Enrolment {
   }
 }
 
-function check({ name, publicKey, secretHash }: JoinRequest): void {
+function check({ name, publicKey, secretSha256 }: JoinRequest): void {
   checkName(name);
   checkBytes(publicKey, 'the public key (Ed25519)');
-  checkBytes(secretHash, 'the secret hash (SHA-256)');
+  checkBytes(secretSha256, 'the secret hash (SHA-256)');
 }
 
 function checkBytes(bytes: Uint8Array, what: string): void {

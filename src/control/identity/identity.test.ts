@@ -35,7 +35,7 @@ onBothDatabases('identity', (under) => {
       token,
       name,
       publicKey: crypto.getRandomValues(new Uint8Array(32)),
-      secretHash: hashKey(key),
+      secretSha256: hashKey(key),
     };
     return { key, request };
   };
@@ -188,7 +188,7 @@ onBothDatabases('identity', (under) => {
 
   test('the same public key with another secret is another key', async () => {
     const { request, enrolled } = await enrol();
-    const stolen = { ...request, secretHash: hashKey(newKey('device')) };
+    const stolen = { ...request, secretSha256: hashKey(newKey('device')) };
     await expect(enrolment.join(stolen)).rejects.toMatchObject({ reason: 'JOIN_TOKEN_INVALID' });
     expect((await devices.byId(tenant, enrolled.deviceId)).state).toBe('active');
   });

@@ -77,15 +77,18 @@ onBothDatabases('plugins', (under) => {
   test('a worker serves it only for its owner and only by the very contract that was added', async () => {
     const { plugins: own } = plugins();
     const first = await own.add({ ...add, descriptorSet: words() }, 'me');
-    const claim = { package: 'example.words.v1', descriptorHash: first.digest };
+    const claim = { package: 'example.words.v1', descriptorSha256: first.digest };
     await verifyContract(own, ['default'], claim);
     await verifyContract(own, ['*'], claim);
     await expect(verifyContract(own, ['other'], claim)).rejects.toMatchObject({ reason: 'WORKER_CLAIM_REFUSED' });
     await own.add({ ...add, descriptorSet: words('string more = 2;') }, 'me');
     await expect(verifyContract(own, ['default'], claim)).rejects.toThrow('another one than its owner added');
-    const unknown = { package: 'example.other.v1', descriptorHash: new Uint8Array() };
+    const unknown = { package: 'example.other.v1', descriptorSha256: new Uint8Array() };
     await expect(verifyContract(own, ['default'], unknown)).rejects.toThrow('there is no such plugin');
-    await verifyContract(own, ['default'], { package: 'bowline.capability.llm.v1', descriptorHash: new Uint8Array() });
+    await verifyContract(own, ['default'], {
+      package: 'bowline.capability.llm.v1',
+      descriptorSha256: new Uint8Array(),
+    });
   });
 
   test('a package that another tenant has is taken, and what cannot be a plugin says why', async () => {

@@ -216,14 +216,14 @@ const isBuiltIn = (name: string): boolean => name.startsWith('bowline.');
 export async function verifyContract(
   plugins: Pick<Plugins, 'find'>,
   tenants: readonly string[],
-  claim: { readonly package: string; readonly descriptorHash: Uint8Array },
+  claim: { readonly package: string; readonly descriptorSha256: Uint8Array },
 ): Promise<void> {
   if (isBuiltIn(claim.package)) return;
   const refuse = (why: string) => new AppError('WORKER_CLAIM_REFUSED', { what: `serving ${claim.package}: ${why}` });
   const plugin = await plugins.find(claim.package);
   if (!plugin || !(tenants.includes('*') || tenants.includes(plugin.tenant)))
     throw refuse('there is no such plugin; its owner adds it with `bowline plugins add`');
-  if (Buffer.compare(plugin.digest, claim.descriptorHash) !== 0)
+  if (Buffer.compare(plugin.digest, claim.descriptorSha256) !== 0)
     throw refuse('its contract is another one than its owner added');
 }
 

@@ -7,8 +7,8 @@ import {
   type ConnectRequest,
   Durability,
   type FollowRun,
-  type UserEvent,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { UserEvent } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { eventOf, type OpenAsk, type OpenAsks } from './open-asks.ts';
 import type { AskJournal } from './ports.ts';

@@ -3,7 +3,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
-import type { CollectionUse, EventOutcome } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { EventOutcome } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { GrantedFile } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import {
   type AskRequest,
@@ -14,6 +14,7 @@ import {
   type Shared,
   WaitingSchema,
 } from '../../../gen/bowline/local/v1/local_pb.ts';
+import type { CollectionUse } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { Outcome } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';

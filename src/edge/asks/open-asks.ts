@@ -1,7 +1,7 @@
 // Which asks are open, which ended and where their records stand: a fold over the journal, the same live and after a start.
 import { clone, create } from '@bufbuild/protobuf';
-import { type UserEvent, UserEventSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { AskRecord } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { type UserEvent, UserEventSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 
 /** An ask without an answer. */

@@ -1,7 +1,7 @@
 // Judges whole frames: the second half of the gate, for everything that is not a tool's response.
 import type { DescMessage, Message } from '@bufbuild/protobuf';
-import type { UserEvent } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import type { UserEvent } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { isReason } from '../../base/errors.ts';
 import { bytesOf, emptyOf, fieldValue, setValue } from './field-access.ts';
@@ -59,11 +59,11 @@ function content(
   released: Released,
 ): unknown {
   switch (`${desc.typeName}.${field.name}`) {
-    case 'bowline.edge.v1.UserEvent.text':
+    case 'bowline.record.v1.UserEvent.text':
       return released.ask(message as UserEvent) ? value : undefined;
     case 'bowline.edge.v1.ToolProgress.response':
       return value instanceof Uint8Array && released.payload(value) ? value : undefined;
-    case 'bowline.edge.v1.ToolDone.responses':
+    case 'bowline.record.v1.ToolDone.responses':
       return Array.isArray(value) ? value.filter((bytes: Uint8Array) => released.payload(bytes)) : undefined;
     default:
       return undefined;

@@ -20,15 +20,10 @@ import {
 import { expect, test } from 'vitest';
 import { file_bowline_capability_fs_v1_fs } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
-import {
-  ConnectRequestSchema,
-  ToolDoneSchema,
-  ToolProgressSchema,
-  ToolResultSchema,
-  UserEventSchema,
-} from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { ConnectRequestSchema, ToolProgressSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
-import { SizeClass } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { ToolDoneSchema, ToolResultSchema, UserEventSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
+import { SizeClass, WithheldReason } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { sensitivityOf } from '../../contract/policy.ts';
 import { maxLenOf } from './field-plan.ts';
@@ -129,7 +124,7 @@ test('an unannotated string or bytes field of a served message is withheld until
   expect(withheld).toMatchObject(
     ['note', 'blob', 'words'].map((name) => ({
       field: name,
-      why: 'NO_GRANT',
+      why: WithheldReason.NO_GRANT,
       name: 'docs/a.md',
       hint: "--share 'docs/a.md'",
     })),

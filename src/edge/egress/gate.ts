@@ -1,9 +1,11 @@
 // The egress gate: the only place that turns a message into something the stream may send. It copies what may leave into a
 // new message, so that an unknown field or a field nobody thought of stays behind. It reads no file.
 import { type DescMessage, type DescMethod, type Message, toBinary } from '@bufbuild/protobuf';
-import { type ConnectRequest, ConnectRequestSchema, type UserEvent } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type ConnectRequest, ConnectRequestSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import type { UserEvent } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Egress, SizeClass, type Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { WithheldWord } from '../../contract/withheld.ts';
 import type { FileOrigin, LineRange } from '../files/file-origin.ts';
 import type { Grants } from '../grants/grants.ts';
 import { bytesOf, emptyOf, fieldValue, setValue } from './field-access.ts';
@@ -160,7 +162,7 @@ export class Gate {
   }
 
   /** The grant that covers a field, or why none does. */
-  #permit(field: string, message: Message, origin: Origin | undefined, walk: Walk): Permission | string {
+  #permit(field: string, message: Message, origin: Origin | undefined, walk: Walk): Permission | WithheldWord {
     if (!origin) return 'NO_GRANT';
     if (origin.kind === 'command') return origin.grant ? { grant: origin.grant, recipients: [] } : 'NO_GRANT';
     if (origin.kind === 'many') {
@@ -172,7 +174,7 @@ export class Gate {
     return this.#permitFile(field, origin, walk);
   }
 
-  #permitFile(field: string, origin: FileOrigin, { context }: Walk): Permission | string {
+  #permitFile(field: string, origin: FileOrigin, { context }: Walk): Permission | WithheldWord {
     const cover = this.#grants.covers({ ...origin, run: context.run, recipient: context.recipient });
     if (typeof cover === 'string') return cover;
     if (cover.lines !== undefined) {
@@ -208,7 +210,7 @@ function namesFile(message: Message, origin: FileOrigin): boolean {
   return typeof path !== 'string' || path === origin.name;
 }
 
-function withhold(walk: Walk, plan: FieldPlan, field: string, origin: Origin | undefined, why: string): void {
+function withhold(walk: Walk, plan: FieldPlan, field: string, origin: Origin | undefined, why: WithheldWord): void {
   const name = origin?.name ?? '';
   const size = plan.wordy && origin?.kind === 'file' ? origin.sizeClass : SizeClass.UNSPECIFIED;
   const hint =

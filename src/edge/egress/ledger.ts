@@ -1,15 +1,17 @@
 // Collects the lines of the ledger and of what was withheld for one message or result, merged and bounded.
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { UserEvent } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import type { UserEvent } from '../../../gen/bowline/record/v1/record_pb.ts';
 import {
   type Egress,
   EgressSchema,
   SizeClass,
   type Withheld,
+  WithheldReason,
   WithheldSchema,
 } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { WithheldWord } from '../../contract/withheld.ts';
 
 /** As many as the contract lets one result carry. */
 const MAX_LINES = 1024;
@@ -65,14 +67,16 @@ export class Ledger {
 export class WithheldList {
   readonly #entries = new Map<string, Withheld>();
 
-  add(entry: { field: string; size: SizeClass; why: string; name: string; hint: string }, wordy: boolean): void {
-    const key = wordy ? `${entry.field}\0${entry.why}\0${entry.name}` : `${entry.field}\0${entry.why}`;
+  add(entry: { field: string; size: SizeClass; why: WithheldWord; name: string; hint: string }, wordy: boolean): void {
+    const { why } = entry;
+    const key = wordy ? `${entry.field}\0${why}\0${entry.name}` : `${entry.field}\0${why}`;
     const known = this.#entries.get(key);
     if (known) {
       if (known.name !== entry.name) Object.assign(known, { name: '', hint: '', size: SizeClass.UNSPECIFIED });
       return;
     }
-    if (this.#entries.size < MAX_LINES) this.#entries.set(key, create(WithheldSchema, entry));
+    if (this.#entries.size < MAX_LINES)
+      this.#entries.set(key, create(WithheldSchema, { ...entry, why: WithheldReason[why] }));
   }
 
   get entries(): Withheld[] {

@@ -1,6 +1,7 @@
 // Where a response message comes from. Tools say it, the gate asks; what has no origin has no grant.
 import type { Message } from '@bufbuild/protobuf';
 import type { SizeClass } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { WithheldWord } from '../../contract/withheld.ts';
 import type { FileOrigin } from '../files/file-origin.ts';
 
 /** A command that the owner allowed. */
@@ -26,7 +27,7 @@ export type Origin = FileOrigin | CommandOrigin | ManyOrigin;
 /** Something that was left out on purpose, to be listed as withheld. */
 export interface Note {
   readonly field: string;
-  readonly why: string;
+  readonly why: WithheldWord;
   readonly name: string;
   readonly size: SizeClass;
   readonly hint: string;

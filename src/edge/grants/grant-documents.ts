@@ -3,7 +3,12 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
-import { type GrantedFile, type GrantMinted, GrantMintedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import {
+  GrantEndReason,
+  type GrantedFile,
+  type GrantMinted,
+  GrantMintedSchema,
+} from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import type { GrantDocumentsRequest, LeftOut } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
@@ -73,7 +78,9 @@ export async function grantDocuments(
     collection,
   });
   const lines = files.map((file) => line(file, grant.id, told, at));
-  const ended = replaced.map(({ id }): RecordInit => ({ case: 'grantEnded', value: { id, why: 'REPLACED' } }));
+  const ended = replaced.map(
+    ({ id }): RecordInit => ({ case: 'grantEnded', value: { id, why: GrantEndReason.REPLACED } }),
+  );
   const records: RecordInit[] = [...ended, { case: 'grantMinted', value: grant }];
   for (let from = 0; from < lines.length; from += LINES)
     records.push({ case: 'ledger', value: { entries: lines.slice(from, from + LINES) } });

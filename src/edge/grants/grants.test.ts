@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { GrantEndReason, GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import type { RecordInit } from '../journal/records.ts';
@@ -107,5 +107,10 @@ test('a share ends after fifteen minutes, at its cap, and with its run', () => {
   expect(grants.covers(now)).toBe('NO_GRANT');
   expect(grants.list()).toEqual([]);
   grants.endEarlier(['g0']);
-  expect(ends()).toEqual(['EXPIRED', 'CAP', 'ANSWERED', 'RESTARTED']);
+  expect(ends()).toEqual([
+    GrantEndReason.EXPIRED,
+    GrantEndReason.CAP,
+    GrantEndReason.ANSWERED,
+    GrantEndReason.RESTARTED,
+  ]);
 });

@@ -1,8 +1,13 @@
 // Share grants: minted here, held in memory, ended here. After a restart there are none. It never reads a file.
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type ShareGrant, ShareGrantSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { type GrantedFile, type GrantMinted, GrantMintedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import {
+  GrantEndReason,
+  type GrantedFile,
+  type GrantMinted,
+  GrantMintedSchema,
+} from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { type ShareGrant, ShareGrantSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { newId } from '../../base/ids.ts';
@@ -15,7 +20,7 @@ import type { RecordInit } from '../journal/records.ts';
 export type WhyNot = 'NO_GRANT' | 'RANGE' | 'CAP' | 'RECIPIENT' | 'CHANGED';
 
 /** Why a grant ended. */
-export type GrantEnd = 'ANSWERED' | 'EXPIRED' | 'CAP' | 'REVOKED' | 'RESTARTED' | 'QUARANTINED' | 'REPLACED';
+export type GrantEnd = Exclude<keyof typeof GrantEndReason, 'UNSPECIFIED'>;
 
 /** A file as it is now, and for whom it would leave. */
 export interface CoverQuery {
@@ -225,7 +230,7 @@ export class Grants {
   }
 
   #write(ids: readonly string[], why: GrantEnd): void {
-    const records = ids.map((id): RecordInit => ({ case: 'grantEnded', value: { id, why } }));
+    const records = ids.map((id): RecordInit => ({ case: 'grantEnded', value: { id, why: GrantEndReason[why] } }));
     this.#journal.append(records).catch((error: unknown) => {
       this.#log.warn('the end of a grant could not be journaled; it has ended all the same', {
         why,

@@ -1,6 +1,6 @@
 // Which runs this edge started and has no answer for, with the words of their asks, folded from the journal. A run that is
 // not here (mesh, API, replay) gets nothing that depends on content.
-import type { UserEvent } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { UserEvent } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { foldText } from '../../base/fold-text.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 

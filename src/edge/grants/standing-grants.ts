@@ -1,7 +1,7 @@
 // What standing grants allow: which collections an ask may look into, and for whom documents may be added. Pure.
 import { create } from '@bufbuild/protobuf';
-import { type CollectionUse, CollectionUseSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { type CollectionUse, CollectionUseSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { formOf } from '../../base/same-name.ts';

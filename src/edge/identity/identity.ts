@@ -55,7 +55,7 @@ export function newDeviceKeys(): DeviceKeys {
 }
 
 /** SHA-256 over the ASCII of the whole secret: all that the control plane ever stores of it. */
-export const secretHash = (keys: DeviceKeys): Uint8Array => createHash('sha256').update(keys.secret).digest();
+export const secretSha256 = (keys: DeviceKeys): Uint8Array => createHash('sha256').update(keys.secret).digest();
 
 /**
  * 32 bytes that name the tenant, the device and the control plane (by its signing key); a journal is bound to them.

@@ -19,7 +19,7 @@ import {
   newDeviceKeys,
   readIdentity,
   readPendingJoin,
-  secretHash,
+  secretSha256,
   writeIdentity,
   writePendingJoin,
 } from './identity.ts';
@@ -137,7 +137,7 @@ export async function join(options: {
       token: line.token,
       name: options.name ?? line.name ?? defaultDeviceName(),
       publicKey: Buffer.from(keys.publicKey, 'base64'),
-      secretHash: secretHash(keys),
+      secretSha256: secretSha256(keys),
     },
     options.timeoutMs ?? 20_000,
   );
@@ -159,7 +159,7 @@ const MAX_ANSWER_BYTES = 64 << 10;
 async function callJoin(
   control: string,
   pin: Uint8Array,
-  request: { token: string; name: string; publicKey: Uint8Array; secretHash: Uint8Array },
+  request: { token: string; name: string; publicKey: Uint8Array; secretSha256: Uint8Array },
   timeoutMs: number,
 ) {
   const dial = (signal: AbortSignal) => dialProven(control, { pins: [pin], remedy: REJOIN }, signal);

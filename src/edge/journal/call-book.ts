@@ -202,7 +202,7 @@ export class CallBook implements Fold {
       method: outcome.method,
       params: hex(outcome.paramsSha256),
       bootId: known?.bootId ?? '',
-      effect: state !== 'never' && (known?.effect ?? outcome.digest.length === 0),
+      effect: state !== 'never' && (known?.effect ?? outcome.resultSha256.length === 0),
       blob: outcome.blob,
       state,
       sequence,

@@ -114,8 +114,8 @@ function pack(
       anchor: {
         journalId: id,
         sequence: BigInt(cut.sequence),
-        headHash: cut.hash,
-        ...(anchor ? { anchoredSequence: BigInt(anchor.sequence), anchoredHash: anchor.hash } : {}),
+        headSha256: cut.hash,
+        ...(anchor ? { anchoredSequence: BigInt(anchor.sequence), anchoredSha256: anchor.hash } : {}),
       },
       ...(calls.forgotten > 0 ? { forgottenExpiry: timestampFromMs(calls.forgotten) } : {}),
       ...(session ? { sessionEpoch: session.epoch, resumeToken: session.resumeToken } : {}),

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { JournalRecordSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { GrantEndReason, JournalRecordSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { MemoryFs } from '../../../test/support/memory-fs.ts';
 import { silentLogger } from '../../base/logger.ts';
@@ -48,7 +48,7 @@ const outcome = (key: string, text = 'ok'): RecordInit => ({
 });
 const read = (key: string): RecordInit => ({
   case: 'toolOutcome',
-  value: { idempotencyKey: key, job: key, method: METHOD, paramsSha256, expireTime, digest: paramsSha256 },
+  value: { idempotencyKey: key, job: key, method: METHOD, paramsSha256, expireTime, resultSha256: paramsSha256 },
 });
 const refused = (key: string): RecordInit => ({
   case: 'toolRefused',
@@ -308,11 +308,11 @@ test('whatever was pruned, a restart remembers the same keys, answers, asks, sta
         else if (kind === 'granted' && !revoked.has(name)) await journal.append([granted(name)]);
         else if (kind === 'revoked' && journal.standing.get(name)) {
           revoked.add(name);
-          await journal.append([{ case: 'grantEnded', value: { id: name, why: 'REVOKED' } }]);
+          await journal.append([{ case: 'grantEnded', value: { id: name, why: GrantEndReason.REVOKED } }]);
         } else if (kind === 'session') {
           const { sequence, hash } = journal.head;
           await journal.append([
-            { case: 'sessionOpened', value: { anchor: { sequence: BigInt(sequence), headHash: hash } } },
+            { case: 'sessionOpened', value: { anchor: { sequence: BigInt(sequence), headSha256: hash } } },
           ]);
         }
       }

@@ -1,6 +1,6 @@
 // The journal as the edge uses it: typed records with the journal's time, the answers and ledger in them, pruning with its checkpoints.
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { ClockSetBy, type ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -145,18 +145,18 @@ export class EdgeJournal {
     const back = this.time.signed(at, anew);
     if (back === undefined) return;
     this.#log.warn('the journal had run ahead of the time; it was set back', { aheadMs: this.now() - back });
-    await this.#setBack(back, 'SIGNED');
+    await this.#setBack(back, ClockSetBy.SIGNED);
   }
 
   /** The owner says that the machine's clock is right. */
   async resetClock(): Promise<void> {
-    await this.#setBack(this.time.machine(), 'OWNER');
+    await this.#setBack(this.time.machine(), ClockSetBy.OWNER);
   }
 
-  async #setBack(at: number, why: 'SIGNED' | 'OWNER'): Promise<void> {
+  async #setBack(at: number, by: ClockSetBy): Promise<void> {
     const from = timestampFromMs(this.now());
     this.time.set(at);
-    await this.append([{ case: 'clockSet', value: { from, why } }]);
+    await this.append([{ case: 'clockSet', value: { from, by } }]);
   }
 
   /**

@@ -58,12 +58,12 @@ export class EdgeView {
       if (epoch > (this.session?.epoch ?? 0n)) this.session = { epoch, resumeToken };
     }
     if (record.case === 'sessionOpened' && record.value.anchor) {
-      this.anchor = { sequence: Number(record.value.anchor.sequence), hash: record.value.anchor.headHash };
+      this.anchor = { sequence: Number(record.value.anchor.sequence), hash: record.value.anchor.headSha256 };
     } else if (record.case === 'checkpoint' && record.value.anchor) {
-      const { headHash, anchoredSequence, anchoredHash } = record.value.anchor;
-      this.#pruned = [...this.#pruned.slice(-64), { sequence: Number(record.value.sequence), hash: headHash }];
+      const { headSha256, anchoredSequence, anchoredSha256 } = record.value.anchor;
+      this.#pruned = [...this.#pruned.slice(-64), { sequence: Number(record.value.sequence), hash: headSha256 }];
       this.archive = record.value.archive ?? this.archive;
-      if (anchoredHash.length > 0) this.anchor ??= { sequence: Number(anchoredSequence), hash: anchoredHash };
+      if (anchoredSha256.length > 0) this.anchor ??= { sequence: Number(anchoredSequence), hash: anchoredSha256 };
     }
     if (record.case === 'toolSettled') this.acknowledged(this.calls.get(record.value.idempotencyKey)?.sequence ?? 0);
     else if (record.case === 'askOutcome') this.acknowledged(Number(record.value.sequence));

@@ -43,7 +43,7 @@ function told(from: number, to: number, size = 0): RecordInit[] {
       { case: 'runAnswered', value: { run: name } },
     ];
   return [
-    { case: 'toolOutcome', value: { idempotencyKey: name, job: name, digest: new Uint8Array(32), egress } },
+    { case: 'toolOutcome', value: { idempotencyKey: name, job: name, resultSha256: new Uint8Array(32), egress } },
     { case: 'toolSettled', value: { idempotencyKey: name } },
   ];
 }
@@ -303,7 +303,7 @@ async function openWithoutArchive(fs: MemoryFs): Promise<EdgeJournal> {
   for (let n = 0; n < 12; n++)
     await plain.append(told(3 * n + 1, 3 * n + 3, 150).map((record) => encodeRecord(record, 1).bytes));
   const cut = plain.cut(plain.head.sequence)!;
-  const anchor = { journalId: plain.id, sequence: BigInt(cut.sequence), headHash: cut.hash };
+  const anchor = { journalId: plain.id, sequence: BigInt(cut.sequence), headSha256: cut.hash };
   const record = { case: 'checkpoint', value: { sequence: BigInt(cut.sequence), anchor } } as const;
   await plain.prune(plain.head.sequence, [encodeRecord(record, 1).bytes]);
   await plain.close();

@@ -115,11 +115,11 @@ export class LedgerArchive {
   get position(): ArchivePosition | undefined {
     const [journal, last] = [this.#journal, this.#last];
     if (!journal || !last) return undefined;
-    const { sequence, hash: archiveHead } = journal.head;
+    const { sequence, hash: archiveHeadSha256 } = journal.head;
     const { lastSequence, lines, bytes, droppedLines, droppedBytes } = last;
     return create(ArchivePositionSchema, {
       archiveSequence: BigInt(sequence),
-      archiveHead,
+      archiveHeadSha256,
       sequence: lastSequence,
       lines,
       bytes,
@@ -147,7 +147,8 @@ export class LedgerArchive {
       const hash = await journal.hashAt(Number(told.archiveSequence));
       if (!hash)
         throw archiveDamaged(`its newest records are gone: a checkpoint tells of record ${told.archiveSequence}`);
-      if (!sameHead(hash, told.archiveHead)) throw archiveDamaged('it is not the one that the checkpoint tells of');
+      if (!sameHead(hash, told.archiveHeadSha256))
+        throw archiveDamaged('it is not the one that the checkpoint tells of');
     }
     if (journal.base.sequence > Number(last.droppedSequence))
       throw archiveDamaged(`its records 1 to ${journal.base.sequence} are missing, and nobody chose to drop them`);
@@ -156,7 +157,7 @@ export class LedgerArchive {
     if (this.through > source.head.sequence)
       throw archiveDamaged(`it tells of record ${this.through}, and the journal ends at ${source.head.sequence}`);
     const head = await source.hashAt(this.through);
-    if (!head || !sameHead(head, last.journalHead))
+    if (!head || !sameHead(head, last.journalHeadSha256))
       throw archiveDamaged('it belongs to another course of this journal');
   }
 
@@ -213,7 +214,7 @@ export class LedgerArchive {
     return create(ArchivedLedgerSchema, {
       firstSequence: BigInt(first),
       lastSequence: BigInt(end.sequence),
-      journalHead: end.hash,
+      journalHeadSha256: end.hash,
       records,
       lines: lines + BigInt(entries.length),
       bytes: bytes + entries.reduce((sum, entry) => sum + entry.bytes, 0n),

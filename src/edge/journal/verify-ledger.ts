@@ -113,11 +113,11 @@ class ArchiveCheck {
       if (newest) throw archiveDamaged(`it is gone, and ${newest.lines} lines with it`);
       return undefined;
     }
-    const { lastSequence, lines, bytes, droppedLines, droppedSequence, journalHead } = last;
+    const { lastSequence, lines, bytes, droppedLines, droppedSequence, journalHeadSha256 } = last;
     for (const told of this.#told) {
       if (told.archiveSequence <= droppedSequence) continue;
       const head = this.#heads.get(Number(told.archiveSequence));
-      if (!head || !sameHead(head, told.archiveHead))
+      if (!head || !sameHead(head, told.archiveHeadSha256))
         throw archiveDamaged(`its record ${told.archiveSequence} is not the one that a checkpoint tells of`);
     }
     if ((this.#first ?? 1) - 1 > Number(droppedSequence))
@@ -127,7 +127,7 @@ class ArchiveCheck {
       throw archiveDamaged(
         `it ends at record ${through}, and the journal holds ${(this.#base ?? 0) + 1} to ${this.#journalHead}`,
       );
-    if (this.#through && !sameHead(this.#through, journalHead))
+    if (this.#through && !sameHead(this.#through, journalHeadSha256))
       throw archiveDamaged('it belongs to another course of this journal');
     return { firstSequence: this.#start, lastSequence: through, lines, bytes, droppedLines };
   }

@@ -2,9 +2,10 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import type { GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { GrantEndReason, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import {
   AcceptedSchema,
+  Connection,
   type GetStatusResponse,
   GetStatusResponseSchema,
   type Grant,
@@ -29,7 +30,7 @@ import type { RecordInit } from '../journal/records.ts';
 import type { StandingBook } from '../journal/standing-book.ts';
 import type { ArchiveVerification, LedgerVerification } from '../journal/verify-ledger.ts';
 import type { RefusalCount } from '../runner/refusal-counts.ts';
-import type { SessionStatus } from '../session/edge-session.ts';
+import type { ConnectionState, SessionStatus } from '../session/edge-session.ts';
 import type { EdgeTime } from '../time/edge-time.ts';
 import { clockDoubt, clockView } from './clock-view.ts';
 
@@ -67,6 +68,14 @@ export interface JournalView {
   resetClock(): Promise<void>;
   verify(): Promise<LedgerVerification>;
 }
+
+const CONNECTIONS: Readonly<Record<ConnectionState, Connection>> = {
+  connected: Connection.CONNECTED,
+  connecting: Connection.CONNECTING,
+  offline: Connection.OFFLINE,
+  superseded: Connection.SUPERSEDED,
+  quarantined: Connection.QUARANTINED,
+};
 
 const PAGE = 100;
 /** More would be a long turn of the event loop on a tiny box. */
@@ -131,7 +140,7 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
     listGrants: () => ({ grants: [...deps.grants.list().map(grantOf), ...journal.standing.list().map(standingOf)] }),
     async revokeGrant({ id }) {
       if (journal.standing.get(id)) {
-        await journal.append([{ case: 'grantEnded', value: { id, why: 'REVOKED' } }]);
+        await journal.append([{ case: 'grantEnded', value: { id, why: GrantEndReason.REVOKED } }]);
         return {};
       }
       if (!deps.grants.list().some((grant) => grant.id === id)) throw new AppError('NOT_FOUND', { kind: 'grant' });
@@ -176,7 +185,7 @@ function statusOf(deps: LocalDeps): GetStatusResponse {
     device: deps.device,
     deviceName,
     control: deps.control,
-    connection,
+    connection: CONNECTIONS[connection],
     ...(problem && { problem: toFailure(problem) }),
     ...(model && { model }),
     roots: deps.roots.map(({ name, path }) => `${name} (${path})`),

@@ -2,13 +2,9 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
-import {
-  type ToolCall,
-  ToolDoneSchema,
-  type ToolResult,
-  ToolResultSchema,
-} from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
+import { ToolDoneSchema, type ToolResult, ToolResultSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Egress, EgressSchema, type Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { GatedResponse } from '../egress/gate.ts';
 

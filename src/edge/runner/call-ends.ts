@@ -2,8 +2,9 @@
 // written down or not.
 import { create } from '@bufbuild/protobuf';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
-import type { ToolCall, ToolResult } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { type Withheld, WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
+import { type Withheld, WithheldReason, WithheldSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { mayPass, toFailure } from '../../contract/errors.ts';
@@ -140,4 +141,5 @@ export class CallEnds {
 const neverStarted = (to: Address, failure: Failure, sequence: number): ToolResult =>
   failedResult(to, 'neverStarted', failure, sequence);
 
-const notesOf = (origins: Origins): Withheld[] => origins.notes.map((note) => create(WithheldSchema, { ...note }));
+const notesOf = (origins: Origins): Withheld[] =>
+  origins.notes.map((note) => create(WithheldSchema, { ...note, why: WithheldReason[note.why] }));

@@ -1,6 +1,7 @@
 // One call at work: who waits for its answer, its end by cancel or deadline, and what it has emitted so far.
 import { type DescMethod, type Message, toBinary } from '@bufbuild/protobuf';
-import type { ToolCall, ToolResult } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { GatedResponse } from '../egress/gate.ts';
 import { type Address, addressOf } from './answers.ts';

@@ -49,7 +49,10 @@ export async function outcomeRecord(
   const base = { ...callFields(call, digest), recipient, egress: [...answer.egress], ...(failure ? { failure } : {}) };
   if (kept.harmless) {
     const packed = packRaw(answer.responses);
-    return { case: 'toolOutcome', value: { ...base, digest: paramsDigest({ method: call.method, params: packed }) } };
+    return {
+      case: 'toolOutcome',
+      value: { ...base, resultSha256: paramsDigest({ method: call.method, params: packed }) },
+    };
   }
   const bare = { responses: [], failure, withheld: [], egress: [] };
   const result = doneResult(addressOf(call), bare, 0);

@@ -1,7 +1,8 @@
 // Gives recorded answers again: judged by today's grants, with new lines in the ledger before anything is sent.
 import { fromBinary, type Message } from '@bufbuild/protobuf';
-import { type ToolCall, ToolDoneSchema, type ToolResult } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { ToolDoneSchema, type ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';

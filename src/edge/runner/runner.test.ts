@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { FsService, WriteMode } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { ShellService } from '../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { Confirmation, type ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { WithheldReason } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
 import { systemClock } from '../../base/clock.ts';
 import { REFUSALS_AN_HOUR } from '../journal/refusal-book.ts';
@@ -41,12 +42,11 @@ test('without a grant a file is named, not told', async () => {
   const rig = await edgeRig(edgeFolder({ 'docs/notes.md': 'the secret\n' }));
   const { run } = await rig.ask('read it');
   const { messages, result } = await rig.call(read, { path: 'docs/notes.md' }, { run });
-  expect(messages[0]).toMatchObject({ text: '', firstLine: 0, totalLines: 0, summary: '' });
+  expect(messages[0]).toMatchObject({ text: '', firstLine: 0, totalLines: 0 });
   expect(messages[0]?.file).toMatchObject({ path: 'docs/notes.md', sizeBytes: 0n, mediaType: 'text/markdown' });
-  expect(messages[0]?.file?.keyedHash).toBe('');
   expect(result.withheld.find(({ field }) => field === 'text')).toMatchObject({
     name: 'docs/notes.md',
-    why: 'NO_GRANT',
+    why: WithheldReason.NO_GRANT,
     hint: "--share 'docs/notes.md'",
   });
   expect((await rig.call(read, { path: 'docs/notes.md', startLine: 1 }, { run })).failure).toBe('RANGE_NEEDS_GRANT');
@@ -60,7 +60,7 @@ test('a file that changed since it was shared is not covered', async () => {
   writeFileSync(join(rig.dir, 'docs/notes.md'), 'new text\n');
   const { messages, result } = await rig.call(read, { path: 'docs/notes.md' }, { run });
   expect(messages[0]?.text).toBe('');
-  expect(result.withheld.find(({ field }) => field === 'text')?.why).toBe('CHANGED');
+  expect(result.withheld.find(({ field }) => field === 'text')?.why).toBe(WithheldReason.CHANGED);
   await rig.close();
 });
 

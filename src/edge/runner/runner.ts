@@ -278,8 +278,8 @@ export class ToolRunner {
     if (call.confirmation !== Confirmation.UNSPECIFIED) throw new AppError('CONFIRMATION_NEEDED');
     const request = parseParams(method, call.params);
     const origins = new Origins();
-    const { run, recipient, deadline } = call;
-    const deadlineMs = deadline && durationMs(deadline);
+    const { run, recipient, timeout } = call;
+    const deadlineMs = timeout && durationMs(timeout);
     const work = tool.prepare(request, { run, recipient, deadlineMs, signal, origins });
     return { method, origins, work };
   }
@@ -353,9 +353,9 @@ export class ToolRunner {
   }
 
   #deadline(execution: Execution): () => void {
-    const { deadline } = execution.call;
-    if (!deadline) return () => {};
-    const ms = durationMs(deadline);
+    const { timeout } = execution.call;
+    if (!timeout) return () => {};
+    const ms = durationMs(timeout);
     return this.#parts.clock.after(ms, () => execution.abort(new AppError('DEADLINE_EXCEEDED', { after: `${ms} ms` })));
   }
 

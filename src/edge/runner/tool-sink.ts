@@ -1,5 +1,6 @@
 // How the runner and the session meet: calls come in with the session they came by, answers go out through a sink.
-import type { ToolProgress, ToolResult } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolProgress } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 
 /** What a tool call is verified against. */
 export interface SessionView {

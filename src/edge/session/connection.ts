@@ -248,7 +248,7 @@ export class Connection {
         answerFrame(frame.header, body, this.#out);
         return;
       case 'drain':
-        this.#drain(body.value.deadline ? durationMs(body.value.deadline) : 0);
+        this.#drain(body.value.timeout ? durationMs(body.value.timeout) : 0);
         return;
       case 'superseded':
         this.#finish({ kind: 'superseded', message: body.value });
@@ -331,7 +331,7 @@ export class Connection {
   async #placed(body: FrameBody): Promise<FrameBody> {
     if (body.case !== 'toolResult' && body.case !== 'userEvent') return body;
     const sequence = Number(body.value.sequence);
-    if (sequence > 0) body.value.headHash = (await this.#deps.hashAt(sequence)) ?? new Uint8Array();
+    if (sequence > 0) body.value.headSha256 = (await this.#deps.hashAt(sequence)) ?? new Uint8Array();
     return body;
   }
 

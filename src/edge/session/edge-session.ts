@@ -7,6 +7,7 @@ import {
   type Hello,
   HelloSchema,
   type SignedTime,
+  SupersedeReason,
   type Welcome,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { Manifest } from '../../../gen/bowline/manifest/v1/manifest_pb.ts';
@@ -203,12 +204,12 @@ export class EdgeSession {
 
   /** Whether the session that took over was begun by this very process. */
   #isOwn({ message }: ConnectionEnd & { kind: 'superseded' }): boolean {
-    return message.reason !== 'QUARANTINED' && message.bootId === this.#deps.bootId;
+    return message.reason !== SupersedeReason.QUARANTINED && message.bootId === this.#deps.bootId;
   }
 
   /** Terminal: this process does not connect again by itself. */
   #superseded(end: ConnectionEnd & { kind: 'superseded' }): void {
-    const quarantined = end.message.reason === 'QUARANTINED';
+    const quarantined = end.message.reason === SupersedeReason.QUARANTINED;
     if (quarantined) this.#deps.onQuarantined?.();
     const error = new AppError(quarantined ? 'QUARANTINED' : 'SUPERSEDED', { device: this.#status.deviceName });
     this.#deps.log.error(error.message, undefined, {

@@ -1,13 +1,8 @@
 // Keeps frames within what the control plane takes. A result that is too large becomes an answer that says so, because a
 // frame that kills the stream would be sent again for ever.
 import { create } from '@bufbuild/protobuf';
-import {
-  type ConnectRequest,
-  ConnectRequestSchema,
-  ToolDoneSchema,
-  type ToolResult,
-  ToolResultSchema,
-} from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type ConnectRequest, ConnectRequestSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { ToolDoneSchema, type ToolResult, ToolResultSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { encodingProblem } from '../../contract/encodable.ts';
 import { toFailure } from '../../contract/errors.ts';

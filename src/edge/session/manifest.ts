@@ -18,7 +18,7 @@ export function edgeManifest(methods: readonly CapabilityMethod[], config: EdgeC
       return {
         package: name,
         methods: own.map(({ desc, effect }) => ({ name: desc.name, effect, slots: 1 })),
-        ...(own[0] && { descriptorHash: own[0].descriptorHash }),
+        ...(own[0] && { descriptorSha256: own[0].descriptorSha256 }),
       };
     }),
     labels: Object.entries(config.labels)

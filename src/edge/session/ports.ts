@@ -1,10 +1,6 @@
 // What a session needs from its neighbours: the gate, the tool runner, the journal.
-import type {
-  ConnectRequest,
-  JournalPosition,
-  OpenToolCall,
-  SignedToolCall,
-} from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ConnectRequest, OpenToolCall, SignedToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { JournalPosition } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { LastSession } from '../journal/journal-types.ts';
 import type { SessionView, ToolSink } from '../runner/tool-sink.ts';

@@ -1,6 +1,6 @@
 // The journal as a session sees it: where it stands, and the proof that it still holds what the control plane anchored.
 import { create } from '@bufbuild/protobuf';
-import { type JournalPosition, JournalPositionSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type JournalPosition, JournalPositionSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { SessionJournal } from './ports.ts';
 
@@ -19,9 +19,9 @@ export function sessionJournal(journal: PositionJournal): SessionJournal {
       return create(JournalPositionSchema, {
         journalId: journal.id,
         sequence: BigInt(sequence),
-        headHash: hash,
+        headSha256: hash,
         anchoredSequence: BigInt(anchor?.sequence ?? 0),
-        ...(proof && { anchoredHash: proof }),
+        ...(proof && { anchoredSha256: proof }),
       });
     },
     hashAt: (sequence) => journal.hashAt(sequence),

@@ -1,4 +1,5 @@
 // The session with the control plane: what it is told, and what a forked journal ends.
+import { GrantEndReason } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import type { Logger } from '../../base/logger.ts';
 import { AskFeed } from '../../edge/asks/ask-feed.ts';
 import type { AskService } from '../../edge/asks/ask-service.ts';
@@ -51,7 +52,7 @@ export function openSession(
 function endStanding(journal: EdgeJournal, log: Logger): void {
   const ended = journal.standing
     .list()
-    .map(({ id }) => ({ case: 'grantEnded' as const, value: { id, why: 'QUARANTINED' } }));
+    .map(({ id }) => ({ case: 'grantEnded' as const, value: { id, why: GrantEndReason.QUARANTINED } }));
   if (ended.length === 0) return;
   journal.append(ended).catch((error: unknown) => log.error('standing grants could not be ended', error));
 }

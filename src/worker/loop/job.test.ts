@@ -16,7 +16,7 @@ test('a job is answered with numbered outputs, then its whole result, then its s
   expect(session.hello.manifest?.capabilities[0]?.methods.map((m) => m.name)).toEqual(['Chat']);
   session.welcome();
   await session.credits(2);
-  session.assign({ dispatchId: 'r/0/0-1', method: CHAT, params: params('hello'), deadline: durationFromMs(5000) });
+  session.assign({ dispatchId: 'r/0/0-1', method: CHAT, params: params('hello'), timeout: durationFromMs(5000) });
   const result = await session.result('r/0/0-1');
   expect(session.all('output').map((o) => Number(o.index))).toEqual(session.all('output').map((_, i) => i));
   expect(
@@ -135,7 +135,7 @@ test('a job past its deadline fails at once', async () => {
   const { calls, chat } = gated();
   const { control } = await start(chat);
   const session = (await control.session()).welcome();
-  session.assign({ dispatchId: 'a', method: CHAT, params: params(), deadline: durationFromMs(30) });
+  session.assign({ dispatchId: 'a', method: CHAT, params: params(), timeout: durationFromMs(30) });
   const { result } = await session.result('a');
   expect(result.case === 'failure' && result.value.reason).toBe('DEADLINE_EXCEEDED');
   expect(calls[0]!.context.signal.aborted).toBe(true);

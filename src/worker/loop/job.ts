@@ -90,7 +90,7 @@ export class Job {
       signal: this.#abort.signal,
       onReady: () => deps.onReady(this),
     });
-    const limit = assignment.deadline ? durationMs(assignment.deadline) : deps.defaultDeadlineMs;
+    const limit = assignment.timeout ? durationMs(assignment.timeout) : deps.defaultDeadlineMs;
     this.#clear.push(
       deps.clock.after(limit, () => this.#end('deadline', new AppError('DEADLINE_EXCEEDED', { after: `${limit} ms` }))),
     );

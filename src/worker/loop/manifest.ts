@@ -42,7 +42,7 @@ export function manifestOf(
       return create(CapabilitySchema, {
         package: handler.package,
         methods: methods.map(({ desc, effect, slots }) => create(MethodSchema, { name: desc.name, effect, slots })),
-        ...(methods[0] ? { descriptorHash: methods[0].descriptorHash } : {}),
+        ...(methods[0] ? { descriptorSha256: methods[0].descriptorSha256 } : {}),
       });
     }),
     labels: Object.entries(labels).map(([name, value]) => create(LabelSchema, { name, value })),

@@ -108,7 +108,7 @@ export class Session {
 
   /** Says that the worker leaves within `ms`. */
   drain(ms: number): void {
-    this.#out.offer({ case: 'drain', value: create(DrainSchema, { deadline: durationFromMs(Math.max(0, ms)) }) });
+    this.#out.offer({ case: 'drain', value: create(DrainSchema, { timeout: durationFromMs(Math.max(0, ms)) }) });
   }
 
   /** Ends the stream properly once everything was sent; the other side then ends its half. */
@@ -173,7 +173,7 @@ export class Session {
         jobs.childResult(frame.value);
         break;
       case 'drain':
-        this.#deps.onLeave(frame.value.deadline ? durationMs(frame.value.deadline) : 0);
+        this.#deps.onLeave(frame.value.timeout ? durationMs(frame.value.timeout) : 0);
         break;
       case 'unimplemented':
         log.warn('the control plane did not know a frame', { seq: Number(frame.value.seq) });

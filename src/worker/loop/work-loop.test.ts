@@ -108,7 +108,7 @@ test('a drain lets jobs end and results be committed, refuses new ones, and says
   session.assign({ dispatchId: 'a', method: CHAT, params: params() });
   await session.until(() => calls[0]);
   const drained = loop.drain(5000);
-  expect(Number((await session.frame('drain')).deadline?.seconds)).toBe(5);
+  expect(Number((await session.frame('drain')).timeout?.seconds)).toBe(5);
   await session.credits(0);
   session.assign({ dispatchId: 'late', method: CHAT, params: params() });
   const late = await session.result('late');
@@ -144,7 +144,7 @@ test('a replica that leaves is left once its jobs are done', async () => {
   const first = (await control.session()).welcome();
   first.assign({ dispatchId: 'a', method: CHAT, params: params() });
   await first.until(() => calls[0]);
-  first.send({ case: 'drain', value: create(DrainSchema, { deadline: { seconds: 60n } }) });
+  first.send({ case: 'drain', value: create(DrainSchema, { timeout: { seconds: 60n } }) });
   calls[0]!.end();
   await first.result('a');
   first.committed('a');
@@ -160,7 +160,7 @@ test('a replica that leaves is not waited for: a job that goes on is taken along
   await first.until(() => calls[0]);
   calls[0]!.go('one ');
   await first.frame('output');
-  first.send({ case: 'drain', value: create(DrainSchema, { deadline: { nanos: 100_000_000 } }) });
+  first.send({ case: 'drain', value: create(DrainSchema, { timeout: { nanos: 100_000_000 } }) });
   const second = await control.session();
   expect(second.hello.held).toMatchObject([{ dispatchId: 'a', epoch: 1n, finished: false }]);
   second.welcome();

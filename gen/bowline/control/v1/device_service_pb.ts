@@ -2,20 +2,20 @@
 // @generated from file bowline/control/v1/device_service.proto (package bowline.control.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Manifest } from "../../manifest/v1/manifest_pb.ts";
 import { file_bowline_manifest_v1_manifest } from "../../manifest/v1/manifest_pb.ts";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bowline/control/v1/device_service.proto.
  */
 export const file_bowline_control_v1_device_service: GenFile = /*@__PURE__*/
-  fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvZGV2aWNlX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSLxAQoGRGV2aWNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJY29ubmVjdGVkGAMgASgIEg0KBXN0YXRlGAQgASgJEi8KCG1hbmlmZXN0GAUgASgLMh0uYm93bGluZS5tYW5pZmVzdC52MS5NYW5pZmVzdBIyCg5sYXN0X3NlZW5fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXNlc3Npb25fZXBvY2gYCCABKAQiKgoQR2V0RGV2aWNlUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQARiAASI/ChFHZXREZXZpY2VSZXNwb25zZRIqCgZkZXZpY2UYASABKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuRGV2aWNlIk4KEkxpc3REZXZpY2VzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiWwoTTGlzdERldmljZXNSZXNwb25zZRIrCgdkZXZpY2VzGAEgAygLMhouYm93bGluZS5jb250cm9sLnYxLkRldmljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVwoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIVCgRuYW1lGAEgASgJQge6SARyAhhAEiYKA3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJZChdDcmVhdGVKb2luVG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLAoSQWRvcHREZXZpY2VSZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABGIABIlIKE0Fkb3B0RGV2aWNlUmVzcG9uc2USKgoGZGV2aWNlGAEgASgLMhouYm93bGluZS5jb250cm9sLnYxLkRldmljZRIPCgdhZG9wdGVkGAIgASgIIi0KE0RlbGV0ZURldmljZVJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAEiMAoURGVsZXRlRGV2aWNlUmVzcG9uc2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCTKCBAoNRGV2aWNlU2VydmljZRJdCglHZXREZXZpY2USJC5ib3dsaW5lLmNvbnRyb2wudjEuR2V0RGV2aWNlUmVxdWVzdBolLmJvd2xpbmUuY29udHJvbC52MS5HZXREZXZpY2VSZXNwb25zZSIDkAIBEmMKC0xpc3REZXZpY2VzEiYuYm93bGluZS5jb250cm9sLnYxLkxpc3REZXZpY2VzUmVxdWVzdBonLmJvd2xpbmUuY29udHJvbC52MS5MaXN0RGV2aWNlc1Jlc3BvbnNlIgOQAgESagoPQ3JlYXRlSm9pblRva2VuEiouYm93bGluZS5jb250cm9sLnYxLkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QaKy5ib3dsaW5lLmNvbnRyb2wudjEuQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USXgoLQWRvcHREZXZpY2USJi5ib3dsaW5lLmNvbnRyb2wudjEuQWRvcHREZXZpY2VSZXF1ZXN0GicuYm93bGluZS5jb250cm9sLnYxLkFkb3B0RGV2aWNlUmVzcG9uc2USYQoMRGVsZXRlRGV2aWNlEicuYm93bGluZS5jb250cm9sLnYxLkRlbGV0ZURldmljZVJlcXVlc3QaKC5ib3dsaW5lLmNvbnRyb2wudjEuRGVsZXRlRGV2aWNlUmVzcG9uc2ViBnByb3RvMw", [file_bowline_manifest_v1_manifest, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvZGV2aWNlX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSKYAgoGRGV2aWNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJY29ubmVjdGVkGAMgASgIEi4KBXN0YXRlGAkgASgOMh8uYm93bGluZS5jb250cm9sLnYxLkRldmljZVN0YXRlEi8KCG1hbmlmZXN0GAUgASgLMh0uYm93bGluZS5tYW5pZmVzdC52MS5NYW5pZmVzdBIyCg5sYXN0X3NlZW5fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXNlc3Npb25fZXBvY2gYCCABKARKBAgEEAUiKgoQR2V0RGV2aWNlUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQARiAASI/ChFHZXREZXZpY2VSZXNwb25zZRIqCgZkZXZpY2UYASABKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuRGV2aWNlIk4KEkxpc3REZXZpY2VzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiWwoTTGlzdERldmljZXNSZXNwb25zZRIrCgdkZXZpY2VzGAEgAygLMhouYm93bGluZS5jb250cm9sLnYxLkRldmljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVwoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIVCgRuYW1lGAEgASgJQge6SARyAhhAEiYKA3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJZChdDcmVhdGVKb2luVG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLAoSQWRvcHREZXZpY2VSZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABGIABIlIKE0Fkb3B0RGV2aWNlUmVzcG9uc2USKgoGZGV2aWNlGAEgASgLMhouYm93bGluZS5jb250cm9sLnYxLkRldmljZRIPCgdhZG9wdGVkGAIgASgIIi0KE0RlbGV0ZURldmljZVJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAEiMAoURGVsZXRlRGV2aWNlUmVzcG9uc2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCSp+CgtEZXZpY2VTdGF0ZRIcChhERVZJQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNERVZJQ0VfU1RBVEVfQUNUSVZFEAESGgoWREVWSUNFX1NUQVRFX1NVU1BFTkRFRBACEhwKGERFVklDRV9TVEFURV9RVUFSQU5USU5FRBADMoIECg1EZXZpY2VTZXJ2aWNlEl0KCUdldERldmljZRIkLmJvd2xpbmUuY29udHJvbC52MS5HZXREZXZpY2VSZXF1ZXN0GiUuYm93bGluZS5jb250cm9sLnYxLkdldERldmljZVJlc3BvbnNlIgOQAgESYwoLTGlzdERldmljZXMSJi5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdERldmljZXNSZXF1ZXN0GicuYm93bGluZS5jb250cm9sLnYxLkxpc3REZXZpY2VzUmVzcG9uc2UiA5ACARJqCg9DcmVhdGVKb2luVG9rZW4SKi5ib3dsaW5lLmNvbnRyb2wudjEuQ3JlYXRlSm9pblRva2VuUmVxdWVzdBorLmJvd2xpbmUuY29udHJvbC52MS5DcmVhdGVKb2luVG9rZW5SZXNwb25zZRJeCgtBZG9wdERldmljZRImLmJvd2xpbmUuY29udHJvbC52MS5BZG9wdERldmljZVJlcXVlc3QaJy5ib3dsaW5lLmNvbnRyb2wudjEuQWRvcHREZXZpY2VSZXNwb25zZRJhCgxEZWxldGVEZXZpY2USJy5ib3dsaW5lLmNvbnRyb2wudjEuRGVsZXRlRGV2aWNlUmVxdWVzdBooLmJvd2xpbmUuY29udHJvbC52MS5EZWxldGVEZXZpY2VSZXNwb25zZWIGcHJvdG8z", [file_bowline_manifest_v1_manifest, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A device.
@@ -45,11 +45,11 @@ export type Device = Message<"bowline.control.v1.Device"> & {
   connected: boolean;
 
   /**
-   * `active`, `suspended`, `quarantined`.
+   * What its sessions may do.
    *
-   * @generated from field: string state = 4;
+   * @generated from field: bowline.control.v1.DeviceState state = 9;
    */
-  state: string;
+  state: DeviceState;
 
   /**
    * What it said it serves.
@@ -338,6 +338,54 @@ export type DeleteDeviceResponse = Message<"bowline.control.v1.DeleteDeviceRespo
  */
 export const DeleteDeviceResponseSchema: GenMessage<DeleteDeviceResponse> = /*@__PURE__*/
   messageDesc(file_bowline_control_v1_device_service, 10);
+
+/**
+ * What the sessions of a device may do.
+ *
+ * @generated from enum bowline.control.v1.DeviceState
+ */
+export const DeviceState = {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: DEVICE_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It connects and works.
+   *
+   * @generated from enum value: DEVICE_STATE_ACTIVE = 1;
+   */
+  ACTIVE: 1,
+
+  /**
+   * Its sessions are refused until an owner resumes it.
+   *
+   * @generated from enum value: DEVICE_STATE_SUSPENDED = 2;
+   */
+  SUSPENDED: 2,
+
+  /**
+   * Its journal does not fit what the control plane remembers; its sessions are refused until an owner adopts it.
+   *
+   * @generated from enum value: DEVICE_STATE_QUARANTINED = 3;
+   */
+  QUARANTINED: 3,
+} as const;
+
+/**
+ * What the sessions of a device may do.
+ *
+ * @generated from enum bowline.control.v1.DeviceState
+ */
+export type DeviceState = (typeof DeviceState)[keyof typeof DeviceState] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.control.v1.DeviceState.
+ */
+export const DeviceStateSchema: GenEnum<DeviceState> = /*@__PURE__*/
+  enumDesc(file_bowline_control_v1_device_service, 0);
 
 /**
  * Devices.

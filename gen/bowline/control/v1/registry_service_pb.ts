@@ -4,13 +4,15 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Effect } from "../../policy/v1/options_pb.ts";
+import { file_bowline_policy_v1_options } from "../../policy/v1/options_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bowline/control/v1/registry_service.proto.
  */
 export const file_bowline_control_v1_registry_service: GenFile = /*@__PURE__*/
-  fileDesc("Cilib3dsaW5lL2NvbnRyb2wvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISYm93bGluZS5jb250cm9sLnYxIhkKF0xpc3RDYXBhYmlsaXRpZXNSZXF1ZXN0IlQKGExpc3RDYXBhYmlsaXRpZXNSZXNwb25zZRI4CgxjYXBhYmlsaXRpZXMYASADKAsyIi5ib3dsaW5lLmNvbnRyb2wudjEuQ2FwYWJpbGl0eUluZm8ihQEKDkNhcGFiaWxpdHlJbmZvEg8KB3BhY2thZ2UYASABKAkSDwoHc2VydmljZRgCIAEoCRIvCgdtZXRob2RzGAMgAygLMh4uYm93bGluZS5jb250cm9sLnYxLk1ldGhvZEluZm8SDwoHZGV2aWNlcxgEIAMoCRIPCgd3b3JrZXJzGAUgAygJIoMBCgpNZXRob2RJbmZvEgwKBG5hbWUYASABKAkSDgoGZWZmZWN0GAIgASgJEhIKCmlkZW1wb3RlbnQYAyABKAgSEQoJc3RyZWFtaW5nGAQgASgIEhMKC2Rlc2NyaXB0aW9uGAUgASgJEhsKE3JlcXVlc3Rfc2NoZW1hX2pzb24YBiABKAkyhQEKD1JlZ2lzdHJ5U2VydmljZRJyChBMaXN0Q2FwYWJpbGl0aWVzEisuYm93bGluZS5jb250cm9sLnYxLkxpc3RDYXBhYmlsaXRpZXNSZXF1ZXN0GiwuYm93bGluZS5jb250cm9sLnYxLkxpc3RDYXBhYmlsaXRpZXNSZXNwb25zZSIDkAIBYgZwcm90bzM");
+  fileDesc("Cilib3dsaW5lL2NvbnRyb2wvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISYm93bGluZS5jb250cm9sLnYxIhkKF0xpc3RDYXBhYmlsaXRpZXNSZXF1ZXN0IlQKGExpc3RDYXBhYmlsaXRpZXNSZXNwb25zZRI4CgxjYXBhYmlsaXRpZXMYASADKAsyIi5ib3dsaW5lLmNvbnRyb2wudjEuQ2FwYWJpbGl0eUluZm8ihQEKDkNhcGFiaWxpdHlJbmZvEg8KB3BhY2thZ2UYASABKAkSDwoHc2VydmljZRgCIAEoCRIvCgdtZXRob2RzGAMgAygLMh4uYm93bGluZS5jb250cm9sLnYxLk1ldGhvZEluZm8SDwoHZGV2aWNlcxgEIAMoCRIPCgd3b3JrZXJzGAUgAygJIqQBCgpNZXRob2RJbmZvEgwKBG5hbWUYASABKAkSKQoGZWZmZWN0GAcgASgOMhkuYm93bGluZS5wb2xpY3kudjEuRWZmZWN0EhIKCmlkZW1wb3RlbnQYAyABKAgSEQoJc3RyZWFtaW5nGAQgASgIEhMKC2Rlc2NyaXB0aW9uGAUgASgJEhsKE3JlcXVlc3Rfc2NoZW1hX2pzb24YBiABKAlKBAgCEAMyhQEKD1JlZ2lzdHJ5U2VydmljZRJyChBMaXN0Q2FwYWJpbGl0aWVzEisuYm93bGluZS5jb250cm9sLnYxLkxpc3RDYXBhYmlsaXRpZXNSZXF1ZXN0GiwuYm93bGluZS5jb250cm9sLnYxLkxpc3RDYXBhYmlsaXRpZXNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_bowline_policy_v1_options]);
 
 /**
  * Request of ListCapabilities.
@@ -111,11 +113,11 @@ export type MethodInfo = Message<"bowline.control.v1.MethodInfo"> & {
   name: string;
 
   /**
-   * Effect: none, read, write, execute, network, actuate.
+   * What it does to the world.
    *
-   * @generated from field: string effect = 2;
+   * @generated from field: bowline.policy.v1.Effect effect = 7;
    */
-  effect: string;
+  effect: Effect;
 
   /**
    * Whether it may be repeated blindly.

@@ -2,20 +2,20 @@
 // @generated from file bowline/control/v1/status_service.proto (package bowline.control.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { ModelInfo, Turns } from "../../common/v1/common_pb.ts";
 import { file_bowline_common_v1_common } from "../../common/v1/common_pb.ts";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bowline/control/v1/status_service.proto.
  */
 export const file_bowline_control_v1_status_service: GenFile = /*@__PURE__*/
-  fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvc3RhdHVzX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSISChBHZXRTdGF0dXNSZXF1ZXN0IsIEChFHZXRTdGF0dXNSZXNwb25zZRINCgVidWlsZBgBIAEoCRIQCghkYXRhYmFzZRgCIAEoCRITCgtkYXRhYmFzZV9vaxgDIAEoCBIPCgdyZXBsaWNhGAQgASgJEg8KB2RldmljZXMYBSABKA0SDwoHd29ya2VycxgGIAEoDRIRCglvcGVuX3J1bnMYByABKA0SFAoMd2FpdGluZ19qb2JzGAggASgNEi4KCnN0YXJ0X3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBW1vZGVsGAogASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEg8KB3N0b3BwZWQYCyABKAkSJwoFdHVybnMYDCABKAsyGC5ib3dsaW5lLmNvbW1vbi52MS5UdXJucxIWCg5yZXF1ZXN0X2ZhdWx0cxgNIAEoBBIuCgtjbG9ja19haGVhZBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxjbG9ja193aXRoaW4YDyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNQoHbm90aWNlcxgQIAMoCzIaLmJvd2xpbmUuY29udHJvbC52MS5Ob3RpY2VCCLpIBZIBAhAUEhYKDnJlc2lkZW50X2J5dGVzGBEgASgEEjwKCGNoaWxkcmVuGBIgAygLMiAuYm93bGluZS5jb250cm9sLnYxLkNoaWxkUHJvZ3JhbUIIukgFkgECEAgizQEKDENoaWxkUHJvZ3JhbRIVCgRuYW1lGAEgASgJQge6SARyAhg/Eg8KB3J1bm5pbmcYAiABKAgSDAoEZW5kcxgDIAEoDRIxCg1sYXN0X2VuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaCghsYXN0X2VuZBgFIAEoCUIIukgFcgMY6AcSFgoOcmVzaWRlbnRfYnl0ZXMYBiABKAQSIAoHbWlzc2luZxgHIAMoCUIPukgMkgEJEBAiBXIDGOgHImoKBk5vdGljZRIvCgtjcmVhdGVfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoGYWN0aW9uGAIgASgJQge6SARyAhg/EhYKBHRleHQYAyABKAlCCLpIBXIDGOgHMm4KDVN0YXR1c1NlcnZpY2USXQoJR2V0U3RhdHVzEiQuYm93bGluZS5jb250cm9sLnYxLkdldFN0YXR1c1JlcXVlc3QaJS5ib3dsaW5lLmNvbnRyb2wudjEuR2V0U3RhdHVzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_bowline_common_v1_common, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvc3RhdHVzX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSISChBHZXRTdGF0dXNSZXF1ZXN0IuoEChFHZXRTdGF0dXNSZXNwb25zZRINCgVidWlsZBgBIAEoCRIyCghkYXRhYmFzZRgTIAEoDjIgLmJvd2xpbmUuY29udHJvbC52MS5EYXRhYmFzZUtpbmQSEwoLZGF0YWJhc2Vfb2sYAyABKAgSDwoHcmVwbGljYRgEIAEoCRIPCgdkZXZpY2VzGAUgASgNEg8KB3dvcmtlcnMYBiABKA0SEQoJb3Blbl9ydW5zGAcgASgNEhQKDHdhaXRpbmdfam9icxgIIAEoDRIuCgpzdGFydF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgVtb2RlbBgKIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxIPCgdzdG9wcGVkGAsgASgJEicKBXR1cm5zGAwgASgLMhguYm93bGluZS5jb21tb24udjEuVHVybnMSFgoOcmVxdWVzdF9mYXVsdHMYDSABKAQSLgoLY2xvY2tfYWhlYWQYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoMY2xvY2tfd2l0aGluGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjUKB25vdGljZXMYECADKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuTm90aWNlQgi6SAWSAQIQFBIWCg5yZXNpZGVudF9ieXRlcxgRIAEoBBI8CghjaGlsZHJlbhgSIAMoCzIgLmJvd2xpbmUuY29udHJvbC52MS5DaGlsZFByb2dyYW1CCLpIBZIBAhAISgQIAhADIs0BCgxDaGlsZFByb2dyYW0SFQoEbmFtZRgBIAEoCUIHukgEcgIYPxIPCgdydW5uaW5nGAIgASgIEgwKBGVuZHMYAyABKA0SMQoNbGFzdF9lbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoIbGFzdF9lbmQYBSABKAlCCLpIBXIDGOgHEhYKDnJlc2lkZW50X2J5dGVzGAYgASgEEiAKB21pc3NpbmcYByADKAlCD7pIDJIBCRAQIgVyAxjoByJqCgZOb3RpY2USLwoLY3JlYXRlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKBmFjdGlvbhgCIAEoCUIHukgEcgIYPxIWCgR0ZXh0GAMgASgJQgi6SAVyAxjoBypjCgxEYXRhYmFzZUtpbmQSHQoZREFUQUJBU0VfS0lORF9VTlNQRUNJRklFRBAAEhoKFkRBVEFCQVNFX0tJTkRfUE9TVEdSRVMQARIYChREQVRBQkFTRV9LSU5EX1BHTElURRACMm4KDVN0YXR1c1NlcnZpY2USXQoJR2V0U3RhdHVzEiQuYm93bGluZS5jb250cm9sLnYxLkdldFN0YXR1c1JlcXVlc3QaJS5ib3dsaW5lLmNvbnRyb2wudjEuR2V0U3RhdHVzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_bowline_common_v1_common, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request of GetStatus.
@@ -46,11 +46,11 @@ export type GetStatusResponse = Message<"bowline.control.v1.GetStatusResponse"> 
   build: string;
 
   /**
-   * `postgres` or `pglite`.
+   * Which database it keeps its data in.
    *
-   * @generated from field: string database = 2;
+   * @generated from field: bowline.control.v1.DatabaseKind database = 19;
    */
-  database: string;
+  database: DatabaseKind;
 
   /**
    * Whether the database answers and takes writes.
@@ -269,6 +269,47 @@ export type Notice = Message<"bowline.control.v1.Notice"> & {
  */
 export const NoticeSchema: GenMessage<Notice> = /*@__PURE__*/
   messageDesc(file_bowline_control_v1_status_service, 3);
+
+/**
+ * A database that a control plane can use.
+ *
+ * @generated from enum bowline.control.v1.DatabaseKind
+ */
+export const DatabaseKind = {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: DATABASE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A PostgreSQL server, by its URL.
+   *
+   * @generated from enum value: DATABASE_KIND_POSTGRES = 1;
+   */
+  POSTGRES: 1,
+
+  /**
+   * The one that is built in, in the folder of the home.
+   *
+   * @generated from enum value: DATABASE_KIND_PGLITE = 2;
+   */
+  PGLITE: 2,
+} as const;
+
+/**
+ * A database that a control plane can use.
+ *
+ * @generated from enum bowline.control.v1.DatabaseKind
+ */
+export type DatabaseKind = (typeof DatabaseKind)[keyof typeof DatabaseKind] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.control.v1.DatabaseKind.
+ */
+export const DatabaseKindSchema: GenEnum<DatabaseKind> = /*@__PURE__*/
+  enumDesc(file_bowline_control_v1_status_service, 0);
 
 /**
  * The control plane itself.

@@ -11,7 +11,9 @@ import { file_bowline_common_v1_common } from "../../common/v1/common_pb.ts";
 import type { Limits, Manifest } from "../../manifest/v1/manifest_pb.ts";
 import { file_bowline_manifest_v1_manifest } from "../../manifest/v1/manifest_pb.ts";
 import { file_bowline_policy_v1_options } from "../../policy/v1/options_pb.ts";
-import type { Egress, Job, Outcome, TextChunk, Withheld } from "../../run/v1/run_pb.ts";
+import type { JournalPosition, ToolResult, UserEvent } from "../../record/v1/record_pb.ts";
+import { file_bowline_record_v1_record } from "../../record/v1/record_pb.ts";
+import type { Job, Outcome, TextChunk } from "../../run/v1/run_pb.ts";
 import { file_bowline_run_v1_run } from "../../run/v1/run_pb.ts";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
@@ -22,7 +24,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/edge/v1/edge.proto.
  */
 export const file_bowline_edge_v1_edge: GenFile = /*@__PURE__*/
-  fileDesc("Chpib3dsaW5lL2VkZ2UvdjEvZWRnZS5wcm90bxIPYm93bGluZS5lZGdlLnYxIukECg5Db25uZWN0UmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchInCgVoZWxsbxgCIAEoCzIWLmJvd2xpbmUuZWRnZS52MS5IZWxsb0gAEjAKCnVzZXJfZXZlbnQYAyABKAsyGi5ib3dsaW5lLmVkZ2UudjEuVXNlckV2ZW50SAASMAoKY2FuY2VsX3J1bhgEIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5DYW5jZWxSdW5IABI2Cg10b29sX3Byb2dyZXNzGAYgASgLMh0uYm93bGluZS5lZGdlLnYxLlRvb2xQcm9ncmVzc0gAEjIKC3Rvb2xfcmVzdWx0GAcgASgLMhsuYm93bGluZS5lZGdlLnYxLlRvb2xSZXN1bHRIABIwCgpmb2xsb3dfcnVuGAggASgLMhouYm93bGluZS5lZGdlLnYxLkZvbGxvd1J1bkgAEicKBHBpbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgMIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIrCgdnb29kYnllGA0gASgLMhguYm93bGluZS5lZGdlLnYxLkdvb2RieWVIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAQg4KBWZyYW1lEgW6SAIIAUoECAUQBkoECAkQCkoECAoQC1INdG9vbF9yZWNlaXZlZFIIbWFuaWZlc3RSB21ldHJpY3MivwcKD0Nvbm5lY3RSZXNwb25zZRIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchIrCgd3ZWxjb21lGAIgASgLMhguYm93bGluZS5lZGdlLnYxLldlbGNvbWVIABI2Cg1ldmVudF9vdXRjb21lGAMgASgLMh0uYm93bGluZS5lZGdlLnYxLkV2ZW50T3V0Y29tZUgAEjQKCXRvb2xfY2FsbBgEIAEoCzIfLmJvd2xpbmUuZWRnZS52MS5TaWduZWRUb29sQ2FsbEgAEjIKC2NhbmNlbF90b29sGAUgASgLMhsuYm93bGluZS5lZGdlLnYxLkNhbmNlbFRvb2xIABJFChV0b29sX3Jlc3VsdF9jb21taXR0ZWQYBiABKAsyJC5ib3dsaW5lLmVkZ2UudjEuVG9vbFJlc3VsdENvbW1pdHRlZEgAEjAKCnJ1bl91cGRhdGUYByABKAsyGi5ib3dsaW5lLmVkZ2UudjEuUnVuVXBkYXRlSAASLAoIcnVuX3RleHQYCCABKAsyGC5ib3dsaW5lLmVkZ2UudjEuUnVuVGV4dEgAEi4KCXJ1bl9lbmRlZBgJIAEoCzIZLmJvd2xpbmUuZWRnZS52MS5SdW5FbmRlZEgAEicKBHBpbmcYCiABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgLIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIpCgVkcmFpbhgMIAEoCzIYLmJvd2xpbmUuY29tbW9uLnYxLkRyYWluSAASMQoKc3VwZXJzZWRlZBgNIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TdXBlcnNlZGVkSAASOQoNdW5pbXBsZW1lbnRlZBgOIAEoCzIgLmJvd2xpbmUuY29tbW9uLnYxLlVuaW1wbGVtZW50ZWRIABJEChRjb252ZXJzYXRpb25fc3VtbWFyeRgPIAEoCzIkLmJvd2xpbmUuZWRnZS52MS5Db252ZXJzYXRpb25TdW1tYXJ5SAASMgoLcnVuX3Vua25vd24YFSABKAsyGy5ib3dsaW5lLmVkZ2UudjEuUnVuVW5rbm93bkgAEi0KBW1vZGVsGBYgASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvSAASMgoLc2lnbmVkX3RpbWUYFCABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2lnbmVkVGltZUgAQg4KBWZyYW1lEgW6SAIIASJjChNDb252ZXJzYXRpb25TdW1tYXJ5Eh0KDGNvbnZlcnNhdGlvbhgBIAEoCUIHukgEcgIYQBIUCgNydW4YAiABKAlCB7pIBHICGEASFwoEdGV4dBgDIAEoCUIJukgGcgQYgIAEIroDCgVIZWxsbxI5Cgh2ZXJzaW9ucxgBIAEoCzIfLmJvd2xpbmUuY29tbW9uLnYxLlZlcnNpb25SYW5nZUIGukgDyAEBEjcKCG1hbmlmZXN0GAIgASgLMh0uYm93bGluZS5tYW5pZmVzdC52MS5NYW5pZmVzdEIGukgDyAEBEh8KB2Jvb3RfaWQYAyABKAlCDrpIB3IFGCSwAQHI8xgBEjkKB2pvdXJuYWwYBCABKAsyIC5ib3dsaW5lLmVkZ2UudjEuSm91cm5hbFBvc2l0aW9uQga6SAPIAQESIgoMcmVzdW1lX3Rva2VuGAUgASgMQgy6SAV6AxiAAsjzGAESQQoPb3Blbl90b29sX2NhbGxzGAcgAygLMh0uYm93bGluZS5lZGdlLnYxLk9wZW5Ub29sQ2FsbEIJukgGkgEDEIAIEjYKB2ZvbGxvd3MYCCADKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuQgm6SAaSAQMQgAISKgoSbGFzdF9zZXNzaW9uX2Vwb2NoGAkgASgEQg66SAsyCRCAgICAgICAEEoECAYQB1IQZmlyc3Rfb3Blbl9ldmVudCKmAQoPSm91cm5hbFBvc2l0aW9uEiIKCmpvdXJuYWxfaWQYASABKAlCDrpIB3IFGCSwAQHI8xgBEhAKCHNlcXVlbmNlGAIgASgEEh4KCWhlYWRfaGFzaBgDIAEoDEILukgEegIYIMjzGAESIgoNYW5jaG9yZWRfaGFzaBgEIAEoDEILukgEegIYIMjzGAESGQoRYW5jaG9yZWRfc2VxdWVuY2UYBSABKAQiYQoMT3BlblRvb2xDYWxsEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEiUKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUIMukgFcgMYgAHI8xgBEg8KB3J1bm5pbmcYAyABKAginwQKB1dlbGNvbWUSDwoHdmVyc2lvbhgBIAEoDRIVCg1zZXNzaW9uX2Vwb2NoGAIgASgEEiAKDXNlc3Npb25fbm9uY2UYAyABKAxCCbpIBnoEEBAYQBIeCgxyZXN1bWVfdG9rZW4YBCABKAxCCLpIBXoDGIACEi8KCmR1cmFiaWxpdHkYBSABKA4yGy5ib3dsaW5lLmVkZ2UudjEuRHVyYWJpbGl0eRIsCgloZWFydGJlYXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoLc2lnbmluZ19rZXkYCCABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2lnbmluZ0tleRIrCgZsaW1pdHMYCSABKAsyGy5ib3dsaW5lLm1hbmlmZXN0LnYxLkxpbWl0cxIrCgVtb2RlbBgKIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxIdCgtkZXZpY2VfbmFtZRgLIAEoCUIIukgFcgMYgAESJwoDbm93GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgZhbmNob3IYDSABKAsyIC5ib3dsaW5lLmVkZ2UudjEuSm91cm5hbFBvc2l0aW9uEjAKC3NpZ25lZF90aW1lGBQgASgLMhsuYm93bGluZS5lZGdlLnYxLlNpZ25lZFRpbWVKBAgHEAhSDXNldHRsZWRfZXZlbnQiXAoKU2lnbmVkVGltZRIYCgZzaWduZWQYASABKAxCCLpIBXoDGIAIEhsKCXNpZ25hdHVyZRgCIAEoDEIIukgFegMYgAESFwoGa2V5X2lkGAMgASgJQge6SARyAhhAIpQBCg1UaW1lU3RhdGVtZW50EhcKBmRldmljZRgBIAEoCUIHukgEcgIYQBIYCgdib290X2lkGAIgASgJQge6SARyAhgkEh4KDXNlc3Npb25fbm9uY2UYAyABKAxCB7pIBHoCGEASMAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASJCCgpTaWduaW5nS2V5EhcKBmtleV9pZBgBIAEoCUIHukgEcgIYQBIbCgpwdWJsaWNfa2V5GAIgASgMQge6SAR6AhhAIp8DCglVc2VyRXZlbnQSGQoIc2VxdWVuY2UYASABKARCB7pIBDICIAASIgoKam91cm5hbF9pZBgCIAEoCUIOukgHcgUYJLABAcjzGAESGwoDcnVuGAMgASgJQg66SAdyBRgksAEByPMYARIkCgxjb252ZXJzYXRpb24YBCABKAlCDrpIB3IFGCSwAQHI8xgBEh0KBHRleHQYBSABKAlCD7pICHIGEAEogIAEyPMYBBI1CgZzaGFyZXMYBiADKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2hhcmVHcmFudEIIukgFkgECEBASLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKB3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHgoJaGVhZF9oYXNoGBQgASgMQgu6SAR6AhggyPMYARI9Cgtjb2xsZWN0aW9ucxgJIAMoCzIeLmJvd2xpbmUuZWRnZS52MS5Db2xsZWN0aW9uVXNlQgi6SAWSAQIQECJwCg1Db2xsZWN0aW9uVXNlEhsKBG5hbWUYASABKAlCDbpIBnIEEAEYQMjzGAISGgoFZ3JhbnQYAiABKAlCC7pIBHICGEDI8xgBEiYKCnJlY2lwaWVudHMYAyADKAlCErpIC5IBCBAQIgRyAhhAyPMYAiKEAQoKU2hhcmVHcmFudBIXCgJpZBgBIAEoCUILukgEcgIYQMjzGAESNQoFZmlsZXMYAiADKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2hhcmVkRmlsZUIJukgGkgEDENAPEiYKCnJlY2lwaWVudHMYAyADKAlCErpIC5IBCBAQIgRyAhhAyPMYAiJOCgpTaGFyZWRGaWxlEhoKBHBhdGgYASABKAlCDLpIBXIDGIAgyPMYAhISCgpzdGFydF9saW5lGAIgASgNEhAKCGVuZF9saW5lGAMgASgNIjoKCUNhbmNlbFJ1bhIbCgNydW4YASABKAlCDrpIB3IFGCSwAQHI8xgBEhAKCHNlcXVlbmNlGAIgASgEIngKDEV2ZW50T3V0Y29tZRIQCghzZXF1ZW5jZRgBIAEoBBIUCgNydW4YAiABKAlCB7pIBHICGEASKwoHcmVmdXNlZBgDIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVKBAgEEAVSDXNldHRsZWRfZXZlbnQiXwoOU2lnbmVkVG9vbENhbGwSFwoGc2lnbmVkGAEgASgMQge6SAR6AhABEhsKCXNpZ25hdHVyZRgCIAEoDEIIukgFegMYgAESFwoGa2V5X2lkGAMgASgJQge6SARyAhhAIvMDCghUb29sQ2FsbBIXCgZ0ZW5hbnQYASABKAlCB7pIBHICGEASFwoGZGV2aWNlGAIgASgJQge6SARyAhhAEh4KDXNlc3Npb25fbm9uY2UYAyABKAxCB7pIBHoCGEASFAoDcnVuGAQgASgJQge6SARyAhhAEhUKA2pvYhgFIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYBiABKAQSGAoGbWV0aG9kGAcgASgJQgi6SAVyAxiAAhIOCgZwYXJhbXMYCCABKAwSIwoPaWRlbXBvdGVuY3lfa2V5GAkgASgJQgq6SAdyBRABGIABEjYKCmlzc3VlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESNwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESKwoIZGVhZGxpbmUYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMwoMY29uZmlybWF0aW9uGA0gASgOMh0uYm93bGluZS5lZGdlLnYxLkNvbmZpcm1hdGlvbhIaCglyZWNpcGllbnQYDiABKAlCB7pIBHICGEASGwoJcHJpbmNpcGFsGA8gASgJQgi6SAVyAxiAASJpCgxUb29sUHJvZ3Jlc3MSGQoDam9iGAEgASgJQgy6SAVyAxiAAsjzGAESDQoFZXBvY2gYAiABKAQSDQoFaW5kZXgYAyABKAQSIAoIcmVzcG9uc2UYBCABKAxCDrpIB3oFGICAgALI8xgEItsDCgpUb29sUmVzdWx0EhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAIgASgEEiUKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUIMukgFcgMYgAHI8xgBEikKBGRvbmUYBCABKAsyGS5ib3dsaW5lLmVkZ2UudjEuVG9vbERvbmVIABIzCg1uZXZlcl9zdGFydGVkGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUgAEi0KB3Vua25vd24YBiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSAASNQoId2l0aGhlbGQYByADKAsyGC5ib3dsaW5lLnJ1bi52MS5XaXRoaGVsZEIJukgGkgEDEIAIEjEKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzc0IJukgGkgEDEIAIEhAKCHNlcXVlbmNlGAkgASgEEh4KCWhlYWRfaGFzaBgUIAEoDEILukgEegIYIMjzGAESLgoHZWxhcHNlZBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkICGAESEAoIa2V5X2ZyZWUYCyABKAhCDwoGYW5zd2VyEgW6SAIIASJaCghUb29sRG9uZRIhCglyZXNwb25zZXMYASADKAxCDrpIB5IBBBCAgATI8xgEEisKB2ZhaWx1cmUYAiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIjIKCkNhbmNlbFRvb2wSFQoDam9iGAEgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgCIAEoBCJeChNUb29sUmVzdWx0Q29tbWl0dGVkEhUKA2pvYhgBIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYAiABKAQSIQoPaWRlbXBvdGVuY3lfa2V5GAMgASgJQgi6SAVyAxiAASJfCglGb2xsb3dSdW4SGAoDcnVuGAEgASgJQgu6SARyAhhAyPMYARIZCgNqb2IYAiABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgDIAEoBBIOCgZvZmZzZXQYBCABKAQiYAoJUnVuVXBkYXRlEhQKA3J1bhgBIAEoCUIHukgEcgIYQBIgCgNqb2IYAiABKAsyEy5ib3dsaW5lLnJ1bi52MS5Kb2ISGwoJd2FpdHNfZm9yGAMgASgJQgi6SAVyAxiACCJJCgdSdW5UZXh0EhQKA3J1bhgBIAEoCUIHukgEcgIYQBIoCgVjaHVuaxgCIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVuayJKCghSdW5FbmRlZBIUCgNydW4YASABKAlCB7pIBHICGEASKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUiIgoKUnVuVW5rbm93bhIUCgNydW4YASABKAlCB7pIBHICGEAiVgoKU3VwZXJzZWRlZBIVCg1zZXNzaW9uX2Vwb2NoGAEgASgEEhcKBnJlYXNvbhgCIAEoCUIHukgEcgIYPxIYCgdib290X2lkGAMgASgJQge6SARyAhhAIhgKB0dvb2RieWVKBAgBEAJSB3JldHVybnMqVgoKRHVyYWJpbGl0eRIaChZEVVJBQklMSVRZX1VOU1BFQ0lGSUVEEAASFgoSRFVSQUJJTElUWV9QUk9DRVNTEAESFAoQRFVSQUJJTElUWV9QT1dFUhACKkUKDENvbmZpcm1hdGlvbhIcChhDT05GSVJNQVRJT05fVU5TUEVDSUZJRUQQABIXChNDT05GSVJNQVRJT05fQUxXQVlTEAEyXwoLRWRnZVNlcnZpY2USUAoHQ29ubmVjdBIfLmJvd2xpbmUuZWRnZS52MS5Db25uZWN0UmVxdWVzdBogLmJvd2xpbmUuZWRnZS52MS5Db25uZWN0UmVzcG9uc2UoATABYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chpib3dsaW5lL2VkZ2UvdjEvZWRnZS5wcm90bxIPYm93bGluZS5lZGdlLnYxIu0ECg5Db25uZWN0UmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchInCgVoZWxsbxgCIAEoCzIWLmJvd2xpbmUuZWRnZS52MS5IZWxsb0gAEjIKCnVzZXJfZXZlbnQYAyABKAsyHC5ib3dsaW5lLnJlY29yZC52MS5Vc2VyRXZlbnRIABIwCgpjYW5jZWxfcnVuGAQgASgLMhouYm93bGluZS5lZGdlLnYxLkNhbmNlbFJ1bkgAEjYKDXRvb2xfcHJvZ3Jlc3MYBiABKAsyHS5ib3dsaW5lLmVkZ2UudjEuVG9vbFByb2dyZXNzSAASNAoLdG9vbF9yZXN1bHQYByABKAsyHS5ib3dsaW5lLnJlY29yZC52MS5Ub29sUmVzdWx0SAASMAoKZm9sbG93X3J1bhgIIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5Gb2xsb3dSdW5IABInCgRwaW5nGAsgASgLMhcuYm93bGluZS5jb21tb24udjEuUGluZ0gAEicKBHBvbmcYDCABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5Qb25nSAASKwoHZ29vZGJ5ZRgNIAEoCzIYLmJvd2xpbmUuZWRnZS52MS5Hb29kYnllSAASOQoNdW5pbXBsZW1lbnRlZBgOIAEoCzIgLmJvd2xpbmUuY29tbW9uLnYxLlVuaW1wbGVtZW50ZWRIAEIOCgVmcmFtZRIFukgCCAFKBAgFEAZKBAgJEApKBAgKEAtSDXRvb2xfcmVjZWl2ZWRSCG1hbmlmZXN0UgdtZXRyaWNzIr8HCg9Db25uZWN0UmVzcG9uc2USLgoGaGVhZGVyGAEgASgLMh4uYm93bGluZS5jb21tb24udjEuRnJhbWVIZWFkZXISKwoHd2VsY29tZRgCIAEoCzIYLmJvd2xpbmUuZWRnZS52MS5XZWxjb21lSAASNgoNZXZlbnRfb3V0Y29tZRgDIAEoCzIdLmJvd2xpbmUuZWRnZS52MS5FdmVudE91dGNvbWVIABI0Cgl0b29sX2NhbGwYBCABKAsyHy5ib3dsaW5lLmVkZ2UudjEuU2lnbmVkVG9vbENhbGxIABIyCgtjYW5jZWxfdG9vbBgFIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5DYW5jZWxUb29sSAASRQoVdG9vbF9yZXN1bHRfY29tbWl0dGVkGAYgASgLMiQuYm93bGluZS5lZGdlLnYxLlRvb2xSZXN1bHRDb21taXR0ZWRIABIwCgpydW5fdXBkYXRlGAcgASgLMhouYm93bGluZS5lZGdlLnYxLlJ1blVwZGF0ZUgAEiwKCHJ1bl90ZXh0GAggASgLMhguYm93bGluZS5lZGdlLnYxLlJ1blRleHRIABIuCglydW5fZW5kZWQYCSABKAsyGS5ib3dsaW5lLmVkZ2UudjEuUnVuRW5kZWRIABInCgRwaW5nGAogASgLMhcuYm93bGluZS5jb21tb24udjEuUGluZ0gAEicKBHBvbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5Qb25nSAASKQoFZHJhaW4YDCABKAsyGC5ib3dsaW5lLmNvbW1vbi52MS5EcmFpbkgAEjEKCnN1cGVyc2VkZWQYDSABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU3VwZXJzZWRlZEgAEjkKDXVuaW1wbGVtZW50ZWQYDiABKAsyIC5ib3dsaW5lLmNvbW1vbi52MS5VbmltcGxlbWVudGVkSAASRAoUY29udmVyc2F0aW9uX3N1bW1hcnkYDyABKAsyJC5ib3dsaW5lLmVkZ2UudjEuQ29udmVyc2F0aW9uU3VtbWFyeUgAEjIKC3J1bl91bmtub3duGBUgASgLMhsuYm93bGluZS5lZGdlLnYxLlJ1blVua25vd25IABItCgVtb2RlbBgWIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mb0gAEjIKC3NpZ25lZF90aW1lGBQgASgLMhsuYm93bGluZS5lZGdlLnYxLlNpZ25lZFRpbWVIAEIOCgVmcmFtZRIFukgCCAEiYwoTQ29udmVyc2F0aW9uU3VtbWFyeRIdCgxjb252ZXJzYXRpb24YASABKAlCB7pIBHICGEASFAoDcnVuGAIgASgJQge6SARyAhhAEhcKBHRleHQYAyABKAlCCbpIBnIEGICABCK8AwoFSGVsbG8SOQoIdmVyc2lvbnMYASABKAsyHy5ib3dsaW5lLmNvbW1vbi52MS5WZXJzaW9uUmFuZ2VCBrpIA8gBARI3CghtYW5pZmVzdBgCIAEoCzIdLmJvd2xpbmUubWFuaWZlc3QudjEuTWFuaWZlc3RCBrpIA8gBARIfCgdib290X2lkGAMgASgJQg66SAdyBRgksAEByPMYARI7Cgdqb3VybmFsGAQgASgLMiIuYm93bGluZS5yZWNvcmQudjEuSm91cm5hbFBvc2l0aW9uQga6SAPIAQESIgoMcmVzdW1lX3Rva2VuGAUgASgMQgy6SAV6AxiAAsjzGAESQQoPb3Blbl90b29sX2NhbGxzGAcgAygLMh0uYm93bGluZS5lZGdlLnYxLk9wZW5Ub29sQ2FsbEIJukgGkgEDEIAIEjYKB2ZvbGxvd3MYCCADKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuQgm6SAaSAQMQgAISKgoSbGFzdF9zZXNzaW9uX2Vwb2NoGAkgASgEQg66SAsyCRCAgICAgICAEEoECAYQB1IQZmlyc3Rfb3Blbl9ldmVudCJhCgxPcGVuVG9vbENhbGwSGQoDam9iGAEgASgJQgy6SAVyAxiAAsjzGAESJQoPaWRlbXBvdGVuY3lfa2V5GAIgASgJQgy6SAVyAxiAAcjzGAESDwoHcnVubmluZxgDIAEoCCKhBAoHV2VsY29tZRIPCgd2ZXJzaW9uGAEgASgNEhUKDXNlc3Npb25fZXBvY2gYAiABKAQSIAoNc2Vzc2lvbl9ub25jZRgDIAEoDEIJukgGegQQEBhAEh4KDHJlc3VtZV90b2tlbhgEIAEoDEIIukgFegMYgAISLwoKZHVyYWJpbGl0eRgFIAEoDjIbLmJvd2xpbmUuZWRnZS52MS5EdXJhYmlsaXR5EiwKCWhlYXJ0YmVhdBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCgtzaWduaW5nX2tleRgIIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduaW5nS2V5EisKBmxpbWl0cxgJIAEoCzIbLmJvd2xpbmUubWFuaWZlc3QudjEuTGltaXRzEisKBW1vZGVsGAogASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEh0KC2RldmljZV9uYW1lGAsgASgJQgi6SAVyAxiAARInCgNub3cYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKBmFuY2hvchgNIAEoCzIiLmJvd2xpbmUucmVjb3JkLnYxLkpvdXJuYWxQb3NpdGlvbhIwCgtzaWduZWRfdGltZRgUIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduZWRUaW1lSgQIBxAIUg1zZXR0bGVkX2V2ZW50IlwKClNpZ25lZFRpbWUSGAoGc2lnbmVkGAEgASgMQgi6SAV6AxiACBIbCglzaWduYXR1cmUYAiABKAxCCLpIBXoDGIABEhcKBmtleV9pZBgDIAEoCUIHukgEcgIYQCKUAQoNVGltZVN0YXRlbWVudBIXCgZkZXZpY2UYASABKAlCB7pIBHICGEASGAoHYm9vdF9pZBgCIAEoCUIHukgEcgIYJBIeCg1zZXNzaW9uX25vbmNlGAMgASgMQge6SAR6AhhAEjAKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQEiQgoKU2lnbmluZ0tleRIXCgZrZXlfaWQYASABKAlCB7pIBHICGEASGwoKcHVibGljX2tleRgCIAEoDEIHukgEegIYQCI6CglDYW5jZWxSdW4SGwoDcnVuGAEgASgJQg66SAdyBRgksAEByPMYARIQCghzZXF1ZW5jZRgCIAEoBCJ4CgxFdmVudE91dGNvbWUSEAoIc2VxdWVuY2UYASABKAQSFAoDcnVuGAIgASgJQge6SARyAhhAEisKB3JlZnVzZWQYAyABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlSgQIBBAFUg1zZXR0bGVkX2V2ZW50Il8KDlNpZ25lZFRvb2xDYWxsEhcKBnNpZ25lZBgBIAEoDEIHukgEegIQARIbCglzaWduYXR1cmUYAiABKAxCCLpIBXoDGIABEhcKBmtleV9pZBgDIAEoCUIHukgEcgIYQCLyAwoIVG9vbENhbGwSFwoGdGVuYW50GAEgASgJQge6SARyAhhAEhcKBmRldmljZRgCIAEoCUIHukgEcgIYQBIeCg1zZXNzaW9uX25vbmNlGAMgASgMQge6SAR6AhhAEhQKA3J1bhgEIAEoCUIHukgEcgIYQBIVCgNqb2IYBSABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAYgASgEEhgKBm1ldGhvZBgHIAEoCUIIukgFcgMYgAISDgoGcGFyYW1zGAggASgMEiMKD2lkZW1wb3RlbmN5X2tleRgJIAEoCUIKukgHcgUQARiAARI2Cgppc3N1ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjcKC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEioKB3RpbWVvdXQYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMwoMY29uZmlybWF0aW9uGA0gASgOMh0uYm93bGluZS5lZGdlLnYxLkNvbmZpcm1hdGlvbhIaCglyZWNpcGllbnQYDiABKAlCB7pIBHICGEASGwoJcHJpbmNpcGFsGA8gASgJQgi6SAVyAxiAASJpCgxUb29sUHJvZ3Jlc3MSGQoDam9iGAEgASgJQgy6SAVyAxiAAsjzGAESDQoFZXBvY2gYAiABKAQSDQoFaW5kZXgYAyABKAQSIAoIcmVzcG9uc2UYBCABKAxCDrpIB3oFGICAgALI8xgEIjIKCkNhbmNlbFRvb2wSFQoDam9iGAEgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgCIAEoBCJeChNUb29sUmVzdWx0Q29tbWl0dGVkEhUKA2pvYhgBIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYAiABKAQSIQoPaWRlbXBvdGVuY3lfa2V5GAMgASgJQgi6SAVyAxiAASJfCglGb2xsb3dSdW4SGAoDcnVuGAEgASgJQgu6SARyAhhAyPMYARIZCgNqb2IYAiABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgDIAEoBBIOCgZvZmZzZXQYBCABKAQiYAoJUnVuVXBkYXRlEhQKA3J1bhgBIAEoCUIHukgEcgIYQBIgCgNqb2IYAiABKAsyEy5ib3dsaW5lLnJ1bi52MS5Kb2ISGwoJd2FpdHNfZm9yGAMgASgJQgi6SAVyAxiACCJJCgdSdW5UZXh0EhQKA3J1bhgBIAEoCUIHukgEcgIYQBIoCgVjaHVuaxgCIAEoCzIZLmJvd2xpbmUucnVuLnYxLlRleHRDaHVuayJKCghSdW5FbmRlZBIUCgNydW4YASABKAlCB7pIBHICGEASKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUiIgoKUnVuVW5rbm93bhIUCgNydW4YASABKAlCB7pIBHICGEAidQoKU3VwZXJzZWRlZBIVCg1zZXNzaW9uX2Vwb2NoGAEgASgEEjAKBnJlYXNvbhgEIAEoDjIgLmJvd2xpbmUuZWRnZS52MS5TdXBlcnNlZGVSZWFzb24SGAoHYm9vdF9pZBgDIAEoCUIHukgEcgIYQEoECAIQAyIYCgdHb29kYnllSgQIARACUgdyZXR1cm5zKlYKCkR1cmFiaWxpdHkSGgoWRFVSQUJJTElUWV9VTlNQRUNJRklFRBAAEhYKEkRVUkFCSUxJVFlfUFJPQ0VTUxABEhQKEERVUkFCSUxJVFlfUE9XRVIQAipFCgxDb25maXJtYXRpb24SHAoYQ09ORklSTUFUSU9OX1VOU1BFQ0lGSUVEEAASFwoTQ09ORklSTUFUSU9OX0FMV0FZUxABKnYKD1N1cGVyc2VkZVJlYXNvbhIgChxTVVBFUlNFREVfUkVBU09OX1VOU1BFQ0lGSUVEEAASHwobU1VQRVJTRURFX1JFQVNPTl9TVVBFUlNFREVEEAESIAocU1VQRVJTRURFX1JFQVNPTl9RVUFSQU5USU5FRBACMl8KC0VkZ2VTZXJ2aWNlElAKB0Nvbm5lY3QSHy5ib3dsaW5lLmVkZ2UudjEuQ29ubmVjdFJlcXVlc3QaIC5ib3dsaW5lLmVkZ2UudjEuQ29ubmVjdFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_policy_v1_options, file_bowline_record_v1_record, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A frame from the edge.
@@ -54,7 +56,7 @@ export type ConnectRequest = Message<"bowline.edge.v1.ConnectRequest"> & {
     /**
      * The owner asks something.
      *
-     * @generated from field: bowline.edge.v1.UserEvent user_event = 3;
+     * @generated from field: bowline.record.v1.UserEvent user_event = 3;
      */
     value: UserEvent;
     case: "userEvent";
@@ -78,7 +80,7 @@ export type ConnectRequest = Message<"bowline.edge.v1.ConnectRequest"> & {
     /**
      * The answer to a tool call.
      *
-     * @generated from field: bowline.edge.v1.ToolResult tool_result = 7;
+     * @generated from field: bowline.record.v1.ToolResult tool_result = 7;
      */
     value: ToolResult;
     case: "toolResult";
@@ -363,7 +365,7 @@ export type Hello = Message<"bowline.edge.v1.Hello"> & {
   /**
    * Where its journal stands.
    *
-   * @generated from field: bowline.edge.v1.JournalPosition journal = 4;
+   * @generated from field: bowline.record.v1.JournalPosition journal = 4;
    */
   journal?: JournalPosition | undefined;
 
@@ -405,55 +407,6 @@ export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
   messageDesc(file_bowline_edge_v1_edge, 3);
 
 /**
- * A position in a journal.
- *
- * @generated from message bowline.edge.v1.JournalPosition
- */
-export type JournalPosition = Message<"bowline.edge.v1.JournalPosition"> & {
-  /**
-   * Random id of the journal.
-   *
-   * @generated from field: string journal_id = 1;
-   */
-  journalId: string;
-
-  /**
-   * Last sequence.
-   *
-   * @generated from field: uint64 sequence = 2;
-   */
-  sequence: bigint;
-
-  /**
-   * SHA-256 of the chain at that sequence.
-   *
-   * @generated from field: bytes head_hash = 3;
-   */
-  headHash: Uint8Array;
-
-  /**
-   * Hash of the chain at the last sequence that the control plane anchored, where the edge still has it.
-   *
-   * @generated from field: bytes anchored_hash = 4;
-   */
-  anchoredHash: Uint8Array;
-
-  /**
-   * That sequence.
-   *
-   * @generated from field: uint64 anchored_sequence = 5;
-   */
-  anchoredSequence: bigint;
-};
-
-/**
- * Describes the message bowline.edge.v1.JournalPosition.
- * Use `create(JournalPositionSchema)` to create a new message.
- */
-export const JournalPositionSchema: GenMessage<JournalPosition> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 4);
-
-/**
  * A tool call that is not settled.
  *
  * @generated from message bowline.edge.v1.OpenToolCall
@@ -486,7 +439,7 @@ export type OpenToolCall = Message<"bowline.edge.v1.OpenToolCall"> & {
  * Use `create(OpenToolCallSchema)` to create a new message.
  */
 export const OpenToolCallSchema: GenMessage<OpenToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 5);
+  messageDesc(file_bowline_edge_v1_edge, 4);
 
 /**
  * The first frame of the control plane.
@@ -575,7 +528,7 @@ export type Welcome = Message<"bowline.edge.v1.Welcome"> & {
    * The journal position that the control plane remembers. Where the edge has not shown that it holds it, the session ends
    * after Welcome, and the edge shows it in its next Hello.
    *
-   * @generated from field: bowline.edge.v1.JournalPosition anchor = 13;
+   * @generated from field: bowline.record.v1.JournalPosition anchor = 13;
    */
   anchor?: JournalPosition | undefined;
 
@@ -592,7 +545,7 @@ export type Welcome = Message<"bowline.edge.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 6);
+  messageDesc(file_bowline_edge_v1_edge, 5);
 
 /**
  * The time of a control plane as signed bytes. It is verified over `signed` as received, under the prefix
@@ -628,7 +581,7 @@ export type SignedTime = Message<"bowline.edge.v1.SignedTime"> & {
  * Use `create(SignedTimeSchema)` to create a new message.
  */
 export const SignedTimeSchema: GenMessage<SignedTime> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 7);
+  messageDesc(file_bowline_edge_v1_edge, 6);
 
 /**
  * What time it is, said to one start of one device in one session, so that it cannot be said again.
@@ -670,7 +623,7 @@ export type TimeStatement = Message<"bowline.edge.v1.TimeStatement"> & {
  * Use `create(TimeStatementSchema)` to create a new message.
  */
 export const TimeStatementSchema: GenMessage<TimeStatement> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 8);
+  messageDesc(file_bowline_edge_v1_edge, 7);
 
 /**
  * A public key that verifies tool calls.
@@ -698,196 +651,7 @@ export type SigningKey = Message<"bowline.edge.v1.SigningKey"> & {
  * Use `create(SigningKeySchema)` to create a new message.
  */
 export const SigningKeySchema: GenMessage<SigningKey> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 9);
-
-/**
- * The owner asks something. The edge has journaled it before it is sent; its command id is (device, journal, sequence).
- *
- * @generated from message bowline.edge.v1.UserEvent
- */
-export type UserEvent = Message<"bowline.edge.v1.UserEvent"> & {
-  /**
-   * Journal sequence.
-   *
-   * @generated from field: uint64 sequence = 1;
-   */
-  sequence: bigint;
-
-  /**
-   * Journal it stands in.
-   *
-   * @generated from field: string journal_id = 2;
-   */
-  journalId: string;
-
-  /**
-   * Run id, made on the edge.
-   *
-   * @generated from field: string run = 3;
-   */
-  run: string;
-
-  /**
-   * Conversation id, made on the edge when it is new.
-   *
-   * @generated from field: string conversation = 4;
-   */
-  conversation: string;
-
-  /**
-   * The owner's words. They leave under the grant `ask`.
-   *
-   * @generated from field: string text = 5;
-   */
-  text: string;
-
-  /**
-   * What the owner shared for this run.
-   *
-   * @generated from field: repeated bowline.edge.v1.ShareGrant shares = 6;
-   */
-  shares: ShareGrant[];
-
-  /**
-   * When it was asked.
-   *
-   * @generated from field: google.protobuf.Timestamp create_time = 7;
-   */
-  createTime?: Timestamp | undefined;
-
-  /**
-   * How long an answer is of use; none means the limit of the control plane.
-   *
-   * @generated from field: google.protobuf.Duration timeout = 8;
-   */
-  timeout?: Duration | undefined;
-
-  /**
-   * SHA-256 of the journal's chain at that sequence; it is the anchor when the event is acknowledged.
-   *
-   * @generated from field: bytes head_hash = 20;
-   */
-  headHash: Uint8Array;
-
-  /**
-   * Collections that the run may look into, under the owner's standing grants.
-   *
-   * @generated from field: repeated bowline.edge.v1.CollectionUse collections = 9;
-   */
-  collections: CollectionUse[];
-};
-
-/**
- * Describes the message bowline.edge.v1.UserEvent.
- * Use `create(UserEventSchema)` to create a new message.
- */
-export const UserEventSchema: GenMessage<UserEvent> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 10);
-
-/**
- * A collection of documents that a run may look into.
- *
- * @generated from message bowline.edge.v1.CollectionUse
- */
-export type CollectionUse = Message<"bowline.edge.v1.CollectionUse"> & {
-  /**
-   * Its name.
-   *
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * The standing grant under which its documents left the box.
-   *
-   * @generated from field: string grant = 2;
-   */
-  grant: string;
-
-  /**
-   * Providers that may see what it holds; `local` means any on the owner's machines, `any` means any.
-   *
-   * @generated from field: repeated string recipients = 3;
-   */
-  recipients: string[];
-};
-
-/**
- * Describes the message bowline.edge.v1.CollectionUse.
- * Use `create(CollectionUseSchema)` to create a new message.
- */
-export const CollectionUseSchema: GenMessage<CollectionUse> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 11);
-
-/**
- * A grant for one run, as told to the control plane. The edge alone enforces it.
- *
- * @generated from message bowline.edge.v1.ShareGrant
- */
-export type ShareGrant = Message<"bowline.edge.v1.ShareGrant"> & {
-  /**
-   * Grant id.
-   *
-   * @generated from field: string id = 1;
-   */
-  id: string;
-
-  /**
-   * The files, frozen when the owner asked.
-   *
-   * @generated from field: repeated bowline.edge.v1.SharedFile files = 2;
-   */
-  files: SharedFile[];
-
-  /**
-   * Providers that may see it; `local` means any on the owner's machines, `any` means any.
-   *
-   * @generated from field: repeated string recipients = 3;
-   */
-  recipients: string[];
-};
-
-/**
- * Describes the message bowline.edge.v1.ShareGrant.
- * Use `create(ShareGrantSchema)` to create a new message.
- */
-export const ShareGrantSchema: GenMessage<ShareGrant> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 12);
-
-/**
- * One shared file.
- *
- * @generated from message bowline.edge.v1.SharedFile
- */
-export type SharedFile = Message<"bowline.edge.v1.SharedFile"> & {
-  /**
-   * Relative path with the root's name first.
-   *
-   * @generated from field: string path = 1;
-   */
-  path: string;
-
-  /**
-   * First shared line; 0 means all.
-   *
-   * @generated from field: uint32 start_line = 2;
-   */
-  startLine: number;
-
-  /**
-   * Last shared line.
-   *
-   * @generated from field: uint32 end_line = 3;
-   */
-  endLine: number;
-};
-
-/**
- * Describes the message bowline.edge.v1.SharedFile.
- * Use `create(SharedFileSchema)` to create a new message.
- */
-export const SharedFileSchema: GenMessage<SharedFile> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 13);
+  messageDesc(file_bowline_edge_v1_edge, 8);
 
 /**
  * The owner ends a run.
@@ -915,7 +679,7 @@ export type CancelRun = Message<"bowline.edge.v1.CancelRun"> & {
  * Use `create(CancelRunSchema)` to create a new message.
  */
 export const CancelRunSchema: GenMessage<CancelRun> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 14);
+  messageDesc(file_bowline_edge_v1_edge, 9);
 
 /**
  * What became of a user event.
@@ -950,7 +714,7 @@ export type EventOutcome = Message<"bowline.edge.v1.EventOutcome"> & {
  * Use `create(EventOutcomeSchema)` to create a new message.
  */
 export const EventOutcomeSchema: GenMessage<EventOutcome> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 15);
+  messageDesc(file_bowline_edge_v1_edge, 10);
 
 /**
  * A tool call as signed bytes. It is verified over `signed` as received, under the prefix `bowline.tool-call.v1\0`, and
@@ -986,7 +750,7 @@ export type SignedToolCall = Message<"bowline.edge.v1.SignedToolCall"> & {
  * Use `create(SignedToolCallSchema)` to create a new message.
  */
 export const SignedToolCallSchema: GenMessage<SignedToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 16);
+  messageDesc(file_bowline_edge_v1_edge, 11);
 
 /**
  * A tool call.
@@ -1072,11 +836,11 @@ export type ToolCall = Message<"bowline.edge.v1.ToolCall"> & {
   expireTime?: Timestamp | undefined;
 
   /**
-   * Stopped after this long.
+   * Stopped after this long, counted from its start; none means the default of the edge.
    *
-   * @generated from field: google.protobuf.Duration deadline = 12;
+   * @generated from field: google.protobuf.Duration timeout = 12;
    */
-  deadline?: Duration | undefined;
+  timeout?: Duration | undefined;
 
   /**
    * May only tighten.
@@ -1105,7 +869,7 @@ export type ToolCall = Message<"bowline.edge.v1.ToolCall"> & {
  * Use `create(ToolCallSchema)` to create a new message.
  */
 export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 17);
+  messageDesc(file_bowline_edge_v1_edge, 12);
 
 /**
  * A streamed response message of a running tool call.
@@ -1147,145 +911,7 @@ export type ToolProgress = Message<"bowline.edge.v1.ToolProgress"> & {
  * Use `create(ToolProgressSchema)` to create a new message.
  */
 export const ToolProgressSchema: GenMessage<ToolProgress> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 18);
-
-/**
- * The answer to a tool call: one of three.
- *
- * @generated from message bowline.edge.v1.ToolResult
- */
-export type ToolResult = Message<"bowline.edge.v1.ToolResult"> & {
-  /**
-   * Job.
-   *
-   * @generated from field: string job = 1;
-   */
-  job: string;
-
-  /**
-   * Attempt.
-   *
-   * @generated from field: uint64 epoch = 2;
-   */
-  epoch: bigint;
-
-  /**
-   * Idempotency key of the call.
-   *
-   * @generated from field: string idempotency_key = 3;
-   */
-  idempotencyKey: string;
-
-  /**
-   * The answer.
-   *
-   * @generated from oneof bowline.edge.v1.ToolResult.answer
-   */
-  answer: {
-    /**
-     * It ran to its end, with a result or an error of its own.
-     *
-     * @generated from field: bowline.edge.v1.ToolDone done = 4;
-     */
-    value: ToolDone;
-    case: "done";
-  } | {
-    /**
-     * It never started: nothing happened, and nothing will by this attempt. See key_free for its key.
-     *
-     * @generated from field: bowline.common.v1.Failure never_started = 5;
-     */
-    value: Failure;
-    case: "neverStarted";
-  } | {
-    /**
-     * Whether it happened cannot be told. Never repeated blindly.
-     *
-     * @generated from field: bowline.common.v1.Failure unknown = 6;
-     */
-    value: Failure;
-    case: "unknown";
-  } | { case: undefined; value?: undefined };
-
-  /**
-   * What stayed on the box.
-   *
-   * @generated from field: repeated bowline.run.v1.Withheld withheld = 7;
-   */
-  withheld: Withheld[];
-
-  /**
-   * What left with this result.
-   *
-   * @generated from field: repeated bowline.run.v1.Egress egress = 8;
-   */
-  egress: Egress[];
-
-  /**
-   * Journal sequence of the outcome.
-   *
-   * @generated from field: uint64 sequence = 9;
-   */
-  sequence: bigint;
-
-  /**
-   * SHA-256 of the journal's chain at that sequence; it is the anchor when the result is committed.
-   *
-   * @generated from field: bytes head_hash = 20;
-   */
-  headHash: Uint8Array;
-
-  /**
-   * Never set: how long a call took tells about what it read.
-   *
-   * @generated from field: google.protobuf.Duration elapsed = 10 [deprecated = true];
-   * @deprecated
-   */
-  elapsed?: Duration | undefined;
-
-  /**
-   * With never_started: why it did not start may pass, and nothing is kept under its key, so that another call with this key begins
-   * anew. Else the refusal is the answer of the key for ever. An edge of an older version never sets it.
-   *
-   * @generated from field: bool key_free = 11;
-   */
-  keyFree: boolean;
-};
-
-/**
- * Describes the message bowline.edge.v1.ToolResult.
- * Use `create(ToolResultSchema)` to create a new message.
- */
-export const ToolResultSchema: GenMessage<ToolResult> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 19);
-
-/**
- * A tool call that ran to its end.
- *
- * @generated from message bowline.edge.v1.ToolDone
- */
-export type ToolDone = Message<"bowline.edge.v1.ToolDone"> & {
-  /**
-   * The response messages (one for a unary method), each judged by the gate before it became bytes.
-   *
-   * @generated from field: repeated bytes responses = 1;
-   */
-  responses: Uint8Array[];
-
-  /**
-   * The error it ended with, after those messages.
-   *
-   * @generated from field: bowline.common.v1.Failure failure = 2;
-   */
-  failure?: Failure | undefined;
-};
-
-/**
- * Describes the message bowline.edge.v1.ToolDone.
- * Use `create(ToolDoneSchema)` to create a new message.
- */
-export const ToolDoneSchema: GenMessage<ToolDone> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 20);
+  messageDesc(file_bowline_edge_v1_edge, 13);
 
 /**
  * Stop a tool call.
@@ -1313,7 +939,7 @@ export type CancelTool = Message<"bowline.edge.v1.CancelTool"> & {
  * Use `create(CancelToolSchema)` to create a new message.
  */
 export const CancelToolSchema: GenMessage<CancelTool> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 21);
+  messageDesc(file_bowline_edge_v1_edge, 14);
 
 /**
  * Results are committed.
@@ -1348,7 +974,7 @@ export type ToolResultCommitted = Message<"bowline.edge.v1.ToolResultCommitted">
  * Use `create(ToolResultCommittedSchema)` to create a new message.
  */
 export const ToolResultCommittedSchema: GenMessage<ToolResultCommitted> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 22);
+  messageDesc(file_bowline_edge_v1_edge, 15);
 
 /**
  * Follow the text of a run from a position on.
@@ -1390,7 +1016,7 @@ export type FollowRun = Message<"bowline.edge.v1.FollowRun"> & {
  * Use `create(FollowRunSchema)` to create a new message.
  */
 export const FollowRunSchema: GenMessage<FollowRun> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 23);
+  messageDesc(file_bowline_edge_v1_edge, 16);
 
 /**
  * A job changed.
@@ -1425,7 +1051,7 @@ export type RunUpdate = Message<"bowline.edge.v1.RunUpdate"> & {
  * Use `create(RunUpdateSchema)` to create a new message.
  */
 export const RunUpdateSchema: GenMessage<RunUpdate> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 24);
+  messageDesc(file_bowline_edge_v1_edge, 17);
 
 /**
  * Text of a followed run.
@@ -1453,7 +1079,7 @@ export type RunText = Message<"bowline.edge.v1.RunText"> & {
  * Use `create(RunTextSchema)` to create a new message.
  */
 export const RunTextSchema: GenMessage<RunText> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 25);
+  messageDesc(file_bowline_edge_v1_edge, 18);
 
 /**
  * A run of this edge ended. Sent again after a reconnect until the edge says Hello without it.
@@ -1481,7 +1107,7 @@ export type RunEnded = Message<"bowline.edge.v1.RunEnded"> & {
  * Use `create(RunEndedSchema)` to create a new message.
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 26);
+  messageDesc(file_bowline_edge_v1_edge, 19);
 
 /**
  * A run that the edge follows and the control plane does not have: it was lost with a part of the database, whatever was
@@ -1503,7 +1129,7 @@ export type RunUnknown = Message<"bowline.edge.v1.RunUnknown"> & {
  * Use `create(RunUnknownSchema)` to create a new message.
  */
 export const RunUnknownSchema: GenMessage<RunUnknown> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 27);
+  messageDesc(file_bowline_edge_v1_edge, 20);
 
 /**
  * Another session took over.
@@ -1519,11 +1145,11 @@ export type Superseded = Message<"bowline.edge.v1.Superseded"> & {
   sessionEpoch: bigint;
 
   /**
-   * QUARANTINED when the journal does not fit what the control plane remembers; else SUPERSEDED.
+   * Why this one ended.
    *
-   * @generated from field: string reason = 2;
+   * @generated from field: bowline.edge.v1.SupersedeReason reason = 4;
    */
-  reason: string;
+  reason: SupersedeReason;
 
   /**
    * The `boot_id` of the Hello that the newer session began with; empty when that is not known. An edge that finds its own
@@ -1539,7 +1165,7 @@ export type Superseded = Message<"bowline.edge.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 28);
+  messageDesc(file_bowline_edge_v1_edge, 21);
 
 /**
  * The edge leaves.
@@ -1554,7 +1180,7 @@ export type Goodbye = Message<"bowline.edge.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 29);
+  messageDesc(file_bowline_edge_v1_edge, 22);
 
 /**
  * How much an acknowledgement of the control plane survives.
@@ -1631,6 +1257,47 @@ export type Confirmation = (typeof Confirmation)[keyof typeof Confirmation] | Un
  */
 export const ConfirmationSchema: GenEnum<Confirmation> = /*@__PURE__*/
   enumDesc(file_bowline_edge_v1_edge, 1);
+
+/**
+ * Why another session took over.
+ *
+ * @generated from enum bowline.edge.v1.SupersedeReason
+ */
+export const SupersedeReason = {
+  /**
+   * Treated as SUPERSEDED.
+   *
+   * @generated from enum value: SUPERSEDE_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A newer session of the same device began.
+   *
+   * @generated from enum value: SUPERSEDE_REASON_SUPERSEDED = 1;
+   */
+  SUPERSEDED: 1,
+
+  /**
+   * The journal does not fit what the control plane remembers: an owner must adopt the device.
+   *
+   * @generated from enum value: SUPERSEDE_REASON_QUARANTINED = 2;
+   */
+  QUARANTINED: 2,
+} as const;
+
+/**
+ * Why another session took over.
+ *
+ * @generated from enum bowline.edge.v1.SupersedeReason
+ */
+export type SupersedeReason = (typeof SupersedeReason)[keyof typeof SupersedeReason] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.edge.v1.SupersedeReason.
+ */
+export const SupersedeReasonSchema: GenEnum<SupersedeReason> = /*@__PURE__*/
+  enumDesc(file_bowline_edge_v1_edge, 2);
 
 /**
  * Sessions of edges. An edge dials out; it never listens for the control plane.

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/edge/v1/enrollment.proto.
  */
 export const file_bowline_edge_v1_enrollment: GenFile = /*@__PURE__*/
-  fileDesc("CiBib3dsaW5lL2VkZ2UvdjEvZW5yb2xsbWVudC5wcm90bxIPYm93bGluZS5lZGdlLnYxIp0BCgtKb2luUmVxdWVzdBIZCgV0b2tlbhgBIAEoCUIKukgHcgUQCBiAARI4CgRuYW1lGAIgASgJQiq6SCdyJRABGEAyH15bYS16MC05XShbYS16MC05LV0qW2EtejAtOV0pPyQSGwoKcHVibGljX2tleRgDIAEoDEIHukgEegJoIBIcCgtzZWNyZXRfaGFzaBgEIAEoDEIHukgEegJoICJuCgxKb2luUmVzcG9uc2USDgoGZGV2aWNlGAEgASgJEg4KBnRlbmFudBgCIAEoCRIMCgRuYW1lGAMgASgJEjAKC3NpZ25pbmdfa2V5GAQgASgLMhsuYm93bGluZS5lZGdlLnYxLlNpZ25pbmdLZXkiLAoMUmVuZXdSZXF1ZXN0EhwKC3NlY3JldF9oYXNoGAEgASgMQge6SAR6AmggIkEKDVJlbmV3UmVzcG9uc2USMAoLc2lnbmluZ19rZXkYASABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2lnbmluZ0tleTKgAQoRRW5yb2xsbWVudFNlcnZpY2USQwoESm9pbhIcLmJvd2xpbmUuZWRnZS52MS5Kb2luUmVxdWVzdBodLmJvd2xpbmUuZWRnZS52MS5Kb2luUmVzcG9uc2USRgoFUmVuZXcSHS5ib3dsaW5lLmVkZ2UudjEuUmVuZXdSZXF1ZXN0Gh4uYm93bGluZS5lZGdlLnYxLlJlbmV3UmVzcG9uc2ViBnByb3RvMw", [file_bowline_edge_v1_edge, file_buf_validate_validate]);
+  fileDesc("CiBib3dsaW5lL2VkZ2UvdjEvZW5yb2xsbWVudC5wcm90bxIPYm93bGluZS5lZGdlLnYxIp8BCgtKb2luUmVxdWVzdBIZCgV0b2tlbhgBIAEoCUIKukgHcgUQCBiAARI4CgRuYW1lGAIgASgJQiq6SCdyJRABGEAyH15bYS16MC05XShbYS16MC05LV0qW2EtejAtOV0pPyQSGwoKcHVibGljX2tleRgDIAEoDEIHukgEegJoIBIeCg1zZWNyZXRfc2hhMjU2GAQgASgMQge6SAR6AmggIm4KDEpvaW5SZXNwb25zZRIOCgZkZXZpY2UYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSMAoLc2lnbmluZ19rZXkYBCABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2lnbmluZ0tleSIuCgxSZW5ld1JlcXVlc3QSHgoNc2VjcmV0X3NoYTI1NhgBIAEoDEIHukgEegJoICJBCg1SZW5ld1Jlc3BvbnNlEjAKC3NpZ25pbmdfa2V5GAEgASgLMhsuYm93bGluZS5lZGdlLnYxLlNpZ25pbmdLZXkyoAEKEUVucm9sbG1lbnRTZXJ2aWNlEkMKBEpvaW4SHC5ib3dsaW5lLmVkZ2UudjEuSm9pblJlcXVlc3QaHS5ib3dsaW5lLmVkZ2UudjEuSm9pblJlc3BvbnNlEkYKBVJlbmV3Eh0uYm93bGluZS5lZGdlLnYxLlJlbmV3UmVxdWVzdBoeLmJvd2xpbmUuZWRnZS52MS5SZW5ld1Jlc3BvbnNlYgZwcm90bzM", [file_bowline_edge_v1_edge, file_buf_validate_validate]);
 
 /**
  * Request of Join.
@@ -45,9 +45,9 @@ export type JoinRequest = Message<"bowline.edge.v1.JoinRequest"> & {
   /**
    * SHA-256 of the device's own bearer secret, which never leaves it before it is used.
    *
-   * @generated from field: bytes secret_hash = 4;
+   * @generated from field: bytes secret_sha256 = 4;
    */
-  secretHash: Uint8Array;
+  secretSha256: Uint8Array;
 };
 
 /**
@@ -108,9 +108,9 @@ export type RenewRequest = Message<"bowline.edge.v1.RenewRequest"> & {
   /**
    * SHA-256 of the new secret.
    *
-   * @generated from field: bytes secret_hash = 1;
+   * @generated from field: bytes secret_sha256 = 1;
    */
-  secretHash: Uint8Array;
+  secretSha256: Uint8Array;
 };
 
 /**

@@ -4,23 +4,23 @@
 
 // The records of an edge's journal. They are kept for ever: fields and cases are added, never changed.
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Failure } from "../../common/v1/common_pb.ts";
 import { file_bowline_common_v1_common } from "../../common/v1/common_pb.ts";
-import type { JournalPosition, ToolResult, UserEvent } from "../../edge/v1/edge_pb.ts";
-import { file_bowline_edge_v1_edge } from "../../edge/v1/edge_pb.ts";
+import type { JournalPosition, ToolResult, UserEvent } from "../../record/v1/record_pb.ts";
+import { file_bowline_record_v1_record } from "../../record/v1/record_pb.ts";
 import type { Egress, Outcome } from "../../run/v1/run_pb.ts";
 import { file_bowline_run_v1_run } from "../../run/v1/run_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bowline/journal/v1/journal.proto.
  */
 export const file_bowline_journal_v1_journal: GenFile = /*@__PURE__*/
-  fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxIuYGCg1Kb3VybmFsUmVjb3JkEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgdzdGFydGVkGAIgASgLMhsuYm93bGluZS5qb3VybmFsLnYxLlN0YXJ0ZWRIABIsCgNhc2sYAyABKAsyHS5ib3dsaW5lLmpvdXJuYWwudjEuQXNrUmVjb3JkSAASNQoLYXNrX291dGNvbWUYBCABKAsyHi5ib3dsaW5lLmpvdXJuYWwudjEuQXNrT3V0Y29tZUgAEjcKDHJ1bl9hbnN3ZXJlZBgFIAEoCzIfLmJvd2xpbmUuam91cm5hbC52MS5SdW5BbnN3ZXJlZEgAEjIKBmNhbmNlbBgGIAEoCzIgLmJvd2xpbmUuam91cm5hbC52MS5DYW5jZWxSZWNvcmRIABIsCgZpbnRlbnQYByABKAsyGi5ib3dsaW5lLmpvdXJuYWwudjEuSW50ZW50SAASNwoMdG9vbF9vdXRjb21lGAggASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xPdXRjb21lSAASNwoMdG9vbF9zZXR0bGVkGAkgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xTZXR0bGVkSAASNwoMZ3JhbnRfbWludGVkGAogASgLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkSAASNQoLZ3JhbnRfZW5kZWQYCyABKAsyHi5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRFbmRlZEgAEjIKBmxlZGdlchgMIAEoCzIgLmJvd2xpbmUuam91cm5hbC52MS5MZWRnZXJSZWNvcmRIABI7Cg5zZXNzaW9uX29wZW5lZBgNIAEoCzIhLmJvd2xpbmUuam91cm5hbC52MS5TZXNzaW9uT3BlbmVkSAASNAoKY2hlY2twb2ludBgOIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5DaGVja3BvaW50SAASNwoMdG9vbF9yZWZ1c2VkGA8gASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xSZWZ1c2VkSAASMQoJY2xvY2tfc2V0GBAgASgLMhwuYm93bGluZS5qb3VybmFsLnYxLkNsb2NrU2V0SABCCAoGcmVjb3JkIikKB1N0YXJ0ZWQSDwoHYm9vdF9pZBgBIAEoCRINCgVidWlsZBgCIAEoCSKjAQoJQXNrUmVjb3JkEikKBWV2ZW50GAEgASgLMhouYm93bGluZS5lZGdlLnYxLlVzZXJFdmVudBISCgpyZXF1ZXN0X2lkGAIgASgJEi8KBmdyYW50cxgDIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudE1pbnRlZBImCgZlZ3Jlc3MYBCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MiSwoKQXNrT3V0Y29tZRIQCghzZXF1ZW5jZRgBIAEoBBIrCgdyZWZ1c2VkGAIgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJECgtSdW5BbnN3ZXJlZBILCgNydW4YASABKAkSKAoHb3V0Y29tZRgCIAEoCzIXLmJvd2xpbmUucnVuLnYxLk91dGNvbWUiGwoMQ2FuY2VsUmVjb3JkEgsKA3J1bhgBIAEoCSK0AQoGSW50ZW50EhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSCwoDcnVuGAMgASgJEg4KBm1ldGhvZBgEIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAUgASgMEg8KB2Jvb3RfaWQYBiABKAkSDgoGZ3JhbnRzGAcgAygJEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLiAgoLVG9vbE91dGNvbWUSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRIrCgZyZXN1bHQYAyABKAsyGy5ib3dsaW5lLmVkZ2UudjEuVG9vbFJlc3VsdBIOCgZkaWdlc3QYBCABKAwSDAoEYmxvYhgFIAEoCRIOCgZtZXRob2QYBiABKAkSFQoNcGFyYW1zX3NoYTI1NhgHIAEoDBImCgZlZ3Jlc3MYCCADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MSLwoLZXhwaXJlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJhd19yZXNwb25zZXMYCiADKAwSKwoHZmFpbHVyZRgLIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSCwoDcnVuGAwgASgJEhEKCXJlY2lwaWVudBgNIAEoCSKTAQoLVG9vbFJlZnVzZWQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRIOCgZtZXRob2QYAyABKAkSKwoHZmFpbHVyZRgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSDQoFY291bnQYBSABKAQSEgoKZnJlZV9lcG9jaBgGIAEoBCImCgtUb29sU2V0dGxlZBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkiwgEKC0dyYW50TWludGVkEgoKAmlkGAEgASgJEgsKA3J1bhgCIAEoCRIuCgVmaWxlcxgDIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudGVkRmlsZRISCgpyZWNpcGllbnRzGAQgAygJEhEKCWNhcF9ieXRlcxgFIAEoBBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY29sbGVjdGlvbhgHIAEoCSKSAQoLR3JhbnRlZEZpbGUSDAoEcGF0aBgBIAEoCRIRCglyZWFsX3BhdGgYAiABKAkSDgoGZGV2aWNlGAMgASgEEg0KBWlub2RlGAQgASgEEg4KBnNoYTI1NhgFIAEoDBISCgpzdGFydF9saW5lGAYgASgNEhAKCGVuZF9saW5lGAcgASgNEg0KBWJ5dGVzGAggASgEIiUKCkdyYW50RW5kZWQSCgoCaWQYASABKAkSCwoDd2h5GAIgASgJIjcKDExlZGdlclJlY29yZBInCgdlbnRyaWVzGAEgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzIm4KDVNlc3Npb25PcGVuZWQSFQoNc2Vzc2lvbl9lcG9jaBgBIAEoBBIwCgZhbmNob3IYAiABKAsyIC5ib3dsaW5lLmVkZ2UudjEuSm91cm5hbFBvc2l0aW9uEhQKDHJlc3VtZV90b2tlbhgDIAEoDCJBCghDbG9ja1NldBIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgN3aHkYAiABKAkivQMKCkNoZWNrcG9pbnQSEAoIc2VxdWVuY2UYASABKAQSMQoIb3V0Y29tZXMYAiADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWUSKwoHaW50ZW50cxgDIAMoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnQSKQoEYXNrcxgEIAMoCzIbLmJvd2xpbmUuam91cm5hbC52MS5PcGVuQXNrEjAKBmFuY2hvchgFIAEoCzIgLmJvd2xpbmUuZWRnZS52MS5Kb3VybmFsUG9zaXRpb24SFQoNc2Vzc2lvbl9lcG9jaBgGIAEoBBIUCgxyZXN1bWVfdG9rZW4YByABKAwSMQoIc3RhbmRpbmcYCCADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWQSNAoQZm9yZ290dGVuX2V4cGlyeRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc2V0dGxlZF9rZXlzGAogASgMEjQKB2FyY2hpdmUYCyABKAsyIy5ib3dsaW5lLmpvdXJuYWwudjEuQXJjaGl2ZVBvc2l0aW9uIp8BCg9BcmNoaXZlUG9zaXRpb24SGAoQYXJjaGl2ZV9zZXF1ZW5jZRgBIAEoBBIUCgxhcmNoaXZlX2hlYWQYAiABKAwSEAoIc2VxdWVuY2UYAyABKAQSDQoFbGluZXMYBCABKAQSDQoFYnl0ZXMYBSABKAQSFQoNZHJvcHBlZF9saW5lcxgGIAEoBBIVCg1kcm9wcGVkX2J5dGVzGAcgASgEIu8BCg5BcmNoaXZlZExlZGdlchIWCg5maXJzdF9zZXF1ZW5jZRgBIAEoBBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEhQKDGpvdXJuYWxfaGVhZBgDIAEoDBIyCgdyZWNvcmRzGAQgAygLMiEuYm93bGluZS5qb3VybmFsLnYxLkFyY2hpdmVkTGluZXMSDQoFbGluZXMYBSABKAQSDQoFYnl0ZXMYBiABKAQSGAoQZHJvcHBlZF9zZXF1ZW5jZRgHIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAggASgEEhUKDWRyb3BwZWRfYnl0ZXMYCSABKAQicgoNQXJjaGl2ZWRMaW5lcxIQCghzZXF1ZW5jZRgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoHZW50cmllcxgDIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJ4CgdPcGVuQXNrEhAKCHNlcXVlbmNlGAEgASgEEioKA2FzaxgCIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmQSLwoHb3V0Y29tZRgDIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_edge_v1_edge, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
+  fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxIuYGCg1Kb3VybmFsUmVjb3JkEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgdzdGFydGVkGAIgASgLMhsuYm93bGluZS5qb3VybmFsLnYxLlN0YXJ0ZWRIABIsCgNhc2sYAyABKAsyHS5ib3dsaW5lLmpvdXJuYWwudjEuQXNrUmVjb3JkSAASNQoLYXNrX291dGNvbWUYBCABKAsyHi5ib3dsaW5lLmpvdXJuYWwudjEuQXNrT3V0Y29tZUgAEjcKDHJ1bl9hbnN3ZXJlZBgFIAEoCzIfLmJvd2xpbmUuam91cm5hbC52MS5SdW5BbnN3ZXJlZEgAEjIKBmNhbmNlbBgGIAEoCzIgLmJvd2xpbmUuam91cm5hbC52MS5DYW5jZWxSZWNvcmRIABIsCgZpbnRlbnQYByABKAsyGi5ib3dsaW5lLmpvdXJuYWwudjEuSW50ZW50SAASNwoMdG9vbF9vdXRjb21lGAggASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xPdXRjb21lSAASNwoMdG9vbF9zZXR0bGVkGAkgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xTZXR0bGVkSAASNwoMZ3JhbnRfbWludGVkGAogASgLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkSAASNQoLZ3JhbnRfZW5kZWQYCyABKAsyHi5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRFbmRlZEgAEjIKBmxlZGdlchgMIAEoCzIgLmJvd2xpbmUuam91cm5hbC52MS5MZWRnZXJSZWNvcmRIABI7Cg5zZXNzaW9uX29wZW5lZBgNIAEoCzIhLmJvd2xpbmUuam91cm5hbC52MS5TZXNzaW9uT3BlbmVkSAASNAoKY2hlY2twb2ludBgOIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5DaGVja3BvaW50SAASNwoMdG9vbF9yZWZ1c2VkGA8gASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xSZWZ1c2VkSAASMQoJY2xvY2tfc2V0GBAgASgLMhwuYm93bGluZS5qb3VybmFsLnYxLkNsb2NrU2V0SABCCAoGcmVjb3JkIikKB1N0YXJ0ZWQSDwoHYm9vdF9pZBgBIAEoCRINCgVidWlsZBgCIAEoCSKlAQoJQXNrUmVjb3JkEisKBWV2ZW50GAEgASgLMhwuYm93bGluZS5yZWNvcmQudjEuVXNlckV2ZW50EhIKCnJlcXVlc3RfaWQYAiABKAkSLwoGZ3JhbnRzGAMgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJLCgpBc2tPdXRjb21lEhAKCHNlcXVlbmNlGAEgASgEEisKB3JlZnVzZWQYAiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIkQKC1J1bkFuc3dlcmVkEgsKA3J1bhgBIAEoCRIoCgdvdXRjb21lGAIgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSIbCgxDYW5jZWxSZWNvcmQSCwoDcnVuGAEgASgJIrQBCgZJbnRlbnQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRILCgNydW4YAyABKAkSDgoGbWV0aG9kGAQgASgJEhUKDXBhcmFtc19zaGEyNTYYBSABKAwSDwoHYm9vdF9pZBgGIAEoCRIOCgZncmFudHMYByADKAkSLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIusCCgtUb29sT3V0Y29tZRIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDam9iGAIgASgJEi0KBnJlc3VsdBgDIAEoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlRvb2xSZXN1bHQSFQoNcmVzdWx0X3NoYTI1NhgEIAEoDBIMCgRibG9iGAUgASgJEg4KBm1ldGhvZBgGIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAcgASgMEiYKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmF3X3Jlc3BvbnNlcxgKIAMoDBIrCgdmYWlsdXJlGAsgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRILCgNydW4YDCABKAkSEQoJcmVjaXBpZW50GA0gASgJIpMBCgtUb29sUmVmdXNlZBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDam9iGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIrCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRINCgVjb3VudBgFIAEoBBISCgpmcmVlX2Vwb2NoGAYgASgEIiYKC1Rvb2xTZXR0bGVkEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCSLCAQoLR3JhbnRNaW50ZWQSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEi4KBWZpbGVzGAMgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50ZWRGaWxlEhIKCnJlY2lwaWVudHMYBCADKAkSEQoJY2FwX2J5dGVzGAUgASgEEi8KC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjb2xsZWN0aW9uGAcgASgJIpIBCgtHcmFudGVkRmlsZRIMCgRwYXRoGAEgASgJEhEKCXJlYWxfcGF0aBgCIAEoCRIOCgZkZXZpY2UYAyABKAQSDQoFaW5vZGUYBCABKAQSDgoGc2hhMjU2GAUgASgMEhIKCnN0YXJ0X2xpbmUYBiABKA0SEAoIZW5kX2xpbmUYByABKA0SDQoFYnl0ZXMYCCABKAQiTwoKR3JhbnRFbmRlZBIKCgJpZBgBIAEoCRIvCgN3aHkYAyABKA4yIi5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRFbmRSZWFzb25KBAgCEAMiNwoMTGVkZ2VyUmVjb3JkEicKB2VudHJpZXMYASADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MicAoNU2Vzc2lvbk9wZW5lZBIVCg1zZXNzaW9uX2Vwb2NoGAEgASgEEjIKBmFuY2hvchgCIAEoCzIiLmJvd2xpbmUucmVjb3JkLnYxLkpvdXJuYWxQb3NpdGlvbhIUCgxyZXN1bWVfdG9rZW4YAyABKAwiawoIQ2xvY2tTZXQSKAoEZnJvbRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoCYnkYAyABKA4yHi5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRCeUoECAIQA1IDd2h5Ir8DCgpDaGVja3BvaW50EhAKCHNlcXVlbmNlGAEgASgEEjEKCG91dGNvbWVzGAIgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xPdXRjb21lEisKB2ludGVudHMYAyADKAsyGi5ib3dsaW5lLmpvdXJuYWwudjEuSW50ZW50EikKBGFza3MYBCADKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuT3BlbkFzaxIyCgZhbmNob3IYBSABKAsyIi5ib3dsaW5lLnJlY29yZC52MS5Kb3VybmFsUG9zaXRpb24SFQoNc2Vzc2lvbl9lcG9jaBgGIAEoBBIUCgxyZXN1bWVfdG9rZW4YByABKAwSMQoIc3RhbmRpbmcYCCADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWQSNAoQZm9yZ290dGVuX2V4cGlyeRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc2V0dGxlZF9rZXlzGAogASgMEjQKB2FyY2hpdmUYCyABKAsyIy5ib3dsaW5lLmpvdXJuYWwudjEuQXJjaGl2ZVBvc2l0aW9uIqYBCg9BcmNoaXZlUG9zaXRpb24SGAoQYXJjaGl2ZV9zZXF1ZW5jZRgBIAEoBBIbChNhcmNoaXZlX2hlYWRfc2hhMjU2GAIgASgMEhAKCHNlcXVlbmNlGAMgASgEEg0KBWxpbmVzGAQgASgEEg0KBWJ5dGVzGAUgASgEEhUKDWRyb3BwZWRfbGluZXMYBiABKAQSFQoNZHJvcHBlZF9ieXRlcxgHIAEoBCL2AQoOQXJjaGl2ZWRMZWRnZXISFgoOZmlyc3Rfc2VxdWVuY2UYASABKAQSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBIbChNqb3VybmFsX2hlYWRfc2hhMjU2GAMgASgMEjIKB3JlY29yZHMYBCADKAsyIS5ib3dsaW5lLmpvdXJuYWwudjEuQXJjaGl2ZWRMaW5lcxINCgVsaW5lcxgFIAEoBBINCgVieXRlcxgGIAEoBBIYChBkcm9wcGVkX3NlcXVlbmNlGAcgASgEEhUKDWRyb3BwZWRfbGluZXMYCCABKAQSFQoNZHJvcHBlZF9ieXRlcxgJIAEoBCJyCg1BcmNoaXZlZExpbmVzEhAKCHNlcXVlbmNlGAEgASgEEiYKAmF0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgdlbnRyaWVzGAMgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzIngKB09wZW5Bc2sSEAoIc2VxdWVuY2UYASABKAQSKgoDYXNrGAIgASgLMh0uYm93bGluZS5qb3VybmFsLnYxLkFza1JlY29yZBIvCgdvdXRjb21lGAMgASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkFza091dGNvbWUqiAIKDkdyYW50RW5kUmVhc29uEiAKHEdSQU5UX0VORF9SRUFTT05fVU5TUEVDSUZJRUQQABIdChlHUkFOVF9FTkRfUkVBU09OX0FOU1dFUkVEEAESHAoYR1JBTlRfRU5EX1JFQVNPTl9FWFBJUkVEEAISGAoUR1JBTlRfRU5EX1JFQVNPTl9DQVAQAxIcChhHUkFOVF9FTkRfUkVBU09OX1JFVk9LRUQQBBIeChpHUkFOVF9FTkRfUkVBU09OX1JFU1RBUlRFRBAFEiAKHEdSQU5UX0VORF9SRUFTT05fUVVBUkFOVElORUQQBhIdChlHUkFOVF9FTkRfUkVBU09OX1JFUExBQ0VEEAcqWwoKQ2xvY2tTZXRCeRIcChhDTE9DS19TRVRfQllfVU5TUEVDSUZJRUQQABIXChNDTE9DS19TRVRfQllfU0lHTkVEEAESFgoSQ0xPQ0tfU0VUX0JZX09XTkVSEAJiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
 
 /**
  * One record.
@@ -207,7 +207,7 @@ export type AskRecord = Message<"bowline.journal.v1.AskRecord"> & {
   /**
    * Exactly what will be sent, without the sequence, which is this record's.
    *
-   * @generated from field: bowline.edge.v1.UserEvent event = 1;
+   * @generated from field: bowline.record.v1.UserEvent event = 1;
    */
   event?: UserEvent | undefined;
 
@@ -410,16 +410,16 @@ export type ToolOutcome = Message<"bowline.journal.v1.ToolOutcome"> & {
   /**
    * The answer as the gate let it pass, up to 64 KiB. With key_free in it, nothing is known of the key any more.
    *
-   * @generated from field: bowline.edge.v1.ToolResult result = 3;
+   * @generated from field: bowline.record.v1.ToolResult result = 3;
    */
   result?: ToolResult | undefined;
 
   /**
    * Instead of the result: SHA-256 of it (READ; run again on demand).
    *
-   * @generated from field: bytes digest = 4;
+   * @generated from field: bytes result_sha256 = 4;
    */
-  digest: Uint8Array;
+  resultSha256: Uint8Array;
 
   /**
    * Instead of the result: name of the synced blob that holds it.
@@ -716,11 +716,11 @@ export type GrantEnded = Message<"bowline.journal.v1.GrantEnded"> & {
   id: string;
 
   /**
-   * ANSWERED, EXPIRED, CAP, REVOKED, RESTARTED, QUARANTINED, REPLACED.
+   * Why it ended.
    *
-   * @generated from field: string why = 2;
+   * @generated from field: bowline.journal.v1.GrantEndReason why = 3;
    */
-  why: string;
+  why: GrantEndReason;
 };
 
 /**
@@ -767,7 +767,7 @@ export type SessionOpened = Message<"bowline.journal.v1.SessionOpened"> & {
   /**
    * What the control plane anchored.
    *
-   * @generated from field: bowline.edge.v1.JournalPosition anchor = 2;
+   * @generated from field: bowline.record.v1.JournalPosition anchor = 2;
    */
   anchor?: JournalPosition | undefined;
 
@@ -800,11 +800,11 @@ export type ClockSet = Message<"bowline.journal.v1.ClockSet"> & {
   from?: Timestamp | undefined;
 
   /**
-   * SIGNED: the control plane's signed time and the machine's clock are both behind it. OWNER: the owner said so.
+   * Who set it.
    *
-   * @generated from field: string why = 2;
+   * @generated from field: bowline.journal.v1.ClockSetBy by = 3;
    */
-  why: string;
+  by: ClockSetBy;
 };
 
 /**
@@ -851,7 +851,7 @@ export type Checkpoint = Message<"bowline.journal.v1.Checkpoint"> & {
   /**
    * Anchor of the control plane.
    *
-   * @generated from field: bowline.edge.v1.JournalPosition anchor = 5;
+   * @generated from field: bowline.record.v1.JournalPosition anchor = 5;
    */
   anchor?: JournalPosition | undefined;
 
@@ -922,9 +922,9 @@ export type ArchivePosition = Message<"bowline.journal.v1.ArchivePosition"> & {
   /**
    * Its chain after that record.
    *
-   * @generated from field: bytes archive_head = 2;
+   * @generated from field: bytes archive_head_sha256 = 2;
    */
-  archiveHead: Uint8Array;
+  archiveHeadSha256: Uint8Array;
 
   /**
    * The last record of the journal whose lines it holds.
@@ -992,9 +992,9 @@ export type ArchivedLedger = Message<"bowline.journal.v1.ArchivedLedger"> & {
   /**
    * The journal's chain after the last one.
    *
-   * @generated from field: bytes journal_head = 3;
+   * @generated from field: bytes journal_head_sha256 = 3;
    */
-  journalHead: Uint8Array;
+  journalHeadSha256: Uint8Array;
 
   /**
    * Those of these records that have lines.
@@ -1115,4 +1115,121 @@ export type OpenAsk = Message<"bowline.journal.v1.OpenAsk"> & {
  */
 export const OpenAskSchema: GenMessage<OpenAsk> = /*@__PURE__*/
   messageDesc(file_bowline_journal_v1_journal, 20);
+
+/**
+ * Why a grant ended.
+ *
+ * @generated from enum bowline.journal.v1.GrantEndReason
+ */
+export const GrantEndReason = {
+  /**
+   * Not told, as in records of before this was an enum.
+   *
+   * @generated from enum value: GRANT_END_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Its run was answered.
+   *
+   * @generated from enum value: GRANT_END_REASON_ANSWERED = 1;
+   */
+  ANSWERED: 1,
+
+  /**
+   * Its time was over.
+   *
+   * @generated from enum value: GRANT_END_REASON_EXPIRED = 2;
+   */
+  EXPIRED: 2,
+
+  /**
+   * As many bytes left under it as may.
+   *
+   * @generated from enum value: GRANT_END_REASON_CAP = 3;
+   */
+  CAP: 3,
+
+  /**
+   * The owner revoked it.
+   *
+   * @generated from enum value: GRANT_END_REASON_REVOKED = 4;
+   */
+  REVOKED: 4,
+
+  /**
+   * The edge started anew.
+   *
+   * @generated from enum value: GRANT_END_REASON_RESTARTED = 5;
+   */
+  RESTARTED: 5,
+
+  /**
+   * The device was quarantined.
+   *
+   * @generated from enum value: GRANT_END_REASON_QUARANTINED = 6;
+   */
+  QUARANTINED: 6,
+
+  /**
+   * A newer standing grant for the same documents took its place.
+   *
+   * @generated from enum value: GRANT_END_REASON_REPLACED = 7;
+   */
+  REPLACED: 7,
+} as const;
+
+/**
+ * Why a grant ended.
+ *
+ * @generated from enum bowline.journal.v1.GrantEndReason
+ */
+export type GrantEndReason = (typeof GrantEndReason)[keyof typeof GrantEndReason] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.journal.v1.GrantEndReason.
+ */
+export const GrantEndReasonSchema: GenEnum<GrantEndReason> = /*@__PURE__*/
+  enumDesc(file_bowline_journal_v1_journal, 0);
+
+/**
+ * Who set the time of an edge back.
+ *
+ * @generated from enum bowline.journal.v1.ClockSetBy
+ */
+export const ClockSetBy = {
+  /**
+   * Not told, as in records of before this was an enum.
+   *
+   * @generated from enum value: CLOCK_SET_BY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The control plane's signed time and the machine's clock are both behind it.
+   *
+   * @generated from enum value: CLOCK_SET_BY_SIGNED = 1;
+   */
+  SIGNED: 1,
+
+  /**
+   * The owner said so.
+   *
+   * @generated from enum value: CLOCK_SET_BY_OWNER = 2;
+   */
+  OWNER: 2,
+} as const;
+
+/**
+ * Who set the time of an edge back.
+ *
+ * @generated from enum bowline.journal.v1.ClockSetBy
+ */
+export type ClockSetBy = (typeof ClockSetBy)[keyof typeof ClockSetBy] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.journal.v1.ClockSetBy.
+ */
+export const ClockSetBySchema: GenEnum<ClockSetBy> = /*@__PURE__*/
+  enumDesc(file_bowline_journal_v1_journal, 1);
 

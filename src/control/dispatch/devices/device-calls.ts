@@ -1,7 +1,8 @@
 // Tool calls for devices whose sessions are here. Resync is by state: whatever the outbox holds for a connected device and
 // was not sent in this session is sent (again); the edge's journal makes repeats harmless. What the device has in hand
 // and the outbox no longer wants is stopped.
-import type { ToolProgress, ToolResult } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolProgress } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolResult } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { dispatchId, parseDispatchId } from '../../../base/ids.ts';
@@ -159,9 +160,9 @@ export class DeviceCalls {
     session.committed(frame.job, epoch, frame.idempotencyKey);
   }
 
-  async #anchored(session: DeviceSession, { sequence, headHash, job }: ToolResult): Promise<boolean> {
+  async #anchored(session: DeviceSession, { sequence, headSha256, job }: ToolResult): Promise<boolean> {
     try {
-      return await session.acknowledges(Number(sequence), headHash);
+      return await session.acknowledges(Number(sequence), headSha256);
     } catch (error) {
       this.#parts.log.error('the anchor of a journal could not be kept', error, { job });
       return false;

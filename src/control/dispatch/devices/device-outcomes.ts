@@ -1,6 +1,6 @@
 // What runs are told of the calls of devices: answers, calls that never began, and edges that ended with a call in hand. It knows
 // nothing of what was sent; device-calls.ts does.
-import type { ToolResult } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { ToolResult } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { fullJitter } from '../../../base/backoff.ts';
 import { type Clock, sleep } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';

@@ -1,8 +1,9 @@
 // Between jobs and the frames of a device: the call that a job becomes, and the command that an answer becomes. Pure.
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type ToolCall, ToolCallSchema, type ToolResult } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type ToolCall, ToolCallSchema } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
 import { ResponsesSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import type { ToolResult } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { fromFailure, toFailure } from '../../../contract/errors.ts';
 import { UNKNOWN_RECIPIENT } from '../../../contract/unknown-recipient.ts';
@@ -36,7 +37,7 @@ export function toolCall(
     issueTime: timestampFromMs(now),
     // One expiry per key, whenever it is sent: the edge forgets a key only after that.
     expireTime: timestampFromMs(job.queuedAt + Math.max(job.timeoutMs, state.timeoutMs) + ttlMs),
-    ...(left === undefined ? {} : { deadline: durationFromMs(left) }),
+    ...(left === undefined ? {} : { timeout: durationFromMs(left) }),
     recipient: recipientOf(state, job),
     principal: state.kind === 'ask' ? 'planner' : state.principal,
   });

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { RunSignalSchema } from '../../../../gen/bowline/event/v1/bus_pb.ts';
+import { RunSignalSchema } from '../../../../gen/bowline/bus/v1/bus_pb.ts';
 import { JobState as Shown } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AttemptText } from '../../../contract/text/latest-text.ts';
 import type { JobPhase, JobState, RunState } from '../../orchestrator/run/state.ts';

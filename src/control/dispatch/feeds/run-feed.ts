@@ -1,7 +1,7 @@
 // The live view of one run on this replica: its committed state, and what running attempts say beside the log. Readers keep
 // their own position, so a slow one costs nothing. Nothing here is the truth; the end of a run comes from its state.
 import { create } from '@bufbuild/protobuf';
-import type { RunSignal } from '../../../../gen/bowline/event/v1/bus_pb.ts';
+import type { RunSignal } from '../../../../gen/bowline/bus/v1/bus_pb.ts';
 import {
   type Job,
   JobState as JobStateProto,

@@ -1,7 +1,7 @@
 // Carries signals between replicas over the bus: one topic for all, one per replica, and what is sent in one turn of the event
 // loop goes as one message. It knows no run by meaning; whatever may have been missed is told as a gap.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type RunSignal, SignalBatchSchema } from '../../../../gen/bowline/event/v1/bus_pb.ts';
+import { type RunSignal, SignalBatchSchema } from '../../../../gen/bowline/bus/v1/bus_pb.ts';
 import { type Clock, sleep } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Bus, BusHandler } from '../../queue/ports.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RunSignal } from '../../../../gen/bowline/event/v1/bus_pb.ts';
+import type { RunSignal } from '../../../../gen/bowline/bus/v1/bus_pb.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { systemClock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';

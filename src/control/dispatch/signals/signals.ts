@@ -2,7 +2,7 @@
 // only. What happens within one replica does not depend on the bus.
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { LRUCache } from 'lru-cache';
-import { type RunSignal, RunSignalSchema } from '../../../../gen/bowline/event/v1/bus_pb.ts';
+import { type RunSignal, RunSignalSchema } from '../../../../gen/bowline/bus/v1/bus_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Bus } from '../../queue/ports.ts';

@@ -110,7 +110,7 @@ export class JobSender {
       params,
       idempotencyKey: job.idempotencyKey,
       attempt: job.attempts,
-      ...(left === undefined ? {} : { deadline: durationFromMs(left) }),
+      ...(left === undefined ? {} : { timeout: durationFromMs(left) }),
     });
   }
 }

@@ -7,7 +7,7 @@ import {
   type ReplicaHint,
   ReplicaHintSchema,
   type ReplicaWorkers,
-} from '../../../../gen/bowline/event/v1/bus_pb.ts';
+} from '../../../../gen/bowline/bus/v1/bus_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Bus, BusHandler } from '../../queue/ports.ts';
@@ -170,7 +170,7 @@ export class WorkerPresence {
     for (let at = 0; at === 0 || at < all.length; at += CHUNK) {
       const workers = all.slice(at, at + CHUNK).map((session) => ({
         id: session.id,
-        hello: { ...session.hello, held: [] },
+        profile: profileOf(session),
         tenants: [...session.view().tenants],
         pool: session.view().pool,
         connectTime: timestampFromMs(session.connectedAt),
@@ -229,9 +229,9 @@ export class WorkerPresence {
     const all = new Set(ids);
     for (const id of remote.workers.keys()) if (!all.has(id)) remote.workers.delete(id);
     for (const worker of workers) {
-      if (!worker.hello || remote.workers.size >= MAX_WORKERS) continue;
+      if (!worker.profile || remote.workers.size >= MAX_WORKERS) continue;
       remote.workers.delete(worker.id);
-      const { id, hello, tenants, pool, draining, free } = worker;
+      const { id, profile: hello, tenants, pool, draining, free } = worker;
       const connectedAt = worker.connectTime ? timestampMs(worker.connectTime) : 0;
       const lastSeen = worker.lastSeenTime ? timestampMs(worker.lastSeenTime) : 0;
       const view = worksAs({ id, replica, hello, tenants, pool });
@@ -300,6 +300,11 @@ export class WorkerPresence {
     });
     this.#waiting.set(what, stop);
   }
+}
+
+/** What the other replicas are told of what a worker said: not what it held. */
+function profileOf({ hello: { name, manifest, models, slots } }: WorkerSession) {
+  return { name, models, slots, ...(manifest && { manifest }) };
 }
 
 type RemoteFacts = Omit<PresentWorker, 'view' | 'busy'>;

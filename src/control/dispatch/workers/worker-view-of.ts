@@ -1,13 +1,14 @@
 // What placement sees of a worker, from what it said of itself and what its key allows. Pure.
-import type { WorkerHello } from '../../../../gen/bowline/worker/v1/worker_pb.ts';
+
 import { NO_PROVIDER, type WorkerView } from '../../routing/worker-view.ts';
+import type { WorkerSaid } from '../session-ports.ts';
 
 export interface WorkerStanding {
   /** Of its session. */
   readonly id: string;
   /** The replica that holds its stream. */
   readonly replica: string;
-  readonly hello: WorkerHello;
+  readonly hello: WorkerSaid;
   readonly tenants: readonly string[];
   readonly pool: string;
 }

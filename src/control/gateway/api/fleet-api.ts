@@ -2,11 +2,10 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { durationMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import type { DeviceService } from '../../../../gen/bowline/control/v1/device_service_pb.ts';
+import { type DeviceService, DeviceState } from '../../../../gen/bowline/control/v1/device_service_pb.ts';
 import type { RegistryService } from '../../../../gen/bowline/control/v1/registry_service_pb.ts';
 import type { WorkerPoolService } from '../../../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { ManifestSchema } from '../../../../gen/bowline/manifest/v1/manifest_pb.ts';
-import { Effect } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { methodDescription, requestSchema } from '../../../contract/tool-schema.ts';
@@ -20,6 +19,11 @@ import { ownerOf } from '../principal.ts';
 import type { Sessions } from '../sessions.ts';
 
 const TOKEN_TTL_MS = 10 * 60_000;
+const STATES: Readonly<Record<Device['state'], DeviceState>> = {
+  active: DeviceState.ACTIVE,
+  suspended: DeviceState.SUSPENDED,
+  quarantined: DeviceState.QUARANTINED,
+};
 /** Devices whose capabilities are listed. */
 const MAX_DEVICES = 1_000;
 
@@ -37,7 +41,7 @@ export function deviceApi(parts: {
       id: device.id,
       name: device.name,
       connected: live !== undefined || device.online,
-      state: device.state,
+      state: STATES[device.state],
       sessionEpoch: BigInt(device.sessionEpoch),
       createTime: timestampFromMs(device.createdAt),
       ...(manifest ? { manifest } : {}),
@@ -152,7 +156,7 @@ export function registryApi(parts: {
             workers: workers.filter((w) => w.view().packages.some((p) => p.package === name)).map((w) => w.hello.name),
             methods: methods.map((method) => ({
               name: method.fullName,
-              effect: effectName(method.effect),
+              effect: method.effect,
               idempotent: method.idempotent,
               streaming: method.streaming,
               description: methodDescription(method.desc),
@@ -169,6 +173,3 @@ function packagesOf(manifest: Uint8Array | null): ReadonlySet<string> {
   const { capabilities } = fromBinary(ManifestSchema, manifest ?? new Uint8Array());
   return new Set(capabilities.filter(({ methods }) => methods.length > 0).map((each) => each.package));
 }
-
-const effectName = (effect: Effect): string =>
-  (Object.entries(Effect).find(([, value]) => value === effect)?.[0] ?? 'unspecified').toLowerCase();

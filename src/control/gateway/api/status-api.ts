@@ -3,7 +3,7 @@ import { durationFromMs, timestampFromMs, timestampMs } from '@bufbuild/protobuf
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { ApprovalService } from '../../../../gen/bowline/control/v1/approval_service_pb.ts';
 import type { AuditService } from '../../../../gen/bowline/control/v1/audit_service_pb.ts';
-import type { StatusService } from '../../../../gen/bowline/control/v1/status_service_pb.ts';
+import { DatabaseKind, type StatusService } from '../../../../gen/bowline/control/v1/status_service_pb.ts';
 import type { UsageService } from '../../../../gen/bowline/control/v1/usage_service_pb.ts';
 import type { TurnFigures } from '../../../base/turn-watch.ts';
 import { BUILD } from '../../../base/version.ts';
@@ -60,7 +60,7 @@ export function statusApi(parts: {
       const model = parts.sessions.modelFor(tenant);
       return {
         build: BUILD,
-        database: parts.database,
+        database: parts.database === 'postgres' ? DatabaseKind.POSTGRES : DatabaseKind.PGLITE,
         databaseOk: counts !== undefined && parts.takesCommits(),
         replica: parts.replica,
         devices: counts?.devices ?? parts.sessions.edges().filter((edge) => edge.tenant === tenant).length,

@@ -2,13 +2,13 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
-import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
 import {
   RunKind,
   type RunSubmitted,
   RunSubmittedSchema,
   TargetKind,
 } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import { limitsToProto, type OrchestratorLimits } from '../run/limits.ts';

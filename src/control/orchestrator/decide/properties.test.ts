@@ -4,15 +4,15 @@ import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { CollectionUseSchema } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
-import type { RunEvent } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import {
   type JobFinished,
+  type RunEvent,
   RunKind,
   RunSubmittedSchema,
   TargetKind,
 } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { Sensitivity } from '../../../../gen/bowline/policy/v1/options_pb.ts';
+import { CollectionUseSchema } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { EgressSchema, UsageSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { describe } from '../../../../test/support/describe-run.ts';
 import { illegalOutstanding, illegalState, illegalStep } from '../../../../test/support/legal.ts';

@@ -7,9 +7,9 @@ import {
 } from '../../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import { OutputStream, RunResponseSchema } from '../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { FetchResponseSchema } from '../../../../gen/bowline/capability/web/v1/web_pb.ts';
-import { ShareGrantSchema } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
 import { TurnSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
-import { WithheldSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
+import { ShareGrantSchema } from '../../../../gen/bowline/record/v1/record_pb.ts';
+import { WithheldReason, WithheldSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { PlayedRun, type PlayOptions } from '../../../../test/support/play-run.ts';
 import { failed, methods, read, responses, said, workerTools } from '../../../../test/support/run-scenario.ts';
 import { validate } from '../../../contract/validate.ts';
@@ -63,7 +63,9 @@ test('each tool call is followed by its result: response, error, withheld, refus
     { id: 'y', name: 'rm -rf', args: '{' },
   ];
   run.result('0/0', said({ text: 'I look.', calls }));
-  const withheld = [create(WithheldSchema, { field: 'text', why: 'NO_GRANT', name: 'a.md', hint: "--share 'a.md'" })];
+  const withheld = [
+    create(WithheldSchema, { field: 'text', why: WithheldReason.NO_GRANT, name: 'a.md', hint: "--share 'a.md'" }),
+  ];
   run.apply({ type: 'result', job: 'r1/0/1', epoch: 1, result: read('a.md', ''), withheld });
   run.result('0/2', failed({ reason: 'PATH_NOT_ALLOWED', code: 7, message: 'not allowed' }));
   const request = requestOf(run, '1/0');

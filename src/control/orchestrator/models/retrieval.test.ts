@@ -6,7 +6,7 @@ import {
   SearchRequestSchema,
   SearchResponseSchema,
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
-import { CollectionUseSchema, ShareGrantSchema } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
+import { CollectionUseSchema, ShareGrantSchema } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { PlayedRun, type PlayOptions } from '../../../../test/support/play-run.ts';
 import { failed, found, methods, responses, said, workerTools } from '../../../../test/support/run-scenario.ts';
 import { validate } from '../../../contract/validate.ts';

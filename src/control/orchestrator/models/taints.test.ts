@@ -1,7 +1,6 @@
 // What a run has read binds what it may do next (both taints), at every step the same.
 import { create, type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { CollectionUseSchema } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
 import {
   JobFinishedSchema,
   OfferedToolSchema,
@@ -9,6 +8,7 @@ import {
   TurnSchema,
 } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { Effect, Sensitivity, Taint } from '../../../../gen/bowline/policy/v1/options_pb.ts';
+import { CollectionUseSchema } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { EgressSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { PlayedRun, type PlayOptions } from '../../../../test/support/play-run.ts';
 import {

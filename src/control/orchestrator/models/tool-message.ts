@@ -5,10 +5,10 @@ import { type DescMessage, type JsonObject, type JsonValue, toJson } from '@bufb
 import { RunResponseSchema as SandboxResponseSchema } from '../../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import { RunResponseSchema as ShellResponseSchema } from '../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
-import { WithheldSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { fromFailure } from '../../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../../contract/registry.ts';
 import { decode } from '../../../contract/wire-meter.ts';
+import { withheldJson } from '../../../contract/withheld.ts';
 import type { JobState, RunState } from '../run/state.ts';
 
 /** `{"error": {"reason", "message"}}` for a tool call that was not run. */
@@ -30,7 +30,7 @@ export function toolMessage(job: JobState, method: CapabilityMethod | undefined)
   return JSON.stringify({
     ...(result.result.case === 'done' ? responses(result.result.value.messages, method) : {}),
     ...(error ? { error: errorJson(error) } : {}),
-    ...(result.withheld.length > 0 ? { withheld: result.withheld.map((each) => toJson(WithheldSchema, each)) } : {}),
+    ...(result.withheld.length > 0 ? { withheld: result.withheld.map(withheldJson) } : {}),
   });
 }
 

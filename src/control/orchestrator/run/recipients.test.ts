@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { ShareGrantSchema } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
 import { TurnSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import { ShareGrantSchema } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { HistoryDraft, type PastTurn } from '../models/history.ts';
 import { recipientsOfShares } from './recipients.ts';
 

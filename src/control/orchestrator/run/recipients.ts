@@ -1,7 +1,7 @@
 // Who may see the content of a run. A run is bound by what its owner shared with it, by the collections it looks into and by
 // the earlier turns it is shown, because their answers rest on what was shared then. Of a run, empty is any: nothing was shared. Of a
 // grant it is nobody but the owner's own machines.
-import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/record/v1/record_pb.ts';
 
 const isAny = (recipients: readonly string[]): boolean => recipients.length === 0 || recipients.includes('any');
 

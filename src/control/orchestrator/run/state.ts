@@ -2,9 +2,9 @@
 // events they came in.
 
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
-import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { CallSpec, JobFinished, OfferedTool, Turn } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { Taint } from '../../../../gen/bowline/policy/v1/options_pb.ts';
+import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import type { Egress, Outcome } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import type { RunState as RunPhase } from '../../store/unit.ts';
 import type { Limits } from './limits.ts';

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { ShareGrantSchema } from '../../../../gen/bowline/edge/v1/edge_pb.ts';
+import { ShareGrantSchema } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { FaultyEventStore } from '../../../../test/support/faults/faulty-event-store.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { MemoryEventStore } from '../../../../test/support/memory-event-store.ts';

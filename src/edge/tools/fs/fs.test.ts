@@ -2,7 +2,7 @@ import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileS
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FileKind, FsService, WriteMode } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
+import { SizeClass, WithheldReason } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 import { LineSplitter, LineTaker } from '../../files/lines.ts';
 
@@ -184,6 +184,6 @@ test('Search: a shared file that only matches by its name is not said to have ch
     { run, recipient: 'rules' },
   );
   expect(messages[0]?.matches.map(({ file }) => [file?.path, file?.sizeBytes])).toEqual([['docs/plan.md', 20n]]);
-  expect(result.answer.case === 'done' && result.withheld.map(({ why }) => why)).not.toContain('CHANGED');
+  expect(result.answer.case === 'done' && result.withheld.map(({ why }) => why)).not.toContain(WithheldReason.CHANGED);
   await rig.close();
 });

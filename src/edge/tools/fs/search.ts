@@ -14,6 +14,7 @@ import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { foldText } from '../../../base/fold-text.ts';
 import { nameGlob } from '../../../base/glob.ts';
+import type { WithheldWord } from '../../../contract/withheld.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
 import { originOf, readPieces } from '../../files/content.ts';
@@ -282,7 +283,7 @@ function respond(
 ): SearchResponse {
   const lines = found.lines.map(({ match }) => match);
   const matches = [...lines, ...found.names].slice(0, size);
-  const note = (why: string) =>
+  const note = (why: WithheldWord) =>
     call.origins.note({ field: 'matches', why, name, size: SizeClass.UNSPECIFIED, hint: '' });
   if (budget.met) note('BUDGET');
   if (verdict.foreign.length > 0) note('TERM_NOT_IN_ASK');

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { SkipReason } from '../../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import { globOf } from '../../../base/glob.ts';
 import { leftFiles } from './left-files.ts';
 
@@ -51,8 +52,8 @@ test('what does not fit is told, what does is still given', async () => {
   const { files, skipped } = await leftFiles(folder, [globOf('*')], [], LIMITS);
   expect(paths(files)).toEqual(['a', 'c', 'd', 'e', 'f']);
   expect(skipped).toEqual([
-    { path: 'b', why: 'too large' },
-    { path: 'g', why: 'too many' },
+    { path: 'b', why: SkipReason.TOO_LARGE },
+    { path: 'g', why: SkipReason.TOO_MANY },
   ]);
 });
 
@@ -62,14 +63,14 @@ test('a folder beneath another is opened by itself: depth and number have their 
   const { files, skipped } = await leftFiles(folder, EVERYTHING, [], LIMITS);
   expect(files).toEqual([]);
   expect(skipped).toHaveLength(128);
-  expect(skipped[0]).toEqual({ path: Array.from({ length: 17 }, () => 'd').join('/'), why: 'too many' });
+  expect(skipped[0]).toEqual({ path: Array.from({ length: 17 }, () => 'd').join('/'), why: SkipReason.TOO_MANY });
 });
 
 test('a pipe without a writer keeps nobody waiting', async () => {
   execFileSync('mkfifo', [join(folder, 'pipe')]);
   expect(await leftFiles(folder, [globOf('*')], [], LIMITS)).toEqual({
     files: [],
-    skipped: [{ path: 'pipe', why: 'special' }],
+    skipped: [{ path: 'pipe', why: SkipReason.SPECIAL }],
   });
 });
 

@@ -4,7 +4,11 @@ import { isUtf8 } from 'node:buffer';
 import { constants, type Dirent } from 'node:fs';
 import { type FileHandle, open, opendir } from 'node:fs/promises';
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { FileSchema, SkippedFileSchema } from '../../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
+import {
+  type FileSchema,
+  type SkippedFileSchema,
+  SkipReason,
+} from '../../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import type { Glob } from '../../../base/glob.ts';
 import { MAX_PATH } from './relative-path.ts';
 
@@ -66,9 +70,9 @@ class Walk {
       if ((!meant && !within) || (above.length === 0 && this.#except.includes(name))) continue;
       if (entry.isDirectory()) {
         if (within) await this.#descend(folder, entry, path);
-      } else if (entry.isSymbolicLink()) this.#skip(path, 'symlink');
-      else if (meant && !entry.isFile()) this.#skip(path, 'special');
-      else if (meant && whole.length > MAX_PATH) this.#skip(path, 'name');
+      } else if (entry.isSymbolicLink()) this.#skip(path, SkipReason.SYMLINK);
+      else if (meant && !entry.isFile()) this.#skip(path, SkipReason.SPECIAL);
+      else if (meant && whole.length > MAX_PATH) this.#skip(path, SkipReason.NAME);
       else if (meant) await this.#take(folder, entry, path);
     }
   }
@@ -82,25 +86,25 @@ class Walk {
     >;
     for await (const entry of entries) {
       if (++this.#looked > MAX_LOOKED_AT) {
-        this.#skip(above, 'too many');
+        this.#skip(above, SkipReason.TOO_MANY);
         break;
       }
       const name = entry.name.toString();
       if (isUtf8(entry.name)) found.push({ entry, name });
       else if (this.#globs.some((glob) => glob.matches([...above, name].join('/'))))
-        this.#skip([...above, name], 'name');
+        this.#skip([...above, name], SkipReason.NAME);
     }
     return found.sort((a, b) => Buffer.compare(a.entry.name, b.entry.name));
   }
 
   async #descend(folder: string, entry: Dirent<Buffer>, path: readonly string[]): Promise<void> {
-    if (path.length > MAX_DEPTH) return this.#skip(path, 'too many');
+    if (path.length > MAX_DEPTH) return this.#skip(path, SkipReason.TOO_MANY);
     const handle = await open(within(folder, entry), FOLDER_FLAGS).catch(() => undefined);
-    if (!handle) return this.#skip(path, 'unreadable');
+    if (!handle) return this.#skip(path, SkipReason.UNREADABLE);
     try {
       await this.enter(`/proc/self/fd/${handle.fd}`, path);
     } catch {
-      this.#skip(path, 'unreadable');
+      this.#skip(path, SkipReason.UNREADABLE);
     } finally {
       await handle.close();
     }
@@ -108,11 +112,11 @@ class Walk {
 
   async #take(folder: string, entry: Dirent<Buffer>, path: readonly string[]): Promise<void> {
     const handle = await open(within(folder, entry), FILE_FLAGS).catch(() => undefined);
-    if (!handle) return this.#skip(path, 'unreadable');
+    if (!handle) return this.#skip(path, SkipReason.UNREADABLE);
     try {
       const { size } = await handle.stat();
-      if (this.result.files.length >= this.#limits.files) this.#skip(path, 'too many');
-      else if (size > this.#limits.bytes - this.#bytes) this.#skip(path, 'too large');
+      if (this.result.files.length >= this.#limits.files) this.#skip(path, SkipReason.TOO_MANY);
+      else if (size > this.#limits.bytes - this.#bytes) this.#skip(path, SkipReason.TOO_LARGE);
       else {
         const data = await readAll(handle, size);
         this.#bytes += size;
@@ -122,13 +126,13 @@ class Walk {
         this.result.files.push({ path: path.join('/'), body });
       }
     } catch {
-      this.#skip(path, 'unreadable');
+      this.#skip(path, SkipReason.UNREADABLE);
     } finally {
       await handle.close();
     }
   }
 
-  #skip(path: readonly string[], why: string): void {
+  #skip(path: readonly string[], why: SkipReason): void {
     const { skipped } = this.result;
     if (skipped.length < MAX_SKIPPED) skipped.push({ path: path.join('/').slice(0, MAX_PATH).toWellFormed(), why });
   }

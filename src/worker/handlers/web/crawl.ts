@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import {
+  CrawlLimit,
   type CrawlRequest,
   type CrawlResponse,
   CrawlResponseSchema,
@@ -85,7 +86,7 @@ class Crawl {
     const late = new AbortController();
     const stop = this.#parts.clock.after(this.#until - this.#parts.clock.now(), () => late.abort());
     const signal = AbortSignal.any([this.#context.signal, late.signal]);
-    let limit = '';
+    let limit: CrawlLimit = CrawlLimit.UNSPECIFIED;
     try {
       for (let waiting = this.#frontier.take(); waiting; waiting = this.#frontier.take()) {
         limit = this.#met();
@@ -93,7 +94,7 @@ class Crawl {
         const step = await this.#step(waiting, signal);
         this.#context.signal.throwIfAborted();
         if (late.signal.aborted) {
-          limit = 'time';
+          limit = CrawlLimit.TIME;
           break;
         }
         if (step) yield await this.#tell(waiting, step);
@@ -101,14 +102,14 @@ class Crawl {
     } finally {
       stop();
     }
-    if (!limit && (this.#tooDeep || this.#frontier.full)) limit = this.#tooDeep ? 'depth' : 'pages';
+    if (!limit && (this.#tooDeep || this.#frontier.full)) limit = this.#tooDeep ? CrawlLimit.DEPTH : CrawlLimit.PAGES;
     const end = { pages: this.#pages, skipped: this.#skipped, limit };
     yield response({ case: 'end', value: end });
   }
 
-  #met(): string {
-    if (this.#pages >= this.#most.pages || this.#skipped >= this.#most.pages * TRIES) return 'pages';
-    return this.#bytes >= this.#parts.settings.crawlBytes ? 'bytes' : '';
+  #met(): CrawlLimit {
+    if (this.#pages >= this.#most.pages || this.#skipped >= this.#most.pages * TRIES) return CrawlLimit.PAGES;
+    return this.#bytes >= this.#parts.settings.crawlBytes ? CrawlLimit.BYTES : CrawlLimit.UNSPECIFIED;
   }
 
   /** Undefined: it is a page that was read already under another name. Throws nothing. */

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/capability/sandbox/v1/sandbox.proto.
  */
 export const file_bowline_capability_sandbox_v1_sandbox: GenFile = /*@__PURE__*/
-  fileDesc("Citib3dsaW5lL2NhcGFiaWxpdHkvc2FuZGJveC92MS9zYW5kYm94LnByb3RvEh1ib3dsaW5lLmNhcGFiaWxpdHkuc2FuZGJveC52MSLOAgoKUnVuUmVxdWVzdBJFCghsYW5ndWFnZRgBIAEoDjInLmJvd2xpbmUuY2FwYWJpbGl0eS5zYW5kYm94LnYxLkxhbmd1YWdlQgq6SAeCAQQQASAAEh0KBGNvZGUYAiABKAlCD7pICHIGEAEogIBA0PMYARIhCgRhcmdzGAMgAygJQhO6SAySAQkQQCIFcgMYgCDQ8xgBEhwKBXN0ZGluGAQgASgJQg26SAZyBCiAgEDQ8xgBEjwKBWZpbGVzGAUgAygLMiMuYm93bGluZS5jYXBhYmlsaXR5LnNhbmRib3gudjEuRmlsZUIIukgFkgECEEASNQoGbGltaXRzGAYgASgLMiUuYm93bGluZS5jYXBhYmlsaXR5LnNhbmRib3gudjEuTGltaXRzEiQKB291dHB1dHMYByADKAlCE7pIDJIBCRAgIgVyAxiAAtDzGAEicwoERmlsZRIcCgRwYXRoGAEgASgJQg66SAdyBRABGIAE0PMYARIeCgR0ZXh0GAIgASgJQg66SAdyBSiAgIAC0PMYAUgAEh4KBGRhdGEYAyABKAxCDrpIB3oFGICAgALQ8xgBSABCDQoEYm9keRIFukgCCAEirAEKBkxpbWl0cxInCgR0aW1lGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA2NwdRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxtZW1vcnlfYnl0ZXMYAyABKAQSEQoJcHJvY2Vzc2VzGAQgASgNEhQKDG91dHB1dF9ieXRlcxgFIAEoBBISCgpkaXNrX2J5dGVzGAYgASgEIosBCgtSdW5SZXNwb25zZRI3CgZvdXRwdXQYASABKAsyJS5ib3dsaW5lLmNhcGFiaWxpdHkuc2FuZGJveC52MS5PdXRwdXRIABIzCgRleGl0GAIgASgLMiMuYm93bGluZS5jYXBhYmlsaXR5LnNhbmRib3gudjEuRXhpdEgAQg4KBWV2ZW50EgW6SAIIASJTCgZPdXRwdXQSOwoGc3RyZWFtGAEgASgOMisuYm93bGluZS5jYXBhYmlsaXR5LnNhbmRib3gudjEuT3V0cHV0U3RyZWFtEgwKBGRhdGEYAiABKAwi0wIKBEV4aXQSDAoEY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAkSNgoFbGltaXQYAyABKA4yJy5ib3dsaW5lLmNhcGFiaWxpdHkuc2FuZGJveC52MS5MaW1pdE1ldBInCgR3YWxsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA2NwdRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIZChFwZWFrX21lbW9yeV9ieXRlcxgGIAEoBBIyCgVmaWxlcxgHIAMoCzIjLmJvd2xpbmUuY2FwYWJpbGl0eS5zYW5kYm94LnYxLkZpbGUSOwoHc2tpcHBlZBgIIAMoCzIqLmJvd2xpbmUuY2FwYWJpbGl0eS5zYW5kYm94LnYxLlNraXBwZWRGaWxlEhgKEG91dHB1dF90cnVuY2F0ZWQYCSABKAgiKAoLU2tpcHBlZEZpbGUSDAoEcGF0aBgBIAEoCRILCgN3aHkYAiABKAkqZgoITGFuZ3VhZ2USGAoUTEFOR1VBR0VfVU5TUEVDSUZJRUQQABIXChNMQU5HVUFHRV9KQVZBU0NSSVBUEAESEwoPTEFOR1VBR0VfUFlUSE9OEAISEgoOTEFOR1VBR0VfU0hFTEwQAyphCgxPdXRwdXRTdHJlYW0SHQoZT1VUUFVUX1NUUkVBTV9VTlNQRUNJRklFRBAAEhgKFE9VVFBVVF9TVFJFQU1fU1RET1VUEAESGAoUT1VUUFVUX1NUUkVBTV9TVERFUlIQAiqlAQoITGltaXRNZXQSGQoVTElNSVRfTUVUX1VOU1BFQ0lGSUVEEAASEgoOTElNSVRfTUVUX1RJTUUQARIRCg1MSU1JVF9NRVRfQ1BVEAISFAoQTElNSVRfTUVUX01FTU9SWRADEhcKE0xJTUlUX01FVF9QUk9DRVNTRVMQBBIUChBMSU1JVF9NRVRfT1VUUFVUEAUSEgoOTElNSVRfTUVUX0RJU0sQBjKHAQoOU2FuZGJveFNlcnZpY2USdQoDUnVuEikuYm93bGluZS5jYXBhYmlsaXR5LnNhbmRib3gudjEuUnVuUmVxdWVzdBoqLmJvd2xpbmUuY2FwYWJpbGl0eS5zYW5kYm94LnYxLlJ1blJlc3BvbnNlIhXI8xgB0PMYAdjzGAHg8xgC8vMYAQEwAWIGcHJvdG8z", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("Citib3dsaW5lL2NhcGFiaWxpdHkvc2FuZGJveC92MS9zYW5kYm94LnByb3RvEh1ib3dsaW5lLmNhcGFiaWxpdHkuc2FuZGJveC52MSLOAgoKUnVuUmVxdWVzdBJFCghsYW5ndWFnZRgBIAEoDjInLmJvd2xpbmUuY2FwYWJpbGl0eS5zYW5kYm94LnYxLkxhbmd1YWdlQgq6SAeCAQQQASAAEh0KBGNvZGUYAiABKAlCD7pICHIGEAEogIBA0PMYARIhCgRhcmdzGAMgAygJQhO6SAySAQkQQCIFcgMYgCDQ8xgBEhwKBXN0ZGluGAQgASgJQg26SAZyBCiAgEDQ8xgBEjwKBWZpbGVzGAUgAygLMiMuYm93bGluZS5jYXBhYmlsaXR5LnNhbmRib3gudjEuRmlsZUIIukgFkgECEEASNQoGbGltaXRzGAYgASgLMiUuYm93bGluZS5jYXBhYmlsaXR5LnNhbmRib3gudjEuTGltaXRzEiQKB291dHB1dHMYByADKAlCE7pIDJIBCRAgIgVyAxiAAtDzGAEicwoERmlsZRIcCgRwYXRoGAEgASgJQg66SAdyBRABGIAE0PMYARIeCgR0ZXh0GAIgASgJQg66SAdyBSiAgIAC0PMYAUgAEh4KBGRhdGEYAyABKAxCDrpIB3oFGICAgALQ8xgBSABCDQoEYm9keRIFukgCCAEirAEKBkxpbWl0cxInCgR0aW1lGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA2NwdRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxtZW1vcnlfYnl0ZXMYAyABKAQSEQoJcHJvY2Vzc2VzGAQgASgNEhQKDG91dHB1dF9ieXRlcxgFIAEoBBISCgpkaXNrX2J5dGVzGAYgASgEIosBCgtSdW5SZXNwb25zZRI3CgZvdXRwdXQYASABKAsyJS5ib3dsaW5lLmNhcGFiaWxpdHkuc2FuZGJveC52MS5PdXRwdXRIABIzCgRleGl0GAIgASgLMiMuYm93bGluZS5jYXBhYmlsaXR5LnNhbmRib3gudjEuRXhpdEgAQg4KBWV2ZW50EgW6SAIIASJTCgZPdXRwdXQSOwoGc3RyZWFtGAEgASgOMisuYm93bGluZS5jYXBhYmlsaXR5LnNhbmRib3gudjEuT3V0cHV0U3RyZWFtEgwKBGRhdGEYAiABKAwi0wIKBEV4aXQSDAoEY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAkSNgoFbGltaXQYAyABKA4yJy5ib3dsaW5lLmNhcGFiaWxpdHkuc2FuZGJveC52MS5MaW1pdE1ldBInCgR3YWxsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA2NwdRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIZChFwZWFrX21lbW9yeV9ieXRlcxgGIAEoBBIyCgVmaWxlcxgHIAMoCzIjLmJvd2xpbmUuY2FwYWJpbGl0eS5zYW5kYm94LnYxLkZpbGUSOwoHc2tpcHBlZBgIIAMoCzIqLmJvd2xpbmUuY2FwYWJpbGl0eS5zYW5kYm94LnYxLlNraXBwZWRGaWxlEhgKEG91dHB1dF90cnVuY2F0ZWQYCSABKAgiWQoLU2tpcHBlZEZpbGUSDAoEcGF0aBgBIAEoCRI2CgN3aHkYAyABKA4yKS5ib3dsaW5lLmNhcGFiaWxpdHkuc2FuZGJveC52MS5Ta2lwUmVhc29uSgQIAhADKmYKCExhbmd1YWdlEhgKFExBTkdVQUdFX1VOU1BFQ0lGSUVEEAASFwoTTEFOR1VBR0VfSkFWQVNDUklQVBABEhMKD0xBTkdVQUdFX1BZVEhPThACEhIKDkxBTkdVQUdFX1NIRUxMEAMqYQoMT3V0cHV0U3RyZWFtEh0KGU9VVFBVVF9TVFJFQU1fVU5TUEVDSUZJRUQQABIYChRPVVRQVVRfU1RSRUFNX1NURE9VVBABEhgKFE9VVFBVVF9TVFJFQU1fU1RERVJSEAIqpQEKCExpbWl0TWV0EhkKFUxJTUlUX01FVF9VTlNQRUNJRklFRBAAEhIKDkxJTUlUX01FVF9USU1FEAESEQoNTElNSVRfTUVUX0NQVRACEhQKEExJTUlUX01FVF9NRU1PUlkQAxIXChNMSU1JVF9NRVRfUFJPQ0VTU0VTEAQSFAoQTElNSVRfTUVUX09VVFBVVBAFEhIKDkxJTUlUX01FVF9ESVNLEAYqwgEKClNraXBSZWFzb24SGwoXU0tJUF9SRUFTT05fVU5TUEVDSUZJRUQQABIXChNTS0lQX1JFQVNPTl9TWU1MSU5LEAESFwoTU0tJUF9SRUFTT05fU1BFQ0lBTBACEhkKFVNLSVBfUkVBU09OX1RPT19MQVJHRRADEhgKFFNLSVBfUkVBU09OX1RPT19NQU5ZEAQSGgoWU0tJUF9SRUFTT05fVU5SRUFEQUJMRRAFEhQKEFNLSVBfUkVBU09OX05BTUUQBjKHAQoOU2FuZGJveFNlcnZpY2USdQoDUnVuEikuYm93bGluZS5jYXBhYmlsaXR5LnNhbmRib3gudjEuUnVuUmVxdWVzdBoqLmJvd2xpbmUuY2FwYWJpbGl0eS5zYW5kYm94LnYxLlJ1blJlc3BvbnNlIhXI8xgB0PMYAdjzGAHg8xgC8vMYAQEwAWIGcHJvdG8z", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * Request of Run.
@@ -338,11 +338,11 @@ export type SkippedFile = Message<"bowline.capability.sandbox.v1.SkippedFile"> &
   path: string;
 
   /**
-   * Reason: `symlink`, `special` (a pipe, a socket, a device), `too large`, `too many`, `unreadable`, `name` (not text, or too long).
+   * Why it was not given back.
    *
-   * @generated from field: string why = 2;
+   * @generated from field: bowline.capability.sandbox.v1.SkipReason why = 3;
    */
-  why: string;
+  why: SkipReason;
 };
 
 /**
@@ -509,6 +509,75 @@ export type LimitMet = (typeof LimitMet)[keyof typeof LimitMet] | UnknownEnum;
  */
 export const LimitMetSchema: GenEnum<LimitMet> = /*@__PURE__*/
   enumDesc(file_bowline_capability_sandbox_v1_sandbox, 2);
+
+/**
+ * Why a file is not given back.
+ *
+ * @generated from enum bowline.capability.sandbox.v1.SkipReason
+ */
+export const SkipReason = {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: SKIP_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It is a symbolic link.
+   *
+   * @generated from enum value: SKIP_REASON_SYMLINK = 1;
+   */
+  SYMLINK: 1,
+
+  /**
+   * It is a pipe, a socket or a device.
+   *
+   * @generated from enum value: SKIP_REASON_SPECIAL = 2;
+   */
+  SPECIAL: 2,
+
+  /**
+   * It is larger than what may still be given back.
+   *
+   * @generated from enum value: SKIP_REASON_TOO_LARGE = 3;
+   */
+  TOO_LARGE: 3,
+
+  /**
+   * As many files as may be were given back.
+   *
+   * @generated from enum value: SKIP_REASON_TOO_MANY = 4;
+   */
+  TOO_MANY: 4,
+
+  /**
+   * It could not be read.
+   *
+   * @generated from enum value: SKIP_REASON_UNREADABLE = 5;
+   */
+  UNREADABLE: 5,
+
+  /**
+   * Its name is not text, or too long.
+   *
+   * @generated from enum value: SKIP_REASON_NAME = 6;
+   */
+  NAME: 6,
+} as const;
+
+/**
+ * Why a file is not given back.
+ *
+ * @generated from enum bowline.capability.sandbox.v1.SkipReason
+ */
+export type SkipReason = (typeof SkipReason)[keyof typeof SkipReason] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.capability.sandbox.v1.SkipReason.
+ */
+export const SkipReasonSchema: GenEnum<SkipReason> = /*@__PURE__*/
+  enumDesc(file_bowline_capability_sandbox_v1_sandbox, 3);
 
 /**
  * Runs a program that nobody trusts: without network, without files of the host, as an unprivileged user, within limits.

@@ -4,19 +4,19 @@
 
 // Pages of the web.
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_bowline_policy_v1_options } from "../../../policy/v1/options_pb.ts";
 import { file_buf_validate_validate } from "../../../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bowline/capability/web/v1/web.proto.
  */
 export const file_bowline_capability_web_v1_web: GenFile = /*@__PURE__*/
-  fileDesc("CiNib3dsaW5lL2NhcGFiaWxpdHkvd2ViL3YxL3dlYi5wcm90bxIZYm93bGluZS5jYXBhYmlsaXR5LndlYi52MSJkCgxGZXRjaFJlcXVlc3QSGwoDdXJsGAEgASgJQg66SAdyBRABGIAg0PMYBBIRCgltYXhfY2hhcnMYAiABKA0SEgoKd2hvbGVfcGFnZRgDIAEoCBIQCghub19jYWNoZRgEIAEoCCI+Cg1GZXRjaFJlc3BvbnNlEi0KBHBhZ2UYASABKAsyHy5ib3dsaW5lLmNhcGFiaWxpdHkud2ViLnYxLlBhZ2UimwMKBFBhZ2USCwoDdXJsGAEgASgJEg4KBnN0YXR1cxgCIAEoDRINCgV0aXRsZRgDIAEoCRIQCghtYXJrZG93bhgEIAEoCRIRCgl0cnVuY2F0ZWQYBSABKAgSLgoFbGlua3MYBiADKAsyHy5ib3dsaW5lLmNhcGFiaWxpdHkud2ViLnYxLkxpbmsSEgoKbWVkaWFfdHlwZRgHIAEoCRIPCgdjaGFyc2V0GAggASgJEhAKCGxhbmd1YWdlGAkgASgJEg4KBmJ5bGluZRgKIAEoCRIRCglzaXRlX25hbWUYCyABKAkSEwoLZGVzY3JpcHRpb24YDCABKAkSEQoJcHVibGlzaGVkGA0gASgJEhEKCXJlZGlyZWN0cxgOIAMoCRISCgpmcm9tX2NhY2hlGA8gASgIEi4KCmZldGNoX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmJvZHlfYnl0ZXMYESABKAQSFAoMY29tcGxldGVuZXNzGBIgASgCEg8KB3dhcm5pbmcYEyABKAkiIQoETGluaxILCgN1cmwYASABKAkSDAoEdGV4dBgCIAEoCSKrAQoMQ3Jhd2xSZXF1ZXN0EhsKA3VybBgBIAEoCUIOukgHcgUQARiAINDzGAQSEQoJbWF4X3BhZ2VzGAIgASgNEhEKCW1heF9kZXB0aBgDIAEoDRIiCgVob3N0cxgEIAMoCUITukgMkgEJEBAiBXIDGP0B0PMYBBIhCgtwYXRoX3ByZWZpeBgFIAEoCUIMukgFcgMYgAjQ8xgBEhEKCW1heF9jaGFycxgGIAEoDSLGAQoNQ3Jhd2xSZXNwb25zZRI2CgRwYWdlGAEgASgLMiYuYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5DcmF3bGVkUGFnZUgAEjkKB3NraXBwZWQYAiABKAsyJi5ib3dsaW5lLmNhcGFiaWxpdHkud2ViLnYxLlNraXBwZWRQYWdlSAASMgoDZW5kGAMgASgLMiMuYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5DcmF3bEVuZEgAQg4KBWV2ZW50EgW6SAIIASJLCgtDcmF3bGVkUGFnZRItCgRwYWdlGAEgASgLMh8uYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5QYWdlEg0KBWRlcHRoGAIgASgNIjsKC1NraXBwZWRQYWdlEgsKA3VybBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDwoHcHJvYmxlbRgDIAEoCSI5CghDcmF3bEVuZBINCgVwYWdlcxgBIAEoDRIPCgdza2lwcGVkGAIgASgNEg0KBWxpbWl0GAMgASgJIlwKDVNlYXJjaFJlcXVlc3QSHQoFcXVlcnkYASABKAlCDrpIB3IFEAEYgAjQ8xgBEg0KBWxpbWl0GAIgASgNEh0KCGxhbmd1YWdlGAMgASgJQgu6SARyAhgQ0PMYASJcCg5TZWFyY2hSZXNwb25zZRI4CgdyZXN1bHRzGAEgAygLMicuYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5TZWFyY2hSZXN1bHQSEAoIcHJvdmlkZXIYAiABKAkiTgoMU2VhcmNoUmVzdWx0EgsKA3VybBgBIAEoCRINCgV0aXRsZRgCIAEoCRIPCgdzbmlwcGV0GAMgASgJEhEKCXB1Ymxpc2hlZBgEIAEoCTLiAgoKV2ViU2VydmljZRJtCgVGZXRjaBInLmJvd2xpbmUuY2FwYWJpbGl0eS53ZWIudjEuRmV0Y2hSZXF1ZXN0GiguYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5GZXRjaFJlc3BvbnNlIhHI8xgF0PMYAdjzGAHy8xgBAxJzCgVDcmF3bBInLmJvd2xpbmUuY2FwYWJpbGl0eS53ZWIudjEuQ3Jhd2xSZXF1ZXN0GiguYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5DcmF3bFJlc3BvbnNlIhXI8xgF0PMYAdjzGAHg8xgC8vMYAQMwARJwCgZTZWFyY2gSKC5ib3dsaW5lLmNhcGFiaWxpdHkud2ViLnYxLlNlYXJjaFJlcXVlc3QaKS5ib3dsaW5lLmNhcGFiaWxpdHkud2ViLnYxLlNlYXJjaFJlc3BvbnNlIhHI8xgF0PMYAdjzGAHy8xgBA2IGcHJvdG8z", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiNib3dsaW5lL2NhcGFiaWxpdHkvd2ViL3YxL3dlYi5wcm90bxIZYm93bGluZS5jYXBhYmlsaXR5LndlYi52MSJkCgxGZXRjaFJlcXVlc3QSGwoDdXJsGAEgASgJQg66SAdyBRABGIAg0PMYBBIRCgltYXhfY2hhcnMYAiABKA0SEgoKd2hvbGVfcGFnZRgDIAEoCBIQCghub19jYWNoZRgEIAEoCCI+Cg1GZXRjaFJlc3BvbnNlEi0KBHBhZ2UYASABKAsyHy5ib3dsaW5lLmNhcGFiaWxpdHkud2ViLnYxLlBhZ2UimwMKBFBhZ2USCwoDdXJsGAEgASgJEg4KBnN0YXR1cxgCIAEoDRINCgV0aXRsZRgDIAEoCRIQCghtYXJrZG93bhgEIAEoCRIRCgl0cnVuY2F0ZWQYBSABKAgSLgoFbGlua3MYBiADKAsyHy5ib3dsaW5lLmNhcGFiaWxpdHkud2ViLnYxLkxpbmsSEgoKbWVkaWFfdHlwZRgHIAEoCRIPCgdjaGFyc2V0GAggASgJEhAKCGxhbmd1YWdlGAkgASgJEg4KBmJ5bGluZRgKIAEoCRIRCglzaXRlX25hbWUYCyABKAkSEwoLZGVzY3JpcHRpb24YDCABKAkSEQoJcHVibGlzaGVkGA0gASgJEhEKCXJlZGlyZWN0cxgOIAMoCRISCgpmcm9tX2NhY2hlGA8gASgIEi4KCmZldGNoX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmJvZHlfYnl0ZXMYESABKAQSFAoMY29tcGxldGVuZXNzGBIgASgCEg8KB3dhcm5pbmcYEyABKAkiIQoETGluaxILCgN1cmwYASABKAkSDAoEdGV4dBgCIAEoCSKrAQoMQ3Jhd2xSZXF1ZXN0EhsKA3VybBgBIAEoCUIOukgHcgUQARiAINDzGAQSEQoJbWF4X3BhZ2VzGAIgASgNEhEKCW1heF9kZXB0aBgDIAEoDRIiCgVob3N0cxgEIAMoCUITukgMkgEJEBAiBXIDGP0B0PMYBBIhCgtwYXRoX3ByZWZpeBgFIAEoCUIMukgFcgMYgAjQ8xgBEhEKCW1heF9jaGFycxgGIAEoDSLGAQoNQ3Jhd2xSZXNwb25zZRI2CgRwYWdlGAEgASgLMiYuYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5DcmF3bGVkUGFnZUgAEjkKB3NraXBwZWQYAiABKAsyJi5ib3dsaW5lLmNhcGFiaWxpdHkud2ViLnYxLlNraXBwZWRQYWdlSAASMgoDZW5kGAMgASgLMiMuYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5DcmF3bEVuZEgAQg4KBWV2ZW50EgW6SAIIASJLCgtDcmF3bGVkUGFnZRItCgRwYWdlGAEgASgLMh8uYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5QYWdlEg0KBWRlcHRoGAIgASgNIjsKC1NraXBwZWRQYWdlEgsKA3VybBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDwoHcHJvYmxlbRgDIAEoCSJmCghDcmF3bEVuZBINCgVwYWdlcxgBIAEoDRIPCgdza2lwcGVkGAIgASgNEjQKBWxpbWl0GAQgASgOMiUuYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5DcmF3bExpbWl0SgQIAxAEIlwKDVNlYXJjaFJlcXVlc3QSHQoFcXVlcnkYASABKAlCDrpIB3IFEAEYgAjQ8xgBEg0KBWxpbWl0GAIgASgNEh0KCGxhbmd1YWdlGAMgASgJQgu6SARyAhgQ0PMYASJcCg5TZWFyY2hSZXNwb25zZRI4CgdyZXN1bHRzGAEgAygLMicuYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5TZWFyY2hSZXN1bHQSEAoIcHJvdmlkZXIYAiABKAkiTgoMU2VhcmNoUmVzdWx0EgsKA3VybBgBIAEoCRINCgV0aXRsZRgCIAEoCRIPCgdzbmlwcGV0GAMgASgJEhEKCXB1Ymxpc2hlZBgEIAEoCSqEAQoKQ3Jhd2xMaW1pdBIbChdDUkFXTF9MSU1JVF9VTlNQRUNJRklFRBAAEhUKEUNSQVdMX0xJTUlUX1BBR0VTEAESFQoRQ1JBV0xfTElNSVRfREVQVEgQAhIUChBDUkFXTF9MSU1JVF9USU1FEAMSFQoRQ1JBV0xfTElNSVRfQllURVMQBDLiAgoKV2ViU2VydmljZRJtCgVGZXRjaBInLmJvd2xpbmUuY2FwYWJpbGl0eS53ZWIudjEuRmV0Y2hSZXF1ZXN0GiguYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5GZXRjaFJlc3BvbnNlIhHI8xgF0PMYAdjzGAHy8xgBAxJzCgVDcmF3bBInLmJvd2xpbmUuY2FwYWJpbGl0eS53ZWIudjEuQ3Jhd2xSZXF1ZXN0GiguYm93bGluZS5jYXBhYmlsaXR5LndlYi52MS5DcmF3bFJlc3BvbnNlIhXI8xgF0PMYAdjzGAHg8xgC8vMYAQMwARJwCgZTZWFyY2gSKC5ib3dsaW5lLmNhcGFiaWxpdHkud2ViLnYxLlNlYXJjaFJlcXVlc3QaKS5ib3dsaW5lLmNhcGFiaWxpdHkud2ViLnYxLlNlYXJjaFJlc3BvbnNlIhHI8xgF0PMYAdjzGAHy8xgBA2IGcHJvdG8z", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * Request of Fetch.
@@ -441,11 +441,11 @@ export type CrawlEnd = Message<"bowline.capability.web.v1.CrawlEnd"> & {
   skipped: number;
 
   /**
-   * The limit that ended it: `pages`, `depth`, `time`, `bytes`; empty when there was nothing more.
+   * The limit that ended it; unspecified when there was nothing more.
    *
-   * @generated from field: string limit = 3;
+   * @generated from field: bowline.capability.web.v1.CrawlLimit limit = 4;
    */
-  limit: string;
+  limit: CrawlLimit;
 };
 
 /**
@@ -559,6 +559,61 @@ export type SearchResult = Message<"bowline.capability.web.v1.SearchResult"> & {
  */
 export const SearchResultSchema: GenMessage<SearchResult> = /*@__PURE__*/
   messageDesc(file_bowline_capability_web_v1_web, 11);
+
+/**
+ * Which limit ended a crawl.
+ *
+ * @generated from enum bowline.capability.web.v1.CrawlLimit
+ */
+export const CrawlLimit = {
+  /**
+   * None: there was nothing more to read.
+   *
+   * @generated from enum value: CRAWL_LIMIT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * As many pages were read as were asked for.
+   *
+   * @generated from enum value: CRAWL_LIMIT_PAGES = 1;
+   */
+  PAGES: 1,
+
+  /**
+   * What is left lies more links away than was asked for.
+   *
+   * @generated from enum value: CRAWL_LIMIT_DEPTH = 2;
+   */
+  DEPTH: 2,
+
+  /**
+   * Its time was over.
+   *
+   * @generated from enum value: CRAWL_LIMIT_TIME = 3;
+   */
+  TIME: 3,
+
+  /**
+   * As many bytes were read as the worker allows.
+   *
+   * @generated from enum value: CRAWL_LIMIT_BYTES = 4;
+   */
+  BYTES: 4,
+} as const;
+
+/**
+ * Which limit ended a crawl.
+ *
+ * @generated from enum bowline.capability.web.v1.CrawlLimit
+ */
+export type CrawlLimit = (typeof CrawlLimit)[keyof typeof CrawlLimit] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.capability.web.v1.CrawlLimit.
+ */
+export const CrawlLimitSchema: GenEnum<CrawlLimit> = /*@__PURE__*/
+  enumDesc(file_bowline_capability_web_v1_web, 0);
 
 /**
  * Reads pages of the public web as text. Addresses of private, local and special networks are refused, also when a name or a
