@@ -72,7 +72,8 @@ export async function connected(site: Site, edge: number, withinMs: number): Pro
       .edge(edge, (transport) => createClient(LocalService, transport).getStatus({}))
       .catch((error: unknown) => ({ connection: String(error), problem: undefined }));
     if (status.connection === Connection.CONNECTED) return;
-    last = `${enumText(ConnectionSchema, Number(status.connection))} ${status.problem?.message ?? ''}`;
+    const { connection } = status;
+    last = `${typeof connection === 'string' ? connection : enumText(ConnectionSchema, connection)} ${status.problem?.message ?? ''}`;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error(`edge-${edge} is not connected ${withinMs} ms after everything was mended: ${last}`);

@@ -420,7 +420,7 @@ open('n' * 251 + '.txt', 'w').close()`,
           ['socket.txt', SkipReason.SPECIAL],
           ['up', SkipReason.SYMLINK],
           ['usr', SkipReason.SYMLINK],
-          ['\ufffd.txt', 'name'],
+          ['\ufffd.txt', SkipReason.NAME],
         ]),
       );
     });
