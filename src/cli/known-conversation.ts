@@ -1,9 +1,9 @@
 // Whether the conversation that `-c` names exists, as far as it can be told now. Without it a mistyped id would begin another one.
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
-import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { controlSide, type GlobalOptions, type Side, using } from './client.ts';
 import type { CliIo } from './io.ts';
+import { listQueue } from './verbs/queue.ts';
 
 /** The box asks while the control plane is away, too; it is not waited for. */
 const LIMIT_MS = 3_000;
@@ -12,7 +12,7 @@ const LIMIT_MS = 3_000;
 export async function mustBeKnown(io: CliIo, options: GlobalOptions, edge: Side, id: string): Promise<void> {
   const unknown = await absent(io, options, id);
   if (!unknown) return;
-  const { asks } = await edge.client(LocalService).listQueue({});
+  const asks = await listQueue(edge);
   if (!asks.some(({ conversation }) => conversation === id)) throw unknown;
 }
 

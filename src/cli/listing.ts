@@ -1,5 +1,7 @@
 // What the verbs that list share: page by page up to a limit, as a table or as one JSON array.
 import { Command, Option } from 'commander';
+import type { CliIo } from './io.ts';
+import { Printer } from './output.ts';
 import { parseCount } from './units.ts';
 
 export interface ListOptions {
@@ -15,11 +17,10 @@ export function lsCommand(description: string, limit = 50): Command {
     .option('--json', 'print one JSON array');
 }
 
-/** Reads pages until there are `limit` items or no more. */
-export async function pages<T>(
-  limit: number,
-  page: (pageSize: number, pageToken: string) => Promise<{ items: T[]; nextPageToken: string }>,
-): Promise<T[]> {
+type ReadPage<T> = (pageSize: number, pageToken: string) => Promise<{ items: T[]; nextPageToken: string }>;
+
+/** Reads pages until there are `limit` items or no more. With `io`, people are told where there are more. */
+export async function pages<T>(limit: number, page: ReadPage<T>, io?: CliIo): Promise<T[]> {
   const all: T[] = [];
   let token = '';
   do {
@@ -27,5 +28,22 @@ export async function pages<T>(
     all.push(...items);
     token = nextPageToken;
   } while (token !== '' && all.length < limit);
+  if (io && (token !== '' || all.length > limit)) {
+    new Printer(io.stderr, io.env).line(`there are more than these ${limit}; list more with --limit`, 'yellow');
+  }
   return all.slice(0, limit);
+}
+
+/** Reads all pages, each as large as the other side likes. */
+export async function allPages<T>(
+  page: (pageToken: string) => Promise<{ items: T[]; nextPageToken: string }>,
+): Promise<T[]> {
+  const all: T[] = [];
+  let token = '';
+  do {
+    const { items, nextPageToken } = await page(token);
+    all.push(...items);
+    token = nextPageToken;
+  } while (token !== '');
+  return all;
 }

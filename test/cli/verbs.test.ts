@@ -610,12 +610,12 @@ async function docsBox(more: { grants?: object[]; unknown?: string[] } = {}) {
           documents: request.documents.map(({ id }) => ({ id, state: IngestState.ADDED, passages: 2, embedded: 1 })),
         };
       },
-      search: ({ query, collections, limit }) => ({
+      search: ({ query, collections, pageSize }) => ({
         passages: [
           {
             collection: 'docs',
             document: 'work/第一.md',
-            text: `${query} ${limit}`,
+            text: `${query} ${pageSize}`,
             startLine: 3,
             endLine: 4,
             headings: ['发布'],

@@ -41,7 +41,8 @@ test('pages of a PDF and text of a page are found; a damaged PDF fails alone', {
         { id: 'birds.html', passages: 1, reason: '' },
       ],
     });
-    const first = (query: string) => handler.methods.Search!(create(SearchRequestSchema, { query, limit: 1 }), context);
+    const first = (query: string) =>
+      handler.methods.Search!(create(SearchRequestSchema, { query, pageSize: 1 }), context);
     expect(await first('where do badgers dig?')).toMatchObject({
       passages: [{ document: 'animals.pdf', page: 2, startLine: 0, text: 'Badgers dig here' }],
     });

@@ -85,7 +85,7 @@ test('a worker that dies between embedding and commit leaves the old document, a
   closers.push(() => database.close());
   const rig = new RetrievalRig(async () => database, { settings: { passageTokens: 40 } });
   closers.push(() => rig.close());
-  const found = await rig.find('t', 'edition paragraph', { limit: 50 });
+  const found = await rig.find('t', 'edition paragraph', { pageSize: 50 });
   expect(found).toHaveLength(8);
   const editions = new Set(found.map(({ text }) => text.split(' ')[0]));
   expect(editions.size).toBe(1);
@@ -164,7 +164,7 @@ test('documents are put away and found again by the whole capability, with the b
     ],
   });
   for (const query of ['什么时候备份？', 'which way does the door open?']) {
-    const found = await handler.methods.Search!(create(SearchRequestSchema, { query, limit: 1 }), context);
+    const found = await handler.methods.Search!(create(SearchRequestSchema, { query, pageSize: 1 }), context);
     expect(found).toMatchObject({
       lexical: true,
       passages: [{ document: 'manual.md', title: 'Manual', startLine: 1, endLine: 11, text: text.join('\n').trim() }],

@@ -120,8 +120,8 @@ export function retrievalSuite(open: () => Promise<Database>): void {
     expect(changed).toMatchObject({ state: REPLACED, passages: 10, embedded: 1 });
     expect(retrieval.embedded).toBe(11);
     expect((await retrieval.find(tenant, 'something else entirely'))[0]?.text).toContain('Part 4');
-    expect(await retrieval.find(tenant, 'Sentence of part 4.', { limit: 50 })).toHaveLength(10);
-    expect(texts(await retrieval.find(tenant, 'Sentence', { limit: 50 })).join()).not.toContain('part 4');
+    expect(await retrieval.find(tenant, 'Sentence of part 4.', { pageSize: 50 })).toHaveLength(10);
+    expect(texts(await retrieval.find(tenant, 'Sentence', { pageSize: 50 })).join()).not.toContain('part 4');
   });
 
   test('the same document under another grant is unchanged, and its grant is written down', async () => {
@@ -594,7 +594,7 @@ export function retrievalSuite(open: () => Promise<Database>): void {
       ),
     );
     await Promise.all(versions.map((text) => retrieval.ingest(tenant, 'c', { doc: text })));
-    const found = await retrieval.find(tenant, 'version part', { limit: 50 });
+    const found = await retrieval.find(tenant, 'version part', { pageSize: 50 });
     const seen = new Set(found.map(({ text }) => /version (\d)/.exec(text)?.[1]));
     expect(seen.size).toBe(1);
     expect(found).toHaveLength(4);
@@ -615,7 +615,7 @@ export function retrievalSuite(open: () => Promise<Database>): void {
       writing = false;
     });
     while (writing) {
-      const found = await retrieval.find(tenant, 'edition line', { limit: 50 });
+      const found = await retrieval.find(tenant, 'edition line', { pageSize: 50 });
       expect(found).toHaveLength(3);
       expect(new Set(found.map(({ text }) => /edition (\d)/.exec(text)?.[1])).size).toBe(1);
     }
@@ -661,7 +661,7 @@ export function retrievalSuite(open: () => Promise<Database>): void {
       document: "d'o\\c",
       text: odd.replace('\0', '\ufffd'),
     });
-    expect(await retrieval.find(tenant, '!?', { limit: 1 })).toHaveLength(1);
+    expect(await retrieval.find(tenant, '!?', { pageSize: 1 })).toHaveLength(1);
   });
 
   test('through an index the same is found as without, with filters and after changes', {
@@ -683,7 +683,7 @@ export function retrievalSuite(open: () => Promise<Database>): void {
     }
     const queries = ['violin meets pepper', 'Note 111', 'the harbor and the maple', 'window 5735'];
     const ids = async (retrieval: RetrievalRig, query: string, more = {}) =>
-      (await retrieval.find(tenant, query, { limit: 10, ...more })).map(
+      (await retrieval.find(tenant, query, { pageSize: 10, ...more })).map(
         ({ document, vectorRank }) => `${document} ${vectorRank}`,
       );
     const filters = [{}, { metadata: { tens: '3' } }, { idPrefix: 'n1' }];

@@ -125,7 +125,7 @@ export class WebRig {
   }
 
   async search(query: string, limit = 0): Promise<SearchResponse> {
-    return (await this.#call('Search', create(SearchRequestSchema, { query, limit }), {})) as SearchResponse;
+    return (await this.#call('Search', create(SearchRequestSchema, { query, pageSize: limit }), {})) as SearchResponse;
   }
 
   #call(method: string, request: Message, context: Partial<HandlerContext>): Promise<Message> | AsyncIterable<Message> {

@@ -30,7 +30,7 @@ const near = (question: Question, how: 'index' | 'exact', limit: number) =>
     return nearest(scope, row, vectors.get(question)!, OPEN, limit, 0);
   });
 
-const hybrid = (question: Question) => rig.find(TENANT, question.text, { collections: [COLLECTION], limit: 10 });
+const hybrid = (question: Question) => rig.find(TENANT, question.text, { collections: [COLLECTION], pageSize: 10 });
 
 async function timed(run: (question: Question) => Promise<unknown>): Promise<number[]> {
   const times: number[] = [];

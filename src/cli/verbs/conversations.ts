@@ -48,10 +48,14 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
   const out = new Printer(io.stdout, io.env);
   const all = await using(controlSide(io, options), (control) => {
     const service = control.client(ConversationService);
-    return pages<Conversation>(options.limit, async (pageSize, pageToken) => {
-      const { conversations, nextPageToken } = await service.listConversations({ pageSize, pageToken });
-      return { items: conversations, nextPageToken };
-    });
+    return pages<Conversation>(
+      options.limit,
+      async (pageSize, pageToken) => {
+        const { conversations, nextPageToken } = await service.listConversations({ pageSize, pageToken });
+        return { items: conversations, nextPageToken };
+      },
+      io,
+    );
   });
   if (options.json) out.json(all.map((one) => plain(ConversationSchema, one)));
   else {

@@ -110,17 +110,21 @@ function nextStep(device: Device | undefined): string {
 }
 
 /** All devices up to a limit. */
-export async function listDevices(control: Side, limit: number): Promise<Device[]> {
+export async function listDevices(control: Side, limit: number, io?: CliIo): Promise<Device[]> {
   const service = control.client(DeviceService);
-  return pages(limit, async (pageSize, pageToken) => {
-    const { devices, nextPageToken } = await service.listDevices({ pageSize, pageToken });
-    return { items: devices, nextPageToken };
-  });
+  return pages(
+    limit,
+    async (pageSize, pageToken) => {
+      const { devices, nextPageToken } = await service.listDevices({ pageSize, pageToken });
+      return { items: devices, nextPageToken };
+    },
+    io,
+  );
 }
 
 async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<void> {
   const out = new Printer(io.stdout, io.env);
-  const devices = await using(controlSide(io, options), (control) => listDevices(control, options.limit));
+  const devices = await using(controlSide(io, options), (control) => listDevices(control, options.limit, io));
   if (options.json) return out.json(devices.map((device) => plain(DeviceSchema, device)));
   const rows = devices.map((d) => [
     d.name,

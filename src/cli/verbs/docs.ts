@@ -23,7 +23,7 @@ import { controlSide, type GlobalOptions, localSide, using } from '../client.ts'
 import { type AddedDocuments, addDocuments } from '../docs-add.ts';
 import { reEmbedCollections } from '../docs-re-embed.ts';
 import type { CliIo } from '../io.ts';
-import { type ListOptions, lsCommand, pages } from '../listing.ts';
+import { allPages, type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
 import { ProgressBar } from '../progress-bar.ts';
@@ -225,10 +225,14 @@ async function list(io: CliIo, name: string | undefined, options: GlobalOptions 
   await using(controlSide(io, options), async (control) => {
     const service = control.client(RetrievalService);
     if (name === undefined) {
-      const all = await pages<Collection>(options.limit, async (pageSize, pageToken) => {
-        const { collections, nextPageToken } = await service.listCollections({ pageSize, pageToken });
-        return { items: collections, nextPageToken };
-      });
+      const all = await pages<Collection>(
+        options.limit,
+        async (pageSize, pageToken) => {
+          const { collections, nextPageToken } = await service.listCollections({ pageSize, pageToken });
+          return { items: collections, nextPageToken };
+        },
+        io,
+      );
       if (options.json) return out.json(all.map((one) => plain(CollectionSchema, one)));
       const rows = all.map((c) => [
         c.name,
@@ -241,10 +245,14 @@ async function list(io: CliIo, name: string | undefined, options: GlobalOptions 
       const none = 'no collections; add documents with: bowline docs add PATH';
       return out.table(['collection', 'documents', 'passages', 'size', 'changed', 'model'], rows, none);
     }
-    const all = await pages<StoredDocument>(options.limit, async (pageSize, pageToken) => {
-      const { documents, nextPageToken } = await service.listDocuments({ collection: name, pageSize, pageToken });
-      return { items: documents, nextPageToken };
-    });
+    const all = await pages<StoredDocument>(
+      options.limit,
+      async (pageSize, pageToken) => {
+        const { documents, nextPageToken } = await service.listDocuments({ collection: name, pageSize, pageToken });
+        return { items: documents, nextPageToken };
+      },
+      io,
+    );
     if (options.json) return out.json(all.map((one) => plain(StoredDocumentSchema, one)));
     const rows = all.map((d) => [d.id, String(d.passages), bytesText(d.bytes), timeText(d.updateTime), d.title]);
     return out.table(['document', 'passages', 'size', 'changed', 'title'], rows, `no documents in ${name}`);
@@ -289,7 +297,7 @@ async function reEmbed(io: CliIo, names: string[], options: ReEmbedOptions): Pro
 async function search(io: CliIo, query: string, options: SearchOptions): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   const found = await using(controlSide(io, options), (control) =>
-    control.client(RetrievalService).search({ query, collections: options.in, limit: options.limit }),
+    control.client(RetrievalService).search({ query, collections: options.in, pageSize: options.limit }),
   );
   if (options.json) {
     const { passages, collections, lexical, skipped } = found;
@@ -351,7 +359,11 @@ async function revokeGrants(io: CliIo, collection: string, options: GlobalOption
   try {
     return await using(localSide(io, options), async (edge) => {
       const local = edge.client(LocalService);
-      const grants = (await local.listGrants({})).grants.filter((each) => each.collection === collection);
+      const all = await allPages(async (pageToken) => {
+        const page = await local.listGrants({ pageToken });
+        return { items: page.grants, nextPageToken: page.nextPageToken };
+      });
+      const grants = all.filter((each) => each.collection === collection);
       for (const { id } of grants) await local.revokeGrant({ id });
       return grants.length;
     });

@@ -30,10 +30,14 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions & { run?: st
   const out = new Printer(io.stdout, io.env);
   const all = await using(localSide(io, options), (edge) => {
     const local = edge.client(LocalService);
-    return pages<Egress>(options.limit, async (pageSize, pageToken) => {
-      const { entries, nextPageToken } = await local.listEgress({ pageSize, pageToken, run: options.run ?? '' });
-      return { items: entries, nextPageToken };
-    });
+    return pages<Egress>(
+      options.limit,
+      async (pageSize, pageToken) => {
+        const { entries, nextPageToken } = await local.listEgress({ pageSize, pageToken, run: options.run ?? '' });
+        return { items: entries, nextPageToken };
+      },
+      io,
+    );
   });
   if (options.json) {
     out.json(all.map((entry) => plain(EgressSchema, entry)));

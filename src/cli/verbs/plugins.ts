@@ -7,6 +7,7 @@ import { Effect, EffectSchema } from '../../../gen/bowline/policy/v1/options_pb.
 import { AppError } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
+import { allPages } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
 import { timeText } from '../units.ts';
@@ -72,7 +73,13 @@ Examples:
 
 async function list(io: CliIo, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
-  const { plugins } = await using(controlSide(io, options), (control) => control.client(PluginService).listPlugins({}));
+  const plugins = await using(controlSide(io, options), (control) => {
+    const service = control.client(PluginService);
+    return allPages(async (pageToken) => {
+      const page = await service.listPlugins({ pageToken });
+      return { items: page.plugins, nextPageToken: page.nextPageToken };
+    });
+  });
   if (options.json) {
     out.json(plugins.map((plugin) => plain(PluginSchema, plugin)));
     return;

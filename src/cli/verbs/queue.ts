@@ -1,8 +1,9 @@
 // The verb `queue`: questions of this box that are not answered yet.
 import { Command } from 'commander';
-import { LocalService, QueuedAskSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { type GlobalOptions, localSide, using } from '../client.ts';
+import { LocalService, type QueuedAsk, QueuedAskSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
+import { allPages } from '../listing.ts';
 import { cut, Printer } from '../output.ts';
 import { plain } from '../plain.ts';
 import { timeText } from '../units.ts';
@@ -19,9 +20,18 @@ export function queueVerb(io: CliIo): Command {
   return queue;
 }
 
+/** All of them, oldest first. */
+export function listQueue(edge: Side): Promise<QueuedAsk[]> {
+  const local = edge.client(LocalService);
+  return allPages(async (pageToken) => {
+    const { asks, nextPageToken } = await local.listQueue({ pageToken });
+    return { items: asks, nextPageToken };
+  });
+}
+
 async function list(io: CliIo, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
-  const { asks } = await using(localSide(io, options), (edge) => edge.client(LocalService).listQueue({}));
+  const asks = await using(localSide(io, options), listQueue);
   if (options.json) {
     out.json(asks.map((ask) => plain(QueuedAskSchema, ask)));
     return;

@@ -74,10 +74,7 @@ async function list(
 ): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   const { runs, names } = await using(controlSide(io, options), async (control) => {
-    const [runs, names] = await Promise.all([
-      listRuns(control, options.limit, options.conversation, options.setAside),
-      deviceNames(control),
-    ]);
+    const [runs, names] = await Promise.all([listRuns(control, options, io), deviceNames(control)]);
     return { runs, names };
   });
   if (options.json) return out.json(runs.map((run) => runJson(run, names.get(run.device))));
@@ -91,12 +88,20 @@ async function list(
   out.table(['run', 'state', 'asked', 'device', 'question'], rows, 'no runs yet; ask something with: bowline ask');
 }
 
-async function listRuns(control: Side, limit: number, conversation = '', setAside = false): Promise<Run[]> {
+async function listRuns(
+  control: Side,
+  { limit, conversation = '', setAside = false }: { limit: number; conversation?: string; setAside?: boolean },
+  io?: CliIo,
+): Promise<Run[]> {
   const service = control.client(RunService);
-  return pages(limit, async (pageSize, pageToken) => {
-    const { runs, nextPageToken } = await service.listRuns({ pageSize, pageToken, conversation, setAside });
-    return { items: runs, nextPageToken };
-  });
+  return pages(
+    limit,
+    async (pageSize, pageToken) => {
+      const { runs, nextPageToken } = await service.listRuns({ pageSize, pageToken, conversation, setAside });
+      return { items: runs, nextPageToken };
+    },
+    io,
+  );
 }
 
 /** Names of the devices by their ids; empty when they cannot be had: the runs are shown all the same. */

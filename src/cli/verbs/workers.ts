@@ -48,10 +48,14 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
   const out = new Printer(io.stdout, io.env);
   const all = await using(controlSide(io, options), (control) => {
     const service = control.client(WorkerPoolService);
-    return pages<Worker>(options.limit, async (pageSize, pageToken) => {
-      const { workers, nextPageToken } = await service.listWorkers({ pageSize, pageToken });
-      return { items: workers, nextPageToken };
-    });
+    return pages<Worker>(
+      options.limit,
+      async (pageSize, pageToken) => {
+        const { workers, nextPageToken } = await service.listWorkers({ pageSize, pageToken });
+        return { items: workers, nextPageToken };
+      },
+      io,
+    );
   });
   if (options.json) {
     out.json(all.map((worker) => plain(WorkerSchema, worker)));

@@ -1,5 +1,6 @@
 // Pages of a list that runs newest first: size and the opaque token. The token is a position, not a right.
 import { AppError } from '../../base/errors.ts';
+import { readPlace, writePlace } from '../../contract/paging.ts';
 
 export interface PageQuery {
   /** 0 or absent means 50; larger than 500 is cut to 500; negative is refused. */
@@ -37,10 +38,10 @@ export function toPage<R, T>(rows: readonly R[], size: number, at: (row: R) => P
   return { items: shown.map(item), nextPageToken: more ? writeToken(at(last)) : '' };
 }
 
-const writeToken = ({ at, id }: Position) => Buffer.from(`${at.getTime()} ${id}`).toString('base64url');
+const writeToken = ({ at, id }: Position) => writePlace(`${at.getTime()} ${id}`);
 
 function readToken(token: string): Position {
-  const match = /^(\d{1,15}) ([^\0]+)$/.exec(Buffer.from(token, 'base64url').toString());
+  const match = /^(\d{1,15}) ([^\0]+)$/.exec(readPlace(token) ?? '');
   if (!match?.[1] || !match[2]) throw new AppError('INVALID_ARGUMENT', { what: 'the page token is not one of ours' });
   return { at: new Date(Number(match[1])), id: match[2] };
 }

@@ -26,6 +26,7 @@ import { ToolDoneSchema, ToolResultSchema, UserEventSchema } from '../../../gen/
 import { SizeClass, WithheldReason } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { sensitivityOf } from '../../contract/policy.ts';
+import { withheldWord } from '../../contract/withheld.ts';
 import { maxLenOf } from './field-plan.ts';
 import { Gate } from './gate.ts';
 import { Origins } from './origins.ts';
@@ -186,7 +187,7 @@ test('a grant that has met its cap lets nothing more out', () => {
   const message = origins.set(create(method.output, { text: 'too long', totalLines: 1 }), file);
   const { bytes, withheld } = new Gate(grants).response(method, message, context(origins));
   expect(fromBinary(method.output, bytes)).toMatchObject({ text: '', totalLines: 0 });
-  expect(withheld.map(({ field, why }) => `${field} ${why}`)).toContain('text CAP');
+  expect(withheld.map(({ field, why }) => `${field} ${withheldWord(why)}`)).toContain('text CAP');
 });
 
 const send = (gate: Gate, frame: Parameters<typeof create<typeof ConnectRequestSchema>>[1]) => {

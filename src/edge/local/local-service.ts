@@ -20,6 +20,7 @@ import { AppError } from '../../base/errors.ts';
 import type { TurnFigures } from '../../base/turn-watch.ts';
 import { BUILD } from '../../base/version.ts';
 import { toFailure } from '../../contract/errors.ts';
+import { pageOf, readPlace, sizeOf, writePlace } from '../../contract/paging.ts';
 import { turnsOf } from '../../contract/turns.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { OpenAsks } from '../asks/open-asks.ts';
@@ -81,6 +82,9 @@ const PAGE = 100;
 /** More would be a long turn of the event loop on a tiny box. */
 const MAX_PAGE = 250;
 
+/** Sequences in the order of their text. */
+const placeKey = (sequence: number): string => String(sequence).padStart(16, '0');
+
 export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> {
   const { asks, open, journal } = deps;
   let verifying: ReturnType<JournalView['verify']> | undefined;
@@ -120,24 +124,33 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
         folders: [...folders],
       };
     },
-    listQueue() {
-      const queued = open.all().flatMap(({ record, accepted }) => {
+    listQueue(request) {
+      const { items, nextPageToken } = pageOf(open.all(), ({ sequence }) => placeKey(sequence), request, MAX_PAGE);
+      const asks = items.flatMap(({ record, accepted }) => {
         if (!record.event) return [];
         const { run, conversation, text, createTime } = record.event;
         return [
           create(QueuedAskSchema, { run, conversation, text, sent: accepted, ...(createTime && { createTime }) }),
         ];
       });
-      return { asks: queued };
+      return { asks, nextPageToken };
     },
     async listEgress({ run, pageSize, pageToken }) {
-      const limit = Math.min(pageSize || PAGE, MAX_PAGE);
-      const before = pageToken === '' ? undefined : placeOf(pageToken);
-      const rows = await deps.ledger.ledger({ limit, ...(run !== '' && { run }), ...(before && { before }) });
-      const last = rows.length === limit ? rows.at(-1) : undefined;
-      return { entries: rows.map((row) => row.egress), nextPageToken: last ? `${last.sequence}.${last.line}` : '' };
+      const size = sizeOf(pageSize, PAGE, MAX_PAGE);
+      const place = readPlace(pageToken);
+      const before = place === undefined ? undefined : placeOf(place);
+      const rows = await deps.ledger.ledger({ limit: size, ...(run !== '' && { run }), ...(before && { before }) });
+      const last = rows.length === size ? rows.at(-1) : undefined;
+      return {
+        entries: rows.map((row) => row.egress),
+        nextPageToken: last ? writePlace(`${last.sequence}.${last.line}`) : '',
+      };
     },
-    listGrants: () => ({ grants: [...deps.grants.list().map(grantOf), ...journal.standing.list().map(standingOf)] }),
+    listGrants(request) {
+      const all = [...deps.grants.list().map(grantOf), ...journal.standing.list().map(standingOf)];
+      const { items, nextPageToken } = pageOf(all, ({ id }) => id, request, MAX_PAGE);
+      return { grants: items, nextPageToken };
+    },
     async revokeGrant({ id }) {
       if (journal.standing.get(id)) {
         await journal.append([{ case: 'grantEnded', value: { id, why: GrantEndReason.REVOKED } }]);
@@ -159,7 +172,7 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
         records: BigInt(records),
         segments,
         journalId: journal.id,
-        head: Buffer.from(journal.head.hash).toString('hex'),
+        headSha256: journal.head.hash,
         problem: firstBad ? `${firstBad.file} at ${firstBad.offset}: ${firstBad.problem}` : '',
         ...(ledger && { ledger: archiveCheckOf(ledger) }),
       };

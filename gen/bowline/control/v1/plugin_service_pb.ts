@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/control/v1/plugin_service.proto.
  */
 export const file_bowline_control_v1_plugin_service: GenFile = /*@__PURE__*/
-  fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvcGx1Z2luX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSKUAQoTQ3JlYXRlUGx1Z2luUmVxdWVzdBIjCg5kZXNjcmlwdG9yX3NldBgBIAEoDEILukgIegYQARiAgEASMwoGZWZmZWN0GAIgASgOMhkuYm93bGluZS5wb2xpY3kudjEuRWZmZWN0Qgi6SAWCAQIQARISCgppZGVtcG90ZW50GAMgASgIEg8KB3RydXN0ZWQYBCABKAgiQgoUQ3JlYXRlUGx1Z2luUmVzcG9uc2USKgoGcGx1Z2luGAEgASgLMhouYm93bGluZS5jb250cm9sLnYxLlBsdWdpbiIUChJMaXN0UGx1Z2luc1JlcXVlc3QiQgoTTGlzdFBsdWdpbnNSZXNwb25zZRIrCgdwbHVnaW5zGAEgAygLMhouYm93bGluZS5jb250cm9sLnYxLlBsdWdpbiIyChNEZWxldGVQbHVnaW5SZXF1ZXN0EhsKB3BhY2thZ2UYASABKAlCCrpIB3IFEAEYgAEiFgoURGVsZXRlUGx1Z2luUmVzcG9uc2Ui1wEKBlBsdWdpbhIPCgdwYWNrYWdlGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSDwoHbWV0aG9kcxgDIAMoCRIpCgZlZmZlY3QYBCABKA4yGS5ib3dsaW5lLnBvbGljeS52MS5FZmZlY3QSEgoKaWRlbXBvdGVudBgFIAEoCBIPCgd0cnVzdGVkGAYgASgIEhkKEWRlc2NyaXB0b3Jfc2hhMjU2GAcgASgMEi8KC3VwZGF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDK1AgoNUGx1Z2luU2VydmljZRJhCgxDcmVhdGVQbHVnaW4SJy5ib3dsaW5lLmNvbnRyb2wudjEuQ3JlYXRlUGx1Z2luUmVxdWVzdBooLmJvd2xpbmUuY29udHJvbC52MS5DcmVhdGVQbHVnaW5SZXNwb25zZRJeCgtMaXN0UGx1Z2lucxImLmJvd2xpbmUuY29udHJvbC52MS5MaXN0UGx1Z2luc1JlcXVlc3QaJy5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdFBsdWdpbnNSZXNwb25zZRJhCgxEZWxldGVQbHVnaW4SJy5ib3dsaW5lLmNvbnRyb2wudjEuRGVsZXRlUGx1Z2luUmVxdWVzdBooLmJvd2xpbmUuY29udHJvbC52MS5EZWxldGVQbHVnaW5SZXNwb25zZWIGcHJvdG8z", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvcGx1Z2luX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSKUAQoTQ3JlYXRlUGx1Z2luUmVxdWVzdBIjCg5kZXNjcmlwdG9yX3NldBgBIAEoDEILukgIegYQARiAgEASMwoGZWZmZWN0GAIgASgOMhkuYm93bGluZS5wb2xpY3kudjEuRWZmZWN0Qgi6SAWCAQIQARISCgppZGVtcG90ZW50GAMgASgIEg8KB3RydXN0ZWQYBCABKAgiQgoUQ3JlYXRlUGx1Z2luUmVzcG9uc2USKgoGcGx1Z2luGAEgASgLMhouYm93bGluZS5jb250cm9sLnYxLlBsdWdpbiJOChJMaXN0UGx1Z2luc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIACIlsKE0xpc3RQbHVnaW5zUmVzcG9uc2USKwoHcGx1Z2lucxgBIAMoCzIaLmJvd2xpbmUuY29udHJvbC52MS5QbHVnaW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjIKE0RlbGV0ZVBsdWdpblJlcXVlc3QSGwoHcGFja2FnZRgBIAEoCUIKukgHcgUQARiAASIWChREZWxldGVQbHVnaW5SZXNwb25zZSLXAQoGUGx1Z2luEg8KB3BhY2thZ2UYASABKAkSDwoHc2VydmljZRgCIAEoCRIPCgdtZXRob2RzGAMgAygJEikKBmVmZmVjdBgEIAEoDjIZLmJvd2xpbmUucG9saWN5LnYxLkVmZmVjdBISCgppZGVtcG90ZW50GAUgASgIEg8KB3RydXN0ZWQYBiABKAgSGQoRZGVzY3JpcHRvcl9zaGEyNTYYByABKAwSLwoLdXBkYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMroCCg1QbHVnaW5TZXJ2aWNlEmEKDENyZWF0ZVBsdWdpbhInLmJvd2xpbmUuY29udHJvbC52MS5DcmVhdGVQbHVnaW5SZXF1ZXN0GiguYm93bGluZS5jb250cm9sLnYxLkNyZWF0ZVBsdWdpblJlc3BvbnNlEmMKC0xpc3RQbHVnaW5zEiYuYm93bGluZS5jb250cm9sLnYxLkxpc3RQbHVnaW5zUmVxdWVzdBonLmJvd2xpbmUuY29udHJvbC52MS5MaXN0UGx1Z2luc1Jlc3BvbnNlIgOQAgESYQoMRGVsZXRlUGx1Z2luEicuYm93bGluZS5jb250cm9sLnYxLkRlbGV0ZVBsdWdpblJlcXVlc3QaKC5ib3dsaW5lLmNvbnRyb2wudjEuRGVsZXRlUGx1Z2luUmVzcG9uc2ViBnByb3RvMw", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * Request of CreatePlugin.
@@ -88,6 +88,19 @@ export const CreatePluginResponseSchema: GenMessage<CreatePluginResponse> = /*@_
  * @generated from message bowline.control.v1.ListPluginsRequest
  */
 export type ListPluginsRequest = Message<"bowline.control.v1.ListPluginsRequest"> & {
+  /**
+   * Most plugins of one page; 0 means 100, more than 100 is 100.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before, of the same request; empty for the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
 };
 
 /**
@@ -109,6 +122,13 @@ export type ListPluginsResponse = Message<"bowline.control.v1.ListPluginsRespons
    * @generated from field: repeated bowline.control.v1.Plugin plugins = 1;
    */
   plugins: Plugin[];
+
+  /**
+   * Where the next page begins; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**

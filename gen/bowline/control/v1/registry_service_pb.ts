@@ -6,13 +6,14 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Effect } from "../../policy/v1/options_pb.ts";
 import { file_bowline_policy_v1_options } from "../../policy/v1/options_pb.ts";
+import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bowline/control/v1/registry_service.proto.
  */
 export const file_bowline_control_v1_registry_service: GenFile = /*@__PURE__*/
-  fileDesc("Cilib3dsaW5lL2NvbnRyb2wvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISYm93bGluZS5jb250cm9sLnYxIhkKF0xpc3RDYXBhYmlsaXRpZXNSZXF1ZXN0IlQKGExpc3RDYXBhYmlsaXRpZXNSZXNwb25zZRI4CgxjYXBhYmlsaXRpZXMYASADKAsyIi5ib3dsaW5lLmNvbnRyb2wudjEuQ2FwYWJpbGl0eUluZm8ihQEKDkNhcGFiaWxpdHlJbmZvEg8KB3BhY2thZ2UYASABKAkSDwoHc2VydmljZRgCIAEoCRIvCgdtZXRob2RzGAMgAygLMh4uYm93bGluZS5jb250cm9sLnYxLk1ldGhvZEluZm8SDwoHZGV2aWNlcxgEIAMoCRIPCgd3b3JrZXJzGAUgAygJIqQBCgpNZXRob2RJbmZvEgwKBG5hbWUYASABKAkSKQoGZWZmZWN0GAcgASgOMhkuYm93bGluZS5wb2xpY3kudjEuRWZmZWN0EhIKCmlkZW1wb3RlbnQYAyABKAgSEQoJc3RyZWFtaW5nGAQgASgIEhMKC2Rlc2NyaXB0aW9uGAUgASgJEhsKE3JlcXVlc3Rfc2NoZW1hX2pzb24YBiABKAlKBAgCEAMyhQEKD1JlZ2lzdHJ5U2VydmljZRJyChBMaXN0Q2FwYWJpbGl0aWVzEisuYm93bGluZS5jb250cm9sLnYxLkxpc3RDYXBhYmlsaXRpZXNSZXF1ZXN0GiwuYm93bGluZS5jb250cm9sLnYxLkxpc3RDYXBhYmlsaXRpZXNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_bowline_policy_v1_options]);
+  fileDesc("Cilib3dsaW5lL2NvbnRyb2wvdjEvcmVnaXN0cnlfc2VydmljZS5wcm90bxISYm93bGluZS5jb250cm9sLnYxIlMKF0xpc3RDYXBhYmlsaXRpZXNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJtChhMaXN0Q2FwYWJpbGl0aWVzUmVzcG9uc2USOAoMY2FwYWJpbGl0aWVzGAEgAygLMiIuYm93bGluZS5jb250cm9sLnYxLkNhcGFiaWxpdHlJbmZvEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKFAQoOQ2FwYWJpbGl0eUluZm8SDwoHcGFja2FnZRgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEi8KB21ldGhvZHMYAyADKAsyHi5ib3dsaW5lLmNvbnRyb2wudjEuTWV0aG9kSW5mbxIPCgdkZXZpY2VzGAQgAygJEg8KB3dvcmtlcnMYBSADKAkipAEKCk1ldGhvZEluZm8SDAoEbmFtZRgBIAEoCRIpCgZlZmZlY3QYByABKA4yGS5ib3dsaW5lLnBvbGljeS52MS5FZmZlY3QSEgoKaWRlbXBvdGVudBgDIAEoCBIRCglzdHJlYW1pbmcYBCABKAgSEwoLZGVzY3JpcHRpb24YBSABKAkSGwoTcmVxdWVzdF9zY2hlbWFfanNvbhgGIAEoCUoECAIQAzKFAQoPUmVnaXN0cnlTZXJ2aWNlEnIKEExpc3RDYXBhYmlsaXRpZXMSKy5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdENhcGFiaWxpdGllc1JlcXVlc3QaLC5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdENhcGFiaWxpdGllc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_bowline_policy_v1_options, file_buf_validate_validate]);
 
 /**
  * Request of ListCapabilities.
@@ -20,6 +21,19 @@ export const file_bowline_control_v1_registry_service: GenFile = /*@__PURE__*/
  * @generated from message bowline.control.v1.ListCapabilitiesRequest
  */
 export type ListCapabilitiesRequest = Message<"bowline.control.v1.ListCapabilitiesRequest"> & {
+  /**
+   * Most capabilities of one page; 0 means 100, more than 1000 is 1000.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before, of the same request; empty for the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
 };
 
 /**
@@ -41,6 +55,13 @@ export type ListCapabilitiesResponse = Message<"bowline.control.v1.ListCapabilit
    * @generated from field: repeated bowline.control.v1.CapabilityInfo capabilities = 1;
    */
   capabilities: CapabilityInfo[];
+
+  /**
+   * Where the next page begins; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**

@@ -1,5 +1,4 @@
 // What placement sees of a worker, from what it said of itself and what its key allows. Pure.
-
 import { NO_PROVIDER, type WorkerView } from '../../routing/worker-view.ts';
 import type { WorkerSaid } from '../session-ports.ts';
 

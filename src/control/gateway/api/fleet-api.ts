@@ -7,6 +7,7 @@ import type { RegistryService } from '../../../../gen/bowline/control/v1/registr
 import type { WorkerPoolService } from '../../../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { ManifestSchema } from '../../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { pageOf, readPlace, sizeOf, writePlace } from '../../../contract/paging.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { methodDescription, requestSchema } from '../../../contract/tool-schema.ts';
 import type { DeviceCalls } from '../../dispatch/devices/device-calls.ts';
@@ -24,6 +25,8 @@ const STATES: Readonly<Record<Device['state'], DeviceState>> = {
   suspended: DeviceState.SUSPENDED,
   quarantined: DeviceState.QUARANTINED,
 };
+/** Entries of one page. */
+const MAX_PAGE = 1_000;
 /** Devices whose capabilities are listed. */
 const MAX_DEVICES = 1_000;
 
@@ -53,9 +56,14 @@ export function deviceApi(parts: {
       return { device: view(await parts.devices.find(ownerOf(context).tenant, id)) };
     },
     async listDevices({ pageSize, pageToken }, context) {
-      const limit = Math.min(pageSize || 100, 1000);
-      const rows = await parts.devices.list(ownerOf(context).tenant, { limit, after: pageToken });
-      return { devices: rows.map(view), nextPageToken: rows.length === limit ? rows.at(-1)!.name : '' };
+      const size = sizeOf(pageSize, 100, MAX_PAGE);
+      const after = readPlace(pageToken) ?? '';
+      const rows = await parts.devices.list(ownerOf(context).tenant, { limit: size + 1, after });
+      const shown = rows.slice(0, size);
+      return {
+        devices: shown.map(view),
+        nextPageToken: rows.length > size ? writePlace(shown.at(-1)!.name) : '',
+      };
     },
     async createJoinToken({ name, ttl }, context) {
       const owner = ownerOf(context);
@@ -93,17 +101,12 @@ export function workerApi(parts: {
   readonly plugins: Plugins;
 }): ServiceImpl<typeof WorkerPoolService> {
   return {
-    listWorkers({ pageSize, pageToken }, context) {
+    listWorkers(request, context) {
       const { tenant } = ownerOf(context);
-      const limit = Math.min(pageSize || 100, 1000);
       const all = parts.sessions.workersFor(tenant);
-      const key = (worker: (typeof all)[number]) => `${worker.hello.name} ${worker.id}`;
-      const page = all
-        .sort((a, b) => (key(a) < key(b) ? -1 : 1))
-        .filter((worker) => key(worker) > pageToken)
-        .slice(0, limit);
+      const { items, nextPageToken } = pageOf(all, ({ id, hello }) => `${hello.name} ${id}`, request, MAX_PAGE);
       return {
-        workers: page.map((worker) => ({
+        workers: items.map((worker) => ({
           id: worker.id,
           name: worker.hello.name,
           models: worker.hello.models,
@@ -114,7 +117,7 @@ export function workerApi(parts: {
           lastSeenTime: timestampFromMs(worker.lastSeen),
           ...(worker.hello.manifest ? { manifest: worker.hello.manifest } : {}),
         })),
-        nextPageToken: page.length === limit ? key(page.at(-1)!) : '',
+        nextPageToken,
       };
     },
     async createWorkerKey({ name, packages, pool }, context) {
@@ -139,15 +142,17 @@ export function registryApi(parts: {
   readonly sessions: Sessions;
 }): ServiceImpl<typeof RegistryService> {
   return {
-    async listCapabilities(_request, context) {
+    async listCapabilities(request, context) {
       const { tenant } = ownerOf(context);
       const online = (await parts.devices.list(tenant, { limit: MAX_DEVICES })).filter((device) => device.online);
       const edges = online.map(({ name, manifest }) => ({ name, packages: packagesOf(manifest) }));
       const workers = parts.sessions.workersFor(tenant);
       const all = parts.methods.allFor(tenant);
-      const packages = [...new Set(all.map((method) => method.package))].sort();
+      const packages = [...new Set(all.map((method) => method.package))];
+      const { items, nextPageToken } = pageOf(packages, (name) => name, request, MAX_PAGE);
       return {
-        capabilities: packages.map((name) => {
+        nextPageToken,
+        capabilities: items.map((name) => {
           const methods = all.filter((method) => method.package === name);
           return {
             package: name,

@@ -4,9 +4,13 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { PluginService } from '../../../../gen/bowline/control/v1/plugin_service_pb.ts';
 import { Effect } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import { pageOf } from '../../../contract/paging.ts';
 import type { Plugin, Plugins } from '../../identity/plugins.ts';
 import { principalName } from '../../identity/principal.ts';
 import { ownerOf } from '../principal.ts';
+
+/** Of one page. A tenant has no more. */
+const MOST = 100;
 
 export function pluginApi(plugins: Plugins): ServiceImpl<typeof PluginService> {
   return {
@@ -21,10 +25,11 @@ export function pluginApi(plugins: Plugins): ServiceImpl<typeof PluginService> {
       };
       return { plugin: view(await plugins.add(wanted, principalName(owner))) };
     },
-    async listPlugins(_request, context) {
+    async listPlugins(request, context) {
       const { tenant } = ownerOf(context);
       await plugins.refresh();
-      return { plugins: plugins.ofTenant(tenant).map(view) };
+      const page = pageOf(plugins.ofTenant(tenant), (plugin) => plugin.package, request, MOST);
+      return { plugins: page.items.map(view), nextPageToken: page.nextPageToken };
     },
     async deletePlugin({ package: name }, context) {
       const owner = ownerOf(context);
@@ -41,6 +46,6 @@ const view = (plugin: Plugin) => ({
   effect: plugin.effect,
   idempotent: plugin.idempotent,
   trusted: plugin.trusted,
-  digest: plugin.digest,
+  descriptorSha256: plugin.digest,
   updateTime: timestampFromMs(plugin.updatedAt),
 });

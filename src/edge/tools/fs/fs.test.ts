@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { FileKind, FsService, WriteMode } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { SizeClass, WithheldReason } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
+import { withheldWord } from '../../../contract/withheld.ts';
 import { LineSplitter, LineTaker } from '../../files/lines.ts';
 
 const { read, write, list, stat, search } = FsService.method;
@@ -118,7 +119,7 @@ test('Search: shared files by line, best first, Chinese as well; budgets give pa
   await rig.close();
   const small = await edgeRig(rig.dir, { config: 'limits: {walk_entries: 1}\n' });
   const { result } = await small.call(search, { glob: '*' });
-  expect(result.withheld.map(({ field, why }) => `${field} ${why}`)).toContain('matches BUDGET');
+  expect(result.withheld.map(({ field, why }) => `${field} ${withheldWord(why)}`)).toContain('matches BUDGET');
   await small.close();
 });
 

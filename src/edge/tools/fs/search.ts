@@ -14,6 +14,7 @@ import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { foldText } from '../../../base/fold-text.ts';
 import { nameGlob } from '../../../base/glob.ts';
+import { readOffset, sizeOf, writePlace } from '../../../contract/paging.ts';
 import type { WithheldWord } from '../../../contract/withheld.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
@@ -30,6 +31,9 @@ import { LineFinder, type LineHit, WordFinder } from './term-search.ts';
 
 const DEFAULT_PAGE = 50;
 const MAX_PAGE = 200;
+/** Matches of all pages together. */
+const MOST_MATCHES = 1_000;
+
 interface Hit {
   readonly match: SearchMatch;
   readonly score: number;
@@ -110,8 +114,9 @@ async function search(
 ): Promise<SearchResponse> {
   const { terms } = request;
   const verdict = parts.ownRuns.judgeTerms(call.run, terms);
-  const size = Math.min(request.pageSize || DEFAULT_PAGE, MAX_PAGE);
-  const found = new Found(size);
+  const size = sizeOf(request.pageSize, DEFAULT_PAGE, MAX_PAGE);
+  const page = { from: readOffset(request.pageToken, MOST_MATCHES), size };
+  const found = new Found(page.from + size);
   const budget = walkBudget(parts);
   const bytes = { left: parts.limits.search_bytes };
   const query = { parts, terms, folded: terms.map(foldText), verdict, bytes, found, call };
@@ -126,7 +131,7 @@ async function search(
     await look(query, entry);
   }
   refuseEmpty(parts, verdict, found, call);
-  return respond(verdict, budget, found, call, start?.name ?? '', size);
+  return respond(verdict, budget, found, call, start?.name ?? '', page);
 }
 
 async function* candidates(
@@ -279,10 +284,12 @@ function respond(
   found: Found,
   call: ToolCallContext,
   name: string,
-  size: number,
+  { from, size }: { readonly from: number; readonly size: number },
 ): SearchResponse {
   const lines = found.lines.map(({ match }) => match);
-  const matches = [...lines, ...found.names].slice(0, size);
+  const to = from + size;
+  const matches = [...lines, ...found.names].slice(from, to);
+  const truncated = found.cut || budget.met || lines.length + found.names.length > to;
   const note = (why: WithheldWord) =>
     call.origins.note({ field: 'matches', why, name, size: SizeClass.UNSPECIFIED, hint: '' });
   if (budget.met) note('BUDGET');
@@ -291,7 +298,8 @@ function respond(
   noteUnreadable(call, budget, 'matches', name);
   const response = create(SearchResponseSchema, {
     matches,
-    truncated: found.cut || budget.met || lines.length + found.names.length > size,
+    truncated,
+    nextPageToken: truncated && matches.length === size && to <= MOST_MATCHES ? writePlace(String(to)) : '',
   });
   const more = found.ungranted || found.names.length > 0 || budget.met;
   return call.origins.set(response, { kind: 'many', name, files: found.searched, more });

@@ -6,6 +6,7 @@ import { OutputStream, type RunResponse, ShellService } from '../../../../gen/bo
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 import { aliveWith } from '../../../../test/support/sandbox.ts';
 import { systemClock } from '../../../base/clock.ts';
+import { withheldWord } from '../../../contract/withheld.ts';
 
 const { run } = ShellService.method;
 const entry = (argv: string[], more = 'output: share, isolation: none') =>
@@ -94,7 +95,7 @@ test('what a command prints stays on the box unless its entry shares it: no text
     expect(messages).toHaveLength(1);
     expect(exitOf(messages)).toMatchObject({ code: 0, signal: '', truncated: false });
     expect(progress).toHaveLength(0);
-    expect(result.withheld.map(({ field, why }) => `${field} ${why}`)).toEqual(
+    expect(result.withheld.map(({ field, why }) => `${field} ${withheldWord(why)}`)).toEqual(
       [...['code', 'signal', 'elapsed', 'truncated'].map((field) => `exit.${field}`), 'output.data'].map(
         (field) => `${field} NO_GRANT`,
       ),

@@ -16,6 +16,7 @@ import {
   type SearchRequest,
   StoredDocumentSchema,
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
+import { readPlace } from '../../../contract/paging.ts';
 import type { DocumentParser } from '../../documents/document.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import { formsOf, mustBeName } from './clean-text.ts';
@@ -33,7 +34,7 @@ import {
 } from './store/collections.ts';
 import type { Database } from './store/database.ts';
 import { type Doomed, deleteDocuments } from './store/delete-documents.ts';
-import { pageSize, readToken } from './store/page-token.ts';
+import { pageSize } from './store/page-token.ts';
 import { dropIndex } from './store/vector-index.ts';
 
 export interface RetrievalParts {
@@ -92,13 +93,13 @@ async function collections(
   { pageSize: asked, pageToken }: ListCollectionsRequest,
   { tenant }: HandlerContext,
 ) {
-  const after = readToken(pageToken);
+  const after = readPlace(pageToken);
   const page = await database.within(tenant, 'look', (scope) => listCollections(scope, pageSize(asked), after));
   return create(ListCollectionsResponseSchema, { collections: page.items.map(toCollection), nextPageToken: page.next });
 }
 
 async function documents(database: Database, request: ListDocumentsRequest, { tenant }: HandlerContext) {
-  const after = readToken(request.pageToken);
+  const after = readPlace(request.pageToken);
   mustBeName('id_prefix', request.idPrefix);
   const page = await database.within(tenant, 'look', async (scope) => {
     const { id } = await getCollection(scope, request.collection);

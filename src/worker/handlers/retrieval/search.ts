@@ -12,6 +12,7 @@ import {
 import { AppError } from '../../../base/errors.ts';
 import { fixedLimit } from '../../../base/fixed-limit.ts';
 import { toAppError } from '../../../contract/errors.ts';
+import { readOffset, sizeOf, writePlace } from '../../../contract/paging.ts';
 import type { HandlerContext } from '../../kit/handler.ts';
 import { cleanText, mustBeName } from './clean-text.ts';
 import { embed } from './embedder.ts';
@@ -30,6 +31,8 @@ const USUAL = 8;
 const MOST = 50;
 /** Length of each list before they are fused. */
 const POOL = 100;
+/** Passages that all pages of a search hold together, about. */
+const MOST_RANKED = 1_000;
 /** Different words of a query that count. */
 const WORDS = 64;
 /** Collections that are searched when none is named. */
@@ -49,7 +52,8 @@ export async function search(
   mustBeName('id_prefix', request.idPrefix);
   for (const each of [...request.collections, ...Object.entries(request.metadata).flat()]) mustBeName('filter', each);
   const query = cleanText(request.query);
-  const limit = request.limit === 0 ? USUAL : Math.min(request.limit, MOST);
+  const size = sizeOf(request.pageSize, USUAL, MOST);
+  const offset = readOffset(request.pageToken, MOST_RANKED);
   const skipped: Skipped[] = [];
   const all = await database.within(tenant, 'look', (scope) => wanted(scope, request, skipped));
   const vectors = await embedQuery(all, query, context, skipped);
@@ -57,6 +61,7 @@ export async function search(
   context.signal.throwIfAborted();
   const terms = queryTerms(query, WORDS);
   const filter = { prefix: request.idPrefix, metadata: request.metadata };
+  let more = false;
   const passages = await database.within(tenant, 'look', async (scope) => {
     const byModel = new Map<string, Found[]>();
     const texts: Found[] = [];
@@ -78,10 +83,9 @@ export async function search(
     // Distances of one model can be compared, those of two cannot: each model has a list of its own.
     const lists: RankedList<Found>[] = [...byModel.values()].map((items) => ({ kind: 'vector', items: best(items) }));
     lists.push({ kind: 'text', items: best(texts) });
-    return shown(
-      scope,
-      fuse(lists, (hit) => hit.passage, byPlace, limit),
-    );
+    const ranked = fuse(lists, (hit) => hit.passage, byPlace, offset + size + 1);
+    more = ranked.length > offset + size && offset + size <= MOST_RANKED;
+    return shown(scope, ranked.slice(offset, offset + size));
   });
   return create(SearchResponseSchema, {
     passages,
@@ -89,6 +93,7 @@ export async function search(
     models: collections.map(({ model_id }) => model_id),
     lexical: collections.some(({ lexical }) => lexical),
     skipped,
+    nextPageToken: more ? writePlace(String(offset + size)) : '',
   });
 }
 

@@ -9,6 +9,7 @@ import {
 } from '../../../../gen/bowline/capability/web/v1/web_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
+import { readOffset, sizeOf, writePlace } from '../../../contract/paging.ts';
 import { Budget } from './budget.ts';
 import { exchange } from './exchange.ts';
 import { plainWords } from './plain-words.ts';
@@ -32,7 +33,9 @@ export interface SearchParts {
 /** Throws WEB_SEARCH_FAILED, WEB_BUSY and the signal's reason. */
 export async function search(parts: SearchParts, request: SearchRequest, signal: AbortSignal): Promise<SearchResponse> {
   const { settings } = parts;
-  const count = Math.min(request.limit || DEFAULT_RESULTS, MOST_RESULTS);
+  const size = sizeOf(request.pageSize, DEFAULT_RESULTS, MOST_RESULTS);
+  const offset = readOffset(request.pageToken, MOST_RESULTS);
+  const count = Math.min(offset + size, MOST_RESULTS);
   const url = searchUrl(settings, request, count);
   const found = at(await ask(parts, url, signal), settings.results);
   if (!Array.isArray(found)) throw failed(url, 'its answer holds no list of results');
@@ -44,7 +47,13 @@ export async function search(parts: SearchParts, request: SearchRequest, signal:
     const title = words(at(one, fields.title), MAX_TITLE);
     return [{ url: link.href, title, snippet: words(at(one, fields.snippet), MAX_SNIPPET), published }];
   });
-  return create(SearchResponseSchema, { results: results.slice(0, count), provider: url.host });
+  // A service that gave as many as were asked for may have more.
+  const more = results.length >= count && count < MOST_RESULTS;
+  return create(SearchResponseSchema, {
+    results: results.slice(offset, count),
+    provider: url.host,
+    nextPageToken: more ? writePlace(String(count)) : '',
+  });
 }
 
 function searchUrl({ url: base, parameters, fixed }: SearchSettings, request: SearchRequest, count: number): URL {
