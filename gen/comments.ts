@@ -256,7 +256,7 @@ export const comments: Readonly<Record<string, string>> = {
   "bowline.capability.sandbox.v1.Limits.memory_bytes": "Memory of all its processes and of the files in its folder; at least 32 MiB.",
   "bowline.capability.sandbox.v1.Limits.output_bytes": "What it may print, both streams together.",
   "bowline.capability.sandbox.v1.Limits.processes": "Processes and threads.",
-  "bowline.capability.sandbox.v1.Limits.time": "Time by the clock.",
+  "bowline.capability.sandbox.v1.Limits.timeout": "Time by the clock.",
   "bowline.capability.sandbox.v1.Output": "Something printed.",
   "bowline.capability.sandbox.v1.Output.data": "The bytes.",
   "bowline.capability.sandbox.v1.Output.stream": "Where.",

@@ -241,7 +241,7 @@ const open = (fs: MemoryFs, log: Logger = silentLogger): Promise<EdgeJournal> =>
 
 async function* raw(journal: EdgeJournal): AsyncGenerator<{ sequence: number; bytes: string }> {
   for await (const { sequence, at, record } of journal.entries()) {
-    const message = create(JournalRecordSchema, { at: timestampFromMs(at), record });
+    const message = create(JournalRecordSchema, { writeTime: timestampFromMs(at), record });
     yield { sequence, bytes: Buffer.from(toBinary(JournalRecordSchema, message)).toString('base64') };
   }
 }

@@ -82,7 +82,7 @@ function requestOf(random: Random) {
     files: some(random, file),
     outputs: some(random, () => text(random)),
     limits: {
-      time: duration(),
+      timeout: duration(),
       cpu: duration(),
       memoryBytes: random.pick(NUMBERS),
       processes: random.int(2 ** 31),

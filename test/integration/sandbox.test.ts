@@ -107,7 +107,7 @@ i=0; while [ $i -lt 300 ]; do ln -s x $(printf 'l%0200d' $i); i=$((i+1)); done`;
     });
 
     test('programs that flood, fork and hog do not end the session that they came by', async () => {
-      const limits = { time: { seconds: 2n, nanos: 0 }, memoryBytes: 128n << 20n, processes: 32 };
+      const limits = { timeout: { seconds: 2n, nanos: 0 }, memoryBytes: 128n << 20n, processes: 32 };
       const codes = ['yes', 'f() { f | f & }; f; sleep 60', 'while :; do :; done', 'cat /dev/zero > x'];
       const ends = await Promise.all(
         codes.map(async (code) => (await collect(client().run({ language: Language.SHELL, code, limits }))).exit),

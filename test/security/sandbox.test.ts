@@ -88,7 +88,7 @@ describe.skipIf(lacks !== undefined).each(Object.entries(MODES))(
     const run = (request: RunInit, context = {}) => runProgram(sandbox, request, context);
 
     test('a fork bomb meets its limit', async () => {
-      const limits = { processes: 32, time: seconds(2), cpu: seconds(2) };
+      const limits = { processes: 32, timeout: seconds(2), cpu: seconds(2) };
       const { exit } = await run(shell('bomb() { bomb | bomb & }; bomb; while :; do bomb; done', { limits }));
       // Without a cgroup nobody is told that a start was refused.
       const any = [LimitMet.PROCESSES, LimitMet.TIME, LimitMet.CPU, LimitMet.UNSPECIFIED];
@@ -118,7 +118,7 @@ describe.skipIf(lacks !== undefined).each(Object.entries(MODES))(
       ],
       ['files in its folder', 'f = open("/tmp/f", "wb")\nwhile True: f.write(b"x" * 1000000); f.flush()'],
     ])('memory of %s is bounded', async (_, code) => {
-      const limits = { memoryBytes: 128n << 20n, diskBytes: 1n << 40n, time: seconds(20) };
+      const limits = { memoryBytes: 128n << 20n, diskBytes: 1n << 40n, timeout: seconds(20) };
       const { exit } = await runProgram(
         await sandboxOver(await openMode(), { diskBytes: 2 ** 40 }),
         python(code, { limits }),
@@ -138,7 +138,7 @@ describe.skipIf(lacks !== undefined).each(Object.entries(MODES))(
         'import os,socket,time\nfor i in range(12):\n  if os.fork() == 0:\n    a = []\n    try:\n      while True:\n        p = socket.socketpair(); a.append(p)\n        for s in p:\n          s.setblocking(False); s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 24)\n          try:\n            while True: s.send(b"x" * 65536)\n          except BlockingIOError: pass\n    except OSError: pass\n    time.sleep(30)\ntime.sleep(30)',
       ],
     ])('memory of the kernel is bounded: %s', async (_, code) => {
-      const limits = { memoryBytes: 128n << 20n, time: seconds(20) };
+      const limits = { memoryBytes: 128n << 20n, timeout: seconds(20) };
       const { exit } = await run(python(code, { limits }));
       expect(exit).toMatchObject({ code: -1, limit: LimitMet.MEMORY });
     });
@@ -173,7 +173,7 @@ describe.skipIf(lacks !== undefined).each(Object.entries(MODES))(
     });
 
     test('the disk is full at its limit, in one file, in many, in many empty ones', async () => {
-      const limits = { diskBytes: 8n << 20n, time: seconds(20) };
+      const limits = { diskBytes: 8n << 20n, timeout: seconds(20) };
       for (const code of [
         'cat /dev/zero > f',
         'i=0; while head -c 60000 /dev/zero > f$i; do i=$((i+1)); done; exit 1',
@@ -184,7 +184,7 @@ describe.skipIf(lacks !== undefined).each(Object.entries(MODES))(
         expect(exit).toMatchObject({ code: 1, signal: '', limit: LimitMet.DISK });
       }
       const { exit } = await run(
-        python('i = 0\nwhile True:\n  open(f"/tmp/{i}", "w").close(); i += 1', { limits: { time: seconds(30) } }),
+        python('i = 0\nwhile True:\n  open(f"/tmp/{i}", "w").close(); i += 1', { limits: { timeout: seconds(30) } }),
       );
       expect(exit).toMatchObject({ signal: 'SIGKILL', limit: LimitMet.DISK });
     });
@@ -206,7 +206,7 @@ describe.skipIf(lacks !== undefined).each(Object.entries(MODES))(
     });
 
     test('an endless loop ends by the time of the processor, in one process and spread over many', async () => {
-      const limits = { cpu: seconds(0.5), time: seconds(20) };
+      const limits = { cpu: seconds(0.5), timeout: seconds(20) };
       const one = await run(node('for (;;);', { limits }));
       expect(one.exit).toMatchObject({ signal: 'SIGKILL', limit: LimitMet.CPU });
       const many = await run(shell('f() { while :; do :; done; }; f & f & f & f & wait', { limits }));
@@ -215,7 +215,7 @@ describe.skipIf(lacks !== undefined).each(Object.entries(MODES))(
     });
 
     test('sleep ends by the clock, also with every signal ignored', async () => {
-      const limits = { time: seconds(0.5) };
+      const limits = { timeout: seconds(0.5) };
       const slept = await run(shell('echo before; sleep 60; echo after', { limits }));
       expect(slept).toMatchObject({ out: 'before\n', exit: { limit: LimitMet.TIME, signal: 'SIGKILL' } });
       const deaf = await run(
@@ -368,7 +368,7 @@ print('parent', flush=True)`,
 
     test('a program that kills all it can only ends itself', async () => {
       const { exit } = await run(
-        shell('kill -9 -1; kill -9 1; kill -9 $$; sleep 60', { limits: { time: seconds(20) } }),
+        shell('kill -9 -1; kill -9 1; kill -9 $$; sleep 60', { limits: { timeout: seconds(20) } }),
       );
       expect(exit).toMatchObject({ code: -1, signal: 'SIGKILL', limit: LimitMet.UNSPECIFIED });
     });

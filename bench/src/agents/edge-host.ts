@@ -86,7 +86,7 @@ function welcome() {
     heartbeat: durationFromMs(60_000),
     signingKey,
     deviceName: 'bench',
-    now: timestampFromMs(Date.now()),
+    controlTime: timestampFromMs(Date.now()),
   });
 }
 

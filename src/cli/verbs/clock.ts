@@ -39,11 +39,18 @@ async function run(io: CliIo, options: Options, method: 'getClock' | 'resetClock
     async (edge) => (await edge.client(LocalService)[method]({})).clock,
   );
   if (!clock) return;
-  if (options.json) out.json(plain(EdgeClockSchema, clock));
-  else print(out, clock);
+  if (options.json) {
+    const {
+      edgeTime: now = null,
+      machineTime: machine = null,
+      controlTime: control = null,
+      doubt = null,
+    } = plain(EdgeClockSchema, clock);
+    out.json({ now, machine, control, doubt });
+  } else print(out, clock);
 }
 
-function print(out: Printer, { now, machine, control, doubt }: EdgeClock): void {
+function print(out: Printer, { edgeTime: now, machineTime: machine, controlTime: control, doubt }: EdgeClock): void {
   out.line(`edge     ${timeText(now)}`, doubt ? 'yellow' : 'green');
   out.line(`machine  ${timeText(machine)}`);
   out.line(`control  ${control ? timeText(control) : 'signed no time since the edge started'}`);

@@ -259,7 +259,7 @@ function welcome(parts: EdgeSessionParts, edge: LiveEdge, version: number, ancho
     signingKey: { keyId: parts.signer.id, publicKey: parts.signer.publicKey },
     limits: { maxFrameBytes: parts.maxFrameBytes },
     deviceName: edge.deviceName,
-    now: timestampFromMs(parts.clock.now()),
+    controlTime: timestampFromMs(parts.clock.now()),
     signedTime: edge.signedTime(),
     anchor: { journalId: anchor.id, sequence: BigInt(anchor.sequence), headSha256: anchor.head },
     model: edge.modelForWelcome(),

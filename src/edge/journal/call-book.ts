@@ -241,8 +241,8 @@ export class CallBook implements Fold {
 
   /** Records behind the pruned part come first in the file, so a checkpoint never replaces what is newer. */
   #checkpoint(checkpoint: Checkpoint, sequence: number, at: number): void {
-    if (checkpoint.forgottenExpiry) {
-      this.#forgotten = Math.max(this.#forgotten, timestampMs(checkpoint.forgottenExpiry));
+    if (checkpoint.forgottenExpireTime) {
+      this.#forgotten = Math.max(this.#forgotten, timestampMs(checkpoint.forgottenExpireTime));
     }
     this.#settled.unpack(checkpoint.settledKeys);
     for (const intent of checkpoint.intents) {

@@ -117,7 +117,7 @@ function pack(
         headSha256: cut.hash,
         ...(anchor ? { anchoredSequence: BigInt(anchor.sequence), anchoredSha256: anchor.hash } : {}),
       },
-      ...(calls.forgotten > 0 ? { forgottenExpiry: timestampFromMs(calls.forgotten) } : {}),
+      ...(calls.forgotten > 0 ? { forgottenExpireTime: timestampFromMs(calls.forgotten) } : {}),
       ...(session ? { sessionEpoch: session.epoch, resumeToken: session.resumeToken } : {}),
     });
   const result = [empty()];

@@ -154,9 +154,9 @@ export class EdgeJournal {
   }
 
   async #setBack(at: number, by: ClockSetBy): Promise<void> {
-    const from = timestampFromMs(this.now());
+    const previousTime = timestampFromMs(this.now());
     this.time.set(at);
-    await this.append([{ case: 'clockSet', value: { from, by } }]);
+    await this.append([{ case: 'clockSet', value: { previousTime, by } }]);
   }
 
   /**

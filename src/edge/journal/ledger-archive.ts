@@ -173,7 +173,11 @@ export class LedgerArchive {
     for await (const { sequence, bytes, head } of source.read(from)) {
       const { at, record } = decodeRecord(sequence, bytes);
       const entries = [...egressOf(record)];
-      const lines = create(ArchivedLinesSchema, { sequence: BigInt(sequence), at: timestampFromMs(at), entries });
+      const lines = create(ArchivedLinesSchema, {
+        sequence: BigInt(sequence),
+        writeTime: timestampFromMs(at),
+        entries,
+      });
       const size = entries.length > 0 ? toBinary(ArchivedLinesSchema, lines).length : 0;
       if (stretch.bytes > 0 && stretch.bytes + size > STRETCH_BYTES) {
         await this.#append(this.#following(stretch));
@@ -315,8 +319,8 @@ async function* linesOf(journal: Journal, first: number, last: number): AsyncGen
   // The record behind the last one is looked at too: only then the end of a segment was checked.
   for await (const { sequence, bytes } of journal.read(first)) {
     if (sequence > last) return;
-    for (const { sequence: own, at, entries } of decodeArchived(sequence, bytes).records)
-      yield* placed(Number(own), at ? timestampMs(at) : 0, entries);
+    for (const { sequence: own, writeTime, entries } of decodeArchived(sequence, bytes).records)
+      yield* placed(Number(own), writeTime ? timestampMs(writeTime) : 0, entries);
   }
 }
 

@@ -28,7 +28,7 @@ export interface Fold {
 
 /** A record with its bytes, ready to be appended. */
 export function encodeRecord(record: RecordInit, at: number): { record: KnownRecord; bytes: Uint8Array } {
-  const message = create(JournalRecordSchema, { at: timestampFromMs(at), record });
+  const message = create(JournalRecordSchema, { writeTime: timestampFromMs(at), record });
   return { record: message.record as KnownRecord, bytes: toBinary(JournalRecordSchema, message) };
 }
 
@@ -36,7 +36,7 @@ export function encodeRecord(record: RecordInit, at: number): { record: KnownRec
 export function decodeRecord(sequence: number, bytes: Uint8Array): Entry {
   const message = parse(sequence, bytes);
   if (message.record.case === undefined) throw new AppError('JOURNAL_NEWER', { file: `record ${sequence}` });
-  return { sequence, at: message.at ? timestampMs(message.at) : 0, record: message.record };
+  return { sequence, at: message.writeTime ? timestampMs(message.writeTime) : 0, record: message.record };
 }
 
 function parse(sequence: number, bytes: Uint8Array): JournalRecord {

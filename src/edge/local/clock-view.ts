@@ -19,9 +19,9 @@ export function clockView(time: EdgeTime): EdgeClock {
   const control = time.control();
   const doubt = clockDoubt(time);
   return create(EdgeClockSchema, {
-    now: timestampFromMs(time.now()),
-    machine: timestampFromMs(time.machine()),
-    ...(control !== undefined && { control: timestampFromMs(control) }),
+    edgeTime: timestampFromMs(time.now()),
+    machineTime: timestampFromMs(time.machine()),
+    ...(control !== undefined && { controlTime: timestampFromMs(control) }),
     ...(doubt && { doubt: toFailure(doubt) }),
   });
 }

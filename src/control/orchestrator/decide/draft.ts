@@ -45,7 +45,7 @@ export class Draft {
   }
 
   add(event: NonNullable<EventBody>): void {
-    const whole = create(RunEventSchema, { at: timestampFromMs(this.#at), event });
+    const whole = create(RunEventSchema, { eventTime: timestampFromMs(this.#at), event });
     this.#state = evolve(this.#state, whole);
     this.events.push(whole);
   }

@@ -32,7 +32,7 @@ export function evolveConversation(was: ConversationState | undefined, event: Co
   if (body.case === 'enqueued') {
     const { run, tenant, conversation, device, title } = body.value;
     if (!was) {
-      const createdAt = event.at ? timestampMs(event.at) : 0;
+      const createdAt = event.eventTime ? timestampMs(event.eventTime) : 0;
       return {
         version: 1,
         id: conversation,
@@ -104,7 +104,7 @@ const taken = (run: string, at: number): ConversationEvent =>
   conversationEvent(at, { case: 'turnTaken', value: { run, $typeName: 'bowline.event.v1.TurnTaken' } });
 
 const conversationEvent = (at: number, event: ConversationEvent['event']): ConversationEvent =>
-  create(ConversationEventSchema, { at: timestampFromMs(at), event });
+  create(ConversationEventSchema, { eventTime: timestampFromMs(at), event });
 
 /** The first words of a question, on one line. */
 export function titleOf(text: string): string {

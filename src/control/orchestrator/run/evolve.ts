@@ -26,7 +26,7 @@ import {
 
 /** The state after one more event. Throws EVENT_UNKNOWN or HISTORY_INVALID. */
 export function evolve(run: RunState | undefined, event: RunEvent): RunState {
-  const at = event.at ? timestampMs(event.at) : 0;
+  const at = event.eventTime ? timestampMs(event.eventTime) : 0;
   const { event: body } = event;
   if (body.case === undefined) throw new AppError('EVENT_UNKNOWN', { stream: run?.id ?? 'a run' });
   if (body.case === 'submitted') {

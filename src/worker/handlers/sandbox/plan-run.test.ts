@@ -28,11 +28,11 @@ test('limits are those of the worker unless a request lowers them', () => {
   const { wallMs, cpuMs, memoryBytes, processes, outputBytes, diskBytes } = SANDBOX_DEFAULTS;
   expect(plan({}).spec.limits).toEqual({ wallMs, cpuMs, memoryBytes, processes, outputBytes, diskBytes });
   const most = { seconds: 10n ** 9n, nanos: 0 };
-  const huge = { time: most, cpu: most, memoryBytes: 2n ** 60n, processes: 2 ** 31, outputBytes: 2n ** 60n };
+  const huge = { timeout: most, cpu: most, memoryBytes: 2n ** 60n, processes: 2 ** 31, outputBytes: 2n ** 60n };
   expect(plan({ limits: huge }).spec.limits.memoryBytes).toBe(memoryBytes);
   expect(plan({ limits: huge }).spec.limits).toEqual(plan({}).spec.limits);
-  expect(plan({ limits: { time: { seconds: -5n, nanos: 0 } } }).spec.limits.wallMs).toBe(wallMs);
-  expect(plan({ limits: { processes: 3, time: { seconds: 2n, nanos: 0 } } }).spec.limits).toMatchObject({
+  expect(plan({ limits: { timeout: { seconds: -5n, nanos: 0 } } }).spec.limits.wallMs).toBe(wallMs);
+  expect(plan({ limits: { processes: 3, timeout: { seconds: 2n, nanos: 0 } } }).spec.limits).toMatchObject({
     processes: 3,
     wallMs: 2000,
   });

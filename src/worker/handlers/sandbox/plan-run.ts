@@ -67,7 +67,7 @@ function limitsOf(wanted: Limits | undefined, settings: SandboxSettings, timeLef
     const number = Number(value ?? 0);
     return number > 0 ? Math.min(most, number) : most;
   };
-  const wallMs = lower(settings.wallMs, wanted?.time && durationMs(wanted.time));
+  const wallMs = lower(settings.wallMs, wanted?.timeout && durationMs(wanted.timeout));
   return {
     wallMs: Math.max(1, Math.min(wallMs, timeLeftMs)),
     cpuMs: Math.max(1, lower(settings.cpuMs, wanted?.cpu && durationMs(wanted.cpu))),
