@@ -12,7 +12,7 @@ test('each word is defined once', () => {
 });
 
 test('each word is defined in one sentence', () => {
-  const others = DEFINED.filter(({ sentence.replaceAll(/\n\s+/g, ' ') }) => !/^[^.!?]*(?:\.(?=\S)[^.!?]*)*\.$/.test(sentence));
+  const others = DEFINED.filter(({ sentence }) => !/^[^.!?]*(?:\.(?=\S)[^.!?]*)*\.$/.test(sentence));
   expect(others).toEqual([]);
 });
 
