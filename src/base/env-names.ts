@@ -13,7 +13,7 @@ export const OTHER_NAMES = [
 ] as const;
 
 /** Beginnings of the names that belong to tests and benchmarks. */
-export const OTHER_PREFIXES = ['BOWLINE_TEST_', 'BOWLINE_CHAOS_', 'BOWLINE_BENCH_', 'BOWLINE_SOAK_'] as const;
+const OTHER_PREFIXES = ['BOWLINE_TEST_', 'BOWLINE_CHAOS_', 'BOWLINE_BENCH_', 'BOWLINE_SOAK_'] as const;
 
 /** Whether a name is legal though in no table of settings. */
 export function isOtherName(name: string): boolean {

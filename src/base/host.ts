@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 export const bareHost = (host: string): string => host.replace(/^\[(.*)\]$/, '$1');
 
 /** As it stands in front of `:port`. */
-export function hostInUrl(host: string): string {
+function hostInUrl(host: string): string {
   const bare = bareHost(host);
   return isIP(bare) === 6 ? `[${bare}]` : bare;
 }

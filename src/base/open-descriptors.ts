@@ -33,7 +33,7 @@ export function withOnly<T>(given: readonly Stdio[], start: (stdio: Stdio[]) => 
 }
 
 /** Their numbers beside 0, 1 and 2, in ascending order. Synchronous, so that none is opened between this and the start of a child. */
-export function inheritedDescriptors(): number[] {
+function inheritedDescriptors(): number[] {
   const linux = process.platform === 'linux';
   return readdirSync(linux ? '/proc/self/fd' : '/dev/fd')
     .map(Number)

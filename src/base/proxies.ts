@@ -32,7 +32,7 @@ export const noProxyOf = (env: ProxyEnv): string => env.no_proxy || env.NO_PROXY
  * Whether NO_PROXY names the host: `*`, a name (which stands for all below it, too, with or without a dot in front), an address
  * or a network like 10.0.0.0/8; each with `:port` where only one port is meant.
  */
-export function isExempt(url: URL, noProxy: string): boolean {
+function isExempt(url: URL, noProxy: string): boolean {
   const host = bareHost(url.hostname).toLowerCase().replace(/\.$/, '');
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   return noProxy

@@ -130,7 +130,7 @@ export function shortMethod(method: string): string {
 }
 
 /** `docs/a.md:3-5 (collection notes)`. */
-export function sourceText({ path, startLine, endLine, page, collection, url }: Source): string {
+function sourceText({ path, startLine, endLine, page, collection, url }: Source): string {
   const lines = startLine === 0 ? '' : endLine > startLine ? `:${startLine}-${endLine}` : `:${startLine}`;
   const where = `${path || url}${lines}${page > 0 ? `, page ${page}` : ''}`;
   return collection ? `${where} (collection ${collection})` : where;

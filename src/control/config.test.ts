@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Setting } from '../base/settings/setting.ts';
 import { controlVerb, type SettingFlags, settingsOf } from './commands.ts';
 import { type ControlConfig, controlConfig } from './config.ts';
 import { DEFAULT_LIMITS } from './orchestrator/run/limits.ts';
-import { settingNames, settingRows } from './settings.ts';
+import { SETTINGS, type SettingKey, settingNames } from './settings.ts';
 
 const PG = 'postgres://bowline:hunter2@db/bowline';
 let home: string;
@@ -54,7 +55,7 @@ test('flags win over the environment, the environment over the file, the file ov
   ).toEqual(['flag', 'environment', 'file', 'flag', 'default']);
 });
 
-test.each(settingRows())(
+test.each(Object.entries(SETTINGS) as [SettingKey, Setting][])(
   'the default of %s is inside its own bounds, and its own text makes it again',
   (key, setting) => {
     const { config, rows } = settled();

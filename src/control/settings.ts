@@ -31,8 +31,5 @@ export const CONTROL_TABLE = {
 
 export type SettingKey = keyof typeof SETTINGS;
 
-/** Every setting with its key, in the order of the table. */
-export const settingRows = (): [SettingKey, Setting][] => Object.entries(SETTINGS) as [SettingKey, Setting][];
-
 /** Every name that may stand in the environment, in the file and behind `--set`. */
 export const settingNames = (): string[] => namesOf(CONTROL_TABLE);

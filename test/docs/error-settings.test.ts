@@ -6,12 +6,12 @@ import { isOtherName } from '../../src/base/env-names.ts';
 import { ERRORS } from '../../src/base/errors.ts';
 import { namesOf } from '../../src/base/settings/setting-text.ts';
 import { CONTROL_TABLE } from '../../src/control/settings.ts';
-import { DEFAULT_LIMITS } from '../../src/edge/config/edge-config.ts';
+import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
 import { WORKER_TABLE } from '../../src/worker/program/settings.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const environment = new Set([...namesOf(CONTROL_TABLE), ...namesOf(WORKER_TABLE)]);
-const device = new Set(Object.keys(DEFAULT_LIMITS).map((name) => `limits.${name}`));
+const device = new Set(Object.keys(loadEdgeConfig('no such file').limits).map((name) => `limits.${name}`));
 const isSetting = (name: string) => environment.has(name) || device.has(name);
 
 /** Names in a text that look like those of settings. */

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { openDispatches } from '../../src/control/orchestrator/decide/effects.ts';
 import { openTimers } from '../../src/control/orchestrator/decide/timers.ts';
 import type { JobState, RunState } from '../../src/control/orchestrator/run/state.ts';
-import { illegalOutstanding, illegalState, illegalStep } from './legal.ts';
+import { illegalOutstanding, illegalState, illegalStep, openDispatches } from './legal.ts';
 import { PlayedRun } from './play-run.ts';
 import { methods, said } from './run-scenario.ts';
 

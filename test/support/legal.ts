@@ -4,11 +4,12 @@ import type { RunEvent } from '../../gen/bowline/event/v1/event_pb.ts';
 import { isHarmless } from '../../src/contract/policy.ts';
 import type { MethodRegistry } from '../../src/contract/registry.ts';
 import { orphans } from '../../src/control/orchestrator/decide/decide-child.ts';
-import { openDispatches } from '../../src/control/orchestrator/decide/effects.ts';
+import { dispatchOf } from '../../src/control/orchestrator/decide/effects.ts';
 import { openTimers } from '../../src/control/orchestrator/decide/timers.ts';
 import { lastStep } from '../../src/control/orchestrator/models/steps.ts';
 import { FIRST_CHILD_INDEX, MORE_WHILE_AWAY } from '../../src/control/orchestrator/run/limits.ts';
 import { isEnded, isOpen, isPlanned, openJobs, type RunState } from '../../src/control/orchestrator/run/state.ts';
+import type { OutboxRow } from '../../src/control/store/unit.ts';
 
 /** What is wrong with a state; empty when nothing is. */
 export function illegalState(run: RunState, methods: MethodRegistry): string[] {
@@ -96,6 +97,10 @@ export function illegalStep(before: RunState | undefined, after: RunState, event
   if (isEnded(before) && after.jobs.size > before.jobs.size) wrong.push('an ended run started a job');
   return wrong;
 }
+
+/** The record of every outstanding dispatch of a run. */
+export const openDispatches = (run: RunState): OutboxRow[] =>
+  [...run.jobs.values()].flatMap((job) => dispatchOf(run, job) ?? []);
 
 /** What is wrong with what is recorded as outstanding: dispatch ids of the outbox, ids of the timers. */
 export function illegalOutstanding(run: RunState, outbox: ReadonlySet<string>, timers: ReadonlySet<string>): string[] {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { onBothDatabases } from '../../../test/support/identity-database.ts';
 import { listAudit, writeAudit } from './audit.ts';
-import { recordUsage, usageSince } from './usage.ts';
+import { usageSince } from './usage.ts';
 
 onBothDatabases('the ledger', (under) => {
   const use = {
@@ -10,19 +10,19 @@ onBothDatabases('the ledger', (under) => {
     job: 'r/0/0',
     provider: 'x',
     model: 'big',
-    inputTokens: 10,
-    outputTokens: 5,
-    costMicros: 7,
+    input_tokens: 10,
+    output_tokens: 5,
+    cost_micros: 7,
   };
 
   test('usage is summed per provider and model, and never across tenants', async () => {
-    await recordUsage(under.db, []);
-    await recordUsage(under.db, [
+    const records = [
       use,
-      { ...use, costMicros: 3 },
-      { ...use, model: 'small', costMicros: 1 },
+      { ...use, cost_micros: 3 },
+      { ...use, model: 'small', cost_micros: 1 },
       { ...use, tenant: 'b' },
-    ]);
+    ];
+    await under.db.insertInto('ledger_usage').values(records).execute();
     expect(await usageSince(under.db, 'a', 0)).toEqual([
       { provider: 'x', model: 'big', jobs: 2, inputTokens: 20, outputTokens: 10, costMicros: 10 },
       { provider: 'x', model: 'small', jobs: 1, inputTokens: 10, outputTokens: 5, costMicros: 1 },

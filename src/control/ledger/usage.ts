@@ -1,19 +1,7 @@
-// What jobs used of paid models, one record per charged attempt. It counts; limits are judged elsewhere.
+// What jobs used of paid models, summed up. The records are written with the results, one per charged attempt.
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
-
-export interface UsageRecord {
-  readonly tenant: string;
-  readonly run: string;
-  readonly job: string;
-  readonly provider: string;
-  readonly model: string;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  /** Millionths of the currency. */
-  readonly costMicros: number;
-}
 
 export interface UsageTotal {
   readonly provider: string;
@@ -22,22 +10,6 @@ export interface UsageTotal {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costMicros: number;
-}
-
-/** Appends records in one statement. Late results are charged too, so a job may have several. */
-export async function recordUsage(db: Kysely<Schema>, records: readonly UsageRecord[]): Promise<void> {
-  if (records.length === 0) return;
-  const rows = records.map(({ tenant, run, job, provider, model, inputTokens, outputTokens, costMicros }) => ({
-    tenant,
-    run,
-    job,
-    provider,
-    model,
-    input_tokens: inputTokens,
-    output_tokens: outputTokens,
-    cost_micros: costMicros,
-  }));
-  await inStore(() => db.insertInto('ledger_usage').values(rows).execute());
 }
 
 /** Totals of a tenant since a time (milliseconds since 1970), by provider and model, the dearest first. */

@@ -167,7 +167,7 @@ export async function reopen(opened: Opened, flags: number): Promise<FileHandle>
 }
 
 /** Undefined when nothing is there; what cannot be told is an error. */
-export function absentOrThrow(error: unknown): undefined {
+function absentOrThrow(error: unknown): undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined;
   // Where there is no O_PATH a link cannot be opened itself.

@@ -36,7 +36,7 @@ export interface AskLimits {
   readonly retryMs: number;
 }
 
-export const ASK_LIMITS: AskLimits = { openAsks: 256, openChars: 4 << 20, retryMs: 10_000 };
+const ASK_LIMITS: AskLimits = { openAsks: 256, openChars: 4 << 20, retryMs: 10_000 };
 
 export interface AskServiceDeps {
   readonly journal: AskJournal;

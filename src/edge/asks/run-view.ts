@@ -15,7 +15,7 @@ export interface ViewLimits {
 }
 
 /** The most a run may list is 4,096 jobs; an answer is at most 4 MiB. */
-export const VIEW_LIMITS: ViewLimits = { textBytes: 4 << 20, jobs: 4096, followers: 16 };
+const VIEW_LIMITS: ViewLimits = { textBytes: 4 << 20, jobs: 4096, followers: 16 };
 
 export class RunView {
   readonly run: string;

@@ -129,9 +129,6 @@ const schema = v.strictObject({
 
 export type EdgeLimits = v.InferOutput<typeof schema>['limits'];
 
-/** The limits when nothing is configured. */
-export const DEFAULT_LIMITS: EdgeLimits = Object.freeze(v.parse(v.strictObject(limitEntries), {}));
-
 /** A folder or file whose name comes first in relative paths. */
 export interface Root {
   readonly name: string;

@@ -74,6 +74,6 @@ export class SecretFinder {
   }
 }
 
-export function secretIn(text: string): SecretKind | undefined {
+function secretIn(text: string): SecretKind | undefined {
   return TOKENS.find(([, form]) => form.test(text))?.[0];
 }

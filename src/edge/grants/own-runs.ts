@@ -5,7 +5,7 @@ import { foldText } from '../../base/fold-text.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 
 /** Different words of a run that may be searched for in files that are not shared. */
-export const MAX_TERMS = 20;
+const MAX_TERMS = 20;
 /** Characters of asks that are kept; the oldest go first, and with them only their searches. */
 const MAX_CHARS = 1 << 20;
 

@@ -5,7 +5,7 @@ import { Parser } from 'htmlparser2';
 /** Real pages have 10 to 40. Deeper tags are left out, their text stays. */
 const MAX_DEPTH = 100;
 /** The specification of HTML, one of the largest pages there are, has about 200,000; articles have a few thousand. */
-export const MAX_ELEMENTS = 60_000;
+const MAX_ELEMENTS = 60_000;
 /** So deep that it can only be meant badly: the rest is not read (htmlparser2 needs time in the square of it). */
 const MAX_OPEN = 5000;
 const MAX_ATTRIBUTE = 4096;

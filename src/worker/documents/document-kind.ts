@@ -32,7 +32,7 @@ function byBytes(bytes: Uint8Array, saidText: boolean): DocumentKind | undefined
 }
 
 /** A ZIP that names the part where a DOCX has its text. */
-export function isDocx(bytes: Uint8Array): boolean {
+function isDocx(bytes: Uint8Array): boolean {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return all[0] === 0x50 && all[1] === 0x4b && all[2] === 3 && all[3] === 4 && all.includes('word/document.xml');
 }

@@ -10,7 +10,7 @@ export const KEY_REF = /^(?:env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:(?:\/[^\n]{1,1
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /** The path of a `file:` reference; undefined for others. */
-export function keyFile(ref: string, home: string): string | undefined {
+function keyFile(ref: string, home: string): string | undefined {
   if (!ref.startsWith('file:')) return undefined;
   const name = ref.slice('file:'.length);
   return isAbsolute(name) ? name : join(homePaths(home).keys, name);

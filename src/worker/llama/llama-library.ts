@@ -28,7 +28,6 @@ export interface LibrarySequence {
 }
 
 export interface LibraryEmbeddingContext {
-  calculateInputLength(text: string): number;
   getEmbeddingFor(text: string): Promise<{ readonly vector: readonly number[] }>;
 }
 

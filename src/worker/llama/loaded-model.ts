@@ -17,7 +17,7 @@ import {
 } from './llama-messages.ts';
 
 /** Tokens that an answer has room for at least; a conversation that leaves less is too long. */
-export const MIN_ANSWER_TOKENS = 32;
+const MIN_ANSWER_TOKENS = 32;
 /** Tokens kept free at the end of a context, where the library would begin to forget. */
 const MARGIN = 8;
 

@@ -41,10 +41,6 @@ export function dispatchOf(run: RunState, job: JobState): OutboxRow | undefined 
   };
 }
 
-/** The record of every outstanding dispatch of a run. */
-export const openDispatches = (run: RunState): OutboxRow[] =>
-  [...run.jobs.values()].flatMap((job) => dispatchOf(run, job) ?? []);
-
 /** What changes with the step from `before` to `after`. `at` is the time of the command in milliseconds since 1970. */
 export function effects(before: RunState | undefined, after: RunState, at: number): Effects {
   const outbox: OutboxRow[] = [];

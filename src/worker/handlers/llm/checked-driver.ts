@@ -14,7 +14,7 @@ import { JUDGED_CHARS, ruleOfConfidence } from './confidence.ts';
 import { askedFor, checkedOutput, outputSchema } from './output-schema.ts';
 
 /** Characters of an answer with a schema; it is held back until it is whole. */
-export const MAX_STRUCTURED_CHARS = 1 << 20;
+const MAX_STRUCTURED_CHARS = 1 << 20;
 
 /** `binds`: the driver itself holds the model to a schema, so that it need not be asked. Throws MODEL_OUTPUT_INVALID, INVALID_ARGUMENT. */
 export function checkedDriver(driver: ChatDriver, binds: boolean): ChatDriver {

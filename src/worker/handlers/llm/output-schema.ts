@@ -41,7 +41,7 @@ const leading = ({ messages }: ChatRequest): number => messages.findIndex(({ rol
 
 const FENCE = '```';
 /** How long one check may take: patterns of a schema can be made to take for ever. */
-export const CHECK_MS = 500;
+const CHECK_MS = 500;
 
 /** The JSON of an answer, without the fence that some models put around it. Throws MODEL_OUTPUT_INVALID. */
 export function checkedOutput(answer: string, schema: Schema): string {

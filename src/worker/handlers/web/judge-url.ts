@@ -2,7 +2,7 @@
 import { AppError } from '../../../base/errors.ts';
 import type { AddressPolicy } from './address-policy.ts';
 
-export const MAX_URL = 4096;
+const MAX_URL = 4096;
 
 /** Names that mean a machine of the own network wherever they are resolved (RFC 6761, RFC 6762, RFC 8375, ICANN's `internal`). */
 const LOCAL_NAMES =
@@ -25,8 +25,7 @@ export function judgeUrl(text: string, policy: AddressPolicy, base?: URL): URL {
   return url;
 }
 
-export const portOf = (url: URL): number =>
-  url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+const portOf = (url: URL): number => (url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port));
 
 /** The address that a URL names itself, in the form that WHATWG's parser gives to all of its spellings; undefined for a name. */
 function literalOf({ hostname }: URL): string | undefined {

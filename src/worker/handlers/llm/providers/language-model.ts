@@ -8,7 +8,7 @@ import { type Habits, tolerantFetch } from './dialect/tolerant-fetch.ts';
 import type { ProviderSettings } from './provider-settings.ts';
 
 /** Bytes of one answer on the wire; a stream spends some 300 on each token. */
-export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** What a call brings: tools, and what is known of how the model writes. */
 export interface ModelCall {

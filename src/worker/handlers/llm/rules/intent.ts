@@ -115,7 +115,7 @@ function commandIn(text: string): string[] {
 }
 
 /** Splits as a shell would split words, without anything else a shell does. */
-export function splitWords(command: string): string[] {
+function splitWords(command: string): string[] {
   const words = command.match(/(?:[^\s"']+|"(?:[^"\\]|\\.)*"|'[^']*')+/g) ?? [];
   return words.map((word) =>
     word.replace(/"((?:[^"\\]|\\.)*)"|'([^']*)'/g, (_, double: string | undefined, single: string | undefined) =>

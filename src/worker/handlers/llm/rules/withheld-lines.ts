@@ -22,7 +22,7 @@ export function withheldLines(draft: Draft, intent: Intent, files: readonly Read
 }
 
 /** The words to add to the command, as the device gave them. */
-export function shareWords(files: readonly ReadFile[]): string[] {
+function shareWords(files: readonly ReadFile[]): string[] {
   const words = files.map(
     (file) => file.withheld.find((item) => item.hint !== '')?.hint ?? `--share ${quoted(file.path)}`,
   );

@@ -27,7 +27,7 @@ const RUNS =
 const CHINESE = /^[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]/;
 
 /** A word as it is compared: lower case, without the commonest English endings. */
-export function stem(word: string): string {
+function stem(word: string): string {
   const w = word
     .toLowerCase()
     .replace(/['’]s?$/, '')

@@ -7,9 +7,9 @@ import type { TenantTransaction } from './database.ts';
 import type { CollectionModel } from './put-document.ts';
 
 /** What names of shadows begin with; no name of a collection does. */
-export const SHADOW = '~';
+const SHADOW = '~';
 
-export const shadowOf = (name: string): string => `${SHADOW}${name}`;
+const shadowOf = (name: string): string => `${SHADOW}${name}`;
 
 /** A text whose vector is missing. */
 export interface MissingText {
