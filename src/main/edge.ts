@@ -6,7 +6,7 @@ import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
 import { inertLine } from '../base/inert.ts';
 import { logFile } from '../base/log-file.ts';
-import { createLogger } from '../base/logger.ts';
+import { createLogger, type Logger } from '../base/logger.ts';
 import { makeFolder } from '../base/make-folder.ts';
 import { EXIT } from '../base/status-codes.ts';
 import { watchStrayErrors } from '../base/stray-errors.ts';
@@ -14,7 +14,7 @@ import { mark } from '../base/turn-watch.ts';
 import { toAppError } from '../contract/errors.ts';
 import { parseJoinLine, readJoinLine } from '../edge/identity/join.ts';
 import { EDGE_HELP, type EdgeOptions, parseEdgeArgs, REFUSED } from '../edge/program/commands.ts';
-import { startEdge } from './start-edge.ts';
+import { type RunningEdge, startEdge } from './start-edge.ts';
 
 /** From the first signal to the end of the process; for what was printed, and when stopping itself hangs. */
 const STOP_MS = 10_000;
@@ -41,12 +41,7 @@ await endProcess(code, SPARE_MS);
 
 async function run(options: EdgeOptions): Promise<number> {
   const line = options.join ? parseJoinLine(await readJoinLine(process.stdin, process.stderr)) : undefined;
-  const stop = new Promise<string>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
-    const gone = () => resolve('standard input ended');
-    if (options.withParent) process.stdin.once('end', gone).once('close', gone).once('error', gone).resume();
-    else process.stdin.destroy();
-  });
+  const stop = stopAsked(options);
   const log = openLog(options);
   watchStrayErrors(log);
   try {
@@ -61,16 +56,31 @@ async function run(options: EdgeOptions): Promise<number> {
     const alive = setInterval(() => {}, 0x7fffffff);
     const why = await stop;
     clearInterval(alive);
-    for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => endNow(EXIT.failed));
-    endWithin(STOP_MS + SPARE_MS, EXIT.failed);
-    log.info('stopping', { why });
-    const clean = await edge.stop(STOP_MS);
-    log.info('stopped', { clean });
-    return clean ? EXIT.answered : EXIT.failed;
+    return await end(edge, why, log);
   } catch (error) {
     log.error('the edge could not start', error);
     throw error;
   }
+}
+
+/** Resolves with why the edge is to stop: a signal, or the end of its parent. */
+function stopAsked({ withParent }: EdgeOptions): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+    const gone = () => resolve('standard input ended');
+    if (withParent) process.stdin.once('end', gone).once('close', gone).once('error', gone).resume();
+    else process.stdin.destroy();
+  });
+}
+
+/** Ends the edge in order, and the process when that hangs or a second signal comes. Returns the exit code. */
+async function end(edge: RunningEdge, why: string, log: Logger): Promise<number> {
+  for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => endNow(EXIT.failed));
+  endWithin(STOP_MS + SPARE_MS, EXIT.failed);
+  log.info('stopping', { why });
+  const clean = await edge.stop(STOP_MS);
+  log.info('stopped', { clean });
+  return clean ? EXIT.answered : EXIT.failed;
 }
 
 /** V8 would keep it until its next full collection, which on an idle box does not come. One pause, before there is much to do. */

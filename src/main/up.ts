@@ -2,32 +2,27 @@
 // that the end of one is not that of the others; they speak the same authenticated protocols as on machines apart.
 import { existsSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { type Clock, systemClock } from '../base/clock.ts';
+import { systemClock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import { expandHome, homeFolder, homePaths } from '../base/home.ts';
 import { lockHome } from '../base/home-lock.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
+import type { Texts } from '../base/settings/sources.ts';
 import { stopSignal } from '../base/stop-signal.ts';
 import { watchStrayErrors } from '../base/stray-errors.ts';
 import { type SettingFlags, settingOptions, settingsOf } from '../control/commands.ts';
-import type { ControlConfig } from '../control/config.ts';
 import { settingNames as controlNames } from '../control/settings.ts';
 import { loadEdgeConfig } from '../edge/config/edge-config.ts';
-import { readIdentity } from '../edge/identity/identity.ts';
 import { workerSettingsOf } from '../worker/program/config.ts';
-import { type WorkerSettings, settingNames as workerNames } from '../worker/program/settings.ts';
-import type { ChildOfUp } from './child-of-up.ts';
+import { settingNames as workerNames } from '../worker/program/settings.ts';
 import { announce, type ControlProgramIo, withdraw } from './control.ts';
-import { startEdgeChild } from './edge-child.ts';
 import { programLog } from './program.ts';
-import { type RunningControl, startControl } from './start-control.ts';
-import { startWorkerChild } from './worker-child.ts';
+import { startAll, type UpSettings } from './start-all.ts';
 
 /** What control plane, database and worker need together, in MB. */
 const NEEDED_MB = 2_000;
-const READY_MS = 120_000;
 
 export function upVerb(io: ControlProgramIo & { readonly cwd: string }): Command {
   const command = new Command('up')
@@ -47,23 +42,35 @@ Examples:
   $ bowline up --allow ~/notes
   $ bowline up --home /srv/bowline --allow ~/notes ~/recipes --port 7500`,
     )
-    .action(async (flags: SettingFlags & { allow?: string[]; force?: boolean }, command: Command) => {
+    .action(async (flags: UpFlags, command: Command) => {
       const { home } = command.optsWithGlobals<{ home?: string }>();
       if (!flags.force) checkMemory();
-      const allow = (flags.allow ?? []).map((path) => resolve(io.cwd, expandHome(path, io.env)));
-      const missing = allow.find((path) => !existsSync(path));
-      if (missing) throw new AppError('USAGE', { what: `--allow ${missing}: there is no such file or folder` });
       const folder = homeFolder(home, io.env);
-      if (allow.length === 0 && loadEdgeConfig(homePaths(folder).config).roots.length === 0) {
-        throw new AppError('USAGE', {
-          what: 'nothing may be read: say --allow PATH, or list it under allow.read in config.yaml',
-        });
-      }
-      const { config } = settingsOf(folder, io.env, flags, { names: workerNames(), set: true });
-      const set = { set: flags.set ?? [] };
-      const worker = workerSettingsOf(folder, io.env, set, { names: controlNames(), set: true }).config;
-      await up(folder, { config, worker, ...set }, allow, io);
+      const allow = allowed(folder, flags, io);
+      await up(folder, upSettings(folder, flags, io.env), allow, io);
     });
+}
+
+type UpFlags = SettingFlags & { readonly allow?: string[]; readonly force?: boolean };
+
+/** What `--allow` names. Throws USAGE where a path is not there, or where nothing may be read at all. */
+function allowed(home: string, flags: UpFlags, { cwd, env }: { readonly cwd: string; readonly env: Texts }): string[] {
+  const allow = (flags.allow ?? []).map((path) => resolve(cwd, expandHome(path, env)));
+  const missing = allow.find((path) => !existsSync(path));
+  if (missing) throw new AppError('USAGE', { what: `--allow ${missing}: there is no such file or folder` });
+  if (allow.length === 0 && loadEdgeConfig(homePaths(home).config).roots.length === 0) {
+    throw new AppError('USAGE', {
+      what: 'nothing may be read: say --allow PATH, or list it under allow.read in config.yaml',
+    });
+  }
+  return allow;
+}
+
+function upSettings(home: string, flags: UpFlags, env: Texts): UpSettings {
+  const { config } = settingsOf(home, env, flags, { names: workerNames(), set: true });
+  const set = flags.set ?? [];
+  const worker = workerSettingsOf(home, env, { set }, { names: controlNames(), set: true }).config;
+  return { config, worker, set };
 }
 
 /** A control plane on a box that is too small would be killed at the worst moment; say so before. */
@@ -73,94 +80,33 @@ function checkMemory(): void {
   if (have < NEEDED_MB) throw new AppError('MEMORY_TOO_SMALL', { have, need: NEEDED_MB });
 }
 
-interface UpSettings {
-  readonly config: ControlConfig;
-  readonly worker: WorkerSettings;
-  /** What `--set` said, for both. */
-  readonly set: readonly string[];
-}
-
-async function up(
-  home: string,
-  { config, worker: settings, set }: UpSettings,
-  allow: readonly string[],
-  io: ControlProgramIo,
-): Promise<void> {
+async function up(home: string, settings: UpSettings, allow: readonly string[], io: ControlProgramIo): Promise<void> {
+  const { config } = settings;
   const stopping = stopSignal(config.drainMs * 2);
-  const clock = systemClock;
   const lock = lockHome(home, 'control');
   const log = programLog(home, 'control', config.logLevel);
   watchStrayErrors(log);
   const life = new Lifecycle(log);
   const aborter = new AbortController();
   void stopping.then(() => aborter.abort());
-  const paths = homePaths(home);
   try {
     // What the edge would refuse later, with a worse message.
-    loadEdgeConfig(paths.config, { allow });
-    io.progress('starting the control plane ...');
-    const listening = Promise.withResolvers<string>();
-    listening.promise.catch(() => undefined);
-    // Before the control plane: it loads its programs while that opens its database.
-    const worker = startWorkerChild({
+    loadEdgeConfig(homePaths(home).config, { allow });
+    const { control, joined } = await startAll({
+      ...settings,
       home,
-      control: listening.promise,
-      settings,
-      set,
-      env: io.env,
-      drainMs: config.drainMs / 2,
-      onMissing: io.progress,
-      say: io.progress,
-      clock,
-      log,
-    });
-    life.onStop('worker', () => worker.stop(config.drainMs / 2));
-    const children: ChildOfUp[] = [worker];
-    const control = await startControl({
-      home,
-      config,
-      clock,
-      log,
-      progress: io.progress,
-      signal: aborter.signal,
-      children: () => children.map((child) => child.figures()),
-    });
-    life.onStop('control plane', async () => void (await control.stop(config.drainMs)));
-    // Before the control plane, which takes the results of what it finishes.
-    life.onStop('worker before the control plane', () => worker.stop(config.drainMs / 2));
-    listening.resolve(control.url);
-    io.progress('starting the edge ...');
-    let refused = false;
-    const edge = startEdgeChild({
-      home,
-      control: control.url,
       allow,
-      logFile: join(paths.logs, 'edge.log'),
-      joinLine: async () => {
-        // Also when the database is another one than the edge of this home joined.
-        const known = (await readIdentity(paths.device))?.signingKey.publicKey;
-        if (known && Buffer.compare(known, control.publicKey) === 0) return undefined;
-        return `${control.url} ${await control.createJoinToken('')}`;
-      },
+      env: io.env,
       say: io.progress,
-      onRefused: (why) => {
-        refused = true;
-        io.progress(`the edge is refused by the control plane: ${why}`);
-      },
-      clock,
+      clock: systemClock,
       log,
+      life,
+      signal: aborter.signal,
     });
-    children.push(edge);
-    life.onStop('edge', () => edge.stop(config.drainMs / 2));
-    const joined = edge.ready.then(async () => (await readIdentity(paths.device))?.name ?? '');
-    const everyone = joined.then((device) =>
-      everyoneIn(control, device, { clock, signal: aborter.signal, waits: () => !refused }),
-    );
-    const started = Promise.all([joined, worker.ready, everyone]);
-    const first = await Promise.race([started, stopping]);
+    const first = await Promise.race([joined.then((device) => ({ device })), stopping]);
     if (typeof first !== 'string') {
       announce(home, control.url);
-      io.out(`ready ${JSON.stringify({ control: control.url, home, device: first[0], model: control.model()?.name })}`);
+      io.out(`ready ${JSON.stringify({ control: control.url, home, ...first, model: control.model()?.name })}`);
     }
     io.progress(`stopping: ${await stopping}`);
   } finally {
@@ -168,27 +114,5 @@ async function up(
     withdraw(home);
     await life.stop(config.drainMs * 2);
     lock.release();
-  }
-}
-
-interface EveryoneParts {
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  /** Whether the wait has an end: an owner who is told what to do needs this control plane for it. */
-  readonly waits: () => boolean;
-}
-
-/** Resolves when a worker and the edge of this home are connected; other edges may be, too. */
-async function everyoneIn(
-  control: RunningControl,
-  device: string,
-  { clock, signal, waits }: EveryoneParts,
-): Promise<void> {
-  const end = clock.monotonic() + READY_MS;
-  while (!signal.aborted) {
-    if (control.devices().includes(device) && control.model() !== undefined) return;
-    if (waits() && clock.monotonic() > end)
-      throw new AppError('DEADLINE_EXCEEDED', { after: `${READY_MS} ms of waiting for worker and edge` });
-    await new Promise<void>((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -2,6 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { homePaths } from '../../base/home.ts';
+import type { Logger } from '../../base/logger.ts';
 import { makeFolder } from '../../base/make-folder.ts';
 import { Allowlist } from '../../edge/allowlist/allowlist.ts';
 import { Gate } from '../../edge/egress/gate.ts';
@@ -19,7 +20,7 @@ export type Tools = Awaited<ReturnType<typeof openTools>>;
 
 /** Gives the calls that an earlier start left behind their answers. */
 export async function openTools(ground: EdgeGround, { journal, ownRuns, suspects, refused }: Journaled) {
-  const { home, config, bootId, clock, life, log } = ground;
+  const { home, config, bootId, clock, log } = ground;
   const { limits } = config;
   const paths = homePaths(home);
   const grants = new Grants({ clock, log, journal, lifeMs: limits.share_minutes * 60_000 });
@@ -29,12 +30,7 @@ export async function openTools(ground: EdgeGround, { journal, ownRuns, suspects
   const isolation = await isolationOf(ground);
   const tools = toolset({ allow, grants, ownRuns, limits, clock, now: () => journal.now(), isolation });
   const blobs = await openBlobs(paths.blobs);
-  const inHand = new InHand(paths.inHand, machineBoot());
-  life.onStop('calls in hand', async () => inHand.close());
-  if (inHand.damaged)
-    log.warn('which calls were at work when the edge ended last could not be read; one that ended it may run again', {
-      file: paths.inHand,
-    });
+  const inHand = openInHand(ground);
   const runner = new ToolRunner({
     journal,
     gate,
@@ -49,12 +45,29 @@ export async function openTools(ground: EdgeGround, { journal, ownRuns, suspects
     log,
     restore: restoreOrigins(config.execute),
   });
+  await recoverCalls(runner, log);
+  return { grants, gate, allow, tools, runner };
+}
+
+/** Which calls are at work; what an earlier start left of it is read first. */
+function openInHand({ home, life, log }: EdgeGround): InHand {
+  const file = homePaths(home).inHand;
+  const inHand = new InHand(file, machineBoot());
+  life.onStop('calls in hand', async () => inHand.close());
+  if (inHand.damaged)
+    log.warn('which calls were at work when the edge ended last could not be read; one that ended it may run again', {
+      file,
+    });
+  return inHand;
+}
+
+/** Calls that an earlier start left behind get their answers. */
+async function recoverCalls(runner: ToolRunner, log: Logger): Promise<void> {
   const { unknown, free, failed } = await runner.recover();
   if (unknown > 0) log.warn('tool calls of an earlier start have no known outcome', { calls: unknown });
   if (free > 0) log.warn('the start before ended while these calls were looked at; nothing happened', { calls: free });
   if (failed > 0)
     log.warn('the start before ended while these calls were at work; they are not run again', { calls: failed });
-  return { grants, gate, allow, tools, runner };
 }
 
 /** What keeps commands apart, where some command needs it; undefined where nothing does. */

@@ -1,0 +1,137 @@
+// Starts the control plane of `up` with worker and edge as children beside it, each when what it needs is there, and says when all
+// are connected.
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
+import { homePaths } from '../base/home.ts';
+import type { Lifecycle } from '../base/lifecycle.ts';
+import type { Logger } from '../base/logger.ts';
+import type { ControlConfig } from '../control/config.ts';
+import { readIdentity } from '../edge/identity/identity.ts';
+import type { WorkerSettings } from '../worker/program/settings.ts';
+import type { ChildOfUp } from './child-of-up.ts';
+import { startEdgeChild } from './edge-child.ts';
+import { type RunningControl, startControl } from './start-control.ts';
+import { startWorkerChild } from './worker-child.ts';
+
+const READY_MS = 120_000;
+
+export interface UpSettings {
+  readonly config: ControlConfig;
+  readonly worker: WorkerSettings;
+  /** What `--set` said, for both. */
+  readonly set: readonly string[];
+}
+
+export interface StartAll extends UpSettings {
+  readonly home: string;
+  /** Folders and files that may be read, beside those of config.yaml. */
+  readonly allow: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Told in words what goes on. */
+  readonly say: (line: string) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Ends all three in order, also what was started before an error. */
+  readonly life: Lifecycle;
+  readonly signal: AbortSignal;
+}
+
+export interface RunningAll {
+  readonly control: RunningControl;
+  /** Resolves with the name of the device when worker and edge are connected; rejects when one of them cannot start. */
+  readonly joined: Promise<string>;
+}
+
+/** Throws what stands in the way of the control plane. */
+export async function startAll(options: StartAll): Promise<RunningAll> {
+  const { config, life, say, clock, signal } = options;
+  const listening = Promise.withResolvers<string>();
+  listening.promise.catch(() => undefined);
+  // Before the control plane: it loads its programs while that opens its database.
+  const worker = startWorker(options, listening.promise);
+  const stopWorker = () => worker.stop(config.drainMs / 2);
+  life.onStop('worker', stopWorker);
+  const children: ChildOfUp[] = [worker];
+  say('starting the control plane ...');
+  const control = await startControl({
+    home: options.home,
+    config,
+    clock,
+    log: options.log,
+    progress: say,
+    signal,
+    children: () => children.map((child) => child.figures()),
+  });
+  life.onStop('control plane', async () => void (await control.stop(config.drainMs)));
+  // Before the control plane, which takes the results of what it finishes.
+  life.onStop('worker before the control plane', stopWorker);
+  listening.resolve(control.url);
+  say('starting the edge ...');
+  const edge = startEdge(options, control);
+  children.push(edge.child);
+  life.onStop('edge', () => edge.child.stop(config.drainMs / 2));
+  const joined = edge.child.ready.then(() => deviceOf(options.home));
+  const everyone = joined.then((device) =>
+    everyoneIn(control, device, { clock, signal, waits: () => !edge.refused() }),
+  );
+  return { control, joined: Promise.all([joined, worker.ready, everyone]).then(([device]) => device) };
+}
+
+/** @param control resolves with the URL of the control plane when it listens */
+function startWorker(
+  { home, worker, set, env, config, say, clock, log }: StartAll,
+  control: Promise<string>,
+): ChildOfUp {
+  const drainMs = config.drainMs / 2;
+  return startWorkerChild({ home, control, settings: worker, set, env, drainMs, onMissing: say, say, clock, log });
+}
+
+/** The edge of this home, and whether the control plane refuses it. */
+function startEdge({ home, allow, say, clock, log }: StartAll, control: RunningControl) {
+  let refused = false;
+  const child = startEdgeChild({
+    home,
+    control: control.url,
+    allow,
+    logFile: join(homePaths(home).logs, 'edge.log'),
+    joinLine: async () => {
+      // Also when the database is another one than the edge of this home joined.
+      const known = (await readIdentity(homePaths(home).device))?.signingKey.publicKey;
+      if (known && Buffer.compare(known, control.publicKey) === 0) return undefined;
+      return `${control.url} ${await control.createJoinToken('')}`;
+    },
+    say,
+    onRefused: (why) => {
+      refused = true;
+      say(`the edge is refused by the control plane: ${why}`);
+    },
+    clock,
+    log,
+  });
+  return { child, refused: () => refused };
+}
+
+const deviceOf = async (home: string): Promise<string> => (await readIdentity(homePaths(home).device))?.name ?? '';
+
+interface EveryoneParts {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Whether the wait has an end: an owner who is told what to do needs this control plane for it. */
+  readonly waits: () => boolean;
+}
+
+/** Resolves when a worker and the edge of this home are connected; other edges may be, too. */
+async function everyoneIn(
+  control: RunningControl,
+  device: string,
+  { clock, signal, waits }: EveryoneParts,
+): Promise<void> {
+  const end = clock.monotonic() + READY_MS;
+  while (!signal.aborted) {
+    if (control.devices().includes(device) && control.model() !== undefined) return;
+    if (waits() && clock.monotonic() > end)
+      throw new AppError('DEADLINE_EXCEEDED', { after: `${READY_MS} ms of waiting for worker and edge` });
+    await new Promise<void>((resolve) => setTimeout(resolve, 20));
+  }
+}
