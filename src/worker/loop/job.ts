@@ -22,7 +22,7 @@ import { validate } from '../../contract/validate.ts';
 import { decode } from '../../contract/wire-meter.ts';
 import type { Handler, HandlerContext } from '../kit/handler.ts';
 import { jobFailure } from '../kit/job-failure.ts';
-import { ChildCalls } from './child-calls.ts';
+import { JobCalls } from './job-calls.ts';
 import { JobOutputs } from './job-outputs.ts';
 import { usageSum } from './usage-sum.ts';
 
@@ -56,7 +56,7 @@ export class Job {
   readonly epoch: bigint;
   readonly outputs: JobOutputs;
   /** What it asks of other workers. */
-  readonly children: ChildCalls;
+  readonly children: JobCalls;
   /** Ends when the handler really ended; its slot is taken until then. */
   readonly settled: Promise<void>;
   /** Set once; sent after the last output, again after each reconnect. */
@@ -84,7 +84,7 @@ export class Job {
       maxResultBytes: deps.maxResultBytes,
       onReady: () => deps.onReady(this),
     });
-    this.children = new ChildCalls({
+    this.children = new JobCalls({
       dispatchId: this.dispatchId,
       epoch: this.epoch,
       signal: this.#abort.signal,

@@ -2,6 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Run, WatchRunResponseSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
 import { Channel } from '../../../base/channel.ts';
+import type { TextPosition } from '../../../contract/text/latest-text.ts';
 import type { OpenFeed, RunFeeds } from '../../dispatch/feeds/run-feeds.ts';
 import { jobSignature } from '../../orchestrator/run/job-view.ts';
 import { isEnded } from '../../orchestrator/run/state.ts';
@@ -40,7 +41,7 @@ export async function* watchRun(
   if (signal.aborted) leave();
   try {
     const told = new Map<string, string>();
-    let [job, epoch, offset] = ['', 0, 0];
+    let at: TextPosition = { job: '', epoch: 0, offset: 0 };
     for (;;) {
       for (const view of feed.jobs(parts.now())) {
         const now = jobSignature(view);
@@ -49,11 +50,12 @@ export async function* watchRun(
         yield { event: { case: 'job', value: view } };
       }
       for (let text = feed.text; text; text = feed.text) {
-        if (text.job !== job || text.epoch !== epoch) [job, epoch, offset] = [text.job, text.epoch, 0];
-        const piece = text.from(offset, PIECE);
-        if (piece === '') break;
-        yield { event: { case: 'text', value: { job, epoch: BigInt(epoch), offset: BigInt(offset), text: piece } } };
-        offset += Buffer.byteLength(piece);
+        const piece = text.after(at, PIECE);
+        if (!piece) break;
+        const { job, epoch } = text;
+        at = { job, epoch, offset: piece.offset + Buffer.byteLength(piece.text) };
+        const value = { job, epoch: BigInt(epoch), offset: BigInt(piece.offset), text: piece.text };
+        yield { event: { case: 'text', value } };
       }
       if (isEnded(feed.state)) break;
       if (feed.failed) throw feed.failed;

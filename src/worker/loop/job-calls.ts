@@ -8,7 +8,7 @@ import { validate } from '../../contract/validate.ts';
 import { decode } from '../../contract/wire-meter.ts';
 import type { CallableMethod } from '../kit/handler.ts';
 
-export interface ChildCallsOptions {
+export interface JobCallsOptions {
   readonly dispatchId: string;
   readonly epoch: bigint;
   /** Ends all calls; its reason is an AppError. */
@@ -22,13 +22,13 @@ interface Open {
   readonly settle: (result: ChildResult['result'] | { readonly case: 'ended'; readonly value: unknown }) => void;
 }
 
-export class ChildCalls {
-  readonly #options: ChildCallsOptions;
+export class JobCalls {
+  readonly #options: JobCallsOptions;
   readonly #open = new Map<number, Open>();
   readonly #unsent = new Set<number>();
   #last = 0;
 
-  constructor(options: ChildCallsOptions) {
+  constructor(options: JobCallsOptions) {
     this.#options = options;
     options.signal.addEventListener('abort', () => this.end(options.signal.reason), { once: true });
   }
