@@ -63,7 +63,7 @@ async function compose(ground: Ground): Promise<RunningControl> {
   const connected = openSessions(ground, () => work.dispatcher.presence.remotes());
   const work: Work = await startWork(ground, store, identities, connected);
   const health = openHealth(ground, identities, connected, work);
-  const watch = watchSessions(ground, store, connected);
+  const watch = watchSessions(ground, store, identities, connected, work);
 
   const faults = new RequestFaults(log);
   const turns = watchTurns(sparing(log, clock));
@@ -77,7 +77,7 @@ async function compose(ground: Ground): Promise<RunningControl> {
     health,
     mesh: meshParts(ground, identities, work, underWay),
   };
-  const server = await openListener(ground, identities, services, { tls, faults });
+  const server = await openListener(ground, identities, connected.owners, services, { tls, faults });
   // Shares of the time that the shutdown has, so that a peer that hangs in one step leaves time for the others.
   let budgetMs = config.drainMs;
   const { sessions } = connected;

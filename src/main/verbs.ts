@@ -72,13 +72,18 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'devices',
-    summary: 'list devices, let another one join, take one back',
+    summary: 'list devices, let another one join, suspend or remove one',
     load: cli(async () => (await import('../cli/verbs/devices.ts')).devicesVerb),
   },
   {
     name: 'workers',
     summary: 'list workers, or make a key for one',
     load: cli(async () => (await import('../cli/verbs/workers.ts')).workersVerb),
+  },
+  {
+    name: 'keys',
+    summary: 'list, make and revoke keys of owners and workers, and join tokens',
+    load: cli(async () => (await import('../cli/verbs/keys.ts')).keysVerb),
   },
   {
     name: 'plugins',

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { FsService } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AuditService } from '../../gen/bowline/control/v1/audit_service_pb.ts';
 import { DeviceService } from '../../gen/bowline/control/v1/device_service_pb.ts';
+import { KeyService } from '../../gen/bowline/control/v1/key_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
 import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
@@ -62,6 +63,30 @@ test('one tenant cannot remove the device of another, and learns nothing', async
   expect(await refusal(foreign.deleteDevice({ id: device.device }))).toMatchObject({ reason: 'NOT_FOUND' });
   expect(await refusal(foreign.deleteDevice({ id: device.name }))).toMatchObject({ reason: 'NOT_FOUND' });
   expect((await control.client(DeviceService).getDevice({ id: device.device })).device?.name).toBe(device.name);
+});
+
+test('one tenant neither sees, revokes, suspends nor resumes what belongs to another', async () => {
+  const device = await control.device();
+  const { id: token } = await control.client(DeviceService).createJoinToken({ name: 'porch' });
+  const { id: worker } = await control.client(WorkerPoolService).createWorkerKey({ name: 'gpu', packages: [LLM] });
+  const { id: owner } = await control.client(KeyService).createOwnerKey({ name: 'laptop' });
+  const foreign = control.ownerKeys.get('other');
+  const keys = control.client(KeyService, foreign);
+  for (const id of [token, worker, owner])
+    expect(await refusal(keys.revokeKey({ id }))).toMatchObject({ reason: 'NOT_FOUND' });
+  expect((await keys.listKeys({ all: true })).keys.map(({ id }) => id)).toEqual(['key-other']);
+  const devices = control.client(DeviceService, foreign);
+  for (const call of [devices.suspendDevice({ id: device.device }), devices.resumeDevice({ id: device.name })])
+    expect(await refusal(call)).toMatchObject({ reason: 'NOT_FOUND' });
+  const own = (await control.client(KeyService).listKeys({})).keys.map(({ id }) => id);
+  expect(own).toEqual(expect.arrayContaining([token, worker, owner]));
+  // The same id of a request is another one of another tenant.
+  const request = { name: 'shed', requestId: 'r' };
+  const [mine, theirs] = [
+    await control.client(DeviceService).createJoinToken(request),
+    await devices.createJoinToken(request),
+  ];
+  expect(theirs.token).not.toBe(mine.token);
 });
 
 test('a key for a package that no worker can serve is not made, and the known ones are told', async () => {

@@ -16,7 +16,7 @@ export const CONTROL_ERRORS = {
   // identity: keys, enrolment, workers
   DEVICE_SUSPENDED: row(
     'permission_denied',
-    'the device {device} is suspended: {why}; its owner must remove it (`bowline devices remove {device} --yes`) and let it join again',
+    'the device {device} was suspended by its owner, who lets it back in with `bowline devices resume {device}`; what is asked here, and what it has to do, waits until then',
   ),
   DEVICE_NAME_TAKEN: row(
     'already_exists',
@@ -34,6 +34,15 @@ export const CONTROL_ERRORS = {
   OWNER_KEY_REVOKED: row(
     'failed_precondition',
     'the owner key in {file} was revoked; remove the file and start again to get a new one',
+  ),
+  LAST_OWNER_KEY: row(
+    'failed_precondition',
+    'this is the last owner key of its tenant; without it nobody could act for the tenant. Make another one, and revoke this one with that: `bowline keys create NAME > FILE`, then `BOWLINE_OWNER_KEY_FILE=FILE bowline keys revoke {id} --yes`',
+  ),
+  OWNER_KEY_ENDED: row(
+    'unauthenticated',
+    'the owner key of this call was revoked meanwhile; call again with another one (BOWLINE_OWNER_KEY_FILE)',
+    { exit: EXIT.refused },
   ),
   // identity: a restored database
   DATABASE_RESTORED: row(

@@ -129,7 +129,6 @@ export const EDGE_ERRORS = {
     'the asks that wait for an answer have reached their number ({limit}) or the fixed length of their text; wait, cancel some (`bowline runs ls`), or raise limits.asks in config.yaml up to 256',
     { retryable: true },
   ),
-  REQUEST_ID_REUSED: row('already_exists', 'the request id {id} was used for another ask'),
   SOCKET_UNSAFE: row('failed_precondition', 'the socket {path} is not used: {problem}', { exit: EXIT.refused }),
   SOCKET_IN_USE: row('failed_precondition', 'the socket {path} cannot be used: {problem}'),
   // edge tools

@@ -71,6 +71,10 @@ export const SHARED_ERRORS = {
     'unimplemented',
     'the device {device} does not serve {method}; its owner has not allowed it',
   ),
+  REQUEST_ID_REUSED: row(
+    'already_exists',
+    'the request id {id} was used for another request; a new request needs a new id',
+  ),
   WORKER_KEY_REVOKED: row(
     'unauthenticated',
     'the key of this worker was revoked; create another one with `bowline workers create-key`',

@@ -26,7 +26,9 @@ interface TokenOptions extends GlobalOptions {
 }
 
 export function devicesVerb(io: CliIo): Command {
-  const devices = new Command('devices').description('List devices, let another one join, take one back, remove one');
+  const devices = new Command('devices').description(
+    'List devices, let another one join, suspend, resume, adopt or remove one',
+  );
   devices.addCommand(
     lsCommand('List devices by name', 100)
       .addHelpText('after', '\nExamples:\n  $ bowline devices ls\n  $ bowline devices ls --json')
@@ -66,6 +68,22 @@ export function devicesVerb(io: CliIo): Command {
       .action((id: string, _o, command: Command) => adopt(io, id, command.optsWithGlobals())),
   );
   devices.addCommand(
+    new Command('suspend')
+      .description(
+        'Keep a device out until it is resumed: its key is refused, its session ends, what it has to do waits',
+      )
+      .argument('<device>', 'id or name')
+      .addHelpText('after', '\nExamples:\n  $ bowline devices suspend kitchen-pi')
+      .action((id: string, _o, command: Command) => suspend(io, id, command.optsWithGlobals())),
+  );
+  devices.addCommand(
+    new Command('resume')
+      .description('Let a suspended device connect again; its edge does so by itself')
+      .argument('<device>', 'id or name')
+      .addHelpText('after', '\nExamples:\n  $ bowline devices resume kitchen-pi')
+      .action((id: string, _o, command: Command) => resume(io, id, command.optsWithGlobals())),
+  );
+  devices.addCommand(
     new Command('remove')
       .description('Forget a device: its key is refused, its session ends, calls it had not answered become unknown')
       .argument('<device>', 'id or name')
@@ -90,6 +108,27 @@ async function remove(io: CliIo, id: string, options: GlobalOptions & { yes?: bo
   new Printer(io.stderr, io.env).line(`${name} is removed; to come back it joins again: bowline devices join-token`);
 }
 
+async function suspend(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
+  const { device, suspended } = await using(controlSide(io, options), (control) =>
+    control.client(DeviceService).suspendDevice({ id }),
+  );
+  const name = device?.name || id;
+  const what = suspended ? `${name} is suspended` : `nothing to do: ${name} is suspended already`;
+  new Printer(io.stderr, io.env).line(`${what}; to let it back in: bowline devices resume ${name}`);
+}
+
+async function resume(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
+  const { device, resumed } = await using(controlSide(io, options), (control) =>
+    control.client(DeviceService).resumeDevice({ id }),
+  );
+  const name = device?.name || id;
+  const err = new Printer(io.stderr, io.env);
+  if (!resumed) return err.line(`nothing to do: ${name} is not suspended`);
+  if (device?.state === DeviceState.QUARANTINED)
+    return err.line(`${name} is resumed, and quarantined as before; see: bowline devices adopt ${name}`);
+  err.line(`${name} is resumed; its edge connects again by itself`);
+}
+
 async function adopt(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
   const { device, adopted } = await using(controlSide(io, options), (control) =>
     control.client(DeviceService).adoptDevice({ id }),
@@ -102,8 +141,7 @@ async function adopt(io: CliIo, id: string, options: GlobalOptions): Promise<voi
 
 /** What helps a device that is not quarantined. */
 function nextStep(device: Device | undefined): string {
-  if (device?.state === DeviceState.SUSPENDED)
-    return 'it is suspended, and comes back only by `bowline devices remove` and joining again';
+  if (device?.state === DeviceState.SUSPENDED) return 'it is suspended; let it back in with `bowline devices resume`';
   if (device?.connected)
     return 'an edge of it is connected. If that is the wrong one of two with one home, stop it and start the right one; adopt it if that is quarantined then';
   return 'it is away. Start its edge again, also if that says superseded; adopt it if it is quarantined then';

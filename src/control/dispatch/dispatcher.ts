@@ -158,6 +158,16 @@ export class Dispatcher {
     this.#timers.start();
   }
 
+  /** Tells all replicas that a key was revoked. Never throws. */
+  keyRevoked(id: string): void {
+    this.#signals.keyRevoked(id);
+  }
+
+  /** Hears of keys that were revoked, on whatever replica. Returns how to stop. */
+  onKeyRevoked(revoked: (id: string) => void): () => void {
+    return this.#signals.ofKeys(revoked);
+  }
+
   /** Takes nothing new, gives back what no worker has, and says so to the other replicas. */
   leave(): void {
     this.workers.leave();

@@ -7,6 +7,7 @@ import { ApprovalService } from '../../../gen/bowline/control/v1/approval_servic
 import { AuditService } from '../../../gen/bowline/control/v1/audit_service_pb.ts';
 import { ConversationService } from '../../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
+import { KeyService } from '../../../gen/bowline/control/v1/key_service_pb.ts';
 import { PluginService } from '../../../gen/bowline/control/v1/plugin_service_pb.ts';
 import { RegistryService } from '../../../gen/bowline/control/v1/registry_service_pb.ts';
 import { RunService } from '../../../gen/bowline/control/v1/run_service_pb.ts';
@@ -35,6 +36,7 @@ export interface Services {
   readonly conversations: ServiceImpl<typeof ConversationService>;
   readonly devices: ServiceImpl<typeof DeviceService>;
   readonly workers: ServiceImpl<typeof WorkerPoolService>;
+  readonly keys: ServiceImpl<typeof KeyService>;
   readonly registry: ServiceImpl<typeof RegistryService>;
   readonly status: ServiceImpl<typeof StatusService>;
   readonly approvals: ServiceImpl<typeof ApprovalService>;
@@ -51,6 +53,7 @@ const PUBLIC: readonly DescService[] = [
   ConversationService,
   DeviceService,
   WorkerPoolService,
+  KeyService,
   RegistryService,
   StatusService,
   ApprovalService,
@@ -77,6 +80,7 @@ export function routes(services: Services): (router: ConnectRouter) => void {
       .service(ConversationService, services.conversations)
       .service(DeviceService, services.devices)
       .service(WorkerPoolService, services.workers)
+      .service(KeyService, services.keys)
       .service(RegistryService, services.registry)
       .service(StatusService, services.status)
       .service(ApprovalService, services.approvals)

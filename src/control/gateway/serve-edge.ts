@@ -232,7 +232,7 @@ async function begin(
   const verdict = ahead && known.journal ? 'fork' : judgeJournal(known.journal, hello.journal!);
   const anchor = verdict === 'unproven' && known.journal ? known.journal : anchorOf(hello.journal!);
   if (known.state === 'suspended') {
-    throw new AppError('DEVICE_SUSPENDED', { device: known.name, why: 'it was suspended on the control plane' });
+    throw new AppError('DEVICE_SUSPENDED', { device: known.name });
   }
   if (known.state === 'quarantined') return { verdict: 'fork', epoch: known.sessionEpoch, anchor, known };
   if (verdict === 'fork') {

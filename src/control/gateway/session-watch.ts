@@ -136,7 +136,7 @@ function endFallen(edge: LiveEdge, { why, newEpoch, newBoot }: FallenSession): v
   else if (why === 'recovered')
     edge.end(new AppError('CLOSED', { what: 'the session, because the database was recovered' }));
   else if (why === 'quarantined') edge.quarantine(newEpoch);
-  else if (why === 'suspended') edge.end(new AppError('DEVICE_SUSPENDED', { device, why: 'it was suspended' }));
+  else if (why === 'suspended') edge.end(new AppError('DEVICE_SUSPENDED', { device }));
   else edge.end(new AppError('NOT_FOUND', { kind: 'device' }));
 }
 

@@ -69,7 +69,7 @@ function mayConnect(principal: NonNullable<FoundKey['principal']>): Principal {
   if (principal.kind !== 'device') return principal;
   const { state } = principal;
   if (state !== 'active' && state !== 'quarantined') {
-    throw new AppError('DEVICE_SUSPENDED', { device: principal.name, why: 'it was suspended on the control plane' });
+    throw new AppError('DEVICE_SUSPENDED', { device: principal.name });
   }
   return { ...principal, state };
 }

@@ -5,6 +5,7 @@ import { writeAudit } from '../ledger/audit.ts';
 import { Gathered } from '../store/gathered.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
+import { inTransaction } from '../store/transaction.ts';
 import type { KeyCache } from './principal.ts';
 import { SessionBatch, type SessionStart } from './session-batch.ts';
 
@@ -76,8 +77,8 @@ export class Devices {
   }
 
   /** By id, else by name. Throws NOT_FOUND. */
-  async find(tenant: string, idOrName: string): Promise<Device> {
-    const query = this.#rows()
+  async find(tenant: string, idOrName: string, db: Kysely<Schema> = this.#db): Promise<Device> {
+    const query = this.#rows(db)
       .where('tenant', '=', tenant)
       .where((device) => device.or([device('id', '=', idOrName), device('name', '=', idOrName)]));
     const rows = await inStore(() => query.execute());
@@ -166,19 +167,31 @@ export class Devices {
   }
 
   /** Takes a quarantined device back under its present journal; its generation grows. No effect on any other. */
-  adopt(device: DeviceRef, by: string): Promise<boolean> {
-    return this.#change(device, { to: 'active', from: ['quarantined'], action: 'device.adopt', by, detail: {} });
+  adopt(device: DeviceRef, by: string, db: Kysely<Schema> = this.#db): Promise<boolean> {
+    const change = { to: 'active', from: ['quarantined'], action: 'device.adopt', by, detail: {} } as const;
+    return this.#change(device, change, db);
   }
 
-  /** Refuses the device's key until it is removed and enrolled again. */
-  suspend(device: DeviceRef, why: string, by: string): Promise<boolean> {
+  /** Refuses the device's key and fences its sessions, until `resume`. No effect on one that is suspended. */
+  suspend(device: DeviceRef, why: string, by: string, db: Kysely<Schema> = this.#db): Promise<boolean> {
     const from = ['active', 'quarantined'] as const;
-    return this.#change(device, { to: 'suspended', from, action: 'device.suspend', by, detail: { why } });
+    return this.#change(device, { to: 'suspended', from, action: 'device.suspend', by, detail: { why } }, db);
+  }
+
+  /** A suspended device is again what it was before: active or quarantined. No effect on any other. */
+  resume(device: DeviceRef, by: string, db: Kysely<Schema> = this.#db): Promise<boolean> {
+    const change = { to: 'before', from: ['suspended'], action: 'device.resume', by, detail: {} } as const;
+    return this.#change(device, change, db);
+  }
+
+  /** What is known of its key here may be old: it was changed in a transaction that is committed now. */
+  changed(id: string): void {
+    this.#cache.forget(id);
   }
 
   /** Forgets a device and frees its name; its runs stay. Throws NOT_FOUND. */
-  async remove({ tenant, id }: DeviceRef, by: string): Promise<void> {
-    const gone = await this.#transaction(async (trx) => {
+  async remove({ tenant, id }: DeviceRef, by: string, db: Kysely<Schema> = this.#db): Promise<void> {
+    const gone = await inTransaction(db, async (trx) => {
       const row = await trx
         .deleteFrom('device')
         .where('tenant', '=', tenant)
@@ -197,8 +210,8 @@ export class Devices {
     if (!gone) throw notFound();
   }
 
-  #rows() {
-    return this.#db.selectFrom('device').selectAll().select(ONLINE.as('online'));
+  #rows(db: Kysely<Schema> = this.#db) {
+    return db.selectFrom('device').selectAll().select(ONLINE.as('online'));
   }
 
   async #all(refs: readonly DeviceRef[]): Promise<Row[]> {
@@ -209,12 +222,12 @@ export class Devices {
   }
 
   /** From one of the states `from` to another, with its audit entry; false when it is in another state, and nothing happened. */
-  async #change({ tenant, id }: DeviceRef, change: StateChange): Promise<boolean> {
+  async #change({ tenant, id }: DeviceRef, change: StateChange, db: Kysely<Schema> = this.#db): Promise<boolean> {
     const { to, from, action, by, detail, when } = change;
-    const known = await this.#transaction(async (trx) => {
+    const known = await inTransaction(db, async (trx) => {
       const row = await trx
         .updateTable('device')
-        .set({ state: to, ...(action === 'device.adopt' && adopted), ...(to === 'quarantined' && fenced) })
+        .set({ ...(to === 'before' ? resumed : { state: to }), ...(ALSO[action] ?? {}) })
         .where('tenant', '=', tenant)
         .where('id', '=', id)
         .where('state', 'in', from)
@@ -230,14 +243,11 @@ export class Devices {
     if (known === undefined) throw notFound();
     return known;
   }
-
-  #transaction<T>(run: (trx: Kysely<Schema>) => Promise<T>): Promise<T> {
-    return inStore(() => this.#db.transaction().execute(run));
-  }
 }
 
 interface StateChange {
-  readonly to: DeviceState;
+  /** `before`: what it was before it was suspended. */
+  readonly to: DeviceState | 'before';
   readonly from: readonly DeviceState[];
   readonly action: string;
   readonly by: string;
@@ -257,6 +267,17 @@ const adopted = { generation: sql<number>`generation + 1`, journal_id: null, anc
 
 /** No session that began before goes on. */
 const fenced = { session_epoch: sql<number>`session_epoch + 1` };
+
+const suspended = { ...fenced, suspended_from: sql<'active' | 'quarantined'>`state` };
+/** A replica of an older version suspends without noting from what. */
+const resumed = { state: sql<DeviceState>`coalesce(suspended_from, 'active')`, suspended_from: null };
+
+/** What else a change of state changes. */
+const ALSO: Readonly<Record<string, object>> = {
+  'device.adopt': adopted,
+  'device.quarantine': fenced,
+  'device.suspend': suspended,
+};
 
 type Row = Selectable<Schema['device']> & { readonly online: boolean };
 

@@ -8,7 +8,7 @@ import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 import type { DeviceRef } from './devices.ts';
 import type { KeyLookup } from './key-lookup.ts';
-import { hashKey, kindOf, newKey, sameBytes } from './keys.ts';
+import { hashKey, keyId, kindOf, newKey, sameBytes } from './keys.ts';
 import type { KeyCache } from './principal.ts';
 
 /** What an edge sends to join. */
@@ -52,31 +52,36 @@ export class Enrolment {
   /**
    * A token for one device of the tenant, valid for `ttlMs` (1 s to 1 day), with the pin of this control plane behind it.
    * @param name the device's name; empty lets the device choose.
+   * @param token the bare token; a new one by default. Throws REQUEST_ID_REUSED for one that was made before
    */
   async createJoinToken(
     tenant: string,
     name: string,
     ttlMs: number,
     by: string,
-  ): Promise<{ token: string; expiresAt: number }> {
+    token: string = newKey('join'),
+    db: Kysely<Schema> = this.#db,
+  ): Promise<{ token: string; id: string; expiresAt: number }> {
     if (name !== '') checkName(name);
     if (!(ttlMs >= 1_000 && ttlMs <= MAX_TTL_MS)) {
       throw new AppError('INVALID_ARGUMENT', { what: 'a join token lives between one second and one day' });
     }
-    const token = newKey('join');
-    const insert = this.#db
+    const hash = hashKey(token);
+    const insert = db
       .insertInto('join_token')
       .values({
-        hash: hashKey(token),
+        hash,
         tenant,
         name,
         expires_at: sql`now() + make_interval(secs => ${ttlMs / 1_000})`,
         redeemed_by: null,
       })
+      .onConflict((conflict) => conflict.doNothing())
       .returning('expires_at');
-    const row = await inStore(() => insert.executeTakeFirstOrThrow());
-    await writeAudit(this.#db, [{ tenant, principal: by, action: 'join_token.create', subject: `name:${name}` }]);
-    return { token: withPin(token, this.#publicKey), expiresAt: row.expires_at.getTime() };
+    const row = await inStore(() => insert.executeTakeFirst());
+    if (!row) throw new AppError('REQUEST_ID_REUSED', { id: 'of that token' });
+    await writeAudit(db, [{ tenant, principal: by, action: 'join_token.create', subject: `name:${name}` }]);
+    return { token: withPin(token, this.#publicKey), id: keyId(hash), expiresAt: row.expires_at.getTime() };
   }
 
   /**
@@ -145,7 +150,13 @@ export class Enrolment {
     const hash = hashKey(request.token);
     const token = await trx
       .selectFrom('join_token')
-      .select(['hash', 'tenant', 'name', 'redeemed_by', sql<boolean>`expires_at > now()`.as('fresh')])
+      .select([
+        'hash',
+        'tenant',
+        'name',
+        'redeemed_by',
+        sql<boolean>`expires_at > now() and revoked_at is null`.as('fresh'),
+      ])
       .where('hash', '=', hash)
       .forUpdate()
       .executeTakeFirst();
@@ -237,7 +248,7 @@ function checkBytes(bytes: Uint8Array, what: string): void {
   if (bytes.byteLength !== 32) throw new AppError('INVALID_ARGUMENT', { what: `${what} must be 32 bytes` });
 }
 
-const suspended = (device: string) => new AppError('DEVICE_SUSPENDED', { device, why: 'by its owner' });
+const suspended = (device: string) => new AppError('DEVICE_SUSPENDED', { device });
 
 const keysTaken = () =>
   new AppError('INVALID_ARGUMENT', { what: 'these keys belong to another device; make new ones' });

@@ -11,10 +11,11 @@ import { Authenticator, bearerOf } from './authenticator.ts';
 import { type Device, type DeviceRef, Devices } from './devices.ts';
 import { Enrolment, type JoinRequest } from './enrolment.ts';
 import { KeyLookup } from './key-lookup.ts';
+import { KeyStore } from './key-store.ts';
 import { hashKey, newKey } from './keys.ts';
-import { ensureOwnerKey, revokeOwnerKey } from './owner-key.ts';
+import { ensureOwnerKey } from './owner-key.ts';
 import type { SessionStart } from './session-batch.ts';
-import { createWorkerToken, ensureWorkerToken, revokeWorkerToken } from './workers.ts';
+import { ensureWorkerToken, enterWorkerKey } from './workers.ts';
 
 onBothDatabases('identity', (under) => {
   const clock = new ManualClock();
@@ -45,6 +46,9 @@ onBothDatabases('identity', (under) => {
     return { key, request, enrolled: await enrolment.join(request) };
   };
 
+  const revoke = async (of: string, id: string) =>
+    (await under.db.transaction().execute((trx) => new KeyStore(under.db).revoke(trx, of, id, 'test'))).revoked;
+
   const startOf = (known: Pick<Device, 'tenant' | 'id' | 'sessionEpoch' | 'journal'>): SessionStart => ({
     known,
     manifest: Uint8Array.of(1),
@@ -65,12 +69,12 @@ onBothDatabases('identity', (under) => {
     const principal = await auth.authenticate(made.key);
     expect(principal).toMatchObject({ kind: 'owner', tenant: 'default' });
 
-    await revokeOwnerKey(under.db, auth, 'default', principal.id, 'test');
+    await new KeyStore(under.db).enterOwnerKey(under.db, 'default', 'second', newKey('owner'), 'test');
+    expect(await revoke('default', principal.id)).toBe(true);
+    auth.forget(principal.id);
     await expect(auth.authenticate(made.key)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
     await expect(ensureOwnerKey(under.db, home)).rejects.toMatchObject({ reason: 'OWNER_KEY_REVOKED' });
-    await expect(revokeOwnerKey(under.db, auth, 'default', principal.id, 'test')).rejects.toMatchObject({
-      reason: 'NOT_FOUND',
-    });
+    expect(await revoke('default', principal.id)).toBe(false);
   });
 
   test('an owner key that others can read, or that is no key, is refused and left as it is', async () => {
@@ -86,7 +90,8 @@ onBothDatabases('identity', (under) => {
 
   test('no key stands in the database, only its hash', async () => {
     const { key, request } = await enrol();
-    const { token } = await createWorkerToken(under.db, { tenant, name: 'w', packages: ['*'], pool: 'p' }, 'test');
+    const token = newKey('worker');
+    await enterWorkerKey(under.db, token, { tenant, name: 'w', packages: ['*'], pool: 'p' }, 'test');
     const tables = ['api_key', 'join_token', 'device', 'worker_token', 'audit'] as const;
     const rows = await Promise.all(tables.map((table) => under.db.selectFrom(table).selectAll().execute()));
     for (const secret of [key, request.token, token]) {
@@ -364,8 +369,9 @@ onBothDatabases('identity', (under) => {
     expect(await readFile(file, 'utf8')).toBe(`${withPin(token, next)}\n`);
     const principal = await auth.authenticate(token);
     expect(principal).toEqual({ ...grant, kind: 'worker', tenant: '*', id: principal.id, tenants: ['*'] });
-    expect(await revokeWorkerToken(under.db, auth, principal.id, 'owner:x')).toBe(true);
-    expect(await revokeWorkerToken(under.db, auth, principal.id, 'owner:x')).toBe(false);
+    expect(await revoke('default', principal.id)).toBe(true);
+    expect(await revoke('default', principal.id)).toBe(false);
+    auth.forget(principal.id);
     await ensureWorkerToken(under.db, file, grant, key);
     await expect(auth.authenticate(token)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
   });

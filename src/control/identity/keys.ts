@@ -9,10 +9,13 @@ export type KeyKind = keyof typeof PREFIX;
 /** 32 bytes in base64url without padding. */
 const SECRET = /^[A-Za-z0-9_-]{43}$/;
 
-/** A new key of 256 random bits. Devices make their own (`bwd_`) on the box and send only its hash. */
-export function newKey(kind: KeyKind): string {
-  return PREFIX[kind] + randomBytes(32).toString('base64url');
+/** A new key of 256 bits, random by default. Devices make their own (`bwd_`) on the box and send only its hash. */
+export function newKey(kind: KeyKind, bits: Uint8Array = randomBytes(32)): string {
+  return PREFIX[kind] + Buffer.from(bits).toString('base64url');
 }
+
+/** Of worker keys and join tokens, which have no other name: part of their hash. */
+export const keyId = (hash: Uint8Array): string => Buffer.from(hash).toString('hex').slice(0, 16);
 
 /** The kind of a well-formed key; undefined for anything else. */
 export function kindOf(key: string): KeyKind | undefined {

@@ -1,5 +1,5 @@
 // The owner's first key: made at the first start, in a file that only the owner can read, and known to the database by hash.
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
 import { newId } from '../../base/ids.ts';
@@ -8,7 +8,6 @@ import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 import { readOrCreateKey } from './key-file.ts';
 import { hashKey } from './keys.ts';
-import type { KeyCache } from './principal.ts';
 
 /** The tenant of a single-owner installation. */
 export const DEFAULT_TENANT = 'default';
@@ -55,25 +54,4 @@ async function register(db: Kysely<Schema>, file: string, hash: Uint8Array): Pro
       .executeTakeFirst();
     if (known?.revoked_at) throw new AppError('OWNER_KEY_REVOKED', { file });
   }
-}
-
-/** Revokes an owner key by its id; throws NOT_FOUND when the tenant has no such valid key. */
-export async function revokeOwnerKey(
-  db: Kysely<Schema>,
-  cache: KeyCache,
-  tenant: string,
-  id: string,
-  by: string,
-): Promise<void> {
-  const update = db
-    .updateTable('api_key')
-    .set({ revoked_at: sql`now()` })
-    .where('tenant', '=', tenant)
-    .where('id', '=', id)
-    .where('revoked_at', 'is', null)
-    .returning('id');
-  const revoked = await inStore(() => update.executeTakeFirst());
-  cache.forget(id);
-  if (!revoked) throw new AppError('NOT_FOUND', { kind: 'key' });
-  await writeAudit(db, [{ tenant, principal: by, action: 'owner_key.revoke', subject: `owner:${id}` }]);
 }

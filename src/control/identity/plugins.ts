@@ -19,6 +19,7 @@ import {
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
+import { inTransaction } from '../store/transaction.ts';
 
 export interface PluginsParts {
   readonly db: Kysely<Schema>;
@@ -91,10 +92,11 @@ export class Plugins {
     if (MAY_BE_PLUGIN.test(name)) await this.find(name.slice(0, name.lastIndexOf('.')));
   }
 
-  /** Adds or replaces one. Throws PLUGIN_INVALID, PLUGIN_TAKEN, LIMIT_EXCEEDED. */
+  /** Adds or replaces one. Within a transaction the caller refreshes when that is committed. Throws PLUGIN_INVALID, PLUGIN_TAKEN, LIMIT_EXCEEDED. */
   async add(
     wanted: { tenant: string; descriptorSet: Uint8Array; effect: Effect; idempotent: boolean; trusted: boolean },
     by: string,
+    db: Kysely<Schema> = this.#parts.db,
   ): Promise<Plugin> {
     const { tenant, effect, idempotent, trusted } = wanted;
     const contract = readPlugin(wanted.descriptorSet);
@@ -107,57 +109,52 @@ export class Plugins {
       idempotent,
       trusted,
     };
-    await inStore(() =>
-      this.#parts.db.transaction().execute(async (trx) => {
-        // Two that are added at once are counted one after the other.
-        await sql`select pg_advisory_xact_lock(hashtext(${`plugins of ${tenant}`}))`.execute(trx);
-        const own = await trx.selectFrom('plugin').select('package').where('tenant', '=', tenant).execute();
-        if (own.length >= MAX_PLUGINS && !own.some((row) => row.package === contract.package)) {
-          throw fixedLimit('the number of plugins', MAX_PLUGINS, 'remove some (`bowline plugins rm PACKAGE`)');
-        }
-        const { package: _key, ...changes } = values;
-        const stored = await trx
-          .insertInto('plugin')
-          .values(values)
-          .onConflict((conflict) =>
-            conflict
-              .column('package')
-              .doUpdateSet({ ...changes, updated_at: sql`now()` })
-              .where('plugin.tenant', '=', tenant),
-          )
-          .returning('package')
-          .executeTakeFirst();
-        if (!stored) throw new AppError('PLUGIN_TAKEN', { package: contract.package });
-        const digest = Buffer.from(contract.digest).toString('hex');
-        const detail = { digest, effect, idempotent, trusted };
-        await writeAudit(trx, [
-          { tenant, principal: by, action: 'plugin.add', subject: `plugin:${contract.package}`, detail },
-        ]);
-      }),
-    );
-    await this.refresh();
-    const added = this.#byPackage.get(contract.package);
-    if (!added) throw new AppError('NOT_FOUND', { kind: 'plugin' });
-    return added;
+    const updatedAt = await inTransaction(db, async (trx) => {
+      // Two that are added at once are counted one after the other.
+      await sql`select pg_advisory_xact_lock(hashtext(${`plugins of ${tenant}`}))`.execute(trx);
+      const own = await trx.selectFrom('plugin').select('package').where('tenant', '=', tenant).execute();
+      if (own.length >= MAX_PLUGINS && !own.some((row) => row.package === contract.package)) {
+        throw fixedLimit('the number of plugins', MAX_PLUGINS, 'remove some (`bowline plugins rm PACKAGE`)');
+      }
+      const { package: _key, ...changes } = values;
+      const stored = await trx
+        .insertInto('plugin')
+        .values(values)
+        .onConflict((conflict) =>
+          conflict
+            .column('package')
+            .doUpdateSet({ ...changes, updated_at: sql`now()` })
+            .where('plugin.tenant', '=', tenant),
+        )
+        .returning('updated_at')
+        .executeTakeFirst();
+      if (!stored) throw new AppError('PLUGIN_TAKEN', { package: contract.package });
+      const digest = Buffer.from(contract.digest).toString('hex');
+      const detail = { digest, effect, idempotent, trusted };
+      await writeAudit(trx, [
+        { tenant, principal: by, action: 'plugin.add', subject: `plugin:${contract.package}`, detail },
+      ]);
+      return stored.updated_at.getTime();
+    });
+    if (!db.isTransaction) await this.refresh();
+    return pluginOf(contract, { tenant, effect, idempotent, trusted }, updatedAt);
   }
 
-  /** False when there is none. */
-  async remove(tenant: string, name: string, by: string): Promise<boolean> {
-    const removed = await inStore(() =>
-      this.#parts.db.transaction().execute(async (trx) => {
-        const gone = await trx
-          .deleteFrom('plugin')
-          .where('tenant', '=', tenant)
-          .where('package', '=', name)
-          .returning('package')
-          .executeTakeFirst();
-        if (gone) {
-          await writeAudit(trx, [{ tenant, principal: by, action: 'plugin.remove', subject: `plugin:${name}` }]);
-        }
-        return gone !== undefined;
-      }),
-    );
-    await this.refresh();
+  /** False when there is none. Within a transaction the caller refreshes when that is committed. */
+  async remove(tenant: string, name: string, by: string, db: Kysely<Schema> = this.#parts.db): Promise<boolean> {
+    const removed = await inTransaction(db, async (trx) => {
+      const gone = await trx
+        .deleteFrom('plugin')
+        .where('tenant', '=', tenant)
+        .where('package', '=', name)
+        .returning('package')
+        .executeTakeFirst();
+      if (gone) {
+        await writeAudit(trx, [{ tenant, principal: by, action: 'plugin.remove', subject: `plugin:${name}` }]);
+      }
+      return gone !== undefined;
+    });
+    if (!db.isTransaction) await this.refresh();
     return removed;
   }
 

@@ -1,6 +1,14 @@
 // The control plane's Ed25519 key for tool calls: one for all replicas, made once and kept in the database. It gives
 // signatures, never the key.
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+  sign,
+} from 'node:crypto';
 import { join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
@@ -18,6 +26,8 @@ export interface SigningKey extends ToolCallSigner {
   readonly publicKey: Uint8Array;
   /** The Ed25519 signature over prefix and bytes; the prefix names the domain, so that a signature fits nowhere else. */
   sign(prefix: Uint8Array, bytes: Uint8Array): Uint8Array;
+  /** 32 secret bytes that are the same for the same name, on every replica, and tell nothing of any others or of the key. */
+  secretOf(name: string): Uint8Array;
 }
 
 /**
@@ -42,6 +52,7 @@ export async function loadSigningKey(db: Kysely<Schema>, home: string, log: Logg
     id: createHash('sha256').update(publicKey).digest('hex').slice(0, 16),
     publicKey,
     sign: (prefix, bytes) => sign(null, Buffer.concat([prefix, bytes]), privateKey),
+    secretOf: (name) => secretFrom(privateKey, name),
   };
 }
 
@@ -52,6 +63,12 @@ async function sharedKey(db: Kysely<Schema>, offered: string): Promise<string> {
     on conflict (one) do update set signing_key = coalesce(control_state.signing_key, excluded.signing_key)
     returning signing_key as key`.execute(db);
   return rows[0]!.key;
+}
+
+/** HKDF (RFC 5869) of the private key, with a domain of its own. */
+function secretFrom(key: KeyObject, name: string): Uint8Array {
+  const bytes = key.export({ format: 'der', type: 'pkcs8' });
+  return new Uint8Array(hkdfSync('sha256', bytes, 'bowline named secret v1', sha256(name), 32));
 }
 
 const newPem = (): string =>
@@ -69,5 +86,7 @@ function parse(pem: string, failure: (problem: string) => AppError): KeyObject {
   if (key.asymmetricKeyType !== 'ed25519') throw failure(problem);
   return key;
 }
+
+const sha256 = (text: string): Uint8Array => createHash('sha256').update(text).digest();
 
 const unsafe = (file: string, problem: string) => new AppError('SECRET_FILE_UNSAFE', { file, problem });

@@ -6,8 +6,8 @@ import { readOrCreatePrivate, writePrivate } from '../../base/private-file.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
-import { hashKey, kindOf, newKey } from './keys.ts';
-import type { KeyCache, WorkerPrincipal } from './principal.ts';
+import { hashKey, keyId, kindOf, newKey } from './keys.ts';
+import type { WorkerPrincipal } from './principal.ts';
 
 /** What a worker token allows. */
 export interface WorkerGrant {
@@ -28,17 +28,10 @@ export interface WorkerClaim {
   readonly tenants?: readonly string[];
 }
 
-const tokenId = (hash: Uint8Array): string => Buffer.from(hash).toString('hex').slice(0, 16);
-
-/** Makes a token and returns it; it cannot be shown again. */
-export async function createWorkerToken(
-  db: Kysely<Schema>,
-  grant: WorkerGrant,
-  by: string,
-): Promise<{ id: string; token: string }> {
-  const token = newKey('worker');
-  await register(db, token, grant, by);
-  return { id: tokenId(hashKey(token)), token };
+/** Enters a new key and returns its id; the key cannot be shown again. Throws REQUEST_ID_REUSED for one that was entered before. */
+export async function enterWorkerKey(db: Kysely<Schema>, key: string, grant: WorkerGrant, by: string): Promise<string> {
+  if (!(await insert(db, key, grant, by))) throw new AppError('REQUEST_ID_REUSED', { id: 'of that key' });
+  return keyId(hashKey(key));
 }
 
 /**
@@ -66,45 +59,31 @@ export async function ensureWorkerToken(
 }
 
 async function register(db: Kysely<Schema>, token: string, grant: WorkerGrant, by: string): Promise<void> {
+  if (await insert(db, token, grant, by)) return;
+  const { tenant, name, pool } = grant;
+  const update = db
+    .updateTable('worker_token')
+    .set({ tenant, name, packages: [...grant.packages], pool })
+    .where('hash', '=', hashKey(token));
+  await inStore(() => update.execute());
+}
+
+/** False when the key is there already. */
+async function insert(db: Kysely<Schema>, token: string, grant: WorkerGrant, by: string): Promise<boolean> {
   const hash = hashKey(token);
   const { tenant, name, pool } = grant;
   const packages = [...grant.packages];
-  const insert = db
+  const added = db
     .insertInto('worker_token')
     .values({ hash, tenant, name, packages, pool, revoked_at: null })
     .onConflict((conflict) => conflict.doNothing())
     .returning('name');
-  if (!(await inStore(() => insert.executeTakeFirst()))) {
-    const update = db.updateTable('worker_token').set({ tenant, name, packages, pool }).where('hash', '=', hash);
-    await inStore(() => update.execute());
-    return;
-  }
-  const subject = `worker:${tokenId(hash)}`;
+  if (!(await inStore(() => added.executeTakeFirst()))) return false;
+  const subject = `worker:${keyId(hash)}`;
   await writeAudit(db, [
     { tenant: tenant ?? '*', principal: by, action: 'worker_token.create', subject, detail: { name, pool } },
   ]);
-}
-
-/** Revokes a token by its id; false when there is none that is valid. Workers that are connected must be told by their sessions. */
-export async function revokeWorkerToken(db: Kysely<Schema>, cache: KeyCache, id: string, by: string): Promise<boolean> {
-  const update = db
-    .updateTable('worker_token')
-    .set({ revoked_at: sql`now()` })
-    .where(sql<string>`left(encode(hash, 'hex'), 16)`, '=', id)
-    .where('revoked_at', 'is', null)
-    .returning('tenant');
-  const rows = await inStore(() => update.execute());
-  cache.forget(id);
-  await writeAudit(
-    db,
-    rows.map(({ tenant }) => ({
-      tenant: tenant ?? '*',
-      principal: by,
-      action: 'worker_token.revoke',
-      subject: `worker:${id}`,
-    })),
-  );
-  return rows.length > 0;
+  return true;
 }
 
 /** Of these tokens, by id, those that are not valid any more. */
@@ -134,7 +113,7 @@ export async function findWorkers(
     const tenants = [tenant ?? '*'];
     return {
       hash,
-      principal: { kind: 'worker', tenant: tenant ?? '*', id: tokenId(hash), name, packages, pool, tenants },
+      principal: { kind: 'worker', tenant: tenant ?? '*', id: keyId(hash), name, packages, pool, tenants },
     };
   });
 }

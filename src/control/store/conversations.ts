@@ -18,7 +18,7 @@ export interface Conversations {
    * none. A commit to it that is under way then conflicts. The inbox keeps its keys and outcomes (a repeated command must
    * not run again), as do ledger and audit.
    */
-  delete(tenant: string, id: string): Promise<boolean>;
+  delete(tenant: string, id: string, trx?: Transaction<Schema>): Promise<boolean>;
 }
 
 export function createConversations(db: Kysely<Schema>): Conversations {
@@ -39,7 +39,9 @@ export function createConversations(db: Kysely<Schema>): Conversations {
         .execute();
       return toPage(rows, size, (row) => ({ at: row.created_at, id: row.id }), toConversation);
     },
-    async delete(tenant, id) {
+    async delete(tenant, id, trx) {
+      // Whoever has the transaction tries again.
+      if (trx) return deleteIn(trx, tenant, id);
       // A commit locks streams in the order of their ids, this the conversation first; whoever loses tries again.
       for (let attempt = 1; ; attempt++) {
         try {

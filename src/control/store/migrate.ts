@@ -16,6 +16,7 @@ import { sessionStarts } from './migrations/0006-session-starts.ts';
 import { setAside } from './migrations/0007-set-aside.ts';
 import { leftOut } from './migrations/0008-left-out.ts';
 import { historyBeat } from './migrations/0009-history-beat.ts';
+import { keys } from './migrations/0010-keys.ts';
 import { runModel } from './migrations/0011-run-model.ts';
 import type { Schema } from './schema.ts';
 import { storeError } from './sql-failure.ts';
@@ -35,6 +36,7 @@ const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0007-set-aside': setAside,
   '0008-left-out': leftOut,
   '0009-history-beat': historyBeat,
+  '0010-keys': keys,
   '0011-run-model': runModel,
 };
 

@@ -129,6 +129,8 @@ export interface Schema {
     tenant: string;
     hash: Bytes;
     kind: 'owner' | 'api';
+    /** For its owner; empty for the first one. */
+    name: Generated<string>;
     scopes: Json<object>;
     created_at: TimeOrNow;
     revoked_at: Time | null;
@@ -140,6 +142,7 @@ export interface Schema {
     expires_at: Time;
     redeemed_by: string | null;
     created_at: TimeOrNow;
+    revoked_at: Generated<Date | null>;
   };
   device: {
     tenant: string;
@@ -148,6 +151,8 @@ export interface Schema {
     key_hash: Bytes;
     public_key: Bytes | null;
     state: Generated<'active' | 'suspended' | 'quarantined'>;
+    /** What it was before it was suspended; null when it is not. */
+    suspended_from: Generated<'active' | 'quarantined' | null>;
     session_epoch: Generated<number>;
     generation: Generated<number>;
     manifest: Bytes | null;

@@ -23,12 +23,18 @@ export interface SetAside {
   /** Those that nobody ended and that a version before this one met, of all tenants, oldest first. */
   open(before: number, limit: number): Promise<SetAsideRun[]>;
   /** It can be read again: it goes on where it stood. */
-  resume(tenant: string, run: string): Promise<void>;
+  resume(tenant: string, run: string, trx?: Transaction<Schema>): Promise<void>;
   /**
    * Ends it without reading it; false when it is not set aside, or has ended. A last event that nobody can read keeps every
    * version, also one that could read the others, from going on with it.
    */
-  end(tenant: string, run: string, how: 'failed' | 'cancelled', by: string): Promise<boolean>;
+  end(
+    tenant: string,
+    run: string,
+    how: 'failed' | 'cancelled',
+    by: string,
+    trx?: Transaction<Schema>,
+  ): Promise<boolean>;
 }
 
 /** Why its dispatches wait. */
@@ -69,6 +75,8 @@ export function createSetAside(db: Kysely<Schema>, audit: AuditEnd): SetAside {
     device,
     ended: ended_at === null ? undefined : state === 'cancelled' ? ('cancelled' as const) : ('failed' as const),
   });
+  const begin = <T>(within: Transaction<Schema> | undefined, run: (trx: Transaction<Schema>) => Promise<T>) =>
+    within ? run(within) : db.transaction().execute(run);
   return guarded<SetAside>({
     add: (tenant, run, problem) => db.transaction().execute((trx) => add(trx, { tenant, run }, problem)),
     async find(tenant, run) {
@@ -80,8 +88,8 @@ export function createSetAside(db: Kysely<Schema>, audit: AuditEnd): SetAside {
       const query = rows().where('set_aside.ended_at', 'is', null).where('version', '<', before);
       return (await query.orderBy('since').limit(limit).execute()).map(shown);
     },
-    resume: (tenant, run) => db.transaction().execute((trx) => resume(trx, { tenant, run })),
-    end: (tenant, run, how, by) => db.transaction().execute((trx) => end(trx, audit, { tenant, run }, how, by)),
+    resume: (tenant, run, within) => begin(within, (trx) => resume(trx, { tenant, run })),
+    end: (tenant, run, how, by, within) => begin(within, (trx) => end(trx, audit, { tenant, run }, how, by)),
   });
 }
 

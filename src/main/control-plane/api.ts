@@ -1,11 +1,13 @@
 // The services of the API, each given what it reads and changes. What they do stands in control/gateway/api.
-import { withPin } from '../../base/pin.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
 import type { TurnFigures } from '../../base/turn-watch.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { workerCapabilities } from '../../contract/worker-capabilities.ts';
 import { conversationApi } from '../../control/gateway/api/conversation-api.ts';
-import { deviceApi, registryApi, workerApi } from '../../control/gateway/api/fleet-api.ts';
+import { deviceApi } from '../../control/gateway/api/device-api.ts';
+import { registryApi, workerApi } from '../../control/gateway/api/fleet-api.ts';
+import { keyApi } from '../../control/gateway/api/key-api.ts';
+import { newKeyOf } from '../../control/gateway/api/new-key.ts';
 import { NOTICED } from '../../control/gateway/api/notices.ts';
 import { pluginApi } from '../../control/gateway/api/plugin-api.ts';
 import { runApi } from '../../control/gateway/api/run-api.ts';
@@ -16,10 +18,10 @@ import type { HealthBoard } from '../../control/gateway/health.ts';
 import type { MeshParts } from '../../control/gateway/mesh.ts';
 import type { Services } from '../../control/gateway/routes.ts';
 import { toldOf } from '../../control/identity/restore-guard.ts';
-import { createWorkerToken } from '../../control/identity/workers.ts';
-import { listAudit, recentAudit, writeAudit } from '../../control/ledger/audit.ts';
+import { listAudit, recentAudit } from '../../control/ledger/audit.ts';
 import { usageSince } from '../../control/ledger/usage.ts';
 import { createConversations } from '../../control/store/conversations.ts';
+import { Requests } from '../../control/store/requests.ts';
 import { DATABASE } from '../readiness.ts';
 import type { Connected } from './connected.ts';
 import type { Identities } from './identities.ts';
@@ -66,14 +68,18 @@ export function apiServices(
 ): Omit<Services, 'edge' | 'worker' | 'plugins' | 'health' | 'mesh'> {
   const { clock } = ground;
   const { db } = store.database;
-  const { devices, enrolment, signer, methods, plugins } = identities;
+  const { devices, enrolment, signer, methods, plugins, keys } = identities;
   const { sessions } = connected;
   const { runs, dispatcher } = work;
+  const requests = new Requests(db);
+  const newKey = newKeyOf(signer);
   return {
     enrolment: enrolmentService({ enrolment, devices, signingKey: signer }),
     runs: runApi({
       runs,
       stored: store.runs,
+      setAside: store.setAside,
+      requests,
       feeds: dispatcher.feeds,
       devices,
       workers: () => dispatcher.presence.views(),
@@ -84,24 +90,23 @@ export function apiServices(
       conversations: createConversations(db),
       runs: store.runs,
       summary: (tenant, conversation) => runs.summary(tenant, conversation),
-      audit: (entries) => writeAudit(db, entries),
+      requests,
     }),
-    devices: deviceApi({ devices, enrolment, sessions, calls: dispatcher.devices }),
+    devices: deviceApi({ devices, enrolment, sessions, calls: dispatcher.devices, requests, newKey }),
     workers: workerApi({
       sessions,
-      createToken: async (wanted, by) => {
-        const { id, token } = await createWorkerToken(db, wanted, by);
-        return { id, token: withPin(token, signer.publicKey) };
-      },
+      requests,
+      newKey,
       packages: workerCapabilities.map((service) => service.file.proto.package),
       plugins,
     }),
+    keys: keyApi({ keys, requests, newKey, revoked: (id) => dispatcher.keyRevoked(id) }),
     registry: registryApi({ methods, devices, sessions }),
     status: statusService(ground, store, identities, connected, work, figures),
     approvals: approvalApi(),
     usage: usageApi({ since: (tenant, since) => usageSince(db, tenant, since), now: () => clock.now() }),
     audit: auditApi({ list: (tenant, page) => listAudit(db, tenant, page) }),
-    pluginApi: pluginApi(plugins),
+    pluginApi: pluginApi(plugins, requests),
   };
 }
 

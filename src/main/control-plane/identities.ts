@@ -11,6 +11,7 @@ import { Authenticator } from '../../control/identity/authenticator.ts';
 import { Devices } from '../../control/identity/devices.ts';
 import { Enrolment } from '../../control/identity/enrolment.ts';
 import { KeyLookup } from '../../control/identity/key-lookup.ts';
+import { KeyStore } from '../../control/identity/key-store.ts';
 import { ensureOwnerKey } from '../../control/identity/owner-key.ts';
 import { Plugins } from '../../control/identity/plugins.ts';
 import { RestoreGuard } from '../../control/identity/restore-guard.ts';
@@ -28,6 +29,7 @@ export async function openIdentities(ground: Ground, { database, witness }: Stor
   const { owner, signer, workerKey } = await keysOf(ground, database);
   const lookup = new KeyLookup(database.db);
   const authenticator = new Authenticator(lookup, clock);
+  const keys = new KeyStore(database.db);
   const devices = new Devices(database.db, authenticator);
   const enrolment = new Enrolment(database.db, lookup, authenticator, signer.publicKey);
 
@@ -44,7 +46,7 @@ export async function openIdentities(ground: Ground, { database, witness }: Stor
   const plugins = new Plugins({ db: database.db, methods, clock, log, everyMs: config.scanMs });
   await plugins.start();
   life.onStop('plugins', () => plugins.stop());
-  return { owner, signer, workerKey, authenticator, devices, enrolment, restored, methods, plugins };
+  return { owner, signer, workerKey, authenticator, keys, devices, enrolment, restored, methods, plugins };
 }
 
 /** The keys of the owner, of the control plane and of the workers beside it, made at the first start. */

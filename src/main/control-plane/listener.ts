@@ -16,6 +16,7 @@ import {
   isOpen,
   validateInterceptor,
 } from '../../control/gateway/interceptors.ts';
+import { type OwnerStreams, ownerStreamInterceptor } from '../../control/gateway/owner-streams.ts';
 import { pluginRoutes, routes, type Services } from '../../control/gateway/routes.ts';
 import { listen, type RunningServer, type ServerTls } from '../../control/gateway/server.ts';
 import type { Sessions } from '../../control/gateway/sessions.ts';
@@ -41,6 +42,7 @@ export function listenerTls({ tlsCert, tlsKey }: ControlConfig): ServerTls | und
 export function openListener(
   { config, clock, log }: Ground,
   { signer, authenticator, plugins }: Identities,
+  owners: OwnerStreams,
   services: Services,
   { tls, faults }: { readonly tls: ServerTls | undefined; readonly faults: RequestFaults },
 ): Promise<RunningServer> {
@@ -62,7 +64,13 @@ export function openListener(
     clock,
     log,
     faults,
-    interceptors: [errorInterceptor(log), goneInterceptor, headerInterceptor, validateInterceptor],
+    interceptors: [
+      errorInterceptor(log),
+      goneInterceptor,
+      ownerStreamInterceptor(owners),
+      headerInterceptor,
+      validateInterceptor,
+    ],
     changing: pluginRoutes({ mesh: services.mesh, plugins }, log),
     routes: routes(services),
   });

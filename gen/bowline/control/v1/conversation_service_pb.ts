@@ -213,7 +213,7 @@ export type DeleteConversationRequest = Message<"bowline.control.v1.DeleteConver
   id: string;
 
   /**
-   * Makes repeating it harmless.
+   * Makes a repeat harmless: one with the same id and fields gets the same response, for 30 days by default.
    *
    * @generated from field: string request_id = 2;
    */

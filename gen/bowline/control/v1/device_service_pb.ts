@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/control/v1/device_service.proto.
  */
 export const file_bowline_control_v1_device_service: GenFile = /*@__PURE__*/
-  fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvZGV2aWNlX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSKYAgoGRGV2aWNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJY29ubmVjdGVkGAMgASgIEi4KBXN0YXRlGAkgASgOMh8uYm93bGluZS5jb250cm9sLnYxLkRldmljZVN0YXRlEi8KCG1hbmlmZXN0GAUgASgLMh0uYm93bGluZS5tYW5pZmVzdC52MS5NYW5pZmVzdBIyCg5sYXN0X3NlZW5fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXNlc3Npb25fZXBvY2gYCCABKARKBAgEEAUiKgoQR2V0RGV2aWNlUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQARiAASI/ChFHZXREZXZpY2VSZXNwb25zZRIqCgZkZXZpY2UYASABKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuRGV2aWNlIk4KEkxpc3REZXZpY2VzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiWwoTTGlzdERldmljZXNSZXNwb25zZRIrCgdkZXZpY2VzGAEgAygLMhouYm93bGluZS5jb250cm9sLnYxLkRldmljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVwoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIVCgRuYW1lGAEgASgJQge6SARyAhhAEiYKA3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJZChdDcmVhdGVKb2luVG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLAoSQWRvcHREZXZpY2VSZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABGIABIlIKE0Fkb3B0RGV2aWNlUmVzcG9uc2USKgoGZGV2aWNlGAEgASgLMhouYm93bGluZS5jb250cm9sLnYxLkRldmljZRIPCgdhZG9wdGVkGAIgASgIIi0KE0RlbGV0ZURldmljZVJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAEiMAoURGVsZXRlRGV2aWNlUmVzcG9uc2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCSp+CgtEZXZpY2VTdGF0ZRIcChhERVZJQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNERVZJQ0VfU1RBVEVfQUNUSVZFEAESGgoWREVWSUNFX1NUQVRFX1NVU1BFTkRFRBACEhwKGERFVklDRV9TVEFURV9RVUFSQU5USU5FRBADMoIECg1EZXZpY2VTZXJ2aWNlEl0KCUdldERldmljZRIkLmJvd2xpbmUuY29udHJvbC52MS5HZXREZXZpY2VSZXF1ZXN0GiUuYm93bGluZS5jb250cm9sLnYxLkdldERldmljZVJlc3BvbnNlIgOQAgESYwoLTGlzdERldmljZXMSJi5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdERldmljZXNSZXF1ZXN0GicuYm93bGluZS5jb250cm9sLnYxLkxpc3REZXZpY2VzUmVzcG9uc2UiA5ACARJqCg9DcmVhdGVKb2luVG9rZW4SKi5ib3dsaW5lLmNvbnRyb2wudjEuQ3JlYXRlSm9pblRva2VuUmVxdWVzdBorLmJvd2xpbmUuY29udHJvbC52MS5DcmVhdGVKb2luVG9rZW5SZXNwb25zZRJeCgtBZG9wdERldmljZRImLmJvd2xpbmUuY29udHJvbC52MS5BZG9wdERldmljZVJlcXVlc3QaJy5ib3dsaW5lLmNvbnRyb2wudjEuQWRvcHREZXZpY2VSZXNwb25zZRJhCgxEZWxldGVEZXZpY2USJy5ib3dsaW5lLmNvbnRyb2wudjEuRGVsZXRlRGV2aWNlUmVxdWVzdBooLmJvd2xpbmUuY29udHJvbC52MS5EZWxldGVEZXZpY2VSZXNwb25zZWIGcHJvdG8z", [file_bowline_manifest_v1_manifest, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvZGV2aWNlX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSKYAgoGRGV2aWNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJY29ubmVjdGVkGAMgASgIEi4KBXN0YXRlGAkgASgOMh8uYm93bGluZS5jb250cm9sLnYxLkRldmljZVN0YXRlEi8KCG1hbmlmZXN0GAUgASgLMh0uYm93bGluZS5tYW5pZmVzdC52MS5NYW5pZmVzdBIyCg5sYXN0X3NlZW5fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXNlc3Npb25fZXBvY2gYCCABKARKBAgEEAUiKgoQR2V0RGV2aWNlUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQARiAASI/ChFHZXREZXZpY2VSZXNwb25zZRIqCgZkZXZpY2UYASABKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuRGV2aWNlIk4KEkxpc3REZXZpY2VzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiWwoTTGlzdERldmljZXNSZXNwb25zZRIrCgdkZXZpY2VzGAEgAygLMhouYm93bGluZS5jb250cm9sLnYxLkRldmljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkidAoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIVCgRuYW1lGAEgASgJQge6SARyAhhAEiYKA3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbCgpyZXF1ZXN0X2lkGAMgASgJQge6SARyAhhAImUKF0NyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIKCgJpZBgDIAEoCSJJChJBZG9wdERldmljZVJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAESGwoKcmVxdWVzdF9pZBgCIAEoCUIHukgEcgIYQCJSChNBZG9wdERldmljZVJlc3BvbnNlEioKBmRldmljZRgBIAEoCzIaLmJvd2xpbmUuY29udHJvbC52MS5EZXZpY2USDwoHYWRvcHRlZBgCIAEoCCJLChRTdXNwZW5kRGV2aWNlUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQARiAARIbCgpyZXF1ZXN0X2lkGAIgASgJQge6SARyAhhAIlYKFVN1c3BlbmREZXZpY2VSZXNwb25zZRIqCgZkZXZpY2UYASABKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuRGV2aWNlEhEKCXN1c3BlbmRlZBgCIAEoCCJKChNSZXN1bWVEZXZpY2VSZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABGIABEhsKCnJlcXVlc3RfaWQYAiABKAlCB7pIBHICGEAiUwoUUmVzdW1lRGV2aWNlUmVzcG9uc2USKgoGZGV2aWNlGAEgASgLMhouYm93bGluZS5jb250cm9sLnYxLkRldmljZRIPCgdyZXN1bWVkGAIgASgIIkoKE0RlbGV0ZURldmljZVJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAESGwoKcmVxdWVzdF9pZBgCIAEoCUIHukgEcgIYQCIwChREZWxldGVEZXZpY2VSZXNwb25zZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJKn4KC0RldmljZVN0YXRlEhwKGERFVklDRV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0RFVklDRV9TVEFURV9BQ1RJVkUQARIaChZERVZJQ0VfU1RBVEVfU1VTUEVOREVEEAISHAoYREVWSUNFX1NUQVRFX1FVQVJBTlRJTkVEEAMyywUKDURldmljZVNlcnZpY2USXQoJR2V0RGV2aWNlEiQuYm93bGluZS5jb250cm9sLnYxLkdldERldmljZVJlcXVlc3QaJS5ib3dsaW5lLmNvbnRyb2wudjEuR2V0RGV2aWNlUmVzcG9uc2UiA5ACARJjCgtMaXN0RGV2aWNlcxImLmJvd2xpbmUuY29udHJvbC52MS5MaXN0RGV2aWNlc1JlcXVlc3QaJy5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdERldmljZXNSZXNwb25zZSIDkAIBEmoKD0NyZWF0ZUpvaW5Ub2tlbhIqLmJvd2xpbmUuY29udHJvbC52MS5DcmVhdGVKb2luVG9rZW5SZXF1ZXN0GisuYm93bGluZS5jb250cm9sLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEl4KC0Fkb3B0RGV2aWNlEiYuYm93bGluZS5jb250cm9sLnYxLkFkb3B0RGV2aWNlUmVxdWVzdBonLmJvd2xpbmUuY29udHJvbC52MS5BZG9wdERldmljZVJlc3BvbnNlEmQKDVN1c3BlbmREZXZpY2USKC5ib3dsaW5lLmNvbnRyb2wudjEuU3VzcGVuZERldmljZVJlcXVlc3QaKS5ib3dsaW5lLmNvbnRyb2wudjEuU3VzcGVuZERldmljZVJlc3BvbnNlEmEKDFJlc3VtZURldmljZRInLmJvd2xpbmUuY29udHJvbC52MS5SZXN1bWVEZXZpY2VSZXF1ZXN0GiguYm93bGluZS5jb250cm9sLnYxLlJlc3VtZURldmljZVJlc3BvbnNlEmEKDERlbGV0ZURldmljZRInLmJvd2xpbmUuY29udHJvbC52MS5EZWxldGVEZXZpY2VSZXF1ZXN0GiguYm93bGluZS5jb250cm9sLnYxLkRlbGV0ZURldmljZVJlc3BvbnNlYgZwcm90bzM", [file_bowline_manifest_v1_manifest, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A device.
@@ -204,6 +204,13 @@ export type CreateJoinTokenRequest = Message<"bowline.control.v1.CreateJoinToken
    * @generated from field: google.protobuf.Duration ttl = 2;
    */
   ttl?: Duration | undefined;
+
+  /**
+   * Makes a repeat harmless: one with the same id and fields gets the same response, for 30 days by default.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
 };
 
 /**
@@ -232,6 +239,13 @@ export type CreateJoinTokenResponse = Message<"bowline.control.v1.CreateJoinToke
    * @generated from field: google.protobuf.Timestamp expire_time = 2;
    */
   expireTime?: Timestamp | undefined;
+
+  /**
+   * Its id, by which KeyService knows it.
+   *
+   * @generated from field: string id = 3;
+   */
+  id: string;
 };
 
 /**
@@ -253,6 +267,13 @@ export type AdoptDeviceRequest = Message<"bowline.control.v1.AdoptDeviceRequest"
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * Makes a repeat harmless: one with the same id and fields gets the same response, for 30 days by default.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
 };
 
 /**
@@ -291,6 +312,118 @@ export const AdoptDeviceResponseSchema: GenMessage<AdoptDeviceResponse> = /*@__P
   messageDesc(file_bowline_control_v1_device_service, 8);
 
 /**
+ * Request of SuspendDevice.
+ *
+ * @generated from message bowline.control.v1.SuspendDeviceRequest
+ */
+export type SuspendDeviceRequest = Message<"bowline.control.v1.SuspendDeviceRequest"> & {
+  /**
+   * Id or name.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Makes a repeat harmless: one with the same id and fields gets the same response, for 30 days by default.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message bowline.control.v1.SuspendDeviceRequest.
+ * Use `create(SuspendDeviceRequestSchema)` to create a new message.
+ */
+export const SuspendDeviceRequestSchema: GenMessage<SuspendDeviceRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_device_service, 9);
+
+/**
+ * Response of SuspendDevice.
+ *
+ * @generated from message bowline.control.v1.SuspendDeviceResponse
+ */
+export type SuspendDeviceResponse = Message<"bowline.control.v1.SuspendDeviceResponse"> & {
+  /**
+   * The device as it is now.
+   *
+   * @generated from field: bowline.control.v1.Device device = 1;
+   */
+  device?: Device | undefined;
+
+  /**
+   * Whether it is suspended by this; false when it was before.
+   *
+   * @generated from field: bool suspended = 2;
+   */
+  suspended: boolean;
+};
+
+/**
+ * Describes the message bowline.control.v1.SuspendDeviceResponse.
+ * Use `create(SuspendDeviceResponseSchema)` to create a new message.
+ */
+export const SuspendDeviceResponseSchema: GenMessage<SuspendDeviceResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_device_service, 10);
+
+/**
+ * Request of ResumeDevice.
+ *
+ * @generated from message bowline.control.v1.ResumeDeviceRequest
+ */
+export type ResumeDeviceRequest = Message<"bowline.control.v1.ResumeDeviceRequest"> & {
+  /**
+   * Id or name.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Makes a repeat harmless: one with the same id and fields gets the same response, for 30 days by default.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message bowline.control.v1.ResumeDeviceRequest.
+ * Use `create(ResumeDeviceRequestSchema)` to create a new message.
+ */
+export const ResumeDeviceRequestSchema: GenMessage<ResumeDeviceRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_device_service, 11);
+
+/**
+ * Response of ResumeDevice.
+ *
+ * @generated from message bowline.control.v1.ResumeDeviceResponse
+ */
+export type ResumeDeviceResponse = Message<"bowline.control.v1.ResumeDeviceResponse"> & {
+  /**
+   * The device as it is now.
+   *
+   * @generated from field: bowline.control.v1.Device device = 1;
+   */
+  device?: Device | undefined;
+
+  /**
+   * Whether it was suspended and is resumed by this; false when there was nothing to do.
+   *
+   * @generated from field: bool resumed = 2;
+   */
+  resumed: boolean;
+};
+
+/**
+ * Describes the message bowline.control.v1.ResumeDeviceResponse.
+ * Use `create(ResumeDeviceResponseSchema)` to create a new message.
+ */
+export const ResumeDeviceResponseSchema: GenMessage<ResumeDeviceResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_device_service, 12);
+
+/**
  * Request of DeleteDevice.
  *
  * @generated from message bowline.control.v1.DeleteDeviceRequest
@@ -302,6 +435,13 @@ export type DeleteDeviceRequest = Message<"bowline.control.v1.DeleteDeviceReques
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * Makes a repeat harmless: one with the same id and fields gets the same response, for 30 days by default.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
 };
 
 /**
@@ -309,7 +449,7 @@ export type DeleteDeviceRequest = Message<"bowline.control.v1.DeleteDeviceReques
  * Use `create(DeleteDeviceRequestSchema)` to create a new message.
  */
 export const DeleteDeviceRequestSchema: GenMessage<DeleteDeviceRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_device_service, 9);
+  messageDesc(file_bowline_control_v1_device_service, 13);
 
 /**
  * Response of DeleteDevice.
@@ -337,7 +477,7 @@ export type DeleteDeviceResponse = Message<"bowline.control.v1.DeleteDeviceRespo
  * Use `create(DeleteDeviceResponseSchema)` to create a new message.
  */
 export const DeleteDeviceResponseSchema: GenMessage<DeleteDeviceResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_device_service, 10);
+  messageDesc(file_bowline_control_v1_device_service, 14);
 
 /**
  * What the sessions of a device may do.
@@ -433,6 +573,28 @@ export const DeviceService: GenService<{
     methodKind: "unary";
     input: typeof AdoptDeviceRequestSchema;
     output: typeof AdoptDeviceResponseSchema;
+  },
+  /**
+   * Keeps a device out until ResumeDevice: its key is refused and its sessions end, on every replica. Its runs and calls wait meanwhile,
+   * as they do for one that is away. Nothing changes for a device that is suspended already.
+   *
+   * @generated from rpc bowline.control.v1.DeviceService.SuspendDevice
+   */
+  suspendDevice: {
+    methodKind: "unary";
+    input: typeof SuspendDeviceRequestSchema;
+    output: typeof SuspendDeviceResponseSchema;
+  },
+  /**
+   * Lets a suspended device connect again. One that was quarantined before is quarantined again. Nothing changes for a device that is
+   * not suspended.
+   *
+   * @generated from rpc bowline.control.v1.DeviceService.ResumeDevice
+   */
+  resumeDevice: {
+    methodKind: "unary";
+    input: typeof ResumeDeviceRequestSchema;
+    output: typeof ResumeDeviceResponseSchema;
   },
   /**
    * Forgets a device: its key is refused, its sessions end, what it had not answered becomes unknown, its name is free.

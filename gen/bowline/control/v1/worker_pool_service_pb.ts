@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/control/v1/worker_pool_service.proto.
  */
 export const file_bowline_control_v1_worker_pool_service: GenFile = /*@__PURE__*/
-  fileDesc("Cixib3dsaW5lL2NvbnRyb2wvdjEvd29ya2VyX3Bvb2xfc2VydmljZS5wcm90bxISYm93bGluZS5jb250cm9sLnYxIpYCCgZXb3JrZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIvCghtYW5pZmVzdBgDIAEoCzIdLmJvd2xpbmUubWFuaWZlc3QudjEuTWFuaWZlc3QSLAoGbW9kZWxzGAQgAygLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEg0KBXNsb3RzGAUgASgNEgwKBGJ1c3kYBiABKA0SEAoIZHJhaW5pbmcYByABKAgSMAoMY29ubmVjdF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3NlZW5fdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTgoSTGlzdFdvcmtlcnNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJbChNMaXN0V29ya2Vyc1Jlc3BvbnNlEisKB3dvcmtlcnMYASADKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuV29ya2VyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJmChZDcmVhdGVXb3JrZXJLZXlSZXF1ZXN0EhcKBG5hbWUYASABKAlCCbpIBnIEEAEYQBIcCghwYWNrYWdlcxgCIAMoCUIKukgHkgEECAEQQBIVCgRwb29sGAMgASgJQge6SARyAhhAIiYKF0NyZWF0ZVdvcmtlcktleVJlc3BvbnNlEgsKA2tleRgBIAEoCTLkAQoRV29ya2VyUG9vbFNlcnZpY2USYwoLTGlzdFdvcmtlcnMSJi5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdFdvcmtlcnNSZXF1ZXN0GicuYm93bGluZS5jb250cm9sLnYxLkxpc3RXb3JrZXJzUmVzcG9uc2UiA5ACARJqCg9DcmVhdGVXb3JrZXJLZXkSKi5ib3dsaW5lLmNvbnRyb2wudjEuQ3JlYXRlV29ya2VyS2V5UmVxdWVzdBorLmJvd2xpbmUuY29udHJvbC52MS5DcmVhdGVXb3JrZXJLZXlSZXNwb25zZWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Cixib3dsaW5lL2NvbnRyb2wvdjEvd29ya2VyX3Bvb2xfc2VydmljZS5wcm90bxISYm93bGluZS5jb250cm9sLnYxIpYCCgZXb3JrZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIvCghtYW5pZmVzdBgDIAEoCzIdLmJvd2xpbmUubWFuaWZlc3QudjEuTWFuaWZlc3QSLAoGbW9kZWxzGAQgAygLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEg0KBXNsb3RzGAUgASgNEgwKBGJ1c3kYBiABKA0SEAoIZHJhaW5pbmcYByABKAgSMAoMY29ubmVjdF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3NlZW5fdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTgoSTGlzdFdvcmtlcnNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAiJbChNMaXN0V29ya2Vyc1Jlc3BvbnNlEisKB3dvcmtlcnMYASADKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuV29ya2VyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKDAQoWQ3JlYXRlV29ya2VyS2V5UmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGEASHAoIcGFja2FnZXMYAiADKAlCCrpIB5IBBAgBEEASFQoEcG9vbBgDIAEoCUIHukgEcgIYQBIbCgpyZXF1ZXN0X2lkGAQgASgJQge6SARyAhhAIjIKF0NyZWF0ZVdvcmtlcktleVJlc3BvbnNlEgsKA2tleRgBIAEoCRIKCgJpZBgCIAEoCTLkAQoRV29ya2VyUG9vbFNlcnZpY2USYwoLTGlzdFdvcmtlcnMSJi5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdFdvcmtlcnNSZXF1ZXN0GicuYm93bGluZS5jb250cm9sLnYxLkxpc3RXb3JrZXJzUmVzcG9uc2UiA5ACARJqCg9DcmVhdGVXb3JrZXJLZXkSKi5ib3dsaW5lLmNvbnRyb2wudjEuQ3JlYXRlV29ya2VyS2V5UmVxdWVzdBorLmJvd2xpbmUuY29udHJvbC52MS5DcmVhdGVXb3JrZXJLZXlSZXNwb25zZWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * A connected worker.
@@ -178,6 +178,13 @@ export type CreateWorkerKeyRequest = Message<"bowline.control.v1.CreateWorkerKey
    * @generated from field: string pool = 3;
    */
   pool: string;
+
+  /**
+   * Makes a repeat harmless: one with the same id and fields gets the same response, for 30 days by default.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
 };
 
 /**
@@ -199,6 +206,13 @@ export type CreateWorkerKeyResponse = Message<"bowline.control.v1.CreateWorkerKe
    * @generated from field: string key = 1;
    */
   key: string;
+
+  /**
+   * Its id, by which KeyService knows it.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
 };
 
 /**

@@ -90,6 +90,19 @@ export class Signals {
     this.#mail.send(undefined, signal, sizeOf(signal));
   }
 
+  /** A key was revoked: to all replicas, this one included. Never throws and never waits. */
+  keyRevoked(id: string): void {
+    const signal = create(RunSignalSchema, { signal: { case: 'keyRevoked', value: id } });
+    this.#deliver(KEYS, signal);
+    this.#mail.send(undefined, signal, sizeOf(signal));
+  }
+
+  /** Hears which keys were revoked, on whatever replica. Returns how to stop. */
+  ofKeys(revoked: (id: string) => void): () => void {
+    const signal = ({ signal }: RunSignal) => signal.case === 'keyRevoked' && revoked(signal.value);
+    return this.#listen(KEYS, { signal, gap: () => {} });
+  }
+
   /** Hears of a run from this replica; `follow` adds the others. Returns how to stop. */
   ofRun(tenant: string, run: string, handler: SignalHandler): () => void {
     return this.#listen(runTopic(tenant, run), handler);
@@ -114,6 +127,7 @@ export class Signals {
   #received(from: string, signal: RunSignal): void {
     const { tenant, run, device } = signal;
     if (signal.signal.case === 'resume') this.#followed(from, signal.signal.value, tenant, run);
+    else if (signal.signal.case === 'keyRevoked') this.#tell(KEYS, signal);
     else this.#tell(device === '' ? runTopic(tenant, run) : deviceTopic(tenant, device), signal);
   }
 
@@ -182,6 +196,8 @@ export class Signals {
 }
 
 const runTopic = (tenant: string, run: string) => `run.${tenant}.${run}`;
+/** Where revoked keys are told. */
+const KEYS = 'keys';
 const deviceTopic = (tenant: string, device: string) => `device.${tenant}.${device}`;
 
 /** Bytes of a signal on the bus, at most about. */

@@ -1,14 +1,16 @@
 // ConversationService of the public API over the projections.
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import type { ConversationService } from '../../../../gen/bowline/control/v1/conversation_service_pb.ts';
+import { ConversationService } from '../../../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { principalName } from '../../identity/principal.ts';
-import type { AuditEntry } from '../../ledger/audit.ts';
+import { writeAudit } from '../../ledger/audit.ts';
 import { ifReadable } from '../../orchestrator/service/unreadable.ts';
 import type { Conversations, StoredConversation } from '../../store/conversations.ts';
+import type { Requests } from '../../store/requests.ts';
 import type { Runs } from '../../store/runs.ts';
 import { ownerOf } from '../principal.ts';
+import { once } from './once.ts';
 import { runView } from './run-view.ts';
 
 /** Runs shown with a conversation. */
@@ -19,7 +21,7 @@ export function conversationApi(parts: {
   readonly runs: Runs;
   /** The last summary of a conversation; empty when there is none. */
   readonly summary: (tenant: string, conversation: string) => Promise<string>;
-  readonly audit: (entries: readonly AuditEntry[]) => Promise<void>;
+  readonly requests: Requests;
 }): ServiceImpl<typeof ConversationService> {
   const read = async (tenant: string, id: string): Promise<StoredConversation> => {
     const row = await parts.conversations.get(tenant, id);
@@ -38,23 +40,25 @@ export function conversationApi(parts: {
       const page = await parts.conversations.list(ownerOf(context).tenant, { pageSize, pageToken });
       return { conversations: page.items.map(view), nextPageToken: page.nextPageToken };
     },
-    async deleteConversation({ id }, context) {
+    async deleteConversation(request, context) {
       const owner = ownerOf(context);
-      const row = await read(owner.tenant, id);
-      const active = row.activeRun === null ? undefined : await parts.runs.get(owner.tenant, row.activeRun);
-      // One that is set aside, or that ended where the history of its conversation cannot be read, works no more.
-      if (active?.endedAt === null && active.setAside === undefined)
-        throw new AppError('CONVERSATION_BUSY', { run: active.id });
-      await parts.conversations.delete(owner.tenant, id);
-      await parts.audit([
-        {
-          tenant: owner.tenant,
-          principal: principalName(owner),
-          action: 'conversation.delete',
-          subject: `conversation:${id}`,
+      const { tenant } = owner;
+      const { id } = request;
+      return once(parts.requests, owner, ConversationService.method.deleteConversation, request, {
+        before: async () => {
+          const row = await read(tenant, id);
+          const active = row.activeRun === null ? undefined : await parts.runs.get(tenant, row.activeRun);
+          // One that is set aside, or that ended where the history of its conversation cannot be read, works no more.
+          if (active?.endedAt === null && active.setAside === undefined)
+            throw new AppError('CONVERSATION_BUSY', { run: active.id });
         },
-      ]);
-      return {};
+        within: async (trx) => {
+          await parts.conversations.delete(tenant, id, trx);
+          const principal = principalName(owner);
+          await writeAudit(trx, [{ tenant, principal, action: 'conversation.delete', subject: `conversation:${id}` }]);
+          return {};
+        },
+      });
     },
   };
 }

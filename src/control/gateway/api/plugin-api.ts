@@ -1,21 +1,24 @@
 // Plugins of the public API.
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import type { PluginService } from '../../../../gen/bowline/control/v1/plugin_service_pb.ts';
+import { PluginService } from '../../../../gen/bowline/control/v1/plugin_service_pb.ts';
 import { Effect } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { pageOf } from '../../../contract/paging.ts';
 import type { Plugin, Plugins } from '../../identity/plugins.ts';
 import { principalName } from '../../identity/principal.ts';
+import type { Requests } from '../../store/requests.ts';
 import { ownerOf } from '../principal.ts';
+import { once } from './once.ts';
 
 /** Of one page. A tenant has no more. */
 const MOST = 100;
 
-export function pluginApi(plugins: Plugins): ServiceImpl<typeof PluginService> {
+export function pluginApi(plugins: Plugins, requests: Requests): ServiceImpl<typeof PluginService> {
   return {
-    async createPlugin({ descriptorSet, effect, idempotent, trusted }, context) {
+    async createPlugin(request, context) {
       const owner = ownerOf(context);
+      const { descriptorSet, effect, idempotent, trusted } = request;
       const wanted = {
         tenant: owner.tenant,
         descriptorSet,
@@ -23,7 +26,11 @@ export function pluginApi(plugins: Plugins): ServiceImpl<typeof PluginService> {
         idempotent,
         trusted,
       };
-      return { plugin: view(await plugins.add(wanted, principalName(owner))) };
+      const answer = await once(requests, owner, PluginService.method.createPlugin, request, {
+        within: async (trx) => ({ plugin: view(await plugins.add(wanted, principalName(owner), trx)) }),
+      });
+      await plugins.refresh();
+      return answer;
     },
     async listPlugins(request, context) {
       const { tenant } = ownerOf(context);
@@ -31,10 +38,16 @@ export function pluginApi(plugins: Plugins): ServiceImpl<typeof PluginService> {
       const page = pageOf(plugins.ofTenant(tenant), (plugin) => plugin.package, request, MOST);
       return { plugins: page.items.map(view), nextPageToken: page.nextPageToken };
     },
-    async deletePlugin({ package: name }, context) {
+    async deletePlugin(request, context) {
       const owner = ownerOf(context);
-      if (await plugins.remove(owner.tenant, name, principalName(owner))) return {};
-      throw new AppError('NOT_FOUND', { kind: 'plugin' });
+      const answer = await once(requests, owner, PluginService.method.deletePlugin, request, {
+        within: async (trx) => {
+          if (await plugins.remove(owner.tenant, request.package, principalName(owner), trx)) return {};
+          throw new AppError('NOT_FOUND', { kind: 'plugin' });
+        },
+      });
+      await plugins.refresh();
+      return answer;
     },
   };
 }

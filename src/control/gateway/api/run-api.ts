@@ -1,6 +1,6 @@
 // RunService of the public API: reads projections, watches feeds, and hands cancels to the orchestrator.
 import type { ServiceImpl } from '@connectrpc/connect';
-import type { RunService as RunApi } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
+import { RunService as RunApi } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { newId } from '../../../base/ids.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
@@ -11,15 +11,20 @@ import type { RunState } from '../../orchestrator/run/state.ts';
 import type { RunService } from '../../orchestrator/service/run-service.ts';
 import { isUnreadable } from '../../orchestrator/service/unreadable.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
+import type { Requests } from '../../store/requests.ts';
 import type { Runs } from '../../store/runs.ts';
+import type { SetAside } from '../../store/set-aside.ts';
 import { ownerOf } from '../principal.ts';
 import { explainRun } from './explain-run.ts';
+import { once } from './once.ts';
 import { runView } from './run-view.ts';
 import { watchRun } from './watch-run.ts';
 
 export interface RunApiParts {
   readonly runs: RunService;
   readonly stored: Runs;
+  readonly setAside: Pick<SetAside, 'resume' | 'end'>;
+  readonly requests: Requests;
   readonly feeds: RunFeeds;
   readonly devices: Pick<Devices, 'onlineAmong'>;
   readonly workers: () => readonly WorkerView[];
@@ -69,17 +74,34 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
       }
       return { run: await read(owner.tenant, id) };
     },
-    async retryRun({ id }, context) {
-      const { tenant } = ownerOf(context);
-      await read(tenant, id);
-      await parts.runs.retry(tenant, id);
+    async retryRun(request, context) {
+      const owner = ownerOf(context);
+      const { tenant } = owner;
+      const { id } = request;
+      await once(parts.requests, owner, RunApi.method.retryRun, request, {
+        before: async () => {
+          await read(tenant, id);
+          await parts.runs.readAgain(tenant, id);
+        },
+        within: async (trx) => {
+          await parts.setAside.resume(tenant, id, trx);
+          return {};
+        },
+      });
       return { run: await read(tenant, id) };
     },
-    async endRun({ id }, context) {
+    async endRun(request, context) {
       const owner = ownerOf(context);
-      await read(owner.tenant, id);
-      await parts.runs.endSetAside(owner.tenant, id, 'failed', principalName(owner));
-      return { run: await read(owner.tenant, id) };
+      const { tenant } = owner;
+      const { id } = request;
+      await once(parts.requests, owner, RunApi.method.endRun, request, {
+        before: async () => void (await read(tenant, id)),
+        within: async (trx) => {
+          if (await parts.setAside.end(tenant, id, 'failed', principalName(owner), trx)) return {};
+          throw new AppError('RUN_NOT_SET_ASIDE', { run: id });
+        },
+      });
+      return { run: await read(tenant, id) };
     },
     async explainRun({ id }, context) {
       const { tenant } = ownerOf(context);

@@ -126,12 +126,19 @@ export class RunService {
    * RUN_NOT_SET_ASIDE.
    */
   async retry(tenant: string, run: string): Promise<void> {
+    await this.readAgain(tenant, run);
+    await this.#parts.setAside?.resume(tenant, run);
+  }
+
+  /**
+   * Tries to read a run that was set aside and puts it back in line; it goes on when `SetAside.resume` is called. Throws as `retry` does.
+   */
+  async readAgain(tenant: string, run: string): Promise<void> {
     const known = await this.setAside(tenant, run);
     if (!known || known.ended) throw new AppError('RUN_NOT_SET_ASIDE', { run });
     this.#streams.runs.forget(tenant, run);
     const { state } = await this.#streams.runs.refresh(tenant, run);
     if (state?.phase === 'waiting') await this.#rejoin(state);
-    await this.#parts.setAside?.resume(tenant, run);
   }
 
   /** A run that was set aside, and whether its owner ended it; undefined when it was not. */
