@@ -36,7 +36,7 @@ export type SignalBatch = Message<"bowline.bus.v1.SignalBatch"> & {
   replica: string;
 
   /**
-   * In order.
+   * In the order in which they were given; a reader applies them in it.
    *
    * @generated from field: repeated bowline.bus.v1.RunSignal signals = 2;
    */
@@ -71,14 +71,14 @@ export type RunSignal = Message<"bowline.bus.v1.RunSignal"> & {
   run: string;
 
   /**
-   * Tenant.
+   * Id of the tenant that the run belongs to.
    *
    * @generated from field: string tenant = 2;
    */
   tenant: string;
 
   /**
-   * What.
+   * What is told; a case that a replica does not know is ignored.
    *
    * @generated from oneof bowline.bus.v1.RunSignal.signal
    */
@@ -194,14 +194,14 @@ export const RunSignalSchema: GenMessage<RunSignal> = /*@__PURE__*/
  */
 export type JobRunning = Message<"bowline.bus.v1.JobRunning"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -229,21 +229,21 @@ export const JobRunningSchema: GenMessage<JobRunning> = /*@__PURE__*/
  */
 export type JobProgressed = Message<"bowline.bus.v1.JobProgressed"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
   epoch: bigint;
 
   /**
-   * Steps done.
+   * How many steps are done, in the unit of `total`.
    *
    * @generated from field: uint64 done = 3;
    */
@@ -278,14 +278,14 @@ export const JobProgressedSchema: GenMessage<JobProgressed> = /*@__PURE__*/
  */
 export type JobWaits = Message<"bowline.bus.v1.JobWaits"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * In words.
+   * What it waits for, as a sentence for people; empty when it waits no longer.
    *
    * @generated from field: string what = 2;
    */
@@ -313,7 +313,7 @@ export type ResumeText = Message<"bowline.bus.v1.ResumeText"> & {
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -348,14 +348,14 @@ export const ResumeTextSchema: GenMessage<ResumeText> = /*@__PURE__*/
  */
 export type JobMessage = Message<"bowline.bus.v1.JobMessage"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -369,7 +369,7 @@ export type JobMessage = Message<"bowline.bus.v1.JobMessage"> & {
   index: bigint;
 
   /**
-   * Serialized response.
+   * The response message of the method, serialized.
    *
    * @generated from field: bytes response = 4;
    */
@@ -397,7 +397,7 @@ export type ReplicaHint = Message<"bowline.bus.v1.ReplicaHint"> & {
   replica: string;
 
   /**
-   * What.
+   * What is told; a case that a replica does not know is ignored.
    *
    * @generated from oneof bowline.bus.v1.ReplicaHint.hint
    */
@@ -549,7 +549,7 @@ export type PresentWorker = Message<"bowline.bus.v1.PresentWorker"> & {
   draining: boolean;
 
   /**
-   * Free slots.
+   * How many more slots it would fill now.
    *
    * @generated from field: uint32 free = 8;
    */
@@ -647,7 +647,7 @@ export type WorkerSlots = Message<"bowline.bus.v1.WorkerSlots"> & {
   worker: string;
 
   /**
-   * How many.
+   * How many more slots it would fill now. Replaces the number before.
    *
    * @generated from field: uint32 free = 2;
    */
@@ -668,7 +668,7 @@ export const WorkerSlotsSchema: GenMessage<WorkerSlots> = /*@__PURE__*/
  */
 export type EndedDispatches = Message<"bowline.bus.v1.EndedDispatches"> & {
   /**
-   * Their ids.
+   * Ids of the dispatches, each `<job>-<epoch>`.
    *
    * @generated from field: repeated string dispatch_ids = 1;
    */

@@ -53,14 +53,14 @@ export const FrameHeaderSchema: GenMessage<FrameHeader> = /*@__PURE__*/
  */
 export type VersionRange = Message<"bowline.common.v1.VersionRange"> & {
   /**
-   * Lowest.
+   * The lowest that is spoken, included.
    *
    * @generated from field: uint32 min = 1;
    */
   min: number;
 
   /**
-   * Highest.
+   * The highest that is spoken, included.
    *
    * @generated from field: uint32 max = 2;
    */

@@ -50,7 +50,7 @@ export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@_
  */
 export type ListApprovalsResponse = Message<"bowline.control.v1.ListApprovalsResponse"> & {
   /**
-   * Pending approvals.
+   * Those that wait, the oldest first.
    *
    * @generated from field: repeated bowline.control.v1.Approval approvals = 1;
    */
@@ -78,21 +78,21 @@ export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*
  */
 export type Approval = Message<"bowline.control.v1.Approval"> & {
   /**
-   * Job id.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Device.
+   * Id of the device that would do it.
    *
    * @generated from field: string device = 2;
    */
   device: string;
 
   /**
-   * Method.
+   * Full name of the method, e.g. `bowline.capability.fs.v1.FsService/Read`.
    *
    * @generated from field: string method = 3;
    */

@@ -50,7 +50,7 @@ export const ListAuditRequestSchema: GenMessage<ListAuditRequest> = /*@__PURE__*
  */
 export type ListAuditResponse = Message<"bowline.control.v1.ListAuditResponse"> & {
   /**
-   * Entries.
+   * The newest first.
    *
    * @generated from field: repeated bowline.control.v1.AuditEntry entries = 1;
    */
@@ -72,34 +72,34 @@ export const ListAuditResponseSchema: GenMessage<ListAuditResponse> = /*@__PURE_
   messageDesc(file_bowline_control_v1_audit_service, 1);
 
 /**
- * One entry.
+ * What somebody with a key, or the control plane itself, did.
  *
  * @generated from message bowline.control.v1.AuditEntry
  */
 export type AuditEntry = Message<"bowline.control.v1.AuditEntry"> & {
   /**
-   * When.
+   * When it was done.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 1;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * Who.
+   * Who did it, e.g. `owner:<key id>`.
    *
    * @generated from field: string principal = 2;
    */
   principal: string;
 
   /**
-   * What.
+   * What was done, e.g. `device.adopt`.
    *
    * @generated from field: string action = 3;
    */
   action: string;
 
   /**
-   * On what.
+   * To what it was done: an id or a name.
    *
    * @generated from field: string subject = 4;
    */

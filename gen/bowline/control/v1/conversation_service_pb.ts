@@ -18,20 +18,20 @@ export const file_bowline_control_v1_conversation_service: GenFile = /*@__PURE__
   fileDesc("Ci1ib3dsaW5lL2NvbnRyb2wvdjEvY29udmVyc2F0aW9uX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSLUAQoMQ29udmVyc2F0aW9uEgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJEg0KBXR1cm5zGAMgASgNEhIKCmFjdGl2ZV9ydW4YBCABKAkSFAoMd2FpdGluZ19ydW5zGAUgAygJEg4KBmRldmljZRgGIAEoCRIvCgtjcmVhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIi8KFkdldENvbnZlcnNhdGlvblJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYQCKJAQoXR2V0Q29udmVyc2F0aW9uUmVzcG9uc2USNgoMY29udmVyc2F0aW9uGAEgASgLMiAuYm93bGluZS5jb250cm9sLnYxLkNvbnZlcnNhdGlvbhIlCgRydW5zGAIgAygLMhcuYm93bGluZS5jb250cm9sLnYxLlJ1bhIPCgdzdW1tYXJ5GAMgASgJIlQKGExpc3RDb252ZXJzYXRpb25zUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIibQoZTGlzdENvbnZlcnNhdGlvbnNSZXNwb25zZRI3Cg1jb252ZXJzYXRpb25zGAEgAygLMiAuYm93bGluZS5jb250cm9sLnYxLkNvbnZlcnNhdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiTwoZRGVsZXRlQ29udmVyc2F0aW9uUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhAEhsKCnJlcXVlc3RfaWQYAiABKAlCB7pIBHICGEAiHAoaRGVsZXRlQ29udmVyc2F0aW9uUmVzcG9uc2Uy8gIKE0NvbnZlcnNhdGlvblNlcnZpY2USbwoPR2V0Q29udmVyc2F0aW9uEiouYm93bGluZS5jb250cm9sLnYxLkdldENvbnZlcnNhdGlvblJlcXVlc3QaKy5ib3dsaW5lLmNvbnRyb2wudjEuR2V0Q29udmVyc2F0aW9uUmVzcG9uc2UiA5ACARJ1ChFMaXN0Q29udmVyc2F0aW9ucxIsLmJvd2xpbmUuY29udHJvbC52MS5MaXN0Q29udmVyc2F0aW9uc1JlcXVlc3QaLS5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdENvbnZlcnNhdGlvbnNSZXNwb25zZSIDkAIBEnMKEkRlbGV0ZUNvbnZlcnNhdGlvbhItLmJvd2xpbmUuY29udHJvbC52MS5EZWxldGVDb252ZXJzYXRpb25SZXF1ZXN0Gi4uYm93bGluZS5jb250cm9sLnYxLkRlbGV0ZUNvbnZlcnNhdGlvblJlc3BvbnNlYgZwcm90bzM", [file_bowline_control_v1_run_service, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
- * A conversation.
+ * A thread in which one run has the turn and later ones wait.
  *
  * @generated from message bowline.control.v1.Conversation
  */
 export type Conversation = Message<"bowline.control.v1.Conversation"> & {
   /**
-   * Id.
+   * A UUID, made by the edge that began it.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * First words.
+   * The first words of its first question, for lists.
    *
    * @generated from field: string title = 2;
    */
@@ -94,7 +94,7 @@ export const ConversationSchema: GenMessage<Conversation> = /*@__PURE__*/
  */
 export type GetConversationRequest = Message<"bowline.control.v1.GetConversationRequest"> & {
   /**
-   * Id.
+   * Which conversation, by its UUID.
    *
    * @generated from field: string id = 1;
    */
@@ -115,7 +115,7 @@ export const GetConversationRequestSchema: GenMessage<GetConversationRequest> = 
  */
 export type GetConversationResponse = Message<"bowline.control.v1.GetConversationResponse"> & {
   /**
-   * The conversation.
+   * As it is now.
    *
    * @generated from field: bowline.control.v1.Conversation conversation = 1;
    */
@@ -178,7 +178,7 @@ export const ListConversationsRequestSchema: GenMessage<ListConversationsRequest
  */
 export type ListConversationsResponse = Message<"bowline.control.v1.ListConversationsResponse"> & {
   /**
-   * Conversations.
+   * Those of this page, newest first.
    *
    * @generated from field: repeated bowline.control.v1.Conversation conversations = 1;
    */
@@ -206,7 +206,7 @@ export const ListConversationsResponseSchema: GenMessage<ListConversationsRespon
  */
 export type DeleteConversationRequest = Message<"bowline.control.v1.DeleteConversationRequest"> & {
   /**
-   * Id.
+   * Which conversation, by its UUID.
    *
    * @generated from field: string id = 1;
    */
@@ -243,7 +243,7 @@ export const DeleteConversationResponseSchema: GenMessage<DeleteConversationResp
   messageDesc(file_bowline_control_v1_conversation_service, 6);
 
 /**
- * Conversations.
+ * Threads of questions of the tenant, each with its runs.
  *
  * @generated from service bowline.control.v1.ConversationService
  */

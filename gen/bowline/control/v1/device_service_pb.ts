@@ -18,20 +18,20 @@ export const file_bowline_control_v1_device_service: GenFile = /*@__PURE__*/
   fileDesc("Cidib3dsaW5lL2NvbnRyb2wvdjEvZGV2aWNlX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSKYAgoGRGV2aWNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJY29ubmVjdGVkGAMgASgIEi4KBXN0YXRlGAkgASgOMh8uYm93bGluZS5jb250cm9sLnYxLkRldmljZVN0YXRlEi8KCG1hbmlmZXN0GAUgASgLMh0uYm93bGluZS5tYW5pZmVzdC52MS5NYW5pZmVzdBIyCg5sYXN0X3NlZW5fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXNlc3Npb25fZXBvY2gYCCABKARKBAgEEAUiKgoQR2V0RGV2aWNlUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQARiAASI/ChFHZXREZXZpY2VSZXNwb25zZRIqCgZkZXZpY2UYASABKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuRGV2aWNlIk4KEkxpc3REZXZpY2VzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiWwoTTGlzdERldmljZXNSZXNwb25zZRIrCgdkZXZpY2VzGAEgAygLMhouYm93bGluZS5jb250cm9sLnYxLkRldmljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkidAoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIVCgRuYW1lGAEgASgJQge6SARyAhhAEiYKA3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbCgpyZXF1ZXN0X2lkGAMgASgJQge6SARyAhhAImUKF0NyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIKCgJpZBgDIAEoCSJJChJBZG9wdERldmljZVJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAESGwoKcmVxdWVzdF9pZBgCIAEoCUIHukgEcgIYQCJSChNBZG9wdERldmljZVJlc3BvbnNlEioKBmRldmljZRgBIAEoCzIaLmJvd2xpbmUuY29udHJvbC52MS5EZXZpY2USDwoHYWRvcHRlZBgCIAEoCCJLChRTdXNwZW5kRGV2aWNlUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQARiAARIbCgpyZXF1ZXN0X2lkGAIgASgJQge6SARyAhhAIlYKFVN1c3BlbmREZXZpY2VSZXNwb25zZRIqCgZkZXZpY2UYASABKAsyGi5ib3dsaW5lLmNvbnRyb2wudjEuRGV2aWNlEhEKCXN1c3BlbmRlZBgCIAEoCCJKChNSZXN1bWVEZXZpY2VSZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABGIABEhsKCnJlcXVlc3RfaWQYAiABKAlCB7pIBHICGEAiUwoUUmVzdW1lRGV2aWNlUmVzcG9uc2USKgoGZGV2aWNlGAEgASgLMhouYm93bGluZS5jb250cm9sLnYxLkRldmljZRIPCgdyZXN1bWVkGAIgASgIIkoKE0RlbGV0ZURldmljZVJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAESGwoKcmVxdWVzdF9pZBgCIAEoCUIHukgEcgIYQCIwChREZWxldGVEZXZpY2VSZXNwb25zZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJKn4KC0RldmljZVN0YXRlEhwKGERFVklDRV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0RFVklDRV9TVEFURV9BQ1RJVkUQARIaChZERVZJQ0VfU1RBVEVfU1VTUEVOREVEEAISHAoYREVWSUNFX1NUQVRFX1FVQVJBTlRJTkVEEAMyywUKDURldmljZVNlcnZpY2USXQoJR2V0RGV2aWNlEiQuYm93bGluZS5jb250cm9sLnYxLkdldERldmljZVJlcXVlc3QaJS5ib3dsaW5lLmNvbnRyb2wudjEuR2V0RGV2aWNlUmVzcG9uc2UiA5ACARJjCgtMaXN0RGV2aWNlcxImLmJvd2xpbmUuY29udHJvbC52MS5MaXN0RGV2aWNlc1JlcXVlc3QaJy5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdERldmljZXNSZXNwb25zZSIDkAIBEmoKD0NyZWF0ZUpvaW5Ub2tlbhIqLmJvd2xpbmUuY29udHJvbC52MS5DcmVhdGVKb2luVG9rZW5SZXF1ZXN0GisuYm93bGluZS5jb250cm9sLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEl4KC0Fkb3B0RGV2aWNlEiYuYm93bGluZS5jb250cm9sLnYxLkFkb3B0RGV2aWNlUmVxdWVzdBonLmJvd2xpbmUuY29udHJvbC52MS5BZG9wdERldmljZVJlc3BvbnNlEmQKDVN1c3BlbmREZXZpY2USKC5ib3dsaW5lLmNvbnRyb2wudjEuU3VzcGVuZERldmljZVJlcXVlc3QaKS5ib3dsaW5lLmNvbnRyb2wudjEuU3VzcGVuZERldmljZVJlc3BvbnNlEmEKDFJlc3VtZURldmljZRInLmJvd2xpbmUuY29udHJvbC52MS5SZXN1bWVEZXZpY2VSZXF1ZXN0GiguYm93bGluZS5jb250cm9sLnYxLlJlc3VtZURldmljZVJlc3BvbnNlEmEKDERlbGV0ZURldmljZRInLmJvd2xpbmUuY29udHJvbC52MS5EZWxldGVEZXZpY2VSZXF1ZXN0GiguYm93bGluZS5jb250cm9sLnYxLkRlbGV0ZURldmljZVJlc3BvbnNlYgZwcm90bzM", [file_bowline_manifest_v1_manifest, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
- * A device.
+ * A box that joined: its name, what it serves, and whether it is connected.
  *
  * @generated from message bowline.control.v1.Device
  */
 export type Device = Message<"bowline.control.v1.Device"> & {
   /**
-   * Id.
+   * A UUID, made when it joined.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Name.
+   * For its owner; unique within the tenant.
    *
    * @generated from field: string name = 2;
    */
@@ -73,7 +73,7 @@ export type Device = Message<"bowline.control.v1.Device"> & {
   createTime?: Timestamp | undefined;
 
   /**
-   * Epoch of its session.
+   * Grows with each session; what an older session writes is refused. 0 before the first.
    *
    * @generated from field: uint64 session_epoch = 8;
    */
@@ -115,7 +115,7 @@ export const GetDeviceRequestSchema: GenMessage<GetDeviceRequest> = /*@__PURE__*
  */
 export type GetDeviceResponse = Message<"bowline.control.v1.GetDeviceResponse"> & {
   /**
-   * The device.
+   * As it is now.
    *
    * @generated from field: bowline.control.v1.Device device = 1;
    */
@@ -164,7 +164,7 @@ export const ListDevicesRequestSchema: GenMessage<ListDevicesRequest> = /*@__PUR
  */
 export type ListDevicesResponse = Message<"bowline.control.v1.ListDevicesResponse"> & {
   /**
-   * Devices.
+   * In the order of their names.
    *
    * @generated from field: repeated bowline.control.v1.Device devices = 1;
    */
@@ -465,7 +465,7 @@ export type DeleteDeviceResponse = Message<"bowline.control.v1.DeleteDeviceRespo
   id: string;
 
   /**
-   * Its name.
+   * The name that is free again.
    *
    * @generated from field: string name = 2;
    */
@@ -486,7 +486,7 @@ export const DeleteDeviceResponseSchema: GenMessage<DeleteDeviceResponse> = /*@_
  */
 export const DeviceState = {
   /**
-   * Not said.
+   * Not set. Nothing of this version writes it.
    *
    * @generated from enum value: DEVICE_STATE_UNSPECIFIED = 0;
    */
@@ -528,7 +528,7 @@ export const DeviceStateSchema: GenEnum<DeviceState> = /*@__PURE__*/
   enumDesc(file_bowline_control_v1_device_service, 0);
 
 /**
- * Devices.
+ * Boxes that joined this control plane, and the tokens with which more of them join.
  *
  * @generated from service bowline.control.v1.DeviceService
  */

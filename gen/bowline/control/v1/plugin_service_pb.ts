@@ -75,7 +75,7 @@ export const CreatePluginRequestSchema: GenMessage<CreatePluginRequest> = /*@__P
  */
 export type CreatePluginResponse = Message<"bowline.control.v1.CreatePluginResponse"> & {
   /**
-   * The plugin.
+   * As it is kept now.
    *
    * @generated from field: bowline.control.v1.Plugin plugin = 1;
    */
@@ -152,7 +152,7 @@ export const ListPluginsResponseSchema: GenMessage<ListPluginsResponse> = /*@__P
  */
 export type DeletePluginRequest = Message<"bowline.control.v1.DeletePluginRequest"> & {
   /**
-   * Its package.
+   * The package whose plugin goes, e.g. `example.words.v1`.
    *
    * @generated from field: string package = 1;
    */
@@ -189,7 +189,7 @@ export const DeletePluginResponseSchema: GenMessage<DeletePluginResponse> = /*@_
   messageDesc(file_bowline_control_v1_plugin_service, 5);
 
 /**
- * A plugin.
+ * A capability that is not part of Bowline, as its owner added it.
  *
  * @generated from message bowline.control.v1.Plugin
  */

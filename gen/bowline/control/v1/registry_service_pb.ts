@@ -72,27 +72,27 @@ export const ListCapabilitiesResponseSchema: GenMessage<ListCapabilitiesResponse
   messageDesc(file_bowline_control_v1_registry_service, 1);
 
 /**
- * A capability.
+ * A package that can be called, and who serves it now.
  *
  * @generated from message bowline.control.v1.CapabilityInfo
  */
 export type CapabilityInfo = Message<"bowline.control.v1.CapabilityInfo"> & {
   /**
-   * Package.
+   * Name of the package, e.g. `bowline.capability.fs.v1`.
    *
    * @generated from field: string package = 1;
    */
   package: string;
 
   /**
-   * Service.
+   * Full name of its one service.
    *
    * @generated from field: string service = 2;
    */
   service: string;
 
   /**
-   * Methods.
+   * In the order of the contract.
    *
    * @generated from field: repeated bowline.control.v1.MethodInfo methods = 3;
    */
@@ -121,13 +121,13 @@ export const CapabilityInfoSchema: GenMessage<CapabilityInfo> = /*@__PURE__*/
   messageDesc(file_bowline_control_v1_registry_service, 2);
 
 /**
- * A method.
+ * What a method does and what it takes.
  *
  * @generated from message bowline.control.v1.MethodInfo
  */
 export type MethodInfo = Message<"bowline.control.v1.MethodInfo"> & {
   /**
-   * Full name.
+   * Full name of the method, e.g. `bowline.capability.fs.v1.FsService/Read`.
    *
    * @generated from field: string name = 1;
    */
@@ -162,7 +162,7 @@ export type MethodInfo = Message<"bowline.control.v1.MethodInfo"> & {
   description: string;
 
   /**
-   * JSON Schema of its request.
+   * JSON Schema of what it takes, as a model sees it.
    *
    * @generated from field: string request_schema_json = 6;
    */

@@ -22,13 +22,13 @@ export const file_bowline_control_v1_run_service: GenFile = /*@__PURE__*/
   fileDesc("CiRib3dsaW5lL2NvbnRyb2wvdjEvcnVuX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSLsAgoDUnVuEgoKAmlkGAEgASgJEhQKDGNvbnZlcnNhdGlvbhgCIAEoCRIOCgZkZXZpY2UYAyABKAkSEAoIcXVlc3Rpb24YBCABKAkSJwoFc3RhdGUYBSABKA4yGC5ib3dsaW5lLnJ1bi52MS5SdW5TdGF0ZRIoCgdvdXRjb21lGAYgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZRIhCgRqb2JzGAcgAygLMhMuYm93bGluZS5ydW4udjEuSm9iEiYKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXByaW5jaXBhbBgLIAEoCRIRCglzZXRfYXNpZGUYDCABKAkiRQoPUmV0cnlSdW5SZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGEASGwoKcmVxdWVzdF9pZBgCIAEoCUIHukgEcgIYQCI4ChBSZXRyeVJ1blJlc3BvbnNlEiQKA3J1bhgBIAEoCzIXLmJvd2xpbmUuY29udHJvbC52MS5SdW4iQwoNRW5kUnVuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhAEhsKCnJlcXVlc3RfaWQYAiABKAlCB7pIBHICGEAiNgoORW5kUnVuUmVzcG9uc2USJAoDcnVuGAEgASgLMhcuYm93bGluZS5jb250cm9sLnYxLlJ1biImCg1HZXRSdW5SZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGEAiNgoOR2V0UnVuUmVzcG9uc2USJAoDcnVuGAEgASgLMhcuYm93bGluZS5jb250cm9sLnYxLlJ1biJ9Cg9MaXN0UnVuc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIACEh0KDGNvbnZlcnNhdGlvbhgDIAEoCUIHukgEcgIYQBIRCglzZXRfYXNpZGUYBCABKAgiUgoQTGlzdFJ1bnNSZXNwb25zZRIlCgRydW5zGAEgAygLMhcuYm93bGluZS5jb250cm9sLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKAoPV2F0Y2hSdW5SZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGEAimQEKEFdhdGNoUnVuUmVzcG9uc2USJgoDcnVuGAEgASgLMhcuYm93bGluZS5jb250cm9sLnYxLlJ1bkgAEiIKA2pvYhgCIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYkgAEikKBHRleHQYAyABKAsyGS5ib3dsaW5lLnJ1bi52MS5UZXh0Q2h1bmtIAEIOCgVldmVudBIFukgCCAEiRgoQQ2FuY2VsUnVuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhAEhsKCnJlcXVlc3RfaWQYAiABKAlCB7pIBHICGEAiOQoRQ2FuY2VsUnVuUmVzcG9uc2USJAoDcnVuGAEgASgLMhcuYm93bGluZS5jb250cm9sLnYxLlJ1biIqChFFeHBsYWluUnVuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhAIlcKEkV4cGxhaW5SdW5SZXNwb25zZRIwCgRqb2JzGAEgAygLMiIuYm93bGluZS5jb250cm9sLnYxLkpvYkV4cGxhbmF0aW9uEg8KB3N1bW1hcnkYAiABKAkipAEKDkpvYkV4cGxhbmF0aW9uEgsKA2pvYhgBIAEoCRIRCgl3YWl0c19mb3IYAiABKAkSDQoFbmV2ZXIYAyABKAgSMQoKY2FuZGlkYXRlcxgEIAMoCzIdLmJvd2xpbmUuY29udHJvbC52MS5DYW5kaWRhdGUSMAoMbGFzdF9mYWlsdXJlGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSIqCglDYW5kaWRhdGUSDAoEbmFtZRgBIAEoCRIPCgd3aHlfbm90GAIgASgJMoAFCgpSdW5TZXJ2aWNlElQKBkdldFJ1bhIhLmJvd2xpbmUuY29udHJvbC52MS5HZXRSdW5SZXF1ZXN0GiIuYm93bGluZS5jb250cm9sLnYxLkdldFJ1blJlc3BvbnNlIgOQAgESWgoITGlzdFJ1bnMSIy5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdFJ1bnNSZXF1ZXN0GiQuYm93bGluZS5jb250cm9sLnYxLkxpc3RSdW5zUmVzcG9uc2UiA5ACARJcCghXYXRjaFJ1bhIjLmJvd2xpbmUuY29udHJvbC52MS5XYXRjaFJ1blJlcXVlc3QaJC5ib3dsaW5lLmNvbnRyb2wudjEuV2F0Y2hSdW5SZXNwb25zZSIDkAIBMAESWAoJQ2FuY2VsUnVuEiQuYm93bGluZS5jb250cm9sLnYxLkNhbmNlbFJ1blJlcXVlc3QaJS5ib3dsaW5lLmNvbnRyb2wudjEuQ2FuY2VsUnVuUmVzcG9uc2USVQoIUmV0cnlSdW4SIy5ib3dsaW5lLmNvbnRyb2wudjEuUmV0cnlSdW5SZXF1ZXN0GiQuYm93bGluZS5jb250cm9sLnYxLlJldHJ5UnVuUmVzcG9uc2USTwoGRW5kUnVuEiEuYm93bGluZS5jb250cm9sLnYxLkVuZFJ1blJlcXVlc3QaIi5ib3dsaW5lLmNvbnRyb2wudjEuRW5kUnVuUmVzcG9uc2USYAoKRXhwbGFpblJ1bhIlLmJvd2xpbmUuY29udHJvbC52MS5FeHBsYWluUnVuUmVxdWVzdBomLmJvd2xpbmUuY29udHJvbC52MS5FeHBsYWluUnVuUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
- * A run.
+ * One question or call, and what became of it.
  *
  * @generated from message bowline.control.v1.Run
  */
 export type Run = Message<"bowline.control.v1.Run"> & {
   /**
-   * Run id.
+   * A UUID. For a question the edge made it, for a call the control plane.
    *
    * @generated from field: string id = 1;
    */
@@ -56,7 +56,7 @@ export type Run = Message<"bowline.control.v1.Run"> & {
   question: string;
 
   /**
-   * State.
+   * Where it stands; `outcome` says more once it ended.
    *
    * @generated from field: bowline.run.v1.RunState state = 5;
    */
@@ -98,7 +98,7 @@ export type Run = Message<"bowline.control.v1.Run"> & {
   endTime?: Timestamp | undefined;
 
   /**
-   * Who asked.
+   * Who asked: `device:<id>` or `owner:<key id>`.
    *
    * @generated from field: string principal = 11;
    */
@@ -126,7 +126,7 @@ export const RunSchema: GenMessage<Run> = /*@__PURE__*/
  */
 export type RetryRunRequest = Message<"bowline.control.v1.RetryRunRequest"> & {
   /**
-   * Run id.
+   * Which run, by its UUID.
    *
    * @generated from field: string id = 1;
    */
@@ -175,7 +175,7 @@ export const RetryRunResponseSchema: GenMessage<RetryRunResponse> = /*@__PURE__*
  */
 export type EndRunRequest = Message<"bowline.control.v1.EndRunRequest"> & {
   /**
-   * Run id.
+   * Which run, by its UUID.
    *
    * @generated from field: string id = 1;
    */
@@ -224,7 +224,7 @@ export const EndRunResponseSchema: GenMessage<EndRunResponse> = /*@__PURE__*/
  */
 export type GetRunRequest = Message<"bowline.control.v1.GetRunRequest"> & {
   /**
-   * Run id.
+   * Which run, by its UUID.
    *
    * @generated from field: string id = 1;
    */
@@ -245,7 +245,7 @@ export const GetRunRequestSchema: GenMessage<GetRunRequest> = /*@__PURE__*/
  */
 export type GetRunResponse = Message<"bowline.control.v1.GetRunResponse"> & {
   /**
-   * The run.
+   * As it is now, with its jobs.
    *
    * @generated from field: bowline.control.v1.Run run = 1;
    */
@@ -336,7 +336,7 @@ export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*
  */
 export type WatchRunRequest = Message<"bowline.control.v1.WatchRunRequest"> & {
   /**
-   * Run id.
+   * Which run, by its UUID.
    *
    * @generated from field: string id = 1;
    */
@@ -357,7 +357,7 @@ export const WatchRunRequestSchema: GenMessage<WatchRunRequest> = /*@__PURE__*/
  */
 export type WatchRunResponse = Message<"bowline.control.v1.WatchRunResponse"> & {
   /**
-   * What happened.
+   * What happened; exactly one of these.
    *
    * @generated from oneof bowline.control.v1.WatchRunResponse.event
    */
@@ -379,7 +379,7 @@ export type WatchRunResponse = Message<"bowline.control.v1.WatchRunResponse"> & 
     case: "job";
   } | {
     /**
-     * Text.
+     * A piece of the answer. A higher epoch than before means: begin anew.
      *
      * @generated from field: bowline.run.v1.TextChunk text = 3;
      */
@@ -402,7 +402,7 @@ export const WatchRunResponseSchema: GenMessage<WatchRunResponse> = /*@__PURE__*
  */
 export type CancelRunRequest = Message<"bowline.control.v1.CancelRunRequest"> & {
   /**
-   * Run id.
+   * Which run, by its UUID.
    *
    * @generated from field: string id = 1;
    */
@@ -451,7 +451,7 @@ export const CancelRunResponseSchema: GenMessage<CancelRunResponse> = /*@__PURE_
  */
 export type ExplainRunRequest = Message<"bowline.control.v1.ExplainRunRequest"> & {
   /**
-   * Run id.
+   * Which run, by its UUID.
    *
    * @generated from field: string id = 1;
    */
@@ -500,14 +500,14 @@ export const ExplainRunResponseSchema: GenMessage<ExplainRunResponse> = /*@__PUR
  */
 export type JobExplanation = Message<"bowline.control.v1.JobExplanation"> & {
   /**
-   * Job id.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * In words.
+   * A sentence for people.
    *
    * @generated from field: string waits_for = 2;
    */
@@ -549,7 +549,7 @@ export const JobExplanationSchema: GenMessage<JobExplanation> = /*@__PURE__*/
  */
 export type Candidate = Message<"bowline.control.v1.Candidate"> & {
   /**
-   * Name.
+   * Name of a device or worker.
    *
    * @generated from field: string name = 1;
    */
@@ -571,13 +571,13 @@ export const CandidateSchema: GenMessage<Candidate> = /*@__PURE__*/
   messageDesc(file_bowline_control_v1_run_service, 16);
 
 /**
- * Runs.
+ * Questions and calls, from the moment when they were accepted.
  *
  * @generated from service bowline.control.v1.RunService
  */
 export const RunService: GenService<{
   /**
-   * One run.
+   * A run with its jobs and, where it ended, its outcome.
    *
    * @generated from rpc bowline.control.v1.RunService.GetRun
    */

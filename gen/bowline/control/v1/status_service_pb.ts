@@ -60,21 +60,21 @@ export type GetStatusResponse = Message<"bowline.control.v1.GetStatusResponse"> 
   databaseOk: boolean;
 
   /**
-   * Replica id.
+   * Id of the replica that answers, made at its start.
    *
    * @generated from field: string replica = 4;
    */
   replica: string;
 
   /**
-   * Connected devices.
+   * How many devices are connected now.
    *
    * @generated from field: uint32 devices = 5;
    */
   devices: number;
 
   /**
-   * Connected workers.
+   * How many workers are connected now.
    *
    * @generated from field: uint32 workers = 6;
    */
@@ -242,7 +242,7 @@ export const ChildProgramSchema: GenMessage<ChildProgram> = /*@__PURE__*/
  */
 export type Notice = Message<"bowline.control.v1.Notice"> & {
   /**
-   * When.
+   * When it happened.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 1;
    */
@@ -277,7 +277,7 @@ export const NoticeSchema: GenMessage<Notice> = /*@__PURE__*/
  */
 export const DatabaseKind = {
   /**
-   * Not said.
+   * Not set. Nothing of this version writes it.
    *
    * @generated from enum value: DATABASE_KIND_UNSPECIFIED = 0;
    */

@@ -42,7 +42,7 @@ export const GetUsageRequestSchema: GenMessage<GetUsageRequest> = /*@__PURE__*/
  */
 export type GetUsageResponse = Message<"bowline.control.v1.GetUsageResponse"> & {
   /**
-   * Sums.
+   * One a provider and model; the most expensive first.
    *
    * @generated from field: repeated bowline.control.v1.UsageSum sums = 1;
    */
@@ -63,28 +63,28 @@ export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*
  */
 export type UsageSum = Message<"bowline.control.v1.UsageSum"> & {
   /**
-   * Provider.
+   * Who was paid or asked, as the worker names it.
    *
    * @generated from field: string provider = 1;
    */
   provider: string;
 
   /**
-   * Model.
+   * As the provider names it.
    *
    * @generated from field: string model = 2;
    */
   model: string;
 
   /**
-   * Input tokens.
+   * How many tokens models read.
    *
    * @generated from field: uint64 input_tokens = 3;
    */
   inputTokens: bigint;
 
   /**
-   * Output tokens.
+   * How many tokens models wrote.
    *
    * @generated from field: uint64 output_tokens = 4;
    */
@@ -98,7 +98,7 @@ export type UsageSum = Message<"bowline.control.v1.UsageSum"> & {
   costMicros: bigint;
 
   /**
-   * Jobs.
+   * How many jobs used it.
    *
    * @generated from field: uint64 jobs = 6;
    */

@@ -26,14 +26,14 @@ export const file_bowline_control_v1_worker_pool_service: GenFile = /*@__PURE__*
  */
 export type Worker = Message<"bowline.control.v1.Worker"> & {
   /**
-   * Session id.
+   * Id of its session; another one after each connect.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Name.
+   * As it says; unique in its pool, and shown with jobs.
    *
    * @generated from field: string name = 2;
    */
@@ -131,7 +131,7 @@ export const ListWorkersRequestSchema: GenMessage<ListWorkersRequest> = /*@__PUR
  */
 export type ListWorkersResponse = Message<"bowline.control.v1.ListWorkersResponse"> & {
   /**
-   * Workers.
+   * In the order of their names.
    *
    * @generated from field: repeated bowline.control.v1.Worker workers = 1;
    */
@@ -173,7 +173,7 @@ export type CreateWorkerKeyRequest = Message<"bowline.control.v1.CreateWorkerKey
   packages: string[];
 
   /**
-   * Pool.
+   * Pool that its workers belong to; empty means `default`.
    *
    * @generated from field: string pool = 3;
    */
@@ -223,7 +223,7 @@ export const CreateWorkerKeyResponseSchema: GenMessage<CreateWorkerKeyResponse> 
   messageDesc(file_bowline_control_v1_worker_pool_service, 4);
 
 /**
- * Workers.
+ * Workers of the tenant, and the keys with which they connect.
  *
  * @generated from service bowline.control.v1.WorkerPoolService
  */

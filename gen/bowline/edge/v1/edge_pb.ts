@@ -33,14 +33,14 @@ export const file_bowline_edge_v1_edge: GenFile = /*@__PURE__*/
  */
 export type ConnectRequest = Message<"bowline.edge.v1.ConnectRequest"> & {
   /**
-   * Its head.
+   * Its number, and what was received.
    *
    * @generated from field: bowline.common.v1.FrameHeader header = 1;
    */
   header?: FrameHeader | undefined;
 
   /**
-   * Its body.
+   * What it says. A case that is not known is answered with `unimplemented`.
    *
    * @generated from oneof bowline.edge.v1.ConnectRequest.frame
    */
@@ -94,7 +94,7 @@ export type ConnectRequest = Message<"bowline.edge.v1.ConnectRequest"> & {
     case: "followRun";
   } | {
     /**
-     * Heartbeat.
+     * Asks whether the other side lives; it is answered with a pong at once.
      *
      * @generated from field: bowline.common.v1.Ping ping = 11;
      */
@@ -141,14 +141,14 @@ export const ConnectRequestSchema: GenMessage<ConnectRequest> = /*@__PURE__*/
  */
 export type ConnectResponse = Message<"bowline.edge.v1.ConnectResponse"> & {
   /**
-   * Its head.
+   * Its number, and what was received.
    *
    * @generated from field: bowline.common.v1.FrameHeader header = 1;
    */
   header?: FrameHeader | undefined;
 
   /**
-   * Its body.
+   * What it says. A case that is not known is answered with `unimplemented`.
    *
    * @generated from oneof bowline.edge.v1.ConnectResponse.frame
    */
@@ -170,7 +170,7 @@ export type ConnectResponse = Message<"bowline.edge.v1.ConnectResponse"> & {
     case: "eventOutcome";
   } | {
     /**
-     * Call a tool.
+     * Do this, after judging it. It is answered with a tool result.
      *
      * @generated from field: bowline.edge.v1.SignedToolCall tool_call = 4;
      */
@@ -218,7 +218,7 @@ export type ConnectResponse = Message<"bowline.edge.v1.ConnectResponse"> & {
     case: "runEnded";
   } | {
     /**
-     * Heartbeat.
+     * Asks whether the other side lives; it is answered with a pong at once.
      *
      * @generated from field: bowline.common.v1.Ping ping = 10;
      */
@@ -306,7 +306,7 @@ export const ConnectResponseSchema: GenMessage<ConnectResponse> = /*@__PURE__*/
  */
 export type ConversationSummary = Message<"bowline.edge.v1.ConversationSummary"> & {
   /**
-   * Conversation.
+   * Id of the conversation, a UUID that the edge made which began it.
    *
    * @generated from field: string conversation = 1;
    */
@@ -320,7 +320,7 @@ export type ConversationSummary = Message<"bowline.edge.v1.ConversationSummary">
   run: string;
 
   /**
-   * The summary.
+   * What was said so far, at most 64 KiB.
    *
    * @generated from field: string text = 3;
    */
@@ -413,14 +413,14 @@ export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
  */
 export type OpenToolCall = Message<"bowline.edge.v1.OpenToolCall"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Its idempotency key.
+   * The key of the call: on one device its effect happens at most once.
    *
    * @generated from field: string idempotency_key = 2;
    */
@@ -555,14 +555,14 @@ export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
  */
 export type SignedTime = Message<"bowline.edge.v1.SignedTime"> & {
   /**
-   * Serialized TimeStatement.
+   * A TimeStatement, serialized.
    *
    * @generated from field: bytes signed = 1;
    */
   signed: Uint8Array;
 
   /**
-   * Ed25519 signature.
+   * Ed25519, 64 bytes, by the key below.
    *
    * @generated from field: bytes signature = 2;
    */
@@ -590,7 +590,7 @@ export const SignedTimeSchema: GenMessage<SignedTime> = /*@__PURE__*/
  */
 export type TimeStatement = Message<"bowline.edge.v1.TimeStatement"> & {
   /**
-   * Device id.
+   * Id of the device that it is said to.
    *
    * @generated from field: string device = 1;
    */
@@ -604,14 +604,14 @@ export type TimeStatement = Message<"bowline.edge.v1.TimeStatement"> & {
   bootId: string;
 
   /**
-   * Nonce of the session.
+   * From Welcome of the session that it is said in.
    *
    * @generated from field: bytes session_nonce = 3;
    */
   sessionNonce: Uint8Array;
 
   /**
-   * The time.
+   * What time it is, by the clock of the control plane.
    *
    * @generated from field: google.protobuf.Timestamp time = 4;
    */
@@ -660,7 +660,7 @@ export const SigningKeySchema: GenMessage<SigningKey> = /*@__PURE__*/
  */
 export type CancelRun = Message<"bowline.edge.v1.CancelRun"> & {
   /**
-   * The run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
@@ -695,7 +695,7 @@ export type EventOutcome = Message<"bowline.edge.v1.EventOutcome"> & {
   sequence: bigint;
 
   /**
-   * Its run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 2;
    */
@@ -724,14 +724,14 @@ export const EventOutcomeSchema: GenMessage<EventOutcome> = /*@__PURE__*/
  */
 export type SignedToolCall = Message<"bowline.edge.v1.SignedToolCall"> & {
   /**
-   * Serialized ToolCall.
+   * A ToolCall, serialized.
    *
    * @generated from field: bytes signed = 1;
    */
   signed: Uint8Array;
 
   /**
-   * Ed25519 signature.
+   * Ed25519, 64 bytes, by the key below.
    *
    * @generated from field: bytes signature = 2;
    */
@@ -753,20 +753,20 @@ export const SignedToolCallSchema: GenMessage<SignedToolCall> = /*@__PURE__*/
   messageDesc(file_bowline_edge_v1_edge, 11);
 
 /**
- * A tool call.
+ * What a device is asked to do. It judges this again by its own rules.
  *
  * @generated from message bowline.edge.v1.ToolCall
  */
 export type ToolCall = Message<"bowline.edge.v1.ToolCall"> & {
   /**
-   * Tenant.
+   * Id of the tenant that the run belongs to.
    *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
-   * Device id.
+   * Id of the device that is to do it; another one refuses.
    *
    * @generated from field: string device = 2;
    */
@@ -780,21 +780,21 @@ export type ToolCall = Message<"bowline.edge.v1.ToolCall"> & {
   sessionNonce: Uint8Array;
 
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 4;
    */
   run: string;
 
   /**
-   * Job: `run/step/index`.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 5;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 6;
    */
@@ -878,14 +878,14 @@ export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
  */
 export type ToolProgress = Message<"bowline.edge.v1.ToolProgress"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -920,14 +920,14 @@ export const ToolProgressSchema: GenMessage<ToolProgress> = /*@__PURE__*/
  */
 export type CancelTool = Message<"bowline.edge.v1.CancelTool"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Attempt; all up to this one.
+   * Epoch of the attempt; it stops all attempts up to this one.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -948,21 +948,21 @@ export const CancelToolSchema: GenMessage<CancelTool> = /*@__PURE__*/
  */
 export type ToolResultCommitted = Message<"bowline.edge.v1.ToolResultCommitted"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
   epoch: bigint;
 
   /**
-   * Idempotency key.
+   * The key of the call: on one device its effect happens at most once.
    *
    * @generated from field: string idempotency_key = 3;
    */
@@ -983,7 +983,7 @@ export const ToolResultCommittedSchema: GenMessage<ToolResultCommitted> = /*@__P
  */
 export type FollowRun = Message<"bowline.edge.v1.FollowRun"> & {
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
@@ -997,7 +997,7 @@ export type FollowRun = Message<"bowline.edge.v1.FollowRun"> & {
   job: string;
 
   /**
-   * Attempt whose text is shown.
+   * Epoch of the attempt whose text is shown.
    *
    * @generated from field: uint64 epoch = 3;
    */
@@ -1025,7 +1025,7 @@ export const FollowRunSchema: GenMessage<FollowRun> = /*@__PURE__*/
  */
 export type RunUpdate = Message<"bowline.edge.v1.RunUpdate"> & {
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
@@ -1060,14 +1060,14 @@ export const RunUpdateSchema: GenMessage<RunUpdate> = /*@__PURE__*/
  */
 export type RunText = Message<"bowline.edge.v1.RunText"> & {
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
   run: string;
 
   /**
-   * The piece.
+   * What follows the text that came before, by its offset.
    *
    * @generated from field: bowline.run.v1.TextChunk chunk = 2;
    */
@@ -1088,14 +1088,14 @@ export const RunTextSchema: GenMessage<RunText> = /*@__PURE__*/
  */
 export type RunEnded = Message<"bowline.edge.v1.RunEnded"> & {
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
   run: string;
 
   /**
-   * How.
+   * Its final state, with the answer or the failure.
    *
    * @generated from field: bowline.run.v1.Outcome outcome = 2;
    */
@@ -1117,7 +1117,7 @@ export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
  */
 export type RunUnknown = Message<"bowline.edge.v1.RunUnknown"> & {
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */

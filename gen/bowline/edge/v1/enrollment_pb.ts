@@ -22,7 +22,7 @@ export const file_bowline_edge_v1_enrollment: GenFile = /*@__PURE__*/
  */
 export type JoinRequest = Message<"bowline.edge.v1.JoinRequest"> & {
   /**
-   * The token.
+   * As CreateJoinToken gave it; it is used up by this.
    *
    * @generated from field: string token = 1;
    */
@@ -64,21 +64,21 @@ export const JoinRequestSchema: GenMessage<JoinRequest> = /*@__PURE__*/
  */
 export type JoinResponse = Message<"bowline.edge.v1.JoinResponse"> & {
   /**
-   * Device id.
+   * The id that the device has from now on.
    *
    * @generated from field: string device = 1;
    */
   device: string;
 
   /**
-   * Tenant id.
+   * Id of the tenant that it belongs to.
    *
    * @generated from field: string tenant = 2;
    */
   tenant: string;
 
   /**
-   * Its name.
+   * The name that it was given; that of the token, where it had one.
    *
    * @generated from field: string name = 3;
    */

@@ -38,7 +38,7 @@ export type RunEvent = Message<"bowline.event.v1.RunEvent"> & {
   eventTime?: Timestamp | undefined;
 
   /**
-   * What happened.
+   * What happened. A case that a replica does not know sets the run aside.
    *
    * @generated from oneof bowline.event.v1.RunEvent.event
    */
@@ -140,7 +140,7 @@ export type RunEvent = Message<"bowline.event.v1.RunEvent"> & {
     case: "cancelRequested";
   } | {
     /**
-     * The run ended.
+     * Nothing follows but late results.
      *
      * @generated from field: bowline.event.v1.RunEnded ended = 14;
      */
@@ -171,14 +171,14 @@ export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
  */
 export type RunSubmitted = Message<"bowline.event.v1.RunSubmitted"> & {
   /**
-   * Run id.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
   run: string;
 
   /**
-   * Tenant.
+   * Id of the tenant that the run belongs to.
    *
    * @generated from field: string tenant = 2;
    */
@@ -206,7 +206,7 @@ export type RunSubmitted = Message<"bowline.event.v1.RunSubmitted"> & {
   device: string;
 
   /**
-   * Name of that device.
+   * As its owner called it when the run was accepted; for people.
    *
    * @generated from field: string device_name = 6;
    */
@@ -283,7 +283,7 @@ export type CallSpec = Message<"bowline.event.v1.CallSpec"> & {
   method: string;
 
   /**
-   * Serialized request.
+   * The request message of the method, serialized.
    *
    * @generated from field: bytes params = 2;
    */
@@ -319,13 +319,13 @@ export const CallSpecSchema: GenMessage<CallSpec> = /*@__PURE__*/
   messageDesc(file_bowline_event_v1_event, 2);
 
 /**
- * Limits of a run.
+ * What a run may use, as it was configured when the run was accepted.
  *
  * @generated from message bowline.event.v1.RunLimits
  */
 export type RunLimits = Message<"bowline.event.v1.RunLimits"> & {
   /**
-   * Model turns.
+   * Most model turns.
    *
    * @generated from field: uint32 max_steps = 1;
    */
@@ -458,7 +458,7 @@ export const RunStartedSchema: GenMessage<RunStarted> = /*@__PURE__*/
  */
 export type Turn = Message<"bowline.event.v1.Turn"> & {
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
@@ -556,7 +556,7 @@ export const OfferedToolSchema: GenMessage<OfferedTool> = /*@__PURE__*/
  */
 export type JobQueued = Message<"bowline.event.v1.JobQueued"> & {
   /**
-   * `run/step/index`.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
@@ -570,7 +570,7 @@ export type JobQueued = Message<"bowline.event.v1.JobQueued"> & {
   method: string;
 
   /**
-   * Where.
+   * Whether a worker or a device does it.
    *
    * @generated from field: bowline.event.v1.TargetKind target = 3;
    */
@@ -591,7 +591,7 @@ export type JobQueued = Message<"bowline.event.v1.JobQueued"> & {
   params: Uint8Array;
 
   /**
-   * Idempotency key.
+   * The key of the call: on one device its effect happens at most once.
    *
    * @generated from field: string idempotency_key = 6;
    */
@@ -633,7 +633,7 @@ export type JobQueued = Message<"bowline.event.v1.JobQueued"> & {
   timeout?: Duration | undefined;
 
   /**
-   * First attempt.
+   * Epoch of its first attempt.
    *
    * @generated from field: uint64 epoch = 12;
    */
@@ -689,14 +689,14 @@ export const JobQueuedSchema: GenMessage<JobQueued> = /*@__PURE__*/
  */
 export type AttemptStarted = Message<"bowline.event.v1.AttemptStarted"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -724,28 +724,28 @@ export const AttemptStartedSchema: GenMessage<AttemptStarted> = /*@__PURE__*/
  */
 export type AttemptLost = Message<"bowline.event.v1.AttemptLost"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * The lost attempt.
+   * Epoch of the lost attempt.
    *
    * @generated from field: uint64 epoch = 2;
    */
   epoch: bigint;
 
   /**
-   * The next one.
+   * Epoch of the attempt that follows.
    *
    * @generated from field: uint64 next_epoch = 3;
    */
   nextEpoch: bigint;
 
   /**
-   * Why.
+   * What became of the holder, at most 1,000 characters, for people.
    *
    * @generated from field: string why = 4;
    */
@@ -766,28 +766,28 @@ export const AttemptLostSchema: GenMessage<AttemptLost> = /*@__PURE__*/
  */
 export type AttemptFailed = Message<"bowline.event.v1.AttemptFailed"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * The failed attempt.
+   * Epoch of the failed attempt.
    *
    * @generated from field: uint64 epoch = 2;
    */
   epoch: bigint;
 
   /**
-   * Why.
+   * What it failed with; it may pass, or there would be no other attempt.
    *
    * @generated from field: bowline.common.v1.Failure failure = 3;
    */
   failure?: Failure | undefined;
 
   /**
-   * The next one.
+   * Epoch of the attempt that follows.
    *
    * @generated from field: uint64 next_epoch = 4;
    */
@@ -822,14 +822,14 @@ export const AttemptFailedSchema: GenMessage<AttemptFailed> = /*@__PURE__*/
  */
 export type AttemptDue = Message<"bowline.event.v1.AttemptDue"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * The attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -850,14 +850,14 @@ export const AttemptDueSchema: GenMessage<AttemptDue> = /*@__PURE__*/
  */
 export type JobReceived = Message<"bowline.event.v1.JobReceived"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -885,21 +885,21 @@ export const JobReceivedSchema: GenMessage<JobReceived> = /*@__PURE__*/
  */
 export type JobFinished = Message<"bowline.event.v1.JobFinished"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * The attempt whose result counts.
+   * Epoch of the attempt whose result counts.
    *
    * @generated from field: uint64 epoch = 2;
    */
   epoch: bigint;
 
   /**
-   * How.
+   * What it came to; exactly one of these.
    *
    * @generated from oneof bowline.event.v1.JobFinished.result
    */
@@ -1010,7 +1010,7 @@ export const JobFinishedSchema: GenMessage<JobFinished> = /*@__PURE__*/
   messageDesc(file_bowline_event_v1_event, 13);
 
 /**
- * Response messages.
+ * What a method answered: one message for a unary one.
  *
  * @generated from message bowline.event.v1.Responses
  */
@@ -1037,14 +1037,14 @@ export const ResponsesSchema: GenMessage<Responses> = /*@__PURE__*/
  */
 export type JobCancelling = Message<"bowline.event.v1.JobCancelling"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -1072,14 +1072,14 @@ export const JobCancellingSchema: GenMessage<JobCancelling> = /*@__PURE__*/
  */
 export type JobCancelled = Message<"bowline.event.v1.JobCancelled"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -1100,14 +1100,14 @@ export const JobCancelledSchema: GenMessage<JobCancelled> = /*@__PURE__*/
  */
 export type LateResult = Message<"bowline.event.v1.LateResult"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -1142,7 +1142,7 @@ export const LateResultSchema: GenMessage<LateResult> = /*@__PURE__*/
  */
 export type RunCancelRequested = Message<"bowline.event.v1.RunCancelRequested"> & {
   /**
-   * Who.
+   * Who wants it: `owner:<key id>` or `device:<id>`.
    *
    * @generated from field: string principal = 1;
    */
@@ -1157,13 +1157,13 @@ export const RunCancelRequestedSchema: GenMessage<RunCancelRequested> = /*@__PUR
   messageDesc(file_bowline_event_v1_event, 18);
 
 /**
- * The run ended.
+ * The end of a run. Nothing follows but late results.
  *
  * @generated from message bowline.event.v1.RunEnded
  */
 export type RunEnded = Message<"bowline.event.v1.RunEnded"> & {
   /**
-   * How.
+   * Its final state, with the answer or the failure.
    *
    * @generated from field: bowline.run.v1.Outcome outcome = 1;
    */
@@ -1184,14 +1184,14 @@ export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
  */
 export type ConversationEvent = Message<"bowline.event.v1.ConversationEvent"> & {
   /**
-   * When.
+   * When it was decided, by the clock of the replica.
    *
    * @generated from field: google.protobuf.Timestamp event_time = 1;
    */
   eventTime?: Timestamp | undefined;
 
   /**
-   * What happened.
+   * What happened. A case that a replica does not know is an error.
    *
    * @generated from oneof bowline.event.v1.ConversationEvent.event
    */
@@ -1236,21 +1236,21 @@ export const ConversationEventSchema: GenMessage<ConversationEvent> = /*@__PURE_
  */
 export type RunEnqueued = Message<"bowline.event.v1.RunEnqueued"> & {
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
   run: string;
 
   /**
-   * Tenant.
+   * Id of the tenant that the run belongs to.
    *
    * @generated from field: string tenant = 2;
    */
   tenant: string;
 
   /**
-   * Conversation.
+   * Id of the conversation, a UUID that the edge made which began it.
    *
    * @generated from field: string conversation = 3;
    */
@@ -1285,7 +1285,7 @@ export const RunEnqueuedSchema: GenMessage<RunEnqueued> = /*@__PURE__*/
  */
 export type TurnTaken = Message<"bowline.event.v1.TurnTaken"> & {
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
@@ -1306,7 +1306,7 @@ export const TurnTakenSchema: GenMessage<TurnTaken> = /*@__PURE__*/
  */
 export type TurnEnded = Message<"bowline.event.v1.TurnEnded"> & {
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
@@ -1327,7 +1327,7 @@ export const TurnEndedSchema: GenMessage<TurnEnded> = /*@__PURE__*/
  */
 export const RunKind = {
   /**
-   * Unknown.
+   * Not set. Nothing of this version writes it.
    *
    * @generated from enum value: RUN_KIND_UNSPECIFIED = 0;
    */
@@ -1368,7 +1368,7 @@ export const RunKindSchema: GenEnum<RunKind> = /*@__PURE__*/
  */
 export const TargetKind = {
   /**
-   * Unknown.
+   * Not set. Nothing of this version writes it.
    *
    * @generated from enum value: TARGET_KIND_UNSPECIFIED = 0;
    */

@@ -23,7 +23,7 @@ export const file_bowline_journal_v1_journal: GenFile = /*@__PURE__*/
   fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxIu4GCg1Kb3VybmFsUmVjb3JkEi4KCndyaXRlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KB3N0YXJ0ZWQYAiABKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuU3RhcnRlZEgAEiwKA2FzaxgDIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmRIABI1Cgthc2tfb3V0Y29tZRgEIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lSAASNwoMcnVuX2Fuc3dlcmVkGAUgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlJ1bkFuc3dlcmVkSAASMgoGY2FuY2VsGAYgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkNhbmNlbFJlY29yZEgAEiwKBmludGVudBgHIAEoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnRIABI3Cgx0b29sX291dGNvbWUYCCABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWVIABI3Cgx0b29sX3NldHRsZWQYCSABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFNldHRsZWRIABI3CgxncmFudF9taW50ZWQYCiABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWRIABI1CgtncmFudF9lbmRlZBgLIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5HcmFudEVuZGVkSAASMgoGbGVkZ2VyGAwgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkxlZGdlclJlY29yZEgAEjsKDnNlc3Npb25fb3BlbmVkGA0gASgLMiEuYm93bGluZS5qb3VybmFsLnYxLlNlc3Npb25PcGVuZWRIABI0CgpjaGVja3BvaW50GA4gASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoZWNrcG9pbnRIABI3Cgx0b29sX3JlZnVzZWQYDyABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFJlZnVzZWRIABIxCgljbG9ja19zZXQYECABKAsyHC5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRIAEIICgZyZWNvcmQiKQoHU3RhcnRlZBIPCgdib290X2lkGAEgASgJEg0KBWJ1aWxkGAIgASgJIqUBCglBc2tSZWNvcmQSKwoFZXZlbnQYASABKAsyHC5ib3dsaW5lLnJlY29yZC52MS5Vc2VyRXZlbnQSEgoKcmVxdWVzdF9pZBgCIAEoCRIvCgZncmFudHMYAyADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWQSJgoGZWdyZXNzGAQgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzIksKCkFza091dGNvbWUSEAoIc2VxdWVuY2UYASABKAQSKwoHcmVmdXNlZBgCIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiRAoLUnVuQW5zd2VyZWQSCwoDcnVuGAEgASgJEigKB291dGNvbWUYAiABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lIhsKDENhbmNlbFJlY29yZBILCgNydW4YASABKAkitAEKBkludGVudBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDam9iGAIgASgJEgsKA3J1bhgDIAEoCRIOCgZtZXRob2QYBCABKAkSFQoNcGFyYW1zX3NoYTI1NhgFIAEoDBIPCgdib290X2lkGAYgASgJEg4KBmdyYW50cxgHIAMoCRIvCgtleHBpcmVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi6wIKC1Rvb2xPdXRjb21lEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSLQoGcmVzdWx0GAMgASgLMh0uYm93bGluZS5yZWNvcmQudjEuVG9vbFJlc3VsdBIVCg1yZXN1bHRfc2hhMjU2GAQgASgMEgwKBGJsb2IYBSABKAkSDgoGbWV0aG9kGAYgASgJEhUKDXBhcmFtc19zaGEyNTYYByABKAwSJgoGZWdyZXNzGAggAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEi8KC2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1yYXdfcmVzcG9uc2VzGAogAygMEisKB2ZhaWx1cmUYCyABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEgsKA3J1bhgMIAEoCRIRCglyZWNpcGllbnQYDSABKAkikwEKC1Rvb2xSZWZ1c2VkEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSDgoGbWV0aG9kGAMgASgJEisKB2ZhaWx1cmUYBCABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEg0KBWNvdW50GAUgASgEEhIKCmZyZWVfZXBvY2gYBiABKAQiJgoLVG9vbFNldHRsZWQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJIsIBCgtHcmFudE1pbnRlZBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSLgoFZmlsZXMYAyADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRlZEZpbGUSEgoKcmVjaXBpZW50cxgEIAMoCRIRCgljYXBfYnl0ZXMYBSABKAQSLwoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNvbGxlY3Rpb24YByABKAkikgEKC0dyYW50ZWRGaWxlEgwKBHBhdGgYASABKAkSEQoJcmVhbF9wYXRoGAIgASgJEg4KBmRldmljZRgDIAEoBBINCgVpbm9kZRgEIAEoBBIOCgZzaGEyNTYYBSABKAwSEgoKc3RhcnRfbGluZRgGIAEoDRIQCghlbmRfbGluZRgHIAEoDRINCgVieXRlcxgIIAEoBCJPCgpHcmFudEVuZGVkEgoKAmlkGAEgASgJEi8KA3doeRgDIAEoDjIiLmJvd2xpbmUuam91cm5hbC52MS5HcmFudEVuZFJlYXNvbkoECAIQAyI3CgxMZWRnZXJSZWNvcmQSJwoHZW50cmllcxgBIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJwCg1TZXNzaW9uT3BlbmVkEhUKDXNlc3Npb25fZXBvY2gYASABKAQSMgoGYW5jaG9yGAIgASgLMiIuYm93bGluZS5yZWNvcmQudjEuSm91cm5hbFBvc2l0aW9uEhQKDHJlc3VtZV90b2tlbhgDIAEoDCJ0CghDbG9ja1NldBIxCg1wcmV2aW91c190aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgJieRgDIAEoDjIeLmJvd2xpbmUuam91cm5hbC52MS5DbG9ja1NldEJ5SgQIAhADUgN3aHkixAMKCkNoZWNrcG9pbnQSEAoIc2VxdWVuY2UYASABKAQSMQoIb3V0Y29tZXMYAiADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWUSKwoHaW50ZW50cxgDIAMoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnQSKQoEYXNrcxgEIAMoCzIbLmJvd2xpbmUuam91cm5hbC52MS5PcGVuQXNrEjIKBmFuY2hvchgFIAEoCzIiLmJvd2xpbmUucmVjb3JkLnYxLkpvdXJuYWxQb3NpdGlvbhIVCg1zZXNzaW9uX2Vwb2NoGAYgASgEEhQKDHJlc3VtZV90b2tlbhgHIAEoDBIxCghzdGFuZGluZxgIIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudE1pbnRlZBI5ChVmb3Jnb3R0ZW5fZXhwaXJlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHNldHRsZWRfa2V5cxgKIAEoDBI0CgdhcmNoaXZlGAsgASgLMiMuYm93bGluZS5qb3VybmFsLnYxLkFyY2hpdmVQb3NpdGlvbiKmAQoPQXJjaGl2ZVBvc2l0aW9uEhgKEGFyY2hpdmVfc2VxdWVuY2UYASABKAQSGwoTYXJjaGl2ZV9oZWFkX3NoYTI1NhgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBINCgVsaW5lcxgEIAEoBBINCgVieXRlcxgFIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAYgASgEEhUKDWRyb3BwZWRfYnl0ZXMYByABKAQi9gEKDkFyY2hpdmVkTGVkZ2VyEhYKDmZpcnN0X3NlcXVlbmNlGAEgASgEEhUKDWxhc3Rfc2VxdWVuY2UYAiABKAQSGwoTam91cm5hbF9oZWFkX3NoYTI1NhgDIAEoDBIyCgdyZWNvcmRzGAQgAygLMiEuYm93bGluZS5qb3VybmFsLnYxLkFyY2hpdmVkTGluZXMSDQoFbGluZXMYBSABKAQSDQoFYnl0ZXMYBiABKAQSGAoQZHJvcHBlZF9zZXF1ZW5jZRgHIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAggASgEEhUKDWRyb3BwZWRfYnl0ZXMYCSABKAQiegoNQXJjaGl2ZWRMaW5lcxIQCghzZXF1ZW5jZRgBIAEoBBIuCgp3cml0ZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgdlbnRyaWVzGAMgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzIngKB09wZW5Bc2sSEAoIc2VxdWVuY2UYASABKAQSKgoDYXNrGAIgASgLMh0uYm93bGluZS5qb3VybmFsLnYxLkFza1JlY29yZBIvCgdvdXRjb21lGAMgASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkFza091dGNvbWUqiAIKDkdyYW50RW5kUmVhc29uEiAKHEdSQU5UX0VORF9SRUFTT05fVU5TUEVDSUZJRUQQABIdChlHUkFOVF9FTkRfUkVBU09OX0FOU1dFUkVEEAESHAoYR1JBTlRfRU5EX1JFQVNPTl9FWFBJUkVEEAISGAoUR1JBTlRfRU5EX1JFQVNPTl9DQVAQAxIcChhHUkFOVF9FTkRfUkVBU09OX1JFVk9LRUQQBBIeChpHUkFOVF9FTkRfUkVBU09OX1JFU1RBUlRFRBAFEiAKHEdSQU5UX0VORF9SRUFTT05fUVVBUkFOVElORUQQBhIdChlHUkFOVF9FTkRfUkVBU09OX1JFUExBQ0VEEAcqWwoKQ2xvY2tTZXRCeRIcChhDTE9DS19TRVRfQllfVU5TUEVDSUZJRUQQABIXChNDTE9DS19TRVRfQllfU0lHTkVEEAESFgoSQ0xPQ0tfU0VUX0JZX09XTkVSEAJiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
 
 /**
- * One record.
+ * What stands in one record of the journal.
  *
  * @generated from message bowline.journal.v1.JournalRecord
  */
@@ -36,7 +36,7 @@ export type JournalRecord = Message<"bowline.journal.v1.JournalRecord"> & {
   writeTime?: Timestamp | undefined;
 
   /**
-   * What happened.
+   * What happened. A case that an edge does not know stops its start.
    *
    * @generated from oneof bowline.journal.v1.JournalRecord.record
    */
@@ -106,7 +106,7 @@ export type JournalRecord = Message<"bowline.journal.v1.JournalRecord"> & {
     case: "toolSettled";
   } | {
     /**
-     * A grant was minted.
+     * From now on files may leave under it.
      *
      * @generated from field: bowline.journal.v1.GrantMinted grant_minted = 10;
      */
@@ -114,7 +114,7 @@ export type JournalRecord = Message<"bowline.journal.v1.JournalRecord"> & {
     case: "grantMinted";
   } | {
     /**
-     * A grant ended.
+     * Nothing leaves under it any more.
      *
      * @generated from field: bowline.journal.v1.GrantEnded grant_ended = 11;
      */
@@ -177,14 +177,14 @@ export const JournalRecordSchema: GenMessage<JournalRecord> = /*@__PURE__*/
  */
 export type Started = Message<"bowline.journal.v1.Started"> & {
   /**
-   * Boot id.
+   * Random id of this start of the process.
    *
    * @generated from field: string boot_id = 1;
    */
   bootId: string;
 
   /**
-   * Version.
+   * Version of the program, e.g. `0.1.0`.
    *
    * @generated from field: string build = 2;
    */
@@ -275,14 +275,14 @@ export const AskOutcomeSchema: GenMessage<AskOutcome> = /*@__PURE__*/
  */
 export type RunAnswered = Message<"bowline.journal.v1.RunAnswered"> & {
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
   run: string;
 
   /**
-   * How.
+   * As the control plane told it.
    *
    * @generated from field: bowline.run.v1.Outcome outcome = 2;
    */
@@ -303,7 +303,7 @@ export const RunAnsweredSchema: GenMessage<RunAnswered> = /*@__PURE__*/
  */
 export type CancelRecord = Message<"bowline.journal.v1.CancelRecord"> & {
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
@@ -324,28 +324,28 @@ export const CancelRecordSchema: GenMessage<CancelRecord> = /*@__PURE__*/
  */
 export type Intent = Message<"bowline.journal.v1.Intent"> & {
   /**
-   * Idempotency key.
+   * The key of the call: on one device its effect happens at most once.
    *
    * @generated from field: string idempotency_key = 1;
    */
   idempotencyKey: string;
 
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 2;
    */
   job: string;
 
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 3;
    */
   run: string;
 
   /**
-   * Method.
+   * Full name of the method, e.g. `bowline.capability.fs.v1.FsService/Read`.
    *
    * @generated from field: string method = 4;
    */
@@ -394,14 +394,14 @@ export const IntentSchema: GenMessage<Intent> = /*@__PURE__*/
  */
 export type ToolOutcome = Message<"bowline.journal.v1.ToolOutcome"> & {
   /**
-   * Idempotency key.
+   * The key of the call: on one device its effect happens at most once.
    *
    * @generated from field: string idempotency_key = 1;
    */
   idempotencyKey: string;
 
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 2;
    */
@@ -429,7 +429,7 @@ export type ToolOutcome = Message<"bowline.journal.v1.ToolOutcome"> & {
   blob: string;
 
   /**
-   * Method.
+   * Full name of the method, e.g. `bowline.capability.fs.v1.FsService/Read`.
    *
    * @generated from field: string method = 6;
    */
@@ -443,7 +443,7 @@ export type ToolOutcome = Message<"bowline.journal.v1.ToolOutcome"> & {
   paramsSha256: Uint8Array;
 
   /**
-   * What leaves.
+   * Lines of the ledger: what leaves with the answer.
    *
    * @generated from field: repeated bowline.run.v1.Egress egress = 8;
    */
@@ -471,7 +471,7 @@ export type ToolOutcome = Message<"bowline.journal.v1.ToolOutcome"> & {
   failure?: Failure | undefined;
 
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 12;
    */
@@ -506,21 +506,21 @@ export type ToolRefused = Message<"bowline.journal.v1.ToolRefused"> & {
   idempotencyKey: string;
 
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 2;
    */
   job: string;
 
   /**
-   * Method.
+   * Full name of the method, e.g. `bowline.capability.fs.v1.FsService/Read`.
    *
    * @generated from field: string method = 3;
    */
   method: string;
 
   /**
-   * Why.
+   * Why it was refused.
    *
    * @generated from field: bowline.common.v1.Failure failure = 4;
    */
@@ -555,7 +555,7 @@ export const ToolRefusedSchema: GenMessage<ToolRefused> = /*@__PURE__*/
  */
 export type ToolSettled = Message<"bowline.journal.v1.ToolSettled"> & {
   /**
-   * Idempotency key.
+   * The key of the call: on one device its effect happens at most once.
    *
    * @generated from field: string idempotency_key = 1;
    */
@@ -570,27 +570,27 @@ export const ToolSettledSchema: GenMessage<ToolSettled> = /*@__PURE__*/
   messageDesc(file_bowline_journal_v1_journal, 9);
 
 /**
- * A grant was minted.
+ * A grant as it was minted: files, bytes and recipients, for one run or for a collection.
  *
  * @generated from message bowline.journal.v1.GrantMinted
  */
 export type GrantMinted = Message<"bowline.journal.v1.GrantMinted"> & {
   /**
-   * Grant id.
+   * Random; lines of the ledger name it.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Run it is for.
+   * Id of the run that it is for; empty for a standing grant.
    *
    * @generated from field: string run = 2;
    */
   run: string;
 
   /**
-   * Files, frozen.
+   * As they were when the owner asked: another content is not covered.
    *
    * @generated from field: repeated bowline.journal.v1.GrantedFile files = 3;
    */
@@ -646,21 +646,21 @@ export type GrantedFile = Message<"bowline.journal.v1.GrantedFile"> & {
   path: string;
 
   /**
-   * Real path.
+   * Absolute, with all links resolved.
    *
    * @generated from field: string real_path = 2;
    */
   realPath: string;
 
   /**
-   * Device number.
+   * Number of the device of its file system, as stat says.
    *
    * @generated from field: uint64 device = 3;
    */
   device: bigint;
 
   /**
-   * Inode number.
+   * Number of its inode, as stat says.
    *
    * @generated from field: uint64 inode = 4;
    */
@@ -681,7 +681,7 @@ export type GrantedFile = Message<"bowline.journal.v1.GrantedFile"> & {
   startLine: number;
 
   /**
-   * Last line.
+   * Last line, included; 0 means the last of the file.
    *
    * @generated from field: uint32 end_line = 7;
    */
@@ -703,13 +703,13 @@ export const GrantedFileSchema: GenMessage<GrantedFile> = /*@__PURE__*/
   messageDesc(file_bowline_journal_v1_journal, 11);
 
 /**
- * A grant ended.
+ * Nothing leaves under a grant any more.
  *
  * @generated from message bowline.journal.v1.GrantEnded
  */
 export type GrantEnded = Message<"bowline.journal.v1.GrantEnded"> & {
   /**
-   * Grant id.
+   * Id of the grant that ended.
    *
    * @generated from field: string id = 1;
    */
@@ -731,7 +731,7 @@ export const GrantEndedSchema: GenMessage<GrantEnded> = /*@__PURE__*/
   messageDesc(file_bowline_journal_v1_journal, 12);
 
 /**
- * Something left.
+ * What left the box and stands in no other record.
  *
  * @generated from message bowline.journal.v1.LedgerRecord
  */
@@ -758,7 +758,7 @@ export const LedgerRecordSchema: GenMessage<LedgerRecord> = /*@__PURE__*/
  */
 export type SessionOpened = Message<"bowline.journal.v1.SessionOpened"> & {
   /**
-   * Session epoch.
+   * Grows with each session of the device.
    *
    * @generated from field: uint64 session_epoch = 1;
    */
@@ -934,7 +934,7 @@ export type ArchivePosition = Message<"bowline.journal.v1.ArchivePosition"> & {
   sequence: bigint;
 
   /**
-   * Lines.
+   * How many lines of the ledger were ever archived.
    *
    * @generated from field: uint64 lines = 4;
    */
@@ -1053,7 +1053,7 @@ export const ArchivedLedgerSchema: GenMessage<ArchivedLedger> = /*@__PURE__*/
  */
 export type ArchivedLines = Message<"bowline.journal.v1.ArchivedLines"> & {
   /**
-   * Its sequence.
+   * Which record of the journal they were in.
    *
    * @generated from field: uint64 sequence = 1;
    */
@@ -1088,14 +1088,14 @@ export const ArchivedLinesSchema: GenMessage<ArchivedLines> = /*@__PURE__*/
  */
 export type OpenAsk = Message<"bowline.journal.v1.OpenAsk"> & {
   /**
-   * Its sequence.
+   * Which record of the journal it was.
    *
    * @generated from field: uint64 sequence = 1;
    */
   sequence: bigint;
 
   /**
-   * The ask.
+   * As it was journaled.
    *
    * @generated from field: bowline.journal.v1.AskRecord ask = 2;
    */

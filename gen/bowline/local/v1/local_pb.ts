@@ -43,7 +43,7 @@ export const GetClockRequestSchema: GenMessage<GetClockRequest> = /*@__PURE__*/
  */
 export type GetClockResponse = Message<"bowline.local.v1.GetClockResponse"> & {
   /**
-   * The clocks.
+   * What each of them says now.
    *
    * @generated from field: bowline.local.v1.EdgeClock clock = 1;
    */
@@ -157,7 +157,7 @@ export type Share = Message<"bowline.local.v1.Share"> & {
   startLine: number;
 
   /**
-   * Last line.
+   * Last line, included; 0 means the last of the file.
    *
    * @generated from field: uint32 end_line = 3;
    */
@@ -286,7 +286,7 @@ export type RunEvent = Message<"bowline.local.v1.RunEvent"> & {
     case: "job";
   } | {
     /**
-     * Text.
+     * A piece of the answer. A higher epoch than before means: begin anew.
      *
      * @generated from field: bowline.run.v1.TextChunk text = 5;
      */
@@ -294,7 +294,7 @@ export type RunEvent = Message<"bowline.local.v1.RunEvent"> & {
     case: "text";
   } | {
     /**
-     * The end.
+     * Nothing follows but late results.
      *
      * @generated from field: bowline.local.v1.Ended ended = 6;
      */
@@ -317,7 +317,7 @@ export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
  */
 export type AskResponse = Message<"bowline.local.v1.AskResponse"> & {
   /**
-   * What happened.
+   * What happened; exactly one of these.
    *
    * @generated from field: bowline.local.v1.RunEvent event = 1;
    */
@@ -338,7 +338,7 @@ export const AskResponseSchema: GenMessage<AskResponse> = /*@__PURE__*/
  */
 export type Shared = Message<"bowline.local.v1.Shared"> & {
   /**
-   * Files.
+   * Names of the files, relative to their roots; with lines as `docs/a.md#L1-L4`.
    *
    * @generated from field: repeated string paths = 1;
    */
@@ -359,7 +359,7 @@ export type Shared = Message<"bowline.local.v1.Shared"> & {
   recipients: string[];
 
   /**
-   * Grant id.
+   * Id of the grant that they are shared under.
    *
    * @generated from field: string grant = 4;
    */
@@ -387,14 +387,14 @@ export const SharedSchema: GenMessage<Shared> = /*@__PURE__*/
  */
 export type Accepted = Message<"bowline.local.v1.Accepted"> & {
   /**
-   * Run id.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
   run: string;
 
   /**
-   * Conversation id.
+   * Id of the conversation, a UUID that the edge made which began it.
    *
    * @generated from field: string conversation = 2;
    */
@@ -450,21 +450,21 @@ export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
  */
 export type Ended = Message<"bowline.local.v1.Ended"> & {
   /**
-   * Run id.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
   run: string;
 
   /**
-   * Conversation id.
+   * Id of the conversation, a UUID that the edge made which began it.
    *
    * @generated from field: string conversation = 2;
    */
   conversation: string;
 
   /**
-   * How.
+   * Its final state, with the answer or the failure.
    *
    * @generated from field: bowline.run.v1.Outcome outcome = 3;
    */
@@ -492,7 +492,7 @@ export const EndedSchema: GenMessage<Ended> = /*@__PURE__*/
  */
 export type FollowRequest = Message<"bowline.local.v1.FollowRequest"> & {
   /**
-   * Run id.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
@@ -513,7 +513,7 @@ export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
  */
 export type FollowResponse = Message<"bowline.local.v1.FollowResponse"> & {
   /**
-   * What happened.
+   * What happened; exactly one of these.
    *
    * @generated from field: bowline.local.v1.RunEvent event = 1;
    */
@@ -534,7 +534,7 @@ export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
  */
 export type CancelRequest = Message<"bowline.local.v1.CancelRequest"> & {
   /**
-   * Run id.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
@@ -626,14 +626,14 @@ export const ListQueueResponseSchema: GenMessage<ListQueueResponse> = /*@__PURE_
  */
 export type QueuedAsk = Message<"bowline.local.v1.QueuedAsk"> & {
   /**
-   * Run id.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 1;
    */
   run: string;
 
   /**
-   * Conversation id.
+   * Id of the conversation, a UUID that the edge made which began it.
    *
    * @generated from field: string conversation = 2;
    */
@@ -766,7 +766,7 @@ export const ListGrantsRequestSchema: GenMessage<ListGrantsRequest> = /*@__PURE_
  */
 export type ListGrantsResponse = Message<"bowline.local.v1.ListGrantsResponse"> & {
   /**
-   * Live grants.
+   * Those that hold now, in the order of their ids.
    *
    * @generated from field: repeated bowline.local.v1.Grant grants = 1;
    */
@@ -788,13 +788,13 @@ export const ListGrantsResponseSchema: GenMessage<ListGrantsResponse> = /*@__PUR
   messageDesc(file_bowline_local_v1_local, 23);
 
 /**
- * A grant.
+ * Which files may leave the box, for whom and how much of them.
  *
  * @generated from message bowline.local.v1.Grant
  */
 export type Grant = Message<"bowline.local.v1.Grant"> & {
   /**
-   * Grant id.
+   * Random; lines of the ledger name it.
    *
    * @generated from field: string id = 1;
    */
@@ -1046,7 +1046,7 @@ export const GrantedDocumentSchema: GenMessage<GrantedDocument> = /*@__PURE__*/
  */
 export type RevokeGrantRequest = Message<"bowline.local.v1.RevokeGrantRequest"> & {
   /**
-   * Grant id.
+   * Which grant, as ListGrants tells it.
    *
    * @generated from field: string id = 1;
    */
@@ -1138,21 +1138,21 @@ export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*
  */
 export type PendingApproval = Message<"bowline.local.v1.PendingApproval"> & {
   /**
-   * Approval id.
+   * Random; the answer names it.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 2;
    */
   run: string;
 
   /**
-   * Method.
+   * Full name of the method, e.g. `bowline.capability.fs.v1.FsService/Read`.
    *
    * @generated from field: string method = 3;
    */
@@ -1209,21 +1209,21 @@ export type VerifyJournalResponse = Message<"bowline.local.v1.VerifyJournalRespo
   ok: boolean;
 
   /**
-   * Records read.
+   * How many records were read.
    *
    * @generated from field: uint64 records = 2;
    */
   records: bigint;
 
   /**
-   * Segments read.
+   * How many files of the journal were read.
    *
    * @generated from field: uint32 segments = 3;
    */
   segments: number;
 
   /**
-   * Journal id.
+   * Random id, made with the journal.
    *
    * @generated from field: string journal_id = 4;
    */
@@ -1321,7 +1321,7 @@ export const LedgerArchiveCheckSchema: GenMessage<LedgerArchiveCheck> = /*@__PUR
  */
 export type GetSummaryRequest = Message<"bowline.local.v1.GetSummaryRequest"> & {
   /**
-   * Conversation.
+   * Id of the conversation, a UUID that the edge made which began it.
    *
    * @generated from field: string conversation = 1;
    */
@@ -1349,7 +1349,7 @@ export type GetSummaryResponse = Message<"bowline.local.v1.GetSummaryResponse"> 
   run: string;
 
   /**
-   * The summary.
+   * What was said so far, at most 64 KiB.
    *
    * @generated from field: string text = 2;
    */
@@ -1392,7 +1392,7 @@ export type GetStatusResponse = Message<"bowline.local.v1.GetStatusResponse"> & 
   device: string;
 
   /**
-   * Device name.
+   * As its owner called it.
    *
    * @generated from field: string device_name = 2;
    */
@@ -1427,7 +1427,7 @@ export type GetStatusResponse = Message<"bowline.local.v1.GetStatusResponse"> & 
   model?: ModelInfo | undefined;
 
   /**
-   * Allowed roots.
+   * Folders that may be read or written, each as `name (/path)`.
    *
    * @generated from field: repeated string roots = 7;
    */
@@ -1455,7 +1455,7 @@ export type GetStatusResponse = Message<"bowline.local.v1.GetStatusResponse"> & 
   residentBytes: bigint;
 
   /**
-   * Bytes of the journal.
+   * How many bytes the journal takes on the disk.
    *
    * @generated from field: uint64 journal_bytes = 11;
    */
@@ -1518,14 +1518,14 @@ export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE_
  */
 export type RefusedCalls = Message<"bowline.local.v1.RefusedCalls"> & {
   /**
-   * Why.
+   * With what they were refused.
    *
    * @generated from field: bowline.common.v1.Failure why = 1;
    */
   why?: Failure | undefined;
 
   /**
-   * How many.
+   * How many there were.
    *
    * @generated from field: uint64 count = 2;
    */
@@ -1553,7 +1553,7 @@ export const RefusedCallsSchema: GenMessage<RefusedCalls> = /*@__PURE__*/
  */
 export const Connection = {
   /**
-   * Not said.
+   * Not set. Nothing of this version writes it.
    *
    * @generated from enum value: CONNECTION_UNSPECIFIED = 0;
    */
@@ -1667,7 +1667,7 @@ export const LocalService: GenService<{
     output: typeof ListEgressResponseSchema;
   },
   /**
-   * Lists grants.
+   * Lists the grants that hold now, standing ones too.
    *
    * @generated from rpc bowline.local.v1.LocalService.ListGrants
    */

@@ -137,20 +137,20 @@ export const MethodSchema: GenMessage<Method> = /*@__PURE__*/
   messageDesc(file_bowline_manifest_v1_manifest, 2);
 
 /**
- * One label.
+ * A word that selectors look for, with its value.
  *
  * @generated from message bowline.manifest.v1.Label
  */
 export type Label = Message<"bowline.manifest.v1.Label"> & {
   /**
-   * Name.
+   * What it is about, e.g. `tier`.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Value.
+   * What a selector must name, e.g. `2`.
    *
    * @generated from field: string value = 2;
    */

@@ -30,7 +30,7 @@ export const Effect = {
   UNSPECIFIED: 0,
 
   /**
-   * Computes only.
+   * Computes from its request alone.
    *
    * @generated from enum value: EFFECT_NONE = 1;
    */
@@ -151,7 +151,7 @@ export const SensitivitySchema: GenEnum<Sensitivity> = /*@__PURE__*/
  */
 export const Resource = {
   /**
-   * Not stated.
+   * Not stated: such a text field is not served by an edge.
    *
    * @generated from enum value: RESOURCE_UNSPECIFIED = 0;
    */

@@ -30,7 +30,7 @@ export const file_bowline_record_v1_record: GenFile = /*@__PURE__*/
  */
 export type UserEvent = Message<"bowline.record.v1.UserEvent"> & {
   /**
-   * Journal sequence.
+   * Where it stands in the journal, from 1.
    *
    * @generated from field: uint64 sequence = 1;
    */
@@ -114,7 +114,7 @@ export const UserEventSchema: GenMessage<UserEvent> = /*@__PURE__*/
  */
 export type ShareGrant = Message<"bowline.record.v1.ShareGrant"> & {
   /**
-   * Grant id.
+   * Random; lines of the ledger name it.
    *
    * @generated from field: string id = 1;
    */
@@ -143,7 +143,7 @@ export const ShareGrantSchema: GenMessage<ShareGrant> = /*@__PURE__*/
   messageDesc(file_bowline_record_v1_record, 1);
 
 /**
- * One shared file.
+ * A file that was shared whole or in part.
  *
  * @generated from message bowline.record.v1.SharedFile
  */
@@ -184,7 +184,7 @@ export const SharedFileSchema: GenMessage<SharedFile> = /*@__PURE__*/
  */
 export type CollectionUse = Message<"bowline.record.v1.CollectionUse"> & {
   /**
-   * Its name.
+   * As it was given with its first document.
    *
    * @generated from field: string name = 1;
    */
@@ -219,14 +219,14 @@ export const CollectionUseSchema: GenMessage<CollectionUse> = /*@__PURE__*/
  */
 export type ToolResult = Message<"bowline.record.v1.ToolResult"> & {
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 1;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -240,7 +240,7 @@ export type ToolResult = Message<"bowline.record.v1.ToolResult"> & {
   idempotencyKey: string;
 
   /**
-   * The answer.
+   * What it came to; exactly one of these.
    *
    * @generated from oneof bowline.record.v1.ToolResult.answer
    */
@@ -343,7 +343,7 @@ export const ToolDoneSchema: GenMessage<ToolDone> = /*@__PURE__*/
   messageDesc(file_bowline_record_v1_record, 5);
 
 /**
- * A position in a journal.
+ * How far a journal goes, with the hash that proves it.
  *
  * @generated from message bowline.record.v1.JournalPosition
  */
@@ -356,7 +356,7 @@ export type JournalPosition = Message<"bowline.record.v1.JournalPosition"> & {
   journalId: string;
 
   /**
-   * Last sequence.
+   * Number of the last record, from 1; 0 for an empty journal.
    *
    * @generated from field: uint64 sequence = 2;
    */
@@ -377,7 +377,7 @@ export type JournalPosition = Message<"bowline.record.v1.JournalPosition"> & {
   anchoredSha256: Uint8Array;
 
   /**
-   * That sequence.
+   * Number of the record that the control plane anchored last; 0 for none.
    *
    * @generated from field: uint64 anchored_sequence = 5;
    */

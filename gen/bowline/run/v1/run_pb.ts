@@ -28,7 +28,7 @@ export const file_bowline_run_v1_run: GenFile = /*@__PURE__*/
  */
 export type Job = Message<"bowline.run.v1.Job"> & {
   /**
-   * `run/step/index`.
+   * `run/step/index`, unique for ever.
    *
    * @generated from field: string id = 1;
    */
@@ -49,7 +49,7 @@ export type Job = Message<"bowline.run.v1.Job"> & {
   target: string;
 
   /**
-   * Its state.
+   * Where it stands now.
    *
    * @generated from field: bowline.run.v1.JobState state = 4;
    */
@@ -98,7 +98,7 @@ export const JobSchema: GenMessage<Job> = /*@__PURE__*/
  */
 export type Progress = Message<"bowline.run.v1.Progress"> & {
   /**
-   * Steps done.
+   * How many steps are done, in the unit of `total`.
    *
    * @generated from field: uint64 done = 1;
    */
@@ -147,7 +147,7 @@ export type Source = Message<"bowline.run.v1.Source"> & {
   startLine: number;
 
   /**
-   * Last line.
+   * Last line, included; 0 where lines do not apply.
    *
    * @generated from field: uint32 end_line = 3;
    */
@@ -196,7 +196,7 @@ export const SourceSchema: GenMessage<Source> = /*@__PURE__*/
  */
 export type LeftOutCollection = Message<"bowline.run.v1.LeftOutCollection"> & {
   /**
-   * Its name.
+   * Name of the collection, as it was granted.
    *
    * @generated from field: string collection = 1;
    */
@@ -294,7 +294,7 @@ export type Egress = Message<"bowline.run.v1.Egress"> & {
   field: string;
 
   /**
-   * Its sensitivity.
+   * How secret the contract says that the field is.
    *
    * @generated from field: bowline.policy.v1.Sensitivity sensitivity = 3;
    */
@@ -329,7 +329,7 @@ export type Egress = Message<"bowline.run.v1.Egress"> & {
   job: string;
 
   /**
-   * When.
+   * When it left, by the time of the edge.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 8;
    */
@@ -448,7 +448,7 @@ export type Outcome = Message<"bowline.run.v1.Outcome"> & {
   withheld: Withheld[];
 
   /**
-   * Who answered.
+   * Which model wrote the answer; absent when none did.
    *
    * @generated from field: bowline.common.v1.ModelInfo model = 7;
    */
@@ -490,7 +490,7 @@ export type TextChunk = Message<"bowline.run.v1.TextChunk"> & {
   job: string;
 
   /**
-   * Attempt that writes. A higher epoch than before means: drop what was shown of this job and begin again.
+   * Epoch of the attempt that writes. A higher one than before means: drop what was shown of this job and begin again.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -504,7 +504,7 @@ export type TextChunk = Message<"bowline.run.v1.TextChunk"> & {
   offset: bigint;
 
   /**
-   * The text.
+   * The piece itself, in whole characters.
    *
    * @generated from field: string text = 4;
    */
@@ -519,13 +519,13 @@ export const TextChunkSchema: GenMessage<TextChunk> = /*@__PURE__*/
   messageDesc(file_bowline_run_v1_run, 8);
 
 /**
- * State of a run.
+ * Where a run stands: at work, or how it ended.
  *
  * @generated from enum bowline.run.v1.RunState
  */
 export const RunState = {
   /**
-   * Unknown.
+   * Not set. Nothing of this version writes it.
    *
    * @generated from enum value: RUN_STATE_UNSPECIFIED = 0;
    */
@@ -539,7 +539,7 @@ export const RunState = {
   WAITING: 1,
 
   /**
-   * At work.
+   * A job of it waits or is at work.
    *
    * @generated from enum value: RUN_STATE_RUNNING = 2;
    */
@@ -582,7 +582,7 @@ export const RunState = {
 } as const;
 
 /**
- * State of a run.
+ * Where a run stands: at work, or how it ended.
  *
  * @generated from enum bowline.run.v1.RunState
  */
@@ -595,13 +595,13 @@ export const RunStateSchema: GenEnum<RunState> = /*@__PURE__*/
   enumDesc(file_bowline_run_v1_run, 0);
 
 /**
- * State of a job.
+ * Where a job stands: waiting, at work, or how it ended.
  *
  * @generated from enum bowline.run.v1.JobState
  */
 export const JobState = {
   /**
-   * Unknown.
+   * Not set. Nothing of this version writes it.
    *
    * @generated from enum value: JOB_STATE_UNSPECIFIED = 0;
    */
@@ -672,7 +672,7 @@ export const JobState = {
 } as const;
 
 /**
- * State of a job.
+ * Where a job stands: waiting, at work, or how it ended.
  *
  * @generated from enum bowline.run.v1.JobState
  */
@@ -691,14 +691,14 @@ export const JobStateSchema: GenEnum<JobState> = /*@__PURE__*/
  */
 export const SizeClass = {
   /**
-   * Not told.
+   * Not told, because it would tell too much.
    *
    * @generated from enum value: SIZE_CLASS_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * Nothing.
+   * Exactly 0 bytes.
    *
    * @generated from enum value: SIZE_CLASS_EMPTY = 1;
    */

@@ -30,14 +30,14 @@ export const file_bowline_worker_v1_worker: GenFile = /*@__PURE__*/
  */
 export type WorkRequest = Message<"bowline.worker.v1.WorkRequest"> & {
   /**
-   * Its head.
+   * Its number, and what was received.
    *
    * @generated from field: bowline.common.v1.FrameHeader header = 1;
    */
   header?: FrameHeader | undefined;
 
   /**
-   * Its body.
+   * What it says. A case that is not known is answered with `unimplemented`.
    *
    * @generated from oneof bowline.worker.v1.WorkRequest.frame
    */
@@ -75,7 +75,7 @@ export type WorkRequest = Message<"bowline.worker.v1.WorkRequest"> & {
     case: "result";
   } | {
     /**
-     * Heartbeat.
+     * Asks whether the other side lives; it is answered with a pong at once.
      *
      * @generated from field: bowline.common.v1.Ping ping = 6;
      */
@@ -138,14 +138,14 @@ export const WorkRequestSchema: GenMessage<WorkRequest> = /*@__PURE__*/
  */
 export type WorkResponse = Message<"bowline.worker.v1.WorkResponse"> & {
   /**
-   * Its head.
+   * Its number, and what was received.
    *
    * @generated from field: bowline.common.v1.FrameHeader header = 1;
    */
   header?: FrameHeader | undefined;
 
   /**
-   * Its body.
+   * What it says. A case that is not known is answered with `unimplemented`.
    *
    * @generated from oneof bowline.worker.v1.WorkResponse.frame
    */
@@ -159,7 +159,7 @@ export type WorkResponse = Message<"bowline.worker.v1.WorkResponse"> & {
     case: "welcome";
   } | {
     /**
-     * Do this.
+     * Do this. It takes slots that the credits offered.
      *
      * @generated from field: bowline.worker.v1.JobAssignment job = 3;
      */
@@ -167,7 +167,7 @@ export type WorkResponse = Message<"bowline.worker.v1.WorkResponse"> & {
     case: "job";
   } | {
     /**
-     * Stop this.
+     * Stop this; it is answered with a result.
      *
      * @generated from field: bowline.worker.v1.CancelJob cancel = 4;
      */
@@ -183,7 +183,7 @@ export type WorkResponse = Message<"bowline.worker.v1.WorkResponse"> & {
     case: "resultCommitted";
   } | {
     /**
-     * Heartbeat.
+     * Asks whether the other side lives; it is answered with a pong at once.
      *
      * @generated from field: bowline.common.v1.Ping ping = 6;
      */
@@ -301,14 +301,14 @@ export const WorkerHelloSchema: GenMessage<WorkerHello> = /*@__PURE__*/
  */
 export type HeldJob = Message<"bowline.worker.v1.HeldJob"> & {
   /**
-   * Dispatch id.
+   * `<job>-<epoch>`: one attempt of one job.
    *
    * @generated from field: string dispatch_id = 1;
    */
   dispatchId: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -392,7 +392,7 @@ export const WorkerWelcomeSchema: GenMessage<WorkerWelcome> = /*@__PURE__*/
  */
 export type Credits = Message<"bowline.worker.v1.Credits"> & {
   /**
-   * Free slots.
+   * How many more slots it would fill now.
    *
    * @generated from field: uint32 free = 1;
    */
@@ -407,7 +407,7 @@ export const CreditsSchema: GenMessage<Credits> = /*@__PURE__*/
   messageDesc(file_bowline_worker_v1_worker, 5);
 
 /**
- * A job.
+ * One attempt of a job, with all that a worker needs for it.
  *
  * @generated from message bowline.worker.v1.JobAssignment
  */
@@ -420,28 +420,28 @@ export type JobAssignment = Message<"bowline.worker.v1.JobAssignment"> & {
   dispatchId: string;
 
   /**
-   * Job.
+   * Id of the job, `run/step/index`.
    *
    * @generated from field: string job = 2;
    */
   job: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 3;
    */
   epoch: bigint;
 
   /**
-   * Run.
+   * Id of the run, a UUID.
    *
    * @generated from field: string run = 4;
    */
   run: string;
 
   /**
-   * Tenant.
+   * Id of the tenant that the run belongs to.
    *
    * @generated from field: string tenant = 5;
    */
@@ -497,14 +497,14 @@ export const JobAssignmentSchema: GenMessage<JobAssignment> = /*@__PURE__*/
  */
 export type JobOutput = Message<"bowline.worker.v1.JobOutput"> & {
   /**
-   * Dispatch id.
+   * `<job>-<epoch>`: one attempt of one job.
    *
    * @generated from field: string dispatch_id = 1;
    */
   dispatchId: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -539,21 +539,21 @@ export const JobOutputSchema: GenMessage<JobOutput> = /*@__PURE__*/
  */
 export type JobResult = Message<"bowline.worker.v1.JobResult"> & {
   /**
-   * Dispatch id.
+   * `<job>-<epoch>`: one attempt of one job.
    *
    * @generated from field: string dispatch_id = 1;
    */
   dispatchId: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
   epoch: bigint;
 
   /**
-   * How.
+   * What it came to; exactly one of these.
    *
    * @generated from oneof bowline.worker.v1.JobResult.result
    */
@@ -567,7 +567,7 @@ export type JobResult = Message<"bowline.worker.v1.JobResult"> & {
     case: "done";
   } | {
     /**
-     * Failed.
+     * It ended with an error; what it sent before counts for nothing.
      *
      * @generated from field: bowline.common.v1.Failure failure = 4;
      */
@@ -606,13 +606,13 @@ export const JobResultSchema: GenMessage<JobResult> = /*@__PURE__*/
   messageDesc(file_bowline_worker_v1_worker, 8);
 
 /**
- * A job that is done.
+ * What a job answered.
  *
  * @generated from message bowline.worker.v1.JobDone
  */
 export type JobDone = Message<"bowline.worker.v1.JobDone"> & {
   /**
-   * Response messages.
+   * Serialized response messages, in their order.
    *
    * @generated from field: repeated bytes responses = 1;
    */
@@ -648,14 +648,14 @@ export const JobStoppedSchema: GenMessage<JobStopped> = /*@__PURE__*/
  */
 export type CancelJob = Message<"bowline.worker.v1.CancelJob"> & {
   /**
-   * Dispatch id.
+   * `<job>-<epoch>`: one attempt of one job.
    *
    * @generated from field: string dispatch_id = 1;
    */
   dispatchId: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -676,7 +676,7 @@ export const CancelJobSchema: GenMessage<CancelJob> = /*@__PURE__*/
  */
 export type ResultCommitted = Message<"bowline.worker.v1.ResultCommitted"> & {
   /**
-   * Dispatch id.
+   * `<job>-<epoch>`: one attempt of one job.
    *
    * @generated from field: string dispatch_id = 1;
    */
@@ -697,21 +697,21 @@ export const ResultCommittedSchema: GenMessage<ResultCommitted> = /*@__PURE__*/
  */
 export type JobProgress = Message<"bowline.worker.v1.JobProgress"> & {
   /**
-   * Dispatch id.
+   * `<job>-<epoch>`: one attempt of one job.
    *
    * @generated from field: string dispatch_id = 1;
    */
   dispatchId: string;
 
   /**
-   * Attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
   epoch: bigint;
 
   /**
-   * Steps done.
+   * How many steps are done, in the unit of `total`.
    *
    * @generated from field: uint64 done = 3;
    */
@@ -755,7 +755,7 @@ export type ChildCall = Message<"bowline.worker.v1.ChildCall"> & {
   dispatchId: string;
 
   /**
-   * Its attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -811,7 +811,7 @@ export type ChildResult = Message<"bowline.worker.v1.ChildResult"> & {
   dispatchId: string;
 
   /**
-   * Its attempt.
+   * Epoch of the attempt: it grows with each attempt of the job, and what carries an older one is refused.
    *
    * @generated from field: uint64 epoch = 2;
    */

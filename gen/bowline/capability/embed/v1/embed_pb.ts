@@ -124,7 +124,7 @@ export const EmbedResponseSchema: GenMessage<EmbedResponse> = /*@__PURE__*/
  */
 export type Vector = Message<"bowline.capability.embed.v1.Vector"> & {
   /**
-   * Its numbers.
+   * As many as `dimension` says; the squares add up to 1.
    *
    * @generated from field: repeated float values = 1;
    */
@@ -145,7 +145,7 @@ export const VectorSchema: GenMessage<Vector> = /*@__PURE__*/
  */
 export const Purpose = {
   /**
-   * Not said.
+   * Not said what it is for.
    *
    * @generated from enum value: PURPOSE_UNSPECIFIED = 0;
    */

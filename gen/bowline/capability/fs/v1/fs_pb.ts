@@ -34,7 +34,7 @@ export type FileInfo = Message<"bowline.capability.fs.v1.FileInfo"> & {
   path: string;
 
   /**
-   * Its kind.
+   * Whether it is a file, a folder or a link.
    *
    * @generated from field: bowline.capability.fs.v1.FileKind kind = 2;
    */
@@ -55,14 +55,14 @@ export type FileInfo = Message<"bowline.capability.fs.v1.FileInfo"> & {
   mediaType: string;
 
   /**
-   * Last change.
+   * When its content last changed, as its file system says.
    *
    * @generated from field: google.protobuf.Timestamp modify_time = 5;
    */
   modifyTime?: Timestamp | undefined;
 
   /**
-   * Exact size.
+   * Exact size in bytes. Told under a grant only; 0 otherwise.
    *
    * @generated from field: uint64 size_bytes = 7;
    */
@@ -83,7 +83,7 @@ export const FileInfoSchema: GenMessage<FileInfo> = /*@__PURE__*/
  */
 export type ReadRequest = Message<"bowline.capability.fs.v1.ReadRequest"> & {
   /**
-   * The file.
+   * The file to read: absolute, or relative with the name of a root first.
    *
    * @generated from field: string path = 1;
    */
@@ -132,7 +132,7 @@ export type ReadResponse = Message<"bowline.capability.fs.v1.ReadResponse"> & {
   file?: FileInfo | undefined;
 
   /**
-   * The text.
+   * The lines that were asked for, as UTF-8. Empty without a grant.
    *
    * @generated from field: string text = 2;
    */
@@ -174,7 +174,7 @@ export const ReadResponseSchema: GenMessage<ReadResponse> = /*@__PURE__*/
  */
 export type WriteRequest = Message<"bowline.capability.fs.v1.WriteRequest"> & {
   /**
-   * The file.
+   * The file to write: absolute, or relative with the name of a root first.
    *
    * @generated from field: string path = 1;
    */
@@ -336,7 +336,7 @@ export const StatRequestSchema: GenMessage<StatRequest> = /*@__PURE__*/
  */
 export type StatResponse = Message<"bowline.capability.fs.v1.StatResponse"> & {
   /**
-   * About it.
+   * What may be told of it.
    *
    * @generated from field: bowline.capability.fs.v1.FileInfo file = 1;
    */
@@ -437,13 +437,13 @@ export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
   messageDesc(file_bowline_capability_fs_v1_fs, 10);
 
 /**
- * One match.
+ * A line that matches, or a file that matches by name.
  *
  * @generated from message bowline.capability.fs.v1.SearchMatch
  */
 export type SearchMatch = Message<"bowline.capability.fs.v1.SearchMatch"> & {
   /**
-   * The file.
+   * The file that matches, by its name relative to its root.
    *
    * @generated from field: bowline.capability.fs.v1.FileInfo file = 1;
    */
@@ -478,7 +478,7 @@ export const SearchMatchSchema: GenMessage<SearchMatch> = /*@__PURE__*/
  */
 export const FileKind = {
   /**
-   * Something else.
+   * A socket, a pipe, a device or anything else that is not listed here.
    *
    * @generated from enum value: FILE_KIND_UNSPECIFIED = 0;
    */
@@ -492,7 +492,7 @@ export const FileKind = {
   FILE: 1,
 
   /**
-   * A folder.
+   * A folder; List shows what is in it.
    *
    * @generated from enum value: FILE_KIND_FOLDER = 2;
    */

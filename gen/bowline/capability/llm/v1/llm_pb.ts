@@ -105,7 +105,7 @@ export const SamplingSchema: GenMessage<Sampling> = /*@__PURE__*/
  */
 export type Message = Message$1<"bowline.capability.llm.v1.Message"> & {
   /**
-   * Who speaks.
+   * Who speaks; unspecified is refused.
    *
    * @generated from field: bowline.capability.llm.v1.Role role = 1;
    */
@@ -148,7 +148,7 @@ export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
   messageDesc(file_bowline_capability_llm_v1_llm, 2);
 
 /**
- * One part of a message.
+ * A piece of what is said. A message is its parts one after the other.
  *
  * @generated from message bowline.capability.llm.v1.Part
  */
@@ -253,13 +253,13 @@ export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
  */
 export type ChatResponse = Message$1<"bowline.capability.llm.v1.ChatResponse"> & {
   /**
-   * What happened.
+   * One piece of the answer; the finish is the last.
    *
    * @generated from oneof bowline.capability.llm.v1.ChatResponse.event
    */
   event: {
     /**
-     * More text.
+     * More text, behind what came before.
      *
      * @generated from field: bowline.capability.llm.v1.TextDelta text = 1;
      */
@@ -275,7 +275,7 @@ export type ChatResponse = Message$1<"bowline.capability.llm.v1.ChatResponse"> &
     case: "toolCall";
   } | {
     /**
-     * The end.
+     * Nothing follows it.
      *
      * @generated from field: bowline.capability.llm.v1.Finish finish = 3;
      */
@@ -348,7 +348,7 @@ export type Finish = Message$1<"bowline.capability.llm.v1.Finish"> & {
   confidence?: Confidence | undefined;
 
   /**
-   * Who answered.
+   * Which model answered, and at whose machines.
    *
    * @generated from field: bowline.common.v1.ModelInfo model = 4;
    */
@@ -440,13 +440,13 @@ export const ConfidenceSchema: GenMessage<Confidence> = /*@__PURE__*/
   messageDesc(file_bowline_capability_llm_v1_llm, 10);
 
 /**
- * Who speaks.
+ * Who speaks in one message of a conversation.
  *
  * @generated from enum bowline.capability.llm.v1.Role
  */
 export const Role = {
   /**
-   * Unknown.
+   * Refused: every message has a speaker.
    *
    * @generated from enum value: ROLE_UNSPECIFIED = 0;
    */
@@ -460,14 +460,14 @@ export const Role = {
   SYSTEM: 1,
 
   /**
-   * The owner.
+   * The owner, with a question.
    *
    * @generated from enum value: ROLE_USER = 2;
    */
   USER: 2,
 
   /**
-   * The model.
+   * The model, with an answer or with tools that it asks for.
    *
    * @generated from enum value: ROLE_ASSISTANT = 3;
    */
@@ -482,7 +482,7 @@ export const Role = {
 } as const;
 
 /**
- * Who speaks.
+ * Who speaks in one message of a conversation.
  *
  * @generated from enum bowline.capability.llm.v1.Role
  */
@@ -501,7 +501,7 @@ export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
  */
 export const FinishReason = {
   /**
-   * Unknown.
+   * The provider told none that is known here.
    *
    * @generated from enum value: FINISH_REASON_UNSPECIFIED = 0;
    */

@@ -32,7 +32,7 @@ export type IngestRequest = Message<"bowline.capability.retrieval.v1.IngestReque
   collection: string;
 
   /**
-   * The documents.
+   * At most 64, each judged alone.
    *
    * @generated from field: repeated bowline.capability.retrieval.v1.Document documents = 2;
    */
@@ -55,7 +55,7 @@ export const IngestRequestSchema: GenMessage<IngestRequest> = /*@__PURE__*/
   messageDesc(file_bowline_capability_retrieval_v1_retrieval, 0);
 
 /**
- * A document.
+ * One text or file, with the id under which it is found again.
  *
  * @generated from message bowline.capability.retrieval.v1.Document
  */
@@ -154,7 +154,7 @@ export const IngestResponseSchema: GenMessage<IngestResponse> = /*@__PURE__*/
  */
 export type IngestedDocument = Message<"bowline.capability.retrieval.v1.IngestedDocument"> & {
   /**
-   * Its id.
+   * As in the request.
    *
    * @generated from field: string id = 1;
    */
@@ -350,7 +350,7 @@ export const SearchRequestSchema: GenMessage<SearchRequest> = /*@__PURE__*/
  */
 export type SearchResponse = Message<"bowline.capability.retrieval.v1.SearchResponse"> & {
   /**
-   * Best first.
+   * The best first; ranks begin with 1 on the first page.
    *
    * @generated from field: repeated bowline.capability.retrieval.v1.Passage passages = 1;
    */
@@ -406,7 +406,7 @@ export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
  */
 export type SkippedCollection = Message<"bowline.capability.retrieval.v1.SkippedCollection"> & {
   /**
-   * Its name.
+   * The name that was asked for, or of one that would have been searched.
    *
    * @generated from field: string collection = 1;
    */
@@ -441,7 +441,7 @@ export const SkippedCollectionSchema: GenMessage<SkippedCollection> = /*@__PURE_
  */
 export type Passage = Message<"bowline.capability.retrieval.v1.Passage"> & {
   /**
-   * Collection.
+   * Name of the collection where it was found.
    *
    * @generated from field: string collection = 1;
    */
@@ -469,7 +469,7 @@ export type Passage = Message<"bowline.capability.retrieval.v1.Passage"> & {
   headings: string[];
 
   /**
-   * The passage.
+   * What it says, without the headings above it.
    *
    * @generated from field: string text = 5;
    */
@@ -483,7 +483,7 @@ export type Passage = Message<"bowline.capability.retrieval.v1.Passage"> & {
   startLine: number;
 
   /**
-   * Last line.
+   * Last line, included; 0 where lines do not apply.
    *
    * @generated from field: uint32 end_line = 7;
    */
@@ -553,20 +553,20 @@ export const PassageSchema: GenMessage<Passage> = /*@__PURE__*/
  */
 export type DeleteRequest = Message<"bowline.capability.retrieval.v1.DeleteRequest"> & {
   /**
-   * Collection.
+   * Name of the collection that documents are taken out of.
    *
    * @generated from field: string collection = 1;
    */
   collection: string;
 
   /**
-   * What goes.
+   * Which documents go; exactly one of these.
    *
    * @generated from oneof bowline.capability.retrieval.v1.DeleteRequest.what
    */
   what: {
     /**
-     * These documents.
+     * Those with these ids; an unknown id is no error.
      *
      * @generated from field: bowline.capability.retrieval.v1.DocumentIds documents = 2;
      */
@@ -599,13 +599,13 @@ export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
   messageDesc(file_bowline_capability_retrieval_v1_retrieval, 10);
 
 /**
- * Ids of documents.
+ * Which documents, each by its id within the collection.
  *
  * @generated from message bowline.capability.retrieval.v1.DocumentIds
  */
 export type DocumentIds = Message<"bowline.capability.retrieval.v1.DocumentIds"> & {
   /**
-   * The ids.
+   * At most 1,024, as Ingest got them.
    *
    * @generated from field: repeated string ids = 1;
    */
@@ -697,27 +697,27 @@ export const ListCollectionsResponseSchema: GenMessage<ListCollectionsResponse> 
   messageDesc(file_bowline_capability_retrieval_v1_retrieval, 14);
 
 /**
- * A collection.
+ * What a collection holds and which model its vectors are of.
  *
  * @generated from message bowline.capability.retrieval.v1.Collection
  */
 export type Collection = Message<"bowline.capability.retrieval.v1.Collection"> & {
   /**
-   * Its name.
+   * As it was given with its first document.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Documents.
+   * How many documents it holds.
    *
    * @generated from field: uint32 documents = 2;
    */
   documents: number;
 
   /**
-   * Passages.
+   * How many passages they were cut into.
    *
    * @generated from field: uint32 passages = 3;
    */
@@ -773,7 +773,7 @@ export const CollectionSchema: GenMessage<Collection> = /*@__PURE__*/
  */
 export type ListDocumentsRequest = Message<"bowline.capability.retrieval.v1.ListDocumentsRequest"> & {
   /**
-   * Collection.
+   * Name of the collection whose documents are listed.
    *
    * @generated from field: string collection = 1;
    */
@@ -843,21 +843,21 @@ export const ListDocumentsResponseSchema: GenMessage<ListDocumentsResponse> = /*
  */
 export type StoredDocument = Message<"bowline.capability.retrieval.v1.StoredDocument"> & {
   /**
-   * Its id.
+   * As Ingest got it, e.g. a path.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Title.
+   * As given, or that of the document itself; may be empty.
    *
    * @generated from field: string title = 2;
    */
   title: string;
 
   /**
-   * Media type.
+   * What it was read as, e.g. `text/markdown`.
    *
    * @generated from field: string media_type = 3;
    */
@@ -871,7 +871,7 @@ export type StoredDocument = Message<"bowline.capability.retrieval.v1.StoredDocu
   bytes: bigint;
 
   /**
-   * Passages.
+   * How many passages it was cut into.
    *
    * @generated from field: uint32 passages = 5;
    */
@@ -885,7 +885,7 @@ export type StoredDocument = Message<"bowline.capability.retrieval.v1.StoredDocu
   updateTime?: Timestamp | undefined;
 
   /**
-   * Its metadata.
+   * As Ingest got it; searches filter by it.
    *
    * @generated from field: map<string, string> metadata = 7;
    */
@@ -913,7 +913,7 @@ export const StoredDocumentSchema: GenMessage<StoredDocument> = /*@__PURE__*/
  */
 export const IngestState = {
   /**
-   * Unknown.
+   * Not set. Nothing of this version writes it.
    *
    * @generated from enum value: INGEST_STATE_UNSPECIFIED = 0;
    */

@@ -32,14 +32,14 @@ export type RunRequest = Message<"bowline.capability.sandbox.v1.RunRequest"> & {
   language: Language;
 
   /**
-   * The program.
+   * Source text of the program, at most 1 MiB of UTF-8.
    *
    * @generated from field: string code = 2;
    */
   code: string;
 
   /**
-   * Its arguments.
+   * What the program gets as its arguments.
    *
    * @generated from field: repeated string args = 3;
    */
@@ -83,7 +83,7 @@ export const RunRequestSchema: GenMessage<RunRequest> = /*@__PURE__*/
   messageDesc(file_bowline_capability_sandbox_v1_sandbox, 0);
 
 /**
- * A file.
+ * A file with its path and what it holds.
  *
  * @generated from message bowline.capability.sandbox.v1.File
  */
@@ -102,7 +102,7 @@ export type File = Message<"bowline.capability.sandbox.v1.File"> & {
    */
   body: {
     /**
-     * Text.
+     * What it holds, when that is UTF-8.
      *
      * @generated from field: string text = 2;
      */
@@ -110,7 +110,7 @@ export type File = Message<"bowline.capability.sandbox.v1.File"> & {
     case: "text";
   } | {
     /**
-     * Bytes.
+     * What it holds, when that is not text.
      *
      * @generated from field: bytes data = 3;
      */
@@ -183,13 +183,13 @@ export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
   messageDesc(file_bowline_capability_sandbox_v1_sandbox, 2);
 
 /**
- * One message of a run.
+ * A piece of what the program prints, or how it ended.
  *
  * @generated from message bowline.capability.sandbox.v1.RunResponse
  */
 export type RunResponse = Message<"bowline.capability.sandbox.v1.RunResponse"> & {
   /**
-   * What happened.
+   * One of these; the exit is the last.
    *
    * @generated from oneof bowline.capability.sandbox.v1.RunResponse.event
    */
@@ -203,7 +203,7 @@ export type RunResponse = Message<"bowline.capability.sandbox.v1.RunResponse"> &
     case: "output";
   } | {
     /**
-     * It ended.
+     * How it ended. Nothing follows.
      *
      * @generated from field: bowline.capability.sandbox.v1.Exit exit = 2;
      */
@@ -220,20 +220,20 @@ export const RunResponseSchema: GenMessage<RunResponse> = /*@__PURE__*/
   messageDesc(file_bowline_capability_sandbox_v1_sandbox, 3);
 
 /**
- * Something printed.
+ * A piece of what the program printed. Pieces may split a character.
  *
  * @generated from message bowline.capability.sandbox.v1.Output
  */
 export type Output = Message<"bowline.capability.sandbox.v1.Output"> & {
   /**
-   * Where.
+   * Whether it is standard output or standard error.
    *
    * @generated from field: bowline.capability.sandbox.v1.OutputStream stream = 1;
    */
   stream: OutputStream;
 
   /**
-   * The bytes.
+   * The bytes as they came, in the order in which they were printed.
    *
    * @generated from field: bytes data = 2;
    */
@@ -331,7 +331,7 @@ export const ExitSchema: GenMessage<Exit> = /*@__PURE__*/
  */
 export type SkippedFile = Message<"bowline.capability.sandbox.v1.SkippedFile"> & {
   /**
-   * Its path.
+   * Relative to the folder of the program.
    *
    * @generated from field: string path = 1;
    */
@@ -373,7 +373,7 @@ export const Language = {
   JAVASCRIPT: 1,
 
   /**
-   * Python 3.
+   * Python 3, as the system of the worker has it.
    *
    * @generated from enum value: LANGUAGE_PYTHON = 2;
    */
@@ -407,21 +407,21 @@ export const LanguageSchema: GenEnum<Language> = /*@__PURE__*/
  */
 export const OutputStream = {
   /**
-   * Unknown.
+   * Not set. Nothing of this version writes it.
    *
    * @generated from enum value: OUTPUT_STREAM_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * Standard output.
+   * What the program wrote to its standard output.
    *
    * @generated from enum value: OUTPUT_STREAM_STDOUT = 1;
    */
   STDOUT: 1,
 
   /**
-   * Standard error.
+   * What the program wrote to its standard error.
    *
    * @generated from enum value: OUTPUT_STREAM_STDERR = 2;
    */
@@ -448,7 +448,7 @@ export const OutputStreamSchema: GenEnum<OutputStream> = /*@__PURE__*/
  */
 export const LimitMet = {
   /**
-   * None.
+   * It met none and ended by itself.
    *
    * @generated from enum value: LIMIT_MET_UNSPECIFIED = 0;
    */
@@ -469,14 +469,14 @@ export const LimitMet = {
   CPU: 2,
 
   /**
-   * Memory.
+   * It used more memory than it may.
    *
    * @generated from enum value: LIMIT_MET_MEMORY = 3;
    */
   MEMORY: 3,
 
   /**
-   * Processes.
+   * It started more processes and threads than it may.
    *
    * @generated from enum value: LIMIT_MET_PROCESSES = 4;
    */
@@ -517,7 +517,7 @@ export const LimitMetSchema: GenEnum<LimitMet> = /*@__PURE__*/
  */
 export const SkipReason = {
   /**
-   * Not said.
+   * Not set. Nothing of this version writes it.
    *
    * @generated from enum value: SKIP_REASON_UNSPECIFIED = 0;
    */

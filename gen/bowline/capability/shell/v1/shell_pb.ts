@@ -67,13 +67,13 @@ export const RunRequestSchema: GenMessage<RunRequest> = /*@__PURE__*/
  */
 export type RunResponse = Message<"bowline.capability.shell.v1.RunResponse"> & {
   /**
-   * What happened.
+   * One of these; the exit is the last.
    *
    * @generated from oneof bowline.capability.shell.v1.RunResponse.event
    */
   event: {
     /**
-     * Some output.
+     * A piece of what it prints, as it comes.
      *
      * @generated from field: bowline.capability.shell.v1.Output output = 1;
      */
@@ -81,7 +81,7 @@ export type RunResponse = Message<"bowline.capability.shell.v1.RunResponse"> & {
     case: "output";
   } | {
     /**
-     * The end.
+     * How it ended. Nothing follows.
      *
      * @generated from field: bowline.capability.shell.v1.Exit exit = 2;
      */
@@ -98,7 +98,7 @@ export const RunResponseSchema: GenMessage<RunResponse> = /*@__PURE__*/
   messageDesc(file_bowline_capability_shell_v1_shell, 1);
 
 /**
- * Some output.
+ * A piece of what the program printed. Pieces may split a character.
  *
  * @generated from message bowline.capability.shell.v1.Output
  */
@@ -111,7 +111,7 @@ export type Output = Message<"bowline.capability.shell.v1.Output"> & {
   stream: OutputStream;
 
   /**
-   * The bytes.
+   * The bytes as they came, in the order in which they were printed.
    *
    * @generated from field: bytes data = 2;
    */
@@ -174,21 +174,21 @@ export const ExitSchema: GenMessage<Exit> = /*@__PURE__*/
  */
 export const OutputStream = {
   /**
-   * Unknown.
+   * Not set. Nothing of this version writes it.
    *
    * @generated from enum value: OUTPUT_STREAM_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * Standard output.
+   * What the program wrote to its standard output.
    *
    * @generated from enum value: OUTPUT_STREAM_STDOUT = 1;
    */
   STDOUT: 1,
 
   /**
-   * Standard error.
+   * What the program wrote to its standard error.
    *
    * @generated from enum value: OUTPUT_STREAM_STDERR = 2;
    */

@@ -67,7 +67,7 @@ export const FetchRequestSchema: GenMessage<FetchRequest> = /*@__PURE__*/
  */
 export type FetchResponse = Message<"bowline.capability.web.v1.FetchResponse"> & {
   /**
-   * The page.
+   * What was read, after all redirects.
    *
    * @generated from field: bowline.capability.web.v1.Page page = 1;
    */
@@ -82,7 +82,7 @@ export const FetchResponseSchema: GenMessage<FetchResponse> = /*@__PURE__*/
   messageDesc(file_bowline_capability_web_v1_web, 1);
 
 /**
- * A page.
+ * A page of the web as it was read: its text and what it says of itself.
  *
  * @generated from message bowline.capability.web.v1.Page
  */
@@ -102,7 +102,7 @@ export type Page = Message<"bowline.capability.web.v1.Page"> & {
   status: number;
 
   /**
-   * Title.
+   * As the page says; empty when it has none.
    *
    * @generated from field: string title = 3;
    */
@@ -158,14 +158,14 @@ export type Page = Message<"bowline.capability.web.v1.Page"> & {
   byline: string;
 
   /**
-   * Name of the site.
+   * As the page calls its site; often empty.
    *
    * @generated from field: string site_name = 11;
    */
   siteName: string;
 
   /**
-   * Short description.
+   * What the page says that it is about; often empty.
    *
    * @generated from field: string description = 12;
    */
@@ -229,7 +229,7 @@ export const PageSchema: GenMessage<Page> = /*@__PURE__*/
   messageDesc(file_bowline_capability_web_v1_web, 2);
 
 /**
- * A link.
+ * A link that the page shows.
  *
  * @generated from message bowline.capability.web.v1.Link
  */
@@ -242,7 +242,7 @@ export type Link = Message<"bowline.capability.web.v1.Link"> & {
   url: string;
 
   /**
-   * Its text.
+   * The words that are clicked on; may be empty.
    *
    * @generated from field: string text = 2;
    */
@@ -313,13 +313,13 @@ export const CrawlRequestSchema: GenMessage<CrawlRequest> = /*@__PURE__*/
   messageDesc(file_bowline_capability_web_v1_web, 4);
 
 /**
- * One message of a crawl.
+ * One page that was read or passed over, or how the crawl ended.
  *
  * @generated from message bowline.capability.web.v1.CrawlResponse
  */
 export type CrawlResponse = Message<"bowline.capability.web.v1.CrawlResponse"> & {
   /**
-   * What happened.
+   * One of these; the end is the last.
    *
    * @generated from oneof bowline.capability.web.v1.CrawlResponse.event
    */
@@ -341,7 +341,7 @@ export type CrawlResponse = Message<"bowline.capability.web.v1.CrawlResponse"> &
     case: "skipped";
   } | {
     /**
-     * The end.
+     * How it ended. Nothing follows.
      *
      * @generated from field: bowline.capability.web.v1.CrawlEnd end = 3;
      */
@@ -364,7 +364,7 @@ export const CrawlResponseSchema: GenMessage<CrawlResponse> = /*@__PURE__*/
  */
 export type CrawledPage = Message<"bowline.capability.web.v1.CrawledPage"> & {
   /**
-   * The page.
+   * As Fetch gives it.
    *
    * @generated from field: bowline.capability.web.v1.Page page = 1;
    */
@@ -392,7 +392,7 @@ export const CrawledPageSchema: GenMessage<CrawledPage> = /*@__PURE__*/
  */
 export type SkippedPage = Message<"bowline.capability.web.v1.SkippedPage"> & {
   /**
-   * Its URL.
+   * Where it would have been.
    *
    * @generated from field: string url = 1;
    */
@@ -421,13 +421,13 @@ export const SkippedPageSchema: GenMessage<SkippedPage> = /*@__PURE__*/
   messageDesc(file_bowline_capability_web_v1_web, 7);
 
 /**
- * The end of a crawl.
+ * What a crawl came to, and which limit ended it.
  *
  * @generated from message bowline.capability.web.v1.CrawlEnd
  */
 export type CrawlEnd = Message<"bowline.capability.web.v1.CrawlEnd"> & {
   /**
-   * Pages read.
+   * How many pages were read.
    *
    * @generated from field: uint32 pages = 1;
    */
@@ -504,7 +504,7 @@ export const SearchRequestSchema: GenMessage<SearchRequest> = /*@__PURE__*/
  */
 export type SearchResponse = Message<"bowline.capability.web.v1.SearchResponse"> & {
   /**
-   * Best first.
+   * The best first, as the search service ranks them.
    *
    * @generated from field: repeated bowline.capability.web.v1.SearchResult results = 1;
    */
@@ -533,20 +533,20 @@ export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
   messageDesc(file_bowline_capability_web_v1_web, 10);
 
 /**
- * A result.
+ * A page that the search service named. It was not read.
  *
  * @generated from message bowline.capability.web.v1.SearchResult
  */
 export type SearchResult = Message<"bowline.capability.web.v1.SearchResult"> & {
   /**
-   * Where.
+   * An http or https address.
    *
    * @generated from field: string url = 1;
    */
   url: string;
 
   /**
-   * Title.
+   * At most 512 characters, without markup.
    *
    * @generated from field: string title = 2;
    */
