@@ -12,7 +12,7 @@ const worker = (
   more: Partial<WorkerView> = {},
   draining = false,
 ): PresentWorker => {
-  const packages = [{ package: `bowline.capability.${capability}.v1`, methods: names, builds: [] }];
+  const packages = [{ package: `bowline.capability.${capability}.v1`, methods: names }];
   const view = { packages, labels: {}, provider: 'none', locality: 'local', freeSlots: 0, totalSlots: 4, ...more };
   return { draining, view: () => view } as unknown as PresentWorker;
 };

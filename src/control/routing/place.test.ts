@@ -9,7 +9,7 @@ const worker = (id: string, more: Partial<WorkerView> = {}): WorkerView => ({
   id,
   replica: 'r1',
   name: id,
-  packages: [{ package: llm, methods: ['Chat'], builds: ['1'] }],
+  packages: [{ package: llm, methods: ['Chat'] }],
   labels: {},
   pool: 'default',
   tenants: ['*'],
@@ -66,7 +66,7 @@ test('a worker that hands nothing on is no recipient: retrieval, sandbox and web
     ['web', 'Fetch'],
   ] as const) {
     const capability = `bowline.capability.${name}.v1`;
-    const packages = [{ package: capability, methods: [method], builds: [] }];
+    const packages = [{ package: capability, methods: [method] }];
     const need = job({ capability, method, recipients: ['anthropic'] });
     expect(chosen(need, [worker('a', { packages, provider: 'none' })])).toBe('a');
     expect(chosen(need, [worker('a', { packages, provider: 'openai', locality: 'remote' })])).toBe('never');
@@ -129,7 +129,7 @@ const someWorker = fc
     totalSlots: fc.integer({ min: 1, max: 3 }),
   })
   .map(({ methods, price, ...more }) =>
-    worker(more.id, { ...more, packages: [{ package: llm, methods, builds: [] }], priceMicrosPerKiloToken: price }),
+    worker(more.id, { ...more, packages: [{ package: llm, methods }], priceMicrosPerKiloToken: price }),
   );
 const fleet = fc.uniqueArray(someWorker, { selector: ({ id }) => id, maxLength: 6 });
 const someJob = fc

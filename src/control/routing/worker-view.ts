@@ -6,7 +6,6 @@ export interface ServedPackage {
   readonly package: string;
   /** Method names without the package, e.g. `Chat`. */
   readonly methods: readonly string[];
-  readonly builds: readonly string[];
 }
 
 /** A connected worker as its session announced it, within what its token allows. */

@@ -17,7 +17,7 @@ const worker = (more: Partial<WorkerView> = {}): WorkerView => ({
   id: 'w1',
   replica: 'r1',
   name: 'w1',
-  packages: [{ package: LLM, methods: ['Chat'], builds: [] }],
+  packages: [{ package: LLM, methods: ['Chat'] }],
   labels: {},
   pool: 'default',
   tenants: ['*'],

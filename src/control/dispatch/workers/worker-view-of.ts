@@ -23,7 +23,6 @@ export function worksAs({ id, replica, hello, tenants, pool }: WorkerStanding): 
     packages: (hello.manifest?.capabilities ?? []).map((capability) => ({
       package: capability.package,
       methods: capability.methods.map(({ name }) => name),
-      builds: [hello.manifest?.build ?? ''],
     })),
     labels,
     pool,
