@@ -59,7 +59,7 @@ const ROOMS = {
     asks: ['journal', 'grants', 'egress'],
     session: ['config', 'identity', 'journal', 'runner', 'asks'],
     local: ['time', 'journal', 'grants', 'runner', 'asks', 'session'],
-    program: ['identity'],
+    program: ['config', 'identity'],
   },
 };
 

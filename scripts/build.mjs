@@ -47,7 +47,7 @@ const FORBIDDEN_ON_THE_EDGE = [
   'src/control/',
   'src/worker/',
   'src/cli/',
-  'src/base/settings/',
+  'src/base/settings/settings-file.ts',
   'node_modules/@bufbuild/protovalidate/',
   'node_modules/kysely/',
   'node_modules/pg/',

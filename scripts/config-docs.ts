@@ -7,11 +7,18 @@ import { OTHER_NAMES } from '../src/base/env-names.ts';
 import type { NumberSetting, Setting, SettingTable } from '../src/base/settings/setting.ts';
 import { fallbackText, fileVariant, shapeText } from '../src/base/settings/setting-text.ts';
 import { CONTROL_TABLE, SETTINGS } from '../src/control/settings.ts';
+import { EDGE_TABLE } from '../src/edge/config/edge-settings.ts';
 import { WORKER_TABLE } from '../src/worker/program/settings.ts';
 
 /** The whole page. */
 export function configurationPage(): string {
-  const sections = [...groupsOf(CONTROL_TABLE, '##'), ...WORKERS, ...groupsOf(WORKER_TABLE, '###')];
+  const sections = [
+    ...groupsOf(CONTROL_TABLE, '##'),
+    ...WORKERS,
+    ...groupsOf(WORKER_TABLE, '###'),
+    ...EDGES,
+    ...groupsOf(EDGE_TABLE, '###'),
+  ];
   return `${[...INTRODUCTION, ...sections, ...OTHERS].join('\n')}\n`;
 }
 
@@ -56,7 +63,8 @@ function renewed(lines: readonly string[], rows: readonly string[]): string[] {
 const flagsOf = (setting: Setting) => (setting.flag ? `, \`${setting.flag.replace(/ .*/, '')}\`` : '');
 
 function pageRow(setting: Setting): string {
-  const file = setting.kind === 'secret' ? `, \`${fileVariant(setting)}\`` : '';
+  const also = setting.kind === 'secret' ? fileVariant(setting) : setting.key;
+  const file = also === undefined ? '' : `, \`${also}\``;
   const value = setting.kind === 'secret' ? `\`${shapeText(setting)}\`` : shapeText(setting);
   const fallback = fallbackText(setting);
   const inUnits = setting.kind === 'number' && (setting.unit === 'ms' || setting.unit === 'bytes');
@@ -77,6 +85,9 @@ function humanOf(value: number, { unit }: NumberSetting): string {
       [1_000, 's'],
       [1, 'ms'],
     ],
+    seconds: [[1, 's']],
+    minutes: [[1, 'min']],
+    hours: [[1, 'h']],
     bytes: [
       [1 << 20, 'MiB'],
       [1 << 10, 'KiB'],
@@ -93,8 +104,8 @@ function humanOf(value: number, { unit }: NumberSetting): string {
 
 const INTRODUCTION = `# Configuration
 
-\`scripts/config-docs.ts\` makes this page from the tables of settings; \`bowline control --help\` and \`bowline worker --help\` list the same
-settings. The control plane comes first, then [workers](#workers), which take their settings in the same way.
+\`scripts/config-docs.ts\` makes this page from the tables of settings; \`bowline control --help\`, \`bowline worker --help\` and \`bowline edge --help\`
+list the same settings. The control plane comes first, then [workers](#workers) and [edges](#edges), which take their settings in the same way.
 
 A setting has the same name everywhere. Its value comes from the first of these that has it:
 
@@ -138,6 +149,15 @@ BOWLINE_CONTROL=https://bowline.example BOWLINE_WORKER_KEY_FILE=/run/secrets/wor
 The worker inside \`bowline up\` has the same settings. It takes them from the same environment, from \`worker.yaml\` of the home, and from \`--set\`, which
 there takes names of both programs. Each program knows the names of the other, so both may share an environment. A file, and \`--set\` of
 \`control\` or \`worker\`, may hold only names of that program.
+`.split('\n');
+
+const EDGES = `## Edges
+
+\`bowline edge\` takes its settings by the same rules: from \`--set NAME=VALUE\`, from the environment, and from the file \`config.yaml\` of the
+home. Their keys in that file are the second names below; \`limits.parallel\` is the key \`parallel\` under \`limits\`. The file also holds
+what the edge may read, write and run, which no flag but \`--allow\` and no name of the environment adds to; see [limits.md](limits.md) for what
+each limit is for. \`bowline edge --print-config --json\` prints what holds and where each setting came from. The edge of \`bowline up\` has the
+same settings, from the same environment, from \`config.yaml\`, and by \`--set\`.
 `.split('\n');
 
 const OTHERS = `## Proxies

@@ -2,13 +2,13 @@
 import { Command } from 'commander';
 import { homeFolder } from '../base/home.ts';
 import {
-  type SettingFlags as AnyFlags,
   settingOptions as anyOptions,
   flagTexts,
   ownOptions,
+  type SettingFlags,
 } from '../base/settings/setting-flags.ts';
 import { readSettingsFile } from '../base/settings/settings-file.ts';
-import type { Settled } from '../base/settings/settle.ts';
+import type { SettledSettings } from '../base/settings/settle.ts';
 import { settingsHelp, shownSettings } from '../base/settings/show-settings.ts';
 import { type Beside, fromEnvironment, fromFlags } from '../base/settings/sources.ts';
 import { type ControlConfig, settleControl } from './config.ts';
@@ -21,7 +21,7 @@ export type StartControl = (home: string, config: ControlConfig) => Promise<void
 export type RecoverControl = (home: string, config: ControlConfig, force: boolean) => Promise<void>;
 
 /** What the command line can say about settings. */
-export interface SettingFlags extends AnyFlags {
+export interface ControlFlags extends SettingFlags {
   readonly host?: string;
   readonly port?: string;
   readonly database?: string;
@@ -43,7 +43,7 @@ export function controlVerb(
     .option('--print-config', 'print the settings, where each came from, and end; secrets are masked')
     .option('--json', 'print them as JSON')
     .addHelpText('after', `${settingsHelp(CONTROL_TABLE)}${EXAMPLES}`)
-    .action(async (flags: SettingFlags & { printConfig?: boolean; json?: boolean }, verb: Command) => {
+    .action(async (flags: ControlFlags & { printConfig?: boolean; json?: boolean }, verb: Command) => {
       const home = homeFolder(verb.optsWithGlobals<{ home?: string }>().home, env);
       const settled = settingsOf(home, env, flags, beside);
       if (flags.printConfig || flags.json) for (const line of shownSettings(settled, Boolean(flags.json))) print(line);
@@ -72,8 +72,8 @@ Examples:
   $ DATABASE_URL=postgres://bowline@127.0.0.1/bowline bowline control recover
   $ bowline control recover --home /var/lib/bowline --force`,
     )
-    .action(async (_flags: SettingFlags, verb: Command) => {
-      const flags = verb.optsWithGlobals<SettingFlags & { home?: string; force?: boolean }>();
+    .action(async (_flags: ControlFlags, verb: Command) => {
+      const flags = verb.optsWithGlobals<ControlFlags & { home?: string; force?: boolean }>();
       const home = homeFolder(flags.home, env);
       await recover(home, settingsOf(home, env, flags, beside).config, flags.force ?? false);
     });
@@ -87,9 +87,9 @@ export const settingOptions = (command: Command): Command =>
 export function settingsOf(
   home: string,
   env: NodeJS.ProcessEnv,
-  flags: SettingFlags,
+  flags: ControlFlags,
   beside?: Beside,
-): Settled<typeof SETTINGS> {
+): SettledSettings<typeof SETTINGS> {
   const named = flagTexts(CONTROL_TABLE, flags, EXAMPLE);
   const file = readSettingsFile(CONTROL_TABLE, home, flags.config ?? (env.BOWLINE_CONFIG || undefined));
   return settleControl([fromFlags(CONTROL_TABLE, named, beside), fromEnvironment(CONTROL_TABLE, env, beside), file]);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Setting } from '../base/settings/setting.ts';
-import { controlVerb, type SettingFlags, settingsOf } from './commands.ts';
+import { type ControlFlags, controlVerb, settingsOf } from './commands.ts';
 import { type ControlConfig, controlConfig } from './config.ts';
 import { DEFAULT_LIMITS } from './orchestrator/run/limits.ts';
 import { SETTINGS, type SettingKey, settingNames } from './settings.ts';
@@ -25,7 +25,7 @@ function file(name: string, text: string, mode = 0o600): string {
   return path;
 }
 
-const settled = (env: NodeJS.ProcessEnv = {}, flags: SettingFlags = {}) => settingsOf(home, env, flags);
+const settled = (env: NodeJS.ProcessEnv = {}, flags: ControlFlags = {}) => settingsOf(home, env, flags);
 const usage = (what: RegExp | string) =>
   expect.objectContaining({ reason: 'USAGE', message: expect.stringMatching(what) });
 

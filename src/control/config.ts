@@ -2,7 +2,7 @@
 // together. It reads nothing but files that hold a secret.
 import { AppError } from '../base/errors.ts';
 import type { SettingValues } from '../base/settings/setting.ts';
-import { type Settled, settle } from '../base/settings/settle.ts';
+import { type SettledSettings, settle } from '../base/settings/settle.ts';
 import { fromEnvironment, fromFlags, type SettingTexts, type Texts } from '../base/settings/sources.ts';
 import { CONTROL_TABLE, SETTINGS, type SettingKey } from './settings.ts';
 
@@ -15,7 +15,7 @@ export function controlConfig(env: Texts, flags: Texts = {}): ControlConfig {
 }
 
 /** Takes each setting from the first source that has it. Throws USAGE, or what the source throws for its own mistakes. */
-export function settleControl(sources: readonly SettingTexts[]): Settled<typeof SETTINGS> {
+export function settleControl(sources: readonly SettingTexts[]): SettledSettings<typeof SETTINGS> {
   const settled = settle(CONTROL_TABLE, sources);
   mustFitTogether(settled.config);
   return settled;

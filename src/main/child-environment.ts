@@ -6,9 +6,12 @@ const EVERY =
 const WORKER =
   /^(?:HTTP_PROXY|HTTPS_PROXY|NO_PROXY|http_proxy|https_proxy|no_proxy|LD_LIBRARY_PATH|CUDA_VISIBLE_DEVICES|GGML_VK_VISIBLE_DEVICES|MALLOC_ARENA_MAX|MALLOC_TRIM_THRESHOLD_)$/;
 
+/** The settings of the edge, none of which is a secret. */
+const EDGE = /^BOWLINE_EDGE_[A-Z_]+$/;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export const edgeEnvironment = (env: Environment): Record<string, string> => only(env, [EVERY]);
+export const edgeEnvironment = (env: Environment): Record<string, string> => only(env, [EVERY, EDGE]);
 
 export const workerEnvironment = (env: Environment): Record<string, string> => only(env, [EVERY, WORKER]);
 

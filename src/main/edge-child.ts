@@ -14,6 +14,10 @@ export interface EdgeChildOptions {
   readonly home: string;
   readonly control: string;
   readonly allow: readonly string[];
+  /** Settings of the edge that `--set` said. */
+  readonly set: readonly string[];
+  /** The environment of `up`; what the edge may know of it is handed on. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly logFile: string;
   /** The line with which the edge joins; asked for at each start until it has joined. */
   readonly joinLine: () => Promise<string | undefined>;
@@ -26,7 +30,7 @@ export interface EdgeChildOptions {
 }
 
 export function startEdgeChild(options: EdgeChildOptions): ChildOfUp {
-  const { home, control, allow, logFile, joinLine, say, clock, log } = options;
+  const { home, control, allow, set, logFile, joinLine, say, clock, log } = options;
   return startChild({
     name: 'edge',
     command: async () => {
@@ -34,10 +38,11 @@ export function startEdgeChild(options: EdgeChildOptions): ChildOfUp {
       const { args, env } = edgeCommand();
       const words = [...args, '--home', home, '--control', control, '--with-parent'];
       for (const path of allow) words.push('--allow', path);
+      for (const text of set) words.push('--set', text);
       if (line !== undefined) words.push('--join');
       return {
         args: words,
-        env: { ...edgeEnvironment(process.env), ...env },
+        env: { ...edgeEnvironment(options.env), ...env },
         input: line === undefined ? [] : [line],
       };
     },

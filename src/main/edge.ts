@@ -8,12 +8,14 @@ import { inertLine } from '../base/inert.ts';
 import { logFile } from '../base/log-file.ts';
 import { createLogger, type Logger } from '../base/logger.ts';
 import { makeFolder } from '../base/make-folder.ts';
+import { shownSettings } from '../base/settings/show-settings.ts';
 import { EXIT } from '../base/status-codes.ts';
 import { watchStrayErrors } from '../base/stray-errors.ts';
 import { mark } from '../base/turn-watch.ts';
 import { toAppError } from '../contract/errors.ts';
+import { edgeSettings } from '../edge/config/edge-config.ts';
 import { parseJoinLine, readJoinLine } from '../edge/identity/join.ts';
-import { EDGE_HELP, type EdgeOptions, parseEdgeArgs, REFUSED } from '../edge/program/commands.ts';
+import { type EdgeOptions, edgeHelp, parseEdgeArgs, REFUSED } from '../edge/program/commands.ts';
 import { type RunningEdge, startEdge } from './start-edge.ts';
 
 /** From the first signal to the end of the process; for what was printed, and when stopping itself hangs. */
@@ -29,8 +31,11 @@ process.stderr.on('error', () => {});
 let code: number = EXIT.answered;
 try {
   const options = parseEdgeArgs(process.argv.slice(2), process.env);
-  if (options === 'help') process.stdout.write(EDGE_HELP);
-  else {
+  if (options === 'help') process.stdout.write(edgeHelp());
+  else if (options.print) {
+    const settled = edgeSettings(homePaths(options.home).config, options.settings);
+    for (const line of shownSettings(settled, options.print === 'json')) process.stdout.write(`${line}\n`);
+  } else {
     tried = options.home;
     code = await run(options);
   }

@@ -7,6 +7,7 @@ import { homePaths } from '../base/home.ts';
 import type { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ControlConfig } from '../control/config.ts';
+import { edgeSet } from '../edge/config/setting-sources.ts';
 import { readIdentity } from '../edge/identity/identity.ts';
 import type { WorkerSettings } from '../worker/program/settings.ts';
 import type { ChildOfUp } from './child-of-up.ts';
@@ -19,7 +20,7 @@ const READY_MS = 120_000;
 export interface UpSettings {
   readonly config: ControlConfig;
   readonly worker: WorkerSettings;
-  /** What `--set` said, for both. */
+  /** What `--set` said, for all three. */
   readonly set: readonly string[];
 }
 
@@ -88,12 +89,14 @@ function startWorker(
 }
 
 /** The edge of this home, and whether the control plane refuses it. */
-function startEdge({ home, allow, say, clock, log }: StartAll, control: RunningControl) {
+function startEdge({ home, allow, set, env, say, clock, log }: StartAll, control: RunningControl) {
   let refused = false;
   const child = startEdgeChild({
     home,
     control: control.url,
     allow,
+    set: edgeSet(set),
+    env,
     logFile: join(homePaths(home).logs, 'edge.log'),
     joinLine: async () => {
       // Also when the database is another one than the edge of this home joined.

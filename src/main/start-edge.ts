@@ -42,7 +42,7 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
   const paths = homePaths(home);
   const lock = lockHome(home, 'edge');
   life.onStop('home lock', () => lock.release());
-  const config = loadEdgeConfig(paths.config, { allow: options.allow });
+  const config = loadEdgeConfig(paths.config, { allow: options.allow, settings: options.settings ?? [] });
   const identity = await identityOf(options, config);
   const ground = { ...options, life, config, identity, bootId: newId() };
   const key = ownerKey(paths.ownerKey);

@@ -12,9 +12,11 @@ import { Lifecycle } from '../base/lifecycle.ts';
 import type { Texts } from '../base/settings/sources.ts';
 import { stopSignal } from '../base/stop-signal.ts';
 import { watchStrayErrors } from '../base/stray-errors.ts';
-import { type SettingFlags, settingOptions, settingsOf } from '../control/commands.ts';
+import { type ControlFlags, settingOptions, settingsOf } from '../control/commands.ts';
 import { settingNames as controlNames } from '../control/settings.ts';
 import { loadEdgeConfig } from '../edge/config/edge-config.ts';
+import { settingNames as edgeNames } from '../edge/config/edge-settings.ts';
+import { edgeSet, settingSources } from '../edge/config/setting-sources.ts';
 import { workerSettingsOf } from '../worker/program/config.ts';
 import { settingNames as workerNames } from '../worker/program/settings.ts';
 import { announce, type ControlProgramIo, withdraw } from './control.ts';
@@ -51,7 +53,7 @@ Examples:
     });
 }
 
-type UpFlags = SettingFlags & { readonly allow?: string[]; readonly force?: boolean };
+type UpFlags = ControlFlags & { readonly allow?: string[]; readonly force?: boolean };
 
 /** What `--allow` names. Throws USAGE where a path is not there, or where nothing may be read at all. */
 function allowed(home: string, flags: UpFlags, { cwd, env }: { readonly cwd: string; readonly env: Texts }): string[] {
@@ -67,9 +69,10 @@ function allowed(home: string, flags: UpFlags, { cwd, env }: { readonly cwd: str
 }
 
 function upSettings(home: string, flags: UpFlags, env: Texts): UpSettings {
-  const { config } = settingsOf(home, env, flags, { names: workerNames(), set: true });
+  const { config } = settingsOf(home, env, flags, { names: [...workerNames(), ...edgeNames()], set: true });
   const set = flags.set ?? [];
-  const worker = workerSettingsOf(home, env, { set }, { names: controlNames(), set: true }).config;
+  const beside = { names: [...controlNames(), ...edgeNames()], set: true };
+  const worker = workerSettingsOf(home, env, { set }, beside).config;
   return { config, worker, set };
 }
 
@@ -91,7 +94,7 @@ async function up(home: string, settings: UpSettings, allow: readonly string[], 
   void stopping.then(() => aborter.abort());
   try {
     // What the edge would refuse later, with a worse message.
-    loadEdgeConfig(homePaths(home).config, { allow });
+    loadEdgeConfig(homePaths(home).config, { allow, settings: settingSources(edgeSet(settings.set), io.env) });
     const { control, joined } = await startAll({
       ...settings,
       home,

@@ -92,7 +92,7 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'edge',
-    summary: 'run the edge: the small process that keeps the hands on this machine',
+    summary: 'run the edge: the small process that holds the files and commands of this machine',
     load: async () => {
       await import('./edge.ts');
       return () => {};
@@ -106,7 +106,8 @@ export const VERBS: readonly Verb[] = [
       const { runControl } = await import('./control.ts');
       const { runRecover } = await import('./recover.ts');
       const { settingNames } = await import('../worker/program/settings.ts');
-      const beside = { names: settingNames() };
+      const edge = await import('../edge/config/edge-settings.ts');
+      const beside = { names: [...settingNames(), ...edge.settingNames()] };
       return (program, io) => {
         const start: StartControl = (home, config) => runControl(home, config, programIo(io));
         const recover: RecoverControl = (home, config, force) => runRecover(home, config, force, programIo(io));
@@ -121,7 +122,9 @@ export const VERBS: readonly Verb[] = [
     load: async () => {
       const { registerWorkerCommand } = await import('../worker/program/commands.ts');
       const { settingNames } = await import('../control/settings.ts');
-      return (program, io) => registerWorkerCommand(program, io, { names: settingNames() });
+      const edge = await import('../edge/config/edge-settings.ts');
+      const names = [...settingNames(), ...edge.settingNames()];
+      return (program, io) => registerWorkerCommand(program, io, { names });
     },
   },
   {

@@ -6,12 +6,12 @@ import { isOtherName } from '../../src/base/env-names.ts';
 import { ERRORS } from '../../src/base/errors.ts';
 import { namesOf } from '../../src/base/settings/setting-text.ts';
 import { CONTROL_TABLE } from '../../src/control/settings.ts';
-import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
+import { EDGE_TABLE } from '../../src/edge/config/edge-settings.ts';
 import { WORKER_TABLE } from '../../src/worker/program/settings.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const environment = new Set([...namesOf(CONTROL_TABLE), ...namesOf(WORKER_TABLE)]);
-const device = new Set(Object.keys(loadEdgeConfig('no such file').limits).map((name) => `limits.${name}`));
+const environment = new Set([CONTROL_TABLE, WORKER_TABLE, EDGE_TABLE].flatMap((table) => namesOf(table)));
+const device = new Set<string>(Object.values(EDGE_TABLE.rows).map(({ key }) => key));
 const isSetting = (name: string) => environment.has(name) || device.has(name);
 
 /** Names in a text that look like those of settings. */

@@ -26,9 +26,12 @@ test('a build of the edge that reaches into another program, or a package too he
   space.write('src/edge/session.ts', `import { secret } from '../control/secret.ts';\nconsole.log(secret);\n`);
   expect(build()).toMatchObject({ status: 1, output: expect.stringContaining('src/control/secret.ts') });
 
-  space.write('src/base/settings/settle.ts', 'export const settle = 1;\n');
-  space.write('src/edge/session.ts', `import { settle } from '../base/settings/settle.ts';\nconsole.log(settle);\n`);
-  expect(build()).toMatchObject({ status: 1, output: expect.stringContaining('src/base/settings/settle.ts') });
+  space.write('src/base/settings/settings-file.ts', 'export const settle = 1;\n');
+  space.write(
+    'src/edge/session.ts',
+    `import { settle } from '../base/settings/settings-file.ts';\nconsole.log(settle);\n`,
+  );
+  expect(build()).toMatchObject({ status: 1, output: expect.stringContaining('src/base/settings/settings-file.ts') });
 
   space.write(
     'src/edge/session.ts',

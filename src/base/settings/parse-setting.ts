@@ -1,16 +1,16 @@
 // Makes the value of one setting from its text. Pure; where the text came from is told by the caller.
 import { Secret } from '../secret.ts';
-import type { Address, ListSetting, Setting, SettingValue } from './setting.ts';
+import type { HostPort, ListSetting, Setting, SettingValue } from './setting.ts';
 import { shapeText } from './setting-text.ts';
 
 export type Parsed = { readonly value: SettingValue } | { readonly problem: string };
 
-/** The value, or what is wrong with the text; a secret is never repeated. */
-export function parseSetting(setting: Setting, text: string): Parsed {
+/** The value, or what is wrong with the text of that name; a secret is never repeated. */
+export function parseSetting(setting: Setting, text: string, name = setting.env): Parsed {
   const value = readValue(setting, text);
   if (value !== undefined) return { value };
   const shown = setting.kind === 'secret' ? '' : ` ${JSON.stringify(text.slice(0, 80))}`;
-  return { problem: `${setting.env}${shown} is not ${setting.kind === 'secret' ? 'like ' : ''}${shapeText(setting)}` };
+  return { problem: `${name}${shown} is not ${setting.kind === 'secret' ? 'like ' : ''}${shapeText(setting)}` };
 }
 
 /** What holds without a text. */
@@ -55,8 +55,8 @@ function listOf({ item, most }: ListSetting, text: string): readonly string[] | 
   return words.length <= most && words.every((word) => item.test(word)) ? Object.freeze(words) : undefined;
 }
 
-function addressesOf(text: string): readonly Address[] | undefined {
-  const found: Address[] = [];
+function addressesOf(text: string): readonly HostPort[] | undefined {
+  const found: HostPort[] = [];
   for (const word of text.split(',').map((each) => each.trim())) {
     const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(word);
     const port = Number(match?.[3]);

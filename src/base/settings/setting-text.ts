@@ -4,6 +4,9 @@ import type { SecretSetting, Setting, SettingTable } from './setting.ts';
 /** The name under which a secret is read from a file of its own. */
 export const fileVariant = (setting: SecretSetting): string => `${setting.env}_FILE`;
 
+/** The file in the home that holds the settings of a program. */
+export const fileName = ({ program, file }: SettingTable): string => file ?? `${program}.yaml`;
+
 /** Every name that may stand in the environment, in the file and behind `--set`. */
 export function namesOf(table: SettingTable): string[] {
   return Object.values(table.rows).flatMap((setting) =>
@@ -33,7 +36,7 @@ export function fallbackText(setting: Setting): string | undefined {
 export function shapeText(setting: Setting): string {
   switch (setting.kind) {
     case 'number':
-      return `a whole number${{ ms: ' of milliseconds', bytes: ' of bytes', days: ' of days', count: '' }[setting.unit]} from ${setting.min} to ${setting.max}`;
+      return `a whole number${setting.unit === 'count' ? '' : ` of ${setting.unit === 'ms' ? 'milliseconds' : setting.unit}`} from ${setting.min} to ${setting.max}`;
     case 'choice':
       return `one of ${setting.of.join(', ')}`;
     case 'switch':

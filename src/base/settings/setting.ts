@@ -7,13 +7,15 @@ interface Common {
   /** A key of the table's groups. */
   readonly group: string;
   readonly what: string;
+  /** Its key in the file, where that is no plain list of names: `limits.parallel`. */
+  readonly key?: string;
   /** A flag of its own, beside `--set`, with the name of its value: `--port <number>`. */
   readonly flag?: string;
 }
 
 export interface NumberSetting extends Common {
   readonly kind: 'number';
-  readonly unit: 'ms' | 'bytes' | 'days' | 'count';
+  readonly unit: 'ms' | 'seconds' | 'minutes' | 'hours' | 'days' | 'bytes' | 'count';
   readonly fallback: number;
   readonly min: number;
   readonly max: number;
@@ -76,7 +78,7 @@ export type Setting =
   | PathSetting
   | SecretSetting;
 
-export interface Address {
+export interface HostPort {
   readonly host: string;
   readonly port: number;
 }
@@ -87,7 +89,7 @@ export type SettingValue<S extends Setting = Setting> = S extends { kind: 'numbe
   : S extends { kind: 'switch' }
     ? boolean
     : S extends { kind: 'addresses' }
-      ? readonly Address[]
+      ? readonly HostPort[]
       : S extends { kind: 'list' }
         ? readonly string[]
         : S extends { kind: 'secret' }
@@ -102,8 +104,12 @@ export type SettingRows = Readonly<Record<string, Setting>>;
 
 /** All settings of one program. */
 export interface SettingTable<R extends SettingRows = SettingRows> {
-  /** The verb that takes them; their file in the home is `<program>.yaml`. */
+  /** The verb that takes them. */
   readonly program: string;
+  /** Their file in the home; by default `<program>.yaml`. */
+  readonly file?: string;
+  /** Names of the environment that begin so must be in a table; by default `BOWLINE_`. */
+  readonly prefix?: string;
   /** Titles of the groups, in the order of help and docs. */
   readonly groups: Readonly<Record<string, string>>;
   /** By the key of the setting in the settled configuration. */

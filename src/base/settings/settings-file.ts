@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { readConfig } from '../config-file.ts';
 import { AppError } from '../errors.ts';
 import type { SettingTable } from './setting.ts';
-import { namesOf } from './setting-text.ts';
+import { fileName, namesOf } from './setting-text.ts';
 import type { SettingTexts } from './sources.ts';
 
 const scalar = v.union([v.string(), v.number(), v.boolean()]);
@@ -17,7 +17,7 @@ const value = v.optional(v.nullable(v.union([scalar, v.array(v.string())])));
  * CONFIG_INVALID with line and column, also when a file with a secret in it can be read by others.
  */
 export function readSettingsFile(table: SettingTable, home: string, path: string | undefined): SettingTexts {
-  const file = path ?? join(home, `${table.program}.yaml`);
+  const file = path ?? join(home, fileName(table));
   const stat = statSync(file, { throwIfNoEntry: false });
   if (!stat && path !== undefined) throw new AppError('USAGE', { what: `there is no configuration file ${path}` });
   const schema = v.strictObject(Object.fromEntries(namesOf(table).map((name) => [name, value])));

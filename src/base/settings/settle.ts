@@ -7,7 +7,7 @@ import type { Setting, SettingRows, SettingTable, SettingValue, SettingValues } 
 import { fallbackText, fileVariant } from './setting-text.ts';
 import type { SettingTexts } from './sources.ts';
 
-export interface Settled<R extends SettingRows = SettingRows> {
+export interface SettledSettings<R extends SettingRows = SettingRows> {
   readonly config: SettingValues<R>;
   /** One row per setting in the order of the table; secrets are masked. */
   readonly rows: readonly EffectiveSetting[];
@@ -20,7 +20,10 @@ export interface EffectiveSetting {
 }
 
 /** Takes each setting from the first source that has it. Throws USAGE, or what the source throws for its own mistakes. */
-export function settle<R extends SettingRows>(table: SettingTable<R>, sources: readonly SettingTexts[]): Settled<R> {
+export function settle<R extends SettingRows>(
+  table: SettingTable<R>,
+  sources: readonly SettingTexts[],
+): SettledSettings<R> {
   const values: [string, SettingValue][] = [];
   const rows: EffectiveSetting[] = [];
   for (const [key, setting] of Object.entries<Setting>(table.rows)) {
@@ -39,7 +42,7 @@ interface Found {
 }
 
 function find(setting: Setting, sources: readonly SettingTexts[]): Found | undefined {
-  for (const { from, texts, fail } of sources) {
+  for (const { from, texts, fail, call } of sources) {
     const direct = texts[setting.env] || undefined;
     const file = setting.kind === 'secret' ? texts[fileVariant(setting)] || undefined : undefined;
     if (setting.kind === 'secret' && direct && file) {
@@ -47,7 +50,7 @@ function find(setting: Setting, sources: readonly SettingTexts[]): Found | undef
     }
     const text = file === undefined ? direct : readHandedOver(file);
     if (text === undefined) continue;
-    const parsed = parseSetting(setting, text);
+    const parsed = parseSetting(setting, text, call?.(setting));
     if ('value' in parsed) return { text, value: parsed.value, from };
     return fail(setting.env, file === undefined ? parsed.problem : `${parsed.problem} (it was read from ${file})`);
   }

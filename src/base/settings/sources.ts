@@ -2,7 +2,7 @@
 import { nearest } from '../config-file.ts';
 import { isOtherName, OTHER_NAMES } from '../env-names.ts';
 import { AppError } from '../errors.ts';
-import type { SettingTable } from './setting.ts';
+import type { Setting, SettingTable } from './setting.ts';
 import { namesOf } from './setting-text.ts';
 
 export type Texts = Readonly<Record<string, string | undefined>>;
@@ -11,6 +11,8 @@ export type Texts = Readonly<Record<string, string | undefined>>;
 export interface SettingTexts {
   readonly from: 'flag' | 'environment' | 'file';
   readonly texts: Texts;
+  /** How this source calls a setting; by default by its name. */
+  readonly call?: (setting: Setting) => string;
   /** Throws what is wrong with a setting, at its place. */
   fail(name: string, problem: string): never;
 }
@@ -30,11 +32,11 @@ export function fromFlags(table: SettingTable, texts: Texts, beside: Beside = AL
   return { from: 'flag', texts, fail: usage };
 }
 
-/** Throws USAGE for a name that begins with BOWLINE_ and that no program knows, most likely a typo. */
+/** Throws USAGE for a name that begins like those of the table and that no program knows, most likely a typo. */
 export function fromEnvironment(table: SettingTable, texts: Texts, beside: Beside = ALONE): SettingTexts {
   const known = [...namesOf(table), ...beside.names];
   for (const name of Object.keys(texts)) {
-    if (name.startsWith('BOWLINE_') && !isOtherName(name)) mustBeKnown(table, name, known, OTHER_NAMES);
+    if (name.startsWith(table.prefix ?? 'BOWLINE_') && !isOtherName(name)) mustBeKnown(table, name, known, OTHER_NAMES);
   }
   return { from: 'environment', texts, fail: usage };
 }

@@ -7,64 +7,11 @@ import { type ConfigFile, type ConfigPath, readConfig } from '../../base/config-
 import { AppError } from '../../base/errors.ts';
 import { userHome } from '../../base/home.ts';
 import { onDisk, sameName } from '../../base/same-name.ts';
+import type { Setting } from '../../base/settings/setting.ts';
+import { type SettledSettings, settle } from '../../base/settings/settle.ts';
+import type { SettingTexts } from '../../base/settings/sources.ts';
+import { EDGE_TABLE, type EdgeLimits, LIMITS } from './edge-settings.ts';
 import { conflictOf } from './write-or-run.ts';
-
-const count = (fallback: number, max: number, min = 1) =>
-  v.optional(v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max)), fallback);
-
-/** The most that a limit can be set to. */
-export function mostOf(name: keyof EdgeLimits): number {
-  const [, , , most] = limitEntries[name].wrapped.pipe;
-  return most.requirement;
-}
-
-/** Every limit of the edge with its default; bytes and counts unless the name says otherwise. */
-const limitEntries = {
-  /** Tool calls at once. */
-  parallel: count(4, 64),
-  /** Tool calls that wait for one of those places; more are refused as EDGE_BUSY. */
-  queue: count(64, 1024, 0),
-  /** Idempotency keys of calls with an effect that are remembered while they have not expired; those that have make room. */
-  tool_calls: count(65_536, 1_000_000),
-  /** Longest time between a tool call's arrival and its expiry, in hours. */
-  call_hours: count(24, 24 * 7),
-  /** Most text of one Read. */
-  read_bytes: count(256 << 10, 3 << 20),
-  /** Largest file that is opened for its content. */
-  file_bytes: count(4 << 20, 64 << 20),
-  /** Most files and folders that one List or Search looks at. */
-  walk_entries: count(20_000, 1_000_000),
-  /** Deepest folder that List and Search go into. */
-  walk_depth: count(32, 256),
-  /** Most bytes that one Search reads. */
-  search_bytes: count(64 << 20, 1 << 30),
-  /** Longest time of one Search in milliseconds; what was found until then is the result. */
-  search_ms: count(3_000, 60_000),
-  /** Longest time of a command in seconds. */
-  command_seconds: count(60, 86_400),
-  /** Most output of a command that is kept; the rest is dropped and the exit says so. */
-  command_output_bytes: count(256 << 10, 2 << 20),
-  /** Processes and threads of a command at once. */
-  command_processes: count(64, 4096, 2),
-  /** Private memory of one process of a command. */
-  command_memory_bytes: count(1 << 30, 2 ** 40, 16 << 20),
-  /** All that a command writes in bubblewrap; it lies in memory. Without bubblewrap: one file. */
-  command_disk_bytes: count(64 << 20, 2 ** 36, 1 << 20),
-  /** Most files of one share. */
-  share_files: count(2_000, 2_000),
-  /** Most bytes of one share; twice as many may leave under it, because a model may read a file again. */
-  share_bytes: count(16 << 20, 256 << 20),
-  /** Longest life of a share in minutes. */
-  share_minutes: count(15, 15),
-  /** Asks that wait for an answer; more are refused. */
-  asks: count(256, 4096),
-  /** Largest frame that the edge takes or sends. */
-  frame_bytes: count(4 << 20, 64 << 20, 64 << 10),
-  /** All segments of the journal together. */
-  journal_bytes: count(64 << 20, 1 << 30, 8 << 20),
-  /** The archive of the ledger: the lines of what was pruned from the journal. What happens at its limit: `ledger_full`. */
-  ledger_bytes: count(256 << 20, 2 ** 36, 16 << 20),
-} as const;
 
 /** A word of a program or of its environment: the system ends it at the first NUL. */
 const word = v.pipe(
@@ -73,6 +20,12 @@ const word = v.pipe(
 );
 
 const confirm = v.picklist(['never', 'always']);
+
+/** Whether a setting stands under `limits` and not at the top. */
+const isInside = ({ key }: { readonly key: string }): boolean => key.includes('.');
+
+const raw = ({ kind }: { readonly kind: 'number' | 'choice' }) =>
+  v.optional(kind === 'number' ? v.number() : v.string());
 
 const schema = v.strictObject({
   /** Name of the device; default: the name of the machine. */
@@ -120,14 +73,13 @@ const schema = v.strictObject({
     }),
     {},
   ),
-  /** First of the 64 user ids that commands of an edge run as root have, one each. */
-  command_uid: count(60_800, 4_000_000_000, 1000),
-  limits: v.optional(v.strictObject(limitEntries), {}),
-  /** When the archive of the ledger is full: `refuse` new work, or `drop_oldest` lines of it. */
-  ledger_full: v.optional(v.picklist(['refuse', 'drop_oldest']), 'refuse'),
+  // Judged with all other settings (edge-settings.ts); here only that a number is one.
+  ...Object.fromEntries(Object.values(EDGE_TABLE.rows).flatMap((row) => (isInside(row) ? [] : [[row.key, raw(row)]]))),
+  limits: v.optional(
+    v.strictObject(Object.fromEntries(Object.entries(LIMITS).map(([key, row]) => [key, raw(row)]))),
+    {},
+  ),
 });
-
-export type EdgeLimits = v.InferOutput<typeof schema>['limits'];
 
 /** A folder or file whose name comes first in relative paths. */
 export interface Root {
@@ -176,13 +128,43 @@ export interface EdgeConfig {
   readonly ledgerFull: 'refuse' | 'drop_oldest';
 }
 
+interface LoadOptions {
+  readonly allow?: readonly string[];
+  readonly cwd?: string;
+  /** Sources of settings that win over the file, first the strongest. */
+  readonly settings?: readonly SettingTexts[];
+}
+
+/** The settings of the edge with where each came from. Throws as `loadEdgeConfig`. */
+export const edgeSettings = (
+  file: string,
+  settings: readonly SettingTexts[],
+): SettledSettings<typeof EDGE_TABLE.rows> => settledBy(readConfig(file, schema), settings);
+
+function settledBy(config: ConfigFile<v.InferOutput<typeof schema>>, stronger: readonly SettingTexts[] = []) {
+  const top: Readonly<Record<string, unknown>> = config.value;
+  const inside: Readonly<Record<string, unknown>> = config.value.limits;
+  const keys = new Map<string, string[]>(
+    Object.values(EDGE_TABLE.rows).map(({ env, key }) => [env, key.split('.')] as const),
+  );
+  const textOf = (path: readonly string[]) => {
+    const value = path.length > 1 ? inside[path[1]!] : top[path[0]!];
+    return value === undefined ? undefined : String(value);
+  };
+  const texts = Object.fromEntries([...keys].map(([name, path]) => [name, textOf(path)]));
+  const call = ({ key, env }: Setting) => key ?? env;
+  const fail = (name: string, problem: string) => config.fail(keys.get(name) ?? [], problem);
+  return settle(EDGE_TABLE, [...stronger, { from: 'file', texts, call, fail }]);
+}
+
 /**
  * Reads config.yaml (a missing one counts as empty) and adds `allow` from the command line to what may be read.
  * @throws CONFIG_INVALID with line and column; USAGE for a path of the command line that does not exist
  */
-export function loadEdgeConfig(file: string, options: { allow?: readonly string[]; cwd?: string } = {}): EdgeConfig {
+export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeConfig {
   const config = readConfig(file, schema);
-  const { name, control, labels, allow, command_uid: commandUid, limits, ledger_full: ledgerFull } = config.value;
+  const { name, control, labels, allow } = config.value;
+  const { commandUid, ledgerFull, ...limits } = settledBy(config, options.settings).config;
   const readable = [
     ...(allow.read ?? []).map((path, i) => placeOf(config, path, ['allow', 'read', i])),
     ...(options.allow ?? []).map((path) => flagPlace(path, options.cwd ?? process.cwd())),
@@ -218,7 +200,7 @@ export function loadEdgeConfig(file: string, options: { allow?: readonly string[
     write: write.map(({ realPath, confirm }) => ({ realPath, confirm })),
     execute,
     commandUid,
-    limits,
+    limits: Object.freeze(limits),
     ledgerFull,
   });
 }

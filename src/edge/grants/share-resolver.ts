@@ -9,7 +9,7 @@ import { inert } from '../../base/inert.ts';
 import { sameName } from '../../base/same-name.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import { inRoot, isReadableName, type JudgedPath, untellable } from '../allowlist/judge-path.ts';
-import { type EdgeLimits, mostOf } from '../config/edge-config.ts';
+import { type EdgeLimits, mostOf } from '../config/edge-settings.ts';
 import { originOf, readPieces } from '../files/content.ts';
 import { LineTaker, TextReader } from '../files/lines.ts';
 import { SecretFinder } from '../files/secret-content.ts';

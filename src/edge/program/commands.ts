@@ -3,6 +3,10 @@ import { parseArgs } from 'node:util';
 import { controlUrl } from '../../base/control-address.ts';
 import { AppError } from '../../base/errors.ts';
 import { expandHome, homeFolder } from '../../base/home.ts';
+import { settingsHelp } from '../../base/settings/show-settings.ts';
+import type { SettingTexts } from '../../base/settings/sources.ts';
+import { EDGE_TABLE } from '../config/edge-settings.ts';
+import { EXAMPLE, settingSources } from '../config/setting-sources.ts';
 import { deviceName } from '../identity/join.ts';
 
 export interface EdgeOptions {
@@ -18,36 +22,47 @@ export interface EdgeOptions {
   /** End when standard input ends: with the program that started it. */
   readonly withParent: boolean;
   readonly logLevel: string;
+  /** Settings by `--set` and by the environment. */
+  readonly settings: readonly SettingTexts[];
+  /** Print the settings and end. */
+  readonly print: 'lines' | 'json' | undefined;
 }
 
 /** Beginning of the line on standard output with which an edge with a parent tells why the control plane refuses it. */
 export const REFUSED = 'refused ';
 
-export const EDGE_HELP = `usage: bowline edge [--home DIR] [--allow PATH]... [--join] [--name NAME] [--control URL]
+export const edgeHelp =
+  (): string => `usage: bowline edge [--home DIR] [--allow PATH]... [--join] [--name NAME] [--control URL]
 
-Runs the edge: the small process that keeps the hands on this machine. It dials out and listens only on the owner's socket.
+Runs the edge: the small process that holds the files, commands and permissions of this machine. It dials out to the control
+plane and listens only on the owner's socket.
 
-  --home DIR     home folder; default: BOWLINE_HOME, else ~/.bowline
-  --allow PATH   a folder or file that may be read, beside those in config.yaml; may be repeated
-  --join         join a control plane first: reads one line \`URL TOKEN [NAME]\` (or JSON) from standard input
-  --name NAME    name of this device when it joins; default: the name of this machine
-  --control URL  dial the control plane at this address instead of the one it joined at; its key must be the same
-  --new-journal  begin a new journal, where the old one is lost or damaged; what is left of it is set aside. The control
-                 plane then quarantines this device until its owner says \`bowline devices adopt\`
-  --with-parent  end when standard input ends, so that it never outlives the program that started it
+  --home DIR     the home folder; default: BOWLINE_HOME, or else ~/.bowline
+  --allow PATH   a folder or file that may be read, in addition to those in config.yaml; may be repeated
+  --join         join a control plane first: read one line \`URL TOKEN [NAME]\` (or JSON) from standard input
+  --name NAME    the name of this device when it joins; default: the name of this machine
+  --control URL  dial the control plane at this address instead of the one where the device joined; its key must be the same
+  --new-journal  begin a new journal because the old one is lost or damaged; what is left of the old one is set aside. The
+                 control plane then quarantines this device until its owner runs \`bowline devices adopt\`
+  --with-parent  end when standard input ends, so that the edge never outlives the program that started it
   --log-level L  debug, info (default), warn or error; the log is <home>/logs/edge.log
-  --help         this text
+  --set NAME=VALUE
+                 any setting by its name, such as ${EXAMPLE}; may be repeated
+  --print-config print the settings and where each came from, and end; with --json as JSON
+  --help         print this text
 
-It prints \`ready {"device":...,"home":...,"socket":...}\` when its owner's socket listens, and runs until SIGTERM or SIGINT.
+It prints \`ready {"device":...,"home":...,"socket":...}\` when the owner's socket listens, and runs until SIGTERM or SIGINT.
 
 Examples:
-  join a control plane and serve ~/notes; the line never stands in a process list or a shell's history
+  join a control plane and serve ~/notes; the line never shows in a process list or in a shell's history
     $ bowline edge --join --allow ~/notes
     $ bowline edge --join --allow ~/notes < join-line.txt
   afterwards
     $ bowline edge --allow ~/notes
   two edges on one machine, each with its own home
     $ bowline edge --home ~/.bowline-work --allow ~/work
+
+${settingsHelp(EDGE_TABLE).trim()}
 
 Exit codes: 0 stopped, 2 usage or configuration, 5 refused, 6 failed.
 `;
@@ -69,7 +84,7 @@ export function parseEdgeArgs(
   }
   const logLevel = values['log-level'] ?? 'info';
   if (!['debug', 'info', 'warn', 'error'].includes(logLevel)) {
-    throw new AppError('USAGE', { what: `--log-level ${logLevel}: it is debug, info, warn or error` });
+    throw new AppError('USAGE', { what: `--log-level ${logLevel} is not one of debug, info, warn, error` });
   }
   return {
     home: homeFolder(values.home, env),
@@ -80,6 +95,8 @@ export function parseEdgeArgs(
     newJournal: values['new-journal'] ?? false,
     withParent: values['with-parent'] ?? false,
     logLevel,
+    settings: settingSources(values.set ?? [], env),
+    print: values.json ? 'json' : values['print-config'] ? 'lines' : undefined,
   };
 }
 
@@ -98,6 +115,9 @@ function parsed(argv: readonly string[]) {
         'new-journal': { type: 'boolean' },
         'with-parent': { type: 'boolean' },
         'log-level': { type: 'string' },
+        set: { type: 'string', multiple: true },
+        'print-config': { type: 'boolean' },
+        json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     });

@@ -9,13 +9,17 @@ import { type Egress, EgressSchema, type Withheld } from '../../../gen/bowline/r
 import type { GatedResponse } from '../egress/gate.ts';
 
 /** For which job and attempt an answer is. */
-export interface Address {
+export interface CallAddress {
   readonly job: string;
   readonly epoch: bigint;
   readonly key: string;
 }
 
-export const addressOf = (call: ToolCall): Address => ({ job: call.job, epoch: call.epoch, key: call.idempotencyKey });
+export const addressOf = (call: ToolCall): CallAddress => ({
+  job: call.job,
+  epoch: call.epoch,
+  key: call.idempotencyKey,
+});
 
 /** What a call came to, as the gate let it pass. */
 export interface GatedAnswer {
@@ -25,7 +29,7 @@ export interface GatedAnswer {
   readonly egress: readonly Egress[];
 }
 
-export function doneResult(to: Address, answer: GatedAnswer, sequence: number): ToolResult {
+export function doneResult(to: CallAddress, answer: GatedAnswer, sequence: number): ToolResult {
   return create(ToolResultSchema, {
     job: to.job,
     epoch: to.epoch,
@@ -44,11 +48,11 @@ export function doneResult(to: Address, answer: GatedAnswer, sequence: number): 
 }
 
 /** Refused before anything happened, and its key begins anew. */
-export const freedResult = (to: Address, failure: Failure, sequence: number): ToolResult =>
+export const freedResult = (to: CallAddress, failure: Failure, sequence: number): ToolResult =>
   create(ToolResultSchema, { ...failedResult(to, 'neverStarted', failure, sequence), keyFree: true });
 
 export function failedResult(
-  to: Address,
+  to: CallAddress,
   kind: 'neverStarted' | 'unknown',
   failure: Failure,
   sequence: number,

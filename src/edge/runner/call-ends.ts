@@ -14,7 +14,7 @@ import type { Origins } from '../egress/origins.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
 import type { Reservation } from '../journal/journal-types.ts';
-import { type Address, addressOf, doneResult, failedResult, freedResult, joinAnswer } from './answers.ts';
+import { addressOf, type CallAddress, doneResult, failedResult, freedResult, joinAnswer } from './answers.ts';
 import type { Execution } from './execution.ts';
 import { isUndone, type RefusedAttempts } from './free-keys.ts';
 import { type KeyOfRefusal, outcomeRecord, refusalRecord, refusalSumRecord, undoneRecord } from './outcome-records.ts';
@@ -138,7 +138,7 @@ export class CallEnds {
   }
 }
 
-const neverStarted = (to: Address, failure: Failure, sequence: number): ToolResult =>
+const neverStarted = (to: CallAddress, failure: Failure, sequence: number): ToolResult =>
   failedResult(to, 'neverStarted', failure, sequence);
 
 const notesOf = (origins: Origins): Withheld[] =>

@@ -4,13 +4,13 @@ import type { ToolCall } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { GatedResponse } from '../egress/gate.ts';
-import { type Address, addressOf } from './answers.ts';
+import { addressOf, type CallAddress } from './answers.ts';
 import type { ToolSink } from './tool-sink.ts';
 
 /** Different jobs that may wait for one key. */
 const MAX_WAITERS = 16;
 
-export interface Waiter extends Address {
+export interface Waiter extends CallAddress {
   readonly sink: ToolSink;
 }
 
@@ -76,7 +76,7 @@ export class Execution {
   }
 
   /** To everyone who waits; from then on it is not at work. A sink that fails belongs to a session that has ended. */
-  async tell(result: (to: Address) => ToolResult): Promise<void> {
+  async tell(result: (to: CallAddress) => ToolResult): Promise<void> {
     this.over();
     await Promise.all(this.waiters.map((waiter) => waiter.sink.result(result(waiter)).catch(() => {})));
   }

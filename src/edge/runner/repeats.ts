@@ -11,7 +11,7 @@ import { Origins } from '../egress/origins.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { CallEntry } from '../journal/call-book.ts';
 import type { EdgeJournal } from '../journal/edge-journal.ts';
-import { type Address, doneResult, failedResult, joinAnswer } from './answers.ts';
+import { type CallAddress, doneResult, failedResult, joinAnswer } from './answers.ts';
 
 /** Why nobody can tell whether a call happened that an earlier start left behind. */
 const LEFT = 'the edge ended while it was at work on it';
@@ -46,7 +46,7 @@ export class Repeats {
   }
 
   /** The recorded answer of a key, for a caller that asks again. */
-  async answer(entry: CallEntry, to: Address, asker: Asker): Promise<ToolResult> {
+  async answer(entry: CallEntry, to: CallAddress, asker: Asker): Promise<ToolResult> {
     // It fell to its digest: only what kind of answer it was is known.
     if (entry.sequence === 0) return this.#digest(entry, to);
     const record = (await this.#parts.journal.entry(entry.sequence))?.record;
@@ -71,7 +71,7 @@ export class Repeats {
     return this.answer(entry, { job, epoch, key }, { run, job, recipient });
   }
 
-  #digest({ state }: CallEntry, to: Address): ToolResult {
+  #digest({ state }: CallEntry, to: CallAddress): ToolResult {
     if (state === 'unknown')
       return failedResult(to, 'unknown', toFailure(new AppError('OUTCOME_UNKNOWN', { why: LEFT })), 0);
     if (state === 'never') return failedResult(to, 'neverStarted', toFailure(new AppError('REFUSED_BEFORE')), 0);
@@ -79,7 +79,12 @@ export class Repeats {
     return doneResult(to, { responses: [], failure, withheld: [], egress: [] }, 0);
   }
 
-  async #regate(outcome: ToolOutcome, entry: CallEntry, to: Address, { run, recipient }: Asker): Promise<ToolResult> {
+  async #regate(
+    outcome: ToolOutcome,
+    entry: CallEntry,
+    to: CallAddress,
+    { run, recipient }: Asker,
+  ): Promise<ToolResult> {
     const { journal, gate, restore } = this.#parts;
     const method = this.#parts.method(outcome.method);
     const raw = outcome.blob === '' ? outcome.rawResponses : await this.#unpack(outcome.blob);

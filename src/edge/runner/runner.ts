@@ -18,7 +18,7 @@ import { mark } from '../../base/turn-watch.ts';
 import { toFailure } from '../../contract/errors.ts';
 import { isHarmless } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
-import type { EdgeLimits } from '../config/edge-config.ts';
+import type { EdgeLimits } from '../config/edge-settings.ts';
 import type { Gate, GatedResponse } from '../egress/gate.ts';
 import { Origins } from '../egress/origins.ts';
 import type { Blobs } from '../journal/blobs.ts';

@@ -2,7 +2,7 @@
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import type { Clock } from '../../base/clock.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
-import type { EdgeLimits } from '../config/edge-config.ts';
+import type { EdgeLimits } from '../config/edge-settings.ts';
 import type { Origins } from '../egress/origins.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { OwnRuns } from '../grants/own-runs.ts';

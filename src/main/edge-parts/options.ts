@@ -10,6 +10,8 @@ import type { EdgeOptions } from '../../edge/program/commands.ts';
 import type { EdgeSessionDeps } from '../../edge/session/edge-session.ts';
 
 export interface StartEdge extends Pick<EdgeOptions, 'home' | 'control' | 'allow' | 'name'> {
+  /** Sources of settings that win over config.yaml. */
+  readonly settings?: EdgeOptions['settings'];
   /** Begin a new journal; the one that is there is set aside. */
   readonly newJournal?: boolean;
   /** Join with this line first. */

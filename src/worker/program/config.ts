@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { AppError } from '../../base/errors.ts';
 import { flagTexts, type SettingFlags, settingOptions } from '../../base/settings/setting-flags.ts';
 import { readSettingsFile } from '../../base/settings/settings-file.ts';
-import { type Settled, settle } from '../../base/settings/settle.ts';
+import { type SettledSettings, settle } from '../../base/settings/settle.ts';
 import { type Beside, fromEnvironment, fromFlags, type SettingTexts, type Texts } from '../../base/settings/sources.ts';
 import { servable } from './capabilities.ts';
 import { SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
@@ -25,13 +25,13 @@ export function workerSettingsOf(
   env: Texts,
   flags: SettingFlags,
   beside?: Beside,
-): Settled<typeof SETTINGS> {
+): SettledSettings<typeof SETTINGS> {
   const named = flagTexts(WORKER_TABLE, flags, EXAMPLE);
   const file = readSettingsFile(WORKER_TABLE, home, flags.config);
   return settleWorker([fromFlags(WORKER_TABLE, named, beside), fromEnvironment(WORKER_TABLE, env, beside), file]);
 }
 
-function settleWorker(sources: readonly SettingTexts[]): Settled<typeof SETTINGS> {
+function settleWorker(sources: readonly SettingTexts[]): SettledSettings<typeof SETTINGS> {
   const settled = settle(WORKER_TABLE, sources);
   mustFitTogether(settled.config);
   return settled;

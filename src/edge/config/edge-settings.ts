@@ -1,0 +1,129 @@
+// The table of every setting of the edge: its limits, and two more. Parsing, bounds, help and docs are made from it, as from the
+// tables of the other programs; what may be read, written and run is no setting but a list, and stands in edge-config.ts alone.
+import type { NumberSetting, Setting, SettingTable, SettingValues } from '../../base/settings/setting.ts';
+import { namesOf } from '../../base/settings/setting-text.ts';
+
+interface Bounds {
+  readonly min?: number;
+  readonly unit?: NumberSetting['unit'];
+}
+
+const limit = (key: string, what: string, fallback: number, max: number, { min = 1, unit = 'count' }: Bounds = {}) =>
+  ({
+    env: `BOWLINE_EDGE_${key.toUpperCase()}`,
+    key: `limits.${key}`,
+    group: 'limits',
+    kind: 'number',
+    unit,
+    what,
+    fallback,
+    min,
+    max,
+  }) as const;
+
+const bytes = (key: string, what: string, fallback: number, max: number, min = 1) =>
+  limit(key, what, fallback, max, { min, unit: 'bytes' });
+
+export const LIMITS = {
+  parallel: limit('parallel', 'tool calls at once', 4, 64),
+  queue: limit('queue', 'tool calls that wait for a place; more are refused', 64, 1024, { min: 0 }),
+  tool_calls: limit(
+    'tool_calls',
+    'idempotency keys of calls with an effect that have not expired; at most one for 256 bytes of journal',
+    65_536,
+    1_000_000,
+  ),
+  call_hours: limit('call_hours', 'longest time from the arrival of a tool call to its expiry', 24, 24 * 7, {
+    unit: 'hours',
+  }),
+  read_bytes: bytes('read_bytes', 'text of one Read', 256 << 10, 3 << 20),
+  file_bytes: bytes('file_bytes', 'largest file that is opened for its content', 4 << 20, 64 << 20),
+  walk_entries: limit('walk_entries', 'files and folders that one List or Search looks at', 20_000, 1_000_000),
+  walk_depth: limit('walk_depth', 'deepest folder that List and Search go into', 32, 256),
+  search_bytes: bytes('search_bytes', 'bytes that one Search reads', 64 << 20, 1 << 30),
+  search_ms: limit('search_ms', 'time of one Search; what was found until then is the result', 3_000, 60_000, {
+    unit: 'ms',
+  }),
+  command_seconds: limit('command_seconds', 'time of a command', 60, 86_400, { unit: 'seconds' }),
+  command_output_bytes: bytes(
+    'command_output_bytes',
+    'output of a command that is kept; the rest is dropped, and the exit says so',
+    256 << 10,
+    2 << 20,
+  ),
+  command_processes: limit('command_processes', 'processes and threads of a command at once', 64, 4096, { min: 2 }),
+  command_memory_bytes: bytes(
+    'command_memory_bytes',
+    'private memory of one process of a command',
+    1 << 30,
+    2 ** 40,
+    16 << 20,
+  ),
+  command_disk_bytes: bytes(
+    'command_disk_bytes',
+    'all that a command writes in bubblewrap, in memory; without bubblewrap one file that it writes',
+    64 << 20,
+    2 ** 36,
+    1 << 20,
+  ),
+  share_files: limit('share_files', 'files of one share', 2_000, 2_000),
+  share_bytes: bytes(
+    'share_bytes',
+    'bytes of one share; twice as many may leave under it, because a model may read a file again',
+    16 << 20,
+    256 << 20,
+  ),
+  share_minutes: limit('share_minutes', 'longest life of a share', 15, 15, { unit: 'minutes' }),
+  asks: limit('asks', 'asks that wait for an answer; a number above 256 counts as 256', 256, 4096),
+  frame_bytes: bytes('frame_bytes', 'largest frame that the edge takes or sends', 4 << 20, 64 << 20, 64 << 10),
+  journal_bytes: bytes('journal_bytes', 'all segments of the journal together', 64 << 20, 1 << 30, 8 << 20),
+  ledger_bytes: bytes(
+    'ledger_bytes',
+    'archive of the ledger: the lines of what was pruned from the journal',
+    256 << 20,
+    2 ** 36,
+    16 << 20,
+  ),
+} as const satisfies Record<string, Setting>;
+
+const OTHERS = {
+  commandUid: {
+    env: 'BOWLINE_EDGE_COMMAND_UID',
+    key: 'command_uid',
+    group: 'others',
+    kind: 'number',
+    unit: 'count',
+    what: 'first of the 64 user ids that commands of an edge have that runs as root, one each',
+    fallback: 60_800,
+    min: 1000,
+    max: 4_000_000_000,
+  },
+  ledgerFull: {
+    env: 'BOWLINE_EDGE_LEDGER_FULL',
+    key: 'ledger_full',
+    group: 'others',
+    kind: 'choice',
+    of: ['refuse', 'drop_oldest'],
+    what: 'what happens when the archive of the ledger is full: new work is refused, or its oldest lines are dropped',
+    fallback: 'refuse',
+  },
+} as const satisfies Record<string, Setting>;
+
+export const EDGE_TABLE = {
+  program: 'edge',
+  file: 'config.yaml',
+  prefix: 'BOWLINE_EDGE_',
+  groups: { limits: 'Limits of the edge', others: 'More of the edge' },
+  rows: { ...LIMITS, ...OTHERS },
+} as const satisfies SettingTable;
+
+export type EdgeSettings = SettingValues<typeof EDGE_TABLE.rows>;
+
+/** The limits of the edge by their keys in config.yaml. */
+export type EdgeLimits = SettingValues<typeof LIMITS>;
+
+/** The most that a limit can be set to. */
+export const mostOf = (name: keyof EdgeLimits): number => LIMITS[name].max;
+
+/** Every name that may stand in the environment and behind `--set`. */
+export const settingNames = (): string[] => namesOf(EDGE_TABLE);
