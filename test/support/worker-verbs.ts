@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { Command } from 'commander';
 import { afterEach, beforeEach } from 'vitest';
-import { registerWorkerCommands } from '../../src/worker/program/commands.ts';
+import { registerModelsCommand, registerWorkerCommand } from '../../src/worker/program/commands.ts';
 import type { WorkerIo } from '../../src/worker/program/worker-io.ts';
 
 export interface Ran {
@@ -30,13 +30,15 @@ export class WorkerVerbs {
       .exitOverride()
       .configureOutput({ writeOut: (t) => (said.out += t), writeErr: () => {} });
     program.option('--home <folder>').option('--control <url>');
-    registerWorkerCommands(program, {
+    const used: WorkerIo = {
       env: {},
       stdin: new PassThrough(),
       stdout: { write: (text) => (said.out += text) },
       stderr: { write: (text) => (said.err += text) },
       ...io,
-    });
+    };
+    registerWorkerCommand(program, used);
+    registerModelsCommand(program, used);
     await program.parseAsync(['--home', this.home, ...words], { from: 'user' });
     return said;
   }

@@ -5,13 +5,7 @@ import { modelsVerb } from './models-command.ts';
 import { workerVerb } from './worker-command.ts';
 import type { WorkerIo } from './worker-io.ts';
 
-/** Registers `worker` and `models`. The program may have `--home` and `--control`; where it has not, the verbs do. */
-export function registerWorkerCommands(program: Command, io: WorkerIo = process, beside?: Beside): void {
-  registerWorkerCommand(program, io, beside);
-  registerModelsCommand(program, io);
-}
-
-/** Registers `worker` alone. */
+/** Registers `worker`. The program may have `--home` and `--control`; where it has not, the verb does. */
 export function registerWorkerCommand(program: Command, io: WorkerIo = process, beside?: Beside): void {
   const worker = workerVerb(io, beside);
   if (!has(program, '--home'))
@@ -20,7 +14,7 @@ export function registerWorkerCommand(program: Command, io: WorkerIo = process, 
   program.addCommand(worker);
 }
 
-/** Registers `models` alone. */
+/** Registers `models`; `--home` as with `worker`. */
 export function registerModelsCommand(program: Command, io: WorkerIo = process): void {
   const models = modelsVerb(io);
   if (!has(program, '--home'))
