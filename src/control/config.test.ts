@@ -6,8 +6,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Setting } from '../base/settings/setting.ts';
 import { type ControlFlags, controlVerb, settingsOf } from './commands.ts';
 import { type ControlConfig, controlConfig } from './config.ts';
-import { DEFAULT_LIMITS } from './orchestrator/run/limits.ts';
-import { SETTINGS, type SettingKey, settingNames } from './settings.ts';
+import { DEFAULT_RUN_LIMITS } from './orchestrator/run/limits.ts';
+import { SETTINGS, settingNames, type SettingKey } from './settings.ts';
 
 const PG = 'postgres://bowline:hunter2@db/bowline';
 let home: string;
@@ -32,7 +32,7 @@ const usage = (what: RegExp | string) =>
 test('the limits of runs are by default those of the orchestrator', () => {
   const { maxRunTurns, maxRunJobs, maxRunToolBytes, maxWaitingRuns, maxCostMicros, summaryTurns } = controlConfig({});
   const limits = { maxCostMicros, summaryTurns, maxWaitingRuns };
-  expect(DEFAULT_LIMITS).toMatchObject({
+  expect(DEFAULT_RUN_LIMITS).toMatchObject({
     ...limits,
     maxSteps: maxRunTurns,
     maxJobs: maxRunJobs,

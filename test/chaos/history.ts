@@ -6,7 +6,7 @@ import type { MethodRegistry } from '../../src/contract/registry.ts';
 import { conversationRow, jobRow, runRow } from '../../src/control/orchestrator/decide/projection.ts';
 import { evolveConversation } from '../../src/control/orchestrator/run/conversation.ts';
 import { evolve } from '../../src/control/orchestrator/run/evolve.ts';
-import type { RunState } from '../../src/control/orchestrator/run/state.ts';
+import type { FoldedRun } from '../../src/control/orchestrator/run/state.ts';
 import { readConversationEvent, readRunEvent } from '../../src/control/orchestrator/service/event-codec.ts';
 import type { ConversationRow, JobRow, LoadedEvent, RunRow } from '../../src/control/store/unit.ts';
 import { illegalOutstanding, illegalState, illegalStep } from '../support/legal.ts';
@@ -31,9 +31,9 @@ export interface StoredConversation {
 }
 
 /** The folded state, and what is wrong with it and with its history. */
-export function judgeRun(run: StoredRun, methods: MethodRegistry): { state: RunState | undefined; wrong: string[] } {
+export function judgeRun(run: StoredRun, methods: MethodRegistry): { state: FoldedRun | undefined; wrong: string[] } {
   const wrong: string[] = gaps(run);
-  let state: RunState | undefined;
+  let state: FoldedRun | undefined;
   const epochs = new Map<string, bigint>();
   const finished = new Set<string>();
   let cancelled = false;
@@ -70,7 +70,7 @@ export function judgeRun(run: StoredRun, methods: MethodRegistry): { state: RunS
     wrong.push(...illegalState(state, methods));
     wrong.push(...illegalOutstanding(state, new Set(run.outbox), new Set(run.timers)));
     wrong.push(...differs('the row of the run', run.row, runRow(state)));
-    const jobs = [...state.jobs.values()].map((job) => jobRow(state as RunState, job));
+    const jobs = [...state.jobs.values()].map((job) => jobRow(state as FoldedRun, job));
     for (const job of jobs)
       wrong.push(
         ...differs(

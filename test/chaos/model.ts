@@ -2,7 +2,7 @@
 // caller was told, every line that stands in the files of the devices. `judge` compares it with what is stored. Pure.
 
 import type { MethodRegistry } from '../../src/contract/registry.ts';
-import type { RunState } from '../../src/control/orchestrator/run/state.ts';
+import type { FoldedRun } from '../../src/control/orchestrator/run/state.ts';
 import { judgeConversation, judgeRun, type StoredConversation, type StoredRun } from './history.ts';
 
 export interface AskRecord {
@@ -83,7 +83,7 @@ export class Model {
   /** Everything that does not hold; empty when all is well. */
   judge(stored: Stored, effects: Effects, methods: MethodRegistry): string[] {
     const wrong: string[] = [];
-    const states = new Map<string, RunState>();
+    const states = new Map<string, FoldedRun>();
     for (const run of stored.runs) {
       const judged = judgeRun(run, methods);
       wrong.push(...judged.wrong);
@@ -121,7 +121,7 @@ export class Model {
   }
 }
 
-function judgeAsk(ask: AskRecord, states: ReadonlyMap<string, RunState>, effects: Effects): string[] {
+function judgeAsk(ask: AskRecord, states: ReadonlyMap<string, FoldedRun>, effects: Effects): string[] {
   const wrong: string[] = [];
   if (ask.runs.size > 1) wrong.push(`one request id became ${ask.runs.size} runs`);
   const [id] = ask.runs;
@@ -169,7 +169,7 @@ function judgeAsk(ask: AskRecord, states: ReadonlyMap<string, RunState>, effects
 
 function judgeCall(
   { edge, file, line, outcomes, key }: CallRecord,
-  states: ReadonlyMap<string, RunState>,
+  states: ReadonlyMap<string, FoldedRun>,
   effects: Effects,
 ): string[] {
   const wrong: string[] = [];

@@ -18,7 +18,7 @@ import { openEmbed } from '../../src/worker/handlers/embed/open-embed.ts';
 import { openRetrieval } from '../../src/worker/handlers/retrieval/open-retrieval.ts';
 import { Cutter } from '../../src/worker/handlers/retrieval/passages/cutter.ts';
 import { RETRIEVAL_DEFAULTS } from '../../src/worker/handlers/retrieval/retrieval-settings.ts';
-import { openDatabase } from '../../src/worker/handlers/retrieval/store/open-database.ts';
+import { openPassageDatabase } from '../../src/worker/handlers/retrieval/store/open-database.ts';
 import { loneContext } from '../../src/worker/kit/lone-context.ts';
 import { workerSettings } from '../../src/worker/program/config.ts';
 import { startPostgres } from '../support/postgres.ts';
@@ -33,7 +33,7 @@ let folder: string;
 // Making a database takes seconds; copying one does not.
 beforeAll(async () => {
   template = await mkdtemp(join(tmpdir(), 'bowline-test-retrieval-'));
-  await (await openDatabase(template, RETRIEVAL_DEFAULTS, silentLogger)).close();
+  await (await openPassageDatabase(template, RETRIEVAL_DEFAULTS, silentLogger)).close();
 }, LONG_MS);
 
 afterAll(() => rm(template, { recursive: true, force: true }));
@@ -81,7 +81,7 @@ test('a worker that dies between embedding and commit leaves the old document, a
   await kill(await ingesting(edition('second'), 'embedded', 'hold'));
   // While it writes, too: whichever it was, it is whole.
   await kill(await ingesting(edition('third'), 'embedded'));
-  const database = await openDatabase(join(folder, 'retrieval'), RETRIEVAL_DEFAULTS, silentLogger);
+  const database = await openPassageDatabase(join(folder, 'retrieval'), RETRIEVAL_DEFAULTS, silentLogger);
   closers.push(() => database.close());
   const rig = new RetrievalRig(async () => database, { settings: { passageTokens: 40 } });
   closers.push(() => rig.close());
@@ -114,7 +114,7 @@ test('the embedded database is opened by the first call, not before', { timeout:
     capability.handler.methods.ListCollections!({ pageSize: 0, pageToken: '' } as never, loneContext({ tenant: 't' }));
   await expect(list()).resolves.toMatchObject({ collections: [] });
   expect(existsSync(join(folder, 'retrieval'))).toBe(true);
-  await expect(openDatabase(join(folder, 'retrieval'), RETRIEVAL_DEFAULTS, silentLogger)).rejects.toMatchObject({
+  await expect(openPassageDatabase(join(folder, 'retrieval'), RETRIEVAL_DEFAULTS, silentLogger)).rejects.toMatchObject({
     reason: 'HOME_LOCKED',
     metadata: { program: 'retrieval' },
   });

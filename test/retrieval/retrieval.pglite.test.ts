@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
 import { RETRIEVAL_DEFAULTS } from '../../src/worker/handlers/retrieval/retrieval-settings.ts';
-import { openDatabase } from '../../src/worker/handlers/retrieval/store/open-database.ts';
+import { openPassageDatabase } from '../../src/worker/handlers/retrieval/store/open-database.ts';
 import { retrievalSuite } from './retrieval.suite.ts';
 
 let folder = '';
@@ -14,4 +14,4 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-retrievalSuite(() => openDatabase(folder, RETRIEVAL_DEFAULTS, silentLogger));
+retrievalSuite(() => openPassageDatabase(folder, RETRIEVAL_DEFAULTS, silentLogger));

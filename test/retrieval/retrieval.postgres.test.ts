@@ -6,7 +6,7 @@ import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { Secret } from '../../src/base/secret.ts';
 import { RETRIEVAL_DEFAULTS } from '../../src/worker/handlers/retrieval/retrieval-settings.ts';
-import { openDatabase } from '../../src/worker/handlers/retrieval/store/open-database.ts';
+import { openPassageDatabase } from '../../src/worker/handlers/retrieval/store/open-database.ts';
 import { retrievalSuite } from './retrieval.suite.ts';
 
 const server = process.env.BOWLINE_TEST_VECTOR_URL ?? '';
@@ -44,19 +44,19 @@ describe.skipIf(server === '')('on Postgres; skipped without BOWLINE_TEST_VECTOR
   retrievalSuite(async () => {
     await ask('', `create role ${name} login password 'test'`, `create database ${name} owner ${name}`);
     await ask(name, 'create extension vector');
-    return openDatabase('', settings(), silentLogger);
+    return openPassageDatabase('', settings(), silentLogger);
   });
 
   test('without the extension opening says who must do what', async () => {
     await ask('', `create database ${name}_bare owner ${name}`);
-    await expect(openDatabase('', settings(address(`${name}_bare`)), silentLogger)).rejects.toMatchObject({
+    await expect(openPassageDatabase('', settings(address(`${name}_bare`)), silentLogger)).rejects.toMatchObject({
       reason: 'RETRIEVAL_UNAVAILABLE',
       message: expect.stringMatching(/a superuser must run in the database \w+: create extension vector/),
     });
   });
 
   test('a database that is not there is not waited for', async () => {
-    await expect(openDatabase('', settings(address('bowline_none')), silentLogger)).rejects.toMatchObject({
+    await expect(openPassageDatabase('', settings(address('bowline_none')), silentLogger)).rejects.toMatchObject({
       reason: 'RETRIEVAL_UNAVAILABLE',
     });
   });
@@ -65,7 +65,7 @@ describe.skipIf(server === '')('on Postgres; skipped without BOWLINE_TEST_VECTOR
     await ask('', `create database ${name}_many owner ${name}`);
     await ask(`${name}_many`, 'create extension vector');
     const opened = await Promise.all(
-      Array.from({ length: 4 }, () => openDatabase('', settings(address(`${name}_many`)), silentLogger)),
+      Array.from({ length: 4 }, () => openPassageDatabase('', settings(address(`${name}_many`)), silentLogger)),
     );
     for (const database of opened) await database.close();
   });

@@ -6,7 +6,7 @@ import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { EMPTY } from '../../src/worker/documents/parsed.ts';
 import { findCollection } from '../../src/worker/handlers/retrieval/store/collections.ts';
-import type { Database } from '../../src/worker/handlers/retrieval/store/database.ts';
+import type { PassageDatabase } from '../../src/worker/handlers/retrieval/store/database.ts';
 import { ensureIndex } from '../../src/worker/handlers/retrieval/store/vector-index.ts';
 import { LETTERS, RetrievalRig, type RigOptions } from '../support/retrieval-rig.ts';
 
@@ -15,8 +15,8 @@ const { ADDED, FAILED, REPLACED, UNCHANGED } = IngestState;
 const PETS =
   '# Animals\n\n## Cats\n\nThe cat sleeps on the warm oven all day, and at night it walks along the roofs and sings to the moon.\n\n## Dogs\n\nThe dog guards the garden gate, and when somebody comes along it barks until its master looks out.\n';
 
-export function retrievalSuite(open: () => Promise<Database>): void {
-  let database: Database;
+export function retrievalSuite(open: () => Promise<PassageDatabase>): void {
+  let database: PassageDatabase;
   const rigs: RetrievalRig[] = [];
   const rig = (options: RigOptions = {}) => {
     const made = new RetrievalRig(async () => database, {

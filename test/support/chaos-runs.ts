@@ -5,8 +5,8 @@ import type { Clock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { Ask } from '../../src/control/orchestrator/decide/asks.ts';
-import type { RunRequest } from '../../src/control/orchestrator/decide/commands.ts';
-import { RunService } from '../../src/control/orchestrator/service/run-service.ts';
+import type { UntimedCommand } from '../../src/control/orchestrator/decide/commands.ts';
+import { Orchestrator } from '../../src/control/orchestrator/service/orchestrator.ts';
 import type { RunRow } from '../../src/control/store/unit.ts';
 import { FaultyEventStore } from './faults/faulty-event-store.ts';
 import { MemoryEventStore } from './memory-event-store.ts';
@@ -25,7 +25,7 @@ export class ChaosRuns {
   readonly asks: Ask[] = [];
   readonly accepted = new Set<string>();
   readonly #random: () => number;
-  readonly #replicas: RunService[];
+  readonly #replicas: Orchestrator[];
   readonly #past: (() => Promise<unknown>)[] = [];
   #now = Date.UTC(2026, 0, 1);
 
@@ -45,7 +45,15 @@ export class ChaosRuns {
       const store = new FaultyEventStore(this.store, plan);
       const tools = async () => deviceTools('fs_read', 'fs_write');
       // So few that states are often loaded again.
-      return new RunService({ store, clock, log: silentLogger, methods, tools, cacheRuns: 3, limits: { maxSteps: 3 } });
+      return new Orchestrator({
+        store,
+        clock,
+        log: silentLogger,
+        methods,
+        tools,
+        cacheRuns: 3,
+        limits: { maxSteps: 3 },
+      });
     });
   }
 
@@ -148,14 +156,14 @@ export class ChaosRuns {
     await this.#command(ask.run, request, 'api', `cancel:${ask.run}:${this.#int(1000)}`);
   }
 
-  async #command(run: string, request: RunRequest, source: string, commandId: string): Promise<void> {
+  async #command(run: string, request: UntimedCommand, source: string, commandId: string): Promise<void> {
     const send = () => this.#surely((service) => service.command(TENANT, run, request, { source, commandId }));
     if (this.#past.length < 500) this.#past.push(send);
     await send();
   }
 
   /** As its senders do: what failed as retryable is sent again, perhaps to the other replica. */
-  async #surely(send: (service: RunService) => Promise<unknown>): Promise<void> {
+  async #surely(send: (service: Orchestrator) => Promise<unknown>): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
         await send(this.#replicas[this.#int(2)]!);

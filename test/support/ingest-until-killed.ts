@@ -2,11 +2,11 @@
 // says `embedded` when its vectors have come; with argv[4] = `hold` it goes no further and waits to be killed.
 import { silentLogger } from '../../src/base/logger.ts';
 import { RETRIEVAL_DEFAULTS } from '../../src/worker/handlers/retrieval/retrieval-settings.ts';
-import { openDatabase } from '../../src/worker/handlers/retrieval/store/open-database.ts';
+import { openPassageDatabase } from '../../src/worker/handlers/retrieval/store/open-database.ts';
 import { LETTERS, RetrievalRig } from './retrieval-rig.ts';
 
 const [, , folder = '', text = '', mode] = process.argv;
-const database = await openDatabase(folder, RETRIEVAL_DEFAULTS, silentLogger);
+const database = await openPassageDatabase(folder, RETRIEVAL_DEFAULTS, silentLogger);
 const rig = new RetrievalRig(async () => database, {
   settings: { passageTokens: 40 },
   model: {

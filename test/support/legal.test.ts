@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { openTimers } from '../../src/control/orchestrator/decide/timers.ts';
-import type { JobState, RunState } from '../../src/control/orchestrator/run/state.ts';
+import type { FoldedJob, FoldedRun } from '../../src/control/orchestrator/run/state.ts';
 import { illegalOutstanding, illegalState, illegalStep, openDispatches } from './legal.ts';
 import { PlayedRun } from './play-run.ts';
 import { methods, said } from './run-scenario.ts';
 
-const withJob = (run: RunState, change: Partial<JobState>): RunState => {
+const withJob = (run: FoldedRun, change: Partial<FoldedJob>): FoldedRun => {
   const [id, job] = [...run.jobs][0]!;
   return { ...run, jobs: new Map(run.jobs).set(id, { ...job, ...change }) };
 };
@@ -13,7 +13,7 @@ const withJob = (run: RunState, change: Partial<JobState>): RunState => {
 test('each rule finds what breaks it', () => {
   const { run } = new PlayedRun();
   expect(illegalState(run, methods)).toEqual([]);
-  const broken: RunState[] = [
+  const broken: FoldedRun[] = [
     { ...run, jobs: new Map() },
     { ...run, phase: 'answered' },
     { ...run, limits: { ...run.limits, maxJobs: 0 } },

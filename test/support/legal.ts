@@ -8,11 +8,11 @@ import { dispatchOf } from '../../src/control/orchestrator/decide/effects.ts';
 import { openTimers } from '../../src/control/orchestrator/decide/timers.ts';
 import { lastStep } from '../../src/control/orchestrator/models/steps.ts';
 import { FIRST_CHILD_INDEX, MORE_WHILE_AWAY } from '../../src/control/orchestrator/run/limits.ts';
-import { isEnded, isOpen, isPlanned, openJobs, type RunState } from '../../src/control/orchestrator/run/state.ts';
+import { type FoldedRun, isEnded, isOpen, isPlanned, openJobs } from '../../src/control/orchestrator/run/state.ts';
 import type { OutboxRow } from '../../src/control/store/unit.ts';
 
 /** What is wrong with a state; empty when nothing is. */
-export function illegalState(run: RunState, methods: MethodRegistry): string[] {
+export function illegalState(run: FoldedRun, methods: MethodRegistry): string[] {
   const wrong: string[] = [];
   const must = (holds: boolean, what: string) => {
     if (!holds) wrong.push(what);
@@ -78,7 +78,7 @@ export function illegalState(run: RunState, methods: MethodRegistry): string[] {
 }
 
 /** What is wrong with a step from one state to the next. */
-export function illegalStep(before: RunState | undefined, after: RunState, events: readonly RunEvent[]): string[] {
+export function illegalStep(before: FoldedRun | undefined, after: FoldedRun, events: readonly RunEvent[]): string[] {
   const wrong: string[] = [];
   if (after.version !== (before?.version ?? 0) + events.length) wrong.push('the version counts the events');
   if (!before) return wrong;
@@ -99,11 +99,11 @@ export function illegalStep(before: RunState | undefined, after: RunState, event
 }
 
 /** The record of every outstanding dispatch of a run. */
-export const openDispatches = (run: RunState): OutboxRow[] =>
+export const openDispatches = (run: FoldedRun): OutboxRow[] =>
   [...run.jobs.values()].flatMap((job) => dispatchOf(run, job) ?? []);
 
 /** What is wrong with what is recorded as outstanding: dispatch ids of the outbox, ids of the timers. */
-export function illegalOutstanding(run: RunState, outbox: ReadonlySet<string>, timers: ReadonlySet<string>): string[] {
+export function illegalOutstanding(run: FoldedRun, outbox: ReadonlySet<string>, timers: ReadonlySet<string>): string[] {
   const wrong: string[] = [];
   const dispatches = new Set(openDispatches(run).map((row) => row.dispatchId));
   const open = new Set(openTimers(run).map((timer) => timer.id));

@@ -17,13 +17,13 @@ type Entry = { readonly dir: string; readonly apply: Apply };
 
 export type Operation = 'open' | 'read' | 'write' | 'truncate' | 'datasync' | 'rename' | 'unlink' | 'syncDir';
 /** What happens instead of the call: an error code, a write of only so many bytes, or the death of the process. */
-export type Fault = { readonly code: string } | { readonly short: number } | 'crash';
+export type DiskFault = { readonly code: string } | { readonly short: number } | 'crash';
 
 export interface MemoryFsOptions {
   /** Bytes that all files may take. */
   capacity?: number;
   /** Asked before each call, with its number from 0. */
-  fault?: (operation: Operation, count: number, path: string) => Fault | undefined;
+  fault?: (operation: Operation, count: number, path: string) => DiskFault | undefined;
 }
 
 export class MemoryFs implements FsPort {
@@ -165,7 +165,7 @@ export class MemoryFs implements FsPort {
     };
   }
 
-  #step(operation: Operation, path: string): Fault | undefined {
+  #step(operation: Operation, path: string): DiskFault | undefined {
     if (this.#dead) throw systemError('EDEAD');
     this.calls.set(operation, (this.calls.get(operation) ?? 0) + 1);
     const fault = this.options.fault?.(operation, this.count++, path);

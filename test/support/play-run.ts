@@ -14,14 +14,14 @@ import type { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
 import type { CollectionUse, ShareGrant } from '../../gen/bowline/record/v1/record_pb.ts';
 import type { RunCommand } from '../../src/control/orchestrator/decide/commands.ts';
 import { decide } from '../../src/control/orchestrator/decide/decide.ts';
-import { DEFAULT_LIMITS, type Limits, limitsToProto } from '../../src/control/orchestrator/run/limits.ts';
-import type { JobState, RunState } from '../../src/control/orchestrator/run/state.ts';
+import { DEFAULT_RUN_LIMITS, limitsToProto, type RecordedLimits } from '../../src/control/orchestrator/run/limits.ts';
+import type { FoldedJob, FoldedRun } from '../../src/control/orchestrator/run/state.ts';
 import { deviceTools, methods } from './run-scenario.ts';
 
 export interface PlayOptions {
   readonly text?: string;
   readonly tools?: readonly OfferedTool[];
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Partial<RecordedLimits>;
   readonly shares?: ShareGrant[];
   readonly collections?: CollectionUse[];
   readonly summary?: string;
@@ -39,7 +39,7 @@ type Command = RunCommand extends infer C ? (C extends RunCommand ? Omit<C, 'at'
 export class PlayedRun {
   at = Date.UTC(2026, 0, 1);
   readonly events: RunEvent[] = [];
-  #state: RunState | undefined;
+  #state: FoldedRun | undefined;
 
   constructor(options: PlayOptions = {}) {
     const { text = 'What does notes.md say?', shares = [], call, device = 'd1' } = options;
@@ -55,7 +55,7 @@ export class PlayedRun {
       shares,
       collections: options.collections ?? [],
       timeout: durationFromMs(600_000),
-      limits: limitsToProto({ ...DEFAULT_LIMITS, ...options.limits }),
+      limits: limitsToProto({ ...DEFAULT_RUN_LIMITS, ...options.limits }),
       ...(call ? { call } : {}),
     });
     this.apply({ type: 'submit', submitted });
@@ -68,7 +68,7 @@ export class PlayedRun {
     this.apply({ type: 'start', history, summary, summaryGrants, taints, tools, recipients, hosts });
   }
 
-  get run(): RunState {
+  get run(): FoldedRun {
     return this.#state!;
   }
 
@@ -81,7 +81,7 @@ export class PlayedRun {
   }
 
   /** The job `step/index`. */
-  job(place: string): JobState {
+  job(place: string): FoldedJob {
     return this.run.jobs.get(`r1/${place}`)!;
   }
 

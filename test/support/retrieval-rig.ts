@@ -10,7 +10,7 @@ import { lexicalVector } from '../../src/worker/handlers/embed/lexical/lexical-v
 import { Cutter } from '../../src/worker/handlers/retrieval/passages/cutter.ts';
 import { retrievalHandler } from '../../src/worker/handlers/retrieval/retrieval-handler.ts';
 import { RETRIEVAL_DEFAULTS, type RetrievalSettings } from '../../src/worker/handlers/retrieval/retrieval-settings.ts';
-import type { Database } from '../../src/worker/handlers/retrieval/store/database.ts';
+import type { PassageDatabase } from '../../src/worker/handlers/retrieval/store/database.ts';
 import type { HandlerContext } from '../../src/worker/kit/handler.ts';
 import { loneContext } from '../../src/worker/kit/lone-context.ts';
 import { letterVector } from './letter-vectors.ts';
@@ -49,7 +49,10 @@ export class RetrievalRig {
   readonly #handler;
   readonly #cutter: Cutter;
 
-  constructor(database: () => Promise<Database>, { settings, parser = NO_PARSER, model = LETTERS }: RigOptions = {}) {
+  constructor(
+    database: () => Promise<PassageDatabase>,
+    { settings, parser = NO_PARSER, model = LETTERS }: RigOptions = {},
+  ) {
     const all = { ...RETRIEVAL_DEFAULTS, ...settings };
     this.model = model;
     this.#cutter = new Cutter({ limitMs: all.documentMs, clock: systemClock });

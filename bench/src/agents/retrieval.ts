@@ -4,9 +4,9 @@ import { silentLogger } from '../../../src/base/logger.ts';
 import { Secret } from '../../../src/base/secret.ts';
 import { RETRIEVAL_DEFAULTS } from '../../../src/worker/handlers/retrieval/retrieval-settings.ts';
 import { type CollectionRow, getCollection } from '../../../src/worker/handlers/retrieval/store/collections.ts';
-import type { Database } from '../../../src/worker/handlers/retrieval/store/database.ts';
+import type { PassageDatabase } from '../../../src/worker/handlers/retrieval/store/database.ts';
 import { nearest } from '../../../src/worker/handlers/retrieval/store/nearest.ts';
-import { openDatabase } from '../../../src/worker/handlers/retrieval/store/open-database.ts';
+import { openPassageDatabase } from '../../../src/worker/handlers/retrieval/store/open-database.ts';
 import { letterVector } from '../../../test/support/letter-vectors.ts';
 import { RetrievalRig } from '../../../test/support/retrieval-rig.ts';
 import { serveAgent } from '../harness/agent.ts';
@@ -18,7 +18,7 @@ const DIMENSION = 384;
 const BATCH = 32;
 const OPEN = { prefix: '', metadata: {} };
 
-let database: Database;
+let database: PassageDatabase;
 let rig: RetrievalRig;
 let corpus: Corpus;
 let collection: CollectionRow;
@@ -45,7 +45,7 @@ async function timed(run: (question: Question) => Promise<unknown>): Promise<num
 serveAgent({
   open: async ({ folder, url, passages }: { folder: string; url: string | undefined; passages: number }) => {
     const settings = { ...RETRIEVAL_DEFAULTS, databaseUrl: url ? new Secret(url) : undefined };
-    database = await openDatabase(folder, settings, silentLogger);
+    database = await openPassageDatabase(folder, settings, silentLogger);
     rig = new RetrievalRig(async () => database, {
       // The first ingest that finds so many makes the index.
       settings: { exactVectors: passages, embeddedExactVectors: passages, passageTokens: 250 },

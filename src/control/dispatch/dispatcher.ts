@@ -5,9 +5,9 @@ import type { Clock } from '../../base/clock.ts';
 import { dispatchId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
-import type { RunState } from '../orchestrator/run/state.ts';
+import type { FoldedRun } from '../orchestrator/run/state.ts';
+import type { Orchestrator } from '../orchestrator/service/orchestrator.ts';
 import type { Committed } from '../orchestrator/service/run-commits.ts';
-import type { RunService } from '../orchestrator/service/run-service.ts';
 import type { Bus, JobQueue } from '../queue/ports.ts';
 import type { Leases } from '../store/leases.ts';
 import type { Outbox } from '../store/outbox.ts';
@@ -20,14 +20,14 @@ import { LeaseLoop } from './loops/lease-loop.ts';
 import { TimerLoop } from './loops/timer-loop.ts';
 import { Signals } from './signals/signals.ts';
 import { Backlog } from './workers/backlog.ts';
-import { ChildCalls } from './workers/child-calls.ts';
+import { ChildJobs } from './workers/child-jobs.ts';
 import { endHopeless } from './workers/end-hopeless.ts';
 import { Relay } from './workers/relay.ts';
 import { WorkerJobs } from './workers/worker-jobs.ts';
 import { WorkerPresence } from './workers/worker-presence.ts';
 
 export interface DispatchParts {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly outbox: Outbox;
   readonly leases: Leases;
   readonly timers: Timers;
@@ -47,7 +47,7 @@ export class Dispatcher {
   readonly feeds: RunFeeds;
   readonly relay: Relay;
   readonly presence: WorkerPresence;
-  readonly #runs: RunService;
+  readonly #runs: Orchestrator;
   readonly #signals: Signals;
   readonly #timers: TimerLoop;
   readonly #leases: LeaseLoop;
@@ -111,7 +111,7 @@ export class Dispatcher {
       replica: config.replica,
       graceMs: config.workerGraceMs,
       maxTextBytes: config.maxTextBytes,
-      children: new ChildCalls({
+      children: new ChildJobs({
         runs,
         methods: parts.methods,
         log,
@@ -203,7 +203,7 @@ export class Dispatcher {
   }
 
   /** Here at once; a worker of another replica is asked to stop by that one. */
-  #stopOnWorkers(state: RunState, events: readonly RunEvent[], outboxDone: readonly string[]): void {
+  #stopOnWorkers(state: FoldedRun, events: readonly RunEvent[], outboxDone: readonly string[]): void {
     const unwanted = events.flatMap(({ event }) =>
       event.case === 'jobCancelling' ? [dispatchId(event.value.job, Number(event.value.epoch))] : [],
     );
@@ -215,7 +215,7 @@ export class Dispatcher {
     this.workers.over(ended);
   }
 
-  #stopOnDevice(tenant: string, state: RunState, { event }: RunEvent): void {
+  #stopOnDevice(tenant: string, state: FoldedRun, { event }: RunEvent): void {
     if (event.case !== 'jobCancelling' && event.case !== 'jobCancelled') return;
     const job = state.jobs.get(event.value.job);
     if (job?.target === 'device') this.devices.cancel(tenant, job.device, job.id, Number(event.value.epoch));

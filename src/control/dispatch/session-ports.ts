@@ -8,7 +8,7 @@ import type { WorkerView } from '../routing/worker-view.ts';
 export type WorkerSaid = Pick<WorkerHello, 'name' | 'manifest' | 'models' | 'slots'>;
 
 /** A worker that is connected to some replica. */
-export interface PresentWorker {
+export interface ConnectedWorker {
   /** Of its session. */
   readonly id: string;
   readonly replica: string;
@@ -25,7 +25,7 @@ export interface PresentWorker {
 }
 
 /** A worker that is connected to this replica. */
-export interface WorkerSession extends PresentWorker {
+export interface WorkerSession extends ConnectedWorker {
   /** Random id of this start of the worker's process: what was given to it, only it may go on with. */
   readonly bootId: string;
   /** As placement sees it; free slots are those the worker declared less what it has not counted yet. */

@@ -7,11 +7,11 @@ import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { RunFeed } from '../dispatch/feeds/run-feed.ts';
-import type { JobState, RunState } from '../orchestrator/run/state.ts';
+import type { FoldedJob, FoldedRun } from '../orchestrator/run/state.ts';
 import { EdgeFollows } from './edge-follows.ts';
 
-const job = { id: 'r/0/0', index: 0, phase: 'running', epoch: 1, method: 'm', queuedAt: 0, attempts: 1 } as JobState;
-const running = (id: string): RunState =>
+const job = { id: 'r/0/0', index: 0, phase: 'running', epoch: 1, method: 'm', queuedAt: 0, attempts: 1 } as FoldedJob;
+const running = (id: string): FoldedRun =>
   ({ version: 1, id, device: 'd1', kind: 'ask', phase: 'running', jobs: new Map([[job.id, job]]) }) as never;
 
 function start(open: (run: string) => Promise<RunFeed>) {
@@ -89,7 +89,7 @@ test('runs take turns, and an end comes after all of its text', async () => {
   await settle();
   drain();
   for (const feed of feeds.values()) say(feed, 0, 'x'.repeat(100_000));
-  const ended = { ...running('a'), version: 2, phase: 'answered', outcome: create(OutcomeSchema, {}) } as RunState;
+  const ended = { ...running('a'), version: 2, phase: 'answered', outcome: create(OutcomeSchema, {}) } as FoldedRun;
   feeds.get('a')?.committed(ended);
   const shown = drain().map(({ case: kind, value }) => `${kind} ${(value as { run: string }).run}`);
   expect(shown.slice(0, 4)).toEqual(['runText a', 'runText b', 'runText a', 'runText b']);

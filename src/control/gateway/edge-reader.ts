@@ -19,7 +19,7 @@ import type { FrameCounter } from '../../contract/session/frames.ts';
 import type { Heartbeat } from '../../contract/session/heartbeat.ts';
 import { validate } from '../../contract/validate.ts';
 import type { DeviceCalls } from '../dispatch/devices/device-calls.ts';
-import type { RunService } from '../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../orchestrator/service/orchestrator.ts';
 import { isUnreadable } from '../orchestrator/service/unreadable.ts';
 import type { EdgeBody, EdgeFollows } from './edge-follows.ts';
 import type { LiveEdge } from './live-edge.ts';
@@ -28,7 +28,7 @@ import type { PeerQueue } from './peer-queue.ts';
 import { Room } from './room.ts';
 
 export interface EdgeReaderParts {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly calls: DeviceCalls;
   readonly clock: Clock;
   readonly log: Logger;
@@ -249,7 +249,7 @@ async function cancel({ runs, edge, log }: EdgeReaderParts, run: string, sequenc
 }
 
 /** Ends a run of this device that was set aside. Throws what may pass. */
-async function endAside({ tenant, device }: LiveEdge, runs: RunService, run: string): Promise<undefined> {
+async function endAside({ tenant, device }: LiveEdge, runs: Orchestrator, run: string): Promise<undefined> {
   const found = await runs.setAside(tenant, run);
   if (found?.device !== device || found.ended) return;
   await runs.endSetAside(tenant, run, 'cancelled', `device:${device}`);

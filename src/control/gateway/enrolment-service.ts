@@ -3,14 +3,14 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { EnrollmentService } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
 import type { Devices } from '../identity/devices.ts';
 import type { Enrolment } from '../identity/enrolment.ts';
-import type { SigningKey } from '../identity/signing-key.ts';
+import type { ToolCallKey } from '../identity/signing-key.ts';
 import { admitKey } from './opening.ts';
 import { deviceOf } from './principal.ts';
 
 export function enrolmentService(parts: {
   enrolment: Enrolment;
   devices: Devices;
-  signingKey: SigningKey;
+  signingKey: ToolCallKey;
 }): ServiceImpl<typeof EnrollmentService> {
   const signingKey = { keyId: parts.signingKey.id, publicKey: parts.signingKey.publicKey };
   return {

@@ -67,7 +67,7 @@ export const headerInterceptor: Interceptor = (next) => (request) => {
 export function authGate(authenticator: Authenticator, log: Logger): (context: HandlerContext) => Promise<void> {
   return async ({ method, requestHeader, values, signal }) => {
     const header = requestHeader.get('authorization');
-    if (header === null && isOpen(method)) return;
+    if (header === null && needsNoCredential(method)) return;
     try {
       values.set(principalKey, await authenticator.authenticate(bearerOf(header), signal));
       values.get(admitKey)();
@@ -78,7 +78,7 @@ export function authGate(authenticator: Authenticator, log: Logger): (context: H
 }
 
 /** Methods that are answered without a credential; what they may be sent is small. */
-export function isOpen(method: HandlerContext['method']): boolean {
+export function needsNoCredential(method: HandlerContext['method']): boolean {
   if (method === EnrollmentService.method.join) return true;
   // The handler answers without a credential only for the empty service name.
   return method === Health.method.check;

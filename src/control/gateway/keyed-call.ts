@@ -3,8 +3,8 @@
 import type { MethodRegistry } from '../../contract/registry.ts';
 import type { CommandId } from '../orchestrator/decide/commands.ts';
 import { keyIsFree } from '../orchestrator/decide/key-is-free.ts';
-import type { RunState } from '../orchestrator/run/state.ts';
-import type { RunService } from '../orchestrator/service/run-service.ts';
+import type { FoldedRun } from '../orchestrator/run/state.ts';
+import type { Orchestrator } from '../orchestrator/service/orchestrator.ts';
 import { ifReadable } from '../orchestrator/service/unreadable.ts';
 
 export interface KeyedCall {
@@ -13,12 +13,12 @@ export interface KeyedCall {
   /** Whether it stands on record and answers. */
   readonly known: boolean;
   /** The run of the round before, which left the key free. */
-  readonly before: RunState | undefined;
+  readonly before: FoldedRun | undefined;
 }
 
 /** @param name what makes two calls the same one: the method, the device and the key */
 export async function keyedCall(
-  runs: Pick<RunService, 'runOf' | 'state'>,
+  runs: Pick<Orchestrator, 'runOf' | 'state'>,
   methods: MethodRegistry,
   tenant: string,
   name: string,

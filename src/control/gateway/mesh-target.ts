@@ -5,7 +5,7 @@ import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts'
 import { AppError } from '../../base/errors.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import type { DeviceCalls } from '../dispatch/devices/device-calls.ts';
-import type { Device, Devices } from '../identity/devices.ts';
+import type { Devices, StoredDevice } from '../identity/devices.ts';
 import { explain } from '../routing/explain.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 import { HEADERS } from './interceptors.ts';
@@ -14,13 +14,13 @@ import { HEADERS } from './interceptors.ts';
 const MAX_KEY = 128;
 
 /** The device named by the header, or the only one there is. Throws NOT_FOUND. */
-export function theDevice(devices: Devices, tenant: string, context: HandlerContext): Promise<Device> {
+export function theDevice(devices: Devices, tenant: string, context: HandlerContext): Promise<StoredDevice> {
   const name = context.requestHeader.get(HEADERS.device) ?? '';
   return name === '' ? onlyDevice(devices, tenant) : devices.find(tenant, name);
 }
 
 /** Throws DEVICE_OFFLINE or DEVICE_LACKS_METHOD when the device cannot take the call now. */
-export function mustServe(calls: DeviceCalls, tenant: string, device: Device, method: CapabilityMethod): void {
+export function mustServe(calls: DeviceCalls, tenant: string, device: StoredDevice, method: CapabilityMethod): void {
   const session = calls.session(tenant, device.id);
   // On another replica: that one looks at its session when it has the call.
   if (!session && !device.online) throw new AppError('DEVICE_OFFLINE', { device: device.name });
@@ -34,7 +34,7 @@ function declares(manifest: Uint8Array | null, { package: name, desc }: Capabili
   return capabilities.some((each) => each.package === name && each.methods.some((own) => own.name === desc.name));
 }
 
-async function onlyDevice(devices: Devices, tenant: string): Promise<Device> {
+async function onlyDevice(devices: Devices, tenant: string): Promise<StoredDevice> {
   const [first, second] = await devices.list(tenant, { limit: 2 });
   if (first && !second) return first;
   throw new AppError('INVALID_ARGUMENT', {

@@ -15,9 +15,9 @@ import type { OpenFeed, RunFeeds } from '../dispatch/feeds/run-feeds.ts';
 import type { Devices } from '../identity/devices.ts';
 import { principalName } from '../identity/principal.ts';
 import type { RestoreGuard } from '../identity/restore-guard.ts';
-import { isEnded, type JobState, type RunState } from '../orchestrator/run/state.ts';
+import { type FoldedJob, type FoldedRun, isEnded } from '../orchestrator/run/state.ts';
 import { within } from '../orchestrator/run/time-left.ts';
-import type { RunService } from '../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../orchestrator/service/orchestrator.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 import type { CallsUnderWay } from './calls-under-way.ts';
 import { HEADERS } from './interceptors.ts';
@@ -26,7 +26,7 @@ import { idempotencyKeyOf, mustBeServable, mustServe, selectorOf, theDevice } fr
 import { ownerOf } from './principal.ts';
 
 export interface MeshParts {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly feeds: RunFeeds;
   readonly devices: Devices;
   readonly restored: RestoreGuard;
@@ -119,7 +119,7 @@ async function* stream(
 }
 
 /** What was sent of one attempt is never continued with another. */
-function mustNotSplice(sent: number, { jobs }: RunState): void {
+function mustNotSplice(sent: number, { jobs }: FoldedRun): void {
   if (sent === 0) return;
   const [job] = jobs.values();
   // Nobody was lost: it failed after it had begun to speak, and a second beginning cannot follow the first.
@@ -205,7 +205,7 @@ async function start(
   return { open, signal, leave };
 }
 
-function sameCall({ call }: RunState, params: Uint8Array, selector: Readonly<Record<string, string>>): boolean {
+function sameCall({ call }: FoldedRun, params: Uint8Array, selector: Readonly<Record<string, string>>): boolean {
   if (!call || Buffer.compare(call.params, params) !== 0) return false;
   const names = Object.keys(selector);
   return names.length === Object.keys(call.selector).length && names.every((n) => call.selector[n] === selector[n]);
@@ -233,7 +233,7 @@ function change({ open, signal }: Started, ready: () => boolean): Promise<void> 
   });
 }
 
-function theJob(state: RunState): JobState {
+function theJob(state: FoldedRun): FoldedJob {
   const [job] = state.jobs.values();
   const result = job?.result?.result;
   if (job && result?.case === 'done') return job;
@@ -242,7 +242,7 @@ function theJob(state: RunState): JobState {
   throw new AppError('CANCELED');
 }
 
-function messagesOf(job: JobState): readonly Uint8Array[] {
+function messagesOf(job: FoldedJob): readonly Uint8Array[] {
   return job.result?.result.case === 'done' ? job.result.result.value.messages : [];
 }
 
@@ -250,7 +250,7 @@ function messagesOf(job: JobState): readonly Uint8Array[] {
 const MAX_WITHHELD = 20;
 
 /** Says in the trailers what stayed on the box, so that an empty field never looks like a bug. Names may hold any script. */
-function tellWithheld(job: JobState, context: HandlerContext): void {
+function tellWithheld(job: FoldedJob, context: HandlerContext): void {
   const plain = (text: string) => text.replace(/[^\w.[\]-]/g, '_');
   for (const { field, why, name } of (job.result?.withheld ?? []).slice(0, MAX_WITHHELD)) {
     const about = encodeURIComponent(name.slice(0, 256).toWellFormed());

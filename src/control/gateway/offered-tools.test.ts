@@ -1,20 +1,20 @@
 import { expect, test } from 'vitest';
 import { TargetKind } from '../../../gen/bowline/event/v1/event_pb.ts';
 import { methods } from '../../../test/support/run-scenario.ts';
-import type { PresentWorker } from '../dispatch/session-ports.ts';
+import type { ConnectedWorker } from '../dispatch/session-ports.ts';
 import type { Devices } from '../identity/devices.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
-import { offeredTools } from './offered-tools.ts';
+import { toolsOfNewRun } from './offered-tools.ts';
 
 const worker = (
   capability: string,
   names: string[],
   more: Partial<WorkerView> = {},
   draining = false,
-): PresentWorker => {
+): ConnectedWorker => {
   const packages = [{ package: `bowline.capability.${capability}.v1`, methods: names }];
   const view = { packages, labels: {}, provider: 'none', locality: 'local', freeSlots: 0, totalSlots: 4, ...more };
-  return { draining, view: () => view } as unknown as PresentWorker;
+  return { draining, view: () => view } as unknown as ConnectedWorker;
 };
 
 const WORKERS = [
@@ -24,9 +24,9 @@ const WORKERS = [
   worker('llm', ['Chat']),
 ];
 
-const offer = async (workers: PresentWorker[], wanted: { recipients?: string[]; collections?: boolean } = {}) => {
+const offer = async (workers: ConnectedWorker[], wanted: { recipients?: string[]; collections?: boolean } = {}) => {
   const parts = { devices: {} as Devices, methods, live: () => undefined, workers: () => workers };
-  const all = await offeredTools(parts, { tenant: 't1', device: '', recipients: [], collections: false, ...wanted });
+  const all = await toolsOfNewRun(parts, { tenant: 't1', device: '', recipients: [], collections: false, ...wanted });
   expect(all.every(({ target }) => target === TargetKind.WORKER)).toBe(true);
   return all.map(({ name }) => name).toSorted();
 };

@@ -6,7 +6,7 @@ import { type Manifest, ManifestSchema } from '../../../gen/bowline/manifest/v1/
 import { AppError } from '../../base/errors.ts';
 import { isTool } from '../../contract/policy.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../contract/registry.ts';
-import type { PresentWorker } from '../dispatch/session-ports.ts';
+import type { ConnectedWorker } from '../dispatch/session-ports.ts';
 import type { Devices } from '../identity/devices.ts';
 import { SEARCH_METHOD } from '../orchestrator/run/method-names.ts';
 import type { WantedTools } from '../orchestrator/service/run-decisions.ts';
@@ -17,7 +17,7 @@ export interface OfferedToolsParts {
   readonly methods: MethodRegistry;
   readonly live: (tenant: string, device: string) => Manifest | undefined;
   /** Workers of all replicas that may work for the tenant. */
-  readonly workers: (tenant: string) => readonly PresentWorker[];
+  readonly workers: (tenant: string) => readonly ConnectedWorker[];
 }
 
 /** Tools of a request to a model, by its contract. */
@@ -27,7 +27,7 @@ const MAX_TOOLS = 128;
  * Of the device by the manifest of its session or, when it is away, of its last one; of workers by those that are here and may
  * see what the run holds. A search in collections only where there are some.
  */
-export async function offeredTools(parts: OfferedToolsParts, wanted: WantedTools): Promise<OfferedTool[]> {
+export async function toolsOfNewRun(parts: OfferedToolsParts, wanted: WantedTools): Promise<OfferedTool[]> {
   const tools = [
     ...(await ofDevice(parts, wanted.tenant, wanted.device)).map((method) => offered(method, TargetKind.DEVICE)),
     ...ofWorkers(parts, wanted).map((method) => offered(method, TargetKind.WORKER)),

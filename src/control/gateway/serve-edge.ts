@@ -25,11 +25,11 @@ import type { ToolCallSigner } from '../../contract/tool-call.ts';
 import { negotiate } from '../../contract/versions.ts';
 import type { DeviceCalls } from '../dispatch/devices/device-calls.ts';
 import type { RunFeeds } from '../dispatch/feeds/run-feeds.ts';
-import type { Device, Devices, JournalAnchor } from '../identity/devices.ts';
+import type { Devices, JournalAnchor, StoredDevice } from '../identity/devices.ts';
 import type { DevicePrincipal } from '../identity/principal.ts';
 import type { RestoreGuard } from '../identity/restore-guard.ts';
 import { isProven, proveSession } from '../identity/session-proof.ts';
-import type { RunService } from '../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../orchestrator/service/orchestrator.ts';
 import type { SetAside } from '../store/set-aside.ts';
 import type { Admission } from './admission.ts';
 import { AnchorKeeper } from './anchor-keeper.ts';
@@ -43,7 +43,7 @@ import { type PeerQueue, peerQueue } from './peer-queue.ts';
 import type { SessionWatch } from './session-watch.ts';
 
 export interface EdgeSessionParts {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly calls: DeviceCalls;
   readonly feeds: RunFeeds;
   readonly devices: Devices;
@@ -201,7 +201,7 @@ interface Start {
   readonly verdict: JournalVerdict;
   readonly epoch: number;
   readonly anchor: JournalAnchor;
-  readonly known: Device;
+  readonly known: StoredDevice;
 }
 
 /**

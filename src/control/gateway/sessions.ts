@@ -1,7 +1,7 @@
 // The live sessions of this replica: edges by device, the newest wins; workers by id. Of the workers of other replicas it
 // knows what they tell.
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
-import type { PresentWorker } from '../dispatch/session-ports.ts';
+import type { ConnectedWorker } from '../dispatch/session-ports.ts';
 import { CHAT_METHOD, packageOf } from '../orchestrator/run/method-names.ts';
 import { serves } from '../routing/worker-view.ts';
 import type { LiveEdge } from './live-edge.ts';
@@ -12,7 +12,7 @@ const CHAT_PACKAGE = packageOf(CHAT_METHOD);
 export class Sessions {
   readonly #edges = new Map<string, LiveEdge>();
   readonly #workers = new Map<string, LiveWorker>();
-  readonly #elsewhere: () => readonly PresentWorker[];
+  readonly #elsewhere: () => readonly ConnectedWorker[];
 
   readonly #changed: () => void;
 
@@ -20,7 +20,7 @@ export class Sessions {
    * @param elsewhere the workers that are connected to other replicas
    * @param changed a worker came to this replica or left it
    */
-  constructor(elsewhere: () => readonly PresentWorker[] = () => [], changed: () => void = () => {}) {
+  constructor(elsewhere: () => readonly ConnectedWorker[] = () => [], changed: () => void = () => {}) {
     this.#elsewhere = elsewhere;
     this.#changed = changed;
   }
@@ -57,7 +57,7 @@ export class Sessions {
   }
 
   /** Workers of all replicas that may work for the tenant, those longest here first; of others it is told nothing. */
-  workersFor(tenant: string): PresentWorker[] {
+  workersFor(tenant: string): ConnectedWorker[] {
     return [...this.#workers.values(), ...this.#elsewhere()]
       .filter((worker) => serves(worker.view(), tenant))
       .sort((a, b) => a.connectedAt - b.connectedAt || (a.id < b.id ? -1 : 1));
@@ -65,7 +65,7 @@ export class Sessions {
 
   /** The model that would answer the tenant now: that of the worker that is here longest and takes jobs. */
   modelFor(tenant: string): ModelInfo | undefined {
-    const serves = ({ hello, draining }: PresentWorker) =>
+    const serves = ({ hello, draining }: ConnectedWorker) =>
       !draining &&
       hello.models.length > 0 &&
       hello.manifest?.capabilities.some((each) => each.package === CHAT_PACKAGE);

@@ -3,7 +3,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
-import type { DeviceRef, DeviceState } from './devices.ts';
+import type { DeviceRef, DeviceStanding } from './devices.ts';
 
 /** A session by its device and epoch. */
 export interface SessionRef extends DeviceRef {
@@ -16,7 +16,7 @@ export interface FallenSession extends SessionRef {
    * superseded: a newer one has `newEpoch`. recovered: all sessions were ended when the database was recovered. removed: there
    * is no such device any more.
    */
-  readonly why: 'superseded' | 'recovered' | 'removed' | Exclude<DeviceState, 'active'>;
+  readonly why: 'superseded' | 'recovered' | 'removed' | Exclude<DeviceStanding, 'active'>;
   readonly newEpoch: number;
   /** The start of the edge's process that the newer session belongs to; empty when that is not known. */
   readonly newBoot: string;
@@ -77,7 +77,7 @@ export class DeviceSessions {
 
 interface Found extends SessionRef {
   readonly now: number | null;
-  readonly state: DeviceState | null;
+  readonly state: DeviceStanding | null;
   readonly boot: string | null;
   /** No session has this epoch: it was raised for all. */
   readonly raised: boolean | null;

@@ -15,11 +15,11 @@ export interface DeviceRef {
   readonly id: string;
 }
 
-export type DeviceState = 'active' | 'suspended' | 'quarantined';
+export type DeviceStanding = 'active' | 'suspended' | 'quarantined';
 
-export interface Device extends DeviceRef {
+export interface StoredDevice extends DeviceRef {
   readonly name: string;
-  readonly state: DeviceState;
+  readonly state: DeviceStanding;
   readonly publicKey: Uint8Array | null;
   /** Grows with each accepted connection. */
   readonly sessionEpoch: number;
@@ -62,14 +62,14 @@ export class Devices {
   }
 
   /** Throws NOT_FOUND, the same for an unknown id and one of another tenant, and CANCELED when the signal aborted before. */
-  async byId(tenant: string, id: string, signal?: AbortSignal): Promise<Device> {
+  async byId(tenant: string, id: string, signal?: AbortSignal): Promise<StoredDevice> {
     const row = await inStore(() => this.#byId.get({ tenant, id }, signal));
     if (!row) throw notFound();
     return deviceOf(row);
   }
 
   /** Throws NOT_FOUND, the same for an unknown name and one of another tenant. */
-  async byName(tenant: string, name: string): Promise<Device> {
+  async byName(tenant: string, name: string): Promise<StoredDevice> {
     const query = this.#rows().where('tenant', '=', tenant).where('name', '=', name);
     const row = await inStore(() => query.executeTakeFirst());
     if (!row) throw notFound();
@@ -77,7 +77,7 @@ export class Devices {
   }
 
   /** By id, else by name. Throws NOT_FOUND. */
-  async find(tenant: string, idOrName: string, db: Kysely<Schema> = this.#db): Promise<Device> {
+  async find(tenant: string, idOrName: string, db: Kysely<Schema> = this.#db): Promise<StoredDevice> {
     const query = this.#rows(db)
       .where('tenant', '=', tenant)
       .where((device) => device.or([device('id', '=', idOrName), device('name', '=', idOrName)]));
@@ -88,7 +88,7 @@ export class Devices {
   }
 
   /** Devices by name, at most `limit` (default 100, most 1,000), after the name `after`. */
-  async list(tenant: string, page: { limit?: number; after?: string } = {}): Promise<Device[]> {
+  async list(tenant: string, page: { limit?: number; after?: string } = {}): Promise<StoredDevice[]> {
     const query = this.#rows()
       .where('tenant', '=', tenant)
       .where('name', '>', page.after ?? '')
@@ -150,7 +150,7 @@ export class Devices {
    * it was judged any more.
    */
   quarantine(
-    known: Pick<Device, 'tenant' | 'id' | 'sessionEpoch' | 'journal'>,
+    known: Pick<StoredDevice, 'tenant' | 'id' | 'sessionEpoch' | 'journal'>,
     why: string,
     by: string,
   ): Promise<boolean> {
@@ -247,8 +247,8 @@ export class Devices {
 
 interface StateChange {
   /** `before`: what it was before it was suspended. */
-  readonly to: DeviceState | 'before';
-  readonly from: readonly DeviceState[];
+  readonly to: DeviceStanding | 'before';
+  readonly from: readonly DeviceStanding[];
   readonly action: string;
   readonly by: string;
   readonly detail: Readonly<Record<string, string>>;
@@ -270,7 +270,7 @@ const fenced = { session_epoch: sql<number>`session_epoch + 1` };
 
 const suspended = { ...fenced, suspended_from: sql<'active' | 'quarantined'>`state` };
 /** A replica of an older version suspends without noting from what. */
-const resumed = { state: sql<DeviceState>`coalesce(suspended_from, 'active')`, suspended_from: null };
+const resumed = { state: sql<DeviceStanding>`coalesce(suspended_from, 'active')`, suspended_from: null };
 
 /** What else a change of state changes. */
 const ALSO: Readonly<Record<string, object>> = {
@@ -283,7 +283,7 @@ type Row = Selectable<Schema['device']> & { readonly online: boolean };
 
 const keyOf = ({ tenant, id }: DeviceRef): string => `${tenant}\n${id}`;
 
-function deviceOf(row: Row): Device {
+function deviceOf(row: Row): StoredDevice {
   const { journal_id, anchor_sequence, anchor_head } = row;
   const anchored = journal_id !== null && anchor_sequence !== null && anchor_head !== null;
   return {

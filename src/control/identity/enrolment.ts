@@ -12,7 +12,7 @@ import { hashKey, keyId, kindOf, newKey, sameBytes } from './keys.ts';
 import type { KeyCache } from './principal.ts';
 
 /** What an edge sends to join. */
-export interface JoinRequest {
+export interface JoiningBox {
   readonly token: string;
   /** The name it would like; the token's own name wins. 1 to 64 of `a-z`, `0-9`, `-`. */
   readonly name: string;
@@ -89,7 +89,7 @@ export class Enrolment {
    * used token are refused and told in the audit; the device goes on. Throws JOIN_TOKEN_INVALID, DEVICE_SUSPENDED,
    * DEVICE_NAME_TAKEN (the token stays good), INVALID_ARGUMENT, and CANCELED when the caller has left meanwhile.
    */
-  async join(request: JoinRequest, signal?: AbortSignal): Promise<Enrolled> {
+  async join(request: JoiningBox, signal?: AbortSignal): Promise<Enrolled> {
     check(request);
     const token = bareKey(request.token);
     if (kindOf(token) !== 'join') throw new AppError('JOIN_TOKEN_INVALID');
@@ -145,7 +145,7 @@ export class Enrolment {
     if (known.state === 'suspended') throw suspended(known.name);
   }
 
-  async #join(trx: Kysely<Schema>, request: JoinRequest): Promise<Enrolled | { refusal: Refusal; name: string }> {
+  async #join(trx: Kysely<Schema>, request: JoiningBox): Promise<Enrolled | { refusal: Refusal; name: string }> {
     const invalid = { refusal: 'JOIN_TOKEN_INVALID', name: '' } as const;
     const hash = hashKey(request.token);
     const token = await trx
@@ -188,7 +188,7 @@ export class Enrolment {
     trx: Kysely<Schema>,
     tenant: string,
     id: string,
-    request: JoinRequest,
+    request: JoiningBox,
   ): Promise<Enrolled | { refusal: Refusal; name: string }> {
     const device = await trx
       .selectFrom('device')
@@ -215,7 +215,7 @@ export class Enrolment {
   }
 
   /** A new device, or the one that these keys belong to already (a box that joins its own tenant anew). */
-  async #insert(trx: Kysely<Schema>, tenant: string, name: string, request: JoinRequest): Promise<Enrolled> {
+  async #insert(trx: Kysely<Schema>, tenant: string, name: string, request: JoiningBox): Promise<Enrolled> {
     const { publicKey, secretSha256 } = request;
     const added = await trx
       .insertInto('device')
@@ -238,7 +238,7 @@ export class Enrolment {
   }
 }
 
-function check({ name, publicKey, secretSha256 }: JoinRequest): void {
+function check({ name, publicKey, secretSha256 }: JoiningBox): void {
   checkName(name);
   checkBytes(publicKey, 'the public key (Ed25519)');
   checkBytes(secretSha256, 'the secret hash (SHA-256)');

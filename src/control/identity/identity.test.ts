@@ -8,8 +8,8 @@ import { bareKey, withPin } from '../../base/pin.ts';
 import { NOTICED, noticesOf } from '../gateway/api/notices.ts';
 import { listAudit, recentAudit } from '../ledger/audit.ts';
 import { Authenticator, bearerOf } from './authenticator.ts';
-import { type Device, type DeviceRef, Devices } from './devices.ts';
-import { Enrolment, type JoinRequest } from './enrolment.ts';
+import { type StoredDevice, type DeviceRef, Devices } from './devices.ts';
+import { Enrolment, type JoiningBox } from './enrolment.ts';
 import { KeyLookup } from './key-lookup.ts';
 import { KeyStore } from './key-store.ts';
 import { hashKey, newKey } from './keys.ts';
@@ -32,7 +32,7 @@ onBothDatabases('identity', (under) => {
 
   const box = (token: string, name = 'kitchen-pi') => {
     const key = newKey('device');
-    const request: JoinRequest = {
+    const request: JoiningBox = {
       token,
       name,
       publicKey: crypto.getRandomValues(new Uint8Array(32)),
@@ -49,7 +49,7 @@ onBothDatabases('identity', (under) => {
   const revoke = async (of: string, id: string) =>
     (await under.db.transaction().execute((trx) => new KeyStore(under.db).revoke(trx, of, id, 'test'))).revoked;
 
-  const startOf = (known: Pick<Device, 'tenant' | 'id' | 'sessionEpoch' | 'journal'>): SessionStart => ({
+  const startOf = (known: Pick<StoredDevice, 'tenant' | 'id' | 'sessionEpoch' | 'journal'>): SessionStart => ({
     known,
     manifest: Uint8Array.of(1),
     journal: { id: 'j1', sequence: 7, head: Uint8Array.of(1, 2, 3) },

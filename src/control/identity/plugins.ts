@@ -31,7 +31,7 @@ export interface PluginsParts {
 }
 
 /** A plugin as it stands. */
-export interface Plugin extends PluginStanding {
+export interface StoredPlugin extends PluginStanding {
   readonly package: string;
   readonly service: DescService;
   readonly methods: readonly CapabilityMethod[];
@@ -49,7 +49,7 @@ const LOOK_MS = 500;
 
 export class Plugins {
   readonly #parts: PluginsParts;
-  #byPackage: ReadonlyMap<string, Plugin> = new Map();
+  #byPackage: ReadonlyMap<string, StoredPlugin> = new Map();
   #revision = 0;
   #looked = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
@@ -76,12 +76,12 @@ export class Plugins {
     return this.#revision;
   }
 
-  ofTenant(tenant: string): Plugin[] {
+  ofTenant(tenant: string): StoredPlugin[] {
     return [...this.#byPackage.values()].filter((plugin) => plugin.tenant === tenant);
   }
 
   /** The plugin of this package, read from the database if it is not known. Throws STORE_UNAVAILABLE. */
-  async find(name: string): Promise<Plugin | undefined> {
+  async find(name: string): Promise<StoredPlugin | undefined> {
     if (!this.#byPackage.has(name)) await this.#lookOnce();
     return this.#byPackage.get(name);
   }
@@ -97,7 +97,7 @@ export class Plugins {
     wanted: { tenant: string; descriptorSet: Uint8Array; effect: Effect; idempotent: boolean; trusted: boolean },
     by: string,
     db: Kysely<Schema> = this.#parts.db,
-  ): Promise<Plugin> {
+  ): Promise<StoredPlugin> {
     const { tenant, effect, idempotent, trusted } = wanted;
     const contract = readPlugin(wanted.descriptorSet);
     const values = {
@@ -176,7 +176,7 @@ export class Plugins {
   async #read(): Promise<void> {
     const { db, methods, log } = this.#parts;
     const rows = await inStore(() => db.selectFrom('plugin').selectAll().orderBy('package').execute());
-    const next = new Map<string, Plugin>();
+    const next = new Map<string, StoredPlugin>();
     for (const row of rows) {
       const known = this.#byPackage.get(row.package);
       const updatedAt = row.updated_at.getTime();
@@ -228,7 +228,7 @@ function pluginOf(
   contract: PluginContract,
   { tenant, effect, idempotent, trusted }: Omit<PluginStanding, 'digest'>,
   updatedAt: number,
-): Plugin {
+): StoredPlugin {
   const standing = { tenant, effect, idempotent, trusted, digest: contract.digest };
   const { package: name, service } = contract;
   return { ...standing, package: name, service, methods: pluginMethods(contract.service, standing), updatedAt };

@@ -3,17 +3,17 @@
 import { verify } from 'node:crypto';
 import { ed25519PublicKey } from '../../contract/tool-call.ts';
 import type { SessionRef } from './device-sessions.ts';
-import type { SigningKey } from './signing-key.ts';
+import type { ToolCallKey } from './signing-key.ts';
 
 const PREFIX = Buffer.from('bowline.session-epoch.v1\0');
 
 const bytesOf = ({ tenant, id, epoch }: SessionRef): Buffer => Buffer.from(`${tenant}\0${id}\0${epoch}`);
 
 /** 64 bytes for the Welcome of this session. */
-export const proveSession = (key: Pick<SigningKey, 'sign'>, session: SessionRef): Uint8Array =>
+export const proveSession = (key: Pick<ToolCallKey, 'sign'>, session: SessionRef): Uint8Array =>
   key.sign(PREFIX, bytesOf(session));
 
 /** Whether this key proved that session. */
-export function isProven(key: Pick<SigningKey, 'publicKey'>, session: SessionRef, proof: Uint8Array): boolean {
+export function isProven(key: Pick<ToolCallKey, 'publicKey'>, session: SessionRef, proof: Uint8Array): boolean {
   return verify(null, Buffer.concat([PREFIX, bytesOf(session)]), ed25519PublicKey(key.publicKey), proof);
 }

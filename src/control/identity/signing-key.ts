@@ -19,7 +19,7 @@ import { rawPublicKey, type ToolCallSigner } from '../../contract/tool-call.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 
-export interface SigningKey extends ToolCallSigner {
+export interface ToolCallKey extends ToolCallSigner {
   /** First 16 hex digits of SHA-256 over the raw public key. */
   readonly id: string;
   /** The raw public key, 32 bytes. */
@@ -34,7 +34,7 @@ export interface SigningKey extends ToolCallSigner {
  * The key in the database. The first replica that asks brings the one of its home (`control/signing.key`, where earlier
  * versions kept it) or a new one; replicas that start together get the same. Throws SECRET_FILE_UNSAFE, DATABASE_UNUSABLE.
  */
-export async function loadSigningKey(db: Kysely<Schema>, home: string, log: Logger): Promise<SigningKey> {
+export async function loadSigningKey(db: Kysely<Schema>, home: string, log: Logger): Promise<ToolCallKey> {
   const file = join(homePaths(home).control, 'signing.key');
   const imported = readPrivate(file);
   const own = imported === undefined ? undefined : parse(imported, (problem) => unsafe(file, problem));

@@ -5,7 +5,7 @@ import { encodeJson } from '../store/commit-encode.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 
-export interface AuditEntry {
+export interface AuditNote {
   readonly tenant: string;
   /** Who acted, e.g. `owner:<key id>`, `device:<id>`, `control`. */
   readonly principal: string;
@@ -17,7 +17,7 @@ export interface AuditEntry {
 }
 
 /** An entry as it was stored. */
-export interface AuditRecord extends AuditEntry {
+export interface AuditRecord extends AuditNote {
   /** Milliseconds since 1970, by the database's clock. */
   readonly at: number;
   readonly detail: Readonly<Record<string, string | number | boolean>>;
@@ -26,7 +26,7 @@ export interface AuditRecord extends AuditEntry {
 const MAX_PAGE = 1_000;
 
 /** Appends entries in one statement; pass the transaction of the act itself, so that neither stands without the other. */
-export async function writeAudit(db: Kysely<Schema>, entries: readonly AuditEntry[]): Promise<void> {
+export async function writeAudit(db: Kysely<Schema>, entries: readonly AuditNote[]): Promise<void> {
   if (entries.length === 0) return;
   const rows = entries.map(({ tenant, principal, action, subject, detail }) => ({
     tenant,
@@ -42,7 +42,7 @@ export async function writeAudit(db: Kysely<Schema>, entries: readonly AuditEntr
 const ONCE_HOURS = 1;
 
 /** Appends what somebody without a credential did, once an hour: whoever repeats it cannot fill the trail. */
-export async function writeAuditOnce(db: Kysely<Schema>, entry: AuditEntry): Promise<void> {
+export async function writeAuditOnce(db: Kysely<Schema>, entry: AuditNote): Promise<void> {
   const { tenant, action, subject } = entry;
   const known = db
     .selectFrom('audit')
@@ -105,18 +105,18 @@ export async function listAudit(
 }
 
 /** Times have milliseconds and may repeat, so a position is a time and how many entries of that time were given. */
-interface Position {
+interface AuditPosition {
   readonly at: number;
   readonly skip: number;
 }
 
-function after(entries: readonly AuditRecord[], from: Position | undefined): string {
+function after(entries: readonly AuditRecord[], from: AuditPosition | undefined): string {
   const at = entries.at(-1)?.at ?? 0;
   const same = entries.filter((entry) => entry.at === at).length;
   return `${at}.${from?.at === at ? from.skip + same : same}`;
 }
 
-function position(token: string | undefined): Position | undefined {
+function position(token: string | undefined): AuditPosition | undefined {
   if (!token) return undefined;
   const match = /^(\d{1,15})\.(\d{1,9})$/.exec(token);
   if (!match) throw new AppError('INVALID_ARGUMENT', { what: 'this page token is not one that was given' });

@@ -1,7 +1,7 @@
 // Reads the projection of conversations, and deletes a conversation with everything that was said in it.
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { guarded } from './guarded.ts';
-import { type Page, type PageQuery, readPage, toPage } from './page.ts';
+import { type PageQuery, readPageQuery, type StorePage, toPage } from './page.ts';
 import type { Schema } from './schema.ts';
 import { sqlFailure } from './sql-failure.ts';
 import type { ConversationRow } from './unit.ts';
@@ -12,7 +12,7 @@ export type StoredConversation = ConversationRow & { readonly createdAt: number 
 export interface Conversations {
   get(tenant: string, id: string): Promise<StoredConversation | undefined>;
   /** Newest first. Throws INVALID_ARGUMENT for a page token that is not ours. */
-  list(tenant: string, page?: PageQuery): Promise<Page<StoredConversation>>;
+  list(tenant: string, page?: PageQuery): Promise<StorePage<StoredConversation>>;
   /**
    * Removes the conversation, its runs and jobs, all their events, timers and outstanding dispatches; false when there is
    * none. A commit to it that is under way then conflicts. The inbox keeps its keys and outcomes (a repeated command must
@@ -29,7 +29,7 @@ export function createConversations(db: Kysely<Schema>): Conversations {
       return row && toConversation(row);
     },
     async list(tenant, page = {}) {
-      const { size, after } = readPage(page);
+      const { size, after } = readPageQuery(page);
       let query = db.selectFrom('conversation').selectAll().where('tenant', '=', tenant);
       if (after) query = query.where(sql<boolean>`(created_at, id) < (${after.at}::timestamptz, ${after.id}::text)`);
       const rows = await query

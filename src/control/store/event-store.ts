@@ -7,7 +7,7 @@ import { sleep, systemClock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { checkUnit, encodeJson, encodeUnits, unitBytes, unitKeys } from './commit-encode.ts';
 import { COMMIT_SQL } from './commit-sql.ts';
-import { GroupCommit, type Settled } from './group-commit.ts';
+import { type EntryResult, GroupCommit } from './group-commit.ts';
 import { sqlFailure, storeError } from './sql-failure.ts';
 import type { CommitResult, CommitUnit, EventStore, LoadedEvent } from './unit.ts';
 
@@ -125,7 +125,7 @@ export class PgEventStore implements EventStore {
     }
   }
 
-  async #flush(batch: readonly CommitUnit[]): Promise<readonly Settled<CommitResult>[]> {
+  async #flush(batch: readonly CommitUnit[]): Promise<readonly EntryResult<CommitResult>[]> {
     const end = this.#clock.monotonic() + this.#giveUpMs;
     for (let attempt = 1; ; attempt++) {
       try {

@@ -3,11 +3,11 @@
 import { AppError } from '../../base/errors.ts';
 
 /** What became of one entry of a batch. */
-export type Settled<R> = { ok: R } | { error: unknown };
+export type EntryResult<R> = { ok: R } | { error: unknown };
 
 export interface GroupCommitOptions<U, R> {
   /** Writes a batch; answers one result per entry, in order. Must not reject. */
-  readonly flush: (batch: readonly U[]) => Promise<readonly Settled<R>[]>;
+  readonly flush: (batch: readonly U[]) => Promise<readonly EntryResult<R>[]>;
   readonly keys: (unit: U) => readonly string[];
   readonly bytes: (unit: U) => number;
   /** Flushes under way at once. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readPage, toPage } from './page.ts';
+import { readPageQuery, toPage } from './page.ts';
 
 const position = (row: { at: number; id: string }) => ({ at: new Date(row.at), id: row.id });
 
@@ -10,7 +10,7 @@ test('a token leads back to the position it was made of', () => {
     fc.property(fc.nat(8_640_000_000_000), id, (at, id) => {
       const page = toPage([{ at, id }, { at: 0, id: 'x' }], 1, position, (row) => row.id); // biome-ignore format: short
       expect(page.items).toEqual([id]);
-      expect(readPage({ pageToken: page.nextPageToken }).after).toEqual({ at: new Date(at), id });
+      expect(readPageQuery({ pageToken: page.nextPageToken }).after).toEqual({ at: new Date(at), id });
     }),
   );
 });
@@ -21,9 +21,11 @@ test('the last page has no token', () => {
 });
 
 test('sizes have a default and a ceiling, and nonsense is refused', () => {
-  expect([readPage({}).size, readPage({ pageSize: 0 }).size, readPage({ pageSize: 9 ** 9 }).size]).toEqual([
-    50, 50, 500,
-  ]);
-  for (const pageSize of [-1, 0.5, Number.NaN]) expect(() => readPage({ pageSize })).toThrow('page size');
-  expect(() => readPage({ pageToken: 'garbage' })).toThrow('token');
+  expect([
+    readPageQuery({}).size,
+    readPageQuery({ pageSize: 0 }).size,
+    readPageQuery({ pageSize: 9 ** 9 }).size,
+  ]).toEqual([50, 50, 500]);
+  for (const pageSize of [-1, 0.5, Number.NaN]) expect(() => readPageQuery({ pageSize })).toThrow('page size');
+  expect(() => readPageQuery({ pageToken: 'garbage' })).toThrow('token');
 });

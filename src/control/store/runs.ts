@@ -1,7 +1,7 @@
 // Reads the projections of runs and jobs. Only commits write them.
 import { type Kysely, type Selectable, sql } from 'kysely';
 import { guarded } from './guarded.ts';
-import { type Page, type PageQuery, readPage, toPage } from './page.ts';
+import { type PageQuery, readPageQuery, type StorePage, toPage } from './page.ts';
 import type { Schema } from './schema.ts';
 import type { JobRow, RunRow } from './unit.ts';
 
@@ -17,7 +17,7 @@ export type StoredRun = RunRow & { readonly setAside?: string };
 export interface Runs {
   get(tenant: string, id: string): Promise<StoredRun | undefined>;
   /** Newest first. Throws INVALID_ARGUMENT for a page token that is not ours. */
-  list(tenant: string, filter?: RunFilter): Promise<Page<StoredRun>>;
+  list(tenant: string, filter?: RunFilter): Promise<StorePage<StoredRun>>;
   /** How many runs of a tenant have not ended. */
   countOpen(tenant: string): Promise<number>;
   /** Jobs of a run in the order of their creation. */
@@ -32,7 +32,7 @@ export function createRuns(db: Kysely<Schema>): Runs {
       return row && toRun(row);
     },
     async list(tenant, filter = {}) {
-      const { size, after } = readPage(filter);
+      const { size, after } = readPageQuery(filter);
       let query = db.selectFrom('run').selectAll().select(ASIDE).where('tenant', '=', tenant);
       if (filter.setAside) query = query.where(sql<boolean>`exists (select ${OPEN_ASIDE})`);
       if (filter.conversation !== undefined) query = query.where('conversation', '=', filter.conversation);

@@ -65,9 +65,9 @@ export interface ConversationRow {
   readonly createdAt?: number;
 }
 
-export type RunState = 'waiting' | 'running' | 'answered' | 'refused' | 'failed' | 'cancelled' | 'timed_out';
+export type RunPhase = 'waiting' | 'running' | 'answered' | 'refused' | 'failed' | 'cancelled' | 'timed_out';
 
-export interface Usage {
+export interface RunUsage {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costMicros: number;
@@ -82,13 +82,13 @@ export interface RunRow {
   readonly device: string | null;
   readonly principal: string;
   readonly kind: 'ask' | 'call';
-  readonly state: RunState;
+  readonly state: RunPhase;
   readonly question: string;
   readonly answer: string;
   readonly reason: string | null;
   readonly createdAt: number;
   readonly endedAt: number | null;
-  readonly usage: Usage;
+  readonly usage: RunUsage;
   /** JSON values whose shape belongs to the writer. */
   readonly sources: unknown;
   readonly withheld: unknown;

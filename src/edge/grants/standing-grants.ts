@@ -52,7 +52,7 @@ function isCovered(path: string, covered: ReadonlySet<string>): boolean {
 const trimmed = (path: string): string => formOf(path.length > 1 ? trimEndSigns(path, '/') || '/' : path);
 
 /** Who would answer. */
-export interface Reader {
+export interface CollectionReader {
   readonly provider: string;
   readonly local: boolean;
 }
@@ -64,7 +64,7 @@ export interface Reader {
 export function collectionsOf(
   live: readonly GrantMinted[],
   wanted: readonly string[],
-  reader: Reader | undefined,
+  reader: CollectionReader | undefined,
 ): CollectionUse[] {
   const known = new Map(live.map((grant) => [grant.collection, grant]));
   const missing = wanted.find((name) => !known.has(name));
@@ -84,7 +84,7 @@ export function collectionsOf(
 const same = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((each) => b.includes(each));
 
-function mayRead({ recipients }: GrantMinted, reader: Reader | undefined): boolean {
+function mayRead({ recipients }: GrantMinted, reader: CollectionReader | undefined): boolean {
   if (!reader || recipients.includes('any')) return true;
   if (reader.provider !== '' && recipients.includes(reader.provider)) return true;
   return reader.local && recipients.includes('local');

@@ -17,7 +17,7 @@ import {
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
-import { type Head, type LastSession, MAX_RECORD_BYTES } from './journal-types.ts';
+import { type ChainHead, type LastSession, MAX_RECORD_BYTES } from './journal-types.ts';
 import type { Entry } from './records.ts';
 import type { StandingBook } from './standing-book.ts';
 
@@ -37,8 +37,8 @@ export interface CheckpointSource {
  */
 export async function checkpointRecords(
   source: CheckpointSource,
-  cut: Head,
-  anchor?: Head,
+  cut: ChainHead,
+  anchor?: ChainHead,
   session?: LastSession,
 ): Promise<Checkpoint[]> {
   const needed = new Set(source.calls.upTo(cut.sequence).map((call) => call.key));
@@ -102,8 +102,8 @@ type Item =
 
 function pack(
   id: string,
-  cut: Head,
-  anchor: Head | undefined,
+  cut: ChainHead,
+  anchor: ChainHead | undefined,
   session: LastSession | undefined,
   calls: CallBook,
   items: readonly Item[],

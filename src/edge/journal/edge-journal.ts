@@ -12,7 +12,7 @@ import { EdgeView, type EdgeViewOptions } from './edge-view.ts';
 import { systemCode } from './fs-port.ts';
 import type { Journal } from './journal.ts';
 import { JournalRoom } from './journal-room.ts';
-import type { AppendOptions, Head, LastSession, Reservation } from './journal-types.ts';
+import type { AppendOptions, ChainHead, LastSession, Reservation } from './journal-types.ts';
 import { type ArchiveOptions, type LedgerArchive, openLedgerArchive } from './ledger-archive.ts';
 import { egressOf, type LedgerLine, type LedgerPage, newestLines, placed } from './ledger-lines.ts';
 import { DEFAULT_JOURNAL_BYTES, type OpenJournalOptions, openJournal } from './open-journal.ts';
@@ -85,7 +85,7 @@ export class EdgeJournal {
     return this.#journal.id;
   }
 
-  get head(): Head {
+  get head(): ChainHead {
     return this.#journal.head;
   }
 
@@ -118,7 +118,7 @@ export class EdgeJournal {
   }
 
   /** The newest position that the control plane is known to have anchored. */
-  get anchor(): Head | undefined {
+  get anchor(): ChainHead | undefined {
     return this.#view.anchor;
   }
 
@@ -219,7 +219,7 @@ export class EdgeJournal {
     this.#view.acknowledged(sequence);
   }
 
-  holds(head: Head): Promise<boolean> {
+  holds(head: ChainHead): Promise<boolean> {
     return this.#journal.holds(head);
   }
 

@@ -6,7 +6,7 @@ import { sameHead } from '../../contract/integrity/hash-chain.ts';
 import { EdgeTime } from '../time/edge-time.ts';
 import { AskBook } from './ask-book.ts';
 import { CallBook, type CallBookOptions } from './call-book.ts';
-import type { Head, LastSession } from './journal-types.ts';
+import type { ChainHead, LastSession } from './journal-types.ts';
 import { RecentHeads } from './recent-heads.ts';
 import { decodeRecord, type Fold, type KnownRecord } from './records.ts';
 import type { JournalRecord } from './recover.ts';
@@ -31,11 +31,11 @@ export class EdgeView {
   readonly fresh = new WeakMap<Uint8Array, { record: KnownRecord; at: number }>();
   readonly time: EdgeTime;
   readonly heads = new RecentHeads();
-  anchor: Head | undefined;
+  anchor: ChainHead | undefined;
   session: LastSession | undefined;
   /** Where the newest checkpoint says that the archive of the ledger stood. */
   archive: ArchivePosition | undefined;
-  #pruned: Head[] = [];
+  #pruned: ChainHead[] = [];
   /** Records of earlier starts are read: later ones have their time from here. */
   #opening = true;
 
@@ -77,7 +77,7 @@ export class EdgeView {
   }
 
   /** A journal that does not begin at its first record must hold the checkpoint that says so. */
-  checkBase(base: Head): void {
+  checkBase(base: ChainHead): void {
     this.#opening = false;
     this.refusals.opened();
     const told = this.#pruned.some(

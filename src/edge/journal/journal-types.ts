@@ -9,7 +9,7 @@ import type { SegmentWriter } from './segment-writer.ts';
 export const MAX_RECORD_BYTES = 1 << 20;
 
 /** Where the chain stands. */
-export interface Head {
+export interface ChainHead {
   readonly sequence: number;
   readonly hash: Uint8Array;
 }
@@ -60,9 +60,9 @@ export interface JournalParts {
   readonly onRecord: (record: JournalRecord) => void;
   readonly closed: Segment[];
   readonly current: CurrentSegment;
-  readonly head: Head;
+  readonly head: ChainHead;
   /** Makes the next segment durable, with `bytes` allocated behind its header; undefined when the disk is full. */
-  readonly createSegment: (head: Head, bytes: number) => Promise<CurrentSegment | undefined>;
+  readonly createSegment: (head: ChainHead, bytes: number) => Promise<CurrentSegment | undefined>;
 }
 
 export interface CurrentSegment extends Pick<Segment, 'name' | 'header'> {

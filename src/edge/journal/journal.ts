@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { nextHead, sameHead } from '../../contract/integrity/hash-chain.ts';
-import type { AppendOptions, CurrentSegment, Head, JournalLimits, JournalParts, Reservation } from './journal-types.ts';
+import type {
+  AppendOptions,
+  ChainHead,
+  CurrentSegment,
+  JournalLimits,
+  JournalParts,
+  Reservation,
+} from './journal-types.ts';
 import { readRecords } from './read-records.ts';
 import type { JournalRecord, Segment } from './recover.ts';
 import { BATCH_OVERHEAD, batchBytes, encodeBatch, RECORD_OVERHEAD, SEGMENT_HEADER_BYTES } from './segment-format.ts';
@@ -31,7 +38,7 @@ export class Journal {
   readonly #limits: JournalLimits;
   readonly #closed: Segment[];
   #current: CurrentSegment;
-  #head: Head;
+  #head: ChainHead;
   #queue: Pending[] = [];
   #queued = 0;
   #writing = 0;
@@ -52,7 +59,7 @@ export class Journal {
   }
 
   /** The last synced record. */
-  get head(): Head {
+  get head(): ChainHead {
     return this.#head;
   }
 
@@ -62,7 +69,7 @@ export class Journal {
   }
 
   /** Head before the oldest record: what a checkpoint must name after pruning. */
-  get base(): Head {
+  get base(): ChainHead {
     const { header } = this.#closed[0] ?? this.#current;
     return { sequence: header.firstSequence - 1, hash: header.previousHead };
   }
@@ -146,7 +153,7 @@ export class Journal {
   }
 
   /** Whether this journal once had exactly this head and can still show it. */
-  async holds(head: Head): Promise<boolean> {
+  async holds(head: ChainHead): Promise<boolean> {
     const hash = await this.hashAt(head.sequence);
     return hash !== undefined && sameHead(hash, head.hash);
   }
@@ -160,7 +167,7 @@ export class Journal {
   }
 
   /** The head at which `prune(before)` would cut: the end of the last whole segment before `before`. */
-  cut(before: number): Head | undefined {
+  cut(before: number): ChainHead | undefined {
     const count = this.#closed.findIndex((segment) => segment.lastSequence >= before);
     const kept = count < 0 ? this.#current : this.#closed[count];
     if (!kept || count === 0 || this.#closed.length === 0) return undefined;

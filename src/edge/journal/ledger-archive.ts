@@ -18,7 +18,7 @@ import type { Logger } from '../../base/logger.ts';
 import { sameHead } from '../../contract/integrity/hash-chain.ts';
 import { type FsPort, systemCode } from './fs-port.ts';
 import type { Journal } from './journal.ts';
-import { type Head, MAX_RECORD_BYTES } from './journal-types.ts';
+import { type ChainHead, MAX_RECORD_BYTES } from './journal-types.ts';
 import { egressOf, type LedgerLine, placed } from './ledger-lines.ts';
 import { nodeFs } from './node-fs.ts';
 import { type OpenJournalOptions, openJournal } from './open-journal.ts';
@@ -165,7 +165,7 @@ export class LedgerArchive {
    * Takes in the lines of all records up to `cut`, each once; resolves when they are on the disk.
    * @throws LEDGER_FULL, DISK_FULL: what is not in it yet comes with the next call
    */
-  async add(source: Pick<Journal, 'base' | 'read'>, cut: Head): Promise<void> {
+  async add(source: Pick<Journal, 'base' | 'read'>, cut: ChainHead): Promise<void> {
     const from = (this.#last ? this.through : source.base.sequence) + 1;
     if (from > cut.sequence) return;
     await this.open();
@@ -305,7 +305,7 @@ interface Stretch {
   readonly first: number;
   readonly records: ArchivedLines[];
   bytes: number;
-  end: Head;
+  end: ChainHead;
 }
 
 const emptyStretch = (first: number): Stretch => ({

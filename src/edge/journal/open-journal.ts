@@ -10,7 +10,7 @@ import type { Logger } from '../../base/logger.ts';
 import { genesisHead, sameHead } from '../../contract/integrity/hash-chain.ts';
 import { type FsFile, type FsPort, isDiskFull } from './fs-port.ts';
 import { Journal } from './journal.ts';
-import { type CurrentSegment, type Head, type JournalLimits, MAX_RECORD_BYTES } from './journal-types.ts';
+import { type ChainHead, type CurrentSegment, type JournalLimits, MAX_RECORD_BYTES } from './journal-types.ts';
 import { nodeFs } from './node-fs.ts';
 import { type JournalRecord, journalDamaged, type Scan, type Segment, scanJournal, type TornEnd } from './recover.ts';
 import {
@@ -73,7 +73,7 @@ export async function openJournal(dir: string, options: OpenJournalOptions): Pro
   const binding = options.binding ?? last?.header.binding ?? UNBOUND;
   checkBinding(last?.header, binding);
 
-  const create = async (at: Head, bytes: number): Promise<CurrentSegment | undefined> => {
+  const create = async (at: ChainHead, bytes: number): Promise<CurrentSegment | undefined> => {
     const header: SegmentHeader = {
       id,
       firstSequence: at.sequence + 1,
@@ -105,9 +105,9 @@ async function prepare(
   fs: FsPort,
   dir: string,
   scan: Scan,
-  head: Head,
+  head: ChainHead,
   binding: Uint8Array,
-  create: (at: Head, bytes: number) => Promise<CurrentSegment | undefined>,
+  create: (at: ChainHead, bytes: number) => Promise<CurrentSegment | undefined>,
   log: Logger,
 ): Promise<{ closed: Segment[]; current: CurrentSegment }> {
   const last = scan.segments.at(-1);

@@ -2,7 +2,7 @@
 // may not be here any more.
 
 import type { Dispatcher } from '../../control/dispatch/dispatcher.ts';
-import type { PresentWorker } from '../../control/dispatch/session-ports.ts';
+import type { ConnectedWorker } from '../../control/dispatch/session-ports.ts';
 import { watchKeys } from '../../control/gateway/key-watch.ts';
 import { ModelNews } from '../../control/gateway/model-news.ts';
 import { OwnerStreams } from '../../control/gateway/owner-streams.ts';
@@ -21,7 +21,7 @@ export interface Connected {
 }
 
 /** @param remotes the workers of other replicas; not asked before dispatch stands */
-export function openSessions({ config, clock, life }: Ground, remotes: () => readonly PresentWorker[]): Connected {
+export function openSessions({ config, clock, life }: Ground, remotes: () => readonly ConnectedWorker[]): Connected {
   const sessions: Sessions = new Sessions(remotes, () => news.changed());
   const news = new ModelNews({ edges: () => sessions.edges(), clock, everyMs: config.heartbeatMs });
   life.onStop('model news', async () => news.stop());

@@ -13,7 +13,7 @@ import {
   authGate,
   goneInterceptor,
   headerInterceptor,
-  isOpen,
+  needsNoCredential,
   validateInterceptor,
 } from '../../control/gateway/interceptors.ts';
 import { type OwnerStreams, ownerStreamInterceptor } from '../../control/gateway/owner-streams.ts';
@@ -58,7 +58,7 @@ export function openListener(
     maxStrangerBytes: config.maxStrangerBytes,
     maxHeaderBytes: config.maxHeaderBytes,
     tls,
-    isOpen,
+    isOpen: needsNoCredential,
     sign: signer.sign,
     gate: authGate(authenticator, log),
     clock,

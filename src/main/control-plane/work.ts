@@ -1,9 +1,9 @@
-// Starts the work: the run service, queue and bus, dispatch, and the retry of what was set aside. What a process before this one
+// Starts the work: the orchestrator, queue and bus, dispatch, and the retry of what was set aside. What a process before this one
 // left on an embedded database is set free first.
 import { Dispatcher } from '../../control/dispatch/dispatcher.ts';
 import { retrySetAside } from '../../control/dispatch/loops/retry-set-aside.ts';
-import { offeredTools } from '../../control/gateway/offered-tools.ts';
-import { RunService } from '../../control/orchestrator/service/run-service.ts';
+import { toolsOfNewRun } from '../../control/gateway/offered-tools.ts';
+import { Orchestrator } from '../../control/orchestrator/service/orchestrator.ts';
 import type { Leases } from '../../control/store/leases.ts';
 import { createOutbox, type Outbox } from '../../control/store/outbox.ts';
 import { createTimers } from '../../control/store/timers.ts';
@@ -15,7 +15,7 @@ import type { DispatchPorts, Ground } from './options.ts';
 import type { Store } from './store.ts';
 
 export interface Work {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly dispatcher: Dispatcher;
   readonly outbox: Outbox;
   /** Resolves when queue and bus can be reached. */
@@ -30,7 +30,7 @@ export async function startWork(
 ): Promise<Work> {
   const { config, clock, life, log, replica } = ground;
   const { database, setAside } = store;
-  const runs = runService(ground, store, identities, connected);
+  const runs = orchestrator(ground, store, identities, connected);
   const { ports, ping } = await openPorts(ground, store);
   const { outbox, leases, timers, queue, bus } = ground.wrapPorts?.(ports) ?? ports;
   if (database.kind === 'pglite') {
@@ -59,18 +59,18 @@ export async function startWork(
   return { runs, dispatcher, outbox, ping };
 }
 
-function runService({ config, clock, log }: Ground, store: Store, identities: Identities, { sessions }: Connected) {
+function orchestrator({ config, clock, log }: Ground, store: Store, identities: Identities, { sessions }: Connected) {
   const { devices, methods, restored } = identities;
   const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
   const sources = { devices, methods, live, workers: (tenant: string) => sessions.workersFor(tenant) };
-  return new RunService({
+  return new Orchestrator({
     store: store.events,
     setAside: store.setAside,
     allKnow: (version) => store.leases.allKnow(version),
     clock,
     log,
     methods,
-    tools: (wanted) => offeredTools(sources, wanted),
+    tools: (wanted) => toolsOfNewRun(sources, wanted),
     hosts: config.privateHosts?.split(',') ?? [],
     limits: {
       maxCostMicros: config.maxCostMicros,

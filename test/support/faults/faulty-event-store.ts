@@ -12,14 +12,14 @@ export interface FaultPlan {
   readonly commitThenTimeout?: number;
 }
 
-export type Fault = 'none' | 'failBefore' | 'hang' | 'commitThenTimeout';
+export type CommitFault = 'none' | 'failBefore' | 'hang' | 'commitThenTimeout';
 
 export class FaultyEventStore implements EventStore {
   readonly #inner: EventStore;
   readonly #plan: FaultPlan;
   readonly #hanging = new Set<(error: AppError) => void>();
   /** How often each fault was played. */
-  readonly played: Record<Fault, number> = { none: 0, failBefore: 0, hang: 0, commitThenTimeout: 0 };
+  readonly played: Record<CommitFault, number> = { none: 0, failBefore: 0, hang: 0, commitThenTimeout: 0 };
   #state: number;
 
   constructor(inner: EventStore, plan: FaultPlan) {
@@ -53,7 +53,7 @@ export class FaultyEventStore implements EventStore {
   }
 
   // Mulberry32: small, and good enough to spread faults.
-  #next(): Fault {
+  #next(): CommitFault {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let x = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
     x ^= x + Math.imul(x ^ (x >>> 7), x | 61);

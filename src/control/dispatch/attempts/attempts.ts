@@ -2,7 +2,7 @@
 
 import { LRUCache } from 'lru-cache';
 import { AttemptText } from '../../../contract/text/latest-text.ts';
-import type { RunState } from '../../orchestrator/run/state.ts';
+import type { FoldedRun } from '../../orchestrator/run/state.ts';
 import type { OutboxRow } from '../../store/unit.ts';
 import type { WorkerSession } from '../session-ports.ts';
 
@@ -48,7 +48,7 @@ export class Attempts {
     return undefined;
   }
 
-  add(row: OutboxRow & { readonly tenant: string }, session: WorkerSession, state: RunState | undefined): Attempt {
+  add(row: OutboxRow & { readonly tenant: string }, session: WorkerSession, state: FoldedRun | undefined): Attempt {
     const { name, provider } = session.view();
     const attempt: Attempt = {
       tenant: row.tenant,
@@ -122,7 +122,7 @@ export class Attempts {
 }
 
 /** Of the jobs of a run only its turns have readers. */
-function streamsOf(state: RunState | undefined, job: string): Attempt['streams'] {
+function streamsOf(state: FoldedRun | undefined, job: string): Attempt['streams'] {
   if (state?.jobs.get(job)?.role !== 'turn') return 'nothing';
   return state.kind === 'call' ? 'messages' : 'text';
 }

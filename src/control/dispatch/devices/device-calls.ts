@@ -8,8 +8,8 @@ import { AppError } from '../../../base/errors.ts';
 import { dispatchId, parseDispatchId } from '../../../base/ids.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { edgeEnds, endsEdges } from '../../orchestrator/run/edge-ends.ts';
-import type { RunState } from '../../orchestrator/run/state.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { FoldedRun } from '../../orchestrator/run/state.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { ifReadable } from '../../orchestrator/service/unreadable.ts';
 import type { Outbox, StoredOutboxRow } from '../../store/outbox.ts';
 import type { OutboxRow } from '../../store/unit.ts';
@@ -19,7 +19,7 @@ import { DeviceOutcomes, targetOf } from './device-outcomes.ts';
 import { runOf, toolCall } from './tool-messages.ts';
 
 export interface DeviceCallsParts {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly outbox: Outbox;
   readonly signals: Signals;
   readonly clock: Clock;
@@ -127,7 +127,7 @@ export class DeviceCalls {
   }
 
   /** Calls that were just committed: sent at once where the session is here, else its holder is told to look. Never throws. */
-  added(rows: readonly DeviceRow[], state: RunState): void {
+  added(rows: readonly DeviceRow[], state: FoldedRun): void {
     for (const row of rows) {
       if (row.device === undefined) continue;
       const entry = this.#connected.get(key({ tenant: row.tenant, device: row.device }));
@@ -291,7 +291,7 @@ export class DeviceCalls {
   }
 
   /** Sends a call once: within a session nothing is lost on the way, and the next session looks again. Never throws. */
-  #hand(entry: Connected, row: DeviceRow, state: RunState): void {
+  #hand(entry: Connected, row: DeviceRow, state: FoldedRun): void {
     const { session, has } = entry;
     const job = state.jobs.get(row.job);
     if (job?.epoch !== row.epoch || (job.phase !== 'queued' && job.phase !== 'running')) return;

@@ -7,16 +7,16 @@ import { AppError } from '../../../base/errors.ts';
 import { dispatchId, parseDispatchId } from '../../../base/ids.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { toFailure } from '../../../contract/errors.ts';
-import type { RunRequest } from '../../orchestrator/decide/commands.ts';
+import type { UntimedCommand } from '../../orchestrator/decide/commands.ts';
 import { isNewEnd } from '../../orchestrator/run/edge-ends.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { ifReadable, isUnreadable } from '../../orchestrator/service/unreadable.ts';
 import type { Outbox } from '../../store/outbox.ts';
 import type { DeviceSession } from '../session-ports.ts';
 import { resultOf, runOf } from './tool-messages.ts';
 
 export interface DeviceOutcomesParts {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly outbox: Pick<Outbox, 'pendingForDevices'>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -127,7 +127,7 @@ export class DeviceOutcomes {
   async result(session: DeviceSession, run: string, frame: ToolResult, isCurrent: () => boolean): Promise<boolean> {
     const { tenant, device } = session;
     const at = { job: frame.job, epoch: Number(frame.epoch) };
-    let command: RunRequest = resultOf(frame, targetOf(session));
+    let command: UntimedCommand = resultOf(frame, targetOf(session));
     let given = false;
     for (let round = 1; isCurrent(); round++) {
       try {

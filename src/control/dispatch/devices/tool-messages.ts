@@ -9,7 +9,7 @@ import { fromFailure, toFailure } from '../../../contract/errors.ts';
 import { UNKNOWN_RECIPIENT } from '../../../contract/unknown-recipient.ts';
 import type { ResultCommand } from '../../orchestrator/decide/commands.ts';
 import { chatOf } from '../../orchestrator/models/steps.ts';
-import type { JobState, RunState } from '../../orchestrator/run/state.ts';
+import type { FoldedJob, FoldedRun } from '../../orchestrator/run/state.ts';
 import { timeLeft } from '../../orchestrator/run/time-left.ts';
 import type { OutboxRow } from '../../store/unit.ts';
 
@@ -20,8 +20,8 @@ export const runOf = (job: string): string | undefined => /^(.+)\/\d+\/\d+$/.exe
 export function toolCall(
   device: string,
   row: OutboxRow & { readonly tenant: string },
-  state: RunState,
-  job: JobState,
+  state: FoldedRun,
+  job: FoldedJob,
   { now, ttlMs }: { readonly now: number; readonly ttlMs: number },
 ): ToolCall {
   const left = timeLeft(state, job, now);
@@ -83,7 +83,7 @@ export function resultOf(frame: ToolResult, targetName: string): Omit<ResultComm
  * Who sees the result: the model that asked for it, as far as that can be told before the next turn is placed. Where it did not say
  * which it is, nobody knows: whom its request was for is a rule, not a name.
  */
-function recipientOf(run: RunState, job: JobState): string {
+function recipientOf(run: FoldedRun, job: FoldedJob): string {
   if (run.kind === 'call') return '';
   return chatOf(run, job.step)?.finish?.model?.provider || UNKNOWN_RECIPIENT;
 }

@@ -1,11 +1,11 @@
 // What a replica tells a new follower of a run on another replica: that there is a newer version, what
 // it waits for, who runs the job, and its text from where the follower has it.
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { Attempt } from '../attempts/attempts.ts';
 import { type Followed, SIGNAL_BYTES, type SignalBody } from '../signals/signals.ts';
 
 export interface AnswerParts {
-  readonly runs: Pick<RunService, 'versionKnown'>;
+  readonly runs: Pick<Orchestrator, 'versionKnown'>;
   /** The attempt of a job that runs here. */
   readonly attempt: (tenant: string, job: string) => Attempt | undefined;
   /** What jobs of a run wait for because of this replica. */

@@ -4,12 +4,12 @@ import { expect, test } from 'vitest';
 import { RunSignalSchema } from '../../../../gen/bowline/bus/v1/bus_pb.ts';
 import { JobState as Shown } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AttemptText } from '../../../contract/text/latest-text.ts';
-import type { JobPhase, JobState, RunState } from '../../orchestrator/run/state.ts';
+import type { FoldedJob, FoldedRun, JobPhase } from '../../orchestrator/run/state.ts';
 import { RunFeed } from './run-feed.ts';
 
 const JOB = 'r/0/0';
 
-function state(version: number, epoch: number, more: { phase?: JobPhase; kind?: 'ask' | 'call' } = {}): RunState {
+function state(version: number, epoch: number, more: { phase?: JobPhase; kind?: 'ask' | 'call' } = {}): FoldedRun {
   const phase = more.phase ?? 'queued';
   const job = {
     id: JOB,
@@ -21,7 +21,7 @@ function state(version: number, epoch: number, more: { phase?: JobPhase; kind?: 
     queuedAt: 0,
     attempts: epoch,
     targetName: '',
-  } as JobState;
+  } as FoldedJob;
   return { version, id: 'r', kind: more.kind ?? 'ask', phase: 'running', jobs: new Map([[JOB, job]]) } as never;
 }
 

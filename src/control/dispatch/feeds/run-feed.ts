@@ -12,7 +12,7 @@ import type { AppError } from '../../../base/errors.ts';
 import { type AttemptText, LatestText, type SentPiece } from '../../../contract/text/latest-text.ts';
 import { isSummingUp } from '../../orchestrator/models/summary.ts';
 import { viewJob } from '../../orchestrator/run/job-view.ts';
-import { isEnded, isOpen, type RunState } from '../../orchestrator/run/state.ts';
+import { type FoldedRun, isEnded, isOpen } from '../../orchestrator/run/state.ts';
 
 export interface FeedSources {
   /** The text of an attempt that runs on this replica. */
@@ -37,7 +37,7 @@ const MAX_MESSAGES = 65_536;
 const MAX_MESSAGE_BYTES = 16 << 20;
 
 export class RunFeed {
-  #state: RunState;
+  #state: FoldedRun;
   readonly #text = new LatestText();
   readonly #sources: FeedSources;
   readonly #running = new Map<string, { epoch: number; targetName: string }>();
@@ -51,13 +51,13 @@ export class RunFeed {
   #news = false;
   #failed: AppError | undefined;
 
-  constructor(state: RunState, sources: FeedSources) {
+  constructor(state: FoldedRun, sources: FeedSources) {
     this.#state = state;
     this.#sources = sources;
     this.#attach();
   }
 
-  get state(): RunState {
+  get state(): FoldedRun {
     return this.#state;
   }
 
@@ -117,7 +117,7 @@ export class RunFeed {
   }
 
   /** A newer state was committed. */
-  committed(state: RunState): void {
+  committed(state: FoldedRun): void {
     this.#news = true;
     if (state.version <= this.#state.version) return;
     this.#state = state;
@@ -253,4 +253,4 @@ export class RunFeed {
 }
 
 /** Whether there may be more of it to tell: it has not ended, or its conversation is being summed up. */
-const goesOn = (run: RunState): boolean => !isEnded(run) || isSummingUp(run);
+const goesOn = (run: FoldedRun): boolean => !isEnded(run) || isSummingUp(run);

@@ -4,8 +4,8 @@ import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { jobId } from '../../../base/ids.ts';
 import type { Logger } from '../../../base/logger.ts';
-import type { RunState } from '../../orchestrator/run/state.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { FoldedRun } from '../../orchestrator/run/state.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { isUnreadable } from '../../orchestrator/service/unreadable.ts';
 import type { Attempt } from '../attempts/attempts.ts';
 import { FOLLOW_MS, type Signals } from '../signals/signals.ts';
@@ -17,7 +17,7 @@ export interface OpenFeed {
 }
 
 export interface RunFeedsParts {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly signals: Signals;
   readonly log: Logger;
   /** The attempt of a job that runs on this replica. */
@@ -104,7 +104,7 @@ export class RunFeeds {
   }
 
   /** A run was committed on this replica. */
-  committed(state: RunState): void {
+  committed(state: FoldedRun): void {
     this.#entries.get(`${state.tenant}/${state.id}`)?.ready?.committed(state);
   }
 

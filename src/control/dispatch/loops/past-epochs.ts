@@ -1,12 +1,12 @@
 // After a restored database was recovered: the outstanding attempts from before are given up, and made anew above the base of
 // epochs. Nobody may claim them meanwhile; that the store sees to.
 import type { Logger } from '../../../base/logger.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { ifReadable } from '../../orchestrator/service/unreadable.ts';
 import type { Outbox } from '../../store/outbox.ts';
 
 export interface PastEpochsParts {
-  readonly runs: Pick<RunService, 'command'>;
+  readonly runs: Pick<Orchestrator, 'command'>;
   readonly outbox: Pick<Outbox, 'upToEpoch'>;
   readonly log: Logger;
 }

@@ -3,13 +3,13 @@
 import type { Clock } from '../../../base/clock.ts';
 import { every } from '../../../base/every.ts';
 import type { Logger } from '../../../base/logger.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { EVENT_VERSION } from '../../store/event-version.ts';
 import type { SetAside } from '../../store/set-aside.ts';
 
 export interface RetrySetAsideParts {
   readonly setAside: Pick<SetAside, 'open'>;
-  readonly runs: Pick<RunService, 'retry'>;
+  readonly runs: Pick<Orchestrator, 'retry'>;
   readonly clock: Clock;
   readonly log: Logger;
 }

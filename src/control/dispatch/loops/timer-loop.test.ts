@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { silentLogger } from '../../../base/logger.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { DueTimer, Timers } from '../../store/timers.ts';
 import { TimerLoop } from './timer-loop.ts';
 
@@ -37,7 +37,7 @@ function start() {
       );
       return 'applied' as const;
     },
-  } as unknown as RunService;
+  } as unknown as Orchestrator;
   const loop = new TimerLoop({ timers, runs, clock, log: silentLogger, scanMs: 5_000 });
   const add = (id: string, inMs: number, tell = true) => {
     rows.push({ tenant: 't', id, stream: 'r', kind: 'retry', dueInMs: inMs, at: clock.monotonic() + inMs });

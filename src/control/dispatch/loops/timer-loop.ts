@@ -4,7 +4,7 @@
 // that replica dies: then a timer is late by at most `scanMs`. So commits need not tell other replicas.
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { Timers } from '../../store/timers.ts';
 
 /** Timers taken at a time. */
@@ -12,7 +12,7 @@ const BATCH = 200;
 
 export class TimerLoop {
   readonly #timers: Timers;
-  readonly #runs: RunService;
+  readonly #runs: Orchestrator;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #scanMs: number;
@@ -22,7 +22,7 @@ export class TimerLoop {
   #stopped = false;
 
   /** @param scanMs the longest sleep, which is the net under lost notifications */
-  constructor(parts: { timers: Timers; runs: RunService; clock: Clock; log: Logger; scanMs: number }) {
+  constructor(parts: { timers: Timers; runs: Orchestrator; clock: Clock; log: Logger; scanMs: number }) {
     this.#timers = parts.timers;
     this.#runs = parts.runs;
     this.#clock = parts.clock;

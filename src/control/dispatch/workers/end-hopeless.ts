@@ -3,11 +3,11 @@
 import { AppError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { toFailure } from '../../../contract/errors.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { Relay, RelayRow } from './relay.ts';
 
 export interface EndHopelessParts {
-  readonly runs: Pick<RunService, 'command'>;
+  readonly runs: Pick<Orchestrator, 'command'>;
   readonly relay: Pick<Relay, 'hopeless' | 'forget'>;
   readonly log: Logger;
   /** For how long nobody could serve it, in milliseconds. */

@@ -11,9 +11,9 @@ import { toFailure } from '../../../contract/errors.ts';
 import { isHarmless } from '../../../contract/policy.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { chatRequest } from '../../orchestrator/models/chat-request.ts';
-import type { JobState, RunState } from '../../orchestrator/run/state.ts';
+import type { FoldedJob, FoldedRun } from '../../orchestrator/run/state.ts';
 import { timeLeft } from '../../orchestrator/run/time-left.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { Attempts } from '../attempts/attempts.ts';
 import type { WorkerSession } from '../session-ports.ts';
 import type { Signals } from '../signals/signals.ts';
@@ -21,7 +21,7 @@ import type { RelayRow } from './relay.ts';
 import type { Settler } from './settler.ts';
 
 export interface JobSenderParts {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly signals: Signals;
   readonly methods: MethodRegistry;
   readonly clock: Clock;
@@ -44,7 +44,7 @@ export class JobSender {
    */
   async send(
     row: RelayRow,
-    state: RunState,
+    state: FoldedRun,
     session: WorkerSession,
     wanted: () => boolean,
   ): Promise<'sent' | 'over' | 'again'> {
@@ -73,7 +73,7 @@ export class JobSender {
     return 'sent';
   }
 
-  #isHarmless(job: JobState): boolean {
+  #isHarmless(job: FoldedJob): boolean {
     const method = this.#parts.methods.byFullName(job.method);
     return method !== undefined && (method.idempotent || isHarmless(method.effect));
   }
@@ -96,7 +96,7 @@ export class JobSender {
     return state !== undefined && jobToSend(state, row)?.phase === 'running';
   }
 
-  #assignment(row: RelayRow, state: RunState, job: JobState): JobAssignment {
+  #assignment(row: RelayRow, state: FoldedRun, job: FoldedJob): JobAssignment {
     const made = job.params.length > 0 || state.kind === 'call';
     const params = made ? job.params : toBinary(ChatRequestSchema, chatRequest(state, job.id, this.#parts.methods));
     const left = timeLeft(state, job, this.#parts.clock.now());
@@ -116,7 +116,7 @@ export class JobSender {
 }
 
 /** The job of a dispatch, if that is current and may be sent. */
-export function jobToSend(state: RunState, { job: id, epoch }: { job: string; epoch: number }): JobState | undefined {
+export function jobToSend(state: FoldedRun, { job: id, epoch }: { job: string; epoch: number }): FoldedJob | undefined {
   const job = state.jobs.get(id);
   if (!job || job.epoch !== epoch) return undefined;
   return job.phase === 'queued' || job.phase === 'running' ? job : undefined;

@@ -2,9 +2,9 @@
 // lie in the store. Only the holder of a dispatch sends it, and who that is the store says. What a queue says is a hint.
 import { AppError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
-import type { RunState } from '../../orchestrator/run/state.ts';
+import type { FoldedRun } from '../../orchestrator/run/state.ts';
 import type { HandOff } from '../../orchestrator/service/hand-off.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { JobQueue, TakenJob } from '../../queue/ports.ts';
 import { place } from '../../routing/place.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
@@ -18,7 +18,7 @@ import { commonQueue, needOf, queuesOf, type Relay, type RelayRow } from './rela
 import { servesPackage, WorkerRoom, type WorkerRoomParts } from './worker-room.ts';
 
 export interface JobTakerParts extends WorkerRoomParts {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly outbox: Outbox;
   readonly queue: JobQueue;
   readonly relay: Relay;
@@ -145,7 +145,7 @@ export class JobTaker implements HandOff {
   }
 
   /** Jobs that were committed here just now: those that were promised go to their workers. Returns the others. */
-  offer(rows: readonly RelayRow[], state: RunState): RelayRow[] {
+  offer(rows: readonly RelayRow[], state: FoldedRun): RelayRow[] {
     return rows.filter((row) => {
       const promised = this.#promised.get(row.dispatchId);
       if (!promised) return true;
@@ -288,7 +288,7 @@ export class JobTaker implements HandOff {
   async #start(
     hand: Hand,
     row: StoredOutboxRow,
-    state: RunState,
+    state: FoldedRun,
     session: WorkerSession,
     giveBack: () => void,
   ): Promise<void> {

@@ -5,8 +5,8 @@ import { JobResultSchema } from '../../../../gen/bowline/worker/v1/worker_pb.ts'
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { silentLogger } from '../../../base/logger.ts';
-import type { RunRequest } from '../../orchestrator/decide/commands.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { UntimedCommand } from '../../orchestrator/decide/commands.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { StoredOutboxRow } from '../../store/outbox.ts';
 import { Attempts } from '../attempts/attempts.ts';
 import type { WorkerSession } from '../session-ports.ts';
@@ -17,14 +17,14 @@ function start(failures: AppError[]) {
   const commands: string[] = [];
   const told: string[] = [];
   const runs = {
-    async command(_tenant: string, _run: string, request: RunRequest) {
+    async command(_tenant: string, _run: string, request: UntimedCommand) {
       const what = request.type === 'result' ? `result ${request.result.case}` : request.type;
       const failure = failures.shift();
       if (failure) throw failure;
       commands.push(what);
       return 'applied' as const;
     },
-  } as unknown as RunService;
+  } as unknown as Orchestrator;
   const session = {
     bootId: 'boot',
     view: () => ({ name: 'w1', provider: 'rules' }),

@@ -10,13 +10,13 @@ import { AppError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import { boundedUsage } from '../../../contract/usage.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { Attempt, Attempts } from '../attempts/attempts.ts';
 
-export type Settled = { case: 'done'; value: Responses } | { case: 'failure'; value: Failure };
+export type AttemptEnd = { case: 'done'; value: Responses } | { case: 'failure'; value: Failure };
 
 export interface SettlerParts {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly clock: Clock;
   readonly log: Logger;
   readonly attempts: Attempts;
@@ -25,7 +25,7 @@ export interface SettlerParts {
 }
 
 /** The result as the worker gave it; undefined when it stopped without one. */
-export function settledOf({ result }: JobResult): Settled | undefined {
+export function attemptEndOf({ result }: JobResult): AttemptEnd | undefined {
   if (result.case === 'done')
     return { case: 'done', value: create(ResponsesSchema, { messages: result.value.responses }) };
   return result.case === 'failure' ? { case: 'failure', value: result.value } : undefined;
@@ -45,7 +45,7 @@ export class Settler {
   }
 
   /** Commits the result of an attempt, then tells the worker. Never throws; a second call for one attempt does nothing. */
-  async settle(attempt: Attempt, result: Settled, frame?: JobResult): Promise<void> {
+  async settle(attempt: Attempt, result: AttemptEnd, frame?: JobResult): Promise<void> {
     if (attempt.settling) return;
     attempt.settling = true;
     const end = await this.#commit(attempt, result, frame);
@@ -82,14 +82,14 @@ export class Settler {
   }
 
   /** The result of an attempt that was given up: recorded as late and charged, never used. Throws when it cannot be. */
-  async late(attempt: Attempt, result: Settled, frame: JobResult): Promise<void> {
+  async late(attempt: Attempt, result: AttemptEnd, frame: JobResult): Promise<void> {
     await this.#store(attempt, result, frame);
   }
 
   /** stopped: before the store had it. refused: the store will take nothing of it. */
   async #commit(
     attempt: Attempt,
-    result: Settled,
+    result: AttemptEnd,
     frame: JobResult | undefined,
   ): Promise<'stored' | 'stopped' | 'refused'> {
     for (let round = 1; ; round++) {
@@ -105,14 +105,14 @@ export class Settler {
   }
 
   /** Stores the result, or, where the store will never take that, the error; repeating the job would end there again. */
-  async #store(attempt: Attempt, wanted: Settled, frame: JobResult | undefined): Promise<void> {
+  async #store(attempt: Attempt, wanted: AttemptEnd, frame: JobResult | undefined): Promise<void> {
     const { log } = this.#parts;
     try {
       return await this.#command(attempt, wanted, frame?.usage);
     } catch (error) {
       if (mayPass(error)) throw error;
       log.error('a result could not be committed', error, { dispatch: attempt.dispatchId });
-      const failure: Settled = { case: 'failure', value: toFailure(error, log) };
+      const failure: AttemptEnd = { case: 'failure', value: toFailure(error, log) };
       try {
         return await this.#command(attempt, failure, frame?.usage);
       } catch (again) {
@@ -123,7 +123,7 @@ export class Settler {
     }
   }
 
-  async #command(attempt: Attempt, result: Settled, usage: JobResult['usage']): Promise<void> {
+  async #command(attempt: Attempt, result: AttemptEnd, usage: JobResult['usage']): Promise<void> {
     const { tenant, run, job, epoch, dispatchId, targetName } = attempt;
     await this.#parts.runs.command(
       tenant,

@@ -12,8 +12,8 @@ import { AppError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
-import type { RunState } from '../../orchestrator/run/state.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { FoldedRun } from '../../orchestrator/run/state.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { ifReadable } from '../../orchestrator/service/unreadable.ts';
 import type { JobQueue } from '../../queue/ports.ts';
 import { serves, type WorkerView } from '../../routing/worker-view.ts';
@@ -22,15 +22,15 @@ import { type Attempt, Attempts } from '../attempts/attempts.ts';
 import type { WorkerSession } from '../session-ports.ts';
 import type { Signals } from '../signals/signals.ts';
 import type { Backlog } from './backlog.ts';
-import type { ChildCalls } from './child-calls.ts';
+import type { ChildJobs } from './child-jobs.ts';
 import { JobSender } from './job-sender.ts';
 import { JobTaker } from './job-taker.ts';
 import type { Relay, RelayRow } from './relay.ts';
-import { Settler, settledOf } from './settler.ts';
+import { attemptEndOf, Settler } from './settler.ts';
 import { streamOutput } from './worker-output.ts';
 
 export interface WorkerJobsParts {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly outbox: Outbox;
   readonly queue: JobQueue;
   readonly relay: Relay;
@@ -51,7 +51,7 @@ export interface WorkerJobsParts {
   /** Text of one attempt; a worker that writes more is stopped. */
   readonly maxTextBytes: number;
   /** What jobs call. */
-  readonly children: ChildCalls;
+  readonly children: ChildJobs;
 }
 
 /** Characters of a dispatch id, as the contract has it. */
@@ -211,7 +211,7 @@ export class WorkerJobs {
   }
 
   /** Jobs committed here just now: what a worker of this replica can have at once it gets. Returns the others, for the queue. */
-  offer(rows: readonly RelayRow[], state: RunState): RelayRow[] {
+  offer(rows: readonly RelayRow[], state: FoldedRun): RelayRow[] {
     this.#parts.onSlots();
     return this.#taker.offer(rows, state);
   }
@@ -288,7 +288,7 @@ export class WorkerJobs {
   async #result(session: WorkerSession, frame: JobResult): Promise<void> {
     const id = frame.dispatchId;
     const attempt = this.#attempts.get(id);
-    const result = settledOf(frame);
+    const result = attemptEndOf(frame);
     if (!attempt) {
       const former = this.#attempts.former(id);
       // What it used until it was stopped is owed, too.

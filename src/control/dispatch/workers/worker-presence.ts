@@ -13,7 +13,7 @@ import type { Logger } from '../../../base/logger.ts';
 import type { Bus, BusHandler } from '../../queue/ports.ts';
 import { subscribeSurely } from '../../queue/subscribe-surely.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
-import type { PresentWorker, WorkerSession } from '../session-ports.ts';
+import type { ConnectedWorker, WorkerSession } from '../session-ports.ts';
 import { worksAs } from './worker-view-of.ts';
 
 export interface WorkerPresenceParts {
@@ -101,7 +101,7 @@ export class WorkerPresence {
   }
 
   /** Workers of the other replicas. */
-  remotes(): PresentWorker[] {
+  remotes(): ConnectedWorker[] {
     return [...this.#remotes.values()].flatMap(({ workers }) => [...workers.values()]);
   }
 
@@ -307,13 +307,13 @@ function profileOf({ hello: { name, manifest, models, slots } }: WorkerSession) 
   return { name, models, slots, ...(manifest && { manifest }) };
 }
 
-type RemoteFacts = Omit<PresentWorker, 'view' | 'busy'>;
+type RemoteFacts = Omit<ConnectedWorker, 'view' | 'busy'>;
 
 /** A worker that is connected to another replica. */
-class RemoteWorker implements PresentWorker {
+class RemoteWorker implements ConnectedWorker {
   readonly id: string;
   readonly replica: string;
-  readonly hello: PresentWorker['hello'];
+  readonly hello: ConnectedWorker['hello'];
   readonly connectedAt: number;
   readonly lastSeen: number;
   readonly draining: boolean;

@@ -1,7 +1,7 @@
 // What a run waits for, job by job, in words. Pure.
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ExplainRunResponseSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
-import { isEnded, type JobState, openJobs, type RunState } from '../../orchestrator/run/state.ts';
+import { type FoldedJob, type FoldedRun, isEnded, openJobs } from '../../orchestrator/run/state.ts';
 import { explain } from '../../routing/explain.ts';
 import { misfit } from '../../routing/fit.ts';
 import { type JobNeed, serves, type WorkerView } from '../../routing/worker-view.ts';
@@ -9,7 +9,7 @@ import { type JobNeed, serves, type WorkerView } from '../../routing/worker-view
 type Answer = MessageInitShape<typeof ExplainRunResponseSchema>;
 
 export function explainRun(
-  run: RunState,
+  run: FoldedRun,
   world: { workers: readonly WorkerView[]; connected: (device: string) => boolean },
 ): Answer {
   const jobs = openJobs(run).map((job) => explainJob(run, job, world));
@@ -22,15 +22,15 @@ export function explainRun(
   };
 }
 
-function summaryOf(run: RunState, waits: readonly string[]): string {
+function summaryOf(run: FoldedRun, waits: readonly string[]): string {
   if (isEnded(run)) return 'It has ended and waits for nothing.';
   if (run.phase === 'waiting') return 'It waits for the run before it in its conversation.';
   return waits.length === 0 ? 'It waits for its next decision.' : waits.join(' ');
 }
 
 function explainJob(
-  run: RunState,
-  job: JobState,
+  run: FoldedRun,
+  job: FoldedJob,
   { workers, connected }: { workers: readonly WorkerView[]; connected: (device: string) => boolean },
 ): NonNullable<Answer['jobs']>[number] {
   const failure = job.lastFailure ? { lastFailure: job.lastFailure } : {};
@@ -52,7 +52,7 @@ function explainJob(
   return { job: job.id, waitsFor: summary, never, candidates, ...failure };
 }
 
-function needOf(run: RunState, job: JobState): JobNeed {
+function needOf(run: FoldedRun, job: FoldedJob): JobNeed {
   const slash = job.method.indexOf('/');
   const service = job.method.slice(0, slash);
   return {

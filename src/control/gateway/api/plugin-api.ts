@@ -5,7 +5,7 @@ import { PluginService } from '../../../../gen/bowline/control/v1/plugin_service
 import { Effect } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { pageOf } from '../../../contract/paging.ts';
-import type { Plugin, Plugins } from '../../identity/plugins.ts';
+import type { Plugins, StoredPlugin } from '../../identity/plugins.ts';
 import { principalName } from '../../identity/principal.ts';
 import type { Requests } from '../../store/requests.ts';
 import { ownerOf } from '../principal.ts';
@@ -52,7 +52,7 @@ export function pluginApi(plugins: Plugins, requests: Requests): ServiceImpl<typ
   };
 }
 
-const view = (plugin: Plugin) => ({
+const view = (plugin: StoredPlugin) => ({
   package: plugin.package,
   service: plugin.service.typeName,
   methods: plugin.methods.map(({ desc }) => desc.name),

@@ -7,8 +7,8 @@ import type { MethodRegistry } from '../../../contract/registry.ts';
 import type { RunFeeds } from '../../dispatch/feeds/run-feeds.ts';
 import type { Devices } from '../../identity/devices.ts';
 import { principalName } from '../../identity/principal.ts';
-import type { RunState } from '../../orchestrator/run/state.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import type { FoldedRun } from '../../orchestrator/run/state.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { isUnreadable } from '../../orchestrator/service/unreadable.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
 import type { Requests } from '../../store/requests.ts';
@@ -21,7 +21,7 @@ import { runView } from './run-view.ts';
 import { watchRun } from './watch-run.ts';
 
 export interface RunApiParts {
-  readonly runs: RunService;
+  readonly runs: Orchestrator;
   readonly stored: Runs;
   readonly setAside: Pick<SetAside, 'resume' | 'end'>;
   readonly requests: Requests;
@@ -106,7 +106,7 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
     async explainRun({ id }, context) {
       const { tenant } = ownerOf(context);
       const { endTime } = await read(tenant, id);
-      let state: RunState | undefined;
+      let state: FoldedRun | undefined;
       try {
         state = await parts.runs.state(tenant, id);
       } catch (error) {

@@ -19,9 +19,9 @@ import {
 import { AppError, ERRORS, isReason } from '../../../base/errors.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { StoredRun } from '../../store/runs.ts';
-import type { JobRow, RunRow, RunState } from '../../store/unit.ts';
+import type { JobRow, RunPhase, RunRow } from '../../store/unit.ts';
 
-const STATES: Record<RunState, RunStateProto> = {
+const STATES: Record<RunPhase, RunStateProto> = {
   waiting: RunStateProto.WAITING,
   running: RunStateProto.RUNNING,
   answered: RunStateProto.ANSWERED,

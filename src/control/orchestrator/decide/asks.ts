@@ -1,4 +1,4 @@
-// What may be asked of the run service, and the first event that it becomes. Pure.
+// What may be asked of the orchestrator, and the first event that it becomes. Pure.
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
@@ -12,7 +12,7 @@ import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/record/v
 import { AppError } from '../../../base/errors.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import { limitsToProto, type OrchestratorLimits } from '../run/limits.ts';
-import type { RunState } from '../run/state.ts';
+import type { FoldedRun } from '../run/state.ts';
 import type { CommandId } from './commands.ts';
 
 export interface Ask extends CommandId {
@@ -94,7 +94,7 @@ function timeout(wanted: number | undefined, limits: OrchestratorLimits): number
 }
 
 /** A run that is there already is the same ask again, unless it says something else. */
-export function sameAsk(known: RunState, ask: Ask): SubmitResult {
+export function sameAsk(known: FoldedRun, ask: Ask): SubmitResult {
   if (known.kind !== 'ask' || known.conversation !== ask.conversation || known.text !== ask.text) {
     return { refused: toFailure(new AppError('RUN_EXISTS', { run: ask.run })) };
   }

@@ -150,5 +150,5 @@ export type RunCommand =
 
 type WithoutTime<C> = C extends RunCommand ? Omit<C, 'at'> & { readonly at?: number } : never;
 
-/** A command to an existing run as it is handed to the run service, which adds the time. */
-export type RunRequest = WithoutTime<Exclude<RunCommand, SubmitCommand | StartCommand | RefuseCommand>>;
+/** A command to an existing run as it is handed to the orchestrator, which adds the time. */
+export type UntimedCommand = WithoutTime<Exclude<RunCommand, SubmitCommand | StartCommand | RefuseCommand>>;

@@ -11,10 +11,10 @@ import { chatResult } from '../models/chat-result.ts';
 import { taintsOfResult } from '../models/taints.ts';
 import { edgeEnds, endsEdges, isNewEnd } from '../run/edge-ends.ts';
 import { targetText } from '../run/job-view.ts';
-import { LOSSES_PER_ATTEMPT, MAX_ENTRIES, MAX_RESULT_BYTES, MORE_WHILE_AWAY } from '../run/limits.ts';
+import { LOSSES_PER_ATTEMPT, MAX_OUTCOME_ENTRIES, MAX_RESULT_BYTES, MORE_WHILE_AWAY } from '../run/limits.ts';
 import { CHAT_METHOD } from '../run/method-names.ts';
 import { metMoney } from '../run/money.ts';
-import { isOpen, type JobState } from '../run/state.ts';
+import { type FoldedJob, isOpen } from '../run/state.ts';
 import type {
   AttemptLostCommand,
   AttemptStartedCommand,
@@ -22,12 +22,12 @@ import type {
   ReceivedCommand,
   ResultCommand,
 } from './commands.ts';
-import type { Draft } from './draft.ts';
+import type { DecisionDraft } from './draft.ts';
 import { boundedFailure } from './failure-phase.ts';
 import { mayHaveHappened, mayRepeat } from './uncertain.ts';
 
 /** Returns whether the run may go on. Nothing happens for an attempt that was never made or whose result is recorded. */
-export function decideResult(draft: Draft, command: ResultCommand): boolean {
+export function decideResult(draft: DecisionDraft, command: ResultCommand): boolean {
   const job = draft.run.jobs.get(command.job);
   if (!job || command.epoch < 1 || command.epoch > job.epoch || job.settled.includes(command.epoch)) return false;
   // While it waits for its next attempt no attempt of that epoch is out.
@@ -44,7 +44,7 @@ export function decideResult(draft: Draft, command: ResultCommand): boolean {
 }
 
 /** Ends a job by a decision of the run, not by a result. */
-export function finishAs(draft: Draft, job: JobState, kind: 'failure' | 'unknown', failure: Failure): void {
+export function finishAs(draft: DecisionDraft, job: FoldedJob, kind: 'failure' | 'unknown', failure: Failure): void {
   draft.add({
     case: 'jobFinished',
     value: {
@@ -56,14 +56,14 @@ export function finishAs(draft: Draft, job: JobState, kind: 'failure' | 'unknown
   });
 }
 
-export function decideStarted(draft: Draft, { job: id, epoch, targetName }: AttemptStartedCommand): void {
+export function decideStarted(draft: DecisionDraft, { job: id, epoch, targetName }: AttemptStartedCommand): void {
   const job = draft.run.jobs.get(id);
   if (job?.phase !== 'queued' || job.epoch !== epoch) return;
   draft.add({ case: 'attemptStarted', value: { job: id, epoch: BigInt(epoch), targetName } });
 }
 
 /** An edge that reconnects is the same start of it: each is counted once, however often its network fails. */
-export function decideReceived(draft: Draft, { job: id, epoch, heldBy = '' }: ReceivedCommand): void {
+export function decideReceived(draft: DecisionDraft, { job: id, epoch, heldBy = '' }: ReceivedCommand): void {
   const job = draft.run.jobs.get(id);
   if (job?.epoch !== epoch || job.target !== 'device') return;
   if (heldBy === '' ? job.received : !isNewEnd(draft.run, job, heldBy)) return;
@@ -72,7 +72,7 @@ export function decideReceived(draft: Draft, { job: id, epoch, heldBy = '' }: Re
 }
 
 /** Returns whether the run may go on. */
-export function decideEndsEdges(draft: Draft, { job: id, epoch, boot, targetName }: EndsEdgesCommand): boolean {
+export function decideEndsEdges(draft: DecisionDraft, { job: id, epoch, boot, targetName }: EndsEdgesCommand): boolean {
   const job = draft.run.jobs.get(id);
   if (job?.epoch !== epoch || (job.phase !== 'queued' && job.phase !== 'running')) return false;
   if (!endsEdges(draft.run, job, boot)) return false;
@@ -82,7 +82,7 @@ export function decideEndsEdges(draft: Draft, { job: id, epoch, boot, targetName
 }
 
 /** Returns whether the run may go on. */
-export function decideLost(draft: Draft, { job: id, epoch, why }: AttemptLostCommand): boolean {
+export function decideLost(draft: DecisionDraft, { job: id, epoch, why }: AttemptLostCommand): boolean {
   const job = draft.run.jobs.get(id);
   if (!job || job.epoch !== epoch || !isOpen(job) || job.phase === 'retrying') return false;
   // A device keeps what it did under the call's key and tells when it is back: losing it is no news of the effect.
@@ -113,7 +113,7 @@ export function decideLost(draft: Draft, { job: id, epoch, why }: AttemptLostCom
 
 /** The result as it is recorded: within its bounds, and for a model turn readable. */
 function judge(
-  job: JobState,
+  job: FoldedJob,
   { result, trailingFailure }: ResultCommand,
 ): Exclude<JobFinished['result'], { case: undefined }> {
   if (result.case === undefined) {
@@ -140,7 +140,7 @@ const RETRY_BASE_MS = 500;
 const RETRY_CAP_MS = 30_000;
 const RETRY_AFTER_CAP_MS = 300_000;
 
-function retried(draft: Draft, job: JobState, failure: Failure, command: ResultCommand): boolean {
+function retried(draft: DecisionDraft, job: FoldedJob, failure: Failure, command: ResultCommand): boolean {
   const { run, at, methods } = draft;
   if (job.phase === 'cancelling' || !failure.retryable || !mayRepeat(job, methods)) return false;
   const most = run.limits.maxAttempts + (failure.code === UNAVAILABLE ? MORE_WHILE_AWAY : 0);
@@ -173,8 +173,8 @@ function spread(id: string): number {
 }
 
 function finish(
-  draft: Draft,
-  job: JobState,
+  draft: DecisionDraft,
+  job: FoldedJob,
   result: Exclude<JobFinished['result'], { case: undefined }>,
   command: ResultCommand,
 ): void {
@@ -186,8 +186,8 @@ function finish(
       epoch: BigInt(job.epoch),
       result,
       targetName: (targetName ?? '').slice(0, 256),
-      withheld: (withheld ?? []).slice(0, MAX_ENTRIES),
-      egress: (egress ?? []).slice(0, MAX_ENTRIES),
+      withheld: (withheld ?? []).slice(0, MAX_OUTCOME_ENTRIES),
+      egress: (egress ?? []).slice(0, MAX_OUTCOME_ENTRIES),
       taints: taintsOfResult(job, result, egress ?? [], draft.methods),
       ...(usage ? { usage } : {}),
       keyFree: result.case === 'neverStarted' && (command.keyFree ?? false),
@@ -198,7 +198,7 @@ function finish(
 }
 
 /** Length and hash of the streamed text, so that a client that missed the last piece notices. */
-function textProof(job: JobState, messages: readonly Uint8Array[]): { textBytes?: bigint; textSha256?: Uint8Array } {
+function textProof(job: FoldedJob, messages: readonly Uint8Array[]): { textBytes?: bigint; textSha256?: Uint8Array } {
   if (job.method !== CHAT_METHOD) return {};
   const said = chatResult(messages);
   if ('problem' in said) return {};
@@ -206,13 +206,13 @@ function textProof(job: JobState, messages: readonly Uint8Array[]): { textBytes?
   return { textBytes: BigInt(text.length), textSha256: createHash('sha256').update(text).digest() };
 }
 
-function late(draft: Draft, { job, epoch, usage, egress }: ResultCommand): void {
+function late(draft: DecisionDraft, { job, epoch, usage, egress }: ResultCommand): void {
   draft.add({
     case: 'lateResult',
     value: {
       job,
       epoch: BigInt(epoch),
-      egress: (egress ?? []).slice(0, MAX_ENTRIES),
+      egress: (egress ?? []).slice(0, MAX_OUTCOME_ENTRIES),
       ...(usage ? { usage } : {}),
     },
   });

@@ -10,12 +10,12 @@ import { nextIndex } from '../models/steps.ts';
 import { MAX_CHILDREN } from '../run/limits.ts';
 import { metMoney } from '../run/money.ts';
 import { askedOfSearch } from '../run/recipients.ts';
-import { isOpen, type JobState, openJobs, type RunState } from '../run/state.ts';
+import { type FoldedJob, type FoldedRun, isOpen, openJobs } from '../run/state.ts';
 import type { ChildCallCommand } from './commands.ts';
-import type { Draft } from './draft.ts';
+import type { DecisionDraft } from './draft.ts';
 
 /** The job that was made for a call; undefined when it was never taken. */
-export function childOf(run: RunState, { job, epoch, number }: Call): JobState | undefined {
+export function childOf(run: FoldedRun, { job, epoch, number }: Call): FoldedJob | undefined {
   for (const each of run.jobs.values()) {
     const { parent } = each;
     if (parent?.job === job && parent.epoch === epoch && parent.number === number) return each;
@@ -26,7 +26,7 @@ export function childOf(run: RunState, { job, epoch, number }: Call): JobState |
 type Call = Pick<ChildCallCommand, 'job' | 'epoch' | 'number'>;
 
 /** Why a call is not taken; undefined when it is, or was. */
-export function childRefusal(run: RunState, call: ChildCallCommand, methods: MethodRegistry): AppError | undefined {
+export function childRefusal(run: FoldedRun, call: ChildCallCommand, methods: MethodRegistry): AppError | undefined {
   if (childOf(run, call)) return undefined;
   const parent = run.jobs.get(call.job);
   const refused = (why: string) => new AppError('CHILD_REFUSED', { method: call.method.slice(0, 256), why });
@@ -48,7 +48,7 @@ export function childRefusal(run: RunState, call: ChildCallCommand, methods: Met
   return metMoney(run);
 }
 
-export function decideChild(draft: Draft, call: ChildCallCommand): void {
+export function decideChild(draft: DecisionDraft, call: ChildCallCommand): void {
   const { run, methods } = draft;
   if (childOf(run, call) || childRefusal(run, call, methods)) return;
   const parent = run.jobs.get(call.job)!;
@@ -74,16 +74,16 @@ export function decideChild(draft: Draft, call: ChildCallCommand): void {
 }
 
 /** Open children whose attempt is over. */
-export const orphans = (run: RunState): JobState[] =>
+export const orphans = (run: FoldedRun): FoldedJob[] =>
   openJobs(run).filter(({ parent }) => {
     const caller = parent && run.jobs.get(parent.job);
     return parent !== undefined && (!caller || !isAtWork(caller) || caller.epoch !== parent.epoch);
   });
 
 /** Whether an attempt of it may be running. */
-const isAtWork = (job: JobState): boolean => isOpen(job) && job.phase !== 'retrying' && job.phase !== 'cancelling';
+const isAtWork = (job: FoldedJob): boolean => isOpen(job) && job.phase !== 'retrying' && job.phase !== 'cancelling';
 
-function depthOf(run: RunState, job: JobState): number {
+function depthOf(run: FoldedRun, job: FoldedJob): number {
   let depth = 0;
   for (let at = job; at.parent; depth++) {
     const caller = run.jobs.get(at.parent.job);

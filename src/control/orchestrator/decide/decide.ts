@@ -7,7 +7,7 @@ import { toFailure } from '../../../contract/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { bestText } from '../models/steps.ts';
 import { summaryJob } from '../models/summary.ts';
-import { isEnded, type JobState, openJobs, type RunState } from '../run/state.ts';
+import { type FoldedJob, type FoldedRun, isEnded, openJobs } from '../run/state.ts';
 import type { CancelCommand, RefuseCommand, RunCommand, StartCommand, TimerCommand } from './commands.ts';
 import {
   decideEndsEdges,
@@ -18,7 +18,7 @@ import {
   finishAs,
 } from './decide-attempt.ts';
 import { decideChild, orphans } from './decide-child.ts';
-import { Draft } from './draft.ts';
+import { DecisionDraft } from './draft.ts';
 import { outcomeOf } from './outcome.ts';
 import { nextStep } from './planner.ts';
 import { openTimers } from './timers.ts';
@@ -27,19 +27,19 @@ import { mayHaveHappened } from './uncertain.ts';
 export interface Decision {
   readonly events: readonly RunEvent[];
   /** The state after the events; undefined only when there is no run. */
-  readonly state: RunState | undefined;
+  readonly state: FoldedRun | undefined;
   /** ignored: the command changes nothing (any more). */
   readonly outcome: 'applied' | 'ignored';
 }
 
 /** What follows from a command. Throws only for a history that this version cannot read. */
 export function decide(
-  state: RunState | undefined,
+  state: FoldedRun | undefined,
   command: RunCommand,
   methods: MethodRegistry,
   epochBase = 0,
 ): Decision {
-  const draft = new Draft(state, command.at, methods, epochBase);
+  const draft = new DecisionDraft(state, command.at, methods, epochBase);
   if (command.type === 'submit') {
     if (!state) draft.add({ case: 'submitted', value: command.submitted });
   } else if (state) {
@@ -48,12 +48,12 @@ export function decide(
   return { events: draft.events, state: draft.state, outcome: draft.events.length > 0 ? 'applied' : 'ignored' };
 }
 
-function apply(draft: Draft, command: Exclude<RunCommand, { type: 'submit' }>): void {
+function apply(draft: DecisionDraft, command: Exclude<RunCommand, { type: 'submit' }>): void {
   react(draft, command);
   stopOrphans(draft);
 }
 
-function react(draft: Draft, command: Exclude<RunCommand, { type: 'submit' }>): void {
+function react(draft: DecisionDraft, command: Exclude<RunCommand, { type: 'submit' }>): void {
   switch (command.type) {
     case 'start':
       start(draft, command);
@@ -88,7 +88,7 @@ function react(draft: Draft, command: Exclude<RunCommand, { type: 'submit' }>): 
   }
 }
 
-function start(draft: Draft, command: StartCommand): void {
+function start(draft: DecisionDraft, command: StartCommand): void {
   if (draft.run.phase !== 'waiting') return;
   const { history, tools, summary = '', summaryGrants = [], taints, hosts = [] } = command;
   draft.add({
@@ -105,13 +105,13 @@ function start(draft: Draft, command: StartCommand): void {
   goOn(draft, command.recipients);
 }
 
-function refuse(draft: Draft, { failure }: RefuseCommand): void {
+function refuse(draft: DecisionDraft, { failure }: RefuseCommand): void {
   if (draft.run.phase !== 'waiting') return;
   end(draft, { state: State.REFUSED, failure });
 }
 
 /** Plans on while the run is at work. */
-function goOn(draft: Draft, recipients: readonly string[] = []): void {
+function goOn(draft: DecisionDraft, recipients: readonly string[] = []): void {
   stopOrphans(draft);
   if (draft.run.phase !== 'running') return;
   const next = nextStep(draft.run, draft.methods, recipients);
@@ -124,11 +124,11 @@ function goOn(draft: Draft, recipients: readonly string[] = []): void {
   }
 }
 
-function end(draft: Draft, ending: Parameters<typeof outcomeOf>[1]): void {
+function end(draft: DecisionDraft, ending: Parameters<typeof outcomeOf>[1]): void {
   draft.add({ case: 'ended', value: { outcome: outcomeOf(draft.run, ending) } });
 }
 
-function cancel(draft: Draft, { principal }: CancelCommand): void {
+function cancel(draft: DecisionDraft, { principal }: CancelCommand): void {
   if (isEnded(draft.run)) return;
   draft.add({ case: 'cancelRequested', value: { principal } });
   for (const job of openJobs(draft.run)) stop(draft, job, 'CANCELED');
@@ -136,7 +136,7 @@ function cancel(draft: Draft, { principal }: CancelCommand): void {
 }
 
 /** What a job called ends with the attempt that called it. */
-function stopOrphans(draft: Draft): void {
+function stopOrphans(draft: DecisionDraft): void {
   // Stopping one may leave those that it called.
   for (let found = orphans(draft.run); found.length > 0; found = orphans(draft.run)) {
     const stopped = found.filter(({ phase }) => phase !== 'cancelling');
@@ -146,7 +146,7 @@ function stopOrphans(draft: Draft): void {
 }
 
 /** Stops a job: at once, or, where its effect may have happened, when its holder has told. */
-function stop(draft: Draft, job: JobState, reason: string): void {
+function stop(draft: DecisionDraft, job: FoldedJob, reason: string): void {
   if (job.phase === 'cancelling') return;
   const epoch = BigInt(job.epoch);
   if (mayHaveHappened(job, draft.methods)) {
@@ -157,7 +157,7 @@ function stop(draft: Draft, job: JobState, reason: string): void {
 }
 
 // A timer that is not open any more changes nothing; its row goes with the commit that says so.
-function timer(draft: Draft, { id }: TimerCommand): void {
+function timer(draft: DecisionDraft, { id }: TimerCommand): void {
   const due = openTimers(draft.run).find((each) => each.id === id);
   const job = due && draft.run.jobs.get(due.job);
   if (due?.kind === 'deadline') {
@@ -174,7 +174,7 @@ function timer(draft: Draft, { id }: TimerCommand): void {
 }
 
 /** An epoch from before the database was restored may be at work somewhere, so that one is passed over. */
-function retry(draft: Draft, { id, epoch }: JobState): void {
+function retry(draft: DecisionDraft, { id, epoch }: FoldedJob): void {
   draft.add({ case: 'attemptDue', value: { job: id, epoch: BigInt(epoch) } });
   const nextEpoch = draft.epochAfter(epoch - 1);
   if (nextEpoch === BigInt(epoch)) return;
@@ -182,7 +182,7 @@ function retry(draft: Draft, { id, epoch }: JobState): void {
   draft.add({ case: 'attemptLost', value: { job: id, epoch: BigInt(epoch), nextEpoch, why } });
 }
 
-function timeout(draft: Draft, job: JobState): void {
+function timeout(draft: DecisionDraft, job: FoldedJob): void {
   if (mayHaveHappened(job, draft.methods)) {
     stop(draft, job, 'DEADLINE_EXCEEDED');
     return;
@@ -191,7 +191,7 @@ function timeout(draft: Draft, job: JobState): void {
   goOn(draft);
 }
 
-function deadline(draft: Draft): void {
+function deadline(draft: DecisionDraft): void {
   const { run } = draft;
   for (const job of openJobs(run)) stop(draft, job, 'DEADLINE_EXCEEDED');
   const failure = toFailure(new AppError('DEADLINE_EXCEEDED', { after: `${run.timeoutMs / 1000} s` }));

@@ -5,20 +5,20 @@ import { type RunEvent, RunEventSchema } from '../../../../gen/bowline/event/v1/
 import { AppError } from '../../../base/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { evolve } from '../run/evolve.ts';
-import type { RunState } from '../run/state.ts';
+import type { FoldedRun } from '../run/state.ts';
 
 export type EventBody = MessageInitShape<typeof RunEventSchema>['event'];
 
 /** Collects the events of one decision and keeps the state they lead to. */
-export class Draft {
+export class DecisionDraft {
   readonly events: RunEvent[] = [];
   readonly methods: MethodRegistry;
   readonly #at: number;
   readonly #epochBase: number;
-  #state: RunState | undefined;
+  #state: FoldedRun | undefined;
 
   /** @param epochBase epochs up to it may have been given before the database was restored, and are not given again */
-  constructor(state: RunState | undefined, at: number, methods: MethodRegistry, epochBase = 0) {
+  constructor(state: FoldedRun | undefined, at: number, methods: MethodRegistry, epochBase = 0) {
     this.#state = state;
     this.#at = at;
     this.methods = methods;
@@ -35,12 +35,12 @@ export class Draft {
   }
 
   /** The state so far. Throws NOT_FOUND when there is no run. */
-  get run(): RunState {
+  get run(): FoldedRun {
     if (!this.#state) throw new AppError('NOT_FOUND', { kind: 'run' });
     return this.#state;
   }
 
-  get state(): RunState | undefined {
+  get state(): FoldedRun | undefined {
     return this.#state;
   }
 

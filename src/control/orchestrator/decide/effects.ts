@@ -3,7 +3,7 @@
 import { dispatchId } from '../../../base/ids.ts';
 import type { JobRow, OutboxRow, RunRow, TimerRow } from '../../store/unit.ts';
 import { packageOf } from '../run/method-names.ts';
-import type { JobState, RunState } from '../run/state.ts';
+import type { FoldedJob, FoldedRun } from '../run/state.ts';
 import { jobRow, runRow } from './projection.ts';
 import { jobTimers, type OpenTimer, runTimer } from './timers.ts';
 
@@ -20,7 +20,7 @@ export interface Effects {
 }
 
 /** The row of a job's outstanding dispatch; undefined when nothing is outstanding. */
-export function dispatchOf(run: RunState, job: JobState): OutboxRow | undefined {
+export function dispatchOf(run: FoldedRun, job: FoldedJob): OutboxRow | undefined {
   if (job.phase !== 'queued' && job.phase !== 'running' && job.phase !== 'cancelling') return undefined;
   const tier = Number(job.selector.tier ?? 0);
   return {
@@ -42,7 +42,7 @@ export function dispatchOf(run: RunState, job: JobState): OutboxRow | undefined 
 }
 
 /** What changes with the step from `before` to `after`. `at` is the time of the command in milliseconds since 1970. */
-export function effects(before: RunState | undefined, after: RunState, at: number): Effects {
+export function effects(before: FoldedRun | undefined, after: FoldedRun, at: number): Effects {
   const outbox: OutboxRow[] = [];
   const outboxDone: string[] = [];
   const timers: TimerRow[] = [];
@@ -72,5 +72,5 @@ export function effects(before: RunState | undefined, after: RunState, at: numbe
 }
 
 /** Whether the row of the run says something else than before; its jobs have rows of their own. */
-const shows = (before: RunState | undefined, after: RunState): boolean =>
+const shows = (before: FoldedRun | undefined, after: FoldedRun): boolean =>
   before?.phase !== after.phase || (after.endedAt !== undefined && before.jobs !== after.jobs);

@@ -3,10 +3,10 @@
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import { mayPass } from '../../../contract/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
-import { isEnded, isOpen, type RunState } from '../run/state.ts';
+import { type FoldedRun, isEnded, isOpen } from '../run/state.ts';
 import { mayRepeat } from './uncertain.ts';
 
-export function keyIsFree(run: RunState, methods: MethodRegistry): boolean {
+export function keyIsFree(run: FoldedRun, methods: MethodRegistry): boolean {
   const [job] = run.jobs.values();
   // What its owner cancelled is not to happen, whoever asks for it again.
   if (run.kind !== 'call' || !isEnded(run) || run.cancelledBy !== '' || !job || isOpen(job)) return false;

@@ -11,14 +11,14 @@ import { sourcesOf } from '../models/sources.ts';
 import { chatOf, lastStep } from '../models/steps.ts';
 import type { Ending } from '../run/ending.ts';
 import { usageToProto, viewJob } from '../run/job-view.ts';
-import { MAX_ANSWER_CHARS, MAX_ENTRIES } from '../run/limits.ts';
-import type { RunState } from '../run/state.ts';
+import { MAX_ANSWER_CHARS, MAX_OUTCOME_ENTRIES } from '../run/limits.ts';
+import type { FoldedRun } from '../run/state.ts';
 
 /**
  * The outcome of a run in this state. Sources and model are those of the last model turn. The summary is not among the jobs: it
  * goes on after the end.
  */
-export function outcomeOf(run: RunState, ending: Ending): Outcome {
+export function outcomeOf(run: FoldedRun, ending: Ending): Outcome {
   const finish = ending.state === State.ANSWERED ? chatOf(run, lastStep(run))?.finish : undefined;
   const model = finish?.model;
   const answer = (ending.answer ?? '').slice(0, MAX_ANSWER_CHARS).toWellFormed();
@@ -36,11 +36,11 @@ export function outcomeOf(run: RunState, ending: Ending): Outcome {
 }
 
 /** What stayed on the box, over all jobs, each thing once. */
-export function withheldOf(run: RunState): Withheld[] {
+export function withheldOf(run: FoldedRun): Withheld[] {
   const found = new Map<string, Withheld>();
   for (const job of run.jobs.values()) {
     for (const each of job.result?.withheld ?? []) {
-      if (found.size >= MAX_ENTRIES) return [...found.values()];
+      if (found.size >= MAX_OUTCOME_ENTRIES) return [...found.values()];
       found.set(`${each.name}\0${each.field}\0${each.why}`, each);
     }
   }

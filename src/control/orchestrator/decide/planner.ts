@@ -9,14 +9,14 @@ import { jobId } from '../../../base/ids.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { searchJob, searchOf } from '../models/retrieval.ts';
-import { bestText, chatJob, chatOf, lastStep, recipientsOf } from '../models/steps.ts';
+import { bestText, chatJob, chatOf, lastStep, recipientsOfRun } from '../models/steps.ts';
 import { type JudgedCall, judgeToolCalls } from '../models/tool-calls.ts';
 import { asksForTools, metLimit, offeredTools } from '../models/tool-offer.ts';
 import type { Ending } from '../run/ending.ts';
 import { TOOL_TIMEOUT_MS } from '../run/limits.ts';
 import { CHAT_METHOD } from '../run/method-names.ts';
 import { metMoney } from '../run/money.ts';
-import { type JobState, openJobs, type RunState } from '../run/state.ts';
+import { type FoldedJob, type FoldedRun, openJobs } from '../run/state.ts';
 import { stateOfFailure } from './failure-phase.ts';
 
 export type NextStep =
@@ -25,12 +25,12 @@ export type NextStep =
   | { readonly kind: 'end'; readonly ending: Ending };
 
 /** What comes next for a running run. `recipients` binds its first job; later jobs take those of the first. */
-export function nextStep(run: RunState, methods: MethodRegistry, recipients: readonly string[] = []): NextStep {
+export function nextStep(run: FoldedRun, methods: MethodRegistry, recipients: readonly string[] = []): NextStep {
   if (openJobs(run).length > 0) return { kind: 'wait' };
   return run.kind === 'call' ? nextOfCall(run, methods) : nextOfAsk(run, methods, recipients);
 }
 
-function nextOfCall(run: RunState, methods: MethodRegistry): NextStep {
+function nextOfCall(run: FoldedRun, methods: MethodRegistry): NextStep {
   const job = run.jobs.get(jobId(run.id, 0, 0));
   if (!job) {
     const { call } = run;
@@ -52,7 +52,7 @@ function nextOfCall(run: RunState, methods: MethodRegistry): NextStep {
   return { kind: 'end', ending: job.phase === 'done' ? { state: State.ANSWERED } : failed(job) };
 }
 
-function nextOfAsk(run: RunState, methods: MethodRegistry, recipients: readonly string[]): NextStep {
+function nextOfAsk(run: FoldedRun, methods: MethodRegistry, recipients: readonly string[]): NextStep {
   const step = lastStep(run);
   if (step < 0) return first(run, methods, recipients);
   const turn = chatJob(run, step);
@@ -70,19 +70,19 @@ function nextOfAsk(run: RunState, methods: MethodRegistry, recipients: readonly 
 }
 
 /** The search in the run's collections, if there is one to make, and then the first model turn. */
-function first(run: RunState, methods: MethodRegistry, recipients: readonly string[]): NextStep {
+function first(run: FoldedRun, methods: MethodRegistry, recipients: readonly string[]): NextStep {
   if (searchOf(run)) {
     const met = metMoney(run);
-    return met ? { kind: 'end', ending: stopped(run, met) } : queue(chat(run, 0, recipientsOf(run)));
+    return met ? { kind: 'end', ending: stopped(run, met) } : queue(chat(run, 0, recipientsOfRun(run)));
   }
   return queue(searchJob(run, methods, recipients) ?? chat(run, 0, recipients));
 }
 
 const queue = (job: JobQueued): NextStep => ({ kind: 'queue', jobs: [job] });
 
-const again = (run: RunState, step: number): NextStep => queue(chat(run, step + 1, recipientsOf(run)));
+const again = (run: FoldedRun, step: number): NextStep => queue(chat(run, step + 1, recipientsOfRun(run)));
 
-function chat(run: RunState, step: number, recipients: readonly string[]): JobQueued {
+function chat(run: FoldedRun, step: number, recipients: readonly string[]): JobQueued {
   const job = jobId(run.id, step, 0);
   return create(JobQueuedSchema, {
     job,
@@ -94,7 +94,7 @@ function chat(run: RunState, step: number, recipients: readonly string[]): JobQu
   });
 }
 
-function tool(run: RunState, step: number, { index, call, verdict }: JudgedCall): JobQueued[] {
+function tool(run: FoldedRun, step: number, { index, call, verdict }: JudgedCall): JobQueued[] {
   if (!verdict.ok) return [];
   const job = jobId(run.id, step, index);
   const onDevice = verdict.tool.target === TargetKind.DEVICE;
@@ -108,7 +108,7 @@ function tool(run: RunState, step: number, { index, call, verdict }: JudgedCall)
       idempotencyKey: job,
       toolCallId: call.id,
       toolName: call.name,
-      recipients: [...recipientsOf(run)],
+      recipients: [...recipientsOfRun(run)],
       timeout: durationFromMs(TOOL_TIMEOUT_MS),
       slots: onDevice ? 1 : verdict.method.slots,
       epoch: 1n,
@@ -117,13 +117,13 @@ function tool(run: RunState, step: number, { index, call, verdict }: JudgedCall)
 }
 
 /** The end of a run that met a limit before its answer: what is known so far. */
-function stopped(run: RunState, met: AppError): Ending {
+function stopped(run: FoldedRun, met: AppError): Ending {
   const answer = bestText(run);
   return { state: answer ? State.ANSWERED : State.REFUSED, answer, failure: toFailure(met) };
 }
 
 /** The end after a model turn that asked for no tool that it may have. */
-function answered(run: RunState, step: number): Ending {
+function answered(run: FoldedRun, step: number): Ending {
   const said = chatOf(run, step);
   const text = said?.text.trim() ?? '';
   const met = run.tools.length > 0 && step > 0 ? metLimit(run, step) : undefined;
@@ -143,13 +143,13 @@ function answered(run: RunState, step: number): Ending {
   return { state: State.ANSWERED, answer: text };
 }
 
-const nothingSaid = (run: RunState): Ending => ({
+const nothingSaid = (run: FoldedRun): Ending => ({
   state: State.FAILED,
   answer: bestText(run),
   failure: toFailure(new AppError('ANSWER_EMPTY')),
 });
 
-function failed(job: JobState, answer = ''): Ending {
+function failed(job: FoldedJob, answer = ''): Ending {
   const why = job.cancelReason || 'its job was stopped';
   const failure = job.lastFailure ?? toFailure(new AppError('OUTCOME_UNKNOWN', { why }));
   return { state: job.phase === 'unknown' ? State.FAILED : stateOfFailure(failure), answer, failure };

@@ -11,12 +11,12 @@ import {
 import type { ConversationRow, JobRow, RunRow } from '../../store/unit.ts';
 import type { ConversationState } from '../run/conversation.ts';
 import { targetText } from '../run/job-view.ts';
-import { MAX_ENTRIES } from '../run/limits.ts';
-import type { JobState, RunState } from '../run/state.ts';
+import { MAX_OUTCOME_ENTRIES } from '../run/limits.ts';
+import type { FoldedJob, FoldedRun } from '../run/state.ts';
 import { withheldOf } from './outcome.ts';
 
 /** `sources`, `withheld`, `leftOut`, `egress` and `model` hold protobuf JSON of what stands in an Outcome of bowline.run.v1. */
-export function runRow(run: RunState): RunRow {
+export function runRow(run: FoldedRun): RunRow {
   const { outcome, usage } = run;
   return {
     tenant: run.tenant,
@@ -35,12 +35,12 @@ export function runRow(run: RunState): RunRow {
     sources: (outcome?.sources ?? []).map((each) => toJson(SourceSchema, each)),
     withheld: (outcome ? withheldOf(run) : []).map((each) => toJson(WithheldSchema, each)),
     leftOut: (outcome?.leftOut ?? []).map((each) => toJson(LeftOutCollectionSchema, each)),
-    egress: outcome ? egressOf(run).map((each) => toJson(EgressSchema, each)) : [],
+    egress: outcome ? egressOfRun(run).map((each) => toJson(EgressSchema, each)) : [],
     model: outcome?.model ? toJson(ModelInfoSchema, outcome.model) : null,
   };
 }
 
-export function jobRow(run: RunState, job: JobState): JobRow {
+export function jobRow(run: FoldedRun, job: FoldedJob): JobRow {
   return {
     tenant: run.tenant,
     run: run.id,
@@ -58,9 +58,9 @@ export function jobRow(run: RunState, job: JobState): JobRow {
 }
 
 /** What left devices for this run, as they told it; at most 1,024 entries. */
-export function egressOf(run: RunState): Egress[] {
+export function egressOfRun(run: FoldedRun): Egress[] {
   const all = [...run.jobs.values()].flatMap((job) => job.result?.egress ?? []);
-  return [...all, ...run.lateEgress].slice(0, MAX_ENTRIES);
+  return [...all, ...run.lateEgress].slice(0, MAX_OUTCOME_ENTRIES);
 }
 
 export function conversationRow(conversation: ConversationState): ConversationRow {

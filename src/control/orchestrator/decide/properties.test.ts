@@ -29,7 +29,7 @@ import { lastStep } from '../models/steps.ts';
 import { judgeToolCalls } from '../models/tool-calls.ts';
 import { fold } from '../run/evolve.ts';
 import { limitsToProto } from '../run/limits.ts';
-import { isEnded, isOpen, type RunState } from '../run/state.ts';
+import { type FoldedRun, isEnded, isOpen } from '../run/state.ts';
 import { readRunEvent, storeRunEvent } from '../service/event-codec.ts';
 import type { RunCommand } from './commands.ts';
 import { decide } from './decide.ts';
@@ -52,7 +52,7 @@ const FIRST = 1_800_000_000_000;
 /** A run, and the record of what it has outstanding, kept as a store would keep it. */
 class World {
   at = FIRST;
-  run: RunState | undefined;
+  run: FoldedRun | undefined;
   readonly events: RunEvent[] = [];
   readonly outbox = new Set<string>();
   readonly timers = new Set<string>();
@@ -76,7 +76,7 @@ class World {
   }
 
   /** What was once judged of a tool call is judged the same for ever, and what was refused never became a job. */
-  #judgeAgain(run: RunState): void {
+  #judgeAgain(run: FoldedRun): void {
     if (run.kind !== 'ask') return;
     for (let step = 0; step <= lastStep(run); step++) {
       for (const { index, verdict } of judgeToolCalls(run, step, methods)) {

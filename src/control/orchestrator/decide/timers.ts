@@ -1,6 +1,6 @@
 // Which timers a run has open: a pure function of its state, so that none can be forgotten or left behind.
 import { CANCEL_GRACE_MS } from '../run/limits.ts';
-import { isEnded, isOpen, type JobState, type RunState } from '../run/state.ts';
+import { type FoldedJob, type FoldedRun, isEnded, isOpen } from '../run/state.ts';
 
 /** deadline: of the run. retry: the wait before an attempt. timeout: of a job. cancel: how long an effect is waited for. */
 export type TimerKind = 'deadline' | 'retry' | 'timeout' | 'cancel';
@@ -15,13 +15,13 @@ export interface OpenTimer {
 }
 
 /** The timer of the run itself. */
-export function runTimer(run: RunState): OpenTimer | undefined {
+export function runTimer(run: FoldedRun): OpenTimer | undefined {
   if (isEnded(run) || run.timeoutMs <= 0) return undefined;
   return { id: `${run.id}/deadline`, kind: 'deadline', job: '', dueAt: run.createdAt + run.timeoutMs };
 }
 
 /** The timers of one job. */
-export function jobTimers(job: JobState): OpenTimer[] {
+export function jobTimers(job: FoldedJob): OpenTimer[] {
   if (!isOpen(job)) return [];
   if (job.phase === 'cancelling') {
     return [{ id: `${job.id}/cancel`, kind: 'cancel', job: job.id, dueAt: job.cancellingAt + CANCEL_GRACE_MS }];
@@ -36,7 +36,7 @@ export function jobTimers(job: JobState): OpenTimer[] {
   return timers;
 }
 
-export function openTimers(run: RunState): OpenTimer[] {
+export function openTimers(run: FoldedRun): OpenTimer[] {
   const timers = [...run.jobs.values()].flatMap(jobTimers);
   const own = runTimer(run);
   return own ? [own, ...timers] : timers;

@@ -19,7 +19,7 @@ import { toFailure } from '../../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../../contract/registry.ts';
 import { methodDescription, requestSchema } from '../../../contract/tool-schema.ts';
 import { MAX_WORKER_RESULT_CHARS } from '../run/limits.ts';
-import type { JobState, RunState } from '../run/state.ts';
+import type { FoldedJob, FoldedRun } from '../run/state.ts';
 import { searchArguments, searchOf } from './retrieval.ts';
 import { chatOf } from './steps.ts';
 import { summaryRequest } from './summary.ts';
@@ -29,7 +29,7 @@ import { clipped, errorMessage, toolMessageOf } from './tool-message.ts';
 import { metLimit, offeredTools } from './tool-offer.ts';
 
 /** The ChatRequest of a model turn, or of the summary, of this run. Throws NOT_FOUND when the run has no such model turn. */
-export function chatRequest(run: RunState, job: string, methods: MethodRegistry): ChatRequest {
+export function chatRequest(run: FoldedRun, job: string, methods: MethodRegistry): ChatRequest {
   const turn = run.jobs.get(job);
   if (turn?.role === 'summary') return summaryRequest(run);
   if (turn?.role !== 'turn') throw new AppError('NOT_FOUND', { kind: 'model turn' });
@@ -53,7 +53,7 @@ export function chatRequest(run: RunState, job: string, methods: MethodRegistry)
 const SUMMARY_QUESTION = 'What did we say in this conversation so far? Only the most important.';
 
 /** The search before the first turn, as if the model had asked for it. */
-function addSearch(messages: Message[], run: RunState, methods: MethodRegistry, room: number): number {
+function addSearch(messages: Message[], run: FoldedRun, methods: MethodRegistry, room: number): number {
   const job = searchOf(run);
   if (!job) return room;
   const call = create(ToolCallSchema, { id: 'search', name: job.toolName, argumentsJson: searchArguments(job) });
@@ -63,7 +63,7 @@ function addSearch(messages: Message[], run: RunState, methods: MethodRegistry, 
 }
 
 /** What a model is told of the result of a job, within the room that is left. */
-const toolText = (job: JobState, methods: MethodRegistry, room: number): string => {
+const toolText = (job: FoldedJob, methods: MethodRegistry, room: number): string => {
   const most = job.target === 'worker' ? Math.min(room, MAX_WORKER_RESULT_CHARS) : room;
   return clipped(toolMessageOf(job, methods), Math.max(most, 200));
 };
@@ -76,7 +76,7 @@ const answer = ({ id, name }: ToolCall, content: string): Message =>
     toolName: name,
   });
 
-function addStep(messages: Message[], run: RunState, step: number, methods: MethodRegistry, room: number): number {
+function addStep(messages: Message[], run: FoldedRun, step: number, methods: MethodRegistry, room: number): number {
   const text = chatOf(run, step)?.text ?? '';
   const judged = judgeToolCalls(run, step, methods);
   if (text === '' && judged.length === 0) return room;

@@ -4,8 +4,8 @@ import { create } from '@bufbuild/protobuf';
 import { type Turn, TurnSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { Taint } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import { both, boundBy } from '../run/recipients.ts';
-import type { RunState } from '../run/state.ts';
-import { recipientsOf } from './steps.ts';
+import type { FoldedRun } from '../run/state.ts';
+import { recipientsOfRun } from './steps.ts';
 import { summaryOf } from './summary.ts';
 import { taintsOfRun } from './taints.ts';
 
@@ -16,7 +16,7 @@ export interface PastTurn {
 }
 
 /** The turn that a run leaves behind; undefined when it gave no answer. */
-export function pastTurn(run: RunState): PastTurn | undefined {
+export function pastTurn(run: FoldedRun): PastTurn | undefined {
   const answer = run.outcome?.answer ?? '';
   if (run.kind !== 'ask' || answer === '') return undefined;
   const turn = create(TurnSchema, {
@@ -26,11 +26,11 @@ export function pastTurn(run: RunState): PastTurn | undefined {
     grants: grantsOf(run),
     taints: taintsOfRun(run),
   });
-  return { turn, recipients: recipientsOf(run) };
+  return { turn, recipients: recipientsOfRun(run) };
 }
 
 /** Grants that the content of a run rests on, those of the turns before included. */
-function grantsOf(run: RunState): string[] {
+function grantsOf(run: FoldedRun): string[] {
   const collections = boundBy(run).collections.flatMap(({ grant }) => (grant === '' ? [] : [grant]));
   const before = [...run.summaryGrants, ...run.history.flatMap((turn) => turn.grants)];
   return [...new Set([...run.shares.map(({ id }) => id), ...collections, ...before])];
@@ -45,10 +45,10 @@ export interface PastSummary {
 }
 
 /** The summary that a run left behind: it stands for its turn and all before it. Undefined when none came of it. */
-export function pastSummary(run: RunState): PastSummary | undefined {
+export function pastSummary(run: FoldedRun): PastSummary | undefined {
   const text = summaryOf(run);
   if (text === '') return undefined;
-  return { text, grants: grantsOf(run), taints: taintsOfRun(run), recipients: recipientsOf(run) };
+  return { text, grants: grantsOf(run), taints: taintsOfRun(run), recipients: recipientsOfRun(run) };
 }
 
 export interface HistoryBounds {

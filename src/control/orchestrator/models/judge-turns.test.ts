@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { SearchResponseSchema } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { withTurnWatch } from '../../../../test/support/turn-watch.ts';
 import { maxAskBytes } from '../../../contract/ask-text.ts';
-import type { RunState } from '../run/state.ts';
+import type { FoldedRun } from '../run/state.ts';
 import { isNamed } from './named-address.ts';
 import { standsWhole } from './own-words.ts';
 import { sourcesOf } from './sources.ts';
@@ -53,7 +53,7 @@ test('the names of found documents in an answer', async () => {
       role: 'tool',
       result: { result: { case: 'done', value: { messages } } },
     };
-    return { jobs: new Map(Array.from({ length: 8 }, (_, at) => [String(at), job])) } as unknown as RunState;
+    return { jobs: new Map(Array.from({ length: 8 }, (_, at) => [String(at), job])) } as unknown as FoldedRun;
   };
   const many = (one: (at: number) => string) => Array.from({ length: 300 }, (_, at) => one(at));
   const names = {

@@ -11,7 +11,7 @@ import { AppError } from '../../../base/errors.ts';
 import { fromFailure } from '../../../contract/errors.ts';
 import { SEARCH_METHOD } from '../run/method-names.ts';
 import { boundBy } from '../run/recipients.ts';
-import type { JobState, RunState } from '../run/state.ts';
+import type { FoldedJob, FoldedRun } from '../run/state.ts';
 import { canSearch } from './retrieval.ts';
 
 interface Why {
@@ -20,7 +20,7 @@ interface Why {
 }
 
 /** What no search of this run looked into so far, in the order of its collections. */
-export function leftOutOf(run: RunState): LeftOutCollection[] {
+export function leftOutOf(run: FoldedRun): LeftOutCollection[] {
   if (run.collections.length === 0) return [];
   const granted = new Set(boundBy(run).collections.map(({ name }) => name));
   const looked = new Set<string>();
@@ -41,7 +41,7 @@ export function leftOutOf(run: RunState): LeftOutCollection[] {
   });
 }
 
-function searched(run: RunState, why: Why | undefined): Why | undefined {
+function searched(run: FoldedRun, why: Why | undefined): Why | undefined {
   return canSearch(run) ? why : told(new AppError('RETRIEVAL_NOT_SERVED'));
 }
 
@@ -50,7 +50,7 @@ const barred = (collection: string): Why => told(new AppError('COLLECTION_OTHER_
 const told = ({ reason, message }: AppError): Why => ({ reason, problem: message });
 
 /** What one search looked into, and what it left out. */
-function look({ params, phase, lastFailure, result }: JobState, looked: Set<string>, left: Map<string, Why>): void {
+function look({ params, phase, lastFailure, result }: FoldedJob, looked: Set<string>, left: Map<string, Why>): void {
   if (result?.result.case === 'done') {
     const response = responseOf(result.result.value.messages[0]);
     for (const name of response?.collections ?? []) looked.add(name);

@@ -15,18 +15,18 @@ import { decode } from '../../../contract/wire-meter.ts';
 import { MAX_QUERY_BYTES, RETRIEVAL_TIMEOUT_MS } from '../run/limits.ts';
 import { SEARCH_METHOD } from '../run/method-names.ts';
 import { boundBy } from '../run/recipients.ts';
-import type { JobState, RunState } from '../run/state.ts';
+import type { FoldedJob, FoldedRun } from '../run/state.ts';
 import { nextIndex } from './steps.ts';
 
 /** The search before the first model turn; undefined while there is none. */
-export function searchOf(run: RunState): JobState | undefined {
+export function searchOf(run: FoldedRun): FoldedJob | undefined {
   for (const job of run.jobs.values()) if (job.role === 'retrieval') return job;
   return undefined;
 }
 
 /** The search that comes before the first model turn; undefined without a collection, or when no worker could make it. */
 export function searchJob(
-  run: RunState,
+  run: FoldedRun,
   methods: MethodRegistry,
   recipients: readonly string[],
 ): JobQueued | undefined {
@@ -49,10 +49,10 @@ export function searchJob(
 }
 
 /** Whether a worker could search when the run got its turn. */
-export const canSearch = (run: RunState): boolean => run.tools.some(({ method }) => method === SEARCH_METHOD);
+export const canSearch = (run: FoldedRun): boolean => run.tools.some(({ method }) => method === SEARCH_METHOD);
 
 /** The arguments of the search before the first model turn, as a model would write them. */
-export function searchArguments(job: JobState): string {
+export function searchArguments(job: FoldedJob): string {
   return toJsonString(SearchRequestSchema, fromBinary(SearchRequestSchema, job.params));
 }
 
@@ -60,7 +60,7 @@ export function searchArguments(job: JobState): string {
  * Binds a search that a model asks for to the collections of its run; none named means all of them. Throws
  * COLLECTION_NOT_GRANTED. Another request stays as it is.
  */
-export function bindSearch(run: RunState, request: Message): void {
+export function bindSearch(run: FoldedRun, request: Message): void {
   if (!isMessage(request, SearchRequestSchema)) return;
   const known = boundBy(run).collections.map(({ name }) => name);
   const foreign = request.collections.find((each) => !known.includes(each));
@@ -71,7 +71,7 @@ export function bindSearch(run: RunState, request: Message): void {
 }
 
 /** Passages that searches of this run found, in the order of its jobs. */
-export function passagesOf(run: RunState): Passage[] {
+export function passagesOf(run: FoldedRun): Passage[] {
   return [...run.jobs.values()].flatMap(({ method, role, result }) => {
     if (method !== SEARCH_METHOD || role === 'child' || result?.result.case !== 'done') return [];
     const [bytes] = result.result.value.messages;

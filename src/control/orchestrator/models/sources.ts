@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { Passage } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { type Source, SourceSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
-import type { RunState } from '../run/state.ts';
+import type { FoldedRun } from '../run/state.ts';
 import { passagesOf } from './retrieval.ts';
 
 /** Sources kept of what a model says, and of what is found in its answer. */
@@ -16,7 +16,7 @@ const MAX_NAMES = 512;
 const MAX_PLACES = 64;
 
 /** The sources of an answer. */
-export function sourcesOf(run: RunState, answer: string, stated: readonly Source[]): Source[] {
+export function sourcesOf(run: FoldedRun, answer: string, stated: readonly Source[]): Source[] {
   const told = stated.filter(({ path }) => path.length <= 4096).slice(0, MAX_STATED);
   if (told.length > 0) return told;
   const found = new Map<string, Source>();

@@ -1,20 +1,20 @@
 // Questions about the steps of a run: a step is one model turn (index 0) and the tool calls it asked for (1, 2, ...).
 import { jobId } from '../../../base/ids.ts';
 import { FIRST_CHILD_INDEX } from '../run/limits.ts';
-import type { JobState, RunState } from '../run/state.ts';
+import type { FoldedJob, FoldedRun } from '../run/state.ts';
 import { type ChatResult, chatResult } from './chat-result.ts';
 
 /** Number of the last step, or -1 before the first. */
-export function lastStep(run: RunState): number {
+export function lastStep(run: FoldedRun): number {
   let last = -1;
   for (const job of run.jobs.values()) if (job.role === 'turn' && job.step > last) last = job.step;
   return last;
 }
 
-export const chatJob = (run: RunState, step: number): JobState | undefined => run.jobs.get(jobId(run.id, step, 0));
+export const chatJob = (run: FoldedRun, step: number): FoldedJob | undefined => run.jobs.get(jobId(run.id, step, 0));
 
 /** What the model said in a step; undefined while it has not, or when it failed. */
-export function chatOf(run: RunState, step: number): ChatResult | undefined {
+export function chatOf(run: FoldedRun, step: number): ChatResult | undefined {
   const job = chatJob(run, step);
   if (job?.phase !== 'done' || job.result?.result.case !== 'done') return undefined;
   const result = chatResult(job.result.result.value.messages);
@@ -22,7 +22,7 @@ export function chatOf(run: RunState, step: number): ChatResult | undefined {
 }
 
 /** The last text that the model wrote in this run; empty when there is none. */
-export function bestText(run: RunState): string {
+export function bestText(run: FoldedRun): string {
   for (let step = lastStep(run); step >= 0; step--) {
     const text = chatOf(run, step)?.text.trim();
     if (text) return text;
@@ -31,13 +31,13 @@ export function bestText(run: RunState): string {
 }
 
 /** Providers that the run's content is bound to, as recorded with its first job; empty is any. */
-export function recipientsOf(run: RunState): readonly string[] {
+export function recipientsOfRun(run: FoldedRun): readonly string[] {
   const [first] = run.jobs.values();
   return first?.recipients ?? [];
 }
 
 /** Children and the like are numbered above everything that a model may ask for. */
-export function nextIndex(run: RunState, step: number): number {
+export function nextIndex(run: FoldedRun, step: number): number {
   let next = FIRST_CHILD_INDEX;
   for (const job of run.jobs.values()) if (job.step === step && job.index >= next) next = job.index + 1;
   return next;

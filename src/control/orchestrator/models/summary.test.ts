@@ -7,7 +7,7 @@ import { Taint } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import { UsageSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { PlayedRun, type PlayOptions } from '../../../../test/support/play-run.ts';
 import { failed, methods, said } from '../../../../test/support/run-scenario.ts';
-import { DEFAULT_LIMITS } from '../run/limits.ts';
+import { DEFAULT_RUN_LIMITS } from '../run/limits.ts';
 import { chatRequest } from './chat-request.ts';
 import { HistoryDraft, pastSummary, pastTurn } from './history.ts';
 import { isSummingUp, summaryOf } from './summary.ts';
@@ -107,7 +107,7 @@ test('the next run is shown the summary instead of what it covers, with its gran
     grants: ['g1', 'g2'],
     recipients: ['rules'],
   });
-  const draft = new HistoryDraft(DEFAULT_LIMITS, []);
+  const draft = new HistoryDraft(DEFAULT_RUN_LIMITS, []);
   expect(draft.sumUp(summary)).toBe(true);
   const { recipients, turns, ...history } = draft.finish();
   expect([recipients, turns]).toEqual([['rules'], []]);
@@ -123,7 +123,7 @@ test('the next run is shown the summary instead of what it covers, with its gran
 test('a summary for other recipients is left out', () => {
   const run = summing({ recipients: ['rules'] });
   run.result('0/1000', said({ text: 'Knots.' }));
-  const draft = new HistoryDraft(DEFAULT_LIMITS, ['openai']);
+  const draft = new HistoryDraft(DEFAULT_RUN_LIMITS, ['openai']);
   expect(draft.sumUp(pastSummary(run.run)!)).toBe(false);
   expect(draft.finish()).toMatchObject({ summary: '', taints: [], recipients: ['openai'] });
 });

@@ -10,12 +10,12 @@ import type { Ending } from '../run/ending.ts';
 import { MAX_SUMMARY_CHARS, SUMMARY_AFTER_CHARS, SUMMARY_INPUT_CHARS, SUMMARY_TIMEOUT_MS } from '../run/limits.ts';
 import { CHAT_METHOD } from '../run/method-names.ts';
 import { metMoney } from '../run/money.ts';
-import { isOpen, type JobState, type RunState } from '../run/state.ts';
+import { type FoldedJob, type FoldedRun, isOpen } from '../run/state.ts';
 import { chatResult } from './chat-result.ts';
-import { lastStep, nextIndex, recipientsOf } from './steps.ts';
+import { lastStep, nextIndex, recipientsOfRun } from './steps.ts';
 
 /** The job that sums the conversation up after this run; undefined when none is due. */
-export function summaryJob(run: RunState, { state, answer = '' }: Ending): JobQueued | undefined {
+export function summaryJob(run: FoldedRun, { state, answer = '' }: Ending): JobQueued | undefined {
   const { summaryTurns } = run.limits;
   if (run.kind !== 'ask' || summaryTurns === 0 || state !== State.ANSWERED || answer === '') return undefined;
   if (metMoney(run)) return undefined;
@@ -31,22 +31,22 @@ export function summaryJob(run: RunState, { state, answer = '' }: Ending): JobQu
     method: CHAT_METHOD,
     target: TargetKind.WORKER,
     idempotencyKey: job,
-    recipients: [...recipientsOf(run)],
+    recipients: [...recipientsOfRun(run)],
     timeout: durationFromMs(SUMMARY_TIMEOUT_MS),
   });
 }
 
-const summaryJobOf = (run: RunState): JobState | undefined =>
+const summaryJobOf = (run: FoldedRun): FoldedJob | undefined =>
   [...run.jobs.values()].findLast(({ role }) => role === 'summary');
 
 /** Whether a summary of the conversation up to this run is being made. */
-export function isSummingUp(run: RunState): boolean {
+export function isSummingUp(run: FoldedRun): boolean {
   const job = summaryJobOf(run);
   return job !== undefined && isOpen(job);
 }
 
 /** The summary of the conversation up to this run; empty while there is none, or when none came of it. */
-export function summaryOf(run: RunState): string {
+export function summaryOf(run: FoldedRun): string {
   const result = summaryJobOf(run)?.result?.result;
   if (result?.case !== 'done') return '';
   const said = chatResult(result.value.messages);
@@ -60,7 +60,7 @@ const INSTRUCTIONS = [
 ].join('\n');
 
 /** What the model is given to sum up: the summary before, the turns since, this question and its answer; the oldest is cut. */
-export function summaryRequest(run: RunState): ChatRequest {
+export function summaryRequest(run: FoldedRun): ChatRequest {
   const turns = [...run.history, { question: run.text, answer: run.outcome?.answer ?? '' }];
   const parts = turns.map(({ question, answer }) => `Owner: ${beginning(question)}\nBowline: ${beginning(answer)}`);
   if (run.summary !== '') parts.unshift(`Summary so far: ${run.summary}`);

@@ -7,16 +7,16 @@ import { Effect, Resource, Taint } from '../../../../gen/bowline/policy/v1/optio
 import { AppError } from '../../../base/errors.ts';
 import { isHarmless, isOwnMethod, resourceOf } from '../../../contract/policy.ts';
 import type { CapabilityMethod } from '../../../contract/registry.ts';
-import type { RunState } from '../run/state.ts';
+import type { FoldedRun } from '../run/state.ts';
 import { isNamed } from './named-address.ts';
 import { isPlainNumber, standsWhole } from './own-words.ts';
-import { originOf } from './taints.ts';
+import { taintOrigin } from './taints.ts';
 
 const CHANGING: ReadonlySet<Effect> = new Set([Effect.UNSPECIFIED, Effect.WRITE, Effect.EXECUTE, Effect.ACTUATE]);
 
 /** Throws TAINT_UNTRUSTED or TAINT_PRIVATE for a tool call of a step that needs an approval. */
 export function mustBeClean(
-  run: RunState,
+  run: FoldedRun,
   step: number,
   tool: OfferedTool,
   method: CapabilityMethod,
@@ -25,11 +25,11 @@ export function mustBeClean(
   // As it was when the tool was offered, so that the verdict stays.
   const { effect } = tool;
   if (CHANGING.has(effect)) {
-    const origin = originOf(run, step, Taint.UNTRUSTED);
+    const origin = taintOrigin(run, step, Taint.UNTRUSTED);
     if (origin !== undefined) throw new AppError('TAINT_UNTRUSTED', { tool: tool.name, origin });
   }
   if (tool.target !== TargetKind.WORKER || isHarmless(effect)) return;
-  const origin = originOf(run, step, Taint.PRIVATE);
+  const origin = taintOrigin(run, step, Taint.PRIVATE);
   if (origin === undefined) return;
   const field = unnamedField(run, method, request);
   if (field !== undefined) throw new AppError('TAINT_PRIVATE', { tool: tool.name, origin, field });
@@ -45,7 +45,7 @@ const ADDRESS_COSTS = 6;
  * address is a text like any other.
  */
 function unnamedField(
-  { text, hosts }: RunState,
+  { text, hosts }: FoldedRun,
   { desc, fullName }: CapabilityMethod,
   request: Message,
 ): string | undefined {

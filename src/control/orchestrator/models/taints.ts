@@ -6,7 +6,7 @@ import { Sensitivity, Taint } from '../../../../gen/bowline/policy/v1/options_pb
 import type { Egress } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { isOwnMethod, taintsOf } from '../../../contract/policy.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
-import type { JobState, RunState } from '../run/state.ts';
+import type { FoldedJob, FoldedRun } from '../run/state.ts';
 
 const ALL: readonly Taint[] = [Taint.PRIVATE, Taint.UNTRUSTED];
 
@@ -15,7 +15,7 @@ const ALL: readonly Taint[] = [Taint.PRIVATE, Taint.UNTRUSTED];
  * its own. The error of a worker may quote what it read, so it counts as its result; that of a device is a fixed text.
  */
 export function taintsOfResult(
-  job: JobState,
+  job: FoldedJob,
   result: JobFinished['result'],
   egress: readonly Egress[],
   methods: MethodRegistry,
@@ -30,7 +30,7 @@ export function taintsOfResult(
   return found.size > 0 ? [...found] : [Taint.NONE];
 }
 
-function statedOf(job: JobState, methods: MethodRegistry): readonly Taint[] {
+function statedOf(job: FoldedJob, methods: MethodRegistry): readonly Taint[] {
   const method = methods.byFullName(job.method);
   const stated = method ? taintsOf(method.desc).filter((each) => each !== Taint.UNSPECIFIED) : [];
   // What a plugin's contract says of itself is a claim: it may add, and only its owner's word takes away.
@@ -41,7 +41,7 @@ function statedOf(job: JobState, methods: MethodRegistry): readonly Taint[] {
 }
 
 /** What the recorded result of a job brought. One of a device from before taints were recorded brought all. */
-function broughtBy(job: JobState): readonly Taint[] {
+function broughtBy(job: FoldedJob): readonly Taint[] {
   const { result } = job;
   if (!result) return [];
   if (result.taints.length > 0) return result.taints;
@@ -49,7 +49,7 @@ function broughtBy(job: JobState): readonly Taint[] {
 }
 
 /** Everything that a run was tainted by so far. */
-export function taintsOfRun(run: RunState): Taint[] {
+export function taintsOfRun(run: FoldedRun): Taint[] {
   const found = new Set(run.brought);
   for (const job of run.jobs.values()) for (const each of broughtBy(job)) found.add(each);
   return ALL.filter((each) => found.has(each));
@@ -59,7 +59,7 @@ export function taintsOfRun(run: RunState): Taint[] {
  * Where a taint came from before the tool calls of a step, in words; undefined when it was not there. What tool calls of the
  * step itself bring does not count: they are independent, and a verdict stays the same when it is made again later.
  */
-export function originOf(run: RunState, step: number, taint: Taint): string | undefined {
+export function taintOrigin(run: FoldedRun, step: number, taint: Taint): string | undefined {
   if (run.brought.includes(taint)) return 'in the turns before';
   for (const job of run.jobs.values()) {
     if (isBefore(run, job, step) && broughtBy(job).includes(taint)) return `by ${job.toolName || job.method}`;
@@ -67,9 +67,9 @@ export function originOf(run: RunState, step: number, taint: Taint): string | un
   return undefined;
 }
 
-function isBefore(run: RunState, job: JobState, step: number): boolean {
+function isBefore(run: FoldedRun, job: FoldedJob, step: number): boolean {
   if (job.step !== step) return job.step < step;
-  let at: JobState | undefined = job;
+  let at: FoldedJob | undefined = job;
   while (at?.parent) at = run.jobs.get(at.parent.job);
   return at?.role === 'retrieval' || at?.role === 'turn';
 }

@@ -10,7 +10,7 @@ import { toFailure } from '../../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../../contract/registry.ts';
 import { validate } from '../../../contract/validate.ts';
 import { MAX_ARGUMENT_BYTES, MAX_CALLS_READ } from '../run/limits.ts';
-import { isPlanned, type JobState, type RunState } from '../run/state.ts';
+import { type FoldedJob, type FoldedRun, isPlanned } from '../run/state.ts';
 import { bindSearch } from './retrieval.ts';
 import { chatJob, chatOf } from './steps.ts';
 import { mustBeClean } from './taint-verdict.ts';
@@ -34,13 +34,13 @@ interface Judged {
 }
 
 /** By the finished model turn as it stands in the state of its run: a state that was dropped leaves nothing here. */
-const known = new WeakMap<JobState, Judged>();
+const known = new WeakMap<FoldedJob, Judged>();
 
 /**
  * The tool calls of a step, in the model's order. Empty when the model asked for none or was offered none. A verdict stays the
  * same when it is made again, so the requests of later turns take the one that was made.
  */
-export function judgeToolCalls(run: RunState, step: number, methods: MethodRegistry): readonly JudgedCall[] {
+export function judgeToolCalls(run: FoldedRun, step: number, methods: MethodRegistry): readonly JudgedCall[] {
   const turn = chatJob(run, step);
   const asked = chatOf(run, step)?.toolCalls ?? [];
   if (!turn || asked.length === 0) return [];
@@ -51,7 +51,7 @@ export function judgeToolCalls(run: RunState, step: number, methods: MethodRegis
   return calls;
 }
 
-function judgeAll(run: RunState, step: number, calls: readonly ToolCall[], methods: MethodRegistry): JudgedCall[] {
+function judgeAll(run: FoldedRun, step: number, calls: readonly ToolCall[], methods: MethodRegistry): JudgedCall[] {
   const tools = offeredTools(run, step);
   if (tools.length === 0) return [];
   let before = 0;
@@ -80,7 +80,7 @@ interface Judging {
   readonly full: number | undefined;
 }
 
-function judge(run: RunState, step: number, call: ToolCall, { tools, methods, full }: Judging): JudgedCall['verdict'] {
+function judge(run: FoldedRun, step: number, call: ToolCall, { tools, methods, full }: Judging): JudgedCall['verdict'] {
   try {
     if (full !== undefined) throw fixedLimit('the number of tool calls', full, 'ask for fewer');
     const tool = tools.find((each) => each.name === call.name);

@@ -9,7 +9,7 @@ import { fromFailure } from '../../../contract/errors.ts';
 import type { CapabilityMethod, MethodRegistry } from '../../../contract/registry.ts';
 import { decode } from '../../../contract/wire-meter.ts';
 import { withheldJson } from '../../../contract/withheld.ts';
-import type { JobState, RunState } from '../run/state.ts';
+import type { FoldedJob, FoldedRun } from '../run/state.ts';
 
 /** `{"error": {"reason", "message"}}` for a tool call that was not run. */
 export const errorMessage = (failure: Failure): string => JSON.stringify({ error: errorJson(failure) });
@@ -18,7 +18,7 @@ export const errorMessage = (failure: Failure): string => JSON.stringify({ error
  * The whole result of a finished tool job: the response in protobuf JSON (`messages` for a streamed one; `stdout`,
  * `stderr` and `exit` for a program, with the files it left), `error` where it failed, `withheld` where something stayed on the box.
  */
-export function toolMessage(job: JobState, method: CapabilityMethod | undefined): string {
+export function toolMessage(job: FoldedJob, method: CapabilityMethod | undefined): string {
   const { result } = job;
   if (!result) {
     const message = job.cancelReason
@@ -35,7 +35,7 @@ export function toolMessage(job: JobState, method: CapabilityMethod | undefined)
 }
 
 /** Bytes of tool results and passages given to the model before a step. */
-export function givenBytes(run: RunState, step: number): number {
+export function givenBytes(run: FoldedRun, step: number): number {
   let sum = 0;
   for (const job of run.jobs.values()) {
     if (job.step >= step || (job.role !== 'tool' && job.role !== 'retrieval')) continue;
@@ -114,7 +114,7 @@ const errorJson = (failure: Failure): JsonObject => ({
 const rendered = new WeakMap<object, string>();
 
 /** `toolMessage`, remembered. */
-export function toolMessageOf(job: JobState, methods: MethodRegistry): string {
+export function toolMessageOf(job: FoldedJob, methods: MethodRegistry): string {
   const key = job.result;
   const known = key && rendered.get(key);
   if (known !== undefined) return known;

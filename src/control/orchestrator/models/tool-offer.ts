@@ -1,12 +1,12 @@
 // Which tools a model turn is offered: all of the run, or none where a limit says that it must answer now.
 import type { OfferedTool } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError, type SettingInWords } from '../../../base/errors.ts';
-import { isPlanned, type RunState } from '../run/state.ts';
+import { type FoldedRun, isPlanned } from '../run/state.ts';
 import { chatOf } from './steps.ts';
 import { givenBytes } from './tool-message.ts';
 
 /** The limit that leaves a step without tools; undefined when it may have them. */
-export function metLimit(run: RunState, step: number): AppError | undefined {
+export function metLimit(run: FoldedRun, step: number): AppError | undefined {
   const { maxSteps, maxJobs, maxToolBytes } = run.limits;
   if (step + 1 >= maxSteps) return over('the number of model turns', maxSteps, 'BOWLINE_MAX_RUN_TURNS');
   let before = 0;
@@ -23,8 +23,8 @@ const over = (what: string, limit: string | number, setting: SettingInWords) =>
   new AppError('LIMIT_EXCEEDED', { what: `${what} of this run`, limit, setting });
 
 /** The tools that the model is offered in a step. */
-export const offeredTools = (run: RunState, step: number): readonly OfferedTool[] =>
+export const offeredTools = (run: FoldedRun, step: number): readonly OfferedTool[] =>
   run.tools.length === 0 || metLimit(run, step) ? [] : run.tools;
 
 /** Whether the model of a finished step asked for tools. */
-export const asksForTools = (run: RunState, step: number): boolean => (chatOf(run, step)?.toolCalls.length ?? 0) > 0;
+export const asksForTools = (run: FoldedRun, step: number): boolean => (chatOf(run, step)?.toolCalls.length ?? 0) > 0;

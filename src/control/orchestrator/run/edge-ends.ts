@@ -1,14 +1,14 @@
 // Which tool call ends the edges that get it. An edge that ended while it had a call is told apart from one whose network failed by
 // its boot id: another start of it comes back. Pure; it decides nothing about who is sent what.
-import type { JobState, RunState } from './state.ts';
+import type { FoldedJob, FoldedRun } from './state.ts';
 
 /** Starts of the edge that are over, and that had this attempt when they ended. `boot` is the start that is here now. */
-export const edgeEnds = (job: JobState, boot: string): number => job.heldBy.filter((each) => each !== boot).length;
+export const edgeEnds = (job: FoldedJob, boot: string): number => job.heldBy.filter((each) => each !== boot).length;
 
 /** Whether it is not to be sent again. */
-export const endsEdges = (run: RunState, job: JobState, boot: string): boolean =>
+export const endsEdges = (run: FoldedRun, job: FoldedJob, boot: string): boolean =>
   edgeEnds(job, boot) >= run.limits.maxEdgeEnds;
 
 /** Whether a start is to be recorded: once each, and no more than are ever counted. */
-export const isNewEnd = (run: RunState, job: JobState, boot: string): boolean =>
+export const isNewEnd = (run: FoldedRun, job: FoldedJob, boot: string): boolean =>
   !job.heldBy.includes(boot) && job.heldBy.length <= run.limits.maxEdgeEnds;

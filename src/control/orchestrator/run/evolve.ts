@@ -12,20 +12,20 @@ import {
 } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { type Egress, RunState as State, type Usage } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
+import type { RunPhase } from '../../store/unit.ts';
 import { limitsFromProto } from './limits.ts';
 import {
+  type FoldedJob,
+  type FoldedRun,
   isOpen,
   type JobPhase,
-  type JobRole,
-  type JobState,
   NO_USAGE,
-  type RunPhase,
-  type RunState,
+  type RoleInRun,
   type UsageTotals,
 } from './state.ts';
 
 /** The state after one more event. Throws EVENT_UNKNOWN or HISTORY_INVALID. */
-export function evolve(run: RunState | undefined, event: RunEvent): RunState {
+export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
   const at = event.eventTime ? timestampMs(event.eventTime) : 0;
   const { event: body } = event;
   if (body.case === undefined) throw new AppError('EVENT_UNKNOWN', { stream: run?.id ?? 'a run' });
@@ -111,13 +111,13 @@ export function evolve(run: RunState | undefined, event: RunEvent): RunState {
 }
 
 /** The state after these events. */
-export function fold(events: Iterable<RunEvent>, from?: RunState): RunState | undefined {
+export function fold(events: Iterable<RunEvent>, from?: FoldedRun): FoldedRun | undefined {
   let run = from;
   for (const event of events) run = evolve(run, event);
   return run;
 }
 
-function submitted(event: RunSubmitted, at: number): RunState {
+function submitted(event: RunSubmitted, at: number): FoldedRun {
   return {
     version: 1,
     id: event.run,
@@ -151,7 +151,7 @@ function submitted(event: RunSubmitted, at: number): RunState {
   };
 }
 
-function queued(run: RunState, event: JobQueued, at: number): JobState {
+function queued(run: FoldedRun, event: JobQueued, at: number): FoldedJob {
   const [, step, index] = /\/(\d+)\/(\d+)$/.exec(event.job) ?? [];
   if (step === undefined || run.jobs.has(event.job)) throw invalid(run, `the job ${event.job} cannot be queued`);
   return {
@@ -195,7 +195,7 @@ function queued(run: RunState, event: JobQueued, at: number): JobState {
   };
 }
 
-function roleOf(role: Role, index: number): JobRole {
+function roleOf(role: Role, index: number): RoleInRun {
   switch (role) {
     case Role.RETRIEVAL:
       return 'retrieval';
@@ -208,7 +208,7 @@ function roleOf(role: Role, index: number): JobRole {
   }
 }
 
-function finished(was: JobState, finish: JobFinished, at: number): JobState {
+function finished(was: FoldedJob, finish: JobFinished, at: number): FoldedJob {
   const { result } = finish;
   const failure = result.case === 'done' ? finish.trailingFailure : result.value;
   return {
@@ -224,7 +224,7 @@ function finished(was: JobState, finish: JobFinished, at: number): JobState {
   };
 }
 
-function finalPhase(was: JobState, finish: JobFinished): JobPhase {
+function finalPhase(was: FoldedJob, finish: JobFinished): JobPhase {
   switch (finish.result.case) {
     case 'done':
       return finish.trailingFailure ? 'failed' : 'done';
@@ -237,7 +237,7 @@ function finalPhase(was: JobState, finish: JobFinished): JobPhase {
   }
 }
 
-function withJob(run: RunState, id: string, change: (was: JobState) => JobState): RunState {
+function withJob(run: FoldedRun, id: string, change: (was: FoldedJob) => FoldedJob): FoldedRun {
   const was = run.jobs.get(id);
   if (!was) throw invalid(run, `there is no job ${id}`);
   if (!isOpen(was)) throw invalid(run, `the job ${id} has ended`);
@@ -245,19 +245,19 @@ function withJob(run: RunState, id: string, change: (was: JobState) => JobState)
 }
 
 function withLate(
-  run: RunState,
+  run: FoldedRun,
   id: string,
   epoch: number,
   usage: Usage | undefined,
   egress: readonly Egress[],
-): RunState {
+): FoldedRun {
   const was = run.jobs.get(id);
   if (!was) throw invalid(run, `there is no job ${id}`);
   const job = { ...was, settled: [...was.settled, epoch], usage: plus(was.usage, usage) };
   return { ...run, jobs: new Map(run.jobs).set(id, job), lateEgress: [...run.lateEgress, ...egress] };
 }
 
-const charged = (run: RunState, usage: Usage | undefined): RunState =>
+const charged = (run: FoldedRun, usage: Usage | undefined): FoldedRun =>
   usage ? { ...run, usage: plus(run.usage, usage) } : run;
 
 /** Never more than can be counted exactly, and told: what stands in an event may be anything. */
@@ -273,7 +273,7 @@ function plus(sum: UsageTotals, usage: Usage | undefined): UsageTotals {
   };
 }
 
-function phaseOf(run: RunState, state: State | undefined): RunPhase {
+function phaseOf(run: FoldedRun, state: State | undefined): RunPhase {
   switch (state) {
     case State.ANSWERED:
       return 'answered';
@@ -290,5 +290,5 @@ function phaseOf(run: RunState, state: State | undefined): RunPhase {
   }
 }
 
-const invalid = (run: RunState, problem: string): AppError =>
+const invalid = (run: FoldedRun, problem: string): AppError =>
   new AppError('HISTORY_INVALID', { stream: run.id, version: run.version + 1, problem });

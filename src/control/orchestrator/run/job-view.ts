@@ -8,7 +8,7 @@ import {
   type Usage,
   UsageSchema,
 } from '../../../../gen/bowline/run/v1/run_pb.ts';
-import type { JobPhase, JobState, RunState, UsageTotals } from './state.ts';
+import type { FoldedJob, FoldedRun, JobPhase, UsageTotals } from './state.ts';
 
 const STATES: Readonly<Record<JobPhase, State>> = {
   queued: State.QUEUED,
@@ -22,14 +22,14 @@ const STATES: Readonly<Record<JobPhase, State>> = {
 };
 
 /** Where a job runs or ran, for people: `device kitchen-pi`, `worker w1 (rules)`. */
-export function targetText(run: RunState, job: JobState): string {
+export function targetText(run: FoldedRun, job: FoldedJob): string {
   if (job.targetName) return job.targetName;
   if (job.target === 'worker') return 'worker';
   return `device ${job.device === run.device && run.deviceName ? run.deviceName : job.device}`;
 }
 
 /** A job as it is shown. `now` (milliseconds since 1970) gives the time so far of one that has not ended. */
-export function viewJob(run: RunState, job: JobState, now?: number): Job {
+export function viewJob(run: FoldedRun, job: FoldedJob, now?: number): Job {
   const end = job.endedAt ?? now ?? job.startedAt ?? job.queuedAt;
   return create(JobSchema, {
     id: job.id,

@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { type RunLimits, RunLimitsSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
 
 /** Limits that are recorded with each run; `decide` uses nothing else. */
-export interface Limits {
+export interface RecordedLimits {
   /** Model turns. */
   readonly maxSteps: number;
   /** Jobs in all. */
@@ -24,7 +24,7 @@ export interface Limits {
   readonly maxEdgeEnds: number;
 }
 
-export interface OrchestratorLimits extends Limits {
+export interface OrchestratorLimits extends RecordedLimits {
   /** Most time of a run that states none, in milliseconds. */
   readonly runTimeoutMs: number;
   /** Most time that a run may state. */
@@ -36,7 +36,7 @@ export interface OrchestratorLimits extends Limits {
   readonly historyChars: number;
 }
 
-export const DEFAULT_LIMITS: OrchestratorLimits = {
+export const DEFAULT_RUN_LIMITS: OrchestratorLimits = {
   maxSteps: 8,
   maxJobs: 64,
   maxParallel: 8,
@@ -63,7 +63,7 @@ export const MORE_WHILE_AWAY = 3;
 export const MAX_RESULT_BYTES = 16 << 20;
 
 /** Withheld and egress entries kept of one job, and of one run. */
-export const MAX_ENTRIES = 1024;
+export const MAX_OUTCOME_ENTRIES = 1024;
 
 /** Characters of an answer. */
 export const MAX_ANSWER_CHARS = 4 << 20;
@@ -100,13 +100,13 @@ export const MAX_QUERY_BYTES = 8 * 1024;
 export const MAX_WORKER_RESULT_CHARS = 128 * 1024;
 
 /** Characters of questions and answers after which a conversation is summed up before its number of turns: half of what fits. */
-export const SUMMARY_AFTER_CHARS = DEFAULT_LIMITS.historyChars / 2;
+export const SUMMARY_AFTER_CHARS = DEFAULT_RUN_LIMITS.historyChars / 2;
 
 /** Characters that are summed up at once, and characters of a summary. */
 export const SUMMARY_INPUT_CHARS = 50_000;
 export const MAX_SUMMARY_CHARS = 4_000;
 
-export const limitsToProto = (limits: Limits): RunLimits =>
+export const limitsToProto = (limits: RecordedLimits): RunLimits =>
   create(RunLimitsSchema, {
     maxSteps: limits.maxSteps,
     maxJobs: limits.maxJobs,
@@ -120,14 +120,14 @@ export const limitsToProto = (limits: Limits): RunLimits =>
   });
 
 /** A missing number (an older event) is the default. */
-export const limitsFromProto = (limits: RunLimits | undefined): Limits => ({
-  maxSteps: limits?.maxSteps || DEFAULT_LIMITS.maxSteps,
-  maxJobs: limits?.maxJobs || DEFAULT_LIMITS.maxJobs,
-  maxParallel: limits?.maxParallel || DEFAULT_LIMITS.maxParallel,
-  maxAttempts: limits?.maxAttempts || DEFAULT_LIMITS.maxAttempts,
-  maxToolBytes: Number(limits?.maxToolBytes ?? 0n) || DEFAULT_LIMITS.maxToolBytes,
-  maxDepth: limits?.maxDepth || DEFAULT_LIMITS.maxDepth,
+export const limitsFromProto = (limits: RunLimits | undefined): RecordedLimits => ({
+  maxSteps: limits?.maxSteps || DEFAULT_RUN_LIMITS.maxSteps,
+  maxJobs: limits?.maxJobs || DEFAULT_RUN_LIMITS.maxJobs,
+  maxParallel: limits?.maxParallel || DEFAULT_RUN_LIMITS.maxParallel,
+  maxAttempts: limits?.maxAttempts || DEFAULT_RUN_LIMITS.maxAttempts,
+  maxToolBytes: Number(limits?.maxToolBytes ?? 0n) || DEFAULT_RUN_LIMITS.maxToolBytes,
+  maxDepth: limits?.maxDepth || DEFAULT_RUN_LIMITS.maxDepth,
   maxCostMicros: Number(limits?.maxCostMicros ?? 0n),
   summaryTurns: limits?.summaryTurns ?? 0,
-  maxEdgeEnds: limits?.maxEdgeEnds || DEFAULT_LIMITS.maxEdgeEnds,
+  maxEdgeEnds: limits?.maxEdgeEnds || DEFAULT_RUN_LIMITS.maxEdgeEnds,
 });

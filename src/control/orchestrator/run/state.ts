@@ -6,10 +6,8 @@ import type { CallSpec, JobFinished, OfferedTool, Turn } from '../../../../gen/b
 import type { Taint } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import type { Egress, Outcome } from '../../../../gen/bowline/run/v1/run_pb.ts';
-import type { RunState as RunPhase } from '../../store/unit.ts';
-import type { Limits } from './limits.ts';
-
-export type { RunPhase };
+import type { RunPhase } from '../../store/unit.ts';
+import type { RecordedLimits } from './limits.ts';
 
 /**
  * queued: dispatched or to be dispatched. running: its holder said so. retrying: waits for its timer, nothing is
@@ -21,7 +19,7 @@ export type JobPhase = 'queued' | 'running' | 'retrying' | 'cancelling' | 'done'
  * turn: a model turn of an ask, or the one job of a call. tool: a call that the model asked for. retrieval: looks passages up
  * before the first turn. child: called by the handler of another job. summary: sums the conversation up after the end.
  */
-export type JobRole = 'turn' | 'tool' | 'retrieval' | 'child' | 'summary';
+export type RoleInRun = 'turn' | 'tool' | 'retrieval' | 'child' | 'summary';
 
 export interface UsageTotals {
   readonly inputTokens: number;
@@ -30,10 +28,10 @@ export interface UsageTotals {
   readonly costMicros: number;
 }
 
-export interface JobState {
+export interface FoldedJob {
   /** `run/step/index`. Index 0 is the model turn of the step, from 1 on its tool calls, from 1000 on everything else. */
   readonly id: string;
-  readonly role: JobRole;
+  readonly role: RoleInRun;
   /** For a child: the job that called it, in which attempt, as which of its calls. */
   readonly parent: { readonly job: string; readonly epoch: number; readonly number: number } | undefined;
   /** Slots of a worker that it takes. */
@@ -83,7 +81,7 @@ export interface JobState {
   readonly cancellingAt: number;
 }
 
-export interface RunState {
+export interface FoldedRun {
   /** Events folded so far: the version of the stream. */
   readonly version: number;
   readonly id: string;
@@ -100,7 +98,7 @@ export interface RunState {
   readonly collections: readonly CollectionUse[];
   readonly timeoutMs: number;
   readonly call: CallSpec | undefined;
-  readonly limits: Limits;
+  readonly limits: RecordedLimits;
   readonly phase: RunPhase;
   readonly createdAt: number;
   readonly startedAt: number | undefined;
@@ -116,7 +114,7 @@ export interface RunState {
   readonly hosts: readonly string[];
   readonly tools: readonly OfferedTool[];
   /** By id, in the order they were queued. */
-  readonly jobs: ReadonlyMap<string, JobState>;
+  readonly jobs: ReadonlyMap<string, FoldedJob>;
   /** Who wanted it to end; empty when nobody did. */
   readonly cancelledBy: string;
   readonly outcome: Outcome | undefined;
@@ -128,14 +126,14 @@ export interface RunState {
 
 export const NO_USAGE: UsageTotals = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, costMicros: 0 };
 
-export const isEnded = (run: RunState): boolean => run.phase !== 'waiting' && run.phase !== 'running';
+export const isEnded = (run: FoldedRun): boolean => run.phase !== 'waiting' && run.phase !== 'running';
 
 const OPEN: ReadonlySet<JobPhase> = new Set(['queued', 'running', 'retrying', 'cancelling']);
 
 /** Whether a job has no final phase yet. */
-export const isOpen = (job: JobState): boolean => OPEN.has(job.phase);
+export const isOpen = (job: FoldedJob): boolean => OPEN.has(job.phase);
 
 /** Whether a job is a model turn or a tool call: one of those that a limit of jobs counts. */
-export const isPlanned = (job: JobState): boolean => job.role === 'turn' || job.role === 'tool';
+export const isPlanned = (job: FoldedJob): boolean => job.role === 'turn' || job.role === 'tool';
 
-export const openJobs = (run: RunState): JobState[] => [...run.jobs.values()].filter(isOpen);
+export const openJobs = (run: FoldedRun): FoldedJob[] => [...run.jobs.values()].filter(isOpen);

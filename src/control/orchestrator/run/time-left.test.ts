@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest';
-import type { JobState, RunState } from './state.ts';
+import type { FoldedJob, FoldedRun } from './state.ts';
 import { timeLeft, within } from './time-left.ts';
 
-const left = (run: Partial<RunState>, job: Partial<JobState>, now: number) =>
-  timeLeft({ createdAt: 0, timeoutMs: 0, ...run } as RunState, { queuedAt: 0, timeoutMs: 0, ...job } as JobState, now);
+const left = (run: Partial<FoldedRun>, job: Partial<FoldedJob>, now: number) =>
+  timeLeft(
+    { createdAt: 0, timeoutMs: 0, ...run } as FoldedRun,
+    { queuedAt: 0, timeoutMs: 0, ...job } as FoldedJob,
+    now,
+  );
 
 test('a hop ends before the one above, by a tenth of the time, at most by a second', () => {
   expect([60_000, 5_000, 200, 60].map(within)).toEqual([59_000, 4_500, 150, 10]);
@@ -27,7 +31,7 @@ test('time that was waited is gone, but a clock that is off takes at most half, 
 });
 
 test('what a job calls ends before that job', () => {
-  const parent = { queuedAt: 0, timeoutMs: 0 } as JobState;
+  const parent = { queuedAt: 0, timeoutMs: 0 } as FoldedJob;
   const run = { timeoutMs: 60_000, jobs: new Map([['p', parent]]) };
   expect(left(run, { parent: { job: 'p', epoch: 1, number: 1 } }, 0)).toBe(58_000);
 });

@@ -4,19 +4,19 @@ import { type History, type HistoryBounds, HistoryDraft, pastSummary, pastTurn }
 import { isSummingUp, summaryOf } from '../models/summary.ts';
 import type { ConversationState } from '../run/conversation.ts';
 import { boundBy } from '../run/recipients.ts';
-import { isEnded, type RunState } from '../run/state.ts';
+import { type FoldedRun, isEnded } from '../run/state.ts';
 import type { StreamCache } from './stream-cache.ts';
 import { ifReadable } from './unreadable.ts';
 
-type Runs = Pick<StreamCache<RunState, unknown>, 'peek' | 'refresh'>;
+type Runs = Pick<StreamCache<FoldedRun, unknown>, 'peek' | 'refresh'>;
 
 /** What a run is shown of its conversation. `just` is the run that ended in this very commit. */
 export async function historyFor(
   runs: Runs,
   bounds: HistoryBounds,
-  run: RunState,
+  run: FoldedRun,
   line: ConversationState | undefined,
-  just?: RunState,
+  just?: FoldedRun,
 ): Promise<History> {
   const draft = new HistoryDraft(bounds, boundBy(run).recipients);
   for (const id of newestFirst(line)) {
@@ -43,7 +43,7 @@ export async function lastSummary(runs: Runs, tenant: string, line: Conversation
 const newestFirst = (line: ConversationState | undefined): string[] => [...(line?.past ?? [])].reverse();
 
 /** A run that had the turn. It has ended, so a memory that says otherwise, or that waits for its summary, may be behind. */
-async function ended(runs: Runs, tenant: string, id: string): Promise<RunState | undefined> {
+async function ended(runs: Runs, tenant: string, id: string): Promise<FoldedRun | undefined> {
   const known = runs.peek(tenant, id);
   if (known && isEnded(known) && !isSummingUp(known)) return known;
   // What cannot be read is left out.

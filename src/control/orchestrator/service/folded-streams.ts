@@ -4,12 +4,12 @@ import { AppError } from '../../../base/errors.ts';
 import type { EventStore } from '../../store/unit.ts';
 import { type ConversationState, evolveConversation } from '../run/conversation.ts';
 import { evolve } from '../run/evolve.ts';
-import type { RunState } from '../run/state.ts';
+import type { FoldedRun } from '../run/state.ts';
 import { readConversationEvent, readRunEvent } from './event-codec.ts';
 import { StreamCache } from './stream-cache.ts';
 
 export interface FoldedStreams {
-  readonly runs: StreamCache<RunState, RunEvent>;
+  readonly runs: StreamCache<FoldedRun, RunEvent>;
   readonly conversations: StreamCache<ConversationState, ConversationEvent>;
 }
 

@@ -5,7 +5,7 @@ import { AppError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { versionNeeded } from '../../store/event-version.ts';
 import type { CommitResult, EventStore, OutboxRow, TimerRow } from '../../store/unit.ts';
-import type { RunState } from '../run/state.ts';
+import type { FoldedRun } from '../run/state.ts';
 import { Nonces, sameOutcome } from './command-outcome.ts';
 import { commitSurely } from './committer.ts';
 import type { FoldedStreams } from './folded-streams.ts';
@@ -27,7 +27,7 @@ export interface RunCommitsParts {
 export interface Committed {
   readonly tenant: string;
   readonly run: string;
-  readonly state: RunState;
+  readonly state: FoldedRun;
   readonly events: readonly RunEvent[];
   readonly outboxAdded: readonly OutboxRow[];
   readonly outboxDone: readonly string[];

@@ -6,7 +6,7 @@ import { newId } from '../../../base/ids.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { type Ask, type Call, type SubmitResult, sameAsk, submittedAsk, submittedCall } from '../decide/asks.ts';
-import type { CommandId, RunRequest } from '../decide/commands.ts';
+import type { CommandId, UntimedCommand } from '../decide/commands.ts';
 import { type Decision, decide } from '../decide/decide.ts';
 import {
   type ConversationState,
@@ -16,9 +16,9 @@ import {
   titleOf,
   turnTakenBy,
 } from '../run/conversation.ts';
-import { DEFAULT_LIMITS, type OrchestratorLimits } from '../run/limits.ts';
+import { DEFAULT_RUN_LIMITS, type OrchestratorLimits } from '../run/limits.ts';
 import { boundBy } from '../run/recipients.ts';
-import { isEnded, type RunState } from '../run/state.ts';
+import { type FoldedRun, isEnded } from '../run/state.ts';
 import { historyFor } from './earlier-runs.ts';
 import type { FoldedStreams } from './folded-streams.ts';
 import { type Changes, type ConversationChange, type RunChange, runChange } from './unit-builder.ts';
@@ -58,7 +58,7 @@ export class RunDecisions {
 
   constructor(parts: RunDecisionsParts, streams: FoldedStreams) {
     this.#parts = parts;
-    this.#limits = { ...DEFAULT_LIMITS, ...parts.limits };
+    this.#limits = { ...DEFAULT_RUN_LIMITS, ...parts.limits };
     this.#streams = streams;
   }
 
@@ -123,7 +123,7 @@ export class RunDecisions {
   async command(
     tenant: string,
     run: string,
-    request: RunRequest,
+    request: UntimedCommand,
     id: CommandId,
     fresh: boolean,
   ): Promise<Thought<'applied' | 'duplicate' | 'ignored'>> {
@@ -167,7 +167,7 @@ export class RunDecisions {
   }
 
   /** A run that waited when it was set aside goes to the end of the line of its conversation. */
-  async rejoin({ tenant, conversation, id: run, device }: RunState): Promise<Thought<void>> {
+  async rejoin({ tenant, conversation, id: run, device }: FoldedRun): Promise<Thought<void>> {
     const id = { source: 'set-aside', commandId: `rejoin:${newId()}` };
     const { state: line } = await this.#streams.conversations.refresh(tenant, conversation);
     const { state: waiting } = await this.#streams.runs.refresh(tenant, run);
@@ -188,8 +188,8 @@ export class RunDecisions {
 
   /** The end of a run starts the next one of its conversation in the same commit. @param just its state, if it can be read */
   async #passTurn(
-    ended: Pick<RunState, 'tenant' | 'conversation' | 'id'>,
-    just: RunState | undefined,
+    ended: Pick<FoldedRun, 'tenant' | 'conversation' | 'id'>,
+    just: FoldedRun | undefined,
     runs: RunChange[],
     conversations: ConversationChange[],
     at: number,
@@ -221,21 +221,21 @@ export class RunDecisions {
     if (change.events.length > 0) conversations.push(change);
   }
 
-  async #lineOf({ tenant, conversation, id }: Pick<RunState, 'tenant' | 'conversation' | 'id'>, fresh: boolean) {
+  async #lineOf({ tenant, conversation, id }: Pick<FoldedRun, 'tenant' | 'conversation' | 'id'>, fresh: boolean) {
     const line = fresh ? undefined : await this.#streams.conversations.get(tenant, conversation);
     // A line that does not have the run is older than the run: only the store's own counts then.
     if (line && leave(line, id, 0).length > 0) return line;
     return (await this.#streams.conversations.refresh(tenant, conversation)).state;
   }
 
-  #readable(tenant: string, run: string, fresh: boolean): Promise<RunState | undefined> {
+  #readable(tenant: string, run: string, fresh: boolean): Promise<FoldedRun | undefined> {
     return ifReadable(
       fresh ? this.#streams.runs.refresh(tenant, run).then(({ state }) => state) : this.#streams.runs.get(tenant, run),
     );
   }
 
   /** A waiting run gets its turn: its tools and its history are looked up now and recorded. */
-  async #start(waiting: RunState, line: ConversationState | undefined, at: number, just?: RunState) {
+  async #start(waiting: FoldedRun, line: ConversationState | undefined, at: number, just?: FoldedRun) {
     const { turns, recipients, ...before } = await historyFor(this.#streams.runs, this.#limits, waiting, line, just);
     const { tenant, device } = waiting;
     const collections = boundBy(waiting).collections.length > 0;
@@ -244,7 +244,10 @@ export class RunDecisions {
     return this.#decide(waiting, { type: 'start', tools, history: turns, recipients, hosts, at, ...before });
   }
 
-  #decide(state: RunState | undefined, command: Parameters<typeof decide>[1]): Decision & { readonly state: RunState } {
+  #decide(
+    state: FoldedRun | undefined,
+    command: Parameters<typeof decide>[1],
+  ): Decision & { readonly state: FoldedRun } {
     const { events, state: after, outcome } = decide(state, command, this.#parts.methods, this.#parts.epochBase?.());
     if (!after) throw new AppError('NOT_FOUND', { kind: 'run' });
     return { events, state: after, outcome };

@@ -5,13 +5,13 @@ import type { CommandId } from '../decide/commands.ts';
 import { type Effects, effects } from '../decide/effects.ts';
 import { conversationRow } from '../decide/projection.ts';
 import type { ConversationState } from '../run/conversation.ts';
-import type { RunState } from '../run/state.ts';
+import type { FoldedRun } from '../run/state.ts';
 import { type CommandOutcome, encodeOutcome } from './command-outcome.ts';
 import { storeConversationEvent, storeRunEvent } from './event-codec.ts';
 
 export interface RunChange {
-  readonly before: RunState | undefined;
-  readonly after: RunState;
+  readonly before: FoldedRun | undefined;
+  readonly after: FoldedRun;
   readonly events: readonly RunEvent[];
   readonly effects: Effects;
 }
@@ -34,8 +34,8 @@ export interface Changes {
 
 /** `at` is the time of the command in milliseconds since 1970. */
 export const runChange = (
-  before: RunState | undefined,
-  after: RunState,
+  before: FoldedRun | undefined,
+  after: FoldedRun,
   events: readonly RunEvent[],
   at: number,
 ): RunChange => ({ before, after, events, effects: effects(before, after, at) });

@@ -18,14 +18,14 @@ import { type Fingerprint, fingerprint } from './fingerprint.ts';
 import type { Cutter } from './passages/cutter.ts';
 import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
 import { type CollectionRow, findCollection, findDocuments } from './store/collections.ts';
-import type { Database } from './store/database.ts';
+import type { PassageDatabase } from './store/database.ts';
 import { missingVectors } from './store/missing-vectors.ts';
 import { type CollectionModel, type NewDocument, nameGrants, otherModel, putDocument } from './store/put-document.ts';
 import { ensureIndex } from './store/vector-index.ts';
 import { wordPrefix } from './store/word-prefix.ts';
 
 export interface IngestParts {
-  readonly database: Database;
+  readonly database: PassageDatabase;
   readonly parser: DocumentParser;
   readonly cutter: Cutter;
   readonly settings: RetrievalSettings;

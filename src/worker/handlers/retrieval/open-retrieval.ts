@@ -10,7 +10,7 @@ import { Cutter } from './passages/cutter.ts';
 import { retrievalHandler } from './retrieval-handler.ts';
 import { type RETRIEVAL_ROWS, retrievalSettings } from './setting-rows.ts';
 import { LazyDatabase } from './store/lazy-database.ts';
-import { openDatabase } from './store/open-database.ts';
+import { openPassageDatabase } from './store/open-database.ts';
 
 /**
  * A database by URL is opened at once, so that a worker that could never do its work says so at its start; one that does not answer
@@ -22,7 +22,7 @@ export async function openRetrieval(
   open: OpenParser = () => openParser(parserSettings(all), { clock, log }),
 ): Promise<Capability> {
   const settings = retrievalSettings(all);
-  const database = new LazyDatabase(() => openDatabase(join(home, 'retrieval'), settings, log));
+  const database = new LazyDatabase(() => openPassageDatabase(join(home, 'retrieval'), settings, log));
   const parser = new LazyParser(open);
   const cutter = new Cutter({ limitMs: settings.documentMs, clock });
   if (settings.databaseUrl) {

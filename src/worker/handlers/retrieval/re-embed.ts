@@ -12,7 +12,7 @@ import { embed } from './embedder.ts';
 import { embeddedText } from './passages/embedded-text.ts';
 import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
 import { type CollectionRow, getCollection } from './store/collections.ts';
-import type { Database, TenantTransaction } from './store/database.ts';
+import type { PassageDatabase, TenantTransaction } from './store/database.ts';
 import type { CollectionModel } from './store/put-document.ts';
 import { dropShadow, holdCollection, missingOf, putShadow, swapShadow } from './store/shadow.ts';
 import { dropIndex, ensureIndex } from './store/vector-index.ts';
@@ -22,7 +22,7 @@ const STEP = 192;
 
 /** Throws COLLECTION_UNKNOWN and the errors of embedding; what was made before stays. */
 export async function reEmbed(
-  database: Database,
+  database: PassageDatabase,
   settings: RetrievalSettings,
   { collection: name, model: wanted }: ReEmbedRequest,
   context: HandlerContext,
@@ -64,7 +64,7 @@ export async function reEmbed(
 
 /** False when something was added meanwhile: the next call goes on. */
 async function swapped(
-  database: Database,
+  database: PassageDatabase,
   name: string,
   { id }: CollectionRow,
   { tenant, log }: HandlerContext,

@@ -32,14 +32,14 @@ import {
   listCollections,
   listDocuments,
 } from './store/collections.ts';
-import type { Database } from './store/database.ts';
+import type { PassageDatabase } from './store/database.ts';
 import { type Doomed, deleteDocuments } from './store/delete-documents.ts';
 import { pageSize } from './store/page-token.ts';
 import { dropIndex } from './store/vector-index.ts';
 
 export interface RetrievalParts {
   /** The open database. Throws what stands in its way. */
-  database(): Promise<Database>;
+  database(): Promise<PassageDatabase>;
   readonly parser: DocumentParser;
   readonly cutter: Cutter;
   readonly settings: RetrievalSettings;
@@ -64,7 +64,7 @@ export function retrievalHandler(parts: RetrievalParts): Handler {
   });
 }
 
-async function remove(database: Database, { collection, what }: DeleteRequest, context: HandlerContext) {
+async function remove(database: PassageDatabase, { collection, what }: DeleteRequest, context: HandlerContext) {
   const doomed = doomedBy(what);
   if (doomed?.kind === 'documents') for (const id of doomed.ids) mustBeName('id', id);
   if (doomed?.kind === 'prefix') mustBeName('id_prefix', doomed.prefix);
@@ -89,7 +89,7 @@ function doomedBy(what: DeleteRequest['what']): Doomed | undefined {
 }
 
 async function collections(
-  database: Database,
+  database: PassageDatabase,
   { pageSize: asked, pageToken }: ListCollectionsRequest,
   { tenant }: HandlerContext,
 ) {
@@ -98,7 +98,7 @@ async function collections(
   return create(ListCollectionsResponseSchema, { collections: page.items.map(toCollection), nextPageToken: page.next });
 }
 
-async function documents(database: Database, request: ListDocumentsRequest, { tenant }: HandlerContext) {
+async function documents(database: PassageDatabase, request: ListDocumentsRequest, { tenant }: HandlerContext) {
   const after = readPlace(request.pageToken);
   mustBeName('id_prefix', request.idPrefix);
   const page = await database.within(tenant, 'look', async (scope) => {

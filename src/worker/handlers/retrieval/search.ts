@@ -21,7 +21,7 @@ import { queryTerms } from './passages/terms.ts';
 import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
 import { byWords } from './store/by-words.ts';
 import { type CollectionRow, findCollection, listCollections } from './store/collections.ts';
-import type { Database, TenantTransaction } from './store/database.ts';
+import type { PassageDatabase, TenantTransaction } from './store/database.ts';
 import { type Hit, nearest } from './store/nearest.ts';
 import { showPassages } from './store/passages.ts';
 import { otherModel } from './store/put-document.ts';
@@ -43,7 +43,7 @@ type Found = Hit & { readonly collection: string };
 
 /** Throws COLLECTION_UNKNOWN, COLLECTION_OTHER_MODEL, and the errors of embedding. */
 export async function search(
-  database: Database,
+  database: PassageDatabase,
   settings: RetrievalSettings,
   request: SearchRequest,
   context: HandlerContext,

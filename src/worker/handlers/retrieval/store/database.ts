@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import type pg from 'pg';
 import type { Embedded } from '../../../../base/embedded-database/embedded.ts';
 import type { RetrievalSchema } from './schema.ts';
-import { lostRace, storeError } from './sql-failure.ts';
+import { lostRace, passageStoreError } from './sql-failure.ts';
 
 /** A transaction in the name of a tenant. */
 export interface TenantTransaction {
@@ -17,7 +17,7 @@ export interface TenantTransaction {
 /** How often a transaction that lost a race is run. */
 const ATTEMPTS = 5;
 
-export class Database {
+export class PassageDatabase {
   readonly #db: Kysely<RetrievalSchema>;
   readonly #pool: pg.Pool;
   readonly #embedded: Embedded | undefined;
@@ -50,7 +50,7 @@ export class Database {
           return run({ trx, tenant, embedded: this.embedded });
         });
       } catch (error) {
-        if (!lostRace(error) || attempt === ATTEMPTS) throw storeError(error);
+        if (!lostRace(error) || attempt === ATTEMPTS) throw passageStoreError(error);
       }
     }
   }
@@ -58,7 +58,7 @@ export class Database {
   /** A connection of its own for what cannot run in a transaction. On PGlite it is the only one. */
   async alone<T>(run: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect().catch((error: unknown) => {
-      throw storeError(error);
+      throw passageStoreError(error);
     });
     try {
       const done = await run(client);
@@ -67,7 +67,7 @@ export class Database {
     } catch (error) {
       // It may still hold settings or locks of its session.
       client.release(true);
-      throw storeError(error);
+      throw passageStoreError(error);
     }
   }
 

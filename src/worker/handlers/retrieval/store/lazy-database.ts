@@ -1,18 +1,18 @@
 // A database that is opened by whoever needs it first, and tried again by the next one when that failed.
 import { AppError } from '../../../../base/errors.ts';
-import type { Database } from './database.ts';
+import type { PassageDatabase } from './database.ts';
 
 export class LazyDatabase {
-  readonly #open: () => Promise<Database>;
-  #opened: Promise<Database> | undefined;
+  readonly #open: () => Promise<PassageDatabase>;
+  #opened: Promise<PassageDatabase> | undefined;
   #closed = false;
 
-  constructor(open: () => Promise<Database>) {
+  constructor(open: () => Promise<PassageDatabase>) {
     this.#open = open;
   }
 
   /** Throws what opening throws, CLOSED after `close`. */
-  get(): Promise<Database> {
+  get(): Promise<PassageDatabase> {
     if (this.#closed) return Promise.reject(new AppError('CLOSED', { what: 'the database of retrieval' }));
     this.#opened ??= this.#open().catch((error: unknown) => {
       this.#opened = undefined;

@@ -2,17 +2,17 @@
 import type { Kysely } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import { AppError } from '../../../../base/errors.ts';
-import { first } from './migrations/0001-first.ts';
+import { firstPassages } from './migrations/0001-first.ts';
 import type { RetrievalSchema } from './schema.ts';
-import { storeError } from './sql-failure.ts';
+import { passageStoreError } from './sql-failure.ts';
 
-const migrations: Record<string, Migration> = { '0001-first': first };
+const migrations: Record<string, Migration> = { '0001-first': firstPassages };
 
 /**
  * Applies what is missing in one transaction under an advisory lock, so that workers may start together. Throws DATABASE_NEWER when
  * a newer version has been at work there, else what stands in the way.
  */
-export async function migrate(db: Kysely<RetrievalSchema>): Promise<void> {
+export async function migratePassages(db: Kysely<RetrievalSchema>): Promise<void> {
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => migrations },
@@ -24,5 +24,5 @@ export async function migrate(db: Kysely<RetrievalSchema>): Promise<void> {
   if (error instanceof Error && error.message.includes('corrupted migrations')) {
     throw new AppError('DATABASE_NEWER', {}, { cause: error });
   }
-  throw storeError(error);
+  throw passageStoreError(error);
 }

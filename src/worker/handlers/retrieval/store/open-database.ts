@@ -8,11 +8,11 @@ import type { Logger } from '../../../../base/logger.ts';
 import { needsSomeone, sessionSettings, sqlProblem, typeParser } from '../../../../base/postgres.ts';
 import { postgresCause, urlProblem } from '../../../../base/postgres-cause.ts';
 import type { RetrievalSettings } from '../retrieval-settings.ts';
-import { Database } from './database.ts';
+import { PassageDatabase } from './database.ts';
 import { requireVector } from './extension.ts';
-import { migrate } from './migrate.ts';
+import { migratePassages } from './migrate.ts';
 import type { RetrievalSchema } from './schema.ts';
-import { storeError } from './sql-failure.ts';
+import { passageStoreError } from './sql-failure.ts';
 
 /** Who works in the embedded database: not its superuser, whom row-level security does not bind. */
 const ROLE = 'bowline_retrieval';
@@ -27,7 +27,11 @@ const STUCK_MS = 15 * 60_000;
  * Throws RETRIEVAL_UNAVAILABLE when the database will not have us or lacks pgvector, HOME_LOCKED when another process has the
  * embedded one, STORE_UNAVAILABLE when nothing answers.
  */
-export async function openDatabase(folder: string, settings: RetrievalSettings, log: Logger): Promise<Database> {
+export async function openPassageDatabase(
+  folder: string,
+  settings: RetrievalSettings,
+  log: Logger,
+): Promise<PassageDatabase> {
   const { databaseUrl } = settings;
   const trouble = (problem: string) => log.warn('the database of retrieval has trouble', { problem });
   const embedded = databaseUrl
@@ -45,11 +49,11 @@ export async function openDatabase(folder: string, settings: RetrievalSettings, 
   // One that is lent breaks with an error of its query; unheard, its own would end the process.
   pool.on('connect', (client) => void client.on('error', () => undefined));
   const db = new Kysely<RetrievalSchema>({ dialect: new PostgresDialect({ pool }) });
-  const database = new Database(db, pool, embedded);
+  const database = new PassageDatabase(db, pool, embedded);
   try {
     if (embedded) await prepareEmbedded(pool);
     else await requireVector(pool);
-    await migrate(db);
+    await migratePassages(db);
     return database;
   } catch (error) {
     await database.close();
@@ -126,7 +130,7 @@ function opening(error: unknown): AppError {
   if (error instanceof AppError && !ofStore) return error;
   const cause = error instanceof AppError ? error.cause : error;
   const known = postgresCause(cause);
-  if (known?.passes || (!known && !needsSomeone(cause))) return storeError(cause);
+  if (known?.passes || (!known && !needsSomeone(cause))) return passageStoreError(cause);
   const problem = known?.text ?? `${sqlProblem(cause)}; check its URL, user, password and rights`;
   return new AppError('RETRIEVAL_UNAVAILABLE', { problem }, { cause });
 }

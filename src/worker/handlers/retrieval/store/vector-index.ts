@@ -3,7 +3,7 @@
 import type { ClientBase, QueryConfig } from 'pg';
 import type { Logger } from '../../../../base/logger.ts';
 import type { CollectionRow } from './collections.ts';
-import type { Database } from './database.ts';
+import type { PassageDatabase } from './database.ts';
 
 /** Most numbers of a vector that pgvector indexes, whole and in half precision. Larger ones are always compared one by one. */
 const WHOLE = 2000;
@@ -28,7 +28,7 @@ const nameOf = (collection: number): string => `embedding_hnsw_${collection}`;
 
 /** Makes the index when the collection has more than `exactVectors` and none yet. Never throws: without it searches are slower. */
 export async function ensureIndex(
-  database: Database,
+  database: PassageDatabase,
   { tenant, id, dimension }: CollectionRow,
   exactVectors: number,
   log: Logger,
@@ -90,7 +90,7 @@ async function slowly(client: ClientBase, text: string): Promise<void> {
 }
 
 /** Removes the index of a collection that is gone. Never throws: what stays is empty. */
-export async function dropIndex(database: Database, collection: number, log: Logger): Promise<void> {
+export async function dropIndex(database: PassageDatabase, collection: number, log: Logger): Promise<void> {
   try {
     await database.alone(async (client) => {
       await client.query(`drop index ${database.embedded ? '' : 'concurrently'} if exists ${nameOf(collection)}`);

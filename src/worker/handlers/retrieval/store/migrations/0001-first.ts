@@ -71,7 +71,7 @@ const guards = ['collection', 'document'].flatMap((table) => [
   `create policy tenant on ${table} using (tenant = current_setting('bowline.tenant', true))`,
 ]);
 
-export const first: Migration = {
+export const firstPassages: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     for (const statement of [...statements, ...guards]) await sql.raw(statement).execute(db);
   },

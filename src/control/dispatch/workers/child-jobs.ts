@@ -9,14 +9,14 @@ import { toFailure } from '../../../contract/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import type { ChildCallCommand } from '../../orchestrator/decide/commands.ts';
 import { childOf, childRefusal } from '../../orchestrator/decide/decide-child.ts';
-import { isEnded, isOpen, type JobState, type RunState } from '../../orchestrator/run/state.ts';
-import type { RunService } from '../../orchestrator/service/run-service.ts';
+import { type FoldedJob, type FoldedRun, isEnded, isOpen } from '../../orchestrator/run/state.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { Attempt } from '../attempts/attempts.ts';
 import type { OpenFeed } from '../feeds/run-feeds.ts';
 import type { WorkerSession } from '../session-ports.ts';
 
-export interface ChildCallsParts {
-  readonly runs: RunService;
+export interface ChildJobsParts {
+  readonly runs: Orchestrator;
   readonly methods: MethodRegistry;
   readonly log: Logger;
   /** Follows a run. */
@@ -28,12 +28,12 @@ type Result = NonNullable<MessageInitShape<typeof ChildResultSchema>['result']>;
 /** Calls of one attempt that may be under way at once; a worker that makes more is refused these. */
 const MAX_OPEN = 64;
 
-export class ChildCalls {
-  readonly #parts: ChildCallsParts;
+export class ChildJobs {
+  readonly #parts: ChildJobsParts;
   /** By attempt: how to stop waiting for each of its calls. */
   readonly #waiting = new WeakMap<Attempt, Map<number, () => void>>();
 
-  constructor(parts: ChildCallsParts) {
+  constructor(parts: ChildJobsParts) {
     this.#parts = parts;
   }
 
@@ -100,8 +100,8 @@ export class ChildCalls {
 function ended(
   { feed }: OpenFeed,
   signal: AbortSignal,
-  find: (state: RunState) => JobState | undefined,
-): Promise<RunState> {
+  find: (state: FoldedRun) => FoldedJob | undefined,
+): Promise<FoldedRun> {
   return new Promise((resolve, reject) => {
     const look = () => {
       const job = find(feed.state);
@@ -117,7 +117,7 @@ function ended(
   });
 }
 
-function resultOf(job: JobState, run: RunState): Result {
+function resultOf(job: FoldedJob, run: FoldedRun): Result {
   const result = job.result?.result;
   if (result?.case === 'done' && !job.result?.trailingFailure) {
     return { case: 'done', value: { responses: result.value.messages } };

@@ -5,9 +5,9 @@ import { toFailure } from '../../../contract/errors.ts';
 import type { SetAside, SetAsideRun } from '../../store/set-aside.ts';
 import { badAsk, badCall } from '../decide/ask-bounds.ts';
 import type { Ask, Call, SubmitResult } from '../decide/asks.ts';
-import type { CommandId, RunRequest } from '../decide/commands.ts';
+import type { CommandId, UntimedCommand } from '../decide/commands.ts';
 import type { ConversationState } from '../run/conversation.ts';
-import type { RunState } from '../run/state.ts';
+import type { FoldedRun } from '../run/state.ts';
 import { decodeOutcome } from './command-outcome.ts';
 import { lastSummary } from './earlier-runs.ts';
 import { type FoldedStreams, foldedStreams } from './folded-streams.ts';
@@ -16,7 +16,7 @@ import { Mailboxes } from './mailbox.ts';
 import { type Committed, RunCommits, type RunCommitsParts } from './run-commits.ts';
 import { RunDecisions, type RunDecisionsParts, type Thought } from './run-decisions.ts';
 
-export interface RunServiceParts extends RunDecisionsParts, RunCommitsParts {
+export interface OrchestratorParts extends RunDecisionsParts, RunCommitsParts {
   /** Where runs go whose history cannot be read; default: they are only told apart. */
   readonly setAside?: Pick<SetAside, 'add' | 'find' | 'resume' | 'end'>;
   /** Runs and conversations kept folded; default 10,000 (and 128 MiB). */
@@ -26,15 +26,15 @@ export interface RunServiceParts extends RunDecisionsParts, RunCommitsParts {
 /** Conflicts in a row before a command is given back to its caller. */
 const MAX_ROUNDS = 16;
 
-export class RunService {
-  readonly #parts: RunServiceParts;
+export class Orchestrator {
+  readonly #parts: OrchestratorParts;
   readonly #streams: FoldedStreams;
   readonly #decisions: RunDecisions;
   readonly #commits: RunCommits;
   readonly #mailboxes = new Mailboxes();
   readonly #settingAside = new Map<string, Promise<void>>();
 
-  constructor(parts: RunServiceParts) {
+  constructor(parts: OrchestratorParts) {
     this.#parts = parts;
     this.#streams = foldedStreams(parts.store, parts.cacheRuns ?? 10_000, (tenant, run, problem) =>
       this.#setAside(tenant, run, problem),
@@ -83,7 +83,7 @@ export class RunService {
   async command(
     tenant: string,
     run: string,
-    request: RunRequest,
+    request: UntimedCommand,
     id: CommandId,
   ): Promise<'applied' | 'duplicate' | 'ignored'> {
     const known = await this.#streams.runs.get(tenant, run);
@@ -100,7 +100,7 @@ export class RunService {
    * The state of a run as the store has it. With `at` (a row of the outbox will do) the cached state is enough when it
    * knows that attempt, which saves the look into the store.
    */
-  async state(tenant: string, run: string, at?: { job: string; epoch: number }): Promise<RunState | undefined> {
+  async state(tenant: string, run: string, at?: { job: string; epoch: number }): Promise<FoldedRun | undefined> {
     const cached = at && this.#streams.runs.peek(tenant, run);
     if (cached && (cached.jobs.get(at.job)?.epoch ?? 0) >= at.epoch) return cached;
     return (await this.#streams.runs.refresh(tenant, run)).state;
@@ -204,7 +204,7 @@ export class RunService {
   }
 
   /** A run that waited when it was set aside goes to the end of the line of its conversation. */
-  #rejoin(waiting: RunState): Promise<void> {
+  #rejoin(waiting: FoldedRun): Promise<void> {
     return this.#take(
       waiting.tenant,
       waiting.conversation,

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { Ask } from '../../src/control/orchestrator/decide/asks.ts';
-import { RunService } from '../../src/control/orchestrator/service/run-service.ts';
+import { Orchestrator } from '../../src/control/orchestrator/service/orchestrator.ts';
 import { type Database, openDatabase } from '../../src/control/store/database.ts';
 import { PgEventStore } from '../../src/control/store/event-store.ts';
 import { migrate } from '../../src/control/store/migrate.ts';
@@ -20,7 +20,7 @@ let database: Database;
 let store: PgEventStore;
 
 const replica = () =>
-  new RunService({
+  new Orchestrator({
     store,
     clock: systemClock,
     log: silentLogger,
@@ -41,7 +41,7 @@ const ask = (more: Partial<Ask> = {}): Ask => ({
   ...more,
 });
 
-const finish = (service: RunService, run: string, place: string, result = said({ text: 'An answer.' })) => {
+const finish = (service: Orchestrator, run: string, place: string, result = said({ text: 'An answer.' })) => {
   const job = `${run}/${place}`;
   return service.command(TENANT, run, { type: 'result', job, epoch: 1, result }, { source: 'worker', commandId: job });
 };

@@ -10,18 +10,18 @@ import { newId } from '../../../base/ids.ts';
 import { silentLogger } from '../../../base/logger.ts';
 import type { EventStore } from '../../store/unit.ts';
 import type { Ask, Call } from '../decide/asks.ts';
+import { Orchestrator, type OrchestratorParts } from './orchestrator.ts';
 import type { Committed } from './run-commits.ts';
-import { RunService, type RunServiceParts } from './run-service.ts';
 
 const TENANT = 't1';
 
-function setUp(more: Partial<RunServiceParts> = {}, wrap: (store: EventStore) => EventStore = (store) => store) {
+function setUp(more: Partial<OrchestratorParts> = {}, wrap: (store: EventStore) => EventStore = (store) => store) {
   const clock = new ManualClock();
   const store = new MemoryEventStore(clock);
   const commits: Committed[] = [];
   const replica = () => {
     const tools = async () => deviceTools('fs_read', 'fs_write');
-    const service = new RunService({ store: wrap(store), clock, log: silentLogger, methods, tools, ...more });
+    const service = new Orchestrator({ store: wrap(store), clock, log: silentLogger, methods, tools, ...more });
     service.onCommitted((each) => commits.push(each));
     return service;
   };
@@ -56,7 +56,7 @@ const call = (more: Partial<Call> = {}): Call => ({
   ...more,
 });
 
-const finish = (service: RunService, run: string, job: string, result = said({ text: 'An answer.' }), epoch = 1) =>
+const finish = (service: Orchestrator, run: string, job: string, result = said({ text: 'An answer.' }), epoch = 1) =>
   service.command(
     TENANT,
     run,
