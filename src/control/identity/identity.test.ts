@@ -8,7 +8,7 @@ import { bareKey, withPin } from '../../base/pin.ts';
 import { NOTICED, noticesOf } from '../gateway/api/notices.ts';
 import { listAudit, recentAudit } from '../ledger/audit.ts';
 import { Authenticator, bearerOf } from './authenticator.ts';
-import { type StoredDevice, type DeviceRef, Devices } from './devices.ts';
+import { type DeviceRef, Devices, type StoredDevice } from './devices.ts';
 import { Enrolment, type JoiningBox } from './enrolment.ts';
 import { KeyLookup } from './key-lookup.ts';
 import { KeyStore } from './key-store.ts';

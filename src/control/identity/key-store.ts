@@ -4,7 +4,7 @@ import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { writeAudit } from '../ledger/audit.ts';
-import { type Page, type PageQuery, readPage, toPage } from '../store/page.ts';
+import { type StorePage, type PageQuery, readPageQuery, toPage } from '../store/page.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 import { hashKey } from './keys.ts';
@@ -41,8 +41,8 @@ export class KeyStore {
   }
 
   /** Newest first. Throws INVALID_ARGUMENT for a page token that is not ours. */
-  async list(tenant: string, wanted: KeysWanted = {}): Promise<Page<StoredKey>> {
-    const { size, after } = readPage(wanted);
+  async list(tenant: string, wanted: KeysWanted = {}): Promise<StorePage<StoredKey>> {
+    const { size, after } = readPageQuery(wanted);
     const older = after ? sql`(created_at, id) < (${after.at}::timestamptz, ${after.id}::text)` : sql`true`;
     const ofKind = wanted.kind === undefined ? sql`true` : sql`kind = ${wanted.kind}`;
     const standing = wanted.all ? sql`true` : sql`state = 'valid'`;

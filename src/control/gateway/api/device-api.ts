@@ -7,7 +7,7 @@ import { DeviceService, DeviceState } from '../../../../gen/bowline/control/v1/d
 import { ManifestSchema } from '../../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { readPlace, sizeOf, writePlace } from '../../../contract/paging.ts';
 import type { DeviceCalls } from '../../dispatch/devices/device-calls.ts';
-import type { Device, Devices } from '../../identity/devices.ts';
+import type { StoredDevice, Devices } from '../../identity/devices.ts';
 import type { Enrolment } from '../../identity/enrolment.ts';
 import { type OwnerPrincipal, principalName } from '../../identity/principal.ts';
 import type { Requests } from '../../store/requests.ts';
@@ -20,7 +20,7 @@ import { once } from './once.ts';
 const TOKEN_TTL_MS = 10 * 60_000;
 /** Entries of one page. */
 const MAX_PAGE = 1_000;
-const STATES: Readonly<Record<Device['state'], DeviceState>> = {
+const STATES: Readonly<Record<StoredDevice['state'], DeviceState>> = {
   active: DeviceState.ACTIVE,
   suspended: DeviceState.SUSPENDED,
   quarantined: DeviceState.QUARANTINED,
@@ -79,7 +79,7 @@ function readsAndJoins(parts: DeviceApiParts): Pick<Api, 'getDevice' | 'listDevi
   };
 }
 
-type Act = (device: Device, by: string, trx: Transaction<Schema>) => Promise<boolean>;
+type Act = (device: StoredDevice, by: string, trx: Transaction<Schema>) => Promise<boolean>;
 
 function changes(parts: DeviceApiParts): Omit<Api, keyof ReturnType<typeof readsAndJoins>> {
   const { devices, requests, calls } = parts;
@@ -150,7 +150,7 @@ function changes(parts: DeviceApiParts): Omit<Api, keyof ReturnType<typeof reads
   };
 }
 
-function view({ sessions }: DeviceApiParts, device: Device) {
+function view({ sessions }: DeviceApiParts, device: StoredDevice) {
   const live = sessions.edge(device.tenant, device.id);
   const seen = live?.lastSeen ?? device.lastSeen;
   const manifest = live?.manifest ?? (device.manifest ? fromBinary(ManifestSchema, device.manifest) : undefined);

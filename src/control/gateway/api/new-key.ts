@@ -3,7 +3,7 @@
 import { withPin } from '../../../base/pin.ts';
 import { type KeyKind, newKey } from '../../identity/keys.ts';
 import { type OwnerPrincipal, principalName } from '../../identity/principal.ts';
-import type { SigningKey } from '../../identity/signing-key.ts';
+import type { ToolCallKey } from '../../identity/signing-key.ts';
 
 /** @param requestId of the request; empty makes one that is never made again */
 export type NewKey = (
@@ -13,7 +13,7 @@ export type NewKey = (
 ) => { readonly bare: string /** As it is shown: with the pin of this control plane. */; readonly whole: string };
 
 export const newKeyOf =
-  (signer: Pick<SigningKey, 'secretOf' | 'publicKey'>): NewKey =>
+  (signer: Pick<ToolCallKey, 'secretOf' | 'publicKey'>): NewKey =>
   (kind, owner, requestId) => {
     const name = JSON.stringify([kind, owner.tenant, principalName(owner), requestId]);
     const bare = requestId === '' ? newKey(kind) : newKey(kind, signer.secretOf(name));
