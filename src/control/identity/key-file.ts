@@ -2,10 +2,10 @@
 import { AppError } from '../../base/errors.ts';
 import { bareKey } from '../../base/pin.ts';
 import { readOrCreatePrivate } from '../../base/private-file.ts';
-import { type KeyKind, kindOf, newKey } from './keys.ts';
+import { type BearerKind, kindOf, newKey } from './keys.ts';
 
 /** The key in the file, made at the first call. Throws SECRET_FILE_UNSAFE, also when the file holds something else. */
-export function readOrCreateKey(file: string, kind: KeyKind): string {
+export function readOrCreateKey(file: string, kind: BearerKind): string {
   // A pin may stand behind it, as one that was made by `bowline keys create` has it.
   const key = bareKey(readOrCreatePrivate(file, () => `${newKey(kind)}\n`));
   if (kindOf(key) === kind) return key;

@@ -4,13 +4,13 @@ import { type Kysely, sql } from 'kysely';
 import { Gathered } from '../store/gathered.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
-import type { KeyKind } from './keys.ts';
+import type { BearerKind } from './keys.ts';
 import type { DevicePrincipal, OwnerPrincipal, WorkerPrincipal } from './principal.ts';
 import { findWorkers } from './workers.ts';
 
 /** A key that exists, and has not been revoked. */
 export interface FoundKey {
-  readonly kind: KeyKind;
+  readonly kind: BearerKind;
   readonly hash: Uint8Array;
   /** Undefined for a join token, which is nobody. A suspended device is found, and must be refused. */
   readonly principal:
@@ -21,13 +21,13 @@ export interface FoundKey {
 }
 
 interface Shown {
-  readonly kind: KeyKind;
+  readonly kind: BearerKind;
   readonly hash: Buffer;
 }
 
 type Find = (db: Kysely<Schema>, hashes: readonly Buffer[]) => Promise<readonly Pick<FoundKey, 'hash' | 'principal'>[]>;
 
-const FIND: { readonly [kind in KeyKind]: Find } = {
+const FIND: { readonly [kind in BearerKind]: Find } = {
   owner: findOwners,
   device: findDevices,
   worker: findWorkers,
@@ -44,7 +44,7 @@ export class KeyLookup {
   }
 
   /** Undefined for a key that nobody has. Throws what the store throws, and CANCELED when the caller has left before its turn. */
-  find(kind: KeyKind, hash: Buffer, signal?: AbortSignal): Promise<FoundKey | undefined> {
+  find(kind: BearerKind, hash: Buffer, signal?: AbortSignal): Promise<FoundKey | undefined> {
     return inStore(() => this.#keys.get({ kind, hash }, signal));
   }
 

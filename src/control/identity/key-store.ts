@@ -4,7 +4,7 @@ import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { writeAudit } from '../ledger/audit.ts';
-import { type StorePage, type PageQuery, readPageQuery, toPage } from '../store/page.ts';
+import { type PageQuery, readPageQuery, type StorePage, toPage } from '../store/page.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
 import { hashKey } from './keys.ts';

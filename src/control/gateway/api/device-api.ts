@@ -7,7 +7,7 @@ import { DeviceService, DeviceState } from '../../../../gen/bowline/control/v1/d
 import { ManifestSchema } from '../../../../gen/bowline/manifest/v1/manifest_pb.ts';
 import { readPlace, sizeOf, writePlace } from '../../../contract/paging.ts';
 import type { DeviceCalls } from '../../dispatch/devices/device-calls.ts';
-import type { StoredDevice, Devices } from '../../identity/devices.ts';
+import type { Devices, StoredDevice } from '../../identity/devices.ts';
 import type { Enrolment } from '../../identity/enrolment.ts';
 import { type OwnerPrincipal, principalName } from '../../identity/principal.ts';
 import type { Requests } from '../../store/requests.ts';

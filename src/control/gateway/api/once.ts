@@ -16,7 +16,7 @@ import type { Schema } from '../../store/schema.ts';
 /** A request of a method that changes something; every one of the public API has the field. */
 export type WithRequestId = { readonly requestId: string };
 
-export interface Change<O extends DescMessage> {
+export interface OnceChange<O extends DescMessage> {
   /** What is done outside of the transaction, before it. It must bear being done again. */
   readonly before?: () => Promise<void>;
   /** The change. What it answers is stored, so it holds no secret. */
@@ -29,7 +29,7 @@ export async function once<I extends DescMessage, O extends DescMessage>(
   owner: OwnerPrincipal,
   method: DescMethodUnary<I, O>,
   request: MessageShape<I> & WithRequestId,
-  { before, within }: Change<O>,
+  { before, within }: OnceChange<O>,
 ): Promise<MessageShape<O>> {
   const ref = {
     tenant: owner.tenant,
