@@ -7,7 +7,7 @@ import type { Setting } from '../base/settings/setting.ts';
 import { type ControlFlags, controlVerb, settingsOf } from './commands.ts';
 import { type ControlConfig, controlConfig } from './config.ts';
 import { DEFAULT_RUN_LIMITS } from './orchestrator/run/limits.ts';
-import { SETTINGS, settingNames, type SettingKey } from './settings.ts';
+import { SETTINGS, type SettingKey, settingNames } from './settings.ts';
 
 const PG = 'postgres://bowline:hunter2@db/bowline';
 let home: string;

@@ -114,9 +114,7 @@ test('every service that stays tells its health, and ours ask as their image doe
 test('the time to end is more than a drain takes by default', () => {
   const seconds = (text: string) => Number(/^(\d+)s$/.exec(text)?.[1]);
   for (const [name, service] of replicas)
-    expect(seconds(service.stop_grace_period), name).toBeGreaterThanOrEqual(
-      SETTINGS.drainMs.fallback / 1000 + 10,
-    );
+    expect(seconds(service.stop_grace_period), name).toBeGreaterThanOrEqual(SETTINGS.drainMs.fallback / 1000 + 10);
   for (const [name, service] of workers)
     expect(seconds(service.stop_grace_period), name).toBeGreaterThanOrEqual(WORKER_DRAIN_SECONDS + 10);
 });
