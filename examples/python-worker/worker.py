@@ -133,8 +133,8 @@ class Worker:
         assignment = job.assignment
         head = {"dispatch_id": assignment.dispatch_id, "epoch": assignment.epoch}
         timer = None
-        if assignment.HasField("deadline"):
-            timer = threading.Timer(assignment.deadline.ToTimedelta().total_seconds(), self.end, (job, "deadline"))
+        if assignment.HasField("timeout"):
+            timer = threading.Timer(assignment.timeout.ToTimedelta().total_seconds(), self.end, (job, "deadline"))
             timer.daemon = True
             timer.start()
         try:

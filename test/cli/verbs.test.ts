@@ -77,6 +77,8 @@ test('runs are listed over all pages up to the limit, for people and as JSON', a
   );
   expect(table.stdout).not.toContain('\x1b');
   expect(JSON.parse(json.stdout)).toHaveLength(3);
+  expect(two.stderr).toContain('there are more than these 2; list more with --limit');
+  expect(table.stderr + json.stderr).not.toContain('there are more');
   expect(JSON.parse(json.stdout)[0]).toMatchObject({
     id: 'run-1',
     state: 'answered',
@@ -192,12 +194,12 @@ test('a call goes to the single device, is told in JSON, and says what was withh
           `text; why=NO_GRANT; name=${encodeURIComponent('笔记/a, b.md')}`,
         );
         context.responseTrailer.append('bowline-withheld', 'total_lines; why=NO_GRANT; name=x');
-        return { file: { path, sizeBytes: 0n }, summary: 'short' };
+        return { file: { path, sizeBytes: 0n }, text: 'short' };
       },
     });
   });
   const { code, stdout, stderr } = await run(['call', 'fs/read', '--data', '{"path":"笔记/a, b.md"}']);
-  expect(JSON.parse(stdout)).toEqual({ file: { path: '笔记/a, b.md' }, summary: 'short' });
+  expect(JSON.parse(stdout)).toEqual({ file: { path: '笔记/a, b.md' }, text: 'short' });
   expect(stderr).toContain('withheld: 笔记/a, b.md: text, not shared');
   expect(stderr).toContain('withheld: x: total_lines, not shared');
   expect(stderr).toContain('run-9');

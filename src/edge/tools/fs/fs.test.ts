@@ -116,6 +116,13 @@ test('Search: shared files by line, best first, Chinese as well; budgets give pa
   expect(await hits({ terms: ['发布日期'] })).toEqual(['docs/zh.md:2:发布日期定在春天']);
   expect(await hits({ glob: '*.md', path: 'docs/sub' })).toEqual(['docs/sub/b.md:0:']);
   expect(await hits({ terms: ['launch'], pageSize: 1 })).toHaveLength(1);
+  // Page by page what one page holds, each match once.
+  const paged = { path: 'docs/a.md', terms: ['launch', 'date'], pageSize: 1 };
+  const first = (await rig.call(search, paged, { run })).messages[0]!;
+  const second = (await rig.call(search, { ...paged, pageToken: first.nextPageToken }, { run })).messages[0]!;
+  expect([first, second].flatMap(({ matches }) => matches.map(({ line }) => line))).toEqual([3, 2]);
+  expect(second.nextPageToken).toBe('');
+  expect((await rig.call(search, { ...paged, pageToken: 'x' }, { run })).failure).toBe('INVALID_ARGUMENT');
   await rig.close();
   const small = await edgeRig(rig.dir, { config: 'limits: {walk_entries: 1}\n' });
   const { result } = await small.call(search, { glob: '*' });
