@@ -91,7 +91,7 @@ export type UsageSum = Message<"bowline.control.v1.UsageSum"> & {
   outputTokens: bigint;
 
   /**
-   * Money in millionths.
+   * Money in millionths of the currency that the prices of models are configured in, one for the whole tenant; 0 where no price is known.
    *
    * @generated from field: uint64 cost_micros = 5;
    */

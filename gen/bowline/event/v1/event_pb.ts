@@ -367,7 +367,7 @@ export type RunLimits = Message<"bowline.event.v1.RunLimits"> & {
   maxDepth: number;
 
   /**
-   * Money in millionths; 0 is no limit.
+   * Money in millionths of the currency that the prices of models are configured in; 0 is no limit.
    *
    * @generated from field: uint64 max_cost_micros = 7;
    */

@@ -378,7 +378,7 @@ export type Usage = Message<"bowline.run.v1.Usage"> & {
   cachedInputTokens: bigint;
 
   /**
-   * Money in millionths of the tenant's currency; 0 where no price is known.
+   * Money in millionths of the currency that the prices of models are configured in, one for the whole tenant; 0 where no price is known.
    *
    * @generated from field: uint64 cost_micros = 4;
    */
