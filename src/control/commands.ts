@@ -37,7 +37,9 @@ export function controlVerb(
 ): Command {
   const command = new Command('control')
     .summary('run the control plane on its own')
-    .description('Runs the control plane: on Postgres by --database or DATABASE_URL, else embedded in the home.');
+    .description(
+      'Runs the control plane, on Postgres with --database or DATABASE_URL, or else on a database embedded in the home.',
+    );
   ownOptions(command, CONTROL_TABLE);
   return settingOptions(command)
     .option('--print-config', 'print the settings, where each came from, and end; secrets are masked')
@@ -60,7 +62,7 @@ export function recoverVerb(env: NodeJS.ProcessEnv, recover: RecoverControl, bes
     );
   ownOptions(command, CONTROL_TABLE, '--database');
   return settingOptions(command)
-    .option('--force', 'also when nothing shows that it was restored')
+    .option('--force', 'recover even if nothing shows that the database was restored')
     .addHelpText(
       'after',
       `

@@ -54,12 +54,12 @@ export function askVerb(io: CliIo): Command {
         .default([], 'nothing'),
     )
     .addOption(
-      new Option('--in <collection>', 'look only into this collection of `docs add` (repeatable)')
+      new Option('--in <collection>', 'search only this collection of `docs add` (repeatable)')
         .argParser((value: string, all: string[]) => [...all, value])
         .default([], 'all that the model may see'),
     )
-    .option('--no-docs', 'look into no collection')
-    .option('-c, --conversation <id>', 'go on with this conversation')
+    .option('--no-docs', 'search no collection')
+    .option('-c, --conversation <id>', 'continue this conversation')
     .addOption(new Option('--timeout <time>', 'most time until the answer, like 30s or 2m').argParser(parseDuration))
     .option('--no-wait', 'leave as soon as the question is queued')
     .option('--json', 'print one JSON object')

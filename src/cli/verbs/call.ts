@@ -46,7 +46,7 @@ export function callVerb(io: CliIo): Command {
     .addOption(new Option('--timeout <time>', 'most time, like 30s or 2m').argParser(parseDuration))
     .option(
       '--idempotency-key <key>',
-      'repeating a call with the same key runs it once, and again only when it was refused for now; it goes on when you leave',
+      'a call with the same key runs only once, or again if it was refused for now; the call goes on when you leave',
     )
     .helpOption(false)
     .option('-h, --help', 'show this, or the request of the method')

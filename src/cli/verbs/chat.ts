@@ -25,7 +25,7 @@ export function chatVerb(io: CliIo): Command {
         .argParser((value: string, all: string[]) => [...all, value])
         .default([], 'nothing'),
     )
-    .option('-c, --conversation <id>', 'go on with this conversation')
+    .option('-c, --conversation <id>', 'continue this conversation')
     .addOption(new Option('--timeout <time>', 'most time until an answer, like 30s or 2m').argParser(parseDuration))
     .addHelpText('after', "\nExamples:\n  $ bowline chat\n  $ bowline chat --share 'notes/*.md'\n\nIn it: /help")
     .action((_o, command: Command) => chat(io, command.optsWithGlobals<ChatVerbOptions>()));

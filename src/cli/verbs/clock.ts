@@ -11,7 +11,7 @@ import { timeText } from '../units.ts';
 type Options = GlobalOptions & { json?: boolean };
 
 export function clockVerb(io: CliIo): Command {
-  const clock = new Command('clock').description('Show what time the edge goes by, and set that right');
+  const clock = new Command('clock').description('Show which time the edge uses, and correct it');
   clock.addCommand(
     new Command('show')
       .description("Show the edge's time, the clock of this machine and the control plane's signed time")
@@ -21,11 +21,11 @@ export function clockVerb(io: CliIo): Command {
   );
   clock.addCommand(
     new Command('reset')
-      .description('Say that the clock of this machine is right, also where the journal has run ahead of it')
+      .description('Declare the clock of this machine right, even if the journal is ahead of it')
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
-        '\nNothing that ended begins again: shares stay ended, and what was used of a day’s budgets stays used.\n\nExamples:\n  $ bowline clock reset',
+        '\nNothing that has ended begins again. Shares stay ended, and what was used of a day’s budgets stays used.\n\nExamples:\n  $ bowline clock reset',
       )
       .action((_o, command: Command) => run(io, command.optsWithGlobals(), 'resetClock')),
   );

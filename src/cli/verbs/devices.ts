@@ -37,14 +37,14 @@ export function devicesVerb(io: CliIo): Command {
   devices.addCommand(
     new Command('join-token')
       .description('Make a line with which one box joins, once')
-      .option('--name <name>', 'name that the device will have; default: it chooses')
+      .option('--name <name>', 'name of the device; by default the device chooses it')
       .addOption(
         new Option('--url <url>', 'where the box reaches the control plane')
           .argParser(controlUrl)
-          .default(undefined, 'as this command did'),
+          .default(undefined, 'the one that this command uses'),
       )
       .addOption(
-        new Option('--ttl <time>', 'how long it is good, at most 24h')
+        new Option('--ttl <time>', 'how long the line is valid, at most 24h')
           .argParser(parseDuration)
           .default(undefined, '10m'),
       )
@@ -63,7 +63,7 @@ export function devicesVerb(io: CliIo): Command {
       .argument('<device>', 'id or name')
       .addHelpText(
         'after',
-        '\nOf two boxes with one identity, stop the one that shall not go on before.\n\nExamples:\n  $ bowline devices adopt kitchen-pi\n  then on the box: start its edge again',
+        '\nIf two boxes have the same identity, first stop the one that must not go on.\n\nExamples:\n  $ bowline devices adopt kitchen-pi\n  then on the box: start its edge again',
       )
       .action((id: string, _o, command: Command) => adopt(io, id, command.optsWithGlobals())),
   );
@@ -85,7 +85,9 @@ export function devicesVerb(io: CliIo): Command {
   );
   devices.addCommand(
     new Command('remove')
-      .description('Forget a device: its key is refused, its session ends, calls it had not answered become unknown')
+      .description(
+        'Forget a device: its key is refused, its session ends, and calls that it has not answered become unknown',
+      )
       .argument('<device>', 'id or name')
       .option('--yes', 'do it')
       .addHelpText(

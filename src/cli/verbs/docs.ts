@@ -65,7 +65,10 @@ export function docsVerb(io: CliIo): Command {
           .argParser(gathered)
           .default([], 'the model that answers now, local'),
       )
-      .option('--sync', 'take documents out whose files are gone from these folders; without it they are only named')
+      .option(
+        '--sync',
+        'remove documents whose files are gone from these folders; without this flag they are only named',
+      )
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
@@ -103,10 +106,8 @@ Examples:
   );
   docs.addCommand(
     new Command('re-embed')
-      .description(
-        'Make the vectors of collections anew with the embedding model that is set now; searches go on meanwhile',
-      )
-      .argument('[collection...]', 'only these; without any all of them')
+      .description('Make the vectors of collections again with the current embedding model; searches go on meanwhile')
+      .argument('[collection...]', 'only these; default: all')
       .option('--model <name>', 'embedding model as `bowline models ls` names it, instead of the default')
       .option('--json', 'print one JSON object')
       .addHelpText(

@@ -16,7 +16,7 @@ export function egressVerb(io: CliIo): Command {
   egress.addCommand(
     lsCommand('List what left the box, newest first', 100)
       .option('--run <run>', 'only of this run')
-      .option('--each', 'a row for each field, as the ledger has it; otherwise one for each file of a run')
+      .option('--each', 'one row for each field, as in the ledger; otherwise one for each file of a run')
       .addHelpText(
         'after',
         '\nExamples:\n  $ bowline egress ls\n  $ bowline egress ls --run 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11 --json',

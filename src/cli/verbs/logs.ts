@@ -20,7 +20,7 @@ export function logsVerb(io: CliIo): Command {
   return new Command('logs')
     .description('Show the logs of the programs of this home')
     .argument('[program]', 'control, edge or worker; default: all')
-    .option('-f, --follow', 'go on with what is written from now on')
+    .option('-f, --follow', 'keep printing new lines as they are written')
     .addOption(new Option('-n, --lines <count>', 'last lines of each file').argParser(parseCount(10_000)).default(100))
     .option('--json', 'print the lines as they are, one JSON object each')
     .addHelpText('after', '\nExamples:\n  $ bowline logs edge\n  $ bowline logs -f')

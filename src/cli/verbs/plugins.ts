@@ -44,12 +44,12 @@ export function pluginsVerb(io: CliIo): Command {
       .description('Add a plugin, or replace its contract: what its workers serve must be built from exactly this one')
       .argument('<file>', 'descriptor set of one service, with all imports')
       .addOption(
-        new Option('--effect <effect>', 'what its methods do; its own word for it does not count')
+        new Option('--effect <effect>', 'what its methods do, whatever the contract itself says')
           .choices(Object.keys(EFFECTS))
           .default('network'),
       )
       .option('--idempotent', 'its methods may be repeated blindly when a worker is lost')
-      .option('--trusted', 'what it answers is as good as your own words')
+      .option('--trusted', 'treat its answers like words of your own')
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',

@@ -48,7 +48,7 @@ type Answer<T> =
 
 export function statusVerb(io: CliIo): Command {
   return new Command('status')
-    .description('Show how the edge and the control plane are; exit code 6 when one does not answer')
+    .description('Show the state of the edge and the control plane; exit code 6 if one of them does not answer')
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExamples:\n  $ bowline status\n  $ bowline status --json')
     .action((_o, command: Command) => status(io, command.optsWithGlobals()));
