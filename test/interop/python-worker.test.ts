@@ -126,7 +126,7 @@ describe.skipIf(lacks !== undefined)(`a worker in Python${lacks ? ` (skipped: ${
     });
     const streamed = await curl(SPELL, { text: '一 two 三' });
     expect(streamed.stdout.match(/"word": "[^"]*"/g)).toEqual(['"word": "一"', '"word": "two"', '"word": "三"']);
-    const [run] = JSON.parse(await cli('runs', 'ls', '--json', '-n', '1'));
+    const [run] = JSON.parse(await cli('runs', 'ls', '--json'));
     const shown = JSON.parse(await cli('runs', 'show', run.id, '--json'));
     expect(shown.jobs).toMatchObject([{ method: SPELL, target: 'worker python-1 (none)', state: 'done' }]);
     const service = JSON.parse(await cli('plugins', 'ls', '--json'));

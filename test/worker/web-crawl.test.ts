@@ -120,7 +120,7 @@ test('a host that asks for a long pause is not asked again', async () => {
     (_, response) => response.end('User-agent: *\nCrawl-delay: 86400\n'),
   );
   const responses = await web.crawl({ url: where.origin });
-  expect(end(responses)).toEqual({ pages: 0, skipped: 1, limit: '' });
+  expect(end(responses)).toEqual({ pages: 0, skipped: 1, limit: CrawlLimit.UNSPECIFIED });
 });
 
 test('a pause that robots.txt asks for is kept where the worker itself makes none', async () => {
