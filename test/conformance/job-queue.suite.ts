@@ -22,7 +22,7 @@ const sorted = (jobs: readonly { id: string }[]): string[] => jobs.map(({ id }) 
 async function takeAll(queue: JobQueue, name: string, count: number): Promise<TakenJob[]> {
   const jobs: TakenJob[] = [];
   await eventually(`${count} jobs taken from ${name}`, async () => {
-    jobs.push(...(await queue.take(name, count - jobs.length)));
+    jobs.push(...(await queue.dequeue(name, count - jobs.length)));
     return jobs.length >= count;
   });
   return jobs;
@@ -46,7 +46,7 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
       const mine = await takeAll(first, queue, 15);
       const theirs = await takeAll(second, queue, 25);
       expect(sorted([...mine, ...theirs])).toEqual([...added].sort());
-      expect(await first.take(queue, 10)).toEqual([]);
+      expect(await first.dequeue(queue, 10)).toEqual([]);
     });
 
     test('a first taker sees an id as not started before', async () => {
@@ -55,10 +55,10 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
     });
 
     test('take gives at most what was asked for, and nothing at once from an empty queue', async () => {
-      expect(await first.take(queue, 5)).toEqual([]);
+      expect(await first.dequeue(queue, 5)).toEqual([]);
       await first.add(queue, ids(0, 5));
-      expect(await first.take(queue, 0)).toEqual([]);
-      expect((await first.take(queue, 2)).length).toBeLessThanOrEqual(2);
+      expect(await first.dequeue(queue, 0)).toEqual([]);
+      expect((await first.dequeue(queue, 2)).length).toBeLessThanOrEqual(2);
     });
 
     test('adding a waiting or taken id again changes nothing', async () => {
@@ -67,7 +67,7 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
       await second.add(queue, [one, two]);
       const jobs = await takeAll(first, queue, 2);
       await second.add(queue, [one, two]);
-      expect(await second.take(queue, 5)).toEqual([]);
+      expect(await second.dequeue(queue, 5)).toEqual([]);
       expect(await first.counts(queue)).toEqual({ waiting: 0, taken: 2 });
       for (const job of jobs) await job.done();
       expect(await second.counts(queue)).toEqual({ waiting: 0, taken: 0 });
@@ -76,7 +76,7 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
     test('a finished id is gone, and may be added and taken again', async () => {
       await first.add(queue, ids(0, 1));
       await (await takeAll(first, queue, 1))[0]!.done();
-      expect(await second.take(queue, 1)).toEqual([]);
+      expect(await second.dequeue(queue, 1)).toEqual([]);
       await second.add(queue, ids(0, 1));
       expect(sorted(await takeAll(first, queue, 1))).toEqual(ids(0, 1));
     });
@@ -124,7 +124,7 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
       await first.add('replica.a', ids(0, 2));
       await first.add('replica.b', ids(2, 2));
       expect(sorted(await takeAll(second, 'replica.b', 2))).toEqual(ids(2, 2));
-      expect(await second.take('replica.b', 5)).toEqual([]);
+      expect(await second.dequeue('replica.b', 5)).toEqual([]);
       expect(sorted(await takeAll(second, 'replica.a', 2))).toEqual(ids(0, 2));
     });
 
@@ -190,7 +190,7 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
         });
         for (const each of faulty) each.heal();
         await eventually('nothing stays taken', async () => {
-          for (const job of await first.take(queue, 100)) await job.done();
+          for (const job of await first.dequeue(queue, 100)) await job.done();
           await harness.lapseLocks();
           const { waiting, taken } = await first.counts(queue);
           return waiting + taken === 0;
@@ -212,7 +212,7 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
 async function round(queue: FaultyQueue, name: string, open: Set<string>): Promise<void> {
   try {
     await queue.add(name, [...open]);
-    for (const job of await queue.take(name, 20)) {
+    for (const job of await queue.dequeue(name, 20)) {
       open.delete(job.id);
       await job.done();
     }

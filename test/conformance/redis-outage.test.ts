@@ -65,11 +65,11 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
       let wakes = 0;
       b!.queue.onReady('q', () => wakes++);
       await a!.queue.add('q', [job(1)]);
-      const [held] = await b!.queue.take('q', 1);
+      const [held] = await b!.queue.dequeue('q', 1);
       await eventually('the first wake', () => wakes > 0);
       await redis.kill();
       await expect(a!.queue.add('q', [job(2)])).rejects.toMatchObject({ reason: 'QUEUE_UNAVAILABLE' });
-      await expect(a!.queue.take('q', 3)).rejects.toMatchObject({ reason: 'QUEUE_UNAVAILABLE' });
+      await expect(a!.queue.dequeue('q', 3)).rejects.toMatchObject({ reason: 'QUEUE_UNAVAILABLE' });
       await expect(held!.done()).rejects.toMatchObject({ reason: 'QUEUE_UNAVAILABLE' });
       await expect(held!.extend()).rejects.toMatchObject({ reason: 'QUEUE_UNAVAILABLE' });
       await expect(publish(a!.bus, 't', 'lost')).rejects.toMatchObject({ reason: 'BUS_UNAVAILABLE' });
@@ -86,7 +86,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
       const before = wakes;
       await a!.queue.add('q', [job(1), job(2)]);
       await eventually('a wake', () => wakes > before);
-      const jobs = await b!.queue.take('q', 5);
+      const jobs = await b!.queue.dequeue('q', 5);
       expect(jobs.map(({ id }) => id).sort()).toEqual([job(1), job(2)]);
       for (const each of jobs) await each.done();
       expect(await a!.queue.counts('q')).toEqual({ waiting: 0, taken: 0 });
@@ -100,7 +100,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
       try {
         const began = performance.now();
         const results = await Promise.allSettled([
-          a!.queue.take('hang', 2),
+          a!.queue.dequeue('hang', 2),
           a!.queue.add('hang', [job(3)]),
           publish(a!.bus, 't', 'x'),
           a!.bus.subscribe('new', { gap() {}, message() {} }),
@@ -115,7 +115,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
       const found = new Set<string>();
       await eventually('all three are to be had', async () => {
         await lapseLocks(admin, redis.prefix);
-        for (const each of await a!.queue.take('hang', 5).catch(() => [])) {
+        for (const each of await a!.queue.dequeue('hang', 5).catch(() => [])) {
           found.add(each.id);
           await each.done();
         }
@@ -141,7 +141,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
     await eventually('it arrives', () => seen.includes('x'));
     await eventually('calls pass', () => passes(hasty.ping()));
     await hasty.queue.add('frozen', [job(1)]);
-    await (await hasty.queue.take('frozen', 1))[0]!.done();
+    await (await hasty.queue.dequeue('frozen', 1))[0]!.done();
     await patient.close();
     await hasty.close();
   });
@@ -168,7 +168,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
     const work = async ({ queue }: OpenRedis) => {
       try {
         await queue.add('storm', [...todo].slice(0, 40));
-        for (const each of await queue.take('storm', 10)) {
+        for (const each of await queue.dequeue('storm', 10)) {
           if (random() < 0.1) await each.release();
           else if (await each.extend()) {
             todo.delete(each.id);
@@ -192,7 +192,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
     }, 50_000); // biome-ignore format: short
     for (const proxy of proxies) proxy.reset();
     await eventually('nothing is left', async () => {
-      for (const each of await replicas[0]!.queue.take('storm', 50).catch(() => [])) await each.done().catch(() => {});
+      for (const each of await replicas[0]!.queue.dequeue('storm', 50).catch(() => [])) await each.done().catch(() => {});
       const counts = await replicas[1]!.queue.counts('storm').catch(() => undefined);
       return counts?.waiting === 0 && counts.taken === 0;
     }, 30_000); // biome-ignore format: short
@@ -203,11 +203,11 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
   test('after FLUSHALL the old holder has no power over the id that was added again', async () => {
     await using(2, async (a, b) => {
       await a!.queue.add('flush', [job(1)]);
-      const [old] = await a!.queue.take('flush', 1);
+      const [old] = await a!.queue.dequeue('flush', 1);
       await redis.flushAll();
       expect(await old!.extend()).toBe(false);
       await a!.queue.add('flush', [job(1)]);
-      const [again] = await b!.queue.take('flush', 1);
+      const [again] = await b!.queue.dequeue('flush', 1);
       expect(again).toMatchObject({ id: job(1), startedBefore: false });
       await old!.done();
       await old!.release();
@@ -235,10 +235,10 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
     const heir = await open({ sweepMs: 40 });
     let wakes = 0;
     await dead.queue.add('dead', [job(1), job(2)]);
-    const [first, second] = await dead.queue.take('dead', 2);
+    const [first, second] = await dead.queue.dequeue('dead', 2);
     heir.queue.onReady('dead', () => wakes++);
     await eventually('the look for lapsed locks', async () => (await heir.queue.counts('dead')).waiting === 2);
-    const jobs = await heir.queue.take('dead', 5);
+    const jobs = await heir.queue.dequeue('dead', 5);
     expect(jobs.map(({ id, startedBefore }) => [id, startedBefore]).sort()).toEqual([[job(1), true], [job(2), true]]); // biome-ignore format: short
     expect(wakes).toBeGreaterThan(0);
     expect(await first!.extend()).toBe(false);
@@ -253,12 +253,12 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
     await using(1, async (a) => {
       const admin = new Redis(redis.url);
       await a!.queue.add('mark', [job(1)]);
-      await (await a!.queue.take('mark', 1))[0]!.release();
-      const [again] = await a!.queue.take('mark', 1);
+      await (await a!.queue.dequeue('mark', 1))[0]!.release();
+      const [again] = await a!.queue.dequeue('mark', 1);
       expect(again!.startedBefore).toBe(false);
       await lapseLocks(admin, redis.prefix);
-      await (await a!.queue.take('mark', 1))[0]!.release();
-      expect((await a!.queue.take('mark', 1))[0]!.startedBefore).toBe(true);
+      await (await a!.queue.dequeue('mark', 1))[0]!.release();
+      expect((await a!.queue.dequeue('mark', 1))[0]!.startedBefore).toBe(true);
       admin.disconnect();
     });
   });
@@ -271,7 +271,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
     for (const name of ['replica.gone', 'capability.0']) {
       gone.queue.onReady(name, () => undefined);
       await gone.queue.add(name, [job(1), job(2)]);
-      await gone.queue.take(name, 1);
+      await gone.queue.dequeue(name, 1);
     }
     const seen = async () => await admin.zrange(`{${redis.prefix}}:replica-queues`, '0', '-1');
     await eventually('it is noted', async () => (await seen()).includes('replica.gone'));
@@ -292,7 +292,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
       await admin.script('FLUSH');
       admin.disconnect();
       await a!.queue.add('script', [job(2)]);
-      const jobs = await a!.queue.take('script', 2);
+      const jobs = await a!.queue.dequeue('script', 2);
       expect(jobs).toHaveLength(2);
       await Promise.all(jobs.map((each) => each.done()));
     });
@@ -306,7 +306,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
         Array.from({ length: 300 }, (_, n) => job(n)),
       );
       for (let left = 300; left > 0; ) {
-        const jobs = await a!.queue.take('clean', 100);
+        const jobs = await a!.queue.dequeue('clean', 100);
         await Promise.all(jobs.map((each) => each.done()));
         left -= jobs.length;
       }

@@ -39,7 +39,7 @@ own('opening Redis', { timeout: 60_000 }, () => {
     let wakes = 0;
     redis.queue.onReady('q', () => wakes++);
     await redis.queue.add('q', ['r/0/0-1', 'r/0/1-1']);
-    const jobs = await redis.queue.take('q', 2);
+    const jobs = await redis.queue.dequeue('q', 2);
     await Promise.all(jobs.map((job) => job.done()));
     await redis.bus.publish('t', Buffer.from('hello'));
     await eventually('the message and the wake', () => seen.includes('hello') && wakes > 0);
@@ -58,7 +58,7 @@ own('opening Redis', { timeout: 60_000 }, () => {
     await works(opened);
     await opened.close();
     await opened.close();
-    await expect(opened.queue.take('q', 1)).rejects.toMatchObject({ reason: 'CLOSED' });
+    await expect(opened.queue.dequeue('q', 1)).rejects.toMatchObject({ reason: 'CLOSED' });
     await expect(opened.ping()).rejects.toMatchObject({ reason: 'CLOSED' });
   });
 

@@ -170,7 +170,7 @@ describe.each(['memory', 'redis'] as const)('workers over replicas, queue and bu
     if (redis) await redis.flushAll();
     else {
       const queue = options.hubs!.queue.connect();
-      for (const taken of await queue.take(`${LLM}.0`, 100)) await taken.done();
+      for (const taken of await queue.dequeue(`${LLM}.0`, 100)) await taken.done();
     }
     const said: string[] = [];
     const stop = answerAll(worker, said);

@@ -77,7 +77,7 @@ export class Dispatcher {
         backlog.flag(capability);
         this.workers.kick();
       },
-      ended: (dispatchIds) => void this.workers.maybeOver(dispatchIds),
+      ended: (dispatchIds) => void this.workers.stopIfStale(dispatchIds),
     });
     backlog.onTell((capability) => this.presence.tellBacklog(capability));
     const workers = () => this.presence.views();
@@ -212,7 +212,7 @@ export class Dispatcher {
     );
     const elsewhere = ended.filter((id) => !this.workers.knows(id));
     if (elsewhere.length > 0) this.presence.tellEnded(elsewhere);
-    this.workers.over(ended);
+    this.workers.stopAttempts(ended);
   }
 
   #stopOnDevice(tenant: string, state: FoldedRun, { event }: RunEvent): void {

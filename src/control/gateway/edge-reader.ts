@@ -73,7 +73,7 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
       case 'userEvent': {
         const { run, conversation } = frame.value;
         asked.set(run, conversation);
-        const give = room.take(bytes);
+        const give = room.reserve(bytes);
         line.add(conversation, () =>
           ask(parts, frame.value).finally(() => {
             asked.delete(run);
@@ -97,7 +97,7 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
         }
         results++;
         {
-          const give = room.take(bytes);
+          const give = room.reserve(bytes);
           void calls.result(edge, frame.value).finally(() => {
             results--;
             give();

@@ -15,7 +15,7 @@ export class Room {
   }
 
   /** Takes room, whether or not there is any; returns how to give it back. */
-  take(bytes: number): () => void {
+  reserve(bytes: number): () => void {
     let held = bytes;
     this.#taken += held;
     return () => {

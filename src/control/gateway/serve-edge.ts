@@ -132,7 +132,7 @@ export async function* serveEdge(
     heartbeat.stop();
     follows.close();
     left();
-    parts.calls.gone(edge);
+    parts.calls.sessionEnded(edge);
     log.info('an edge left');
   });
   out.offer({ case: 'welcome', value: welcome(parts, edge, version, anchor, known.recovered) });

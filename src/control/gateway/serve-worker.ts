@@ -90,14 +90,14 @@ export async function* serveWorker(
   out.onEnd(() => {
     heartbeat.stop();
     left();
-    jobs.gone(worker);
+    jobs.sessionEnded(worker);
     log.info('a worker left');
   });
   try {
     const mustLive = () => mustBeLive(out, ends, clock, helloMs(heartbeatMs));
     const drop = await jobs.connected(worker, hello.held, mustLive);
     // It ended while its jobs were looked up: what was adopted for it has no holder again.
-    if (out.ended) jobs.gone(worker);
+    if (out.ended) jobs.sessionEnded(worker);
     out.offer({
       case: 'welcome',
       value: { version, worker: worker.id, heartbeat: durationFromMs(heartbeatMs), limits: { maxFrameBytes }, drop },

@@ -91,7 +91,7 @@ export class BullmqQueue implements JobQueue {
     if (client.isCluster) this.#wakes.wakeOthers(name);
   }
 
-  async take(name: string, max: number): Promise<TakenJob[]> {
+  async dequeue(name: string, max: number): Promise<TakenJob[]> {
     this.#open();
     const lane = this.#lane(name);
     const jobs: TakenJob[] = [];

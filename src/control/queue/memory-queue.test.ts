@@ -19,20 +19,20 @@ test('a lock that is renewed does not lapse, one that is not says so to the next
   const clock = new ManualClock();
   const queue = new MemoryQueueHub(clock, silentLogger, { lockMs: 1_000 }).connect();
   await queue.add('q', ['kept', 'lost']);
-  const [kept, lost] = await queue.take('q', 2);
+  const [kept, lost] = await queue.dequeue('q', 2);
   clock.advance(900);
   expect(await kept!.extend()).toBe(true);
   clock.advance(900);
   expect(await kept!.extend()).toBe(true);
   expect(await lost!.extend()).toBe(false);
-  expect(await queue.take('q', 2)).toMatchObject([{ id: 'lost', startedBefore: true }]);
+  expect(await queue.dequeue('q', 2)).toMatchObject([{ id: 'lost', startedBefore: true }]);
 });
 
 test('what was given back unused is not marked as started', async () => {
   const queue = new MemoryQueueHub(new ManualClock(), silentLogger).connect();
   await queue.add('q', ['a']);
-  await (await queue.take('q', 1))[0]!.release();
-  expect(await queue.take('q', 1)).toMatchObject([{ id: 'a', startedBefore: false }]);
+  await (await queue.dequeue('q', 1))[0]!.release();
+  expect(await queue.dequeue('q', 1)).toMatchObject([{ id: 'a', startedBefore: false }]);
 });
 
 test('many adds in one turn wake a listener once, and one that stopped never', async () => {

@@ -56,9 +56,9 @@ export class MemoryQueueHub {
         open();
         this.#add(name, ids);
       },
-      take: async (name, max) => {
+      dequeue: async (name, max) => {
         open();
-        return this.#take(name, max);
+        return this.#dequeue(name, max);
       },
       onReady: (name, wake) => {
         open();
@@ -120,7 +120,7 @@ export class MemoryQueueHub {
     this.#tidy(name);
   }
 
-  #take(name: string, max: number): TakenJob[] {
+  #dequeue(name: string, max: number): TakenJob[] {
     const queue = this.#queues.get(name);
     const jobs: TakenJob[] = [];
     for (const [id, startedBefore] of queue?.waiting ?? []) {

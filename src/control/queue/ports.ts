@@ -27,7 +27,7 @@ export interface JobQueue {
    */
   add(queue: string, ids: readonly string[]): Promise<void>;
   /** Takes up to `max` ids, about oldest first, perhaps none; never blocks to wait for more. */
-  take(queue: string, max: number): Promise<TakenJob[]>;
+  dequeue(queue: string, max: number): Promise<TakenJob[]>;
   /**
    * Calls `wake` when there may be something to take: after an add, a release or a lapsed lock, and once after the
    * call when ids wait already. Wakes are coalesced, may be spurious, and may reach only one of several listeners, so

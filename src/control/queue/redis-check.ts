@@ -54,11 +54,11 @@ export async function checkRights(
   try {
     await queue.add('check', [id]);
     // Another replica that starts may have this one's id; all of them are worth nothing.
-    for (const job of await queue.take('check', 10)) {
+    for (const job of await queue.dequeue('check', 10)) {
       await job.extend();
       await job.release();
     }
-    for (const job of await queue.take('check', 10)) await job.done();
+    for (const job of await queue.dequeue('check', 10)) await job.done();
     await queue.counts('check');
     await queue.remove('check', id);
     await listener.subscribe(`${channels}:check`);

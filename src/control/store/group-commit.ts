@@ -72,14 +72,14 @@ export class GroupCommit<U, R> {
   }
 
   #start(): boolean {
-    const batch = this.#take();
+    const batch = this.#nextBatch();
     if (batch.length === 0) return false;
     this.#active++;
     void this.#run(batch);
     return true;
   }
 
-  #take(): Entry<U, R>[] {
+  #nextBatch(): Entry<U, R>[] {
     const { maxBatch, maxBytes } = this.#options;
     const batch: Entry<U, R>[] = [];
     const left: Entry<U, R>[] = [];

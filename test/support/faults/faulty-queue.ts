@@ -78,7 +78,7 @@ export function faultyQueue(queue: JobQueue, faults: QueueFaults): FaultyQueue {
 
   const take = async (name: string, max: number): Promise<TakenJob[]> => {
     const again = healed ? [] : (repeats.get(name) ?? []).splice(0, max).map(ghost);
-    const jobs = (await queue.take(name, max - again.length)).map(wrap);
+    const jobs = (await queue.dequeue(name, max - again.length)).map(wrap);
     for (const { id } of jobs) {
       if (!hit(faults.repeat)) continue;
       repeated.push(id);
@@ -97,7 +97,7 @@ export function faultyQueue(queue: JobQueue, faults: QueueFaults): FaultyQueue {
         for (const id of ids) (hit(faults.lose) ? lost : kept).push(id);
         if (kept.length > 0) await queue.add(name, kept);
       }),
-    take: (name, max) => call(() => take(name, max)),
+    dequeue: (name, max) => call(() => take(name, max)),
     onReady: (name, wake) =>
       queue.onReady(name, () => {
         if (!hit(faults.dropWake)) wake();

@@ -70,7 +70,7 @@ export class Attempts {
   }
 
   /** It is settled: nothing more is expected of it, and whatever the store says, it is never sent again. */
-  settled(attempt: Attempt): void {
+  finish(attempt: Attempt): void {
     this.#remove(attempt);
     this.#sent.set(attempt.dispatchId, true);
   }
@@ -81,8 +81,8 @@ export class Attempts {
   }
 
   /** It is given up: its result may still come, and is late then. */
-  giveUp(attempt: Attempt): void {
-    this.settled(attempt);
+  abandon(attempt: Attempt): void {
+    this.finish(attempt);
     this.#former.set(attempt.dispatchId, attempt);
   }
 

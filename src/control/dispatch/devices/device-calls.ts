@@ -108,7 +108,7 @@ export class DeviceCalls {
     this.#send(entry);
   }
 
-  gone(session: DeviceSession): void {
+  sessionEnded(session: DeviceSession): void {
     const entry = this.#connected.get(key(session));
     if (entry?.session !== session) return;
     this.#connected.delete(key(session));

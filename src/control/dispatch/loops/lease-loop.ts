@@ -96,12 +96,12 @@ export class LeaseLoop {
     const held = new Set(await outbox.heldBy(config.replica));
     const stale = inHand.filter((id) => !held.has(id));
     relay.forget(stale);
-    workers.over(stale);
+    workers.stopAttempts(stale);
     const strange = new Set([...held].filter((id) => !workers.knows(id)));
     // In two rounds: what just ended, or was just claimed, may look strange once.
     const lost = [...strange].filter((id) => this.#strange.has(id));
     this.#strange = strange;
-    if (lost.length > 0) await workers.forgotten(await outbox.check(lost), 'its replica lost sight of it');
+    if (lost.length > 0) await workers.reclaim(await outbox.check(lost), 'its replica lost sight of it');
   }
 
   async #takeOver(): Promise<void> {
@@ -120,7 +120,7 @@ export class LeaseLoop {
       await Promise.all(
         still.map((row) => {
           log.info('taking over a job', { job: row.job, epoch: row.epoch, why });
-          return workers.lost(row, why);
+          return workers.recordLoss(row, why);
         }),
       );
     }

@@ -57,7 +57,7 @@ export class TimerLoop {
       this.soon(50);
       return;
     }
-    this.#running = this.#take()
+    this.#running = this.#fireDue()
       .catch((error: unknown) => {
         this.#log.warn('timers could not be read', { why: String(error) });
         return this.#scanMs;
@@ -68,7 +68,7 @@ export class TimerLoop {
       });
   }
 
-  async #take(): Promise<number> {
+  async #fireDue(): Promise<number> {
     for (;;) {
       const due = await this.#timers.due(BATCH);
       await Promise.all(

@@ -108,7 +108,7 @@ export class JobTaker implements HandOff {
   /** Looks for work; calls are merged. Costs nothing when nothing waits as far as is known. */
   kick(): void {
     if (this.#stopped) return;
-    for (const queue of this.#ready) this.#take(queue);
+    for (const queue of this.#ready) this.#dequeue(queue);
     if (this.#hands.size === 0 && !this.#mayPull()) return;
     this.#again = true;
     this.#working ??= this.#work().finally(() => {
@@ -159,7 +159,7 @@ export class JobTaker implements HandOff {
   }
 
   /** These are over: whoever has not started them drops them. */
-  over(dispatchIds: readonly string[]): void {
+  dropUnstarted(dispatchIds: readonly string[]): void {
     for (const id of dispatchIds) {
       const hand = this.#hands.get(id);
       if (hand) this.#drop(id, hand);
@@ -202,7 +202,7 @@ export class JobTaker implements HandOff {
     this.kick();
   }
 
-  #take(queue: string): void {
+  #dequeue(queue: string): void {
     const max = Math.min(
       this.#roomFor((view) => queuesOf(view).includes(queue)),
       MAX_HANDS,
@@ -212,7 +212,7 @@ export class JobTaker implements HandOff {
     // Before the answer: a wake that comes meanwhile counts.
     this.#ready.delete(queue);
     this.#parts.queue
-      .take(queue, max)
+      .dequeue(queue, max)
       .then((taken) => {
         if (taken.length === max) this.#ready.add(queue);
         this.#parts.relay.took(queue, taken.length);

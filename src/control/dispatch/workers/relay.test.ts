@@ -135,7 +135,7 @@ test('a queue holds at most twice the slots; the rest stays in the store, and wh
   await relay.add(rows.slice(15));
   expect(await waiting()).toBe(20);
   expect(told).toEqual([LLM]);
-  for (const taken of await queue.take(COMMON, 12)) await taken.done();
+  for (const taken of await queue.dequeue(COMMON, 12)) await taken.done();
   // Others took them, so the queue is asked.
   await relay.add([row('more')]);
   expect(await waiting()).toBe(9);

@@ -52,7 +52,7 @@ export class Settler {
     if (end !== 'stored') attempt.settling = false;
     if (end === 'stored') {
       attempt.session?.committed(attempt.dispatchId);
-      this.#parts.attempts.settled(attempt);
+      this.#parts.attempts.finish(attempt);
     }
     // Not acknowledged, because nothing of it is stored: the job goes on as one whose worker was lost.
     if (end === 'refused') await this.lose(attempt, 'what became of it could not be stored');
@@ -62,7 +62,7 @@ export class Settler {
   /** The worker will not bring it to an end. Never throws: what cannot be recorded now, the reconciler finds. */
   async lose(attempt: Attempt, why: string): Promise<void> {
     if (attempt.settling) return;
-    this.#parts.attempts.giveUp(attempt);
+    this.#parts.attempts.abandon(attempt);
     await this.recordLoss(attempt, why);
   }
 

@@ -129,7 +129,7 @@ export class WorkerJobs {
   }
 
   /** A session ended: its jobs are lost unless the worker is back, here or elsewhere, within the grace time. */
-  gone(session: WorkerSession): void {
+  sessionEnded(session: WorkerSession): void {
     if (this.#sessions.delete(session.id)) this.#changed();
     for (const attempt of this.#attempts.ofSession(session)) {
       attempt.session = undefined;
@@ -217,26 +217,26 @@ export class WorkerJobs {
   }
 
   /** Stops what a committed event cancelled or superseded. */
-  over(dispatchIds: readonly string[]): void {
-    this.#taker.over(dispatchIds);
+  stopAttempts(dispatchIds: readonly string[]): void {
+    this.#taker.dropUnstarted(dispatchIds);
     for (const id of dispatchIds) {
       const attempt = this.#attempts.get(id);
       if (!attempt || attempt.settling) continue;
       attempt.session?.cancel(id, attempt.epoch);
       this.#endGrace(id);
-      this.#attempts.giveUp(attempt);
+      this.#attempts.abandon(attempt);
       this.kick();
     }
   }
 
-  /** As `over`, for what is only said to be over: the store is asked. Never throws. */
-  async maybeOver(dispatchIds: readonly string[]): Promise<void> {
+  /** As `stopAttempts`, for what is only said to have ended: the store is asked. Never throws. */
+  async stopIfStale(dispatchIds: readonly string[]): Promise<void> {
     const { log, outbox, replica } = this.#parts;
     const mine = dispatchIds.filter((id) => this.knows(id));
     try {
       const rows = await outbox.check(mine);
       const current = new Set(rows.filter((row) => row.holder === replica).map((row) => row.dispatchId));
-      this.over(mine.filter((id) => !current.has(id)));
+      this.stopAttempts(mine.filter((id) => !current.has(id)));
     } catch (error) {
       // The next round of the reconciler looks at all.
       log.debug('a cancel could not be looked up yet', { why: String(error) });
@@ -256,17 +256,17 @@ export class WorkerJobs {
   }
 
   /** Dispatches that this replica holds and does not have in hand: free again, or, if a worker had one, lost. */
-  async forgotten(rows: readonly StoredOutboxRow[], why: string): Promise<void> {
+  async reclaim(rows: readonly StoredOutboxRow[], why: string): Promise<void> {
     const [sent, unsent] = [true, false].map((was) =>
       rows.filter(({ dispatchId }) => this.#attempts.wasSent(dispatchId) === was),
     ) as [StoredOutboxRow[], StoredOutboxRow[]];
     const ids = unsent.map(({ dispatchId }) => dispatchId).filter((id) => !this.knows(id));
     await this.#taker.release(ids);
-    for (const row of sent) await this.lost(row, why);
+    for (const row of sent) await this.recordLoss(row, why);
   }
 
   /** Records that an attempt that nobody has any more is lost. Never throws. */
-  lost(row: StoredOutboxRow, why: string): Promise<void> {
+  recordLoss(row: StoredOutboxRow, why: string): Promise<void> {
     return this.#settler.recordLoss(row, why);
   }
 
@@ -320,10 +320,10 @@ export class WorkerJobs {
       const [row] = await outbox.check([attempt.dispatchId]);
       if (attempt.session || attempt.settling) return;
       if (row?.holder === replica) await this.#settler.lose(attempt, 'the worker is gone');
-      else this.#attempts.giveUp(attempt);
+      else this.#attempts.abandon(attempt);
     } catch (error) {
       // Nobody has it in hand any more, which the reconciler finds.
-      if (!attempt.session) this.#attempts.giveUp(attempt);
+      if (!attempt.session) this.#attempts.abandon(attempt);
       log.warn('a lost worker could not be recorded yet', { job: attempt.job, why: String(error) });
     }
   }

@@ -50,7 +50,7 @@ export class Orchestrator {
   async submit(tenant: string, ask: Ask): Promise<SubmitResult> {
     const bad = badAsk(ask);
     if (bad) return { refused: toFailure(bad) };
-    return this.#take(
+    return this.#applyOnce(
       tenant,
       ask.conversation,
       (fresh) => this.#decisions.submit(tenant, ask, fresh),
@@ -62,7 +62,7 @@ export class Orchestrator {
   async call(tenant: string, call: Call): Promise<{ readonly run: string }> {
     const bad = badCall(call);
     if (bad) throw bad;
-    return this.#take(
+    return this.#applyOnce(
       tenant,
       call.run,
       (fresh) => this.#decisions.call(tenant, call, fresh),
@@ -88,7 +88,7 @@ export class Orchestrator {
   ): Promise<'applied' | 'duplicate' | 'ignored'> {
     const known = await this.#streams.runs.get(tenant, run);
     if (!known) return 'ignored';
-    return this.#take(
+    return this.#applyOnce(
       tenant,
       known.conversation || run,
       (fresh) => this.#decisions.command(tenant, run, request, id, fresh),
@@ -167,7 +167,7 @@ export class Orchestrator {
   }
 
   /** Runs the thought in the mailbox of its group until it is committed, answered or given up. */
-  #take<T>(
+  #applyOnce<T>(
     tenant: string,
     group: string,
     think: (fresh: boolean) => Promise<Thought<T>>,
@@ -205,7 +205,7 @@ export class Orchestrator {
 
   /** A run that waited when it was set aside goes to the end of the line of its conversation. */
   #rejoin(waiting: FoldedRun): Promise<void> {
-    return this.#take(
+    return this.#applyOnce(
       waiting.tenant,
       waiting.conversation,
       () => this.#decisions.rejoin(waiting),
@@ -215,7 +215,7 @@ export class Orchestrator {
 
   /** The run has the turn no more, or leaves the line: the next one begins. */
   #leaveBehind(tenant: string, conversation: string, run: string): Promise<void> {
-    return this.#take(
+    return this.#applyOnce(
       tenant,
       conversation,
       () => this.#decisions.leave(tenant, conversation, run),
