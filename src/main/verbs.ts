@@ -52,7 +52,7 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'runs',
-    summary: 'list, show, watch and cancel runs',
+    summary: 'start, list, show, watch and cancel runs',
     load: cli(async () => (await import('../cli/verbs/runs.ts')).runsVerb),
   },
   {
@@ -84,6 +84,21 @@ export const VERBS: readonly Verb[] = [
     name: 'keys',
     summary: 'list, make and revoke keys of owners and workers, and join tokens',
     load: cli(async () => (await import('../cli/verbs/keys.ts')).keysVerb),
+  },
+  {
+    name: 'capabilities',
+    summary: 'list what can be called, and who serves it now',
+    load: cli(async () => (await import('../cli/verbs/capabilities.ts')).capabilitiesVerb),
+  },
+  {
+    name: 'usage',
+    summary: 'show what models used',
+    load: cli(async () => (await import('../cli/verbs/usage.ts')).usageVerb),
+  },
+  {
+    name: 'audit',
+    summary: 'list who did what on the control plane',
+    load: cli(async () => (await import('../cli/verbs/audit.ts')).auditVerb),
   },
   {
     name: 'plugins',

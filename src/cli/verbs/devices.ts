@@ -35,6 +35,17 @@ export function devicesVerb(io: CliIo): Command {
       .action((_o, command: Command) => list(io, command.optsWithGlobals())),
   );
   devices.addCommand(
+    new Command('show')
+      .description('Show one device')
+      .argument('<device>', 'id or name')
+      .option('--json', 'print one JSON object')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ bowline devices show kitchen-pi\n  $ bowline devices show kitchen-pi --json',
+      )
+      .action((id: string, _o, command: Command) => show(io, id, command.optsWithGlobals())),
+  );
+  devices.addCommand(
     new Command('join-token')
       .description('Make a line with which one box joins, once')
       .option('--name <name>', 'name of the device; by default the device chooses it')
@@ -108,6 +119,22 @@ async function remove(io: CliIo, id: string, options: GlobalOptions & { yes?: bo
     control.client(DeviceService).deleteDevice({ id }),
   );
   new Printer(io.stderr, io.env).line(`${name} is removed; to come back it joins again: bowline devices join-token`);
+}
+
+async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
+  const { device } = await using(controlSide(io, options), (control) =>
+    control.client(DeviceService).getDevice({ id }),
+  );
+  if (!device) throw new AppError('NOT_FOUND', { kind: 'device' });
+  const out = new Printer(io.stdout, io.env);
+  if (options.json) return out.json(plain(DeviceSchema, device));
+  out.line(`device     ${device.name}`);
+  out.line(`id         ${device.id}`);
+  out.line(`state      ${connectionText(device)}`);
+  out.line(`joined     ${timeText(device.createTime)}`);
+  if (device.lastSeenTime) out.line(`last seen  ${timeText(device.lastSeenTime)}`);
+  const serves = manifestText(device.manifest);
+  if (serves) out.line(`serves     ${serves}`);
 }
 
 async function suspend(io: CliIo, id: string, options: GlobalOptions): Promise<void> {

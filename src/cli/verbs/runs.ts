@@ -16,13 +16,14 @@ import { jobLine, RunPrinter, shortMethod } from '../run-printer.ts';
 import { bytesText, timeText } from '../units.ts';
 import { withheldLines } from '../withheld.ts';
 import { listDevices } from './devices.ts';
+import { askCommand } from './runs-ask.ts';
 import { watchCommand } from './runs-watch.ts';
 
 /** Devices whose names are asked for. */
 const MOST_NAMES = 500;
 
 export function runsVerb(io: CliIo): Command {
-  const runs = new Command('runs').description('List, show, watch and cancel runs');
+  const runs = new Command('runs').description('Start, list, show, watch and cancel runs');
   runs.addCommand(
     lsCommand('List runs, newest first')
       .option('-c, --conversation <id>', 'only of this conversation')
@@ -38,6 +39,7 @@ export function runsVerb(io: CliIo): Command {
       .addHelpText('after', '\nExamples:\n  $ bowline runs show 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
       .action((id: string, _o, command: Command) => show(io, id, command.optsWithGlobals())),
   );
+  runs.addCommand(askCommand(io));
   runs.addCommand(watchCommand(io));
   runs.addCommand(
     new Command('cancel')

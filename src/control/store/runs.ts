@@ -19,7 +19,7 @@ export interface Runs {
   /** Newest first. Throws INVALID_ARGUMENT for a page token that is not ours. */
   list(tenant: string, filter?: RunFilter): Promise<StorePage<StoredRun>>;
   /** How many runs of a tenant have not ended. */
-  countOpen(tenant: string): Promise<number>;
+  countOpen(tenant: string, principal?: string): Promise<number>;
   /** Jobs of a run in the order of their creation. */
   jobs(tenant: string, run: string): Promise<JobRow[]>;
 }
@@ -44,8 +44,9 @@ export function createRuns(db: Kysely<Schema>): Runs {
         .execute();
       return toPage(rows, size, (row) => ({ at: row.created_at, id: row.id }), toRun);
     },
-    async countOpen(tenant) {
-      const query = db.selectFrom('run').select(sql<number>`count(*)::int`.as('open')).where('tenant', '=', tenant);
+    async countOpen(tenant, principal) {
+      let query = db.selectFrom('run').select(sql<number>`count(*)::int`.as('open')).where('tenant', '=', tenant);
+      if (principal !== undefined) query = query.where('principal', '=', principal);
       return (await query.where('ended_at', 'is', null).executeTakeFirstOrThrow()).open;
     },
     async jobs(tenant, run) {

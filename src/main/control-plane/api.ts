@@ -68,10 +68,11 @@ export function apiServices(
 ): Omit<Services, 'edge' | 'worker' | 'plugins' | 'health' | 'mesh'> {
   const { clock } = ground;
   const { db } = store.database;
-  const { devices, enrolment, signer, methods, plugins, keys } = identities;
+  const { devices, enrolment, signer, methods, plugins, keys, restored } = identities;
   const { sessions } = connected;
   const { runs, dispatcher } = work;
   const requests = new Requests(db);
+  const conversations = createConversations(db);
   const newKey = newKeyOf(signer);
   return {
     enrolment: enrolmentService({ enrolment, devices, signingKey: signer }),
@@ -79,6 +80,8 @@ export function apiServices(
       runs,
       stored: store.runs,
       setAside: store.setAside,
+      conversations,
+      restored,
       requests,
       feeds: dispatcher.feeds,
       devices,
@@ -87,7 +90,7 @@ export function apiServices(
       now: () => clock.now(),
     }),
     conversations: conversationApi({
-      conversations: createConversations(db),
+      conversations,
       runs: store.runs,
       summary: (tenant, conversation) => runs.summary(tenant, conversation),
       requests,

@@ -11,15 +11,15 @@ import { file_bowline_common_v1_common } from "../../common/v1/common_pb.ts";
 import type { Egress, Job, Outcome, RunState, TextChunk } from "../../run/v1/run_pb.ts";
 import { file_bowline_run_v1_run } from "../../run/v1/run_pb.ts";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bowline/control/v1/run_service.proto.
  */
 export const file_bowline_control_v1_run_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRib3dsaW5lL2NvbnRyb2wvdjEvcnVuX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSLsAgoDUnVuEgoKAmlkGAEgASgJEhQKDGNvbnZlcnNhdGlvbhgCIAEoCRIOCgZkZXZpY2UYAyABKAkSEAoIcXVlc3Rpb24YBCABKAkSJwoFc3RhdGUYBSABKA4yGC5ib3dsaW5lLnJ1bi52MS5SdW5TdGF0ZRIoCgdvdXRjb21lGAYgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZRIhCgRqb2JzGAcgAygLMhMuYm93bGluZS5ydW4udjEuSm9iEiYKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXByaW5jaXBhbBgLIAEoCRIRCglzZXRfYXNpZGUYDCABKAkiRQoPUmV0cnlSdW5SZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGEASGwoKcmVxdWVzdF9pZBgCIAEoCUIHukgEcgIYQCI4ChBSZXRyeVJ1blJlc3BvbnNlEiQKA3J1bhgBIAEoCzIXLmJvd2xpbmUuY29udHJvbC52MS5SdW4iQwoNRW5kUnVuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhAEhsKCnJlcXVlc3RfaWQYAiABKAlCB7pIBHICGEAiNgoORW5kUnVuUmVzcG9uc2USJAoDcnVuGAEgASgLMhcuYm93bGluZS5jb250cm9sLnYxLlJ1biImCg1HZXRSdW5SZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGEAiNgoOR2V0UnVuUmVzcG9uc2USJAoDcnVuGAEgASgLMhcuYm93bGluZS5jb250cm9sLnYxLlJ1biJ9Cg9MaXN0UnVuc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIACEh0KDGNvbnZlcnNhdGlvbhgDIAEoCUIHukgEcgIYQBIRCglzZXRfYXNpZGUYBCABKAgiUgoQTGlzdFJ1bnNSZXNwb25zZRIlCgRydW5zGAEgAygLMhcuYm93bGluZS5jb250cm9sLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKAoPV2F0Y2hSdW5SZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGEAimQEKEFdhdGNoUnVuUmVzcG9uc2USJgoDcnVuGAEgASgLMhcuYm93bGluZS5jb250cm9sLnYxLlJ1bkgAEiIKA2pvYhgCIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYkgAEikKBHRleHQYAyABKAsyGS5ib3dsaW5lLnJ1bi52MS5UZXh0Q2h1bmtIAEIOCgVldmVudBIFukgCCAEiRgoQQ2FuY2VsUnVuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhAEhsKCnJlcXVlc3RfaWQYAiABKAlCB7pIBHICGEAiOQoRQ2FuY2VsUnVuUmVzcG9uc2USJAoDcnVuGAEgASgLMhcuYm93bGluZS5jb250cm9sLnYxLlJ1biIqChFFeHBsYWluUnVuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhAIlcKEkV4cGxhaW5SdW5SZXNwb25zZRIwCgRqb2JzGAEgAygLMiIuYm93bGluZS5jb250cm9sLnYxLkpvYkV4cGxhbmF0aW9uEg8KB3N1bW1hcnkYAiABKAkipAEKDkpvYkV4cGxhbmF0aW9uEgsKA2pvYhgBIAEoCRIRCgl3YWl0c19mb3IYAiABKAkSDQoFbmV2ZXIYAyABKAgSMQoKY2FuZGlkYXRlcxgEIAMoCzIdLmJvd2xpbmUuY29udHJvbC52MS5DYW5kaWRhdGUSMAoMbGFzdF9mYWlsdXJlGAUgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSIqCglDYW5kaWRhdGUSDAoEbmFtZRgBIAEoCRIPCgd3aHlfbm90GAIgASgJMoAFCgpSdW5TZXJ2aWNlElQKBkdldFJ1bhIhLmJvd2xpbmUuY29udHJvbC52MS5HZXRSdW5SZXF1ZXN0GiIuYm93bGluZS5jb250cm9sLnYxLkdldFJ1blJlc3BvbnNlIgOQAgESWgoITGlzdFJ1bnMSIy5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdFJ1bnNSZXF1ZXN0GiQuYm93bGluZS5jb250cm9sLnYxLkxpc3RSdW5zUmVzcG9uc2UiA5ACARJcCghXYXRjaFJ1bhIjLmJvd2xpbmUuY29udHJvbC52MS5XYXRjaFJ1blJlcXVlc3QaJC5ib3dsaW5lLmNvbnRyb2wudjEuV2F0Y2hSdW5SZXNwb25zZSIDkAIBMAESWAoJQ2FuY2VsUnVuEiQuYm93bGluZS5jb250cm9sLnYxLkNhbmNlbFJ1blJlcXVlc3QaJS5ib3dsaW5lLmNvbnRyb2wudjEuQ2FuY2VsUnVuUmVzcG9uc2USVQoIUmV0cnlSdW4SIy5ib3dsaW5lLmNvbnRyb2wudjEuUmV0cnlSdW5SZXF1ZXN0GiQuYm93bGluZS5jb250cm9sLnYxLlJldHJ5UnVuUmVzcG9uc2USTwoGRW5kUnVuEiEuYm93bGluZS5jb250cm9sLnYxLkVuZFJ1blJlcXVlc3QaIi5ib3dsaW5lLmNvbnRyb2wudjEuRW5kUnVuUmVzcG9uc2USYAoKRXhwbGFpblJ1bhIlLmJvd2xpbmUuY29udHJvbC52MS5FeHBsYWluUnVuUmVxdWVzdBomLmJvd2xpbmUuY29udHJvbC52MS5FeHBsYWluUnVuUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiRib3dsaW5lL2NvbnRyb2wvdjEvcnVuX3NlcnZpY2UucHJvdG8SEmJvd2xpbmUuY29udHJvbC52MSLsAgoDUnVuEgoKAmlkGAEgASgJEhQKDGNvbnZlcnNhdGlvbhgCIAEoCRIOCgZkZXZpY2UYAyABKAkSEAoIcXVlc3Rpb24YBCABKAkSJwoFc3RhdGUYBSABKA4yGC5ib3dsaW5lLnJ1bi52MS5SdW5TdGF0ZRIoCgdvdXRjb21lGAYgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZRIhCgRqb2JzGAcgAygLMhMuYm93bGluZS5ydW4udjEuSm9iEiYKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXByaW5jaXBhbBgLIAEoCRIRCglzZXRfYXNpZGUYDCABKAkipQEKCkFza1JlcXVlc3QSFQoEdGV4dBgBIAEoCUIHukgEcgIQARIdCgxjb252ZXJzYXRpb24YAiABKAlCB7pIBHICGEASGAoGZGV2aWNlGAMgASgJQgi6SAVyAxiAARIqCgd0aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhsKCnJlcXVlc3RfaWQYBSABKAlCB7pIBHICGEAilAEKC0Fza1Jlc3BvbnNlEiYKA3J1bhgBIAEoCzIXLmJvd2xpbmUuY29udHJvbC52MS5SdW5IABIiCgNqb2IYAiABKAsyEy5ib3dsaW5lLnJ1bi52MS5Kb2JIABIpCgR0ZXh0GAMgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rSABCDgoFZXZlbnQSBbpIAggBIkUKD1JldHJ5UnVuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhAEhsKCnJlcXVlc3RfaWQYAiABKAlCB7pIBHICGEAiOAoQUmV0cnlSdW5SZXNwb25zZRIkCgNydW4YASABKAsyFy5ib3dsaW5lLmNvbnRyb2wudjEuUnVuIkMKDUVuZFJ1blJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYQBIbCgpyZXF1ZXN0X2lkGAIgASgJQge6SARyAhhAIjYKDkVuZFJ1blJlc3BvbnNlEiQKA3J1bhgBIAEoCzIXLmJvd2xpbmUuY29udHJvbC52MS5SdW4iJgoNR2V0UnVuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhAIjYKDkdldFJ1blJlc3BvbnNlEiQKA3J1bhgBIAEoCzIXLmJvd2xpbmUuY29udHJvbC52MS5SdW4ifQoPTGlzdFJ1bnNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAhIdCgxjb252ZXJzYXRpb24YAyABKAlCB7pIBHICGEASEQoJc2V0X2FzaWRlGAQgASgIIlIKEExpc3RSdW5zUmVzcG9uc2USJQoEcnVucxgBIAMoCzIXLmJvd2xpbmUuY29udHJvbC52MS5SdW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIigKD1dhdGNoUnVuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhAIpkBChBXYXRjaFJ1blJlc3BvbnNlEiYKA3J1bhgBIAEoCzIXLmJvd2xpbmUuY29udHJvbC52MS5SdW5IABIiCgNqb2IYAiABKAsyEy5ib3dsaW5lLnJ1bi52MS5Kb2JIABIpCgR0ZXh0GAMgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rSABCDgoFZXZlbnQSBbpIAggBIkYKEENhbmNlbFJ1blJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYQBIbCgpyZXF1ZXN0X2lkGAIgASgJQge6SARyAhhAIjkKEUNhbmNlbFJ1blJlc3BvbnNlEiQKA3J1bhgBIAEoCzIXLmJvd2xpbmUuY29udHJvbC52MS5SdW4iKgoRRXhwbGFpblJ1blJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYQCJXChJFeHBsYWluUnVuUmVzcG9uc2USMAoEam9icxgBIAMoCzIiLmJvd2xpbmUuY29udHJvbC52MS5Kb2JFeHBsYW5hdGlvbhIPCgdzdW1tYXJ5GAIgASgJIqQBCg5Kb2JFeHBsYW5hdGlvbhILCgNqb2IYASABKAkSEQoJd2FpdHNfZm9yGAIgASgJEg0KBW5ldmVyGAMgASgIEjEKCmNhbmRpZGF0ZXMYBCADKAsyHS5ib3dsaW5lLmNvbnRyb2wudjEuQ2FuZGlkYXRlEjAKDGxhc3RfZmFpbHVyZRgFIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiKgoJQ2FuZGlkYXRlEgwKBG5hbWUYASABKAkSDwoHd2h5X25vdBgCIAEoCTLKBQoKUnVuU2VydmljZRJICgNBc2sSHi5ib3dsaW5lLmNvbnRyb2wudjEuQXNrUmVxdWVzdBofLmJvd2xpbmUuY29udHJvbC52MS5Bc2tSZXNwb25zZTABElQKBkdldFJ1bhIhLmJvd2xpbmUuY29udHJvbC52MS5HZXRSdW5SZXF1ZXN0GiIuYm93bGluZS5jb250cm9sLnYxLkdldFJ1blJlc3BvbnNlIgOQAgESWgoITGlzdFJ1bnMSIy5ib3dsaW5lLmNvbnRyb2wudjEuTGlzdFJ1bnNSZXF1ZXN0GiQuYm93bGluZS5jb250cm9sLnYxLkxpc3RSdW5zUmVzcG9uc2UiA5ACARJcCghXYXRjaFJ1bhIjLmJvd2xpbmUuY29udHJvbC52MS5XYXRjaFJ1blJlcXVlc3QaJC5ib3dsaW5lLmNvbnRyb2wudjEuV2F0Y2hSdW5SZXNwb25zZSIDkAIBMAESWAoJQ2FuY2VsUnVuEiQuYm93bGluZS5jb250cm9sLnYxLkNhbmNlbFJ1blJlcXVlc3QaJS5ib3dsaW5lLmNvbnRyb2wudjEuQ2FuY2VsUnVuUmVzcG9uc2USVQoIUmV0cnlSdW4SIy5ib3dsaW5lLmNvbnRyb2wudjEuUmV0cnlSdW5SZXF1ZXN0GiQuYm93bGluZS5jb250cm9sLnYxLlJldHJ5UnVuUmVzcG9uc2USTwoGRW5kUnVuEiEuYm93bGluZS5jb250cm9sLnYxLkVuZFJ1blJlcXVlc3QaIi5ib3dsaW5lLmNvbnRyb2wudjEuRW5kUnVuUmVzcG9uc2USYAoKRXhwbGFpblJ1bhIlLmJvd2xpbmUuY29udHJvbC52MS5FeHBsYWluUnVuUmVxdWVzdBomLmJvd2xpbmUuY29udHJvbC52MS5FeHBsYWluUnVuUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * One question or call, and what became of it.
@@ -120,6 +120,101 @@ export const RunSchema: GenMessage<Run> = /*@__PURE__*/
   messageDesc(file_bowline_control_v1_run_service, 0);
 
 /**
+ * Request of Ask.
+ *
+ * @generated from message bowline.control.v1.AskRequest
+ */
+export type AskRequest = Message<"bowline.control.v1.AskRequest"> & {
+  /**
+   * The owner's words. The same limit holds as for those of a box.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * Conversation that it goes on with; empty begins one.
+   *
+   * @generated from field: string conversation = 2;
+   */
+  conversation: string;
+
+  /**
+   * Device whose tools it may use, by id or name. It must be connected now; a run that has begun waits for one that goes away. Empty
+   * means that it uses no device, also in a conversation that a device began.
+   *
+   * @generated from field: string device = 3;
+   */
+  device: string;
+
+  /**
+   * Most time until it ends; none means the time that the control plane gives.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 4;
+   */
+  timeout?: Duration | undefined;
+
+  /**
+   * Makes a repeat harmless: one with the same id streams the same run, for 30 days by default.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message bowline.control.v1.AskRequest.
+ * Use `create(AskRequestSchema)` to create a new message.
+ */
+export const AskRequestSchema: GenMessage<AskRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_run_service, 1);
+
+/**
+ * Response of Ask.
+ *
+ * @generated from message bowline.control.v1.AskResponse
+ */
+export type AskResponse = Message<"bowline.control.v1.AskResponse"> & {
+  /**
+   * What happened.
+   *
+   * @generated from oneof bowline.control.v1.AskResponse.event
+   */
+  event: {
+    /**
+     * The run as it is, with its id and conversation; first, and again when it ended.
+     *
+     * @generated from field: bowline.control.v1.Run run = 1;
+     */
+    value: Run;
+    case: "run";
+  } | {
+    /**
+     * A job changed.
+     *
+     * @generated from field: bowline.run.v1.Job job = 2;
+     */
+    value: Job;
+    case: "job";
+  } | {
+    /**
+     * Text.
+     *
+     * @generated from field: bowline.run.v1.TextChunk text = 3;
+     */
+    value: TextChunk;
+    case: "text";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message bowline.control.v1.AskResponse.
+ * Use `create(AskResponseSchema)` to create a new message.
+ */
+export const AskResponseSchema: GenMessage<AskResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_control_v1_run_service, 2);
+
+/**
  * Request of RetryRun.
  *
  * @generated from message bowline.control.v1.RetryRunRequest
@@ -145,7 +240,7 @@ export type RetryRunRequest = Message<"bowline.control.v1.RetryRunRequest"> & {
  * Use `create(RetryRunRequestSchema)` to create a new message.
  */
 export const RetryRunRequestSchema: GenMessage<RetryRunRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 1);
+  messageDesc(file_bowline_control_v1_run_service, 3);
 
 /**
  * Response of RetryRun.
@@ -166,7 +261,7 @@ export type RetryRunResponse = Message<"bowline.control.v1.RetryRunResponse"> & 
  * Use `create(RetryRunResponseSchema)` to create a new message.
  */
 export const RetryRunResponseSchema: GenMessage<RetryRunResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 2);
+  messageDesc(file_bowline_control_v1_run_service, 4);
 
 /**
  * Request of EndRun.
@@ -194,7 +289,7 @@ export type EndRunRequest = Message<"bowline.control.v1.EndRunRequest"> & {
  * Use `create(EndRunRequestSchema)` to create a new message.
  */
 export const EndRunRequestSchema: GenMessage<EndRunRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 3);
+  messageDesc(file_bowline_control_v1_run_service, 5);
 
 /**
  * Response of EndRun.
@@ -215,7 +310,7 @@ export type EndRunResponse = Message<"bowline.control.v1.EndRunResponse"> & {
  * Use `create(EndRunResponseSchema)` to create a new message.
  */
 export const EndRunResponseSchema: GenMessage<EndRunResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 4);
+  messageDesc(file_bowline_control_v1_run_service, 6);
 
 /**
  * Request of GetRun.
@@ -236,7 +331,7 @@ export type GetRunRequest = Message<"bowline.control.v1.GetRunRequest"> & {
  * Use `create(GetRunRequestSchema)` to create a new message.
  */
 export const GetRunRequestSchema: GenMessage<GetRunRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 5);
+  messageDesc(file_bowline_control_v1_run_service, 7);
 
 /**
  * Response of GetRun.
@@ -257,7 +352,7 @@ export type GetRunResponse = Message<"bowline.control.v1.GetRunResponse"> & {
  * Use `create(GetRunResponseSchema)` to create a new message.
  */
 export const GetRunResponseSchema: GenMessage<GetRunResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 6);
+  messageDesc(file_bowline_control_v1_run_service, 8);
 
 /**
  * Request of ListRuns.
@@ -299,7 +394,7 @@ export type ListRunsRequest = Message<"bowline.control.v1.ListRunsRequest"> & {
  * Use `create(ListRunsRequestSchema)` to create a new message.
  */
 export const ListRunsRequestSchema: GenMessage<ListRunsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 7);
+  messageDesc(file_bowline_control_v1_run_service, 9);
 
 /**
  * Response of ListRuns.
@@ -327,7 +422,7 @@ export type ListRunsResponse = Message<"bowline.control.v1.ListRunsResponse"> & 
  * Use `create(ListRunsResponseSchema)` to create a new message.
  */
 export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 8);
+  messageDesc(file_bowline_control_v1_run_service, 10);
 
 /**
  * Request of WatchRun.
@@ -348,7 +443,7 @@ export type WatchRunRequest = Message<"bowline.control.v1.WatchRunRequest"> & {
  * Use `create(WatchRunRequestSchema)` to create a new message.
  */
 export const WatchRunRequestSchema: GenMessage<WatchRunRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 9);
+  messageDesc(file_bowline_control_v1_run_service, 11);
 
 /**
  * Response of WatchRun.
@@ -393,7 +488,7 @@ export type WatchRunResponse = Message<"bowline.control.v1.WatchRunResponse"> & 
  * Use `create(WatchRunResponseSchema)` to create a new message.
  */
 export const WatchRunResponseSchema: GenMessage<WatchRunResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 10);
+  messageDesc(file_bowline_control_v1_run_service, 12);
 
 /**
  * Request of CancelRun.
@@ -421,7 +516,7 @@ export type CancelRunRequest = Message<"bowline.control.v1.CancelRunRequest"> & 
  * Use `create(CancelRunRequestSchema)` to create a new message.
  */
 export const CancelRunRequestSchema: GenMessage<CancelRunRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 11);
+  messageDesc(file_bowline_control_v1_run_service, 13);
 
 /**
  * Response of CancelRun.
@@ -442,7 +537,7 @@ export type CancelRunResponse = Message<"bowline.control.v1.CancelRunResponse"> 
  * Use `create(CancelRunResponseSchema)` to create a new message.
  */
 export const CancelRunResponseSchema: GenMessage<CancelRunResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 12);
+  messageDesc(file_bowline_control_v1_run_service, 14);
 
 /**
  * Request of ExplainRun.
@@ -463,7 +558,7 @@ export type ExplainRunRequest = Message<"bowline.control.v1.ExplainRunRequest"> 
  * Use `create(ExplainRunRequestSchema)` to create a new message.
  */
 export const ExplainRunRequestSchema: GenMessage<ExplainRunRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 13);
+  messageDesc(file_bowline_control_v1_run_service, 15);
 
 /**
  * Response of ExplainRun.
@@ -491,7 +586,7 @@ export type ExplainRunResponse = Message<"bowline.control.v1.ExplainRunResponse"
  * Use `create(ExplainRunResponseSchema)` to create a new message.
  */
 export const ExplainRunResponseSchema: GenMessage<ExplainRunResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 14);
+  messageDesc(file_bowline_control_v1_run_service, 16);
 
 /**
  * What a job waits for.
@@ -540,7 +635,7 @@ export type JobExplanation = Message<"bowline.control.v1.JobExplanation"> & {
  * Use `create(JobExplanationSchema)` to create a new message.
  */
 export const JobExplanationSchema: GenMessage<JobExplanation> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 15);
+  messageDesc(file_bowline_control_v1_run_service, 17);
 
 /**
  * Someone who might serve a job.
@@ -568,7 +663,7 @@ export type Candidate = Message<"bowline.control.v1.Candidate"> & {
  * Use `create(CandidateSchema)` to create a new message.
  */
 export const CandidateSchema: GenMessage<Candidate> = /*@__PURE__*/
-  messageDesc(file_bowline_control_v1_run_service, 16);
+  messageDesc(file_bowline_control_v1_run_service, 18);
 
 /**
  * Questions and calls, from the moment when they were accepted.
@@ -576,6 +671,19 @@ export const CandidateSchema: GenMessage<Candidate> = /*@__PURE__*/
  * @generated from service bowline.control.v1.RunService
  */
 export const RunService: GenService<{
+  /**
+   * Starts a run from an owner's words and streams it, as WatchRun does, until it ends. The run is recorded before anything is answered,
+   * and goes on when the caller leaves; a repeat with the same request id streams the same run, on any replica. Such a run has no
+   * share, and its words are not in the journal of a box: of files that nobody shared it sees names and no content, and it looks into
+   * no collection. Errors: DEVICE_OFFLINE, NOT_FOUND, REQUEST_ID_REUSED.
+   *
+   * @generated from rpc bowline.control.v1.RunService.Ask
+   */
+  ask: {
+    methodKind: "server_streaming";
+    input: typeof AskRequestSchema;
+    output: typeof AskResponseSchema;
+  },
   /**
    * A run with its jobs and, where it ended, its outcome.
    *

@@ -15,18 +15,19 @@ import type { Requests } from '../../store/requests.ts';
 import type { Runs } from '../../store/runs.ts';
 import type { SetAside } from '../../store/set-aside.ts';
 import { ownerOf } from '../principal.ts';
+import { type AskRunParts, runOfAsk } from './ask-run.ts';
 import { explainRun } from './explain-run.ts';
 import { once } from './once.ts';
 import { runView } from './run-view.ts';
 import { watchRun } from './watch-run.ts';
 
-export interface RunApiParts {
+export interface RunApiParts extends AskRunParts {
   readonly runs: Orchestrator;
   readonly stored: Runs;
   readonly setAside: Pick<SetAside, 'resume' | 'end'>;
   readonly requests: Requests;
   readonly feeds: RunFeeds;
-  readonly devices: Pick<Devices, 'onlineAmong'>;
+  readonly devices: Pick<Devices, 'onlineAmong' | 'find'>;
   readonly workers: () => readonly WorkerView[];
   readonly methods: MethodRegistry;
   readonly now: () => number;
@@ -50,6 +51,12 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
         setAside,
       });
       return { runs: page.items.map((row) => runView(row)), nextPageToken: page.nextPageToken };
+    },
+    async *ask(request, context) {
+      const owner = ownerOf(context);
+      const id = await runOfAsk(parts, owner, request);
+      const watched = { feeds: parts.feeds, read: () => read(owner.tenant, id), now: parts.now };
+      yield* watchRun(watched, owner.tenant, id, context.signal);
     },
     async *watchRun({ id }, context) {
       const { tenant } = ownerOf(context);

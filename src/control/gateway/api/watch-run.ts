@@ -1,6 +1,7 @@
 // Streams a run to a watcher: the run, its jobs as they change, its text from the start, and the run again when it ended.
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Run, WatchRunResponseSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
+import type { Run } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
+import type { Job, TextChunkSchema } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { Channel } from '../../../base/channel.ts';
 import type { TextPosition } from '../../../contract/text/latest-text.ts';
 import type { OpenFeed, RunFeeds } from '../../dispatch/feeds/run-feeds.ts';
@@ -11,12 +12,20 @@ import { isUnreadable } from '../../orchestrator/service/unreadable.ts';
 /** Bytes of text in one message, about. */
 const PIECE = 32 * 1024;
 
+/** What is told of a run. */
+export interface RunNews {
+  readonly event:
+    | { readonly case: 'run'; readonly value: Run }
+    | { readonly case: 'job'; readonly value: Job }
+    | { readonly case: 'text'; readonly value: Omit<MessageInitShape<typeof TextChunkSchema>, '$typeName'> };
+}
+
 export async function* watchRun(
   parts: { feeds: RunFeeds; read: () => Promise<Run>; now: () => number },
   tenant: string,
   run: string,
   signal: AbortSignal,
-): AsyncGenerator<MessageInitShape<typeof WatchRunResponseSchema>> {
+): AsyncGenerator<RunNews> {
   const first = await parts.read();
   yield { event: { case: 'run', value: first } };
   let open: OpenFeed;

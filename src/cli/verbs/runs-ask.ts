@@ -1,0 +1,72 @@
+// The verb `runs ask`: asks the control plane, without a box of one's own, and streams the run.
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { Command, Option } from 'commander';
+import { AskRequestSchema } from '../../../gen/bowline/control/v1/run_service_pb.ts';
+import { newId } from '../../base/ids.ts';
+import { askJson, exitOfAsk } from '../ask-result.ts';
+import { controlSide, type GlobalOptions, using } from '../client.ts';
+import { leftOpen } from '../closing.ts';
+import { askControl } from '../control-ask.ts';
+import type { CliIo } from '../io.ts';
+import { Printer } from '../output.ts';
+import { questionOf } from '../question.ts';
+import { RunPrinter } from '../run-printer.ts';
+import { parseDuration } from '../units.ts';
+
+interface AskOptions extends GlobalOptions {
+  device?: string;
+  conversation?: string;
+  timeout?: number;
+  wait: boolean;
+  json?: boolean;
+}
+
+const EXAMPLES = `
+The run has no share: of the files of a device it sees names and no content. To share files, ask on the box: bowline ask --share.
+Without --device it uses no device at all. Ctrl-C cancels the run; a second one leaves it running.
+
+Examples:
+  $ bowline runs ask 'What is the capital of France?'
+  $ bowline runs ask --device kitchen-pi 'Which files are in notes?'
+  $ bowline runs ask -c 0190f3c2-... --json 'And of Italy?'
+  $ bowline runs ask --no-wait 'Summarise the week'                 prints the run id and leaves
+
+Exit codes: 0 answered, 2 usage, 4 left before it ended, 5 refused, 6 failed, 7 timed out.`;
+
+export function askCommand(io: CliIo): Command {
+  return new Command('ask')
+    .description('Ask over the control plane, also where no edge runs, and stream the answer')
+    .argument('[text...]', 'the question, in quotes')
+    .option('--device <device>', 'id or name of the device whose tools it may use; default: none')
+    .option('-c, --conversation <id>', 'go on with this conversation')
+    .addOption(new Option('--timeout <time>', 'most time until the answer, like 30s or 2m').argParser(parseDuration))
+    .option('--no-wait', 'leave as soon as the run is recorded')
+    .option('--json', 'print one JSON object, as `bowline ask` does')
+    .addHelpText('after', EXAMPLES)
+    .action((words: string[], _o, command: Command) => ask(io, words, command.optsWithGlobals<AskOptions>()));
+}
+
+async function ask(io: CliIo, words: string[], options: AskOptions): Promise<void> {
+  const request = create(AskRequestSchema, {
+    text: questionOf(words, io.cwd),
+    conversation: options.conversation ?? '',
+    device: options.device ?? '',
+    requestId: newId(),
+    ...(options.timeout === undefined ? {} : { timeout: durationFromMs(options.timeout) }),
+  });
+  const out = new Printer(io.stdout, io.env);
+  const err = new Printer(io.stderr, io.env);
+  const printer = new RunPrinter(options.json ? new Printer({ write: () => true }, io.env) : out, err);
+  const result = await using(controlSide(io, options), (control) =>
+    askControl({ control, request, printer, onInterrupt: io.onInterrupt, noWait: !options.wait }),
+  );
+  io.exit(exitOfAsk(result));
+  const outcome = result.ended?.outcome;
+  if (options.json) {
+    printer.flush();
+    out.json(askJson(result));
+  } else if (outcome) printer.outcome(outcome);
+  else if (!options.wait) out.line(result.run);
+  if (!outcome) leftOpen(err, result);
+}

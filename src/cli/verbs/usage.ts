@@ -1,0 +1,43 @@
+// The verb `usage`: what models used, by provider and model.
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { Command, Option } from 'commander';
+import { UsageService, UsageSumSchema } from '../../../gen/bowline/control/v1/usage_service_pb.ts';
+import { controlSide, type GlobalOptions, using } from '../client.ts';
+import type { CliIo } from '../io.ts';
+import { Printer } from '../output.ts';
+import { plain } from '../plain.ts';
+import { parseCount } from '../units.ts';
+
+const DAY_MS = 24 * 3_600_000;
+
+interface UsageOptions extends GlobalOptions {
+  days: number;
+  json?: boolean;
+}
+
+export function usageVerb(io: CliIo): Command {
+  return new Command('usage')
+    .description('Show what models used, by provider and model, the dearest first')
+    .addOption(new Option('--days <count>', 'of the last days').argParser(parseCount(3_660)).default(30))
+    .option('--json', 'print one JSON array')
+    .addHelpText('after', '\nExamples:\n  $ bowline usage\n  $ bowline usage --days 7 --json')
+    .action((_o, command: Command) => usage(io, command.optsWithGlobals<UsageOptions>()));
+}
+
+async function usage(io: CliIo, options: UsageOptions): Promise<void> {
+  const out = new Printer(io.stdout, io.env);
+  const startTime = timestampFromMs(Date.now() - options.days * DAY_MS);
+  const { sums } = await using(controlSide(io, options), (control) =>
+    control.client(UsageService).getUsage({ startTime }),
+  );
+  if (options.json) return out.json(sums.map((sum) => plain(UsageSumSchema, sum)));
+  const rows = sums.map((sum) => [
+    sum.provider,
+    sum.model,
+    `${sum.jobs}`,
+    `${sum.inputTokens}`,
+    `${sum.outputTokens}`,
+    `${Number(sum.costMicros) / 1e6}`,
+  ]);
+  out.table(['provider', 'model', 'jobs', 'tokens in', 'tokens out', 'cost'], rows, 'no use of models in that time');
+}

@@ -1,0 +1,88 @@
+// Starts a run from an owner's words over the public API: the same command as that of a box, by the same way, without shares and
+// collections. What it may not be is refused here; whether it is a repeat, the inbox says.
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import type { AskRequest } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
+import { AppError } from '../../../base/errors.ts';
+import { fixedLimit } from '../../../base/fixed-limit.ts';
+import { newId } from '../../../base/ids.ts';
+import { fromFailure } from '../../../contract/errors.ts';
+import type { Devices, StoredDevice } from '../../identity/devices.ts';
+import { type OwnerPrincipal, principalName } from '../../identity/principal.ts';
+import type { RestoreGuard } from '../../identity/restore-guard.ts';
+import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
+import type { Conversations } from '../../store/conversations.ts';
+import type { Runs } from '../../store/runs.ts';
+
+export interface AskRunParts {
+  readonly runs: Pick<Orchestrator, 'submit' | 'runOf'>;
+  readonly stored: Pick<Runs, 'get' | 'countOpen'>;
+  readonly conversations: Pick<Conversations, 'get'>;
+  readonly devices: Pick<Devices, 'find'>;
+  readonly restored: Pick<RestoreGuard, 'mustGoOn'>;
+}
+
+/** Runs that one owner key may have open at a time, like the asks of one box. */
+const MAX_OPEN = 256;
+
+/**
+ * The run of this ask: a new one, or that of the first time. Resolves when it is committed. Throws NOT_FOUND, DEVICE_OFFLINE,
+ * INVALID_ARGUMENT, LIMIT_EXCEEDED, REQUEST_ID_REUSED.
+ */
+export async function runOfAsk(parts: AskRunParts, owner: OwnerPrincipal, request: AskRequest): Promise<string> {
+  const { tenant } = owner;
+  const principal = principalName(owner);
+  const id = { source: principal, commandId: `ask:${request.requestId || newId()}` };
+  const known = request.requestId === '' ? undefined : await parts.runs.runOf(tenant, id);
+  if (known !== undefined) return sameRun(parts, tenant, known, request);
+  const device = await mayBegin(parts, tenant, principal, request);
+  const run = newId();
+  const answer = await parts.runs.submit(tenant, {
+    ...id,
+    run,
+    conversation: request.conversation || newId(),
+    device: device?.id ?? '',
+    deviceName: device?.name ?? '',
+    principal,
+    text: request.text,
+    shares: [],
+    ...(request.timeout ? { timeoutMs: durationMs(request.timeout) } : {}),
+  });
+  // Of two that came at the same time one is recorded; so is one that was refused for its place in the line.
+  const recorded = await parts.runs.runOf(tenant, id);
+  if (recorded === undefined && 'refused' in answer) throw fromFailure(answer.refused);
+  return recorded === undefined || recorded === run ? run : sameRun(parts, tenant, recorded, request);
+}
+
+/** What only a new run must meet. Returns the device that it may use. */
+async function mayBegin(
+  { restored, devices, conversations, stored }: AskRunParts,
+  tenant: string,
+  principal: string,
+  { device: name, conversation }: AskRequest,
+): Promise<StoredDevice | undefined> {
+  restored.mustGoOn(tenant);
+  const device = name === '' ? undefined : await devices.find(tenant, name);
+  if (device && !device.online) throw new AppError('DEVICE_OFFLINE', { device: device.name });
+  if (conversation !== '' && !(await conversations.get(tenant, conversation)))
+    throw new AppError('NOT_FOUND', { kind: 'conversation' });
+  if ((await stored.countOpen(tenant, principal)) >= MAX_OPEN)
+    throw fixedLimit('the number of open runs of one owner key', MAX_OPEN, 'wait for some, or cancel some');
+  return device;
+}
+
+/** The run of the first time, if it was asked for with the same words. */
+async function sameRun(
+  { stored, devices }: AskRunParts,
+  tenant: string,
+  run: string,
+  { text, conversation, device, requestId }: AskRequest,
+): Promise<string> {
+  const row = await stored.get(tenant, run);
+  // Its conversation was deleted since.
+  if (!row) throw new AppError('NOT_FOUND', { kind: 'run' });
+  const named = device === '' || device === row.device ? device : (await devices.find(tenant, device)).id;
+  const other = conversation !== '' && conversation !== row.conversation;
+  if (row.question !== text || other || named !== (row.device ?? ''))
+    throw new AppError('REQUEST_ID_REUSED', { id: requestId });
+  return run;
+}

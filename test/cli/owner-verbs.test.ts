@@ -1,0 +1,103 @@
+// The verbs of an owner who speaks with the control plane alone, as child processes against scripted servers.
+import { create } from '@bufbuild/protobuf';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { AuditService } from '../../gen/bowline/control/v1/audit_service_pb.ts';
+import { DeviceService, DeviceState } from '../../gen/bowline/control/v1/device_service_pb.ts';
+import { KeyKind, KeyService, KeyState } from '../../gen/bowline/control/v1/key_service_pb.ts';
+import { RegistryService } from '../../gen/bowline/control/v1/registry_service_pb.ts';
+import { RunSchema, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { UsageService } from '../../gen/bowline/control/v1/usage_service_pb.ts';
+import { OutcomeSchema, RunState, TextChunkSchema } from '../../gen/bowline/run/v1/run_pb.ts';
+import { cli } from '../support/run-cli.ts';
+import { ScriptedHome } from '../support/scripted-home.ts';
+
+vi.setConfig({ testTimeout: 90_000 });
+
+let box: ScriptedHome;
+beforeEach(() => {
+  box = new ScriptedHome();
+});
+afterEach(() => box.close());
+
+const run = (...words: string[]) => cli(words, { cwd: box.cwd, home: box.home });
+
+test('keys are listed and revoked, but not without a word; devices are shown, suspended and resumed', async () => {
+  const revoked: string[] = [];
+  const device = { id: 'd1', name: 'pi', state: DeviceState.SUSPENDED };
+  await box.controlPlane((router) =>
+    router
+      .service(KeyService, {
+        listKeys: ({ all }) => ({
+          keys: all ? [{ id: 'k1', kind: KeyKind.WORKER, state: KeyState.REVOKED, name: 'gpu', packages: ['*'] }] : [],
+        }),
+        revokeKey: ({ id }) => ({ revoked: revoked.push(id) > 0, key: { id, state: KeyState.REVOKED } }),
+      })
+      .service(DeviceService, {
+        getDevice: () => ({ device }),
+        suspendDevice: () => ({ device, suspended: true }),
+        resumeDevice: () => ({ device: { ...device, state: DeviceState.ACTIVE }, resumed: true }),
+      }),
+  );
+  expect((await run('keys', 'ls')).stdout).toBe('no such keys\n');
+  expect((await run('keys', 'ls', '--all')).stdout).toMatch(/^k1 +worker +revoked .*gpu +\*$/m);
+  expect((await run('keys', 'revoke', 'k1')).code).toBe(2);
+  expect(revoked).toEqual([]);
+  expect((await run('keys', 'revoke', 'k1', '--yes')).stderr).toContain('k1 is revoked');
+  expect((await run('devices', 'show', 'pi')).stdout).toContain('state      suspended');
+  expect((await run('devices', 'suspend', 'pi')).stderr).toContain('bowline devices resume pi');
+  expect((await run('devices', 'resume', 'pi')).stderr).toContain('connects again by itself');
+});
+
+test('capabilities, usage and audit are tables, or JSON', async () => {
+  await box.controlPlane((router) =>
+    router
+      .service(RegistryService, {
+        listCapabilities: () => ({
+          capabilities: [{ package: 'a.v1', methods: [{ name: 'a.v1.A/Do' }], devices: ['pi'] }],
+        }),
+      })
+      .service(UsageService, {
+        getUsage: () => ({ sums: [{ provider: 'p', model: 'm', jobs: 2n, inputTokens: 3n, costMicros: 1_500_000n }] }),
+      })
+      .service(AuditService, {
+        listAudit: () => ({
+          entries: [{ principal: 'owner:x', action: 'device.join', subject: 'device:1', detailJson: '{}' }],
+        }),
+      }),
+  );
+  expect((await run('capabilities', 'ls')).stdout).toMatch(/^a\.v1 +Do +pi$/m);
+  expect((await run('usage')).stdout).toMatch(/^p +m +2 +3 +0 +1\.5$/m);
+  expect(JSON.parse((await run('audit', 'ls', '--json')).stdout)).toMatchObject([{ action: 'device.join' }]);
+});
+
+test('an ask over the control plane is streamed, with an id of its own and the exit codes of an ask', async () => {
+  const asked: { text: string; requestId: string }[] = [];
+  await box.controlPlane((router) =>
+    router.service(RunService, {
+      async *ask({ text, requestId }) {
+        asked.push({ text, requestId });
+        yield { event: { case: 'run' as const, value: create(RunSchema, { id: 'run-1', conversation: 'c' }) } };
+        const chunk = create(TextChunkSchema, { job: 'j', epoch: 1n, text: 'Paris' });
+        yield { event: { case: 'text' as const, value: chunk } };
+        const outcome = create(OutcomeSchema, { state: RunState.ANSWERED, answer: 'Paris' });
+        const state = RunState.ANSWERED;
+        yield {
+          event: { case: 'run' as const, value: create(RunSchema, { id: 'run-1', conversation: 'c', state, outcome }) },
+        };
+      },
+    }),
+  );
+  const { code, stdout } = await run('runs', 'ask', 'Which capital?');
+  expect([code, stdout]).toEqual([0, 'Paris\n']);
+  const json = await run('runs', 'ask', '--json', 'Which capital?');
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    runId: 'run-1',
+    conversation: 'c',
+    state: 'answered',
+    answer: 'Paris',
+  });
+  expect(asked.map(({ text }) => text)).toEqual(['Which capital?', 'Which capital?']);
+  expect(asked.every(({ requestId }) => requestId !== '')).toBe(true);
+  const quick = await run('runs', 'ask', '--no-wait', 'Which capital?');
+  expect([quick.code, quick.stdout]).toEqual([4, 'run-1\n']);
+});
