@@ -20,9 +20,9 @@ test('what a worker has come back with since the reading is not taken over', asy
     workers: {
       inFlight: () => [],
       knows: () => false,
-      over: () => {},
+      stopAttempts: () => {},
       scan: nothing,
-      lost: async ({ dispatchId }: { dispatchId: string }) => void lost.push(dispatchId),
+      recordLoss: async ({ dispatchId }: { dispatchId: string }) => void lost.push(dispatchId),
     },
     relay: { forget: () => {}, verify: nothing, survey: nothing },
     clock,
