@@ -1,7 +1,9 @@
 // Reads documents in a few processes that are used again for the next document of the same owner, for a while, and never after one
 // that went wrong.
+import PQueue from 'p-queue';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { inTurn } from '../../base/in-turn.ts';
 import type { Logger } from '../../base/logger.ts';
 import { type DocumentInput, type DocumentParser, MAX_BYTES, MAX_CHARS, type ParsedDocument } from './document.ts';
 import { documentKind } from './document-kind.ts';
@@ -20,14 +22,15 @@ export class ParserPool implements DocumentParser {
   readonly #parts: PoolParts;
   readonly #idle = new Set<ParserProcess>();
   readonly #busy = new Set<ParserProcess>();
-  readonly #waiting: (() => void)[] = [];
+  /** Those that read, and those that wait for a place. */
+  readonly #turns: PQueue;
   /** How to stop the clock of each idle process. */
   readonly #clocks = new Map<ParserProcess, () => void>();
-  #running = 0;
   #closed = false;
 
   constructor(parts: PoolParts) {
     this.#parts = parts;
+    this.#turns = new PQueue({ concurrency: parts.settings.processes });
   }
 
   /** Starts a first process. Throws PARSER_UNAVAILABLE with why it does not run. */
@@ -41,47 +44,28 @@ export class ParserPool implements DocumentParser {
     if (input.bytes.length > MAX_BYTES)
       throw costly(`it has more than ${MAX_BYTES >> 20} MiB, which is fixed; split it`);
     if (documentKind(input.mediaType, input.bytes) === undefined) throw notText(input.mediaType);
-    await this.#turn(signal);
-    try {
-      return await this.#read({ ...input, maxChars: Math.min(input.maxChars, MAX_CHARS) }, signal);
-    } finally {
-      this.#running--;
-      this.#waiting.shift()?.();
-    }
+    this.#mustBeOpen();
+    const { queue } = this.#parts.settings;
+    const full = this.#turns.pending >= this.#turns.concurrency;
+    if (full && this.#turns.size >= queue)
+      throw costly(
+        `${queue} other documents wait already, which is the fixed limit; try again, or raise BOWLINE_PARSER_PROCESSES`,
+      );
+    return inTurn(this.#turns, signal, async () => {
+      this.#mustBeOpen();
+      return this.#read({ ...input, maxChars: Math.min(input.maxChars, MAX_CHARS) }, signal);
+    });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const wake of this.#waiting.splice(0)) wake();
     const all = [...this.#idle, ...this.#busy];
     for (const process of all) process.kill('the worker ends');
     await Promise.all(all.map((process) => process.ended()));
   }
 
-  /** Waits for a place among those that read. */
-  async #turn(signal: AbortSignal): Promise<void> {
-    const { processes, queue } = this.#parts.settings;
-    while (this.#running >= processes && !this.#closed) {
-      signal.throwIfAborted();
-      if (this.#waiting.length >= queue)
-        throw costly(
-          `${queue} other documents wait already, which is the fixed limit; try again, or raise BOWLINE_PARSER_PROCESSES`,
-        );
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          signal.removeEventListener('abort', leave);
-          resolve();
-        };
-        const leave = () => {
-          this.#waiting.splice(this.#waiting.indexOf(wake), 1);
-          resolve();
-        };
-        signal.addEventListener('abort', leave, { once: true });
-        this.#waiting.push(wake);
-      });
-    }
+  #mustBeOpen(): void {
     if (this.#closed) throw new AppError('CLOSED', { what: 'the parser of documents' });
-    this.#running++;
   }
 
   async #read(input: DocumentInput, signal: AbortSignal): Promise<ParsedDocument> {

@@ -1,7 +1,9 @@
 // Opens isolation for a worker: what this machine offers, found out once, and how programs are run with it. Any capability that has
 // to run something it does not trust uses this.
 import { randomBytes } from 'node:crypto';
+import PQueue from 'p-queue';
 import type { Clock } from '../../base/clock.ts';
+import { inTurn } from '../../base/in-turn.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Bubblewrap } from './bubblewrap-args.ts';
 import { type CgroupPlace, makeCgroup } from './cgroup.ts';
@@ -11,7 +13,6 @@ import type { IsolatedEnd, IsolatedLimits, IsolatedSpec } from './isolated-spec.
 import type { Meter } from './meter.ts';
 import { ProcessTree } from './process-tree.ts';
 import { runIsolated } from './run-isolated.ts';
-import { Turns } from './turns.ts';
 
 export interface IsolationOptions {
   readonly clock: Clock;
@@ -77,10 +78,10 @@ export async function openIsolation(options: IsolationOptions): Promise<Isolatio
     cgroup: facts.cgroup ?? 0,
     ...(facts.whyNoCgroup === undefined ? {} : { why: facts.whyNoCgroup }),
   });
-  const turns = new Turns(place ? Number.POSITIVE_INFINITY : withoutCgroup);
+  const turns = new PQueue({ concurrency: place ? Number.POSITIVE_INFINITY : withoutCgroup });
   return {
     facts,
-    run: (spec, stop) => turns.take(stop, () => runWith(bubblewrap, meters, spec, stop, clock)),
+    run: (spec, stop) => inTurn(turns, stop, () => runWith(bubblewrap, meters, spec, stop, clock)),
   };
 }
 
