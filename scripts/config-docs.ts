@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { OTHER_NAMES } from '../src/base/env-names.ts';
 import type { NumberSetting, Setting, SettingTable } from '../src/base/settings/setting.ts';
 import { fallbackText, fileVariant, shapeText } from '../src/base/settings/setting-text.ts';
-import { CONTROL_TABLE, SETTINGS } from '../src/control/settings.ts';
+import { CONTROL_SETTINGS, CONTROL_TABLE } from '../src/control/settings.ts';
 import { EDGE_TABLE } from '../src/edge/config/edge-settings.ts';
 import { WORKER_TABLE } from '../src/worker/program/settings.ts';
 
@@ -41,7 +41,7 @@ function groupsOf({ groups, rows }: SettingTable, level: string): string[] {
 export function withLimits(text: string): string {
   const lines = text.split('\n');
   const workers = lines.indexOf('## Workers');
-  const control = limitsOf(CONTROL_TABLE, [SETTINGS.port.env]);
+  const control = limitsOf(CONTROL_TABLE, [CONTROL_SETTINGS.port.env]);
   return [...renewed(lines.slice(0, workers), control), ...renewed(lines.slice(workers), limitsOf(WORKER_TABLE))].join(
     '\n',
   );

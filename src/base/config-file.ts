@@ -112,12 +112,12 @@ function problemOf(issue: v.BaseIssue<unknown>, path: ConfigPath, schema: v.Gene
   const where = nameOf(path);
   if (isUnknownKey(issue)) {
     const known = keysAt(schema, path.slice(0, -1));
-    const near = nearest(String(key), known);
+    const near = nearestWord(String(key), known);
     return `unknown key \`${key}\`${near ? `; did you mean \`${near}\`?` : `; known here: ${known.join(', ')}`}`;
   }
   if (issue.type === 'strict_object' && issue.received === 'undefined') return `${where} is missing`;
   if (issue.type === 'picklist' && issue.expected) {
-    const near = nearest(String(issue.input), issue.expected.match(/[\w-]+/g) ?? []);
+    const near = nearestWord(String(issue.input), issue.expected.match(/[\w-]+/g) ?? []);
     return `${where} must be ${issue.expected}, not ${issue.received}${near ? `; did you mean \`${near}\`?` : ''}`;
   }
   if (issue.kind === 'schema' && issue.expected) {
@@ -176,7 +176,7 @@ function offsetOf(contents: unknown, path: ConfigPath): number {
 }
 
 /** The known word that a typo most likely meant: at most a third of its letters away. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+export function nearestWord(word: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((name) => ({ name, far: distance(word.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.far - b.far);

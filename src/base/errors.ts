@@ -2,7 +2,7 @@
 // each program's edge; never builds wire messages itself.
 import { CONTROL_ERRORS } from './error-tables/control.ts';
 import { EDGE_ERRORS } from './error-tables/edge.ts';
-import type { Placeholders, Row } from './error-tables/row.ts';
+import type { ErrorRow, Placeholders } from './error-tables/row.ts';
 import { SHARED_ERRORS } from './error-tables/shared.ts';
 import { WORKER_ERRORS } from './error-tables/worker.ts';
 import { type Code, exitOf } from './status-codes.ts';
@@ -13,7 +13,7 @@ export const ERRORS = {
   ...CONTROL_ERRORS,
   ...EDGE_ERRORS,
   ...WORKER_ERRORS,
-} as const satisfies Record<string, Row>;
+} as const satisfies Record<string, ErrorRow>;
 
 export type Reason = keyof typeof ERRORS;
 
@@ -68,7 +68,7 @@ class AnyAppError extends Error {
 
   constructor(reason: Reason | WireReason, metadata: Data = {}, options: More & { message?: string } = {}) {
     const known = typeof reason === 'string';
-    const entry: Row = known ? ERRORS[reason] : { ...reason, message: reason.message };
+    const entry: ErrorRow = known ? ERRORS[reason] : { ...reason, message: reason.message };
     const data = Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, String(value)]));
     super(options.message ?? (known ? filled(entry.message, data) : entry.message), options);
     this.reason = known ? reason : reason.reason;

@@ -56,7 +56,7 @@ export class Printer {
 }
 
 /** A text cut to a number of characters, with `…` where something is missing. */
-export function cut(text: string, length: number): string {
+export function abbreviate(text: string, length: number): string {
   const chars = [...text.replace(/\s+/g, ' ').trim()];
   return chars.length <= length ? chars.join('') : `${chars.slice(0, length - 1).join('')}…`;
 }

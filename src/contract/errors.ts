@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { Code as ConnectCode, ConnectError } from '@connectrpc/connect';
 import { type Failure, FailureSchema } from '../../gen/bowline/common/v1/common_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
-import type { Row } from '../base/error-tables/row.ts';
+import type { ErrorRow } from '../base/error-tables/row.ts';
 import { AppError, ERRORS, isReason, type WireReason } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { Logger } from '../base/logger.ts';
@@ -77,7 +77,7 @@ const shortened = (text: string): string => text.slice(0, MAX_TEXT).toWellFormed
 
 /** A Failure as it came. Where its text was left out (an edge sends none), the text of the own table is filled in. */
 export function fromFailure(failure: Failure): AppError {
-  const known: Row | undefined = isReason(failure.reason) ? ERRORS[failure.reason] : undefined;
+  const known: ErrorRow | undefined = isReason(failure.reason) ? ERRORS[failure.reason] : undefined;
   const message = failure.message || (known ? (known.bare ?? plain(known.message)) : failure.reason);
   const { reason, retryable } = failure;
   const wire = wireReason(reason, codeOf(failure.code), retryable, message);

@@ -7,7 +7,7 @@ export interface PageRequest {
 }
 
 /** 0 asks for the usual size; what is more than the most is the most. */
-export const sizeOf = (asked: number, usual: number, most: number): number => Math.min(asked || usual, most);
+export const pageSizeOf = (asked: number, usual: number, most: number): number => Math.min(asked || usual, most);
 
 /** The token of a place. */
 export const writePlace = (place: string): string => Buffer.from(`>${place}`).toString('base64url');
@@ -39,7 +39,7 @@ export function pageOf<T>(
   const after = readPlace(pageToken);
   const keyed = all.map((item) => ({ item, key: key(item) })).sort((a, b) => (a.key < b.key ? -1 : 1));
   const left = after === undefined ? keyed : keyed.filter((each) => each.key > after);
-  const shown = left.slice(0, sizeOf(pageSize, 100, most));
+  const shown = left.slice(0, pageSizeOf(pageSize, 100, most));
   const last = shown.at(-1);
   return {
     items: shown.map(({ item }) => item),

@@ -12,7 +12,7 @@ import type { SettledSettings } from '../base/settings/settle.ts';
 import { settingsHelp, shownSettings } from '../base/settings/show-settings.ts';
 import { type Beside, fromEnvironment, fromFlags } from '../base/settings/sources.ts';
 import { type ControlConfig, settleControl } from './config.ts';
-import { CONTROL_TABLE, type SETTINGS } from './settings.ts';
+import { type CONTROL_SETTINGS, CONTROL_TABLE } from './settings.ts';
 
 const EXAMPLE = 'BOWLINE_SCAN_MS=1000';
 
@@ -41,7 +41,7 @@ export function controlVerb(
       'Runs the control plane, on Postgres with --database or DATABASE_URL, or else on a database embedded in the home.',
     );
   ownOptions(command, CONTROL_TABLE);
-  return settingOptions(command)
+  return controlOptions(command)
     .option('--print-config', 'print the settings, where each came from, and end; secrets are masked')
     .option('--json', 'print them as JSON')
     .addHelpText('after', `${settingsHelp(CONTROL_TABLE)}${EXAMPLES}`)
@@ -61,7 +61,7 @@ export function recoverVerb(env: NodeJS.ProcessEnv, recover: RecoverControl, bes
       'Shows what stands still because the database is older than its edges, fences everything that was given out before, and lets the work go on.',
     );
   ownOptions(command, CONTROL_TABLE, '--database');
-  return settingOptions(command)
+  return controlOptions(command)
     .option('--force', 'recover even if nothing shows that the database was restored')
     .addHelpText(
       'after',
@@ -82,7 +82,7 @@ Examples:
 }
 
 /** The flags by which every verb that runs a control plane takes any setting. */
-export const settingOptions = (command: Command): Command =>
+export const controlOptions = (command: Command): Command =>
   anyOptions(command, EXAMPLE, 'BOWLINE_CONFIG, control.yaml of the home');
 
 /** Settings by flags, else environment, else file. Throws USAGE, CONFIG_INVALID, SECRET_FILE_UNSAFE. */
@@ -91,7 +91,7 @@ export function settingsOf(
   env: NodeJS.ProcessEnv,
   flags: ControlFlags,
   beside?: Beside,
-): SettledSettings<typeof SETTINGS> {
+): SettledSettings<typeof CONTROL_SETTINGS> {
   const named = flagTexts(CONTROL_TABLE, flags, EXAMPLE);
   const file = readSettingsFile(CONTROL_TABLE, home, flags.config ?? (env.BOWLINE_CONFIG || undefined));
   return settleControl([fromFlags(CONTROL_TABLE, named, beside), fromEnvironment(CONTROL_TABLE, env, beside), file]);

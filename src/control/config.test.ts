@@ -7,7 +7,7 @@ import type { Setting } from '../base/settings/setting.ts';
 import { type ControlFlags, controlVerb, settingsOf } from './commands.ts';
 import { type ControlConfig, controlConfig } from './config.ts';
 import { DEFAULT_RUN_LIMITS } from './orchestrator/run/limits.ts';
-import { SETTINGS, type SettingKey, settingNames } from './settings.ts';
+import { CONTROL_SETTINGS, controlSettingNames, type SettingKey } from './settings.ts';
 
 const PG = 'postgres://bowline:hunter2@db/bowline';
 let home: string;
@@ -55,7 +55,7 @@ test('flags win over the environment, the environment over the file, the file ov
   ).toEqual(['flag', 'environment', 'file', 'flag', 'default']);
 });
 
-test.each(Object.entries(SETTINGS) as [SettingKey, Setting][])(
+test.each(Object.entries(CONTROL_SETTINGS) as [SettingKey, Setting][])(
   'the default of %s is inside its own bounds, and its own text makes it again',
   (key, setting) => {
     const { config, rows } = settled();
@@ -178,7 +178,7 @@ test('the help names every setting, and --print-config starts nothing', async ()
   let help = '';
   const helped = verb().configureOutput({ writeOut: (text) => (help += text) });
   helped.outputHelp();
-  expect(settingNames().filter((name) => !help.includes(name))).toEqual([]);
+  expect(controlSettingNames().filter((name) => !help.includes(name))).toEqual([]);
   await verb().parseAsync(['--print-config', '--json', '--set', 'BOWLINE_PORT=5'], { from: 'user' });
   expect(started).toEqual([]);
   expect(JSON.parse(lines.join('\n'))).toMatchObject({

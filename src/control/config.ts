@@ -4,10 +4,10 @@ import { AppError } from '../base/errors.ts';
 import type { SettingValues } from '../base/settings/setting.ts';
 import { type SettledSettings, settle } from '../base/settings/settle.ts';
 import { fromEnvironment, fromFlags, type SettingTexts, type Texts } from '../base/settings/sources.ts';
-import { CONTROL_TABLE, SETTINGS, type SettingKey } from './settings.ts';
+import { CONTROL_SETTINGS, CONTROL_TABLE, type SettingKey } from './settings.ts';
 
 /** The settings by key; what each means, its unit, default and bounds stand in the table. */
-export type ControlConfig = SettingValues<typeof SETTINGS>;
+export type ControlConfig = SettingValues<typeof CONTROL_SETTINGS>;
 
 /** The settings from the environment alone, with flags by setting name before it. Throws USAGE that names the setting. */
 export function controlConfig(env: Texts, flags: Texts = {}): ControlConfig {
@@ -15,14 +15,14 @@ export function controlConfig(env: Texts, flags: Texts = {}): ControlConfig {
 }
 
 /** Takes each setting from the first source that has it. Throws USAGE, or what the source throws for its own mistakes. */
-export function settleControl(sources: readonly SettingTexts[]): SettledSettings<typeof SETTINGS> {
+export function settleControl(sources: readonly SettingTexts[]): SettledSettings<typeof CONTROL_SETTINGS> {
   const settled = settle(CONTROL_TABLE, sources);
   mustFitTogether(settled.config);
   return settled;
 }
 
 function mustFitTogether(config: ControlConfig): void {
-  const name = (key: SettingKey) => SETTINGS[key].env;
+  const name = (key: SettingKey) => CONTROL_SETTINGS[key].env;
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
     usage(`${name('tlsCert')} and ${name('tlsKey')} go together; one is missing`);
   }

@@ -15,7 +15,7 @@ export const GROUPS = {
   runs: 'Runs',
 } as const;
 
-export const SETTINGS = {
+export const CONTROL_SETTINGS = {
   ...STORE_SETTINGS,
   ...LISTEN_SETTINGS,
   ...SESSION_SETTINGS,
@@ -26,10 +26,10 @@ export const SETTINGS = {
 export const CONTROL_TABLE = {
   program: 'control',
   groups: GROUPS,
-  rows: SETTINGS,
+  rows: CONTROL_SETTINGS,
 } as const satisfies SettingTable;
 
-export type SettingKey = keyof typeof SETTINGS;
+export type SettingKey = keyof typeof CONTROL_SETTINGS;
 
 /** Every name that may stand in the environment, in the file and behind `--set`. */
-export const settingNames = (): string[] => namesOf(CONTROL_TABLE);
+export const controlSettingNames = (): string[] => namesOf(CONTROL_TABLE);

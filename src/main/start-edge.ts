@@ -10,7 +10,7 @@ import { ownerKey } from '../edge/local/owner-key.ts';
 import type { EdgeSession } from '../edge/session/edge-session.ts';
 import { startAsks } from './edge-parts/asks.ts';
 import { identityOf } from './edge-parts/identity.ts';
-import { openJournal } from './edge-parts/journal.ts';
+import { startJournal } from './edge-parts/journal.ts';
 import type { StartEdge } from './edge-parts/options.ts';
 import { openOwnerSocket } from './edge-parts/owner-socket.ts';
 import { openSession } from './edge-parts/session.ts';
@@ -47,7 +47,7 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
   const ground = { ...options, life, config, identity, bootId: newId() };
   const key = ownerKey(paths.ownerKey);
 
-  const journaled = await openJournal(ground);
+  const journaled = await startJournal(ground);
   const conversations = new ConversationSummaries({ path: paths.summaries, log });
   const tools = await openTools(ground, journaled);
   const shareResolver = new ShareResolver(tools.allow, config.limits);

@@ -12,13 +12,13 @@ import { Lifecycle } from '../base/lifecycle.ts';
 import type { Texts } from '../base/settings/sources.ts';
 import { stopSignal } from '../base/stop-signal.ts';
 import { watchStrayErrors } from '../base/stray-errors.ts';
-import { type ControlFlags, settingOptions, settingsOf } from '../control/commands.ts';
-import { settingNames as controlNames } from '../control/settings.ts';
+import { type ControlFlags, controlOptions, settingsOf } from '../control/commands.ts';
+import { controlSettingNames } from '../control/settings.ts';
 import { loadEdgeConfig } from '../edge/config/edge-config.ts';
-import { settingNames as edgeNames } from '../edge/config/edge-settings.ts';
+import { edgeSettingNames } from '../edge/config/edge-settings.ts';
 import { edgeSet, settingSources } from '../edge/config/setting-sources.ts';
 import { workerSettingsOf } from '../worker/program/config.ts';
-import { settingNames as workerNames } from '../worker/program/settings.ts';
+import { workerSettingNames } from '../worker/program/settings.ts';
 import { announce, type ControlProgramIo, withdraw } from './control.ts';
 import { programLog } from './program.ts';
 import { startAll, type UpSettings } from './start-all.ts';
@@ -33,7 +33,7 @@ export function upVerb(io: ControlProgramIo & { readonly cwd: string }): Command
     .option('--allow <path...>', 'folders and files that may be read, beside those in config.yaml; repeat or list them')
     .option('--port <number>', 'port of the control plane; 0 lets the system choose (BOWLINE_PORT, 7420)')
     .option('--force', 'start although the memory is small');
-  return settingOptions(command)
+  return controlOptions(command)
     .addHelpText(
       'after',
       `
@@ -69,9 +69,12 @@ function allowed(home: string, flags: UpFlags, { cwd, env }: { readonly cwd: str
 }
 
 function upSettings(home: string, flags: UpFlags, env: Texts): UpSettings {
-  const { config } = settingsOf(home, env, flags, { names: [...workerNames(), ...edgeNames()], set: true });
+  const { config } = settingsOf(home, env, flags, {
+    names: [...workerSettingNames(), ...edgeSettingNames()],
+    set: true,
+  });
   const set = flags.set ?? [];
-  const beside = { names: [...controlNames(), ...edgeNames()], set: true };
+  const beside = { names: [...controlSettingNames(), ...edgeSettingNames()], set: true };
   const worker = workerSettingsOf(home, env, { set }, beside).config;
   return { config, worker, set };
 }

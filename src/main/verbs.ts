@@ -120,9 +120,9 @@ export const VERBS: readonly Verb[] = [
       const { controlVerb, recoverVerb } = await import('../control/commands.ts');
       const { runControl } = await import('./control.ts');
       const { runRecover } = await import('./recover.ts');
-      const { settingNames } = await import('../worker/program/settings.ts');
+      const { workerSettingNames } = await import('../worker/program/settings.ts');
       const edge = await import('../edge/config/edge-settings.ts');
-      const beside = { names: [...settingNames(), ...edge.settingNames()] };
+      const beside = { names: [...workerSettingNames(), ...edge.edgeSettingNames()] };
       return (program, io) => {
         const start: StartControl = (home, config) => runControl(home, config, programIo(io));
         const recover: RecoverControl = (home, config, force) => runRecover(home, config, force, programIo(io));
@@ -136,9 +136,9 @@ export const VERBS: readonly Verb[] = [
     summary: 'serve models to a control plane',
     load: async () => {
       const { registerWorkerCommand } = await import('../worker/program/commands.ts');
-      const { settingNames } = await import('../control/settings.ts');
+      const { controlSettingNames } = await import('../control/settings.ts');
       const edge = await import('../edge/config/edge-settings.ts');
-      const names = [...settingNames(), ...edge.settingNames()];
+      const names = [...controlSettingNames(), ...edge.edgeSettingNames()];
       return (program, io) => registerWorkerCommand(program, io, { names });
     },
   },

@@ -13,7 +13,7 @@ import type { Logger } from '../base/logger.ts';
 import { fromFailure } from '../contract/errors.ts';
 import { SERVABLE } from '../worker/program/capabilities.ts';
 import { FAILED, FOUND, type Handed, MISSING } from '../worker/program/handed.ts';
-import { SETTINGS, type WorkerSettings } from '../worker/program/settings.ts';
+import { WORKER_SETTINGS, type WorkerSettings } from '../worker/program/settings.ts';
 import { workerEnvironment } from './child-environment.ts';
 import { type ChildOfUp, startChild } from './child-of-up.ts';
 
@@ -88,11 +88,11 @@ export function handedOf({
   drainMs,
 }: Pick<WorkerChildOptions, 'home' | 'settings' | 'set' | 'env' | 'drainMs'>): Handed {
   const own: readonly (readonly [{ readonly env: string }, string | number | undefined])[] = [
-    [SETTINGS.serve, settings.serve.length > 0 ? undefined : SERVABLE.join(',')],
-    [SETTINGS.name, settings.name === undefined ? 'local' : undefined],
-    [SETTINGS.keyFile, join(homePaths(home).control, 'worker.key')],
-    [SETTINGS.drainMs, Math.min(Math.floor(drainMs), SETTINGS.drainMs.max)],
-    [SETTINGS.logTo, 'file'],
+    [WORKER_SETTINGS.serve, settings.serve.length > 0 ? undefined : SERVABLE.join(',')],
+    [WORKER_SETTINGS.name, settings.name === undefined ? 'local' : undefined],
+    [WORKER_SETTINGS.keyFile, join(homePaths(home).control, 'worker.key')],
+    [WORKER_SETTINGS.drainMs, Math.min(Math.floor(drainMs), WORKER_SETTINGS.drainMs.max)],
+    [WORKER_SETTINGS.logTo, 'file'],
   ];
   const more = own.flatMap(([setting, value]) => (value === undefined ? [] : [`${setting.env}=${value}`]));
   // What is said last counts.

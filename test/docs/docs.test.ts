@@ -4,10 +4,10 @@ import { dirname, join, normalize } from 'node:path';
 import { expect, test } from 'vitest';
 import { configurationPage, withLimits } from '../../scripts/config-docs.ts';
 import { isOtherName } from '../../src/base/env-names.ts';
-import { settingNames } from '../../src/control/settings.ts';
+import { controlSettingNames } from '../../src/control/settings.ts';
 import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
-import { settingNames as edgeNames } from '../../src/edge/config/edge-settings.ts';
-import { settingNames as workerNames } from '../../src/worker/program/settings.ts';
+import { edgeSettingNames } from '../../src/edge/config/edge-settings.ts';
+import { workerSettingNames } from '../../src/worker/program/settings.ts';
 
 const PAGES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md')];
 const read = (page: string): string => readFileSync(page, 'utf8');
@@ -32,7 +32,7 @@ test('configuration.md and the settings in limits.md are those of the table', ()
 });
 
 test('every BOWLINE_ name in the sources is a setting or a known name of another program', () => {
-  const known = [...settingNames(), ...workerNames(), ...edgeNames()];
+  const known = [...controlSettingNames(), ...workerSettingNames(), ...edgeSettingNames()];
   const unknown = globSync('src/**/*.ts')
     .filter((file) => !file.endsWith('.test.ts'))
     .flatMap((file) => [...read(file).matchAll(/\bBOWLINE_[A-Z][A-Z_]*[A-Z]\b/g)].map(([name]) => name))

@@ -1,11 +1,11 @@
 // Reads docker/compose.yaml and the health checks of docker/Dockerfile for tests. Starts nothing.
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { SETTINGS } from '../../src/worker/program/settings.ts';
+import { WORKER_SETTINGS } from '../../src/worker/program/settings.ts';
 import type { Manifest } from './kustomize.ts';
 
 /** The default time of a worker's drain, in seconds. */
-export const WORKER_DRAIN_SECONDS = SETTINGS.drainMs.fallback / 1000;
+export const WORKER_DRAIN_SECONDS = WORKER_SETTINGS.drainMs.fallback / 1000;
 
 /** The compose file, its merges resolved. */
 export function composeFile(): {

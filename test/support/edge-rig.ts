@@ -43,7 +43,7 @@ import { ToolRunner } from '../../src/edge/runner/runner.ts';
 import { Suspects } from '../../src/edge/runner/suspects.ts';
 import type { ToolSink } from '../../src/edge/runner/tool-sink.ts';
 import { restoreOrigins } from '../../src/edge/tools/restore-origins.ts';
-import type { Isolation } from '../../src/edge/tools/shell/isolation.ts';
+import type { CommandIsolation } from '../../src/edge/tools/shell/isolation.ts';
 import type { ToolParts } from '../../src/edge/tools/tool.ts';
 import { type ServedTool, toolset } from '../../src/edge/tools/toolset.ts';
 
@@ -55,7 +55,7 @@ export interface RigOptions {
   /** Which start of the machine it is. */
   readonly machineBoot?: string;
   /** How commands are kept from the home; default: not at all. */
-  readonly isolation?: (home: string) => Promise<Isolation | undefined>;
+  readonly isolation?: (home: string) => Promise<CommandIsolation | undefined>;
   /** Puts other tools in. */
   readonly tools?: (parts: ToolParts) => readonly ServedTool[];
 }

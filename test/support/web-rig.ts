@@ -19,7 +19,7 @@ import { assembleWeb } from '../../src/worker/handlers/web/open-web.ts';
 import type { Proxies } from '../../src/worker/handlers/web/proxies.ts';
 import type { Resolve } from '../../src/worker/handlers/web/resolver.ts';
 import { WEB_DEFAULTS, type WebSettings } from '../../src/worker/handlers/web/web-settings.ts';
-import type { Capability } from '../../src/worker/kit/capability.ts';
+import type { ServedCapability } from '../../src/worker/kit/capability.ts';
 import type { HandlerContext } from '../../src/worker/kit/handler.ts';
 import { loneContext } from '../../src/worker/kit/lone-context.ts';
 import { LoopbackPolicy } from './loopback-policy.ts';
@@ -85,9 +85,9 @@ export interface WebRigOptions {
 }
 
 export class WebRig {
-  readonly #web: Capability;
+  readonly #web: ServedCapability;
 
-  private constructor(web: Capability) {
+  private constructor(web: ServedCapability) {
     this.#web = web;
   }
 

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { SETTINGS } from '../../src/control/settings.ts';
+import { CONTROL_SETTINGS } from '../../src/control/settings.ts';
 import { composeFile, healthchecks, WORKER_DRAIN_SECONDS } from '../support/compose.ts';
 import type { Manifest } from '../support/kustomize.ts';
 
@@ -114,7 +114,9 @@ test('every service that stays tells its health, and ours ask as their image doe
 test('the time to end is more than a drain takes by default', () => {
   const seconds = (text: string) => Number(/^(\d+)s$/.exec(text)?.[1]);
   for (const [name, service] of replicas)
-    expect(seconds(service.stop_grace_period), name).toBeGreaterThanOrEqual(SETTINGS.drainMs.fallback / 1000 + 10);
+    expect(seconds(service.stop_grace_period), name).toBeGreaterThanOrEqual(
+      CONTROL_SETTINGS.drainMs.fallback / 1000 + 10,
+    );
   for (const [name, service] of workers)
     expect(seconds(service.stop_grace_period), name).toBeGreaterThanOrEqual(WORKER_DRAIN_SECONDS + 10);
 });

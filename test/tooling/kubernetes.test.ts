@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
 import { describe, expect, test } from 'vitest';
 import { nodeProfileText } from '../../scripts/k8s-seccomp.ts';
-import { SETTINGS } from '../../src/control/settings.ts';
+import { CONTROL_SETTINGS } from '../../src/control/settings.ts';
 import { composeFile, healthchecks, mebibytes, WORKER_DRAIN_SECONDS } from '../support/compose.ts';
 import { problemsOf } from '../support/kubernetes-schema.ts';
 import { containersOf, documents, kustomize, type Manifest, ordered } from '../support/kustomize.ts';
@@ -96,7 +96,7 @@ describe.each(EACH)('%s', (name, all) => {
       const before = Number(lifecycle?.preStop.exec.command.at(-1) ?? 0);
       const stated = args.indexOf('--drain');
       const worker = stated < 0 ? WORKER_DRAIN_SECONDS : Number(args[stated + 1]);
-      const drain = deployment.metadata.name === 'control' ? SETTINGS.drainMs.fallback / 1000 : worker;
+      const drain = deployment.metadata.name === 'control' ? CONTROL_SETTINGS.drainMs.fallback / 1000 : worker;
       expect(podOf(deployment).terminationGracePeriodSeconds).toBeGreaterThanOrEqual(before + drain + 10);
     }
   });

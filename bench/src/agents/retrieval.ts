@@ -5,7 +5,7 @@ import { Secret } from '../../../src/base/secret.ts';
 import { RETRIEVAL_DEFAULTS } from '../../../src/worker/handlers/retrieval/retrieval-settings.ts';
 import { type CollectionRow, getCollection } from '../../../src/worker/handlers/retrieval/store/collections.ts';
 import type { PassageDatabase } from '../../../src/worker/handlers/retrieval/store/database.ts';
-import { nearest } from '../../../src/worker/handlers/retrieval/store/nearest.ts';
+import { nearestPassages } from '../../../src/worker/handlers/retrieval/store/nearest.ts';
 import { openPassageDatabase } from '../../../src/worker/handlers/retrieval/store/open-database.ts';
 import { letterVector } from '../../../test/support/letter-vectors.ts';
 import { RetrievalRig } from '../../../test/support/retrieval-rig.ts';
@@ -27,7 +27,7 @@ const vectors = new Map<Question, string>();
 const near = (question: Question, how: 'index' | 'exact', limit: number) =>
   database.within(TENANT, 'look', (scope) => {
     const row = how === 'exact' ? { ...collection, indexed: false } : collection;
-    return nearest(scope, row, vectors.get(question)!, OPEN, limit, 0);
+    return nearestPassages(scope, row, vectors.get(question)!, OPEN, limit, 0);
   });
 
 const hybrid = (question: Question) => rig.find(TENANT, question.text, { collections: [COLLECTION], pageSize: 10 });

@@ -9,13 +9,13 @@ import { openParser } from '../../../src/worker/documents/open-parser.ts';
 import { PARSER_DEFAULTS } from '../../../src/worker/documents/parser-settings.ts';
 import { assembleWeb } from '../../../src/worker/handlers/web/open-web.ts';
 import { WEB_DEFAULTS } from '../../../src/worker/handlers/web/web-settings.ts';
-import type { Capability } from '../../../src/worker/kit/capability.ts';
+import type { ServedCapability } from '../../../src/worker/kit/capability.ts';
 import { loneContext } from '../../../src/worker/kit/lone-context.ts';
 import { LoopbackPolicy } from '../../../test/support/loopback-policy.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { type LatencyArgs, latencies } from '../harness/load.ts';
 
-let web: Capability;
+let web: ServedCapability;
 let origin = '';
 const agent = new Agent();
 

@@ -22,7 +22,7 @@ export interface EmbeddedOptions extends EmbeddedThreadOptions {
   readonly cacheBytes?: number;
 }
 
-export interface Embedded {
+export interface EmbeddedDatabase {
   /** For pg: the folder of the socket, the database and the user. */
   readonly connection: { host: string; database: string; user: string };
   /** Writes a checkpoint and ends the thread. */
@@ -36,7 +36,7 @@ const PREFIX = 'bowline-db-';
  * Opens (or makes) the database in `dir`. Throws HOME_LOCKED when another process has it, DATABASE_UNUSABLE when it
  * cannot be opened, DISK_FULL where there is no room for it. A thread that dies later is started again on the same socket, with backoff; `onTrouble` hears of it.
  */
-export async function startEmbedded(dir: string, options: EmbeddedOptions): Promise<Embedded> {
+export async function startEmbedded(dir: string, options: EmbeddedOptions): Promise<EmbeddedDatabase> {
   makeFolder(dir);
   chmodSync(dir, 0o700);
   const lock = lockHome(dir, options.program ?? 'database');

@@ -1,6 +1,6 @@
 // The errors of the control plane: who is known, the queue, the runs, and the store.
 import { EXIT } from '../status-codes.ts';
-import { type Row, row } from './row.ts';
+import { type ErrorRow, row } from './row.ts';
 
 export const CONTROL_ERRORS = {
   // identity
@@ -176,4 +176,4 @@ export const CONTROL_ERRORS = {
   PLUGIN_INVALID: row('invalid_argument', 'this cannot be a plugin: {problem}'),
   PLUGIN_TAKEN: row('already_exists', 'the package {package} belongs to something else here; give yours another name'),
   CHILD_REFUSED: row('permission_denied', 'a job may not call {method} here: {why}', { exit: EXIT.failed }),
-} as const satisfies Record<string, Row>;
+} as const satisfies Record<string, ErrorRow>;

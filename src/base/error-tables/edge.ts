@@ -1,6 +1,6 @@
 // The errors of the edge: its journal, its session, and what its tools refuse.
 import { EXIT } from '../status-codes.ts';
-import { type Row, row } from './row.ts';
+import { type ErrorRow, row } from './row.ts';
 
 export const EDGE_ERRORS = {
   // edge journal
@@ -249,4 +249,4 @@ export const EDGE_ERRORS = {
     'the edge ended while it ran this call, perhaps because of it, so the call is not run again; nothing was changed. Look at edge.log, and at the files or the command that the call names; then use a new key',
   ),
   EDGE_STOPPING: row('unavailable', 'the edge is stopping and starts nothing new; try again when it is back'),
-} as const satisfies Record<string, Row>;
+} as const satisfies Record<string, ErrorRow>;

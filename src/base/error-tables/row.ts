@@ -1,7 +1,7 @@
 // What a row of the tables of errors says, and which names its text has to be given.
 import type { Code } from '../status-codes.ts';
 
-export interface Row<Text extends string = string> {
+export interface ErrorRow<Text extends string = string> {
   readonly code: Code;
   /** Whether the same call may succeed later without a change. */
   readonly retryable: boolean;
@@ -17,7 +17,7 @@ export const row = <Text extends string>(
   code: Code,
   message: Text,
   more: { retryable?: boolean; exit?: number; bare?: string } = {},
-): Row<Text> => ({
+): ErrorRow<Text> => ({
   code,
   message,
   retryable: more.retryable ?? (code === 'unavailable' || code === 'aborted'),

@@ -1,6 +1,6 @@
 // The errors of every program: arguments, limits, the home, and the contract between two programs.
 import { EXIT } from '../status-codes.ts';
-import { type Row, row } from './row.ts';
+import { type ErrorRow, row } from './row.ts';
 
 export const SHARED_ERRORS = {
   // base
@@ -95,4 +95,4 @@ export const SHARED_ERRORS = {
   TOOL_CALL_FORGED: row('permission_denied', 'the tool call is not signed by the pinned key of the control plane'),
   // cli
   CONNECTION_LOST: row('unavailable', 'the connection to {where} was lost: {problem}'),
-} as const satisfies Record<string, Row>;
+} as const satisfies Record<string, ErrorRow>;

@@ -1,6 +1,6 @@
 // The errors of workers: models, collections, programs, the web, and documents.
 import { EXIT } from '../status-codes.ts';
-import { type Row, row } from './row.ts';
+import { type ErrorRow, row } from './row.ts';
 
 export const WORKER_ERRORS = {
   // worker
@@ -90,4 +90,4 @@ export const WORKER_ERRORS = {
     'failed_precondition',
     'documents cannot be parsed safely on this machine: {problem}. To accept a weaker child process instead, set BOWLINE_PARSER_ISOLATION=process',
   ),
-} as const satisfies Record<string, Row>;
+} as const satisfies Record<string, ErrorRow>;

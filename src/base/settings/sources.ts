@@ -1,5 +1,5 @@
 // Where settings come from, each source as texts by name: flags and environment. Judges names; values are judged in settle.ts.
-import { nearest } from '../config-file.ts';
+import { nearestWord } from '../config-file.ts';
 import { isOtherName, OTHER_NAMES } from '../env-names.ts';
 import { AppError } from '../errors.ts';
 import type { Setting, SettingTable } from './setting.ts';
@@ -57,7 +57,7 @@ function mustBeKnown(
   // Without what they all begin with, or every short name would be near to any other.
   const short = (full: string) => full.replace(/^BOWLINE_/, '');
   const all = [...known, ...more];
-  const near = nearest(short(name), all.map(short));
+  const near = nearestWord(short(name), all.map(short));
   // A unit that was left out (SCAN for SCAN_MS) is more letters than a typo.
   const meant = all.find((full) => short(full) === near) ?? all.find((full) => full.startsWith(`${name}_`));
   const hint = meant ? `did you mean ${meant}?` : `\`bowline ${program} --help\` lists the settings`;

@@ -12,7 +12,7 @@ import { newId } from '../../base/ids.ts';
 import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
-import { cut, Printer } from '../output.ts';
+import { abbreviate, Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
 import { runJson } from '../run-json.ts';
 import { timeText } from '../units.ts';
@@ -64,7 +64,7 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
       String(c.turns),
       timeText(c.updateTime ?? c.createTime),
       c.activeRun ? 'at work' : '',
-      cut(c.title, 60),
+      abbreviate(c.title, 60),
     ]);
     out.table(
       ['conversation', 'runs', 'last', 'state', 'began with'],

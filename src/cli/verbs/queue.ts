@@ -4,7 +4,7 @@ import { LocalService, type QueuedAsk, QueuedAskSchema } from '../../../gen/bowl
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { allPages } from '../listing.ts';
-import { cut, Printer } from '../output.ts';
+import { abbreviate, Printer } from '../output.ts';
 import { plain } from '../plain.ts';
 import { timeText } from '../units.ts';
 
@@ -36,6 +36,11 @@ async function list(io: CliIo, options: GlobalOptions & { json?: boolean }): Pro
     out.json(asks.map((ask) => plain(QueuedAskSchema, ask)));
     return;
   }
-  const rows = asks.map((a) => [a.run, a.sent ? 'sent' : 'not sent yet', timeText(a.createTime), cut(a.text, 60)]);
+  const rows = asks.map((a) => [
+    a.run,
+    a.sent ? 'sent' : 'not sent yet',
+    timeText(a.createTime),
+    abbreviate(a.text, 60),
+  ]);
   out.table(['run', 'state', 'asked', 'question'], rows, 'no question waits');
 }

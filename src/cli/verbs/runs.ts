@@ -9,7 +9,7 @@ import { controlSide, type GlobalOptions, localSide, type Side, using } from '..
 import { egressName } from '../egress-text.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
-import { cut, Printer } from '../output.ts';
+import { abbreviate, Printer } from '../output.ts';
 import { enumText } from '../plain.ts';
 import { runJson } from '../run-json.ts';
 import { jobLine, RunPrinter, shortMethod } from '../run-printer.ts';
@@ -85,7 +85,7 @@ async function list(
     stateText(run),
     timeText(run.createTime),
     names.get(run.device) ?? run.device,
-    cut(shortMethod(run.question), 60),
+    abbreviate(shortMethod(run.question), 60),
   ]);
   out.table(['run', 'state', 'asked', 'device', 'question'], rows, 'no runs yet; ask something with: bowline ask');
 }

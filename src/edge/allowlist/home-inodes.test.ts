@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { HomeInodes, identityOf } from './home-inodes.ts';
+import { HomeInodes, inodeKey } from './home-inodes.ts';
 import { lookByName } from './look-by-name.ts';
 
 function folders(): { home: string; docs: string } {
@@ -117,7 +117,7 @@ test('whatever is made, removed, moved and linked, a name is denied when it is o
           renameSync(`${d}.tmp`, d);
         }
         const ofHome = new Set(
-          inHome.flatMap((path) => lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? []).map(identityOf),
+          inHome.flatMap((path) => lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? []).map(inodeKey),
         );
         for (const path of outside) {
           const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
@@ -125,7 +125,7 @@ test('whatever is made, removed, moved and linked, a name is denied when it is o
             (stat) => (stat ? 'allowed' : 'absent'),
             (error: { reason: string }) => error.reason,
           );
-          expect(told).toBe(!there ? 'absent' : ofHome.has(identityOf(there)) ? 'PATH_NOT_ALLOWED' : 'allowed');
+          expect(told).toBe(!there ? 'absent' : ofHome.has(inodeKey(there)) ? 'PATH_NOT_ALLOWED' : 'allowed');
         }
       }
     }),
@@ -141,11 +141,11 @@ test('a name whose file went while the home was looked at is judged by the file 
   let asked = 0;
   const identity = async (stat: BigIntStats) => {
     if (asked++ > 0) return false;
-    expect(identityOf(stat)).toBe(identityOf(old));
+    expect(inodeKey(stat)).toBe(inodeKey(old));
     writeFileSync(`${path}.tmp`, 'new');
     renameSync(`${path}.tmp`, path);
     return true;
   };
-  expect(identityOf((await lookByName(path, { identity }))!)).toBe(identityOf(look(path)));
+  expect(inodeKey((await lookByName(path, { identity }))!)).toBe(inodeKey(look(path)));
   await expect(lookByName(path, { identity: async () => true })).rejects.toMatchObject({ reason: 'PATH_NOT_ALLOWED' });
 });

@@ -55,7 +55,7 @@ export class HomeInodes {
    * that is not. @throws FILE_CHANGED when the home does not hold still for long enough to tell
    */
   async holds(stat: BigIntStats): Promise<boolean> {
-    const id = identityOf(stat);
+    const id = inodeKey(stat);
     const second = stat.isFile() && stat.nlink > 1n;
     if (!second && this.#now() - this.#at > TRUST_MS) await this.#look(false);
     const known = this.#maybe.has(id);
@@ -88,7 +88,7 @@ export class HomeInodes {
     for (let one = waiting.pop(); one; one = waiting.pop()) {
       const stat = await lstat(one.path, { bigint: true }).catch(() => undefined);
       if (!stat?.isDirectory()) continue;
-      known.add(identityOf(stat));
+      known.add(inodeKey(stat));
       const listed = await this.#folder(one.path, stat);
       next.set(one.path, listed);
       for (const id of listed.files) known.add(id);
@@ -117,7 +117,7 @@ export class HomeInodes {
         if (entry.isDirectory()) folders.push(own);
         else {
           const found = await lstat(own, { bigint: true }).catch(() => undefined);
-          if (found) files.push(identityOf(found));
+          if (found) files.push(inodeKey(found));
         }
         if (files.length + folders.length > MAX_ENTRIES) break;
       }
@@ -142,4 +142,4 @@ async function heldStill(listed: ReadonlyMap<string, Listed>, began: bigint): Pr
 
 const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
 
-export const identityOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;
+export const inodeKey = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;

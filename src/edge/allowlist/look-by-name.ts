@@ -3,7 +3,7 @@
 import type { BigIntStats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { AppError } from '../../base/errors.ts';
-import { identityOf } from './home-inodes.ts';
+import { inodeKey } from './home-inodes.ts';
 import { refused } from './judge-path.ts';
 import type { Denials } from './open-beneath.ts';
 
@@ -15,9 +15,9 @@ export async function lookByName(path: string, denials: Pick<Denials, 'identity'
   for (let look = 0; look < LOOKS; look++) {
     const stat = await lstat(path, { bigint: true }).catch(absent);
     if (!stat) return undefined;
-    if (identityOf(stat) === denied) throw refused();
+    if (inodeKey(stat) === denied) throw refused();
     if (!(await denials.identity(stat))) return stat;
-    denied = identityOf(stat);
+    denied = inodeKey(stat);
   }
   throw new AppError('FILE_CHANGED');
 }

@@ -10,7 +10,7 @@ import {
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { UserEvent } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
-import { eventOf, type OpenAsk, type OpenAsks } from './open-asks.ts';
+import { eventOf, type OpenAsks, type UnansweredAsk } from './open-asks.ts';
 import type { AskJournal } from './ports.ts';
 import type { RunViews } from './run-views.ts';
 
@@ -61,7 +61,7 @@ export class AskFeed {
     return value && { case: 'followRun', value };
   }
 
-  async #ledger(ask: OpenAsk): Promise<void> {
+  async #ledger(ask: UnansweredAsk): Promise<void> {
     const createTime = timestampFromMs(this.#journal.now());
     const entries: Egress[] = ask.record.egress.map((line) => {
       const again = clone(EgressSchema, line);
@@ -73,6 +73,6 @@ export class AskFeed {
 }
 
 /** Acknowledged events are presented again when they were lost there, and unless the acknowledgement survives a loss of power. */
-function isDue(ask: OpenAsk, durability: Durability): boolean {
+function isDue(ask: UnansweredAsk, durability: Durability): boolean {
   return !ask.accepted || ask.lost || durability !== Durability.POWER;
 }

@@ -22,7 +22,7 @@ import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import { LeftOutFiles } from '../grants/left-out.ts';
 import { askRecord, checkAsk, recipientsOf, sharedOf } from './ask-request.ts';
-import type { OpenAsk, OpenAsks } from './open-asks.ts';
+import type { OpenAsks, UnansweredAsk } from './open-asks.ts';
 import { cancelledOutcome, outcomeForJournal, refusedOutcome, timedOutOutcome } from './outcomes.ts';
 import type { AskArchive, AskJournal, EgressLedger, Shares } from './ports.ts';
 import { RunViews } from './run-views.ts';
@@ -309,7 +309,7 @@ export class AskService {
     throw new AppError('QUEUE_FULL', { limit: openAsks });
   }
 
-  #show(ask: OpenAsk): void {
+  #show(ask: UnansweredAsk): void {
     const event = ask.record.event;
     if (!event) return;
     this.views.open(event.run, event.conversation);
@@ -330,7 +330,7 @@ export class AskService {
     await this.ended(run, timedOutOutcome(`${Math.round(ms / 1000)} s without a control plane that took the ask`));
   }
 
-  #tellWaiting(ask: OpenAsk): void {
+  #tellWaiting(ask: UnansweredAsk): void {
     const view = this.views.get(ask.record.event?.run ?? '');
     const what = this.#offline;
     view?.setWaiting(what === undefined ? undefined : create(WaitingSchema, { what, sent: ask.accepted }));

@@ -5,7 +5,7 @@ import { type UserEvent, UserEventSchema } from '../../../gen/bowline/record/v1/
 import type { Entry, Fold } from '../journal/records.ts';
 
 /** An ask without an answer. */
-export interface OpenAsk {
+export interface UnansweredAsk {
   readonly sequence: number;
   readonly record: AskRecord;
   /** Milliseconds since 1970 when it was asked. */
@@ -39,7 +39,7 @@ export interface EndedAsk {
 const KEEP_ENDED = 1000;
 
 export class OpenAsks implements Fold {
-  readonly #open = new Map<string, OpenAsk>();
+  readonly #open = new Map<string, UnansweredAsk>();
   readonly #ended = new Map<string, EndedAsk>();
   readonly #requests = new Map<string, string>();
   #openBytes = 0;
@@ -59,7 +59,7 @@ export class OpenAsks implements Fold {
     return this.#openBytes;
   }
 
-  get(run: string): OpenAsk | undefined {
+  get(run: string): UnansweredAsk | undefined {
     return this.#open.get(run);
   }
 
@@ -73,7 +73,7 @@ export class OpenAsks implements Fold {
   }
 
   /** Oldest first. */
-  all(): OpenAsk[] {
+  all(): UnansweredAsk[] {
     return [...this.#open.values()].sort((a, b) => a.sequence - b.sequence);
   }
 
@@ -153,7 +153,7 @@ export class OpenAsks implements Fold {
 }
 
 /** An ask as it is sent: its event with the sequence of its record and the id of the journal. */
-export function eventOf(ask: OpenAsk, journalId: string): UserEvent {
+export function eventOf(ask: UnansweredAsk, journalId: string): UserEvent {
   const event = clone(UserEventSchema, ask.record.event ?? create(UserEventSchema));
   event.sequence = BigInt(ask.sequence);
   event.journalId = journalId;

@@ -126,4 +126,4 @@ export type EdgeLimits = SettingValues<typeof LIMITS>;
 export const mostOf = (name: keyof EdgeLimits): number => LIMITS[name].max;
 
 /** Every name that may stand in the environment and behind `--set`. */
-export const settingNames = (): string[] => namesOf(EDGE_TABLE);
+export const edgeSettingNames = (): string[] => namesOf(EDGE_TABLE);

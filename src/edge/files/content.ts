@@ -9,7 +9,7 @@ import { toldSize } from './size-class.ts';
 /** So little that what is done with a piece takes a few milliseconds. */
 const PIECE_BYTES = 32 << 10;
 
-export interface Reading {
+export interface ReadBounds {
   readonly maxBytes: number;
   readonly signal: AbortSignal;
 }
@@ -20,7 +20,7 @@ export interface Reading {
  */
 export async function readPieces(
   { handle, stat }: OpenFile,
-  { maxBytes, signal }: Reading,
+  { maxBytes, signal }: ReadBounds,
   ...takers: readonly ((piece: Uint8Array) => void)[]
 ): Promise<Uint8Array> {
   if (stat.size > maxBytes) throw new AppError('FILE_TOO_LARGE');

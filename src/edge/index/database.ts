@@ -2,7 +2,7 @@
 import type { BindParams, Database, SqlJsStatic, SqlValue, Statement } from 'sql.js';
 import { PRAGMAS } from './schema.ts';
 
-export type Row = Record<string, SqlValue>;
+export type IndexRow = Record<string, SqlValue>;
 
 export class SqlDatabase {
   readonly #db: Database;
@@ -22,9 +22,9 @@ export class SqlDatabase {
     this.#prepare(sql).run(params);
   }
 
-  all(sql: string, params: BindParams = []): Row[] {
+  all(sql: string, params: BindParams = []): IndexRow[] {
     const statement = this.#prepare(sql);
-    const rows: Row[] = [];
+    const rows: IndexRow[] = [];
     try {
       statement.bind(params);
       while (statement.step()) rows.push(statement.getAsObject());
@@ -34,7 +34,7 @@ export class SqlDatabase {
     return rows;
   }
 
-  get(sql: string, params: BindParams = []): Row | undefined {
+  get(sql: string, params: BindParams = []): IndexRow | undefined {
     return this.all(sql, params)[0];
   }
 

@@ -10,7 +10,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { LedgerLine, LedgerPage } from '../journal/ledger-lines.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 import { applyEntry } from './apply-entry.ts';
-import type { Row, SqlDatabase } from './database.ts';
+import type { IndexRow, SqlDatabase } from './database.ts';
 import { SHED } from './schema.ts';
 
 export interface SqliteIndexParts {
@@ -210,14 +210,14 @@ const LEDGER = `SELECT *, ${text('run')}, ${text('path')}, ${text('field')}, ${t
 
 const numberOrNull = (value: unknown) => (value === null || value === undefined ? null : Number(value));
 
-const indexedRun = (row: Row): IndexedRun => ({
+const indexedRun = (row: IndexRow): IndexedRun => ({
   run: String(row.run),
   conversation: String(row.conversation),
   sequence: Number(row.sequence),
   endedIn: numberOrNull(row.endedIn),
 });
 
-function ledgerRow(row: Row): LedgerLine {
+function ledgerRow(row: IndexRow): LedgerLine {
   const run = String(row.runText);
   const job = String(row.job);
   const egress = create(EgressSchema, {

@@ -9,7 +9,7 @@ import { CallBook, type CallBookOptions } from './call-book.ts';
 import type { ChainHead, LastSession } from './journal-types.ts';
 import { RecentHeads } from './recent-heads.ts';
 import { decodeRecord, type Fold, type KnownRecord } from './records.ts';
-import type { JournalRecord } from './recover.ts';
+import type { StoredRecord } from './recover.ts';
 import { RefusalBook } from './refusal-book.ts';
 import { StandingBook } from './standing-book.ts';
 
@@ -45,7 +45,7 @@ export class EdgeView {
     this.folds = [this.calls, this.asks, this.standing, this.refusals, ...(options.folds ?? [])];
   }
 
-  see({ sequence, bytes, head }: JournalRecord): void {
+  see({ sequence, bytes, head }: StoredRecord): void {
     // A view of what was read; the newest ones are asked for when their outcomes are sent and acknowledged.
     this.heads.set(sequence, head);
     const fresh = this.fresh.get(bytes);

@@ -2,7 +2,7 @@
 import type { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { FsPort } from './fs-port.ts';
-import type { JournalRecord, Segment } from './recover.ts';
+import type { Segment, StoredRecord } from './recover.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 
 /** The longest record. */
@@ -57,7 +57,7 @@ export interface JournalParts {
   readonly limits: JournalLimits;
   readonly onFatal: (error: AppError) => void;
   /** Sees every record when it is synced, in order, before its append resolves. */
-  readonly onRecord: (record: JournalRecord) => void;
+  readonly onRecord: (record: StoredRecord) => void;
   readonly closed: Segment[];
   readonly current: CurrentSegment;
   readonly head: ChainHead;

@@ -13,7 +13,7 @@ import type {
   Reservation,
 } from './journal-types.ts';
 import { readRecords } from './read-records.ts';
-import type { JournalRecord, Segment } from './recover.ts';
+import type { Segment, StoredRecord } from './recover.ts';
 import { BATCH_OVERHEAD, batchBytes, encodeBatch, RECORD_OVERHEAD, SEGMENT_HEADER_BYTES } from './segment-format.ts';
 import { MAX_BATCH_BYTES } from './segment-reader.ts';
 import { journalFailed } from './segment-writer.ts';
@@ -138,7 +138,7 @@ export class Journal {
   }
 
   /** Synced records from `from` to the head of now, in order. @throws JOURNAL_PRUNED, JOURNAL_DAMAGED */
-  read(from = this.firstSequence): AsyncGenerator<JournalRecord, void, undefined> {
+  read(from = this.firstSequence): AsyncGenerator<StoredRecord, void, undefined> {
     const { name, header, writer } = this.#current;
     const current = { name, header, lastSequence: this.#head.sequence, end: writer.end };
     return readRecords(this.#parts.fs, this.#parts.dir, [...this.#closed, current], from);
@@ -159,7 +159,7 @@ export class Journal {
   }
 
   /** Reads and checks everything that is synced, while appends go on. Damage is reported, not thrown. */
-  verify(onRecord?: (record: JournalRecord) => void): Promise<Verification> {
+  verify(onRecord?: (record: StoredRecord) => void): Promise<Verification> {
     return this.#maintain(async () => {
       const limits = new Map([[this.#current.name, this.#current.writer.end]]);
       return verifyJournal(this.#parts.fs, this.#parts.dir, { limits, onRecord });

@@ -23,7 +23,7 @@ import { egressOf, type LedgerLine, placed } from './ledger-lines.ts';
 import { nodeFs } from './node-fs.ts';
 import { type OpenJournalOptions, openJournal } from './open-journal.ts';
 import { decodeRecord } from './records.ts';
-import type { JournalRecord } from './recover.ts';
+import type { StoredRecord } from './recover.ts';
 import { isSegmentName } from './segment-format.ts';
 import type { Verification } from './verify.ts';
 
@@ -203,7 +203,7 @@ export class LedgerArchive {
   }
 
   /** Reads and checks all of it. */
-  async verify(onRecord: (record: JournalRecord) => void): Promise<Verification | undefined> {
+  async verify(onRecord: (record: StoredRecord) => void): Promise<Verification | undefined> {
     return this.#journal?.verify(onRecord);
   }
 

@@ -12,7 +12,7 @@ import { type FsFile, type FsPort, isDiskFull } from './fs-port.ts';
 import { Journal } from './journal.ts';
 import { type ChainHead, type CurrentSegment, type JournalLimits, MAX_RECORD_BYTES } from './journal-types.ts';
 import { nodeFs } from './node-fs.ts';
-import { type JournalRecord, journalDamaged, type Scan, type Segment, scanJournal, type TornEnd } from './recover.ts';
+import { journalDamaged, type Scan, type Segment, type StoredRecord, scanJournal, type TornEnd } from './recover.ts';
 import {
   asideName,
   encodeSegmentHeader,
@@ -38,7 +38,7 @@ export interface OpenJournalOptions extends Partial<JournalLimits> {
    * Sees every record once, in order: at opening those that are there, later each one when it is synced, before its append
    * resolves. Bytes are a view for the time of the call. What it throws at opening stops the opening; later it is fatal.
    */
-  readonly onRecord?: (record: JournalRecord) => void;
+  readonly onRecord?: (record: StoredRecord) => void;
   /** 32 bytes that name the tenant and control plane; left out while there is none. */
   readonly binding?: Uint8Array;
   /** 16 bytes: the id of a journal that begins, and the only one that is opened. Left out: one of chance. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { sameHead } from '../../contract/integrity/hash-chain.ts';
 import { type FsFile, type FsPort, systemCode } from './fs-port.ts';
-import { type JournalRecord, journalDamaged, type Segment } from './recover.ts';
+import { journalDamaged, type Segment, type StoredRecord } from './recover.ts';
 import { SEGMENT_HEADER_BYTES } from './segment-format.ts';
 import { type Position, SegmentReader } from './segment-reader.ts';
 
@@ -13,7 +13,7 @@ export async function* readRecords(
   dir: string,
   segments: readonly Omit<Segment, 'size'>[],
   from: number,
-): AsyncGenerator<JournalRecord, void, undefined> {
+): AsyncGenerator<StoredRecord, void, undefined> {
   const first = segments[0]?.header.firstSequence ?? 1;
   if (from < first) throw pruned(from, first);
   for (const [index, segment] of segments.entries()) {

@@ -17,7 +17,7 @@ import { type Position, SegmentReader } from './segment-reader.ts';
 const MAX_SEGMENT_BYTES = 2 ** 31;
 
 /** A record as the journal hands it out. `head` is the chain's head after it. */
-export interface JournalRecord {
+export interface StoredRecord {
   readonly sequence: number;
   readonly bytes: Uint8Array;
   readonly head: Uint8Array;
@@ -68,7 +68,7 @@ export interface Damage {
 export async function scanJournal(
   fs: FsPort,
   dir: string,
-  onRecord: (record: JournalRecord) => void = () => {},
+  onRecord: (record: StoredRecord) => void = () => {},
   { limits, newestOnly = false }: { limits?: ReadonlyMap<string, number> | undefined; newestOnly?: boolean } = {},
 ): Promise<Scan> {
   const names = (await fs.list(dir)).filter(isSegmentName).sort();

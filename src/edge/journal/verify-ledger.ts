@@ -6,7 +6,7 @@ import { sameHead } from '../../contract/integrity/hash-chain.ts';
 import type { FsPort } from './fs-port.ts';
 import { ARCHIVE_FOLDER, archiveDamaged, decodeArchived, hasArchive } from './ledger-archive.ts';
 import { decodeRecord } from './records.ts';
-import type { JournalRecord, TornEnd } from './recover.ts';
+import type { StoredRecord, TornEnd } from './recover.ts';
 import { damageOf, type Verification, verifyJournal } from './verify.ts';
 
 /** What the archive holds. Lines and bytes are of all that was ever archived, `dropped` are those that went by choice. */
@@ -27,7 +27,7 @@ export interface LedgerVerification extends Verification {
 }
 
 /** Reads all records of one of the two and checks its chain. */
-type Check = (onRecord: (record: JournalRecord) => void) => Promise<Verification | undefined>;
+type Check = (onRecord: (record: StoredRecord) => void) => Promise<Verification | undefined>;
 
 /** Of the folder of a journal that nobody has open. @throws JOURNAL_NEWER */
 export async function verifyFolder(fs: FsPort, dir: string): Promise<LedgerVerification> {
@@ -40,7 +40,7 @@ export async function verifyFolder(fs: FsPort, dir: string): Promise<LedgerVerif
 
 /** Of both; nothing may be pruned meanwhile. @throws JOURNAL_NEWER */
 export async function verifyLedger(
-  journal: (onRecord: (record: JournalRecord) => void) => Promise<Verification>,
+  journal: (onRecord: (record: StoredRecord) => void) => Promise<Verification>,
   archive: Check,
 ): Promise<LedgerVerification> {
   const check = new ArchiveCheck();
@@ -67,7 +67,7 @@ export async function verifyLedger(
 
 /** Sees the archive first, then the journal. */
 class ArchiveCheck {
-  #first: JournalRecord['sequence'] | undefined;
+  #first: StoredRecord['sequence'] | undefined;
   #start = 0;
   #last: ArchivedLedger | undefined;
   /** The archive's chain after each of its records. */
@@ -77,7 +77,7 @@ class ArchiveCheck {
   #journalHead = 0;
   #through: Uint8Array | undefined;
 
-  archived({ sequence, bytes, head }: JournalRecord): void {
+  archived({ sequence, bytes, head }: StoredRecord): void {
     // A view of what was read: what is kept of it is a copy.
     const record = decodeArchived(sequence, Uint8Array.from(bytes));
     const last = this.#last;
@@ -98,7 +98,7 @@ class ArchiveCheck {
     this.#heads.set(sequence, Uint8Array.from(head));
   }
 
-  journaled({ sequence, bytes, head }: JournalRecord): void {
+  journaled({ sequence, bytes, head }: StoredRecord): void {
     this.#base ??= sequence - 1;
     this.#journalHead = sequence;
     if (sequence === Number(this.#last?.lastSequence ?? -1n)) this.#through = Uint8Array.from(head);

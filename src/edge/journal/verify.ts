@@ -1,7 +1,7 @@
 // Checks a journal folder from end to end and reports the first damage. It changes nothing and needs no lock.
 import { AppError } from '../../base/errors.ts';
 import type { FsPort } from './fs-port.ts';
-import { type Damage, type JournalRecord, scanJournal, type TornEnd } from './recover.ts';
+import { type Damage, type StoredRecord, scanJournal, type TornEnd } from './recover.ts';
 
 /** What `verify` found. */
 export interface Verification {
@@ -17,14 +17,14 @@ export interface VerifyOptions {
   /** Where the last batch of a live journal ends, per segment name. */
   readonly limits?: ReadonlyMap<string, number>;
   /** Sees every record; JOURNAL_DAMAGED that it throws is reported too. */
-  readonly onRecord?: ((record: JournalRecord) => void) | undefined;
+  readonly onRecord?: ((record: StoredRecord) => void) | undefined;
 }
 
 /** Checks a whole journal folder without opening it; nothing is changed. Damage is reported, not thrown. */
 export async function verifyJournal(fs: FsPort, dir: string, options: VerifyOptions = {}): Promise<Verification> {
   let records = 0;
   try {
-    const see = (record: JournalRecord) => {
+    const see = (record: StoredRecord) => {
       options.onRecord?.(record);
       records++;
     };

@@ -20,7 +20,7 @@ import { AppError } from '../../base/errors.ts';
 import type { TurnFigures } from '../../base/turn-watch.ts';
 import { BUILD } from '../../base/version.ts';
 import { toFailure } from '../../contract/errors.ts';
-import { pageOf, readPlace, sizeOf, writePlace } from '../../contract/paging.ts';
+import { pageOf, pageSizeOf, readPlace, writePlace } from '../../contract/paging.ts';
 import { turnsOf } from '../../contract/turns.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { OpenAsks } from '../asks/open-asks.ts';
@@ -136,7 +136,7 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       return { asks, nextPageToken };
     },
     async listEgress({ run, pageSize, pageToken }) {
-      const size = sizeOf(pageSize, PAGE, MAX_PAGE);
+      const size = pageSizeOf(pageSize, PAGE, MAX_PAGE);
       const place = readPlace(pageToken);
       const before = place === undefined ? undefined : placeOf(place);
       const rows = await deps.ledger.ledger({ limit: size, ...(run !== '' && { run }), ...(before && { before }) });

@@ -112,7 +112,7 @@ const noOutcome = () =>
     failure: toFailure(new AppError('FRAME_MALFORMED', { problem: 'a run ended without an outcome' })),
   });
 
-export class Connection {
+export class EdgeConnection {
   readonly #deps: ConnectionDeps;
   readonly #number: number;
   readonly #out: SendQueue<FrameBody, ConnectRequest>;

@@ -21,10 +21,10 @@ import { openTime } from '../../contract/signed-time.ts';
 import { SESSION_VERSIONS } from '../../contract/versions.ts';
 import {
   CONNECTION_OPTIONS,
-  Connection,
   type ConnectionDeps,
   type ConnectionEnd,
   type ConnectionOptions,
+  EdgeConnection,
 } from './connection.ts';
 import type { SessionJournal } from './ports.ts';
 
@@ -75,7 +75,7 @@ export class EdgeSession {
   readonly #options: ConnectionOptions & BackoffOptions;
   readonly #stop = new AbortController();
   readonly #reconnect: Reconnect;
-  #connection: Connection | undefined;
+  #connection: EdgeConnection | undefined;
   #running: Promise<void> | undefined;
   #status: SessionStatus;
   #sessions = 0;
@@ -142,7 +142,7 @@ export class EdgeSession {
       const hello = await this.#hello();
       if (this.#stop.signal.aborted) return { kind: 'stopped' };
       this.#deps.asks.views.reset();
-      this.#connection = new Connection(deps, ++this.#sessions, hello);
+      this.#connection = new EdgeConnection(deps, ++this.#sessions, hello);
       return await this.#connection.run();
     } catch (error) {
       return { kind: 'lost', error: toAppError(error, this.#deps.log) };

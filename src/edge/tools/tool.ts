@@ -6,7 +6,7 @@ import type { EdgeLimits } from '../config/edge-settings.ts';
 import type { Origins } from '../egress/origins.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { OwnRuns } from '../grants/own-runs.ts';
-import type { Isolation } from './shell/isolation.ts';
+import type { CommandIsolation } from './shell/isolation.ts';
 
 /** One call of a tool. */
 export interface ToolCallContext {
@@ -46,5 +46,5 @@ export interface ToolParts {
   /** The journal's time in milliseconds since 1970. */
   readonly now: () => number;
   /** How commands are kept away from the home; undefined: not at all on this machine. */
-  readonly isolation: Isolation | undefined;
+  readonly isolation: CommandIsolation | undefined;
 }

@@ -18,10 +18,10 @@ import { RefusedAttempts } from '../../edge/runner/free-keys.ts';
 import { Suspects } from '../../edge/runner/suspects.ts';
 import type { EdgeGround } from './options.ts';
 
-export type Journaled = Awaited<ReturnType<typeof openJournal>>;
+export type Journaled = Awaited<ReturnType<typeof startJournal>>;
 
 /** Writes down that this start began. Throws JOURNAL_DAMAGED, JOURNAL_UNREADABLE, JOURNAL_NEWER, JOURNAL_MISSING. */
-export async function openJournal(ground: EdgeGround) {
+export async function startJournal(ground: EdgeGround) {
   const { home, bootId, clock, life, log } = ground;
   const folded = await journalOf(ground);
   const { journal } = folded;

@@ -25,7 +25,7 @@ const SEVERAL_BYTES = new Set(['gb18030', 'gbk', 'big5', 'shift_jis', 'euc-jp', 
 const DENSE = 0.3;
 
 /** @param said charset as the transport says. Bytes that mean nothing in the charset become U+FFFD. */
-export function decode(bytes: Uint8Array, said: string | undefined, markup: boolean): Decoded {
+export function decodeDocument(bytes: Uint8Array, said: string | undefined, markup: boolean): Decoded {
   const told =
     mark(bytes) ?? known(said) ?? (markup ? ownWord(bytes) : undefined) ?? (isUtf8(bytes) ? 'utf-8' : undefined);
   const charset = told ?? looksLike(bytes);

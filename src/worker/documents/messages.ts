@@ -42,7 +42,7 @@ export function encode(json: unknown, bytes: Uint8Array = new Uint8Array()): Uin
 
 export const encodeInput = ({ bytes, ...about }: DocumentInput): Uint8Array => encode(about, bytes);
 
-export const toInput = ({ json, bytes }: Message): DocumentInput => ({
+export const toInput = ({ json, bytes }: ParserMessage): DocumentInput => ({
   ...(json as Omit<DocumentInput, 'bytes'>),
   bytes,
 });
@@ -55,7 +55,7 @@ export function encodeResult(result: ReadResult): Uint8Array {
 }
 
 /** Undefined: no answer at all. */
-export function toResult({ json, bytes }: Message): ReadResult | undefined {
+export function toResult({ json, bytes }: ParserMessage): ReadResult | undefined {
   const checked = v.safeParse(answer, json);
   if (!checked.success) return undefined;
   if (!('document' in checked.output)) return checked.output;
@@ -63,7 +63,7 @@ export function toResult({ json, bytes }: Message): ReadResult | undefined {
   return text.length > MAX_CHARS ? undefined : { document: { ...checked.output.document, text } };
 }
 
-export interface Message {
+export interface ParserMessage {
   readonly json: unknown;
   readonly bytes: Uint8Array;
 }
@@ -80,10 +80,10 @@ export class Reader {
   }
 
   /** The messages that this piece completes; undefined when one is too long or is not JSON: then nothing more can be read. */
-  add(piece: Buffer): readonly Message[] | undefined {
+  add(piece: Buffer): readonly ParserMessage[] | undefined {
     this.#pieces.push(piece);
     this.#size += piece.length;
-    const messages: Message[] = [];
+    const messages: ParserMessage[] = [];
     for (;;) {
       if (this.#size < HEAD) return messages;
       if (this.#pieces[0]!.length < HEAD) this.#pieces = [Buffer.concat(this.#pieces)];

@@ -23,7 +23,7 @@ export const EMPTY: ParsedDocument = {
 /** One line, at most `MAX_WORDS` characters. */
 export const words = (text: unknown, most = MAX_WORDS): string =>
   typeof text === 'string'
-    ? cut(
+    ? cutText(
         text
           .slice(0, 4 * most)
           .replace(/\s+/g, ' ')
@@ -33,7 +33,7 @@ export const words = (text: unknown, most = MAX_WORDS): string =>
     : '';
 
 /** The first `most` UTF-16 units, one less where a character would be cut in two. */
-export function cut(text: string, most: number): string {
+export function cutText(text: string, most: number): string {
   if (text.length <= most) return text.toWellFormed();
   const last = text.charCodeAt(most - 1);
   return text.slice(0, last >= 0xd800 && last <= 0xdbff ? most - 1 : most).toWellFormed();

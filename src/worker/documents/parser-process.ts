@@ -1,6 +1,6 @@
 // One process that reads documents, one at a time. What goes wrong with it is told once, and then it is no longer used.
 import type { DocumentInput } from './document.ts';
-import { encodeInput, type Message, Reader, toResult } from './messages.ts';
+import { encodeInput, type ParserMessage, Reader, toResult } from './messages.ts';
 import type { ParserLink, StartParser } from './parser-link.ts';
 import type { ReadResult } from './read-document.ts';
 
@@ -72,7 +72,7 @@ export class ParserProcess {
     else this.kill('its answer is none');
   }
 
-  #take(message: Message): void {
+  #take(message: ParserMessage): void {
     this.#begun();
     const answered = this.#answered;
     if (!answered) return;

@@ -1,7 +1,7 @@
 // Reads the text that is drawn by the signatures, stamps, buttons and lists on a page of a PDF: the text of the page does not have
 // it, only the list of its drawing steps has. Pictures in it are not decoded (see `maxImageSize` in read-pdf.ts).
 import { getResolvedPDFJS } from 'unpdf';
-import type { Page } from './pdf-page.ts';
+import type { PdfPage } from './pdf-page.ts';
 
 /** A gap that is a space, in thousandths of the height of a letter. */
 const SPACE = 200;
@@ -13,7 +13,7 @@ interface Glyph {
 }
 
 /** By id; undefined for one that draws no text, or when the page cannot be drawn. */
-export async function appearancesOf(page: Page): Promise<ReadonlyMap<string, string>> {
+export async function appearancesOf(page: PdfPage): Promise<ReadonlyMap<string, string>> {
   const texts = new Map<string, string>();
   const { OPS, AnnotationMode } = await getResolvedPDFJS();
   const steps = await page.getOperatorList({ annotationMode: AnnotationMode.ENABLE }).catch(() => undefined);

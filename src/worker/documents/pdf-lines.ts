@@ -1,7 +1,7 @@
 // Puts the pieces of text of a page of a PDF together to lines. Pure.
 
 /** A piece as pdf.js gives it. */
-export interface Piece {
+export interface PdfPiece {
   readonly str: string;
   readonly hasEOL: boolean;
   readonly width: number;
@@ -16,10 +16,10 @@ const SAME_PLACE = 0.1;
 /** Of the height of a letter: further up or down is another line. Marks above and below a line are nearer. */
 const OTHER_LINE = 0.8;
 
-export function linesOf(pieces: readonly Piece[]): string {
+export function linesOf(pieces: readonly PdfPiece[]): string {
   let lines = '';
-  const last = new Map<string, Piece>();
-  let end: Piece | undefined;
+  const last = new Map<string, PdfPiece>();
+  let end: PdfPiece | undefined;
   for (const piece of pieces) {
     const before = piece.str.trim() === '' ? undefined : last.get(piece.str);
     last.set(piece.str, piece);
@@ -35,7 +35,7 @@ export function linesOf(pieces: readonly Piece[]): string {
   return lines.trim();
 }
 
-function isOver({ transform, height }: Piece, before: Piece): boolean {
+function isOver({ transform, height }: PdfPiece, before: PdfPiece): boolean {
   const near = SAME_PLACE * height;
   const [x, y] = transform.slice(4);
   const [beforeX, beforeY] = before.transform.slice(4);
@@ -43,7 +43,7 @@ function isOver({ transform, height }: Piece, before: Piece): boolean {
 }
 
 /** Whether a piece stands on another line than the one before it, though nobody said that this one ended; of upright text. */
-function isElsewhere(piece: Piece, before: Piece): boolean {
+function isElsewhere(piece: PdfPiece, before: PdfPiece): boolean {
   if ([piece, before].some(({ transform, height }) => transform[1] !== 0 || transform[2] !== 0 || height === 0))
     return false;
   const [x, y] = piece.transform.slice(4);

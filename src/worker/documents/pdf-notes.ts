@@ -1,7 +1,7 @@
 // Reads what was filled in, noted, stamped or signed on a page of a PDF. What is hidden there is not read.
 import { words } from './parsed.ts';
 import { appearancesOf } from './pdf-appearance.ts';
-import type { Page } from './pdf-page.ts';
+import type { PdfPage } from './pdf-page.ts';
 
 /** Notes and fields of one page that are read. */
 const MOST_NOTES = 1000;
@@ -10,7 +10,7 @@ const HIDDEN = 0x02 | 0x20;
 
 type Note = Readonly<Record<string, unknown>>;
 
-export async function notesOf(page: Page): Promise<string[]> {
+export async function notesOf(page: PdfPage): Promise<string[]> {
   const all: readonly Note[] = await page.getAnnotations().catch(() => []);
   const shown = all.slice(0, MOST_NOTES).filter(({ annotationFlags }) => (Number(annotationFlags) & HIDDEN) === 0);
   const drawn = shown.some(isDrawn) ? await appearancesOf(page) : undefined;

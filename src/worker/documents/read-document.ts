@@ -1,8 +1,8 @@
 // Reads one document, whatever it is. Runs in a process that may be lost: see parser-child.ts.
-import { decode } from './charset.ts';
+import { decodeDocument } from './charset.ts';
 import type { DocumentInput, ParsedDocument } from './document.ts';
 import { documentKind } from './document-kind.ts';
-import { cut, EMPTY } from './parsed.ts';
+import { cutText, EMPTY } from './parsed.ts';
 import { readHtml } from './read-html.ts';
 
 /** What was read, or why not: `type` it is no text, `invalid` it is damaged or locked, `costly` it met a limit. */
@@ -26,12 +26,12 @@ export async function readDocument(input: DocumentInput): Promise<ReadResult> {
       return { document: readHtml(await docxHtml(bytes), { ...input, url: input.url, readable: false }) };
     }
     const markup = kind === 'html' || /xml/.test(mediaType);
-    const { text, charset, unsure } = decode(bytes, said, markup);
+    const { text, charset, unsure } = decodeDocument(bytes, said, markup);
     if (unsure && input.sureCharset) return { refused: 'invalid', problem: UNSURE };
     if (kind === 'html') return { document: { ...readHtml(text, { ...input, url: input.url }), charset } };
     const truncated = text.length > maxChars;
     const limit = truncated ? 'characters' : '';
-    return { document: { ...EMPTY, text: cut(text, maxChars), charset, limit, truncated } };
+    return { document: { ...EMPTY, text: cutText(text, maxChars), charset, limit, truncated } };
   } catch (error) {
     return refusal(error);
   }

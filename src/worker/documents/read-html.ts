@@ -3,7 +3,7 @@ import { Readability } from '@mozilla/readability';
 import { cleanHtml } from './clean-html.ts';
 import { type DocumentLink, MAX_LINKS, MAX_URL, type ParsedDocument } from './document.ts';
 import { parseTree, type Tree, type TreeElement } from './html-tree.ts';
-import { cut, EMPTY, words } from './parsed.ts';
+import { cutText, EMPTY, words } from './parsed.ts';
 import { completenessOf, isEnough, lettersOf, proseLetters } from './prose.ts';
 import { toMarkdown } from './to-markdown.ts';
 import { toldArticle } from './told-article.ts';
@@ -45,7 +45,7 @@ export function readHtml(source: string, { url, readable, maxChars }: HtmlOption
   return {
     ...EMPTY,
     title: words(article?.title || said('og:title', 'twitter:title') || ownTitle),
-    text: cut(shown, maxChars),
+    text: cutText(shown, maxChars),
     links,
     canonical,
     language: words(article?.lang || document.documentElement.getAttribute('lang') || said('og:locale'), 64),

@@ -3,11 +3,11 @@
 import { getDocumentProxy } from 'unpdf';
 import { type DocumentPage, MAX_PAGES, type ParsedDocument } from './document.ts';
 import { joinLines } from './join-lines.ts';
-import { cut, EMPTY, words } from './parsed.ts';
+import { cutText, EMPTY, words } from './parsed.ts';
 import { pdfData } from './pdf-data.ts';
 import { linesOf } from './pdf-lines.ts';
 import { notesOf } from './pdf-notes.ts';
-import type { Page, Pdf } from './pdf-page.ts';
+import type { Pdf, PdfPage } from './pdf-page.ts';
 
 /** What pdf.js asks its tables of. */
 class Tables {
@@ -46,7 +46,7 @@ export async function readPdf(bytes: Uint8Array, maxChars: number): Promise<Pars
     text += found;
     page.cleanup();
   }
-  const shown = cut(text, maxChars);
+  const shown = cutText(text, maxChars);
   const limit = text.length > maxChars ? 'characters' : number < pdf.numPages ? 'pages' : '';
   return {
     ...EMPTY,
@@ -59,7 +59,7 @@ export async function readPdf(bytes: Uint8Array, maxChars: number): Promise<Pars
   };
 }
 
-async function textOf(page: Page): Promise<string> {
+async function textOf(page: PdfPage): Promise<string> {
   const { items } = await page.getTextContent();
   const lines = linesOf(items.filter((item) => 'str' in item));
   return [joinLines(lines), ...(await notesOf(page))].filter((part) => part !== '').join('\n');

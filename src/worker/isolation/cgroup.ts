@@ -3,7 +3,7 @@ import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { CGROUP_FILES, type CgroupFile, type CgroupFiles, type Controller } from './cgroup-files.ts';
-import type { Meter, Reading } from './meter.ts';
+import type { Meter, MeterReading } from './meter.ts';
 
 /** Where cgroups may be made. */
 export interface CgroupPlace {
@@ -77,7 +77,7 @@ export class Cgroup implements Meter {
     }
   }
 
-  async read(): Promise<Reading> {
+  async read(): Promise<MeterReading> {
     const { memory, time, timePerMs, processes, kills, refusals } = this.#files;
     const [memoryBytes, spent, count, killed, refused] = await Promise.all(
       [memory, time, processes, kills, refusals].map((file) => this.#number(file)),

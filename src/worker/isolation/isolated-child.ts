@@ -9,7 +9,7 @@ import type { PlacedFile } from './isolated-spec.ts';
 /** Words of bubblewrap about a failure, at most. */
 const SAID_BYTES = 4096;
 
-export interface ChildEnd {
+export interface IsolatedChildEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
@@ -20,7 +20,7 @@ export class IsolatedChild {
   /** Everything is ready and nothing has begun. */
   readonly ready: Promise<void>;
   /** After the last process inside has ended and all output was read. */
-  readonly ended: Promise<ChildEnd>;
+  readonly ended: Promise<IsolatedChildEnd>;
   readonly #child: ChildProcess;
   #pid: number | undefined;
   #over = false;
@@ -96,7 +96,7 @@ export class IsolatedChild {
     for (const stream of this.#child.stdio ?? []) stream?.destroy();
   }
 
-  #end(): Promise<ChildEnd> {
+  #end(): Promise<IsolatedChildEnd> {
     return new Promise((resolve, reject) => {
       this.#child.once('error', (cause) => {
         this.#over = true;

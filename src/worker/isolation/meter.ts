@@ -1,6 +1,6 @@
 // What is known of a running isolated program as a whole. Two ways give it: a cgroup, and a look at its processes.
 
-export interface Reading {
+export interface MeterReading {
   /** Bytes now. A cgroup counts what lies in the program's folder, a look at processes does not. */
   readonly memoryBytes: number;
   /** Milliseconds of all processes so far; undefined where it cannot be told. */
@@ -17,7 +17,7 @@ export interface Meter {
   readonly bounds: boolean;
   /** Takes in the first process, before the program starts. */
   add(pid: number): Promise<void>;
-  read(): Promise<Reading>;
+  read(): Promise<MeterReading>;
   /** Largest memory of all, where the system remembers it. */
   peak(): Promise<number | undefined>;
   /** After the end of the last process. Never throws. */

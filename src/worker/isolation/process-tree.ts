@@ -1,12 +1,12 @@
 // Looks at a program's processes from outside, where there is no cgroup: memory, time, number. It bounds nothing itself.
 import { readdir, readFile } from 'node:fs/promises';
 import { AppError } from '../../base/errors.ts';
-import type { Meter, Reading } from './meter.ts';
+import type { Meter, MeterReading } from './meter.ts';
 
 /** The kernel's USER_HZ, which is 100 on x64 and arm64. */
 const TICK_MS = 10;
 
-const NOTHING: Reading = { memoryBytes: 0, cpuMs: 0, processes: 0, killedForMemory: 0, refusedProcesses: 0 };
+const NOTHING: MeterReading = { memoryBytes: 0, cpuMs: 0, processes: 0, killedForMemory: 0, refusedProcesses: 0 };
 
 /**
  * What a socket of the system's own kind may hold: its send buffer, which nobody can raise here, with what the kernel needs beside. Sockets
@@ -39,7 +39,7 @@ export class ProcessTree implements Meter {
     });
   }
 
-  async read(): Promise<Reading> {
+  async read(): Promise<MeterReading> {
     const pids = await descendants(this.#first);
     const seen = await Promise.all(pids.map(look));
     const sum = (of: (one: Look) => number) => seen.reduce((total, one) => total + of(one), 0);

@@ -6,7 +6,7 @@ import { constants as os, setPriority } from 'node:os';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Bubblewrap } from './bubblewrap-args.ts';
-import { type ChildEnd, IsolatedChild } from './isolated-child.ts';
+import { IsolatedChild, type IsolatedChildEnd } from './isolated-child.ts';
 import { FOLDER, type IsolatedEnd, type IsolatedSpec, type MetLimit } from './isolated-spec.ts';
 import type { Meter } from './meter.ts';
 import { type Seen, Watch } from './watch.ts';
@@ -158,7 +158,7 @@ const SIGNALS = new Map<number, string>(
 );
 
 /** bubblewrap and the shell tell a signal as 128 and its number. */
-function told({ code, signal }: ChildEnd): { readonly code: number; readonly signal: string } {
+function told({ code, signal }: IsolatedChildEnd): { readonly code: number; readonly signal: string } {
   if (code === null) return { code: -1, signal: signal ?? '' };
   const name = code > 128 ? SIGNALS.get(code - 128) : undefined;
   return name === undefined ? { code, signal: '' } : { code: -1, signal: name };

@@ -2,7 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import type { Clock } from '../../base/clock.ts';
 import { type IsolatedLimits, MAX_ENTRIES, type MetLimit } from './isolated-spec.ts';
-import type { Meter, Reading } from './meter.ts';
+import type { Meter, MeterReading } from './meter.ts';
 
 /** Between two looks; shorter where the system does not bound memory by itself. */
 const LOOK_MS = 50;
@@ -38,7 +38,7 @@ export class Watch {
   #looking: Promise<void> = Promise.resolve();
   #cpuMs: number | undefined;
   #peak = 0;
-  #last: Reading | undefined;
+  #last: MeterReading | undefined;
   #full = false;
   #crowded = false;
 

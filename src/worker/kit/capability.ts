@@ -18,7 +18,7 @@ export interface CapabilityParts<Settings = unknown> {
 }
 
 /** An open capability. */
-export interface Capability {
+export interface ServedCapability {
   readonly handler: Handler;
   /** Models it offers, the default first. Who runs the first one receives what the worker is given. */
   readonly models?: readonly ModelInfo[];
@@ -29,4 +29,4 @@ export interface Capability {
 }
 
 /** Opens a capability. Throws what stands in its way (CONFIG_INVALID, SANDBOX_UNAVAILABLE, ...); then the worker does not start. */
-export type OpenCapability<Settings = unknown> = (parts: CapabilityParts<Settings>) => Promise<Capability>;
+export type OpenCapability<Settings = unknown> = (parts: CapabilityParts<Settings>) => Promise<ServedCapability>;

@@ -17,7 +17,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { jobFailure } from '../kit/job-failure.ts';
-import { Job, type ServedMethod } from './job.ts';
+import { AssignedJob, type ServedMethod } from './job.ts';
 
 export interface JobTableOptions {
   readonly served: ReadonlyMap<string, ServedMethod>;
@@ -43,7 +43,7 @@ interface Refused {
   resultSent: boolean;
 }
 
-type Entry = Job | Refused;
+type Entry = AssignedJob | Refused;
 
 /** How many forgotten dispatch ids are remembered, to recognise one that comes twice. */
 const REMEMBERED = 1024;
@@ -88,7 +88,7 @@ export class JobTable {
       create(HeldJobSchema, {
         dispatchId: entry.dispatchId,
         epoch: entry.epoch,
-        nextIndex: BigInt(entry instanceof Job ? entry.outputs.nextIndex : 0),
+        nextIndex: BigInt(entry instanceof AssignedJob ? entry.outputs.nextIndex : 0),
         finished: entry.result !== undefined,
       }),
     );
@@ -113,7 +113,7 @@ export class JobTable {
       this.#refuse(assignment, known ? full : new AppError('METHOD_UNKNOWN', { method, known: names }));
       return;
     }
-    const job = new Job(assignment, {
+    const job = new AssignedJob(assignment, {
       ...this.#options,
       served: known,
       maxResultBytes: this.#maxResultBytes,
@@ -130,20 +130,20 @@ export class JobTable {
 
   cancel({ dispatchId, epoch }: CancelJob): void {
     const entry = this.#entries.get(dispatchId);
-    if (entry instanceof Job && entry.epoch === epoch) entry.cancel();
+    if (entry instanceof AssignedJob && entry.epoch === epoch) entry.cancel();
   }
 
   /** What became of a call that a job made. */
   childResult(result: ChildResult): void {
     const entry = this.#entries.get(result.dispatchId);
-    if (entry instanceof Job && entry.epoch === result.epoch) entry.children.result(result);
+    if (entry instanceof AssignedJob && entry.epoch === result.epoch) entry.children.result(result);
   }
 
   /** The result is safe, or will never be used. */
   forget(dispatchId: string): void {
     const entry = this.#entries.get(dispatchId);
     if (!entry) return;
-    if (entry instanceof Job) entry.drop();
+    if (entry instanceof AssignedJob) entry.drop();
     this.#entries.delete(dispatchId);
     this.#ready.delete(entry);
     this.#remember(dispatchId);
@@ -163,7 +163,7 @@ export class JobTable {
   /** Everything of it is sent from the first on. */
   #again(entry: Entry): void {
     entry.resultSent = false;
-    if (entry instanceof Job) {
+    if (entry instanceof AssignedJob) {
       // A result holds everything that was said; without it the other side wants the outputs.
       if (entry.result) entry.outputs.release();
       else {
@@ -176,7 +176,7 @@ export class JobTable {
 
   /** The stream is gone; handlers go on. */
   detach(): void {
-    for (const entry of this.#entries.values()) if (entry instanceof Job) entry.outputs.detach();
+    for (const entry of this.#entries.values()) if (entry instanceof AssignedJob) entry.outputs.detach();
   }
 
   /** Takes no more jobs. */
@@ -187,19 +187,19 @@ export class JobTable {
 
   /** Stops what still runs; each is handed back. */
   leave(): void {
-    for (const entry of this.#entries.values()) if (entry instanceof Job) entry.leave();
+    for (const entry of this.#entries.values()) if (entry instanceof AssignedJob) entry.leave();
   }
 
   /** What to send next: what the jobs say and ask in turn, each job's result after its last output. */
   nextFrame(): Frame | undefined {
     for (const entry of this.#ready) {
       this.#ready.delete(entry);
-      const aside = entry instanceof Job ? besideOutput(entry) : undefined;
+      const aside = entry instanceof AssignedJob ? besideOutput(entry) : undefined;
       if (aside) {
         this.#ready.add(entry);
         return aside;
       }
-      const output = entry instanceof Job ? entry.outputs.take() : undefined;
+      const output = entry instanceof AssignedJob ? entry.outputs.take() : undefined;
       if (output) {
         this.#ready.add(entry);
         const { dispatchId, epoch } = entry;
@@ -211,7 +211,7 @@ export class JobTable {
       }
       if (entry.result && !entry.resultSent) {
         entry.resultSent = true;
-        if (entry instanceof Job) entry.outputs.release();
+        if (entry instanceof AssignedJob) entry.outputs.release();
         return { case: 'result', value: entry.result };
       }
     }
@@ -230,7 +230,7 @@ export class JobTable {
         break;
       case 'childCall': {
         const entry = this.#entries.get(frame.value.dispatchId);
-        if (entry instanceof Job) entry.children.refuse(frame.value.number, reason);
+        if (entry instanceof AssignedJob) entry.children.refuse(frame.value.number, reason);
         break;
       }
     }
@@ -239,7 +239,7 @@ export class JobTable {
   /** @param last even the failure cannot be sent, e.g. because of its id */
   #fail(dispatchId: string, reason: AppError, last: boolean): void {
     const entry = this.#entries.get(dispatchId);
-    if (entry instanceof Job && !last) entry.fail(reason);
+    if (entry instanceof AssignedJob && !last) entry.fail(reason);
     else this.forget(dispatchId);
   }
 
@@ -276,7 +276,7 @@ export class JobTable {
 }
 
 /** A call of another worker, or a word of progress. */
-function besideOutput(job: Job): Frame | undefined {
+function besideOutput(job: AssignedJob): Frame | undefined {
   const call = job.children.take();
   if (call) return { case: 'childCall', value: call };
   const progress = job.takeProgress();

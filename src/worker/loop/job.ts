@@ -42,7 +42,7 @@ export interface JobDeps {
   /** How long a handler may take to stop before its result is given without it. */
   readonly stopGraceMs: number;
   /** Something can be sent: an output or the result. */
-  readonly onReady: (job: Job) => void;
+  readonly onReady: (job: AssignedJob) => void;
 }
 
 /** Why a job was stopped from outside. */
@@ -51,7 +51,7 @@ type Stop = 'cancel' | 'deadline' | 'drain' | 'drop' | 'refused';
 /** Words of progress within this time of the last one are dropped. */
 const PROGRESS_MS = 100;
 
-export class Job {
+export class AssignedJob {
   readonly dispatchId: string;
   readonly epoch: bigint;
   readonly outputs: JobOutputs;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CONTROL_TABLE } from '../../control/settings.ts';
 import { workerSettings, workerSettingsOf } from './config.ts';
-import { settingNames, WORKER_TABLE } from './settings.ts';
+import { WORKER_TABLE, workerSettingNames } from './settings.ts';
 
 let home: string;
 
@@ -59,7 +59,7 @@ test.each([
 });
 
 test('a setting has one key and one name, and a name that both programs read means the same to both', () => {
-  const names = settingNames();
+  const names = workerSettingNames();
   expect(new Set(names).size).toBe(names.length);
   const rows = Object.values(CONTROL_TABLE.rows);
   const shared = Object.values(WORKER_TABLE.rows).flatMap(({ group: _, ...mine }) => {

@@ -7,7 +7,7 @@ import { readSettingsFile } from '../../base/settings/settings-file.ts';
 import { type SettledSettings, settle } from '../../base/settings/settle.ts';
 import { type Beside, fromEnvironment, fromFlags, type SettingTexts, type Texts } from '../../base/settings/sources.ts';
 import { servable } from './capabilities.ts';
-import { SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
+import { WORKER_SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
 
 const EXAMPLE = 'BOWLINE_WORKER_SLOTS=2';
 
@@ -25,13 +25,13 @@ export function workerSettingsOf(
   env: Texts,
   flags: SettingFlags,
   beside?: Beside,
-): SettledSettings<typeof SETTINGS> {
+): SettledSettings<typeof WORKER_SETTINGS> {
   const named = flagTexts(WORKER_TABLE, flags, EXAMPLE);
   const file = readSettingsFile(WORKER_TABLE, home, flags.config);
   return settleWorker([fromFlags(WORKER_TABLE, named, beside), fromEnvironment(WORKER_TABLE, env, beside), file]);
 }
 
-function settleWorker(sources: readonly SettingTexts[]): SettledSettings<typeof SETTINGS> {
+function settleWorker(sources: readonly SettingTexts[]): SettledSettings<typeof WORKER_SETTINGS> {
   const settled = settle(WORKER_TABLE, sources);
   mustFitTogether(settled.config);
   return settled;
@@ -40,7 +40,7 @@ function settleWorker(sources: readonly SettingTexts[]): SettledSettings<typeof 
 function mustFitTogether({ serve, reconnectMs, reconnectMaxMs }: WorkerSettings): void {
   servable(serve);
   if (reconnectMs > reconnectMaxMs) {
-    const [first, longest] = [SETTINGS.reconnectMs.env, SETTINGS.reconnectMaxMs.env];
+    const [first, longest] = [WORKER_SETTINGS.reconnectMs.env, WORKER_SETTINGS.reconnectMaxMs.env];
     throw new AppError('USAGE', { what: `${first} must not be more than ${longest}` });
   }
 }

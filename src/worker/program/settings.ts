@@ -19,7 +19,7 @@ const GROUPS = {
   sandbox: 'Sandbox',
 } as const;
 
-export const SETTINGS = {
+export const WORKER_SETTINGS = {
   serve: {
     env: 'BOWLINE_WORKER_SERVE',
     group: 'worker',
@@ -182,10 +182,14 @@ export const SETTINGS = {
   ...SANDBOX_ROWS,
 } as const satisfies Record<string, Setting & { readonly group: keyof typeof GROUPS }>;
 
-export const WORKER_TABLE = { program: 'worker', groups: GROUPS, rows: SETTINGS } as const satisfies SettingTable;
+export const WORKER_TABLE = {
+  program: 'worker',
+  groups: GROUPS,
+  rows: WORKER_SETTINGS,
+} as const satisfies SettingTable;
 
 /** The settled settings by key, frozen; what each means, its unit, default and bounds stand in the table. */
-export type WorkerSettings = SettingValues<typeof SETTINGS>;
+export type WorkerSettings = SettingValues<typeof WORKER_SETTINGS>;
 
 /** Every name that may stand in the environment, in the file and behind `--set`. */
-export const settingNames = (): string[] => namesOf(WORKER_TABLE);
+export const workerSettingNames = (): string[] => namesOf(WORKER_TABLE);

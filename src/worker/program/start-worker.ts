@@ -7,7 +7,7 @@ import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
 import { Secret } from '../../base/secret.ts';
 import { validate } from '../../contract/validate.ts';
-import type { Capability, Labels } from '../kit/capability.ts';
+import type { Labels, ServedCapability } from '../kit/capability.ts';
 import type { Handler } from '../kit/handler.ts';
 import type { Env } from '../kit/key-ref.ts';
 import { servedMethods } from '../loop/manifest.ts';
@@ -66,9 +66,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const names = servable(settings.serve.length > 0 ? settings.serve : options.serve);
   if (names.length === 0) throw new AppError('USAGE', { what: 'a worker serves at least one capability' });
   const name = settings.name ?? options.name;
-  const opened: [CapabilityName, Capability][] = [];
+  const opened: [CapabilityName, ServedCapability][] = [];
   const missing = new Map<CapabilityName, string>();
-  const openOne = async (capability: CapabilityName): Promise<Capability> => {
+  const openOne = async (capability: CapabilityName): Promise<ServedCapability> => {
     const open = await CAPABILITIES[capability]();
     return open({ home, env, settings, clock, log: log.child({ capability }) });
   };
@@ -94,7 +94,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const loops: WorkLoop[] = [];
   const over = Promise.withResolvers<void>();
   let running = 0;
-  const serve = (each: CapabilityName, capability: Capability): WorkLoop => {
+  const serve = (each: CapabilityName, capability: ServedCapability): WorkLoop => {
     const called = names.length > 1 ? `${name.slice(0, 127 - each.length)}-${each}` : name;
     const loop = loopOf(options, called, capability);
     loops.push(loop);
@@ -158,7 +158,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
  * Each capability has a session of its own: its slots are its own, so that a job that waits for one of another capability never
  * keeps that from a place, and who receives what it is given is told for it alone.
  */
-function loopOf(options: WorkerOptions, name: string, { handler, models = [], labels }: Capability): WorkLoop {
+function loopOf(options: WorkerOptions, name: string, { handler, models = [], labels }: ServedCapability): WorkLoop {
   const { control, key, pins, clock, log, settings } = options;
   return new WorkLoop({
     name,
@@ -197,7 +197,7 @@ function mustFit(handler: Handler, slots: number): void {
   throw new AppError('USAGE', { what: `--slots ${slots}: one ${shortName} alone takes ${needed} slots` });
 }
 
-async function closeAll(opened: readonly [string, Capability][], log: Logger): Promise<void> {
+async function closeAll(opened: readonly [string, ServedCapability][], log: Logger): Promise<void> {
   for (const [name, capability] of [...opened].reverse()) {
     await capability.close?.().catch((error: unknown) => log.error('a capability did not close', error, { name }));
   }

@@ -23,7 +23,7 @@ import { CAPABILITIES, SERVABLE, servable } from './capabilities.ts';
 import { workerOptions, workerSettingsOf } from './config.ts';
 import { FAILED, FOUND, HandedLines, MISSING } from './handed.ts';
 import { keepHealthFile } from './health-file.ts';
-import { SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
+import { WORKER_SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
 import { startWorker, type WorkerOptions } from './start-worker.ts';
 import type { WorkerIo } from './worker-io.ts';
 import { workerKey } from './worker-key.ts';
@@ -46,7 +46,7 @@ export function workerVerb(io: WorkerIo, beside?: Beside): Command {
   return workerOptions(command)
     .option(
       '--drain <seconds>',
-      `how long running jobs may take at the end (${SETTINGS.drainMs.env}, in milliseconds)`,
+      `how long running jobs may take at the end (${WORKER_SETTINGS.drainMs.env}, in milliseconds)`,
       number('--drain', 0, 3600),
     )
     .option('--print-config', 'print the settings, where each came from, and end; secrets are masked')
@@ -82,7 +82,7 @@ Examples:
 const withDrain = (flags: Flags): SettingFlags =>
   flags.drain === undefined
     ? flags
-    : { ...flags, set: [...(flags.set ?? []), `${SETTINGS.drainMs.env}=${flags.drain * 1000}`] };
+    : { ...flags, set: [...(flags.set ?? []), `${WORKER_SETTINGS.drainMs.env}=${flags.drain * 1000}`] };
 
 async function runAlone(
   io: WorkerIo,

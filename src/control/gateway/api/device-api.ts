@@ -5,7 +5,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { Transaction } from 'kysely';
 import { DeviceService, DeviceState } from '../../../../gen/bowline/control/v1/device_service_pb.ts';
 import { ManifestSchema } from '../../../../gen/bowline/manifest/v1/manifest_pb.ts';
-import { readPlace, sizeOf, writePlace } from '../../../contract/paging.ts';
+import { pageSizeOf, readPlace, writePlace } from '../../../contract/paging.ts';
 import type { DeviceCalls } from '../../dispatch/devices/device-calls.ts';
 import type { Devices, StoredDevice } from '../../identity/devices.ts';
 import type { Enrolment } from '../../identity/enrolment.ts';
@@ -46,7 +46,7 @@ function readsAndJoins(parts: DeviceApiParts): Pick<Api, 'getDevice' | 'listDevi
       return { device: view(parts, await devices.find(ownerOf(context).tenant, id)) };
     },
     async listDevices({ pageSize, pageToken }, context) {
-      const size = sizeOf(pageSize, 100, MAX_PAGE);
+      const size = pageSizeOf(pageSize, 100, MAX_PAGE);
       const after = readPlace(pageToken) ?? '';
       const rows = await devices.list(ownerOf(context).tenant, { limit: size + 1, after });
       const shown = rows.slice(0, size);

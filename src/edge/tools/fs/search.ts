@@ -14,7 +14,7 @@ import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { foldText } from '../../../base/fold-text.ts';
 import { nameGlob } from '../../../base/glob.ts';
-import { readOffset, sizeOf, writePlace } from '../../../contract/paging.ts';
+import { pageSizeOf, readOffset, writePlace } from '../../../contract/paging.ts';
 import type { WithheldWord } from '../../../contract/withheld.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
@@ -114,7 +114,7 @@ async function search(
 ): Promise<SearchResponse> {
   const { terms } = request;
   const verdict = parts.ownRuns.judgeTerms(call.run, terms);
-  const size = sizeOf(request.pageSize, DEFAULT_PAGE, MAX_PAGE);
+  const size = pageSizeOf(request.pageSize, DEFAULT_PAGE, MAX_PAGE);
   const page = { from: readOffset(request.pageToken, MOST_MATCHES), size };
   const found = new Found(page.from + size);
   const budget = walkBudget(parts);

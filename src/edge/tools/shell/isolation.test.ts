@@ -8,7 +8,7 @@ import { ShellService } from '../../../../gen/bowline/capability/shell/v1/shell_
 import { type EdgeRig, edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 import { aliveWith } from '../../../../test/support/sandbox.ts';
 import { EACH, WRITE_EVERYWHERE, whatItWrote } from '../../../../test/support/write-everywhere.ts';
-import { findBubblewrap, findIsolation, findUsers, type Isolation } from './isolation.ts';
+import { type CommandIsolation, findBubblewrapIsolation, findIsolation, findUsers } from './isolation.ts';
 import { OwnUsers } from './own-users.ts';
 
 const { run } = ShellService.method;
@@ -17,7 +17,7 @@ const root = process.getuid?.() === 0;
 const FIRST = 60_900 + (process.pid % 200);
 const users = root ? new OwnUsers(FIRST) : undefined;
 const withNamespaces = users && (await findUsers(users));
-const inBubblewrap = await findBubblewrap(users);
+const inBubblewrap = await findBubblewrapIsolation(users);
 /** As inside an ordinary container: no /proc, and only the filter refuses further user namespaces. */
 const asInContainer = inBubblewrap?.filter && {
   ...inBubblewrap,
@@ -25,7 +25,7 @@ const asInContainer = inBubblewrap?.filter && {
     .filter((word) => word !== '--disable-userns')
     .map((word) => (word === '--proc' ? '--dir' : word)),
 };
-const KINDS: [string, Isolation | undefined][] = [
+const KINDS: [string, CommandIsolation | undefined][] = [
   ['in bubblewrap', inBubblewrap],
   ['in bubblewrap as in a container', asInContainer],
   ['as a user of its own with namespaces', withNamespaces?.namespaces ? withNamespaces : undefined],

@@ -29,20 +29,20 @@ export interface UserIsolation {
   readonly namespaces: boolean;
 }
 
-export type Isolation = BubblewrapIsolation | UserIsolation;
+export type CommandIsolation = BubblewrapIsolation | UserIsolation;
 
 /**
  * What this machine offers, the better one first; undefined when nothing does, and then only entries with `isolation: none` run.
  * @param firstUser the first of the user ids that commands of an edge run as root may have
  */
-export async function findIsolation(home: string, firstUser: number): Promise<Isolation | undefined> {
+export async function findIsolation(home: string, firstUser: number): Promise<CommandIsolation | undefined> {
   if (process.platform !== 'linux') return undefined;
   const users = process.getuid?.() === 0 ? new OwnUsers(firstUser) : undefined;
-  return (await findBubblewrap(users)) ?? (users && (await isClosed(home)) ? findUsers(users) : undefined);
+  return (await findBubblewrapIsolation(users)) ?? (users && (await isClosed(home)) ? findUsers(users) : undefined);
 }
 
 /** Bubblewrap, tried with a harmless command; undefined where it is missing or not permitted. */
-export async function findBubblewrap(users?: OwnUsers): Promise<BubblewrapIsolation | undefined> {
+export async function findBubblewrapIsolation(users?: OwnUsers): Promise<BubblewrapIsolation | undefined> {
   const system = await systemView();
   const filter = commandFilter(process.arch);
   const filtered = filter ? ['--seccomp', `${FIRST_DESCRIPTOR}`] : [];

@@ -2,7 +2,7 @@
 import type { OpenCommand } from '../../allowlist/open-command.ts';
 import type { CommandView } from './command-view.ts';
 import type { Program } from './find-program.ts';
-import { type Isolation, userWords } from './isolation.ts';
+import { type CommandIsolation, userWords } from './isolation.ts';
 import { FIRST_DESCRIPTOR, LAUNCH, LAUNCH_AND_STAY } from './launcher.ts';
 import { scratch } from './system-view.ts';
 
@@ -27,7 +27,7 @@ export interface LaunchParts {
   readonly program: Program;
   readonly opened: OpenCommand;
   /** Undefined: as the edge itself. */
-  readonly isolation: Isolation | undefined;
+  readonly isolation: CommandIsolation | undefined;
   /** In bubblewrap. */
   readonly view: CommandView | undefined;
   /** Options of bubblewrap for the network; undefined where there shall be none. */
@@ -60,7 +60,7 @@ export function planLaunch(parts: LaunchParts): Launch {
   return { ...common, file, words: more, launcher: true, depth: namespaces ? 2 : 0, home: '/nonexistent' };
 }
 
-function inBubblewrap(isolation: Isolation & { kind: 'bubblewrap' }, parts: LaunchParts): Launch {
+function inBubblewrap(isolation: CommandIsolation & { kind: 'bubblewrap' }, parts: LaunchParts): Launch {
   const { program, opened, view, network = [], uid, diskBytes } = parts;
   const [, ...words] = opened.argv;
   return {

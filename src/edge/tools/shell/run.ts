@@ -21,7 +21,7 @@ import { type ChildExit, GRACE_MS, LAST_WORDS_MS, runChild } from './child.ts';
 import { commandGrant, programName } from './command-grant.ts';
 import { commandView } from './command-view.ts';
 import { findProgram } from './find-program.ts';
-import type { Isolation } from './isolation.ts';
+import type { CommandIsolation } from './isolation.ts';
 import type { OwnUser } from './own-users.ts';
 import { planLaunch } from './plan-launch.ts';
 import { isRecursive } from './recursive.ts';
@@ -48,7 +48,7 @@ export function runTool(parts: ToolParts): EdgeTool {
 type CommandCall = ToolCallContext & { readonly ends: number | undefined };
 
 /** Undefined only where the owner said so. @throws COMMAND_NOT_ISOLATED, COMMAND_HAS_NETWORK */
-function isolationFor({ isolation }: ToolParts, { entry }: AllowedCommand): Isolation | undefined {
+function isolationFor({ isolation }: ToolParts, { entry }: AllowedCommand): CommandIsolation | undefined {
   if (entry.isolation === 'none') return undefined;
   if (!isolation) throw new AppError('COMMAND_NOT_ISOLATED');
   if (isolation.kind === 'user' && !isolation.namespaces && !entry.network) throw new AppError('COMMAND_HAS_NETWORK');
@@ -59,7 +59,7 @@ async function run(
   parts: ToolParts,
   request: RunRequest,
   command: AllowedCommand,
-  isolation: Isolation | undefined,
+  isolation: CommandIsolation | undefined,
   call: CommandCall,
   emit: Emit,
 ): Promise<void> {
@@ -76,7 +76,7 @@ async function runInTime(
   parts: ToolParts,
   request: RunRequest,
   command: AllowedCommand,
-  isolation: Isolation | undefined,
+  isolation: CommandIsolation | undefined,
   call: CommandCall,
   stop: AbortSignal,
   emit: Emit,
@@ -98,7 +98,7 @@ async function runOpened(
   request: RunRequest,
   { entry }: AllowedCommand,
   opened: OpenCommand,
-  isolation: Isolation | undefined,
+  isolation: CommandIsolation | undefined,
   user: OwnUser | undefined,
   call: CommandCall,
   stop: AbortSignal,

@@ -3,7 +3,7 @@ import type { Clock } from '../../../base/clock.ts';
 import type { BatchLimits } from './embedder.ts';
 
 /** One text of somebody. */
-export interface Piece<Owner> {
+export interface QueuedText<Owner> {
   readonly owner: Owner;
   /** Its number among the owner's texts. */
   readonly index: number;
@@ -16,7 +16,7 @@ export class BatchQueue<Owner> {
   readonly #limits: BatchLimits;
   readonly #clock: Clock;
   readonly #onDue: () => void;
-  readonly #waiting = new Map<Owner, Piece<Owner>[]>();
+  readonly #waiting = new Map<Owner, QueuedText<Owner>[]>();
   #texts = 0;
   #bytes = 0;
   #due = false;
@@ -44,8 +44,8 @@ export class BatchQueue<Owner> {
   }
 
   /** A batch within the limits; everyone who waits has a text in it before anyone has a second one. */
-  take(): Piece<Owner>[] {
-    const batch: Piece<Owner>[] = [];
+  take(): QueuedText<Owner>[] {
+    const batch: QueuedText<Owner>[] = [];
     let bytes = 0;
     for (let full = false; !full && this.#waiting.size > 0; ) {
       for (const [owner, pieces] of this.#waiting) {
@@ -70,7 +70,7 @@ export class BatchQueue<Owner> {
     if (this.#texts === 0) this.#rest();
   }
 
-  #count({ bytes }: Piece<Owner>, by: 1 | -1): void {
+  #count({ bytes }: QueuedText<Owner>, by: 1 | -1): void {
     this.#texts += by;
     this.#bytes += by * bytes;
   }

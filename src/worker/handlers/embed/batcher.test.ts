@@ -8,7 +8,7 @@ import { ModelInfoSchema } from '../../../../gen/bowline/common/v1/common_pb.ts'
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { Batcher } from './batcher.ts';
-import type { BatchLimits, Embedded, Embedder } from './embedder.ts';
+import type { BatchLimits, Embedder, EmbedderAnswer } from './embedder.ts';
 
 const LIMITS: BatchLimits = { texts: 4, bytes: 100, waitMs: 5, parallel: 1 };
 
@@ -16,7 +16,7 @@ interface Request {
   readonly texts: readonly string[];
   readonly purpose: Purpose;
   readonly signal: AbortSignal;
-  answer(result?: Error | Embedded): void;
+  answer(result?: Error | EmbedderAnswer): void;
 }
 
 /** A vector that tells its text. */
@@ -36,8 +36,9 @@ function rig(limits: Partial<BatchLimits> = {}) {
     embed: (texts, purpose, signal) =>
       new Promise((resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-        const answer = (result: Error | Embedded = { vectors: texts.map(vectorOf), tokens: texts.length * 10 }) =>
-          result instanceof Error ? reject(result) : resolve(result);
+        const answer = (
+          result: Error | EmbedderAnswer = { vectors: texts.map(vectorOf), tokens: texts.length * 10 },
+        ) => (result instanceof Error ? reject(result) : resolve(result));
         requests.push({ texts, purpose, signal, answer });
       }),
   };

@@ -4,7 +4,7 @@ import type { Purpose } from '../../../../gen/bowline/capability/embed/v1/embed_
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { estimateTokens } from '../../kit/providers/estimate-tokens.ts';
-import { BatchQueue, type Piece } from './batch-queue.ts';
+import { BatchQueue, type QueuedText } from './batch-queue.ts';
 import type { BatchLimits, Embedder } from './embedder.ts';
 import { mayBeOneText } from './may-be-one-text.ts';
 import { shareOut } from './share-out.ts';
@@ -21,7 +21,7 @@ export interface BatchOrder {
 }
 
 interface Flight {
-  readonly pieces: readonly Piece<Waiting>[];
+  readonly pieces: readonly QueuedText<Waiting>[];
   readonly abort: AbortController;
 }
 
@@ -38,7 +38,7 @@ export class Batcher {
   readonly #clock: Clock;
   readonly #queues = new Map<Purpose, BatchQueue<Waiting>>();
   /** Pieces of one job each, of a batch that failed together: they go before all others. */
-  readonly #again: (readonly Piece<Waiting>[])[] = [];
+  readonly #again: (readonly QueuedText<Waiting>[])[] = [];
   readonly #flights = new Set<Flight>();
 
   constructor(embedder: Embedder, limits: BatchLimits, clock: Clock) {
@@ -95,7 +95,7 @@ export class Batcher {
     return [...this.#queues.values()].filter((queue) => queue.ready).sort((a, b) => a.since - b.since)[0];
   }
 
-  async #fly(pieces: readonly Piece<Waiting>[]): Promise<void> {
+  async #fly(pieces: readonly QueuedText<Waiting>[]): Promise<void> {
     const flight: Flight = { pieces, abort: new AbortController() };
     this.#flights.add(flight);
     const texts = pieces.map(({ text }) => text);
@@ -112,7 +112,7 @@ export class Batcher {
     this.#start();
   }
 
-  #give({ owner, index }: Piece<Waiting>, vector: Float32Array | undefined): void {
+  #give({ owner, index }: QueuedText<Waiting>, vector: Float32Array | undefined): void {
     if (owner.ended) return;
     if (!vector) {
       owner.end(new AppError('MODEL_OUTPUT_INVALID', { problem: 'fewer vectors than texts' }));
@@ -124,7 +124,7 @@ export class Batcher {
   }
 
   /** Each job alone where a text of one may be the reason; else all of them get the error. */
-  #fail(pieces: readonly Piece<Waiting>[], error: unknown): void {
+  #fail(pieces: readonly QueuedText<Waiting>[], error: unknown): void {
     const owners = [...new Set(pieces.map(({ owner }) => owner))];
     if (owners.length === 1 || !mayBeOneText(error)) {
       for (const owner of owners) owner.end(error);
@@ -134,7 +134,7 @@ export class Batcher {
     this.#again.push(...alone.filter(([first]) => first?.owner.ended === false));
   }
 
-  #charge(pieces: readonly Piece<Waiting>[], tokens: number): void {
+  #charge(pieces: readonly QueuedText<Waiting>[], tokens: number): void {
     const weights = pieces.map(({ text }) => 1 + estimateTokens(text));
     const tokenShares = shareOut(tokens, weights);
     const costShares = shareOut(Math.ceil(tokens * (this.#embedder.price ?? 0)), weights);

@@ -14,7 +14,7 @@ export interface BatchLimits {
   readonly parallel: number;
 }
 
-export interface Embedded {
+export interface EmbedderAnswer {
   /** One for each text, in their order, each of length 1. */
   readonly vectors: readonly Float32Array[];
   /** Tokens that were read for all of them together; 0 where nothing is counted in tokens. */
@@ -37,6 +37,6 @@ export interface Embedder {
   /** What it reads of a text: all of it, or its beginning up to a whole code point. */
   fit(text: string): string | Promise<string>;
   /** Throws AppError (PROVIDER_*, DIMENSION_WRONG, MODEL_OUTPUT_INVALID) or the signal's reason. */
-  embed(texts: readonly string[], purpose: Purpose, signal: AbortSignal): Promise<Embedded>;
+  embed(texts: readonly string[], purpose: Purpose, signal: AbortSignal): Promise<EmbedderAnswer>;
   close?(): Promise<void>;
 }

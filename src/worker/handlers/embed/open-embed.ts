@@ -1,7 +1,7 @@
 // Opens the capability `embed`: the embeddings of models.yaml and the built-in one behind one handler.
 import { homePaths } from '../../../base/home.ts';
 import type { SettingValues } from '../../../base/settings/setting.ts';
-import type { Capability, CapabilityParts } from '../../kit/capability.ts';
+import type { CapabilityParts, ServedCapability } from '../../kit/capability.ts';
 import { findLlama } from '../../llama/llama.ts';
 import { needsLlama, readModels } from '../../models/read-models.ts';
 import { embedHandler } from './embed-handler.ts';
@@ -12,7 +12,12 @@ import type { EMBED_ROWS } from './setting-rows.ts';
 type EmbedRows = SettingValues<typeof EMBED_ROWS>;
 
 /** Throws CONFIG_INVALID for a models.yaml that cannot be used, LLAMA_MISSING where it names GGUF files that nothing can run. */
-export async function openEmbed({ home, env, clock, settings: all }: CapabilityParts<EmbedRows>): Promise<Capability> {
+export async function openEmbed({
+  home,
+  env,
+  clock,
+  settings: all,
+}: CapabilityParts<EmbedRows>): Promise<ServedCapability> {
   const settings = embedSettings(all);
   const config = readModels(home);
   if (needsLlama(config.embeddings)) findLlama(homePaths(home).llama);

@@ -1,13 +1,13 @@
 // Opens the capability `llm`: the models of models.yaml behind one handler.
 import { homePaths } from '../../../base/home.ts';
-import type { Capability, CapabilityParts, Labels } from '../../kit/capability.ts';
+import type { CapabilityParts, Labels, ServedCapability } from '../../kit/capability.ts';
 import { findLlama } from '../../llama/llama.ts';
 import { type ModelEntry, needsLlama, readModels } from '../../models/read-models.ts';
 import { chatModels } from './chat-models.ts';
 import { llmHandler } from './llm-handler.ts';
 
 /** Throws CONFIG_INVALID for a models.yaml that cannot be used, LLAMA_MISSING where it names GGUF files that nothing can run. */
-export async function openLlm({ home, env, clock }: CapabilityParts): Promise<Capability> {
+export async function openLlm({ home, env, clock }: CapabilityParts): Promise<ServedCapability> {
   const config = readModels(home);
   if (needsLlama(config.models)) findLlama(homePaths(home).llama);
   const models = chatModels(config, home, env, clock);

@@ -2,7 +2,7 @@
 // sender calls it is refused by name. Pure.
 import type { Document } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { AppError } from '../../../base/errors.ts';
-import type { ReadDocument } from './documents/read-document.ts';
+import type { ReadDocument } from './documents/document-text.ts';
 import type { CutDocument } from './passages/passage.ts';
 
 /** Characters of a title, a heading or a media type that are kept. */

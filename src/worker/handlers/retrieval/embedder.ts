@@ -10,7 +10,7 @@ const BYTES = 1 << 20;
 /** Calls at once. */
 const PARALLEL = 4;
 
-export interface Embedded {
+export interface EmbeddedTexts {
   readonly model: CollectionModel;
   /** In the order of the texts, as pgvector reads them. */
   readonly vectors: readonly string[];
@@ -23,9 +23,9 @@ export async function embed(
   model: string,
   context: HandlerContext,
   embedded: (done: number) => void = () => {},
-): Promise<Embedded> {
+): Promise<EmbeddedTexts> {
   const batches = batchesOf(texts);
-  const answers: Embedded[] = [];
+  const answers: EmbeddedTexts[] = [];
   let done = 0;
   for (let at = 0; at < batches.length; at += PARALLEL) {
     const some = batches.slice(at, at + PARALLEL);
@@ -55,7 +55,7 @@ async function embedBatch(
   purpose: 'document' | 'query',
   model: string,
   context: HandlerContext,
-): Promise<Embedded> {
+): Promise<EmbeddedTexts> {
   const [response] = await context.call(EmbedService.method.embed, {
     texts: [...texts],
     model,

@@ -12,7 +12,7 @@ import { toAppError } from '../../../contract/errors.ts';
 import type { DocumentParser } from '../../documents/document.ts';
 import type { HandlerContext } from '../../kit/handler.ts';
 import { cleanCut, cleanRead, mustBeKeepable } from './clean-text.ts';
-import { readDocument } from './documents/read-document.ts';
+import { textOfDocument } from './documents/document-text.ts';
 import { embed } from './embedder.ts';
 import { type Fingerprint, fingerprint } from './fingerprint.ts';
 import type { Cutter } from './passages/cutter.ts';
@@ -145,7 +145,7 @@ export class Ingest {
     const { parser, cutter, settings } = this.#parts;
     const document = this.#request.documents[at]!;
     try {
-      const read = cleanRead(await readDocument(document, tenant, parser, signal));
+      const read = cleanRead(await textOfDocument(document, tenant, parser, signal));
       const options = {
         target: settings.passageTokens,
         overlap: settings.overlapTokens,

@@ -4,7 +4,7 @@ import { AppError } from '../../../base/errors.ts';
 import type { SettingValues } from '../../../base/settings/setting.ts';
 import { openParser } from '../../documents/open-parser.ts';
 import { type DocumentRows, parserSettings } from '../../documents/setting-rows.ts';
-import type { Capability, CapabilityParts } from '../../kit/capability.ts';
+import type { CapabilityParts, ServedCapability } from '../../kit/capability.ts';
 import { LazyParser, type OpenParser } from './documents/lazy-parser.ts';
 import { Cutter } from './passages/cutter.ts';
 import { retrievalHandler } from './retrieval-handler.ts';
@@ -20,7 +20,7 @@ import { openPassageDatabase } from './store/open-database.ts';
 export async function openRetrieval(
   { home, clock, log, settings: all }: CapabilityParts<SettingValues<typeof RETRIEVAL_ROWS> & DocumentRows>,
   open: OpenParser = () => openParser(parserSettings(all), { clock, log }),
-): Promise<Capability> {
+): Promise<ServedCapability> {
   const settings = retrievalSettings(all);
   const database = new LazyDatabase(() => openPassageDatabase(join(home, 'retrieval'), settings, log));
   const parser = new LazyParser(open);

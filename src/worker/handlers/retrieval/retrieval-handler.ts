@@ -24,7 +24,7 @@ import { Ingest } from './ingest.ts';
 import type { Cutter } from './passages/cutter.ts';
 import { reEmbed } from './re-embed.ts';
 import type { RetrievalSettings } from './retrieval-settings.ts';
-import { search } from './search.ts';
+import { searchPassages } from './search.ts';
 import {
   type CollectionRow,
   type DocumentRow,
@@ -55,7 +55,7 @@ export function retrievalHandler(parts: RetrievalParts): Handler {
     ReEmbed: async (request: ReEmbedRequest, context: HandlerContext) =>
       reEmbed(await parts.database(), parts.settings, request, context),
     Search: async (request: SearchRequest, context: HandlerContext) =>
-      search(await parts.database(), parts.settings, request, context),
+      searchPassages(await parts.database(), parts.settings, request, context),
     Delete: async (request: DeleteRequest, context: HandlerContext) => remove(await parts.database(), request, context),
     ListCollections: async (request: ListCollectionsRequest, context: HandlerContext) =>
       collections(await parts.database(), request, context),

@@ -12,7 +12,7 @@ import {
 import { AppError } from '../../../base/errors.ts';
 import { fixedLimit } from '../../../base/fixed-limit.ts';
 import { toAppError } from '../../../contract/errors.ts';
-import { readOffset, sizeOf, writePlace } from '../../../contract/paging.ts';
+import { pageSizeOf, readOffset, writePlace } from '../../../contract/paging.ts';
 import type { HandlerContext } from '../../kit/handler.ts';
 import { cleanText, mustBeName } from './clean-text.ts';
 import { embed } from './embedder.ts';
@@ -22,7 +22,7 @@ import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
 import { byWords } from './store/by-words.ts';
 import { type CollectionRow, findCollection, listCollections } from './store/collections.ts';
 import type { PassageDatabase, TenantTransaction } from './store/database.ts';
-import { type Hit, nearest } from './store/nearest.ts';
+import { type Hit, nearestPassages } from './store/nearest.ts';
 import { showPassages } from './store/passages.ts';
 import { otherModel } from './store/put-document.ts';
 
@@ -42,7 +42,7 @@ const COLLECTIONS = 64;
 type Found = Hit & { readonly collection: string };
 
 /** Throws COLLECTION_UNKNOWN, COLLECTION_OTHER_MODEL, and the errors of embedding. */
-export async function search(
+export async function searchPassages(
   database: PassageDatabase,
   settings: RetrievalSettings,
   request: SearchRequest,
@@ -52,7 +52,7 @@ export async function search(
   mustBeName('id_prefix', request.idPrefix);
   for (const each of [...request.collections, ...Object.entries(request.metadata).flat()]) mustBeName('filter', each);
   const query = cleanText(request.query);
-  const size = sizeOf(request.pageSize, USUAL, MOST);
+  const size = pageSizeOf(request.pageSize, USUAL, MOST);
   const offset = readOffset(request.pageToken, MOST_RANKED);
   const skipped: Skipped[] = [];
   const all = await database.within(tenant, 'look', (scope) => wanted(scope, request, skipped));
@@ -76,7 +76,7 @@ export async function search(
       collections.push(collection);
       const add = (hits: readonly Hit[]) => hits.map((hit) => ({ ...hit, collection: name }));
       const vector = vectors.get(collection.model_id)!;
-      const near = await nearest(scope, collection, vector, filter, POOL, exactUpTo(settings, scope.embedded));
+      const near = await nearestPassages(scope, collection, vector, filter, POOL, exactUpTo(settings, scope.embedded));
       byModel.set(collection.model_id, [...(byModel.get(collection.model_id) ?? []), ...add(near)]);
       texts.push(...add(await byWords(scope, collection, terms, filter, POOL)));
     }

@@ -2,7 +2,7 @@
 
 import type { SettingValues } from '../../../base/settings/setting.ts';
 import { openIsolation } from '../../isolation/open-isolation.ts';
-import type { Capability, CapabilityParts } from '../../kit/capability.ts';
+import type { CapabilityParts, ServedCapability } from '../../kit/capability.ts';
 import { findRuntimes } from './languages.ts';
 import { sandboxHandler } from './sandbox-handler.ts';
 import { SANDBOX_DEFAULTS, type SandboxSettings } from './sandbox-settings.ts';
@@ -11,7 +11,11 @@ import type { SANDBOX_ROWS } from './setting-rows.ts';
 type SandboxRows = SettingValues<typeof SANDBOX_ROWS>;
 
 /** Throws SANDBOX_UNAVAILABLE where programs cannot be isolated; they never run otherwise. */
-export async function openSandbox({ clock, log, settings: all }: CapabilityParts<SandboxRows>): Promise<Capability> {
+export async function openSandbox({
+  clock,
+  log,
+  settings: all,
+}: CapabilityParts<SandboxRows>): Promise<ServedCapability> {
   const settings = sandboxSettings(all);
   const { bubblewrap, cgroup } = settings;
   const [isolation, runtimes] = await Promise.all([

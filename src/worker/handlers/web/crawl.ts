@@ -13,9 +13,9 @@ import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { DocumentParser } from '../../documents/document.ts';
 import type { HandlerContext } from '../../kit/handler.ts';
-import { Frontier, type Waiting } from './frontier.ts';
+import { Frontier, type WaitingUrl } from './frontier.ts';
 import { type ReadPage, readPage } from './read-page.ts';
-import type { Resource, WebClient } from './web-client.ts';
+import type { WebClient, WebResource } from './web-client.ts';
 import type { WebSettings } from './web-settings.ts';
 
 const DEFAULT_PAGES = 20;
@@ -113,7 +113,7 @@ class Crawl {
   }
 
   /** Undefined: it is a page that was read already under another name. Throws nothing. */
-  async #step({ url, depth }: Waiting, signal: AbortSignal): Promise<Step> {
+  async #step({ url, depth }: WaitingUrl, signal: AbortSignal): Promise<Step> {
     const { client, parser, settings } = this.#parts;
     const { tenant } = this.#context;
     try {
@@ -146,7 +146,7 @@ class Crawl {
     return this.#hosts.has(hostname) && pathname.startsWith(this.#request.pathPrefix);
   }
 
-  #isKnown(asked: URL, { url, redirects }: Resource, depth: number): boolean {
+  #isKnown(asked: URL, { url, redirects }: WebResource, depth: number): boolean {
     if (redirects.length === 0 || depth === 0) {
       this.#frontier.mark(url);
       return false;
@@ -166,7 +166,7 @@ class Crawl {
     return false;
   }
 
-  async #tell({ url, depth }: Waiting, step: NonNullable<Step>): Promise<CrawlResponse> {
+  async #tell({ url, depth }: WaitingUrl, step: NonNullable<Step>): Promise<CrawlResponse> {
     if (!('page' in step)) {
       this.#skipped++;
       return response({ case: 'skipped', value: { url: url.href, ...step } });

@@ -1,14 +1,14 @@
 // The URLs that a crawl has seen and those that it will read, in the order in which they were found. It reads nothing.
 import { normaliseUrl } from './normalise-url.ts';
 
-export interface Waiting {
+export interface WaitingUrl {
   readonly url: URL;
   readonly depth: number;
 }
 
 export class Frontier {
   readonly #limit: number;
-  readonly #queue: Waiting[] = [];
+  readonly #queue: WaitingUrl[] = [];
   readonly #seen = new Set<string>();
   #next = 0;
   /** Whether URLs were not taken because too many wait. */
@@ -40,7 +40,7 @@ export class Frontier {
     return seen;
   }
 
-  take(): Waiting | undefined {
+  take(): WaitingUrl | undefined {
     const found = this.#queue[this.#next];
     if (found) this.#next++;
     // What was taken is let go now and then.

@@ -4,7 +4,7 @@ import type { SettingValues } from '../../../base/settings/setting.ts';
 import type { DocumentParser } from '../../documents/document.ts';
 import { openParser } from '../../documents/open-parser.ts';
 import { type DocumentRows, parserSettings } from '../../documents/setting-rows.ts';
-import type { Capability, CapabilityParts } from '../../kit/capability.ts';
+import type { CapabilityParts, ServedCapability } from '../../kit/capability.ts';
 import { AddressPolicy } from './address-policy.ts';
 import { guardedAgent } from './guarded-agent.ts';
 import { HostTurns } from './host-turns.ts';
@@ -20,7 +20,7 @@ import { brave, searxng, WEB_DEFAULTS, type WebSettings } from './web-settings.t
 type WebRows = SettingValues<typeof WEB_ROWS> & DocumentRows;
 
 /** Throws PARSER_UNAVAILABLE where documents cannot be parsed in isolation. */
-export async function openWeb({ clock, log, settings: all, env }: CapabilityParts<WebRows>): Promise<Capability> {
+export async function openWeb({ clock, log, settings: all, env }: CapabilityParts<WebRows>): Promise<ServedCapability> {
   const settings = webSettings(all);
   const parser = await openParser(settings.parser, { clock, log });
   const policy = new AddressPolicy({ ports: settings.ports, privateHosts: settings.privateHosts });
@@ -38,7 +38,7 @@ export interface WebAssembly {
   readonly proxies?: Proxies | undefined;
 }
 
-export function assembleWeb({ settings, parser, policy, resolve, clock, proxies }: WebAssembly): Capability {
+export function assembleWeb({ settings, parser, policy, resolve, clock, proxies }: WebAssembly): ServedCapability {
   const { silenceMs, headBytes, longestPauseMs, cacheBytes } = settings;
   const agent = guardedAgent({ policy, resolve, silenceMs, headBytes, proxies });
   const turns = new HostTurns(clock, longestPauseMs);

@@ -4,7 +4,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Page, PageSchema } from '../../../../gen/bowline/capability/web/v1/web_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { DocumentParser } from '../../documents/document.ts';
-import type { Resource } from './web-client.ts';
+import type { WebResource } from './web-client.ts';
 
 export interface PageOptions {
   readonly tenant: string;
@@ -20,7 +20,7 @@ export interface ReadPage {
 }
 
 /** Throws WEB_NOT_TEXT, DOCUMENT_INVALID, DOCUMENT_TOO_COSTLY and the signal's reason. */
-export async function readPage(parser: DocumentParser, resource: Resource, options: PageOptions): Promise<ReadPage> {
+export async function readPage(parser: DocumentParser, resource: WebResource, options: PageOptions): Promise<ReadPage> {
   const { url, body: bytes, mediaType, charset, status, redirects, fromCache, readAt } = resource;
   const { tenant: owner, readable, maxChars, signal } = options;
   try {

@@ -9,7 +9,7 @@ import {
 } from '../../../../gen/bowline/capability/web/v1/web_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
-import { readOffset, sizeOf, writePlace } from '../../../contract/paging.ts';
+import { pageSizeOf, readOffset, writePlace } from '../../../contract/paging.ts';
 import { Budget } from './budget.ts';
 import { exchange } from './exchange.ts';
 import { plainWords } from './plain-words.ts';
@@ -31,9 +31,13 @@ export interface SearchParts {
 }
 
 /** Throws WEB_SEARCH_FAILED, WEB_BUSY and the signal's reason. */
-export async function search(parts: SearchParts, request: SearchRequest, signal: AbortSignal): Promise<SearchResponse> {
+export async function searchWeb(
+  parts: SearchParts,
+  request: SearchRequest,
+  signal: AbortSignal,
+): Promise<SearchResponse> {
   const { settings } = parts;
-  const size = sizeOf(request.pageSize, DEFAULT_RESULTS, MOST_RESULTS);
+  const size = pageSizeOf(request.pageSize, DEFAULT_RESULTS, MOST_RESULTS);
   const offset = readOffset(request.pageToken, MOST_RESULTS);
   const count = Math.min(offset + size, MOST_RESULTS);
   const url = searchUrl(settings, request, count);

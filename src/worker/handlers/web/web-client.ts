@@ -40,7 +40,7 @@ export interface ReadOptions {
 }
 
 /** What was read. */
-export interface Resource {
+export interface WebResource {
   readonly url: URL;
   readonly redirects: readonly string[];
   readonly status: number;
@@ -79,7 +79,7 @@ export class WebClient {
    * Throws URL_NOT_ALLOWED, WEB_ROBOTS, WEB_STATUS, WEB_BUSY, WEB_NOT_TEXT, WEB_TOO_LARGE, WEB_TOO_SLOW, WEB_ANSWER_INVALID,
    * WEB_UNREACHABLE and the signal's reason.
    */
-  async read(start: URL, options: ReadOptions): Promise<Resource> {
+  async read(start: URL, options: ReadOptions): Promise<WebResource> {
     const time = new Budget(this.#parts.settings.requestMs, this.#parts.clock, 'BOWLINE_WEB_REQUEST_MS');
     const redirects: string[] = [];
     for (let url = start; ; ) {
@@ -95,7 +95,7 @@ export class WebClient {
   }
 
   /** One request of a chain of redirects, or the answer of the cache. */
-  async #hop(url: URL, options: ReadOptions, time: Budget): Promise<URL | Omit<Resource, 'url' | 'redirects'>> {
+  async #hop(url: URL, options: ReadOptions, time: Budget): Promise<URL | Omit<WebResource, 'url' | 'redirects'>> {
     const { tenant, signal, noCache, obeyRobots } = options;
     const { cache, turns, settings } = this.#parts;
     const asked = obeyRobots ? await this.robots.require(url, signal) : 0;

@@ -10,7 +10,7 @@ import { AppError } from '../../../base/errors.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import { type CrawlParts, crawl } from './crawl.ts';
 import { readPage } from './read-page.ts';
-import { type SearchParts, search } from './search.ts';
+import { type SearchParts, searchWeb } from './search.ts';
 
 const DEFAULT_CHARS = 50_000;
 const MOST_CHARS = 500_000;
@@ -26,7 +26,7 @@ export function webHandler(parts: WebParts): Handler {
     Crawl: (request, context) => crawl(parts, request, context),
     Search: async (request, { signal }) => {
       if (!parts.search) throw new AppError('WEB_SEARCH_NOT_CONFIGURED');
-      return search(parts.search, request, signal);
+      return searchWeb(parts.search, request, signal);
     },
   });
 }

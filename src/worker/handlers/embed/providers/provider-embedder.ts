@@ -11,7 +11,7 @@ import { isLocal } from '../../../kit/providers/local-address.ts';
 import { Patience } from '../../../kit/providers/patience.ts';
 import { providerError } from '../../../kit/providers/provider-error.ts';
 import type { EmbedSettings } from '../embed-settings.ts';
-import type { Embedded, Embedder } from '../embedder.ts';
+import type { Embedder, EmbedderAnswer } from '../embedder.ts';
 import { fitText } from '../fit-text.ts';
 import { unitVector } from '../unit-vector.ts';
 import type { EmbedderSettings } from './embedder-settings.ts';
@@ -63,7 +63,7 @@ async function request(
   texts: readonly string[],
   purpose: Purpose,
   abortSignal: AbortSignal,
-): Promise<Embedded> {
+): Promise<EmbedderAnswer> {
   const { name, dimension, shorten, queryPrefix = '', documentPrefix = '' } = settings;
   const prefix = purpose === Purpose.QUERY ? queryPrefix : purpose === Purpose.DOCUMENT ? documentPrefix : '';
   const values = texts.map((text) => prefix + text);

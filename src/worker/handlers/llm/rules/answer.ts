@@ -4,18 +4,18 @@ import { create, equals } from '@bufbuild/protobuf';
 import { FileKind } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { type Source, SourceSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
 import { trimEndSigns } from '../../../../base/trim-signs.ts';
+import { addWithheld } from './add-withheld.ts';
+import type { Aim } from './aim.ts';
+import type { AnswerDraft } from './answer-draft.ts';
 import { asWritten } from './any-case.ts';
 import { commandAnswer } from './command-answer.ts';
 import type { CutFiles, Located } from './cut-files.ts';
 import { aboutFile } from './describe-file.ts';
-import type { Draft } from './draft.ts';
 import type { Evidence, ReadFile } from './evidence.ts';
-import type { Intent } from './intent.ts';
-import type { Language } from './language.ts';
+import type { AnswerLanguage } from './language.ts';
 import { phrasesIn } from './phrases.ts';
 import { central, type Ranked, rank } from './rank.ts';
 import type { Transcript } from './transcript.ts';
-import { withheldLines } from './withheld-lines.ts';
 
 export interface Answer {
   readonly text: string;
@@ -33,17 +33,17 @@ const MOST_SHOWN = 6000;
 const MOST_QUOTE = 600;
 
 /** The answer, with the line that says who gives it at its end. */
-export function compose(intent: Intent, transcript: Transcript, evidence: Evidence, cut: CutFiles): Answer {
-  const phrases = phrasesIn(intent.language);
-  const draft: Draft = { lines: [], sources: [], confidence: 0.2 };
-  if (intent.question.trim() === '') draft.lines.push(phrases.noQuestion, phrases.help);
-  else if (intent.kind === 'greet') draft.lines.push(phrases.help);
-  else if (intent.kind === 'run') commandAnswer(draft, intent, transcript, evidence);
-  else if (intent.kind === 'list') listing(draft, intent, transcript, evidence);
-  else if (intent.kind === 'find' && (evidence.matches.length > 0 || evidence.passages.length === 0)) {
-    matches(draft, intent, evidence);
-  } else reading(draft, intent, evidence, cut);
-  for (const step of intent.kind === 'run' ? [] : failuresToTell(evidence)) {
+export function compose(aim: Aim, transcript: Transcript, evidence: Evidence, cut: CutFiles): Answer {
+  const phrases = phrasesIn(aim.language);
+  const draft: AnswerDraft = { lines: [], sources: [], confidence: 0.2 };
+  if (aim.question.trim() === '') draft.lines.push(phrases.noQuestion, phrases.help);
+  else if (aim.kind === 'greet') draft.lines.push(phrases.help);
+  else if (aim.kind === 'run') commandAnswer(draft, aim, transcript, evidence);
+  else if (aim.kind === 'list') listing(draft, aim, transcript, evidence);
+  else if (aim.kind === 'find' && (evidence.matches.length > 0 || evidence.passages.length === 0)) {
+    matches(draft, aim, evidence);
+  } else reading(draft, aim, evidence, cut);
+  for (const step of aim.kind === 'run' ? [] : failuresToTell(evidence)) {
     const what = String(step.args.path ?? asWritten(String(step.args.glob ?? '')));
     draft.lines.push(
       phrases.failed(step.tool, what, `${step.error!.reason}${step.error!.message ? `: ${step.error!.message}` : ''}`),
@@ -62,31 +62,31 @@ function failuresToTell(evidence: Evidence): Evidence['failed'] {
   return found ? evidence.failed.filter(({ tool }) => TELL_ALWAYS.has(tool)) : evidence.failed;
 }
 
-function reading(draft: Draft, intent: Intent, evidence: Evidence, cut: CutFiles): void {
+function reading(draft: AnswerDraft, aim: Aim, evidence: Evidence, cut: CutFiles): void {
   const open = [...evidence.reads.filter((file) => file.text !== undefined), ...evidence.passages];
   const closed = evidence.reads.filter((file) => file.text === undefined);
-  const phrases = phrasesIn(intent.language);
+  const phrases = phrasesIn(aim.language);
   if (open.length > 0) {
-    if (intent.kind === 'read' && open.some((file) => !file.found)) show(draft, intent, evidence.reads);
-    else if (intent.kind === 'summarise' || intent.subject.length === 0) summaries(draft, intent, open, cut);
-    else quotes(draft, intent, open, cut);
+    if (aim.kind === 'read' && open.some((file) => !file.found)) show(draft, aim, evidence.reads);
+    else if (aim.kind === 'summarise' || aim.subject.length === 0) summaries(draft, aim, open, cut);
+    else quotes(draft, aim, open, cut);
     for (const file of open.filter((f) => f.truncated)) draft.lines.push(phrases.cut(file.path));
   }
-  if (closed.length > 0) withheldLines(draft, intent, closed, open.length > 0);
+  if (closed.length > 0) addWithheld(draft, aim, closed, open.length > 0);
   if (evidence.reads.length > 0 || evidence.passages.length > 0) return;
-  if (intent.files.length > 0) draft.lines.push(phrases.noFile(intent.files.join(', ')));
-  else draft.lines.push(phrases.nothingFound(intent.subject.join(' ') || intent.folders.join(', ') || intent.question));
+  if (aim.files.length > 0) draft.lines.push(phrases.noFile(aim.files.join(', ')));
+  else draft.lines.push(phrases.nothingFound(aim.subject.join(' ') || aim.folders.join(', ') || aim.question));
   if (evidence.listed.length > 0) {
     draft.lines.push('', phrases.otherFiles);
-    fileList(draft, intent, evidence, 12);
+    fileList(draft, aim, evidence, 12);
   }
 }
 
-function quotes(draft: Draft, intent: Intent, files: readonly ReadFile[], cut: CutFiles): void {
-  const phrases = phrasesIn(intent.language);
+function quotes(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut: CutFiles): void {
+  const phrases = phrasesIn(aim.language);
   const units = distinct(files.flatMap((file) => cut.get(file) ?? []));
-  const found = rank(units, intent.subject.join(' '), intent.question);
-  const subject = intent.subject.join(' ');
+  const found = rank(units, aim.subject.join(' '), aim.question);
+  const subject = aim.subject.join(' ');
   const best = found[0];
   if (!best) {
     draft.lines.push(phrases.nothingSaid(subject, [...new Set(files.map(({ path }) => path))].join(', ')));
@@ -95,7 +95,7 @@ function quotes(draft: Draft, intent: Intent, files: readonly ReadFile[], cut: C
   }
   const chosen = choose(found, units);
   if (best.coverage < 0.5) draft.lines.push(phrases.closest);
-  for (const { unit } of chosen) quote(draft, unit, intent.language);
+  for (const { unit } of chosen) quote(draft, unit, aim.language);
   draft.confidence = Math.min(0.9, Math.max(0.1, best.coverage * 0.9));
 }
 
@@ -125,26 +125,26 @@ function choose(found: readonly Ranked[], units: readonly Located[]): Ranked[] {
   return chosen;
 }
 
-function quote(draft: Draft, unit: Located, language: Language): void {
+function quote(draft: AnswerDraft, unit: Located, language: AnswerLanguage): void {
   const text = unit.text.length > MOST_QUOTE ? `${unit.text.slice(0, MOST_QUOTE).toWellFormed()}…` : unit.text;
   draft.lines.push(`- “${text}” (${placeOf(unit, language)})`);
   const { collection = '', page = 0, lines = true } = unit.found ?? {};
   source(draft, unit.path, lines ? unit.startLine : 0, lines ? unit.endLine : 0, collection, page);
 }
 
-function placeOf({ path, startLine, endLine, found }: Located, language: Language): string {
+function placeOf({ path, startLine, endLine, found }: Located, language: AnswerLanguage): string {
   if (found?.lines === false) return found.page > 0 ? `${path}, ${phrasesIn(language).page(found.page)}` : path;
   return `${path}:${startLine}${endLine > startLine ? `-${endLine}` : ''}`;
 }
 
-function source(draft: Draft, path: string, startLine: number, endLine: number, collection = '', page = 0): void {
+function source(draft: AnswerDraft, path: string, startLine: number, endLine: number, collection = '', page = 0): void {
   const one = create(SourceSchema, { path, startLine, endLine, collection, page });
   if (draft.sources.length < 256 && !draft.sources.some((each) => equals(SourceSchema, each, one)))
     draft.sources.push(one);
 }
 
-function show(draft: Draft, intent: Intent, files: readonly ReadFile[]): void {
-  const phrases = phrasesIn(intent.language);
+function show(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[]): void {
+  const phrases = phrasesIn(aim.language);
   for (const file of files.filter((each) => each.text !== undefined)) {
     const text = trimEndSigns(file.text ?? '', '\n');
     if (text === '') draft.lines.push(phrases.empty(file.path));
@@ -161,8 +161,8 @@ function show(draft: Draft, intent: Intent, files: readonly ReadFile[]): void {
   draft.confidence = 0.9;
 }
 
-function summaries(draft: Draft, intent: Intent, files: readonly ReadFile[], cut: CutFiles): void {
-  const phrases = phrasesIn(intent.language);
+function summaries(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut: CutFiles): void {
+  const phrases = phrasesIn(aim.language);
   const byPath = Map.groupBy(files, ({ path }) => path);
   const each = byPath.size === 1 ? 5 : byPath.size <= 3 ? 3 : 2;
   for (const [path, parts] of byPath) {
@@ -172,18 +172,18 @@ function summaries(draft: Draft, intent: Intent, files: readonly ReadFile[], cut
     if (shown.length === 0) draft.lines.push(phrases.empty(path));
     else {
       draft.lines.push(phrases.summaryOf(path));
-      for (const unit of shown) quote(draft, unit, intent.language);
+      for (const unit of shown) quote(draft, unit, aim.language);
     }
   }
   draft.confidence = 0.5;
 }
 
-function matches(draft: Draft, intent: Intent, evidence: Evidence): void {
-  const phrases = phrasesIn(intent.language);
-  const subject = [...intent.subject, ...intent.files, ...intent.globs].join(' ') || intent.question;
+function matches(draft: AnswerDraft, aim: Aim, evidence: Evidence): void {
+  const phrases = phrasesIn(aim.language);
+  const subject = [...aim.subject, ...aim.files, ...aim.globs].join(' ') || aim.question;
   if (evidence.matches.length === 0) {
     if (evidence.listed.length === 0) draft.lines.push(phrases.nothingFound(subject));
-    else fileList(draft, intent, evidence, MOST_FILES);
+    else fileList(draft, aim, evidence, MOST_FILES);
     return;
   }
   draft.lines.push(phrases.foundFor(subject));
@@ -195,7 +195,7 @@ function matches(draft: Draft, intent: Intent, evidence: Evidence): void {
       source(draft, path, match.line, match.line);
     } else {
       draft.lines.push(
-        `- ${path} (${[aboutFile(match.file, intent.language), ...(intent.subject.length > 0 ? [phrases.nameOnly] : [])].filter(Boolean).join(', ')})`,
+        `- ${path} (${[aboutFile(match.file, aim.language), ...(aim.subject.length > 0 ? [phrases.nameOnly] : [])].filter(Boolean).join(', ')})`,
       );
       source(draft, path, 0, 0);
     }
@@ -204,23 +204,23 @@ function matches(draft: Draft, intent: Intent, evidence: Evidence): void {
   draft.confidence = 0.7;
 }
 
-function listing(draft: Draft, intent: Intent, transcript: Transcript, evidence: Evidence): void {
-  const phrases = phrasesIn(intent.language);
+function listing(draft: AnswerDraft, aim: Aim, transcript: Transcript, evidence: Evidence): void {
+  const phrases = phrasesIn(aim.language);
   if (transcript.steps.length === 0 && !transcript.tools.has('fs_list')) draft.lines.push(phrases.noTool('fs_list'));
   else if (evidence.listed.length === 0) {
     if (evidence.failed.length === 0) draft.lines.push(phrases.noFiles);
   } else {
     draft.lines.push(phrases.filesAre);
-    fileList(draft, intent, evidence, MOST_FILES);
+    fileList(draft, aim, evidence, MOST_FILES);
     draft.confidence = 0.9;
   }
 }
 
-function fileList(draft: Draft, intent: Intent, evidence: Evidence, most: number): void {
-  const phrases = phrasesIn(intent.language);
+function fileList(draft: AnswerDraft, aim: Aim, evidence: Evidence, most: number): void {
+  const phrases = phrasesIn(aim.language);
   const unique = [...new Map(evidence.listed.map((info) => [info.path, info])).values()];
   for (const info of unique.slice(0, most)) {
-    const about = info.kind === FileKind.FOLDER ? phrases.folder : aboutFile(info, intent.language);
+    const about = info.kind === FileKind.FOLDER ? phrases.folder : aboutFile(info, aim.language);
     draft.lines.push(`- ${info.path}${about ? ` (${about})` : ''}`);
   }
   if (unique.length > most) draft.lines.push(phrases.more(unique.length - most));

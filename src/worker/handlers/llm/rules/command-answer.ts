@@ -1,22 +1,23 @@
 // The answer to a request to run a command: what ran, how it ended, what it printed.
-import type { Draft } from './draft.ts';
+
+import type { Aim } from './aim.ts';
+import type { AnswerDraft } from './answer-draft.ts';
 import type { Evidence } from './evidence.ts';
-import type { Intent } from './intent.ts';
 import { phrasesIn } from './phrases.ts';
 import type { Transcript } from './transcript.ts';
 
 /** Characters of output that are shown, the end first. */
 const MOST_OUTPUT = 4000;
 
-export function commandAnswer(draft: Draft, intent: Intent, transcript: Transcript, evidence: Evidence): void {
-  const phrases = phrasesIn(intent.language);
+export function commandAnswer(draft: AnswerDraft, aim: Aim, transcript: Transcript, evidence: Evidence): void {
+  const phrases = phrasesIn(aim.language);
   if (transcript.steps.length === 0 && !transcript.tools.has('shell_run')) {
     draft.lines.push(phrases.noTool('shell_run'));
     return;
   }
   for (const step of evidence.failed) {
     const why = `${step.error!.reason}${step.error!.message ? `: ${step.error!.message}` : ''}`;
-    draft.lines.push(phrases.failed(step.tool, `\`${intent.argv.join(' ')}\``, why));
+    draft.lines.push(phrases.failed(step.tool, `\`${aim.argv.join(' ')}\``, why));
   }
   for (const run of evidence.commands) {
     const command = `\`${run.argv.join(' ')}\``;

@@ -1,6 +1,6 @@
 // Every sentence that the rules model says of itself, in English and Chinese. Quotes of files are never made here.
 import { SizeClass } from '../../../../../gen/bowline/run/v1/run_pb.ts';
-import type { Language } from './language.ts';
+import type { AnswerLanguage } from './language.ts';
 
 interface Phrases {
   /** The line that says what this model is; in every answer. */
@@ -117,7 +117,7 @@ const zh: Phrases = {
   answered: 'Bowline',
 };
 
-export const phrasesIn = (language: Language): Phrases => (language === 'zh' ? zh : en);
+export const phrasesIn = (language: AnswerLanguage): Phrases => (language === 'zh' ? zh : en);
 
 const SIZES: Readonly<Record<SizeClass, readonly [string, string]>> = {
   [SizeClass.UNSPECIFIED]: ['', ''],
@@ -130,5 +130,6 @@ const SIZES: Readonly<Record<SizeClass, readonly [string, string]>> = {
   [SizeClass.LARGER]: ['64 MiB or more', '64 MiB 以上'],
 };
 
-export const sizeIn = (language: Language, size: SizeClass): string => SIZES[size]?.[language === 'zh' ? 1 : 0] ?? '';
+export const sizeIn = (language: AnswerLanguage, size: SizeClass): string =>
+  SIZES[size]?.[language === 'zh' ? 1 : 0] ?? '';
 export type { Phrases };

@@ -1,12 +1,12 @@
 // Decides the next tool calls of a turn, or that it is time to answer. Pure: the same transcript gives the same calls.
 import type { JsonValue } from '@bufbuild/protobuf';
 import { type FileInfo, FileKind } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import type { Aim } from './aim.ts';
 import { anyCase } from './any-case.ts';
 import type { Evidence } from './evidence.ts';
-import type { Intent } from './intent.ts';
 import { hasChinese } from './language.ts';
 import { baseName } from './names.ts';
-import type { SharedFile, Transcript } from './transcript.ts';
+import type { SharedPath, Transcript } from './transcript.ts';
 import { searchTerms, tokens } from './words.ts';
 
 export interface PlannedCall {
@@ -20,20 +20,20 @@ const MOST_READS = 6;
 const MOST_ROUNDS = 5;
 
 /** The next calls; empty means: answer now. */
-export function nextCalls(intent: Intent, transcript: Transcript, evidence: Evidence): PlannedCall[] {
-  if (transcript.rounds >= MOST_ROUNDS || passagesAnswer(intent, transcript, evidence)) return [];
+export function nextCalls(aim: Aim, transcript: Transcript, evidence: Evidence): PlannedCall[] {
+  if (transcript.rounds >= MOST_ROUNDS || passagesAnswer(aim, transcript, evidence)) return [];
   const asked = new Set(transcript.steps.map((step) => keyOf({ tool: step.tool, args: step.args })));
-  const wanted = wantedCalls(intent, transcript, evidence);
+  const wanted = wantedCalls(aim, transcript, evidence);
   return wanted.filter((call) => transcript.tools.has(call.tool) && !asked.has(keyOf(call))).slice(0, MOST_READS);
 }
 
 /** Whether passages that were found before make looking at the device needless: no file is meant, and they hold the subject. */
-function passagesAnswer(intent: Intent, transcript: Transcript, { passages }: Evidence): boolean {
-  if (passages.length === 0 || !SATISFIED.has(intent.kind)) return false;
+function passagesAnswer(aim: Aim, transcript: Transcript, { passages }: Evidence): boolean {
+  if (passages.length === 0 || !SATISFIED.has(aim.kind)) return false;
   const documents = passages.map(({ path }) => path);
-  const meant = intent.files.filter((name) => !documents.some((path) => isCalled(path, name)));
-  if (meant.length > 0 || transcript.shared.length > 0 || intent.folders.length > 0) return false;
-  const wanted = new Set(tokens(intent.subject.join(' ')));
+  const meant = aim.files.filter((name) => !documents.some((path) => isCalled(path, name)));
+  if (meant.length > 0 || transcript.shared.length > 0 || aim.folders.length > 0) return false;
+  const wanted = new Set(tokens(aim.subject.join(' ')));
   const held = new Set(passages.flatMap(({ text, found }) => tokens([...(found?.headings ?? []), text].join(' '))));
   return [...wanted].filter((token) => held.has(token)).length * 2 >= wanted.size;
 }
@@ -44,25 +44,25 @@ const SATISFIED: ReadonlySet<string> = new Set(['ask', 'find', 'summarise']);
 const keyOf = (call: PlannedCall): string =>
   `${call.tool} ${JSON.stringify(Object.entries(call.args).sort(([a], [b]) => a.localeCompare(b)))}`;
 
-function wantedCalls(intent: Intent, transcript: Transcript, evidence: Evidence): PlannedCall[] {
-  switch (intent.kind) {
+function wantedCalls(aim: Aim, transcript: Transcript, evidence: Evidence): PlannedCall[] {
+  switch (aim.kind) {
     case 'greet':
       return [];
     case 'run':
-      return [{ tool: 'shell_run', args: { argv: [...intent.argv] } }];
+      return [{ tool: 'shell_run', args: { argv: [...aim.argv] } }];
     case 'list':
-      return listCalls(intent, transcript);
+      return listCalls(aim, transcript);
     case 'find':
-      return findCalls(intent);
+      return findCalls(aim);
     default:
-      return readCalls(intent, transcript, evidence);
+      return readCalls(aim, transcript, evidence);
   }
 }
 
-function listCalls(intent: Intent, transcript: Transcript): PlannedCall[] {
-  const recursive = /\b(?:all|every|recursive(?:ly)?|tree|everything)\b|所有|全部|递归/i.test(intent.question);
-  const glob = intent.globs[0] === undefined ? {} : { glob: intent.globs[0] };
-  const here = intent.folders.map((path) => list(path, recursive, glob));
+function listCalls(aim: Aim, transcript: Transcript): PlannedCall[] {
+  const recursive = /\b(?:all|every|recursive(?:ly)?|tree|everything)\b|所有|全部|递归/i.test(aim.question);
+  const glob = aim.globs[0] === undefined ? {} : { glob: aim.globs[0] };
+  const here = aim.folders.map((path) => list(path, recursive, glob));
   const failed = transcript.steps.some((step) => step.tool === 'fs_list' && step.error);
   return here.length > 0 && !failed ? here : [...here, list('', recursive || here.length === 0, glob)];
 }
@@ -72,17 +72,17 @@ const list = (path: string, recursive: boolean, glob: Record<string, string> = {
   args: { ...(path ? { path } : {}), ...(recursive ? { recursive } : {}), ...glob },
 });
 
-function findCalls(intent: Intent): PlannedCall[] {
-  const path = intent.folders[0] === undefined ? {} : { path: intent.folders[0] };
-  const globs = [...intent.globs, ...intent.files.map(globFor)];
-  if (globs.length > 0 && intent.subject.length === 0) return globs.map((glob) => search({ ...path, glob }));
-  const terms = termsOf(intent);
-  if (terms.length === 0) return [list(intent.folders[0] ?? '', true)];
+function findCalls(aim: Aim): PlannedCall[] {
+  const path = aim.folders[0] === undefined ? {} : { path: aim.folders[0] };
+  const globs = [...aim.globs, ...aim.files.map(globFor)];
+  if (globs.length > 0 && aim.subject.length === 0) return globs.map((glob) => search({ ...path, glob }));
+  const terms = termsOf(aim);
+  if (terms.length === 0) return [list(aim.folders[0] ?? '', true)];
   return [search({ ...path, terms, ...(globs[0] === undefined ? {} : { glob: globs[0] }) })];
 }
 
 const search = (args: Record<string, JsonValue>): PlannedCall => ({ tool: 'fs_search', args });
-const termsOf = (intent: Intent): string[] => searchTerms(intent.subject.join(' '));
+const termsOf = (aim: Aim): string[] => searchTerms(aim.subject.join(' '));
 
 /** A pattern for a name in any letter case; a Chinese one may have lost a first character to the words before it. */
 function globFor(name: string): string {
@@ -92,37 +92,37 @@ function globFor(name: string): string {
 }
 
 /** ask, read, summarise: find the files, read them. */
-function readCalls(intent: Intent, transcript: Transcript, evidence: Evidence): PlannedCall[] {
-  const targets = targetsOf(intent, transcript, evidence);
+function readCalls(aim: Aim, transcript: Transcript, evidence: Evidence): PlannedCall[] {
+  const targets = targetsOf(aim, transcript, evidence);
   return 'calls' in targets
     ? targets.calls
-    : targets.paths.slice(0, MOST_READS).map((path) => read(path, intent, transcript.shared));
+    : targets.paths.slice(0, MOST_READS).map((path) => read(path, aim, transcript.shared));
 }
 
-function read(path: string, intent: Intent, shared: readonly SharedFile[]): PlannedCall {
-  const lines = intent.lines ?? shared.find((file) => file.path === path)?.lines;
+function read(path: string, aim: Aim, shared: readonly SharedPath[]): PlannedCall {
+  const lines = aim.lines ?? shared.find((file) => file.path === path)?.lines;
   return { tool: 'fs_read', args: { path, ...(lines ? { startLine: lines.start, endLine: lines.end } : {}) } };
 }
 
 type Targets = { readonly paths: readonly string[] } | { readonly calls: PlannedCall[] };
 
-function targetsOf(intent: Intent, transcript: Transcript, evidence: Evidence): Targets {
+function targetsOf(aim: Aim, transcript: Transcript, evidence: Evidence): Targets {
   const { shared, earlierFiles } = transcript;
-  const loosely = intent.kind !== 'ask';
-  const mentioned = shared.filter((file) => mentions(intent.question, file.path, loosely)).map((file) => file.path);
-  const back = intent.refersBack || (intent.subject.length === 0 && intent.folders.length === 0);
-  const named = intent.files.length > 0 ? intent.files : mentioned.length === 0 && back ? earlierFiles : [];
-  if (named.length > 0) return namedTargets(named, intent, transcript, evidence);
+  const loosely = aim.kind !== 'ask';
+  const mentioned = shared.filter((file) => mentions(aim.question, file.path, loosely)).map((file) => file.path);
+  const back = aim.refersBack || (aim.subject.length === 0 && aim.folders.length === 0);
+  const named = aim.files.length > 0 ? aim.files : mentioned.length === 0 && back ? earlierFiles : [];
+  if (named.length > 0) return namedTargets(named, aim, transcript, evidence);
   if (mentioned.length > 0) return { paths: mentioned };
-  if (intent.kind === 'summarise' || intent.folders.length > 0) return folderTargets(intent, transcript, evidence);
+  if (aim.kind === 'summarise' || aim.folders.length > 0) return folderTargets(aim, transcript, evidence);
   if (shared.length > 0 && shared.length <= MOST_READS)
     return {
       paths: ranked(
         shared.map((file) => file.path),
-        intent,
+        aim,
       ),
     };
-  return searchTargets(intent, transcript, evidence);
+  return searchTargets(aim, transcript, evidence);
 }
 
 /** Whether a question holds the name of a file; `loosely`: its ending may be missing. */
@@ -137,7 +137,7 @@ function mentions(question: string, path: string, loosely: boolean): boolean {
   return new RegExp(`(?<![\\w-])${bare.replace(/[^\w]/g, '\\$&')}(?![\\w-])`).test(text);
 }
 
-function namedTargets(named: readonly string[], intent: Intent, transcript: Transcript, evidence: Evidence): Targets {
+function namedTargets(named: readonly string[], aim: Aim, transcript: Transcript, evidence: Evidence): Targets {
   const known = [
     ...transcript.shared.map((f) => f.path),
     ...evidence.matches.map((m) => m.file?.path ?? ''),
@@ -155,15 +155,15 @@ function namedTargets(named: readonly string[], intent: Intent, transcript: Tran
   if (unknown.length > 0) {
     const searched = transcript.steps.filter((step) => step.tool === 'fs_search').length;
     const calls = unknown.map((name) => search({ glob: globFor(name) }));
-    if (searched === 0) return { calls: [...paths.map((path) => read(path, intent, transcript.shared)), ...calls] };
+    if (searched === 0) return { calls: [...paths.map((path) => read(path, aim, transcript.shared)), ...calls] };
     const listed = transcript.steps.some((step) => step.tool === 'fs_list');
     if (!listed && paths.length === 0) return { calls: [list('', true)] };
-    const inQuestion = filesOf(evidence.listed).filter((path) => mentions(intent.question, path, true));
+    const inQuestion = filesOf(evidence.listed).filter((path) => mentions(aim.question, path, true));
     paths.push(...inQuestion);
   }
   if (paths.length > 0) return { paths: [...new Set(paths)] };
   // Nothing is called like that: perhaps it was no file name at all.
-  return intent.subject.length > 0 ? searchTargets(intent, transcript, evidence) : { paths: [] };
+  return aim.subject.length > 0 ? searchTargets(aim, transcript, evidence) : { paths: [] };
 }
 
 /** Whether a path is meant by a name: the same, or ending with it. Names without an ending match any ending. */
@@ -175,31 +175,31 @@ function isCalled(path: string, name: string): boolean {
   return !wanted.includes('.') && baseName(whole).replace(/\.[^.]+$/, '') === baseName(wanted);
 }
 
-function folderTargets(intent: Intent, transcript: Transcript, evidence: Evidence): Targets {
+function folderTargets(aim: Aim, transcript: Transcript, evidence: Evidence): Targets {
   const inside = (path: string) =>
-    intent.folders.length === 0 || intent.folders.some((folder) => `/${path}`.includes(`/${folder}/`));
+    aim.folders.length === 0 || aim.folders.some((folder) => `/${path}`.includes(`/${folder}/`));
   const shared = transcript.shared.map((file) => file.path).filter(inside);
-  const many = intent.kind === 'ask' && intent.subject.length > 0 && shared.length > MOST_READS;
-  if (shared.length > 0 && !many) return { paths: ranked(shared, intent) };
-  if (transcript.shared.length > 0 && intent.kind !== 'ask')
+  const many = aim.kind === 'ask' && aim.subject.length > 0 && shared.length > MOST_READS;
+  if (shared.length > 0 && !many) return { paths: ranked(shared, aim) };
+  if (transcript.shared.length > 0 && aim.kind !== 'ask')
     return {
       paths: ranked(
         transcript.shared.map((f) => f.path),
-        intent,
+        aim,
       ),
     };
   const lists = transcript.steps.filter((step) => step.tool === 'fs_list');
-  if (intent.kind === 'ask' && intent.subject.length > 0) return searchTargets(intent, transcript, evidence);
+  if (aim.kind === 'ask' && aim.subject.length > 0) return searchTargets(aim, transcript, evidence);
   if (lists.length === 0)
-    return { calls: intent.folders.length > 0 ? intent.folders.map((path) => list(path, true)) : [list('', true)] };
+    return { calls: aim.folders.length > 0 ? aim.folders.map((path) => list(path, true)) : [list('', true)] };
   if (lists.every((step) => step.error)) return lists.length > 1 ? { paths: [] } : { calls: [list('', true)] };
-  return { paths: ranked(filesOf(evidence.listed), intent).slice(0, MOST_READS) };
+  return { paths: ranked(filesOf(evidence.listed), aim).slice(0, MOST_READS) };
 }
 
-function searchTargets(intent: Intent, transcript: Transcript, evidence: Evidence): Targets {
-  const terms = termsOf(intent);
+function searchTargets(aim: Aim, transcript: Transcript, evidence: Evidence): Targets {
+  const terms = termsOf(aim);
   const searched = transcript.steps.some((step) => step.tool === 'fs_search' && Array.isArray(step.args.terms));
-  const path = intent.folders[0];
+  const path = aim.folders[0];
   if (!searched && terms.length > 0 && transcript.tools.has('fs_search'))
     return { calls: [search({ terms, pageSize: 200, ...(path ? { path } : {}) })] };
   const shared = new Set(transcript.shared.map((file) => file.path));
@@ -216,10 +216,10 @@ function searchTargets(intent: Intent, transcript: Transcript, evidence: Evidenc
     .sort(([a, x], [b, y]) => Number(shared.has(b)) - Number(shared.has(a)) || y.size - x.size)
     .map(([file]) => file);
   if (paths.length > 0) return { paths: paths.slice(0, 4) };
-  if (shared.size > 0) return { paths: ranked([...shared], intent) };
+  if (shared.size > 0) return { paths: ranked([...shared], aim) };
   const listed = transcript.steps.some((step) => step.tool === 'fs_list');
   if (!listed) return { calls: [list('', true)] };
-  const byName = filesOf(evidence.listed).filter((file) => overlaps(file, intent));
+  const byName = filesOf(evidence.listed).filter((file) => overlaps(file, aim));
   return { paths: byName.slice(0, 3) };
 }
 
@@ -230,15 +230,15 @@ const filesOf = (infos: readonly FileInfo[]): string[] =>
 const isText = (info: FileInfo): boolean =>
   !/^(?:image|audio|video|font)\/|zip|gzip|octet-stream|pdf/.test(info.mediaType);
 
-function overlaps(path: string, intent: Intent): boolean {
+function overlaps(path: string, aim: Aim): boolean {
   const words = new Set(tokens(path.replace(/[/_.-]/g, ' ')));
-  return tokens(intent.subject.join(' ')).some((token) => words.has(token));
+  return tokens(aim.subject.join(' ')).some((token) => words.has(token));
 }
 
 /** Files that a reader would open first: named in the question, then README and index, then by depth and name. */
-function ranked(paths: readonly string[], intent: Intent): string[] {
+function ranked(paths: readonly string[], aim: Aim): string[] {
   const first = (path: string) => (/^(?:readme|index|overview|introduction|summary)\b/i.test(baseName(path)) ? 1 : 0);
-  const named = (path: string) => (overlaps(path, intent) ? 1 : 0);
+  const named = (path: string) => (overlaps(path, aim) ? 1 : 0);
   return [...paths].sort(
     (a, b) =>
       named(b) - named(a) || first(b) - first(a) || a.split('/').length - b.split('/').length || a.localeCompare(b),

@@ -10,10 +10,10 @@ import {
 import { type ModelInfo, ModelInfoSchema } from '../../../../../gen/bowline/common/v1/common_pb.ts';
 import { estimateTokens } from '../../../kit/providers/estimate-tokens.ts';
 import type { ChatDriver } from '../chat-driver.ts';
+import { aimOf } from './aim.ts';
 import { compose } from './answer.ts';
 import { cutFiles } from './cut-files.ts';
 import { evidenceOf } from './evidence.ts';
-import { intentOf } from './intent.ts';
 import { nextCalls, type PlannedCall } from './plan.ts';
 import { SUMMARY_REQUEST, sumUp } from './sum-up.ts';
 import { type Transcript, textOf, transcriptOf } from './transcript.ts';
@@ -36,15 +36,15 @@ export const rulesDriver: ChatDriver = {
       yield finish(request, text, FinishReason.STOP);
       return;
     }
-    const intent = intentOf(transcript.question);
+    const aim = aimOf(transcript.question);
     const evidence = evidenceOf(transcript.steps);
-    const calls = nextCalls(intent, transcript, evidence);
+    const calls = nextCalls(aim, transcript, evidence);
     if (calls.length > 0) {
       for (const response of toolCalls(calls, transcript, request)) yield response;
       return;
     }
     const answer = compose(
-      intent,
+      aim,
       transcript,
       evidence,
       await cutFiles([...evidence.reads, ...evidence.passages], signal),

@@ -1,6 +1,6 @@
 // Sums a conversation up by quoting it: the newest turns first in importance, each with what it asked and the sentences that
 // say most. Pure; nothing is written that was not said.
-import { type Language, languageOf } from './language.ts';
+import { type AnswerLanguage, languageOf } from './language.ts';
 import { phrasesIn } from './phrases.ts';
 import { unitsOf } from './units.ts';
 import { tokens } from './words.ts';
@@ -70,7 +70,7 @@ const quotable = (line: string): string[] =>
     ? [line.slice(2)]
     : unitsOf(line, 1, true).map(({ text }) => text);
 
-const LANGUAGES: readonly Language[] = ['en', 'zh'];
+const LANGUAGES: readonly AnswerLanguage[] = ['en', 'zh'];
 
 const MARK = /^(Summary so far|Owner|Bowline): ?/;
 

@@ -14,7 +14,7 @@ export interface Step {
 }
 
 /** A file that the owner shared with this run. */
-export interface SharedFile {
+export interface SharedPath {
   readonly path: string;
   readonly lines?: { readonly start: number; readonly end: number };
 }
@@ -26,7 +26,7 @@ export interface Transcript {
   readonly steps: readonly Step[];
   /** How often the model has already asked for tools in this turn. */
   readonly rounds: number;
-  readonly shared: readonly SharedFile[];
+  readonly shared: readonly SharedPath[];
   readonly tools: ReadonlySet<string>;
   /** Files of the latest earlier turn that had any: named by the owner or read by a tool. */
   readonly earlierFiles: readonly string[];
@@ -106,8 +106,8 @@ const SHARED_LINE =
   /^\s{0,8}[-*•]\s{1,8}(?:`([^`]{1,4096})`|(\S.{0,4095}?))(?:#L(\d{1,9})(?:-L?(\d{1,9}))?)?\s{0,8}(?:[([,:].{0,200}?\blines?\s{1,8}(\d{1,9})\s{0,8}(?:-|–|to)\s{0,8}(\d{1,9}).*|\s[([].*|[([].*)?$/;
 
 /** The bullet list of paths under the line that speaks of shared files. */
-function sharedIn(system: string): SharedFile[] {
-  const files: SharedFile[] = [];
+function sharedIn(system: string): SharedPath[] {
+  const files: SharedPath[] = [];
   let inList = false;
   for (const line of system.split('\n')) {
     const match = SHARED_LINE.exec(line);

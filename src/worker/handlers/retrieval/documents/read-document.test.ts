@@ -3,19 +3,19 @@ import { expect, test } from 'vitest';
 import { DocumentSchema } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import type { DocumentParser } from '../../../documents/document.ts';
 import { EMPTY } from '../../../documents/parsed.ts';
+import { textOfDocument } from './document-text.ts';
 import { LazyParser } from './lazy-parser.ts';
-import { mediaTypeOf } from './media-type.ts';
-import { readDocument } from './read-document.ts';
+import { textTypeOf } from './text-type.ts';
 
 const never = new AbortController().signal;
 const none = new LazyParser(undefined);
 const read = (id: string, value: string | Uint8Array, mediaType = '') => {
   const body = typeof value === 'string' ? { case: 'text' as const, value } : { case: 'data' as const, value };
-  return readDocument(create(DocumentSchema, { id, mediaType, body }), 't', none, never);
+  return textOfDocument(create(DocumentSchema, { id, mediaType, body }), 't', none, never);
 };
 
 test('the kind is that which is said, else that of the content, else that of the name', () => {
-  const kind = (said: string, id: string, begin = '') => mediaTypeOf(said, id, begin).kind;
+  const kind = (said: string, id: string, begin = '') => textTypeOf(said, id, begin).kind;
   expect(kind('text/markdown; charset=utf-8', 'a.txt')).toBe('markdown');
   expect(kind('', 'README.MD')).toBe('markdown');
   expect(kind('', 'a.txt', '%PDF-1.7')).toBe('pdf');
@@ -52,7 +52,7 @@ test('text that is not UTF-8 is read by the parser, which must be sure of its ch
   }));
   const body = { case: 'data' as const, value: Buffer.from([0xd6, 0xd0]) };
   const document = create(DocumentSchema, { id: 'a.md', body });
-  expect(await readDocument(document, 't', parser, never)).toMatchObject({
+  expect(await textOfDocument(document, 't', parser, never)).toMatchObject({
     text: '中',
     format: 'markdown',
     lines: true,
@@ -68,7 +68,7 @@ test('a PDF of plain ASCII that came as text is read as the same bytes', async (
   };
   const parser = new LazyParser(async () => ({ parse, close: async () => {} }));
   const document = create(DocumentSchema, { id: 'a.pdf', body: { case: 'text', value: '%PDF-1.4\n1 0 obj' } });
-  expect((await readDocument(document, 't', parser, never)).text).toBe('page 1');
+  expect((await textOfDocument(document, 't', parser, never)).text).toBe('page 1');
   expect(asked).toEqual([['application/pdf', Buffer.from('%PDF-1.4\n1 0 obj')]]);
 });
 
@@ -80,7 +80,7 @@ test.each([
   const parse = async () => ({ ...EMPTY, text: 'x', limit, truncated: true });
   const parser = new LazyParser(async () => ({ parse, close: async () => {} }));
   const document = create(DocumentSchema, { id: 'a.pdf', body: { case: 'data', value: Buffer.from('%PDF-1.7') } });
-  await expect(readDocument(document, 't', parser, never)).rejects.toThrow(problem);
+  await expect(textOfDocument(document, 't', parser, never)).rejects.toThrow(problem);
 });
 
 test('the parser of HTML and PDF is opened by the first of them, and again when that failed', async () => {
@@ -103,17 +103,17 @@ test('the parser of HTML and PDF is opened by the first of them, and again when 
   });
   const page = create(DocumentSchema, { id: 'a.html', body: { case: 'text', value: '<p>' } });
   const file = create(DocumentSchema, { id: 'a.pdf', body: { case: 'data', value: Buffer.from('%PDF-1.7') } });
-  await readDocument(create(DocumentSchema, { id: 'a', body: { case: 'text', value: 'x' } }), 't', lazy, never);
+  await textOfDocument(create(DocumentSchema, { id: 'a', body: { case: 'text', value: 'x' } }), 't', lazy, never);
   expect(opened).toBe(0);
-  await expect(readDocument(page, 't', lazy, never)).rejects.toThrow('not yet');
-  expect(await readDocument(page, 't', lazy, never)).toMatchObject({
+  await expect(textOfDocument(page, 't', lazy, never)).rejects.toThrow('not yet');
+  expect(await textOfDocument(page, 't', lazy, never)).toMatchObject({
     format: 'markdown',
     text: 't text/html',
     title: 'T',
     lines: false,
     pages: [],
   });
-  expect(await readDocument(file, 't', lazy, never)).toMatchObject({
+  expect(await textOfDocument(file, 't', lazy, never)).toMatchObject({
     format: 'text',
     mediaType: 'application/pdf',
     pages: [0],

@@ -1,13 +1,13 @@
 // Cuts a long Markdown text into slices that are parsed one by one, so that neither memory nor time grows faster than the text.
 // A slice ends where a top-level block does; where that cannot be told, only structure is lost, never text.
-import type { Piece } from './split-text.ts';
+import type { CutText } from './split-text.ts';
 
 /** A slice ends at the first heading behind so many letters, or at the first blank line behind four times as many. */
 const SLICE = 64 << 10;
 
 /** Slices that cover the text from `start` on. */
-export function markdownSlices(text: string, start: number): Piece[] {
-  const slices: Piece[] = [];
+export function markdownSlices(text: string, start: number): CutText[] {
+  const slices: CutText[] = [];
   let from = start;
   let fence = '';
   let blankBefore = true;

@@ -2,7 +2,7 @@
 // pieces overlap, because here nothing in the text says where a thought ends.
 import { tokensIn } from './tokens.ts';
 
-export interface Piece {
+export interface CutText {
   readonly start: number;
   readonly end: number;
 }
@@ -28,10 +28,10 @@ export function splitText(
   end: number,
   cut: keyof typeof LEVELS,
   sizes: SplitSizes,
-): Piece[] {
+): CutText[] {
   const atoms = atomsOf(text, { start, end }, LEVELS[cut], sizes.target);
   const weights = atoms.map((atom) => tokensIn(text, atom.start, atom.end));
-  const pieces: Piece[] = [];
+  const pieces: CutText[] = [];
   let first = 0;
   let tokens = 0;
   for (let at = 0; at < atoms.length; at++) {
@@ -56,7 +56,7 @@ function backFrom(weights: readonly number[], at: number, least: number, overlap
 }
 
 /** Stretches of at most `target` tokens, each ending at the best place there is. */
-function atomsOf(text: string, whole: Piece, levels: readonly RegExp[], target: number): Piece[] {
+function atomsOf(text: string, whole: CutText, levels: readonly RegExp[], target: number): CutText[] {
   const [level, ...finer] = levels;
   const cuts = level ? cutAt(text, whole, level) : hardCuts(text, whole, target);
   if (!level) return cuts;
@@ -65,8 +65,8 @@ function atomsOf(text: string, whole: Piece, levels: readonly RegExp[], target: 
   );
 }
 
-function cutAt(text: string, { start, end }: Piece, ends: RegExp): Piece[] {
-  const pieces: Piece[] = [];
+function cutAt(text: string, { start, end }: CutText, ends: RegExp): CutText[] {
+  const pieces: CutText[] = [];
   let from = start;
   const search = new RegExp(ends.source, ends.flags);
   search.lastIndex = start;
@@ -80,8 +80,8 @@ function cutAt(text: string, { start, end }: Piece, ends: RegExp): Piece[] {
 }
 
 /** One endless word: cut between letters as people see them, as far as that can be told cheaply. */
-function hardCuts(text: string, { start, end }: Piece, target: number): Piece[] {
-  const pieces: Piece[] = [];
+function hardCuts(text: string, { start, end }: CutText, target: number): CutText[] {
+  const pieces: CutText[] = [];
   let from = start;
   let tokens = 0;
   for (let at = start; at < end; at++) {

@@ -5,7 +5,7 @@ import type { QueryTerm } from '../passages/terms.ts';
 import { lexeme, RANK_WEIGHTS } from '../passages/word-vector.ts';
 import type { CollectionRow } from './collections.ts';
 import type { TenantTransaction } from './database.ts';
-import { condition, type Filter, isOpen } from './filter.ts';
+import { condition, type Filter, passesAll } from './filter.ts';
 import type { Hit } from './nearest.ts';
 import { wordPrefix } from './word-prefix.ts';
 
@@ -68,7 +68,7 @@ async function ranked(
  * many rows a word has, would do that, or begin with the documents.
  */
 function candidates(tenant: string, collection: number, chosen: string, filter: Filter): RawBuilder<unknown> {
-  const pass = isOpen(filter)
+  const pass = passesAll(filter)
     ? sql`true`
     : sql`(select ${condition(filter)} from document d where d.key = p.document and d.tenant = ${tenant})`;
   return sql`

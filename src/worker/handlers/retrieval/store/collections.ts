@@ -2,7 +2,7 @@
 import type { Selectable } from 'kysely';
 import { AppError } from '../../../../base/errors.ts';
 import type { TenantTransaction } from './database.ts';
-import { type Page, pageOf } from './page-token.ts';
+import { type ListPage, pageOfRows } from './page-token.ts';
 import type { RetrievalSchema } from './schema.ts';
 
 export type CollectionRow = Selectable<RetrievalSchema['collection']>;
@@ -29,14 +29,14 @@ export async function listCollections(
   { trx, tenant }: TenantTransaction,
   size: number,
   after?: string,
-): Promise<Page<CollectionRow>> {
+): Promise<ListPage<CollectionRow>> {
   let query = trx.selectFrom('collection').selectAll().where('tenant', '=', tenant).where('name', 'not like', '~%');
   if (after !== undefined) query = query.where('name', '>', after);
   const rows = await query
     .orderBy('name')
     .limit(size + 1)
     .execute();
-  return pageOf(rows, size, (row) => row.name);
+  return pageOfRows(rows, size, (row) => row.name);
 }
 
 /** By id, from behind `after`; only those whose id begins with `prefix`. */
@@ -46,7 +46,7 @@ export async function listDocuments(
   prefix: string,
   size: number,
   after?: string,
-): Promise<Page<DocumentRow>> {
+): Promise<ListPage<DocumentRow>> {
   let query = trx
     .selectFrom('document')
     .selectAll()
@@ -58,7 +58,7 @@ export async function listDocuments(
     .orderBy('id')
     .limit(size + 1)
     .execute();
-  return pageOf(rows, size, (row) => row.id);
+  return pageOfRows(rows, size, (row) => row.id);
 }
 
 /** Those of these documents that are there, by id. */

@@ -2,7 +2,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import { sql } from 'kysely';
 import type pg from 'pg';
-import type { Embedded } from '../../../../base/embedded-database/embedded.ts';
+import type { EmbeddedDatabase } from '../../../../base/embedded-database/embedded.ts';
 import type { RetrievalSchema } from './schema.ts';
 import { lostRace, passageStoreError } from './sql-failure.ts';
 
@@ -20,9 +20,9 @@ const ATTEMPTS = 5;
 export class PassageDatabase {
   readonly #db: Kysely<RetrievalSchema>;
   readonly #pool: pg.Pool;
-  readonly #embedded: Embedded | undefined;
+  readonly #embedded: EmbeddedDatabase | undefined;
 
-  constructor(db: Kysely<RetrievalSchema>, pool: pg.Pool, embedded: Embedded | undefined) {
+  constructor(db: Kysely<RetrievalSchema>, pool: pg.Pool, embedded: EmbeddedDatabase | undefined) {
     this.#db = db;
     this.#pool = pool;
     this.#embedded = embedded;

@@ -9,7 +9,7 @@ export interface Filter {
 }
 
 /** Whether it lets everything pass. */
-export const isOpen = ({ prefix, metadata }: Filter): boolean => prefix === '' && Object.keys(metadata).length === 0;
+export const passesAll = ({ prefix, metadata }: Filter): boolean => prefix === '' && Object.keys(metadata).length === 0;
 
 /** The condition; `true` for an open filter. */
 export function condition({ prefix, metadata }: Filter): RawBuilder<boolean> {

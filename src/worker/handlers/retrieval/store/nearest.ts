@@ -2,7 +2,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { CollectionRow } from './collections.ts';
 import type { TenantTransaction } from './database.ts';
-import { condition, type Filter, isOpen } from './filter.ts';
+import { condition, type Filter, passesAll } from './filter.ts';
 import { indexType } from './vector-index.ts';
 
 /** A passage with what its order within one list goes by. */
@@ -21,7 +21,7 @@ const EF_SEARCH = 400;
 const MAX_SCAN = 200_000;
 
 /** The nearest first, at most `limit`. `exactVectors`: up to so many that pass the filter are compared one by one. */
-export async function nearest(
+export async function nearestPassages(
   scope: TenantTransaction,
   collection: CollectionRow,
   vector: string,
@@ -30,7 +30,7 @@ export async function nearest(
   exactVectors: number,
 ): Promise<Hit[]> {
   const type = collection.indexed ? indexType(collection.dimension, scope.embedded) : undefined;
-  const exact = !type || (!isOpen(filter) && (await fewPass(scope, collection.id, filter, exactVectors)));
+  const exact = !type || (!passesAll(filter) && (await fewPass(scope, collection.id, filter, exactVectors)));
   if (!exact) await sql.raw(THROUGH_INDEX).execute(scope.trx);
   const candidates = exact
     ? exactly(scope.tenant, collection.id, vector, filter, limit)
@@ -72,7 +72,7 @@ function exactly(
   filter: Filter,
   limit: number,
 ): RawBuilder<unknown> {
-  if (isOpen(filter)) {
+  if (passesAll(filter)) {
     return sql`
       select e.hash, e.embedding <=> ${vector}::vector as distance from embedding e
       where e.tenant = ${tenant} and e.collection = ${collection}
@@ -100,7 +100,7 @@ function throughIndex(
 ): RawBuilder<unknown> {
   const column = sql.raw(`e.embedding::${type}`);
   const query = sql`${vector}::${sql.raw(type)}`;
-  const pass = isOpen(filter)
+  const pass = passesAll(filter)
     ? sql`true`
     : sql`(
         select true from passage p

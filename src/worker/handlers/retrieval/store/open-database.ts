@@ -2,7 +2,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import type { ClientBase, PoolConfig } from 'pg';
 import pg from 'pg';
-import { type Embedded, startEmbedded } from '../../../../base/embedded-database/embedded.ts';
+import { type EmbeddedDatabase, startEmbedded } from '../../../../base/embedded-database/embedded.ts';
 import { AppError } from '../../../../base/errors.ts';
 import type { Logger } from '../../../../base/logger.ts';
 import { needsSomeone, sessionSettings, sqlProblem, typeParser } from '../../../../base/postgres.ts';
@@ -80,7 +80,7 @@ function postgresPool(url: string, settings: RetrievalSettings): pg.Pool {
 }
 
 // PGlite has one session whatever the number of connections; a new connection finds what the one before left.
-function embeddedPool({ connection }: Embedded, settings: RetrievalSettings): pg.Pool {
+function embeddedPool({ connection }: EmbeddedDatabase, settings: RetrievalSettings): pg.Pool {
   return makePool({
     ...connection,
     max: 1,

@@ -1,14 +1,14 @@
 // What a question wants, by its words: one of a few kinds, with what it names. Guesses, and is honest about the default.
 import { trimEndSigns } from '../../../../base/trim-signs.ts';
-import { type Language, languageOf } from './language.ts';
+import { type AnswerLanguage, languageOf } from './language.ts';
 import { baseName, type Named, namesIn } from './names.ts';
 import { subjectWords } from './words.ts';
 
-export type IntentKind = 'ask' | 'read' | 'find' | 'list' | 'summarise' | 'run' | 'greet';
+export type AimKind = 'ask' | 'read' | 'find' | 'list' | 'summarise' | 'run' | 'greet';
 
-export interface Intent extends Named {
-  readonly kind: IntentKind;
-  readonly language: Language;
+export interface Aim extends Named {
+  readonly kind: AimKind;
+  readonly language: AnswerLanguage;
   readonly question: string;
   /** Words that carry the subject, file names left out. */
   readonly subject: readonly string[];
@@ -51,7 +51,7 @@ const BACK_START = /^(?:and|also|what about|how about|then|but|or)\b|^(?:那|那
 const MOST_READ = 4000;
 
 /** What the owner wants, from the words of the question alone. */
-export function intentOf(question: string): Intent {
+export function aimOf(question: string): Aim {
   const text = question.trim().slice(0, MOST_READ).toWellFormed();
   const request = withoutManners(text);
   const language = languageOf(text);
@@ -82,7 +82,7 @@ function withoutManners(text: string): string {
   return rest;
 }
 
-function kindOf(text: string, request: string, named: Named): IntentKind {
+function kindOf(text: string, request: string, named: Named): AimKind {
   if (GREET.test(text)) return 'greet';
   if (SUMMARISE.test(text) || ABOUT.test(text)) return 'summarise';
   const file = named.files.length > 0;
@@ -95,7 +95,7 @@ function kindOf(text: string, request: string, named: Named): IntentKind {
 }
 
 /** "Show me what notes.md says about the date" reads less than it asks. */
-function readOrAsk(named: Named): IntentKind {
+function readOrAsk(named: Named): AimKind {
   return /\b(?:about|says?|mentions?|regarding)\b|关于|提到|说/.test(named.rest) ? 'ask' : 'read';
 }
 

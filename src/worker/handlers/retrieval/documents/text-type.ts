@@ -42,7 +42,7 @@ export interface MediaType {
 }
 
 /** Throws DOCUMENT_UNREADABLE for a type that is none of text. */
-export function mediaTypeOf(said: string, id: string, begin: string): MediaType {
+export function textTypeOf(said: string, id: string, begin: string): MediaType {
   const [type = '', ...parameters] = said
     .toLowerCase()
     .split(';')

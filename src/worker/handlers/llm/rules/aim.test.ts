@@ -1,6 +1,6 @@
 // What a question wants, in both languages.
 import { expect, test } from 'vitest';
-import { intentOf } from './intent.ts';
+import { aimOf } from './aim.ts';
 
 test.each([
   ['What does notes.md say about the launch date?', 'ask', ['notes.md'], ['launch', 'date']],
@@ -21,7 +21,7 @@ test.each([
   ['hello!', 'greet', [], []],
   ['你好', 'greet', [], []],
 ] as const)('%s', (question, kind, files, subject) => {
-  expect(intentOf(question)).toMatchObject({
+  expect(aimOf(question)).toMatchObject({
     kind,
     files,
     ...(kind === 'greet' || subject.length === 0 ? {} : { subject }),
@@ -29,22 +29,22 @@ test.each([
 });
 
 test('a command is taken from its quotes or from behind the verb, in words and without a shell', () => {
-  expect(intentOf('run `git log -n "a b"`').argv).toEqual(['git', 'log', '-n', 'a b']);
-  expect(intentOf('please run uptime').argv).toEqual(['uptime']);
-  expect(intentOf('运行 ls -la').argv).toEqual(['ls', '-la']);
-  expect(intentOf('run it again').argv).toEqual([]);
+  expect(aimOf('run `git log -n "a b"`').argv).toEqual(['git', 'log', '-n', 'a b']);
+  expect(aimOf('please run uptime').argv).toEqual(['uptime']);
+  expect(aimOf('运行 ls -la').argv).toEqual(['ls', '-la']);
+  expect(aimOf('run it again').argv).toEqual([]);
 });
 
 test('folders, patterns and lines are found', () => {
-  expect(intentOf('summarise docs').folders).toEqual(['docs']);
-  expect(intentOf('总结 docs 目录').folders).toEqual(['docs']);
-  expect(intentOf('list files in work/plans/').folders).toEqual(['work/plans']);
-  expect(intentOf('find *.md').globs).toEqual(['*.md']);
-  expect(intentOf('show notes.md lines 3-10').lines).toEqual({ start: 3, end: 10 });
+  expect(aimOf('summarise docs').folders).toEqual(['docs']);
+  expect(aimOf('总结 docs 目录').folders).toEqual(['docs']);
+  expect(aimOf('list files in work/plans/').folders).toEqual(['work/plans']);
+  expect(aimOf('find *.md').globs).toEqual(['*.md']);
+  expect(aimOf('show notes.md lines 3-10').lines).toEqual({ start: 3, end: 10 });
 });
 
 test('a follow-up is known as one', () => {
   for (const question of ['And the budget?', 'what does it say about risk?', '那预算呢？'])
-    expect(intentOf(question).refersBack).toBe(true);
-  expect(intentOf('What is the budget?').refersBack).toBe(false);
+    expect(aimOf(question).refersBack).toBe(true);
+  expect(aimOf('What is the budget?').refersBack).toBe(false);
 });

@@ -1,21 +1,22 @@
 // Says plainly which content was withheld, what is known without it, and which words would share it.
+
+import type { Aim } from './aim.ts';
+import type { AnswerDraft } from './answer-draft.ts';
 import { aboutFile } from './describe-file.ts';
-import type { Draft } from './draft.ts';
 import type { ReadFile } from './evidence.ts';
-import type { Intent } from './intent.ts';
 import { phrasesIn } from './phrases.ts';
 
 /** Adds the withheld files to an answer; `beside` when other files could be read. */
-export function withheldLines(draft: Draft, intent: Intent, files: readonly ReadFile[], beside: boolean): void {
-  const phrases = phrasesIn(intent.language);
+export function addWithheld(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], beside: boolean): void {
+  const phrases = phrasesIn(aim.language);
   const names = files.map((file) => file.path).join(', ');
   if (beside) draft.lines.push('', phrases.withheldToo);
   else {
-    draft.lines.push(phrases.withheld(names, intent.kind === 'ask' ? intent.subject.join(' ') : ''), phrases.known);
+    draft.lines.push(phrases.withheld(names, aim.kind === 'ask' ? aim.subject.join(' ') : ''), phrases.known);
     draft.confidence = 0.1;
   }
   for (const file of files) {
-    const about = aboutFile(file.info, intent.language);
+    const about = aboutFile(file.info, aim.language);
     draft.lines.push(`- ${file.path}${about ? `: ${about}` : ''}`);
   }
   draft.lines.push(phrases.toShare(shareWords(files).join(' ')));

@@ -4,7 +4,7 @@ import { AppError } from '../../../../base/errors.ts';
 import { type DocumentLimit, type DocumentParser, MAX_CHARS, MAX_PAGES } from '../../../documents/document.ts';
 import type { ReadableText } from '../passages/passage.ts';
 import { decodeText } from './decode-text.ts';
-import { DOCX, type Kind, mediaTypeOf } from './media-type.ts';
+import { DOCX, type Kind, textTypeOf } from './text-type.ts';
 
 export interface ReadDocument extends ReadableText {
   readonly mediaType: string;
@@ -13,7 +13,7 @@ export interface ReadDocument extends ReadableText {
 }
 
 /** Throws DOCUMENT_UNREADABLE, and what the parser throws for this document. `owner`: the tenant. */
-export async function readDocument(
+export async function textOfDocument(
   document: Document,
   owner: string,
   parser: DocumentParser,
@@ -22,7 +22,7 @@ export async function readDocument(
   const { body, title, id } = document;
   const bytes = body.case === 'data' ? body.value : undefined;
   const begin = bytes ? Buffer.from(bytes.subarray(0, 1024)).toString('latin1') : String(body.value).slice(0, 1024);
-  const { kind, name, charset } = mediaTypeOf(document.mediaType, id, begin);
+  const { kind, name, charset } = textTypeOf(document.mediaType, id, begin);
   const isText = kind === 'text' || kind === 'markdown';
   if (isText) {
     const text = bytes ? decodeText(bytes, charset) : String(body.value);
