@@ -389,7 +389,6 @@ test('nothing but Join and the overall health is open without a key; a key of th
     () => control.client(RunService, '').watchRun({ id: 'x' }),
     () => control.client(DeviceService, '').createJoinToken({ name: 'x' }),
     () => control.client(RegistryService, '').listCapabilities({}),
-    () => control.client(EnrollmentService, '').renew({ secretSha256: new Uint8Array(32) }),
     () => control.client(EdgeService, '').connect(nothing()),
     () => control.client(WorkerService, '').work(nothing()),
     () => control.client(ServerReflection, '').serverReflectionInfo(nothing()),

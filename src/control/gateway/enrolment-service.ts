@@ -1,11 +1,10 @@
-// Join and Renew: how a box becomes a device. Decides nothing; the identity room does.
+// Join: how a box becomes a device. Decides nothing; the identity room does.
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { EnrollmentService } from '../../../gen/bowline/edge/v1/enrollment_pb.ts';
 import type { Devices } from '../identity/devices.ts';
 import type { Enrolment } from '../identity/enrolment.ts';
 import type { ToolCallKey } from '../identity/signing-key.ts';
 import { admitKey } from './opening.ts';
-import { deviceOf } from './principal.ts';
 
 export function enrolmentService(parts: {
   enrolment: Enrolment;
@@ -19,11 +18,6 @@ export function enrolmentService(parts: {
       // Its token was a credential.
       values.get(admitKey)();
       return { device: joined.deviceId, tenant: joined.tenant, name: joined.name, signingKey };
-    },
-    async renew({ secretSha256 }, context) {
-      const { tenant, id } = deviceOf(context);
-      await parts.enrolment.renew({ tenant, id }, secretSha256);
-      return { signingKey };
     },
   };
 }

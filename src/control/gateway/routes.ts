@@ -3,7 +3,6 @@
 import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, ServiceImpl } from '@connectrpc/connect';
 import { LRUCache } from 'lru-cache';
-import { ApprovalService } from '../../../gen/bowline/control/v1/approval_service_pb.ts';
 import { AuditService } from '../../../gen/bowline/control/v1/audit_service_pb.ts';
 import { ConversationService } from '../../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
@@ -39,7 +38,6 @@ export interface Services {
   readonly keys: ServiceImpl<typeof KeyService>;
   readonly registry: ServiceImpl<typeof RegistryService>;
   readonly status: ServiceImpl<typeof StatusService>;
-  readonly approvals: ServiceImpl<typeof ApprovalService>;
   readonly usage: ServiceImpl<typeof UsageService>;
   readonly audit: ServiceImpl<typeof AuditService>;
   readonly pluginApi: ServiceImpl<typeof PluginService>;
@@ -56,7 +54,6 @@ const PUBLIC: readonly DescService[] = [
   KeyService,
   RegistryService,
   StatusService,
-  ApprovalService,
   UsageService,
   AuditService,
   PluginService,
@@ -83,7 +80,6 @@ export function routes(services: Services): (router: ConnectRouter) => void {
       .service(KeyService, services.keys)
       .service(RegistryService, services.registry)
       .service(StatusService, services.status)
-      .service(ApprovalService, services.approvals)
       .service(UsageService, services.usage)
       .service(AuditService, services.audit)
       .service(Health, healthService(services.health))

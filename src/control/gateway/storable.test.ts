@@ -2,7 +2,6 @@ import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
 import { reflect } from '@bufbuild/protobuf/reflect';
 import { expect, test } from 'vitest';
 import { SearchRequestSchema } from '../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
-import { ApprovalService } from '../../../gen/bowline/control/v1/approval_service_pb.ts';
 import { AuditService } from '../../../gen/bowline/control/v1/audit_service_pb.ts';
 import { ConversationService } from '../../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
@@ -22,7 +21,6 @@ const SERVICES = [
   WorkerPoolService,
   RegistryService,
   StatusService,
-  ApprovalService,
   UsageService,
   AuditService,
   PluginService,

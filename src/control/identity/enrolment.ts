@@ -6,10 +6,8 @@ import { bareKey, withPin } from '../../base/pin.ts';
 import { writeAudit, writeAuditOnce } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
 import { inStore } from '../store/sql-failure.ts';
-import type { DeviceRef } from './devices.ts';
 import type { KeyLookup } from './key-lookup.ts';
 import { hashKey, keyId, kindOf, newKey, sameBytes } from './keys.ts';
-import type { KeyCache } from './principal.ts';
 
 /** What an edge sends to join. */
 export interface JoiningBox {
@@ -38,14 +36,12 @@ type Refusal = 'JOIN_TOKEN_INVALID' | 'DEVICE_SUSPENDED';
 export class Enrolment {
   readonly #db: Kysely<Schema>;
   readonly #lookup: Pick<KeyLookup, 'find'>;
-  readonly #cache: KeyCache;
   readonly #publicKey: Uint8Array;
 
   /** @param publicKey raw, by which devices know this control plane */
-  constructor(db: Kysely<Schema>, lookup: Pick<KeyLookup, 'find'>, cache: KeyCache, publicKey: Uint8Array) {
+  constructor(db: Kysely<Schema>, lookup: Pick<KeyLookup, 'find'>, publicKey: Uint8Array) {
     this.#db = db;
     this.#lookup = lookup;
-    this.#cache = cache;
     this.#publicKey = publicKey;
   }
 
@@ -105,44 +101,6 @@ export class Enrolment {
       throw suspended(outcome.name);
     }
     return outcome;
-  }
-
-  /**
-   * Replaces the device's bearer key by the one with this SHA-256; the old one ends at once. Repeating it is harmless.
-   * Throws NOT_FOUND, DEVICE_SUSPENDED, INVALID_ARGUMENT.
-   */
-  async renew(device: DeviceRef, secretSha256: Uint8Array): Promise<void> {
-    checkBytes(secretSha256, 'the secret hash');
-    const { tenant, id } = device;
-    const known = await inStore(() =>
-      this.#db.transaction().execute(async (trx) => {
-        const row = await trx
-          .selectFrom('device')
-          .select(['name', 'state', 'key_hash'])
-          .where('tenant', '=', tenant)
-          .where('id', '=', id)
-          .forUpdate()
-          .executeTakeFirst();
-        if (!row || row.state === 'suspended' || sameBytes(row.key_hash, secretSha256)) return row;
-        const other = await trx
-          .selectFrom('device')
-          .select('id')
-          .where('key_hash', '=', Buffer.from(secretSha256))
-          .executeTakeFirst();
-        if (other) throw keysTaken();
-        await trx
-          .updateTable('device')
-          .set({ key_hash: secretSha256 })
-          .where('tenant', '=', tenant)
-          .where('id', '=', id)
-          .execute();
-        await writeAudit(trx, [{ tenant, principal: `device:${id}`, action: 'device.renew', subject: `device:${id}` }]);
-        return row;
-      }),
-    );
-    this.#cache.forget(id);
-    if (!known) throw new AppError('NOT_FOUND', { kind: 'device' });
-    if (known.state === 'suspended') throw suspended(known.name);
   }
 
   async #join(trx: Kysely<Schema>, request: JoiningBox): Promise<Enrolled | { refusal: Refusal; name: string }> {

@@ -26,7 +26,7 @@ onBothDatabases('identity', (under) => {
   beforeEach(() => {
     auth = new Authenticator(new KeyLookup(under.db), clock);
     devices = new Devices(under.db, auth);
-    enrolment = new Enrolment(under.db, new KeyLookup(under.db), auth, new Uint8Array(32).fill(5));
+    enrolment = new Enrolment(under.db, new KeyLookup(under.db), new Uint8Array(32).fill(5));
     tenant = newId();
   });
 
@@ -225,25 +225,6 @@ onBothDatabases('identity', (under) => {
     await expect(enrolment.join({ ...request, token: foreign.token })).rejects.toMatchObject({
       reason: 'INVALID_ARGUMENT',
     });
-  });
-
-  test('a renewed key replaces the old one at once, and repeating the renewal is harmless', async () => {
-    const { key, enrolled } = await enrol();
-    await auth.authenticate(key);
-    const ref = { tenant, id: enrolled.deviceId };
-    const renewed = newKey('device');
-    await enrolment.renew(ref, hashKey(renewed));
-    await enrolment.renew(ref, hashKey(renewed));
-    await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
-    expect(await auth.authenticate(renewed)).toMatchObject({ kind: 'device', id: ref.id });
-    const other = await enrol('other');
-    const theirs = enrolment.renew({ tenant, id: other.enrolled.deviceId }, hashKey(renewed));
-    await expect(theirs).rejects.toMatchObject({ reason: 'INVALID_ARGUMENT' });
-    await expect(enrolment.renew({ tenant: newId(), id: ref.id }, hashKey(key))).rejects.toMatchObject({
-      reason: 'NOT_FOUND',
-    });
-    await devices.suspend(ref, 'stolen', 'owner:x');
-    await expect(enrolment.renew(ref, hashKey(key))).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED' });
   });
 
   test('a device that is named like the id of another does not stand in for it', async () => {

@@ -21,7 +21,7 @@ onBothDatabases('keys', (under) => {
   };
   const worker = (tenant: string | null, name = 'gpu', key = newKey('worker')) =>
     enterWorkerKey(under.db, key, { tenant, name, packages: ['*'], pool: 'p' }, 'owner:x');
-  const enrolment = () => new Enrolment(under.db, lookup(), { forget: () => {} }, new Uint8Array(32));
+  const enrolment = () => new Enrolment(under.db, lookup(), new Uint8Array(32));
   const box = (token: string) => ({
     token,
     name: 'pi',

@@ -160,8 +160,6 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       deps.grants.end(id, 'REVOKED');
       return {};
     },
-    // No tool call waits for its owner in this version: what is not `confirm: never` is refused.
-    listApprovals: () => ({ approvals: [] }),
     async verifyJournal() {
       verifying ??= journal.verify().finally(() => {
         verifying = undefined;

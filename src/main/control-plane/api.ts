@@ -11,7 +11,7 @@ import { newKeyOf } from '../../control/gateway/api/new-key.ts';
 import { NOTICED } from '../../control/gateway/api/notices.ts';
 import { pluginApi } from '../../control/gateway/api/plugin-api.ts';
 import { runApi } from '../../control/gateway/api/run-api.ts';
-import { approvalApi, auditApi, statusApi, usageApi } from '../../control/gateway/api/status-api.ts';
+import { auditApi, statusApi, usageApi } from '../../control/gateway/api/status-api.ts';
 import type { CallsUnderWay } from '../../control/gateway/calls-under-way.ts';
 import { enrolmentService } from '../../control/gateway/enrolment-service.ts';
 import type { HealthBoard } from '../../control/gateway/health.ts';
@@ -106,7 +106,6 @@ export function apiServices(
     keys: keyApi({ keys, requests, newKey, revoked: (id) => dispatcher.keyRevoked(id) }),
     registry: registryApi({ methods, devices, sessions }),
     status: statusService(ground, store, identities, connected, work, figures),
-    approvals: approvalApi(),
     usage: usageApi({ since: (tenant, since) => usageSince(db, tenant, since), now: () => clock.now() }),
     audit: auditApi({ list: (tenant, page) => listAudit(db, tenant, page) }),
     pluginApi: pluginApi(plugins, requests),

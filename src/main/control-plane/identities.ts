@@ -31,7 +31,7 @@ export async function openIdentities(ground: Ground, { database, witness }: Stor
   const authenticator = new Authenticator(lookup, clock);
   const keys = new KeyStore(database.db);
   const devices = new Devices(database.db, authenticator);
-  const enrolment = new Enrolment(database.db, lookup, authenticator, signer.publicKey);
+  const enrolment = new Enrolment(database.db, lookup, signer.publicKey);
 
   const restored = new RestoreGuard({ db: database.db, clock, log, everyMs: config.scanMs });
   await restored.start();

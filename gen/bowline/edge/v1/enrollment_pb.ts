@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/edge/v1/enrollment.proto.
  */
 export const file_bowline_edge_v1_enrollment: GenFile = /*@__PURE__*/
-  fileDesc("CiBib3dsaW5lL2VkZ2UvdjEvZW5yb2xsbWVudC5wcm90bxIPYm93bGluZS5lZGdlLnYxIp8BCgtKb2luUmVxdWVzdBIZCgV0b2tlbhgBIAEoCUIKukgHcgUQCBiAARI4CgRuYW1lGAIgASgJQiq6SCdyJRABGEAyH15bYS16MC05XShbYS16MC05LV0qW2EtejAtOV0pPyQSGwoKcHVibGljX2tleRgDIAEoDEIHukgEegJoIBIeCg1zZWNyZXRfc2hhMjU2GAQgASgMQge6SAR6AmggIm4KDEpvaW5SZXNwb25zZRIOCgZkZXZpY2UYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSMAoLc2lnbmluZ19rZXkYBCABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2lnbmluZ0tleSIuCgxSZW5ld1JlcXVlc3QSHgoNc2VjcmV0X3NoYTI1NhgBIAEoDEIHukgEegJoICJBCg1SZW5ld1Jlc3BvbnNlEjAKC3NpZ25pbmdfa2V5GAEgASgLMhsuYm93bGluZS5lZGdlLnYxLlNpZ25pbmdLZXkyoAEKEUVucm9sbG1lbnRTZXJ2aWNlEkMKBEpvaW4SHC5ib3dsaW5lLmVkZ2UudjEuSm9pblJlcXVlc3QaHS5ib3dsaW5lLmVkZ2UudjEuSm9pblJlc3BvbnNlEkYKBVJlbmV3Eh0uYm93bGluZS5lZGdlLnYxLlJlbmV3UmVxdWVzdBoeLmJvd2xpbmUuZWRnZS52MS5SZW5ld1Jlc3BvbnNlYgZwcm90bzM", [file_bowline_edge_v1_edge, file_buf_validate_validate]);
+  fileDesc("CiBib3dsaW5lL2VkZ2UvdjEvZW5yb2xsbWVudC5wcm90bxIPYm93bGluZS5lZGdlLnYxIp8BCgtKb2luUmVxdWVzdBIZCgV0b2tlbhgBIAEoCUIKukgHcgUQCBiAARI4CgRuYW1lGAIgASgJQiq6SCdyJRABGEAyH15bYS16MC05XShbYS16MC05LV0qW2EtejAtOV0pPyQSGwoKcHVibGljX2tleRgDIAEoDEIHukgEegJoIBIeCg1zZWNyZXRfc2hhMjU2GAQgASgMQge6SAR6AmggIm4KDEpvaW5SZXNwb25zZRIOCgZkZXZpY2UYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSMAoLc2lnbmluZ19rZXkYBCABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2lnbmluZ0tleTJYChFFbnJvbGxtZW50U2VydmljZRJDCgRKb2luEhwuYm93bGluZS5lZGdlLnYxLkpvaW5SZXF1ZXN0Gh0uYm93bGluZS5lZGdlLnYxLkpvaW5SZXNwb25zZWIGcHJvdG8z", [file_bowline_edge_v1_edge, file_buf_validate_validate]);
 
 /**
  * Request of Join.
@@ -100,48 +100,6 @@ export const JoinResponseSchema: GenMessage<JoinResponse> = /*@__PURE__*/
   messageDesc(file_bowline_edge_v1_enrollment, 1);
 
 /**
- * Request of Renew.
- *
- * @generated from message bowline.edge.v1.RenewRequest
- */
-export type RenewRequest = Message<"bowline.edge.v1.RenewRequest"> & {
-  /**
-   * SHA-256 of the new secret.
-   *
-   * @generated from field: bytes secret_sha256 = 1;
-   */
-  secretSha256: Uint8Array;
-};
-
-/**
- * Describes the message bowline.edge.v1.RenewRequest.
- * Use `create(RenewRequestSchema)` to create a new message.
- */
-export const RenewRequestSchema: GenMessage<RenewRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_enrollment, 2);
-
-/**
- * Response of Renew.
- *
- * @generated from message bowline.edge.v1.RenewResponse
- */
-export type RenewResponse = Message<"bowline.edge.v1.RenewResponse"> & {
-  /**
-   * Key that signs tool calls.
-   *
-   * @generated from field: bowline.edge.v1.SigningKey signing_key = 1;
-   */
-  signingKey?: SigningKey | undefined;
-};
-
-/**
- * Describes the message bowline.edge.v1.RenewResponse.
- * Use `create(RenewResponseSchema)` to create a new message.
- */
-export const RenewResponseSchema: GenMessage<RenewResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_enrollment, 3);
-
-/**
  * How a box becomes a device. Join is open to whoever holds a join token; it is the only open call besides health.
  *
  * @generated from service bowline.edge.v1.EnrollmentService
@@ -157,16 +115,6 @@ export const EnrollmentService: GenService<{
     methodKind: "unary";
     input: typeof JoinRequestSchema;
     output: typeof JoinResponseSchema;
-  },
-  /**
-   * Replaces the device's secret. Needs the current credential.
-   *
-   * @generated from rpc bowline.edge.v1.EnrollmentService.Renew
-   */
-  renew: {
-    methodKind: "unary";
-    input: typeof RenewRequestSchema;
-    output: typeof RenewResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bowline_edge_v1_enrollment, 0);

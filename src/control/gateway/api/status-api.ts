@@ -1,7 +1,6 @@
-// Status, approvals, usage and audit of the public API.
+// Status, usage and audit of the public API.
 import { durationFromMs, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import type { ApprovalService } from '../../../../gen/bowline/control/v1/approval_service_pb.ts';
 import type { AuditService } from '../../../../gen/bowline/control/v1/audit_service_pb.ts';
 import { DatabaseKind, type StatusService } from '../../../../gen/bowline/control/v1/status_service_pb.ts';
 import type { UsageService } from '../../../../gen/bowline/control/v1/usage_service_pb.ts';
@@ -85,16 +84,6 @@ export function statusApi(parts: {
         })),
         ...(model ? { model } : {}),
       };
-    },
-  };
-}
-
-/** Approvals are answered on the box; until it can ask, none is ever pending here. */
-export function approvalApi(): ServiceImpl<typeof ApprovalService> {
-  return {
-    listApprovals(_request, context) {
-      ownerOf(context);
-      return { approvals: [] };
     },
   };
 }
