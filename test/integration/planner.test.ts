@@ -1,6 +1,6 @@
 // What the planner does with the tools of workers: real worker loops around a real control plane, a model that does as it is
 // told, and a device as a script.
-import { create, isMessage, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { ReadResponseSchema } from '../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import {
@@ -75,23 +75,20 @@ interface Said {
 
 /** A model that answers with what the script makes of the request; requests are kept. */
 function model(script: (request: ChatRequest) => Said, seen: ChatRequest[] = []): Handler {
-  return defineHandler(
-    LlmService,
-    {
-      Chat: async function* (request) {
-        seen.push(request);
-        const { text = '', calls = [], costMicros = 0n } = script(request);
-        const event = (value: Event) => create(ChatResponseSchema, { event: value });
-        if (text) yield event({ case: 'text', value: { text } });
-        for (const [n, { name, args }] of calls.entries()) {
-          yield event({ case: 'toolCall', value: { id: `c${n}`, name, argumentsJson: JSON.stringify(args) } });
-        }
-        const reason = calls.length > 0 ? FinishReason.TOOL_CALLS : FinishReason.STOP;
-        yield event({ case: 'finish', value: { reason, usage: { costMicros } } });
-      },
+  return defineHandler(LlmService, {
+    Chat: async function* (request, context) {
+      seen.push(request);
+      const { text = '', calls = [], costMicros = 0n } = script(request);
+      const event = (value: Event) => create(ChatResponseSchema, { event: value });
+      if (text) yield event({ case: 'text', value: { text } });
+      for (const [n, { name, args }] of calls.entries()) {
+        yield event({ case: 'toolCall', value: { id: `c${n}`, name, argumentsJson: JSON.stringify(args) } });
+      }
+      const reason = calls.length > 0 ? FinishReason.TOOL_CALLS : FinishReason.STOP;
+      context.report({ costMicros });
+      yield event({ case: 'finish', value: { reason, usage: { costMicros } } });
     },
-    { usage: (r) => (isMessage(r, ChatResponseSchema) && r.event.case === 'finish' ? r.event.value.usage : undefined) },
-  );
+  });
 }
 
 const textOf = ({ parts }: ChatRequest['messages'][number]): string =>

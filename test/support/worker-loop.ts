@@ -1,5 +1,5 @@
 // A work loop with a scripted control plane around it, for the tests of the worker.
-import { create, fromBinary, isMessage, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
   type ChatRequest,
   ChatRequestSchema,
@@ -47,6 +47,15 @@ export const echo: Chat = async function* (request) {
   yield finish();
 };
 
+/** Reports the usage of the finish, as every handler does. */
+async function* withUsage(responses: AsyncIterable<ChatResponse>, context: HandlerContext) {
+  for await (const response of responses) {
+    const { event } = response;
+    if (event.case === 'finish' && event.value.usage) context.report(event.value.usage);
+    yield response;
+  }
+}
+
 const cleanups: (() => Promise<unknown>)[] = [];
 /** Stops everything that `start` started; for `afterEach`. */
 export async function stopAll(): Promise<void> {
@@ -63,11 +72,8 @@ export async function start(chat: Chat = echo, options: Partial<WorkLoopOptions>
   cleanups.push(() => control.close());
   const handler = defineHandler(
     LlmService,
-    { Chat: chat },
-    {
-      join: joinText,
-      usage: (r) => (isMessage(r, ChatResponseSchema) && r.event.case === 'finish' ? r.event.value.usage : undefined),
-    },
+    { Chat: (request, context) => withUsage(chat(request, context), context) },
+    { join: joinText },
   );
   const loop = new WorkLoop({
     name: 'llm-1',

@@ -9,23 +9,25 @@ import { encodingProblem } from '../../contract/encodable.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { EdgeBody } from './edge-follows.ts';
 
-/** The frame itself, one that says what became of it, or undefined where nobody waits for it. */
-export function fitEdgeFrame(body: EdgeBody, maxBytes: number, log: Logger): EdgeBody | undefined {
-  const problem = encodingProblem(ConnectResponseSchema, { frame: body }, maxBytes);
-  if (problem === undefined) return body;
-  const error = new AppError('MESSAGE_REFUSED', { what: body.case ?? 'frame', problem });
-  log.error('a frame for an edge cannot be sent', error, { frame: body.case });
-  const failure = toFailure(error);
-  switch (body.case) {
-    case 'runEnded': {
-      const state = body.value.outcome?.state === RunState.CANCELLED ? RunState.CANCELLED : RunState.FAILED;
-      return { case: 'runEnded', value: { run: body.value.run ?? '', outcome: { state, failure } } };
+/** Gives the frame itself, one that says what became of it, or undefined where nobody waits for it. */
+export const fitEdgeFrame =
+  (maxBytes: () => number, log: Logger) =>
+  (body: EdgeBody): EdgeBody | undefined => {
+    const problem = encodingProblem(ConnectResponseSchema, { frame: body }, maxBytes());
+    if (problem === undefined) return body;
+    const error = new AppError('MESSAGE_REFUSED', { what: body.case ?? 'frame', problem });
+    log.error('a frame for an edge cannot be sent', error, { frame: body.case });
+    const failure = toFailure(error);
+    switch (body.case) {
+      case 'runEnded': {
+        const state = body.value.outcome?.state === RunState.CANCELLED ? RunState.CANCELLED : RunState.FAILED;
+        return { case: 'runEnded', value: { run: body.value.run ?? '', outcome: { state, failure } } };
+      }
+      case 'eventOutcome': {
+        const { sequence = 0n, run = '', refused } = body.value;
+        return { case: 'eventOutcome', value: { sequence, run, ...(refused ? { refused: failure } : {}) } };
+      }
+      default:
+        return undefined;
     }
-    case 'eventOutcome': {
-      const { sequence = 0n, run = '', refused } = body.value;
-      return { case: 'eventOutcome', value: { sequence, run, ...(refused ? { refused: failure } : {}) } };
-    }
-    default:
-      return undefined;
-  }
-}
+  };

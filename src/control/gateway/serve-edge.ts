@@ -80,7 +80,7 @@ export async function* serveEdge(
     ...parts,
     counter,
     onBurst: ends.gather,
-    toSize: (body) => fitEdgeFrame(body, edge.maxFrameBytes, parts.log),
+    toSize: fitEdgeFrame(() => edge.maxFrameBytes, parts.log),
   });
   const frames = requests[Symbol.asyncIterator]();
   const first = await firstFrame(frames, clock, helloMs(heartbeatMs));

@@ -8,8 +8,8 @@ import {
   Durability,
   type FollowRun,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import type { UserEvent } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { Gate } from '../egress/gate.ts';
 import { eventOf, type OpenAsks, type UnansweredAsk } from './open-asks.ts';
 import type { AskJournal } from './ports.ts';
 import type { RunViews } from './run-views.ts';
@@ -18,19 +18,18 @@ export class AskFeed {
   readonly #journal: AskJournal & { readonly id: string };
   readonly #open: OpenAsks;
   readonly #views: RunViews;
-  readonly #admit: (event: UserEvent) => void;
+  readonly #gate: Pick<Gate, 'admitAsk'>;
 
-  /** @param admit tells the gate that an event with its ledger is in the journal */
   constructor(
     journal: AskJournal & { readonly id: string },
     open: OpenAsks,
     views: RunViews,
-    admit: (event: UserEvent) => void,
+    gate: Pick<Gate, 'admitAsk'>,
   ) {
     this.#journal = journal;
     this.#open = open;
     this.#views = views;
-    this.#admit = admit;
+    this.#gate = gate;
   }
 
   /** All open runs, with how far their text is known here. A run that is not listed has its answer in the journal. */
@@ -48,7 +47,8 @@ export class AskFeed {
         ask.sent = true;
         ask.sentIn = session;
         const value = eventOf(ask, this.#journal.id);
-        this.#admit(value);
+        // It is in the journal with its ledger.
+        this.#gate.admitAsk(value);
         return { case: 'userEvent', value };
       }
       if (ask.cancel !== undefined && ask.cancelSentIn !== session) {

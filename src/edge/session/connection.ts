@@ -30,8 +30,7 @@ import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { SessionView, ToolSink } from '../runner/tool-sink.ts';
-import type { FrameBody } from './frame-size.ts';
-import { OutgoingFrames } from './outgoing-frames.ts';
+import { type FrameBody, OutgoingFrames } from './outgoing-frames.ts';
 import type { CallRunner, FrameGate } from './ports.ts';
 import { transportTo } from './transport.ts';
 import { checkWelcome } from './welcome.ts';
@@ -123,7 +122,6 @@ export class EdgeConnection {
   #heartbeat: Heartbeat | undefined;
   #end: ConnectionEnd | undefined;
   #heartbeatMs: number;
-  #maxFrameBytes: number;
   #pumping: Promise<void> | undefined;
   #again = false;
   #welcome: Welcome | undefined;
@@ -134,7 +132,7 @@ export class EdgeConnection {
   constructor(deps: ConnectionDeps, number: number, hello: Hello) {
     this.#deps = deps;
     this.#number = number;
-    this.#frames = new OutgoingFrames(deps);
+    this.#frames = new OutgoingFrames(deps, deps.options.maxFrameBytes);
     this.#out = new SendQueue<FrameBody, ConnectRequest>({
       counter: this.#counter,
       maxFrames: MAX_SMALL,
@@ -144,10 +142,9 @@ export class EdgeConnection {
         this.#fail(fixedLimit(what, limit, 'the other side does not read'));
       },
       first: () => ({ case: 'hello', value: hello }),
-      make: (body) => this.#frames.of(body, this.#maxFrameBytes),
+      make: this.#frames.make,
     });
     this.#heartbeatMs = deps.options.heartbeatMs;
-    this.#maxFrameBytes = deps.options.maxFrameBytes;
   }
 
   /** Dials, says Hello and stays until the stream ends. Never throws. */
@@ -272,7 +269,7 @@ export class EdgeConnection {
     checkWelcome(welcome, identity);
     for (const stop of this.#stops.splice(0)) stop();
     const theirs = welcome.limits?.maxFrameBytes ?? 0;
-    if (theirs > 0) this.#maxFrameBytes = Math.max(Math.min(theirs, options.maxFrameBytes), 64 << 10);
+    if (theirs > 0) this.#frames.maxFrameBytes = Math.max(Math.min(theirs, options.maxFrameBytes), 64 << 10);
     const told = welcome.heartbeat ? durationMs(welcome.heartbeat) : 0;
     if (told > 0) this.#heartbeatMs = Math.min(Math.max(told, 100), 300_000);
     await this.#deps.welcomed(welcome);

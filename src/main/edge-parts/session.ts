@@ -25,7 +25,7 @@ export function openSession(
     gate,
     runner,
     asks,
-    feed: new AskFeed(journal, open, asks.views, (event) => gate.admitAsk(event)),
+    feed: new AskFeed(journal, open, asks.views, gate),
     clock,
     log,
     journal: sessionJournal(journal),

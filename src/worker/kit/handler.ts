@@ -9,7 +9,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from '@bufbuild/protobuf';
-import type { Usage, UsageSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
+import type { UsageSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Logger } from '../../base/logger.ts';
 
 /** What a handler knows of the call beside the request. */
@@ -62,8 +62,6 @@ export type AnyMethod = (request: Message, context: HandlerContext) => AsyncIter
 export interface HandlerOptions {
   /** Two consecutive responses as one (text pieces), or undefined where they cannot be joined. */
   readonly join?: (last: Message, next: Message) => Message | undefined;
-  /** What a response says was used; the last one that says so counts. */
-  readonly usage?: (response: Message) => Usage | undefined;
 }
 
 /** One served capability. */

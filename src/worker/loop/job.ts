@@ -67,10 +67,8 @@ export class AssignedJob {
   readonly #abort = new AbortController();
   readonly #clear: (() => void)[] = [];
   #stop: Stop | undefined;
-  /** As the handler's responses say. */
+  /** As the handler reports it. */
   #usage: Usage | undefined;
-  /** As the handler reports beside them. */
-  #reported: Usage | undefined;
   #progress: JobProgress | undefined;
   #progressAt = Number.NEGATIVE_INFINITY;
 
@@ -175,15 +173,15 @@ export class AssignedJob {
         attempt: assignment.attempt || 1,
         progress: (done, total, note = '') => this.#tellProgress(done, total, note),
         report: (usage) => {
-          this.#reported = usageSum(this.#reported, usage);
+          this.#usage = usageSum(this.#usage, usage);
         },
         call: (method, child) => this.children.call(method, child),
       };
       mark(served.method.shortName);
       const implementation = served.handler.methods[served.method.desc.name]!;
       const answer = implementation(request, context);
-      if (answer instanceof Promise) await this.#take(await answer);
-      else for await (const response of answer) await this.#take(response);
+      if (answer instanceof Promise) await this.outputs.push(await answer, signal);
+      else for await (const response of answer) await this.outputs.push(response, signal);
       if (signal.aborted) throw signal.reason;
       this.#finish({ case: 'done', value: create(JobDoneSchema, { responses: this.outputs.responses() }) });
     } catch (error) {
@@ -222,24 +220,17 @@ export class AssignedJob {
     this.#deps.onReady(this);
   }
 
-  async #take(response: Message): Promise<void> {
-    const usage = this.#deps.served.handler.usage?.(response);
-    if (usage) this.#usage = usageSum(undefined, usage);
-    await this.outputs.push(response, this.#abort.signal);
-  }
-
   #finish(result: JobResult['result']): void {
     if (this.result || this.#stop === 'drop') return;
     for (const clear of this.#clear.splice(0)) clear();
     this.children.end(new AppError('CANCELED'));
     this.#progress = undefined;
-    const usage = usageSum(this.#usage, this.#reported);
     this.result = create(JobResultSchema, {
       dispatchId: this.dispatchId,
       epoch: this.epoch,
       result,
       endTime: timestampFromMs(this.#deps.clock.now()),
-      ...(usage ? { usage } : {}),
+      ...(this.#usage ? { usage: this.#usage } : {}),
     });
     this.#deps.onReady(this);
   }

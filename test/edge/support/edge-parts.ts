@@ -106,7 +106,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     gate,
     runner: parts.runner ?? idleRunner,
     asks,
-    feed: new AskFeed(journal, open, asks.views, (event) => gate.admitAsk(event)),
+    feed: new AskFeed(journal, open, asks.views, gate),
     clock: systemClock,
     log,
     journal: sessionJournal(journal),

@@ -1,13 +1,14 @@
-// Commits what was decided and tells who listens: jobs are promised to their workers before, the folded streams follow after.
+// Commits what was decided and tells who listens: jobs are promised to their workers before, the folded streams follow after. When
+// the store did not say what became of a commit, the inbox knows.
 import type { RunEvent } from '../../../../gen/bowline/event/v1/event_pb.ts';
-import type { Clock } from '../../../base/clock.ts';
+import { fullJitter } from '../../../base/backoff.ts';
+import { type Clock, sleep } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { versionNeeded } from '../../store/event-version.ts';
-import type { CommitResult, EventStore, OutboxRow, TimerRow } from '../../store/unit.ts';
+import type { CommitResult, CommitUnit, EventStore, OutboxRow, TimerRow } from '../../store/unit.ts';
 import type { FoldedRun } from '../run/state.ts';
 import { Nonces, sameOutcome } from './command-outcome.ts';
-import { commitSurely } from './committer.ts';
 import type { FoldedStreams } from './folded-streams.ts';
 import type { HandOff } from './hand-off.ts';
 import { buildUnit, type Changes, type RunChange, runChange } from './unit-builder.ts';
@@ -33,6 +34,17 @@ export interface Committed {
   readonly outboxDone: readonly string[];
   readonly timersAdded: readonly TimerRow[];
 }
+
+/** Errors after which it is certain that nothing was written. */
+const CERTAIN: ReadonlySet<string> = new Set([
+  'STORE_BUSY',
+  'STORE_REFUSED',
+  'INVALID_ARGUMENT',
+  'LIMIT_EXCEEDED',
+  'CLOSED',
+]);
+
+const ROUNDS = 3;
 
 export class RunCommits {
   readonly #parts: RunCommitsParts;
@@ -137,5 +149,34 @@ export class RunCommits {
         this.#parts.log.error('a listener of commits failed', error, { run: after.id });
       }
     }
+  }
+}
+
+/** The result of a commit; throws the store's last error when also the inbox could not be asked. */
+async function commitSurely(
+  parts: { readonly store: EventStore; readonly clock: Clock; readonly log: Logger },
+  unit: CommitUnit,
+): Promise<CommitResult> {
+  const { store, clock, log } = parts;
+  for (let round = 1; ; round++) {
+    try {
+      return await store.commit(unit);
+    } catch (error) {
+      if (error instanceof AppError && CERTAIN.has(error.reason)) throw error;
+      log.warn('a commit has no answer; asking the inbox', { source: unit.source, command: unit.commandId, round });
+      const outcome = await recorded(store, unit);
+      if (outcome) return { status: 'duplicate', outcome };
+      if (round >= ROUNDS) throw error;
+      // The first repeat is at once: most lost answers are single ones.
+      if (round > 1) await sleep(clock, fullJitter(round, 50, 1000));
+    }
+  }
+}
+
+async function recorded(store: EventStore, unit: CommitUnit): Promise<Uint8Array | undefined> {
+  try {
+    return await store.outcome(unit.tenant, unit.source, unit.commandId);
+  } catch {
+    return undefined;
   }
 }

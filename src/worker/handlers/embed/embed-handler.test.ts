@@ -81,11 +81,13 @@ test('without a choice the lexical model answers, and says that it is lexical', 
 });
 
 test('a provider: its own vectors, its id, its usage with the price; the same text twice is sent once', async () => {
-  const { call, handler } = rig();
-  const response = await call(['a', 'b', 'a'], { model: 'house' });
+  const { call } = rig();
+  const reported: MessageInitShape<typeof UsageSchema>[] = [];
+  const response = await call(['a', 'b', 'a'], { model: 'house', report: (usage) => reported.push(usage) });
   expect(values(response)).toEqual(['a', 'b', 'a'].map((text) => unit(text)));
   expect(response).toMatchObject({ model: 'house/m-8', dimension: 8, lexical: false });
-  expect(handler.usage?.(response)).toMatchObject({ inputTokens: 20n, costMicros: 40n });
+  expect(response.usage).toMatchObject({ inputTokens: 20n, costMicros: 40n });
+  expect(reported).toEqual([{ inputTokens: 20n, costMicros: 40n }]);
   expect(server.batches).toEqual([['a', 'b']]);
 });
 

@@ -1,6 +1,6 @@
 // Serves bowline.capability.embed.v1: chooses the model, takes what is known from the cache, has the rest made, and puts
 // all in the order of the request.
-import { create, isMessage } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import {
   type EmbedRequest,
   type EmbedResponse,
@@ -36,16 +36,12 @@ export function embedHandler(models: EmbedModels, { clock, cacheBytes }: EmbedHa
   for (const embedder of models.embedders.values()) {
     if (embedder.batch) batchers.set(embedder, new Batcher(embedder, embedder.batch, clock));
   }
-  return defineHandler(
-    EmbedService,
-    {
-      Embed: async (request, context) => {
-        const embedder = chosen(models, request.model);
-        return embed(embedder, batchers.get(embedder), cache, request, context);
-      },
+  return defineHandler(EmbedService, {
+    Embed: async (request, context) => {
+      const embedder = chosen(models, request.model);
+      return embed(embedder, batchers.get(embedder), cache, request, context);
     },
-    { usage: (response) => (isMessage(response, EmbedResponseSchema) ? response.usage : undefined) },
-  );
+  });
 }
 
 function chosen({ defaultModel, embedders }: EmbedModels, wanted: string): Embedder {
@@ -86,10 +82,9 @@ async function embed(
         },
       });
     }
-  } catch (error) {
-    // With a result its own usage counts; without one this is all that tells what was spent.
+  } finally {
+    // Also what was spent before it failed.
     context.report(usage);
-    throw error;
   }
   return create(EmbedResponseSchema, {
     vectors: fitted.map((text) => ({ values: numbersOf(vectors.get(text)!) })),

@@ -1,5 +1,5 @@
 // Serves bowline.capability.llm.v1: chooses the driver of the wanted model and keeps what it says well-formed.
-import { create, isMessage } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import {
   type ChatRequest,
   type ChatResponse,
@@ -24,17 +24,7 @@ export interface ChatModels {
 
 /** The llm capability over these models. */
 export function llmHandler(models: ChatModels): Handler {
-  return defineHandler(
-    LlmService,
-    { Chat: (request, context) => chat(models, request, context) },
-    {
-      join: joinText,
-      usage: (response) =>
-        isMessage(response, ChatResponseSchema) && response.event.case === 'finish'
-          ? response.event.value.usage
-          : undefined,
-    },
-  );
+  return defineHandler(LlmService, { Chat: (request, context) => chat(models, request, context) }, { join: joinText });
 }
 
 async function* chat(models: ChatModels, request: ChatRequest, context: HandlerContext): AsyncGenerator<ChatResponse> {
@@ -47,7 +37,10 @@ async function* chat(models: ChatModels, request: ChatRequest, context: HandlerC
     if (response.event.case !== 'text') {
       if (half) yield textPiece(half.toWellFormed());
       half = '';
-      if (response.event.case === 'finish' && !response.event.value.model) response.event.value.model = driver.info;
+      if (response.event.case === 'finish') {
+        response.event.value.model ??= driver.info;
+        if (response.event.value.usage) context.report(response.event.value.usage);
+      }
       yield response;
       continue;
     }

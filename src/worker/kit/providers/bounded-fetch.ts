@@ -1,9 +1,10 @@
 // The fetch of all providers: cuts an endless body off, hands it on in small pieces with a breath between, so that no body holds the
-// event loop up, and follows no redirect, since texts and key are for the address in models.yaml alone.
+// event loop up, and follows no redirect, since texts and key are for the address in models.yaml alone. The environment's proxies lead
+// to it; where there is none it is Node's own fetch, and nothing is loaded.
+import type { Dispatcher } from 'undici';
 import { breath } from '../../../base/breath.ts';
 import { AppError } from '../../../base/errors.ts';
-import type { ProxyEnv } from '../../../base/proxies.ts';
-import { proxiedFetch } from './proxied-fetch.ts';
+import { type ProxyEnv, proxyAuthorization, proxyFor } from '../../../base/proxies.ts';
 
 /** Bytes of a body that are worked on in one turn, and pieces. */
 const TURN_BYTES = 4 << 10;
@@ -53,4 +54,37 @@ export function boundedFetch(maxBytes: number, provider: string, env: ProxyEnv =
     const { status, statusText, headers } = response;
     return new Response(response.body.pipeThrough(counted), { status, statusText, headers });
   };
+}
+
+/** By the proxy's URL: its connections are kept as long as this process lives. */
+const dispatchers = new Map<string, Dispatcher>();
+
+/** One for each call. Throws USAGE for what is no proxy, and PROVIDER_UNAVAILABLE where the way through it fails. */
+function proxiedFetch(provider: string, env: ProxyEnv): typeof fetch {
+  return async (input, init) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    const proxy = proxyFor(url, env);
+    if (!proxy) return fetch(input, init);
+    const undici = await import('undici');
+    let dispatcher = dispatchers.get(proxy.href);
+    const token = proxyAuthorization(proxy);
+    // In clear a proxy is asked in clear: many allow CONNECT to the port of TLS alone.
+    dispatcher ??= new undici.ProxyAgent({ uri: proxy.origin, proxyTunnel: false, ...(token && { token }) });
+    dispatchers.set(proxy.href, dispatcher);
+    try {
+      return (await undici.fetch(url, { ...init, dispatcher } as Parameters<typeof undici.fetch>[1])) as Response;
+    } catch (error) {
+      if (init?.signal?.aborted) throw error;
+      const problem = `${innermost(error)} (asked through the proxy ${proxy.host}; see HTTPS_PROXY, HTTP_PROXY and NO_PROXY)`;
+      throw new AppError('PROVIDER_UNAVAILABLE', { provider, problem }, { cause: error });
+    }
+  };
+}
+
+/** What the cause at the bottom says: its code, or its own words. */
+function innermost(error: unknown): string {
+  let found = error;
+  for (let depth = 0; depth < 6 && found instanceof Error && found.cause instanceof Error; depth++) found = found.cause;
+  const { code, message } = found as NodeJS.ErrnoException;
+  return code !== undefined && /^E[A-Z]+$/.test(code) ? code : (message ?? 'it failed');
 }
