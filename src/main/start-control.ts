@@ -19,8 +19,9 @@ import { beReady, openHealth } from './control-plane/health.ts';
 import { openIdentities } from './control-plane/identities.ts';
 import { drain, listenerTls, openListener } from './control-plane/listener.ts';
 import type { ControlOptions, Ground } from './control-plane/options.ts';
+import { openPorts } from './control-plane/ports.ts';
 import { openStore } from './control-plane/store.ts';
-import { startWork, type Work } from './control-plane/work.ts';
+import { startWork } from './control-plane/work.ts';
 
 export interface RunningControl {
   readonly url: string;
@@ -53,17 +54,18 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   }
 }
 
-/** From the ground up: the store, who is known, who is connected, the work, then the listener, which lets them in. */
+/** From the ground up: the store, who is known, the ports of dispatch, who is connected, the work, then the listener, which lets them in. */
 async function compose(ground: Ground): Promise<RunningControl> {
   const { config, clock, life, log, replica } = ground;
   const tls = listenerTls(config);
   await mustBeListenable(config.host, config.port, tls !== undefined);
   const store = await openStore(ground);
   const identities = await openIdentities(ground, store);
-  const connected = openSessions(ground, () => work.dispatcher.presence.remotes());
-  const work: Work = await startWork(ground, store, identities, connected);
+  const ports = await openPorts(ground, store);
+  const connected = openSessions(ground, ports);
+  const work = await startWork(ground, store, identities, ports, connected);
   const health = openHealth(ground, identities, connected, work);
-  const watch = watchSessions(ground, store, identities, connected, work);
+  const watch = watchSessions(ground, store, identities, connected, work.dispatch.signals);
 
   const faults = new RequestFaults(log);
   const turns = watchTurns(sparing(log, clock));
@@ -75,18 +77,18 @@ async function compose(ground: Ground): Promise<RunningControl> {
     worker: workerDoor(ground, identities, connected, work),
     plugins: identities.plugins,
     health,
-    mesh: meshParts(ground, identities, work, underWay),
+    mesh: meshParts(ground, identities, connected, work, underWay),
   };
   const server = await openListener(ground, identities, connected.owners, services, { tls, faults });
   // Shares of the time that the shutdown has, so that a peer that hangs in one step leaves time for the others.
   let budgetMs = config.drainMs;
   const { sessions } = connected;
-  const { dispatcher } = work;
+  const { dispatch } = work;
   life.onStop('listener', () => server.close(Math.min(budgetMs / 4, 2_000)));
-  life.onStop('sessions', () => drain({ sessions, dispatcher, underWay, clock }, budgetMs / 2));
+  life.onStop('sessions', () => drain({ sessions, dispatch, underWay, clock }, budgetMs / 2));
   // Before the sessions: whoever is asked to leave must not come back to this replica.
   life.onStop('new connections', () => server.refuse());
-  await beReady(ground, health, store, work);
+  await beReady(ground, health, store, ports);
   life.onStop('upkeep', startUpkeep(store.database, { clock, log, inboxDays: config.inboxDays }));
 
   const url = serverUrl(tls !== undefined, server.host, server.port);

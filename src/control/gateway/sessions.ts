@@ -13,16 +13,17 @@ export class Sessions {
   readonly #edges = new Map<string, LiveEdge>();
   readonly #workers = new Map<string, LiveWorker>();
   readonly #elsewhere: () => readonly ConnectedWorker[];
+  readonly #listeners = new Set<() => void>();
 
-  readonly #changed: () => void;
-
-  /**
-   * @param elsewhere the workers that are connected to other replicas
-   * @param changed a worker came to this replica or left it
-   */
-  constructor(elsewhere: () => readonly ConnectedWorker[] = () => [], changed: () => void = () => {}) {
+  /** @param elsewhere the workers that are connected to other replicas */
+  constructor(elsewhere: () => readonly ConnectedWorker[]) {
     this.#elsewhere = elsewhere;
-    this.#changed = changed;
+  }
+
+  /** Hears after a worker came to this replica or left it. Returns how to stop. */
+  onWorkers(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Takes a new session in; an older one of the same device is told that it is superseded. Returns how to take it out. */
@@ -42,9 +43,9 @@ export class Sessions {
 
   addWorker(worker: LiveWorker): () => void {
     this.#workers.set(worker.id, worker);
-    this.#changed();
+    this.#tell();
     return () => {
-      if (this.#workers.delete(worker.id)) this.#changed();
+      if (this.#workers.delete(worker.id)) this.#tell();
     };
   }
 
@@ -75,5 +76,9 @@ export class Sessions {
   /** The workers of this replica. */
   workers(): LiveWorker[] {
     return [...this.#workers.values()];
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 }

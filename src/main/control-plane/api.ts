@@ -40,16 +40,17 @@ export interface Figures {
 export function meshParts(
   { config, log }: Ground,
   { devices, restored, methods }: Identities,
-  { runs, dispatcher }: Work,
+  { presence }: Connected,
+  { runs, dispatch }: Work,
   underWay: CallsUnderWay,
 ): MeshParts {
   return {
     runs,
-    feeds: dispatcher.feeds,
+    feeds: dispatch.feeds,
     devices,
     restored,
-    calls: dispatcher.devices,
-    workers: () => dispatcher.presence.views(),
+    calls: dispatch.devices,
+    workers: () => presence.views(),
     methods,
     edgePackages: new Set(edgeCapabilities.map((service) => service.file.proto.package)),
     defaultTimeoutMs: config.callTimeoutMs,
@@ -69,8 +70,8 @@ export function apiServices(
   const { clock } = ground;
   const { db } = store.database;
   const { devices, enrolment, signer, methods, plugins, keys, restored } = identities;
-  const { sessions } = connected;
-  const { runs, dispatcher } = work;
+  const { sessions, presence } = connected;
+  const { runs, dispatch } = work;
   const requests = new Requests(db);
   const conversations = createConversations(db);
   const newKey = newKeyOf(signer);
@@ -83,9 +84,9 @@ export function apiServices(
       conversations,
       restored,
       requests,
-      feeds: dispatcher.feeds,
+      feeds: dispatch.feeds,
       devices,
-      workers: () => dispatcher.presence.views(),
+      workers: () => presence.views(),
       methods,
       now: () => clock.now(),
     }),
@@ -95,7 +96,7 @@ export function apiServices(
       summary: (tenant, conversation) => runs.summary(tenant, conversation),
       requests,
     }),
-    devices: deviceApi({ devices, enrolment, sessions, calls: dispatcher.devices, requests, newKey }),
+    devices: deviceApi({ devices, enrolment, sessions, calls: dispatch.devices, requests, newKey }),
     workers: workerApi({
       sessions,
       requests,
@@ -103,7 +104,7 @@ export function apiServices(
       packages: workerCapabilities.map((service) => service.file.proto.package),
       plugins,
     }),
-    keys: keyApi({ keys, requests, newKey, revoked: (id) => dispatcher.keyRevoked(id) }),
+    keys: keyApi({ keys, requests, newKey, revoked: (id) => dispatch.signals.keyRevoked(id) }),
     registry: registryApi({ methods, devices, sessions }),
     status: statusService(ground, store, identities, connected, work, figures),
     usage: usageApi({ since: (tenant, since) => usageSince(db, tenant, since), now: () => clock.now() }),

@@ -1,8 +1,9 @@
-// Who is connected: the sessions of this replica, which models they offer, and the watches that end sessions whose device or key
-// may not be here any more.
+// Who is connected: the sessions of this replica, the workers of the others, which models they offer, and the watches that end
+// sessions whose device or key may not be here any more.
 
-import type { Dispatcher } from '../../control/dispatch/dispatcher.ts';
-import type { ConnectedWorker } from '../../control/dispatch/session-ports.ts';
+import type { Signals } from '../../control/dispatch/signals/signals.ts';
+import { LocalWorkers } from '../../control/dispatch/workers/local-workers.ts';
+import { WorkerPresence } from '../../control/dispatch/workers/worker-presence.ts';
 import { watchKeys } from '../../control/gateway/key-watch.ts';
 import { ModelNews } from '../../control/gateway/model-news.ts';
 import { OwnerStreams } from '../../control/gateway/owner-streams.ts';
@@ -12,21 +13,36 @@ import { DeviceSessions } from '../../control/identity/device-sessions.ts';
 import { endedWorkerTokens } from '../../control/identity/workers.ts';
 import type { Identities } from './identities.ts';
 import type { Ground } from './options.ts';
+import type { OpenPorts } from './ports.ts';
 import type { Store } from './store.ts';
 
 export interface Connected {
   readonly sessions: Sessions;
+  /** The workers of this replica that may be given jobs. */
+  readonly local: LocalWorkers;
+  /** The workers of all replicas; silent until dispatch starts it. */
+  readonly presence: WorkerPresence;
   readonly news: ModelNews;
   readonly owners: OwnerStreams;
 }
 
-/** @param remotes the workers of other replicas; not asked before dispatch stands */
-export function openSessions({ config, clock, life }: Ground, remotes: () => readonly ConnectedWorker[]): Connected {
-  const sessions: Sessions = new Sessions(remotes, () => news.changed());
+export function openSessions({ config, clock, life, log, replica }: Ground, { ports }: OpenPorts): Connected {
+  const local = new LocalWorkers();
+  const presence = new WorkerPresence({
+    bus: ports.bus,
+    clock,
+    log,
+    replica,
+    everyMs: config.scanMs,
+    expireMs: Math.max(config.leaseMs, 3 * config.scanMs),
+    local: () => local.all(),
+  });
+  const sessions = new Sessions(() => presence.remotes());
   const news = new ModelNews({ edges: () => sessions.edges(), clock, everyMs: config.heartbeatMs });
   life.onStop('model news', async () => news.stop());
+  sessions.onWorkers(() => news.changed());
   news.start();
-  return { sessions, news, owners: new OwnerStreams() };
+  return { sessions, local, presence, news, owners: new OwnerStreams() };
 }
 
 /** Ends sessions that another replica has taken over, and those of removed devices and revoked keys. */
@@ -35,7 +51,7 @@ export function watchSessions(
   { database }: Store,
   { keys, authenticator }: Identities,
   { sessions, owners }: Connected,
-  { dispatcher }: { readonly dispatcher: Pick<Dispatcher, 'onKeyRevoked'> },
+  signals: Pick<Signals, 'ofKeys'>,
 ): SessionWatch {
   const everyMs = config.heartbeatMs;
   const watch = new SessionWatch({
@@ -57,7 +73,7 @@ export function watchSessions(
     log,
     everyMs,
   });
-  const unlisten = dispatcher.onKeyRevoked((id) => keyWatch.revoked(id));
+  const unlisten = signals.ofKeys((id) => keyWatch.revoked(id));
   life.onStop('key watch', async () => {
     unlisten();
     keyWatch.stop();

@@ -23,7 +23,7 @@ export function edgeDoor(
   { database, setAside }: Store,
   { restored, devices, signer }: Identities,
   { sessions }: Connected,
-  { runs, dispatcher }: Work,
+  { runs, dispatch }: Work,
   watch: SessionWatch,
 ): ServiceImpl<typeof EdgeService> {
   const parts = {
@@ -36,8 +36,8 @@ export function edgeDoor(
     setAside,
     admission: new Admission({ atOnce: config.maxStarts, patienceMs: PATIENCE_MS, clock }),
     runs,
-    calls: dispatcher.devices,
-    feeds: dispatcher.feeds,
+    calls: dispatch.devices,
+    feeds: dispatch.feeds,
     devices,
     signer,
     model: (tenant: string) => sessions.modelFor(tenant),
@@ -57,9 +57,9 @@ export function workerDoor(
   { config, clock, log, replica }: Ground,
   { plugins }: Identities,
   { sessions }: Connected,
-  { dispatcher }: Work,
+  { dispatch }: Work,
 ): ServiceImpl<typeof WorkerService> {
-  const parts = { ...config, clock, log, jobs: dispatcher.workers, replica, plugins };
+  const parts = { ...config, clock, log, jobs: dispatch.jobs, replica, plugins };
   const doors = new Doors(config.maxKeySessions, 'sessions with this worker key', 'BOWLINE_MAX_KEY_SESSIONS');
   return {
     work: (requests, context) => {

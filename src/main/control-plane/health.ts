@@ -7,6 +7,7 @@ import { watchReadiness } from '../readiness.ts';
 import type { Connected } from './connected.ts';
 import type { Identities } from './identities.ts';
 import type { Ground } from './options.ts';
+import type { OpenPorts } from './ports.ts';
 import type { Store } from './store.ts';
 import type { Work } from './work.ts';
 
@@ -42,7 +43,7 @@ export function openHealth(
 }
 
 /** Resolves after the first look. */
-export async function beReady(ground: Ground, health: HealthBoard, store: Store, work: Work): Promise<void> {
+export async function beReady(ground: Ground, health: HealthBoard, store: Store, { ping }: OpenPorts): Promise<void> {
   const { clock, life, log, replica } = ground;
   const probe = commitProbe(store.database.pool, replica);
   const notReady = await watchReadiness({
@@ -53,7 +54,7 @@ export async function beReady(ground: Ground, health: HealthBoard, store: Store,
       if (store.refusesCommits(REFUSED_MS))
         throw new AppError('STORE_UNAVAILABLE', { problem: 'commits are not taken' });
     },
-    queue: () => work.ping(),
+    queue: ping,
     clock,
     log,
     everyMs: READY_MS,

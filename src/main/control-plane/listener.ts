@@ -7,7 +7,6 @@ import { Secret } from '../../base/secret.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
 import { errorInterceptor } from '../../contract/rpc-errors.ts';
 import type { ControlConfig } from '../../control/config.ts';
-import type { Dispatcher } from '../../control/dispatch/dispatcher.ts';
 import type { CallsUnderWay } from '../../control/gateway/calls-under-way.ts';
 import {
   authGate,
@@ -20,6 +19,7 @@ import { type OwnerStreams, ownerStreamInterceptor } from '../../control/gateway
 import { pluginRoutes, routes, type Services } from '../../control/gateway/routes.ts';
 import { listen, type RunningServer, type ServerTls } from '../../control/gateway/server.ts';
 import type { Sessions } from '../../control/gateway/sessions.ts';
+import type { Dispatch } from './dispatch.ts';
 import type { Identities } from './identities.ts';
 import type { Ground } from './options.ts';
 
@@ -78,21 +78,21 @@ export function openListener(
 
 interface Drained {
   readonly sessions: Sessions;
-  readonly dispatcher: Dispatcher;
+  readonly dispatch: Dispatch;
   readonly underWay: CallsUnderWay;
   readonly clock: Clock;
 }
 
 /** Asks everyone to leave, waits a bounded time for calls and for workers to finish what they hold, then ends the sessions. */
-export async function drain({ sessions, dispatcher, underWay, clock }: Drained, ms: number): Promise<void> {
-  dispatcher.leave();
+export async function drain({ sessions, dispatch, underWay, clock }: Drained, ms: number): Promise<void> {
+  dispatch.leave();
   for (const worker of sessions.workers()) worker.drain(ms);
   const edgesMs = Math.min(ms / 2, EDGES_LEAVE_MS);
   for (const edge of sessions.edges()) edge.drain(edgesMs);
   const answered = underWay.drain(clock, ms);
   const begin = clock.monotonic();
   const within = (limit: number) => clock.monotonic() - begin < limit;
-  while ((dispatcher.workers.running > 0 && within(ms)) || (sessions.edges().length > 0 && within(edgesMs))) {
+  while ((dispatch.jobs.running > 0 && within(ms)) || (sessions.edges().length > 0 && within(edgesMs))) {
     await new Promise<void>((resolve) => clock.after(20, resolve));
   }
   for (const edge of sessions.edges()) edge.end();

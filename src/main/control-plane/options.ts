@@ -3,16 +3,25 @@ import type { Clock } from '../../base/clock.ts';
 import type { Lifecycle } from '../../base/lifecycle.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ControlConfig } from '../../control/config.ts';
-import type { DispatchParts } from '../../control/dispatch/dispatcher.ts';
 import type { ChildView } from '../../control/gateway/api/status-api.ts';
 import type { MemoryBusHub } from '../../control/queue/memory-bus.ts';
 import type { MemoryQueueHub } from '../../control/queue/memory-queue.ts';
+import type { Bus, JobQueue } from '../../control/queue/ports.ts';
 import type { Database } from '../../control/store/database.ts';
 import type { DatabaseClock } from '../../control/store/database-clock.ts';
+import type { Leases } from '../../control/store/leases.ts';
+import type { Outbox } from '../../control/store/outbox.ts';
+import type { Timers } from '../../control/store/timers.ts';
 import type { EventStore } from '../../control/store/unit.ts';
 
 /** What dispatch uses of store, queue and bus, beside the event store. */
-export type DispatchPorts = Pick<DispatchParts, 'outbox' | 'leases' | 'timers' | 'queue' | 'bus'>;
+export interface DispatchPorts {
+  readonly outbox: Outbox;
+  readonly leases: Leases;
+  readonly timers: Timers;
+  readonly queue: JobQueue;
+  readonly bus: Bus;
+}
 
 export interface ControlOptions {
   readonly home: string;

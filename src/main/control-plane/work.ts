@@ -1,62 +1,58 @@
-// Starts the work: the orchestrator, queue and bus, dispatch, and the retry of what was set aside. What a process before this one
-// left on an embedded database is set free first.
-import { Dispatcher } from '../../control/dispatch/dispatcher.ts';
+// Starts the work: the orchestrator, dispatch, and the retry of what was set aside. What a process before this one left on an
+// embedded database is set free first.
 import { retrySetAside } from '../../control/dispatch/loops/retry-set-aside.ts';
 import { toolsOfNewRun } from '../../control/gateway/offered-tools.ts';
 import { Orchestrator } from '../../control/orchestrator/service/orchestrator.ts';
 import type { Leases } from '../../control/store/leases.ts';
-import { createOutbox, type Outbox } from '../../control/store/outbox.ts';
-import { createTimers } from '../../control/store/timers.ts';
-import { openQueue } from '../open-queue.ts';
+import type { Outbox } from '../../control/store/outbox.ts';
 import { watchAlone } from '../watch-alone.ts';
 import type { Connected } from './connected.ts';
+import { type Dispatch, wireDispatch } from './dispatch.ts';
 import type { Identities } from './identities.ts';
-import type { DispatchPorts, Ground } from './options.ts';
+import type { Ground } from './options.ts';
+import type { OpenPorts } from './ports.ts';
 import type { Store } from './store.ts';
 
 export interface Work {
   readonly runs: Orchestrator;
-  readonly dispatcher: Dispatcher;
+  readonly dispatch: Dispatch;
   readonly outbox: Outbox;
-  /** Resolves when queue and bus can be reached. */
-  ping(): Promise<void>;
 }
 
 export async function startWork(
   ground: Ground,
   store: Store,
   identities: Identities,
+  { ports }: OpenPorts,
   connected: Connected,
 ): Promise<Work> {
   const { config, clock, life, log, replica } = ground;
   const { database, setAside } = store;
   const runs = orchestrator(ground, store, identities, connected);
-  const { ports, ping } = await openPorts(ground, store);
-  const { outbox, leases, timers, queue, bus } = ground.wrapPorts?.(ports) ?? ports;
+  const { outbox, leases, timers } = ports;
   if (database.kind === 'pglite') {
     // Nobody else can be at work on this folder: what the process before this one held is free.
     await leases.dropAll();
     await timers.releaseAll();
   }
-  const dispatcher = new Dispatcher({
+  const { local, presence } = connected;
+  const dispatch = wireDispatch({
+    ...ports,
     runs,
-    outbox,
-    leases,
-    timers,
-    queue,
-    bus,
+    local,
+    presence,
     methods: identities.methods,
     clock,
     log,
     config: { ...config, replica },
     onWorkers: () => connected.news.changed(),
   });
-  life.onStop('dispatch', () => dispatcher.stop());
-  await dispatcher.start();
+  life.onStop('dispatch', () => dispatch.stop());
+  await dispatch.start();
   const stopRetry = retrySetAside({ setAside, runs, clock, log });
   life.onStop('retry of what was set aside', async () => stopRetry());
   if (database.kind === 'postgres' && !config.redisUrl && !ground.hubs) beAlone(ground, leases);
-  return { runs, dispatcher, outbox, ping };
+  return { runs, dispatch, outbox };
 }
 
 function orchestrator({ config, clock, log }: Ground, store: Store, identities: Identities, { sessions }: Connected) {
@@ -84,21 +80,6 @@ function orchestrator({ config, clock, log }: Ground, store: Store, identities: 
     epochBase: () => restored.epochBase,
     standsStill: (tenant) => restored.why(tenant) !== undefined,
   });
-}
-
-/** Throws REDIS_UNUSABLE, REDIS_INSECURE, CANCELED. */
-async function openPorts(ground: Ground, { database, leases }: Store) {
-  const { config, replica, clock, log, progress, hubs, signal } = ground;
-  const opened = await openQueue({ config, replica, clock, log, progress, hubs, signal });
-  ground.life.onStop('queue and bus', () => opened.close());
-  const ports: DispatchPorts = {
-    outbox: createOutbox(database.db),
-    leases,
-    timers: createTimers(database.db),
-    queue: opened.queue,
-    bus: opened.bus,
-  };
-  return { ports, ping: () => opened.ping() };
 }
 
 /** Replicas without Redis do not hear each other: tells when there is another one. */

@@ -37,6 +37,7 @@ export class Attempts {
   readonly #byId = new Map<string, Attempt>();
   readonly #sent = new LRUCache<string, true>({ max: SENT });
   readonly #former = new LRUCache<string, Attempt>({ max: REMEMBERED });
+  readonly #listeners = new Set<() => void>();
 
   get(dispatchId: string): Attempt | undefined {
     return this.#byId.get(dispatchId);
@@ -112,8 +113,16 @@ export class Attempts {
     return this.all().filter((attempt) => attempt.session === session);
   }
 
+  /** Hears when one is no longer in hand, so that something else may have its place. Returns how to stop. */
+  onRemoved(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   #remove(attempt: Attempt): void {
-    if (this.#byId.get(attempt.dispatchId) === attempt) this.#byId.delete(attempt.dispatchId);
+    if (this.#byId.get(attempt.dispatchId) !== attempt) return;
+    this.#byId.delete(attempt.dispatchId);
+    for (const listener of this.#listeners) listener();
   }
 
   get size(): number {

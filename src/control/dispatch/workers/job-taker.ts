@@ -15,9 +15,11 @@ import type { Backlog } from './backlog.ts';
 import { couldServe, FreeSearch } from './free-search.ts';
 import { type JobSender, jobToSend } from './job-sender.ts';
 import { commonQueue, needOf, queuesOf, type Relay, type RelayRow } from './relay.ts';
-import { servesPackage, WorkerRoom, type WorkerRoomParts } from './worker-room.ts';
+import { servesPackage, type WorkerRoom } from './worker-room.ts';
 
-export interface JobTakerParts extends WorkerRoomParts {
+export interface JobTakerParts {
+  readonly replica: string;
+  readonly room: WorkerRoom;
   readonly runs: Orchestrator;
   readonly outbox: Outbox;
   readonly queue: JobQueue;
@@ -69,7 +71,7 @@ export class JobTaker implements HandOff {
     this.#parts = parts;
     this.replica = parts.replica;
     this.#search = new FreeSearch(parts.outbox);
-    this.#room = new WorkerRoom(parts);
+    this.#room = parts.room;
   }
 
   /** Dispatches that this replica holds and that have no worker yet. */

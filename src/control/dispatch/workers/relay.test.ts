@@ -167,7 +167,7 @@ test('what was put into the queue of a replica that is gone is placed again', as
   const { relay, fleet, waiting } = await start([worker({ labels: { gpu: 'a' } })]);
   await relay.add([row('a', { selector: { gpu: 'a' } })]);
   fleet.workers = [worker({ id: 'w2', replica: 'r2', labels: { gpu: 'a' } })];
-  await relay.replicaGone('r1');
+  await relay.replicaLeft('r1');
   expect(await waiting(replicaQueue('r2'))).toBe(1);
 });
 

@@ -110,7 +110,7 @@ export class Relay {
   }
 
   /** A replica is gone: what was put into its queue is placed again. Never throws. */
-  async replicaGone(replica: string): Promise<void> {
+  async replicaLeft(replica: string): Promise<void> {
     const queue = replicaQueue(replica);
     await this.add([...this.#waiting.values()].flatMap((each) => (each.queue === queue ? [each.row] : [])));
   }

@@ -31,7 +31,8 @@ function start(failures: AppError[]) {
     committed: (id: string) => told.push(id),
   } as unknown as WorkerSession;
   const attempts = new Attempts();
-  const settler = new Settler({ runs, clock, log: silentLogger, attempts, freed: () => told.push('freed') });
+  const settler = new Settler({ runs, clock, log: silentLogger, attempts });
+  attempts.onRemoved(() => told.push('removed'));
   const row = { tenant: 't', run: 'r', job: 'r/0/0', epoch: 1, dispatchId: 'r/0/0-1' } as StoredOutboxRow;
   const attempt = attempts.add(row, session, undefined);
   const done = { case: 'done', value: create(ResponsesSchema, {}) } as const;
@@ -52,25 +53,25 @@ test('a result is repeated until the store has it, and acknowledged only then', 
     await settle();
   }
   await settled;
-  expect([commands, told, attempts.size]).toEqual([['result done'], ['r/0/0-1', 'freed'], 0]);
+  expect([commands, told, attempts.size]).toEqual([['result done'], ['r/0/0-1', 'removed'], 0]);
 });
 
 test('a result that the store will never take ends the job with the error, so that it does not come again', async () => {
   const { commands, told, settler, attempt, done } = start([refused()]);
   await settler.settle(attempt, done);
-  expect([commands, told]).toEqual([['result failure'], ['r/0/0-1', 'freed']]);
+  expect([commands, told]).toEqual([['result failure'], ['r/0/0-1', 'removed']]);
 });
 
 test('what the store takes in no form is not acknowledged: the job goes on as lost', async () => {
   const { commands, told, attempts, settler, attempt, done } = start([refused(), refused()]);
   await settler.settle(attempt, done);
-  expect([commands, told, attempts.size]).toEqual([['attemptLost'], ['freed'], 0]);
+  expect([commands, told, attempts.size]).toEqual([['attemptLost'], ['removed'], 0]);
 });
 
 test('a usage that the store does not take costs the usage, not the end of the job', async () => {
   const { commands, told, settler, attempt, done } = start([refused(), refused()]);
   await settler.settle(attempt, done, create(JobResultSchema, { usage: { inputTokens: 1n } }));
-  expect([commands, told]).toEqual([['result failure'], ['r/0/0-1', 'freed']]);
+  expect([commands, told]).toEqual([['result failure'], ['r/0/0-1', 'removed']]);
 });
 
 test('an attempt that was settled counts as sent; one that no worker had does not', async () => {

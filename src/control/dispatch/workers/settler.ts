@@ -20,8 +20,6 @@ export interface SettlerParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly attempts: Attempts;
-  /** Called when an attempt is no longer in hand. */
-  readonly freed: () => void;
 }
 
 /** The result as the worker gave it; undefined when it stopped without one. */
@@ -56,7 +54,6 @@ export class Settler {
     }
     // Not acknowledged, because nothing of it is stored: the job goes on as one whose worker was lost.
     if (end === 'refused') await this.lose(attempt, 'what became of it could not be stored');
-    if (end !== 'stopped') this.#parts.freed();
   }
 
   /** The worker will not bring it to an end. Never throws: what cannot be recorded now, the reconciler finds. */

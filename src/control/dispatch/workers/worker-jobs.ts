@@ -1,5 +1,5 @@
 // The jobs that workers of this replica run: who has which, what they say, how they end. Taking and handing out is
-// job-taker.ts, bringing results to the orchestrator settler.ts.
+// job-taker.ts, bringing results to the orchestrator settler.ts; they are given to it.
 import type {
   ChildCall,
   HeldJob,
@@ -11,43 +11,37 @@ import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { toFailure } from '../../../contract/errors.ts';
-import type { MethodRegistry } from '../../../contract/registry.ts';
 import type { FoldedRun } from '../../orchestrator/run/state.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { ifReadable } from '../../orchestrator/service/unreadable.ts';
-import type { JobQueue } from '../../queue/ports.ts';
-import { serves, type WorkerView } from '../../routing/worker-view.ts';
+import { serves } from '../../routing/worker-view.ts';
 import type { Outbox, StoredOutboxRow } from '../../store/outbox.ts';
-import { type Attempt, Attempts } from '../attempts/attempts.ts';
+import type { Attempt, Attempts } from '../attempts/attempts.ts';
 import type { WorkerSession } from '../session-ports.ts';
 import type { Signals } from '../signals/signals.ts';
-import type { Backlog } from './backlog.ts';
 import type { ChildJobs } from './child-jobs.ts';
-import { JobSender } from './job-sender.ts';
-import { JobTaker } from './job-taker.ts';
+import type { JobTaker } from './job-taker.ts';
+import type { LocalWorkers } from './local-workers.ts';
 import type { Relay, RelayRow } from './relay.ts';
-import { attemptEndOf, Settler } from './settler.ts';
+import { attemptEndOf, type Settler } from './settler.ts';
 import { streamOutput } from './worker-output.ts';
+import type { WorkerPresence } from './worker-presence.ts';
 
 export interface WorkerJobsParts {
   readonly runs: Orchestrator;
   readonly outbox: Outbox;
-  readonly queue: JobQueue;
+  readonly local: LocalWorkers;
+  readonly attempts: Attempts;
+  readonly settler: Settler;
+  readonly taker: JobTaker;
   readonly relay: Relay;
-  readonly backlog: Backlog;
-  /** The workers of all replicas. */
-  readonly workers: () => readonly WorkerView[];
+  readonly presence: Pick<WorkerPresence, 'slotsChanged'>;
   readonly signals: Signals;
-  readonly methods: MethodRegistry;
   readonly clock: Clock;
   readonly log: Logger;
   readonly replica: string;
   /** How long a worker that vanished may take to come back with its jobs. */
   readonly graceMs: number;
-  /** Told after workers came to this replica or left it. */
-  readonly onWorkers: () => void;
-  /** Told when free slots may have changed. */
-  readonly onSlots: () => void;
   /** Text of one attempt; a worker that writes more is stopped. */
   readonly maxTextBytes: number;
   /** What jobs call. */
@@ -64,8 +58,7 @@ const ADOPT_ROUNDS = 3;
 
 export class WorkerJobs {
   readonly #parts: WorkerJobsParts;
-  readonly #sessions = new Map<string, WorkerSession>();
-  readonly #attempts = new Attempts();
+  readonly #attempts: Attempts;
   readonly #settler: Settler;
   readonly #taker: JobTaker;
   /** By dispatch id: how to stop waiting for a worker that is away. */
@@ -74,11 +67,9 @@ export class WorkerJobs {
 
   constructor(parts: WorkerJobsParts) {
     this.#parts = parts;
-    const attempts = this.#attempts;
-    this.#settler = new Settler({ ...parts, attempts, freed: () => this.kick() });
-    const sender = new JobSender({ ...parts, attempts, settler: this.#settler });
-    this.#taker = new JobTaker({ ...parts, attempts, sender, sessions: () => this.sessions() });
-    parts.runs.handOffThrough(this.#taker);
+    this.#attempts = parts.attempts;
+    this.#settler = parts.settler;
+    this.#taker = parts.taker;
   }
 
   /** Dispatches in this replica's hands, of which the store says that it holds them. */
@@ -94,14 +85,6 @@ export class WorkerJobs {
   /** How many of them connected workers have, or are being committed. */
   get running(): number {
     return this.#attempts.all().filter((attempt) => attempt.session || attempt.settling).length;
-  }
-
-  sessions(): WorkerSession[] {
-    return [...this.#sessions.values()];
-  }
-
-  attempt(tenant: string, job: string): Attempt | undefined {
-    return this.#attempts.ofJob(tenant, job);
   }
 
   /**
@@ -123,14 +106,13 @@ export class WorkerJobs {
       drop.push(...ids.filter((id) => !adopted.has(id)));
     }
     if (this.#stopped) throw new AppError('REPLICA_LEAVING');
-    this.#sessions.set(session.id, session);
-    this.#changed();
+    this.#parts.local.add(session);
     return drop;
   }
 
   /** A session ended: its jobs are lost unless the worker is back, here or elsewhere, within the grace time. */
   sessionEnded(session: WorkerSession): void {
-    if (this.#sessions.delete(session.id)) this.#changed();
+    this.#parts.local.remove(session);
     for (const attempt of this.#attempts.ofSession(session)) {
       attempt.session = undefined;
       this.#parts.children.forget(attempt);
@@ -145,11 +127,11 @@ export class WorkerJobs {
 
   /** A worker takes nothing new any more. */
   drains(): void {
-    this.#changed();
+    this.#parts.local.tell();
   }
 
-  /** Workers of other replicas came or went. */
-  changed(): void {
+  /** Workers came, went or drain, on whatever replica: what waits is placed again. */
+  workersChanged(): void {
     if (!this.#stopped) void this.#parts.relay.review().then(() => this.kick());
   }
 
@@ -212,7 +194,7 @@ export class WorkerJobs {
 
   /** Jobs committed here just now: what a worker of this replica can have at once it gets. Returns the others, for the queue. */
   offer(rows: readonly RelayRow[], state: FoldedRun): RelayRow[] {
-    this.#parts.onSlots();
+    this.#parts.presence.slotsChanged();
     return this.#taker.offer(rows, state);
   }
 
@@ -225,7 +207,6 @@ export class WorkerJobs {
       attempt.session?.cancel(id, attempt.epoch);
       this.#endGrace(id);
       this.#attempts.abandon(attempt);
-      this.kick();
     }
   }
 
@@ -247,7 +228,7 @@ export class WorkerJobs {
   kick(): void {
     if (this.#stopped) return;
     this.#taker.kick();
-    this.#parts.onSlots();
+    this.#parts.presence.slotsChanged();
   }
 
   /** Looks again at everything that waits. Never throws. */
@@ -305,12 +286,6 @@ export class WorkerJobs {
     // Stopped without a cancel of ours: the worker drained. Someone else goes on.
     await this.#settler.lose(attempt, 'the worker stopped it');
     session.committed(id);
-  }
-
-  #changed(): void {
-    this.#taker.listen();
-    this.#parts.onWorkers();
-    this.changed();
   }
 
   /** The worker of an attempt is not back here. If it is elsewhere, the attempt is that replica's. */

@@ -37,13 +37,14 @@ function replica(name: string, hub: MemoryBusHub, clock: ManualClock) {
     everyMs: 1_000,
     expireMs: 3_000,
     local: () => workers.map(session),
-    met: () => {},
-    changed: () => heard.push('changed'),
-    gone: (gone) => heard.push(`gone ${gone}`),
-    backlog: (capability) => heard.push(`backlog ${capability}`),
-    ended: (ids) => heard.push(`ended ${ids.join()}`),
   });
-  presence.start();
+  presence.start({
+    replicaMet: () => {},
+    workersChanged: () => heard.push('changed'),
+    replicaLeft: (left) => heard.push(`left ${left}`),
+    jobsWait: (capability) => heard.push(`backlog ${capability}`),
+    dispatchesEnded: (ids) => heard.push(`ended ${ids.join()}`),
+  });
   const seen = () => presence.remotes().map((worker) => `${worker.replica} ${worker.id} ${worker.view().freeSlots}`);
   return { presence, workers, heard, seen };
 }
@@ -103,7 +104,7 @@ test('a worker that left is not seen any more, nor are those of a replica that l
   a.presence.leave();
   await pass(clock, 2_000);
   expect(b.seen()).toEqual(['c w3 1']);
-  expect(b.heard).toContain('gone a');
+  expect(b.heard).toContain('left a');
   await c.presence.stop();
   await pass(clock, 5_000);
   expect(b.seen()).toEqual([]);
@@ -122,7 +123,7 @@ test('a replica that says nothing at all expires', async () => {
   await pass(clock, 20);
   const known = listener.heard.length;
   await pass(clock, 4_100);
-  expect(listener.heard.slice(known).some((word) => word.startsWith('gone'))).toBe(true);
+  expect(listener.heard.slice(known).some((word) => word.startsWith('left'))).toBe(true);
   await a.presence.stop();
 });
 

@@ -25,16 +25,20 @@ export interface WorkerPresenceParts {
   readonly everyMs: number;
   readonly expireMs: number;
   readonly local: () => readonly WorkerSession[];
+}
+
+/** Told what the other replicas say. */
+export interface PresenceHandler {
   /** Workers of other replicas came or went. */
-  readonly changed: () => void;
+  workersChanged(): void;
   /** A replica was heard of that was not known. */
-  readonly met: () => void;
-  /** The workers of this replica are not connected to it any more. */
-  readonly gone: (replica: string) => void;
+  replicaMet(): void;
+  /** A replica left or fell silent: no worker is connected to it any more. */
+  replicaLeft(replica: string): void;
   /** Jobs of this capability wait in the store. */
-  readonly backlog: (capability: string) => void;
-  /** These dispatches may be over. */
-  readonly ended: (dispatchIds: readonly string[]) => void;
+  jobsWait(capability: string): void;
+  /** These dispatches may have ended. */
+  dispatchesEnded(dispatchIds: readonly string[]): void;
 }
 
 interface Remote {
@@ -68,13 +72,15 @@ export class WorkerPresence {
   #leaving = false;
   #subscribed: Promise<(() => Promise<void>) | undefined> = Promise.resolve(undefined);
   #views: readonly WorkerView[] | undefined;
+  #handler: PresenceHandler | undefined;
 
   constructor(parts: WorkerPresenceParts) {
     this.#parts = parts;
   }
 
   /** Begins to listen, for as long as it takes; does not wait for the bus. */
-  start(): void {
+  start(handler: PresenceHandler): void {
+    this.#handler = handler;
     this.#subscribed = this.#subscribe();
     this.#beat();
   }
@@ -207,10 +213,10 @@ export class WorkerPresence {
         this.#slots(replica, hint.value);
         break;
       case 'backlog':
-        this.#parts.backlog(hint.value);
+        this.#handler?.jobsWait(hint.value);
         break;
       case 'ended':
-        this.#parts.ended(hint.value.dispatchIds);
+        this.#handler?.dispatchesEnded(hint.value.dispatchIds);
         break;
       case 'ask':
         this.workersChanged();
@@ -241,10 +247,10 @@ export class WorkerPresence {
     // A replica that was not known does not know this one either.
     if (!known) {
       this.workersChanged();
-      this.#parts.met();
+      this.#handler?.replicaMet();
     }
     if ([...remote.workers.values()].map(({ id, draining }) => `${id} ${draining}`).join() !== before) {
-      this.#parts.changed();
+      this.#handler?.workersChanged();
     }
   }
 
@@ -262,8 +268,8 @@ export class WorkerPresence {
   #forget(replica: string): void {
     if (!this.#remotes.delete(replica)) return;
     this.#views = undefined;
-    this.#parts.gone(replica);
-    this.#parts.changed();
+    this.#handler?.replicaLeft(replica);
+    this.#handler?.workersChanged();
   }
 
   async #subscribe(): Promise<(() => Promise<void>) | undefined> {

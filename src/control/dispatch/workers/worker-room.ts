@@ -2,11 +2,12 @@
 import { place } from '../../routing/place.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
 import type { WorkerSession } from '../session-ports.ts';
+import type { LocalWorkers } from './local-workers.ts';
 import { needOf, type RelayRow } from './relay.ts';
 
 export interface WorkerRoomParts {
   readonly replica: string;
-  readonly sessions: () => readonly WorkerSession[];
+  readonly local: LocalWorkers;
   /** The workers of all replicas. */
   readonly workers: () => readonly WorkerView[];
 }
@@ -20,7 +21,7 @@ export class WorkerRoom {
 
   /** The workers here. */
   here(): WorkerView[] {
-    return this.#parts.sessions().map((session) => session.view());
+    return this.#parts.local.all().map((session) => session.view());
   }
 
   elsewhere(): WorkerView[] {
@@ -39,7 +40,7 @@ export class WorkerRoom {
 
   /** The worker here that has room for it now. */
   sessionFor(row: RelayRow): WorkerSession | undefined {
-    const sessions = this.#parts.sessions();
+    const sessions = this.#parts.local.all();
     const placement = place(
       needOf(row),
       sessions.map((session) => session.view()),

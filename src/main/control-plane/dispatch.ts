@@ -1,0 +1,174 @@
+// Wires dispatch: makes its parts in their order, and then tells each what it hears of the others. Owns no decision.
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { MethodRegistry } from '../../contract/registry.ts';
+import { afterCommit } from '../../control/dispatch/after-commit.ts';
+import { Attempts } from '../../control/dispatch/attempts/attempts.ts';
+import { DeviceCalls } from '../../control/dispatch/devices/device-calls.ts';
+import type { DispatchConfig } from '../../control/dispatch/dispatch-config.ts';
+import { answerFollower } from '../../control/dispatch/feeds/answer-follower.ts';
+import { RunFeeds } from '../../control/dispatch/feeds/run-feeds.ts';
+import { LeaseLoop } from '../../control/dispatch/loops/lease-loop.ts';
+import { TimerLoop } from '../../control/dispatch/loops/timer-loop.ts';
+import { Signals } from '../../control/dispatch/signals/signals.ts';
+import { Backlog } from '../../control/dispatch/workers/backlog.ts';
+import { ChildJobs } from '../../control/dispatch/workers/child-jobs.ts';
+import { endHopeless } from '../../control/dispatch/workers/end-hopeless.ts';
+import { JobSender } from '../../control/dispatch/workers/job-sender.ts';
+import { JobTaker } from '../../control/dispatch/workers/job-taker.ts';
+import type { LocalWorkers } from '../../control/dispatch/workers/local-workers.ts';
+import { Relay } from '../../control/dispatch/workers/relay.ts';
+import { Settler } from '../../control/dispatch/workers/settler.ts';
+import { WorkerJobs } from '../../control/dispatch/workers/worker-jobs.ts';
+import type { PresenceHandler, WorkerPresence } from '../../control/dispatch/workers/worker-presence.ts';
+import { WorkerRoom } from '../../control/dispatch/workers/worker-room.ts';
+import type { Orchestrator } from '../../control/orchestrator/service/orchestrator.ts';
+import type { DispatchPorts } from './options.ts';
+
+export interface DispatchParts extends DispatchPorts {
+  readonly runs: Orchestrator;
+  /** The workers of this replica, and what it hears of those of the others. */
+  readonly local: LocalWorkers;
+  readonly presence: WorkerPresence;
+  readonly methods: MethodRegistry;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly config: DispatchConfig;
+  /** Told after workers came, went or drain, on any replica. */
+  readonly onWorkers: () => void;
+}
+
+export interface Dispatch {
+  readonly jobs: WorkerJobs;
+  readonly devices: DeviceCalls;
+  readonly feeds: RunFeeds;
+  readonly signals: Signals;
+  start(): Promise<void>;
+  /** Takes nothing new, gives back what no worker has, and says so to the other replicas. */
+  leave(): void;
+  /** Stops taking and firing, and gives up the lease; sessions are stopped by their owner before. */
+  stop(): Promise<void>;
+}
+
+export function wireDispatch(given: DispatchParts): Dispatch {
+  const parts = makeParts(given);
+  const { jobs, devices, feeds, signals, attempts, relay, timers, leases } = parts;
+  const { runs, presence } = given;
+  const unlisten = listen(given, parts);
+  return {
+    jobs,
+    devices,
+    feeds,
+    signals,
+    async start() {
+      const attempt = (tenant: string, job: string) => attempts.ofJob(tenant, job);
+      const waits = (tenant: string, run: string) => relay.waits(tenant, run);
+      await signals.start(answerFollower({ runs, attempt, waits }));
+      await leases.start();
+      presence.start(ofReplicas(given, parts));
+      timers.start();
+    },
+    leave() {
+      jobs.leave();
+      presence.leave();
+    },
+    async stop() {
+      unlisten();
+      await timers.stop();
+      await jobs.stop();
+      await presence.stop();
+      await leases.stop();
+      await signals.stop();
+    },
+  };
+}
+
+type Parts = ReturnType<typeof makeParts>;
+
+/** Each is given what stands already; none knows what comes after it. */
+function makeParts(given: DispatchParts) {
+  const { runs, outbox, queue, bus, local, presence, methods, clock, log, config } = given;
+  const { replica } = config;
+  const workers = () => presence.views();
+  const signals = new Signals(bus, log, clock, () => presence.alone);
+  const backlog = new Backlog();
+  const attempts = new Attempts();
+  const spend: WorkerPresence['spend'] = (worker, slots) => presence.spend(worker, slots);
+  const relay = new Relay({ replica, queue, outbox, backlog, signals, clock, log, workers, spend });
+  const attempt = (tenant: string, job: string) => attempts.ofJob(tenant, job);
+  const waits = (tenant: string, run: string) => relay.waits(tenant, run);
+  const { maxLiveBytes } = config;
+  const feeds = new RunFeeds({ runs, signals, log, attempt, waits, clock, maxLiveBytes });
+  const settler = new Settler({ runs, clock, log, attempts });
+  const sender = new JobSender({ runs, signals, methods, clock, log, attempts, settler });
+  const room = new WorkerRoom({ replica, local, workers });
+  const taker = new JobTaker({ replica, room, runs, outbox, queue, relay, backlog, sender, log, attempts });
+  const children = new ChildJobs({ runs, methods, log, open: (tenant, run) => feeds.open(tenant, run) });
+  const jobs = new WorkerJobs({
+    runs,
+    outbox,
+    local,
+    attempts,
+    settler,
+    taker,
+    relay,
+    presence,
+    signals,
+    clock,
+    log,
+    replica,
+    graceMs: config.workerGraceMs,
+    maxTextBytes: config.maxTextBytes,
+    children,
+  });
+  const devices = new DeviceCalls({ runs, outbox, signals, clock, log, callTtlMs: config.callTtlMs });
+  const timers = new TimerLoop({ timers: given.timers, runs, clock, log, scanMs: config.scanMs });
+  const leases = new LeaseLoop({
+    leases: given.leases,
+    outbox,
+    workers: jobs,
+    relay,
+    clock,
+    log,
+    config,
+    scan: async () => {
+      await devices.scan();
+      await endHopeless({ runs, relay, log, afterMs: config.noWorkerMs });
+      feeds.scan();
+    },
+  });
+  return { signals, backlog, attempts, relay, feeds, taker, jobs, devices, timers, leases };
+}
+
+/** What is heard from below. Returns how to stop hearing of commits; the rest ends with its parts. */
+function listen({ runs, local, presence, onWorkers }: DispatchParts, parts: Parts): () => void {
+  const { attempts, backlog, taker, jobs } = parts;
+  attempts.onRemoved(() => jobs.kick());
+  backlog.onTell((capability) => presence.tellBacklog(capability));
+  local.onChange(() => {
+    taker.listen();
+    presence.workersChanged();
+    onWorkers();
+    jobs.workersChanged();
+  });
+  runs.handOffThrough(taker);
+  const following = { ...parts, presence };
+  return runs.onCommitted((committed) => afterCommit(following, committed));
+}
+
+/** What is heard from the other replicas. */
+function ofReplicas({ onWorkers }: DispatchParts, { backlog, feeds, jobs, relay }: Parts): PresenceHandler {
+  return {
+    replicaMet: () => feeds.renew(),
+    workersChanged: () => {
+      jobs.workersChanged();
+      onWorkers();
+    },
+    replicaLeft: (replica) => void relay.replicaLeft(replica),
+    jobsWait: (capability) => {
+      backlog.flag(capability);
+      jobs.kick();
+    },
+    dispatchesEnded: (dispatchIds) => void jobs.stopIfStale(dispatchIds),
+  };
+}
