@@ -361,7 +361,7 @@ test('a journal that is behind, or different at the anchor, quarantines its devi
   forked.send({ case: 'hello', value: device.hello({ journal: at(50, 40, headOf(41)) }) });
   expect((await forked.frame('superseded')).reason).toBe(SupersedeReason.QUARANTINED);
   expect(await forked.ended).toBeUndefined();
-  expect((await deviceOf(device.device))?.state).toBe('quarantined');
+  expect((await deviceOf(device.device))?.state).toBe(DeviceState.QUARANTINED);
   // Its pending calls are unknown, and it stays out although its journal looks right now.
   await eventually(async () => (await runs().getRun({ id: run })).run?.jobs[1]?.state === JobState.UNKNOWN);
   const again = device.stream();
@@ -392,7 +392,7 @@ test('a journal that lacks what was acknowledged in its last session is a fork, 
     live.done(call, WriteResponseSchema, { created: true }, { sequence: 14n, headSha256: headOf(14) });
     await live.frame('toolResultCommitted');
     await live.cut();
-    expect((await deviceOf(device.device))?.state).toBe('active');
+    expect((await deviceOf(device.device))?.state).toBe(DeviceState.ACTIVE);
     const position = (sequence: number, head: number, anchored: number) => ({
       $typeName: 'bowline.record.v1.JournalPosition' as const,
       journalId: device.journalId,
@@ -414,7 +414,7 @@ test('a journal that lacks what was acknowledged in its last session is a fork, 
       value: device.hello({ journal: grown ? position(30, 31, 14) : position(12, 12, 10) }),
     });
     expect((await stream.frame('superseded')).reason).toBe(SupersedeReason.QUARANTINED);
-    expect((await deviceOf(device.device))?.state).toBe('quarantined');
+    expect((await deviceOf(device.device))?.state).toBe(DeviceState.QUARANTINED);
   }
   await worker.cut();
 });
