@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pageOf, readOffset, readPlace, writePlace } from './paging.ts';
+import { pageOf, pageOfRows, readOffset, readPlace, writePlace } from './paging.ts';
 
 const all = (most: number, pageSize: number) => {
   const items = Array.from({ length: 7 }, (_, n) => `k${6 - n}`);
@@ -37,4 +37,11 @@ test('a token of somebody else is refused', () => {
   for (const place of ['11', '-1', '1.5', 'k3', '']) {
     expect(() => readOffset(writePlace(place), 10)).toThrow('the page token is not one of ours');
   }
+});
+
+test('rows of a database make a page, whose token is the place of its last row; the last page has none', () => {
+  const place = (row: number) => `at ${row}`;
+  expect(pageOfRows([1, 2, 3], 2, place, String)).toEqual({ items: ['1', '2'], nextPageToken: writePlace('at 2') });
+  expect(pageOfRows([1, 2], 2, place, String).nextPageToken).toBe('');
+  expect(pageOfRows([], 2, place, String)).toEqual({ items: [], nextPageToken: '' });
 });

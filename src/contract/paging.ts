@@ -1,6 +1,12 @@
 // Pages of lists: how large one is, and the opaque token that says where the next begins. A token is a place, not a right.
 import { AppError } from '../base/errors.ts';
 
+export interface Page<T> {
+  readonly items: T[];
+  /** Empty at the end. */
+  readonly nextPageToken: string;
+}
+
 export interface PageRequest {
   readonly pageSize: number;
   readonly pageToken: string;
@@ -35,7 +41,7 @@ export function pageOf<T>(
   key: (item: T) => string,
   { pageSize, pageToken }: PageRequest,
   most: number,
-): { items: T[]; nextPageToken: string } {
+): Page<T> {
   const after = readPlace(pageToken);
   const keyed = all.map((item) => ({ item, key: key(item) })).sort((a, b) => (a.key < b.key ? -1 : 1));
   const left = after === undefined ? keyed : keyed.filter((each) => each.key > after);
@@ -45,6 +51,18 @@ export function pageOf<T>(
     items: shown.map(({ item }) => item),
     nextPageToken: last && left.length > shown.length ? writePlace(last.key) : '',
   };
+}
+
+/** One page of up to `size + 1` rows that were read from behind a place. */
+export function pageOfRows<Row, Item>(
+  rows: readonly Row[],
+  size: number,
+  place: (row: Row) => string,
+  item: (row: Row) => Item,
+): Page<Item> {
+  const shown = rows.slice(0, size);
+  const last = shown.at(-1);
+  return { items: shown.map(item), nextPageToken: last && rows.length > size ? writePlace(place(last)) : '' };
 }
 
 const foreign = () => new AppError('INVALID_ARGUMENT', { what: 'the page token is not one of ours' });

@@ -1,8 +1,8 @@
 // The sessions of one replica as the database sees them, many to a statement: which still stand, when they were heard, and
 // which ended. It holds no connections and ends none.
 import { type Kysely, sql } from 'kysely';
+import { inStore } from '../../base/sql-failure.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 import type { DeviceRef, DeviceStanding } from './devices.ts';
 
 /** A session by its device and epoch. */

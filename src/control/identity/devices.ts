@@ -1,10 +1,10 @@
 // Devices as the database knows them: names, states, session epochs and journal anchors. It holds no connections.
 import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
+import { inStore } from '../../base/sql-failure.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import { Gathered } from '../store/gathered.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 import { inTransaction } from '../store/transaction.ts';
 import type { KeyCache } from './principal.ts';
 import { SessionBatch, type SessionStart } from './session-batch.ts';

@@ -3,9 +3,9 @@ import { type Kysely, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { bareKey, withPin } from '../../base/pin.ts';
+import { inStore } from '../../base/sql-failure.ts';
 import { writeAudit, writeAuditOnce } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 import type { KeyLookup } from './key-lookup.ts';
 import { hashKey, keyId, kindOf, newKey, sameBytes } from './keys.ts';
 

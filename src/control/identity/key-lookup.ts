@@ -1,9 +1,9 @@
 // What the database knows of a key, by its hash: many hashes to a statement, so that whoever shows keys that nobody has costs the
 // database next to nothing. It judges nothing.
 import { type Kysely, sql } from 'kysely';
+import { inStore } from '../../base/sql-failure.ts';
 import { Gathered } from '../store/gathered.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 import type { BearerKind } from './keys.ts';
 import type { DevicePrincipal, OwnerPrincipal, WorkerPrincipal } from './principal.ts';
 import { findWorkers } from './workers.ts';

@@ -3,9 +3,9 @@ import type { Kysely } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
 import { newId } from '../../base/ids.ts';
+import { inStore } from '../../base/sql-failure.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 import { readOrCreateKey } from './key-file.ts';
 import { hashKey } from './keys.ts';
 

@@ -9,6 +9,7 @@ import { AppError } from '../../base/errors.ts';
 import { every } from '../../base/every.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { Logger } from '../../base/logger.ts';
+import { inStore } from '../../base/sql-failure.ts';
 import { type PluginContract, readPlugin } from '../../contract/plugin.ts';
 import {
   type CapabilityMethod,
@@ -18,7 +19,6 @@ import {
 } from '../../contract/registry.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 import { inTransaction } from '../store/transaction.ts';
 
 export interface PluginsParts {

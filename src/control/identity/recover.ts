@@ -1,8 +1,8 @@
 // Takes a restored database back into use: everything that was given out before, on whatever history, is fenced from then on.
 import { type Kysely, sql } from 'kysely';
+import { inStore } from '../../base/sql-failure.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 import type { RestoreEvidence } from './restore-guard.ts';
 
 export interface StoppedTenant {

@@ -4,10 +4,10 @@ import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { inStore } from '../../base/sql-failure.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { HistoryGap } from '../store/history-beat.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 import type { DeviceRef } from './devices.ts';
 
 /** What showed that the database was restored: a device's session, or what a replica had written. */

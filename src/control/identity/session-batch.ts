@@ -1,8 +1,8 @@
 // Begins sessions of devices, many to a statement, so that a storm of reconnects costs few commits. Each is conditional: it
 // begins only while the device is still as it was when its Hello was judged.
 import { type Kysely, sql } from 'kysely';
+import { inStore } from '../../base/sql-failure.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 
 /** A point of the device's journal. */
 interface Point {

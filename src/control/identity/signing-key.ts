@@ -15,9 +15,9 @@ import { AppError } from '../../base/errors.ts';
 import { homePaths } from '../../base/home.ts';
 import type { Logger } from '../../base/logger.ts';
 import { readPrivate } from '../../base/private-file.ts';
+import { inStore } from '../../base/sql-failure.ts';
 import { rawPublicKey, type ToolCallSigner } from '../../contract/tool-call.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 
 export interface ToolCallKey extends ToolCallSigner {
   /** First 16 hex digits of SHA-256 over the raw public key. */

@@ -3,9 +3,9 @@ import { type Kysely, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { bareKey, withPin } from '../../base/pin.ts';
 import { readOrCreatePrivate, writePrivate } from '../../base/private-file.ts';
+import { inStore } from '../../base/sql-failure.ts';
 import { writeAudit } from '../ledger/audit.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 import { hashKey, keyId, kindOf, newKey } from './keys.ts';
 import type { WorkerPrincipal } from './principal.ts';
 

@@ -1,9 +1,9 @@
 // The audit trail of the control plane: who did what to whom. It only ever appends; never content, never secrets.
 import { type Kysely, type Selectable, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
+import { inStore } from '../../base/sql-failure.ts';
 import { encodeJson } from '../store/commit-encode.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 
 export interface AuditNote {
   readonly tenant: string;

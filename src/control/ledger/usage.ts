@@ -1,7 +1,7 @@
 // What jobs used of paid models, summed up. The records are written with the results, one per charged attempt.
 import { type Kysely, sql } from 'kysely';
+import { inStore } from '../../base/sql-failure.ts';
 import type { Schema } from '../store/schema.ts';
-import { inStore } from '../store/sql-failure.ts';
 
 export interface UsageTotal {
   readonly provider: string;

@@ -2,8 +2,8 @@
 // moment lacks the last ones, however short the moment was. Bounded: the newest commit of each tenth of a second until it was seen.
 import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../../base/clock.ts';
+import { inStore } from '../../base/sql-failure.ts';
 import type { Schema } from './schema.ts';
-import { inStore } from './sql-failure.ts';
 import type { CommitUnit, EventStore } from './unit.ts';
 
 /** A database that takes another's place is not there that soon, so the newest commit before it is never covered by one after it. */

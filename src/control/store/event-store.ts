@@ -5,10 +5,10 @@ import { fullJitter } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { sqlFailure, storeError } from '../../base/sql-failure.ts';
 import { checkUnit, encodeJson, encodeUnits, unitBytes, unitKeys } from './commit-encode.ts';
 import { COMMIT_SQL } from './commit-sql.ts';
 import { type EntryResult, GroupCommit } from './group-commit.ts';
-import { sqlFailure, storeError } from './sql-failure.ts';
 import type { CommitResult, CommitUnit, EventStore, LoadedEvent } from './unit.ts';
 
 /** What the store uses of an open database (see `Database`). */

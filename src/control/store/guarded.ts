@@ -1,5 +1,5 @@
 // Puts the translation of failed statements around every method of a reader. Nothing else.
-import { inStore } from './sql-failure.ts';
+import { inStore } from '../../base/sql-failure.ts';
 
 type Methods<T> = Record<keyof T, (...args: never[]) => Promise<unknown>>;
 

@@ -3,9 +3,9 @@
 // a commit that it acknowledged.
 import { type Kysely, sql } from 'kysely';
 import type { Clock } from '../../base/clock.ts';
+import { inStore } from '../../base/sql-failure.ts';
 import type { CommitWitness } from './commit-witness.ts';
 import type { Schema } from './schema.ts';
-import { inStore } from './sql-failure.ts';
 
 /** What showed that the database was replaced by an older one. */
 export interface HistoryGap {

@@ -7,6 +7,7 @@ import { Migrator } from 'kysely/migration';
 import { AppError } from '../../base/errors.ts';
 import { needsSomeone } from '../../base/postgres.ts';
 import { postgresCause } from '../../base/postgres-cause.ts';
+import { storeError } from '../../base/sql-failure.ts';
 import { first } from './migrations/0001-first.ts';
 import { replicas } from './migrations/0002-replicas.ts';
 import { holder } from './migrations/0003-holder.ts';
@@ -19,7 +20,6 @@ import { historyBeat } from './migrations/0009-history-beat.ts';
 import { keys } from './migrations/0010-keys.ts';
 import { runModel } from './migrations/0011-run-model.ts';
 import type { Schema } from './schema.ts';
-import { storeError } from './sql-failure.ts';
 
 /** They come before the expansions: one that takes away what an expansion made says `if exists`. */
 const migrations: Record<string, Migration> = {

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
 import { AppError } from '../../base/errors.ts';
+import { inStore, sqlFailure } from '../../base/sql-failure.ts';
 import type { Schema } from './schema.ts';
-import { inStore, sqlFailure } from './sql-failure.ts';
 
 /** One request as its caller named it. */
 export interface RequestRef {

@@ -2,8 +2,8 @@
 // else does. It never touches events or projections.
 import { type Clock, sleep, systemClock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { inStore } from '../../base/sql-failure.ts';
 import type { Database } from './database.ts';
-import { inStore } from './sql-failure.ts';
 
 /** Tables whose rows are updated or removed all the time. */
 const BUSY_TABLES = ['streams', 'outbox', 'timers', 'inbox', 'run', 'job', 'conversation', 'lease', 'device'];

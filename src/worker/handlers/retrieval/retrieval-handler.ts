@@ -16,7 +16,7 @@ import {
   type SearchRequest,
   StoredDocumentSchema,
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
-import { readPlace } from '../../../contract/paging.ts';
+import { pageSizeOf, readPlace } from '../../../contract/paging.ts';
 import type { DocumentParser } from '../../documents/document.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import { formsOf, mustBeName } from './clean-text.ts';
@@ -34,7 +34,6 @@ import {
 } from './store/collections.ts';
 import type { PassageDatabase } from './store/database.ts';
 import { type Doomed, deleteDocuments } from './store/delete-documents.ts';
-import { pageSize } from './store/page-token.ts';
 import { dropIndex } from './store/vector-index.ts';
 
 export interface RetrievalParts {
@@ -88,14 +87,20 @@ function doomedBy(what: DeleteRequest['what']): Doomed | undefined {
   }
 }
 
+/** Entries of a page: 100 when none are asked for, 1000 at most. */
+const entriesOf = (asked: number): number => pageSizeOf(asked, 100, 1000);
+
 async function collections(
   database: PassageDatabase,
-  { pageSize: asked, pageToken }: ListCollectionsRequest,
+  { pageSize, pageToken }: ListCollectionsRequest,
   { tenant }: HandlerContext,
 ) {
   const after = readPlace(pageToken);
-  const page = await database.within(tenant, 'look', (scope) => listCollections(scope, pageSize(asked), after));
-  return create(ListCollectionsResponseSchema, { collections: page.items.map(toCollection), nextPageToken: page.next });
+  const page = await database.within(tenant, 'look', (scope) => listCollections(scope, entriesOf(pageSize), after));
+  return create(ListCollectionsResponseSchema, {
+    collections: page.items.map(toCollection),
+    nextPageToken: page.nextPageToken,
+  });
 }
 
 async function documents(database: PassageDatabase, request: ListDocumentsRequest, { tenant }: HandlerContext) {
@@ -103,9 +108,12 @@ async function documents(database: PassageDatabase, request: ListDocumentsReques
   mustBeName('id_prefix', request.idPrefix);
   const page = await database.within(tenant, 'look', async (scope) => {
     const { id } = await getCollection(scope, request.collection);
-    return listDocuments(scope, id, request.idPrefix, pageSize(request.pageSize), after);
+    return listDocuments(scope, id, request.idPrefix, entriesOf(request.pageSize), after);
   });
-  return create(ListDocumentsResponseSchema, { documents: page.items.map(toDocument), nextPageToken: page.next });
+  return create(ListDocumentsResponseSchema, {
+    documents: page.items.map(toDocument),
+    nextPageToken: page.nextPageToken,
+  });
 }
 
 function toCollection(row: CollectionRow) {

@@ -119,8 +119,8 @@ async function wanted(
     if (rows.length === 0) throw unknown(collections[0]!);
     return rows;
   }
-  const { items, next } = await listCollections(scope, COLLECTIONS);
-  if (next === '') return items;
+  const { items, nextPageToken } = await listCollections(scope, COLLECTIONS);
+  if (nextPageToken === '') return items;
   throw fixedLimit('a search in all collections', `${COLLECTIONS} collections`, 'name those to look into');
 }
 

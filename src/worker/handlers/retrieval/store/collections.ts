@@ -1,8 +1,8 @@
 // Reads collections and the list of their documents. Every statement names the tenant.
 import type { Selectable } from 'kysely';
 import { AppError } from '../../../../base/errors.ts';
+import { type Page, pageOfRows } from '../../../../contract/paging.ts';
 import type { TenantTransaction } from './database.ts';
-import { type ListPage, pageOfRows } from './page-token.ts';
 import type { RetrievalSchema } from './schema.ts';
 
 export type CollectionRow = Selectable<RetrievalSchema['collection']>;
@@ -29,14 +29,19 @@ export async function listCollections(
   { trx, tenant }: TenantTransaction,
   size: number,
   after?: string,
-): Promise<ListPage<CollectionRow>> {
+): Promise<Page<CollectionRow>> {
   let query = trx.selectFrom('collection').selectAll().where('tenant', '=', tenant).where('name', 'not like', '~%');
   if (after !== undefined) query = query.where('name', '>', after);
   const rows = await query
     .orderBy('name')
     .limit(size + 1)
     .execute();
-  return pageOfRows(rows, size, (row) => row.name);
+  return pageOfRows(
+    rows,
+    size,
+    (row) => row.name,
+    (row) => row,
+  );
 }
 
 /** By id, from behind `after`; only those whose id begins with `prefix`. */
@@ -46,7 +51,7 @@ export async function listDocuments(
   prefix: string,
   size: number,
   after?: string,
-): Promise<ListPage<DocumentRow>> {
+): Promise<Page<DocumentRow>> {
   let query = trx
     .selectFrom('document')
     .selectAll()
@@ -58,7 +63,12 @@ export async function listDocuments(
     .orderBy('id')
     .limit(size + 1)
     .execute();
-  return pageOfRows(rows, size, (row) => row.id);
+  return pageOfRows(
+    rows,
+    size,
+    (row) => row.id,
+    (row) => row,
+  );
 }
 
 /** Those of these documents that are there, by id. */

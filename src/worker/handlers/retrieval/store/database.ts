@@ -3,8 +3,8 @@ import type { Kysely, Transaction } from 'kysely';
 import { sql } from 'kysely';
 import type pg from 'pg';
 import type { EmbeddedDatabase } from '../../../../base/embedded-database/embedded.ts';
+import { asStoreError, sqlFailure } from '../../../../base/sql-failure.ts';
 import type { RetrievalSchema } from './schema.ts';
-import { lostRace, passageStoreError } from './sql-failure.ts';
 
 /** A transaction in the name of a tenant. */
 export interface TenantTransaction {
@@ -50,7 +50,7 @@ export class PassageDatabase {
           return run({ trx, tenant, embedded: this.embedded });
         });
       } catch (error) {
-        if (!lostRace(error) || attempt === ATTEMPTS) throw passageStoreError(error);
+        if (sqlFailure(error) !== 'again' || attempt === ATTEMPTS) throw asStoreError(error);
       }
     }
   }
@@ -58,7 +58,7 @@ export class PassageDatabase {
   /** A connection of its own for what cannot run in a transaction. On PGlite it is the only one. */
   async alone<T>(run: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect().catch((error: unknown) => {
-      throw passageStoreError(error);
+      throw asStoreError(error);
     });
     try {
       const done = await run(client);
@@ -67,7 +67,7 @@ export class PassageDatabase {
     } catch (error) {
       // It may still hold settings or locks of its session.
       client.release(true);
-      throw passageStoreError(error);
+      throw asStoreError(error);
     }
   }
 

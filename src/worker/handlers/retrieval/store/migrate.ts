@@ -2,9 +2,9 @@
 import type { Kysely } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import { AppError } from '../../../../base/errors.ts';
+import { asStoreError } from '../../../../base/sql-failure.ts';
 import { firstPassages } from './migrations/0001-first.ts';
 import type { RetrievalSchema } from './schema.ts';
-import { passageStoreError } from './sql-failure.ts';
 
 const migrations: Record<string, Migration> = { '0001-first': firstPassages };
 
@@ -24,5 +24,5 @@ export async function migratePassages(db: Kysely<RetrievalSchema>): Promise<void
   if (error instanceof Error && error.message.includes('corrupted migrations')) {
     throw new AppError('DATABASE_NEWER', {}, { cause: error });
   }
-  throw passageStoreError(error);
+  throw asStoreError(error);
 }

@@ -7,12 +7,12 @@ import { AppError } from '../../../../base/errors.ts';
 import type { Logger } from '../../../../base/logger.ts';
 import { needsSomeone, sessionSettings, sqlProblem, typeParser } from '../../../../base/postgres.ts';
 import { postgresCause, urlProblem } from '../../../../base/postgres-cause.ts';
+import { asStoreError } from '../../../../base/sql-failure.ts';
 import type { RetrievalSettings } from '../retrieval-settings.ts';
 import { PassageDatabase } from './database.ts';
 import { requireVector } from './extension.ts';
 import { migratePassages } from './migrate.ts';
 import type { RetrievalSchema } from './schema.ts';
-import { passageStoreError } from './sql-failure.ts';
 
 /** Who works in the embedded database: not its superuser, whom row-level security does not bind. */
 const ROLE = 'bowline_retrieval';
@@ -130,7 +130,7 @@ function opening(error: unknown): AppError {
   if (error instanceof AppError && !ofStore) return error;
   const cause = error instanceof AppError ? error.cause : error;
   const known = postgresCause(cause);
-  if (known?.passes || (!known && !needsSomeone(cause))) return passageStoreError(cause);
+  if (known?.passes || (!known && !needsSomeone(cause))) return asStoreError(cause);
   const problem = known?.text ?? `${sqlProblem(cause)}; check its URL, user, password and rights`;
   return new AppError('RETRIEVAL_UNAVAILABLE', { problem }, { cause });
 }

@@ -1,6 +1,6 @@
 // What a failed statement means for whoever sent it. It decides nothing itself.
-import { AppError } from '../../base/errors.ts';
-import { endsConnection, isFinal, sqlProblem, sqlState } from '../../base/postgres.ts';
+import { AppError } from './errors.ts';
+import { endsConnection, isFinal, sqlProblem, sqlState } from './postgres.ts';
 
 /**
  * - again: lost a race (deadlock, serialization, half-matched unit); the same statement may pass now.
@@ -35,11 +35,14 @@ export function storeError(error: unknown): AppError {
   return new AppError(reason, { problem: sqlProblem(error) }, { cause: error });
 }
 
-/** Runs statements; what the driver throws becomes `storeError`, an AppError passes. */
+/** An AppError stays what it is; what the driver throws becomes `storeError`. */
+export const asStoreError = (error: unknown): AppError => (error instanceof AppError ? error : storeError(error));
+
+/** Runs statements; throws `asStoreError`. */
 export async function inStore<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
-    throw error instanceof AppError ? error : storeError(error);
+    throw asStoreError(error);
   }
 }
