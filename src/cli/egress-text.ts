@@ -1,10 +1,13 @@
 // What a line of the ledger is about, in words.
 import type { Egress } from '../../gen/bowline/run/v1/run_pb.ts';
 
-/** The path; the ask's own words have none. */
+/** Fields of an ask in lines of the ledger. Journals of before the ask had its name call it a user event. */
+const OF_ASK = /^(?:ask|user_event)\./;
+
+/** The path; what left with an ask itself has none. */
 export function egressName({ path, field }: Pick<Egress, 'path' | 'field'>): string {
   if (path !== '') return path;
-  return field.startsWith('user_event') ? '(the question)' : '(this device)';
+  return OF_ASK.test(field) ? '(the ask)' : '(this device)';
 }
 
 /** Lines of the ledger that differ only in their field, as one: what people read. Newest first, as they came. */

@@ -12,7 +12,7 @@ const many = <T>(count: number, one: T): T[] => new Array<T>(count).fill(one);
 test('what an honest peer sends at the limits of the contract is decoded', () => {
   const files = many(2000, { path: 'notes/a.md', startLine: 1, endLine: 2 });
   const event = create(ConnectRequestSchema, {
-    frame: { case: 'userEvent', value: { text: 'x'.repeat(65_536), shares: many(16, { id: 'a', files }) } },
+    frame: { case: 'ask', value: { text: 'x'.repeat(65_536), shares: many(16, { id: 'a', files }) } },
   });
   const done = create(WorkRequestSchema, {
     frame: {

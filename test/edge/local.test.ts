@@ -137,8 +137,8 @@ test.each(['grpc', 'connect'] as const)('an ask streams from acceptance to its e
   const asking = (async () => {
     for await (const event of client(key, protocol).ask({ text: 'q' })) events.push(event);
   })();
-  const { run, sequence } = await peer.next('userEvent');
-  peer.send({ case: 'eventOutcome', value: { run, sequence } });
+  const { run, sequence } = await peer.next('ask');
+  peer.send({ case: 'askVerdict', value: { run, sequence } });
   peer.send({ case: 'runUpdate', value: { run, job: { id: `${run}/0/0`, method: 'm' } } });
   peer.send({ case: 'runText', value: { run, chunk: { job: `${run}/0/0`, epoch: 1n, text: 'yes' } } });
   peer.send({ case: 'runEnded', value: { run, outcome: { state: RunState.ANSWERED, answer: 'yes' } } });
@@ -206,7 +206,7 @@ test('queue, ledger, grants, approvals, journal and status are told', async () =
     { run: b.run, text: 'second', sent: false },
   ]);
   const page = await api.listEgress({ pageSize: 1 });
-  expect(page.entries).toMatchObject([{ run: b.run, field: 'user_event.text', grant: 'ask' }]);
+  expect(page.entries).toMatchObject([{ run: b.run, field: 'ask.text', grant: 'ask' }]);
   const rest = await api.listEgress({ pageSize: 5, pageToken: page.nextPageToken });
   expect(rest.entries).toMatchObject([{ run: a.run }]);
   expect(rest.nextPageToken).toBe('');
@@ -289,7 +289,7 @@ test('documents are granted before they leave, stand in the list of grants until
     const asking = (async () => {
       for await (const _ of api.ask({ text: 'What?', ...more }, { signal: leave.signal }));
     })().catch(() => {});
-    const event = await peer.next('userEvent');
+    const event = await peer.next('ask');
     leave.abort();
     await asking;
     return event.collections.map(({ name, grant: by }) => [name, by]);

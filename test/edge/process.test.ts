@@ -81,7 +81,7 @@ test('it joins, is ready, answers an ask with a share, and leaves with a goodbye
     const shares = [{ pattern: join(place.home, 'docs', '*.md') }];
     for await (const event of api.ask({ text: 'When is the launch?', shares })) events.push(event);
   })();
-  const event = await peer.next('userEvent');
+  const event = await peer.next('ask');
   expect(event.text).toBe('When is the launch?');
   expect(event.shares).toMatchObject([{ files: [{ path: 'docs/notes.md' }], recipients: ['rules'] }]);
   expect(events[0]?.event?.event).toMatchObject({
@@ -93,7 +93,7 @@ test('it joins, is ready, answers an ask with a share, and leaves with a goodbye
   await asking;
   const last = events.at(-1)?.event?.event;
   expect(last).toMatchObject({ case: 'ended', value: { outcome: { answer: 'Friday.' } } });
-  expect(last?.case === 'ended' && last.value.egress.map(({ field }) => field)).toContain('user_event.text');
+  expect(last?.case === 'ended' && last.value.egress.map(({ field }) => field)).toContain('ask.text');
   expect((await api.listGrants({})).grants).toEqual([]);
   const { grant, documents } = await api.grantDocuments({ collection: 'docs', patterns: [join(place.home, 'docs')] });
   expect(documents).toMatchObject([{ path: 'docs/notes.md', bytes: 25n }]);
@@ -140,13 +140,13 @@ test('kill -9 between the ask and its answer: the next start presents it again',
     const headers = { authorization: `Bearer ${key}` };
     for await (const _ of createClient(LocalService, transport).ask({ text: 'q' }, { headers }));
   })().catch(() => {});
-  const event = await peer.next('userEvent');
+  const event = await peer.next('ask');
   first.child.kill('SIGKILL');
   await asking;
   const second = run([]);
   await until(() => second.out.stdout.includes('\n'), 'ready');
   const next = await control.welcome();
-  expect(await next.next('userEvent')).toMatchObject({ run: event.run, sequence: event.sequence, text: 'q' });
+  expect(await next.next('ask')).toMatchObject({ run: event.run, sequence: event.sequence, text: 'q' });
 });
 
 test('it ends with the program that started it', async () => {

@@ -128,7 +128,7 @@ test('a frame of a newer version is answered in-frame and the session goes on', 
   peer.sendRaw(frame);
   expect((await peer.next('unimplemented')).seq).toBe(2n);
   await edge.ask('still here');
-  expect((await peer.next('userEvent')).text).toBe('still here');
+  expect((await peer.next('ask')).text).toBe('still here');
 });
 
 test.each([
@@ -213,7 +213,7 @@ test('drain: the edge comes back at once; a call that runs goes on, and its answ
   await peer.next('goodbye');
   const { run } = await edge.ask('not on that one');
   const next = await control.welcome();
-  expect((await next.next('userEvent')).run).toBe(run);
+  expect((await next.next('ask')).run).toBe(run);
   next.send({ case: 'toolCall', value: CALL });
   await until(() => runner.sinks.length === 2, 'the call again');
   await runner.sinks[0]!.result(create(ToolResultSchema, { job: 'j', epoch: 1n, idempotencyKey: 'old' }));
@@ -271,7 +271,7 @@ test('the anchor of the control plane is proved in the next Hello, also after a 
   const { sequence, hash } = edge.journal.head;
   const anchor = { journalId: edge.journal.id, sequence: BigInt(sequence), headSha256: hash };
   peer.send({ case: 'welcome', value: control.welcomeInit({ anchor }) });
-  await peer.next('userEvent');
+  await peer.next('ask');
   await stop(edge);
   await start();
   const next = await control.peer();

@@ -36,7 +36,7 @@ async function stop(edge: TestEdge): Promise<void> {
 }
 
 const accept = (peer: Peer, run: string, sequence: bigint) =>
-  peer.send({ case: 'eventOutcome', value: { run, sequence } });
+  peer.send({ case: 'askVerdict', value: { run, sequence } });
 const text = (peer: Peer, run: string, offset: number, piece: string, epoch = 1n) =>
   peer.send({
     case: 'runText',
@@ -49,7 +49,7 @@ test('a cut in mid-answer: the next session says how far the text came, and goes
   const edge = await start();
   const first = await control.welcome();
   const { run } = await edge.ask('q');
-  const { sequence } = await first.next('userEvent');
+  const { sequence } = await first.next('ask');
   const watch = follow(edge, run);
   accept(first, run, sequence);
   text(first, run, 0, 'Grüße ');
@@ -69,7 +69,7 @@ test('a missing piece is asked for again by its position; a higher epoch begins 
   const edge = await start();
   const peer = await control.welcome();
   const { run } = await edge.ask('q');
-  accept(peer, run, (await peer.next('userEvent')).sequence);
+  accept(peer, run, (await peer.next('ask')).sequence);
   const watch = follow(edge, run);
   text(peer, run, 0, 'ab');
   text(peer, run, 3, 'd');
@@ -86,17 +86,17 @@ test('under PROCESS durability acknowledged events are presented until the answe
   const edge = await start();
   const first = await control.welcome({ durability: Durability.PROCESS });
   const a = await edge.ask('one');
-  const eventA = await first.next('userEvent');
+  const eventA = await first.next('ask');
   accept(first, a.run, eventA.sequence);
   const b = await edge.ask('two');
-  const eventB = await first.next('userEvent');
+  const eventB = await first.next('ask');
   await until(() => edge.open.get(a.run)?.accepted === true, 'the outcome');
   first.cut();
 
   const second = await control.peer();
   await second.next('hello');
   second.send({ case: 'welcome', value: control.welcomeInit({ durability: Durability.POWER }) });
-  expect((await second.next('userEvent')).sequence).toBe(eventB.sequence);
+  expect((await second.next('ask')).sequence).toBe(eventB.sequence);
   accept(second, b.run, eventB.sequence);
   await until(() => edge.open.get(b.run)?.accepted === true, 'the outcome');
   second.cut();
@@ -104,8 +104,8 @@ test('under PROCESS durability acknowledged events are presented until the answe
   const third = await control.peer();
   await third.next('hello');
   third.send({ case: 'welcome', value: control.welcomeInit({ durability: Durability.PROCESS }) });
-  expect((await third.next('userEvent')).text).toBe('one');
-  expect((await third.next('userEvent')).text).toBe('two');
+  expect((await third.next('ask')).text).toBe('one');
+  expect((await third.next('ask')).text).toBe('two');
   answer(third, a.run, 'x');
   await until(() => edge.open.get(a.run) === undefined, 'the answer in the journal');
   third.cut();
@@ -117,21 +117,21 @@ test('an ask that the control plane had acknowledged and has lost is presented a
   const edge = await start();
   const first = await control.welcome({ durability: Durability.POWER });
   const { run } = await edge.ask('one');
-  const { sequence } = await first.next('userEvent');
+  const { sequence } = await first.next('ask');
   accept(first, run, sequence);
   await until(() => edge.open.get(run)?.accepted === true, 'the outcome');
   first.cut();
 
   const second = await control.welcome({ durability: Durability.POWER });
   second.send({ case: 'runUnknown', value: { run } });
-  expect(await second.next('userEvent')).toMatchObject({ run, sequence, text: 'one' });
+  expect(await second.next('ask')).toMatchObject({ run, sequence, text: 'one' });
   accept(second, run, sequence);
   answer(second, run, 'x');
   await until(() => edge.open.get(run) === undefined, 'the answer in the journal');
   // Nothing is open there any more: the same word changes nothing.
   second.send({ case: 'runUnknown', value: { run } });
   const other = await edge.ask('two');
-  expect((await second.next('userEvent')).run).toBe(other.run);
+  expect((await second.next('ask')).run).toBe(other.run);
 });
 
 test('everything is rebuilt from the journal after a start: same sequence, same journal, cancel included', async () => {
@@ -144,7 +144,7 @@ test('everything is rebuilt from the journal after a start: same sequence, same 
   await edge.asks.cancel(b.run);
   edge.session.start();
   const peer = await control.welcome();
-  const [first, second] = [await peer.next('userEvent'), await peer.next('userEvent')];
+  const [first, second] = [await peer.next('ask'), await peer.next('ask')];
   expect([first.text, second.text]).toEqual(['first', 'second']);
   expect(first.journalId).toBe(edge.journal.id);
   expect(second.sequence).toBeGreaterThan(first.sequence);
@@ -183,7 +183,7 @@ test('a cancel is journaled once and sent in every session until the run ends', 
   const edge = await start();
   const first = await control.welcome();
   const { run } = await edge.ask('q');
-  accept(first, run, (await first.next('userEvent')).sequence);
+  accept(first, run, (await first.next('ask')).sequence);
   await edge.asks.cancel(run);
   await edge.asks.cancel(run);
   const cancel = await first.next('cancelRun');
@@ -210,15 +210,15 @@ test('a refused ask ends with its reason and does not block the next', async () 
   const edge = await start();
   const peer = await control.welcome();
   const { run } = await edge.ask('too dear');
-  const { sequence } = await peer.next('userEvent');
+  const { sequence } = await peer.next('ask');
   const watch = follow(edge, run);
   const refused = { reason: 'BUDGET_EXCEEDED', code: 8, message: 'no money left' };
-  peer.send({ case: 'eventOutcome', value: { run, sequence, refused } });
+  peer.send({ case: 'askVerdict', value: { run, sequence, refused } });
   await watch.done;
   expect(watch.outcome()?.outcome).toMatchObject({ state: RunState.REFUSED, failure: { reason: 'BUDGET_EXCEEDED' } });
   expect(edge.ended).toEqual([run]);
   await edge.ask('next');
-  expect((await peer.next('userEvent')).text).toBe('next');
+  expect((await peer.next('ask')).text).toBe('next');
 });
 
 test('without a control plane an ask waits visibly, and ends by its timeout', async () => {

@@ -25,10 +25,10 @@ test('an ask is journaled, sent, answered and seen by its follower', async () =>
   const peer = await control.welcome();
   expect(peer.authorization).toBe(`Bearer ${edge.identity.keys.secret}`);
   const { run, conversation } = await edge.ask('What is in the notes?');
-  const event = await peer.next('userEvent');
+  const event = await peer.next('ask');
   expect(event).toMatchObject({ run, conversation, text: 'What is in the notes?', journalId: edge.journal.id });
   const watch = follow(edge, run);
-  peer.send({ case: 'eventOutcome', value: { sequence: event.sequence, run } });
+  peer.send({ case: 'askVerdict', value: { sequence: event.sequence, run } });
   const job = `${run}/0/0`;
   peer.send({ case: 'runText', value: { run, chunk: { job, epoch: 1n, offset: 0n, text: 'Some ' } } });
   peer.send({ case: 'runText', value: { run, chunk: { job, epoch: 1n, offset: 5n, text: 'dates.' } } });
@@ -36,7 +36,7 @@ test('an ask is journaled, sent, answered and seen by its follower', async () =>
   await watch.done;
   expect(watch.text()).toBe('Some dates.');
   expect(watch.outcome()?.outcome).toMatchObject({ state: RunState.ANSWERED, answer: 'Some dates.' });
-  expect(watch.outcome()?.egress).toMatchObject([{ field: 'user_event.text', bytes: 21n, grant: 'ask' }]);
+  expect(watch.outcome()?.egress).toMatchObject([{ field: 'ask.text', bytes: 21n, grant: 'ask' }]);
   expect(edge.ended).toEqual([run]);
   expect(edge.entries.map(({ record }) => record.case)).toEqual(
     expect.arrayContaining(['sessionOpened', 'ask', 'askOutcome', 'runAnswered']),

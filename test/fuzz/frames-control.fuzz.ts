@@ -114,10 +114,10 @@ async function attackAsEdge(edge: EdgeStream, box: FakeEdge, random: Random, seq
     return;
   }
   await echoes(edge);
-  if (frame.case !== 'userEvent') return;
+  if (frame.case !== 'ask') return;
   // As it arrives: a half of a character has no encoding.
   const run = frame.value.run.toWellFormed();
-  await edge.until(() => edge.all('eventOutcome').some((each) => each.run === run), 'an outcome of the ask');
+  await edge.until(() => edge.all('askVerdict').some((each) => each.run === run), 'an outcome of the ask');
 }
 
 /** Whether it was answered or refused does not matter, only that it ended. */

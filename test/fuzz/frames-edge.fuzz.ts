@@ -25,14 +25,14 @@ export const framesEdgeFuzz: Fuzz = {
       round: async (random) => {
         const kind = random.pick(cases);
         const { run } = await edge.ask('an innocent question');
-        const event = await peer.next('userEvent');
+        const event = await peer.next('ask');
         const known = { job: `${run}/1/0`, epoch: 1n, offset: 0n };
         peer.send(hostileMessage(ConnectResponseSchema, random, { known }, kind).frame as never);
         if (ENDING.has(kind)) {
           peer = await control.welcome();
-          await peer.next('userEvent');
+          await peer.next('ask');
         }
-        peer.send({ case: 'eventOutcome', value: { run, sequence: event.sequence } });
+        peer.send({ case: 'askVerdict', value: { run, sequence: event.sequence } });
         peer.send({ case: 'runEnded', value: { run, outcome: { state: RunState.ANSWERED, answer: 'well' } } });
         await until(
           () => edge.ended.includes(run),

@@ -94,7 +94,7 @@ function recordOf(random: Random, n: number): RecordInit {
   }));
   return random.pick<RecordInit>([
     { case: 'ledger', value: { entries } },
-    { case: 'ask', value: { requestId: run, event: { run, text: 'q'.repeat(random.int(300)) }, egress: entries } },
+    { case: 'ask', value: { requestId: run, ask: { run, text: 'q'.repeat(random.int(300)) }, egress: entries } },
     { case: 'runAnswered', value: { run: `run-${random.int(n) + 1}` } },
     { case: 'toolOutcome', value: { idempotencyKey: run, job: run, resultSha256: random.bytes(32), egress: entries } },
     { case: 'toolSettled', value: { idempotencyKey: `run-${random.int(n) + 1}` } },

@@ -107,9 +107,9 @@ test('the status counts all open runs, however many', async () => {
   for (let n = 0; n < 520; n++) {
     edge.ask(`nobody answers ${n}`);
     // An edge has at most so many asks open at a time, and waits for their outcomes.
-    if (n % 100 === 99) await edge.until(() => edge.all('eventOutcome').length > n - 50);
+    if (n % 100 === 99) await edge.until(() => edge.all('askVerdict').length > n - 50);
   }
-  await edge.until(() => edge.all('eventOutcome').length === 520);
+  await edge.until(() => edge.all('askVerdict').length === 520);
   expect((await control.client(StatusService).getStatus({})).openRuns).toBe(before + 520);
   await edge.cut();
 });

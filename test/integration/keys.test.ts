@@ -52,7 +52,7 @@ test('the sessions of a revoked worker key end on every replica, and its name an
 test('a revoked owner key is refused at once on every replica, and its streams end', async () => {
   const edge = b.closing(await (await b.device()).connect());
   const { run } = edge.ask('nobody answers');
-  await edge.until(() => edge.all('eventOutcome').length === 1);
+  await edge.until(() => edge.all('askVerdict').length === 1);
   const { key, id } = await a.client(KeyService).createOwnerKey({ name: 'laptop' });
   const mine = bareKey(key);
   // Its principal is known to both replicas now.

@@ -34,7 +34,7 @@ test('a restart without a drain: open runs go on, adopted by workers that held t
   worker.useTool(await worker.job(2), 'fs_read', { path: 'docs/a.md' });
   await edge.call();
   const waiting = edge.ask('after that?', { conversation: held.conversation });
-  await edge.until(() => edge.all('eventOutcome').length === 4);
+  await edge.until(() => edge.all('askVerdict').length === 4);
   // Everything is cut at once; nothing is told to anybody.
   await control.stop(1);
   await Promise.all([edge.ended, worker.ended]);
@@ -136,7 +136,7 @@ test('a drain waits for the jobs that workers have, and starts nothing new on th
   const stopped = control.stop(4_000);
   await worker.frame('drain');
   const second = edge.ask('second?');
-  await edge.until(() => edge.all('eventOutcome').length === 2);
+  await edge.until(() => edge.all('askVerdict').length === 2);
   worker.reply(job, 'in time');
   expect((await edge.end(first.run)).answer).toBe('in time');
   expect(await stopped).toBe(true);

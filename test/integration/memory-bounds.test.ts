@@ -169,7 +169,7 @@ test('(b) an edge that floods with events of one conversation, results and progr
         value: { ...of, idempotencyKey: 'k', answer: { case: 'done', value: { responses: [response] } } } as never,
       });
     }
-    await Promise.race([edge.ended, until(() => edge.all('eventOutcome').length === 300)]);
+    await Promise.race([edge.ended, until(() => edge.all('askVerdict').length === 300)]);
     const error = edge.isOver ? refusalOf((await edge.ended)!) : undefined;
     if (error) expect(error).toMatchObject({ code: 'ResourceExhausted', reason: 'LIMIT_EXCEEDED' });
     await edge.cut();

@@ -128,7 +128,7 @@ test('an ask with a collection is looked up first; the chat sees the passages, a
   const run = newId();
   const collections = [{ name: 'notes', grant: 'g1', recipients: ['any'] }];
   edge.send({
-    case: 'userEvent',
+    case: 'ask',
     value: { sequence: 2n, journalId: edge.edge.journalId, run, conversation: newId(), text: 'When?', collections },
   });
   const outcome = await edge.end(run);

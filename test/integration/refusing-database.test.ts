@@ -117,7 +117,7 @@ test.each([...MAINTENANCE, ...INSIDE])(
       // Both were tried, and tried again.
       await eventually(() => failed >= 4);
       expect(worker.all('resultCommitted')).toEqual([]);
-      expect(edge.all('eventOutcome').filter(({ run }) => run === during.run)).toEqual([]);
+      expect(edge.all('askVerdict').filter(({ run }) => run === during.run)).toEqual([]);
       await eventually(async () => (await readiness(control)) === Status.NOT_SERVING);
       await does(back);
       await eventually(async () => (await readiness(control)) === Status.SERVING);
@@ -127,7 +127,7 @@ test.each([...MAINTENANCE, ...INSIDE])(
       expect(second.run).toBe(during.run);
       worker.reply(second, 'later');
       expect(await edge.end(during.run)).toMatchObject({ answer: 'later', state: RunState.ANSWERED });
-      expect(edge.all('eventOutcome').filter(({ refused }) => refused)).toEqual([]);
+      expect(edge.all('askVerdict').filter(({ refused }) => refused)).toEqual([]);
       expect(new Set(worker.all('job').map((each) => each.dispatchId)).size).toBe(worker.all('job').length);
     } finally {
       await control.close();

@@ -107,7 +107,7 @@ describe.each(['memory', 'redis'] as const)('workers over replicas, queue and bu
     await worker.cut();
     await seen(a);
     const second = edge.ask('anybody?');
-    await edge.until(() => edge.all('eventOutcome').length === 2);
+    await edge.until(() => edge.all('askVerdict').length === 2);
     const waits = await eventually(async () => {
       const { summary } = await a.client(RunService).explainRun({ id: second.run });
       return summary.includes('No worker is connected') && summary;

@@ -31,7 +31,7 @@ test('an ask goes to the model, a tool of its device, the model again, and back 
   const edge = control.closing(await device.connect());
   const worker = await control.worker();
   const { run } = edge.ask('What does notes.md say?');
-  expect((await edge.frame('eventOutcome')).refused).toBeUndefined();
+  expect((await edge.frame('askVerdict')).refused).toBeUndefined();
   const first = await worker.job(0);
   expect(WorkerStream.chat(first).messages.at(-1)?.parts[0]?.part.value).toBe('What does notes.md say?');
   worker.useTool(first, 'fs_read', { path: 'docs/notes.md' });
@@ -90,12 +90,12 @@ test('the same event again is answered the same and runs once; the same run with
   const asked = edge.ask('once?');
   edge.ask('once?', asked);
   const job = await worker.job();
-  await edge.until(() => edge.all('eventOutcome').length === 2);
+  await edge.until(() => edge.all('askVerdict').length === 2);
   worker.reply(job, 'once.');
   await edge.end(asked.run);
   edge.ask('once?', asked);
   edge.ask('something else', { run: asked.run, conversation: asked.conversation });
-  const outcomes = await edge.until(() => edge.all('eventOutcome').length === 4 && edge.all('eventOutcome'));
+  const outcomes = await edge.until(() => edge.all('askVerdict').length === 4 && edge.all('askVerdict'));
   expect(outcomes.map(({ refused }) => refused?.reason)).toEqual([undefined, undefined, undefined, 'RUN_EXISTS']);
   // The repeat is followed to its end again.
   await edge.until(() => edge.all('runEnded').length === 2);

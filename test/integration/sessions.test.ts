@@ -174,7 +174,7 @@ test('a worker never has more jobs than credits, also when it tells them while a
   const edge = control.closing(await (await control.device()).connect());
   const worker = await control.worker({ slots: 2, credits: 0 });
   const asked = Array.from({ length: 12 }, () => edge.ask('many?'));
-  await edge.until(() => edge.all('eventOutcome').length === 12);
+  await edge.until(() => edge.all('askVerdict').length === 12);
   let done = 0;
   let most = 0;
   const free = () => 2 - (worker.all('job').length - done);
@@ -270,7 +270,7 @@ test('frames out of order, too large or too early end the session with what was 
   const malformed = await device.connect();
   malformed.ask('', {});
   // An ask that breaks its contract is refused alone, so that it is not sent again at each reconnect.
-  expect((await malformed.frame('eventOutcome')).refused).toMatchObject({ reason: 'MESSAGE_REFUSED' });
+  expect((await malformed.frame('askVerdict')).refused).toMatchObject({ reason: 'MESSAGE_REFUSED' });
   expect(malformed.isOver).toBe(false);
   await malformed.cut();
 
@@ -282,7 +282,7 @@ test('frames out of order, too large or too early end the session with what was 
   await empty.cut();
 
   const large = await device.connect();
-  large.send({ case: 'userEvent', value: { text: 'x'.repeat(9 << 20) } });
+  large.send({ case: 'ask', value: { text: 'x'.repeat(9 << 20) } });
   expect(refusalOf((await large.ended)!)).toMatchObject({ code: 'ResourceExhausted' });
 
   const twice = await device.connect();

@@ -51,7 +51,7 @@ test.each([
     const first = await device.connect();
     const { run } = first.ask('poison', { conversation });
     const next = first.ask('behind it', { conversation });
-    await eventually(() => first.all('eventOutcome').length === 2);
+    await eventually(() => first.all('askVerdict').length === 2);
     await first.cut();
     await poison(run, data);
     // Nothing of it is remembered by a new process.
@@ -101,7 +101,7 @@ test('a run that can be read again goes on where it stood, also one that waited 
   const edge = await (await control.device()).connect();
   const conversation = newId();
   const [active, waits] = [edge.ask('has the turn', { conversation }), edge.ask('waits', { conversation })];
-  await eventually(() => edge.all('eventOutcome').length === 2);
+  await eventually(() => edge.all('askVerdict').length === 2);
   for (const { run } of [active, waits]) await poison(run, UNKNOWN);
   for (const { run } of [active, waits]) await runs().explainRun({ id: run });
   await eventually(async () => (await setAside()).length === 2);
@@ -161,7 +161,7 @@ test('a call of a device, timers and a cancel of an unreadable run end no sessio
 test('whoever waits for a run is told when it cannot be read any more', async () => {
   const edge = await (await control.device()).connect();
   const { run } = edge.ask('watched');
-  await eventually(() => edge.all('eventOutcome').length === 1);
+  await eventually(() => edge.all('askVerdict').length === 1);
   const watched = refusal(
     (async () => {
       for await (const _ of runs().watchRun({ id: run }));

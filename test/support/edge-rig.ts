@@ -22,7 +22,7 @@ import {
   ToolCallSchema,
   type ToolProgress,
 } from '../../gen/bowline/edge/v1/edge_pb.ts';
-import { type ToolResult, UserEventSchema } from '../../gen/bowline/record/v1/record_pb.ts';
+import { type ToolResult, AskSchema } from '../../gen/bowline/record/v1/record_pb.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { newId } from '../../src/base/ids.ts';
@@ -180,18 +180,18 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     const run = newId();
     const files = patterns.length === 0 ? [] : await shares.resolve(patterns.map((pattern) => ({ pattern })));
     const minted = files.length === 0 ? undefined : grants.mintShare({ run, files, recipients, capBytes: 1 << 20 });
-    const event = create(UserEventSchema, {
+    const asked = create(AskSchema, {
       run,
       conversation: newId(),
       text,
       shares: minted ? [shareGrantOf(minted)] : [],
     });
-    const egress = askEgress(event, journal.now(), minted ? recipients : []);
+    const egress = askEgress(asked, journal.now(), minted ? recipients : []);
     await journal.append([
-      { case: 'ask', value: { event, requestId: newId(), grants: minted ? [minted] : [], egress } },
+      { case: 'ask', value: { ask: asked, requestId: newId(), grants: minted ? [minted] : [], egress } },
     ]);
-    gate.admitAsk(event);
-    return { run, grant: minted?.id ?? '', event };
+    gate.admitAsk(asked);
+    return { run, grant: minted?.id ?? '', ask: asked };
   };
 
   const close = async () => {

@@ -151,7 +151,7 @@ export class EdgeStream extends ScriptedStream<ConnectResponse, typeof ConnectRe
     const { run = newId(), conversation = newId(), sequence = ++this.edge.sequence, timeoutMs } = more;
     const value = { sequence: BigInt(sequence), journalId: this.edge.journalId, run, conversation, text };
     const timeout = timeoutMs === undefined ? {} : { timeout: { seconds: 0n, nanos: timeoutMs * 1e6 } };
-    this.send({ case: 'userEvent', value: { ...value, ...timeout } });
+    this.send({ case: 'ask', value: { ...value, ...timeout } });
     return { run, conversation, sequence };
   }
 

@@ -13,7 +13,7 @@ import {
   type SignedToolCall,
   ToolCallSchema,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { ToolResultSchema, UserEventSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
+import { ToolResultSchema, AskSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Outcome, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { Channel } from '../../../src/base/channel.ts';
 import { newId } from '../../../src/base/ids.ts';
@@ -58,7 +58,7 @@ class Session {
     const outcome = new Promise<Outcome>((resolve) => this.#runs.set(run, resolve));
     const sequence = BigInt(++this.#edge.sequence);
     const value = { sequence, journalId: this.#edge.journalId, run, conversation: newId(), text };
-    this.#send({ case: 'userEvent', value: create(UserEventSchema, value) });
+    this.#send({ case: 'ask', value: create(AskSchema, value) });
     const ended = await outcome;
     if (ended.state !== RunState.ANSWERED) throw new Error(`a run ended with ${ended.failure?.message ?? ended.state}`);
     return ended;
@@ -88,7 +88,7 @@ class Session {
         else if (frame.case === 'welcome') this.#welcomed();
         else if (frame.case === 'ping')
           this.#send({ case: 'pong', value: create(PongSchema, { nonce: frame.value.nonce }) });
-        else if (frame.case === 'eventOutcome') {
+        else if (frame.case === 'askVerdict') {
           if (frame.value.refused) throw new Error(`refused: ${frame.value.refused.message}`);
           this.onAccepted();
         }

@@ -7,7 +7,7 @@ import {
   ToolDoneSchema,
   type ToolResult,
   ToolResultSchema,
-  type UserEvent,
+  type Ask,
 } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
@@ -70,12 +70,12 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
     if (frame === undefined) continue;
     const bytes = bytesOf(frame);
     switch (frame.case) {
-      case 'userEvent': {
+      case 'ask': {
         const { run, conversation } = frame.value;
         asked.set(run, conversation);
         const give = room.reserve(bytes);
         line.add(conversation, () =>
-          ask(parts, frame.value).finally(() => {
+          commitAsk(parts, frame.value).finally(() => {
             asked.delete(run);
             give();
           }),
@@ -126,7 +126,7 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
 /** About what a frame holds while the database has not taken it. */
 function bytesOf(frame: ConnectRequest['frame']): number {
   switch (frame.case) {
-    case 'userEvent':
+    case 'ask':
       return 512 + 3 * frame.value.text.length;
     case 'toolResult':
       return toBinary(ToolResultSchema, frame.value).length;
@@ -154,11 +154,11 @@ function accepted(
     const problem = toAppError(error).message;
     log.warn('a frame of an edge was not taken', { frame: frame.case, why: problem });
     const failure = toFailure(new AppError('MESSAGE_REFUSED', { what: frame.case, problem }));
-    if (frame.case === 'userEvent') {
+    if (frame.case === 'ask') {
       const { conversation, run, sequence } = frame.value;
       const value = { run, sequence, refused: failure };
       // In its place: what is acknowledged acknowledges all before it.
-      line.add(conversation, async () => () => void out.offer({ case: 'eventOutcome', value }));
+      line.add(conversation, async () => () => void out.offer({ case: 'askVerdict', value }));
     }
     if (frame.case !== 'toolResult') return undefined;
     const { job, epoch, idempotencyKey } = frame.value;
@@ -193,30 +193,30 @@ function ended({ edge, out }: EdgeReaderParts, error: unknown): void {
 const sessionOf = (edge: LiveEdge) => ({ device: edge.device, epoch: edge.epoch });
 
 /** Resolves when the ask is committed or refused for good, to what acknowledges it. */
-async function ask({ runs, edge, follows, out, log }: EdgeReaderParts, event: UserEvent): Promise<() => void> {
-  const settled = { sequence: event.sequence, run: event.run };
+async function commitAsk({ runs, edge, follows, out, log }: EdgeReaderParts, ask: Ask): Promise<() => void> {
+  const settled = { sequence: ask.sequence, run: ask.run };
   const refuse = (refused: ReturnType<typeof toFailure>) => () =>
-    void out.offer({ case: 'eventOutcome', value: { ...settled, refused } });
+    void out.offer({ case: 'askVerdict', value: { ...settled, refused } });
   try {
     const outcome = await runs.submit(edge.tenant, {
-      run: event.run,
-      conversation: event.conversation,
+      run: ask.run,
+      conversation: ask.conversation,
       device: edge.device,
       deviceName: edge.deviceName,
       principal: `device:${edge.device}`,
-      text: event.text,
-      shares: event.shares,
-      collections: event.collections,
-      ...(event.timeout ? { timeoutMs: durationMs(event.timeout) } : {}),
+      text: ask.text,
+      shares: ask.shares,
+      collections: ask.collections,
+      ...(ask.timeout ? { timeoutMs: durationMs(ask.timeout) } : {}),
       source: `device:${edge.device}`,
-      commandId: `${event.journalId}:${event.sequence}`,
+      commandId: `${ask.journalId}:${ask.sequence}`,
       session: sessionOf(edge),
     });
     if ('refused' in outcome) return refuse(outcome.refused);
-    follows.follow(event.run);
-    if (!(await edge.acknowledges(Number(event.sequence), event.headSha256)))
+    follows.follow(ask.run);
+    if (!(await edge.acknowledges(Number(ask.sequence), ask.headSha256)))
       throw new AppError('SUPERSEDED', { device: edge.deviceName });
-    return () => void out.offer({ case: 'eventOutcome', value: settled });
+    return () => void out.offer({ case: 'askVerdict', value: settled });
   } catch (error) {
     // What may pass later is not acknowledged: the edge presents it again in its next session. All else would block its line.
     if (mayPassLater(error)) throw error;

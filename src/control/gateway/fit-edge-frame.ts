@@ -23,9 +23,9 @@ export const fitEdgeFrame =
         const state = body.value.outcome?.state === RunState.CANCELLED ? RunState.CANCELLED : RunState.FAILED;
         return { case: 'runEnded', value: { run: body.value.run ?? '', outcome: { state, failure } } };
       }
-      case 'eventOutcome': {
+      case 'askVerdict': {
         const { sequence = 0n, run = '', refused } = body.value;
-        return { case: 'eventOutcome', value: { sequence, run, ...(refused ? { refused: failure } : {}) } };
+        return { case: 'askVerdict', value: { sequence, run, ...(refused ? { refused: failure } : {}) } };
       }
       default:
         return undefined;

@@ -1,4 +1,4 @@
-// What of the asks is due in one session, by state: open events in order, cancels, positions to follow. It marks what it
+// What of the asks is due in one session, by state: open asks in order, cancels, positions to follow. It marks what it
 // hands out as sent in that session; a new session begins again from the state.
 import { clone, create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
@@ -10,7 +10,7 @@ import {
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Gate } from '../egress/gate.ts';
-import { eventOf, type OpenAsks, type UnansweredAsk } from './open-asks.ts';
+import { askToSend, type OpenAsks, type UnansweredAsk } from './open-asks.ts';
 import type { AskJournal } from './ports.ts';
 import type { RunViews } from './run-views.ts';
 
@@ -34,26 +34,26 @@ export class AskFeed {
 
   /** All open runs, with how far their text is known here. A run that is not listed has its answer in the journal. */
   follows(): FollowRun[] {
-    return this.#open.all().flatMap(({ record }) => (record.event ? [this.#views.position(record.event.run)] : []));
+    return this.#open.all().flatMap(({ record }) => (record.ask ? [this.#views.position(record.ask.run)] : []));
   }
 
   /** The next frame that is due in a session, or undefined when there is none now. A re-send is in the ledger first. */
   async next(session: number, durability: Durability): Promise<ConnectRequest['frame'] | undefined> {
-    for (const ask of this.#open.all()) {
-      const event = ask.record.event;
-      if (!event || ask.ending) continue;
-      if (ask.sentIn !== session && isDue(ask, durability)) {
-        if (ask.sent) await this.#ledger(ask);
-        ask.sent = true;
-        ask.sentIn = session;
-        const value = eventOf(ask, this.#journal.id);
+    for (const open of this.#open.all()) {
+      const { ask } = open.record;
+      if (!ask || open.ending) continue;
+      if (open.sentIn !== session && isDue(open, durability)) {
+        if (open.sent) await this.#ledger(open);
+        open.sent = true;
+        open.sentIn = session;
+        const value = askToSend(open, this.#journal.id);
         // It is in the journal with its ledger.
         this.#gate.admitAsk(value);
-        return { case: 'userEvent', value };
+        return { case: 'ask', value };
       }
-      if (ask.cancel !== undefined && ask.cancelSentIn !== session) {
-        ask.cancelSentIn = session;
-        const value = create(CancelRunSchema, { run: event.run, sequence: BigInt(ask.cancel) });
+      if (open.cancel !== undefined && open.cancelSentIn !== session) {
+        open.cancelSentIn = session;
+        const value = create(CancelRunSchema, { run: ask.run, sequence: BigInt(open.cancel) });
         return { case: 'cancelRun', value };
       }
     }
@@ -61,9 +61,9 @@ export class AskFeed {
     return value && { case: 'followRun', value };
   }
 
-  async #ledger(ask: UnansweredAsk): Promise<void> {
+  async #ledger({ record }: UnansweredAsk): Promise<void> {
     const createTime = timestampFromMs(this.#journal.now());
-    const entries: Egress[] = ask.record.egress.map((line) => {
+    const entries: Egress[] = record.egress.map((line) => {
       const again = clone(EgressSchema, line);
       again.createTime = createTime;
       return again;
@@ -72,7 +72,7 @@ export class AskFeed {
   }
 }
 
-/** Acknowledged events are presented again when they were lost there, and unless the acknowledgement survives a loss of power. */
+/** Acknowledged asks are presented again when they were lost there, and unless the acknowledgement survives a loss of power. */
 function isDue(ask: UnansweredAsk, durability: Durability): boolean {
   return !ask.accepted || ask.lost || durability !== Durability.POWER;
 }

@@ -17,8 +17,8 @@ function asked(model: MessageInitShape<typeof ModelInfoSchema> | undefined, name
   const record = askRecord(request, { run: 'r', conversation: 'c', grant, recipients, collections: [], now: 0 });
   return {
     shown: grant && sharedOf(grant, recipients, known, []).recipients,
-    granted: record.event?.shares[0]?.recipients,
-    ledger: record.egress.find(({ field }) => field === 'user_event.text')?.recipients,
+    granted: record.ask?.shares[0]?.recipients,
+    ledger: record.egress.find(({ field }) => field === 'ask.text')?.recipients,
   };
 }
 

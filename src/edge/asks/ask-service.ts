@@ -3,7 +3,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
-import type { EventOutcome } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import type { AskVerdict } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { GrantedFile } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import {
   type AskRequest,
@@ -188,7 +188,7 @@ export class AskService {
   }
 
   /** The control plane says what became of an ask. */
-  async outcome({ run, sequence, refused }: EventOutcome): Promise<void> {
+  async outcome({ run, sequence, refused }: AskVerdict): Promise<void> {
     const ask = this.#deps.open.get(run);
     if (!ask || ask.sequence !== Number(sequence)) return;
     ask.lost = false;
@@ -235,7 +235,7 @@ export class AskService {
 
   async #end(run: string, outcome: Outcome, record: Parameters<AskJournal['append']>[0][number]): Promise<void> {
     const { journal, shares, log, open, clock } = this.#deps;
-    const conversation = open.get(run)?.record.event?.conversation ?? '';
+    const conversation = open.get(run)?.record.ask?.conversation ?? '';
     try {
       await journal.append([record]);
     } catch (error) {
@@ -284,9 +284,9 @@ export class AskService {
     if (request.requestId === '') return undefined;
     const run = open.runOfRequest(request.requestId);
     if (run === undefined) return archive.runOfRequest(request.requestId);
-    const event = open.get(run)?.record.event;
-    if (event && event.text !== request.text) throw new AppError('REQUEST_ID_REUSED', { id: request.requestId });
-    const conversation = event?.conversation ?? open.ended(run)?.conversation ?? (await archive.run(run))?.conversation;
+    const ask = open.get(run)?.record.ask;
+    if (ask && ask.text !== request.text) throw new AppError('REQUEST_ID_REUSED', { id: request.requestId });
+    const conversation = ask?.conversation ?? open.ended(run)?.conversation ?? (await archive.run(run))?.conversation;
     return { run, conversation: conversation ?? '' };
   }
 
@@ -309,18 +309,18 @@ export class AskService {
     throw new AppError('QUEUE_FULL', { limit: openAsks });
   }
 
-  #show(ask: UnansweredAsk): void {
-    const event = ask.record.event;
-    if (!event) return;
-    this.views.open(event.run, event.conversation);
-    this.#tellWaiting(ask);
-    if (!event.timeout || ask.accepted) return;
-    const total = durationMs(event.timeout);
+  #show(open: UnansweredAsk): void {
+    const { ask } = open.record;
+    if (!ask) return;
+    this.views.open(ask.run, ask.conversation);
+    this.#tellWaiting(open);
+    if (!ask.timeout || open.accepted) return;
+    const total = durationMs(ask.timeout);
     // The time may have been set back since.
-    const left = Math.min(total, ask.at + total - this.#deps.journal.now());
+    const left = Math.min(total, open.at + total - this.#deps.journal.now());
     this.#timers.set(
-      event.run,
-      this.#deps.clock.after(left, () => void this.#expire(event.run, total)),
+      ask.run,
+      this.#deps.clock.after(left, () => void this.#expire(ask.run, total)),
     );
   }
 
@@ -330,10 +330,10 @@ export class AskService {
     await this.ended(run, timedOutOutcome(`${Math.round(ms / 1000)} s without a control plane that took the ask`));
   }
 
-  #tellWaiting(ask: UnansweredAsk): void {
-    const view = this.views.get(ask.record.event?.run ?? '');
+  #tellWaiting({ record, accepted }: UnansweredAsk): void {
+    const view = this.views.get(record.ask?.run ?? '');
     const what = this.#offline;
-    view?.setWaiting(what === undefined ? undefined : create(WaitingSchema, { what, sent: ask.accepted }));
+    view?.setWaiting(what === undefined ? undefined : create(WaitingSchema, { what, sent: accepted }));
   }
 
   #changed(): void {

@@ -1,7 +1,7 @@
 // Which asks are open, which ended and where their records stand: a fold over the journal, the same live and after a start.
 import { clone, create } from '@bufbuild/protobuf';
 import type { AskRecord } from '../../../gen/bowline/journal/v1/journal_pb.ts';
-import { type UserEvent, UserEventSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
+import { type Ask, AskSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 
 /** An ask without an answer. */
@@ -106,8 +106,8 @@ export class OpenAsks implements Fold {
   }
 
   #add(sequence: number, at: number, record: AskRecord): void {
-    const event = record.event;
-    if (!event || this.#open.has(event.run) || this.#ended.has(event.run)) return;
+    const { ask } = record;
+    if (!ask || this.#open.has(ask.run) || this.#ended.has(ask.run)) return;
     const fresh = {
       accepted: false,
       lost: false,
@@ -117,9 +117,9 @@ export class OpenAsks implements Fold {
       cancelSentIn: 0,
       ending: false,
     };
-    this.#open.set(event.run, { sequence, record, at, ...fresh });
-    this.#openBytes += event.text.length;
-    if (record.requestId !== '') this.#requests.set(record.requestId, event.run);
+    this.#open.set(ask.run, { sequence, record, at, ...fresh });
+    this.#openBytes += ask.text.length;
+    if (record.requestId !== '') this.#requests.set(record.requestId, ask.run);
   }
 
   #outcome(at: number, sequence: number, refused: boolean): void {
@@ -133,15 +133,14 @@ export class OpenAsks implements Fold {
 
   /** Remembered also when the ask is unknown: a later checkpoint may still list it. */
   #end(run: string, endedAt: number): void {
-    const ask = this.#open.get(run);
-    const event = ask?.record.event;
+    const record = this.#open.get(run)?.record;
     if (this.#ended.has(run)) return;
     this.#open.delete(run);
-    this.#openBytes -= event?.text.length ?? 0;
+    this.#openBytes -= record?.ask?.text.length ?? 0;
     this.#ended.set(run, {
       run,
-      conversation: event?.conversation ?? '',
-      requestId: ask?.record.requestId ?? '',
+      conversation: record?.ask?.conversation ?? '',
+      requestId: record?.requestId ?? '',
       endedAt,
     });
     if (this.#ended.size <= KEEP_ENDED) return;
@@ -152,10 +151,10 @@ export class OpenAsks implements Fold {
   }
 }
 
-/** An ask as it is sent: its event with the sequence of its record and the id of the journal. */
-export function eventOf(ask: UnansweredAsk, journalId: string): UserEvent {
-  const event = clone(UserEventSchema, ask.record.event ?? create(UserEventSchema));
-  event.sequence = BigInt(ask.sequence);
-  event.journalId = journalId;
-  return event;
+/** An ask as it is sent: with the sequence of its record and the id of the journal. */
+export function askToSend({ record, sequence }: UnansweredAsk, journalId: string): Ask {
+  const ask = clone(AskSchema, record.ask ?? create(AskSchema));
+  ask.sequence = BigInt(sequence);
+  ask.journalId = journalId;
+  return ask;
 }

@@ -1,7 +1,7 @@
 // Judges whole frames: the second half of the gate, for everything that is not a tool's response.
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
-import type { UserEvent } from '../../../gen/bowline/record/v1/record_pb.ts';
+import type { Ask } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { isReason } from '../../base/errors.ts';
 import { bytesOf, emptyOf, fieldValue, setValue } from './field-access.ts';
@@ -13,7 +13,7 @@ export interface Released {
   /** Whether the gate made these bytes. */
   payload(bytes: Uint8Array): boolean;
   /** Whether this ask is in the journal. */
-  ask(event: UserEvent): boolean;
+  ask(ask: Ask): boolean;
 }
 
 /** A copy with only what may leave. Of a failure only the reason and numbers do; its text is told by the table. */
@@ -59,8 +59,8 @@ function content(
   released: Released,
 ): unknown {
   switch (`${desc.typeName}.${field.name}`) {
-    case 'bowline.record.v1.UserEvent.text':
-      return released.ask(message as UserEvent) ? value : undefined;
+    case 'bowline.record.v1.Ask.text':
+      return released.ask(message as Ask) ? value : undefined;
     case 'bowline.edge.v1.ToolProgress.response':
       return value instanceof Uint8Array && released.payload(value) ? value : undefined;
     case 'bowline.record.v1.ToolDone.responses':

@@ -22,7 +22,7 @@ import { file_bowline_capability_fs_v1_fs } from '../../../gen/bowline/capabilit
 import { FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { ConnectRequestSchema, ToolProgressSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
-import { ToolDoneSchema, ToolResultSchema, UserEventSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
+import { ToolDoneSchema, ToolResultSchema, AskSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { SizeClass, WithheldReason } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { sensitivityOf } from '../../contract/policy.ts';
@@ -231,10 +231,10 @@ test('of a failure only the reason and numbers leave', () => {
 
 test('an ask leaves only after it is in the journal', () => {
   const gate = new Gate(noGrants);
-  const event = create(UserEventSchema, { run: 'r', text: 'my words' });
-  expect(send(gate, { frame: { case: 'userEvent', value: event } }).text).not.toContain('my words');
-  gate.admitAsk(event);
-  expect(send(gate, { frame: { case: 'userEvent', value: event } }).text).toContain('my words');
-  const copy: Message = create(UserEventSchema, { ...event });
-  expect(send(gate, { frame: { case: 'userEvent', value: copy as typeof event } }).text).not.toContain('my words');
+  const ask = create(AskSchema, { run: 'r', text: 'my words' });
+  expect(send(gate, { frame: { case: 'ask', value: ask } }).text).not.toContain('my words');
+  gate.admitAsk(ask);
+  expect(send(gate, { frame: { case: 'ask', value: ask } }).text).toContain('my words');
+  const copy: Message = create(AskSchema, { ...ask });
+  expect(send(gate, { frame: { case: 'ask', value: copy as typeof ask } }).text).not.toContain('my words');
 });

@@ -3,7 +3,7 @@
 import { type DescMessage, type DescMethod, type Message, toBinary } from '@bufbuild/protobuf';
 import { type ConnectRequest, ConnectRequestSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
-import type { UserEvent } from '../../../gen/bowline/record/v1/record_pb.ts';
+import type { Ask } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Egress, SizeClass, type Withheld } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { WithheldWord } from '../../contract/withheld.ts';
 import type { FileOrigin, LineRange } from '../files/file-origin.ts';
@@ -50,7 +50,7 @@ export class Gate {
   /** Payloads that this gate made. Nothing else passes as the payload of a frame. */
   readonly #made = new WeakSet<Uint8Array>();
   /** Asks that are in the journal with their ledger. */
-  readonly #asks = new WeakSet<UserEvent>();
+  readonly #asks = new WeakSet<Ask>();
 
   constructor(grants: Pick<Grants, 'covers' | 'take'>) {
     this.#grants = grants;
@@ -65,16 +65,16 @@ export class Gate {
     return { bytes, withheld: walk.withheld.entries, egress: walk.ledger.lines };
   }
 
-  /** Lets the text of an ask pass. Called with the event that is sent, after its record is in the journal. */
-  admitAsk(event: UserEvent): void {
-    this.#asks.add(event);
+  /** Lets the text of an ask pass. Called with the message that is sent, after its record is in the journal. */
+  admitAsk(ask: Ask): void {
+    this.#asks.add(ask);
   }
 
   /** A frame as it may be sent: a copy without unknown fields, without content that no grant lets out. */
   frame(frame: ConnectRequest): ConnectRequest {
     return gateFrame(ConnectRequestSchema, frame, {
       payload: (bytes) => this.#made.has(bytes),
-      ask: (event) => this.#asks.has(event),
+      ask: (ask) => this.#asks.has(ask),
     }) as ConnectRequest;
   }
 

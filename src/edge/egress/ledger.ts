@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
-import type { UserEvent } from '../../../gen/bowline/record/v1/record_pb.ts';
+import type { Ask } from '../../../gen/bowline/record/v1/record_pb.ts';
 import {
   type Egress,
   EgressSchema,
@@ -88,19 +88,19 @@ export class WithheldList {
  * The ledger of an ask: the owner's own words, and the names of what is shared with it. Journaled in the ask's record.
  * @param to who gets what is shared, as far as it is known; empty when nothing is
  */
-export function askEgress(event: UserEvent, at: number, to: readonly string[]): Egress[] {
+export function askEgress(ask: Ask, at: number, to: readonly string[]): Egress[] {
   const ledger = new Ledger();
-  const leaving: Leaving = { run: event.run, job: '', at, recipients: to.length > 0 ? to : ['control'] };
+  const leaving: Leaving = { run: ask.run, job: '', at, recipients: to.length > 0 ? to : ['control'] };
   const line = (path: string, field: string, sensitivity: Sensitivity, text: string, grant: string) =>
     ledger.add(leaving, { path, field, sensitivity, bytes: Buffer.byteLength(text), grant });
-  line('', 'user_event.text', Sensitivity.CONTENT, event.text, 'ask');
-  for (const share of event.shares) {
-    for (const file of share.files) line('', 'user_event.shares.files.path', Sensitivity.NAME, file.path, '');
-    for (const name of share.recipients) line('', 'user_event.shares.recipients', Sensitivity.NAME, name, '');
+  line('', 'ask.text', Sensitivity.CONTENT, ask.text, 'ask');
+  for (const share of ask.shares) {
+    for (const file of share.files) line('', 'ask.shares.files.path', Sensitivity.NAME, file.path, '');
+    for (const name of share.recipients) line('', 'ask.shares.recipients', Sensitivity.NAME, name, '');
   }
-  for (const collection of event.collections) {
-    line('', 'user_event.collections.name', Sensitivity.NAME, collection.name, '');
-    for (const name of collection.recipients) line('', 'user_event.collections.recipients', Sensitivity.NAME, name, '');
+  for (const collection of ask.collections) {
+    line('', 'ask.collections.name', Sensitivity.NAME, collection.name, '');
+    for (const name of collection.recipients) line('', 'ask.collections.recipients', Sensitivity.NAME, name, '');
   }
   return ledger.lines;
 }

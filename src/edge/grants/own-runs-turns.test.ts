@@ -8,7 +8,7 @@ import { OwnRuns } from './own-runs.ts';
 const full = (one: string) => one.repeat(maxAskBytes() / one.length);
 const asked = (text: string): OwnRuns => {
   const runs = new OwnRuns();
-  runs.apply({ record: { case: 'ask', value: { grants: [], event: { run: 'r', text } } } } as unknown as Entry);
+  runs.apply({ record: { case: 'ask', value: { grants: [], ask: { run: 'r', text } } } } as unknown as Entry);
   return runs;
 };
 

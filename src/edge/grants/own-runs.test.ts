@@ -5,7 +5,7 @@ import { OwnRuns } from './own-runs.ts';
 
 function runs(text: string): OwnRuns {
   const own = new OwnRuns();
-  const value = create(AskRecordSchema, { event: { run: 'r', text }, grants: [{ id: 'g' }] });
+  const value = create(AskRecordSchema, { ask: { run: 'r', text }, grants: [{ id: 'g' }] });
   own.apply({ sequence: 1, at: 0, record: { case: 'ask', value } });
   return own;
 }

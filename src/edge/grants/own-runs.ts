@@ -1,6 +1,6 @@
 // Which runs this edge started and has no answer for, with the words of their asks, folded from the journal. A run that is
 // not here (mesh, API, replay) gets nothing that depends on content.
-import type { UserEvent } from '../../../gen/bowline/record/v1/record_pb.ts';
+import type { Ask } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { foldText } from '../../base/fold-text.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 
@@ -65,7 +65,7 @@ export class OwnRuns implements Fold {
   apply({ record }: Entry): void {
     switch (record.case) {
       case 'ask':
-        if (record.value.event) this.#add(record.value.event);
+        if (record.value.ask) this.#add(record.value.ask);
         for (const { id } of record.value.grants) this.#grants.add(id);
         break;
       case 'grantMinted':
@@ -80,13 +80,15 @@ export class OwnRuns implements Fold {
         this.#remove(record.value.run);
         break;
       case 'checkpoint':
-        for (const { ask } of record.value.asks) if (ask?.event && !this.#runs.has(ask.event.run)) this.#add(ask.event);
+        for (const { ask: stored } of record.value.asks) {
+          if (stored?.ask && !this.#runs.has(stored.ask.run)) this.#add(stored.ask);
+        }
         break;
       default:
     }
   }
 
-  #add({ run, text }: UserEvent): void {
+  #add({ run, text }: Ask): void {
     this.#remove(run);
     const folded = foldText(text);
     this.#runs.set(run, folded);

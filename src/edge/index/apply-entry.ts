@@ -9,7 +9,7 @@ import type { SqlDatabase } from './database.ts';
 export function applyEntry(db: SqlDatabase, { sequence, at, record }: Entry): void {
   switch (record.case) {
     case 'ask':
-      ask(db, record.value, sequence);
+      addAsk(db, record.value, sequence);
       ledger(db, record.value.egress, sequence, at);
       break;
     case 'askOutcome':
@@ -26,7 +26,7 @@ export function applyEntry(db: SqlDatabase, { sequence, at, record }: Entry): vo
       break;
     case 'checkpoint':
       // Newer records stand before a checkpoint, so it only adds what is missing.
-      for (const { sequence: own, ask: asked } of record.value.asks) if (asked) ask(db, asked, Number(own));
+      for (const { sequence: own, ask } of record.value.asks) if (ask) addAsk(db, ask, Number(own));
       break;
     case 'cancel':
     case 'intent':
@@ -41,12 +41,12 @@ export function applyEntry(db: SqlDatabase, { sequence, at, record }: Entry): vo
   }
 }
 
-function ask(db: SqlDatabase, { event, requestId }: AskRecord, own: number): void {
-  if (!event) return;
+function addAsk(db: SqlDatabase, { ask, requestId }: AskRecord, own: number): void {
+  if (!ask) return;
   db.run(`INSERT INTO runs (sequence, run, conversation, requestId) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`, [
     own,
-    event.run,
-    event.conversation,
+    ask.run,
+    ask.conversation,
     requestId,
   ]);
 }

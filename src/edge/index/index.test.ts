@@ -45,7 +45,7 @@ const ask = (run: string, grants: string[] = []): RecordInit => ({
   case: 'ask',
   value: {
     requestId: `request ${run}`,
-    event: { run, conversation: 'c1', text: `what about ${run}? ${'x'.repeat(300)}` },
+    ask: { run, conversation: 'c1', text: `what about ${run}? ${'x'.repeat(300)}` },
     grants: grants.map((id) => ({
       id,
       run,
@@ -54,7 +54,7 @@ const ask = (run: string, grants: string[] = []): RecordInit => ({
       capBytes: 100n,
       expireTime: timestampFromMs(NOW + 1000),
     })),
-    egress: [{ field: 'user_event.text', bytes: 9n, grant: 'ask', run, recipients: ['rules'] }],
+    egress: [{ field: 'ask.text', bytes: 9n, grant: 'ask', run, recipients: ['rules'] }],
   },
 });
 const answered = (run: string): RecordInit => ({

@@ -21,7 +21,7 @@ async function parts(more: Partial<OnDemandIndexOptions> = {}) {
 
 const ask = (journal: EdgeJournal, run: string) =>
   journal.append([
-    { case: 'ask', value: { requestId: `request ${run}`, event: { run, conversation: 'c', text: 'why?' } } },
+    { case: 'ask', value: { requestId: `request ${run}`, ask: { run, conversation: 'c', text: 'why?' } } },
   ]);
 
 test('nothing is loaded before the first question; its answer knows all that was journaled, before and since', async () => {

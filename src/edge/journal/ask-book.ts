@@ -40,9 +40,9 @@ export class AskBook implements Fold {
 
   apply({ sequence, at, record }: Entry): void {
     if (record.case === 'ask') {
-      const { event, requestId } = record.value;
-      if (event) {
-        const { run, conversation } = event;
+      const { ask, requestId } = record.value;
+      if (ask) {
+        const { run, conversation } = ask;
         this.#add({ run, conversation, requestId, sequence, storedIn: sequence, accepted: false, at });
       }
     } else if (record.case === 'askOutcome') {
@@ -76,17 +76,17 @@ export class AskBook implements Fold {
   }
 
   #checkpoint(checkpoint: Checkpoint, sequence: number, at: number): void {
-    for (const { sequence: own, ask, outcome } of checkpoint.asks) {
-      const event = ask?.event;
-      if (!ask || !event || outcome?.refused || this.#ended.has(event.run)) continue;
-      const known = this.#open.get(event.run);
-      const { run, conversation } = event;
+    for (const { sequence: own, ask: stored, outcome } of checkpoint.asks) {
+      const ask = stored?.ask;
+      if (!ask || outcome?.refused || this.#ended.has(ask.run)) continue;
+      const known = this.#open.get(ask.run);
+      const { run, conversation } = ask;
       const accepted = (known?.accepted ?? false) || outcome !== undefined;
-      const asked = event.createTime ? timestampMs(event.createTime) : at;
+      const asked = ask.createTime ? timestampMs(ask.createTime) : at;
       this.#add({
         run,
         conversation,
-        requestId: ask.requestId,
+        requestId: stored.requestId,
         sequence: Number(own),
         storedIn: sequence,
         accepted,

@@ -66,7 +66,7 @@ const freed = (key: string): RecordInit => ({
 const settled = (key: string): RecordInit => ({ case: 'toolSettled', value: { idempotencyKey: key } });
 const ask = (run: string): RecordInit => ({
   case: 'ask',
-  value: { requestId: `request ${run}`, event: { run, conversation: 'c', text: `question of ${run}` } },
+  value: { requestId: `request ${run}`, ask: { run, conversation: 'c', text: `question of ${run}` } },
 });
 const accepted = (sequence: number): RecordInit => ({ case: 'askOutcome', value: { sequence: BigInt(sequence) } });
 const answered = (run: string): RecordInit => ({ case: 'runAnswered', value: { run } });
@@ -248,7 +248,7 @@ test('a full journal still takes what makes room in it: answers, refusals, settl
   const put = async (n: number) => {
     if (n % 2) return journal.append([outcome(`r${n}/0/0`, text)]);
     return journal.append([
-      { case: 'ask', value: { requestId: `${n}`, event: { run: `r${n}`, conversation: 'c', text } } },
+      { case: 'ask', value: { requestId: `${n}`, ask: { run: `r${n}`, conversation: 'c', text } } },
     ]);
   };
   let n = 0;

@@ -39,7 +39,7 @@ function told(from: number, to: number, size = 0): RecordInit[] {
   if (kind === 0) return [{ case: 'ledger', value: { entries: egress } }];
   if (kind === 1)
     return [
-      { case: 'ask', value: { event: { run: name }, requestId: name, egress } },
+      { case: 'ask', value: { ask: { run: name }, requestId: name, egress } },
       { case: 'runAnswered', value: { run: name } },
     ];
   return [

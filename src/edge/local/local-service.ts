@@ -127,8 +127,8 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
     listQueue(request) {
       const { items, nextPageToken } = pageOf(open.all(), ({ sequence }) => placeKey(sequence), request, MAX_PAGE);
       const asks = items.flatMap(({ record, accepted }) => {
-        if (!record.event) return [];
-        const { run, conversation, text, createTime } = record.event;
+        if (!record.ask) return [];
+        const { run, conversation, text, createTime } = record.ask;
         return [
           create(QueuedAskSchema, { run, conversation, text, sent: accepted, ...(createTime && { createTime }) }),
         ];

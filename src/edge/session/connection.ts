@@ -94,7 +94,7 @@ export type ConnectionEnd =
 
 /** Frames that concern one job or run, or what is told by the way: what is wrong with them ends no session. */
 const ENDS_NO_SESSION: ReadonlySet<ConnectResponse['frame']['case']> = new Set([
-  'eventOutcome',
+  'askVerdict',
   'toolCall',
   'cancelTool',
   'toolResultCommitted',
@@ -213,7 +213,7 @@ export class EdgeConnection {
       case 'runUpdate':
         asks.views.update(body.value);
         return;
-      case 'eventOutcome':
+      case 'askVerdict':
         this.#later('an outcome', asks.outcome(body.value));
         return;
       case 'runEnded':
@@ -326,7 +326,7 @@ export class EdgeConnection {
 
   /** What is acknowledged becomes the anchor of the journal, so it says where it stands in the chain. */
   async #placed(body: FrameBody): Promise<FrameBody> {
-    if (body.case !== 'toolResult' && body.case !== 'userEvent') return body;
+    if (body.case !== 'toolResult' && body.case !== 'ask') return body;
     const sequence = Number(body.value.sequence);
     if (sequence > 0) body.value.headSha256 = (await this.#deps.hashAt(sequence)) ?? new Uint8Array();
     return body;

@@ -2,7 +2,7 @@
 // gate. A result that is too large becomes an answer that says so, and what can never leave ends here, because a frame that kills the
 // stream would be sent again for ever.
 import { create } from '@bufbuild/protobuf';
-import { type ConnectRequest, ConnectRequestSchema, EventOutcomeSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { type ConnectRequest, ConnectRequestSchema, AskVerdictSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { ToolDoneSchema, type ToolResult, ToolResultSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -56,9 +56,9 @@ export class OutgoingFrames {
       const frame = { case: 'toolResult', value: unsendableResult(body.value, error) } as const;
       return this.#parts.gate.frame(create(ConnectRequestSchema, { frame }));
     }
-    if (body.case === 'userEvent') {
+    if (body.case === 'ask') {
       const { run, sequence } = body.value;
-      const refused = create(EventOutcomeSchema, { run, sequence, refused: toFailure(error) });
+      const refused = create(AskVerdictSchema, { run, sequence, refused: toFailure(error) });
       this.#parts.asks.outcome(refused).catch((problem: unknown) => {
         this.#parts.log.error('a refusal could not be journaled; it comes again', problem);
       });

@@ -287,7 +287,7 @@ export type Egress = Message<"bowline.run.v1.Egress"> & {
   path: string;
 
   /**
-   * Field, e.g. `user_event.text`, `text`, `file.path`.
+   * Field, e.g. `ask.text`, `text`, `file.path`.
    *
    * @generated from field: string field = 2;
    */
