@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import type { Ask } from '../../src/control/orchestrator/decide/asks.ts';
+import type { AskCommand } from '../../src/control/orchestrator/decide/asks.ts';
 import { Orchestrator } from '../../src/control/orchestrator/service/orchestrator.ts';
 import { type Database, openDatabase } from '../../src/control/store/database.ts';
 import { PgEventStore } from '../../src/control/store/event-store.ts';
@@ -28,7 +28,7 @@ const replica = () =>
     tools: async () => deviceTools('fs_read', 'fs_write'),
   });
 
-const ask = (more: Partial<Ask> = {}): Ask => ({
+const ask = (more: Partial<AskCommand> = {}): AskCommand => ({
   run: newId(),
   conversation: newId(),
   device: 'd1',
@@ -63,7 +63,7 @@ test('a run of model, tool, model leaves what others read, and nothing outstandi
   const service = replica();
   const it = ask();
   const outbox = createOutbox(database.db);
-  expect(await service.submit(TENANT, it)).toEqual({ accepted: true });
+  expect(await service.ask(TENANT, it)).toEqual({ accepted: true });
   expect(await outbox.check([`${it.run}/0/0-1`])).toMatchObject([{ target: 'worker', state: 'ready' }]);
   expect(await createTimers(database.db).nextDue()).toBeGreaterThan(590_000);
   await finish(service, it.run, '0/0', said({ calls: [{ name: 'fs_read', args: { path: 'notes.md' } }] }));
@@ -88,7 +88,7 @@ test('twelve asks of one conversation on two replicas run one after another', as
   const services = [replica(), replica()] as const;
   const conversation = newId();
   const asks = Array.from({ length: 12 }, () => ask({ conversation }));
-  await Promise.all(asks.map((each, i) => services[i % 2]!.submit(TENANT, each)));
+  await Promise.all(asks.map((each, i) => services[i % 2]!.ask(TENANT, each)));
   for (let done = 0; done < asks.length; done++) {
     const line = await services[0].conversation(TENANT, conversation);
     expect(line?.waiting).toHaveLength(asks.length - 1 - done);

@@ -4,7 +4,7 @@
 import type { Clock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import type { Ask } from '../../src/control/orchestrator/decide/asks.ts';
+import type { AskCommand } from '../../src/control/orchestrator/decide/asks.ts';
 import type { UntimedCommand } from '../../src/control/orchestrator/decide/commands.ts';
 import { Orchestrator } from '../../src/control/orchestrator/service/orchestrator.ts';
 import type { RunRow } from '../../src/control/store/unit.ts';
@@ -22,7 +22,7 @@ const CALLS = [
 
 export class ChaosRuns {
   readonly store: MemoryEventStore;
-  readonly asks: Ask[] = [];
+  readonly asks: AskCommand[] = [];
   readonly accepted = new Set<string>();
   readonly #random: () => number;
   readonly #replicas: Orchestrator[];
@@ -97,7 +97,7 @@ export class ChaosRuns {
   async #ask(): Promise<void> {
     const n = this.asks.length;
     const again = n > 0 && this.#random() < 0.3;
-    const ask: Ask = again
+    const ask: AskCommand = again
       ? this.asks[this.#int(n)]!
       : {
           run: `run-${n}`,
@@ -112,7 +112,7 @@ export class ChaosRuns {
         };
     if (!again) this.asks.push(ask);
     await this.#surely(async (service) => {
-      const answer = await service.submit(TENANT, ask);
+      const answer = await service.ask(TENANT, ask);
       if ('accepted' in answer) this.accepted.add(ask.run);
     });
   }

@@ -7,7 +7,7 @@ import {
   type OfferedTool,
   type RunEvent,
   RunKind,
-  RunSubmittedSchema,
+  RunAcceptedSchema,
   type Turn,
 } from '../../gen/bowline/event/v1/event_pb.ts';
 import type { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
@@ -43,7 +43,7 @@ export class PlayedRun {
 
   constructor(options: PlayOptions = {}) {
     const { text = 'What does notes.md say?', shares = [], call, device = 'd1' } = options;
-    const submitted = create(RunSubmittedSchema, {
+    const accepted = create(RunAcceptedSchema, {
       run: 'r1',
       tenant: 't1',
       kind: call ? RunKind.CALL : RunKind.ASK,
@@ -58,7 +58,7 @@ export class PlayedRun {
       limits: limitsToProto({ ...DEFAULT_RUN_LIMITS, ...options.limits }),
       ...(call ? { call } : {}),
     });
-    this.apply({ type: 'submit', submitted });
+    this.apply({ type: 'accept', accepted });
     const {
       history = [],
       recipients = [],

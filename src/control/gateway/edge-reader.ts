@@ -198,7 +198,7 @@ async function commitAsk({ runs, edge, follows, out, log }: EdgeReaderParts, ask
   const refuse = (refused: ReturnType<typeof toFailure>) => () =>
     void out.offer({ case: 'askVerdict', value: { ...settled, refused } });
   try {
-    const outcome = await runs.submit(edge.tenant, {
+    const outcome = await runs.ask(edge.tenant, {
       run: ask.run,
       conversation: ask.conversation,
       device: edge.device,

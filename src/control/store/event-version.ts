@@ -6,7 +6,7 @@ type Kind = NonNullable<RunEvent['event']['case'] | ConversationEvent['event']['
 
 /** 0 is from before leases had a version. */
 const SINCE: Readonly<Record<Kind, number>> = {
-  submitted: 0,
+  accepted: 0,
   started: 0,
   jobQueued: 0,
   attemptStarted: 0,

@@ -14,7 +14,7 @@ import type { Conversations } from '../../store/conversations.ts';
 import type { Runs } from '../../store/runs.ts';
 
 export interface AskRunParts {
-  readonly runs: Pick<Orchestrator, 'submit' | 'runOf'>;
+  readonly runs: Pick<Orchestrator, 'ask' | 'runOf'>;
   readonly stored: Pick<Runs, 'get' | 'countOpen'>;
   readonly conversations: Pick<Conversations, 'get'>;
   readonly devices: Pick<Devices, 'find'>;
@@ -36,7 +36,7 @@ export async function runOfAsk(parts: AskRunParts, owner: OwnerPrincipal, reques
   if (known !== undefined) return sameRun(parts, tenant, known, request);
   const device = await mayBegin(parts, tenant, principal, request);
   const run = newId();
-  const answer = await parts.runs.submit(tenant, {
+  const answer = await parts.runs.ask(tenant, {
     ...id,
     run,
     conversation: request.conversation || newId(),

@@ -1,14 +1,14 @@
 // The bounds of what may be asked or called at all. Pure.
 import { AppError } from '../../../base/errors.ts';
 import { isAskTooLong, maxAskBytes } from '../../../contract/ask-text.ts';
-import type { Ask, Call } from './asks.ts';
+import type { AskCommand, CallCommand } from './asks.ts';
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 const MAX_PARAM_BYTES = 8 << 20;
 
 /** Why an ask can never be accepted; undefined when it can. */
 export function badAsk(
-  ask: Pick<Ask, 'run' | 'conversation' | 'text' | 'shares' | 'collections'>,
+  ask: Pick<AskCommand, 'run' | 'conversation' | 'text' | 'shares' | 'collections'>,
 ): AppError | undefined {
   if (!ID.test(ask.run)) return bad('the run id must be 1 to 64 letters, digits, dots or dashes');
   if (!ID.test(ask.conversation)) return bad('the conversation id must be 1 to 64 letters, digits, dots or dashes');
@@ -22,7 +22,7 @@ export function badAsk(
 
 /** Why a call can never be accepted; undefined when it can. */
 export function badCall(
-  call: Pick<Call, 'run' | 'target' | 'device' | 'method' | 'params' | 'idempotencyKey'>,
+  call: Pick<CallCommand, 'run' | 'target' | 'device' | 'method' | 'params' | 'idempotencyKey'>,
 ): AppError | undefined {
   if (!ID.test(call.run)) return bad('the run id must be 1 to 64 letters, digits, dots or dashes');
   if (call.target === 'device' && !call.device) return bad('the call names no device');

@@ -4,8 +4,8 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import {
   RunKind,
-  type RunSubmitted,
-  RunSubmittedSchema,
+  type RunAccepted,
+  RunAcceptedSchema,
   TargetKind,
 } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/record/v1/record_pb.ts';
@@ -15,7 +15,7 @@ import { limitsToProto, type OrchestratorLimits } from '../run/limits.ts';
 import type { FoldedRun } from '../run/state.ts';
 import type { CommandId } from './commands.ts';
 
-export interface Ask extends CommandId {
+export interface AskCommand extends CommandId {
   /** Made by whoever asks; a UUID. */
   readonly run: string;
   readonly conversation: string;
@@ -30,7 +30,7 @@ export interface Ask extends CommandId {
   readonly timeoutMs?: number | undefined;
 }
 
-export interface Call extends CommandId {
+export interface CallCommand extends CommandId {
   readonly run: string;
   /** Device id; required when the target is a device. */
   readonly device?: string | undefined;
@@ -46,11 +46,11 @@ export interface Call extends CommandId {
   readonly timeoutMs?: number | undefined;
 }
 
-export type SubmitResult = { readonly accepted: true } | { readonly refused: Failure };
+export type AskResult = { readonly accepted: true } | { readonly refused: Failure };
 
 /** The first event of an ask. */
-export function submittedAsk(tenant: string, ask: Ask, limits: OrchestratorLimits): RunSubmitted {
-  return create(RunSubmittedSchema, {
+export function acceptedAsk(tenant: string, ask: AskCommand, limits: OrchestratorLimits): RunAccepted {
+  return create(RunAcceptedSchema, {
     run: ask.run,
     tenant,
     kind: RunKind.ASK,
@@ -67,9 +67,9 @@ export function submittedAsk(tenant: string, ask: Ask, limits: OrchestratorLimit
 }
 
 /** The first event of a call. */
-export function submittedCall(tenant: string, call: Call, limits: OrchestratorLimits): RunSubmitted {
+export function acceptedCall(tenant: string, call: CallCommand, limits: OrchestratorLimits): RunAccepted {
   const { method, params, selector, target, idempotencyKey } = call;
-  return create(RunSubmittedSchema, {
+  return create(RunAcceptedSchema, {
     run: call.run,
     tenant,
     kind: RunKind.CALL,
@@ -94,7 +94,7 @@ function timeout(wanted: number | undefined, limits: OrchestratorLimits): number
 }
 
 /** A run that is there already is the same ask again, unless it says something else. */
-export function sameAsk(known: FoldedRun, ask: Ask): SubmitResult {
+export function sameAsk(known: FoldedRun, ask: AskCommand): AskResult {
   if (known.kind !== 'ask' || known.conversation !== ask.conversation || known.text !== ask.text) {
     return { refused: toFailure(new AppError('RUN_EXISTS', { run: ask.run })) };
   }

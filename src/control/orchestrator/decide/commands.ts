@@ -1,6 +1,6 @@
 // What someone wants of a run. Everything `decide` uses comes in here and is recorded. Data only.
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
-import type { JobFinished, OfferedTool, RunSubmitted, Turn } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import type { JobFinished, OfferedTool, RunAccepted, Turn } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { Taint } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import type { Egress, Usage, Withheld } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import type { CommitUnit } from '../../store/unit.ts';
@@ -16,10 +16,10 @@ export interface CommandId {
 }
 
 /** A new run. */
-export interface SubmitCommand {
-  readonly type: 'submit';
+export interface AcceptCommand {
+  readonly type: 'accept';
   readonly at: number;
-  readonly submitted: RunSubmitted;
+  readonly accepted: RunAccepted;
 }
 
 /** Its turn comes. */
@@ -136,7 +136,7 @@ export interface CancelCommand {
 }
 
 export type RunCommand =
-  | SubmitCommand
+  | AcceptCommand
   | StartCommand
   | RefuseCommand
   | ResultCommand
@@ -151,4 +151,4 @@ export type RunCommand =
 type WithoutTime<C> = C extends RunCommand ? Omit<C, 'at'> & { readonly at?: number } : never;
 
 /** A command to an existing run as it is handed to the orchestrator, which adds the time. */
-export type UntimedCommand = WithoutTime<Exclude<RunCommand, SubmitCommand | StartCommand | RefuseCommand>>;
+export type UntimedCommand = WithoutTime<Exclude<RunCommand, AcceptCommand | StartCommand | RefuseCommand>>;

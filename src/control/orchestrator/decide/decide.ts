@@ -40,20 +40,20 @@ export function decide(
   epochBase = 0,
 ): Decision {
   const draft = new DecisionDraft(state, command.at, methods, epochBase);
-  if (command.type === 'submit') {
-    if (!state) draft.add({ case: 'submitted', value: command.submitted });
+  if (command.type === 'accept') {
+    if (!state) draft.add({ case: 'accepted', value: command.accepted });
   } else if (state) {
     apply(draft, command);
   }
   return { events: draft.events, state: draft.state, outcome: draft.events.length > 0 ? 'applied' : 'ignored' };
 }
 
-function apply(draft: DecisionDraft, command: Exclude<RunCommand, { type: 'submit' }>): void {
+function apply(draft: DecisionDraft, command: Exclude<RunCommand, { type: 'accept' }>): void {
   react(draft, command);
   stopOrphans(draft);
 }
 
-function react(draft: DecisionDraft, command: Exclude<RunCommand, { type: 'submit' }>): void {
+function react(draft: DecisionDraft, command: Exclude<RunCommand, { type: 'accept' }>): void {
   switch (command.type) {
     case 'start':
       start(draft, command);

@@ -8,7 +8,7 @@ import {
   type JobFinished,
   type RunEvent,
   RunKind,
-  RunSubmittedSchema,
+  RunAcceptedSchema,
   TargetKind,
 } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { Sensitivity } from '../../../../gen/bowline/policy/v1/options_pb.ts';
@@ -135,7 +135,7 @@ const chatAnswer: fc.Arbitrary<JobFinished['result']> = fc
 const KINDS = [
   ...['result', 'result', 'result', 'result', 'result', 'lost', 'started', 'received', 'timer', 'timer'],
   ...['held', 'held', 'endsEdges'],
-  ...['cancel', 'submit', 'start', 'refuse', 'child', 'child'],
+  ...['cancel', 'accept', 'start', 'refuse', 'child', 'child'],
 ];
 
 /** One thing that happens; what it hits is chosen among what is there. */
@@ -171,8 +171,8 @@ function commandOf(world: World, it: Happening): RunCommand | undefined {
       return { type: 'start', at, history: [], taints: [], tools: TOOLS, recipients: ['rules'] };
     case 'refuse':
       return it.rare > 4 ? undefined : { type: 'refuse', at, failure: failure({ reason: 'LIMIT_EXCEEDED', code: 8 }) };
-    case 'submit':
-      return { type: 'submit', at, submitted: create(RunSubmittedSchema, { run: run.id }) };
+    case 'accept':
+      return { type: 'accept', at, accepted: create(RunAcceptedSchema, { run: run.id }) };
   }
   if (!job) return undefined;
   const epoch = job.epoch + it.off;
@@ -220,7 +220,7 @@ function begin(kind: Kind): World {
   const isAsk = kind === 'ask' || kind === 'documents' || kind === 'waiting';
   const method = isAsk ? undefined : methods.resolve(CALLED[kind]).fullName;
   const target = kind === 'search' || kind === 'ingest' ? TargetKind.WORKER : TargetKind.DEVICE;
-  const submitted = create(RunSubmittedSchema, {
+  const accepted = create(RunAcceptedSchema, {
     run: 'r1',
     tenant: 't1',
     kind: isAsk ? RunKind.ASK : RunKind.CALL,
@@ -231,7 +231,7 @@ function begin(kind: Kind): World {
     limits: limitsToProto(LIMITS),
     ...(method === undefined ? { conversation: 'c1' } : { call: { method, target } }),
   });
-  world.apply({ type: 'submit', at: world.at, submitted });
+  world.apply({ type: 'accept', at: world.at, accepted });
   if (kind !== 'waiting') {
     world.apply({
       type: 'start',

@@ -21,8 +21,8 @@ test('an event of an unknown kind throws and leaves the run to a newer replica',
 test('a history that contradicts itself throws', () => {
   const played = new PlayedRun();
   played.result('0/0', said({ text: 'Done.' }));
-  const [submitted, started, queued, finished] = played.events;
-  const broken = [[started!], [submitted!, submitted!], [submitted!, finished!], [submitted!, queued!, queued!]];
+  const [accepted, started, queued, finished] = played.events;
+  const broken = [[started!], [accepted!, accepted!], [accepted!, finished!], [accepted!, queued!, queued!]];
   for (const events of broken)
     expect(() => fold(events)).toThrow(expect.objectContaining({ reason: 'HISTORY_INVALID' }));
   expect(() => evolve(played.run, finished!)).toThrow(expect.objectContaining({ reason: 'HISTORY_INVALID' }));

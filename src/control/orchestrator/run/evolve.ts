@@ -7,7 +7,7 @@ import {
   JobRole as Role,
   type RunEvent,
   RunKind,
-  type RunSubmitted,
+  type RunAccepted,
   TargetKind,
 } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { type Egress, RunState as State, type Usage } from '../../../../gen/bowline/run/v1/run_pb.ts';
@@ -29,11 +29,11 @@ export function evolve(run: FoldedRun | undefined, event: RunEvent): FoldedRun {
   const at = event.eventTime ? timestampMs(event.eventTime) : 0;
   const { event: body } = event;
   if (body.case === undefined) throw new AppError('EVENT_UNKNOWN', { stream: run?.id ?? 'a run' });
-  if (body.case === 'submitted') {
-    if (run) throw invalid(run, 'it is submitted twice');
-    return submitted(body.value, at);
+  if (body.case === 'accepted') {
+    if (run) throw invalid(run, 'it was accepted twice');
+    return accepted(body.value, at);
   }
-  if (!run) throw new AppError('HISTORY_INVALID', { stream: 'a run', version: 1, problem: 'it was never submitted' });
+  if (!run) throw new AppError('HISTORY_INVALID', { stream: 'a run', version: 1, problem: 'it was never accepted' });
   const next = { ...run, version: run.version + 1 };
   switch (body.case) {
     case 'started': {
@@ -117,7 +117,7 @@ export function fold(events: Iterable<RunEvent>, from?: FoldedRun): FoldedRun | 
   return run;
 }
 
-function submitted(event: RunSubmitted, at: number): FoldedRun {
+function accepted(event: RunAccepted, at: number): FoldedRun {
   return {
     version: 1,
     id: event.run,

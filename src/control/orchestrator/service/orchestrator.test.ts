@@ -9,7 +9,7 @@ import { AppError } from '../../../base/errors.ts';
 import { newId } from '../../../base/ids.ts';
 import { silentLogger } from '../../../base/logger.ts';
 import type { EventStore } from '../../store/unit.ts';
-import type { Ask, Call } from '../decide/asks.ts';
+import type { AskCommand, CallCommand } from '../decide/asks.ts';
 import { Orchestrator, type OrchestratorParts } from './orchestrator.ts';
 import type { Committed } from './run-commits.ts';
 
@@ -28,7 +28,7 @@ function setUp(more: Partial<OrchestratorParts> = {}, wrap: (store: EventStore) 
   return { clock, store, service: replica(), commits, replica };
 }
 
-const ask = (more: Partial<Ask> = {}): Ask => ({
+const ask = (more: Partial<AskCommand> = {}): AskCommand => ({
   run: newId(),
   conversation: newId(),
   device: 'd1',
@@ -41,7 +41,7 @@ const ask = (more: Partial<Ask> = {}): Ask => ({
   ...more,
 });
 
-const call = (more: Partial<Call> = {}): Call => ({
+const call = (more: Partial<CallCommand> = {}): CallCommand => ({
   run: newId(),
   device: 'd1',
   deviceName: 'kitchen-pi',
@@ -67,7 +67,7 @@ const finish = (service: Orchestrator, run: string, job: string, result = said({
 test('a one-job run is two commits and no look into the store', async () => {
   const { store, service, commits } = setUp();
   const it = ask();
-  expect(await service.submit(TENANT, it)).toEqual({ accepted: true });
+  expect(await service.ask(TENANT, it)).toEqual({ accepted: true });
   expect(commits.map((each) => each.outboxAdded.length)).toEqual([1]);
   expect([...store.outbox.keys()]).toEqual([`${it.run}/0/0-1`]);
   expect(await finish(service, it.run, '0/0', said({ text: 'Hello.' }))).toBe('applied');
@@ -81,7 +81,7 @@ test('a one-job run is two commits and no look into the store', async () => {
 test('a run of model, tool, model is four commits', async () => {
   const { store, service } = setUp();
   const it = ask();
-  await service.submit(TENANT, it);
+  await service.ask(TENANT, it);
   await finish(service, it.run, '0/0', said({ calls: [{ name: 'fs_read', args: { path: 'notes.md' } }] }));
   expect(store.outbox.get(`${it.run}/0/1-1`)).toMatchObject({ target: 'device', device: 'd1' });
   await finish(service, it.run, '0/1', read('notes.md', 'The launch is on Friday.'));
@@ -98,7 +98,7 @@ test('the end of a run starts the next one of its conversation in the same commi
   const first = ask();
   const second = ask({ conversation: first.conversation, text: 'And then?' });
   const third = ask({ conversation: first.conversation });
-  for (const each of [first, second, third]) await service.submit(TENANT, each);
+  for (const each of [first, second, third]) await service.ask(TENANT, each);
   expect(store.conversations.get(first.conversation)).toMatchObject({
     activeRun: first.run,
     waiting: [second.run, third.run],
@@ -117,7 +117,7 @@ test('a waiting run that is cancelled leaves the line and never takes the turn',
   const first = ask();
   const second = ask({ conversation: first.conversation });
   const third = ask({ conversation: first.conversation });
-  for (const each of [first, second, third]) await service.submit(TENANT, each);
+  for (const each of [first, second, third]) await service.ask(TENANT, each);
   const cancel = { type: 'cancel', principal: 'owner', requestId: 'x' } as const;
   await service.command(TENANT, second.run, cancel, { source: 'api', commandId: 'x' });
   expect(store.runs.get(second.run)).toMatchObject({ state: 'cancelled' });
@@ -129,18 +129,18 @@ test('a waiting run that is cancelled leaves the line and never takes the turn',
 test('an ask that comes again is accepted again and runs once', async () => {
   const { store, service, replica } = setUp();
   const it = ask();
-  const answers = await Promise.all([service, replica(), service].map((each) => each.submit(TENANT, it)));
+  const answers = await Promise.all([service, replica(), service].map((each) => each.ask(TENANT, it)));
   expect(answers).toEqual([{ accepted: true }, { accepted: true }, { accepted: true }]);
-  expect(await service.submit(TENANT, { ...it, commandId: 'after a journal was lost' })).toEqual({ accepted: true });
+  expect(await service.ask(TENANT, { ...it, commandId: 'after a journal was lost' })).toEqual({ accepted: true });
   expect(store.units).toHaveLength(1);
 });
 
 test('another ask with a run id that is taken is refused', async () => {
   const { service, replica } = setUp();
   const it = ask();
-  await service.submit(TENANT, it);
+  await service.ask(TENANT, it);
   for (const each of [service, replica()]) {
-    const answer = await each.submit(TENANT, ask({ run: it.run, text: 'Something else' }));
+    const answer = await each.ask(TENANT, ask({ run: it.run, text: 'Something else' }));
     expect(answer).toMatchObject({ refused: { reason: 'RUN_EXISTS' } });
   }
 });
@@ -148,11 +148,11 @@ test('another ask with a run id that is taken is refused', async () => {
 test('an ask beyond the bound of its conversation is refused, recorded, and refused again', async () => {
   const { store, service, replica } = setUp({ limits: { maxWaitingRuns: 1 } });
   const first = ask();
-  await service.submit(TENANT, first);
-  await service.submit(TENANT, ask({ conversation: first.conversation }));
+  await service.ask(TENANT, first);
+  await service.ask(TENANT, ask({ conversation: first.conversation }));
   const third = ask({ conversation: first.conversation });
   for (const each of [service, service, replica()]) {
-    expect(await each.submit(TENANT, third)).toMatchObject({ refused: { reason: 'LIMIT_EXCEEDED' } });
+    expect(await each.ask(TENANT, third)).toMatchObject({ refused: { reason: 'LIMIT_EXCEEDED' } });
   }
   expect(store.runs.get(third.run)).toMatchObject({ state: 'refused', reason: 'LIMIT_EXCEEDED' });
   expect(store.timers.has(`${third.run}/deadline`)).toBe(false);
@@ -166,7 +166,7 @@ test('what can never be a run is refused without a trace', async () => {
     ask({ conversation: '' }),
     ask({ text: 'x'.repeat(70_000) }),
   ]) {
-    expect(await service.submit(TENANT, bad)).toMatchObject({ refused: { reason: 'INVALID_ARGUMENT' } });
+    expect(await service.ask(TENANT, bad)).toMatchObject({ refused: { reason: 'INVALID_ARGUMENT' } });
   }
   expect(store.units).toHaveLength(0);
 });
@@ -176,7 +176,7 @@ test('two clients on two replicas cannot start two runs of one conversation', as
   const other = replica();
   const conversation = newId();
   const asks = Array.from({ length: 12 }, () => ask({ conversation }));
-  await Promise.all(asks.map((each, i) => (i % 2 ? service : other).submit(TENANT, each)));
+  await Promise.all(asks.map((each, i) => (i % 2 ? service : other).ask(TENANT, each)));
   const running = asks.filter(({ run }) => store.runs.get(run)?.state === 'running');
   expect(running).toHaveLength(1);
   expect(store.conversations.get(conversation)?.waiting).toHaveLength(11);
@@ -191,7 +191,7 @@ test('two clients on two replicas cannot start two runs of one conversation', as
 test('a replica whose memory is behind looks into the store before it ignores a result', async () => {
   const { service, replica } = setUp();
   const it = ask();
-  await service.submit(TENANT, it);
+  await service.ask(TENANT, it);
   const other = replica();
   await other.state(TENANT, it.run);
   const job = `${it.run}/0/0`;
@@ -209,7 +209,7 @@ test('a commit that succeeds and reports a timeout changes nothing, and is told'
   const lossy = { seed: 7, commitThenTimeout: 1 };
   const { store, service, commits } = setUp({}, (inner) => new FaultyEventStore(inner, lossy));
   const it = ask();
-  expect(await service.submit(TENANT, it)).toEqual({ accepted: true });
+  expect(await service.ask(TENANT, it)).toEqual({ accepted: true });
   expect(commits.flatMap((each) => each.outboxAdded.map((row) => row.dispatchId))).toEqual([`${it.run}/0/0-1`]);
   expect(await finish(service, it.run, '0/0', said({ text: 'Once.' }))).toBe('applied');
   expect(store.units).toHaveLength(2);
@@ -251,9 +251,9 @@ test('when the store stays away the command fails as retryable, and works when i
     load: (...at) => inner.load(...at),
   }));
   const it = ask();
-  await expect(service.submit(TENANT, it)).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE', retryable: true });
+  await expect(service.ask(TENANT, it)).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE', retryable: true });
   away = false;
-  expect(await service.submit(TENANT, it)).toEqual({ accepted: true });
+  expect(await service.ask(TENANT, it)).toEqual({ accepted: true });
   expect(store.units).toHaveLength(1);
 });
 
@@ -279,7 +279,7 @@ test('a call that a policy refuses ends refused', async () => {
 test('a timer that no state knows is removed when it rings', async () => {
   const { store, service } = setUp();
   const it = ask();
-  await service.submit(TENANT, it);
+  await service.ask(TENANT, it);
   store.timers.set('stray', { id: 'stray', stream: it.run, kind: 'retry', dueInMs: 0, tenant: TENANT, due: 0 });
   const timer = { type: 'timer', id: 'stray', kind: 'retry' } as const;
   expect(await service.command(TENANT, it.run, timer, { source: 'timer', commandId: 'stray' })).toBe('ignored');
@@ -290,8 +290,8 @@ test('the deadline ends a run with what it has and starts the next', async () =>
   const { clock, store, service } = setUp({ limits: { runTimeoutMs: 5000 } });
   const first = ask();
   const second = ask({ conversation: first.conversation, timeoutMs: 60_000 });
-  await service.submit(TENANT, first);
-  await service.submit(TENANT, second);
+  await service.ask(TENANT, first);
+  await service.ask(TENANT, second);
   await finish(
     service,
     first.run,
@@ -313,7 +313,7 @@ test('what was shared binds its run and the later turns that are shown its answe
   const first = ask({ shares: [grant('g1', 'rules', 'openai'), grant('g2', 'rules')] });
   const second = ask({ conversation: first.conversation });
   const third = ask({ conversation: first.conversation, shares: [grant('g3', 'openai')] });
-  for (const each of [first, second, third]) await service.submit(TENANT, each);
+  for (const each of [first, second, third]) await service.ask(TENANT, each);
   await finish(service, first.run, '0/0', said({ calls: [{ name: 'fs_read', args: { path: 'a' } }] }));
   expect(store.outbox.get(`${first.run}/0/1-1`)).toMatchObject({ recipients: ['rules'] });
   await finish(service, first.run, '0/1', read('a', 'secret'));
@@ -333,16 +333,16 @@ test('an error of who offers the tools leaves nothing behind', async () => {
   };
   const { store, service } = setUp({ tools });
   const it = ask();
-  await expect(service.submit(TENANT, it)).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE' });
+  await expect(service.ask(TENANT, it)).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE' });
   expect(store.units).toHaveLength(0);
   broken = false;
-  expect(await service.submit(TENANT, it)).toEqual({ accepted: true });
+  expect(await service.ask(TENANT, it)).toEqual({ accepted: true });
 });
 
 test('another tenant sees no run of this one', async () => {
   const { service } = setUp();
   const it = ask();
-  await service.submit(TENANT, it);
+  await service.ask(TENANT, it);
   expect(await service.state('t2', it.run)).toBeUndefined();
   const cancel = { type: 'cancel', principal: 'owner', requestId: 'x' } as const;
   expect(await service.command('t2', it.run, cancel, { source: 'api', commandId: 'x' })).toBe('ignored');

@@ -4,7 +4,7 @@ import { AppError } from '../../../base/errors.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { SetAside, SetAsideRun } from '../../store/set-aside.ts';
 import { badAsk, badCall } from '../decide/ask-bounds.ts';
-import type { Ask, Call, SubmitResult } from '../decide/asks.ts';
+import type { AskCommand, CallCommand, AskResult } from '../decide/asks.ts';
 import type { CommandId, UntimedCommand } from '../decide/commands.ts';
 import type { ConversationState } from '../run/conversation.ts';
 import type { FoldedRun } from '../run/state.ts';
@@ -44,22 +44,22 @@ export class Orchestrator {
   }
 
   /**
-   * Accepts a question, or refuses it for good. Asking again with the same run or command is answered the same. Throws when
+   * Accepts an ask, or refuses it for good. Asking again with the same run or command is answered the same. Throws when
    * the store does not answer; then ask again.
    */
-  async submit(tenant: string, ask: Ask): Promise<SubmitResult> {
+  async ask(tenant: string, ask: AskCommand): Promise<AskResult> {
     const bad = badAsk(ask);
     if (bad) return { refused: toFailure(bad) };
     return this.#applyOnce(
       tenant,
       ask.conversation,
-      (fresh) => this.#decisions.submit(tenant, ask, fresh),
+      (fresh) => this.#decisions.ask(tenant, ask, fresh),
       ({ refused }) => (refused ? { refused } : { accepted: true }),
     );
   }
 
   /** Starts a run of one job. The run in the answer is the first one that came with this command id. */
-  async call(tenant: string, call: Call): Promise<{ readonly run: string }> {
+  async call(tenant: string, call: CallCommand): Promise<{ readonly run: string }> {
     const bad = badCall(call);
     if (bad) throw bad;
     return this.#applyOnce(

@@ -5,7 +5,7 @@ import { AppError } from '../../../base/errors.ts';
 import { newId } from '../../../base/ids.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
-import { type Ask, type Call, type SubmitResult, sameAsk, submittedAsk, submittedCall } from '../decide/asks.ts';
+import { type AskCommand, type CallCommand, type AskResult, sameAsk, acceptedAsk, acceptedCall } from '../decide/asks.ts';
 import type { CommandId, UntimedCommand } from '../decide/commands.ts';
 import { type Decision, decide } from '../decide/decide.ts';
 import {
@@ -62,7 +62,7 @@ export class RunDecisions {
     this.#streams = streams;
   }
 
-  async submit(tenant: string, ask: Ask, fresh: boolean): Promise<Thought<SubmitResult>> {
+  async ask(tenant: string, ask: AskCommand, fresh: boolean): Promise<Thought<AskResult>> {
     // At first a run that is not known here is taken for new: the commit says otherwise.
     let known = this.#streams.runs.peek(tenant, ask.run);
     try {
@@ -77,7 +77,7 @@ export class RunDecisions {
     let line = this.#streams.conversations.peek(tenant, ask.conversation);
     if (fresh || isFull(line)) line = (await this.#streams.conversations.refresh(tenant, ask.conversation)).state;
     const at = this.#parts.clock.now();
-    const first = this.#decide(undefined, { type: 'submit', submitted: submittedAsk(tenant, ask, this.#limits), at });
+    const first = this.#decide(undefined, { type: 'accept', accepted: acceptedAsk(tenant, ask, this.#limits), at });
     if (isFull(line)) {
       const what = 'the number of runs that wait in this conversation';
       const full = { what, limit: this.#limits.maxWaitingRuns, setting: 'BOWLINE_MAX_WAITING_RUNS' } as const;
@@ -106,14 +106,14 @@ export class RunDecisions {
     return { changes: withId(changes, ask), answer: { accepted: true } };
   }
 
-  async call(tenant: string, call: Call, fresh: boolean): Promise<Thought<{ run: string }>> {
+  async call(tenant: string, call: CallCommand, fresh: boolean): Promise<Thought<{ run: string }>> {
     const known = fresh
       ? (await this.#streams.runs.refresh(tenant, call.run)).state
       : this.#streams.runs.peek(tenant, call.run);
     if (known) return { answer: { run: known.id } };
     const at = this.#parts.clock.now();
-    const submitted = submittedCall(tenant, call, this.#limits);
-    const first = this.#decide(undefined, { type: 'submit', submitted, at });
+    const accepted = acceptedCall(tenant, call, this.#limits);
+    const first = this.#decide(undefined, { type: 'accept', accepted, at });
     const second = this.#decide(first.state, { type: 'start', history: [], taints: [], tools: [], recipients: [], at });
     const runs = [runChange(undefined, second.state, [...first.events, ...second.events], at)];
     const changes = { tenant, id: call, outcome: { run: call.run }, runs, conversations: [] };
