@@ -111,9 +111,9 @@ test('an ask that is lost, doubled or ended without a trace is seen', () => {
 test('an ask that is stored otherwise than its owner was told is seen', () => {
   const run = stored.find(({ row }) => row?.state === 'answered')!;
   const model = new Model();
-  const { question, answer } = run.row!;
+  const { text, answer } = run.row!;
   const ended = { state: 'answered', answer: `${answer}?`, reason: '' };
-  model.asks.push(ask({ text: question, runs: new Set([run.id]), ended, expected: answer }));
+  model.asks.push(ask({ text, runs: new Set([run.id]), ended, expected: answer }));
   expect(model.judge({ runs: [run], conversations: [] }, new Map(), methods).join()).toMatch(/another answer/);
 });
 

@@ -41,7 +41,7 @@ const theRun = create(RunSchema, {
   id: 'run-1',
   conversation: 'conv-1',
   device: 'pi',
-  question: '发布日期是什么？',
+  text: '发布日期是什么？',
   state: RunState.ANSWERED,
   outcome: { state: RunState.ANSWERED, answer: '三月三日', usage: { inputTokens: 5n } },
   jobs: [

@@ -366,7 +366,7 @@ export function eventStoreSuite(
 
     test('text that Postgres cannot hold (NUL, half a surrogate pair) is replaced, the rest kept', async () => {
       const tenant = newId();
-      const row = runRow(tenant, 'r', { question: 'a\0b \ud800 \\u0000 漢字 😀', sources: [{ path: 'x\0y' }] });
+      const row = runRow(tenant, 'r', { text: 'a\0b \ud800 \\u0000 漢字 😀', sources: [{ path: 'x\0y' }] });
       expect((await store.commit(unit(tenant, [part('r', 0, ['x'])], { runs: [row] }))).status).toBe('committed');
       const { rows: found } = await database.pool.query('select question, sources from run where tenant = $1', [
         tenant,

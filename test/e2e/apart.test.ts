@@ -37,7 +37,7 @@ test('the first Ctrl-C cancels the run', async () => {
   expect((await ask.ended).code).toBe(6);
   expect(ask.stderr).toContain('cancelling');
   const [newest] = JSON.parse((await stack.cli(['runs', 'ls', '--json'])).stdout);
-  expect(newest).toMatchObject({ question: 'Talk slowly.', state: 'cancelled' });
+  expect(newest).toMatchObject({ text: 'Talk slowly.', state: 'cancelled' });
 });
 
 test('a second Ctrl-C leaves at once and tells the run id', async () => {
@@ -48,7 +48,7 @@ test('a second Ctrl-C leaves at once and tells the run id', async () => {
   ask.signal('SIGINT');
   await ask.ended;
   const [newest] = JSON.parse((await stack.cli(['runs', 'ls', '--json'])).stdout);
-  expect(newest.question).toBe('Talk slowly again.');
+  expect(newest.text).toBe('Talk slowly again.');
   // The cancel may have been quicker than the second signal.
   if (newest.state !== 'cancelled') expect(ask.output).toContain(newest.id);
 });

@@ -38,7 +38,7 @@ test('an ask is streamed to its end; a repeat, also at the same time, streams th
   const run = runOf(one!.at(-1));
   expect(run).toMatchObject({
     state: RunState.ANSWERED,
-    question: 'who asks?',
+    text: 'who asks?',
     device: '',
     outcome: { answer: 'an owner' },
   });

@@ -208,13 +208,13 @@ describe.each(['memory', 'redis'] as const)('over %s', (kind) => {
     session.done(call, ReadResponseSchema, { text: 'stale' });
     expect((await session.frame('superseded')).reason).toBe('SUPERSEDED');
     const { runs } = await b.client(RunService).listRuns({});
-    expect(runs.map(({ question, state }) => [question, state])).not.toContainEqual(['stale', expect.anything()]);
+    expect(runs.map(({ text, state }) => [text, state])).not.toContainEqual(['stale', expect.anything()]);
     expect(runs.find(({ id }) => id === mine.run)?.state).toBe(RunState.RUNNING);
     expect(session.all('toolResultCommitted')).toEqual([]);
     const next = await on(b);
     next.done(await next.call(), ReadResponseSchema, { text: 'fresh' });
     expect((await answer).text).toBe('fresh');
     worker.reply(job, 'done');
-    expect((await b.client(RunService).getRun({ id: mine.run })).run?.question).toBe('before');
+    expect((await b.client(RunService).getRun({ id: mine.run })).run?.text).toBe('before');
   });
 });

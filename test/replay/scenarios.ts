@@ -120,7 +120,7 @@ export const scenarios: Readonly<Record<string, () => readonly RunEvent[]>> = {
     const history = [1, 2].map((n) =>
       create(TurnSchema, {
         run: `r-${n}`,
-        question: `Q${n}`,
+        text: `Q${n}`,
         answer: `A${n}`,
         grants: ['g1'],
         taints: [Taint.PRIVATE],

@@ -22,7 +22,7 @@ import {
   ToolCallSchema,
   type ToolProgress,
 } from '../../gen/bowline/edge/v1/edge_pb.ts';
-import { type ToolResult, AskSchema } from '../../gen/bowline/record/v1/record_pb.ts';
+import { AskSchema, type ToolResult } from '../../gen/bowline/record/v1/record_pb.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { newId } from '../../src/base/ids.ts';

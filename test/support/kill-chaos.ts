@@ -121,7 +121,7 @@ export class KillChaos {
       const page = await this.#onControl((transport) =>
         createClient(RunService, transport).listRuns({ pageSize: 100, pageToken }),
       );
-      questions.push(...page.runs.map(({ question }) => question));
+      questions.push(...page.runs.map(({ text }) => text));
       pageToken = page.nextPageToken;
     } while (pageToken !== '');
     return questions;

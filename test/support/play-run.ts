@@ -5,9 +5,9 @@ import {
   type CallSpec,
   type JobFinished,
   type OfferedTool,
+  RunAcceptedSchema,
   type RunEvent,
   RunKind,
-  RunAcceptedSchema,
   type Turn,
 } from '../../gen/bowline/event/v1/event_pb.ts';
 import type { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';

@@ -62,7 +62,7 @@ export const runRow = (tenant: string, id: string, more: Partial<RunRow> = {}): 
   principal: 'device:d1',
   kind: 'ask',
   state: 'running',
-  question: 'what?',
+  text: 'what?',
   answer: '',
   reason: null,
   createdAt: 1_790_000_000_000,

@@ -13,7 +13,7 @@ import {
   type SignedToolCall,
   ToolCallSchema,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
-import { ToolResultSchema, AskSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
+import { AskSchema, ToolResultSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Outcome, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { Channel } from '../../../src/base/channel.ts';
 import { newId } from '../../../src/base/ids.ts';

@@ -91,7 +91,7 @@ async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boo
       `${timeText(run.createTime)}  ${run.id}  ${enumText(RunStateSchema, run.state).replaceAll('_', ' ')}`,
       'dim',
     );
-    out.line(`> ${run.question}`, 'bold');
+    out.line(`> ${run.text}`, 'bold');
     if (run.outcome?.answer) out.line(run.outcome.answer);
     out.line();
   }

@@ -85,7 +85,7 @@ async function list(
     stateText(run),
     timeText(run.createTime),
     names.get(run.device) ?? run.device,
-    abbreviate(shortMethod(run.question), 60),
+    abbreviate(shortMethod(run.text), 60),
   ]);
   out.table(['run', 'state', 'asked', 'device', 'question'], rows, 'no runs yet; ask something with: bowline ask');
 }
@@ -142,7 +142,7 @@ function printRun(out: Printer, run: Run, deviceName: string | undefined): void 
   out.line(`asked         ${timeText(run.createTime)} by ${run.principal || 'the owner'}`);
   if (run.device) out.line(`device        ${deviceName ?? run.device}`);
   out.line();
-  out.line(run.question, 'bold');
+  out.line(run.text, 'bold');
   if (run.outcome) {
     out.line();
     new RunPrinter(out, out).outcome(run.outcome);

@@ -4,10 +4,10 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { type ConnectRequest, ConnectRequestSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import {
+  type Ask,
   ToolDoneSchema,
   type ToolResult,
   ToolResultSchema,
-  type Ask,
 } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';

@@ -38,7 +38,7 @@ export function checkUnit(unit: CommitUnit): void {
 export function unitBytes(unit: CommitUnit): number {
   let sum = 512 + unit.outcome.length + 256 * (unit.outbox.length + unit.timers.length + unit.jobs.length);
   for (const part of unit.parts) for (const event of part.events) sum += 64 + event.data.length;
-  for (const run of unit.runs) sum += 512 + 2 * (run.question.length + run.answer.length);
+  for (const run of unit.runs) sum += 512 + 2 * (run.text.length + run.answer.length);
   return sum;
 }
 

@@ -123,10 +123,10 @@ conversations as (
 runs as (
   insert into run (tenant, id, conversation, device, principal, kind, state, question, answer, reason, created_at,
     ended_at, usage, sources, withheld, egress, left_out, model)
-  select r.tenant, r.id, r.conversation, r.device, r.principal, r.kind, r.state, r.question, r.answer, r.reason,
+  select r.tenant, r.id, r.conversation, r.device, r.principal, r.kind, r.state, r.text, r.answer, r.reason,
     r.created_at, r.ended_at, r.usage, r.sources, r.withheld, r.egress, r.left_out, r.model
   from json_to_recordset($9::json) as r(u int, tenant text, id text, conversation text, device text, principal text,
-    kind text, state text, question text, answer text, reason text, created_at timestamptz, ended_at timestamptz,
+    kind text, state text, "text" text, answer text, reason text, created_at timestamptz, ended_at timestamptz,
     usage jsonb, sources jsonb, withheld jsonb, egress jsonb, left_out jsonb,
     model jsonb)
   join passed using (u)

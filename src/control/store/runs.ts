@@ -61,8 +61,9 @@ const OPEN_ASIDE = sql`from set_aside s where s.tenant = run.tenant and s.run = 
 const ASIDE = sql<string | null>`(select s.problem ${OPEN_ASIDE})`.as('aside');
 
 function toRun(row: Selectable<Schema['run']> & { aside?: string | null }): StoredRun {
-  const { created_at, ended_at, left_out, aside, ...same } = row;
-  const run = { ...same, leftOut: left_out, createdAt: created_at.getTime(), endedAt: ended_at?.getTime() ?? null };
+  const { question: text, created_at, ended_at, left_out, aside, ...same } = row;
+  const times = { createdAt: created_at.getTime(), endedAt: ended_at?.getTime() ?? null };
+  const run = { ...same, ...times, text, leftOut: left_out };
   return aside ? { ...run, setAside: aside } : run;
 }
 

@@ -83,7 +83,8 @@ export interface RunRow {
   readonly principal: string;
   readonly kind: 'ask' | 'call';
   readonly state: RunPhase;
-  readonly question: string;
+  /** The text of the ask, or the method that was called. Its column is `question`: older builds beside this one know no other. */
+  readonly text: string;
   readonly answer: string;
   readonly reason: string | null;
   readonly createdAt: number;

@@ -4,7 +4,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { type AskRecord, AskRecordSchema, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { type AskRequest, type LeftOut, type Shared, SharedSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { type CollectionUse, AskSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
+import { AskSchema, type CollectionUse } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { isAskTooLong, maxAskBytes } from '../../contract/ask-text.ts';

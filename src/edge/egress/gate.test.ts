@@ -22,7 +22,7 @@ import { file_bowline_capability_fs_v1_fs } from '../../../gen/bowline/capabilit
 import { FailureSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { ConnectRequestSchema, ToolProgressSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
-import { ToolDoneSchema, ToolResultSchema, AskSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
+import { AskSchema, ToolDoneSchema, ToolResultSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { SizeClass, WithheldReason } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { sensitivityOf } from '../../contract/policy.ts';

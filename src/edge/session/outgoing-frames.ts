@@ -2,7 +2,7 @@
 // gate. A result that is too large becomes an answer that says so, and what can never leave ends here, because a frame that kills the
 // stream would be sent again for ever.
 import { create } from '@bufbuild/protobuf';
-import { type ConnectRequest, ConnectRequestSchema, AskVerdictSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { AskVerdictSchema, type ConnectRequest, ConnectRequestSchema } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import { ToolDoneSchema, type ToolResult, ToolResultSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';

@@ -82,7 +82,7 @@ async function sameRun(
   if (!row) throw new AppError('NOT_FOUND', { kind: 'run' });
   const named = device === '' || device === row.device ? device : (await devices.find(tenant, device)).id;
   const other = conversation !== '' && conversation !== row.conversation;
-  if (row.question !== text || other || named !== (row.device ?? ''))
+  if (row.text !== text || other || named !== (row.device ?? ''))
     throw new AppError('REQUEST_ID_REUSED', { id: requestId });
   return run;
 }

@@ -48,7 +48,7 @@ export function runView(row: StoredRun, jobs: readonly JobRow[] = []): Run {
     id: row.id,
     conversation: row.conversation ?? '',
     device: row.device ?? '',
-    question: row.question,
+    text: row.text,
     state: STATES[row.state],
     principal: row.principal,
     setAside: row.setAside ?? '',

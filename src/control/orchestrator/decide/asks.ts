@@ -2,12 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
-import {
-  RunKind,
-  type RunAccepted,
-  RunAcceptedSchema,
-  TargetKind,
-} from '../../../../gen/bowline/event/v1/event_pb.ts';
+import { type RunAccepted, RunAcceptedSchema, RunKind, TargetKind } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { CollectionUse, ShareGrant } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { toFailure } from '../../../contract/errors.ts';
@@ -46,7 +41,7 @@ export interface CallCommand extends CommandId {
   readonly timeoutMs?: number | undefined;
 }
 
-export type AskResult = { readonly accepted: true } | { readonly refused: Failure };
+export type AskReceipt = { readonly accepted: true } | { readonly refused: Failure };
 
 /** The first event of an ask. */
 export function acceptedAsk(tenant: string, ask: AskCommand, limits: OrchestratorLimits): RunAccepted {
@@ -94,7 +89,7 @@ function timeout(wanted: number | undefined, limits: OrchestratorLimits): number
 }
 
 /** A run that is there already is the same ask again, unless it says something else. */
-export function sameAsk(known: FoldedRun, ask: AskCommand): AskResult {
+export function sameAsk(known: FoldedRun, ask: AskCommand): AskReceipt {
   if (known.kind !== 'ask' || known.conversation !== ask.conversation || known.text !== ask.text) {
     return { refused: toFailure(new AppError('RUN_EXISTS', { run: ask.run })) };
   }

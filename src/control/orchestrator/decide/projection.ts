@@ -26,7 +26,7 @@ export function runRow(run: FoldedRun): RunRow {
     principal: run.principal,
     kind: run.kind,
     state: run.phase,
-    question: run.kind === 'call' ? (run.call?.method ?? '') : run.text,
+    text: run.kind === 'call' ? (run.call?.method ?? '') : run.text,
     answer: outcome?.answer ?? '',
     reason: outcome?.failure?.reason ?? null,
     createdAt: run.createdAt,

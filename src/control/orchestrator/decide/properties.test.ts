@@ -6,9 +6,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   type JobFinished,
+  RunAcceptedSchema,
   type RunEvent,
   RunKind,
-  RunAcceptedSchema,
   TargetKind,
 } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { Sensitivity } from '../../../../gen/bowline/policy/v1/options_pb.ts';

@@ -28,7 +28,7 @@ const plain = (request: ChatRequest) =>
   }));
 
 test('the first request holds instructions, the turns before, the question and the tools', () => {
-  const history = [create(TurnSchema, { question: 'Q1', answer: 'A1' })];
+  const history = [create(TurnSchema, { text: 'Q1', answer: 'A1' })];
   const shares = [
     create(ShareGrantSchema, {
       files: [{ path: 'docs/notes.md' }, { path: 'docs/plan.md', startLine: 10, endLine: 40 }],

@@ -38,8 +38,8 @@ export function chatRequest(run: FoldedRun, job: string, methods: MethodRegistry
   const messages: Message[] = [said(Role.SYSTEM, systemText(run) + notice)];
   // What a model wrote is shown as its own words, never as instructions.
   if (run.summary !== '') messages.push(said(Role.USER, SUMMARY_QUESTION), said(Role.ASSISTANT, run.summary));
-  for (const { question, answer } of run.history) {
-    messages.push(said(Role.USER, question), said(Role.ASSISTANT, answer));
+  for (const { text, answer } of run.history) {
+    messages.push(said(Role.USER, text), said(Role.ASSISTANT, answer));
   }
   messages.push(said(Role.USER, run.text));
   let room = addSearch(messages, run, methods, run.limits.maxToolBytes);

@@ -21,7 +21,7 @@ export function pastTurn(run: FoldedRun): PastTurn | undefined {
   if (run.kind !== 'ask' || answer === '') return undefined;
   const turn = create(TurnSchema, {
     run: run.id,
-    question: run.text,
+    text: run.text,
     answer,
     grants: grantsOf(run),
     taints: taintsOfRun(run),
@@ -85,7 +85,7 @@ export class HistoryDraft {
   /** Returns false when nothing older fits. A turn for other recipients is left out. */
   add(past: PastTurn): boolean {
     if (this.#turns.length >= this.#bounds.historyTurns) return false;
-    const chars = past.turn.question.length + past.turn.answer.length;
+    const chars = past.turn.text.length + past.turn.answer.length;
     if (this.#chars + chars > this.#bounds.historyChars) return false;
     const recipients = both(this.#recipients, past.recipients);
     if (!recipients) return true;

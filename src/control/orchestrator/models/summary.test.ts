@@ -13,7 +13,7 @@ import { HistoryDraft, pastSummary, pastTurn } from './history.ts';
 import { isSummingUp, summaryOf } from './summary.ts';
 
 const turn = (n: number, length = 10) =>
-  create(TurnSchema, { run: `r${n}`, question: `Q${n} ${'x'.repeat(length)}`, answer: `A${n}`, grants: [`g${n}`] });
+  create(TurnSchema, { run: `r${n}`, text: `Q${n} ${'x'.repeat(length)}`, answer: `A${n}`, grants: [`g${n}`] });
 
 const played = (options: PlayOptions = {}): PlayedRun =>
   new PlayedRun({ tools: [], limits: { summaryTurns: 3 }, history: [turn(1), turn(2)], ...options });

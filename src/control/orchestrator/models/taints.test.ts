@@ -229,7 +229,7 @@ test('the error of a worker may quote what it read; that of a device, or of a jo
 });
 
 test('what turns before bring binds the first step already', () => {
-  const history = [create(TurnSchema, { question: 'Q', answer: 'A', taints: [Taint.PRIVATE] })];
+  const history = [create(TurnSchema, { text: 'Q', answer: 'A', taints: [Taint.PRIVATE] })];
   const run = new PlayedRun({ tools: TOOLS, history, taints: [Taint.PRIVATE] });
   run.result('0/0', said({ calls: [fetch('https://a.example/'), writeCall] }));
   expect(verdicts(run, 0)).toEqual(['TAINT_PRIVATE', 'ok']);

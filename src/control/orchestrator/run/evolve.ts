@@ -5,9 +5,9 @@ import {
   type JobFinished,
   type JobQueued,
   JobRole as Role,
+  type RunAccepted,
   type RunEvent,
   RunKind,
-  type RunAccepted,
   TargetKind,
 } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { type Egress, RunState as State, type Usage } from '../../../../gen/bowline/run/v1/run_pb.ts';

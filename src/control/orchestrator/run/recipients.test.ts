@@ -17,7 +17,7 @@ test('all grants bind a run; any and none bind nothing; without a common recipie
 });
 
 const past = (name: string, chars: number, ...recipients: string[]): PastTurn => ({
-  turn: create(TurnSchema, { run: name, question: '', answer: name.padEnd(chars, '.') }),
+  turn: create(TurnSchema, { run: name, text: '', answer: name.padEnd(chars, '.') }),
   recipients,
 });
 

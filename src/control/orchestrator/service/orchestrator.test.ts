@@ -109,7 +109,7 @@ test('the end of a run starts the next one of its conversation in the same commi
   expect(commits.at(-1)).toMatchObject({ run: second.run, outboxAdded: [{ job: `${second.run}/0/0` }] });
   expect(store.conversations.get(first.conversation)).toMatchObject({ activeRun: second.run, waiting: [third.run] });
   const state = await service.state(TENANT, second.run);
-  expect(state?.history).toMatchObject([{ question: first.text, answer: 'On Friday.' }]);
+  expect(state?.history).toMatchObject([{ text: first.text, answer: 'On Friday.' }]);
 });
 
 test('a waiting run that is cancelled leaves the line and never takes the turn', async () => {

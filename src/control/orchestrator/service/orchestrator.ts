@@ -4,7 +4,7 @@ import { AppError } from '../../../base/errors.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { SetAside, SetAsideRun } from '../../store/set-aside.ts';
 import { badAsk, badCall } from '../decide/ask-bounds.ts';
-import type { AskCommand, CallCommand, AskResult } from '../decide/asks.ts';
+import type { AskCommand, AskReceipt, CallCommand } from '../decide/asks.ts';
 import type { CommandId, UntimedCommand } from '../decide/commands.ts';
 import type { ConversationState } from '../run/conversation.ts';
 import type { FoldedRun } from '../run/state.ts';
@@ -47,7 +47,7 @@ export class Orchestrator {
    * Accepts an ask, or refuses it for good. Asking again with the same run or command is answered the same. Throws when
    * the store does not answer; then ask again.
    */
-  async ask(tenant: string, ask: AskCommand): Promise<AskResult> {
+  async ask(tenant: string, ask: AskCommand): Promise<AskReceipt> {
     const bad = badAsk(ask);
     if (bad) return { refused: toFailure(bad) };
     return this.#applyOnce(

@@ -5,7 +5,14 @@ import { AppError } from '../../../base/errors.ts';
 import { newId } from '../../../base/ids.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
-import { type AskCommand, type CallCommand, type AskResult, sameAsk, acceptedAsk, acceptedCall } from '../decide/asks.ts';
+import {
+  type AskCommand,
+  type AskReceipt,
+  acceptedAsk,
+  acceptedCall,
+  type CallCommand,
+  sameAsk,
+} from '../decide/asks.ts';
 import type { CommandId, UntimedCommand } from '../decide/commands.ts';
 import { type Decision, decide } from '../decide/decide.ts';
 import {
@@ -62,7 +69,7 @@ export class RunDecisions {
     this.#streams = streams;
   }
 
-  async ask(tenant: string, ask: AskCommand, fresh: boolean): Promise<Thought<AskResult>> {
+  async ask(tenant: string, ask: AskCommand, fresh: boolean): Promise<Thought<AskReceipt>> {
     // At first a run that is not known here is taken for new: the commit says otherwise.
     let known = this.#streams.runs.peek(tenant, ask.run);
     try {
