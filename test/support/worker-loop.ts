@@ -12,7 +12,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { Secret } from '../../src/base/secret.ts';
-import { joinText } from '../../src/worker/handlers/llm/join-text.ts';
+import { joinText } from '../../src/worker/handlers/llm/llm-handler.ts';
 import { defineHandler, type HandlerContext } from '../../src/worker/kit/handler.ts';
 import { grpcConnector } from '../../src/worker/loop/transport.ts';
 import { WorkLoop, type WorkLoopOptions } from '../../src/worker/loop/work-loop.ts';

@@ -21,7 +21,7 @@ import {
   WorkRequestSchema,
 } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { FrameCounter } from '../../../src/contract/session/frames.ts';
-import { joinText } from '../../../src/worker/handlers/llm/join-text.ts';
+import { joinText } from '../../../src/worker/handlers/llm/llm-handler.ts';
 import { JobOutputs } from '../../../src/worker/loop/job-outputs.ts';
 import { workerHello } from '../../../test/support/fake-worker.ts';
 import { serveAgent } from '../harness/agent.ts';

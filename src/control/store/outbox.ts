@@ -150,7 +150,7 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
   });
 }
 
-// All of a row, by name: what is prepared must not change with the table (prepared.ts).
+// All of a row, by name: what is prepared must not change with the table (connection.ts).
 const COLUMNS = sql.raw(
   `dispatch_id, tenant, run, job, epoch, capability, tier, target, device, selector, recipients, slots, priority, state,
    reason, created_at, queued_at, holder`,

@@ -32,14 +32,13 @@ import { Execution } from './execution.ts';
 import type { RefusedAttempts } from './free-keys.ts';
 import type { InHand } from './in-hand.ts';
 import { endedRecord, intentOf, notBegunRecord, OUTCOME_ROOM, unknownRecord } from './outcome-records.ts';
-import { parseParams } from './parse-params.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import { Repeats, type RestoreOrigins } from './repeats.ts';
 import { SettledResults } from './settled-results.ts';
 import { Slots } from './slots.ts';
 import type { Suspects } from './suspects.ts';
 import type { SessionView, ToolSink } from './tool-sink.ts';
-import { checkTimes, paramsDigest, verifyCall } from './verify.ts';
+import { checkTimes, paramsDigest, parseParams, verifyCall } from './verify.ts';
 
 /** What a frame needs beside its payload. */
 const FRAME_ROOM = 256 << 10;

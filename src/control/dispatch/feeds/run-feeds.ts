@@ -112,10 +112,8 @@ export class RunFeeds {
     const { runs, signals, log, clock } = this.#parts;
     const early: Parameters<RunFeed['signal']>[0][] = [];
     // Listened to first and read after that, so that nothing falls between. Other replicas answer with what they know beyond it.
-    entry.unsubscribe = signals.ofRun(tenant, run, {
-      signal: (signal) => (entry.ready ? entry.ready.signal(signal) : early.push(signal)),
-      gap: () => entry.ready?.gap(),
-    });
+    const stop = signals.ofRun(tenant, run, { signal: (signal) => early.push(signal), gap: () => {} });
+    entry.unsubscribe = stop;
     // The cache is enough for a run of this replica; what it may have missed comes with the next scan.
     const state = await runs.state(tenant, run, { job: jobId(run, 0, 0), epoch: 1 });
     if (!state) throw new AppError('NOT_FOUND', { kind: 'run' });
@@ -149,6 +147,8 @@ export class RunFeeds {
       },
     });
     entry.ready = feed;
+    entry.unsubscribe = signals.ofRun(tenant, run, feed);
+    stop();
     for (const { job, what } of this.#parts.waits(tenant, run)) feed.waiting(job, what);
     for (const { id } of state.jobs.values()) {
       // It may have been handed out before anyone listened.

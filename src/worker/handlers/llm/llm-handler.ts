@@ -1,5 +1,5 @@
 // Serves bowline.capability.llm.v1: chooses the driver of the wanted model and keeps what it says well-formed.
-import { create } from '@bufbuild/protobuf';
+import { create, isMessage, type Message } from '@bufbuild/protobuf';
 import {
   type ChatRequest,
   type ChatResponse,
@@ -9,9 +9,10 @@ import {
 import { AppError } from '../../../base/errors.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import type { ChatDriver } from './chat-driver.ts';
-import { joinText } from './join-text.ts';
 
-/** Characters of one piece; longer ones are cut. */
+/** Characters of one text piece that the contract allows, */
+const MAX_JOINED = 1 << 20;
+/** and of one that is told while the model writes; longer ones are cut. */
 const MAX_PIECE = 16_384;
 
 /** Models by the name that requests use. Empty means `defaultModel`. */
@@ -48,6 +49,17 @@ async function* chat(models: ChatModels, request: ChatRequest, context: HandlerC
     half = endsInside(text, text.length) ? text.slice(-1) : '';
     for (const piece of pieces(half ? text.slice(0, -1) : text)) yield textPiece(piece.toWellFormed());
   }
+}
+
+/** Two pieces of text, or of thoughts, as one; undefined for anything else, or where the contract has no room for the sum. */
+export function joinText(last: Message, next: Message): Message | undefined {
+  if (!isMessage(last, ChatResponseSchema) || !isMessage(next, ChatResponseSchema)) return undefined;
+  const [a, b] = [last.event, next.event];
+  if ((a.case !== 'text' && a.case !== 'reasoning') || a.case !== b.case) return undefined;
+  const text = a.value.text + b.value.text;
+  return text.length > MAX_JOINED
+    ? undefined
+    : create(ChatResponseSchema, { event: { case: a.case, value: { text } } });
 }
 
 const textPiece = (text: string): ChatResponse =>
