@@ -1,37 +1,21 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { Effect } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { onBothDatabases } from '../../../test/support/identity-database.ts';
-import { ROOT } from '../../../test/support/stack.ts';
+import { pluginContract } from '../../../test/support/plugin-contract.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { MethodRegistry } from '../../contract/registry.ts';
 import { Plugins, verifyContract } from './plugins.ts';
 
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'bowline-test-plugins-'));
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The descriptor set of one proto. */
-function contract(pkg: string, body: string): Uint8Array {
-  const at = mkdtempSync(join(folder, 'proto-'));
-  writeFileSync(join(at, 'a.proto'), `syntax = "proto3";\npackage ${pkg};\n${body}`);
-  const buf = join(ROOT, 'node_modules/.bin/buf');
-  return execFileSync(buf, ['build', at, '--as-file-descriptor-set', '-o', '-']);
-}
-
 const words = (more = '') =>
-  contract(
+  pluginContract(
     'example.words.v1',
     `message Text { string text = 1; ${more} }
      service WordsService { rpc Count(Text) returns (Text); rpc Spell(Text) returns (stream Text); }`,
   );
+
+const BAD_RULE = 'option (buf.validate.message).cel = { id: "a" message: "no" expression: "this.a <" };';
 
 onBothDatabases('plugins', (under) => {
   function plugins() {
@@ -100,11 +84,12 @@ onBothDatabases('plugins', (under) => {
     const service = (name: string) => `service ${name} { rpc Do(M) returns (M); }`;
     const cases: [Uint8Array, string][] = [
       [new Uint8Array([1, 2, 3]), 'imports included'],
-      [contract('example.a.v1', 'message M {}'), 'holds no service'],
-      [contract('bowline.mine.v1', `message M {} ${service('S')}`), 'holds no service outside of bowline'],
-      [contract('example.a.v1', `message M {} ${service('S')} ${service('T')}`), 'several services'],
-      [contract('words', `message M {} ${service('S')}`), 'no name like example.words.v1'],
-      [contract('example.a.v1', 'message M {} service S { rpc Do(stream M) returns (M); }'), 'takes one request'],
+      [pluginContract('example.a.v1', 'message M {}'), 'holds no service'],
+      [pluginContract('bowline.mine.v1', `message M {} ${service('S')}`), 'holds no service outside of bowline'],
+      [pluginContract('example.a.v1', `message M {} ${service('S')} ${service('T')}`), 'several services'],
+      [pluginContract('words', `message M {} ${service('S')}`), 'no name like example.words.v1'],
+      [pluginContract('example.a.v1', 'message M {} service S { rpc Do(stream M) returns (M); }'), 'takes one request'],
+      [pluginContract('example.a.v1', `message M { ${BAD_RULE} } ${service('S')}`), 'the rule "a" of example.a.v1.M'],
     ];
     for (const [descriptorSet, why] of cases) {
       const refused = own.add({ ...add, descriptorSet }, 'me');

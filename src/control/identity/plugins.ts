@@ -11,6 +11,7 @@ import { fixedLimit } from '../../base/fixed-limit.ts';
 import type { Logger } from '../../base/logger.ts';
 import { inStore } from '../../base/sql-failure.ts';
 import { type PluginContract, readPlugin } from '../../contract/plugin.ts';
+import { mustCompile } from '../../contract/plugin-rules.ts';
 import {
   type CapabilityMethod,
   type MethodRegistry,
@@ -100,6 +101,7 @@ export class Plugins {
   ): Promise<StoredPlugin> {
     const { tenant, effect, idempotent, trusted } = wanted;
     const contract = readPlugin(wanted.descriptorSet);
+    mustCompile(contract.service);
     const values = {
       package: contract.package,
       tenant,
