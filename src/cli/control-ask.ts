@@ -54,7 +54,7 @@ export async function askControl({ control, request, printer, onInterrupt, noWai
     if (interrupts > 1) leave.abort();
     else if (result.run) cancel();
   });
-  const take = ({ event }: AskResponse) => {
+  const receive = ({ event }: AskResponse) => {
     if (event.case === 'job') {
       jobs.set(event.value.id, event.value);
       printer.job(event.value);
@@ -68,7 +68,7 @@ export async function askControl({ control, request, printer, onInterrupt, noWai
     }
   };
   try {
-    await streamed(() => runs.ask(request, { signal: leave.signal }), take, {
+    await streamed(() => runs.ask(request, { signal: leave.signal }), receive, {
       over: () => result.ended !== undefined || (noWait && result.run !== ''),
       signal: leave.signal,
       lost: () => printer.note('the control plane went away; waiting for it to come back', 'yellow'),
@@ -89,7 +89,7 @@ export async function askControl({ control, request, printer, onInterrupt, noWai
 /** Reads until it is over, and begins again where the connection broke. */
 async function streamed(
   ask: () => AsyncIterable<AskResponse>,
-  take: (response: AskResponse) => void,
+  receive: (response: AskResponse) => void,
   { over, signal, lost }: { over: () => boolean; signal: AbortSignal; lost: () => void },
 ): Promise<void> {
   let lostAt: number | undefined;
@@ -98,7 +98,7 @@ async function streamed(
       for await (const response of ask()) {
         lostAt = undefined;
         attempt = 1;
-        take(response);
+        receive(response);
         if (over()) return;
       }
       return;

@@ -61,7 +61,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     if (result.run)
       printer.note('it is kept on this box; nothing came from the control plane yet (see bowline status)', 'dim');
   }, QUIET_MS);
-  const take = ({ event }: RunEvent) => {
+  const receive = ({ event }: RunEvent) => {
     if (event.case !== 'shared' && event.case !== 'accepted') clearTimeout(quiet);
     switch (event.case) {
       case 'shared':
@@ -91,7 +91,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
   try {
     const onLost = () => printer.note('the edge went away; waiting for it to come back', 'yellow');
     for await (const event of askEvents({ local, request, signal: leave.signal, onLost, patienceMs: PATIENCE_MS })) {
-      take(event);
+      receive(event);
       if (options.noWait && result.run) break;
     }
   } catch (error) {

@@ -13,7 +13,7 @@ export class TextStream {
 
   /** What to show for this piece; empty for nothing. What a gap hides comes with the piece that fills it, or with the end. */
   add(chunk: TextChunk): string {
-    this.#latest.take(chunk);
+    this.#latest.receive(chunk);
     const { held } = this.#latest;
     if (!held || held.bytes === 0) return '';
     let lead = '';

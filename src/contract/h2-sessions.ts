@@ -33,7 +33,7 @@ export class H2Sessions {
   /** @param url of the other side; only its origin is used */
   constructor(url: string, { dial, ping, http2 }: H2Options) {
     this.#dial = dial;
-    this.#manager = new Http2SessionManager(url, ping, { ...http2, createConnection: () => this.#take() });
+    this.#manager = new Http2SessionManager(url, ping, { ...http2, createConnection: () => this.#usePrepared() });
   }
 
   get authority(): string {
@@ -89,7 +89,7 @@ export class H2Sessions {
     await this.#dialling;
   }
 
-  #take(): Duplex {
+  #usePrepared(): Duplex {
     const ready = this.#ready;
     this.#ready = undefined;
     if (!ready || ready.destroyed) throw new NotDialled();

@@ -39,14 +39,14 @@ function find(schema: DescMessage, message: Holder, found: LongText[]): void {
     const [holder, key] = choice ? [choice, 'value'] : [message, field.localName];
     const value = holder[key];
     if (value === undefined) continue;
-    if (field.fieldKind === 'scalar') take(holder, key, field, rulesOf(field), found);
+    if (field.fieldKind === 'scalar') gather(holder, key, field, rulesOf(field), found);
     else if (field.fieldKind === 'message') into(field.message, value, found);
     else if (field.fieldKind === 'list' && field.listKind === 'message')
       for (const each of value as unknown[]) into(field.message, each, found);
     else if (field.fieldKind === 'list' && field.listKind === 'scalar' && field.scalar === ScalarType.STRING) {
       const rules = itemRulesOf(field);
       const list = value as unknown as Holder;
-      for (let at = 0; at < (value as unknown[]).length; at++) take(list, at, field, rules, found);
+      for (let at = 0; at < (value as unknown[]).length; at++) gather(list, at, field, rules, found);
     }
   }
 }
@@ -55,7 +55,7 @@ function into(schema: DescMessage, value: unknown, found: LongText[]): void {
   if (!schema.typeName.startsWith('google.protobuf.')) find(schema, value as Holder, found);
 }
 
-function take(
+function gather(
   holder: Holder,
   key: string | number,
   field: DescField,

@@ -5,7 +5,7 @@ import type { DescMessage } from '@bufbuild/protobuf';
 import { fixedLimit } from '../base/fixed-limit.ts';
 import { jsonProblem } from '../base/json-meter.ts';
 import { toConnectError } from './errors.ts';
-import { mustFitTurn, type WireBounds } from './wire-meter.ts';
+import { mustFitLoop, type WireBounds } from './wire-meter.ts';
 
 export interface BodyForm {
   readonly schema: DescMessage;
@@ -43,7 +43,7 @@ export function measureUnpacked(bytes: Uint8Array): void {
 function measure({ schema, json, bounds }: BodyForm, bytes: Uint8Array): void {
   try {
     if (json) mustFitTurnAsJson(schema, bytes);
-    else mustFitTurn(schema, bytes, bounds);
+    else mustFitLoop(schema, bytes, bounds);
   } catch (error) {
     throw toConnectError(error);
   }

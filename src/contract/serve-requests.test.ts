@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { silentLogger } from '../base/logger.ts';
 import { RequestFaults } from '../base/stray-errors.ts';
-import { answer, contained, takeExpecting } from './serve-requests.ts';
+import { answer, answerExpecting, contained } from './serve-requests.ts';
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -101,7 +101,7 @@ test('a request that expects something is answered like any other, also when it 
   const faults = new RequestFaults(silentLogger);
   const answers = contained(faults, (_request, response) => answer(response, 200));
   const server = createServer(answers);
-  takeExpecting(server, answers);
+  answerExpecting(server, answers);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   closing.push(

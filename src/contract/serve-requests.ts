@@ -5,8 +5,8 @@ import { constants, type Http2Server, type Http2ServerRequest, type Http2ServerR
 import { Code, ConnectError, type ContextValues } from '@connectrpc/connect';
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
+import { mark } from '../base/loop-watch.ts';
 import { ownedBy, type RequestFaults } from '../base/stray-errors.ts';
-import { mark } from '../base/turn-watch.ts';
 
 export type RequestListener = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
 
@@ -39,7 +39,7 @@ export function contained(
  * Hands requests with an `expect` header to the same listener. Left to Node, it writes the answer to them before any listener
  * runs, and throws where the stream is gone by then.
  */
-export function takeExpecting(server: Http2Server, listener: RequestListener): void {
+export function answerExpecting(server: Http2Server, listener: RequestListener): void {
   server.on('checkExpectation', listener);
   server.on('checkContinue', (request, response) => {
     try {

@@ -5,7 +5,7 @@ import { ChatRequestSchema } from '../../gen/bowline/capability/llm/v1/llm_pb.ts
 import { ConnectRequestSchema } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { WorkRequestSchema } from '../../gen/bowline/worker/v1/worker_pb.ts';
 import { AppError } from '../base/errors.ts';
-import { decode, mustFitTurn, WIRE_BOUNDS } from './wire-meter.ts';
+import { decode, mustFitLoop, WIRE_BOUNDS } from './wire-meter.ts';
 
 const many = <T>(count: number, one: T): T[] => new Array<T>(count).fill(one);
 
@@ -53,7 +53,7 @@ test.each([
   const junk = Buffer.alloc(200_000, Buffer.from(one));
   const length = [0xc0, 0x9a, 0x0c];
   const bytes = first.length > 0 ? Buffer.concat([Buffer.from([...first, ...length]), junk]) : junk;
-  expect(() => mustFitTurn(schema, bytes)).toThrow(`no ${schema.name} stands so`);
+  expect(() => mustFitLoop(schema, bytes)).toThrow(`no ${schema.name} stands so`);
 });
 
 test('a length or a number that goes on beyond what holds it is refused', () => {
@@ -65,29 +65,29 @@ test('a length or a number that goes on beyond what holds it is refused', () => 
   ]);
   const endless = Buffer.alloc(100_000, 0xff);
   for (const bytes of [beyond, cut, endless]) {
-    expect(() => mustFitTurn(ChatRequestSchema, bytes)).toThrow('stands so');
+    expect(() => mustFitLoop(ChatRequestSchema, bytes)).toThrow('stands so');
   }
 });
 
 test('what a message holds of every kind of field passes, packed or not', () => {
   const packed = create(EmbedResponseSchema, { vectors: many(100, { values: many(1536, 0.5) }) });
   const bytes = toBinary(EmbedResponseSchema, packed);
-  expect(() => mustFitTurn(EmbedResponseSchema, bytes)).not.toThrow();
+  expect(() => mustFitLoop(EmbedResponseSchema, bytes)).not.toThrow();
   // The same numbers, each with its tag.
   const loose = Buffer.concat([
     Buffer.from([0x0a, 0xd0, 0x86, 3]),
     Buffer.alloc(50_000, Buffer.from([0x0d, 0, 0, 0, 0])),
   ]);
-  expect(() => mustFitTurn(EmbedResponseSchema, loose)).not.toThrow();
+  expect(() => mustFitLoop(EmbedResponseSchema, loose)).not.toThrow();
 });
 
 test('a decoder of a small box takes less', () => {
   const few = { fields: 100, messages: 10, numbers: 1000, 'bytes of text': 1000 };
   const bytes = Buffer.alloc(202, Buffer.from([0xf8, 1]));
-  expect(() => mustFitTurn(ConnectRequestSchema, Buffer.alloc(303, Buffer.from([0xf8, 1, 1])), few)).toThrow(
+  expect(() => mustFitLoop(ConnectRequestSchema, Buffer.alloc(303, Buffer.from([0xf8, 1, 1])), few)).toThrow(
     'limit of 100',
   );
-  expect(() => mustFitTurn(ConnectRequestSchema, bytes)).not.toThrow();
+  expect(() => mustFitLoop(ConnectRequestSchema, bytes)).not.toThrow();
 });
 
 test('what is no message is left to the decoder', () => {

@@ -41,12 +41,12 @@ type Counts = Record<keyof WireBounds, number>;
  * says, and what the decoder throws.
  */
 export function decode<Desc extends DescMessage>(schema: Desc, bytes: Uint8Array): MessageShape<Desc> {
-  mustFitTurn(schema, bytes);
+  mustFitLoop(schema, bytes);
   return fromBinary(schema, bytes);
 }
 
 /** Throws LIMIT_EXCEEDED for more than one turn can decode, FRAME_MALFORMED for what does not stand as its schema says. */
-export function mustFitTurn(schema: DescMessage, bytes: Uint8Array, bounds: WireBounds = WIRE_BOUNDS): void {
+export function mustFitLoop(schema: DescMessage, bytes: Uint8Array, bounds: WireBounds = WIRE_BOUNDS): void {
   // Each costs at least two bytes.
   if (bytes.length <= 2 * Math.min(bounds.messages, bounds.fields)) return;
   const met = new Meter(bytes, bounds).scan(shapeOf(schema), 0, bytes.length, 0);

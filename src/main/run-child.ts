@@ -44,11 +44,11 @@ export function runOnce({ args, env, input }: ChildCommand, clock: Clock, events
   });
   child.stdin.on('error', () => undefined);
   void feed(child, input);
-  const take = lineSplitter(MAX_LINE, (line) => {
+  const receive = lineSplitter(MAX_LINE, (line) => {
     if (line.startsWith('ready ')) events.ready(line.slice('ready '.length));
     else events.line(line);
   });
-  child.stdout.setEncoding('utf8').on('data', take);
+  child.stdout.setEncoding('utf8').on('data', receive);
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = lastWords(said + text);

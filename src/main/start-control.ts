@@ -4,9 +4,9 @@ import type { ModelInfo } from '../../gen/bowline/common/v1/common_pb.ts';
 import { serverUrl } from '../base/host.ts';
 import { newId } from '../base/ids.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
+import { watchLoop } from '../base/loop-watch.ts';
 import { sparing } from '../base/sparing-logger.ts';
 import { RequestFaults } from '../base/stray-errors.ts';
-import { watchTurns } from '../base/turn-watch.ts';
 import { CallsUnderWay } from '../control/gateway/calls-under-way.ts';
 import { mustBeListenable } from '../control/gateway/server.ts';
 import { DEFAULT_TENANT } from '../control/identity/owner-key.ts';
@@ -14,12 +14,12 @@ import { DatabaseClock } from '../control/store/database-clock.ts';
 import { startUpkeep } from '../control/store/upkeep.ts';
 import { apiServices, meshParts } from './control-plane/api.ts';
 import { openSessions, watchSessions } from './control-plane/connected.ts';
-import { edgeDoor, workerDoor } from './control-plane/doors.ts';
 import { beReady, openHealth } from './control-plane/health.ts';
 import { openIdentities } from './control-plane/identities.ts';
 import { drain, listenerTls, openListener } from './control-plane/listener.ts';
 import type { ControlOptions, Ground } from './control-plane/options.ts';
 import { openPorts } from './control-plane/ports.ts';
+import { edgeSessionService, workerSessionService } from './control-plane/session-services.ts';
 import { openStore } from './control-plane/store.ts';
 import { startWork } from './control-plane/work.ts';
 
@@ -68,13 +68,13 @@ async function compose(ground: Ground): Promise<RunningControl> {
   const watch = watchSessions(ground, store, identities, connected, work.dispatch.signals);
 
   const faults = new RequestFaults(log);
-  const turns = watchTurns(sparing(log, clock));
+  const turns = watchLoop(sparing(log, clock));
   life.onStop('turn watch', () => turns.stop());
   const underWay = new CallsUnderWay();
   const services = {
     ...apiServices(ground, store, identities, connected, work, { health, faults, turns }),
-    edge: edgeDoor(ground, store, identities, connected, work, watch),
-    worker: workerDoor(ground, identities, connected, work),
+    edge: edgeSessionService(ground, store, identities, connected, work, watch),
+    worker: workerSessionService(ground, identities, connected, work),
     plugins: identities.plugins,
     health,
     mesh: meshParts(ground, identities, connected, work, underWay),

@@ -1,7 +1,7 @@
 // What every JobQueue adapter must hold, and no more than both Redis and memory can hold (PROTOCOLS.md section 2).
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../src/base/errors.ts';
-import type { JobQueue, TakenJob } from '../../src/control/queue/ports.ts';
+import type { DequeuedJob, JobQueue } from '../../src/control/queue/ports.ts';
 import { type FaultyQueue, faultyQueue, type QueueFaults } from '../support/faults/faulty-queue.ts';
 import { eventually } from './eventually.ts';
 
@@ -19,8 +19,8 @@ const ids = (from: number, count: number): string[] =>
 const sorted = (jobs: readonly { id: string }[]): string[] => jobs.map(({ id }) => id).sort();
 
 /** Takes until `count` jobs are there; adapters may hand out fewer at once. */
-async function takeAll(queue: JobQueue, name: string, count: number): Promise<TakenJob[]> {
-  const jobs: TakenJob[] = [];
+async function dequeueAll(queue: JobQueue, name: string, count: number): Promise<DequeuedJob[]> {
+  const jobs: DequeuedJob[] = [];
   await eventually(`${count} jobs taken from ${name}`, async () => {
     jobs.push(...(await queue.dequeue(name, count - jobs.length)));
     return jobs.length >= count;
@@ -43,15 +43,15 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
     test('what one replica adds another takes, each id once', async () => {
       const added = ids(0, 40);
       await first.add(queue, added);
-      const mine = await takeAll(first, queue, 15);
-      const theirs = await takeAll(second, queue, 25);
+      const mine = await dequeueAll(first, queue, 15);
+      const theirs = await dequeueAll(second, queue, 25);
       expect(sorted([...mine, ...theirs])).toEqual([...added].sort());
       expect(await first.dequeue(queue, 10)).toEqual([]);
     });
 
     test('a first taker sees an id as not started before', async () => {
       await first.add(queue, ids(0, 3));
-      expect((await takeAll(second, queue, 3)).map((job) => job.startedBefore)).toEqual([false, false, false]);
+      expect((await dequeueAll(second, queue, 3)).map((job) => job.startedBefore)).toEqual([false, false, false]);
     });
 
     test('take gives at most what was asked for, and nothing at once from an empty queue', async () => {
@@ -65,67 +65,67 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
       const [one, two] = ids(0, 2) as [string, string];
       await first.add(queue, [one, one, two]);
       await second.add(queue, [one, two]);
-      const jobs = await takeAll(first, queue, 2);
+      const jobs = await dequeueAll(first, queue, 2);
       await second.add(queue, [one, two]);
       expect(await second.dequeue(queue, 5)).toEqual([]);
-      expect(await first.counts(queue)).toEqual({ waiting: 0, taken: 2 });
+      expect(await first.counts(queue)).toEqual({ waiting: 0, dequeued: 2 });
       for (const job of jobs) await job.done();
-      expect(await second.counts(queue)).toEqual({ waiting: 0, taken: 0 });
+      expect(await second.counts(queue)).toEqual({ waiting: 0, dequeued: 0 });
     });
 
     test('a finished id is gone, and may be added and taken again', async () => {
       await first.add(queue, ids(0, 1));
-      await (await takeAll(first, queue, 1))[0]!.done();
+      await (await dequeueAll(first, queue, 1))[0]!.done();
       expect(await second.dequeue(queue, 1)).toEqual([]);
       await second.add(queue, ids(0, 1));
-      expect(sorted(await takeAll(first, queue, 1))).toEqual(ids(0, 1));
+      expect(sorted(await dequeueAll(first, queue, 1))).toEqual(ids(0, 1));
     });
 
     test('a released id is taken again, and the old hold has no power over it', async () => {
       await first.add(queue, ids(0, 1));
-      const old = (await takeAll(first, queue, 1))[0]!;
+      const old = (await dequeueAll(first, queue, 1))[0]!;
       await old.release();
-      const again = (await takeAll(second, queue, 1))[0]!;
+      const again = (await dequeueAll(second, queue, 1))[0]!;
       expect(again.id).toBe(old.id);
       await old.done();
       await old.release();
       expect(await old.extend()).toBe(false);
       expect(await again.extend()).toBe(true);
-      expect(await second.counts(queue)).toEqual({ waiting: 0, taken: 1 });
+      expect(await second.counts(queue)).toEqual({ waiting: 0, dequeued: 1 });
     });
 
     test('after a lapsed lock another may take the id, and only the new hold counts', async () => {
       await first.add(queue, ids(0, 2));
-      const lost = await takeAll(first, queue, 2);
+      const lost = await dequeueAll(first, queue, 2);
       await harness.lapseLocks();
-      const taken = await takeAll(second, queue, 2);
-      expect(sorted(taken)).toEqual(ids(0, 2));
+      const dequeued = await dequeueAll(second, queue, 2);
+      expect(sorted(dequeued)).toEqual(ids(0, 2));
       expect(await lost[0]!.extend()).toBe(false);
       for (const job of lost) await job.done();
-      expect(await second.counts(queue)).toEqual({ waiting: 0, taken: 2 });
-      for (const job of taken) await job.done();
-      expect(await first.counts(queue)).toEqual({ waiting: 0, taken: 0 });
+      expect(await second.counts(queue)).toEqual({ waiting: 0, dequeued: 2 });
+      for (const job of dequeued) await job.done();
+      expect(await first.counts(queue)).toEqual({ waiting: 0, dequeued: 0 });
     });
 
     test('a waiting id can be removed, a taken one stays with its taker', async () => {
       const [one, two] = ids(0, 2) as [string, string];
       await first.add(queue, [one]);
-      const [job] = await takeAll(first, queue, 1);
+      const [job] = await dequeueAll(first, queue, 1);
       await first.add(queue, [two]);
       expect(await second.remove(queue, two)).toBe(true);
       expect(await second.remove(queue, two)).toBe(false);
       expect(await second.remove(queue, one)).toBe(false);
       expect(await second.remove(queue, 'never-added/0/0-1')).toBe(false);
       expect(await job!.extend()).toBe(true);
-      expect(await first.counts(queue)).toEqual({ waiting: 0, taken: 1 });
+      expect(await first.counts(queue)).toEqual({ waiting: 0, dequeued: 1 });
     });
 
     test('queues do not mix', async () => {
       await first.add('replica.a', ids(0, 2));
       await first.add('replica.b', ids(2, 2));
-      expect(sorted(await takeAll(second, 'replica.b', 2))).toEqual(ids(2, 2));
+      expect(sorted(await dequeueAll(second, 'replica.b', 2))).toEqual(ids(2, 2));
       expect(await second.dequeue('replica.b', 5)).toEqual([]);
-      expect(sorted(await takeAll(second, 'replica.a', 2))).toEqual(ids(0, 2));
+      expect(sorted(await dequeueAll(second, 'replica.a', 2))).toEqual(ids(0, 2));
     });
 
     test('a listener is woken by what waits already, by an add and by a release', async () => {
@@ -140,9 +140,9 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
       await woken('listening', async () => {
         stop = second.onReady(queue, () => wakes++);
       });
-      const [job] = await takeAll(second, queue, 1);
+      const [job] = await dequeueAll(second, queue, 1);
       await woken('an add', () => first.add(queue, ids(1, 1)));
-      await takeAll(second, queue, 1);
+      await dequeueAll(second, queue, 1);
       await woken('a release', () => job!.release());
       stop();
     });
@@ -150,16 +150,16 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
     test('a large batch arrives whole', async () => {
       const added = ids(0, 500);
       await first.add(queue, added);
-      const jobs = await takeAll(second, queue, added.length);
+      const jobs = await dequeueAll(second, queue, added.length);
       expect(sorted(jobs)).toEqual([...added].sort());
       await Promise.all(jobs.map((job) => job.done()));
-      expect(await first.counts(queue)).toEqual({ waiting: 0, taken: 0 });
+      expect(await first.counts(queue)).toEqual({ waiting: 0, dequeued: 0 });
     });
 
     test('two takers at once never hold the same id under live locks', async () => {
       const added = ids(0, 100);
       await first.add(queue, added);
-      const [mine, theirs] = await Promise.all([takeAll(first, queue, 40), takeAll(second, queue, 40)]);
+      const [mine, theirs] = await Promise.all([dequeueAll(first, queue, 40), dequeueAll(second, queue, 40)]);
       expect(new Set(sorted([...mine, ...theirs])).size).toBe(80);
     });
 
@@ -169,7 +169,7 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
       const error = await second.add(queue, ids(0, 1)).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ reason: 'CLOSED' });
       await first.add(queue, ids(0, 1));
-      expect(await takeAll(first, queue, 1)).toHaveLength(1);
+      expect(await dequeueAll(first, queue, 1)).toHaveLength(1);
     });
 
     const plans: [string, Omit<QueueFaults, 'seed'>][] = [
@@ -192,8 +192,8 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
         await eventually('nothing stays taken', async () => {
           for (const job of await first.dequeue(queue, 100)) await job.done();
           await harness.lapseLocks();
-          const { waiting, taken } = await first.counts(queue);
-          return waiting + taken === 0;
+          const { waiting, dequeued } = await first.counts(queue);
+          return waiting + dequeued === 0;
         });
       }, 30_000);
     }
@@ -203,7 +203,7 @@ export function jobQueueSuite(name: string, makeAdapter: () => Promise<JobQueueH
       const added = faulty.add(queue, ids(0, 1)).catch((error: unknown) => error);
       faulty.heal();
       expect(await added).toMatchObject({ reason: 'QUEUE_UNAVAILABLE' });
-      expect(await second.counts(queue)).toEqual({ waiting: 0, taken: 0 });
+      expect(await second.counts(queue)).toEqual({ waiting: 0, dequeued: 0 });
     });
   });
 }

@@ -194,7 +194,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
     await eventually('nothing is left', async () => {
       for (const each of await replicas[0]!.queue.dequeue('storm', 50).catch(() => [])) await each.done().catch(() => {});
       const counts = await replicas[1]!.queue.counts('storm').catch(() => undefined);
-      return counts?.waiting === 0 && counts.taken === 0;
+      return counts?.waiting === 0 && counts.dequeued === 0;
     }, 30_000); // biome-ignore format: short
     await Promise.all(replicas.map((each) => each.close()));
     await Promise.all(proxies.map((proxy) => proxy.cut()));

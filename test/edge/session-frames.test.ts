@@ -10,7 +10,7 @@ import {
 } from '../../gen/bowline/edge/v1/edge_pb.ts';
 import { ToolResultSchema } from '../../gen/bowline/record/v1/record_pb.ts';
 import { newId } from '../../src/base/ids.ts';
-import type { SessionView, ToolSink } from '../../src/edge/runner/tool-sink.ts';
+import type { SessionFacts, ToolSink } from '../../src/edge/runner/tool-sink.ts';
 import type { CallRunner } from '../../src/edge/session/ports.ts';
 import { follow, idleRunner, startEdge, type TestEdge, tempHome, until } from './support/edge-parts.ts';
 import { ScriptedControl } from './support/scripted-control.ts';
@@ -183,15 +183,15 @@ test('a listener that accepts and never answers does not hold the edge', async (
 /** A runner that hands out the sinks of its calls. */
 function openRunner(): CallRunner & {
   sinks: ToolSink[];
-  sessions: SessionView[];
+  sessions: SessionFacts[];
   finish: (() => void)[];
 } {
   const runner = {
     ...idleRunner,
     sinks: [] as ToolSink[],
-    sessions: [] as SessionView[],
+    sessions: [] as SessionFacts[],
     finish: [] as (() => void)[],
-    handle(_call: SignedToolCall, session: SessionView, sink: ToolSink): Promise<void> {
+    handle(_call: SignedToolCall, session: SessionFacts, sink: ToolSink): Promise<void> {
       runner.sinks.push(sink);
       runner.sessions.push(session);
       return new Promise((resolve) => runner.finish.push(resolve));

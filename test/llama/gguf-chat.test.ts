@@ -14,7 +14,7 @@ import { AppError } from '../../src/base/errors.ts';
 import { ggufEmbedder } from '../../src/worker/handlers/embed/gguf/gguf-embedder.ts';
 import { llamaEmbedding } from '../../src/worker/handlers/embed/gguf/llama-embedding.ts';
 import { fittingDriver } from '../../src/worker/handlers/llm/fitting-driver.ts';
-import { ggufDriver, ggufRoom } from '../../src/worker/handlers/llm/gguf/gguf-driver.ts';
+import { ggufDriver, ggufSpace } from '../../src/worker/handlers/llm/gguf/gguf-driver.ts';
 import { loneContext } from '../../src/worker/kit/lone-context.ts';
 import { Llama } from '../../src/worker/llama/llama.ts';
 import { GGUF, LLAMA_FOLDER, llamaProblem } from '../support/llama.ts';
@@ -158,7 +158,7 @@ llamaTest(
 
 llamaTest('a long conversation is fitted by the count of the model itself', async () => {
   const settings = { name: 'tiny', model: 'tiny.gguf', file: { path: GGUF, contextTokens: 512 } };
-  const from = fittingDriver(ggufDriver(settings, llama), ggufRoom(settings, llama));
+  const from = fittingDriver(ggufDriver(settings, llama), ggufSpace(settings, llama));
   const turns = Array.from({ length: 30 }, (_, index) => [
     { role: Role.USER, parts: text(`Question ${index}?`) },
     { role: Role.ASSISTANT, parts: text(`Answer ${index} is 绳结 and ${'xyzzy '.repeat(20)}`) },

@@ -1,5 +1,5 @@
 // For suites: the longest turn of the event loop while something is done with one input of a corpus after another.
-import { TURN_LIMIT_MS, TurnWatch } from '../../src/base/turn-watch.ts';
+import { LOOP_LIMIT_MS, LoopWatch } from '../../src/base/loop-watch.ts';
 
 export interface TurnsOf<T> {
   readonly limitMs?: number;
@@ -16,7 +16,7 @@ export interface TurnsOf<T> {
 export async function withTurnWatch<T>(
   inputs: readonly T[],
   work: (input: T) => unknown,
-  { limitMs = TURN_LIMIT_MS, name = (_input, index) => `input ${index}`, again = 1 }: TurnsOf<T> = {},
+  { limitMs = LOOP_LIMIT_MS, name = (_input, index) => `input ${index}`, again = 1 }: TurnsOf<T> = {},
 ): Promise<{ longestMs: number }> {
   let longest = 0;
   if (inputs.length > 0) await work(inputs[0]!);
@@ -35,7 +35,7 @@ export async function withTurnWatch<T>(
 
 /** The longest turn of `work`, in milliseconds of the processor. */
 export async function turnOf(work: () => unknown): Promise<number> {
-  const watch = new TurnWatch({ mostApartMs: 10 });
+  const watch = new LoopWatch({ mostApartMs: 10 });
   watch.start();
   await rounds(2);
   try {

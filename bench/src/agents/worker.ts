@@ -92,7 +92,7 @@ class Worker {
   }
 
   #nextText(): Body | undefined {
-    const next = this.#text?.outputs.take();
+    const next = this.#text?.outputs.pull();
     if (!this.#text || !next) {
       this.#textSent();
       return undefined;

@@ -158,7 +158,7 @@ class Simulation {
       clock,
       (body) => {
         // Frames that are numbered without a gap hold text without a gap.
-        if (body.case === 'text') expect(read.take(body.value)).toBe('added');
+        if (body.case === 'text') expect(read.receive(body.value)).toBe('added');
       },
       ended,
       () => ({ case: 'follow', value: read.position }),

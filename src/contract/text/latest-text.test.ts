@@ -12,11 +12,11 @@ const piece = (text: string, offset: number, epoch = 1, job = 'r/0/0') => ({
 test('a later attempt begins again from its first byte on; what an earlier one still sends is old', () => {
   const latest = new LatestText();
   expect(latest.position).toEqual({ job: '', epoch: 0, offset: 0 });
-  expect(latest.take(piece('old text', 0))).toBe('added');
-  expect(latest.take(piece('tail', 4, 2))).toBe('gap');
+  expect(latest.receive(piece('old text', 0))).toBe('added');
+  expect(latest.receive(piece('tail', 4, 2))).toBe('gap');
   expect(latest.position).toEqual({ job: 'r/0/0', epoch: 1, offset: 8 });
-  expect(latest.take(piece('new', 0, 2))).toBe('added');
-  expect(latest.take(piece('more old', 8))).toBe('old');
+  expect(latest.receive(piece('new', 0, 2))).toBe('added');
+  expect(latest.receive(piece('more old', 8))).toBe('old');
   expect([latest.held?.from(0), latest.bytesOf('r/0/0', 2), latest.bytesOf('r/0/0', 1)]).toEqual(['new', 3, 0]);
 });
 
@@ -24,8 +24,8 @@ test('jobs follow each other by step, then by index, as numbers, whatever their 
   const latest = new LatestText();
   const order = ['r/2/0', 'r/10/0', 'r/10/2', 'r/10/10'];
   for (const [at, job] of order.entries()) {
-    expect(latest.take(piece(job, 0, 9 - at, job))).toBe('added');
-    for (const earlier of order.slice(0, at)) expect(latest.take(piece('late', 0, 99, earlier))).toBe('old');
+    expect(latest.receive(piece(job, 0, 9 - at, job))).toBe('added');
+    for (const earlier of order.slice(0, at)) expect(latest.receive(piece('late', 0, 99, earlier))).toBe('old');
   }
   expect(latest.held?.from(0)).toBe('r/10/10');
 });
@@ -35,7 +35,7 @@ test('a text that is written here is held as it is, and grows under its readers;
   const own = new AttemptText('r/0/0', 2);
   latest.hold(own);
   own.append('abc');
-  expect(latest.take(piece('bc', 1, 2))).toBe('old');
+  expect(latest.receive(piece('bc', 1, 2))).toBe('old');
   latest.hold(new AttemptText('r/0/0', 1));
   expect(latest.held).toBe(own);
   latest.drop();
@@ -70,7 +70,7 @@ test('however pieces of several attempts are mixed, what is held is the beginnin
       for (const [attempt, from, length] of sent) {
         const points = [...texts[attempt]!];
         const offset = Buffer.byteLength(points.slice(0, from).join(''));
-        latest.take(piece(points.slice(from, from + length).join(''), offset, attempt + 1));
+        latest.receive(piece(points.slice(from, from + length).join(''), offset, attempt + 1));
         expect(latest.position.epoch).toBeGreaterThanOrEqual(epoch);
         epoch = latest.position.epoch;
         if (latest.held) expect(texts[epoch - 1]!.startsWith(latest.held.from(0))).toBe(true);

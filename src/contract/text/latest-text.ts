@@ -1,6 +1,6 @@
 // The text of the latest attempt that said anything: pieces of earlier ones are old, and a later one begins again. Texts of two attempts are
 // never spliced.
-import { OffsetText, type Taken, type TextPiece } from './offset-text.ts';
+import { OffsetText, type Received, type TextPiece } from './offset-text.ts';
 
 /** An attempt of a job that writes text. */
 export interface Writer {
@@ -67,16 +67,16 @@ export class LatestText {
   }
 
   /** Takes a piece as it came. `old`, too, when it is of an earlier attempt; a later attempt is held from its beginning on only. */
-  take({ job, epoch: sentEpoch, offset: sentOffset, text }: SentPiece): Taken {
+  receive({ job, epoch: sentEpoch, offset: sentOffset, text }: SentPiece): Received {
     const epoch = Number(sentEpoch);
     const offset = Number(sentOffset);
     const held = this.#held;
     const order = held ? compareWriters(job, epoch, held) : 1;
     if (order < 0) return 'old';
-    if (held && order === 0) return held.take(offset, text);
+    if (held && order === 0) return held.receive(offset, text);
     if (offset !== 0) return 'gap';
     this.#held = new AttemptText(job, epoch, this.#limit);
-    return this.#held.take(0, text);
+    return this.#held.receive(0, text);
   }
 
   /** Holds this text, which is written here, unless a later one is held. */

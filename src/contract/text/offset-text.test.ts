@@ -29,7 +29,7 @@ test('what is appended is told at once, under the offset where it begins, howeve
       for (const piece of pieces)
         for (const { offset, text: told } of text.appended(piece, max)) {
           expect(Buffer.byteLength(told)).toBeLessThanOrEqual(max + 3);
-          copy.take(offset, told);
+          copy.receive(offset, told);
         }
       expect(copy.from(0)).toBe(pieces.join(''));
     }),
@@ -38,11 +38,11 @@ test('what is appended is told at once, under the offset where it begins, howeve
 
 test('pieces that come twice or overlap are merged, and a gap is refused', () => {
   const text = new OffsetText();
-  expect(text.take(0, '你好')).toBe('added');
-  expect(text.take(3, '好，世界')).toBe('added');
-  expect(text.take(0, '你')).toBe('old');
-  expect(text.take(100, 'x')).toBe('gap');
-  expect(text.take(text.bytes, '')).toBe('old');
+  expect(text.receive(0, '你好')).toBe('added');
+  expect(text.receive(3, '好，世界')).toBe('added');
+  expect(text.receive(0, '你')).toBe('old');
+  expect(text.receive(100, 'x')).toBe('gap');
+  expect(text.receive(text.bytes, '')).toBe('old');
   expect(text.from(0)).toBe('你好，世界');
 });
 
@@ -55,12 +55,12 @@ test('lost, doubled, reordered and cut anew: what is held is always the beginnin
       for (const [from, length] of cuts) {
         const before = text.bytes;
         const piece = points.slice(from, from + length).join('');
-        const taken = text.take(offsetOf(from), piece);
+        const taken = text.receive(offsetOf(from), piece);
         expect(taken === 'gap').toBe(offsetOf(from) > before);
         expect(taken === 'added').toBe(text.bytes > before);
         expect(whole.startsWith(text.from(0))).toBe(true);
       }
-      text.take(text.bytes, Buffer.from(whole).toString('utf8', text.bytes));
+      text.receive(text.bytes, Buffer.from(whole).toString('utf8', text.bytes));
       expect(text.from(0)).toBe(whole);
     }),
     { numRuns: 300 },
@@ -88,7 +88,7 @@ test('a large piece is kept, and any offset is aligned to the character after it
 
 test('what does not fit is refused whole, and what comes later is refused too', () => {
   const text = new OffsetText(4);
-  expect([text.take(0, 'abc'), text.take(3, 'de'), text.take(3, 'd'), text.take(4, 'e')]).toEqual([
+  expect([text.receive(0, 'abc'), text.receive(3, 'de'), text.receive(3, 'd'), text.receive(4, 'e')]).toEqual([
     'added',
     'full',
     'added',

@@ -2,7 +2,7 @@
 // code point. What is missing is what follows its last byte.
 
 /** What became of a piece: `old` is known already, before a `gap` something is missing, and what is `full` keeps no more. */
-export type Taken = 'added' | 'old' | 'gap' | 'full';
+export type Received = 'added' | 'old' | 'gap' | 'full';
 
 export interface TextPiece {
   readonly offset: number;
@@ -43,7 +43,7 @@ export class OffsetText {
   }
 
   /** Takes a piece as it came: what of it is known already is skipped. */
-  take(offset: number, text: string): Taken {
+  receive(offset: number, text: string): Received {
     const known = this.#bytes - offset;
     if (known < 0) return 'gap';
     if (known === 0) return text === '' ? 'old' : this.append(text) ? 'added' : 'full';

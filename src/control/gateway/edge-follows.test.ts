@@ -38,7 +38,7 @@ const sources = {
   localText: () => undefined,
   follow: () => {},
   reload: () => {},
-  live: { take: () => true, give: () => {} },
+  live: { reserve: () => true, give: () => {} },
 };
 const feedOf = (run: string) => new RunFeed(running(run), sources);
 const say = (feed: RunFeed, offset: number, text: string) =>

@@ -22,10 +22,10 @@ import type { DeviceCalls } from '../dispatch/devices/device-calls.ts';
 import type { Orchestrator } from '../orchestrator/service/orchestrator.ts';
 import { isUnreadable } from '../orchestrator/service/unreadable.ts';
 import type { EdgeBody, EdgeFollows } from './edge-follows.ts';
+import { InboundBudget } from './inbound-budget.ts';
 import type { LiveEdge } from './live-edge.ts';
 import { OrderedTasks } from './ordered-tasks.ts';
 import type { PeerQueue } from './peer-queue.ts';
-import { Room } from './room.ts';
 
 export interface EdgeReaderParts {
   readonly runs: Orchestrator;
@@ -58,7 +58,7 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
   // Which conversation a run belongs to, while its ask is under way: a cancel stands behind it.
   const asked = new Map<string, string>();
   let results = 0;
-  const room = new Room(parts.maxInboundBytes);
+  const budget = new InboundBudget(parts.maxInboundBytes);
   for (;;) {
     const next = await frames.next();
     if (next.done || out.ended) return;
@@ -73,7 +73,7 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
       case 'ask': {
         const { run, conversation } = frame.value;
         asked.set(run, conversation);
-        const give = room.reserve(bytes);
+        const give = budget.reserve(bytes);
         line.add(conversation, () =>
           commitAsk(parts, frame.value).finally(() => {
             asked.delete(run);
@@ -97,7 +97,7 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
         }
         results++;
         {
-          const give = room.reserve(bytes);
+          const give = budget.reserve(bytes);
           void calls.result(edge, frame.value).finally(() => {
             results--;
             give();
@@ -115,10 +115,10 @@ export async function readEdge(parts: EdgeReaderParts, frames: AsyncIterator<Con
       default:
         answerFrame(header, frame, out);
     }
-    while (!room.free && !out.ended) {
+    while (!budget.free && !out.ended) {
       // Nothing is read meanwhile, so silence says nothing of the edge.
       heartbeat.heard();
-      await Promise.race([room.wait(), sleep(clock, FULL_MS)]);
+      await Promise.race([budget.wait(), sleep(clock, FULL_MS)]);
     }
   }
 }
@@ -178,7 +178,7 @@ function isValid(result: ToolResult): boolean {
 }
 
 /** Counts the first frame and checks it. */
-export function takeFrame(counter: FrameCounter, frame: ConnectRequest): void {
+export function receiveFrame(counter: FrameCounter, frame: ConnectRequest): void {
   counter.seen(frame.header);
   validate(ConnectRequestSchema, frame);
 }

@@ -63,13 +63,13 @@ export function frontOf(options: FrontOptions): Server {
 const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
 
 /** Looks at the first byte and leaves it there. */
-function byFirstByte(socket: Socket, take: (first: number) => void): void {
+function byFirstByte(socket: Socket, receive: (first: number) => void): void {
   const read = () => {
     const first: Buffer | null = socket.read();
     if (!first?.length) return;
     socket.off('readable', read);
     socket.unshift(first);
-    take(first[0]!);
+    receive(first[0]!);
   };
   socket.on('readable', read);
 }

@@ -34,7 +34,7 @@ import type { SetAside } from '../store/set-aside.ts';
 import type { Admission } from './admission.ts';
 import { AnchorKeeper } from './anchor-keeper.ts';
 import { type EdgeBody, EdgeFollows } from './edge-follows.ts';
-import { readEdge, takeFrame } from './edge-reader.ts';
+import { readEdge, receiveFrame } from './edge-reader.ts';
 import { fitEdgeFrame } from './fit-edge-frame.ts';
 import { anchorOf, type JournalVerdict, judgeJournal } from './journal-anchor.ts';
 import { LiveEdge } from './live-edge.ts';
@@ -84,7 +84,7 @@ export async function* serveEdge(
   });
   const frames = requests[Symbol.asyncIterator]();
   const first = await firstFrame(frames, clock, helloMs(heartbeatMs));
-  takeFrame(counter, first);
+  receiveFrame(counter, first);
   if (first.frame.case !== 'hello') throw new AppError('INVALID_ARGUMENT', { what: 'the first frame must be hello' });
   const hello = first.frame.value;
   const version = negotiate(hello.versions);

@@ -17,7 +17,7 @@ import type { Secret } from '../../base/secret.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
 import type { Sign } from '../../contract/channel/channel-proof.ts';
-import { takeExpecting } from '../../contract/serve-requests.ts';
+import { answerExpecting } from '../../contract/serve-requests.ts';
 import { Heartbeat } from '../../contract/session/heartbeat.ts';
 import { type ChangingRoutes, nodeHandler } from './adapter.ts';
 import { Connections, STRANGER_STREAMS, sendAway } from './connections.ts';
@@ -133,7 +133,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
     faults: options.faults,
   });
   const http2 = createServer({ settings }, answers);
-  takeExpecting(http2, answers);
+  answerExpecting(http2, answers);
   http2.on('session', (session) => {
     session.on('error', (error) => spared.debug('a connection failed', { why: error.message }));
     connections.add(session);

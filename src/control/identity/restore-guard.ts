@@ -6,7 +6,7 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { inStore } from '../../base/sql-failure.ts';
 import { writeAudit } from '../ledger/audit.ts';
-import type { HistoryGap } from '../store/history-beat.ts';
+import type { HistoryGap } from '../store/history-counter.ts';
 import type { Schema } from '../store/schema.ts';
 import type { DeviceRef } from './devices.ts';
 

@@ -2,25 +2,25 @@
 import type { Clock } from '../../base/clock.ts';
 import { every } from '../../base/every.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { HistoryBeat, HistoryGap } from '../store/history-beat.ts';
+import type { HistoryCounter, HistoryGap } from '../store/history-counter.ts';
 import type { RestoreGuard } from './restore-guard.ts';
 
 /** How late it is noticed. */
 const BEAT_MS = 1_000;
 
 export interface WatchHistoryParts {
-  readonly beat: Pick<HistoryBeat, 'beat'>;
+  readonly counter: Pick<HistoryCounter, 'raise'>;
   readonly restored: Pick<RestoreGuard, 'reportAll'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** Returns how to stop. */
-export function watchHistory({ beat, restored, clock, log }: WatchHistoryParts): () => void {
+export function watchHistory({ counter, restored, clock, log }: WatchHistoryParts): () => void {
   // Until it is written down.
   let gap: HistoryGap | undefined;
   const look = async () => {
-    gap ??= await beat.beat();
+    gap ??= await counter.raise();
     if (gap) await restored.reportAll(gap);
     gap = undefined;
   };

@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { LapsedLocks } from './lapsed-locks.ts';
-import type { JobQueue, TakenJob } from './ports.ts';
+import type { DequeuedJob, JobQueue } from './ports.ts';
 import { QueueWakes, type QueueWakesParts } from './queue-wakes.ts';
 import { staleQueues } from './stale-queues.ts';
 
@@ -91,13 +91,13 @@ export class BullmqQueue implements JobQueue {
     if (client.isCluster) this.#wakes.wakeOthers(name);
   }
 
-  async dequeue(name: string, max: number): Promise<TakenJob[]> {
+  async dequeue(name: string, max: number): Promise<DequeuedJob[]> {
     this.#open();
     const lane = this.#lane(name);
-    const jobs: TakenJob[] = [];
+    const jobs: DequeuedJob[] = [];
     let ask = Math.min(max, lane.guess);
     while (ask > 0) {
-      const { got, left } = await this.#takeSome(lane, ask, max - jobs.length, jobs.length > 0);
+      const { got, left } = await this.#dequeueSome(lane, ask, max - jobs.length, jobs.length > 0);
       jobs.push(...got);
       ask = Math.min(max - jobs.length, left, TAKE_AT_ONCE);
     }
@@ -110,11 +110,11 @@ export class BullmqQueue implements JobQueue {
     return this.#wakes.listen(name, wake);
   }
 
-  async counts(name: string): Promise<{ waiting: number; taken: number }> {
+  async counts(name: string): Promise<{ waiting: number; dequeued: number }> {
     this.#open();
     const { backend } = this.#lane(name);
-    const [waiting = 0, taken = 0] = await this.#parts.calls.run(() => backend.getCounts(['wait', 'active']));
-    return { waiting, taken };
+    const [waiting = 0, dequeued = 0] = await this.#parts.calls.run(() => backend.getCounts(['wait', 'active']));
+    return { waiting, dequeued };
   }
 
   async remove(name: string, id: string): Promise<boolean> {
@@ -161,10 +161,10 @@ export class BullmqQueue implements JobQueue {
   }
 
   /** One round trip, for `count` of what is wanted. With `holding` a failure is none: what an earlier round took counts more. */
-  async #takeSome(lane: Lane, count: number, wanted: number, holding: boolean) {
+  async #dequeueSome(lane: Lane, count: number, wanted: number, holding: boolean) {
     const { client, calls, log } = this.#parts;
     const start = async () => {
-      const takes = Array.from({ length: count }, () => this.#takeOne(lane));
+      const takes = Array.from({ length: count }, () => this.#dequeueOne(lane));
       // Counted before the takes, which BullMQ sends a moment later; of use only when there is a next round.
       const length = count < wanted ? client.llen(lane.backend.toKey('wait')) : 0;
       const [left, ...results] = await Promise.allSettled([length, ...takes]);
@@ -173,19 +173,19 @@ export class BullmqQueue implements JobQueue {
       if (failed && got.length === 0) throw failed.reason;
       return { got, left: left.status === 'fulfilled' && !failed ? left.value - got.length : 0 };
     };
-    const giveBack = ({ got }: { got: readonly TakenJob[] }) => {
+    const giveBack = ({ got }: { got: readonly DequeuedJob[] }) => {
       if (got.length > 0) log.info('ids that were taken too late go back', { queue: lane.name, count: got.length });
       for (const job of got) job.release().catch(() => undefined);
     };
     try {
       return await calls.run(start, giveBack);
     } catch (error) {
-      if (holding) return { got: [] as TakenJob[], left: 0 };
+      if (holding) return { got: [] as DequeuedJob[], left: 0 };
       throw error;
     }
   }
 
-  async #takeOne({ name, backend }: Lane): Promise<TakenJob | undefined> {
+  async #dequeueOne({ name, backend }: Lane): Promise<DequeuedJob | undefined> {
     const token = `${this.#id}:${this.#tokens++}`;
     const [job, id] = (await backend.moveToActive(token)) as [JobJson | null, string];
     if (!job) return undefined;

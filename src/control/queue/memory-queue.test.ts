@@ -10,9 +10,9 @@ test('an add beyond the capacity is refused as a whole and names the setting', a
     reason: 'LIMIT_EXCEEDED',
     message: expect.stringContaining('which is fixed; start more workers'),
   });
-  expect(await queue.counts('q')).toEqual({ waiting: 2, taken: 0 });
+  expect(await queue.counts('q')).toEqual({ waiting: 2, dequeued: 0 });
   await queue.add('q', ['a', 'b', 'c']);
-  expect(await queue.counts('q')).toEqual({ waiting: 3, taken: 0 });
+  expect(await queue.counts('q')).toEqual({ waiting: 3, dequeued: 0 });
 });
 
 test('a lock that is renewed does not lapse, one that is not says so to the next taker', async () => {

@@ -5,7 +5,7 @@ import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { JobQueue, TakenJob } from './ports.ts';
+import type { DequeuedJob, JobQueue } from './ports.ts';
 
 /** Bounds of the in-memory queues. */
 export interface MemoryQueueOptions {
@@ -24,7 +24,7 @@ interface Hold {
 interface Queue {
   /** Waiting ids, oldest first; the value says whether an earlier taker lost its lock. */
   readonly waiting: Map<string, boolean>;
-  readonly taken: Map<string, Hold>;
+  readonly dequeued: Map<string, Hold>;
   readonly listeners: Set<() => void>;
   waking: boolean;
   stopTimer: (() => void) | undefined;
@@ -76,7 +76,7 @@ export class MemoryQueueHub {
       counts: async (name) => {
         open();
         const queue = this.#queues.get(name);
-        return { waiting: queue?.waiting.size ?? 0, taken: queue?.taken.size ?? 0 };
+        return { waiting: queue?.waiting.size ?? 0, dequeued: queue?.dequeued.size ?? 0 };
       },
       remove: async (name, id) => {
         open();
@@ -94,7 +94,7 @@ export class MemoryQueueHub {
   #queue(name: string): Queue {
     let queue = this.#queues.get(name);
     if (!queue) {
-      queue = { waiting: new Map(), taken: new Map(), listeners: new Set(), waking: false, stopTimer: undefined };
+      queue = { waiting: new Map(), dequeued: new Map(), listeners: new Set(), waking: false, stopTimer: undefined };
       this.#queues.set(name, queue);
     }
     return queue;
@@ -103,15 +103,15 @@ export class MemoryQueueHub {
   /** Forgets a queue that holds nothing and that nobody listens to. */
   #tidy(name: string): void {
     const queue = this.#queues.get(name);
-    if (!queue || queue.waiting.size + queue.taken.size + queue.listeners.size > 0) return;
+    if (!queue || queue.waiting.size + queue.dequeued.size + queue.listeners.size > 0) return;
     queue.stopTimer?.();
     this.#queues.delete(name);
   }
 
   #add(name: string, ids: readonly string[]): void {
     const queue = this.#queue(name);
-    const fresh = new Set(ids.filter((id) => !queue.waiting.has(id) && !queue.taken.has(id)));
-    if (queue.waiting.size + queue.taken.size + fresh.size > this.#capacity) {
+    const fresh = new Set(ids.filter((id) => !queue.waiting.has(id) && !queue.dequeued.has(id)));
+    if (queue.waiting.size + queue.dequeued.size + fresh.size > this.#capacity) {
       this.#tidy(name);
       throw fixedLimit(`the queue ${name}`, this.#capacity, 'start more workers, or wait until some jobs are done');
     }
@@ -120,14 +120,14 @@ export class MemoryQueueHub {
     this.#tidy(name);
   }
 
-  #dequeue(name: string, max: number): TakenJob[] {
+  #dequeue(name: string, max: number): DequeuedJob[] {
     const queue = this.#queues.get(name);
-    const jobs: TakenJob[] = [];
+    const jobs: DequeuedJob[] = [];
     for (const [id, startedBefore] of queue?.waiting ?? []) {
       if (jobs.length >= max) break;
       const token = newId();
       queue!.waiting.delete(id);
-      queue!.taken.set(id, { token, expires: this.#clock.monotonic() + this.#lockMs });
+      queue!.dequeued.set(id, { token, expires: this.#clock.monotonic() + this.#lockMs });
       jobs.push({
         id,
         startedBefore,
@@ -143,8 +143,8 @@ export class MemoryQueueHub {
   /** Ends a hold; with `back` the id waits again under that flag. */
   #end(name: string, id: string, token: string, back: boolean | undefined): void {
     const queue = this.#queues.get(name);
-    if (queue?.taken.get(id)?.token !== token) return;
-    queue.taken.delete(id);
+    if (queue?.dequeued.get(id)?.token !== token) return;
+    queue.dequeued.delete(id);
     if (back !== undefined) {
       queue.waiting.set(id, back);
       this.#wake(name);
@@ -153,7 +153,7 @@ export class MemoryQueueHub {
   }
 
   #extend(name: string, id: string, token: string): boolean {
-    const hold = this.#queues.get(name)?.taken.get(id);
+    const hold = this.#queues.get(name)?.dequeued.get(id);
     if (hold?.token !== token) return false;
     hold.expires = this.#clock.monotonic() + this.#lockMs;
     return true;
@@ -166,9 +166,9 @@ export class MemoryQueueHub {
       queue.stopTimer = undefined;
       const now = this.#clock.monotonic();
       let lapsed = 0;
-      for (const [id, hold] of queue.taken) {
+      for (const [id, hold] of queue.dequeued) {
         if (hold.expires > now) continue;
-        queue.taken.delete(id);
+        queue.dequeued.delete(id);
         queue.waiting.set(id, true);
         lapsed++;
       }
@@ -176,7 +176,7 @@ export class MemoryQueueHub {
         this.#log.warn('locks in the job queue lapsed', { queue: name, lapsed });
         this.#wake(name);
       }
-      if (queue.taken.size > 0) this.#watch(name);
+      if (queue.dequeued.size > 0) this.#watch(name);
     });
   }
 

@@ -1,7 +1,7 @@
 // The ports to the job queue and the bus: the way to the work, never the truth about it. Adapters live beside this file.
 
 /** A job id that this taker holds under a lock of the queue. The lock is a hint; the epoch in the store is the fence. */
-export interface TakenJob {
+export interface DequeuedJob {
   readonly id: string;
   /**
    * True when the queue knows that an earlier taker had this id and did not give it back. A hint only: after a queue was
@@ -27,14 +27,14 @@ export interface JobQueue {
    */
   add(queue: string, ids: readonly string[]): Promise<void>;
   /** Takes up to `max` ids, about oldest first, perhaps none; never blocks to wait for more. */
-  dequeue(queue: string, max: number): Promise<TakenJob[]>;
+  dequeue(queue: string, max: number): Promise<DequeuedJob[]>;
   /**
    * Calls `wake` when there may be something to take: after an add, a release or a lapsed lock, and once after the
    * call when ids wait already. Wakes are coalesced, may be spurious, and may reach only one of several listeners, so
    * keep a slow scan beside it. Returns how to stop.
    */
   onReady(queue: string, wake: () => void): () => void;
-  counts(queue: string): Promise<{ waiting: number; taken: number }>;
+  counts(queue: string): Promise<{ waiting: number; dequeued: number }>;
   /** Removes a waiting id and says whether it did; a taken one stays with its taker. */
   remove(queue: string, id: string): Promise<boolean>;
   /** Ends listeners and connections; calls after it throw CLOSED. Idempotent. */

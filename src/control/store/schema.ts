@@ -94,7 +94,7 @@ export interface Schema {
     started_at: TimeOrNow;
     /** Of the stored events that the replica knows (see event-version.ts); 0 is from before there was one. */
     version: Generated<number>;
-    /** Raised by the replica itself (see history-beat.ts). */
+    /** Raised by the replica itself (see history-counter.ts). */
     beat: Generated<number>;
   };
   set_aside: {

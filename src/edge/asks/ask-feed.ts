@@ -12,18 +12,18 @@ import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts
 import type { Gate } from '../egress/gate.ts';
 import { askToSend, type OpenAsks, type UnansweredAsk } from './open-asks.ts';
 import type { AskJournal } from './ports.ts';
-import type { RunViews } from './run-views.ts';
+import type { WatchedRuns } from './watched-runs.ts';
 
 export class AskFeed {
   readonly #journal: AskJournal & { readonly id: string };
   readonly #open: OpenAsks;
-  readonly #views: RunViews;
+  readonly #views: WatchedRuns;
   readonly #gate: Pick<Gate, 'admitAsk'>;
 
   constructor(
     journal: AskJournal & { readonly id: string },
     open: OpenAsks,
-    views: RunViews,
+    views: WatchedRuns,
     gate: Pick<Gate, 'admitAsk'>,
   ) {
     this.#journal = journal;
@@ -57,7 +57,7 @@ export class AskFeed {
         return { case: 'cancelRun', value };
       }
     }
-    const value = this.#views.takeNeeded();
+    const value = this.#views.pullNeeded();
     return value && { case: 'followRun', value };
   }
 

@@ -25,7 +25,7 @@ import { askRecord, checkAsk, recipientsOf, sharedOf } from './ask-request.ts';
 import type { OpenAsks, UnansweredAsk } from './open-asks.ts';
 import { cancelledOutcome, outcomeForJournal, refusedOutcome, timedOutOutcome } from './outcomes.ts';
 import type { AskArchive, AskJournal, EgressLedger, Shares } from './ports.ts';
-import { RunViews } from './run-views.ts';
+import { WatchedRuns } from './watched-runs.ts';
 
 export interface AskLimits {
   /** Open asks; Hello lists at most 256. */
@@ -69,7 +69,7 @@ export interface PreparedAsk {
 }
 
 export class AskService {
-  readonly views: RunViews;
+  readonly views: WatchedRuns;
   readonly #deps: AskServiceDeps;
   readonly #limits: AskLimits;
   readonly #committing = new Map<string, Promise<AskedRun>>();
@@ -82,7 +82,7 @@ export class AskService {
   constructor(deps: AskServiceDeps) {
     this.#deps = deps;
     this.#limits = { ...ASK_LIMITS, ...deps.limits };
-    this.views = new RunViews(deps.log, () => this.#changed());
+    this.views = new WatchedRuns(deps.log, () => this.#changed());
   }
 
   /** Takes up what earlier processes left open. Call once, after the journal was opened with the fold. */

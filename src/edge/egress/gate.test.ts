@@ -32,8 +32,8 @@ import { Gate } from './gate.ts';
 import { Origins } from './origins.ts';
 import { REVIEWED } from './reviewed.ts';
 
-const noGrants = { covers: () => 'NO_GRANT' as const, take: () => false };
-const allGrants = { covers: () => ({ grant: 'g', recipients: ['rules'], lines: undefined }), take: () => true };
+const noGrants = { covers: () => 'NO_GRANT' as const, spend: () => false };
+const allGrants = { covers: () => ({ grant: 'g', recipients: ['rules'], lines: undefined }), spend: () => true };
 const file = {
   kind: 'file' as const,
   name: 'docs/a.md',
@@ -178,7 +178,7 @@ test('a grant that has met its cap lets nothing more out', () => {
   let left = 5;
   const grants = {
     ...allGrants,
-    take: (_: string, bytes: number) => {
+    spend: (_: string, bytes: number) => {
       left -= bytes;
       return left >= 0;
     },

@@ -46,13 +46,13 @@ interface Walk {
 }
 
 export class Gate {
-  readonly #grants: Pick<Grants, 'covers' | 'take'>;
+  readonly #grants: Pick<Grants, 'covers' | 'spend'>;
   /** Payloads that this gate made. Nothing else passes as the payload of a frame. */
   readonly #made = new WeakSet<Uint8Array>();
   /** Asks that are in the journal with their ledger. */
   readonly #asks = new WeakSet<Ask>();
 
-  constructor(grants: Pick<Grants, 'covers' | 'take'>) {
+  constructor(grants: Pick<Grants, 'covers' | 'spend'>) {
     this.#grants = grants;
   }
 
@@ -147,7 +147,7 @@ export class Gate {
     }
     if (value === undefined) return false;
     const bytes = bytesOf(field, value);
-    if (walk.empty.has(verdict.grant) || !this.#take(verdict.grant, bytes, walk)) {
+    if (walk.empty.has(verdict.grant) || !this.#spend(verdict.grant, bytes, walk)) {
       withhold(walk, plan, at, origin, 'CAP');
       return false;
     }
@@ -155,8 +155,8 @@ export class Gate {
     return true;
   }
 
-  #take(grant: string, bytes: number, walk: Walk): boolean {
-    if (grant.startsWith('config:') || this.#grants.take(grant, bytes)) return true;
+  #spend(grant: string, bytes: number, walk: Walk): boolean {
+    if (grant.startsWith('config:') || this.#grants.spend(grant, bytes)) return true;
     walk.empty.add(grant);
     return false;
   }

@@ -15,13 +15,13 @@ export interface ReadBounds {
 }
 
 /**
- * Gives each piece of a file to every taker, and returns the SHA-256 of exactly what they were given. A piece is theirs only
- * during the call. @throws FILE_TOO_LARGE, FILE_CHANGED when it grows meanwhile, FILE_UNREADABLE, what the takers throw, why the call ended
+ * Gives each piece of a file to every receiver, and returns the SHA-256 of exactly what they were given. A piece is theirs only
+ * during the call. @throws FILE_TOO_LARGE, FILE_CHANGED when it grows meanwhile, FILE_UNREADABLE, what the receivers throw, why the call ended
  */
 export async function readPieces(
   { handle, stat }: OpenFile,
   { maxBytes, signal }: ReadBounds,
-  ...takers: readonly ((piece: Uint8Array) => void)[]
+  ...receivers: readonly ((piece: Uint8Array) => void)[]
 ): Promise<Uint8Array> {
   if (stat.size > maxBytes) throw new AppError('FILE_TOO_LARGE');
   const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, Number(stat.size) + 1));
@@ -36,7 +36,7 @@ export async function readPieces(
     if (at > stat.size) throw new AppError('FILE_CHANGED');
     const piece = buffer.subarray(0, bytesRead);
     hash.update(piece);
-    for (const take of takers) take(piece);
+    for (const receive of receivers) receive(piece);
   }
 }
 

@@ -68,7 +68,7 @@ export interface TakenLines {
 }
 
 /** Keeps lines `from` to `to` with their ends, up to the last whole one within `maxBytes`, and counts all. */
-export class LineTaker {
+export class LinePicker {
   readonly #from: number;
   readonly #to: number;
   readonly #maxBytes: number;

@@ -99,8 +99,8 @@ test('a share ends after fifteen minutes, at its cap, and with its run', () => {
   clock.advance(1);
   expect(grants.covers(now)).toBe('NO_GRANT');
   const { id } = mint();
-  expect(grants.take(id, 60)).toBe(true);
-  expect(grants.take(id, 60)).toBe(false);
+  expect(grants.spend(id, 60)).toBe(true);
+  expect(grants.spend(id, 60)).toBe(false);
   expect(grants.covers(now)).toBe('NO_GRANT');
   mint();
   grants.endRun('r', 'ANSWERED');

@@ -175,7 +175,7 @@ export class Grants {
   }
 
   /** Counts bytes that are about to leave. False when they do not fit: then nothing may leave, and the grant ends. */
-  take(id: string, bytes: number): boolean {
+  spend(id: string, bytes: number): boolean {
     const grant = this.#held.get(id);
     if (!grant || grant.until <= this.#clock.monotonic()) return false;
     if (grant.used + bytes > grant.capBytes) {

@@ -11,7 +11,7 @@ import type { Allowlist } from '../allowlist/allowlist.ts';
 import { inRoot, isReadableName, type JudgedPath, untellable } from '../allowlist/judge-path.ts';
 import { type EdgeLimits, mostOf } from '../config/edge-settings.ts';
 import { originOf, readPieces } from '../files/content.ts';
-import { LineTaker, TextReader } from '../files/lines.ts';
+import { LinePicker, TextReader } from '../files/lines.ts';
 import { SecretFinder } from '../files/secret-content.ts';
 import { walk } from '../files/walk.ts';
 
@@ -186,19 +186,19 @@ export class ShareResolver {
     const file = await this.#allow.openFile(judged);
     try {
       const secrets = new SecretFinder();
-      const taker = startLine === 0 ? undefined : new LineTaker(startLine, endLine, Number.POSITIVE_INFINITY, false);
+      const picker = startLine === 0 ? undefined : new LinePicker(startLine, endLine, Number.POSITIVE_INFINITY, false);
       // Lines are read as text anyway.
-      const reader = rules.text && !taker ? new TextReader() : undefined;
+      const reader = rules.text && !picker ? new TextReader() : undefined;
       const reading = { maxBytes: this.#limits.file_bytes, signal: NEVER };
       const hash = await readPieces(file, reading, (piece) => {
         secrets.add(piece);
-        taker?.add(piece);
+        picker?.add(piece);
         reader?.add(piece);
       });
       reader?.end();
       if (secrets.found) throw new AppError('SECRET_CONTENT', { what: secrets.found });
       const { device, inode, sha256, realPath } = originOf(this.#allow, file, hash);
-      const taken = taker?.end();
+      const taken = picker?.end();
       if (taken && startLine > taken.total) throw noMatch(pattern, `the file has only ${taken.total} lines`);
       const bytes = taken ? taken.bytes : file.stat.size;
       return create(GrantedFileSchema, {

@@ -86,7 +86,7 @@ export class CallBook implements Fold {
   }
 
   /** Names of blobs that no answer needs any more, each once. */
-  takeDropped(): string[] {
+  pullDropped(): string[] {
     const dropped = this.#dropped;
     this.#dropped = [];
     return dropped;

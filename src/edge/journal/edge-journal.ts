@@ -8,10 +8,10 @@ import type { EdgeTime } from '../time/edge-time.ts';
 import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
-import { EdgeView, type EdgeViewOptions } from './edge-view.ts';
 import { systemCode } from './fs-port.ts';
 import type { Journal } from './journal.ts';
-import { JournalRoom } from './journal-room.ts';
+import { JournalSpace } from './journal-space.ts';
+import { JournalState, type JournalStateOptions } from './journal-state.ts';
 import type { AppendOptions, ChainHead, LastSession, Reservation } from './journal-types.ts';
 import { type ArchiveOptions, type LedgerArchive, openLedgerArchive } from './ledger-archive.ts';
 import { egressOf, type LedgerLine, type LedgerPage, newestLines, placed } from './ledger-lines.ts';
@@ -21,7 +21,7 @@ import type { RefusalBook } from './refusal-book.ts';
 import type { StandingBook } from './standing-book.ts';
 import { type LedgerVerification, verifyLedger } from './verify-ledger.ts';
 
-export interface EdgeJournalOptions extends Omit<OpenJournalOptions, 'onRecord'>, EdgeViewOptions {
+export interface EdgeJournalOptions extends Omit<OpenJournalOptions, 'onRecord'>, JournalStateOptions {
   /** Of the archive of the ledger. Default: 256 MiB, and nothing of it goes. */
   readonly ledger?: Partial<Pick<ArchiveOptions, 'maxBytes' | 'whenFull'>>;
 }
@@ -41,7 +41,7 @@ export async function openEdgeJournal(dir: string, options: EdgeJournalOptions):
 }
 
 async function openFolded(dir: string, options: EdgeJournalOptions): Promise<EdgeJournal> {
-  const view = new EdgeView(options);
+  const view = new JournalState(options);
   const spareBytes = (options.maxBytes ?? DEFAULT_JOURNAL_BYTES) / SPARE_PART;
   const journal = await openJournal(dir, { spareBytes, ...options, onRecord: (record) => view.see(record) });
   try {
@@ -67,18 +67,18 @@ async function openFolded(dir: string, options: EdgeJournalOptions): Promise<Edg
 export class EdgeJournal {
   readonly #journal: Journal;
   readonly #archive: LedgerArchive;
-  readonly #view: EdgeView;
+  readonly #view: JournalState;
   readonly #log: Logger;
-  readonly #room: JournalRoom;
+  readonly #space: JournalSpace;
   /** One pruning or check at a time. */
   #lock: Promise<unknown> = Promise.resolve();
 
-  constructor(journal: Journal, archive: LedgerArchive, view: EdgeView, options: { log: Logger; clock: Clock }) {
+  constructor(journal: Journal, archive: LedgerArchive, view: JournalState, options: { log: Logger; clock: Clock }) {
     this.#journal = journal;
     this.#archive = archive;
     this.#view = view;
     this.#log = options.log;
-    this.#room = new JournalRoom(journal, () => this.prune(), options);
+    this.#space = new JournalSpace(journal, () => this.prune(), options);
   }
 
   get id(): string {
@@ -166,21 +166,21 @@ export class EdgeJournal {
    */
   append(records: readonly RecordInit[], options: AppendOptions = {}): Promise<number> {
     const ending = options.ending ?? records.every((record) => ENDING.includes(record.case));
-    if (ending) this.#room.ended();
+    if (ending) this.#space.ended();
     const at = this.now();
     const bytes = records.map((record) => {
       const encoded = encodeRecord(record, at);
       this.#view.fresh.set(encoded.bytes, { record: encoded.record, at });
       return encoded.bytes;
     });
-    const result = this.#room.with(() => this.#journal.append(bytes, { ...options, ending }));
-    this.#room.grown();
+    const result = this.#space.with(() => this.#journal.append(bytes, { ...options, ending }));
+    this.#space.grown();
     return result;
   }
 
   /** Room for one later append of `records` records with `bytes` of content together. Errors: `Journal.reserve`. */
   reserve(bytes: number, records = 1): Promise<Reservation> {
-    return this.#room.with(() => this.#journal.reserve(bytes + records * TIME_BYTES, records));
+    return this.#space.with(() => this.#journal.reserve(bytes + records * TIME_BYTES, records));
   }
 
   /** The record of a sequence, or undefined when there is none (any more). */

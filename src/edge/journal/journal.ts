@@ -245,13 +245,13 @@ export class Journal {
   async #flush(): Promise<void> {
     this.#scheduled = false;
     try {
-      while (this.#queue.length > 0 && !this.#stopped) await this.#commit(this.#take());
+      while (this.#queue.length > 0 && !this.#stopped) await this.#commit(this.#pullBatch());
     } catch (error) {
       throw this.#failed(error);
     }
   }
 
-  #take(): Pending[] {
+  #pullBatch(): Pending[] {
     let bytes = BATCH_OVERHEAD;
     let count = 0;
     for (const { bytes: own } of this.#queue) {

@@ -13,19 +13,19 @@ const refused = (at: number, fields = {}) => ({
 });
 
 const taken = (book: RefusalBook, calls: number, at: number) =>
-  Array.from({ length: calls }, () => book.take('PATH_NOT_ALLOWED', at)).filter(Boolean).length;
+  Array.from({ length: calls }, () => book.admit('PATH_NOT_ALLOWED', at)).filter(Boolean).length;
 
 test('an hour has room for so many; the rest comes to one sum when the hour is over', () => {
   const book = new RefusalBook();
   book.opened();
   expect(taken(book, 1000, START)).toBe(REFUSALS_AN_HOUR);
-  book.take('KEY_REUSED', START);
-  expect(book.takeSums(START + HOUR - 1)).toEqual([]);
-  expect(book.takeSums(START + HOUR)).toEqual([
+  book.admit('KEY_REUSED', START);
+  expect(book.pullSums(START + HOUR - 1)).toEqual([]);
+  expect(book.pullSums(START + HOUR)).toEqual([
     { reason: 'PATH_NOT_ALLOWED', count: 1000 - REFUSALS_AN_HOUR },
     { reason: 'KEY_REUSED', count: 1 },
   ]);
-  expect(book.takeSums(START + HOUR)).toEqual([]);
+  expect(book.pullSums(START + HOUR)).toEqual([]);
   expect(taken(book, 1000, START + HOUR)).toBe(REFUSALS_AN_HOUR);
 });
 

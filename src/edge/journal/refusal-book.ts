@@ -23,7 +23,7 @@ export class RefusalBook implements Fold {
   #opening = true;
 
   /** Whether the journal takes this one by itself; else it is added to the sums. */
-  take(reason: string, at: number): boolean {
+  admit(reason: string, at: number): boolean {
     this.#reach(at);
     if (this.#single < REFUSALS_AN_HOUR) {
       this.#single++;
@@ -35,7 +35,7 @@ export class RefusalBook implements Fold {
   }
 
   /** Sums that are due: those of an hour that is over, or all. They are the caller's to write then. */
-  takeSums(at: number, all = false): RefusalSum[] {
+  pullSums(at: number, all = false): RefusalSum[] {
     if (!all && Math.floor(at / HOUR_MS) <= this.#hour) return [];
     const sums = [...this.#rest].map(([reason, count]) => ({ reason, count }));
     this.#rest.clear();

@@ -14,11 +14,11 @@ import { check } from '../../contract/check.ts';
 import { errorInterceptor } from '../../contract/rpc-errors.ts';
 import {
   answer,
+  answerExpecting,
   contained,
   pathOf,
   type RequestListener,
   respond,
-  takeExpecting,
   universalRequest,
 } from '../../contract/serve-requests.ts';
 
@@ -59,7 +59,7 @@ export class LocalServer {
     const sessions = new Set<ServerHttp2Session>();
     const answers = listener(options);
     const server = createServer({ settings: { maxConcurrentStreams: STREAMS } }, answers);
-    takeExpecting(server, answers);
+    answerExpecting(server, answers);
     server.maxConnections = CONNECTIONS;
     server.on('session', (session) => {
       sessions.add(session);

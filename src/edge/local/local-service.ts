@@ -17,7 +17,7 @@ import {
   RunEventSchema,
 } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
-import type { TurnFigures } from '../../base/turn-watch.ts';
+import type { LoopFigures } from '../../base/loop-watch.ts';
 import { BUILD } from '../../base/version.ts';
 import { toFailure } from '../../contract/errors.ts';
 import { pageOf, pageSizeOf, readPlace, writePlace } from '../../contract/paging.ts';
@@ -44,13 +44,13 @@ export interface LocalDeps {
   readonly grants: { list(): LiveGrant[]; end(id: string, why: 'REVOKED'): void };
   readonly grantDocuments: (request: GrantDocumentsRequest) => Promise<GrantedDocuments>;
   readonly ledger: { ledger(page: LedgerPage): LedgerLine[] | Promise<LedgerLine[]> };
-  readonly journal: JournalView;
+  readonly journal: LocalJournal;
   readonly summaries: { get(conversation: string): Promise<{ run: string; text: string } | undefined> };
   readonly roots: readonly { readonly name: string; readonly path: string }[];
   readonly toolCalls: () => number;
   /** Refused tool calls since the start. */
   readonly refusals: () => readonly RefusalCount[];
-  readonly turns: () => TurnFigures;
+  readonly turns: () => LoopFigures;
   /** Requests that failed in a way that was not expected. */
   readonly faults: () => number;
   /** Milliseconds since 1970. */
@@ -59,7 +59,7 @@ export interface LocalDeps {
   readonly closing: AbortSignal;
 }
 
-export interface JournalView {
+export interface LocalJournal {
   readonly id: string;
   readonly bytes: number;
   readonly head: { readonly hash: Uint8Array };
@@ -87,7 +87,7 @@ const placeKey = (sequence: number): string => String(sequence).padStart(16, '0'
 
 export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> {
   const { asks, open, journal } = deps;
-  let verifying: ReturnType<JournalView['verify']> | undefined;
+  let verifying: ReturnType<LocalJournal['verify']> | undefined;
 
   /** The events of a run until its end, the caller's leave, or ours. */
   async function* follow(run: string, caller: AbortSignal) {

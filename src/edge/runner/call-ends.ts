@@ -116,7 +116,7 @@ export class CallEnds {
   /** Sums of an hour that is not over, before the process ends. */
   flushRefusals(): void {
     const { journal, log } = this.#parts;
-    const sums = journal.refusals.takeSums(journal.now(), true);
+    const sums = journal.refusals.pullSums(journal.now(), true);
     if (sums.length === 0) return;
     journal.append(sums.map(refusalSumRecord)).catch((error: unknown) => {
       log.warn('sums of refusals could not be written down', { problem: String(error) });
@@ -127,8 +127,8 @@ export class CallEnds {
     const { journal } = this.#parts;
     const at = journal.now();
     this.refusals.add(failure, at);
-    const records = journal.refusals.takeSums(at).map(refusalSumRecord);
-    if (key === 'kept' || journal.refusals.take(failure.reason, at)) records.push(refusalRecord(call, failure, key));
+    const records = journal.refusals.pullSums(at).map(refusalSumRecord);
+    if (key === 'kept' || journal.refusals.admit(failure.reason, at)) records.push(refusalRecord(call, failure, key));
     if (records.length === 0) return;
     try {
       await journal.append(records);

@@ -14,7 +14,7 @@ import {
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { mark } from '../../base/turn-watch.ts';
+import { mark } from '../../base/loop-watch.ts';
 import { toFailure } from '../../contract/errors.ts';
 import { isHarmless } from '../../contract/policy.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
@@ -37,7 +37,7 @@ import { Repeats, type RestoreOrigins } from './repeats.ts';
 import { SettledResults } from './settled-results.ts';
 import { Slots } from './slots.ts';
 import type { Suspects } from './suspects.ts';
-import type { SessionView, ToolSink } from './tool-sink.ts';
+import type { SessionFacts, ToolSink } from './tool-sink.ts';
 import { checkTimes, paramsDigest, parseParams, verifyCall } from './verify.ts';
 
 /** What a frame needs beside its payload. */
@@ -98,7 +98,7 @@ export class ToolRunner {
    */
   async recover(): Promise<{ readonly unknown: number; readonly free: number; readonly failed: number }> {
     const { calls } = this.#parts.journal;
-    calls.takeDropped();
+    calls.pullDropped();
     await this.#parts.blobs.keep(calls.blobs());
     const orphans = calls.orphans(this.#parts.bootId);
     for (const orphan of orphans) await this.#declareUnknown(orphan);
@@ -119,7 +119,7 @@ export class ToolRunner {
    * Answers a tool call through the sink; resolves when it has. @throws TOOL_CALL_FORGED, CALL_FOREIGN when it cannot be
    * told whose call it is; JOURNAL_FAILED when the process must end
    */
-  async handle(signed: SignedToolCall, session: SessionView, sink: ToolSink): Promise<void> {
+  async handle(signed: SignedToolCall, session: SessionFacts, sink: ToolSink): Promise<void> {
     const call = verifyCall(signed, session);
     this.#calls++;
     this.#timeOf(call);
@@ -224,17 +224,17 @@ export class ToolRunner {
     const stopDeadline = this.#deadline(execution);
     let release: (() => void) | undefined;
     let plan: Plan | undefined;
-    this.#takeInHand(execution);
+    this.#holdInHand(execution);
     try {
       let room: Reservation | undefined;
       try {
         plan = this.#judge(execution);
         execution.over();
-        release = await this.#slots.take(execution.signal);
+        release = await this.#slots.reserve(execution.signal);
         execution.signal.throwIfAborted();
         checkTimes(call, this.#controlNow(), this.#longest());
         room = await this.#begin(execution, plan);
-        if (!room) this.#takeInHand(execution);
+        if (!room) this.#holdInHand(execution);
       } catch (error) {
         execution.over();
         return await this.#ends.neverStarted(
@@ -260,7 +260,7 @@ export class ToolRunner {
   }
 
   /** Should it end the process, the next start knows it by this. */
-  #takeInHand(execution: Execution): void {
+  #holdInHand(execution: Execution): void {
     execution.over = this.#parts.inHand.begin(intentOf(execution, this.#parts.bootId));
   }
 

@@ -47,6 +47,6 @@ export class SettledResults {
   }
 
   async #dropBlobs(): Promise<void> {
-    for (const name of this.#parts.journal.calls.takeDropped()) await this.#parts.blobs.remove(name);
+    for (const name of this.#parts.journal.calls.pullDropped()) await this.#parts.blobs.remove(name);
   }
 }

@@ -12,7 +12,7 @@ export class Slots {
   }
 
   /** Resolves with how to give the place back. @throws EDGE_BUSY when the line is full; the signal's reason when aborted */
-  async take(signal: AbortSignal): Promise<() => void> {
+  async reserve(signal: AbortSignal): Promise<() => void> {
     if (this.#free > 0) this.#free--;
     else {
       if (this.#waiting.length >= this.#queueLimit) throw new AppError('EDGE_BUSY');

@@ -3,7 +3,7 @@ import type { ToolProgress } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { ToolResult } from '../../../gen/bowline/record/v1/record_pb.ts';
 
 /** What a tool call is verified against. */
-export interface SessionView {
+export interface SessionFacts {
   /** Nonce of the Welcome; calls of other sessions are refused. */
   readonly nonce: Uint8Array;
   readonly tenant: string;

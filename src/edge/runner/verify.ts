@@ -9,10 +9,10 @@ import { check } from '../../contract/check.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import { ed25519PublicKey, openToolCall } from '../../contract/tool-call.ts';
 import { decode } from '../../contract/wire-meter.ts';
-import type { SessionView } from './tool-sink.ts';
+import type { SessionFacts } from './tool-sink.ts';
 
 /** @throws TOOL_CALL_FORGED, CALL_FOREIGN: neither may be answered, because nobody can tell for whom */
-export function verifyCall(envelope: SignedToolCall, session: SessionView): ToolCall {
+export function verifyCall(envelope: SignedToolCall, session: SessionFacts): ToolCall {
   const call = openToolCall(envelope, ed25519PublicKey(session.key.publicKey), session.key.keyId);
   const mine =
     call.tenant === session.tenant &&

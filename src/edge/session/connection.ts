@@ -29,7 +29,7 @@ import { SendQueue } from '../../contract/session/send-queue.ts';
 import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity/identity.ts';
-import type { SessionView, ToolSink } from '../runner/tool-sink.ts';
+import type { SessionFacts, ToolSink } from '../runner/tool-sink.ts';
 import { type FrameBody, OutgoingFrames } from './outgoing-frames.ts';
 import type { CallRunner, FrameGate } from './ports.ts';
 import { transportTo } from './transport.ts';
@@ -192,14 +192,14 @@ export class EdgeConnection {
     this.#heartbeat?.heard();
     this.#counter.seen(frame.header);
     try {
-      await this.#take(frame);
+      await this.#receive(frame);
     } catch (error) {
       if (!this.#welcome || !ENDS_NO_SESSION.has(frame.frame.case)) throw error;
       this.#deps.log.error('a frame of the control plane was not taken', error, { frame: frame.frame.case });
     }
   }
 
-  async #take(frame: ConnectResponse): Promise<void> {
+  async #receive(frame: ConnectResponse): Promise<void> {
     const body = frame.frame;
     if (!this.#welcome && body.case !== 'superseded') {
       if (body.case !== 'welcome') throw new AppError('FRAME_MALFORMED', { problem: 'the first frame is not Welcome' });
@@ -310,7 +310,7 @@ export class EdgeConnection {
   #call(call: SignedToolCall): void {
     const { identity, runner } = this.#deps;
     const { device, tenant, signingKey: key } = identity;
-    const session: SessionView = {
+    const session: SessionFacts = {
       nonce: this.#welcome?.sessionNonce ?? new Uint8Array(),
       tenant,
       device,

@@ -3,7 +3,7 @@ import type { ConnectRequest, OpenToolCall, SignedToolCall } from '../../../gen/
 import type { JournalPosition } from '../../../gen/bowline/record/v1/record_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { LastSession } from '../journal/journal-types.ts';
-import type { SessionView, ToolSink } from '../runner/tool-sink.ts';
+import type { SessionFacts, ToolSink } from '../runner/tool-sink.ts';
 
 /** The only thing that may turn a frame into something that is sent. */
 export interface FrameGate {
@@ -16,7 +16,7 @@ export interface FrameGate {
 /** What runs tool calls; `ToolRunner` in runner/ is the one. */
 export interface CallRunner {
   /** Verifies, judges and runs one call; resolves when its answer was handed to the sink. */
-  handle(call: SignedToolCall, session: SessionView, sink: ToolSink): Promise<void>;
+  handle(call: SignedToolCall, session: SessionFacts, sink: ToolSink): Promise<void>;
   /** Stops a job up to this attempt. */
   cancel(job: string, epoch: bigint): void;
   /** Calls that run, and those whose results are not committed. */

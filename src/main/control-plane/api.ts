@@ -1,6 +1,7 @@
 // The services of the API, each given what it reads and changes. What they do stands in control/gateway/api.
+
+import type { LoopFigures } from '../../base/loop-watch.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
-import type { TurnFigures } from '../../base/turn-watch.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { workerCapabilities } from '../../contract/worker-capabilities.ts';
 import { conversationApi } from '../../control/gateway/api/conversation-api.ts';
@@ -33,7 +34,7 @@ import type { Work } from './work.ts';
 export interface Figures {
   readonly health: HealthBoard;
   readonly faults: RequestFaults;
-  readonly turns: { readonly figures: TurnFigures };
+  readonly turns: { readonly figures: LoopFigures };
 }
 
 /** Calls of capability methods by clients. */
@@ -132,7 +133,7 @@ function statusService(
     children: () => children?.() ?? [],
     noticed: (tenant) => recentAudit(database.db, tenant, NOTICED),
     stopped: (tenant) => toldOf(restored.why(tenant)),
-    takesCommits: () => health.get(DATABASE) !== false,
+    canCommit: () => health.get(DATABASE) !== false,
     counts: async (tenant) => ({
       devices: await devices.online(tenant),
       openRuns: await runs.countOpen(tenant),

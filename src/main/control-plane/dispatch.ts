@@ -14,14 +14,14 @@ import { Signals } from '../../control/dispatch/signals/signals.ts';
 import { Backlog } from '../../control/dispatch/workers/backlog.ts';
 import { ChildJobs } from '../../control/dispatch/workers/child-jobs.ts';
 import { endHopeless } from '../../control/dispatch/workers/end-hopeless.ts';
+import { JobDequeuer } from '../../control/dispatch/workers/job-dequeuer.ts';
 import { JobSender } from '../../control/dispatch/workers/job-sender.ts';
-import { JobTaker } from '../../control/dispatch/workers/job-taker.ts';
 import type { LocalWorkers } from '../../control/dispatch/workers/local-workers.ts';
 import { Relay } from '../../control/dispatch/workers/relay.ts';
 import { Settler } from '../../control/dispatch/workers/settler.ts';
 import { WorkerJobs } from '../../control/dispatch/workers/worker-jobs.ts';
 import type { PresenceHandler, WorkerPresence } from '../../control/dispatch/workers/worker-presence.ts';
-import { WorkerRoom } from '../../control/dispatch/workers/worker-room.ts';
+import { WorkersFor } from '../../control/dispatch/workers/workers-for.ts';
 import type { Orchestrator } from '../../control/orchestrator/service/orchestrator.ts';
 import type { DispatchPorts } from './options.ts';
 
@@ -101,8 +101,8 @@ function makeParts(given: DispatchParts) {
   const feeds = new RunFeeds({ runs, signals, log, attempt, waits, clock, maxLiveBytes });
   const settler = new Settler({ runs, clock, log, attempts });
   const sender = new JobSender({ runs, signals, methods, clock, log, attempts, settler });
-  const room = new WorkerRoom({ replica, local, workers });
-  const taker = new JobTaker({ replica, room, runs, outbox, queue, relay, backlog, sender, log, attempts });
+  const workersFor = new WorkersFor({ replica, local, workers });
+  const dequeuer = new JobDequeuer({ replica, workersFor, runs, outbox, queue, relay, backlog, sender, log, attempts });
   const children = new ChildJobs({ runs, methods, log, open: (tenant, run) => feeds.open(tenant, run) });
   const jobs = new WorkerJobs({
     runs,
@@ -110,7 +110,7 @@ function makeParts(given: DispatchParts) {
     local,
     attempts,
     settler,
-    taker,
+    dequeuer,
     relay,
     presence,
     signals,
@@ -137,21 +137,21 @@ function makeParts(given: DispatchParts) {
       feeds.scan();
     },
   });
-  return { signals, backlog, attempts, relay, feeds, taker, jobs, devices, timers, leases };
+  return { signals, backlog, attempts, relay, feeds, dequeuer, jobs, devices, timers, leases };
 }
 
 /** What is heard from below. Returns how to stop hearing of commits; the rest ends with its parts. */
 function listen({ runs, local, presence, onWorkers }: DispatchParts, parts: Parts): () => void {
-  const { attempts, backlog, taker, jobs } = parts;
+  const { attempts, backlog, dequeuer, jobs } = parts;
   attempts.onRemoved(() => jobs.kick());
   backlog.onTell((capability) => presence.tellBacklog(capability));
   local.onChange(() => {
-    taker.listen();
+    dequeuer.listen();
     presence.workersChanged();
     onWorkers();
     jobs.workersChanged();
   });
-  runs.handOffThrough(taker);
+  runs.handOffThrough(dequeuer);
   const following = { ...parts, presence };
   return runs.onCommitted((committed) => afterCommit(following, committed));
 }

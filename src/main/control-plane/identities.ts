@@ -18,7 +18,7 @@ import { RestoreGuard } from '../../control/identity/restore-guard.ts';
 import { loadSigningKey } from '../../control/identity/signing-key.ts';
 import { watchHistory } from '../../control/identity/watch-history.ts';
 import { ensureWorkerToken } from '../../control/identity/workers.ts';
-import { HistoryBeat } from '../../control/store/history-beat.ts';
+import { HistoryCounter } from '../../control/store/history-counter.ts';
 import type { Ground } from './options.ts';
 import type { Store } from './store.ts';
 
@@ -38,8 +38,8 @@ export async function openIdentities(ground: Ground, { database, witness }: Stor
   life.onStop('restore guard', () => restored.stop());
   // Nothing takes the place of the embedded one while it is open.
   if (database.kind === 'postgres') {
-    const beat = new HistoryBeat(database.db, replica, clock, witness);
-    life.onStop('history watch', watchHistory({ beat, restored, clock, log }));
+    const counter = new HistoryCounter(database.db, replica, clock, witness);
+    life.onStop('history watch', watchHistory({ counter, restored, clock, log }));
   }
 
   const methods = new MethodRegistry([...edgeCapabilities, ...workerCapabilities]);

@@ -1,9 +1,9 @@
 // The socket of the owner: the local service, and the server that listens for it.
 import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { homePaths } from '../../base/home.ts';
+import { watchLoop } from '../../base/loop-watch.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import { RequestFaults } from '../../base/stray-errors.ts';
-import { watchTurns } from '../../base/turn-watch.ts';
 import type { AskService } from '../../edge/asks/ask-service.ts';
 import { grantDocuments } from '../../edge/grants/grant-documents.ts';
 import type { ShareResolver } from '../../edge/grants/share-resolver.ts';
@@ -34,7 +34,7 @@ export async function openOwnerSocket(
   const paths = homePaths(home);
   const closing = new AbortController();
   const faults = new RequestFaults(log);
-  const turns = watchTurns(sparing(log, clock));
+  const turns = watchLoop(sparing(log, clock));
   life.onStop('turn watch', () => turns.stop());
   const service = localService({
     summaries: conversations,

@@ -71,7 +71,7 @@ export class ParserPool implements DocumentParser {
   async #read(input: DocumentInput, signal: AbortSignal): Promise<ParsedDocument> {
     signal.throwIfAborted();
     const { documentMs, documents } = this.#parts.settings;
-    const process = this.#take(input.owner ?? '');
+    const process = this.#reserve(input.owner ?? '');
     const stop = this.#parts.clock.after(documentMs, () => process.kill('time'));
     const cancel = () => process.kill('it was canceled');
     signal.addEventListener('abort', cancel, { once: true });
@@ -94,7 +94,7 @@ export class ParserPool implements DocumentParser {
   }
 
   /** A process for this owner: one of theirs, one of nobody's, or a new one. */
-  #take(owner: string): ParserProcess {
+  #reserve(owner: string): ParserProcess {
     const idle = [...this.#idle];
     const found = idle.find((one) => one.owner === owner) ?? idle.find((one) => one.owner === undefined);
     if (!found) this.#makeRoom();

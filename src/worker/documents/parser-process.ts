@@ -68,11 +68,11 @@ export class ParserProcess {
   #see(data: Uint8Array): void {
     if (this.#over !== undefined) return;
     const messages = this.#reader.add(Buffer.from(data));
-    if (messages) for (const message of messages) this.#take(message);
+    if (messages) for (const message of messages) this.#receive(message);
     else this.kill('its answer is none');
   }
 
-  #take(message: ParserMessage): void {
+  #receive(message: ParserMessage): void {
     this.#begun();
     const answered = this.#answered;
     if (!answered) return;

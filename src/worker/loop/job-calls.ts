@@ -62,7 +62,7 @@ export class JobCalls {
   }
 
   /** The next call to send, or undefined. */
-  take(): ChildCall | undefined {
+  pull(): ChildCall | undefined {
     const [number] = this.#unsent;
     if (number === undefined) return undefined;
     this.#unsent.delete(number);

@@ -60,7 +60,7 @@ export class JobOutputs {
   }
 
   /** The next response to send, or undefined when there is none. */
-  take(): NumberedOutput | undefined {
+  pull(): NumberedOutput | undefined {
     if (this.#resend < this.#sent.length) {
       const index = this.#resend++;
       return { index, response: this.#sent[index]! };

@@ -199,7 +199,7 @@ export class JobTable {
         this.#ready.add(entry);
         return aside;
       }
-      const output = entry instanceof AssignedJob ? entry.outputs.take() : undefined;
+      const output = entry instanceof AssignedJob ? entry.outputs.pull() : undefined;
       if (output) {
         this.#ready.add(entry);
         const { dispatchId, epoch } = entry;
@@ -277,8 +277,8 @@ export class JobTable {
 
 /** A call of another worker, or a word of progress. */
 function besideOutput(job: AssignedJob): Frame | undefined {
-  const call = job.children.take();
+  const call = job.children.pull();
   if (call) return { case: 'childCall', value: call };
-  const progress = job.takeProgress();
+  const progress = job.pullProgress();
   return progress && { case: 'progress', value: progress };
 }

@@ -16,7 +16,7 @@ import type { Clock } from '../../base/clock.ts';
 import { countOf } from '../../base/count.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import { mark } from '../../base/turn-watch.ts';
+import { mark } from '../../base/loop-watch.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import { validate } from '../../contract/validate.ts';
 import { decode } from '../../contract/wire-meter.ts';
@@ -101,7 +101,7 @@ export class AssignedJob {
   }
 
   /** The last word of its progress that was not sent yet. */
-  takeProgress(): JobProgress | undefined {
+  pullProgress(): JobProgress | undefined {
     const progress = this.#progress;
     this.#progress = undefined;
     return progress;

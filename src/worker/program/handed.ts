@@ -30,7 +30,7 @@ export class HandedLines {
   #over = false;
 
   constructor(input: NodeJS.ReadableStream) {
-    const take = lineSplitter(MAX_LINE, (line) => {
+    const receive = lineSplitter(MAX_LINE, (line) => {
       this.#lines.push(line);
       this.#wake?.();
     });
@@ -41,7 +41,7 @@ export class HandedLines {
         resolve('standard input ended');
       };
       input.setEncoding('utf8');
-      input.on('data', (text) => take(String(text)));
+      input.on('data', (text) => receive(String(text)));
       input.once('end', over).once('close', over).once('error', over);
     });
   }

@@ -3,7 +3,7 @@
 import { rmSync, utimesSync, writeFileSync } from 'node:fs';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { TurnFigures } from '../../base/turn-watch.ts';
+import type { LoopFigures } from '../../base/loop-watch.ts';
 
 /** How often it is touched. */
 const EVERY_MS = 2_000;
@@ -12,7 +12,7 @@ const EVERY_MS = 2_000;
 export function keepHealthFile(
   path: string,
   connected: () => boolean,
-  { clock, log, turns }: { clock: Clock; log: Logger; turns: () => TurnFigures },
+  { clock, log, turns }: { clock: Clock; log: Logger; turns: () => LoopFigures },
 ): () => void {
   let stopped = false;
   let cancel = () => {};
@@ -34,7 +34,7 @@ export function keepHealthFile(
 }
 
 /** What stands in it is the same in each write but for its figures, and small enough to be written at once. */
-function touch(path: string, now: number, turns: TurnFigures): void {
+function touch(path: string, now: number, turns: LoopFigures): void {
   writeFileSync(path, `${JSON.stringify({ turns })}\n`, { mode: 0o644 });
   utimesSync(path, now / 1000, now / 1000);
 }

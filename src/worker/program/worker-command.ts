@@ -11,12 +11,12 @@ import { homeFolder, homePaths } from '../../base/home.ts';
 import { inertLine } from '../../base/inert.ts';
 import { logSink } from '../../base/log-file.ts';
 import { createLogger } from '../../base/logger.ts';
+import { watchLoop } from '../../base/loop-watch.ts';
 import { ownOptions, type SettingFlags } from '../../base/settings/setting-flags.ts';
 import { settingsHelp, shownSettings } from '../../base/settings/show-settings.ts';
 import type { Beside } from '../../base/settings/sources.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import { stopSignal } from '../../base/stop-signal.ts';
-import { watchTurns } from '../../base/turn-watch.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { Env } from '../kit/key-ref.ts';
 import { CAPABILITIES, SERVABLE, servable } from './capabilities.ts';
@@ -167,7 +167,7 @@ async function runWorker(io: WorkerIo, run: WorkerRun): Promise<void> {
   });
   // Timers of the work loop do not keep the process alive; while it waits for a control plane, this does.
   const alive = setInterval(() => {}, 60_000);
-  const turns = watchTurns(sparing(log, systemClock));
+  const turns = watchLoop(sparing(log, systemClock));
   const unwell = settings.healthFile
     ? keepHealthFile(settings.healthFile, () => worker.connected(), {
         clock: systemClock,

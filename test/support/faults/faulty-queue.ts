@@ -1,6 +1,6 @@
 // A JobQueue that misbehaves by a seed, for tests: it wraps any adapter and does only what PROTOCOLS.md section 2 measured.
 import { AppError } from '../../../src/base/errors.ts';
-import type { JobQueue, TakenJob } from '../../../src/control/queue/ports.ts';
+import type { DequeuedJob, JobQueue } from '../../../src/control/queue/ports.ts';
 import { seeded } from '../seeded.ts';
 
 /** Each is a probability per call (or per id, wake), 0 by default. */
@@ -59,7 +59,7 @@ export function faultyQueue(queue: JobQueue, faults: QueueFaults): FaultyQueue {
     return result;
   };
 
-  const wrap = (job: TakenJob): TakenJob => ({
+  const wrap = (job: DequeuedJob): DequeuedJob => ({
     id: job.id,
     startedBefore: job.startedBefore,
     done: () => call(() => job.done()),
@@ -68,7 +68,7 @@ export function faultyQueue(queue: JobQueue, faults: QueueFaults): FaultyQueue {
   });
 
   /** What a second taker holds: nothing, as the queue knows only one of the two. */
-  const ghost = (id: string): TakenJob => ({
+  const ghost = (id: string): DequeuedJob => ({
     id,
     startedBefore: false,
     done: async () => {},
@@ -76,7 +76,7 @@ export function faultyQueue(queue: JobQueue, faults: QueueFaults): FaultyQueue {
     extend: async () => false,
   });
 
-  const take = async (name: string, max: number): Promise<TakenJob[]> => {
+  const take = async (name: string, max: number): Promise<DequeuedJob[]> => {
     const again = healed ? [] : (repeats.get(name) ?? []).splice(0, max).map(ghost);
     const jobs = (await queue.dequeue(name, max - again.length)).map(wrap);
     for (const { id } of jobs) {

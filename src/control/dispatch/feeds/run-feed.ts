@@ -22,13 +22,13 @@ export interface FeedSources {
   /** Reads the state again, at least at this version. */
   reload(version: number): void;
   /** Room for messages, shared by all feeds. */
-  readonly live: LiveRoom;
+  readonly live: LiveSpace;
 }
 
 /** Bytes of messages that all feeds keep together. */
-export interface LiveRoom {
+export interface LiveSpace {
   /** False when there is no room. */
-  take(bytes: number): boolean;
+  reserve(bytes: number): boolean;
   give(bytes: number): void;
 }
 
@@ -231,7 +231,7 @@ export class RunFeed {
       if (local?.epoch === epoch) this.#text.hold(local);
     }
     // What is written here is known already, and its readers are told all the same.
-    if (this.#text.take(piece) !== 'gap') return true;
+    if (this.#text.receive(piece) !== 'gap') return true;
     this.#sources.follow(this.#state.version, job, epoch, this.#text.bytesOf(job, epoch));
     return false;
   }
@@ -244,7 +244,7 @@ export class RunFeed {
       this.#messagesEpoch = epoch;
     }
     if (index !== this.#messages.length || index >= MAX_MESSAGES) return false;
-    if (this.#messageBytes + response.length > MAX_MESSAGE_BYTES || !this.#sources.live.take(response.length))
+    if (this.#messageBytes + response.length > MAX_MESSAGE_BYTES || !this.#sources.live.reserve(response.length))
       return false;
     this.#messages.push(response);
     this.#messageBytes += response.length;

@@ -119,7 +119,7 @@ export class RunFeeds {
     if (!state) throw new AppError('NOT_FOUND', { kind: 'run' });
     const feed = new RunFeed(state, {
       live: {
-        take: (bytes) => {
+        reserve: (bytes) => {
           if (this.#liveBytes + bytes > this.#parts.maxLiveBytes) return false;
           this.#liveBytes += bytes;
           return true;

@@ -69,7 +69,7 @@ export class LeaseLoop {
   async #turn(): Promise<void> {
     const { clock, config, relay, scan, workers } = this.#parts;
     const steps = [() => this.#renew(), () => this.#compare()];
-    if (clock.monotonic() >= this.#recoverAt) steps.push(() => this.#takeOver());
+    if (clock.monotonic() >= this.#recoverAt) steps.push(() => this.#reclaim());
     steps.push(
       () => relay.verify(),
       () => relay.survey(config.scanMs, SURVEYED),
@@ -104,7 +104,7 @@ export class LeaseLoop {
     if (lost.length > 0) await workers.reclaim(await outbox.check(lost), 'its replica lost sight of it');
   }
 
-  async #takeOver(): Promise<void> {
+  async #reclaim(): Promise<void> {
     const { config, leases } = this.#parts;
     await this.#lose(await leases.orphans(config.workerGraceMs, ORPHANS), 'the replica that held it is gone');
   }

@@ -6,7 +6,7 @@ import { type RunSignal, RunSignalSchema } from '../../../../gen/bowline/bus/v1/
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Bus } from '../../queue/ports.ts';
-import { SignalMail } from './signal-mail.ts';
+import { SignalBus } from './signal-bus.ts';
 
 export type SignalBody = NonNullable<MessageInitShape<typeof RunSignalSchema>['signal']>;
 
@@ -38,7 +38,7 @@ const MAX_FOLLOWED = 100_000;
 const PATIENCE_MS = 2_000;
 
 export class Signals {
-  readonly #mail: SignalMail;
+  readonly #mail: SignalBus;
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #listeners = new Map<string, Set<SignalHandler>>();
@@ -52,7 +52,7 @@ export class Signals {
   /** @param alone whether no other replica is known; then nobody is told what is followed here */
   constructor(bus: Bus, log: Logger, clock: Clock, alone: () => boolean = () => false) {
     this.#alone = alone;
-    this.#mail = new SignalMail(bus, log, clock);
+    this.#mail = new SignalBus(bus, log, clock);
     this.#log = log;
     this.#clock = clock;
   }

@@ -121,7 +121,7 @@ export class Relay {
   }
 
   /** So many were taken out of a queue here. */
-  took(queue: string, count: number): void {
+  dequeued(queue: string, count: number): void {
     this.#depth.set(queue, Math.max((this.#depth.get(queue) ?? 0) - count, 0));
   }
 

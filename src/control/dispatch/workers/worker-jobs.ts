@@ -1,5 +1,5 @@
 // The jobs that workers of this replica run: who has which, what they say, how they end. Taking and handing out is
-// job-taker.ts, bringing results to the orchestrator settler.ts; they are given to it.
+// job-dequeuer.ts, bringing results to the orchestrator settler.ts; they are given to it.
 import type {
   ChildCall,
   HeldJob,
@@ -20,7 +20,7 @@ import type { Attempt, Attempts } from '../attempts/attempts.ts';
 import type { WorkerSession } from '../session-ports.ts';
 import type { Signals } from '../signals/signals.ts';
 import type { ChildJobs } from './child-jobs.ts';
-import type { JobTaker } from './job-taker.ts';
+import type { JobDequeuer } from './job-dequeuer.ts';
 import type { LocalWorkers } from './local-workers.ts';
 import type { Relay, RelayRow } from './relay.ts';
 import { attemptEndOf, type Settler } from './settler.ts';
@@ -33,7 +33,7 @@ export interface WorkerJobsParts {
   readonly local: LocalWorkers;
   readonly attempts: Attempts;
   readonly settler: Settler;
-  readonly taker: JobTaker;
+  readonly dequeuer: JobDequeuer;
   readonly relay: Relay;
   readonly presence: Pick<WorkerPresence, 'slotsChanged'>;
   readonly signals: Signals;
@@ -60,7 +60,7 @@ export class WorkerJobs {
   readonly #parts: WorkerJobsParts;
   readonly #attempts: Attempts;
   readonly #settler: Settler;
-  readonly #taker: JobTaker;
+  readonly #dequeuer: JobDequeuer;
   /** By dispatch id: how to stop waiting for a worker that is away. */
   readonly #graces = new Map<string, () => void>();
   #stopped = false;
@@ -69,17 +69,17 @@ export class WorkerJobs {
     this.#parts = parts;
     this.#attempts = parts.attempts;
     this.#settler = parts.settler;
-    this.#taker = parts.taker;
+    this.#dequeuer = parts.dequeuer;
   }
 
   /** Dispatches in this replica's hands, of which the store says that it holds them. */
   inFlight(): string[] {
-    return [...this.#attempts.ids(), ...this.#taker.held()];
+    return [...this.#attempts.ids(), ...this.#dequeuer.held()];
   }
 
   /** Whether it has the dispatch in hand, or is about to. */
   knows(dispatchId: string): boolean {
-    return this.#attempts.get(dispatchId) !== undefined || this.#taker.knows(dispatchId);
+    return this.#attempts.get(dispatchId) !== undefined || this.#dequeuer.knows(dispatchId);
   }
 
   /** How many of them connected workers have, or are being committed. */
@@ -195,12 +195,12 @@ export class WorkerJobs {
   /** Jobs committed here just now: what a worker of this replica can have at once it gets. Returns the others, for the queue. */
   offer(rows: readonly RelayRow[], state: FoldedRun): RelayRow[] {
     this.#parts.presence.slotsChanged();
-    return this.#taker.offer(rows, state);
+    return this.#dequeuer.offer(rows, state);
   }
 
   /** Stops what a committed event cancelled or superseded. */
   stopAttempts(dispatchIds: readonly string[]): void {
-    this.#taker.dropUnstarted(dispatchIds);
+    this.#dequeuer.dropUnstarted(dispatchIds);
     for (const id of dispatchIds) {
       const attempt = this.#attempts.get(id);
       if (!attempt || attempt.settling) continue;
@@ -227,13 +227,13 @@ export class WorkerJobs {
   /** Looks for work, because something may have a place now; calls are merged. */
   kick(): void {
     if (this.#stopped) return;
-    this.#taker.kick();
+    this.#dequeuer.kick();
     this.#parts.presence.slotsChanged();
   }
 
   /** Looks again at everything that waits. Never throws. */
   scan(): Promise<void> {
-    return this.#taker.scan();
+    return this.#dequeuer.scan();
   }
 
   /** Dispatches that this replica holds and does not have in hand: free again, or, if a worker had one, lost. */
@@ -242,7 +242,7 @@ export class WorkerJobs {
       rows.filter(({ dispatchId }) => this.#attempts.wasSent(dispatchId) === was),
     ) as [StoredOutboxRow[], StoredOutboxRow[]];
     const ids = unsent.map(({ dispatchId }) => dispatchId).filter((id) => !this.knows(id));
-    await this.#taker.release(ids);
+    await this.#dequeuer.release(ids);
     for (const row of sent) await this.recordLoss(row, why);
   }
 
@@ -254,7 +254,7 @@ export class WorkerJobs {
   /** This replica leaves: it takes nothing new, and a worker that goes now is no loss; whoever comes next sees to its jobs. */
   leave(): void {
     this.#stopped = true;
-    this.#taker.leave();
+    this.#dequeuer.leave();
     for (const stop of this.#graces.values()) stop();
     this.#graces.clear();
   }
@@ -263,7 +263,7 @@ export class WorkerJobs {
   async stop(): Promise<void> {
     this.leave();
     this.#settler.stop();
-    await this.#taker.stop();
+    await this.#dequeuer.stop();
   }
 
   async #result(session: WorkerSession, frame: JobResult): Promise<void> {

@@ -4,7 +4,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { AuditService } from '../../../../gen/bowline/control/v1/audit_service_pb.ts';
 import { DatabaseKind, type StatusService } from '../../../../gen/bowline/control/v1/status_service_pb.ts';
 import type { UsageService } from '../../../../gen/bowline/control/v1/usage_service_pb.ts';
-import type { TurnFigures } from '../../../base/turn-watch.ts';
+import type { LoopFigures } from '../../../base/loop-watch.ts';
 import { BUILD } from '../../../base/version.ts';
 import { turnsOf } from '../../../contract/turns.ts';
 import type { AuditRecord } from '../../ledger/audit.ts';
@@ -33,11 +33,11 @@ export function statusApi(parts: {
   readonly replica: string;
   readonly database: 'postgres' | 'pglite';
   /** Whether the database took a write when it was last asked. */
-  readonly takesCommits: () => boolean;
+  readonly canCommit: () => boolean;
   /** Throws when the database does not answer. */
   readonly counts: (tenant: string) => Promise<{ devices: number; openRuns: number; waitingJobs: number }>;
   readonly startedAt: number;
-  readonly turns: () => TurnFigures;
+  readonly turns: () => LoopFigures;
   /** How the clock of this machine stands to the database's. */
   readonly clock: () => ClockFigures;
   /** Requests that failed in a way that was not expected. */
@@ -60,7 +60,7 @@ export function statusApi(parts: {
       return {
         build: BUILD,
         database: parts.database === 'postgres' ? DatabaseKind.POSTGRES : DatabaseKind.PGLITE,
-        databaseOk: counts !== undefined && parts.takesCommits(),
+        databaseOk: counts !== undefined && parts.canCommit(),
         replica: parts.replica,
         devices: counts?.devices ?? parts.sessions.edges().filter((edge) => edge.tenant === tenant).length,
         workers: parts.sessions.workersFor(tenant).length,

@@ -12,9 +12,9 @@ import { decodeOutcome } from './command-outcome.ts';
 import { lastSummary } from './earlier-runs.ts';
 import { type FoldedStreams, foldedStreams } from './folded-streams.ts';
 import type { HandOff } from './hand-off.ts';
-import { Mailboxes } from './mailbox.ts';
 import { type Committed, RunCommits, type RunCommitsParts } from './run-commits.ts';
 import { RunDecisions, type RunDecisionsParts, type Thought } from './run-decisions.ts';
+import { TaskLines } from './task-lines.ts';
 
 export interface OrchestratorParts extends RunDecisionsParts, RunCommitsParts {
   /** Where runs go whose history cannot be read; default: they are only told apart. */
@@ -31,7 +31,7 @@ export class Orchestrator {
   readonly #streams: FoldedStreams;
   readonly #decisions: RunDecisions;
   readonly #commits: RunCommits;
-  readonly #mailboxes = new Mailboxes();
+  readonly #taskLines = new TaskLines();
   readonly #settingAside = new Map<string, Promise<void>>();
 
   constructor(parts: OrchestratorParts) {
@@ -166,14 +166,14 @@ export class Orchestrator {
     this.#commits.handOffThrough(handOff);
   }
 
-  /** Runs the thought in the mailbox of its group until it is committed, answered or given up. */
+  /** Runs the thought in the task line of its group until it is committed, answered or given up. */
   #applyOnce<T>(
     tenant: string,
     group: string,
     think: (fresh: boolean) => Promise<Thought<T>>,
     again: (outcome: ReturnType<typeof decodeOutcome>) => T,
   ): Promise<T> {
-    return this.#mailboxes.run(`${tenant}\0${group}`, async () => {
+    return this.#taskLines.run(`${tenant}\0${group}`, async () => {
       for (let round = 0; round < MAX_ROUNDS; round++) {
         const thought = await think(round > 0);
         if (!('changes' in thought)) return thought.answer;

@@ -5,7 +5,7 @@ import { FileKind, FsService, WriteMode } from '../../../../gen/bowline/capabili
 import { SizeClass, WithheldReason } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
 import { withheldWord } from '../../../contract/withheld.ts';
-import { LineSplitter, LineTaker } from '../../files/lines.ts';
+import { LinePicker, LineSplitter } from '../../files/lines.ts';
 
 const { read, write, list, stat, search } = FsService.method;
 const WRITE = 'allow:\n  write: [{path: DIR/docs/out.txt, confirm: never}]\n';
@@ -162,7 +162,7 @@ test('lines are counted alike for every kind of line end, however the text is cu
     splitter.end();
     expect(lines.filter((line) => line !== '')).toEqual(['\ufeffa\r\n', 'b\r', 'c\n', '\n', 'd\r\n', '长\u0301😀\r']);
     const take = (from: number, to: number, most: number) => {
-      const taker = new LineTaker(from, to, most);
+      const taker = new LinePicker(from, to, most);
       for (const piece of pieces(text, size)) taker.add(piece);
       return taker.end();
     };

@@ -10,7 +10,7 @@ import { AppError } from '../../../base/errors.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
 import { originOf, readPieces } from '../../files/content.ts';
 import type { FileOrigin, LineRange } from '../../files/file-origin.ts';
-import { LineTaker } from '../../files/lines.ts';
+import { LinePicker } from '../../files/lines.ts';
 import type { Cover } from '../../grants/grants.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
@@ -75,11 +75,11 @@ async function withGrant(
   const range = cover.lines ? firstOverlap(wanted, cover.lines) : wanted;
   if (!range) throw new AppError('RANGE_NEEDS_GRANT');
   const limit = Math.min(request.maxBytes || parts.limits.read_bytes, parts.limits.read_bytes);
-  const taker = new LineTaker(range.start, range.end, limit);
+  const picker = new LinePicker(range.start, range.end, limit);
   const reading = { maxBytes: parts.limits.file_bytes, signal: call.signal };
-  const again = await readPieces(file, reading, (piece) => taker.add(piece));
+  const again = await readPieces(file, reading, (piece) => picker.add(piece));
   if (!origin.sha256 || Buffer.compare(again, origin.sha256) !== 0) throw new AppError('FILE_CHANGED');
-  const { text, last, cut, total } = taker.end();
+  const { text, last, cut, total } = picker.end();
   const response = create(ReadResponseSchema, {
     file: call.origins.set(fileInfo(parts.allow, file.judged.name, file.realPath, file.stat), origin),
     totalLines: total,

@@ -197,12 +197,12 @@ async function lookInside(
   }
 }
 
-async function readAll({ parts, call, bytes }: Query, file: OpenFile, take?: (piece: Uint8Array) => void) {
+async function readAll({ parts, call, bytes }: Query, file: OpenFile, receive?: (piece: Uint8Array) => void) {
   const count = (piece: Uint8Array) => {
     bytes.left -= piece.length;
   };
   const reading = { maxBytes: parts.limits.file_bytes, signal: call.signal };
-  return readPieces(file, reading, count, ...(take ? [take] : []));
+  return readPieces(file, reading, count, ...(receive ? [receive] : []));
 }
 
 /** Adds the lines that hold a term, of those granted; false when there are none. */

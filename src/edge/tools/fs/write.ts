@@ -19,7 +19,7 @@ import type { EdgeTool, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
 
 export function writeTool(parts: ToolParts): EdgeTool {
-  const turns = new Turns();
+  const turns = new WriteLines();
   const added = new Added(parts.limits.file_bytes);
   return {
     method: FsService.method.write,
@@ -27,7 +27,7 @@ export function writeTool(parts: ToolParts): EdgeTool {
       const request = message as WriteRequest;
       const judged = parts.allow.judgeWrite(request.path);
       return async (emit) => {
-        const { created, stat, named } = await turns.take(judged.path, () =>
+        const { created, stat, named } = await turns.inLine(judged.path, () =>
           write(parts, judged, request, added, call.signal),
         );
         const file = fileInfo(parts.allow, named.name, named.path, stat);
@@ -38,10 +38,10 @@ export function writeTool(parts: ToolParts): EdgeTool {
 }
 
 /** One write of a file at a time: two that append at once would each write what the other had not read. */
-class Turns {
+class WriteLines {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  take<T>(path: string, act: () => Promise<T>): Promise<T> {
+  inLine<T>(path: string, act: () => Promise<T>): Promise<T> {
     const result = (this.#last.get(path) ?? Promise.resolve()).then(act);
     const settled = result
       .catch(() => undefined)

@@ -178,7 +178,7 @@ class Output {
     this.#left = spec.maxOutput;
     this.begun = !spec.launch.launcher;
     for (const stream of ['stdout', 'stderr'] as const) {
-      child[stream]?.on('data', (data: Buffer) => this.#take(stream, data));
+      child[stream]?.on('data', (data: Buffer) => this.#receive(stream, data));
     }
     const status = spec.launch.launcher ? (child.stdio[STATUS_FD] as Readable | null) : null;
     status?.on('error', () => {});
@@ -196,7 +196,7 @@ class Output {
     for (const stream of this.#child.stdio.slice(1)) stream?.destroy();
   }
 
-  #take(stream: 'stdout' | 'stderr', data: Buffer): void {
+  #receive(stream: 'stdout' | 'stderr', data: Buffer): void {
     const part = data.subarray(0, this.#left);
     this.#left -= part.length;
     if (part.length < data.length) this.truncated = true;

@@ -22,7 +22,7 @@ export class OwnUsers {
   }
 
   /** Undefined when all are taken. */
-  async take(): Promise<OwnUser | undefined> {
+  async reserve(): Promise<OwnUser | undefined> {
     const uid = this.#free.shift();
     if (uid === undefined) return undefined;
     // What an edge that was killed has left.

@@ -1,6 +1,6 @@
 // How one command is started: the file, its words, its descriptors, where it starts. Pure.
 import type { OpenCommand } from '../../allowlist/open-command.ts';
-import type { CommandView } from './command-view.ts';
+import type { CommandMounts } from './command-mounts.ts';
 import type { Program } from './find-program.ts';
 import { type CommandIsolation, userWords } from './isolation.ts';
 import { FIRST_DESCRIPTOR, LAUNCH, LAUNCH_AND_STAY } from './launcher.ts';
@@ -29,7 +29,7 @@ export interface LaunchParts {
   /** Undefined: as the edge itself. */
   readonly isolation: CommandIsolation | undefined;
   /** In bubblewrap. */
-  readonly view: CommandView | undefined;
+  readonly view: CommandMounts | undefined;
   /** Options of bubblewrap for the network; undefined where there shall be none. */
   readonly network: readonly string[] | undefined;
   readonly uid: number | undefined;

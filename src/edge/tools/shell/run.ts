@@ -19,7 +19,7 @@ import { COMMAND_HINT, type CommandOrigin } from '../../egress/origins.ts';
 import type { EdgeTool, Emit, ToolCallContext, ToolParts } from '../tool.ts';
 import { type ChildExit, GRACE_MS, LAST_WORDS_MS, runChild } from './child.ts';
 import { commandGrant, programName } from './command-grant.ts';
-import { commandView } from './command-view.ts';
+import { commandMounts } from './command-mounts.ts';
 import { findProgram } from './find-program.ts';
 import type { CommandIsolation } from './isolation.ts';
 import type { OwnUser } from './own-users.ts';
@@ -84,7 +84,7 @@ async function runInTime(
   const opened = await parts.allow.openCommand(command);
   let user: OwnUser | undefined;
   try {
-    user = await isolation?.users?.take();
+    user = await isolation?.users?.reserve();
     if (isolation?.users && !user) throw new AppError('EDGE_BUSY');
     await runOpened(parts, request, command, opened, isolation, user, call, stop, emit);
   } finally {
@@ -113,7 +113,7 @@ async function runOpened(
     program,
     opened,
     isolation,
-    view: inView ? await commandView(opened, entry, program, parts.allow, limits.walk_entries, stop) : undefined,
+    view: inView ? await commandMounts(opened, entry, program, parts.allow, limits.walk_entries, stop) : undefined,
     network: entry.network ? await networkView() : undefined,
     uid: user?.uid,
     memoryBytes: limits.command_memory_bytes,

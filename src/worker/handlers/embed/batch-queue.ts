@@ -44,7 +44,7 @@ export class BatchQueue<Owner> {
   }
 
   /** A batch within the limits; everyone who waits has a text in it before anyone has a second one. */
-  take(): QueuedText<Owner>[] {
+  dequeue(): QueuedText<Owner>[] {
     const batch: QueuedText<Owner>[] = [];
     let bytes = 0;
     for (let full = false; !full && this.#waiting.size > 0; ) {

@@ -84,7 +84,7 @@ export class Batcher {
   /** Sends what is ready while there is room; the queue that waited longest first. */
   #start(): void {
     while (this.#flights.size < this.#limits.parallel) {
-      const next = this.#again.shift() ?? this.#oldestReady()?.take();
+      const next = this.#again.shift() ?? this.#oldestReady()?.dequeue();
       if (!next) return;
       const pieces = next.filter(({ owner }) => !owner.ended);
       if (pieces.length > 0) void this.#fly(pieces);

@@ -16,7 +16,9 @@ test('whatever is finite and not all zero becomes a vector of length 1, however 
 });
 
 test('another dimension, no number and no direction are refused', () => {
-  expect(() => unitVector([1, 2, 3], 2, 'house')).toThrow(/house answers vectors of 3 numbers where 2 are declared/);
+  expect(() => unitVector([1, 2, 3], 2, 'house')).toThrow(
+    /house answers with vectors of 3 numbers, but 2 are declared/,
+  );
   for (const values of [
     [1, Number.NaN],
     [Number.POSITIVE_INFINITY, 1],

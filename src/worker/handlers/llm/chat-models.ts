@@ -10,7 +10,7 @@ import type { ModelEntry, ModelsConfig } from '../../models/read-models.ts';
 import type { ChatDriver } from './chat-driver.ts';
 import { checkedDriver } from './checked-driver.ts';
 import { fittingDriver } from './fitting-driver.ts';
-import { ggufDriver, ggufRoom } from './gguf/gguf-driver.ts';
+import { ggufDriver, ggufSpace } from './gguf/gguf-driver.ts';
 import type { ChatModels } from './llm-handler.ts';
 import { providerDriver } from './providers/provider-driver.ts';
 import type { ProviderSettings } from './providers/provider-settings.ts';
@@ -33,7 +33,7 @@ export function chatModels(config: ModelsConfig, home: string, env: Env, clock: 
       llama ??= new Llama(homePaths(home).llama);
       const limits = { ...(most === undefined ? {} : { maxOutputTokens: most }), ...priceOf(entry) };
       const settings = { name, model, file: { path: resolve(home, file), contextTokens, gpu }, ...limits };
-      drivers.set(name, checkedDriver(fittingDriver(ggufDriver(settings, llama), ggufRoom(settings, llama)), true));
+      drivers.set(name, checkedDriver(fittingDriver(ggufDriver(settings, llama), ggufSpace(settings, llama)), true));
     } else if (provider !== 'gguf') {
       const driver = providerDriver(settingsOf(name, provider, entry, home, env), clock);
       const fitting = fittingDriver(driver, { name, tokens: contextTokens || CONTEXT_TOKENS[provider] });

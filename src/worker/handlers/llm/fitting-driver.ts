@@ -10,7 +10,7 @@ import { fitContext, textsOf } from './fit-context.ts';
 /** Tokens kept for an answer whose length nobody said; never more than a quarter of the context. */
 const ANSWER_TOKENS = 1024;
 
-export interface ContextRoom {
+export interface ContextSpace {
   /** Name of the model in errors. */
   readonly name: string;
   /** Tokens of conversation and answer together. */
@@ -19,24 +19,24 @@ export interface ContextRoom {
   readonly count?: (texts: readonly string[], signal: AbortSignal) => Promise<readonly number[]>;
 }
 
-/** `driver`, with conversations that fit `room`. Throws CONTEXT_TOO_LONG where instructions and question alone do not. */
-export function fittingDriver(driver: ChatDriver, room: ContextRoom): ChatDriver {
-  return { info: driver.info, chat: (request, context) => chat(driver, room, request, context) };
+/** `driver`, with conversations that fit `space`. Throws CONTEXT_TOO_LONG where instructions and question alone do not. */
+export function fittingDriver(driver: ChatDriver, space: ContextSpace): ChatDriver {
+  return { info: driver.info, chat: (request, context) => chat(driver, space, request, context) };
 }
 
 async function* chat(
   driver: ChatDriver,
-  room: ContextRoom,
+  space: ContextSpace,
   request: ChatRequest,
   context: HandlerContext,
 ): AsyncGenerator<ChatResponse> {
-  const tokens = typeof room.tokens === 'number' ? room.tokens : await room.tokens(context.signal);
+  const tokens = typeof space.tokens === 'number' ? space.tokens : await space.tokens(context.signal);
   const answer = Math.min(request.maxOutputTokens || ANSWER_TOKENS, Math.floor(tokens / 4));
-  const count = await counter(request, tokens, room, context.signal);
+  const count = await counter(request, tokens, space, context.signal);
   let most = tokens - answer;
   for (let first = true; ; first = false) {
     const fitted = fitContext(request, most, count);
-    if (!fitted) throw new AppError('CONTEXT_TOO_LONG', { model: room.name });
+    if (!fitted) throw new AppError('CONTEXT_TOO_LONG', { model: space.name });
     let said = false;
     try {
       for await (const response of driver.chat(fitted.request, context)) {
@@ -58,7 +58,7 @@ async function* chat(
 async function counter(
   request: ChatRequest,
   tokens: number,
-  { count }: ContextRoom,
+  { count }: ContextSpace,
   signal: AbortSignal,
 ): Promise<(text: string) => number> {
   const texts = textsOf(request);

@@ -98,7 +98,7 @@ export class Ingest {
         this.#done(at, IngestState.UNCHANGED, passages);
         continue;
       }
-      await this.#take(at);
+      await this.#read(at);
       if (this.#waiting.reduce((sum, { document }) => sum + document.passages.length, 0) >= HELD) await this.#put();
     }
     await this.#put();
@@ -140,7 +140,7 @@ export class Ingest {
   }
 
   /** Reads and cuts one; it waits to be embedded, or fails alone. */
-  async #take(at: number): Promise<void> {
+  async #read(at: number): Promise<void> {
     const { signal, tenant } = this.#context;
     const { parser, cutter, settings } = this.#parts;
     const document = this.#request.documents[at]!;

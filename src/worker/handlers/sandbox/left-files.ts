@@ -73,7 +73,7 @@ class Walk {
       } else if (entry.isSymbolicLink()) this.#skip(path, SkipReason.SYMLINK);
       else if (meant && !entry.isFile()) this.#skip(path, SkipReason.SPECIAL);
       else if (meant && whole.length > MAX_PATH) this.#skip(path, SkipReason.NAME);
-      else if (meant) await this.#take(folder, entry, path);
+      else if (meant) await this.#keep(folder, entry, path);
     }
   }
 
@@ -110,7 +110,7 @@ class Walk {
     }
   }
 
-  async #take(folder: string, entry: Dirent<Buffer>, path: readonly string[]): Promise<void> {
+  async #keep(folder: string, entry: Dirent<Buffer>, path: readonly string[]): Promise<void> {
     const handle = await open(within(folder, entry), FILE_FLAGS).catch(() => undefined);
     if (!handle) return this.#skip(path, SkipReason.UNREADABLE);
     try {

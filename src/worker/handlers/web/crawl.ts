@@ -88,7 +88,7 @@ class Crawl {
     const signal = AbortSignal.any([this.#context.signal, late.signal]);
     let limit: CrawlLimit = CrawlLimit.UNSPECIFIED;
     try {
-      for (let waiting = this.#frontier.take(); waiting; waiting = this.#frontier.take()) {
+      for (let waiting = this.#frontier.dequeue(); waiting; waiting = this.#frontier.dequeue()) {
         limit = this.#met();
         if (limit) break;
         const step = await this.#step(waiting, signal);

@@ -40,7 +40,7 @@ export class Frontier {
     return seen;
   }
 
-  take(): WaitingUrl | undefined {
+  dequeue(): WaitingUrl | undefined {
     const found = this.#queue[this.#next];
     if (found) this.#next++;
     // What was taken is let go now and then.

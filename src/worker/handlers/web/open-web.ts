@@ -7,7 +7,7 @@ import { type DocumentRows, parserSettings } from '../../documents/setting-rows.
 import type { CapabilityParts, ServedCapability } from '../../kit/capability.ts';
 import { AddressPolicy } from './address-policy.ts';
 import { guardedAgent } from './guarded-agent.ts';
-import { HostTurns } from './host-turns.ts';
+import { HostLine } from './host-line.ts';
 import { HttpCache } from './http-cache.ts';
 import { type Proxies, proxiesOf } from './proxies.ts';
 import { type Resolve, systemResolve } from './resolver.ts';
@@ -41,7 +41,7 @@ export interface WebAssembly {
 export function assembleWeb({ settings, parser, policy, resolve, clock, proxies }: WebAssembly): ServedCapability {
   const { silenceMs, headBytes, longestPauseMs, cacheBytes } = settings;
   const agent = guardedAgent({ policy, resolve, silenceMs, headBytes, proxies });
-  const turns = new HostTurns(clock, longestPauseMs);
+  const turns = new HostLine(clock, longestPauseMs);
   const cache = new HttpCache(cacheBytes, clock);
   const client = new WebClient({ agent, policy, turns, cache, settings, clock });
   const search = searchParts(settings, resolve, clock, proxies);

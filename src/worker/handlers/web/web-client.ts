@@ -7,7 +7,7 @@ import { documentKind } from '../../documents/document-kind.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import { Budget } from './budget.ts';
 import { type Exchanged, exchange, type Head } from './exchange.ts';
-import type { HostTurns } from './host-turns.ts';
+import type { HostLine } from './host-line.ts';
 import type { HttpCache, Stored } from './http-cache.ts';
 import { judgeUrl } from './judge-url.ts';
 import type { BodyLimit } from './read-body.ts';
@@ -18,7 +18,7 @@ import type { WebSettings } from './web-settings.ts';
 export interface WebClientParts {
   readonly agent: Dispatcher;
   readonly policy: AddressPolicy;
-  readonly turns: HostTurns;
+  readonly turns: HostLine;
   readonly cache: HttpCache;
   readonly settings: WebSettings;
   readonly clock: Clock;
@@ -102,7 +102,7 @@ export class WebClient {
     const stored = cache.get(tenant, url);
     if (stored && !noCache && cache.isFresh(stored)) return resource(stored, 200, true);
     const pauseMs = options.pauseMs === undefined ? 0 : Math.max(asked, options.pauseMs);
-    const answer = await turns.take(url.host, pauseMs, signal, () =>
+    const answer = await turns.inLine(url.host, pauseMs, signal, () =>
       time.spend(signal, (bounded) =>
         exchange(url, {
           ...this.#common(conditions(stored), bounded),
@@ -142,7 +142,7 @@ export class WebClient {
     let url = judgeUrl(start.href, this.#parts.policy);
     for (let redirects = 0; redirects <= ROBOTS_REDIRECTS; redirects++) {
       const place = url;
-      const answer: Exchanged = await this.#parts.turns.take(place.host, 0, signal, () =>
+      const answer: Exchanged = await this.#parts.turns.inLine(place.host, 0, signal, () =>
         time.spend(signal, (bounded) =>
           exchange(place, { ...this.#common({}, bounded), limit: this.#limit(ROBOTS_BYTES, true) }),
         ),

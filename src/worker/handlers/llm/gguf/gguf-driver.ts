@@ -15,7 +15,7 @@ import type { Llama } from '../../../llama/llama.ts';
 import type { LlamaEvent, LlamaFile } from '../../../llama/llama-messages.ts';
 import type { ChatDriver } from '../chat-driver.ts';
 import { textsOf } from '../fit-context.ts';
-import type { ContextRoom } from '../fitting-driver.ts';
+import type { ContextSpace } from '../fitting-driver.ts';
 import { type TokenPrice, tokenUsage } from '../token-usage.ts';
 import { ggufMessages, ggufTools } from './gguf-prompt.ts';
 
@@ -42,7 +42,7 @@ export function ggufDriver(settings: GgufChatSettings, llama: Llama): ChatDriver
 }
 
 /** The room that the file has, and its own count of tokens. */
-export function ggufRoom({ name, file }: GgufChatSettings, llama: Llama): ContextRoom {
+export function ggufSpace({ name, file }: GgufChatSettings, llama: Llama): ContextSpace {
   return {
     name,
     tokens: async (signal) => (await llama.one('described', name, file, { kind: 'describe' }, signal)).contextTokens,

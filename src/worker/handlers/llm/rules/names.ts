@@ -43,7 +43,7 @@ const BEFORE_NAME =
 export function namesIn(question: string): Named {
   const files: string[] = [];
   let rest = question;
-  const take = (found: string, name: string) => {
+  const add = (found: string, name: string) => {
     if (!files.includes(name)) files.push(name);
     rest = rest.replace(found, ' ');
   };
@@ -54,13 +54,13 @@ export function namesIn(question: string): Named {
       .slice(1)
       .find((group) => group !== undefined)!
       .trim();
-    if (new RegExp(`\\.(?:${EXTENSION})$`, 'i').test(name)) take(match[0], name);
+    if (new RegExp(`\\.(?:${EXTENSION})$`, 'i').test(name)) add(match[0], name);
   }
   for (const [found] of rest.matchAll(FILE)) {
     const name = found.replace(BEFORE_NAME, '').replace(/^\.\//, '');
-    take(found, name.startsWith('.') && name !== '.env' ? found : name);
+    add(found, name.startsWith('.') && name !== '.env' ? found : name);
   }
-  for (const [name] of rest.matchAll(WELL_KNOWN)) take(name, name);
+  for (const [name] of rest.matchAll(WELL_KNOWN)) add(name, name);
   const lines = linesIn(rest);
   return { files, globs, folders: foldersIn(rest), rest, ...(lines ? { lines } : {}) };
 }

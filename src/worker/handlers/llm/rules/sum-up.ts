@@ -26,7 +26,7 @@ interface Turn {
 
 /** An extract of at most `room` characters. `conversation` has `Summary so far:`, `Owner:` and `Bowline:` before what each said. */
 export function sumUp(conversation: string, room = MAX_SUMMARY): string {
-  const { earlier, turns } = takenApart(conversation.slice(-MAX_READ).toWellFormed());
+  const { earlier, turns } = turnsApart(conversation.slice(-MAX_READ).toWellFormed());
   const phrases = phrasesIn(languageOf(turns.map(({ question }) => question).join(' ') || earlier));
   const kept = earlier.replace(/^(?:What was said, in its own words:|对话摘录（原文）：)\s*/, '');
   const head = kept === '' ? '' : lastLines(kept, Math.floor(room * (turns.length === 0 ? 0.9 : EARLIER_SHARE)));
@@ -74,7 +74,7 @@ const LANGUAGES: readonly AnswerLanguage[] = ['en', 'zh'];
 
 const MARK = /^(Summary so far|Owner|Bowline): ?/;
 
-function takenApart(conversation: string): { earlier: string; turns: Turn[] } {
+function turnsApart(conversation: string): { earlier: string; turns: Turn[] } {
   const blocks: { mark: string; text: string }[] = [];
   for (const line of conversation.split('\n')) {
     const mark = MARK.exec(line);

@@ -100,11 +100,11 @@ export class TextSplitter {
         say(out, 'thought', rest);
         break;
       case 'message':
-        if (this.#mode.as === 'call') out.push({ kind: 'call', text: this.#taken(rest), header: this.#mode.header });
+        if (this.#mode.as === 'call') out.push({ kind: 'call', text: this.#pull(rest), header: this.#mode.header });
         else say(out, this.#mode.as, rest);
         break;
       case 'call':
-        out.push({ kind: 'call', text: this.#taken(rest) });
+        out.push({ kind: 'call', text: this.#pull(rest) });
         break;
     }
     return out;
@@ -142,14 +142,14 @@ export class TextSplitter {
         }
         const found = this.#until(CLOSE_OF.get(mode.close)!, (text) => this.#add(text, out));
         if (found === undefined) return false;
-        out.push({ kind: 'call', text: this.#taken('') });
+        out.push({ kind: 'call', text: this.#pull('') });
         this.#mode = { in: 'text' };
         return true;
       }
       case 'header': {
         const found = this.#until(MESSAGE, (text) => this.#add(text, out));
         if (found === undefined) return false;
-        const header = this.#taken('');
+        const header = this.#pull('');
         this.#mode = { in: 'message', as: channelOf(header, this.#options.calls), header };
         return true;
       }
@@ -159,7 +159,7 @@ export class TextSplitter {
           else say(out, mode.as, text);
         });
         if (found === undefined) return false;
-        if (mode.as === 'call') out.push({ kind: 'call', text: this.#taken(''), header: mode.header });
+        if (mode.as === 'call') out.push({ kind: 'call', text: this.#pull(''), header: mode.header });
         this.#mode = found === '<|start|>' || found === '<|channel|>' ? { in: 'header' } : { in: 'start' };
         return true;
       }
@@ -245,13 +245,13 @@ export class TextSplitter {
   #add(text: string, out: Said[]): void {
     this.#insideLetters += text.length;
     if (this.#insideLetters > MOST) {
-      say(out, 'text', this.#taken(text));
+      say(out, 'text', this.#pull(text));
       return;
     }
     this.#inside.push(text);
   }
 
-  #taken(more: string): string {
+  #pull(more: string): string {
     const text = this.#inside.join('') + more;
     this.#inside = [];
     this.#insideLetters = 0;

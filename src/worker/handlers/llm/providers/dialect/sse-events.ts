@@ -25,12 +25,12 @@ export class EventReader {
 
   /** The events that these bytes complete. Throws PROVIDER_UNAVAILABLE for one beyond every bound. */
   push(bytes: Uint8Array): string[] {
-    return this.#take(this.#decoder.decode(bytes, { stream: true }));
+    return this.#receive(this.#decoder.decode(bytes, { stream: true }));
   }
 
   /** What is left at the end: an event without its empty line, or the JSON. */
   end(): string[] {
-    const events = this.#take(this.#decoder.decode());
+    const events = this.#receive(this.#decoder.decode());
     const last = this.#whole();
     if (this.#plain) {
       this.#data.push(last);
@@ -44,7 +44,7 @@ export class EventReader {
     return events;
   }
 
-  #take(text: string): string[] {
+  #receive(text: string): string[] {
     const events: string[] = [];
     if (text === '') return events;
     this.#plain ??= /^[\s\ufeff]*[{[]/.test(text) ? true : text.trim() === '' ? undefined : false;

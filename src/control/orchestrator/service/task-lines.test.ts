@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { Mailboxes } from './mailbox.ts';
+import { TaskLines } from './task-lines.ts';
 
 test('tasks of one key run one after another in order, whatever becomes of them; other keys do not wait', async () => {
-  const boxes = new Mailboxes();
+  const boxes = new TaskLines();
   const log: string[] = [];
   let release = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -26,7 +26,7 @@ test('tasks of one key run one after another in order, whatever becomes of them;
 });
 
 test('what waits for one key is bounded', async () => {
-  const boxes = new Mailboxes();
+  const boxes = new TaskLines();
   let release = () => {};
   const gate = new Promise<void>((resolve) => {
     release = resolve;

@@ -7,7 +7,7 @@ import { contains, type ExecuteEntry } from '../../config/edge-config.ts';
 import type { Program } from './find-program.ts';
 import { isSystem } from './system-view.ts';
 
-export interface CommandView {
+export interface CommandMounts {
   /** Options of bubblewrap. */
   readonly options: readonly string[];
   /** What must be found there before the command begins, as `device:inode` and path. */
@@ -19,14 +19,14 @@ export interface CommandView {
  * @param entries most files that are looked through for denied ones
  * @throws COMMAND_VIEW_TOO_LARGE, why `signal` aborted
  */
-export async function commandView(
+export async function commandMounts(
   opened: OpenCommand,
   entry: ExecuteEntry,
   program: Program,
   allow: Allowlist,
   entries: number,
   signal: AbortSignal,
-): Promise<CommandView> {
+): Promise<CommandMounts> {
   const given = new Map<string, OpenPath | undefined>();
   for (const path of await namedBy(entry, allow)) given.set(path, undefined);
   given.set(opened.cwd.realPath, opened.cwd);

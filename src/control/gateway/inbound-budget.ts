@@ -1,8 +1,8 @@
 // What one session has sent and nobody has finished yet, in bytes: its reader waits while there is too much.
 
-export class Room {
+export class InboundBudget {
   readonly #limit: number;
-  #taken = 0;
+  #reserved = 0;
   #waiting: (() => void)[] = [];
 
   constructor(limit: number) {
@@ -11,15 +11,15 @@ export class Room {
 
   /** Whether more may come; something larger than the whole limit may come alone. */
   get free(): boolean {
-    return this.#taken < this.#limit;
+    return this.#reserved < this.#limit;
   }
 
-  /** Takes room, whether or not there is any; returns how to give it back. */
+  /** Reserves bytes, whether or not there is room; returns how to give it back. */
   reserve(bytes: number): () => void {
     let held = bytes;
-    this.#taken += held;
+    this.#reserved += held;
     return () => {
-      this.#taken -= held;
+      this.#reserved -= held;
       held = 0;
       if (this.free) for (const wake of this.#waiting.splice(0)) wake();
     };

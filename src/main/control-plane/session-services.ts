@@ -3,11 +3,11 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { EdgeService } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { WorkerService } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { Admission } from '../../control/gateway/admission.ts';
-import { Doors } from '../../control/gateway/doors.ts';
 import { endsOf } from '../../control/gateway/opening.ts';
 import { deviceOf, workerOf } from '../../control/gateway/principal.ts';
 import { serveEdge } from '../../control/gateway/serve-edge.ts';
 import { serveWorker } from '../../control/gateway/serve-worker.ts';
+import { SessionCounts } from '../../control/gateway/session-counts.ts';
 import type { SessionWatch } from '../../control/gateway/session-watch.ts';
 import type { Connected } from './connected.ts';
 import type { Identities } from './identities.ts';
@@ -18,7 +18,7 @@ import type { Work } from './work.ts';
 /** How long an edge that says Hello is kept in line; it takes 15 s without an answer for silence. */
 const PATIENCE_MS = 4_000;
 
-export function edgeDoor(
+export function edgeSessionService(
   { config, clock, log, replica }: Ground,
   { database, setAside }: Store,
   { restored, devices, signer }: Identities,
@@ -43,7 +43,7 @@ export function edgeDoor(
     model: (tenant: string) => sessions.modelFor(tenant),
     durability: database.durability,
   };
-  const doors = new Doors(config.maxDeviceSessions, 'sessions of this device', 'BOWLINE_MAX_DEVICE_SESSIONS');
+  const doors = new SessionCounts(config.maxDeviceSessions, 'sessions of this device', 'BOWLINE_MAX_DEVICE_SESSIONS');
   return {
     connect: (requests, context) => {
       const device = deviceOf(context);
@@ -53,14 +53,14 @@ export function edgeDoor(
   };
 }
 
-export function workerDoor(
+export function workerSessionService(
   { config, clock, log, replica }: Ground,
   { plugins }: Identities,
   { sessions }: Connected,
   { dispatch }: Work,
 ): ServiceImpl<typeof WorkerService> {
   const parts = { ...config, clock, log, jobs: dispatch.jobs, replica, plugins };
-  const doors = new Doors(config.maxKeySessions, 'sessions with this worker key', 'BOWLINE_MAX_KEY_SESSIONS');
+  const doors = new SessionCounts(config.maxKeySessions, 'sessions with this worker key', 'BOWLINE_MAX_KEY_SESSIONS');
   return {
     work: (requests, context) => {
       const key = workerOf(context);

@@ -4,16 +4,16 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Logger } from './logger.ts';
 
 /** No single turn may take longer, whatever the input. */
-export const TURN_LIMIT_MS = 50;
+export const LOOP_LIMIT_MS = 50;
 
-export interface TurnFigures {
+export interface LoopFigures {
   /** The longest turn since the start. */
   readonly longestMs: number;
   /** Turns over the limit since the start. */
   readonly over: number;
 }
 
-export interface TurnWatchOptions {
+export interface LoopWatchOptions {
   readonly limitMs?: number;
   /** Told of each turn over the limit, with what was worked on. */
   readonly onOver?: (ms: number, during: readonly string[]) => void;
@@ -36,7 +36,7 @@ export function mark(what: string): void {
   if (marks.size < MARKS) marks.add(what);
 }
 
-export class TurnWatch {
+export class LoopWatch {
   readonly #limitMs: number;
   readonly #onOver: (ms: number, during: readonly string[]) => void;
   readonly #mostApartMs: number;
@@ -49,7 +49,7 @@ export class TurnWatch {
   #longestMs = 0;
   #over = 0;
 
-  constructor({ limitMs = TURN_LIMIT_MS, onOver = () => {}, mostApartMs = APART_MS }: TurnWatchOptions = {}) {
+  constructor({ limitMs = LOOP_LIMIT_MS, onOver = () => {}, mostApartMs = APART_MS }: LoopWatchOptions = {}) {
     this.#limitMs = limitMs;
     this.#onOver = onOver;
     this.#mostApartMs = mostApartMs;
@@ -76,7 +76,7 @@ export class TurnWatch {
     this.#delays.disable();
   }
 
-  get figures(): TurnFigures {
+  get figures(): LoopFigures {
     return { longestMs: Math.round(this.#longestMs * 10) / 10, over: this.#over };
   }
 
@@ -117,12 +117,12 @@ function cpuMs(): number {
 }
 
 /** A watch that runs and logs each turn over the limit; `log` should be sparing. */
-export function watchTurns(log: Logger): TurnWatch {
-  const watch = new TurnWatch({
+export function watchLoop(log: Logger): LoopWatch {
+  const watch = new LoopWatch({
     onOver: (ms, during) =>
       log.warn('a single turn of the event loop took too long; nothing else went on meanwhile', {
         ms: Math.round(ms),
-        limit: TURN_LIMIT_MS,
+        limit: LOOP_LIMIT_MS,
         ...(during.length > 0 ? { during: during.join(', ') } : {}),
       }),
   });

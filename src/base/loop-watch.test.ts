@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { turnOf, withTurnWatch } from '../../test/support/turn-watch.ts';
-import { mark, TurnWatch } from './turn-watch.ts';
+import { LoopWatch, mark } from './loop-watch.ts';
 
 /** Uses the processor for so long. */
 function spin(ms: number): void {
@@ -42,7 +42,7 @@ test('time in which another process had the processor does not count', async () 
 
 test('a turn over the limit is told with what was worked on, also after a long idle time', async () => {
   const told: { ms: number; during: readonly string[] }[] = [];
-  const watch = new TurnWatch({ onOver: (ms, during) => told.push({ ms, during }) });
+  const watch = new LoopWatch({ onOver: (ms, during) => told.push({ ms, during }) });
   watch.start();
   await new Promise((resolve) => setTimeout(resolve, 400));
   mark('fs.Search');

@@ -1,4 +1,4 @@
-// Room in the journal: it is pruned when it is three quarters full, and before a full one refuses something. How it is pruned is
+// Space in the journal: it is pruned when it is three quarters full, and before a full one refuses something. How it is pruned is
 // its owner's matter.
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
@@ -10,7 +10,7 @@ const MENDABLE: readonly string[] = ['LEDGER_FULL', 'DISK_FULL'];
 const PRUNE_AGAIN_MS = 10_000;
 const PRUNE_SOON_MS = 1_000;
 
-export class JournalRoom {
+export class JournalSpace {
   readonly #journal: { readonly bytes: number; readonly maxBytes: number };
   readonly #prune: () => Promise<number>;
   readonly #log: Logger;

@@ -2,29 +2,29 @@ import { expect, test } from 'vitest';
 import { onBothDatabases } from '../../../test/support/identity-database.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { newId } from '../../base/ids.ts';
-import { HistoryBeat } from './history-beat.ts';
+import { HistoryCounter } from './history-counter.ts';
 import { createLeases } from './leases.ts';
 
-onBothDatabases('the beat of a history', (under) => {
+onBothDatabases('the counter of a history', (under) => {
   test('a number that was lost shows once; one whose answer was lost, a missing row after a long silence, or none yet, do not', async () => {
     const clock = new ManualClock();
     const replica = newId();
-    const history = new HistoryBeat(under.db, replica, clock);
+    const history = new HistoryCounter(under.db, replica, clock);
     const set = (beat: number) => under.db.updateTable('lease').set({ beat }).where('replica', '=', replica).execute();
-    expect(await history.beat()).toBeUndefined();
+    expect(await history.raise()).toBeUndefined();
     await createLeases(under.db).renew(replica, 60_000);
-    for (let n = 0; n < 3; n++) expect(await history.beat()).toBeUndefined();
+    for (let n = 0; n < 3; n++) expect(await history.raise()).toBeUndefined();
     await set(6);
-    expect(await history.beat()).toBeUndefined();
+    expect(await history.raise()).toBeUndefined();
     await set(2);
-    expect(await history.beat()).toEqual({ replica, known: 5, given: 2 });
-    for (let n = 0; n < 3; n++) expect(await history.beat()).toBeUndefined();
+    expect(await history.raise()).toEqual({ replica, known: 5, given: 2 });
+    for (let n = 0; n < 3; n++) expect(await history.raise()).toBeUndefined();
     await under.db.deleteFrom('lease').where('replica', '=', replica).execute();
-    expect(await history.beat()).toEqual({ replica, known: 9, given: 0 });
+    expect(await history.raise()).toEqual({ replica, known: 9, given: 0 });
     await createLeases(under.db).renew(replica, 60_000);
-    expect(await history.beat()).toBeUndefined();
+    expect(await history.raise()).toBeUndefined();
     await under.db.deleteFrom('lease').where('replica', '=', replica).execute();
     await clock.advance(31 * 60_000);
-    expect(await history.beat()).toBeUndefined();
+    expect(await history.raise()).toBeUndefined();
   });
 });

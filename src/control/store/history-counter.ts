@@ -19,7 +19,7 @@ export interface HistoryGap {
 /** After a longer silence its row may have been tidied up, and nothing can be told from its absence (see upkeep.ts). */
 const TOLD_MS = 30 * 60_000;
 
-export class HistoryBeat {
+export class HistoryCounter {
   readonly #db: Kysely<Schema>;
   readonly #replica: string;
   readonly #clock: Pick<Clock, 'monotonic'>;
@@ -42,7 +42,7 @@ export class HistoryBeat {
   }
 
   /** Writes the next number. Returns what it noticed, once for each time. Throws what the store throws. */
-  async beat(): Promise<HistoryGap | undefined> {
+  async raise(): Promise<HistoryGap | undefined> {
     if (this.#clock.monotonic() - this.#at > TOLD_MS) this.#known = 0;
     const lost = await this.#commits?.lost(this.#db);
     if (lost) {

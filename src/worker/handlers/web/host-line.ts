@@ -17,7 +17,7 @@ interface Host {
   closedUntilMs: number;
 }
 
-export class HostTurns {
+export class HostLine {
   readonly #clock: Clock;
   readonly #longestMs: number;
   readonly #hosts = new Map<string, Host>();
@@ -32,7 +32,7 @@ export class HostTurns {
    * Does `work` when it is this request's turn, at least `pauseMs` after the last one ended. Throws WEB_BUSY when the host wants a longer
    * pause than it is granted or too many wait for it, and the signal's reason.
    */
-  async take<T>(name: string, pauseMs: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async inLine<T>(name: string, pauseMs: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const host = this.#of(name);
     if (host.waiting >= WAITING)
       throw new AppError('WEB_BUSY', {

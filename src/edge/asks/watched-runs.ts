@@ -5,14 +5,14 @@ import { type FollowRun, FollowRunSchema, type RunText, type RunUpdate } from '.
 import { type Ended, WaitingSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { JobState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Logger } from '../../base/logger.ts';
-import { RunView } from './run-view.ts';
+import { WatchedRun } from './watched-run.ts';
 
 /** Texts of all open runs together; beyond it those that nobody follows are dropped. */
 const MAX_TEXT_BYTES = 8 << 20;
 
-export class RunViews {
+export class WatchedRuns {
   readonly #log: Logger;
-  readonly #views = new Map<string, RunView>();
+  readonly #views = new Map<string, WatchedRun>();
   /** Runs whose text must be asked for. */
   readonly #needed = new Set<string>();
   /** Runs whose missing text was asked for and has not come yet. */
@@ -28,13 +28,13 @@ export class RunViews {
     this.#changed = changed;
   }
 
-  open(run: string, conversation: string): RunView {
-    const view = this.#views.get(run) ?? new RunView(run, conversation);
+  open(run: string, conversation: string): WatchedRun {
+    const view = this.#views.get(run) ?? new WatchedRun(run, conversation);
     this.#views.set(run, view);
     return view;
   }
 
-  get(run: string): RunView | undefined {
+  get(run: string): WatchedRun | undefined {
     return this.#views.get(run);
   }
 
@@ -65,7 +65,7 @@ export class RunViews {
   }
 
   /** The next position to ask for; it is then taken as asked for. */
-  takeNeeded(): FollowRun | undefined {
+  pullNeeded(): FollowRun | undefined {
     for (const run of this.#needed) {
       this.#needed.delete(run);
       this.#asked.add(run);
@@ -98,7 +98,7 @@ export class RunViews {
   }
 
   /** Someone begins to follow: a text that was dropped is asked for again. */
-  attached(view: RunView): void {
+  attached(view: WatchedRun): void {
     if (this.#dropped.delete(view.run)) this.need(view.run);
   }
 

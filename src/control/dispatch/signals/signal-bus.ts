@@ -7,7 +7,7 @@ import type { Logger } from '../../../base/logger.ts';
 import type { Bus, BusHandler } from '../../queue/ports.ts';
 import { subscribeSurely } from '../../queue/subscribe-surely.ts';
 
-export interface MailHandler {
+export interface SignalBusHandler {
   signal(from: string, signal: RunSignal): void;
   /** Something may have been missed. */
   gap(): void;
@@ -26,7 +26,7 @@ interface Envelope {
   bytes: number;
 }
 
-export class SignalMail {
+export class SignalBus {
   readonly #bus: Bus;
   readonly #log: Logger;
   readonly #clock: Clock;
@@ -64,7 +64,7 @@ export class SignalMail {
   }
 
   /** Begins to receive, and goes on trying for as long as the bus is away. Resolves when it does, or after `patienceMs`. */
-  async start(handler: MailHandler, patienceMs: number): Promise<void> {
+  async start(handler: SignalBusHandler, patienceMs: number): Promise<void> {
     const patience = new AbortController();
     const attached = [EVERYONE, topicOf(this.replica)].map((topic) => this.#attach(topic, handler));
     await Promise.race([Promise.all(attached), sleep(this.#clock, patienceMs, patience.signal)]);
@@ -76,7 +76,7 @@ export class SignalMail {
     await Promise.all(this.#unsubscribe.splice(0).map((unsubscribe) => unsubscribe()));
   }
 
-  async #attach(topic: string, handler: MailHandler): Promise<void> {
+  async #attach(topic: string, handler: SignalBusHandler): Promise<void> {
     const busHandler: BusHandler = {
       message: ({ publisher, data }) => {
         // What it sent to everyone comes back to it too.

@@ -5,7 +5,7 @@ import { type Ended, type RunEvent, RunEventSchema, type Waiting } from '../../.
 import { type Job, type TextChunk, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { LatestText, type TextPosition } from '../../contract/text/latest-text.ts';
-import type { Taken } from '../../contract/text/offset-text.ts';
+import type { Received } from '../../contract/text/offset-text.ts';
 
 export interface ViewLimits {
   /** Bytes of the current text that are kept for late followers. */
@@ -17,7 +17,7 @@ export interface ViewLimits {
 /** The most a run may list is 4,096 jobs; an answer is at most 4 MiB. */
 const VIEW_LIMITS: ViewLimits = { textBytes: 4 << 20, jobs: 4096, followers: 16 };
 
-export class RunView {
+export class WatchedRun {
   readonly run: string;
   readonly conversation: string;
   readonly #limits: ViewLimits;
@@ -73,8 +73,8 @@ export class RunView {
    * Takes a piece of text. `old`: of an earlier job or epoch, or shown already. `gap`: something before it is missing, ask
    * for it from `position` on. `full`: more than is kept; the answer comes whole with the end.
    */
-  addText(chunk: TextChunk): Taken {
-    const taken = this.#text.take(chunk);
+  addText(chunk: TextChunk): Received {
+    const taken = this.#text.receive(chunk);
     if (taken === 'added') {
       this.#textRevision = ++this.#revision;
       this.#wake();

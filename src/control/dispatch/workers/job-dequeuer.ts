@@ -5,7 +5,7 @@ import type { Logger } from '../../../base/logger.ts';
 import type { FoldedRun } from '../../orchestrator/run/state.ts';
 import type { HandOff } from '../../orchestrator/service/hand-off.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
-import type { JobQueue, TakenJob } from '../../queue/ports.ts';
+import type { DequeuedJob, JobQueue } from '../../queue/ports.ts';
 import { place } from '../../routing/place.ts';
 import type { WorkerView } from '../../routing/worker-view.ts';
 import type { Outbox, StoredOutboxRow } from '../../store/outbox.ts';
@@ -15,11 +15,11 @@ import type { Backlog } from './backlog.ts';
 import { couldServe, FreeSearch } from './free-search.ts';
 import { type JobSender, jobToSend } from './job-sender.ts';
 import { commonQueue, needOf, queuesOf, type Relay, type RelayRow } from './relay.ts';
-import { servesPackage, type WorkerRoom } from './worker-room.ts';
+import { servesPackage, type WorkersFor } from './workers-for.ts';
 
-export interface JobTakerParts {
+export interface JobDequeuerParts {
   readonly replica: string;
-  readonly room: WorkerRoom;
+  readonly workersFor: WorkersFor;
   readonly runs: Orchestrator;
   readonly outbox: Outbox;
   readonly queue: JobQueue;
@@ -32,7 +32,7 @@ export interface JobTakerParts {
 
 interface Hand {
   /** Its place in a queue, until it is claimed. */
-  taken?: TakenJob;
+  dequeued?: DequeuedJob;
   /** Read when it was claimed; absent while the store could not be asked. */
   row?: StoredOutboxRow;
   /** It has a worker and is on its way to it. */
@@ -47,9 +47,9 @@ interface Promised {
 /** Jobs held that have no worker yet. */
 const MAX_HANDS = 256;
 
-export class JobTaker implements HandOff {
+export class JobDequeuer implements HandOff {
   readonly replica: string;
-  readonly #parts: JobTakerParts;
+  readonly #parts: JobDequeuerParts;
   readonly #hands = new Map<string, Hand>();
   /** Dispatches under commit for which a slot is kept. */
   readonly #promised = new Map<string, Promised>();
@@ -61,17 +61,17 @@ export class JobTaker implements HandOff {
   /** Ids asked of a queue that have not come yet. */
   readonly #asked = new Map<string, number>();
   readonly #search: FreeSearch;
-  readonly #room: WorkerRoom;
+  readonly #workers: WorkersFor;
   #working: Promise<void> | undefined;
   #again = false;
   #left: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(parts: JobTakerParts) {
+  constructor(parts: JobDequeuerParts) {
     this.#parts = parts;
     this.replica = parts.replica;
     this.#search = new FreeSearch(parts.outbox);
-    this.#room = parts.room;
+    this.#workers = parts.workersFor;
   }
 
   /** Dispatches that this replica holds and that have no worker yet. */
@@ -87,7 +87,7 @@ export class JobTaker implements HandOff {
   /** The connected workers changed: listens to the queues that they serve, and looks into all of them. */
   listen(): void {
     if (this.#stopped) return;
-    const views = this.#room.here();
+    const views = this.#workers.here();
     const wanted = new Set(views.flatMap(queuesOf));
     for (const [queue, stop] of this.#listening) {
       if (wanted.has(queue)) continue;
@@ -123,15 +123,15 @@ export class JobTaker implements HandOff {
   async scan(): Promise<void> {
     for (const queue of this.#listening.keys()) this.#ready.add(queue);
     const idle = [...this.#hands].flatMap(([, { row, starting }]) => (row && !starting ? [row] : []));
-    const elsewhere = this.#room.elsewhere();
+    const elsewhere = this.#workers.elsewhere();
     await this.#release(idle.filter((row) => place(needOf({ ...row, method: '' }), elsewhere).ok));
     this.kick();
   }
 
   promise(row: RelayRow): boolean {
     if (this.#stopped || this.#waitsBefore(row)) return false;
-    const session = this.#room.sessionFor(row);
-    if (!session || !this.#room.isBest(row, session.view())) return false;
+    const session = this.#workers.sessionFor(row);
+    if (!session || !this.#workers.isBest(row, session.view())) return false;
     this.#promised.set(row.dispatchId, { session, giveBack: session.reserve(row.slots) });
     return true;
   }
@@ -189,7 +189,7 @@ export class JobTaker implements HandOff {
     await this.#working;
     const hands = [...this.#hands].filter(([, { starting }]) => !starting);
     for (const [id] of hands) this.#hands.delete(id);
-    await Promise.all(hands.map(([, { taken }]) => taken?.release()));
+    await Promise.all(hands.map(([, { dequeued }]) => dequeued?.release()));
     const claimed = hands.flatMap(([id, { row }]) => (row ? [id] : []));
     await this.release(claimed);
   }
@@ -217,11 +217,11 @@ export class JobTaker implements HandOff {
       .dequeue(queue, max)
       .then((taken) => {
         if (taken.length === max) this.#ready.add(queue);
-        this.#parts.relay.took(queue, taken.length);
+        this.#parts.relay.dequeued(queue, taken.length);
         for (const job of taken) {
           // The queue may be closed by now; the lock on what it gave lapses by itself.
           if (this.#stopped) job.release().catch(() => {});
-          else if (!this.#hands.has(job.id)) this.#hands.set(job.id, { taken: job, starting: false });
+          else if (!this.#hands.has(job.id)) this.#hands.set(job.id, { dequeued: job, starting: false });
         }
       })
       .catch((error: unknown) => this.#parts.log.warn('jobs could not be taken', { queue, why: String(error) }))
@@ -235,7 +235,7 @@ export class JobTaker implements HandOff {
     while (this.#again && !this.#stopped) {
       this.#again = false;
       try {
-        await this.#claimTaken();
+        await this.#claimDequeued();
         await this.#handOutAll();
         await this.#pull();
       } catch (error) {
@@ -246,7 +246,7 @@ export class JobTaker implements HandOff {
   }
 
   /** The store says whose they are. */
-  async #claimTaken(): Promise<void> {
+  async #claimDequeued(): Promise<void> {
     // What is being given back may still look like its own.
     const unread = [...this.#hands].filter(([id, hand]) => !hand.row && !this.#releasing.has(id));
     if (unread.length === 0) return;
@@ -278,9 +278,9 @@ export class JobTaker implements HandOff {
       const job = state && jobToSend(state, row);
       if (!state || !job) return this.#drop(row.dispatchId, hand);
       const full = { ...row, method: job.method };
-      const session = this.#room.sessionFor(full);
+      const session = this.#workers.sessionFor(full);
       if (session) return void this.#start(hand, row, state, session, session.reserve(row.slots));
-      if (!this.#room.here().some((view) => couldServe(view, full))) await this.#release([full]);
+      if (!this.#workers.here().some((view) => couldServe(view, full))) await this.#release([full]);
     } catch (error) {
       this.#failed(row.dispatchId, hand, error);
     }
@@ -317,7 +317,7 @@ export class JobTaker implements HandOff {
   }
 
   #mayPull(): boolean {
-    return this.#room
+    return this.#workers
       .packages()
       .some(
         (capability) =>
@@ -328,11 +328,11 @@ export class JobTaker implements HandOff {
   /** Takes from what lies in the store, in its order: as much as there are free slots, and a few for the next ones. */
   async #pull(): Promise<void> {
     const { backlog } = this.#parts;
-    for (const capability of this.#room.packages()) {
+    for (const capability of this.#workers.packages()) {
       const heard = backlog.heard(capability);
       const free = this.#roomFor(servesPackage(capability));
       if (heard === undefined || free <= 0) continue;
-      const mine = this.#room.here().filter(servesPackage(capability));
+      const mine = this.#workers.here().filter(servesPackage(capability));
       const room = Math.min(free + Math.ceil(sum(mine, (view) => view.totalSlots) / 2), MAX_HANDS - this.#hands.size);
       const skip = (id: string) => this.knows(id) || this.#parts.relay.isHopeless(id);
       const wanted = await this.#search.find(capability, mine, room, skip);
@@ -367,7 +367,7 @@ export class JobTaker implements HandOff {
 
   /** Free slots of the workers here that `counts` names, less what is on its way to some. */
   #roomFor(counts: (view: WorkerView) => boolean): number {
-    let room = this.#room.free(counts);
+    let room = this.#workers.free(counts);
     if (room === 0) return 0;
     for (const hand of this.#hands.values()) if (!hand.starting) room--;
     for (const asked of this.#asked.values()) room -= asked;
@@ -380,8 +380,8 @@ export class JobTaker implements HandOff {
   }
 
   #done(id: string, hand: Hand): void {
-    const taken = hand.taken;
-    delete hand.taken;
+    const taken = hand.dequeued;
+    delete hand.dequeued;
     taken
       ?.done()
       .catch((error: unknown) =>

@@ -5,17 +5,17 @@ import type { WorkerSession } from '../session-ports.ts';
 import type { LocalWorkers } from './local-workers.ts';
 import { needOf, type RelayRow } from './relay.ts';
 
-export interface WorkerRoomParts {
+export interface WorkersForParts {
   readonly replica: string;
   readonly local: LocalWorkers;
   /** The workers of all replicas. */
   readonly workers: () => readonly WorkerView[];
 }
 
-export class WorkerRoom {
-  readonly #parts: WorkerRoomParts;
+export class WorkersFor {
+  readonly #parts: WorkersForParts;
 
-  constructor(parts: WorkerRoomParts) {
+  constructor(parts: WorkersForParts) {
     this.#parts = parts;
   }
 

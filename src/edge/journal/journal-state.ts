@@ -13,7 +13,7 @@ import type { StoredRecord } from './recover.ts';
 import { RefusalBook } from './refusal-book.ts';
 import { StandingBook } from './standing-book.ts';
 
-export interface EdgeViewOptions {
+export interface JournalStateOptions {
   readonly clock: Clock;
   readonly calls?: CallBookOptions;
   /** More folds; they see all records at opening and each one that follows. */
@@ -21,7 +21,7 @@ export interface EdgeViewOptions {
 }
 
 /** Exists before the journal does, because opening feeds it. */
-export class EdgeView {
+export class JournalState {
   readonly calls: CallBook;
   readonly asks = new AskBook();
   readonly standing = new StandingBook();
@@ -39,7 +39,7 @@ export class EdgeView {
   /** Records of earlier starts are read: later ones have their time from here. */
   #opening = true;
 
-  constructor(options: EdgeViewOptions) {
+  constructor(options: JournalStateOptions) {
     this.time = new EdgeTime(options.clock);
     this.calls = new CallBook(options.calls);
     this.folds = [this.calls, this.asks, this.standing, this.refusals, ...(options.folds ?? [])];

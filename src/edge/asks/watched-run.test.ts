@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { EndedSchema, type RunEvent, WaitingSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { JobSchema, JobState, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
-import { RunView } from './run-view.ts';
+import { WatchedRun } from './watched-run.ts';
 
 const RUN = 'r';
 const chunk = (text: string, offset: number, epoch = 1, job = `${RUN}/0/0`) =>
@@ -10,14 +10,14 @@ const chunk = (text: string, offset: number, epoch = 1, job = `${RUN}/0/0`) =>
 const ended = create(EndedSchema, { run: RUN });
 const job = (id: string, state: JobState) => create(JobSchema, { id, state });
 
-async function all(view: RunView): Promise<RunEvent['event'][]> {
+async function all(view: WatchedRun): Promise<RunEvent['event'][]> {
   const events: RunEvent['event'][] = [];
   for await (const { event } of view.follow(new AbortController().signal)) events.push(event);
   return events;
 }
 
 test('a late follower gets the current text from its beginning, in one piece', async () => {
-  const view = new RunView(RUN, 'c');
+  const view = new WatchedRun(RUN, 'c');
   expect(view.addText(chunk('日', 0))).toBe('added');
   expect(view.addText(chunk('本', 3))).toBe('added');
   view.end(ended);
@@ -27,7 +27,7 @@ test('a late follower gets the current text from its beginning, in one piece', a
 });
 
 test('a slow follower gets what it missed as one piece, and no queue grows for it', async () => {
-  const view = new RunView(RUN, 'c');
+  const view = new WatchedRun(RUN, 'c');
   const reader = view.follow(new AbortController().signal);
   view.addText(chunk('a', 0));
   expect((await reader.next()).value?.event.value).toMatchObject({ text: 'a' });
@@ -38,7 +38,7 @@ test('a slow follower gets what it missed as one piece, and no queue grows for i
 });
 
 test('text of two epochs is never spliced: a higher epoch begins again, a lower one is dropped', async () => {
-  const view = new RunView(RUN, 'c');
+  const view = new WatchedRun(RUN, 'c');
   view.addText(chunk('old text', 0, 1));
   const reader = view.follow(new AbortController().signal);
   await reader.next();
@@ -50,7 +50,7 @@ test('text of two epochs is never spliced: a higher epoch begins again, a lower 
 });
 
 test('what was shown already is dropped, what overlaps is cut at a code point, a hole is a gap', () => {
-  const view = new RunView(RUN, 'c');
+  const view = new WatchedRun(RUN, 'c');
   view.addText(chunk('añ', 0));
   expect(view.addText(chunk('ñ', 1))).toBe('old');
   expect(view.addText(chunk('ñz', 1))).toBe('added');
@@ -59,7 +59,7 @@ test('what was shown already is dropped, what overlaps is cut at a code point, a
 });
 
 test('text beyond what is kept is refused whole, and the end still comes', async () => {
-  const view = new RunView(RUN, 'c', { textBytes: 4, jobs: 10, followers: 2 });
+  const view = new WatchedRun(RUN, 'c', { textBytes: 4, jobs: 10, followers: 2 });
   expect(view.addText(chunk('abcd', 0))).toBe('added');
   expect(view.addText(chunk('e', 4))).toBe('full');
   view.end(ended);
@@ -67,7 +67,7 @@ test('text beyond what is kept is refused whole, and the end still comes', async
 });
 
 test('a later job takes over the text; jobs are told in the order of their last change', async () => {
-  const view = new RunView(RUN, 'c');
+  const view = new WatchedRun(RUN, 'c');
   view.updateJob(job('r/0/0', JobState.RUNNING));
   view.addText(chunk('thinking', 0));
   view.updateJob(job('r/0/0', JobState.DONE));
@@ -81,7 +81,7 @@ test('a later job takes over the text; jobs are told in the order of their last 
 });
 
 test('waiting is told when it changes, not when it is repeated', async () => {
-  const view = new RunView(RUN, 'c');
+  const view = new WatchedRun(RUN, 'c');
   const what = (text: string) => create(WaitingSchema, { what: text });
   view.setWaiting(what('a worker'));
   const reader = view.follow(new AbortController().signal);
@@ -93,7 +93,7 @@ test('waiting is told when it changes, not when it is repeated', async () => {
 });
 
 test('a follower that leaves wakes up and is forgotten; too many are refused', async () => {
-  const view = new RunView(RUN, 'c', { textBytes: 10, jobs: 1, followers: 1 });
+  const view = new WatchedRun(RUN, 'c', { textBytes: 10, jobs: 1, followers: 1 });
   const stop = new AbortController();
   const reader = view.follow(stop.signal);
   const next = reader.next();

@@ -1,7 +1,7 @@
 // How many may be in at once, by name: sessions of one device, of one worker key.
 import { AppError, type SettingInWords } from '../../base/errors.ts';
 
-export class Doors {
+export class SessionCounts {
   readonly #inside = new Map<string, number>();
   readonly #limit: number;
   readonly #what: string;

@@ -4,7 +4,7 @@ import { AppError } from '../../../base/errors.ts';
 /** Tasks that may wait for one key. */
 const MAX_WAITING = 1000;
 
-export class Mailboxes {
+export class TaskLines {
   readonly #tails = new Map<string, { last: Promise<unknown>; waiting: number }>();
 
   /** Runs the task when those before it have ended, however they ended. Throws RUN_BUSY when too many wait. */
