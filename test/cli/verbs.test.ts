@@ -248,7 +248,7 @@ test('devices adopt says what it did, or why there is nothing to do and what hel
     /^nothing to do: pi is not quarantined; an edge of it is connected\..*start the right one/,
   );
   expect(await said()).toMatch(/^nothing to do: pi is not quarantined; it is away\. Start its edge again/);
-  expect(await said()).toMatch(/^nothing to do: .*bowline devices remove/);
+  expect(await said()).toMatch(/^nothing to do: .*bowline devices resume/);
 });
 
 test('mistakes in a call are told with line and column, field, method or devices', async () => {
@@ -267,7 +267,7 @@ test('mistakes in a call are told with line and column, field, method or devices
     [['fs.Read', '--data', '{"path": "a"'], '--data:1:13: not valid JSON'],
     [['fs.Read', '--data', '{"pat": "a"}'], 'key "pat" is unknown'],
     [['fs.Read', '--data', '@none.json'], 'the file none.json of --data cannot be read (ENOENT)'],
-    [['fs.Raed', '--data', '{}'], 'no capability method is called fs.Raed; known here: fs.Read'],
+    [['fs.Raed', '--data', '{}'], 'there is no capability method fs.Raed; these are known here: fs.Read'],
     [['fs.Read', '--data', '{"path":"a"}'], 'say which with --device: pi, nas'],
     [[], 'no method was given'],
   ];

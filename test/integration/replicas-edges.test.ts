@@ -173,7 +173,7 @@ describe.each(['memory', 'redis'] as const)('over %s', (kind) => {
     const before = await old.call();
     const fresh = await on(b);
     const { sessionEpoch, reason } = await old.frame('superseded');
-    expect([Number(sessionEpoch), reason]).toEqual([2, 'SUPERSEDED']);
+    expect([Number(sessionEpoch), reason]).toEqual([2, SupersedeReason.SUPERSEDED]);
     const again = await fresh.call();
     expect([again.job, again.idempotencyKey]).toEqual([before.job, before.idempotencyKey]);
     fresh.done(again, ReadResponseSchema, { text: 'taken over' });
@@ -184,7 +184,7 @@ describe.each(['memory', 'redis'] as const)('over %s', (kind) => {
   test('a session that no signal reaches is ended within a heartbeat when it stands no more', async () => {
     const old = await on(a);
     await sql.query('update device set session_epoch = session_epoch + 1');
-    expect((await old.frame('superseded')).reason).toBe('SUPERSEDED');
+    expect((await old.frame('superseded')).reason).toBe(SupersedeReason.SUPERSEDED);
     const suspended = await on(b);
     await sql.query(`update device set state = 'suspended'`);
     await suspended.ended;
@@ -206,7 +206,7 @@ describe.each(['memory', 'redis'] as const)('over %s', (kind) => {
     session.ask('stale');
     session.send({ case: 'cancelRun', value: { run: mine.run, sequence: 99n } });
     session.done(call, ReadResponseSchema, { text: 'stale' });
-    expect((await session.frame('superseded')).reason).toBe('SUPERSEDED');
+    expect((await session.frame('superseded')).reason).toBe(SupersedeReason.SUPERSEDED);
     const { runs } = await b.client(RunService).listRuns({});
     expect(runs.map(({ text, state }) => [text, state])).not.toContainEqual(['stale', expect.anything()]);
     expect(runs.find(({ id }) => id === mine.run)?.state).toBe(RunState.RUNNING);

@@ -170,7 +170,8 @@ async function adopt(io: CliIo, id: string, options: GlobalOptions): Promise<voi
 
 /** What helps a device that is not quarantined. */
 function nextStep(device: Device | undefined): string {
-  if (device?.state === DeviceState.SUSPENDED) return 'it is suspended; let it back in with `bowline devices resume`';
+  if (device?.state === DeviceState.SUSPENDED)
+    return `it is suspended; let it back in: bowline devices resume ${device.name}`;
   if (device?.connected)
     return 'an edge of it is connected. If that is the wrong one of two with one home, stop it and start the right one; adopt it if that is quarantined then';
   return 'it is away. Start its edge again, also if that says superseded; adopt it if it is quarantined then';
