@@ -2,7 +2,7 @@
 // when it was accepted, so that nothing is asked twice and nothing is lost.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@connectrpc/connect';
-import type { AskRequest, LocalService, RunEvent } from '../../gen/bowline/local/v1/local_pb.ts';
+import type { AskRequest, RunEvent as LocalRunEvent, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { fullJitter } from '../base/backoff.ts';
 import { AppError } from '../base/errors.ts';
 
@@ -17,7 +17,7 @@ export interface AskEventsOptions {
 }
 
 /** Ends with `ended`, or when the signal aborts. Throws what the edge refused with; NOT_RUNNING when it does not come back. */
-export async function* askEvents(options: AskEventsOptions): AsyncGenerator<RunEvent, void, undefined> {
+export async function* askEvents(options: AskEventsOptions): AsyncGenerator<LocalRunEvent, void, undefined> {
   const { local, request, signal } = options;
   let run: string | undefined;
   let lostAt: number | undefined;

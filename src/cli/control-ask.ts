@@ -2,7 +2,11 @@
 // twice, and turns Ctrl-C into cancel and then leave.
 import { setTimeout as delay } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
-import { type AskRequest, type AskResponse, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import {
+  type AskResponse,
+  type AskRequest as ControlAskRequest,
+  RunService,
+} from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { EndedSchema } from '../../gen/bowline/local/v1/local_pb.ts';
 import type { Job } from '../../gen/bowline/run/v1/run_pb.ts';
 import { fullJitter } from '../base/backoff.ts';
@@ -18,7 +22,7 @@ const PATIENCE_MS = 60_000;
 
 export interface AskControlOptions {
   readonly control: Side;
-  readonly request: AskRequest;
+  readonly request: ControlAskRequest;
   readonly printer: RunPrinter;
   readonly onInterrupt: CliIo['onInterrupt'];
   /** Leave as soon as the run is recorded. */

@@ -1,6 +1,6 @@
 // Asks and stays until the end: shows what happens, turns Ctrl-C into cancel and then detach, and ends waiting in time.
 // Prints no result; the verbs do.
-import { type AskRequest, LocalService, type RunEvent } from '../../gen/bowline/local/v1/local_pb.ts';
+import { type AskRequest, type RunEvent as LocalRunEvent, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { type Job, JobState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { askEvents } from './ask-events.ts';
@@ -61,7 +61,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     if (result.run)
       printer.note('it is kept on this box; nothing came from the control plane yet (see bowline status)', 'dim');
   }, QUIET_MS);
-  const receive = ({ event }: RunEvent) => {
+  const receive = ({ event }: LocalRunEvent) => {
     if (event.case !== 'shared' && event.case !== 'accepted') clearTimeout(quiet);
     switch (event.case) {
       case 'shared':

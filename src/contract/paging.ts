@@ -1,7 +1,7 @@
 // Pages of lists: how large one is, and the opaque token that says where the next begins. A token is a place, not a right.
 import { AppError } from '../base/errors.ts';
 
-export interface Page<T> {
+export interface ListPage<T> {
   readonly items: T[];
   /** Empty at the end. */
   readonly nextPageToken: string;
@@ -41,7 +41,7 @@ export function pageOf<T>(
   key: (item: T) => string,
   { pageSize, pageToken }: PageRequest,
   most: number,
-): Page<T> {
+): ListPage<T> {
   const after = readPlace(pageToken);
   const keyed = all.map((item) => ({ item, key: key(item) })).sort((a, b) => (a.key < b.key ? -1 : 1));
   const left = after === undefined ? keyed : keyed.filter((each) => each.key > after);
@@ -59,7 +59,7 @@ export function pageOfRows<Row, Item>(
   size: number,
   place: (row: Row) => string,
   item: (row: Row) => Item,
-): Page<Item> {
+): ListPage<Item> {
   const shown = rows.slice(0, size);
   const last = shown.at(-1);
   return { items: shown.map(item), nextPageToken: last && rows.length > size ? writePlace(place(last)) : '' };

@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
-import { AskRequestSchema } from '../../../gen/bowline/control/v1/run_service_pb.ts';
+import { AskRequestSchema as ControlAskRequestSchema } from '../../../gen/bowline/control/v1/run_service_pb.ts';
 import { newId } from '../../base/ids.ts';
 import { askJson, exitOfAsk } from '../ask-result.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
@@ -48,7 +48,7 @@ export function askCommand(io: CliIo): Command {
 }
 
 async function ask(io: CliIo, words: string[], options: AskOptions): Promise<void> {
-  const request = create(AskRequestSchema, {
+  const request = create(ControlAskRequestSchema, {
     text: questionOf(words, io.cwd),
     conversation: options.conversation ?? '',
     device: options.device ?? '',

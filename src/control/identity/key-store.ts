@@ -4,9 +4,9 @@ import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { inStore } from '../../base/sql-failure.ts';
-import { type Page, pageOfRows } from '../../contract/paging.ts';
+import { type ListPage, pageOfRows } from '../../contract/paging.ts';
 import { writeAudit } from '../ledger/audit.ts';
-import { type PageQuery, placeOf, readPageQuery } from '../store/page.ts';
+import { type PageQuery, placeOfRow, readPageQuery } from '../store/page.ts';
 import type { Schema } from '../store/schema.ts';
 import { hashKey } from './keys.ts';
 import { DEFAULT_TENANT } from './owner-key.ts';
@@ -42,7 +42,7 @@ export class KeyStore {
   }
 
   /** Newest first. Throws INVALID_ARGUMENT for a page token that is not ours. */
-  async list(tenant: string, wanted: KeysWanted = {}): Promise<Page<StoredKey>> {
+  async list(tenant: string, wanted: KeysWanted = {}): Promise<ListPage<StoredKey>> {
     const { size, after } = readPageQuery(wanted);
     const older = after ? sql`(created_at, id) < (${after.at}::timestamptz, ${after.id}::text)` : sql`true`;
     const ofKind = wanted.kind === undefined ? sql`true` : sql`kind = ${wanted.kind}`;
@@ -50,7 +50,7 @@ export class KeyStore {
     const query = sql<Row>`select * from ${keysOf(tenant)} where ${older} and ${ofKind} and ${standing}
       order by created_at desc, id desc limit ${size + 1}`;
     const { rows } = await inStore(() => query.execute(this.#db));
-    return pageOfRows(rows, size, placeOf, storedKey);
+    return pageOfRows(rows, size, placeOfRow, storedKey);
   }
 
   /** Enters a new owner key and returns its id. Throws REQUEST_ID_REUSED for one that was entered before. */

@@ -140,7 +140,10 @@ export interface WaitOptions {
  * Connects, waiting for as long as nothing answers. Throws REDIS_UNUSABLE when the server answers and will not have us,
  * CANCELED when the signal aborts.
  */
-export async function connected(client: RedisClient, { where, clock, onWaiting, signal }: WaitOptions): Promise<void> {
+export async function redisConnected(
+  client: RedisClient,
+  { where, clock, onWaiting, signal }: WaitOptions,
+): Promise<void> {
   let told: string | undefined;
   let last: unknown;
   const note = (error: unknown) => {

@@ -8,7 +8,7 @@ import type { Bus, JobQueue } from './ports.ts';
 import { RedisBus } from './redis-bus.ts';
 import { RedisCalls } from './redis-calls.ts';
 import { checkPolicy, checkRights, checkVersion } from './redis-check.ts';
-import { commandClient, connected, redisProblem, sharedWrite, subscriberClient } from './redis-connection.ts';
+import { commandClient, redisConnected, redisProblem, sharedWrite, subscriberClient } from './redis-connection.ts';
 import { type RedisSettings, redisTarget } from './redis-options.ts';
 import { RedisSubscriber } from './redis-subscriber.ts';
 
@@ -166,8 +166,8 @@ function assemble(options: OpenRedisOptions): Assembled {
   };
   const reach: Assembled['reach'] = async (onWaiting, signal) => {
     const wait = { where: target.where, clock, onWaiting, signal };
-    await connected(client, wait);
-    await connected(listener, wait);
+    await redisConnected(client, wait);
+    await redisConnected(listener, wait);
     await checkVersion(client, target.where);
     await checkPolicy(client, target.where, log);
     await checkRights({ client, listener, queue, channels: target.channels }, target.where);

@@ -18,7 +18,7 @@ const TIMED_OUT = 'Query read timeout';
 const WORN: ReadonlySet<string> = new Set(['0A000', '26000', '42P05', '25006']);
 
 /** Prepares the connections of one pool, which then prepare hot statements under a name and end when they are worn. */
-export function connected(): (client: ClientBase & { end?(): Promise<void> }) => void {
+export function prepareConnections(): (client: ClientBase & { end?(): Promise<void> }) => void {
   const names = new Map<string, string>();
   const nameOf = (text: string): string | undefined => {
     const known = names.get(text);

@@ -1,9 +1,9 @@
 // Reads the projection of conversations, and deletes a conversation with everything that was said in it.
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { sqlFailure } from '../../base/sql-failure.ts';
-import { type Page, pageOfRows } from '../../contract/paging.ts';
+import { type ListPage, pageOfRows } from '../../contract/paging.ts';
 import { guarded } from './guarded.ts';
-import { type PageQuery, placeOf, readPageQuery } from './page.ts';
+import { type PageQuery, placeOfRow, readPageQuery } from './page.ts';
 import type { Schema } from './schema.ts';
 import type { ConversationRow } from './unit.ts';
 
@@ -13,7 +13,7 @@ export type StoredConversation = ConversationRow & { readonly createdAt: number 
 export interface Conversations {
   get(tenant: string, id: string): Promise<StoredConversation | undefined>;
   /** Newest first. Throws INVALID_ARGUMENT for a page token that is not ours. */
-  list(tenant: string, page?: PageQuery): Promise<Page<StoredConversation>>;
+  list(tenant: string, page?: PageQuery): Promise<ListPage<StoredConversation>>;
   /**
    * Removes the conversation, its runs and jobs, all their events, timers and outstanding dispatches; false when there is
    * none. A commit to it that is under way then conflicts. The inbox keeps its keys and outcomes (a repeated command must
@@ -38,7 +38,7 @@ export function createConversations(db: Kysely<Schema>): Conversations {
         .orderBy('id', 'desc')
         .limit(size + 1)
         .execute();
-      return pageOfRows(rows, size, placeOf, toConversation);
+      return pageOfRows(rows, size, placeOfRow, toConversation);
     },
     async delete(tenant, id, trx) {
       // Whoever has the transaction tries again.

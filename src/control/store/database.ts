@@ -10,7 +10,7 @@ import { startEmbedded } from '../../base/embedded-database/embedded.ts';
 import { AppError } from '../../base/errors.ts';
 import { needsSomeone, sessionSettings, sqlProblem, typeParser } from '../../base/postgres.ts';
 import { postgresCause, urlProblem } from '../../base/postgres-cause.ts';
-import { connected } from './connection.ts';
+import { prepareConnections } from './connection.ts';
 import type { Schema } from './schema.ts';
 
 export interface DatabaseOptions {
@@ -81,7 +81,7 @@ export async function openDatabase(
     made.on('error', (error) => trouble(sqlProblem(error)));
     // One that is lent breaks with an error of its query, or of none at all; unheard, it would end the process.
     made.on('connect', (client) => void client.on('error', () => undefined));
-    made.on('connect', connected());
+    made.on('connect', prepareConnections());
     return made;
   };
   const flushes = embedded ? 1 : 2;

@@ -23,7 +23,7 @@ export function readPageQuery(query: PageQuery): { size: number; after: { at: Da
   return { size: pageSizeOf(size, 50, 500), after: place === undefined ? undefined : read(place) };
 }
 
-export const placeOf = ({ created_at, id }: DatedRow): string => `${created_at.getTime()} ${id}`;
+export const placeOfRow = ({ created_at, id }: DatedRow): string => `${created_at.getTime()} ${id}`;
 
 function read(place: string): { at: Date; id: string } {
   const match = /^(\d{1,15}) ([^\0]+)$/.exec(place);

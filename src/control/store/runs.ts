@@ -1,8 +1,8 @@
 // Reads the projections of runs and jobs. Only commits write them.
 import { type Kysely, type Selectable, sql } from 'kysely';
-import { type Page, pageOfRows } from '../../contract/paging.ts';
+import { type ListPage, pageOfRows } from '../../contract/paging.ts';
 import { guarded } from './guarded.ts';
-import { type PageQuery, placeOf, readPageQuery } from './page.ts';
+import { type PageQuery, placeOfRow, readPageQuery } from './page.ts';
 import type { Schema } from './schema.ts';
 import type { JobRow, RunRow } from './unit.ts';
 
@@ -18,7 +18,7 @@ export type StoredRun = RunRow & { readonly setAside?: string };
 export interface Runs {
   get(tenant: string, id: string): Promise<StoredRun | undefined>;
   /** Newest first. Throws INVALID_ARGUMENT for a page token that is not ours. */
-  list(tenant: string, filter?: RunFilter): Promise<Page<StoredRun>>;
+  list(tenant: string, filter?: RunFilter): Promise<ListPage<StoredRun>>;
   /** How many runs of a tenant have not ended. */
   countOpen(tenant: string, principal?: string): Promise<number>;
   /** Jobs of a run in the order of their creation. */
@@ -43,7 +43,7 @@ export function createRuns(db: Kysely<Schema>): Runs {
         .orderBy('id', 'desc')
         .limit(size + 1)
         .execute();
-      return pageOfRows(rows, size, placeOf, toRun);
+      return pageOfRows(rows, size, placeOfRow, toRun);
     },
     async countOpen(tenant, principal) {
       let query = db.selectFrom('run').select(sql<number>`count(*)::int`.as('open')).where('tenant', '=', tenant);

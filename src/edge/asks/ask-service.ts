@@ -9,8 +9,8 @@ import {
   type AskRequest,
   type Ended,
   EndedSchema,
-  type RunEvent,
-  RunEventSchema,
+  type RunEvent as LocalRunEvent,
+  RunEventSchema as LocalRunEventSchema,
   type Shared,
   WaitingSchema,
 } from '../../../gen/bowline/local/v1/local_pb.ts';
@@ -162,7 +162,7 @@ export class AskService {
   }
 
   /** What happens to a run, from the beginning of its current text. Throws NOT_FOUND for a run that was not asked here. */
-  async *follow(run: string, signal: AbortSignal): AsyncGenerator<RunEvent, void, undefined> {
+  async *follow(run: string, signal: AbortSignal): AsyncGenerator<LocalRunEvent, void, undefined> {
     const view = this.views.get(run);
     if (view) {
       this.views.attached(view);
@@ -171,7 +171,7 @@ export class AskService {
     }
     const ended = await this.#endedBefore(run);
     if (!ended) throw new AppError('NOT_FOUND', { kind: 'run' });
-    yield create(RunEventSchema, { event: { case: 'ended', value: ended } });
+    yield create(LocalRunEventSchema, { event: { case: 'ended', value: ended } });
   }
 
   /** Ends a run on the owner's wish; idempotent. What was never sent ends at once. Throws NOT_FOUND. */

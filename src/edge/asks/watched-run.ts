@@ -1,7 +1,12 @@
 // One run as its owner watches it: jobs, current text, what it waits for, how it ended. Followers read state, not a queue,
 // so a slow one gets the newest state and its missing text in one piece. It sends nothing and stores nothing.
 import { create } from '@bufbuild/protobuf';
-import { type Ended, type RunEvent, RunEventSchema, type Waiting } from '../../../gen/bowline/local/v1/local_pb.ts';
+import {
+  type Ended,
+  type RunEvent as LocalRunEvent,
+  RunEventSchema as LocalRunEventSchema,
+  type Waiting,
+} from '../../../gen/bowline/local/v1/local_pb.ts';
 import { type Job, type TextChunk, TextChunkSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { LatestText, type TextPosition } from '../../contract/text/latest-text.ts';
@@ -93,7 +98,7 @@ export class WatchedRun {
   }
 
   /** What happens, from the beginning of the current text to the end of the run or the signal. */
-  async *follow(signal: AbortSignal): AsyncGenerator<RunEvent, void, undefined> {
+  async *follow(signal: AbortSignal): AsyncGenerator<LocalRunEvent, void, undefined> {
     if (this.#wakers.size >= this.#limits.followers) {
       throw fixedLimit('the number of followers of one run', this.#limits.followers, 'end one');
     }
@@ -115,7 +120,7 @@ export class WatchedRun {
         }
         seen = upTo;
         if (ended) {
-          yield create(RunEventSchema, { event: { case: 'ended', value: ended } });
+          yield create(LocalRunEventSchema, { event: { case: 'ended', value: ended } });
           return;
         }
         if (this.#revision > seen || this.#ended || signal.aborted) continue;
@@ -130,22 +135,22 @@ export class WatchedRun {
   }
 
   /** What changed after a revision, in the order in which it changed last. */
-  #changes(seen: number, text: RunEvent | undefined): RunEvent[] {
-    const changes: { revision: number; event: RunEvent }[] = [];
+  #changes(seen: number, text: LocalRunEvent | undefined): LocalRunEvent[] {
+    const changes: { revision: number; event: LocalRunEvent }[] = [];
     for (const { job, revision } of this.#jobs.values()) {
       if (revision > seen)
-        changes.push({ revision, event: create(RunEventSchema, { event: { case: 'job', value: job } }) });
+        changes.push({ revision, event: create(LocalRunEventSchema, { event: { case: 'job', value: job } }) });
     }
     const waiting = this.#waiting;
     if (waiting && waiting.revision > seen) {
-      const event = create(RunEventSchema, { event: { case: 'waiting', value: waiting.value } });
+      const event = create(LocalRunEventSchema, { event: { case: 'waiting', value: waiting.value } });
       changes.push({ revision: waiting.revision, event });
     }
     if (text) changes.push({ revision: this.#textRevision, event: text });
     return changes.sort((a, b) => a.revision - b.revision).map(({ event }) => event);
   }
 
-  #textSince(at: TextPosition): RunEvent | undefined {
+  #textSince(at: TextPosition): LocalRunEvent | undefined {
     const { held } = this.#text;
     const piece = held?.after(at);
     if (!held || !piece) return undefined;
@@ -155,7 +160,7 @@ export class WatchedRun {
       offset: BigInt(piece.offset),
       text: piece.text,
     });
-    return create(RunEventSchema, { event: { case: 'text', value } });
+    return create(LocalRunEventSchema, { event: { case: 'text', value } });
   }
 
   #wake(): void {

@@ -12,9 +12,9 @@ import {
   type GrantDocumentsRequest,
   GrantSchema,
   LedgerArchiveCheckSchema,
+  RunEventSchema as LocalRunEventSchema,
   type LocalService,
   QueuedAskSchema,
-  RunEventSchema,
 } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import type { LoopFigures } from '../../base/loop-watch.ts';
@@ -100,9 +100,9 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       const prepared = await asks.prepare(request);
       try {
         const { shared } = prepared;
-        if (shared) yield { event: create(RunEventSchema, { event: { case: 'shared', value: shared } }) };
+        if (shared) yield { event: create(LocalRunEventSchema, { event: { case: 'shared', value: shared } }) };
         const accepted = create(AcceptedSchema, await prepared.commit());
-        yield { event: create(RunEventSchema, { event: { case: 'accepted', value: accepted } }) };
+        yield { event: create(LocalRunEventSchema, { event: { case: 'accepted', value: accepted } }) };
         yield* follow(accepted.run, signal);
       } finally {
         prepared.discard();

@@ -1,7 +1,7 @@
 // Starts a run from an owner's words over the public API: the same command as that of a box, by the same way, without shares and
 // collections. What it may not be is refused here; whether it is a repeat, the inbox says.
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import type { AskRequest } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
+import type { AskRequest as ControlAskRequest } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { fixedLimit } from '../../../base/fixed-limit.ts';
 import { newId } from '../../../base/ids.ts';
@@ -28,7 +28,7 @@ const MAX_OPEN = 256;
  * The run of this ask: a new one, or that of the first time. Resolves when it is committed. Throws NOT_FOUND, DEVICE_OFFLINE,
  * INVALID_ARGUMENT, LIMIT_EXCEEDED, REQUEST_ID_REUSED.
  */
-export async function runOfAsk(parts: AskRunParts, owner: OwnerPrincipal, request: AskRequest): Promise<string> {
+export async function runOfAsk(parts: AskRunParts, owner: OwnerPrincipal, request: ControlAskRequest): Promise<string> {
   const { tenant } = owner;
   const principal = principalName(owner);
   const id = { source: principal, commandId: `ask:${request.requestId || newId()}` };
@@ -58,7 +58,7 @@ async function mayBegin(
   { restored, devices, conversations, stored }: AskRunParts,
   tenant: string,
   principal: string,
-  { device: name, conversation }: AskRequest,
+  { device: name, conversation }: ControlAskRequest,
 ): Promise<StoredDevice | undefined> {
   restored.mustGoOn(tenant);
   const device = name === '' ? undefined : await devices.find(tenant, name);
@@ -75,7 +75,7 @@ async function sameRun(
   { stored, devices }: AskRunParts,
   tenant: string,
   run: string,
-  { text, conversation, device, requestId }: AskRequest,
+  { text, conversation, device, requestId }: ControlAskRequest,
 ): Promise<string> {
   const row = await stored.get(tenant, run);
   // Its conversation was deleted since.

@@ -4,11 +4,11 @@ import { create } from '@bufbuild/protobuf';
 import {
   type ChatRequest,
   ChatRequestSchema,
+  type ToolCall as ChatToolCall,
+  ToolCallSchema as ChatToolCallSchema,
   type Message,
   MessageSchema,
   Role,
-  type ToolCall,
-  ToolCallSchema,
   type ToolDefinition,
   ToolDefinitionSchema,
 } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
@@ -56,7 +56,7 @@ const SUMMARY_QUESTION = 'What did we say in this conversation so far? Only the 
 function addSearch(messages: Message[], run: FoldedRun, methods: MethodRegistry, room: number): number {
   const job = searchOf(run);
   if (!job) return room;
-  const call = create(ToolCallSchema, { id: 'search', name: job.toolName, argumentsJson: searchArguments(job) });
+  const call = create(ChatToolCallSchema, { id: 'search', name: job.toolName, argumentsJson: searchArguments(job) });
   const content = toolText(job, methods, room);
   messages.push(said(Role.ASSISTANT, '', [call]), answer(call, content));
   return room - content.length;
@@ -68,7 +68,7 @@ const toolText = (job: FoldedJob, methods: MethodRegistry, room: number): string
   return clipped(toolMessageOf(job, methods), Math.max(most, 200));
 };
 
-const answer = ({ id, name }: ToolCall, content: string): Message =>
+const answer = ({ id, name }: ChatToolCall, content: string): Message =>
   create(MessageSchema, {
     role: Role.TOOL,
     parts: [{ part: { case: 'text', value: content } }],
@@ -99,7 +99,7 @@ function addStep(messages: Message[], run: FoldedRun, step: number, methods: Met
 const notRun = (verdict: JudgedCall['verdict']): string =>
   errorMessage(verdict.ok ? toFailure(new AppError('TOOL_NOT_RUN')) : verdict.failure);
 
-const said = (role: Role, text: string, toolCalls: ToolCall[] = []): Message =>
+const said = (role: Role, text: string, toolCalls: ChatToolCall[] = []): Message =>
   create(MessageSchema, { role, parts: text === '' ? [] : [{ part: { case: 'text', value: text } }], toolCalls });
 
 const definitions = new WeakMap<CapabilityMethod, ToolDefinition>();

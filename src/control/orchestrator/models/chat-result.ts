@@ -1,11 +1,15 @@
 // What a model said, read from the recorded responses of a Chat job. Model output is untrusted: what cannot be read is no
 // answer. Whether its tool calls are allowed is judged elsewhere.
-import { ChatResponseSchema, type Finish, type ToolCall } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import {
+  ChatResponseSchema,
+  type ToolCall as ChatToolCall,
+  type Finish,
+} from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { decode } from '../../../contract/wire-meter.ts';
 
 export interface ChatResult {
   readonly text: string;
-  readonly toolCalls: readonly ToolCall[];
+  readonly toolCalls: readonly ChatToolCall[];
   readonly finish: Finish;
 }
 
@@ -16,7 +20,7 @@ export function chatResult(messages: readonly Uint8Array[]): ChatResult | { read
   const known = read.get(messages);
   if (known) return known;
   let text = '';
-  const toolCalls: ToolCall[] = [];
+  const toolCalls: ChatToolCall[] = [];
   let finish: Finish | undefined;
   for (const bytes of messages) {
     const message = parse(bytes);

@@ -1,7 +1,10 @@
 // Judges the tool calls of a model: number, names, size, JSON, the rules of the contract, collections and taints. A refused one becomes
 // an error message for the model and never a job.
 import { create, fromJsonString, type Message, toBinary } from '@bufbuild/protobuf';
-import { type ToolCall, ToolCallSchema } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import {
+  type ToolCall as ChatToolCall,
+  ToolCallSchema as ChatToolCallSchema,
+} from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import type { OfferedTool } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../../base/errors.ts';
@@ -20,7 +23,7 @@ export interface JudgedCall {
   /** Index of its job within the step, from 1. */
   readonly index: number;
   /** The call as it may be shown to a model again: its id is unique in the step, its arguments are an object. */
-  readonly call: ToolCall;
+  readonly call: ChatToolCall;
   readonly verdict:
     | { readonly ok: true; readonly tool: OfferedTool; readonly method: CapabilityMethod; readonly params: Uint8Array }
     | { readonly ok: false; readonly failure: Failure };
@@ -51,7 +54,7 @@ export function judgeToolCalls(run: FoldedRun, step: number, methods: MethodRegi
   return calls;
 }
 
-function judgeAll(run: FoldedRun, step: number, calls: readonly ToolCall[], methods: MethodRegistry): JudgedCall[] {
+function judgeAll(run: FoldedRun, step: number, calls: readonly ChatToolCall[], methods: MethodRegistry): JudgedCall[] {
   const tools = offeredTools(run, step);
   if (tools.length === 0) return [];
   let before = 0;
@@ -69,7 +72,7 @@ function judgeAll(run: FoldedRun, step: number, calls: readonly ToolCall[], meth
     const verdict = judge(run, step, call, { tools, methods, full: room > 0 ? undefined : run.limits.maxParallel });
     if (verdict.ok) room--;
     const argumentsJson = verdict.ok || isObject(call.argumentsJson) ? call.argumentsJson || '{}' : '{}';
-    return { index, call: create(ToolCallSchema, { id, name, argumentsJson }), verdict };
+    return { index, call: create(ChatToolCallSchema, { id, name, argumentsJson }), verdict };
   });
 }
 
@@ -80,7 +83,12 @@ interface Judging {
   readonly full: number | undefined;
 }
 
-function judge(run: FoldedRun, step: number, call: ToolCall, { tools, methods, full }: Judging): JudgedCall['verdict'] {
+function judge(
+  run: FoldedRun,
+  step: number,
+  call: ChatToolCall,
+  { tools, methods, full }: Judging,
+): JudgedCall['verdict'] {
   try {
     if (full !== undefined) throw fixedLimit('the number of tool calls', full, 'ask for fewer');
     const tool = tools.find((each) => each.name === call.name);
@@ -98,7 +106,7 @@ function judge(run: FoldedRun, step: number, call: ToolCall, { tools, methods, f
   }
 }
 
-function read(call: ToolCall, method: CapabilityMethod): Message {
+function read(call: ChatToolCall, method: CapabilityMethod): Message {
   if (Buffer.byteLength(call.argumentsJson) > MAX_ARGUMENT_BYTES) {
     const limit = `${MAX_ARGUMENT_BYTES} bytes`;
     throw fixedLimit('the size of the arguments', limit, 'send less');

@@ -3,12 +3,12 @@
 import { create } from '@bufbuild/protobuf';
 import {
   type FileInfo,
+  type SearchRequest as FsSearchRequest,
+  type SearchResponse as FsSearchResponse,
+  SearchResponseSchema as FsSearchResponseSchema,
   FsService,
   type SearchMatch,
   SearchMatchSchema,
-  type SearchRequest,
-  type SearchResponse,
-  SearchResponseSchema,
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../../base/errors.ts';
@@ -87,7 +87,7 @@ export function searchTool(parts: ToolParts): EdgeTool {
   return {
     method: FsService.method.search,
     prepare(message, call) {
-      const request = message as SearchRequest;
+      const request = message as FsSearchRequest;
       const start = request.path === '' ? undefined : parts.allow.judgeRead(request.path);
       return async (emit) => emit(await search(parts, request, start, call));
     },
@@ -108,10 +108,10 @@ interface Query {
 
 async function search(
   parts: ToolParts,
-  request: SearchRequest,
+  request: FsSearchRequest,
   start: JudgedPath | undefined,
   call: ToolCallContext,
-): Promise<SearchResponse> {
+): Promise<FsSearchResponse> {
   const { terms } = request;
   const verdict = parts.ownRuns.judgeTerms(call.run, terms);
   const size = pageSizeOf(request.pageSize, DEFAULT_PAGE, MAX_PAGE);
@@ -285,7 +285,7 @@ function respond(
   call: ToolCallContext,
   name: string,
   { from, size }: { readonly from: number; readonly size: number },
-): SearchResponse {
+): FsSearchResponse {
   const lines = found.lines.map(({ match }) => match);
   const to = from + size;
   const matches = [...lines, ...found.names].slice(from, to);
@@ -296,7 +296,7 @@ function respond(
   if (verdict.foreign.length > 0) note('TERM_NOT_IN_ASK');
   if (verdict.over.length > 0) note('SEARCH_BUDGET');
   noteUnreadable(call, budget, 'matches', name);
-  const response = create(SearchResponseSchema, {
+  const response = create(FsSearchResponseSchema, {
     matches,
     truncated,
     nextPageToken: truncated && matches.length === size && to <= MOST_MATCHES ? writePlace(String(to)) : '',

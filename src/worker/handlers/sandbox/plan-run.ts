@@ -1,6 +1,9 @@
 // Makes of a request what is to be run: the program's files, its limits, the patterns of what it leaves. Pure; refuses what is not safe.
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import type { Limits, RunRequest } from '../../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
+import type {
+  Limits,
+  RunRequest as SandboxRunRequest,
+} from '../../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { type Glob, globOf } from '../../../base/glob.ts';
 import { FOLDER, type IsolatedLimits, type IsolatedSpec, type PlacedFile } from '../../isolation/isolated-spec.ts';
@@ -27,7 +30,7 @@ const PAGE = 4096;
  * Throws LANGUAGE_UNKNOWN, SANDBOX_FILE_REFUSED.
  */
 export function planRun(
-  request: RunRequest,
+  request: SandboxRunRequest,
   runtimes: Runtimes,
   settings: SandboxSettings,
   timeLeftMs: number,

@@ -3,10 +3,10 @@ import { create, isMessage, type Message } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import {
   LimitMet,
-  OutputStream,
-  type RunRequest,
-  type RunResponse,
-  RunResponseSchema,
+  OutputStream as SandboxOutputStream,
+  type RunRequest as SandboxRunRequest,
+  type RunResponse as SandboxRunResponse,
+  RunResponseSchema as SandboxRunResponseSchema,
   SandboxService,
 } from '../../../../gen/bowline/capability/sandbox/v1/sandbox_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
@@ -43,9 +43,9 @@ export function sandboxHandler(parts: SandboxParts): Handler {
 
 async function* run(
   { isolation, runtimes, settings, clock }: SandboxParts,
-  request: RunRequest,
+  request: SandboxRunRequest,
   context: HandlerContext,
-): AsyncGenerator<RunResponse> {
+): AsyncGenerator<SandboxRunResponse> {
   const timeLeftMs = context.deadline - clock.now() - BEFORE_DEADLINE_MS;
   const { spec, globs, program } = planRun(request, runtimes, settings, timeLeftMs);
   const { returnedBytes: bytes, returnedFiles: files } = settings;
@@ -68,7 +68,7 @@ async function* run(
   running.catch(() => {});
   try {
     for await (const { stream, data } of pieces) {
-      yield create(RunResponseSchema, { event: { case: 'output', value: { stream: STREAMS[stream], data } } });
+      yield create(SandboxRunResponseSchema, { event: { case: 'output', value: { stream: STREAMS[stream], data } } });
     }
     yield exitOf(await running, left);
   } finally {
@@ -77,7 +77,7 @@ async function* run(
   }
 }
 
-const STREAMS = { stdout: OutputStream.STDOUT, stderr: OutputStream.STDERR } as const;
+const STREAMS = { stdout: SandboxOutputStream.STDOUT, stderr: SandboxOutputStream.STDERR } as const;
 
 const LIMITS: Readonly<Record<MetLimit, LimitMet>> = {
   time: LimitMet.TIME,
@@ -91,8 +91,8 @@ const LIMITS: Readonly<Record<MetLimit, LimitMet>> = {
 function exitOf(
   { limit, wallMs, cpuMs, peakMemoryBytes, truncated, ...end }: IsolatedEnd,
   left: LeftFiles,
-): RunResponse {
-  return create(RunResponseSchema, {
+): SandboxRunResponse {
+  return create(SandboxRunResponseSchema, {
     event: {
       case: 'exit',
       value: {
@@ -110,11 +110,11 @@ function exitOf(
 
 /** Output of one stream that follows itself, as one message. */
 function joinOutput(last: Message, next: Message): Message | undefined {
-  if (!isMessage(last, RunResponseSchema) || !isMessage(next, RunResponseSchema)) return undefined;
+  if (!isMessage(last, SandboxRunResponseSchema) || !isMessage(next, SandboxRunResponseSchema)) return undefined;
   const [{ event: before }, { event: after }] = [last, next];
   if (before.case !== 'output' || after.case !== 'output') return undefined;
   const { stream } = before.value;
   if (stream !== after.value.stream) return undefined;
   const data = Buffer.concat([before.value.data, after.value.data]);
-  return create(RunResponseSchema, { event: { case: 'output', value: { stream, data } } });
+  return create(SandboxRunResponseSchema, { event: { case: 'output', value: { stream, data } } });
 }

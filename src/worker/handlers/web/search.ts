@@ -3,9 +3,9 @@
 import { create } from '@bufbuild/protobuf';
 import type { Dispatcher } from 'undici';
 import {
-  type SearchRequest,
-  type SearchResponse,
-  SearchResponseSchema,
+  type SearchRequest as WebSearchRequest,
+  type SearchResponse as WebSearchResponse,
+  SearchResponseSchema as WebSearchResponseSchema,
 } from '../../../../gen/bowline/capability/web/v1/web_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
@@ -33,9 +33,9 @@ export interface SearchParts {
 /** Throws WEB_SEARCH_FAILED, WEB_BUSY and the signal's reason. */
 export async function searchWeb(
   parts: SearchParts,
-  request: SearchRequest,
+  request: WebSearchRequest,
   signal: AbortSignal,
-): Promise<SearchResponse> {
+): Promise<WebSearchResponse> {
   const { settings } = parts;
   const size = pageSizeOf(request.pageSize, DEFAULT_RESULTS, MOST_RESULTS);
   const offset = readOffset(request.pageToken, MOST_RESULTS);
@@ -53,14 +53,14 @@ export async function searchWeb(
   });
   // A service that gave as many as were asked for may have more.
   const more = results.length >= count && count < MOST_RESULTS;
-  return create(SearchResponseSchema, {
+  return create(WebSearchResponseSchema, {
     results: results.slice(offset, count),
     provider: url.host,
     nextPageToken: more ? writePlace(String(count)) : '',
   });
 }
 
-function searchUrl({ url: base, parameters, fixed }: SearchSettings, request: SearchRequest, count: number): URL {
+function searchUrl({ url: base, parameters, fixed }: SearchSettings, request: WebSearchRequest, count: number): URL {
   const url = new URL(base);
   for (const [name, value] of Object.entries(fixed)) url.searchParams.set(name, value);
   url.searchParams.set(parameters.query, request.query);

@@ -2,10 +2,10 @@
 import { type DescMessage, fromJson, type JsonValue, type MessageShape } from '@bufbuild/protobuf';
 import {
   type FileInfo,
+  SearchResponseSchema as FsSearchResponseSchema,
   ListResponseSchema,
   ReadResponseSchema,
   type SearchMatch,
-  SearchResponseSchema,
 } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { SearchResponseSchema as PassagesSchema } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { OutputStream, RunResponseSchema } from '../../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
@@ -64,7 +64,7 @@ export function evidenceOf(steps: readonly Step[]): Evidence {
   return {
     reads: of(done, 'fs_read').map(readOf),
     passages: of(done, 'retrieval_search').flatMap(passagesOf),
-    matches: of(done, 'fs_search').flatMap((step) => decode(SearchResponseSchema, step.result).matches),
+    matches: of(done, 'fs_search').flatMap((step) => decode(FsSearchResponseSchema, step.result).matches),
     listed: lists.flatMap((list) => list.files),
     listedMore: lists.some((list) => list.nextPageToken !== ''),
     commands: of(done, 'shell_run').map(commandOf),

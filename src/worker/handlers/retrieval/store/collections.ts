@@ -1,7 +1,7 @@
 // Reads collections and the list of their documents. Every statement names the tenant.
 import type { Selectable } from 'kysely';
 import { AppError } from '../../../../base/errors.ts';
-import { type Page, pageOfRows } from '../../../../contract/paging.ts';
+import { type ListPage, pageOfRows } from '../../../../contract/paging.ts';
 import type { TenantTransaction } from './database.ts';
 import type { RetrievalSchema } from './schema.ts';
 
@@ -29,7 +29,7 @@ export async function listCollections(
   { trx, tenant }: TenantTransaction,
   size: number,
   after?: string,
-): Promise<Page<CollectionRow>> {
+): Promise<ListPage<CollectionRow>> {
   let query = trx.selectFrom('collection').selectAll().where('tenant', '=', tenant).where('name', 'not like', '~%');
   if (after !== undefined) query = query.where('name', '>', after);
   const rows = await query
@@ -51,7 +51,7 @@ export async function listDocuments(
   prefix: string,
   size: number,
   after?: string,
-): Promise<Page<DocumentRow>> {
+): Promise<ListPage<DocumentRow>> {
   let query = trx
     .selectFrom('document')
     .selectAll()
