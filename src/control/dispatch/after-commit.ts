@@ -22,25 +22,26 @@ export interface AfterCommitParts {
   readonly timers: Pick<TimerLoop, 'soon'>;
 }
 
-/** Never waits. */
-export function afterCommit(parts: AfterCommitParts, committed: Committed): void {
+/** What to do with each commit. Never waits. */
+export function afterCommit(parts: AfterCommitParts): (committed: Committed) => void {
   const { jobs, devices, feeds, relay, signals, timers } = parts;
-  const { tenant, run, state, events, outboxAdded, outboxDone, timersAdded } = committed;
-  feeds.committed(state);
-  const toWorkers = outboxAdded
-    .filter((row) => row.target === 'worker' && row.state === 'ready')
-    .map((row) => ({ ...row, tenant, method: state.jobs.get(row.job)?.method ?? '' }));
-  const toQueue = toWorkers.length > 0 ? jobs.offer(toWorkers, state) : [];
-  if (toQueue.length > 0) void relay.add(toQueue).then(() => jobs.kick());
-  devices.added(
-    outboxAdded.filter((row) => row.target === 'device').map((row) => ({ ...row, tenant })),
-    state,
-  );
-  relay.forget(outboxDone);
-  for (const event of events) stopOnDevice(parts, tenant, state, event);
-  stopOnWorkers(parts, state, events, outboxDone);
-  for (const { dueInMs } of timersAdded) timers.soon(dueInMs);
-  signals.toRun(tenant, run, { case: 'changed', value: BigInt(state.version) });
+  return ({ tenant, run, state, events, outboxAdded, outboxDone, timersAdded }) => {
+    feeds.committed(state);
+    const toWorkers = outboxAdded
+      .filter((row) => row.target === 'worker' && row.state === 'ready')
+      .map((row) => ({ ...row, tenant, method: state.jobs.get(row.job)?.method ?? '' }));
+    const toQueue = toWorkers.length > 0 ? jobs.offer(toWorkers, state) : [];
+    if (toQueue.length > 0) void relay.add(toQueue).then(() => jobs.kick());
+    devices.added(
+      outboxAdded.filter((row) => row.target === 'device').map((row) => ({ ...row, tenant })),
+      state,
+    );
+    relay.forget(outboxDone);
+    for (const event of events) stopOnDevice(parts, tenant, state, event);
+    stopOnWorkers(parts, state, events, outboxDone);
+    for (const { dueInMs } of timersAdded) timers.soon(dueInMs);
+    signals.toRun(tenant, run, { case: 'changed', value: BigInt(state.version) });
+  };
 }
 
 /** Here at once; a worker of another replica is asked to stop by that one. */

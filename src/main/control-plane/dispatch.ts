@@ -152,8 +152,7 @@ function listen({ runs, local, presence, onWorkers }: DispatchParts, parts: Part
     jobs.workersChanged();
   });
   runs.handOffThrough(dequeuer);
-  const following = { ...parts, presence };
-  return runs.onCommitted((committed) => afterCommit(following, committed));
+  return runs.onCommitted(afterCommit({ ...parts, presence }));
 }
 
 /** What is heard from the other replicas. */
