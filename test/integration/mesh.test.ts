@@ -454,11 +454,11 @@ test('tenants cannot see each other: one NOT_FOUND for unknown and foreign, and 
   expect((await control.client(AuditService, other).listAudit({})).entries).toEqual([]);
 
   // A worker of the other tenant serves it alone, and only it sees that worker.
-  const token = await control
+  const granted = await control
     .client(WorkerPoolService, other)
     .createWorkerKey({ name: 'theirs', packages: [LLM], pool: 'default' });
   await worker.cut();
-  const theirs = await control.worker({ name: 'theirs' }, token.key);
+  const theirs = await control.worker({ name: 'theirs' }, granted.key);
   const mine = await control.client(StatusService).getStatus({});
   expect([mine.workers, mine.model]).toEqual([0, undefined]);
   expect((await control.client(StatusService, other).getStatus({})).workers).toBe(1);

@@ -41,16 +41,16 @@ export function watchKeys({
 }: KeyWatchParts): KeyWatch {
   const endWorkers = (ids: ReadonlySet<string>) => {
     for (const worker of workers()) {
-      if (!ids.has(worker.token)) continue;
+      if (!ids.has(worker.key)) continue;
       log.warn('the key of a worker was revoked', { worker: worker.id, name: worker.hello.name });
       worker.end(new AppError('WORKER_KEY_REVOKED'));
     }
   };
   const look = async () => {
-    const tokens = new Set(workers().map(({ token }) => token));
-    if (tokens.size > 0) endWorkers(await endedWorkerKeys([...tokens]));
-    const keys = owners.keys();
-    if (keys.length > 0) for (const id of await endedOwnerKeys(keys)) owners.end(id);
+    const workerKeys = new Set(workers().map(({ key }) => key));
+    if (workerKeys.size > 0) endWorkers(await endedWorkerKeys([...workerKeys]));
+    const ownerKeys = owners.keys();
+    if (ownerKeys.length > 0) for (const id of await endedOwnerKeys(ownerKeys)) owners.end(id);
   };
   const stop = every(clock, everyMs, look, (error) => log.debug('keys could not be looked up', { why: String(error) }));
   return {

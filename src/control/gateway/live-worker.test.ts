@@ -14,7 +14,7 @@ function start(slots: number) {
     onSent: (body, seq) => worker.numbered(body, seq),
   });
   const hello = create(WorkerHelloSchema, { name: 'w', slots });
-  const parts = { token: 't', tenants: ['*'], pool: 'default', replica: 'r', maxFrameBytes: 64 << 10, now: 0 };
+  const parts = { key: 'k', tenants: ['*'], pool: 'default', replica: 'r', maxFrameBytes: 64 << 10, now: 0 };
   const worker = new LiveWorker({ ...parts, hello, out });
   const frames = out.frames();
   const job = create(JobAssignmentSchema, { dispatchId: 'a/0/0-1' });

@@ -20,8 +20,8 @@ export type WorkerBody = NonNullable<MessageInitShape<typeof WorkResponseSchema>
 
 export interface LiveWorkerParts {
   readonly hello: WorkerHello;
-  /** Id of its token. */
-  readonly token: string;
+  /** Id of its key. */
+  readonly key: string;
   readonly tenants: readonly string[];
   readonly pool: string;
   readonly replica: string;
@@ -37,8 +37,8 @@ const ENVELOPE = 4096;
 export class LiveWorker implements WorkerSession {
   readonly id = newId();
   readonly replica: string;
-  /** Id of its token; several workers may share one. */
-  readonly token: string;
+  /** Id of its key; several workers may share one. */
+  readonly key: string;
   readonly bootId: string;
   readonly hello: WorkerHello;
   readonly connectedAt: number;
@@ -56,7 +56,7 @@ export class LiveWorker implements WorkerSession {
   readonly #maxFrameBytes: number;
   readonly #view: Omit<WorkerView, 'freeSlots'>;
 
-  constructor({ hello, token, tenants, pool, replica, out, maxFrameBytes, now }: LiveWorkerParts) {
+  constructor({ hello, key, tenants, pool, replica, out, maxFrameBytes, now }: LiveWorkerParts) {
     this.hello = hello;
     this.bootId = hello.bootId;
     this.connectedAt = now;
@@ -64,7 +64,7 @@ export class LiveWorker implements WorkerSession {
     this.#out = out;
     this.#maxFrameBytes = maxFrameBytes;
     this.replica = replica;
-    this.token = token;
+    this.key = key;
     this.#view = worksAs({ id: this.id, replica, hello, tenants, pool });
   }
 

@@ -70,7 +70,7 @@ export async function* serveWorker(
   const now = clock.now();
   const worker = new LiveWorker({
     hello,
-    token: principal.id,
+    key: principal.id,
     tenants,
     pool: principal.pool,
     replica,

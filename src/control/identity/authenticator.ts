@@ -16,7 +16,7 @@ export interface AuthenticatorOptions {
 
 const unauthenticated = () => new AppError('UNAUTHENTICATED', { hint: 'owner.key in the home folder' });
 
-/** The token of an `authorization: Bearer ...` header; throws UNAUTHENTICATED when there is none. */
+/** The credential of an `authorization: Bearer ...` header; throws UNAUTHENTICATED when there is none. */
 export function bearerOf(header: string | null | undefined): string {
   const match = /^Bearer +([\x21-\x7e]{1,200})$/i.exec(header ?? '');
   if (!match) throw unauthenticated();

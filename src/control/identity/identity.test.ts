@@ -15,7 +15,7 @@ import { KeyStore } from './key-store.ts';
 import { hashKey, newKey } from './keys.ts';
 import { ensureOwnerKey } from './owner-key.ts';
 import type { SessionStart } from './session-batch.ts';
-import { ensureWorkerToken, enterWorkerKey } from './workers.ts';
+import { ensureWorkerKey, enterWorkerKey } from './workers.ts';
 
 onBothDatabases('identity', (under) => {
   const clock = new ManualClock();
@@ -90,11 +90,11 @@ onBothDatabases('identity', (under) => {
 
   test('no key stands in the database, only its hash', async () => {
     const { key, request } = await enrol();
-    const token = newKey('worker');
-    await enterWorkerKey(under.db, token, { tenant, name: 'w', packages: ['*'], pool: 'p' }, 'test');
+    const workerKey = newKey('worker');
+    await enterWorkerKey(under.db, workerKey, { tenant, name: 'w', packages: ['*'], pool: 'p' }, 'test');
     const tables = ['api_key', 'join_token', 'device', 'worker_token', 'audit'] as const;
     const rows = await Promise.all(tables.map((table) => under.db.selectFrom(table).selectAll().execute()));
-    for (const secret of [key, request.token, token]) {
+    for (const secret of [key, request.token, workerKey]) {
       const hidden = [secret.slice(4), Buffer.from(secret.slice(4), 'base64url').toString('hex')];
       const text = JSON.stringify(rows, (_key, value) =>
         value?.type === 'Buffer' ? Buffer.from(value.data).toString('hex') : value,
@@ -338,23 +338,23 @@ onBothDatabases('identity', (under) => {
     expect((await devices.list(tenant, { limit: 2, after: 'b' })).map(({ name }) => name)).toEqual(['c']);
   });
 
-  test('a worker token says what it is bound to, survives restarts in its file, and dies when revoked', async () => {
+  test('a worker key says what it is bound to, survives restarts in its file, and dies when revoked', async () => {
     const file = join(under.folder, 'control', `${tenant}.key`);
     const grant = { tenant: null, name: 'built-in', packages: ['bowline.capability.llm.v1'], pool: 'default' };
-    const key = new Uint8Array(32).fill(5);
-    const token = await ensureWorkerToken(under.db, file, grant, key);
-    expect(await ensureWorkerToken(under.db, file, grant, key)).toBe(token);
+    const pin = new Uint8Array(32).fill(5);
+    const key = await ensureWorkerKey(under.db, file, grant, pin);
+    expect(await ensureWorkerKey(under.db, file, grant, pin)).toBe(key);
     // The pin behind the key follows the control plane.
     const next = new Uint8Array(32).fill(6);
-    expect(await ensureWorkerToken(under.db, file, grant, next)).toBe(token);
-    expect(await readFile(file, 'utf8')).toBe(`${withPin(token, next)}\n`);
-    const principal = await auth.authenticate(token);
+    expect(await ensureWorkerKey(under.db, file, grant, next)).toBe(key);
+    expect(await readFile(file, 'utf8')).toBe(`${withPin(key, next)}\n`);
+    const principal = await auth.authenticate(key);
     expect(principal).toEqual({ ...grant, kind: 'worker', tenant: '*', id: principal.id, tenants: ['*'] });
     expect(await revoke('default', principal.id)).toBe(true);
     expect(await revoke('default', principal.id)).toBe(false);
     auth.forget(principal.id);
-    await ensureWorkerToken(under.db, file, grant, key);
-    await expect(auth.authenticate(token)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
+    await ensureWorkerKey(under.db, file, grant, pin);
+    await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
   });
 
   test('a revocation that another replica made is seen when the cache entry is old', async () => {

@@ -144,7 +144,7 @@ const TAKE_BACK: {
       where tenant = ${tenant} and ${ID} = ${id} and redeemed_by is null`.execute(trx),
 };
 
-const ACTION = { owner: 'owner_key.revoke', worker: 'worker_token.revoke', join: 'join_token.revoke' } as const;
+const ACTION = { owner: 'owner_key.revoke', worker: 'worker_key.revoke', join: 'join_token.revoke' } as const;
 
 const subjectOf = ({ kind, id, name }: StoredKey): string => (kind === 'join' ? `name:${name}` : `${kind}:${id}`);
 

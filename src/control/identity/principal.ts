@@ -23,7 +23,7 @@ export interface WorkerPrincipal {
   readonly kind: 'worker';
   /** `*` when it may work for any tenant. */
   readonly tenant: string;
-  /** The id of the token, not of one worker: several workers may share a token. */
+  /** The id of the key, not of one worker: several workers may share a key. */
   readonly id: string;
   readonly name: string;
   /** Capability packages it may serve; `*` is any. */
@@ -38,7 +38,7 @@ export type Principal = OwnerPrincipal | DevicePrincipal | WorkerPrincipal;
 /** `kind:id`, as audit entries and runs name their principal. */
 export const principalName = (principal: Principal): string => `${principal.kind}:${principal.id}`;
 
-/** Told after a key, device or token changed, so that no cache serves the old state. */
+/** Told after a key, device or join token changed, so that no cache serves the old state. */
 export interface KeyCache {
   /** @param id the principal's id */
   forget(id: string): void;

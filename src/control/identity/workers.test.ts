@@ -15,7 +15,7 @@ const principal = (more: Partial<WorkerPrincipal> = {}): WorkerPrincipal => ({
 });
 const claim = { packages: [llm], pool: 'gpu', tenants: [] as string[] };
 
-test('a claim within the token stands, and no tenants named means all that the token allows', () => {
+test('a claim within the key stands, and no tenants named means all that the key allows', () => {
   expect(verifyClaim(principal(), claim)).toEqual(['a']);
   expect(verifyClaim(principal({ tenants: ['*'] }), { ...claim, tenants: ['b'] })).toEqual(['b']);
   expect(verifyClaim(principal({ packages: ['*'] }), { ...claim, packages: ['x.v1'] })).toEqual(['a']);
@@ -27,6 +27,6 @@ test.each([
   ['another pool', { pool: 'default' }],
   ['another tenant', { tenants: ['a', 'b'] }],
   ['any tenant', { tenants: ['*'] }],
-])('a claim of %s beyond the token is refused', (_what, more) => {
+])('a claim of %s beyond the key is refused', (_what, more) => {
   expect(() => verifyClaim(principal(), { ...claim, ...more })).toThrow('does not allow');
 });

@@ -1,4 +1,4 @@
-// Worker tokens: what a worker may serve, for whom, in which pool; and whether its Hello claims more.
+// Worker keys: what a worker may serve, for whom, in which pool; and whether its Hello claims more.
 import { type Kysely, sql } from 'kysely';
 import { AppError } from '../../base/errors.ts';
 import { bareKey, withPin } from '../../base/pin.ts';
@@ -9,7 +9,7 @@ import type { Schema } from '../store/schema.ts';
 import { hashKey, keyId, kindOf, newKey } from './keys.ts';
 import type { WorkerPrincipal } from './principal.ts';
 
-/** What a worker token allows. */
+/** What a worker key allows. */
 export interface WorkerGrant {
   /** Null: any tenant. */
   readonly tenant: string | null;
@@ -22,9 +22,9 @@ export interface WorkerGrant {
 /** What a worker's Hello says of itself. */
 export interface WorkerClaim {
   readonly packages: readonly string[];
-  /** Left out: its token's. */
+  /** Left out: its key's. */
   readonly pool?: string;
-  /** Tenants it wants to work for; left out or empty: all that its token allows. */
+  /** Tenants it wants to work for; left out or empty: all that its key allows. */
   readonly tenants?: readonly string[];
 }
 
@@ -35,42 +35,42 @@ export async function enterWorkerKey(db: Kysely<Schema>, key: string, grant: Wor
 }
 
 /**
- * The token in a 0600 file, behind it the pin of the control plane; made at the first start and registered with this grant at
+ * The key in a 0600 file, behind it the pin of the control plane; made at the first start and registered with this grant at
  * each; for the workers that run beside the control plane. A revoked one is not revived: remove the file to get another.
  */
-export async function ensureWorkerToken(
+export async function ensureWorkerKey(
   db: Kysely<Schema>,
   file: string,
   grant: WorkerGrant,
   publicKey: Uint8Array,
 ): Promise<string> {
   const text = readOrCreatePrivate(file, () => `${withPin(newKey('worker'), publicKey)}\n`).trim();
-  const token = bareKey(text);
-  if (kindOf(token) !== 'worker') {
+  const key = bareKey(text);
+  if (kindOf(key) !== 'worker') {
     throw new AppError('SECRET_FILE_UNSAFE', {
       file,
       problem: 'does not hold a worker key; remove it to get a new one',
     });
   }
-  const whole = withPin(token, publicKey);
+  const whole = withPin(key, publicKey);
   if (text !== whole) writePrivate(file, `${whole}\n`, { replace: true });
-  await register(db, token, grant, 'control');
-  return token;
+  await register(db, key, grant, 'control');
+  return key;
 }
 
-async function register(db: Kysely<Schema>, token: string, grant: WorkerGrant, by: string): Promise<void> {
-  if (await insert(db, token, grant, by)) return;
+async function register(db: Kysely<Schema>, key: string, grant: WorkerGrant, by: string): Promise<void> {
+  if (await insert(db, key, grant, by)) return;
   const { tenant, name, pool } = grant;
   const update = db
     .updateTable('worker_token')
     .set({ tenant, name, packages: [...grant.packages], pool })
-    .where('hash', '=', hashKey(token));
+    .where('hash', '=', hashKey(key));
   await inStore(() => update.execute());
 }
 
 /** False when the key is there already. */
-async function insert(db: Kysely<Schema>, token: string, grant: WorkerGrant, by: string): Promise<boolean> {
-  const hash = hashKey(token);
+async function insert(db: Kysely<Schema>, key: string, grant: WorkerGrant, by: string): Promise<boolean> {
+  const hash = hashKey(key);
   const { tenant, name, pool } = grant;
   const packages = [...grant.packages];
   const added = db
@@ -81,13 +81,13 @@ async function insert(db: Kysely<Schema>, token: string, grant: WorkerGrant, by:
   if (!(await inStore(() => added.executeTakeFirst()))) return false;
   const subject = `worker:${keyId(hash)}`;
   await writeAudit(db, [
-    { tenant: tenant ?? '*', principal: by, action: 'worker_token.create', subject, detail: { name, pool } },
+    { tenant: tenant ?? '*', principal: by, action: 'worker_key.create', subject, detail: { name, pool } },
   ]);
   return true;
 }
 
-/** Of these tokens, by id, those that are not valid any more. */
-export async function endedWorkerTokens(db: Kysely<Schema>, ids: readonly string[]): Promise<Set<string>> {
+/** Of these keys, by id, those that are not valid any more. */
+export async function endedWorkerKeys(db: Kysely<Schema>, ids: readonly string[]): Promise<Set<string>> {
   const id = sql<string>`left(encode(hash, 'hex'), 16)`;
   const query = db
     .selectFrom('worker_token')
@@ -98,7 +98,7 @@ export async function endedWorkerTokens(db: Kysely<Schema>, ids: readonly string
   return new Set(ids.filter((each) => !valid.has(each)));
 }
 
-/** The principals of those tokens, by their hashes, that are valid. */
+/** The principals of those keys, by their hashes, that are valid. */
 export async function findWorkers(
   db: Kysely<Schema>,
   hashes: readonly Buffer[],
@@ -118,7 +118,7 @@ export async function findWorkers(
   });
 }
 
-/** The tenants that the worker serves from now on. Throws WORKER_CLAIM_REFUSED when it claims more than its token allows. */
+/** The tenants that the worker serves from now on. Throws WORKER_CLAIM_REFUSED when it claims more than its key allows. */
 export function verifyClaim(principal: WorkerPrincipal, claim: WorkerClaim): readonly string[] {
   const refuse = (what: string) => new AppError('WORKER_CLAIM_REFUSED', { what });
   const outside = (allowed: readonly string[], claimed: readonly string[]) =>

@@ -8,7 +8,7 @@ export interface ServedPackage {
   readonly methods: readonly string[];
 }
 
-/** A connected worker as its session announced it, within what its token allows. */
+/** A connected worker as its session announced it, within what its key allows. */
 export interface WorkerView {
   readonly id: string;
   /** The replica that holds its stream. */

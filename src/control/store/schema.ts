@@ -168,6 +168,7 @@ export interface Schema {
     /** The start of the edge's process that its session belongs to; null when that is not known. */
     boot_id: Generated<string | null>;
   };
+  /** Keys of workers. The builds beside which this one may run know the table by this name only. */
   worker_token: {
     hash: Bytes;
     /** Null means any tenant. */

@@ -10,7 +10,7 @@ import { OwnerStreams } from '../../control/gateway/owner-streams.ts';
 import { SessionWatch } from '../../control/gateway/session-watch.ts';
 import { Sessions } from '../../control/gateway/sessions.ts';
 import { DeviceSessions } from '../../control/identity/device-sessions.ts';
-import { endedWorkerTokens } from '../../control/identity/workers.ts';
+import { endedWorkerKeys } from '../../control/identity/workers.ts';
 import type { Identities } from './identities.ts';
 import type { Ground } from './options.ts';
 import type { OpenPorts } from './ports.ts';
@@ -66,7 +66,7 @@ export function watchSessions(
   const keyWatch = watchKeys({
     workers: () => sessions.workers(),
     owners,
-    endedWorkerKeys: (ids) => endedWorkerTokens(database.db, ids),
+    endedWorkerKeys: (ids) => endedWorkerKeys(database.db, ids),
     endedOwnerKeys: (ids) => keys.endedOwnerKeys(ids),
     cache: authenticator,
     clock,

@@ -17,7 +17,7 @@ import { Plugins } from '../../control/identity/plugins.ts';
 import { RestoreGuard } from '../../control/identity/restore-guard.ts';
 import { loadSigningKey } from '../../control/identity/signing-key.ts';
 import { watchHistory } from '../../control/identity/watch-history.ts';
-import { ensureWorkerToken } from '../../control/identity/workers.ts';
+import { ensureWorkerKey } from '../../control/identity/workers.ts';
 import { HistoryCounter } from '../../control/store/history-counter.ts';
 import type { Ground } from './options.ts';
 import type { Store } from './store.ts';
@@ -57,7 +57,7 @@ async function keysOf({ home, log }: Ground, database: Store['database']) {
     const owner = await ensureOwnerKey(db, home);
     const signer = await loadSigningKey(db, home, log);
     const keyFile = join(paths.control, 'worker.key');
-    return { owner, signer, workerKey: await ensureWorkerToken(db, keyFile, grant, signer.publicKey) };
+    return { owner, signer, workerKey: await ensureWorkerKey(db, keyFile, grant, signer.publicKey) };
   });
   writePrivate(paths.controlPin, `${pinText(keys.signer.publicKey)}\n`, { replace: true });
   return keys;
