@@ -1,4 +1,4 @@
-// A conversation at the keyboard: questions, commands that begin with `/`, and the offer to share what was withheld.
+// A conversation at the keyboard: asks, commands that begin with `/`, and the offer to share what was withheld.
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { AskRequestSchema } from '../../gen/bowline/local/v1/local_pb.ts';
@@ -19,7 +19,7 @@ import { parseShare } from './shares.ts';
 import { bytesText } from './units.ts';
 import { sharesFor, withheldLines } from './withheld.ts';
 
-const HELP = `  /share GLOB  share matching files for this and the following questions (path#L10-L40 for lines)
+const HELP = `  /share GLOB  share matching files for this and the following asks (path#L10-L40 for lines)
   /unshare     share nothing any more
   /jobs        the jobs of the last answer
   /egress      what left the box for it
@@ -43,7 +43,7 @@ export interface ChatOptions {
 export class ChatSession {
   readonly #options: ChatOptions;
   #conversation: string;
-  /** `--share` values for all following questions. */
+  /** `--share` values for all following asks. */
   #shares: string[];
   #last: AskResult | undefined;
 
@@ -62,7 +62,7 @@ export class ChatSession {
       let next: string | undefined;
       try {
         if (text.startsWith('/')) this.#options.err.line(this.#command(text));
-        else if (text !== '') next = await this.#question(text);
+        else if (text !== '') next = await this.#askAndOffer(text);
       } catch (error) {
         const { message, reason } = toAppError(error);
         this.#options.err.line(`error: ${inertLine(message)} (${reason})`, 'red');
@@ -75,8 +75,8 @@ export class ChatSession {
     return this.#options.lines.next(prompt);
   }
 
-  /** Asks, and again with what the owner then shares. Returns a line that was no answer to the offer: the next question. */
-  async #question(text: string): Promise<string | undefined> {
+  /** Asks, and again with what the owner then shares. Returns a line that was no answer to the offer: the next ask. */
+  async #askAndOffer(text: string): Promise<string | undefined> {
     let shares = this.#shares;
     for (;;) {
       const result = await this.#ask(text, shares);
@@ -127,7 +127,7 @@ export class ChatSession {
   async #offer(shares: readonly string[]): Promise<'once' | 'run' | 'no' | undefined | { line: string }> {
     const { err } = this.#options;
     err.line(`share ${shares.map(inertLine).join(', ')} and ask again?`);
-    err.line('  [o]nce, this [r]un and the following questions, [n]o');
+    err.line('  [o]nce, this [r]un and the following asks, [n]o');
     const line = await this.#read('share? [o/r/N] ');
     switch (line?.trim().toLowerCase()) {
       case undefined:
@@ -172,7 +172,7 @@ export class ChatSession {
     }
   }
 
-  /** A mistake is told now, not with the next question. */
+  /** A mistake is told now, not with the next ask. */
   #shareFromNowOn(value: string): void {
     const share = /^(['"])(.*)\1$/.exec(value)?.[2] ?? value;
     parseShare(share, this.#options.io);

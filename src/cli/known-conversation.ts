@@ -8,7 +8,7 @@ import { listQueue } from './verbs/queue.ts';
 /** The box asks while the control plane is away, too; it is not waited for. */
 const LIMIT_MS = 3_000;
 
-/** Throws NOT_FOUND when the control plane does not know the conversation and no question of it waits on the box. */
+/** Throws NOT_FOUND when the control plane does not know the conversation and no ask of it waits on the box. */
 export async function mustBeKnown(io: CliIo, options: GlobalOptions, edge: Side, id: string): Promise<void> {
   const unknown = await absent(io, options, id);
   if (!unknown) return;

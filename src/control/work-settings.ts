@@ -149,7 +149,7 @@ export const RUN_SETTINGS = {
     env: 'BOWLINE_PRIVATE_HOSTS',
     group: 'runs',
     kind: 'text',
-    what: 'hosts that the web worker may call also after a run has read private content; by default only what its question names',
+    what: 'hosts that the web worker may call also after a run has read private content; by default only what the text of its ask names',
     shape: /^[A-Za-z0-9.-]{1,253}(,[A-Za-z0-9.-]{1,253}){0,63}$/,
     like: 'a list like wiki.example.org,docs.example.org',
     fallback: undefined,

@@ -37,7 +37,7 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'chat',
-    summary: 'talk about them, question by question',
+    summary: 'talk about them, ask by ask',
     load: cli(async () => (await import('../cli/verbs/chat.ts')).chatVerb),
   },
   {
@@ -47,7 +47,7 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'docs',
-    summary: 'add, list, search and remove documents that questions are answered from',
+    summary: 'add, list, search and remove documents that asks are answered from',
     load: cli(async () => (await import('../cli/verbs/docs.ts')).docsVerb),
   },
   {
@@ -62,7 +62,7 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'queue',
-    summary: 'list questions that wait for an answer',
+    summary: 'list asks that wait for an answer',
     load: cli(async () => (await import('../cli/verbs/queue.ts')).queueVerb),
   },
   {

@@ -40,7 +40,7 @@ async function addGrant(journal: EdgeJournal, size: number): Promise<string | un
   }
 }
 
-/** Throws what is unclear in how a full edge refuses a question. */
+/** Throws what is unclear in how a full edge refuses an ask. */
 export async function saysFull(home: string, transport: Transport): Promise<void> {
   const text = 'x'.repeat(2_000);
   const said = await (async () => {
@@ -56,7 +56,7 @@ export async function saysFull(home: string, transport: Transport): Promise<void
     if (!said.includes(part)) throw new Error(`a full journal is told without ${part}: ${said.slice(0, 300)}`);
 }
 
-/** Ends the grants of a home whose edge is down; a full journal takes that. The next question there prunes. */
+/** Ends the grants of a home whose edge is down; a full journal takes that. The next ask there prunes. */
 export async function giveRoom(home: string, ids: readonly string[]): Promise<void> {
   await withJournal(home, async (journal) => {
     const ends = ids.map((id) => ({ case: 'grantEnded' as const, value: { id, why: GrantEndReason.REVOKED } }));

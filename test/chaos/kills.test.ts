@@ -26,12 +26,12 @@ test(`${KILLS} kills, the first with seed ${FIRST}`, async () => {
     console.log(`  ${await chaos.round(seed, victim)}`);
   }
 
-  const questions = await chaos.questions();
+  const texts = await chaos.texts();
   const [written, run] = [chaos.lines('docs/log.txt'), chaos.lines('ran.txt')];
   for (const ask of chaos.asks) {
     expect([...ask.runs], ask.text).toHaveLength(1);
     expect(ask.ended?.outcome?.state, ask.text).toBe(RunState.ANSWERED);
-    expect(questions.filter((question) => question === ask.text)).toHaveLength(1);
+    expect(texts.filter((text) => text === ask.text)).toHaveLength(1);
     const recorded = await chaos.recorded([...ask.runs][0] ?? '');
     expect(recorded?.outcome?.answer).toBe(ask.ended?.outcome?.answer);
     if (ask.line === undefined) continue;

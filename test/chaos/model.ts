@@ -139,7 +139,7 @@ function judgeAsk(ask: AskRecord, states: ReadonlyMap<string, FoldedRun>, effect
       wrong.push(`it ended as ${ended.state} and is not stored`);
     return wrong;
   }
-  if (run.text !== ask.text) wrong.push('another question is stored');
+  if (run.text !== ask.text) wrong.push('another text is stored');
   if (run.phase !== ended.state) wrong.push(`its owner was told ${ended.state} and ${run.phase} is stored`);
   if ((run.outcome?.answer ?? '') !== ended.answer) wrong.push('its owner was told another answer than is stored');
   if (ended.state === 'answered' && ended.answer !== ask.expected) {

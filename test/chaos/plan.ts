@@ -183,7 +183,7 @@ function deedsOf(seed: number, random: () => number, shape: Shape): Deed[] {
   return deeds.sort((a, b) => a.atMs - b.atMs);
 }
 
-/** The question; `tool NAME {json}` in it is called once by the model of the harness. */
+/** The text of an ask; `tool NAME {json}` in it is called once by the model of the harness. */
 function askText(name: string, line: string | undefined, chinese: boolean): string {
   const words = chinese ? `${name}：请讲一个关于绳结的故事 🪢` : `${name}: tell a story about knots`;
   if (line === undefined) return words;

@@ -274,7 +274,7 @@ test('--no-wait leaves with the run id and exit code 4', async () => {
   expect([json.code, JSON.parse(json.stdout)]).toMatchObject([4, { runId: 'run-1', state: 'queued', jobs: [] }]);
 });
 
-test('--timeout leaves a question that was not sent as queued, and one that was sent as timed out', async () => {
+test('--timeout leaves an ask that was not sent as queued, and one that was sent as timed out', async () => {
   await box.edge((router) =>
     router.service(LocalService, {
       async *ask({ text: how }, context) {
@@ -353,7 +353,7 @@ test('an edge that goes away and comes back is followed; nothing is asked or sho
   expect(asks).toBe(1);
 });
 
-test('a conversation that the control plane does not know is refused, unless a question of it waits on the box', async () => {
+test('a conversation that the control plane does not know is refused, unless an ask of it waits on the box', async () => {
   const asked: string[] = [];
   await box.edge((router) =>
     router.service(LocalService, {
@@ -381,18 +381,21 @@ test('a conversation that the control plane does not know is refused, unless a q
   expect(asked).toEqual(['waiting']);
 });
 
-test('an empty question is told as one, not as a file', async () => {
+test('an empty text is told as one, not as a file', async () => {
   const { code, stderr } = await cli(['ask', ''], { cwd: box.cwd, home: box.home });
-  expect([code, stderr]).toEqual([2, expect.stringContaining('there is no question')]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining('there is no text')]);
 });
 
 test('errors of the command line end with exit code 2 and say what to quote', async () => {
   writeFileSync(join(box.cwd, 'a.md'), 'x');
   const cases: [string[], string][] = [
-    [['ask', '--share', 'a.md', 'a.md', 'What is it?'], '"a.md" is a file or folder, not a question; quote the glob'],
-    [['ask', 'a.md'], '"a.md" is a file or folder, not a question; quote the glob'],
+    [
+      ['ask', '--share', 'a.md', 'a.md', 'What is it?'],
+      '"a.md" is a file or folder, not the text of an ask; quote the glob',
+    ],
+    [['ask', 'a.md'], '"a.md" is a file or folder, not the text of an ask; quote the glob'],
     [['ask', 'What', 'is', 'it?'], 'put it in quotes'],
-    [['ask'], 'there is no question'],
+    [['ask'], 'there is no text'],
     [['ask', '--timeout', 'soon', 'q'], '"soon" is not a time'],
     [['ask', '--share', 'a.md#L9-L3', 'q'], 'are not a range'],
     [['ask', '--shout', 'q'], "unknown option '--shout'"],

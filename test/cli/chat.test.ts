@@ -76,13 +76,13 @@ test('sharing once asks again with the file and shares nothing afterwards', asyn
   expect(code).toBe(0);
 });
 
-test('sharing for the run keeps the file shared for the following questions', async () => {
+test('sharing for the run keeps the file shared for the following asks', async () => {
   await chat(['first', 'r', 'second']);
   const path = join(box.folder, 'notes', 'a.md');
   expect(sharesOf()).toEqual([[], [path], [path]]);
 });
 
-test('a line that is no answer to the offer is the next question, and nothing is shared', async () => {
+test('a line that is no answer to the offer is the next ask, and nothing is shared', async () => {
   await chat(['first', 'What else?', 'no', '/quit']);
   expect(seen.map(({ text }) => text)).toEqual(['first', 'What else?']);
   expect(sharesOf()).toEqual([[], []]);

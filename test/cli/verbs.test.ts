@@ -73,7 +73,7 @@ test('runs are listed over all pages up to the limit, for people and as JSON', a
     run(['runs', 'ls', '-n', '2', '--json']),
   ]);
   expect(table.stdout).toMatch(
-    /^RUN +STATE +ASKED +DEVICE +QUESTION\nrun-1 +answered +2023-11-1\d .* pi +发布日期是什么？\n/,
+    /^RUN +STATE +ASKED +DEVICE +TEXT\nrun-1 +answered +2023-11-1\d .* pi +发布日期是什么？\n/,
   );
   expect(table.stdout).not.toContain('\x1b');
   expect(JSON.parse(json.stdout)).toHaveLength(3);

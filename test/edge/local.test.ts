@@ -198,11 +198,11 @@ test('errors carry their reason', async () => {
 
 test('queue, ledger, grants, approvals, journal and status are told', async () => {
   const api = client();
-  const a = await edge.ask('first question');
+  const a = await edge.ask('first ask');
   const b = await edge.ask('second');
   const queue = await api.listQueue({});
   expect(queue.asks).toMatchObject([
-    { run: a.run, text: 'first question', sent: false },
+    { run: a.run, text: 'first ask', sent: false },
     { run: b.run, text: 'second', sent: false },
   ]);
   const page = await api.listEgress({ pageSize: 1 });

@@ -24,7 +24,7 @@ export const framesEdgeFuzz: Fuzz = {
     return {
       round: async (random) => {
         const kind = random.pick(cases);
-        const { run } = await edge.ask('an innocent question');
+        const { run } = await edge.ask('an innocent ask');
         const event = await peer.next('ask');
         const known = { job: `${run}/1/0`, epoch: 1n, offset: 0n };
         peer.send(hostileMessage(ConnectResponseSchema, random, { known }, kind).frame as never);

@@ -128,7 +128,7 @@ function persistently<T>(come: () => Promise<T>): Promise<T> {
   });
 }
 
-/** An edge that behaves, with a question of its own; it is answered whatever others do. */
+/** An edge that behaves, with an ask of its own; it is answered whatever others do. */
 async function honest(): Promise<void> {
   const box = await persistently(device);
   const edge = await persistently(() => box.connect());

@@ -213,7 +213,7 @@ async function answerRead(n: number): Promise<void> {
   edge.done(call, ReadResponseSchema, { text: 'text' }, { egress });
 }
 
-test('after private content the web is refused and told, and allowed when the address stands in the question', async () => {
+test('after private content the web is refused and told, and allowed when the address stands in the ask', async () => {
   const pages: string[] = [];
   await worker('web-1', web(pages));
   await worker('llm-1', model(readThenFetch));

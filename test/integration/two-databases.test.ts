@@ -122,7 +122,7 @@ class World {
     return ['sh', '-c', `touch ${began}; while [ ! -e ${gate} ]; do sleep 0.02; done; cat >> ${log}`];
   }
 
-  /** A model that calls the command once and then answers; the ask in question is held before each of its turns. */
+  /** A model that calls the command once and then answers; that ask is held before each of its turns. */
   async serve(): Promise<void> {
     const worker = await this.control.worker({ slots: 8 });
     const answer = async (n: number): Promise<void> => {

@@ -105,7 +105,7 @@ export class ChaosRuns {
           device: 'd1',
           deviceName: 'box',
           principal: 'device:d1',
-          text: `Question ${n}`,
+          text: `Ask ${n}`,
           shares: [],
           source: 'device:d1',
           commandId: String(n),

@@ -113,18 +113,18 @@ export class KillChaos {
     return told;
   }
 
-  /** Questions of the runs that the control plane knows, newest first. */
-  async questions(): Promise<string[]> {
-    const questions: string[] = [];
+  /** Texts of the runs that the control plane knows, newest first. */
+  async texts(): Promise<string[]> {
+    const texts: string[] = [];
     let pageToken = '';
     do {
       const page = await this.#onControl((transport) =>
         createClient(RunService, transport).listRuns({ pageSize: 100, pageToken }),
       );
-      questions.push(...page.runs.map(({ text }) => text));
+      texts.push(...page.runs.map(({ text }) => text));
       pageToken = page.nextPageToken;
     } while (pageToken !== '');
-    return questions;
+    return texts;
   }
 
   get #command(): string[] {

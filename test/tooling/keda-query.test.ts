@@ -1,4 +1,4 @@
-// The question that overlays/keda asks of Postgres: it works on the tables of this version, by the role that the documentation
+// The query that overlays/keda sends to Postgres: it works on the tables of this version, by the role that the documentation
 // makes, and counts the slots of what is to be done or is being done by workers.
 import { readFileSync } from 'node:fs';
 import pg from 'pg';

@@ -138,7 +138,7 @@ export const CONTROL_ERRORS = {
   TOOL_NOT_OFFERED: row('not_found', 'there is no tool {tool} here; these can be used: {known}'),
   TAINT_PRIVATE: row(
     'permission_denied',
-    'this run has read private content ({origin}), and the field {field} of {tool} could carry it away, because that text does not stand in the question. Such a call needs the owner’s approval, which this version cannot ask for. The owner can ask again and write the address, or the words to search for, into the question',
+    'this run has read private content ({origin}), and the field {field} of {tool} could carry it away, because that text does not stand in the ask. Such a call needs the owner’s approval, which this version cannot ask for. The owner can ask again and write the address, or the words to search for, into the question',
   ),
   TAINT_UNTRUSTED: row(
     'permission_denied',
@@ -150,7 +150,7 @@ export const CONTROL_ERRORS = {
   ),
   COLLECTION_OTHER_RECIPIENTS: row(
     'permission_denied',
-    'the collection {collection} was granted to other recipients than the rest of this question; ask about it alone: --in {collection}, without --share',
+    'the collection {collection} was granted to other recipients than the rest of this ask; ask about it alone: --in {collection}, without --share',
   ),
   RETRIEVAL_NOT_SERVED: row(
     'failed_precondition',

@@ -13,7 +13,7 @@ export const EDGE_ERRORS = {
   ),
   JOURNAL_MISSING: row(
     'data_loss',
-    'the journal {journal} of this device is not in {folder}: {problem}. It holds the ledger, the open questions, the standing grants, the budgets of the day and which calls were done. Restore it from a copy. If it is lost, start once with `bowline edge --home {home} --new-journal`; what was open is then asked and shared again. Either way the control plane may quarantine the device, and `bowline devices adopt` takes it back',
+    'the journal {journal} of this device is not in {folder}: {problem}. It holds the ledger, the open asks, the standing grants, the budgets of the day and which calls were done. Restore it from a copy. If it is lost, start once with `bowline edge --home {home} --new-journal`; what was open is then asked and shared again. Either way the control plane may quarantine the device, and `bowline devices adopt` takes it back',
     { retryable: false },
   ),
   JOURNAL_UNREADABLE: row(
@@ -39,7 +39,7 @@ export const EDGE_ERRORS = {
   }),
   JOURNAL_FULL: row(
     'resource_exhausted',
-    'the journal of this device ({folder}) is full: it may hold {limit} bytes of what must be kept, which are questions without an answer and results that the control plane has not taken. Connect the device, or raise limits.journal_bytes in its config.yaml and start it again',
+    'the journal of this device ({folder}) is full: it may hold {limit} bytes of what must be kept, which are asks without an answer and results that the control plane has not taken. Connect the device, or raise limits.journal_bytes in its config.yaml and start it again',
     {
       retryable: true,
       exit: EXIT.failed,
@@ -174,7 +174,7 @@ export const EDGE_ERRORS = {
   ),
   TERM_NOT_IN_ASK: row(
     'permission_denied',
-    'files that are not shared can be searched only for words that stand in the question itself',
+    'files that are not shared can be searched only for words that stand in the ask itself',
   ),
   SEARCH_BUDGET: row(
     'resource_exhausted',

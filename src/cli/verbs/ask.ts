@@ -1,4 +1,4 @@
-// The verb `ask`: one question, streamed, with what ran, what it rests on and what stayed on the box.
+// The verb `ask`: one ask, streamed, with what ran, what it rests on and what stayed on the box.
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
@@ -10,10 +10,10 @@ import { giveHints, leftOpen } from '../closing.ts';
 import type { CliIo } from '../io.ts';
 import { mustBeKnown } from '../known-conversation.ts';
 import { Printer } from '../output.ts';
-import { questionOf } from '../question.ts';
 import { runAsk } from '../run-ask.ts';
 import { RunPrinter } from '../run-printer.ts';
 import { parseShare } from '../shares.ts';
+import { textOfAsk } from '../text-of-ask.ts';
 import { parseDuration } from '../units.ts';
 
 interface AskOptions extends GlobalOptions {
@@ -44,7 +44,7 @@ Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused,
 export function askVerb(io: CliIo): Command {
   return new Command('ask')
     .description('Ask a question about the files of this machine')
-    .argument('[text...]', 'the question, in quotes')
+    .argument('[text...]', 'what you ask, in quotes')
     .addOption(
       new Option(
         '--share <glob>',
@@ -61,14 +61,14 @@ export function askVerb(io: CliIo): Command {
     .option('--no-docs', 'search no collection')
     .option('-c, --conversation <id>', 'continue this conversation')
     .addOption(new Option('--timeout <time>', 'most time until the answer, like 30s or 2m').argParser(parseDuration))
-    .option('--no-wait', 'leave as soon as the question is queued')
+    .option('--no-wait', 'leave as soon as the ask is queued')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action((words: string[], _options, command: Command) => ask(io, words, command.optsWithGlobals<AskOptions>()));
 }
 
 async function ask(io: CliIo, words: string[], options: AskOptions): Promise<void> {
-  const text = questionOf(words, io.cwd);
+  const text = textOfAsk(words, io.cwd);
   const request = create(AskRequestSchema, {
     text,
     conversation: options.conversation ?? '',

@@ -1,4 +1,4 @@
-// The verb `chat`: one conversation, question by question.
+// The verb `chat`: one conversation, ask by ask.
 import { Command, Option } from 'commander';
 import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { ChatSession } from '../chat-session.ts';
@@ -21,7 +21,7 @@ export function chatVerb(io: CliIo): Command {
   return new Command('chat')
     .description('Talk about the files of this machine')
     .addOption(
-      new Option('--share <glob>', 'share matching files for every question; path#L10-L40 for lines (repeatable)')
+      new Option('--share <glob>', 'share matching files for every ask; path#L10-L40 for lines (repeatable)')
         .argParser((value: string, all: string[]) => [...all, value])
         .default([], 'nothing'),
     )

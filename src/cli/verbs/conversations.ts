@@ -28,7 +28,7 @@ export function conversationsVerb(io: CliIo): Command {
   );
   conversations.addCommand(
     new Command('show')
-      .description('Show a conversation: its questions and answers')
+      .description('Show a conversation: its asks and answers')
       .argument('<conversation>', 'conversation id')
       .option('--json', 'print one JSON object')
       .addHelpText('after', `\nExamples:\n  $ bowline conversations show ${EXAMPLE_ID}`)

@@ -1,4 +1,4 @@
-// The verb `docs`: documents that questions are answered from. They are kept by the control plane's retrieval worker; what
+// The verb `docs`: documents that asks are answered from. They are kept by the control plane's retrieval worker; what
 // leaves this box for them is granted and written down by the edge first.
 import { Command, Option } from 'commander';
 import {
@@ -50,7 +50,7 @@ const gathered = (value: string, all: string[]) => [...all, value];
 
 export function docsVerb(io: CliIo): Command {
   const docs = new Command('docs').description(
-    'Documents that questions are answered from: add, list, search, re-embed, remove',
+    'Documents that asks are answered from: add, list, search, re-embed, remove',
   );
   docs.addCommand(
     new Command('add')
@@ -92,7 +92,7 @@ Examples:
   docs.addCommand(
     new Command('search')
       .description('Find passages, best first, with the lines where they stand')
-      .argument('<words...>', 'a question or words')
+      .argument('<words...>', 'what to search for, as a sentence or as words')
       .addOption(
         new Option('--in <collection>', 'only in this one (repeatable)').argParser(gathered).default([], 'all'),
       )

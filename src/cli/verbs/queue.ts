@@ -1,4 +1,4 @@
-// The verb `queue`: questions of this box that are not answered yet.
+// The verb `queue`: asks of this box that are not answered yet.
 import { Command } from 'commander';
 import { LocalService, type QueuedAsk, QueuedAskSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
@@ -9,10 +9,10 @@ import { plain } from '../plain.ts';
 import { timeText } from '../units.ts';
 
 export function queueVerb(io: CliIo): Command {
-  const queue = new Command('queue').description('List questions that wait for an answer');
+  const queue = new Command('queue').description('List asks that wait for an answer');
   queue.addCommand(
     new Command('ls')
-      .description('List the questions of this box that are not answered yet, oldest first')
+      .description('List the asks of this box that are not answered yet, oldest first')
       .option('--json', 'print one JSON array')
       .addHelpText('after', '\nExamples:\n  $ bowline queue ls')
       .action((_o, command: Command) => list(io, command.optsWithGlobals())),
@@ -42,5 +42,5 @@ async function list(io: CliIo, options: GlobalOptions & { json?: boolean }): Pro
     timeText(a.createTime),
     abbreviate(a.text, 60),
   ]);
-  out.table(['run', 'state', 'asked', 'question'], rows, 'no question waits');
+  out.table(['run', 'state', 'asked', 'text'], rows, 'no ask waits');
 }

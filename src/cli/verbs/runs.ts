@@ -33,7 +33,7 @@ export function runsVerb(io: CliIo): Command {
   );
   runs.addCommand(
     new Command('show')
-      .description('Show a run: its question, answer, jobs, what left the box, and what it waits for')
+      .description('Show a run: its text, answer, jobs, what left the box, and what it waits for')
       .argument('<run>', 'run id')
       .option('--json', 'print one JSON object')
       .addHelpText('after', '\nExamples:\n  $ bowline runs show 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
@@ -87,7 +87,7 @@ async function list(
     names.get(run.device) ?? run.device,
     abbreviate(shortMethod(run.text), 60),
   ]);
-  out.table(['run', 'state', 'asked', 'device', 'question'], rows, 'no runs yet; ask something with: bowline ask');
+  out.table(['run', 'state', 'asked', 'device', 'text'], rows, 'no runs yet; ask something with: bowline ask');
 }
 
 async function listRuns(

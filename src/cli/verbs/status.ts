@@ -152,7 +152,7 @@ function printEdge(out: Printer, edge: Answer<MessageShape<typeof EdgeStatusSche
   out.line(`         may read: ${s.roots.length > 0 ? s.roots.join(', ') : 'nothing (see --allow)'}`);
   const memory = `${bytesText(s.residentBytes)} of memory, ${bytesText(s.journalBytes)} of journal`;
   out.line(
-    `         ${countText(s.waitingAsks, 'question')} waiting, ${countText(Number(s.toolCalls), 'tool call')}, ${memory}`,
+    `         ${countText(s.waitingAsks, 'ask')} waiting, ${countText(Number(s.toolCalls), 'tool call')}, ${memory}`,
   );
   printFigures(out, s);
   printRefused(out, s);

@@ -13,7 +13,7 @@ function peer() {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test('only a ping that was sent after the question answers it, and questions of one moment share one', async () => {
+test('only a ping that was sent after the lookup began answers it, and lookups of one moment share one', async () => {
   const peers = new LivePeers();
   const { waiting, session } = peer();
   const first = peers.isLive(session);

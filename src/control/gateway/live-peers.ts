@@ -1,6 +1,6 @@
-// Whether the other end of an HTTP/2 connection is there now: it answers a ping that was sent after the question. Every HTTP/2
+// Whether the other end of an HTTP/2 connection is there now: it answers a ping that was sent after the lookup began. Every HTTP/2
 // peer does so by itself, and what it had sent before its answer (a reset of a stream among it) has arrived before its answer.
-// Questions of one moment share a ping.
+// Lookups of one moment share a ping.
 import type { Http2Session } from 'node:http2';
 
 type Pinged = Pick<Http2Session, 'ping' | 'destroyed' | 'closed'>;

@@ -27,7 +27,7 @@ export interface StreamEnds {
   readonly reset: () => void;
   /** Frames of this turn of the event loop leave in one write. */
   readonly gather: () => void;
-  /** Whether its peer is there now: it answered something that was sent after the question. */
+  /** Whether its peer is there now: it answered something that was sent after the lookup began. */
   readonly isLive: () => Promise<boolean>;
 }
 

@@ -9,7 +9,7 @@ import {
   ServerReflectionResponseSchema,
 } from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
 
-/** Answers reflection questions about the given services and what they are made of. */
+/** Answers reflection queries about the given services and what they are made of. */
 export class Reflector {
   readonly #services: readonly string[];
   readonly #files = new Map<string, DescFile>();
@@ -29,14 +29,14 @@ export class Reflector {
     });
   }
 
-  #response(question: ServerReflectionRequest['messageRequest']): ServerReflectionResponse['messageResponse'] {
-    switch (question.case) {
+  #response(query: ServerReflectionRequest['messageRequest']): ServerReflectionResponse['messageResponse'] {
+    switch (query.case) {
       case 'listServices':
         return { case: 'listServicesResponse', value: list(this.#services) };
       case 'fileByFilename':
-        return this.#file(this.#files.get(question.value.replace(/\.proto$/, '')));
+        return this.#file(this.#files.get(query.value.replace(/\.proto$/, '')));
       case 'fileContainingSymbol':
-        return this.#file(this.#symbols.get(question.value));
+        return this.#file(this.#symbols.get(query.value));
       case 'fileContainingExtension':
       case 'allExtensionNumbersOfType':
         return failure(Code.Unimplemented, 'extensions are not listed');

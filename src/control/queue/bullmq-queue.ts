@@ -41,9 +41,9 @@ export class BullmqQueue implements JobQueue {
   readonly #lapsed: LapsedLocks;
   readonly #lanes = new Map<string, Lane>();
   readonly #lockMs: number;
-  /** Beginning of this instance's lock tokens. */
+  /** Beginning of the names of this instance's locks. */
   readonly #id = newId();
-  #tokens = 0;
+  #locks = 0;
   #closed = false;
 
   constructor(parts: BullmqQueueParts) {
@@ -95,11 +95,11 @@ export class BullmqQueue implements JobQueue {
     this.#open();
     const lane = this.#lane(name);
     const jobs: DequeuedJob[] = [];
-    let ask = Math.min(max, lane.guess);
-    while (ask > 0) {
-      const { got, left } = await this.#dequeueSome(lane, ask, max - jobs.length, jobs.length > 0);
+    let wanted = Math.min(max, lane.guess);
+    while (wanted > 0) {
+      const { got, left } = await this.#dequeueSome(lane, wanted, max - jobs.length, jobs.length > 0);
       jobs.push(...got);
-      ask = Math.min(max - jobs.length, left, TAKE_AT_ONCE);
+      wanted = Math.min(max - jobs.length, left, TAKE_AT_ONCE);
     }
     lane.guess = Math.min(Math.max(jobs.length, 1), TAKE_AT_ONCE);
     return jobs;
@@ -186,8 +186,8 @@ export class BullmqQueue implements JobQueue {
   }
 
   async #dequeueOne({ name, backend }: Lane): Promise<DequeuedJob | undefined> {
-    const token = `${this.#id}:${this.#tokens++}`;
-    const [job, id] = (await backend.moveToActive(token)) as [JobJson | null, string];
+    const lock = `${this.#id}:${this.#locks++}`;
+    const [job, id] = (await backend.moveToActive(lock)) as [JobJson | null, string];
     if (!job) return undefined;
     const { calls } = this.#parts;
     const hold = async (run: () => Promise<unknown>) => {
@@ -198,14 +198,14 @@ export class BullmqQueue implements JobQueue {
       id,
       // Counted by the look for lapsed locks alone: an id that was given back is not a started one.
       startedBefore: job.stalledCounter > 0,
-      done: () => hold(() => backend.moveToCompleted({ id, opts: {} } as MinimalJob, '', true, token, false)),
+      done: () => hold(() => backend.moveToCompleted({ id, opts: {} } as MinimalJob, '', true, lock, false)),
       release: async () => {
-        await hold(() => backend.moveJobFromActiveToWait(id, token));
+        await hold(() => backend.moveJobFromActiveToWait(id, lock));
         this.#announce(name);
       },
       extend: async () => {
         this.#open();
-        return (await calls.run(() => backend.extendLock(id, token, this.#lockMs))) === 1;
+        return (await calls.run(() => backend.extendLock(id, lock, this.#lockMs))) === 1;
       },
     };
   }

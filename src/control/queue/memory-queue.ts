@@ -16,7 +16,7 @@ export interface MemoryQueueOptions {
 }
 
 interface Hold {
-  readonly token: string;
+  readonly lock: string;
   /** Monotonic milliseconds. */
   expires: number;
 }
@@ -125,15 +125,15 @@ export class MemoryQueueHub {
     const jobs: DequeuedJob[] = [];
     for (const [id, startedBefore] of queue?.waiting ?? []) {
       if (jobs.length >= max) break;
-      const token = newId();
+      const lock = newId();
       queue!.waiting.delete(id);
-      queue!.dequeued.set(id, { token, expires: this.#clock.monotonic() + this.#lockMs });
+      queue!.dequeued.set(id, { lock, expires: this.#clock.monotonic() + this.#lockMs });
       jobs.push({
         id,
         startedBefore,
-        done: async () => this.#end(name, id, token, undefined),
-        release: async () => this.#end(name, id, token, startedBefore),
-        extend: async () => this.#extend(name, id, token),
+        done: async () => this.#end(name, id, lock, undefined),
+        release: async () => this.#end(name, id, lock, startedBefore),
+        extend: async () => this.#extend(name, id, lock),
       });
     }
     if (jobs.length > 0) this.#watch(name);
@@ -141,9 +141,9 @@ export class MemoryQueueHub {
   }
 
   /** Ends a hold; with `back` the id waits again under that flag. */
-  #end(name: string, id: string, token: string, back: boolean | undefined): void {
+  #end(name: string, id: string, lock: string, back: boolean | undefined): void {
     const queue = this.#queues.get(name);
-    if (queue?.dequeued.get(id)?.token !== token) return;
+    if (queue?.dequeued.get(id)?.lock !== lock) return;
     queue.dequeued.delete(id);
     if (back !== undefined) {
       queue.waiting.set(id, back);
@@ -152,9 +152,9 @@ export class MemoryQueueHub {
     this.#tidy(name);
   }
 
-  #extend(name: string, id: string, token: string): boolean {
+  #extend(name: string, id: string, lock: string): boolean {
     const hold = this.#queues.get(name)?.dequeued.get(id);
-    if (hold?.token !== token) return false;
+    if (hold?.lock !== lock) return false;
     hold.expires = this.#clock.monotonic() + this.#lockMs;
     return true;
   }

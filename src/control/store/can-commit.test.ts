@@ -9,7 +9,7 @@ test('a commit is asked for with every table that it writes, and with no other',
   expect(new Set(written)).toEqual(new Set(COMMIT_TABLES));
 });
 
-test('while one question waits for its answer no other is sent', async () => {
+test('while one query waits for its answer no other is sent', async () => {
   const asked: (() => void)[] = [];
   const query = () => new Promise<void>((resolve) => asked.push(resolve));
   const probe = commitProbe({ query } as never, 'r');

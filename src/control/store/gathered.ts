@@ -1,4 +1,4 @@
-// Questions that come while a statement is under way go into the next one together, so that a storm of reconnects costs few
+// Lookups that come while a statement is under way go into the next one together, so that a storm of reconnects costs few
 // statements. Nothing is asked for who has left meanwhile. It sends nothing itself.
 import { AppError } from '../../base/errors.ts';
 

@@ -1,6 +1,6 @@
 // Knows the folders that no configuration opens by device and inode, with every file in them, so that a hard link or a bind mount
 // is no other name for them. Lists them again only when a folder has changed. An inode that a file of the home gave up may be that of
-// any other file a moment later, so only a look that began after the question denies.
+// any other file a moment later, so only a look that began after the lookup denies.
 import type { BigIntStats } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';

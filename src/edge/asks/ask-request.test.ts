@@ -6,7 +6,7 @@ import { GrantMintedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts
 import { AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { askRecord, recipientsOf, sharedOf } from './ask-request.ts';
 
-/** What the owner is shown, what the grant allows, and what the ledger says of the question. */
+/** What the owner is shown, what the grant allows, and what the ledger says of the ask. */
 function asked(model: MessageInitShape<typeof ModelInfoSchema> | undefined, named: string[] = [], shares = true) {
   const known = model && create(ModelInfoSchema, model);
   const request = create(AskRequestSchema, { text: 'q', recipients: named });

@@ -1,4 +1,4 @@
-// The owner's asks from the question to the answer: journaled before anything is sent, visible until they end, rebuilt after
+// The owner's asks from the text to the answer: journaled before anything is sent, visible until they end, rebuilt after
 // a start. It sends nothing: ask-feed.ts says what is due, the session sends it.
 import { create } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';

@@ -45,7 +45,7 @@ export class OwnRuns implements Fold {
 
   /**
    * Judges terms by the ask alone, so that neither a restart nor a second call renews anything: of its words the longest may be
-   * searched for, whole, and a term is as many of them as it holds. So one file answers at most 20 questions in a run.
+   * searched for, whole, and a term is as many of them as it holds. So one file answers at most 20 lookups in a run.
    */
   judgeTerms(run: string, terms: readonly string[]): TermsVerdict {
     const text = this.#runs.get(run);

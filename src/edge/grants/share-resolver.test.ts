@@ -178,7 +178,7 @@ test('what is no file is said to be none', async () => {
   await rig.close();
 });
 
-test('only text is shared for a question; documents may be anything', async () => {
+test('only text is shared for an ask; documents may be anything', async () => {
   const rig = await edgeRig(edgeFolder(FILES));
   writeFileSync(join(rig.dir, 'docs/gbk.txt'), Buffer.from('bbe1d2e9', 'hex'));
   writeFileSync(join(rig.dir, 'docs/a.docx'), Buffer.from('504b0304140000', 'hex'));

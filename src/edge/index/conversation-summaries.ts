@@ -1,5 +1,5 @@
 // What conversations were about, as the control plane summed them up last: a small file beside the index, for the owner when
-// the control plane is away. It may be lost; nothing rests on it. (Not in the index itself: that is opened only for questions,
+// the control plane is away. It may be lost; nothing rests on it. (Not in the index itself: that is opened only for queries,
 // and a summary comes by itself.)
 
 import { fromJson, type JsonValue, toJson } from '@bufbuild/protobuf';

@@ -1,4 +1,4 @@
-// The index that waits for a question.
+// The index that waits for a query.
 import { expect, test, vi } from 'vitest';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { MemoryFs } from '../../../test/support/memory-fs.ts';
@@ -24,17 +24,17 @@ const ask = (journal: EdgeJournal, run: string) =>
     { case: 'ask', value: { requestId: `request ${run}`, ask: { run, conversation: 'c', text: 'why?' } } },
   ]);
 
-test('nothing is loaded before the first question; its answer knows all that was journaled, before and since', async () => {
+test('nothing is loaded before the first query; its answer knows all that was journaled, before and since', async () => {
   const { journal, index, load } = await parts();
   await ask(journal, 'r1');
   expect(load).not.toHaveBeenCalled();
   const [first, again] = await Promise.all([
-    index.ask((known) => known.runOfRequest('request r1')?.run),
-    index.ask((known) => known.run('r1')?.conversation),
+    index.query((known) => known.runOfRequest('request r1')?.run),
+    index.query((known) => known.run('r1')?.conversation),
   ]);
   expect([first, again]).toEqual(['r1', 'c']);
   await ask(journal, 'r2');
-  expect(await index.ask((known) => [known.run('r1')?.sequence, known.run('r2')?.run])).toEqual([1, 'r2']);
+  expect(await index.query((known) => [known.run('r1')?.sequence, known.run('r2')?.run])).toEqual([1, 'r2']);
   expect(load).toHaveBeenCalledTimes(1);
   await index.close();
 });
@@ -48,20 +48,20 @@ test('it opens by itself when it would have too much to catch up with', async ()
   await index.close();
 });
 
-test('a failure to load is told to who asked, and the next question tries again', async () => {
+test('a failure to load is told to who asked, and the next query tries again', async () => {
   const load = vi.fn(() => loadSqlJs()).mockRejectedValueOnce(new Error('no memory'));
   const { journal, index } = await parts({ load });
   await ask(journal, 'r1');
-  await expect(index.ask((known) => known.sequence)).rejects.toThrow('no memory');
-  expect(await index.ask((known) => known.run('r1')?.run)).toBe('r1');
+  await expect(index.query((known) => known.sequence)).rejects.toThrow('no memory');
+  expect(await index.query((known) => known.run('r1')?.run)).toBe('r1');
   await index.close();
 });
 
-test('closed without a question it loads nothing and answers nothing', async () => {
+test('closed without a query it loads nothing and answers nothing', async () => {
   const { journal, index, load } = await parts();
   await ask(journal, 'r1');
   await index.close();
-  await expect(index.ask((known) => known.sequence)).rejects.toMatchObject({ reason: 'CLOSED' });
+  await expect(index.query((known) => known.sequence)).rejects.toMatchObject({ reason: 'CLOSED' });
   expect(load).not.toHaveBeenCalled();
 });
 
@@ -76,7 +76,7 @@ test('while it catches up, everything else goes on', async () => {
       turns += 1;
     }
   })();
-  await index.ask((known) => known.sequence);
+  await index.query((known) => known.sequence);
   const before = turns;
   // The same again, without what is loaded once: the journal alone is read.
   const second = new OnDemandIndex({
@@ -87,7 +87,7 @@ test('while it catches up, everything else goes on', async () => {
     log: silentLogger,
     fs: new MemoryFs(),
   });
-  expect(await second.ask((known) => known.sequence)).toBe(journal.head.sequence);
+  expect(await second.query((known) => known.sequence)).toBe(journal.head.sequence);
   done = true;
   await others;
   expect(turns - before).toBeGreaterThanOrEqual(640 / 32);

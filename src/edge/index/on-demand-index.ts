@@ -1,4 +1,4 @@
-// Opens the index at the first question and keeps it from then on. SQLite in WebAssembly takes 5 MB, which an edge that only
+// Opens the index at the first query and keeps it from then on. SQLite in WebAssembly takes 5 MB, which an edge that only
 // runs tool calls never needs; the journal has everything the index is made of.
 import type { SqlJsStatic } from 'sql.js';
 import { AppError } from '../../base/errors.ts';
@@ -9,7 +9,7 @@ import type { SqliteIndex } from './sqlite-index.ts';
 export interface OnDemandIndexOptions extends Omit<OpenIndexOptions, 'sql'> {
   /** Loads SQLite; asked again when it failed. */
   readonly load: () => Promise<SqlJsStatic>;
-  /** So many records of this process are left to catch up with at a first question; then it opens by itself. Default 5000. */
+  /** So many records of this process are left to catch up with at a first query; then it opens by itself. Default 5000. */
   readonly lagRecords?: number;
 }
 
@@ -32,8 +32,8 @@ export class OnDemandIndex implements Fold {
   }
 
   /** What the index says once it has seen all that is journaled. Rejects with CLOSED, or when SQLite cannot be loaded. */
-  async ask<T>(question: (index: SqliteIndex) => T): Promise<T> {
-    return question(await this.#opened());
+  async query<T>(read: (index: SqliteIndex) => T): Promise<T> {
+    return read(await this.#opened());
   }
 
   apply(_entry: Entry): void {

@@ -1,4 +1,4 @@
-// The index over the journal, on sql.js: answers questions from its tables, sheds the oldest rows when it is too large, writes its
+// The index over the journal, on sql.js: answers queries from its tables, sheds the oldest rows when it is too large, writes its
 // snapshot. The journal is the truth: an index may miss what is old, and is never asked whether something happened (CallBook and AskBook
 // know that).
 import { create } from '@bufbuild/protobuf';

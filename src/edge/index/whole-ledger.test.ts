@@ -20,7 +20,7 @@ const journalOn = (fs: MemoryFs): Promise<EdgeJournal> =>
 const indexOn = (fs: MemoryFs, journal: EdgeJournal): Promise<SqliteIndex> =>
   openIndex({ sql, path: '/home/state.db', journal, clock, log: silentLogger, fs, maxBytes: 192 << 10 });
 const whole = (index: SqliteIndex, journal: EdgeJournal) =>
-  wholeLedger({ ask: async (question) => question(index) }, journal);
+  wholeLedger({ query: async (read) => read(index) }, journal);
 
 async function all(of: WholeLedger, limit: number, run?: string): Promise<LedgerLine[]> {
   const found: LedgerLine[] = [];

@@ -7,16 +7,16 @@ export interface WholeLedger {
   ledger(page: LedgerPage): Promise<LedgerLine[]>;
 }
 
-export function wholeLedger(index: Pick<OnDemandIndex, 'ask'>, journal: Pick<EdgeJournal, 'ledger'>): WholeLedger {
+export function wholeLedger(index: Pick<OnDemandIndex, 'query'>, journal: Pick<EdgeJournal, 'ledger'>): WholeLedger {
   return {
     async ledger(page) {
       const { limit, run, before } = page;
-      const { lines, from, began } = await index.ask((known) => ({
+      const { lines, from, began } = await index.query((known) => ({
         lines: known.ledger(page),
         from: known.ledgerFrom,
         began: run === undefined ? undefined : known.run(run)?.sequence,
       }));
-      // A run that the owner asked for has no line before its question.
+      // A run that the owner asked for has no line before its ask.
       if (lines.length >= limit || from <= 1 || (began !== undefined && began >= from)) return lines;
       const place = lowest({ sequence: from, line: 0 }, before);
       const older = await journal.ledger({

@@ -66,7 +66,7 @@ const freed = (key: string): RecordInit => ({
 const settled = (key: string): RecordInit => ({ case: 'toolSettled', value: { idempotencyKey: key } });
 const ask = (run: string): RecordInit => ({
   case: 'ask',
-  value: { requestId: `request ${run}`, ask: { run, conversation: 'c', text: `question of ${run}` } },
+  value: { requestId: `request ${run}`, ask: { run, conversation: 'c', text: `ask of ${run}` } },
 });
 const accepted = (sequence: number): RecordInit => ({ case: 'askOutcome', value: { sequence: BigInt(sequence) } });
 const answered = (run: string): RecordInit => ({ case: 'runAnswered', value: { run } });

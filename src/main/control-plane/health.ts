@@ -50,7 +50,7 @@ export async function beReady(ground: Ground, health: HealthBoard, store: Store,
     health,
     database: async () => {
       await probe();
-      // A full disk may take the question and no commit.
+      // A full disk may take the query and no commit.
       if (store.refusesCommits(REFUSED_MS))
         throw new AppError('STORE_UNAVAILABLE', { problem: 'commits are not taken' });
     },

@@ -36,13 +36,13 @@ export function startAsks(
     },
     ledger: {
       ofRun: async (run, limit) => {
-        const rows = await index.ask((known) => known.ledger({ run, limit }));
+        const rows = await index.query((known) => known.ledger({ run, limit }));
         return rows.map(({ egress }) => egress).reverse();
       },
     },
     archive: {
-      run: (run) => index.ask((known) => known.run(run)),
-      runOfRequest: (id) => index.ask((known) => known.runOfRequest(id)),
+      run: (run) => index.query((known) => known.run(run)),
+      runOfRequest: (id) => index.query((known) => known.runOfRequest(id)),
     },
     model,
     collections: (wanted, reader) => collectionsOf(journal.standing.list(), wanted, reader),

@@ -31,7 +31,7 @@ export type Conversation = Message<"bowline.control.v1.Conversation"> & {
   id: string;
 
   /**
-   * The first words of its first question, for lists.
+   * The first words of its first ask, for lists.
    *
    * @generated from field: string title = 2;
    */
@@ -243,7 +243,7 @@ export const DeleteConversationResponseSchema: GenMessage<DeleteConversationResp
   messageDesc(file_bowline_control_v1_conversation_service, 6);
 
 /**
- * Threads of questions of the tenant, each with its runs.
+ * Threads of asks of the tenant, each with its runs.
  *
  * @generated from service bowline.control.v1.ConversationService
  */

@@ -13,8 +13,8 @@ export function badAsk(
   if (!ID.test(ask.run)) return bad('the run id must be 1 to 64 letters, digits, dots or dashes');
   if (!ID.test(ask.conversation)) return bad('the conversation id must be 1 to 64 letters, digits, dots or dashes');
   if (ask.run === ask.conversation) return bad('the run and its conversation have the same id');
-  if (ask.text.trim() === '') return bad('the question is empty');
-  if (isAskTooLong(ask.text)) return bad(`the question is longer than ${maxAskBytes()} bytes`);
+  if (ask.text.trim() === '') return bad('the text of the ask is empty');
+  if (isAskTooLong(ask.text)) return bad(`the text of the ask is longer than ${maxAskBytes()} bytes`);
   if (ask.shares.length > 16) return bad('more than 16 shares');
   if ((ask.collections ?? []).length > 16) return bad('more than 16 collections');
   return undefined;

@@ -27,7 +27,7 @@ const plain = (request: ChatRequest) =>
     ...(toolCallId ? { answers: toolCallId } : {}),
   }));
 
-test('the first request holds instructions, the turns before, the question and the tools', () => {
+test('the first request holds instructions, the turns before, the ask and the tools', () => {
   const history = [create(TurnSchema, { text: 'Q1', answer: 'A1' })];
   const shares = [
     create(ShareGrantSchema, {

@@ -1,4 +1,4 @@
-// Judging what a model chose and said takes no turn that is too long, whatever the question, the request and the answer are made of.
+// Judging what a model chose and said takes no turn that is too long, whatever the ask, the request and the answer are made of.
 import { create, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { SearchResponseSchema } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';

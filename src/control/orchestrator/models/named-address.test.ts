@@ -35,12 +35,12 @@ test.each([
   expect(named(value, text)).toBe(false);
 });
 
-test('a host that the operator configured needs no name in the question, whatever the path', () => {
+test('a host that the operator configured needs no name in the ask, whatever the path', () => {
   expect(named('https://wiki.home.example/any?q=1', 'What?', ['Wiki.home.example'])).toBe(true);
   expect(named('https://wiki.home.example.net/', 'What?', ['wiki.home.example'])).toBe(false);
 });
 
-test('of a question with a thousand addresses the last ones are not named', () => {
+test('of an ask with a thousand addresses the last ones are not named', () => {
   const text = Array.from({ length: 2_000 }, (_, n) => `https://example.com/${n}`).join(' ');
   expect([named('https://example.com/3', text), named('https://example.com/1999', text)]).toEqual([true, false]);
 });

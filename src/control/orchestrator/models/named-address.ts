@@ -7,7 +7,7 @@ const OPENING = /^[("'[{<*_`]+/;
 const CLOSING = /[.,;:!?)\]}>'"*_`]$/;
 /** Marks that are taken off the end of one word. */
 const MAX_CLOSING = 8;
-/** Words of a question that are looked at as addresses; what stands behind them is not named. */
+/** Words of an ask that are looked at as addresses; what stands behind them is not named. */
 const MAX_WORDS = 1_000;
 
 /** Whether a URL or a host, as a whole, stands in a text, or its host is among `hosts`. */

@@ -22,7 +22,7 @@ test.each([
   [' ', 'a b'],
 ])('%j does not stand whole in %j', (words, text) => expect(standsWhole(words, text)).toBe(false));
 
-test('numbers are those that anybody would choose, or stand in the question', () => {
+test('numbers are those that anybody would choose, or stand in the ask', () => {
   for (const value of [0, 5, 20, 500, 1_000_000, 7n]) expect(isPlainNumber(value, '')).toBe(true);
   for (const value of [12, 1_886_351_988, -3, 0.5, 21n, 90_000_000]) expect(isPlainNumber(value, '')).toBe(false);
   expect([isPlainNumber(12, 'the first 12 pages'), isPlainNumber(12, '123 pages')]).toEqual([true, false]);

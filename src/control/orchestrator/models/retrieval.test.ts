@@ -45,7 +45,7 @@ const passage = {
   endLine: 4,
 };
 
-test('the question is looked up in the collections first, and the model reads the passages as the result of a tool', () => {
+test('the ask is looked up in the collections first, and the model reads the passages as the result of a tool', () => {
   const run = asked({ recipients: ['rules'] });
   expect([...run.run.jobs.keys()]).toEqual(['r1/0/1000']);
   const job = run.job('0/1000');
@@ -56,9 +56,9 @@ test('the question is looked up in the collections first, and the model reads th
   });
   expect(run.result('0/1000', found(passage))).toEqual(['jobFinished', 'jobQueued']);
   expect(run.job('0/0')).toMatchObject({ role: 'turn', recipients: ['rules'] });
-  const [system, question, call, result, ...more] = textsOf(run, '0/0');
+  const [system, said, call, result, ...more] = textsOf(run, '0/0');
   expect(system?.text).toContain('Collections of documents for this question: `notes`, `papers`.');
-  expect(question).toMatchObject({ role: Role.USER, text: 'When is the launch?' });
+  expect(said).toMatchObject({ role: Role.USER, text: 'When is the launch?' });
   expect(call).toMatchObject({
     role: Role.ASSISTANT,
     calls: [{ name: 'retrieval_search', args: { query: 'When is the launch?', collections: ['notes', 'papers'] } }],
@@ -177,13 +177,13 @@ test('an answer that cites nothing rests on the passages whose document it names
   expect(silent.run.outcome?.sources).toEqual([]);
 });
 
-test('a question longer than a query is cut between two characters', () => {
+test('an ask longer than a query is cut between two characters', () => {
   const run = asked({ text: '北'.repeat(10_000) });
   const { query } = fromBinary(SearchRequestSchema, run.job('0/1000').params);
   expect(query).toBe('北'.repeat(2730));
 });
 
-test('what the search calls sees the question, and is bound by the collections and not by what is shared beside them', () => {
+test('what the search calls sees the ask, and is bound by the collections and not by what is shared beside them', () => {
   const EMBED = methods.resolve('embed_embed').fullName;
   const call = (run: PlayedRun) => {
     run.apply({

@@ -113,8 +113,8 @@ test('the next run is shown the summary instead of what it covers, with its gran
   expect([recipients, turns]).toEqual([['rules'], []]);
   const next = new PlayedRun({ tools: [], ...history, taints: [...history.taints], recipients: [...recipients] });
   expect(next.run).toMatchObject({ summary: 'Knots.', summaryGrants: ['g1', 'g2'], brought: [Taint.PRIVATE] });
-  const [, question, answer] = texts(next, '0/0');
-  expect(question?.[0]).toBe(Role.USER);
+  const [, asked, answer] = texts(next, '0/0');
+  expect(asked?.[0]).toBe(Role.USER);
   expect(answer).toEqual([Role.ASSISTANT, 'Knots.']);
   next.result('0/0', said({ text: 'More.' }));
   expect(pastTurn(next.run)?.turn).toMatchObject({ grants: ['g1', 'g2'], taints: [Taint.PRIVATE] });

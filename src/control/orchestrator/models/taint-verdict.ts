@@ -41,7 +41,7 @@ const ADDRESS_COSTS = 6;
 
 /**
  * The first field that could carry content away: every text, bytes and number is judged, whatever its name. An address must be
- * named; any other text must stand in the question whole. What a plugin's contract says of its fields is a claim, so there an
+ * named; any other text must stand in the ask whole. What a plugin's contract says of its fields is a claim, so there an
  * address is a text like any other.
  */
 function unnamedField(

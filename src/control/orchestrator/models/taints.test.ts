@@ -60,7 +60,7 @@ const asking = (run: PlayedRun, ...calls: { name: string; args: unknown }[]): st
 };
 
 test.each([Sensitivity.CONTENT, Sensitivity.SUMMARY, Sensitivity.UNSPECIFIED])(
-  'after content or a summary left a device, the web is called only where the question says (%s)',
+  'after content or a summary left a device, the web is called only where the ask says (%s)',
   (sensitivity) => {
     const run = afterReading(sensitivity, { text: 'Compare a.md with https://example.com/spec, knot names' });
     const calls = [

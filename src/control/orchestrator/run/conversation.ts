@@ -106,7 +106,7 @@ const taken = (run: string, at: number): ConversationEvent =>
 const conversationEvent = (at: number, event: ConversationEvent['event']): ConversationEvent =>
   create(ConversationEventSchema, { eventTime: timestampFromMs(at), event });
 
-/** The first words of a question, on one line. */
+/** The first words of an ask, on one line. */
 export function titleOf(text: string): string {
   const line = text.replace(/\s+/gu, ' ').trim();
   const points = [...line.slice(0, 400)];

@@ -93,13 +93,13 @@ export const TOOL_TIMEOUT_MS = 5 * 60_000;
 export const RETRIEVAL_TIMEOUT_MS = 60_000;
 export const SUMMARY_TIMEOUT_MS = 2 * 60_000;
 
-/** Bytes of a question that are searched for in collections. */
+/** Bytes of an ask that are searched for in collections. */
 export const MAX_QUERY_BYTES = 8 * 1024;
 
 /** Characters of one result of a worker's tool that the model is given. */
 export const MAX_WORKER_RESULT_CHARS = 128 * 1024;
 
-/** Characters of questions and answers after which a conversation is summed up before its number of turns: half of what fits. */
+/** Characters of asks and answers after which a conversation is summed up before its number of turns: half of what fits. */
 export const SUMMARY_AFTER_CHARS = DEFAULT_RUN_LIMITS.historyChars / 2;
 
 /** Characters that are summed up at once, and characters of a summary. */

@@ -54,7 +54,7 @@ export function boundBy(run: {
 
 /**
  * Who may see what the search before the first turn asks: the owner's own words. They are bound by the collections that it looks
- * into, and not by what is shared beside them, which is no part of the question.
+ * into, and not by what is shared beside them, which is no part of the ask.
  */
 export const askedOfSearch = (run: Parameters<typeof boundBy>[0]): readonly string[] =>
   boundBy({ shares: [], collections: boundBy(run).collections }).recipients;

@@ -460,7 +460,7 @@ export const Role = {
   SYSTEM: 1,
 
   /**
-   * The owner, with a question.
+   * The owner, with the text of an ask.
    *
    * @generated from enum value: ROLE_USER = 2;
    */
