@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { REFUSED } from '../edge/program/commands.ts';
+import { REFUSED, TOLD } from '../edge/program/commands.ts';
 import { stands } from './child-end.ts';
 import { edgeEnvironment } from './child-environment.ts';
 import { type ChildOfUp, startChild } from './child-of-up.ts';
@@ -48,6 +48,7 @@ export function startEdgeChild(options: EdgeChildOptions): ChildOfUp {
     },
     onLine: (line) => {
       if (line.startsWith(REFUSED)) options.onRefused(line.slice(REFUSED.length));
+      if (line.startsWith(TOLD)) say(line.slice(TOLD.length));
     },
     // What the owner must mend is told in its own words, as if it had happened here.
     failed: (why, error) => (error && stands(error) ? error : new AppError('EDGE_FAILED', { why, log: logFile })),

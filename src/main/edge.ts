@@ -15,7 +15,7 @@ import { watchStrayErrors } from '../base/stray-errors.ts';
 import { toAppError } from '../contract/errors.ts';
 import { edgeSettings } from '../edge/config/edge-config.ts';
 import { parseJoinLine, readJoinLine } from '../edge/identity/join.ts';
-import { type EdgeOptions, edgeHelp, parseEdgeArgs, REFUSED } from '../edge/program/commands.ts';
+import { type EdgeOptions, edgeHelp, parseEdgeArgs, REFUSED, TOLD } from '../edge/program/commands.ts';
 import { type RunningEdge, startEdge } from './start-edge.ts';
 
 /** From the first signal to the end of the process; for what was printed, and when stopping itself hangs. */
@@ -53,7 +53,11 @@ async function run(options: EdgeOptions): Promise<number> {
     const onRefused = (error: AppError) => {
       if (options.withParent) process.stdout.write(`${REFUSED}${inertLine(error.message)}\n`);
     };
-    const edge = await startEdge({ ...options, line, clock: systemClock, log, onFatal: die, onRefused });
+    const say = (text: string) => {
+      if (options.withParent) process.stdout.write(`${TOLD}${inertLine(text)}\n`);
+      else process.stderr.write(`${inertLine(text)}\n`);
+    };
+    const edge = await startEdge({ ...options, line, clock: systemClock, log, onFatal: die, onRefused, say });
     const { device, home, socket } = edge;
     process.stdout.write(`ready ${JSON.stringify({ device, home, socket })}\n`);
     setTimeout(collectStart, COLLECT_MS).unref();

@@ -8,7 +8,7 @@ import type { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ControlConfig } from '../control/config.ts';
 import { edgeSet } from '../edge/config/setting-sources.ts';
-import { readIdentity } from '../edge/identity/identity.ts';
+import { type Identity, readIdentity } from '../edge/identity/identity.ts';
 import type { WorkerSettings } from '../worker/program/settings.ts';
 import type { ChildOfUp } from './child-of-up.ts';
 import { startEdgeChild } from './edge-child.ts';
@@ -91,6 +91,15 @@ function startWorker(
 /** The edge of this home, and whether the control plane refuses it. */
 function startEdge({ home, allow, set, env, say, clock, log }: StartAll, control: RunningControl) {
   let refused = false;
+  let removed: Promise<string | undefined> | undefined;
+  /** When the database is another one than the edge joined, or its device was removed before this start: not while it runs. */
+  const joinsAnew = async ({ device, name, signingKey }: Identity) => {
+    if (Buffer.compare(signingKey.publicKey, control.publicKey) !== 0) return true;
+    removed ??= control.wasRemoved(device).then((was) => (was ? device : undefined));
+    if ((await removed) !== device) return false;
+    say(`the device ${name} of this home was removed; it joins again as a new device`);
+    return true;
+  };
   const child = startEdgeChild({
     home,
     control: control.url,
@@ -99,9 +108,8 @@ function startEdge({ home, allow, set, env, say, clock, log }: StartAll, control
     env,
     logFile: join(homePaths(home).logs, 'edge.log'),
     joinLine: async () => {
-      // Also when the database is another one than the edge of this home joined.
-      const known = (await readIdentity(homePaths(home).device))?.signingKey.publicKey;
-      if (known && Buffer.compare(known, control.publicKey) === 0) return undefined;
+      const known = await readIdentity(homePaths(home).device);
+      if (known && !(await joinsAnew(known))) return undefined;
       return `${control.url} ${await control.createJoinToken('')}`;
     },
     say,

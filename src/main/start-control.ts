@@ -38,6 +38,8 @@ export interface RunningControl {
   /** Names of the devices that are connected. */
   devices(): string[];
   createJoinToken(name: string): Promise<string>;
+  /** Whether this device was removed. */
+  wasRemoved(device: string): Promise<boolean>;
   /** Drains within the deadline; true when everything ended in time. */
   stop(deadlineMs: number): Promise<boolean>;
 }
@@ -105,6 +107,7 @@ async function compose(ground: Ground): Promise<RunningControl> {
     devices: () => sessions.edges().map((edge) => edge.deviceName),
     createJoinToken: async (name) =>
       (await identities.enrolment.createJoinToken(DEFAULT_TENANT, name, 10 * 60_000, 'control')).token,
+    wasRemoved: async (id) => (await identities.devices.removedName({ tenant: DEFAULT_TENANT, id })) !== undefined,
     stop: (deadlineMs) => {
       budgetMs = deadlineMs;
       return life.stop(deadlineMs);

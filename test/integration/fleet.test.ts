@@ -8,7 +8,7 @@ import { KeyService } from '../../gen/bowline/control/v1/key_service_pb.ts';
 import { RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
 import { WorkerPoolService } from '../../gen/bowline/control/v1/worker_pool_service_pb.ts';
-import { JobState } from '../../gen/bowline/run/v1/run_pb.ts';
+import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { eventually, refusal, refusalOf, TestControl } from '../support/control-plane.ts';
 import { FakeEdge } from '../support/fake-edge.ts';
 import { LLM } from '../support/fake-worker.ts';
@@ -34,7 +34,7 @@ test('a removed device: its session ends, its open calls are unknown, its key is
 
   const devices = control.client(DeviceService);
   expect(await devices.deleteDevice({ id: 'kitchen' })).toMatchObject({ id: device.device, name: 'kitchen' });
-  expect(refusalOf((await edge.ended)!).reason).toMatch(/DEVICE_SUSPENDED|NOT_FOUND/);
+  expect(refusalOf((await edge.ended)!).reason).toBe('DEVICE_REMOVED');
   await eventually(async () => {
     const { run: now } = await control.client(RunService).getRun({ id: run });
     return now?.jobs[1]?.state === JobState.UNKNOWN;
@@ -47,13 +47,36 @@ test('a removed device: its session ends, its open calls are unknown, its key is
 
   const again = device.stream();
   again.send({ case: 'hello', value: device.hello() });
-  expect(refusalOf((await again.ended)!).reason).toMatch(/UNAUTHENTICATED|DEVICE_SUSPENDED/);
+  const told = refusalOf((await again.ended)!);
+  expect(told).toMatchObject({ reason: 'DEVICE_REMOVED' });
+  expect(told.message).toContain('kitchen');
+  expect(told.message).toContain('bowline edge --join');
   const { entries } = await control.client(AuditService).listAudit({});
   expect(entries.filter(({ subject }) => subject === `device:${device.device}`).map(({ action }) => action)).toContain(
     'device.remove',
   );
   const successor = await FakeEdge.join(control.url, await control.control.createJoinToken('kitchen'), 'kitchen');
   expect(successor.device).not.toBe(device.device);
+  await worker.cut();
+});
+
+test('a turn of a model that is under way when its device is removed: its call ends at once, and says why', async () => {
+  const device = await control.device('shed');
+  const edge = control.closing(await device.connect());
+  const worker = await control.worker();
+  const { run } = edge.ask('what does it say?');
+  const turn = await worker.job();
+  await control.client(DeviceService).deleteDevice({ id: 'shed' });
+  worker.useTool(turn, 'fs_read', { path: 'docs/a.md' });
+  // The model is asked again: it is told what became of its call.
+  const next = await worker.job(1);
+  const { run: now } = await control.client(RunService).getRun({ id: run });
+  expect(now?.jobs[1]).toMatchObject({ state: JobState.FAILED, failure: { reason: 'DEVICE_REMOVED' } });
+  worker.reply(next, 'it cannot be read');
+  await eventually(async () => {
+    const { run: ended } = await control.client(RunService).getRun({ id: run });
+    return ended?.state === RunState.ANSWERED;
+  });
   await worker.cut();
 });
 

@@ -18,6 +18,11 @@ export const CONTROL_ERRORS = {
     'permission_denied',
     'the device {device} was suspended by its owner, who lets it back in with `bowline devices resume {device}`; what is asked here, and what it has to do, waits until then',
   ),
+  DEVICE_REMOVED: row(
+    'permission_denied',
+    'the device {device} was removed by its owner, so it is told nothing and asked for nothing any more. If it is to come back, it joins again as a new device. Where `bowline up` runs it, stop that and start it again. Else stop its edge, make a join line with `bowline devices join-token`, and give that line to `bowline edge --join` on standard input; what was asked there and not answered has to be asked again',
+    { retryable: false },
+  ),
   DEVICE_NAME_TAKEN: row(
     'already_exists',
     'a device named {name} exists already; choose another name, or remove that device first: `bowline devices remove {name} --yes`',

@@ -207,7 +207,7 @@ interface Start {
 /**
  * Judges a Hello and begins its session, or quarantines its device, by one statement that holds only if the device is still as it
  * was judged. Its peer shows between the two that it is there: so whoever left before the device was read changes nothing.
- * Throws SESSION_RACED, DATABASE_RESTORED, DEVICE_SUSPENDED, CANCELED.
+ * Throws SESSION_RACED, DATABASE_RESTORED, DEVICE_SUSPENDED, DEVICE_REMOVED, CANCELED.
  */
 async function begin(
   parts: EdgeSessionParts,
@@ -219,7 +219,11 @@ async function begin(
   const { devices, restored, signer, replica, clock, heartbeatMs } = parts;
   const ref = { tenant: principal.tenant, id: principal.id };
   restored.mustGoOn(ref.tenant);
-  const known = await devices.byId(ref.tenant, ref.id, ends.signal);
+  const known = await devices.byId(ref.tenant, ref.id, ends.signal).catch((error: unknown) => {
+    // Its key was good a moment ago.
+    if (error instanceof AppError && error.reason === 'NOT_FOUND') throw removed(principal);
+    throw error;
+  });
   await mustBeLive(out, ends, clock, helloMs(heartbeatMs));
   const last = { ...ref, epoch: Number(hello.lastSessionEpoch) };
   const ahead = last.epoch > known.sessionEpoch;
@@ -246,6 +250,8 @@ async function begin(
   if (epoch === undefined) throw new AppError('SESSION_RACED');
   return { verdict, epoch, anchor, known };
 }
+
+const removed = ({ name }: DevicePrincipal) => new AppError('DEVICE_REMOVED', { device: name });
 
 function welcome(parts: EdgeSessionParts, edge: LiveEdge, version: number, anchor: JournalAnchor, recovered: boolean) {
   return {

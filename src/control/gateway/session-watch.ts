@@ -137,7 +137,7 @@ function endFallen(edge: LiveEdge, { why, newEpoch, newBoot }: FallenSession): v
     edge.end(new AppError('CLOSED', { what: 'the session, because the database was recovered' }));
   else if (why === 'quarantined') edge.quarantine(newEpoch);
   else if (why === 'suspended') edge.end(new AppError('DEVICE_SUSPENDED', { device }));
-  else edge.end(new AppError('NOT_FOUND', { kind: 'device' }));
+  else edge.end(new AppError('DEVICE_REMOVED', { device }));
 }
 
 const refOf = ({ tenant, device, epoch }: LiveEdge): SessionRef => ({ tenant, id: device, epoch });

@@ -40,7 +40,7 @@ export class Authenticator implements KeyCache {
 
   /**
    * The principal of an owner, device or worker key. Throws UNAUTHENTICATED for anything else (unknown, revoked, malformed,
-   * a join token), DEVICE_SUSPENDED for a device that must not connect, and CANCELED when the caller has left meanwhile.
+   * a join token), DEVICE_SUSPENDED and DEVICE_REMOVED for a device that must not connect, and CANCELED when the caller has left meanwhile.
    */
   async authenticate(shown: string, signal?: AbortSignal): Promise<Principal> {
     const bearer = bareKey(shown);
@@ -64,10 +64,11 @@ export class Authenticator implements KeyCache {
   }
 }
 
-/** Throws DEVICE_SUSPENDED. */
+/** Throws DEVICE_SUSPENDED, DEVICE_REMOVED. */
 function mayConnect(principal: NonNullable<FoundKey['principal']>): Principal {
   if (principal.kind !== 'device') return principal;
   const { state } = principal;
+  if (state === 'removed') throw new AppError('DEVICE_REMOVED', { device: principal.name });
   if (state !== 'active' && state !== 'quarantined') {
     throw new AppError('DEVICE_SUSPENDED', { device: principal.name });
   }

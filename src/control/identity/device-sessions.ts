@@ -13,8 +13,8 @@ export interface SessionRef extends DeviceRef {
 /** A session that stands no more, and why. */
 export interface FallenSession extends SessionRef {
   /**
-   * superseded: a newer one has `newEpoch`. recovered: all sessions were ended when the database was recovered. removed: there
-   * is no such device any more.
+   * superseded: a newer one has `newEpoch`. recovered: all sessions were ended when the database was recovered. removed: its device
+   * was removed, or is being removed.
    */
   readonly why: 'superseded' | 'recovered' | 'removed' | Exclude<DeviceStanding, 'active'>;
   readonly newEpoch: number;
@@ -38,10 +38,12 @@ export class DeviceSessions {
     for (const batch of batches(sessions)) {
       const { rows } = await inStore(() =>
         sql<Found>`
-          select mine.tenant, mine.id, mine.epoch, d.session_epoch as now, d.state, d.boot_id as boot,
+          select mine.tenant, mine.id, mine.epoch, d.session_epoch as now, d.boot_id as boot,
+            case when d.state = 'suspended' and r.id is not null then 'removed' else d.state end as state,
             d.session_epoch <= (select epoch_base from control_state) as raised
           from unnest(${batch.tenants}::text[], ${batch.ids}::text[], ${batch.epochs}::bigint[]) as mine (tenant, id, epoch)
           left join device d on d.tenant = mine.tenant and d.id = mine.id
+          left join removed_device r on r.tenant = mine.tenant and r.id = mine.id
           where d.id is null or d.session_epoch <> mine.epoch or d.state <> 'active'`.execute(this.#db),
       );
       for (const row of rows) found.push(judge(row));
@@ -77,7 +79,7 @@ export class DeviceSessions {
 
 interface Found extends SessionRef {
   readonly now: number | null;
-  readonly state: DeviceStanding | null;
+  readonly state: DeviceStanding | 'removed' | null;
   readonly boot: string | null;
   /** No session has this epoch: it was raised for all. */
   readonly raised: boolean | null;

@@ -53,12 +53,14 @@ export class Devices {
   readonly #cache: KeyCache;
   readonly #starts: SessionBatch;
   readonly #byId: Gathered<DeviceRef, Row>;
+  readonly #removed: Gathered<DeviceRef, RemovedDevice>;
 
   constructor(db: Kysely<Schema>, cache: KeyCache) {
     this.#db = db;
     this.#cache = cache;
     this.#starts = new SessionBatch(db);
     this.#byId = new Gathered((refs) => this.#all(refs), keyOf, keyOf);
+    this.#removed = new Gathered((refs) => this.#removedAmong(refs), keyOf, keyOf);
   }
 
   /** Throws NOT_FOUND, the same for an unknown id and one of another tenant, and CANCELED when the signal aborted before. */
@@ -189,9 +191,27 @@ export class Devices {
     this.#cache.forget(id);
   }
 
-  /** Forgets a device and frees its name; its runs stay. Throws NOT_FOUND. */
+  /** The name of a device that was removed, or is being removed; undefined for any other. */
+  async removedName(device: DeviceRef): Promise<string | undefined> {
+    return (await inStore(() => this.#removed.get(device)))?.name;
+  }
+
+  /**
+   * From now on its sessions are fenced, and whoever shows its key is told that it was removed. It is forgotten by `remove`; if that
+   * does not follow, `resume` takes this back. Throws NOT_FOUND.
+   */
+  async beginRemoval(device: DeviceRef, by: string): Promise<void> {
+    await inTransaction(this.#db, async (trx) => {
+      await this.suspend(device, 'it is being removed', by, trx);
+      await noteRemoved(trx, device);
+    });
+    this.#cache.forget(device.id);
+  }
+
+  /** Forgets a device and frees its name; its runs stay, and who has its key is told. Throws NOT_FOUND. */
   async remove({ tenant, id }: DeviceRef, by: string, db: Kysely<Schema> = this.#db): Promise<void> {
     const gone = await inTransaction(db, async (trx) => {
+      await noteRemoved(trx, { tenant, id });
       const row = await trx
         .deleteFrom('device')
         .where('tenant', '=', tenant)
@@ -212,6 +232,13 @@ export class Devices {
 
   #rows(db: Kysely<Schema> = this.#db) {
     return db.selectFrom('device').selectAll().select(ONLINE.as('online'));
+  }
+
+  async #removedAmong(refs: readonly DeviceRef[]): Promise<RemovedDevice[]> {
+    const { rows } = await sql<RemovedDevice>`select r.tenant, r.id, r.name
+      from unnest(${refs.map(({ tenant }) => tenant)}::text[], ${refs.map(({ id }) => id)}::text[]) as asked (tenant, id)
+      join removed_device r using (tenant, id)`.execute(this.#db);
+    return rows;
   }
 
   async #all(refs: readonly DeviceRef[]): Promise<Row[]> {
@@ -235,6 +262,9 @@ export class Devices {
         .returning('id')
         .executeTakeFirst();
       if (row) await writeAudit(trx, [{ tenant, principal: by, action, subject: `device:${id}`, detail }]);
+      if (row && to === 'before') {
+        await trx.deleteFrom('removed_device').where('tenant', '=', tenant).where('id', '=', id).execute();
+      }
       if (row) return true;
       const query = trx.selectFrom('device').select('id').where('tenant', '=', tenant).where('id', '=', id);
       return (await query.executeTakeFirst()) && false;
@@ -243,6 +273,24 @@ export class Devices {
     if (known === undefined) throw notFound();
     return known;
   }
+}
+
+type RemovedDevice = DeviceRef & { readonly name: string };
+
+/** The hash of its key stays, and its name. */
+async function noteRemoved(trx: Kysely<Schema>, { tenant, id }: DeviceRef): Promise<void> {
+  await trx
+    .insertInto('removed_device')
+    .columns(['tenant', 'id', 'name', 'key_hash'])
+    .expression(
+      trx
+        .selectFrom('device')
+        .select(['tenant', 'id', 'name', 'key_hash'])
+        .where('tenant', '=', tenant)
+        .where('id', '=', id),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
 }
 
 interface StateChange {

@@ -328,7 +328,7 @@ onBothDatabases('identity', (under) => {
     const { key, enrolled } = await enrol();
     await auth.authenticate(key);
     await devices.remove({ tenant, id: enrolled.deviceId }, 'owner:x');
-    await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
+    await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'DEVICE_REMOVED' });
     expect((await enrol()).enrolled.deviceId).not.toBe(enrolled.deviceId);
   });
 

@@ -12,7 +12,7 @@ import { findWorkers } from './workers.ts';
 export interface FoundKey {
   readonly kind: BearerKind;
   readonly hash: Uint8Array;
-  /** Undefined for a join token, which is nobody. A suspended device is found, and must be refused. */
+  /** Undefined for a join token, which is nobody. A suspended device and one that was removed are found, and must be refused. */
   readonly principal:
     | OwnerPrincipal
     | WorkerPrincipal
@@ -78,12 +78,24 @@ async function findOwners(db: Kysely<Schema>, hashes: readonly Buffer[]): Return
   }));
 }
 
+interface DeviceRow {
+  readonly tenant: string;
+  readonly id: string;
+  readonly name: string;
+  readonly key_hash: Buffer;
+  readonly state: string;
+}
+
 async function findDevices(db: Kysely<Schema>, hashes: readonly Buffer[]): ReturnType<Find> {
-  const rows = await db
-    .selectFrom('device')
-    .select(['tenant', 'id', 'name', 'state', 'key_hash'])
-    .where('key_hash', '=', among(hashes))
-    .execute();
+  // Who shows the secret of a device that was removed, or is being removed, was that device.
+  const { rows } = await sql<DeviceRow>`
+    select d.tenant, d.id, d.name, d.key_hash,
+      case when d.state = 'suspended' and r.id is not null then 'removed' else d.state end as state
+    from device d left join removed_device r on r.tenant = d.tenant and r.id = d.id
+    where d.key_hash = ${among(hashes)}
+    union all
+    select r.tenant, r.id, r.name, r.key_hash, 'removed' from removed_device r
+    where r.key_hash = ${among(hashes)} and not exists (select from device d where d.key_hash = r.key_hash)`.execute(db);
   return rows.map(({ key_hash: hash, ...device }) => ({ hash, principal: { kind: 'device', ...device } }));
 }
 

@@ -42,4 +42,33 @@ onBothDatabases('suspended devices', (under) => {
     expect((await devices.byId(tenant, ref.id)).state).toBe('quarantined');
     await expect(devices.resume({ tenant: newId(), id: ref.id }, 'x')).rejects.toMatchObject({ reason: 'NOT_FOUND' });
   });
+
+  test('who shows the key of a removed device is told so, as soon as the removal begins; nobody else is', async () => {
+    const auth = new Authenticator(new KeyLookup(under.db), new ManualClock());
+    const devices = new Devices(under.db, auth);
+    const tenant = newId();
+    const ref: DeviceRef = { tenant, id: newId() };
+    const key = newKey('device');
+    await under.db
+      .insertInto('device')
+      .values({ ...ref, name: 'pi', key_hash: hashKey(key), public_key: new Uint8Array(32) })
+      .execute();
+    expect(await devices.removedName(ref)).toBeUndefined();
+    const told = { reason: 'DEVICE_REMOVED', message: expect.stringContaining('pi') };
+    await devices.beginRemoval(ref, 'owner:x');
+    await expect(auth.authenticate(key)).rejects.toMatchObject(told);
+    expect(await devices.removedName(ref)).toBe('pi');
+    expect(await devices.removedName({ tenant: newId(), id: ref.id })).toBeUndefined();
+
+    // A removal that was cut is taken back, and a later suspension is only that.
+    expect(await devices.resume(ref, 'owner:x')).toBe(true);
+    expect(await auth.authenticate(key)).toMatchObject({ state: 'active' });
+    await devices.suspend(ref, 'lent', 'owner:x');
+    await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'DEVICE_SUSPENDED' });
+
+    await devices.remove(ref, 'owner:x');
+    await expect(auth.authenticate(key)).rejects.toMatchObject(told);
+    await expect(auth.authenticate(newKey('device'))).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
+    await expect(devices.beginRemoval(ref, 'owner:x')).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+  });
 });

@@ -19,6 +19,7 @@ import { leftOut } from './migrations/0008-left-out.ts';
 import { historyBeat } from './migrations/0009-history-beat.ts';
 import { keys } from './migrations/0010-keys.ts';
 import { runModel } from './migrations/0011-run-model.ts';
+import { removedDevices } from './migrations/0012-removed-devices.ts';
 import type { Schema } from './schema.ts';
 
 /** They come before the expansions: one that takes away what an expansion made says `if exists`. */
@@ -38,6 +39,7 @@ const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0009-history-beat': historyBeat,
   '0010-keys': keys,
   '0011-run-model': runModel,
+  '0012-removed-devices': removedDevices,
 };
 
 /** Of the lock under which expansions are made; any number that nobody else takes. */

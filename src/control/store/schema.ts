@@ -144,6 +144,13 @@ export interface Schema {
     created_at: TimeOrNow;
     revoked_at: Generated<Date | null>;
   };
+  removed_device: {
+    tenant: string;
+    id: string;
+    name: string;
+    key_hash: Bytes;
+    removed_at: TimeOrNow;
+  };
   device: {
     tenant: string;
     id: string;

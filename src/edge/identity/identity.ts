@@ -34,6 +34,8 @@ export interface Identity {
   readonly signingKey: PinnedKey;
   /** Id of the journal that this box began; undefined before its first start, and in files of earlier versions. */
   readonly journal?: string;
+  /** What tells the join lines that this home has used, newest last; empty in files of earlier versions. */
+  readonly joinLines?: readonly string[];
 }
 
 /** Keys of a join whose answer has not come yet, and whom it was sent to. */
@@ -79,6 +81,7 @@ export async function readIdentity(file: string): Promise<Identity | undefined> 
     signingKey: pinnedIn(file, at),
     // Its sum alone is enough: then the field itself was taken away.
     ...(/"journal"\s*:/.test(text) ? { journal: at('journal') } : {}),
+    ...(/"joinLines"\s*:/.test(text) ? { joinLines: at('joinLines').split(' ') } : {}),
   };
 }
 
@@ -88,6 +91,13 @@ export async function writeIdentity(file: string, identity: Identity): Promise<v
   await rm(pendingFile(file), { force: true });
 }
 
+/** Copies the device file before another takes its place; returns where. Its keys may be the only way back. */
+export function keepIdentity(file: string, now: number): string {
+  const aside = `${file}.${new Date(now).toISOString().replace(/[:.]/g, '-')}`;
+  writePrivate(aside, readPrivate(file) ?? '', { replace: true });
+  return aside;
+}
+
 /** Writes into the device file which journal this box has, so that a start without it is told from a first one. */
 export async function writeJournalId(file: string, journal: string): Promise<void> {
   const identity = await readIdentity(file);
@@ -95,7 +105,7 @@ export async function writeJournalId(file: string, journal: string): Promise<voi
 }
 
 function writeDevice(file: string, identity: Identity): void {
-  const { device, tenant, name, control, keys, signingKey, journal } = identity;
+  const { device, tenant, name, control, keys, signingKey, journal, joinLines = [] } = identity;
   write(file, {
     device,
     tenant,
@@ -104,6 +114,7 @@ function writeDevice(file: string, identity: Identity): void {
     signingKeyId: signingKey.keyId,
     signingKey: Buffer.from(signingKey.publicKey).toString('base64'),
     ...(journal === undefined ? {} : { journal }),
+    ...(joinLines.length === 0 ? {} : { joinLines: joinLines.join(' ') }),
     ...keys,
   });
 }

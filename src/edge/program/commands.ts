@@ -31,6 +31,9 @@ export interface EdgeOptions {
 /** Beginning of the line on standard output with which an edge with a parent tells why the control plane refuses it. */
 export const REFUSED = 'refused ';
 
+/** Beginning of the line on standard output with which an edge with a parent tells what became of its home. */
+export const TOLD = 'told ';
+
 export const edgeHelp =
   (): string => `usage: bowline edge [--home DIR] [--allow PATH]... [--join] [--name NAME] [--control URL]
 
@@ -39,7 +42,9 @@ plane and listens only on the owner's socket.
 
   --home DIR     the home folder; default: BOWLINE_HOME, or else ~/.bowline
   --allow PATH   a folder or file that may be read, in addition to those in config.yaml; may be repeated
-  --join         join a control plane first: read one line \`URL TOKEN [NAME]\` (or JSON) from standard input
+  --join         join a control plane first: read one line \`URL TOKEN [NAME]\` (or JSON) from standard input. A home that
+                 joined before becomes another device by a new line, with a new journal; the old one is set aside. A line
+                 that this home has used already changes nothing
   --name NAME    the name of this device when it joins; default: the name of this machine
   --control URL  dial the control plane at this address instead of the one where the device joined; its key must be the same
   --new-journal  begin a new journal because the old one is lost or damaged; what is left of the old one is set aside. The

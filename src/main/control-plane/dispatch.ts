@@ -4,7 +4,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { MethodRegistry } from '../../contract/registry.ts';
 import { afterCommit } from '../../control/dispatch/after-commit.ts';
 import { Attempts } from '../../control/dispatch/attempts/attempts.ts';
-import { DeviceCalls } from '../../control/dispatch/devices/device-calls.ts';
+import { DeviceCalls, type DeviceCallsParts } from '../../control/dispatch/devices/device-calls.ts';
 import type { DispatchConfig } from '../../control/dispatch/dispatch-config.ts';
 import { answerFollower } from '../../control/dispatch/feeds/answer-follower.ts';
 import { RunFeeds } from '../../control/dispatch/feeds/run-feeds.ts';
@@ -31,6 +31,8 @@ export interface DispatchParts extends DispatchPorts {
   readonly local: LocalWorkers;
   readonly presence: WorkerPresence;
   readonly methods: MethodRegistry;
+  /** The name of a device that was removed, or is being removed. */
+  readonly removed: DeviceCallsParts['removed'];
   readonly clock: Clock;
   readonly log: Logger;
   readonly config: DispatchConfig;
@@ -121,7 +123,7 @@ function makeParts(given: DispatchParts) {
     maxTextBytes: config.maxTextBytes,
     children,
   });
-  const devices = new DeviceCalls({ runs, outbox, signals, clock, log, callTtlMs: config.callTtlMs });
+  const devices = new DeviceCalls({ runs, outbox, removed: given.removed, signals, clock, log, callTtlMs: config.callTtlMs });
   const timers = new TimerLoop({ timers: given.timers, runs, clock, log, scanMs: config.scanMs });
   const leases = new LeaseLoop({
     leases: given.leases,

@@ -42,6 +42,7 @@ export async function startWork(
     local,
     presence,
     methods: identities.methods,
+    removed: (device) => identities.devices.removedName(device),
     clock,
     log,
     config: { ...config, replica },

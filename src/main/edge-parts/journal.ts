@@ -72,11 +72,15 @@ async function openOwn(ground: EdgeGround) {
 }
 
 /** Renames the folder of the journal, if there is one, and says so. */
-async function setAside({ home, clock, log }: EdgeGround, why: string): Promise<void> {
+async function setAside({ home, clock, log, say }: EdgeGround, why: string): Promise<void> {
   const paths = homePaths(home);
   await rm(paths.index, { force: true });
   if (!existsSync(paths.journal)) return;
-  log.warn(why, { aside: await setJournalAside(paths.journal, clock) });
+  const aside = await setJournalAside(paths.journal, clock);
+  log.warn(why, { aside });
+  say?.(
+    `the journal that was here is set aside whole: ${aside}. Nothing of it is sent: what was asked and not answered has to be asked again, and what was shared has to be shared again`,
+  );
 }
 
 /** Opens the journal with new folds: what was folded of a journal that was then refused is forgotten. */

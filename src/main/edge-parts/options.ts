@@ -22,6 +22,8 @@ export interface StartEdge extends Pick<EdgeOptions, 'home' | 'control' | 'allow
   readonly waits?: Pick<NonNullable<EdgeSessionDeps['options']>, 'backoffBaseMs' | 'backoffCapMs' | 'refusedMs'>;
   /** The process must end at once: what is in memory may not be on the disk. */
   readonly onFatal: (error: AppError) => void;
+  /** Told in words what became of the home by this start. */
+  readonly say?: (line: string) => void;
   /** Told what the owner must mend before it can connect. */
   readonly onRefused?: (error: AppError) => void;
 }

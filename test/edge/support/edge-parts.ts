@@ -56,7 +56,8 @@ export function memoryLog(): { log: Logger; lines: string[] } {
 export async function startEdge(home: string, control: ScriptedControl, parts: Parts = {}) {
   const { log, lines } = memoryLog();
   const line = { url: control.url, token: 'bwj_test-token', pin: control.publicKey };
-  const identity = await join({ file: joinPath(home, 'device.json'), home, line, name: 'box' });
+  const now = () => systemClock.now();
+  const { identity } = await join({ file: joinPath(home, 'device.json'), home, line, name: 'box', now });
   const open = new OpenAsks();
   const entries: Entry[] = [];
   const journal = await openEdgeJournal(joinPath(home, 'journal'), {

@@ -15,12 +15,13 @@ import type { Outbox, StoredOutboxRow } from '../../store/outbox.ts';
 import type { OutboxRow } from '../../store/unit.ts';
 import type { DeviceSession } from '../session-ports.ts';
 import type { Signals } from '../signals/signals.ts';
-import { DeviceOutcomes, targetOf } from './device-outcomes.ts';
+import { DeviceOutcomes, type DeviceOutcomesParts, targetOf } from './device-outcomes.ts';
 import { runOf, toolCall } from './tool-messages.ts';
 
 export interface DeviceCallsParts {
   readonly runs: Orchestrator;
   readonly outbox: Outbox;
+  readonly removed: DeviceOutcomesParts['removed'];
   readonly signals: Signals;
   readonly clock: Clock;
   readonly log: Logger;
@@ -114,6 +115,7 @@ export class DeviceCalls {
     this.#connected.delete(key(session));
     entry.unsubscribe();
     this.#recordEnds(entry);
+    if (!session.saidGoodbye) void this.#outcomes.sessionEnded(session);
   }
 
   /** Its next session is sent nothing before what this one had in hand is written down. */
@@ -132,7 +134,10 @@ export class DeviceCalls {
       if (row.device === undefined) continue;
       const entry = this.#connected.get(key({ tenant: row.tenant, device: row.device }));
       if (entry) this.#hand(entry, row, state);
-      else this.#parts.signals.toDevice(row.tenant, row.device, { case: 'deviceCalls', value: row.device });
+      else {
+        this.#parts.signals.toDevice(row.tenant, row.device, { case: 'deviceCalls', value: row.device });
+        void this.#outcomes.endIfRemoved(row.tenant, row.device, row);
+      }
     }
   }
 

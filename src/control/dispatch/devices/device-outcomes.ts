@@ -18,6 +18,8 @@ import { resultOf, runOf } from './tool-messages.ts';
 export interface DeviceOutcomesParts {
   readonly runs: Orchestrator;
   readonly outbox: Pick<Outbox, 'pendingForDevices'>;
+  /** The name of a device that was removed, or is being removed. */
+  readonly removed: (device: { tenant: string; id: string }) => Promise<string | undefined>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -85,6 +87,33 @@ export class DeviceOutcomes {
         { source: 'dispatch', commandId: `quarantined:${row.dispatchId}` },
       );
       await ifReadable(told);
+    }
+  }
+
+  /**
+   * Ends a call that was committed for a device that was removed meanwhile, if it was: nobody else would before the run is over. Never
+   * throws.
+   */
+  async endIfRemoved(tenant: string, device: string, { run, job, epoch }: Attempt): Promise<void> {
+    try {
+      const name = await this.#parts.removed({ tenant, id: device });
+      if (name === undefined) return;
+      const result = { case: 'neverStarted', value: toFailure(new AppError('DEVICE_REMOVED', { device: name })) } as const;
+      const command = { type: 'result', job, epoch, result, keyFree: false, targetName: `device ${name}` } as const;
+      const commandId = `removed:${dispatchId(job, epoch)}`;
+      await ifReadable(this.#parts.runs.command(tenant, run, command, { source: 'dispatch', commandId }));
+    } catch (error) {
+      this.#parts.log.warn('whether the device of a call was removed could not be seen', { job, why: String(error) });
+    }
+  }
+
+  /** Ends what a session left open if its device was removed meanwhile. Never throws. */
+  async sessionEnded({ tenant, device }: Pick<DeviceSession, 'tenant' | 'device'>): Promise<void> {
+    try {
+      const name = await this.#parts.removed({ tenant, id: device });
+      if (name !== undefined) await this.unknown({ tenant, device }, `device ${name}`, 'the device was removed');
+    } catch (error) {
+      this.#parts.log.warn('the calls of a removed device could not be ended yet', { device, why: String(error) });
     }
   }
 

@@ -133,7 +133,7 @@ function changes(parts: DeviceApiParts): Omit<Api, keyof ReturnType<typeof reads
         before: async () => {
           const device = await devices.find(owner.tenant, request.id);
           // First no session of it stands, then its calls end, and only then it is forgotten: a repeat finds what is left to do.
-          await devices.suspend(device, 'it is being removed', by);
+          await devices.beginRemoval(device, by);
           calls.opened(device.tenant, device.id, device.sessionEpoch + 1);
           const target = { tenant: device.tenant, device: device.id };
           await calls.quarantined(target, `device ${device.name}`, 'the device was removed');
