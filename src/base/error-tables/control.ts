@@ -42,7 +42,7 @@ export const CONTROL_ERRORS = {
   ),
   LAST_OWNER_KEY: row(
     'failed_precondition',
-    'this is the last owner key of its tenant; without it nobody could act for the tenant. Make another one, and revoke this one with that: `bowline keys create NAME > FILE`, then `BOWLINE_OWNER_KEY_FILE=FILE bowline keys revoke {id} --yes`',
+    'this is the last owner key of its tenant; without it nobody could act for the tenant. Make another one, and revoke this one with that: `(umask 077; bowline keys create NAME > FILE)`, then `BOWLINE_OWNER_KEY_FILE=FILE bowline keys revoke {id} --yes`. If this one is in the owner.key of a control plane, put the other one there before it starts again',
   ),
   OWNER_KEY_ENDED: row(
     'unauthenticated',

@@ -95,7 +95,9 @@ async function findDevices(db: Kysely<Schema>, hashes: readonly Buffer[]): Retur
     where d.key_hash = ${among(hashes)}
     union all
     select r.tenant, r.id, r.name, r.key_hash, 'removed' from removed_device r
-    where r.key_hash = ${among(hashes)} and not exists (select from device d where d.key_hash = r.key_hash)`.execute(db);
+    where r.key_hash = ${among(hashes)} and not exists (select from device d where d.key_hash = r.key_hash)`.execute(
+    db,
+  );
   return rows.map(({ key_hash: hash, ...device }) => ({ hash, principal: { kind: 'device', ...device } }));
 }
 

@@ -26,7 +26,11 @@ export async function identityOf(options: StartEdge, config: EdgeConfig): Promis
 }
 
 /** Joins, and says what became of a home that was a device before. */
-async function joined({ home, clock, log, say }: StartEdge, line: JoinLine, name: string | undefined): Promise<Identity> {
+async function joined(
+  { home, clock, log, say }: StartEdge,
+  line: JoinLine,
+  name: string | undefined,
+): Promise<Identity> {
   const file = homePaths(home).device;
   const { identity, became } = await joinControl({ file, home, line, name, now: () => clock.now() });
   if (became.kind === 'same') {

@@ -98,7 +98,10 @@ export class DeviceOutcomes {
     try {
       const name = await this.#parts.removed({ tenant, id: device });
       if (name === undefined) return;
-      const result = { case: 'neverStarted', value: toFailure(new AppError('DEVICE_REMOVED', { device: name })) } as const;
+      const result = {
+        case: 'neverStarted',
+        value: toFailure(new AppError('DEVICE_REMOVED', { device: name })),
+      } as const;
       const command = { type: 'result', job, epoch, result, keyFree: false, targetName: `device ${name}` } as const;
       const commandId = `removed:${dispatchId(job, epoch)}`;
       await ifReadable(this.#parts.runs.command(tenant, run, command, { source: 'dispatch', commandId }));
