@@ -123,7 +123,15 @@ function makeParts(given: DispatchParts) {
     maxTextBytes: config.maxTextBytes,
     children,
   });
-  const devices = new DeviceCalls({ runs, outbox, removed: given.removed, signals, clock, log, callTtlMs: config.callTtlMs });
+  const devices = new DeviceCalls({
+    runs,
+    outbox,
+    removed: given.removed,
+    signals,
+    clock,
+    log,
+    callTtlMs: config.callTtlMs,
+  });
   const timers = new TimerLoop({ timers: given.timers, runs, clock, log, scanMs: config.scanMs });
   const leases = new LeaseLoop({
     leases: given.leases,
