@@ -6,7 +6,7 @@ import { create } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { GrantedFileSchema } from '../../gen/bowline/journal/v1/journal_pb.ts';
+import { GrantEndReason, GrantedFileSchema } from '../../gen/bowline/journal/v1/journal_pb.ts';
 import { type AskResponse, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
@@ -275,7 +275,7 @@ test('documents are granted before they leave, stand in the list of grants until
     expect((await api.listGrants({})).grants.map(({ id }) => id)).toEqual([again?.id]);
     grant = again;
   }
-  expect(edge.entries.at(-3)?.record).toMatchObject({ case: 'grantEnded', value: { why: 'REPLACED' } });
+  expect(edge.entries.at(-3)?.record).toMatchObject({ case: 'grantEnded', value: { why: GrantEndReason.REPLACED } });
   expect(await refusal(api.grantDocuments({ collection: 'docs', patterns: ['docs/none'] }))).toMatchObject({
     reason: 'SHARE_NO_MATCH',
   });
