@@ -38,7 +38,7 @@ const sources = {
   localText: () => undefined,
   follow: () => {},
   reload: () => {},
-  live: { reserve: () => true, give: () => {} },
+  live: { reserve: () => true, giveBack: () => {} },
 };
 const feedOf = (run: string) => new RunFeed(running(run), sources);
 const say = (feed: RunFeed, offset: number, text: string) =>

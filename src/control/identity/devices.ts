@@ -7,7 +7,7 @@ import { Gathered } from '../store/gathered.ts';
 import type { Schema } from '../store/schema.ts';
 import { inTransaction } from '../store/transaction.ts';
 import type { KeyCache } from './principal.ts';
-import { SessionBatch, type SessionStart } from './session-batch.ts';
+import { type SessionBegun, type SessionStart, sessionBatch } from './session-batch.ts';
 
 /** A device by tenant and id: no query goes without the tenant. */
 export interface DeviceRef {
@@ -51,14 +51,14 @@ const MAX_PAGE = 1_000;
 export class Devices {
   readonly #db: Kysely<Schema>;
   readonly #cache: KeyCache;
-  readonly #starts: SessionBatch;
+  readonly #starts: Gathered<SessionStart, SessionBegun>;
   readonly #byId: Gathered<DeviceRef, Row>;
   readonly #removed: Gathered<DeviceRef, RemovedDevice>;
 
   constructor(db: Kysely<Schema>, cache: KeyCache) {
     this.#db = db;
     this.#cache = cache;
-    this.#starts = new SessionBatch(db);
+    this.#starts = sessionBatch(db);
     this.#byId = new Gathered((refs) => this.#all(refs), keyOf, keyOf);
     this.#removed = new Gathered((refs) => this.#removedAmong(refs), keyOf, keyOf);
   }
@@ -127,8 +127,8 @@ export class Devices {
    * fenced from then on. Undefined when the device is not as it was judged any more, because another session began, it was
    * adopted, suspended or removed meanwhile; nothing was written then.
    */
-  openSession(start: SessionStart): Promise<number | undefined> {
-    return this.#starts.begin(start);
+  async openSession(start: SessionStart): Promise<number | undefined> {
+    return (await this.#starts.get(start))?.epoch;
   }
 
   /** Moves the anchor on to a later position of the same journal; false when the session is superseded. */

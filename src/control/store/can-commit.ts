@@ -1,6 +1,7 @@
 // Whether a commit would be taken now: asked by one small statement that needs what a commit needs (the rights on the same tables, their
 // locks, a transaction that may write, its sync) and changes nothing that anybody reads.
 import type { Pool } from 'pg';
+import { TOUCH_LEASE_SQL } from './leases.ts';
 
 /** What `COMMIT_SQL` writes. */
 export const COMMIT_TABLES = ['streams', 'inbox', 'events', 'outbox', 'timers', 'conversation', 'run', 'job'] as const;
@@ -9,7 +10,7 @@ export const COMMIT_TABLES = ['streams', 'inbox', 'events', 'outbox', 'timers', 
 const CAN_COMMIT_SQL = `with ${COMMIT_TABLES.map(
   (table) => `${table}_ as (insert into ${table} select * from ${table} where false)`,
 ).join(', ')}
-update lease set expires_at = expires_at where replica = $1`;
+${TOUCH_LEASE_SQL}`;
 
 /**
  * Asks on behalf of a replica, whose own lease row is written. Resolves when the database has taken it, and rejects with why not.

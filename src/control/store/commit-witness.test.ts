@@ -8,7 +8,7 @@ import type { CommitUnit, EventStore } from './unit.ts';
 onBothDatabases('the witness of commits', (under) => {
   test('the newest commit of each moment must be there when it is looked at; what is gone is told once', async () => {
     const clock = new ManualClock();
-    const witness = new CommitWitness(clock);
+    const witness = new CommitWitness(under.db, clock);
     const tenant = newId();
     await under.db.insertInto('tenant').values({ id: tenant, name: tenant }).execute();
     const store: EventStore = {
@@ -28,10 +28,10 @@ onBothDatabases('the witness of commits', (under) => {
       witness.of(store).commit({ tenant, source, commandId } as CommitUnit);
     const lose = (commandId: string) =>
       under.db.deleteFrom('inbox').where('tenant', '=', tenant).where('command_id', '=', commandId).execute();
-    expect(await witness.lost(under.db)).toBeUndefined();
+    expect(await witness.findLost()).toBeUndefined();
     await commit('a');
     await commit('none', 'conflict');
-    expect(await witness.lost(under.db)).toBeUndefined();
+    expect(await witness.findLost()).toBeUndefined();
     // What was seen once is not looked for again.
     await lose('a');
     await commit('b');
@@ -39,12 +39,12 @@ onBothDatabases('the witness of commits', (under) => {
     await clock.advance(1_000);
     await commit('d');
     await lose('b');
-    expect(await witness.lost(under.db)).toBeUndefined();
+    expect(await witness.findLost()).toBeUndefined();
     await commit('e');
     await clock.advance(1_000);
     await commit('f');
     await lose('f');
-    expect(await witness.lost(under.db)).toEqual({ known: 6, given: 5 });
-    expect(await witness.lost(under.db)).toBeUndefined();
+    expect(await witness.findLost()).toEqual({ known: 6, given: 5 });
+    expect(await witness.findLost()).toBeUndefined();
   });
 });

@@ -26,11 +26,13 @@ export interface LostCommit {
 }
 
 export class CommitWitness {
+  readonly #db: Kysely<Schema>;
   readonly #clock: Pick<Clock, 'monotonic'>;
   #commits: Commit[] = [];
   #count = 0;
 
-  constructor(clock: Pick<Clock, 'monotonic'>) {
+  constructor(db: Kysely<Schema>, clock: Pick<Clock, 'monotonic'>) {
+    this.#db = db;
     this.#clock = clock;
   }
 
@@ -48,7 +50,7 @@ export class CommitWitness {
   }
 
   /** What is gone of it, told once; what is there is forgotten. Throws what the store throws. */
-  async lost(db: Kysely<Schema>): Promise<LostCommit | undefined> {
+  async findLost(): Promise<LostCommit | undefined> {
     const asked = this.#commits;
     if (asked.length === 0) return undefined;
     const rows = JSON.stringify(
@@ -58,7 +60,7 @@ export class CommitWitness {
       sql<{ number: number }>`select c.number::int as number
         from json_to_recordset(${rows}::json) as c(tenant text, source text, command text, number bigint)
         cross join lateral (select 1 from inbox
-          where tenant = c.tenant and source = c.source and command_id = c.command limit 1) i`.execute(db),
+          where tenant = c.tenant and source = c.source and command_id = c.command limit 1) i`.execute(this.#db),
     );
     const found = new Set(there.map(({ number }) => Number(number)));
     const gone = asked.find(({ number }) => !found.has(number));

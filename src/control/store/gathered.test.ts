@@ -68,3 +68,31 @@ test('a statement that fails fails for its own only, and a herd costs few statem
   expect((await Promise.all(herd)).map((found) => found?.n)).toEqual(herd.map((_, n) => 2 * n));
   expect(sent).toHaveLength(6);
 });
+
+test('where a statement writes, two with one key never meet in it: the second has the next', async () => {
+  const sent: (readonly [string, number])[][] = [];
+  const answers: (() => void)[] = [];
+  const gathered = new Gathered<readonly [string, number], readonly [string, number]>(
+    (keys) => {
+      sent.push([...keys]);
+      return new Promise((resolve) => answers.push(() => resolve(keys)));
+    },
+    ([name]) => name,
+    ([name]) => name,
+    true,
+  );
+  const all = [gathered.get(['a', 0]), gathered.get(['b', 1]), gathered.get(['b', 2]), gathered.get(['c', 3])];
+  for (let n = 0; n < 3; n++) {
+    answers[n]!();
+    await turn();
+  }
+  expect(sent).toEqual([
+    [['a', 0]],
+    [
+      ['b', 1],
+      ['c', 3],
+    ],
+    [['b', 2]],
+  ]);
+  expect((await Promise.all(all)).map((found) => found?.[1])).toEqual([0, 1, 2, 3]);
+});

@@ -1,5 +1,5 @@
-// Lookups that come while a statement is under way go into the next one together, so that a storm of reconnects costs few
-// statements. Nothing is asked for who has left meanwhile. It sends nothing itself.
+// What is asked of the database while a statement is under way goes into the next one together, so that a storm of reconnects costs
+// few statements. Nothing is asked for who has left meanwhile. It sends nothing itself.
 import { AppError } from '../../base/errors.ts';
 
 interface Asked<K, V> {
@@ -16,6 +16,7 @@ export class Gathered<K, V> {
   readonly #find: (keys: readonly K[]) => Promise<readonly V[]>;
   readonly #is: (found: V) => string;
   readonly #of: (key: K) => string;
+  readonly #oncePerKey: boolean;
   #asked: Asked<K, V>[] = [];
   #running = false;
 
@@ -23,10 +24,17 @@ export class Gathered<K, V> {
    * @param find those of the keys that there are, in any order
    * @param of a key as text
    * @param is the key of what was found, as text
+   * @param oncePerKey two that ask with the same key must not meet in one statement, because it writes; the second waits for the next
    */
-  constructor(find: (keys: readonly K[]) => Promise<readonly V[]>, of: (key: K) => string, is: (found: V) => string) {
+  constructor(
+    find: (keys: readonly K[]) => Promise<readonly V[]>,
+    of: (key: K) => string,
+    is: (found: V) => string,
+    oncePerKey = false,
+  ) {
     this.#find = find;
     this.#of = of;
+    this.#oncePerKey = oncePerKey;
     this.#is = is;
   }
 
@@ -55,13 +63,17 @@ export class Gathered<K, V> {
 
   #cut(): Asked<K, V>[] {
     const batch: Asked<K, V>[] = [];
-    const at = this.#asked.findIndex((each) => {
-      if (batch.length === MOST) return true;
+    const later: Asked<K, V>[] = [];
+    const keys = new Set<string>();
+    for (const each of this.#asked) {
       if (each.signal?.aborted) each.reject(new AppError('CANCELED'));
-      else batch.push(each);
-      return false;
-    });
-    this.#asked = at < 0 ? [] : this.#asked.slice(at);
+      else if (batch.length === MOST || (this.#oncePerKey && keys.has(this.#of(each.key)))) later.push(each);
+      else {
+        batch.push(each);
+        if (this.#oncePerKey) keys.add(this.#of(each.key));
+      }
+    }
+    this.#asked = later;
     return batch;
   }
 }

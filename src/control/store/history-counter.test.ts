@@ -9,10 +9,11 @@ onBothDatabases('the counter of a history', (under) => {
   test('a number that was lost shows once; one whose answer was lost, a missing row after a long silence, or none yet, do not', async () => {
     const clock = new ManualClock();
     const replica = newId();
-    const history = new HistoryCounter(under.db, replica, clock);
+    const leases = createLeases(under.db);
+    const history = new HistoryCounter(leases, replica, clock);
     const set = (beat: number) => under.db.updateTable('lease').set({ beat }).where('replica', '=', replica).execute();
     expect(await history.raise()).toBeUndefined();
-    await createLeases(under.db).renew(replica, 60_000);
+    await leases.renew(replica, 60_000);
     for (let n = 0; n < 3; n++) expect(await history.raise()).toBeUndefined();
     await set(6);
     expect(await history.raise()).toBeUndefined();
@@ -21,7 +22,7 @@ onBothDatabases('the counter of a history', (under) => {
     for (let n = 0; n < 3; n++) expect(await history.raise()).toBeUndefined();
     await under.db.deleteFrom('lease').where('replica', '=', replica).execute();
     expect(await history.raise()).toEqual({ replica, known: 9, given: 0 });
-    await createLeases(under.db).renew(replica, 60_000);
+    await leases.renew(replica, 60_000);
     expect(await history.raise()).toBeUndefined();
     await under.db.deleteFrom('lease').where('replica', '=', replica).execute();
     await clock.advance(31 * 60_000);

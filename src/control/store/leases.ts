@@ -1,9 +1,16 @@
-// Which replica is alive, and which dispatches a dead one held. What becomes of those the reconciler decides, not this.
+// Which replica is alive, and which dispatches a dead one held. What becomes of those the reconciler decides, not this. Nothing else
+// writes the row of a lease: who counts, probes or tidies up does it with what stands here.
 import { type Kysely, type Selectable, sql } from 'kysely';
 import { EVENT_VERSION } from './event-version.ts';
 import { guarded } from './guarded.ts';
 import { type StoredOutboxRow, toOutboxRow } from './outbox.ts';
 import type { Schema } from './schema.ts';
+
+/** Writes the lease of the replica `$1` and changes nothing of it: a probe whether it can be written. */
+export const TOUCH_LEASE_SQL = 'update lease set expires_at = expires_at where replica = $1';
+
+/** Removes the leases of replicas that are gone for long. */
+export const TIDY_LEASES_SQL = `delete from lease where expires_at < now() - interval '1 hour'`;
 
 export interface Leases {
   /** Says that this replica lives for `ttlMs` more. */
@@ -14,6 +21,10 @@ export interface Leases {
   drop(replica: string): Promise<void>;
   /** Ends every lease at once and without grace; only when no other replica runs (an embedded restart). */
   dropAll(): Promise<void>;
+  /** Writes a number into the lease of a replica, when that has none below `known`; false when it has, or there is no lease. */
+  raiseCounter(replica: string, next: number, known: number): Promise<boolean>;
+  /** The number that was last written; 0 when there is no lease. */
+  counterOf(replica: string): Promise<number>;
   /** Replicas whose lease is live. */
   live(): Promise<string[]>;
   /** Whether every live replica knows the stored events of this version; what an older one cannot read must not be written. */
@@ -60,6 +71,20 @@ export function createLeases(db: Kysely<Schema>): Leases {
     },
     async dropAll() {
       await db.deleteFrom('lease').execute();
+    },
+    async raiseCounter(replica, next, known) {
+      const written = await db
+        .updateTable('lease')
+        .set({ beat: next })
+        .where('replica', '=', replica)
+        // One whose answer was lost may have been written, too.
+        .where('beat', '>=', known)
+        .executeTakeFirst();
+      return written.numUpdatedRows > 0n;
+    },
+    async counterOf(replica) {
+      const { rows } = await sql<{ beat: string }>`select beat from lease where replica = ${replica}`.execute(db);
+      return Number(rows[0]?.beat ?? 0);
     },
     async live() {
       const query = db.selectFrom('lease').select('replica').where('expires_at', '>', sql<Date>`now()`);

@@ -4,6 +4,7 @@ import { type Clock, sleep, systemClock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { inStore } from '../../base/sql-failure.ts';
 import type { Database } from './database.ts';
+import { TIDY_LEASES_SQL } from './leases.ts';
 
 /** Tables whose rows are updated or removed all the time. */
 const BUSY_TABLES = ['streams', 'outbox', 'timers', 'inbox', 'run', 'job', 'conversation', 'lease', 'device'];
@@ -43,7 +44,7 @@ export async function upkeep(database: Database, options: UpkeepOptions = {}): P
       if ((rowCount ?? 0) < batch || signal?.aborted) break;
       await sleep(clock, PAUSE_MS, signal);
     }
-    await database.pool.query(`delete from lease where expires_at < now() - interval '1 hour'`);
+    await database.pool.query(TIDY_LEASES_SQL);
     if (database.kind === 'pglite' && !signal?.aborted) {
       for (const table of BUSY_TABLES) await database.pool.query(`vacuum (analyze) ${table}`);
     }

@@ -24,7 +24,7 @@ import type { Store } from './store.ts';
 
 export type Identities = Awaited<ReturnType<typeof openIdentities>>;
 
-export async function openIdentities(ground: Ground, { database, witness }: Store) {
+export async function openIdentities(ground: Ground, { database, leases, witness }: Store) {
   const { config, clock, life, log, replica } = ground;
   const { owner, signer, workerKey } = await keysOf(ground, database);
   const lookup = new KeyLookup(database.db);
@@ -38,7 +38,7 @@ export async function openIdentities(ground: Ground, { database, witness }: Stor
   life.onStop('restore guard', () => restored.stop());
   // Nothing takes the place of the embedded one while it is open.
   if (database.kind === 'postgres') {
-    const counter = new HistoryCounter(database.db, replica, clock, witness);
+    const counter = new HistoryCounter(leases, replica, clock, witness);
     life.onStop('history watch', watchHistory({ counter, restored, clock, log }));
   }
 

@@ -34,7 +34,7 @@ export async function openStore(ground: Ground): Promise<Store> {
   ground.onDatabase?.(database);
   const pg = new PgEventStore(database, { clock });
   life.onStop('event store', () => pg.close());
-  const witness = new CommitWitness(clock);
+  const witness = new CommitWitness(database.db, clock);
   return {
     database,
     events: witness.of(ground.wrapStore?.(pg) ?? pg),

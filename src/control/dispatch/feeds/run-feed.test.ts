@@ -32,7 +32,7 @@ function start(first = state(1, 1), local?: AttemptText) {
     localText: () => local,
     follow: (_version, job, epoch, offset) => job !== '' && resumed.push(`${job} ${epoch} ${offset}`),
     reload: () => reloads++,
-    live: { reserve: () => true, give: () => {} },
+    live: { reserve: () => true, giveBack: () => {} },
   });
   const signal = (body: NonNullable<MessageInitShape<typeof RunSignalSchema>['signal']>) =>
     feed.signal(create(RunSignalSchema, { signal: body }));

@@ -29,7 +29,7 @@ export interface FeedSources {
 export interface LiveSpace {
   /** False when there is no room. */
   reserve(bytes: number): boolean;
-  give(bytes: number): void;
+  giveBack(bytes: number): void;
 }
 
 /** Streamed response messages of a call that readers may still want; what is beyond these they get at the end. */
@@ -180,7 +180,7 @@ export class RunFeed {
 
   /** Nobody reads it any more: gives its messages back. */
   close(): void {
-    this.#sources.live.give(this.#messageBytes);
+    this.#sources.live.giveBack(this.#messageBytes);
     this.#messages = [];
     this.#messageBytes = 0;
   }

@@ -124,7 +124,7 @@ export class RunFeeds {
           this.#liveBytes += bytes;
           return true;
         },
-        give: (bytes) => {
+        giveBack: (bytes) => {
           this.#liveBytes -= bytes;
         },
       },
