@@ -138,7 +138,7 @@ test('a database that is replaced by an older state of itself under a running re
   await admin.query(`drop database ${name} with (force)`);
   await admin.query(`create database ${name} template ${name}_backup`);
   await eventually(async () =>
-    /^DATABASE_WENT_BACK: the database lost what the replica \S+ had written/.test(await statusOf().catch(() => '')),
+    /^DATABASE_WENT_BACK: the database has lost what the replica \S+ wrote/.test(await statusOf().catch(() => '')),
   );
   expect(await refusal(control.client(FsService).read({ path: 'docs/a.md' }))).toMatchObject({
     reason: 'DATABASE_WENT_BACK',
