@@ -17,7 +17,7 @@ import { runAsk } from './run-ask.ts';
 import { jobLine, RunPrinter } from './run-printer.ts';
 import { parseShare } from './shares.ts';
 import { bytesText } from './units.ts';
-import { sharesFor, withheldLines } from './withheld.ts';
+import { sharesFor, withheldLines } from './withheld-text.ts';
 
 const HELP = `  /share GLOB  share matching files for this and the following asks (path#L10-L40 for lines)
   /unshare     share nothing any more

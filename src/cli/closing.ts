@@ -4,7 +4,7 @@ import type { Outcome } from '../../gen/bowline/run/v1/run_pb.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import type { Printer } from './output.ts';
-import { askLine, sharesFor, withheldLines } from './withheld.ts';
+import { askLine, sharesFor, withheldLines } from './withheld-text.ts';
 
 /** Most lines of a list; the rest is counted. */
 const MAX_LINES = 20;

@@ -12,7 +12,7 @@ import { Printer } from './output.ts';
 import { plain } from './plain.ts';
 import { shellQuote } from './shell-quote.ts';
 import { bytesText, elapsedText, parseDuration } from './units.ts';
-import { sharesFor } from './withheld.ts';
+import { sharesFor } from './withheld-text.ts';
 
 test('no text leaves a character that a terminal obeys or that hides or turns text', () => {
   fc.assert(

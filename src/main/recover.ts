@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { homePaths } from '../base/home.ts';
 import type { ControlConfig } from '../control/config.ts';
-import { recover, stoppedTenants } from '../control/identity/recover.ts';
+import { recover, stoppedTenants } from '../control/identity/recover-database.ts';
 import type { RestoreEvidence } from '../control/identity/restore-guard.ts';
 import { openDatabase } from '../control/store/database.ts';
 import { migrate } from '../control/store/migrate.ts';

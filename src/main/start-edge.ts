@@ -6,14 +6,14 @@ import { Lifecycle } from '../base/lifecycle.ts';
 import { loadEdgeConfig } from '../edge/config/edge-config.ts';
 import { ShareResolver } from '../edge/grants/share-resolver.ts';
 import { ConversationSummaries } from '../edge/index/conversation-summaries.ts';
-import { ownerKey } from '../edge/local/owner-key.ts';
+import { ownerKey } from '../edge/local/home-owner-key.ts';
 import type { EdgeSession } from '../edge/session/edge-session.ts';
-import { startAsks } from './edge-parts/asks.ts';
-import { identityOf } from './edge-parts/identity.ts';
-import { startJournal } from './edge-parts/journal.ts';
 import type { StartEdge } from './edge-parts/options.ts';
 import { openOwnerSocket } from './edge-parts/owner-socket.ts';
-import { openSession } from './edge-parts/session.ts';
+import { startAsks } from './edge-parts/start-asks.ts';
+import { identityOf } from './edge-parts/start-identity.ts';
+import { startJournal } from './edge-parts/start-journal.ts';
+import { openSession } from './edge-parts/start-session.ts';
 import { openTools } from './edge-parts/tools.ts';
 
 export interface RunningEdge {

@@ -8,7 +8,7 @@ import { readIdentity } from '../edge/identity/identity.ts';
 import { journalIdIn, otherJournal } from '../edge/journal/known-journal.ts';
 import { ARCHIVE_FOLDER } from '../edge/journal/ledger-archive.ts';
 import { nodeFs } from '../edge/journal/node-fs.ts';
-import type { TornEnd } from '../edge/journal/recover.ts';
+import type { TornEnd } from '../edge/journal/scan-journal.ts';
 import { isAsideName } from '../edge/journal/segment-format.ts';
 import { verifyFolder } from '../edge/journal/verify-ledger.ts';
 

@@ -36,7 +36,7 @@ import {
   writePendingJoin,
 } from '../../src/edge/identity/identity.ts';
 import { ConversationSummaries } from '../../src/edge/index/conversation-summaries.ts';
-import { ownerKey } from '../../src/edge/local/owner-key.ts';
+import { ownerKey } from '../../src/edge/local/home-owner-key.ts';
 import { InHand } from '../../src/edge/runner/in-hand.ts';
 import { readModels } from '../../src/worker/models/read-models.ts';
 import { workerKey } from '../../src/worker/program/worker-key.ts';

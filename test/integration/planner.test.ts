@@ -22,8 +22,8 @@ import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { Secret } from '../../src/base/secret.ts';
 import { defineHandler, type Handler } from '../../src/worker/kit/handler.ts';
-import { grpcConnector } from '../../src/worker/loop/transport.ts';
 import { WorkLoop } from '../../src/worker/loop/work-loop.ts';
+import { grpcConnector } from '../../src/worker/loop/worker-transport.ts';
 import { eventually, TestControl } from '../support/control-plane.ts';
 import type { EdgeStream } from '../support/fake-edge.ts';
 

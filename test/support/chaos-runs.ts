@@ -5,7 +5,7 @@ import type { Clock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { AskCommand } from '../../src/control/orchestrator/decide/asks.ts';
-import type { UntimedCommand } from '../../src/control/orchestrator/decide/commands.ts';
+import type { UntimedCommand } from '../../src/control/orchestrator/decide/run-commands.ts';
 import { Orchestrator } from '../../src/control/orchestrator/service/orchestrator.ts';
 import type { RunRow } from '../../src/control/store/unit.ts';
 import { FaultyEventStore } from './faults/faulty-event-store.ts';

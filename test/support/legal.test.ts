@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { openTimers } from '../../src/control/orchestrator/decide/timers.ts';
+import { openTimers } from '../../src/control/orchestrator/decide/open-timers.ts';
 import type { FoldedJob, FoldedRun } from '../../src/control/orchestrator/run/state.ts';
 import { illegalOutstanding, illegalState, illegalStep, openDispatches } from './legal.ts';
 import { PlayedRun } from './play-run.ts';

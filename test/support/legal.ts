@@ -5,7 +5,7 @@ import { isHarmless } from '../../src/contract/policy.ts';
 import type { MethodRegistry } from '../../src/contract/registry.ts';
 import { orphans } from '../../src/control/orchestrator/decide/decide-child.ts';
 import { dispatchOf } from '../../src/control/orchestrator/decide/effects.ts';
-import { openTimers } from '../../src/control/orchestrator/decide/timers.ts';
+import { openTimers } from '../../src/control/orchestrator/decide/open-timers.ts';
 import { lastStep } from '../../src/control/orchestrator/models/steps.ts';
 import { FIRST_CHILD_INDEX, MORE_WHILE_AWAY } from '../../src/control/orchestrator/run/limits.ts';
 import { type FoldedRun, isEnded, isOpen, isPlanned, openJobs } from '../../src/control/orchestrator/run/state.ts';

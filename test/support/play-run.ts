@@ -12,8 +12,8 @@ import {
 } from '../../gen/bowline/event/v1/event_pb.ts';
 import type { Taint } from '../../gen/bowline/policy/v1/options_pb.ts';
 import type { CollectionUse, ShareGrant } from '../../gen/bowline/record/v1/record_pb.ts';
-import type { RunCommand } from '../../src/control/orchestrator/decide/commands.ts';
 import { decide } from '../../src/control/orchestrator/decide/decide.ts';
+import type { RunCommand } from '../../src/control/orchestrator/decide/run-commands.ts';
 import { DEFAULT_RUN_LIMITS, limitsToProto, type RecordedLimits } from '../../src/control/orchestrator/run/limits.ts';
 import type { FoldedJob, FoldedRun } from '../../src/control/orchestrator/run/state.ts';
 import { deviceTools, methods } from './run-scenario.ts';

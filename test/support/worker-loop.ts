@@ -14,8 +14,8 @@ import { silentLogger } from '../../src/base/logger.ts';
 import { Secret } from '../../src/base/secret.ts';
 import { joinText } from '../../src/worker/handlers/llm/llm-handler.ts';
 import { defineHandler, type HandlerContext } from '../../src/worker/kit/handler.ts';
-import { grpcConnector } from '../../src/worker/loop/transport.ts';
 import { WorkLoop, type WorkLoopOptions } from '../../src/worker/loop/work-loop.ts';
+import { grpcConnector } from '../../src/worker/loop/worker-transport.ts';
 import { ScriptedControl } from './scripted-control.ts';
 
 export const CHAT = 'bowline.capability.llm.v1.LlmService/Chat';

@@ -43,8 +43,17 @@ function importsOf(statement: ts.ImportDeclaration): { name: string; from: strin
     .map((each) => ({ name: each.name.text, from }));
 }
 
+const read = new WeakMap<SourceText, FileNames>();
+
+/** Each file is parsed once, however often it is asked for. */
+function namesIn(source: SourceText): FileNames {
+  const names = read.get(source) ?? parsed(source);
+  read.set(source, names);
+  return names;
+}
+
 /** Declarations alone: `export ... from` gives a thing that has its name already. */
-function namesIn({ path, text }: SourceText): FileNames {
+function parsed({ path, text }: SourceText): FileNames {
   const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
   const [values, types] = [new Set<string>(), new Set<string>()];
   const imported: { name: string; from: string }[] = [];

@@ -1,6 +1,6 @@
 // What holds where a web worker is set to ask through a proxy.
 import { afterEach, expect, test } from 'vitest';
-import { proxiesOf } from '../../src/worker/handlers/web/proxies.ts';
+import { proxiesOf } from '../../src/worker/handlers/web/web-proxies.ts';
 import { httpProxy } from '../support/http-proxy.ts';
 import { site, WebRig } from '../support/web-rig.ts';
 

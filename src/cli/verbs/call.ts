@@ -16,7 +16,7 @@ import { parseJson } from '../json-input.ts';
 import { callMesh, requestOf } from '../mesh-call.ts';
 import { Printer } from '../output.ts';
 import { parseDuration } from '../units.ts';
-import { withheldLines } from '../withheld.ts';
+import { withheldLines } from '../withheld-text.ts';
 import { listDevices } from './devices.ts';
 
 interface CallOptions extends GlobalOptions {

@@ -14,7 +14,7 @@ import { enumText } from '../plain.ts';
 import { runJson } from '../run-json.ts';
 import { jobLine, RunPrinter, shortMethod } from '../run-printer.ts';
 import { bytesText, timeText } from '../units.ts';
-import { withheldLines } from '../withheld.ts';
+import { withheldLines } from '../withheld-text.ts';
 import { listDevices } from './devices.ts';
 import { askCommand } from './runs-ask.ts';
 import { watchCommand } from './runs-watch.ts';

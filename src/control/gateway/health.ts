@@ -3,7 +3,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import { type Health, HealthCheckResponse_ServingStatus as Status } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { Channel } from '../../base/channel.ts';
 import { AppError } from '../../base/errors.ts';
-import { ownerOf } from './principal.ts';
+import { ownerOf } from './call-principal.ts';
 
 /** States of services by full name; the empty name is the whole. */
 export class HealthBoard {

@@ -10,8 +10,8 @@ import { toConnectError } from '../../contract/errors.ts';
 import { isGone } from '../../contract/is-gone.ts';
 import { validate } from '../../contract/validate.ts';
 import { type Authenticator, bearerOf } from '../identity/authenticator.ts';
+import { principalKey } from './call-principal.ts';
 import { admitKey } from './opening.ts';
-import { principalKey } from './principal.ts';
 import { mustBeStorable } from './storable.ts';
 import { tooLarge } from './too-large.ts';
 

@@ -1,8 +1,8 @@
 // Where a call with an idempotency key stands: which run answers it, or as which of its rounds it begins. A round follows when the one
 // before left the key free. Each has an id of its own in the inbox, which makes it one run, whoever asks, on whatever replica.
 import type { MethodRegistry } from '../../contract/registry.ts';
-import type { CommandId } from '../orchestrator/decide/commands.ts';
 import { keyIsFree } from '../orchestrator/decide/key-is-free.ts';
+import type { CommandId } from '../orchestrator/decide/run-commands.ts';
 import type { FoldedRun } from '../orchestrator/run/state.ts';
 import type { Orchestrator } from '../orchestrator/service/orchestrator.ts';
 import { ifReadable } from '../orchestrator/service/unreadable.ts';

@@ -19,11 +19,11 @@ import { type FoldedJob, type FoldedRun, isEnded } from '../orchestrator/run/sta
 import { within } from '../orchestrator/run/time-left.ts';
 import type { Orchestrator } from '../orchestrator/service/orchestrator.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
+import { ownerOf } from './call-principal.ts';
 import type { CallsUnderWay } from './calls-under-way.ts';
 import { HEADERS } from './interceptors.ts';
 import { keyedCall } from './keyed-call.ts';
 import { idempotencyKeyOf, mustBeServable, mustServe, selectorOf, theDevice } from './mesh-target.ts';
-import { ownerOf } from './principal.ts';
 
 export interface MeshParts {
   readonly runs: Orchestrator;

@@ -1,7 +1,7 @@
 // The streams that owners have open on this replica, by the key that they were opened with, so that they end with it.
 import type { Interceptor } from '@connectrpc/connect';
 import { AppError } from '../../base/errors.ts';
-import { principalKey } from './principal.ts';
+import { principalKey } from './call-principal.ts';
 
 export class OwnerStreams {
   readonly #byKey = new Map<string, Set<() => void>>();

@@ -13,7 +13,7 @@ import {
   ServerReflectionResponseSchema as AlphaResponseSchema,
   type ServerReflection as ServerReflectionAlpha,
 } from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
-import { ownerOf } from './principal.ts';
+import { ownerOf } from './call-principal.ts';
 import type { Reflector } from './reflection.ts';
 
 export function reflectionService(reflectors: (tenant: string) => Reflector): ServiceImpl<typeof ServerReflection> {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { onBothDatabases } from '../../../test/support/identity-database.ts';
 import { listAudit, writeAudit } from './audit.ts';
-import { usageSince } from './usage.ts';
+import { usageSince } from './usage-sums.ts';
 
 onBothDatabases('the ledger', (under) => {
   const use = {

@@ -16,7 +16,7 @@ import {
   encodeSegmentHeader,
   SEGMENT_HEADER_BYTES,
 } from './segment-format.ts';
-import { verifyJournal } from './verify.ts';
+import { verifyJournal } from './verify-journal.ts';
 
 const DIR = '/j';
 const RUNS = Number(process.env.CRASH_RUNS ?? 300);

@@ -9,8 +9,8 @@ import { CallBook, type CallBookOptions } from './call-book.ts';
 import type { ChainHead, LastSession } from './journal-types.ts';
 import { RecentHeads } from './recent-heads.ts';
 import { decodeRecord, type Fold, type KnownRecord } from './records.ts';
-import type { StoredRecord } from './recover.ts';
 import { RefusalBook } from './refusal-book.ts';
+import type { StoredRecord } from './scan-journal.ts';
 import { StandingBook } from './standing-book.ts';
 
 export interface JournalStateOptions {

@@ -2,7 +2,7 @@
 import type { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { FsPort } from './fs-port.ts';
-import type { Segment, StoredRecord } from './recover.ts';
+import type { Segment, StoredRecord } from './scan-journal.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 
 /** The longest record. */

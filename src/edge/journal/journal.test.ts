@@ -8,8 +8,8 @@ import type { AppError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
 import type { Journal } from './journal.ts';
 import { nodeFs } from './node-fs.ts';
+import { setJournalAside } from './old-journal.ts';
 import { type OpenJournalOptions, openJournal } from './open-journal.ts';
-import { setJournalAside } from './set-aside.ts';
 
 const DIR = '/j';
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();

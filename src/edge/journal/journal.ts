@@ -13,11 +13,11 @@ import type {
   Reservation,
 } from './journal-types.ts';
 import { readRecords } from './read-records.ts';
-import type { Segment, StoredRecord } from './recover.ts';
+import type { Segment, StoredRecord } from './scan-journal.ts';
 import { BATCH_OVERHEAD, batchBytes, encodeBatch, RECORD_OVERHEAD, SEGMENT_HEADER_BYTES } from './segment-format.ts';
 import { MAX_BATCH_BYTES } from './segment-reader.ts';
 import { journalFailed } from './segment-writer.ts';
-import { type Verification, verifyJournal } from './verify.ts';
+import { type Verification, verifyJournal } from './verify-journal.ts';
 
 interface Pending {
   readonly records: readonly Uint8Array[];

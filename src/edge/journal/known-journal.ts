@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { stringify } from 'uuid';
 import { AppError } from '../../base/errors.ts';
 import { type FsPort, systemCode } from './fs-port.ts';
-import { readSegmentHeader } from './recover.ts';
+import { readSegmentHeader } from './scan-journal.ts';
 import { isSegmentName } from './segment-format.ts';
 
 /** Id of the journal in `dir`; undefined when there is none. @throws JOURNAL_DAMAGED, JOURNAL_NEWER */

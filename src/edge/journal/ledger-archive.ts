@@ -23,9 +23,9 @@ import { egressOf, type LedgerLine, placed } from './ledger-lines.ts';
 import { nodeFs } from './node-fs.ts';
 import { type OpenJournalOptions, openJournal } from './open-journal.ts';
 import { decodeRecord } from './records.ts';
-import type { StoredRecord } from './recover.ts';
+import type { StoredRecord } from './scan-journal.ts';
 import { isSegmentName } from './segment-format.ts';
-import type { Verification } from './verify.ts';
+import type { Verification } from './verify-journal.ts';
 
 /** Folder of the archive in that of its journal. */
 export const ARCHIVE_FOLDER = 'ledger';

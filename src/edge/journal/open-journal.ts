@@ -12,7 +12,14 @@ import { type FsFile, type FsPort, isDiskFull } from './fs-port.ts';
 import { Journal } from './journal.ts';
 import { type ChainHead, type CurrentSegment, type JournalLimits, MAX_RECORD_BYTES } from './journal-types.ts';
 import { nodeFs } from './node-fs.ts';
-import { journalDamaged, type Scan, type Segment, type StoredRecord, scanJournal, type TornEnd } from './recover.ts';
+import {
+  journalDamaged,
+  type Scan,
+  type Segment,
+  type StoredRecord,
+  scanJournal,
+  type TornEnd,
+} from './scan-journal.ts';
 import {
   asideName,
   encodeSegmentHeader,

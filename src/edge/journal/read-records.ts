@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
 import { sameHead } from '../../contract/integrity/hash-chain.ts';
 import { type FsFile, type FsPort, systemCode } from './fs-port.ts';
-import { journalDamaged, type Segment, type StoredRecord } from './recover.ts';
+import { journalDamaged, type Segment, type StoredRecord } from './scan-journal.ts';
 import { SEGMENT_HEADER_BYTES } from './segment-format.ts';
 import { type Position, SegmentReader } from './segment-reader.ts';
 

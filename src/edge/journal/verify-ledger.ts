@@ -6,8 +6,8 @@ import { sameHead } from '../../contract/integrity/hash-chain.ts';
 import type { FsPort } from './fs-port.ts';
 import { ARCHIVE_FOLDER, archiveDamaged, decodeArchived, hasArchive } from './ledger-archive.ts';
 import { decodeRecord } from './records.ts';
-import type { StoredRecord, TornEnd } from './recover.ts';
-import { damageOf, type Verification, verifyJournal } from './verify.ts';
+import type { StoredRecord, TornEnd } from './scan-journal.ts';
+import { damageOf, type Verification, verifyJournal } from './verify-journal.ts';
 
 /** What the archive holds. Lines and bytes are of all that was ever archived, `dropped` are those that went by choice. */
 export interface ArchiveVerification {

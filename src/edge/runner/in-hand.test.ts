@@ -10,7 +10,7 @@ import { edgeFolder, edgeRig, type RigOptions } from '../../../test/support/edge
 import { systemClock } from '../../base/clock.ts';
 import { toolset } from '../tools/toolset.ts';
 import { InHand } from './in-hand.ts';
-import { paramsDigest } from './verify.ts';
+import { paramsDigest } from './verify-call.ts';
 
 const { stat, list, write } = FsService.method;
 const FILES = { 'docs/a.md': 'a', 'docs/b.md': 'b' };

@@ -12,7 +12,7 @@ import type { RecordInit } from '../journal/records.ts';
 import type { RefusalSum } from '../journal/refusal-book.ts';
 import { addressOf, doneResult, failedResult, freedResult, type GatedAnswer, packRaw } from './answers.ts';
 import type { Execution } from './execution.ts';
-import { paramsDigest } from './verify.ts';
+import { paramsDigest } from './verify-call.ts';
 
 /** Room for an outcome: its answer and the lists of what left and what did not. */
 export const OUTCOME_ROOM = INLINE_RESULT_BYTES + (32 << 10);

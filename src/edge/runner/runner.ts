@@ -38,7 +38,7 @@ import { SettledResults } from './settled-results.ts';
 import { Slots } from './slots.ts';
 import type { Suspects } from './suspects.ts';
 import type { SessionFacts, ToolSink } from './tool-sink.ts';
-import { checkTimes, paramsDigest, parseParams, verifyCall } from './verify.ts';
+import { checkTimes, paramsDigest, parseParams, verifyCall } from './verify-call.ts';
 
 /** What a frame needs beside its payload. */
 const FRAME_ROOM = 256 << 10;

@@ -30,9 +30,9 @@ import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { SessionFacts, ToolSink } from '../runner/tool-sink.ts';
+import { transportTo } from './edge-transport.ts';
 import { type FrameBody, OutgoingFrames } from './outgoing-frames.ts';
 import type { CallRunner, FrameGate } from './ports.ts';
-import { transportTo } from './transport.ts';
 import { checkWelcome } from './welcome.ts';
 
 export interface ConnectionOptions {

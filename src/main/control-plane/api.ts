@@ -20,7 +20,7 @@ import type { MeshParts } from '../../control/gateway/mesh.ts';
 import type { Services } from '../../control/gateway/routes.ts';
 import { toldOf } from '../../control/identity/restore-guard.ts';
 import { listAudit, recentAudit } from '../../control/ledger/audit.ts';
-import { usageSince } from '../../control/ledger/usage.ts';
+import { usageSince } from '../../control/ledger/usage-sums.ts';
 import { createConversations } from '../../control/store/conversations.ts';
 import { Requests } from '../../control/store/requests.ts';
 import { DATABASE } from '../readiness.ts';

@@ -12,8 +12,8 @@ import { wholeLedger } from '../../edge/index/whole-ledger.ts';
 import { LocalServer } from '../../edge/local/local-server.ts';
 import { localService } from '../../edge/local/local-service.ts';
 import type { EdgeSession } from '../../edge/session/edge-session.ts';
-import type { Journaled } from './journal.ts';
 import type { EdgeGround } from './options.ts';
+import type { Journaled } from './start-journal.ts';
 import type { Tools } from './tools.ts';
 
 export interface OwnerSocketParts {

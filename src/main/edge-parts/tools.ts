@@ -13,8 +13,8 @@ import { ToolRunner } from '../../edge/runner/runner.ts';
 import { restoreOrigins } from '../../edge/tools/restore-origins.ts';
 import { findIsolation } from '../../edge/tools/shell/isolation.ts';
 import { toolset } from '../../edge/tools/toolset.ts';
-import type { Journaled } from './journal.ts';
 import type { EdgeGround } from './options.ts';
+import type { Journaled } from './start-journal.ts';
 
 export type Tools = Awaited<ReturnType<typeof openTools>>;
 

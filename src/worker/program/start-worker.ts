@@ -11,10 +11,10 @@ import type { Labels, ServedCapability } from '../kit/capability.ts';
 import type { Handler } from '../kit/handler.ts';
 import type { Env } from '../kit/key-ref.ts';
 import { servedMethods } from '../loop/manifest.ts';
-import { grpcConnector } from '../loop/transport.ts';
 import type { WorkLoopLimits } from '../loop/work-limits.ts';
 import { WorkLoop } from '../loop/work-loop.ts';
-import { CAPABILITIES, type CapabilityName, servable } from './capabilities.ts';
+import { grpcConnector } from '../loop/worker-transport.ts';
+import { CAPABILITIES, type CapabilityName, servable } from './served-capabilities.ts';
 import type { WorkerSettings } from './settings.ts';
 
 export interface WorkerOptions {

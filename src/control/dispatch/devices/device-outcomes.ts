@@ -7,7 +7,7 @@ import { AppError } from '../../../base/errors.ts';
 import { dispatchId, parseDispatchId } from '../../../base/ids.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { toFailure } from '../../../contract/errors.ts';
-import type { UntimedCommand } from '../../orchestrator/decide/commands.ts';
+import type { UntimedCommand } from '../../orchestrator/decide/run-commands.ts';
 import { isNewEnd } from '../../orchestrator/run/edge-ends.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { ifReadable, isUnreadable } from '../../orchestrator/service/unreadable.ts';

@@ -7,7 +7,7 @@ import type { ToolResult } from '../../../../gen/bowline/record/v1/record_pb.ts'
 import { AppError } from '../../../base/errors.ts';
 import { fromFailure, toFailure } from '../../../contract/errors.ts';
 import { UNKNOWN_RECIPIENT } from '../../../contract/unknown-recipient.ts';
-import type { ResultCommand } from '../../orchestrator/decide/commands.ts';
+import type { ResultCommand } from '../../orchestrator/decide/run-commands.ts';
 import { chatOf } from '../../orchestrator/models/steps.ts';
 import type { FoldedJob, FoldedRun } from '../../orchestrator/run/state.ts';
 import { timeLeft } from '../../orchestrator/run/time-left.ts';

@@ -5,7 +5,7 @@ import { JobResultSchema } from '../../../../gen/bowline/worker/v1/worker_pb.ts'
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { silentLogger } from '../../../base/logger.ts';
-import type { UntimedCommand } from '../../orchestrator/decide/commands.ts';
+import type { UntimedCommand } from '../../orchestrator/decide/run-commands.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { StoredOutboxRow } from '../../store/outbox.ts';
 import { Attempts } from '../attempts/attempts.ts';

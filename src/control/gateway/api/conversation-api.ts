@@ -9,7 +9,7 @@ import { ifReadable } from '../../orchestrator/service/unreadable.ts';
 import type { Conversations, StoredConversation } from '../../store/conversations.ts';
 import type { Requests } from '../../store/requests.ts';
 import type { Runs } from '../../store/runs.ts';
-import { ownerOf } from '../principal.ts';
+import { ownerOf } from '../call-principal.ts';
 import { once } from './once.ts';
 import { runView } from './run-view.ts';
 

@@ -12,7 +12,7 @@ import type { Enrolment } from '../../identity/enrolment.ts';
 import { type OwnerPrincipal, principalName } from '../../identity/principal.ts';
 import type { Requests } from '../../store/requests.ts';
 import type { Schema } from '../../store/schema.ts';
-import { ownerOf } from '../principal.ts';
+import { ownerOf } from '../call-principal.ts';
 import type { Sessions } from '../sessions.ts';
 import type { NewKey } from './new-key.ts';
 import { once } from './once.ts';

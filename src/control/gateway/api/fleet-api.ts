@@ -14,7 +14,7 @@ import type { Plugins } from '../../identity/plugins.ts';
 import { principalName } from '../../identity/principal.ts';
 import { enterWorkerKey } from '../../identity/workers.ts';
 import type { Requests } from '../../store/requests.ts';
-import { ownerOf } from '../principal.ts';
+import { ownerOf } from '../call-principal.ts';
 import type { Sessions } from '../sessions.ts';
 import type { NewKey } from './new-key.ts';
 import { once } from './once.ts';

@@ -6,7 +6,7 @@ import { KeyKind, type KeySchema, KeyService, KeyState } from '../../../../gen/b
 import type { KeyStore, ListedKind, StoredKey } from '../../identity/key-store.ts';
 import { type OwnerPrincipal, principalName } from '../../identity/principal.ts';
 import type { Requests } from '../../store/requests.ts';
-import { ownerOf } from '../principal.ts';
+import { ownerOf } from '../call-principal.ts';
 import type { NewKey } from './new-key.ts';
 import { once } from './once.ts';
 

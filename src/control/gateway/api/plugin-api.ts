@@ -8,7 +8,7 @@ import { pageOf } from '../../../contract/paging.ts';
 import type { Plugins, StoredPlugin } from '../../identity/plugins.ts';
 import { principalName } from '../../identity/principal.ts';
 import type { Requests } from '../../store/requests.ts';
-import { ownerOf } from '../principal.ts';
+import { ownerOf } from '../call-principal.ts';
 import { once } from './once.ts';
 
 /** Of one page. A tenant has no more. */

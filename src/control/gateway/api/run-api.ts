@@ -14,7 +14,7 @@ import type { WorkerView } from '../../routing/worker-view.ts';
 import type { Requests } from '../../store/requests.ts';
 import type { Runs } from '../../store/runs.ts';
 import type { SetAside } from '../../store/set-aside.ts';
-import { ownerOf } from '../principal.ts';
+import { ownerOf } from '../call-principal.ts';
 import { type AskRunParts, runOfAsk } from './ask-run.ts';
 import { explainRun } from './explain-run.ts';
 import { once } from './once.ts';

@@ -8,9 +8,9 @@ import type { LoopFigures } from '../../../base/loop-watch.ts';
 import { BUILD } from '../../../base/version.ts';
 import { turnsOf } from '../../../contract/turns.ts';
 import type { AuditRecord } from '../../ledger/audit.ts';
-import type { UsageTotal } from '../../ledger/usage.ts';
+import type { UsageTotal } from '../../ledger/usage-sums.ts';
 import type { ClockFigures } from '../../store/database-clock.ts';
-import { ownerOf } from '../principal.ts';
+import { ownerOf } from '../call-principal.ts';
 import type { Sessions } from '../sessions.ts';
 import { noticesOf } from './notices.ts';
 

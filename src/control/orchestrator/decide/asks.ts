@@ -8,7 +8,7 @@ import { AppError } from '../../../base/errors.ts';
 import { toFailure } from '../../../contract/errors.ts';
 import { limitsToProto, type OrchestratorLimits } from '../run/limits.ts';
 import type { FoldedRun } from '../run/state.ts';
-import type { CommandId } from './commands.ts';
+import type { CommandId } from './run-commands.ts';
 
 export interface AskCommand extends CommandId {
   /** Made by whoever asks; a UUID. */

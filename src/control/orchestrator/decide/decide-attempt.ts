@@ -15,15 +15,15 @@ import { LOSSES_PER_ATTEMPT, MAX_OUTCOME_ENTRIES, MAX_RESULT_BYTES, MORE_WHILE_A
 import { CHAT_METHOD } from '../run/method-names.ts';
 import { metMoney } from '../run/money.ts';
 import { type FoldedJob, isOpen } from '../run/state.ts';
+import type { DecisionDraft } from './draft.ts';
+import { boundedFailure } from './failure-phase.ts';
 import type {
   AttemptLostCommand,
   AttemptStartedCommand,
   EndsEdgesCommand,
   ReceivedCommand,
   ResultCommand,
-} from './commands.ts';
-import type { DecisionDraft } from './draft.ts';
-import { boundedFailure } from './failure-phase.ts';
+} from './run-commands.ts';
 import { mayHaveHappened, mayRepeat } from './uncertain.ts';
 
 /** Returns whether the run may go on. Nothing happens for an attempt that was never made or whose result is recorded. */

@@ -9,10 +9,10 @@ import type { MethodRegistry } from '../../../contract/registry.ts';
 import { nextIndex } from '../models/steps.ts';
 import { MAX_CHILDREN } from '../run/limits.ts';
 import { metMoney } from '../run/money.ts';
-import { askedOfSearch } from '../run/recipients.ts';
+import { askedOfSearch } from '../run/run-recipients.ts';
 import { type FoldedJob, type FoldedRun, isOpen, openJobs } from '../run/state.ts';
-import type { ChildCallCommand } from './commands.ts';
 import type { DecisionDraft } from './draft.ts';
+import type { ChildCallCommand } from './run-commands.ts';
 
 /** The job that was made for a call; undefined when it was never taken. */
 export function childOf(run: FoldedRun, { job, epoch, number }: Call): FoldedJob | undefined {

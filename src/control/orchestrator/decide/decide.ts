@@ -8,7 +8,6 @@ import type { MethodRegistry } from '../../../contract/registry.ts';
 import { bestText } from '../models/steps.ts';
 import { summaryJob } from '../models/summary.ts';
 import { type FoldedJob, type FoldedRun, isEnded, openJobs } from '../run/state.ts';
-import type { CancelCommand, RefuseCommand, RunCommand, StartCommand, TimerCommand } from './commands.ts';
 import {
   decideEndsEdges,
   decideLost,
@@ -19,9 +18,10 @@ import {
 } from './decide-attempt.ts';
 import { decideChild, orphans } from './decide-child.ts';
 import { DecisionDraft } from './draft.ts';
+import { openTimers } from './open-timers.ts';
 import { outcomeOf } from './outcome.ts';
 import { nextStep } from './planner.ts';
-import { openTimers } from './timers.ts';
+import type { CancelCommand, RefuseCommand, RunCommand, StartCommand, TimerCommand } from './run-commands.ts';
 import { mayHaveHappened } from './uncertain.ts';
 
 export interface Decision {

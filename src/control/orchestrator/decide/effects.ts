@@ -4,8 +4,8 @@ import { dispatchId } from '../../../base/ids.ts';
 import type { JobRow, OutboxRow, RunRow, TimerRow } from '../../store/unit.ts';
 import { packageOf } from '../run/method-names.ts';
 import type { FoldedJob, FoldedRun } from '../run/state.ts';
+import { jobTimers, type OpenTimer, runTimer } from './open-timers.ts';
 import { jobRow, runRow } from './projection.ts';
-import { jobTimers, type OpenTimer, runTimer } from './timers.ts';
 
 /** `reason` of a row whose job is unwanted: it must not be sent (again), only stopped. Its state is `waiting`. */
 export const CANCELLING = 'cancelling';

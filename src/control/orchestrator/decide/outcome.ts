@@ -6,8 +6,8 @@ import {
   RunState as State,
   type Withheld,
 } from '../../../../gen/bowline/run/v1/run_pb.ts';
-import { leftOutOf } from '../models/left-out.ts';
-import { sourcesOf } from '../models/sources.ts';
+import { sourcesOf } from '../models/answer-sources.ts';
+import { leftOutOf } from '../models/collections-left-out.ts';
 import { chatOf, lastStep } from '../models/steps.ts';
 import type { Ending } from '../run/ending.ts';
 import { usageToProto, viewJob } from '../run/job-view.ts';

@@ -31,10 +31,10 @@ import { fold } from '../run/evolve.ts';
 import { limitsToProto } from '../run/limits.ts';
 import { type FoldedRun, isEnded, isOpen } from '../run/state.ts';
 import { readRunEvent, storeRunEvent } from '../service/event-codec.ts';
-import type { RunCommand } from './commands.ts';
 import { decide } from './decide.ts';
 import { effects } from './effects.ts';
-import { openTimers } from './timers.ts';
+import { openTimers } from './open-timers.ts';
+import type { RunCommand } from './run-commands.ts';
 
 const LIMITS = {
   maxSteps: 3,

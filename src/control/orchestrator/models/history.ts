@@ -3,7 +3,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type Turn, TurnSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { Taint } from '../../../../gen/bowline/policy/v1/options_pb.ts';
-import { both, boundBy } from '../run/recipients.ts';
+import { both, boundBy } from '../run/run-recipients.ts';
 import type { FoldedRun } from '../run/state.ts';
 import { recipientsOfRun } from './steps.ts';
 import { summaryOf } from './summary.ts';

@@ -5,9 +5,9 @@ import { SearchResponseSchema } from '../../../../gen/bowline/capability/retriev
 import { withTurnWatch } from '../../../../test/support/turn-watch.ts';
 import { maxAskBytes } from '../../../contract/ask-text.ts';
 import type { FoldedRun } from '../run/state.ts';
+import { sourcesOf } from './answer-sources.ts';
 import { isNamed } from './named-address.ts';
 import { standsWhole } from './own-words.ts';
-import { sourcesOf } from './sources.ts';
 
 const ASK = maxAskBytes();
 const full = (one: string, letters = ASK) => one.repeat(Math.ceil(letters / one.length)).slice(0, letters);

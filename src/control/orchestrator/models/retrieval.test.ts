@@ -11,7 +11,7 @@ import { PlayedRun, type PlayOptions } from '../../../../test/support/play-run.t
 import { failed, found, methods, responses, said, workerTools } from '../../../../test/support/run-scenario.ts';
 import { validate } from '../../../contract/validate.ts';
 import { runRow } from '../decide/projection.ts';
-import { boundBy } from '../run/recipients.ts';
+import { boundBy } from '../run/run-recipients.ts';
 import { chatRequest } from './chat-request.ts';
 import { judgeToolCalls } from './tool-calls.ts';
 

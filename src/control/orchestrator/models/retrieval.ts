@@ -14,7 +14,7 @@ import type { MethodRegistry } from '../../../contract/registry.ts';
 import { decode } from '../../../contract/wire-meter.ts';
 import { MAX_QUERY_BYTES, RETRIEVAL_TIMEOUT_MS } from '../run/limits.ts';
 import { SEARCH_METHOD } from '../run/method-names.ts';
-import { boundBy } from '../run/recipients.ts';
+import { boundBy } from '../run/run-recipients.ts';
 import type { FoldedJob, FoldedRun } from '../run/state.ts';
 import { nextIndex } from './steps.ts';
 

@@ -1,8 +1,8 @@
 // The instructions that open every model turn. Plain lines that a small rule-based model can read as well as a large one.
 
-import { boundBy } from '../run/recipients.ts';
+import { boundBy } from '../run/run-recipients.ts';
 import type { FoldedRun } from '../run/state.ts';
-import { leftOutOf } from './left-out.ts';
+import { leftOutOf } from './collections-left-out.ts';
 import { canSearch } from './retrieval.ts';
 
 /** Files named in the instructions; more are only counted. */

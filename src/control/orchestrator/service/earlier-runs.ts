@@ -3,7 +3,7 @@
 import { type History, type HistoryBounds, HistoryDraft, pastSummary, pastTurn } from '../models/history.ts';
 import { isSummingUp, summaryOf } from '../models/summary.ts';
 import type { ConversationState } from '../run/conversation.ts';
-import { boundBy } from '../run/recipients.ts';
+import { boundBy } from '../run/run-recipients.ts';
 import { type FoldedRun, isEnded } from '../run/state.ts';
 import type { StreamCache } from './stream-cache.ts';
 import { ifReadable } from './unreadable.ts';

@@ -5,7 +5,7 @@ import { toFailure } from '../../../contract/errors.ts';
 import type { SetAside, SetAsideRun } from '../../store/set-aside.ts';
 import { badAsk, badCall } from '../decide/ask-bounds.ts';
 import type { AskCommand, AskReceipt, CallCommand } from '../decide/asks.ts';
-import type { CommandId, UntimedCommand } from '../decide/commands.ts';
+import type { CommandId, UntimedCommand } from '../decide/run-commands.ts';
 import type { ConversationState } from '../run/conversation.ts';
 import type { FoldedRun } from '../run/state.ts';
 import { decodeOutcome } from './command-outcome.ts';

@@ -13,8 +13,8 @@ import {
   type CallCommand,
   sameAsk,
 } from '../decide/asks.ts';
-import type { CommandId, UntimedCommand } from '../decide/commands.ts';
 import { type Decision, decide } from '../decide/decide.ts';
+import type { CommandId, UntimedCommand } from '../decide/run-commands.ts';
 import {
   type ConversationState,
   enqueue,
@@ -24,7 +24,7 @@ import {
   turnTakenBy,
 } from '../run/conversation.ts';
 import { DEFAULT_RUN_LIMITS, type OrchestratorLimits } from '../run/limits.ts';
-import { boundBy } from '../run/recipients.ts';
+import { boundBy } from '../run/run-recipients.ts';
 import { type FoldedRun, isEnded } from '../run/state.ts';
 import { historyFor } from './earlier-runs.ts';
 import type { FoldedStreams } from './folded-streams.ts';

@@ -1,9 +1,9 @@
 // Makes one commit unit of what a command changes: the streams, and everything derived from their states. Pure.
 import type { ConversationEvent, RunEvent } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import type { CommitUnit, OutboxRow, StreamPart } from '../../store/unit.ts';
-import type { CommandId } from '../decide/commands.ts';
 import { type Effects, effects } from '../decide/effects.ts';
 import { conversationRow } from '../decide/projection.ts';
+import type { CommandId } from '../decide/run-commands.ts';
 import type { ConversationState } from '../run/conversation.ts';
 import type { FoldedRun } from '../run/state.ts';
 import { type CommandOutcome, encodeOutcome } from './command-outcome.ts';

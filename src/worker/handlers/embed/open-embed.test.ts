@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/logger.ts';
-import { CAPABILITIES } from '../../program/capabilities.ts';
 import { workerSettings } from '../../program/config.ts';
+import { CAPABILITIES } from '../../program/served-capabilities.ts';
 
 let home: string;
 beforeEach(() => {

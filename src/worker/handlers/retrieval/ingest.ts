@@ -13,7 +13,7 @@ import type { DocumentParser } from '../../documents/document.ts';
 import type { HandlerContext } from '../../kit/handler.ts';
 import { cleanCut, cleanRead, mustBeKeepable } from './clean-text.ts';
 import { textOfDocument } from './documents/document-text.ts';
-import { embed } from './embedder.ts';
+import { embed } from './embed-texts.ts';
 import { type Fingerprint, fingerprint } from './fingerprint.ts';
 import type { Cutter } from './passages/cutter.ts';
 import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';

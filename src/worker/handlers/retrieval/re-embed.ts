@@ -8,7 +8,7 @@ import {
 } from '../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { HandlerContext } from '../../kit/handler.ts';
-import { embed } from './embedder.ts';
+import { embed } from './embed-texts.ts';
 import { embeddedText } from './passages/embedded-text.ts';
 import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
 import { type CollectionRow, getCollection } from './store/collections.ts';

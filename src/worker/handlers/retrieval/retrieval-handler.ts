@@ -24,7 +24,7 @@ import { Ingest } from './ingest.ts';
 import type { Cutter } from './passages/cutter.ts';
 import { reEmbed } from './re-embed.ts';
 import type { RetrievalSettings } from './retrieval-settings.ts';
-import { searchPassages } from './search.ts';
+import { searchPassages } from './search-passages.ts';
 import {
   type CollectionRow,
   type DocumentRow,

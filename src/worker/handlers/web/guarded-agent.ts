@@ -5,8 +5,8 @@ import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undic
 import type { AppError } from '../../../base/errors.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import { notPublic } from './judge-url.ts';
-import type { Proxies } from './proxies.ts';
 import type { Resolve } from './resolver.ts';
+import type { Proxies } from './web-proxies.ts';
 
 export interface AgentOptions {
   readonly policy: Pick<AddressPolicy, 'permits' | 'trusts'>;

@@ -9,12 +9,12 @@ import { AddressPolicy } from './address-policy.ts';
 import { guardedAgent } from './guarded-agent.ts';
 import { HostLine } from './host-line.ts';
 import { HttpCache } from './http-cache.ts';
-import { type Proxies, proxiesOf } from './proxies.ts';
 import { type Resolve, systemResolve } from './resolver.ts';
-import type { SearchParts } from './search.ts';
+import type { SearchParts } from './search-web.ts';
 import type { WEB_ROWS } from './setting-rows.ts';
 import { WebClient } from './web-client.ts';
 import { webHandler } from './web-handler.ts';
+import { type Proxies, proxiesOf } from './web-proxies.ts';
 import { brave, searxng, WEB_DEFAULTS, type WebSettings } from './web-settings.ts';
 
 type WebRows = SettingValues<typeof WEB_ROWS> & DocumentRows;

@@ -10,7 +10,7 @@ import { AppError } from '../../../base/errors.ts';
 import { defineHandler, type Handler, type HandlerContext } from '../../kit/handler.ts';
 import { type CrawlParts, crawl } from './crawl.ts';
 import { readPage } from './read-page.ts';
-import { type SearchParts, searchWeb } from './search.ts';
+import { type SearchParts, searchWeb } from './search-web.ts';
 
 const DEFAULT_CHARS = 50_000;
 const MOST_CHARS = 500_000;

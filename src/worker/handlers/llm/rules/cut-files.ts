@@ -1,6 +1,6 @@
 // Cuts the files that were read into units with their words, in slices: the event loop it shares is never held for long.
 import type { FoundIn, ReadFile } from './evidence.ts';
-import { type Unit, unitsOf } from './units.ts';
+import { type Unit, unitsOf } from './quotable.ts';
 import { tokens } from './words.ts';
 
 /** A unit with where it comes from and its words. */

@@ -2,7 +2,7 @@
 // say most. Pure; nothing is written that was not said.
 import { type AnswerLanguage, languageOf } from './language.ts';
 import { phrasesIn } from './phrases.ts';
-import { unitsOf } from './units.ts';
+import { unitsOf } from './quotable.ts';
 import { tokens } from './words.ts';
 
 /** How the request for a summary begins, in its system text. */

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Block, Span } from './block.ts';
 import { filled } from './block.ts';
 import { embeddedText, unsaidOf } from './embedded-text.ts';
-import { Places } from './lines.ts';
+import { Places } from './line-places.ts';
 import { markdownBlocks } from './markdown-blocks.ts';
 import { pack } from './pack.ts';
 import type { CutAnswer, CutOptions, CutPassage, ReadableText } from './passage.ts';

@@ -7,7 +7,7 @@ import { isRecord } from '../../../../../base/is-record.ts';
 import { JsonMeter } from '../../../../../base/json-meter.ts';
 import { FINISHES, REASONING_FIELDS } from './dialects.ts';
 import { argumentsOf, MOST_ARGUMENTS, readCalls } from './read-call.ts';
-import { type Said, type SplitOptions, TextSplitter } from './split-text.ts';
+import { type Said, type SplitOptions, TextSplitter } from './split-model-text.ts';
 
 type Json = Record<string, unknown>;
 

@@ -13,7 +13,7 @@ import { sqlWasm } from '../../edge/index/sql-wasm.ts';
 import { openEdgeJournal } from '../../edge/journal/edge-journal.ts';
 import { mustHold } from '../../edge/journal/known-journal.ts';
 import { nodeFs } from '../../edge/journal/node-fs.ts';
-import { setJournalAside } from '../../edge/journal/set-aside.ts';
+import { setJournalAside } from '../../edge/journal/old-journal.ts';
 import { RefusedAttempts } from '../../edge/runner/free-keys.ts';
 import { Suspects } from '../../edge/runner/suspects.ts';
 import type { EdgeGround } from './options.ts';

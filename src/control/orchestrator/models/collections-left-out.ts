@@ -10,7 +10,7 @@ import { type LeftOutCollection, LeftOutCollectionSchema } from '../../../../gen
 import { AppError } from '../../../base/errors.ts';
 import { fromFailure } from '../../../contract/errors.ts';
 import { SEARCH_METHOD } from '../run/method-names.ts';
-import { boundBy } from '../run/recipients.ts';
+import { boundBy } from '../run/run-recipients.ts';
 import type { FoldedJob, FoldedRun } from '../run/state.ts';
 import { canSearch } from './retrieval.ts';
 

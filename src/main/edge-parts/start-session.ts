@@ -8,8 +8,8 @@ import type { EdgeJournal } from '../../edge/journal/edge-journal.ts';
 import { EdgeSession } from '../../edge/session/edge-session.ts';
 import { edgeManifest } from '../../edge/session/manifest.ts';
 import { sessionJournal } from '../../edge/session/session-journal.ts';
-import type { Journaled } from './journal.ts';
 import type { EdgeGround } from './options.ts';
+import type { Journaled } from './start-journal.ts';
 import type { Tools } from './tools.ts';
 
 /** It does not dial yet. */

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { TurnSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { ShareGrantSchema } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { HistoryDraft, type PastTurn } from '../models/history.ts';
-import { recipientsOfShares } from './recipients.ts';
+import { recipientsOfShares } from './run-recipients.ts';
 
 const share = (...recipients: string[]) => create(ShareGrantSchema, { recipients });
 

@@ -1,7 +1,7 @@
 // Checks a journal folder from end to end and reports the first damage. It changes nothing and needs no lock.
 import { AppError } from '../../base/errors.ts';
 import type { FsPort } from './fs-port.ts';
-import { type Damage, type StoredRecord, scanJournal, type TornEnd } from './recover.ts';
+import { type Damage, type StoredRecord, scanJournal, type TornEnd } from './scan-journal.ts';
 
 /** What `verify` found. */
 export interface Verification {

@@ -4,8 +4,8 @@ import type { GrantedFile } from '../../../gen/bowline/journal/v1/journal_pb.ts'
 import { AskService } from '../../edge/asks/ask-service.ts';
 import type { ShareResolver } from '../../edge/grants/share-resolver.ts';
 import { collectionsOf } from '../../edge/grants/standing-grants.ts';
-import type { Journaled } from './journal.ts';
 import type { EdgeGround } from './options.ts';
+import type { Journaled } from './start-journal.ts';
 import type { Tools } from './tools.ts';
 
 /** Twice as many bytes as are shared may leave under a share, because a model may read a file again. */

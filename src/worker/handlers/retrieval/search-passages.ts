@@ -15,7 +15,7 @@ import { toAppError } from '../../../contract/errors.ts';
 import { pageSizeOf, readOffset, writePlace } from '../../../contract/paging.ts';
 import type { HandlerContext } from '../../kit/handler.ts';
 import { cleanText, mustBeName } from './clean-text.ts';
-import { embed } from './embedder.ts';
+import { embed } from './embed-texts.ts';
 import { type Fused, fuse, type RankedList } from './fuse.ts';
 import { queryTerms } from './passages/terms.ts';
 import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';

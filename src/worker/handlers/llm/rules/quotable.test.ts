@@ -1,6 +1,6 @@
 // How text is cut into what can be quoted, with its lines.
 import { expect, test } from 'vitest';
-import { unitsOf } from './units.ts';
+import { unitsOf } from './quotable.ts';
 
 const short = (text: string, prose = true) =>
   unitsOf(text, 1, prose).map((unit) => `${unit.startLine}-${unit.endLine} ${unit.kind} ${unit.text}`);
