@@ -11,7 +11,7 @@ function tree(): Workspace {
   space.write('src/base/errors.ts', 'export const error = 1;\n');
   space.write('src/contract/frames.ts', use('../base/errors.ts', '../../gen/bowline/x/v1/x_pb.ts'));
   space.write('src/control/store/unit.ts', use('../../base/errors.ts', 'pg'));
-  space.write('src/control/ledger/usage-sums.ts', use('../store/unit.ts'));
+  space.write('src/control/ledger/usage.ts', use('../store/unit.ts'));
   space.write('src/control/orchestrator/run/state.ts', use('../../store/unit.ts', 'node:crypto'));
   space.write('src/control/orchestrator/models/tool-calls.ts', use('../run/state.ts'));
   space.write('src/control/orchestrator/decide/decide.ts', use('../models/tool-calls.ts', '../run/state.ts'));
@@ -89,7 +89,7 @@ test('each forbidden direction, cycle and unknown import is found', () => {
     'base-imports: src/base/clock.ts → src/contract/frames.ts',
     'contract-imports: src/contract/policy.ts → src/edge/session/link.ts',
     'control-store-imports: src/control/store/peek.ts → src/control/dispatch/workers/relay.ts',
-    'control-routing-imports: src/control/routing/peek.ts → src/control/ledger/usage-sums.ts',
+    'control-routing-imports: src/control/routing/peek.ts → src/control/ledger/usage.ts',
     'control-orchestrator-imports: src/control/orchestrator/service/peek.ts → src/control/dispatch/workers/relay.ts',
     'orchestrator-run-imports: src/control/orchestrator/run/peek.ts → src/control/orchestrator/models/tool-calls.ts',
     'pure-run-reads-no-store: src/control/orchestrator/run/peek.ts → src/control/store/pool.ts',
