@@ -44,7 +44,7 @@ export type RunEvent = Message<"bowline.event.v1.RunEvent"> & {
    */
   event: {
     /**
-     * The run was accepted.
+     * The first event: an ask or a call that will be done.
      *
      * @generated from field: bowline.event.v1.RunAccepted accepted = 2;
      */
@@ -165,7 +165,7 @@ export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
   messageDesc(file_bowline_event_v1_event, 0);
 
 /**
- * The run was accepted.
+ * The first event of a run: what was asked or called, by whom, and the limits that hold for it from now on.
  *
  * @generated from message bowline.event.v1.RunAccepted
  */
