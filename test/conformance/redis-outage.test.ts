@@ -89,7 +89,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
       const jobs = await b!.queue.dequeue('q', 5);
       expect(jobs.map(({ id }) => id).sort()).toEqual([job(1), job(2)]);
       for (const each of jobs) await each.done();
-      expect(await a!.queue.counts('q')).toEqual({ waiting: 0, taken: 0 });
+      expect(await a!.queue.counts('q')).toEqual({ waiting: 0, dequeued: 0 });
     });
   });
 
@@ -212,7 +212,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
       await old!.done();
       await old!.release();
       expect(await again!.extend()).toBe(true);
-      expect(await b!.queue.counts('flush')).toEqual({ waiting: 0, taken: 1 });
+      expect(await b!.queue.counts('flush')).toEqual({ waiting: 0, dequeued: 1 });
       await again!.done();
     });
   });
@@ -243,7 +243,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
     expect(wakes).toBeGreaterThan(0);
     expect(await first!.extend()).toBe(false);
     await second!.done();
-    expect(await heir.queue.counts('dead')).toEqual({ waiting: 0, taken: 2 });
+    expect(await heir.queue.counts('dead')).toEqual({ waiting: 0, dequeued: 2 });
     for (const each of jobs) await each.done();
     await dead.close();
     await heir.close();
@@ -280,7 +280,7 @@ own('the Redis adapters', { timeout: 60_000 }, () => {
     later.queue.onReady('replica.later', () => undefined);
     await eventually('it is removed', async () => (await seen()).join() === 'replica.later');
     expect(await admin.keys('*replica.gone*')).toEqual([]);
-    expect(await later.queue.counts('capability.0')).toEqual({ waiting: 1, taken: 1 });
+    expect(await later.queue.counts('capability.0')).toEqual({ waiting: 1, dequeued: 1 });
     await later.close();
     admin.disconnect();
   });

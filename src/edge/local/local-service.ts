@@ -12,6 +12,8 @@ import {
   type GrantDocumentsRequest,
   GrantSchema,
   LedgerArchiveCheckSchema,
+  type ListEgressRequest,
+  type ListQueueRequest,
   RunEventSchema as LocalRunEventSchema,
   type LocalService,
   QueuedAskSchema,
@@ -85,6 +87,30 @@ const MAX_PAGE = 250;
 /** Sequences in the order of their text. */
 const placeKey = (sequence: number): string => String(sequence).padStart(16, '0');
 
+/** One page of the asks that have no answer yet. */
+function queueOf(open: OpenAsks, request: ListQueueRequest) {
+  const { items, nextPageToken } = pageOf(open.all(), ({ sequence }) => placeKey(sequence), request, MAX_PAGE);
+  const asks = items.flatMap(({ record, accepted }) => {
+    if (!record.ask) return [];
+    const { run, conversation, text, createTime } = record.ask;
+    return [create(QueuedAskSchema, { run, conversation, text, sent: accepted, ...(createTime && { createTime }) })];
+  });
+  return { asks, nextPageToken };
+}
+
+/** One page of what left the box, newest first. */
+async function egressOf(ledger: LocalDeps['ledger'], { run, pageSize, pageToken }: ListEgressRequest) {
+  const limit = pageSizeOf(pageSize, PAGE, MAX_PAGE);
+  const place = readPlace(pageToken);
+  const before = place === undefined ? undefined : placeOf(place);
+  const rows = await ledger.ledger({ limit, ...(run !== '' && { run }), ...(before && { before }) });
+  const last = rows.length === limit ? rows.at(-1) : undefined;
+  return {
+    entries: rows.map((row) => row.egress),
+    nextPageToken: last ? writePlace(`${last.sequence}.${last.line}`) : '',
+  };
+}
+
 export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> {
   const { asks, open, journal } = deps;
   let verifying: ReturnType<LocalJournal['verify']> | undefined;
@@ -124,28 +150,8 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
         folders: [...folders],
       };
     },
-    listQueue(request) {
-      const { items, nextPageToken } = pageOf(open.all(), ({ sequence }) => placeKey(sequence), request, MAX_PAGE);
-      const asks = items.flatMap(({ record, accepted }) => {
-        if (!record.ask) return [];
-        const { run, conversation, text, createTime } = record.ask;
-        return [
-          create(QueuedAskSchema, { run, conversation, text, sent: accepted, ...(createTime && { createTime }) }),
-        ];
-      });
-      return { asks, nextPageToken };
-    },
-    async listEgress({ run, pageSize, pageToken }) {
-      const size = pageSizeOf(pageSize, PAGE, MAX_PAGE);
-      const place = readPlace(pageToken);
-      const before = place === undefined ? undefined : placeOf(place);
-      const rows = await deps.ledger.ledger({ limit: size, ...(run !== '' && { run }), ...(before && { before }) });
-      const last = rows.length === size ? rows.at(-1) : undefined;
-      return {
-        entries: rows.map((row) => row.egress),
-        nextPageToken: last ? writePlace(`${last.sequence}.${last.line}`) : '',
-      };
-    },
+    listQueue: (request) => queueOf(open, request),
+    listEgress: (request) => egressOf(deps.ledger, request),
     listGrants(request) {
       const all = [...deps.grants.list().map(grantOf), ...journal.standing.list().map(standingOf)];
       const { items, nextPageToken } = pageOf(all, ({ id }) => id, request, MAX_PAGE);

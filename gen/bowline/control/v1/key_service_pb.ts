@@ -155,7 +155,7 @@ export const ListKeysRequestSchema: GenMessage<ListKeysRequest> = /*@__PURE__*/
  */
 export type ListKeysResponse = Message<"bowline.control.v1.ListKeysResponse"> & {
   /**
-   * Keys.
+   * Newest first. Their secrets are not known to the control plane.
    *
    * @generated from field: repeated bowline.control.v1.Key keys = 1;
    */
@@ -218,7 +218,7 @@ export type CreateOwnerKeyResponse = Message<"bowline.control.v1.CreateOwnerKeyR
   key: string;
 
   /**
-   * Its id.
+   * By which it is listed and revoked; no secret.
    *
    * @generated from field: string id = 2;
    */
@@ -239,7 +239,7 @@ export const CreateOwnerKeyResponseSchema: GenMessage<CreateOwnerKeyResponse> = 
  */
 export type RevokeKeyRequest = Message<"bowline.control.v1.RevokeKeyRequest"> & {
   /**
-   * Its id.
+   * Which key, by the id that ListKeys gives; not the key itself.
    *
    * @generated from field: string id = 1;
    */
@@ -295,7 +295,7 @@ export const RevokeKeyResponseSchema: GenMessage<RevokeKeyResponse> = /*@__PURE_
  */
 export const KeyKind = {
   /**
-   * Never set.
+   * A filter that leaves it out wants keys of every kind; a key always has one.
    *
    * @generated from enum value: KEY_KIND_UNSPECIFIED = 0;
    */
@@ -309,7 +309,7 @@ export const KeyKind = {
   OWNER: 1,
 
   /**
-   * Workers.
+   * Any number of workers of the tenant serve with it, each capability that it allows.
    *
    * @generated from enum value: KEY_KIND_WORKER = 2;
    */
@@ -343,14 +343,14 @@ export const KeyKindSchema: GenEnum<KeyKind> = /*@__PURE__*/
  */
 export const KeyState = {
   /**
-   * Never set.
+   * A key that is read always has one of the others.
    *
    * @generated from enum value: KEY_STATE_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * It is.
+   * Whoever shows it is let in.
    *
    * @generated from enum value: KEY_STATE_VALID = 1;
    */

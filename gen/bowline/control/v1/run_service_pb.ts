@@ -176,7 +176,7 @@ export const AskRequestSchema: GenMessage<AskRequest> = /*@__PURE__*/
  */
 export type AskResponse = Message<"bowline.control.v1.AskResponse"> & {
   /**
-   * What happened.
+   * The run first, then each change in the order in which it came.
    *
    * @generated from oneof bowline.control.v1.AskResponse.event
    */
@@ -198,7 +198,7 @@ export type AskResponse = Message<"bowline.control.v1.AskResponse"> & {
     case: "job";
   } | {
     /**
-     * Text.
+     * A piece of the answer, at its byte offset; a later attempt begins again at 0.
      *
      * @generated from field: bowline.run.v1.TextChunk text = 3;
      */
