@@ -26,7 +26,7 @@ const bytes = (key: string, what: string, fallback: number, max: number, min = 1
 
 export const LIMITS = {
   parallel: limit('parallel', 'tool calls at once', 4, 64),
-  queue: limit('queue', 'tool calls that wait for a place; more are refused', 64, 1024, { min: 0 }),
+  queue: limit('queue', 'tool calls that wait for a free slot; more are refused', 64, 1024, { min: 0 }),
   tool_calls: limit(
     'tool_calls',
     'idempotency keys of calls with an effect that have not expired; at most one for 256 bytes of journal',
@@ -41,27 +41,27 @@ export const LIMITS = {
   walk_entries: limit('walk_entries', 'files and folders that one List or Search looks at', 20_000, 1_000_000),
   walk_depth: limit('walk_depth', 'deepest folder that List and Search go into', 32, 256),
   search_bytes: bytes('search_bytes', 'bytes that one Search reads', 64 << 20, 1 << 30),
-  search_ms: limit('search_ms', 'time of one Search; what was found until then is the result', 3_000, 60_000, {
+  search_ms: limit('search_ms', 'longest time of one Search; what was found until then is the result', 3_000, 60_000, {
     unit: 'ms',
   }),
   command_seconds: limit('command_seconds', 'time of a command', 60, 86_400, { unit: 'seconds' }),
   command_output_bytes: bytes(
     'command_output_bytes',
-    'output of a command that is kept; the rest is dropped, and the exit says so',
+    'output of a command that is kept, in bytes; the rest is dropped, and the exit says so',
     256 << 10,
     2 << 20,
   ),
   command_processes: limit('command_processes', 'processes and threads of a command at once', 64, 4096, { min: 2 }),
   command_memory_bytes: bytes(
     'command_memory_bytes',
-    'private memory of one process of a command',
+    'most private memory of one process of a command',
     1 << 30,
     2 ** 40,
     16 << 20,
   ),
   command_disk_bytes: bytes(
     'command_disk_bytes',
-    'all that a command writes in bubblewrap, in memory; without bubblewrap one file that it writes',
+    'bytes that a command may write in memory under bubblewrap; without bubblewrap, bytes of one file that it writes',
     64 << 20,
     2 ** 36,
     1 << 20,
@@ -76,10 +76,10 @@ export const LIMITS = {
   share_minutes: limit('share_minutes', 'longest life of a share', 15, 15, { unit: 'minutes' }),
   asks: limit('asks', 'asks that wait for an answer; a number above 256 counts as 256', 256, 4096),
   frame_bytes: bytes('frame_bytes', 'largest frame that the edge takes or sends', 4 << 20, 64 << 20, 64 << 10),
-  journal_bytes: bytes('journal_bytes', 'all segments of the journal together', 64 << 20, 1 << 30, 8 << 20),
+  journal_bytes: bytes('journal_bytes', 'bytes of all segments of the journal together', 64 << 20, 1 << 30, 8 << 20),
   ledger_bytes: bytes(
     'ledger_bytes',
-    'archive of the ledger: the lines of what was pruned from the journal',
+    'bytes of the archive of the ledger, which has the lines that were pruned from the journal',
     256 << 20,
     2 ** 36,
     16 << 20,
@@ -93,7 +93,7 @@ const OTHERS = {
     group: 'others',
     kind: 'number',
     unit: 'count',
-    what: 'first of the 64 user ids that commands of an edge have that runs as root, one each',
+    what: 'first of the 64 user ids for commands, one each, if the edge runs as root',
     fallback: 60_800,
     min: 1000,
     max: 4_000_000_000,
@@ -104,7 +104,7 @@ const OTHERS = {
     group: 'others',
     kind: 'choice',
     of: ['refuse', 'drop_oldest'],
-    what: 'what happens when the archive of the ledger is full: new work is refused, or its oldest lines are dropped',
+    what: 'what happens when the archive of the ledger is full: new work is refused, or the oldest lines are dropped',
     fallback: 'refuse',
   },
 } as const satisfies Record<string, Setting>;
