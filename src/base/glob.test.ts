@@ -58,6 +58,11 @@ test('a folder is entered exactly when something beneath it may be meant', () =>
 test('a pattern opens what it means, what leads there and what lies beneath, each further dot by a dot of its own', () => {
   const { opens } = globOf('a/.x/*.d');
   for (const there of ['a', 'a/.x', 'a/.x/n.d', 'a/.x/n.d/deep/er']) expect(opens(there), there).toBe(true);
+  const deep = globOf('.cfg/**/.keep');
+  for (const folder of ['.cfg', '.cfg/deep', '.cfg/.keep']) expect(deep.opens(folder), folder).toBe(true);
+  for (const file of ['.cfg/private.md', '.cfg/deep/notes.md', '.cfg'])
+    expect(deep.opens(file, true), file).toBe(false);
+  for (const file of ['.cfg/.keep', '.cfg/deep/.keep']) expect(deep.opens(file, true), file).toBe(true);
   for (const there of ['b', 'a/.y', 'a/.x/n.e', 'a/.x/n.d/.deep', '.x/n.d']) expect(opens(there), there).toBe(false);
 });
 

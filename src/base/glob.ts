@@ -12,8 +12,8 @@ export interface Glob {
   matches(path: string): boolean;
   /** Whether something beneath the folder at this path may be meant. */
   reachesInto(folder: string): boolean;
-  /** Whether this path is meant, leads to what is meant, or lies beneath it with no further leading dot. */
-  opens(path: string): boolean;
+  /** Whether this path is meant, lies beneath what is meant with no further leading dot, or, unless it is a file, leads to what is meant. */
+  opens(path: string, isFile?: boolean): boolean;
 }
 
 /**
@@ -32,7 +32,7 @@ export function globOf(pattern: string): Glob {
       const names = namesOf(folder);
       return some((parts) => least(follow(parts, names)) < parts.length);
     },
-    opens(path) {
+    opens(path, isFile = false) {
       const names = namesOf(path);
       const lastDot = names.findLastIndex(isDot);
       return some((parts) => {
@@ -40,7 +40,7 @@ export function globOf(pattern: string): Glob {
         const after = follow(parts, names, (states, at) => {
           met ||= at >= lastDot && states.has(parts.length);
         });
-        return met || after.size > 0;
+        return met || (!isFile && after.size > 0);
       });
     },
   };

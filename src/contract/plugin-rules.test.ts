@@ -57,3 +57,21 @@ test('what only some messages break is taken: it is judged with each call', () =
     expect(verdict(`message In { ${ofMessage(expression)} ${FIELDS} }`), expression).toBe('');
   expect(verdict(`message In { In more = 1; string a = 2 [(buf.validate.field).string.min_len = 3]; }`)).toBe('');
 });
+
+test('an expression that could take long is refused before it is evaluated, also where a condition hides it', () => {
+  const nested = (depth: number): string => (depth === 0 ? 'true' : `[1, 2, 3].all(v${depth}, ${nested(depth - 1)})`);
+  const dear = [
+    ...['all', 'exists', 'exists_one', 'filter', 'map'].map((name) => `this.names.${name}(n, n == 'a') != null`),
+    nested(4),
+    `this.from != 7 || ${nested(4)}`,
+    `{'a': ${nested(1)}}['a']`,
+    `this.names.size() > 0 ? size([${nested(1)}]) > 0 : true`,
+  ];
+  for (const expression of dear) {
+    expect(verdict(`message In { ${ofMessage(expression)} ${FIELDS} }`), expression).toContain('goes through a list');
+  }
+  const long = `this.from in [${Array.from({ length: 2_000 }, (_, n) => n).join()}]`;
+  expect(verdict(`message In { ${ofMessage(long)} ${FIELDS} }`)).toContain('has more than 200 parts');
+  const most = `this.from in [${Array.from({ length: 190 }, (_, n) => n).join()}]`;
+  expect(verdict(`message In { ${ofMessage(most)} ${FIELDS} }`)).toBe('');
+});

@@ -1,5 +1,5 @@
-// Judges the constraints of a plugin's contract before it is taken: each CEL expression and pattern must compile. Otherwise a call
-// would be the first to meet it, and its caller, who did not write it, would be told.
+// Judges the constraints of a plugin's contract before it is taken: each CEL expression and pattern must compile, and each expression be
+// cheap. Otherwise a call would be the first to meet it: its caller, who did not write it, would be told, or everybody would wait.
 import { parse } from '@bufbuild/cel';
 import { create, type DescField, type DescMessage, type DescService, getOption } from '@bufbuild/protobuf';
 import { usedTypes } from '@bufbuild/protobuf/reflect';
@@ -11,6 +11,7 @@ import {
   type Rule,
 } from '../../gen/buf/validate/validate_pb.ts';
 import { AppError } from '../base/errors.ts';
+import { dearPart } from './rule-cost.ts';
 
 /** What is wrong whatever a message holds; what else may go wrong with an empty one depends on what it holds. */
 const ALWAYS = /^(?:unbound function|field not found|error parsing regexp)/;
@@ -55,11 +56,15 @@ interface Expressions {
 function expressions(where: string, { cel, celExpression }: Expressions): void {
   const all = [...cel, ...celExpression.map((expression) => ({ id: expression, expression }))];
   for (const { id, expression } of all) {
+    const rule = `the rule ${JSON.stringify(id.slice(0, 100))} of ${where}`;
+    let dear: string | undefined;
     try {
-      parse(expression);
+      dear = dearPart(parse(expression).expr);
     } catch (error) {
-      throw refused(`the rule ${JSON.stringify(id.slice(0, 100))} of ${where}`, error);
+      throw refused(rule, error);
     }
+    if (dear)
+      throw new AppError('PLUGIN_INVALID', { problem: `${rule} ${dear}; check in the worker what no rule can say` });
   }
 }
 

@@ -88,18 +88,18 @@ export class Allowlist {
 
   /** What is denied below a folder. @throws COMMAND_VIEW_TOO_LARGE, why `signal` aborted */
   deniedBelow(folder: string, entries: number, signal: AbortSignal): Promise<DeniedPath[]> {
-    return deniedBelow(folder, (path) => this.isDenied(path), entries, signal);
+    return deniedBelow(folder, (path, isFile) => this.isDenied(path, isFile), entries, signal);
   }
 
   /** Whether a real path may be seen at all: inside its root and not denied. Used for each entry of a walk. */
-  visible(root: Root, path: string): boolean {
-    return contains(root.realPath, path) && !this.#denied.below(path, { root });
+  visible(root: Root, path: string, isFile = false): boolean {
+    return contains(root.realPath, path) && !this.#denied.below(path, { root }, isFile);
   }
 
   /** The root that may be read and holds a real path, with the path's name there. */
-  nameOf(realPath: string): JudgedPath | undefined {
+  nameOf(realPath: string, isFile = false): JudgedPath | undefined {
     const root = this.#rootOf(realPath);
-    return root && !this.#denied.below(realPath, { root })
+    return root && !this.#denied.below(realPath, { root }, isFile)
       ? inRoot(root, relative(root.realPath, realPath))
       : undefined;
   }
@@ -110,8 +110,9 @@ export class Allowlist {
   }
 
   /** Whether a real path is denied: whatever the configuration says, or, below a root, because it is hidden or a secret. */
-  isDenied(path: string): boolean {
-    return this.#denied.anywhere(path) || (this.#rootOf(path) !== undefined && this.nameOf(path) === undefined);
+  isDenied(path: string, isFile = false): boolean {
+    const named = () => this.nameOf(path, isFile) !== undefined;
+    return this.#denied.anywhere(path) || (this.#rootOf(path) !== undefined && !named());
   }
 
   /** Whether a program at this real path may be run: not where something may be written. */

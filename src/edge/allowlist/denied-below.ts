@@ -19,7 +19,7 @@ const MOST = 512;
  */
 export async function deniedBelow(
   folder: string,
-  denied: (path: string) => boolean,
+  denied: (path: string, isFile: boolean) => boolean,
   entries: number,
   signal: AbortSignal,
 ): Promise<DeniedPath[]> {
@@ -33,7 +33,7 @@ export async function deniedBelow(
       if (--left < 0) throw new AppError('COMMAND_VIEW_TOO_LARGE');
       if (entry.isSymbolicLink()) continue;
       const path = join(at, entry.name);
-      if (!denied(path)) {
+      if (!denied(path, !entry.isDirectory())) {
         if (entry.isDirectory()) waiting.push(path);
       } else if (found.push({ path, folder: entry.isDirectory() }) > MOST) {
         throw new AppError('COMMAND_VIEW_TOO_LARGE');

@@ -146,8 +146,8 @@ function isSecretPlace(parts: readonly string[]): boolean {
 export interface PathDenials {
   /** Absolute paths of programs, folders to start in, roots themselves. */
   anywhere(path: string): boolean;
-  /** Absolute paths below a root, or the root. */
-  below(path: string, judged: Pick<JudgedPath, 'root'>): boolean;
+  /** Absolute paths below a root, or the root. A folder that leads to what is named may be entered; a file beside it is still denied. */
+  below(path: string, judged: Pick<JudgedPath, 'root'>, isFile?: boolean): boolean;
 }
 
 /**
@@ -165,7 +165,7 @@ export function denials(folders: readonly string[], named: readonly string[] = [
   };
   return {
     anywhere,
-    below(path, { root }) {
+    below(path, { root }, isFile = false) {
       if (anywhere(path)) return true;
       const base = root.realPath === '/' ? '' : root.realPath;
       if (!path.startsWith(`${base}/`)) return false;
@@ -174,7 +174,7 @@ export function denials(folders: readonly string[], named: readonly string[] = [
       if (parts.some(isSecretBelow) || isSecretPlace(parts)) return true;
       if (!parts.some(isDot)) return false;
       const relative = parts.join('/');
-      return !opened.some((glob) => glob.opens(relative));
+      return !opened.some((glob) => glob.opens(relative, isFile));
     },
   };
 }

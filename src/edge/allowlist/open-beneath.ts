@@ -11,7 +11,7 @@ import { inRoot, type JudgedPath, refused } from './judge-path.ts';
 /** What may never be opened. */
 export interface Denials {
   /** By name: a path below (or of) a root. */
-  path(path: string, judged: JudgedPath): boolean;
+  path(path: string, judged: JudgedPath, isFile?: boolean): boolean;
   /** By device and inode, whatever its name: the home and all that is in it. */
   identity(stat: BigIntStats): Promise<boolean>;
 }
@@ -123,7 +123,8 @@ async function openPlace(
   try {
     const stat = await handle.stat({ bigint: true });
     const realPath = await kernelPath(handle, name);
-    const inside = contains(judged.root.realPath, realPath) && !denials.path(realPath, judged);
+    const isFile = !stat.isDirectory() && !stat.isSymbolicLink();
+    const inside = contains(judged.root.realPath, realPath) && !denials.path(realPath, judged, isFile);
     if (!inside || (await denials.identity(stat))) throw refused();
     return { handle, stat, realPath, judged };
   } catch (error) {

@@ -77,6 +77,7 @@ async function* below(
     if (!allow.visible(root, `${open.realPath}/${part}`) || !allow.visible(root, judged.path)) continue;
     const stat = await lookByName(`${placeOf(open)}/${part}`, allow.denials).catch(() => undefined);
     if (!stat) continue;
+    if (stat.isFile() && !allow.visible(root, `${open.realPath}/${part}`, true)) continue;
     if (stat.isSymbolicLink() && !(await staysInside(allow, judged))) continue;
     if (!ahead) yield { judged, stat };
     if (!stat.isDirectory() || !options.recursive || depth + 1 >= options.maxDepth) continue;
