@@ -142,6 +142,16 @@ export const SESSION_SETTINGS = {
     min: 2,
     max: 100_000,
   },
+  maxOwnerStreams: {
+    env: 'BOWLINE_MAX_OWNER_STREAMS',
+    group: 'sessions',
+    kind: 'number',
+    unit: 'count',
+    what: 'streams of one owner key at once on a replica: watches, asks, and calls of methods that stream',
+    fallback: 256,
+    min: 2,
+    max: 100_000,
+  },
   maxFrameBytes: {
     env: 'BOWLINE_MAX_FRAME_BYTES',
     group: 'sessions',

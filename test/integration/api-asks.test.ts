@@ -1,19 +1,24 @@
-// Asks over the public API: recorded before anything is answered, one run for one request id, and nobody's who only watches.
+// Asks over the public API: recorded before anything is answered, one run for one request id, and nobody's who only watches. What one key may hold
+// open is bounded.
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type AskResponse, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { type AskRequestSchema, type AskResponse, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { eventually, refusal, TestControl } from '../support/control-plane.ts';
 
+const STREAMS = 8;
+
 let control: TestControl;
 beforeAll(async () => {
-  control = await TestControl.start({ tenants: ['other'] });
+  control = await TestControl.start({ tenants: ['other'], config: { maxOwnerStreams: STREAMS } });
 });
 afterAll(() => control.close());
 
 const runs = (key?: string) => control.client(RunService, key);
 
-async function all(stream: AsyncIterable<AskResponse>): Promise<AskResponse[]> {
-  const seen: AskResponse[] = [];
+async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const seen: T[] = [];
   for await (const response of stream) seen.push(response);
   return seen;
 }
@@ -23,9 +28,14 @@ const runOf = (response: AskResponse | undefined) => {
   return response.event.value;
 };
 
-/** The first thing that is told; the caller leaves then. */
-async function first(stream: AsyncIterable<AskResponse>) {
-  for await (const response of stream) return runOf(response);
+/** The first thing that is told; the caller leaves then. A stream that is only not read on stays open. */
+async function first(by: ReturnType<typeof runs>, wish: MessageInitShape<typeof AskRequestSchema>) {
+  const reader = new AbortController();
+  try {
+    for await (const response of by.ask(wish, { signal: reader.signal })) return runOf(response);
+  } finally {
+    reader.abort();
+  }
   throw new Error('nothing was told');
 }
 
@@ -56,7 +66,7 @@ test('an ask is streamed to its end; a repeat, also at the same time, streams th
 
 test('a run goes on when its caller leaves, and when the control plane ends right after it was recorded', async () => {
   const wish = { text: 'still there?', requestId: 'r2' };
-  const { id } = await first(runs().ask(wish));
+  const { id } = await first(runs(), wish);
   expect((await runs().getRun({ id })).run?.endTime).toBeUndefined();
   await control.stop(0);
   await control.boot();
@@ -77,7 +87,7 @@ test('a device that is named must be there, and its tools are offered; unknown n
   expect(await refusal(runs().ask({ text: 'x'.repeat(70_000) }))).toMatchObject({ reason: 'INVALID_ARGUMENT' });
   const edge = control.closing(await device.connect());
   const worker = await control.worker();
-  const { id } = await first(runs().ask({ text: 'list it', device: 'kitchen' }));
+  const { id } = await first(runs(), { text: 'list it', device: 'kitchen' });
   worker.useTool(await worker.job(), 'fs_list', { path: 'docs' });
   expect(await edge.call()).toMatchObject({ method: expect.stringContaining('fs.v1.FsService/List') });
   expect((await runs().getRun({ id })).run?.device).toBe(device.device);
@@ -91,10 +101,45 @@ test('another tenant has its own request ids, and finds neither device nor conve
   const device = await control.device();
   control.closing(await device.connect());
   const wish = { text: 'whose?', requestId: 'r3' };
-  const mine = await first(runs().ask(wish));
-  const theirs = await first(runs(foreign).ask(wish));
+  const mine = await first(runs(), wish);
+  const theirs = await first(runs(foreign), wish);
   expect(theirs.id).not.toBe(mine.id);
   for (const wrong of [{ device: device.name }, { conversation: mine.conversation }])
     expect(await refusal(runs(foreign).ask({ text: 'x', ...wrong }))).toMatchObject({ reason: 'NOT_FOUND' });
   expect(await refusal(runs(foreign).getRun({ id: mine.id }))).toMatchObject({ reason: 'NOT_FOUND' });
+});
+
+test('a key has a bounded number of streams; one that ends makes room; other keys are unharmed', async () => {
+  const wish = { text: 'who watches?', requestId: 'r4' };
+  const { id } = await first(runs(), wish);
+  const readers: AbortController[] = [];
+  const watch = async () => {
+    const reader = new AbortController();
+    const stream = runs().watchRun({ id }, { signal: reader.signal })[Symbol.asyncIterator]();
+    await stream.next();
+    readers.push(reader);
+    return stream;
+  };
+  // The streams of those who left are counted out when the word of it has come.
+  const watchSoon = () => eventually(() => watch().catch(() => undefined));
+  const watches: Awaited<ReturnType<typeof watch>>[] = [];
+  while (watches.length < STREAMS) watches.push(await watchSoon());
+  for (const refused of [runs().watchRun({ id }), runs().ask(wish), runs().ask({ text: 'one more?' })])
+    expect(await refusal(refused)).toMatchObject({
+      reason: 'LIMIT_EXCEEDED',
+      code: 'ResourceExhausted',
+      message: expect.stringContaining('BOWLINE_MAX_OWNER_STREAMS'),
+    });
+  // What was refused was not begun, and calls that do not stream go on.
+  const { runs: listed } = await runs().listRuns({});
+  expect(listed.map(({ text }) => text)).not.toContain('one more?');
+  const foreign = runs(control.ownerKeys.get('other'));
+  expect((await first(foreign, { text: 'unharmed?' })).text).toBe('unharmed?');
+
+  readers[0]!.abort();
+  watches[0] = await watchSoon();
+  expect(await refusal(runs().watchRun({ id }))).toMatchObject({ reason: 'LIMIT_EXCEEDED' });
+  await runs().cancelRun({ id });
+  for (const ended of watches) while (!(await ended.next()).done);
+  await eventually(() => all(runs().watchRun({ id })).catch(() => undefined));
 });

@@ -42,7 +42,7 @@ export function openSessions({ config, clock, life, log, replica }: Ground, { po
   life.onStop('model news', async () => news.stop());
   sessions.onWorkers(() => news.changed());
   news.start();
-  return { sessions, local, presence, news, owners: new OwnerStreams() };
+  return { sessions, local, presence, news, owners: new OwnerStreams(config.maxOwnerStreams) };
 }
 
 /** Ends sessions that another replica has taken over, and those of removed devices and revoked keys. */

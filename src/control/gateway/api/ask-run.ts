@@ -3,7 +3,6 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { AskRequest as ControlAskRequest } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
 import { AppError } from '../../../base/errors.ts';
-import { fixedLimit } from '../../../base/fixed-limit.ts';
 import { newId } from '../../../base/ids.ts';
 import { fromFailure } from '../../../contract/errors.ts';
 import type { Devices, StoredDevice } from '../../identity/devices.ts';
@@ -12,17 +11,16 @@ import type { RestoreGuard } from '../../identity/restore-guard.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import type { Conversations } from '../../store/conversations.ts';
 import type { Runs } from '../../store/runs.ts';
+import type { OpenAsks } from './open-asks.ts';
 
 export interface AskRunParts {
   readonly runs: Pick<Orchestrator, 'ask' | 'runOf'>;
   readonly stored: Pick<Runs, 'get' | 'countOpen'>;
+  readonly openAsks: OpenAsks;
   readonly conversations: Pick<Conversations, 'get'>;
   readonly devices: Pick<Devices, 'find'>;
   readonly restored: Pick<RestoreGuard, 'mustGoOn'>;
 }
-
-/** Runs that one owner key may have open at a time, like the asks of one box. */
-const MAX_OPEN = 256;
 
 /**
  * The run of this ask: a new one, or that of the first time. Resolves when it is committed. Throws NOT_FOUND, DEVICE_OFFLINE,
@@ -34,9 +32,9 @@ export async function runOfAsk(parts: AskRunParts, owner: OwnerPrincipal, reques
   const id = { source: principal, commandId: `ask:${request.requestId || newId()}` };
   const known = request.requestId === '' ? undefined : await parts.runs.runOf(tenant, id);
   if (known !== undefined) return sameRun(parts, tenant, known, request);
-  const device = await mayBegin(parts, tenant, principal, request);
+  const device = await mayBegin(parts, tenant, request);
   const run = newId();
-  const answer = await parts.runs.ask(tenant, {
+  const ask = {
     ...id,
     run,
     conversation: request.conversation || newId(),
@@ -46,7 +44,9 @@ export async function runOfAsk(parts: AskRunParts, owner: OwnerPrincipal, reques
     text: request.text,
     shares: [],
     ...(request.timeout ? { timeoutMs: durationMs(request.timeout) } : {}),
-  });
+  };
+  const open = () => parts.stored.countOpen(tenant, principal);
+  const answer = await parts.openAsks.commit(principal, open, () => parts.runs.ask(tenant, ask));
   // Of two that came at the same time one is recorded; so is one that was refused for its place in the line.
   const recorded = await parts.runs.runOf(tenant, id);
   if (recorded === undefined && 'refused' in answer) throw fromFailure(answer.refused);
@@ -55,9 +55,8 @@ export async function runOfAsk(parts: AskRunParts, owner: OwnerPrincipal, reques
 
 /** What only a new run must meet. Returns the device that it may use. */
 async function mayBegin(
-  { restored, devices, conversations, stored }: AskRunParts,
+  { restored, devices, conversations }: AskRunParts,
   tenant: string,
-  principal: string,
   { device: name, conversation }: ControlAskRequest,
 ): Promise<StoredDevice | undefined> {
   restored.mustGoOn(tenant);
@@ -65,8 +64,6 @@ async function mayBegin(
   if (device && !device.online) throw new AppError('DEVICE_OFFLINE', { device: device.name });
   if (conversation !== '' && !(await conversations.get(tenant, conversation)))
     throw new AppError('NOT_FOUND', { kind: 'conversation' });
-  if ((await stored.countOpen(tenant, principal)) >= MAX_OPEN)
-    throw fixedLimit('the number of open runs of one owner key', MAX_OPEN, 'wait for some, or cancel some');
   return device;
 }
 
