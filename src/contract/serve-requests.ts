@@ -7,6 +7,7 @@ import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse 
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { mark } from '../base/loop-watch.ts';
 import { ownedBy, type RequestFaults } from '../base/stray-errors.ts';
+import { blameSender } from './unparsed.ts';
 
 export type RequestListener = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
 
@@ -86,7 +87,7 @@ export async function respond(
   response: Http2ServerResponse,
 ): Promise<void> {
   try {
-    await universalResponseToNodeResponse(shortTexts(await handler(call)), response);
+    await universalResponseToNodeResponse(mendedErrors(await handler(call)), response);
   } catch (error) {
     if (!unanswerable(response) && ConnectError.from(error).code !== Code.Aborted) throw error;
   }
@@ -95,13 +96,16 @@ export async function respond(
 /** Letters of the text of an error, at most: a library repeats what it could not read, and what does not fit into a frame ends the stream. */
 const TEXT_LETTERS = 1_000;
 
-/** The same response; the text of an error is cut when it is known, at the end. */
-function shortTexts(response: UniversalServerResponse): UniversalServerResponse {
+/** The same response; an error is put right when it is known, at the end: whose fault it is, and its text, which is cut. */
+function mendedErrors(response: UniversalServerResponse): UniversalServerResponse {
   const { body, trailer } = response;
   if (!trailer || !body || body instanceof Uint8Array) return response;
   const pieces = body[Symbol.asyncIterator]();
   const done = (piece: IteratorResult<Uint8Array>): IteratorResult<Uint8Array> => {
-    if (piece.done) shorten(trailer);
+    if (piece.done) {
+      blameSender(trailer);
+      shorten(trailer);
+    }
     return piece;
   };
   const ending: AsyncIterator<Uint8Array> = {

@@ -152,6 +152,14 @@ test('settings that do not fit together are refused', () => {
   );
   expect(() => settled({ BOWLINE_REDIS_CLUSTER: 'a:1' })).toThrow(usage(/BOWLINE_REDIS_CLUSTER needs REDIS_URL/));
   expect(() => settled({ ...redis, BOWLINE_REDIS_SENTINELS: 'a:1' })).toThrow(usage(/go together/));
+  for (const [name, wrong] of [
+    ['BOWLINE_REDIS_SENTINELS', 'redis://x:hunter2@h'],
+    ['BOWLINE_REDIS_CLUSTER', 'x:hunter2'],
+    ['BOWLINE_REDIS_MASTER', 'x:hunter2@h'],
+  ] as const) {
+    expect(() => settled({ ...redis, [name]: wrong })).toThrow(usage(new RegExp(`${name} is not`)));
+    expect(() => settled({ ...redis, [name]: wrong })).not.toThrow(/hunter2/);
+  }
   expect(() => settled({ ...redis, BOWLINE_REDIS_MASTER: 'm' })).toThrow(usage(/go together/));
   const both = { BOWLINE_REDIS_SENTINELS: 'a:1', BOWLINE_REDIS_CLUSTER: 'b:1', BOWLINE_REDIS_MASTER: 'm' };
   expect(() => settled({ ...redis, ...both })).toThrow(usage(/exclude each other/));

@@ -64,6 +64,45 @@ test('an ask is streamed to its end; a repeat, also at the same time, streams th
   await worker.cut();
 });
 
+test('a request id belongs to all fields of its first request, of an ask and of a cancel', async () => {
+  const device = await control.device('hall');
+  control.closing(await device.connect());
+  const { conversation } = await first(runs(), { text: 'begin' });
+  const wish = { text: 'go on', conversation, device: 'hall', timeout: { seconds: 60n }, requestId: 'whole' };
+  const { id } = await first(runs(), wish);
+  expect((await first(runs(), wish)).id).toBe(id);
+  const { conversation: _, ...fresh } = wish;
+  for (const other of [{ ...wish, timeout: { seconds: 61n } }, fresh, { ...wish, device: '' }])
+    expect(await refusal(runs().ask(other))).toMatchObject({ reason: 'REQUEST_ID_REUSED' });
+
+  const spared = await first(runs(), { text: 'another' });
+  expect(await refusal(runs().cancelRun({ id: 'nowhere', requestId: 'end' }))).toMatchObject({ reason: 'NOT_FOUND' });
+  await runs().cancelRun({ id, requestId: 'end' });
+  expect((await runs().cancelRun({ id, requestId: 'end' })).run).toMatchObject({ id, state: RunState.CANCELLED });
+  expect(await refusal(runs().cancelRun({ id: spared.id, requestId: 'end' }))).toMatchObject({
+    reason: 'REQUEST_ID_REUSED',
+  });
+  expect((await runs().getRun({ id: spared.id })).run?.endTime).toBeUndefined();
+  for (const { id: open } of (await runs().listRuns({})).runs) await runs().cancelRun({ id: open });
+});
+
+test('an ask whose words are no UTF-8 is the fault of its sender', async () => {
+  const text = { $typeName: 'bowline.control.v1.AskRequest', $unknown: [] };
+  const bytes = Uint8Array.of(1, 0xff);
+  const unknown = { no: 1, wireType: 2, data: bytes };
+  expect(await refusal(runs().ask({ ...text, $unknown: [unknown] } as never))).toMatchObject({
+    reason: 'INVALID_ARGUMENT',
+    message: expect.stringContaining('no UTF-8'),
+  });
+});
+
+test('a timeout that is none, or beyond a day, is refused', async () => {
+  for (const seconds of [-5n, 0n, 86_401n, 315_576_000_000n, 2n ** 63n - 1n])
+    expect(await refusal(runs().ask({ text: 'x', timeout: { seconds } }))).toMatchObject({
+      reason: 'INVALID_ARGUMENT',
+    });
+});
+
 test('a run goes on when its caller leaves, and when the control plane ends right after it was recorded', async () => {
   const wish = { text: 'still there?', requestId: 'r2' };
   const { id } = await first(runs(), wish);

@@ -107,6 +107,8 @@ test('a suspended device is out on every replica; its call waits, and is answere
   expect((await devices.suspendDevice(wish)).suspended).toBe(true);
   expect((await devices.suspendDevice(wish)).suspended).toBe(true);
   expect((await devices.suspendDevice({ id: 'kitchen' })).suspended).toBe(false);
+  for (const replica of [a, b])
+    expect((await replica.client(DeviceService).getDevice({ id: 'kitchen' })).device?.connected).toBe(false);
   const told = refusalOf((await edge.ended)!);
   expect(told).toMatchObject({ reason: 'DEVICE_SUSPENDED' });
   expect(told.message).toContain('bowline devices resume kitchen');
@@ -117,7 +119,10 @@ test('a suspended device is out on every replica; its call waits, and is answere
   // Whether the end of the session is recorded yet, or not: the call is open.
   expect([JobState.QUEUED, JobState.RUNNING]).toContain(waits?.jobs[1]?.state);
 
-  expect((await devices.resumeDevice({ id: 'kitchen' })).resumed).toBe(true);
+  const resumed = await devices.resumeDevice({ id: 'kitchen' });
+  expect(resumed).toMatchObject({ resumed: true, device: { connected: false } });
+  const tooSoon = a.client(RunService).ask({ text: 'now?', device: 'kitchen' })[Symbol.asyncIterator]().next();
+  expect(await refusal(tooSoon)).toMatchObject({ reason: 'DEVICE_OFFLINE' });
   expect((await devices.resumeDevice({ id: 'kitchen' })).resumed).toBe(false);
   const { job, idempotencyKey } = call;
   const open = { $typeName: 'bowline.edge.v1.OpenToolCall' as const, job, idempotencyKey, running: true };

@@ -5,13 +5,17 @@ import { shapeText } from './setting-text.ts';
 
 export type Parsed = { readonly value: SettingValue } | { readonly problem: string };
 
-/** The value, or what is wrong with the text of that name; a secret is never repeated. */
+/** The value, or what is wrong with the text of that name; what may hold a secret is never repeated. */
 export function parseSetting(setting: Setting, text: string, name = setting.env): Parsed {
   const value = readValue(setting, text);
   if (value !== undefined) return { value };
-  const shown = setting.kind === 'secret' ? '' : ` ${JSON.stringify(text.slice(0, 80))}`;
+  const shown = mayHoldSecret(setting, text) ? '' : ` ${JSON.stringify(text.slice(0, 80))}`;
   return { problem: `${name}${shown} is not ${setting.kind === 'secret' ? 'like ' : ''}${shapeText(setting)}` };
 }
+
+/** Where an address is wanted, a URL with its password is the usual mistake. */
+const mayHoldSecret = ({ kind }: Setting, text: string): boolean =>
+  kind === 'secret' || kind === 'addresses' || text.includes('@') || text.includes('://');
 
 /** What holds without a text. */
 export function fallbackValue(setting: Setting): SettingValue {

@@ -8,6 +8,7 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toConnectError } from '../../contract/errors.ts';
 import { isGone } from '../../contract/is-gone.ts';
+import { unparsed } from '../../contract/unparsed.ts';
 import { validate } from '../../contract/validate.ts';
 import { type Authenticator, bearerOf } from '../identity/authenticator.ts';
 import { principalKey } from './call-principal.ts';
@@ -28,7 +29,7 @@ const READ: ReadonlySet<string> = new Set([HEADERS.device, HEADERS.selector, HEA
 
 /**
  * A stream that broke because its peer went away is no failure of a handler: it is canceled, and nothing is logged. A message
- * that is too large is told with limit and setting.
+ * that is too large is told with limit and setting, one that cannot be parsed as the fault of its sender.
  */
 export const goneInterceptor: Interceptor = (next) => async (request) => {
   try {
@@ -41,7 +42,7 @@ export const goneInterceptor: Interceptor = (next) => async (request) => {
 
 function translated(error: unknown): unknown {
   if (isGone(error)) return new AppError('CANCELED', {}, { cause: error });
-  return tooLarge(error) ?? error;
+  return tooLarge(error) ?? unparsed(error) ?? error;
 }
 
 async function* untilGone<T>(messages: AsyncIterable<T>): AsyncIterable<T> {

@@ -114,6 +114,17 @@ async function healthServer(more: Partial<ServerOptions> = {}): Promise<ClientHt
   return client;
 }
 
+test('a message that cannot be parsed is the fault of its sender', async () => {
+  const client = await healthServer();
+  // The name of the service, with a byte that no UTF-8 has; then a field that is cut.
+  for (const body of [[0x0a, 1, 0xff], [0x0a, 9, 65], [0xff]])
+    expect(await call(client, Buffer.from([0, 0, 0, 0, body.length, ...body]))).toMatchObject({
+      grpc: '3',
+      message: expect.stringContaining('no UTF-8'),
+    });
+  client.destroy();
+});
+
 test('headers and messages that are too large are refused with the limit and the setting, and their streams end', async () => {
   const client = await healthServer();
   expect(await call(client, message(0))).toMatchObject({ http: 200, grpc: '0' });
@@ -161,7 +172,7 @@ function endless(client: ClientHttp2Session, body: Buffer, headers: Record<strin
 test('a call that needs no credential is small, as it comes and after decompression, whatever the limit of others', async () => {
   const client = await healthServer();
   // What is in it is no message, but it was read.
-  expect((await call(client, message(60 << 10))).grpc).toBe('13');
+  expect((await call(client, message(60 << 10))).grpc).toBe('3');
   const large = await call(client, message(65 << 10));
   expect(large).toMatchObject({
     grpc: '8',

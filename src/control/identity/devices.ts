@@ -311,14 +311,20 @@ const ONLINE = sql<boolean>`(device.state = 'active' and device.replica is not n
 const notFound = () => new AppError('NOT_FOUND', { kind: 'device' });
 
 /** The next Hello of an adopted device anchors its journal anew. */
-const adopted = { generation: sql<number>`generation + 1`, journal_id: null, anchor_sequence: null, anchor_head: null };
+const adopted = {
+  generation: sql<number>`generation + 1`,
+  journal_id: null,
+  anchor_sequence: null,
+  anchor_head: null,
+  replica: null,
+};
 
-/** No session that began before goes on. */
-const fenced = { session_epoch: sql<number>`session_epoch + 1` };
+/** No session that began before goes on, and the device is on no replica until a new one begins. */
+const fenced = { session_epoch: sql<number>`session_epoch + 1`, replica: null };
 
 const suspended = { ...fenced, suspended_from: sql<'active' | 'quarantined'>`state` };
 /** A replica of an older version suspends without noting from what. */
-const resumed = { state: sql<DeviceStanding>`coalesce(suspended_from, 'active')`, suspended_from: null };
+const resumed = { state: sql<DeviceStanding>`coalesce(suspended_from, 'active')`, suspended_from: null, replica: null };
 
 /** What else a change of state changes. */
 const ALSO: Readonly<Record<string, object>> = {

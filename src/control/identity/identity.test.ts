@@ -173,6 +173,11 @@ onBothDatabases('identity', (under) => {
     };
     await refused(request.token);
     await refused(expired.token);
+    // One text for a token that is past its time and for one that was revoked: both are noted so.
+    const late = noticesOf(await recentAudit(under.db, tenant, NOTICED)).find(({ action }) =>
+      action.endsWith('.expired'),
+    );
+    expect(late?.text).toContain('a join line for late was used when it had expired or was revoked');
     const told = async () => (await recentAudit(under.db, tenant, NOTICED)).map(({ action }) => action).toSorted();
     expect(await told()).toEqual(['join_token.expired', 'join_token.reused']);
     // Of the removed device it is the first time in another hour.

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ModelInfoSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { GrantMintedSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { askRecord, recipientsOf, sharedOf } from './ask-request.ts';
+import { askRecord, checkAsk, recipientsOf, sharedOf } from './ask-request.ts';
 
 /** What the owner is shown, what the grant allows, and what the ledger says of the ask. */
 function asked(model: MessageInitShape<typeof ModelInfoSchema> | undefined, named: string[] = [], shares = true) {
@@ -45,4 +45,24 @@ test('property: the ledger never names a recipient that was neither told by the 
       if (known.length === 0) expect(ledger).toEqual(['unknown']);
     }),
   );
+});
+
+const asking = (seconds: bigint, nanos = 0) => create(AskRequestSchema, { text: 'q', timeout: { seconds, nanos } });
+
+test.each([
+  [0n, 0],
+  [-5n, 0],
+  [-5n, 5],
+  [86_400n, 1_000_000],
+  [2n ** 63n - 1n, 0],
+])('a timeout of %d s and %d ns is refused', (seconds, nanos) => {
+  expect(() => checkAsk(asking(seconds, nanos))).toThrow(/at most a day/);
+});
+
+test('a timeout of up to a day is taken', () => {
+  for (const [seconds, nanos] of [
+    [0n, 1_000_000],
+    [86_400n, 0],
+  ] as const)
+    checkAsk(asking(seconds, nanos));
 });

@@ -1,6 +1,6 @@
 // From the owner's request to the record that is journaled and the lines of the ledger that belong to it. Pure.
 import { create } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { durationMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { type AskRecord, AskRecordSchema, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { type AskRequest, type LeftOut, type Shared, SharedSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
@@ -14,6 +14,9 @@ import { shareGrantOf } from '../grants/grants.ts';
 import { modelRecipients, namedRecipients, type Recipients } from '../grants/recipients.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** As the rule in the contract, which the edge's own check does not know. */
+const MAX_TIMEOUT_MS = 86_400_000;
 
 /** Throws INVALID_ARGUMENT for what the control plane would refuse for ever. */
 export function checkAsk(request: AskRequest): void {
@@ -29,8 +32,9 @@ export function checkAsk(request: AskRequest): void {
   if (request.shares.length > 64) throw new AppError('INVALID_ARGUMENT', { what: 'an ask has at most 64 shares' });
   if (request.requestId.length > 64)
     throw new AppError('INVALID_ARGUMENT', { what: 'a request id has at most 64 characters' });
-  if (request.timeout && request.timeout.seconds <= 0n && request.timeout.nanos <= 0) {
-    throw new AppError('INVALID_ARGUMENT', { what: 'a timeout is longer than nothing' });
+  const timeout = request.timeout && durationMs(request.timeout);
+  if (timeout !== undefined && !(timeout > 0 && timeout <= MAX_TIMEOUT_MS)) {
+    throw new AppError('INVALID_ARGUMENT', { what: 'a timeout is longer than nothing, and at most a day' });
   }
 }
 

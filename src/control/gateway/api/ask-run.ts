@@ -1,7 +1,12 @@
 // Starts a run from an owner's words over the public API: the same command as that of a box, by the same way, without shares and
 // collections. What it may not be is refused here; whether it is a repeat, the inbox says.
+import { createHash } from 'node:crypto';
+import { toBinary } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import type { AskRequest as ControlAskRequest } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
+import {
+  type AskRequest as ControlAskRequest,
+  AskRequestSchema as ControlAskRequestSchema,
+} from '../../../../gen/bowline/control/v1/run_service_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import { newId } from '../../../base/ids.ts';
 import { fromFailure } from '../../../contract/errors.ts';
@@ -9,12 +14,13 @@ import type { Devices, StoredDevice } from '../../identity/devices.ts';
 import { type OwnerPrincipal, principalName } from '../../identity/principal.ts';
 import type { RestoreGuard } from '../../identity/restore-guard.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
+import { isUnreadable } from '../../orchestrator/service/unreadable.ts';
 import type { Conversations } from '../../store/conversations.ts';
 import type { Runs } from '../../store/runs.ts';
 import type { OpenAsks } from './open-asks.ts';
 
 export interface AskRunParts {
-  readonly runs: Pick<Orchestrator, 'ask' | 'runOf'>;
+  readonly runs: Pick<Orchestrator, 'ask' | 'runOf' | 'state'>;
   readonly stored: Pick<Runs, 'get' | 'countOpen'>;
   readonly openAsks: OpenAsks;
   readonly conversations: Pick<Conversations, 'get'>;
@@ -43,6 +49,7 @@ export async function runOfAsk(parts: AskRunParts, owner: OwnerPrincipal, reques
     principal,
     text: request.text,
     shares: [],
+    requestDigest: digestOf(request),
     ...(request.timeout ? { timeoutMs: durationMs(request.timeout) } : {}),
   };
   const open = () => parts.stored.countOpen(tenant, principal);
@@ -67,19 +74,31 @@ async function mayBegin(
   return device;
 }
 
-/** The run of the first time, if it was asked for with the same words. */
+/** The run of the first time, if it was asked for with the same fields. */
 async function sameRun(
-  { stored, devices }: AskRunParts,
+  { runs, stored }: AskRunParts,
   tenant: string,
   run: string,
-  { text, conversation, device, requestId }: ControlAskRequest,
+  request: ControlAskRequest,
 ): Promise<string> {
   const row = await stored.get(tenant, run);
   // Its conversation was deleted since.
   if (!row) throw new AppError('NOT_FOUND', { kind: 'run' });
-  const named = device === '' || device === row.device ? device : (await devices.find(tenant, device)).id;
-  const other = conversation !== '' && conversation !== row.conversation;
-  if (row.text !== text || other || named !== (row.device ?? ''))
-    throw new AppError('REQUEST_ID_REUSED', { id: requestId });
+  const digest = await firstDigest(runs, tenant, run);
+  const same = digest?.length ? Buffer.compare(digest, digestOf(request)) === 0 : row.text === request.text;
+  if (!same) throw new AppError('REQUEST_ID_REUSED', { id: request.requestId });
   return run;
 }
+
+/** None of a run that cannot be read, nor of one that an older version began: of those the words are compared. */
+async function firstDigest(runs: Pick<Orchestrator, 'state'>, tenant: string, run: string) {
+  try {
+    return (await runs.state(tenant, run))?.requestDigest;
+  } catch (error) {
+    if (isUnreadable(error)) return undefined;
+    throw error;
+  }
+}
+
+const digestOf = (request: ControlAskRequest): Buffer =>
+  createHash('sha256').update(toBinary(ControlAskRequestSchema, request)).digest();

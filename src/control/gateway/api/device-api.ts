@@ -151,7 +151,9 @@ function changes(parts: DeviceApiParts): Omit<Api, keyof ReturnType<typeof reads
 }
 
 function view({ sessions }: DeviceApiParts, device: StoredDevice) {
-  const live = sessions.edge(device.tenant, device.id);
+  const open = sessions.edge(device.tenant, device.id);
+  // One that was fenced is still open for a moment.
+  const live = open && open.epoch >= device.sessionEpoch ? open : undefined;
   const seen = live?.lastSeen ?? device.lastSeen;
   const manifest = live?.manifest ?? (device.manifest ? fromBinary(ManifestSchema, device.manifest) : undefined);
   return {

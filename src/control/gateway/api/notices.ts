@@ -20,7 +20,7 @@ export function noticesOf(entries: readonly AuditRecord[]) {
 function textOf({ action, subject, detail }: AuditRecord): string {
   if (action === 'join_token.expired') {
     const name = subject.slice('name:'.length);
-    return `a join line${name === '' ? '' : ` for ${name}`} was used after its time. ${UNCHANGED}, or make a new one with \`bowline devices join-token\``;
+    return `a join line${name === '' ? '' : ` for ${name}`} was used when it had expired or was revoked. ${UNCHANGED}, or make a new one with \`bowline devices join-token\``;
   }
   const whose = detail.removed === true ? 'a device that you removed' : `the device ${String(detail.name ?? '')}`;
   return `the join line of ${whose} was used a second time, with other keys. ${UNCHANGED}`;

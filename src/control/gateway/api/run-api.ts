@@ -62,9 +62,14 @@ export function runApi(parts: RunApiParts): ServiceImpl<typeof RunApi> {
       const { tenant } = ownerOf(context);
       yield* watchRun({ feeds: parts.feeds, read: () => read(tenant, id), now: parts.now }, tenant, id, context.signal);
     },
-    async cancelRun({ id, requestId }, context) {
+    async cancelRun(request, context) {
+      const { id, requestId } = request;
       const owner = ownerOf(context);
-      await read(owner.tenant, id);
+      // Noted first: the wish bears being repeated, and the id must not serve for another run.
+      await once(parts.requests, owner, RunApi.method.cancelRun, request, {
+        before: async () => void (await read(owner.tenant, id)),
+        within: async () => ({}),
+      });
       const commandId = `cancel:${id}:${requestId || newId()}`;
       const principal = principalName(owner);
       try {

@@ -23,6 +23,8 @@ export interface AskCommand extends CommandId {
   /** Collections that it may look into; default none. */
   readonly collections?: readonly CollectionUse[] | undefined;
   readonly timeoutMs?: number | undefined;
+  /** SHA-256 of an owner's request, to know a repeat of it by; default none. */
+  readonly requestDigest?: Uint8Array | undefined;
 }
 
 export interface CallCommand extends CommandId {
@@ -58,6 +60,7 @@ export function acceptedAsk(tenant: string, ask: AskCommand, limits: Orchestrato
     collections: [...(ask.collections ?? [])],
     timeout: durationFromMs(timeout(ask.timeoutMs, limits)),
     limits: limitsToProto(limits),
+    requestDigest: ask.requestDigest ?? new Uint8Array(),
   });
 }
 

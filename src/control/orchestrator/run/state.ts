@@ -97,6 +97,8 @@ export interface FoldedRun {
   /** Collections that its owner lets it look into; which of them it may use says `usableCollections`. */
   readonly collections: readonly CollectionUse[];
   readonly timeoutMs: number;
+  /** Of the request of an owner's ask; empty for every other run, and for one that an older version began. */
+  readonly requestDigest: Uint8Array;
   readonly call: CallSpec | undefined;
   readonly limits: RecordedLimits;
   readonly phase: RunPhase;
