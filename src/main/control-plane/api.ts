@@ -10,7 +10,7 @@ import { registryApi, workerApi } from '../../control/gateway/api/fleet-api.ts';
 import { keyApi } from '../../control/gateway/api/key-api.ts';
 import { newKeyOf } from '../../control/gateway/api/new-key.ts';
 import { NOTICED } from '../../control/gateway/api/notices.ts';
-import { OpenAsks } from '../../control/gateway/api/open-asks.ts';
+import { OwnerAsks } from '../../control/gateway/api/owner-asks.ts';
 import { pluginApi } from '../../control/gateway/api/plugin-api.ts';
 import { runApi } from '../../control/gateway/api/run-api.ts';
 import { auditApi, statusApi, usageApi } from '../../control/gateway/api/status-api.ts';
@@ -83,7 +83,7 @@ export function apiServices(
       runs,
       stored: store.runs,
       setAside: store.setAside,
-      openAsks: new OpenAsks(),
+      ownerAsks: new OwnerAsks(),
       conversations,
       restored,
       requests,

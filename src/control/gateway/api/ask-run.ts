@@ -17,12 +17,12 @@ import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { isUnreadable } from '../../orchestrator/service/unreadable.ts';
 import type { Conversations } from '../../store/conversations.ts';
 import type { Runs } from '../../store/runs.ts';
-import type { OpenAsks } from './open-asks.ts';
+import type { OwnerAsks } from './owner-asks.ts';
 
 export interface AskRunParts {
   readonly runs: Pick<Orchestrator, 'ask' | 'runOf' | 'state'>;
   readonly stored: Pick<Runs, 'get' | 'countOpen'>;
-  readonly openAsks: OpenAsks;
+  readonly ownerAsks: OwnerAsks;
   readonly conversations: Pick<Conversations, 'get'>;
   readonly devices: Pick<Devices, 'find'>;
   readonly restored: Pick<RestoreGuard, 'mustGoOn'>;
@@ -53,7 +53,7 @@ export async function runOfAsk(parts: AskRunParts, owner: OwnerPrincipal, reques
     ...(request.timeout ? { timeoutMs: durationMs(request.timeout) } : {}),
   };
   const open = () => parts.stored.countOpen(tenant, principal);
-  const answer = await parts.openAsks.commit(principal, open, () => parts.runs.ask(tenant, ask));
+  const answer = await parts.ownerAsks.commit(principal, open, () => parts.runs.ask(tenant, ask));
   // Of two that came at the same time one is recorded; so is one that was refused for its place in the line.
   const recorded = await parts.runs.runOf(tenant, id);
   if (recorded === undefined && 'refused' in answer) throw fromFailure(answer.refused);

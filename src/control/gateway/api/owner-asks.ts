@@ -6,7 +6,7 @@ import { fixedLimit } from '../../../base/fixed-limit.ts';
 /** Runs that one owner key may have open at a time, like the asks of one box. */
 export const MAX_OPEN_RUNS = 256;
 
-export class OpenAsks {
+export class OwnerAsks {
   /** By key, in the order of their coming; each resolves when its ask is over. */
   readonly #lines = new Map<string, Set<Promise<void>>>();
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { MAX_OPEN_RUNS, OpenAsks } from './open-asks.ts';
+import { MAX_OPEN_RUNS, OwnerAsks } from './owner-asks.ts';
 
 /** A store of one key. Its answers and commits take some turns, more or less of them, and a count is that of any moment meanwhile. */
 class FakeStore {
@@ -27,7 +27,7 @@ class FakeStore {
   }
 }
 
-async function askOf(asks: OpenAsks, store: FakeStore, many: number, key = 'mine') {
+async function askOf(asks: OwnerAsks, store: FakeStore, many: number, key = 'mine') {
   const all = Array.from({ length: many }, () => asks.commit(key, store.count, store.commit));
   const settled = await Promise.allSettled(all);
   const why = settled.flatMap((each) => (each.status === 'rejected' ? [each.reason.reason] : []));
@@ -35,7 +35,7 @@ async function askOf(asks: OpenAsks, store: FakeStore, many: number, key = 'mine
 }
 
 test('of many asks at once exactly as many begin as a key may have open', async () => {
-  const [asks, store, other] = [new OpenAsks(), new FakeStore(), new FakeStore()];
+  const [asks, store, other] = [new OwnerAsks(), new FakeStore(), new FakeStore()];
   const [mine, theirs] = await Promise.all([askOf(asks, store, 600), askOf(asks, other, 10, 'theirs')]);
   expect(mine).toEqual({ begun: MAX_OPEN_RUNS, why: ['LIMIT_EXCEEDED'] });
   expect(store.most).toBe(MAX_OPEN_RUNS);
@@ -47,7 +47,7 @@ test('of many asks at once exactly as many begin as a key may have open', async 
 });
 
 test('an ask that was not committed leaves its place', async () => {
-  const [asks, store] = [new OpenAsks(), new FakeStore()];
+  const [asks, store] = [new OwnerAsks(), new FakeStore()];
   store.open = MAX_OPEN_RUNS - 1;
   const broken = () => Promise.reject(new Error('the database is away'));
   await expect(asks.commit('mine', store.count, broken)).rejects.toThrow('away');
