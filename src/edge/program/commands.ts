@@ -64,8 +64,8 @@ Examples:
     $ bowline edge --join --allow ~/notes < join-line.txt
   afterwards
     $ bowline edge --allow ~/notes
-  two edges on one machine, each with its own home
-    $ bowline edge --home ~/.bowline-work --allow ~/work
+  two edges on one machine, each with its own home and, if both run as root, its own user ids for commands
+    $ bowline edge --home ~/.bowline-work --allow ~/work --set BOWLINE_EDGE_COMMAND_UID=60900
 
 ${settingsHelp(EDGE_TABLE).trim()}
 
