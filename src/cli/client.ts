@@ -36,17 +36,17 @@ export interface Side {
 /** The home of this call, absolute. */
 export const homeOf = (io: CliIo, options: GlobalOptions) => homePaths(homeFolder(options.home, io.env));
 
-/** The edge of this home. Throws NOT_RUNNING when it never ran; calls throw it when it does not answer. */
+/** The edge of this home. Calls throw NOT_RUNNING when it does not answer, and OWNER_KEY_MISSING when it does and the home has no key. */
 export function localSide(io: CliIo, options: GlobalOptions): Side {
   const paths = homeOf(io, options);
-  const { key } = ownerKey(io, paths, paths.socket);
+  const { key } = ownerKey(io, paths);
   const sessionManager = new H2Sessions('http://localhost', { dial: () => dialHomeSocket(paths.socket) });
   return side({
     baseUrl: 'http://localhost',
     sessionManager,
     key,
     where: paths.socket,
-    home: paths.home,
+    paths,
   });
 }
 
@@ -54,11 +54,11 @@ export function localSide(io: CliIo, options: GlobalOptions): Side {
 export function controlSide(io: CliIo, options: GlobalOptions): Side {
   const paths = homeOf(io, options);
   const url = controlAddress({ flag: options.control, env: io.env, paths, joined: true });
-  const { key, pin } = ownerKey(io, paths, url);
+  const { key, pin } = ownerKey(io, paths);
   const pins = pin ? [pin] : knownPins(paths);
   const remedy = `If its owner gave it a new key on purpose, copy control.pin from the home of the control plane to ${paths.controlPin}`;
   const sessionManager = new H2Sessions(url, { dial: (signal) => dialProven(url, { pins, remedy }, signal) });
-  return side({ baseUrl: url, sessionManager, key, where: url, home: paths.home });
+  return side({ baseUrl: url, sessionManager, key, where: url, paths });
 }
 
 /** Opens a side, runs, and closes it whatever happens. */
@@ -73,14 +73,15 @@ export async function using<T>(open: Side, run: (side: Side) => Promise<T>): Pro
 interface SideParts {
   readonly baseUrl: string;
   readonly sessionManager: H2Sessions;
-  readonly key: string;
+  /** None: whoever answers is asked without one, so that it is known whether anyone does. */
+  readonly key: string | undefined;
   readonly where: string;
-  readonly home: string;
+  readonly paths: HomePaths;
 }
 
-function side({ baseUrl, sessionManager, key, where, home }: SideParts): Side {
+function side({ baseUrl, sessionManager, key, where, paths }: SideParts): Side {
   const authorize: Interceptor = (next) => (request) => {
-    request.header.set('authorization', `Bearer ${key}`);
+    if (key !== undefined) request.header.set('authorization', `Bearer ${key}`);
     return next(request);
   };
   const grpc = measuredTransport({
@@ -89,7 +90,10 @@ function side({ baseUrl, sessionManager, key, where, home }: SideParts): Side {
     interceptors: [authorize],
     readMaxBytes: MAX_MESSAGE_BYTES,
   });
-  const transport = translating(grpc, (error) => clientError(error, where, home));
+  const transport = translating(grpc, (error) => {
+    const told = clientError(error, where, paths.home);
+    return key === undefined ? withoutKey(told, paths.ownerKey) : told;
+  });
   return {
     transport,
     where,
@@ -143,6 +147,12 @@ function clientError(error: unknown, where: string, home: string): unknown {
   return fromConnectError(e);
 }
 
+/** What a side that wants a key says to one who has none, nor the pin that stands behind it. */
+const withoutKey = (error: unknown, file: string): unknown =>
+  error instanceof AppError && (error.reason === 'UNAUTHENTICATED' || error.reason === 'CONTROL_PIN_MISSING')
+    ? new AppError('OWNER_KEY_MISSING', { file })
+    : error;
+
 /** How the library of the other side says that a message is too large; it says so before anything of ours is asked. */
 const TOO_LARGE = /^message size (\d+) is larger than configured readMaxBytes (\d+)$/;
 
@@ -151,12 +161,12 @@ const ABSENT = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', '
 /** How a cut connection shows, without a word of the other side. */
 const BROKEN = new Set([Code.Internal, Code.Unavailable, Code.Aborted, Code.Canceled, Code.Unknown]);
 
-/** The owner's key, and the pin that stands behind it in its file. */
-function ownerKey(io: CliIo, paths: HomePaths, where: string): ReturnType<typeof splitKey> {
+/** The owner's key, and the pin that stands behind it in its file; neither where the home has none. */
+function ownerKey(io: CliIo, paths: HomePaths): Partial<ReturnType<typeof splitKey>> {
   const file = io.env.BOWLINE_OWNER_KEY_FILE || paths.ownerKey;
   const text = readPrivate(file, { link: true, ours: true, shared: file !== paths.ownerKey });
   if (text === undefined) {
-    if (file === paths.ownerKey) throw new AppError('NOT_RUNNING', { where, home: paths.home });
+    if (file === paths.ownerKey) return {};
     throw new AppError('SECRET_FILE_UNSAFE', { file, problem: 'is not there' });
   }
   const found = splitKey(text);

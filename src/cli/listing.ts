@@ -29,7 +29,10 @@ export async function pages<T>(limit: number, page: ReadPage<T>, io?: CliIo): Pr
     token = nextPageToken;
   } while (token !== '' && all.length < limit);
   if (io && (token !== '' || all.length > limit)) {
-    new Printer(io.stderr, io.env).line(`there are more than these ${limit}; list more with --limit`, 'yellow');
+    new Printer(io.stderr, io.env).line(
+      `there are more than ${limit === 1 ? 'this one' : `these ${limit}`}; list more with --limit`,
+      'yellow',
+    );
   }
   return all.slice(0, limit);
 }

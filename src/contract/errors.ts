@@ -84,11 +84,12 @@ export function fromFailure(failure: Failure): AppError {
   return new AppError({ ...wire, retryable }, failure.metadata);
 }
 
-/** The fixed text of a reason without its values. */
+/** The fixed text of a reason without its values, and without what only announces one at its end. */
 const plain = (template: string): string =>
   template
     .replace(/\s?\(\{\w+\}\)/g, '')
     .replace(/\{\{(\w+)\}\}|\{\w+\}/g, (_, literal?: string) => (literal === undefined ? '…' : `{${literal}}`))
+    .replace(/(?:[:;.] …){1,2}$/, '')
     .trim();
 
 /** For the client of an RPC. */

@@ -1,4 +1,5 @@
 // The verbs of an owner who speaks with the control plane alone, as child processes against scripted servers.
+import { rmSync } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AuditService } from '../../gen/bowline/control/v1/audit_service_pb.ts';
@@ -8,6 +9,7 @@ import { RegistryService } from '../../gen/bowline/control/v1/registry_service_p
 import { RunSchema, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { UsageService } from '../../gen/bowline/control/v1/usage_service_pb.ts';
 import { OutcomeSchema, RunState, TextChunkSchema } from '../../gen/bowline/run/v1/run_pb.ts';
+import { freePort } from '../support/free-port.ts';
 import { cli } from '../support/run-cli.ts';
 import { ScriptedHome } from '../support/scripted-home.ts';
 
@@ -100,4 +102,25 @@ test('an ask over the control plane is streamed, with an id of its own and the e
   expect(asked.every(({ requestId }) => requestId !== '')).toBe(true);
   const quick = await run('runs', 'ask', '--no-wait', 'Which capital?');
   expect([quick.code, quick.stdout]).toEqual([4, 'run-1\n']);
+});
+
+test('a listing that is cut says so, of one as of many', async () => {
+  const keys = [{ id: 'k1', kind: KeyKind.OWNER, state: KeyState.VALID, name: 'a' }];
+  await box.controlPlane((router) => router.service(KeyService, { listKeys: () => ({ keys, nextPageToken: 'more' }) }));
+  expect((await run('keys', 'ls', '-n', '1')).stderr).toContain('there are more than this one; list more with --limit');
+  const json = await run('keys', 'ls', '-n', '2', '--json');
+  expect(json.stderr).toContain('there are more than these 2;');
+  expect(JSON.parse(json.stdout)).toHaveLength(2);
+});
+
+test('without the owner key, a control plane that answers is not said to be down', async () => {
+  await box.controlPlane((router) => router.service(KeyService, { listKeys: () => ({ keys: [] }) }));
+  rmSync(box.paths.ownerKey);
+  const missing = await run('keys', 'ls');
+  expect([missing.code, missing.stderr]).toEqual([6, expect.stringContaining('(OWNER_KEY_MISSING)')]);
+  rmSync(box.paths.controlPin);
+  expect((await run('keys', 'ls')).stderr).toContain('(OWNER_KEY_MISSING)');
+  expect((await run('--control', `http://127.0.0.1:${await freePort()}`, 'keys', 'ls')).stderr).toContain(
+    '(NOT_RUNNING)',
+  );
 });

@@ -35,7 +35,9 @@ export const CONTROL_ERRORS = {
     'permission_denied',
     'the key of this worker does not allow {what}; create a key that does with `bowline workers create-key`',
   ),
-  SECRET_FILE_UNSAFE: row('failed_precondition', 'the key file {file} {problem}'),
+  SECRET_FILE_UNSAFE: row('failed_precondition', 'the key file {file} {problem}', {
+    bare: 'a key file cannot be used; the log of the program says why',
+  }),
   OWNER_KEY_REVOKED: row(
     'failed_precondition',
     'the owner key in {file} was revoked; remove the file and start again to get a new one',

@@ -92,7 +92,9 @@ export const EDGE_ERRORS = {
     'refusing to send a secret to {url} without TLS; use https://, or a tunnel to http://127.0.0.1',
     { exit: EXIT.usage },
   ),
-  DEVICE_FILE_INVALID: row('failed_precondition', 'the file {file} {problem}. {remedy}'),
+  DEVICE_FILE_INVALID: row('failed_precondition', 'the file {file} {problem}. {remedy}', {
+    bare: 'a file of the device is not valid; its log says which',
+  }),
   SIGNING_KEY_CHANGED: row(
     'failed_precondition',
     'the control plane at {control} signs tool calls with another key than the one pinned when this device joined; nothing was sent to it. If its owner changed the key on purpose, join again',
@@ -221,6 +223,9 @@ export const EDGE_ERRORS = {
   CLOCK_DOUBTED: row(
     'failed_precondition',
     'the clock of this machine is {off} {what}, so calls are judged by the signed time of the control plane for now. Set the clock that is wrong, or run `bowline clock reset` if this one is right',
+    {
+      bare: 'the clock of the device is in doubt, so calls are judged by the signed time of the control plane for now. Set its clock, or run `bowline clock reset` there if it is right',
+    },
   ),
   CALL_EXPIRED: row('deadline_exceeded', 'the tool call came after its expiry time'),
   CALL_WITHOUT_EXPIRY: row('invalid_argument', 'the tool call has no usable expiry time'),

@@ -24,9 +24,15 @@ export const SHARED_ERRORS = {
     { retryable: false, exit: EXIT.refused },
   ),
   CLOSED: row('unavailable', '{what} is closed', { bare: 'what the call needs is closed; try again' }),
-  USAGE: row('invalid_argument', '{what}', { exit: EXIT.usage }),
+  USAGE: row('invalid_argument', '{what}', {
+    exit: EXIT.usage,
+    bare: 'a command was given something that it does not take',
+  }),
   // config and home
-  CONFIG_INVALID: row('invalid_argument', '{file}:{line}:{column}: {problem}', { exit: EXIT.usage }),
+  CONFIG_INVALID: row('invalid_argument', '{file}:{line}:{column}: {problem}', {
+    exit: EXIT.usage,
+    bare: 'a config file is not valid; the log of the program says where',
+  }),
   HOME_LOCKED: row(
     'failed_precondition',
     'the home {home} is in use by another {program} (pid {pid}); stop it first or use another --home',
@@ -80,7 +86,9 @@ export const SHARED_ERRORS = {
     'the key of this worker was revoked; create another one with `bowline workers create-key`',
   ),
   REPLICA_LEAVING: row('unavailable', 'this replica of the control plane is shutting down; connect again'),
-  NO_WORKER: row('unavailable', '{why}'),
+  NO_WORKER: row('unavailable', '{why}', {
+    bare: 'no worker is connected that could do this; see `bowline workers ls`',
+  }),
   CONVERSATION_BUSY: row(
     'failed_precondition',
     'the run {run} of this conversation is still at work; wait for it, or cancel it first',

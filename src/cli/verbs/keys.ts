@@ -79,10 +79,14 @@ async function list(io: CliIo, options: LsOptions): Promise<void> {
   const kind = KINDS[options.kind ?? ''] ?? KeyKind.UNSPECIFIED;
   const keys = await using(controlSide(io, options), (control) => {
     const service = control.client(KeyService);
-    return pages<Key>(options.limit, async (pageSize, pageToken) => {
-      const page = await service.listKeys({ pageSize, pageToken, kind, all: options.all ?? false });
-      return { items: page.keys, nextPageToken: page.nextPageToken };
-    });
+    return pages<Key>(
+      options.limit,
+      async (pageSize, pageToken) => {
+        const page = await service.listKeys({ pageSize, pageToken, kind, all: options.all ?? false });
+        return { items: page.keys, nextPageToken: page.nextPageToken };
+      },
+      io,
+    );
   });
   if (options.json) return out.json(keys.map((key) => plain(KeySchema, key)));
   const rows = keys.map((key) => [

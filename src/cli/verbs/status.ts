@@ -16,7 +16,7 @@ import {
   LocalService,
 } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { controlAddress } from '../../base/control-address.ts';
-import { AppError } from '../../base/errors.ts';
+import type { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { dialHomeSocket } from '../../contract/channel/home-socket.ts';
 import { fromFailure, toAppError } from '../../contract/errors.ts';
@@ -33,7 +33,7 @@ const LIMIT_MS = 5_000;
 
 /** The answer lacks a key that is taken; whoever asked may still be there. */
 const OF_THE_KEY: ReadonlySet<string> = new Set([
-  'NOT_RUNNING',
+  'OWNER_KEY_MISSING',
   'SECRET_FILE_UNSAFE',
   'UNAUTHENTICATED',
   'CONTROL_PIN_MISSING',
@@ -55,16 +55,14 @@ export function statusVerb(io: CliIo): Command {
 }
 
 async function status(io: CliIo, options: GlobalOptions & { json?: boolean }): Promise<void> {
-  const { home, ownerKey } = homeOf(io, options);
+  const { home } = homeOf(io, options);
   const [edge, control] = await Promise.all([
     answer(
-      ownerKey,
       () => localSide(io, options),
       (side) => side.client(LocalService).getStatus({}, { timeoutMs: LIMIT_MS }),
       () => edgeAlive(io, options),
     ),
     answer(
-      ownerKey,
       () => controlSide(io, options),
       (side) => side.client(StatusService).getStatus({}, { timeoutMs: LIMIT_MS }),
       () => controlAlive(io, options),
@@ -82,11 +80,9 @@ async function status(io: CliIo, options: GlobalOptions & { json?: boolean }): P
 }
 
 /**
- * @param file with the owner's key
  * @param alive says that it answers, without a key; undefined when it does not
  */
 async function answer<T>(
-  file: string,
   open: () => Side,
   ask: (side: Side) => Promise<T>,
   alive: () => Promise<string | undefined>,
@@ -96,8 +92,7 @@ async function answer<T>(
   } catch (error) {
     const problem = toAppError(error);
     const found = OF_THE_KEY.has(problem.reason) ? await alive().catch(() => undefined) : undefined;
-    if (found === undefined || problem.reason !== 'NOT_RUNNING') return { problem, alive: found };
-    return { problem: new AppError('OWNER_KEY_MISSING', { file }), alive: found };
+    return { problem, alive: found };
   }
 }
 

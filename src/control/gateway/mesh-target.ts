@@ -19,11 +19,18 @@ export function theDevice(devices: Devices, tenant: string, context: HandlerCont
   return name === '' ? onlyDevice(devices, tenant) : devices.find(tenant, name);
 }
 
-/** Throws DEVICE_OFFLINE or DEVICE_LACKS_METHOD when the device cannot take the call now. */
+/** Why a device that has no session takes nothing. */
+export function notHere({ name: device, state }: StoredDevice): AppError {
+  if (state !== 'suspended') return new AppError('DEVICE_OFFLINE', { device });
+  const message = `the device ${device} is suspended; let it back in with \`bowline devices resume ${device}\``;
+  return new AppError('DEVICE_SUSPENDED', { device }, { message });
+}
+
+/** Throws DEVICE_SUSPENDED, DEVICE_OFFLINE or DEVICE_LACKS_METHOD when the device cannot take the call now. */
 export function mustServe(calls: DeviceCalls, tenant: string, device: StoredDevice, method: CapabilityMethod): void {
   const session = calls.session(tenant, device.id);
   // On another replica: that one looks at its session when it has the call.
-  if (!session && !device.online) throw new AppError('DEVICE_OFFLINE', { device: device.name });
+  if (device.state === 'suspended' || (!session && !device.online)) throw notHere(device);
   if (!(session ? session.serves(method.fullName) : declares(device.manifest, method)))
     throw new AppError('DEVICE_LACKS_METHOD', { device: device.name, method: method.shortName });
 }

@@ -17,6 +17,7 @@ import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { isUnreadable } from '../../orchestrator/service/unreadable.ts';
 import type { Conversations } from '../../store/conversations.ts';
 import type { Runs } from '../../store/runs.ts';
+import { notHere } from '../mesh-target.ts';
 import type { OwnerAsks } from './owner-asks.ts';
 
 export interface AskRunParts {
@@ -30,7 +31,7 @@ export interface AskRunParts {
 
 /**
  * The run of this ask: a new one, or that of the first time. Resolves when it is committed. Throws NOT_FOUND, DEVICE_OFFLINE,
- * INVALID_ARGUMENT, LIMIT_EXCEEDED, REQUEST_ID_REUSED.
+ * DEVICE_SUSPENDED, INVALID_ARGUMENT, LIMIT_EXCEEDED, REQUEST_ID_REUSED.
  */
 export async function runOfAsk(parts: AskRunParts, owner: OwnerPrincipal, request: ControlAskRequest): Promise<string> {
   const { tenant } = owner;
@@ -68,7 +69,7 @@ async function mayBegin(
 ): Promise<StoredDevice | undefined> {
   restored.mustGoOn(tenant);
   const device = name === '' ? undefined : await devices.find(tenant, name);
-  if (device && !device.online) throw new AppError('DEVICE_OFFLINE', { device: device.name });
+  if (device && !device.online) throw notHere(device);
   if (conversation !== '' && !(await conversations.get(tenant, conversation)))
     throw new AppError('NOT_FOUND', { kind: 'conversation' });
   return device;

@@ -1,7 +1,7 @@
 // Stored rows as the public API shows them. Pure.
 import { create, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { ModelInfoSchema } from '../../../../gen/bowline/common/v1/common_pb.ts';
+import { type Failure, FailureSchema, ModelInfoSchema } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import { type Run, RunSchema } from '../../../../gen/bowline/control/v1/run_service_pb.ts';
 import {
   type Egress,
@@ -17,7 +17,7 @@ import {
   WithheldSchema,
 } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError, ERRORS, isReason } from '../../../base/errors.ts';
-import { toFailure } from '../../../contract/errors.ts';
+import { codeNumber, fromFailure, toFailure } from '../../../contract/errors.ts';
 import type { StoredRun } from '../../store/runs.ts';
 import type { JobRow, RunPhase, RunRow } from '../../store/unit.ts';
 
@@ -74,7 +74,7 @@ function outcomeOf(row: RunRow, jobs: Job[]): Outcome {
       costMicros: BigInt(row.usage.costMicros),
     },
     ...(row.model ? { model: fromJson(ModelInfoSchema, row.model as JsonValue, { ignoreUnknownFields: true }) } : {}),
-    ...(row.reason === null ? {} : { failure: failureOf(row.reason) }),
+    ...(row.reason === null ? {} : { failure: failureOf(row.reason, (row.endedAt ?? row.createdAt) - row.createdAt) }),
   });
 }
 
@@ -84,28 +84,23 @@ function egressOf(row: RunRow): Egress[] {
 }
 
 function jobView(row: JobRow): Job {
+  const tookMs = Math.max((row.endedAt ?? row.startedAt ?? row.createdAt) - row.createdAt, 0);
   return create(JobSchema, {
     id: row.id,
     method: row.method,
     target: row.target,
     state: JOB_STATES[row.state] ?? JobStateProto.UNSPECIFIED,
     attempts: row.attempts,
-    elapsed: durationFromMs(Math.max((row.endedAt ?? row.startedAt ?? row.createdAt) - row.createdAt, 0)),
-    ...(row.error === null ? {} : { failure: failureOf(row.error) }),
+    elapsed: durationFromMs(tookMs),
+    ...(row.error === null ? {} : { failure: failureOf(row.error, tookMs) }),
   });
 }
 
-/** A stored reason code with the text that this version has for it. */
-function failureOf(reason: string) {
-  const known = isReason(reason) ? ERRORS[reason] : undefined;
-  return toFailure(
-    new AppError({
-      reason,
-      code: known?.code ?? 'unknown',
-      retryable: known?.retryable ?? false,
-      message: (known?.message ?? reason).replace(/\{\{(\w+)\}\}|\s?\(?\{\w+\}\)?/g, (_, literal?: string) =>
-        literal === undefined ? '' : `{${literal}}`,
-      ),
-    }),
-  );
+/** A stored reason with the text that this version has for it: the values of the text are not stored, but how long it took is. */
+function failureOf(reason: string, tookMs: number): Failure {
+  if (reason === 'DEADLINE_EXCEEDED') return toFailure(new AppError('DEADLINE_EXCEEDED', { after: secondsOf(tookMs) }));
+  const { code, retryable } = isReason(reason) ? ERRORS[reason] : { code: 'unknown' as const, retryable: false };
+  return toFailure(fromFailure(create(FailureSchema, { reason, code: codeNumber(code), retryable })));
 }
+
+const secondsOf = (ms: number): string => `${Math.max(ms, 0) / 1000} s`;
