@@ -25,6 +25,7 @@ const LISTS: Readonly<Record<string, string>> = {
   run: 'see: bowline runs ls',
   conversation: 'see: bowline conversations ls',
   worker: 'see: bowline workers ls',
+  key: 'see: bowline keys ls',
 };
 
 /** Writes `error: what (REASON)`, the home that was tried and a hint; sets the exit code. */

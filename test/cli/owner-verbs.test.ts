@@ -8,6 +8,7 @@ import { KeyKind, KeyService, KeyState } from '../../gen/bowline/control/v1/key_
 import { RegistryService } from '../../gen/bowline/control/v1/registry_service_pb.ts';
 import { RunSchema, RunService } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { UsageService } from '../../gen/bowline/control/v1/usage_service_pb.ts';
+import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { OutcomeSchema, RunState, TextChunkSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import { freePort } from '../support/free-port.ts';
 import { cli } from '../support/run-cli.ts';
@@ -123,4 +124,36 @@ test('without the owner key, a control plane that answers is not said to be down
   expect((await run('--control', `http://127.0.0.1:${await freePort()}`, 'keys', 'ls')).stderr).toContain(
     '(NOT_RUNNING)',
   );
+});
+
+test('the key of the worker beside the control plane is revoked only with a second word, and what comes next is told', async () => {
+  const revoked: string[] = [];
+  const key = { id: 'k1', kind: KeyKind.WORKER, state: KeyState.VALID, name: 'beside the control plane' };
+  await box.controlPlane((router) =>
+    router.service(KeyService, {
+      listKeys: () => ({ keys: [key] }),
+      revokeKey: ({ id }) => ({ revoked: revoked.push(id) > 0, key: { ...key, state: KeyState.REVOKED } }),
+    }),
+  );
+  const first = await run('keys', 'revoke', 'k1', '--yes');
+  expect([first.code, first.stderr]).toEqual([2, expect.stringContaining('--yes --stop-worker')]);
+  expect(revoked).toEqual([]);
+  expect((await run('keys', 'revoke', 'k1', '--yes', '--stop-worker')).stderr).toContain('start it again');
+  expect(revoked).toEqual(['k1']);
+});
+
+test('a cancel of a run that has ended says so, and an empty list of runs that were set aside is no empty list of runs', async () => {
+  const endTime = { seconds: 1n, nanos: 0 };
+  await box.controlPlane((router) =>
+    router.service(RunService, {
+      cancelRun: ({ id }) => ({ run: { id, state: id === 'over' ? RunState.ANSWERED : RunState.CANCELLED, endTime } }),
+      getRun: ({ id }) => ({ run: { id, state: RunState.ANSWERED, endTime } }),
+      listRuns: () => ({ runs: [] }),
+    }),
+  );
+  expect((await run('runs', 'cancel', 'over')).stderr).toContain('nothing to do: over has ended already');
+  expect((await run('runs', 'cancel', 'mine')).stderr).toContain('mine is cancelled');
+  await box.edge((router) => router.service(LocalService, { cancel: () => ({}) }));
+  expect((await run('runs', 'cancel', 'asked-here')).stderr).toContain('nothing to do: asked-here has ended already');
+  expect((await run('runs', 'ls', '--set-aside')).stdout).toBe('no run is set aside\n');
 });

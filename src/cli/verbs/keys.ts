@@ -1,4 +1,5 @@
 // The verb `keys`: lists keys of owners and workers and join tokens, makes owner keys, and revokes any of them.
+import type { Client } from '@connectrpc/connect';
 import { Command, Option } from 'commander';
 import {
   type Key,
@@ -9,10 +10,11 @@ import {
   KeyState,
   KeyStateSchema,
 } from '../../../gen/bowline/control/v1/key_service_pb.ts';
+import { BESIDE_CONTROL } from '../../base/beside-control.ts';
 import { AppError } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
-import { type ListOptions, lsCommand, pages } from '../listing.ts';
+import { allPages, type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
 import { timeText } from '../units.ts';
@@ -20,6 +22,12 @@ import { timeText } from '../units.ts';
 interface LsOptions extends GlobalOptions, ListOptions {
   all?: boolean;
   kind?: string;
+}
+
+interface RevokeOptions extends GlobalOptions {
+  yes?: boolean;
+  stopWorker?: boolean;
+  json?: boolean;
 }
 
 /** How kinds are called here. */
@@ -40,12 +48,13 @@ export function keysVerb(io: CliIo): Command {
   );
   keys.addCommand(
     new Command('create')
-      .description('Make another owner key, with all rights of one; it is shown once')
+      .description('Make another owner key of the control plane, with all rights of one; it is shown once')
       .argument('<name>', 'name by which you know it')
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
         `
+The key is for the control plane: it does not open the socket of a box (ask, chat, egress), which takes the owner.key of its home.
 Keys of workers are made by \`bowline workers create-key\`, join tokens by \`bowline devices join-token\`.
 
 Examples:
@@ -59,6 +68,7 @@ Examples:
       .description('Revoke a key for good; what is open with it ends within a second')
       .argument('<key>', 'id, as `keys ls` shows it')
       .option('--yes', 'do it')
+      .option('--stop-worker', 'do it also to the key of the worker beside the control plane')
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
@@ -97,7 +107,7 @@ async function list(io: CliIo, options: LsOptions): Promise<void> {
     key.name,
     notes(key),
   ]);
-  out.table(['key', 'kind', 'state', 'made', 'name', ''], rows, 'no such keys');
+  out.table(['key', 'kind', 'state', 'made', 'name', 'note'], rows, 'no such keys');
 }
 
 const kindText = ({ kind }: Key): string => enumText(KeyKindSchema, kind).replace('_', ' ');
@@ -120,17 +130,36 @@ async function createKey(io: CliIo, name: string, options: GlobalOptions & { jso
   new Printer(io.stderr, io.env).line(`whoever has this key may do all that you may; its id is ${id}`);
 }
 
-async function revoke(io: CliIo, id: string, options: GlobalOptions & { yes?: boolean; json?: boolean }) {
+async function revoke(io: CliIo, id: string, options: RevokeOptions): Promise<void> {
   if (!options.yes) {
     const what = `revoking ${id} cannot be undone: whoever uses it is refused, and what is open with it ends. Say --yes to do it`;
     throw new AppError('USAGE', { what });
   }
-  const { key, revoked } = await using(controlSide(io, options), (control) =>
-    control.client(KeyService).revokeKey({ id }),
-  );
+  const { key, revoked } = await using(controlSide(io, options), async (control) => {
+    const service = control.client(KeyService);
+    if (!options.stopWorker) await mustNotBeBeside(service, id);
+    return service.revokeKey({ id });
+  });
   if (options.json) return new Printer(io.stdout, io.env).json({ key: key ? plain(KeySchema, key) : null, revoked });
   const err = new Printer(io.stderr, io.env);
   if (!revoked) return err.line(`nothing to do: ${id} is ${key ? stateText(key) : 'gone'} already`);
   err.line(`${id} is revoked`);
+  if (isBeside(key)) err.line(ANOTHER, 'yellow');
   if (key?.own) err.line('you used it for this; use another one from now on (BOWLINE_OWNER_KEY_FILE)', 'yellow');
+}
+
+const isBeside = (key: Key | undefined): boolean => key?.kind === KeyKind.WORKER && key.name === BESIDE_CONTROL;
+
+const ANOTHER =
+  'the worker beside the control plane has no key now; it gets another one when you stop `bowline up` (or `bowline control`) and start it again';
+
+/** Throws USAGE for the key without which nothing is answered here. */
+async function mustNotBeBeside(service: Client<typeof KeyService>, id: string): Promise<void> {
+  const keys = await allPages<Key>(async (pageToken) => {
+    const page = await service.listKeys({ pageSize: 500, pageToken, kind: KeyKind.WORKER });
+    return { items: page.keys, nextPageToken: page.nextPageToken };
+  });
+  if (!keys.some((key) => key.id === id && isBeside(key))) return;
+  const what = `${id} is the key of the worker beside the control plane: without it no model answers here until the control plane is started again. Say --yes --stop-worker to do it`;
+  throw new AppError('USAGE', { what });
 }

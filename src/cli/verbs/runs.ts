@@ -87,7 +87,11 @@ async function list(
     names.get(run.device) ?? run.device,
     abbreviate(shortMethod(run.text), 60),
   ]);
-  out.table(['run', 'state', 'asked', 'device', 'text'], rows, 'no runs yet; ask something with: bowline ask');
+  out.table(
+    ['run', 'state', 'asked', 'device', 'text'],
+    rows,
+    options.setAside ? 'no run is set aside' : 'no runs yet; ask something with: bowline ask',
+  );
 }
 
 async function listRuns(
@@ -180,12 +184,27 @@ async function cancel(io: CliIo, id: string, options: GlobalOptions): Promise<vo
       throw error;
     },
   );
-  if (!onTheBox) {
-    await using(controlSide(io, options), (control) =>
-      control.client(RunService).cancelRun({ id, requestId: newId() }),
-    );
-  }
-  err.line(`cancelling ${id}`);
+  const told = onTheBox
+    ? await using(controlSide(io, options), (control) =>
+        control.client(RunService).getRun({ id }, { timeoutMs: 2_000 }),
+      ).then(
+        ({ run }) => cancelText(id, run),
+        // The box has noted it, whatever the control plane says.
+        () => cancelText(id, undefined),
+      )
+    : await using(controlSide(io, options), (control) => cancelThere(control, id));
+  err.line(told);
+}
+
+/** Over the control plane, in words what came of it. */
+async function cancelThere(control: Side, id: string): Promise<string> {
+  const { run } = await control.client(RunService).cancelRun({ id, requestId: newId() });
+  return cancelText(id, run);
+}
+
+function cancelText(id: string, run: Run | undefined): string {
+  if (!run?.endTime) return `cancelling ${id}`;
+  return run.state === RunState.CANCELLED ? `${id} is cancelled` : `nothing to do: ${id} has ended already`;
 }
 
 const stateText = (run: Run): string => enumText(RunStateSchema, run.state).replaceAll('_', ' ');

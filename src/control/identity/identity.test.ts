@@ -358,8 +358,12 @@ onBothDatabases('identity', (under) => {
     expect(await revoke('default', principal.id)).toBe(true);
     expect(await revoke('default', principal.id)).toBe(false);
     auth.forget(principal.id);
-    await ensureWorkerKey(under.db, file, grant, pin);
+    const another = await ensureWorkerKey(under.db, file, grant, pin);
     await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
+    expect(another).not.toBe(key);
+    expect(await auth.authenticate(another)).toMatchObject(grant);
+    expect(await readFile(file, 'utf8')).toBe(`${withPin(another, pin)}\n`);
+    expect(await ensureWorkerKey(under.db, file, grant, pin)).toBe(another);
   });
 
   test('a revocation that another replica made is seen when the cache entry is old', async () => {

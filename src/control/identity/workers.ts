@@ -36,7 +36,7 @@ export async function enterWorkerKey(db: Kysely<Schema>, key: string, grant: Wor
 
 /**
  * The key in a 0600 file, behind it the pin of the control plane; made at the first start and registered with this grant at
- * each; for the workers that run beside the control plane. A revoked one is not revived: remove the file to get another.
+ * each; for the workers that run beside the control plane. In the place of a revoked one, which stays revoked, a new one is made.
  */
 export async function ensureWorkerKey(
   db: Kysely<Schema>,
@@ -52,20 +52,25 @@ export async function ensureWorkerKey(
       problem: 'does not hold a worker key; remove it to get a new one',
     });
   }
-  const whole = withPin(key, publicKey);
+  const valid = await register(db, key, grant, 'control');
+  const used = valid ? key : newKey('worker');
+  if (!valid) await register(db, used, grant, 'control');
+  const whole = withPin(used, publicKey);
   if (text !== whole) writePrivate(file, `${whole}\n`, { replace: true });
-  await register(db, key, grant, 'control');
-  return key;
+  return used;
 }
 
-async function register(db: Kysely<Schema>, key: string, grant: WorkerGrant, by: string): Promise<void> {
-  if (await insert(db, key, grant, by)) return;
+/** False when the key is revoked. */
+async function register(db: Kysely<Schema>, key: string, grant: WorkerGrant, by: string): Promise<boolean> {
+  if (await insert(db, key, grant, by)) return true;
   const { tenant, name, pool } = grant;
   const update = db
     .updateTable('worker_token')
     .set({ tenant, name, packages: [...grant.packages], pool })
-    .where('hash', '=', hashKey(key));
-  await inStore(() => update.execute());
+    .where('hash', '=', hashKey(key))
+    .where('revoked_at', 'is', null)
+    .returning('name');
+  return (await inStore(() => update.executeTakeFirst())) !== undefined;
 }
 
 /** False when the key is there already. */

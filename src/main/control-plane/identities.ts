@@ -1,6 +1,7 @@
 // Opens who is known here: the keys of this control plane, devices and their enrolment, plugins, and the guard that sees when the
 // database is older than what it knew.
 import { join } from 'node:path';
+import { BESIDE_CONTROL } from '../../base/beside-control.ts';
 import { homePaths } from '../../base/home.ts';
 import { pinText } from '../../base/pin.ts';
 import { writePrivate } from '../../base/private-file.ts';
@@ -52,7 +53,7 @@ export async function openIdentities(ground: Ground, { database, leases, witness
 /** The keys of the owner, of the control plane and of the workers beside it, made at the first start. */
 async function keysOf({ home, log }: Ground, database: Store['database']) {
   const paths = homePaths(home);
-  const grant = { tenant: null, name: 'beside the control plane', packages: ['*'], pool: 'default' };
+  const grant = { tenant: null, name: BESIDE_CONTROL, packages: ['*'], pool: 'default' };
   const keys = await database.patiently(async (db) => {
     const owner = await ensureOwnerKey(db, home);
     const signer = await loadSigningKey(db, home, log);
