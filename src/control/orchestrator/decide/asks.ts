@@ -60,7 +60,7 @@ export function acceptedAsk(tenant: string, ask: AskCommand, limits: Orchestrato
     collections: [...(ask.collections ?? [])],
     timeout: durationFromMs(timeout(ask.timeoutMs, limits)),
     limits: limitsToProto(limits),
-    requestDigest: ask.requestDigest ?? new Uint8Array(),
+    requestSha256: ask.requestDigest ?? new Uint8Array(),
   });
 }
 

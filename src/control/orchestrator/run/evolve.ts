@@ -131,7 +131,7 @@ function accepted(event: RunAccepted, at: number): FoldedRun {
     shares: event.shares,
     collections: event.collections,
     timeoutMs: event.timeout ? durationMs(event.timeout) : 0,
-    requestDigest: event.requestDigest,
+    requestDigest: event.requestSha256,
     call: event.call,
     limits: limitsFromProto(event.limits),
     phase: 'waiting',
