@@ -101,7 +101,7 @@ export const CONTROL_ERRORS = {
   ),
   RUN_NOT_SET_ASIDE: row(
     'failed_precondition',
-    'the run {run} is not set aside; end it with `bowline runs cancel {run}`',
+    'the run {run} is not set aside: it goes on, or has ended; see `bowline runs show {run}`',
     {
       exit: EXIT.failed,
     },

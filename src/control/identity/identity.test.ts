@@ -361,7 +361,7 @@ onBothDatabases('identity', (under) => {
     const another = await ensureWorkerKey(under.db, file, grant, pin);
     await expect(auth.authenticate(key)).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
     expect(another).not.toBe(key);
-    expect(await auth.authenticate(another)).toMatchObject(grant);
+    expect(await auth.authenticate(another)).toMatchObject({ ...grant, tenant: '*' });
     expect(await readFile(file, 'utf8')).toBe(`${withPin(another, pin)}\n`);
     expect(await ensureWorkerKey(under.db, file, grant, pin)).toBe(another);
   });
