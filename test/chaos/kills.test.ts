@@ -6,7 +6,7 @@ import { JobState, RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { KillChaos, VICTIMS } from '../support/kill-chaos.ts';
 
 const FIXED = process.env.BOWLINE_CHAOS_SEED;
-const KILLS = FIXED === undefined ? Number(process.env.BOWLINE_CHAOS_KILLS ?? 12) : 1;
+const KILLS = FIXED === undefined ? Number(process.env.BOWLINE_CHAOS_KILLS ?? 8) : 1;
 const FIRST = Number(FIXED ?? Math.floor(Math.random() * 1e6) * VICTIMS.length);
 
 let chaos: KillChaos;
