@@ -67,6 +67,8 @@ test('a turn of a model that is under way when its device is removed: its call e
   const { run } = edge.ask('what does it say?');
   const turn = await worker.job();
   await control.client(DeviceService).deleteDevice({ id: 'shed' });
+  // A call that its last session was still sent would be one whose end nobody knows.
+  expect(refusalOf((await edge.ended)!).reason).toBe('DEVICE_REMOVED');
   worker.useTool(turn, 'fs_read', { path: 'docs/a.md' });
   // The model is asked again: it is told what became of its call.
   const next = await worker.job(1);

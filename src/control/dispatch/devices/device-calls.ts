@@ -115,7 +115,7 @@ export class DeviceCalls {
     this.#connected.delete(key(session));
     entry.unsubscribe();
     this.#recordEnds(entry);
-    if (!session.saidGoodbye) void this.#outcomes.sessionEnded(session);
+    if (!session.saidGoodbye) void this.#outcomes.sessionEnded(session, (id) => mayHave(entry, id));
   }
 
   /** Its next session is sent nothing before what this one had in hand is written down. */
@@ -240,11 +240,10 @@ export class DeviceCalls {
    * nobody would ever tell its end. Never throws.
    */
   #neverReached(entry: Connected, id: string): void {
-    const { session, has, never } = entry;
+    const { session, never } = entry;
     const at = parseDispatchId(id);
     const run = at && runOf(at.job);
-    if (!run || has.has(id) || never.has(id)) return;
-    if (session.openCalls.length >= MAX_LISTED || session.openCalls.some(({ job }) => job === at.job)) return;
+    if (!run || never.has(id) || mayHave(entry, id)) return;
     never.add(id);
     const job = { run, job: at.job, epoch: at.epoch };
     this.#outcomes.neverStarted(session, job, new AppError('CANCELED'), `never-reached:${id}`, true);
@@ -333,4 +332,10 @@ const key = ({ tenant, device }: DeviceRef): string => `${tenant}/${device}`;
 function cancel({ session }: Connected, id: string): void {
   const parsed = parseDispatchId(id);
   if (parsed) session.cancel(parsed.job, parsed.epoch);
+}
+
+/** Whether the device may have a call: this session was sent it, or the device listed it when it came, or could not list all. */
+function mayHave({ session: { openCalls }, has }: Connected, id: string): boolean {
+  const job = parseDispatchId(id)?.job;
+  return has.has(id) || openCalls.length >= MAX_LISTED || openCalls.some((call) => call.job === job);
 }

@@ -11,7 +11,7 @@ import type { UntimedCommand } from '../../orchestrator/decide/run-commands.ts';
 import { isNewEnd } from '../../orchestrator/run/edge-ends.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
 import { ifReadable, isUnreadable } from '../../orchestrator/service/unreadable.ts';
-import type { Outbox } from '../../store/outbox.ts';
+import type { Outbox, StoredOutboxRow } from '../../store/outbox.ts';
 import type { DeviceSession } from '../session-ports.ts';
 import { resultOf, runOf } from './tool-messages.ts';
 
@@ -76,45 +76,54 @@ export class DeviceOutcomes {
     targetName: string,
     why: string,
   ): Promise<void> {
-    const failure = toFailure(new AppError('OUTCOME_UNKNOWN', { why }));
-    for (const row of await this.#parts.outbox.pendingForDevices(tenant, [device])) {
-      const { run, job, epoch } = row;
-      const result = { case: 'unknown', value: failure } as const;
-      const told = this.#parts.runs.command(
-        tenant,
-        run,
-        { type: 'result', job, epoch, result, targetName },
-        { source: 'dispatch', commandId: `quarantined:${row.dispatchId}` },
-      );
-      await ifReadable(told);
-    }
+    for (const row of await this.#parts.outbox.pendingForDevices(tenant, [device]))
+      await this.#unknown(row, targetName, why);
+  }
+
+  async #unknown({ tenant, run, job, epoch, dispatchId: id }: StoredOutboxRow, targetName: string, why: string) {
+    const result = { case: 'unknown', value: toFailure(new AppError('OUTCOME_UNKNOWN', { why })) } as const;
+    const command = { type: 'result', job, epoch, result, targetName } as const;
+    const commandId = `quarantined:${id}`;
+    await ifReadable(this.#parts.runs.command(tenant, run, command, { source: 'dispatch', commandId }));
   }
 
   /**
    * Ends a call that was committed for a device that was removed meanwhile, if it was: nobody else would before the run is over. Never
    * throws.
    */
-  async endIfRemoved(tenant: string, device: string, { run, job, epoch }: Attempt): Promise<void> {
+  async endIfRemoved(tenant: string, device: string, attempt: Attempt): Promise<void> {
     try {
       const name = await this.#parts.removed({ tenant, id: device });
-      if (name === undefined) return;
-      const result = {
-        case: 'neverStarted',
-        value: toFailure(new AppError('DEVICE_REMOVED', { device: name })),
-      } as const;
-      const command = { type: 'result', job, epoch, result, keyFree: false, targetName: `device ${name}` } as const;
-      const commandId = `removed:${dispatchId(job, epoch)}`;
-      await ifReadable(this.#parts.runs.command(tenant, run, command, { source: 'dispatch', commandId }));
+      if (name !== undefined) await this.#removedBefore(tenant, name, attempt);
     } catch (error) {
-      this.#parts.log.warn('whether the device of a call was removed could not be seen', { job, why: String(error) });
+      const why = String(error);
+      this.#parts.log.warn('whether the device of a call was removed could not be seen', { job: attempt.job, why });
     }
   }
 
-  /** Ends what a session left open if its device was removed meanwhile. Never throws. */
-  async sessionEnded({ tenant, device }: Pick<DeviceSession, 'tenant' | 'device'>): Promise<void> {
+  /** The device was removed before it had this call. */
+  async #removedBefore(tenant: string, device: string, { run, job, epoch }: Attempt): Promise<void> {
+    const result = { case: 'neverStarted', value: toFailure(new AppError('DEVICE_REMOVED', { device })) } as const;
+    const command = { type: 'result', job, epoch, result, keyFree: false, targetName: `device ${device}` } as const;
+    const commandId = `removed:${dispatchId(job, epoch)}`;
+    await ifReadable(this.#parts.runs.command(tenant, run, command, { source: 'dispatch', commandId }));
+  }
+
+  /**
+   * Ends what a session left open if its device was removed meanwhile. Never throws.
+   * @param mayHave whether the device may have this dispatch; what it cannot have never began
+   */
+  async sessionEnded(
+    { tenant, device }: Pick<DeviceSession, 'tenant' | 'device'>,
+    mayHave: (dispatchId: string) => boolean,
+  ): Promise<void> {
     try {
       const name = await this.#parts.removed({ tenant, id: device });
-      if (name !== undefined) await this.unknown({ tenant, device }, `device ${name}`, 'the device was removed');
+      if (name === undefined) return;
+      for (const row of await this.#parts.outbox.pendingForDevices(tenant, [device])) {
+        if (mayHave(row.dispatchId)) await this.#unknown(row, `device ${name}`, 'the device was removed');
+        else await this.#removedBefore(tenant, name, row);
+      }
     } catch (error) {
       this.#parts.log.warn('the calls of a removed device could not be ended yet', { device, why: String(error) });
     }
