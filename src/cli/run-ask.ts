@@ -1,20 +1,18 @@
 // Asks and stays until the end: shows what happens, turns Ctrl-C into cancel and then detach, and ends waiting in time.
 // When the edge goes away it is asked again with the same request id, or followed when it had accepted the ask, so that nothing is asked
 // twice and nothing is lost. Prints no result; the verbs do.
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@connectrpc/connect';
 import { type AskRequest, type RunEvent as LocalRunEvent, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { type Job, JobState } from '../../gen/bowline/run/v1/run_pb.ts';
-import { fullJitter } from '../base/backoff.ts';
 import { AppError } from '../base/errors.ts';
+import { messageOf, watchInterrupts } from './ask-interrupts.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import type { CliIo } from './io.ts';
+import { resumed } from './resumed.ts';
 import type { RunPrinter } from './run-printer.ts';
 import { elapsedText } from './units.ts';
 
-/** How long an edge that went away is waited for. */
-const PATIENCE_MS = 60_000;
 /** After this long without a word, it is said. */
 const QUIET_MS = 3_000;
 /** How long after its deadline the end of a run is waited for. */
@@ -46,18 +44,12 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     approval: false,
     late: false,
   };
-  let interrupts = 0;
-  const cancel = () => {
-    printer.note('cancelling; Ctrl-C again leaves it running');
-    local.cancel({ run: result.run }, { signal: leave.signal }).catch((error: unknown) => {
-      if (!leave.signal.aborted)
-        printer.note(`the cancel failed: ${error instanceof Error ? error.message : ''}`, 'red');
-    });
-  };
-  const stopInterrupts = options.onInterrupt(() => {
-    interrupts += 1;
-    if (interrupts > 1) leave.abort();
-    else if (result.run) cancel();
+  const interrupts = watchInterrupts({
+    onInterrupt: options.onInterrupt,
+    printer,
+    isKnown: () => result.run !== '',
+    cancel: (signal) => local.cancel({ run: result.run }, { signal }),
+    leave,
   });
   const stopTimer = atDeadline(options.timeoutMs, result, leave);
   const quiet = setTimeout(() => {
@@ -73,7 +65,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
       case 'accepted':
         result.run = event.value.run;
         result.conversation = event.value.conversation;
-        if (interrupts === 1) cancel();
+        interrupts.known();
         return;
       case 'waiting':
         result.sent ||= event.value.sent;
@@ -93,16 +85,16 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
   };
   try {
     const onLost = () => printer.note('the edge went away; waiting for it to come back', 'yellow');
-    for await (const event of askEvents({ local, request, signal: leave.signal, onLost, patienceMs: PATIENCE_MS })) {
+    for await (const event of askEvents({ local, request, signal: leave.signal, onLost })) {
       receive(event);
       if (options.noWait && result.run) break;
     }
   } catch (error) {
     // What was accepted is in the journal; it is not lost with the connection.
     if (!result.run) throw error;
-    printer.note(`${error instanceof Error ? error.message : String(error)}`, 'red');
+    printer.note(messageOf(error), 'red');
   } finally {
-    stopInterrupts();
+    interrupts.stop();
     stopTimer();
     clearTimeout(quiet);
     leave.abort();
@@ -132,42 +124,24 @@ interface AskEventsOptions {
   readonly request: AskRequest;
   readonly signal: AbortSignal;
   /** Called when the edge went away; the stream goes on when it is back. */
-  readonly onLost: (error: AppError) => void;
-  /** How long to wait for it, in milliseconds. */
-  readonly patienceMs: number;
+  readonly onLost: () => void;
 }
 
 /** Ends with `ended`, or when the signal aborts. Throws what the edge refused with; NOT_RUNNING when it does not come back. */
-async function* askEvents(options: AskEventsOptions): AsyncGenerator<LocalRunEvent, void, undefined> {
-  const { local, request, signal } = options;
+function askEvents({ local, request, signal, onLost }: AskEventsOptions): AsyncIterable<LocalRunEvent> {
   let run: string | undefined;
-  let lostAt: number | undefined;
-  for (let attempt = 0; !signal.aborted; attempt++) {
-    try {
-      const stream = run ? local.follow({ run }, { signal }) : local.ask(request, { signal });
-      for await (const { event } of stream) {
-        if (!event) continue;
-        lostAt = undefined;
-        attempt = 0;
-        if (event.event.case === 'accepted') run = event.event.value.run;
-        yield event;
-        if (event.event.case === 'ended') return;
-      }
-      if (signal.aborted) return;
-      throw new AppError('CONNECTION_LOST', { where: 'the edge', problem: 'the stream ended early' });
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof AppError) || !isLost(error, run, lostAt)) throw error;
-      if (lostAt === undefined) options.onLost(error);
-      lostAt ??= performance.now();
-      if (performance.now() - lostAt > options.patienceMs) throw error;
+  async function* open() {
+    for await (const { event } of run ? local.follow({ run }, { signal }) : local.ask(request, { signal })) {
+      if (!event) continue;
+      if (event.event.case === 'accepted') run = event.event.value.run;
+      yield event;
+      if (event.event.case === 'ended') return;
     }
-    await delay(fullJitter(attempt + 1, 200, 3000), undefined, { signal }).catch(() => {});
+    throw new AppError('CONNECTION_LOST', { where: 'the edge', problem: 'the stream ended early' });
   }
+  return resumed({ open, mayReturn: (error, isLost) => mayReturn(error, isLost || run !== undefined), onLost, signal });
 }
 
 /** At the very first call an edge that is not there is an error; later it is one that will be back. */
-const isLost = (error: AppError, run: string | undefined, lostAt: number | undefined): boolean =>
-  error.reason === 'NOT_RUNNING'
-    ? run !== undefined || lostAt !== undefined
-    : error.reason === 'CONNECTION_LOST' || error.reason === 'EDGE_STOPPING';
+const mayReturn = ({ reason }: AppError, wasThere: boolean): boolean =>
+  reason === 'NOT_RUNNING' ? wasThere : reason === 'CONNECTION_LOST' || reason === 'EDGE_STOPPING';

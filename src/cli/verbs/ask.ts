@@ -4,7 +4,7 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import { AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { newId } from '../../base/ids.ts';
-import { askJson, exitOfAsk, unsharedOf } from '../ask-result.ts';
+import { unsharedOf } from '../ask-result.ts';
 import { type GlobalOptions, localSide, using } from '../client.ts';
 import { giveHints, leftOpen } from '../closing.ts';
 import type { CliIo } from '../io.ts';
@@ -13,6 +13,7 @@ import { Printer } from '../output.ts';
 import { runAsk } from '../run-ask.ts';
 import { RunPrinter } from '../run-printer.ts';
 import { parseShare } from '../shares.ts';
+import { showAsk } from '../show-ask.ts';
 import { textOfAsk } from '../text-of-ask.ts';
 import { parseDuration } from '../units.ts';
 
@@ -92,13 +93,8 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
       noWait: !options.wait,
       ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
     });
-    io.exit(exitOfAsk(result));
+    showAsk(io, { out, printer }, result, options);
     const outcome = result.ended?.outcome;
-    if (options.json) {
-      printer.flush();
-      out.json(askJson(result));
-    } else if (outcome) printer.outcome(outcome);
-    else if (!options.wait) out.line(result.run);
     const { conversation } = result;
     if (outcome) await giveHints({ edge, err, cwd: io.cwd, outcome, conversation, text, unshared: unsharedOf(result) });
     else leftOpen(err, result);

@@ -4,13 +4,13 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import { AskRequestSchema as ControlAskRequestSchema } from '../../../gen/bowline/control/v1/run_service_pb.ts';
 import { newId } from '../../base/ids.ts';
-import { askJson, exitOfAsk } from '../ask-result.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
 import { leftOpen } from '../closing.ts';
 import { askControl } from '../control-ask.ts';
 import type { CliIo } from '../io.ts';
 import { Printer } from '../output.ts';
 import { RunPrinter } from '../run-printer.ts';
+import { showAsk } from '../show-ask.ts';
 import { textOfAsk } from '../text-of-ask.ts';
 import { parseDuration } from '../units.ts';
 
@@ -61,12 +61,6 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   const result = await using(controlSide(io, options), (control) =>
     askControl({ control, request, printer, onInterrupt: io.onInterrupt, noWait: !options.wait }),
   );
-  io.exit(exitOfAsk(result));
-  const outcome = result.ended?.outcome;
-  if (options.json) {
-    printer.flush();
-    out.json(askJson(result));
-  } else if (outcome) printer.outcome(outcome);
-  else if (!options.wait) out.line(result.run);
-  if (!outcome) leftOpen(err, result);
+  showAsk(io, { out, printer }, result, options);
+  if (!result.ended?.outcome) leftOpen(err, result);
 }

@@ -1,0 +1,43 @@
+// Ctrl-C while an ask is under way: the first one cancels its run, as soon as that is known; the second leaves it running.
+import type { CliIo } from './io.ts';
+import type { RunPrinter } from './run-printer.ts';
+
+export interface AskInterruptsParts {
+  readonly onInterrupt: CliIo['onInterrupt'];
+  readonly printer: RunPrinter;
+  /** Whether the run is known by now. */
+  readonly isKnown: () => boolean;
+  readonly cancel: (signal: AbortSignal) => Promise<unknown>;
+  /** Aborted to leave. */
+  readonly leave: AbortController;
+}
+
+export interface AskInterrupts {
+  /** The run is known from now on. */
+  known(): void;
+  stop(): void;
+}
+
+export function watchInterrupts({ onInterrupt, printer, isKnown, cancel, leave }: AskInterruptsParts): AskInterrupts {
+  let interrupts = 0;
+  const cancelRun = () => {
+    printer.note('cancelling; Ctrl-C again leaves it running');
+    cancel(leave.signal).catch((error: unknown) => {
+      if (!leave.signal.aborted) printer.note(`the cancel failed: ${messageOf(error)}`, 'red');
+    });
+  };
+  const stop = onInterrupt(() => {
+    interrupts += 1;
+    if (interrupts > 1) leave.abort();
+    else if (isKnown()) cancelRun();
+  });
+  return {
+    known: () => {
+      if (interrupts === 1) cancelRun();
+    },
+    stop,
+  };
+}
+
+/** What is told of an error after which the run goes on. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,26 @@
+// Prints what an ask came to, and sets the exit code.
+import { type AskResult, askJson, exitOfAsk } from './ask-result.ts';
+import type { CliIo } from './io.ts';
+import type { Printer } from './output.ts';
+import type { RunPrinter } from './run-printer.ts';
+
+/** What `ask` and `runs ask` were told of how to print. */
+export interface ShowAskOptions {
+  readonly json?: boolean;
+  readonly wait: boolean;
+}
+
+export function showAsk(
+  io: CliIo,
+  { out, printer }: { readonly out: Printer; readonly printer: RunPrinter },
+  result: AskResult,
+  { json, wait }: ShowAskOptions,
+): void {
+  io.exit(exitOfAsk(result));
+  const outcome = result.ended?.outcome;
+  if (json) {
+    printer.flush();
+    out.json(askJson(result));
+  } else if (outcome) printer.outcome(outcome);
+  else if (!wait) out.line(result.run);
+}
