@@ -8,7 +8,8 @@ import { KeyLookup } from './key-lookup.ts';
 import { hashKey, newKey } from './keys.ts';
 
 onBothDatabases('suspended devices', (under) => {
-  test('a suspended device is refused until it is resumed, and is then what it was before', async () => {
+  /** A device that joined. */
+  const joined = async () => {
     const auth = new Authenticator(new KeyLookup(under.db), new ManualClock());
     const devices = new Devices(under.db, auth);
     const tenant = newId();
@@ -18,6 +19,11 @@ onBothDatabases('suspended devices', (under) => {
       .insertInto('device')
       .values({ ...ref, name: 'pi', key_hash: hashKey(key), public_key: new Uint8Array(32) })
       .execute();
+    return { auth, devices, tenant, ref, key };
+  };
+
+  test('a suspended device is refused until it is resumed, and is then what it was before', async () => {
+    const { auth, devices, tenant, ref, key } = await joined();
     const begin = async () =>
       devices.openSession({
         known: await devices.byId(tenant, ref.id),
@@ -44,15 +50,7 @@ onBothDatabases('suspended devices', (under) => {
   });
 
   test('who shows the key of a removed device is told so, as soon as the removal begins; nobody else is', async () => {
-    const auth = new Authenticator(new KeyLookup(under.db), new ManualClock());
-    const devices = new Devices(under.db, auth);
-    const tenant = newId();
-    const ref: DeviceRef = { tenant, id: newId() };
-    const key = newKey('device');
-    await under.db
-      .insertInto('device')
-      .values({ ...ref, name: 'pi', key_hash: hashKey(key), public_key: new Uint8Array(32) })
-      .execute();
+    const { auth, devices, ref, key } = await joined();
     expect(await devices.removedName(ref)).toBeUndefined();
     const told = { reason: 'DEVICE_REMOVED', message: expect.stringContaining('pi') };
     await devices.beginRemoval(ref, 'owner:x');

@@ -7,7 +7,10 @@ test('a token leads back to the row it was made of', () => {
   const id = fc.string({ minLength: 1, unit: 'grapheme' }).filter((text) => !text.includes('\0'));
   fc.assert(
     fc.property(fc.nat(8_640_000_000_000), id, (at, id) => {
-      const rows = [{ created_at: new Date(at), id }, { created_at: new Date(0), id: 'x' }]; // biome-ignore format: short
+      const rows = [
+        { created_at: new Date(at), id },
+        { created_at: new Date(0), id: 'x' },
+      ];
       const { nextPageToken } = pageOfRows(rows, 1, placeOfRow, (row) => row.id);
       expect(readPageQuery({ pageToken: nextPageToken }).after).toEqual({ at: new Date(at), id });
     }),

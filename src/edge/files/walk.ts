@@ -74,10 +74,9 @@ async function* below(
     }
     budget.entries--;
     const { root } = folder;
-    if (!allow.visible(root, `${open.realPath}/${part}`) || !allow.visible(root, judged.path)) continue;
+    if (!allow.visible(root, judged.path)) continue;
     const stat = await lookByName(`${placeOf(open)}/${part}`, allow.denials).catch(() => undefined);
-    if (!stat) continue;
-    if (stat.isFile() && !allow.visible(root, `${open.realPath}/${part}`, true)) continue;
+    if (!stat || !allow.visible(root, `${open.realPath}/${part}`, stat.isFile())) continue;
     if (stat.isSymbolicLink() && !(await staysInside(allow, judged))) continue;
     if (!ahead) yield { judged, stat };
     if (!stat.isDirectory() || !options.recursive || depth + 1 >= options.maxDepth) continue;

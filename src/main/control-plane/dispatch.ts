@@ -54,8 +54,8 @@ export interface Dispatch {
 
 export function wireDispatch(given: DispatchParts): Dispatch {
   const parts = makeParts(given);
-  const { jobs, devices, feeds, signals, attempts, relay, timers, leases } = parts;
-  const { runs, presence } = given;
+  const { jobs, devices, feeds, signals, follower, timers, leases } = parts;
+  const { presence } = given;
   const unlisten = listen(given, parts);
   return {
     jobs,
@@ -63,9 +63,7 @@ export function wireDispatch(given: DispatchParts): Dispatch {
     feeds,
     signals,
     async start() {
-      const attempt = (tenant: string, job: string) => attempts.ofJob(tenant, job);
-      const waits = (tenant: string, run: string) => relay.waits(tenant, run);
-      await signals.start(answerFollower({ runs, attempt, waits }));
+      await signals.start(follower);
       await leases.start();
       presence.start(ofReplicas(given, parts));
       timers.start();
@@ -101,6 +99,7 @@ function makeParts(given: DispatchParts) {
   const waits = (tenant: string, run: string) => relay.waits(tenant, run);
   const { maxLiveBytes } = config;
   const feeds = new RunFeeds({ runs, signals, log, attempt, waits, clock, maxLiveBytes });
+  const follower = answerFollower({ runs, attempt, waits });
   const settler = new Settler({ runs, clock, log, attempts });
   const sender = new JobSender({ runs, signals, methods, clock, log, attempts, settler });
   const workersFor = new WorkersFor({ replica, local, workers });
@@ -147,7 +146,7 @@ function makeParts(given: DispatchParts) {
       feeds.scan();
     },
   });
-  return { signals, backlog, attempts, relay, feeds, dequeuer, jobs, devices, timers, leases };
+  return { signals, follower, backlog, attempts, relay, feeds, dequeuer, jobs, devices, timers, leases };
 }
 
 /** What is heard from below. Returns how to stop hearing of commits; the rest ends with its parts. */

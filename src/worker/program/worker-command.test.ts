@@ -13,13 +13,17 @@ import type { WorkerIo } from './worker-io.ts';
 const verbs = new WorkerVerbs();
 const run = (words: readonly string[], io: Partial<WorkerIo> = {}) => verbs.run(words, io);
 
+/** A file with a worker key for this control plane. */
+function keyFileFor({ publicKey }: ScriptedControl): string {
+  const file = join(verbs.home, 'worker.key');
+  writeFileSync(file, `${withPin('bww_abcaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', publicKey)}\n`, { mode: 0o600 });
+  return file;
+}
+
 test('`worker --serve embed` says who receives the texts, and answers with lexical vectors', async () => {
   const control = new ScriptedControl();
   const url = await control.listen();
-  const keyFile = join(verbs.home, 'worker.key');
-  writeFileSync(keyFile, `${withPin('bww_abcaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', control.publicKey)}\n`, {
-    mode: 0o600,
-  });
+  const keyFile = keyFileFor(control);
   let stop = (_why: string) => {};
   const stopping = () => new Promise<string>((resolve) => (stop = resolve));
   try {
@@ -45,10 +49,7 @@ test('`worker --serve embed` says who receives the texts, and answers with lexic
 test('`worker` serves the rules model to a control plane until it is told to stop', async () => {
   const control = new ScriptedControl();
   const url = await control.listen();
-  const keyFile = join(verbs.home, 'worker.key');
-  writeFileSync(keyFile, `${withPin('bww_abcaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', control.publicKey)}\n`, {
-    mode: 0o600,
-  });
+  const keyFile = keyFileFor(control);
   let stop = (_why: string) => {};
   const stopping = () => new Promise<string>((resolve) => (stop = resolve));
   try {
@@ -109,10 +110,7 @@ test('`worker` serves the rules model to a control plane until it is told to sto
 test('`worker` needs nothing but its environment', async () => {
   const control = new ScriptedControl();
   const url = await control.listen();
-  const keyFile = join(verbs.home, 'worker.key');
-  writeFileSync(keyFile, `${withPin('bww_abcaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', control.publicKey)}\n`, {
-    mode: 0o600,
-  });
+  const keyFile = keyFileFor(control);
   let stop = (_why: string) => {};
   const stopping = () => new Promise<string>((resolve) => (stop = resolve));
   const env = {

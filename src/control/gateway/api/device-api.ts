@@ -5,7 +5,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { Transaction } from 'kysely';
 import { DeviceService, DeviceState } from '../../../../gen/bowline/control/v1/device_service_pb.ts';
 import { ManifestSchema } from '../../../../gen/bowline/manifest/v1/manifest_pb.ts';
-import { pageSizeOf, readPlace, writePlace } from '../../../contract/paging.ts';
+import { pageOfRows, pageSizeOf, readPlace } from '../../../contract/paging.ts';
 import type { DeviceCalls } from '../../dispatch/devices/device-calls.ts';
 import type { Devices, StoredDevice } from '../../identity/devices.ts';
 import type { Enrolment } from '../../identity/enrolment.ts';
@@ -49,11 +49,13 @@ function readsAndJoins(parts: DeviceApiParts): Pick<Api, 'getDevice' | 'listDevi
       const size = pageSizeOf(pageSize, 100, MAX_PAGE);
       const after = readPlace(pageToken) ?? '';
       const rows = await devices.list(ownerOf(context).tenant, { limit: size + 1, after });
-      const shown = rows.slice(0, size);
-      return {
-        devices: shown.map((row) => view(parts, row)),
-        nextPageToken: rows.length > size ? writePlace(shown.at(-1)!.name) : '',
-      };
+      const { items, nextPageToken } = pageOfRows(
+        rows,
+        size,
+        ({ name }) => name,
+        (row) => view(parts, row),
+      );
+      return { devices: items, nextPageToken };
     },
     async createJoinToken(request, context) {
       const owner = ownerOf(context);

@@ -38,9 +38,12 @@ export async function once<I extends DescMessage, O extends DescMessage>(
     id: request.requestId,
     body: toBinary(method.input, request),
   };
-  const answered = await requests.answered(ref);
-  if (answered) return fromBinary(method.output, answered);
-  await before?.();
+  if (before) {
+    // What is done outside of the transaction is not done for a repeat; the rest the transaction itself finds out.
+    const answered = await requests.answered(ref);
+    if (answered) return fromBinary(method.output, answered);
+    await before();
+  }
   const response = await requests.once(ref, async (trx) =>
     toBinary(method.output, create(method.output, await within(trx))),
   );
