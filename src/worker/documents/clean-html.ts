@@ -1,6 +1,9 @@
-// Writes HTML anew so that what is made of it stays small: only tags and attributes that text comes from, bounded in number, depth and
-// length. What reads a tree of it later (recursively, and some of it in the square of its depth) can then not be led astray by it.
+// Makes a tree of HTML that stays small: only tags and attributes that text comes from, bounded in number, depth and length. What reads
+// it later (recursively, and some of it in the square of its depth) can then not be led astray by it.
 import { Parser } from 'htmlparser2';
+import { HtmlTree } from './html-tree.ts';
+import { lettersIn } from './letters.ts';
+import { TreeAttribute, type TreeElement } from './tree-node.ts';
 
 /** Real pages have 10 to 40. Deeper tags are left out, their text stays. */
 const MAX_DEPTH = 100;
@@ -12,7 +15,7 @@ const MAX_ATTRIBUTE = 4096;
 const MAX_DATA = 64 << 10;
 /** Pieces of text: each entity makes one. */
 const MAX_PIECES = 150_000;
-/** Characters of what is written. */
+/** Characters of the tags, attributes and text that are kept. */
 const MAX_OUTPUT = 16 << 20;
 
 /** Left out with all that is in them: nothing of it is shown as text. */
@@ -60,7 +63,7 @@ const ATTRIBUTES = new Set([
 ]);
 
 export interface CleanHtml {
-  readonly html: string;
+  readonly tree: HtmlTree;
   readonly elements: number;
   /** Whether it was too large to be read to its end. */
   readonly truncated: boolean;
@@ -70,52 +73,53 @@ export interface CleanHtml {
 const ENOUGH = 200;
 
 export function cleanHtml(html: string): CleanHtml {
-  const first = write(html, new Set());
+  const first = make(html, new Set());
   // What nobody ended has swallowed the rest of the page: then it is read as if it were not there.
   const shown = new Set(first.forgotten);
   if (first.letters < ENOUGH) for (const name of FALLBACKS) if (html.includes(`<${name}`)) shown.add(name);
   if (shown.size === 0) return first.clean;
-  const again = write(html, shown);
+  const again = make(html, shown);
   return again.letters > first.letters ? again.clean : first.clean;
 }
 
-interface Written {
+interface Made {
   readonly clean: CleanHtml;
   readonly letters: number;
   readonly forgotten: ReadonlySet<string>;
 }
 
 /** @param shown tags whose content is kept although it is left out otherwise */
-function write(html: string, shown: ReadonlySet<string>): Written {
-  const writer = new Writer(shown);
+function make(html: string, shown: ReadonlySet<string>): Made {
+  const maker = new Maker(shown);
   const parser = new Parser(
     {
-      onopentag: (name, attributes) => writer.open(name, attributes),
-      onclosetag: (name, implied) => writer.close(name, implied),
-      ontext: (text) => writer.text(text),
+      onopentag: (name, attributes) => maker.open(name, attributes),
+      onclosetag: (name, implied) => maker.close(name, implied),
+      ontext: (text) => maker.text(text),
     },
     { decodeEntities: true, lowerCaseTags: true, lowerCaseAttributeNames: true },
   );
   // In pieces, so that it ends soon after it is full.
   const PIECE = 65_536;
   let at = 0;
-  for (; at < html.length && !writer.full; at += PIECE) parser.write(html.slice(at, at + PIECE));
-  if (!writer.full) parser.end();
-  const { letters, forgotten } = writer;
-  return { clean: writer.end(at < html.length || writer.full), letters, forgotten };
+  for (; at < html.length && !maker.full; at += PIECE) parser.write(html.slice(at, at + PIECE));
+  if (!maker.full) parser.end();
+  const { letters, forgotten } = maker;
+  return { clean: maker.end(at < html.length || maker.full), letters, forgotten };
 }
 
 /** A tag that is open in the source. */
 interface Open {
   readonly name: string;
-  /** What its end is written as; empty where none is. */
-  readonly written: string;
+  /** What was made of it and can hold something; undefined where that is nothing. */
+  readonly made: TreeElement | undefined;
 }
 
-class Writer {
+class Maker {
   readonly #shown: ReadonlySet<string>;
-  readonly #head: string[] = [];
-  readonly #body: string[] = [];
+  readonly #tree = new HtmlTree();
+  /** Where the next node comes. */
+  #at = this.#tree.body;
   #language = '';
   #length = 0;
   #pieces = 0;
@@ -148,7 +152,7 @@ class Writer {
     if (this.#dropped >= 0 && this.#breaksOut(name)) this.#endDropped();
     if (this.#dropped >= 0) {
       this.#formula?.open(name, attributes);
-      this.#open.push({ name, written: '' });
+      this.#open.push({ name, made: undefined });
       return;
     }
     const shadow = name === 'template' && ('shadowrootmode' in attributes || 'shadowroot' in attributes);
@@ -159,7 +163,7 @@ class Writer {
       if (name === 'svg') this.#formula = new Drawing();
       if (name === 'script' && isTex(attributes.type)) this.#formula = new Source();
       if (attributes.type === 'application/ld+json') this.#data = '';
-      this.#open.push({ name, written: '' });
+      this.#open.push({ name, made: undefined });
       return;
     }
     if (name === 'html') this.#language ||= (attributes.lang ?? '').slice(0, 64);
@@ -169,13 +173,28 @@ class Writer {
     // A shadow tree stands where its host does; a dialog that is not open is still text of the page.
     const tag = shadow ? 'div' : name === 'dialog' ? 'section' : name;
     const closed = VOID.has(tag);
-    this.#open.push({ name, written: written && !closed ? tag : '' });
-    if (!written) return;
-    this.#elements++;
-    if (!closed) this.#depth++;
     const role = name === 'dialog' && !('open' in attributes) ? { ...attributes, role: 'dialog' } : attributes;
     const told = isFormulaFrame(name) ? { ...role, class: undefined } : role;
-    this.#write(IN_HEAD.has(tag) ? this.#head : this.#body, `<${tag}${attributesText(told)}>`);
+    const made = written ? this.#add(IN_HEAD.has(tag) ? this.#tree.head : this.#at, tag, told) : undefined;
+    this.#open.push({ name, made: closed ? undefined : made });
+    if (!made || closed) return;
+    this.#depth++;
+    this.#at = made;
+  }
+
+  #add(to: TreeElement, name: string, attributes: Readonly<Record<string, string | undefined>>): TreeElement {
+    const element = to.appendChild(this.#tree.createElement(name));
+    this.#elements++;
+    this.#length += 2 * name.length;
+    const kept: TreeAttribute[] = [];
+    for (const name in attributes) {
+      const value = attributes[name];
+      if (value === undefined || value.length > MAX_ATTRIBUTE || !ATTRIBUTES.has(name)) continue;
+      kept.push(new TreeAttribute(name, value));
+      this.#length += name.length + value.length;
+    }
+    if (kept.length > 0) element.attributes = kept;
+    return element;
   }
 
   /** Ends of tags come for each that was opened, in their order. */
@@ -187,9 +206,9 @@ class Writer {
     } else if (this.#dropped >= 0) this.#formula?.close(name);
     else {
       if (name === 'title') this.#endTitle();
-      if (!ended?.written) return;
+      if (!ended?.made) return;
       this.#depth--;
-      this.#write(this.#body, `</${ended.written}>`);
+      this.#at = ended.made.parentNode as TreeElement;
     }
   }
 
@@ -200,8 +219,8 @@ class Writer {
     } else if (this.#title !== undefined) {
       if (this.#title.length < MAX_ATTRIBUTE) this.#title += text;
     } else if (this.#pieces++ < MAX_PIECES) {
-      this.letters += lettersOf(text);
-      this.#write(this.#body, escapeText(text));
+      this.letters += lettersIn(text);
+      this.#addText(this.#at, text);
     }
   }
 
@@ -219,31 +238,33 @@ class Writer {
   }
 
   end(truncated: boolean): CleanHtml {
-    const language = this.#language ? ` lang="${escapeAttribute(this.#language)}"` : '';
-    const [head, body] = [this.#head.join(''), this.#body.join('')];
-    const html = `<!doctype html><html${language}><head>${head}</head><body>${body}</body></html>`;
-    return { html, elements: this.#elements, truncated };
+    if (this.#language) this.#tree.documentElement.setAttribute('lang', this.#language);
+    return { tree: this.#tree, elements: this.#elements, truncated };
   }
 
   #endData(): void {
     if (this.#data !== undefined && this.#data.length <= MAX_DATA) {
-      // A tag's end within it would end the script.
-      const data = this.#data.replaceAll('<', '\\u003c');
-      this.#write(this.#head, `<script type="application/ld+json">${data}</script>`);
+      const script = this.#tree.head.appendChild(this.#tree.createElement('script'));
+      script.setAttribute('type', 'application/ld+json');
+      this.#addText(script, this.#data);
     }
     this.#data = undefined;
   }
 
   #endTitle(): void {
     if (this.#title === undefined) return;
-    this.#write(this.#head, `<title>${escapeText(this.#title.slice(0, MAX_ATTRIBUTE))}</title>`);
+    const title = this.#tree.head.appendChild(this.#tree.createElement('title'));
+    this.#addText(title, this.#title.slice(0, MAX_ATTRIBUTE));
     this.#title = undefined;
     this.#hasTitle = true;
   }
 
-  #write(to: string[], text: string): void {
+  /** What stands side by side is one text, whatever was left out between. */
+  #addText(to: TreeElement, text: string): void {
     this.#length += text.length;
-    to.push(text);
+    const last = to.lastChild;
+    if (last?.nodeType === 3) last.data += text;
+    else to.appendChild(this.#tree.createTextNode(text));
   }
 }
 
@@ -325,21 +346,5 @@ class Drawing {
 
 const LABELS = new Set(['text', 'foreignobject']);
 
-const lettersOf = (text: string): number => text.replace(/\s+/g, '').length;
-
 /** Written by MathJax around a formula; of its names ("CtxtMenu") a reader of articles thinks that it is a menu. */
 const isFormulaFrame = (name: string): boolean => name.startsWith('mjx-');
-
-function attributesText(attributes: Readonly<Record<string, string | undefined>>): string {
-  let text = '';
-  for (const name of ATTRIBUTES) {
-    const value = attributes[name];
-    if (value !== undefined && value.length <= MAX_ATTRIBUTE) text += ` ${name}="${escapeAttribute(value)}"`;
-  }
-  return text;
-}
-
-const escapeText = (text: string): string =>
-  text.replace(/[&<>]/g, (letter) => (letter === '&' ? '&amp;' : letter === '<' ? '&lt;' : '&gt;'));
-
-const escapeAttribute = (text: string): string => escapeText(text).replaceAll('"', '&quot;');

@@ -1,23 +1,34 @@
-// The part of a tree of HTML that is used here, and how one is made. TypeScript's own names for it are those of browsers, which
-// nothing else here needs.
-import { parseHTML } from 'linkedom';
+// The tree of a whole page of HTML, with what Readability asks of a document. Made by clean-html.ts.
+import { makeTextRoom, TreeElement, TreeParent, TreeText } from './tree-node.ts';
 
-export interface TreeElement {
-  readonly nodeName: string;
-  readonly textContent: string | null;
-  readonly parentNode: TreeElement | null;
-  readonly nextElementSibling: TreeElement | null;
-  readonly children: ArrayLike<TreeElement>;
-  getAttribute(name: string): string | null;
-  querySelector(selector: string): TreeElement | null;
-  querySelectorAll(selector: string): Iterable<TreeElement>;
-}
+const DOCUMENT = 9;
 
-export interface Tree extends TreeElement {
-  readonly title: string;
+export class HtmlTree extends TreeParent {
+  readonly nodeType = DOCUMENT;
+  readonly nodeName = '#document';
+  /** Links stay as they are: what they lead to is found out when they are written. */
+  readonly baseURI = null;
+  readonly documentURI = null;
   readonly documentElement: TreeElement;
+  readonly head: TreeElement;
   readonly body: TreeElement;
-}
 
-/** Of HTML that is clean already (clean-html.ts). */
-export const parseTree = (html: string): Tree => parseHTML(html).document as unknown as Tree;
+  constructor() {
+    super(makeTextRoom());
+    this.documentElement = this.appendChild(this.createElement('html'));
+    this.head = this.documentElement.appendChild(this.createElement('head'));
+    this.body = this.documentElement.appendChild(this.createElement('body'));
+  }
+
+  get title(): string {
+    return this.head.getElementsByTagName('title')[0]?.textContent ?? '';
+  }
+
+  createElement(name: string): TreeElement {
+    return new TreeElement(name, this.room);
+  }
+
+  createTextNode(text: string): TreeText {
+    return new TreeText(text);
+  }
+}

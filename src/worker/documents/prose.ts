@@ -1,7 +1,8 @@
 // Measures how much of what a reader would see of a page was taken for its article. Pure.
 
 import type { ParsedDocument } from './document.ts';
-import type { TreeElement } from './html-tree.ts';
+import { lettersIn } from './letters.ts';
+import type { TreeElement } from './tree-node.ts';
 
 /** Around the text of a page, not of it. */
 const AROUND = new Set(['NAV', 'ASIDE', 'FOOTER', 'FORM', 'BUTTON', 'SCRIPT', 'STYLE', 'A']);
@@ -24,7 +25,7 @@ const PART = 0.25;
 /** Of a page; less is told. */
 const COMPLETE = 0.5;
 
-export const lettersOf = ({ textContent }: TreeElement): number => (textContent ?? '').replace(/\s+/g, '').length;
+export const lettersOf = ({ textContent }: TreeElement): number => lettersIn(textContent);
 
 /** Letters that are shown outside of links, menus and the like. */
 export interface Prose {
@@ -38,14 +39,14 @@ export function proseLetters(root: TreeElement): Prose {
   let ofPage = all;
   let ofReaders = 0;
   let lies = 0;
-  const waiting = [...Array.from(root.children)];
+  const waiting = root.children;
   for (let element = waiting.pop(); element; element = waiting.pop()) {
     const kind = isAround(element) ? 'around' : lies < MOST_LIES ? kindByName(element) : 'text';
     const letters = kind === 'text' ? 0 : lettersOf(element);
     // A name may lie: what holds most of a page is its text, whatever it is called.
     const lie = kind === 'named' && letters > all / 2;
     if (lie) lies++;
-    if (kind === 'text' || lie) waiting.push(...Array.from(element.children));
+    if (kind === 'text' || lie) waiting.push(...element.children);
     else ofPage -= letters;
     if (kind === 'readers') ofReaders += letters;
   }

@@ -133,6 +133,21 @@ test('formulas that MathJax drew or is to draw are read', async () => {
   expect(await text('<p>Let <script type="math/tex">x &lt; y</script> hold.</p>')).toBe('Let $x &lt; y$ hold.');
 });
 
+test('a text is one text, whatever letters of it were written as entities', async () => {
+  expect(await text('<p>4 &gt; 3 &amp; 2 &lt; 3<script>x</script> a</p>')).toBe('4 > 3 & 2 < 3 a');
+  expect(await text('<p>&gt; said</p><p>1&#46; said</p>')).toBe('\\> said\n\n1\\. said');
+});
+
+test('what an article tells programs of itself is read, also between marks of XML', async () => {
+  const told = { '@context': 'https://schema.org', '@type': 'Article', author: { name: 'Ann' }, datePublished: '2026' };
+  const data = JSON.stringify(told);
+  const article = `<article>${`<p>${'Words of an article, which go on. '.repeat(10)}</p>`.repeat(5)}</article>`;
+  for (const written of [data, `\n<![CDATA[\n${data}\n]]>\n`]) {
+    const page = `<script type="application/ld+json">${written}</script>${article}`;
+    expect(await read(page, { readable: true })).toMatchObject({ byline: 'Ann', published: '2026' });
+  }
+});
+
 test('a picture whose words are the name of its file has none', async () => {
   expect(await text('<p>a <img alt="IMG_4228.jpg"> b <img alt="A dog in the snow."></p>')).toMatch(
     /^a +b A dog in the snow\.$/,

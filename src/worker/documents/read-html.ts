@@ -2,11 +2,12 @@
 import { Readability } from '@mozilla/readability';
 import { cleanHtml } from './clean-html.ts';
 import { type DocumentLink, MAX_LINKS, MAX_URL, type ParsedDocument } from './document.ts';
-import { parseTree, type Tree, type TreeElement } from './html-tree.ts';
+import type { HtmlTree } from './html-tree.ts';
 import { cutText, EMPTY, words } from './parsed.ts';
 import { completenessOf, isEnough, lettersOf, proseLetters } from './prose.ts';
 import { toMarkdown } from './to-markdown.ts';
 import { toldArticle } from './told-article.ts';
+import type { TreeElement } from './tree-node.ts';
 
 /** More is no article; Readability looks at each of them several times. */
 const MAX_READABLE_ELEMENTS = 30_000;
@@ -22,22 +23,24 @@ export interface HtmlOptions {
 
 export function readHtml(source: string, { url, readable, maxChars }: HtmlOptions): ParsedDocument {
   const clean = cleanHtml(source);
-  const document = parseTree(clean.html);
-  const base = resolve(document.querySelector('base[href]')?.getAttribute('href') ?? '', url) ?? url;
-  const href = (link: string) => resolve(link, base);
+  const document = clean.tree;
+  const { head } = document;
+  const named = (name: string, test: (element: TreeElement) => boolean) => head.getElementsByTagName(name).find(test);
+  const base = resolve(named('base', (one) => one.hasAttribute('href'))?.getAttribute('href') ?? '', url) ?? url;
+  const href = resolver(base);
   const links = linksOf(document, href, url);
-  const canonical = href(document.querySelector('link[rel="canonical"]')?.getAttribute('href') ?? '') ?? '';
-  const said = (...names: string[]) => metaOf(document, names);
+  const canonical = named('link', (one) => one.getAttribute('rel') === 'canonical')?.getAttribute('href') ?? '';
+  const meta = metaOf(head);
+  const said = (...names: string[]) => names.map((name) => meta.get(name)).find(Boolean) ?? '';
   const ownTitle = document.title;
   const prose = proseLetters(document.body);
-  const data = document.querySelectorAll('script[type="application/ld+json"]');
-  const told = toldArticle(Array.from(data, ({ textContent }) => textContent ?? ''));
+  const told = toldArticle(head.getElementsByTagName('script').map(({ textContent }) => textContent));
   // The article, as Readability changes the tree; where it finds none, or a small part of what there is, all of the page.
   const changes = readable && clean.elements <= MAX_READABLE_ELEMENTS;
   const found = changes ? articleOf(document) : undefined;
   const article = found?.content && isEnough(lettersOf(found.content), prose) ? found : undefined;
   const text = article?.content ? toMarkdown(article.content, href).trim() : '';
-  const whole = text || toMarkdown((changes ? parseTree(clean.html) : document).body, href).trim();
+  const whole = text || toMarkdown((changes ? cleanHtml(source).tree : document).body, href).trim();
   const shown = isHidden(told, whole)
     ? [whole, toldText(told, href)].filter((part) => part !== '').join('\n\n')
     : whole;
@@ -47,7 +50,7 @@ export function readHtml(source: string, { url, readable, maxChars }: HtmlOption
     title: words(article?.title || said('og:title', 'twitter:title') || ownTitle),
     text: cutText(shown, maxChars),
     links,
-    canonical,
+    canonical: href(canonical) ?? '',
     language: words(article?.lang || document.documentElement.getAttribute('lang') || said('og:locale'), 64),
     byline: words(article?.byline || said('author', 'article:author', 'dc.creator')),
     siteName: words(article?.siteName || said('og:site_name', 'application-name')),
@@ -64,13 +67,21 @@ const isHidden = (told: string, shown: string): boolean => told.length >= LONG &
 
 /** As Markdown where it is HTML. */
 const toldText = (told: string, href: (link: string) => string | undefined): string =>
-  /<(?:p|br|div)\b/i.test(told) ? toMarkdown(parseTree(cleanHtml(told).html).body, href).trim() : told;
+  /<(?:p|br|div)\b/i.test(told) ? toMarkdown(cleanHtml(told).tree.body, href).trim() : told;
 
-function articleOf(document: Tree) {
-  try {
+class ArticleReader extends Readability<TreeElement> {
+  constructor(document: HtmlTree) {
     // The serializer gives the tree itself, so that it need not be written and read once more.
-    const serializer = (node: unknown) => node as TreeElement;
-    return new Readability<TreeElement>(document as never, { serializer }).parse() ?? undefined;
+    super(document as never, { serializer: (node) => node as unknown as TreeElement });
+  }
+
+  /** Readability's own makes links absolute. That is done as they are written; here it would fail at each of them, at a price. */
+  _fixRelativeUris(): void {}
+}
+
+function articleOf(document: HtmlTree) {
+  try {
+    return new ArticleReader(document).parse() ?? undefined;
   } catch (error) {
     // Of a tree that it cannot cope with there is still the whole text.
     if (error instanceof RangeError) return undefined;
@@ -85,10 +96,23 @@ function resolve(link: string, base: string | undefined): string | undefined {
   return url.href.length <= MAX_URL ? url.href : undefined;
 }
 
-function linksOf(document: Tree, href: (link: string) => string | undefined, own: string | undefined): DocumentLink[] {
+/** As `resolve`, once for each link: a page has most of them several times, and each is needed for the list and for the text. */
+function resolver(base: string | undefined): (link: string) => string | undefined {
+  const known = new Map<string, string | undefined>();
+  return (link) => {
+    if (!known.has(link)) known.set(link, resolve(link, base));
+    return known.get(link);
+  };
+}
+
+function linksOf(
+  document: HtmlTree,
+  href: (link: string) => string | undefined,
+  own: string | undefined,
+): DocumentLink[] {
   const links = new Map<string, DocumentLink>();
   const self = own?.split('#')[0];
-  for (const anchor of document.querySelectorAll('a[href]')) {
+  for (const anchor of document.body.getElementsByTagName('a')) {
     if (links.size >= MAX_LINKS) break;
     const url = href(anchor.getAttribute('href') ?? '')?.split('#')[0];
     if (url === undefined || url === self || links.has(url)) continue;
@@ -97,13 +121,14 @@ function linksOf(document: Tree, href: (link: string) => string | undefined, own
   return [...links.values()];
 }
 
-/** The first that the page says, by name, property or itemprop. */
-function metaOf(document: Tree, names: readonly string[]): string {
+/** What the page says of itself, by name, property or itemprop; of each name the first. */
+function metaOf(head: TreeElement): ReadonlyMap<string, string> {
   const said = new Map<string, string>();
-  for (const meta of document.querySelectorAll('meta[content]')) {
+  for (const meta of head.getElementsByTagName('meta')) {
+    const content = meta.getAttribute('content');
+    if (content === null) continue;
     const name = meta.getAttribute('property') ?? meta.getAttribute('name') ?? meta.getAttribute('itemprop') ?? '';
-    if (!said.has(name.toLowerCase())) said.set(name.toLowerCase(), meta.getAttribute('content') ?? '');
+    if (!said.has(name.toLowerCase())) said.set(name.toLowerCase(), content);
   }
-  for (const name of names) if (said.get(name)) return said.get(name)!;
-  return '';
+  return said;
 }

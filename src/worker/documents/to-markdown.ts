@@ -2,9 +2,12 @@
 
 import TurndownService from 'turndown';
 import { oneLine } from '../../base/trim-signs.ts';
-import type { TreeElement } from './html-tree.ts';
+import type { TreeElement, TreeParent } from './tree-node.ts';
 
-/** @param href the absolute URL of a link; undefined for what is no link of the web */
+/**
+ * Spaces of the tree are changed on the way.
+ * @param href the absolute URL of a link; undefined for what is no link of the web
+ */
 export function toMarkdown(root: TreeElement, href: (link: string) => string | undefined): string {
   const turndown = new TurndownService({
     headingStyle: 'atx',
@@ -28,9 +31,20 @@ export function toMarkdown(root: TreeElement, href: (link: string) => string | u
   const counts: Counts = new WeakMap();
   turndown.addRule('item', { filter: 'li', replacement: (content, node) => item(content, element(node), counts) });
   addTables(turndown);
-  // Readability's and linkedom's nodes are what turndown walks over, whatever its type says.
-  return turndown.turndown(root as unknown as TurndownService.Node);
+  escapeOnlySigns(turndown);
+  // Our nodes have all that turndown asks of those of a browser, whatever its type says. It works on a copy; this tree needs none.
+  const uncopied = { nodeType: root.nodeType, cloneNode: () => root };
+  return turndown.turndown(uncopied as unknown as TurndownService.Node);
 }
+
+/** Turndown tries thirteen expressions on each text; most texts have none of the signs. */
+function escapeOnlySigns(turndown: TurndownService): void {
+  const escapeAll = turndown.escape.bind(turndown);
+  turndown.escape = (text) => (SIGNS.test(text) ? escapeAll(text) : text);
+}
+
+/** Of Markdown: anywhere, or where a text begins. */
+const SIGNS = /[\\*`[\]_]|^[-+=#~>\d]/;
 
 const element = (node: unknown): TreeElement => node as TreeElement;
 
@@ -48,7 +62,7 @@ function imageWords(alt: string): string {
 type Counts = WeakMap<object, number>;
 
 function item(content: string, node: TreeElement, counts: Counts): string {
-  const list = node.parentNode;
+  const list = node.parentNode as TreeElement | null;
   let mark = '- ';
   if (list?.nodeName === 'OL') {
     const index = counts.get(list) ?? 0;
@@ -63,13 +77,13 @@ function item(content: string, node: TreeElement, counts: Counts): string {
 /** Tables without tables in them, as GitHub's Markdown has them; cells become one line. */
 function addTables(turndown: TurndownService): void {
   // Of each table, its first row; undefined for those with a table in them or around them.
-  const known = new WeakMap<TreeElement, { readonly first: TreeElement | null } | undefined>();
+  const known = new WeakMap<TreeElement, { readonly first: TreeElement | undefined } | undefined>();
   const tableOf = (node: TreeElement) => {
     const table = closest(node, 'TABLE');
     if (!table) return undefined;
     if (!known.has(table)) {
-      const nested = table.querySelector('table') ?? closest(table.parentNode, 'TABLE');
-      known.set(table, nested ? undefined : { first: table.querySelector('tr') });
+      const nested = table.getElementsByTagName('table')[0] ?? closest(table.parentNode, 'TABLE');
+      known.set(table, nested ? undefined : { first: table.getElementsByTagName('tr')[0] });
     }
     return known.get(table);
   };
@@ -96,7 +110,7 @@ function addTables(turndown: TurndownService): void {
   });
 }
 
-function closest(node: TreeElement | null, name: string): TreeElement | undefined {
-  for (let at = node; at; at = at.parentNode) if (at.nodeName === name) return at;
+function closest(node: TreeParent | null, name: string): TreeElement | undefined {
+  for (let at = node; at; at = at.parentNode) if (at.nodeName === name) return at as TreeElement;
   return undefined;
 }
