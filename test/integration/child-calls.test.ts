@@ -47,9 +47,15 @@ afterEach(async () => {
 });
 
 /** A worker with this handler on a replica, at `url` if it goes another way there. */
-async function worker(control: TestControl, name: string, handler: Handler, url = control.url): Promise<WorkLoop> {
+async function worker(
+  control: TestControl,
+  name: string,
+  handler: Handler,
+  { url = control.url, labels = {} }: { url?: string; labels?: Record<string, string> } = {},
+): Promise<WorkLoop> {
   const loop = new WorkLoop({
     name,
+    labels,
     slots: 4,
     handlers: [handler],
     connect: grpcConnector({
@@ -130,6 +136,23 @@ test('a job calls another worker, here or on another replica, and the run lists 
   expect(run.state).toBe(RunState.ANSWERED);
 });
 
+test('a call goes to the worker that has the labels it asks for', async () => {
+  const of = (size: string) =>
+    defineHandler(EmbedService, { Embed: async ({ texts }) => ({ ...vectors(texts), model: size }) });
+  for (const size of ['small', 'large']) await worker(b, `embed-${size}`, of(size), { labels: { size } });
+  const sizes = ['large', 'small', 'small', 'large', 'large', 'small'];
+  const models = async (context: HandlerContext) => {
+    const seen: string[] = [];
+    for (const size of sizes) {
+      const [response] = await context.call(EmbedService.method.embed, { texts: ['a'] }, { size });
+      seen.push(response!.model);
+    }
+    return seen.join(' ');
+  };
+  await worker(a, 'retrieval-1', searching(models));
+  expect((await search()).passages[0]?.text).toBe(sizes.join(' '));
+});
+
 test('many calls at once are answered each with its own result', async () => {
   await worker(b, 'embed-1', embedding());
   const lengths = Array.from({ length: 20 }, (_, n) => n + 1);
@@ -200,7 +223,7 @@ test('a connection that is cut while a call is under way loses and doubles nothi
     searches++;
     return embed(context, ['abcd']);
   };
-  const loop = await worker(a, 'retrieval-1', searching(find), `http://127.0.0.1:${proxy.port}`);
+  const loop = await worker(a, 'retrieval-1', searching(find), { url: `http://127.0.0.1:${proxy.port}` });
   const answer = search();
   await eventually(() => embeds > 0);
   proxy.reset();
@@ -253,7 +276,7 @@ test('a handler that dies with its worker leaves no call behind: the next attemp
   proxies.push(proxy);
   await proxy.listen();
   const find = (context: HandlerContext) => embed(context, ['abc']);
-  await worker(a, 'retrieval-1', searching(find), `http://127.0.0.1:${proxy.port}`);
+  await worker(a, 'retrieval-1', searching(find), { url: `http://127.0.0.1:${proxy.port}` });
   const answer = search();
   await eventually(() => embeds === 1);
   await proxy.cut();

@@ -32,10 +32,12 @@ export interface HandlerContext {
    * Calls a method of another worker as a job of the same run; resolves with its response messages. Only what the contract
    * of the running method names in `may_call` is taken, and it ends with this attempt. Throws the AppError of the call, e.g.
    * NO_WORKER, CHILD_REFUSED, or the signal's reason.
+   * @param selector labels that the other worker must have; default none
    */
   call<I extends DescMessage, O extends DescMessage>(
     method: CallableMethod<I, O>,
     request: MessageInitShape<I>,
+    selector?: Readonly<Record<string, string>>,
   ): Promise<MessageShape<O>[]>;
 }
 

@@ -37,6 +37,7 @@ export class JobCalls {
   async call<I extends DescMessage, O extends DescMessage>(
     method: CallableMethod<I, O>,
     init: MessageInitShape<I>,
+    selector: Readonly<Record<string, string>> = {},
   ): Promise<MessageShape<O>[]> {
     const { dispatchId, epoch, signal } = this.#options;
     signal.throwIfAborted();
@@ -48,6 +49,7 @@ export class JobCalls {
       number: ++this.#last,
       method: `${method.parent.typeName}/${method.name}`,
       params: toBinary(method.input, request),
+      selector,
     });
     const result = await new Promise<Parameters<Open['settle']>[0]>((settle) => {
       this.#open.set(frame.number, { frame, settle });

@@ -175,7 +175,7 @@ export class AssignedJob {
         report: (usage) => {
           this.#usage = usageSum(this.#usage, usage);
         },
-        call: (method, child) => this.children.call(method, child),
+        call: (method, child, selector) => this.children.call(method, child, selector),
       };
       mark(served.method.shortName);
       const implementation = served.handler.methods[served.method.desc.name]!;
