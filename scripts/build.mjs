@@ -1,5 +1,8 @@
-// Owns dist/: bundles the programs with esbuild, the edge into one file, and checks what went into the edge's.
+// Owns dist/: bundles the programs with esbuild, the edge into one file, and checks what went into the edge's; beside them lie the
+// prepared databases (prepare-databases.ts).
 // `--if-stale` does nothing while dist/ is newer than its sources. Must not leave a half-written file in dist/.
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -13,8 +16,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { isBuiltin } from 'node:module';
+import { totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { slimValidate } from './slim-validate.mjs';
 
@@ -85,9 +90,27 @@ const AS_OBJECTS = {
   'node:util': ['parseArgs', 'promisify'],
 };
 
+/** What decides about the content of the prepared databases: they are made anew only when it changes. */
+const PREPARED_FROM = [
+  'scripts/prepare-databases.ts',
+  'src/base/embedded-database',
+  'src/control/store/migrate.ts',
+  'src/control/store/migrations',
+  'src/worker/handlers/retrieval/store/migrate.ts',
+  'src/worker/handlers/retrieval/store/migrations',
+  'src/worker/handlers/retrieval/store/open-database.ts',
+  'node_modules/@electric-sql/pglite/package.json',
+  'node_modules/@electric-sql/pglite-pgvector/package.json',
+  'node_modules/kysely/package.json',
+];
+
+/** On a box with less memory no control plane runs, and the engine would not find room to make a database. */
+const ENOUGH_TO_PREPARE = 2e9;
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const stamp = join(dist, '.stamp');
+const preparedDigest = join(dist, '.prepared');
 
 /** CommonJS packages inside an ES module still use these three names. */
 const COMMONJS = [
@@ -264,11 +287,10 @@ async function buildAll() {
   mkdirSync(dist, { recursive: true });
   const work = mkdtempSync(join(dist, '.build-'));
   try {
-    const results = await Promise.all(
-      targets.map(({ entries, options }) =>
-        build({ ...options, entryPoints: entries, outdir: work, outExtension: { '.js': '.mjs' } }),
-      ),
+    const bundles = targets.map(({ entries, options }) =>
+      build({ ...options, entryPoints: entries, outdir: work, outExtension: { '.js': '.mjs' } }),
     );
+    const [results, digest] = await Promise.all([Promise.all(bundles), prepareDatabases(work)]);
     for (const [index, { entries }] of targets.entries()) {
       if (!entries.edge) continue;
       checkEdge(results[index].metafile);
@@ -281,6 +303,7 @@ async function buildAll() {
     const built = readdirSync(work).sort((a, b) => Number(b.startsWith(CHUNK)) - Number(a.startsWith(CHUNK)));
     for (const name of built) renameSync(join(work, name), join(dist, name));
     dropOldChunks(built);
+    writeFileSync(preparedDigest, digest);
     writeFileSync(join(work, '.stamp'), '');
     // A source that changes while this builds must be newer than the stamp.
     utimesSync(join(work, '.stamp'), started, started);
@@ -292,6 +315,39 @@ async function buildAll() {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Puts the prepared databases into `work` if those of `dist/` are old. Returns the digest of what they are made from. */
+async function prepareDatabases(work) {
+  const digest = digestOf(PREPARED_FROM);
+  if (totalmem() < ENOUGH_TO_PREPARE) return '';
+  if (existsSync(preparedDigest) && readFileSync(preparedDigest, 'utf8') === digest) return digest;
+  // Bundled, because Node of an older version runs no TypeScript; in a folder of its own, because it is no part of the programs.
+  const own = join(work, 'prepare');
+  const entries = ['scripts/prepare-databases.ts', 'src/base/embedded-database/embedded-worker.ts'];
+  await build({
+    ...common,
+    entryPoints: entries,
+    entryNames: '[name]',
+    outdir: own,
+    outExtension: { '.js': '.mjs' },
+    packages: 'external',
+  });
+  // Without the optimizing compiler of WebAssembly, which takes more time and memory than it saves here.
+  await promisify(execFile)(process.execPath, ['--liftoff-only', join(own, 'prepare-databases.mjs'), work]);
+  rmSync(own, { recursive: true });
+  return digest;
+}
+
+function digestOf(paths) {
+  const names = paths.flatMap((path) =>
+    statSync(join(root, path)).isDirectory() ? readdirSync(join(root, path)).map((name) => join(path, name)) : [path],
+  );
+  const hash = createHash('sha256');
+  for (const name of names.filter((name) => !name.endsWith('.test.ts')).sort()) {
+    hash.update(`${name}\n`).update(readFileSync(join(root, name)));
+  }
+  return hash.digest('hex');
 }
 
 /** Chunks of earlier builds stay for an hour: a program that was started before may still load one. */
@@ -316,7 +372,11 @@ function stale() {
   if (!existsSync(stamp) || programs.some((name) => !existsSync(join(dist, `${name}.mjs`)))) return true;
   const built = statSync(stamp).mtimeMs;
   const newer = (path) => existsSync(path) && statSync(path).mtimeMs > built;
-  if (['package-lock.json', 'scripts/build.mjs', 'scripts/slim-validate.mjs'].some((path) => newer(join(root, path))))
+  if (
+    ['package-lock.json', 'scripts/build.mjs', 'scripts/slim-validate.mjs', 'scripts/prepare-databases.ts'].some(
+      (path) => newer(join(root, path)),
+    )
+  )
     return true;
   return ['src', 'gen'].some((folder) => {
     if (newer(join(root, folder))) return true;

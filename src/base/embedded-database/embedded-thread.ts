@@ -7,7 +7,7 @@ import { AppError } from '../errors.ts';
 import type { EmbeddedWorkerData, EmbeddedWorkerMessage, EmbeddedWorkerOrder } from './embedded-messages.ts';
 
 export interface EmbeddedThreadOptions {
-  /** Hears why the thread had to be started again. */
+  /** Hears why the thread had to be started again, or made a database itself. */
   readonly onTrouble: (problem: string) => void;
   /** A thread that has not answered a ping for this long is replaced: a statement runs without an end. */
   readonly stuckMs: number;
@@ -44,6 +44,7 @@ export class EmbeddedThread {
       let stopWatch = () => {};
       worker.on('message', (message: EmbeddedWorkerMessage) => {
         heard = performance.now();
+        if (message.kind === 'trouble') this.#options.onTrouble(message.problem);
         if (message.kind === 'failed') problem = message.problem;
         if (message.kind !== 'ready') return;
         ready = true;

@@ -11,6 +11,7 @@ import type {
   EmbeddedWorkerMessage,
   EmbeddedWorkerOrder,
 } from './embedded-messages.ts';
+import { makeDatabase } from './make-database.ts';
 
 /** From ready until what the start left is collected: by then those who waited have asked. */
 const COLLECT_MS = 2_000;
@@ -18,7 +19,7 @@ const READY_FOR_QUERY = Buffer.from([0x5a, 0, 0, 0, 5]);
 const QUERY = 0x51;
 const SYNC = 0x53;
 
-const { data, socket, extensions, cacheBytes } = workerData as EmbeddedWorkerData;
+const { data, prepared, socket, extensions, cacheBytes } = workerData as EmbeddedWorkerData;
 const say = (message: EmbeddedWorkerMessage) => parentPort?.postMessage(message);
 
 // The main thread starts a new thread; what was acknowledged is in the files.
@@ -63,8 +64,16 @@ function startParams(): string[] {
   return [...PGlite.defaultStartParams, ...Object.entries(own).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }
 
+const open = async (dataDir: string): Promise<PGlite> =>
+  PGlite.create({ dataDir, extensions: await load(extensions), startParams: startParams() });
+
 async function serve(): Promise<void> {
-  const db = await PGlite.create({ dataDir: data, extensions: await load(extensions), startParams: startParams() });
+  await makeDatabase(data, {
+    wanted: prepared,
+    byEngine: async (folder) => (await open(folder)).close(),
+    onTrouble: (problem) => say({ kind: 'trouble', problem }),
+  });
+  const db = await open(data);
   watch(db);
   // One connection is used; the others leave room for one that is being replaced.
   const server = new PGLiteSocketServer({ db, path: socket, maxConnections: 4 });
@@ -80,8 +89,8 @@ async function serve(): Promise<void> {
 }
 
 /**
- * The making of a database leaves a second WebAssembly memory and what was unpacked, 300 MB; its opening 60 MB. V8 would keep
- * them until its next full collection, which on an idle machine does not come.
+ * The opening of a database leaves 60 MB, its making by the engine a second WebAssembly memory and what was unpacked, 300 MB. V8 would
+ * keep them until its next full collection, which on an idle machine does not come.
  */
 function collectStart(): void {
   setFlagsFromString('--expose-gc');

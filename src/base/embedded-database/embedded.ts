@@ -9,13 +9,16 @@ import { makeFolder } from '../make-folder.ts';
 import { EMBEDDED_CACHE_BYTES } from './embedded-cache.ts';
 import type { EmbeddedExtension } from './embedded-messages.ts';
 import { EmbeddedThread, type EmbeddedThreadOptions } from './embedded-thread.ts';
-import { damaged, isMade, mustBeWhole } from './whole-folder.ts';
+import { unfinished, type WantedDatabase } from './make-database.ts';
+import { damaged, mustBeWhole } from './whole-folder.ts';
 
 export interface EmbeddedOptions extends EmbeddedThreadOptions {
   /** Whose lock on the folder it is; default `database`. */
   readonly program?: string;
   /** What is lost with it, in words: `runs and devices`. */
   readonly holds: string;
+  /** What a first start makes the database of; default: the engine makes it. */
+  readonly prepared?: WantedDatabase;
   /** Default: none. */
   readonly extensions?: readonly EmbeddedExtension[];
   /** Pages that it keeps in memory; all of it is used in time, and never given back. Default: EMBEDDED_CACHE_BYTES. */
@@ -53,6 +56,7 @@ export async function startEmbedded(dir: string, options: EmbeddedOptions): Prom
     const thread = new EmbeddedThread(
       {
         data,
+        prepared: options.prepared,
         socket: join(folder, SOCKET),
         extensions: options.extensions ?? [],
         cacheBytes: options.cacheBytes ?? EMBEDDED_CACHE_BYTES,
@@ -60,7 +64,6 @@ export async function startEmbedded(dir: string, options: EmbeddedOptions): Prom
       options,
     );
     await thread.start();
-    isMade(dir);
     return {
       connection: { host: folder, database: 'postgres', user: 'postgres' },
       close: async () => {
@@ -71,8 +74,8 @@ export async function startEmbedded(dir: string, options: EmbeddedOptions): Prom
   } catch (error) {
     const full = !hasRoom(dir);
     const told = first || !(error instanceof AppError) || error.metadata.problem?.includes(dir);
-    // What was half made is of no use, and would stand in the way of the next start.
-    if (first) rmSync(data, { recursive: true, force: true });
+    // What was made and could not be opened is of no use, and would stand in the way of the next start.
+    if (first) for (const made of [data, unfinished(data)]) rmSync(made, { recursive: true, force: true });
     release();
     if (full) throw new AppError('DISK_FULL', { what: `the database in ${dir}` }, { cause: error });
     throw told ? error : damaged(dir, error.metadata.problem ?? error.message, options.holds, error);

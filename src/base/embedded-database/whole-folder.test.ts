@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { damaged, isMade, mustBeWhole } from './whole-folder.ts';
+import { damaged, mustBeWhole } from './whole-folder.ts';
 
 function place() {
   const dir = mkdtempSync(join(tmpdir(), 'whole-folder-'));
@@ -11,18 +11,13 @@ function place() {
   return { dir, data, look: () => mustBeWhole(dir, data, 'runs') };
 }
 
-test('a new folder may be made until it was ready once; after that it is never made anew', () => {
-  const { dir, data, look } = place();
+test('a folder that has not the first file of a database is damaged, and is never made anew', () => {
+  const { data, look } = place();
   look();
   mkdirSync(join(data, 'base'), { recursive: true });
-  // Killed while it was made.
-  look();
-  writeFileSync(join(data, 'PG_VERSION'), '17\n');
-  isMade(dir);
-  expect(existsSync(join(dir, 'being-made'))).toBe(false);
-  look();
-  rmSync(join(data, 'PG_VERSION'));
   expect(look).toThrow(/PG_VERSION is missing.*restore .* from a backup.*runs are lost/);
+  writeFileSync(join(data, 'PG_VERSION'), '18\n');
+  look();
   writeFileSync(join(data, 'PG_VERSION'), '\n');
   expect(look).toThrow(expect.objectContaining({ reason: 'DATABASE_UNUSABLE' }));
 });

@@ -1,29 +1,13 @@
-// Whether the folder of an embedded database may be opened: whole, or not made to its end yet. The engine would make a new database over one
-// that lacks its first file, so that is told before it is asked.
-import { closeSync, existsSync, fsyncSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Whether the folder of an embedded database may be opened. The engine would make a new database over one that lacks its first file, so that
+// is told before it is asked.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../errors.ts';
 
-/** There from before a database is made until it was ready once. */
-const noteOf = (dir: string): string => join(dir, 'being-made');
-
-/** Call before the engine. Throws DATABASE_UNUSABLE where a database was and is no longer whole. */
+/** Call before the engine. Throws DATABASE_UNUSABLE where a database was and is no longer whole: none is ever there half made. */
 export function mustBeWhole(dir: string, data: string, holds: string): void {
-  if (!existsSync(data) || readdirSync(data).length === 0) writeFileSync(noteOf(dir), '', { mode: 0o600 });
-  else if (!existsSync(noteOf(dir)) && versionOf(data) === '')
-    throw damaged(dir, 'PG_VERSION is missing or empty', holds);
-}
-
-/** Call when the engine is ready: from now on what is there is never made anew. */
-export function isMade(dir: string): void {
-  if (!existsSync(noteOf(dir))) return;
-  rmSync(noteOf(dir), { force: true });
-  const folder = openSync(dir, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+  const empty = !existsSync(data) || readdirSync(data).length === 0;
+  if (!empty && versionOf(data) === '') throw damaged(dir, 'PG_VERSION is missing or empty', holds);
 }
 
 /** A database that was whole once cannot be opened: what is lost, and what helps. */

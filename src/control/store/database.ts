@@ -1,5 +1,5 @@
 // Opens the database, Postgres by URL or PGlite embedded, through the one driver (pg) and gives Kysely and the pool.
-// It makes no tables (migrate.ts) and sends no statements of its own.
+// It makes no tables (migrate.ts) and sends no statements of its own. A fresh embedded one has its tables already.
 import { Kysely, PostgresDialect } from 'kysely';
 import type { ClientBase, PoolConfig } from 'pg';
 import pg from 'pg';
@@ -7,10 +7,12 @@ import { fullJitter } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { startEmbedded } from '../../base/embedded-database/embedded.ts';
+import { preparedPath } from '../../base/embedded-database/prepared-path.ts';
 import { AppError } from '../../base/errors.ts';
 import { needsSomeone, sessionSettings, sqlProblem, typeParser } from '../../base/postgres.ts';
 import { postgresCause, urlProblem } from '../../base/postgres-cause.ts';
 import { prepareConnections } from './connection.ts';
+import { migrationNames } from './migrate.ts';
 import type { Schema } from './schema.ts';
 
 export interface DatabaseOptions {
@@ -68,6 +70,7 @@ export async function openDatabase(
       : await startEmbedded(where.embedded, {
           holds:
             'conversations, runs, devices, keys and what waits in the journals of edges (each is set aside when its edge joins anew)',
+          prepared: { file: preparedPath('control'), tables: migrationNames },
           onTrouble: trouble,
           stuckMs: timeout + 10_000,
           ...(options.embeddedCacheBytes === undefined ? {} : { cacheBytes: options.embeddedCacheBytes }),

@@ -42,6 +42,9 @@ const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0012-removed-devices': removedDevices,
 };
 
+/** What `migrate` brings a database to, in order. */
+export const migrationNames: readonly string[] = [...Object.keys(migrations), ...Object.keys(expansions)];
+
 /** Of the lock under which expansions are made; any number that nobody else takes. */
 const EXPANSION_LOCK = 7_420_000_006;
 

@@ -8,6 +8,9 @@ import type { RetrievalSchema } from './schema.ts';
 
 const migrations: Record<string, Migration> = { '0001-first': firstPassages };
 
+/** What `migratePassages` brings a database to, in order. */
+export const passageMigrationNames: readonly string[] = Object.keys(migrations);
+
 /**
  * Applies what is missing in one transaction under an advisory lock, so that workers may start together. Throws DATABASE_NEWER when
  * a newer version has been at work there, else what stands in the way.

@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import type { ClientBase, PoolConfig } from 'pg';
 import pg from 'pg';
 import { type EmbeddedDatabase, startEmbedded } from '../../../../base/embedded-database/embedded.ts';
+import { preparedPath } from '../../../../base/embedded-database/prepared-path.ts';
 import { AppError } from '../../../../base/errors.ts';
 import type { Logger } from '../../../../base/logger.ts';
 import { needsSomeone, sessionSettings, sqlProblem, typeParser } from '../../../../base/postgres.ts';
@@ -11,7 +12,7 @@ import { asStoreError } from '../../../../base/sql-failure.ts';
 import type { RetrievalSettings } from '../retrieval-settings.ts';
 import { PassageDatabase } from './database.ts';
 import { requireVector } from './extension.ts';
-import { migratePassages } from './migrate.ts';
+import { migratePassages, passageMigrationNames } from './migrate.ts';
 import type { RetrievalSchema } from './schema.ts';
 
 /** Who works in the embedded database: not its superuser, whom row-level security does not bind. */
@@ -39,6 +40,7 @@ export async function openPassageDatabase(
     : await startEmbedded(folder, {
         program: 'retrieval',
         holds: 'documents of collections, which can be added again,',
+        prepared: { file: preparedPath('retrieval'), tables: passageMigrationNames },
         extensions: ['vector'],
         cacheBytes: settings.embeddedCacheBytes,
         onTrouble: trouble,
