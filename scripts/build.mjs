@@ -319,8 +319,9 @@ async function buildAll() {
 
 /** Puts the prepared databases into `work` if those of `dist/` are old. Returns the digest of what they are made from. */
 async function prepareDatabases(work) {
+  const inTree = PREPARED_FROM.every((path) => existsSync(join(root, path)));
+  if (!inTree || totalmem() < ENOUGH_TO_PREPARE) return '';
   const digest = digestOf(PREPARED_FROM);
-  if (totalmem() < ENOUGH_TO_PREPARE) return '';
   if (existsSync(preparedDigest) && readFileSync(preparedDigest, 'utf8') === digest) return digest;
   // Bundled, because Node of an older version runs no TypeScript; in a folder of its own, because it is no part of the programs.
   const own = join(work, 'prepare');
