@@ -2,7 +2,7 @@
 import { type Bench, interleave, type Measure, ofSamples, type Row } from '../harness/measure.ts';
 
 /** Milliseconds; the ratio tells mostly how long parsing takes, which a bare client does not do. */
-const BUDGETS = { small: 15, large: 200 } as const;
+const BUDGETS = { small: 15, large: 70 } as const;
 
 export const webFetch: Measure = {
   name: 'web',

@@ -27,6 +27,9 @@ const LIFE_MS = 3_600_000;
 const OUTPUT_BYTES = 1 << 30;
 const PLACE = '/opt/bowline';
 
+/** Of the bundle; the first is where it begins. */
+export const BUNDLE = ['parser-child.mjs', 'read-pdf.mjs', 'read-docx.mjs'] as const;
+
 /**
  * Its own code, and nothing else: a bundle when run from `dist/`; from source what the sources import. The folders are mounted one
  * by one, so that nothing beside them is seen.
@@ -34,8 +37,8 @@ const PLACE = '/opt/bowline';
 function code(): { readonly entry: string; readonly root: string; readonly parts: readonly string[] } {
   const here = import.meta.url;
   if (!here.endsWith('.ts')) {
-    const entry = realpathSync(fileURLToPath(new URL('./parser-child.mjs', here)));
-    return { entry, root: dirname(entry), parts: ['parser-child.mjs'] };
+    const entry = realpathSync(fileURLToPath(new URL(`./${BUNDLE[0]}`, here)));
+    return { entry, root: dirname(entry), parts: BUNDLE };
   }
   const root = realpathSync(fileURLToPath(new URL('../../../', here)));
   const parts = ['package.json', 'node_modules', join('src', 'base'), join('src', 'worker', 'documents')];
