@@ -1,6 +1,7 @@
 // Makes the parameters of the commit statement from a batch of units, and checks the bounds of a unit. No database here.
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
+import { BytesArray, TextArray } from './postgres-array.ts';
 import type { CommitUnit } from './unit.ts';
 
 /** What one unit may hold, encoded, in bytes. */
@@ -49,56 +50,88 @@ export function unitKeys(unit: CommitUnit): string[] {
   return keys;
 }
 
-/** The ten parameters of COMMIT_SQL: all bytes in one, then one JSON list per kind of row. */
-export function encodeUnits(batch: readonly CommitUnit[]): [Buffer, ...string[]] {
-  const bytes: Uint8Array[] = [];
-  let size = 0;
-  const place = (data: Uint8Array) => {
-    const off = size;
-    bytes.push(data);
-    size += data.length;
-    return { off, len: data.length };
-  };
-  const units: object[] = [];
-  const parts: object[] = [];
-  const events: object[] = [];
-  const outbox: object[] = [];
-  const marks: object[] = [];
-  const timers: object[] = [];
-  const conversations: object[] = [];
-  const runs: object[] = [];
-  const jobs: object[] = [];
-  for (const [u, unit] of batch.entries()) {
+/** The parameters of COMMIT_SQL: what one kind of row holds, row after row, in the order of the columns in 0013-commit-function.ts. */
+export function encodeUnits(batch: readonly CommitUnit[]): (Buffer | number)[] {
+  const units = new TextArray();
+  const outcomes = new BytesArray();
+  const parts = new TextArray();
+  const events = new TextArray();
+  const data = new BytesArray();
+  const rest = new RestOfUnits();
+  let fresh = 0;
+  let moved = 0;
+  for (const [place, unit] of batch.entries()) {
     const { tenant, source, commandId, session } = unit;
-    const fresh = unit.parts.filter((part) => part.expected === 0).length;
-    const old = unit.parts.length - fresh;
-    const stream = unit.parts[0]?.stream;
-    const fence = session && { device: session.device, session: session.epoch };
-    units.push({ u, tenant, source, command: commandId, stream, ...place(unit.outcome), old, fresh, ...fence });
+    units.add(tenant, source, commandId, unit.parts[0]?.stream, session?.device, session?.epoch);
+    outcomes.add(unit.outcome);
     for (const { stream, kind, expected, events: added } of unit.parts) {
-      const p = parts.length;
-      parts.push({ p, u, tenant, stream, kind, expected, next: expected + added.length });
-      for (const [n, { type, data }] of added.entries()) {
-        events.push({ p, version: expected + n + 1, type, ...place(data) });
+      if (expected === 0) fresh++;
+      else if (added.length > 0) moved++;
+      parts.add(place + 1, tenant, stream, kind, expected, expected + added.length);
+      for (const [n, event] of added.entries()) {
+        events.add(tenant, stream, expected + n + 1, event.type);
+        data.add(event.data);
       }
     }
-    for (const { dispatchId, ...row } of unit.outbox) outbox.push({ u, dispatch_id: dispatchId, ...row });
-    for (const id of unit.outboxDone) marks.push({ u, kind: 'done', id });
-    for (const id of unit.timersDone) marks.push({ u, kind: 'timer', id });
-    for (const { id, stream, kind, dueInMs } of unit.timers) timers.push({ u, id, stream, kind, ms: dueInMs });
-    for (const { activeRun, createdAt, ...row } of unit.conversations) {
-      conversations.push({ u, ...row, active_run: activeRun, created_at: time(createdAt) });
+    rest.add(unit);
+  }
+  const first = [units, outcomes, parts].map((array) => array.toParameter());
+  return [...first, fresh, moved, events.toParameter(), data.toParameter(), ...rest.toParameters()];
+}
+
+/** Outbox, timers and projections. */
+class RestOfUnits {
+  readonly #outbox = new TextArray();
+  readonly #done = new TextArray();
+  readonly #timers = new TextArray();
+  readonly #rung = new TextArray();
+  readonly #conversations = new TextArray();
+  readonly #runs = new TextArray();
+  readonly #jobs = new TextArray();
+
+  add(unit: CommitUnit): void {
+    const { tenant } = unit;
+    for (const row of unit.outbox) {
+      this.#outbox.add(tenant, row.dispatchId, row.run, row.job, row.epoch, row.capability, row.tier, row.target);
+      this.#outbox.add(row.device, encodeJson(row.selector), literal(row.recipients), row.slots, row.priority);
+      this.#outbox.add(row.state, row.reason, row.holder);
     }
-    for (const { createdAt, endedAt, leftOut, ...row } of unit.runs) {
-      runs.push({ u, ...row, left_out: leftOut, created_at: time(createdAt), ended_at: time(endedAt) });
+    for (const id of unit.outboxDone) this.#done.add(tenant, id);
+    for (const { id, stream, kind, dueInMs } of unit.timers) this.#timers.add(tenant, id, stream, kind, dueInMs);
+    for (const id of unit.timersDone) this.#rung.add(tenant, id);
+    for (const row of unit.conversations) {
+      this.#conversations.add(tenant, row.id, row.title, row.activeRun, literal(row.waiting), row.turns, row.device);
+      this.#conversations.add(row.createdAt);
     }
-    for (const { createdAt, startedAt, endedAt, ...row } of unit.jobs) {
-      jobs.push({ u, ...row, created_at: time(createdAt), started_at: time(startedAt), ended_at: time(endedAt) });
+    for (const row of unit.runs) {
+      this.#runs.add(tenant, row.id, row.conversation, row.device, row.principal, row.kind, row.state, row.text);
+      this.#runs.add(
+        row.answer,
+        row.reason,
+        row.createdAt,
+        row.endedAt,
+        encodeJson(row.usage),
+        encodeJson(row.sources),
+      );
+      this.#runs.add(encodeJson(row.withheld), encodeJson(row.egress), encodeJson(row.leftOut), jsonOrNull(row.model));
+    }
+    for (const row of unit.jobs) {
+      this.#jobs.add(tenant, row.run, row.id, row.method, row.target, row.state, row.attempts, row.epoch);
+      this.#jobs.add(row.createdAt, row.startedAt, row.endedAt, row.error);
     }
   }
-  const lists = [units, parts, events, outbox, marks, timers, conversations, runs, jobs];
-  return [Buffer.concat(bytes, size), ...lists.map(encodeJson)];
+
+  toParameters(): Buffer[] {
+    const arrays = [this.#outbox, this.#done, this.#timers, this.#rung, this.#conversations, this.#runs, this.#jobs];
+    return arrays.map((array) => array.toParameter());
+  }
 }
+
+const jsonOrNull = (value: unknown) => (value === null || value === undefined ? null : encodeJson(value));
+
+/** An array as text, inside an array of texts. */
+const literal = (items: readonly string[]): string =>
+  `{${items.map((item) => `"${item.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`;
 
 /** JSON that Postgres takes: without NUL and lone surrogates, which text there cannot hold. */
 export function encodeJson(value: unknown): string {
@@ -108,5 +141,3 @@ export function encodeJson(value: unknown): string {
 }
 
 const clean = (text: string) => text.toWellFormed().replaceAll('\0', '\ufffd');
-
-const time = (ms: number | null | undefined) => (typeof ms === 'number' ? new Date(ms).toISOString() : null);

@@ -123,7 +123,8 @@ export async function openDatabase(
     : { ...shared, kind: 'postgres', durability: 'power' };
 }
 
-const PLAN_ONCE = { plan_cache_mode: 'force_generic_plan' };
+/** Planned once per connection, and never to read a whole table, which may have been small when the plan was made. */
+const PLAN_ONCE = { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off' };
 
 /**
  * A commit takes milliseconds. One that hangs, e.g. on a connection whose other end is gone without a word, must be given up

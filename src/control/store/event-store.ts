@@ -6,8 +6,8 @@ import type { Clock } from '../../base/clock.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { sqlFailure, storeError } from '../../base/sql-failure.ts';
-import { checkUnit, encodeJson, encodeUnits, unitBytes, unitKeys } from './commit-encode.ts';
-import { COMMIT_SQL } from './commit-sql.ts';
+import { checkUnit, encodeUnits, unitBytes, unitKeys } from './commit-encode.ts';
+import { COMMIT_SQL, type CommitAnswer, type UnfitUnit } from './commit-sql.ts';
 import { type EntryResult, GroupCommit } from './group-commit.ts';
 import type { CommitResult, CommitUnit, EventStore, LoadedEvent } from './unit.ts';
 
@@ -35,14 +35,6 @@ const READ_AGAIN_MS = 5_000;
 
 /** How often a unit alone is sent whose failure is unclear, before it is given back to its caller: others wait behind it. */
 const UNCLEAR_TRIES = 3;
-
-interface CommitRow {
-  u: number;
-  passed: boolean;
-  outcome: Uint8Array | null;
-  fenced: boolean;
-  at: number;
-}
 
 export class PgEventStore implements EventStore {
   readonly #database: EventStoreDatabase;
@@ -151,36 +143,26 @@ export class PgEventStore implements EventStore {
     }
   }
 
+  // All units go together or none, so what does not fit is taken out and the others are sent again.
   async #execute(batch: readonly CommitUnit[]): Promise<CommitResult[]> {
-    const { rows } = await this.#database.commitPool.query<CommitRow>({
-      name: 'bowline_commit_2',
-      text: COMMIT_SQL,
-      values: encoded(batch),
-    });
-    const results: CommitResult[] = batch.map(() => ({ status: 'conflict' }));
-    for (const row of rows) {
-      if (row.passed) results[row.u] = { status: 'committed', at: row.at };
-      else if (row.outcome) results[row.u] = { status: 'duplicate', outcome: row.outcome };
-      else if (row.fenced) results[row.u] = { status: 'fenced' };
+    const results = new Map<CommitUnit, CommitResult>();
+    for (let open = batch; open.length > 0; open = open.filter((unit) => !results.has(unit))) {
+      const { rows } = await this.#database.commitPool.query<CommitAnswer>({
+        name: 'bowline_commit_3',
+        text: COMMIT_SQL,
+        values: encoded(open),
+      });
+      const { at, unfit } = rows[0]!;
+      if (unfit) for (const each of unfit) results.set(open[each.unit - 1]!, resultOf(each));
+      else for (const unit of open) results.set(unit, { status: 'committed', at });
     }
-    await this.#askInbox(batch, results);
-    return results;
+    return batch.map((unit) => results.get(unit)!);
   }
+}
 
-  // A conflict may be this same command, committed by someone (or by a lost answer of ours) after the snapshot was taken.
-  async #askInbox(batch: readonly CommitUnit[], results: CommitResult[]): Promise<void> {
-    const open = batch.flatMap(({ tenant, source, commandId }, u) =>
-      results[u]?.status === 'conflict' ? [{ u, tenant, source, command: commandId }] : [],
-    );
-    if (open.length === 0) return;
-    const { rows } = await this.#database.pool.query<{ u: number; outcome: Uint8Array }>(
-      `/* inbox_ask */ select u.u, i.outcome from json_to_recordset($1::json) as u(u int, tenant text, source text, command text)
-       cross join lateral (select outcome from inbox
-         where tenant = u.tenant and source = u.source and command_id = u.command limit 1) i`,
-      [encodeJson(open)],
-    );
-    for (const { u, outcome } of rows) results[u] = { status: 'duplicate', outcome };
-  }
+function resultOf({ outcome, fenced }: UnfitUnit): CommitResult {
+  if (outcome !== null) return { status: 'duplicate', outcome: Buffer.from(outcome, 'hex') };
+  return { status: fenced ? 'fenced' : 'conflict' };
 }
 
 /** What cannot be made a statement is no fault of the database, and never will be one. */

@@ -20,6 +20,7 @@ import { historyBeat } from './migrations/0009-history-beat.ts';
 import { keys } from './migrations/0010-keys.ts';
 import { runModel } from './migrations/0011-run-model.ts';
 import { removedDevices } from './migrations/0012-removed-devices.ts';
+import { commitFunction } from './migrations/0013-commit-function.ts';
 import type { Schema } from './schema.ts';
 
 /** They come before the expansions: one that takes away what an expansion made says `if exists`. */
@@ -40,6 +41,7 @@ const expansions: Record<string, Pick<Migration, 'up'>> = {
   '0010-keys': keys,
   '0011-run-model': runModel,
   '0012-removed-devices': removedDevices,
+  '0013-commit-function': commitFunction,
 };
 
 /** What `migrate` brings a database to, in order. */
