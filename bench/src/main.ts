@@ -13,6 +13,7 @@ import { edgeMemory, edgeStart, toolCall } from './measure/edge.ts';
 import { embed } from './measure/embed.ts';
 import { helloHerd } from './measure/hello-herd.ts';
 import { idleEdges } from './measure/idle-edges.ts';
+import { cancel, recovery } from './measure/interruptions.ts';
 import { relay } from './measure/relay.ts';
 import { retrieval } from './measure/retrieval.ts';
 import { oneJob, threeJobs, throughput } from './measure/runs.ts';
@@ -28,6 +29,8 @@ const MEASURES: readonly Measure[] = [
   oneJob,
   threeJobs,
   relay,
+  cancel,
+  recovery,
   storeGrowth,
   idleEdges,
   helloHerd,

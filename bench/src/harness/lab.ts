@@ -100,11 +100,20 @@ export class Lab {
     }
     const port = inspected ? await freePort() : 0;
     if (inspected) stack.env.NODE_OPTIONS = `--inspect=127.0.0.1:${port}`;
-    const control = stack.start('control', ['--port', String(stack.port)]);
-    await control.ready(READY_MS);
+    const control = await startControl(stack);
     delete stack.env.NODE_OPTIONS;
     const inspect = () => Inspector.attach(port);
     return { stack, control, database, inspect };
+  }
+
+  /** Two control planes on one Postgres and one Redis, each with a home of its own. */
+  async replicas(name: string): Promise<readonly [Stack, Stack]> {
+    const { stack } = await this.control('servers', { name });
+    const other = await Stack.create();
+    this.#closing.push(() => other.close());
+    Object.assign(other.env, stack.env);
+    await startControl(other);
+    return [stack, other];
   }
 
   /** A process of the benchmark, ended with the lab. */
@@ -166,4 +175,11 @@ export class Lab {
   async close(): Promise<void> {
     for (const close of this.#closing.splice(0).reverse()) await close();
   }
+}
+
+/** Starts the control plane of a stack, the first time or again. */
+export async function startControl(stack: Stack): Promise<Program> {
+  const control = stack.start('control', ['--port', String(stack.port)]);
+  await control.ready(READY_MS);
+  return control;
 }
