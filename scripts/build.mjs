@@ -21,73 +21,54 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { compileProgram } from './compiled-program.mjs';
+import { onlyAscii } from './only-ascii.mjs';
 import { slimValidate } from './slim-validate.mjs';
+import { commandLine, edgeStart } from './training.mjs';
+
+/** What Node is started with for the edge (docs/decisions/0017): a small heap and no spare threads. Node keeps its own compiled code. */
+const EDGE_FLAGS = ['--max-old-space-size=48', '--max-semi-space-size=1', '--v8-pool-size=0'];
 
 /**
- * What Node is started with for the edge (docs/decisions/0017). A small heap that is collected as soon as a tenth of its
- * allowance is used and once after the start (src/main/edge.ts), no spare threads, and no compilers behind the interpreter: they and their
- * output take 15 MB after some hundred tool calls, and the edge waits for disk and network, not for JavaScript.
+ * How V8 works in the edge. A heap that is collected as soon as a tenth of its allowance is used and once after the start
+ * (src/main/edge.ts), and no compilers behind the interpreter: they and their output take 15 MB after some hundred tool calls, and the
+ * edge waits for disk and network, not for JavaScript. On the command line these would make Node refuse the compiled code of its
+ * own modules, so the entry loads those that a start needs, sets these, and then starts the program.
  */
-const EDGE_FLAGS = [
-  '--no-opt',
-  '--no-sparkplug',
-  '--no-maglev',
-  '--liftoff-only',
-  '--wasm-lazy-compilation',
-  '--wasm-wrapper-tiering-budget=1000000000',
-  '--optimize-for-size',
-  '--max-old-space-size=48',
-  '--max-semi-space-size=1',
-  '--incremental-marking-hard-trigger=10',
-  '--incremental-marking-soft-trigger=10',
-  '--v8-pool-size=0',
-  '--expose-gc',
-];
+const EDGE_ENGINE = {
+  modules: ['node:crypto', 'node:tls', 'node:http', 'node:cluster'],
+  flags: [
+    '--no-opt',
+    '--no-sparkplug',
+    '--no-maglev',
+    '--liftoff-only',
+    '--no-wasm-tier-up',
+    '--no-wasm-dynamic-tiering',
+    '--wasm-wrapper-tiering-budget=1000000000',
+    '--optimize-for-size',
+  ],
+};
 
 /** The environment of the edge, for glibc: what is freed goes back to the system. Other C libraries ignore it. */
 const EDGE_ENV = ['MALLOC_ARENA_MAX=1', 'MALLOC_TRIM_THRESHOLD_=65536', 'MALLOC_MMAP_THRESHOLD_=16384'];
 
-/** What the edge's bundle must not contain: the other programs, and what is too heavy for a tiny box. */
-const FORBIDDEN_ON_THE_EDGE = [
-  'src/control/',
-  'src/worker/',
-  'src/cli/',
-  'src/base/settings/settings-file.ts',
-  'node_modules/@bufbuild/protovalidate/',
-  'node_modules/kysely/',
-  'node_modules/pg/',
-  'node_modules/ai/',
-];
+/** What a bundle must not contain: other programs, and what is too heavy for a tiny box or for a short command. */
+const HEAVY = ['src/control/', 'src/worker/', 'node_modules/kysely/', 'node_modules/pg/', 'node_modules/ai/'];
+const FORBIDDEN = {
+  edge: [...HEAVY, 'src/cli/', 'src/base/settings/settings-file.ts', 'node_modules/@bufbuild/protovalidate/'],
+  client: HEAVY,
+};
 
-/**
- * What the edge needs seldom or never, and all that it takes from there: loaded when one of these names is first used. An `import` of
- * `node:http` would evaluate the platform's whole web client, 4 MB; of a program of workers, half of one.
- */
+/** What the edge needs seldom or never, and all that it takes from there: loaded when one of these names is first used. */
 const SELDOM = {
   yaml: { functions: ['isMap', 'isNode', 'isPair', 'isScalar', 'parseDocument'], classes: ['LineCounter'] },
-  'node:http': { functions: ['request'] },
   'node:https': { functions: ['request'] },
   'node:child_process': { functions: ['spawn'] },
+  // Its logger checks with it at its end.
+  assert: { whole: true },
   'node:zlib': { functions: ['brotliCompress', 'brotliDecompress', 'gunzip', 'gzip'] },
   // The edge starts none; its logger asks.
   worker_threads: { classes: ['Worker'], values: { isMainThread: true } },
-};
-
-/** What the edge takes from modules of which an `import` evaluates all that they export: workers and Web Crypto too. */
-const AS_OBJECTS = {
-  'node:crypto': [
-    'createHash',
-    'createPrivateKey',
-    'createPublicKey',
-    'generateKeyPairSync',
-    'hash',
-    'randomBytes',
-    'randomFillSync',
-    'randomUUID',
-    'timingSafeEqual',
-    'verify',
-  ],
-  'node:util': ['parseArgs', 'promisify'],
 };
 
 /** What decides about the content of the prepared databases: they are made anew only when it changes. */
@@ -112,6 +93,18 @@ const dist = join(root, 'dist');
 const stamp = join(dist, '.stamp');
 const preparedDigest = join(dist, '.prepared');
 
+/** A test builds a part of the tree, in which an edge has nothing to connect to. */
+const whole = existsSync(join(root, 'src/control/gateway/front.ts'));
+/** The bundles of which V8's compiled code is kept: how they are started, and what is done with them for it. */
+const COMPILED = {
+  edge: {
+    nodeFlags: EDGE_FLAGS,
+    engine: EDGE_ENGINE,
+    train: whole ? edgeStart(root) : commandLine('edge', '--help'),
+  },
+  client: { nodeFlags: [], engine: { modules: [], flags: [] }, train: commandLine('status') },
+};
+
 /** CommonJS packages inside an ES module still use these three names. */
 const COMMONJS = [
   `import { createRequire as __createRequire } from 'node:module';`,
@@ -128,6 +121,20 @@ const common = {
   target: 'node22.15',
   logLevel: 'warning',
   metafile: true,
+};
+/** One CommonJS file with its packages, which becomes what compiled-program.mjs makes of it. */
+const inOneFile = {
+  ...common,
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  define: { 'import.meta.dirname': '__dirname' },
+  legalComments: 'external',
+  minifyWhitespace: true,
+  minifySyntax: true,
+  // Node shows the line of an uncaught error: it must not be the whole program.
+  lineLimit: 160,
+  // In place of the platform's, whose first use loads undici, or all of Web Crypto.
+  inject: ['src/base/headers.ts', 'src/base/random-values.ts'].filter((file) => existsSync(join(root, file))),
 };
 /** Split, so that a verb loads only its own packages: in one file all imports of packages would come first. */
 const CHUNK = 'chunk-';
@@ -165,25 +172,24 @@ const targets = [
   {
     entries: { edge: 'src/main/edge.ts' },
     options: {
-      ...common,
-      banner: { js: COMMONJS },
-      legalComments: 'external',
-      minifyWhitespace: true,
-      minifySyntax: true,
-      // Node shows the line of an uncaught error: it must not be the whole program.
-      lineLimit: 160,
-      plugins: [sqlWasmBeside(), lazyPackages(), builtinsAsObjects(), slimValidate()],
+      ...inOneFile,
+      plugins: [sqlWasmBeside(), lazyPackages(), slimValidate()],
       loader: { '.wasm': 'file' },
       assetNames: `${CHUNK}[name]-[hash]`,
-      // In place of the platform's, whose first use loads undici, or all of Web Crypto.
-      inject: ['src/base/headers.ts', 'src/base/random-values.ts'].filter((file) => existsSync(join(root, file))),
     },
+  },
+  {
+    entries: { client: 'src/main/client.ts' },
+    options: { ...inOneFile, plugins: [otherEntries(), slimValidate()] },
   },
 ]
   .map(({ entries, options }) => ({ entries: present(entries), options }))
   .filter(({ entries }) => Object.keys(entries).length > 0);
 
+const asked = new Date();
 if (!process.argv.includes('--if-stale') || stale()) await buildAll();
+// The launcher asks again only when something is newer than this.
+else utimesSync(stamp, asked, asked);
 
 /**
  * The edge loads SQLite's WebAssembly through `src/edge/index/sql-wasm.ts`, which reads it from node_modules; in the bundle that
@@ -215,8 +221,9 @@ function lazyPackages() {
         namespace === 'lazy-packages' ? undefined : { path, namespace: 'lazy-packages' },
       );
       bundler.onLoad({ filter: /.*/, namespace: 'lazy-packages' }, ({ path }) => {
-        const { functions = [], classes = [], values = {} } = SELDOM[path];
+        const { functions = [], classes = [], values = {}, whole: callable } = SELDOM[path];
         const whole = isBuiltin(path) ? `process.getBuiltinModule('${path}')` : `require('${path}')`;
+        if (callable) return { contents: `module.exports = (...args) => ${whole}(...args);`, loader: 'js' };
         // Who uses more of it gets an error of esbuild: there is no such export.
         const lines = [
           ...functions.map((name) => `export const ${name} = (...args) => ${whole}.${name}(...args);`),
@@ -229,17 +236,15 @@ function lazyPackages() {
   };
 }
 
-function builtinsAsObjects() {
+/** The client goes on in `bowline.mjs` for the verbs of the programs. */
+function otherEntries() {
   return {
-    name: 'builtins-as-objects',
+    name: 'other-entries',
     setup(bundler) {
-      bundler.onResolve({ filter: new RegExp(`^(?:${Object.keys(AS_OBJECTS).join('|')})$`) }, ({ path, kind }) =>
-        kind === 'import-statement' ? { path, namespace: 'builtins-as-objects' } : undefined,
-      );
-      // Who uses more of it gets an error of esbuild: there is no such export.
-      bundler.onLoad({ filter: /.*/, namespace: 'builtins-as-objects' }, ({ path }) => ({
-        contents: `export const { ${AS_OBJECTS[path].join(', ')} } = process.getBuiltinModule('${path}');`,
-        loader: 'js',
+      bundler.onResolve({ filter: /^\.\/bowline\.ts$/ }, ({ path }) => ({ path, namespace: 'other-entries' }));
+      // A script that V8 has compiled cannot import by itself; src/main/start-compiled.ts hands this in.
+      bundler.onLoad({ filter: /.*/, namespace: 'other-entries' }, () => ({
+        contents: `importEntry('./bowline.mjs');`,
       }));
     },
   };
@@ -298,14 +303,8 @@ function present(entries) {
   return Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(join(root, file))));
 }
 
-/**
- * esbuild leaves other letters than ASCII in regular expressions; one of them makes V8 keep the whole program as UTF-16. As
- * escapes they mean the same there.
- */
-function onlyAscii(file) {
-  const text = readFileSync(file, 'utf8');
-  const escaped = (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  writeFileSync(file, text.replace(/[\u0080-\uffff]/g, escaped));
+function asciiFile(file) {
+  writeFileSync(file, onlyAscii(readFileSync(file, 'utf8')));
 }
 
 async function buildAll() {
@@ -314,12 +313,15 @@ async function buildAll() {
   const work = mkdtempSync(join(dist, '.build-'));
   try {
     const bundles = targets.map(({ entries, options }) =>
-      build({ ...options, entryPoints: entries, outdir: work, outExtension: { '.js': '.mjs' } }),
+      build({ outExtension: { '.js': '.mjs' }, ...options, entryPoints: entries, outdir: work }),
     );
     const [results, digest] = await Promise.all([Promise.all(bundles), prepareDatabases(work)]);
     for (const [index, { entries }] of targets.entries()) {
-      if (entries.edge) checkEdge(results[index].metafile);
-      if (!entries.bowline) for (const name of Object.keys(entries)) onlyAscii(join(work, `${name}.mjs`));
+      for (const name of Object.keys(entries)) {
+        checkContents(name, results[index].metafile);
+        if (COMPILED[name]) await compileProgram({ root, work, name, chunk: CHUNK, ...COMPILED[name] });
+        else if (!entries.bowline) asciiFile(join(work, `${name}.mjs`));
+      }
     }
     writeFileSync(join(work, 'edge.flags'), `${EDGE_FLAGS.join(' ')}\n`);
     writeFileSync(join(work, 'edge.env'), `${EDGE_ENV.join(' ')}\n`);
@@ -386,25 +388,21 @@ function dropOldChunks(built) {
   }
 }
 
-function checkEdge(metafile) {
-  const wrong = Object.keys(metafile.inputs).filter((input) =>
-    FORBIDDEN_ON_THE_EDGE.some((part) => input.includes(part)),
-  );
-  if (wrong.length > 0) throw new Error(`the edge's bundle must not contain these:\n  ${wrong.join('\n  ')}`);
+function checkContents(name, metafile) {
+  const forbidden = FORBIDDEN[name] ?? [];
+  const wrong = Object.keys(metafile.inputs).filter((input) => forbidden.some((part) => input.includes(part)));
+  if (wrong.length > 0) throw new Error(`the bundle of ${name} must not contain these:\n  ${wrong.join('\n  ')}`);
 }
 
 function stale() {
-  const programs = targets.flatMap(({ entries }) => Object.keys(entries));
-  if (!existsSync(stamp) || programs.some((name) => !existsSync(join(dist, `${name}.mjs`)))) return true;
+  const programs = targets.flatMap(({ entries, options }) =>
+    Object.keys(entries).map((name) => `${name}${options.outExtension?.['.js'] ?? '.mjs'}`),
+  );
+  if (!existsSync(stamp) || programs.some((name) => !existsSync(join(dist, name)))) return true;
   const built = statSync(stamp).mtimeMs;
   const newer = (path) => existsSync(path) && statSync(path).mtimeMs > built;
-  if (
-    ['package-lock.json', 'scripts/build.mjs', 'scripts/slim-validate.mjs', 'scripts/prepare-databases.ts'].some(
-      (path) => newer(join(root, path)),
-    )
-  )
-    return true;
-  return ['src', 'gen'].some((folder) => {
+  if (newer(join(root, 'package-lock.json'))) return true;
+  return ['src', 'gen', 'scripts'].some((folder) => {
     if (newer(join(root, folder))) return true;
     if (!existsSync(join(root, folder))) return false;
     const names = readdirSync(join(root, folder), { recursive: true });

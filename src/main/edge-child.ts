@@ -61,7 +61,7 @@ export function startEdgeChild(options: EdgeChildOptions): ChildOfUp {
 /** The bundled edge with its V8 flags and environment where this runs from `dist/`, else the source. */
 function edgeCommand(): { readonly args: string[]; readonly env: Record<string, string> } {
   const here = dirname(fileURLToPath(import.meta.url));
-  const bundle = join(here, 'edge.mjs');
+  const bundle = join(here, 'edge.cjs');
   if (!existsSync(bundle)) return { args: [join(here, 'edge.ts'), 'edge'], env: {} };
   const words = (file: string) => readFileSync(join(here, file), 'utf8').trim().split(/\s+/).filter(Boolean);
   const settings = words('edge.env').map((word) => word.split('=') as [string, string]);

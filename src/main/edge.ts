@@ -16,6 +16,7 @@ import { toAppError } from '../contract/errors.ts';
 import { edgeSettings } from '../edge/config/edge-config.ts';
 import { parseJoinLine, readJoinLine } from '../edge/identity/join.ts';
 import { type EdgeOptions, edgeHelp, parseEdgeArgs, REFUSED, TOLD } from '../edge/program/commands.ts';
+import { spareMemory } from './edge-engine.ts';
 import { type RunningEdge, startEdge } from './start-edge.ts';
 
 /** From the first signal to the end of the process; for what was printed, and when stopping itself hangs. */
@@ -28,21 +29,25 @@ const COLLECT_MS = 1_000;
 let tried = '';
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
-let code: number = EXIT.answered;
-try {
-  const options = parseEdgeArgs(process.argv.slice(2), process.env);
-  if (options === 'help') process.stdout.write(edgeHelp());
-  else if (options.print) {
-    const settled = edgeSettings(homePaths(options.home).config, options.settings);
-    for (const line of shownSettings(settled, options.print === 'json')) process.stdout.write(`${line}\n`);
-  } else {
-    tried = options.home;
-    code = await run(options);
+void main();
+
+async function main(): Promise<void> {
+  let code: number = EXIT.answered;
+  try {
+    const options = parseEdgeArgs(process.argv.slice(2), process.env);
+    if (options === 'help') process.stdout.write(edgeHelp());
+    else if (options.print) {
+      const settled = edgeSettings(homePaths(options.home).config, options.settings);
+      for (const line of shownSettings(settled, options.print === 'json')) process.stdout.write(`${line}\n`);
+    } else {
+      tried = options.home;
+      code = await run(options);
+    }
+  } catch (error) {
+    code = report(error);
   }
-} catch (error) {
-  code = report(error);
+  await endProcess(code, SPARE_MS);
 }
-await endProcess(code, SPARE_MS);
 
 async function run(options: EdgeOptions): Promise<number> {
   const line = options.join ? parseJoinLine(await readJoinLine(process.stdin, process.stderr)) : undefined;
@@ -95,7 +100,7 @@ async function end(edge: RunningEdge, why: string, log: Logger): Promise<number>
 /** V8 would keep it until its next full collection, which on an idle box does not come. One pause, before there is much to do. */
 function collectStart(): void {
   mark('collecting what the start left');
-  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  spareMemory();
 }
 
 function openLog({ home, logLevel }: EdgeOptions) {

@@ -1,34 +1,31 @@
 // The verbs by name, each with how to load it. A verb's modules are loaded only when it is used, so that `ask` starts fast.
 import type { Command } from 'commander';
 import type { CliIo } from '../cli/io.ts';
-import type { RecoverControl, StartControl } from '../control/commands.ts';
-import type { ControlProgramIo } from './control.ts';
 
 export type Register = (program: Command, io: CliIo) => void;
+
+/** Loads the module of a verb and gives what registers it. */
+export type LoadVerb = () => Promise<Register>;
 
 export interface Verb {
   readonly name: string;
   readonly summary: string;
-  /** Loads the module and gives what registers the verb. */
-  readonly load: () => Promise<Register>;
+  /** Absent for the verbs that run a program or touch one's settings: program-verbs.ts loads those. */
+  readonly load?: LoadVerb;
 }
 
 const cli =
-  (load: () => Promise<(io: CliIo) => Command>): Verb['load'] =>
+  (load: () => Promise<(io: CliIo) => Command>): LoadVerb =>
   async () => {
     const make = await load();
     return (program, io) => program.addCommand(make(io));
   };
 
-/** In the order of the help. `edge` reads its command line itself, so that its own program stays small. */
+/** In the order of the help. */
 export const VERBS: readonly Verb[] = [
   {
     name: 'up',
     summary: 'run everything on this machine',
-    load: async () => {
-      const { upVerb } = await import('./up.ts');
-      return (program, io) => program.addCommand(upVerb({ ...programIo(io), cwd: io.cwd }));
-    },
   },
   {
     name: 'ask',
@@ -108,44 +105,18 @@ export const VERBS: readonly Verb[] = [
   {
     name: 'edge',
     summary: 'run the edge: the small process that holds the files and commands of this machine',
-    load: async () => {
-      await import('./edge.ts');
-      return () => {};
-    },
   },
   {
     name: 'control',
     summary: 'run the control plane on its own',
-    load: async () => {
-      const { controlVerb, recoverVerb } = await import('../control/commands.ts');
-      const { runControl } = await import('./control.ts');
-      const { runRecover } = await import('./recover.ts');
-      const { workerSettingNames } = await import('../worker/program/settings.ts');
-      const edge = await import('../edge/config/edge-settings.ts');
-      const beside = { names: [...workerSettingNames(), ...edge.edgeSettingNames()] };
-      return (program, io) => {
-        const start: StartControl = (home, config) => runControl(home, config, programIo(io));
-        const recover: RecoverControl = (home, config, force) => runRecover(home, config, force, programIo(io));
-        const control = controlVerb(io.env, start, programIo(io).out, beside);
-        program.addCommand(control.addCommand(recoverVerb(io.env, recover, beside)));
-      };
-    },
   },
   {
     name: 'worker',
     summary: 'serve models to a control plane',
-    load: async () => {
-      const { registerWorkerCommand } = await import('../worker/program/commands.ts');
-      const { controlSettingNames } = await import('../control/settings.ts');
-      const edge = await import('../edge/config/edge-settings.ts');
-      const names = [...controlSettingNames(), ...edge.edgeSettingNames()];
-      return (program, io) => registerWorkerCommand(program, io, { names });
-    },
   },
   {
     name: 'models',
     summary: 'choose the models that a worker offers',
-    load: async () => (await import('../worker/program/commands.ts')).registerModelsCommand,
   },
   {
     name: 'journal',
@@ -177,12 +148,3 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/logs.ts')).logsVerb),
   },
 ];
-
-/** What long-running programs print with. */
-function programIo(io: CliIo): ControlProgramIo {
-  return {
-    env: io.env,
-    out: (line) => void io.stdout.write(`${line}\n`),
-    progress: (line) => void io.stderr.write(`${line}\n`),
-  };
-}

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { beforeAll, expect, test } from 'vitest';
+import { PROGRAM_VERBS } from '../../src/main/program-verbs.ts';
 import { VERBS } from '../../src/main/verbs.ts';
 
 const text = readFileSync('docs/operations.md', 'utf8').replaceAll(/^#.*$/gm, '');
@@ -19,7 +20,9 @@ const program = new Command('bowline').option('--home <folder>', 'home').option(
 
 beforeAll(async () => {
   const io = { ...process, cwd: process.cwd(), exit: () => {} };
-  for (const { name, load } of VERBS) if (name !== 'edge') (await load())(program, io as never);
+  for (const { name, load = PROGRAM_VERBS[name] } of VERBS) {
+    if (load && name !== 'edge') (await load())(program, io as never);
+  }
 });
 
 test('there are enough of them to look at', () => {

@@ -21,7 +21,7 @@ let line: string;
 beforeAll(async () => {
   stack = await Stack.create({ 'notes.md': '# Notes\n' });
   stack.write('home/config.yaml', 'name: kitchen\n');
-  const entry = join(await built(), 'bowline.mjs');
+  const entry = join(await built(), 'client.cjs');
   stack.write('bin/bowline', `#!/bin/sh\nexec '${process.execPath}' '${entry}' "$@"\n`, 0o755);
   control = await stack.control();
   line = await joinLine();

@@ -3,7 +3,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /** What users start, and four times as fast to start as its sources: `ensure-built` has made it. */
-const MAIN = fileURLToPath(new URL('../../dist/bowline.mjs', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/client.cjs', import.meta.url));
 /** Longest time of one command, on a machine that is busy; then it is killed and the test fails. */
 const LIMIT_MS = 60_000;
 

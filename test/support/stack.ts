@@ -196,8 +196,7 @@ export class Stack {
 
 /** How the launcher starts a verb: the edge has a bundle, flags and an environment of its own. */
 function commandOf(dist: string, verb: string): string[] {
-  if (verb !== 'edge')
-    return [process.execPath, '--enable-source-maps', join(dist, 'bowline.mjs'), ...(verb ? [verb] : [])];
+  if (verb !== 'edge') return [process.execPath, join(dist, 'client.cjs'), ...(verb ? [verb] : [])];
   const words = (file: string) => readFileSync(join(dist, file), 'utf8').trim().split(' ');
-  return ['env', ...words('edge.env'), process.execPath, ...words('edge.flags'), join(dist, 'edge.mjs'), 'edge'];
+  return ['env', ...words('edge.env'), process.execPath, ...words('edge.flags'), join(dist, 'edge.cjs'), 'edge'];
 }

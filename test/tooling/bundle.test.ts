@@ -1,7 +1,16 @@
 // The build and the launcher: what the edge's bundle may hold, and that any caller from anywhere gets the right program.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, realpathSync, symlinkSync, utimesSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ROOT, Workspace } from './workspace.ts';
@@ -9,9 +18,10 @@ import { ROOT, Workspace } from './workspace.ts';
 const TELL = `console.log(JSON.stringify({ cwd: process.cwd(), args: process.argv.slice(2), flags: process.execArgv, arenas: process.env.MALLOC_ARENA_MAX }));\n`;
 
 function programs(): Workspace {
-  const space = new Workspace('bowline', 'package.json', 'package-lock.json', 'scripts');
+  const space = new Workspace('bowline', 'package.json', 'package-lock.json', 'scripts', 'src/main/start-compiled.ts');
   space.write('gen/.keep', '');
   space.write('src/main/bowline.ts', TELL);
+  space.write('src/main/client.ts', TELL);
   space.write('src/main/edge.ts', `import '../edge/session.ts';\n${TELL}`);
   space.write('src/edge/session.ts', 'export const session = 1;\n');
   return space;
@@ -53,16 +63,17 @@ test('the bundle of the edge carries SQLite and needs no packages beside it', ()
     'src/edge/session.ts',
     `import initSqlJs from 'sql.js';
 import { sqlWasm } from './index/sql-wasm.ts';
-const SQL = await initSqlJs({ wasmBinary: sqlWasm().buffer as ArrayBuffer });
-console.log(JSON.stringify(new SQL.Database().exec('select 6 * 7 as answer')[0]?.values));
+void initSqlJs({ wasmBinary: sqlWasm().buffer as ArrayBuffer }).then((SQL) => {
+  console.log(JSON.stringify(new SQL.Database().exec('select 6 * 7 as answer')[0]?.values));
+});
 `,
   );
   space.write('src/main/edge.ts', `import '../edge/session.ts';\n`);
-  expect(space.run('node', ['scripts/build.mjs']).status).toBe(0);
+  expect(space.run('node', ['scripts/build.mjs'])).toMatchObject({ status: 0 });
   const node = realpathSync(join(space.dir, 'node_modules/.bin/node'));
   space.remove('node_modules');
   const flags = readFileSync(join(space.dir, 'dist/edge.flags'), 'utf8').trim().split(' ');
-  expect(space.run(node, [...flags, 'dist/edge.mjs'])).toEqual({ status: 0, output: '[[42]]\n' });
+  expect(space.run(node, [...flags, 'dist/edge.cjs'])).toEqual({ status: 0, output: '[[42]]\n' });
 });
 
 test.skipIf(!existsSync(join(ROOT, 'src/main/edge.ts')))(
@@ -70,8 +81,8 @@ test.skipIf(!existsSync(join(ROOT, 'src/main/edge.ts')))(
   () => {
     // With the note of the last build, so that it does not make the prepared databases anew.
     const space = new Workspace('package.json', 'package-lock.json', 'scripts', 'src', 'gen', 'dist/.prepared');
-    expect(space.run('node', ['scripts/build.mjs'])).toMatchObject({ status: 0 });
-    expect(existsSync(join(space.dir, 'dist/edge.mjs'))).toBe(true);
+    expect(space.run('node', ['scripts/build.mjs'])).toEqual({ status: 0, output: '' });
+    for (const name of ['edge', 'client']) expect(compiledOf(space, name)).toBe('in use');
   },
 );
 
@@ -88,14 +99,75 @@ test('the launcher builds, keeps folder and arguments, and starts the edge with 
   const edge = space.run('./link', ['edge', '--home', 'a b'], {}, cwd);
   const told = JSON.parse(edge.output);
   expect(told).toMatchObject({ cwd, args: ['edge', '--home', 'a b'] });
-  expect(told.flags).toContain('--liftoff-only');
+  expect(told.flags).toContain('--max-old-space-size=48');
   expect(told.arenas).toBe('1');
 
-  space.write('src/main/bowline.ts', `console.log('rebuilt');\n`);
-  const later = new Date(Date.now() + 5_000);
-  utimesSync(join(space.dir, 'src/main/bowline.ts'), later, later);
-  expect(space.run('./link', [], {}, cwd).output).toBe('rebuilt\n');
+  const control = space.run('./link', ['--home', 'a b', 'control'], {}, cwd);
+  expect(JSON.parse(control.output)).toMatchObject({ arenas: '1', flags: ['--enable-source-maps'] });
 });
+
+test('the launcher builds again what git or npm changed, and says at once what the last build says otherwise', () => {
+  const space = programs();
+  const launched = () => space.run('./bowline', ['status']).output;
+  launched();
+  space.write('src/main/client.ts', `console.log('rebuilt');\n`);
+  const later = new Date(Date.now() + 5_000);
+  utimesSync(join(space.dir, 'src/main/client.ts'), later, later);
+  expect(launched()).toContain('status');
+
+  space.write('elsewhere/index', '');
+  utimesSync(join(space.dir, 'elsewhere/index'), later, later);
+  space.write('.git', `gitdir: ${space.dir}/elsewhere\n`);
+  expect(launched()).toBe('rebuilt\n');
+
+  space.write('src/main/client.ts', `console.log('again');\n`);
+  const muchLater = new Date(Date.now() + 10_000);
+  for (const path of ['src/main/client.ts', 'package-lock.json'])
+    utimesSync(join(space.dir, path), muchLater, muchLater);
+  expect(launched()).toBe('again\n');
+});
+
+test('a program starts the same without its compiled code, and with code that another Node or other flags made', () => {
+  const space = programs();
+  expect(space.run('node', ['scripts/build.mjs'])).toEqual({ status: 0, output: '' });
+  const started = (...flags: string[]) =>
+    JSON.parse(space.run('node', [...flags, 'dist/client.cjs', 'ask']).output).args;
+  expect(compiledOf(space, 'client')).toBe('in use');
+  expect(started()).toEqual(['ask']);
+  expect(started('--no-opt')).toEqual(['ask']);
+
+  const file = join(space.dir, 'dist', codeOf(space, 'client'));
+  const code = readFileSync(file);
+  // The second word of the header is of V8's version.
+  code.writeUInt8(code.readUInt8(4) ^ 1, 4);
+  writeFileSync(file, code);
+  expect(compiledOf(space, 'client')).toBe('refused');
+  expect(started()).toEqual(['ask']);
+  writeFileSync(file, code.subarray(0, code.length / 2));
+  expect(started()).toEqual(['ask']);
+  rmSync(file);
+  expect(started()).toEqual(['ask']);
+});
+
+/** What V8 says of the compiled code of a program, under the flags with which it starts. */
+function compiledOf(space: Workspace, name: string): string {
+  const flags = name === 'edge' ? readFileSync(join(space.dir, 'dist/edge.flags'), 'utf8').trim().split(' ') : [];
+  const watch = `const vm = require('node:vm');
+const Script = vm.Script;
+vm.Script = function (source, options) {
+  const script = new Script(source, options);
+  process.stdout.write(script.cachedDataRejected === false ? 'in use' : 'refused');
+  process.exit();
+};
+`;
+  space.write('watch.cjs', watch);
+  return space.run('node', [...flags, '--require', './watch.cjs', `dist/${name}.cjs`, '--help']).output;
+}
+
+function codeOf(space: Workspace, name: string): string {
+  const [code = ''] = /chunk-\w+-\w+\.code/.exec(readFileSync(join(space.dir, `dist/${name}.cjs`), 'utf8')) ?? [];
+  return code;
+}
 
 test('launchers that build at the same time all start, and leave nothing half done', async () => {
   const space = programs();

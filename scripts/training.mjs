@@ -1,0 +1,88 @@
+// What a program does once at the build, so that V8 compiles what its starts use (compiled-program.mjs). Everything lies in a temporary
+// folder. Each training gets the command that runs the program and resolves when that has ended well.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+/** A training that takes longer, on however busy a machine, hangs. */
+const LIMIT_MS = 60_000;
+
+/** One command line from its start to its end, whatever its exit code says. */
+export function commandLine(...words) {
+  return async (command) => await run([...command, ...words], '', async () => {}, true);
+}
+
+/** A real edge that joins, connects and is stopped. */
+export function edgeStart(root) {
+  return async (command) => {
+    const folder = mkdtempSync(join(tmpdir(), 'bowline-training-'));
+    // In the tree, so that it finds its packages.
+    const file = join(root, 'dist', `.training-${process.pid}.mjs`);
+    try {
+      await build({
+        absWorkingDir: root,
+        entryPoints: ['scripts/training-control.ts'],
+        outfile: file,
+        bundle: true,
+        platform: 'node',
+        format: 'esm',
+        packages: 'external',
+        logLevel: 'warning',
+      });
+      await run([process.execPath, file], undefined, async (control) => {
+        const line = await control.printed(/^http.*\n/);
+        const words = ['edge', '--home', join(folder, 'home'), '--join'];
+        await run([...command, ...words], line, async (edge) => {
+          await control.printed(/^hello$/m);
+          await edge.printed(/^ready /m);
+          edge.child.kill('SIGTERM');
+        });
+        control.child.stdin.end();
+      });
+    } finally {
+      rmSync(file, { force: true });
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
+}
+
+/** @param input of the program, which then ends; undefined: it stays open */
+async function run([file, ...words], input, meanwhile, anyCode = false) {
+  const { PATH = '' } = process.env;
+  const child = spawn(file, words, { env: { PATH, HOME: '/' } });
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  let [out, errors] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    out += text;
+    child.emit('printed');
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    errors += text;
+  });
+  child.stdin.on('error', () => {});
+  if (input !== undefined) child.stdin.end(input);
+  const closed = once(child, 'close');
+  const ended = closed.then(([code, signal]) => {
+    if (anyCode ? code === null : code !== 0) throw new Error(`ended with ${code ?? signal}\n${errors}`);
+  });
+  ended.catch(() => {});
+  const printed = async (what) => {
+    while (!what.test(out))
+      await Promise.race([
+        once(child, 'printed'),
+        ended.then(() => Promise.reject(new Error(`ended without ${what}`))),
+      ]);
+    return what.exec(out)[0];
+  };
+  try {
+    await meanwhile({ child, printed });
+    await ended;
+  } finally {
+    child.kill('SIGKILL');
+    await closed;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,15 @@
+// What the edge asks of V8 once it has started. The flags with which it starts are in scripts/build.mjs (docs/decisions/0061).
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+/** From now on the heap is collected as soon as a tenth of its allowance is used. During the start that would only take time. */
+const SPARING = ['--incremental-marking-hard-trigger=10', '--incremental-marking-soft-trigger=10'];
+
+/** Keeps the heap small, and collects at once what there is. */
+export function spareMemory(): void {
+  for (const flag of SPARING) setFlagsFromString(flag);
+  // V8 shows the function for it only to contexts that are made after this flag.
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (options: object) => void;
+  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+}
