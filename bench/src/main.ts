@@ -8,6 +8,7 @@ import { Lab } from './harness/lab.ts';
 import { machine } from './harness/machine.ts';
 import { type Measure, type Row, ratio, reference, verdict } from './harness/measure.ts';
 import { tableText } from './harness/table.ts';
+import { cliStart } from './measure/cli-start.ts';
 import { documents } from './measure/documents.ts';
 import { edgeMemory, edgeStart, toolCall } from './measure/edge.ts';
 import { embed } from './measure/embed.ts';
@@ -24,6 +25,7 @@ import { webFetch } from './measure/web.ts';
 const MEASURES: readonly Measure[] = [
   edgeMemory,
   edgeStart,
+  cliStart,
   toolCall,
   throughput,
   oneJob,

@@ -84,6 +84,7 @@ test.skipIf(!existsSync(join(ROOT, 'src/main/edge.ts')))(
     expect(space.run('node', ['scripts/build.mjs'])).toEqual({ status: 0, output: '' });
     for (const name of ['edge', 'client']) expect(compiledOf(space, name)).toBe('in use');
   },
+  60_000,
 );
 
 test('the launcher builds, keeps folder and arguments, and starts the edge with its flags, also through a link', () => {

@@ -54,7 +54,7 @@ test('the drift check finds a generated file that was changed, is missing, or ha
   expect(output).toContain('gen/bowline/common/v1/note_pb.ts: differs');
   expect(output).toContain('gen/google/rpc/status_pb.ts: is missing');
   expect(output).toContain('gen/bowline/common/v1/old_pb.ts: no proto');
-});
+}, 60_000);
 
 test('buf lint refuses an uncommented field and a stream where none belongs', () => {
   const space = contracts();

@@ -1,9 +1,8 @@
 // The real edge: resident memory beside a bare Node process, start to connected beside a bare start, and a tool call with an
 // effect from the session's send to its receive beside a bare ping-pong with two fdatasync.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { measureEdgeMemory } from '../../../test/support/edge-memory.ts';
 import { Stack } from '../../../test/support/stack.ts';
+import { bareStart } from '../harness/bare-start.ts';
 import { type Bench, interleave, type Measure, ofRounds, ofSamples } from '../harness/measure.ts';
 import { median } from '../harness/stats.ts';
 
@@ -17,21 +16,20 @@ export const edgeMemory: Measure = {
     const seen = await measureEdgeMemory({ calls: CALLS, idleMs: quick ? 3_000 : 5_000 });
     const figure = (label: string, mb: number) => ofRounds(label, 'MB', [mb]);
     const bare = figure('bare Node', seen.bare);
-    const budget = { atMost: 1.7 };
     return [
       {
         measure: 'edge-memory',
         what: 'edge, resident, idle',
         ours: figure('Bowline', seen.idle),
         peers: [bare],
-        budget,
+        budget: { atMost: 1.6 },
       },
       {
         measure: 'edge-memory',
         what: `edge, resident, after ${CALLS} tool calls`,
         ours: figure('Bowline', Math.max(seen.after, seen.rested)),
         peers: [bare],
-        budget,
+        budget: { atMost: 1.65 },
       },
     ];
   },
@@ -53,11 +51,7 @@ export const edgeStart: Measure = {
         await edge.stop();
         return ms;
       };
-      const bare = async () => {
-        const start = process.hrtime.bigint();
-        await once(spawn(process.execPath, ['-e', '0'], { env: {}, stdio: 'ignore' }), 'exit');
-        return Number(process.hrtime.bigint() - start) / 1e6;
-      };
+      const bare = bareStart;
       await interleave(1, { connected, bare });
       const times = await interleave(quick ? 5 : 15, { connected, bare });
       return [
@@ -66,7 +60,7 @@ export const edgeStart: Measure = {
           what: 'edge, start to connected, p50',
           ours: ofRounds('Bowline', 'ms', times.connected),
           peers: [ofRounds('bare Node start', 'ms', times.bare)],
-          budget: { atMost: 6 },
+          budget: { atMost: 5 },
         },
       ];
     } finally {
