@@ -7,11 +7,15 @@ export const newId = (): string => v7();
 /** `run/step/index`: the id of a job; steps and indexes count from 0. */
 export const jobId = (run: string, step: number, index: number): string => `${run}/${step}/${index}`;
 
-/** `<job>-<epoch>`: what is handed to a worker at most once. */
-export const dispatchId = (job: string, epoch: number): string => `${job}-${epoch}`;
+/**
+ * `<job>-<epoch>`, or `<job>-<epoch>-<nonce>` where the job was queued with a nonce: what is handed to a worker at most once, whatever
+ * becomes of the commit that made it.
+ */
+export const dispatchId = (job: string, epoch: number, nonce = ''): string =>
+  nonce === '' ? `${job}-${epoch}` : `${job}-${epoch}-${nonce}`;
 
 /** Splits a dispatch id; undefined when it is not one. */
 export function parseDispatchId(id: string): { run: string; job: string; epoch: number } | undefined {
-  const match = /^((.+)\/\d+\/\d+)-(\d+)$/.exec(id);
+  const match = /^((.+)\/\d+\/\d+)-(\d+)(?:-[0-9a-z]+)?$/.exec(id);
   return match ? { job: match[1]!, run: match[2]!, epoch: Number(match[3]) } : undefined;
 }

@@ -1,7 +1,7 @@
 // What follows a commit of this replica: its readers hear of it, what it added goes to workers, queues and devices, what it ended
 // is stopped there, and timers are set. It owns nothing; the truth is the commit.
 import type { RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
-import { dispatchId } from '../../base/ids.ts';
+import { dispatchId, parseDispatchId } from '../../base/ids.ts';
 import type { FoldedRun } from '../orchestrator/run/state.ts';
 import type { Committed } from '../orchestrator/service/run-commits.ts';
 import type { DeviceCalls } from './devices/device-calls.ts';
@@ -52,10 +52,12 @@ function stopOnWorkers(
   outboxDone: readonly string[],
 ): void {
   const unwanted = events.flatMap(({ event }) =>
-    event.case === 'jobCancelling' ? [dispatchId(event.value.job, Number(event.value.epoch))] : [],
+    event.case === 'jobCancelling'
+      ? [dispatchId(event.value.job, Number(event.value.epoch), state.jobs.get(event.value.job)?.nonce)]
+      : [],
   );
   const ended = [...outboxDone, ...unwanted].filter(
-    (id) => state.jobs.get(id.slice(0, id.lastIndexOf('-')))?.target === 'worker',
+    (id) => state.jobs.get(parseDispatchId(id)?.job ?? '')?.target === 'worker',
   );
   const elsewhere = ended.filter((id) => !jobs.knows(id));
   if (elsewhere.length > 0) presence.tellEnded(elsewhere);

@@ -1,5 +1,6 @@
 // Which kinds of stored events exist since which version, and what follows from it: a lease says the version of its replica, and a kind
-// is written only while every live replica knows it. A new kind gets the next number here; a field of an old kind gets none.
+// is written only while every live replica knows it. A new kind gets the next number here; a field of an old kind gets none, unless
+// whoever does not know it reads the event wrongly.
 import type { ConversationEvent, RunEvent } from '../../../gen/bowline/event/v1/event_pb.ts';
 
 type Kind = NonNullable<RunEvent['event']['case'] | ConversationEvent['event']['case']>;
@@ -25,8 +26,11 @@ const SINCE: Readonly<Record<Kind, number>> = {
   turnEnded: 0,
 };
 
+/** Since when a job may be queued with a nonce: whoever does not know it makes other dispatch ids. */
+const NONCES_SINCE = 2;
+
 /** What this build knows. */
-export const EVENT_VERSION = Math.max(1, ...Object.values(SINCE));
+export const EVENT_VERSION = Math.max(NONCES_SINCE, ...Object.values(SINCE));
 
 /** The version that every live replica must have before events of these kinds are written. */
 export function versionNeeded(kinds: Iterable<string>, since: Readonly<Record<string, number>> = SINCE): number {

@@ -17,12 +17,14 @@ import { endHopeless } from '../../control/dispatch/workers/end-hopeless.ts';
 import { JobDequeuer } from '../../control/dispatch/workers/job-dequeuer.ts';
 import { JobSender } from '../../control/dispatch/workers/job-sender.ts';
 import type { LocalWorkers } from '../../control/dispatch/workers/local-workers.ts';
+import { PromisedJobs } from '../../control/dispatch/workers/promised-jobs.ts';
 import { Relay } from '../../control/dispatch/workers/relay.ts';
 import { Settler } from '../../control/dispatch/workers/settler.ts';
 import { WorkerJobs } from '../../control/dispatch/workers/worker-jobs.ts';
 import type { PresenceHandler, WorkerPresence } from '../../control/dispatch/workers/worker-presence.ts';
 import { WorkersFor } from '../../control/dispatch/workers/workers-for.ts';
 import type { Orchestrator } from '../../control/orchestrator/service/orchestrator.ts';
+import type { VersionsKnown } from '../../control/store/versions-known.ts';
 import type { DispatchPorts } from './options.ts';
 
 export interface DispatchParts extends DispatchPorts {
@@ -31,6 +33,8 @@ export interface DispatchParts extends DispatchPorts {
   readonly local: LocalWorkers;
   readonly presence: WorkerPresence;
   readonly methods: MethodRegistry;
+  /** Whether every replica knows what this one writes. */
+  readonly versions: VersionsKnown;
   /** The name of a device that was removed, or is being removed. */
   readonly removed: DeviceCallsParts['removed'];
   readonly clock: Clock;
@@ -101,9 +105,12 @@ function makeParts(given: DispatchParts) {
   const feeds = new RunFeeds({ runs, signals, log, attempt, waits, clock, maxLiveBytes });
   const follower = answerFollower({ runs, attempt, waits });
   const settler = new Settler({ runs, clock, log, attempts });
-  const sender = new JobSender({ runs, signals, methods, clock, log, attempts, settler });
+  const { maxTextBytes } = config;
+  const sender = new JobSender({ runs, signals, methods, clock, log, attempts, settler, maxTextBytes });
   const workersFor = new WorkersFor({ replica, local, workers });
-  const dequeuer = new JobDequeuer({ replica, workersFor, runs, outbox, queue, relay, backlog, sender, log, attempts });
+  const promised = new PromisedJobs({ workersFor, sender, attempts });
+  const hands = { runs, outbox, queue, relay, backlog, sender, promised, log, attempts };
+  const dequeuer = new JobDequeuer({ replica, workersFor, ...hands });
   const children = new ChildJobs({ runs, methods, log, open: (tenant, run) => feeds.open(tenant, run) });
   const jobs = new WorkerJobs({
     runs,
@@ -119,7 +126,7 @@ function makeParts(given: DispatchParts) {
     log,
     replica,
     graceMs: config.workerGraceMs,
-    maxTextBytes: config.maxTextBytes,
+    maxTextBytes,
     children,
   });
   const devices = new DeviceCalls({
@@ -134,6 +141,7 @@ function makeParts(given: DispatchParts) {
   const timers = new TimerLoop({ timers: given.timers, runs, clock, log, scanMs: config.scanMs });
   const leases = new LeaseLoop({
     leases: given.leases,
+    versions: given.versions,
     outbox,
     workers: jobs,
     relay,

@@ -2,9 +2,11 @@
 // embedded database is set free first.
 import { retrySetAside } from '../../control/dispatch/loops/retry-set-aside.ts';
 import { toolsOfNewRun } from '../../control/gateway/offered-tools.ts';
+import { DispatchNonces } from '../../control/orchestrator/service/dispatch-nonces.ts';
 import { Orchestrator } from '../../control/orchestrator/service/orchestrator.ts';
 import type { Leases } from '../../control/store/leases.ts';
 import type { Outbox } from '../../control/store/outbox.ts';
+import { VersionsKnown } from '../../control/store/versions-known.ts';
 import { watchAlone } from '../watch-alone.ts';
 import type { Connected } from './connected.ts';
 import { type Dispatch, wireDispatch } from './dispatch.ts';
@@ -28,8 +30,9 @@ export async function startWork(
 ): Promise<Work> {
   const { config, clock, life, log, replica } = ground;
   const { database, setAside } = store;
-  const runs = orchestrator(ground, store, identities, connected);
   const { outbox, leases, timers } = ports;
+  const versions = new VersionsKnown(leases);
+  const runs = orchestrator(ground, store, identities, connected, versions);
   if (database.kind === 'pglite') {
     // Nobody else can be at work on this folder: what the process before this one held is free.
     await leases.dropAll();
@@ -42,6 +45,7 @@ export async function startWork(
     local,
     presence,
     methods: identities.methods,
+    versions,
     removed: (device) => identities.devices.removedName(device),
     clock,
     log,
@@ -56,10 +60,17 @@ export async function startWork(
   return { runs, dispatch, outbox };
 }
 
-function orchestrator({ config, clock, log }: Ground, store: Store, identities: Identities, { sessions }: Connected) {
+function orchestrator(
+  { config, clock, log }: Ground,
+  store: Store,
+  identities: Identities,
+  { sessions }: Connected,
+  versions: VersionsKnown,
+) {
   const { devices, methods, restored } = identities;
   const live = (tenant: string, device: string) => sessions.edge(tenant, device)?.manifest;
   const sources = { devices, methods, live, workers: (tenant: string) => sessions.workersFor(tenant) };
+  const nonces = new DispatchNonces();
   return new Orchestrator({
     store: store.events,
     setAside: store.setAside,
@@ -79,6 +90,7 @@ function orchestrator({ config, clock, log }: Ground, store: Store, identities: 
       maxWaitingRuns: config.maxWaitingRuns,
     },
     epochBase: () => restored.epochBase,
+    nonce: () => (versions.all ? nonces.next() : ''),
     standsStill: (tenant) => restored.why(tenant) !== undefined,
   });
 }

@@ -668,7 +668,7 @@ export const WorkerSlotsSchema: GenMessage<WorkerSlots> = /*@__PURE__*/
  */
 export type EndedDispatches = Message<"bowline.bus.v1.EndedDispatches"> & {
   /**
-   * Ids of the dispatches, each `<job>-<epoch>`.
+   * Ids of the dispatches, each `<job>-<epoch>` or `<job>-<epoch>-<nonce>`.
    *
    * @generated from field: repeated string dispatch_ids = 1;
    */

@@ -301,7 +301,7 @@ export const WorkerHelloSchema: GenMessage<WorkerHello> = /*@__PURE__*/
  */
 export type HeldJob = Message<"bowline.worker.v1.HeldJob"> & {
   /**
-   * `<job>-<epoch>`: one attempt of one job.
+   * `<job>-<epoch>` or `<job>-<epoch>-<nonce>`: one attempt of one job.
    *
    * @generated from field: string dispatch_id = 1;
    */
@@ -413,7 +413,7 @@ export const CreditsSchema: GenMessage<Credits> = /*@__PURE__*/
  */
 export type JobAssignment = Message<"bowline.worker.v1.JobAssignment"> & {
   /**
-   * Dispatch id: `<job>-<epoch>`. Sent to a worker at most once.
+   * Dispatch id: `<job>-<epoch>` or `<job>-<epoch>-<nonce>`. Sent to a worker at most once.
    *
    * @generated from field: string dispatch_id = 1;
    */
@@ -497,7 +497,7 @@ export const JobAssignmentSchema: GenMessage<JobAssignment> = /*@__PURE__*/
  */
 export type JobOutput = Message<"bowline.worker.v1.JobOutput"> & {
   /**
-   * `<job>-<epoch>`: one attempt of one job.
+   * `<job>-<epoch>` or `<job>-<epoch>-<nonce>`: one attempt of one job.
    *
    * @generated from field: string dispatch_id = 1;
    */
@@ -539,7 +539,7 @@ export const JobOutputSchema: GenMessage<JobOutput> = /*@__PURE__*/
  */
 export type JobResult = Message<"bowline.worker.v1.JobResult"> & {
   /**
-   * `<job>-<epoch>`: one attempt of one job.
+   * `<job>-<epoch>` or `<job>-<epoch>-<nonce>`: one attempt of one job.
    *
    * @generated from field: string dispatch_id = 1;
    */
@@ -648,7 +648,7 @@ export const JobStoppedSchema: GenMessage<JobStopped> = /*@__PURE__*/
  */
 export type CancelJob = Message<"bowline.worker.v1.CancelJob"> & {
   /**
-   * `<job>-<epoch>`: one attempt of one job.
+   * `<job>-<epoch>` or `<job>-<epoch>-<nonce>`: one attempt of one job.
    *
    * @generated from field: string dispatch_id = 1;
    */
@@ -676,7 +676,7 @@ export const CancelJobSchema: GenMessage<CancelJob> = /*@__PURE__*/
  */
 export type ResultCommitted = Message<"bowline.worker.v1.ResultCommitted"> & {
   /**
-   * `<job>-<epoch>`: one attempt of one job.
+   * `<job>-<epoch>` or `<job>-<epoch>-<nonce>`: one attempt of one job.
    *
    * @generated from field: string dispatch_id = 1;
    */
@@ -697,7 +697,7 @@ export const ResultCommittedSchema: GenMessage<ResultCommitted> = /*@__PURE__*/
  */
 export type JobProgress = Message<"bowline.worker.v1.JobProgress"> & {
   /**
-   * `<job>-<epoch>`: one attempt of one job.
+   * `<job>-<epoch>` or `<job>-<epoch>-<nonce>`: one attempt of one job.
    *
    * @generated from field: string dispatch_id = 1;
    */

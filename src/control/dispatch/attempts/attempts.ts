@@ -5,6 +5,7 @@ import { AttemptText } from '../../../contract/text/latest-text.ts';
 import type { FoldedRun } from '../../orchestrator/run/state.ts';
 import type { OutboxRow } from '../../store/unit.ts';
 import type { WorkerSession } from '../session-ports.ts';
+import type { KeptBack } from './kept-back.ts';
 
 export interface Attempt {
   readonly tenant: string;
@@ -25,6 +26,8 @@ export interface Attempt {
   nextIndex: number;
   /** Its result is being committed. */
   settling: boolean;
+  /** What its worker says while the commit that makes it is under way; undefined once that was told. */
+  keptBack: KeptBack | undefined;
 }
 
 /** Ids of attempts that ended here, settled or given up, and are never sent again. */
@@ -43,13 +46,20 @@ export class Attempts {
     return this.#byId.get(dispatchId);
   }
 
-  /** The attempt of a job, whichever its epoch. */
+  /** The attempt of a job, whichever its epoch; none whose commit is under way. */
   ofJob(tenant: string, job: string): Attempt | undefined {
-    for (const attempt of this.#byId.values()) if (attempt.job === job && attempt.tenant === tenant) return attempt;
+    for (const attempt of this.#byId.values())
+      if (attempt.job === job && attempt.tenant === tenant && !attempt.keptBack) return attempt;
     return undefined;
   }
 
-  add(row: OutboxRow & { readonly tenant: string }, session: WorkerSession, state: FoldedRun | undefined): Attempt {
+  /** @param keptBack for one whose commit is under way */
+  add(
+    row: OutboxRow & { readonly tenant: string },
+    session: WorkerSession,
+    state: FoldedRun | undefined,
+    keptBack?: KeptBack,
+  ): Attempt {
     const { name, provider } = session.view();
     const attempt: Attempt = {
       tenant: row.tenant,
@@ -65,9 +75,17 @@ export class Attempts {
       session,
       nextIndex: 0,
       settling: false,
+      keptBack,
     };
     this.#byId.set(row.dispatchId, attempt);
     return attempt;
+  }
+
+  /** The commit that makes it was told: what its worker said meanwhile is said now. */
+  confirm(attempt: Attempt): void {
+    const said = attempt.keptBack?.all() ?? [];
+    attempt.keptBack = undefined;
+    for (const say of said) say();
   }
 
   /** It is settled: nothing more is expected of it, and whatever the store says, it is never sent again. */
@@ -101,8 +119,9 @@ export class Attempts {
     this.#former.delete(dispatchId);
   }
 
+  /** Of those that are committed. */
   ids(): string[] {
-    return [...this.#byId.keys()];
+    return [...this.#byId].flatMap(([id, { keptBack }]) => (keptBack ? [] : [id]));
   }
 
   all(): Attempt[] {

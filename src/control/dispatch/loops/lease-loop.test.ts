@@ -13,6 +13,7 @@ test('what a worker has come back with since the reading is not taken over', asy
   const nothing = async () => {};
   const parts = {
     leases: { renew: nothing, drop: nothing, orphans: async () => (lost.length === 0 ? read : []) },
+    versions: { look: nothing },
     outbox: {
       heldBy: async () => [],
       check: async (ids: string[]) => now.filter((row) => ids.includes(row.dispatchId)),

@@ -4,12 +4,14 @@ import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Leases } from '../../store/leases.ts';
 import type { Outbox, StoredOutboxRow } from '../../store/outbox.ts';
+import type { VersionsKnown } from '../../store/versions-known.ts';
 import type { DispatchConfig } from '../dispatch-config.ts';
 import type { Relay } from '../workers/relay.ts';
 import type { WorkerJobs } from '../workers/worker-jobs.ts';
 
 interface LeaseLoopParts {
   readonly leases: Leases;
+  readonly versions: VersionsKnown;
   readonly outbox: Outbox;
   readonly workers: WorkerJobs;
   readonly relay: Relay;
@@ -44,7 +46,8 @@ export class LeaseLoop {
     const { clock, config, log } = this.#parts;
     this.#recoverAt = clock.monotonic() + config.recoverAfterMs;
     // A database that has just gone away does not end the start; the next round renews.
-    await this.#renew().catch((error: unknown) => {
+    const begin = this.#renew().then(() => this.#parts.versions.look());
+    await begin.catch((error: unknown) => {
       log.warn('the lease could not be taken at the start', { why: String(error) });
     });
     this.#next(Math.min(config.recoverAfterMs, config.scanMs));
@@ -67,8 +70,8 @@ export class LeaseLoop {
 
   /** Each step on its own: what fails now is tried in the next round. */
   async #turn(): Promise<void> {
-    const { clock, config, relay, scan, workers } = this.#parts;
-    const steps = [() => this.#renew(), () => this.#compare()];
+    const { clock, config, relay, scan, versions, workers } = this.#parts;
+    const steps = [() => this.#renew(), () => versions.look(), () => this.#compare()];
     if (clock.monotonic() >= this.#recoverAt) steps.push(() => this.#reclaim());
     steps.push(
       () => relay.verify(),

@@ -14,6 +14,7 @@ import type { WorkerSession } from '../session-ports.ts';
 import type { Backlog } from './backlog.ts';
 import { couldServe, FreeSearch } from './free-search.ts';
 import { type JobSender, jobToSend } from './job-sender.ts';
+import type { PromisedJobs } from './promised-jobs.ts';
 import { commonQueue, needOf, queuesOf, type Relay, type RelayRow } from './relay.ts';
 import { servesPackage, type WorkersFor } from './workers-for.ts';
 
@@ -26,6 +27,7 @@ export interface JobDequeuerParts {
   readonly relay: Relay;
   readonly backlog: Backlog;
   readonly sender: JobSender;
+  readonly promised: PromisedJobs;
   readonly log: Logger;
   readonly attempts: Attempts;
 }
@@ -39,11 +41,6 @@ interface Hand {
   starting: boolean;
 }
 
-interface Promised {
-  readonly session: WorkerSession;
-  readonly giveBack: () => void;
-}
-
 /** Jobs held that have no worker yet. */
 const MAX_HANDS = 256;
 
@@ -51,8 +48,6 @@ export class JobDequeuer implements HandOff {
   readonly replica: string;
   readonly #parts: JobDequeuerParts;
   readonly #hands = new Map<string, Hand>();
-  /** Dispatches under commit for which a slot is kept. */
-  readonly #promised = new Map<string, Promised>();
   readonly #listening = new Map<string, () => void>();
   /** Queues in which something may wait. */
   readonly #ready = new Set<string>();
@@ -81,7 +76,7 @@ export class JobDequeuer implements HandOff {
 
   /** Whether this replica holds it, or is about to, for a worker. */
   knows(dispatchId: string): boolean {
-    return this.#hands.has(dispatchId) || this.#promised.has(dispatchId);
+    return this.#hands.has(dispatchId) || this.#parts.promised.has(dispatchId);
   }
 
   /** The connected workers changed: listens to the queues that they serve, and looks into all of them. */
@@ -129,29 +124,27 @@ export class JobDequeuer implements HandOff {
   }
 
   promise(row: RelayRow): boolean {
-    if (this.#stopped || this.#waitsBefore(row)) return false;
-    const session = this.#workers.sessionFor(row);
-    if (!session || !this.#workers.isBest(row, session.view())) return false;
-    this.#promised.set(row.dispatchId, { session, giveBack: session.reserve(row.slots) });
-    return true;
+    return !this.#stopped && !this.#waitsBefore(row) && this.#parts.promised.promise(row);
+  }
+
+  begin(dispatchId: string, state: FoldedRun): void {
+    this.#parts.promised.begin(dispatchId, state);
   }
 
   withdraw(dispatchIds: Iterable<string>): void {
-    for (const id of dispatchIds) {
-      const promised = this.#promised.get(id);
-      if (!promised) continue;
-      this.#promised.delete(id);
-      promised.giveBack();
-      this.kick();
-    }
+    if (this.#parts.promised.withdraw(dispatchIds)) this.kick();
   }
 
   /** Jobs that were committed here just now: those that were promised go to their workers. Returns the others. */
   offer(rows: readonly RelayRow[], state: FoldedRun): RelayRow[] {
     return rows.filter((row) => {
-      const promised = this.#promised.get(row.dispatchId);
+      const promised = this.#parts.promised.take(row.dispatchId);
       if (!promised) return true;
-      this.#promised.delete(row.dispatchId);
+      if (promised.attempt) {
+        // Unless it was given up meanwhile; the reconciler finds it then.
+        if (this.#parts.attempts.get(row.dispatchId) === promised.attempt) this.#parts.sender.confirm(promised.attempt);
+        return false;
+      }
       const stored = { ...row, holder: this.replica, createdAt: 0 };
       const hand: Hand = { row: stored, starting: false };
       this.#hands.set(row.dispatchId, hand);

@@ -3,6 +3,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { ChatRequestSchema } from '../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
+import { Effect } from '../../../../gen/bowline/policy/v1/options_pb.ts';
 import { type JobAssignment, JobAssignmentSchema } from '../../../../gen/bowline/worker/v1/worker_pb.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
@@ -14,7 +15,8 @@ import { chatRequest } from '../../orchestrator/models/chat-request.ts';
 import type { FoldedJob, FoldedRun } from '../../orchestrator/run/state.ts';
 import { timeLeft } from '../../orchestrator/run/time-left.ts';
 import type { Orchestrator } from '../../orchestrator/service/orchestrator.ts';
-import type { Attempts } from '../attempts/attempts.ts';
+import type { Attempt, Attempts } from '../attempts/attempts.ts';
+import { KeptBack } from '../attempts/kept-back.ts';
 import type { WorkerSession } from '../session-ports.ts';
 import type { Signals } from '../signals/signals.ts';
 import type { RelayRow } from './relay.ts';
@@ -28,6 +30,8 @@ export interface JobSenderParts {
   readonly log: Logger;
   readonly attempts: Attempts;
   readonly settler: Settler;
+  /** Bytes that a worker may say of an attempt before its commit is told. */
+  readonly maxTextBytes: number;
 }
 
 export class JobSender {
@@ -48,7 +52,7 @@ export class JobSender {
     session: WorkerSession,
     wanted: () => boolean,
   ): Promise<'sent' | 'over' | 'again'> {
-    const { attempts, settler, signals, log } = this.#parts;
+    const { attempts, settler, log } = this.#parts;
     const job = jobToSend(state, row);
     if (!job) return 'over';
     if (!this.#isHarmless(job) && !(await this.#mayStart(row, session))) return 'over';
@@ -66,11 +70,45 @@ export class JobSender {
       await settler.settle(attempt, { case: 'failure', value: toFailure(error, log) });
       return 'over';
     }
-    signals.toRun(row.tenant, row.run, {
-      case: 'running',
-      value: { job: row.job, epoch: BigInt(row.epoch), targetName: attempt.targetName },
-    });
+    this.#tellRunning(attempt);
     return 'sent';
+  }
+
+  /**
+   * Sends a job whose commit is under way, if its method may be begun for nothing; undefined when it was not sent. Nothing that its
+   * worker says of it is taken before `confirm`. Never throws.
+   */
+  begin(row: RelayRow, state: FoldedRun, session: WorkerSession): Attempt | undefined {
+    const { attempts, maxTextBytes } = this.#parts;
+    const job = jobToSend(state, row);
+    if (!job || !this.#mayBegin(job)) return undefined;
+    const attempt = attempts.add(row, session, state, new KeptBack(maxTextBytes));
+    try {
+      session.assign(this.#assignment(row, state, job), row.slots);
+      return attempt;
+    } catch {
+      // Told when it is sent in the usual way.
+      attempts.unsent(attempt);
+      return undefined;
+    }
+  }
+
+  /** The commit of an attempt that was begun is told. */
+  confirm(attempt: Attempt): void {
+    this.#tellRunning(attempt);
+    this.#parts.attempts.confirm(attempt);
+  }
+
+  #tellRunning({ tenant, run, job, epoch, targetName }: Attempt): void {
+    this.#parts.signals.toRun(tenant, run, { case: 'running', value: { job, epoch: BigInt(epoch), targetName } });
+  }
+
+  /** Whether nothing is changed by it where no commit will ever name it: a look, or a call that may be repeated and only reads. */
+  #mayBegin(job: FoldedJob): boolean {
+    const method = this.#parts.methods.byFullName(job.method);
+    return (
+      method !== undefined && (isHarmless(method.effect) || (method.effect === Effect.NETWORK && method.idempotent))
+    );
   }
 
   #isHarmless(job: FoldedJob): boolean {

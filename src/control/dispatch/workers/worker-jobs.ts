@@ -53,6 +53,9 @@ const MAX_ID = 300;
 /** Ids per batched read. */
 const BATCH = 1_000;
 
+/** What a kept frame weighs beside its content. */
+const ENVELOPE_BYTES = 256;
+
 /** How often what changed its holder meanwhile is looked at again. */
 const ADOPT_ROUNDS = 3;
 
@@ -115,6 +118,7 @@ export class WorkerJobs {
     this.#parts.local.remove(session);
     for (const attempt of this.#attempts.ofSession(session)) {
       attempt.session = undefined;
+      attempt.keptBack?.clear();
       this.#parts.children.forget(attempt);
       if (attempt.settling || this.#stopped) continue;
       const stop = this.#parts.clock.after(this.#parts.graceMs, () => {
@@ -139,6 +143,7 @@ export class WorkerJobs {
   output(session: WorkerSession, frame: JobOutput): void {
     const attempt = this.#attempts.get(frame.dispatchId);
     if (!attempt || attempt.session !== session || attempt.epoch !== Number(frame.epoch) || attempt.settling) return;
+    if (this.#keepBack(attempt, frame.response.length, () => this.output(session, frame))) return;
     const index = Number(frame.index);
     if (index < attempt.nextIndex) return;
     if (index > attempt.nextIndex) {
@@ -159,8 +164,19 @@ export class WorkerJobs {
   refused(session: WorkerSession, { dispatchId, epoch }: { dispatchId: string; epoch: bigint }, error: AppError): void {
     if (dispatchId.length > MAX_ID) return;
     const attempt = this.#attempts.get(dispatchId);
-    if (attempt?.session === session && BigInt(attempt.epoch) === epoch) this.#refuse(session, attempt, error);
-    else session.committed(dispatchId);
+    if (attempt?.session !== session || BigInt(attempt.epoch) !== epoch) session.committed(dispatchId);
+    else if (!this.#keepBack(attempt, 0, () => this.#refuse(session, attempt, error)))
+      this.#refuse(session, attempt, error);
+  }
+
+  /** Whether what was said of an attempt waits until its commit is told. @param bytes what is kept of it */
+  #keepBack(attempt: Attempt, bytes: number, say: () => void): boolean {
+    const { keptBack, session } = attempt;
+    if (!keptBack) return false;
+    if (keptBack.add(bytes + ENVELOPE_BYTES, say) || !session) return true;
+    session.cancel(attempt.dispatchId, attempt.epoch);
+    keptBack.replace(() => this.#refuse(session, attempt, this.#tooLong()));
+    return true;
   }
 
   #refuse(session: WorkerSession, attempt: Attempt, error: unknown): void {
@@ -170,9 +186,11 @@ export class WorkerJobs {
   }
 
   /** How far a running job is, for those who watch. */
-  progress(session: WorkerSession, { dispatchId, epoch, done, total, note }: JobProgress): void {
+  progress(session: WorkerSession, frame: JobProgress): void {
+    const { dispatchId, epoch, done, total, note } = frame;
     const attempt = this.#attempts.get(dispatchId);
     if (attempt?.session !== session || attempt.epoch !== Number(epoch) || attempt.settling) return;
+    if (this.#keepBack(attempt, note.length, () => this.progress(session, frame))) return;
     const { tenant, run, job } = attempt;
     this.#parts.signals.toRun(tenant, run, { case: 'progress', value: { job, epoch, done, total, note } });
   }
@@ -181,6 +199,7 @@ export class WorkerJobs {
   childCall(session: WorkerSession, frame: ChildCall): void {
     const attempt = this.#attempts.get(frame.dispatchId);
     if (attempt?.session !== session || attempt.epoch !== Number(frame.epoch) || attempt.settling) return;
+    if (this.#keepBack(attempt, frame.params.length, () => this.childCall(session, frame))) return;
     this.#parts.children.call(session, attempt, frame);
   }
 
@@ -282,6 +301,7 @@ export class WorkerJobs {
       this.#parts.log.warn('a worker sent the result of a job that it does not have', { dispatch: id });
       return session.committed(id);
     }
+    if (this.#keepBack(attempt, resultBytes(frame), () => this.result(session, frame))) return;
     if (result) return this.#settler.settle(attempt, result, frame);
     // Stopped without a cancel of ours: the worker drained. Someone else goes on.
     await this.#settler.lose(attempt, 'the worker stopped it');
@@ -293,7 +313,9 @@ export class WorkerJobs {
     const { log, outbox, replica } = this.#parts;
     try {
       const [row] = await outbox.check([attempt.dispatchId]);
-      if (attempt.session || attempt.settling) return;
+      // Its commit may be under way, or was not ours.
+      const own = this.#attempts.get(attempt.dispatchId) === attempt;
+      if (!own || attempt.session || attempt.settling) return;
       if (row?.holder === replica) await this.#settler.lose(attempt, 'the worker is gone');
       else this.#attempts.abandon(attempt);
     } catch (error) {
@@ -351,4 +373,9 @@ export class WorkerJobs {
       setting: 'BOWLINE_MAX_TEXT_BYTES',
     });
   }
+}
+
+function resultBytes({ result }: JobResult): number {
+  if (result.case !== 'done') return 0;
+  return result.value.responses.reduce((sum, response) => sum + response.length, 0);
 }

@@ -147,7 +147,8 @@ function retried(draft: DecisionDraft, job: FoldedJob, failure: Failure, command
   if (run.phase !== 'running' || job.failures + 1 >= most) return false;
   if (metMoney(run, Number(command.usage?.costMicros ?? 0n))) return false;
   const asked = failure.retryAfter ? Math.min(Math.max(durationMs(failure.retryAfter), 0), RETRY_AFTER_CAP_MS) : 0;
-  const backoff = Math.min(RETRY_BASE_MS * 2 ** job.failures, RETRY_CAP_MS) * spread(dispatchId(job.id, job.epoch));
+  const backoff =
+    Math.min(RETRY_BASE_MS * 2 ** job.failures, RETRY_CAP_MS) * spread(dispatchId(job.id, job.epoch, job.nonce));
   const delay = Math.ceil(Math.max(asked, backoff));
   const end = run.createdAt + run.timeoutMs;
   if (run.timeoutMs > 0 && at + delay >= end) return false;

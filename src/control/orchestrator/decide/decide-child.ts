@@ -53,23 +53,19 @@ export function decideChild(draft: DecisionDraft, call: ChildCallCommand): void 
   if (childOf(run, call) || childRefusal(run, call, methods)) return;
   const parent = run.jobs.get(call.job)!;
   const id = jobId(run.id, parent.step, nextIndex(run, parent.step));
-  draft.add({
-    case: 'jobQueued',
-    value: {
-      job: id,
-      role: JobRole.CHILD,
-      method: call.method,
-      target: TargetKind.WORKER,
-      params: call.params,
-      idempotencyKey: id,
-      selector: { ...call.selector },
-      recipients: [...(parent.role === 'retrieval' ? askedOfSearch(run) : parent.recipients)],
-      epoch: draft.epochAfter(0),
-      parent: parent.id,
-      parentEpoch: BigInt(call.epoch),
-      callNumber: call.number,
-      slots: methods.byFullName(call.method)?.slots ?? 1,
-    },
+  draft.queue({
+    job: id,
+    role: JobRole.CHILD,
+    method: call.method,
+    target: TargetKind.WORKER,
+    params: call.params,
+    idempotencyKey: id,
+    selector: { ...call.selector },
+    recipients: [...(parent.role === 'retrieval' ? askedOfSearch(run) : parent.recipients)],
+    parent: parent.id,
+    parentEpoch: BigInt(call.epoch),
+    callNumber: call.number,
+    slots: methods.byFullName(call.method)?.slots ?? 1,
   });
 }
 

@@ -17,7 +17,7 @@ import {
   finishAs,
 } from './decide-attempt.ts';
 import { decideChild, orphans } from './decide-child.ts';
-import { DecisionDraft } from './draft.ts';
+import { DecisionDraft, type GivenIds } from './draft.ts';
 import { openTimers } from './open-timers.ts';
 import { outcomeOf } from './outcome.ts';
 import { nextStep } from './planner.ts';
@@ -37,9 +37,9 @@ export function decide(
   state: FoldedRun | undefined,
   command: RunCommand,
   methods: MethodRegistry,
-  epochBase = 0,
+  given: GivenIds = {},
 ): Decision {
-  const draft = new DecisionDraft(state, command.at, methods, epochBase);
+  const draft = new DecisionDraft(state, command.at, methods, given);
   if (command.type === 'accept') {
     if (!state) draft.add({ case: 'accepted', value: command.accepted });
   } else if (state) {
@@ -115,11 +115,10 @@ function goOn(draft: DecisionDraft, recipients: readonly string[] = []): void {
   stopOrphans(draft);
   if (draft.run.phase !== 'running') return;
   const next = nextStep(draft.run, draft.methods, recipients);
-  if (next.kind === 'queue')
-    for (const job of next.jobs) draft.add({ case: 'jobQueued', value: { ...job, epoch: draft.epochAfter(0) } });
+  if (next.kind === 'queue') for (const job of next.jobs) draft.queue(job);
   if (next.kind === 'end') {
     const summary = summaryJob(draft.run, next.ending);
-    if (summary) draft.add({ case: 'jobQueued', value: { ...summary, epoch: draft.epochAfter(0) } });
+    if (summary) draft.queue(summary);
     end(draft, next.ending);
   }
 }

@@ -1,7 +1,12 @@
 // Collects the events of one decision and keeps the state they lead to, so that the next thought starts from there.
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type RunEvent, RunEventSchema } from '../../../../gen/bowline/event/v1/event_pb.ts';
+import {
+  type JobQueuedSchema,
+  type RunEvent,
+  RunEventSchema,
+  TargetKind,
+} from '../../../../gen/bowline/event/v1/event_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { MethodRegistry } from '../../../contract/registry.ts';
 import { evolve } from '../run/evolve.ts';
@@ -9,20 +14,29 @@ import type { FoldedRun } from '../run/state.ts';
 
 export type EventBody = MessageInitShape<typeof RunEventSchema>['event'];
 
+/** What makes the ids of this decision's dispatches its own. */
+export interface GivenIds {
+  /** Epochs up to it may have been given before the database was restored, and are not given again; default 0. */
+  readonly epochBase?: number | undefined;
+  /** No other decision has it; default none. */
+  readonly nonce?: string | undefined;
+}
+
 /** Collects the events of one decision and keeps the state they lead to. */
 export class DecisionDraft {
   readonly events: RunEvent[] = [];
   readonly methods: MethodRegistry;
   readonly #at: number;
   readonly #epochBase: number;
+  readonly #nonce: string;
   #state: FoldedRun | undefined;
 
-  /** @param epochBase epochs up to it may have been given before the database was restored, and are not given again */
-  constructor(state: FoldedRun | undefined, at: number, methods: MethodRegistry, epochBase = 0) {
+  constructor(state: FoldedRun | undefined, at: number, methods: MethodRegistry, given: GivenIds = {}) {
     this.#state = state;
     this.#at = at;
     this.methods = methods;
-    this.#epochBase = epochBase;
+    this.#epochBase = given.epochBase ?? 0;
+    this.#nonce = given.nonce ?? '';
   }
 
   /** The epoch of the attempt after this one; after 0 that of the first. */
@@ -42,6 +56,12 @@ export class DecisionDraft {
 
   get state(): FoldedRun | undefined {
     return this.#state;
+  }
+
+  /** Queues a job for its first attempt. */
+  queue(job: Omit<MessageInitShape<typeof JobQueuedSchema>, '$typeName' | 'epoch' | 'nonce'>): void {
+    const nonce = job.target === TargetKind.WORKER ? this.#nonce : '';
+    this.add({ case: 'jobQueued', value: { ...job, epoch: this.epochAfter(0), nonce } });
   }
 
   add(event: NonNullable<EventBody>): void {

@@ -24,7 +24,7 @@ export function dispatchOf(run: FoldedRun, job: FoldedJob): OutboxRow | undefine
   if (job.phase !== 'queued' && job.phase !== 'running' && job.phase !== 'cancelling') return undefined;
   const tier = Number(job.selector.tier ?? 0);
   return {
-    dispatchId: dispatchId(job.id, job.epoch),
+    dispatchId: dispatchId(job.id, job.epoch, job.nonce),
     run: run.id,
     job: job.id,
     epoch: job.epoch,

@@ -45,7 +45,6 @@ function nextOfCall(run: FoldedRun, methods: MethodRegistry): NextStep {
       idempotencyKey: call.idempotencyKey || run.id,
       selector: call.selector,
       slots: call.target === TargetKind.WORKER ? (methods.byFullName(call.method)?.slots ?? 1) : 1,
-      epoch: 1n,
     });
     return { kind: 'queue', jobs: [queued] };
   }
@@ -90,7 +89,6 @@ function chat(run: FoldedRun, step: number, recipients: readonly string[]): JobQ
     target: TargetKind.WORKER,
     idempotencyKey: job,
     recipients: [...recipients],
-    epoch: 1n,
   });
 }
 
@@ -111,7 +109,6 @@ function tool(run: FoldedRun, step: number, { index, call, verdict }: JudgedCall
       recipients: [...recipientsOfRun(run)],
       timeout: durationFromMs(TOOL_TIMEOUT_MS),
       slots: onDevice ? 1 : verdict.method.slots,
-      epoch: 1n,
     }),
   ];
 }

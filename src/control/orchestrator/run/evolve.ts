@@ -177,6 +177,7 @@ function queued(run: FoldedRun, event: JobQueued, at: number): FoldedJob {
     timeoutMs: event.timeout ? durationMs(event.timeout) : 0,
     phase: 'queued',
     epoch: Number(event.epoch),
+    nonce: event.nonce,
     attempts: 1,
     failures: 0,
     losses: 0,

@@ -55,6 +55,8 @@ export interface FoldedJob {
   readonly timeoutMs: number;
   readonly phase: JobPhase;
   readonly epoch: number;
+  /** Part of the ids of its dispatches to workers; empty for a device, and where none was made. */
+  readonly nonce: string;
   /** Tries so far, the present one included. */
   readonly attempts: number;
   readonly failures: number;

@@ -77,7 +77,10 @@ export class RunCommits {
       const needed = versionNeeded(unit.parts.flatMap(({ events }) => events.map(({ type }) => type)));
       // An older replica beside this one could not read it.
       if (needed > 0 && !(await (this.#parts.allKnow?.(needed) ?? true))) throw new AppError('VERSIONS_MIXED');
-      const result = await commitSurely(this.#parts, unit);
+      const committing = commitSurely(this.#parts, unit);
+      // After the statement has left: what a worker is sent does not hold it up.
+      if (promised.size > 0) setImmediate(() => this.#begin(runs, promised));
+      const result = await committing;
       if (result.status !== 'committed') {
         const own = result.status === 'duplicate' && sameOutcome(result.outcome, unit.outcome);
         // The same dispatch may have been made by another replica, for itself.
@@ -114,6 +117,17 @@ export class RunCommits {
       }
     }
     return promised;
+  }
+
+  /** Jobs whose dispatch no other decision can name are with their workers before the store has answered. */
+  #begin(runs: readonly RunChange[], promised: ReadonlySet<string>): void {
+    for (const { after, effects } of runs) {
+      for (const { dispatchId, job } of effects.outbox) {
+        const queued = after.jobs.get(job);
+        const own = queued?.attempts === 1 && queued.nonce !== '';
+        if (own && promised.has(dispatchId)) this.#handOff?.begin(dispatchId, after);
+      }
+    }
   }
 
   /** Reads what others, or a lost answer of our own, wrote; the latter nobody has told yet. */

@@ -41,6 +41,8 @@ export interface RunDecisionsParts {
   readonly limits?: Partial<OrchestratorLimits>;
   /** Epochs of attempts begin above it; default 0. */
   readonly epochBase?: () => number;
+  /** A new nonce for each decision, or an empty one while another replica would not know what it is; default none. */
+  readonly nonce?: () => string;
 }
 
 /** For whom tools are looked up. */
@@ -255,7 +257,9 @@ export class RunDecisions {
     state: FoldedRun | undefined,
     command: Parameters<typeof decide>[1],
   ): Decision & { readonly state: FoldedRun } {
-    const { events, state: after, outcome } = decide(state, command, this.#parts.methods, this.#parts.epochBase?.());
+    const { methods, epochBase, nonce } = this.#parts;
+    const given = { epochBase: epochBase?.(), nonce: nonce?.() };
+    const { events, state: after, outcome } = decide(state, command, methods, given);
     if (!after) throw new AppError('NOT_FOUND', { kind: 'run' });
     return { events, state: after, outcome };
   }
