@@ -34,6 +34,8 @@ export interface FakeWorkerOptions {
   readonly provider?: { readonly name: string; readonly local: boolean };
   readonly bootId?: string;
   readonly held?: readonly MessageInitShape<typeof HeldJobSchema>[];
+  /** Answers each job by itself, with this text. */
+  readonly answer?: (job: JobAssignment) => string;
   /** Credits told right after Welcome, and no others by themselves; by default all slots, and again after each result. */
   readonly credits?: number;
 }
@@ -76,6 +78,7 @@ export class WorkerStream extends ScriptedStream<WorkResponse, typeof WorkReques
       onFrame: ({ frame }) => {
         if (frame.case === 'ping' && this.answersPings)
           this.send({ case: 'pong', value: { nonce: frame.value.nonce } });
+        if (frame.case === 'job' && options.answer) this.reply(frame.value, options.answer(frame.value));
       },
     });
     this.options = options;

@@ -158,33 +158,37 @@ async function start(
   const stated = context.timeoutMs();
   // Its own answer is there before the caller gives up.
   const wantedMs = stated === undefined ? parts.defaultTimeoutMs : within(stated);
-  const { run } = await parts.runs.call(owner.tenant, {
-    run: id,
-    ...(device ? { device: device.id, deviceName: device.name } : {}),
-    principal,
-    method: method.fullName,
-    params,
-    selector,
-    target: onEdge ? 'device' : 'worker',
-    idempotencyKey: key,
-    // How long this caller waits says nothing of how long the next one does.
-    timeoutMs: Math.max(wantedMs, key === '' ? 1 : parts.defaultTimeoutMs),
-    ...(keyed?.id ?? { source: principal, commandId: `call:${id}` }),
-  });
-  context.responseHeader.set(HEADERS.run, run);
-  const cancel = () => {
+  const cancel = (run: string) => {
     const command = { type: 'cancel', principal, requestId: `gone:${run}` } as const;
     parts.runs
       .command(owner.tenant, run, command, { source: principal, commandId: `gone:${run}` })
       // The run's own deadline ends it then.
       .catch((error: unknown) => parts.log.warn('a call could not be cancelled', { run, why: String(error) }));
   };
+  let run = '';
   let open: OpenFeed;
+  const stopListening = parts.feeds.listen(owner.tenant, id);
   try {
+    ({ run } = await parts.runs.call(owner.tenant, {
+      run: id,
+      ...(device ? { device: device.id, deviceName: device.name } : {}),
+      principal,
+      method: method.fullName,
+      params,
+      selector,
+      target: onEdge ? 'device' : 'worker',
+      idempotencyKey: key,
+      // How long this caller waits says nothing of how long the next one does.
+      timeoutMs: Math.max(wantedMs, key === '' ? 1 : parts.defaultTimeoutMs),
+      ...(keyed?.id ?? { source: principal, commandId: `call:${id}` }),
+    }));
+    context.responseHeader.set(HEADERS.run, run);
     open = await parts.feeds.open(owner.tenant, run);
   } catch (error) {
-    if (key === '') cancel();
+    if (run !== '' && key === '') cancel(run);
     throw error;
+  } finally {
+    stopListening();
   }
   if (run !== id && !sameCall(open.feed.state, params, selector)) {
     open.close();
@@ -195,7 +199,7 @@ async function start(
   const left = parts.underWay.enter();
   const leave = () => {
     signal.removeEventListener('abort', leave);
-    if (key === '' && !leaving.aborted && !isEnded(open.feed.state)) cancel();
+    if (key === '' && !leaving.aborted && !isEnded(open.feed.state)) cancel(run);
     open.close();
     left();
   };

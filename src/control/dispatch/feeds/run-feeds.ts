@@ -31,6 +31,8 @@ export interface RunFeedsParts {
 /** Runs read again in one scan. */
 const MAX_RELOADS = 500;
 
+type Signal = Parameters<RunFeed['signal']>[0];
+
 interface Entry {
   feed: Promise<RunFeed>;
   ready: RunFeed | undefined;
@@ -42,12 +44,29 @@ interface Entry {
 
 export class RunFeeds {
   readonly #entries = new Map<string, Entry>();
+  /** Of runs that are being committed here: what was said of each so far. */
+  readonly #heard = new Map<string, Signal[]>();
   readonly #parts: RunFeedsParts;
   #turn = 0;
   #liveBytes = 0;
 
   constructor(parts: RunFeedsParts) {
     this.#parts = parts;
+  }
+
+  /**
+   * Hears of a run from before its commit, so that whoever opens it right after that misses nothing: a worker may have spoken by then.
+   * Returns how to stop, for when the run is open or will not be.
+   */
+  listen(tenant: string, run: string): () => void {
+    const key = `${tenant}/${run}`;
+    const heard: Signal[] = [];
+    this.#heard.set(key, heard);
+    const stop = this.#parts.signals.ofRun(tenant, run, { signal: (signal) => heard.push(signal), gap: () => {} });
+    return () => {
+      stop();
+      if (this.#heard.get(key) === heard) this.#heard.delete(key);
+    };
   }
 
   /** The feed of a run. Throws NOT_FOUND, the same for an unknown run and one of another tenant. */
@@ -110,7 +129,7 @@ export class RunFeeds {
 
   async #start(tenant: string, run: string, entry: Entry): Promise<RunFeed> {
     const { runs, signals, log, clock } = this.#parts;
-    const early: Parameters<RunFeed['signal']>[0][] = [];
+    const early = [...(this.#heard.get(`${tenant}/${run}`) ?? [])];
     // Listened to first and read after that, so that nothing falls between. Other replicas answer with what they know beyond it.
     const stop = signals.ofRun(tenant, run, { signal: (signal) => early.push(signal), gap: () => {} });
     entry.unsubscribe = stop;
