@@ -24,7 +24,7 @@ import { build } from 'esbuild';
 import { compileProgram } from './compiled-program.mjs';
 import { onlyAscii } from './only-ascii.mjs';
 import { slimValidate } from './slim-validate.mjs';
-import { commandLine, edgeStart } from './training.mjs';
+import { commandLine, edgeStart, statusOfEdge } from './training.mjs';
 
 /** What Node is started with for the edge (docs/decisions/0017): a small heap and no spare threads. Node keeps its own compiled code. */
 const EDGE_FLAGS = ['--max-old-space-size=48', '--max-semi-space-size=1', '--v8-pool-size=0'];
@@ -102,7 +102,14 @@ const COMPILED = {
     engine: EDGE_ENGINE,
     train: whole ? edgeStart(root) : commandLine('edge', '--help'),
   },
-  client: { nodeFlags: [], engine: { modules: [], flags: [] }, train: commandLine('status') },
+  client: {
+    nodeFlags: [],
+    engine: { modules: [], flags: [] },
+    // The edge is compiled before it.
+    train: whole
+      ? (command, work) => statusOfEdge(root, [process.execPath, ...EDGE_FLAGS, join(work, 'edge.cjs')])(command)
+      : commandLine('status'),
+  },
 };
 
 /** CommonJS packages inside an ES module still use these three names. */

@@ -22,7 +22,7 @@ export async function compileProgram({ root, work, name, chunk, nodeFlags, engin
   writeFileSync(join(work, source), text);
   const trained = join(work, `${name}.code`);
   try {
-    await train([process.execPath, ...nodeFlags, TRAINER, JSON.stringify(engine), join(work, source), trained]);
+    await train([process.execPath, ...nodeFlags, TRAINER, JSON.stringify(engine), join(work, source), trained], work);
   } catch (error) {
     throw new Error(`${name} could not be started to compile it: ${error.message}`);
   }

@@ -17,36 +17,48 @@ export function commandLine(...words) {
 
 /** A real edge that joins, connects and is stopped. */
 export function edgeStart(root) {
-  return async (command) => {
-    const folder = mkdtempSync(join(tmpdir(), 'bowline-training-'));
-    // In the tree, so that it finds its packages.
-    const file = join(root, 'dist', `.training-${process.pid}.mjs`);
-    try {
-      await build({
-        absWorkingDir: root,
-        entryPoints: ['scripts/training-control.ts'],
-        outfile: file,
-        bundle: true,
-        platform: 'node',
-        format: 'esm',
-        packages: 'external',
-        logLevel: 'warning',
+  return async (command) => await withEdge(root, command, async () => {});
+}
+
+/** A question of the command line to a real edge, which has a control plane that answers nothing else. */
+export function statusOfEdge(root, edge) {
+  return async (command) =>
+    await withEdge(root, edge, async (home) => {
+      await run([...command, '--home', home, 'status'], '', async () => {}, true);
+    });
+}
+
+/** @param meanwhile is done while the edge is connected, and is told its home */
+async function withEdge(root, command, meanwhile) {
+  const folder = mkdtempSync(join(tmpdir(), 'bowline-training-'));
+  // In the tree, so that it finds its packages.
+  const file = join(root, 'dist', `.training-${process.pid}.mjs`);
+  try {
+    await build({
+      absWorkingDir: root,
+      entryPoints: ['scripts/training-control.ts'],
+      outfile: file,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      packages: 'external',
+      logLevel: 'warning',
+    });
+    await run([process.execPath, file], undefined, async (control) => {
+      const line = await control.printed(/^http.*\n/);
+      const home = join(folder, 'home');
+      await run([...command, 'edge', '--home', home, '--join'], line, async (edge) => {
+        await control.printed(/^hello$/m);
+        await edge.printed(/^ready /m);
+        await meanwhile(home);
+        edge.child.kill('SIGTERM');
       });
-      await run([process.execPath, file], undefined, async (control) => {
-        const line = await control.printed(/^http.*\n/);
-        const words = ['edge', '--home', join(folder, 'home'), '--join'];
-        await run([...command, ...words], line, async (edge) => {
-          await control.printed(/^hello$/m);
-          await edge.printed(/^ready /m);
-          edge.child.kill('SIGTERM');
-        });
-        control.child.stdin.end();
-      });
-    } finally {
-      rmSync(file, { force: true });
-      rmSync(folder, { recursive: true, force: true });
-    }
-  };
+      control.child.stdin.end();
+    });
+  } finally {
+    rmSync(file, { force: true });
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** @param input of the program, which then ends; undefined: it stays open */
