@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Extensions, PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
+import { LOG_SETTINGS } from './checkpoints.ts';
 import type {
   EmbeddedExtension,
   EmbeddedWorkerData,
@@ -65,7 +66,7 @@ async function load(names: readonly EmbeddedExtension[]): Promise<Extensions> {
  * pages, and room for 100 sessions; here there is one.
  */
 function startParams(): string[] {
-  const own = { shared_buffers: `${Math.ceil(cacheBytes / 1024)}kB`, max_connections: '8' };
+  const own = { shared_buffers: `${Math.ceil(cacheBytes / 1024)}kB`, max_connections: '8', ...LOG_SETTINGS };
   return [...PGlite.defaultStartParams, ...Object.entries(own).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }
 

@@ -6,6 +6,7 @@ import pg from 'pg';
 import { fullJitter } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
+import { keepLogShort } from '../../base/embedded-database/checkpoints.ts';
 import { startEmbedded } from '../../base/embedded-database/embedded.ts';
 import { preparedPath } from '../../base/embedded-database/prepared-path.ts';
 import { AppError } from '../../base/errors.ts';
@@ -94,6 +95,8 @@ export async function openDatabase(
     : postgres(options.maxConnections ?? 10, timeout);
   const commitPool = embedded ? pool : postgres(flushes, Math.min(timeout, COMMIT_LIMIT_MS), PLAN_ONCE);
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const failed = (error: unknown) => trouble(`its log could not be shortened: ${sqlProblem(error)}`);
+  const stopCheckpoints = embedded ? keepLogShort(pool, { clock: options.clock ?? systemClock, failed }) : () => {};
   const patiently = async <T>(run: (db: Kysely<Schema>) => Promise<T>): Promise<T> => {
     if (embedded) return run(db);
     const own = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: postgres(1, 0) }) });
@@ -104,6 +107,7 @@ export async function openDatabase(
     }
   };
   const close = async () => {
+    stopCheckpoints();
     await db.destroy();
     if (commitPool !== pool) await commitPool.end();
     await embedded?.close();

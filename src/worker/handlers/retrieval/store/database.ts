@@ -2,7 +2,6 @@
 import type { Kysely, Transaction } from 'kysely';
 import { sql } from 'kysely';
 import type pg from 'pg';
-import type { EmbeddedDatabase } from '../../../../base/embedded-database/embedded.ts';
 import { asStoreError, sqlFailure } from '../../../../base/sql-failure.ts';
 import type { RetrievalSchema } from './schema.ts';
 
@@ -20,17 +19,20 @@ const ATTEMPTS = 5;
 export class PassageDatabase {
   readonly #db: Kysely<RetrievalSchema>;
   readonly #pool: pg.Pool;
-  readonly #embedded: EmbeddedDatabase | undefined;
+  /** Whether it is PGlite: one connection, and nothing runs beside anything. */
+  readonly embedded: boolean;
+  /** Call it once, when nothing is asked any more. */
+  readonly close: () => Promise<void>;
 
-  constructor(db: Kysely<RetrievalSchema>, pool: pg.Pool, embedded: EmbeddedDatabase | undefined) {
+  constructor(
+    db: Kysely<RetrievalSchema>,
+    pool: pg.Pool,
+    { embedded, close }: { readonly embedded: boolean; readonly close: () => Promise<void> },
+  ) {
     this.#db = db;
     this.#pool = pool;
-    this.#embedded = embedded;
-  }
-
-  /** Whether it is PGlite: one connection, and nothing runs beside anything. */
-  get embedded(): boolean {
-    return this.#embedded !== undefined;
+    this.embedded = embedded;
+    this.close = close;
   }
 
   /**
@@ -69,10 +71,5 @@ export class PassageDatabase {
       client.release(true);
       throw asStoreError(error);
     }
-  }
-
-  async close(): Promise<void> {
-    await this.#db.destroy();
-    await this.#embedded?.close();
   }
 }

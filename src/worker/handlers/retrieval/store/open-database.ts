@@ -2,6 +2,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import type { ClientBase, PoolConfig } from 'pg';
 import pg from 'pg';
+import { keepLogShort } from '../../../../base/embedded-database/checkpoints.ts';
 import { type EmbeddedDatabase, startEmbedded } from '../../../../base/embedded-database/embedded.ts';
 import { preparedPath } from '../../../../base/embedded-database/prepared-path.ts';
 import { AppError } from '../../../../base/errors.ts';
@@ -51,7 +52,14 @@ export async function openPassageDatabase(
   // One that is lent breaks with an error of its query; unheard, its own would end the process.
   pool.on('connect', (client) => void client.on('error', () => undefined));
   const db = new Kysely<RetrievalSchema>({ dialect: new PostgresDialect({ pool }) });
-  const database = new PassageDatabase(db, pool, embedded);
+  const failed = (error: unknown) => trouble(`its log could not be shortened: ${sqlProblem(error)}`);
+  const stopCheckpoints = embedded ? keepLogShort(pool, { failed }) : () => {};
+  const close = async () => {
+    stopCheckpoints();
+    await db.destroy();
+    await embedded?.close();
+  };
+  const database = new PassageDatabase(db, pool, { embedded: embedded !== undefined, close });
   try {
     if (embedded) await prepareEmbedded(pool);
     else await requireVector(pool);
