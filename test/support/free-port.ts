@@ -3,19 +3,28 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** A port from 10,000 to 29,999 that was free a moment ago. */
-export async function freePort(): Promise<number> {
+const [FIRST, LAST] = [10_000, 29_999];
+
+/**
+ * A port from 10,000 to 29,999 that was free a moment ago.
+ * @param and how far above it another one has to be free, too, of the same range
+ */
+export async function freePort(and = 0): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    const server = createServer();
-    const bound = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!bound) continue;
-    server.close();
-    await once(server, 'close');
-    return port;
+    const port = FIRST + Math.floor(Math.random() * (LAST + 1 - and - FIRST));
+    if ((await isFree(port)) && (and === 0 || (await isFree(port + and)))) return port;
   }
   throw new Error('no port is free');
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const bound = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
+  if (!bound) return false;
+  server.close();
+  await once(server, 'close');
+  return true;
 }

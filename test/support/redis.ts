@@ -46,6 +46,9 @@ export interface TestRedis {
   stop(): Promise<void>;
 }
 
+/** So far above its port a node of a cluster listens to the others. */
+const CLUSTER_BUS = 10_000;
+
 /** Everything that still runs when this process ends is killed. */
 const alive = new Set<ChildProcess>();
 process.once('exit', () => {
@@ -59,7 +62,8 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
   if (given) return foreign(given, prefix);
   const program = await redisServer();
   const folder = await mkdtemp(join(tmpdir(), 'bowline-test-redis-'));
-  let server = await launch(program, folder, await freePort(), options);
+  const port = await freePort(options.args?.includes('--cluster-enabled') ? CLUSTER_BUS : 0);
+  let server = await launch(program, folder, port, options);
   const url = `redis://${options.password ? `:${encodeURIComponent(options.password)}@` : ''}127.0.0.1:${server.port}`;
   return {
     url,
