@@ -34,7 +34,7 @@ export const idleEdges: Measure = {
         what: `control plane, resident memory per idle edge (${count})`,
         ours: figure('Bowline', ours.rss),
         peers: [figure('connect-node stream', bare.rss)],
-        budget: { atMost: 1.3 },
+        budget: { atMost: 1 },
       },
       {
         measure,

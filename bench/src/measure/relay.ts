@@ -45,7 +45,7 @@ export const relay: Measure = {
         what: `token relay, pieces of ${PIECE} characters, joined when slow`,
         ours: persec('Bowline', speed.ours),
         peers: [persec('one gRPC hop', speed.hop)],
-        budget: { atLeast: 0.8 },
+        budget: { atLeast: 2 },
       },
       {
         measure,
@@ -64,7 +64,7 @@ export const relay: Measure = {
         what: 'token relay, unloaded, p50 added to one hop',
         ours: ofRounds('Bowline', 'ms', added),
         peers: [],
-        budget: { atMost: 1, absolute: true },
+        budget: { atMost: 0.5, absolute: true },
       },
     ];
   },

@@ -40,7 +40,7 @@ export const storeGrowth: Measure = {
         what: `the two commits of a run, p50, ${stored} events stored`,
         ours: ofSamples('Bowline', 'ms', times.full),
         peers: [ofSamples('empty store', 'ms', times.empty)],
-        budget: { atMost: 1.2 },
+        budget: { atMost: 1.1 },
       },
       { measure, what: 'database bytes of a one-job run', ours: ofRounds('Bowline', 'bytes', [bytes]), peers: [] },
     ];

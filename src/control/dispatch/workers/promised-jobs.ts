@@ -22,9 +22,16 @@ export interface PromisedJob {
   readonly attempt: Attempt | undefined;
 }
 
+/**
+ * Attempts whose commit is under way at once. It bounds what is kept back of them; and where more commits than these are under way, the replica
+ * is busy with work that gains nothing from beginning sooner.
+ */
+const MAX_BEGUN = 16;
+
 export class PromisedJobs {
   readonly #parts: PromisedJobsParts;
   readonly #promised = new Map<string, PromisedJob>();
+  #begun = 0;
 
   constructor(parts: PromisedJobsParts) {
     this.#parts = parts;
@@ -47,15 +54,18 @@ export class PromisedJobs {
   /** Sends it to its worker, if it is still promised and may be begun before it is committed. */
   begin(dispatchId: string, state: FoldedRun): void {
     const promised = this.#promised.get(dispatchId);
-    if (!promised || promised.attempt) return;
+    if (!promised || promised.attempt || this.#begun >= MAX_BEGUN) return;
     const attempt = this.#parts.sender.begin(promised.row, state, promised.session);
-    if (attempt) this.#promised.set(dispatchId, { ...promised, attempt });
+    if (!attempt) return;
+    this.#promised.set(dispatchId, { ...promised, attempt });
+    this.#begun++;
   }
 
   /** Its commit is told: it is a promise no more. */
   take(dispatchId: string): PromisedJob | undefined {
     const promised = this.#promised.get(dispatchId);
     this.#promised.delete(dispatchId);
+    if (promised?.attempt) this.#begun--;
     return promised;
   }
 
