@@ -35,7 +35,8 @@ export async function openIdentities(ground: Ground, { database, leases, witness
   const enrolment = new Enrolment(database.db, lookup, signer.publicKey);
 
   const restored = new RestoreGuard({ db: database.db, clock, log, everyMs: config.scanMs });
-  await restored.start();
+  // The database may go away between two steps of the start.
+  await database.patiently(() => restored.start());
   life.onStop('restore guard', () => restored.stop());
   // Nothing takes the place of the embedded one while it is open.
   if (database.kind === 'postgres') {
@@ -45,7 +46,7 @@ export async function openIdentities(ground: Ground, { database, leases, witness
 
   const methods = new MethodRegistry([...edgeCapabilities, ...workerCapabilities]);
   const plugins = new Plugins({ db: database.db, methods, clock, log, everyMs: config.scanMs });
-  await plugins.start();
+  await database.patiently(() => plugins.start());
   life.onStop('plugins', () => plugins.stop());
   return { owner, signer, workerKey, authenticator, keys, devices, enrolment, restored, methods, plugins };
 }
