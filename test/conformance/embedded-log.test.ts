@@ -25,7 +25,7 @@ test('what was written is replayed by no more than the limit after each look, an
     'create role someone nologin; create table t (a int, b text); grant all on t to someone; set role someone',
   );
   const clock = new ManualClock();
-  const wrong: unknown[] = [];
+  const wrong: string[] = [];
   const looks = { count: 0 };
   const counted = {
     query: (...of: Parameters<pg.Pool['query']>) => {
@@ -33,7 +33,7 @@ test('what was written is replayed by no more than the limit after each look, an
       return (pool.query as (...of: unknown[]) => unknown)(...of);
     },
   } as unknown as pg.Pool;
-  const stop = keepLogShort(counted, { clock, mostBytes: 4 << 20, failed: (error) => wrong.push(error) });
+  const stop = keepLogShort(counted, { clock, mostBytes: 4 << 20, onTrouble: (problem) => wrong.push(problem) });
   const outstanding = async () => {
     const sql =
       'select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), redo_lsn)::float8 as bytes from pg_control_checkpoint()';

@@ -3,6 +3,7 @@
 import type { Pool } from 'pg';
 import { type Clock, systemClock } from '../clock.ts';
 import { every } from '../every.ts';
+import { sqlProblem } from '../postgres.ts';
 
 /** How much of the log may have to be replayed, and how often that is looked at. The log is that long, and what is written between two looks. */
 const MOST_BYTES = 32 << 20;
@@ -19,16 +20,16 @@ export interface CheckpointOptions {
   readonly clock?: Clock;
   /** Default 32 MiB. */
   readonly mostBytes?: number;
-  /** Hears of a look that failed; the next one is as if nothing had been. */
-  readonly failed: (error: unknown) => void;
+  /** Hears of a look that failed, in words; the next one is as if nothing had been. */
+  readonly onTrouble: (problem: string) => void;
 }
 
 /** Returns how to stop; a look under way goes on. */
 export function keepLogShort(pool: Pick<Pool, 'query'>, options: CheckpointOptions): () => void {
-  const { clock = systemClock, mostBytes = MOST_BYTES, failed } = options;
+  const { clock = systemClock, mostBytes = MOST_BYTES, onTrouble } = options;
   const look = async () => {
     const { rows } = await pool.query<{ bytes: number }>(GROWN_SQL);
     if ((rows[0]?.bytes ?? 0) > mostBytes) await pool.query(CHECKPOINT_SQL);
   };
-  return every(clock, LOOK_MS, look, failed);
+  return every(clock, LOOK_MS, look, (error) => onTrouble(`its log could not be shortened: ${sqlProblem(error)}`));
 }

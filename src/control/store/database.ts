@@ -95,8 +95,8 @@ export async function openDatabase(
     : postgres(options.maxConnections ?? 10, timeout);
   const commitPool = embedded ? pool : postgres(flushes, Math.min(timeout, COMMIT_LIMIT_MS), PLAN_ONCE);
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
-  const failed = (error: unknown) => trouble(`its log could not be shortened: ${sqlProblem(error)}`);
-  const stopCheckpoints = embedded ? keepLogShort(pool, { clock: options.clock ?? systemClock, failed }) : () => {};
+  const { clock = systemClock } = options;
+  const stopCheckpoints = embedded ? keepLogShort(pool, { clock, onTrouble: trouble }) : () => {};
   const patiently = async <T>(run: (db: Kysely<Schema>) => Promise<T>): Promise<T> => {
     if (embedded) return run(db);
     const own = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: postgres(1, 0) }) });

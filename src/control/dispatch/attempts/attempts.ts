@@ -99,8 +99,9 @@ export class Attempts {
     this.#remove(attempt);
   }
 
-  /** It is given up: its result may still come, and is late then. */
+  /** It is given up: its result may still come, and is late then. Does nothing where it ended before, as one whose commit was not ours. */
   abandon(attempt: Attempt): void {
+    if (this.#byId.get(attempt.dispatchId) !== attempt) return;
     this.finish(attempt);
     this.#former.set(attempt.dispatchId, attempt);
   }

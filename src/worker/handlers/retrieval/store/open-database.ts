@@ -52,8 +52,7 @@ export async function openPassageDatabase(
   // One that is lent breaks with an error of its query; unheard, its own would end the process.
   pool.on('connect', (client) => void client.on('error', () => undefined));
   const db = new Kysely<RetrievalSchema>({ dialect: new PostgresDialect({ pool }) });
-  const failed = (error: unknown) => trouble(`its log could not be shortened: ${sqlProblem(error)}`);
-  const stopCheckpoints = embedded ? keepLogShort(pool, { failed }) : () => {};
+  const stopCheckpoints = embedded ? keepLogShort(pool, { onTrouble: trouble }) : () => {};
   const close = async () => {
     stopCheckpoints();
     await db.destroy();
