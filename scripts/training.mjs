@@ -80,6 +80,7 @@ async function run([file, ...words], input, meanwhile, anyCode = false) {
   const ended = closed.then(([code, signal]) => {
     if (anyCode ? code === null : code !== 0) throw new Error(`ended with ${code ?? signal}\n${errors}`);
   });
+  // It may end while `meanwhile` waits for something else; the error is thrown below.
   ended.catch(() => {});
   const printed = async (what) => {
     while (!what.test(out))

@@ -3,11 +3,11 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { JournalRecordSchema } from '../../gen/bowline/journal/v1/journal_pb.ts';
+import { crc32c } from '../../src/base/crc32c.ts';
 import { AppError } from '../../src/base/errors.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { nextHead } from '../../src/contract/integrity/hash-chain.ts';
-import { crc32c } from '../../src/edge/journal/crc32c.ts';
 import { type EdgeJournal, openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
 import type { LedgerLine } from '../../src/edge/journal/ledger-lines.ts';
 import type { RecordInit } from '../../src/edge/journal/records.ts';

@@ -1,6 +1,7 @@
 // Gives a copy of a database what initdb makes differently each time, so that two homes never share it: the identifier of the system and
 // the nonce from which Postgres makes up salts for users that it does not have. It changes bytes in memory only.
 import { randomBytes } from 'node:crypto';
+import { crc32c } from '../crc32c.ts';
 
 const CONTROL = 'global/pg_control';
 const SEGMENT = /^pg_wal\/[0-9A-F]{24}$/;
@@ -41,27 +42,10 @@ function newIdentifier(now: number): bigint {
 
 /** The place of the checksum over all that stands before it; undefined when there is none. */
 function findChecksum(control: Buffer): number | undefined {
-  let crc = START;
-  for (let at = 0; at + 4 <= control.length; at++) {
-    if (at % 4 === 0 && at > NONCE_BYTES + PADDING && control.readUInt32LE(at) === end(crc)) return at;
-    crc = next(crc, control[at] ?? 0);
+  let crc = 0;
+  for (let at = 0; at + 4 <= control.length; at += 4) {
+    if (at > NONCE_BYTES + PADDING && control.readUInt32LE(at) === crc) return at;
+    crc = crc32c(control.subarray(at, at + 4), crc);
   }
   return undefined;
-}
-
-// Castagnoli's, which Node does not have.
-const POLYNOMIAL = 0x82f63b78;
-const START = 0xffffffff;
-const end = (crc: number): number => (crc ^ START) >>> 0;
-
-function next(crc: number, byte: number): number {
-  let bits = crc ^ byte;
-  for (let i = 0; i < 8; i++) bits = bits & 1 ? (bits >>> 1) ^ POLYNOMIAL : bits >>> 1;
-  return bits;
-}
-
-function crc32c(bytes: Buffer): number {
-  let crc = START;
-  for (const byte of bytes) crc = next(crc, byte);
-  return end(crc);
 }

@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { MemoryFs, type MemoryFsOptions } from '../../../test/support/memory-fs.ts';
+import { crc32c } from '../../base/crc32c.ts';
 import type { AppError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { nextHead } from '../../contract/integrity/hash-chain.ts';
-import { crc32c } from './crc32c.ts';
 import type { Journal } from './journal.ts';
 import { openJournal } from './open-journal.ts';
 import {

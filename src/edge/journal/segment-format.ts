@@ -4,8 +4,9 @@
 //   u64 | binding 32 | CRC-32C u32. Batch: magic u32 | first sequence u64 | records u32 | payload length u32 | CRC-32C of
 //   salt and header u32 | payload = (length u32 | bytes)* and the head after it 32 | CRC-32C of header CRC and payload u32.
 // Big-endian. The random salt keeps record bytes from ever looking like a batch header, whoever chose them.
+
+import { crc32c } from '../../base/crc32c.ts';
 import { HEAD_BYTES } from '../../contract/integrity/hash-chain.ts';
-import { crc32c } from './crc32c.ts';
 
 export const SEGMENT_HEADER_BYTES = 128;
 export const BATCH_HEADER_BYTES = 24;

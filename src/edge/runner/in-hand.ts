@@ -4,8 +4,8 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Intent, IntentSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { crc32c } from '../../base/crc32c.ts';
 import { AppError } from '../../base/errors.ts';
-import { crc32c } from '../journal/crc32c.ts';
 
 /** A place holds its length and one call; a call that is longer is not written down. */
 const PLACE_BYTES = 4096;

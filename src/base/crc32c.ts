@@ -1,4 +1,4 @@
-// CRC-32C (Castagnoli), the checksum of journal batches. node:zlib has only CRC-32 of another polynomial, and the
+// CRC-32C (Castagnoli), the checksum of journal batches and of files of Postgres. node:zlib has only CRC-32 of another polynomial, and the
 // maintained packages are native per platform (no single-file bundle) or bring several packages for this one table.
 
 const TABLE = table();
