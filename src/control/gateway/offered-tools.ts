@@ -39,14 +39,33 @@ export async function toolsOfNewRun(parts: OfferedToolsParts, wanted: WantedTool
 async function ofDevice(parts: OfferedToolsParts, tenant: string, device: string): Promise<CapabilityMethod[]> {
   if (device === '') return [];
   const manifest = parts.live(tenant, device) ?? (await stored(parts.devices, tenant, device));
-  const declared = new Set(
-    (manifest?.capabilities ?? []).flatMap(({ package: pkg, methods }) => methods.map(({ name }) => `${pkg}/${name}`)),
-  );
-  return parts.methods.allFor(tenant).filter((method) => declared.has(`${method.package}/${method.desc.name}`));
+  if (!manifest) return [];
+  const declared = declaredBy(manifest);
+  return parts.methods.allFor(tenant).filter((method) => declared.get(method.package)?.has(method.desc.name));
+}
+
+/** By the manifest of a session, which never changes. */
+const declarations = new WeakMap<Manifest, ReadonlyMap<string, ReadonlySet<string>>>();
+
+/** Names of methods by package. */
+function declaredBy(manifest: Manifest): ReadonlyMap<string, ReadonlySet<string>> {
+  let known = declarations.get(manifest);
+  if (!known) {
+    const all = new Map<string, Set<string>>();
+    for (const { package: pkg, methods } of manifest.capabilities) {
+      const names = all.get(pkg) ?? new Set();
+      for (const { name } of methods) names.add(name);
+      all.set(pkg, names);
+    }
+    known = all;
+    declarations.set(manifest, known);
+  }
+  return known;
 }
 
 function ofWorkers({ methods, workers }: OfferedToolsParts, { tenant, recipients, collections }: WantedTools) {
   const present = workers(tenant).flatMap((worker) => (worker.draining ? [] : [worker.view()]));
+  if (present.length === 0) return [];
   return methods.allFor(tenant).filter(({ desc, fullName, package: capability, slots }) => {
     if (!isTool(desc) || (fullName === SEARCH_METHOD && !collections)) return false;
     const need = { capability, method: desc.name, tenant, selector: {}, recipients, slots };
@@ -54,14 +73,20 @@ function ofWorkers({ methods, workers }: OfferedToolsParts, { tenant, recipients
   });
 }
 
-const offered = (method: CapabilityMethod, target: TargetKind): OfferedTool =>
-  create(OfferedToolSchema, {
-    name: method.toolName,
-    method: method.fullName,
-    descriptorSha256: method.descriptorSha256,
-    effect: method.effect,
-    target,
-  });
+/** By target: what is offered of a method never changes. */
+const offers = new WeakMap<CapabilityMethod, Map<TargetKind, OfferedTool>>();
+
+function offered(method: CapabilityMethod, target: TargetKind): OfferedTool {
+  const known = offers.get(method) ?? new Map<TargetKind, OfferedTool>();
+  offers.set(method, known);
+  let tool = known.get(target);
+  if (!tool) {
+    const { toolName: name, fullName, descriptorSha256, effect } = method;
+    tool = create(OfferedToolSchema, { name, method: fullName, descriptorSha256, effect, target });
+    known.set(target, tool);
+  }
+  return tool;
+}
 
 async function stored(devices: Devices, tenant: string, device: string): Promise<Manifest | undefined> {
   try {

@@ -1,5 +1,5 @@
 // What follows from news about an attempt: it started, was received, ended, was lost. Pure, part of `decide`.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import type { JobFinished } from '../../../../gen/bowline/event/v1/event_pb.ts';
@@ -204,7 +204,7 @@ function textProof(job: FoldedJob, messages: readonly Uint8Array[]): { textBytes
   const said = chatResult(messages);
   if ('problem' in said) return {};
   const text = Buffer.from(said.text, 'utf8');
-  return { textBytes: BigInt(text.length), textSha256: createHash('sha256').update(text).digest() };
+  return { textBytes: BigInt(text.length), textSha256: hash('sha256', text, 'buffer') };
 }
 
 function late(draft: DecisionDraft, { job, epoch, usage, egress }: ResultCommand): void {
