@@ -1,5 +1,5 @@
-// Which descriptors of this process a child would get without having been given them. Node opens its own so that they are closed then, but
-// whoever started this process, and native code in it, may have opened others.
+// Which descriptors of this process a child would get without having been given them. Node opens all of its own so that they are closed
+// then, and no native code is loaded here, so they are those that were there when this process began: looked for once.
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { AppError } from './errors.ts';
 
@@ -9,6 +9,8 @@ const CLOSED_ON_EXEC = 0o2000000;
 /** Highest number of a descriptor that is covered; beyond it nothing is started. */
 const MOST_DESCRIPTORS = 4096;
 
+let inherited: ReadonlySet<number> | undefined;
+
 /** For each descriptor of a child: a new pipe, nothing, or one of this process. */
 export type Stdio = 'pipe' | 'ignore' | number;
 
@@ -17,14 +19,14 @@ export type Stdio = 'pipe' | 'ignore' | number;
  * @throws DESCRIPTOR_INHERITED when one has a number too high to be covered
  */
 export function withOnly<T>(given: readonly Stdio[], start: (stdio: Stdio[]) => T): T {
-  const inherited = new Set(inheritedDescriptors());
+  inherited ??= new Set(inheritedDescriptors());
   const last = Math.max(0, ...inherited);
   if (last > MOST_DESCRIPTORS) throw new AppError('DESCRIPTOR_INHERITED', { number: last });
   const nothing = openSync('/dev/null', 'r');
   try {
     const one = (fd: number): Stdio => {
       const wanted = given[fd] ?? 'ignore';
-      return wanted === 'ignore' && inherited.has(fd) ? nothing : wanted;
+      return wanted === 'ignore' && inherited?.has(fd) ? nothing : wanted;
     };
     return start(Array.from({ length: Math.max(given.length, last + 1) }, (_, fd) => one(fd)));
   } finally {
@@ -32,13 +34,12 @@ export function withOnly<T>(given: readonly Stdio[], start: (stdio: Stdio[]) => 
   }
 }
 
-/** Their numbers beside 0, 1 and 2, in ascending order. Synchronous, so that none is opened between this and the start of a child. */
+/** Their numbers beside 0, 1 and 2. */
 function inheritedDescriptors(): number[] {
   const linux = process.platform === 'linux';
   return readdirSync(linux ? '/proc/self/fd' : '/dev/fd')
     .map(Number)
-    .filter((fd) => fd > 2 && !(linux && isClosedOnExec(fd)))
-    .sort((a, b) => a - b);
+    .filter((fd) => fd > 2 && !(linux && isClosedOnExec(fd)));
 }
 
 function isClosedOnExec(fd: number): boolean {

@@ -292,8 +292,14 @@ test('descriptors that the edge has inherited do not reach a command', async () 
   // Handed down on purpose to a program that starts a command as the edge does.
   const program = `
     const { withOnly } = await import(${JSON.stringify(new URL('../../../base/open-descriptors.ts', import.meta.url).href)});
-    const { spawn } = await import('node:child_process');
-    withOnly(['ignore', 'inherit', 'inherit'], (stdio) => spawn('/bin/sh', ['-c', 'for f in /proc/self/fd/*; do readlink $f; done'], { stdio }));
+    const { spawnSync } = await import('node:child_process');
+    const { openSync } = await import('node:fs');
+    const list = () => withOnly(['ignore', 'inherit', 'inherit'], (stdio) =>
+      spawnSync('/bin/sh', ['-c', 'for f in /proc/self/fd/*; do readlink $f; done; echo listed'], { stdio }));
+    list();
+    // What is opened by itself meanwhile does not reach the next one either.
+    openSync(${JSON.stringify(join(dir, 'docs/secret'))}, 'r');
+    list();
   `;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit', 'ignore', held, held],
@@ -303,6 +309,7 @@ test('descriptors that the edge has inherited do not reach a command', async () 
     out += data;
   });
   await new Promise((resolve) => child.once('close', resolve));
+  expect(out.split('listed')).toHaveLength(3);
   expect(out).toContain('/dev/null');
   expect(out).not.toContain('secret');
 });

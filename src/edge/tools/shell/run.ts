@@ -20,7 +20,7 @@ import type { EdgeTool, Emit, ToolCallContext, ToolParts } from '../tool.ts';
 import { type ChildExit, GRACE_MS, LAST_WORDS_MS, runChild } from './child.ts';
 import { commandGrant, programName } from './command-grant.ts';
 import { commandMounts } from './command-mounts.ts';
-import { findProgram } from './find-program.ts';
+import { findProgram, type Program } from './find-program.ts';
 import type { CommandIsolation } from './isolation.ts';
 import type { OwnUser } from './own-users.ts';
 import { planLaunch } from './plan-launch.ts';
@@ -81,12 +81,15 @@ async function runInTime(
   stop: AbortSignal,
   emit: Emit,
 ): Promise<void> {
+  // Looked for while the folder and the paths are opened; its error is told where it is awaited.
+  const found = findProgram(command.argv[0] ?? '');
+  found.catch(() => {});
   const opened = await parts.allow.openCommand(command);
   let user: OwnUser | undefined;
   try {
     user = await isolation?.users?.reserve();
     if (isolation?.users && !user) throw new AppError('EDGE_BUSY');
-    await runOpened(parts, request, command, opened, isolation, user, call, stop, emit);
+    await runOpened(parts, request, command, opened, await found, isolation, user, call, stop, emit);
   } finally {
     await user?.release();
     await opened.close();
@@ -98,6 +101,7 @@ async function runOpened(
   request: RunRequest,
   { entry }: AllowedCommand,
   opened: OpenCommand,
+  program: Program,
   isolation: CommandIsolation | undefined,
   user: OwnUser | undefined,
   call: CommandCall,
@@ -105,7 +109,6 @@ async function runOpened(
   emit: Emit,
 ): Promise<void> {
   const { limits } = parts;
-  const program = await findProgram(opened.argv[0] ?? '');
   if (!parts.allow.mayRun(program.realPath)) throw new AppError('COMMAND_NOT_ALLOWED');
   const inView = isolation?.kind === 'bubblewrap';
   if (!inView) await mustShowNothingDenied(opened, parts, stop);
