@@ -130,6 +130,29 @@ test('Search: shared files by line, best first, Chinese as well; budgets give pa
   await small.close();
 });
 
+test('Search: of files that are told by name the one with the rare words is first, and the name of a root is a word of none', async () => {
+  const notes = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`docs/n${i}.md`, 'about water and a plan']));
+  const files = {
+    ...notes,
+    'docs/zz.md': 'the plan of the launch, of water',
+    'docs/launch.md': 'water',
+    'docs/docs.md': 'nothing',
+    // Once more says nothing: how often a word stands in a file has no say.
+    'docs/a.md': 'water water water water',
+  };
+  const rig = await edgeRig(edgeFolder(files));
+  const { run } = await rig.ask('which docs are about the launch plan and water? 中文发布');
+  const hits = async (terms: string[], pageSize = 3) => {
+    const { messages } = await rig.call(search, { terms, pageSize }, { run });
+    return messages[0]?.matches.map(({ file }) => file?.path);
+  };
+  expect(await hits(['docs', 'launch', 'plan', 'water'])).toEqual(['docs/docs.md', 'docs/launch.md', 'docs/zz.md']);
+  expect(await hits(['launch', 'water'])).toEqual(['docs/launch.md', 'docs/zz.md', expect.anything()]);
+  expect(await hits(['docs'], 50)).toEqual(['docs/docs.md']);
+  expect(await hits(['发布'], 50)).toEqual([]);
+  await rig.close();
+});
+
 test('a secret file inside an allowed folder is neither listed, found nor read', async () => {
   const rig = await edgeRig(
     edgeFolder({ 'docs/.env': 'KEY=launch', 'docs/id_rsa': 'launch', 'docs/.ssh/x': 'launch', 'docs/a.md': 'a' }),

@@ -1,6 +1,8 @@
 // fs.Search: finds files by name and by the words in them. In files without a grant only words of the owner's own ask are
-// searched for, and only names come out: no lines, no counts, and no order that would tell of counts.
+// searched for, and only names come out: no lines, no counts, and an order that tells only which of these words a file holds, as
+// a search for each of them would.
 import { create } from '@bufbuild/protobuf';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import {
   type FileInfo,
   type SearchRequest as FsSearchRequest,
@@ -26,6 +28,7 @@ import type { Cover } from '../../grants/grants.ts';
 import type { TermsVerdict } from '../../grants/own-runs.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
+import { FileRanking, type HoldingFile } from './file-ranking.ts';
 import { noteUnreadable, startsOf, walkBudget } from './list.ts';
 import { LineFinder, type LineHit, WordFinder } from './term-search.ts';
 
@@ -39,13 +42,18 @@ interface Hit {
   readonly score: number;
 }
 
+/** A file that is told by its name. */
+interface NamedHit extends HoldingFile {
+  readonly match: SearchMatch;
+}
+
 /** What was found: never more than a page of it is kept, however much there is. */
 class Found {
   readonly #size: number;
   #lines: Hit[] = [];
   #least = 0;
   /** Files without a grant, or that match by name. */
-  readonly names: SearchMatch[] = [];
+  readonly named: FileRanking<NamedHit>;
   /** Files with a grant whose content was searched. */
   readonly searched: FileOrigin[] = [];
   /** Whether content of a file without a grant was searched, or names decided. */
@@ -55,6 +63,7 @@ class Found {
 
   constructor(size: number) {
     this.#size = size;
+    this.named = new FileRanking(size);
   }
 
   /** Whether a line with this score would be among the best. */
@@ -72,9 +81,9 @@ class Found {
     this.cut = true;
   }
 
-  addName(match: SearchMatch): void {
-    if (this.names.length < this.#size) this.names.push(match);
-    else this.cut = true;
+  /** Best first. */
+  get names(): SearchMatch[] {
+    return this.named.best.map(({ match }) => match);
   }
 
   /** Best first. */
@@ -154,13 +163,19 @@ async function* candidates(
 async function look(query: Query, { judged, stat }: WalkEntry): Promise<void> {
   const { parts, terms, folded, verdict, found, call } = query;
   const info = fileInfo(parts.allow, judged.name, judged.path, stat);
-  const name = foldText(judged.name);
-  const nameHits = terms.length === 0 || folded.some((term) => name.includes(term));
+  // The root's own name is in the path of every file below it, and tells none of them from the others.
+  const name = foldText(judged.relative || judged.name);
+  const inName = placesOf(folded, (term) => name.includes(term));
+  const nameHits = terms.length === 0 || inName.length > 0;
   const granted = parts.grants.names(call.run, judged.name);
   const inside = terms.length > 0 && (granted || verdict.allowed.length > 0) && stat.size <= parts.limits.file_bytes;
-  const told = inside ? await lookInside(query, judged, info, granted, nameHits) : undefined;
-  if (told === undefined && nameHits) nameOnly(found, info, unread(judged, info), call);
+  const told = inside ? await lookInside(query, judged, info, granted, { nameHits, inName }) : undefined;
+  if (told === undefined && nameHits) nameOnly(found, info, unread(judged, info), call, { inName });
 }
+
+/** Places of the terms that pass. */
+const placesOf = (terms: readonly string[], test: (term: string) => boolean): number[] =>
+  terms.flatMap((term, place) => (test(term) ? [place] : []));
 
 /** Undefined when nothing could be read; else whether the file is told. */
 async function lookInside(
@@ -168,7 +183,7 @@ async function lookInside(
   judged: JudgedPath,
   info: FileInfo,
   granted: boolean,
-  nameHits: boolean,
+  { nameHits, inName }: { readonly nameHits: boolean; readonly inName: readonly number[] },
 ): Promise<boolean | undefined> {
   const { parts, verdict, found, call } = query;
   let file: OpenFile | undefined;
@@ -179,14 +194,15 @@ async function lookInside(
       const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
       if (typeof cover !== 'string') {
         const lines = await searchLines(query, file, origin, cover, info);
-        if (!lines && nameHits) nameOnly(found, info, cover.lines ? unread(judged, info) : origin, call);
+        if (!lines && nameHits) nameOnly(found, info, cover.lines ? unread(judged, info) : origin, call, { inName });
         return true;
       }
     }
     if (verdict.allowed.length === 0) return undefined;
     found.ungranted = true;
     const origin = originOf(parts.allow, file, undefined);
-    if ((await holdsTerm(query, file)) || nameHits) nameOnly(found, info, origin, call);
+    const held = await heldTerms(query, file);
+    if (held.length > 0 || nameHits) nameOnly(found, info, origin, call, { inName, inside: held });
     return true;
   } catch (error) {
     call.signal.throwIfAborted();
@@ -238,9 +254,10 @@ async function searchLines(
   return any;
 }
 
-/** Whether a file without a grant holds all words of one of the terms. One with a secret in it is not searched. */
-async function holdsTerm(query: Query, file: OpenFile): Promise<boolean> {
-  const { allowed } = query.verdict;
+/** Places of the terms of which a file without a grant holds all words. One with a secret in it is not searched. */
+async function heldTerms(query: Query, file: OpenFile): Promise<number[]> {
+  const { terms, verdict } = query;
+  const { allowed } = verdict;
   const words = new WordFinder([...new Set(allowed.flatMap((term) => term.words))]);
   const secrets = new SecretFinder();
   await readAll(query, file, (piece) => {
@@ -248,13 +265,25 @@ async function holdsTerm(query: Query, file: OpenFile): Promise<boolean> {
     secrets.add(piece);
   });
   words.end();
-  return secrets.found === undefined && allowed.some((term) => term.words.every((word) => words.found.has(word)));
+  if (secrets.found !== undefined) return [];
+  const held = new Set(
+    allowed.filter((one) => one.words.every((word) => words.found.has(word))).map(({ term }) => term),
+  );
+  return placesOf(terms, (term) => held.has(term));
 }
 
-function nameOnly(found: Found, file: FileInfo, origin: FileOrigin, call: ToolCallContext): void {
+function nameOnly(
+  found: Found,
+  file: FileInfo,
+  origin: FileOrigin,
+  call: ToolCallContext,
+  { inName, inside = [] }: { readonly inName: readonly number[]; readonly inside?: readonly number[] },
+): void {
   const match = create(SearchMatchSchema, { file });
   call.origins.set(file, origin);
-  found.addName(call.origins.set(match, origin));
+  call.origins.set(match, origin);
+  const changedMs = file.modifyTime ? timestampMs(file.modifyTime) : 0;
+  found.named.add({ match, inName, inside, changedMs });
 }
 
 /** The origin of a file that was not opened. */
@@ -273,7 +302,7 @@ function unread(judged: JudgedPath, info: FileInfo): FileOrigin {
 
 /** Says why a search for words that nobody may search for found nothing. It depends on names and grants only. */
 function refuseEmpty(parts: ToolParts, verdict: TermsVerdict, found: Found, call: ToolCallContext): void {
-  if (verdict.allowed.length > 0 || found.names.length > 0 || parts.grants.any(call.run)) return;
+  if (verdict.allowed.length > 0 || found.named.any || parts.grants.any(call.run)) return;
   if (verdict.over.length > 0) throw new AppError('SEARCH_BUDGET');
   if (verdict.foreign.length > 0) throw new AppError('TERM_NOT_IN_ASK');
 }
@@ -286,10 +315,10 @@ function respond(
   name: string,
   { from, size }: { readonly from: number; readonly size: number },
 ): FsSearchResponse {
-  const lines = found.lines.map(({ match }) => match);
+  const all = [...found.lines.map(({ match }) => match), ...found.names];
   const to = from + size;
-  const matches = [...lines, ...found.names].slice(from, to);
-  const truncated = found.cut || budget.met || lines.length + found.names.length > to;
+  const matches = all.slice(from, to);
+  const truncated = found.cut || found.named.cut || budget.met || all.length > to;
   const note = (why: WithheldWord) =>
     call.origins.note({ field: 'matches', why, name, size: SizeClass.UNSPECIFIED, hint: '' });
   if (budget.met) note('BUDGET');
@@ -301,7 +330,7 @@ function respond(
     truncated,
     nextPageToken: truncated && matches.length === size && to <= MOST_MATCHES ? writePlace(String(to)) : '',
   });
-  const more = found.ungranted || found.names.length > 0 || budget.met;
+  const more = found.ungranted || found.named.any || budget.met;
   return call.origins.set(response, { kind: 'many', name, files: found.searched, more });
 }
 

@@ -17,6 +17,8 @@ test.each([
   ['有哪些文件？', 'list', [], []],
   ['find files about the budget', 'find', [], ['budget']],
   ['哪个文件提到了预算', 'find', [], ['预算']],
+  ['Which notes mention the launch?', 'find', [], ['launch']],
+  ['find my notes', 'find', [], ['notes']],
   ['where is the config?', 'find', [], ['config']],
   ['hello!', 'greet', [], []],
   ['你好', 'greet', [], []],

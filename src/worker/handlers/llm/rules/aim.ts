@@ -65,7 +65,7 @@ export function aimOf(question: string): Aim {
     kind,
     language,
     question: text,
-    subject: kind === 'find' || kind === 'ask' ? subject : subject.filter((word) => !VERBS.test(word)),
+    subject: kind === 'find' || kind === 'ask' ? aboutWhat(subject) : subject.filter((word) => !VERBS.test(word)),
     argv,
     refersBack: BACK.test(named.rest) || BACK_START.test(text),
   };
@@ -75,6 +75,14 @@ const LINE_WORDS =
   /\blines?\s{1,8}\d{1,9}(?:\s{0,8}(?:-|–|to|through)\s{0,8}\d{1,9})?|第?\s{0,8}\d{1,9}\s{0,8}(?:行?\s{0,8}(?:-|–|~|到|至)\s{0,8}第?\s{0,8}\d{1,9})?\s{0,8}行/gi;
 const VERBS =
   /^(?:summari[sz]e|summary|overview|outline|recap|gist|tldr|list|ls|open|display|cat|view|quote|dump|whole|entire|full|text|recursively|documents?|docs?|notes?)$/i;
+
+const KINDS = /^(?:documents?|docs?|notes?|papers?|texts?|笔记|文档|资料|文稿)$/i;
+
+/** "Which notes mention the launch?" is about the launch; "find notes" is about notes. */
+function aboutWhat(subject: readonly string[]): readonly string[] {
+  const rest = subject.filter((word) => !KINDS.test(word));
+  return rest.length > 0 ? rest : subject;
+}
 
 function withoutManners(text: string): string {
   let rest = text;

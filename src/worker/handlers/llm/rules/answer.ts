@@ -27,6 +27,9 @@ export interface Answer {
 /** Quotes in one answer, and files in one list. */
 const MOST_QUOTES = 5;
 const MOST_FILES = 60;
+/** Of what a search for words found, which is best first; and of what a name was looked for. */
+const MOST_HITS = 8;
+const MOST_NAMED = 30;
 /** Characters of a file that is shown as a whole. */
 const MOST_SHOWN = 6000;
 /** Characters of one quote. */
@@ -187,7 +190,7 @@ function matches(draft: AnswerDraft, aim: Aim, evidence: Evidence): void {
     return;
   }
   draft.lines.push(phrases.foundFor(subject));
-  const shown = evidence.matches.slice(0, 30);
+  const shown = evidence.matches.slice(0, aim.subject.length > 0 ? MOST_HITS : MOST_NAMED);
   for (const match of shown) {
     const path = match.file?.path ?? '';
     if (match.text !== '') {
