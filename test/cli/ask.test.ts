@@ -381,6 +381,24 @@ test('a conversation that the control plane does not know is refused, unless an 
   expect(asked).toEqual(['waiting']);
 });
 
+test.each([[['ask', '-']], [['ask']]])('%j takes its text from standard input, bounded', async (words) => {
+  const asked: string[] = [];
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask(request) {
+        asked.push(request.text);
+        yield accepted();
+        yield ended({ state: RunState.ANSWERED, answer: 'yes' });
+      },
+    }),
+  );
+  expect(await cli(words, { ...here(), input: '  Which notes\nmention 发布? \n' })).toMatchObject({ code: 0 });
+  expect(asked).toEqual(['Which notes\nmention 发布?']);
+  const long = await cli(words, { ...here(), input: 'x'.repeat(8 << 20) });
+  expect([long.code, long.stderr]).toEqual([2, expect.stringContaining('put its material into a file')]);
+  expect(asked).toHaveLength(1);
+});
+
 test('an empty text is told as one, not as a file', async () => {
   const { code, stderr } = await cli(['ask', ''], { cwd: box.cwd, home: box.home });
   expect([code, stderr]).toEqual([2, expect.stringContaining('there is no text')]);

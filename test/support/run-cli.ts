@@ -28,6 +28,8 @@ export class CliRun {
     this.child = spawn(process.execPath, [MAIN, ...words], { cwd, env: { PATH, HOME, BOWLINE_HOME: home, ...env } });
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => this.#add('stdout', text));
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => this.#add('stderr', text));
+    // A command may end before it has read all of it.
+    this.child.stdin.on('error', () => {});
     if (input !== undefined) this.child.stdin.end(input);
     const timer = setTimeout(() => this.child.kill('SIGKILL'), LIMIT_MS);
     this.ended = new Promise((resolve) => {

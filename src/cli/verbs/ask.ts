@@ -38,6 +38,7 @@ Examples:
   $ bowline ask --in notes 'Who leads the project?'                 from what was added by: bowline docs add
   $ bowline ask -c 0190f3c2-... 'And who is in charge?'             goes on with a conversation
   $ bowline ask --no-wait 'Summarise the week'                      prints the run id and leaves
+  $ bowline ask - < question.txt                                    the question itself, from a file or a pipe
 
 Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused, 6 failed, 7 timed out,
 8 answered, but a file that was to be shared could not be read, or its share ended before it was.`;
@@ -45,7 +46,7 @@ Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused,
 export function askVerb(io: CliIo): Command {
   return new Command('ask')
     .description('Ask a question about the files of this machine')
-    .argument('[text...]', 'what you ask, in quotes')
+    .argument('[text...]', 'what you ask, in quotes; - or nothing: what comes on standard input')
     .addOption(
       new Option(
         '--share <glob>',
@@ -69,7 +70,7 @@ export function askVerb(io: CliIo): Command {
 }
 
 async function ask(io: CliIo, words: string[], options: AskOptions): Promise<void> {
-  const text = textOfAsk(words, io.cwd);
+  const text = await textOfAsk(words, io);
   const request = create(AskRequestSchema, {
     text,
     conversation: options.conversation ?? '',

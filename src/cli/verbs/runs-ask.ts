@@ -37,7 +37,7 @@ Exit codes: 0 answered, 2 usage, 4 left before it ended, 5 refused, 6 failed, 7 
 export function askCommand(io: CliIo): Command {
   return new Command('ask')
     .description('Ask over the control plane, also where no edge runs, and stream the answer')
-    .argument('[text...]', 'what you ask, in quotes')
+    .argument('[text...]', 'what you ask, in quotes; - or nothing: what comes on standard input')
     .option('--device <device>', 'id or name of the device whose tools it may use; default: none')
     .option('-c, --conversation <id>', 'go on with this conversation')
     .addOption(new Option('--timeout <time>', 'most time until the answer, like 30s or 2m').argParser(parseDuration))
@@ -49,7 +49,7 @@ export function askCommand(io: CliIo): Command {
 
 async function ask(io: CliIo, words: string[], options: AskOptions): Promise<void> {
   const request = create(ControlAskRequestSchema, {
-    text: textOfAsk(words, io.cwd),
+    text: await textOfAsk(words, io),
     conversation: options.conversation ?? '',
     device: options.device ?? '',
     requestId: newId(),
