@@ -14,7 +14,7 @@ override export DIR := $(value DIR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help gen build demo up test chaos fuzz memory bench docker-test test-llama check verify clean
+.PHONY: help gen build demo up test chaos fuzz memory memory-flat bench docker-test test-llama check verify clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,9 @@ memory: build ## Measure the memory of the edge and of `up` after 2,000 and 1,00
 	@node scripts/edge-memory.ts
 	@node scripts/up-memory.ts
 
+memory-flat: build ## Does the edge's memory stay within 3 MB of its first hour? [HOURS=24] [CALLS=20000]
+	@node scripts/edge-flat.ts "$${HOURS:-24}" "$${CALLS:-20000}"
+
 # A local model is optional: its library is installed by this alone, small and apart from Bowline's own packages.
 LLAMA := .build/llama
 $(LLAMA)/.bowline-stamp: src/worker/llama/llama.ts $(INSTALLED)
@@ -63,7 +66,7 @@ $(BENCH): bench/package-lock.json
 	@npm ci --prefix bench --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
 	@touch $@
 
-bench: build $(BENCH) ## Measure beside the peers: [QUICK=1] [ONLY=name,...] [PROFILE=1]
+bench: build $(BENCH) ## Measure beside the peers: [QUICK=1] [ONLY=name,...] [PROFILE=1] [CHECK=1]
 	@node bench/src/$(if $(PROFILE),profile,main).ts
 
 docker-test: $(INSTALLED) ## The compose project with real Postgres and Redis, in a Docker engine of its own: [KEEP=1] [ONLY=check,...]

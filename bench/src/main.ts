@@ -1,12 +1,14 @@
-// `make bench [QUICK=1] [ONLY=name,...]`: measures, prints one table and writes one JSON file. A missed budget is marked, not
-// an error; a measurement that fails is.
+// `make bench [QUICK=1] [ONLY=name,...] [CHECK=1|write|add]`: measures, prints one table and writes one JSON file. A missed budget is
+// marked, not an error; a measurement that fails is, and with CHECK=1 a ratio that is worse than its reference twice.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { betterOf, type Comparison, checkText, compareRows } from './harness/check.ts';
 import { Lab } from './harness/lab.ts';
 import { machine } from './harness/machine.ts';
 import { type Measure, type Row, ratio, reference, verdict } from './harness/measure.ts';
+import { readReferences, writeReferences } from './harness/reference-file.ts';
 import { tableText } from './harness/table.ts';
 import { cliStart } from './measure/cli-start.ts';
 import { documents } from './measure/documents.ts';
@@ -54,6 +56,12 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const check = process.env.CHECK ?? '';
+if (!['', '1', 'write', 'add'].includes(check)) {
+  process.stderr.write('CHECK is 1, write or add\n');
+  process.exit(2);
+}
+
 /** After this a measurement counts as hung. */
 const LIMIT_MS = quick ? 120_000 : 300_000;
 
@@ -65,12 +73,18 @@ const about = await machine();
 const rows: Row[] = [];
 const failures: { name: string; error: string }[] = [];
 const loads: number[] = [];
+const took: string[] = [];
+const compared: Comparison[] = [];
 const lab = new Lab();
 try {
   for (const measure of chosen) {
     say(measure.what);
+    const began = performance.now();
+    const look = () => within(LIMIT_MS, measure.run({ lab, quick, say }));
     try {
-      rows.push(...(await within(LIMIT_MS, measure.run({ lab, quick, say }))));
+      const seen = await look();
+      rows.push(...seen);
+      if (check === '1') compared.push(...(await checked(measure.name, seen, look)));
     } catch (error) {
       failures.push({
         name: measure.name,
@@ -79,6 +93,7 @@ try {
       say(`${measure.name} failed`);
     }
     loads.push(loadavg()[0] ?? 0);
+    took.push(`${measure.name} ${((performance.now() - began) / 1000).toFixed(0)}`);
   }
 } finally {
   await lab.close();
@@ -93,6 +108,7 @@ const result = {
   quick,
   machine: about,
   loads,
+  took,
   rows: rows.map((row) => ({ ...row, reference: reference(row)?.label, ratio: ratio(row), verdict: verdict(row) })),
   failures,
 };
@@ -100,15 +116,27 @@ writeFileSync(file, `${JSON.stringify(result, undefined, 1)}\n`);
 const missed = rows.filter((row) => verdict(row) === 'missed').length;
 const met = rows.filter((row) => verdict(row) === 'met').length;
 const { cpu, cores, memoryGb, node, commit, changed } = about;
-process.stdout.write(
-  `\n${cores} x ${cpu}, ${memoryGb} GB, Node ${node}, commit ${commit}${changed ? ' with changes' : ''}`,
-);
+const place = `${cores} x ${cpu}, ${memoryGb} GB, Node ${node}`;
+process.stdout.write(`\n${place}, commit ${commit}${changed ? ' with changes' : ''}`);
 process.stdout.write(`, load ${loads.map((load) => load.toFixed(1)).join(' ')}\n\n`);
 process.stdout.write(`${tableText(rows, process.stdout.isTTY === true)}\n\n`);
 for (const { name, error } of failures) process.stdout.write(`FAILED ${name}: ${error}\n`);
 process.stdout.write(`${met} budgets met, ${missed} missed, ${failures.length} measurements failed, ${seconds()} s\n`);
-process.stdout.write(`${relative(process.cwd(), file)}\n`);
-process.exitCode = failures.length > 0 ? 1 : 0;
+process.stdout.write(`seconds: ${took.join(', ')}\n${relative(process.cwd(), file)}\n`);
+if (check === '1') process.stdout.write(`${checkText(compared)}\n`);
+else if (check)
+  process.stdout.write(`${relative(process.cwd(), writeReferences(rows, place, check as 'write' | 'add'))}\n`);
+process.exitCode = failures.length > 0 || compared.some(({ worse }) => worse) ? 1 : 0;
+
+/** Ratios beside their references; where one is worse, all is measured once more, because noise is seldom there twice. */
+async function checked(name: string, seen: readonly Row[], again: () => Promise<readonly Row[]>) {
+  const references = readReferences();
+  const first = compareRows(seen, references);
+  if (!first.some(({ worse }) => worse)) return first;
+  say(`${name} is worse than its reference; once more`);
+  const second = new Map(compareRows(await again(), references).map((one) => [one.key, one]));
+  return first.map((one) => betterOf(one, second.get(one.key) ?? one));
+}
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

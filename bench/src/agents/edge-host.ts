@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { ReadRequestSchema, StatRequestSchema } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { RunRequestSchema } from '../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { PongSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
@@ -43,8 +44,15 @@ const signingKey = { keyId: signer.id, publicKey: new Uint8Array(rawPublicKey(pu
 
 type Body = ConnectResponse['frame'];
 
+export interface ReadArgs {
+  readonly paths: readonly string[];
+  readonly calls: number;
+  readonly inFlight: number;
+}
+
 /** The session that is open now. */
 let outgoing = new Channel<Body>(10_000);
+let heartbeatMs = 60_000;
 let helloAt: ((at: bigint) => void) | undefined;
 const answers = new Map<string, (result: ToolResult) => void>();
 
@@ -83,15 +91,15 @@ function welcome() {
     sessionEpoch: 1n,
     sessionNonce: NONCE,
     durability: Durability.POWER,
-    heartbeat: durationFromMs(60_000),
+    heartbeat: durationFromMs(heartbeatMs),
     signingKey,
     deviceName: 'bench',
     controlTime: timestampFromMs(Date.now()),
   });
 }
 
-/** Runs one command on the edge; resolves when its result is here. */
-function call(argv: string[]): Promise<void> {
+/** Calls one method of the edge; resolves when its result is here. */
+function call(method: string, params: Uint8Array): Promise<void> {
   const job = `${newId()}/0/0`;
   const now = Date.now();
   const signed = signToolCall(
@@ -102,8 +110,8 @@ function call(argv: string[]): Promise<void> {
       run: job.split('/')[0]!,
       job,
       epoch: 1n,
-      method: 'bowline.capability.shell.v1.ShellService/Run',
-      params: toBinary(RunRequestSchema, create(RunRequestSchema, { argv })),
+      method,
+      params,
       idempotencyKey: job,
       issueTime: timestampFromMs(now),
       expireTime: timestampFromMs(now + 60_000),
@@ -122,9 +130,17 @@ function call(argv: string[]): Promise<void> {
   });
 }
 
+const run = (argv: string[]) =>
+  call('bowline.capability.shell.v1.ShellService/Run', toBinary(RunRequestSchema, create(RunRequestSchema, { argv })));
+const read = (path: string) =>
+  call('bowline.capability.fs.v1.FsService/Read', toBinary(ReadRequestSchema, create(ReadRequestSchema, { path })));
+const stat = (path: string) =>
+  call('bowline.capability.fs.v1.FsService/Stat', toBinary(StatRequestSchema, create(StatRequestSchema, { path })));
+
 serveAgent({
-  /** Gives a join line. */
-  listen: async () => {
+  /** Gives a join line. Heartbeats are rare, so that they disturb no measurement, unless it is told. */
+  listen: async ({ heartbeatMs: asked = heartbeatMs }: { heartbeatMs?: number }) => {
+    heartbeatMs = asked;
     const join = () => create(JoinResponseSchema, { device: DEVICE, tenant: TENANT, name: 'bench', signingKey });
     const http2 = createServer(
       connectNodeAdapter({
@@ -148,5 +164,16 @@ serveAgent({
     new Promise<bigint>((resolve) => {
       helloAt = resolve;
     }),
-  latency: ({ argv, ...args }: LatencyArgs & { argv: string[] }) => latencies(() => call(argv), args),
+  latency: ({ argv, ...args }: LatencyArgs & { argv: string[] }) => latencies(() => run(argv), args),
+  /** Reads these files and looks at them in turn, a few at a time. */
+  read: async ({ paths, calls, inFlight }: ReadArgs) => {
+    let next = 0;
+    const caller = async () => {
+      while (next < calls) {
+        const n = next++;
+        await (n % 2 === 0 ? read : stat)(paths[n % paths.length]!);
+      }
+    };
+    await Promise.all(Array.from({ length: inFlight }, caller));
+  },
 });

@@ -60,9 +60,13 @@ export function ofRounds(label: string, unit: Unit, rounds: readonly number[]): 
   return { label, unit, value: median(rounds), rounds, spread: spread(rounds) };
 }
 
-/** The best of the peers: the lowest, or for rates and shares the highest. */
+/** Rates and shares. */
+export const higherIsBetter = ({ ours }: Pick<Row, 'ours'>): boolean =>
+  ['per s', 'chars/s', 'share'].includes(ours.unit);
+
+/** The best of the peers. */
 export function reference({ peers, ours }: Row): Figure | undefined {
-  const sign = ['per s', 'chars/s', 'share'].includes(ours.unit) ? -1 : 1;
+  const sign = higherIsBetter({ ours }) ? -1 : 1;
   return [...peers].sort((a, b) => sign * (a.value - b.value))[0];
 }
 

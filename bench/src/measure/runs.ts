@@ -107,7 +107,7 @@ export const throughput: Measure = {
       ...rows('throughput', what, rate, ['DBOS', 'Restate'], { atLeast: 1.5 }),
       {
         measure: 'throughput',
-        what: `${what}, Postgres + Redis`,
+        what: `${what}, beside a bare queue`,
         ours: { ...rate('servers'), label: 'Bowline' },
         peers: [rate('BullMQ')],
       },
