@@ -33,6 +33,8 @@ async function readAll(): Promise<void> {
   expect((await outbox.claim('me', ['r/0/0-1'])).length).toBe(1);
   expect((await outbox.free('bowline.capability.llm.v1', 10)).length).toBe(0);
   expect(await outbox.pendingForDevices('t', ['d'])).toEqual([]);
+  expect(await outbox.pendingForDevice('t', 'd')).toEqual([]);
+  expect(await outbox.cancellingForDevice('t', 'd')).toEqual([]);
   expect((await store.load('t', 'r')).version).toBe(1);
   expect(await store.outcome('t', 'test', 'none')).toBeUndefined();
   await createTimers(database.db).due(10);
@@ -47,7 +49,9 @@ test('a hot statement is prepared at its first use, and not again', async () => 
   const names = first.map(({ name }) => name.replace(/_\d+$/, ''));
   const hot = [
     'inbox_outcome',
+    'outbox_cancelling',
     'outbox_check',
+    'outbox_device',
     'outbox_devices',
     'outbox_free',
     'outbox_hold',

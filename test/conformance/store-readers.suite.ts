@@ -121,16 +121,19 @@ export function storeReadersSuite(
       const [first, second, third, fourth] = ids as [string, string, string, string];
       const device = dispatch(`${tenant}/0/8-1`, tenant, { target: 'device', device: 'd1' });
       const waiting = dispatch(`${tenant}/0/9-1`, tenant, { state: 'waiting', reason: 'x' });
+      const unwanted = { target: 'device', device: 'd2', state: 'waiting', reason: 'cancelling' } as const;
+      const cancelling = dispatch(`${tenant}/0/7-1`, tenant, unwanted);
       await write(tenant, {
         outbox: [
+          cancelling,
           ...ids.slice(0, 3).map((id) => dispatch(id, tenant)),
           dispatch(fourth, tenant, { holder: `${tenant}-a` }),
           device,
           waiting,
         ],
       });
-      const named = (rows: { dispatchId: string }[]) => rows.map((row) => row.dispatchId).sort();
-      const all = [...ids, device.dispatchId, waiting.dispatchId];
+      const named = (rows: readonly { dispatchId: string }[]) => rows.map((row) => row.dispatchId).sort();
+      const all = [...ids, device.dispatchId, waiting.dispatchId, cancelling.dispatchId];
       const [a, b] = await Promise.all([outbox.claim(`${tenant}-a`, all), outbox.claim(`${tenant}-b`, all)]);
       expect([...new Set([...named(a), ...named(b)])].sort()).toEqual(ids);
       expect(named(a).filter((id) => named(b).includes(id))).toEqual([]);
@@ -154,6 +157,12 @@ export function storeReadersSuite(
       expect(await outbox.pendingForDevices(tenant, ['d0', 'd1'])).toMatchObject([{ dispatchId: device.dispatchId }]);
       expect(await outbox.pendingForDevices(newId(), ['d1'])).toEqual([]);
       expect(await outbox.pendingForDevices(tenant, [])).toEqual([]);
+      const each = ['d0', 'd1', 'd1', 'd2'].map((id) => outbox.pendingForDevice(tenant, id));
+      expect((await Promise.all(each)).map(named)).toEqual([[], [device.dispatchId], [device.dispatchId], []]);
+      const ended = ['d0', 'd1', 'd2'].map((id) => outbox.cancellingForDevice(tenant, id));
+      expect((await Promise.all(ended)).map(named)).toEqual([[], [], [cancelling.dispatchId]]);
+      expect(await outbox.pendingForDevice(newId(), 'd1')).toEqual([]);
+      expect(await outbox.cancellingForDevice(newId(), 'd2')).toEqual([]);
       expect(named(await outbox.free('bowline.capability.llm.v1', 10))).toEqual([second, third, fourth]);
       await write(tenant, { outboxDone: all });
     });

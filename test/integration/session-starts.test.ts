@@ -15,17 +15,17 @@ import { WorkerStream, workerHello } from '../support/fake-worker.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
-/** Statements that stand still, when armed, before they are sent; those whose text holds `text` count. */
+/** Statements that stand still, when armed, before they are sent or before they are answered; those whose text holds `text` count. */
 class Brake {
-  #armed: { text: string; left: number } | undefined;
+  #armed: { text: string; left: number; answered: boolean } | undefined;
   #held: (() => void)[] = [];
   /** How many matched since it was armed. */
   seen = 0;
 
-  /** The n-th statement with this text from now on stands still, and none after it. */
-  arm(text: string, n: number): void {
+  /** The n-th statement with this text from now on stands still, and none after it; `answered` once it is done. */
+  arm(text: string, n: number, answered = false): void {
     this.seen = 0;
-    this.#armed = { text, left: n };
+    this.#armed = { text, left: n, answered };
   }
 
   get holds(): boolean {
@@ -45,6 +45,10 @@ class Brake {
       if (!armed || !text.includes(armed.text)) return query(...words);
       this.seen++;
       if (--armed.left !== 0) return query(...words);
+      if (armed.answered) {
+        const answer = query(...words) as Promise<unknown>;
+        return answer.then((rows) => new Promise((resolve) => this.#held.push(() => resolve(rows))));
+      }
       if (typeof words.at(-1) === 'function') {
         this.#held.push(() => void query(...words));
         return undefined;
@@ -153,6 +157,34 @@ test('two live edges of one device that begin at once: one has the session, the 
   expect(refusalOf((await first.ended)!)).toMatchObject({ code: 'Aborted', reason: 'SESSION_RACED' });
   expect(second.isOver).toBe(false);
   await second.cut();
+});
+
+test('edges that begin together on a replica that dies when they have begun, and before it says so, begin on another one', async () => {
+  const all = await Promise.all(Array.from({ length: 12 }, device));
+  // The first goes alone, the others meet behind it.
+  brake.arm('known_journal', 2, true);
+  const first = all.map(({ edge, near }) => {
+    edge.url = near;
+    const stream = edge.stream();
+    stream.send({ case: 'hello', value: edge.hello() });
+    return stream;
+  });
+  await eventually(() => brake.holds);
+  way.silence('both');
+  await Promise.all(first.map((stream) => stream.cut()));
+  const second = await Promise.all(
+    all.map(async ({ edge, far }) => {
+      edge.url = far;
+      return edge.connect();
+    }),
+  );
+  brake.release();
+  way.silence(false);
+  await after();
+  const rows = await Promise.all(all.map(({ edge }) => row(edge)));
+  expect(rows.map(({ connected, state }) => [connected, state])).toEqual(rows.map(() => [true, DeviceState.ACTIVE]));
+  expect(second.filter((stream) => stream.isOver || stream.all('superseded').length > 0)).toEqual([]);
+  for (const stream of second) await stream.cut();
 });
 
 test.each([

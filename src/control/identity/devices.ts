@@ -128,7 +128,7 @@ export class Devices {
    * adopted, suspended or removed meanwhile; nothing was written then.
    */
   async openSession(start: SessionStart): Promise<number | undefined> {
-    return (await this.#starts.get(start))?.epoch;
+    return (await inStore(() => this.#starts.get(start)))?.epoch;
   }
 
   /** Moves the anchor on to a later position of the same journal; false when the session is superseded. */

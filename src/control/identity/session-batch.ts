@@ -1,7 +1,6 @@
 // Begins sessions of devices, many to a statement, so that a storm of reconnects costs few commits. Each is conditional: it
 // begins only while the device is still as it was when its Hello was judged.
 import { type Kysely, sql } from 'kysely';
-import { inStore } from '../../base/sql-failure.ts';
 import { Gathered } from '../store/gathered.ts';
 import type { Schema } from '../store/schema.ts';
 
@@ -39,7 +38,7 @@ export interface SessionBegun {
 /** Begins sessions, at most one of a device in one statement. */
 export function sessionBatch(db: Kysely<Schema>): Gathered<SessionStart, SessionBegun> {
   return new Gathered(
-    (starts) => inStore(() => begin(db, starts)),
+    (starts) => begin(db, starts),
     ({ known }) => keyOf(known),
     keyOf,
     true,

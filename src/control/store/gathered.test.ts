@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { DatabaseError } from 'pg';
 import { expect, test } from 'vitest';
 import { Gathered } from './gathered.ts';
 
@@ -20,14 +22,17 @@ function statements() {
   return { sent, gathered };
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+/** Those that wait for more have been asked for. */
+async function asked(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await nextTurn();
+}
 
 test('the first is asked at once, those that come meanwhile together; each gets its own, and nothing where there is none', async () => {
   const { sent, gathered } = statements();
   const all = [8, 1, 2, 2, 4].map((n) => gathered.get(n));
   expect(sent.map(({ keys }) => keys)).toEqual([[8]]);
   sent[0]!.answer();
-  await turn();
+  await asked();
   expect(sent.map(({ keys }) => keys)).toEqual([[8], [1, 2, 2, 4]]);
   sent[1]!.answer();
   expect((await Promise.all(all)).map((found) => found?.text)).toEqual(['8', undefined, '2', '2', '4']);
@@ -61,7 +66,7 @@ test('a statement that fails fails for its own only, and a herd costs few statem
   sent[0]!.fail();
   expect(await first).toBe('no');
   for (let n = 1; n <= 5; n++) {
-    await turn();
+    await asked();
     expect(sent[n]!.keys).toHaveLength(200);
     sent[n]!.answer();
   }
@@ -84,7 +89,7 @@ test('where a statement writes, two with one key never meet in it: the second ha
   const all = [gathered.get(['a', 0]), gathered.get(['b', 1]), gathered.get(['b', 2]), gathered.get(['c', 3])];
   for (let n = 0; n < 3; n++) {
     answers[n]!();
-    await turn();
+    await asked();
   }
   expect(sent).toEqual([
     [['a', 0]],
@@ -96,3 +101,41 @@ test('where a statement writes, two with one key never meet in it: the second ha
   ]);
   expect((await Promise.all(all)).map((found) => found?.[1])).toEqual([0, 1, 2, 3]);
 });
+
+/** As the driver throws it. */
+const sqlError = (code: string) => Object.assign(new DatabaseError(`error ${code}`, 0, 'error'), { code });
+
+/** Asks for eight at once; all statements with one of these numbers fail with this. */
+async function askedFor(bad: readonly number[], failure: () => Error) {
+  const sent: (readonly number[])[] = [];
+  const gathered = new Gathered<number, number>(
+    async (keys) => {
+      sent.push(keys);
+      await nextTurn();
+      if (keys.some((n) => bad.includes(n))) throw failure();
+      return keys;
+    },
+    String,
+    String,
+  );
+  const all = Array.from({ length: 9 }, (_, n) => gathered.get(n));
+  return { sent, ended: await Promise.allSettled(all) };
+}
+
+test.each(['22003', '21000', '40P01'])(
+  'what one of a statement fails with (%s) fails that one alone, in few statements',
+  async (code) => {
+    const { sent, ended } = await askedFor([6], () => sqlError(code));
+    expect(ended.map(({ status }) => status === 'fulfilled')).toEqual(ended.map((_, n) => n !== 6));
+    expect(sent.map(({ length }) => length)).toEqual([1, 8, 4, 4, 2, 1, 1, 2]);
+  },
+);
+
+test.each(['57014', '08006', '53300'])(
+  'a database that is slow or gone (%s) is not asked again for each',
+  async (code) => {
+    const { sent, ended } = await askedFor([6], () => sqlError(code));
+    expect(ended.map(({ status }) => status === 'fulfilled')).toEqual(ended.map((_, n) => n === 0));
+    expect(sent).toHaveLength(2);
+  },
+);

@@ -1,6 +1,8 @@
 // What is asked of the database while a statement is under way goes into the next one together, so that a storm of reconnects costs
-// few statements. Nothing is asked for who has left meanwhile. It sends nothing itself.
+// few statements. Nothing is asked for who has left meanwhile, and what one of them asks with fails no other. It sends nothing itself.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '../../base/errors.ts';
+import { type SqlFailure, sqlFailure } from '../../base/sql-failure.ts';
 
 interface Asked<K, V> {
   readonly key: K;
@@ -11,6 +13,10 @@ interface Asked<K, V> {
 
 /** Keys of one statement. */
 const MOST = 200;
+/** Turns of the event loop for which several wait for more: under load a turn is long and brings many, else it is over at once. */
+const TURNS = 4;
+/** What a statement of several may fail with because of one of them: it is asked again in halves. */
+const BY_ONE: ReadonlySet<SqlFailure> = new Set(['refused', 'unclear', 'again']);
 
 export class Gathered<K, V> {
   readonly #find: (keys: readonly K[]) => Promise<readonly V[]>;
@@ -38,7 +44,7 @@ export class Gathered<K, V> {
     this.#is = is;
   }
 
-  /** Undefined when there is none. Throws what the statement throws, and CANCELED when the signal aborted before its turn. */
+  /** Undefined when there is none. Throws what its statement throws, and CANCELED when the signal aborted before its turn. */
   get(key: K, signal?: AbortSignal): Promise<V | undefined> {
     return new Promise((resolve, reject) => {
       this.#asked.push({ key, signal, resolve, reject });
@@ -49,16 +55,24 @@ export class Gathered<K, V> {
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#asked.length > 0) {
+      for (let turn = 0; turn < TURNS && this.#asked.length > 1 && this.#asked.length < MOST; turn++) await nextTurn();
       const batch = this.#cut();
-      if (batch.length === 0) continue;
-      try {
-        const found = new Map((await this.#find(batch.map(({ key }) => key))).map((each) => [this.#is(each), each]));
-        for (const { key, resolve } of batch) resolve(found.get(this.#of(key)));
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
+      if (batch.length > 0) await this.#ask(batch);
     }
     this.#running = false;
+  }
+
+  async #ask(batch: readonly Asked<K, V>[]): Promise<void> {
+    try {
+      const found = new Map((await this.#find(batch.map(({ key }) => key))).map((each) => [this.#is(each), each]));
+      for (const { key, resolve } of batch) resolve(found.get(this.#of(key)));
+    } catch (error) {
+      if (batch.length > 1 && BY_ONE.has(sqlFailure(error))) {
+        const half = batch.length >> 1;
+        await this.#ask(batch.slice(0, half));
+        await this.#ask(batch.slice(half));
+      } else for (const { reject } of batch) reject(error);
+    }
   }
 
   #cut(): Asked<K, V>[] {

@@ -3,6 +3,7 @@
 // literals, so that the partial indexes serve whatever the plan's mode. Statements that lock skip what
 // others hold, but for `release`: a claim that comes to nothing holds a row for a moment too.
 import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
+import { Gathered } from './gathered.ts';
 import { guarded } from './guarded.ts';
 import type { Schema } from './schema.ts';
 import type { OutboxRow } from './unit.ts';
@@ -48,8 +49,10 @@ export interface Outbox {
   countFree(tenant: string): Promise<number>;
   /** Ready dispatches for these devices of the tenant. */
   pendingForDevices(tenant: string, deviceIds: readonly string[]): Promise<StoredOutboxRow[]>;
-  /** Dispatches for this device that are not wanted any more and whose end is awaited. */
-  cancellingForDevice(tenant: string, device: string): Promise<StoredOutboxRow[]>;
+  /** Ready dispatches for this device. What sessions ask while a statement is under way goes into the next one together. */
+  pendingForDevice(tenant: string, device: string): Promise<readonly StoredOutboxRow[]>;
+  /** Dispatches for this device that are not wanted any more and whose end is awaited; asked together, too. */
+  cancellingForDevice(tenant: string, device: string): Promise<readonly StoredOutboxRow[]>;
 }
 
 /**
@@ -71,6 +74,8 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
       where dispatch_id = ${anyOf(ids)} and state = 'ready' and target = 'worker' and ${who} and ${MAY_GO}
       order by dispatch_id for update skip locked) returning ${COLUMNS}`);
   };
+  const pending = ofDevices(read, 'outbox_device', sql`state = 'ready'`);
+  const cancelling = ofDevices(read, 'outbox_cancelling', sql`state = 'waiting' and reason = 'cancelling'`);
   return guarded<Outbox>({
     async check(dispatchIds) {
       if (dispatchIds.length === 0) return [];
@@ -142,13 +147,43 @@ export function createOutbox(db: Kysely<Schema>): Outbox {
         where state = 'ready' and target = 'device' and tenant = ${tenant} and device = ${anyOf(deviceIds)}
         order by dispatch_id`);
     },
+    async pendingForDevice(tenant, device) {
+      return (await pending.get({ tenant, device }))?.rows ?? [];
+    },
     async cancellingForDevice(tenant, device) {
-      return read(sql`/* outbox_cancelling */ select ${COLUMNS} from outbox
-        where state = 'waiting' and reason = 'cancelling' and target = 'device' and tenant = ${tenant} and device = ${device}
-        order by dispatch_id`);
+      return (await cancelling.get({ tenant, device }))?.rows ?? [];
     },
   });
 }
+
+interface DeviceKey {
+  readonly tenant: string;
+  readonly device: string;
+}
+
+interface OfDevice extends DeviceKey {
+  readonly rows: readonly StoredOutboxRow[];
+}
+
+/** Dispatches in this state by their devices, many devices to a statement. */
+function ofDevices(
+  read: (statement: RawBuilder<Row>) => Promise<StoredOutboxRow[]>,
+  name: string,
+  state: RawBuilder<unknown>,
+): Gathered<DeviceKey, OfDevice> {
+  const find = async (keys: readonly DeviceKey[]): Promise<OfDevice[]> => {
+    const [tenants, devices] = [keys.map(({ tenant }) => tenant), keys.map(({ device }) => device)];
+    const rows = await read(sql`/* ${sql.raw(name)} */ select ${COLUMNS} from outbox
+      where target = 'device' and ${state}
+        and (tenant, device) in (select * from unnest(${tenants}::text[], ${devices}::text[]))
+      order by dispatch_id`);
+    const byDevice = Map.groupBy(rows, ({ tenant, device = '' }) => deviceKey({ tenant, device }));
+    return [...byDevice.values()].map((rows) => ({ tenant: rows[0]!.tenant, device: rows[0]!.device ?? '', rows }));
+  };
+  return new Gathered(find, deviceKey, deviceKey);
+}
+
+const deviceKey = ({ tenant, device }: DeviceKey): string => `${tenant}\n${device}`;
 
 // All of a row, by name: what is prepared must not change with the table (connection.ts).
 const COLUMNS = sql.raw(

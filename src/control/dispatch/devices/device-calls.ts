@@ -278,7 +278,7 @@ export class DeviceCalls {
     while (entry.again && this.#isCurrent(entry)) {
       entry.again = false;
       entry.more = false;
-      const rows = await this.#parts.outbox.pendingForDevices(tenant, [device]);
+      const rows = await this.#parts.outbox.pendingForDevice(tenant, device);
       for (const row of rows) {
         if (entry.has.size >= MAX_OPEN) {
           entry.more = true;

@@ -17,7 +17,7 @@ import { resultOf, runOf } from './tool-messages.ts';
 
 export interface DeviceOutcomesParts {
   readonly runs: Orchestrator;
-  readonly outbox: Pick<Outbox, 'pendingForDevices'>;
+  readonly outbox: Pick<Outbox, 'pendingForDevice'>;
   /** The name of a device that was removed, or is being removed. */
   readonly removed: (device: { tenant: string; id: string }) => Promise<string | undefined>;
   readonly clock: Clock;
@@ -76,7 +76,7 @@ export class DeviceOutcomes {
     targetName: string,
     why: string,
   ): Promise<void> {
-    for (const row of await this.#parts.outbox.pendingForDevices(tenant, [device]))
+    for (const row of await this.#parts.outbox.pendingForDevice(tenant, device))
       await this.#unknown(row, targetName, why);
   }
 
@@ -120,7 +120,7 @@ export class DeviceOutcomes {
     try {
       const name = await this.#parts.removed({ tenant, id: device });
       if (name === undefined) return;
-      for (const row of await this.#parts.outbox.pendingForDevices(tenant, [device])) {
+      for (const row of await this.#parts.outbox.pendingForDevice(tenant, device)) {
         if (mayHave(row.dispatchId)) await this.#unknown(row, `device ${name}`, 'the device was removed');
         else await this.#removedBefore(tenant, name, row);
       }
