@@ -17,7 +17,7 @@ import { runAsk } from './run-ask.ts';
 import { jobLine, RunPrinter } from './run-printer.ts';
 import { parseShare } from './shares.ts';
 import { bytesText } from './units.ts';
-import { sharesFor, withheldLines } from './withheld-text.ts';
+import { sharesFor, withheldSummary } from './withheld-text.ts';
 
 const HELP = `  /share GLOB  share matching files for this and the following asks (path#L10-L40 for lines)
   /unshare     share nothing any more
@@ -59,15 +59,14 @@ export class ChatSession {
     while (line !== undefined) {
       const text = line.trim();
       if (text === '/quit' || text === '/exit') return;
-      let next: string | undefined;
       try {
         if (text.startsWith('/')) this.#options.err.line(this.#command(text));
-        else if (text !== '') next = await this.#askAndOffer(text);
+        else if (text !== '') await this.#askAndOffer(text);
       } catch (error) {
         const { message, reason } = toAppError(error);
         this.#options.err.line(`error: ${inertLine(message)} (${reason})`, 'red');
       }
-      line = next ?? (await this.#read('> '));
+      line = await this.#read('> ');
     }
   }
 
@@ -75,16 +74,15 @@ export class ChatSession {
     return this.#options.lines.next(prompt);
   }
 
-  /** Asks, and again with what the owner then shares. Returns a line that was no answer to the offer: the next ask. */
-  async #askAndOffer(text: string): Promise<string | undefined> {
+  /** Asks, and again with what the owner then shares. */
+  async #askAndOffer(text: string): Promise<void> {
     let shares = this.#shares;
     for (;;) {
       const result = await this.#ask(text, shares);
       const missing = await this.#missing(result, shares);
-      if (missing.length === 0) return undefined;
+      if (missing.length === 0) return;
       const reply = await this.#offer(missing);
-      if (reply === 'no' || reply === undefined) return undefined;
-      if (typeof reply === 'object') return reply.line;
+      if (reply === 'no') return;
       shares = [...shares, ...missing];
       if (reply === 'run') this.#shares = shares;
     }
@@ -119,31 +117,21 @@ export class ChatSession {
     const withheld = ended?.outcome?.withheld ?? [];
     if (withheld.length === 0) return [];
     const { io, edge, err } = this.#options;
-    for (const line of withheldLines(withheld)) err.line(`withheld: ${line}`, 'yellow');
+    for (const line of withheldSummary(withheld)) err.line(line, 'yellow');
     const wanted = sharesFor(withheld, await rootsOf(edge), io.cwd);
     return wanted.filter((share) => !shares.includes(share)).slice(0, MAX_SHARES - shares.length);
   }
 
-  async #offer(shares: readonly string[]): Promise<'once' | 'run' | 'no' | undefined | { line: string }> {
+  /** Until the owner has decided: what is no answer to this is asked again, and is never taken for a question. */
+  async #offer(shares: readonly string[]): Promise<'once' | 'run' | 'no'> {
     const { err } = this.#options;
     err.line(`share ${shares.map(inertLine).join(', ')} and ask again?`);
     err.line('  [o]nce, this [r]un and the following asks, [n]o');
-    const line = await this.#read('share? [o/r/N] ');
-    switch (line?.trim().toLowerCase()) {
-      case undefined:
-        return undefined;
-      case 'o':
-      case 'once':
-        return 'once';
-      case 'r':
-      case 'run':
-        return 'run';
-      case '':
-      case 'n':
-      case 'no':
-        return 'no';
-      default:
-        return { line: line ?? '' };
+    for (;;) {
+      const line = await this.#read('share? [o/r/N] ');
+      const reply = line === undefined ? 'no' : REPLIES.get(line.trim().toLowerCase());
+      if (reply) return reply;
+      err.line('please answer o, r or n; nothing is shared until you do');
     }
   }
 
@@ -179,6 +167,16 @@ export class ChatSession {
     this.#shares = [...this.#shares, share].slice(-MAX_SHARES);
   }
 }
+
+const REPLIES: ReadonlyMap<string, 'once' | 'run' | 'no'> = new Map([
+  ['o', 'once'],
+  ['once', 'once'],
+  ['r', 'run'],
+  ['run', 'run'],
+  ['', 'no'],
+  ['n', 'no'],
+  ['no', 'no'],
+]);
 
 const egressLine = (entry: Egress): string =>
   `  ${egressName(entry)}  ${entry.field}  ${bytesText(entry.bytes)}  ${entry.grant || '-'}`;

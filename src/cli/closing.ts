@@ -4,12 +4,15 @@ import type { Outcome } from '../../gen/bowline/run/v1/run_pb.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import type { Printer } from './output.ts';
-import { askLine, sharesFor, withheldLines } from './withheld-text.ts';
+import { askLine, sharesFor, withheldLines, withheldSummary } from './withheld-text.ts';
 
 /** Most lines of a list; the rest is counted. */
 const MAX_LINES = 20;
 
-/** Lists what was withheld and the command that would share it. */
+/** `--share` words of the command that is shown; the best matches are first. */
+const MOST_SHARES = 3;
+
+/** Says what was withheld, and the command that would share it. */
 export async function giveHints(options: {
   readonly edge: Side;
   readonly err: Printer;
@@ -17,15 +20,15 @@ export async function giveHints(options: {
   readonly outcome: Outcome;
   readonly conversation: string;
   readonly text: string;
+  /** Whether each name is listed with its fields. */
+  readonly verbose?: boolean | undefined;
   /** Files whose share ended before they were read. */
   readonly unshared?: readonly string[];
 }): Promise<void> {
   const { edge, err, cwd, outcome, conversation, text } = options;
   if (outcome.withheld.length === 0) return;
-  const lines = withheldLines(outcome.withheld);
-  err.line('withheld:', 'yellow');
-  for (const line of lines.slice(0, MAX_LINES)) err.line(`  ${line}`);
-  if (lines.length > MAX_LINES) err.line(`  and ${lines.length - MAX_LINES} more`);
+  for (const line of options.verbose ? withheldLines(outcome.withheld) : withheldSummary(outcome.withheld))
+    err.line(line, 'yellow');
   for (const name of (options.unshared ?? []).slice(0, MAX_LINES))
     err.line(
       `${name} was shared, but its share ended before it was read, as when the edge is started again; ask again`,
@@ -33,8 +36,9 @@ export async function giveHints(options: {
     );
   const shares = sharesFor(outcome.withheld, await rootsOf(edge), cwd);
   if (shares.length === 0) return;
-  err.line('to share it for one run:');
-  err.line(`  ${askLine(shares.slice(0, MAX_LINES), conversation, text)}`);
+  const some = shares.slice(0, MOST_SHARES);
+  err.line(some.length < shares.length ? `to share the first ${some.length} for one run:` : 'to share it for one run:');
+  err.line(`  ${askLine(some, conversation, text)}`);
 }
 
 /** The allowed roots of the edge; none when it does not say. */

@@ -12,7 +12,7 @@ import { Printer } from './output.ts';
 import { plain } from './plain.ts';
 import { shellQuote } from './shell-quote.ts';
 import { bytesText, elapsedText, parseDuration } from './units.ts';
-import { sharesFor } from './withheld-text.ts';
+import { sharesFor, withheldSummary } from './withheld-text.ts';
 
 test('no text leaves a character that a terminal obeys or that hides or turns text', () => {
   fc.assert(
@@ -95,4 +95,14 @@ test('only what a share would help is offered, with the hint of the box where no
     item('git', 'output: share in config.yaml'),
   ];
   expect(sharesFor(withheld, ['/elsewhere'], '/')).toEqual(['r/a.md']);
+});
+
+test('what was withheld is a line for each reason, with the first names and a count', () => {
+  const item = (name: string, why: string) => ({ name, why, field: 'text' });
+  const many = ['a', 'b', 'c', 'a', 'd', '文'].map((name) => item(name, 'NO_GRANT'));
+  expect(withheldSummary([...many, item('', 'NO_GRANT'), item('big', 'CAP')])).toEqual([
+    'not shared: a, b, c and 2 more',
+    'the share met its limit: big',
+  ]);
+  expect(withheldSummary([item('', 'BUDGET')])).toEqual(['there was more than one call looks at: result']);
 });

@@ -26,10 +26,7 @@ type Stayed = Pick<Withheld, 'name' | 'field'> &
 
 /** One line per name: `docs/notes.md: text (under 16k), not shared`. */
 export function withheldLines(withheld: readonly Stayed[]): string[] {
-  const worded = withheld.map((each) => ({
-    ...each,
-    why: typeof each.why === 'string' ? each.why : withheldWord(each.why),
-  }));
+  const worded = withheld.map((each) => ({ ...each, why: wordOf(each.why) }));
   const byName = Map.groupBy(worded, ({ name, why }) => `${name}\0${why}`);
   return [...byName.values()].map((items) => {
     const [{ name, why, size = 0 }] = items as [(typeof items)[number], ...typeof items];
@@ -38,6 +35,23 @@ export function withheldLines(withheld: readonly Stayed[]): string[] {
     return `${name || 'result'}: ${fields}${sized}, ${whyText(why)}`;
   });
 }
+
+/** Names that a line of the summary has. */
+const MOST_NAMES = 3;
+
+/** One line for each reason, with the first names: `not shared: notes/a.md, notes/b.md, notes/c.md and 28 more`. */
+export function withheldSummary(withheld: readonly Stayed[]): string[] {
+  const named = withheld.filter(({ name }) => name !== '');
+  // What is missing of the result as a whole goes without saying where files are named.
+  const lines = Map.groupBy(named.length > 0 ? named : withheld, ({ why }) => wordOf(why));
+  return [...lines].map(([why, items]) => {
+    const names = [...new Set(items.map(({ name }) => name || 'result'))];
+    const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+    return `${whyText(why)}: ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
+  });
+}
+
+const wordOf = (why: Stayed['why']): string => (typeof why === 'string' ? why : withheldWord(why));
 
 /** The `--share` values that would grant what was withheld: as paths where the roots tell them, else as the box hinted. */
 export function sharesFor(withheld: readonly Withheld[], roots: readonly string[], cwd: string): string[] {

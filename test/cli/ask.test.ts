@@ -244,7 +244,9 @@ test('what was withheld is listed with the command that shares it, with paths of
   );
   const { code, stderr } = await cli(['ask', "what's in it?"], here());
   expect(code).toBe(0);
-  expect(stderr).toContain("  notes/it's.md: text (under 16k), not shared\n");
+  expect(stderr).toContain("not shared: notes/it's.md\n");
+  const verbose = await cli(['ask', '--verbose', "what's in it?"], here());
+  expect(verbose.stderr).toContain("notes/it's.md: text (under 16k), not shared\n");
   const share = `'${join(root, "it'\\''s.md")}'`;
   expect(stderr).toContain(`  bowline ask --share ${share} -c conv-1 'what'\\''s in it?'\n`);
 });

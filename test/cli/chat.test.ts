@@ -82,11 +82,15 @@ test('sharing for the run keeps the file shared for the following asks', async (
   expect(sharesOf()).toEqual([[], [path], [path]]);
 });
 
-test('a line that is no answer to the offer is the next ask, and nothing is shared', async () => {
-  await chat(['first', 'What else?', 'no', '/quit']);
-  expect(seen.map(({ text }) => text)).toEqual(['first', 'What else?']);
-  expect(sharesOf()).toEqual([[], []]);
-});
+test.each([['y'], ['What else?'], ['yes please']])(
+  '%j is no answer to the offer, which is asked again; nothing is shared or asked',
+  async (line) => {
+    const { stderr } = await chat(['first', line, 'n', 'second', line]);
+    expect(seen.map(({ text }) => text)).toEqual(['first', 'second']);
+    expect(sharesOf()).toEqual([[], []]);
+    expect(stderr.split('please answer o, r or n')).toHaveLength(3);
+  },
+);
 
 test('commands share, list jobs and what left the box, and tell mistakes', async () => {
   const { stderr } = await chat([

@@ -22,6 +22,7 @@ interface AskOptions extends GlobalOptions {
   in: string[];
   docs: boolean;
   json?: boolean;
+  verbose?: boolean;
   conversation?: string;
   timeout?: number;
   wait: boolean;
@@ -64,6 +65,7 @@ export function askVerb(io: CliIo): Command {
     .option('-c, --conversation <id>', 'continue this conversation')
     .addOption(new Option('--timeout <time>', 'most time until the answer, like 30s or 2m').argParser(parseDuration))
     .option('--no-wait', 'leave as soon as the ask is queued')
+    .option('--verbose', 'list each file and field that was not shared')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action((words: string[], _options, command: Command) => ask(io, words, command.optsWithGlobals<AskOptions>()));
@@ -97,7 +99,9 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
     showAsk(io, { out, printer }, result, options);
     const outcome = result.ended?.outcome;
     const { conversation } = result;
-    if (outcome) await giveHints({ edge, err, cwd: io.cwd, outcome, conversation, text, unshared: unsharedOf(result) });
+    const { verbose } = options;
+    if (outcome)
+      await giveHints({ edge, err, cwd: io.cwd, outcome, conversation, text, verbose, unshared: unsharedOf(result) });
     else leftOpen(err, result);
   });
 }
