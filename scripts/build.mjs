@@ -37,16 +37,7 @@ const EDGE_FLAGS = ['--max-old-space-size=48', '--max-semi-space-size=1', '--v8-
  */
 const EDGE_ENGINE = {
   modules: ['node:crypto', 'node:tls', 'node:http', 'node:cluster'],
-  flags: [
-    '--no-opt',
-    '--no-sparkplug',
-    '--no-maglev',
-    '--liftoff-only',
-    '--no-wasm-tier-up',
-    '--no-wasm-dynamic-tiering',
-    '--wasm-wrapper-tiering-budget=1000000000',
-    '--optimize-for-size',
-  ],
+  flags: ['--no-opt', '--no-sparkplug', '--no-maglev', '--optimize-for-size'],
 };
 
 /** The environment of the edge, for glibc: what is freed goes back to the system. Other C libraries ignore it. */
@@ -180,9 +171,7 @@ const targets = [
     entries: { edge: 'src/main/edge.ts' },
     options: {
       ...inOneFile,
-      plugins: [sqlWasmBeside(), lazyPackages(), slimValidate()],
-      loader: { '.wasm': 'file' },
-      assetNames: `${CHUNK}[name]-[hash]`,
+      plugins: [lazyPackages(), slimValidate()],
     },
   },
   {
@@ -197,26 +186,6 @@ const asked = new Date();
 if (!process.argv.includes('--if-stale') || stale()) await buildAll();
 // The launcher asks again only when something is newer than this.
 else utimesSync(stamp, asked, asked);
-
-/**
- * The edge loads SQLite's WebAssembly through `src/edge/index/sql-wasm.ts`, which reads it from node_modules; in the bundle that
- * module is replaced by one that reads a file beside it. Within the bundle the bytes would lie in memory as source, used or not.
- */
-function sqlWasmBeside() {
-  return {
-    name: 'sql-wasm-beside',
-    setup(bundler) {
-      bundler.onLoad({ filter: /[\\/]src[\\/]edge[\\/]index[\\/]sql-wasm\.ts$/ }, () => ({
-        contents: `import { readFileSync } from 'node:fs';
-            import { join } from 'node:path';
-            import file from 'sql.js/dist/sql-wasm.wasm';
-            export const sqlWasm = () => readFileSync(join(import.meta.dirname, file));`,
-        resolveDir: root,
-        loader: 'js',
-      }));
-    },
-  };
-}
 
 /** Their own modules are in the bundle, but run when a first name is used. */
 function lazyPackages() {

@@ -1,16 +1,16 @@
-// A thin layer over one sql.js database: prepared statements by text, its size, its bytes. It knows no table.
-import type { BindParams, Database, SqlJsStatic, SqlValue, Statement } from 'sql.js';
+// A thin layer over one SQLite database in memory, that of Node itself: prepared statements by text, its size, its bytes. It knows no table.
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { PRAGMAS } from './schema.ts';
 
-export type IndexRow = Record<string, SqlValue>;
+export type IndexRow = Record<string, SQLOutputValue>;
 
 export class SqlDatabase {
-  readonly #db: Database;
-  readonly #statements = new Map<string, Statement>();
+  readonly #db = new DatabaseSync(':memory:');
+  readonly #statements = new Map<string, StatementSync>();
 
   /** @param bytes a database file; an empty database without */
-  constructor(sql: SqlJsStatic, bytes?: Uint8Array) {
-    this.#db = new sql.Database(bytes);
+  constructor(bytes?: Uint8Array) {
+    if (bytes) this.#db.deserialize(bytes);
     this.#db.exec(PRAGMAS);
   }
 
@@ -18,23 +18,15 @@ export class SqlDatabase {
     this.#db.exec(sql);
   }
 
-  run(sql: string, params: BindParams = []): void {
-    this.#prepare(sql).run(params);
+  run(sql: string, params: readonly SQLInputValue[] = []): void {
+    this.#prepare(sql).run(...params);
   }
 
-  all(sql: string, params: BindParams = []): IndexRow[] {
-    const statement = this.#prepare(sql);
-    const rows: IndexRow[] = [];
-    try {
-      statement.bind(params);
-      while (statement.step()) rows.push(statement.getAsObject());
-    } finally {
-      statement.reset();
-    }
-    return rows;
+  all(sql: string, params: readonly SQLInputValue[] = []): IndexRow[] {
+    return this.#prepare(sql).all(...params);
   }
 
-  get(sql: string, params: BindParams = []): IndexRow | undefined {
+  get(sql: string, params: readonly SQLInputValue[] = []): IndexRow | undefined {
     return this.all(sql, params)[0];
   }
 
@@ -56,30 +48,23 @@ export class SqlDatabase {
     return (number('page_count') - number('freelist_count')) * number('page_size');
   }
 
-  /** The database file, without free pages. Never inside a transaction: sql.js closes and opens the database for it. */
-  export(): Uint8Array {
+  /** The database file, without free pages; undefined before Node 24.16, which has no way to it. Never inside a transaction. */
+  export(): Uint8Array | undefined {
+    if (typeof this.#db.serialize !== 'function') return undefined;
     this.exec('PRAGMA incremental_vacuum');
-    this.#forget();
-    const bytes = this.#db.export();
-    this.#db.exec(PRAGMAS);
-    return bytes;
+    return this.#db.serialize();
   }
 
   close(): void {
-    this.#forget();
+    this.#statements.clear();
     this.#db.close();
   }
 
-  #prepare(sql: string): Statement {
+  #prepare(sql: string): StatementSync {
     const known = this.#statements.get(sql);
     if (known) return known;
     const statement = this.#db.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
-  }
-
-  #forget(): void {
-    for (const statement of this.#statements.values()) statement.free();
-    this.#statements.clear();
   }
 }

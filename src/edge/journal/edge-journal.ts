@@ -205,9 +205,14 @@ export class EdgeJournal {
     return undefined;
   }
 
-  /** Adds a fold that sees what is appended from now on. */
-  follow(fold: Fold): void {
-    this.#view.folds.push(fold);
+  /** Adds a fold that sees what is appended from now on, until the returned function is called. */
+  follow(fold: Fold): () => void {
+    const { folds } = this.#view;
+    folds.push(fold);
+    return () => {
+      const at = folds.indexOf(fold);
+      if (at >= 0) folds.splice(at, 1);
+    };
   }
 
   async hashAt(sequence: number): Promise<Uint8Array | undefined> {
