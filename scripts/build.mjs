@@ -4,6 +4,8 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -22,9 +24,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { compileProgram } from './compiled-program.mjs';
+import { lazyRules } from './lazy-rules.mjs';
 import { onlyAscii } from './only-ascii.mjs';
 import { slimValidate } from './slim-validate.mjs';
-import { commandLine, edgeStart, statusOfEdge } from './training.mjs';
+import { commandLine, edgeStart, statusOfEdge, upStart, workerStart } from './training.mjs';
 
 /** What Node is started with for the edge (docs/decisions/0017): a small heap and no spare threads. Node keeps its own compiled code. */
 const EDGE_FLAGS = ['--max-old-space-size=48', '--max-semi-space-size=1', '--v8-pool-size=0'];
@@ -37,7 +40,16 @@ const EDGE_FLAGS = ['--max-old-space-size=48', '--max-semi-space-size=1', '--v8-
  */
 const EDGE_ENGINE = {
   modules: ['node:crypto', 'node:tls', 'node:http', 'node:cluster'],
-  flags: ['--no-opt', '--no-sparkplug', '--no-maglev', '--optimize-for-size'],
+  flags: [
+    '--no-opt',
+    '--no-sparkplug',
+    '--no-maglev',
+    '--liftoff-only',
+    '--no-wasm-tier-up',
+    '--no-wasm-dynamic-tiering',
+    '--wasm-wrapper-tiering-budget=1000000000',
+    '--optimize-for-size',
+  ],
 };
 
 /** The environment of the edge, for glibc: what is freed goes back to the system. Other C libraries ignore it. */
@@ -48,7 +60,15 @@ const HEAVY = ['src/control/', 'src/worker/', 'node_modules/kysely/', 'node_modu
 const FORBIDDEN = {
   edge: [...HEAVY, 'src/cli/', 'src/base/settings/settings-file.ts', 'node_modules/@bufbuild/protovalidate/'],
   client: HEAVY,
+  'control-program': ['src/worker/loop/work-loop.ts', 'node_modules/undici/', 'node_modules/ai/'],
+  'worker-program': ['src/control/gateway/', 'src/control/dispatch/', 'node_modules/ai/'],
 };
+
+/** What the programs load from its own files: what few need, what is needed late, and what reads files of its own. */
+const APART = ['bullmq', 'ioredis', 'pg-native', 'ai', '@ai-sdk/*', '@electric-sql/*'];
+
+/** The programs set none before they are loaded. */
+const PLAIN_ENGINE = { modules: [], flags: [] };
 
 /** What the edge needs seldom or never, and all that it takes from there: loaded when one of these names is first used. */
 const SELDOM = {
@@ -86,6 +106,8 @@ const preparedDigest = join(dist, '.prepared');
 
 /** A test builds a part of the tree, in which an edge has nothing to connect to. */
 const whole = existsSync(join(root, 'src/control/gateway/front.ts'));
+/** Whether a control plane can be started here. */
+const trainable = whole && totalmem() >= ENOUGH_TO_PREPARE;
 /** The bundles of which V8's compiled code is kept: how they are started, and what is done with them for it. */
 const COMPILED = {
   edge: {
@@ -95,11 +117,24 @@ const COMPILED = {
   },
   client: {
     nodeFlags: [],
-    engine: { modules: [], flags: [] },
+    engine: PLAIN_ENGINE,
     // The edge is compiled before it.
     train: whole
       ? (command, work) => statusOfEdge(root, [process.execPath, ...EDGE_FLAGS, join(work, 'edge.cjs')])(command)
       : commandLine('status'),
+  },
+  // The other one runs beside it, not compiled yet.
+  'worker-program': {
+    nodeFlags: [],
+    engine: PLAIN_ENGINE,
+    train: trainable
+      ? (command, work) => workerStart([process.execPath, join(work, 'control-program.cjs')])(command)
+      : commandLine('worker', '--help'),
+  },
+  'control-program': {
+    nodeFlags: [],
+    engine: PLAIN_ENGINE,
+    train: trainable ? upStart() : commandLine('control', '--help'),
   },
 };
 
@@ -126,6 +161,8 @@ const inOneFile = {
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
   define: { 'import.meta.dirname': '__dirname' },
+  // A script that V8 has compiled cannot import by itself.
+  supported: { 'dynamic-import': false },
   legalComments: 'external',
   minifyWhitespace: true,
   minifySyntax: true,
@@ -134,23 +171,26 @@ const inOneFile = {
   // In place of the platform's, whose first use loads undici, or all of Web Crypto.
   inject: ['src/base/headers.ts', 'src/base/random-values.ts'].filter((file) => existsSync(join(root, file))),
 };
-/** Split, so that a verb loads only its own packages: in one file all imports of packages would come first. */
+/** One CommonJS file, of which each line is one of a source, which the log tells (src/base/source-lines.ts). */
+const asProgram = {
+  ...inOneFile,
+  external: APART,
+  define: { ...inOneFile.define, 'import.meta.url': '__url' },
+  banner: { js: `const __url = require('node:url').pathToFileURL(__filename).href;` },
+  plugins: [withoutCommands(), lazyRules()],
+  minifyWhitespace: false,
+  sourcemap: 'external',
+  sourcesContent: false,
+};
 const CHUNK = 'chunk-';
 const targets = [
   {
     entries: {
-      bowline: 'src/main/bowline.ts',
       'embedded-worker': 'src/base/embedded-database/embedded-worker.ts',
       'passage-worker': 'src/worker/handlers/retrieval/passages/passage-worker.ts',
       'llama-child': 'src/worker/llama/llama-child.ts',
     },
-    options: {
-      ...common,
-      packages: 'external',
-      sourcemap: 'linked',
-      splitting: true,
-      chunkNames: `${CHUNK}[name]-[hash]`,
-    },
+    options: { ...common, packages: 'external' },
   },
   {
     // Packages included: its process sees no other file. What reads PDF and DOCX, nine tenths of all, is read with the first of them.
@@ -171,13 +211,19 @@ const targets = [
     entries: { edge: 'src/main/edge.ts' },
     options: {
       ...inOneFile,
-      plugins: [lazyPackages(), slimValidate()],
+      plugins: [sqlWasmBeside(), lazyPackages(), slimValidate()],
+      loader: { '.wasm': 'file' },
+      assetNames: `${CHUNK}[name]-[hash]`,
     },
   },
   {
     entries: { client: 'src/main/client.ts' },
     options: { ...inOneFile, plugins: [otherEntries(), slimValidate()] },
   },
+  ...['worker-program', 'control-program'].map((name) => ({
+    entries: { [name]: `src/main/${name}.ts` },
+    options: asProgram,
+  })),
 ]
   .map(({ entries, options }) => ({ entries: present(entries), options }))
   .filter(({ entries }) => Object.keys(entries).length > 0);
@@ -186,6 +232,26 @@ const asked = new Date();
 if (!process.argv.includes('--if-stale') || stale()) await buildAll();
 // The launcher asks again only when something is newer than this.
 else utimesSync(stamp, asked, asked);
+
+/**
+ * The edge loads SQLite's WebAssembly through `src/edge/index/sql-wasm.ts`, which reads it from node_modules; in the bundle that
+ * module is replaced by one that reads a file beside it. Within the bundle the bytes would lie in memory as source, used or not.
+ */
+function sqlWasmBeside() {
+  return {
+    name: 'sql-wasm-beside',
+    setup(bundler) {
+      bundler.onLoad({ filter: /[\\/]src[\\/]edge[\\/]index[\\/]sql-wasm\.ts$/ }, () => ({
+        contents: `import { readFileSync } from 'node:fs';
+            import { join } from 'node:path';
+            import file from 'sql.js/dist/sql-wasm.wasm';
+            export const sqlWasm = () => readFileSync(join(import.meta.dirname, file));`,
+        resolveDir: root,
+        loader: 'js',
+      }));
+    },
+  };
+}
 
 /** Their own modules are in the bundle, but run when a first name is used. */
 function lazyPackages() {
@@ -212,16 +278,28 @@ function lazyPackages() {
   };
 }
 
-/** The client goes on in `bowline.mjs` for the verbs of the programs. */
+/** The client goes on in the entries of the programs for their verbs. */
 function otherEntries() {
   return {
     name: 'other-entries',
     setup(bundler) {
-      bundler.onResolve({ filter: /^\.\/bowline\.ts$/ }, ({ path }) => ({ path, namespace: 'other-entries' }));
-      // A script that V8 has compiled cannot import by itself; src/main/start-compiled.ts hands this in.
-      bundler.onLoad({ filter: /.*/, namespace: 'other-entries' }, () => ({
-        contents: `importEntry('./bowline.mjs');`,
+      bundler.onResolve({ filter: /^\.\/(?:control-program|worker-program|edge)\.ts$/ }, ({ path }) => ({
+        path: path.replace(/\.ts$/, '.cjs'),
+        external: true,
       }));
+    },
+  };
+}
+
+/** The commands of the command line are in the client; a program knows their names only. */
+function withoutCommands() {
+  return {
+    name: 'without-commands',
+    setup(bundler) {
+      bundler.onResolve({ filter: /^\.\.\/cli\/verbs\/|\/verify-offline\.ts$/ }, ({ kind, path }) =>
+        kind === 'dynamic-import' ? { path, namespace: 'without-commands' } : undefined,
+      );
+      bundler.onLoad({ filter: /.*/, namespace: 'without-commands' }, () => ({ contents: '' }));
     },
   };
 }
@@ -287,20 +365,25 @@ async function buildAll() {
   const started = new Date();
   mkdirSync(dist, { recursive: true });
   const work = mkdtempSync(join(dist, '.build-'));
+  // The parser of documents runs as nobody.
+  chmodSync(work, 0o755);
   try {
+    writeFileSync(join(work, 'edge.flags'), `${EDGE_FLAGS.join(' ')}\n`);
+    writeFileSync(join(work, 'edge.env'), `${EDGE_ENV.join(' ')}\n`);
     const bundles = targets.map(({ entries, options }) =>
       build({ outExtension: { '.js': '.mjs' }, ...options, entryPoints: entries, outdir: work }),
     );
     const [results, digest] = await Promise.all([Promise.all(bundles), prepareDatabases(work)]);
-    for (const [index, { entries }] of targets.entries()) {
+    // Where nothing changed in them they are in place; the programs are trained with them.
+    for (const name of readdirSync(dist).filter((name) => /^prepared-.*\.zst$/.test(name)))
+      if (!existsSync(join(work, name))) copyFileSync(join(dist, name), join(work, name));
+    for (const [index, { entries, options }] of targets.entries()) {
       for (const name of Object.keys(entries)) {
         checkContents(name, results[index].metafile);
         if (COMPILED[name]) await compileProgram({ root, work, name, chunk: CHUNK, ...COMPILED[name] });
-        else if (!entries.bowline) asciiFile(join(work, `${name}.mjs`));
+        else if (options.packages !== 'external') asciiFile(join(work, `${name}.mjs`));
       }
     }
-    writeFileSync(join(work, 'edge.flags'), `${EDGE_FLAGS.join(' ')}\n`);
-    writeFileSync(join(work, 'edge.env'), `${EDGE_ENV.join(' ')}\n`);
     // Each file is renamed into place whole, so launchers that build at the same time do not disturb each other.
     // Chunks come first: a program that is in place finds its own.
     const built = readdirSync(work).sort((a, b) => Number(b.startsWith(CHUNK)) - Number(a.startsWith(CHUNK)));

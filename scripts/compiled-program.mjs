@@ -1,7 +1,8 @@
 // Makes three files of a bundle: its source as one function, what V8 compiled of it, and the entry that starts the first with the
-// second (src/main/start-compiled.ts). The first two have names by their content, so that they always fit each other.
+// second (src/main/start-compiled.ts); and a fourth where the bundle has a source map. The first two have names by their content, so that they always fit each other.
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -17,7 +18,7 @@ const TRAINER = fileURLToPath(new URL('train-program.cjs', import.meta.url));
  */
 export async function compileProgram({ root, work, name, chunk, nodeFlags, engine, train }) {
   const entry = join(work, `${name}.cjs`);
-  const text = `(function (require, __filename, __dirname, importEntry) {${onlyAscii(readFileSync(entry, 'utf8'))}\n})\n`;
+  const text = `(function (require, __filename, __dirname) {${onlyAscii(readFileSync(entry, 'utf8'))}\n})\n`;
   const source = `${chunk}${name}-${digest(text).slice(0, 16)}.cjs`;
   writeFileSync(join(work, source), text);
   const trained = join(work, `${name}.code`);
@@ -32,6 +33,10 @@ export async function compileProgram({ root, work, name, chunk, nodeFlags, engin
   onDisk(join(work, source));
   onDisk(join(work, code));
   rmSync(entry);
+  if (existsSync(`${entry}.map`)) {
+    writeFileSync(join(work, source.replace(/cjs$/, 'lines')), sourceLines(`${entry}.map`, text));
+    rmSync(`${entry}.map`);
+  }
   await build({
     absWorkingDir: root,
     entryPoints: { [name]: 'src/main/start-compiled.ts' },
@@ -44,6 +49,26 @@ export async function compileProgram({ root, work, name, chunk, nodeFlags, engin
     logLevel: 'warning',
     define: { PROGRAM: JSON.stringify({ source, code, ...engine }) },
   });
+}
+
+/** Which line of which source each line of the bundle is, as src/base/source-lines.ts reads it. */
+function sourceLines(map, text) {
+  const sources = [];
+  const numbers = new Map();
+  const known = new SourceMap(JSON.parse(readFileSync(map, 'utf8')));
+  const lines = text.split('\n').map((line, index) => {
+    const { originalSource, originalLine } = known.findEntry(index, Math.max(line.search(/\S/), 0));
+    if (originalSource === undefined) return 0;
+    if (!numbers.has(originalSource)) {
+      numbers.set(originalSource, sources.length);
+      sources.push(originalSource.replace(/^(?:\.\.\/)+/, ''));
+    }
+    return ((numbers.get(originalSource) << 16) | (originalLine + 1)) >>> 0;
+  });
+  const table = Buffer.alloc(4 + 4 * lines.length);
+  table.writeUInt32LE(lines.length);
+  for (const [index, line] of lines.entries()) table.writeUInt32LE(line, 4 + 4 * index);
+  return Buffer.concat([table, Buffer.from(JSON.stringify(sources))]);
 }
 
 function onDisk(file) {

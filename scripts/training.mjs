@@ -28,6 +28,48 @@ export function statusOfEdge(root, edge) {
     });
 }
 
+/** A worker with all capabilities that connects to a real control plane and is stopped. */
+export function workerStart(control) {
+  return async (command) =>
+    await inFolder(async (home) => {
+      await run([...control, 'control', '--home', home, '--port', '0'], '', async ({ child, printed }) => {
+        const { control: url } = JSON.parse((await printed(/^ready (.*)$/m))[1]);
+        const set = [
+          'BOWLINE_WORKER_SERVE=embed,llm,retrieval,sandbox,web',
+          `BOWLINE_WORKER_KEY_FILE=${join(home, 'control', 'worker.key')}`,
+          'BOWLINE_LOG_TO=file',
+        ];
+        await run([...command, 'worker', '--with-parent', '--home', home], undefined, async (worker) => {
+          worker.child.stdin.write(`${JSON.stringify({ env: {}, set })}\n${url}\n`);
+          await worker.printed(/^ready /m);
+          worker.child.kill('SIGTERM');
+        });
+        child.kill('SIGTERM');
+      });
+    });
+}
+
+/** All of Bowline on this machine, until it is ready. */
+export function upStart() {
+  return async (command) =>
+    await inFolder(async (home) => {
+      const words = ['up', '--home', home, '--allow', home, '--port', '0'];
+      await run([...command, ...words], '', async ({ child, printed }) => {
+        await printed(/^ready /m);
+        child.kill('SIGTERM');
+      });
+    });
+}
+
+async function inFolder(task) {
+  const folder = mkdtempSync(join(tmpdir(), 'bowline-training-'));
+  try {
+    return await task(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** @param meanwhile is done while the edge is connected, and is told its home */
 async function withEdge(root, command, meanwhile) {
   const folder = mkdtempSync(join(tmpdir(), 'bowline-training-'));
@@ -45,7 +87,7 @@ async function withEdge(root, command, meanwhile) {
       logLevel: 'warning',
     });
     await run([process.execPath, file], undefined, async (control) => {
-      const line = await control.printed(/^http.*\n/);
+      const [line] = await control.printed(/^http.*\n/);
       const home = join(folder, 'home');
       await run([...command, 'edge', '--home', home, '--join'], line, async (edge) => {
         await control.printed(/^hello$/m);
@@ -88,7 +130,7 @@ async function run([file, ...words], input, meanwhile, anyCode = false) {
         once(child, 'printed'),
         ended.then(() => Promise.reject(new Error(`ended without ${what}`))),
       ]);
-    return what.exec(out)[0];
+    return what.exec(out);
   };
   try {
     await meanwhile({ child, printed });

@@ -1,5 +1,6 @@
 // The logger port. Programs log JSON lines; nothing of a file's content and no secret is ever passed in.
 import pino from 'pino';
+import { withSourceLines } from './source-lines.ts';
 
 export type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
@@ -27,7 +28,13 @@ export interface LogSink {
 
 /** A logger that writes one JSON line per entry to the sink. Levels: debug, info, warn, error. */
 export function createLogger(program: string, sink: LogSink, level = 'info'): Logger {
-  return wrap(pino({ level, base: { program, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, sink));
+  const base = { program, pid: process.pid };
+  return wrap(pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err } }, sink));
+}
+
+function err(error: Error): object {
+  const told = pino.stdSerializers.err(error);
+  return typeof told?.stack === 'string' ? { ...told, stack: withSourceLines(told.stack) } : told;
 }
 
 function wrap(log: pino.Logger): Logger {

@@ -16,7 +16,7 @@ for (const name of PROGRAM.modules) require(name);
 for (const flag of PROGRAM.flags) process.getBuiltinModule('node:v8').setFlagsFromString(flag);
 const filename = join(__dirname, PROGRAM.source);
 const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData: compiled() });
-script.runInThisContext()(require, filename, __dirname, (name: string) => import(name));
+script.runInThisContext()(require, filename, __dirname);
 
 /** V8 itself refuses what another version, another processor or other flags made, and compiles the source instead. */
 function compiled(): Buffer | undefined {

@@ -10,7 +10,7 @@ export type LoadVerb = () => Promise<Register>;
 export interface Verb {
   readonly name: string;
   readonly summary: string;
-  /** Absent for the verbs that run a program or touch one's settings: program-verbs.ts loads those. */
+  /** Absent for the verbs that run a program or touch one's settings: control-verbs.ts and worker-verbs.ts load those. */
   readonly load?: LoadVerb;
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { SERVABLE } from '../worker/program/capability-names.ts';
 import { workerSettings, workerSettingsOf } from '../worker/program/config.ts';
-import { SERVABLE } from '../worker/program/served-capabilities.ts';
 import { edgeEnvironment, workerEnvironment } from './child-environment.ts';
 import { handedOf } from './worker-child.ts';
 

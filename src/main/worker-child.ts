@@ -11,8 +11,8 @@ import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
 import type { Logger } from '../base/logger.ts';
 import { fromFailure } from '../contract/errors.ts';
+import { SERVABLE } from '../worker/program/capability-names.ts';
 import { FAILED, FOUND, type Handed, MISSING } from '../worker/program/handed.ts';
-import { SERVABLE } from '../worker/program/served-capabilities.ts';
 import { WORKER_SETTINGS, type WorkerSettings } from '../worker/program/settings.ts';
 import { workerEnvironment } from './child-environment.ts';
 import { type ChildOfUp, startChild } from './child-of-up.ts';
@@ -43,7 +43,7 @@ export function startWorkerChild(options: WorkerChildOptions): ChildOfUp {
     name: 'worker',
     onStart: () => missing.clear(),
     command: async () => ({
-      args: ['--enable-source-maps', `--max-old-space-size=${options.settings.heapBytes >> 20}`, ...programArgs(home)],
+      args: [`--max-old-space-size=${options.settings.heapBytes >> 20}`, ...programArgs(home)],
       env: workerEnvironment(options.env),
       input: [JSON.stringify(handedOf(options)), options.control],
     }),
@@ -72,7 +72,7 @@ export function startWorkerChild(options: WorkerChildOptions): ChildOfUp {
 const capabilityIn = (what: string): string => what.split(':', 1)[0] ?? '';
 
 const programArgs = (home: string): string[] => [
-  fileURLToPath(besideEntry(import.meta.url, 'bowline')),
+  fileURLToPath(besideEntry(import.meta.url, 'worker-program', '.cjs')),
   'worker',
   '--with-parent',
   '--home',

@@ -216,7 +216,9 @@ test('run from dist/, the bundled database finds its bundled worker', { timeout:
   expect(besideEntry('file:///app/src/base/embedded-database/embedded-thread.ts', 'embedded-worker').pathname).toBe(
     '/app/src/base/embedded-database/embedded-worker.ts',
   );
-  expect(besideEntry('file:///app/dist/bowline.mjs', 'embedded-worker').pathname).toBe('/app/dist/embedded-worker.mjs');
+  expect(besideEntry('file:///app/dist/chunk-program.cjs', 'embedded-worker').pathname).toBe(
+    '/app/dist/embedded-worker.mjs',
+  );
   // Inside the project, so that packages resolve as they do from dist/.
   await mkdir(join(root, 'node_modules/.cache'), { recursive: true });
   const dist = await mkdtemp(join(root, 'node_modules/.cache/bowline-dist-'));

@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { beforeAll, expect, test } from 'vitest';
-import { PROGRAM_VERBS } from '../../src/main/program-verbs.ts';
+import { CONTROL_VERBS } from '../../src/main/control-verbs.ts';
 import { VERBS } from '../../src/main/verbs.ts';
+import { WORKER_VERBS } from '../../src/main/worker-verbs.ts';
 
 const text = readFileSync('docs/operations.md', 'utf8').replaceAll(/^#.*$/gm, '');
 const code = [...text.matchAll(/```[\s\S]*?```|^ {4,}\S.*$|`[^`]+`/gm)].map(([found]) => found);
@@ -20,7 +21,8 @@ const program = new Command('bowline').option('--home <folder>', 'home').option(
 
 beforeAll(async () => {
   const io = { ...process, cwd: process.cwd(), exit: () => {} };
-  for (const { name, load = PROGRAM_VERBS[name] } of VERBS) {
+  const programs = { ...CONTROL_VERBS, ...WORKER_VERBS };
+  for (const { name, load = programs[name] } of VERBS) {
     if (load && name !== 'edge') (await load())(program, io as never);
   }
 });

@@ -216,7 +216,9 @@ test('cutting that takes too long or is cancelled ends alone, and the next docum
 });
 
 test('run from dist/, documents are cut by the bundled thread', { timeout: LONG_MS }, async () => {
-  expect(besideEntry('file:///app/dist/bowline.mjs', 'passage-worker').pathname).toBe('/app/dist/passage-worker.mjs');
+  expect(besideEntry('file:///app/dist/chunk-program.cjs', 'passage-worker').pathname).toBe(
+    '/app/dist/passage-worker.mjs',
+  );
   // Inside the project, so that packages resolve as they do from dist/.
   await mkdir(join(root, 'node_modules/.cache'), { recursive: true });
   const dist = await mkdtemp(join(root, 'node_modules/.cache/bowline-dist-'));

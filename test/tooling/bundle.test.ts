@@ -13,15 +13,16 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { withSourceLines } from '../../src/base/source-lines.ts';
 import { ROOT, Workspace } from './workspace.ts';
 
+const PREPARED = ['dist/.prepared', 'dist/prepared-control.zst', 'dist/prepared-retrieval.zst'];
 const TELL = `console.log(JSON.stringify({ cwd: process.cwd(), args: process.argv.slice(2), flags: process.execArgv, arenas: process.env.MALLOC_ARENA_MAX }));\n`;
 
 function programs(): Workspace {
   const space = new Workspace('bowline', 'package.json', 'package-lock.json', 'scripts', 'src/main/start-compiled.ts');
   space.write('gen/.keep', '');
-  space.write('src/main/bowline.ts', TELL);
-  space.write('src/main/client.ts', TELL);
+  for (const name of ['client', 'control-program', 'worker-program']) space.write(`src/main/${name}.ts`, TELL);
   space.write('src/main/edge.ts', `import '../edge/session.ts';\n${TELL}`);
   space.write('src/edge/session.ts', 'export const session = 1;\n');
   return space;
@@ -53,15 +54,19 @@ test('a build of the edge that reaches into another program, or a package too he
   });
 });
 
-test('the bundle of the edge has its packages in it and SQLite of Node, and needs nothing beside it', () => {
+test('the bundle of the edge carries SQLite and needs no packages beside it', () => {
   const space = programs();
   space.write(
+    'src/edge/index/sql-wasm.ts',
+    `import { readFileSync } from 'node:fs';\nexport const sqlWasm = (): Uint8Array => readFileSync('not in the bundle');\n`,
+  );
+  space.write(
     'src/edge/session.ts',
-    `import { DatabaseSync } from 'node:sqlite';
-import { create } from '@bufbuild/protobuf';
-import { DurationSchema } from '@bufbuild/protobuf/wkt';
-const { nanos } = create(DurationSchema, { nanos: 42 });
-console.log(new DatabaseSync(':memory:').prepare('select ? as answer').get(nanos)?.answer);
+    `import initSqlJs from 'sql.js';
+import { sqlWasm } from './index/sql-wasm.ts';
+void initSqlJs({ wasmBinary: sqlWasm().buffer as ArrayBuffer }).then((SQL) => {
+  console.log(JSON.stringify(new SQL.Database().exec('select 6 * 7 as answer')[0]?.values));
+});
 `,
   );
   space.write('src/main/edge.ts', `import '../edge/session.ts';\n`);
@@ -69,18 +74,19 @@ console.log(new DatabaseSync(':memory:').prepare('select ? as answer').get(nanos
   const node = realpathSync(join(space.dir, 'node_modules/.bin/node'));
   space.remove('node_modules');
   const flags = readFileSync(join(space.dir, 'dist/edge.flags'), 'utf8').trim().split(' ');
-  expect(space.run(node, [...flags, 'dist/edge.cjs'])).toEqual({ status: 0, output: '42\n' });
+  expect(space.run(node, [...flags, 'dist/edge.cjs'])).toEqual({ status: 0, output: '[[42]]\n' });
 });
 
 test.skipIf(!existsSync(join(ROOT, 'src/main/edge.ts')))(
   'the edge of this tree holds nothing of the other programs',
   () => {
-    // With the note of the last build, so that it does not make the prepared databases anew.
-    const space = new Workspace('package.json', 'package-lock.json', 'scripts', 'src', 'gen', 'dist/.prepared');
+    // With the prepared databases of the last build, so that it does not make them anew.
+    const space = new Workspace('package.json', 'package-lock.json', 'scripts', 'src', 'gen', ...PREPARED);
     expect(space.run('node', ['scripts/build.mjs'])).toEqual({ status: 0, output: '' });
-    for (const name of ['edge', 'client']) expect(compiledOf(space, name)).toBe('in use');
+    for (const name of ['edge', 'client', 'control-program', 'worker-program'])
+      expect(compiledOf(space, name)).toBe('in use');
   },
-  60_000,
+  180_000,
 );
 
 test('the launcher builds, keeps folder and arguments, and starts the edge with its flags, also through a link', () => {
@@ -100,7 +106,7 @@ test('the launcher builds, keeps folder and arguments, and starts the edge with 
   expect(told.arenas).toBe('1');
 
   const control = space.run('./link', ['--home', 'a b', 'control'], {}, cwd);
-  expect(JSON.parse(control.output)).toMatchObject({ arenas: '1', flags: ['--enable-source-maps'] });
+  expect(JSON.parse(control.output)).toMatchObject({ arenas: '1', flags: [] });
 });
 
 test('the launcher builds again what git or npm changed, and says at once what the last build says otherwise', () => {
@@ -122,6 +128,17 @@ test('the launcher builds again what git or npm changed, and says at once what t
   for (const path of ['src/main/client.ts', 'package-lock.json'])
     utimesSync(join(space.dir, path), muchLater, muchLater);
   expect(launched()).toBe('again\n');
+});
+
+test('a stack that a program of ours logs names the lines of its sources', () => {
+  const space = programs();
+  space.write(
+    'src/main/control-program.ts',
+    `const no = 1;\nfunction deep() {\n  throw new Error(\`no \${no}\`);\n}\ntry {\n  deep();\n} catch (error) {\n  console.log((error as Error).stack);\n}\n`,
+  );
+  expect(space.run('node', ['scripts/build.mjs'])).toEqual({ status: 0, output: '' });
+  const stack = withSourceLines(space.run('node', ['dist/control-program.cjs']).output);
+  expect(stack).toContain('at deep (src/main/control-program.ts:3)');
 });
 
 test('a program starts the same without its compiled code, and with code that another Node or other flags made', () => {
@@ -162,7 +179,7 @@ vm.Script = function (source, options) {
 }
 
 function codeOf(space: Workspace, name: string): string {
-  const [code = ''] = /chunk-\w+-\w+\.code/.exec(readFileSync(join(space.dir, `dist/${name}.cjs`), 'utf8')) ?? [];
+  const [code = ''] = /chunk-[\w-]+\.code/.exec(readFileSync(join(space.dir, `dist/${name}.cjs`), 'utf8')) ?? [];
   return code;
 }
 

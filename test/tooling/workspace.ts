@@ -40,7 +40,7 @@ export class Workspace {
   /** Runs a command in the folder, or in `cwd`; `env` is added to the test's own. Ends it after a minute. */
   run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd = this.dir): Ended {
     const path = `${join(ROOT, 'node_modules/.bin')}:${process.env.PATH}`;
-    const options = { cwd, encoding: 'utf8', timeout: 60_000, env: { ...process.env, PATH: path, ...env } } as const;
+    const options = { cwd, encoding: 'utf8', timeout: 180_000, env: { ...process.env, PATH: path, ...env } } as const;
     const ended = spawnSync(command, args, options);
     if (ended.error !== undefined) throw ended.error;
     return { status: ended.status, output: ended.stdout + ended.stderr };

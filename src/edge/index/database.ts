@@ -1,16 +1,16 @@
-// A thin layer over one SQLite database in memory, that of Node itself: prepared statements by text, its size, its bytes. It knows no table.
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+// A thin layer over one sql.js database: prepared statements by text, its size, its bytes. It knows no table.
+import type { BindParams, Database, SqlJsStatic, SqlValue, Statement } from 'sql.js';
 import { PRAGMAS } from './schema.ts';
 
-export type IndexRow = Record<string, SQLOutputValue>;
+export type IndexRow = Record<string, SqlValue>;
 
 export class SqlDatabase {
-  readonly #db = new DatabaseSync(':memory:');
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #db: Database;
+  readonly #statements = new Map<string, Statement>();
 
   /** @param bytes a database file; an empty database without */
-  constructor(bytes?: Uint8Array) {
-    if (bytes) this.#db.deserialize(bytes);
+  constructor(sql: SqlJsStatic, bytes?: Uint8Array) {
+    this.#db = new sql.Database(bytes);
     this.#db.exec(PRAGMAS);
   }
 
@@ -18,15 +18,23 @@ export class SqlDatabase {
     this.#db.exec(sql);
   }
 
-  run(sql: string, params: readonly SQLInputValue[] = []): void {
-    this.#prepare(sql).run(...params);
+  run(sql: string, params: BindParams = []): void {
+    this.#prepare(sql).run(params);
   }
 
-  all(sql: string, params: readonly SQLInputValue[] = []): IndexRow[] {
-    return this.#prepare(sql).all(...params);
+  all(sql: string, params: BindParams = []): IndexRow[] {
+    const statement = this.#prepare(sql);
+    const rows: IndexRow[] = [];
+    try {
+      statement.bind(params);
+      while (statement.step()) rows.push(statement.getAsObject());
+    } finally {
+      statement.reset();
+    }
+    return rows;
   }
 
-  get(sql: string, params: readonly SQLInputValue[] = []): IndexRow | undefined {
+  get(sql: string, params: BindParams = []): IndexRow | undefined {
     return this.all(sql, params)[0];
   }
 
@@ -48,23 +56,30 @@ export class SqlDatabase {
     return (number('page_count') - number('freelist_count')) * number('page_size');
   }
 
-  /** The database file, without free pages; undefined before Node 24.16, which has no way to it. Never inside a transaction. */
-  export(): Uint8Array | undefined {
-    if (typeof this.#db.serialize !== 'function') return undefined;
+  /** The database file, without free pages. Never inside a transaction: sql.js closes and opens the database for it. */
+  export(): Uint8Array {
     this.exec('PRAGMA incremental_vacuum');
-    return this.#db.serialize();
+    this.#forget();
+    const bytes = this.#db.export();
+    this.#db.exec(PRAGMAS);
+    return bytes;
   }
 
   close(): void {
-    this.#statements.clear();
+    this.#forget();
     this.#db.close();
   }
 
-  #prepare(sql: string): StatementSync {
+  #prepare(sql: string): Statement {
     const known = this.#statements.get(sql);
     if (known) return known;
     const statement = this.#db.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
+  }
+
+  #forget(): void {
+    for (const statement of this.#statements.values()) statement.free();
+    this.#statements.clear();
   }
 }

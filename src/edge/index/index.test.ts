@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import type { SqlJsStatic } from 'sql.js';
+import { beforeAll, expect, test } from 'vitest';
 import { RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { MemoryFs } from '../../../test/support/memory-fs.ts';
@@ -8,10 +11,16 @@ import { type Logger, silentLogger } from '../../base/logger.ts';
 import { type EdgeJournal, openEdgeJournal } from '../journal/edge-journal.ts';
 import type { RecordInit } from '../journal/records.ts';
 import { type OpenIndexOptions, openIndex } from './open-index.ts';
+import { loadSqlJs } from './sql-js.ts';
 import type { SqliteIndex } from './sqlite-index.ts';
 
 const PATH = '/home/state.db';
 const NOW = new ManualClock().now();
+let sql: SqlJsStatic;
+
+beforeAll(async () => {
+  sql = await loadSqlJs(readFileSync(createRequire(import.meta.url).resolve('sql.js/dist/sql-wasm.wasm')));
+});
 
 const journalOn = (fs: MemoryFs): Promise<EdgeJournal> =>
   openEdgeJournal('/j', {
@@ -23,7 +32,7 @@ const journalOn = (fs: MemoryFs): Promise<EdgeJournal> =>
     stepBytes: 1024,
   });
 const indexOn = (fs: MemoryFs, journal: EdgeJournal, more: Partial<OpenIndexOptions> = {}): Promise<SqliteIndex> =>
-  openIndex({ path: PATH, journal, clock: new ManualClock(), log: silentLogger, fs, ...more });
+  openIndex({ sql, path: PATH, journal, clock: new ManualClock(), log: silentLogger, fs, ...more });
 
 /** A logger that remembers its lines. */
 function listen(): { log: Logger; lines: string[] } {

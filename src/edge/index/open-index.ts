@@ -1,4 +1,5 @@
 // Opens the index: from the snapshot where the journal holds exactly its head, else from the whole journal.
+import type { SqlJsStatic } from 'sql.js';
 import { breath } from '../../base/breath.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -12,6 +13,7 @@ import { readSnapshot, writeSnapshot } from './snapshot-file.ts';
 import { SqliteIndex } from './sqlite-index.ts';
 
 export interface OpenIndexOptions {
+  readonly sql: SqlJsStatic;
   /** Path of `state.db`. */
   readonly path: string;
   readonly journal: EdgeJournal;
@@ -27,7 +29,7 @@ export interface OpenIndexOptions {
   readonly idleMs?: number;
 }
 
-/** Records of one turn while it catches up. */
+/** Records of one turn while it catches up: SQLite in WebAssembly that is not optimized takes a third of a millisecond for each. */
 const PIECE = 32;
 /** No snapshot is larger, whatever is asked for. */
 const MOST_BYTES = 8 << 20;
@@ -38,10 +40,9 @@ export async function openIndex(options: OpenIndexOptions): Promise<SqliteIndex>
   const fs = options.fs ?? nodeFs;
   const maxBytes = Math.min(options.maxBytes ?? 4 << 20, MOST_BYTES);
   const bytes = await readSnapshot(fs, path, maxBytes);
-  const loaded = bytes && (await load(bytes, journal));
+  const loaded = bytes && (await load(options.sql, bytes, journal));
   if (bytes && !loaded) log.info('the index does not fit the journal and is rebuilt');
-  let unfollow = () => {};
-  const index = new SqliteIndex(loaded?.db ?? empty(), loaded ?? { sequence: 0, ledgerFrom: 1 }, {
+  const index = new SqliteIndex(loaded?.db ?? empty(options.sql), loaded ?? { sequence: 0, ledgerFrom: 1 }, {
     clock,
     log,
     maxBytes,
@@ -50,7 +51,6 @@ export async function openIndex(options: OpenIndexOptions): Promise<SqliteIndex>
     idleMs: options.idleMs ?? 30_000,
     save: (snapshot) => writeSnapshot(fs, path, snapshot),
     position: () => ({ id: journal.id, ...journal.head }),
-    unfollow: () => unfollow(),
   });
   // What is appended while it catches up is read in the next round; the last look and `follow` are in one tick.
   do {
@@ -65,24 +65,25 @@ export async function openIndex(options: OpenIndexOptions): Promise<SqliteIndex>
     }
     index.applyAll(batch);
   } while (index.sequence < journal.head.sequence);
-  unfollow = journal.follow(index);
+  journal.follow(index);
   return index;
 }
 
-function empty(): SqlDatabase {
-  const db = new SqlDatabase();
+function empty(sql: SqlJsStatic): SqlDatabase {
+  const db = new SqlDatabase(sql);
   db.exec(SCHEMA);
   return db;
 }
 
 /** The snapshot's database, if it is sound, of this version, and of a head that the journal holds. */
 async function load(
+  sql: SqlJsStatic,
   bytes: Uint8Array,
   journal: EdgeJournal,
 ): Promise<{ db: SqlDatabase; sequence: number; ledgerFrom: number } | undefined> {
   let db: SqlDatabase | undefined;
   try {
-    db = new SqlDatabase(bytes);
+    db = new SqlDatabase(sql, bytes);
     if (
       db.get('PRAGMA user_version')?.user_version === SCHEMA_VERSION &&
       db.get('PRAGMA quick_check')?.quick_check === 'ok'

@@ -1,4 +1,4 @@
-// The index over the journal, on SQLite: answers queries from its tables, sheds the oldest rows when it is too large, writes its
+// The index over the journal, on sql.js: answers queries from its tables, sheds the oldest rows when it is too large, writes its
 // snapshot. The journal is the truth: an index may miss what is old, and is never asked whether something happened (CallBook and AskBook
 // know that).
 import { create } from '@bufbuild/protobuf';
@@ -26,8 +26,6 @@ export interface SqliteIndexParts {
   readonly save: (bytes: Uint8Array) => Promise<void>;
   /** Where the journal stands: a snapshot is only taken when the index has seen all of it. */
   readonly position: () => { readonly id: string; readonly sequence: number; readonly hash: Uint8Array };
-  /** It is closed, and sees nothing more. */
-  readonly unfollow: () => void;
 }
 
 /** How many records between two looks at the size. */
@@ -129,7 +127,6 @@ export class SqliteIndex implements Fold {
       ]);
     });
     const bytes = this.#db.export();
-    if (!bytes) return;
     if (bytes.length > this.#parts.maxBytes) {
       this.#parts.log.warn('the index is too large for a snapshot and will be rebuilt', { bytes: bytes.length });
       return;
@@ -143,16 +140,12 @@ export class SqliteIndex implements Fold {
     await this.#saving;
   }
 
-  /** Writes the snapshot, if it has seen at least `records` since the last one, and frees the memory. */
-  async close(records = 1): Promise<void> {
+  /** Writes the snapshot and frees the memory. */
+  async close(): Promise<void> {
     if (this.#closed) return;
     this.#stopTimer?.();
-    if (this.#dirty >= records) await this.snapshot();
-    await this.#saving;
-    if (this.#closed) return;
+    await this.snapshot();
     this.#closed = true;
-    this.#stopTimer?.();
-    this.#parts.unfollow();
     this.#db.close();
   }
 

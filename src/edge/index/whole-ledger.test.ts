@@ -1,4 +1,6 @@
 // `egress ls` reads from the index, the journal and the archive as if they were one list.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { MemoryFs } from '../../../test/support/memory-fs.ts';
@@ -6,15 +8,17 @@ import { silentLogger } from '../../base/logger.ts';
 import { type EdgeJournal, openEdgeJournal } from '../journal/edge-journal.ts';
 import type { LedgerLine, LedgerPlace } from '../journal/ledger-lines.ts';
 import { openIndex } from './open-index.ts';
+import { loadSqlJs } from './sql-js.ts';
 import type { SqliteIndex } from './sqlite-index.ts';
 import { type WholeLedger, wholeLedger } from './whole-ledger.ts';
 
 const clock = new ManualClock();
+const sql = await loadSqlJs(readFileSync(createRequire(import.meta.url).resolve('sql.js/dist/sql-wasm.wasm')));
 
 const journalOn = (fs: MemoryFs): Promise<EdgeJournal> =>
   openEdgeJournal('/j', { clock, log: silentLogger, onFatal: () => {}, fs, segmentBytes: 8000, stepBytes: 1024 });
 const indexOn = (fs: MemoryFs, journal: EdgeJournal): Promise<SqliteIndex> =>
-  openIndex({ path: '/home/state.db', journal, clock, log: silentLogger, fs, maxBytes: 192 << 10 });
+  openIndex({ sql, path: '/home/state.db', journal, clock, log: silentLogger, fs, maxBytes: 192 << 10 });
 const whole = (index: SqliteIndex, journal: EdgeJournal) =>
   wholeLedger({ query: async (read) => read(index) }, journal);
 

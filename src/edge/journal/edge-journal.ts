@@ -205,14 +205,9 @@ export class EdgeJournal {
     return undefined;
   }
 
-  /** Adds a fold that sees what is appended from now on, until the returned function is called. */
-  follow(fold: Fold): () => void {
-    const { folds } = this.#view;
-    folds.push(fold);
-    return () => {
-      const at = folds.indexOf(fold);
-      if (at >= 0) folds.splice(at, 1);
-    };
+  /** Adds a fold that sees what is appended from now on. */
+  follow(fold: Fold): void {
+    this.#view.folds.push(fold);
   }
 
   async hashAt(sequence: number): Promise<Uint8Array | undefined> {

@@ -9,6 +9,7 @@ import type { EdgeConfig } from '../../edge/config/edge-config.ts';
 import { OwnRuns } from '../../edge/grants/own-runs.ts';
 import { journalBinding, writeJournalId } from '../../edge/identity/identity.ts';
 import { OnDemandIndex } from '../../edge/index/on-demand-index.ts';
+import { sqlWasm } from '../../edge/index/sql-wasm.ts';
 import { openEdgeJournal } from '../../edge/journal/edge-journal.ts';
 import { mustHold } from '../../edge/journal/known-journal.ts';
 import { nodeFs } from '../../edge/journal/node-fs.ts';
@@ -27,6 +28,7 @@ export async function startJournal(ground: EdgeGround) {
   life.onStop('journal', () => journal.close());
   await journal.append([{ case: 'started', value: { bootId, build: BUILD } }]);
   const index = new OnDemandIndex({
+    load: async () => (await import('../../edge/index/sql-js.ts')).loadSqlJs(sqlWasm()),
     path: homePaths(home).index,
     journal,
     clock,

@@ -6,7 +6,7 @@ import { flagTexts, type SettingFlags, settingOptions } from '../../base/setting
 import { readSettingsFile } from '../../base/settings/settings-file.ts';
 import { type SettledSettings, settle } from '../../base/settings/settle.ts';
 import { type Beside, fromEnvironment, fromFlags, type SettingTexts, type Texts } from '../../base/settings/sources.ts';
-import { servable } from './served-capabilities.ts';
+import { servable } from './capability-names.ts';
 import { WORKER_SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
 
 const EXAMPLE = 'BOWLINE_WORKER_SLOTS=2';

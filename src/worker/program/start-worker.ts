@@ -14,7 +14,8 @@ import { servedMethods } from '../loop/manifest.ts';
 import type { WorkLoopLimits } from '../loop/work-limits.ts';
 import { WorkLoop } from '../loop/work-loop.ts';
 import { grpcConnector } from '../loop/worker-transport.ts';
-import { CAPABILITIES, type CapabilityName, servable } from './served-capabilities.ts';
+import { type CapabilityName, servable } from './capability-names.ts';
+import { CAPABILITIES } from './served-capabilities.ts';
 import type { WorkerSettings } from './settings.ts';
 
 export interface WorkerOptions {

@@ -1,0 +1,11 @@
+// What long-running programs print with.
+import type { CliIo } from '../cli/io.ts';
+import type { ControlProgramIo } from './control.ts';
+
+export function programIo(io: CliIo): ControlProgramIo {
+  return {
+    env: io.env,
+    out: (line) => void io.stdout.write(`${line}\n`),
+    progress: (line) => void io.stderr.write(`${line}\n`),
+  };
+}
