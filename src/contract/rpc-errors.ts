@@ -13,13 +13,13 @@ export function errorInterceptor(log: Logger): Interceptor {
       const response = await next(request);
       return response.stream ? { ...response, message: translated(response.message, log) } : response;
     } catch (error) {
-      throw told(error, log);
+      throw tellable(error, log);
     }
   };
 }
 
-/** Of a peer that went away nothing is logged. */
-function told(error: unknown, log: Logger): ConnectError {
+/** As a client is told of it. Of a peer that went away nothing is logged. */
+export function tellable(error: unknown, log: Logger): ConnectError {
   return toConnectError(isGone(error) ? new AppError('CANCELED', {}, { cause: error }) : error, log);
 }
 
@@ -27,6 +27,6 @@ async function* translated<T>(messages: AsyncIterable<T>, log: Logger): AsyncIte
   try {
     yield* messages;
   } catch (error) {
-    throw told(error, log);
+    throw tellable(error, log);
   }
 }

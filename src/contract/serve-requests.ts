@@ -104,7 +104,7 @@ function mendedErrors(response: UniversalServerResponse): UniversalServerRespons
   const done = (piece: IteratorResult<Uint8Array>): IteratorResult<Uint8Array> => {
     if (piece.done) {
       blameSender(trailer);
-      shorten(trailer);
+      shortenText(trailer);
     }
     return piece;
   };
@@ -116,7 +116,8 @@ function mendedErrors(response: UniversalServerResponse): UniversalServerRespons
   return { ...response, body: { [Symbol.asyncIterator]: () => ending } };
 }
 
-function shorten(trailer: Headers): void {
+/** Cuts the text of an error that a trailer tells. */
+export function shortenText(trailer: Headers): void {
   const told = trailer.get('grpc-message');
   if (told === null || told.length <= TEXT_LETTERS) return;
   // Percent-encoded UTF-8; what is cut in the middle of a letter becomes a sign for that.

@@ -2,7 +2,7 @@
 // bytes, and keeps nothing. It has no journal, gate or disk; those are measured with the real edge.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { createClient } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { ReadResponseSchema } from '../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { PongSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { DeviceService } from '../../../gen/bowline/control/v1/device_service_pb.ts';
@@ -21,6 +21,7 @@ import { FrameCounter } from '../../../src/contract/session/frames.ts';
 import { FakeEdge } from '../../../test/support/fake-edge.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { type LatencyArgs, latencies, type RateArgs, rate, sharedNow } from '../harness/load.ts';
+import { sessionTransport } from '../harness/session-transport.ts';
 
 interface Place {
   readonly url: string;
@@ -76,8 +77,7 @@ class Session {
 
   async #read(): Promise<void> {
     const { url, secret } = this.#edge;
-    const sessionManager = new Http2SessionManager(url);
-    const transport = createGrpcTransport({ baseUrl: url, sessionManager, acceptCompression: [] });
+    const transport = sessionTransport(url);
     const headers = { authorization: `Bearer ${secret}` };
     try {
       for await (const { header, frame } of createClient(EdgeService, transport).connect(this.#frames(), { headers })) {

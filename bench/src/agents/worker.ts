@@ -2,7 +2,6 @@
 // piece of text. What the question says can ask for more (a tool call first, many pieces of text).
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { createClient } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import {
   ChatRequestSchema,
   type ChatResponse,
@@ -26,6 +25,7 @@ import { JobOutputs } from '../../../src/worker/loop/job-outputs.ts';
 import { workerHello } from '../../../test/support/fake-worker.ts';
 import { serveAgent } from '../harness/agent.ts';
 import { sharedNow } from '../harness/load.ts';
+import { sessionTransport } from '../harness/session-transport.ts';
 
 const SLOTS = 256;
 /** Frames that may wait for the stream. */
@@ -109,8 +109,7 @@ class Worker {
   }
 
   async #read(url: string, key: string): Promise<void> {
-    const sessionManager = new Http2SessionManager(url);
-    const transport = createGrpcTransport({ baseUrl: url, sessionManager, acceptCompression: [] });
+    const transport = sessionTransport(url);
     const headers = { authorization: `Bearer ${key}` };
     try {
       for await (const { header, frame } of createClient(WorkerService, transport).work(this.#frames(), { headers })) {

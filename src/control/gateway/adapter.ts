@@ -14,6 +14,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
 import { bodyForm, measuredBody, withForm } from '../../contract/measured-body.ts';
 import { answer, contained, pathOf, respond, unanswerable, universalRequest } from '../../contract/serve-requests.ts';
+import { SessionStreams } from './session-streams.ts';
 import type { Strangers } from './strangers.ts';
 import { boundedBody, compressions, OPEN_BYTES, refusedBody } from './too-large.ts';
 
@@ -66,6 +67,7 @@ export function nodeHandler({
   faults,
   ...options
 }: AdapterOptions) {
+  const sessions = new SessionStreams({ gate: options.requestGate, maxFrameBytes, log });
   const handlersOf = (add: (router: ConnectRouter) => void, most = maxFrameBytes) => {
     const router = createConnectRouter({
       ...options,
@@ -73,7 +75,7 @@ export function nodeHandler({
       readMaxBytes: most,
       writeMaxBytes: maxFrameBytes,
     });
-    add(router);
+    add(sessions.noting(router));
     return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   };
   const openBytes = Math.min(OPEN_BYTES, maxFrameBytes);
@@ -115,6 +117,11 @@ export function nodeHandler({
     const bytes = sizeOf(request.rawHeaders) + (without ? 2 * openBytes : 0);
     const leave = strangers.enter(request.stream.session as ServerHttp2Session, bytes, without);
     if (leave) request.stream.once('close', leave);
+    const session = sessions.find(pathOf(request), call);
+    if (session) {
+      await sessions.serve(session, call, response);
+      return endUnread(request, clock);
+    }
     const contentType = call.header.get('content-type') ?? '';
     const most = open ? openBytes : maxFrameBytes;
     if (handler.method.methodKind === 'unary' || handler.method.methodKind === 'server_streaming') {

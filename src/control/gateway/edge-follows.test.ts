@@ -23,7 +23,6 @@ function start(open: (run: string) => Promise<RunFeed>) {
     device: 'd1',
     clock,
     log: silentLogger,
-    maxFrameBytes: () => 1 << 20,
     wake: () => {},
   });
   const drain = () => {

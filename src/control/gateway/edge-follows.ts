@@ -7,15 +7,15 @@ import { fullJitter } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Encodable } from '../../contract/encodable.ts';
 import type { TextPosition } from '../../contract/text/latest-text.ts';
 import type { OpenFeed, RunFeeds } from '../dispatch/feeds/run-feeds.ts';
 import { isSummingUp, summaryOf } from '../orchestrator/models/summary.ts';
 import { jobSignature } from '../orchestrator/run/job-view.ts';
 import { isEnded } from '../orchestrator/run/state.ts';
 import { isUnreadable } from '../orchestrator/service/unreadable.ts';
-import { fitOutcome } from './fit-outcome.ts';
 
-export type EdgeBody = NonNullable<MessageInitShape<typeof ConnectResponseSchema>['frame']>;
+export type EdgeBody = NonNullable<MessageInitShape<typeof ConnectResponseSchema>['frame']> & Encodable;
 
 export interface EdgeFollowsParts {
   readonly feeds: Pick<RunFeeds, 'open'>;
@@ -23,8 +23,6 @@ export interface EdgeFollowsParts {
   readonly device: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Bytes of the largest frame that the edge takes. */
-  readonly maxFrameBytes: () => number;
   /** A run that cannot be read: why, and how it ended if its owner ended it. */
   readonly setAside?: (run: string) => Promise<{ readonly why: string; readonly ended?: Outcome } | undefined>;
   /** Called when there may be a frame. */
@@ -220,8 +218,7 @@ export class EdgeFollows {
     const { outcome } = follow.open.feed.state;
     if (!outcome) return undefined;
     follow.ended = true;
-    const fitting = fitOutcome(outcome, this.#parts.maxFrameBytes());
-    return { case: 'runEnded', value: { run: follow.run, outcome: fitting } };
+    return { case: 'runEnded', value: { run: follow.run, outcome } };
   }
 
   /** The summary of the conversation up to this run, once it is there. Of one that failed nothing is told. */

@@ -36,11 +36,12 @@ export const goneInterceptor: Interceptor = (next) => async (request) => {
     const response = await next(request);
     return response.stream ? { ...response, message: untilGone(response.message) } : response;
   } catch (error) {
-    throw translated(error);
+    throw blamedPeer(error);
   }
 };
 
-function translated(error: unknown): unknown {
+/** What broke a stream, as an error of ours where it is one of the peer. */
+export function blamedPeer(error: unknown): unknown {
   if (isGone(error)) return new AppError('CANCELED', {}, { cause: error });
   return tooLarge(error) ?? unparsed(error) ?? error;
 }
@@ -49,7 +50,7 @@ async function* untilGone<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
   try {
     yield* messages;
   } catch (error) {
-    throw translated(error);
+    throw blamedPeer(error);
   }
 }
 

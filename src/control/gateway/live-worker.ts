@@ -9,14 +9,14 @@ import {
 } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
-import { encodingProblem } from '../../contract/encodable.ts';
+import { type Encodable, encodeContent } from '../../contract/encodable.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { WorkerSession } from '../dispatch/session-ports.ts';
 import { worksAs } from '../dispatch/workers/worker-view-of.ts';
 import type { WorkerView } from '../routing/worker-view.ts';
 import type { PeerQueue } from './peer-queue.ts';
 
-export type WorkerBody = NonNullable<MessageInitShape<typeof WorkResponseSchema>['frame']>;
+export type WorkerBody = NonNullable<MessageInitShape<typeof WorkResponseSchema>['frame']> & Encodable;
 
 export interface LiveWorkerParts {
   readonly hello: WorkerHello;
@@ -108,10 +108,10 @@ export class LiveWorker implements WorkerSession {
     if (bytes + ENVELOPE > this.#maxFrameBytes) {
       throw tooLarge('the request of this job', this.#maxFrameBytes);
     }
-    mustEncode({ case: 'job', value: assignment }, this.#maxFrameBytes);
+    const frame = encodable({ case: 'job', value: assignment }, this.#maxFrameBytes);
     this.#leaving.set(assignment.dispatchId, slots);
     try {
-      this.#out.send({ case: 'job', value: assignment }, bytes);
+      this.#out.send(frame, bytes);
     } catch (error) {
       this.#leaving.delete(assignment.dispatchId);
       throw error;
@@ -132,8 +132,7 @@ export class LiveWorker implements WorkerSession {
     const bytes = responses.reduce((sum, response) => sum + response.length, 0);
     try {
       if (bytes + ENVELOPE > this.#maxFrameBytes) throw tooLarge('the result of this call', this.#maxFrameBytes);
-      mustEncode({ case: 'childResult', value: result }, this.#maxFrameBytes);
-      this.#out.offer({ case: 'childResult', value: result }, bytes);
+      this.#out.offer(encodable({ case: 'childResult', value: result }, this.#maxFrameBytes), bytes);
     } catch (error) {
       const failure = toFailure(error);
       this.#out.offer({ case: 'childResult', value: { ...result, result: { case: 'failure', value: failure } } });
@@ -156,10 +155,12 @@ export class LiveWorker implements WorkerSession {
   }
 }
 
-/** Throws MESSAGE_REFUSED for what would end the session instead of reaching the worker. */
-function mustEncode(frame: WorkerBody, maxBytes: number): void {
-  const problem = encodingProblem(WorkResponseSchema, { frame }, maxBytes);
-  if (problem !== undefined) throw new AppError('MESSAGE_REFUSED', { what: frame.case ?? 'frame', problem });
+/** The same with its encoding. Throws MESSAGE_REFUSED for what would end the session instead of reaching the worker. */
+function encodable(frame: WorkerBody, maxBytes: number): WorkerBody {
+  const content = encodeContent(WorkResponseSchema, { frame }, maxBytes);
+  if ('problem' in content)
+    throw new AppError('MESSAGE_REFUSED', { what: frame.case ?? 'frame', problem: content.problem });
+  return { ...frame, ...content };
 }
 
 const tooLarge = (what: string, bytes: number): AppError =>

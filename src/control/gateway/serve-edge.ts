@@ -179,7 +179,6 @@ function followsOf(parts: EdgeSessionParts, edge: LiveEdge, out: PeerQueue<EdgeB
     device: ref.id,
     clock: parts.clock,
     log,
-    maxFrameBytes: () => edge.maxFrameBytes,
     setAside: (run) => asideOf(parts.setAside, ref, run),
     wake: () => out.wake(),
   });

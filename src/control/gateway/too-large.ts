@@ -19,6 +19,9 @@ export function tooLarge(error: unknown): AppError | undefined {
   return most === undefined ? undefined : overLimit(bytes, most, error);
 }
 
+/** A frame of a session that is larger than the listener takes. */
+export const frameTooLarge = (bytes: number, most: number): AppError => overLimit(bytes, most);
+
 /** What a method that needs no credential may be sent, after decompression; its messages are far smaller. */
 export const OPEN_BYTES = 64 << 10;
 

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import { DrainSchema, PingSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { WorkResponseSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { ScriptedControl } from '../../../test/support/scripted-control.ts';
-import { CHAT, echo, gated, params, start, stopAll, stopLater, textOf } from '../../../test/support/worker-loop.ts';
+import { CHAT, gated, params, start, stopAll, stopLater, textOf } from '../../../test/support/worker-loop.ts';
 
 afterEach(stopAll);
 
@@ -59,13 +59,17 @@ test('what Welcome says to drop is stopped and forgotten', async () => {
 });
 
 test('results that nobody commits are bounded: at the bound no credits are given', async () => {
-  const { control } = await start(echo, { slots: 4, limits: { maxHeld: 5 } });
+  const { calls, chat } = gated();
+  const { control } = await start(chat, { slots: 4, limits: { maxHeld: 5 } });
   const session = (await control.session()).welcome();
   await session.credits(4);
   for (const id of ['a', 'b', 'c', 'd']) session.assign({ dispatchId: id, method: CHAT, params: params() });
+  await session.until(() => calls[3]);
+  for (const call of calls) call.end();
   await session.result('d');
   await session.credits(1);
   session.assign({ dispatchId: 'e', method: CHAT, params: params() });
+  (await session.until(() => calls[4])).end();
   await session.result('e');
   session.assign({ dispatchId: 'f', method: CHAT, params: params() });
   const { result } = await session.result('f');

@@ -1,5 +1,4 @@
 // How a worker reaches the control plane: gRPC over HTTP/2 (h2c for http://, TLS for https://) with its bearer key.
-import type { Interceptor } from '@connectrpc/connect';
 import { proxyFor } from '../../base/proxies.ts';
 import type { Secret } from '../../base/secret.ts';
 import { dialProven } from '../../contract/channel/dial.ts';
@@ -24,10 +23,6 @@ const REMEDY =
 /** Makes a connection for each session. Throws USAGE where the environment names what is no proxy. */
 export function grpcConnector(options: WorkerTransportOptions): () => SessionTransport {
   proxyFor(new URL(options.control), process.env);
-  const authorize: Interceptor = (next) => (request) => {
-    request.header.set('authorization', `Bearer ${options.key.reveal()}`);
-    return next(request);
-  };
   return () => {
     const trust = { pins: options.pins, remedy: REMEDY };
     const dial = (signal: AbortSignal) => dialProven(options.control, trust, signal);
@@ -36,7 +31,7 @@ export function grpcConnector(options: WorkerTransportOptions): () => SessionTra
       transport: measuredTransport({
         baseUrl: options.control,
         sessionManager,
-        interceptors: [authorize],
+        headers: () => ({ authorization: `Bearer ${options.key.reveal()}` }),
         readMaxBytes: options.maxFrameBytes ?? 16 << 20,
       }),
       close: () => sessionManager.abort(),

@@ -1,0 +1,110 @@
+// How the frames of a session stand on their stream: five bytes before each message say whether it is packed and how long it is (gRPC).
+// What is checked by its encoding is sent as that: the header, a field of its own, is put before it.
+import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { type FrameHeader, FrameHeaderSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+
+/** Bytes before a message. */
+const HEAD = 5;
+/** The field that every frame has for its header (`header = 1`), and its wire type. */
+const HEADER_TAG = (1 << 3) | 2;
+
+/** A message with its head. */
+export function framedMessage(bytes: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(HEAD + bytes.length);
+  putHead(framed, bytes.length);
+  framed.set(bytes, HEAD);
+  return framed;
+}
+
+/** A frame whose content is encoded already, with its header and head. */
+export function framedContent(header: FrameHeader, content: Uint8Array): Buffer {
+  const own = toBinary(FrameHeaderSchema, header);
+  const start = HEAD + 2 + own.length;
+  const framed = Buffer.allocUnsafe(start + content.length);
+  putHead(framed, 2 + own.length + content.length);
+  framed[HEAD] = HEADER_TAG;
+  // Two numbers: it never needs a second byte for its length.
+  framed[HEAD + 1] = own.length;
+  framed.set(own, HEAD + 2);
+  framed.set(content, start);
+  return framed;
+}
+
+/** A frame that is not encoded yet. */
+export const framed = <Desc extends DescMessage>(schema: Desc, frame: MessageInitShape<Desc>): Buffer =>
+  framedMessage(toBinary(schema, create(schema, frame)));
+
+function putHead(framed: Buffer, length: number): void {
+  framed[0] = 0;
+  framed.writeUInt32BE(length, 1);
+}
+
+export interface FrameSplitterOptions {
+  /** Bytes of the largest message. */
+  readonly most: number;
+  /** What is thrown for one that is larger, before it has come. */
+  readonly tooLarge: (bytes: number, most: number) => Error;
+  /** What is thrown for one that is packed. */
+  readonly packed: () => Error;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** Makes messages of what comes, in whatever pieces. It keeps what was begun, and nothing of a message that it gave. */
+export class FrameSplitter {
+  readonly #options: FrameSplitterOptions;
+  #held = NOTHING;
+  /** Bytes of it that count. */
+  #length = 0;
+  /** Bytes that must be held before there is anything to look at. */
+  #wanted = HEAD;
+
+  constructor(options: FrameSplitterOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a message has begun and not ended. */
+  get cut(): boolean {
+    return this.#length > 0;
+  }
+
+  /** The messages that end with this piece, each in memory of its own. */
+  split(piece: Buffer): Uint8Array[] {
+    const begun = this.#length > 0;
+    if (begun) this.#hold(piece);
+    if (begun && this.#length < this.#wanted) return [];
+    const all = begun ? this.#held.subarray(0, this.#length) : piece;
+    const messages: Uint8Array[] = [];
+    const { most, tooLarge, packed } = this.#options;
+    let at = 0;
+    this.#wanted = HEAD;
+    while (all.length - at >= HEAD) {
+      const length = all.readUInt32BE(at + 1);
+      if (length > most) throw tooLarge(length, most);
+      if (all[at] !== 0) throw packed();
+      const end = at + HEAD + length;
+      if (end > all.length) {
+        this.#wanted = HEAD + length;
+        break;
+      }
+      messages.push(Uint8Array.prototype.slice.call(all, at + HEAD, end));
+      at = end;
+    }
+    if (at === 0 && begun) return messages;
+    this.#held = NOTHING;
+    this.#length = 0;
+    if (at < all.length) this.#hold(all.subarray(at));
+    return messages;
+  }
+
+  #hold(piece: Buffer): void {
+    const length = this.#length + piece.length;
+    if (length > this.#held.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#held.length, length));
+      larger.set(this.#held.subarray(0, this.#length));
+      this.#held = larger;
+    }
+    this.#held.set(piece, this.#length);
+    this.#length = length;
+  }
+}
