@@ -1,6 +1,6 @@
 // Judges the lengths of long texts by their contract, natively: protovalidate counts letter by letter, which takes a tenth of a second
 // for a text of 8 MiB. What was judged is out of the way while it judges the rest.
-import { type DescField, type DescMessage, getOption, hasOption, type Message, ScalarType } from '@bufbuild/protobuf';
+import { type DescField, type DescMessage, getOption, hasOption, type Message } from '@bufbuild/protobuf';
 import { field as fieldOption, type StringRules } from '../../gen/buf/validate/validate_pb.ts';
 
 /** Letters of a text that is long. */
@@ -32,27 +32,70 @@ export function withoutLongTexts<T>(schema: DescMessage, message: Message, judge
   }
 }
 
+/** A field that may hold a long text, or a message that does. */
+interface Step {
+  readonly field: DescField;
+  /** Of its text, or of the texts of its list. */
+  readonly rules: StringRules | undefined;
+  readonly inside: DescMessage | undefined;
+}
+
+/** By message: only what may hold one is looked at in a message that comes. */
+const plans = new WeakMap<DescMessage, readonly Step[]>();
+
 function find(schema: DescMessage, message: Holder, found: LongText[]): void {
-  for (const field of schema.fields) {
+  for (const { field, rules, inside } of planOf(schema)) {
     const choice = field.oneof && (message[field.oneof.localName] as Holder);
     if (choice && choice.case !== field.localName) continue;
     const [holder, key] = choice ? [choice, 'value'] : [message, field.localName];
     const value = holder[key];
     if (value === undefined) continue;
-    if (field.fieldKind === 'scalar') gather(holder, key, field, rulesOf(field), found);
-    else if (field.fieldKind === 'message') into(field.message, value, found);
-    else if (field.fieldKind === 'list' && field.listKind === 'message')
-      for (const each of value as unknown[]) into(field.message, each, found);
-    else if (field.fieldKind === 'list' && field.listKind === 'scalar' && field.scalar === ScalarType.STRING) {
-      const rules = itemRulesOf(field);
-      const list = value as unknown as Holder;
-      for (let at = 0; at < (value as unknown[]).length; at++) gather(list, at, field, rules, found);
+    if (field.fieldKind !== 'list') {
+      if (inside) find(inside, value as Holder, found);
+      else gather(holder, key, field, rules, found);
+      continue;
     }
+    const list = value as Holder & ArrayLike<unknown>;
+    for (let at = 0; at < list.length; at++)
+      if (inside) find(inside, list[at] as Holder, found);
+      else gather(list, at, field, rules, found);
   }
 }
 
-function into(schema: DescMessage, value: unknown, found: LongText[]): void {
-  if (!schema.typeName.startsWith('google.protobuf.')) find(schema, value as Holder, found);
+function planOf(schema: DescMessage): readonly Step[] {
+  let plan = plans.get(schema);
+  if (!plan) {
+    plan = mayHoldText(schema, new Set()) ? schema.fields.flatMap(stepOf) : [];
+    plans.set(schema, plan);
+  }
+  return plan;
+}
+
+function stepOf(field: DescField): Step[] {
+  const inside = insideOf(field);
+  if (inside) return mayHoldText(inside, new Set()) ? [{ field, rules: undefined, inside }] : [];
+  const rules = field.fieldKind === 'list' ? itemRulesOf(field) : rulesOf(field);
+  return rules ? [{ field, rules, inside: undefined }] : [];
+}
+
+function insideOf(field: DescField): DescMessage | undefined {
+  const message =
+    field.fieldKind === 'message' || (field.fieldKind === 'list' && field.listKind === 'message')
+      ? field.message
+      : undefined;
+  return message?.typeName.startsWith('google.protobuf.') ? undefined : message;
+}
+
+/** Whether there is a text that is judged here in a message, or in one inside of it; each is asked once. */
+function mayHoldText(schema: DescMessage, asked: Set<DescMessage>): boolean {
+  if (asked.has(schema)) return false;
+  asked.add(schema);
+  return schema.fields.some((field) => {
+    const inside = insideOf(field);
+    return inside
+      ? mayHoldText(inside, asked)
+      : (field.fieldKind === 'list' ? itemRulesOf : rulesOf)(field) !== undefined;
+  });
 }
 
 function gather(
@@ -85,25 +128,16 @@ function lettersOf(text: string): number {
   return count;
 }
 
-const known = new WeakMap<DescField, StringRules | undefined>();
-
-function remembered(field: DescField, make: () => StringRules | undefined): StringRules | undefined {
-  if (!known.has(field)) known.set(field, make());
-  return known.get(field);
+function rulesOf(field: DescField): StringRules | undefined {
+  const rules = hasOption(field, fieldOption) ? getOption(field, fieldOption) : undefined;
+  return rules?.type.case === 'string' && rules.cel.length === 0 ? lengthsAlone(rules.type.value) : undefined;
 }
 
-const rulesOf = (field: DescField) =>
-  remembered(field, () => {
-    const rules = hasOption(field, fieldOption) ? getOption(field, fieldOption) : undefined;
-    return rules?.type.case === 'string' && rules.cel.length === 0 ? lengthsAlone(rules.type.value) : undefined;
-  });
-
-const itemRulesOf = (field: DescField) =>
-  remembered(field, () => {
-    const rules = hasOption(field, fieldOption) ? getOption(field, fieldOption) : undefined;
-    const items = rules?.type.case === 'repeated' ? rules.type.value.items : undefined;
-    return items?.type.case === 'string' && items.cel.length === 0 ? lengthsAlone(items.type.value) : undefined;
-  });
+function itemRulesOf(field: DescField): StringRules | undefined {
+  const rules = hasOption(field, fieldOption) ? getOption(field, fieldOption) : undefined;
+  const items = rules?.type.case === 'repeated' ? rules.type.value.items : undefined;
+  return items?.type.case === 'string' && items.cel.length === 0 ? lengthsAlone(items.type.value) : undefined;
+}
 
 /** The rules, if they are of nothing else than lengths. */
 function lengthsAlone(rules: StringRules): StringRules | undefined {
