@@ -16,13 +16,14 @@ import { FrameCounter } from '../../../src/contract/session/frames.ts';
 import { rawPublicKey } from '../../../src/contract/tool-call.ts';
 import { hashKey, newKey } from '../../../src/control/identity/keys.ts';
 import { openDatabase } from '../../../src/control/store/database.ts';
+import { CONNECTION_OPTIONS } from '../../../src/edge/session/connection.ts';
+import { PROOF_PATIENCE_MS } from '../../../src/edge/session/edge-transport.ts';
 import { fakeHello } from '../../../test/support/fake-edge.ts';
 import { grpcMessage } from '../../../test/support/raw-h2.ts';
 import { serveAgent } from '../harness/agent.ts';
 
-/** As an edge gives up a connection that proves nothing, and a session that is not welcomed, both from its dialling, in milliseconds. */
-const PROOF_PATIENCE_MS = 10_000;
-const HELLO_TIMEOUT_MS = 15_000;
+/** As an edge gives up a session that is not welcomed, from its dialling, in milliseconds. */
+const HELLO_TIMEOUT_MS = CONNECTION_OPTIONS.helloTimeoutMs;
 /** Rows of one insert. */
 const ROWS = 500;
 /** Edges that dial in one turn of the event loop: this process must not itself be what makes them wait. */

@@ -9,6 +9,7 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Secret } from '../../base/secret.ts';
 import { PROVEN_PROTOCOL, proveChannel, type Sign } from '../../contract/channel/channel-proof.ts';
+import { ConnectionLine } from './connection-line.ts';
 import { passingCertificate } from './passing-certificate.ts';
 
 export interface FrontOptions {
@@ -17,7 +18,7 @@ export interface FrontOptions {
   /** Certificate chain and key in PEM of the operator; with them nothing is served in clear. */
   readonly tls?: { readonly cert: string; readonly key: Secret } | undefined;
   readonly sign: Sign;
-  /** How long a connection may take to begin, in milliseconds, and how many may be about to. */
+  /** How long a connection may take to begin, in milliseconds, and how many may be about to; as many again may wait to be let in. */
   readonly beginMs: number;
   readonly maxBeginning: number;
   readonly clock: Clock;
@@ -37,8 +38,11 @@ export function frontOf(options: FrontOptions): Server {
     http2.emit('connection', socket);
   };
   const secure = tlsFront(options, begin);
-  return createServer({ noDelay: true }, (socket) => {
-    socket.on('error', () => {});
+  const tooMany = (oldest: Socket | undefined, why: string) => {
+    log.warn(`a connection was ended: ${why}`, { limit: maxBeginning, setting: 'BOWLINE_MAX_STRANGERS' });
+    oldest?.destroy();
+  };
+  const line = new ConnectionLine<Socket>((socket) => {
     const peer = peerOf(socket);
     const stop = clock.after(beginMs, () => socket.destroy());
     const over = () => {
@@ -50,13 +54,14 @@ export function frontOf(options: FrontOptions): Server {
     beginning.set(peer, { socket, over });
     if (tls) secure.emit('connection', socket);
     else byFirstByte(socket, (first) => (first === HANDSHAKE ? secure.emit('connection', socket) : begin(socket)));
-    if (beginning.size <= maxBeginning) return;
     const [oldest] = beginning.values();
-    log.warn('a connection was ended: too many have not begun', {
-      limit: maxBeginning,
-      setting: 'BOWLINE_MAX_STRANGERS',
-    });
-    oldest?.socket.destroy();
+    if (beginning.size > maxBeginning) tooMany(oldest?.socket, 'too many have not begun');
+  });
+  // What waits is not read: it lies with the system.
+  return createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+    socket.on('error', () => {});
+    if (line.length >= maxBeginning) return tooMany(socket, 'too many wait to begin');
+    line.enter(socket);
   });
 }
 

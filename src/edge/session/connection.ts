@@ -38,7 +38,7 @@ import { checkWelcome } from './welcome.ts';
 export interface ConnectionOptions {
   /** Before Welcome says otherwise, in milliseconds; also the interval of the http2 pings. */
   readonly heartbeatMs: number;
-  /** From dialling to Welcome. */
+  /** From dialling to Welcome; whether anybody is there is told earlier, by the http2 pings. */
   readonly helloTimeoutMs: number;
   /** Largest frame in either direction. */
   readonly maxFrameBytes: number;
@@ -53,7 +53,7 @@ export interface ConnectionOptions {
 
 export const CONNECTION_OPTIONS: ConnectionOptions = {
   heartbeatMs: 10_000,
-  helloTimeoutMs: 15_000,
+  helloTimeoutMs: 45_000,
   maxFrameBytes: 4 << 20,
   bulkFrames: 16,
   goodbyeMs: 2_000,

@@ -11,6 +11,9 @@ const FRAME_BOUNDS = { fields: 50_000, messages: 10_000, numbers: 100_000, 'byte
 /** http2 windows; small, because the box is. */
 const HTTP2 = { settings: { initialWindowSize: 256 << 10, maxConcurrentStreams: 4 } };
 
+/** From dialling to the proof: a control plane to which all edges come at once lets them in one after the other. */
+export const PROOF_PATIENCE_MS = 30_000;
+
 export interface EdgeTransportOptions {
   /** Interval of the http2 pings, in milliseconds. */
   readonly heartbeatMs: number;
@@ -26,7 +29,7 @@ export function transportTo(
   // Only while a stream is open: pings of an idle connection go on after its end, and then end the process.
   const ping = { pingIntervalMs: heartbeatMs, pingTimeoutMs: heartbeatMs };
   const trust = { pins: [signingKey.publicKey], remedy: REJOIN };
-  const dial = (signal: AbortSignal) => dialProven(control, trust, signal);
+  const dial = (signal: AbortSignal) => dialProven(control, trust, signal, { patienceMs: PROOF_PATIENCE_MS });
   const manager = new H2Sessions(control, { dial, ping, http2: HTTP2 });
   const transport = measuredTransport({
     baseUrl: control,

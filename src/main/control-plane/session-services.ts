@@ -15,7 +15,7 @@ import type { Ground } from './options.ts';
 import type { Store } from './store.ts';
 import type { Work } from './work.ts';
 
-/** How long an edge that says Hello is kept in line; it takes 15 s without an answer for silence. */
+/** How long an edge that says Hello is kept in line; one of an older version takes 15 s without an answer for silence. */
 const PATIENCE_MS = 4_000;
 
 export function edgeSessionService(
