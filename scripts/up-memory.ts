@@ -2,16 +2,15 @@
 // calls, questions to a model server on loopback) of which every half is told. Exit code 1 when all of them together take more
 // than LIMIT bare Node processes, or the second half of the use adds more than GROWTH of what was there.
 // Usage: node scripts/up-memory.ts [calls]
-import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createClient, type Interceptor } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
+import { bareResident } from '../bench/src/harness/bare-start.ts';
+import { residentOfUp, together } from '../bench/src/harness/up-memory.ts';
 import { FsService } from '../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { RetrievalService } from '../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { WebService } from '../gen/bowline/capability/web/v1/web_pb.ts';
-import { StatusService } from '../gen/bowline/control/v1/status_service_pb.ts';
-import { residentMb } from '../test/support/resident-memory.ts';
 import { Stack } from '../test/support/stack.ts';
 
 const LIMIT = 20;
@@ -51,7 +50,7 @@ const site = createServer((request, response) => {
 await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
 const host = `127.0.0.1:${(site.address() as AddressInfo).port}`;
 
-const bare = await bareNode();
+const bare = await bareResident();
 const stack = await Stack.create(
   Object.fromEntries(Array.from({ length: DOCUMENTS }, (_, i) => [`d${i}.md`, `# Note ${i}\n\n${text(i, 400)}\n`])),
 );
@@ -68,20 +67,11 @@ try {
     return next(call);
   };
   const transport = createGrpcTransport({ baseUrl: stack.url, interceptors: [authorize] });
-  const status = createClient(StatusService, transport);
-  const resident = async (): Promise<Map<string, number>> => {
-    const { children } = await status.getStatus({});
-    const own: [string, number] = ['control plane', residentMb(program.pid)];
-    return new Map([
-      own,
-      ...children.map((child): [string, number] => [child.name, Number(child.residentBytes) / 2 ** 20]),
-    ]);
-  };
   const rested = async () => {
     await new Promise((resolve) => setTimeout(resolve, REST_MS));
-    return resident();
+    return residentOfUp(transport, program.pid);
   };
-  const rows: [string, Map<string, number>][] = [['ready', await rested()]];
+  const rows: [string, ReadonlyMap<string, number>][] = [['ready', await rested()]];
 
   const added = await stack.cli(['docs', 'add', stack.docs, '--to', 'notes'], { withinMs: 600_000 });
   if (added.code !== 0) throw new Error(added.stderr);
@@ -115,17 +105,16 @@ try {
   site.closeAllConnections();
 }
 
-function print(rows: readonly [string, Map<string, number>][]): void {
+function print(rows: readonly [string, ReadonlyMap<string, number>][]): void {
   const line = (what: string, cells: string[]) =>
     process.stdout.write(`${what.padEnd(22)}${cells.map((cell) => cell.padStart(15)).join('')}\n`);
-  const sum = (all: Map<string, number>) => [...all.values()].reduce((one, other) => one + other, 0);
   line('MB', [...(rows[0]?.[1].keys() ?? []), 'together']);
   for (const [what, all] of rows)
     line(
       what,
-      [...all.values(), sum(all)].map((mb) => mb.toFixed(0)),
+      [...all.values(), together(all)].map((mb) => mb.toFixed(0)),
     );
-  const [half = 0, end = 0] = rows.slice(-2).map(([, all]) => sum(all));
+  const [half = 0, end = 0] = rows.slice(-2).map(([, all]) => together(all));
   const times = end / bare;
   const grown = end / half - 1;
   const fits = times <= LIMIT && grown <= GROWTH;
@@ -133,14 +122,4 @@ function print(rows: readonly [string, Map<string, number>][]): void {
   process.stdout.write(`the second half added ${(grown * 100).toFixed(0)} %, at most ${GROWTH * 100}: `);
   process.stdout.write(`${fits ? 'ok' : 'TOO MUCH'}\n`);
   process.exitCode = fits ? 0 : 1;
-}
-
-async function bareNode(): Promise<number> {
-  const child = spawn(process.execPath, ['-e', 'console.log(1); setInterval(() => {}, 1000)'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await new Promise((resolve) => child.stdout.once('data', resolve));
-  const mb = residentMb(child.pid ?? 0);
-  child.kill('SIGKILL');
-  return mb;
 }

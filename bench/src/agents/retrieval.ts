@@ -52,15 +52,15 @@ serveAgent({
       model: { name: `letters-${DIMENSION}`, dimension: DIMENSION },
     });
   },
-  /** Ingests the corpus as documents of ten passages; gives passages and seconds. */
+  /** Ingests the corpus as documents of ten passages; gives passages, and the processor time of this process (a server's is not in it). */
   fill: async ({ passages, questions }: { passages: number; questions: number }) => {
     corpus = makeCorpus(1, passages, questions);
-    const start = performance.now();
+    const start = process.cpuUsage();
     for (let at = 0; at < corpus.documents.length; at += BATCH) {
       const some = corpus.documents.slice(at, at + BATCH);
       await rig.ingest(TENANT, COLLECTION, Object.fromEntries(some.map(({ id, text }) => [id, text])));
     }
-    const seconds = (performance.now() - start) / 1000;
+    const { user, system } = process.cpuUsage(start);
     // One more than is compared one by one: now they get their index.
     await rig.ingest(TENANT, COLLECTION, { 'last.txt': 'The last one.' });
     collection = await database.within(TENANT, 'look', (scope) => getCollection(scope, COLLECTION));
@@ -68,7 +68,7 @@ serveAgent({
     for (const question of corpus.questions) {
       vectors.set(question, `[${letterVector(question.text, DIMENSION).join(',')}]`);
     }
-    return { passages: collection.passages, seconds };
+    return { passages: collection.passages, cpuMs: (user + system) / 1000 };
   },
   index: () => timed((question) => near(question, 'index', 10)),
   exact: () => timed((question) => near(question, 'exact', 10)),

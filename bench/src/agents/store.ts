@@ -1,5 +1,6 @@
 // The event store alone, in a process of its own: the two commits of a one-job run, as the orchestrator makes them, on a
 // database that holds nothing or a million events.
+import { Client } from 'pg';
 import { newId } from '../../../src/base/ids.ts';
 import { openDatabase } from '../../../src/control/store/database.ts';
 import { PgEventStore } from '../../../src/control/store/event-store.ts';
@@ -15,6 +16,27 @@ const EVENT = new Uint8Array(160).fill(7);
 const events = (count: number) => Array.from({ length: count }, () => ({ type: 'bench', data: EVENT }));
 /** Events of one run and its conversation. */
 export const EVENTS_PER_RUN = 8;
+
+/** What is stored stands so many times, under other ids. */
+const COPIES = 20;
+const COLUMNS = {
+  streams: ['id'],
+  events: ['stream'],
+  conversation: ['id'],
+  run: ['id', 'conversation'],
+  job: ['run'],
+};
+const COPY = `do $$ declare columns text; chosen text; begin
+  ${Object.entries(COLUMNS)
+    .map(
+      ([table, ids]) => `
+    select string_agg(quote_ident(attname), ', ' order by attnum), string_agg(case when attname in (${ids.map((id) => `'${id}'`).join(', ')})
+        then quote_ident(attname) || ' || ''-'' || copy' else quote_ident(attname) end, ', ' order by attnum)
+      into columns, chosen from pg_attribute where attrelid = '${table}'::regclass and attnum > 0 and not attisdropped;
+    execute format('insert into ${table} (%s) select %s from ${table}, generate_series(2, ${COPIES}) copy', columns, chosen);`,
+    )
+    .join('')}
+end $$`;
 
 let store: PgEventStore;
 
@@ -53,13 +75,20 @@ serveAgent({
     await migrate(database.db);
     store = new PgEventStore(database);
   },
-  /** Runs until about so many events are there. */
-  fill: async ({ events: wanted }: { events: number }) => {
-    let left = Math.ceil(wanted / EVENTS_PER_RUN);
+  /** Runs until about a twentieth of so many events are there, and copies of them by the database for the rest. */
+  fill: async ({ url, events: wanted }: { url: string; events: number }) => {
+    let left = Math.ceil(wanted / EVENTS_PER_RUN / COPIES);
     const one = async () => {
       while (left-- > 0) await run();
     };
     await Promise.all(Array.from({ length: 400 }, one));
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    try {
+      await client.query(COPY);
+    } finally {
+      await client.end();
+    }
   },
   latency: (args: LatencyArgs) => latencies(run, args),
 });

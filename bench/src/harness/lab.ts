@@ -12,6 +12,9 @@ import { postmaster } from './cpu.ts';
 import { Inspector } from './inspector.ts';
 import { startRestate } from './restate-server.ts';
 
+/** The folder of an `up`. */
+export const NOTES = { 'launch.md': '# Launch\n\nThe launch is on Friday.\n' };
+
 export type Stores = 'servers' | 'embedded';
 
 /** How long a job may wait for its worker in the one case in which the bench starts them together, in milliseconds. */
@@ -51,7 +54,7 @@ export class Lab {
 
   /** Postgres with fsync, as production has it; Bowline and DBOS each get databases of it. */
   postgres(): Promise<TestPostgres> {
-    return this.#once('postgres', async () => {
+    return this.once('postgres', async () => {
       const postgres = await startPostgres();
       this.#closing.push(() => postgres.stop());
       return postgres;
@@ -60,7 +63,7 @@ export class Lab {
 
   /** Redis with an append-only file, synced every second. */
   redis(): Promise<TestRedis> {
-    return this.#once('redis', async () => {
+    return this.once('redis', async () => {
       const redis = await startRedis({ appendonly: true, args: ['--appendfsync', 'everysec'] });
       this.#closing.push(() => redis.stop());
       return redis;
@@ -74,29 +77,34 @@ export class Lab {
 
   /** The control plane that the measurements of speed share, one for each kind of store. */
   bowline(stores: Stores): Promise<Bowline> {
-    return this.#once(`bowline ${stores}`, () => this.newBowline(stores));
+    return this.once(`bowline ${stores}`, () => this.newBowline(stores));
   }
 
   async newBowline(stores: Stores, options: BowlineOptions = {}): Promise<Bowline> {
     const { stack, control, database, inspect } = await this.control(stores, options);
-    const [edge, worker] = await Promise.all([this.agent('edge'), this.agent('worker')]);
-    const key = readFileSync(join(stack.home, 'control/worker.key'), 'utf8').trim();
-    await worker.call('connect', { url: stack.url, key });
-    await edge.call('connect', { url: stack.url, ownerKey: stack.ownerKey, name: 'bench' });
+    const [edge, worker] = await this.pair(stack.url, stack);
     const pids = [control.pid, edge.pid, worker.pid];
     if (database) pids.push(await postmaster(database), (await this.redis()).pid ?? -1);
     return { stack, control, edge, worker, pids, database, inspect };
   }
 
+  /** An edge and a worker that are connected at this address, with the keys of this home. */
+  async pair(url: string, { home, ownerKey }: Stack): Promise<readonly [edge: AgentProcess, worker: AgentProcess]> {
+    const [edge, worker] = await Promise.all([this.agent('edge'), this.agent('worker')]);
+    await worker.call('connect', { url, key: workerKey(home) });
+    await edge.call('connect', { url, ownerKey, name: `bench-${edge.pid}` });
+    return [edge, worker];
+  }
+
   /** The control plane alone. */
   async control(stores: Stores, { inspected = false, name = 'bowline' }: BowlineOptions = {}) {
-    const stack = await Stack.create();
-    this.#closing.push(() => stack.close());
+    const stack = await this.stack();
     const database = stores === 'servers' ? await this.database(name) : undefined;
     if (database) {
       stack.env.DATABASE_URL = database;
       stack.env.REDIS_URL = (await this.redis()).url;
-      stack.env.BOWLINE_REDIS_PREFIX = `bench${this.#databases}`;
+      // Unique, as its database is; several may start at once.
+      stack.env.BOWLINE_REDIS_PREFIX = `bench-${new URL(database).pathname.slice(1)}`;
     }
     const port = inspected ? await freePort() : 0;
     if (inspected) stack.env.NODE_OPTIONS = `--inspect=127.0.0.1:${port}`;
@@ -106,14 +114,38 @@ export class Lab {
     return { stack, control, database, inspect };
   }
 
+  /** A whole Bowline by `up`, as a user has it: what the command line is asked of. */
+  up(): Promise<{ readonly stack: Stack; readonly pid: number }> {
+    return this.once('up', async () => {
+      const stack = await this.stack(NOTES);
+      // As the launcher sets them.
+      Object.assign(stack.env, { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' });
+      const { program } = await stack.up();
+      return { stack, pid: program.pid };
+    });
+  }
+
   /** Two control planes on one Postgres and one Redis, each with a home of its own. */
-  async replicas(name: string): Promise<readonly [Stack, Stack]> {
-    const { stack } = await this.control('servers', { name });
-    const other = await Stack.create();
-    this.#closing.push(() => other.close());
-    Object.assign(other.env, stack.env);
-    await startControl(other);
-    return [stack, other];
+  replicas(): Promise<readonly [Stack, Stack]> {
+    return this.once('replicas', async () => {
+      const { stack } = await this.control('servers', { name: 'replicas' });
+      const other = await this.stack();
+      Object.assign(other.env, stack.env);
+      await startControl(other);
+      return [stack, other];
+    });
+  }
+
+  /** A home of its own, in which nothing runs; closed with the lab at the latest. */
+  async stack(files: Readonly<Record<string, string>> = {}): Promise<Stack> {
+    const stack = await Stack.create(files);
+    this.#closing.push(() => stack.close());
+    return stack;
+  }
+
+  /** Does this when the lab is closed; what came last is first. */
+  onClose(close: () => Promise<void>): void {
+    this.#closing.push(close);
   }
 
   /** A process of the benchmark, ended with the lab. */
@@ -125,7 +157,7 @@ export class Lab {
 
   /** DBOS on a database of its own. */
   dbos(): Promise<Peer> {
-    return this.#once('dbos', async () => {
+    return this.once('dbos', async () => {
       const [agent, url] = await Promise.all([this.agent('dbos'), this.database('dbos')]);
       await agent.call('connect', { url });
       return { agent, pids: [agent.pid, await postmaster(url)] };
@@ -134,7 +166,7 @@ export class Lab {
 
   /** Restate: its server, a service and a caller, each a process. */
   restate(): Promise<Peer> {
-    return this.#once('restate', async () => {
+    return this.once('restate', async () => {
       const server = await startRestate();
       this.#closing.push(() => server.stop());
       const [service, caller, port] = [
@@ -151,7 +183,7 @@ export class Lab {
 
   /** BullMQ on the same Redis: a producer and a worker, each a process. */
   bullmq(): Promise<Peer> {
-    return this.#once('bullmq', async () => {
+    return this.once('bullmq', async () => {
       const [{ port, pid }, producer, worker] = [
         await this.redis(),
         await this.agent('bullmq'),
@@ -165,10 +197,17 @@ export class Lab {
   }
 
   /** Calls `make` at the first time only. */
-  #once<T>(name: string, make: () => Promise<T>): Promise<T> {
+  once<T>(name: string, make: () => Promise<T>): Promise<T> {
     const known = this.#shared.get(name) ?? make();
     this.#shared.set(name, known);
     return known as Promise<T>;
+  }
+
+  /** What `once` made, which is forgotten: the next one gets another. */
+  take<T>(name: string, make: () => Promise<T>): Promise<T> {
+    const made = this.once(name, make);
+    this.#shared.delete(name);
+    return made;
   }
 
   /** Ends everything, last started first. */
@@ -176,6 +215,8 @@ export class Lab {
     for (const close of this.#closing.splice(0).reverse()) await close();
   }
 }
+
+export const workerKey = (home: string): string => readFileSync(join(home, 'control/worker.key'), 'utf8').trim();
 
 /** Starts the control plane of a stack, the first time or again. */
 export async function startControl(stack: Stack): Promise<Program> {

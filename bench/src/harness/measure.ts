@@ -7,6 +7,8 @@ export interface Measure {
   /** Name for ONLY=. */
   readonly name: string;
   readonly what: string;
+  /** Starts and fills what it needs. All do so at once, before the first is run: nothing that is timed happens meanwhile. */
+  prepare?(bench: Bench): Promise<unknown>;
   run(bench: Bench): Promise<readonly Row[]>;
 }
 
@@ -15,6 +17,14 @@ export interface Bench {
   readonly quick: boolean;
   /** Says what is going on. */
   readonly say: (text: string) => void;
+}
+
+/** Something that one measurement needs: made when all prepare, given once, and made again for the next that asks. */
+export function setUp<T>(name: string, make: (bench: Bench) => Promise<T>) {
+  return {
+    prepare: (bench: Bench): Promise<T> => bench.lab.once(name, () => make(bench)),
+    take: (bench: Bench): Promise<T> => bench.lab.take(name, () => make(bench)),
+  };
 }
 
 /** Several rounds of one number. */

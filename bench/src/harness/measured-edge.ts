@@ -1,10 +1,11 @@
-// A real edge whose resident memory is looked at, with a bench process in place of the control plane and a bare Node process beside it.
+// A real edge whose resident memory is looked at, with a bench process in place of the control plane.
 import { setTimeout as wait } from 'node:timers/promises';
-import { Program } from '../../../test/support/program.ts';
+import type { Program } from '../../../test/support/program.ts';
 import { residentMb } from '../../../test/support/resident-memory.ts';
 import { Stack } from '../../../test/support/stack.ts';
 import type { ReadArgs } from '../agents/edge-host.ts';
 import { AgentProcess } from './agent-process.ts';
+import { bareResident } from './bare-start.ts';
 
 /** As a control plane asks for by default. */
 const HEARTBEAT_MS = 10_000;
@@ -15,13 +16,11 @@ export class MeasuredEdge {
   readonly #stack: Stack;
   readonly #host: AgentProcess;
   readonly #edge: Program;
-  readonly #bare: Program;
 
-  private constructor(stack: Stack, host: AgentProcess, edge: Program, bare: Program) {
+  private constructor(stack: Stack, host: AgentProcess, edge: Program) {
     this.#stack = stack;
     this.#host = host;
     this.#edge = edge;
-    this.#bare = bare;
   }
 
   /** Connected, with a folder of notes that it may read. */
@@ -35,8 +34,7 @@ export class MeasuredEdge {
       const edge = stack.start('edge', ['--allow', stack.docs, '--join'], `${line}\n`);
       await connected;
       await edge.ready();
-      const still = [process.execPath, '-e', 'setInterval(() => {}, 1e9)'];
-      return new MeasuredEdge(stack, host, edge, new Program('bare node', still, { cwd: stack.dir, env: {} }));
+      return new MeasuredEdge(stack, host, edge);
     } catch (error) {
       await stack.close();
       throw error;
@@ -46,11 +44,6 @@ export class MeasuredEdge {
   /** Resident megabytes now. */
   get resident(): number {
     return residentMb(this.#edge.pid);
-  }
-
-  /** Those of a Node process of the same version, without flags, that does nothing. */
-  get bare(): number {
-    return residentMb(this.#bare.pid);
   }
 
   /** Reads files and looks at them in turn, a few calls at a time. */
@@ -66,7 +59,6 @@ export class MeasuredEdge {
   }
 
   async close(): Promise<void> {
-    await this.#bare.kill();
     await this.#stack.close();
     await this.#host.stop();
   }
@@ -84,7 +76,7 @@ export interface EdgeLooks {
 
 export async function edgeLooks(edge: MeasuredEdge, calls: number, restMs: number): Promise<EdgeLooks> {
   await wait(restMs);
-  const { resident: idle, bare } = edge;
+  const [idle, bare] = [edge.resident, await bareResident()];
   await edge.use(calls);
   const busy = edge.resident;
   await wait(restMs);

@@ -3,43 +3,37 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { ROOT, Stack } from '../../../test/support/stack.ts';
+import { ROOT, type Stack } from '../../../test/support/stack.ts';
 import { bareStart } from '../harness/bare-start.ts';
 import { type Bench, interleave, type Measure, ofRounds } from '../harness/measure.ts';
-
-const NOTE = { 'launch.md': '# Launch\n\nThe launch is on Friday.\n' };
 
 export const cliStart: Measure = {
   name: 'cli-start',
   what: 'command line: start of its verbs, and an ask until its first character',
-  run: async ({ quick }: Bench) => {
-    const stack = await Stack.create(NOTE);
-    try {
-      await stack.up();
-      const run = (...words: string[]) => launched(stack, words);
-      const sides = {
-        version: async () => (await run('--version')).ended,
-        status: async () => (await run('status')).ended,
-        ask: async () => (await run('ask', '--share', 'launch.md', 'When is the launch?')).first,
-        bare: bareStart,
-      };
-      await interleave(1, sides);
-      const times = await interleave(quick ? 5 : 15, sides);
-      const row = (side: 'version' | 'status' | 'ask', what: string, atMost?: number) => ({
-        measure: 'cli-start',
-        what,
-        ours: ofRounds('Bowline', 'ms', times[side]),
-        peers: [ofRounds('bare Node start', 'ms', times.bare)],
-        ...(atMost === undefined ? {} : { budget: { atMost } }),
-      });
-      return [
-        row('version', 'bowline --version, p50', 2),
-        row('status', 'bowline status, p50', 4),
-        row('ask', 'bowline ask, to the first character, p50'),
-      ];
-    } finally {
-      await stack.close();
-    }
+  prepare: ({ lab }: Bench) => lab.up(),
+  run: async ({ lab, quick }: Bench) => {
+    const { stack } = await lab.up();
+    const run = (...words: string[]) => launched(stack, words);
+    const sides = {
+      version: async () => (await run('--version')).ended,
+      status: async () => (await run('status')).ended,
+      ask: async () => (await run('ask', '--share', 'launch.md', 'When is the launch?')).first,
+      bare: bareStart,
+    };
+    await interleave(1, sides);
+    const times = await interleave(quick ? 5 : 15, sides);
+    const row = (side: 'version' | 'status' | 'ask', what: string, atMost?: number) => ({
+      measure: 'cli-start',
+      what,
+      ours: ofRounds('Bowline', 'ms', times[side]),
+      peers: [ofRounds('bare Node start', 'ms', times.bare)],
+      ...(atMost === undefined ? {} : { budget: { atMost } }),
+    });
+    return [
+      row('version', 'bowline --version, p50', 2),
+      row('status', 'bowline status, p50', 4),
+      row('ask', 'bowline ask, to the first character, p50'),
+    ];
   },
 };
 

@@ -13,13 +13,13 @@ export const embed: Measure = {
     const [provider, worker] = [await lab.agent('embed-provider'), await lab.agent('embed')];
     const url = await provider.call<string>('listen', PROVIDER);
     await worker.call('connect', { url, dimension: PROVIDER.dimension });
-    const ms = quick ? 1_000 : 3_000;
+    const ms = quick ? 500 : 3_000;
     const fast = (model: string) => () => worker.call<number>('rate', { model, ms, inFlight: IN_FLIGHT });
     const alone = (model: string) => () => worker.call<number[]>('latency', { model, ms });
     const sides = { together: fast('together'), alone: fast('alone') };
     await interleave(1, sides);
     const speed = await interleave(quick ? 3 : 5, sides);
-    const delay = await interleave(quick ? 2 : 5, { together: alone('together'), alone: alone('alone') });
+    const delay = await interleave(quick ? 3 : 5, { together: alone('together'), alone: alone('alone') });
     const lexical = {
       job: fast('lexical'),
       bare: () => worker.call<number>('bare', { ms, inFlight: 1 }),

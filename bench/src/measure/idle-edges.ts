@@ -4,28 +4,37 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { freePort } from '../../../test/support/free-port.ts';
 import type { AgentProcess } from '../harness/agent-process.ts';
 import { Inspector } from '../harness/inspector.ts';
-import { type Bench, type Measure, ofRounds } from '../harness/measure.ts';
+import { type Bench, type Measure, ofRounds, setUp } from '../harness/measure.ts';
 
 /** Lets the heartbeats of new sessions come by once. */
 const SETTLE_MS = { quick: 2_000, full: 12_000 };
 
+const looked = setUp('idle-edges', async ({ lab, quick }) => {
+  const count = quick ? 500 : 2_000;
+  const settle = () => wait(quick ? SETTLE_MS.quick : SETTLE_MS.full);
+  const { stack, inspect } = await lab.control('servers', { inspected: true, name: 'idle' });
+  const port = await freePort();
+  const server = await lab.agent('idle-server', { execArgv: [`--inspect=127.0.0.1:${port}`] });
+  const bareUrl = await server.call<string>('listen');
+  const ours = await perEdge(await inspect(), await lab.agent('idle-edges'), count, settle, {
+    url: stack.url,
+    ownerKey: stack.ownerKey,
+  });
+  await stack.close();
+  const bare = await perEdge(await Inspector.attach(port), await lab.agent('idle-edges'), count, settle, {
+    url: bareUrl,
+  });
+  await server.stop();
+  return { ours, bare, count };
+});
+
+/** Memory does not mind what else the machine does, so it is looked at while others prepare. */
 export const idleEdges: Measure = {
   name: 'idle-edges',
   what: 'memory of the control plane for each idle edge',
-  run: async ({ lab, quick }: Bench) => {
-    const count = quick ? 500 : 2_000;
-    const settle = () => wait(quick ? SETTLE_MS.quick : SETTLE_MS.full);
-    const { stack, inspect } = await lab.control('servers', { inspected: true, name: 'idle' });
-    const port = await freePort();
-    const server = await lab.agent('idle-server', { execArgv: [`--inspect=127.0.0.1:${port}`] });
-    const bareUrl = await server.call<string>('listen');
-    const ours = await perEdge(await inspect(), await lab.agent('idle-edges'), count, settle, {
-      url: stack.url,
-      ownerKey: stack.ownerKey,
-    });
-    const bare = await perEdge(await Inspector.attach(port), await lab.agent('idle-edges'), count, settle, {
-      url: bareUrl,
-    });
+  prepare: looked.prepare,
+  run: async (bench: Bench) => {
+    const { ours, bare, count } = await looked.take(bench);
     const figure = (label: string, kb: number) => ofRounds(label, 'KB', [kb]);
     const measure = 'idle-edges';
     return [

@@ -1,8 +1,6 @@
 // What becomes of a run that is interrupted: how long a cancel takes from the client to the stopped handler, and how long after the
 // replica that holds it was killed its next token comes.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { startControl } from '../harness/lab.ts';
+import { startControl, workerKey } from '../harness/lab.ts';
 import { sharedNow } from '../harness/load.ts';
 import { type Bench, type Measure, ofRounds } from '../harness/measure.ts';
 import { percentile } from '../harness/stats.ts';
@@ -10,8 +8,9 @@ import { percentile } from '../harness/stats.ts';
 export const cancel: Measure = {
   name: 'cancel',
   what: 'a cancel, from the client to the stopped handler',
+  prepare: ({ lab }: Bench) => lab.replicas(),
   run: async ({ lab, quick }: Bench) => {
-    const { stack } = await lab.control('servers', { name: 'cancel' });
+    const [stack] = await lab.replicas();
     const [worker, caller] = [await lab.agent('slow-worker'), await lab.agent('caller')];
     await worker.call('connect', { url: stack.url, key: workerKey(stack.home) });
     await caller.call('connect', { url: stack.url, ownerKey: stack.ownerKey });
@@ -21,8 +20,9 @@ export const cancel: Measure = {
       const told = await caller.call<number>('cancel');
       return (await worker.call<number>('stopped')) - told;
     };
-    for (let warm = 0; warm < 20; warm++) await once();
+    for (let warm = quick ? 10 : 20; warm > 0; warm--) await once();
     for (let n = quick ? 100 : 500; n > 0; n--) times.push(await once());
+    await worker.stop();
     const row = (p: number) => ({
       measure: 'cancel',
       what: `cancel, client to stopped handler, p${p} of ${times.length}`,
@@ -36,8 +36,9 @@ export const cancel: Measure = {
 export const recovery: Measure = {
   name: 'recovery',
   what: 'kill -9 of the replica that holds a run, until its next token',
+  prepare: ({ lab }: Bench) => lab.replicas(),
   run: async ({ lab, quick }: Bench) => {
-    let [holder, other] = await lab.replicas('recovery');
+    let [holder, other] = await lab.replicas();
     const [worker, caller] = [await lab.agent('slow-worker'), await lab.agent('caller')];
     const { ownerKey } = holder;
     await worker.call('connect', { url: holder.url, key: workerKey(holder.home) });
@@ -55,9 +56,8 @@ export const recovery: Measure = {
       await startControl(holder);
       [holder, other] = [other, holder];
     }
+    await worker.stop();
     const row = { measure: 'recovery', what: 'kill of the replica that holds a run, until its next token' };
     return [{ ...row, ours: ofRounds('Bowline', 'ms', times), peers: [] }];
   },
 };
-
-const workerKey = (home: string): string => readFileSync(join(home, 'control/worker.key'), 'utf8').trim();

@@ -15,6 +15,7 @@ const EVERY_MS = 5;
 export const relay: Measure = {
   name: 'relay',
   what: 'token relay: characters per second, added latency',
+  prepare: ({ lab }: Bench) => lab.bowline('servers'),
   run: async ({ lab, quick }: Bench) => {
     const { edge } = await lab.bowline('servers');
     const [server, client] = [await lab.agent('stream'), await lab.agent('stream')];

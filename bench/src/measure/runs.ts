@@ -32,14 +32,15 @@ const STORES: readonly { readonly stores: Stores; readonly label: string }[] = [
 const ASK = { 1: 'hello', 3: 'tool' } as const;
 
 async function sidesOf(lab: Lab, steps: 1 | 3): Promise<Record<string, Side>> {
-  const [dbos, restate] = [await lab.dbos(), await lab.restate()];
+  const [dbos, restate] = await Promise.all([lab.dbos(), lab.restate()]);
   const ours = async (stores: Stores): Promise<Side> => {
     const { edge, pids } = await lab.bowline(stores);
     return { agent: edge, args: { ask: ASK[steps] }, pids };
   };
+  const [servers, embedded] = await Promise.all([ours('servers'), ours('embedded')]);
   return {
-    servers: await ours('servers'),
-    embedded: await ours('embedded'),
+    servers,
+    embedded,
     DBOS: { ...dbos, args: { steps } },
     Restate: { ...restate, args: { steps } },
   };
@@ -50,7 +51,7 @@ const warmed = new WeakMap<AgentProcess, Set<string>>();
 
 /** Every side is warmed once with many runs in flight; then all are asked in turn, round by round. */
 async function rounds<T>(sides: Record<string, Side>, quick: boolean, count: number, call: (side: Side) => Promise<T>) {
-  const ms = quick ? 3_500 : 10_000;
+  const ms = quick ? 1_800 : 10_000;
   for (const { agent, args } of Object.values(sides)) {
     const done = warmed.get(agent) ?? new Set();
     if (done.has(JSON.stringify(args))) continue;
@@ -67,8 +68,9 @@ function latency(name: string, steps: 1 | 3, what: string, atMost: number): Meas
   return {
     name,
     what: `${what}, 1 in flight`,
+    prepare: ({ lab }: Bench) => sidesOf(lab, steps),
     run: async ({ lab, quick }: Bench) => {
-      const ms = quick ? 700 : 2_000;
+      const ms = quick ? 600 : 2_000;
       const times = await rounds(await sidesOf(lab, steps), quick, quick ? 3 : 7, ({ agent, args }) =>
         agent.call<number[]>('latency', { ...args, ms }),
       );
@@ -87,9 +89,10 @@ interface Rated {
 export const throughput: Measure = {
   name: 'throughput',
   what: `one-job runs per second, ${IN_FLIGHT} in flight`,
+  prepare: ({ lab }: Bench) => Promise.all([sidesOf(lab, 1), lab.bullmq()]),
   run: async ({ lab, quick }: Bench) => {
     const what = `one-job runs, ${IN_FLIGHT} in flight`;
-    const ms = quick ? 1_200 : 4_000;
+    const ms = quick ? 1_800 : 4_000;
     const sides = { ...(await sidesOf(lab, 1)), BullMQ: { ...(await lab.bullmq()), args: {} } };
     const results = await rounds(sides, quick, quick ? 3 : 5, async ({ agent, args, pids }): Promise<Rated> => {
       const before = total(pids);

@@ -8,7 +8,7 @@ export const sandboxStart: Measure = {
   run: async ({ lab, quick }: Bench) => {
     await bubblewrap();
     const agent = await lab.agent('sandbox');
-    const pace = { ms: quick ? 1_000 : 3_000, pauseMs: 0 };
+    const pace = { ms: quick ? 600 : 3_000, pauseMs: 0 };
     const sides = {
       ours: () => agent.call<number[]>('ours', pace),
       bare: () => agent.call<number[]>('bare', pace),
