@@ -131,3 +131,15 @@ test('one that heeds no signal is ended when its time is over, and not started a
   await child.stop(50);
   expect(child.figures().ends).toBe(0);
 });
+
+test('a child whose line cannot be known ends for the reason of that, and is started again', async () => {
+  const said: string[] = [];
+  const problem = new AppError('STORE_UNAVAILABLE', { problem: 'away' });
+  const lines = [Promise.reject(problem), Promise.resolve('go')];
+  for (const line of lines) line.catch(() => undefined);
+  const ready = "process.stdin.on('end', () => process.exit(0)).once('data', () => console.log('ready {}'));";
+  const child = run(ready, lines, undefined, said);
+  // The same first line at each start.
+  await vi.waitFor(() => expect(said[0]).toContain('is started again: '), SOON);
+  expect(child.figures().lastEnd?.why).toBe(problem.message);
+});

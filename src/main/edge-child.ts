@@ -1,4 +1,4 @@
-// The edge as a child of `up`: its bundle with its flags, a short environment, and the line with which it joins.
+// The edge as a child of `up`: its bundle with its flags, a short environment, and the line with which it dials or joins.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,15 +12,14 @@ import { type ChildOfUp, startChild } from './child-of-up.ts';
 
 export interface EdgeChildOptions {
   readonly home: string;
-  readonly control: string;
   readonly allow: readonly string[];
   /** Settings of the edge that `--set` said. */
   readonly set: readonly string[];
   /** The environment of `up`; what the edge may know of it is handed on. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly logFile: string;
-  /** The line with which the edge joins; asked for at each start until it has joined. */
-  readonly joinLine: () => Promise<string | undefined>;
+  /** Where it dials, or the line with which it joins; asked for at each start. It loads its program meanwhile. */
+  readonly dial: () => Promise<string>;
   /** Told in words what keeps it from its work. */
   readonly say: (line: string) => void;
   /** Told why the control plane refuses it. */
@@ -30,21 +29,15 @@ export interface EdgeChildOptions {
 }
 
 export function startEdgeChild(options: EdgeChildOptions): ChildOfUp {
-  const { home, control, allow, set, logFile, joinLine, say, clock, log } = options;
+  const { home, allow, set, logFile, dial, say, clock, log } = options;
   return startChild({
     name: 'edge',
     command: async () => {
-      const line = await joinLine();
       const { args, env } = edgeCommand();
-      const words = [...args, '--home', home, '--control', control, '--with-parent'];
+      const words = [...args, '--home', home, '--with-parent', '--wait'];
       for (const path of allow) words.push('--allow', path);
       for (const text of set) words.push('--set', text);
-      if (line !== undefined) words.push('--join');
-      return {
-        args: words,
-        env: { ...edgeEnvironment(options.env), ...env },
-        input: line === undefined ? [] : [line],
-      };
+      return { args: words, env: { ...edgeEnvironment(options.env), ...env }, input: [dial()] };
     },
     onLine: (line) => {
       if (line.startsWith(REFUSED)) options.onRefused(line.slice(REFUSED.length));

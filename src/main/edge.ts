@@ -1,6 +1,7 @@
 // The entry point of the edge's program: command line, signals, exit codes. start-edge.ts composes.
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
+import { controlUrl } from '../base/control-address.ts';
 import { endNow, endProcess, endWithin } from '../base/end-process.ts';
 import { AppError } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
@@ -14,7 +15,7 @@ import { EXIT } from '../base/status-codes.ts';
 import { watchStrayErrors } from '../base/stray-errors.ts';
 import { toAppError } from '../contract/errors.ts';
 import { edgeSettings } from '../edge/config/edge-config.ts';
-import { parseJoinLine, readJoinLine } from '../edge/identity/join.ts';
+import { type JoinLine, parseJoinLine, readJoinLine } from '../edge/identity/join.ts';
 import { type EdgeOptions, edgeHelp, parseEdgeArgs, REFUSED, TOLD } from '../edge/program/commands.ts';
 import { spareMemory } from './edge-engine.ts';
 import { type RunningEdge, startEdge } from './start-edge.ts';
@@ -24,6 +25,11 @@ const STOP_MS = 10_000;
 const SPARE_MS = 1_000;
 /** From ready until what the start left is collected: by then it has connected. */
 const COLLECT_MS = 1_000;
+
+interface Told {
+  readonly line: JoinLine | undefined;
+  readonly control: string | undefined;
+}
 
 /** The home that was tried, once it is known. */
 let tried = '';
@@ -50,7 +56,7 @@ async function main(): Promise<void> {
 }
 
 async function run(options: EdgeOptions): Promise<number> {
-  const line = options.join ? parseJoinLine(await readJoinLine(process.stdin, process.stderr)) : undefined;
+  const told = await toldWhere(options);
   const stop = stopAsked(options);
   const log = openLog(options);
   watchStrayErrors(log);
@@ -62,7 +68,7 @@ async function run(options: EdgeOptions): Promise<number> {
       if (options.withParent) process.stdout.write(`${TOLD}${inertLine(text)}\n`);
       else process.stderr.write(`${inertLine(text)}\n`);
     };
-    const edge = await startEdge({ ...options, line, clock: systemClock, log, onFatal: die, onRefused, say });
+    const edge = await startEdge({ ...options, ...told, clock: systemClock, log, onFatal: die, onRefused, say });
     const { device, home, socket } = edge;
     process.stdout.write(`ready ${JSON.stringify({ device, home, socket })}\n`);
     setTimeout(collectStart, COLLECT_MS).unref();
@@ -75,6 +81,15 @@ async function run(options: EdgeOptions): Promise<number> {
     log.error('the edge could not start', error);
     throw error;
   }
+}
+
+/** What standard input says first, if it is asked: a join line, or where to dial. */
+async function toldWhere({ join, wait, control }: EdgeOptions): Promise<Told> {
+  if (!join && !wait) return { line: undefined, control };
+  const text = (await readJoinLine(process.stdin, process.stderr)).trim();
+  if (wait && !join && /^https?:\S*$/.test(text)) return { line: undefined, control: controlUrl(text) };
+  const line = parseJoinLine(text);
+  return { line, control: wait ? line.url : control };
 }
 
 /** Resolves with why the edge is to stop: a signal, or the end of its parent. */

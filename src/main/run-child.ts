@@ -4,13 +4,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock } from '../base/clock.ts';
 import type { AppError } from '../base/errors.ts';
 import { lineSplitter } from '../base/line-splitter.ts';
+import { toAppError } from '../contract/errors.ts';
 import { endText, errorOf, lastWords } from './child-end.ts';
 
 export interface ChildCommand {
   readonly args: readonly string[];
   /** All of its environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Lines for its standard input, each written once it is known. */
+  /** Lines for its standard input, each written once it is known. Where one cannot be known the run ends, for the reason of that. */
   readonly input: readonly (string | Promise<string>)[];
 }
 
@@ -43,7 +44,11 @@ export function runOnce({ args, env, input }: ChildCommand, clock: Clock, events
     detached: true,
   });
   child.stdin.on('error', () => undefined);
-  void feed(child, input);
+  let unknown: AppError | undefined;
+  feed(child, input).catch((error: unknown) => {
+    unknown = toAppError(error);
+    child.kill('SIGKILL');
+  });
   const receive = lineSplitter(MAX_LINE, (line) => {
     if (line.startsWith('ready ')) events.ready(line.slice('ready '.length));
     else events.line(line);
@@ -60,7 +65,11 @@ export function runOnce({ args, env, input }: ChildCommand, clock: Clock, events
     const tell = () => {
       if (told) return;
       told = true;
-      events.ended({ why: endText(code, signal, said), code: code ?? undefined, error: errorOf(said) });
+      events.ended({
+        why: unknown?.message ?? endText(code, signal, said),
+        code: code ?? undefined,
+        error: unknown ?? errorOf(said),
+      });
     };
     child.once('close', tell);
     clock.after(STREAMS_MS, tell);
@@ -70,9 +79,8 @@ export function runOnce({ args, env, input }: ChildCommand, clock: Clock, events
 
 async function feed(child: ChildProcess, input: ChildCommand['input']): Promise<void> {
   for (const line of input) {
-    const text = await Promise.resolve(line).catch(() => undefined);
-    // What could not be known will never be: it is ended with its parent.
-    if (text === undefined || !child.stdin?.writable) return;
+    const text = await line;
+    if (!child.stdin?.writable) return;
     child.stdin.write(`${text}\n`);
   }
 }

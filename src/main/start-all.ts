@@ -13,6 +13,7 @@ import type { WorkerSettings } from '../worker/program/settings.ts';
 import type { ChildOfUp } from './child-of-up.ts';
 import { startEdgeChild } from './edge-child.ts';
 import { type RunningControl, startControl } from './start-control.ts';
+import { StartNews } from './start-news.ts';
 import { startWorkerChild } from './worker-child.ts';
 
 const READY_MS = 120_000;
@@ -47,14 +48,20 @@ export interface RunningAll {
 /** Throws what stands in the way of the control plane. */
 export async function startAll(options: StartAll): Promise<RunningAll> {
   const { config, life, say, clock, signal } = options;
-  const listening = Promise.withResolvers<string>();
-  listening.promise.catch(() => undefined);
-  // Before the control plane: it loads its programs while that opens its database.
-  const worker = startWorker(options, listening.promise);
+  const started = Promise.withResolvers<RunningControl>();
+  // Before the control plane: they load their programs while that opens its database.
+  const worker = startWorker(
+    options,
+    started.promise.then(({ url }) => url),
+  );
   const stopWorker = () => worker.stop(config.drainMs / 2);
   life.onStop('worker', stopWorker);
-  const children: ChildOfUp[] = [worker];
-  say('starting the control plane ...');
+  const edge = startEdge(options, started.promise);
+  const stopEdge = () => edge.child.stop(config.drainMs / 2);
+  life.onStop('edge', stopEdge);
+  const news = new StartNews(say, clock);
+  news.step('starting the control plane ...');
+  life.onStop('news of the start', () => news.end());
   const control = await startControl({
     home: options.home,
     config,
@@ -62,21 +69,20 @@ export async function startAll(options: StartAll): Promise<RunningAll> {
     log: options.log,
     progress: say,
     signal,
-    children: () => children.map((child) => child.figures()),
+    children: () => [worker.figures(), edge.child.figures()],
   });
   life.onStop('control plane', async () => void (await control.stop(config.drainMs)));
-  // Before the control plane, which takes the results of what it finishes.
+  // Before the control plane, which takes the results of what they finish.
   life.onStop('worker before the control plane', stopWorker);
-  listening.resolve(control.url);
-  say('starting the edge ...');
-  const edge = startEdge(options, control);
-  children.push(edge.child);
-  life.onStop('edge', () => edge.child.stop(config.drainMs / 2));
+  life.onStop('edge before the worker', stopEdge);
+  news.step('waiting for the worker and the edge ...');
+  started.resolve(control);
   const joined = edge.child.ready.then(() => deviceOf(options.home));
   const everyone = joined.then((device) =>
     everyoneIn(control, device, { clock, signal, waits: () => !edge.refused() }),
   );
-  return { control, joined: Promise.all([joined, worker.ready, everyone]).then(([device]) => device) };
+  const all = Promise.all([joined, worker.ready, everyone]).finally(() => news.end());
+  return { control, joined: all.then(([device]) => device) };
 }
 
 /** @param control resolves with the URL of the control plane when it listens */
@@ -89,11 +95,11 @@ function startWorker(
 }
 
 /** The edge of this home, and whether the control plane refuses it. */
-function startEdge({ home, allow, set, env, say, clock, log }: StartAll, control: RunningControl) {
+function startEdge({ home, allow, set, env, say, clock, log }: StartAll, started: Promise<RunningControl>) {
   let refused = false;
   let removed: Promise<string | undefined> | undefined;
   /** When the database is another one than the edge joined, or its device was removed before this start: not while it runs. */
-  const joinsAnew = async ({ device, name, signingKey }: Identity) => {
+  const joinsAnew = async (control: RunningControl, { device, name, signingKey }: Identity) => {
     if (Buffer.compare(signingKey.publicKey, control.publicKey) !== 0) return true;
     removed ??= control.wasRemoved(device).then((was) => (was ? device : undefined));
     if ((await removed) !== device) return false;
@@ -102,14 +108,14 @@ function startEdge({ home, allow, set, env, say, clock, log }: StartAll, control
   };
   const child = startEdgeChild({
     home,
-    control: control.url,
     allow,
     set: edgeSet(set),
     env,
     logFile: join(homePaths(home).logs, 'edge.log'),
-    joinLine: async () => {
+    dial: async () => {
       const known = await readIdentity(homePaths(home).device);
-      if (known && !(await joinsAnew(known))) return undefined;
+      const control = await started;
+      if (known && !(await joinsAnew(control, known))) return control.url;
       return `${control.url} ${await control.createJoinToken('')}`;
     },
     say,

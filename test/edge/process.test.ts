@@ -160,6 +160,22 @@ test('it ends with the program that started it', async () => {
   expect(out.code).toBe(0);
 });
 
+test('a program that starts it may say later where it dials, or how it joins', async () => {
+  const first = run(['--with-parent', '--wait']);
+  first.child.stdin.write(line());
+  await until(() => first.out.stdout.includes('\n'), `ready; ${first.out.stderr}`);
+  await (await control.welcome()).next('ping');
+  first.child.stdin.end();
+  await until(() => first.out.code !== undefined, 'the end');
+
+  const moved = join(first.home, 'config.yaml');
+  writeFileSync(moved, 'control: http://127.0.0.1:1\n');
+  const second = run(['--with-parent', '--wait']);
+  second.child.stdin.write(`${control.url}\n`);
+  await (await control.welcome()).next('ping');
+  expect(second.out.stdout).toMatch(/^ready /);
+});
+
 test('what is wrong is said in one line with an exit code', async () => {
   const cases: [string[], string | undefined, number, string][] = [
     [[], undefined, 2, 'has not joined a control plane'],

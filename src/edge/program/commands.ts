@@ -21,6 +21,8 @@ export interface EdgeOptions {
   readonly newJournal: boolean;
   /** End when standard input ends: with the program that started it. */
   readonly withParent: boolean;
+  /** Read first where to dial, or a join line. */
+  readonly wait: boolean;
   readonly logLevel: string;
   /** Settings by `--set` and by the environment. */
   readonly settings: readonly SettingTexts[];
@@ -50,6 +52,7 @@ plane and listens only on the owner's socket.
   --new-journal  begin a new journal because the old one is lost or damaged; what is left of the old one is set aside. The
                  control plane then quarantines this device until its owner runs \`bowline devices adopt\`
   --with-parent  end when standard input ends, so that the edge never outlives the program that started it
+  --wait         read one line from standard input first: the URL to dial, or a join line
   --log-level L  debug, info (default), warn or error; the log is <home>/logs/edge.log
   --set NAME=VALUE
                  any setting by its name, such as ${EXAMPLE}; may be repeated
@@ -99,6 +102,7 @@ export function parseEdgeArgs(
     join: values.join ?? false,
     newJournal: values['new-journal'] ?? false,
     withParent: values['with-parent'] ?? false,
+    wait: values.wait ?? false,
     logLevel,
     settings: settingSources(values.set ?? [], env),
     print: values.json ? 'json' : values['print-config'] ? 'lines' : undefined,
@@ -119,6 +123,7 @@ function parsed(argv: readonly string[]) {
         join: { type: 'boolean' },
         'new-journal': { type: 'boolean' },
         'with-parent': { type: 'boolean' },
+        wait: { type: 'boolean' },
         'log-level': { type: 'string' },
         set: { type: 'string', multiple: true },
         'print-config': { type: 'boolean' },

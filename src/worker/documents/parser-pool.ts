@@ -33,11 +33,15 @@ export class ParserPool implements DocumentParser {
     this.#turns = new PQueue({ concurrency: parts.settings.processes });
   }
 
-  /** Starts a first process. Throws PARSER_UNAVAILABLE with why it does not run. */
+  /**
+   * Tries whether a process runs. Throws PARSER_UNAVAILABLE with why it does not. None is kept until the first document comes: it would
+   * take 57 MB, and where no cgroup bounds it somebody would look at it fifty times a second.
+   */
   async open(): Promise<void> {
     const first = this.#start();
     const problem = await first.ready();
     if (problem !== undefined) throw new AppError('PARSER_UNAVAILABLE', { problem });
+    this.#drop(first, 'it was only tried');
   }
 
   async parse(input: DocumentInput, signal: AbortSignal): Promise<ParsedDocument> {

@@ -78,13 +78,17 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     missing.set(capability, error.message);
   };
   try {
-    for (const capability of names) {
-      try {
-        opened.push([capability, await openOne(capability)]);
-      } catch (error) {
-        if (!options.onMissing || !(error instanceof AppError)) throw error;
-        miss(capability, error);
-      }
+    // Side by side: each waits for programs of its own.
+    const opening = await Promise.allSettled(names.map(openOne));
+    const failed: [CapabilityName, unknown][] = [];
+    for (const [index, result] of opening.entries()) {
+      const capability = names[index] as CapabilityName;
+      if (result.status === 'fulfilled') opened.push([capability, result.value]);
+      else failed.push([capability, result.reason]);
+    }
+    for (const [capability, error] of failed) {
+      if (!options.onMissing || !(error instanceof AppError)) throw error;
+      miss(capability, error);
     }
     if (opened.length === 0) throw new AppError('USAGE', { what: 'none of the capabilities can be served here' });
     for (const [, { handler }] of opened) mustFit(handler, settings.slots);
