@@ -43,6 +43,8 @@ export class SendQueue<Body, Frame extends { header?: FrameHeader | undefined }>
   #wake: (() => void) | undefined;
   #ended: { error?: unknown } | undefined;
   #drained = false;
+  /** Nothing was there when the last frame was asked for. */
+  #idle = true;
   #first: (() => Body) | undefined;
 
   constructor(options: SendQueueOptions<Body, Frame>) {
@@ -137,40 +139,62 @@ export class SendQueue<Body, Frame extends { header?: FrameHeader | undefined }>
     this.end();
   }
 
-  /** The frames, paced by the reader. To be read once. */
-  async *frames(): AsyncGenerator<Frame, void, undefined> {
+  /**
+   * The frames, paced by the reader, one at a time. To be read once. No generator: what that has at hand when it stands still, such as the
+   * frame before, it keeps for as long as the session is idle.
+   */
+  frames(): AsyncIterableIterator<Frame, undefined> {
+    return {
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      next: () => this.#frame(),
+      return: () => {
+        this.#drained = true;
+        return Promise.resolve(END);
+      },
+    };
+  }
+
+  async #frame(): Promise<IteratorResult<Frame, undefined>> {
+    while (!this.#drained) {
+      const frame = this.#made();
+      if (frame !== undefined) return { done: false, value: frame };
+      if (this.#ended) break;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#idle = true;
+    }
+    this.#drained = true;
+    return END;
+  }
+
+  /** The next frame, if there is one. Throws what the session ended with. */
+  #made(): Frame | undefined {
     const { counter, make, onSent, onBurst } = this.#options;
-    let next = this.#first?.();
-    let idle = true;
-    try {
-      for (;;) {
-        if (this.#ended && 'error' in this.#ended) throw this.#ended.error;
-        next ??= this.#next();
-        if (next !== undefined) {
-          const frame = make(next);
-          next = undefined;
-          if (frame === undefined) continue;
-          if (idle) onBurst?.();
-          idle = false;
-          const header = counter.next();
-          frame.header = header;
-          onSent?.(frame, header.seq);
-          yield frame;
-        } else if (this.#ended) {
-          return;
-        } else {
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve;
-          });
-          idle = true;
-        }
+    for (;;) {
+      if (this.#ended && 'error' in this.#ended) {
+        this.#drained = true;
+        throw this.#ended.error;
       }
-    } finally {
-      this.#drained = true;
+      const body = this.#next();
+      if (body === undefined) return undefined;
+      const frame = make(body);
+      if (frame === undefined) continue;
+      if (this.#idle) onBurst?.();
+      this.#idle = false;
+      const header = counter.next();
+      frame.header = header;
+      onSent?.(frame, header.seq);
+      return frame;
     }
   }
 
   #next(): Body | undefined {
+    const first = this.#first?.();
+    this.#first = undefined;
+    if (first !== undefined) return first;
     const offered = this.#offered.shift();
     if (offered) {
       this.#bytes -= offered.bytes;
@@ -192,3 +216,4 @@ export class SendQueue<Body, Frame extends { header?: FrameHeader | undefined }>
 }
 
 const nothing = () => undefined;
+const END = { done: true, value: undefined } as const;

@@ -19,6 +19,7 @@ import type { DeviceSession } from '../dispatch/session-ports.ts';
 import type { DevicePrincipal } from '../identity/principal.ts';
 import type { EdgeBody } from './edge-follows.ts';
 import type { PeerQueue } from './peer-queue.ts';
+import { declarationOf } from './shared-capabilities.ts';
 
 export interface LiveEdgeParts {
   readonly principal: DevicePrincipal;
@@ -108,12 +109,10 @@ export class LiveEdge implements DeviceSession {
   }
 
   set manifest(manifest: Manifest | undefined) {
+    const declared = manifest && declarationOf(manifest);
+    if (manifest && declared) manifest.capabilities = declared.capabilities;
     this.#manifest = manifest;
-    this.#methods = new Set(
-      (manifest?.capabilities ?? []).flatMap(({ package: pkg, methods }) =>
-        methods.map(({ name }) => `${pkg}/${name}`),
-      ),
-    );
+    this.#methods = declared?.methods ?? new Set();
   }
 
   /** Bytes of the largest frame that both sides take. */

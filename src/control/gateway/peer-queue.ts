@@ -47,3 +47,31 @@ function tooMuch(what: 'frames' | 'bytes', limit: number): AppError {
     setting: frames ? 'BOWLINE_MAX_QUEUED_FRAMES' : 'BOWLINE_MAX_QUEUED_BYTES',
   });
 }
+
+/**
+ * The frames of a queue that is made when the first of them is asked for. When nobody reads any more it is ended. As `frames`, this keeps
+ * nothing of what it gave.
+ */
+export function framesLater<Body>(make: () => Promise<PeerQueue<Body>>): AsyncIterableIterator<PeerFrame<Body>> {
+  let queue: PeerQueue<Body> | undefined;
+  let frames: AsyncIterator<PeerFrame<Body>, undefined> | undefined;
+  let unread = false;
+  const begin = async () => {
+    queue = await make();
+    if (unread) queue.end();
+    frames = queue.frames();
+    return frames.next();
+  };
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: () => frames?.next() ?? begin(),
+    return: async () => {
+      unread = true;
+      queue?.end();
+      await frames?.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}

@@ -15,6 +15,7 @@ import { ManifestSchema } from '../../../gen/bowline/manifest/v1/manifest_pb.ts'
 import { OutcomeSchema, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { lazyLogger } from '../../base/lazy-logger.ts';
 import type { Logger } from '../../base/logger.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import { toFailure } from '../../contract/errors.ts';
@@ -39,7 +40,7 @@ import { fitEdgeFrame } from './fit-edge-frame.ts';
 import { anchorOf, type JournalVerdict, judgeJournal } from './journal-anchor.ts';
 import { LiveEdge } from './live-edge.ts';
 import { bindStream, firstFrame, helloMs, mustBeLive, type StreamEnds } from './opening.ts';
-import { type PeerQueue, peerQueue } from './peer-queue.ts';
+import { framesLater, type PeerQueue, peerQueue } from './peer-queue.ts';
 import type { SessionWatch } from './session-watch.ts';
 
 export interface EdgeSessionParts {
@@ -67,33 +68,37 @@ export interface EdgeSessionParts {
 }
 
 /** Runs one stream. `opened` is told of the live session and returns what to call at its end. */
-export async function* serveEdge(
+export function serveEdge(
   parts: EdgeSessionParts,
   principal: DevicePrincipal,
   requests: AsyncIterable<ConnectRequest>,
   ends: StreamEnds,
   opened: (edge: LiveEdge) => () => void,
-): AsyncGenerator<MessageInitShape<typeof ConnectResponseSchema>> {
+): AsyncIterable<MessageInitShape<typeof ConnectResponseSchema>> {
+  return framesLater(() => startEdge(parts, principal, requests[Symbol.asyncIterator](), ends, opened));
+}
+
+/** From Hello to Welcome, or to what is said in its place. What it gives ends by itself. */
+async function startEdge(
+  parts: EdgeSessionParts,
+  principal: DevicePrincipal,
+  frames: AsyncIterator<ConnectRequest>,
+  ends: StreamEnds,
+  opened: (edge: LiveEdge) => () => void,
+): Promise<PeerQueue<EdgeBody>> {
   const { clock, heartbeatMs } = parts;
   const counter = new FrameCounter();
-  const out: PeerQueue<EdgeBody> = peerQueue<EdgeBody>({
-    ...parts,
-    counter,
-    onBurst: ends.gather,
-    toSize: fitEdgeFrame(() => edge.maxFrameBytes, parts.log),
-  });
-  const frames = requests[Symbol.asyncIterator]();
   const first = await firstFrame(frames, clock, helloMs(heartbeatMs));
   receiveFrame(counter, first);
   if (first.frame.case !== 'hello') throw new AppError('INVALID_ARGUMENT', { what: 'the first frame must be hello' });
   const hello = first.frame.value;
   const version = negotiate(hello.versions);
   const ref = { tenant: principal.tenant, id: principal.id };
+  const out = queueOf(parts, counter, ends, () => edge.maxFrameBytes);
   bindStream(out, ends, clock, heartbeatMs);
   const begun = await parts.admission.enter(ends.signal);
-  const start = await begin(parts, principal, hello, out, ends).finally(begun);
-  const { epoch, anchor, known } = start;
-  const log = sparing(parts.log.child({ device: principal.id, name: principal.name, epoch }), clock);
+  const { epoch, anchor, known, verdict } = await begin(parts, principal, hello, out, ends).finally(begun);
+  const about = { device: principal.id, name: principal.name, epoch };
   const anchors = new AnchorKeeper({
     journal: hello.journal!.journalId,
     clock,
@@ -113,19 +118,21 @@ export async function* serveEdge(
     doubt: (doubted) => parts.watch.doubt(doubted),
     model: () => parts.model(principal.tenant),
   });
-  if (start.verdict === 'fork') {
-    log.warn('a device is quarantined: its journal does not fit what was anchored');
+  if (verdict === 'fork') {
+    parts.log.warn('a device is quarantined: its journal does not fit what was anchored', about);
     await parts.calls.quarantined({ tenant: ref.tenant, device: ref.id }, `device ${principal.name}`);
     edge.quarantine(epoch);
-    return yield* out.frames();
+    return out;
   }
   edge.manifest = hello.manifest;
   out.onEnd(() => parts.watch.left({ ...ref, epoch }));
-  if (out.ended) return;
+  if (out.ended) return out;
   parts.calls.opened(ref.tenant, ref.id, epoch);
   const left = opened(edge);
   // A newer session of this device may have come meanwhile.
-  if (out.ended) return yield* out.frames();
+  if (out.ended) return out;
+  // Most sessions never have anything else to say.
+  const log = lazyLogger(() => sparing(parts.log.child(about), clock));
   const follows = followsOf(parts, edge, out, log);
   const heartbeat = heartbeatOf(parts, edge, out);
   out.onEnd(() => {
@@ -133,28 +140,37 @@ export async function* serveEdge(
     follows.close();
     left();
     parts.calls.sessionEnded(edge);
-    log.info('an edge left');
+    parts.log.info('an edge left', about);
   });
   out.offer({ case: 'welcome', value: welcome(parts, edge, version, anchor, known.recovered) });
-  if (start.verdict === 'unproven') {
+  if (verdict === 'unproven') {
     // It knows the anchor from here on, and shows in its next Hello that it holds it; nothing is served before that.
-    log.info('an edge is told what was acknowledged; it shows in its next session that it holds that');
+    parts.log.info('an edge is told what was acknowledged; it shows in its next session that it holds that', about);
     out.end();
-    return yield* out.frames();
+    return out;
   }
-  log.info('an edge connected', { journal: Number(hello.journal?.sequence), proven: start.verdict === 'proven' });
+  const journal = Number(hello.journal?.sequence);
+  parts.log.info('an edge connected', { ...about, journal, proven: verdict === 'proven' });
   for (const follow of hello.follows) follows.follow(follow.run, follow);
   out.pullFrom(() => follows.next());
   parts.calls.connected(edge).catch((error: unknown) => out.end(error));
-  readEdge({ ...parts, log, edge, follows, out, counter, heartbeat }, frames).then(
+  const { runs, calls, maxInboundBytes } = parts;
+  readEdge({ runs, calls, clock, log, edge, follows, out, counter, heartbeat, maxInboundBytes }, frames).then(
     () => out.end(),
     (error: unknown) => out.end(isGone(error) ? undefined : error),
   );
-  try {
-    yield* out.frames();
-  } finally {
-    out.end();
-  }
+  return out;
+}
+
+/** What is to be said to the edge. */
+function queueOf(
+  { maxQueuedFrames, maxQueuedBytes, log }: EdgeSessionParts,
+  counter: FrameCounter,
+  { gather: onBurst }: StreamEnds,
+  maxFrameBytes: () => number,
+): PeerQueue<EdgeBody> {
+  const toSize = fitEdgeFrame(maxFrameBytes, log);
+  return peerQueue<EdgeBody>({ counter, maxQueuedFrames, maxQueuedBytes, onBurst, toSize });
 }
 
 /** Pings, with the time beside, and ends the session when nothing comes back. */

@@ -134,23 +134,28 @@ async function write(
 ): Promise<void> {
   const each = frames[Symbol.asyncIterator]();
   const { stream } = response;
+  // Not in the loop, which would keep the last frame and its bytes until the next one comes.
+  const say = ({ done, value }: IteratorResult<PeerFrame<SaidBody>>): 'end' | 'more' | 'full' => {
+    if (done) return 'end';
+    if (unanswerable(response)) throw new AppError('CANCELED');
+    begin(response);
+    return stream.write(bytesOf(output, value)) ? 'more' : 'full';
+  };
   try {
     for (;;) {
-      const next = await each.next();
-      if (next.done) return;
-      if (unanswerable(response)) throw new AppError('CANCELED');
-      begin(response);
-      const { header, frame } = next.value;
-      const content = frame?.encoded;
-      const bytes =
-        header && content
-          ? framedContent(header, content)
-          : framed(output, next.value as unknown as MessageInitShape<DescMethod['output']>);
-      if (!stream.write(bytes)) await drained(stream);
+      const said = await each.next().then(say);
+      if (said === 'end') return;
+      if (said === 'full') await drained(stream);
     }
   } finally {
     void each.return?.()?.catch(() => {});
   }
+}
+
+function bytesOf(output: DescMethod['output'], frame: PeerFrame<SaidBody>): Buffer {
+  const content = frame.frame?.encoded;
+  if (frame.header && content) return framedContent(frame.header, content);
+  return framed(output, frame as unknown as MessageInitShape<DescMethod['output']>);
 }
 
 /** Resolves when more may be written, or nothing ever will be. */
