@@ -15,7 +15,7 @@ export function withSourceLines(stack: string): string {
     const paren = text.lastIndexOf('(', end);
     const begin = paren < 0 ? text.indexOf('at ') + 'at '.length : paren + 1;
     const bundle = text.slice(begin, end);
-    if (!tables.has(bundle)) tables.set(bundle, read(`${bundle}.lines`));
+    if (!tables.has(bundle)) tables.set(bundle, readSourceLines(`${bundle}.lines`));
     const line = Number.parseInt(text.slice(end + ENDING.length + 1), 10);
     const place = tables.get(bundle)?.(line);
     return place === undefined ? text : `${text.slice(0, begin)}${place}${paren < 0 ? '' : ')'}`;
@@ -26,7 +26,8 @@ export function withSourceLines(stack: string): string {
 
 type SourceLines = (line: number) => string | undefined;
 
-function read(file: string): SourceLines | undefined {
+/** Of one bundle: `file:line` of the source of a line, counted from 1. Undefined where there is no table. */
+export function readSourceLines(file: string): SourceLines | undefined {
   try {
     const table = readFileSync(file);
     const count = table.readUInt32LE();

@@ -4,11 +4,13 @@ import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { createValidator, type Validator } from '@bufbuild/protovalidate';
 import { AppError } from '../base/errors.ts';
 import { withoutLongTexts } from './long-texts.ts';
+import { surelyKeepsRules } from './plain-rules.ts';
 
 let validator: Validator | undefined;
 
 /** Throws INVALID_ARGUMENT that names the first field that breaks a rule, and the rule. */
 export function validate<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): void {
+  if (surelyKeepsRules(schema, message)) return;
   validator ??= createValidator();
   const judge = validator;
   const result = withoutLongTexts(schema, message, () => judge.validate(schema, message));

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { readSourceLines } from '../../../src/base/source-lines.ts';
 import type { CpuProfile } from './inspector.ts';
 
 interface Spent {
@@ -68,29 +69,37 @@ function add(sums: Map<string, number>, name: string, ms: number): void {
   sums.set(name, (sums.get(name) ?? 0) + ms);
 }
 
-/** Finds the source of a place in a bundle. */
+type Lookup = (line: number, column: number) => string | undefined;
+
+/** Finds the source of a place in a bundle: by its table of lines, or by its source map. */
 class Places {
-  readonly #maps = new Map<string, SourceMap | undefined>();
+  readonly #lookups = new Map<string, Lookup | undefined>();
 
   of(url: string, line: number, column: number): { file: string; room: string } {
-    const entry = this.#map(url)?.findEntry(line, column);
-    const source = entry && 'originalSource' in entry ? entry.originalSource : url;
-    const file = source.replace(/^.*?(node_modules|src|gen)\//, '$1/');
+    const file = (this.#lookup(url)?.(line, column) ?? url).replace(/^.*?(node_modules|src|gen)\//, '$1/');
     const packaged = /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file);
     const room = packaged?.[1] ?? /^(src\/[^/]+\/[^/.]+)/.exec(file)?.[1] ?? (file.startsWith('gen/') ? 'gen' : file);
     return { file, room };
   }
 
-  #map(url: string): SourceMap | undefined {
+  #lookup(url: string): Lookup | undefined {
     if (!url.startsWith('file:')) return undefined;
-    if (!this.#maps.has(url)) this.#maps.set(url, readMap(`${fileURLToPath(url)}.map`));
-    return this.#maps.get(url);
+    if (!this.#lookups.has(url)) {
+      const path = fileURLToPath(url);
+      const lines = readSourceLines(path.replace(/cjs$/, 'lines'));
+      this.#lookups.set(url, lines ? (line) => lines(line + 1)?.replace(/:\d+$/, '') : readMap(`${path}.map`));
+    }
+    return this.#lookups.get(url);
   }
 }
 
-function readMap(path: string): SourceMap | undefined {
+function readMap(path: string): Lookup | undefined {
   try {
-    return new SourceMap(JSON.parse(readFileSync(path, 'utf8')));
+    const map = new SourceMap(JSON.parse(readFileSync(path, 'utf8')));
+    return (line, column) => {
+      const entry = map.findEntry(line, column);
+      return 'originalSource' in entry ? entry.originalSource : undefined;
+    };
   } catch {
     return undefined;
   }

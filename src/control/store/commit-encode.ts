@@ -13,27 +13,30 @@ export function checkUnit(unit: CommitUnit): void {
   const bad = (what: string) => {
     throw new AppError('INVALID_ARGUMENT', { what: `commit unit: ${what}` });
   };
-  if (unit.parts.length < 1 || unit.parts.length > 4) bad('1 to 4 streams are needed');
-  if (new Set(unit.parts.map((part) => part.stream)).size !== unit.parts.length) bad('a stream is named twice');
-  for (const part of unit.parts) {
-    if (!Number.isSafeInteger(part.expected) || part.expected < 0) bad('an expected version is not a whole number');
-    if (part.expected === 0 && part.events.length === 0) bad('a new stream needs an event');
+  const { parts, tenant } = unit;
+  if (parts.length < 1 || parts.length > 4) bad('1 to 4 streams are needed');
+  let rows = unit.outbox.length + unit.timers.length;
+  for (const [at, { stream, expected, events }] of parts.entries()) {
+    if (parts.findIndex((part) => part.stream === stream) !== at) bad('a stream is named twice');
+    if (!Number.isSafeInteger(expected) || expected < 0) bad('an expected version is not a whole number');
+    if (expected === 0 && events.length === 0) bad('a new stream needs an event');
+    if (isNoKey(stream)) bad('an id is empty or holds NUL');
+    rows += events.length;
   }
-  const keys = [unit.tenant, unit.source, unit.commandId, ...unit.parts.map((part) => part.stream)];
-  if (keys.some((key) => key === '' || key.includes('\0'))) bad('an id is empty or holds NUL');
-  for (const row of [...unit.conversations, ...unit.runs, ...unit.jobs]) {
-    if (row.tenant !== unit.tenant) bad('a row belongs to another tenant');
-  }
+  if (isNoKey(tenant) || isNoKey(unit.source) || isNoKey(unit.commandId)) bad('an id is empty or holds NUL');
+  for (const all of [unit.conversations, unit.runs, unit.jobs])
+    for (const row of all) if (row.tenant !== tenant) bad('a row belongs to another tenant');
   if (unit.outbox.some((row) => unit.outboxDone.includes(row.dispatchId))) bad('a dispatch is both new and done');
   if (unit.timers.some((row) => unit.timersDone.includes(row.id))) bad('a timer is both new and done');
   if (unitBytes(unit) > UNIT_LIMIT) {
     throw fixedLimit('a commit', `${UNIT_LIMIT} bytes`, 'ask for less at once');
   }
-  const rows = unit.parts.reduce((sum, part) => sum + part.events.length, 0) + unit.outbox.length + unit.timers.length;
   if (rows + unit.outboxDone.length + unit.timersDone.length + unit.jobs.length > ROWS_LIMIT) {
     throw fixedLimit('a commit', `${ROWS_LIMIT} rows`, 'ask for less at once');
   }
 }
+
+const isNoKey = (key: string): boolean => key === '' || key.includes('\0');
 
 /** Roughly what a unit weighs in a statement; used for bounds only. */
 export function unitBytes(unit: CommitUnit): number {

@@ -51,7 +51,7 @@ export class CommitWitness {
 
   /** What is gone of it, told once; what is there is forgotten. Throws what the store throws. */
   async findLost(): Promise<LostCommit | undefined> {
-    const asked = this.#commits;
+    const asked = [...this.#commits];
     if (asked.length === 0) return undefined;
     const rows = JSON.stringify(
       asked.map(({ tenant, source, command, number }) => ({ tenant, source, command, number })),
@@ -71,7 +71,8 @@ export class CommitWitness {
 
   #note({ tenant, source, commandId: command }: CommitUnit): void {
     const slot = Math.floor(this.#clock.monotonic() / EACH_MS);
-    const before = this.#commits.at(-1)?.slot === slot ? this.#commits.slice(0, -1) : this.#commits;
-    this.#commits = [...before.slice(-(MOST - 1)), { tenant, source, command, number: ++this.#count, slot }];
+    if (this.#commits.at(-1)?.slot === slot) this.#commits.pop();
+    this.#commits.push({ tenant, source, command, number: ++this.#count, slot });
+    if (this.#commits.length > MOST) this.#commits.shift();
   }
 }

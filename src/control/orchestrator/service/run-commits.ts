@@ -74,7 +74,7 @@ export class RunCommits {
     const holderOf = (id: string) => (promised.has(id) ? this.#handOff?.replica : undefined);
     const unit = buildUnit(changes, this.#nonces.next(), holderOf);
     try {
-      const needed = versionNeeded(unit.parts.flatMap(({ events }) => events.map(({ type }) => type)));
+      const needed = versionNeeded(kindsOf(unit));
       // An older replica beside this one could not read it.
       if (needed > 0 && !(await (this.#parts.allKnow?.(needed) ?? true))) throw new AppError('VERSIONS_MIXED');
       const committing = commitSurely(this.#parts, unit);
@@ -88,12 +88,9 @@ export class RunCommits {
         await this.#catchUp(changes);
         return own ? { status: 'committed', at: this.#parts.clock.now() } : result;
       }
-      const bytes = new Map(
-        unit.parts.map(({ stream, events }) => [stream, events.reduce((n, e) => n + e.data.length, 0)]),
-      );
-      for (const { after } of runs) this.#streams.runs.put(tenant, after.id, after, bytes.get(after.id) ?? 0);
+      for (const { after } of runs) this.#streams.runs.put(tenant, after.id, after, bytesOf(unit, after.id));
       for (const { after } of conversations)
-        this.#streams.conversations.put(tenant, after.id, after, bytes.get(after.id) ?? 0);
+        this.#streams.conversations.put(tenant, after.id, after, bytesOf(unit, after.id));
       for (const change of runs) this.#tell(change);
       return result;
     } catch (error) {
@@ -164,6 +161,17 @@ export class RunCommits {
       }
     }
   }
+}
+
+function* kindsOf({ parts }: CommitUnit): Generator<string> {
+  for (const { events } of parts) for (const { type } of events) yield type;
+}
+
+/** Of the events that the unit adds to a stream. */
+function bytesOf({ parts }: CommitUnit, stream: string): number {
+  let bytes = 0;
+  for (const part of parts) if (part.stream === stream) for (const { data } of part.events) bytes += data.length;
+  return bytes;
 }
 
 /** The result of a commit; throws the store's last error when also the inbox could not be asked. */
