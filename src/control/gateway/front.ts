@@ -18,7 +18,7 @@ export interface FrontOptions {
   /** Certificate chain and key in PEM of the operator; with them nothing is served in clear. */
   readonly tls?: { readonly cert: string; readonly key: Secret } | undefined;
   readonly sign: Sign;
-  /** How long a connection may take to begin, in milliseconds, and how many may be about to; as many again may wait to be let in. */
+  /** How long a connection may take to begin, in milliseconds, and how many may be about to; with those that wait, twice as many. */
   readonly beginMs: number;
   readonly maxBeginning: number;
   readonly clock: Clock;
@@ -38,9 +38,9 @@ export function frontOf(options: FrontOptions): Server {
     http2.emit('connection', socket);
   };
   const secure = tlsFront(options, begin);
-  const tooMany = (oldest: Socket | undefined, why: string) => {
+  const tooMany = (socket: Socket | undefined, why: string) => {
     log.warn(`a connection was ended: ${why}`, { limit: maxBeginning, setting: 'BOWLINE_MAX_STRANGERS' });
-    oldest?.destroy();
+    socket?.destroy();
   };
   const line = new ConnectionLine<Socket>((socket) => {
     const peer = peerOf(socket);
@@ -54,13 +54,16 @@ export function frontOf(options: FrontOptions): Server {
     beginning.set(peer, { socket, over });
     if (tls) secure.emit('connection', socket);
     else byFirstByte(socket, (first) => (first === HANDSHAKE ? secure.emit('connection', socket) : begin(socket)));
+    if (beginning.size <= maxBeginning) return;
     const [oldest] = beginning.values();
-    if (beginning.size > maxBeginning) tooMany(oldest?.socket, 'too many have not begun');
+    // At once: its end is told later, and until then it would be the oldest again.
+    oldest?.over();
+    tooMany(oldest?.socket, 'too many have not begun');
   });
   // What waits is not read: it lies with the system.
   return createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
     socket.on('error', () => {});
-    if (line.length >= maxBeginning) return tooMany(socket, 'too many wait to begin');
+    if (line.length + beginning.size >= 2 * maxBeginning) return tooMany(socket, 'too many wait to begin');
     line.enter(socket);
   });
 }
