@@ -48,7 +48,6 @@ const EDGE_ENGINE = {
     '--no-wasm-tier-up',
     '--no-wasm-dynamic-tiering',
     '--wasm-wrapper-tiering-budget=1000000000',
-    '--optimize-for-size',
   ],
 };
 
@@ -75,6 +74,8 @@ const SELDOM = {
   yaml: { functions: ['isMap', 'isNode', 'isPair', 'isScalar', 'parseDocument'], classes: ['LineCounter'] },
   'node:https': { functions: ['request'] },
   'node:child_process': { functions: ['spawn'] },
+  // Used a second after the start.
+  'node:perf_hooks': { functions: ['monitorEventLoopDelay'] },
   // Its logger checks with it at its end.
   assert: { whole: true },
   'node:zlib': { functions: ['brotliCompress', 'brotliDecompress', 'gunzip', 'gzip'] },
@@ -168,8 +169,8 @@ const inOneFile = {
   minifySyntax: true,
   // Node shows the line of an uncaught error: it must not be the whole program.
   lineLimit: 160,
-  // In place of the platform's, whose first use loads undici, or all of Web Crypto.
-  inject: ['src/base/headers.ts', 'src/base/random-values.ts'].filter((file) => existsSync(join(root, file))),
+  // In place of the platform's, whose first use loads undici, all of Web Crypto, or all of the performance measurement.
+  inject: inTree('src/base/headers.ts', 'src/base/random-values.ts', 'src/base/passing-time.ts'),
 };
 /** One CommonJS file, of which each line is one of a source, which the log tells (src/base/source-lines.ts). */
 const asProgram = {
@@ -177,6 +178,8 @@ const asProgram = {
   external: APART,
   define: { ...inOneFile.define, 'import.meta.url': '__url' },
   banner: { js: `const __url = require('node:url').pathToFileURL(__filename).href;` },
+  // They measure their turns, for which that is loaded anyway.
+  inject: inTree('src/base/headers.ts', 'src/base/random-values.ts'),
   plugins: [withoutCommands(), lazyRules()],
   minifyWhitespace: false,
   sourcemap: 'external',
@@ -351,6 +354,10 @@ function withoutDomino() {
       bundler.onLoad({ filter: /[\\/]@mixmark-io[\\/]domino[\\/]lib[\\/]index\.js$/ }, () => ({ contents: '' }));
     },
   };
+}
+
+function inTree(...files) {
+  return files.filter((file) => existsSync(join(root, file)));
 }
 
 function present(entries) {

@@ -40,8 +40,8 @@ export class LoopWatch {
   readonly #limitMs: number;
   readonly #onOver: (ms: number, during: readonly string[]) => void;
   readonly #mostApartMs: number;
-  readonly #delays: ReturnType<typeof monitorEventLoopDelay>;
-  #first: NodeJS.Immediate | undefined;
+  #delays: ReturnType<typeof monitorEventLoopDelay> | undefined;
+  #first: NodeJS.Immediate | NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #apartMs = BUSY_MS;
   #cpu = 0;
@@ -53,27 +53,33 @@ export class LoopWatch {
     this.#limitMs = limitMs;
     this.#onOver = onOver;
     this.#mostApartMs = mostApartMs;
-    // Node measures each round of the loop itself; its time by the clock is a bound from above for the turns in it.
-    const perRound: { resolution: number; samplePerIteration: boolean } = { resolution: 10, samplePerIteration: true };
-    this.#delays = monitorEventLoopDelay(perRound);
   }
 
-  /** Measures from now on. The turn that calls it does not count. */
-  start(): void {
+  /** Measures from now on, or from later on. The turn that calls it does not count. */
+  start(afterMs = 0): void {
     if (this.#first || this.#timer) return;
-    this.#first = setImmediate(() => {
+    const begin = () => {
+      // Node measures each round of the loop itself; its time by the clock is a bound from above for the turns in it.
+      const perRound: { resolution: number; samplePerIteration: boolean } = {
+        resolution: 10,
+        samplePerIteration: true,
+      };
+      this.#delays ??= monitorEventLoopDelay(perRound);
       this.#delays.enable();
       this.#begin();
       this.#next();
-    });
+    };
+    this.#first = afterMs > 0 ? setTimeout(begin, afterMs).unref() : setImmediate(begin);
   }
 
   stop(): void {
-    clearImmediate(this.#first);
+    // Either kind.
+    clearImmediate(this.#first as NodeJS.Immediate);
+    clearTimeout(this.#first as NodeJS.Timeout);
     clearTimeout(this.#timer);
     this.#first = undefined;
     this.#timer = undefined;
-    this.#delays.disable();
+    this.#delays?.disable();
   }
 
   get figures(): LoopFigures {
@@ -84,7 +90,7 @@ export class LoopWatch {
     this.#cpu = cpuMs();
     this.#at = performance.now();
     // Its longest round bounds from above; clearing it writes to all of its 432 KB, so it is done only when that bound is too high.
-    if (this.#delays.max / 1e6 > this.#limitMs) this.#delays.reset();
+    if ((this.#delays?.max ?? 0) / 1e6 > this.#limitMs) this.#delays?.reset();
     marks = new Set();
   }
 
@@ -97,7 +103,7 @@ export class LoopWatch {
     const worked = cpuMs() - this.#cpu;
     const passed = performance.now() - this.#at;
     // One turn took at most all of the processor's time between two looks, and at most the longest round of the loop.
-    const round = this.#delays.count > 0 ? this.#delays.max / 1e6 : passed;
+    const round = this.#delays && this.#delays.count > 0 ? this.#delays.max / 1e6 : passed;
     const turn = Math.min(worked, passed, Math.max(round, passed - this.#apartMs));
     this.#longestMs = Math.max(this.#longestMs, turn);
     if (turn > this.#limitMs) {
@@ -116,8 +122,8 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-/** A watch that runs and logs each turn over the limit; `log` should be sparing. */
-export function watchLoop(log: Logger): LoopWatch {
+/** A watch that runs, from now or later on, and logs each turn over the limit; `log` should be sparing. */
+export function watchLoop(log: Logger, afterMs = 0): LoopWatch {
   const watch = new LoopWatch({
     onOver: (ms, during) =>
       log.warn('a single turn of the event loop took too long; nothing else went on meanwhile', {
@@ -126,6 +132,6 @@ export function watchLoop(log: Logger): LoopWatch {
         ...(during.length > 0 ? { during: during.join(', ') } : {}),
       }),
   });
-  watch.start();
+  watch.start(afterMs);
   return watch;
 }

@@ -2,8 +2,12 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** From now on the heap is collected as soon as a tenth of its allowance is used. During the start that would only take time. */
-const SPARING = ['--incremental-marking-hard-trigger=10', '--incremental-marking-soft-trigger=10'];
+/** From now on the heap is collected as soon as a tenth of its allowance is used, and grows slowly. During the start that would only take time. */
+const SPARING = [
+  '--optimize-for-size',
+  '--incremental-marking-hard-trigger=10',
+  '--incremental-marking-soft-trigger=10',
+];
 
 /** Keeps the heap small, and collects at once what there is. */
 export function spareMemory(): void {

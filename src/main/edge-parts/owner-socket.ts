@@ -16,6 +16,9 @@ import type { EdgeGround } from './options.ts';
 import type { Journaled } from './start-journal.ts';
 import type { Tools } from './tools.ts';
 
+/** From the start until turns are measured: what it is made of is known, and its own turns are no work. */
+const WATCH_MS = 1_000;
+
 export interface OwnerSocketParts {
   readonly ownerKey: string;
   readonly asks: AskService;
@@ -34,7 +37,7 @@ export async function openOwnerSocket(
   const paths = homePaths(home);
   const closing = new AbortController();
   const faults = new RequestFaults(log);
-  const turns = watchLoop(sparing(log, clock));
+  const turns = watchLoop(sparing(log, clock), WATCH_MS);
   life.onStop('turn watch', () => turns.stop());
   const service = localService({
     summaries: conversations,
