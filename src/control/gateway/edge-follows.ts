@@ -55,6 +55,8 @@ const MAX_WAITS = 1_024;
 export class EdgeFollows {
   readonly #parts: EdgeFollowsParts;
   readonly #follows = new Map<string, Follow>();
+  /** Those of which there may be something to tell, whose turn is next first. */
+  readonly #due = new Set<Follow>();
   readonly #opening = new Map<string, Position>();
   readonly #retries = new Set<() => void>();
   /** Frames about runs that have no feed. */
@@ -73,6 +75,7 @@ export class EdgeFollows {
     if (known) {
       if (from) Object.assign(known, position);
       known.ended = false;
+      this.#due.add(known);
       this.#parts.wake();
       return;
     }
@@ -90,8 +93,9 @@ export class EdgeFollows {
   next(): EdgeBody | undefined {
     const told = this.#told.shift();
     if (told) return told;
-    for (const follow of [...this.#follows.values()]) {
+    for (const follow of this.#due) {
       const { ended } = follow;
+      this.#due.delete(follow);
       if (follow.open.feed.failed && !ended) {
         this.#forget(follow);
         const { job, epoch, offset } = follow;
@@ -103,7 +107,7 @@ export class EdgeFollows {
         ? this.#summaryFrame(follow)
         : (this.#jobFrame(follow) ?? this.#textFrame(follow) ?? this.#endFrame(follow));
       // Behind the others, so that each has its turn.
-      if (body && this.#follows.delete(follow.run)) this.#follows.set(follow.run, follow);
+      if (body) this.#due.add(follow);
       if (ended && !isSummingUp(follow.open.feed.state)) this.#forget(follow);
       if (body) return body;
     }
@@ -114,6 +118,7 @@ export class EdgeFollows {
     this.#closed = true;
     for (const follow of this.#follows.values()) this.#drop(follow);
     this.#follows.clear();
+    this.#due.clear();
     this.#opening.clear();
     this.#told.length = 0;
     for (const stop of this.#retries) stop();
@@ -179,8 +184,13 @@ export class EdgeFollows {
     this.#opening.delete(run);
     // A run of another device is told to nobody here.
     if (this.#closed || open.feed.state.device !== device) return open.close();
-    const stop = open.feed.onChange(wake);
-    this.#follows.set(run, { run, open, stop, ...position, told: new Map(), waits: '', revision: 0, ended: false });
+    const stop = open.feed.onChange(() => {
+      this.#due.add(follow);
+      wake();
+    });
+    const follow = { run, open, stop, ...position, told: new Map(), waits: '', revision: 0, ended: false };
+    this.#follows.set(run, follow);
+    this.#due.add(follow);
     wake();
   }
 
@@ -235,6 +245,7 @@ export class EdgeFollows {
 
   #forget(follow: Follow): void {
     this.#follows.delete(follow.run);
+    this.#due.delete(follow);
     this.#drop(follow);
   }
 
