@@ -49,8 +49,8 @@ memory: build ## Measure the memory of the edge and of `up` after 2,000 and 1,00
 	@node scripts/edge-memory.ts
 	@node scripts/up-memory.ts
 
-memory-flat: build ## Does the edge's memory stay within 3 MB of its first hour? [HOURS=24] [CALLS=20000]
-	@node scripts/edge-flat.ts "$${HOURS:-24}" "$${CALLS:-20000}"
+memory-flat: build ## Does the edge's memory stay within 3 MB of its first hour? [HOURS=24] [CALLS=20000] [INDEX=1]
+	@node scripts/edge-flat.ts "$${HOURS:-24}" "$${CALLS:-20000}" $(if $(INDEX),index)
 
 # A local model is optional: its library is installed by this alone, small and apart from Bowline's own packages.
 LLAMA := .build/llama

@@ -1,6 +1,7 @@
 // Shows whether the memory of a real edge stays where it is: it idles, is called in between, and must end within LIMIT of
 // what it had in its first hour. Exit code 1 when it does not.
-// Usage: node scripts/edge-flat.ts [hours] [calls]
+// Usage: node scripts/edge-flat.ts [hours] [calls] [index]
+// With `index` its owner asks what left the box first, so that its index is open from the beginning.
 // Prints a line for every 24th of the time, at the beginning of which a 24th of the calls is made. Compared are the medians of all looks
 // of the first and of the last.
 import { setTimeout as wait } from 'node:timers/promises';
@@ -24,6 +25,7 @@ const edge = await MeasuredEdge.start();
 const began = performance.now();
 const since = () => performance.now() - began;
 try {
+  if (process.argv[4] === 'index') await edge.askIndex();
   const line = (cells: readonly string[]) =>
     process.stdout.write(`${cells.map((cell) => cell.padStart(12)).join('')}\n`);
   line(['minutes', 'calls', 'least MB', 'median MB', 'most MB']);

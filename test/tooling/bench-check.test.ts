@@ -35,15 +35,23 @@ test('a time is worse when it is longer than its reference by more than the spre
 test('the spread is that of ratios within a round, so what slows both sides is none', () => {
   const both = row([10, 30, 20], [5, 15, 10]);
   expect(after(both)[rowKey(both)]).toMatchObject({ ratios: [2], spread: 1 });
-  expect(worse(row([11.2], [5]), both)).toBe(true);
+  expect(worse(row([12.2], [5]), both)).toBe(true);
 });
 
-test('the spread between runs counts too, and a tenth is never a loss, except of memory', () => {
+test('the spread between runs counts too, and a fifth is never a loss, except of memory', () => {
   const runs = [row([10], [10]), row([15], [10]), row([12], [10])] as const;
   expect(worse(row([17.9], [10]), ...runs)).toBe(false);
   expect(worse(row([18.1], [10]), ...runs)).toBe(true);
-  expect(worse(row([10.9], [10]), row([10], [10]))).toBe(false);
+  expect(worse(row([11.9], [10]), row([10], [10]))).toBe(false);
   expect(worse(row([10.9], [10], 'MB'), row([10], [10], 'MB'))).toBe(true);
+});
+
+test('twice as bad is a loss, however little the rounds agreed, also where one of them was below nothing', () => {
+  for (const wild of [row([10, 10, 90], [10, 10, 10]), row([-3, 10, 10], [10, 10, 10])]) {
+    expect(after(wild)[rowKey(wild)]?.spread).toBe(2);
+    expect(worse(row([19.9], [10]), wild)).toBe(false);
+    expect(worse(row([20.1], [10]), wild)).toBe(true);
+  }
 });
 
 test('rows without a peer are not compared; those without a reference are named, and are no loss', () => {

@@ -29,7 +29,9 @@ export interface Comparison {
 }
 
 /** Less than this is no loss, however well the rounds of the reference agreed. Memory is nearly free of noise. */
-const leastTolerance = ({ ours }: Row): number => (ours.unit === 'MB' ? 1.04 : 1.1);
+const leastTolerance = ({ ours }: Row): number => (ours.unit === 'MB' ? 1.04 : 1.2);
+/** Twice as bad is a loss, however little the rounds of the reference agreed: that was a machine with other work. */
+const MOST_TOLERANCE = 2;
 /** Runs that are remembered. */
 const MOST_RUNS = 5;
 
@@ -39,8 +41,10 @@ export const rowKey = ({ measure, what }: Pick<Row, 'measure' | 'what'>): string
 export function ratioSpread(row: Row): number {
   const other = reference(row)?.rounds ?? [];
   const { rounds } = row.ours;
-  if (rounds.length !== other.length) return Math.max(row.ours.spread, spread(other) || 1);
-  return spread(rounds.map((value, i) => value / other[i]!));
+  if (rounds.length !== other.length) return capped(Math.max(row.ours.spread, spread(other) || 1));
+  const ratios = rounds.map((value, i) => value / other[i]!);
+  // A difference of two figures can be negative in a bad round.
+  return ratios.every((value) => value > 0) ? capped(spread(ratios)) : MOST_TOLERANCE;
 }
 
 /** Every row that has a ratio, beside its reference. */
@@ -51,7 +55,7 @@ export function compareRows(rows: readonly Row[], references: ReferenceRatios): 
     const key = rowKey(row);
     const known = references[key];
     const was = known && median(known.ratios);
-    const tolerance = Math.max(leastTolerance(row), known?.spread ?? 1, spread(known?.ratios ?? []) || 1);
+    const tolerance = capped(Math.max(leastTolerance(row), known?.spread ?? 1, spread(known?.ratios ?? []) || 1));
     const loss = was === undefined ? 1 : higherIsBetter(row) ? was / now : now / was;
     // A ratio that is no number is worse than any.
     return [{ key, measure: row.measure, now, was, tolerance, worse: !(loss <= tolerance) }];
@@ -84,6 +88,8 @@ export function withRun(
   }
   return Object.fromEntries(Object.entries(next).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
+
+const capped = (tolerance: number): number => Math.min(MOST_TOLERANCE, tolerance);
 
 const rounded = (value: number): number => Number(value.toPrecision(4));
 

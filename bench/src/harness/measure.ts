@@ -7,7 +7,7 @@ export interface Measure {
   /** Name for ONLY=. */
   readonly name: string;
   readonly what: string;
-  /** Starts and fills what it needs. All do so at once, before the first is run: nothing that is timed happens meanwhile. */
+  /** Starts and fills what it needs, side by side with others, before the first is run: nothing that is timed happens meanwhile. */
   prepare?(bench: Bench): Promise<unknown>;
   run(bench: Bench): Promise<readonly Row[]>;
 }
@@ -19,7 +19,7 @@ export interface Bench {
   readonly say: (text: string) => void;
 }
 
-/** Something that one measurement needs: made when all prepare, given once, and made again for the next that asks. */
+/** Something that one measurement needs: made in `prepare`, given once, and made again for the next that asks. */
 export function setUp<T>(name: string, make: (bench: Bench) => Promise<T>) {
   return {
     prepare: (bench: Bench): Promise<T> => bench.lab.once(name, () => make(bench)),

@@ -12,7 +12,7 @@ export const webFetch: Measure = {
     await web.call('open', { port: await site.call<number>('listen', {}) });
     const rows: Row[] = [];
     for (const [page, atMost] of Object.entries(BUDGETS)) {
-      const args = { path: `/${page}`, ms: quick ? 500 : 3_000 };
+      const args = { path: `/${page}`, ms: quick ? 400 : 3_000 };
       const sides = {
         ours: () => web.call<number[]>('ours', args),
         bare: () => web.call<number[]>('bare', args),
