@@ -46,8 +46,7 @@ fuzz: build ## Hostile inputs from seeds against the port, frames, tools, parser
 	@node test/fuzz/main.ts
 
 memory: build ## Measure the memory of the edge and of `up` after 2,000 and 1,000 calls beside a bare Node process
-	@node scripts/edge-memory.ts
-	@node scripts/up-memory.ts
+	@failed=0; node scripts/edge-memory.ts || failed=1; node scripts/up-memory.ts || failed=1; exit $$failed
 
 memory-flat: build ## Does the edge's memory stay within 3 MB of its first hour? [HOURS=24] [CALLS=20000] [INDEX=1]
 	@node scripts/edge-flat.ts "$${HOURS:-24}" "$${CALLS:-20000}" $(if $(INDEX),index)

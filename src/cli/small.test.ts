@@ -104,5 +104,12 @@ test('what was withheld is a line for each reason, with the first names and a co
     'not shared: a, b, c and 2 more',
     'the share met its limit: big',
   ]);
-  expect(withheldSummary([item('', 'BUDGET')])).toEqual(['there was more than one call looks at: result']);
+  // That not everything was looked at is said beside the names, too.
+  const budget = 'there was more than one call looks at, so something may be missing';
+  expect(withheldSummary([item('', 'BUDGET')])).toEqual([budget]);
+  expect(withheldSummary([item('a', 'NO_GRANT'), item('', 'BUDGET'), item('', 'NO_GRANT')])).toEqual([
+    'not shared: a',
+    budget,
+  ]);
+  expect(withheldSummary([item('', 'NO_GRANT')])).toEqual(['not shared: parts of the result']);
 });

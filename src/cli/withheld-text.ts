@@ -10,7 +10,7 @@ import { shellQuote } from './shell-quote.ts';
 const WHY: Readonly<Record<string, string>> = {
   NO_GRANT: 'not shared',
   RANGE: 'outside the shared lines',
-  BUDGET: 'there was more than one call looks at',
+  BUDGET: 'there was more than one call looks at, so something may be missing',
   CAP: 'the share met its limit',
   UNREADABLE_NAME: 'with signs that cannot be told safely, so left out',
   RECIPIENT: 'shared with someone else',
@@ -41,11 +41,12 @@ const MOST_NAMES = 3;
 
 /** One line for each reason, with the first names: `not shared: notes/a.md, notes/b.md, notes/c.md and 28 more`. */
 export function withheldSummary(withheld: readonly Stayed[]): string[] {
-  const named = withheld.filter(({ name }) => name !== '');
-  // What is missing of the result as a whole goes without saying where files are named.
-  const lines = Map.groupBy(named.length > 0 ? named : withheld, ({ why }) => wordOf(why));
-  return [...lines].map(([why, items]) => {
-    const names = [...new Set(items.map(({ name }) => name || 'result'))];
+  // That of a result without a share some fields are missing goes without saying where files are named.
+  const named = withheld.some(({ name }) => name !== '');
+  const told = withheld.filter(({ name, why }) => name !== '' || !named || wordOf(why) !== 'NO_GRANT');
+  return [...Map.groupBy(told, ({ why }) => wordOf(why))].map(([why, items]) => {
+    const names = [...new Set(items.map(({ name }) => name))].filter((name) => name !== '');
+    if (names.length === 0) return why === 'NO_GRANT' ? 'not shared: parts of the result' : whyText(why);
     const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
     return `${whyText(why)}: ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
   });
