@@ -52,3 +52,23 @@ test('a text whose values stayed on the device is still a sentence', () => {
     expect(message.replace(/\{(word|path)\}/g, ''), reason).not.toMatch(/[…{}]/);
   }
 });
+
+/** What a job or a run may end with: of that only the reason is recorded. */
+test.each([
+  'ATTEMPTS_LOST',
+  'EDGE_ENDED_AT_CALL',
+  'OUTCOME_UNKNOWN',
+  'DEVICE_OFFLINE',
+  'DEVICE_LACKS_METHOD',
+  'TOOL_NOT_OFFERED',
+  'TAINT_PRIVATE',
+  'TAINT_UNTRUSTED',
+  'COLLECTION_NOT_GRANTED',
+  'COLLECTION_OTHER_RECIPIENTS',
+  'CHILD_REFUSED',
+  'DEADLINE_EXCEEDED',
+  'MODEL_OUTPUT_INVALID',
+])('%s reads well without its values', (reason) => {
+  const { message } = fromFailure(create(FailureSchema, { reason, code: 2 }));
+  expect(message).not.toContain('…');
+});

@@ -73,7 +73,7 @@ test('whether an effect at which edges end has happened is unknown', async () =>
     edge = control.closing(await device.connect(following(run)));
   }
   const [job] = await outcome(edge, worker, run);
-  expect(job).toMatchObject({ state: JobState.UNKNOWN, failure: { reason: 'EDGE_ENDED_AT_CALL' } });
+  expect(job).toMatchObject({ state: JobState.UNKNOWN, failure: { reason: 'OUTCOME_UNKNOWN' } });
   await edge.cut();
   await worker.cut();
 });

@@ -118,11 +118,15 @@ export const CONTROL_ERRORS = {
   RUN_CONTENDED: row('aborted', 'other replicas kept changing this run; try again'),
   ATTEMPTS_LOST: row('unavailable', '{target} was lost {times} times while it ran this; see its log, then ask again', {
     retryable: false,
+    bare: 'the worker or the device was lost each time while it ran this; see its log, then ask again',
   }),
   EDGE_ENDED_AT_CALL: row(
     'aborted',
     '{target} ended {times} times while it ran this call, so the call is not sent again; look at edge.log there, and ask for less or for something else',
-    { retryable: false },
+    {
+      retryable: false,
+      bare: 'the edge ended each time while it ran this call, so the call is not sent again; look at edge.log there, and ask for less or for something else',
+    },
   ),
   OUTCOME_UNKNOWN: row(
     'unknown',
@@ -142,22 +146,34 @@ export const CONTROL_ERRORS = {
     'permission_denied',
     'the provider of the model filtered the answer; ask in other words, or choose another model',
   ),
-  TOOL_NOT_OFFERED: row('not_found', 'there is no tool {tool} here; these can be used: {known}'),
+  TOOL_NOT_OFFERED: row('not_found', 'there is no tool {tool} here; these can be used: {known}', {
+    bare: 'a tool was called that is not offered here',
+  }),
   TAINT_PRIVATE: row(
     'permission_denied',
     'this run has read private content ({origin}), and the field {field} of {tool} could carry it away, because that text does not stand in the ask. Such a call needs the owner’s approval, which this version cannot ask for. The owner can ask again and write the address, or the words to search for, into the question',
+    {
+      bare: 'this run has read private content, which a tool call could carry away, because its text does not stand in the ask. Such a call needs the owner’s approval, which this version cannot ask for. The owner can ask again and write the address, or the words to search for, into the question',
+    },
   ),
   TAINT_UNTRUSTED: row(
     'permission_denied',
     'this run has read what others wrote ({origin}), so {tool} needs the owner’s approval, which this version cannot ask for. The owner can do it, or ask for it alone in a new conversation',
+    {
+      bare: 'this run has read what others wrote, so a tool call needs the owner’s approval, which this version cannot ask for. The owner can do it, or ask for it alone in a new conversation',
+    },
   ),
   COLLECTION_NOT_GRANTED: row(
     'permission_denied',
     'this run may not search the collection {collection}; it may search these: {known}',
+    { bare: 'this run may not search that collection' },
   ),
   COLLECTION_OTHER_RECIPIENTS: row(
     'permission_denied',
     'the collection {collection} was granted to other recipients than the rest of this ask; ask about it alone: --in {collection}, without --share',
+    {
+      bare: 'a collection was granted to other recipients than the rest of this ask; ask about it alone: --in COLLECTION, without --share',
+    },
   ),
   RETRIEVAL_NOT_SERVED: row(
     'failed_precondition',
@@ -182,5 +198,8 @@ export const CONTROL_ERRORS = {
   DATABASE_NEWER: row('failed_precondition', 'a newer version of Bowline has used this database; start that version'),
   PLUGIN_INVALID: row('invalid_argument', 'this cannot be a plugin: {problem}'),
   PLUGIN_TAKEN: row('already_exists', 'the package {package} belongs to something else here; give yours another name'),
-  CHILD_REFUSED: row('permission_denied', 'a job may not call {method} here: {why}', { exit: EXIT.failed }),
+  CHILD_REFUSED: row('permission_denied', 'a job may not call {method} here: {why}', {
+    exit: EXIT.failed,
+    bare: 'a job called what it may not call here',
+  }),
 } as const satisfies Record<string, ErrorRow>;

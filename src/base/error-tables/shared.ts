@@ -72,10 +72,13 @@ export const SHARED_ERRORS = {
     'the two sides have no session version in common: the other side speaks {theirs}, this side {ours}; upgrade the older one',
   ),
   FRAME_OUT_OF_ORDER: row('invalid_argument', 'a frame came out of order: expected number {expected}, got {got}'),
-  DEVICE_OFFLINE: row('unavailable', 'the device {device} is not connected; start its edge, or wait until it is back'),
+  DEVICE_OFFLINE: row('unavailable', 'the device {device} is not connected; start its edge, or wait until it is back', {
+    bare: 'the device is not connected; start its edge, or wait until it is back',
+  }),
   DEVICE_LACKS_METHOD: row(
     'unimplemented',
     'the device {device} does not serve {method}; its owner has not allowed it',
+    { bare: 'the device does not serve this method; its owner has not allowed it' },
   ),
   REQUEST_ID_REUSED: row(
     'already_exists',

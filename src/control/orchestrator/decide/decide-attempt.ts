@@ -76,9 +76,17 @@ export function decideEndsEdges(draft: DecisionDraft, { job: id, epoch, boot, ta
   const job = draft.run.jobs.get(id);
   if (job?.epoch !== epoch || (job.phase !== 'queued' && job.phase !== 'running')) return false;
   if (!endsEdges(draft.run, job, boot)) return false;
-  const failure = toFailure(new AppError('EDGE_ENDED_AT_CALL', { target: targetName, times: edgeEnds(job, boot) }));
-  finishAs(draft, job, mayHaveHappened(job, draft.methods) ? 'unknown' : 'failure', failure);
+  const times = edgeEnds(job, boot);
+  const why = `${targetName} ended ${times} times while it ran this call`;
+  finishUnclear(draft, job, why, new AppError('EDGE_ENDED_AT_CALL', { target: targetName, times }));
   return true;
+}
+
+/** Nothing more will be heard of it: where it has an effect nobody knows whether it happened, and the caller is told just that. */
+function finishUnclear(draft: DecisionDraft, job: FoldedJob, why: string, error: AppError): void {
+  if (mayHaveHappened(job, draft.methods))
+    finishAs(draft, job, 'unknown', toFailure(new AppError('OUTCOME_UNKNOWN', { why })));
+  else finishAs(draft, job, 'failure', toFailure(error));
 }
 
 /** Returns whether the run may go on. */
@@ -94,13 +102,8 @@ export function decideLost(draft: DecisionDraft, { job: id, epoch, why }: Attemp
   if (job.phase === 'cancelling') return false;
   if (job.losses + 1 >= draft.run.limits.maxAttempts * LOSSES_PER_ATTEMPT) {
     const target = targetText(draft.run, job);
-    const failure = toFailure(new AppError('ATTEMPTS_LOST', { target, times: job.losses + 1 }));
-    finishAs(
-      draft,
-      job,
-      job.target === 'device' && mayHaveHappened(job, draft.methods) ? 'unknown' : 'failure',
-      failure,
-    );
+    const times = job.losses + 1;
+    finishUnclear(draft, job, `${target} was lost ${times} times`, new AppError('ATTEMPTS_LOST', { target, times }));
     return true;
   }
   const next = draft.epochAfter(epoch);
