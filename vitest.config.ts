@@ -1,4 +1,4 @@
-// How the tests run: two processes at a time, each file in its own, and one plain closing line.
+// How the tests run: three processes at a time (most of them wait more than they work), each file in its own, and one plain closing line.
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -24,7 +24,7 @@ export default defineConfig({
     ],
     sequence: { sequencer: LongFirst },
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 20_000,
     // A first database of a file is created here.
     hookTimeout: 60_000,
