@@ -35,13 +35,13 @@ export interface AskResult {
 
 /** Exit code: of the outcome, else of what it waits for. An answer without a file that was to be shared is one in part. */
 export function exitOfAsk(result: AskResult): number {
-  const { ended, sent, approval, late, shared } = result;
+  const { ended, approval, late, shared } = result;
   const answered = ended?.outcome && exitOfRun(ended.outcome.state);
   if (answered === EXIT.answered && ((shared?.leftOut.length ?? 0) > 0 || unsharedOf(result).length > 0))
     return EXIT.partial;
   if (answered !== undefined) return answered;
   if (approval) return EXIT.approval;
-  return late && sent ? EXIT.timedOut : EXIT.queued;
+  return late ? EXIT.timedOut : EXIT.queued;
 }
 
 /** What a share that stands lets through. */

@@ -51,8 +51,9 @@ export async function rootsOf(edge: Side): Promise<readonly string[]> {
 }
 
 /** Says that a run goes on without this command. */
-export function leftOpen(err: Printer, { run, sent, approval }: AskResult): void {
-  const where = approval ? 'waits for your approval' : sent ? 'goes on' : 'is queued and will be sent by itself';
+export function leftOpen(err: Printer, { run, sent, approval, late }: AskResult): void {
+  const open = sent ? 'goes on' : 'is queued and will be sent by itself';
+  const where = approval ? 'waits for your approval' : late ? 'had no answer in its time, which ends it' : open;
   err.line(`run ${run} ${where}`);
   err.line(sent ? `  bowline runs watch ${run}` : '  bowline queue ls');
   err.line(`  bowline runs cancel ${run}`);

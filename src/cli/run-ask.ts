@@ -105,17 +105,14 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
   throw new AppError('CANCELED', {}, { message: 'cancelled before the edge had accepted it' });
 }
 
-/** Leaves when the time is over: at once while nothing was sent, else when the end of the run did not come either. */
+/** Leaves when the time is over and the end of the run, which comes with that, did not come either. */
 function atDeadline(timeoutMs: number | undefined, result: AskResult, leave: AbortController): () => void {
   if (timeoutMs === undefined) return () => {};
   const end = () => {
     result.late = true;
     leave.abort();
   };
-  let timer = setTimeout(() => {
-    if (!result.sent) return end();
-    timer = setTimeout(end, GRACE_MS);
-  }, timeoutMs);
+  const timer = setTimeout(end, timeoutMs + GRACE_MS);
   return () => clearTimeout(timer);
 }
 

@@ -17,7 +17,7 @@ Begin with:
   $ bowline up --allow ~/notes                        everything on this machine
   $ bowline ask 'Which notes are about the launch?'   in another terminal
 
-Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused, 6 failed, 7 timed out.
+Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused, 6 failed, 7 timed out, 8 answered in part.
 Each verb has examples: bowline VERB --help`;
 
 type Programs = Readonly<Record<string, LoadVerb>>;

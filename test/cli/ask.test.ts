@@ -276,7 +276,7 @@ test('--no-wait leaves with the run id and exit code 4', async () => {
   expect([json.code, JSON.parse(json.stdout)]).toMatchObject([4, { runId: 'run-1', state: 'queued', jobs: [] }]);
 });
 
-test('--timeout leaves an ask that was not sent as queued, and one that was sent as timed out', async () => {
+test('an ask whose --timeout is over is told as timed out, whether it was sent or not, and not as one that will be sent', async () => {
   await box.edge((router) =>
     router.service(LocalService, {
       async *ask({ text: how }, context) {
@@ -289,9 +289,9 @@ test('--timeout leaves an ask that was not sent as queued, and one that was sent
   const [queued, sent, approval] = await Promise.all(
     ['queued', 'sent', 'approval'].map((how) => cli(['ask', '--timeout', '2s', how], here())),
   );
-  expect(queued?.code).toBe(4);
+  expect(queued?.code).toBe(7);
   expect(queued?.stderr).toContain('waiting, not sent yet: the control plane at http://127.0.0.1:1 cannot be reached');
-  expect(queued?.stderr).toContain('run run-1 is queued');
+  expect(queued?.stderr).toContain('run run-1 had no answer in its time');
   expect(sent?.code).toBe(7);
   expect(approval?.code).toBe(3);
 });

@@ -72,7 +72,10 @@ test('a run that no worker can serve says so at once, and is answered when one c
 test('while the control plane is down an ask waits on the box, and is answered when it is back', async () => {
   await control.kill();
   const late = await stack.cli(['ask', '--timeout', '500ms', 'Too late.']);
-  expect(late.code).toBe(4);
+  // What is told of it is what became of it: nothing waits to be sent.
+  expect([late.code, late.stderr]).toEqual([7, expect.stringContaining('timed out')]);
+  expect(late.stderr).not.toContain('will be sent');
+  expect(JSON.parse((await stack.cli(['queue', 'ls', '--json'])).stdout)).toEqual([]);
 
   const ask = stack.spawnCli(['ask', 'Are you back?']);
   await ask.until('waiting');

@@ -63,7 +63,12 @@ export function askVerb(io: CliIo): Command {
     )
     .option('--no-docs', 'search no collection')
     .option('-c, --conversation <id>', 'continue this conversation')
-    .addOption(new Option('--timeout <time>', 'most time until the answer, like 30s or 2m').argParser(parseDuration))
+    .addOption(
+      new Option(
+        '--timeout <time>',
+        'most time until the answer, like 30s or 2m; after it the ask ends, also one that was not sent yet',
+      ).argParser(parseDuration),
+    )
     .option('--no-wait', 'leave as soon as the ask is queued')
     .option('--verbose', 'list each file and field that was not shared')
     .option('--json', 'print one JSON object')
