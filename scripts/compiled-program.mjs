@@ -1,5 +1,6 @@
 // Makes three files of a bundle: its source as one function, what V8 compiled of it, and the entry that starts the first with the
-// second (src/main/start-compiled.ts); and a fourth where the bundle has a source map. The first two have names by their content, so that they always fit each other.
+// second (src/main/start-compiled.ts); and a fourth where the bundle has a source map. The first two have names by their content,
+// so that they always fit each other, and the entry sees when one is damaged.
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
@@ -29,7 +30,7 @@ export async function compileProgram({ root, work, name, chunk, nodeFlags, engin
   }
   const code = `${chunk}${name}-${digest(readFileSync(trained)).slice(0, 16)}.code`;
   renameSync(trained, join(work, code));
-  // V8 looks at its length and at what made it, not at each byte: after a power cut it must be whole or not there.
+  // After a power cut they must be whole: without its source a program does not start.
   onDisk(join(work, source));
   onDisk(join(work, code));
   rmSync(entry);

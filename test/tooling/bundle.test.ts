@@ -152,15 +152,47 @@ test('a program starts the same without its compiled code, and with code that an
 
   const file = join(space.dir, 'dist', codeOf(space, 'client'));
   const code = readFileSync(file);
-  // The second word of the header is of V8's version.
-  code.writeUInt8(code.readUInt8(4) ^ 1, 4);
-  writeFileSync(file, code);
-  expect(compiledOf(space, 'client')).toBe('refused');
-  expect(started()).toEqual(['ask']);
+  // V8 looks at its header only; what follows would end the process.
+  for (const at of [4, 40, code.length >> 1, code.length - 8]) {
+    const damaged = Buffer.from(code);
+    damaged.fill(0xff, at, at + 8);
+    writeFileSync(file, damaged);
+    expect([at, compiledOf(space, 'client')]).toEqual([at, 'refused']);
+    expect(started()).toEqual(['ask']);
+  }
   writeFileSync(file, code.subarray(0, code.length / 2));
   expect(started()).toEqual(['ask']);
   rmSync(file);
   expect(started()).toEqual(['ask']);
+});
+
+test('a program whose bundle is missing, damaged or cut short says so in one line, and ends with code 6', () => {
+  const space = programs();
+  expect(space.run('node', ['scripts/build.mjs'])).toEqual({ status: 0, output: '' });
+  for (const [name, verb] of [
+    ['client', 'status'],
+    ['control-program', 'control'],
+    ['worker-program', 'worker'],
+    ['edge', 'edge'],
+  ] as const) {
+    const entry = join(space.dir, `dist/${name}.cjs`);
+    const [source = ''] = /chunk-[\w-]+\.cjs/.exec(readFileSync(entry, 'utf8')) ?? [];
+    const file = join(space.dir, 'dist', source);
+    const content = readFileSync(file);
+    const said = { status: 6, output: `bowline: ${file} is missing or damaged: run make build\n` };
+    const damaged = Buffer.from(content);
+    damaged.fill(0x20, content.length >> 1, (content.length >> 1) + 8);
+    for (const bad of [damaged, content.subarray(0, 20), Buffer.alloc(0)]) {
+      writeFileSync(file, bad);
+      expect(space.run('./bowline', [verb])).toEqual(said);
+    }
+    rmSync(file);
+    expect(space.run('./bowline', [verb])).toEqual(said);
+
+    writeFileSync(entry, '');
+    const empty = `bowline: there is no ${entry}, or it is empty: run make build\n`;
+    expect(space.run('./bowline', [verb])).toEqual({ status: 6, output: empty });
+  }
 });
 
 /** What V8 says of the compiled code of a program, under the flags with which it starts. */
