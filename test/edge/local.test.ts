@@ -12,6 +12,7 @@ import { RunState } from '../../gen/bowline/run/v1/run_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { homePaths } from '../../src/base/home.ts';
+import { newId } from '../../src/base/ids.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { RequestFaults } from '../../src/base/stray-errors.ts';
 import { grantDocuments } from '../../src/edge/grants/grant-documents.ts';
@@ -155,10 +156,15 @@ test.each(['grpc', 'connect'] as const)('an ask streams from acceptance to its e
 test('what a conversation was about is kept and told', async () => {
   const peer = await control.welcome();
   expect((await refusal(client().getSummary({ conversation: 'c1' }))).reason).toBe('NOT_FOUND');
-  const summary = { conversation: 'c1', run: 'r1', text: 'They spoke of knots.' };
-  peer.send({ case: 'conversationSummary', value: summary });
-  await eventually(() => edge.summaries.get('c1'));
-  expect(await client().getSummary({ conversation: 'c1' })).toMatchObject({ run: 'r1', text: 'They spoke of knots.' });
+  const { run, conversation } = await edge.ask('q');
+  const text = 'They spoke of knots.';
+  for (const other of ['c1', conversation]) {
+    peer.send({ case: 'conversationSummary', value: { conversation: other, run, text } });
+    peer.send({ case: 'conversationSummary', value: { conversation: other, run: newId(), text: 'nobody asked' } });
+  }
+  await eventually(() => edge.summaries.get(conversation));
+  expect(await client().getSummary({ conversation })).toMatchObject({ run, text });
+  expect(await edge.summaries.get('c1')).toBeUndefined();
 });
 
 test('nothing is answered without the owner key, and only its owner may open the socket', async () => {

@@ -131,6 +131,38 @@ test('a frame of a newer version is answered in-frame and the session goes on', 
   expect((await peer.next('ask')).text).toBe('still here');
 });
 
+test('what frames cause and is not done holds the stream: a control plane that is fast cannot fill this edge', async () => {
+  const pending: (() => void)[] = [];
+  let most = 0;
+  const edge = await start({
+    onSummary: () =>
+      new Promise((resolve) => {
+        pending.push(resolve);
+        most = Math.max(most, pending.length);
+      }),
+  });
+  const peer = await control.welcome({ heartbeat: { nanos: 200_000_000 } });
+  const { run, conversation } = await edge.ask('q');
+  const count = 600;
+  const text = 'y'.repeat(60_000);
+  for (let n = 0; n < count; n++) peer.send({ case: 'conversationSummary', value: { run, conversation, text } });
+  await until(() => pending.length > 50, 'summaries that wait');
+  // Two heartbeats in which nothing is read: that is no silence of the other side.
+  const later = performance.now() + 700;
+  await until(() => performance.now() > later, 'several heartbeats');
+  expect(most).toBeLessThan(150);
+  let done = 0;
+  await until(() => {
+    for (const resolve of pending.splice(0)) {
+      resolve();
+      done++;
+    }
+    return done === count;
+  }, 'all of them, one bound after the other');
+  expect(most).toBeLessThan(150);
+  expect(peer.ended).toBe(false);
+});
+
 test.each([
   [
     'out of order',

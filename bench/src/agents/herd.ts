@@ -16,7 +16,7 @@ import { FrameCounter } from '../../../src/contract/session/frames.ts';
 import { rawPublicKey } from '../../../src/contract/tool-call.ts';
 import { hashKey, newKey } from '../../../src/control/identity/keys.ts';
 import { openDatabase } from '../../../src/control/store/database.ts';
-import { CONNECTION_OPTIONS } from '../../../src/edge/session/connection.ts';
+import { CONNECTION_OPTIONS } from '../../../src/edge/session/connection-options.ts';
 import { PROOF_PATIENCE_MS } from '../../../src/edge/session/edge-transport.ts';
 import { fakeHello } from '../../../test/support/fake-edge.ts';
 import { grpcMessage } from '../../../test/support/raw-h2.ts';

@@ -187,6 +187,17 @@ export class AskService {
     this.#changed();
   }
 
+  /** Whether a run has no answer yet. */
+  isOpen(run: string): boolean {
+    return this.#deps.open.get(run) !== undefined;
+  }
+
+  /** Where a run was asked that is open, or ended not long ago; undefined for any other. */
+  conversationOf(run: string): string | undefined {
+    const { open } = this.#deps;
+    return open.get(run)?.record.ask?.conversation ?? (open.ended(run)?.conversation || undefined);
+  }
+
   /** The control plane says what became of an ask. */
   async outcome({ run, sequence, refused }: AskVerdict): Promise<void> {
     const ask = this.#deps.open.get(run);

@@ -42,3 +42,19 @@ test('a file that cannot be read is begun anew', async () => {
   await summaries.put(summary('c2', 'fresh'));
   expect(await open(fs).get('c2')).toMatchObject({ text: 'fresh' });
 });
+
+test('however many come while one is written, they are written once', async () => {
+  const fs = new MemoryFs();
+  let written = 0;
+  const counting = new Proxy(fs, {
+    get: (target, name) => {
+      if (name === 'rename') written++;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const summaries = open(counting);
+  await Promise.all(Array.from({ length: 500 }, (_, n) => summaries.put(summary(`c${n}`, `text ${n}`))));
+  expect(written).toBeLessThanOrEqual(2);
+  expect((await open(fs).get('c499'))?.text).toBe('text 499');
+});

@@ -25,6 +25,8 @@ export class ConversationSummaries {
   /** By conversation, oldest first. */
   #known: Promise<Map<string, ConversationSummary>> | undefined;
   #writing: Promise<void> = Promise.resolve();
+  /** The write that begins when that one has ended, whatever is put until then. */
+  #next: Promise<void> | undefined;
 
   constructor(options: ConversationSummariesOptions) {
     this.#options = options;
@@ -39,8 +41,12 @@ export class ConversationSummaries {
       if (known.size <= MAX_KEPT) break;
       known.delete(oldest);
     }
-    this.#writing = this.#writing.then(() => this.#write(known));
-    await this.#writing;
+    this.#next ??= this.#writing.then(() => {
+      this.#next = undefined;
+      this.#writing = this.#write(known);
+      return this.#writing;
+    });
+    await this.#next;
   }
 
   /** The last one of a conversation. */

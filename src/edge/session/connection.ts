@@ -1,6 +1,6 @@
 // One stream from Hello to its end. What is sent goes through one queue, and every frame of that has passed the gate. It keeps
 // nothing that outlives the stream; edge-session.ts decides when there is another.
-import { create } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { createClient } from '@connectrpc/connect';
 import { type ModelInfo, PingSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
@@ -11,6 +11,7 @@ import {
   EdgeService,
   GoodbyeSchema,
   type Hello,
+  type RunEnded,
   type SignedTime,
   type SignedToolCall,
   type Superseded,
@@ -30,36 +31,12 @@ import type { AskFeed } from '../asks/ask-feed.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { SessionFacts, ToolSink } from '../runner/tool-sink.ts';
+import type { ConnectionOptions } from './connection-options.ts';
 import { transportTo } from './edge-transport.ts';
+import { FrameWork } from './frame-work.ts';
 import { type FrameBody, OutgoingFrames } from './outgoing-frames.ts';
 import type { CallRunner, FrameGate } from './ports.ts';
 import { checkWelcome } from './welcome.ts';
-
-export interface ConnectionOptions {
-  /** Before Welcome says otherwise, in milliseconds; also the interval of the http2 pings. */
-  readonly heartbeatMs: number;
-  /** From dialling to Welcome; whether anybody is there is told earlier, by the http2 pings. */
-  readonly helloTimeoutMs: number;
-  /** Largest frame in either direction. */
-  readonly maxFrameBytes: number;
-  /** Bulk frames that wait to be sent. */
-  readonly bulkFrames: number;
-  /** How long a stream that was told to leave may take. */
-  readonly goodbyeMs: number;
-  /** Edges that are asked to connect elsewhere do so within this time, each at its own moment. */
-  readonly drainSpreadMs: number;
-  readonly random: () => number;
-}
-
-export const CONNECTION_OPTIONS: ConnectionOptions = {
-  heartbeatMs: 10_000,
-  helloTimeoutMs: 45_000,
-  maxFrameBytes: 4 << 20,
-  bulkFrames: 16,
-  goodbyeMs: 2_000,
-  drainSpreadMs: 1_000,
-  random: Math.random,
-};
 
 export interface ConnectionDeps {
   readonly identity: Identity;
@@ -71,7 +48,7 @@ export interface ConnectionDeps {
   readonly log: Logger;
   readonly options: ConnectionOptions;
   /** Told what a conversation was about. */
-  readonly onSummary?: (summary: ConversationSummary) => void;
+  readonly onSummary?: (summary: ConversationSummary) => Promise<void>;
   /** The session may begin; nothing but Hello was sent. It may still be refused by throwing. */
   readonly welcomed: (welcome: Welcome) => Promise<void>;
   /** The control plane says which model would answer now. */
@@ -84,6 +61,9 @@ export interface ConnectionDeps {
 
 /** Small frames that may wait: pings and answers to pings. More means that the other side does not read. */
 const MAX_SMALL = 1024;
+
+/** What a byte of text takes until it is written. */
+const TEXT_BYTES = 4;
 
 /** How a stream ended. */
 export type ConnectionEnd =
@@ -117,6 +97,7 @@ export class EdgeConnection {
   readonly #out: SendQueue<FrameBody, ConnectRequest>;
   readonly #frames: OutgoingFrames;
   readonly #counter = new FrameCounter();
+  readonly #work = new FrameWork();
   readonly #abort = new AbortController();
   readonly #stops: (() => void)[] = [];
   #heartbeat: Heartbeat | undefined;
@@ -157,6 +138,7 @@ export class EdgeConnection {
       const client = createClient(EdgeService, transport);
       for await (const frame of client.connect(this.#out.frames(), { headers, signal: this.#abort.signal })) {
         await this.#received(frame);
+        if (this.#work.full) await this.#room();
         if (this.#end) break;
       }
       this.#finish({ kind: 'lost', error: new AppError('CLOSED', { what: 'the session' }) });
@@ -199,6 +181,12 @@ export class EdgeConnection {
     }
   }
 
+  async #room(): Promise<void> {
+    // Nothing is read meanwhile, so silence says nothing of the other side.
+    const waits = () => this.#heartbeat?.heard();
+    await this.#work.room(this.#deps.clock, waits, () => this.#end !== undefined);
+  }
+
   async #receive(frame: ConnectResponse): Promise<void> {
     const body = frame.frame;
     if (!this.#welcome && body.case !== 'superseded') {
@@ -217,13 +205,13 @@ export class EdgeConnection {
         this.#later('an outcome', asks.outcome(body.value));
         return;
       case 'runEnded':
-        this.#later('an answer', asks.ended(body.value.run, body.value.outcome ?? noOutcome()));
+        this.#ended(body.value);
         return;
       case 'runUnknown':
         asks.unknown(body.value.run);
         return;
       case 'conversationSummary':
-        this.#deps.onSummary?.(body.value);
+        this.#summary(body.value);
         return;
       case 'toolCall':
         this.#call(body.value);
@@ -316,7 +304,22 @@ export class EdgeConnection {
       device,
       key,
     };
-    this.#track(runner.handle(call, session, this.#sink));
+    const done = runner.handle(call, session, this.#sink);
+    this.#work.add(done, call.signed.length);
+    this.#track(done);
+  }
+
+  #ended({ run, outcome = noOutcome() }: RunEnded): void {
+    // Of one that is not open nothing is written.
+    const bytes = this.#deps.asks.isOpen(run) ? TEXT_BYTES * toBinary(OutcomeSchema, outcome).length : 0;
+    this.#later('an answer', this.#deps.asks.ended(run, outcome), bytes);
+  }
+
+  /** What another edge was asked is none of this one's business. */
+  #summary(summary: ConversationSummary): void {
+    const { asks, onSummary } = this.#deps;
+    if (!onSummary || asks.conversationOf(summary.run) !== summary.conversation) return;
+    this.#later('a summary', onSummary(summary), TEXT_BYTES * summary.text.length);
   }
 
   readonly #sink: ToolSink = {
@@ -336,7 +339,9 @@ export class EdgeConnection {
     call.catch((error: unknown) => this.#deps.log.error('a tool call failed inside', error));
   }
 
-  #later(what: string, done: Promise<void>): void {
+  /** @param bytes that it holds until it is done */
+  #later(what: string, done: Promise<void>, bytes = 0): void {
+    this.#work.add(done, bytes);
     done.catch((error: unknown) => this.#deps.log.error(`${what} could not be journaled; it comes again`, error));
   }
 

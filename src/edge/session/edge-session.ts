@@ -19,13 +19,8 @@ import { toAppError } from '../../contract/errors.ts';
 import { Reconnect, type SessionEnded } from '../../contract/session/reconnect.ts';
 import { openTime } from '../../contract/signed-time.ts';
 import { SESSION_VERSIONS } from '../../contract/versions.ts';
-import {
-  CONNECTION_OPTIONS,
-  type ConnectionDeps,
-  type ConnectionEnd,
-  type ConnectionOptions,
-  EdgeConnection,
-} from './connection.ts';
+import { type ConnectionDeps, type ConnectionEnd, EdgeConnection } from './connection.ts';
+import { CONNECTION_OPTIONS, type ConnectionOptions } from './connection-options.ts';
 import type { SessionJournal } from './ports.ts';
 
 export type ConnectionState = 'connected' | 'connecting' | 'offline' | 'superseded' | 'quarantined';

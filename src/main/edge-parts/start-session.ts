@@ -34,7 +34,7 @@ export function openSession(
       config,
     ),
     bootId,
-    onSummary: (summary) => void conversations.put(summary),
+    onSummary: (summary) => conversations.put(summary),
     onModel: (model) => grants.knowLocal(model.provider, model.local),
     onQuarantined: () => {
       grants.endAll('QUARANTINED');

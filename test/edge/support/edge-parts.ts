@@ -45,6 +45,7 @@ export interface Parts {
   readonly limits?: Partial<AskLimits>;
   readonly connect?: boolean;
   readonly resolve?: Shares['resolve'];
+  readonly onSummary?: EdgeSessionDeps['onSummary'];
 }
 
 /** Log lines of the edge, newest last. */
@@ -113,7 +114,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     journal: sessionJournal(journal),
     manifest: create(ManifestSchema, { build: 'test' }),
     bootId: newId(),
-    onSummary: (summary) => void summaries.put(summary),
+    onSummary: parts.onSummary ?? ((summary) => summaries.put(summary)),
     options: { backoffBaseMs: 20, backoffCapMs: 50, refusedMs: 20, ...parts.options },
   });
   if (parts.connect !== false) session.start();
