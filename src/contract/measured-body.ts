@@ -2,6 +2,7 @@
 // takes a turn that is too long. What is compressed is measured by `measured`, once the library has unpacked it.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DescMessage } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { fixedLimit } from '../base/fixed-limit.ts';
 import { jsonProblem } from '../base/json-meter.ts';
 import { toConnectError } from './errors.ts';
@@ -20,13 +21,22 @@ export interface BodyForm {
 /** What one turn can parse, and make a message of. */
 const JSON_BOUNDS = { letters: 2 << 20, values: 40_000, depth: 100 };
 
-/** The form that a content type names. */
-export function bodyForm(schema: DescMessage, contentType: string): BodyForm {
-  return {
-    schema,
-    json: /\bjson\b/.test(contentType),
-    enveloped: contentType.startsWith('application/grpc') || contentType.startsWith('application/connect+'),
-  };
+/** Every content type that is served, by its one form (`settleHeaders`). */
+const FORMS: ReadonlyMap<string, Omit<BodyForm, 'schema'>> = new Map([
+  ...['grpc', 'grpc+proto', 'grpc-web', 'grpc-web+proto', 'connect+proto'].map(named(false, true)),
+  ...['grpc+json', 'grpc-web+json', 'connect+json'].map(named(true, true)),
+  ...['proto'].map(named(false, false)),
+  ...['json'].map(named(true, false)),
+]);
+
+function named(json: boolean, enveloped: boolean) {
+  return (name: string) => [`application/${name}`, { json, enveloped }] as const;
+}
+
+/** The form that a content type names; undefined for one that nobody knows, whose body must not be read. */
+export function bodyForm(schema: DescMessage, contentType: string | null): BodyForm | undefined {
+  const form = FORMS.get(contentType ?? '');
+  return form && { schema, ...form };
 }
 
 const forms = new AsyncLocalStorage<BodyForm>();
@@ -56,11 +66,15 @@ function mustFitTurnAsJson(schema: DescMessage, bytes: Uint8Array): void {
   throw fixedLimit(`a ${schema.name} in JSON`, most, 'send less at once, or send protobuf');
 }
 
+/** In the library's words, which are told as such. */
+const tooManyBytes = (bytes: number, most: number): ConnectError =>
+  new ConnectError(`message size ${bytes} is larger than configured readMaxBytes ${most}`, Code.ResourceExhausted);
+
 const HEAD = 5;
 /** Whether a message of this head is compressed. */
 const PACKED = 1;
 
-/** The same bytes. Ends with RESOURCE_EXHAUSTED before a message that one turn cannot decode. `most`: bytes of one message. */
+/** The same bytes. Ends with RESOURCE_EXHAUSTED before a message that one turn cannot decode, or of more than `most` bytes. */
 export function measuredBody(
   body: AsyncIterable<Uint8Array>,
   form: BodyForm,
@@ -71,7 +85,8 @@ export function measuredBody(
   let bytes = 0;
   /** Bytes that must have come before anything is measured. */
   let wanted = form.enveloped ? HEAD : Number.POSITIVE_INFINITY;
-  let open = true;
+  /** Thrown once what was whole before it is given. */
+  let refusal: ConnectError | undefined;
 
   /** What is held, where it ends with a whole message; the beginning of the next one is kept. */
   const whole = (): Uint8Array | undefined => {
@@ -80,9 +95,7 @@ export function measuredBody(
     while (all.length - at >= HEAD) {
       const length = new DataView(all.buffer, all.byteOffset + at, HEAD).getUint32(1);
       if (length > most) {
-        // The library refuses it by its size.
-        open = false;
-        at = all.length;
+        refusal = tooManyBytes(length, most);
         break;
       }
       const end = at + HEAD + length;
@@ -103,19 +116,19 @@ export function measuredBody(
     },
     async next() {
       for (;;) {
+        if (refusal) throw refusal;
         const next = await pieces.next();
         if (next.done) {
           const rest = Buffer.concat(held);
           held = [];
           if (rest.length === 0) return next;
-          if (!form.enveloped && open) measure(form, rest);
+          if (!form.enveloped) measure(form, rest);
           return { done: false, value: rest };
         }
-        if (!open) return next;
         held.push(next.value);
         bytes += next.value.length;
-        if (!form.enveloped && bytes > most) open = false;
-        const given = !open ? Buffer.concat(held.splice(0)) : bytes >= wanted ? whole() : undefined;
+        if (!form.enveloped && bytes > most) refusal = tooManyBytes(bytes, most);
+        const given = bytes >= wanted ? whole() : undefined;
         if (given) return { done: false, value: given };
       }
     },

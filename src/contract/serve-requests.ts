@@ -7,6 +7,7 @@ import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse 
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { mark } from '../base/loop-watch.ts';
 import { ownedBy, type RequestFaults } from '../base/stray-errors.ts';
+import { settleHeaders } from './call-headers.ts';
 import { blameSender } from './unparsed.ts';
 
 export type RequestListener = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
@@ -77,7 +78,7 @@ export function universalRequest(
   const ended = new AbortController();
   const end = AsyncLocalStorage.bind(() => ended.abort(call.signal.reason));
   call.signal.addEventListener('abort', end, { once: true });
-  return { ...call, signal: ended.signal };
+  return { ...call, header: settleHeaders(call.header), signal: ended.signal };
 }
 
 /** Runs a handler and writes its answer. Rejects where that fails although the peer is still there. */

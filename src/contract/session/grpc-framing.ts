@@ -44,8 +44,8 @@ export interface FrameSplitterOptions {
   readonly most: number;
   /** What is thrown for one that is larger, before it has come. */
   readonly tooLarge: (bytes: number, most: number) => Error;
-  /** What is thrown for one that is packed. */
-  readonly packed: () => Error;
+  /** What is thrown for one that is packed, or has any other flag. */
+  readonly packed: (flags: number) => Error;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -81,7 +81,8 @@ export class FrameSplitter {
     while (all.length - at >= HEAD) {
       const length = all.readUInt32BE(at + 1);
       if (length > most) throw tooLarge(length, most);
-      if (all[at] !== 0) throw packed();
+      const flags = all[at] ?? 0;
+      if (flags !== 0) throw packed(flags);
       const end = at + HEAD + length;
       if (end > all.length) {
         this.#wanted = HEAD + length;

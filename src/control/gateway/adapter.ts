@@ -89,14 +89,14 @@ export function nodeHandler({
     return more.handlers.get(path);
   };
   return contained(faults, async (request, response) => {
+    request.stream.once('finish', () => endUnread(request, clock));
     // Node keeps the bound by itself, but not before the other side has seen its settings.
     if (sizeOf(request.rawHeaders) > maxHeaderBytes) {
       log.warn('a call with too many bytes of headers was refused', {
         limit: maxHeaderBytes,
         setting: 'BOWLINE_MAX_HEADER_BYTES',
       });
-      answer(response, 431);
-      return endUnread(request, clock);
+      return answer(response, 431);
     }
     const path = pathOf(request);
     let handler = handlers.get(path) ?? changed(path);
@@ -118,23 +118,20 @@ export function nodeHandler({
     const leave = strangers.enter(request.stream.session as ServerHttp2Session, bytes, without);
     if (leave) request.stream.once('close', leave);
     const session = sessions.find(pathOf(request), call);
-    if (session) {
-      await sessions.serve(session, call, response);
-      return endUnread(request, clock);
-    }
-    const contentType = call.header.get('content-type') ?? '';
+    if (session) return sessions.serve(session, call, response);
+    // What the library reads of an address is not measured.
+    if (call.method !== 'POST') return answer(response, 405);
+    const form = bodyForm(handler.method.input, call.header.get('content-type'));
+    if (!form) return answer(response, 415);
     const most = open ? openBytes : maxFrameBytes;
     if (handler.method.methodKind === 'unary' || handler.method.methodKind === 'server_streaming') {
-      const enveloped = contentType.startsWith('application/grpc');
-      const bounds = { most, enveloped, ms: without ? strangerMs : BODY_MS, clock };
+      const bounds = { most, enveloped: form.enveloped, ms: without ? strangerMs : BODY_MS, clock };
       call.body = leave ? boundedBody(call.body as AsyncIterable<Uint8Array>, bounds) : refusedBody(tooMany());
     }
-    const form = bodyForm(handler.method.input, contentType);
     // Of a unary call in the Connect protocol all of the body is compressed.
     if (!call.header.has('content-encoding') || form.enveloped)
       call.body = measuredBody(call.body as AsyncIterable<Uint8Array>, form, most);
     await withForm(form, () => respond(handler, call, response));
-    endUnread(request, clock);
   }
 
   function tooMany(): AppError {

@@ -2,7 +2,14 @@
 // each way (decision 64). Whoever speaks another framing, or packs its frames, is served by the library as any call is.
 import type { Http2ServerResponse } from 'node:http2';
 import { type DescMethod, type DescService, fromBinary, type Message, type MessageInitShape } from '@bufbuild/protobuf';
-import { type ConnectRouter, createHandlerContext, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createHandlerContext,
+  type HandlerContext,
+  type ServiceImpl,
+} from '@connectrpc/connect';
 import type { UniversalServerRequest } from '@connectrpc/connect/protocol';
 import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import { EdgeService } from '../../../gen/bowline/edge/v1/edge_pb.ts';
@@ -109,7 +116,7 @@ export class SessionStreams {
     const splitter = new FrameSplitter({
       most: this.#parts.maxFrameBytes,
       tooLarge: frameTooLarge,
-      packed: () => notParsed(),
+      packed: notAsked,
     });
     return new InboundFrames(stream, splitter, (bytes) => {
       mustFitLoop(input, bytes);
@@ -121,6 +128,13 @@ export class SessionStreams {
     });
   }
 }
+
+/** In gRPC a message that is marked as compressed, in a call that names no encoding, is an internal error. */
+const notAsked = (flags: number): ConnectError =>
+  new ConnectError(
+    `a frame has the flags ${flags}: without grpc-encoding frames must not be compressed, and no other flag is known`,
+    Code.Internal,
+  );
 
 function begin(response: Http2ServerResponse): void {
   if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/grpc+proto' });

@@ -53,7 +53,7 @@ export const compressions = [compressionGzip, compressionBrotli].map((known) => 
 
 export interface BodyBounds {
   readonly most: number;
-  /** Whether five bytes before the message say how long it is (gRPC, gRPC-Web). */
+  /** Whether five bytes before the message say how long it is (all but single messages of Connect). */
   readonly enveloped: boolean;
   /** Milliseconds until it must have ended. */
   readonly ms: number;
