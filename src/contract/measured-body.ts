@@ -74,19 +74,35 @@ const HEAD = 5;
 /** Whether a message of this head is compressed. */
 const PACKED = 1;
 
+/** What is told of a body while a message of it has begun. */
+export interface BegunBody {
+  /** Bytes of the first message. */
+  readonly mostFirst: number;
+  /** What is thrown for a first one that is larger. */
+  readonly tooLarge: (bytes: number, most: number) => Error;
+  /** Bytes that are held now. */
+  readonly onHeld: (bytes: number) => void;
+}
+
+/** What a piece takes beside its bytes. */
+const PIECE_BYTES = 128;
+
 /** The same bytes. Ends with RESOURCE_EXHAUSTED before a message that one turn cannot decode, or of more than `most` bytes. */
 export function measuredBody(
   body: AsyncIterable<Uint8Array>,
   form: BodyForm,
   most: number,
+  begun?: BegunBody,
 ): AsyncIterableIterator<Uint8Array> {
+  let first = true;
+  const tell = () => begun?.onHeld(held.length === 0 ? 0 : bytes + PIECE_BYTES * held.length);
   const pieces = body[Symbol.asyncIterator]();
   let held: Uint8Array[] = [];
   let bytes = 0;
   /** Bytes that must have come before anything is measured. */
   let wanted = form.enveloped ? HEAD : Number.POSITIVE_INFINITY;
   /** Thrown once what was whole before it is given. */
-  let refusal: ConnectError | undefined;
+  let refusal: Error | undefined;
 
   /** What is held, where it ends with a whole message; the beginning of the next one is kept. */
   const whole = (): Uint8Array | undefined => {
@@ -94,6 +110,10 @@ export function measuredBody(
     let at = 0;
     while (all.length - at >= HEAD) {
       const length = new DataView(all.buffer, all.byteOffset + at, HEAD).getUint32(1);
+      if (first && begun && length > begun.mostFirst) {
+        refusal = begun.tooLarge(length, begun.mostFirst);
+        break;
+      }
       if (length > most) {
         refusal = tooManyBytes(length, most);
         break;
@@ -103,6 +123,7 @@ export function measuredBody(
       if (end > all.length) break;
       if (((all[at] ?? 0) & PACKED) === 0) measure(form, all.subarray(at + HEAD, end));
       at = end;
+      first = false;
       wanted = HEAD;
     }
     held = at < all.length ? [all.subarray(at)] : [];
@@ -116,11 +137,14 @@ export function measuredBody(
     },
     async next() {
       for (;;) {
+        if (refusal) held = [];
+        tell();
         if (refusal) throw refusal;
         const next = await pieces.next();
         if (next.done) {
           const rest = Buffer.concat(held);
           held = [];
+          tell();
           if (rest.length === 0) return next;
           if (!form.enveloped) measure(form, rest);
           return { done: false, value: rest };
@@ -133,10 +157,14 @@ export function measuredBody(
       }
     },
     async return(value) {
+      held = [];
+      tell();
       return (await pieces.return?.(value)) ?? { done: true, value };
     },
     // The library ends a stream with the reason why it is of no more use.
     async throw(error) {
+      held = [];
+      tell();
       if (!pieces.throw) throw error;
       return pieces.throw(error);
     },

@@ -102,6 +102,16 @@ export const SESSION_SETTINGS = {
     min: 1 << 20,
     max: 1 << 30,
   },
+  maxBegunBytes: {
+    env: 'BOWLINE_MAX_BEGUN_BYTES',
+    group: 'sessions',
+    kind: 'number',
+    unit: 'bytes',
+    what: 'bytes of frames that all sessions together may have begun to send; beyond them the largest one of the device or key that holds most ends its session',
+    fallback: 128 << 20,
+    min: 16 << 20,
+    max: 16 * (1 << 30),
+  },
   maxHeaderBytes: {
     env: 'BOWLINE_MAX_HEADER_BYTES',
     group: 'sessions',

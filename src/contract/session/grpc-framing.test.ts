@@ -45,6 +45,29 @@ test('a message that is too large is refused by its head, and one that is packed
   expect(() => splitter().split(Buffer.from([1, 0, 0, 0, 0]))).toThrow('packed');
 });
 
+test('the first message has a bound of its own, and what is kept of one that has begun is told', () => {
+  const told: number[] = [];
+  const reader = new FrameSplitter({
+    most: 2_000,
+    mostFirst: 100,
+    onHeld: (bytes) => told.push(bytes),
+    tooLarge: (bytes, most) => new Error(`too large: ${bytes} of ${most}`),
+    packed: () => new Error('packed'),
+  });
+  expect(() => reader.split(framedMessage(new Uint8Array(101)).subarray(0, 5))).toThrow('too large: 101 of 100');
+  expect(told).toEqual([]);
+  expect(reader.split(framedMessage(new Uint8Array(100)))).toHaveLength(1);
+  const large = framedMessage(new Uint8Array(2_000));
+  reader.split(large.subarray(0, 700));
+  expect(told).toEqual([700]);
+  expect(reader.split(large.subarray(700))).toHaveLength(1);
+  expect(told.at(-1)).toBe(0);
+  reader.split(large.subarray(0, 700));
+  reader.drop();
+  expect(told.slice(-2)).toEqual([700, 0]);
+  expect(reader.cut).toBe(false);
+});
+
 test('content that was encoded before is the same frame as the one that is encoded with its header', () => {
   const frame = { case: 'resultCommitted', value: { dispatchId: 'r/0/0-1-n' } } as const;
   for (const seq of [1n, 300n, 1n << 60n]) {

@@ -42,6 +42,10 @@ function putHead(framed: Buffer, length: number): void {
 export interface FrameSplitterOptions {
   /** Bytes of the largest message. */
   readonly most: number;
+  /** Of the first one, where that is less. */
+  readonly mostFirst?: number;
+  /** Told how many bytes are kept of what was begun, whenever that changes. */
+  readonly onHeld?: (bytes: number) => void;
   /** What is thrown for one that is larger, before it has come. */
   readonly tooLarge: (bytes: number, most: number) => Error;
   /** What is thrown for one that is packed, or has any other flag. */
@@ -58,9 +62,12 @@ export class FrameSplitter {
   #length = 0;
   /** Bytes that must be held before there is anything to look at. */
   #wanted = HEAD;
+  #most: number;
+  #told = 0;
 
   constructor(options: FrameSplitterOptions) {
     this.#options = options;
+    this.#most = Math.min(options.most, options.mostFirst ?? options.most);
   }
 
   /** Whether a message has begun and not ended. */
@@ -68,8 +75,28 @@ export class FrameSplitter {
     return this.#length > 0;
   }
 
+  /** Keeps nothing any more. */
+  drop(): void {
+    this.#held = NOTHING;
+    this.#length = 0;
+    this.#tell();
+  }
+
   /** The messages that end with this piece, each in memory of its own. */
   split(piece: Buffer): Uint8Array[] {
+    const messages = this.#split(piece);
+    this.#tell();
+    return messages;
+  }
+
+  #tell(): void {
+    const bytes = this.#held.length;
+    if (bytes === this.#told) return;
+    this.#told = bytes;
+    this.#options.onHeld?.(bytes);
+  }
+
+  #split(piece: Buffer): Uint8Array[] {
     const begun = this.#length > 0;
     if (begun) this.#hold(piece);
     if (begun && this.#length < this.#wanted) return [];
@@ -80,7 +107,7 @@ export class FrameSplitter {
     this.#wanted = HEAD;
     while (all.length - at >= HEAD) {
       const length = all.readUInt32BE(at + 1);
-      if (length > most) throw tooLarge(length, most);
+      if (length > this.#most) throw tooLarge(length, this.#most);
       const flags = all[at] ?? 0;
       if (flags !== 0) throw packed(flags);
       const end = at + HEAD + length;
@@ -88,6 +115,7 @@ export class FrameSplitter {
         this.#wanted = HEAD + length;
         break;
       }
+      this.#most = most;
       messages.push(Uint8Array.prototype.slice.call(all, at + HEAD, end));
       at = end;
     }

@@ -10,6 +10,7 @@ const MOST_WAITING = 256;
 export class InboundFrames<Frame> implements AsyncIterableIterator<Frame, undefined> {
   readonly #stream: Pick<Http2Stream, 'pause' | 'resume' | 'isPaused'>;
   readonly #decode: (bytes: Uint8Array) => Frame;
+  readonly #splitter: FrameSplitter;
   #waiting: Uint8Array[] = [];
   #next = 0;
   #bytes = 0;
@@ -20,10 +21,13 @@ export class InboundFrames<Frame> implements AsyncIterableIterator<Frame, undefi
   constructor(stream: Http2Stream, splitter: FrameSplitter, decode: (bytes: Uint8Array) => Frame) {
     this.#stream = stream;
     this.#decode = decode;
+    this.#splitter = splitter;
     const receive = (piece: Buffer) => {
       if (this.#end) return;
       try {
-        this.#add(splitter.split(piece));
+        const messages = splitter.split(piece);
+        // It may have been broken off by what is held of this piece.
+        if (!this.#end) this.#add(messages);
       } catch (error) {
         this.#finish({ error });
       }
@@ -94,6 +98,7 @@ export class InboundFrames<Frame> implements AsyncIterableIterator<Frame, undefi
   #finish(end: { readonly error?: unknown }): void {
     if (this.#end) return;
     this.#end = end;
+    this.#splitter.drop();
     this.#tell();
   }
 

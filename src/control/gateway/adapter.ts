@@ -7,16 +7,20 @@ import {
   type ContextValues,
   createConnectRouter,
 } from '@connectrpc/connect';
-import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
+import { toConnectError } from '../../contract/errors.ts';
 import { bodyForm, measuredBody, withForm } from '../../contract/measured-body.ts';
 import { answer, contained, pathOf, respond, unanswerable, universalRequest } from '../../contract/serve-requests.ts';
-import { SessionStreams } from './session-streams.ts';
+import { type Begun, type BegunFrames, HELLO_BYTES } from './begun-frames.ts';
+import { peerOf } from './call-principal.ts';
+import { resetKey } from './opening.ts';
+import { SESSIONS, SessionStreams } from './session-streams.ts';
 import type { Strangers } from './strangers.ts';
-import { boundedBody, compressions, OPEN_BYTES, refusedBody } from './too-large.ts';
+import { boundedBody, compressions, OPEN_BYTES, refusedBody, sessionFrameTooLarge } from './too-large.ts';
 
 /** Routes that come and go while the port is open. */
 export interface ChangingRoutes {
@@ -38,6 +42,7 @@ export interface AdapterOptions extends ConnectRouterOptions {
   /** How long the request of a call without a credential may take to end, in milliseconds. */
   readonly strangerMs: number;
   readonly maxFrameBytes: number;
+  readonly begun: BegunFrames;
   /** Names and values of the headers of one call; more is answered with 431. */
   readonly maxHeaderBytes: number;
   readonly clock: Clock;
@@ -61,13 +66,14 @@ export function nodeHandler({
   strangerCalls,
   strangerMs,
   maxFrameBytes,
+  begun,
   maxHeaderBytes,
   clock,
   log,
   faults,
   ...options
 }: AdapterOptions) {
-  const sessions = new SessionStreams({ gate: options.requestGate, maxFrameBytes, log });
+  const sessions = new SessionStreams({ gate: options.requestGate, maxFrameBytes, begun, log });
   const handlersOf = (add: (router: ConnectRouter) => void, most = maxFrameBytes) => {
     const router = createConnectRouter({
       ...options,
@@ -130,7 +136,12 @@ export function nodeHandler({
     }
     // Of a unary call in the Connect protocol all of the body is compressed.
     if (!call.header.has('content-encoding') || form.enveloped)
-      call.body = measuredBody(call.body as AsyncIterable<Uint8Array>, form, most);
+      call.body = measuredBody(
+        call.body as AsyncIterable<Uint8Array>,
+        form,
+        most,
+        begunOf(begun, handler, call, request),
+      );
     await withForm(form, () => respond(handler, call, response));
   }
 
@@ -138,6 +149,27 @@ export function nodeHandler({
     const what = 'the number of calls at once without a credential on one connection';
     return new AppError('LIMIT_EXCEEDED', { what, limit: strangerCalls, setting: 'BOWLINE_MAX_STRANGER_CALLS' });
   }
+}
+
+/** A session that the library serves has the bounds of those that are served here. */
+function begunOf(
+  begun: BegunFrames,
+  handler: UniversalHandler,
+  { contextValues: values }: UniversalServerRequest,
+  { stream }: Http2ServerRequest,
+) {
+  if (!SESSIONS.has(handler.method) || !values) return undefined;
+  const reset = values.get(resetKey);
+  let own: Begun | undefined;
+  stream.once('close', () => own?.hold(0));
+  const onHeld = (bytes: number) => {
+    if (stream.destroyed) return;
+    // Only now is it known who it is.
+    own ??= begun.open(peerOf(values), reset);
+    own.hold(bytes);
+  };
+  const tooLarge = (bytes: number, limit: number) => toConnectError(sessionFrameTooLarge(bytes, limit));
+  return { mostFirst: HELLO_BYTES, tooLarge, onHeld };
 }
 
 const sizeOf = (headers: readonly string[]): number => headers.reduce((sum, text) => sum + text.length, 0);

@@ -1,9 +1,15 @@
 // The principal of a call: what its credential proves. Put there by the interceptor, read by handlers.
-import { createContextKey, type HandlerContext } from '@connectrpc/connect';
+import { type ContextValues, createContextKey, type HandlerContext } from '@connectrpc/connect';
 import { AppError } from '../../base/errors.ts';
 import type { DevicePrincipal, OwnerPrincipal, Principal, WorkerPrincipal } from '../identity/principal.ts';
 
 export const principalKey = createContextKey<Principal | undefined>(undefined, { description: 'principal' });
+
+/** Who calls, as what is counted by peer is counted. */
+export function peerOf(values: Pick<ContextValues, 'get'>): string {
+  const principal = values.get(principalKey);
+  return principal ? `${principal.kind} ${principal.id}` : 'nobody';
+}
 
 /** The owner who calls. Throws PERMISSION_DENIED for a device or worker. */
 export function ownerOf(context: Pick<HandlerContext, 'values'>): OwnerPrincipal {

@@ -2,6 +2,7 @@
 // session, in a stream and in a call.
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { gzipSync } from 'node:zlib';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { EmbedService } from '../../../gen/bowline/capability/embed/v1/embed_pb.ts';
 import { LlmService } from '../../../gen/bowline/capability/llm/v1/llm_pb.ts';
@@ -34,6 +35,7 @@ beforeAll(async () => {
     maxStrangerBytes: 1 << 30,
     isOpen: () => false,
     maxHeaderBytes: 16 << 10,
+    maxBegunBytes: 64 << 20,
     gate: async ({ values }) => values.get(admitKey)(),
     routes: (router) => {
       router.service(EdgeService, {
@@ -65,6 +67,9 @@ afterAll(async () => {
   await server.close(100);
 });
 
+const PING = { header: { seq: 1n }, frame: { case: 'ping', value: { nonce: 1n } } } as const;
+const EDGE_PING = Buffer.from(toBinary(ConnectRequestSchema, create(ConnectRequestSchema, PING)));
+const WORKER_PING = Buffer.from(toBinary(WorkRequestSchema, create(WorkRequestSchema, PING)));
 const EDGE = '/bowline.edge.v1.EdgeService/Connect';
 const WORKER = '/bowline.worker.v1.WorkerService/Work';
 const CHAT = '/bowline.capability.llm.v1.LlmService/Chat';
@@ -83,6 +88,7 @@ const full = (one: Buffer, most = BYTES - 64) => Buffer.alloc(Math.floor(most / 
 /** The same with the wire type of a number. */
 const asNumber = (no: number, body: Buffer) => Buffer.concat([varint(no * 8), varint(body.length), body]);
 const NOTHING = Buffer.alloc(0);
+
 const struct = (depth: number): Buffer => {
   let body = NOTHING;
   for (let level = 0; level < depth; level++) body = field(1, body);
@@ -125,6 +131,9 @@ interface Sent {
   readonly head?: Readonly<Record<string, string>>;
 }
 
+/** Before what is measured in a session, whose first frame has a bound of its own. */
+const before = (path: string) => (path === EDGE ? framed(EDGE_PING) : path === WORKER ? framed(WORKER_PING) : NOTHING);
+
 const framed = (message: Buffer, flags = 0) => {
   const head = Buffer.alloc(5);
   head[0] = flags;
@@ -154,7 +163,10 @@ async function ended({ path, type, body, head = {} }: Sent, end = true): Promise
 
 test('protobuf, plain and compressed', async () => {
   const plain = Object.entries(MESSAGES).map(([name, [path, message]]) => {
-    return { name, sent: { path, type: 'application/grpc+proto', body: framed(message) } };
+    return {
+      name,
+      sent: { path, type: 'application/grpc+proto', body: Buffer.concat([before(path), framed(message)]) },
+    };
   });
   const some = Object.entries(MESSAGES).filter((_, at) => at % 7 === 0);
   const packed = some.map(([name, [path, message]]) => ({
@@ -162,7 +174,7 @@ test('protobuf, plain and compressed', async () => {
     sent: {
       path,
       type: 'application/grpc+proto',
-      body: framed(gzipSync(message, { level: 1 }), 1),
+      body: Buffer.concat([before(path), framed(gzipSync(message, { level: 1 }), 1)]),
       head: { 'grpc-encoding': 'gzip' },
     },
   }));
@@ -218,11 +230,12 @@ test('what the library repeats of a message that it could not read is cut, and t
 
 test('what is too much for one turn is refused as over a limit, and the connection goes on', async () => {
   const [path, message] = MESSAGES['withheld lines of a result']!;
-  expect(await send({ path, type: 'application/grpc+proto', body: framed(message) })).toBe('8');
+  const body = Buffer.concat([before(path), framed(message)]);
+  expect(await send({ path, type: 'application/grpc+proto', body })).toBe('8');
   expect(await send({ path: EMBED, type: 'application/grpc+proto', body: framed(field(1, Buffer.from('a'))) })).toBe(
     '0',
   );
-  const packed = framed(gzipSync(message), 1);
+  const packed = Buffer.concat([before(path), framed(gzipSync(message), 1)]);
   const head = { 'grpc-encoding': 'gzip' };
   expect(await send({ path, type: 'application/grpc+proto', body: packed, head })).toBe('8');
 });
@@ -239,7 +252,7 @@ test.each([
   // With it more has come than one message may have.
   const behind = Buffer.alloc(100_000);
   await withTurnWatch(sessions, async ([, [path, message]]) => {
-    expect(await send({ path, type, body: Buffer.concat([framed(message), behind]) })).toBe(status);
+    expect(await send({ path, type, body: Buffer.concat([before(path), framed(message), behind]) })).toBe(status);
   });
 });
 
@@ -299,3 +312,58 @@ test.each(Object.entries(ANSWERED))(
     expect(await ended(sent, false)).toHaveProperty(':status');
   },
 );
+
+test.each(['grpc+proto', 'grpc+json', 'grpc-web+proto'])(
+  'a first frame is refused by its head when no hello is so large (%s)',
+  async (form) => {
+    for (const path of [EDGE, WORKER]) {
+      const stream = client.request({
+        ':method': 'POST',
+        ':path': path,
+        'content-type': `application/${form}`,
+        te: 'trailers',
+      });
+      stream.on('error', () => {});
+      let told = '';
+      const note = (fields: object) => {
+        told += JSON.stringify(fields);
+      };
+      stream.on('response', note).on('trailers', note);
+      stream.on('data', (piece: Buffer) => {
+        told += piece.toString();
+      });
+      // Nothing but the head: more is not waited for.
+      stream.write(framed(Buffer.alloc((2 << 20) + 1)).subarray(0, 5));
+      await new Promise<void>((resolve) => stream.once('close', () => resolve()));
+      expect(decodeURIComponent(told)).toContain('a first frame of 2097153 bytes is over the limit of 2097152 bytes');
+    }
+  },
+);
+
+test.each([
+  ['application/grpc', 'BOWLINE_MAX_BEGUN_BYTES'],
+  // Served by the library: its stream is reset.
+  ['application/grpc+json', ''],
+])('sessions that have begun to send too much together are ended (%s)', async (type, why) => {
+  const first =
+    type === 'application/grpc' ? before(EDGE) : framed(Buffer.from('{"header":{"seq":"1"},"ping":{"nonce":"1"}}'));
+  // Without its end.
+  const begun = framed(Buffer.alloc(BYTES - 1)).subarray(0, 6 << 20);
+  const streams = Array.from({ length: 14 }, () => {
+    const stream = client.request({ ':method': 'POST', ':path': EDGE, 'content-type': type, te: 'trailers' });
+    stream.on('error', () => {});
+    return stream;
+  });
+  const told: string[] = [];
+  const note = (fields: object) => told.push(decodeURIComponent(JSON.stringify(fields)));
+  const closed = streams.map((stream) => {
+    stream.on('response', note).on('trailers', note).resume();
+    stream.write(Buffer.concat([first, begun]));
+    return new Promise<void>((resolve) => stream.once('close', () => resolve()));
+  });
+  // Node itself resets some of those that share a connection, with another code.
+  const ended = () => (why === '' ? streams.some(({ rstCode }) => rstCode === 8) : told.join(' ').includes(why));
+  await vi.waitFor(() => expect(ended()).toBe(true), { timeout: 20_000 });
+  for (const stream of streams) stream.close(8);
+  await Promise.all(closed);
+});

@@ -29,6 +29,7 @@ const options: ServerOptions = {
   maxStrangerBytes: 1 << 20,
   isOpen: ({ name }) => name === 'Check',
   maxHeaderBytes: 16 << 10,
+  maxBegunBytes: 64 << 20,
   gate: async () => {},
   routes: () => {},
   interceptors: [],

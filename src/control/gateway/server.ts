@@ -20,6 +20,7 @@ import type { Sign } from '../../contract/channel/channel-proof.ts';
 import { answerExpecting } from '../../contract/serve-requests.ts';
 import { Heartbeat } from '../../contract/session/heartbeat.ts';
 import { type ChangingRoutes, nodeHandler } from './adapter.ts';
+import { BegunFrames } from './begun-frames.ts';
 import { Connections, STRANGER_STREAMS, sendAway } from './connections.ts';
 import { frontOf } from './front.ts';
 import { LivePeers } from './live-peers.ts';
@@ -40,6 +41,8 @@ export interface ServerOptions {
   readonly maxStrangerCalls: number;
   readonly maxStrangerBytes: number;
   readonly maxHeaderBytes: number;
+  /** Bytes of frames that sessions have begun to send, all together. */
+  readonly maxBegunBytes: number;
   /** Methods that are answered without a credential. */
   readonly isOpen: (method: HandlerContext['method']) => boolean;
   /** Judges a call before its body is read; throws a ConnectError. */
@@ -120,6 +123,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
     interceptors: options.interceptors,
     requestGate: options.gate,
     maxFrameBytes: options.maxFrameBytes,
+    begun: begunFrames(options.maxBegunBytes, spared),
     // Raw bytes; a peer that needs compression says so and gets it.
     compressMinBytes: 16 << 10,
     contextValues: ({ stream }) => contextOf(stream, connections, strangers, peers),
@@ -172,6 +176,16 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
       return close(closed, connections.all, sockets, deadlineMs);
     },
   };
+}
+
+function begunFrames(limit: number, log: Logger): BegunFrames {
+  return new BegunFrames(limit, (peer) =>
+    log.warn('a session was ended: all together had begun to send too much, and its peer most', {
+      peer,
+      limit,
+      setting: 'BOWLINE_MAX_BEGUN_BYTES',
+    }),
+  );
 }
 
 /** What a call may do with the connection that it came by. */

@@ -22,14 +22,17 @@ import { FrameSplitter, framed, framedContent } from '../../contract/session/grp
 import { InboundFrames } from '../../contract/session/inbound-frames.ts';
 import { notParsed } from '../../contract/unparsed.ts';
 import { mustFitLoop } from '../../contract/wire-meter.ts';
+import { type BegunFrames, HELLO_BYTES } from './begun-frames.ts';
+import { peerOf } from './call-principal.ts';
 import { blamedPeer } from './interceptors.ts';
 import type { PeerFrame } from './peer-queue.ts';
-import { frameTooLarge } from './too-large.ts';
+import { sessionFrameTooLarge } from './too-large.ts';
 
 export interface SessionStreamParts {
   /** Judges a call before its body is read. */
   readonly gate: ((context: HandlerContext) => Promise<void> | void) | undefined;
   readonly maxFrameBytes: number;
+  readonly begun: BegunFrames;
   readonly log: Logger;
 }
 
@@ -42,7 +45,7 @@ interface Session {
 }
 
 /** What is served so. */
-const SESSIONS: ReadonlySet<DescMethod> = new Set([EdgeService.method.connect, WorkerService.method.work]);
+export const SESSIONS: ReadonlySet<DescMethod> = new Set([EdgeService.method.connect, WorkerService.method.work]);
 const FORMS: ReadonlySet<string> = new Set(['application/grpc', 'application/grpc+proto']);
 /** Whoever sends these wants what the library does for it. */
 const WANTS_MORE = ['grpc-encoding', 'content-encoding', 'grpc-timeout'] as const;
@@ -96,7 +99,7 @@ export class SessionStreams {
     let frames: InboundFrames<Message> | undefined;
     try {
       await gate?.(context);
-      frames = this.#inbound(method, response);
+      frames = this.#inbound(method, response, peerOf(context.values));
       await write(method, serve(frames, context), response);
       context.abort();
     } catch (error) {
@@ -112,13 +115,16 @@ export class SessionStreams {
     response.end();
   }
 
-  #inbound({ input }: DescMethod, { stream }: Http2ServerResponse): InboundFrames<Message> {
+  #inbound({ input }: DescMethod, { stream }: Http2ServerResponse, peer: string): InboundFrames<Message> {
+    const begun = this.#parts.begun.open(peer, (error) => frames.break(error));
     const splitter = new FrameSplitter({
       most: this.#parts.maxFrameBytes,
-      tooLarge: frameTooLarge,
+      mostFirst: HELLO_BYTES,
+      onHeld: begun.hold,
+      tooLarge: sessionFrameTooLarge,
       packed: notAsked,
     });
-    return new InboundFrames(stream, splitter, (bytes) => {
+    const frames = new InboundFrames<Message>(stream, splitter, (bytes) => {
       mustFitLoop(input, bytes);
       try {
         return fromBinary(input, bytes);
@@ -126,6 +132,7 @@ export class SessionStreams {
         throw notParsed(cause);
       }
     });
+    return frames;
   }
 }
 

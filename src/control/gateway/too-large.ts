@@ -4,8 +4,10 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
+import { fixedLimit } from '../../base/fixed-limit.ts';
 import { toConnectError } from '../../contract/errors.ts';
 import { measureUnpacked } from '../../contract/measured-body.ts';
+import { HELLO_BYTES } from './begun-frames.ts';
 
 /** How the library says it. */
 const SIZE = /^message size (\d+) is larger than configured readMaxBytes (\d+)$/;
@@ -20,7 +22,10 @@ export function tooLarge(error: unknown): AppError | undefined {
 }
 
 /** A frame of a session that is larger than the listener takes. */
-export const frameTooLarge = (bytes: number, most: number): AppError => overLimit(bytes, most);
+export function sessionFrameTooLarge(bytes: number, most: number): AppError {
+  if (most !== HELLO_BYTES) return overLimit(bytes, most);
+  return fixedLimit(`a first frame of ${bytes} bytes`, `${most} bytes`, 'send a smaller hello');
+}
 
 /** What a method that needs no credential may be sent, after decompression; its messages are far smaller. */
 export const OPEN_BYTES = 64 << 10;

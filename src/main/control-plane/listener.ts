@@ -57,6 +57,7 @@ export function openListener(
     maxStrangerCalls: config.maxStrangerCalls,
     maxStrangerBytes: config.maxStrangerBytes,
     maxHeaderBytes: config.maxHeaderBytes,
+    maxBegunBytes: config.maxBegunBytes,
     tls,
     isOpen: needsNoCredential,
     sign: signer.sign,
