@@ -13,7 +13,7 @@ export const embed: Measure = {
     const [provider, worker] = [await lab.agent('embed-provider'), await lab.agent('embed')];
     const url = await provider.call<string>('listen', PROVIDER);
     await worker.call('connect', { url, dimension: PROVIDER.dimension });
-    const ms = quick ? 400 : 3_000;
+    const ms = quick ? 300 : 3_000;
     const fast = (model: string) => () => worker.call<number>('rate', { model, ms, inFlight: IN_FLIGHT });
     const alone = (model: string) => () => worker.call<number[]>('latency', { model, ms });
     const sides = { together: fast('together'), alone: fast('alone') };

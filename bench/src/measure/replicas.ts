@@ -24,7 +24,7 @@ export const replicas: Measure = {
     };
     const sides = (ms: number) => ({ two: rate(2, ms), one: rate(1, ms) });
     await interleave(1, sides(bench.quick ? 1_000 : 5_000));
-    const rates = await interleave(bench.quick ? 3 : 5, sides(bench.quick ? 1_500 : 4_000));
+    const rates = await interleave(bench.quick ? 3 : 5, sides(bench.quick ? 1_200 : 4_000));
     // Others use these replicas too, with workers of their own.
     for (const agent of pairs.flat()) await agent.stop();
     return [

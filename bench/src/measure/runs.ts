@@ -51,7 +51,7 @@ const warmed = new WeakMap<AgentProcess, Set<string>>();
 
 /** Every side is warmed once with many runs in flight; then all are asked in turn, round by round. */
 async function rounds<T>(sides: Record<string, Side>, quick: boolean, count: number, call: (side: Side) => Promise<T>) {
-  const ms = quick ? 1_500 : 10_000;
+  const ms = quick ? 1_100 : 10_000;
   for (const { agent, args } of Object.values(sides)) {
     const done = warmed.get(agent) ?? new Set();
     if (done.has(JSON.stringify(args))) continue;
@@ -92,7 +92,7 @@ export const throughput: Measure = {
   prepare: ({ lab }: Bench) => Promise.all([sidesOf(lab, 1), lab.bullmq()]),
   run: async ({ lab, quick }: Bench) => {
     const what = `one-job runs, ${IN_FLIGHT} in flight`;
-    const ms = quick ? 1_600 : 4_000;
+    const ms = quick ? 1_300 : 4_000;
     const sides = { ...(await sidesOf(lab, 1)), BullMQ: { ...(await lab.bullmq()), args: {} } };
     const results = await rounds(sides, quick, quick ? 3 : 5, async ({ agent, args, pids }): Promise<Rated> => {
       const before = total(pids);
