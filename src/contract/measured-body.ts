@@ -2,10 +2,10 @@
 // takes a turn that is too long. What is compressed is measured by `measured`, once the library has unpacked it.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DescMessage } from '@bufbuild/protobuf';
-import { Code, ConnectError } from '@connectrpc/connect';
 import { fixedLimit } from '../base/fixed-limit.ts';
 import { jsonProblem } from '../base/json-meter.ts';
 import { toConnectError } from './errors.ts';
+import { messageTooLarge } from './session/call-broken.ts';
 import { mustFitLoop, type WireBounds } from './wire-meter.ts';
 
 export interface BodyForm {
@@ -66,10 +66,6 @@ function mustFitTurnAsJson(schema: DescMessage, bytes: Uint8Array): void {
   throw fixedLimit(`a ${schema.name} in JSON`, most, 'send less at once, or send protobuf');
 }
 
-/** In the library's words, which are told as such. */
-const tooManyBytes = (bytes: number, most: number): ConnectError =>
-  new ConnectError(`message size ${bytes} is larger than configured readMaxBytes ${most}`, Code.ResourceExhausted);
-
 const HEAD = 5;
 /** Whether a message of this head is compressed. */
 const PACKED = 1;
@@ -115,7 +111,7 @@ export function measuredBody(
         break;
       }
       if (length > most) {
-        refusal = tooManyBytes(length, most);
+        refusal = messageTooLarge(length, most);
         break;
       }
       const end = at + HEAD + length;
@@ -151,7 +147,7 @@ export function measuredBody(
         }
         held.push(next.value);
         bytes += next.value.length;
-        if (!form.enveloped && bytes > most) refusal = tooManyBytes(bytes, most);
+        if (!form.enveloped && bytes > most) refusal = messageTooLarge(bytes, most);
         const given = bytes >= wanted ? whole() : undefined;
         if (given) return { done: false, value: given };
       }

@@ -42,5 +42,6 @@ export function callBroken(reason: unknown): ConnectError {
 export const callReset = (code: number): ConnectError =>
   new ConnectError(`http/2 stream closed with error code ${code}`, RESETS[code] ?? Code.Internal);
 
+/** A message, of whatever call, that is larger than may come. */
 export const messageTooLarge = (bytes: number, most: number): ConnectError =>
   new ConnectError(`message size ${bytes} is larger than configured readMaxBytes ${most}`, Code.ResourceExhausted);

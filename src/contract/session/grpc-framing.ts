@@ -1,7 +1,16 @@
 // How the frames of a session stand on their stream: five bytes before each message say whether it is packed and how long it is (gRPC).
 // What is checked by its encoding is sent as that: the header, a field of its own, is put before it.
-import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
 import { type FrameHeader, FrameHeaderSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { notParsed } from '../unparsed.ts';
+import { mustFitLoop, type WireBounds } from '../wire-meter.ts';
 
 /** Bytes before a message. */
 const HEAD = 5;
@@ -33,6 +42,20 @@ export function framedContent(header: FrameHeader, content: Uint8Array): Buffer 
 /** A frame that is not encoded yet. */
 export const framed = <Desc extends DescMessage>(schema: Desc, frame: MessageInitShape<Desc>): Buffer =>
   framedMessage(toBinary(schema, create(schema, frame)));
+
+/** The message of a frame, measured before it is decoded. @throws LIMIT_EXCEEDED, FRAME_MALFORMED, INVALID_ARGUMENT */
+export function unframed<Desc extends DescMessage>(
+  schema: Desc,
+  bytes: Uint8Array,
+  bounds?: WireBounds,
+): MessageShape<Desc> {
+  mustFitLoop(schema, bytes, bounds);
+  try {
+    return fromBinary(schema, bytes);
+  } catch (cause) {
+    throw notParsed(cause);
+  }
+}
 
 function putHead(framed: Buffer, length: number): void {
   framed[0] = 0;

@@ -1,14 +1,13 @@
 // The client's side of a session, in gRPC's framing on the HTTP/2 stream itself (decision 64). Frames that are there in one turn of the event
 // loop leave in one write, and more are asked for when that has left, so that whoever makes them may join what waits.
 import { type ClientHttp2Stream, constants } from 'node:http2';
-import { type DescMessage, type DescMethod, fromBinary, type Message, type MessageInitShape } from '@bufbuild/protobuf';
+import type { DescMessage, DescMethod, Message, MessageInitShape } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { requestHeader, validateResponse, validateTrailer } from '@connectrpc/connect/protocol-grpc';
 import type { H2Sessions } from '../h2-sessions.ts';
-import { notParsed } from '../unparsed.ts';
-import { mustFitLoop, type WireBounds } from '../wire-meter.ts';
+import type { WireBounds } from '../wire-meter.ts';
 import { callBroken, callReset, messageTooLarge } from './call-broken.ts';
-import { FrameSplitter, framed } from './grpc-framing.ts';
+import { FrameSplitter, framed, unframed } from './grpc-framing.ts';
 import { InboundFrames } from './inbound-frames.ts';
 
 export interface SessionCall {
@@ -56,7 +55,7 @@ export async function openCall(call: SessionCall): Promise<OpenCall> {
       broken(error);
     }
   });
-  inbound = new InboundFrames(stream, splitterOf(call), (bytes) => decoded(call, bytes));
+  inbound = new InboundFrames(stream, splitterOf(call), (bytes) => unframed(method.output, bytes, call.bounds));
   const abort = () => broken(canceled(signal));
   signal?.addEventListener('abort', abort, { once: true });
   if (signal?.aborted) abort();
@@ -105,15 +104,6 @@ const splitterOf = ({ readMaxBytes }: SessionCall): FrameSplitter =>
     tooLarge: messageTooLarge,
     packed: () => new ConnectError('a message came packed, which nobody asked for', Code.Internal),
   });
-
-function decoded({ method, bounds }: SessionCall, bytes: Uint8Array): Message {
-  mustFitLoop(method.output, bytes, bounds);
-  try {
-    return fromBinary(method.output, bytes);
-  } catch (cause) {
-    throw notParsed(cause);
-  }
-}
 
 function fill(headers: Headers, fields: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(fields)) {

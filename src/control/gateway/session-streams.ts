@@ -1,7 +1,7 @@
 // The streams of edges and workers, in gRPC's framing on the HTTP/2 stream itself: the library's way of a frame is some twenty promises
 // each way (decision 64). Whoever speaks another framing, or packs its frames, is served by the library as any call is.
 import type { Http2ServerResponse } from 'node:http2';
-import { type DescMethod, type DescService, fromBinary, type Message, type MessageInitShape } from '@bufbuild/protobuf';
+import type { DescMethod, DescService, Message, MessageInitShape } from '@bufbuild/protobuf';
 import {
   Code,
   ConnectError,
@@ -18,10 +18,8 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { tellable } from '../../contract/rpc-errors.ts';
 import { shortenText, unanswerable } from '../../contract/serve-requests.ts';
-import { FrameSplitter, framed, framedContent } from '../../contract/session/grpc-framing.ts';
+import { FrameSplitter, framed, framedContent, unframed } from '../../contract/session/grpc-framing.ts';
 import { InboundFrames } from '../../contract/session/inbound-frames.ts';
-import { notParsed } from '../../contract/unparsed.ts';
-import { mustFitLoop } from '../../contract/wire-meter.ts';
 import { type BegunFrames, HELLO_BYTES } from './begun-frames.ts';
 import { peerOf } from './call-principal.ts';
 import { blamedPeer } from './interceptors.ts';
@@ -124,14 +122,7 @@ export class SessionStreams {
       tooLarge: sessionFrameTooLarge,
       packed: notAsked,
     });
-    const frames = new InboundFrames<Message>(stream, splitter, (bytes) => {
-      mustFitLoop(input, bytes);
-      try {
-        return fromBinary(input, bytes);
-      } catch (cause) {
-        throw notParsed(cause);
-      }
-    });
+    const frames = new InboundFrames<Message>(stream, splitter, (bytes) => unframed(input, bytes));
     return frames;
   }
 }
