@@ -4,6 +4,7 @@
 /** Names that all programs share, or that only some other program reads. */
 export const OTHER_NAMES = [
   'BOWLINE_HOME',
+  'BOWLINE_CALLED_AS',
   'BOWLINE_CONFIG',
   'BOWLINE_CONTROL',
   'BOWLINE_OWNER_KEY_FILE',

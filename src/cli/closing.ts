@@ -38,7 +38,7 @@ export async function giveHints(options: {
   if (shares.length === 0) return;
   const some = shares.slice(0, MOST_SHARES);
   err.line(some.length < shares.length ? `to share the first ${some.length} for one run:` : 'to share it for one run:');
-  err.line(`  ${askLine(some, conversation, text)}`);
+  err.text(`  ${askLine(err.program, some, conversation, text)}\n`);
 }
 
 /** The allowed roots of the edge; none when it does not say. */

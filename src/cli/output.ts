@@ -1,6 +1,7 @@
 // Prints for people and for programs: lines, tables, JSON. Colours only on a terminal and not with NO_COLOR. Whatever comes
 // from outside is made inert here.
 import { styleText } from 'node:util';
+import { asCalled, calledAs } from '../base/called-as.ts';
 import { inert, inertJson } from '../base/inert.ts';
 import type { OutStream } from '../base/out-stream.ts';
 import { inColumns } from '../base/text-columns.ts';
@@ -8,16 +9,26 @@ import type { CliIo } from './io.ts';
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
-/** One stream. `raw` is for text that is inert already. */
+/**
+ * One stream. `raw` is for text that is inert already. A line is of ours: commands of Bowline in it are written as they are called
+ * here. What quotes a file, a question or an answer goes through `quoted` or `text`.
+ */
 export class Printer {
   readonly isTTY: boolean;
   readonly #stream: OutStream;
   readonly #colour: boolean;
+  readonly #env: CliIo['env'];
 
   constructor(stream: OutStream, env: CliIo['env']) {
     this.#stream = stream;
+    this.#env = env;
     this.isTTY = stream.isTTY === true;
     this.#colour = this.isTTY && !env.NO_COLOR && env.TERM !== 'dumb';
+  }
+
+  /** What a person types to call this program. */
+  get program(): string {
+    return calledAs(this.#env);
   }
 
   /** Text of any kind, made inert, as it is: no newline is added. */
@@ -26,6 +37,11 @@ export class Printer {
   }
 
   line(text = '', style?: Style): void {
+    this.#stream.write(`${this.style(asCalled(inert(text), this.#env), style)}\n`);
+  }
+
+  /** A line from elsewhere: a question, an answer, a file. */
+  quoted(text: string, style?: Style): void {
     this.#stream.write(`${this.style(inert(text), style)}\n`);
   }
 

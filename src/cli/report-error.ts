@@ -1,4 +1,5 @@
 // The one place where an error becomes words on stderr and an exit code.
+import { asCalled } from '../base/called-as.ts';
 import { homeFolder } from '../base/home.ts';
 import { inertLine } from '../base/inert.ts';
 import { toAppError } from '../contract/errors.ts';
@@ -32,7 +33,7 @@ const LISTS: Readonly<Record<string, string>> = {
 export function reportError(error: unknown, io: CliIo, home: string | undefined): void {
   const e = toAppError(error);
   const err = new Printer(io.stderr, io.env);
-  err.raw(`${err.style('error:', 'red')} ${inertLine(e.message)} (${inertLine(e.reason)})`);
+  err.raw(`${err.style('error:', 'red')} ${asCalled(inertLine(e.message), io.env)} (${inertLine(e.reason)})`);
   io.exit(e.exit);
   if (e.reason === 'INTERNAL' && e.cause instanceof Error) err.line(`  cause: ${inertLine(String(e.cause))}`);
   const hint = e.reason === 'NOT_FOUND' ? LISTS[e.metadata.kind ?? ''] : HINTS[e.reason];

@@ -6,11 +6,11 @@ import { expect, test } from 'vitest';
 import { WatchRunResponseSchema } from '../../gen/bowline/control/v1/run_service_pb.ts';
 import { EgressSchema, TextChunkSchema, WithheldReason, WithheldSchema } from '../../gen/bowline/run/v1/run_pb.ts';
 import { inert, inertJson, inertLine } from '../base/inert.ts';
+import { shellQuote } from '../base/shell-quote.ts';
 import { widthOf } from '../base/text-columns.ts';
 import { parseJson } from './json-input.ts';
 import { Printer } from './output.ts';
 import { plain } from './plain.ts';
-import { shellQuote } from './shell-quote.ts';
 import { bytesText, elapsedText, parseDuration } from './units.ts';
 import { sharesFor, withheldSummary } from './withheld-text.ts';
 

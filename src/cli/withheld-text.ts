@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { SizeClassSchema, type Withheld } from '../../gen/bowline/run/v1/run_pb.ts';
+import { shellQuote } from '../base/shell-quote.ts';
 import { withheldWord } from '../contract/withheld.ts';
 import { enumText } from './plain.ts';
-import { shellQuote } from './shell-quote.ts';
 
 const WHY: Readonly<Record<string, string>> = {
   NO_GRANT: 'not shared',
@@ -64,12 +64,13 @@ export function sharesFor(withheld: readonly Withheld[], roots: readonly string[
   return [...new Set(values)];
 }
 
-/** The line to type. */
-export function askLine(shares: readonly string[], conversation: string, text: string): string {
+/** The line to type. @param program as `calledAs` tells it */
+export function askLine(program: string, shares: readonly string[], conversation: string, text: string): string {
   const words = shares.flatMap((share) => ['--share', shellQuote(share)]);
   const quoted = shellQuote(text);
   return [
-    'bowline ask',
+    program,
+    'ask',
     ...words,
     '-c',
     shellQuote(conversation),

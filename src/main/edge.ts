@@ -1,5 +1,6 @@
 // The entry point of the edge's program: command line, signals, exit codes. start-edge.ts composes.
 import { join } from 'node:path';
+import { asCalled } from '../base/called-as.ts';
 import { systemClock } from '../base/clock.ts';
 import { controlUrl } from '../base/control-address.ts';
 import { endNow, endProcess, endWithin } from '../base/end-process.ts';
@@ -41,7 +42,7 @@ async function main(): Promise<void> {
   let code: number = EXIT.answered;
   try {
     const options = parseEdgeArgs(process.argv.slice(2), process.env);
-    if (options === 'help') process.stdout.write(edgeHelp());
+    if (options === 'help') process.stdout.write(asCalled(edgeHelp(), process.env));
     else if (options.print) {
       const settled = edgeSettings(homePaths(options.home).config, options.settings);
       for (const line of shownSettings(settled, options.print === 'json')) process.stdout.write(`${line}\n`);
@@ -66,7 +67,7 @@ async function run(options: EdgeOptions): Promise<number> {
     };
     const say = (text: string) => {
       if (options.withParent) process.stdout.write(`${TOLD}${inertLine(text)}\n`);
-      else process.stderr.write(`${inertLine(text)}\n`);
+      else process.stderr.write(`${asCalled(inertLine(text), process.env)}\n`);
     };
     const edge = await startEdge({ ...options, ...told, clock: systemClock, log, onFatal: die, onRefused, say });
     const { device, home, socket } = edge;
@@ -135,7 +136,7 @@ function die(error: AppError): void {
 
 function report(error: unknown): number {
   const known = toAppError(error);
-  process.stderr.write(`error: ${inertLine(known.message)} (${inertLine(known.reason)})\n`);
+  process.stderr.write(`error: ${asCalled(inertLine(known.message), process.env)} (${inertLine(known.reason)})\n`);
   if (known.reason !== 'USAGE' && tried !== '' && !known.message.includes(tried))
     process.stderr.write(`  home: ${tried}\n`);
   return known.exit;

@@ -1,4 +1,5 @@
 // What long-running programs print with.
+import { asCalled } from '../base/called-as.ts';
 import type { CliIo } from '../cli/io.ts';
 import type { ControlProgramIo } from './control.ts';
 
@@ -6,6 +7,6 @@ export function programIo(io: CliIo): ControlProgramIo {
   return {
     env: io.env,
     out: (line) => void io.stdout.write(`${line}\n`),
-    progress: (line) => void io.stderr.write(`${line}\n`),
+    progress: (line) => void io.stderr.write(`${asCalled(line, io.env)}\n`),
   };
 }

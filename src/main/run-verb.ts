@@ -2,6 +2,7 @@
 // nothing itself.
 
 import { Command, CommanderError } from 'commander';
+import { asCalled } from '../base/called-as.ts';
 import { endNow, endProcess } from '../base/end-process.ts';
 import { AppError } from '../base/errors.ts';
 import { EXIT } from '../base/status-codes.ts';
@@ -45,7 +46,7 @@ async function run(argv: string[], io: CliIo, programs: Programs): Promise<void>
       if (load) (await load())(program, io);
       else program.command(verb.name).summary(verb.summary);
     }
-    prepare(program);
+    prepare(program, io);
     if (argv.length === 0) program.help({ error: true });
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
@@ -55,12 +56,16 @@ async function run(argv: string[], io: CliIo, programs: Programs): Promise<void>
 }
 
 /** Errors of the command line throw instead of ending the process, and are written by `reportError` only. */
-function prepare(command: Command): void {
+function prepare(command: Command, io: CliIo): void {
   command
     .exitOverride()
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({
+      outputError: () => {},
+      writeOut: (text) => void io.stdout.write(asCalled(text, io.env)),
+      writeErr: (text) => void io.stderr.write(asCalled(text, io.env)),
+    })
     .configureHelp({ showGlobalOptions: true });
-  for (const sub of command.commands) prepare(sub);
+  for (const sub of command.commands) prepare(sub, io);
 }
 
 function usageOf(error: unknown): unknown {

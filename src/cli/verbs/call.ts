@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { toJson } from '@bufbuild/protobuf';
 import { Command, Option } from 'commander';
+import { asCalled } from '../../base/called-as.ts';
 import { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
@@ -65,12 +66,12 @@ async function call(io: CliIo, name: string | undefined, options: CallOptions, c
   const all = new MethodRegistry([...edgeCapabilities, ...workerCapabilities]);
   if (name === undefined) {
     if (!options.help) throw new AppError('USAGE', { what: 'no method was given; see: bowline call --help' });
-    out.text(`${command.helpInformation()}${EXAMPLES}\n\n${methodsHelp(all)}`);
+    out.text(asCalled(`${command.helpInformation()}${EXAMPLES}\n\n${methodsHelp(all)}`, io.env));
     return;
   }
   const method = all.resolve(name);
   if (options.help) {
-    out.text(methodHelp(method));
+    out.text(asCalled(methodHelp(method), io.env));
     return;
   }
   const request = requestOf(method, await dataOf(io, options.data));

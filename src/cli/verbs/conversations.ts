@@ -91,11 +91,11 @@ async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boo
       `${timeText(run.createTime)}  ${run.id}  ${enumText(RunStateSchema, run.state).replaceAll('_', ' ')}`,
       'dim',
     );
-    out.line(`> ${run.text}`, 'bold');
-    if (run.outcome?.answer) out.line(run.outcome.answer);
+    out.quoted(`> ${run.text}`, 'bold');
+    if (run.outcome?.answer) out.quoted(run.outcome.answer);
     out.line();
   }
-  if (summary) out.line(`in short: ${summary}`);
+  if (summary) out.quoted(`in short: ${summary}`);
 }
 
 /** Where the control plane is away, what the box was told of the conversation last; else the error it had. */

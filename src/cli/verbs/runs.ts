@@ -146,7 +146,7 @@ function printRun(out: Printer, run: Run, deviceName: string | undefined): void 
   out.line(`asked         ${timeText(run.createTime)} by ${run.principal || 'the owner'}`);
   if (run.device) out.line(`device        ${deviceName ?? run.device}`);
   out.line();
-  out.line(run.text, 'bold');
+  out.quoted(run.text, 'bold');
   if (run.outcome) {
     out.line();
     new RunPrinter(out, out).outcome(run.outcome);

@@ -1,6 +1,7 @@
 // The verb `models`: which models a worker of this home offers. Keys come from a file, the environment or a prompt.
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { asCalled } from '../../base/called-as.ts';
 import { systemClock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { homeFolder, homePaths } from '../../base/home.ts';
@@ -86,7 +87,10 @@ Examples:
       io.stderr.write(`${name} ${does} from now on; a worker that runs must be started again\n`);
       if (kind === 'embedding')
         io.stderr.write(
-          'a collection that was made with another model is left out of searches, and named there, until its vectors are made anew: `bowline docs re-embed`\n',
+          asCalled(
+            'a collection that was made with another model is left out of searches, and named there, until its vectors are made anew: `bowline docs re-embed`\n',
+            io.env,
+          ),
         );
     });
   models
@@ -163,9 +167,11 @@ async function set(io: WorkerIo, name: string, flags: SetFlags): Promise<void> {
 }
 
 function tellSet(io: WorkerIo, name: string, defaultName: string): void {
-  io.stderr.write(`set ${name}; try it with: bowline models test ${name}\n`);
+  io.stderr.write(asCalled(`set ${name}; try it with: bowline models test ${name}\n`, io.env));
   if (defaultName !== name)
-    io.stderr.write(`${defaultName} is still the default; to change that: bowline models default ${name}\n`);
+    io.stderr.write(
+      asCalled(`${defaultName} is still the default; to change that: bowline models default ${name}\n`, io.env),
+    );
 }
 
 /** The reference to the key: a file or variable that was named, else the one there was, else one asked for now. */
