@@ -31,6 +31,8 @@ export interface AskResult {
   approval: boolean;
   /** Whether the time of `--timeout` is over. */
   late: boolean;
+  /** Milliseconds since 1970 when it ends without an answer, where it was given a time. */
+  expires?: number;
 }
 
 /** Exit code: of the outcome, else of what it waits for. An answer without a file that was to be shared is one in part. */
@@ -67,6 +69,7 @@ export function askJson(result: AskResult): PlainObject {
     runId: result.run,
     conversation: result.conversation,
     state: stateOf(result),
+    expireTime: result.expires === undefined ? null : new Date(result.expires).toISOString(),
     ...outcomeJson(outcome, jobs),
     egress: (result.ended?.egress ?? []).map(({ path, field, bytes, grant }) => ({
       path,

@@ -37,7 +37,9 @@ export interface ChatOptions {
   readonly err: Printer;
   readonly conversation: string;
   readonly shares: readonly string[];
+  /** How long an ask may live, and how long it is waited for. */
   readonly timeoutMs: number | undefined;
+  readonly waitMs: number | undefined;
 }
 
 export class ChatSession {
@@ -89,7 +91,7 @@ export class ChatSession {
   }
 
   async #ask(text: string, shares: readonly string[]): Promise<AskResult> {
-    const { io, edge, lines, out, err, timeoutMs } = this.#options;
+    const { io, edge, lines, out, err, timeoutMs, waitMs } = this.#options;
     const printer = new RunPrinter(out, err);
     const result = await runAsk({
       edge,
@@ -102,7 +104,8 @@ export class ChatSession {
         requestId: newId(),
         ...(timeoutMs === undefined ? {} : { timeout: durationFromMs(timeoutMs) }),
       }),
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      timeoutMs,
+      wait: waitMs,
     });
     this.#conversation = result.conversation;
     this.#last = result;

@@ -4,6 +4,7 @@ import type { Outcome } from '../../gen/bowline/run/v1/run_pb.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import type { Printer } from './output.ts';
+import { clockText } from './units.ts';
 import { askLine, sharesFor, withheldLines, withheldSummary } from './withheld-text.ts';
 
 /** Most lines of a list; the rest is counted. */
@@ -51,10 +52,11 @@ export async function rootsOf(edge: Side): Promise<readonly string[]> {
 }
 
 /** Says that a run goes on without this command. */
-export function leftOpen(err: Printer, { run, sent, approval, late }: AskResult): void {
-  const open = sent ? 'goes on' : 'is queued and will be sent by itself';
+export function leftOpen(err: Printer, { run, sent, approval, late, expires }: AskResult): void {
+  const end = expires === undefined ? '' : `, and ends at ${clockText(expires)} without an answer`;
+  const open = sent ? `goes on${end}` : `is queued on this box and will be sent by itself${end}`;
   const where = approval ? 'waits for your approval' : late ? 'had no answer in its time, which ends it' : open;
   err.line(`run ${run} ${where}`);
   err.line(sent ? `  bowline runs watch ${run}` : '  bowline queue ls');
-  err.line(`  bowline runs cancel ${run}`);
+  err.line(`  ${sent ? 'bowline runs cancel' : 'bowline queue rm'} ${run}`);
 }

@@ -15,6 +15,7 @@ import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import type { CliIo } from './io.ts';
 import { resumed } from './resumed.ts';
+import { leaveAfter } from './run-ask.ts';
 import type { RunPrinter } from './run-printer.ts';
 
 export interface AskControlOptions {
@@ -22,12 +23,12 @@ export interface AskControlOptions {
   readonly request: ControlAskRequest;
   readonly printer: RunPrinter;
   readonly onInterrupt: CliIo['onInterrupt'];
-  /** Leave as soon as the run is recorded. */
-  readonly noWait: boolean;
+  /** How long it is waited for, in milliseconds; false: only until it is recorded. Default: until it ends. */
+  readonly wait: number | false | undefined;
 }
 
 /** Throws what the control plane refused with, before anything was recorded. */
-export async function askControl({ control, request, printer, onInterrupt, noWait }: AskControlOptions) {
+export async function askControl({ control, request, printer, onInterrupt, wait }: AskControlOptions) {
   const runs = control.client(RunService);
   const leave = new AbortController();
   const jobs = new Map<string, Job>();
@@ -49,6 +50,7 @@ export async function askControl({ control, request, printer, onInterrupt, noWai
     cancel: (signal) => runs.cancelRun({ id: result.run, requestId: newId() }, { signal }),
     leave,
   });
+  const stopWait = leaveAfter(wait, leave);
   const receive = ({ event }: AskResponse) => {
     if (event.case === 'job') {
       jobs.set(event.value.id, event.value);
@@ -71,7 +73,7 @@ export async function askControl({ control, request, printer, onInterrupt, noWai
     });
     for await (const response of responses) {
       receive(response);
-      if (result.ended || (noWait && result.run !== '')) break;
+      if (result.ended || (wait === false && result.run !== '')) break;
     }
   } catch (error) {
     // What was recorded is not lost with the connection.
@@ -79,9 +81,13 @@ export async function askControl({ control, request, printer, onInterrupt, noWai
     printer.note(messageOf(error), 'red');
   } finally {
     interrupts.stop();
+    stopWait();
     leave.abort();
   }
   if (!result.ended) printer.flush();
-  if (result.run === '') throw new AppError('CANCELED', {}, { message: 'cancelled before it was recorded' });
+  if (result.run === '') {
+    if (leave.signal.reason instanceof AppError) throw leave.signal.reason;
+    throw new AppError('CANCELED', {}, { message: 'cancelled before it was recorded' });
+  }
   return result;
 }

@@ -1,6 +1,7 @@
 // Asks and stays until the end: shows what happens, turns Ctrl-C into cancel and then detach, and ends waiting in time.
 // When the edge goes away it is asked again with the same request id, or followed when it had accepted the ask, so that nothing is asked
 // twice and nothing is lost. Prints no result; the verbs do.
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Client } from '@connectrpc/connect';
 import { type AskRequest, type RunEvent as LocalRunEvent, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { type Job, JobState } from '../../gen/bowline/run/v1/run_pb.ts';
@@ -23,9 +24,10 @@ export interface RunAskOptions {
   readonly request: AskRequest;
   readonly printer: RunPrinter;
   readonly onInterrupt: CliIo['onInterrupt'];
-  /** Leave as soon as the ask is accepted. */
-  readonly noWait?: boolean;
-  readonly timeoutMs?: number;
+  /** How long it is waited for, in milliseconds; false: only until it is accepted. Default: until it ends. */
+  readonly wait?: number | false | undefined;
+  /** How long the ask may live. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** Throws what the edge refused with, before anything was sent. */
@@ -52,6 +54,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     leave,
   });
   const stopTimer = atDeadline(options.timeoutMs, result, leave);
+  const stopWait = leaveAfter(options.wait, leave);
   const quiet = setTimeout(() => {
     if (result.run)
       printer.note('it is kept on this box; nothing came from the control plane yet (see bowline status)', 'dim');
@@ -65,6 +68,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
       case 'accepted':
         result.run = event.value.run;
         result.conversation = event.value.conversation;
+        if (event.value.expireTime) result.expires = timestampMs(event.value.expireTime);
         interrupts.known();
         return;
       case 'waiting':
@@ -87,7 +91,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     const onLost = () => printer.note('the edge went away; waiting for it to come back', 'yellow');
     for await (const event of askEvents({ local, request, signal: leave.signal, onLost })) {
       receive(event);
-      if (options.noWait && result.run) break;
+      if (options.wait === false && result.run) break;
     }
   } catch (error) {
     // What was accepted is in the journal; it is not lost with the connection.
@@ -96,12 +100,14 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
   } finally {
     interrupts.stop();
     stopTimer();
+    stopWait();
     clearTimeout(quiet);
     leave.abort();
   }
   if (!result.ended) printer.flush();
   if (result.run) return result;
   if (result.late) throw new AppError('DEADLINE_EXCEEDED', { after: elapsedText(options.timeoutMs ?? 0) });
+  if (leave.signal.reason instanceof AppError) throw leave.signal.reason;
   throw new AppError('CANCELED', {}, { message: 'cancelled before the edge had accepted it' });
 }
 
@@ -113,6 +119,14 @@ function atDeadline(timeoutMs: number | undefined, result: AskResult, leave: Abo
     leave.abort();
   };
   const timer = setTimeout(end, timeoutMs + GRACE_MS);
+  return () => clearTimeout(timer);
+}
+
+/** Leaves when it was waited for long enough, with that as the reason. */
+export function leaveAfter(wait: number | false | undefined, leave: AbortController): () => void {
+  if (!wait) return () => {};
+  const after = `${elapsedText(wait)}, and nobody had taken the ask; ask again`;
+  const timer = setTimeout(() => leave.abort(new AppError('DEADLINE_EXCEEDED', { after })), wait);
   return () => clearTimeout(timer);
 }
 

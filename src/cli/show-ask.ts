@@ -7,7 +7,8 @@ import type { RunPrinter } from './run-printer.ts';
 /** What `ask` and `runs ask` were told of how to print. */
 export interface ShowAskOptions {
   readonly json?: boolean;
-  readonly wait: boolean;
+  /** Milliseconds; false: not at all. */
+  readonly wait?: number | false;
 }
 
 export function showAsk(
@@ -22,5 +23,5 @@ export function showAsk(
     printer.flush();
     out.json(askJson(result));
   } else if (outcome) printer.outcome(outcome);
-  else if (!wait) out.line(result.run);
+  else if (wait === false) out.line(result.run);
 }

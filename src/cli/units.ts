@@ -1,17 +1,26 @@
 // Durations, sizes and times: read from flags, and written for people.
 import { AppError } from '../base/errors.ts';
+import { MOST_ASK_MS } from '../contract/ask-time.ts';
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
-/** Milliseconds of `30`, `30s`, `500ms`, `2m` or `1h`; a bare number is seconds. Throws USAGE. */
-export function parseDuration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$/.exec(text.trim());
-  const ms = match ? Math.round(Number(match[1]) * UNITS[(match[2] ?? 's') as keyof typeof UNITS]) : 0;
-  if (ms >= 1 && ms <= 7 * 24 * UNITS.h) return ms;
-  throw new AppError('USAGE', {
-    what: `${JSON.stringify(text.slice(0, 40))} is not a time; write 30s, 500ms, 2m or 1h, at most 168h`,
-  });
-}
+/** Reads milliseconds of `30`, `30s`, `500ms`, `2m` or `1h`, up to a bound; a bare number is seconds. Throws USAGE. */
+export const durationUpTo =
+  (mostMs: number) =>
+  (text: string): number => {
+    const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$/.exec(text.trim());
+    const ms = match ? Math.round(Number(match[1]) * UNITS[(match[2] ?? 's') as keyof typeof UNITS]) : 0;
+    if (ms >= 1 && ms <= mostMs) return ms;
+    throw new AppError('USAGE', {
+      what: `${JSON.stringify(text.slice(0, 40))} is not a time; write 30s, 500ms, 2m or 1h, at most ${mostMs / UNITS.h}h`,
+    });
+  };
+
+/** A time that only this command knows of. */
+export const parseDuration = durationUpTo(7 * 24 * UNITS.h);
+
+/** How long an ask may live, or a join line. */
+export const parseAskTime = durationUpTo(MOST_ASK_MS);
 
 /** A whole number from 1 to `max`. Throws USAGE. */
 export function parseCount(max: number): (text: string) => number {
@@ -36,6 +45,9 @@ export function elapsedText(ms: number): string {
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
 }
+
+/** Local time of milliseconds since 1970, to the second. */
+export const clockText = (ms: number): string => timeText({ seconds: BigInt(Math.floor(ms / 1000)), nanos: 0 });
 
 /** Local time to the second; empty for none. */
 export function timeText(time: { seconds: bigint; nanos: number } | undefined): string {

@@ -296,6 +296,43 @@ test('an ask whose --timeout is over is told as timed out, whether it was sent o
   expect(approval?.code).toBe(3);
 });
 
+test('--wait is the time of the command: it leaves with exit code 4, and the ask goes on; what it had promised holds', async () => {
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask({ text: how, timeout }, context) {
+        expect(timeout).toBeUndefined();
+        if (how === 'never') await aborted(context.signal);
+        yield accepted();
+        if (how === 'sent') yield waiting('a worker', true);
+        await aborted(context.signal);
+      },
+    }),
+  );
+  const [queued, sent, never] = await Promise.all(
+    ['queued', 'sent', 'never'].map((how) => cli(['ask', '--wait', '1s', how], here())),
+  );
+  expect([queued?.code, sent?.code, never?.code]).toEqual([4, 4, 7]);
+  expect(queued?.stderr).toContain('run run-1 is queued on this box and will be sent by itself\n');
+  expect(queued?.stderr).toContain('  bowline queue ls\n  bowline queue rm run-1\n');
+  expect(sent?.stderr).toContain('run run-1 goes on\n');
+  expect(never?.stderr).toContain('nobody had taken the ask');
+});
+
+test('an ask that has a time is never told as one that is sent whenever that may be', async () => {
+  const expireTime = { $typeName: 'google.protobuf.Timestamp' as const, seconds: 1_900_000_000n, nanos: 0 };
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask() {
+        const known = { $typeName: 'bowline.local.v1.Accepted' as const, run: 'run-1', conversation: 'conv-1' };
+        yield event({ case: 'accepted', value: { ...known, expireTime } });
+      },
+    }),
+  );
+  const { code, stderr } = await cli(['ask', '--no-wait', '--timeout', '24h', 'q'], here());
+  expect(code).toBe(4);
+  expect(stderr).toMatch(/will be sent by itself, and ends at 2030-03-\d\d \d\d:\d\d:\d\d without an answer/);
+});
+
 test('the first Ctrl-C cancels, and the cancelled run is waited for', async () => {
   const cancels = new Channel<string>(10);
   await box.edge(openFor(cancels));
@@ -417,6 +454,7 @@ test('errors of the command line end with exit code 2 and say what to quote', as
     [['ask', 'What', 'is', 'it?'], 'put it in quotes'],
     [['ask'], 'there is no text'],
     [['ask', '--timeout', 'soon', 'q'], '"soon" is not a time'],
+    [['ask', '--timeout', '25h', 'q'], '"25h" is not a time; write 30s, 500ms, 2m or 1h, at most 24h'],
     [['ask', '--share', 'a.md#L9-L3', 'q'], 'are not a range'],
     [['ask', '--shout', 'q'], "unknown option '--shout'"],
     [['aks', 'q'], 'Did you mean ask?'],

@@ -1,6 +1,7 @@
 // Control plane, worker and edge apart, with a slow model: what the command line does while one of them is away, when it is
 // interrupted, and when its time is over.
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { eventually } from '../support/control-plane.ts';
 import type { Program } from '../support/program.ts';
 import { SlowModel } from '../support/slow-model.ts';
 import { Stack } from '../support/stack.ts';
@@ -27,6 +28,9 @@ afterAll(async () => {
   await stack?.close();
   await model?.close();
 });
+
+const queue = async (): Promise<Record<string, unknown>[]> =>
+  JSON.parse((await stack.cli(['queue', 'ls', '--json'])).stdout);
 
 const showRun = async (run: string) => JSON.parse((await stack.cli(['runs', 'show', run, '--json'])).stdout);
 
@@ -75,7 +79,13 @@ test('while the control plane is down an ask waits on the box, and is answered w
   // What is told of it is what became of it: nothing waits to be sent.
   expect([late.code, late.stderr]).toEqual([7, expect.stringContaining('timed out')]);
   expect(late.stderr).not.toContain('will be sent');
-  expect(JSON.parse((await stack.cli(['queue', 'ls', '--json'])).stdout)).toEqual([]);
+  // It stays on the list, as what became of it, until the owner has seen it and takes it off.
+  const [missed] = await queue();
+  expect(missed).toMatchObject({ text: 'Too late.', sent: false, failure: { reason: 'DEADLINE_EXCEEDED' } });
+  expect((await stack.cli(['queue', 'ls'])).stdout).toMatch(/ended: the deadline passed after 0\.5 s/);
+  expect(await stack.cli(['queue', 'rm', String(missed?.run)])).toMatchObject({ code: 0 });
+  expect(await queue()).toEqual([]);
+  expect(await stack.cli(['queue', 'rm', String(missed?.run)])).toMatchObject({ code: 6 });
 
   const ask = stack.spawnCli(['ask', 'Are you back?']);
   await ask.until('waiting');
@@ -89,6 +99,32 @@ test('while the control plane is down an ask waits on the box, and is answered w
   control = await stack.control();
   expect((await ask.ended).code).toBe(0);
   expect(ask.stdout).toContain('about: Are you back?');
+});
+
+test('how long a command waits is not how long the ask lives, also over an edge that is killed', async () => {
+  await control.kill();
+  const left = await stack.cli(['ask', '--wait', '300ms', 'Who left?']);
+  expect([left.code, left.stderr]).toEqual([4, expect.stringContaining('will be sent by itself')]);
+  const withdrawn = await stack.cli(['ask', '--no-wait', 'Never mind.']);
+  const short = await stack.cli(['ask', '--no-wait', '--timeout', '3s', 'Only now.']);
+  expect([short.code, short.stderr]).toEqual([4, expect.stringMatching(/ends at .* without an answer/)]);
+  expect(await stack.cli(['queue', 'rm', withdrawn.stdout.trim()])).toMatchObject({ code: 0 });
+  expect((await queue()).map(({ text }) => text)).toEqual(['Who left?', 'Only now.']);
+
+  await stack.running('edge').kill();
+  await stack.edge();
+  // Its time is counted from when it was asked, over the start.
+  await eventually(async () => (await queue()).some(({ failure }) => failure), 20_000);
+  expect((await queue()).map(({ text, failure }) => [text, failure !== undefined && failure !== null])).toEqual([
+    ['Who left?', false],
+    ['Only now.', true],
+  ]);
+  const long = await stack.cli(['ask', '--no-wait', '--timeout', '20h', 'Any time.']);
+  control = await stack.control();
+  await eventually(async () => (await queue()).every(({ failure }) => failure), 30_000);
+  for (const run of [left.stderr.match(/run (\S+) is queued/)?.[1], long.stdout.trim()]) {
+    expect(await showRun(String(run))).toMatchObject({ state: 'answered' });
+  }
 });
 
 test('without an edge the command line says what to start', async () => {

@@ -15,7 +15,7 @@ import { RunPrinter } from '../run-printer.ts';
 import { parseShare } from '../shares.ts';
 import { showAsk } from '../show-ask.ts';
 import { textOfAsk } from '../text-of-ask.ts';
-import { parseDuration } from '../units.ts';
+import { parseAskTime, parseDuration } from '../units.ts';
 
 interface AskOptions extends GlobalOptions {
   share: string[];
@@ -25,7 +25,7 @@ interface AskOptions extends GlobalOptions {
   verbose?: boolean;
   conversation?: string;
   timeout?: number;
-  wait: boolean;
+  wait?: number | false;
 }
 
 const EXAMPLES = `
@@ -39,9 +39,11 @@ Examples:
   $ bowline ask --in notes 'Who leads the project?'                 from what was added by: bowline docs add
   $ bowline ask -c 0190f3c2-... 'And who is in charge?'             goes on with a conversation
   $ bowline ask --no-wait 'Summarise the week'                      prints the run id and leaves
+  $ bowline ask --wait 30s 'Summarise the week'                     waits for 30 s; then the ask goes on by itself
+  $ bowline ask --timeout 2h --no-wait 'Is it Friday?'              nobody answers it after two hours
   $ bowline ask - < question.txt                                    the question itself, from a file or a pipe
 
-Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 queued, 5 refused, 6 failed, 7 timed out,
+Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 goes on without this command, 5 refused, 6 failed, 7 timed out,
 8 answered, but a file that was to be shared could not be read, or its share ended before it was.`;
 
 export function askVerb(io: CliIo): Command {
@@ -65,11 +67,17 @@ export function askVerb(io: CliIo): Command {
     .option('-c, --conversation <id>', 'continue this conversation')
     .addOption(
       new Option(
-        '--timeout <time>',
-        'most time until the answer, like 30s or 2m; after it the ask ends, also one that was not sent yet',
+        '--wait <time>',
+        'most time that this command waits, like 30s or 2m; after it the ask goes on without this command',
       ).argParser(parseDuration),
     )
     .option('--no-wait', 'leave as soon as the ask is queued')
+    .addOption(
+      new Option(
+        '--timeout <time>',
+        'most time that the ask lives, at most 24h; after it the ask itself ends, also one that was not sent yet',
+      ).argParser(parseAskTime),
+    )
     .option('--verbose', 'list each file and field that was not shared')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
@@ -98,8 +106,8 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
       request,
       printer,
       onInterrupt: io.onInterrupt,
-      noWait: !options.wait,
-      ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
+      wait: options.wait,
+      timeoutMs: options.timeout,
     });
     showAsk(io, { out, printer }, result, options);
     const outcome = result.ended?.outcome;

@@ -9,12 +9,13 @@ import { LineReader } from '../line-reader.ts';
 import { Printer } from '../output.ts';
 import { modelText } from '../run-printer.ts';
 import { parseShare } from '../shares.ts';
-import { parseDuration } from '../units.ts';
+import { parseAskTime, parseDuration } from '../units.ts';
 
 interface ChatVerbOptions extends GlobalOptions {
   share: string[];
   conversation?: string;
   timeout?: number;
+  wait?: number;
 }
 
 export function chatVerb(io: CliIo): Command {
@@ -26,7 +27,17 @@ export function chatVerb(io: CliIo): Command {
         .default([], 'nothing'),
     )
     .option('-c, --conversation <id>', 'continue this conversation')
-    .addOption(new Option('--timeout <time>', 'most time until an answer, like 30s or 2m').argParser(parseDuration))
+    .addOption(
+      new Option('--wait <time>', 'most time to wait for an answer; after it the ask goes on by itself').argParser(
+        parseDuration,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--timeout <time>',
+        'most time that an ask lives, at most 24h; after it the ask itself ends',
+      ).argParser(parseAskTime),
+    )
     .addHelpText('after', "\nExamples:\n  $ bowline chat\n  $ bowline chat --share 'notes/*.md'\n\nIn it: /help")
     .action((_o, command: Command) => chat(io, command.optsWithGlobals<ChatVerbOptions>()));
 }
@@ -53,6 +64,7 @@ async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
         conversation: options.conversation ?? '',
         shares: options.share,
         timeoutMs: options.timeout,
+        waitMs: options.wait,
       }).run();
     } finally {
       lines.close();

@@ -16,7 +16,7 @@ import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { manifestText } from '../manifest-text.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
-import { parseDuration, timeText } from '../units.ts';
+import { parseAskTime, timeText } from '../units.ts';
 
 interface TokenOptions extends GlobalOptions {
   name?: string;
@@ -56,7 +56,7 @@ export function devicesVerb(io: CliIo): Command {
       )
       .addOption(
         new Option('--ttl <time>', 'how long the line is valid, at most 24h')
-          .argParser(parseDuration)
+          .argParser(parseAskTime)
           .default(undefined, '10m'),
       )
       .option('--json', 'print one JSON object')

@@ -1,21 +1,33 @@
-// The verb `queue`: asks of this box that are not answered yet.
+// The verb `queue`: asks of this box that are not answered yet, and how to withdraw one.
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { Command } from 'commander';
 import { LocalService, type QueuedAsk, QueuedAskSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { AppError } from '../../base/errors.ts';
+import { fromFailure } from '../../contract/errors.ts';
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { allPages } from '../listing.ts';
 import { abbreviate, Printer } from '../output.ts';
 import { plain } from '../plain.ts';
-import { timeText } from '../units.ts';
+import { clockText, timeText } from '../units.ts';
 
 export function queueVerb(io: CliIo): Command {
-  const queue = new Command('queue').description('List asks that wait for an answer');
+  const queue = new Command('queue').description('List and withdraw asks that wait for an answer');
   queue.addCommand(
     new Command('ls')
-      .description('List the asks of this box that are not answered yet, oldest first')
+      .description(
+        'List the asks of this box that are not answered yet, and those whose time was over first, oldest first',
+      )
       .option('--json', 'print one JSON array')
       .addHelpText('after', '\nExamples:\n  $ bowline queue ls')
       .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+  );
+  queue.addCommand(
+    new Command('rm')
+      .description('Withdraw an ask: it is not answered any more, and leaves the list')
+      .argument('<run>', 'run id, as `queue ls` lists it')
+      .addHelpText('after', '\nExamples:\n  $ bowline queue rm 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
+      .action((run: string, _o, command: Command) => remove(io, run, command.optsWithGlobals())),
   );
   return queue;
 }
@@ -36,11 +48,29 @@ async function list(io: CliIo, options: GlobalOptions & { json?: boolean }): Pro
     out.json(asks.map((ask) => plain(QueuedAskSchema, ask)));
     return;
   }
-  const rows = asks.map((a) => [
-    a.run,
-    a.sent ? 'sent' : 'not sent yet',
-    timeText(a.createTime),
-    abbreviate(a.text, 60),
-  ]);
+  const rows = asks.map((a) => [a.run, stateText(a), timeText(a.createTime), abbreviate(a.text, 60)]);
   out.table(['run', 'state', 'asked', 'text'], rows, 'no ask waits');
+}
+
+function stateText({ sent, cancelling, failure, expireTime }: QueuedAsk): string {
+  if (failure) return `ended: ${fromFailure(failure).message}`;
+  const state = sent ? 'sent' : 'not sent yet';
+  if (cancelling) return `${state}, withdrawn`;
+  if (!expireTime) return state;
+  const end = timestampMs(expireTime);
+  return `${state}, ${end > Date.now() ? 'ends' : 'its time was over'} at ${clockText(end)}`;
+}
+
+/** What is not in the queue is no ask that could be withdrawn. */
+async function remove(io: CliIo, run: string, options: GlobalOptions): Promise<void> {
+  const left = await using(localSide(io, options), async (edge) => {
+    const listed = async () => (await listQueue(edge)).find((ask) => ask.run === run);
+    if (!(await listed())) throw new AppError('NOT_FOUND', { kind: 'ask of this queue' });
+    await edge.client(LocalService).cancel({ run });
+    return listed();
+  });
+  const told = left
+    ? `${run} is withdrawn; it leaves the list when the control plane has heard of it`
+    : `${run} is withdrawn`;
+  new Printer(io.stderr, io.env).line(told);
 }

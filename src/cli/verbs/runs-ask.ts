@@ -12,13 +12,13 @@ import { Printer } from '../output.ts';
 import { RunPrinter } from '../run-printer.ts';
 import { showAsk } from '../show-ask.ts';
 import { textOfAsk } from '../text-of-ask.ts';
-import { parseDuration } from '../units.ts';
+import { parseAskTime, parseDuration } from '../units.ts';
 
 interface AskOptions extends GlobalOptions {
   device?: string;
   conversation?: string;
   timeout?: number;
-  wait: boolean;
+  wait?: number | false;
   json?: boolean;
 }
 
@@ -32,7 +32,7 @@ Examples:
   $ bowline runs ask -c 0190f3c2-... --json 'And of Italy?'
   $ bowline runs ask --no-wait 'Summarise the week'                 prints the run id and leaves
 
-Exit codes: 0 answered, 2 usage, 4 left before it ended, 5 refused, 6 failed, 7 timed out.`;
+Exit codes: 0 answered, 2 usage, 4 goes on without this command, 5 refused, 6 failed, 7 timed out.`;
 
 export function askCommand(io: CliIo): Command {
   return new Command('ask')
@@ -40,8 +40,19 @@ export function askCommand(io: CliIo): Command {
     .argument('[text...]', 'what you ask, in quotes; - or nothing: what comes on standard input')
     .option('--device <device>', 'id or name of the device whose tools it may use; default: none')
     .option('-c, --conversation <id>', 'go on with this conversation')
-    .addOption(new Option('--timeout <time>', 'most time until the answer, like 30s or 2m').argParser(parseDuration))
+    .addOption(
+      new Option(
+        '--wait <time>',
+        'most time that this command waits, like 30s or 2m; after it the ask goes on without this command',
+      ).argParser(parseDuration),
+    )
     .option('--no-wait', 'leave as soon as the run is recorded')
+    .addOption(
+      new Option(
+        '--timeout <time>',
+        'most time that the ask lives, at most 24h; after it the ask itself ends',
+      ).argParser(parseAskTime),
+    )
     .option('--json', 'print one JSON object, as `bowline ask` does')
     .addHelpText('after', EXAMPLES)
     .action((words: string[], _o, command: Command) => ask(io, words, command.optsWithGlobals<AskOptions>()));
@@ -59,7 +70,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   const err = new Printer(io.stderr, io.env);
   const printer = new RunPrinter(options.json ? new Printer({ write: () => true }, io.env) : out, err);
   const result = await using(controlSide(io, options), (control) =>
-    askControl({ control, request, printer, onInterrupt: io.onInterrupt, noWait: !options.wait }),
+    askControl({ control, request, printer, onInterrupt: io.onInterrupt, wait: options.wait }),
   );
   showAsk(io, { out, printer }, result, options);
   if (!result.ended?.outcome) leftOpen(err, result);

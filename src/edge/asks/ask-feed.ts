@@ -46,7 +46,7 @@ export class AskFeed {
         if (open.sent) await this.#ledger(open);
         open.sent = true;
         open.sentIn = session;
-        const value = askToSend(open, this.#journal.id);
+        const value = askToSend(open, this.#journal.id, this.#journal.now());
         // It is in the journal with its ledger.
         this.#gate.admitAsk(value);
         return { case: 'ask', value };

@@ -8,15 +8,13 @@ import { AskSchema, type CollectionUse } from '../../../gen/bowline/record/v1/re
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { isAskTooLong, maxAskBytes } from '../../contract/ask-text.ts';
+import { MOST_ASK_MS } from '../../contract/ask-time.ts';
 import { UNKNOWN_RECIPIENT } from '../../contract/unknown-recipient.ts';
 import { askEgress } from '../egress/ledger.ts';
 import { shareGrantOf } from '../grants/grants.ts';
 import { modelRecipients, namedRecipients, type Recipients } from '../grants/recipients.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
-/** As the rule in the contract, which the edge's own check does not know. */
-const MAX_TIMEOUT_MS = 86_400_000;
 
 /** Throws INVALID_ARGUMENT for what the control plane would refuse for ever. */
 export function checkAsk(request: AskRequest): void {
@@ -33,7 +31,7 @@ export function checkAsk(request: AskRequest): void {
   if (request.requestId.length > 64)
     throw new AppError('INVALID_ARGUMENT', { what: 'a request id has at most 64 characters' });
   const timeout = request.timeout && durationMs(request.timeout);
-  if (timeout !== undefined && !(timeout > 0 && timeout <= MAX_TIMEOUT_MS)) {
+  if (timeout !== undefined && !(timeout > 0 && timeout <= MOST_ASK_MS)) {
     throw new AppError('INVALID_ARGUMENT', { what: 'a timeout is longer than nothing, and at most a day' });
   }
 }

@@ -174,10 +174,14 @@ export class AskService {
     yield create(LocalRunEventSchema, { event: { case: 'ended', value: ended } });
   }
 
-  /** Ends a run on the owner's wish; idempotent. What was never sent ends at once. Throws NOT_FOUND. */
+  /** Ends a run on the owner's wish; idempotent. What was never sent ends at once, what ended in the queue leaves it. Throws NOT_FOUND. */
   async cancel(run: string): Promise<void> {
     const ask = this.#deps.open.get(run);
     if (!ask) {
+      if (this.#deps.open.hasMissed(run)) {
+        await this.#deps.journal.append([{ case: 'cancel', value: { run } }]);
+        return;
+      }
       if (this.#deps.open.ended(run) || (await this.#deps.archive.run(run))) return;
       throw new AppError('NOT_FOUND', { kind: 'run' });
     }
@@ -338,7 +342,7 @@ export class AskService {
   /** An ask that nobody accepted in its time. An accepted one is ended by the control plane. */
   async #expire(run: string, ms: number): Promise<void> {
     if (this.#deps.open.get(run)?.accepted) return;
-    await this.ended(run, timedOutOutcome(`${Math.round(ms / 1000)} s without a control plane that took the ask`));
+    await this.ended(run, timedOutOutcome(`${ms / 1000} s, and no control plane had taken the ask`));
   }
 
   #tellWaiting({ record, accepted }: UnansweredAsk): void {

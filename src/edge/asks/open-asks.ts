@@ -1,7 +1,10 @@
 // Which asks are open, which ended and where their records stand: a fold over the journal, the same live and after a start.
 import { clone, create } from '@bufbuild/protobuf';
+import { durationFromMs, durationMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { AskRecord } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { type Ask, AskSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
+import { type Outcome, RunState } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { Entry, Fold } from '../journal/records.ts';
 
 /** An ask without an answer. */
@@ -35,6 +38,15 @@ export interface EndedAsk {
   readonly endedAt: number;
 }
 
+/** An ask whose time was over before the control plane had taken it. */
+export interface MissedAsk {
+  readonly sequence: number;
+  readonly record: AskRecord;
+  readonly failure: Failure | undefined;
+}
+
+/** How many of them are remembered until the owner has taken them off the queue. */
+const KEEP_MISSED = 100;
 /** How many ended runs are remembered by id and request id. */
 const KEEP_ENDED = 1000;
 
@@ -42,6 +54,7 @@ export class OpenAsks implements Fold {
   readonly #open = new Map<string, UnansweredAsk>();
   readonly #ended = new Map<string, EndedAsk>();
   readonly #requests = new Map<string, string>();
+  readonly #missed = new Map<string, MissedAsk>();
   #openBytes = 0;
   #live = false;
 
@@ -67,6 +80,15 @@ export class OpenAsks implements Fold {
     return this.#ended.get(run);
   }
 
+  /** Those that the control plane never took, oldest first. */
+  missed(): MissedAsk[] {
+    return [...this.#missed.values()].sort((a, b) => a.sequence - b.sequence);
+  }
+
+  hasMissed(run: string): boolean {
+    return this.#missed.has(run);
+  }
+
   /** The run that was asked with this request id. */
   runOfRequest(requestId: string): string | undefined {
     return this.#requests.get(requestId);
@@ -86,17 +108,19 @@ export class OpenAsks implements Fold {
         this.#outcome(sequence, Number(record.value.sequence), record.value.refused !== undefined);
         return;
       case 'runAnswered':
+        this.#miss(record.value.run, record.value.outcome);
         this.#end(record.value.run, sequence);
         return;
       case 'cancel': {
         const ask = this.#open.get(record.value.run);
         if (ask) ask.cancel ??= sequence;
+        this.#missed.delete(record.value.run);
         return;
       }
       case 'checkpoint':
         for (const { sequence: own, ask, outcome } of record.value.asks) {
           if (!ask) continue;
-          this.#add(Number(own), at, ask);
+          this.#add(Number(own), ask.ask?.createTime ? timestampMs(ask.ask.createTime) : at, ask);
           if (outcome) this.#outcome(sequence, Number(own), outcome.refused !== undefined);
         }
         return;
@@ -131,6 +155,13 @@ export class OpenAsks implements Fold {
     }
   }
 
+  #miss(run: string, outcome: Outcome | undefined): void {
+    const ask = this.#open.get(run);
+    if (!ask || ask.accepted || outcome?.state !== RunState.TIMED_OUT) return;
+    this.#missed.set(run, { sequence: ask.sequence, record: ask.record, failure: outcome.failure });
+    for (const oldest of this.#missed.keys()) if (this.#missed.size > KEEP_MISSED) this.#missed.delete(oldest);
+  }
+
   /** Remembered also when the ask is unknown: a later checkpoint may still list it. */
   #end(run: string, endedAt: number): void {
     const record = this.#open.get(run)?.record;
@@ -151,9 +182,19 @@ export class OpenAsks implements Fold {
   }
 }
 
-/** An ask as it is sent: with the sequence of its record and the id of the journal. */
-export function askToSend({ record, sequence }: UnansweredAsk, journalId: string): Ask {
+/** Milliseconds since 1970 when an ask ends without an answer; undefined when it has no time of its own. */
+export const expiryOf = ({ at, record }: UnansweredAsk): number | undefined =>
+  record.ask?.timeout && at + durationMs(record.ask.timeout);
+
+/** An ask as it is sent: with the sequence of its record, the id of the journal, and of its time what is left. */
+export function askToSend(open: UnansweredAsk, journalId: string, now: number): Ask {
+  const { record, sequence } = open;
   const ask = clone(AskSchema, record.ask ?? create(AskSchema));
+  const end = expiryOf(open);
+  // The time may have been set back since.
+  if (end !== undefined && ask.timeout) {
+    ask.timeout = durationFromMs(Math.max(1, Math.min(durationMs(ask.timeout), end - now)));
+  }
   ask.sequence = BigInt(sequence);
   ask.journalId = journalId;
   return ask;

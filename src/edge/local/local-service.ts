@@ -1,6 +1,6 @@
 // What the owner does on the box, method by method. Each is a thin answer from the room that knows it.
 import { create } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { GrantEndReason, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import {
@@ -25,7 +25,7 @@ import { toFailure } from '../../contract/errors.ts';
 import { pageOf, pageSizeOf, readPlace, writePlace } from '../../contract/paging.ts';
 import { turnsOf } from '../../contract/turns.ts';
 import type { AskService } from '../asks/ask-service.ts';
-import type { OpenAsks } from '../asks/open-asks.ts';
+import { expiryOf, type MissedAsk, type OpenAsks, type UnansweredAsk } from '../asks/open-asks.ts';
 import type { GrantedDocuments } from '../grants/grant-documents.ts';
 import type { LiveGrant } from '../grants/grants.ts';
 import type { LedgerLine, LedgerPage, LedgerPlace } from '../journal/ledger-lines.ts';
@@ -87,15 +87,31 @@ const MAX_PAGE = 250;
 /** Sequences in the order of their text. */
 const placeKey = (sequence: number): string => String(sequence).padStart(16, '0');
 
-/** One page of the asks that have no answer yet. */
+/** One page of the asks that have no answer yet, and of those that never will. */
 function queueOf(open: OpenAsks, request: ListQueueRequest) {
-  const { items, nextPageToken } = pageOf(open.all(), ({ sequence }) => placeKey(sequence), request, MAX_PAGE);
-  const asks = items.flatMap(({ record, accepted }) => {
-    if (!record.ask) return [];
-    const { run, conversation, text, createTime } = record.ask;
-    return [create(QueuedAskSchema, { run, conversation, text, sent: accepted, ...(createTime && { createTime }) })];
+  const all: readonly (UnansweredAsk | MissedAsk)[] = [...open.all(), ...open.missed()];
+  const { items, nextPageToken } = pageOf(all, ({ sequence }) => placeKey(sequence), request, MAX_PAGE);
+  const asks = items.flatMap((item) => {
+    if (!item.record.ask) return [];
+    const { run, conversation, text, createTime } = item.record.ask;
+    const known = { run, conversation, text, ...(createTime && { createTime }) };
+    if (!('accepted' in item))
+      return [create(QueuedAskSchema, { ...known, ...(item.failure && { failure: item.failure }) })];
+    return [
+      create(QueuedAskSchema, {
+        ...known,
+        ...expireTimeOf(item),
+        sent: item.accepted,
+        cancelling: item.cancel !== undefined,
+      }),
+    ];
   });
   return { asks, nextPageToken };
+}
+
+function expireTimeOf(ask: UnansweredAsk | undefined): { expireTime?: Timestamp } {
+  const end = ask && expiryOf(ask);
+  return end === undefined ? {} : { expireTime: timestampFromMs(end) };
 }
 
 /** One page of what left the box, newest first. */
@@ -127,7 +143,8 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       try {
         const { shared } = prepared;
         if (shared) yield { event: create(LocalRunEventSchema, { event: { case: 'shared', value: shared } }) };
-        const accepted = create(AcceptedSchema, await prepared.commit());
+        const asked = await prepared.commit();
+        const accepted = create(AcceptedSchema, { ...asked, ...expireTimeOf(open.get(asked.run)) });
         yield { event: create(LocalRunEventSchema, { event: { case: 'accepted', value: accepted } }) };
         yield* follow(accepted.run, signal);
       } finally {
