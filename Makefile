@@ -31,7 +31,7 @@ build: $(INSTALLED) ## Bundle the programs into dist/ if a source is newer
 	@npm run --silent build -- --if-stale
 
 demo: build ## Ask a question about a folder, not shared and shared: [DIR=path] [ASK="question"]
-	@sh scripts/demo.sh
+	@node scripts/demo.mjs
 
 up: build ## Run everything on this machine over a folder: [DIR=path], by default docs/
 	@exec ./bowline up --allow "$${DIR:-docs}"

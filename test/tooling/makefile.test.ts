@@ -8,7 +8,7 @@ const QUESTION = `it's "the" $5, \`touch owned\` $(touch owned) $(shell touch ow
 
 test('the question of `make demo` survives quotes, dollars and backticks, from the command line and the environment', () => {
   const space = new Workspace('Makefile', 'package.json', 'package-lock.json', 'scripts');
-  space.write('scripts/demo.sh', `printf '%s\\n%s\\n' "$ASK" "\${DIR-none}"\n`);
+  space.write('scripts/demo.mjs', "console.log(process.env.ASK + '\\n' + (process.env.DIR ?? 'none'));\n");
   const make = ['--silent', '--old-file=build', 'demo'];
 
   const typed = space.run('make', [...make, `ASK=${QUESTION}`, 'DIR=/a b/$c']);
