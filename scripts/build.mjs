@@ -211,6 +211,11 @@ const targets = [
     },
   },
   {
+    // What an edge starts to have documents read; it starts the parser.
+    entries: { 'reader-program': 'src/main/reader-program.ts' },
+    options: { ...common, banner: { js: COMMONJS }, legalComments: 'external', sourcemap: false },
+  },
+  {
     entries: { edge: 'src/main/edge.ts' },
     options: {
       ...inOneFile,

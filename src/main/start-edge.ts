@@ -50,7 +50,7 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
   const journaled = await startJournal(ground);
   const conversations = new ConversationSummaries({ path: paths.summaries, log });
   const tools = await openTools(ground, journaled);
-  const shareResolver = new ShareResolver(tools.allow, config.limits);
+  const shareResolver = new ShareResolver(tools.allow, config.limits, tools.texts);
   let dialled: EdgeSession | undefined;
   const asks = startAsks(ground, journaled, tools, shareResolver, () => dialled?.status.model);
   const session = openSession(ground, journaled, tools, asks, conversations);

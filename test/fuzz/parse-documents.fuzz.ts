@@ -1,7 +1,9 @@
 // Documents of strangers: HTML, PDF, DOCX and text in any charset. Each is read or refused, never thrown over; what is read has the
 // form that the worker demands of its child, and costs time in proportion to its size.
+
+import { FramedReader } from '../../src/base/framed-messages.ts';
 import type { DocumentInput } from '../../src/worker/documents/document.ts';
-import { encodeResult, Reader, toResult } from '../../src/worker/documents/messages.ts';
+import { encodeResult, toResult } from '../../src/worker/documents/messages.ts';
 import { readDocument } from '../../src/worker/documents/read-document.ts';
 import { makeDocx, paragraph } from '../support/make-docx.ts';
 import { makePage, makePdf } from '../support/make-pdf.ts';
@@ -51,7 +53,7 @@ function documentsFuzz(
           const began = cpuMs();
           const result = await readDocument(input);
           const took = cpuMs() - began;
-          const [message] = new Reader(64 << 20).add(Buffer.from(encodeResult(result))) ?? [];
+          const [message] = new FramedReader(64 << 20).add(Buffer.from(encodeResult(result))) ?? [];
           const taken = message && toResult(message);
           if (!taken) throw new Error('the worker would not take this answer');
           if ('document' in taken && taken.document.text.length > input.maxChars)

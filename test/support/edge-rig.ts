@@ -32,6 +32,7 @@ import { Allowlist } from '../../src/edge/allowlist/allowlist.ts';
 import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
 import { Gate } from '../../src/edge/egress/gate.ts';
 import { askEgress } from '../../src/edge/egress/ledger.ts';
+import { FileTexts } from '../../src/edge/files/file-text.ts';
 import { Grants, shareGrantOf } from '../../src/edge/grants/grants.ts';
 import { OwnRuns } from '../../src/edge/grants/own-runs.ts';
 import { ShareResolver } from '../../src/edge/grants/share-resolver.ts';
@@ -46,6 +47,7 @@ import { restoreOrigins } from '../../src/edge/tools/restore-origins.ts';
 import type { CommandIsolation } from '../../src/edge/tools/shell/isolation.ts';
 import type { ToolParts } from '../../src/edge/tools/tool.ts';
 import { type ServedTool, toolset } from '../../src/edge/tools/toolset.ts';
+import { openReader } from '../../src/main/edge-parts/open-reader.ts';
 
 export interface RigOptions {
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
@@ -113,11 +115,15 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const grants = new Grants({ clock, log: silentLogger, journal });
   const gate = new Gate(grants);
   const allow = new Allowlist(config, [home]);
+  const reader = openReader(config, clock);
+  onTestFinished(() => reader.close());
+  const texts = new FileTexts(reader);
   const parts: ToolParts = {
     allow,
     grants,
     ownRuns,
     limits: config.limits,
+    texts,
     clock,
     now: () => journal.now(),
     isolation: await options.isolation?.(home),
@@ -140,7 +146,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   });
   const control = new Control();
   const session = { nonce: control.nonce, tenant: 't', device: 'd', key: control.key };
-  const shares = new ShareResolver(allow, config.limits);
+  const shares = new ShareResolver(allow, config.limits, texts);
 
   const send = (frame: ConnectRequest['frame']): ConnectRequest['frame'] => {
     const passed = gate.frame(create(ConnectRequestSchema, { frame }));

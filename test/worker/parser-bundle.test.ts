@@ -4,8 +4,9 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { type FramedMessage, FramedReader } from '../../src/base/framed-messages.ts';
 import type { DocumentInput } from '../../src/worker/documents/document.ts';
-import { encodeInput, type ParserMessage, Reader, toResult } from '../../src/worker/documents/messages.ts';
+import { encodeInput, toResult } from '../../src/worker/documents/messages.ts';
 import { BUNDLE } from '../../src/worker/documents/parser-link.ts';
 import type { ReadResult } from '../../src/worker/documents/read-document.ts';
 import { makeDocx, paragraph } from '../support/make-docx.ts';
@@ -30,8 +31,8 @@ async function readAll(inputs: readonly Partial<DocumentInput>[]): Promise<(Read
   const rest = { mediaType: '', readable: true, maxChars: 10_000, bytes: new Uint8Array() };
   for (const input of inputs) child.stdin.write(encodeInput({ ...rest, ...input }));
   child.stdin.end();
-  const reader = new Reader(1 << 20);
-  const messages: ParserMessage[] = [];
+  const reader = new FramedReader(1 << 20);
+  const messages: FramedMessage[] = [];
   for await (const piece of child.stdout) messages.push(...(reader.add(piece as Buffer) ?? []));
   return messages.slice(1).map(toResult);
 }

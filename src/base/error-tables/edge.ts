@@ -161,7 +161,7 @@ export const EDGE_ERRORS = {
   NOT_A_FOLDER: row('failed_precondition', 'this is not a folder'),
   NOT_TEXT: row(
     'failed_precondition',
-    'the file is not UTF-8 text; `bowline docs add` reads PDF, DOCX and text in other encodings',
+    'the file is not UTF-8 text; share it, so that it is read as a document or in its own encoding',
   ),
   FILE_TOO_LARGE: row(
     'failed_precondition',

@@ -80,14 +80,19 @@ export const WORKER_ERRORS = {
   ),
   WEB_SEARCH_FAILED: row('unavailable', 'the search service {provider} gave no answer: {problem}'),
   // documents
-  DOCUMENT_NOT_TEXT: row(
-    'failed_precondition',
-    'this is {mediaType}, which has no text to read; only HTML, text, JSON, XML, PDF and DOCX can be read',
-  ),
-  DOCUMENT_INVALID: row('failed_precondition', 'the document cannot be read: {problem}'),
-  DOCUMENT_TOO_COSTLY: row('resource_exhausted', 'the document was not read: {problem}', { exit: EXIT.failed }),
+  DOCUMENT_NOT_TEXT: row('failed_precondition', 'it has no text that can be read: it is {what}', {
+    bare: 'the file has no text that can be read',
+  }),
+  DOCUMENT_INVALID: row('failed_precondition', 'the document cannot be read: {problem}', {
+    bare: 'the document cannot be read',
+  }),
+  DOCUMENT_TOO_COSTLY: row('resource_exhausted', 'the document was not read: {problem}', {
+    exit: EXIT.failed,
+    bare: 'the document was not read: it takes too much time, memory or space',
+  }),
   PARSER_UNAVAILABLE: row(
     'failed_precondition',
-    'documents cannot be parsed safely on this machine: {problem}. To accept a weaker child process instead, set BOWLINE_PARSER_ISOLATION=process',
+    'documents cannot be parsed safely on this machine: {problem}. To accept a weaker child process instead, set {weaker}',
+    { bare: 'documents cannot be parsed safely on this device; its owner is told why' },
   ),
 } as const satisfies Record<string, ErrorRow>;

@@ -123,6 +123,8 @@ export interface EdgeConfig {
   readonly write: readonly WriteEntry[];
   readonly execute: readonly ExecuteEntry[];
   readonly commandUid: number;
+  /** What keeps the process that reads documents apart. */
+  readonly documentIsolation: 'bubblewrap' | 'process';
   readonly limits: EdgeLimits;
   /** What happens when the archive of the ledger is full. */
   readonly ledgerFull: 'refuse' | 'drop_oldest';
@@ -164,7 +166,7 @@ function settledBy(config: ConfigFile<v.InferOutput<typeof schema>>, stronger: r
 export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeConfig {
   const config = readConfig(file, schema);
   const { name, control, labels, allow } = config.value;
-  const { commandUid, ledgerFull, ...limits } = settledBy(config, options.settings).config;
+  const { commandUid, documentIsolation, ledgerFull, ...limits } = settledBy(config, options.settings).config;
   const readable = [
     ...(allow.read ?? []).map((path, i) => placeOf(config, path, ['allow', 'read', i])),
     ...(options.allow ?? []).map((path) => flagPlace(path, options.cwd ?? process.cwd())),
@@ -200,6 +202,7 @@ export function loadEdgeConfig(file: string, options: LoadOptions = {}): EdgeCon
     write: write.map(({ realPath, confirm }) => ({ realPath, confirm })),
     execute,
     commandUid,
+    documentIsolation,
     limits: Object.freeze(limits),
     ledgerFull,
   });

@@ -38,6 +38,16 @@ export const LIMITS = {
   }),
   read_bytes: bytes('read_bytes', 'text of one Read', 256 << 10, 3 << 20),
   file_bytes: bytes('file_bytes', 'largest file that is opened for its content', 4 << 20, 64 << 20),
+  document_seconds: limit('document_seconds', 'longest time for the text of one PDF or other document', 20, 600, {
+    unit: 'seconds',
+  }),
+  document_memory_bytes: bytes(
+    'document_memory_bytes',
+    'most memory of the process that reads documents',
+    512 << 20,
+    8 * 2 ** 30,
+    128 << 20,
+  ),
   walk_entries: limit('walk_entries', 'files and folders that one List or Search looks at', 20_000, 1_000_000),
   walk_depth: limit('walk_depth', 'deepest folder that List and Search go into', 32, 256),
   search_bytes: bytes('search_bytes', 'bytes that one Search reads', 64 << 20, 1 << 30),
@@ -97,6 +107,15 @@ const OTHERS = {
     fallback: 60_800,
     min: 1000,
     max: 4_000_000_000,
+  },
+  documentIsolation: {
+    env: 'BOWLINE_EDGE_DOCUMENT_ISOLATION',
+    key: 'document_isolation',
+    group: 'others',
+    kind: 'choice',
+    of: ['bubblewrap', 'process'],
+    what: 'how documents are read: in bubblewrap, without network and files; or in a plain child process, which keeps the network',
+    fallback: 'bubblewrap',
   },
   ledgerFull: {
     env: 'BOWLINE_EDGE_LEDGER_FULL',

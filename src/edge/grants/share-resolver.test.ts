@@ -3,6 +3,7 @@ import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
+import { makePdf } from '../../../test/support/make-pdf.ts';
 
 const FILES = {
   'docs/notes.md': 'one\ntwo\nthree\n',
@@ -178,25 +179,30 @@ test('what is no file is said to be none', async () => {
   await rig.close();
 });
 
-test('only text is shared for an ask; documents may be anything', async () => {
+test('only what has text is shared for an ask, with the bytes of its text; a collection is given any file', async () => {
   const rig = await edgeRig(edgeFolder(FILES));
-  writeFileSync(join(rig.dir, 'docs/gbk.txt'), Buffer.from('bbe1d2e9', 'hex'));
-  writeFileSync(join(rig.dir, 'docs/a.docx'), Buffer.from('504b0304140000', 'hex'));
-  writeFileSync(join(rig.dir, 'docs/cut.txt'), Buffer.from('e4bc9ae8ae', 'hex'));
-  for (const name of ['gbk.txt', 'a.docx', 'cut.txt'])
-    await expect(
-      rig.shares.resolve([{ pattern: `docs/${name}` }], undefined, { text: true }),
-      name,
-    ).rejects.toMatchObject({
-      reason: 'NOT_TEXT',
-      message: expect.stringContaining('`bowline docs add`'),
-    });
+  const write = (name: string, hex: string) => writeFileSync(join(rig.dir, 'docs', name), Buffer.from(hex, 'hex'));
+  write('gbk.txt', 'bbe1d2e9');
+  write('a.docx', '504b0304140000');
+  write('zeros.bin', '00000000');
+  writeFileSync(join(rig.dir, 'docs/a.pdf'), makePdf(['The launch is in May.']));
+  const text = { text: true };
+  await expect(rig.shares.resolve([{ pattern: 'docs/zeros.bin' }], undefined, text)).rejects.toMatchObject({
+    reason: 'DOCUMENT_NOT_TEXT',
+    message: 'docs/zeros.bin: it has no text that can be read: it is a file of an unknown kind',
+  });
   const left: string[] = [];
   const report = { left: (path: string, { reason }: { reason: string }) => void left.push(`${path} ${reason}`) };
-  const files = await rig.shares.resolve([{ pattern: 'docs/*' }], report, { text: true });
-  expect(left.sort()).toEqual(['docs/a.docx NOT_TEXT', 'docs/cut.txt NOT_TEXT', 'docs/gbk.txt NOT_TEXT']);
-  expect(files.map(({ path }) => path)).toEqual(['docs/notes.md', 'docs/we[i]rd.md']);
-  expect(await rig.shares.resolve([{ pattern: 'docs/*' }])).toHaveLength(5);
+  const files = await rig.shares.resolve([{ pattern: 'docs/*' }], report, text);
+  expect(left.sort()).toEqual(['docs/a.docx DOCUMENT_NOT_TEXT', 'docs/zeros.bin DOCUMENT_NOT_TEXT']);
+  const sizes = files.map(({ path, bytes }) => [path, Number(bytes)]);
+  expect(sizes).toContainEqual(['docs/gbk.txt', Buffer.byteLength('会议')]);
+  expect(sizes).toContainEqual(['docs/a.pdf', 'The launch is in May.'.length]);
+  expect(await rig.shares.resolve([{ pattern: 'docs/*' }])).toHaveLength(6);
+  const lines = await rig.shares.resolve([{ pattern: 'docs/a.pdf#L1' }], undefined, text);
+  expect(lines[0]).toMatchObject({ startLine: 1, endLine: 1, bytes: 21n });
+  const noLine = rig.shares.resolve([{ pattern: 'docs/a.pdf#L2' }], undefined, text);
+  await expect(noLine).rejects.toThrow(/only 1 lines/);
   await rig.close();
 });
 

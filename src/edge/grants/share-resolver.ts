@@ -9,9 +9,11 @@ import { inert } from '../../base/inert.ts';
 import { sameName } from '../../base/same-name.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import { inRoot, isReadableName, type JudgedPath, untellable } from '../allowlist/judge-path.ts';
+import type { OpenFile } from '../allowlist/open-file.ts';
 import { type EdgeLimits, mostOf } from '../config/edge-settings.ts';
 import { originOf, readPieces } from '../files/content.ts';
-import { LinePicker, TextReader } from '../files/lines.ts';
+import type { FileTexts } from '../files/file-text.ts';
+import { LinePicker } from '../files/lines.ts';
 import { SecretFinder } from '../files/secret-content.ts';
 import { walk } from '../files/walk.ts';
 
@@ -48,23 +50,25 @@ export interface ShareReport {
 }
 
 export interface ShareRules {
-  /** Only text may be shared: what is read in a run must be. Documents are read by others. */
+  /** Only what has text may be shared: it is read on this box in a run. Documents of a collection are read by others. */
   readonly text: boolean;
 }
 
 export class ShareResolver {
   readonly #allow: Allowlist;
   readonly #limits: EdgeLimits;
+  readonly #texts: FileTexts;
 
-  constructor(allow: Allowlist, limits: EdgeLimits) {
+  constructor(allow: Allowlist, limits: EdgeLimits, texts: FileTexts) {
     this.#allow = allow;
     this.#limits = limits;
+    this.#texts = texts;
   }
 
   /**
    * The files of all wishes, each once per range. @throws SHARE_NO_MATCH for a wish without a file, PATH_NOT_ALLOWED,
-   * LIMIT_EXCEEDED, NOT_TEXT, FILE_TOO_LARGE, FILE_UNREADABLE with the name of the file. With a report, what is wrong with one file
-   * of several is told there instead.
+   * LIMIT_EXCEEDED, FILE_TOO_LARGE, FILE_UNREADABLE and what reading a document throws, with the name of the file. With a report, what is
+   * wrong with one file of several is told there instead.
    */
   async resolve(
     wishes: readonly ShareWish[],
@@ -182,38 +186,38 @@ export class ShareResolver {
   }
 
   async #freeze(judged: JudgedPath, wanted: Wanted, rules: ShareRules): Promise<GrantedFile> {
-    const { startLine, endLine, pattern } = wanted;
+    const { startLine, endLine } = wanted;
     const file = await this.#allow.openFile(judged);
     try {
       const secrets = new SecretFinder();
-      const picker = startLine === 0 ? undefined : new LinePicker(startLine, endLine, Number.POSITIVE_INFINITY, false);
-      // Lines are read as text anyway.
-      const reader = rules.text && !picker ? new TextReader() : undefined;
-      const reading = { maxBytes: this.#limits.file_bytes, signal: NEVER };
-      const hash = await readPieces(file, reading, (piece) => {
-        secrets.add(piece);
-        picker?.add(piece);
-        reader?.add(piece);
-      });
-      reader?.end();
+      const { sha256, bytes } = await this.#measure(file, wanted, rules, secrets);
       if (secrets.found) throw new AppError('SECRET_CONTENT', { what: secrets.found });
-      const { device, inode, sha256, realPath } = originOf(this.#allow, file, hash);
-      const taken = picker?.end();
-      if (taken && startLine > taken.total) throw noMatch(pattern, `the file has only ${taken.total} lines`);
-      const bytes = taken ? taken.bytes : file.stat.size;
-      return create(GrantedFileSchema, {
-        path: judged.name,
-        realPath,
-        device,
-        inode,
-        ...(sha256 ? { sha256 } : {}),
-        startLine,
-        endLine,
-        bytes: BigInt(bytes),
-      });
+      const { device, inode, realPath } = originOf(this.#allow, file, sha256);
+      const frozen = { path: judged.name, realPath, device, inode, sha256, startLine, endLine, bytes: BigInt(bytes) };
+      return create(GrantedFileSchema, frozen);
     } finally {
       await file.handle.close();
     }
+  }
+
+  /** The hash of a file, and how many bytes of it are shared: of a document those of its text. */
+  async #measure(file: OpenFile, { startLine, endLine, pattern }: Wanted, { text }: ShareRules, secrets: SecretFinder) {
+    const bounds = { maxBytes: this.#limits.file_bytes, signal: NEVER };
+    const find = (piece: Uint8Array) => secrets.add(piece);
+    const whole = startLine === 0;
+    if (whole && !text) return { sha256: await readPieces(file, bounds, find), bytes: file.stat.size };
+    const looked = await this.#texts.look(file, bounds, find);
+    const { sha256, document } = looked;
+    if (whole && document === undefined) return { sha256, bytes: file.stat.size };
+    const [from, to] = whole ? [1, Number.POSITIVE_INFINITY] : [startLine, endLine];
+    const picker = new LinePicker(from, to, Number.POSITIVE_INFINITY, false);
+    await this.#texts.text(file, looked, bounds, (piece) => {
+      picker.add(piece);
+      find(piece);
+    });
+    const taken = picker.end();
+    if (startLine > taken.total) throw noMatch(pattern, `the file has only ${taken.total} lines`);
+    return { sha256, bytes: taken.bytes };
   }
 }
 

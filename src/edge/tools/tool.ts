@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import type { EdgeLimits } from '../config/edge-settings.ts';
 import type { Origins } from '../egress/origins.ts';
+import type { FileTexts } from '../files/file-text.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { OwnRuns } from '../grants/own-runs.ts';
 import type { CommandIsolation } from './shell/isolation.ts';
@@ -42,6 +43,8 @@ export interface ToolParts {
   readonly grants: Grants;
   readonly ownRuns: OwnRuns;
   readonly limits: EdgeLimits;
+  /** What files say, documents too. */
+  readonly texts: FileTexts;
   readonly clock: Clock;
   /** The journal's time in milliseconds since 1970. */
   readonly now: () => number;

@@ -6,6 +6,7 @@ import type { Logger } from '../../base/logger.ts';
 import { makeFolder } from '../../base/make-folder.ts';
 import { Allowlist } from '../../edge/allowlist/allowlist.ts';
 import { Gate } from '../../edge/egress/gate.ts';
+import { FileTexts } from '../../edge/files/file-text.ts';
 import { Grants } from '../../edge/grants/grants.ts';
 import { openBlobs } from '../../edge/journal/blobs.ts';
 import { InHand, machineBoot } from '../../edge/runner/in-hand.ts';
@@ -13,6 +14,7 @@ import { ToolRunner } from '../../edge/runner/runner.ts';
 import { restoreOrigins } from '../../edge/tools/restore-origins.ts';
 import { findIsolation } from '../../edge/tools/shell/isolation.ts';
 import { toolset } from '../../edge/tools/toolset.ts';
+import { openReader } from './open-reader.ts';
 import type { EdgeGround } from './options.ts';
 import type { Journaled } from './start-journal.ts';
 
@@ -28,7 +30,10 @@ export async function openTools(ground: EdgeGround, { journal, ownRuns, suspects
   const gate = new Gate(grants);
   const allow = new Allowlist(config, denied(paths.home, paths.socket));
   const isolation = await isolationOf(ground);
-  const tools = toolset({ allow, grants, ownRuns, limits, clock, now: () => journal.now(), isolation });
+  const reader = openReader(config, clock);
+  ground.life.onStop('reader of documents', () => reader.close());
+  const texts = new FileTexts(reader);
+  const tools = toolset({ allow, grants, ownRuns, limits, texts, clock, now: () => journal.now(), isolation });
   const blobs = await openBlobs(paths.blobs);
   const inHand = openInHand(ground);
   const runner = new ToolRunner({
@@ -46,7 +51,7 @@ export async function openTools(ground: EdgeGround, { journal, ownRuns, suspects
     restore: restoreOrigins(config.execute),
   });
   await recoverCalls(runner, log);
-  return { grants, gate, allow, tools, runner };
+  return { grants, gate, allow, texts, tools, runner };
 }
 
 /** Which calls are at work; what an earlier start left of it is read first. */

@@ -2,6 +2,7 @@
 // character encoding"): byte order mark, transport, the document's own word, then what the bytes look like. Pure.
 import { analyse } from 'chardet';
 import { Parser } from 'htmlparser2';
+import { isBinary } from './is-binary.ts';
 
 export interface Decoded {
   readonly text: string;
@@ -9,6 +10,8 @@ export interface Decoded {
   readonly charset: string;
   /** Whether nobody said it and the bytes do not tell it either. */
   readonly unsure: boolean;
+  /** Whether it may be Windows' Latin, which is what is left: few letters are beyond ASCII, and none is one that it has not. */
+  readonly maybeLatin: boolean;
 }
 
 /** Bytes of a document's start in which its own word is looked for. */
@@ -30,8 +33,12 @@ export function decodeDocument(bytes: Uint8Array, said: string | undefined, mark
     mark(bytes) ?? known(said) ?? (markup ? ownWord(bytes) : undefined) ?? (isUtf8(bytes) ? 'utf-8' : undefined);
   const charset = told ?? looksLike(bytes);
   const text = new TextDecoder(charset ?? 'windows-1252').decode(bytes);
-  return { text, charset: charset ?? 'windows-1252', unsure: charset === undefined };
+  const unsure = charset === undefined;
+  return { text, charset: charset ?? 'windows-1252', unsure, maybeLatin: unsure && isLatin(bytes, text) };
 }
+
+const isLatin = (bytes: Uint8Array, text: string): boolean =>
+  !isDense(sampleOf(bytes)) && !isBinary(text) && !/[\x81\x8d\x8f\x90\x9d]/.test(text);
 
 function mark(bytes: Uint8Array): string | undefined {
   const [a, b, c] = bytes;

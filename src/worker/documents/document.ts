@@ -6,7 +6,10 @@ export interface DocumentInput {
   readonly mediaType: string;
   /** Charset as its source says; a byte order mark is believed before it, what the document says itself after it. */
   readonly charset?: string | undefined;
-  /** Refuses text whose charset nobody said and that does not look like one of them; otherwise Windows' Latin is taken then. */
+  /**
+   * Refuses text whose charset nobody said and that does not look like one of them; Windows' Latin is taken with a warning, where few
+   * letters depend on it. Otherwise it is always taken then, without a word.
+   */
   readonly sureCharset?: boolean;
   /** Where it was read from: relative links are resolved against it. */
   readonly url?: string | undefined;

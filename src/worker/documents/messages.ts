@@ -1,11 +1,9 @@
-// What a worker and the process that reads a document say to each other: length, then JSON, then bytes. The worker believes nothing
-// of what comes back: its size and its shape are judged.
+// What a worker and the process that reads a document say to each other, in framed messages. The worker believes nothing of what
+// comes back: its size and its shape are judged.
 import * as v from 'valibot';
+import { encodeFramed, type FramedMessage } from '../../base/framed-messages.ts';
 import { type DocumentInput, MAX_CHARS, MAX_LINKS, MAX_PAGES, MAX_URL, MAX_WORDS } from './document.ts';
 import type { ReadResult } from './read-document.ts';
-
-/** Two numbers of 32 bits: length of the JSON, length of the bytes after it. */
-const HEAD = 8;
 
 const short = v.pipe(v.string(), v.maxLength(MAX_WORDS));
 const link = v.object({ url: v.pipe(v.string(), v.maxLength(MAX_URL)), text: short });
@@ -32,76 +30,25 @@ const answer = v.union([
   v.object({ refused: v.picklist(['type', 'invalid', 'costly']), problem: short }),
 ]);
 
-export function encode(json: unknown, bytes: Uint8Array = new Uint8Array()): Uint8Array {
-  const text = Buffer.from(JSON.stringify(json));
-  const head = Buffer.alloc(HEAD);
-  head.writeUInt32LE(text.length, 0);
-  head.writeUInt32LE(bytes.length, 4);
-  return Buffer.concat([head, text, bytes]);
-}
+export const encodeInput = ({ bytes, ...about }: DocumentInput): Uint8Array => encodeFramed(about, bytes);
 
-export const encodeInput = ({ bytes, ...about }: DocumentInput): Uint8Array => encode(about, bytes);
-
-export const toInput = ({ json, bytes }: ParserMessage): DocumentInput => ({
+export const toInput = ({ json, bytes }: FramedMessage): DocumentInput => ({
   ...(json as Omit<DocumentInput, 'bytes'>),
   bytes,
 });
 
 /** The text goes as bytes: whoever reads the answer need not look for the end of a string of megabytes. */
 export function encodeResult(result: ReadResult): Uint8Array {
-  if (!('document' in result)) return encode(result);
+  if (!('document' in result)) return encodeFramed(result);
   const { text, ...document } = result.document;
-  return encode({ document }, Buffer.from(text));
+  return encodeFramed({ document }, Buffer.from(text));
 }
 
 /** Undefined: no answer at all. */
-export function toResult({ json, bytes }: ParserMessage): ReadResult | undefined {
+export function toResult({ json, bytes }: FramedMessage): ReadResult | undefined {
   const checked = v.safeParse(answer, json);
   if (!checked.success) return undefined;
   if (!('document' in checked.output)) return checked.output;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
   return text.length > MAX_CHARS ? undefined : { document: { ...checked.output.document, text } };
-}
-
-export interface ParserMessage {
-  readonly json: unknown;
-  readonly bytes: Uint8Array;
-}
-
-/** Puts messages together again from pieces of a stream. */
-export class Reader {
-  readonly #limit: number;
-  #pieces: Buffer[] = [];
-  #size = 0;
-
-  /** @param limit bytes of one message */
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  /** The messages that this piece completes; undefined when one is too long or is not JSON: then nothing more can be read. */
-  add(piece: Buffer): readonly ParserMessage[] | undefined {
-    this.#pieces.push(piece);
-    this.#size += piece.length;
-    const messages: ParserMessage[] = [];
-    for (;;) {
-      if (this.#size < HEAD) return messages;
-      if (this.#pieces[0]!.length < HEAD) this.#pieces = [Buffer.concat(this.#pieces)];
-      const [text, bytes] = [this.#pieces[0]!.readUInt32LE(0), this.#pieces[0]!.readUInt32LE(4)];
-      const size = HEAD + text + bytes;
-      if (size > this.#limit) return undefined;
-      if (this.#size < size) return messages;
-      const all = Buffer.concat(this.#pieces);
-      this.#pieces = [all.subarray(size)];
-      this.#size = all.length - size;
-      try {
-        messages.push({
-          json: JSON.parse(all.toString('utf8', HEAD, HEAD + text)),
-          bytes: all.subarray(HEAD + text, size),
-        });
-      } catch {
-        return undefined;
-      }
-    }
-  }
 }

@@ -35,6 +35,6 @@ async function starter(settings: ParserSettings, parts: { clock: Clock; log: Log
     );
   } catch (error) {
     const problem = error instanceof AppError ? error.message : 'isolation could not be opened';
-    throw new AppError('PARSER_UNAVAILABLE', { problem }, { cause: error });
+    throw new AppError('PARSER_UNAVAILABLE', { problem, weaker: settings.names.isolation }, { cause: error });
   }
 }

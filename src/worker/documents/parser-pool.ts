@@ -6,7 +6,6 @@ import { AppError } from '../../base/errors.ts';
 import { inTurn } from '../../base/in-turn.ts';
 import type { Logger } from '../../base/logger.ts';
 import { type DocumentInput, type DocumentParser, MAX_BYTES, MAX_CHARS, type ParsedDocument } from './document.ts';
-import { documentKind } from './document-kind.ts';
 import type { StartParser } from './parser-link.ts';
 import { type ParserAnswer, ParserProcess } from './parser-process.ts';
 import type { ParserSettings } from './parser-settings.ts';
@@ -40,14 +39,14 @@ export class ParserPool implements DocumentParser {
   async open(): Promise<void> {
     const first = this.#start();
     const problem = await first.ready();
-    if (problem !== undefined) throw new AppError('PARSER_UNAVAILABLE', { problem });
+    if (problem !== undefined)
+      throw new AppError('PARSER_UNAVAILABLE', { problem, weaker: this.#parts.settings.names.isolation });
     this.#drop(first, 'it was only tried');
   }
 
   async parse(input: DocumentInput, signal: AbortSignal): Promise<ParsedDocument> {
     if (input.bytes.length > MAX_BYTES)
       throw costly(`it has more than ${MAX_BYTES >> 20} MiB, which is fixed; split it`);
-    if (documentKind(input.mediaType, input.bytes) === undefined) throw notText(input.mediaType);
     this.#mustBeOpen();
     const { queue } = this.#parts.settings;
     const full = this.#turns.pending >= this.#turns.concurrency;
@@ -83,7 +82,7 @@ export class ParserPool implements DocumentParser {
       const answer = await process.read(input);
       signal.throwIfAborted();
       if ('document' in answer) return answer.document;
-      throw this.#failure(answer, input.mediaType);
+      throw this.#failure(answer);
     } catch (error) {
       process.kill('a document went wrong');
       throw error;
@@ -152,22 +151,19 @@ export class ParserPool implements DocumentParser {
     process.kill(why);
   }
 
-  #failure(answer: Exclude<ParserAnswer, { document: ParsedDocument }>, mediaType: string): AppError {
+  #failure(answer: Exclude<ParserAnswer, { document: ParsedDocument }>): AppError {
     if ('refused' in answer) {
-      if (answer.refused === 'type') return notText(mediaType);
+      if (answer.refused === 'type') return new AppError('DOCUMENT_NOT_TEXT', { what: answer.problem });
       if (answer.refused === 'costly') return costly(answer.problem);
       return new AppError('DOCUMENT_INVALID', { problem: answer.problem });
     }
     if (this.#closed) return new AppError('CLOSED', { what: 'the parser of documents' });
     this.#parts.log.warn('a document ended the process that read it', { why: answer.lost });
+    const { documentMs, names } = this.#parts.settings;
     if (answer.lost === 'time')
-      return costly(
-        `it takes longer than ${this.#parts.settings.documentMs} ms (BOWLINE_PARSER_TIME_MS); split it, or raise that`,
-      );
-    return costly('the process that read it ended, most likely for want of memory (BOWLINE_PARSER_MEMORY_BYTES)');
+      return costly(`it takes longer than ${documentMs} ms (${names.time}); split it, or raise that`);
+    return costly(`the process that read it ended, most likely for want of memory (${names.memory})`);
   }
 }
 
 const costly = (problem: string) => new AppError('DOCUMENT_TOO_COSTLY', { problem });
-const notText = (mediaType: string) =>
-  new AppError('DOCUMENT_NOT_TEXT', { mediaType: mediaType.slice(0, 128) || 'of an unknown type' });

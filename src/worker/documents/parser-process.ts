@@ -1,6 +1,7 @@
 // One process that reads documents, one at a time. What goes wrong with it is told once, and then it is no longer used.
+import { type FramedMessage, FramedReader } from '../../base/framed-messages.ts';
 import type { DocumentInput } from './document.ts';
-import { encodeInput, type ParserMessage, Reader, toResult } from './messages.ts';
+import { encodeInput, toResult } from './messages.ts';
 import type { ParserLink, StartParser } from './parser-link.ts';
 import type { ReadResult } from './read-document.ts';
 
@@ -16,7 +17,7 @@ export class ParserProcess {
   /** Documents that it was given. */
   documents = 0;
   readonly #link: ParserLink;
-  readonly #reader = new Reader(ANSWER_BYTES);
+  readonly #reader = new FramedReader(ANSWER_BYTES);
   readonly #ready: Promise<string | undefined>;
   #answered: ((answer: ParserAnswer) => void) | undefined;
   #over: string | undefined;
@@ -72,7 +73,7 @@ export class ParserProcess {
     else this.kill('its answer is none');
   }
 
-  #receive(message: ParserMessage): void {
+  #receive(message: FramedMessage): void {
     this.#begun();
     const answered = this.#answered;
     if (!answered) return;

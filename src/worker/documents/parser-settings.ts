@@ -21,6 +21,8 @@ export interface ParserSettings {
   readonly documents: number;
   /** Time after which a process that has nothing to do is ended, in milliseconds. */
   readonly idleMs: number;
+  /** What these settings are called where they are set, for messages. */
+  readonly names: { readonly isolation: string; readonly time: string; readonly memory: string };
 }
 
 export const PARSER_DEFAULTS: ParserSettings = Object.freeze({
@@ -32,4 +34,9 @@ export const PARSER_DEFAULTS: ParserSettings = Object.freeze({
   documentMs: 20_000,
   documents: 100,
   idleMs: 60_000,
+  names: {
+    isolation: 'BOWLINE_PARSER_ISOLATION=process',
+    time: 'BOWLINE_PARSER_TIME_MS',
+    memory: 'BOWLINE_PARSER_MEMORY_BYTES',
+  },
 });

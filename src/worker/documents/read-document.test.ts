@@ -336,9 +336,31 @@ describe('a charset that nobody said', () => {
     expect((await read(html)).text).toContain(words);
   });
 
-  test('is refused where it cannot be told and must be sure', async () => {
-    const bytes = Buffer.from('na\xefve', 'latin1');
-    await expect(read(bytes, { mediaType: 'text/plain', sureCharset: true })).rejects.toThrow(/charset cannot be told/);
-    expect((await read(bytes, { mediaType: 'text/plain' })).text).toBe('naïve');
+  test.each([['naïve', Buffer.from('na\xefve', 'latin1')]])(
+    'is taken to be Latin where it cannot be told and little depends on it, which is said: %s',
+    async (words, bytes) => {
+      const sure = await read(bytes, { mediaType: 'text/plain', sureCharset: true });
+      expect(sure).toMatchObject({
+        text: words,
+        charset: 'windows-1252',
+        warning: expect.stringMatching(/not certain/),
+      });
+      expect(await read(bytes, { mediaType: 'text/plain' })).toMatchObject({ text: words, warning: '' });
+    },
+  );
+
+  test.each([
+    [
+      'most of its letters are unknown',
+      Buffer.from([0xe9, 0xe8, 0xe0, 0x20, 0xf9, 0xe7]),
+      /invalid: its encoding cannot be told/,
+    ],
+    [
+      'it has signs that no text has',
+      Buffer.from('a\x01b\x02c\xe9d, which is long enough', 'latin1'),
+      /type: a file of an unknown kind/,
+    ],
+  ])('is refused where it must be sure and %s', async (_, bytes, problem) => {
+    await expect(read(bytes, { mediaType: 'text/plain', sureCharset: true })).rejects.toThrow(problem);
   });
 });

@@ -2,20 +2,26 @@
 import { decodeDocument } from './charset.ts';
 import type { DocumentInput, ParsedDocument } from './document.ts';
 import { documentKind } from './document-kind.ts';
+import { isBinary } from './is-binary.ts';
 import { cutText, EMPTY } from './parsed.ts';
 import { readHtml } from './read-html.ts';
+import { whatItIs } from './what-it-is.ts';
 
-/** What was read, or why not: `type` it is no text, `invalid` it is damaged or locked, `costly` it met a limit. */
+/** What was read, or why not: `type` it is no text but what `problem` says, `invalid` it is damaged or locked, `costly` it met a limit. */
 export type ReadResult =
   | { readonly document: ParsedDocument }
   | { readonly refused: 'type' | 'invalid' | 'costly'; readonly problem: string };
 
-const UNSURE = 'its charset cannot be told from its bytes; say it in the media type, e.g. text/plain; charset=gb18030';
+const NO_TEXT = 'a file of an unknown kind';
+const UNSURE =
+  'its encoding cannot be told from its bytes; save it as UTF-8, e.g. with: iconv -f BIG5 -t UTF-8 OLD > NEW';
+const GUESSED =
+  'its encoding is not certain; it was read as Windows-1252. If letters of it are wrong, save it as UTF-8';
 
 export async function readDocument(input: DocumentInput): Promise<ReadResult> {
   const { bytes, mediaType, charset: said, maxChars } = input;
   const kind = documentKind(mediaType, bytes);
-  if (kind === undefined) return { refused: 'type', problem: 'its bytes are not text' };
+  if (kind === undefined) return { refused: 'type', problem: (await whatItIs(bytes)) ?? NO_TEXT };
   try {
     if (kind === 'pdf') {
       const { readPdf } = await import('./read-pdf.ts');
@@ -26,12 +32,14 @@ export async function readDocument(input: DocumentInput): Promise<ReadResult> {
       return { document: readHtml(await docxHtml(bytes), { ...input, url: input.url, readable: false }) };
     }
     const markup = kind === 'html' || /xml/.test(mediaType);
-    const { text, charset, unsure } = decodeDocument(bytes, said, markup);
-    if (unsure && input.sureCharset) return { refused: 'invalid', problem: UNSURE };
+    const { text, charset, unsure, maybeLatin } = decodeDocument(bytes, said, markup);
+    if (isBinary(text)) return { refused: 'type', problem: (await whatItIs(bytes)) ?? NO_TEXT };
+    if (unsure && input.sureCharset && !maybeLatin) return { refused: 'invalid', problem: UNSURE };
+    const warning = unsure && input.sureCharset ? GUESSED : '';
     if (kind === 'html') return { document: { ...readHtml(text, { ...input, url: input.url }), charset } };
     const truncated = text.length > maxChars;
     const limit = truncated ? 'characters' : '';
-    return { document: { ...EMPTY, text: cutText(text, maxChars), charset, limit, truncated } };
+    return { document: { ...EMPTY, text: cutText(text, maxChars), charset, warning, limit, truncated } };
   } catch (error) {
     return refusal(error);
   }

@@ -14,7 +14,7 @@ test('Read: byte order mark, CR LF, ranges, the byte limit, and what is no text'
   const files = {
     'docs/bom.md': Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from('第一行\r\n第二行\r\n')]),
     'docs/bin': Buffer.from([1, 0, 2]),
-    'docs/latin': Buffer.from([0xe9, 0x0a]),
+    'docs/latin': Buffer.from('le caf\xe9\n', 'latin1'),
     'docs/empty.md': '',
     'docs/long.md': `${'长'.repeat(100)}\nend\n`,
     'docs/large.md': 'x'.repeat(3000),
@@ -32,8 +32,8 @@ test('Read: byte order mark, CR LF, ranges, the byte limit, and what is no text'
   expect(await text('docs/bom.md', { maxBytes: 12 })).toMatchObject({ text: '第一行\r\n', truncated: true });
   expect(await text('docs/long.md', { maxBytes: 10 })).toMatchObject({ text: '长长长', truncated: true });
   expect(await text('docs/empty.md')).toMatchObject({ text: '', totalLines: 0 });
-  expect(await text('docs/bin')).toBe('NOT_TEXT');
-  expect(await text('docs/latin')).toBe('NOT_TEXT');
+  expect(await text('docs/bin')).toBe('DOCUMENT_NOT_TEXT');
+  expect(await text('docs/latin')).toMatchObject({ totalLines: 1, text: 'le café\n' });
   expect(await text('docs/none.md')).toBe('FILE_NOT_FOUND');
   expect(await text('docs')).toBe('NOT_A_FILE');
   expect(await text('docs/large.md')).toMatchObject({

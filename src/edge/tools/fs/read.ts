@@ -2,14 +2,16 @@
 import { create } from '@bufbuild/protobuf';
 import {
   FsService,
+  ReadPagesSchema,
   type ReadRequest,
   type ReadResponse,
   ReadResponseSchema,
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
-import { originOf, readPieces } from '../../files/content.ts';
+import { originOf } from '../../files/content.ts';
 import type { FileOrigin, LineRange } from '../../files/file-origin.ts';
+import type { LookedAt } from '../../files/file-text.ts';
 import { LinePicker } from '../../files/lines.ts';
 import type { Cover } from '../../grants/grants.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
@@ -50,9 +52,10 @@ async function answer(
   // Without a grant the content is not even looked at.
   if (!parts.grants.names(call.run, name)) return aboutOnly(parts, file, originOf(parts.allow, file, undefined), call);
   const reading = { maxBytes: parts.limits.file_bytes, signal: call.signal };
-  const origin = originOf(parts.allow, file, await readPieces(file, reading));
+  const looked = await parts.texts.look(file, reading);
+  const origin = originOf(parts.allow, file, looked.sha256);
   const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
-  if (typeof cover !== 'string') return withGrant(parts, file, origin, cover, request, call);
+  if (typeof cover !== 'string') return withGrant(parts, file, { looked, origin, cover }, request, call);
   if (isPart(request)) throw new AppError('RANGE_NEEDS_GRANT');
   return aboutOnly(parts, file, origin, call);
 }
@@ -66,8 +69,7 @@ function aboutOnly({ allow }: ToolParts, file: OpenFile, origin: FileOrigin, cal
 async function withGrant(
   parts: ToolParts,
   file: OpenFile,
-  origin: FileOrigin,
-  cover: Cover,
+  { looked, origin, cover }: { readonly looked: LookedAt; readonly origin: FileOrigin; readonly cover: Cover },
   request: ReadRequest,
   call: ToolCallContext,
 ): Promise<ReadResponse> {
@@ -77,8 +79,7 @@ async function withGrant(
   const limit = Math.min(request.maxBytes || parts.limits.read_bytes, parts.limits.read_bytes);
   const picker = new LinePicker(range.start, range.end, limit);
   const reading = { maxBytes: parts.limits.file_bytes, signal: call.signal };
-  const again = await readPieces(file, reading, (piece) => picker.add(piece));
-  if (!origin.sha256 || Buffer.compare(again, origin.sha256) !== 0) throw new AppError('FILE_CHANGED');
+  const pageLines = await parts.texts.text(file, looked, reading, (piece) => picker.add(piece));
   const { text, last, cut, total } = picker.end();
   const response = create(ReadResponseSchema, {
     file: call.origins.set(fileInfo(parts.allow, file.judged.name, file.realPath, file.stat), origin),
@@ -88,7 +89,16 @@ async function withGrant(
   const truncated = cut || last < Math.min(wanted.end, total);
   Object.assign(response, { text, firstLine: range.start, truncated });
   const lines = { start: range.start, end: last };
+  // Where only a part may leave, how the pages before it lie is none of it.
+  if (pageLines.length > 0 && !cover.lines)
+    response.pages = call.origins.set(create(ReadPagesSchema, pagesOf(pageLines, lines)), origin);
   return call.origins.set(response, { ...origin, lines, whole: ['total_lines', 'truncated'] });
+}
+
+/** @param pageLines lines on which pages begin */
+function pagesOf(pageLines: readonly number[], { start, end }: LineRange): { first: number; starts: number[] } {
+  const first = pageLines.filter((line) => line <= start).length;
+  return { first, starts: pageLines.slice(first).filter((line) => line <= end) };
 }
 
 /** The lines wanted that the first fitting grant allows. */

@@ -20,8 +20,9 @@ import { pageSizeOf, readOffset, writePlace } from '../../../contract/paging.ts'
 import type { WithheldWord } from '../../../contract/withheld.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
-import { originOf, readPieces } from '../../files/content.ts';
+import { originOf, type ReadBounds, readPieces } from '../../files/content.ts';
 import type { FileOrigin } from '../../files/file-origin.ts';
+import type { LookedAt } from '../../files/file-text.ts';
 import { SecretFinder } from '../../files/secret-content.ts';
 import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files/walk.ts';
 import type { Cover } from '../../grants/grants.ts';
@@ -190,10 +191,11 @@ async function lookInside(
   try {
     file = await parts.allow.openFile(judged);
     if (granted) {
-      const origin = originOf(parts.allow, file, await readAll(query, file));
+      const looked = await parts.texts.look(file, boundsOf(query), counting(query));
+      const origin = originOf(parts.allow, file, looked.sha256);
       const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
       if (typeof cover !== 'string') {
-        const lines = await searchLines(query, file, origin, cover, info);
+        const lines = await searchLines(query, file, { looked, origin, cover }, info);
         if (!lines && nameHits) nameOnly(found, info, cover.lines ? unread(judged, info) : origin, call, { inName });
         return true;
       }
@@ -213,23 +215,23 @@ async function lookInside(
   }
 }
 
-async function readAll({ parts, call, bytes }: Query, file: OpenFile, receive?: (piece: Uint8Array) => void) {
-  const count = (piece: Uint8Array) => {
+const boundsOf = ({ parts, call }: Query): ReadBounds => ({ maxBytes: parts.limits.file_bytes, signal: call.signal });
+
+/** Counts what is read. */
+const counting =
+  ({ bytes }: Query) =>
+  (piece: Uint8Array): void => {
     bytes.left -= piece.length;
   };
-  const reading = { maxBytes: parts.limits.file_bytes, signal: call.signal };
-  return readPieces(file, reading, count, ...(receive ? [receive] : []));
-}
 
 /** Adds the lines that hold a term, of those granted; false when there are none. */
 async function searchLines(
   query: Query,
   file: OpenFile,
-  origin: FileOrigin,
-  cover: Cover,
+  { looked, origin, cover }: { readonly looked: LookedAt; readonly origin: FileOrigin; readonly cover: Cover },
   info: FileInfo,
 ): Promise<boolean> {
-  const { terms, found, call } = query;
+  const { terms, found, call, parts } = query;
   const hits: LineHit[] = [];
   let any = false;
   const may = (line: number) => !cover.lines || cover.lines.some(({ start, end }) => line >= start && line <= end);
@@ -241,9 +243,12 @@ async function searchLines(
       found.cut = true;
     }
   });
-  const again = await readAll(query, file, (piece) => finder.add(piece));
+  const count = counting(query);
+  await parts.texts.text(file, looked, boundsOf(query), (piece) => {
+    count(piece);
+    finder.add(piece);
+  });
   finder.end();
-  if (!origin.sha256 || Buffer.compare(again, origin.sha256) !== 0) throw new AppError('FILE_CHANGED');
   found.searched.push(origin);
   for (const hit of hits) {
     const match = create(SearchMatchSchema, { file: info, line: hit.line, text: hit.text });
@@ -260,7 +265,7 @@ async function heldTerms(query: Query, file: OpenFile): Promise<number[]> {
   const { allowed } = verdict;
   const words = new WordFinder([...new Set(allowed.flatMap((term) => term.words))]);
   const secrets = new SecretFinder();
-  await readAll(query, file, (piece) => {
+  await readPieces(file, boundsOf(query), counting(query), (piece) => {
     words.add(piece);
     secrets.add(piece);
   });

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/capability/fs/v1/fs.proto.
  */
 export const file_bowline_capability_fs_v1_fs: GenFile = /*@__PURE__*/
-  fileDesc("CiFib3dsaW5lL2NhcGFiaWxpdHkvZnMvdjEvZnMucHJvdG8SGGJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MSKFAgoIRmlsZUluZm8SGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDI8xgCEjAKBGtpbmQYAiABKA4yIi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuRmlsZUtpbmQSLQoKc2l6ZV9jbGFzcxgDIAEoDjIZLmJvd2xpbmUucnVuLnYxLlNpemVDbGFzcxIfCgptZWRpYV90eXBlGAQgASgJQgu6SARyAhh/yPMYAhIvCgttb2RpZnlfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoKc2l6ZV9ieXRlcxgHIAEoBEIEyPMYBEoECAYQB1IKa2V5ZWRfaGFzaCJlCgtSZWFkUmVxdWVzdBIdCgRwYXRoGAEgASgJQg+6SAjIAQFyAxiAINDzGAISEgoKc3RhcnRfbGluZRgCIAEoDRIQCghlbmRfbGluZRgDIAEoDRIRCgltYXhfYnl0ZXMYBCABKA0isQEKDFJlYWRSZXNwb25zZRIwCgRmaWxlGAEgASgLMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVJbmZvEhIKBHRleHQYAiABKAlCBMjzGAQSGAoKZmlyc3RfbGluZRgDIAEoDUIEyPMYBBIZCgt0b3RhbF9saW5lcxgEIAEoDUIEyPMYBBIXCgl0cnVuY2F0ZWQYBSABKAhCBMjzGARKBAgGEAdSB3N1bW1hcnkihwEKDFdyaXRlUmVxdWVzdBIdCgRwYXRoGAEgASgJQg+6SAjIAQFyAxiAINDzGAISGwoEdGV4dBgCIAEoCUINukgGcgQogIBA0PMYARI7CgRtb2RlGAMgASgOMiMuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLldyaXRlTW9kZUIIukgFggECEAEiUgoNV3JpdGVSZXNwb25zZRIwCgRmaWxlGAEgASgLMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVJbmZvEg8KB2NyZWF0ZWQYAiABKAgijQEKC0xpc3RSZXF1ZXN0EhoKBHBhdGgYASABKAlCDLpIBXIDGIAg0PMYAhIRCglyZWN1cnNpdmUYAiABKAgSGgoEZ2xvYhgDIAEoCUIMukgFcgMYgALQ8xgBEhEKCXBhZ2Vfc2l6ZRgEIAEoDRIgCgpwYWdlX3Rva2VuGAUgASgJQgy6SAVyAxiAINDzGAEiaAoMTGlzdFJlc3BvbnNlEjEKBWZpbGVzGAEgAygLMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVJbmZvEiUKD25leHRfcGFnZV90b2tlbhgCIAEoCUIMukgFcgMYgCDI8xgCIiwKC1N0YXRSZXF1ZXN0Eh0KBHBhdGgYASABKAlCD7pICMgBAXIDGIAg0PMYAiJACgxTdGF0UmVzcG9uc2USMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbyKiAQoNU2VhcmNoUmVxdWVzdBIaCgRwYXRoGAEgASgJQgy6SAVyAxiAINDzGAISJAoFdGVybXMYAiADKAlCFbpIDpIBCxAUIgdyBRABGMgB0PMYARIaCgRnbG9iGAMgASgJQgy6SAVyAxiAAtDzGAESEQoJcGFnZV9zaXplGAQgASgNEiAKCnBhZ2VfdG9rZW4YBSABKAlCDLpIBXIDGIAC0PMYASKIAQoOU2VhcmNoUmVzcG9uc2USNgoHbWF0Y2hlcxgBIAMoCzIlLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5TZWFyY2hNYXRjaBIXCgl0cnVuY2F0ZWQYAiABKAhCBMjzGAQSJQoPbmV4dF9wYWdlX3Rva2VuGAMgASgJQgy6SAVyAxiAAsjzGAQiZwoLU2VhcmNoTWF0Y2gSMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbxISCgRsaW5lGAIgASgNQgTI8xgEEhIKBHRleHQYAyABKAlCBMjzGAQqYwoIRmlsZUtpbmQSGQoVRklMRV9LSU5EX1VOU1BFQ0lGSUVEEAASEgoORklMRV9LSU5EX0ZJTEUQARIUChBGSUxFX0tJTkRfRk9MREVSEAISEgoORklMRV9LSU5EX0xJTksQAyptCglXcml0ZU1vZGUSGgoWV1JJVEVfTU9ERV9VTlNQRUNJRklFRBAAEhUKEVdSSVRFX01PREVfQ1JFQVRFEAESFgoSV1JJVEVfTU9ERV9SRVBMQUNFEAISFQoRV1JJVEVfTU9ERV9BUFBFTkQQAzKGBAoJRnNTZXJ2aWNlEmIKBFJlYWQSJS5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuUmVhZFJlcXVlc3QaJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuUmVhZFJlc3BvbnNlIguQAgHI8xgC0PMYARJjCgVXcml0ZRImLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5Xcml0ZVJlcXVlc3QaJy5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuV3JpdGVSZXNwb25zZSIJyPMYA/LzGAEBEmIKBExpc3QSJS5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuTGlzdFJlcXVlc3QaJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuTGlzdFJlc3BvbnNlIguQAgHI8xgC0PMYARJiCgRTdGF0EiUuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlN0YXRSZXF1ZXN0GiYuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlN0YXRSZXNwb25zZSILkAIByPMYAtDzGAESaAoGU2VhcmNoEicuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlNlYXJjaFJlcXVlc3QaKC5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuU2VhcmNoUmVzcG9uc2UiC5ACAcjzGALQ8xgBYgZwcm90bzM", [file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiFib3dsaW5lL2NhcGFiaWxpdHkvZnMvdjEvZnMucHJvdG8SGGJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MSKFAgoIRmlsZUluZm8SGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDI8xgCEjAKBGtpbmQYAiABKA4yIi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuRmlsZUtpbmQSLQoKc2l6ZV9jbGFzcxgDIAEoDjIZLmJvd2xpbmUucnVuLnYxLlNpemVDbGFzcxIfCgptZWRpYV90eXBlGAQgASgJQgu6SARyAhh/yPMYAhIvCgttb2RpZnlfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoKc2l6ZV9ieXRlcxgHIAEoBEIEyPMYBEoECAYQB1IKa2V5ZWRfaGFzaCJlCgtSZWFkUmVxdWVzdBIdCgRwYXRoGAEgASgJQg+6SAjIAQFyAxiAINDzGAISEgoKc3RhcnRfbGluZRgCIAEoDRIQCghlbmRfbGluZRgDIAEoDRIRCgltYXhfYnl0ZXMYBCABKA0i5QEKDFJlYWRSZXNwb25zZRIwCgRmaWxlGAEgASgLMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVJbmZvEhIKBHRleHQYAiABKAlCBMjzGAQSGAoKZmlyc3RfbGluZRgDIAEoDUIEyPMYBBIZCgt0b3RhbF9saW5lcxgEIAEoDUIEyPMYBBIXCgl0cnVuY2F0ZWQYBSABKAhCBMjzGAQSMgoFcGFnZXMYByABKAsyIy5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuUmVhZFBhZ2VzSgQIBhAHUgdzdW1tYXJ5IjYKCVJlYWRQYWdlcxITCgVmaXJzdBgBIAEoDUIEyPMYBBIUCgZzdGFydHMYAiADKA1CBMjzGAQihwEKDFdyaXRlUmVxdWVzdBIdCgRwYXRoGAEgASgJQg+6SAjIAQFyAxiAINDzGAISGwoEdGV4dBgCIAEoCUINukgGcgQogIBA0PMYARI7CgRtb2RlGAMgASgOMiMuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLldyaXRlTW9kZUIIukgFggECEAEiUgoNV3JpdGVSZXNwb25zZRIwCgRmaWxlGAEgASgLMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVJbmZvEg8KB2NyZWF0ZWQYAiABKAgijQEKC0xpc3RSZXF1ZXN0EhoKBHBhdGgYASABKAlCDLpIBXIDGIAg0PMYAhIRCglyZWN1cnNpdmUYAiABKAgSGgoEZ2xvYhgDIAEoCUIMukgFcgMYgALQ8xgBEhEKCXBhZ2Vfc2l6ZRgEIAEoDRIgCgpwYWdlX3Rva2VuGAUgASgJQgy6SAVyAxiAINDzGAEiaAoMTGlzdFJlc3BvbnNlEjEKBWZpbGVzGAEgAygLMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVJbmZvEiUKD25leHRfcGFnZV90b2tlbhgCIAEoCUIMukgFcgMYgCDI8xgCIiwKC1N0YXRSZXF1ZXN0Eh0KBHBhdGgYASABKAlCD7pICMgBAXIDGIAg0PMYAiJACgxTdGF0UmVzcG9uc2USMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbyKiAQoNU2VhcmNoUmVxdWVzdBIaCgRwYXRoGAEgASgJQgy6SAVyAxiAINDzGAISJAoFdGVybXMYAiADKAlCFbpIDpIBCxAUIgdyBRABGMgB0PMYARIaCgRnbG9iGAMgASgJQgy6SAVyAxiAAtDzGAESEQoJcGFnZV9zaXplGAQgASgNEiAKCnBhZ2VfdG9rZW4YBSABKAlCDLpIBXIDGIAC0PMYASKIAQoOU2VhcmNoUmVzcG9uc2USNgoHbWF0Y2hlcxgBIAMoCzIlLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5TZWFyY2hNYXRjaBIXCgl0cnVuY2F0ZWQYAiABKAhCBMjzGAQSJQoPbmV4dF9wYWdlX3Rva2VuGAMgASgJQgy6SAVyAxiAAsjzGAQiZwoLU2VhcmNoTWF0Y2gSMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbxISCgRsaW5lGAIgASgNQgTI8xgEEhIKBHRleHQYAyABKAlCBMjzGAQqYwoIRmlsZUtpbmQSGQoVRklMRV9LSU5EX1VOU1BFQ0lGSUVEEAASEgoORklMRV9LSU5EX0ZJTEUQARIUChBGSUxFX0tJTkRfRk9MREVSEAISEgoORklMRV9LSU5EX0xJTksQAyptCglXcml0ZU1vZGUSGgoWV1JJVEVfTU9ERV9VTlNQRUNJRklFRBAAEhUKEVdSSVRFX01PREVfQ1JFQVRFEAESFgoSV1JJVEVfTU9ERV9SRVBMQUNFEAISFQoRV1JJVEVfTU9ERV9BUFBFTkQQAzKGBAoJRnNTZXJ2aWNlEmIKBFJlYWQSJS5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuUmVhZFJlcXVlc3QaJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuUmVhZFJlc3BvbnNlIguQAgHI8xgC0PMYARJjCgVXcml0ZRImLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5Xcml0ZVJlcXVlc3QaJy5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuV3JpdGVSZXNwb25zZSIJyPMYA/LzGAEBEmIKBExpc3QSJS5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuTGlzdFJlcXVlc3QaJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuTGlzdFJlc3BvbnNlIguQAgHI8xgC0PMYARJiCgRTdGF0EiUuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlN0YXRSZXF1ZXN0GiYuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlN0YXRSZXNwb25zZSILkAIByPMYAtDzGAESaAoGU2VhcmNoEicuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlNlYXJjaFJlcXVlc3QaKC5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuU2VhcmNoUmVzcG9uc2UiC5ACAcjzGALQ8xgBYgZwcm90bzM", [file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * What may be told of a file.
@@ -158,6 +158,13 @@ export type ReadResponse = Message<"bowline.capability.fs.v1.ReadResponse"> & {
    * @generated from field: bool truncated = 5;
    */
   truncated: boolean;
+
+  /**
+   * On which pages of a document the text stands, e.g. of a PDF; absent for what has no pages.
+   *
+   * @generated from field: bowline.capability.fs.v1.ReadPages pages = 7;
+   */
+  pages?: ReadPages | undefined;
 };
 
 /**
@@ -166,6 +173,34 @@ export type ReadResponse = Message<"bowline.capability.fs.v1.ReadResponse"> & {
  */
 export const ReadResponseSchema: GenMessage<ReadResponse> = /*@__PURE__*/
   messageDesc(file_bowline_capability_fs_v1_fs, 2);
+
+/**
+ * The pages on which a text stands.
+ *
+ * @generated from message bowline.capability.fs.v1.ReadPages
+ */
+export type ReadPages = Message<"bowline.capability.fs.v1.ReadPages"> & {
+  /**
+   * Page of the first line, from 1.
+   *
+   * @generated from field: uint32 first = 1;
+   */
+  first: number;
+
+  /**
+   * Lines on which the pages after it begin, as far as they stand in the text.
+   *
+   * @generated from field: repeated uint32 starts = 2;
+   */
+  starts: number[];
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.ReadPages.
+ * Use `create(ReadPagesSchema)` to create a new message.
+ */
+export const ReadPagesSchema: GenMessage<ReadPages> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 3);
 
 /**
  * Request of Write.
@@ -200,7 +235,7 @@ export type WriteRequest = Message<"bowline.capability.fs.v1.WriteRequest"> & {
  * Use `create(WriteRequestSchema)` to create a new message.
  */
 export const WriteRequestSchema: GenMessage<WriteRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 3);
+  messageDesc(file_bowline_capability_fs_v1_fs, 4);
 
 /**
  * Response of Write.
@@ -228,7 +263,7 @@ export type WriteResponse = Message<"bowline.capability.fs.v1.WriteResponse"> & 
  * Use `create(WriteResponseSchema)` to create a new message.
  */
 export const WriteResponseSchema: GenMessage<WriteResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 4);
+  messageDesc(file_bowline_capability_fs_v1_fs, 5);
 
 /**
  * Request of List.
@@ -278,7 +313,7 @@ export type ListRequest = Message<"bowline.capability.fs.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 5);
+  messageDesc(file_bowline_capability_fs_v1_fs, 6);
 
 /**
  * Response of List.
@@ -306,7 +341,7 @@ export type ListResponse = Message<"bowline.capability.fs.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 6);
+  messageDesc(file_bowline_capability_fs_v1_fs, 7);
 
 /**
  * Request of Stat.
@@ -327,7 +362,7 @@ export type StatRequest = Message<"bowline.capability.fs.v1.StatRequest"> & {
  * Use `create(StatRequestSchema)` to create a new message.
  */
 export const StatRequestSchema: GenMessage<StatRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 7);
+  messageDesc(file_bowline_capability_fs_v1_fs, 8);
 
 /**
  * Response of Stat.
@@ -348,7 +383,7 @@ export type StatResponse = Message<"bowline.capability.fs.v1.StatResponse"> & {
  * Use `create(StatResponseSchema)` to create a new message.
  */
 export const StatResponseSchema: GenMessage<StatResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 8);
+  messageDesc(file_bowline_capability_fs_v1_fs, 9);
 
 /**
  * Request of Search.
@@ -399,7 +434,7 @@ export type SearchRequest = Message<"bowline.capability.fs.v1.SearchRequest"> & 
  * Use `create(SearchRequestSchema)` to create a new message.
  */
 export const SearchRequestSchema: GenMessage<SearchRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 9);
+  messageDesc(file_bowline_capability_fs_v1_fs, 10);
 
 /**
  * Response of Search.
@@ -434,7 +469,7 @@ export type SearchResponse = Message<"bowline.capability.fs.v1.SearchResponse"> 
  * Use `create(SearchResponseSchema)` to create a new message.
  */
 export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 10);
+  messageDesc(file_bowline_capability_fs_v1_fs, 11);
 
 /**
  * A line that matches, or a file that matches by name.
@@ -469,7 +504,7 @@ export type SearchMatch = Message<"bowline.capability.fs.v1.SearchMatch"> & {
  * Use `create(SearchMatchSchema)` to create a new message.
  */
 export const SearchMatchSchema: GenMessage<SearchMatch> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 11);
+  messageDesc(file_bowline_capability_fs_v1_fs, 12);
 
 /**
  * Kind of a directory entry.

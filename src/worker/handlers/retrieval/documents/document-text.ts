@@ -1,7 +1,9 @@
 // A document as it came, as text that can be cut.
 import type { Document } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { AppError } from '../../../../base/errors.ts';
-import { type DocumentLimit, type DocumentParser, MAX_CHARS, MAX_PAGES } from '../../../documents/document.ts';
+import { type DocumentParser, MAX_CHARS } from '../../../documents/document.ts';
+import { isBinary } from '../../../documents/is-binary.ts';
+import { limitText } from '../../../documents/limit-text.ts';
 import type { ReadableText } from '../passages/passage.ts';
 import { decodeText } from './decode-text.ts';
 import { DOCX, type Kind, textTypeOf } from './text-type.ts';
@@ -42,7 +44,7 @@ export async function textOfDocument(
     signal,
   );
   // A part of it would be taken for the whole.
-  if (parsed.truncated) throw unreadable(tooMuch(parsed.limit));
+  if (parsed.truncated) throw unreadable(limitText(parsed.limit, MAX_CHARS));
   if (isText) return { ...asText(parsed.text, kind), title, mediaType: name };
   return {
     text: parsed.text,
@@ -69,18 +71,4 @@ function asText(text: string, format: 'text' | 'markdown') {
   return { text, format, lines: true, pages: [], warning: '' };
 }
 
-function tooMuch(limit: DocumentLimit): string {
-  if (limit === 'pages') return `it has more than the ${MAX_PAGES} pages that are read of one document; split it`;
-  if (limit === 'size') return 'it has more tags than are read of one document; split it';
-  return `it has more text than is read of one document (${MAX_CHARS} characters); split it`;
-}
-
 const unreadable = (problem: string) => new AppError('DOCUMENT_UNREADABLE', { problem });
-
-/** Whether it holds many characters that no text has. */
-function isBinary(text: string): boolean {
-  const begin = text.slice(0, 4096);
-  let odd = 0;
-  for (const letter of begin) if (letter < ' ' && !'\t\n\v\f\r\u001b'.includes(letter)) odd++;
-  return odd * 20 > begin.length;
-}

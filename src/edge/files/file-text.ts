@@ -1,0 +1,109 @@
+// The text of a file: as it stands, or as a document says it. A file is looked at first, as a whole, and then read.
+import { extname } from 'node:path';
+import { AppError } from '../../base/errors.ts';
+import type { OpenFile } from '../allowlist/open-file.ts';
+import { type ReadBounds, readPieces } from './content.ts';
+import type { DocumentReader } from './document-reader.ts';
+import { TextReader } from './lines.ts';
+
+/** Endings of what is text to a machine and a document to people. */
+const SAID: Readonly<Record<string, string>> = {
+  '.htm': 'text/html',
+  '.html': 'text/html',
+  '.xhtml': 'application/xhtml+xml',
+};
+
+/** What of a file is known once it was read as a whole. */
+export interface LookedAt {
+  /** SHA-256 of the file. */
+  readonly sha256: Uint8Array;
+  /** Undefined: it is UTF-8 and stands as it is. Else what the reader is told that it is; empty: that it finds out. */
+  readonly document: string | undefined;
+}
+
+/** Tells while a file is read whether its bytes are its text. */
+class TextLook {
+  readonly #reader = new TextReader();
+  #begun = false;
+  document: string | undefined;
+
+  constructor(path: string) {
+    this.document = SAID[extname(path).toLowerCase()];
+  }
+
+  add(piece: Uint8Array): void {
+    if (!this.#begun && this.document === undefined && piece.length > 0) this.document = begun(piece);
+    this.#begun = true;
+    this.#see(() => this.#reader.add(piece));
+  }
+
+  end(): void {
+    this.#see(() => this.#reader.end());
+  }
+
+  #see(look: () => void): void {
+    if (this.document !== undefined) return;
+    try {
+      look();
+    } catch {
+      this.document = '';
+    }
+  }
+}
+
+/** Some PDFs are plain letters. */
+function begun(piece: Uint8Array): string | undefined {
+  const start = Buffer.from(piece.buffer, piece.byteOffset, Math.min(piece.length, 1024)).toString('latin1');
+  if (start.startsWith('%PDF-')) return '';
+  return /^(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)[\s>]/i.test(start) ? 'text/html' : undefined;
+}
+
+export class FileTexts {
+  readonly #reader: DocumentReader;
+
+  constructor(reader: DocumentReader) {
+    this.#reader = reader;
+  }
+
+  /** Reads a whole file. Throws what `readPieces` throws. */
+  async look(
+    file: OpenFile,
+    bounds: ReadBounds,
+    ...receivers: readonly ((piece: Uint8Array) => void)[]
+  ): Promise<LookedAt> {
+    const look = new TextLook(file.realPath);
+    const sha256 = await readPieces(file, bounds, (piece) => look.add(piece), ...receivers);
+    look.end();
+    return { sha256, document: look.document };
+  }
+
+  /**
+   * Gives the text of a file that was looked at to `receive`, piece by piece as UTF-8, and returns on which lines its pages begin. Throws
+   * FILE_CHANGED when it is no longer the same, and what reading it throws.
+   */
+  async text(
+    file: OpenFile,
+    { sha256, document }: LookedAt,
+    bounds: ReadBounds,
+    receive: (piece: Uint8Array) => void,
+  ): Promise<readonly number[]> {
+    if (document === undefined) {
+      mustBeSame(sha256, await readPieces(file, bounds, receive));
+      return [];
+    }
+    const pieces: Buffer[] = [];
+    mustBeSame(sha256, await readPieces(file, bounds, (piece) => pieces.push(Buffer.from(piece))));
+    const { text, pageLines } = await this.#reader.read(Buffer.concat(pieces), document, bounds.signal);
+    for (let at = 0; at < text.length; at += PIECE_BYTES) {
+      receive(text.subarray(at, at + PIECE_BYTES));
+      bounds.signal.throwIfAborted();
+    }
+    return pageLines;
+  }
+}
+
+const PIECE_BYTES = 32 << 10;
+
+function mustBeSame(before: Uint8Array, now: Uint8Array): void {
+  if (Buffer.compare(before, now) !== 0) throw new AppError('FILE_CHANGED');
+}
