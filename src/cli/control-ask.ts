@@ -14,6 +14,7 @@ import { messageOf, watchInterrupts } from './ask-interrupts.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import type { CliIo } from './io.ts';
+import { type FactsOfBox, filledRunEvents } from './known-facts.ts';
 import { resumed } from './resumed.ts';
 import { leaveAfter } from './run-ask.ts';
 import type { RunPrinter } from './run-printer.ts';
@@ -22,13 +23,14 @@ export interface AskControlOptions {
   readonly control: Side;
   readonly request: ControlAskRequest;
   readonly printer: RunPrinter;
+  readonly facts: FactsOfBox;
   readonly onInterrupt: CliIo['onInterrupt'];
   /** How long it is waited for, in milliseconds; false: only until it is recorded. Default: until it ends. */
   readonly wait: number | false | undefined;
 }
 
 /** Throws what the control plane refused with, before anything was recorded. */
-export async function askControl({ control, request, printer, onInterrupt, wait }: AskControlOptions) {
+export async function askControl({ control, request, printer, facts, onInterrupt, wait }: AskControlOptions) {
   const runs = control.client(RunService);
   const leave = new AbortController();
   const jobs = new Map<string, Job>();
@@ -51,7 +53,7 @@ export async function askControl({ control, request, printer, onInterrupt, wait 
     leave,
   });
   const stopWait = leaveAfter(wait, leave);
-  const receive = ({ event }: AskResponse) => {
+  const receive = ({ event }: Pick<AskResponse, 'event'>) => {
     if (event.case === 'job') {
       jobs.set(event.value.id, event.value);
       printer.job(event.value);
@@ -71,7 +73,7 @@ export async function askControl({ control, request, printer, onInterrupt, wait 
       onLost: () => printer.note('the control plane went away; waiting for it to come back', 'yellow'),
       signal: leave.signal,
     });
-    for await (const response of responses) {
+    for await (const response of filledRunEvents(facts, responses)) {
       receive(response);
       if (result.ended || (wait === false && result.run !== '')) break;
     }

@@ -32,6 +32,7 @@ import { Allowlist } from '../../src/edge/allowlist/allowlist.ts';
 import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
 import { Gate } from '../../src/edge/egress/gate.ts';
 import { askEgress } from '../../src/edge/egress/ledger.ts';
+import { FactBook } from '../../src/edge/facts/fact-book.ts';
 import { FileTexts } from '../../src/edge/files/file-text.ts';
 import { Grants, shareGrantOf } from '../../src/edge/grants/grants.ts';
 import { OwnRuns } from '../../src/edge/grants/own-runs.ts';
@@ -104,13 +105,14 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   const ownRuns = new OwnRuns();
   const suspects = new Suspects();
   const refused = new RefusedAttempts();
+  const facts = new FactBook();
   const inHand = new InHand(join(home, 'in-hand'), options.machineBoot ?? 'boot');
   const fatal: unknown[] = [];
   const journal = await openEdgeJournal(join(home, 'journal'), {
     clock,
     log: silentLogger,
     onFatal: (error) => fatal.push(error),
-    folds: [ownRuns, suspects, refused],
+    folds: [ownRuns, suspects, refused, facts],
   });
   const grants = new Grants({ clock, log: silentLogger, journal });
   const gate = new Gate(grants);
@@ -122,6 +124,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     allow,
     grants,
     ownRuns,
+    facts,
     limits: config.limits,
     texts,
     clock,
@@ -212,6 +215,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     journal,
     grants,
     ownRuns,
+    facts,
     gate,
     allow,
     shares,

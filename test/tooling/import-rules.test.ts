@@ -151,6 +151,7 @@ const WRONG: Readonly<Record<string, string>> = {
   'src/edge/time': 'src/edge/journal',
   'src/edge/journal': 'src/edge/index',
   'src/edge/index': 'src/edge/asks',
+  'src/edge/facts': 'src/edge/asks',
   'src/edge/allowlist': 'src/edge/files',
   'src/edge/files': 'src/edge/egress',
   'src/edge/grants': 'src/edge/tools',

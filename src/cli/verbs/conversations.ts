@@ -9,8 +9,10 @@ import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { RunStateSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
+import { filledText } from '../../contract/text/filled-text.ts';
 import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
+import { factsOfBox, filledRun } from '../known-facts.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { abbreviate, Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
@@ -80,8 +82,11 @@ async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boo
     control.client(ConversationService).getConversation({ id }),
   ).catch((error: unknown) => showKept(io, id, options, error));
   if (!found) return;
-  const { conversation, runs, summary } = found;
+  const { conversation } = found;
   if (!conversation) throw new AppError('NOT_FOUND', { kind: 'conversation' });
+  const facts = factsOfBox(io, options);
+  const runs = await Promise.all(found.runs.map((run) => filledRun(facts, run)));
+  const summary = await filledText(found.summary, facts({ run: '', conversation: id }));
   if (options.json) {
     out.json({ ...plain(ConversationSchema, conversation), runs: runs.map((run) => runJson(run)), summary });
     return;

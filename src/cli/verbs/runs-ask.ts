@@ -8,6 +8,7 @@ import { controlSide, type GlobalOptions, using } from '../client.ts';
 import { leftOpen } from '../closing.ts';
 import { askControl } from '../control-ask.ts';
 import type { CliIo } from '../io.ts';
+import { factsOfBox } from '../known-facts.ts';
 import { Printer } from '../output.ts';
 import { RunPrinter } from '../run-printer.ts';
 import { showAsk } from '../show-ask.ts';
@@ -70,7 +71,14 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   const err = new Printer(io.stderr, io.env);
   const printer = new RunPrinter(options.json ? new Printer({ write: () => true }, io.env) : out, err);
   const result = await using(controlSide(io, options), (control) =>
-    askControl({ control, request, printer, onInterrupt: io.onInterrupt, wait: options.wait }),
+    askControl({
+      control,
+      request,
+      printer,
+      facts: factsOfBox(io, options),
+      onInterrupt: io.onInterrupt,
+      wait: options.wait,
+    }),
   );
   showAsk(io, { out, printer }, result, options);
   if (!result.ended?.outcome) leftOpen(err, result);

@@ -7,10 +7,13 @@ import { jobJson } from '../ask-result.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
 import { exitOfRun } from '../exit-codes.ts';
 import type { CliIo } from '../io.ts';
+import { factsOfBox, filledRunEvents } from '../known-facts.ts';
 import { Printer } from '../output.ts';
 import { type PlainObject, plain } from '../plain.ts';
 import { runJson } from '../run-json.ts';
 import { RunPrinter } from '../run-printer.ts';
+
+type Told = Pick<WatchRunResponse, 'event'>;
 
 export function watchCommand(io: CliIo): Command {
   return new Command('watch')
@@ -29,7 +32,8 @@ async function watch(io: CliIo, id: string, options: GlobalOptions & { json?: bo
   let state: RunState = RunState.UNSPECIFIED;
   try {
     await using(controlSide(io, options), async (control) => {
-      for await (const response of control.client(RunService).watchRun({ id }, { signal: leave.signal })) {
+      const responses = control.client(RunService).watchRun({ id }, { signal: leave.signal });
+      for await (const response of filledRunEvents(factsOfBox(io, options), responses)) {
         if (response.event.case === 'run') state = response.event.value.state;
         if (options.json) out.json(eventJson(response));
         else show(printer, response);
@@ -45,7 +49,7 @@ async function watch(io: CliIo, id: string, options: GlobalOptions & { json?: bo
   io.exit(leave.signal.aborted ? EXIT.queued : exitOfRun(state));
 }
 
-function show(printer: RunPrinter, { event }: WatchRunResponse): void {
+function show(printer: RunPrinter, { event }: Told): void {
   if (event.case === 'job') printer.job(event.value);
   else if (event.case === 'text') printer.text(event.value);
   else if (event.case === 'run') {
@@ -54,7 +58,7 @@ function show(printer: RunPrinter, { event }: WatchRunResponse): void {
   }
 }
 
-function eventJson({ event }: WatchRunResponse): PlainObject {
+function eventJson({ event }: Told): PlainObject {
   switch (event.case) {
     case 'job':
       return { job: jobJson(event.value) };

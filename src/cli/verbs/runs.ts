@@ -8,6 +8,7 @@ import { newId } from '../../base/ids.ts';
 import { controlSide, type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import { egressName } from '../egress-text.ts';
 import type { CliIo } from '../io.ts';
+import { factsOfBox, filledRun } from '../known-facts.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { abbreviate, Printer } from '../output.ts';
 import { enumText } from '../plain.ts';
@@ -119,8 +120,9 @@ async function deviceNames(control: Side): Promise<Map<string, string>> {
 async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   await using(controlSide(io, options), async (control) => {
     const service = control.client(RunService);
-    const { run } = await service.getRun({ id });
-    if (!run) throw new AppError('NOT_FOUND', { kind: 'run' });
+    const { run: found } = await service.getRun({ id });
+    if (!found) throw new AppError('NOT_FOUND', { kind: 'run' });
+    const run = await filledRun(factsOfBox(io, options), found);
     const open = run.state === RunState.WAITING || run.state === RunState.RUNNING;
     const explanation = open ? await service.explainRun({ id }) : undefined;
     const out = new Printer(io.stdout, io.env);

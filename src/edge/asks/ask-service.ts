@@ -20,8 +20,10 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { FactBook, FactOwner } from '../facts/fact-book.ts';
 import { LeftOutFiles } from '../grants/left-out.ts';
 import { askRecord, checkAsk, recipientsOf, sharedOf } from './ask-request.ts';
+import { filledEvents } from './filled-events.ts';
 import type { OpenAsks, UnansweredAsk } from './open-asks.ts';
 import { cancelledOutcome, outcomeForJournal, refusedOutcome, timedOutOutcome } from './outcomes.ts';
 import type { AskArchive, AskJournal, EgressLedger, Shares } from './ports.ts';
@@ -44,6 +46,8 @@ export interface AskServiceDeps {
   readonly shares: Shares;
   readonly ledger: EgressLedger;
   readonly archive: AskArchive;
+  /** What marks in answers stand for. */
+  readonly facts: Pick<FactBook, 'lookUp'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** The model that would answer now. */
@@ -161,8 +165,21 @@ export class AskService {
     return files;
   }
 
+  /** What marks stand for that were made here for this run or its conversation. */
+  factsOf(owner: FactOwner, marks: readonly string[]): Promise<Map<string, string>> {
+    return this.#deps.facts.lookUp(owner, marks, (sequence) => this.#deps.journal.entry(sequence));
+  }
+
+  /** As the owner sees it: with facts in the places of their marks. */
+  follow(run: string, signal: AbortSignal): AsyncGenerator<LocalRunEvent, void, undefined> {
+    return filledEvents(
+      this.#follow(run, signal),
+      (conversation) => (marks) => this.factsOf({ run, conversation }, marks),
+    );
+  }
+
   /** What happens to a run, from the beginning of its current text. Throws NOT_FOUND for a run that was not asked here. */
-  async *follow(run: string, signal: AbortSignal): AsyncGenerator<LocalRunEvent, void, undefined> {
+  async *#follow(run: string, signal: AbortSignal): AsyncGenerator<LocalRunEvent, void, undefined> {
     const view = this.views.get(run);
     if (view) {
       this.views.attached(view);

@@ -141,14 +141,15 @@ export class Gate {
     const { field } = plan;
     if (field.oneof && value === undefined) return false;
     const verdict = this.#permit(field.name, message, origin, walk);
+    const marked = walk.context.origins.isMarked(message);
     if (typeof verdict === 'string') {
-      withhold(walk, plan, at, origin, verdict);
+      if (!marked) withhold(walk, plan, at, origin, verdict);
       return false;
     }
     if (value === undefined) return false;
     const bytes = bytesOf(field, value);
     if (walk.empty.has(verdict.grant) || !this.#spend(verdict.grant, bytes, walk)) {
-      withhold(walk, plan, at, origin, 'CAP');
+      if (!marked) withhold(walk, plan, at, origin, 'CAP');
       return false;
     }
     this.#enter(walk, at, origin, Sensitivity.CONTENT, bytes, verdict);

@@ -33,8 +33,17 @@ export interface Note {
   readonly hint: string;
 }
 
+/** What a mark in a response stands for on the box. */
+export interface MarkedFact {
+  readonly mark: string;
+  readonly text: string;
+}
+
 export class Origins {
   readonly #of = new WeakMap<Message, Origin>();
+  readonly #marked = new WeakSet<Message>();
+  /** To be journaled before the response leaves. */
+  readonly facts: MarkedFact[] = [];
   readonly notes: Note[] = [];
 
   /** Returns the message, for use in expressions. */
@@ -45,6 +54,16 @@ export class Origins {
 
   get(message: Message): Origin | undefined {
     return this.#of.get(message);
+  }
+
+  /** Its content is shown to the owner through the mark in it: what of that stays on the box is not listed as withheld. */
+  fact(message: Message, fact: MarkedFact): void {
+    this.#marked.add(message);
+    this.facts.push(fact);
+  }
+
+  isMarked(message: Message): boolean {
+    return this.#marked.has(message);
   }
 
   note(note: Note): void {

@@ -25,6 +25,8 @@ export interface WalkOptions {
   readonly signal: AbortSignal;
   /** Told of each folder below that cannot be opened; it counts as empty. */
   readonly refused?: (folder: JudgedPath) => void;
+  /** Told of each folder that lies too deep to be gone into. */
+  readonly tooDeep?: (folder: JudgedPath) => void;
   /** Which folders below are gone into; default: all. */
   readonly enters?: (folder: JudgedPath) => boolean;
   /** Told of each name that is left out because it cannot be told exactly. */
@@ -79,8 +81,11 @@ async function* below(
     if (!stat || !allow.visible(root, `${open.realPath}/${part}`, stat.isFile())) continue;
     if (stat.isSymbolicLink() && !(await staysInside(allow, judged))) continue;
     if (!ahead) yield { judged, stat };
-    if (!stat.isDirectory() || !options.recursive || depth + 1 >= options.maxDepth) continue;
-    if (options.enters?.(judged) === false) continue;
+    if (!stat.isDirectory() || !options.recursive || options.enters?.(judged) === false) continue;
+    if (depth + 1 >= options.maxDepth) {
+      options.tooDeep?.(judged);
+      continue;
+    }
     const child = await openBelow(allow, open, part, () => options.refused?.(judged));
     if (!child) continue;
     try {

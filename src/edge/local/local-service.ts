@@ -23,6 +23,7 @@ import type { LoopFigures } from '../../base/loop-watch.ts';
 import { BUILD } from '../../base/version.ts';
 import { toFailure } from '../../contract/errors.ts';
 import { pageOf, pageSizeOf, readPlace, writePlace } from '../../contract/paging.ts';
+import { filledText } from '../../contract/text/filled-text.ts';
 import { turnsOf } from '../../contract/turns.ts';
 import type { AskService } from '../asks/ask-service.ts';
 import { expiryOf, type MissedAsk, type OpenAsks, type UnansweredAsk } from '../asks/open-asks.ts';
@@ -201,7 +202,12 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
     getSummary: async ({ conversation }) => {
       const known = await deps.summaries.get(conversation);
       if (!known) throw new AppError('NOT_FOUND', { kind: 'summary' });
-      return { run: known.run, text: known.text };
+      const { run } = known;
+      return { run, text: await filledText(known.text, (marks) => asks.factsOf({ run, conversation }, marks)) };
+    },
+    async getFacts({ run, conversation, marks }) {
+      const facts = await asks.factsOf({ run, conversation }, marks);
+      return { facts: [...facts].map(([mark, text]) => ({ mark, text })) };
     },
     getStatus: () => statusOf(deps),
     getClock: () => ({ clock: clockView(journal.time) }),

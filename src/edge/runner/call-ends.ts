@@ -65,7 +65,7 @@ export class CallEnds {
         return freedResult(to, why, at);
       });
     }
-    const record = await outcomeRecord(execution, answer, { harmless, blobs, log });
+    const record = await outcomeRecord(execution, answer, { harmless, facts: origins.facts, blobs, log });
     this.#parts.settled.flush();
     let sequence: number;
     try {

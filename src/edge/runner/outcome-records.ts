@@ -6,6 +6,7 @@ import { type Intent, IntentSchema } from '../../../gen/bowline/journal/v1/journ
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toFailure } from '../../contract/errors.ts';
+import type { MarkedFact } from '../egress/origins.ts';
 import { type Blobs, INLINE_RESULT_BYTES } from '../journal/blobs.ts';
 import type { CallEntry } from '../journal/call-book.ts';
 import type { RecordInit } from '../journal/records.ts';
@@ -40,13 +41,22 @@ export async function outcomeRecord(
   answer: GatedAnswer,
   kept: {
     readonly harmless: boolean;
+    /** What marks in the answer stand for. */
+    readonly facts: readonly MarkedFact[];
     readonly blobs: Pick<Blobs, 'put'>;
     readonly log: Logger;
   },
 ): Promise<RecordInit> {
   const { failure } = answer;
   const { recipient } = call;
-  const base = { ...callFields(call, digest), recipient, egress: [...answer.egress], ...(failure ? { failure } : {}) };
+  const facts = kept.facts.map(({ mark, text }) => ({ mark, text }));
+  const base = {
+    ...callFields(call, digest),
+    recipient,
+    facts,
+    egress: [...answer.egress],
+    ...(failure ? { failure } : {}),
+  };
   if (kept.harmless) {
     const packed = packRaw(answer.responses);
     return {

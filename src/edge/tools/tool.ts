@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import type { EdgeLimits } from '../config/edge-settings.ts';
 import type { Origins } from '../egress/origins.ts';
+import type { FactBook } from '../facts/fact-book.ts';
 import type { FileTexts } from '../files/file-text.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { OwnRuns } from '../grants/own-runs.ts';
@@ -42,6 +43,7 @@ export interface ToolParts {
   readonly allow: Allowlist;
   readonly grants: Grants;
   readonly ownRuns: OwnRuns;
+  readonly facts: Pick<FactBook, 'newMark'>;
   readonly limits: EdgeLimits;
   /** What files say, documents too. */
   readonly texts: FileTexts;

@@ -18,7 +18,7 @@ const MAX_ASKS = 256;
 /** @param model the model that would answer now */
 export function startAsks(
   { config, clock, life, log }: EdgeGround,
-  { journal, open, index }: Journaled,
+  { journal, open, index, facts }: Journaled,
   { grants }: Tools,
   shareResolver: ShareResolver,
   model: () => ModelInfo | undefined,
@@ -44,6 +44,7 @@ export function startAsks(
       run: (run) => index.query((known) => known.run(run)),
       runOfRequest: (id) => index.query((known) => known.runOfRequest(id)),
     },
+    facts,
     model,
     collections: (wanted, reader) => collectionsOf(journal.standing.list(), wanted, reader),
     limits: { openAsks: Math.min(config.limits.asks, MAX_ASKS) },

@@ -21,7 +21,7 @@ import type { Journaled } from './start-journal.ts';
 export type Tools = Awaited<ReturnType<typeof openTools>>;
 
 /** Gives the calls that an earlier start left behind their answers. */
-export async function openTools(ground: EdgeGround, { journal, ownRuns, suspects, refused }: Journaled) {
+export async function openTools(ground: EdgeGround, { journal, ownRuns, suspects, refused, facts }: Journaled) {
   const { home, config, bootId, clock, log } = ground;
   const { limits } = config;
   const paths = homePaths(home);
@@ -33,7 +33,7 @@ export async function openTools(ground: EdgeGround, { journal, ownRuns, suspects
   const reader = openReader(config, clock);
   ground.life.onStop('reader of documents', () => reader.close());
   const texts = new FileTexts(reader);
-  const tools = toolset({ allow, grants, ownRuns, limits, texts, clock, now: () => journal.now(), isolation });
+  const tools = toolset({ allow, grants, ownRuns, facts, limits, texts, clock, now: () => journal.now(), isolation });
   const blobs = await openBlobs(paths.blobs);
   const inHand = openInHand(ground);
   const runner = new ToolRunner({

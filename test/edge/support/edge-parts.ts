@@ -13,6 +13,7 @@ import { type AskLimits, AskService } from '../../../src/edge/asks/ask-service.t
 import { OpenAsks } from '../../../src/edge/asks/open-asks.ts';
 import type { Shares } from '../../../src/edge/asks/ports.ts';
 import { Gate } from '../../../src/edge/egress/gate.ts';
+import { FactBook } from '../../../src/edge/facts/fact-book.ts';
 import { Grants } from '../../../src/edge/grants/grants.ts';
 import { collectionsOf } from '../../../src/edge/grants/standing-grants.ts';
 import { journalBinding } from '../../../src/edge/identity/identity.ts';
@@ -60,6 +61,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
   const now = () => systemClock.now();
   const { identity } = await join({ file: joinPath(home, 'device.json'), home, line, name: 'box', now });
   const open = new OpenAsks();
+  const facts = new FactBook();
   const entries: Entry[] = [];
   const journal = await openEdgeJournal(joinPath(home, 'journal'), {
     clock: systemClock,
@@ -68,7 +70,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
       throw error;
     },
     binding: journalBinding(identity),
-    folds: [open, { apply: (entry) => void entries.push(entry) }],
+    folds: [open, facts, { apply: (entry) => void entries.push(entry) }],
   });
   const ended: string[] = [];
   const grants = new Grants({ clock: systemClock, log, journal });
@@ -96,6 +98,7 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
     shares,
     ledger,
     archive: { run: () => undefined, runOfRequest: () => undefined },
+    facts,
     clock: systemClock,
     log,
     model: () => session?.status.model,

@@ -20,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/journal/v1/journal.proto.
  */
 export const file_bowline_journal_v1_journal: GenFile = /*@__PURE__*/
-  fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxIu4GCg1Kb3VybmFsUmVjb3JkEi4KCndyaXRlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KB3N0YXJ0ZWQYAiABKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuU3RhcnRlZEgAEiwKA2FzaxgDIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmRIABI1Cgthc2tfb3V0Y29tZRgEIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lSAASNwoMcnVuX2Fuc3dlcmVkGAUgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlJ1bkFuc3dlcmVkSAASMgoGY2FuY2VsGAYgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkNhbmNlbFJlY29yZEgAEiwKBmludGVudBgHIAEoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnRIABI3Cgx0b29sX291dGNvbWUYCCABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWVIABI3Cgx0b29sX3NldHRsZWQYCSABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFNldHRsZWRIABI3CgxncmFudF9taW50ZWQYCiABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWRIABI1CgtncmFudF9lbmRlZBgLIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5HcmFudEVuZGVkSAASMgoGbGVkZ2VyGAwgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkxlZGdlclJlY29yZEgAEjsKDnNlc3Npb25fb3BlbmVkGA0gASgLMiEuYm93bGluZS5qb3VybmFsLnYxLlNlc3Npb25PcGVuZWRIABI0CgpjaGVja3BvaW50GA4gASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoZWNrcG9pbnRIABI3Cgx0b29sX3JlZnVzZWQYDyABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFJlZnVzZWRIABIxCgljbG9ja19zZXQYECABKAsyHC5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRIAEIICgZyZWNvcmQiKQoHU3RhcnRlZBIPCgdib290X2lkGAEgASgJEg0KBWJ1aWxkGAIgASgJIp0BCglBc2tSZWNvcmQSIwoDYXNrGAEgASgLMhYuYm93bGluZS5yZWNvcmQudjEuQXNrEhIKCnJlcXVlc3RfaWQYAiABKAkSLwoGZ3JhbnRzGAMgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJLCgpBc2tPdXRjb21lEhAKCHNlcXVlbmNlGAEgASgEEisKB3JlZnVzZWQYAiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIkQKC1J1bkFuc3dlcmVkEgsKA3J1bhgBIAEoCRIoCgdvdXRjb21lGAIgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSIbCgxDYW5jZWxSZWNvcmQSCwoDcnVuGAEgASgJIrQBCgZJbnRlbnQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRILCgNydW4YAyABKAkSDgoGbWV0aG9kGAQgASgJEhUKDXBhcmFtc19zaGEyNTYYBSABKAwSDwoHYm9vdF9pZBgGIAEoCRIOCgZncmFudHMYByADKAkSLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIusCCgtUb29sT3V0Y29tZRIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDam9iGAIgASgJEi0KBnJlc3VsdBgDIAEoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlRvb2xSZXN1bHQSFQoNcmVzdWx0X3NoYTI1NhgEIAEoDBIMCgRibG9iGAUgASgJEg4KBm1ldGhvZBgGIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAcgASgMEiYKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmF3X3Jlc3BvbnNlcxgKIAMoDBIrCgdmYWlsdXJlGAsgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRILCgNydW4YDCABKAkSEQoJcmVjaXBpZW50GA0gASgJIpMBCgtUb29sUmVmdXNlZBIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDam9iGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIrCgdmYWlsdXJlGAQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRINCgVjb3VudBgFIAEoBBISCgpmcmVlX2Vwb2NoGAYgASgEIiYKC1Rvb2xTZXR0bGVkEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCSLCAQoLR3JhbnRNaW50ZWQSCgoCaWQYASABKAkSCwoDcnVuGAIgASgJEi4KBWZpbGVzGAMgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50ZWRGaWxlEhIKCnJlY2lwaWVudHMYBCADKAkSEQoJY2FwX2J5dGVzGAUgASgEEi8KC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjb2xsZWN0aW9uGAcgASgJIpIBCgtHcmFudGVkRmlsZRIMCgRwYXRoGAEgASgJEhEKCXJlYWxfcGF0aBgCIAEoCRIOCgZkZXZpY2UYAyABKAQSDQoFaW5vZGUYBCABKAQSDgoGc2hhMjU2GAUgASgMEhIKCnN0YXJ0X2xpbmUYBiABKA0SEAoIZW5kX2xpbmUYByABKA0SDQoFYnl0ZXMYCCABKAQiTwoKR3JhbnRFbmRlZBIKCgJpZBgBIAEoCRIvCgN3aHkYAyABKA4yIi5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRFbmRSZWFzb25KBAgCEAMiNwoMTGVkZ2VyUmVjb3JkEicKB2VudHJpZXMYASADKAsyFi5ib3dsaW5lLnJ1bi52MS5FZ3Jlc3MicAoNU2Vzc2lvbk9wZW5lZBIVCg1zZXNzaW9uX2Vwb2NoGAEgASgEEjIKBmFuY2hvchgCIAEoCzIiLmJvd2xpbmUucmVjb3JkLnYxLkpvdXJuYWxQb3NpdGlvbhIUCgxyZXN1bWVfdG9rZW4YAyABKAwidAoIQ2xvY2tTZXQSMQoNcHJldmlvdXNfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoCYnkYAyABKA4yHi5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRCeUoECAIQA1IDd2h5IsQDCgpDaGVja3BvaW50EhAKCHNlcXVlbmNlGAEgASgEEjEKCG91dGNvbWVzGAIgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLlRvb2xPdXRjb21lEisKB2ludGVudHMYAyADKAsyGi5ib3dsaW5lLmpvdXJuYWwudjEuSW50ZW50EikKBGFza3MYBCADKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuT3BlbkFzaxIyCgZhbmNob3IYBSABKAsyIi5ib3dsaW5lLnJlY29yZC52MS5Kb3VybmFsUG9zaXRpb24SFQoNc2Vzc2lvbl9lcG9jaBgGIAEoBBIUCgxyZXN1bWVfdG9rZW4YByABKAwSMQoIc3RhbmRpbmcYCCADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWQSOQoVZm9yZ290dGVuX2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxzZXR0bGVkX2tleXMYCiABKAwSNAoHYXJjaGl2ZRgLIAEoCzIjLmJvd2xpbmUuam91cm5hbC52MS5BcmNoaXZlUG9zaXRpb24ipgEKD0FyY2hpdmVQb3NpdGlvbhIYChBhcmNoaXZlX3NlcXVlbmNlGAEgASgEEhsKE2FyY2hpdmVfaGVhZF9zaGEyNTYYAiABKAwSEAoIc2VxdWVuY2UYAyABKAQSDQoFbGluZXMYBCABKAQSDQoFYnl0ZXMYBSABKAQSFQoNZHJvcHBlZF9saW5lcxgGIAEoBBIVCg1kcm9wcGVkX2J5dGVzGAcgASgEIvYBCg5BcmNoaXZlZExlZGdlchIWCg5maXJzdF9zZXF1ZW5jZRgBIAEoBBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEhsKE2pvdXJuYWxfaGVhZF9zaGEyNTYYAyABKAwSMgoHcmVjb3JkcxgEIAMoCzIhLmJvd2xpbmUuam91cm5hbC52MS5BcmNoaXZlZExpbmVzEg0KBWxpbmVzGAUgASgEEg0KBWJ5dGVzGAYgASgEEhgKEGRyb3BwZWRfc2VxdWVuY2UYByABKAQSFQoNZHJvcHBlZF9saW5lcxgIIAEoBBIVCg1kcm9wcGVkX2J5dGVzGAkgASgEInoKDUFyY2hpdmVkTGluZXMSEAoIc2VxdWVuY2UYASABKAQSLgoKd3JpdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoHZW50cmllcxgDIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJ4CgdPcGVuQXNrEhAKCHNlcXVlbmNlGAEgASgEEioKA2FzaxgCIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmQSLwoHb3V0Y29tZRgDIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lKogCCg5HcmFudEVuZFJlYXNvbhIgChxHUkFOVF9FTkRfUkVBU09OX1VOU1BFQ0lGSUVEEAASHQoZR1JBTlRfRU5EX1JFQVNPTl9BTlNXRVJFRBABEhwKGEdSQU5UX0VORF9SRUFTT05fRVhQSVJFRBACEhgKFEdSQU5UX0VORF9SRUFTT05fQ0FQEAMSHAoYR1JBTlRfRU5EX1JFQVNPTl9SRVZPS0VEEAQSHgoaR1JBTlRfRU5EX1JFQVNPTl9SRVNUQVJURUQQBRIgChxHUkFOVF9FTkRfUkVBU09OX1FVQVJBTlRJTkVEEAYSHQoZR1JBTlRfRU5EX1JFQVNPTl9SRVBMQUNFRBAHKlsKCkNsb2NrU2V0QnkSHAoYQ0xPQ0tfU0VUX0JZX1VOU1BFQ0lGSUVEEAASFwoTQ0xPQ0tfU0VUX0JZX1NJR05FRBABEhYKEkNMT0NLX1NFVF9CWV9PV05FUhACYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
+  fileDesc("CiBib3dsaW5lL2pvdXJuYWwvdjEvam91cm5hbC5wcm90bxISYm93bGluZS5qb3VybmFsLnYxIu4GCg1Kb3VybmFsUmVjb3JkEi4KCndyaXRlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KB3N0YXJ0ZWQYAiABKAsyGy5ib3dsaW5lLmpvdXJuYWwudjEuU3RhcnRlZEgAEiwKA2FzaxgDIAEoCzIdLmJvd2xpbmUuam91cm5hbC52MS5Bc2tSZWNvcmRIABI1Cgthc2tfb3V0Y29tZRgEIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5Bc2tPdXRjb21lSAASNwoMcnVuX2Fuc3dlcmVkGAUgASgLMh8uYm93bGluZS5qb3VybmFsLnYxLlJ1bkFuc3dlcmVkSAASMgoGY2FuY2VsGAYgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkNhbmNlbFJlY29yZEgAEiwKBmludGVudBgHIAEoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnRIABI3Cgx0b29sX291dGNvbWUYCCABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWVIABI3Cgx0b29sX3NldHRsZWQYCSABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFNldHRsZWRIABI3CgxncmFudF9taW50ZWQYCiABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRNaW50ZWRIABI1CgtncmFudF9lbmRlZBgLIAEoCzIeLmJvd2xpbmUuam91cm5hbC52MS5HcmFudEVuZGVkSAASMgoGbGVkZ2VyGAwgASgLMiAuYm93bGluZS5qb3VybmFsLnYxLkxlZGdlclJlY29yZEgAEjsKDnNlc3Npb25fb3BlbmVkGA0gASgLMiEuYm93bGluZS5qb3VybmFsLnYxLlNlc3Npb25PcGVuZWRIABI0CgpjaGVja3BvaW50GA4gASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkNoZWNrcG9pbnRIABI3Cgx0b29sX3JlZnVzZWQYDyABKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbFJlZnVzZWRIABIxCgljbG9ja19zZXQYECABKAsyHC5ib3dsaW5lLmpvdXJuYWwudjEuQ2xvY2tTZXRIAEIICgZyZWNvcmQiKQoHU3RhcnRlZBIPCgdib290X2lkGAEgASgJEg0KBWJ1aWxkGAIgASgJIp0BCglBc2tSZWNvcmQSIwoDYXNrGAEgASgLMhYuYm93bGluZS5yZWNvcmQudjEuQXNrEhIKCnJlcXVlc3RfaWQYAiABKAkSLwoGZ3JhbnRzGAMgAygLMh8uYm93bGluZS5qb3VybmFsLnYxLkdyYW50TWludGVkEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJLCgpBc2tPdXRjb21lEhAKCHNlcXVlbmNlGAEgASgEEisKB3JlZnVzZWQYAiABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlIkQKC1J1bkFuc3dlcmVkEgsKA3J1bhgBIAEoCRIoCgdvdXRjb21lGAIgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSIbCgxDYW5jZWxSZWNvcmQSCwoDcnVuGAEgASgJIrQBCgZJbnRlbnQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJEgsKA2pvYhgCIAEoCRILCgNydW4YAyABKAkSDgoGbWV0aG9kGAQgASgJEhUKDXBhcmFtc19zaGEyNTYYBSABKAwSDwoHYm9vdF9pZBgGIAEoCRIOCgZncmFudHMYByADKAkSLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQDCgtUb29sT3V0Y29tZRIXCg9pZGVtcG90ZW5jeV9rZXkYASABKAkSCwoDam9iGAIgASgJEi0KBnJlc3VsdBgDIAEoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlRvb2xSZXN1bHQSFQoNcmVzdWx0X3NoYTI1NhgEIAEoDBIMCgRibG9iGAUgASgJEg4KBm1ldGhvZBgGIAEoCRIVCg1wYXJhbXNfc2hhMjU2GAcgASgMEiYKBmVncmVzcxgIIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcxIvCgtleHBpcmVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmF3X3Jlc3BvbnNlcxgKIAMoDBIrCgdmYWlsdXJlGAsgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRILCgNydW4YDCABKAkSEQoJcmVjaXBpZW50GA0gASgJEicKBWZhY3RzGA4gAygLMhguYm93bGluZS5qb3VybmFsLnYxLkZhY3QiIgoERmFjdBIMCgRtYXJrGAEgASgJEgwKBHRleHQYAiABKAkikwEKC1Rvb2xSZWZ1c2VkEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRILCgNqb2IYAiABKAkSDgoGbWV0aG9kGAMgASgJEisKB2ZhaWx1cmUYBCABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlEg0KBWNvdW50GAUgASgEEhIKCmZyZWVfZXBvY2gYBiABKAQiJgoLVG9vbFNldHRsZWQSFwoPaWRlbXBvdGVuY3lfa2V5GAEgASgJIsIBCgtHcmFudE1pbnRlZBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSLgoFZmlsZXMYAyADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuR3JhbnRlZEZpbGUSEgoKcmVjaXBpZW50cxgEIAMoCRIRCgljYXBfYnl0ZXMYBSABKAQSLwoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNvbGxlY3Rpb24YByABKAkikgEKC0dyYW50ZWRGaWxlEgwKBHBhdGgYASABKAkSEQoJcmVhbF9wYXRoGAIgASgJEg4KBmRldmljZRgDIAEoBBINCgVpbm9kZRgEIAEoBBIOCgZzaGEyNTYYBSABKAwSEgoKc3RhcnRfbGluZRgGIAEoDRIQCghlbmRfbGluZRgHIAEoDRINCgVieXRlcxgIIAEoBCJPCgpHcmFudEVuZGVkEgoKAmlkGAEgASgJEi8KA3doeRgDIAEoDjIiLmJvd2xpbmUuam91cm5hbC52MS5HcmFudEVuZFJlYXNvbkoECAIQAyI3CgxMZWRnZXJSZWNvcmQSJwoHZW50cmllcxgBIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyJwCg1TZXNzaW9uT3BlbmVkEhUKDXNlc3Npb25fZXBvY2gYASABKAQSMgoGYW5jaG9yGAIgASgLMiIuYm93bGluZS5yZWNvcmQudjEuSm91cm5hbFBvc2l0aW9uEhQKDHJlc3VtZV90b2tlbhgDIAEoDCJ0CghDbG9ja1NldBIxCg1wcmV2aW91c190aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgJieRgDIAEoDjIeLmJvd2xpbmUuam91cm5hbC52MS5DbG9ja1NldEJ5SgQIAhADUgN3aHkixAMKCkNoZWNrcG9pbnQSEAoIc2VxdWVuY2UYASABKAQSMQoIb3V0Y29tZXMYAiADKAsyHy5ib3dsaW5lLmpvdXJuYWwudjEuVG9vbE91dGNvbWUSKwoHaW50ZW50cxgDIAMoCzIaLmJvd2xpbmUuam91cm5hbC52MS5JbnRlbnQSKQoEYXNrcxgEIAMoCzIbLmJvd2xpbmUuam91cm5hbC52MS5PcGVuQXNrEjIKBmFuY2hvchgFIAEoCzIiLmJvd2xpbmUucmVjb3JkLnYxLkpvdXJuYWxQb3NpdGlvbhIVCg1zZXNzaW9uX2Vwb2NoGAYgASgEEhQKDHJlc3VtZV90b2tlbhgHIAEoDBIxCghzdGFuZGluZxgIIAMoCzIfLmJvd2xpbmUuam91cm5hbC52MS5HcmFudE1pbnRlZBI5ChVmb3Jnb3R0ZW5fZXhwaXJlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHNldHRsZWRfa2V5cxgKIAEoDBI0CgdhcmNoaXZlGAsgASgLMiMuYm93bGluZS5qb3VybmFsLnYxLkFyY2hpdmVQb3NpdGlvbiKmAQoPQXJjaGl2ZVBvc2l0aW9uEhgKEGFyY2hpdmVfc2VxdWVuY2UYASABKAQSGwoTYXJjaGl2ZV9oZWFkX3NoYTI1NhgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBBINCgVsaW5lcxgEIAEoBBINCgVieXRlcxgFIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAYgASgEEhUKDWRyb3BwZWRfYnl0ZXMYByABKAQi9gEKDkFyY2hpdmVkTGVkZ2VyEhYKDmZpcnN0X3NlcXVlbmNlGAEgASgEEhUKDWxhc3Rfc2VxdWVuY2UYAiABKAQSGwoTam91cm5hbF9oZWFkX3NoYTI1NhgDIAEoDBIyCgdyZWNvcmRzGAQgAygLMiEuYm93bGluZS5qb3VybmFsLnYxLkFyY2hpdmVkTGluZXMSDQoFbGluZXMYBSABKAQSDQoFYnl0ZXMYBiABKAQSGAoQZHJvcHBlZF9zZXF1ZW5jZRgHIAEoBBIVCg1kcm9wcGVkX2xpbmVzGAggASgEEhUKDWRyb3BwZWRfYnl0ZXMYCSABKAQiegoNQXJjaGl2ZWRMaW5lcxIQCghzZXF1ZW5jZRgBIAEoBBIuCgp3cml0ZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgdlbnRyaWVzGAMgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzIngKB09wZW5Bc2sSEAoIc2VxdWVuY2UYASABKAQSKgoDYXNrGAIgASgLMh0uYm93bGluZS5qb3VybmFsLnYxLkFza1JlY29yZBIvCgdvdXRjb21lGAMgASgLMh4uYm93bGluZS5qb3VybmFsLnYxLkFza091dGNvbWUqiAIKDkdyYW50RW5kUmVhc29uEiAKHEdSQU5UX0VORF9SRUFTT05fVU5TUEVDSUZJRUQQABIdChlHUkFOVF9FTkRfUkVBU09OX0FOU1dFUkVEEAESHAoYR1JBTlRfRU5EX1JFQVNPTl9FWFBJUkVEEAISGAoUR1JBTlRfRU5EX1JFQVNPTl9DQVAQAxIcChhHUkFOVF9FTkRfUkVBU09OX1JFVk9LRUQQBBIeChpHUkFOVF9FTkRfUkVBU09OX1JFU1RBUlRFRBAFEiAKHEdSQU5UX0VORF9SRUFTT05fUVVBUkFOVElORUQQBhIdChlHUkFOVF9FTkRfUkVBU09OX1JFUExBQ0VEEAcqWwoKQ2xvY2tTZXRCeRIcChhDTE9DS19TRVRfQllfVU5TUEVDSUZJRUQQABIXChNDTE9DS19TRVRfQllfU0lHTkVEEAESFgoSQ0xPQ0tfU0VUX0JZX09XTkVSEAJiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_record_v1_record, file_bowline_run_v1_run, file_google_protobuf_timestamp]);
 
 /**
  * What stands in one record of the journal.
@@ -483,6 +483,13 @@ export type ToolOutcome = Message<"bowline.journal.v1.ToolOutcome"> & {
    * @generated from field: string recipient = 13;
    */
   recipient: string;
+
+  /**
+   * What the marks in the answer stand for. They stay on the box.
+   *
+   * @generated from field: repeated bowline.journal.v1.Fact facts = 14;
+   */
+  facts: Fact[];
 };
 
 /**
@@ -491,6 +498,34 @@ export type ToolOutcome = Message<"bowline.journal.v1.ToolOutcome"> & {
  */
 export const ToolOutcomeSchema: GenMessage<ToolOutcome> = /*@__PURE__*/
   messageDesc(file_bowline_journal_v1_journal, 7);
+
+/**
+ * A fact that was computed on the box, and the mark that stands for it everywhere else.
+ *
+ * @generated from message bowline.journal.v1.Fact
+ */
+export type Fact = Message<"bowline.journal.v1.Fact"> & {
+  /**
+   * E.g. `[[fact-K7Q2]]`; unique in its conversation.
+   *
+   * @generated from field: string mark = 1;
+   */
+  mark: string;
+
+  /**
+   * What is shown to the owner in its place.
+   *
+   * @generated from field: string text = 2;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message bowline.journal.v1.Fact.
+ * Use `create(FactSchema)` to create a new message.
+ */
+export const FactSchema: GenMessage<Fact> = /*@__PURE__*/
+  messageDesc(file_bowline_journal_v1_journal, 8);
 
 /**
  * A tool call was refused before it started, or many that were not written one by one.
@@ -546,7 +581,7 @@ export type ToolRefused = Message<"bowline.journal.v1.ToolRefused"> & {
  * Use `create(ToolRefusedSchema)` to create a new message.
  */
 export const ToolRefusedSchema: GenMessage<ToolRefused> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 8);
+  messageDesc(file_bowline_journal_v1_journal, 9);
 
 /**
  * A result is committed at the control plane.
@@ -567,7 +602,7 @@ export type ToolSettled = Message<"bowline.journal.v1.ToolSettled"> & {
  * Use `create(ToolSettledSchema)` to create a new message.
  */
 export const ToolSettledSchema: GenMessage<ToolSettled> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 9);
+  messageDesc(file_bowline_journal_v1_journal, 10);
 
 /**
  * A grant as it was minted: files, bytes and recipients, for one run or for a collection.
@@ -630,7 +665,7 @@ export type GrantMinted = Message<"bowline.journal.v1.GrantMinted"> & {
  * Use `create(GrantMintedSchema)` to create a new message.
  */
 export const GrantMintedSchema: GenMessage<GrantMinted> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 10);
+  messageDesc(file_bowline_journal_v1_journal, 11);
 
 /**
  * One file of a grant, frozen when the owner asked.
@@ -700,7 +735,7 @@ export type GrantedFile = Message<"bowline.journal.v1.GrantedFile"> & {
  * Use `create(GrantedFileSchema)` to create a new message.
  */
 export const GrantedFileSchema: GenMessage<GrantedFile> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 11);
+  messageDesc(file_bowline_journal_v1_journal, 12);
 
 /**
  * Nothing leaves under a grant any more.
@@ -728,7 +763,7 @@ export type GrantEnded = Message<"bowline.journal.v1.GrantEnded"> & {
  * Use `create(GrantEndedSchema)` to create a new message.
  */
 export const GrantEndedSchema: GenMessage<GrantEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 12);
+  messageDesc(file_bowline_journal_v1_journal, 13);
 
 /**
  * What left the box and stands in no other record.
@@ -749,7 +784,7 @@ export type LedgerRecord = Message<"bowline.journal.v1.LedgerRecord"> & {
  * Use `create(LedgerRecordSchema)` to create a new message.
  */
 export const LedgerRecordSchema: GenMessage<LedgerRecord> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 13);
+  messageDesc(file_bowline_journal_v1_journal, 14);
 
 /**
  * A session began.
@@ -784,7 +819,7 @@ export type SessionOpened = Message<"bowline.journal.v1.SessionOpened"> & {
  * Use `create(SessionOpenedSchema)` to create a new message.
  */
 export const SessionOpenedSchema: GenMessage<SessionOpened> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 14);
+  messageDesc(file_bowline_journal_v1_journal, 15);
 
 /**
  * The time of the edge was set back: what was journaled before had run ahead. The record's own time is the new one.
@@ -812,7 +847,7 @@ export type ClockSet = Message<"bowline.journal.v1.ClockSet"> & {
  * Use `create(ClockSetSchema)` to create a new message.
  */
 export const ClockSetSchema: GenMessage<ClockSet> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 15);
+  messageDesc(file_bowline_journal_v1_journal, 16);
 
 /**
  * What pruned segments leave behind.
@@ -904,7 +939,7 @@ export type Checkpoint = Message<"bowline.journal.v1.Checkpoint"> & {
  * Use `create(CheckpointSchema)` to create a new message.
  */
 export const CheckpointSchema: GenMessage<Checkpoint> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 16);
+  messageDesc(file_bowline_journal_v1_journal, 17);
 
 /**
  * Where the archive of the ledger stands, and what it holds. Totals are over all that was ever archived.
@@ -967,7 +1002,7 @@ export type ArchivePosition = Message<"bowline.journal.v1.ArchivePosition"> & {
  * Use `create(ArchivePositionSchema)` to create a new message.
  */
 export const ArchivePositionSchema: GenMessage<ArchivePosition> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 17);
+  messageDesc(file_bowline_journal_v1_journal, 18);
 
 /**
  * One record of the archive of the ledger: the lines of a stretch of the journal. Stretches follow each other without a gap.
@@ -1044,7 +1079,7 @@ export type ArchivedLedger = Message<"bowline.journal.v1.ArchivedLedger"> & {
  * Use `create(ArchivedLedgerSchema)` to create a new message.
  */
 export const ArchivedLedgerSchema: GenMessage<ArchivedLedger> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 18);
+  messageDesc(file_bowline_journal_v1_journal, 19);
 
 /**
  * The lines of one record of the journal.
@@ -1079,7 +1114,7 @@ export type ArchivedLines = Message<"bowline.journal.v1.ArchivedLines"> & {
  * Use `create(ArchivedLinesSchema)` to create a new message.
  */
 export const ArchivedLinesSchema: GenMessage<ArchivedLines> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 19);
+  messageDesc(file_bowline_journal_v1_journal, 20);
 
 /**
  * An ask without an answer, with its sequence.
@@ -1114,7 +1149,7 @@ export type OpenAsk = Message<"bowline.journal.v1.OpenAsk"> & {
  * Use `create(OpenAskSchema)` to create a new message.
  */
 export const OpenAskSchema: GenMessage<OpenAsk> = /*@__PURE__*/
-  messageDesc(file_bowline_journal_v1_journal, 20);
+  messageDesc(file_bowline_journal_v1_journal, 21);
 
 /**
  * Why a grant ended.

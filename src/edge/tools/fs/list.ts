@@ -8,9 +8,10 @@ import {
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { SizeClass } from '../../../../gen/bowline/run/v1/run_pb.ts';
 import { nameGlob } from '../../../base/glob.ts';
-import { inRoot, type JudgedPath } from '../../allowlist/judge-path.ts';
+import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files/walk.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
+import { startsOf, walkBudget } from './entries-below.ts';
 import { fileInfo } from './file-info.ts';
 import { grantedOrigin } from './granted-origin.ts';
 
@@ -47,12 +48,6 @@ export function listTool(parts: ToolParts): EdgeTool {
   };
 }
 
-/** A fresh budget for one call. */
-export function walkBudget({ limits, clock }: Pick<ToolParts, 'limits' | 'clock'>): WalkBudget {
-  const end = clock.monotonic() + limits.search_ms;
-  return { entries: limits.walk_entries, met: false, unreadable: 0, late: () => clock.monotonic() > end };
-}
-
 /** Says that names were left out which cannot be told, and how many. */
 export function noteUnreadable(call: ToolCallContext, { unreadable }: WalkBudget, field: string, folder: string): void {
   if (unreadable === 0) return;
@@ -86,11 +81,6 @@ async function* entries(
     if (after === undefined || compareNames(root.name, after) > 0) yield { judged: root, stat };
     if (request.recursive && stat.isDirectory()) yield* walk(parts.allow, root, options);
   }
-}
-
-/** The roots that may be read, in order. */
-export function startsOf({ allow }: Pick<ToolParts, 'allow'>): JudgedPath[] {
-  return allow.readable.map((root) => inRoot(root, '')).sort((a, b) => compareNames(a.name, b.name));
 }
 
 async function infoOf(parts: ToolParts, { judged, stat }: WalkEntry, call: ToolCallContext): Promise<FileInfo> {

@@ -28,9 +28,10 @@ import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files
 import type { Cover } from '../../grants/grants.ts';
 import type { TermsVerdict } from '../../grants/own-runs.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
+import { startsOf, walkBudget } from './entries-below.ts';
 import { fileInfo } from './file-info.ts';
 import { FileRanking, type HoldingFile } from './file-ranking.ts';
-import { noteUnreadable, startsOf, walkBudget } from './list.ts';
+import { noteUnreadable } from './list.ts';
 import { LineFinder, type LineHit, WordFinder } from './term-search.ts';
 
 const DEFAULT_PAGE = 50;

@@ -18,7 +18,113 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/capability/fs/v1/fs.proto.
  */
 export const file_bowline_capability_fs_v1_fs: GenFile = /*@__PURE__*/
-  fileDesc("CiFib3dsaW5lL2NhcGFiaWxpdHkvZnMvdjEvZnMucHJvdG8SGGJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MSKFAgoIRmlsZUluZm8SGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDI8xgCEjAKBGtpbmQYAiABKA4yIi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuRmlsZUtpbmQSLQoKc2l6ZV9jbGFzcxgDIAEoDjIZLmJvd2xpbmUucnVuLnYxLlNpemVDbGFzcxIfCgptZWRpYV90eXBlGAQgASgJQgu6SARyAhh/yPMYAhIvCgttb2RpZnlfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoKc2l6ZV9ieXRlcxgHIAEoBEIEyPMYBEoECAYQB1IKa2V5ZWRfaGFzaCJlCgtSZWFkUmVxdWVzdBIdCgRwYXRoGAEgASgJQg+6SAjIAQFyAxiAINDzGAISEgoKc3RhcnRfbGluZRgCIAEoDRIQCghlbmRfbGluZRgDIAEoDRIRCgltYXhfYnl0ZXMYBCABKA0i5QEKDFJlYWRSZXNwb25zZRIwCgRmaWxlGAEgASgLMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVJbmZvEhIKBHRleHQYAiABKAlCBMjzGAQSGAoKZmlyc3RfbGluZRgDIAEoDUIEyPMYBBIZCgt0b3RhbF9saW5lcxgEIAEoDUIEyPMYBBIXCgl0cnVuY2F0ZWQYBSABKAhCBMjzGAQSMgoFcGFnZXMYByABKAsyIy5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuUmVhZFBhZ2VzSgQIBhAHUgdzdW1tYXJ5IjYKCVJlYWRQYWdlcxITCgVmaXJzdBgBIAEoDUIEyPMYBBIUCgZzdGFydHMYAiADKA1CBMjzGAQihwEKDFdyaXRlUmVxdWVzdBIdCgRwYXRoGAEgASgJQg+6SAjIAQFyAxiAINDzGAISGwoEdGV4dBgCIAEoCUINukgGcgQogIBA0PMYARI7CgRtb2RlGAMgASgOMiMuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLldyaXRlTW9kZUIIukgFggECEAEiUgoNV3JpdGVSZXNwb25zZRIwCgRmaWxlGAEgASgLMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVJbmZvEg8KB2NyZWF0ZWQYAiABKAgijQEKC0xpc3RSZXF1ZXN0EhoKBHBhdGgYASABKAlCDLpIBXIDGIAg0PMYAhIRCglyZWN1cnNpdmUYAiABKAgSGgoEZ2xvYhgDIAEoCUIMukgFcgMYgALQ8xgBEhEKCXBhZ2Vfc2l6ZRgEIAEoDRIgCgpwYWdlX3Rva2VuGAUgASgJQgy6SAVyAxiAINDzGAEiaAoMTGlzdFJlc3BvbnNlEjEKBWZpbGVzGAEgAygLMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVJbmZvEiUKD25leHRfcGFnZV90b2tlbhgCIAEoCUIMukgFcgMYgCDI8xgCIiwKC1N0YXRSZXF1ZXN0Eh0KBHBhdGgYASABKAlCD7pICMgBAXIDGIAg0PMYAiJACgxTdGF0UmVzcG9uc2USMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbyKiAQoNU2VhcmNoUmVxdWVzdBIaCgRwYXRoGAEgASgJQgy6SAVyAxiAINDzGAISJAoFdGVybXMYAiADKAlCFbpIDpIBCxAUIgdyBRABGMgB0PMYARIaCgRnbG9iGAMgASgJQgy6SAVyAxiAAtDzGAESEQoJcGFnZV9zaXplGAQgASgNEiAKCnBhZ2VfdG9rZW4YBSABKAlCDLpIBXIDGIAC0PMYASKIAQoOU2VhcmNoUmVzcG9uc2USNgoHbWF0Y2hlcxgBIAMoCzIlLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5TZWFyY2hNYXRjaBIXCgl0cnVuY2F0ZWQYAiABKAhCBMjzGAQSJQoPbmV4dF9wYWdlX3Rva2VuGAMgASgJQgy6SAVyAxiAAsjzGAQiZwoLU2VhcmNoTWF0Y2gSMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbxISCgRsaW5lGAIgASgNQgTI8xgEEhIKBHRleHQYAyABKAlCBMjzGAQqYwoIRmlsZUtpbmQSGQoVRklMRV9LSU5EX1VOU1BFQ0lGSUVEEAASEgoORklMRV9LSU5EX0ZJTEUQARIUChBGSUxFX0tJTkRfRk9MREVSEAISEgoORklMRV9LSU5EX0xJTksQAyptCglXcml0ZU1vZGUSGgoWV1JJVEVfTU9ERV9VTlNQRUNJRklFRBAAEhUKEVdSSVRFX01PREVfQ1JFQVRFEAESFgoSV1JJVEVfTU9ERV9SRVBMQUNFEAISFQoRV1JJVEVfTU9ERV9BUFBFTkQQAzKGBAoJRnNTZXJ2aWNlEmIKBFJlYWQSJS5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuUmVhZFJlcXVlc3QaJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuUmVhZFJlc3BvbnNlIguQAgHI8xgC0PMYARJjCgVXcml0ZRImLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5Xcml0ZVJlcXVlc3QaJy5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuV3JpdGVSZXNwb25zZSIJyPMYA/LzGAEBEmIKBExpc3QSJS5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuTGlzdFJlcXVlc3QaJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuTGlzdFJlc3BvbnNlIguQAgHI8xgC0PMYARJiCgRTdGF0EiUuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlN0YXRSZXF1ZXN0GiYuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlN0YXRSZXNwb25zZSILkAIByPMYAtDzGAESaAoGU2VhcmNoEicuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlNlYXJjaFJlcXVlc3QaKC5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuU2VhcmNoUmVzcG9uc2UiC5ACAcjzGALQ8xgBYgZwcm90bzM", [file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiFib3dsaW5lL2NhcGFiaWxpdHkvZnMvdjEvZnMucHJvdG8SGGJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MSJxCgZMb29rZWQSDQoFZmlsZXMYASABKA0SDQoFdG90YWwYAiABKA0SDAoEbW9yZRgDIAEoCBI7Cgdza2lwcGVkGAQgAygLMiAuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlVuc2VlbkIIukgFkgECEBAiiwEKBlVuc2VlbhIzCgN3aHkYASABKA4yJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuVW5zZWVuUmVhc29uEg0KBWNvdW50GAIgASgNEj0KBWZpbGVzGAMgAygLMiQuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlVuc2VlbkZpbGVCCLpIBZIBAhAFIlcKClVuc2VlbkZpbGUSGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDI8xgCEi0KCnNpemVfY2xhc3MYAiABKA4yGS5ib3dsaW5lLnJ1bi52MS5TaXplQ2xhc3MihQIKCEZpbGVJbmZvEhoKBHBhdGgYASABKAlCDLpIBXIDGIAgyPMYAhIwCgRraW5kGAIgASgOMiIuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVLaW5kEi0KCnNpemVfY2xhc3MYAyABKA4yGS5ib3dsaW5lLnJ1bi52MS5TaXplQ2xhc3MSHwoKbWVkaWFfdHlwZRgEIAEoCUILukgEcgIYf8jzGAISLwoLbW9kaWZ5X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKCnNpemVfYnl0ZXMYByABKARCBMjzGARKBAgGEAdSCmtleWVkX2hhc2giZQoLUmVhZFJlcXVlc3QSHQoEcGF0aBgBIAEoCUIPukgIyAEBcgMYgCDQ8xgCEhIKCnN0YXJ0X2xpbmUYAiABKA0SEAoIZW5kX2xpbmUYAyABKA0SEQoJbWF4X2J5dGVzGAQgASgNIuUBCgxSZWFkUmVzcG9uc2USMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbxISCgR0ZXh0GAIgASgJQgTI8xgEEhgKCmZpcnN0X2xpbmUYAyABKA1CBMjzGAQSGQoLdG90YWxfbGluZXMYBCABKA1CBMjzGAQSFwoJdHJ1bmNhdGVkGAUgASgIQgTI8xgEEjIKBXBhZ2VzGAcgASgLMiMuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlJlYWRQYWdlc0oECAYQB1IHc3VtbWFyeSI2CglSZWFkUGFnZXMSEwoFZmlyc3QYASABKA1CBMjzGAQSFAoGc3RhcnRzGAIgAygNQgTI8xgEIocBCgxXcml0ZVJlcXVlc3QSHQoEcGF0aBgBIAEoCUIPukgIyAEBcgMYgCDQ8xgCEhsKBHRleHQYAiABKAlCDbpIBnIEKICAQNDzGAESOwoEbW9kZRgDIAEoDjIjLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5Xcml0ZU1vZGVCCLpIBYIBAhABIlIKDVdyaXRlUmVzcG9uc2USMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbxIPCgdjcmVhdGVkGAIgASgIIo0BCgtMaXN0UmVxdWVzdBIaCgRwYXRoGAEgASgJQgy6SAVyAxiAINDzGAISEQoJcmVjdXJzaXZlGAIgASgIEhoKBGdsb2IYAyABKAlCDLpIBXIDGIAC0PMYARIRCglwYWdlX3NpemUYBCABKA0SIAoKcGFnZV90b2tlbhgFIAEoCUIMukgFcgMYgCDQ8xgBIpoBCgxMaXN0UmVzcG9uc2USMQoFZmlsZXMYASADKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuRmlsZUluZm8SJQoPbmV4dF9wYWdlX3Rva2VuGAIgASgJQgy6SAVyAxiAIMjzGAISMAoGbG9va2VkGAMgASgLMiAuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkxvb2tlZCIsCgtTdGF0UmVxdWVzdBIdCgRwYXRoGAEgASgJQg+6SAjIAQFyAxiAINDzGAIiQAoMU3RhdFJlc3BvbnNlEjAKBGZpbGUYASABKAsyIi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuRmlsZUluZm8iogEKDVNlYXJjaFJlcXVlc3QSGgoEcGF0aBgBIAEoCUIMukgFcgMYgCDQ8xgCEiQKBXRlcm1zGAIgAygJQhW6SA6SAQsQFCIHcgUQARjIAdDzGAESGgoEZ2xvYhgDIAEoCUIMukgFcgMYgALQ8xgBEhEKCXBhZ2Vfc2l6ZRgEIAEoDRIgCgpwYWdlX3Rva2VuGAUgASgJQgy6SAVyAxiAAtDzGAEiugEKDlNlYXJjaFJlc3BvbnNlEjYKB21hdGNoZXMYASADKAsyJS5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuU2VhcmNoTWF0Y2gSFwoJdHJ1bmNhdGVkGAIgASgIQgTI8xgEEiUKD25leHRfcGFnZV90b2tlbhgDIAEoCUIMukgFcgMYgALI8xgEEjAKBmxvb2tlZBgEIAEoCzIgLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5Mb29rZWQiZwoLU2VhcmNoTWF0Y2gSMAoEZmlsZRgBIAEoCzIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5GaWxlSW5mbxISCgRsaW5lGAIgASgNQgTI8xgEEhIKBHRleHQYAyABKAlCBMjzGAQipgQKDFF1ZXJ5UmVxdWVzdBIaCgRwYXRoGAEgASgJQgy6SAVyAxiAINDzGAISGgoEZ2xvYhgCIAEoCUIMukgFcgMYgALQ8xgBEhoKBG5hbWUYAyABKAlCDLpIBXIDGMgB0PMYARI+CgdjbGFzc2VzGAQgAygOMiMuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLkZpbGVDbGFzc0IIukgFkgECEBQSOgoEc3BhbhgFIAEoDjIiLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5UaW1lU3BhbkIIukgFggECEAESEQoJbGFzdF9kYXlzGAYgASgNEi0KCWZyb21fdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLYmVmb3JlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCW1pbl9ieXRlcxgJIAEoBBIRCgltYXhfYnl0ZXMYCiABKAQSPAoHbWVhc3VyZRgLIAEoDjIhLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5NZWFzdXJlQgi6SAWCAQIQARIkCgV0ZXJtcxgMIAMoCUIVukgOkgELEBQiB3IFEAEYyAHQ8xgBEhwKBmNvbHVtbhgNIAEoCUIMukgFcgMYyAHQ8xgBEgwKBG1vc3QYDiABKA0SHQoIbGFuZ3VhZ2UYDyABKAlCC7pIBHICGCPQ8xgBInAKDVF1ZXJ5UmVzcG9uc2USGQoEbWFyaxgBIAEoCUILukgEcgIYGMjzGAESEgoEdGV4dBgCIAEoCUIEyPMYBBIwCgZsb29rZWQYAyABKAsyIC5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuTG9va2VkKmMKCEZpbGVLaW5kEhkKFUZJTEVfS0lORF9VTlNQRUNJRklFRBAAEhIKDkZJTEVfS0lORF9GSUxFEAESFAoQRklMRV9LSU5EX0ZPTERFUhACEhIKDkZJTEVfS0lORF9MSU5LEAMqbQoJV3JpdGVNb2RlEhoKFldSSVRFX01PREVfVU5TUEVDSUZJRUQQABIVChFXUklURV9NT0RFX0NSRUFURRABEhYKEldSSVRFX01PREVfUkVQTEFDRRACEhUKEVdSSVRFX01PREVfQVBQRU5EEAMq+QIKCUZpbGVDbGFzcxIaChZGSUxFX0NMQVNTX1VOU1BFQ0lGSUVEEAASEgoORklMRV9DTEFTU19QREYQARIUChBGSUxFX0NMQVNTX0lNQUdFEAISFAoQRklMRV9DTEFTU19BVURJTxADEhQKEEZJTEVfQ0xBU1NfVklERU8QBBITCg9GSUxFX0NMQVNTX0NPREUQBRIUChBGSUxFX0NMQVNTX1RBQkxFEAYSFwoTRklMRV9DTEFTU19ET0NVTUVOVBAHEhMKD0ZJTEVfQ0xBU1NfVEVYVBAIEhcKE0ZJTEVfQ0xBU1NfTUFSS0RPV04QCRIWChJGSUxFX0NMQVNTX0FSQ0hJVkUQChISCg5GSUxFX0NMQVNTX0xPRxALEhMKD0ZJTEVfQ0xBU1NfREFUQRAMEhsKF0ZJTEVfQ0xBU1NfUFJFU0VOVEFUSU9OEA0SEwoPRklMRV9DTEFTU19NQUlMEA4SFQoRRklMRV9DTEFTU19GT0xERVIQDyrrAQoIVGltZVNwYW4SGQoVVElNRV9TUEFOX1VOU1BFQ0lGSUVEEAASEwoPVElNRV9TUEFOX1RPREFZEAESFwoTVElNRV9TUEFOX1lFU1RFUkRBWRACEhcKE1RJTUVfU1BBTl9USElTX1dFRUsQAxIXChNUSU1FX1NQQU5fTEFTVF9XRUVLEAQSGAoUVElNRV9TUEFOX1RISVNfTU9OVEgQBRIYChRUSU1FX1NQQU5fTEFTVF9NT05USBAGEhcKE1RJTUVfU1BBTl9USElTX1lFQVIQBxIXChNUSU1FX1NQQU5fTEFTVF9ZRUFSEAgqswMKB01lYXN1cmUSFwoTTUVBU1VSRV9VTlNQRUNJRklFRBAAEhEKDU1FQVNVUkVfQ09VTlQQARIWChJNRUFTVVJFX1RPVEFMX1NJWkUQAhITCg9NRUFTVVJFX0xBUkdFU1QQAxIUChBNRUFTVVJFX1NNQUxMRVNUEAQSEgoOTUVBU1VSRV9ORVdFU1QQBRISCg5NRUFTVVJFX09MREVTVBAGEhAKDE1FQVNVUkVfTElTVBAHEhMKD01FQVNVUkVfQllfS0lORBAIEhUKEU1FQVNVUkVfQllfRk9MREVSEAkSEQoNTUVBU1VSRV9XT1JEUxAKEhEKDU1FQVNVUkVfTElORVMQCxIXChNNRUFTVVJFX09DQ1VSUkVOQ0VTEAwSFgoSTUVBU1VSRV9DT0xVTU5fU1VNEA0SGgoWTUVBU1VSRV9DT0xVTU5fQVZFUkFHRRAOEhYKEk1FQVNVUkVfQ09MVU1OX01JThAPEhYKEk1FQVNVUkVfQ09MVU1OX01BWBAQEhgKFE1FQVNVUkVfQ09MVU1OX0NPVU5UEBESFgoSTUVBU1VSRV9EVVBMSUNBVEVTEBIq9AEKDFVuc2VlblJlYXNvbhIdChlVTlNFRU5fUkVBU09OX1VOU1BFQ0lGSUVEEAASGwoXVU5TRUVOX1JFQVNPTl9UT09fTEFSR0UQARIaChZVTlNFRU5fUkVBU09OX1RPT19ERUVQEAISHAoYVU5TRUVOX1JFQVNPTl9VTlJFQURBQkxFEAMSFgoSVU5TRUVOX1JFQVNPTl9USU1FEAQSFwoTVU5TRUVOX1JFQVNPTl9CWVRFUxAFEiEKHVVOU0VFTl9SRUFTT05fVU5URUxMQUJMRV9OQU1FEAYSGgoWVU5TRUVOX1JFQVNPTl9OT1RfVEVYVBAHMu0ECglGc1NlcnZpY2USYgoEUmVhZBIlLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5SZWFkUmVxdWVzdBomLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5SZWFkUmVzcG9uc2UiC5ACAcjzGALQ8xgBEmMKBVdyaXRlEiYuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLldyaXRlUmVxdWVzdBonLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5Xcml0ZVJlc3BvbnNlIgnI8xgD8vMYAQESYgoETGlzdBIlLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5MaXN0UmVxdWVzdBomLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5MaXN0UmVzcG9uc2UiC5ACAcjzGALQ8xgBEmIKBFN0YXQSJS5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuU3RhdFJlcXVlc3QaJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuU3RhdFJlc3BvbnNlIguQAgHI8xgC0PMYARJoCgZTZWFyY2gSJy5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuU2VhcmNoUmVxdWVzdBooLmJvd2xpbmUuY2FwYWJpbGl0eS5mcy52MS5TZWFyY2hSZXNwb25zZSILkAIByPMYAtDzGAESZQoFUXVlcnkSJi5ib3dsaW5lLmNhcGFiaWxpdHkuZnMudjEuUXVlcnlSZXF1ZXN0GicuYm93bGluZS5jYXBhYmlsaXR5LmZzLnYxLlF1ZXJ5UmVzcG9uc2UiC5ACAcjzGALQ8xgBYgZwcm90bzM", [file_bowline_policy_v1_options, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_timestamp]);
+
+/**
+ * What was looked at, so that nobody takes a part for the whole. It depends on names, sizes, times and grants alone, never on what is
+ * in a file.
+ *
+ * @generated from message bowline.capability.fs.v1.Looked
+ */
+export type Looked = Message<"bowline.capability.fs.v1.Looked"> & {
+  /**
+   * How many files were looked at.
+   *
+   * @generated from field: uint32 files = 1;
+   */
+  files: number;
+
+  /**
+   * How many there are that were meant.
+   *
+   * @generated from field: uint32 total = 2;
+   */
+  total: number;
+
+  /**
+   * Whether there are still more, which were not even counted: the folders hold more entries than one call goes through.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
+
+  /**
+   * What of the total was not looked at, by reason.
+   *
+   * @generated from field: repeated bowline.capability.fs.v1.Unseen skipped = 4;
+   */
+  skipped: Unseen[];
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.Looked.
+ * Use `create(LookedSchema)` to create a new message.
+ */
+export const LookedSchema: GenMessage<Looked> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 0);
+
+/**
+ * Files or folders that were not looked at for one reason.
+ *
+ * @generated from message bowline.capability.fs.v1.Unseen
+ */
+export type Unseen = Message<"bowline.capability.fs.v1.Unseen"> & {
+  /**
+   * Why.
+   *
+   * @generated from field: bowline.capability.fs.v1.UnseenReason why = 1;
+   */
+  why: UnseenReason;
+
+  /**
+   * How many.
+   *
+   * @generated from field: uint32 count = 2;
+   */
+  count: number;
+
+  /**
+   * The first of them, at most 5.
+   *
+   * @generated from field: repeated bowline.capability.fs.v1.UnseenFile files = 3;
+   */
+  files: UnseenFile[];
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.Unseen.
+ * Use `create(UnseenSchema)` to create a new message.
+ */
+export const UnseenSchema: GenMessage<Unseen> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 1);
+
+/**
+ * A file or folder that was not looked at.
+ *
+ * @generated from message bowline.capability.fs.v1.UnseenFile
+ */
+export type UnseenFile = Message<"bowline.capability.fs.v1.UnseenFile"> & {
+  /**
+   * Relative path with the root's name first.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * How large it is, roughly.
+   *
+   * @generated from field: bowline.run.v1.SizeClass size_class = 2;
+   */
+  sizeClass: SizeClass;
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.UnseenFile.
+ * Use `create(UnseenFileSchema)` to create a new message.
+ */
+export const UnseenFileSchema: GenMessage<UnseenFile> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 2);
 
 /**
  * What may be told of a file.
@@ -74,7 +180,7 @@ export type FileInfo = Message<"bowline.capability.fs.v1.FileInfo"> & {
  * Use `create(FileInfoSchema)` to create a new message.
  */
 export const FileInfoSchema: GenMessage<FileInfo> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 0);
+  messageDesc(file_bowline_capability_fs_v1_fs, 3);
 
 /**
  * Request of Read.
@@ -116,7 +222,7 @@ export type ReadRequest = Message<"bowline.capability.fs.v1.ReadRequest"> & {
  * Use `create(ReadRequestSchema)` to create a new message.
  */
 export const ReadRequestSchema: GenMessage<ReadRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 1);
+  messageDesc(file_bowline_capability_fs_v1_fs, 4);
 
 /**
  * Response of Read.
@@ -172,7 +278,7 @@ export type ReadResponse = Message<"bowline.capability.fs.v1.ReadResponse"> & {
  * Use `create(ReadResponseSchema)` to create a new message.
  */
 export const ReadResponseSchema: GenMessage<ReadResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 2);
+  messageDesc(file_bowline_capability_fs_v1_fs, 5);
 
 /**
  * The pages on which a text stands.
@@ -200,7 +306,7 @@ export type ReadPages = Message<"bowline.capability.fs.v1.ReadPages"> & {
  * Use `create(ReadPagesSchema)` to create a new message.
  */
 export const ReadPagesSchema: GenMessage<ReadPages> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 3);
+  messageDesc(file_bowline_capability_fs_v1_fs, 6);
 
 /**
  * Request of Write.
@@ -235,7 +341,7 @@ export type WriteRequest = Message<"bowline.capability.fs.v1.WriteRequest"> & {
  * Use `create(WriteRequestSchema)` to create a new message.
  */
 export const WriteRequestSchema: GenMessage<WriteRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 4);
+  messageDesc(file_bowline_capability_fs_v1_fs, 7);
 
 /**
  * Response of Write.
@@ -263,7 +369,7 @@ export type WriteResponse = Message<"bowline.capability.fs.v1.WriteResponse"> & 
  * Use `create(WriteResponseSchema)` to create a new message.
  */
 export const WriteResponseSchema: GenMessage<WriteResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 5);
+  messageDesc(file_bowline_capability_fs_v1_fs, 8);
 
 /**
  * Request of List.
@@ -313,7 +419,7 @@ export type ListRequest = Message<"bowline.capability.fs.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 6);
+  messageDesc(file_bowline_capability_fs_v1_fs, 9);
 
 /**
  * Response of List.
@@ -334,6 +440,13 @@ export type ListResponse = Message<"bowline.capability.fs.v1.ListResponse"> & {
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * How many entries all pages have together, and what was passed over.
+   *
+   * @generated from field: bowline.capability.fs.v1.Looked looked = 3;
+   */
+  looked?: Looked | undefined;
 };
 
 /**
@@ -341,7 +454,7 @@ export type ListResponse = Message<"bowline.capability.fs.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 7);
+  messageDesc(file_bowline_capability_fs_v1_fs, 10);
 
 /**
  * Request of Stat.
@@ -362,7 +475,7 @@ export type StatRequest = Message<"bowline.capability.fs.v1.StatRequest"> & {
  * Use `create(StatRequestSchema)` to create a new message.
  */
 export const StatRequestSchema: GenMessage<StatRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 8);
+  messageDesc(file_bowline_capability_fs_v1_fs, 11);
 
 /**
  * Response of Stat.
@@ -383,7 +496,7 @@ export type StatResponse = Message<"bowline.capability.fs.v1.StatResponse"> & {
  * Use `create(StatResponseSchema)` to create a new message.
  */
 export const StatResponseSchema: GenMessage<StatResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 9);
+  messageDesc(file_bowline_capability_fs_v1_fs, 12);
 
 /**
  * Request of Search.
@@ -434,7 +547,7 @@ export type SearchRequest = Message<"bowline.capability.fs.v1.SearchRequest"> & 
  * Use `create(SearchRequestSchema)` to create a new message.
  */
 export const SearchRequestSchema: GenMessage<SearchRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 10);
+  messageDesc(file_bowline_capability_fs_v1_fs, 13);
 
 /**
  * Response of Search.
@@ -462,6 +575,13 @@ export type SearchResponse = Message<"bowline.capability.fs.v1.SearchResponse"> 
    * @generated from field: string next_page_token = 3;
    */
   nextPageToken: string;
+
+  /**
+   * What was searched, and what was not: when something was not, that nothing was found does not mean that there is nothing.
+   *
+   * @generated from field: bowline.capability.fs.v1.Looked looked = 4;
+   */
+  looked?: Looked | undefined;
 };
 
 /**
@@ -469,7 +589,7 @@ export type SearchResponse = Message<"bowline.capability.fs.v1.SearchResponse"> 
  * Use `create(SearchResponseSchema)` to create a new message.
  */
 export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 11);
+  messageDesc(file_bowline_capability_fs_v1_fs, 14);
 
 /**
  * A line that matches, or a file that matches by name.
@@ -504,7 +624,162 @@ export type SearchMatch = Message<"bowline.capability.fs.v1.SearchMatch"> & {
  * Use `create(SearchMatchSchema)` to create a new message.
  */
 export const SearchMatchSchema: GenMessage<SearchMatch> = /*@__PURE__*/
-  messageDesc(file_bowline_capability_fs_v1_fs, 12);
+  messageDesc(file_bowline_capability_fs_v1_fs, 15);
+
+/**
+ * Request of Query. A file fits when it fits all that is given.
+ *
+ * @generated from message bowline.capability.fs.v1.QueryRequest
+ */
+export type QueryRequest = Message<"bowline.capability.fs.v1.QueryRequest"> & {
+  /**
+   * The file or folder to look at; empty means every root.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Only files that match, e.g. `*.md` or `{a,b}[0-9]*`; letter case counts; empty means all. Without a slash the pattern is for the
+   * name alone, with one for the path below the root, where `**` stands for any folders. A leading dot is matched only by a dot.
+   *
+   * @generated from field: string glob = 2;
+   */
+  glob: string;
+
+  /**
+   * Only files whose own names hold this, in any letter case.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * Only files of one of these kinds; empty means all kinds.
+   *
+   * @generated from field: repeated bowline.capability.fs.v1.FileClass classes = 4;
+   */
+  classes: FileClass[];
+
+  /**
+   * Only files that changed last within this time.
+   *
+   * @generated from field: bowline.capability.fs.v1.TimeSpan span = 5;
+   */
+  span: TimeSpan;
+
+  /**
+   * Only files that changed last within so many days, up to now; 0 means any time.
+   *
+   * @generated from field: uint32 last_days = 6;
+   */
+  lastDays: number;
+
+  /**
+   * Only files that changed last at this time or later.
+   *
+   * @generated from field: google.protobuf.Timestamp from_time = 7;
+   */
+  fromTime?: Timestamp | undefined;
+
+  /**
+   * Only files that changed last before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp before_time = 8;
+   */
+  beforeTime?: Timestamp | undefined;
+
+  /**
+   * Only files of at least so many bytes.
+   *
+   * @generated from field: uint64 min_bytes = 9;
+   */
+  minBytes: bigint;
+
+  /**
+   * Only files of at most so many bytes; 0 means any size.
+   *
+   * @generated from field: uint64 max_bytes = 10;
+   */
+  maxBytes: bigint;
+
+  /**
+   * What is computed.
+   *
+   * @generated from field: bowline.capability.fs.v1.Measure measure = 11;
+   */
+  measure: Measure;
+
+  /**
+   * For OCCURRENCES: what is counted, literally and in any letter case. For any other measure: only files whose text has one of them.
+   *
+   * @generated from field: repeated string terms = 12;
+   */
+  terms: string[];
+
+  /**
+   * For the measures of tables: the header of a column, in any letter case, or its number from 1.
+   *
+   * @generated from field: string column = 13;
+   */
+  column: string;
+
+  /**
+   * Most items of a list; 0 means 5, more than 100 is 100. With 1 the fact is one phrase instead of a list.
+   *
+   * @generated from field: uint32 most = 14;
+   */
+  most: number;
+
+  /**
+   * Language of the fact as a BCP 47 tag: `en` or `zh`; any other means English.
+   *
+   * @generated from field: string language = 15;
+   */
+  language: string;
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.QueryRequest.
+ * Use `create(QueryRequestSchema)` to create a new message.
+ */
+export const QueryRequestSchema: GenMessage<QueryRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 16);
+
+/**
+ * Response of Query.
+ *
+ * @generated from message bowline.capability.fs.v1.QueryResponse
+ */
+export type QueryResponse = Message<"bowline.capability.fs.v1.QueryResponse"> & {
+  /**
+   * Stands for the fact: write it into the answer, unchanged, e.g. `[[fact-K7Q2]]`. It is random and tells nothing of the fact.
+   *
+   * @generated from field: string mark = 1;
+   */
+  mark: string;
+
+  /**
+   * The fact as it is shown to the owner. Empty unless every file that was meant is shared.
+   *
+   * @generated from field: string text = 2;
+   */
+  text: string;
+
+  /**
+   * Which files were looked at. What was not is also said in the fact.
+   *
+   * @generated from field: bowline.capability.fs.v1.Looked looked = 3;
+   */
+  looked?: Looked | undefined;
+};
+
+/**
+ * Describes the message bowline.capability.fs.v1.QueryResponse.
+ * Use `create(QueryResponseSchema)` to create a new message.
+ */
+export const QueryResponseSchema: GenMessage<QueryResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_capability_fs_v1_fs, 17);
 
 /**
  * Kind of a directory entry.
@@ -603,6 +878,450 @@ export const WriteModeSchema: GenEnum<WriteMode> = /*@__PURE__*/
   enumDesc(file_bowline_capability_fs_v1_fs, 1);
 
 /**
+ * Kinds of files, by their names only.
+ *
+ * @generated from enum bowline.capability.fs.v1.FileClass
+ */
+export const FileClass = {
+  /**
+   * Not set: such an item is refused.
+   *
+   * @generated from enum value: FILE_CLASS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * PDF files.
+   *
+   * @generated from enum value: FILE_CLASS_PDF = 1;
+   */
+  PDF: 1,
+
+  /**
+   * Photos and drawings.
+   *
+   * @generated from enum value: FILE_CLASS_IMAGE = 2;
+   */
+  IMAGE: 2,
+
+  /**
+   * Music and recordings.
+   *
+   * @generated from enum value: FILE_CLASS_AUDIO = 3;
+   */
+  AUDIO: 3,
+
+  /**
+   * Films.
+   *
+   * @generated from enum value: FILE_CLASS_VIDEO = 4;
+   */
+  VIDEO: 4,
+
+  /**
+   * Source of programs.
+   *
+   * @generated from enum value: FILE_CLASS_CODE = 5;
+   */
+  CODE: 5,
+
+  /**
+   * Tables: CSV, TSV and spreadsheets.
+   *
+   * @generated from enum value: FILE_CLASS_TABLE = 6;
+   */
+  TABLE: 6,
+
+  /**
+   * Documents of word processors, PDF files and electronic books.
+   *
+   * @generated from enum value: FILE_CLASS_DOCUMENT = 7;
+   */
+  DOCUMENT: 7,
+
+  /**
+   * Text that people write: Markdown, plain text, Org.
+   *
+   * @generated from enum value: FILE_CLASS_TEXT = 8;
+   */
+  TEXT: 8,
+
+  /**
+   * Markdown files only.
+   *
+   * @generated from enum value: FILE_CLASS_MARKDOWN = 9;
+   */
+  MARKDOWN: 9,
+
+  /**
+   * ZIP files and the like.
+   *
+   * @generated from enum value: FILE_CLASS_ARCHIVE = 10;
+   */
+  ARCHIVE: 10,
+
+  /**
+   * Logs of programs.
+   *
+   * @generated from enum value: FILE_CLASS_LOG = 11;
+   */
+  LOG: 11,
+
+  /**
+   * JSON, YAML, XML and other data and settings.
+   *
+   * @generated from enum value: FILE_CLASS_DATA = 12;
+   */
+  DATA: 12,
+
+  /**
+   * Slides.
+   *
+   * @generated from enum value: FILE_CLASS_PRESENTATION = 13;
+   */
+  PRESENTATION: 13,
+
+  /**
+   * Saved e-mail.
+   *
+   * @generated from enum value: FILE_CLASS_MAIL = 14;
+   */
+  MAIL: 14,
+
+  /**
+   * Folders, instead of files.
+   *
+   * @generated from enum value: FILE_CLASS_FOLDER = 15;
+   */
+  FOLDER: 15,
+} as const;
+
+/**
+ * Kinds of files, by their names only.
+ *
+ * @generated from enum bowline.capability.fs.v1.FileClass
+ */
+export type FileClass = (typeof FileClass)[keyof typeof FileClass] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.capability.fs.v1.FileClass.
+ */
+export const FileClassSchema: GenEnum<FileClass> = /*@__PURE__*/
+  enumDesc(file_bowline_capability_fs_v1_fs, 2);
+
+/**
+ * A span of time in the time zone of the device. Weeks begin on Monday.
+ *
+ * @generated from enum bowline.capability.fs.v1.TimeSpan
+ */
+export const TimeSpan = {
+  /**
+   * Any time.
+   *
+   * @generated from enum value: TIME_SPAN_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Since midnight.
+   *
+   * @generated from enum value: TIME_SPAN_TODAY = 1;
+   */
+  TODAY: 1,
+
+  /**
+   * The day before today.
+   *
+   * @generated from enum value: TIME_SPAN_YESTERDAY = 2;
+   */
+  YESTERDAY: 2,
+
+  /**
+   * Since Monday.
+   *
+   * @generated from enum value: TIME_SPAN_THIS_WEEK = 3;
+   */
+  THIS_WEEK: 3,
+
+  /**
+   * The week before this one.
+   *
+   * @generated from enum value: TIME_SPAN_LAST_WEEK = 4;
+   */
+  LAST_WEEK: 4,
+
+  /**
+   * Since the first of this month.
+   *
+   * @generated from enum value: TIME_SPAN_THIS_MONTH = 5;
+   */
+  THIS_MONTH: 5,
+
+  /**
+   * The month before this one.
+   *
+   * @generated from enum value: TIME_SPAN_LAST_MONTH = 6;
+   */
+  LAST_MONTH: 6,
+
+  /**
+   * Since the first of January.
+   *
+   * @generated from enum value: TIME_SPAN_THIS_YEAR = 7;
+   */
+  THIS_YEAR: 7,
+
+  /**
+   * The year before this one.
+   *
+   * @generated from enum value: TIME_SPAN_LAST_YEAR = 8;
+   */
+  LAST_YEAR: 8,
+} as const;
+
+/**
+ * A span of time in the time zone of the device. Weeks begin on Monday.
+ *
+ * @generated from enum bowline.capability.fs.v1.TimeSpan
+ */
+export type TimeSpan = (typeof TimeSpan)[keyof typeof TimeSpan] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.capability.fs.v1.TimeSpan.
+ */
+export const TimeSpanSchema: GenEnum<TimeSpan> = /*@__PURE__*/
+  enumDesc(file_bowline_capability_fs_v1_fs, 3);
+
+/**
+ * What Query computes of the files that fit.
+ *
+ * @generated from enum bowline.capability.fs.v1.Measure
+ */
+export const Measure = {
+  /**
+   * Same as COUNT.
+   *
+   * @generated from enum value: MEASURE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * How many there are.
+   *
+   * @generated from enum value: MEASURE_COUNT = 1;
+   */
+  COUNT: 1,
+
+  /**
+   * How large they are together.
+   *
+   * @generated from enum value: MEASURE_TOTAL_SIZE = 2;
+   */
+  TOTAL_SIZE: 2,
+
+  /**
+   * The largest, each with its size.
+   *
+   * @generated from enum value: MEASURE_LARGEST = 3;
+   */
+  LARGEST: 3,
+
+  /**
+   * The smallest, each with its size.
+   *
+   * @generated from enum value: MEASURE_SMALLEST = 4;
+   */
+  SMALLEST: 4,
+
+  /**
+   * Those that changed last, each with its time.
+   *
+   * @generated from enum value: MEASURE_NEWEST = 5;
+   */
+  NEWEST: 5,
+
+  /**
+   * Those that have not changed for the longest time, each with its time.
+   *
+   * @generated from enum value: MEASURE_OLDEST = 6;
+   */
+  OLDEST: 6,
+
+  /**
+   * Their names, in order.
+   *
+   * @generated from enum value: MEASURE_LIST = 7;
+   */
+  LIST: 7,
+
+  /**
+   * How many there are of each kind.
+   *
+   * @generated from enum value: MEASURE_BY_KIND = 8;
+   */
+  BY_KIND: 8,
+
+  /**
+   * How many there are in each folder.
+   *
+   * @generated from enum value: MEASURE_BY_FOLDER = 9;
+   */
+  BY_FOLDER: 9,
+
+  /**
+   * How many words are in them together.
+   *
+   * @generated from enum value: MEASURE_WORDS = 10;
+   */
+  WORDS: 10,
+
+  /**
+   * How many lines are in them together.
+   *
+   * @generated from enum value: MEASURE_LINES = 11;
+   */
+  LINES: 11,
+
+  /**
+   * How often `terms` occur in them together, and in which files.
+   *
+   * @generated from enum value: MEASURE_OCCURRENCES = 12;
+   */
+  OCCURRENCES: 12,
+
+  /**
+   * The sum of `column` in tables.
+   *
+   * @generated from enum value: MEASURE_COLUMN_SUM = 13;
+   */
+  COLUMN_SUM: 13,
+
+  /**
+   * The average of `column` in tables.
+   *
+   * @generated from enum value: MEASURE_COLUMN_AVERAGE = 14;
+   */
+  COLUMN_AVERAGE: 14,
+
+  /**
+   * The least number in `column` of tables.
+   *
+   * @generated from enum value: MEASURE_COLUMN_MIN = 15;
+   */
+  COLUMN_MIN: 15,
+
+  /**
+   * The greatest number in `column` of tables.
+   *
+   * @generated from enum value: MEASURE_COLUMN_MAX = 16;
+   */
+  COLUMN_MAX: 16,
+
+  /**
+   * How many rows tables have; with `column`, how many of its cells are filled.
+   *
+   * @generated from enum value: MEASURE_COLUMN_COUNT = 17;
+   */
+  COLUMN_COUNT: 17,
+
+  /**
+   * Files with the same content.
+   *
+   * @generated from enum value: MEASURE_DUPLICATES = 18;
+   */
+  DUPLICATES: 18,
+} as const;
+
+/**
+ * What Query computes of the files that fit.
+ *
+ * @generated from enum bowline.capability.fs.v1.Measure
+ */
+export type Measure = (typeof Measure)[keyof typeof Measure] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.capability.fs.v1.Measure.
+ */
+export const MeasureSchema: GenEnum<Measure> = /*@__PURE__*/
+  enumDesc(file_bowline_capability_fs_v1_fs, 4);
+
+/**
+ * Why a file was not looked at. It never depends on what is in a file.
+ *
+ * @generated from enum bowline.capability.fs.v1.UnseenReason
+ */
+export const UnseenReason = {
+  /**
+   * Not set. Nothing of this version writes it.
+   *
+   * @generated from enum value: UNSEEN_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Larger than is looked into.
+   *
+   * @generated from enum value: UNSEEN_REASON_TOO_LARGE = 1;
+   */
+  TOO_LARGE: 1,
+
+  /**
+   * A folder lies deeper than is gone into, or its path is too long to be told.
+   *
+   * @generated from enum value: UNSEEN_REASON_TOO_DEEP = 2;
+   */
+  TOO_DEEP: 2,
+
+  /**
+   * It may not be read by the user of the edge, or changed meanwhile.
+   *
+   * @generated from enum value: UNSEEN_REASON_UNREADABLE = 3;
+   */
+  UNREADABLE: 3,
+
+  /**
+   * The time of the call was over.
+   *
+   * @generated from enum value: UNSEEN_REASON_TIME = 4;
+   */
+  TIME: 4,
+
+  /**
+   * As many bytes were read as one call may.
+   *
+   * @generated from enum value: UNSEEN_REASON_BYTES = 5;
+   */
+  BYTES: 5,
+
+  /**
+   * Its name has signs that cannot be told safely; such names are only counted.
+   *
+   * @generated from enum value: UNSEEN_REASON_UNTELLABLE_NAME = 6;
+   */
+  UNTELLABLE_NAME: 6,
+
+  /**
+   * Its kind, by its name, has no text: an image, a film, an archive.
+   *
+   * @generated from enum value: UNSEEN_REASON_NOT_TEXT = 7;
+   */
+  NOT_TEXT: 7,
+} as const;
+
+/**
+ * Why a file was not looked at. It never depends on what is in a file.
+ *
+ * @generated from enum bowline.capability.fs.v1.UnseenReason
+ */
+export type UnseenReason = (typeof UnseenReason)[keyof typeof UnseenReason] | UnknownEnum;
+
+/**
+ * Describes the enum bowline.capability.fs.v1.UnseenReason.
+ */
+export const UnseenReasonSchema: GenEnum<UnseenReason> = /*@__PURE__*/
+  enumDesc(file_bowline_capability_fs_v1_fs, 5);
+
+/**
  * Files under the allowed roots. Paths are absolute, or relative with the name of a root first (`docs/notes.md`); with
  * a single root its name may be left out. A name may be in any of its Unicode forms; answers have the one of the disk.
  * Errors: PATH_NOT_ALLOWED (the same whether or not it exists), FILE_NOT_FOUND, NAME_AMBIGUOUS, NOT_A_FILE, NOT_A_FOLDER, FILE_TOO_LARGE, RANGE_NEEDS_GRANT, TERM_NOT_IN_ASK, SEARCH_BUDGET.
@@ -661,6 +1380,20 @@ export const FsService: GenService<{
     methodKind: "unary";
     input: typeof SearchRequestSchema;
     output: typeof SearchResponseSchema;
+  },
+  /**
+   * Computes one exact fact about files on the device: how many, how large, the largest, the newest, kinds, words, how often a
+   * word occurs, sums of a CSV column, duplicates; of all files, or of those with a name, kind, size or time. The fact itself stays on
+   * the device. What comes back is a mark such as `[[fact-K7Q2]]`. Write the mark, unchanged, into the answer where the fact
+   * belongs: the owner's device puts the fact in its place when it shows the answer. The fact is a whole phrase with its unit, e.g. `3 files`
+   * or a list of names. Never guess it. Call it once for each fact. `looked` tells whether everything was looked at.
+   *
+   * @generated from rpc bowline.capability.fs.v1.FsService.Query
+   */
+  query: {
+    methodKind: "unary";
+    input: typeof QueryRequestSchema;
+    output: typeof QueryResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bowline_capability_fs_v1_fs, 0);

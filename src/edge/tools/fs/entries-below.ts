@@ -1,0 +1,45 @@
+// Everything below a path or all roots, for Search and Query: what cannot be gone into is said, and the bound of entries as well.
+import { AppError } from '../../../base/errors.ts';
+import { inRoot, type JudgedPath } from '../../allowlist/judge-path.ts';
+import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files/walk.ts';
+import type { ToolParts } from '../tool.ts';
+import type { Looking } from './looking.ts';
+
+/** A fresh budget for one call. */
+export function walkBudget({ limits, clock }: Pick<ToolParts, 'limits' | 'clock'>): WalkBudget {
+  const end = clock.monotonic() + limits.search_ms;
+  return { entries: limits.walk_entries, met: false, unreadable: 0, late: () => clock.monotonic() > end };
+}
+
+/** The roots that may be read, in order. */
+export function startsOf({ allow }: Pick<ToolParts, 'allow'>): JudgedPath[] {
+  return allow.readable.map((root) => inRoot(root, '')).sort((a, b) => compareNames(a.name, b.name));
+}
+
+/** @throws FILE_NOT_FOUND, and what openFolder throws, for the start that was given */
+export async function* entriesBelow(
+  parts: ToolParts,
+  start: JudgedPath | undefined,
+  looking: Looking,
+  signal: AbortSignal,
+): AsyncGenerator<WalkEntry> {
+  const budget = walkBudget(parts);
+  const options = {
+    recursive: true,
+    maxDepth: parts.limits.walk_depth,
+    budget,
+    signal,
+    refused: ({ name }: JudgedPath) => looking.skip('UNREADABLE', name),
+    tooDeep: ({ name }: JudgedPath) => looking.skip('TOO_DEEP', name),
+    untold: () => looking.skip('UNTELLABLE_NAME'),
+  };
+  for (const judged of start ? [start] : startsOf(parts)) {
+    const at = start ? await parts.allow.resolve(judged) : await parts.allow.resolve(judged).catch(() => undefined);
+    if (!at) {
+      if (start) throw new AppError('FILE_NOT_FOUND');
+    } else if (at.stat.isDirectory()) yield* walk(parts.allow, at.judged, options);
+    else yield { judged: at.judged, stat: at.stat };
+  }
+  signal.throwIfAborted();
+  looking.more ||= budget.met;
+}
