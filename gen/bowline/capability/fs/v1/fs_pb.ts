@@ -70,14 +70,14 @@ export const LookedSchema: GenMessage<Looked> = /*@__PURE__*/
  */
 export type Unseen = Message<"bowline.capability.fs.v1.Unseen"> & {
   /**
-   * Why.
+   * Why they were passed over.
    *
    * @generated from field: bowline.capability.fs.v1.UnseenReason why = 1;
    */
   why: UnseenReason;
 
   /**
-   * How many.
+   * How many files or folders, also those that are not told below.
    *
    * @generated from field: uint32 count = 2;
    */
@@ -891,7 +891,7 @@ export const FileClass = {
   UNSPECIFIED: 0,
 
   /**
-   * PDF files.
+   * Files whose names end in `.pdf`.
    *
    * @generated from enum value: FILE_CLASS_PDF = 1;
    */
@@ -912,7 +912,7 @@ export const FileClass = {
   AUDIO: 3,
 
   /**
-   * Films.
+   * Films and other moving pictures, with or without sound.
    *
    * @generated from enum value: FILE_CLASS_VIDEO = 4;
    */
@@ -975,14 +975,14 @@ export const FileClass = {
   DATA: 12,
 
   /**
-   * Slides.
+   * Slides of PowerPoint, Impress and Keynote.
    *
    * @generated from enum value: FILE_CLASS_PRESENTATION = 13;
    */
   PRESENTATION: 13,
 
   /**
-   * Saved e-mail.
+   * E-mail that was saved as files or as a mailbox.
    *
    * @generated from enum value: FILE_CLASS_MAIL = 14;
    */
@@ -1016,14 +1016,14 @@ export const FileClassSchema: GenEnum<FileClass> = /*@__PURE__*/
  */
 export const TimeSpan = {
   /**
-   * Any time.
+   * The time is not looked at.
    *
    * @generated from enum value: TIME_SPAN_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * Since midnight.
+   * From midnight on, up to the next midnight.
    *
    * @generated from enum value: TIME_SPAN_TODAY = 1;
    */
@@ -1037,7 +1037,7 @@ export const TimeSpan = {
   YESTERDAY: 2,
 
   /**
-   * Since Monday.
+   * From Monday on, up to the next Monday.
    *
    * @generated from enum value: TIME_SPAN_THIS_WEEK = 3;
    */
