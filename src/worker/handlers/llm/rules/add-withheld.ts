@@ -1,4 +1,5 @@
-// Says plainly which content was withheld, what is known without it, and which words would share it.
+// Says plainly which content was withheld and what is known without it. How to share it is said by whoever shows the answer: it
+// is told with the outcome.
 
 import type { Aim } from './aim.ts';
 import type { AnswerDraft } from './answer-draft.ts';
@@ -19,15 +20,4 @@ export function addWithheld(draft: AnswerDraft, aim: Aim, files: readonly ReadFi
     const about = aboutFile(file.info, aim.language);
     draft.lines.push(`- ${file.path}${about ? `: ${about}` : ''}`);
   }
-  draft.lines.push(phrases.toShare(shareWords(files).join(' ')));
 }
-
-/** The words to add to the command, as the device gave them. */
-function shareWords(files: readonly ReadFile[]): string[] {
-  const words = files.map(
-    (file) => file.withheld.find((item) => item.hint !== '')?.hint ?? `--share ${quoted(file.path)}`,
-  );
-  return [...new Set(words)];
-}
-
-const quoted = (path: string): string => `'${path.replaceAll("'", `'\\''`)}'`;

@@ -53,7 +53,7 @@ export function compose(aim: Aim, transcript: Transcript, evidence: Evidence, cu
     );
   }
   const body = draft.lines.join('\n').trim() || phrases.help;
-  return { text: `${body}\n\n${phrases.honest}`, sources: draft.sources, confidence: draft.confidence };
+  return { text: body, sources: draft.sources, confidence: draft.confidence };
 }
 
 /** What was meant to be read and could not be is told, whatever else was found. */

@@ -145,14 +145,13 @@ test('a conversation is summed up in its own words, without asking for tools', a
   const { text, calls } = await sum(
     [
       'Summary so far: The budget is 40,000 euro.',
-      'Owner: When is the launch?\nBowline: - “We met on Monday.” (a.md:1)\n- “The launch is on 12 March.” (a.md:2)\n\n(I am the built-in rules model: I quote what matches and do not understand it.)',
+      'Owner: When is the launch?\nBowline: - “We met on Monday.” (a.md:1)\n- “The launch is on 12 March.” (a.md:2)',
     ].join('\n\n'),
   );
   expect(calls).toEqual([]);
   expect(text).toContain('The budget is 40,000 euro.');
   expect(text).toContain('Owner: When is the launch?');
   expect(text).toContain('“The launch is on 12 March.” (a.md:2)');
-  expect(text).not.toContain('built-in rules model');
 });
 
 test('a Chinese conversation has a Chinese summary', async () => {

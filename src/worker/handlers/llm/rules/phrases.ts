@@ -3,8 +3,6 @@ import { SizeClass } from '../../../../../gen/bowline/run/v1/run_pb.ts';
 import type { AnswerLanguage } from './language.ts';
 
 interface Phrases {
-  /** The line that says what this model is; in every answer. */
-  readonly honest: string;
   readonly help: string;
   readonly closest: string;
   readonly nothingSaid: (subject: string, files: string) => string;
@@ -23,7 +21,6 @@ interface Phrases {
   readonly withheldToo: string;
   readonly withheldOutput: (command: string) => string;
   readonly known: string;
-  readonly toShare: (words: string) => string;
   readonly nameOnly: string;
   readonly changed: (when: string) => string;
   readonly failed: (tool: string, what: string, why: string) => string;
@@ -42,7 +39,6 @@ interface Phrases {
 }
 
 const en: Phrases = {
-  honest: '(I am the built-in rules model: I quote what matches and do not understand it.)',
   help: 'I can find, read, list and summarise the files of this device and run allowed commands. Try “What does notes.md say about the launch date?”, “find files about budget”, “summarise docs” or “run uptime”.',
   closest: 'No line answers this directly. The closest ones:',
   nothingSaid: (subject, files) => `I found no line about “${subject}” in ${files}.`,
@@ -62,7 +58,6 @@ const en: Phrases = {
   withheldToo: 'Not shared with me, so not used:',
   withheldOutput: (command) => `The output of ${command} was not shared with me.`,
   known: 'What I know without it:',
-  toShare: (words) => `To let me read it for one question, add: ${words}`,
   nameOnly: 'name only',
   changed: (when) => `changed ${when}`,
   failed: (tool, what, why) => `${tool}${what ? ` ${what}` : ''} did not work: ${why}`,
@@ -80,7 +75,6 @@ const en: Phrases = {
 };
 
 const zh: Phrases = {
-  honest: '（我是内置的规则模型：只摘录匹配的原文，并不理解内容。）',
   help: '我可以查找、读取、列出和总结这台设备上的文件，也可以运行被允许的命令。例如：“notes.md 里关于发布日期说了什么？”、“查找关于预算的文件”、“总结 docs”、“运行 uptime”。',
   closest: '没有哪一行直接回答这个问题。最接近的是：',
   nothingSaid: (subject, files) => `在 ${files} 里没有找到关于“${subject}”的内容。`,
@@ -100,7 +94,6 @@ const zh: Phrases = {
   withheldToo: '没有共享给我、因此没有使用：',
   withheldOutput: (command) => `${command} 的输出没有共享给我。`,
   known: '不看内容我只知道：',
-  toShare: (words) => `如果要让我在一次提问中读取它，请加上：${words}`,
   nameOnly: '只有文件名',
   changed: (when) => `修改于 ${when}`,
   failed: (tool, what, why) => `${tool}${what ? ` ${what}` : ''} 没有成功：${why}`,

@@ -30,20 +30,18 @@ const files = {
 const all = Object.keys(files);
 const talk = (shared: readonly string[] = all, more = {}) => new RulesConversation({ files, shared, ...more });
 
-const EN = 'I am the built-in rules model';
-const ZH = '我是内置的规则模型';
-
 test('a shared file is quoted with its line, and is the source', async () => {
   const told = await talk(['d/notes.md']).ask('What does notes.md say about the launch date?');
   expect(told.calls).toEqual([{ tool: 'fs_read', args: { path: 'd/notes.md' } }]);
   expect(told.text).toContain('“The launch date is 12 March 2027, unless the review says no.” (d/notes.md:7-8)');
   expect(told.text).not.toContain('weather');
-  expect(told.text).toContain(EN);
   expect(told.finish.sources).toMatchObject([{ path: 'd/notes.md', startLine: 7, endLine: 8 }]);
   expect(told.finish.reason).toBe(FinishReason.STOP);
   expect(told.finish.confidence?.origin).toBe(ConfidenceOrigin.HEURISTIC);
   expect(told.finish.usage?.inputTokens).toBeGreaterThan(10n);
-  expect(told.finish.model?.provider).toBe('rules');
+  // What it is goes with the outcome, once, and not into the answer's text.
+  expect(told.finish.model).toMatchObject({ provider: 'rules', note: expect.stringContaining('understands nothing') });
+  expect(told.text).not.toContain('understand');
   expect(told.pieces).toBeGreaterThan(5);
 });
 
@@ -51,7 +49,6 @@ test('the same works in Chinese', async () => {
   const told = await talk(['d/会议记录.md']).ask('会议记录.md 里关于发布日期说了什么？');
   expect(told.text).toContain('“发布日期定在2027年3月12日。” (d/会议记录.md:3)');
   expect(told.text).not.toContain('四万');
-  expect(told.text).toContain(ZH);
 });
 
 test('a Chinese file name is found though verbs stand right before it', async () => {
@@ -59,21 +56,19 @@ test('a Chinese file name is found though verbs stand right before it', async ()
   expect(told.text).toContain('负责人是小王');
 });
 
-test('withheld content is named as such, with what is known and the words that share it, and nothing is made up', async () => {
+test('withheld content is named as such, with what is known, and nothing is made up', async () => {
   const told = await talk([]).ask('What does notes.md say about the launch date?');
   expect(told.calls.map((call) => call.tool)).toEqual(['fs_search', 'fs_read']);
   expect(told.text).toContain('The content of d/notes.md was not shared with me');
-  expect(told.text).toContain("--share 'd/notes.md'");
+  expect(told.text).not.toContain('--share');
   expect(told.text).toContain('under 16 KiB, text/markdown, changed 2026-05-28 20:26 UTC');
   expect(told.text).not.toContain('12 March');
-  expect(told.text).toContain(EN);
 });
 
 test('withheld content is explained in Chinese', async () => {
   const told = await talk([]).ask('会议记录.md 里关于发布日期说了什么？');
   expect(told.text).toContain('没有共享给我');
-  expect(told.text).toContain("--share 'd/会议记录.md'");
-  expect(told.text).toContain(ZH);
+  expect(told.text).not.toContain('--share');
 });
 
 test('a follow-up uses the file of the turn before', async () => {

@@ -22,7 +22,7 @@ export const RULES_INFO: ModelInfo = create(ModelInfoSchema, {
   provider: 'rules',
   name: 'rules',
   local: true,
-  note: 'Built-in rules: finds and quotes lines of your files, understands nothing.',
+  note: 'finds and quotes lines of your files, understands nothing',
 });
 
 /** The rules model. It needs no key, no network and no memory. */

@@ -1,6 +1,6 @@
 // Sums a conversation up by quoting it: the newest turns first in importance, each with what it asked and the sentences that
 // say most. Pure; nothing is written that was not said.
-import { type AnswerLanguage, languageOf } from './language.ts';
+import { languageOf } from './language.ts';
 import { phrasesIn } from './phrases.ts';
 import { unitsOf } from './quotable.ts';
 import { tokens } from './words.ts';
@@ -50,13 +50,14 @@ function lineOf({ question, answer }: Turn, asked: string, answered: string): st
 /** The sentences of an answer with most of the question's words, in their order; its first ones where none has any. */
 function sentences(question: string, answer: string): string {
   const wanted = new Set(tokens(question));
-  const own = new Set<string>(LANGUAGES.map((language) => phrasesIn(language).honest));
-  const lines = answer.split('\n').filter((line) => !own.has(line.trim()));
-  const scored = lines.flatMap(quotable).map((text, index) => {
-    const words = new Set(tokens(text));
-    const held = [...wanted].filter((token) => words.has(token)).length;
-    return { text, index, score: held + (/\d/.test(text) ? 0.5 : 0) };
-  });
+  const scored = answer
+    .split('\n')
+    .flatMap(quotable)
+    .map((text, index) => {
+      const words = new Set(tokens(text));
+      const held = [...wanted].filter((token) => words.has(token)).length;
+      return { text, index, score: held + (/\d/.test(text) ? 0.5 : 0) };
+    });
   const best = scored.toSorted((a, b) => b.score - a.score || a.index - b.index).slice(0, MAX_SENTENCES);
   return best
     .toSorted((a, b) => a.index - b.index)
@@ -69,8 +70,6 @@ const quotable = (line: string): string[] =>
   line.startsWith('- “') && line.endsWith(')') && line.includes('” (')
     ? [line.slice(2)]
     : unitsOf(line, 1, true).map(({ text }) => text);
-
-const LANGUAGES: readonly AnswerLanguage[] = ['en', 'zh'];
 
 const MARK = /^(Summary so far|Owner|Bowline): ?/;
 
