@@ -21,9 +21,9 @@ export interface AskInterrupts {
 export function watchInterrupts({ onInterrupt, printer, isKnown, cancel, leave }: AskInterruptsParts): AskInterrupts {
   let interrupts = 0;
   const cancelRun = () => {
-    printer.note('cancelling; Ctrl-C again leaves it running');
+    printer.urgent('cancelling; Ctrl-C again leaves it running');
     cancel(leave.signal).catch((error: unknown) => {
-      if (!leave.signal.aborted) printer.note(`the cancel failed: ${messageOf(error)}`, 'red');
+      if (!leave.signal.aborted) printer.urgent(`the cancel failed: ${messageOf(error)}`, 'red');
     });
   };
   const stop = onInterrupt(() => {

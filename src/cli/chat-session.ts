@@ -8,13 +8,17 @@ import { inertLine } from '../base/inert.ts';
 import { toAppError } from '../contract/errors.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
-import { leftOpen, rootsOf } from './closing.ts';
+import { leftOpen, pathOfSource, statusOf } from './closing.ts';
 import { egressName } from './egress-text.ts';
 import type { CliIo } from './io.ts';
+import { jobLine } from './job-text.ts';
 import type { LineReader } from './line-reader.ts';
+import { linksOf } from './links.ts';
+import { canRedraw, LiveLine } from './live-line.ts';
 import type { Printer } from './output.ts';
+import { canPick, MAX_SHARES, pickShares } from './pick-shares.ts';
 import { runAsk } from './run-ask.ts';
-import { jobLine, RunPrinter } from './run-printer.ts';
+import { modelText, RunPrinter } from './run-printer.ts';
 import { parseShare } from './shares.ts';
 import { bytesText } from './units.ts';
 import { sharesFor, withheldSummary } from './withheld-text.ts';
@@ -26,8 +30,8 @@ const HELP = `  /share GLOB  share matching files for this and the following ask
   /new         begin a new conversation
   /quit        end`;
 
-/** The most that the contract takes. */
-const MAX_SHARES = 64;
+/** Names that the offer lists where the others can be looked at. */
+const MOST_OFFERED = 10;
 
 export interface ChatOptions {
   readonly io: CliIo;
@@ -40,6 +44,8 @@ export interface ChatOptions {
   /** How long an ask may live, and how long it is waited for. */
   readonly timeoutMs: number | undefined;
   readonly waitMs: number | undefined;
+  /** The model that was told at the begin. */
+  readonly model: string;
 }
 
 export class ChatSession {
@@ -48,11 +54,14 @@ export class ChatSession {
   /** `--share` values for all following asks. */
   #shares: string[];
   #last: AskResult | undefined;
+  /** The model that was told last. */
+  #model: string;
 
   constructor(options: ChatOptions) {
     this.#options = options;
     this.#conversation = options.conversation;
     this.#shares = [...options.shares];
+    this.#model = options.model;
   }
 
   /** Until the end of the input or `/quit`. */
@@ -81,18 +90,21 @@ export class ChatSession {
     let shares = this.#shares;
     for (;;) {
       const result = await this.#ask(text, shares);
-      const missing = await this.#missing(result, shares);
+      const missing = result.filter((share) => !shares.includes(share)).slice(0, MAX_SHARES - shares.length);
       if (missing.length === 0) return;
       const reply = await this.#offer(missing);
-      if (reply === 'no') return;
-      shares = [...shares, ...missing];
+      const given = reply === 'choose' ? await this.#chosenOf(missing) : reply === 'no' ? [] : missing;
+      if (given.length === 0) return;
+      shares = [...shares, ...given];
       if (reply === 'run') this.#shares = shares;
     }
   }
 
-  async #ask(text: string, shares: readonly string[]): Promise<AskResult> {
+  /** Returns the `--share` values that would grant what was withheld. */
+  async #ask(text: string, shares: readonly string[]): Promise<string[]> {
     const { io, edge, lines, out, err, timeoutMs, waitMs } = this.#options;
-    const printer = new RunPrinter(out, err);
+    const live = canRedraw(io.stderr, io.env) ? new LiveLine(io.stderr) : undefined;
+    const printer = new RunPrinter(out, err, { live });
     const result = await runAsk({
       edge,
       printer,
@@ -110,32 +122,43 @@ export class ChatSession {
     this.#conversation = result.conversation;
     this.#last = result;
     const outcome = result.ended?.outcome;
-    if (outcome) printer.outcome(outcome);
-    else leftOpen(err, result);
-    return result;
-  }
-
-  /** `--share` values that were not given yet and would grant what was withheld. */
-  async #missing({ ended }: AskResult, shares: readonly string[]): Promise<string[]> {
-    const withheld = ended?.outcome?.withheld ?? [];
-    if (withheld.length === 0) return [];
-    const { io, edge, err } = this.#options;
-    for (const line of withheldSummary(withheld)) err.line(line, 'yellow');
-    const wanted = sharesFor(withheld, await rootsOf(edge), io.cwd);
-    return wanted.filter((share) => !shares.includes(share)).slice(0, MAX_SHARES - shares.length);
+    if (!outcome) {
+      leftOpen(err, result);
+      return [];
+    }
+    printer.answer(outcome);
+    const status = await statusOf(edge);
+    const model = outcome.model ? modelText(outcome.model) : '';
+    printer.closing(outcome, {
+      stayed: withheldSummary(outcome.withheld).map((line) => ({ text: line, style: 'yellow' })),
+      link: await linksOf(io.stdout, io.env),
+      pathOf: pathOfSource(status),
+      modelIsKnown: model === this.#model,
+    });
+    this.#model = model || this.#model;
+    return sharesFor(outcome.withheld, status.roots, io.cwd);
   }
 
   /** Until the owner has decided: what is no answer to this is asked again, and is never taken for a question. */
-  async #offer(shares: readonly string[]): Promise<'once' | 'run' | 'no'> {
-    const { err } = this.#options;
-    err.line(`share ${shares.map(inertLine).join(', ')} and ask again?`);
-    err.line('  [o]nce, this [r]un and the following asks, [n]o');
+  async #offer(shares: readonly string[]): Promise<'once' | 'run' | 'choose' | 'no'> {
+    const { err, io } = this.#options;
+    const choice = canPick(io);
+    const named = choice ? shares.slice(0, MOST_OFFERED) : shares;
+    const more = named.length < shares.length ? ` and ${shares.length - named.length} more` : '';
+    err.line(`share ${named.map(inertLine).join(', ')}${more} and ask again?`);
+    err.line(`  [o]nce, this [r]un and the following asks, ${choice ? '[s] choose, ' : ''}[n]o`);
+    const letters = choice ? 'o, r, s or n' : 'o, r or n';
     for (;;) {
-      const line = await this.#read('share? [o/r/N] ');
+      const line = await this.#read(choice ? 'share? [o/r/s/N] ' : 'share? [o/r/N] ');
       const reply = line === undefined ? 'no' : REPLIES.get(line.trim().toLowerCase());
-      if (reply) return reply;
-      err.line('please answer o, r or n; nothing is shared until you do');
+      if (reply && (reply !== 'choose' || choice)) return reply;
+      err.line(`please answer ${letters}; nothing is shared until you do`);
     }
+  }
+
+  #chosenOf(shares: readonly string[]): Promise<string[]> {
+    const { io, lines } = this.#options;
+    return lines.aside(() => pickShares(shares, io));
   }
 
   /** Does what a `/` command says; returns what to say. */
@@ -171,11 +194,13 @@ export class ChatSession {
   }
 }
 
-const REPLIES: ReadonlyMap<string, 'once' | 'run' | 'no'> = new Map([
+const REPLIES: ReadonlyMap<string, 'once' | 'run' | 'choose' | 'no'> = new Map([
   ['o', 'once'],
   ['once', 'once'],
   ['r', 'run'],
   ['run', 'run'],
+  ['s', 'choose'],
+  ['choose', 'choose'],
   ['', 'no'],
   ['n', 'no'],
   ['no', 'no'],

@@ -1,11 +1,12 @@
-// What is said on stderr when a command leaves a run: how to share what was withheld, or how to find a run that goes on.
-import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
-import type { Outcome } from '../../gen/bowline/run/v1/run_pb.ts';
+// What is said when a command leaves a run: what stayed on the box and how to share it, or how to find a run that goes on.
+import { type GetStatusResponse, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
+import { type Outcome, type Source, type Withheld, WithheldReason } from '../../gen/bowline/run/v1/run_pb.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import type { Printer } from './output.ts';
-import { clockText } from './units.ts';
-import { askLine, sharesFor, withheldLines, withheldSummary } from './withheld-text.ts';
+import type { StayedLine } from './run-printer.ts';
+import { clockText, countText } from './units.ts';
+import { askLine, diskPathOf, isShareable, sharesFor, withheldLines, withheldSummary } from './withheld-text.ts';
 
 /** Most lines of a list; the rest is counted. */
 const MAX_LINES = 20;
@@ -13,43 +14,74 @@ const MAX_LINES = 20;
 /** `--share` words of the command that is shown; the best matches are first. */
 const MOST_SHARES = 3;
 
-/** Says what was withheld, and the command that would share it. */
-export async function giveHints(options: {
-  readonly edge: Side;
-  readonly err: Printer;
-  readonly cwd: string;
+export interface Stayed {
+  readonly lines: readonly StayedLine[];
+  /** The `--share` values that would grant it. */
+  readonly shares: readonly string[];
+}
+
+/** Says what stayed on the box, and the key or the command that would share it. */
+export function stayedHome(options: {
+  readonly program: string;
   readonly outcome: Outcome;
+  readonly roots: readonly string[];
+  readonly cwd: string;
   readonly conversation: string;
   readonly text: string;
   /** Whether each name is listed with its fields. */
   readonly verbose?: boolean | undefined;
   /** Files whose share ended before they were read. */
   readonly unshared?: readonly string[];
-}): Promise<void> {
-  const { edge, err, cwd, outcome, conversation, text } = options;
-  if (outcome.withheld.length === 0) return;
-  for (const line of options.verbose ? withheldLines(outcome.withheld) : withheldSummary(outcome.withheld))
-    err.line(line, 'yellow');
-  for (const name of (options.unshared ?? []).slice(0, MAX_LINES))
-    err.line(
-      `${name} was shared, but its share ended before it was read, as when the edge is started again; ask again`,
-      'red',
-    );
-  const shares = sharesFor(outcome.withheld, await rootsOf(edge), cwd);
-  if (shares.length === 0) return;
-  const some = shares.slice(0, MOST_SHARES);
-  err.line(some.length < shares.length ? `to share the first ${some.length} for one run:` : 'to share it for one run:');
-  err.text(`  ${askLine(err.program, some, conversation, text)}\n`);
+  /** Whether the owner is asked with a key. */
+  readonly pick?: boolean;
+}): Stayed {
+  const { program, outcome, roots, cwd, conversation, text, verbose = false, unshared = [], pick = false } = options;
+  const shares = sharesFor(outcome.withheld, roots, cwd);
+  const offered = pick && shares.length > 0;
+  const rest = offered && !verbose ? outcome.withheld.filter(isNoFile) : outcome.withheld;
+  const lines: StayedLine[] = (verbose ? withheldLines(rest) : withheldSummary(rest)).map((line) => ({
+    text: line,
+    style: 'yellow',
+  }));
+  for (const name of unshared.slice(0, MAX_LINES))
+    lines.push({
+      text: `${name} was shared, but its share ended before it was read, as when the edge is started again; ask again`,
+      style: 'red',
+    });
+  if (offered)
+    lines.push({
+      text: `${countText(shares.length, 'file')} not shared: press s to choose, any other key to leave`,
+      style: 'yellow',
+    });
+  else if (shares.length > 0) {
+    const some = shares.slice(0, MOST_SHARES);
+    const these = some.length < shares.length ? `the first ${some.length}` : some.length > 1 ? 'them' : 'it';
+    lines.push({ text: `to share ${these} for one run: ${askLine(program, some, conversation, text)}`, quoted: true });
+  }
+  return { lines, shares };
 }
 
-/** The allowed roots of the edge; none when it does not say. */
-export async function rootsOf(edge: Side): Promise<readonly string[]> {
+/** What no file's share would grant. Parts of a result are missing because of the files, and nothing more. */
+const isNoFile = ({ name, why, hint }: Withheld): boolean =>
+  !isShareable({ hint }) && (name !== '' || why !== WithheldReason.NO_GRANT);
+
+/** What the edge says of itself; nothing when it does not answer. */
+export async function statusOf(edge: Side): Promise<Pick<GetStatusResponse, 'roots' | 'device' | 'deviceName'>> {
   try {
-    return (await edge.client(LocalService).getStatus({}, { timeoutMs: 2_000 })).roots;
+    return await edge.client(LocalService).getStatus({}, { timeoutMs: 2_000 });
   } catch {
-    return [];
+    return { roots: [], device: '', deviceName: '' };
   }
 }
+
+/** Where on this machine a source lies. A document of a collection is a copy. */
+export const pathOfSource =
+  ({ roots, device, deviceName }: Awaited<ReturnType<typeof statusOf>>) =>
+  (source: Source): string | undefined => {
+    if (source.path === '' || source.collection !== '') return undefined;
+    if (![device, deviceName, ''].includes(source.device)) return undefined;
+    return diskPathOf(source.path, roots);
+  };
 
 /** Says that a run goes on without this command. */
 export function leftOpen(err: Printer, { run, sent, approval, late, expires }: AskResult): void {

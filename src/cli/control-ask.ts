@@ -66,11 +66,12 @@ export async function askControl({ control, request, printer, facts, onInterrupt
       if (isFirst) interrupts.known();
     }
   };
+  printer.begin();
   try {
     const responses = resumed({
       open: () => runs.ask(request, { signal: leave.signal }),
       mayReturn: ({ reason }, isLost) => reason === 'CONNECTION_LOST' || (reason === 'NOT_RUNNING' && isLost),
-      onLost: () => printer.note('the control plane went away; waiting for it to come back', 'yellow'),
+      onLost: () => printer.status('the control plane went away; waiting for it to come back'),
       signal: leave.signal,
     });
     for await (const response of filledRunEvents(facts, responses)) {
@@ -85,8 +86,8 @@ export async function askControl({ control, request, printer, facts, onInterrupt
     interrupts.stop();
     stopWait();
     leave.abort();
+    if (!result.ended) printer.flush();
   }
-  if (!result.ended) printer.flush();
   if (result.run === '') {
     if (leave.signal.reason instanceof AppError) throw leave.signal.reason;
     throw new AppError('CANCELED', {}, { message: 'cancelled before it was recorded' });

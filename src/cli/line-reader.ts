@@ -3,23 +3,31 @@ import { createInterface, type Interface } from 'node:readline/promises';
 import type { CliIo } from './io.ts';
 
 export class LineReader {
-  readonly #readline: Interface;
-  readonly #lines: AsyncIterator<string>;
+  readonly #io: CliIo;
   readonly #terminal: boolean;
   readonly #listeners = new Set<() => void>();
   readonly #stop: () => void;
+  #readline: Interface;
+  #lines: AsyncIterator<string>;
 
   constructor(io: CliIo) {
+    this.#io = io;
     this.#terminal = io.stdin.isTTY === true && io.stdout.isTTY === true;
-    this.#readline = createInterface({
-      input: io.stdin,
-      ...(this.#terminal ? { output: io.stdout as NodeJS.WritableStream & typeof io.stdout } : {}),
+    this.#readline = this.#open();
+    this.#lines = this.#readline[Symbol.asyncIterator]();
+    this.#stop = io.onInterrupt(() => this.#interrupted());
+  }
+
+  #open(): Interface {
+    const { stdin, stdout } = this.#io;
+    const readline = createInterface({
+      input: stdin,
+      ...(this.#terminal ? { output: stdout as NodeJS.WritableStream & typeof stdout } : {}),
       terminal: this.#terminal,
     });
-    this.#lines = this.#readline[Symbol.asyncIterator]();
     // A terminal in raw mode tells readline of Ctrl-C, a pipe's process gets the signal.
-    this.#readline.on('SIGINT', () => this.#interrupted());
-    this.#stop = io.onInterrupt(() => this.#interrupted());
+    readline.on('SIGINT', () => this.#interrupted());
+    return readline;
   }
 
   /** The next line; undefined at the end. The prompt is shown on a terminal only. */
@@ -30,6 +38,19 @@ export class LineReader {
     }
     const { value, done } = await this.#lines.next();
     return done ? undefined : value;
+  }
+
+  /** Leaves the keyboard to something else for a while. For terminals only: what a pipe has sent would be lost. */
+  async aside<T>(use: () => Promise<T>): Promise<T> {
+    const { history } = this.#readline as Interface & { history?: string[] };
+    this.#readline.close();
+    try {
+      return await use();
+    } finally {
+      this.#readline = this.#open();
+      Object.assign(this.#readline, { history: history ?? [] });
+      this.#lines = this.#readline[Symbol.asyncIterator]();
+    }
   }
 
   /** As of `CliIo`. Ctrl-C without a listener ends the input. */

@@ -57,7 +57,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
   const stopWait = leaveAfter(options.wait, leave);
   const quiet = setTimeout(() => {
     if (result.run)
-      printer.note('it is kept on this box; nothing came from the control plane yet (see bowline status)', 'dim');
+      printer.status('it is kept on this box; nothing came from the control plane yet (see bowline status)');
   }, QUIET_MS);
   const receive = ({ event }: LocalRunEvent) => {
     if (event.case !== 'shared' && event.case !== 'accepted') clearTimeout(quiet);
@@ -87,8 +87,9 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
         result.ended = event.value;
     }
   };
+  printer.begin();
   try {
-    const onLost = () => printer.note('the edge went away; waiting for it to come back', 'yellow');
+    const onLost = () => printer.status('the edge went away; waiting for it to come back');
     for await (const event of askEvents({ local, request, signal: leave.signal, onLost })) {
       receive(event);
       if (options.wait === false && result.run) break;
@@ -103,8 +104,8 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     stopWait();
     clearTimeout(quiet);
     leave.abort();
+    if (!result.ended) printer.flush();
   }
-  if (!result.ended) printer.flush();
   if (result.run) return result;
   if (result.late) throw new AppError('DEADLINE_EXCEEDED', { after: elapsedText(options.timeoutMs ?? 0) });
   if (leave.signal.reason instanceof AppError) throw leave.signal.reason;

@@ -1,11 +1,10 @@
-// Shows a run as it goes on, for people: the answer on stdout, everything else on stderr. Knows no server.
-import { durationMs } from '@bufbuild/protobuf/wkt';
+// Shows a run as it goes on, for people: the answer on stdout, everything else on stderr. On a terminal what happens now is one line
+// that vanishes; elsewhere nothing is said of it but why no answer comes. Knows no server.
 import type { ModelInfo } from '../../gen/bowline/common/v1/common_pb.ts';
 import type { Shared, Waiting } from '../../gen/bowline/local/v1/local_pb.ts';
 import {
   type Job,
   JobState,
-  JobStateSchema,
   type Outcome,
   RunState,
   RunStateSchema,
@@ -14,119 +13,204 @@ import {
 } from '../../gen/bowline/run/v1/run_pb.ts';
 import { inertLine } from '../base/inert.ts';
 import { fromFailure } from '../contract/errors.ts';
+import { doingText, isOver, jobLine } from './job-text.ts';
+import { type Link, noLink } from './links.ts';
+import type { LiveLine } from './live-line.ts';
 import type { Printer, Style } from './output.ts';
 import { enumText } from './plain.ts';
 import { TextStream } from './text-stream.ts';
-import { bytesText, countText, elapsedText } from './units.ts';
+import { bytesText, countText } from './units.ts';
+
+export interface RunPrinterOptions {
+  /** Whether each job is told as a line. */
+  readonly verbose?: boolean | undefined;
+  /** Where what happens now is shown; absent where there is no terminal, or nothing is to be shown. */
+  readonly live?: LiveLine | undefined;
+}
+
+/** A line about what stayed on the box; `quoted` when something of elsewhere is in it. */
+export interface StayedLine {
+  readonly text: string;
+  readonly style?: Style;
+  readonly quoted?: boolean;
+}
+
+/** What is said behind an answer. */
+export interface Closing {
+  /** What stayed on the box, and how to share it. */
+  readonly stayed?: readonly StayedLine[];
+  readonly link?: Link;
+  /** The path on this machine of a source, where there is one. */
+  readonly pathOf?: (source: Source) => string | undefined;
+  /** Whether the reader knows already which model answers. */
+  readonly modelIsKnown?: boolean;
+}
+
+/** Files that were left out and are named; the rest is counted. */
+const MOST_LEFT_OUT = 5;
 
 export class RunPrinter {
   readonly #out: Printer;
   readonly #err: Printer;
+  readonly #verbose: boolean;
+  readonly #live: LiveLine | undefined;
   readonly #text = new TextStream();
   readonly #jobs = new Map<string, string>();
-  /** Lines about jobs that came within a line of the answer, where both outputs may be the same file. */
+  readonly #running = new Map<string, Job>();
+  /** Lines that came within a line of the answer, where both outputs may be the same file or terminal. */
   #held: (() => void)[] = [];
-  /** What was last said to be waited for. */
-  #waits = '';
+  /** What was last said of why no answer comes. */
+  #status = '';
   /** Whether the cursor stands behind streamed text. */
   #open = false;
+  #shared: Shared | undefined;
 
-  constructor(out: Printer, err: Printer) {
+  constructor(out: Printer, err: Printer, { verbose = false, live }: RunPrinterOptions = {}) {
     this.#out = out;
     this.#err = err;
+    this.#verbose = verbose;
+    this.#live = verbose ? undefined : live;
   }
 
-  shared({ paths, bytes, recipients, leftOut }: Shared): void {
-    const to = recipients.length > 0 ? recipients.join(', ') : 'nobody';
-    this.note(`sharing ${countText(paths.length, 'file')}, ${bytesText(bytes)}, to: ${to}`);
-    for (const { path, problem, reason } of leftOut) this.note(`not shared: ${path}: ${problem} (${reason})`, 'red');
+  /** From now on it is shown that something happens. */
+  begin(): void {
+    this.#show('asking');
+  }
+
+  shared(shared: Shared): void {
+    this.#shared = shared;
+    if (this.#verbose) this.note(sharedText(shared));
+    else this.#show(sharedText(shared));
   }
 
   waiting({ what, sent, approval }: Waiting): void {
     const prefix = approval ? 'waiting for your approval' : sent ? 'waiting' : 'waiting, not sent yet';
-    const line = `${prefix}: ${what}`;
-    if (line !== this.#waits) this.note(line, 'yellow');
-    this.#waits = line;
+    this.status(`${prefix}: ${what}`);
   }
 
-  /** One line when a job starts or ends; the same state again is not repeated. What it waits for is told by `waiting`. */
+  /** Why no answer comes yet; the same again is not repeated. */
+  status(line: string): void {
+    if (line === this.#status) return;
+    this.#status = line;
+    if (this.#live) this.#show(line);
+    else this.note(line, 'yellow');
+  }
+
+  /** What is done now; in full, one line when a job starts or ends. What it waits for is told by `waiting`. */
   job(job: Job): void {
     if (job.state === JobState.QUEUED) return;
+    if (isOver(job.state)) this.#running.delete(job.id);
+    else this.#running.set(job.id, job);
+    if (this.#verbose) this.#jobLine(job);
+    const now = [...this.#running.values()].at(-1);
+    this.#show(now ? doingText(now) : 'thinking');
+  }
+
+  #jobLine(job: Job): void {
     const line = jobLine(job);
     const { done = 0n, total = 0n, note = '' } = job.progress ?? {};
     const tenths = total > 0n ? (done * 10n) / total : 0n;
     const state = `${job.state}/${job.attempts}/${job.target}/${tenths}/${note}`;
     if (this.#jobs.get(job.id) === state) return;
     this.#jobs.set(job.id, state);
-    const put = () => this.note(line, styleOf(job.state));
-    if (this.#open && !this.#out.isTTY && !this.#err.isTTY) this.#held.push(put);
-    else put();
+    this.note(line, styleOf(job.state));
   }
 
   text(chunk: TextChunk): void {
     const piece = this.#text.add(chunk);
     if (piece === '') return;
+    this.#live?.hide();
     this.#out.text(piece);
     this.#open = !piece.endsWith('\n');
-    if (!this.#open) this.flush();
+    if (!this.#open) this.#putHeld();
   }
 
-  /** What is missing of the answer, its sources, and how it ended where that is not the usual. */
-  outcome(outcome: Outcome): void {
+  /** What is missing of the answer, and what is said behind it. */
+  outcome(outcome: Outcome, closing: Closing = {}): void {
+    this.answer(outcome);
+    this.closing(outcome, closing);
+  }
+
+  /** What is missing of the answer. */
+  answer(outcome: Outcome): void {
+    this.#live?.hide();
     const rest = this.#text.end(outcome.answer);
     // A note may have ended the line already.
     if (rest !== '\n' || this.#open) this.#out.text(rest);
     this.#open = false;
     this.flush();
     // Jobs that were over before anyone could watch them.
-    for (const job of outcome.jobs) this.job(job);
+    if (this.#verbose) for (const job of outcome.jobs) this.#jobLine(job);
+  }
+
+  /** Its sources, what stayed on the box, how it ended where that is not the usual, and who answered. */
+  closing(outcome: Outcome, { stayed = [], link = noLink, pathOf, modelIsKnown = false }: Closing = {}): void {
     if (outcome.sources.length > 0) {
       this.#out.line();
       this.#out.line('sources:');
-      for (const source of outcome.sources) this.#out.line(`  ${sourceText(source)}`);
+      for (const source of outcome.sources)
+        this.#out.raw(`  ${link(sourceText(source), source.url || pathOf?.(source))}`);
     }
     for (const { collection, problem } of outcome.leftOut)
       this.note(`not looked into: the collection ${collection}: ${problem}`, 'yellow');
-    if (outcome.model) this.note(`answered by ${modelText(outcome.model)}`, 'dim');
     if (outcome.state !== RunState.ANSWERED) this.note(endText(outcome), 'red');
     else if (outcome.failure) this.note(`partial: ${failureText(outcome)}`, 'yellow');
+    this.#leftOut();
+    for (const { text, style, quoted } of stayed) this.note(text, style, quoted);
+    const shared = this.#shared && this.#shared.paths.length > 0 && !this.#verbose ? sharedText(this.#shared) : '';
+    if (shared) this.note(shared, 'dim');
+    if (outcome.model && !modelIsKnown) this.note(`answered by ${modelText(outcome.model)}`, 'dim');
   }
 
-  /** Writes what was held back. */
+  /** What was meant to be shared and is not. */
+  #leftOut(): void {
+    const all = this.#shared?.leftOut ?? [];
+    const some = this.#verbose ? all : all.slice(0, MOST_LEFT_OUT);
+    for (const { path, problem, reason } of some) this.note(`not shared: ${path}: ${problem} (${reason})`, 'red');
+    if (some.length < all.length)
+      this.note(`not shared either: ${all.length - some.length} more; --verbose names them`, 'red');
+  }
+
+  /** Ends the line of the answer where one is begun, takes what vanishes away, and writes what was held back. */
   flush(): void {
+    this.#live?.hide();
+    if (this.#open) this.#out.line();
+    this.#open = false;
+    this.#putHeld();
+  }
+
+  /** A line on stderr; within a line of the answer it waits for its end. */
+  note(line: string, style?: Style, quoted = false): void {
+    const put = () => {
+      this.#live?.hide();
+      if (quoted) this.#err.quoted(inertLine(line), style);
+      else this.#err.line(inertLine(line), style);
+    };
+    // Where one of them is a terminal and the other is not, they are no neighbours.
+    if (this.#open && this.#out.isTTY === this.#err.isTTY) this.#held.push(put);
+    else put();
+  }
+
+  /** A line that someone at the terminal waits for: it ends the line of the answer there. */
+  urgent(line: string, style?: Style): void {
+    if (this.#out.isTTY && this.#err.isTTY) this.flush();
+    this.note(line, style);
+  }
+
+  #putHeld(): void {
     for (const put of this.#held.splice(0)) put();
   }
 
-  /** A line on stderr, below streamed text. */
-  note(line: string, style?: Style): void {
-    if (this.#open && this.#out.isTTY) this.#out.line();
-    this.#open = this.#open && !this.#out.isTTY;
-    this.#err.line(inertLine(line), style);
+  /** Not while a line of the answer is begun: it would stand behind it. */
+  #show(text: string): void {
+    if (!this.#open || !this.#out.isTTY) this.#live?.show(text);
   }
 }
 
-/** `fs.Read on device kitchen-pi: done, 12 ms`. */
-export function jobLine(job: Job): string {
-  const on = job.target ? ` on ${job.target}` : '';
-  const took = job.elapsed && isOver(job.state) ? `, ${elapsedText(durationMs(job.elapsed))}` : '';
-  const tries = job.attempts > 1 ? `, attempt ${job.attempts}` : '';
-  const why = job.failure ? ` (${job.failure.reason})` : '';
-  const far = isOver(job.state) ? '' : progressText(job);
-  return `  ${shortMethod(job.method)}${on}: ${enumText(JobStateSchema, job.state)}${far}${took}${tries}${why}`;
-}
-
-/** `, 12 of 40, embedding`. */
-function progressText({ progress }: Job): string {
-  if (!progress) return '';
-  const { done, total, note } = progress;
-  const count = total > 0n ? `, ${done} of ${total}` : done > 0n ? `, ${done}` : '';
-  return `${count}${note ? `, ${note}` : ''}`;
-}
-
-/** `bowline.capability.fs.v1.FsService/Read` as `fs.Read`. */
-export function shortMethod(method: string): string {
-  const match = /^bowline\.capability\.(\w+)\.v\d+\.\w+\/(\w+)$/.exec(method);
-  return match ? `${match[1]}.${match[2]}` : method;
+/** `shared for this run: 1 file, 94 bytes, with rules (local)`. */
+function sharedText({ paths, bytes, recipients }: Shared): string {
+  const to = recipients.length > 0 ? recipients.join(', ') : 'nobody';
+  return `shared for this run: ${countText(paths.length, 'file')}, ${bytesText(bytes)}, with ${to}`;
 }
 
 /** `docs/a.md:3-5 (collection notes)`. */
@@ -142,18 +226,21 @@ export function modelText({ provider, name, local, note }: ModelInfo): string {
   return `${what}${local ? ' (local)' : ''}${note ? `: ${note}` : ''}`;
 }
 
+/** `refused: too much (LIMIT_EXCEEDED)`; not `cancelled: canceled`. */
 const endText = (outcome: Outcome): string => {
   const state = enumText(RunStateSchema, outcome.state).replaceAll('_', ' ');
-  return outcome.failure ? `${state}: ${failureText(outcome)}` : state;
+  const says = outcome.failure && SAYS[outcome.failure.reason] !== outcome.state;
+  return says ? `${state}: ${failureText(outcome)}` : state;
 };
+
+/** Reasons that say no more than the state does. */
+const SAYS: Readonly<Record<string, RunState>> = { CANCELED: RunState.CANCELLED };
 
 function failureText({ failure }: Outcome): string {
   if (!failure) return '';
   const { message, reason } = fromFailure(failure);
   return `${message} (${reason})`;
 }
-
-const isOver = (state: JobState): boolean => state >= JobState.DONE;
 
 function styleOf(state: JobState): Style | undefined {
   if (state === JobState.DONE) return 'green';

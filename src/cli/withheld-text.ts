@@ -57,7 +57,7 @@ const wordOf = (why: Stayed['why']): string => (typeof why === 'string' ? why : 
 /** The `--share` values that would grant what was withheld: as paths where the roots tell them, else as the box hinted. */
 export function sharesFor(withheld: readonly Withheld[], roots: readonly string[], cwd: string): string[] {
   const values = withheld.flatMap(({ name, hint }) => {
-    const hinted = /^--share (?:'(.+)'|(\S+))$/.exec(hint);
+    const hinted = SHARE_HINT.exec(hint);
     if (!hinted) return [];
     return [pathOf(name, roots, cwd) ?? (hinted[1] ?? hinted[2] ?? '').replaceAll(`'\\''`, `'`)];
   });
@@ -78,15 +78,26 @@ export function askLine(program: string, shares: readonly string[], conversation
   ].join(' ');
 }
 
-/** The path of `root/rest` when a root of the status, `root (/its/path)`, tells it and it exists. */
+/** Whether a share would grant it. */
+export const isShareable = ({ hint }: Pick<Withheld, 'hint'>): boolean => SHARE_HINT.test(hint);
+
+const SHARE_HINT = /^--share (?:'(.+)'|(\S+))$/;
+
+/** The same as someone in this folder would type it. */
 function pathOf(name: string, roots: readonly string[], cwd: string): string | undefined {
+  const path = diskPathOf(name, roots);
+  if (path === undefined) return undefined;
+  const near = relative(cwd, path);
+  return near === '' || near.startsWith('..') ? path : near;
+}
+
+/** The path of `root/rest` when a root of the status, `root (/its/path)`, tells it and it exists. */
+export function diskPathOf(name: string, roots: readonly string[]): string | undefined {
   for (const root of roots) {
     const [, rootName = '', folder = ''] = /^(.+?) \((\/.*)\)$/s.exec(root) ?? ['', basename(root), root];
     if (!isAbsolute(folder) || (name !== rootName && !name.startsWith(`${rootName}/`))) continue;
     const path = join(folder, name.slice(rootName.length));
-    if (!existsSync(path)) continue;
-    const near = relative(cwd, path);
-    return near === '' || near.startsWith('..') ? path : near;
+    if (existsSync(path)) return path;
   }
   return undefined;
 }

@@ -2,18 +2,20 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
-import { AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { type AskRequest, AskRequestSchema, type Share } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { newId } from '../../base/ids.ts';
-import { unsharedOf } from '../ask-result.ts';
-import { type GlobalOptions, localSide, using } from '../client.ts';
-import { giveHints, leftOpen } from '../closing.ts';
+import { type AskResult, askJson, exitOfAsk, unsharedOf } from '../ask-result.ts';
+import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
+import { leftOpen, pathOfSource, statusOf, stayedHome } from '../closing.ts';
 import type { CliIo } from '../io.ts';
 import { mustBeKnown } from '../known-conversation.ts';
+import { linksOf } from '../links.ts';
+import { canRedraw, LiveLine } from '../live-line.ts';
 import { Printer } from '../output.ts';
+import { canPick, MAX_SHARES, nextKeyIs, pickShares } from '../pick-shares.ts';
 import { runAsk } from '../run-ask.ts';
 import { RunPrinter } from '../run-printer.ts';
 import { parseShare } from '../shares.ts';
-import { showAsk } from '../show-ask.ts';
 import { textOfAsk } from '../text-of-ask.ts';
 import { parseAskTime, parseDuration } from '../units.ts';
 
@@ -78,7 +80,7 @@ export function askVerb(io: CliIo): Command {
         'most time that the ask lives, at most 24h; after it the ask itself ends, also one that was not sent yet',
       ).argParser(parseAskTime),
     )
-    .option('--verbose', 'list each file and field that was not shared')
+    .option('--verbose', 'show each job, and each file and field that was not shared')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action((words: string[], _options, command: Command) => ask(io, words, command.optsWithGlobals<AskOptions>()));
@@ -86,35 +88,76 @@ export function askVerb(io: CliIo): Command {
 
 async function ask(io: CliIo, words: string[], options: AskOptions): Promise<void> {
   const text = await textOfAsk(words, io);
-  const request = create(AskRequestSchema, {
+  let shares = options.share.map((value) => parseShare(value, io));
+  let conversation = options.conversation ?? '';
+  await using(localSide(io, options), async (edge) => {
+    if (conversation) await mustBeKnown(io, options, edge, conversation);
+    for (;;) {
+      const printer = printerOf(io, options);
+      const { wait, timeout } = options;
+      const result = await runAsk({
+        edge,
+        request: requestOf(text, conversation, shares, options),
+        printer,
+        onInterrupt: io.onInterrupt,
+        wait,
+        timeoutMs: timeout,
+      });
+      const chosen = await show(io, { edge, printer, result, text, options });
+      if (chosen.length === 0) return;
+      conversation = result.conversation;
+      shares = [...shares, ...chosen.map((value) => parseShare(value, io))].slice(-MAX_SHARES);
+    }
+  });
+}
+
+const requestOf = (text: string, conversation: string, shares: Share[], options: AskOptions): AskRequest =>
+  create(AskRequestSchema, {
     text,
-    conversation: options.conversation ?? '',
-    shares: options.share.map((value) => parseShare(value, io)),
+    conversation,
+    shares,
     requestId: newId(),
     collections: options.in,
     noCollections: !options.docs,
     ...(options.timeout === undefined ? {} : { timeout: durationFromMs(options.timeout) }),
   });
+
+/** With `--json` nothing is printed but the object; news of what is waited for goes to stderr all the same. */
+function printerOf(io: CliIo, { json, verbose }: AskOptions): RunPrinter {
+  const out = new Printer(json ? { write: () => true } : io.stdout, io.env);
+  const live = canRedraw(io.stderr, io.env) ? new LiveLine(io.stderr) : undefined;
+  return new RunPrinter(out, new Printer(io.stderr, io.env), { verbose, live });
+}
+
+interface Shown {
+  readonly edge: Side;
+  readonly printer: RunPrinter;
+  readonly result: AskResult;
+  readonly text: string;
+  readonly options: AskOptions;
+}
+
+/** Prints what an ask came to, and sets the exit code. Returns what the owner then wants to share, to ask again with. */
+async function show(io: CliIo, { edge, printer, result, text, options }: Shown): Promise<string[]> {
+  io.exit(exitOfAsk(result));
+  if (options.json) printer.flush();
+  const outcome = result.ended?.outcome;
   const out = new Printer(io.stdout, io.env);
-  const err = new Printer(io.stderr, io.env);
-  const silent = new Printer({ write: () => true }, io.env);
-  const printer = new RunPrinter(options.json ? silent : out, err);
-  await using(localSide(io, options), async (edge) => {
-    if (options.conversation) await mustBeKnown(io, options, edge, options.conversation);
-    const result = await runAsk({
-      edge,
-      request,
-      printer,
-      onInterrupt: io.onInterrupt,
-      wait: options.wait,
-      timeoutMs: options.timeout,
-    });
-    showAsk(io, { out, printer }, result, options);
-    const outcome = result.ended?.outcome;
-    const { conversation } = result;
-    const { verbose } = options;
-    if (outcome)
-      await giveHints({ edge, err, cwd: io.cwd, outcome, conversation, text, verbose, unshared: unsharedOf(result) });
-    else leftOpen(err, result);
-  });
+  if (!outcome && !options.json && options.wait === false) out.line(result.run);
+  if (!outcome) leftOpen(new Printer(io.stderr, io.env), result);
+  if (options.json) out.json(askJson(result));
+  if (options.json || !outcome) return [];
+  printer.answer(outcome);
+  const isAbout = outcome.sources.length > 0 || outcome.withheld.length > 0;
+  const status = isAbout ? await statusOf(edge) : { roots: [], device: '', deviceName: '' };
+  const pick = canPick(io);
+  const { verbose } = options;
+  const { conversation } = result;
+  const { program } = out;
+  const about = { program, outcome, roots: status.roots, cwd: io.cwd, conversation, text, verbose, pick };
+  const stayed = stayedHome({ ...about, unshared: unsharedOf(result) });
+  const link = await linksOf(io.stdout, io.env);
+  printer.closing(outcome, { stayed: stayed.lines, link, pathOf: pathOfSource(status) });
+  if (!pick || stayed.shares.length === 0 || !(await nextKeyIs('s', io))) return [];
+  return await pickShares(stayed.shares, io);
 }

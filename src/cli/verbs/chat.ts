@@ -65,6 +65,7 @@ async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
         shares: options.share,
         timeoutMs: options.timeout,
         waitMs: options.wait,
+        model: model ? modelText(model) : '',
       }).run();
     } finally {
       lines.close();

@@ -9,6 +9,7 @@ import { leftOpen } from '../closing.ts';
 import { askControl } from '../control-ask.ts';
 import type { CliIo } from '../io.ts';
 import { factsOfBox } from '../known-facts.ts';
+import { canRedraw, LiveLine } from '../live-line.ts';
 import { Printer } from '../output.ts';
 import { RunPrinter } from '../run-printer.ts';
 import { showAsk } from '../show-ask.ts';
@@ -21,6 +22,7 @@ interface AskOptions extends GlobalOptions {
   timeout?: number;
   wait?: number | false;
   json?: boolean;
+  verbose?: boolean;
 }
 
 const EXAMPLES = `
@@ -54,6 +56,7 @@ export function askCommand(io: CliIo): Command {
         'most time that the ask lives, at most 24h; after it the ask itself ends',
       ).argParser(parseAskTime),
     )
+    .option('--verbose', 'show each job')
     .option('--json', 'print one JSON object, as `bowline ask` does')
     .addHelpText('after', EXAMPLES)
     .action((words: string[], _o, command: Command) => ask(io, words, command.optsWithGlobals<AskOptions>()));
@@ -69,7 +72,10 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   });
   const out = new Printer(io.stdout, io.env);
   const err = new Printer(io.stderr, io.env);
-  const printer = new RunPrinter(options.json ? new Printer({ write: () => true }, io.env) : out, err);
+  const printer = new RunPrinter(options.json ? new Printer({ write: () => true }, io.env) : out, err, {
+    verbose: options.verbose,
+    live: canRedraw(io.stderr, io.env) ? new LiveLine(io.stderr) : undefined,
+  });
   const result = await using(controlSide(io, options), (control) =>
     askControl({
       control,

@@ -26,7 +26,7 @@ export function watchCommand(io: CliIo): Command {
 
 async function watch(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
-  const printer = new RunPrinter(out, new Printer(io.stderr, io.env));
+  const printer = new RunPrinter(out, new Printer(io.stderr, io.env), { verbose: true });
   const leave = new AbortController();
   const stop = io.onInterrupt(() => leave.abort());
   let state: RunState = RunState.UNSPECIFIED;

@@ -9,11 +9,12 @@ import { controlSide, type GlobalOptions, localSide, type Side, using } from '..
 import { egressName } from '../egress-text.ts';
 import type { CliIo } from '../io.ts';
 import { factsOfBox, filledRun } from '../known-facts.ts';
+import { jobLine, shortMethod } from '../job-text.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { abbreviate, Printer } from '../output.ts';
 import { enumText } from '../plain.ts';
 import { runJson } from '../run-json.ts';
-import { jobLine, RunPrinter, shortMethod } from '../run-printer.ts';
+import { RunPrinter } from '../run-printer.ts';
 import { bytesText, timeText } from '../units.ts';
 import { withheldLines } from '../withheld-text.ts';
 import { listDevices } from './devices.ts';

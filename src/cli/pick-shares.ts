@@ -1,0 +1,59 @@
+// Lets the owner choose at the terminal which files to share. The picker is loaded when it is asked for: an ask starts no slower for it.
+import { inertLine } from '../base/inert.ts';
+import type { CliIo } from './io.ts';
+import { canRedraw } from './live-line.ts';
+
+/** The most shares that the contract takes. */
+export const MAX_SHARES = 64;
+
+/** How long a key is waited for: whoever is not there any more is not asked. */
+const KEY_MS = 60_000;
+/** What was typed before the question is no answer to it. */
+const TYPED_AHEAD_MS = 50;
+
+type Keyboard = CliIo['stdin'] & { setRawMode(on: boolean): unknown };
+
+/** Whether someone can be asked there. */
+export const canPick = (io: CliIo): boolean =>
+  io.stdin.isTTY === true && 'setRawMode' in io.stdin && io.stdout.isTTY === true && canRedraw(io.stderr, io.env);
+
+/** Whether the next key is this one; any other key, Ctrl-C and a long silence say no. */
+export async function nextKeyIs(key: string, io: CliIo): Promise<boolean> {
+  const keyboard = io.stdin as Keyboard;
+  keyboard.setRawMode(true);
+  try {
+    const from = performance.now() + TYPED_AHEAD_MS;
+    return await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), KEY_MS);
+      const done = (is: boolean) => {
+        clearTimeout(timer);
+        keyboard.off('data', onData).off('end', onEnd);
+        resolve(is);
+      };
+      const onData = (data: Buffer | string) => {
+        if (performance.now() >= from) done(String(data).toLowerCase() === key);
+      };
+      const onEnd = () => done(false);
+      keyboard.on('data', onData).on('end', onEnd).resume();
+    });
+  } finally {
+    keyboard.setRawMode(false);
+    keyboard.pause();
+  }
+}
+
+/** Those that the owner chose; none where the question was left. */
+export async function pickShares(shares: readonly string[], io: CliIo): Promise<string[]> {
+  const { autocompleteMultiselect, isCancel } = await import('@clack/prompts');
+  const chosen = await autocompleteMultiselect<string>({
+    message: 'Share for this question only (type to filter, Tab marks, Enter asks again, Esc leaves)',
+    options: shares.map((share) => ({ value: share, label: inertLine(share) })),
+    maxItems: 10,
+    required: false,
+    input: io.stdin as NodeJS.ReadStream,
+    output: io.stderr as NodeJS.WriteStream,
+    validate: (values) =>
+      Array.isArray(values) && values.length > MAX_SHARES ? `at most ${MAX_SHARES} at once` : undefined,
+  });
+  return isCancel(chosen) ? [] : chosen;
+}
