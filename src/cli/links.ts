@@ -5,12 +5,12 @@ import type { OutStream } from '../base/out-stream.ts';
 import type { CliIo } from './io.ts';
 
 /** Links a text to an address, where the terminal can. */
-export type Link = (text: string, address: string | undefined) => string;
+export type LinkText = (text: string, address: string | undefined) => string;
 
-export const noLink: Link = (text) => inertLine(text);
+export const noLink: LinkText = (text) => inertLine(text);
 
 /** Loads what knows which terminals can. It reads the environment of the process. */
-export async function linksOf(stream: OutStream, env: CliIo['env']): Promise<Link> {
+export async function linksOf(stream: OutStream, env: CliIo['env']): Promise<LinkText> {
   if (stream.isTTY !== true || env.TERM === 'dumb') return noLink;
   const { createSupportsHyperlinks } = await import('supports-hyperlinks');
   if (!createSupportsHyperlinks({ isTTY: true })) return noLink;

@@ -14,7 +14,7 @@ import {
 import { inertLine } from '../base/inert.ts';
 import { fromFailure } from '../contract/errors.ts';
 import { doingText, isOver, jobLine } from './job-text.ts';
-import { type Link, noLink } from './links.ts';
+import { type LinkText, noLink } from './links.ts';
 import type { LiveLine } from './live-line.ts';
 import type { Printer, Style } from './output.ts';
 import { enumText } from './plain.ts';
@@ -39,7 +39,7 @@ export interface StayedLine {
 export interface Closing {
   /** What stayed on the box, and how to share it. */
   readonly stayed?: readonly StayedLine[];
-  readonly link?: Link;
+  readonly link?: LinkText;
   /** The path on this machine of a source, where there is one. */
   readonly pathOf?: (source: Source) => string | undefined;
   /** Whether the reader knows already which model answers. */
