@@ -48,12 +48,18 @@ export const LIMITS = {
     8 * 2 ** 30,
     128 << 20,
   ),
-  walk_entries: limit('walk_entries', 'files and folders that one List or Search looks at', 20_000, 1_000_000),
-  walk_depth: limit('walk_depth', 'deepest folder that List and Search go into', 32, 256),
-  search_bytes: bytes('search_bytes', 'bytes that one Search reads', 64 << 20, 1 << 30),
-  search_ms: limit('search_ms', 'longest time of one Search; what was found until then is the result', 3_000, 60_000, {
-    unit: 'ms',
-  }),
+  walk_entries: limit('walk_entries', 'files and folders that one List, Search or Query looks at', 20_000, 1_000_000),
+  walk_depth: limit('walk_depth', 'deepest folder that List, Search and Query go into', 1_000, 2_000),
+  search_bytes: bytes('search_bytes', 'bytes that one Search or Query reads', 1 << 30, 2 ** 36),
+  search_ms: limit(
+    'search_ms',
+    'longest time of one Search or Query; what was not looked at is said',
+    30_000,
+    240_000,
+    {
+      unit: 'ms',
+    },
+  ),
   command_seconds: limit('command_seconds', 'time of a command', 60, 86_400, { unit: 'seconds' }),
   command_output_bytes: bytes(
     'command_output_bytes',

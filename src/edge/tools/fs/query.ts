@@ -10,13 +10,18 @@ import {
 import { AppError } from '../../../base/errors.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { FileOrigin } from '../../files/file-origin.ts';
+import type { WalkEntry } from '../../files/walk.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { entriesBelow } from './entries-below.ts';
 import { grantedOrigin } from './granted-origin.ts';
 import { Looking } from './looking.ts';
+import { contentMeasure } from './query/content-measures.ts';
 import { type FactWords, factWords } from './query/fact-words.ts';
+import { FileContent } from './query/file-content.ts';
 import { queryFilter } from './query/query-filter.ts';
 import { measureWord, tallyOf } from './query/tally.ts';
+import { TermCounter } from './query/term-counter.ts';
+import { ReadBudget, smallFirst } from './read-budget.ts';
 
 const DEFAULT_MOST = 5;
 const MAX_MOST = 100;
@@ -29,6 +34,8 @@ export function queryTool(parts: ToolParts): EdgeTool {
     prepare(message, call) {
       const request = message as QueryRequest;
       const start = request.path === '' ? undefined : parts.allow.judgeRead(request.path);
+      if (measureWord(request.measure) === 'OCCURRENCES' && request.terms.length === 0)
+        throw new AppError('INVALID_ARGUMENT', { what: 'OCCURRENCES needs `terms`' });
       if (request.classes.includes(0)) throw new AppError('INVALID_ARGUMENT', { what: 'one of `classes` is not set' });
       return async (emit) => emit(await query(parts, request, start, call));
     },
@@ -41,32 +48,69 @@ async function query(
   start: JudgedPath | undefined,
   call: ToolCallContext,
 ): Promise<QueryResponse> {
-  const looking = new Looking();
-  const filter = queryFilter(request, parts.now());
-  const most = Math.min(request.most || DEFAULT_MOST, MAX_MOST);
-  const tally = tallyOf(measureWord(request.measure), filter.folders, most);
-  const origins = new MeantFiles(parts, call);
-  for await (const entry of entriesBelow(parts, start, looking, call.signal)) {
-    if (!filter.meant(entry)) continue;
-    looking.files++;
-    await origins.add(entry.judged, filter.folders);
-    if (filter.fits(entry)) tally.add(entry);
-  }
   const words = factWords(request.language);
-  const partial = looking.more || looking.skipped > 0;
-  const fact = tally.text(words, partial) + asideOf(looking, words);
+  const looking = new Looking();
+  const origins = new MeantFiles(parts, call);
+  const { fact, unread } = await factOf({ parts, request, start, call, looking, origins, words });
   const mark = parts.facts.newMark(call.run);
-  const response = create(QueryResponseSchema, { mark, text: fact.slice(0, MAX_TEXT), looked: looking.looked });
-  call.origins.fact(response, { mark, text: response.text });
+  const text = (fact + asideOf(looking, unread, words)).slice(0, MAX_TEXT);
+  const response = create(QueryResponseSchema, { mark, text, looked: looking.looked });
+  call.origins.fact(response, { mark, text });
   return call.origins.set(response, { kind: 'many', name: start?.name ?? '', ...origins.known });
 }
 
+interface Asked {
+  readonly parts: ToolParts;
+  readonly request: QueryRequest;
+  readonly start: JudgedPath | undefined;
+  readonly call: ToolCallContext;
+  readonly looking: Looking;
+  readonly origins: MeantFiles;
+  readonly words: FactWords;
+}
+
+async function factOf(asked: Asked): Promise<{ readonly fact: string; readonly unread: readonly string[] }> {
+  const { parts, request, call, looking, origins, words } = asked;
+  const filter = queryFilter(request, parts.now());
+  const most = Math.min(request.most || DEFAULT_MOST, MAX_MOST);
+  const word = measureWord(request.measure);
+  const measure = filter.folders ? undefined : contentMeasure(word, request, most);
+  const tally = tallyOf(word, filter.folders, most);
+  const content = new FileContent(asked, new ReadBudget(parts), (name, sha256) => origins.read(name, sha256));
+  const meant = (entry: WalkEntry) => filter.meant(entry) && measure?.reads?.(entry.judged.name) !== false;
+  if (measure?.sees) {
+    // What cannot be gone into is told by the second walk.
+    for await (const entry of entriesBelow(parts, asked.start, new Looking(), call.signal))
+      if (meant(entry) && filter.fits(entry)) measure.sees(entry);
+  }
+  const holding = word !== 'OCCURRENCES' && request.terms.length > 0 && !filter.folders;
+  const entries = entriesBelow(parts, asked.start, looking, call.signal);
+  for await (const entry of measure || holding ? smallFirst(entries) : entries) {
+    if (!meant(entry)) continue;
+    looking.files++;
+    await origins.add(entry.judged, filter.folders);
+    if (!filter.fits(entry)) continue;
+    if (holding && !(await holds(request.terms, entry, content))) continue;
+    if (measure) await measure.take({ entry, name: entry.judged.name }, content);
+    else tally.add(entry);
+  }
+  const partial = looking.more || looking.skipped > 0;
+  return { fact: (measure ?? tally).text(words, partial), unread: content.unread };
+}
+
+/** Whether the text of a file has one of the terms. */
+async function holds(terms: readonly string[], entry: WalkEntry, content: FileContent): Promise<boolean> {
+  const counter = new TermCounter(terms);
+  return (await content.text(entry, counter)) && counter.count > 0;
+}
+
 /** What a fact leaves out, in words behind it. */
-function asideOf(looking: Looking, words: FactWords): string {
+function asideOf(looking: Looking, unread: readonly string[], words: FactWords): string {
   const notes = [...looking.skips].map(([why, { count, files }]) => {
     const names = files.slice(0, 3).map(({ path }) => path);
     return `${words.notLookedAt(count)}: ${words.list([...names, words.why[why]])}`;
   });
+  if (unread.length > 0) notes.push(words.noText(unread.length, unread.slice(0, 3)));
   if (looking.more) notes.push(words.moreEntries);
   return notes.length === 0 ? '' : words.aside(notes.join('; '));
 }
@@ -91,6 +135,13 @@ class MeantFiles {
       this.#more = true;
       this.#files = [];
     }
+  }
+
+  /** What was read later must be what is shared. */
+  read(name: string, sha256: Uint8Array): void {
+    if (this.#more) return;
+    const origin = this.#files.find((file) => file.name === name);
+    if (!origin?.sha256 || Buffer.compare(origin.sha256, sha256) !== 0) this.#more = true;
   }
 
   get known(): { readonly files: readonly FileOrigin[]; readonly more: boolean } {

@@ -20,6 +20,28 @@ export interface FactWords {
   moreEntries: string;
   why: Readonly<Record<UnseenWord, string>>;
   list(items: readonly string[]): string;
+  /** Between what is said and a list of it. */
+  colon: string;
+  words(n: number, characters: number): string;
+  lines(n: number): string;
+  inFiles(n: number): string;
+  times(n: number, files: number): string;
+  noDuplicates: string;
+  equalSets(files: number, sets: number): string;
+  each(size: string): string;
+  /** @param table empty where there are several */
+  cellsOf(column: string, table: string, tables: number): string;
+  rows(n: number): string;
+  cells(n: number): string;
+  numbers(n: number): string;
+  notNumbers(n: number, of: number, example: string): string;
+  noNumber: string;
+  noTable: string;
+  noColumn(column: string, table: string, headers: readonly string[]): string;
+  noColumnIn(tables: number): string;
+  brokenTables(n: number): string;
+  /** Files that turned out to have no text. */
+  noText(n: number, names: readonly string[]): string;
 }
 
 const EN: FactWords = {
@@ -44,6 +66,35 @@ const EN: FactWords = {
     NOT_TEXT: 'no plain text',
   },
   list: (items) => items.join(', '),
+  colon: ': ',
+  words: (n, characters) => {
+    const words = `${numberText(n)} ${n === 1 ? 'word' : 'words'}`;
+    if (characters === 0) return words;
+    const signs = `${numberText(characters)} Chinese or Japanese ${characters === 1 ? 'character' : 'characters'}`;
+    return n === 0 ? signs : `${words} and ${signs}`;
+  },
+  lines: (n) => `${numberText(n)} ${n === 1 ? 'line' : 'lines'}`,
+  inFiles: (n) => `in ${EN.files(n)}`,
+  times: (n, files) => (n === 0 ? '0 times' : `${numberText(n)} ${n === 1 ? 'time' : 'times'} in ${EN.files(files)}`),
+  noDuplicates: 'no duplicates',
+  equalSets: (files, sets) => `${EN.files(files)} in ${numberText(sets)} sets of equal files`,
+  each: (size) => `${size} each`,
+  cellsOf: (column, table, tables) => {
+    const where = table === '' ? `${numberText(tables)} tables` : table;
+    return column === '' ? where : `column ${column} of ${where}`;
+  },
+  rows: (n) => `${numberText(n)} ${n === 1 ? 'row' : 'rows'}`,
+  cells: (n) => `${numberText(n)} filled ${n === 1 ? 'cell' : 'cells'}`,
+  numbers: (n) => `${numberText(n)} ${n === 1 ? 'number' : 'numbers'}`,
+  notNumbers: (n, of, example) =>
+    `${numberText(n)} of ${numberText(of)} cells ${n === 1 ? 'is not a number' : 'are not numbers'}, e.g. “${example}”`,
+  noNumber: 'no number',
+  noTable: 'no table in CSV or TSV',
+  noColumn: (column, table, headers) =>
+    `no column “${column}” in ${table}; its columns are ${headers.map((header) => `“${header}”`).join(', ')}`,
+  noColumnIn: (tables) => `${numberText(tables)} ${tables === 1 ? 'table has' : 'tables have'} no such column`,
+  brokenTables: (n) => `${numberText(n)} ${n === 1 ? 'table' : 'tables'} could not be read to the end`,
+  noText: (n, names) => `no text in ${numberText(n)}: ${names.join(', ')}`,
 };
 
 const EN_KINDS: Readonly<Record<ClassWord | 'OTHER', string>> = {
@@ -87,6 +138,33 @@ const ZH: FactWords = {
     NOT_TEXT: '不是纯文本',
   },
   list: (items) => items.join('、'),
+  colon: '：',
+  words: (n, characters) => {
+    if (characters === 0) return `${numberText(n)} 个单词`;
+    const total = `${numberText(n + characters)} 字`;
+    return n === 0 ? total : `${total}（${numberText(characters)} 个汉字或假名、${numberText(n)} 个单词）`;
+  },
+  lines: (n) => `${numberText(n)} 行`,
+  inFiles: (n) => `共 ${ZH.files(n)}`,
+  times: (n, files) => (n === 0 ? '0 次' : `${numberText(n)} 次（在 ${ZH.files(files)}中）`),
+  noDuplicates: '没有重复的文件',
+  equalSets: (files, sets) => `${ZH.files(files)}，分为 ${numberText(sets)} 组相同的文件`,
+  each: (size) => `每个 ${size}`,
+  cellsOf: (column, table, tables) => {
+    const where = table === '' ? `${numberText(tables)} 个表格` : table;
+    return column === '' ? where : `${where} 的“${column}”列`;
+  },
+  rows: (n) => `${numberText(n)} 行`,
+  cells: (n) => `${numberText(n)} 个非空单元格`,
+  numbers: (n) => `${numberText(n)} 个数`,
+  notNumbers: (n, of, example) => `${numberText(of)} 个单元格中有 ${numberText(n)} 个不是数字，例如“${example}”`,
+  noNumber: '没有数字',
+  noTable: '没有 CSV 或 TSV 表格',
+  noColumn: (column, table, headers) =>
+    `${table} 里没有“${column}”列；它的列有${headers.map((header) => `“${header}”`).join('、')}`,
+  noColumnIn: (tables) => `${numberText(tables)} 个表格没有这一列`,
+  brokenTables: (n) => `${numberText(n)} 个表格没能读完`,
+  noText: (n, names) => `${numberText(n)} 个没有文本：${names.join('、')}`,
 };
 
 const ZH_KINDS: Readonly<Record<ClassWord | 'OTHER', string>> = {

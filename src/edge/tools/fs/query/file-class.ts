@@ -58,6 +58,11 @@ const BINARY_ENDINGS = new Set(
   ),
 );
 
+const DOCUMENT_ENDINGS = new Set(['pdf', 'docx', 'odt', 'epub', 'htm', 'html', 'xhtml', 'eml']);
+
+/** Whether a file is a document by its name, the text of which the reader of documents gives. */
+export const isDocument = (name: string): boolean => DOCUMENT_ENDINGS.has(endingOf(name));
+
 /** Whether a file has no plain text by its name. An SVG image is text. */
 export function isWithoutText(name: string): boolean {
   const ending = endingOf(name);

@@ -1,0 +1,169 @@
+import { linkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  FileClass,
+  FsService,
+  Measure,
+  type QueryRequestSchema,
+  UnseenReason,
+} from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
+import { type EdgeRig, edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
+import { TermCounter } from './query/term-counter.ts';
+import { WordCounter } from './query/word-counter.ts';
+
+const { query } = FsService.method;
+type Asked = MessageInitShape<typeof QueryRequestSchema>;
+
+async function factOf(rig: EdgeRig, request: Asked): Promise<string> {
+  const { messages, failure } = await rig.call(query, request, { run: 'mesh' });
+  expect(failure).toBeUndefined();
+  const mark = messages[0]?.mark ?? '';
+  const known = await rig.facts.lookUp({ run: 'mesh', conversation: '' }, [mark], (at) => rig.journal.entry(at));
+  return known.get(mark) ?? '';
+}
+
+const rigOf = (files: Readonly<Record<string, string | Uint8Array>>, config = '') =>
+  edgeRig(edgeFolder(Object.fromEntries(Object.entries(files).map(([name, text]) => [`docs/${name}`, text]))), {
+    config,
+  });
+
+test('words, lines and how often a term stands are counted exactly, in English and Chinese', async () => {
+  const rig = await rigOf({
+    'a.md': 'TODO: don’t stop.\r\nA todo list, TODO\n',
+    'b.ts': '// mastodon TODO_LIST\nlet x = 1; // Todo',
+    '计划.md': '待办：买米。待办：修船 and sail',
+  });
+  const times = { measure: Measure.OCCURRENCES, terms: ['TODO'] };
+  expect(await factOf(rig, times)).toBe('4 times in 2 files: docs/a.md (3), docs/b.ts (1)');
+  expect(await factOf(rig, { ...times, most: 1, language: 'zh' })).toBe('4 次（在 2 个文件中）');
+  expect(await factOf(rig, { ...times, terms: ['待办'], most: 1 })).toBe('2 times in 1 file');
+  expect(await factOf(rig, { ...times, terms: ['nowhere'] })).toBe('0 times');
+  expect(await factOf(rig, { measure: Measure.LINES, glob: '*.md' })).toBe('3 lines (in 2 files)');
+  expect(await factOf(rig, { measure: Measure.WORDS, path: 'docs/a.md' })).toBe('7 words');
+  expect(await factOf(rig, { measure: Measure.WORDS, path: 'docs/计划.md', language: 'zh' })).toBe(
+    '10 字（8 个汉字或假名、2 个单词）',
+  );
+  // With terms, any other measure is for the files that have one of them.
+  expect(await factOf(rig, { terms: ['todo'] })).toBe('2 files');
+  expect(await factOf(rig, { terms: ['待办', 'sail'], measure: Measure.LIST })).toBe('docs/计划.md');
+  expect((await rig.call(query, { measure: Measure.OCCURRENCES })).failure).toBe('INVALID_ARGUMENT');
+  await rig.close();
+});
+
+test('property: counts do not depend on how a text comes in pieces', () => {
+  const part = fc.constantFrom('todo', 'to', 'do', ' ', '\r', '\n', '待', '办', 'é', 'e\u0301', '🪢', 'İ', '.', 'Ab');
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 60 }), fc.nat(20), (parts, step) => {
+      const text = parts.join('');
+      const counted = (size: number) => {
+        const [terms, words] = [new TermCounter(['todo', '待办', 'é']), new WordCounter()];
+        for (let at = 0; at < text.length; ) {
+          let to = Math.min(text.length, at + size);
+          if ((text.charCodeAt(to) & 0xfc00) === 0xdc00) to++;
+          terms.add(text.slice(at, to));
+          words.add(text.slice(at, to));
+          at = to;
+        }
+        terms.end();
+        words.end();
+        return [terms.count, words.words, words.characters, words.lines];
+      };
+      expect(counted(step + 1)).toEqual(counted(Number.MAX_SAFE_INTEGER));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('columns of tables: quotes, thousands, decimals of both kinds, other signs between cells, headers in any case', async () => {
+  const rig = await rigOf({
+    'sales.csv':
+      '\ufeffDate,Amount,Note\n2026-01-01,"1,234.50",a\n2026-01-02,0.1,"x,y"\n2026-01-03,0.2,\n2026-01-04,n/a,\n,,\n',
+    'europe.csv': 'Tag;Betrag\n1;"1.234,5"\n2;0,25\n',
+    '销售.csv': '月份,金额\n一月,￥1200\n二月,"￥1，500.05"\n',
+    'plain.tsv': '10\t20\n30\t40\n',
+    'odd.xlsx': 'no plain text',
+  });
+  const column = (path: string, name: string, measure: Measure, language = 'en') =>
+    factOf(rig, { path: `docs/${path}`, column: name, measure, language });
+  expect(await column('sales.csv', 'amount', Measure.COLUMN_SUM)).toBe(
+    '1,234.80 (column Amount of docs/sales.csv, 3 numbers, 1 of 4 cells is not a number, e.g. “n/a”)',
+  );
+  expect(await column('sales.csv', 'amount', Measure.COLUMN_MAX)).toMatch(/^1,234\.5 /);
+  expect(await column('sales.csv', 'AMOUNT', Measure.COLUMN_MIN)).toMatch(/^0\.1 /);
+  expect(await column('sales.csv', '2', Measure.COLUMN_AVERAGE)).toMatch(/^411\.6 /);
+  expect(await column('sales.csv', 'note', Measure.COLUMN_COUNT)).toBe(
+    '2 filled cells (column Note of docs/sales.csv)',
+  );
+  expect(await column('sales.csv', '', Measure.COLUMN_COUNT)).toMatch(/^5 rows/);
+  expect(await column('europe.csv', 'betrag', Measure.COLUMN_SUM)).toMatch(/^1,234\.75 /);
+  expect(await column('销售.csv', '金额', Measure.COLUMN_SUM, 'zh')).toBe(
+    '2,700.05（docs/销售.csv 的“金额”列、2 个数）',
+  );
+  expect(await column('plain.tsv', '1', Measure.COLUMN_SUM)).toMatch(/^40 /);
+  expect(await column('sales.csv', 'price', Measure.COLUMN_SUM)).toBe(
+    'no column “price” in docs/sales.csv; its columns are “Date”, “Amount”, “Note”',
+  );
+  expect(
+    await factOf(rig, { classes: [FileClass.TABLE], column: 'x', measure: Measure.COLUMN_SUM, glob: '*.xlsx' }),
+  ).toBe('no table in CSV or TSV');
+  await rig.close();
+});
+
+test('sums are exact decimals, not floating point', async () => {
+  const rows = Array.from({ length: 10_000 }, () => '0.1').join('\n');
+  const rig = await rigOf({ 'a.csv': `x\n${rows}\n9007199254740993\n` });
+  expect(await factOf(rig, { column: 'x', measure: Measure.COLUMN_SUM })).toMatch(/^9,007,199,254,741,993\.0 /);
+  await rig.close();
+});
+
+test('duplicates are told by content, not by name or size, and links to one file are one file', async () => {
+  const rig = await rigOf({
+    'a.txt': 'same',
+    'sub/b.txt': 'same',
+    'c.txt': 'else',
+    'd.txt': 'more',
+    empty1: '',
+    empty2: '',
+  });
+  expect(await factOf(rig, { measure: Measure.DUPLICATES })).toBe('docs/a.txt, docs/sub/b.txt (4 bytes each)');
+  expect(await factOf(rig, { measure: Measure.DUPLICATES, path: 'docs/sub', language: 'zh' })).toBe('没有重复的文件');
+  linkSync(join(rig.dir, 'docs/c.txt'), join(rig.dir, 'docs/link.txt'));
+  expect(await factOf(rig, { measure: Measure.DUPLICATES, name: 'c' })).toBe('no duplicates');
+  writeFileSync(join(rig.dir, 'docs/e.txt'), 'more');
+  expect(await factOf(rig, { measure: Measure.DUPLICATES })).toBe(
+    '4 files in 2 sets of equal files: \n- docs/a.txt, docs/sub/b.txt (4 bytes each)\n- docs/d.txt, docs/e.txt (4 bytes each)',
+  );
+  await rig.close();
+});
+
+test('what is not read is said: kinds without text by name alone, a file that turns out to have none in the fact alone', async () => {
+  const rig = await rigOf({ 'a.md': 'TODO', 'photo.png': 'TODO', raw: Buffer.from([0, 1, 2, 0xff]) });
+  const times = { measure: Measure.OCCURRENCES, terms: ['TODO'], most: 1 };
+  const { messages, result } = await rig.call(query, times, { run: 'mesh' });
+  expect(messages[0]?.looked).toMatchObject({
+    files: 2,
+    total: 3,
+    skipped: [{ why: UnseenReason.NOT_TEXT, count: 1, files: [{ path: 'docs/photo.png' }] }],
+  });
+  expect(result.withheld).toEqual([]);
+  expect(await factOf(rig, times)).toBe(
+    'at least 1 time in 1 file (1 not looked at: docs/photo.png, no plain text; no text in 1: docs/raw)',
+  );
+  await rig.close();
+});
+
+test('a limit of bytes that is met is said, and small files come before large ones', async () => {
+  const files = { 'a-large.md': `${'x'.repeat(5 << 20)}\nTODO`, 'small.md': 'TODO' };
+  const rig = await rigOf(files, 'limits: {search_bytes: 1000000}\n');
+  const times = { measure: Measure.OCCURRENCES, terms: ['TODO'], most: 1 };
+  expect(await factOf(rig, times)).toBe(
+    'at least 1 time in 1 file (1 not looked at: docs/a-large.md, the limit of bytes was met)',
+  );
+  await rig.close();
+  const wide = await rigOf(files);
+  expect(await factOf(wide, times)).toBe('2 times in 2 files');
+  await wide.close();
+});

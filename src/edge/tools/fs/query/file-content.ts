@@ -1,0 +1,131 @@
+// Reads what is in the files that a Query means, within what the call may read. Whether a file is read is decided by its name and size; that one
+// could not be read as text is told in the fact alone.
+import { AppError } from '../../../../base/errors.ts';
+import type { OpenFile } from '../../../allowlist/open-file.ts';
+import { readPieces } from '../../../files/content.ts';
+import { TextReader } from '../../../files/lines.ts';
+import { toldSize } from '../../../files/size-class.ts';
+import type { WalkEntry } from '../../../files/walk.ts';
+import type { ToolCallContext, ToolParts } from '../../tool.ts';
+import type { Looking } from '../looking.ts';
+import type { ReadBudget } from '../read-budget.ts';
+import { isDocument, isWithoutText } from './file-class.ts';
+
+/** Takes a text piece by piece. */
+export interface TextTaker {
+  add(piece: string): void;
+  end(): void;
+}
+
+export class FileContent {
+  readonly #parts: ToolParts;
+  readonly #call: ToolCallContext;
+  readonly #looking: Looking;
+  readonly #budget: ReadBudget;
+  readonly #read: (name: string, sha256: Uint8Array) => void;
+  /** Files that turned out to have no text. */
+  readonly unread: string[] = [];
+
+  /** @param read told of exactly what was read */
+  constructor(
+    { parts, call, looking }: { readonly parts: ToolParts; readonly call: ToolCallContext; readonly looking: Looking },
+    budget: ReadBudget,
+    read: (name: string, sha256: Uint8Array) => void,
+  ) {
+    this.#read = read;
+    this.#parts = parts;
+    this.#call = call;
+    this.#looking = looking;
+    this.#budget = budget;
+  }
+
+  /** Gives the text of a file to `taker`; false when it is not read, which is noted. */
+  async text(entry: WalkEntry, taker: TextTaker): Promise<boolean> {
+    const { name } = entry.judged;
+    const document = isDocument(name);
+    if (!document && isWithoutText(name)) return this.#skip(entry, 'NOT_TEXT');
+    if (document && entry.stat.size > this.#parts.limits.file_bytes) return this.#skip(entry, 'TOO_LARGE');
+    return this.#open(entry, async (file) => {
+      try {
+        // A small file may be in any of the encodings that the reader knows.
+        if (document || file.stat.size <= this.#parts.limits.file_bytes) await this.#document(file, taker);
+        else await this.#plain(file, taker);
+        taker.end();
+        return true;
+      } catch (error) {
+        if (!(error instanceof AppError) || !HAS_NO_TEXT.has(error.reason)) throw error;
+        this.unread.push(name);
+        return false;
+      }
+    });
+  }
+
+  /** Gives the bytes of a file to `receive`, and returns their SHA-256; undefined when it is not read. */
+  async bytes(entry: WalkEntry, receive: (piece: Uint8Array) => void = () => {}): Promise<Uint8Array | undefined> {
+    let hash: Uint8Array | undefined;
+    await this.#open(entry, async (file) => {
+      hash = await readPieces(file, this.#bounds, this.#counting, receive);
+      this.#read(entry.judged.name, hash);
+      return true;
+    });
+    return hash;
+  }
+
+  async #open(entry: WalkEntry, read: (file: OpenFile) => Promise<boolean>): Promise<boolean> {
+    const { signal } = this.#call;
+    signal.throwIfAborted();
+    const why = this.#budget.refuses(entry.stat.size);
+    if (why) return this.#skip(entry, why);
+    let file: OpenFile | undefined;
+    try {
+      file = await this.#parts.allow.openFile(entry.judged);
+      return await read(file);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof AppError)) throw error;
+      return this.#skip(entry, error.reason === 'SEARCH_BUDGET' ? 'TIME' : 'UNREADABLE');
+    } finally {
+      await file?.handle.close();
+    }
+  }
+
+  #skip({ judged, stat }: WalkEntry, why: Parameters<Looking['skip']>[0]): false {
+    this.#looking.skip(why, judged.name, toldSize(this.#parts.allow, judged.path, stat));
+    this.#looking.files--;
+    return false;
+  }
+
+  get #bounds() {
+    return { maxBytes: Number.POSITIVE_INFINITY, signal: this.#call.signal };
+  }
+
+  readonly #counting = (piece: Uint8Array): void => {
+    this.#budget.spend(piece.length);
+    if (this.#budget.late) throw new AppError('SEARCH_BUDGET');
+  };
+
+  async #plain(file: OpenFile, taker: TextTaker): Promise<void> {
+    const reader = new TextReader();
+    const hash = await readPieces(file, this.#bounds, this.#counting, (piece) => taker.add(reader.add(piece)));
+    reader.end();
+    this.#read(file.judged.name, hash);
+  }
+
+  async #document(file: OpenFile, taker: TextTaker): Promise<void> {
+    const bounds = { maxBytes: this.#parts.limits.file_bytes, signal: this.#call.signal };
+    const looked = await this.#parts.texts.look(file, bounds, this.#counting);
+    const reader = new TextReader();
+    await this.#parts.texts.text(file, looked, bounds, (piece) => taker.add(reader.add(piece)));
+    reader.end();
+    this.#read(file.judged.name, looked.sha256);
+  }
+}
+
+/** What says that a file has no text that can be had; it depends on the content, so it is told in the fact alone. */
+const HAS_NO_TEXT: ReadonlySet<string> = new Set([
+  'NOT_TEXT',
+  'DOCUMENT_NOT_TEXT',
+  'DOCUMENT_INVALID',
+  'DOCUMENT_TOO_COSTLY',
+  'PARSER_UNAVAILABLE',
+]);
