@@ -49,7 +49,7 @@ export const LIMITS = {
     128 << 20,
   ),
   walk_entries: limit('walk_entries', 'files and folders that one List, Search or Query looks at', 20_000, 1_000_000),
-  walk_depth: limit('walk_depth', 'deepest folder that List, Search and Query go into', 1_000, 2_000),
+  walk_depth: limit('walk_depth', 'deepest folder that List, Search and Query go into', 500, 500),
   search_bytes: bytes('search_bytes', 'bytes that one Search or Query reads', 1 << 30, 2 ** 36),
   search_ms: limit(
     'search_ms',

@@ -38,8 +38,6 @@ export interface WalkBudget {
   entries: number;
   /** Whether there was more than the budget allowed. */
   met: boolean;
-  /** Entries that are left out because their names cannot be told exactly; Read would refuse them, too. */
-  unreadable: number;
   /** Whether time is up. */
   late(): boolean;
 }
@@ -70,6 +68,10 @@ async function* below(
     const order = after === undefined ? 1 : compareNames(judged.name, after);
     const ahead = order <= 0 && `${after}/`.startsWith(`${judged.name}/`);
     if (order <= 0 && !ahead) continue;
+    if (judged.name.length > MAX_NAME) {
+      options.tooDeep?.(judged);
+      continue;
+    }
     if (budget.entries <= 0 || budget.late()) {
       budget.met = true;
       return;
@@ -96,8 +98,12 @@ async function* below(
   }
 }
 
-/** Names that are held at once; a larger folder is gone through several times. */
+/** Names that are held at once; a larger folder is gone through several times. Far down there are fewer, so that all together are bounded. */
 const MAX_HELD = 2048;
+const MAX_HELD_DEEP = 64;
+const DEEP = 16;
+/** Letters of a path that can be told. */
+const MAX_NAME = 4096;
 /** Names between two looks at the time. */
 const LOOK_EVERY = 256;
 
@@ -109,13 +115,11 @@ async function* namesIn(
   depth: number,
   options: WalkOptions,
 ): AsyncGenerator<string> {
-  const { budget } = options;
   let least = first;
   let from = first === undefined ? undefined : { name: first, itself: true };
   for (let round = 0; ; round++) {
     const untold = (name: string) => {
       if (round > 0) return;
-      budget.unreadable++;
       options.untold?.(folder, name);
     };
     const { names, more } = await smallest(open, from, depth, options, untold);
@@ -138,11 +142,12 @@ async function smallest(
   let most: string | undefined;
   let more = false;
   let seen = 0;
+  const held = depth < DEEP ? MAX_HELD : MAX_HELD_DEEP;
   const shorten = () => {
     names.sort(compare);
-    if (names.length <= MAX_HELD) return;
+    if (names.length <= held) return;
     more = true;
-    names = names.slice(0, MAX_HELD);
+    names = names.slice(0, held);
     most = names.at(-1);
   };
   try {
@@ -159,7 +164,7 @@ async function smallest(
       if (order < 0 || (order === 0 && !from?.itself)) continue;
       if (most !== undefined && name >= most) continue;
       names.push(name);
-      if (names.length >= 2 * MAX_HELD) shorten();
+      if (names.length >= 2 * held) shorten();
     }
   } catch (error) {
     // A folder below that refuses is as if it were empty.

@@ -146,7 +146,7 @@ export class ShareResolver {
     const below = ({ path }: JudgedPath) => relative(folder.path, path);
     let other: JudgedPath | undefined;
     let untold = false;
-    const budget = { entries: this.#limits.walk_entries, met: false, unreadable: 0, late: () => false };
+    const budget = { entries: this.#limits.walk_entries, met: false, late: () => false };
     const refused = ({ name }: JudgedPath) => report?.left(name, new AppError('FILE_UNREADABLE'));
     const options = {
       recursive: true,

@@ -5,16 +5,23 @@ import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files
 import type { ToolParts } from '../tool.ts';
 import type { Looking } from './looking.ts';
 
-/** A fresh budget for one call. */
+/** A fresh budget for one call. What is there is still counted for a while when the time to read it is over. */
 export function walkBudget({ limits, clock }: Pick<ToolParts, 'limits' | 'clock'>): WalkBudget {
-  const end = clock.monotonic() + limits.search_ms;
-  return { entries: limits.walk_entries, met: false, unreadable: 0, late: () => clock.monotonic() > end };
+  const end = clock.monotonic() + 2 * limits.search_ms;
+  return { entries: limits.walk_entries, met: false, late: () => clock.monotonic() > end };
 }
 
 /** The roots that may be read, in order. */
 export function startsOf({ allow }: Pick<ToolParts, 'allow'>): JudgedPath[] {
   return allow.readable.map((root) => inRoot(root, '')).sort((a, b) => compareNames(a.name, b.name));
 }
+
+/** Options of a walk by which what it passes over is noted. */
+export const passedOverTo = (looking: Looking) => ({
+  refused: ({ name }: JudgedPath) => looking.skip('UNREADABLE', name),
+  tooDeep: ({ name }: JudgedPath) => looking.skip('TOO_DEEP', name),
+  untold: () => looking.skip('UNTELLABLE_NAME'),
+});
 
 /** @throws FILE_NOT_FOUND, and what openFolder throws, for the start that was given */
 export async function* entriesBelow(
@@ -29,9 +36,7 @@ export async function* entriesBelow(
     maxDepth: parts.limits.walk_depth,
     budget,
     signal,
-    refused: ({ name }: JudgedPath) => looking.skip('UNREADABLE', name),
-    tooDeep: ({ name }: JudgedPath) => looking.skip('TOO_DEEP', name),
-    untold: () => looking.skip('UNTELLABLE_NAME'),
+    ...passedOverTo(looking),
   };
   for (const judged of start ? [start] : startsOf(parts)) {
     const at = start ? await parts.allow.resolve(judged) : await parts.allow.resolve(judged).catch(() => undefined);

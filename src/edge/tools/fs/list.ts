@@ -11,9 +11,10 @@ import { nameGlob } from '../../../base/glob.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files/walk.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
-import { startsOf, walkBudget } from './entries-below.ts';
+import { passedOverTo, startsOf, walkBudget } from './entries-below.ts';
 import { fileInfo } from './file-info.ts';
 import { grantedOrigin } from './granted-origin.ts';
+import { Looking } from './looking.ts';
 
 const DEFAULT_PAGE = 200;
 const MAX_PAGE = 1000;
@@ -25,31 +26,47 @@ export function listTool(parts: ToolParts): EdgeTool {
       const request = message as ListRequest;
       const folder = request.path === '' ? undefined : parts.allow.judgeRead(request.path);
       return async (emit) => {
-        const budget = walkBudget(parts);
-        const matches = nameGlob(request.glob);
-        const size = Math.min(request.pageSize || DEFAULT_PAGE, MAX_PAGE);
-        const files: FileInfo[] = [];
-        let last = '';
-        let more = false;
-        for await (const entry of entries(parts, folder, request, budget, call)) {
-          if (matches(entry.judged.relative || entry.judged.name)) {
-            if (files.length >= size) {
-              more = true;
-              break;
-            }
-            files.push(await infoOf(parts, entry, call));
-          }
-          last = entry.judged.name;
-        }
-        noteUnreadable(call, budget, 'files', folder?.name ?? '');
-        await emit(create(ListResponseSchema, { files, nextPageToken: more || budget.met ? last : '' }));
+        const looking = new Looking();
+        const isFirst = request.pageToken === '';
+        const page = await pageOf(parts, folder, request, call, isFirst ? looking : new Looking());
+        if (!isFirst) await pageOf(parts, folder, { ...request, pageToken: '', pageSize: 0 }, call, looking, 'count');
+        noteUnreadable(call, looking, 'files', folder?.name ?? '');
+        await emit(create(ListResponseSchema, { ...page, looked: looking.looked }));
       };
     },
   };
 }
 
+/** One page, and a count of all that matches from its beginning on. @param only `count`: without the entries */
+async function pageOf(
+  parts: ToolParts,
+  folder: JudgedPath | undefined,
+  request: ListRequest,
+  call: ToolCallContext,
+  looking: Looking,
+  only?: 'count',
+): Promise<{ readonly files: FileInfo[]; readonly nextPageToken: string }> {
+  const budget = walkBudget(parts);
+  const matches = nameGlob(request.glob);
+  const size = Math.min(request.pageSize || DEFAULT_PAGE, MAX_PAGE);
+  const files: FileInfo[] = [];
+  let last = '';
+  let more = false;
+  for await (const entry of entries(parts, folder, request, budget, call, looking)) {
+    const match = matches(entry.judged.relative || entry.judged.name);
+    if (match) looking.files++;
+    if (match && files.length >= size) more = true;
+    if (more || only === 'count') continue;
+    if (match) files.push(await infoOf(parts, entry, call));
+    last = entry.judged.name;
+  }
+  looking.more = budget.met;
+  return { files, nextPageToken: more || budget.met ? last : '' };
+}
+
 /** Says that names were left out which cannot be told, and how many. */
-export function noteUnreadable(call: ToolCallContext, { unreadable }: WalkBudget, field: string, folder: string): void {
+export function noteUnreadable(call: ToolCallContext, { skips }: Looking, field: string, folder: string): void {
+  const unreadable = skips.get('UNTELLABLE_NAME')?.count ?? 0;
   if (unreadable === 0) return;
   const name = `${folder === '' ? '' : `${folder}: `}${unreadable} ${unreadable === 1 ? 'name' : 'names'}`;
   call.origins.note({ field, why: 'UNREADABLE_NAME', name, size: SizeClass.UNSPECIFIED, hint: '' });
@@ -61,6 +78,7 @@ async function* entries(
   request: ListRequest,
   budget: WalkBudget,
   call: ToolCallContext,
+  looking: Looking,
 ): AsyncGenerator<WalkEntry> {
   const after = request.pageToken === '' ? undefined : request.pageToken;
   const options = {
@@ -69,6 +87,7 @@ async function* entries(
     ...(after === undefined ? {} : { after }),
     budget,
     signal: call.signal,
+    ...passedOverTo(looking),
   };
   if (folder) {
     yield* walk(parts.allow, folder, options);

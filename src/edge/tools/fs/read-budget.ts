@@ -1,6 +1,9 @@
 // What one call may read: so many bytes, for so long. What does not fit is passed over and said, and the small files come before the large ones.
+import { AppError } from '../../../base/errors.ts';
+import type { WalkEntry } from '../../files/walk.ts';
 import type { ToolParts } from '../tool.ts';
 import type { UnseenWord } from './looking.ts';
+import { isDocument } from './query/file-class.ts';
 
 /** Files up to this size are looked at as they come; larger ones afterwards, the smallest first. */
 const SMALL_BYTES = 4 << 20;
@@ -23,24 +26,23 @@ export class ReadBudget {
     return Number(size) > this.#bytes ? 'BYTES' : undefined;
   }
 
-  /** Whether time is up in the middle of a file. */
-  get late(): boolean {
-    return this.#late();
-  }
-
+  /** A piece was read. @throws SEARCH_BUDGET when time is up */
   spend(bytes: number): void {
     this.#bytes -= bytes;
+    if (this.#late()) throw new AppError('SEARCH_BUDGET');
   }
 }
 
-/** The small ones as they come, then the large ones by size. */
-export async function* smallFirst<E extends { readonly stat: { readonly size: bigint } }>(
-  entries: AsyncIterable<E>,
-): AsyncGenerator<E> {
-  const later: E[] = [];
+/** Small texts as they come, then documents, which take longer, then what is large; these by size. */
+export async function* smallFirst(entries: AsyncIterable<WalkEntry>): AsyncGenerator<WalkEntry> {
+  const later: WalkEntry[] = [];
+  const isLater = ({ judged, stat }: WalkEntry) => stat.size > SMALL_BYTES || isDocument(judged.name);
   for await (const entry of entries) {
-    if (entry.stat.size <= SMALL_BYTES || later.length >= MAX_LATER) yield entry;
-    else later.push(entry);
+    if (later.length < MAX_LATER && isLater(entry)) later.push(entry);
+    else yield entry;
   }
-  yield* later.sort((a, b) => Number(a.stat.size - b.stat.size));
+  yield* later.sort(
+    (a, b) =>
+      Number(isDocument(b.judged.name)) - Number(isDocument(a.judged.name)) || Number(a.stat.size - b.stat.size),
+  );
 }

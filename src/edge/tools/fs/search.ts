@@ -24,14 +24,18 @@ import { originOf, type ReadBounds, readPieces } from '../../files/content.ts';
 import type { FileOrigin } from '../../files/file-origin.ts';
 import type { LookedAt } from '../../files/file-text.ts';
 import { SecretFinder } from '../../files/secret-content.ts';
-import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files/walk.ts';
+import { compareNames, type WalkEntry } from '../../files/walk.ts';
 import type { Cover } from '../../grants/grants.ts';
 import type { TermsVerdict } from '../../grants/own-runs.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
-import { startsOf, walkBudget } from './entries-below.ts';
+import { entriesBelow } from './entries-below.ts';
 import { fileInfo } from './file-info.ts';
 import { FileRanking, type HoldingFile } from './file-ranking.ts';
 import { noteUnreadable } from './list.ts';
+import { Looking, type UnseenWord } from './looking.ts';
+import { isDocument, isWithoutText } from './query/file-class.ts';
+import { hasNoText } from './query/file-content.ts';
+import { ReadBudget, smallFirst } from './read-budget.ts';
 import { LineFinder, type LineHit, WordFinder } from './term-search.ts';
 
 const DEFAULT_PAGE = 50;
@@ -112,7 +116,8 @@ interface Query {
   /** The same, as they are compared. */
   readonly folded: readonly string[];
   readonly verdict: TermsVerdict;
-  readonly bytes: { left: number };
+  readonly budget: ReadBudget;
+  readonly looking: Looking;
   readonly found: Found;
   readonly call: ToolCallContext;
 }
@@ -128,89 +133,87 @@ async function search(
   const size = pageSizeOf(request.pageSize, DEFAULT_PAGE, MAX_PAGE);
   const page = { from: readOffset(request.pageToken, MOST_MATCHES), size };
   const found = new Found(page.from + size);
-  const budget = walkBudget(parts);
-  const bytes = { left: parts.limits.search_bytes };
-  const query = { parts, terms, folded: terms.map(foldText), verdict, bytes, found, call };
+  const [budget, looking] = [new ReadBudget(parts), new Looking()];
+  const query = { parts, terms, folded: terms.map(foldText), verdict, budget, looking, found, call };
   const matches = nameGlob(request.glob);
-  for await (const entry of candidates(parts, start, budget, call)) {
+  const entries = entriesBelow(parts, start, looking, call.signal);
+  for await (const entry of terms.length > 0 ? smallFirst(entries) : entries) {
     call.signal.throwIfAborted();
     if (!entry.stat.isFile() || !matches(entry.judged.relative || entry.judged.name)) continue;
-    if (bytes.left <= 0) {
-      budget.met = true;
-      break;
-    }
     await look(query, entry);
   }
   refuseEmpty(parts, verdict, found, call);
-  return respond(verdict, budget, found, call, start?.name ?? '', page);
+  return respond(query, start?.name ?? '', page);
 }
 
-async function* candidates(
-  parts: ToolParts,
-  start: JudgedPath | undefined,
-  budget: WalkBudget,
-  call: ToolCallContext,
-): AsyncGenerator<WalkEntry> {
-  const options = { recursive: true, maxDepth: parts.limits.walk_depth, budget, signal: call.signal };
-  for (const judged of start ? [start] : startsOf(parts)) {
-    const at = start ? await parts.allow.resolve(judged) : await parts.allow.resolve(judged).catch(() => undefined);
-    if (!at) {
-      if (start) throw new AppError('FILE_NOT_FOUND');
-    } else if (at.stat.isDirectory()) yield* walk(parts.allow, at.judged, options);
-    else yield { judged: at.judged, stat: at.stat };
-  }
-}
-
-/** Looks at one file; one that cannot be read is left out, or told by its name alone. */
-async function look(query: Query, { judged, stat }: WalkEntry): Promise<void> {
-  const { parts, terms, folded, verdict, found, call } = query;
+/** Looks at one file; one that cannot be read is told by its name alone, and noted. */
+async function look(query: Query, entry: WalkEntry): Promise<void> {
+  const { judged, stat } = entry;
+  const { parts, terms, folded, found, call, looking } = query;
   const info = fileInfo(parts.allow, judged.name, judged.path, stat);
   // The root's own name is in the path of every file below it, and tells none of them from the others.
   const name = foldText(judged.relative || judged.name);
   const inName = placesOf(folded, (term) => name.includes(term));
   const nameHits = terms.length === 0 || inName.length > 0;
   const granted = parts.grants.names(call.run, judged.name);
-  const inside = terms.length > 0 && (granted || verdict.allowed.length > 0) && stat.size <= parts.limits.file_bytes;
-  const told = inside ? await lookInside(query, judged, info, granted, { nameHits, inName }) : undefined;
-  if (told === undefined && nameHits) nameOnly(found, info, unread(judged, info), call, { inName });
+  const why = passedOver(query, entry, granted);
+  const told = why ? undefined : await lookInside(query, judged, info, granted, { nameHits, inName });
+  const skipped = why ?? (told === 'unread' ? 'UNREADABLE' : told === 'late' ? 'TIME' : undefined);
+  if (skipped === undefined || skipped === 'BY_NAME') looking.files++;
+  else looking.skip(skipped, judged.name, info.sizeClass);
+  if (told !== 'told' && nameHits) nameOnly(found, info, unread(judged, info), call, { inName });
+}
+
+/** Why nothing is looked for in a file, by its name, its size and what is left to be read; `BY_NAME` where nothing is looked for in any. */
+function passedOver(
+  { parts, terms, verdict, budget }: Query,
+  { judged: { name }, stat }: WalkEntry,
+  granted: boolean,
+): UnseenWord | 'BY_NAME' | undefined {
+  if (terms.length === 0 || (!granted && verdict.allowed.length === 0)) return 'BY_NAME';
+  if (isDocument(name)) {
+    if (stat.size > parts.limits.file_bytes) return 'TOO_LARGE';
+  } else if (isWithoutText(name)) return 'NOT_TEXT';
+  return budget.refuses(stat.size);
 }
 
 /** Places of the terms that pass. */
 const placesOf = (terms: readonly string[], test: (term: string) => boolean): number[] =>
   terms.flatMap((term, place) => (test(term) ? [place] : []));
 
-/** Undefined when nothing could be read; else whether the file is told. */
+/** Whether the file is told from here, could not be read, or its time was over; `nothing`: it has no text, or may not be looked into. */
 async function lookInside(
   query: Query,
   judged: JudgedPath,
   info: FileInfo,
   granted: boolean,
   { nameHits, inName }: { readonly nameHits: boolean; readonly inName: readonly number[] },
-): Promise<boolean | undefined> {
+): Promise<'told' | 'nothing' | 'unread' | 'late'> {
   const { parts, verdict, found, call } = query;
   let file: OpenFile | undefined;
   try {
     file = await parts.allow.openFile(judged);
-    if (granted) {
+    if (granted && file.stat.size <= parts.limits.file_bytes) {
       const looked = await parts.texts.look(file, boundsOf(query), counting(query));
       const origin = originOf(parts.allow, file, looked.sha256);
       const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
       if (typeof cover !== 'string') {
         const lines = await searchLines(query, file, { looked, origin, cover }, info);
         if (!lines && nameHits) nameOnly(found, info, cover.lines ? unread(judged, info) : origin, call, { inName });
-        return true;
+        return 'told';
       }
     }
-    if (verdict.allowed.length === 0) return undefined;
+    if (verdict.allowed.length === 0) return 'nothing';
     found.ungranted = true;
     const origin = originOf(parts.allow, file, undefined);
     const held = await heldTerms(query, file);
     if (held.length > 0 || nameHits) nameOnly(found, info, origin, call, { inName, inside: held });
-    return true;
+    return 'told';
   } catch (error) {
     call.signal.throwIfAborted();
     if (!(error instanceof AppError)) throw error;
-    return undefined;
+    if (error.reason === 'SEARCH_BUDGET') return 'late';
+    return hasNoText(error) ? 'nothing' : 'unread';
   } finally {
     await file?.handle.close();
   }
@@ -218,12 +221,11 @@ async function lookInside(
 
 const boundsOf = ({ parts, call }: Query): ReadBounds => ({ maxBytes: parts.limits.file_bytes, signal: call.signal });
 
-/** Counts what is read. */
+/** Counts what is read, and ends it when time is up. */
 const counting =
-  ({ bytes }: Query) =>
-  (piece: Uint8Array): void => {
-    bytes.left -= piece.length;
-  };
+  ({ budget }: Query) =>
+  (piece: Uint8Array): void =>
+    budget.spend(piece.length);
 
 /** Adds the lines that hold a term, of those granted; false when there are none. */
 async function searchLines(
@@ -264,18 +266,43 @@ async function searchLines(
 async function heldTerms(query: Query, file: OpenFile): Promise<number[]> {
   const { terms, verdict } = query;
   const { allowed } = verdict;
-  const words = new WordFinder([...new Set(allowed.flatMap((term) => term.words))]);
-  const secrets = new SecretFinder();
-  await readPieces(file, boundsOf(query), counting(query), (piece) => {
-    words.add(piece);
-    secrets.add(piece);
-  });
-  words.end();
-  if (secrets.found !== undefined) return [];
-  const held = new Set(
-    allowed.filter((one) => one.words.every((word) => words.found.has(word))).map(({ term }) => term),
-  );
+  const wanted = [...new Set(allowed.flatMap((term) => term.words))];
+  const { found, secret } = await wordsIn(query, file, wanted);
+  if (secret) return [];
+  const held = new Set(allowed.filter((one) => one.words.every((word) => found.has(word))).map(({ term }) => term));
   return placesOf(terms, (term) => held.has(term));
+}
+
+/** Which of the words a file holds, and whether it has a secret. What is no UTF-8 is read as the document that it may be. */
+async function wordsIn(query: Query, file: OpenFile, wanted: readonly string[]) {
+  const { parts, call } = query;
+  const small = file.stat.size <= parts.limits.file_bytes;
+  const take = () => {
+    const [words, secrets] = [new WordFinder(wanted), new SecretFinder()];
+    const add = (piece: Uint8Array) => {
+      words.add(piece);
+      secrets.add(piece);
+    };
+    const end = () => {
+      words.end();
+      return { found: words.found, secret: secrets.found !== undefined };
+    };
+    return { add, end };
+  };
+  if (!small || !isDocument(file.judged.name)) {
+    const plain = take();
+    try {
+      const bounds = { maxBytes: Number.POSITIVE_INFINITY, signal: call.signal };
+      await readPieces(file, bounds, counting(query), plain.add);
+      return plain.end();
+    } catch (error) {
+      if (!small || !(error instanceof AppError) || error.reason !== 'NOT_TEXT') throw error;
+    }
+  }
+  const said = take();
+  const looked = await parts.texts.look(file, boundsOf(query), counting(query));
+  await parts.texts.text(file, looked, boundsOf(query), said.add);
+  return said.end();
 }
 
 function nameOnly(
@@ -314,29 +341,28 @@ function refuseEmpty(parts: ToolParts, verdict: TermsVerdict, found: Found, call
 }
 
 function respond(
-  verdict: TermsVerdict,
-  budget: WalkBudget,
-  found: Found,
-  call: ToolCallContext,
+  { verdict, looking, found, call }: Query,
   name: string,
   { from, size }: { readonly from: number; readonly size: number },
 ): FsSearchResponse {
   const all = [...found.lines.map(({ match }) => match), ...found.names];
   const to = from + size;
   const matches = all.slice(from, to);
-  const truncated = found.cut || found.named.cut || budget.met || all.length > to;
+  const cutShort = looking.more || looking.skips.has('TIME') || looking.skips.has('BYTES');
+  const truncated = found.cut || found.named.cut || cutShort || all.length > to;
   const note = (why: WithheldWord) =>
     call.origins.note({ field: 'matches', why, name, size: SizeClass.UNSPECIFIED, hint: '' });
-  if (budget.met) note('BUDGET');
+  if (cutShort) note('BUDGET');
   if (verdict.foreign.length > 0) note('TERM_NOT_IN_ASK');
   if (verdict.over.length > 0) note('SEARCH_BUDGET');
-  noteUnreadable(call, budget, 'matches', name);
+  noteUnreadable(call, looking, 'matches', name);
   const response = create(FsSearchResponseSchema, {
     matches,
     truncated,
     nextPageToken: truncated && matches.length === size && to <= MOST_MATCHES ? writePlace(String(to)) : '',
+    looked: looking.looked,
   });
-  const more = found.ungranted || found.named.any || budget.met;
+  const more = found.ungranted || found.named.any || cutShort;
   return call.origins.set(response, { kind: 'many', name, files: found.searched, more });
 }
 

@@ -53,7 +53,7 @@ export class FileContent {
         taker.end();
         return true;
       } catch (error) {
-        if (!(error instanceof AppError) || !HAS_NO_TEXT.has(error.reason)) throw error;
+        if (!(error instanceof AppError && hasNoText(error))) throw error;
         this.unread.push(name);
         return false;
       }
@@ -99,10 +99,7 @@ export class FileContent {
     return { maxBytes: Number.POSITIVE_INFINITY, signal: this.#call.signal };
   }
 
-  readonly #counting = (piece: Uint8Array): void => {
-    this.#budget.spend(piece.length);
-    if (this.#budget.late) throw new AppError('SEARCH_BUDGET');
-  };
+  readonly #counting = (piece: Uint8Array): void => this.#budget.spend(piece.length);
 
   async #plain(file: OpenFile, taker: TextTaker): Promise<void> {
     const reader = new TextReader();
@@ -121,7 +118,6 @@ export class FileContent {
   }
 }
 
-/** What says that a file has no text that can be had; it depends on the content, so it is told in the fact alone. */
 const HAS_NO_TEXT: ReadonlySet<string> = new Set([
   'NOT_TEXT',
   'DOCUMENT_NOT_TEXT',
@@ -129,3 +125,6 @@ const HAS_NO_TEXT: ReadonlySet<string> = new Set([
   'DOCUMENT_TOO_COSTLY',
   'PARSER_UNAVAILABLE',
 ]);
+
+/** Whether this says that a file has no text that can be had. It depends on the content, so it is told in the fact alone. */
+export const hasNoText = ({ reason }: AppError): boolean => HAS_NO_TEXT.has(reason);
