@@ -90,6 +90,9 @@ test('the owner reads the fact, and it never left the box', async () => {
     expect(stdout, args.join(' ')).toContain(ANSWER);
     expect(stdout, args.join(' ')).not.toContain('[[fact-');
   }
+  const called = await stack.cli(['call', 'fs.Query', '--data', '{"measure": "MEASURE_COUNT"}']);
+  expect(called.stdout).not.toContain('2 files');
+  expect(called.stderr).toMatch(/\[\[fact-[A-Z2-9]{4}\]\] on this box: 2 files/);
   const ledger = await stack.cli(['egress', 'ls', '--run', run]);
   expect(ledger.stdout).not.toContain('大日志');
 });

@@ -9,11 +9,13 @@ import { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
 import { MethodRegistry } from '../../contract/registry.ts';
+import { marksIn } from '../../contract/text/fact-marks.ts';
 import { workerCapabilities } from '../../contract/worker-capabilities.ts';
 import { methodHelp, methodsHelp } from '../call-help.ts';
 import { controlSide, type GlobalOptions, type Side, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { parseJson } from '../json-input.ts';
+import { factsOfBox } from '../known-facts.ts';
 import { callMesh, requestOf } from '../mesh-call.ts';
 import { Printer } from '../output.ts';
 import { parseDuration } from '../units.ts';
@@ -76,6 +78,7 @@ async function call(io: CliIo, name: string | undefined, options: CallOptions, c
   }
   const request = requestOf(method, await dataOf(io, options.data));
   const leave = new AbortController();
+  const marks = new Set<string>();
   const stop = io.onInterrupt(() => leave.abort());
   try {
     await using(controlSide(io, options), async (control) => {
@@ -86,9 +89,15 @@ async function call(io: CliIo, name: string | undefined, options: CallOptions, c
         headers: await headersOf(control, onEdge, options),
         timeoutMs: options.timeout,
         signal: leave.signal,
-        onMessage: (message) => out.json(toJson(method.desc.output, message)),
+        onMessage: (message) => {
+          const json = toJson(method.desc.output, message);
+          for (const mark of marksIn(JSON.stringify(json))) marks.add(mark);
+          out.json(json);
+        },
       });
       const err = new Printer(io.stderr, io.env);
+      const facts = marks.size > 0 ? await factsOfBox(io, options)({ run, conversation: '' })([...marks]) : [];
+      for (const [mark, fact] of facts) err.line(`${mark} on this box: ${fact}`);
       for (const line of withheldLines(withheld)) err.line(`withheld: ${line}`, 'yellow');
       if (withheld.length > 0)
         err.line(`  only an ask can share content (bowline ask --share); this call is the run ${run}`);

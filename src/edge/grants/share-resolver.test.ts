@@ -218,3 +218,22 @@ test('a limit that is at its most is not told to be raised', async () => {
   );
   await less.close();
 });
+
+test('a file 40 folders down is shared by a glob above it; a folder below the limit of depth is told', async () => {
+  const deep = `docs/deep/${Array.from({ length: 40 }, (_, i) => `level-${i}`).join('/')}/end.md`;
+  const dir = edgeFolder({ [deep]: 'end', 'docs/deep/top.md': 'top' });
+  const rig = await edgeRig(dir);
+  expect((await rig.shares.resolve([{ pattern: 'docs/deep/**' }])).map(({ path }) => path)).toEqual([
+    deep,
+    'docs/deep/top.md',
+  ]);
+  await rig.close();
+  const low = await edgeRig(dir, { config: 'limits: {walk_depth: 5}\n' });
+  const told: string[] = [];
+  const left = (path: string, { reason }: { readonly reason: string }) => void told.push(`${path} ${reason}`);
+  const found = await low.shares.resolve([{ pattern: 'docs/deep/**' }], { left });
+  expect(found.map(({ path }) => path)).toEqual(['docs/deep/top.md']);
+  expect(told).toEqual(['docs/deep/level-0/level-1/level-2/level-3/level-4 LIMIT_EXCEEDED']);
+  await expect(low.shares.resolve([{ pattern: 'docs/deep/**' }])).rejects.toThrow(/walk_depth/);
+  await low.close();
+});

@@ -148,12 +148,18 @@ export class ShareResolver {
     let untold = false;
     const budget = { entries: this.#limits.walk_entries, met: false, late: () => false };
     const refused = ({ name }: JudgedPath) => report?.left(name, new AppError('FILE_UNREADABLE'));
+    let deep: JudgedPath | undefined;
+    const tooDeep = (judged: JudgedPath) => {
+      deep ??= judged;
+      report?.left(judged.name, this.#tooDeep());
+    };
     const options = {
       recursive: true,
       maxDepth: this.#limits.walk_depth,
       budget,
       signal: NEVER,
       refused,
+      tooDeep,
       enters: (judged: JudgedPath) => enters(below(judged)),
       untold: (at: JudgedPath, name: string) => {
         const judged = inRoot(at.root, at.relative === '' ? name : `${at.relative}/${name}`);
@@ -170,9 +176,12 @@ export class ShareResolver {
     }
     if (budget.met) throw tooMuch('the folder', this.#limits.walk_entries, 'walk_entries');
     if (found.length === 0 && other) throw naming(other.name, new AppError('NOT_A_FILE'));
+    if (deep && (found.length === 0 || !report)) throw naming(deep.name, this.#tooDeep());
     if (found.length === 0 && untold) throw noMatch(pattern, untellable().message);
     return found;
   }
+
+  readonly #tooDeep = () => tooMuch('the depth of this folder', this.#limits.walk_depth, 'walk_depth');
 
   /** Undefined: it is left out, and that is reported. */
   async #freezeOne(judged: JudgedPath, wanted: Wanted, rules: ShareRules, report: ShareReport | undefined) {
