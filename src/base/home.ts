@@ -49,6 +49,8 @@ export function homePaths(home: string) {
     /** What `up` or `control` wrote when it was ready: where the control plane listens. */
     controlInfo: join(home, 'control', 'ready.json'),
     logs: join(home, 'logs'),
+    /** What the workers of this home say of themselves. */
+    workers: join(home, 'workers'),
     /** The owner's socket. */
     socket: join(home, 'edge.sock'),
   } as const;

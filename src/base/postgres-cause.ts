@@ -25,6 +25,10 @@ const CAUSES: readonly Cause[] = [
     text: 'there is no database of that name; make it (CREATE DATABASE), or correct the name at the end of the URL',
   },
   {
+    code: /^3D000$/,
+    text: 'there is no database of that name; make it (CREATE DATABASE), or correct the name at the end of the URL',
+  },
+  {
     code: /^28/,
     message: /no pg_hba\.conf entry.*no encryption/i,
     text: 'it takes no connection without TLS; add ?sslmode=verify-full to the URL',

@@ -36,11 +36,34 @@ export function needsSomeone(error: unknown): boolean {
   return state !== undefined && !/^(08|40|53|55|57|58|BW)/.test(state) && state !== '25006';
 }
 
+/** What the classes of SQLSTATE mean (PostgreSQL, appendix A). */
+const CLASSES: Readonly<Record<string, string>> = {
+  '08': 'the connection to it failed',
+  '22': 'a value does not fit',
+  '23': 'a value breaks a rule of the tables',
+  '25': 'it takes no writes now',
+  '28': 'it does not take the user',
+  '3D': 'there is no such database',
+  '3F': 'there is no such schema',
+  '40': 'another transaction was in the way',
+  '42': 'its tables or the rights of the user are not what they should be',
+  '53': 'it lacks memory, connections or room',
+  '55': 'it is not in the state for this',
+  '57': 'it is stopping, or somebody ended the statement',
+  '58': 'its system failed',
+  XX: 'it has an internal error',
+};
+
+function stateText(state: string): string {
+  const words = CLASSES[state.slice(0, 2)];
+  return words === undefined ? `SQLSTATE ${state}` : `${words} (SQLSTATE ${state})`;
+}
+
 /** One line for a log or an error's metadata: never a value from a row. */
 export function sqlProblem(error: unknown): string {
   const state = sqlState(error);
   if (state === '53100') return 'its disk is full';
-  if (state !== undefined) return `SQLSTATE ${state}`;
+  if (state !== undefined) return stateText(state);
   if (error instanceof AggregateError) return sqlProblem(error.errors[0]);
   if (error instanceof Error) return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
   return 'unknown';

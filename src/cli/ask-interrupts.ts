@@ -1,4 +1,5 @@
 // Ctrl-C while an ask is under way: the first one cancels its run, as soon as that is known; the second leaves it running.
+import { causeText } from '../base/cause-text.ts';
 import type { CliIo } from './io.ts';
 import type { RunPrinter } from './run-printer.ts';
 
@@ -40,4 +41,4 @@ export function watchInterrupts({ onInterrupt, printer, isKnown, cancel, leave }
 }
 
 /** What is told of an error after which the run goes on. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const messageOf = (error: unknown): string => causeText(error);

@@ -29,6 +29,8 @@ export interface AskResult {
   sent: boolean;
   /** Whether it waits for the owner's answer to an approval. */
   approval: boolean;
+  /** What it waited for last, in words; empty when it was not told. */
+  waitsFor: string;
   /** Whether the time of `--timeout` is over. */
   late: boolean;
   /** Milliseconds since 1970 when it ends without an answer, where it was given a time. */
@@ -69,6 +71,7 @@ export function askJson(result: AskResult): PlainObject {
     runId: result.run,
     conversation: result.conversation,
     state: stateOf(result),
+    waitsFor: result.ended?.outcome ? '' : result.waitsFor,
     expireTime: result.expires === undefined ? null : new Date(result.expires).toISOString(),
     ...outcomeJson(outcome, jobs),
     egress: (result.ended?.egress ?? []).map(({ path, field, bytes, grant }) => ({

@@ -6,10 +6,12 @@ import {
   type AskRequest as ControlAskRequest,
   RunService,
 } from '../../gen/bowline/control/v1/run_service_pb.ts';
+import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
 import { EndedSchema } from '../../gen/bowline/local/v1/local_pb.ts';
 import type { Job } from '../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
+import { firstStop } from '../contract/condition.ts';
 import { messageOf, watchInterrupts } from './ask-interrupts.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
@@ -18,6 +20,24 @@ import { type FactsOfBox, filledRunEvents } from './known-facts.ts';
 import { resumed } from './resumed.ts';
 import { leaveAfter } from './run-ask.ts';
 import type { RunPrinter } from './run-printer.ts';
+
+/** After this long without a word, it is asked why. */
+const QUIET_MS = 3_000;
+
+/** Tells once what stands in the way of answers, where something does. */
+function whileQuiet(control: Side, tell: (why: string) => void): () => void {
+  let over = false;
+  const look = async () => {
+    const { conditions } = await control.client(StatusService).getStatus({}, { timeoutMs: QUIET_MS });
+    const stop = firstStop(conditions);
+    if (stop && !over) tell(stop.message);
+  };
+  const timer = setTimeout(() => void look().catch(() => {}), QUIET_MS);
+  return () => {
+    over = true;
+    clearTimeout(timer);
+  };
+}
 
 export interface AskControlOptions {
   readonly control: Side;
@@ -43,6 +63,7 @@ export async function askControl({ control, request, printer, facts, onInterrupt
     ended: undefined,
     sent: false,
     approval: false,
+    waitsFor: '',
     late: false,
   };
   const interrupts = watchInterrupts({
@@ -51,6 +72,10 @@ export async function askControl({ control, request, printer, facts, onInterrupt
     isKnown: () => result.run !== '',
     cancel: (signal) => runs.cancelRun({ id: result.run, requestId: newId() }, { signal }),
     leave,
+  });
+  const stopLooking = whileQuiet(control, (why) => {
+    result.waitsFor = why;
+    printer.note(`waiting: ${why}`, 'yellow');
   });
   const stopWait = leaveAfter(wait, leave);
   const receive = ({ event }: Pick<AskResponse, 'event'>) => {
@@ -75,6 +100,7 @@ export async function askControl({ control, request, printer, facts, onInterrupt
       signal: leave.signal,
     });
     for await (const response of filledRunEvents(facts, responses)) {
+      stopLooking();
       receive(response);
       if (result.ended || (wait === false && result.run !== '')) break;
     }
@@ -85,6 +111,7 @@ export async function askControl({ control, request, printer, facts, onInterrupt
   } finally {
     interrupts.stop();
     stopWait();
+    stopLooking();
     leave.abort();
     if (!result.ended) printer.flush();
   }

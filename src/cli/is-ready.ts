@@ -1,6 +1,7 @@
 // Whether a control plane is ready, as it says to everybody (grpc.health.v1). It needs no key, and none is sent.
 import { createClient } from '@connectrpc/connect';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../gen/grpc/health/v1/health_pb.ts';
+import { causeText } from '../base/cause-text.ts';
 import { dialOpen } from '../contract/channel/dial-open.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
 import { measuredTransport } from '../contract/measured-transport.ts';
@@ -21,7 +22,7 @@ export async function isReady(baseUrl: string, timeoutMs: number): Promise<Verdi
     const ok = status === Serving.SERVING;
     return { ok, answered: true, what: ok ? `${baseUrl} is ready` : `${baseUrl} is not ready` };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = causeText(error);
     return { ok: false, answered: false, what: `${baseUrl} did not answer: ${why}` };
   } finally {
     sessionManager.abort();

@@ -1,5 +1,7 @@
 // The one place where an error becomes words on stderr and an exit code.
 import { asCalled } from '../base/called-as.ts';
+import { causeText, systemCodeOf } from '../base/cause-text.ts';
+import { AppError } from '../base/errors.ts';
 import { homeFolder } from '../base/home.ts';
 import { inertLine } from '../base/inert.ts';
 import { toAppError } from '../contract/errors.ts';
@@ -31,7 +33,7 @@ const LISTS: Readonly<Record<string, string>> = {
 
 /** Writes `error: what (REASON)`, the home that was tried and a hint; sets the exit code. */
 export function reportError(error: unknown, io: CliIo, home: string | undefined): void {
-  const e = toAppError(error);
+  const e = toAppError(systemRefused(error) ?? error);
   const err = new Printer(io.stderr, io.env);
   err.raw(`${err.style('error:', 'red')} ${asCalled(inertLine(e.message), io.env)} (${inertLine(e.reason)})`);
   io.exit(e.exit);
@@ -40,6 +42,12 @@ export function reportError(error: unknown, io: CliIo, home: string | undefined)
   if (hint) err.line(`  ${hint}`);
   const tried = triedHome(io, home);
   if (e.reason !== 'USAGE' && tried && !e.message.includes(tried)) err.line(`  home: ${tried}`);
+}
+
+/** What the system refused, e.g. a file of another user: no fault of this program. */
+function systemRefused(error: unknown): AppError | undefined {
+  const isSystem = error instanceof Error && 'syscall' in error && systemCodeOf(error) !== '';
+  return isSystem ? new AppError('SYSTEM_REFUSED', { problem: causeText(error) }, { cause: error }) : undefined;
 }
 
 /** Undefined for a user who has none. */

@@ -44,6 +44,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     ended: undefined,
     sent: false,
     approval: false,
+    waitsFor: '',
     late: false,
   };
   const interrupts = watchInterrupts({
@@ -74,6 +75,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
       case 'waiting':
         result.sent ||= event.value.sent;
         result.approval = event.value.approval;
+        result.waitsFor = event.value.what;
         return printer.waiting(event.value);
       case 'job':
         result.sent = true;

@@ -10,8 +10,8 @@ const EVERY_MS = 5_000;
 export interface DiskWatchOptions {
   readonly folder: string;
   readonly clock: Clock;
-  /** Told in words when room is short, and when there is room again. */
-  readonly say: (what: string, short: boolean) => void;
+  /** Told in words when room is short, with the bytes that are left, and when there is room again. */
+  readonly say: (what: string, shortOf: number | undefined) => void;
   /** Free bytes of the disk of a folder. */
   readonly free?: (folder: string) => Promise<number>;
 }
@@ -28,8 +28,8 @@ export function watchDisk({ folder, clock, say, free = freeBytes }: DiskWatchOpt
       short = !short;
       const room = `${Math.floor(left / (1 << 20))} MB`;
       if (short)
-        say(`the disk of ${folder} is full (${room} left): runs wait until there is room; free some space`, true);
-      else say(`the disk of ${folder} has room again (${room})`, false);
+        say(`the disk of ${folder} is full (${room} left): runs wait until there is room; free some space`, left);
+      else say(`the disk of ${folder} has room again (${room})`, undefined);
     }
     stop = clock.after(EVERY_MS, () => void look());
   };

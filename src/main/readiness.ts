@@ -1,7 +1,10 @@
 // Keeps the health board true: this replica is ready while it can commit and does not leave. Redis away is told apart, because
 // what begins on this replica still ends on it.
 import { type Clock, sleep } from '../base/clock.ts';
+import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { sqlProblem } from '../base/postgres.ts';
+import { postgresCause } from '../base/postgres-cause.ts';
 import type { HealthBoard } from '../control/gateway/health.ts';
 
 export interface ReadinessParts {
@@ -16,6 +19,12 @@ export interface ReadinessParts {
   readonly everyMs: number;
 }
 
+/** In words, without a value of a row. */
+function storeProblem(error: unknown): string {
+  if (error instanceof AppError) return error.metadata.problem ?? error.message;
+  return postgresCause(error)?.text ?? sqlProblem(error);
+}
+
 /** Names on the health board beside the whole (the empty name). */
 export const DATABASE = 'database';
 export const QUEUE = 'queue';
@@ -24,24 +33,27 @@ export const QUEUE = 'queue';
 export async function watchReadiness(parts: ReadinessParts): Promise<() => Promise<void>> {
   const { health, clock, log, everyMs } = parts;
   const stop = new AbortController();
-  const answers = (ask: () => Promise<unknown>) =>
+  /** Why not; undefined where it answers. */
+  const problemOf = (ask: () => Promise<unknown>): Promise<string | undefined> =>
     Promise.race([
       ask().then(
-        () => true,
-        () => false,
+        () => undefined,
+        (error: unknown) => storeProblem(error),
       ),
-      sleep(clock, everyMs, stop.signal).then(() => false),
+      sleep(clock, everyMs, stop.signal).then(() => `no answer in ${everyMs / 1000} s`),
     ]);
   const look = async () => {
-    const [database, queue] = await Promise.all([answers(parts.database), answers(parts.queue)]);
+    const [database, queue] = await Promise.all([problemOf(parts.database), problemOf(parts.queue)]);
     if (stop.signal.aborted) return;
-    if (health.get('') !== undefined && health.get('') !== database) {
-      if (database) log.info('this replica is ready');
-      else log.warn('this replica is not ready: the database takes no commit, or does not answer in time');
+    const ready = database === undefined;
+    if (health.get('') !== undefined && health.get('') !== ready) {
+      if (ready) log.info('this replica is ready');
+      else
+        log.warn('this replica is not ready: the database takes no commit, or does not answer in time', { database });
     }
-    health.set(DATABASE, database);
-    health.set(QUEUE, queue);
-    health.set('', database);
+    health.set(DATABASE, ready, database);
+    health.set(QUEUE, queue === undefined, queue);
+    health.set('', ready);
   };
   await look();
   const looking = (async () => {

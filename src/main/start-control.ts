@@ -14,7 +14,7 @@ import { DatabaseClock } from '../control/store/database-clock.ts';
 import { startUpkeep } from '../control/store/upkeep.ts';
 import { apiServices, meshParts } from './control-plane/api.ts';
 import { openSessions, watchSessions } from './control-plane/connected.ts';
-import { beReady, openHealth } from './control-plane/health.ts';
+import { beReady, openConditions, openHealth } from './control-plane/health.ts';
 import { openIdentities } from './control-plane/identities.ts';
 import { drain, listenerTls, openListener } from './control-plane/listener.ts';
 import type { ControlOptions, Ground } from './control-plane/options.ts';
@@ -67,6 +67,7 @@ async function compose(ground: Ground): Promise<RunningControl> {
   const connected = openSessions(ground, ports);
   const work = await startWork(ground, store, identities, ports, connected);
   const health = openHealth(ground, identities, connected, work);
+  const conditions = openConditions(ground, store, identities, connected, health);
   const watch = watchSessions(ground, store, identities, connected, work.dispatch.signals);
 
   const faults = new RequestFaults(log);
@@ -74,8 +75,8 @@ async function compose(ground: Ground): Promise<RunningControl> {
   life.onStop('turn watch', () => turns.stop());
   const underWay = new CallsUnderWay();
   const services = {
-    ...apiServices(ground, store, identities, connected, work, { health, faults, turns }),
-    edge: edgeSessionService(ground, store, identities, connected, work, watch),
+    ...apiServices(ground, store, identities, connected, work, { health, faults, turns, conditions }),
+    edge: edgeSessionService(ground, store, identities, connected, work, { watch, conditions }),
     worker: workerSessionService(ground, identities, connected, work),
     plugins: identities.plugins,
     health,

@@ -477,7 +477,12 @@ test('status tells of each side by itself, also of one that does not answer', as
     }),
   );
   const both = await run(['status', '--json']);
-  expect(both.code).toBe(0);
+  // Both answer, and the edge is not connected yet.
+  expect(both.code).toBe(6);
+  expect(JSON.parse(both.stdout).health).toMatchObject({
+    ok: false,
+    conditions: [{ side: 'edge', stops: true, reason: 'EDGE_CONNECTING' }],
+  });
   expect(JSON.parse(both.stdout)).toMatchObject({
     home: box.home,
     edge: { reachable: true, connection: 'connecting' },

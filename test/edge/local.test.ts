@@ -70,6 +70,7 @@ async function listen(): Promise<LocalServer> {
           .slice(0, limit),
     },
     journal,
+    folder: '/',
     grantDocuments: (request) =>
       grantDocuments(
         {

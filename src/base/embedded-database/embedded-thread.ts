@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { fullJitter } from '../backoff.ts';
 import { besideEntry } from '../beside-entry.ts';
+import { causeText } from '../cause-text.ts';
 import { AppError } from '../errors.ts';
 import type { EmbeddedWorkerData, EmbeddedWorkerMessage, EmbeddedWorkerOrder } from './embedded-messages.ts';
 
@@ -56,7 +57,7 @@ export class EmbeddedThread {
         resolve();
       });
       worker.on('error', (error) => {
-        problem = error instanceof Error ? error.message : String(error);
+        problem = causeText(error);
       });
       worker.on('exit', () => {
         stopWatch();

@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Extensions, PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
+import { causeText } from '../cause-text.ts';
 import { LOG_SETTINGS } from './checkpoints.ts';
 import type {
   EmbeddedExtension,
@@ -30,7 +31,7 @@ const say = (message: EmbeddedWorkerMessage) => parentPort?.postMessage(message)
 
 // The main thread starts a new thread; what was acknowledged is in the files.
 function broken(error: unknown): void {
-  say({ kind: 'failed', problem: error instanceof Error ? error.message : String(error) });
+  say({ kind: 'failed', problem: causeText(error) });
   setImmediate(() => process.exit(1));
 }
 

@@ -72,7 +72,7 @@ export async function startEmbedded(dir: string, options: EmbeddedOptions): Prom
       },
     };
   } catch (error) {
-    const full = !hasRoom(dir);
+    const full = !hasRoom(dir) || (error instanceof AppError && NO_ROOM.test(error.metadata.problem ?? ''));
     const told = first || !(error instanceof AppError) || error.metadata.problem?.includes(dir);
     // What was made and could not be opened is of no use, and would stand in the way of the next start.
     if (first) for (const made of [data, unfinished(data)]) rmSync(made, { recursive: true, force: true });
@@ -81,6 +81,9 @@ export async function startEmbedded(dir: string, options: EmbeddedOptions): Prom
     throw told ? error : damaged(dir, error.metadata.problem ?? error.message, options.holds, error);
   }
 }
+
+/** A quota may be used up on a disk that has room. */
+const NO_ROOM = /\((ENOSPC|EDQUOT)\)$/;
 
 /** What the database needs to open; it says no more than that it aborted where there is less. A new one has some 40 MB. */
 const ROOM_BYTES = 64 << 20;

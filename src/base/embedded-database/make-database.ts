@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { causeText } from '../cause-text.ts';
 import { giveOwnIdentity } from './own-identity.ts';
 import { type PreparedDatabase, type PreparedStamp, unpackPrepared, writePrepared } from './prepared-file.ts';
 
@@ -52,7 +53,7 @@ function readPrepared(wanted: WantedDatabase, onTrouble: (problem: string) => vo
     giveOwnIdentity(prepared.files, Date.now());
     return prepared;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = causeText(error);
     onTrouble(
       `the prepared database ${wanted.file} cannot be used (${why}); a new one is made, which takes some seconds`,
     );

@@ -62,6 +62,21 @@ export const CONTROL_ERRORS = {
     'the database has lost what the replica {replica} wrote (the replica wrote number {known}, and the database has {given}). A backup or a standby that lagged took its place. No work is started until its owner runs `bowline control recover`',
     { exit: EXIT.failed },
   ),
+  // what stands in the way of answers
+  CONTROL_DISK_FULL: row(
+    'unavailable',
+    'the disk of the control plane is full ({free} left in {folder}), so nothing is answered. Free some space there; what waits then goes on by itself',
+  ),
+  DATABASE_AWAY: row(
+    'unavailable',
+    'the database of the control plane takes no writes or does not answer ({problem}), so nothing is answered. Mend that; what waits then goes on by itself',
+  ),
+  REDIS_AWAY: row(
+    'unavailable',
+    'Redis does not answer ({problem}), so only what one replica can do alone is answered. Start it, or correct REDIS_URL and start the control plane again',
+  ),
+  NO_MODEL: row('unavailable', 'no worker with a language model is connected, so nothing is answered; {remedy}'),
+  WORKER_LACKS: row('unavailable', 'the worker is without {what}'),
   // queue
   QUEUE_UNAVAILABLE: row('unavailable', 'the job queue cannot be reached: {problem}'),
   BUS_UNAVAILABLE: row('unavailable', 'the bus cannot be reached: {problem}'),

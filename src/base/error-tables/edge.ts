@@ -71,6 +71,11 @@ export const EDGE_ERRORS = {
     retryable: true,
     bare: 'the disk of the device is full; free some space and try again',
   }),
+  EDGE_DISK_LOW: row(
+    'resource_exhausted',
+    'the disk of this device is nearly full ({free} left in {folder}), so new asks and tool calls may soon be refused; free some space there',
+    { retryable: true, bare: 'the disk of the device is nearly full; free some space' },
+  ),
   // edge session
   NOT_JOINED: row(
     'failed_precondition',

@@ -28,6 +28,7 @@ export const SHARED_ERRORS = {
     exit: EXIT.usage,
     bare: 'a command was given something that it does not take',
   }),
+  SYSTEM_REFUSED: row('failed_precondition', 'the system refuses it: {problem}', { exit: EXIT.failed }),
   // config and home
   CONFIG_INVALID: row('invalid_argument', '{file}:{line}:{column}: {problem}', {
     exit: EXIT.usage,
@@ -58,6 +59,16 @@ export const SHARED_ERRORS = {
   EDGE_FAILED: row('internal', 'the edge ended ({why}); its log is {log}'),
   WORKER_FAILED: row('internal', 'the worker ended ({why}); its log is {log}'),
   NOT_RUNNING: row('unavailable', 'nothing answers at {where}; is `bowline up` running with the home {home}?'),
+  HOME_EMPTY: row(
+    'failed_precondition',
+    'nothing was started yet with the home {home}; try `bowline up --allow ~/notes`',
+  ),
+  EDGE_CONNECTING: row('unavailable', 'the edge is just connecting to {control}; look again in a moment'),
+  WORKER_NOT_RUNNING: row('unavailable', 'no worker runs with the home {home}; start one with `bowline worker`'),
+  WORKER_OFFLINE: row(
+    'unavailable',
+    'the worker {worker} is not connected to {control}; `bowline logs worker` says why. It tries again by itself',
+  ),
   OWNER_KEY_MISSING: row(
     'failed_precondition',
     'there is no owner key in {file}; copy owner.key from the home of the control plane, or set BOWLINE_OWNER_KEY_FILE to its path',

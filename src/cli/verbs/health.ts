@@ -3,9 +3,14 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { Connection, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { controlAddress } from '../../base/control-address.ts';
 import { EXIT } from '../../base/status-codes.ts';
-import { type GlobalOptions, homeOf } from '../client.ts';
+import { readWorkerNotes } from '../../base/worker-notes.ts';
+import { firstStop } from '../../contract/condition.ts';
+import { toAppError } from '../../contract/errors.ts';
+import { type GlobalOptions, homeOf, localSide, using } from '../client.ts';
+import { rolesOf } from '../home-health.ts';
 import type { CliIo } from '../io.ts';
 import { isReady, type Verdict } from '../is-ready.ts';
 import { Printer } from '../output.ts';
@@ -20,7 +25,7 @@ interface HealthOptions extends GlobalOptions {
 export function healthVerb(io: CliIo): Command {
   return new Command('health')
     .description(
-      'Tell whether a control plane is ready, or a worker connected; exit code 0 when it is, 6 when it is not',
+      'Tell whether what this home runs is well: a control plane ready, an edge or a worker connected; exit code 0 when it is, 6 when not',
     )
     .option('--file <path>', 'look at this file, which `worker --health-file` touches while it is connected')
     .addOption(
@@ -38,10 +43,42 @@ Examples:
 }
 
 async function health(io: CliIo, options: HealthOptions): Promise<void> {
-  const { ok, what } =
-    options.file === undefined ? await control(io, options) : worker(io, options.file, options.maxAge);
+  const { ok, what } = await verdict(io, options);
   new Printer(ok ? io.stdout : io.stderr, io.env).line(what);
   if (!ok) io.exit(EXIT.failed);
+}
+
+/** Of what is named; else of what this home is meant to run. */
+async function verdict(io: CliIo, options: HealthOptions): Promise<Verdict> {
+  if (options.file !== undefined) return worker(io, options.file, options.maxAge);
+  const paths = homeOf(io, options);
+  const roles = rolesOf(paths);
+  if (options.control !== undefined || roles.length === 0) return control(io, options);
+  const verdicts: Verdict[] = [];
+  if (roles.includes('control')) verdicts.push(await control(io, options));
+  if (roles.includes('edge')) verdicts.push(await edge(io, options));
+  if (roles.includes('worker')) {
+    const notes = readWorkerNotes(paths.workers);
+    const ok = notes.length > 0 && notes.every(({ connected }) => connected);
+    verdicts.push({ ok, what: notes.length === 0 ? 'no worker runs' : `the worker is ${ok ? '' : 'not '}connected` });
+  }
+  return { ok: verdicts.every(({ ok }) => ok), what: verdicts.map(({ what }) => what).join('; ') };
+}
+
+async function edge(io: CliIo, options: HealthOptions): Promise<Verdict> {
+  try {
+    const { connection, conditions } = await using(localSide(io, options), (side) =>
+      side.client(LocalService).getStatus({}, { timeoutMs: options.timeout }),
+    );
+    const stop = firstStop(conditions);
+    const ok = connection === Connection.CONNECTED && !stop;
+    return {
+      ok,
+      what: ok ? 'the edge is connected' : `the edge is not well: ${stop?.message ?? 'it is not connected'}`,
+    };
+  } catch (error) {
+    return { ok: false, what: toAppError(error).message };
+  }
 }
 
 async function control(io: CliIo, options: HealthOptions): Promise<Verdict> {

@@ -21,6 +21,7 @@ import { EXIT } from '../../base/status-codes.ts';
 import { dialHomeSocket } from '../../contract/channel/home-socket.ts';
 import { fromFailure, toAppError } from '../../contract/errors.ts';
 import { controlSide, type GlobalOptions, homeOf, localSide, type Side, using } from '../client.ts';
+import { type HomeHealth, homeHealth, type SideAnswer } from '../home-health.ts';
 import type { CliIo } from '../io.ts';
 import { isReady } from '../is-ready.ts';
 import { Printer } from '../output.ts';
@@ -41,14 +42,13 @@ const OF_THE_KEY: ReadonlySet<string> = new Set([
 
 const SILENT: ReadonlySet<string> = new Set(['NOT_RUNNING', 'CONNECTION_LOST', 'DEADLINE_EXCEEDED']);
 
-/** `alive`: it answers, and tells no more without a key that it takes. */
-type Answer<T> =
-  | { readonly where: string; readonly status: T }
-  | { readonly problem: AppError; readonly alive: string | undefined };
+type Answer<T> = SideAnswer<T> & { readonly where?: string };
 
 export function statusVerb(io: CliIo): Command {
   return new Command('status')
-    .description('Show the state of the edge and the control plane; exit code 6 if one of them does not answer')
+    .description(
+      'Show how what this home runs is, and what stands in the way of answers; exit code 6 if anything stops them',
+    )
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExamples:\n  $ bowline status\n  $ bowline status --json')
     .action((_o, command: Command) => status(io, command.optsWithGlobals()));
@@ -68,15 +68,40 @@ async function status(io: CliIo, options: GlobalOptions & { json?: boolean }): P
       () => controlAlive(io, options),
     ),
   ]);
-  if ([edge, control].some((side) => 'problem' in side && side.alive === undefined)) io.exit(EXIT.failed);
+  const health = homeHealth(homeOf(io, options), { edge, control });
+  if (!health.ok) io.exit(EXIT.failed);
   const out = new Printer(io.stdout, io.env);
   if (options.json) {
-    out.json({ home, edge: json(EdgeStatusSchema, edge), control: json(ControlStatusSchema, control) });
+    const sides = { edge: json(EdgeStatusSchema, edge), control: json(ControlStatusSchema, control) };
+    out.json({ home, health: healthJson(health), ...sides });
     return;
   }
   out.line(`home     ${home}`);
-  printEdge(out, edge);
+  printHealth(out, health);
+  const { roles, workers } = health;
+  // What does not run here and is not meant to is not told.
+  const noEdge = roles.length > 0 && !roles.includes('edge') && 'problem' in edge && edge.alive === undefined;
+  if (!noEdge) printEdge(out, edge);
   printControl(out, control);
+  for (const { name, serves, connected, control } of roles.includes('worker') ? workers : []) {
+    const how = connected ? 'connected' : 'not connected';
+    out.line(`worker   ${name}, ${how}, ${control}`, connected ? 'green' : 'yellow');
+    out.line(`         serves: ${serves.join(', ')}`);
+  }
+}
+
+const healthJson = ({ ok, roles, findings, workers }: HomeHealth): PlainObject => ({
+  ok,
+  roles: [...roles],
+  conditions: findings.map(({ side, why, stops }) => ({ side, stops, reason: why.reason, message: why.message })),
+  workers: workers.map((each) => ({ ...each, serves: [...each.serves] })),
+});
+
+/** One line for each thing that stands in the way; first whether anything is answered. */
+function printHealth(out: Printer, { ok, roles, findings }: HomeHealth): void {
+  const what = roles.length > 0 ? roles.join(' and ') : 'nothing yet';
+  out.line(`health   ${ok ? 'well' : 'NOT well'}; this home runs: ${what}`, ok ? 'green' : 'red');
+  for (const { why, stops } of findings) out.line(`         ${why.message} (${why.reason})`, stops ? 'red' : 'yellow');
 }
 
 /**
@@ -111,7 +136,8 @@ async function edgeAlive(io: CliIo, options: GlobalOptions): Promise<string | un
 }
 
 function json<Desc extends DescMessage>(schema: Desc, answered: Answer<MessageShape<Desc>>): PlainObject {
-  if (!('problem' in answered)) return { reachable: true, where: answered.where, ...plain(schema, answered.status) };
+  if (!('problem' in answered))
+    return { reachable: true, where: answered.where ?? '', ...plain(schema, answered.status) };
   const { alive, problem } = answered;
   const { reason, message } = problem;
   return { reachable: alive !== undefined, ...(alive === undefined ? {} : { alive }), reason, message };
@@ -134,14 +160,6 @@ function printEdge(out: Printer, edge: Answer<MessageShape<typeof EdgeStatusSche
     `edge     ${s.deviceName || '(not joined)'}, ${enumText(ConnectionSchema, s.connection)}, since ${timeText(s.startTime)}`,
     connected ? 'green' : 'yellow',
   );
-  if (s.problem) {
-    const { message, reason } = fromFailure(s.problem);
-    out.line(`         ${message} (${reason})`, 'yellow');
-  }
-  if (s.clockDoubt) {
-    const { message, reason } = fromFailure(s.clockDoubt);
-    out.line(`         ${message} (${reason})`, 'yellow');
-  }
   if (s.control) out.line(`         control plane: ${s.control}`);
   out.line(`         model: ${s.model ? modelText(s.model) : 'unknown; no worker with one is known here'}`);
   out.line(`         may read: ${s.roots.length > 0 ? s.roots.join(', ') : 'nothing (see --allow)'}`);

@@ -8,12 +8,21 @@ import { ownerOf } from './call-principal.ts';
 /** States of services by full name; the empty name is the whole. */
 export class HealthBoard {
   readonly #states = new Map<string, boolean>([['', false]]);
+  readonly #whys = new Map<string, string>();
   readonly #watchers = new Set<() => void>();
 
-  set(service: string, serving: boolean): void {
+  /** @param why it does not serve, in words; told to owners only */
+  set(service: string, serving: boolean, why?: string): void {
+    if (serving || why === undefined) this.#whys.delete(service);
+    else this.#whys.set(service, why);
     if (this.#states.get(service) === serving) return;
     this.#states.set(service, serving);
     for (const watcher of this.#watchers) watcher();
+  }
+
+  /** Why a service does not serve; undefined where it does. */
+  whyNot(service: string): string | undefined {
+    return this.#states.get(service) === false ? (this.#whys.get(service) ?? 'no reason is known') : undefined;
   }
 
   get(service: string): boolean | undefined {

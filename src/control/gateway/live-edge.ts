@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { create, equals, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { type ModelInfo, ModelInfoSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { type Condition, type ModelInfo, ModelInfoSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
+  ConditionsSchema,
   type OpenToolCall,
   type SignedTime,
   type SupersededSchema,
@@ -38,6 +39,8 @@ export interface LiveEdgeParts {
   readonly doubt: (edge: LiveEdge) => void;
   /** The model that would answer now. */
   readonly model: () => ModelInfo | undefined;
+  /** What stands in the way of answers. */
+  readonly conditions: () => Condition[];
 }
 
 /** Room in a frame around a signed call. */
@@ -68,6 +71,8 @@ export class LiveEdge implements DeviceSession {
   #manifest: Manifest | undefined;
   #methods: ReadonlySet<string> = new Set();
   readonly #model: () => ModelInfo | undefined;
+  readonly #conditions: () => Condition[];
+  #toldConditions = create(ConditionsSchema);
   /** What it was told last; nothing before Welcome. */
   #toldModel: ModelInfo | undefined;
   lastSeen: number;
@@ -85,6 +90,7 @@ export class LiveEdge implements DeviceSession {
     maxFrameBytes,
     doubt,
     model,
+    conditions,
   }: LiveEdgeParts) {
     this.tenant = principal.tenant;
     this.device = principal.id;
@@ -102,6 +108,7 @@ export class LiveEdge implements DeviceSession {
     this.#maxFrameBytes = maxFrameBytes;
     this.#doubt = doubt;
     this.#model = model;
+    this.#conditions = conditions;
   }
 
   get manifest(): Manifest | undefined {
@@ -170,6 +177,14 @@ export class LiveEdge implements DeviceSession {
     const value = this.#model() ?? NO_MODEL;
     if (equals(ModelInfoSchema, value, this.#toldModel)) return;
     if (this.#out.offer({ case: 'model', value })) this.#toldModel = value;
+  }
+
+  /** Tells what stands in the way of answers when it is other than it was told. */
+  tellConditions(): void {
+    if (!this.#toldModel) return;
+    const value = create(ConditionsSchema, { conditions: this.#conditions() });
+    if (equals(ConditionsSchema, value, this.#toldConditions)) return;
+    if (this.#out.offer({ case: 'conditions', value })) this.#toldConditions = value;
   }
 
   #offsetNow(): number {

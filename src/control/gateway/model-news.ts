@@ -1,4 +1,4 @@
-// Tells connected edges when the model that would answer them changes: soon after workers come, go or drain, on this replica or on
+// Tells connected edges when the model that would answer them changes, or what stands in the way of answers: soon after workers come, go or drain, on this replica or on
 // another, and once each interval anyway. What each was told its session knows; this only says when to look.
 import type { Clock } from '../../base/clock.ts';
 import { every } from '../../base/every.ts';
@@ -6,7 +6,7 @@ import type { LiveEdge } from './live-edge.ts';
 
 export interface ModelNewsParts {
   /** The live sessions of this replica. */
-  readonly edges: () => readonly Pick<LiveEdge, 'tellModel'>[];
+  readonly edges: () => readonly Pick<LiveEdge, 'tellModel' | 'tellConditions'>[];
   readonly clock: Clock;
   /** How late an edge hears of it at most, whatever was missed. */
   readonly everyMs: number;
@@ -32,7 +32,7 @@ export class ModelNews {
     this.#stopBeat = every(clock, everyMs, look, () => {});
   }
 
-  /** Workers came, went or drain. */
+  /** Workers came, went or drain, or something else that edges are told of changed. */
   changed(): void {
     if (this.#stopped) return;
     this.#soon ??= this.#parts.clock.after(SOON_MS, () => {
@@ -48,6 +48,9 @@ export class ModelNews {
   }
 
   #tell(): void {
-    for (const edge of this.#parts.edges()) edge.tellModel();
+    for (const edge of this.#parts.edges()) {
+      edge.tellModel();
+      edge.tellConditions();
+    }
   }
 }

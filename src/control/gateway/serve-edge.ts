@@ -4,7 +4,7 @@
 // the end, or is reset.
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
+import type { Condition, ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   type ConnectRequest,
   type ConnectResponseSchema,
@@ -57,6 +57,8 @@ export interface EdgeSessionParts {
   readonly setAside: Pick<SetAside, 'find'>;
   /** The model that would answer this tenant now. */
   readonly model: (tenant: string) => ModelInfo | undefined;
+  /** What stands in the way of answers to the tenant. */
+  readonly conditions: (tenant: string) => Condition[];
   readonly durability: 'power' | 'process';
   readonly clock: Clock;
   readonly log: Logger;
@@ -117,6 +119,7 @@ async function startEdge(
     anchor: (sequence, head) => anchors.advance(sequence, head),
     doubt: (doubted) => parts.watch.doubt(doubted),
     model: () => parts.model(principal.tenant),
+    conditions: () => parts.conditions(principal.tenant),
   });
   if (verdict === 'fork') {
     parts.log.warn('a device is quarantined: its journal does not fit what was anchored', about);
@@ -149,6 +152,7 @@ async function startEdge(
     out.end();
     return out;
   }
+  edge.tellConditions();
   const journal = Number(hello.journal?.sequence);
   parts.log.info('an edge connected', { ...about, journal, proven: verdict === 'proven' });
   for (const follow of hello.follows) follows.follow(follow.run, follow);

@@ -101,7 +101,7 @@ export async function openDatabase(
     if (embedded) return run(db);
     const own = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: postgres(1, 0) }) });
     try {
-      return await untilReached(() => run(own), options);
+      return await untilReached(() => run(own), options, CHECK);
     } finally {
       await own.destroy();
     }
@@ -113,10 +113,14 @@ export async function openDatabase(
     await embedded?.close();
   };
   try {
-    await untilReached(async () => {
-      await pool.query('select 1');
-      if (!embedded) await mustKeepSessions(pool, commitPool);
-    }, options);
+    await untilReached(
+      async () => {
+        await pool.query('select 1');
+        if (!embedded) await mustKeepSessions(pool, commitPool);
+      },
+      options,
+      embedded ? undefined : CHECK,
+    );
   } catch (error) {
     await close();
     throw error;
@@ -224,6 +228,7 @@ async function mustKeepSessions(...pools: [pg.Pool, pg.Pool]): Promise<void> {
 async function untilReached<T>(
   run: () => Promise<T>,
   { clock = systemClock, signal, onWaiting }: DatabaseOptions,
+  check?: string,
 ): Promise<T> {
   let told: string | undefined;
   for (let attempt = 1; ; attempt++) {
@@ -237,7 +242,8 @@ async function untilReached<T>(
       const problem = cause?.text ?? sqlProblem(error);
       if (cause && !cause.passes) throw new AppError('DATABASE_UNUSABLE', { problem }, { cause: error });
       if (!cause && hopeless(error)) {
-        throw new AppError('DATABASE_UNUSABLE', { problem: `${problem}; ${CHECK}` }, { cause: error });
+        const more = check === undefined ? '' : `; ${check}`;
+        throw new AppError('DATABASE_UNUSABLE', { problem: `${problem}${more}` }, { cause: error });
       }
       if (problem !== told) onWaiting?.(problem);
       told = problem;

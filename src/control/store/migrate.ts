@@ -1,9 +1,11 @@
 // Brings the database's tables to this version. The lists are static, so that a bundle holds them all. Two kinds: what only adds, and with
 // which every build works that does not know it, is an expansion, recorded in a table of its own where such builds do not look;
 // anything else is a migration, and a build that does not know one of those refuses the database.
+
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { Migrator } from 'kysely/migration';
+import { causeText } from '../../base/cause-text.ts';
 import { AppError } from '../../base/errors.ts';
 import { needsSomeone } from '../../base/postgres.ts';
 import { postgresCause } from '../../base/postgres-cause.ts';
@@ -59,7 +61,7 @@ export async function migrate(db: Kysely<Schema>): Promise<string[]> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
   const { error, results } = await migrator.migrateToLatest();
   if (!error) return [...(results ?? []).map((result) => result.migrationName), ...(await expand(db))];
-  const message = error instanceof Error ? error.message : String(error);
+  const message = causeText(error);
   if (message.includes('corrupted migrations')) throw new AppError('DATABASE_NEWER', {}, { cause: error });
   if (!needsSomeone(error)) throw storeError(error);
   throw new AppError('DATABASE_UNUSABLE', { problem: postgresCause(error)?.text ?? message }, { cause: error });
@@ -84,7 +86,7 @@ async function expand(db: Kysely<Schema>): Promise<string[]> {
     });
   } catch (error) {
     if (!needsSomeone(error)) throw storeError(error);
-    const problem = error instanceof Error ? error.message : String(error);
+    const problem = causeText(error);
     throw new AppError('DATABASE_UNUSABLE', { problem }, { cause: error });
   }
 }

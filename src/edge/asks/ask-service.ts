@@ -81,6 +81,8 @@ export class AskService {
   readonly #timers = new Map<string, () => void>();
   readonly #listeners = new Set<() => void>();
   #pending = 0;
+  /** Why nothing is answered at the control plane, while a session is open. */
+  #stopped: string | undefined;
   #offline: string | undefined = 'the control plane, which is not connected yet';
 
   constructor(deps: AskServiceDeps) {
@@ -93,6 +95,11 @@ export class AskService {
   start(): void {
     this.#deps.open.live();
     for (const ask of this.#deps.open.all()) this.#show(ask);
+  }
+
+  /** How many asks may be open. */
+  get most(): number {
+    return this.#limits.openAsks;
   }
 
   stop(): void {
@@ -252,6 +259,14 @@ export class AskService {
   /** @param offline why nothing can be sent, in words; undefined while a session is open */
   connection(offline: string | undefined): void {
     this.#offline = offline;
+    this.#stopped = undefined;
+    for (const ask of this.#deps.open.all()) this.#tellWaiting(ask);
+  }
+
+  /** @param why nothing is answered at the control plane that is connected, in words */
+  stopped(why: string | undefined): void {
+    if (why === this.#stopped) return;
+    this.#stopped = why;
     for (const ask of this.#deps.open.all()) this.#tellWaiting(ask);
   }
 
@@ -364,7 +379,7 @@ export class AskService {
 
   #tellWaiting({ record, accepted }: UnansweredAsk): void {
     const view = this.views.get(record.ask?.run ?? '');
-    const what = this.#offline;
+    const what = this.#offline ?? this.#stopped;
     view?.setWaiting(what === undefined ? undefined : create(WaitingSchema, { what, sent: accepted }));
   }
 

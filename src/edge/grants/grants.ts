@@ -1,4 +1,5 @@
 // Share grants: minted here, held in memory, ended here. After a restart there are none. It never reads a file.
+
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
@@ -8,6 +9,7 @@ import {
   GrantMintedSchema,
 } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { type ShareGrant, ShareGrantSchema } from '../../../gen/bowline/record/v1/record_pb.ts';
+import { causeText } from '../../base/cause-text.ts';
 import type { Clock } from '../../base/clock.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { newId } from '../../base/ids.ts';
@@ -234,7 +236,7 @@ export class Grants {
     this.#journal.append(records).catch((error: unknown) => {
       this.#log.warn('the end of a grant could not be journaled; it has ended all the same', {
         why,
-        problem: String(error),
+        problem: causeText(error),
       });
     });
   }

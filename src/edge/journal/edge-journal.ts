@@ -1,6 +1,8 @@
 // The journal as the edge uses it: typed records with the journal's time, the answers and ledger in them, pruning with its checkpoints.
+
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { ClockSetBy, type ToolOutcome } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { causeText } from '../../base/cause-text.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -8,7 +10,6 @@ import type { EdgeTime } from '../time/edge-time.ts';
 import type { AskBook } from './ask-book.ts';
 import type { CallBook } from './call-book.ts';
 import { checkpointRecords, refusalAsOutcome } from './checkpoint.ts';
-import { systemCode } from './fs-port.ts';
 import type { Journal } from './journal.ts';
 import { JournalSpace } from './journal-space.ts';
 import { JournalState, type JournalStateOptions } from './journal-state.ts';
@@ -32,11 +33,7 @@ export async function openEdgeJournal(dir: string, options: EdgeJournalOptions):
     return await openFolded(dir, options);
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw new AppError(
-      'JOURNAL_UNREADABLE',
-      { folder: dir, problem: systemCode(error) || String(error) },
-      { cause: error },
-    );
+    throw new AppError('JOURNAL_UNREADABLE', { folder: dir, problem: causeText(error) }, { cause: error });
   }
 }
 
@@ -159,6 +156,11 @@ export class EdgeJournal {
     await this.append([{ case: 'clockSet', value: { previousTime, by } }]);
   }
 
+  /** Why it took nothing the last time it was asked; undefined when it did. */
+  get refused(): AppError | undefined {
+    return this.#space.refused;
+  }
+
   /**
    * Appends records as one unit; resolves with the first sequence when synced and folded. Records that end something are taken
    * by a full journal too, as are those that the caller says are needed for that: they are what makes room in it.
@@ -175,6 +177,10 @@ export class EdgeJournal {
     });
     const result = this.#space.with(() => this.#journal.append(bytes, { ...options, ending }));
     this.#space.grown();
+    result.then(
+      () => this.#space.took(ending),
+      (error: unknown) => this.#space.refusedBy(error),
+    );
     return result;
   }
 

@@ -6,6 +6,8 @@ import type { Logger } from '../../base/logger.ts';
 
 /** What stands in the way of pruning and can be mended; told instead of JOURNAL_FULL. */
 const MENDABLE: readonly string[] = ['LEDGER_FULL', 'DISK_FULL'];
+/** What refuses all that is new. */
+const FULL: readonly string[] = ['JOURNAL_FULL', ...MENDABLE];
 /** A pruning that did not succeed is tried again when the journal has grown, or after so long; sooner when something ended. */
 const PRUNE_AGAIN_MS = 10_000;
 const PRUNE_SOON_MS = 1_000;
@@ -21,6 +23,7 @@ export class JournalSpace {
   /** Monotonic time of the last pruning that brought nothing, and whether something ended since. */
   #triedAt = Number.NEGATIVE_INFINITY;
   #ended = false;
+  #refused: AppError | undefined;
   /** Why the last pruning failed. */
   #problem: AppError | undefined;
 
@@ -40,6 +43,23 @@ export class JournalSpace {
   /** Something is let go that was kept, so a pruning may bring more than the last one. */
   ended(): void {
     this.#ended = true;
+  }
+
+  /** Something was refused. */
+  refusedBy(error: unknown): void {
+    if (error instanceof AppError && FULL.includes(error.reason)) this.#refused = error;
+  }
+
+  /** Something was taken. @param ending what a full journal takes too */
+  took(ending: boolean): void {
+    if (!ending || this.#refused?.reason === 'DISK_FULL') this.#refused = undefined;
+  }
+
+  /** Why something new was refused last, while nothing says that it would be taken now. */
+  get refused(): AppError | undefined {
+    const { bytes, maxBytes } = this.#journal;
+    if (this.#refused?.reason === 'JOURNAL_FULL' && bytes < maxBytes * 0.75) this.#refused = undefined;
+    return this.#refused;
   }
 
   /** The journal has grown. */

@@ -1,6 +1,8 @@
 // Whether the journal that lies in a folder is the one that this box began. It changes nothing.
+
 import { join } from 'node:path';
 import { stringify } from 'uuid';
+import { causeText } from '../../base/cause-text.ts';
 import { AppError } from '../../base/errors.ts';
 import { type FsPort, systemCode } from './fs-port.ts';
 import { readSegmentHeader } from './scan-journal.ts';
@@ -36,10 +38,6 @@ async function list(fs: FsPort, dir: string): Promise<string[]> {
     return await fs.list(dir);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return [];
-    throw new AppError(
-      'JOURNAL_UNREADABLE',
-      { folder: dir, problem: systemCode(error) || String(error) },
-      { cause: error },
-    );
+    throw new AppError('JOURNAL_UNREADABLE', { folder: dir, problem: causeText(error) }, { cause: error });
   }
 }

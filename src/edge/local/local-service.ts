@@ -37,6 +37,7 @@ import type { RefusalCount } from '../runner/refusal-counts.ts';
 import type { ConnectionState, SessionStatus } from '../session/edge-session.ts';
 import type { EdgeTime } from '../time/edge-time.ts';
 import { clockDoubt, clockView } from './clock-view.ts';
+import { edgeConditions, freeOf } from './conditions.ts';
 
 export interface LocalDeps {
   readonly device: string;
@@ -48,6 +49,8 @@ export interface LocalDeps {
   readonly grantDocuments: (request: GrantDocumentsRequest) => Promise<GrantedDocuments>;
   readonly ledger: { ledger(page: LedgerPage): LedgerLine[] | Promise<LedgerLine[]> };
   readonly journal: LocalJournal;
+  /** Folder of the journal. */
+  readonly folder: string;
   readonly summaries: { get(conversation: string): Promise<{ run: string; text: string } | undefined> };
   readonly roots: readonly { readonly name: string; readonly path: string }[];
   readonly toolCalls: () => number;
@@ -68,6 +71,8 @@ export interface LocalJournal {
   readonly head: { readonly hash: Uint8Array };
   readonly standing: Pick<StandingBook, 'get' | 'list'>;
   readonly time: EdgeTime;
+  /** Why it took nothing the last time it was asked. */
+  readonly refused: AppError | undefined;
   append(records: readonly RecordInit[]): Promise<number>;
   resetClock(): Promise<void>;
   verify(): Promise<LedgerVerification>;
@@ -219,7 +224,8 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
 }
 
 function statusOf(deps: LocalDeps): GetStatusResponse {
-  const { connection, problem, model, deviceName } = deps.status();
+  const status = deps.status();
+  const { connection, problem, model, deviceName } = status;
   const doubt = clockDoubt(deps.journal.time);
   return create(GetStatusResponseSchema, {
     device: deps.device,
@@ -242,6 +248,13 @@ function statusOf(deps: LocalDeps): GetStatusResponse {
       lastTime: timestampFromMs(lastAt),
     })),
     turns: turnsOf(deps.turns()),
+    conditions: edgeConditions({
+      status,
+      journal: deps.journal.refused,
+      disk: freeOf(deps.folder),
+      asks: { open: deps.open.size, most: deps.asks.most },
+      clock: doubt,
+    }),
     requestFaults: BigInt(deps.faults()),
   });
 }

@@ -1,5 +1,6 @@
 // Runs tool calls: verified, looked up by their key, judged, journaled, executed and gated; how they end stands in call-ends.ts.
 // Each call has one of three answers: done, never started, unknown. It never looks at files itself; the tools do.
+
 import { create, type Message } from '@bufbuild/protobuf';
 import { durationMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Failure } from '../../../gen/bowline/common/v1/common_pb.ts';
@@ -11,6 +12,7 @@ import {
   type ToolCall,
   ToolProgressSchema,
 } from '../../../gen/bowline/edge/v1/edge_pb.ts';
+import { causeText } from '../../base/cause-text.ts';
 import type { Clock } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -330,7 +332,7 @@ export class ToolRunner {
       if (egress.length > 0) await this.#parts.journal.append([{ case: 'ledger', value: { entries: [...egress] } }]);
     } catch (error) {
       this.#parts.log.warn('progress was not sent, because its ledger could not be written', {
-        problem: String(error),
+        problem: causeText(error),
       });
       return;
     }

@@ -3,7 +3,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { createClient } from '@connectrpc/connect';
-import { type ModelInfo, PingSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { type Condition, type ModelInfo, PingSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   type ConnectRequest,
   type ConnectResponse,
@@ -53,6 +53,8 @@ export interface ConnectionDeps {
   readonly welcomed: (welcome: Welcome) => Promise<void>;
   /** The control plane says which model would answer now. */
   readonly modelIs: (model: ModelInfo) => void;
+  /** The control plane says what stands in the way of answers there. */
+  readonly conditionsAre: (conditions: readonly Condition[]) => void;
   /** The journal's chain at a sequence. */
   readonly hashAt: (sequence: number) => Promise<Uint8Array | undefined>;
   /** The control plane says what time it is, in the session of this nonce. */
@@ -83,6 +85,7 @@ const ENDS_NO_SESSION: ReadonlySet<ConnectResponse['frame']['case']> = new Set([
   'runEnded',
   'conversationSummary',
   'model',
+  'conditions',
 ] as const);
 
 const noOutcome = () =>
@@ -224,6 +227,9 @@ export class EdgeConnection {
         return;
       case 'model':
         this.#deps.modelIs(body.value);
+        return;
+      case 'conditions':
+        this.#deps.conditionsAre(body.value.conditions);
         return;
       case 'signedTime':
         this.#later('the time', this.#deps.timeIs(body.value, this.#welcome?.sessionNonce ?? new Uint8Array()));

@@ -1,7 +1,12 @@
 // Keeps one session with the control plane: connects, connects again with full jitter, and says how it stands. What
 // happens within one stream is in connection.ts.
 import { create } from '@bufbuild/protobuf';
-import { type ModelInfo, ModelInfoSchema } from '../../../gen/bowline/common/v1/common_pb.ts';
+import {
+  type Condition,
+  ConditionSchema,
+  type ModelInfo,
+  ModelInfoSchema,
+} from '../../../gen/bowline/common/v1/common_pb.ts';
 import {
   ConnectRequestSchema,
   type Hello,
@@ -15,6 +20,7 @@ import { sleep } from '../../base/clock.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Code } from '../../base/status-codes.ts';
 import { check } from '../../contract/check.ts';
+import { firstStop } from '../../contract/condition.ts';
 import { toAppError } from '../../contract/errors.ts';
 import { Reconnect, type SessionEnded } from '../../contract/session/reconnect.ts';
 import { openTime } from '../../contract/signed-time.ts';
@@ -32,10 +38,12 @@ export interface SessionStatus {
   /** The model that answers now, as the control plane said last. */
   readonly model: ModelInfo | undefined;
   readonly deviceName: string;
+  /** What stands in the way of answers there, as the control plane told last in this session. */
+  readonly conditions: readonly Condition[];
 }
 
 export interface EdgeSessionDeps
-  extends Omit<ConnectionDeps, 'welcomed' | 'timeIs' | 'modelIs' | 'hashAt' | 'options'> {
+  extends Omit<ConnectionDeps, 'welcomed' | 'timeIs' | 'modelIs' | 'conditionsAre' | 'hashAt' | 'options'> {
   readonly journal: SessionJournal;
   readonly manifest: Manifest;
   readonly bootId: string;
@@ -81,7 +89,13 @@ export class EdgeSession {
     this.#options = { ...CONNECTION_OPTIONS, ...BACKOFF, ...deps.options };
     const { backoffBaseMs: baseMs, backoffCapMs: capMs, heartbeatMs: lastedMs, random } = this.#options;
     this.#reconnect = new Reconnect({ clock: deps.clock, baseMs, capMs, lastedMs, random });
-    this.#status = { connection: 'offline', problem: undefined, model: undefined, deviceName: deps.identity.name };
+    this.#status = {
+      connection: 'offline',
+      problem: undefined,
+      model: undefined,
+      deviceName: deps.identity.name,
+      conditions: [],
+    };
   }
 
   get status(): SessionStatus {
@@ -132,6 +146,7 @@ export class EdgeSession {
       hashAt: (sequence) => this.#deps.journal.hashAt(sequence),
       timeIs: (signed, nonce) => this.#timeIs(signed, nonce),
       modelIs: (model) => this.#modelIs(model),
+      conditionsAre: (conditions) => this.#conditionsAre(conditions),
     };
     try {
       const hello = await this.#hello();
@@ -184,6 +199,7 @@ export class EdgeSession {
       deviceName: welcome.deviceName || this.#deps.identity.name,
     });
     this.#refused = '';
+    this.#conditionsAre([]);
     this.#modelIs(welcome.model);
     this.#deps.asks.connection(undefined);
   }
@@ -195,6 +211,13 @@ export class EdgeSession {
     check(ModelInfoSchema, model);
     this.#set({ model });
     this.#deps.onModel?.(model);
+  }
+
+  /** Those that break their contract are as good as none. */
+  #conditionsAre(conditions: readonly Condition[]): void {
+    for (const each of conditions) check(ConditionSchema, each);
+    this.#set({ conditions });
+    this.#deps.asks.stopped(firstStop(conditions)?.message);
   }
 
   /** Whether the session that took over was begun by this very process. */
@@ -230,7 +253,7 @@ export class EdgeSession {
   }
 
   #offline(connection: ConnectionState, problem: AppError): void {
-    this.#set({ connection, problem });
+    this.#set({ connection, problem, conditions: [] });
     this.#deps.asks.connection(`the control plane: ${problem.message}`);
   }
 

@@ -1,5 +1,6 @@
 // The services of the API, each given what it reads and changes. What they do stands in control/gateway/api.
 
+import type { Condition } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { LoopFigures } from '../../base/loop-watch.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
 import { edgeCapabilities } from '../../contract/capabilities.ts';
@@ -36,6 +37,7 @@ export interface Figures {
   readonly health: HealthBoard;
   readonly faults: RequestFaults;
   readonly turns: { readonly figures: LoopFigures };
+  readonly conditions: (tenant: string) => Condition[];
 }
 
 /** Calls of capability methods by clients. */
@@ -122,11 +124,12 @@ function statusService(
   { restored, devices }: Identities,
   { sessions }: Connected,
   { outbox }: Work,
-  { health, faults, turns }: Figures,
+  { health, faults, turns, conditions }: Figures,
 ) {
   return statusApi({
     sessions,
     replica,
+    conditions,
     database: database.kind,
     startedAt,
     turns: () => turns.figures,

@@ -3,6 +3,7 @@
 
 import type { Signals } from '../../control/dispatch/signals/signals.ts';
 import { LocalWorkers } from '../../control/dispatch/workers/local-workers.ts';
+import { ModelRefusals } from '../../control/dispatch/workers/model-refusals.ts';
 import { WorkerPresence } from '../../control/dispatch/workers/worker-presence.ts';
 import { watchKeys } from '../../control/gateway/key-watch.ts';
 import { ModelNews } from '../../control/gateway/model-news.ts';
@@ -23,6 +24,8 @@ export interface Connected {
   /** The workers of all replicas; silent until dispatch starts it. */
   readonly presence: WorkerPresence;
   readonly news: ModelNews;
+  /** What models failed with that only their owners can mend. */
+  readonly refusals: ModelRefusals;
   readonly owners: OwnerStreams;
 }
 
@@ -42,7 +45,8 @@ export function openSessions({ config, clock, life, log, replica }: Ground, { po
   life.onStop('model news', async () => news.stop());
   sessions.onWorkers(() => news.changed());
   news.start();
-  return { sessions, local, presence, news, owners: new OwnerStreams(config.maxOwnerStreams) };
+  const refusals = new ModelRefusals(() => news.changed());
+  return { sessions, local, presence, news, refusals, owners: new OwnerStreams(config.maxOwnerStreams) };
 }
 
 /** Ends sessions that another replica has taken over, and those of removed devices and revoked keys. */

@@ -19,7 +19,7 @@ import { JobSender } from '../../control/dispatch/workers/job-sender.ts';
 import type { LocalWorkers } from '../../control/dispatch/workers/local-workers.ts';
 import { PromisedJobs } from '../../control/dispatch/workers/promised-jobs.ts';
 import { Relay } from '../../control/dispatch/workers/relay.ts';
-import { Settler } from '../../control/dispatch/workers/settler.ts';
+import { Settler, type SettlerParts } from '../../control/dispatch/workers/settler.ts';
 import { WorkerJobs } from '../../control/dispatch/workers/worker-jobs.ts';
 import type { PresenceHandler, WorkerPresence } from '../../control/dispatch/workers/worker-presence.ts';
 import { WorkersFor } from '../../control/dispatch/workers/workers-for.ts';
@@ -40,6 +40,8 @@ export interface DispatchParts extends DispatchPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly config: DispatchConfig;
+  /** Told of each result that a worker brought. */
+  readonly onResult: NonNullable<SettlerParts['onResult']>;
   /** Told after workers came, went or drain, on any replica. */
   readonly onWorkers: () => void;
 }
@@ -91,7 +93,7 @@ type Parts = ReturnType<typeof makeParts>;
 
 /** Each is given what stands already; none knows what comes after it. */
 function makeParts(given: DispatchParts) {
-  const { runs, outbox, queue, bus, local, presence, methods, clock, log, config } = given;
+  const { runs, outbox, queue, bus, local, presence, methods, clock, log, config, onResult } = given;
   const { replica } = config;
   const workers = () => presence.views();
   const signals = new Signals(bus, log, clock, () => presence.alone);
@@ -104,7 +106,7 @@ function makeParts(given: DispatchParts) {
   const { maxLiveBytes } = config;
   const feeds = new RunFeeds({ runs, signals, log, attempt, waits, clock, maxLiveBytes });
   const follower = answerFollower({ runs, attempt, waits });
-  const settler = new Settler({ runs, clock, log, attempts });
+  const settler = new Settler({ runs, clock, log, attempts, onResult });
   const { maxTextBytes } = config;
   const sender = new JobSender({ runs, signals, methods, clock, log, attempts, settler, maxTextBytes });
   const workersFor = new WorkersFor({ replica, local, workers });

@@ -1,9 +1,11 @@
 // Whether this replica is well: its health board, what a restored database stops on it, and whether it is ready.
+import type { Condition } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { PastEpochs } from '../../control/dispatch/loops/past-epochs.ts';
+import { conditionsOf } from '../../control/gateway/conditions.ts';
 import { HealthBoard } from '../../control/gateway/health.ts';
 import { commitProbe } from '../../control/store/can-commit.ts';
-import { watchReadiness } from '../readiness.ts';
+import { DATABASE, QUEUE, watchReadiness } from '../readiness.ts';
 import type { Connected } from './connected.ts';
 import type { Identities } from './identities.ts';
 import type { Ground } from './options.ts';
@@ -42,6 +44,31 @@ export function openHealth(
   return health;
 }
 
+/** What stands in the way of answers to a tenant now. Connected edges are told when it changes. */
+export function openConditions(
+  { children, life }: Ground,
+  { disk }: Store,
+  { restored }: Identities,
+  { sessions, refusals, news }: Connected,
+  health: HealthBoard,
+): (tenant: string) => Condition[] {
+  disk.onChange(() => news.changed());
+  life.onStop(
+    'news of the health',
+    health.watch(() => news.changed()),
+  );
+  return (tenant) =>
+    conditionsOf({
+      stopped: restored.why(tenant),
+      disk: disk.short,
+      database: health.whyNot(DATABASE),
+      queue: health.whyNot(QUEUE),
+      hasModel: sessions.modelFor(tenant) !== undefined,
+      modelRefused: refusals.of(tenant),
+      children: children?.() ?? [],
+    });
+}
+
 /** Resolves after the first look. */
 export async function beReady(ground: Ground, health: HealthBoard, store: Store, { ping }: OpenPorts): Promise<void> {
   const { clock, life, log, replica } = ground;
@@ -49,6 +76,7 @@ export async function beReady(ground: Ground, health: HealthBoard, store: Store,
   const notReady = await watchReadiness({
     health,
     database: async () => {
+      if (store.disk.short) throw new AppError('STORE_UNAVAILABLE', { problem: 'its disk is full' });
       await probe();
       // A full disk may take the query and no commit.
       if (store.refusesCommits(REFUSED_MS))

@@ -1,5 +1,6 @@
 // The two doors through which sessions come: of edges and of workers, each with its bound a device or a key.
 import type { ServiceImpl } from '@connectrpc/connect';
+import type { Condition } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { EdgeService } from '../../../gen/bowline/edge/v1/edge_pb.ts';
 import type { WorkerService } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { Admission } from '../../control/gateway/admission.ts';
@@ -24,7 +25,7 @@ export function edgeSessionService(
   { restored, devices, signer }: Identities,
   { sessions }: Connected,
   { runs, dispatch }: Work,
-  watch: SessionWatch,
+  { watch, conditions }: { readonly watch: SessionWatch; readonly conditions: (tenant: string) => Condition[] },
 ): ServiceImpl<typeof EdgeService> {
   const parts = {
     ...config,
@@ -41,6 +42,7 @@ export function edgeSessionService(
     devices,
     signer,
     model: (tenant: string) => sessions.modelFor(tenant),
+    conditions,
     durability: database.durability,
   };
   const doors = new SessionCounts(config.maxDeviceSessions, 'sessions of this device', 'BOWLINE_MAX_DEVICE_SESSIONS');

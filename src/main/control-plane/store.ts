@@ -24,12 +24,15 @@ export interface Store {
   readonly setAside: SetAside;
   /** Whether a commit was not taken within this time, and none since. */
   refusesCommits(withinMs: number): boolean;
+  /** The disk of an embedded database where it has too little room, and who hears when that changes. */
+  readonly disk: DiskState;
 }
 
 /** Throws DATABASE_UNUSABLE, DATABASE_NEWER, CANCELED. */
 export async function openStore(ground: Ground): Promise<Store> {
   const { clock, life } = ground;
-  const database = await openWithClock(ground);
+  const disk = new DiskState();
+  const database = await openWithClock(ground, disk);
   await database.patiently(migrate);
   ground.onDatabase?.(database);
   const pg = new PgEventStore(database, { clock });
@@ -42,11 +45,29 @@ export async function openStore(ground: Ground): Promise<Store> {
     leases: createLeases(database.db),
     runs: createRuns(database.db),
     setAside: createSetAside(database.db, (trx, entry) => writeAudit(trx, [entry])),
+    disk,
     refusesCommits: (withinMs) => pg.fails(withinMs),
   };
 }
 
-async function openWithClock({ home, config, clock, life, log, progress, signal }: Ground): Promise<Database> {
+export class DiskState {
+  short: { readonly folder: string; readonly free: number } | undefined;
+  #changed: () => void = () => {};
+
+  set(short: DiskState['short']): void {
+    this.short = short;
+    this.#changed();
+  }
+
+  onChange(changed: () => void): void {
+    this.#changed = changed;
+  }
+}
+
+async function openWithClock(
+  { home, config, clock, life, log, progress, signal }: Ground,
+  disk: DiskState,
+): Promise<Database> {
   const folder = homePaths(home).control;
   const database = await openDatabase(config.databaseUrl?.reveal() ?? { embedded: join(folder, 'pg') }, {
     maxConnections: config.maxConnections,
@@ -64,10 +85,11 @@ async function openWithClock({ home, config, clock, life, log, progress, signal 
     await clock.measure(time).catch(() => {});
     life.onStop('clock', clock.follow(time, log));
   } else {
-    const say = (what: string, short: boolean) => {
+    const say = (what: string, shortOf: number | undefined) => {
       progress(what);
-      if (short) log.warn(what);
-      else log.info(what);
+      if (shortOf === undefined) log.info(what);
+      else log.warn(what);
+      disk.set(shortOf === undefined ? undefined : { folder, free: shortOf });
     };
     life.onStop('disk watch', watchDisk({ folder, clock, say }));
   }

@@ -50,6 +50,7 @@ export async function startWork(
     clock,
     log,
     config: { ...config, replica },
+    onResult: (attempt, result) => connected.refusals.ended(attempt, result),
     onWorkers: () => connected.news.changed(),
   });
   life.onStop('dispatch', () => dispatch.stop());

@@ -59,6 +59,7 @@ export async function openOwnerSocket(
       ),
     ledger: wholeLedger(index, journal),
     journal,
+    folder: paths.journal,
     roots: allow.readable,
     toolCalls: () => runner.calls,
     refusals: () => runner.refusals.list(),

@@ -23,6 +23,7 @@ import { SERVABLE, servable } from './capability-names.ts';
 import { workerOptions, workerSettingsOf } from './config.ts';
 import { FAILED, FOUND, HandedLines, MISSING } from './handed.ts';
 import { keepHealthFile } from './health-file.ts';
+import { keepNote } from './keep-note.ts';
 import { CAPABILITIES } from './served-capabilities.ts';
 import { WORKER_SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
 import { startWorker, type WorkerOptions } from './start-worker.ts';
@@ -176,6 +177,11 @@ async function runWorker(io: WorkerIo, run: WorkerRun): Promise<void> {
         turns: () => turns.figures,
       })
     : () => {};
+  const { name, serves } = worker;
+  const noNote = keepNote(homePaths(home).workers, () => ({ name, serves, control, connected: worker.connected() }), {
+    clock: systemClock,
+    log,
+  });
   try {
     void worker.ready.then(
       () => io.stdout.write(`ready ${JSON.stringify({ worker: worker.name, control, serve: worker.serves })}\n`),
@@ -186,6 +192,7 @@ async function runWorker(io: WorkerIo, run: WorkerRun): Promise<void> {
     await worker.drain(ended === 'gone' ? 0 : settings.drainMs);
   } finally {
     unwell();
+    noNote();
     turns.stop();
     clearInterval(alive);
   }

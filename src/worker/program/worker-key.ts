@@ -23,7 +23,7 @@ export function workerKey(stated: string | undefined, home: string): WorkerKey {
   const text = readPrivate(file, { link: true, ours: true, shared: stated !== undefined });
   if (text === undefined) {
     throw new AppError('USAGE', {
-      what: `no worker key in ${file}; make one with \`bowline workers create-key NAME > worker.key\` and pass --key-file`,
+      what: `no worker key in ${file}; make one with \`bowline workers create-key NAME --package llm > worker.key\` and pass --key-file`,
     });
   }
   const { key, pin } = splitKey(text);
@@ -39,4 +39,4 @@ export function workerKey(stated: string | undefined, home: string): WorkerKey {
 const remedyFor = (file: string, own: string): string =>
   file === own
     ? 'remove it and start the control plane of this home again, which makes a new one'
-    : 'make one with `bowline workers create-key NAME > worker.key`';
+    : 'make one with `bowline workers create-key NAME --package llm > worker.key`';

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bowline/common/v1/common.proto.
  */
 export const file_bowline_common_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("Ch5ib3dsaW5lL2NvbW1vbi92MS9jb21tb24ucHJvdG8SEWJvd2xpbmUuY29tbW9uLnYxIj8KC0ZyYW1lSGVhZGVyEgsKA3NlcRgBIAEoBBIPCgdhY2tfc2VxGAIgASgESgQIAxAEUgx0cmFjZV9wYXJlbnQiOgoMVmVyc2lvblJhbmdlEhQKA21pbhgBIAEoDUIHukgEKgIoARIUCgNtYXgYAiABKA1CB7pIBCoCKAEiqgIKB0ZhaWx1cmUSMwoGcmVhc29uGAEgASgJQiO6SBxyGhg/MhZeW0EtWl1bQS1aMC05X117MCw2Mn0kyPMYARIVCgRjb2RlGAIgASgNQge6SAQqAhgQEhEKCXJldHJ5YWJsZRgDIAEoCBIdCgdtZXNzYWdlGAQgASgJQgy6SAVyAxiAIMjzGAQSQAoIbWV0YWRhdGEYBSADKAsyKC5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlLk1ldGFkYXRhRW50cnlCBMjzGAQSLgoLcmV0cnlfYWZ0ZXIYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhUKBFBpbmcSDQoFbm9uY2UYASABKAQiFQoEUG9uZxINCgVub25jZRgBIAEoBCIzCgVEcmFpbhIqCgd0aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIhwKDVVuaW1wbGVtZW50ZWQSCwoDc2VxGAEgASgEImUKCU1vZGVsSW5mbxIZCghwcm92aWRlchgBIAEoCUIHukgEcgIYQBIWCgRuYW1lGAIgASgJQgi6SAVyAxiAARINCgVsb2NhbBgDIAEoCBIWCgRub3RlGAQgASgJQgi6SAVyAxiABCIvCgVUdXJucxISCgpsb25nZXN0X21zGAEgASgNEhIKCm92ZXJfbGltaXQYAiABKARiBnByb3RvMw", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("Ch5ib3dsaW5lL2NvbW1vbi92MS9jb21tb24ucHJvdG8SEWJvd2xpbmUuY29tbW9uLnYxIj8KC0ZyYW1lSGVhZGVyEgsKA3NlcRgBIAEoBBIPCgdhY2tfc2VxGAIgASgESgQIAxAEUgx0cmFjZV9wYXJlbnQiOgoMVmVyc2lvblJhbmdlEhQKA21pbhgBIAEoDUIHukgEKgIoARIUCgNtYXgYAiABKA1CB7pIBCoCKAEiqgIKB0ZhaWx1cmUSMwoGcmVhc29uGAEgASgJQiO6SBxyGhg/MhZeW0EtWl1bQS1aMC05X117MCw2Mn0kyPMYARIVCgRjb2RlGAIgASgNQge6SAQqAhgQEhEKCXJldHJ5YWJsZRgDIAEoCBIdCgdtZXNzYWdlGAQgASgJQgy6SAVyAxiAIMjzGAQSQAoIbWV0YWRhdGEYBSADKAsyKC5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlLk1ldGFkYXRhRW50cnlCBMjzGAQSLgoLcmV0cnlfYWZ0ZXIYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIksKCUNvbmRpdGlvbhIvCgN3aHkYASABKAsyGi5ib3dsaW5lLmNvbW1vbi52MS5GYWlsdXJlQga6SAPIAQESDQoFc3RvcHMYAiABKAgiFQoEUGluZxINCgVub25jZRgBIAEoBCIVCgRQb25nEg0KBW5vbmNlGAEgASgEIjMKBURyYWluEioKB3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iHAoNVW5pbXBsZW1lbnRlZBILCgNzZXEYASABKAQiZQoJTW9kZWxJbmZvEhkKCHByb3ZpZGVyGAEgASgJQge6SARyAhhAEhYKBG5hbWUYAiABKAlCCLpIBXIDGIABEg0KBWxvY2FsGAMgASgIEhYKBG5vdGUYBCABKAlCCLpIBXIDGIAEIi8KBVR1cm5zEhIKCmxvbmdlc3RfbXMYASABKA0SEgoKb3Zlcl9saW1pdBgCIAEoBGIGcHJvdG8z", [file_bowline_policy_v1_options, file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * The head of every frame.
@@ -131,6 +131,34 @@ export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
   messageDesc(file_bowline_common_v1_common, 2);
 
 /**
+ * Something that stands in the way of answers, with what to do about it.
+ *
+ * @generated from message bowline.common.v1.Condition
+ */
+export type Condition = Message<"bowline.common.v1.Condition"> & {
+  /**
+   * Which it is; its text tells the cause and the remedy.
+   *
+   * @generated from field: bowline.common.v1.Failure why = 1;
+   */
+  why?: Failure | undefined;
+
+  /**
+   * Whether nothing is answered while it holds. Otherwise what is asked is answered, but something is missing.
+   *
+   * @generated from field: bool stops = 2;
+   */
+  stops: boolean;
+};
+
+/**
+ * Describes the message bowline.common.v1.Condition.
+ * Use `create(ConditionSchema)` to create a new message.
+ */
+export const ConditionSchema: GenMessage<Condition> = /*@__PURE__*/
+  messageDesc(file_bowline_common_v1_common, 3);
+
+/**
  * A heartbeat. The other side answers with a Pong at once.
  *
  * @generated from message bowline.common.v1.Ping
@@ -149,7 +177,7 @@ export type Ping = Message<"bowline.common.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_bowline_common_v1_common, 3);
+  messageDesc(file_bowline_common_v1_common, 4);
 
 /**
  * The answer to a Ping.
@@ -170,7 +198,7 @@ export type Pong = Message<"bowline.common.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_bowline_common_v1_common, 4);
+  messageDesc(file_bowline_common_v1_common, 5);
 
 /**
  * The sender leaves soon: finish what runs, start nothing new here, connect elsewhere or again later.
@@ -191,7 +219,7 @@ export type Drain = Message<"bowline.common.v1.Drain"> & {
  * Use `create(DrainSchema)` to create a new message.
  */
 export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
-  messageDesc(file_bowline_common_v1_common, 5);
+  messageDesc(file_bowline_common_v1_common, 6);
 
 /**
  * The receiver did not know the case of a frame. The stream goes on.
@@ -212,7 +240,7 @@ export type Unimplemented = Message<"bowline.common.v1.Unimplemented"> & {
  * Use `create(UnimplementedSchema)` to create a new message.
  */
 export const UnimplementedSchema: GenMessage<Unimplemented> = /*@__PURE__*/
-  messageDesc(file_bowline_common_v1_common, 6);
+  messageDesc(file_bowline_common_v1_common, 7);
 
 /**
  * Which model answers, as shown to people.
@@ -254,7 +282,7 @@ export type ModelInfo = Message<"bowline.common.v1.ModelInfo"> & {
  * Use `create(ModelInfoSchema)` to create a new message.
  */
 export const ModelInfoSchema: GenMessage<ModelInfo> = /*@__PURE__*/
-  messageDesc(file_bowline_common_v1_common, 7);
+  messageDesc(file_bowline_common_v1_common, 8);
 
 /**
  * How a program's event loop did since its start. A turn is the time in which it does one thing and nothing else goes on; no
@@ -283,5 +311,5 @@ export type Turns = Message<"bowline.common.v1.Turns"> & {
  * Use `create(TurnsSchema)` to create a new message.
  */
 export const TurnsSchema: GenMessage<Turns> = /*@__PURE__*/
-  messageDesc(file_bowline_common_v1_common, 8);
+  messageDesc(file_bowline_common_v1_common, 9);
 

@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Drain, Failure, FrameHeader, ModelInfo, Ping, Pong, Unimplemented, VersionRange } from "../../common/v1/common_pb.ts";
+import type { Condition, Drain, Failure, FrameHeader, ModelInfo, Ping, Pong, Unimplemented, VersionRange } from "../../common/v1/common_pb.ts";
 import { file_bowline_common_v1_common } from "../../common/v1/common_pb.ts";
 import type { Limits, Manifest } from "../../manifest/v1/manifest_pb.ts";
 import { file_bowline_manifest_v1_manifest } from "../../manifest/v1/manifest_pb.ts";
@@ -24,7 +24,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/edge/v1/edge.proto.
  */
 export const file_bowline_edge_v1_edge: GenFile = /*@__PURE__*/
-  fileDesc("Chpib3dsaW5lL2VkZ2UvdjEvZWRnZS5wcm90bxIPYm93bGluZS5lZGdlLnYxIuAECg5Db25uZWN0UmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchInCgVoZWxsbxgCIAEoCzIWLmJvd2xpbmUuZWRnZS52MS5IZWxsb0gAEiUKA2FzaxgDIAEoCzIWLmJvd2xpbmUucmVjb3JkLnYxLkFza0gAEjAKCmNhbmNlbF9ydW4YBCABKAsyGi5ib3dsaW5lLmVkZ2UudjEuQ2FuY2VsUnVuSAASNgoNdG9vbF9wcm9ncmVzcxgGIAEoCzIdLmJvd2xpbmUuZWRnZS52MS5Ub29sUHJvZ3Jlc3NIABI0Cgt0b29sX3Jlc3VsdBgHIAEoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlRvb2xSZXN1bHRIABIwCgpmb2xsb3dfcnVuGAggASgLMhouYm93bGluZS5lZGdlLnYxLkZvbGxvd1J1bkgAEicKBHBpbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgMIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIrCgdnb29kYnllGA0gASgLMhguYm93bGluZS5lZGdlLnYxLkdvb2RieWVIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAQg4KBWZyYW1lEgW6SAIIAUoECAUQBkoECAkQCkoECAoQC1INdG9vbF9yZWNlaXZlZFIIbWFuaWZlc3RSB21ldHJpY3MiuwcKD0Nvbm5lY3RSZXNwb25zZRIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchIrCgd3ZWxjb21lGAIgASgLMhguYm93bGluZS5lZGdlLnYxLldlbGNvbWVIABIyCgthc2tfdmVyZGljdBgDIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5Bc2tWZXJkaWN0SAASNAoJdG9vbF9jYWxsGAQgASgLMh8uYm93bGluZS5lZGdlLnYxLlNpZ25lZFRvb2xDYWxsSAASMgoLY2FuY2VsX3Rvb2wYBSABKAsyGy5ib3dsaW5lLmVkZ2UudjEuQ2FuY2VsVG9vbEgAEkUKFXRvb2xfcmVzdWx0X2NvbW1pdHRlZBgGIAEoCzIkLmJvd2xpbmUuZWRnZS52MS5Ub29sUmVzdWx0Q29tbWl0dGVkSAASMAoKcnVuX3VwZGF0ZRgHIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5SdW5VcGRhdGVIABIsCghydW5fdGV4dBgIIAEoCzIYLmJvd2xpbmUuZWRnZS52MS5SdW5UZXh0SAASLgoJcnVuX2VuZGVkGAkgASgLMhkuYm93bGluZS5lZGdlLnYxLlJ1bkVuZGVkSAASJwoEcGluZxgKIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBpbmdIABInCgRwb25nGAsgASgLMhcuYm93bGluZS5jb21tb24udjEuUG9uZ0gAEikKBWRyYWluGAwgASgLMhguYm93bGluZS5jb21tb24udjEuRHJhaW5IABIxCgpzdXBlcnNlZGVkGA0gASgLMhsuYm93bGluZS5lZGdlLnYxLlN1cGVyc2VkZWRIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAEkQKFGNvbnZlcnNhdGlvbl9zdW1tYXJ5GA8gASgLMiQuYm93bGluZS5lZGdlLnYxLkNvbnZlcnNhdGlvblN1bW1hcnlIABIyCgtydW5fdW5rbm93bhgVIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5SdW5Vbmtub3duSAASLQoFbW9kZWwYFiABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm9IABIyCgtzaWduZWRfdGltZRgUIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduZWRUaW1lSABCDgoFZnJhbWUSBbpIAggBImMKE0NvbnZlcnNhdGlvblN1bW1hcnkSHQoMY29udmVyc2F0aW9uGAEgASgJQge6SARyAhhAEhQKA3J1bhgCIAEoCUIHukgEcgIYQBIXCgR0ZXh0GAMgASgJQgm6SAZyBBiAgAQivAMKBUhlbGxvEjkKCHZlcnNpb25zGAEgASgLMh8uYm93bGluZS5jb21tb24udjEuVmVyc2lvblJhbmdlQga6SAPIAQESNwoIbWFuaWZlc3QYAiABKAsyHS5ib3dsaW5lLm1hbmlmZXN0LnYxLk1hbmlmZXN0Qga6SAPIAQESHwoHYm9vdF9pZBgDIAEoCUIOukgHcgUYJLABAcjzGAESOwoHam91cm5hbBgEIAEoCzIiLmJvd2xpbmUucmVjb3JkLnYxLkpvdXJuYWxQb3NpdGlvbkIGukgDyAEBEiIKDHJlc3VtZV90b2tlbhgFIAEoDEIMukgFegMYgALI8xgBEkEKD29wZW5fdG9vbF9jYWxscxgHIAMoCzIdLmJvd2xpbmUuZWRnZS52MS5PcGVuVG9vbENhbGxCCbpIBpIBAxCACBI2Cgdmb2xsb3dzGAggAygLMhouYm93bGluZS5lZGdlLnYxLkZvbGxvd1J1bkIJukgGkgEDEIACEioKEmxhc3Rfc2Vzc2lvbl9lcG9jaBgJIAEoBEIOukgLMgkQgICAgICAgBBKBAgGEAdSEGZpcnN0X29wZW5fZXZlbnQiYQoMT3BlblRvb2xDYWxsEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEiUKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUIMukgFcgMYgAHI8xgBEg8KB3J1bm5pbmcYAyABKAgiqgQKB1dlbGNvbWUSDwoHdmVyc2lvbhgBIAEoDRIVCg1zZXNzaW9uX2Vwb2NoGAIgASgEEiAKDXNlc3Npb25fbm9uY2UYAyABKAxCCbpIBnoEEBAYQBIeCgxyZXN1bWVfdG9rZW4YBCABKAxCCLpIBXoDGIACEi8KCmR1cmFiaWxpdHkYBSABKA4yGy5ib3dsaW5lLmVkZ2UudjEuRHVyYWJpbGl0eRIsCgloZWFydGJlYXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoLc2lnbmluZ19rZXkYCCABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2lnbmluZ0tleRIrCgZsaW1pdHMYCSABKAsyGy5ib3dsaW5lLm1hbmlmZXN0LnYxLkxpbWl0cxIrCgVtb2RlbBgKIAEoCzIcLmJvd2xpbmUuY29tbW9uLnYxLk1vZGVsSW5mbxIdCgtkZXZpY2VfbmFtZRgLIAEoCUIIukgFcgMYgAESMAoMY29udHJvbF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCgZhbmNob3IYDSABKAsyIi5ib3dsaW5lLnJlY29yZC52MS5Kb3VybmFsUG9zaXRpb24SMAoLc2lnbmVkX3RpbWUYFCABKAsyGy5ib3dsaW5lLmVkZ2UudjEuU2lnbmVkVGltZUoECAcQCFINc2V0dGxlZF9ldmVudCJcCgpTaWduZWRUaW1lEhgKBnNpZ25lZBgBIAEoDEIIukgFegMYgAgSGwoJc2lnbmF0dXJlGAIgASgMQgi6SAV6AxiAARIXCgZrZXlfaWQYAyABKAlCB7pIBHICGEAilAEKDVRpbWVTdGF0ZW1lbnQSFwoGZGV2aWNlGAEgASgJQge6SARyAhhAEhgKB2Jvb3RfaWQYAiABKAlCB7pIBHICGCQSHgoNc2Vzc2lvbl9ub25jZRgDIAEoDEIHukgEegIYQBIwCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBIkIKClNpZ25pbmdLZXkSFwoGa2V5X2lkGAEgASgJQge6SARyAhhAEhsKCnB1YmxpY19rZXkYAiABKAxCB7pIBHoCGEAiOgoJQ2FuY2VsUnVuEhsKA3J1bhgBIAEoCUIOukgHcgUYJLABAcjzGAESEAoIc2VxdWVuY2UYAiABKAQidgoKQXNrVmVyZGljdBIQCghzZXF1ZW5jZRgBIAEoBBIUCgNydW4YAiABKAlCB7pIBHICGEASKwoHcmVmdXNlZBgDIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmVKBAgEEAVSDXNldHRsZWRfZXZlbnQiXwoOU2lnbmVkVG9vbENhbGwSFwoGc2lnbmVkGAEgASgMQge6SAR6AhABEhsKCXNpZ25hdHVyZRgCIAEoDEIIukgFegMYgAESFwoGa2V5X2lkGAMgASgJQge6SARyAhhAIvIDCghUb29sQ2FsbBIXCgZ0ZW5hbnQYASABKAlCB7pIBHICGEASFwoGZGV2aWNlGAIgASgJQge6SARyAhhAEh4KDXNlc3Npb25fbm9uY2UYAyABKAxCB7pIBHoCGEASFAoDcnVuGAQgASgJQge6SARyAhhAEhUKA2pvYhgFIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYBiABKAQSGAoGbWV0aG9kGAcgASgJQgi6SAVyAxiAAhIOCgZwYXJhbXMYCCABKAwSIwoPaWRlbXBvdGVuY3lfa2V5GAkgASgJQgq6SAdyBRABGIABEjYKCmlzc3VlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESNwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESKgoHdGltZW91dBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIzCgxjb25maXJtYXRpb24YDSABKA4yHS5ib3dsaW5lLmVkZ2UudjEuQ29uZmlybWF0aW9uEhoKCXJlY2lwaWVudBgOIAEoCUIHukgEcgIYQBIbCglwcmluY2lwYWwYDyABKAlCCLpIBXIDGIABImkKDFRvb2xQcm9ncmVzcxIZCgNqb2IYASABKAlCDLpIBXIDGIACyPMYARINCgVlcG9jaBgCIAEoBBINCgVpbmRleBgDIAEoBBIgCghyZXNwb25zZRgEIAEoDEIOukgHegUYgICAAsjzGAQiMgoKQ2FuY2VsVG9vbBIVCgNqb2IYASABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAIgASgEIl4KE1Rvb2xSZXN1bHRDb21taXR0ZWQSFQoDam9iGAEgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgCIAEoBBIhCg9pZGVtcG90ZW5jeV9rZXkYAyABKAlCCLpIBXIDGIABIl8KCUZvbGxvd1J1bhIYCgNydW4YASABKAlCC7pIBHICGEDI8xgBEhkKA2pvYhgCIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAMgASgEEg4KBm9mZnNldBgEIAEoBCJgCglSdW5VcGRhdGUSFAoDcnVuGAEgASgJQge6SARyAhhAEiAKA2pvYhgCIAEoCzITLmJvd2xpbmUucnVuLnYxLkpvYhIbCgl3YWl0c19mb3IYAyABKAlCCLpIBXIDGIAIIkkKB1J1blRleHQSFAoDcnVuGAEgASgJQge6SARyAhhAEigKBWNodW5rGAIgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rIkoKCFJ1bkVuZGVkEhQKA3J1bhgBIAEoCUIHukgEcgIYQBIoCgdvdXRjb21lGAIgASgLMhcuYm93bGluZS5ydW4udjEuT3V0Y29tZSIiCgpSdW5Vbmtub3duEhQKA3J1bhgBIAEoCUIHukgEcgIYQCJ1CgpTdXBlcnNlZGVkEhUKDXNlc3Npb25fZXBvY2gYASABKAQSMAoGcmVhc29uGAQgASgOMiAuYm93bGluZS5lZGdlLnYxLlN1cGVyc2VkZVJlYXNvbhIYCgdib290X2lkGAMgASgJQge6SARyAhhASgQIAhADIhgKB0dvb2RieWVKBAgBEAJSB3JldHVybnMqVgoKRHVyYWJpbGl0eRIaChZEVVJBQklMSVRZX1VOU1BFQ0lGSUVEEAASFgoSRFVSQUJJTElUWV9QUk9DRVNTEAESFAoQRFVSQUJJTElUWV9QT1dFUhACKkUKDENvbmZpcm1hdGlvbhIcChhDT05GSVJNQVRJT05fVU5TUEVDSUZJRUQQABIXChNDT05GSVJNQVRJT05fQUxXQVlTEAEqdgoPU3VwZXJzZWRlUmVhc29uEiAKHFNVUEVSU0VERV9SRUFTT05fVU5TUEVDSUZJRUQQABIfChtTVVBFUlNFREVfUkVBU09OX1NVUEVSU0VERUQQARIgChxTVVBFUlNFREVfUkVBU09OX1FVQVJBTlRJTkVEEAIyXwoLRWRnZVNlcnZpY2USUAoHQ29ubmVjdBIfLmJvd2xpbmUuZWRnZS52MS5Db25uZWN0UmVxdWVzdBogLmJvd2xpbmUuZWRnZS52MS5Db25uZWN0UmVzcG9uc2UoATABYgZwcm90bzM", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_policy_v1_options, file_bowline_record_v1_record, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chpib3dsaW5lL2VkZ2UvdjEvZWRnZS5wcm90bxIPYm93bGluZS5lZGdlLnYxIuAECg5Db25uZWN0UmVxdWVzdBIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchInCgVoZWxsbxgCIAEoCzIWLmJvd2xpbmUuZWRnZS52MS5IZWxsb0gAEiUKA2FzaxgDIAEoCzIWLmJvd2xpbmUucmVjb3JkLnYxLkFza0gAEjAKCmNhbmNlbF9ydW4YBCABKAsyGi5ib3dsaW5lLmVkZ2UudjEuQ2FuY2VsUnVuSAASNgoNdG9vbF9wcm9ncmVzcxgGIAEoCzIdLmJvd2xpbmUuZWRnZS52MS5Ub29sUHJvZ3Jlc3NIABI0Cgt0b29sX3Jlc3VsdBgHIAEoCzIdLmJvd2xpbmUucmVjb3JkLnYxLlRvb2xSZXN1bHRIABIwCgpmb2xsb3dfcnVuGAggASgLMhouYm93bGluZS5lZGdlLnYxLkZvbGxvd1J1bkgAEicKBHBpbmcYCyABKAsyFy5ib3dsaW5lLmNvbW1vbi52MS5QaW5nSAASJwoEcG9uZxgMIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBvbmdIABIrCgdnb29kYnllGA0gASgLMhguYm93bGluZS5lZGdlLnYxLkdvb2RieWVIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAQg4KBWZyYW1lEgW6SAIIAUoECAUQBkoECAkQCkoECAoQC1INdG9vbF9yZWNlaXZlZFIIbWFuaWZlc3RSB21ldHJpY3Mi7gcKD0Nvbm5lY3RSZXNwb25zZRIuCgZoZWFkZXIYASABKAsyHi5ib3dsaW5lLmNvbW1vbi52MS5GcmFtZUhlYWRlchIrCgd3ZWxjb21lGAIgASgLMhguYm93bGluZS5lZGdlLnYxLldlbGNvbWVIABIyCgthc2tfdmVyZGljdBgDIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5Bc2tWZXJkaWN0SAASNAoJdG9vbF9jYWxsGAQgASgLMh8uYm93bGluZS5lZGdlLnYxLlNpZ25lZFRvb2xDYWxsSAASMgoLY2FuY2VsX3Rvb2wYBSABKAsyGy5ib3dsaW5lLmVkZ2UudjEuQ2FuY2VsVG9vbEgAEkUKFXRvb2xfcmVzdWx0X2NvbW1pdHRlZBgGIAEoCzIkLmJvd2xpbmUuZWRnZS52MS5Ub29sUmVzdWx0Q29tbWl0dGVkSAASMAoKcnVuX3VwZGF0ZRgHIAEoCzIaLmJvd2xpbmUuZWRnZS52MS5SdW5VcGRhdGVIABIsCghydW5fdGV4dBgIIAEoCzIYLmJvd2xpbmUuZWRnZS52MS5SdW5UZXh0SAASLgoJcnVuX2VuZGVkGAkgASgLMhkuYm93bGluZS5lZGdlLnYxLlJ1bkVuZGVkSAASJwoEcGluZxgKIAEoCzIXLmJvd2xpbmUuY29tbW9uLnYxLlBpbmdIABInCgRwb25nGAsgASgLMhcuYm93bGluZS5jb21tb24udjEuUG9uZ0gAEikKBWRyYWluGAwgASgLMhguYm93bGluZS5jb21tb24udjEuRHJhaW5IABIxCgpzdXBlcnNlZGVkGA0gASgLMhsuYm93bGluZS5lZGdlLnYxLlN1cGVyc2VkZWRIABI5Cg11bmltcGxlbWVudGVkGA4gASgLMiAuYm93bGluZS5jb21tb24udjEuVW5pbXBsZW1lbnRlZEgAEkQKFGNvbnZlcnNhdGlvbl9zdW1tYXJ5GA8gASgLMiQuYm93bGluZS5lZGdlLnYxLkNvbnZlcnNhdGlvblN1bW1hcnlIABIyCgtydW5fdW5rbm93bhgVIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5SdW5Vbmtub3duSAASLQoFbW9kZWwYFiABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm9IABIxCgpjb25kaXRpb25zGBcgASgLMhsuYm93bGluZS5lZGdlLnYxLkNvbmRpdGlvbnNIABIyCgtzaWduZWRfdGltZRgUIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduZWRUaW1lSABCDgoFZnJhbWUSBbpIAggBIkgKCkNvbmRpdGlvbnMSOgoKY29uZGl0aW9ucxgBIAMoCzIcLmJvd2xpbmUuY29tbW9uLnYxLkNvbmRpdGlvbkIIukgFkgECEBAiYwoTQ29udmVyc2F0aW9uU3VtbWFyeRIdCgxjb252ZXJzYXRpb24YASABKAlCB7pIBHICGEASFAoDcnVuGAIgASgJQge6SARyAhhAEhcKBHRleHQYAyABKAlCCbpIBnIEGICABCK8AwoFSGVsbG8SOQoIdmVyc2lvbnMYASABKAsyHy5ib3dsaW5lLmNvbW1vbi52MS5WZXJzaW9uUmFuZ2VCBrpIA8gBARI3CghtYW5pZmVzdBgCIAEoCzIdLmJvd2xpbmUubWFuaWZlc3QudjEuTWFuaWZlc3RCBrpIA8gBARIfCgdib290X2lkGAMgASgJQg66SAdyBRgksAEByPMYARI7Cgdqb3VybmFsGAQgASgLMiIuYm93bGluZS5yZWNvcmQudjEuSm91cm5hbFBvc2l0aW9uQga6SAPIAQESIgoMcmVzdW1lX3Rva2VuGAUgASgMQgy6SAV6AxiAAsjzGAESQQoPb3Blbl90b29sX2NhbGxzGAcgAygLMh0uYm93bGluZS5lZGdlLnYxLk9wZW5Ub29sQ2FsbEIJukgGkgEDEIAIEjYKB2ZvbGxvd3MYCCADKAsyGi5ib3dsaW5lLmVkZ2UudjEuRm9sbG93UnVuQgm6SAaSAQMQgAISKgoSbGFzdF9zZXNzaW9uX2Vwb2NoGAkgASgEQg66SAsyCRCAgICAgICAEEoECAYQB1IQZmlyc3Rfb3Blbl9ldmVudCJhCgxPcGVuVG9vbENhbGwSGQoDam9iGAEgASgJQgy6SAVyAxiAAsjzGAESJQoPaWRlbXBvdGVuY3lfa2V5GAIgASgJQgy6SAVyAxiAAcjzGAESDwoHcnVubmluZxgDIAEoCCKqBAoHV2VsY29tZRIPCgd2ZXJzaW9uGAEgASgNEhUKDXNlc3Npb25fZXBvY2gYAiABKAQSIAoNc2Vzc2lvbl9ub25jZRgDIAEoDEIJukgGegQQEBhAEh4KDHJlc3VtZV90b2tlbhgEIAEoDEIIukgFegMYgAISLwoKZHVyYWJpbGl0eRgFIAEoDjIbLmJvd2xpbmUuZWRnZS52MS5EdXJhYmlsaXR5EiwKCWhlYXJ0YmVhdBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCgtzaWduaW5nX2tleRgIIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduaW5nS2V5EisKBmxpbWl0cxgJIAEoCzIbLmJvd2xpbmUubWFuaWZlc3QudjEuTGltaXRzEisKBW1vZGVsGAogASgLMhwuYm93bGluZS5jb21tb24udjEuTW9kZWxJbmZvEh0KC2RldmljZV9uYW1lGAsgASgJQgi6SAVyAxiAARIwCgxjb250cm9sX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKBmFuY2hvchgNIAEoCzIiLmJvd2xpbmUucmVjb3JkLnYxLkpvdXJuYWxQb3NpdGlvbhIwCgtzaWduZWRfdGltZRgUIAEoCzIbLmJvd2xpbmUuZWRnZS52MS5TaWduZWRUaW1lSgQIBxAIUg1zZXR0bGVkX2V2ZW50IlwKClNpZ25lZFRpbWUSGAoGc2lnbmVkGAEgASgMQgi6SAV6AxiACBIbCglzaWduYXR1cmUYAiABKAxCCLpIBXoDGIABEhcKBmtleV9pZBgDIAEoCUIHukgEcgIYQCKUAQoNVGltZVN0YXRlbWVudBIXCgZkZXZpY2UYASABKAlCB7pIBHICGEASGAoHYm9vdF9pZBgCIAEoCUIHukgEcgIYJBIeCg1zZXNzaW9uX25vbmNlGAMgASgMQge6SAR6AhhAEjAKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQEiQgoKU2lnbmluZ0tleRIXCgZrZXlfaWQYASABKAlCB7pIBHICGEASGwoKcHVibGljX2tleRgCIAEoDEIHukgEegIYQCI6CglDYW5jZWxSdW4SGwoDcnVuGAEgASgJQg66SAdyBRgksAEByPMYARIQCghzZXF1ZW5jZRgCIAEoBCJ2CgpBc2tWZXJkaWN0EhAKCHNlcXVlbmNlGAEgASgEEhQKA3J1bhgCIAEoCUIHukgEcgIYQBIrCgdyZWZ1c2VkGAMgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZUoECAQQBVINc2V0dGxlZF9ldmVudCJfCg5TaWduZWRUb29sQ2FsbBIXCgZzaWduZWQYASABKAxCB7pIBHoCEAESGwoJc2lnbmF0dXJlGAIgASgMQgi6SAV6AxiAARIXCgZrZXlfaWQYAyABKAlCB7pIBHICGEAi8gMKCFRvb2xDYWxsEhcKBnRlbmFudBgBIAEoCUIHukgEcgIYQBIXCgZkZXZpY2UYAiABKAlCB7pIBHICGEASHgoNc2Vzc2lvbl9ub25jZRgDIAEoDEIHukgEegIYQBIUCgNydW4YBCABKAlCB7pIBHICGEASFQoDam9iGAUgASgJQgi6SAVyAxiAAhINCgVlcG9jaBgGIAEoBBIYCgZtZXRob2QYByABKAlCCLpIBXIDGIACEg4KBnBhcmFtcxgIIAEoDBIjCg9pZGVtcG90ZW5jeV9rZXkYCSABKAlCCrpIB3IFEAEYgAESNgoKaXNzdWVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARI3CgtleHBpcmVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIqCgd0aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjMKDGNvbmZpcm1hdGlvbhgNIAEoDjIdLmJvd2xpbmUuZWRnZS52MS5Db25maXJtYXRpb24SGgoJcmVjaXBpZW50GA4gASgJQge6SARyAhhAEhsKCXByaW5jaXBhbBgPIAEoCUIIukgFcgMYgAEiaQoMVG9vbFByb2dyZXNzEhkKA2pvYhgBIAEoCUIMukgFcgMYgALI8xgBEg0KBWVwb2NoGAIgASgEEg0KBWluZGV4GAMgASgEEiAKCHJlc3BvbnNlGAQgASgMQg66SAd6BRiAgIACyPMYBCIyCgpDYW5jZWxUb29sEhUKA2pvYhgBIAEoCUIIukgFcgMYgAISDQoFZXBvY2gYAiABKAQiXgoTVG9vbFJlc3VsdENvbW1pdHRlZBIVCgNqb2IYASABKAlCCLpIBXIDGIACEg0KBWVwb2NoGAIgASgEEiEKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUIIukgFcgMYgAEiXwoJRm9sbG93UnVuEhgKA3J1bhgBIAEoCUILukgEcgIYQMjzGAESGQoDam9iGAIgASgJQgy6SAVyAxiAAsjzGAESDQoFZXBvY2gYAyABKAQSDgoGb2Zmc2V0GAQgASgEImAKCVJ1blVwZGF0ZRIUCgNydW4YASABKAlCB7pIBHICGEASIAoDam9iGAIgASgLMhMuYm93bGluZS5ydW4udjEuSm9iEhsKCXdhaXRzX2ZvchgDIAEoCUIIukgFcgMYgAgiSQoHUnVuVGV4dBIUCgNydW4YASABKAlCB7pIBHICGEASKAoFY2h1bmsYAiABKAsyGS5ib3dsaW5lLnJ1bi52MS5UZXh0Q2h1bmsiSgoIUnVuRW5kZWQSFAoDcnVuGAEgASgJQge6SARyAhhAEigKB291dGNvbWUYAiABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lIiIKClJ1blVua25vd24SFAoDcnVuGAEgASgJQge6SARyAhhAInUKClN1cGVyc2VkZWQSFQoNc2Vzc2lvbl9lcG9jaBgBIAEoBBIwCgZyZWFzb24YBCABKA4yIC5ib3dsaW5lLmVkZ2UudjEuU3VwZXJzZWRlUmVhc29uEhgKB2Jvb3RfaWQYAyABKAlCB7pIBHICGEBKBAgCEAMiGAoHR29vZGJ5ZUoECAEQAlIHcmV0dXJucypWCgpEdXJhYmlsaXR5EhoKFkRVUkFCSUxJVFlfVU5TUEVDSUZJRUQQABIWChJEVVJBQklMSVRZX1BST0NFU1MQARIUChBEVVJBQklMSVRZX1BPV0VSEAIqRQoMQ29uZmlybWF0aW9uEhwKGENPTkZJUk1BVElPTl9VTlNQRUNJRklFRBAAEhcKE0NPTkZJUk1BVElPTl9BTFdBWVMQASp2Cg9TdXBlcnNlZGVSZWFzb24SIAocU1VQRVJTRURFX1JFQVNPTl9VTlNQRUNJRklFRBAAEh8KG1NVUEVSU0VERV9SRUFTT05fU1VQRVJTRURFRBABEiAKHFNVUEVSU0VERV9SRUFTT05fUVVBUkFOVElORUQQAjJfCgtFZGdlU2VydmljZRJQCgdDb25uZWN0Eh8uYm93bGluZS5lZGdlLnYxLkNvbm5lY3RSZXF1ZXN0GiAuYm93bGluZS5lZGdlLnYxLkNvbm5lY3RSZXNwb25zZSgBMAFiBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_manifest_v1_manifest, file_bowline_policy_v1_options, file_bowline_record_v1_record, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A frame from the edge.
@@ -282,6 +282,14 @@ export type ConnectResponse = Message<"bowline.edge.v1.ConnectResponse"> & {
     case: "model";
   } | {
     /**
+     * What stands in the way of answers there changed, or there is something since Welcome.
+     *
+     * @generated from field: bowline.edge.v1.Conditions conditions = 23;
+     */
+    value: Conditions;
+    case: "conditions";
+  } | {
+    /**
      * Its clock was set since Welcome: its time from now on.
      *
      * @generated from field: bowline.edge.v1.SignedTime signed_time = 20;
@@ -297,6 +305,27 @@ export type ConnectResponse = Message<"bowline.edge.v1.ConnectResponse"> & {
  */
 export const ConnectResponseSchema: GenMessage<ConnectResponse> = /*@__PURE__*/
   messageDesc(file_bowline_edge_v1_edge, 1);
+
+/**
+ * What stands in the way of answers at the control plane, all of it; empty when nothing does.
+ *
+ * @generated from message bowline.edge.v1.Conditions
+ */
+export type Conditions = Message<"bowline.edge.v1.Conditions"> & {
+  /**
+   * Each once, the worst first.
+   *
+   * @generated from field: repeated bowline.common.v1.Condition conditions = 1;
+   */
+  conditions: Condition[];
+};
+
+/**
+ * Describes the message bowline.edge.v1.Conditions.
+ * Use `create(ConditionsSchema)` to create a new message.
+ */
+export const ConditionsSchema: GenMessage<Conditions> = /*@__PURE__*/
+  messageDesc(file_bowline_edge_v1_edge, 2);
 
 /**
  * The rolling summary of a conversation. The edge keeps the last one beside its index, to show what a conversation was
@@ -332,7 +361,7 @@ export type ConversationSummary = Message<"bowline.edge.v1.ConversationSummary">
  * Use `create(ConversationSummarySchema)` to create a new message.
  */
 export const ConversationSummarySchema: GenMessage<ConversationSummary> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 2);
+  messageDesc(file_bowline_edge_v1_edge, 3);
 
 /**
  * The first frame of an edge. Asks that have no outcome or, under PROCESS durability, no answer yet follow as frames, in
@@ -404,7 +433,7 @@ export type Hello = Message<"bowline.edge.v1.Hello"> & {
  * Use `create(HelloSchema)` to create a new message.
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 3);
+  messageDesc(file_bowline_edge_v1_edge, 4);
 
 /**
  * A tool call that is not settled.
@@ -439,7 +468,7 @@ export type OpenToolCall = Message<"bowline.edge.v1.OpenToolCall"> & {
  * Use `create(OpenToolCallSchema)` to create a new message.
  */
 export const OpenToolCallSchema: GenMessage<OpenToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 4);
+  messageDesc(file_bowline_edge_v1_edge, 5);
 
 /**
  * The first frame of the control plane.
@@ -545,7 +574,7 @@ export type Welcome = Message<"bowline.edge.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 5);
+  messageDesc(file_bowline_edge_v1_edge, 6);
 
 /**
  * The time of a control plane as signed bytes. It is verified over `signed` as received, under the prefix
@@ -581,7 +610,7 @@ export type SignedTime = Message<"bowline.edge.v1.SignedTime"> & {
  * Use `create(SignedTimeSchema)` to create a new message.
  */
 export const SignedTimeSchema: GenMessage<SignedTime> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 6);
+  messageDesc(file_bowline_edge_v1_edge, 7);
 
 /**
  * What time it is, said to one start of one device in one session, so that it cannot be said again.
@@ -623,7 +652,7 @@ export type TimeStatement = Message<"bowline.edge.v1.TimeStatement"> & {
  * Use `create(TimeStatementSchema)` to create a new message.
  */
 export const TimeStatementSchema: GenMessage<TimeStatement> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 7);
+  messageDesc(file_bowline_edge_v1_edge, 8);
 
 /**
  * A public key that verifies tool calls.
@@ -651,7 +680,7 @@ export type SigningKey = Message<"bowline.edge.v1.SigningKey"> & {
  * Use `create(SigningKeySchema)` to create a new message.
  */
 export const SigningKeySchema: GenMessage<SigningKey> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 8);
+  messageDesc(file_bowline_edge_v1_edge, 9);
 
 /**
  * The owner ends a run.
@@ -679,7 +708,7 @@ export type CancelRun = Message<"bowline.edge.v1.CancelRun"> & {
  * Use `create(CancelRunSchema)` to create a new message.
  */
 export const CancelRunSchema: GenMessage<CancelRun> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 9);
+  messageDesc(file_bowline_edge_v1_edge, 10);
 
 /**
  * Whether an ask was accepted, or why it was refused for good.
@@ -714,7 +743,7 @@ export type AskVerdict = Message<"bowline.edge.v1.AskVerdict"> & {
  * Use `create(AskVerdictSchema)` to create a new message.
  */
 export const AskVerdictSchema: GenMessage<AskVerdict> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 10);
+  messageDesc(file_bowline_edge_v1_edge, 11);
 
 /**
  * A tool call as signed bytes. It is verified over `signed` as received, under the prefix `bowline.tool-call.v1\0`, and
@@ -750,7 +779,7 @@ export type SignedToolCall = Message<"bowline.edge.v1.SignedToolCall"> & {
  * Use `create(SignedToolCallSchema)` to create a new message.
  */
 export const SignedToolCallSchema: GenMessage<SignedToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 11);
+  messageDesc(file_bowline_edge_v1_edge, 12);
 
 /**
  * What a device is asked to do. It judges this again by its own rules.
@@ -869,7 +898,7 @@ export type ToolCall = Message<"bowline.edge.v1.ToolCall"> & {
  * Use `create(ToolCallSchema)` to create a new message.
  */
 export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 12);
+  messageDesc(file_bowline_edge_v1_edge, 13);
 
 /**
  * A streamed response message of a running tool call.
@@ -911,7 +940,7 @@ export type ToolProgress = Message<"bowline.edge.v1.ToolProgress"> & {
  * Use `create(ToolProgressSchema)` to create a new message.
  */
 export const ToolProgressSchema: GenMessage<ToolProgress> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 13);
+  messageDesc(file_bowline_edge_v1_edge, 14);
 
 /**
  * Stop a tool call.
@@ -939,7 +968,7 @@ export type CancelTool = Message<"bowline.edge.v1.CancelTool"> & {
  * Use `create(CancelToolSchema)` to create a new message.
  */
 export const CancelToolSchema: GenMessage<CancelTool> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 14);
+  messageDesc(file_bowline_edge_v1_edge, 15);
 
 /**
  * Results are committed.
@@ -974,7 +1003,7 @@ export type ToolResultCommitted = Message<"bowline.edge.v1.ToolResultCommitted">
  * Use `create(ToolResultCommittedSchema)` to create a new message.
  */
 export const ToolResultCommittedSchema: GenMessage<ToolResultCommitted> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 15);
+  messageDesc(file_bowline_edge_v1_edge, 16);
 
 /**
  * Follow the text of a run from a position on.
@@ -1016,7 +1045,7 @@ export type FollowRun = Message<"bowline.edge.v1.FollowRun"> & {
  * Use `create(FollowRunSchema)` to create a new message.
  */
 export const FollowRunSchema: GenMessage<FollowRun> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 16);
+  messageDesc(file_bowline_edge_v1_edge, 17);
 
 /**
  * A job changed.
@@ -1051,7 +1080,7 @@ export type RunUpdate = Message<"bowline.edge.v1.RunUpdate"> & {
  * Use `create(RunUpdateSchema)` to create a new message.
  */
 export const RunUpdateSchema: GenMessage<RunUpdate> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 17);
+  messageDesc(file_bowline_edge_v1_edge, 18);
 
 /**
  * Text of a followed run.
@@ -1079,7 +1108,7 @@ export type RunText = Message<"bowline.edge.v1.RunText"> & {
  * Use `create(RunTextSchema)` to create a new message.
  */
 export const RunTextSchema: GenMessage<RunText> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 18);
+  messageDesc(file_bowline_edge_v1_edge, 19);
 
 /**
  * A run of this edge ended. Sent again after a reconnect until the edge says Hello without it.
@@ -1107,7 +1136,7 @@ export type RunEnded = Message<"bowline.edge.v1.RunEnded"> & {
  * Use `create(RunEndedSchema)` to create a new message.
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 19);
+  messageDesc(file_bowline_edge_v1_edge, 20);
 
 /**
  * A run that the edge follows and the control plane does not have: it was lost with a part of the database, whatever was
@@ -1129,7 +1158,7 @@ export type RunUnknown = Message<"bowline.edge.v1.RunUnknown"> & {
  * Use `create(RunUnknownSchema)` to create a new message.
  */
 export const RunUnknownSchema: GenMessage<RunUnknown> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 20);
+  messageDesc(file_bowline_edge_v1_edge, 21);
 
 /**
  * Another session took over.
@@ -1165,7 +1194,7 @@ export type Superseded = Message<"bowline.edge.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 21);
+  messageDesc(file_bowline_edge_v1_edge, 22);
 
 /**
  * The edge leaves.
@@ -1180,7 +1209,7 @@ export type Goodbye = Message<"bowline.edge.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_bowline_edge_v1_edge, 22);
+  messageDesc(file_bowline_edge_v1_edge, 23);
 
 /**
  * How much an acknowledgement of the control plane survives.

@@ -2,6 +2,7 @@
 // nothing of what was sent; device-calls.ts does.
 import type { ToolResult } from '../../../../gen/bowline/record/v1/record_pb.ts';
 import { fullJitter } from '../../../base/backoff.ts';
+import { causeText } from '../../../base/cause-text.ts';
 import { type Clock, sleep } from '../../../base/clock.ts';
 import { AppError } from '../../../base/errors.ts';
 import { dispatchId, parseDispatchId } from '../../../base/ids.ts';
@@ -96,7 +97,7 @@ export class DeviceOutcomes {
       const name = await this.#parts.removed({ tenant, id: device });
       if (name !== undefined) await this.#removedBefore(tenant, name, attempt);
     } catch (error) {
-      const why = String(error);
+      const why = causeText(error);
       this.#parts.log.warn('whether the device of a call was removed could not be seen', { job: attempt.job, why });
     }
   }

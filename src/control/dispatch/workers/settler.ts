@@ -20,6 +20,8 @@ export interface SettlerParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly attempts: Attempts;
+  /** Told of each result that a worker brought. */
+  readonly onResult?: (attempt: Attempt, result: AttemptEnd) => void;
 }
 
 /** The result as the worker gave it; undefined when it stopped without one. */
@@ -46,6 +48,7 @@ export class Settler {
   async settle(attempt: Attempt, result: AttemptEnd, frame?: JobResult): Promise<void> {
     if (attempt.settling) return;
     attempt.settling = true;
+    this.#parts.onResult?.(attempt, result);
     const end = await this.#commit(attempt, result, frame);
     if (end !== 'stored') attempt.settling = false;
     if (end === 'stored') {

@@ -1,6 +1,7 @@
 // Status, usage and audit of the public API.
 import { durationFromMs, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
+import type { Condition } from '../../../../gen/bowline/common/v1/common_pb.ts';
 import type { AuditService } from '../../../../gen/bowline/control/v1/audit_service_pb.ts';
 import { DatabaseKind, type StatusService } from '../../../../gen/bowline/control/v1/status_service_pb.ts';
 import type { UsageService } from '../../../../gen/bowline/control/v1/usage_service_pb.ts';
@@ -46,6 +47,8 @@ export function statusApi(parts: {
   readonly children: () => readonly ChildView[];
   /** Why the work of a tenant stands still; empty when it does not. */
   readonly stopped: (tenant: string) => string;
+  /** What stands in the way of answers, the worst first. */
+  readonly conditions: (tenant: string) => Condition[];
   /** Entries of the audit trail that the owner is told of. */
   readonly noticed: (tenant: string) => Promise<readonly AuditRecord[]>;
 }): ServiceImpl<typeof StatusService> {
@@ -71,6 +74,7 @@ export function statusApi(parts: {
         turns: turnsOf(parts.turns()),
         clockAhead: durationFromMs(Math.round(parts.clock().aheadMs)),
         clockWithin: durationFromMs(Math.ceil(parts.clock().within)),
+        conditions: parts.conditions(tenant),
         requestFaults: BigInt(parts.faults()),
         notices: noticesOf(noticed),
         residentBytes: BigInt(process.memoryUsage.rss()),
