@@ -10,12 +10,12 @@ import type { HomePaths } from '../base/home.ts';
 import { readWorkerNotes, type WorkerNote } from '../base/worker-notes.ts';
 import { whyOf } from '../contract/condition.ts';
 
-export type Role = 'control' | 'edge' | 'worker';
+export type HomeRole = 'control' | 'edge' | 'worker';
 
 /** What this home was started as: a program leaves something of its own there. A worker beside a control plane is that one's. */
-export function rolesOf(paths: HomePaths): Role[] {
+export function rolesOf(paths: HomePaths): HomeRole[] {
   const has = (...files: string[]) => files.some((file) => existsSync(file));
-  const roles: Role[] = [];
+  const roles: HomeRole[] = [];
   if (has(join(paths.home, 'control.lock'))) roles.push('control');
   if (has(paths.device)) roles.push('edge');
   if (!roles.includes('control') && has(paths.workers, join(paths.home, 'worker.yaml'))) roles.push('worker');
@@ -27,13 +27,13 @@ export type SideAnswer<T> = { readonly status: T } | { readonly problem: AppErro
 
 /** Something that stands in the way of answers, and where. */
 export interface Finding {
-  readonly side: Role | 'home';
+  readonly side: HomeRole | 'home';
   readonly why: AppError;
   readonly stops: boolean;
 }
 
 export interface HomeHealth {
-  readonly roles: readonly Role[];
+  readonly roles: readonly HomeRole[];
   /** Whether all that this home is meant to run is well. */
   readonly ok: boolean;
   /** The worst first, each once. */
@@ -64,7 +64,7 @@ export function homeHealth(
   return { roles, ok: !findings.some(({ stops }) => stops), findings, workers };
 }
 
-function ofSide(side: Role, answer: SideAnswer<{ readonly conditions: Condition[] }>): Finding[] {
+function ofSide(side: HomeRole, answer: SideAnswer<{ readonly conditions: Condition[] }>): Finding[] {
   if ('problem' in answer) return answer.alive === undefined ? [{ side, stops: true, why: answer.problem }] : [];
   return answer.status.conditions.flatMap((each) => {
     const why = whyOf(each);
