@@ -33,7 +33,7 @@ export const CONTROL_ERRORS = {
   ),
   WORKER_CLAIM_REFUSED: row(
     'permission_denied',
-    'the key of this worker does not allow {what}; create a key that does with `bowline workers create-key`',
+    'the key of this worker does not allow {what}; create a key that does with `bowline workers create-key NAME --package PACKAGE`',
   ),
   SECRET_FILE_UNSAFE: row('failed_precondition', 'the key file {file} {problem}', {
     bare: 'a key file cannot be used; the log of the program says why',

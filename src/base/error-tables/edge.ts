@@ -6,14 +6,14 @@ export const EDGE_ERRORS = {
   // edge journal
   JOURNAL_DAMAGED: row(
     'data_loss',
-    'the journal file {file} is damaged at offset {offset}: {problem}; nothing was changed. Restore the journal from a copy, or begin a new one: start once with `bowline edge --new-journal`, which sets this one aside, and then run `bowline devices adopt` for the device',
+    'the journal file {file} is damaged at offset {offset}: {problem}; nothing was changed. Restore the journal from a copy, or begin a new one: start once with `bowline edge --new-journal`, which sets this one aside, and then run `bowline devices adopt DEVICE` for the device',
     {
       retryable: false,
     },
   ),
   JOURNAL_MISSING: row(
     'data_loss',
-    'the journal {journal} of this device is not in {folder}: {problem}. It holds the ledger, the open asks, the standing grants, the budgets of the day and which calls were done. Restore it from a copy. If it is lost, start once with `bowline edge --home {home} --new-journal`; what was open is then asked and shared again. Either way the control plane may quarantine the device, and `bowline devices adopt` takes it back',
+    'the journal {journal} of this device is not in {folder}: {problem}. It holds the ledger, the open asks, the standing grants, the budgets of the day and which calls were done. Restore it from a copy. If it is lost, start once with `bowline edge --home {home} --new-journal`; what was open is then asked and shared again. Either way the control plane may quarantine the device, and `bowline devices adopt DEVICE` takes it back',
     { retryable: false },
   ),
   JOURNAL_UNREADABLE: row(

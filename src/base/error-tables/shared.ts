@@ -97,7 +97,7 @@ export const SHARED_ERRORS = {
   ),
   WORKER_KEY_REVOKED: row(
     'unauthenticated',
-    'the key of this worker was revoked; create another one with `bowline workers create-key`',
+    'the key of this worker was revoked; create another one with `bowline workers create-key NAME --package llm`',
   ),
   REPLICA_LEAVING: row('unavailable', 'this replica of the control plane is shutting down; connect again'),
   NO_WORKER: row('unavailable', '{why}', {

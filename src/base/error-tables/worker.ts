@@ -23,11 +23,11 @@ export const WORKER_ERRORS = {
   ),
   PROVIDER_KEY_MISSING: row(
     'failed_precondition',
-    'the model {model} has no usable key: {problem}; set one with `bowline models set {model}`',
+    'the model {model} has no usable key: {problem}; set one with `bowline models set {model} --provider PROVIDER --model MODEL`',
   ),
   DIMENSION_WRONG: row(
     'failed_precondition',
-    'the embedding model {model} answers with vectors of {got} numbers, but {declared} are declared; correct that with `bowline models set {model} --embedding --dimension {got}`',
+    'the embedding model {model} answers with vectors of {got} numbers, but {declared} are declared; correct that with `bowline models set {model} --embedding --provider PROVIDER --model MODEL --dimension {got}`',
   ),
   PROVIDER_REFUSED: row('failed_precondition', 'the model provider {provider} refused the request: {problem}'),
   LLAMA_MISSING: row(

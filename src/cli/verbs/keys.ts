@@ -55,7 +55,7 @@ export function keysVerb(io: CliIo): Command {
         'after',
         `
 The key is for the control plane: it does not open the socket of a box (ask, chat, egress), which takes the owner.key of its home.
-Keys of workers are made by \`bowline workers create-key\`, join tokens by \`bowline devices join-token\`.
+Keys of workers are made by \`bowline workers create-key NAME --package llm\`, join tokens by \`bowline devices join-token\`.
 
 Examples:
   $ (umask 077; bowline keys create laptop > laptop.key)
@@ -73,7 +73,7 @@ Examples:
       .addHelpText(
         'after',
         `
-The key of a device is taken back by \`bowline devices suspend\` or \`bowline devices remove\`. The last owner key cannot be revoked.
+The key of a device is taken back by \`bowline devices suspend DEVICE\` or \`bowline devices remove DEVICE\`. The last owner key cannot be revoked.
 A control plane does not start with an owner.key that is revoked: put another key in its place, or remove the file.
 
 Examples:

@@ -26,7 +26,7 @@ interface AskOptions extends GlobalOptions {
 }
 
 const EXAMPLES = `
-The run has no share: of the files of a device it sees names and no content. To share files, ask on the box: bowline ask --share.
+The run has no share: of the files of a device it sees names and no content. To share files, ask on the box, with bowline ask --share.
 Without --device it uses no device at all. Ctrl-C cancels the run; a second one leaves it running.
 
 Examples:

@@ -221,7 +221,7 @@ export async function verifyContract(
   const refuse = (why: string) => new AppError('WORKER_CLAIM_REFUSED', { what: `serving ${claim.package}: ${why}` });
   const plugin = await plugins.find(claim.package);
   if (!plugin || !(tenants.includes('*') || tenants.includes(plugin.tenant)))
-    throw refuse('there is no such plugin; its owner adds it with `bowline plugins add`');
+    throw refuse('there is no such plugin; its owner adds it with `bowline plugins add FILE`');
   if (Buffer.compare(plugin.digest, claim.descriptorSha256) !== 0)
     throw refuse('its contract is another one than its owner added');
 }

@@ -70,7 +70,7 @@ export function collectionsOf(
   const missing = wanted.find((name) => !known.has(name));
   if (missing !== undefined) {
     const there =
-      known.size === 0 ? 'there is none; see `bowline docs add`' : `there are ${[...known.keys()].join(', ')}`;
+      known.size === 0 ? 'there is none; see `bowline docs add --help`' : `there are ${[...known.keys()].join(', ')}`;
     throw new AppError('INVALID_ARGUMENT', {
       what: `no documents of this box are in a collection ${missing}; ${there}`,
     });

@@ -50,7 +50,7 @@ plane and listens only on the owner's socket.
   --name NAME    the name of this device when it joins; default: the name of this machine
   --control URL  dial the control plane at this address instead of the one where the device joined; its key must be the same
   --new-journal  begin a new journal because the old one is lost or damaged; what is left of the old one is set aside. The
-                 control plane then quarantines this device until its owner runs \`bowline devices adopt\`
+                 control plane then quarantines this device until its owner runs \`bowline devices adopt DEVICE\`
   --with-parent  end when standard input ends, so that the edge never outlives the program that started it
   --wait         read one line from standard input first: the URL to dial, or a join line
   --log-level L  debug, info (default), warn or error; the log is <home>/logs/edge.log

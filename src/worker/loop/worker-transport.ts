@@ -18,7 +18,7 @@ export interface WorkerTransportOptions {
 }
 
 const REMEDY =
-  'Make a key there with `bowline workers create-key`: it has the right pin behind it. A key alone is not enough';
+  'Make a key there with `bowline workers create-key NAME --package llm`: it has the right pin behind it. A key alone is not enough';
 
 /** Makes a connection for each session. Throws USAGE where the environment names what is no proxy. */
 export function grpcConnector(options: WorkerTransportOptions): () => SessionTransport {
