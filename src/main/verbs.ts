@@ -147,4 +147,14 @@ export const VERBS: readonly Verb[] = [
     summary: 'show the logs of this home',
     load: cli(async () => (await import('../cli/verbs/logs.ts')).logsVerb),
   },
+  {
+    name: 'version',
+    summary: 'tell what exactly runs here',
+    load: cli(async () => (await import('../cli/verbs/version.ts')).versionVerb),
+  },
+  {
+    name: 'completion',
+    summary: 'print the script with which a shell completes the words of this program',
+    load: cli(async () => (await import('../cli/verbs/completion.ts')).completionVerb),
+  },
 ];
