@@ -8,6 +8,7 @@ const PROGRAMS: Readonly<Record<string, () => Promise<unknown>>> = {
   control: () => import('./control-program.ts'),
   worker: () => import('./worker-program.ts'),
   models: () => import('./worker-program.ts'),
+  init: () => import('./worker-program.ts'),
   edge: () => import('./edge.ts'),
 };
 

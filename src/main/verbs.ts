@@ -24,6 +24,10 @@ const cli =
 /** In the order of the help. */
 export const VERBS: readonly Verb[] = [
   {
+    name: 'init',
+    summary: 'find notes and models, and write the first configuration',
+  },
+  {
     name: 'up',
     summary: 'run everything on this machine',
   },

@@ -9,5 +9,9 @@ export const WORKER_VERBS: Readonly<Record<string, LoadVerb>> = {
     const names = [...controlSettingNames(), ...edge.edgeSettingNames()];
     return (program, io) => registerWorkerCommand(program, io, { names });
   },
+  init: async () => {
+    const { initVerb } = await import('./init/init-verb.ts');
+    return (program, io) => program.addCommand(initVerb(io));
+  },
   models: async () => (await import('../worker/program/commands.ts')).registerModelsCommand,
 };

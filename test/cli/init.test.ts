@@ -1,0 +1,113 @@
+// The first configuration, written for a user of its own: what is found, what is shown, what is left alone.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
+import { unitText } from '../../src/main/init/plan.ts';
+import { readModels } from '../../src/worker/models/read-models.ts';
+import { cli } from '../support/run-cli.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let user: string;
+let home: string;
+let ollama: Server;
+
+beforeEach(async () => {
+  user = realpathSync(mkdtempSync(join(tmpdir(), 'init-test-')));
+  home = join(user, '.bowline');
+  for (const folder of ['notes', '笔记']) {
+    mkdirSync(join(user, folder));
+    writeFileSync(join(user, folder, 'a.md'), 'x');
+  }
+  ollama = createServer((_request, response) =>
+    response.end(JSON.stringify({ models: [{ name: 'llama3.2:latest' }, { name: 'nomic-embed-text' }] })),
+  );
+  await new Promise<void>((listening) => ollama.listen(0, '127.0.0.1', listening));
+});
+afterEach(() => {
+  ollama.close();
+  rmSync(user, { recursive: true, force: true });
+});
+
+const init = (...words: string[]) =>
+  cli(['init', ...words], {
+    cwd: user,
+    home,
+    env: {
+      HOME: user,
+      SHELL: '/bin/bash',
+      OLLAMA_HOST: `127.0.0.1:${(ollama.address() as AddressInfo).port}`,
+      ANTHROPIC_API_KEY: 'secret-key',
+    },
+  });
+
+test('it shows what it writes, what it wrote works, and a second time nothing changes', async () => {
+  const words = ['--yes', '--allow', 'notes', '~/笔记', '--model', 'llama3.2', '--completion', '--link'];
+  const shown = await init(...words, '--dry-run');
+  expect(shown.code).toBe(0);
+  expect(() => readFileSync(join(home, 'config.yaml'))).toThrow();
+  const first = await init(...words);
+  expect(first.code, first.stderr).toBe(0);
+  for (const line of [`- ${join(user, 'notes')}`, `- ${join(user, '笔记')}`, 'default: llama3.2-latest', 'a link to']) {
+    expect(shown.stderr).toContain(line);
+    expect(first.stderr).toContain(line);
+  }
+  expect(loadEdgeConfig(join(home, 'config.yaml')).roots.map(({ path }) => path)).toEqual([
+    join(user, 'notes'),
+    join(user, '笔记'),
+  ]);
+  const { defaultModel, models } = readModels(home);
+  expect(models.get(defaultModel)).toMatchObject({
+    provider: 'openai-compatible',
+    model: 'llama3.2:latest',
+    base_url: expect.stringMatching(/\/v1$/),
+  });
+  const { stdout } = spawnSync(readlinkSync(join(user, '.local/bin/bowline')), ['--version'], { encoding: 'utf8' });
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(readFileSync(join(user, '.local/share/bash-completion/completions/bowline'), 'utf8')).toContain('complete -o');
+  const files = ['config.yaml', 'models.yaml'].map((name) => readFileSync(join(home, name), 'utf8'));
+  const again = await init(...words);
+  expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('nothing changes')]);
+  expect(['config.yaml', 'models.yaml'].map((name) => readFileSync(join(home, name), 'utf8'))).toEqual(files);
+});
+
+test('what the owner wrote stays with its comments and order; another model of the owner is not replaced, and that is told with exit code 8', async () => {
+  mkdirSync(home, { mode: 0o700 });
+  const config = `# mine\nname: kitchen # really\nallow:\n  read:\n    - ${join(user, 'notes')}\n`;
+  const models =
+    'default: mine\nmodels:\n  mine: { provider: openai-compatible, model: x, base_url: "http://127.0.0.1:1/v1" } # keep\n';
+  writeFileSync(join(home, 'config.yaml'), config, { mode: 0o600 });
+  writeFileSync(join(home, 'models.yaml'), models, { mode: 0o600 });
+  const { code, stderr } = await init('--yes', '--allow', '笔记', '--model', 'claude');
+  expect([code, stderr]).toEqual([8, expect.stringContaining('left as it is')]);
+  expect(stderr).not.toContain('secret-key');
+  expect(readFileSync(join(home, 'models.yaml'), 'utf8')).toBe(models);
+  expect(readFileSync(join(home, 'config.yaml'), 'utf8')).toBe(`${config}    - ${join(user, '笔记')}\n`);
+});
+
+test('without a terminal it asks for flags, and names what it found; nothing is allowed that was not named', async () => {
+  expect(await init()).toMatchObject({ code: 2, stderr: expect.stringContaining('bowline init --yes --allow FOLDER') });
+  const { code, stderr } = await init('--yes');
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`found: ${join(user, 'notes')}, ${join(user, '笔记')}`)]);
+  expect(await init('--yes', '--allow', 'nowhere')).toMatchObject({ code: 2 });
+  expect(await init('--yes', '--allow', 'notes', '--model', 'none')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('llama3.2:latest, claude, rules'),
+  });
+  expect(() => readFileSync(join(home, 'config.yaml'))).toThrow();
+});
+
+test('the unit that it writes is one for systemd, whatever signs are in its paths', () => {
+  const unit = unitText('/opt/a b/100%/bowline', '/home/me/"$HOME"', '/usr/bin:/bin');
+  expect(unit).toContain('ExecStart="/opt/a b/100%%/bowline" up --home "/home/me/\\"$$HOME\\""');
+  if (spawnSync('systemd-analyze', ['--version']).status !== 0) return;
+  const file = join(user, 'bowline.service');
+  writeFileSync(file, unitText(process.execPath, home, '/usr/bin:/bin'));
+  const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
+  expect([status, stderr.split('\n').filter((line) => line.includes(file))]).toEqual([0, []]);
+});
