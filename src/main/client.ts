@@ -9,6 +9,7 @@ const PROGRAMS: Readonly<Record<string, () => Promise<unknown>>> = {
   worker: () => import('./worker-program.ts'),
   models: () => import('./worker-program.ts'),
   init: () => import('./worker-program.ts'),
+  doctor: () => import('./worker-program.ts'),
   edge: () => import('./edge.ts'),
 };
 

@@ -152,6 +152,10 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/logs.ts')).logsVerb),
   },
   {
+    name: 'doctor',
+    summary: 'look for what keeps Bowline from working here, and tell what to do',
+  },
+  {
     name: 'version',
     summary: 'tell what exactly runs here',
     load: cli(async () => (await import('../cli/verbs/version.ts')).versionVerb),

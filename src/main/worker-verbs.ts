@@ -13,5 +13,9 @@ export const WORKER_VERBS: Readonly<Record<string, LoadVerb>> = {
     const { initVerb } = await import('./init/init-verb.ts');
     return (program, io) => program.addCommand(initVerb(io));
   },
+  doctor: async () => {
+    const { doctorVerb } = await import('./doctor/doctor-verb.ts');
+    return (program, io) => program.addCommand(doctorVerb(io));
+  },
   models: async () => (await import('../worker/program/commands.ts')).registerModelsCommand,
 };

@@ -1,0 +1,84 @@
+// What `doctor` looks at on the machine: Node, packages, memory, disk, the sandbox, the port. It changes nothing.
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { totalmem } from 'node:os';
+import { dirname } from 'node:path';
+import { bubblewrapsIn } from '../../base/bubblewrap.ts';
+import { type Finding, fault, forHome, ok, warning } from './finding.ts';
+
+/** What the programs load by name, beside their bundles. */
+const PACKAGES = ['@electric-sql/pglite', '@electric-sql/pglite-pgvector', '@electric-sql/pglite-socket', 'pg', 'ai'];
+const NEEDED_MB = 2_000;
+/** A first start unpacks databases of 80 MB; below the least the database stops taking writes. */
+const ROOM_MB = 500;
+const LEAST_MB = 64;
+
+export function node(): Finding {
+  return ok('node', `${process.version} at ${process.execPath}`);
+}
+
+export function packages(): Finding {
+  const { resolve } = createRequire(import.meta.url);
+  const missing = PACKAGES.filter((name) => {
+    try {
+      resolve(name);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  if (missing.length === 0) return ok('packages', 'all are there');
+  return fault(
+    'packages',
+    `missing: ${missing.join(', ')}`,
+    'install the packages again: `npm ci` in a checkout, `npm install` where Bowline is a package',
+  );
+}
+
+export function memory(): Finding {
+  const limit = process.constrainedMemory();
+  const have = Math.floor(Math.min(totalmem(), limit > 0 ? limit : Number.POSITIVE_INFINITY) / 1e6);
+  const text = `${have} MB`;
+  if (have >= NEEDED_MB) return ok('memory', text);
+  return warning(
+    'memory',
+    `${text}; \`bowline up\` needs ${NEEDED_MB} MB`,
+    'run `bowline control` and `bowline worker` on a larger machine, and `bowline edge` here; or try `bowline up --force`',
+  );
+}
+
+export async function disk(home: string): Promise<Finding> {
+  let at = home;
+  while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
+  const { bavail, bsize } = await statfs(at);
+  const free = Math.floor((bavail * bsize) / 1e6);
+  const text = `${free} MB free for ${home}`;
+  if (free >= ROOM_MB) return ok('disk', text);
+  const remedy = 'free some room there, or have the home on another disk: --home FOLDER';
+  return free < LEAST_MB
+    ? fault('disk', `${text}: the database takes no writes`, remedy)
+    : warning('disk', text, remedy);
+}
+
+export async function sandbox(): Promise<Finding> {
+  const { found } = await bubblewrapsIn();
+  if (found[0]) return ok('bubblewrap', found[0]);
+  return warning(
+    'bubblewrap',
+    'not installed: no programs run in the sandbox, and documents are read less apart',
+    'apt-get install bubblewrap, or the like of your system',
+  );
+}
+
+/** Whether the port could be listened on, where nothing of this home listens. */
+export async function port(number: number, home: string, usual: string): Promise<Finding> {
+  const taken = await new Promise<boolean>((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(true));
+    server.listen(number, '127.0.0.1', () => server.close(() => resolve(false)));
+  });
+  if (!taken) return ok('port', `${number} is free`);
+  return fault('port', `another program listens on ${number}`, forHome('bowline up --port 0', home, usual));
+}
