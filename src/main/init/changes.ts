@@ -23,7 +23,7 @@ import { allowIn, type Choice, newLines } from './plan.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-export interface Change {
+export interface InitChange {
   /** Where. */
   readonly path: string;
   /** What will stand there. */
@@ -36,7 +36,7 @@ export interface Change {
 const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
 
 /** Lets the edge read these folders. */
-export function allowChange(home: string, folders: readonly string[]): Change[] {
+export function allowChange(home: string, folders: readonly string[]): InitChange[] {
   const { config } = homePaths(home);
   // What is there must be sound, or this would hide what is wrong with it.
   loadEdgeConfig(config);
@@ -51,7 +51,7 @@ export function allowChange(home: string, folders: readonly string[]): Change[] 
 }
 
 /** Makes a model the one that answers. */
-export function modelChange(home: string, { name, entry }: Choice): Change[] {
+export function modelChange(home: string, { name, entry }: Choice): InitChange[] {
   const known = readModels(home);
   const own = entry === undefined ? name : modelName(name);
   const there = known.models.get(own);
@@ -80,7 +80,7 @@ export function modelChange(home: string, { name, entry }: Choice): Change[] {
 }
 
 /** A file of the user that is ours alone; one that others wrote is replaced only after a question. */
-export function fileChange(path: string, text: string, after: () => void = () => {}): Change[] {
+export function fileChange(path: string, text: string, after: () => void = () => {}): InitChange[] {
   const before = textOf(path);
   if (before === text) return [];
   const make = () => {
@@ -92,7 +92,7 @@ export function fileChange(path: string, text: string, after: () => void = () =>
 }
 
 /** A line at the end of a file that the user's shell reads. */
-export function lineChange(path: string, line: string): Change[] {
+export function lineChange(path: string, line: string): InitChange[] {
   const before = textOf(path);
   if (before.split('\n').includes(line)) return [];
   const make = () => {
@@ -103,7 +103,7 @@ export function lineChange(path: string, line: string): Change[] {
 }
 
 /** The name `bowline` on the path of this user. */
-export function linkChange(env: Env, launcher: string): Change[] {
+export function linkChange(env: Env, launcher: string): InitChange[] {
   const path = join(userHome(env), '.local', 'bin', 'bowline');
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there?.isSymbolicLink() && readlinkSync(path) === launcher) return [];

@@ -13,7 +13,7 @@ import type { CliIo } from '../../cli/io.ts';
 import { Printer } from '../../cli/output.ts';
 import { loadEdgeConfig } from '../../edge/config/edge-config.ts';
 import { readModels } from '../../worker/models/read-models.ts';
-import { allowChange, type Change, fileChange, lineChange, linkChange, modelChange } from './changes.ts';
+import { allowChange, fileChange, type InitChange, lineChange, linkChange, modelChange } from './changes.ts';
 import { modelChoices } from './choices.ts';
 import { type Found, find } from './find.ts';
 import { type Choice, unitText } from './plan.ts';
@@ -137,7 +137,7 @@ async function ask(io: CliIo, home: string, found: Found, flags: InitFlags): Pro
   return { folders, model, service, completion, link };
 }
 
-function changesOf(io: CliIo, home: string, { folders, model, service, completion, link }: Chosen): Change[] {
+function changesOf(io: CliIo, home: string, { folders, model, service, completion, link }: Chosen): InitChange[] {
   const launcher = launcherPath();
   return [
     ...allowChange(home, folders),
@@ -148,7 +148,7 @@ function changesOf(io: CliIo, home: string, { folders, model, service, completio
   ];
 }
 
-async function write(io: CliIo, err: Printer, changes: readonly Change[], asks: boolean): Promise<void> {
+async function write(io: CliIo, err: Printer, changes: readonly InitChange[], asks: boolean): Promise<void> {
   if (changes.length === 0) return;
   const { askYes } = asks ? await import('./ask.ts') : { askYes: async () => true };
   const fresh = changes.filter(({ replaces }) => replaces === undefined);
@@ -165,7 +165,7 @@ async function write(io: CliIo, err: Printer, changes: readonly Change[], asks: 
   }
 }
 
-function completionChange(io: CliIo): Change[] {
+function completionChange(io: CliIo): InitChange[] {
   const shell = shellOf(io);
   if (shell === undefined)
     throw new AppError('USAGE', { what: `there is completion for ${SHELLS.join(', ')}; SHELL names none of them` });
@@ -183,13 +183,13 @@ function completionChange(io: CliIo): Change[] {
 }
 
 /** Ours alone, long, and of no interest line by line. */
-const short = (changes: Change[]): Change[] =>
+const short = (changes: InitChange[]): InitChange[] =>
   changes.map(({ replaces: _, ...change }) => ({
     ...change,
     lines: [`the words of Bowline for your shell (${change.lines.length} lines)`],
   }));
 
-function serviceChange(io: CliIo, home: string, launcher: string): Change[] {
+function serviceChange(io: CliIo, home: string, launcher: string): InitChange[] {
   if (!hasUserUnits())
     throw new AppError('USAGE', {
       what: '--service needs systemd with a session of this user; without it, start `bowline up` as you start other programs',
