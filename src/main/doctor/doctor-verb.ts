@@ -5,7 +5,7 @@ import { EXIT } from '../../base/status-codes.ts';
 import type { GlobalOptions } from '../../cli/client.ts';
 import type { CliIo } from '../../cli/io.ts';
 import { Printer } from '../../cli/output.ts';
-import type { Finding } from './finding.ts';
+import type { DoctorFinding } from './finding.ts';
 import { config, modes } from './home.ts';
 import { disk, memory, node, packages, port, sandbox } from './machine.ts';
 import { controlListens, model, postgres, redis, running } from './programs.ts';
@@ -29,7 +29,7 @@ export function doctorVerb(io: CliIo): Command {
     });
 }
 
-async function examine(io: CliIo, options: GlobalOptions): Promise<Finding[]> {
+async function examine(io: CliIo, options: GlobalOptions): Promise<DoctorFinding[]> {
   const home = homeFolder(options.home, io.env);
   const where = { home, usual: homeFolder(undefined, io.env) };
   const [room, boxed, programs, answers, database, queue] = await Promise.all([
@@ -59,7 +59,7 @@ async function examine(io: CliIo, options: GlobalOptions): Promise<Finding[]> {
 }
 
 /** The port is of interest only while nothing of ours listens. */
-async function listensHere(home: string, number: number, usual: string): Promise<Finding[]> {
+async function listensHere(home: string, number: number, usual: string): Promise<DoctorFinding[]> {
   try {
     if (controlListens(home)) return [];
   } catch {
@@ -68,7 +68,7 @@ async function listensHere(home: string, number: number, usual: string): Promise
   return [await port(number, home, usual)];
 }
 
-function print(out: Printer, findings: readonly Finding[], json: boolean | undefined): void {
+function print(out: Printer, findings: readonly DoctorFinding[], json: boolean | undefined): void {
   if (json) {
     out.json({ ok: findings.every(({ state }) => state !== 'fault'), findings });
     return;

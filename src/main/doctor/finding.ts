@@ -1,7 +1,7 @@
 // What `doctor` tells of one thing it looked at.
 import { shellQuote } from '../../base/shell-quote.ts';
 
-export interface Finding {
+export interface DoctorFinding {
   readonly check: string;
   readonly state: 'ok' | 'warning' | 'fault';
   readonly text: string;
@@ -9,16 +9,16 @@ export interface Finding {
   readonly remedy?: string;
 }
 
-export const ok = (check: string, text: string): Finding => ({ check, state: 'ok', text });
+export const ok = (check: string, text: string): DoctorFinding => ({ check, state: 'ok', text });
 
-export const warning = (check: string, text: string, remedy?: string): Finding => ({
+export const warning = (check: string, text: string, remedy?: string): DoctorFinding => ({
   check,
   state: 'warning',
   text,
   ...(remedy === undefined ? {} : { remedy }),
 });
 
-export const fault = (check: string, text: string, remedy?: string): Finding => ({
+export const fault = (check: string, text: string, remedy?: string): DoctorFinding => ({
   check,
   state: 'fault',
   text,

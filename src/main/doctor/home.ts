@@ -5,9 +5,9 @@ import { homePaths } from '../../base/home.ts';
 import { shellQuote } from '../../base/shell-quote.ts';
 import { toAppError } from '../../contract/errors.ts';
 import { loadEdgeConfig } from '../../edge/config/edge-config.ts';
-import { type Finding, fault, forHome, ok } from './finding.ts';
+import { type DoctorFinding, fault, forHome, ok } from './finding.ts';
 
-export function modes(home: string): Finding[] {
+export function modes(home: string): DoctorFinding[] {
   if (!existsSync(home)) return [ok('home', `${home} is made at the first start`)];
   const { ownerKey, device, keys } = homePaths(home);
   const secrets = [ownerKey, device, ...(existsSync(keys) ? readdirSync(keys).map((name) => join(keys, name)) : [])];
@@ -22,7 +22,7 @@ export function modes(home: string): Finding[] {
 }
 
 /** The configuration of the edge, and what it lets be read. A box whose control plane is elsewhere may have none. */
-export function config(home: string, usual: string): Finding {
+export function config(home: string, usual: string): DoctorFinding {
   try {
     const { roots } = loadEdgeConfig(homePaths(home).config);
     if (roots.length > 0) return ok('config', `may read ${roots.map(({ path }) => path).join(', ')}`);

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { bubblewrapsIn } from '../../base/bubblewrap.ts';
-import { type Finding, fault, forHome, ok, warning } from './finding.ts';
+import { type DoctorFinding, fault, forHome, ok, warning } from './finding.ts';
 
 /** What the programs load by name, beside their bundles. */
 const PACKAGES = ['@electric-sql/pglite', '@electric-sql/pglite-pgvector', '@electric-sql/pglite-socket', 'pg', 'ai'];
@@ -15,11 +15,11 @@ const NEEDED_MB = 2_000;
 const ROOM_MB = 500;
 const LEAST_MB = 64;
 
-export function node(): Finding {
+export function node(): DoctorFinding {
   return ok('node', `${process.version} at ${process.execPath}`);
 }
 
-export function packages(): Finding {
+export function packages(): DoctorFinding {
   const { resolve } = createRequire(import.meta.url);
   const missing = PACKAGES.filter((name) => {
     try {
@@ -37,7 +37,7 @@ export function packages(): Finding {
   );
 }
 
-export function memory(): Finding {
+export function memory(): DoctorFinding {
   const limit = process.constrainedMemory();
   const have = Math.floor(Math.min(totalmem(), limit > 0 ? limit : Number.POSITIVE_INFINITY) / 1e6);
   const text = `${have} MB`;
@@ -49,7 +49,7 @@ export function memory(): Finding {
   );
 }
 
-export async function disk(home: string): Promise<Finding> {
+export async function disk(home: string): Promise<DoctorFinding> {
   let at = home;
   while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
   const { bavail, bsize } = await statfs(at);
@@ -62,7 +62,7 @@ export async function disk(home: string): Promise<Finding> {
     : warning('disk', text, remedy);
 }
 
-export async function sandbox(): Promise<Finding> {
+export async function sandbox(): Promise<DoctorFinding> {
   const { found } = await bubblewrapsIn();
   if (found[0]) return ok('bubblewrap', found[0]);
   return warning(
@@ -73,7 +73,7 @@ export async function sandbox(): Promise<Finding> {
 }
 
 /** Whether the port could be listened on, where nothing of this home listens. */
-export async function port(number: number, home: string, usual: string): Promise<Finding> {
+export async function port(number: number, home: string, usual: string): Promise<DoctorFinding> {
   const taken = await new Promise<boolean>((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(true));

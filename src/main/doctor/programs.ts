@@ -12,7 +12,7 @@ import { chatModels } from '../../worker/handlers/llm/chat-models.ts';
 import { RULES } from '../../worker/models/built-in.ts';
 import { readModels } from '../../worker/models/read-models.ts';
 import { testModel } from '../../worker/program/model-test.ts';
-import { type Finding, fault, forHome, ok, warning } from './finding.ts';
+import { type DoctorFinding, fault, forHome, ok, warning } from './finding.ts';
 
 const LIMIT_MS = 5_000;
 const MODEL_MS = 20_000;
@@ -23,7 +23,7 @@ interface Where {
 }
 
 /** Edge and control plane; one finding where neither runs. */
-export async function running(io: CliIo, options: GlobalOptions, { home, usual }: Where): Promise<Finding[]> {
+export async function running(io: CliIo, options: GlobalOptions, { home, usual }: Where): Promise<DoctorFinding[]> {
   const edge = await edgeFindings(io, options);
   const control = await controlFindings(io, options);
   if (edge !== undefined && control !== undefined) return [...edge, ...control];
@@ -35,7 +35,7 @@ export async function running(io: CliIo, options: GlobalOptions, { home, usual }
   ];
 }
 
-async function edgeFindings(io: CliIo, options: GlobalOptions): Promise<Finding[] | undefined> {
+async function edgeFindings(io: CliIo, options: GlobalOptions): Promise<DoctorFinding[] | undefined> {
   try {
     const s = await using(localSide(io, options), (side) =>
       side.client(LocalService).getStatus({}, { timeoutMs: LIMIT_MS }),
@@ -55,7 +55,7 @@ async function edgeFindings(io: CliIo, options: GlobalOptions): Promise<Finding[
   }
 }
 
-async function controlFindings(io: CliIo, options: GlobalOptions): Promise<Finding[] | undefined> {
+async function controlFindings(io: CliIo, options: GlobalOptions): Promise<DoctorFinding[] | undefined> {
   try {
     const s = await using(controlSide(io, options), (side) =>
       side.client(StatusService).getStatus({}, { timeoutMs: LIMIT_MS }),
@@ -79,7 +79,7 @@ async function controlFindings(io: CliIo, options: GlobalOptions): Promise<Findi
 export const controlListens = (home: string): boolean => readControlInfo(homePaths(home).controlInfo) !== undefined;
 
 /** The model that answers: whether its key is there, and whether it does. */
-export async function model(env: CliIo['env'], { home, usual }: Where): Promise<Finding> {
+export async function model(env: CliIo['env'], { home, usual }: Where): Promise<DoctorFinding> {
   let name: string = RULES;
   try {
     const known = readModels(home);
@@ -94,7 +94,7 @@ export async function model(env: CliIo['env'], { home, usual }: Where): Promise<
   }
 }
 
-export async function postgres(url: string | undefined): Promise<Finding[]> {
+export async function postgres(url: string | undefined): Promise<DoctorFinding[]> {
   if (!url) return [];
   const { Client } = (await import('pg')).default;
   const client = new Client({ connectionString: url, connectionTimeoutMillis: LIMIT_MS, query_timeout: LIMIT_MS });
@@ -110,7 +110,7 @@ export async function postgres(url: string | undefined): Promise<Finding[]> {
   }
 }
 
-export async function redis(url: string | undefined): Promise<Finding[]> {
+export async function redis(url: string | undefined): Promise<DoctorFinding[]> {
   if (!url) return [];
   const { Redis } = await import('ioredis');
   const client = new Redis(url, {
