@@ -305,7 +305,7 @@ function withoutCommands() {
   return {
     name: 'without-commands',
     setup(bundler) {
-      bundler.onResolve({ filter: /^\.\.\/cli\/verbs\/|\/verify-offline\.ts$/ }, ({ kind, path }) =>
+      bundler.onResolve({ filter: /^\.\.\/cli\/verbs\/|\/(?:verify|ledger)-offline\.ts$/ }, ({ kind, path }) =>
         kind === 'dynamic-import' ? { path, namespace: 'without-commands' } : undefined,
       );
       bundler.onLoad({ filter: /.*/, namespace: 'without-commands' }, () => ({ contents: '' }));

@@ -23,16 +23,18 @@ export const padToWidth = (text: string, width: number): string =>
 /** What an eye takes for one letter: an emoji of several code points is never cut apart. Made when it is first needed: it takes 10 ms. */
 let letters: Intl.Segmenter | undefined;
 
-/** A text that takes at most so many columns, with `…` where something is missing. */
-export function cutToWidth(text: string, width: number): string {
+/** A text that takes at most so many columns, with `…` where something is missing: at its end, or at its begin. */
+export function cutToWidth(text: string, width: number, keepsEnd = false): string {
   if (widthOf(text) <= width) return text;
   letters ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-  let fit = '';
+  const all = [...letters.segment(text)].map(({ segment }) => segment);
+  if (keepsEnd) all.reverse();
+  const fit: string[] = [];
   let used = 1;
-  for (const { segment } of letters.segment(text)) {
-    used += widthOf(segment);
+  for (const letter of all) {
+    used += widthOf(letter);
     if (used > width) break;
-    fit += segment;
+    fit.push(letter);
   }
-  return `${fit}…`;
+  return keepsEnd ? `…${fit.reverse().join('')}` : `${fit.join('')}…`;
 }

@@ -10,15 +10,27 @@ export function egressName({ path, field }: Pick<Egress, 'path' | 'field'>): str
   return OF_ASK.test(field) ? '(the ask)' : '(this device)';
 }
 
-/** Lines of the ledger that differ only in their field, as one: what people read. Newest first, as they came. */
-export function groupedEgress(entries: readonly Egress[]): { entry: Egress; fields: string[]; bytes: bigint }[] {
-  const groups = new Map<string, { entry: Egress; fields: string[]; bytes: bigint }>();
-  for (const entry of entries) {
-    const key = [entry.run, egressName(entry), entry.sensitivity, entry.grant, ...entry.recipients].join('\0');
-    const group = groups.get(key) ?? { entry, fields: [], bytes: 0n };
-    groups.set(key, group);
-    if (!group.fields.includes(entry.field)) group.fields.push(entry.field);
-    group.bytes += entry.bytes;
-  }
-  return [...groups.values()];
+/** What people read as one: lines of the ledger that differ only in their field. */
+export interface EgressGroup {
+  /** The newest line. */
+  readonly entry: Egress;
+  readonly entries: readonly Egress[];
+  readonly fields: readonly string[];
+  readonly bytes: bigint;
+}
+
+/** What the lines of a group have in common. Those that belong to no run are told apart by their time: each Hello is one. */
+export function groupKey(entry: Egress): string {
+  const time = entry.run === '' && entry.createTime ? `${entry.createTime.seconds}.${entry.createTime.nanos}` : '';
+  return [entry.run, time, egressName(entry), entry.sensitivity, entry.grant, ...entry.recipients].join('\0');
+}
+
+/** Newest first, as they came. */
+export function groupedEgress(entries: readonly Egress[]): EgressGroup[] {
+  return [...Map.groupBy(entries, groupKey).values()].map((entries) => ({
+    entry: entries[0] as Egress,
+    entries,
+    fields: [...new Set(entries.map(({ field }) => field))],
+    bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0n),
+  }));
 }

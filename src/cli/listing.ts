@@ -6,14 +6,18 @@ import { parseCount } from './units.ts';
 
 export interface ListOptions {
   json?: boolean;
+  wide?: boolean;
   limit: number;
 }
 
-/** A `ls` command with `--limit` and `--json`. */
+export const wideOption = (): Option => new Option('--wide', 'show all columns, whole ids and exact times');
+
+/** A `ls` command with `--limit`, `--wide` and `--json`. */
 export function lsCommand(description: string, limit = 50): Command {
   return new Command('ls')
     .description(description)
     .addOption(new Option('-n, --limit <count>', 'most entries').argParser(parseCount(10_000)).default(limit))
+    .addOption(wideOption())
     .option('--json', 'print one JSON array');
 }
 

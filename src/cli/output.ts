@@ -4,8 +4,14 @@ import { styleText } from 'node:util';
 import { asCalled, calledAs } from '../base/called-as.ts';
 import { inert, inertJson } from '../base/inert.ts';
 import type { OutStream } from '../base/out-stream.ts';
-import { inColumns } from '../base/text-columns.ts';
 import type { CliIo } from './io.ts';
+import { type Column, fitTable } from './table.ts';
+
+export interface TableOptions {
+  /** What is said when there are no rows. */
+  readonly none: string;
+  readonly wide?: boolean | undefined;
+}
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
@@ -59,20 +65,17 @@ export class Printer {
     this.#stream.write(`${inertJson(value, this.isTTY ? 2 : undefined)}\n`);
   }
 
-  /** Rows under headings, in columns. Says `none` in words when there are none. */
-  table(headings: readonly string[], rows: readonly (readonly string[])[], none: string): void {
+  /** Rows in columns, fitted to the terminal. Says `none` in words when there are none. */
+  table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], { none, wide }: TableOptions): void {
     if (rows.length === 0) {
       this.line(none, 'dim');
       return;
     }
-    const [head = '', ...lines] = inColumns([headings.map((heading) => heading.toUpperCase()), ...rows]);
+    const width = this.isTTY ? (this.#stream.columns ?? 80) : undefined;
+    const { lines, isCut } = fitTable(columns, rows, { width, wide });
+    const [head = '', ...body] = lines;
     this.raw(this.style(head, 'dim'));
-    for (const line of lines) this.raw(line);
+    for (const line of body) this.raw(line);
+    if (isCut) this.line('--wide shows all of it', 'dim');
   }
-}
-
-/** A text cut to a number of characters, with `…` where something is missing. */
-export function abbreviate(text: string, length: number): string {
-  const chars = [...text.replace(/\s+/g, ' ').trim()];
-  return chars.length <= length ? chars.join('') : `${chars.slice(0, length - 1).join('')}…`;
 }

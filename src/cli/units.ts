@@ -58,5 +58,28 @@ export function timeText(time: { seconds: bigint; nanos: number } | undefined): 
   return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }
 
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** `3 min ago`; the day, in local time, when that is a month away. Empty for none. */
+export function agoText(time: { seconds: bigint; nanos: number } | undefined, now: number): string {
+  if (!time) return '';
+  const ms = now - Number(time.seconds) * 1000 - time.nanos / 1e6;
+  const far = Math.abs(ms);
+  if (far >= 30 * DAY) return timeText(time).slice(0, 10);
+  const days = Math.floor(far / DAY);
+  const text =
+    far < MINUTE
+      ? `${Math.floor(far / 1000)} s`
+      : far < HOUR
+        ? `${Math.floor(far / MINUTE)} min`
+        : far < DAY
+          ? `${Math.floor(far / HOUR)} h`
+          : `${days} ${days === 1 ? 'day' : 'days'}`;
+  if (far < 1_000) return 'now';
+  return ms >= 0 ? `${text} ago` : `in ${text}`;
+}
+
 /** `1 file`, `3 files`. */
 export const countText = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;

@@ -69,7 +69,11 @@ export const VERBS: readonly Verb[] = [
   {
     name: 'egress',
     summary: 'list what left this box',
-    load: cli(async () => (await import('../cli/verbs/egress.ts')).egressVerb),
+    load: async () => {
+      const { egressVerb } = await import('../cli/verbs/egress.ts');
+      const { ledgerOffline } = await import('./ledger-offline.ts');
+      return (program, io) => program.addCommand(egressVerb(io, ledgerOffline));
+    },
   },
   {
     name: 'devices',

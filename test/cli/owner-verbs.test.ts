@@ -147,11 +147,12 @@ test('a cancel of a run that has ended says so, and an empty list of runs that w
   await box.controlPlane((router) =>
     router.service(RunService, {
       cancelRun: ({ id }) => ({ run: { id, state: id === 'over' ? RunState.ANSWERED : RunState.CANCELLED, endTime } }),
-      getRun: ({ id }) => ({ run: { id, state: RunState.ANSWERED, endTime } }),
+      getRun: ({ id }) => ({ run: { id, state: RunState.ANSWERED, ...(id !== 'mine' && { endTime }) } }),
       listRuns: () => ({ runs: [] }),
     }),
   );
-  expect((await run('runs', 'cancel', 'over')).stderr).toContain('nothing to do: over has ended already');
+  const over = await run('runs', 'cancel', 'over');
+  expect([over.code, over.stderr]).toEqual([6, expect.stringContaining('nothing to do: over has ended already')]);
   expect((await run('runs', 'cancel', 'mine')).stderr).toContain('mine is cancelled');
   await box.edge((router) => router.service(LocalService, { cancel: () => ({}) }));
   expect((await run('runs', 'cancel', 'asked-here')).stderr).toContain('nothing to do: asked-here has ended already');

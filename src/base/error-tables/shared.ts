@@ -116,5 +116,6 @@ export const SHARED_ERRORS = {
   PEER_SILENT: row('unavailable', '{peer} was silent for {ms} ms, so the session was ended'),
   TOOL_CALL_FORGED: row('permission_denied', 'the tool call is not signed by the pinned key of the control plane'),
   // cli
+  NOTHING_TO_DO: row('failed_precondition', 'nothing to do: {what}', { bare: 'nothing to do' }),
   CONNECTION_LOST: row('unavailable', 'the connection to {where} was lost: {problem}'),
 } as const satisfies Record<string, ErrorRow>;

@@ -8,7 +8,7 @@ import { type AskResult, askJson, exitOfAsk, unsharedOf } from '../ask-result.ts
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import { leftOpen, pathOfSource, statusOf, stayedHome } from '../closing.ts';
 import type { CliIo } from '../io.ts';
-import { mustBeKnown } from '../known-conversation.ts';
+import { knownConversation } from '../known-conversation.ts';
 import { linksOf } from '../links.ts';
 import { canRedraw, LiveLine } from '../live-line.ts';
 import { Printer } from '../output.ts';
@@ -91,7 +91,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   let shares = options.share.map((value) => parseShare(value, io));
   let conversation = options.conversation ?? '';
   await using(localSide(io, options), async (edge) => {
-    if (conversation) await mustBeKnown(io, options, edge, conversation);
+    if (conversation) conversation = await knownConversation(io, options, edge, conversation);
     for (;;) {
       const printer = printerOf(io, options);
       const { wait, timeout } = options;

@@ -2,11 +2,12 @@
 import { Command } from 'commander';
 import { type AuditEntry, AuditEntrySchema, AuditService } from '../../../gen/bowline/control/v1/audit_service_pb.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
+import { timeColumn } from '../columns.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { plain } from '../plain.ts';
-import { timeText } from '../units.ts';
+import type { Column } from '../table.ts';
 
 export function auditVerb(io: CliIo): Command {
   const verb = new Command('audit').description('List who did what on the control plane');
@@ -31,6 +32,12 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
     );
   });
   if (options.json) return out.json(all.map((each) => plain(AuditEntrySchema, each)));
-  const rows = all.map((e) => [timeText(e.createTime), e.principal, e.action, e.subject, e.detailJson]);
-  out.table(['when', 'who', 'what', 'on', 'more'], rows, 'no entries');
+  const columns: Column<AuditEntry>[] = [
+    timeColumn('when', (e) => e.createTime),
+    { heading: 'who', text: (e) => e.principal, least: 10, keepsEnd: true },
+    { heading: 'what', text: (e) => e.action },
+    { heading: 'on', text: (e) => e.subject, least: 10, keepsEnd: true },
+    { heading: 'more', text: (e) => e.detailJson, least: 12, leaves: 1 },
+  ];
+  out.table(columns, all, { none: 'no entries', wide: options.wide });
 }

@@ -20,7 +20,7 @@ import { callMesh, requestOf } from '../mesh-call.ts';
 import { Printer } from '../output.ts';
 import { parseDuration } from '../units.ts';
 import { withheldLines } from '../withheld-text.ts';
-import { listDevices } from './devices.ts';
+import { deviceId, listDevices } from './devices.ts';
 
 interface CallOptions extends GlobalOptions {
   device?: string;
@@ -129,7 +129,8 @@ async function dataOf(io: CliIo, data: string): Promise<unknown> {
 async function headersOf(control: Side, onEdge: boolean, options: CallOptions): Promise<Headers> {
   const headers = new Headers();
   if (options.idempotencyKey) headers.set('bowline-idempotency-key', options.idempotencyKey);
-  if (onEdge) headers.set('bowline-device', options.device ?? (await onlyDevice(control)));
+  if (onEdge)
+    headers.set('bowline-device', options.device ? await deviceId(control, options.device) : await onlyDevice(control));
   if (options.selector) headers.set('bowline-selector', options.selector);
   return headers;
 }

@@ -10,6 +10,7 @@ import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { plain } from '../plain.ts';
+import type { Column } from '../table.ts';
 
 export function capabilitiesVerb(io: CliIo): Command {
   const verb = new Command('capabilities').description('List what can be called, and who serves it now');
@@ -34,10 +35,14 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
     );
   });
   if (options.json) return out.json(all.map((each) => plain(CapabilityInfoSchema, each)));
-  const rows = all.map((each) => [
-    each.package,
-    each.methods.map(({ name }) => name.slice(name.indexOf('/') + 1)).join(', '),
-    [...each.devices, ...each.workers].join(', ') || 'nobody',
-  ]);
-  out.table(['package', 'methods', 'served by'], rows, 'no capabilities');
+  const columns: Column<CapabilityInfo>[] = [
+    { heading: 'package', text: (each) => each.package, least: 28 },
+    {
+      heading: 'methods',
+      text: (each) => each.methods.map(({ name }) => name.slice(name.indexOf('/') + 1)).join(', '),
+      least: 12,
+    },
+    { heading: 'served by', text: (each) => [...each.devices, ...each.workers].join(', ') || 'nobody', least: 10 },
+  ];
+  out.table(columns, all, { none: 'no capabilities', wide: options.wide });
 }

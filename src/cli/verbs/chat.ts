@@ -4,7 +4,7 @@ import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { ChatSession } from '../chat-session.ts';
 import { type GlobalOptions, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
-import { mustBeKnown } from '../known-conversation.ts';
+import { knownConversation } from '../known-conversation.ts';
 import { LineReader } from '../line-reader.ts';
 import { Printer } from '../output.ts';
 import { modelText } from '../run-printer.ts';
@@ -47,7 +47,7 @@ async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
   const err = new Printer(io.stderr, io.env);
   for (const share of options.share) parseShare(share, io);
   await using(localSide(io, options), async (edge) => {
-    if (options.conversation) await mustBeKnown(io, options, edge, options.conversation);
+    const conversation = options.conversation ? await knownConversation(io, options, edge, options.conversation) : '';
     const { model, deviceName } = await edge.client(LocalService).getStatus({});
     err.line(
       `${deviceName || 'this box'}; ${model ? `answers: ${modelText(model)}` : 'no model answers now'}; /help`,
@@ -61,7 +61,7 @@ async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
         lines,
         out,
         err,
-        conversation: options.conversation ?? '',
+        conversation,
         shares: options.share,
         timeoutMs: options.timeout,
         waitMs: options.wait,

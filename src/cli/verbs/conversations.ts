@@ -11,12 +11,15 @@ import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { filledText } from '../../contract/text/filled-text.ts';
 import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
+import { idColumn, timeColumn } from '../columns.ts';
+import { conversationId } from '../find-id.ts';
 import type { CliIo } from '../io.ts';
 import { factsOfBox, filledRun } from '../known-facts.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
-import { abbreviate, Printer } from '../output.ts';
+import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
 import { runJson } from '../run-json.ts';
+import type { Column } from '../table.ts';
 import { timeText } from '../units.ts';
 
 const EXAMPLE_ID = '0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11';
@@ -61,25 +64,21 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
   });
   if (options.json) out.json(all.map((one) => plain(ConversationSchema, one)));
   else {
-    const rows = all.map((c) => [
-      c.id,
-      String(c.turns),
-      timeText(c.updateTime ?? c.createTime),
-      c.activeRun ? 'at work' : '',
-      abbreviate(c.title, 60),
-    ]);
-    out.table(
-      ['conversation', 'runs', 'last', 'state', 'began with'],
-      rows,
-      'no conversations yet; begin one with: bowline chat',
-    );
+    const columns: Column<Conversation>[] = [
+      idColumn('conversation', ({ id }) => id, all),
+      { heading: 'runs', text: ({ turns }) => String(turns), isNumber: true },
+      timeColumn('last', ({ updateTime, createTime }) => updateTime ?? createTime),
+      { heading: 'state', text: ({ activeRun }) => (activeRun ? 'at work' : ''), leaves: 1 },
+      { heading: 'began with', text: ({ title }) => title, least: 20 },
+    ];
+    out.table(columns, all, { none: 'no conversations yet; begin one with: bowline chat', wide: options.wide });
   }
 }
 
 async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
-  const found = await using(controlSide(io, options), (control) =>
-    control.client(ConversationService).getConversation({ id }),
+  const found = await using(controlSide(io, options), async (control) =>
+    control.client(ConversationService).getConversation({ id: await conversationId(control, id) }),
   ).catch((error: unknown) => showKept(io, id, options, error));
   if (!found) return;
   const { conversation } = found;
@@ -121,9 +120,11 @@ async function showKept(
   new Printer(io.stderr, io.env).line(`only the box’s summary is shown: ${error.message}`);
 }
 
-async function remove(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
-  await using(controlSide(io, options), (control) =>
-    control.client(ConversationService).deleteConversation({ id, requestId: newId() }),
-  );
+async function remove(io: CliIo, typed: string, options: GlobalOptions): Promise<void> {
+  const id = await using(controlSide(io, options), async (control) => {
+    const id = await conversationId(control, typed);
+    await control.client(ConversationService).deleteConversation({ id, requestId: newId() });
+    return id;
+  });
   new Printer(io.stderr, io.env).line(`deleted ${id} and its runs`);
 }

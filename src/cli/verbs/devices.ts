@@ -11,11 +11,14 @@ import {
 import { controlUrl } from '../../base/control-address.ts';
 import { AppError } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, type Side, using } from '../client.ts';
+import { idColumn, timeColumn } from '../columns.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { manifestText } from '../manifest-text.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
+import { wholeId } from '../short-id.ts';
+import type { Column } from '../table.ts';
 import { parseAskTime, timeText } from '../units.ts';
 
 interface TokenOptions extends GlobalOptions {
@@ -24,6 +27,9 @@ interface TokenOptions extends GlobalOptions {
   ttl?: number;
   json?: boolean;
 }
+
+/** Devices among which a part of an id is looked up. */
+const MOST_IDS = 10_000;
 
 export function devicesVerb(io: CliIo): Command {
   const devices = new Command('devices').description(
@@ -115,15 +121,15 @@ async function remove(io: CliIo, id: string, options: GlobalOptions & { yes?: bo
     const what = `removing ${id} cannot be undone: it must join again, and calls it had not answered become unknown. Say --yes to do it`;
     throw new AppError('USAGE', { what });
   }
-  const { name } = await using(controlSide(io, options), (control) =>
-    control.client(DeviceService).deleteDevice({ id }),
+  const { name } = await using(controlSide(io, options), async (control) =>
+    control.client(DeviceService).deleteDevice({ id: await deviceId(control, id) }),
   );
   new Printer(io.stderr, io.env).line(`${name} is removed; to come back it joins again: bowline devices join-token`);
 }
 
 async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
-  const { device } = await using(controlSide(io, options), (control) =>
-    control.client(DeviceService).getDevice({ id }),
+  const { device } = await using(controlSide(io, options), async (control) =>
+    control.client(DeviceService).getDevice({ id: await deviceId(control, id) }),
   );
   if (!device) throw new AppError('NOT_FOUND', { kind: 'device' });
   const out = new Printer(io.stdout, io.env);
@@ -138,34 +144,35 @@ async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boo
 }
 
 async function suspend(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
-  const { device, suspended } = await using(controlSide(io, options), (control) =>
-    control.client(DeviceService).suspendDevice({ id }),
+  const { device, suspended } = await using(controlSide(io, options), async (control) =>
+    control.client(DeviceService).suspendDevice({ id: await deviceId(control, id) }),
   );
   const name = device?.name || id;
-  const what = suspended ? `${name} is suspended` : `nothing to do: ${name} is suspended already`;
-  new Printer(io.stderr, io.env).line(`${what}; to let it back in: bowline devices resume ${name}`);
+  const back = `to let it back in: bowline devices resume ${name}`;
+  if (!suspended) throw new AppError('NOTHING_TO_DO', { what: `${name} is suspended already; ${back}` });
+  new Printer(io.stderr, io.env).line(`${name} is suspended; ${back}`);
 }
 
 async function resume(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
-  const { device, resumed } = await using(controlSide(io, options), (control) =>
-    control.client(DeviceService).resumeDevice({ id }),
+  const { device, resumed } = await using(controlSide(io, options), async (control) =>
+    control.client(DeviceService).resumeDevice({ id: await deviceId(control, id) }),
   );
   const name = device?.name || id;
   const err = new Printer(io.stderr, io.env);
-  if (!resumed) return err.line(`nothing to do: ${name} is not suspended`);
+  if (!resumed) throw new AppError('NOTHING_TO_DO', { what: `${name} is not suspended` });
   if (device?.state === DeviceState.QUARANTINED)
     return err.line(`${name} is resumed, and quarantined as before; see: bowline devices adopt ${name}`);
   err.line(`${name} is resumed; its edge connects again by itself`);
 }
 
 async function adopt(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
-  const { device, adopted } = await using(controlSide(io, options), (control) =>
-    control.client(DeviceService).adoptDevice({ id }),
+  const { device, adopted } = await using(controlSide(io, options), async (control) =>
+    control.client(DeviceService).adoptDevice({ id: await deviceId(control, id) }),
   );
   const out = new Printer(io.stdout, io.env);
   const name = device?.name || id;
   if (adopted) return out.line(`${name} is taken back; start its edge again`);
-  out.line(`nothing to do: ${name} is not quarantined; ${nextStep(device)}`);
+  throw new AppError('NOTHING_TO_DO', { what: `${name} is not quarantined; ${nextStep(device)}` });
 }
 
 /** What helps a device that is not quarantined. */
@@ -176,6 +183,13 @@ function nextStep(device: Device | undefined): string {
     return 'an edge of it is connected. If that is the wrong one of two with one home, stop it and start the right one; adopt it if that is quarantined then';
   return 'it is away. Start its edge again, also if that says superseded; adopt it if it is quarantined then';
 }
+
+/** The id of a device that is called by a part of its id. A name is told to the control plane as it is. */
+export const deviceId = (control: Side, typed: string): Promise<string> =>
+  wholeId(typed, 'device', async () => {
+    const devices = await listDevices(control, MOST_IDS);
+    return devices.some(({ name }) => name === typed) ? [] : devices.map(({ id, name }) => ({ id, about: name }));
+  });
 
 /** All devices up to a limit. */
 export async function listDevices(control: Side, limit: number, io?: CliIo): Promise<Device[]> {
@@ -194,18 +208,17 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
   const out = new Printer(io.stdout, io.env);
   const devices = await using(controlSide(io, options), (control) => listDevices(control, options.limit, io));
   if (options.json) return out.json(devices.map((device) => plain(DeviceSchema, device)));
-  const rows = devices.map((d) => [
-    d.name,
-    connectionText(d),
-    timeText(d.lastSeenTime),
-    d.id,
-    manifestText(d.manifest),
-  ]);
-  out.table(
-    ['device', 'state', 'last seen', 'id', 'serves'],
-    rows,
-    'no devices; let one join with: bowline devices join-token',
-  );
+  const columns: Column<Device>[] = [
+    { heading: 'device', text: ({ name }) => name, least: 12 },
+    { heading: 'state', text: connectionText },
+    timeColumn('last seen', ({ lastSeenTime }) => lastSeenTime, { leaves: 1 }),
+    idColumn('id', ({ id }) => id, devices),
+    { heading: 'serves', text: ({ manifest }) => manifestText(manifest), least: 12, leaves: 2 },
+  ];
+  out.table(columns, devices, {
+    none: 'no devices; let one join with: bowline devices join-token',
+    wide: options.wide,
+  });
 }
 
 const connectionText = ({ state, connected }: Device): string =>

@@ -20,6 +20,7 @@ import { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { toAppError } from '../../contract/errors.ts';
 import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
+import { timeColumn } from '../columns.ts';
 import { type AddedDocuments, addDocuments } from '../docs-add.ts';
 import { reEmbedCollections } from '../docs-re-embed.ts';
 import type { CliIo } from '../io.ts';
@@ -28,7 +29,8 @@ import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
 import { ProgressBar } from '../progress-bar.ts';
 import { parseShare } from '../shares.ts';
-import { bytesText, countText, parseCount, timeText } from '../units.ts';
+import type { Column } from '../table.ts';
+import { bytesText, countText, parseCount } from '../units.ts';
 
 /** Where documents go when nothing else is said. */
 const DEFAULT_COLLECTION = 'docs';
@@ -235,16 +237,21 @@ async function list(io: CliIo, name: string | undefined, options: GlobalOptions 
         io,
       );
       if (options.json) return out.json(all.map((one) => plain(CollectionSchema, one)));
-      const rows = all.map((c) => [
-        c.name,
-        String(c.documents),
-        String(c.passages),
-        bytesText(c.bytes),
-        timeText(c.updateTime),
-        `${c.model}${c.lexical ? ' (letters, not meaning)' : ''}`,
-      ]);
+      const columns: Column<Collection>[] = [
+        { heading: 'collection', text: (c) => c.name, least: 12 },
+        { heading: 'documents', text: (c) => String(c.documents), isNumber: true },
+        { heading: 'passages', text: (c) => String(c.passages), isNumber: true, leaves: 2 },
+        { heading: 'size', text: (c) => bytesText(c.bytes), isNumber: true },
+        timeColumn('changed', (c) => c.updateTime),
+        {
+          heading: 'model',
+          text: (c) => `${c.model}${c.lexical ? ' (letters, not meaning)' : ''}`,
+          least: 12,
+          leaves: 1,
+        },
+      ];
       const none = 'no collections; add documents with: bowline docs add PATH';
-      return out.table(['collection', 'documents', 'passages', 'size', 'changed', 'model'], rows, none);
+      return out.table(columns, all, { none, wide: options.wide });
     }
     const all = await pages<StoredDocument>(
       options.limit,
@@ -255,8 +262,14 @@ async function list(io: CliIo, name: string | undefined, options: GlobalOptions 
       io,
     );
     if (options.json) return out.json(all.map((one) => plain(StoredDocumentSchema, one)));
-    const rows = all.map((d) => [d.id, String(d.passages), bytesText(d.bytes), timeText(d.updateTime), d.title]);
-    return out.table(['document', 'passages', 'size', 'changed', 'title'], rows, `no documents in ${name}`);
+    const columns: Column<StoredDocument>[] = [
+      { heading: 'document', text: (d) => d.id, least: 24, keepsEnd: true },
+      { heading: 'passages', text: (d) => String(d.passages), isNumber: true, leaves: 2 },
+      { heading: 'size', text: (d) => bytesText(d.bytes), isNumber: true },
+      timeColumn('changed', (d) => d.updateTime),
+      { heading: 'title', text: (d) => d.title, least: 12, leaves: 1 },
+    ];
+    return out.table(columns, all, { none: `no documents in ${name}`, wide: options.wide });
   });
 }
 

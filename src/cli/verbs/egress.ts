@@ -1,65 +1,100 @@
 // The verb `egress`: the ledger of what left the box.
 import { Command } from 'commander';
-import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { SensitivitySchema } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
-import { type GlobalOptions, localSide, using } from '../client.ts';
-import { egressName, groupedEgress } from '../egress-text.ts';
+import { type GlobalOptions, homeOf, localSide, using } from '../client.ts';
+import { idColumn, timeColumn } from '../columns.ts';
+import { type EgressGroup, egressName } from '../egress-text.ts';
 import type { CliIo } from '../io.ts';
-import { type ListOptions, lsCommand, pages } from '../listing.ts';
+import { type ListOptions, lsCommand } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
-import { timeText } from '../units.ts';
+import {
+  groupsFromEdge,
+  isAway,
+  type LedgerPart,
+  type LedgerWish,
+  newestGroups,
+  type OfflineLedger,
+} from '../read-ledger.ts';
+import { wholeId } from '../short-id.ts';
+import type { Column } from '../table.ts';
+import { bytesText, countText } from '../units.ts';
 
-export function egressVerb(io: CliIo): Command {
+interface EgressOptions extends GlobalOptions, ListOptions {
+  run?: string;
+  each?: boolean;
+  verbose?: boolean;
+}
+
+export function egressVerb(io: CliIo, offline: OfflineLedger): Command {
   const egress = new Command('egress').description('List what left this box, from its own ledger');
   egress.addCommand(
-    lsCommand('List what left the box, newest first', 100)
+    lsCommand('List what left the box, newest first; also while the edge is down', 100)
       .option('--run <run>', 'only of this run')
       .option('--each', 'one row for each field, as in the ledger; otherwise one for each file of a run')
+      .option('--verbose', 'name the fields')
       .addHelpText(
         'after',
-        '\nExamples:\n  $ bowline egress ls\n  $ bowline egress ls --run 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11 --json',
+        '\nOne row is what left of one file for one run; -n counts rows, and never cuts inside one.\n\nExamples:\n  $ bowline egress ls\n  $ bowline egress ls -n 10 --wide\n  $ bowline egress ls --run 4fd31a07 --json',
       )
-      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+      .action((_o, command: Command) => list(io, offline, command.optsWithGlobals())),
   );
   return egress;
 }
 
-async function list(io: CliIo, options: GlobalOptions & ListOptions & { run?: string; each?: boolean }): Promise<void> {
+async function list(io: CliIo, offline: OfflineLedger, options: EgressOptions): Promise<void> {
   const out = new Printer(io.stdout, io.env);
-  const all = await using(localSide(io, options), (edge) => {
-    const local = edge.client(LocalService);
-    return pages<Egress>(
-      options.limit,
-      async (pageSize, pageToken) => {
-        const { entries, nextPageToken } = await local.listEgress({ pageSize, pageToken, run: options.run ?? '' });
-        return { items: entries, nextPageToken };
-      },
-      io,
-    );
-  });
-  if (options.json) {
-    out.json(all.map((entry) => plain(EgressSchema, entry)));
-    return;
-  }
-  const groups = options.each
-    ? all.map((entry) => ({ entry, fields: [entry.field], bytes: entry.bytes }))
-    : groupedEgress(all);
-  const columns: [string, (group: (typeof groups)[number]) => string][] = [
-    ['when', ({ entry }) => timeText(entry.createTime)],
-    ['path', ({ entry }) => egressName(entry)],
-    ['fields', ({ fields }) => fields.join(', ')],
-    ['kind', ({ entry }) => enumText(SensitivitySchema, entry.sensitivity)],
-    ['bytes', ({ bytes }) => String(bytes)],
-    ['to', ({ entry }) => entry.recipients.join(', ')],
-    ['grant', ({ entry }) => entry.grant || '-'],
-    ...(options.run ? [] : [['run', ({ entry }) => entry.run] as [string, (group: (typeof groups)[number]) => string]]),
+  const err = new Printer(io.stderr, io.env);
+  const { groups, more } = await read(io, offline, options);
+  const left = more ? `older ones are left out; list more with -n, now ${options.limit}` : '';
+  if (left) err.line(left, 'yellow');
+  if (options.json)
+    return out.json(groups.flatMap(({ entries }) => entries).map((entry) => plain(EgressSchema, entry)));
+  const columns: Column<EgressGroup>[] = [
+    timeColumn('when', ({ entry }) => entry.createTime),
+    { heading: 'what', text: ({ entry }) => egressName(entry), least: 16, keepsEnd: true },
+    ...(options.each || options.verbose ? [FIELDS] : [{ ...FIELDS, onlyWide: true }]),
+    { heading: 'kind', text: ({ entry }) => enumText(SensitivitySchema, entry.sensitivity), leaves: 1 },
+    { heading: 'size', text: ({ bytes }) => bytesText(bytes), isNumber: true },
+    { heading: 'to', text: ({ entry }) => entry.recipients.join(', '), least: 10 },
+    { ...idColumn('run', ({ entry }) => entry.run, groups), leaves: 2 },
+    { heading: 'grant', text: ({ entry }) => entry.grant || '-', onlyWide: true },
   ];
-  const rows = groups.map((group) => columns.map(([, text]) => text(group)));
-  out.table(
-    columns.map(([heading]) => heading),
-    rows,
-    'nothing left the box',
-  );
+  out.table(columns, groups, { none: 'nothing left the box', wide: options.wide });
+  if (groups.length === 0) return;
+  const bytes = groups.reduce((sum, group) => sum + group.bytes, 0n);
+  err.line(`${bytesText(bytes)} in ${countText(groups.length, 'row')}`, 'dim');
 }
+
+const FIELDS: Column<EgressGroup> = { heading: 'fields', text: ({ fields }) => fields.join(', '), least: 12 };
+
+/** From the edge; from its files where it is not there. */
+async function read(io: CliIo, offline: OfflineLedger, options: EgressOptions): Promise<LedgerPart> {
+  const { limit, run = '', each = false } = options;
+  try {
+    return await using(localSide(io, options), async (edge) => {
+      const newest = async () => (await groupsFromEdge(edge, { limit: MOST_RUNS, run: '', each: false })).groups;
+      const whole = await wholeId(run, 'run', async () => named((await newest()).map(({ entry }) => entry)));
+      return groupsFromEdge(edge, { limit, run: whole, each });
+    });
+  } catch (error) {
+    if (!isAway(error)) throw error;
+    const { home } = homeOf(io, options);
+    const ledger = await offline(home);
+    if (!ledger) throw error;
+    const err = new Printer(io.stderr, io.env);
+    err.line('the edge does not run; this is read from its journal', 'dim');
+    for (const problem of ledger.problems)
+      err.line(`the journal is damaged, so something is missing: ${problem}`, 'red');
+    const whole = await wholeId(run, 'run', async () => named(ledger.entries));
+    const wish: LedgerWish = { limit, run: whole, each };
+    return newestGroups(ledger.entries, wish);
+  }
+}
+
+/** Groups among which a part of the id of a run is looked up. */
+const MOST_RUNS = 20_000;
+
+const named = (entries: readonly Egress[]) =>
+  [...new Set(entries.map(({ run }) => run))].filter((run) => run !== '').map((id) => ({ id, about: '' }));

@@ -13,10 +13,13 @@ import {
 import { BESIDE_CONTROL } from '../../base/beside-control.ts';
 import { AppError } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
+import { idColumn, timeColumn } from '../columns.ts';
 import type { CliIo } from '../io.ts';
 import { allPages, type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
+import { wholeId } from '../short-id.ts';
+import type { Column } from '../table.ts';
 import { timeText } from '../units.ts';
 
 interface LsOptions extends GlobalOptions, ListOptions {
@@ -99,15 +102,15 @@ async function list(io: CliIo, options: LsOptions): Promise<void> {
     );
   });
   if (options.json) return out.json(keys.map((key) => plain(KeySchema, key)));
-  const rows = keys.map((key) => [
-    key.id,
-    kindText(key),
-    stateText(key),
-    timeText(key.createTime),
-    key.name,
-    notes(key),
-  ]);
-  out.table(['key', 'kind', 'state', 'made', 'name', 'note'], rows, 'no such keys');
+  const columns: Column<Key>[] = [
+    idColumn('key', ({ id }) => id, keys),
+    { heading: 'kind', text: kindText },
+    { heading: 'state', text: stateText },
+    timeColumn('made', ({ createTime }) => createTime, { leaves: 2 }),
+    { heading: 'name', text: ({ name }) => name, least: 10 },
+    { heading: 'note', text: notes, least: 10, leaves: 1 },
+  ];
+  out.table(columns, keys, { none: 'no such keys', wide: options.wide });
 }
 
 const kindText = ({ kind }: Key): string => enumText(KeyKindSchema, kind).replace('_', ' ');
@@ -130,19 +133,20 @@ async function createKey(io: CliIo, name: string, options: GlobalOptions & { jso
   new Printer(io.stderr, io.env).line(`whoever has this key may do all that you may; its id is ${id}`);
 }
 
-async function revoke(io: CliIo, id: string, options: RevokeOptions): Promise<void> {
+async function revoke(io: CliIo, typed: string, options: RevokeOptions): Promise<void> {
   if (!options.yes) {
-    const what = `revoking ${id} cannot be undone: whoever uses it is refused, and what is open with it ends. Say --yes to do it`;
+    const what = `revoking ${typed} cannot be undone: whoever uses it is refused, and what is open with it ends. Say --yes to do it`;
     throw new AppError('USAGE', { what });
   }
-  const { key, revoked } = await using(controlSide(io, options), async (control) => {
+  const { id, key, revoked } = await using(controlSide(io, options), async (control) => {
     const service = control.client(KeyService);
+    const id = await keyId(service, typed);
     if (!options.stopWorker) await mustNotBeBeside(service, id);
-    return service.revokeKey({ id });
+    return { id, ...(await service.revokeKey({ id })) };
   });
+  if (!revoked) throw new AppError('NOTHING_TO_DO', { what: `${id} is ${key ? stateText(key) : 'gone'} already` });
   if (options.json) return new Printer(io.stdout, io.env).json({ key: key ? plain(KeySchema, key) : null, revoked });
   const err = new Printer(io.stderr, io.env);
-  if (!revoked) return err.line(`nothing to do: ${id} is ${key ? stateText(key) : 'gone'} already`);
   err.line(`${id} is revoked`);
   if (isBeside(key)) err.line(ANOTHER, 'yellow');
   if (key?.own) err.line('you used it for this; use another one from now on (BOWLINE_OWNER_KEY_FILE)', 'yellow');
@@ -152,6 +156,16 @@ const isBeside = (key: Key | undefined): boolean => key?.kind === KeyKind.WORKER
 
 const ANOTHER =
   'the worker beside the control plane has no key now; it gets another one when you stop `bowline up` (or `bowline control`) and start it again';
+
+/** The id of the key that a part of one means. */
+const keyId = (service: Client<typeof KeyService>, typed: string): Promise<string> =>
+  wholeId(typed, 'key', async () => {
+    const keys = await allPages<Key>(async (pageToken) => {
+      const page = await service.listKeys({ pageSize: 500, pageToken, all: true });
+      return { items: page.keys, nextPageToken: page.nextPageToken };
+    });
+    return keys.map((key) => ({ id: key.id, about: `${kindText(key)} ${key.name}` }));
+  });
 
 /** Throws USAGE for the key without which nothing is answered here. */
 async function mustNotBeBeside(service: Client<typeof KeyService>, id: string): Promise<void> {

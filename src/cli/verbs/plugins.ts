@@ -6,11 +6,12 @@ import { type Plugin, PluginSchema, PluginService } from '../../../gen/bowline/c
 import { Effect, EffectSchema } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
+import { timeColumn } from '../columns.ts';
 import type { CliIo } from '../io.ts';
-import { allPages } from '../listing.ts';
+import { allPages, wideOption } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
-import { timeText } from '../units.ts';
+import type { Column } from '../table.ts';
 
 interface AddOptions extends GlobalOptions {
   effect: string;
@@ -35,6 +36,7 @@ export function pluginsVerb(io: CliIo): Command {
   plugins.addCommand(
     new Command('ls')
       .description('List the plugins by package')
+      .addOption(wideOption())
       .option('--json', 'print one JSON array')
       .addHelpText('after', '\nExamples:\n  $ bowline plugins ls\n  $ bowline plugins ls --json')
       .action((_o, command: Command) => list(io, command.optsWithGlobals())),
@@ -71,7 +73,7 @@ Examples:
   return plugins;
 }
 
-async function list(io: CliIo, options: GlobalOptions & { json?: boolean }): Promise<void> {
+async function list(io: CliIo, options: GlobalOptions & { json?: boolean; wide?: boolean }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   const plugins = await using(controlSide(io, options), (control) => {
     const service = control.client(PluginService);
@@ -84,13 +86,13 @@ async function list(io: CliIo, options: GlobalOptions & { json?: boolean }): Pro
     out.json(plugins.map((plugin) => plain(PluginSchema, plugin)));
     return;
   }
-  const rows = plugins.map((each) => [
-    each.package,
-    effectText(each),
-    each.methods.join(', '),
-    timeText(each.updateTime),
-  ]);
-  out.table(['plugin', 'effect', 'methods', 'changed'], rows, 'no plugins; add one with: bowline plugins add FILE');
+  const columns: Column<Plugin>[] = [
+    { heading: 'plugin', text: (each) => each.package, least: 20 },
+    { heading: 'effect', text: effectText },
+    { heading: 'methods', text: (each) => each.methods.join(', '), least: 12 },
+    timeColumn('changed', (each) => each.updateTime, { leaves: 1 }),
+  ];
+  out.table(columns, plugins, { none: 'no plugins; add one with: bowline plugins add FILE', wide: options.wide });
 }
 
 async function add(io: CliIo, file: string, options: AddOptions): Promise<void> {

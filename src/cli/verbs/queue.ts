@@ -5,11 +5,14 @@ import { LocalService, type QueuedAsk, QueuedAskSchema } from '../../../gen/bowl
 import { AppError } from '../../base/errors.ts';
 import { fromFailure } from '../../contract/errors.ts';
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
+import { idColumn, timeColumn } from '../columns.ts';
 import type { CliIo } from '../io.ts';
-import { allPages } from '../listing.ts';
-import { abbreviate, Printer } from '../output.ts';
+import { allPages, wideOption } from '../listing.ts';
+import { Printer } from '../output.ts';
 import { plain } from '../plain.ts';
-import { clockText, timeText } from '../units.ts';
+import { wholeId } from '../short-id.ts';
+import type { Column } from '../table.ts';
+import { clockText } from '../units.ts';
 
 export function queueVerb(io: CliIo): Command {
   const queue = new Command('queue').description('List and withdraw asks that wait for an answer');
@@ -18,6 +21,7 @@ export function queueVerb(io: CliIo): Command {
       .description(
         'List the asks of this box that are not answered yet, and those whose time was over first, oldest first',
       )
+      .addOption(wideOption())
       .option('--json', 'print one JSON array')
       .addHelpText('after', '\nExamples:\n  $ bowline queue ls')
       .action((_o, command: Command) => list(io, command.optsWithGlobals())),
@@ -41,15 +45,26 @@ export function listQueue(edge: Side): Promise<QueuedAsk[]> {
   });
 }
 
-async function list(io: CliIo, options: GlobalOptions & { json?: boolean }): Promise<void> {
+/** The run of the ask that a part of its id means. */
+export const askId = (edge: Side, typed: string): Promise<string> =>
+  wholeId(typed, 'ask', async () =>
+    (await listQueue(edge)).map(({ run, text }) => ({ id: run, about: text.slice(0, 60) })),
+  );
+
+async function list(io: CliIo, options: GlobalOptions & { json?: boolean; wide?: boolean }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   const asks = await using(localSide(io, options), listQueue);
   if (options.json) {
     out.json(asks.map((ask) => plain(QueuedAskSchema, ask)));
     return;
   }
-  const rows = asks.map((a) => [a.run, stateText(a), timeText(a.createTime), abbreviate(a.text, 60)]);
-  out.table(['run', 'state', 'asked', 'text'], rows, 'no ask waits');
+  const columns: Column<QueuedAsk>[] = [
+    idColumn('run', ({ run }) => run, asks),
+    { heading: 'state', text: stateText, least: 12 },
+    timeColumn('asked', ({ createTime }) => createTime),
+    { heading: 'text', text: ({ text }) => text, least: 16 },
+  ];
+  out.table(columns, asks, { none: 'no ask waits', wide: options.wide });
 }
 
 function stateText({ sent, cancelling, failure, expireTime }: QueuedAsk): string {
@@ -62,12 +77,13 @@ function stateText({ sent, cancelling, failure, expireTime }: QueuedAsk): string
 }
 
 /** What is not in the queue is no ask that could be withdrawn. */
-async function remove(io: CliIo, run: string, options: GlobalOptions): Promise<void> {
-  const left = await using(localSide(io, options), async (edge) => {
+async function remove(io: CliIo, typed: string, options: GlobalOptions): Promise<void> {
+  const { left, run } = await using(localSide(io, options), async (edge) => {
+    const run = await askId(edge, typed);
     const listed = async () => (await listQueue(edge)).find((ask) => ask.run === run);
     if (!(await listed())) throw new AppError('NOT_FOUND', { kind: 'ask of this queue' });
     await edge.client(LocalService).cancel({ run });
-    return listed();
+    return { run, left: await listed() };
   });
   const told = left
     ? `${run} is withdrawn; it leaves the list when the control plane has heard of it`

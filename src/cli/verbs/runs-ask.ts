@@ -7,6 +7,7 @@ import { newId } from '../../base/ids.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
 import { leftOpen } from '../closing.ts';
 import { askControl } from '../control-ask.ts';
+import { conversationId } from '../find-id.ts';
 import type { CliIo } from '../io.ts';
 import { factsOfBox } from '../known-facts.ts';
 import { canRedraw, LiveLine } from '../live-line.ts';
@@ -15,6 +16,7 @@ import { RunPrinter } from '../run-printer.ts';
 import { showAsk } from '../show-ask.ts';
 import { textOfAsk } from '../text-of-ask.ts';
 import { parseAskTime, parseDuration } from '../units.ts';
+import { deviceId } from './devices.ts';
 
 interface AskOptions extends GlobalOptions {
   device?: string;
@@ -76,10 +78,14 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
     verbose: options.verbose,
     live: canRedraw(io.stderr, io.env) ? new LiveLine(io.stderr) : undefined,
   });
-  const result = await using(controlSide(io, options), (control) =>
+  const result = await using(controlSide(io, options), async (control) =>
     askControl({
       control,
-      request,
+      request: {
+        ...request,
+        conversation: await conversationId(control, request.conversation),
+        device: await deviceId(control, request.device),
+      },
       printer,
       facts: factsOfBox(io, options),
       onInterrupt: io.onInterrupt,

@@ -6,6 +6,7 @@ import { EXIT } from '../../base/status-codes.ts';
 import { jobJson } from '../ask-result.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
 import { exitOfRun } from '../exit-codes.ts';
+import { runId } from '../find-id.ts';
 import type { CliIo } from '../io.ts';
 import { factsOfBox, filledRunEvents } from '../known-facts.ts';
 import { Printer } from '../output.ts';
@@ -24,7 +25,7 @@ export function watchCommand(io: CliIo): Command {
     .action((id: string, _o, command: Command) => watch(io, id, command.optsWithGlobals()));
 }
 
-async function watch(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
+async function watch(io: CliIo, typed: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   const printer = new RunPrinter(out, new Printer(io.stderr, io.env), { verbose: true });
   const leave = new AbortController();
@@ -32,6 +33,7 @@ async function watch(io: CliIo, id: string, options: GlobalOptions & { json?: bo
   let state: RunState = RunState.UNSPECIFIED;
   try {
     await using(controlSide(io, options), async (control) => {
+      const id = await runId(control, typed);
       const responses = control.client(RunService).watchRun({ id }, { signal: leave.signal });
       for await (const response of filledRunEvents(factsOfBox(io, options), responses)) {
         if (response.event.case === 'run') state = response.event.value.state;

@@ -6,18 +6,22 @@ import { RunState, RunStateSchema } from '../../../gen/bowline/run/v1/run_pb.ts'
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { controlSide, type GlobalOptions, localSide, type Side, using } from '../client.ts';
+import { idColumn, timeColumn } from '../columns.ts';
 import { egressName } from '../egress-text.ts';
+import { conversationId, runId } from '../find-id.ts';
 import type { CliIo } from '../io.ts';
 import { jobLine, shortMethod } from '../job-text.ts';
 import { factsOfBox, filledRun } from '../known-facts.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
-import { abbreviate, Printer } from '../output.ts';
+import { Printer } from '../output.ts';
 import { enumText } from '../plain.ts';
 import { runJson } from '../run-json.ts';
 import { RunPrinter } from '../run-printer.ts';
+import type { Column } from '../table.ts';
 import { bytesText, timeText } from '../units.ts';
 import { withheldLines } from '../withheld-text.ts';
 import { listDevices } from './devices.ts';
+import { askId } from './queue.ts';
 import { askCommand } from './runs-ask.ts';
 import { watchCommand } from './runs-watch.ts';
 
@@ -68,7 +72,9 @@ export function runsVerb(io: CliIo): Command {
 }
 
 async function aside(io: CliIo, what: 'retryRun' | 'endRun', id: string, options: GlobalOptions): Promise<void> {
-  await using(controlSide(io, options), async (control) => control.client(RunService)[what]({ id }));
+  await using(controlSide(io, options), async (control) =>
+    control.client(RunService)[what]({ id: await runId(control, id) }),
+  );
   new Printer(io.stderr, io.env).line(what === 'retryRun' ? 'it goes on' : 'ended');
 }
 
@@ -82,18 +88,15 @@ async function list(
     return { runs, names };
   });
   if (options.json) return out.json(runs.map((run) => runJson(run, names.get(run.device))));
-  const rows = runs.map((run) => [
-    run.id,
-    stateText(run),
-    timeText(run.createTime),
-    names.get(run.device) ?? run.device,
-    abbreviate(shortMethod(run.text), 60),
-  ]);
-  out.table(
-    ['run', 'state', 'asked', 'device', 'text'],
-    rows,
-    options.setAside ? 'no run is set aside' : 'no runs yet; ask something with: bowline ask',
-  );
+  const columns: Column<Run>[] = [
+    idColumn('run', ({ id }) => id, runs),
+    { heading: 'state', text: stateText },
+    timeColumn('asked', ({ createTime }) => createTime),
+    { heading: 'device', text: ({ device }) => names.get(device) ?? device, least: 8, leaves: 1 },
+    { heading: 'text', text: ({ text }) => shortMethod(text), least: 20 },
+  ];
+  const none = options.setAside ? 'no run is set aside' : 'no runs yet; ask something with: bowline ask';
+  out.table(columns, runs, { none, wide: options.wide });
 }
 
 async function listRuns(
@@ -102,10 +105,11 @@ async function listRuns(
   io?: CliIo,
 ): Promise<Run[]> {
   const service = control.client(RunService);
+  const id = conversation && (await conversationId(control, conversation));
   return pages(
     limit,
     async (pageSize, pageToken) => {
-      const { runs, nextPageToken } = await service.listRuns({ pageSize, pageToken, conversation, setAside });
+      const { runs, nextPageToken } = await service.listRuns({ pageSize, pageToken, conversation: id, setAside });
       return { items: runs, nextPageToken };
     },
     io,
@@ -118,9 +122,10 @@ async function deviceNames(control: Side): Promise<Map<string, string>> {
   return new Map(devices.map(({ id, name }) => [id, name]));
 }
 
-async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
+async function show(io: CliIo, typed: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   await using(controlSide(io, options), async (control) => {
     const service = control.client(RunService);
+    const id = await runId(control, typed);
     const { run: found } = await service.getRun({ id });
     if (!found) throw new AppError('NOT_FOUND', { kind: 'run' });
     const run = await filledRun(factsOfBox(io, options), found);
@@ -176,38 +181,47 @@ function section(out: Printer, title: string, lines: readonly string[]): void {
   for (const line of lines) out.line(line);
 }
 
-/** The box first: it also knows the asks that were not sent yet. */
-async function cancel(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
-  const err = new Printer(io.stderr, io.env);
+/** The box first: it also knows the asks that were not sent yet. Throws NOTHING_TO_DO for a run that has ended. */
+async function cancel(io: CliIo, typed: string, options: GlobalOptions): Promise<void> {
+  const id = await idAnywhere(io, typed, options);
+  // Whether it has ended is asked first; without an answer it is cancelled all the same.
+  const before = await using(controlSide(io, options), (control) =>
+    control.client(RunService).getRun({ id }, { timeoutMs: 2_000 }),
+  ).catch(() => undefined);
+  mustBeOpen(id, before?.run);
   const onTheBox = await using(localSide(io, options), (edge) => edge.client(LocalService).cancel({ run: id })).then(
     () => true,
     (error: unknown) => {
-      if (error instanceof AppError && ['NOT_FOUND', 'NOT_RUNNING', 'CONNECTION_LOST'].includes(error.reason))
-        return false;
+      if (isElsewhere(error)) return false;
       throw error;
     },
   );
-  const told = onTheBox
-    ? await using(controlSide(io, options), (control) =>
-        control.client(RunService).getRun({ id }, { timeoutMs: 2_000 }),
-      ).then(
-        ({ run }) => cancelText(id, run),
-        // The box has noted it, whatever the control plane says.
-        () => cancelText(id, undefined),
-      )
-    : await using(controlSide(io, options), (control) => cancelThere(control, id));
-  err.line(told);
+  const run = onTheBox ? undefined : await using(controlSide(io, options), (control) => cancelThere(control, id));
+  if (run?.state !== RunState.CANCELLED) mustBeOpen(id, run);
+  new Printer(io.stderr, io.env).line(run?.endTime ? `${id} is cancelled` : `cancelling ${id}`);
 }
 
-/** Over the control plane, in words what came of it. */
-async function cancelThere(control: Side, id: string): Promise<string> {
-  const { run } = await control.client(RunService).cancelRun({ id, requestId: newId() });
-  return cancelText(id, run);
+async function cancelThere(control: Side, id: string): Promise<Run | undefined> {
+  return (await control.client(RunService).cancelRun({ id, requestId: newId() })).run;
 }
 
-function cancelText(id: string, run: Run | undefined): string {
-  if (!run?.endTime) return `cancelling ${id}`;
-  return run.state === RunState.CANCELLED ? `${id} is cancelled` : `nothing to do: ${id} has ended already`;
+function mustBeOpen(id: string, run: Run | undefined): void {
+  if (run?.endTime) throw new AppError('NOTHING_TO_DO', { what: `${id} has ended already: ${stateText(run)}` });
+}
+
+/** Whether the other side knows more of it. */
+const isElsewhere = (error: unknown): boolean =>
+  error instanceof AppError && ['NOT_FOUND', 'NOT_RUNNING', 'CONNECTION_LOST'].includes(error.reason);
+
+/** The run that a part of its id means: the control plane lists most of them, the box those that it was not told of yet. */
+async function idAnywhere(io: CliIo, typed: string, options: GlobalOptions): Promise<string> {
+  const there = (error: unknown) => {
+    if (isElsewhere(error)) return typed;
+    throw error;
+  };
+  const found = await using(controlSide(io, options), (control) => runId(control, typed)).catch(there);
+  if (found !== typed) return found;
+  return using(localSide(io, options), (edge) => askId(edge, typed)).catch(there);
 }
 
 const stateText = (run: Run): string => enumText(RunStateSchema, run.state).replaceAll('_', ' ');

@@ -6,13 +6,14 @@ import {
   WorkerSchema,
 } from '../../../gen/bowline/control/v1/worker_pool_service_pb.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
+import { timeColumn } from '../columns.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { manifestText } from '../manifest-text.ts';
 import { Printer } from '../output.ts';
 import { plain } from '../plain.ts';
 import { modelText } from '../run-printer.ts';
-import { timeText } from '../units.ts';
+import type { Column } from '../table.ts';
 
 interface KeyOptions extends GlobalOptions {
   package: string[];
@@ -61,16 +62,20 @@ async function list(io: CliIo, options: GlobalOptions & ListOptions): Promise<vo
     out.json(all.map((worker) => plain(WorkerSchema, worker)));
     return;
   }
-  const rows = all.map((w) => [
-    w.name,
-    w.draining ? 'leaving' : 'connected',
-    `${w.busy}/${w.slots}`,
-    timeText(w.lastSeenTime),
-    w.models.map((model) => modelText({ ...model, note: '' })).join(', '),
-    manifestText(w.manifest),
-  ]);
+  const columns: Column<Worker>[] = [
+    { heading: 'worker', text: ({ name }) => name, least: 12 },
+    { heading: 'state', text: ({ draining }) => (draining ? 'leaving' : 'connected') },
+    { heading: 'busy', text: ({ busy, slots }) => `${busy}/${slots}` },
+    timeColumn('last seen', ({ lastSeenTime }) => lastSeenTime, { leaves: 2 }),
+    {
+      heading: 'models',
+      text: ({ models }) => models.map((model) => modelText({ ...model, note: '' })).join(', '),
+      least: 14,
+    },
+    { heading: 'serves', text: ({ manifest }) => manifestText(manifest), least: 12, leaves: 1 },
+  ];
   const none = 'no workers are connected; start one with: bowline worker --serve llm';
-  out.table(['worker', 'state', 'busy', 'last seen', 'models', 'serves'], rows, none);
+  out.table(columns, all, { none, wide: options.wide });
 }
 
 async function createKey(io: CliIo, name: string, options: KeyOptions): Promise<void> {
