@@ -68,7 +68,7 @@ export function askJson(result: AskResult): PlainObject {
   const outcome = result.ended?.outcome;
   const jobs = outcome && outcome.jobs.length > 0 ? outcome.jobs : [...result.jobs.values()];
   return {
-    runId: result.run,
+    id: result.run,
     conversation: result.conversation,
     state: stateOf(result),
     waitsFor: result.ended?.outcome ? '' : result.waitsFor,

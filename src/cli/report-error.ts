@@ -31,14 +31,27 @@ const LISTS: Readonly<Record<string, string>> = {
   key: 'see: bowline keys ls',
 };
 
+export interface ReportOptions {
+  readonly home: string | undefined;
+  /** Whether the caller reads JSON: then the error is one object on stdout, where the result would be. */
+  readonly json: boolean;
+}
+
 /** Writes `error: what (REASON)`, the home that was tried and a hint; sets the exit code. */
-export function reportError(error: unknown, io: CliIo, home: string | undefined): void {
+export function reportError(error: unknown, io: CliIo, { home, json }: ReportOptions): void {
   const e = toAppError(systemRefused(error) ?? error);
+  const hint = e.reason === 'NOT_FOUND' ? LISTS[e.metadata.kind ?? ''] : HINTS[e.reason];
+  if (json) {
+    io.exit(e.exit);
+    const told = (text: string | undefined) => (text === undefined ? null : asCalled(text, io.env));
+    const { reason, exit: exitCode } = e;
+    new Printer(io.stdout, io.env).json({ error: { reason, message: told(e.message), hint: told(hint), exitCode } });
+    return;
+  }
   const err = new Printer(io.stderr, io.env);
   err.raw(`${err.style('error:', 'red')} ${asCalled(inertLine(e.message), io.env)} (${inertLine(e.reason)})`);
   io.exit(e.exit);
   if (e.reason === 'INTERNAL' && e.cause instanceof Error) err.line(`  cause: ${inertLine(String(e.cause))}`);
-  const hint = e.reason === 'NOT_FOUND' ? LISTS[e.metadata.kind ?? ''] : HINTS[e.reason];
   if (hint) err.line(`  ${hint}`);
   const tried = triedHome(io, home);
   if (e.reason !== 'USAGE' && tried && !e.message.includes(tried)) err.line(`  home: ${tried}`);

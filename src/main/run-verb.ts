@@ -51,7 +51,9 @@ async function run(argv: string[], io: CliIo, programs: Programs): Promise<void>
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;
-    reportError(usageOf(error), io, program.opts<{ home?: string }>().home);
+    const end = argv.indexOf('--');
+    const json = (end < 0 ? argv : argv.slice(0, end)).includes('--json');
+    reportError(usageOf(error), io, { home: program.opts<{ home?: string }>().home, json });
   }
 }
 

@@ -138,7 +138,7 @@ test('one JSON object with everything: run, jobs with times, what left the box, 
   ]);
   expect(seen[0]).toMatchObject({ conversation: 'conv-0', timeout: { seconds: 90n } });
   expect(JSON.parse(stdout)).toMatchObject({
-    runId: 'run-1',
+    id: 'run-1',
     conversation: 'conv-1',
     state: 'answered',
     answer: 'It is.',
@@ -273,7 +273,7 @@ test('--no-wait leaves with the run id and exit code 4', async () => {
   const queued = await cli(['ask', '--no-wait', 'q'], here());
   expect([queued.code, queued.stdout]).toEqual([4, 'run-1\n']);
   const json = await cli(['ask', '--no-wait', '--json', 'q'], here());
-  expect([json.code, JSON.parse(json.stdout)]).toMatchObject([4, { runId: 'run-1', state: 'queued', jobs: [] }]);
+  expect([json.code, JSON.parse(json.stdout)]).toMatchObject([4, { id: 'run-1', state: 'queued', jobs: [] }]);
 });
 
 test('an ask whose --timeout is over is told as timed out, whether it was sent or not, and not as one that will be sent', async () => {

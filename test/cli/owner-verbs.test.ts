@@ -94,7 +94,7 @@ test('an ask over the control plane is streamed, with an id of its own and the e
   expect([code, stdout]).toEqual([0, 'Paris\n']);
   const json = await run('runs', 'ask', '--json', 'Which capital?');
   expect(JSON.parse(json.stdout)).toMatchObject({
-    runId: 'run-1',
+    id: 'run-1',
     conversation: 'c',
     state: 'answered',
     answer: 'Paris',

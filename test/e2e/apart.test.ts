@@ -60,7 +60,7 @@ test('a second Ctrl-C leaves at once and tells the run id', async () => {
 test('an ask that takes longer than its time ends as timed out, on both sides', async () => {
   const { code, stdout } = await stack.cli(['ask', '--json', '--timeout', '1200ms', 'Talk for long.']);
   expect(code).toBe(7);
-  const { runId } = JSON.parse(stdout);
+  const { id: runId } = JSON.parse(stdout);
   expect(await showRun(runId)).toMatchObject({ state: 'timed_out' });
 });
 

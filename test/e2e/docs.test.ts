@@ -62,7 +62,7 @@ test.each([
   ['What is the lighthouse keeper called?', 'Amelie Brandt', 'docs/harbour.md', 'Amelie'],
   ['灯塔管理员叫什么名字？', '王小明', 'docs/码头.md', '王小明'],
 ])('an ask about a fact in them cites file and lines: %s', async (question, fact, path, line) => {
-  const { answer, sources, runId } = await json('ask', question);
+  const { answer, sources, id: runId } = await json('ask', question);
   expect(answer).toContain(fact);
   expect(
     sources.some((source: Source) => names(source, path, line)),

@@ -65,7 +65,7 @@ test('the owner reads the fact, and it never left the box', async () => {
   const edge = await stack.edge();
   const asked = await stack.cli(['ask', '--json', 'Which file is the largest?'], { withinMs: 60_000 });
   const { conversation, answer, withheld, ...ids } = JSON.parse(asked.stdout);
-  const run: string = ids.run ?? ids.runId;
+  const run: string = ids.id;
   expect(answer).toBe(ANSWER);
   expect(withheld).toEqual([]);
   const shown = await stack.cli(['ask', '-c', conversation, 'And again?'], { withinMs: 60_000 });

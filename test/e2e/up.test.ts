@@ -100,7 +100,7 @@ test('a share that matches nothing, and a question that is a path, end before an
 });
 
 test('runs, conversations, devices, workers, status and the journal can be listed and checked', async () => {
-  const { runId, conversation } = await json('ask', QUESTION);
+  const { id: runId, conversation } = await json('ask', QUESTION);
   expect(await json('runs', 'ls')).toContainEqual(expect.objectContaining({ id: runId }));
   expect(JSON.stringify(await json('runs', 'show', runId))).toContain(QUESTION);
   expect(JSON.stringify(await json('conversations', 'ls'))).toContain(conversation);

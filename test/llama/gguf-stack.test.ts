@@ -39,7 +39,7 @@ llamaTest('an ask is answered by the model file, and its usage is on the job', a
   const told = JSON.parse(stdout);
   // Random weights: it says anything, up to its limit.
   expect([0, 8], stdout).toContain(code);
-  const shown = JSON.parse((await stack.cli(['runs', 'show', told.runId, '--json'])).stdout);
+  const shown = JSON.parse((await stack.cli(['runs', 'show', told.id, '--json'])).stdout);
   expect(JSON.stringify(shown)).toContain('tiny');
   expect(Number(shown.usage?.outputTokens ?? 0), JSON.stringify(shown)).toBeGreaterThan(0);
 });
@@ -49,7 +49,7 @@ llamaTest('a cancel reaches the model in mid-answer; what it wrote until then is
   models(MOST);
   await stack.worker();
   const asked = await stack.cli(['ask', '--json', '--no-wait', 'Tell me a long story.']);
-  const { runId } = JSON.parse(asked.stdout);
+  const { id: runId } = JSON.parse(asked.stdout);
   const watch = stack.spawnCli(['runs', 'watch', runId]);
   // Its first words: more than the lines that say how far the run is.
   await watch.until(/[\s\S]{200}/);

@@ -12,6 +12,7 @@ import { newId } from '../../base/ids.ts';
 import { filledText } from '../../contract/text/filled-text.ts';
 import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
+import { done } from '../done.ts';
 import { conversationId } from '../find-id.ts';
 import type { CliIo } from '../io.ts';
 import { factsOfBox, filledRun } from '../known-facts.ts';
@@ -43,6 +44,7 @@ export function conversationsVerb(io: CliIo): Command {
     new Command('rm')
       .description('Delete a conversation and its runs; refused while one of them is at work')
       .argument('<conversation>', 'conversation id')
+      .option('--json', 'print one JSON object')
       .addHelpText('after', `\nExamples:\n  $ bowline conversations rm ${EXAMPLE_ID}`)
       .action((id: string, _o, command: Command) => remove(io, id, command.optsWithGlobals())),
   );
@@ -120,11 +122,11 @@ async function showKept(
   new Printer(io.stderr, io.env).line(`only the box’s summary is shown: ${error.message}`);
 }
 
-async function remove(io: CliIo, typed: string, options: GlobalOptions): Promise<void> {
+async function remove(io: CliIo, typed: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const id = await using(controlSide(io, options), async (control) => {
     const id = await conversationId(control, typed);
     await control.client(ConversationService).deleteConversation({ id, requestId: newId() });
     return id;
   });
-  new Printer(io.stderr, io.env).line(`deleted ${id} and its runs`);
+  done(io, options, `deleted ${id} and its runs`, { id });
 }

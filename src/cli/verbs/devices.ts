@@ -12,11 +12,12 @@ import { controlUrl } from '../../base/control-address.ts';
 import { AppError } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, type Side, using } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
+import { done } from '../done.ts';
 import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { manifestText } from '../manifest-text.ts';
 import { Printer } from '../output.ts';
-import { enumText, plain } from '../plain.ts';
+import { enumText, type PlainObject, plain } from '../plain.ts';
 import { wholeId } from '../short-id.ts';
 import type { Column } from '../table.ts';
 import { parseAskTime, timeText } from '../units.ts';
@@ -27,6 +28,8 @@ interface TokenOptions extends GlobalOptions {
   ttl?: number;
   json?: boolean;
 }
+
+type ActionOptions = GlobalOptions & { json?: boolean };
 
 /** Devices among which a part of an id is looked up. */
 const MOST_IDS = 10_000;
@@ -78,6 +81,7 @@ export function devicesVerb(io: CliIo): Command {
         'Take back a device that is quarantined because its journal did not fit: a restored backup or a copy',
       )
       .argument('<device>', 'id or name')
+      .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
         '\nIf two boxes have the same identity, first stop the one that must not go on.\n\nExamples:\n  $ bowline devices adopt kitchen-pi\n  then on the box: start its edge again',
@@ -90,6 +94,7 @@ export function devicesVerb(io: CliIo): Command {
         'Keep a device out until it is resumed: its key is refused, its session ends, what it has to do waits',
       )
       .argument('<device>', 'id or name')
+      .option('--json', 'print one JSON object')
       .addHelpText('after', '\nExamples:\n  $ bowline devices suspend kitchen-pi')
       .action((id: string, _o, command: Command) => suspend(io, id, command.optsWithGlobals())),
   );
@@ -97,6 +102,7 @@ export function devicesVerb(io: CliIo): Command {
     new Command('resume')
       .description('Let a suspended device connect again; its edge does so by itself')
       .argument('<device>', 'id or name')
+      .option('--json', 'print one JSON object')
       .addHelpText('after', '\nExamples:\n  $ bowline devices resume kitchen-pi')
       .action((id: string, _o, command: Command) => resume(io, id, command.optsWithGlobals())),
   );
@@ -107,6 +113,7 @@ export function devicesVerb(io: CliIo): Command {
       )
       .argument('<device>', 'id or name')
       .option('--yes', 'do it')
+      .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
         '\nIts runs stay, its name is free, and it comes back only by joining again.\n\nExamples:\n  $ bowline devices remove kitchen-pi --yes',
@@ -116,7 +123,7 @@ export function devicesVerb(io: CliIo): Command {
   return devices;
 }
 
-async function remove(io: CliIo, id: string, options: GlobalOptions & { yes?: boolean }): Promise<void> {
+async function remove(io: CliIo, id: string, options: ActionOptions & { yes?: boolean }): Promise<void> {
   if (!options.yes) {
     const what = `removing ${id} cannot be undone: it must join again, and calls it had not answered become unknown. Say --yes to do it`;
     throw new AppError('USAGE', { what });
@@ -124,7 +131,7 @@ async function remove(io: CliIo, id: string, options: GlobalOptions & { yes?: bo
   const { name } = await using(controlSide(io, options), async (control) =>
     control.client(DeviceService).deleteDevice({ id: await deviceId(control, id) }),
   );
-  new Printer(io.stderr, io.env).line(`${name} is removed; to come back it joins again: bowline devices join-token`);
+  done(io, options, `${name} is removed; to come back it joins again: bowline devices join-token`, { name });
 }
 
 async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
@@ -143,37 +150,39 @@ async function show(io: CliIo, id: string, options: GlobalOptions & { json?: boo
   if (serves) out.line(`serves     ${serves}`);
 }
 
-async function suspend(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
+async function suspend(io: CliIo, id: string, options: ActionOptions): Promise<void> {
   const { device, suspended } = await using(controlSide(io, options), async (control) =>
     control.client(DeviceService).suspendDevice({ id: await deviceId(control, id) }),
   );
   const name = device?.name || id;
   const back = `to let it back in: bowline devices resume ${name}`;
   if (!suspended) throw new AppError('NOTHING_TO_DO', { what: `${name} is suspended already; ${back}` });
-  new Printer(io.stderr, io.env).line(`${name} is suspended; ${back}`);
+  done(io, options, `${name} is suspended; ${back}`, deviceJson(device));
 }
 
-async function resume(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
+async function resume(io: CliIo, id: string, options: ActionOptions): Promise<void> {
   const { device, resumed } = await using(controlSide(io, options), async (control) =>
     control.client(DeviceService).resumeDevice({ id: await deviceId(control, id) }),
   );
   const name = device?.name || id;
-  const err = new Printer(io.stderr, io.env);
   if (!resumed) throw new AppError('NOTHING_TO_DO', { what: `${name} is not suspended` });
-  if (device?.state === DeviceState.QUARANTINED)
-    return err.line(`${name} is resumed, and quarantined as before; see: bowline devices adopt ${name}`);
-  err.line(`${name} is resumed; its edge connects again by itself`);
+  const next =
+    device?.state === DeviceState.QUARANTINED
+      ? `${name} is resumed, and quarantined as before; see: bowline devices adopt ${name}`
+      : `${name} is resumed; its edge connects again by itself`;
+  done(io, options, next, deviceJson(device));
 }
 
-async function adopt(io: CliIo, id: string, options: GlobalOptions): Promise<void> {
+async function adopt(io: CliIo, id: string, options: ActionOptions): Promise<void> {
   const { device, adopted } = await using(controlSide(io, options), async (control) =>
     control.client(DeviceService).adoptDevice({ id: await deviceId(control, id) }),
   );
-  const out = new Printer(io.stdout, io.env);
   const name = device?.name || id;
-  if (adopted) return out.line(`${name} is taken back; start its edge again`);
+  if (adopted) return done(io, options, `${name} is taken back; start its edge again`, deviceJson(device));
   throw new AppError('NOTHING_TO_DO', { what: `${name} is not quarantined; ${nextStep(device)}` });
 }
+
+const deviceJson = (device: Device | undefined): PlainObject => (device ? plain(DeviceSchema, device) : {});
 
 /** What helps a device that is not quarantined. */
 function nextStep(device: Device | undefined): string {

@@ -20,6 +20,7 @@ interface HealthOptions extends GlobalOptions {
   file?: string;
   maxAge: number;
   timeout: number;
+  json?: boolean;
 }
 
 export function healthVerb(io: CliIo): Command {
@@ -32,6 +33,7 @@ export function healthVerb(io: CliIo): Command {
       new Option('--max-age <time>', 'how old that file may be').argParser(parseDuration).default(15_000, '15s'),
     )
     .addOption(new Option('--timeout <time>', 'most time for an answer').argParser(parseDuration).default(4_000, '4s'))
+    .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       `
@@ -44,7 +46,8 @@ Examples:
 
 async function health(io: CliIo, options: HealthOptions): Promise<void> {
   const { ok, what } = await verdict(io, options);
-  new Printer(ok ? io.stdout : io.stderr, io.env).line(what);
+  if (options.json) new Printer(io.stdout, io.env).json({ ok, what });
+  else new Printer(ok ? io.stdout : io.stderr, io.env).line(what);
   if (!ok) io.exit(EXIT.failed);
 }
 

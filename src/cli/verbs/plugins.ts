@@ -7,6 +7,7 @@ import { Effect, EffectSchema } from '../../../gen/bowline/policy/v1/options_pb.
 import { AppError } from '../../base/errors.ts';
 import { controlSide, type GlobalOptions, using } from '../client.ts';
 import { timeColumn } from '../columns.ts';
+import { done } from '../done.ts';
 import type { CliIo } from '../io.ts';
 import { allPages, wideOption } from '../listing.ts';
 import { Printer } from '../output.ts';
@@ -67,6 +68,7 @@ Examples:
     new Command('rm')
       .description('Remove a plugin')
       .argument('<package>', 'its package')
+      .option('--json', 'print one JSON object')
       .addHelpText('after', '\nExamples:\n  $ bowline plugins rm example.words.v1')
       .action((name: string, _o, command: Command) => remove(io, name, command.optsWithGlobals())),
   );
@@ -111,9 +113,9 @@ async function add(io: CliIo, file: string, options: AddOptions): Promise<void> 
   else out.line(`${plugin.package}: ${plugin.methods.join(', ')} (${effectText(plugin)})`);
 }
 
-async function remove(io: CliIo, name: string, options: GlobalOptions): Promise<void> {
+async function remove(io: CliIo, name: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   await using(controlSide(io, options), (control) => control.client(PluginService).deletePlugin({ package: name }));
-  new Printer(io.stdout, io.env).line(`removed ${name}`);
+  done(io, options, `removed ${name}`, { package: name });
 }
 
 function bytesOf(io: CliIo, file: string): Uint8Array {

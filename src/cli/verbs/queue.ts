@@ -6,6 +6,7 @@ import { AppError } from '../../base/errors.ts';
 import { fromFailure } from '../../contract/errors.ts';
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
+import { done } from '../done.ts';
 import type { CliIo } from '../io.ts';
 import { allPages, wideOption } from '../listing.ts';
 import { Printer } from '../output.ts';
@@ -30,6 +31,7 @@ export function queueVerb(io: CliIo): Command {
     new Command('rm')
       .description('Withdraw an ask: it is not answered any more, and leaves the list')
       .argument('<run>', 'run id, as `queue ls` lists it')
+      .option('--json', 'print one JSON object')
       .addHelpText('after', '\nExamples:\n  $ bowline queue rm 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
       .action((run: string, _o, command: Command) => remove(io, run, command.optsWithGlobals())),
   );
@@ -77,7 +79,7 @@ function stateText({ sent, cancelling, failure, expireTime }: QueuedAsk): string
 }
 
 /** What is not in the queue is no ask that could be withdrawn. */
-async function remove(io: CliIo, typed: string, options: GlobalOptions): Promise<void> {
+async function remove(io: CliIo, typed: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const { left, run } = await using(localSide(io, options), async (edge) => {
     const run = await askId(edge, typed);
     const listed = async () => (await listQueue(edge)).find((ask) => ask.run === run);
@@ -88,5 +90,5 @@ async function remove(io: CliIo, typed: string, options: GlobalOptions): Promise
   const told = left
     ? `${run} is withdrawn; it leaves the list when the control plane has heard of it`
     : `${run} is withdrawn`;
-  new Printer(io.stderr, io.env).line(told);
+  done(io, options, told, { run, listed: left !== undefined });
 }

@@ -7,6 +7,7 @@ import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { controlSide, type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
+import { done } from '../done.ts';
 import { egressName } from '../egress-text.ts';
 import { conversationId, runId } from '../find-id.ts';
 import type { CliIo } from '../io.ts';
@@ -24,6 +25,8 @@ import { listDevices } from './devices.ts';
 import { askId } from './queue.ts';
 import { askCommand } from './runs-ask.ts';
 import { watchCommand } from './runs-watch.ts';
+
+type ActionOptions = GlobalOptions & { json?: boolean };
 
 /** Devices whose names are asked for. */
 const MOST_NAMES = 500;
@@ -51,6 +54,7 @@ export function runsVerb(io: CliIo): Command {
     new Command('cancel')
       .description('End a run')
       .argument('<run>', 'run id')
+      .option('--json', 'print one JSON object')
       .addHelpText('after', '\nExamples:\n  $ bowline runs cancel 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
       .action((id: string, _o, command: Command) => cancel(io, id, command.optsWithGlobals())),
   );
@@ -58,6 +62,7 @@ export function runsVerb(io: CliIo): Command {
     new Command('retry')
       .description('Try again to read a run that was set aside, and let it go on')
       .argument('<run>', 'run id')
+      .option('--json', 'print one JSON object')
       .addHelpText('after', '\nExamples:\n  $ bowline runs retry 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
       .action((id: string, _o, command: Command) => aside(io, 'retryRun', id, command.optsWithGlobals())),
   );
@@ -65,17 +70,20 @@ export function runsVerb(io: CliIo): Command {
     new Command('end')
       .description('End a run that was set aside, without reading its history')
       .argument('<run>', 'run id')
+      .option('--json', 'print one JSON object')
       .addHelpText('after', '\nExamples:\n  $ bowline runs end 0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11')
       .action((id: string, _o, command: Command) => aside(io, 'endRun', id, command.optsWithGlobals())),
   );
   return runs;
 }
 
-async function aside(io: CliIo, what: 'retryRun' | 'endRun', id: string, options: GlobalOptions): Promise<void> {
-  await using(controlSide(io, options), async (control) =>
-    control.client(RunService)[what]({ id: await runId(control, id) }),
-  );
-  new Printer(io.stderr, io.env).line(what === 'retryRun' ? 'it goes on' : 'ended');
+async function aside(io: CliIo, what: 'retryRun' | 'endRun', typed: string, options: ActionOptions): Promise<void> {
+  const id = await using(controlSide(io, options), async (control) => {
+    const id = await runId(control, typed);
+    await control.client(RunService)[what]({ id });
+    return id;
+  });
+  done(io, options, what === 'retryRun' ? 'it goes on' : 'ended', { id });
 }
 
 async function list(
@@ -182,7 +190,7 @@ function section(out: Printer, title: string, lines: readonly string[]): void {
 }
 
 /** The box first: it also knows the asks that were not sent yet. Throws NOTHING_TO_DO for a run that has ended. */
-async function cancel(io: CliIo, typed: string, options: GlobalOptions): Promise<void> {
+async function cancel(io: CliIo, typed: string, options: ActionOptions): Promise<void> {
   const id = await idAnywhere(io, typed, options);
   // Whether it has ended is asked first; without an answer it is cancelled all the same.
   const before = await using(controlSide(io, options), (control) =>
@@ -198,7 +206,8 @@ async function cancel(io: CliIo, typed: string, options: GlobalOptions): Promise
   );
   const run = onTheBox ? undefined : await using(controlSide(io, options), (control) => cancelThere(control, id));
   if (run?.state !== RunState.CANCELLED) mustBeOpen(id, run);
-  new Printer(io.stderr, io.env).line(run?.endTime ? `${id} is cancelled` : `cancelling ${id}`);
+  const told = run?.endTime ? `${id} is cancelled` : `cancelling ${id}`;
+  done(io, options, told, { id, state: run?.endTime ? 'cancelled' : 'cancelling' });
 }
 
 async function cancelThere(control: Side, id: string): Promise<Run | undefined> {
