@@ -1,7 +1,7 @@
 // A conversation at the keyboard: asks, commands that begin with `/`, and the offer to share what was withheld.
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { AskRequestSchema } from '../../gen/bowline/local/v1/local_pb.ts';
+import { AskRequestSchema, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import type { Egress } from '../../gen/bowline/run/v1/run_pb.ts';
 import { newId } from '../base/ids.ts';
 import { inertLine } from '../base/inert.ts';
@@ -20,7 +20,7 @@ import { canPick, MAX_SHARES, pickShares } from './pick-shares.ts';
 import { runAsk } from './run-ask.ts';
 import { modelText, RunPrinter } from './run-printer.ts';
 import { parseShare } from './shares.ts';
-import { bytesText } from './units.ts';
+import { bytesText, countText } from './units.ts';
 import { sharesFor, withheldSummary } from './withheld-text.ts';
 
 const HELP = `  /share GLOB  share matching files for this and the following asks (path#L10-L40 for lines)
@@ -71,7 +71,7 @@ export class ChatSession {
       const text = line.trim();
       if (text === '/quit' || text === '/exit') return;
       try {
-        if (text.startsWith('/')) this.#options.err.line(this.#command(text));
+        if (text.startsWith('/')) this.#options.err.line(await this.#command(text));
         else if (text !== '') await this.#askAndOffer(text);
       } catch (error) {
         const { message, reason } = toAppError(error);
@@ -162,12 +162,12 @@ export class ChatSession {
   }
 
   /** Does what a `/` command says; returns what to say. */
-  #command(text: string): string {
+  async #command(text: string): Promise<string> {
     const space = /\s/.exec(text)?.index ?? text.length;
     const [name, rest] = [text.slice(1, space), text.slice(space).trim()];
     switch (name) {
       case 'share':
-        if (rest !== '') this.#shareFromNowOn(rest);
+        if (rest !== '') return this.#shareFromNowOn(rest);
         return this.#shares.length > 0 ? `sharing from now on: ${this.#shares.join(', ')}` : 'sharing nothing';
       case 'unshare':
         this.#shares = [];
@@ -186,12 +186,27 @@ export class ChatSession {
     }
   }
 
-  /** A mistake is told now, not with the next ask. */
-  #shareFromNowOn(value: string): void {
+  /** A mistake is told now, not with the next ask: the edge says what it would share. */
+  async #shareFromNowOn(value: string): Promise<string> {
     const share = /^(['"])(.*)\1$/.exec(value)?.[2] ?? value;
-    parseShare(share, this.#options.io);
-    this.#shares = [...this.#shares, share].slice(-MAX_SHARES);
+    const found = await previewShares(this.#options, [share]);
+    this.#shares = [...this.#shares.filter((each) => each !== share), share].slice(-MAX_SHARES);
+    return `sharing from now on: ${this.#shares.join(', ')}\n  ${share}: ${found}`;
   }
+}
+
+/** What these shares would share now, in words. Throws what the edge refuses them with. */
+export async function previewShares(
+  { edge, io }: Pick<ChatOptions, 'edge' | 'io'>,
+  shares: readonly string[],
+): Promise<string> {
+  if (shares.length === 0) return '';
+  const { shared } = await edge
+    .client(LocalService)
+    .previewShares({ shares: shares.map((each) => parseShare(each, io)) });
+  const { paths = [], bytes = 0n, leftOut = [] } = shared ?? {};
+  const out = leftOut.length > 0 ? `; ${countText(leftOut.length, 'file')} left out: ${leftOut[0]?.problem}` : '';
+  return `${countText(paths.length, 'file')}, ${bytesText(bytes)}${out}`;
 }
 
 const REPLIES: ReadonlyMap<string, 'once' | 'run' | 'choose' | 'no'> = new Map([

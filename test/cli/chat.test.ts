@@ -5,6 +5,7 @@ import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type AskRequest, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { JobState, OutcomeSchema, RunState, SizeClass, WithheldReason } from '../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../src/base/errors.ts';
 import { CliRun, cli } from '../support/run-cli.ts';
 import { ScriptedHome } from '../support/scripted-home.ts';
 
@@ -25,6 +26,18 @@ beforeEach(async () => {
         roots: [join(box.folder, 'notes')],
         model: { provider: 'rules', local: true },
       }),
+      previewShares({ shares }) {
+        if (shares.some(({ pattern }) => pattern.includes('nomatch')))
+          throw new AppError('SHARE_NO_MATCH', { pattern: 'nomatch', why: 'no such file' });
+        if (shares.some(({ pattern }) => pattern.includes('secret'))) throw new AppError('PATH_NOT_ALLOWED');
+        return {
+          shared: {
+            paths: ['notes/a.md', 'notes/b.md'],
+            bytes: 1_500n,
+            leftOut: [{ path: 'c', problem: 'too large' }],
+          },
+        };
+      },
       // An answer that lacks a file until it is shared.
       async *ask(request) {
         seen.push(request);
@@ -115,6 +128,19 @@ test('commands share, list jobs and what left the box, and tell mistakes', async
   ]) {
     expect(stderr).toContain(part);
   }
+});
+
+test('a share that matches nothing, or is not allowed, is refused when it is given, and the next ask is asked', async () => {
+  const { stderr, stdout } = await chat(['/share nomatch', '/share /secret', '/share', "/share '*.md'", 'q', '/quit']);
+  expect(stderr).toContain('(SHARE_NO_MATCH)');
+  expect(stderr).toContain('(PATH_NOT_ALLOWED)');
+  expect(stderr).toContain('sharing nothing\n');
+  expect(stderr).toContain('*.md: 2 files, 1.5 KB; 1 file left out: too large');
+  expect(sharesOf()).toEqual([[join(box.cwd, '*.md')]]);
+  expect(stdout).toContain('It says x (q).');
+  const early = await cli(['chat', '--share', 'nomatch'], { cwd: box.cwd, home: box.home, input: 'q\n' });
+  expect([early.code, early.stderr]).toEqual([2, expect.stringContaining('(SHARE_NO_MATCH)')]);
+  expect(seen).toHaveLength(1);
 });
 
 test('Ctrl-C at the prompt ends the chat', async () => {

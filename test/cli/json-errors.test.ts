@@ -12,9 +12,7 @@ import { ScriptedHome } from '../support/scripted-home.ts';
 vi.setConfig({ testTimeout: 120_000 });
 
 /** Programs and conversations at the keyboard: they have no result to print. */
-const WITHOUT = new Set([
-  'docs rm',
-  'up', 'chat', 'watch', 'init', 'completion', 'control recover', 'call']);
+const WITHOUT = new Set(['docs rm', 'up', 'chat', 'watch', 'init', 'completion', 'control recover', 'call']);
 /** Verbs of the programs: they are not clients, so their own tests look at them. */
 const PROGRAMS = new Set(['control', 'worker', 'edge', 'models']);
 
@@ -28,7 +26,9 @@ async function leaves(): Promise<{ path: string[]; command: Command }[]> {
     command.commands.length > 0
       ? command.commands.flatMap((each) => walk(each, [...path, each.name()]))
       : [{ path, command }];
-  return program.commands.flatMap((each) => walk(each, [each.name()])).filter(({ path }) => !PROGRAMS.has(path[0] ?? ''));
+  return program.commands
+    .flatMap((each) => walk(each, [each.name()]))
+    .filter(({ path }) => !PROGRAMS.has(path[0] ?? ''));
 }
 
 let box: ScriptedHome;
@@ -41,7 +41,9 @@ test('every verb that prints something takes --json', async () => {
   const all = await leaves();
   expect(all.length).toBeGreaterThan(35);
   const without = all
-    .filter(({ path, command }) => !WITHOUT.has(path.join(' ')) && !command.options.some(({ long }) => long === '--json'))
+    .filter(
+      ({ path, command }) => !WITHOUT.has(path.join(' ')) && !command.options.some(({ long }) => long === '--json'),
+    )
     .map(({ path }) => path.join(' '));
   expect(without).toEqual([]);
 });
@@ -55,7 +57,11 @@ test('an error is one object on stdout, with its exit code, for every verb', asy
     const words = command.registeredArguments.map(() => 'nothing-of-this-name');
     const yes = command.options.some(({ long }) => long === '--yes') ? ['--yes'] : [];
     const needed = command.options.filter(({ mandatory }) => mandatory).flatMap(({ long }) => [long ?? '', 'llm']);
-    const { code, stdout } = await cli([...path, ...words, ...yes, ...needed, '--json'], { cwd: box.cwd, home: box.home, env });
+    const { code, stdout } = await cli([...path, ...words, ...yes, ...needed, '--json'], {
+      cwd: box.cwd,
+      home: box.home,
+      env,
+    });
     const told = parsed(stdout) as { error?: { reason?: string; message?: string; exitCode?: number } } | undefined;
     // Those that tell of what is away have a result.
     if (code === 0 || (told && !told.error)) return;

@@ -231,6 +231,28 @@ test('queue, ledger, grants, approvals, journal and status are told', async () =
   });
 });
 
+test('what shares would share is told, and nothing is granted, journaled or sent for it', async () => {
+  await server.close(0);
+  await edge.stop();
+  const file = create(GrantedFileSchema, { path: 'docs/a.md', realPath: '/docs/a.md', bytes: 3n });
+  edge = await startEdge(place.home, control, {
+    connect: false,
+    resolve: async ([share]) => {
+      if (share?.pattern !== 'docs/*.md') throw new AppError('SHARE_NO_MATCH', { pattern: 'x', why: 'no such file' });
+      return [file];
+    },
+  });
+  server = await listen();
+  const api = client();
+  const { shared } = await api.previewShares({ shares: [{ pattern: 'docs/*.md' }] });
+  expect(shared).toMatchObject({ paths: ['docs/a.md'], bytes: 3n, grant: '' });
+  expect((await refusal(api.previewShares({ shares: [{ pattern: 'nomatch' }] }))).reason).toBe('SHARE_NO_MATCH');
+  expect((await refusal(api.previewShares({ shares: [] }))).reason).toBe('INVALID_ARGUMENT');
+  expect((await api.listGrants({})).grants).toEqual([]);
+  expect(edge.open.size).toBe(0);
+  expect((await api.listEgress({})).entries).toEqual([]);
+});
+
 test('when the edge leaves, followers are told and the run stays', async () => {
   const { run } = await edge.ask('q');
   const following = (async () => {

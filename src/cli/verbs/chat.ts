@@ -1,14 +1,13 @@
 // The verb `chat`: one conversation, ask by ask.
 import { Command, Option } from 'commander';
 import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { ChatSession } from '../chat-session.ts';
+import { ChatSession, previewShares } from '../chat-session.ts';
 import { type GlobalOptions, localSide, using } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { knownConversation } from '../known-conversation.ts';
 import { LineReader } from '../line-reader.ts';
 import { Printer } from '../output.ts';
 import { modelText } from '../run-printer.ts';
-import { parseShare } from '../shares.ts';
 import { parseAskTime, parseDuration } from '../units.ts';
 
 interface ChatVerbOptions extends GlobalOptions {
@@ -45,9 +44,9 @@ export function chatVerb(io: CliIo): Command {
 async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   const err = new Printer(io.stderr, io.env);
-  for (const share of options.share) parseShare(share, io);
   await using(localSide(io, options), async (edge) => {
     const conversation = options.conversation ? await knownConversation(io, options, edge, options.conversation) : '';
+    await previewShares({ edge, io }, options.share);
     const { model, deviceName } = await edge.client(LocalService).getStatus({});
     err.line(
       `${deviceName || 'this box'}; ${model ? `answers: ${modelText(model)}` : 'no model answers now'}; /help`,

@@ -5,6 +5,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import { GrantEndReason, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import {
   AcceptedSchema,
+  AskRequestSchema,
   Connection,
   type GetStatusResponse,
   GetStatusResponseSchema,
@@ -156,6 +157,12 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       } finally {
         prepared.discard();
       }
+    },
+    async previewShares({ shares }) {
+      const prepared = await asks.prepare(create(AskRequestSchema, { text: '-', shares }));
+      prepared.discard();
+      // Its grant is gone already.
+      return prepared.shared ? { shared: { ...prepared.shared, grant: '' } } : {};
     },
     async *follow({ run }, { signal }) {
       yield* follow(run, signal);

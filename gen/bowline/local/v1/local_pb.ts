@@ -19,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bowline/local/v1/local.proto.
  */
 export const file_bowline_local_v1_local: GenFile = /*@__PURE__*/
-  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIhEKD0dldENsb2NrUmVxdWVzdCI+ChBHZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siEwoRUmVzZXRDbG9ja1JlcXVlc3QiQAoSUmVzZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siyQEKCUVkZ2VDbG9jaxItCgllZGdlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDG1hY2hpbmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29udHJvbF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVkb3VidBgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiSgoFU2hhcmUSGwoHcGF0dGVybhgBIAEoCUIKukgHcgUQARiAIBISCgpzdGFydF9saW5lGAIgASgNEhAKCGVuZF9saW5lGAMgASgNIpcCCgpBc2tSZXF1ZXN0EhkKBHRleHQYASABKAlCC7pICHIGEAEogIAEEh0KDGNvbnZlcnNhdGlvbhgCIAEoCUIHukgEcgIYQBIxCgZzaGFyZXMYAyADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlQgi6SAWSAQIQQBIqCgd0aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhsKCnJlcXVlc3RfaWQYBSABKAlCB7pIBHICGEASHAoKcmVjaXBpZW50cxgGIAMoCUIIukgFkgECEBASHQoLY29sbGVjdGlvbnMYByADKAlCCLpIBZIBAhAQEhYKDm5vX2NvbGxlY3Rpb25zGAggASgIIp0CCghSdW5FdmVudBIqCgZzaGFyZWQYASABKAsyGC5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlZEgAEi4KCGFjY2VwdGVkGAIgASgLMhouYm93bGluZS5sb2NhbC52MS5BY2NlcHRlZEgAEiwKB3dhaXRpbmcYAyABKAsyGS5ib3dsaW5lLmxvY2FsLnYxLldhaXRpbmdIABIiCgNqb2IYBCABKAsyEy5ib3dsaW5lLnJ1bi52MS5Kb2JIABIpCgR0ZXh0GAUgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rSAASKAoFZW5kZWQYBiABKAsyFy5ib3dsaW5lLmxvY2FsLnYxLkVuZGVkSABCDgoFZXZlbnQSBbpIAggBIjgKC0Fza1Jlc3BvbnNlEikKBWV2ZW50GAEgASgLMhouYm93bGluZS5sb2NhbC52MS5SdW5FdmVudCJ2CgZTaGFyZWQSDQoFcGF0aHMYASADKAkSDQoFYnl0ZXMYAiABKAQSEgoKcmVjaXBpZW50cxgDIAMoCRINCgVncmFudBgEIAEoCRIrCghsZWZ0X291dBgFIAMoCzIZLmJvd2xpbmUubG9jYWwudjEuTGVmdE91dCJeCghBY2NlcHRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI3CgdXYWl0aW5nEgwKBHdoYXQYASABKAkSDAoEc2VudBgCIAEoCBIQCghhcHByb3ZhbBgDIAEoCCJ8CgVFbmRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEigKB291dGNvbWUYAyABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyIlCg1Gb2xsb3dSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIQASI7Cg5Gb2xsb3dSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQiJQoNQ2FuY2VsUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICEAEiEAoOQ2FuY2VsUmVzcG9uc2UiTAoQTGlzdFF1ZXVlUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiVwoRTGlzdFF1ZXVlUmVzcG9uc2USKQoEYXNrcxgBIAMoCzIbLmJvd2xpbmUubG9jYWwudjEuUXVldWVkQXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLtAQoJUXVldWVkQXNrEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkSDAoEdGV4dBgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEc2VudBgFIAEoCBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY2FuY2VsbGluZxgHIAEoCBIrCgdmYWlsdXJlGAggASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJaChFMaXN0RWdyZXNzUmVxdWVzdBILCgNydW4YASABKAkSGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIACIlYKEkxpc3RFZ3Jlc3NSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJNChFMaXN0R3JhbnRzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiVgoSTGlzdEdyYW50c1Jlc3BvbnNlEicKBmdyYW50cxgBIAMoCzIXLmJvd2xpbmUubG9jYWwudjEuR3JhbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIq8BCgVHcmFudBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSDQoFcGF0aHMYAyADKAkSEgoKcmVjaXBpZW50cxgEIAMoCRIRCgljYXBfYnl0ZXMYBSABKAQSEgoKdXNlZF9ieXRlcxgGIAEoBBIvCgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY29sbGVjdGlvbhgIIAEoCSKSAQoVR3JhbnREb2N1bWVudHNSZXF1ZXN0EjYKCmNvbGxlY3Rpb24YASABKAlCIrpIH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSIwoIcGF0dGVybnMYAiADKAlCEbpIDpIBCwgBEEAiBXIDGIAgEhwKCnJlY2lwaWVudHMYAyADKAlCCLpIBZIBAhAQItUBChZHcmFudERvY3VtZW50c1Jlc3BvbnNlEiYKBWdyYW50GAEgASgLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudBI0Cglkb2N1bWVudHMYAiADKAsyIS5ib3dsaW5lLmxvY2FsLnYxLkdyYW50ZWREb2N1bWVudBIrCghsZWZ0X291dBgDIAMoCzIZLmJvd2xpbmUubG9jYWwudjEuTGVmdE91dBIwCgdmb2xkZXJzGAQgAygLMh8uYm93bGluZS5sb2NhbC52MS5HcmFudGVkRm9sZGVyIjgKB0xlZnRPdXQSDAoEcGF0aBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDwoHcHJvYmxlbRgDIAEoCSIrCg1HcmFudGVkRm9sZGVyEgwKBHBhdGgYASABKAkSDAoEZ2xvYhgCIAEoCSJRCg9HcmFudGVkRG9jdW1lbnQSDAoEcGF0aBgBIAEoCRIRCglyZWFsX3BhdGgYAiABKAkSDQoFYnl0ZXMYAyABKAQSDgoGc2hhMjU2GAQgASgMIikKElJldm9rZUdyYW50UmVxdWVzdBITCgJpZBgBIAEoCUIHukgEcgIQASIVChNSZXZva2VHcmFudFJlc3BvbnNlIhYKFFZlcmlmeUpvdXJuYWxSZXF1ZXN0IsIBChVWZXJpZnlKb3VybmFsUmVzcG9uc2USCgoCb2sYASABKAgSDwoHcmVjb3JkcxgCIAEoBBIQCghzZWdtZW50cxgDIAEoDRISCgpqb3VybmFsX2lkGAQgASgJEhMKC2hlYWRfc2hhMjU2GAggASgMEg8KB3Byb2JsZW0YBiABKAkSNAoGbGVkZ2VyGAcgASgLMiQuYm93bGluZS5sb2NhbC52MS5MZWRnZXJBcmNoaXZlQ2hlY2tKBAgFEAZSBGhlYWQiigEKEkxlZGdlckFyY2hpdmVDaGVjaxIWCg5maXJzdF9zZXF1ZW5jZRgBIAEoBBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEg0KBWxpbmVzGAMgASgEEg0KBWJ5dGVzGAQgASgEEhUKDWRyb3BwZWRfbGluZXMYBSABKAQSEAoIc2VnbWVudHMYBiABKA0iNAoRR2V0U3VtbWFyeVJlcXVlc3QSHwoMY29udmVyc2F0aW9uGAEgASgJQgm6SAZyBBABGEAiLwoSR2V0U3VtbWFyeVJlc3BvbnNlEgsKA3J1bhgBIAEoCRIMCgR0ZXh0GAIgASgJIhIKEEdldFN0YXR1c1JlcXVlc3Qi3QQKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmRldmljZRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIPCgdjb250cm9sGAMgASgJEjAKCmNvbm5lY3Rpb24YFiABKA4yHC5ib3dsaW5lLmxvY2FsLnYxLkNvbm5lY3Rpb24SKwoHcHJvYmxlbRgFIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSKwoFbW9kZWwYBiABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm8SDQoFcm9vdHMYByADKAkSFAoMd2FpdGluZ19hc2tzGAggASgNEhIKCnRvb2xfY2FsbHMYCSABKAQSFgoOcmVzaWRlbnRfYnl0ZXMYCiABKAQSFQoNam91cm5hbF9ieXRlcxgLIAEoBBINCgVidWlsZBgMIAEoCRIuCgpzdGFydF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgV0dXJucxgOIAEoCzIYLmJvd2xpbmUuY29tbW9uLnYxLlR1cm5zEhYKDnJlcXVlc3RfZmF1bHRzGA8gASgEEi8KC2Nsb2NrX2RvdWJ0GBQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRI1Cg1yZWZ1c2VkX2NhbGxzGBUgAygLMh4uYm93bGluZS5sb2NhbC52MS5SZWZ1c2VkQ2FsbHMSMAoKY29uZGl0aW9ucxgXIAMoCzIcLmJvd2xpbmUuY29tbW9uLnYxLkNvbmRpdGlvbkoECAQQBSJ1CgxSZWZ1c2VkQ2FsbHMSJwoDd2h5GAEgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRINCgVjb3VudBgCIAEoBBItCglsYXN0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImYKD0dldEZhY3RzUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICGEASHQoMY29udmVyc2F0aW9uGAIgASgJQge6SARyAhhAEh4KBW1hcmtzGAMgAygJQg+6SAySAQkQgAIiBHICGBgiPgoQR2V0RmFjdHNSZXNwb25zZRIqCgVmYWN0cxgBIAMoCzIbLmJvd2xpbmUubG9jYWwudjEuS25vd25GYWN0IicKCUtub3duRmFjdBIMCgRtYXJrGAEgASgJEgwKBHRleHQYAiABKAkqrAEKCkNvbm5lY3Rpb24SGgoWQ09OTkVDVElPTl9VTlNQRUNJRklFRBAAEhgKFENPTk5FQ1RJT05fQ09OTkVDVEVEEAESGQoVQ09OTkVDVElPTl9DT05ORUNUSU5HEAISFgoSQ09OTkVDVElPTl9PRkZMSU5FEAMSGQoVQ09OTkVDVElPTl9TVVBFUlNFREVEEAQSGgoWQ09OTkVDVElPTl9RVUFSQU5USU5FRBAFMvYJCgxMb2NhbFNlcnZpY2USRAoDQXNrEhwuYm93bGluZS5sb2NhbC52MS5Bc2tSZXF1ZXN0Gh0uYm93bGluZS5sb2NhbC52MS5Bc2tSZXNwb25zZTABElIKBkZvbGxvdxIfLmJvd2xpbmUubG9jYWwudjEuRm9sbG93UmVxdWVzdBogLmJvd2xpbmUubG9jYWwudjEuRm9sbG93UmVzcG9uc2UiA5ACATABEksKBkNhbmNlbBIfLmJvd2xpbmUubG9jYWwudjEuQ2FuY2VsUmVxdWVzdBogLmJvd2xpbmUubG9jYWwudjEuQ2FuY2VsUmVzcG9uc2USWQoJTGlzdFF1ZXVlEiIuYm93bGluZS5sb2NhbC52MS5MaXN0UXVldWVSZXF1ZXN0GiMuYm93bGluZS5sb2NhbC52MS5MaXN0UXVldWVSZXNwb25zZSIDkAIBElwKCkxpc3RFZ3Jlc3MSIy5ib3dsaW5lLmxvY2FsLnYxLkxpc3RFZ3Jlc3NSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5MaXN0RWdyZXNzUmVzcG9uc2UiA5ACARJcCgpMaXN0R3JhbnRzEiMuYm93bGluZS5sb2NhbC52MS5MaXN0R3JhbnRzUmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuTGlzdEdyYW50c1Jlc3BvbnNlIgOQAgESYwoOR3JhbnREb2N1bWVudHMSJy5ib3dsaW5lLmxvY2FsLnYxLkdyYW50RG9jdW1lbnRzUmVxdWVzdBooLmJvd2xpbmUubG9jYWwudjEuR3JhbnREb2N1bWVudHNSZXNwb25zZRJaCgtSZXZva2VHcmFudBIkLmJvd2xpbmUubG9jYWwudjEuUmV2b2tlR3JhbnRSZXF1ZXN0GiUuYm93bGluZS5sb2NhbC52MS5SZXZva2VHcmFudFJlc3BvbnNlEmUKDVZlcmlmeUpvdXJuYWwSJi5ib3dsaW5lLmxvY2FsLnYxLlZlcmlmeUpvdXJuYWxSZXF1ZXN0GicuYm93bGluZS5sb2NhbC52MS5WZXJpZnlKb3VybmFsUmVzcG9uc2UiA5ACARJcCgpHZXRTdW1tYXJ5EiMuYm93bGluZS5sb2NhbC52MS5HZXRTdW1tYXJ5UmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuR2V0U3VtbWFyeVJlc3BvbnNlIgOQAgESVgoIR2V0RmFjdHMSIS5ib3dsaW5lLmxvY2FsLnYxLkdldEZhY3RzUmVxdWVzdBoiLmJvd2xpbmUubG9jYWwudjEuR2V0RmFjdHNSZXNwb25zZSIDkAIBElkKCUdldFN0YXR1cxIiLmJvd2xpbmUubG9jYWwudjEuR2V0U3RhdHVzUmVxdWVzdBojLmJvd2xpbmUubG9jYWwudjEuR2V0U3RhdHVzUmVzcG9uc2UiA5ACARJWCghHZXRDbG9jaxIhLmJvd2xpbmUubG9jYWwudjEuR2V0Q2xvY2tSZXF1ZXN0GiIuYm93bGluZS5sb2NhbC52MS5HZXRDbG9ja1Jlc3BvbnNlIgOQAgESVwoKUmVzZXRDbG9jaxIjLmJvd2xpbmUubG9jYWwudjEuUmVzZXRDbG9ja1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLlJlc2V0Q2xvY2tSZXNwb25zZWIGcHJvdG8z", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chxib3dsaW5lL2xvY2FsL3YxL2xvY2FsLnByb3RvEhBib3dsaW5lLmxvY2FsLnYxIhEKD0dldENsb2NrUmVxdWVzdCI+ChBHZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siEwoRUmVzZXRDbG9ja1JlcXVlc3QiQAoSUmVzZXRDbG9ja1Jlc3BvbnNlEioKBWNsb2NrGAEgASgLMhsuYm93bGluZS5sb2NhbC52MS5FZGdlQ2xvY2siyQEKCUVkZ2VDbG9jaxItCgllZGdlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDG1hY2hpbmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29udHJvbF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVkb3VidBgEIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUiSgoFU2hhcmUSGwoHcGF0dGVybhgBIAEoCUIKukgHcgUQARiAIBISCgpzdGFydF9saW5lGAIgASgNEhAKCGVuZF9saW5lGAMgASgNIpcCCgpBc2tSZXF1ZXN0EhkKBHRleHQYASABKAlCC7pICHIGEAEogIAEEh0KDGNvbnZlcnNhdGlvbhgCIAEoCUIHukgEcgIYQBIxCgZzaGFyZXMYAyADKAsyFy5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlQgi6SAWSAQIQQBIqCgd0aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhsKCnJlcXVlc3RfaWQYBSABKAlCB7pIBHICGEASHAoKcmVjaXBpZW50cxgGIAMoCUIIukgFkgECEBASHQoLY29sbGVjdGlvbnMYByADKAlCCLpIBZIBAhAQEhYKDm5vX2NvbGxlY3Rpb25zGAggASgIIksKFFByZXZpZXdTaGFyZXNSZXF1ZXN0EjMKBnNoYXJlcxgBIAMoCzIXLmJvd2xpbmUubG9jYWwudjEuU2hhcmVCCrpIB5IBBAgBEEAiQQoVUHJldmlld1NoYXJlc1Jlc3BvbnNlEigKBnNoYXJlZBgBIAEoCzIYLmJvd2xpbmUubG9jYWwudjEuU2hhcmVkIp0CCghSdW5FdmVudBIqCgZzaGFyZWQYASABKAsyGC5ib3dsaW5lLmxvY2FsLnYxLlNoYXJlZEgAEi4KCGFjY2VwdGVkGAIgASgLMhouYm93bGluZS5sb2NhbC52MS5BY2NlcHRlZEgAEiwKB3dhaXRpbmcYAyABKAsyGS5ib3dsaW5lLmxvY2FsLnYxLldhaXRpbmdIABIiCgNqb2IYBCABKAsyEy5ib3dsaW5lLnJ1bi52MS5Kb2JIABIpCgR0ZXh0GAUgASgLMhkuYm93bGluZS5ydW4udjEuVGV4dENodW5rSAASKAoFZW5kZWQYBiABKAsyFy5ib3dsaW5lLmxvY2FsLnYxLkVuZGVkSABCDgoFZXZlbnQSBbpIAggBIjgKC0Fza1Jlc3BvbnNlEikKBWV2ZW50GAEgASgLMhouYm93bGluZS5sb2NhbC52MS5SdW5FdmVudCJ2CgZTaGFyZWQSDQoFcGF0aHMYASADKAkSDQoFYnl0ZXMYAiABKAQSEgoKcmVjaXBpZW50cxgDIAMoCRINCgVncmFudBgEIAEoCRIrCghsZWZ0X291dBgFIAMoCzIZLmJvd2xpbmUubG9jYWwudjEuTGVmdE91dCJeCghBY2NlcHRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI3CgdXYWl0aW5nEgwKBHdoYXQYASABKAkSDAoEc2VudBgCIAEoCBIQCghhcHByb3ZhbBgDIAEoCCJ8CgVFbmRlZBILCgNydW4YASABKAkSFAoMY29udmVyc2F0aW9uGAIgASgJEigKB291dGNvbWUYAyABKAsyFy5ib3dsaW5lLnJ1bi52MS5PdXRjb21lEiYKBmVncmVzcxgEIAMoCzIWLmJvd2xpbmUucnVuLnYxLkVncmVzcyIlCg1Gb2xsb3dSZXF1ZXN0EhQKA3J1bhgBIAEoCUIHukgEcgIQASI7Cg5Gb2xsb3dSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmJvd2xpbmUubG9jYWwudjEuUnVuRXZlbnQiJQoNQ2FuY2VsUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICEAEiEAoOQ2FuY2VsUmVzcG9uc2UiTAoQTGlzdFF1ZXVlUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiVwoRTGlzdFF1ZXVlUmVzcG9uc2USKQoEYXNrcxgBIAMoCzIbLmJvd2xpbmUubG9jYWwudjEuUXVldWVkQXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLtAQoJUXVldWVkQXNrEgsKA3J1bhgBIAEoCRIUCgxjb252ZXJzYXRpb24YAiABKAkSDAoEdGV4dBgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEc2VudBgFIAEoCBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY2FuY2VsbGluZxgHIAEoCBIrCgdmYWlsdXJlGAggASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZSJaChFMaXN0RWdyZXNzUmVxdWVzdBILCgNydW4YASABKAkSGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIACIlYKEkxpc3RFZ3Jlc3NSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuYm93bGluZS5ydW4udjEuRWdyZXNzEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJNChFMaXN0R3JhbnRzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiVgoSTGlzdEdyYW50c1Jlc3BvbnNlEicKBmdyYW50cxgBIAMoCzIXLmJvd2xpbmUubG9jYWwudjEuR3JhbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIq8BCgVHcmFudBIKCgJpZBgBIAEoCRILCgNydW4YAiABKAkSDQoFcGF0aHMYAyADKAkSEgoKcmVjaXBpZW50cxgEIAMoCRIRCgljYXBfYnl0ZXMYBSABKAQSEgoKdXNlZF9ieXRlcxgGIAEoBBIvCgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY29sbGVjdGlvbhgIIAEoCSKSAQoVR3JhbnREb2N1bWVudHNSZXF1ZXN0EjYKCmNvbGxlY3Rpb24YASABKAlCIrpIH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSIwoIcGF0dGVybnMYAiADKAlCEbpIDpIBCwgBEEAiBXIDGIAgEhwKCnJlY2lwaWVudHMYAyADKAlCCLpIBZIBAhAQItUBChZHcmFudERvY3VtZW50c1Jlc3BvbnNlEiYKBWdyYW50GAEgASgLMhcuYm93bGluZS5sb2NhbC52MS5HcmFudBI0Cglkb2N1bWVudHMYAiADKAsyIS5ib3dsaW5lLmxvY2FsLnYxLkdyYW50ZWREb2N1bWVudBIrCghsZWZ0X291dBgDIAMoCzIZLmJvd2xpbmUubG9jYWwudjEuTGVmdE91dBIwCgdmb2xkZXJzGAQgAygLMh8uYm93bGluZS5sb2NhbC52MS5HcmFudGVkRm9sZGVyIjgKB0xlZnRPdXQSDAoEcGF0aBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDwoHcHJvYmxlbRgDIAEoCSIrCg1HcmFudGVkRm9sZGVyEgwKBHBhdGgYASABKAkSDAoEZ2xvYhgCIAEoCSJRCg9HcmFudGVkRG9jdW1lbnQSDAoEcGF0aBgBIAEoCRIRCglyZWFsX3BhdGgYAiABKAkSDQoFYnl0ZXMYAyABKAQSDgoGc2hhMjU2GAQgASgMIikKElJldm9rZUdyYW50UmVxdWVzdBITCgJpZBgBIAEoCUIHukgEcgIQASIVChNSZXZva2VHcmFudFJlc3BvbnNlIhYKFFZlcmlmeUpvdXJuYWxSZXF1ZXN0IsIBChVWZXJpZnlKb3VybmFsUmVzcG9uc2USCgoCb2sYASABKAgSDwoHcmVjb3JkcxgCIAEoBBIQCghzZWdtZW50cxgDIAEoDRISCgpqb3VybmFsX2lkGAQgASgJEhMKC2hlYWRfc2hhMjU2GAggASgMEg8KB3Byb2JsZW0YBiABKAkSNAoGbGVkZ2VyGAcgASgLMiQuYm93bGluZS5sb2NhbC52MS5MZWRnZXJBcmNoaXZlQ2hlY2tKBAgFEAZSBGhlYWQiigEKEkxlZGdlckFyY2hpdmVDaGVjaxIWCg5maXJzdF9zZXF1ZW5jZRgBIAEoBBIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEg0KBWxpbmVzGAMgASgEEg0KBWJ5dGVzGAQgASgEEhUKDWRyb3BwZWRfbGluZXMYBSABKAQSEAoIc2VnbWVudHMYBiABKA0iNAoRR2V0U3VtbWFyeVJlcXVlc3QSHwoMY29udmVyc2F0aW9uGAEgASgJQgm6SAZyBBABGEAiLwoSR2V0U3VtbWFyeVJlc3BvbnNlEgsKA3J1bhgBIAEoCRIMCgR0ZXh0GAIgASgJIhIKEEdldFN0YXR1c1JlcXVlc3Qi3QQKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmRldmljZRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIPCgdjb250cm9sGAMgASgJEjAKCmNvbm5lY3Rpb24YFiABKA4yHC5ib3dsaW5lLmxvY2FsLnYxLkNvbm5lY3Rpb24SKwoHcHJvYmxlbRgFIAEoCzIaLmJvd2xpbmUuY29tbW9uLnYxLkZhaWx1cmUSKwoFbW9kZWwYBiABKAsyHC5ib3dsaW5lLmNvbW1vbi52MS5Nb2RlbEluZm8SDQoFcm9vdHMYByADKAkSFAoMd2FpdGluZ19hc2tzGAggASgNEhIKCnRvb2xfY2FsbHMYCSABKAQSFgoOcmVzaWRlbnRfYnl0ZXMYCiABKAQSFQoNam91cm5hbF9ieXRlcxgLIAEoBBINCgVidWlsZBgMIAEoCRIuCgpzdGFydF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgV0dXJucxgOIAEoCzIYLmJvd2xpbmUuY29tbW9uLnYxLlR1cm5zEhYKDnJlcXVlc3RfZmF1bHRzGA8gASgEEi8KC2Nsb2NrX2RvdWJ0GBQgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRI1Cg1yZWZ1c2VkX2NhbGxzGBUgAygLMh4uYm93bGluZS5sb2NhbC52MS5SZWZ1c2VkQ2FsbHMSMAoKY29uZGl0aW9ucxgXIAMoCzIcLmJvd2xpbmUuY29tbW9uLnYxLkNvbmRpdGlvbkoECAQQBSJ1CgxSZWZ1c2VkQ2FsbHMSJwoDd2h5GAEgASgLMhouYm93bGluZS5jb21tb24udjEuRmFpbHVyZRINCgVjb3VudBgCIAEoBBItCglsYXN0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImYKD0dldEZhY3RzUmVxdWVzdBIUCgNydW4YASABKAlCB7pIBHICGEASHQoMY29udmVyc2F0aW9uGAIgASgJQge6SARyAhhAEh4KBW1hcmtzGAMgAygJQg+6SAySAQkQgAIiBHICGBgiPgoQR2V0RmFjdHNSZXNwb25zZRIqCgVmYWN0cxgBIAMoCzIbLmJvd2xpbmUubG9jYWwudjEuS25vd25GYWN0IicKCUtub3duRmFjdBIMCgRtYXJrGAEgASgJEgwKBHRleHQYAiABKAkqrAEKCkNvbm5lY3Rpb24SGgoWQ09OTkVDVElPTl9VTlNQRUNJRklFRBAAEhgKFENPTk5FQ1RJT05fQ09OTkVDVEVEEAESGQoVQ09OTkVDVElPTl9DT05ORUNUSU5HEAISFgoSQ09OTkVDVElPTl9PRkZMSU5FEAMSGQoVQ09OTkVDVElPTl9TVVBFUlNFREVEEAQSGgoWQ09OTkVDVElPTl9RVUFSQU5USU5FRBAFMt0KCgxMb2NhbFNlcnZpY2USRAoDQXNrEhwuYm93bGluZS5sb2NhbC52MS5Bc2tSZXF1ZXN0Gh0uYm93bGluZS5sb2NhbC52MS5Bc2tSZXNwb25zZTABEmUKDVByZXZpZXdTaGFyZXMSJi5ib3dsaW5lLmxvY2FsLnYxLlByZXZpZXdTaGFyZXNSZXF1ZXN0GicuYm93bGluZS5sb2NhbC52MS5QcmV2aWV3U2hhcmVzUmVzcG9uc2UiA5ACARJSCgZGb2xsb3cSHy5ib3dsaW5lLmxvY2FsLnYxLkZvbGxvd1JlcXVlc3QaIC5ib3dsaW5lLmxvY2FsLnYxLkZvbGxvd1Jlc3BvbnNlIgOQAgEwARJLCgZDYW5jZWwSHy5ib3dsaW5lLmxvY2FsLnYxLkNhbmNlbFJlcXVlc3QaIC5ib3dsaW5lLmxvY2FsLnYxLkNhbmNlbFJlc3BvbnNlElkKCUxpc3RRdWV1ZRIiLmJvd2xpbmUubG9jYWwudjEuTGlzdFF1ZXVlUmVxdWVzdBojLmJvd2xpbmUubG9jYWwudjEuTGlzdFF1ZXVlUmVzcG9uc2UiA5ACARJcCgpMaXN0RWdyZXNzEiMuYm93bGluZS5sb2NhbC52MS5MaXN0RWdyZXNzUmVxdWVzdBokLmJvd2xpbmUubG9jYWwudjEuTGlzdEVncmVzc1Jlc3BvbnNlIgOQAgESXAoKTGlzdEdyYW50cxIjLmJvd2xpbmUubG9jYWwudjEuTGlzdEdyYW50c1JlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLkxpc3RHcmFudHNSZXNwb25zZSIDkAIBEmMKDkdyYW50RG9jdW1lbnRzEicuYm93bGluZS5sb2NhbC52MS5HcmFudERvY3VtZW50c1JlcXVlc3QaKC5ib3dsaW5lLmxvY2FsLnYxLkdyYW50RG9jdW1lbnRzUmVzcG9uc2USWgoLUmV2b2tlR3JhbnQSJC5ib3dsaW5lLmxvY2FsLnYxLlJldm9rZUdyYW50UmVxdWVzdBolLmJvd2xpbmUubG9jYWwudjEuUmV2b2tlR3JhbnRSZXNwb25zZRJlCg1WZXJpZnlKb3VybmFsEiYuYm93bGluZS5sb2NhbC52MS5WZXJpZnlKb3VybmFsUmVxdWVzdBonLmJvd2xpbmUubG9jYWwudjEuVmVyaWZ5Sm91cm5hbFJlc3BvbnNlIgOQAgESXAoKR2V0U3VtbWFyeRIjLmJvd2xpbmUubG9jYWwudjEuR2V0U3VtbWFyeVJlcXVlc3QaJC5ib3dsaW5lLmxvY2FsLnYxLkdldFN1bW1hcnlSZXNwb25zZSIDkAIBElYKCEdldEZhY3RzEiEuYm93bGluZS5sb2NhbC52MS5HZXRGYWN0c1JlcXVlc3QaIi5ib3dsaW5lLmxvY2FsLnYxLkdldEZhY3RzUmVzcG9uc2UiA5ACARJZCglHZXRTdGF0dXMSIi5ib3dsaW5lLmxvY2FsLnYxLkdldFN0YXR1c1JlcXVlc3QaIy5ib3dsaW5lLmxvY2FsLnYxLkdldFN0YXR1c1Jlc3BvbnNlIgOQAgESVgoIR2V0Q2xvY2sSIS5ib3dsaW5lLmxvY2FsLnYxLkdldENsb2NrUmVxdWVzdBoiLmJvd2xpbmUubG9jYWwudjEuR2V0Q2xvY2tSZXNwb25zZSIDkAIBElcKClJlc2V0Q2xvY2sSIy5ib3dsaW5lLmxvY2FsLnYxLlJlc2V0Q2xvY2tSZXF1ZXN0GiQuYm93bGluZS5sb2NhbC52MS5SZXNldENsb2NrUmVzcG9uc2ViBnByb3RvMw", [file_bowline_common_v1_common, file_bowline_run_v1_run, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request of GetClock.
@@ -243,6 +243,48 @@ export const AskRequestSchema: GenMessage<AskRequest> = /*@__PURE__*/
   messageDesc(file_bowline_local_v1_local, 6);
 
 /**
+ * Request of PreviewShares.
+ *
+ * @generated from message bowline.local.v1.PreviewSharesRequest
+ */
+export type PreviewSharesRequest = Message<"bowline.local.v1.PreviewSharesRequest"> & {
+  /**
+   * What would be shared, as in an ask.
+   *
+   * @generated from field: repeated bowline.local.v1.Share shares = 1;
+   */
+  shares: Share[];
+};
+
+/**
+ * Describes the message bowline.local.v1.PreviewSharesRequest.
+ * Use `create(PreviewSharesRequestSchema)` to create a new message.
+ */
+export const PreviewSharesRequestSchema: GenMessage<PreviewSharesRequest> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 7);
+
+/**
+ * Response of PreviewShares.
+ *
+ * @generated from message bowline.local.v1.PreviewSharesResponse
+ */
+export type PreviewSharesResponse = Message<"bowline.local.v1.PreviewSharesResponse"> & {
+  /**
+   * The files as they are now, and what would be left out; no grant stands for them.
+   *
+   * @generated from field: bowline.local.v1.Shared shared = 1;
+   */
+  shared?: Shared | undefined;
+};
+
+/**
+ * Describes the message bowline.local.v1.PreviewSharesResponse.
+ * Use `create(PreviewSharesResponseSchema)` to create a new message.
+ */
+export const PreviewSharesResponseSchema: GenMessage<PreviewSharesResponse> = /*@__PURE__*/
+  messageDesc(file_bowline_local_v1_local, 8);
+
+/**
  * What happens to an ask.
  *
  * @generated from message bowline.local.v1.RunEvent
@@ -309,7 +351,7 @@ export type RunEvent = Message<"bowline.local.v1.RunEvent"> & {
  * Use `create(RunEventSchema)` to create a new message.
  */
 export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 7);
+  messageDesc(file_bowline_local_v1_local, 9);
 
 /**
  * Response of Ask.
@@ -330,7 +372,7 @@ export type AskResponse = Message<"bowline.local.v1.AskResponse"> & {
  * Use `create(AskResponseSchema)` to create a new message.
  */
 export const AskResponseSchema: GenMessage<AskResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 8);
+  messageDesc(file_bowline_local_v1_local, 10);
 
 /**
  * What will be shared.
@@ -379,7 +421,7 @@ export type Shared = Message<"bowline.local.v1.Shared"> & {
  * Use `create(SharedSchema)` to create a new message.
  */
 export const SharedSchema: GenMessage<Shared> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 9);
+  messageDesc(file_bowline_local_v1_local, 11);
 
 /**
  * An ask is in the journal.
@@ -414,7 +456,7 @@ export type Accepted = Message<"bowline.local.v1.Accepted"> & {
  * Use `create(AcceptedSchema)` to create a new message.
  */
 export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 10);
+  messageDesc(file_bowline_local_v1_local, 12);
 
 /**
  * An ask waits.
@@ -449,7 +491,7 @@ export type Waiting = Message<"bowline.local.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 11);
+  messageDesc(file_bowline_local_v1_local, 13);
 
 /**
  * A run ended.
@@ -491,7 +533,7 @@ export type Ended = Message<"bowline.local.v1.Ended"> & {
  * Use `create(EndedSchema)` to create a new message.
  */
 export const EndedSchema: GenMessage<Ended> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 12);
+  messageDesc(file_bowline_local_v1_local, 14);
 
 /**
  * Request of Follow.
@@ -512,7 +554,7 @@ export type FollowRequest = Message<"bowline.local.v1.FollowRequest"> & {
  * Use `create(FollowRequestSchema)` to create a new message.
  */
 export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 13);
+  messageDesc(file_bowline_local_v1_local, 15);
 
 /**
  * Response of Follow.
@@ -533,7 +575,7 @@ export type FollowResponse = Message<"bowline.local.v1.FollowResponse"> & {
  * Use `create(FollowResponseSchema)` to create a new message.
  */
 export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 14);
+  messageDesc(file_bowline_local_v1_local, 16);
 
 /**
  * Request of Cancel.
@@ -554,7 +596,7 @@ export type CancelRequest = Message<"bowline.local.v1.CancelRequest"> & {
  * Use `create(CancelRequestSchema)` to create a new message.
  */
 export const CancelRequestSchema: GenMessage<CancelRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 15);
+  messageDesc(file_bowline_local_v1_local, 17);
 
 /**
  * Response of Cancel.
@@ -569,7 +611,7 @@ export type CancelResponse = Message<"bowline.local.v1.CancelResponse"> & {
  * Use `create(CancelResponseSchema)` to create a new message.
  */
 export const CancelResponseSchema: GenMessage<CancelResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 16);
+  messageDesc(file_bowline_local_v1_local, 18);
 
 /**
  * Request of ListQueue.
@@ -597,7 +639,7 @@ export type ListQueueRequest = Message<"bowline.local.v1.ListQueueRequest"> & {
  * Use `create(ListQueueRequestSchema)` to create a new message.
  */
 export const ListQueueRequestSchema: GenMessage<ListQueueRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 17);
+  messageDesc(file_bowline_local_v1_local, 19);
 
 /**
  * Response of ListQueue.
@@ -625,7 +667,7 @@ export type ListQueueResponse = Message<"bowline.local.v1.ListQueueResponse"> & 
  * Use `create(ListQueueResponseSchema)` to create a new message.
  */
 export const ListQueueResponseSchema: GenMessage<ListQueueResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 18);
+  messageDesc(file_bowline_local_v1_local, 20);
 
 /**
  * An ask that is not answered yet.
@@ -695,7 +737,7 @@ export type QueuedAsk = Message<"bowline.local.v1.QueuedAsk"> & {
  * Use `create(QueuedAskSchema)` to create a new message.
  */
 export const QueuedAskSchema: GenMessage<QueuedAsk> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 19);
+  messageDesc(file_bowline_local_v1_local, 21);
 
 /**
  * Request of ListEgress.
@@ -730,7 +772,7 @@ export type ListEgressRequest = Message<"bowline.local.v1.ListEgressRequest"> & 
  * Use `create(ListEgressRequestSchema)` to create a new message.
  */
 export const ListEgressRequestSchema: GenMessage<ListEgressRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 20);
+  messageDesc(file_bowline_local_v1_local, 22);
 
 /**
  * Response of ListEgress.
@@ -758,7 +800,7 @@ export type ListEgressResponse = Message<"bowline.local.v1.ListEgressResponse"> 
  * Use `create(ListEgressResponseSchema)` to create a new message.
  */
 export const ListEgressResponseSchema: GenMessage<ListEgressResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 21);
+  messageDesc(file_bowline_local_v1_local, 23);
 
 /**
  * Request of ListGrants.
@@ -786,7 +828,7 @@ export type ListGrantsRequest = Message<"bowline.local.v1.ListGrantsRequest"> & 
  * Use `create(ListGrantsRequestSchema)` to create a new message.
  */
 export const ListGrantsRequestSchema: GenMessage<ListGrantsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 22);
+  messageDesc(file_bowline_local_v1_local, 24);
 
 /**
  * Response of ListGrants.
@@ -814,7 +856,7 @@ export type ListGrantsResponse = Message<"bowline.local.v1.ListGrantsResponse"> 
  * Use `create(ListGrantsResponseSchema)` to create a new message.
  */
 export const ListGrantsResponseSchema: GenMessage<ListGrantsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 23);
+  messageDesc(file_bowline_local_v1_local, 25);
 
 /**
  * Which files may leave the box, for whom and how much of them.
@@ -884,7 +926,7 @@ export type Grant = Message<"bowline.local.v1.Grant"> & {
  * Use `create(GrantSchema)` to create a new message.
  */
 export const GrantSchema: GenMessage<Grant> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 24);
+  messageDesc(file_bowline_local_v1_local, 26);
 
 /**
  * Request of GrantDocuments.
@@ -919,7 +961,7 @@ export type GrantDocumentsRequest = Message<"bowline.local.v1.GrantDocumentsRequ
  * Use `create(GrantDocumentsRequestSchema)` to create a new message.
  */
 export const GrantDocumentsRequestSchema: GenMessage<GrantDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 25);
+  messageDesc(file_bowline_local_v1_local, 27);
 
 /**
  * Response of GrantDocuments.
@@ -961,7 +1003,7 @@ export type GrantDocumentsResponse = Message<"bowline.local.v1.GrantDocumentsRes
  * Use `create(GrantDocumentsResponseSchema)` to create a new message.
  */
 export const GrantDocumentsResponseSchema: GenMessage<GrantDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 26);
+  messageDesc(file_bowline_local_v1_local, 28);
 
 /**
  * A file or folder that could not be shared or granted.
@@ -996,7 +1038,7 @@ export type LeftOut = Message<"bowline.local.v1.LeftOut"> & {
  * Use `create(LeftOutSchema)` to create a new message.
  */
 export const LeftOutSchema: GenMessage<LeftOut> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 27);
+  messageDesc(file_bowline_local_v1_local, 29);
 
 /**
  * A folder whose files are meant.
@@ -1024,7 +1066,7 @@ export type GrantedFolder = Message<"bowline.local.v1.GrantedFolder"> & {
  * Use `create(GrantedFolderSchema)` to create a new message.
  */
 export const GrantedFolderSchema: GenMessage<GrantedFolder> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 28);
+  messageDesc(file_bowline_local_v1_local, 30);
 
 /**
  * A file that may leave the box for a collection.
@@ -1066,7 +1108,7 @@ export type GrantedDocument = Message<"bowline.local.v1.GrantedDocument"> & {
  * Use `create(GrantedDocumentSchema)` to create a new message.
  */
 export const GrantedDocumentSchema: GenMessage<GrantedDocument> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 29);
+  messageDesc(file_bowline_local_v1_local, 31);
 
 /**
  * Request of RevokeGrant.
@@ -1087,7 +1129,7 @@ export type RevokeGrantRequest = Message<"bowline.local.v1.RevokeGrantRequest"> 
  * Use `create(RevokeGrantRequestSchema)` to create a new message.
  */
 export const RevokeGrantRequestSchema: GenMessage<RevokeGrantRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 30);
+  messageDesc(file_bowline_local_v1_local, 32);
 
 /**
  * Response of RevokeGrant.
@@ -1102,7 +1144,7 @@ export type RevokeGrantResponse = Message<"bowline.local.v1.RevokeGrantResponse"
  * Use `create(RevokeGrantResponseSchema)` to create a new message.
  */
 export const RevokeGrantResponseSchema: GenMessage<RevokeGrantResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 31);
+  messageDesc(file_bowline_local_v1_local, 33);
 
 /**
  * Request of VerifyJournal.
@@ -1117,7 +1159,7 @@ export type VerifyJournalRequest = Message<"bowline.local.v1.VerifyJournalReques
  * Use `create(VerifyJournalRequestSchema)` to create a new message.
  */
 export const VerifyJournalRequestSchema: GenMessage<VerifyJournalRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 32);
+  messageDesc(file_bowline_local_v1_local, 34);
 
 /**
  * Response of VerifyJournal.
@@ -1180,7 +1222,7 @@ export type VerifyJournalResponse = Message<"bowline.local.v1.VerifyJournalRespo
  * Use `create(VerifyJournalResponseSchema)` to create a new message.
  */
 export const VerifyJournalResponseSchema: GenMessage<VerifyJournalResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 33);
+  messageDesc(file_bowline_local_v1_local, 35);
 
 /**
  * What the archive of the ledger holds: the lines of records that are no longer in the journal.
@@ -1236,7 +1278,7 @@ export type LedgerArchiveCheck = Message<"bowline.local.v1.LedgerArchiveCheck"> 
  * Use `create(LedgerArchiveCheckSchema)` to create a new message.
  */
 export const LedgerArchiveCheckSchema: GenMessage<LedgerArchiveCheck> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 34);
+  messageDesc(file_bowline_local_v1_local, 36);
 
 /**
  * Request of GetSummary.
@@ -1257,7 +1299,7 @@ export type GetSummaryRequest = Message<"bowline.local.v1.GetSummaryRequest"> & 
  * Use `create(GetSummaryRequestSchema)` to create a new message.
  */
 export const GetSummaryRequestSchema: GenMessage<GetSummaryRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 35);
+  messageDesc(file_bowline_local_v1_local, 37);
 
 /**
  * Response of GetSummary.
@@ -1285,7 +1327,7 @@ export type GetSummaryResponse = Message<"bowline.local.v1.GetSummaryResponse"> 
  * Use `create(GetSummaryResponseSchema)` to create a new message.
  */
 export const GetSummaryResponseSchema: GenMessage<GetSummaryResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 36);
+  messageDesc(file_bowline_local_v1_local, 38);
 
 /**
  * Request of GetStatus.
@@ -1300,7 +1342,7 @@ export type GetStatusRequest = Message<"bowline.local.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 37);
+  messageDesc(file_bowline_local_v1_local, 39);
 
 /**
  * Response of GetStatus.
@@ -1440,7 +1482,7 @@ export type GetStatusResponse = Message<"bowline.local.v1.GetStatusResponse"> & 
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 38);
+  messageDesc(file_bowline_local_v1_local, 40);
 
 /**
  * Tool calls that were refused for one reason.
@@ -1475,7 +1517,7 @@ export type RefusedCalls = Message<"bowline.local.v1.RefusedCalls"> & {
  * Use `create(RefusedCallsSchema)` to create a new message.
  */
 export const RefusedCallsSchema: GenMessage<RefusedCalls> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 39);
+  messageDesc(file_bowline_local_v1_local, 41);
 
 /**
  * Request of GetFacts.
@@ -1510,7 +1552,7 @@ export type GetFactsRequest = Message<"bowline.local.v1.GetFactsRequest"> & {
  * Use `create(GetFactsRequestSchema)` to create a new message.
  */
 export const GetFactsRequestSchema: GenMessage<GetFactsRequest> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 40);
+  messageDesc(file_bowline_local_v1_local, 42);
 
 /**
  * Response of GetFacts.
@@ -1531,7 +1573,7 @@ export type GetFactsResponse = Message<"bowline.local.v1.GetFactsResponse"> & {
  * Use `create(GetFactsResponseSchema)` to create a new message.
  */
 export const GetFactsResponseSchema: GenMessage<GetFactsResponse> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 41);
+  messageDesc(file_bowline_local_v1_local, 43);
 
 /**
  * What a mark stands for.
@@ -1559,7 +1601,7 @@ export type KnownFact = Message<"bowline.local.v1.KnownFact"> & {
  * Use `create(KnownFactSchema)` to create a new message.
  */
 export const KnownFactSchema: GenMessage<KnownFact> = /*@__PURE__*/
-  messageDesc(file_bowline_local_v1_local, 42);
+  messageDesc(file_bowline_local_v1_local, 44);
 
 /**
  * How the session of an edge with its control plane stands.
@@ -1640,6 +1682,16 @@ export const LocalService: GenService<{
     methodKind: "server_streaming";
     input: typeof AskRequestSchema;
     output: typeof AskResponseSchema;
+  },
+  /**
+   * Tells what an ask with these shares would share, and shares nothing. Errors: SHARE_NO_MATCH, PATH_NOT_ALLOWED.
+   *
+   * @generated from rpc bowline.local.v1.LocalService.PreviewShares
+   */
+  previewShares: {
+    methodKind: "unary";
+    input: typeof PreviewSharesRequestSchema;
+    output: typeof PreviewSharesResponseSchema;
   },
   /**
    * Streams a run that was asked here, from the beginning of its current text.

@@ -1,0 +1,2 @@
+// A word as a shell reads it back.
+export const quotedForShell = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
