@@ -1,5 +1,5 @@
 // `journal verify` on a home whose edge does not run: it reads the files themselves.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
@@ -75,6 +75,40 @@ test('the archive of the ledger is checked too: how far it goes, and that it is 
   rmSync(join(folder, 'ledger'), { recursive: true });
   const gone = await cli(['journal', 'verify'], { cwd: dir, home });
   expect([gone.code, gone.stdout]).toEqual([6, expect.stringMatching(new RegExp(`ledger.*gone, and ${lines} lines`))]);
+});
+
+test('the ledger is read while no edge runs, to its first line, in whole groups and with its archive', async () => {
+  const dir = edgeFolder();
+  const home = join(dir, 'home');
+  mkdirSync(home, { recursive: true });
+  writeFileSync(join(home, 'owner.key'), `bwo_${'0'.repeat(32)}\n`, { mode: 0o600 });
+  const folder = join(home, 'journal');
+  const log = silentLogger;
+  const journal = await openEdgeJournal(folder, { clock: systemClock, log, onFatal: () => {}, segmentBytes: 4096 });
+  for (let n = 0; n < 100; n++) {
+    const line = (field: string, bytes: bigint) => ({
+      path: 'docs/a.md',
+      field,
+      bytes,
+      run: `r${n}`,
+      recipients: ['rules'],
+    });
+    await journal.append([{ case: 'ledger', value: { entries: [line('text', 200n), line('file.path', 8n)] } }]);
+  }
+  await journal.prune(0);
+  const { firstSequence } = journal;
+  await journal.close();
+  expect(firstSequence).toBeGreaterThan(50);
+  const ls = (...words: string[]) => cli(['egress', 'ls', ...words], { cwd: dir, home });
+  const all = await ls('--json', '-n', '1000');
+  const told: { run: string; bytes: number }[] = JSON.parse(all.stdout);
+  expect(told.map(({ run }) => run)).toEqual(Array.from({ length: 200 }, (_, i) => `r${99 - Math.floor(i / 2)}`));
+  expect(told.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(100 * 208);
+  expect(all.stderr).toContain('the edge does not run; this is read from its journal');
+  const three = await ls('-n', '3');
+  expect(three.stdout.match(/208 bytes/g)).toHaveLength(3);
+  expect(three.stderr).toContain('older ones are left out');
+  expect(JSON.parse((await ls('--run', 'r0', '--json')).stdout)).toHaveLength(2);
 });
 
 test('a home without a journal is told as one where nothing runs', async () => {
