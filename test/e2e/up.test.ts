@@ -56,7 +56,7 @@ test('a shared file is quoted with its name and line, and the ledger says what l
   expect(code).toBe(0);
   expect(stdout).toContain(SENTENCE);
   expect(stdout).toMatch(/notes\.md:4/);
-  expect(stderr).toMatch(/sharing 1 file, \d+ bytes, to: rules \(local\)/);
+  expect(stderr).toMatch(/shared for this run: 1 file, \d+ bytes, with rules \(local\)/);
 
   const answer = await json('ask', '--share', '*.md', QUESTION);
   expect(answer).toMatchObject({ state: 'answered', withheld: [] });
