@@ -21,7 +21,7 @@ export function shortIds(ids: readonly string[]): Map<string, string> {
 export const isWhole = (id: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id);
 
 /** Something that has an id, and a few words that tell a person what it is. */
-export interface Named {
+export interface LabelledId {
   readonly id: string;
   readonly about: string;
 }
@@ -30,7 +30,7 @@ export interface Named {
  * The whole id that a part of one means. What is no part of an id, and what nothing listed has, stays as it is: the other side says that
  * there is none. Throws USAGE when it means several, with them.
  */
-export async function wholeId(typed: string, kind: string, list: () => Promise<readonly Named[]>): Promise<string> {
+export async function wholeId(typed: string, kind: string, list: () => Promise<readonly LabelledId[]>): Promise<string> {
   if (!PART.test(typed)) return typed;
   const part = typed.toLowerCase();
   const all = new Map((await list()).map((each) => [each.id, each]));

@@ -70,7 +70,7 @@ test('a file has one service at most', () => {
 const methods = files.flatMap(({ services }) => services.flatMap((service) => service.methods));
 
 /** Methods whose names say that they look and change nothing. */
-const LOOKS = /^(Get|List|Watch|Search|Read|Stat|Explain|Verify|Follow|Fetch|Crawl|Query)(?![a-z])/;
+const LOOKS = /^(Get|List|Watch|Search|Read|Stat|Explain|Verify|Follow|Fetch|Crawl|Query|Preview)(?![a-z])/;
 
 const wrongLevels = (all: readonly DescMethod[]): string[] =>
   all.flatMap(({ name, parent, idempotency }) => {
