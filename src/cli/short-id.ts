@@ -30,7 +30,11 @@ export interface LabelledId {
  * The whole id that a part of one means. What is no part of an id, and what nothing listed has, stays as it is: the other side says that
  * there is none. Throws USAGE when it means several, with them.
  */
-export async function wholeId(typed: string, kind: string, list: () => Promise<readonly LabelledId[]>): Promise<string> {
+export async function wholeId(
+  typed: string,
+  kind: string,
+  list: () => Promise<readonly LabelledId[]>,
+): Promise<string> {
   if (!PART.test(typed)) return typed;
   const part = typed.toLowerCase();
   const all = new Map((await list()).map((each) => [each.id, each]));
