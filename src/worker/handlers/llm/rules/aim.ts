@@ -1,10 +1,12 @@
 // What a question wants, by its words: one of a few kinds, with what it names. Guesses, and is honest about the default.
 import { trimEndSigns } from '../../../../base/trim-signs.ts';
+import { withoutExceptions } from './facts/exceptions.ts';
+import { type Fact, factsIn } from './facts/fact-aim.ts';
 import { type AnswerLanguage, languageOf } from './language.ts';
 import { baseName, type Named, namesIn } from './names.ts';
 import { subjectWords } from './words.ts';
 
-export type AimKind = 'ask' | 'read' | 'find' | 'list' | 'summarise' | 'run' | 'greet';
+export type AimKind = 'ask' | 'read' | 'find' | 'list' | 'summarise' | 'run' | 'greet' | 'facts';
 
 export interface Aim extends Named {
   readonly kind: AimKind;
@@ -14,6 +16,10 @@ export interface Aim extends Named {
   readonly subject: readonly string[];
   /** For `run`: the words of the command. */
   readonly argv: readonly string[];
+  /** For `facts`: what is to be computed. */
+  readonly facts: readonly Fact[];
+  /** What it says to leave out, which nothing here can do. */
+  readonly excluded: readonly string[];
   /** Whether it refers back: "it", "that file", "and the ...?". */
   readonly refersBack: boolean;
 }
@@ -36,10 +42,13 @@ const SUMMARISE =
 const ABOUT =
   /^(?:so\s+)?what(?:'s| is| are) (?:this|these|it|here|the (?:project|folder|repo|repository|directory|document|documents))(?: (?:project|folder|repo|repository|directory|file|files|documents?|notes?))?(?: (?:all )?about)?\s*[?.!]*$|(?:项目|文件夹|目录|仓库|这些文件|文档)(?:是|讲|说|写)(?:的)?(?:是)?什么/i;
 const FIND = starts(
-  String.raw`(?:find|search|look (?:for|up)|locate|grep|where (?:is|are|do|does|did|can)|which (?:file|files|note|notes|document|documents|docs)\b|who mentions|in which file)\b`,
+  String.raw`(?:find|search|look (?:for|up)|locate|grep|where (?:is|are|do|does|did|can)|which (?:file|files|note|notes|document|documents|docs)\b|who mentions|in which file|(?:is there|are there|do i have|have i got) (?:a|an|any|some)? ?(?:[\w-]{1,30} ){0,2}(?:files?|notes?|documents?|docs?)\b)`,
 );
 const FIND_ZH =
-  /查找|搜索|搜一下|找出|找到|找一下|寻找|哪个文件|哪些文件(?:提到|包含|里有|中有|写)|在哪里|在哪儿|在哪个|^(?:请|帮我)*(?:找|搜)/;
+  /查找|搜索|搜一下|找出|找到|找一下|寻找|哪个文件|哪[些个](?:文件|笔记|文档|记录|资料|文章)(?:里|中)?(?:提到|提及|包含|有|写|说|讲|是?关于)|有没有.{0,60}(?:文件|笔记|文档|记录|资料)|在哪里|在哪儿|在哪个|^(?:请|帮我)*(?:找|搜)/;
+/** "Is there a file called budget.xlsx?" */
+const ASKS_FOR_FILE =
+  /^(?:is there|are there|do i have|have i got|does)\b.{0,80}\b(?:called|named|exist)|有没有.{0,60}(?:叫|名为)|是否存在|存在吗/i;
 const READ = starts(String.raw`(?:read|open|show|print|display|cat|view|give me|quote|dump)\b`);
 const READ_ZH =
   /^(?:请|帮我|麻烦|把)*(?:读一下|读取|读|打开|显示|查看|看看|看一下|阅读|给我看|输出|展示)|的(?:全文|内容)(?:是什么|给我|$)|(?:打印|显示|读)出来/;
@@ -52,21 +61,25 @@ const MOST_READ = 4000;
 
 /** What the owner wants, from the words of the question alone. */
 export function aimOf(question: string): Aim {
-  const text = question.trim().slice(0, MOST_READ).toWellFormed();
+  const whole = question.trim().slice(0, MOST_READ).toWellFormed();
+  const language = languageOf(whole);
+  const argv = commandIn(withoutManners(whole));
+  const { rest: text, excluded } = argv.length > 0 ? { rest: whole, excluded: [] } : withoutExceptions(whole);
   const request = withoutManners(text);
-  const language = languageOf(text);
-  const argv = commandIn(request);
   const named = namesIn(text);
-  const kind = argv.length > 0 ? 'run' : kindOf(text, request, named);
+  const facts = argv.length > 0 || GREET.test(text) ? [] : factsIn(text, named, language);
+  const kind = argv.length > 0 ? 'run' : facts.length > 0 ? 'facts' : kindOf(text, request, named);
   const folderWords = new Set(named.folders.flatMap((folder) => [folder, baseName(folder)]));
   const subject = subjectWords(named.rest.replace(LINE_WORDS, ' ')).filter((word) => !folderWords.has(word));
   return {
     ...named,
     kind,
     language,
-    question: text,
+    question: whole,
     subject: kind === 'find' || kind === 'ask' ? aboutWhat(subject) : subject.filter((word) => !VERBS.test(word)),
     argv,
+    facts,
+    excluded,
     refersBack: BACK.test(named.rest) || BACK_START.test(text),
   };
 }
@@ -91,6 +104,7 @@ function withoutManners(text: string): string {
 }
 
 function kindOf(text: string, request: string, named: Named): AimKind {
+  if (named.files.length > 0 && ASKS_FOR_FILE.test(request)) return 'find';
   if (GREET.test(text)) return 'greet';
   if (SUMMARISE.test(text) || ABOUT.test(text)) return 'summarise';
   const file = named.files.length > 0;

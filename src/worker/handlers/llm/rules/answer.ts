@@ -12,10 +12,15 @@ import { commandAnswer } from './command-answer.ts';
 import type { CutFiles, Located } from './cut-files.ts';
 import { aboutFile } from './describe-file.ts';
 import type { Evidence, ReadFile } from './evidence.ts';
+import { addFacts, markOf } from './facts/fact-answer.ts';
 import type { AnswerLanguage } from './language.ts';
+import { isPartial, lookedText } from './looked.ts';
 import { phrasesIn } from './phrases.ts';
+import { mentions } from './plan.ts';
 import { central, type Ranked, rank } from './rank.ts';
+import { isReadable, readableText } from './readable.ts';
 import type { Transcript } from './transcript.ts';
+import { tokens } from './words.ts';
 
 export interface Answer {
   readonly text: string;
@@ -42,11 +47,13 @@ export function compose(aim: Aim, transcript: Transcript, evidence: Evidence, cu
   if (aim.question.trim() === '') draft.lines.push(phrases.noQuestion, phrases.help);
   else if (aim.kind === 'greet') draft.lines.push(phrases.help);
   else if (aim.kind === 'run') commandAnswer(draft, aim, transcript, evidence);
+  else if (aim.kind === 'facts') addFacts(draft, aim, transcript);
   else if (aim.kind === 'list') listing(draft, aim, transcript, evidence);
   else if (aim.kind === 'find' && (evidence.matches.length > 0 || evidence.passages.length === 0)) {
     matches(draft, aim, evidence);
   } else reading(draft, aim, evidence, cut);
-  for (const step of aim.kind === 'run' ? [] : failuresToTell(evidence)) {
+  if (aim.excluded.length > 0) draft.lines.push('', phrases.notUnderstood(aim.excluded));
+  for (const step of TELLS_ITSELF.has(aim.kind) ? [] : failuresToTell(evidence)) {
     const what = String(step.args.path ?? asWritten(String(step.args.glob ?? '')));
     draft.lines.push(
       phrases.failed(step.tool, what, `${step.error!.reason}${step.error!.message ? `: ${step.error!.message}` : ''}`),
@@ -55,6 +62,9 @@ export function compose(aim: Aim, transcript: Transcript, evidence: Evidence, cu
   const body = draft.lines.join('\n').trim() || phrases.help;
   return { text: body, sources: draft.sources, confidence: draft.confidence };
 }
+
+/** Kinds of questions whose answer tells of failures. */
+const TELLS_ITSELF: ReadonlySet<string> = new Set(['run', 'facts']);
 
 /** What was meant to be read and could not be is told, whatever else was found. */
 const TELL_ALWAYS: ReadonlySet<string> = new Set(['fs_read', 'retrieval_search']);
@@ -66,7 +76,7 @@ function failuresToTell(evidence: Evidence): Evidence['failed'] {
 }
 
 function reading(draft: AnswerDraft, aim: Aim, evidence: Evidence, cut: CutFiles): void {
-  const open = [...evidence.reads.filter((file) => file.text !== undefined), ...evidence.passages];
+  const open = [...evidence.reads.filter((file) => file.text !== undefined), ...passagesFor(aim, evidence)];
   const closed = evidence.reads.filter((file) => file.text === undefined);
   const phrases = phrasesIn(aim.language);
   if (open.length > 0) {
@@ -76,18 +86,40 @@ function reading(draft: AnswerDraft, aim: Aim, evidence: Evidence, cut: CutFiles
     for (const file of open.filter((f) => f.truncated)) draft.lines.push(phrases.cut(file.path));
   }
   if (closed.length > 0) addWithheld(draft, aim, closed, open.length > 0);
-  if (evidence.reads.length > 0 || evidence.passages.length > 0) return;
-  if (aim.files.length > 0) draft.lines.push(phrases.noFile(aim.files.join(', ')));
-  else draft.lines.push(phrases.nothingFound(aim.subject.join(' ') || aim.folders.join(', ') || aim.question));
-  if (evidence.listed.length > 0) {
-    draft.lines.push('', phrases.otherFiles);
-    fileList(draft, aim, evidence, 12);
-  }
+  if (evidence.reads.length > 0 || open.length > 0) return;
+  absent(draft, aim, evidence);
 }
+
+/** A summary of something named is of that alone, whatever else was found. */
+function passagesFor(aim: Aim, { passages }: Evidence): readonly ReadFile[] {
+  if (aim.kind !== 'summarise' || (aim.files.length === 0 && aim.subject.length === 0)) return passages;
+  return passages.filter(({ path }) => mentions(aim.question, path, true));
+}
+
+/** Says that there is nothing, as far as was looked. */
+function absent(draft: AnswerDraft, aim: Aim, evidence: Evidence): void {
+  const phrases = phrasesIn(aim.language);
+  const { looked } = evidence;
+  const subject = aim.subject.join(' ') || aim.folders.join(', ') || aim.question;
+  if (isPartial(looked)) draft.lines.push(phrases.notSeen(aim.files.join(', ') || subject));
+  else if (aim.files.length > 0) draft.lines.push(phrases.noFile(aim.files.join(', ')));
+  else draft.lines.push(phrases.nothingFound(subject));
+  const line = lookedText(looked, aim.language);
+  if (line !== '') draft.lines.push(line);
+  const files = evidence.listed.filter(({ kind }) => kind === FileKind.FILE);
+  if (files.length === 0 || files.length > FEW_FILES || evidence.listedMore) return;
+  draft.lines.push('', phrases.otherFiles);
+  fileList(draft, aim, evidence, FEW_FILES);
+}
+
+/** So few that all of them are told where nothing was found. */
+const FEW_FILES = 12;
 
 function quotes(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut: CutFiles): void {
   const phrases = phrasesIn(aim.language);
-  const units = distinct(files.flatMap((file) => cut.get(file) ?? []));
+  const units = distinct(files.flatMap((file) => cut.get(file) ?? [])).filter(
+    (unit) => isReadable(unit.text) && !repeats(unit.words, aim.question),
+  );
   const found = rank(units, aim.subject.join(' '), aim.question);
   const subject = aim.subject.join(' ');
   const best = found[0];
@@ -100,6 +132,12 @@ function quotes(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut: C
   if (best.coverage < 0.5) draft.lines.push(phrases.closest);
   for (const { unit } of chosen) quote(draft, unit, aim.language);
   draft.confidence = Math.min(0.9, Math.max(0.1, best.coverage * 0.9));
+}
+
+/** Whether a unit says the question itself again, as an example of it does: it answers nothing. */
+function repeats(words: readonly string[], question: string): boolean {
+  const asked = tokens(question);
+  return asked.length >= 4 && ` ${words.join(' ')} `.includes(` ${asked.join(' ')} `);
 }
 
 /** Passages of one document may overlap; what stands in two of them is one unit. */
@@ -129,7 +167,8 @@ function choose(found: readonly Ranked[], units: readonly Located[]): Ranked[] {
 }
 
 function quote(draft: AnswerDraft, unit: Located, language: AnswerLanguage): void {
-  const text = unit.text.length > MOST_QUOTE ? `${unit.text.slice(0, MOST_QUOTE).toWellFormed()}…` : unit.text;
+  const shown = unit.kind === 'code' ? unit.text : readableText(unit.text);
+  const text = shown.length > MOST_QUOTE ? `${shown.slice(0, MOST_QUOTE).toWellFormed()}…` : shown;
   draft.lines.push(`- “${text}” (${placeOf(unit, language)})`);
   const { collection = '', page = 0, lines = true } = unit.found ?? {};
   source(draft, unit.path, lines ? unit.startLine : 0, lines ? unit.endLine : 0, collection, page);
@@ -169,7 +208,7 @@ function summaries(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut
   const byPath = Map.groupBy(files, ({ path }) => path);
   const each = byPath.size === 1 ? 5 : byPath.size <= 3 ? 3 : 2;
   for (const [path, parts] of byPath) {
-    const units = distinct(parts.flatMap((part) => cut.get(part) ?? []));
+    const units = distinct(parts.flatMap((part) => cut.get(part) ?? [])).filter(({ text }) => isReadable(text));
     const chosen = central(units, each);
     const shown = chosen.length > 0 ? chosen : units.slice(0, each);
     if (shown.length === 0) draft.lines.push(phrases.empty(path));
@@ -185,7 +224,7 @@ function matches(draft: AnswerDraft, aim: Aim, evidence: Evidence): void {
   const phrases = phrasesIn(aim.language);
   const subject = [...aim.subject, ...aim.files, ...aim.globs].join(' ') || aim.question;
   if (evidence.matches.length === 0) {
-    if (evidence.listed.length === 0) draft.lines.push(phrases.nothingFound(subject));
+    if (evidence.listed.length === 0) absent(draft, aim, evidence);
     else fileList(draft, aim, evidence, MOST_FILES);
     return;
   }
@@ -204,6 +243,7 @@ function matches(draft: AnswerDraft, aim: Aim, evidence: Evidence): void {
     }
   }
   if (evidence.matches.length > shown.length) draft.lines.push(phrases.more(evidence.matches.length - shown.length));
+  if (isPartial(evidence.looked)) draft.lines.push(lookedText(evidence.looked, aim.language));
   draft.confidence = 0.7;
 }
 
@@ -213,7 +253,8 @@ function listing(draft: AnswerDraft, aim: Aim, transcript: Transcript, evidence:
   else if (evidence.listed.length === 0) {
     if (evidence.failed.length === 0) draft.lines.push(phrases.noFiles);
   } else {
-    draft.lines.push(phrases.filesAre);
+    const mark = markOf(transcript.steps.find(({ tool, error }) => tool === 'fs_query' && !error));
+    draft.lines.push(mark === undefined ? phrases.filesAre : phrases.filesCounted(mark));
     fileList(draft, aim, evidence, MOST_FILES);
     draft.confidence = 0.9;
   }
@@ -226,6 +267,6 @@ function fileList(draft: AnswerDraft, aim: Aim, evidence: Evidence, most: number
     const about = info.kind === FileKind.FOLDER ? phrases.folder : aboutFile(info, aim.language);
     draft.lines.push(`- ${info.path}${about ? ` (${about})` : ''}`);
   }
-  if (unique.length > most) draft.lines.push(phrases.more(unique.length - most));
+  if (unique.length > most && !evidence.listedMore) draft.lines.push(phrases.more(unique.length - most));
   else if (evidence.listedMore) draft.lines.push(phrases.moreUnknown);
 }

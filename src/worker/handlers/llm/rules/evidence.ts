@@ -10,6 +10,7 @@ import {
 import { SearchResponseSchema as PassagesSchema } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { OutputStream, RunResponseSchema } from '../../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { type Withheld, WithheldSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
+import { type LookedAt, lookedAt } from './looked.ts';
 import { isObject, type Step } from './transcript.ts';
 
 /** A file that was read. */
@@ -53,6 +54,8 @@ export interface Evidence {
   readonly listed: readonly FileInfo[];
   readonly listedMore: boolean;
   readonly commands: readonly CommandRun[];
+  /** What was looked at; undefined where nothing was searched or listed. */
+  readonly looked: LookedAt | undefined;
   /** Steps that failed. */
   readonly failed: readonly Step[];
 }
@@ -68,6 +71,7 @@ export function evidenceOf(steps: readonly Step[]): Evidence {
     listed: lists.flatMap((list) => list.files),
     listedMore: lists.some((list) => list.nextPageToken !== ''),
     commands: of(done, 'shell_run').map(commandOf),
+    looked: lookedAt(steps),
     failed: steps.filter((step) => step.error !== undefined),
   };
 }

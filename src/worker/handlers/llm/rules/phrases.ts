@@ -13,6 +13,9 @@ interface Phrases {
   readonly summaryOf: (path: string) => string;
   readonly foundFor: (subject: string) => string;
   readonly filesAre: string;
+  readonly filesCounted: (count: string) => string;
+  /** Not found, but not everything was looked at. */
+  readonly notSeen: (subject: string) => string;
   readonly noFiles: string;
   readonly more: (count: number) => string;
   readonly moreUnknown: string;
@@ -32,6 +35,7 @@ interface Phrases {
   readonly empty: (path: string) => string;
   readonly folder: string;
   readonly page: (page: number) => string;
+  readonly notUnderstood: (words: readonly string[]) => string;
   /** Opens the extract of a conversation. */
   readonly saidSoFar: string;
   readonly asked: string;
@@ -49,6 +53,8 @@ const en: Phrases = {
   summaryOf: (path) => `What ${path} says, in its own lines:`,
   foundFor: (subject) => `Found for “${subject}”:`,
   filesAre: 'The files:',
+  filesCounted: (count) => `In all: ${count}. The first of them:`,
+  notSeen: (subject) => `“${subject}” does not stand in what I could look at so far.`,
   noFiles: 'There are no files here.',
   more: (count) => `… and ${count} more.`,
   moreUnknown: '… and more.',
@@ -69,6 +75,8 @@ const en: Phrases = {
   empty: (path) => `${path} is empty.`,
   folder: 'folder',
   page: (page) => `page ${page}`,
+  notUnderstood: (words) =>
+    `I did not understand ${words.map((each) => `“${each}”`).join(' and ')}; the answer is without it.`,
   saidSoFar: 'What was said, in its own words:',
   asked: 'Owner',
   answered: 'Bowline',
@@ -85,6 +93,8 @@ const zh: Phrases = {
   summaryOf: (path) => `${path} 的要点（原文摘录）：`,
   foundFor: (subject) => `关于“${subject}”找到：`,
   filesAre: '文件如下：',
+  filesCounted: (count) => `总共：${count}。前面的是：`,
+  notSeen: (subject) => `到目前为止看过的内容里没有出现“${subject}”。`,
   noFiles: '这里没有文件。',
   more: (count) => `……另有 ${count} 个。`,
   moreUnknown: '……还有更多。',
@@ -105,6 +115,7 @@ const zh: Phrases = {
   empty: (path) => `${path} 是空文件。`,
   folder: '文件夹',
   page: (page) => `第 ${page} 页`,
+  notUnderstood: (words) => `我没有理解${words.map((each) => `“${each}”`).join('和')}，以上回答没有考虑这一点。`,
   saidSoFar: '对话摘录（原文）：',
   asked: '用户',
   answered: 'Bowline',

@@ -4,6 +4,7 @@ import { type FileInfo, FileKind } from '../../../../../gen/bowline/capability/f
 import type { Aim } from './aim.ts';
 import { anyCase } from './any-case.ts';
 import type { Evidence } from './evidence.ts';
+import { factCalls } from './facts/fact-calls.ts';
 import { hasChinese } from './language.ts';
 import { baseName } from './names.ts';
 import type { SharedPath, Transcript } from './transcript.ts';
@@ -50,6 +51,8 @@ function wantedCalls(aim: Aim, transcript: Transcript, evidence: Evidence): Plan
       return [];
     case 'run':
       return [{ tool: 'shell_run', args: { argv: [...aim.argv] } }];
+    case 'facts':
+      return aim.facts.flatMap((fact) => factCalls(fact, transcript.steps));
     case 'list':
       return listCalls(aim, transcript);
     case 'find':
@@ -59,13 +62,26 @@ function wantedCalls(aim: Aim, transcript: Transcript, evidence: Evidence): Plan
   }
 }
 
+/** A page of the files, and how many there are in all, which the device counts. */
 function listCalls(aim: Aim, transcript: Transcript): PlannedCall[] {
+  return [...pages(aim, transcript), { tool: 'fs_query', args: countArgs(aim) }];
+}
+
+function pages(aim: Aim, transcript: Transcript): PlannedCall[] {
   const recursive = /\b(?:all|every|recursive(?:ly)?|tree|everything)\b|所有|全部|递归/i.test(aim.question);
   const glob = aim.globs[0] === undefined ? {} : { glob: aim.globs[0] };
   const here = aim.folders.map((path) => list(path, recursive, glob));
   const failed = transcript.steps.some((step) => step.tool === 'fs_list' && step.error);
   return here.length > 0 && !failed ? here : [...here, list('', recursive || here.length === 0, glob)];
 }
+
+/** The request that counts what a list lists. */
+const countArgs = (aim: Aim): PlannedCall['args'] => ({
+  measure: 'MEASURE_COUNT',
+  ...(aim.folders[0] === undefined ? {} : { path: aim.folders[0] }),
+  ...(aim.globs[0] === undefined ? {} : { glob: aim.globs[0] }),
+  language: aim.language,
+});
 
 const list = (path: string, recursive: boolean, glob: Record<string, string> = {}): PlannedCall => ({
   tool: 'fs_list',
@@ -114,6 +130,8 @@ function targetsOf(aim: Aim, transcript: Transcript, evidence: Evidence): Target
   const named = aim.files.length > 0 ? aim.files : mentioned.length === 0 && back ? earlierFiles : [];
   if (named.length > 0) return namedTargets(named, aim, transcript, evidence);
   if (mentioned.length > 0) return { paths: mentioned };
+  if (aim.kind === 'summarise' && aim.subject.length > 0 && aim.folders.length === 0 && shared.length === 0)
+    return searchTargets(aim, transcript, evidence);
   if (aim.kind === 'summarise' || aim.folders.length > 0) return folderTargets(aim, transcript, evidence);
   if (shared.length > 0 && shared.length <= MOST_READS)
     return {
@@ -126,7 +144,7 @@ function targetsOf(aim: Aim, transcript: Transcript, evidence: Evidence): Target
 }
 
 /** Whether a question holds the name of a file; `loosely`: its ending may be missing. */
-function mentions(question: string, path: string, loosely: boolean): boolean {
+export function mentions(question: string, path: string, loosely: boolean): boolean {
   const base = baseName(path).toLowerCase();
   const text = question.toLowerCase();
   if (text.includes(base)) return true;
@@ -192,7 +210,9 @@ function folderTargets(aim: Aim, transcript: Transcript, evidence: Evidence): Ta
   if (aim.kind === 'ask' && aim.subject.length > 0) return searchTargets(aim, transcript, evidence);
   if (lists.length === 0)
     return { calls: aim.folders.length > 0 ? aim.folders.map((path) => list(path, true)) : [list('', true)] };
-  if (lists.every((step) => step.error)) return lists.length > 1 ? { paths: [] } : { calls: [list('', true)] };
+  // No folder of that name: perhaps it is what files are about.
+  if (lists.every((step) => step.error))
+    return searchTargets({ ...aim, subject: aim.folders, folders: [] }, transcript, evidence);
   return { paths: ranked(filesOf(evidence.listed), aim).slice(0, MOST_READS) };
 }
 

@@ -8,7 +8,7 @@ const ENGLISH_STOP = new Set(
   read run said same say saying says search see shall she should show so some such summarise summarize summary tell than that
   the their theirs them then there these they thing things this those through to too under until up upon us very was we were
   what whats when where which while who whom whose why will with would you your yours contain contains content contents inside
-  describe explain does's according there's okay ok stay stays use used uses using hey hi hello thanks thank`.split(
+  describe explain does's according there's okay ok stay stays use used uses using hey hi hello thanks thank called named much many something anything`.split(
     /\s+/,
   ),
 );

@@ -1,0 +1,185 @@
+// Understands a question that asks for a fact about files (how many, the largest, what changed last week, a sum): what the device is
+// to compute, and the words that were not understood. Guesses nothing: a word that is left over is told.
+import type { JsonValue } from '@bufbuild/protobuf';
+import { anyCase } from '../any-case.ts';
+import { type AnswerLanguage, hasChinese } from '../language.ts';
+import { baseName, type Named } from '../names.ts';
+import { subjectWords } from '../words.ts';
+import { type Filters, readFilters, takeFolders } from './filters.ts';
+import { FILES, type Measured, readMeasure } from './measures.ts';
+import { Reading } from './reading.ts';
+
+/** One fact that is asked for. */
+export interface Fact {
+  readonly measure: string;
+  /** The request of `fs.Query` as JSON. */
+  readonly args: Readonly<Record<string, JsonValue>>;
+  /** What it is about, as the question says it. */
+  readonly about: string;
+  /** Of the question's words, what nobody understood. */
+  readonly missed: readonly string[];
+}
+
+/** Facts of one question. */
+const MOST_FACTS = 4;
+const MOST_MISSED = 2;
+/** Items of a list of names. */
+const MOST_LISTED = 30;
+const NEXT =
+  /\s*(?:[,;?，；？、]|\band\b|\balso\b|还有|以及|和|并且)\s*(?:and |also )?(?=how many\b|how (?:big|large|often)\b|which (?:file|folder|is)\b|what(?:'s| is) the\b|the (?:largest|smallest|newest|oldest)\b|(?:一共|总共)?有?(?:多少|几)个|最(?:大|小|新|旧)的|哪个文件)/i;
+
+/** The facts that a question asks for; empty when it asks for something else. */
+export function factsIn(text: string, named: Named, language: AnswerLanguage): Fact[] {
+  const marker = named.files.find((name) => name === 'TODO');
+  if (marker !== undefined) {
+    // A file of this name is meant only where nothing is counted.
+    const files = named.files.filter((name) => name !== marker);
+    return factsIn(text, { ...named, files, rest: text }, language).filter(({ measure }) => measure === 'OCCURRENCES');
+  }
+  const parts = named.rest.split(NEXT).filter((part) => /[\p{L}\p{N}]/u.test(part));
+  const facts = parts.slice(0, MOST_FACTS).map((part) => factIn(part, named, language));
+  if (facts.every((fact) => fact !== undefined)) return facts;
+  // Only as a whole: half of a question is no question.
+  const whole = parts.length > 1 ? factIn(named.rest, named, language) : undefined;
+  return whole && text !== '' ? [whole] : [];
+}
+
+function factIn(part: string, named: Named, language: AnswerLanguage): Fact | undefined {
+  const text = new Reading(part);
+  const table = named.files.some((name) => /\.(?:csv|tsv)$/i.test(name)) || /\bcsv\b/i.test(part);
+  const isAboutFiles = FILES.test(part);
+  const found = readMeasure(text, table, named.files.length > 0);
+  const glob = named.files[0] === undefined ? named.globs[0] : globOf(named.files[0]);
+  const filters = table && named.files.length > 0 ? NONE : readFilters(text);
+  const filtered =
+    filters.span !== '' ||
+    filters.lastDays > 0 ||
+    filters.minBytes > 0 ||
+    filters.maxBytes > 0 ||
+    listsKind(filters, part);
+  const measured = found ?? (filtered && isAboutFiles ? { measure: 'LIST', most: MOST_LISTED } : undefined);
+  if (!measured) return undefined;
+  const folders = /^BY_FOLDER$/.test(measured.measure) ? takeFolders(text) && false : countsFolders(text, measured);
+  const path = pathOf(text, named);
+  const terms = measured.terms ?? termsOf(text);
+  const missed = leftOver(text);
+  // With so much that is not understood it is another question.
+  if (missed.length > MOST_MISSED) return undefined;
+  return {
+    measure: measured.measure,
+    about: [...new Set([...named.files, ...filters.words, ...(measured.terms ? [] : terms), path])]
+      .filter(Boolean)
+      .join(language === 'zh' ? '，' : ', '),
+    missed,
+    args: argsOf({
+      measured,
+      filters: folders ? { ...filters, classes: ['FOLDER'] } : filters,
+      glob,
+      path,
+      terms,
+      language,
+    }),
+  };
+}
+
+const NONE: Filters = { classes: [], glob: '', span: '', lastDays: 0, minBytes: 0, maxBytes: 0, words: [] };
+
+/** "List the PDF files", "哪些是图片": a kind alone makes a list. */
+const listsKind = ({ classes, glob }: Filters, part: string): boolean =>
+  (classes.some((name) => name !== 'TEXT' && name !== 'DOCUMENT') || glob !== '') &&
+  /^\s*(?:please )?(?:list|show(?: me)?|which|what|name|are there|do i have)\b|列出|哪些|有没有/i.test(part) &&
+  !/\b(?:mention|about|say|contain)/i.test(part) &&
+  !/提到|关于|包含|说/.test(part);
+
+function countsFolders(text: Reading, { measure }: Measured): boolean {
+  if (measure !== 'COUNT' && measure !== 'LIST') return false;
+  return /\b(?:how many|number of|list|which)\s{1,4}(?:sub)?(?:folders|directories)|(?:多少|几)个?(?:文件夹|目录)/i.test(
+    text.rest,
+  ) ||
+    /^\s{0,4}(?:are\s)?\s{0,4}(?:sub)?(?:folders|directories)\b/i.test(text.rest) ||
+    /^\s{0,4}(?:文件夹|目录)/.test(text.rest)
+    ? takeFolders(text)
+    : false;
+}
+
+interface Parts {
+  readonly measured: Measured;
+  readonly filters: Filters;
+  readonly glob: string | undefined;
+  readonly path: string;
+  readonly terms: readonly string[];
+  readonly language: AnswerLanguage;
+}
+
+function argsOf({ measured, filters, glob, path, terms, language }: Parts): Record<string, JsonValue> {
+  const { measure, most, column } = measured;
+  const pattern = glob ?? filters.glob;
+  return {
+    measure: `MEASURE_${measure}`,
+    ...(path === '' ? {} : { path }),
+    ...(pattern === '' ? {} : { glob: pattern }),
+    ...(filters.classes.length === 0 ? {} : { classes: filters.classes.map((name) => `FILE_CLASS_${name}`) }),
+    ...(filters.span === '' ? {} : { span: `TIME_SPAN_${filters.span}` }),
+    ...(filters.lastDays === 0 ? {} : { lastDays: filters.lastDays }),
+    ...(filters.minBytes === 0 ? {} : { minBytes: String(filters.minBytes) }),
+    ...(filters.maxBytes === 0 ? {} : { maxBytes: String(filters.maxBytes) }),
+    ...(terms.length === 0 ? {} : { terms: [...terms] }),
+    ...(column === undefined ? {} : { column }),
+    ...(most === 0 ? {} : { most }),
+    language,
+  };
+}
+
+/** A pattern for a name in any letter case; a Chinese one may have lost a first character to the words before it. */
+function globOf(name: string): string {
+  if (name.includes('/')) return `**/${anyCase(name)}`;
+  const base = baseName(name);
+  return hasChinese(base) ? `*${anyCase(base)}` : base.includes('.') ? anyCase(base) : `${anyCase(base)}*`;
+}
+
+const FOLDER_IN =
+  /\b(?:in|inside|under|within|of)\s{1,4}(?:the\s{1,4}|my\s{1,4})?(?:(?:folder|directory)\s{1,4}(?:called\s{1,4})?)?([\p{L}\p{N}_][\p{L}\p{N}_./-]{0,100})(?:\s{1,4}(?:folder|directory))?(?=\s*(?:[?.!,]|$|mention|contain|about))|([\p{L}\p{N}_./-]{1,100}?)\s{0,4}(?:文件夹|目录)?\s{0,4}(?:里面?|中|下面?|内)(?=\s|的|有|一共|总共|最|$|[，,？?])/iu;
+const NO_FOLDER =
+  /^(?:in|of|under|within|inside|all|there|here|total|it|them|this|that|which|folder|my|the|files?|box|computer|machine|device|everything|content|size|其|它|这|那|这里|那里|文件夹|目录|电脑|机器|盒子|所有|文件|全部)$/i;
+
+function pathOf(text: Reading, named: Named): string {
+  const [folder] = named.folders;
+  if (folder !== undefined) {
+    text.take(new RegExp(folder.replace(/[^\p{L}\p{N}]/gu, '\\$&'), 'u'));
+    return folder;
+  }
+  const match = FOLDER_IN.exec(text.rest);
+  const name = match?.[1] ?? match?.[2] ?? '';
+  if (!match || name === '' || NO_FOLDER.test(name)) {
+    text.takeAll(
+      /\b(?:in|on|of) (?:total|all|this (?:folder|box|computer|machine)|my (?:folder|box|computer|machine|files))\b|(?:这里|电脑上?|机器上?|盒子)?(?:里面?|中|上)/i,
+    );
+    return '';
+  }
+  text.take(FOLDER_IN);
+  return name.replace(/\/+$/, '');
+}
+
+const MENTION =
+  /\b(?:that |which |who )?(?:mention(?:s|ing)?|contain(?:s|ing)?|about|say(?:s|ing)?|with(?: the)?(?: word)?|talk(?:s)? about|name[sd]?)\s{1,4}(?:the |a |an |word )*["“'`]?([^"”'`?？]{1,80})["”'`]?|(?:提到|提及|包含|含有|关于|写到|说到)(?:了|过)?["“「]?([^"”」？?的]{1,40})["”」]?(?:的)?/i;
+
+/** "How many notes mention the harbour": files are meant whose text has it. */
+function termsOf(text: Reading): string[] {
+  const match = text.take(MENTION);
+  const said = (match?.[1] ?? match?.[2] ?? '').trim().replace(/[.!。！]+$/, '');
+  return said === '' ? [] : [said];
+}
+
+/** What is to be done with the files, beside telling the fact. */
+const DEED =
+  /\b(?:summari[sz]e|sum up|outline|read|quote|compare|translate|explain|delete|remove|move|rename|copy|sort(?:ed)?|order(?:ed)?)\b|总结|概括|归纳|翻译|解释|删除|移动|改名|复制|比较|排序/i;
+const NOISE =
+  /哪些|哪个|\b(?:files?|are there|do i have|have i|there|here|in total|altogether|exist|together|all|any|every|how|many|much|big|large|old|most|is|my|own|anything|everything|currently|now|please|thanks|box|computer|folder|called|named|name|names|biggest|size|file|count|number|changed?|modified|edited|updated|tell|know|different)\b|文件|一共|总共|请问|请|所有|全部|现在|目前|我|有|是|的|了|个|哪|吗|呢|什么|多少|几|列出|告诉|给|一下|里面|这里|名字|叫|都|被|份|张|最多|最/gi;
+
+/** Words that carry something and were not understood, in the order of the question. */
+function leftOver(text: Reading): string[] {
+  const deed = text.take(DEED)?.[0];
+  const words = [...(deed === undefined ? [] : [deed])];
+  words.push(...subjectWords(text.rest.replace(NOISE, ' ')).filter((word) => /[\p{L}\p{N}]/u.test(word)));
+  return words;
+}
