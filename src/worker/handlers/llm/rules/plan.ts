@@ -7,13 +7,9 @@ import type { Evidence } from './evidence.ts';
 import { factCalls } from './facts/fact-calls.ts';
 import { hasChinese } from './language.ts';
 import { baseName } from './names.ts';
+import type { PlannedCall } from './planned-call.ts';
 import type { SharedPath, Transcript } from './transcript.ts';
 import { searchTerms, tokens } from './words.ts';
-
-export interface PlannedCall {
-  readonly tool: string;
-  readonly args: Readonly<Record<string, JsonValue>>;
-}
 
 /** Files read for one question. */
 const MOST_READS = 6;

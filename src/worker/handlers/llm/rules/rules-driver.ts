@@ -14,7 +14,8 @@ import { aimOf } from './aim.ts';
 import { compose } from './answer.ts';
 import { cutFiles } from './cut-files.ts';
 import { evidenceOf } from './evidence.ts';
-import { nextCalls, type PlannedCall } from './plan.ts';
+import { nextCalls } from './plan.ts';
+import type { PlannedCall } from './planned-call.ts';
 import { SUMMARY_REQUEST, sumUp } from './sum-up.ts';
 import { type Transcript, textOf, transcriptOf } from './transcript.ts';
 

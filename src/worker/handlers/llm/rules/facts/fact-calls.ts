@@ -1,5 +1,5 @@
 // The calls of `fs.Query` that a fact needs, and the one of them that answers it.
-import type { PlannedCall } from '../plan.ts';
+import type { PlannedCall } from '../planned-call.ts';
 import type { Step } from '../transcript.ts';
 import type { Fact } from './fact-aim.ts';
 
