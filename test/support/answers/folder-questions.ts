@@ -24,7 +24,8 @@ const asked =
 const JOURNAL = 'journal/day-001.md';
 const SUM = new RegExp(`(?<!\\d)${CSV_AMOUNTS.reduce((sum, each) => sum + each, 0)}0?(?!\\d)`);
 const COPIES = ['house/rules.md', 'house/copy of rules.md', 'backup/rules.md'];
-const isShown = ({ name }: MessyFile) => !name.startsWith('.');
+/** Files with a dot first are denied, names with control characters cannot be told. */
+const isShown = ({ name }: MessyFile) => !name.startsWith('.') && !/\p{Cc}/u.test(name);
 const pdfs = ({ files }: MessyFolder) => files.filter(({ extension }) => extension === 'pdf').length;
 const all = ({ files }: MessyFolder) => files.filter(isShown).length;
 
@@ -88,7 +89,7 @@ function english(folder: MessyFolder, now: Date): Question[] {
     }),
     ask('nothing', 'summarise nothere.md', { must: ['nothere.md'] }),
     ask('nothing', 'Is there a file called budget-2031.xlsx?', { must: ['budget-2031.xlsx'] }),
-    ask('qualifier', 'What is the largest file?', { must: ['logs/big.log', /50(?:\.0)? MB|47\.7 MiB/] }),
+    ask('qualifier', 'What is the largest file?', { must: ['logs/big.log', /(?:48|50) MB/] }),
     ask('qualifier', 'How many PDF files are there?', { must: [number(pdfs(folder))] }),
     ask('qualifier', 'Which files changed this week?', { must: thisWeek(folder, now), not: [JOURNAL] }),
     ask('qualifier', 'How many TODOs are in the code?', { must: [number(10)] }),
@@ -134,7 +135,7 @@ function chinese(folder: MessyFolder): Question[] {
       not: ['五月十四'],
     }),
     ask('nothing', '有没有关于火星的文件？', { must: ['火星'], not: [JOURNAL] }),
-    ask('qualifier', '最大的文件是哪个？', { must: ['logs/big.log', /50(?:\.0)? MB|47\.7 MiB/] }),
+    ask('qualifier', '最大的文件是哪个？', { must: ['logs/big.log', /(?:48|50) MB/] }),
     ask('qualifier', '有多少个 PDF？', { must: [number(pdfs(folder))] }),
     ask('qualifier', '上周修改的文件有哪些？', { must: ofAge(folder, 'last week'), not: [JOURNAL] }),
     ask('qualifier', '会议记录.md 一共多少字？', { must: [number(charactersIn(folder, '会议记录.md'))] }),
