@@ -88,6 +88,31 @@ export function retrievalSuite(open: () => Promise<PassageDatabase>): void {
     expect(one?.textRank).toBe(1);
   });
 
+  test('what shares next to nothing with a query is not found, however near its letters are', async () => {
+    const retrieval = fresh();
+    await retrieval.ingest(tenant, 'c', {
+      'boat.md': 'The boat was bought in 2011. Its hull number is HX-2231.',
+      '灯塔.md': '灯塔管理员名叫王小明。灯塔高三十二米。',
+    });
+    for (const query of [
+      'Who won the world cup in 1990?',
+      'xylophone lessons',
+      '飞艇什么时候起飞？',
+      '世界杯冠军是谁？',
+    ])
+      expect(await retrieval.find(tenant, query), query).toEqual([]);
+    for (const query of ['hull number', 'hull numbre of the boat', 'what did the boats cost, when bought?'])
+      expect(
+        (await retrieval.find(tenant, query)).map(({ document }) => document),
+        query,
+      ).toEqual(['boat.md']);
+    for (const query of ['灯塔有多高？', '灯塔管理员叫什么名字？', '灯'])
+      expect(
+        (await retrieval.find(tenant, query)).map(({ document }) => document),
+        query,
+      ).toEqual(['灯塔.md']);
+  });
+
   test('words find what vectors miss: a rare name, whole or in parts', async () => {
     const retrieval = fresh();
     const filler = Object.fromEntries(
@@ -178,7 +203,10 @@ export function retrievalSuite(open: () => Promise<PassageDatabase>): void {
     await retrieval.ingest(mine, 'c', { doc: 'The secret of the first tenant is vermilion.' });
     await retrieval.ingest(other, 'c', { doc: 'The second tenant has nothing.' });
     await retrieval.ingest(mine, 'only-mine', { doc: 'vermilion again' });
-    expect(texts(await retrieval.find(other, 'vermilion secret'))).toEqual(['The second tenant has nothing.']);
+    expect(await retrieval.find(other, 'vermilion secret')).toEqual([]);
+    expect(texts(await retrieval.find(other, 'what has the second tenant'))).toEqual([
+      'The second tenant has nothing.',
+    ]);
     await expect(retrieval.find(other, 'x', { collections: ['only-mine'] })).rejects.toMatchObject({
       reason: 'COLLECTION_UNKNOWN',
     });
@@ -482,7 +510,8 @@ export function retrievalSuite(open: () => Promise<PassageDatabase>): void {
       (await retrieval.call('delete', tenant, { collection: 'c', what: { case: 'idPrefix', value: 'a/' } })).documents;
     expect(await remove()).toBe(2);
     expect(await remove()).toBe(0);
-    expect(texts(await retrieval.find(tenant, 'one two three'))).toEqual(['three']);
+    expect(await retrieval.find(tenant, 'one two')).toEqual([]);
+    expect(texts(await retrieval.find(tenant, 'three'))).toEqual(['three']);
     const { collections } = await retrieval.call('listCollections', tenant, {});
     expect(collections).toMatchObject([{ documents: 1, passages: 1, bytes: 5n }]);
   });

@@ -17,6 +17,7 @@ import { SEARCH_METHOD } from '../run/method-names.ts';
 import { boundBy } from '../run/run-recipients.ts';
 import type { FoldedJob, FoldedRun } from '../run/state.ts';
 import { nextIndex } from './steps.ts';
+import { wantsDocuments } from './wants-documents.ts';
 
 /** The search before the first model turn; undefined while there is none. */
 export function searchOf(run: FoldedRun): FoldedJob | undefined {
@@ -24,14 +25,17 @@ export function searchOf(run: FoldedRun): FoldedJob | undefined {
   return undefined;
 }
 
-/** The search that comes before the first model turn; undefined without a collection, or when no worker could make it. */
+/**
+ * The search that comes before the first model turn; undefined without a collection, when no worker could make it, or for an ask that
+ * wants nothing of documents.
+ */
 export function searchJob(
   run: FoldedRun,
   methods: MethodRegistry,
   recipients: readonly string[],
 ): JobQueued | undefined {
   const names = boundBy(run).collections.map(({ name }) => name);
-  if (names.length === 0 || !canSearch(run)) return undefined;
+  if (names.length === 0 || !canSearch(run) || !wantsDocuments(run.text)) return undefined;
   const job = jobId(run.id, 0, nextIndex(run, 0));
   const request = create(SearchRequestSchema, { query: cut(run.text.trim(), MAX_QUERY_BYTES), collections: names });
   return create(JobQueuedSchema, {

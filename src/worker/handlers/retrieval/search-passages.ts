@@ -3,6 +3,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { create } from '@bufbuild/protobuf';
 import {
+  type Passage,
   PassageSchema,
   type SearchRequest,
   type SearchResponse,
@@ -18,8 +19,9 @@ import { cleanText, mustBeName } from './clean-text.ts';
 import { embed } from './embed-texts.ts';
 import { type Fused, fuse, type RankedList } from './fuse.ts';
 import { queryTerms } from './passages/terms.ts';
+import { holds, weighed } from './relevance.ts';
 import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
-import { byWords } from './store/by-words.ts';
+import { type ByWords, byWords } from './store/by-words.ts';
 import { type CollectionRow, findCollection, listCollections } from './store/collections.ts';
 import type { PassageDatabase, TenantTransaction } from './store/database.ts';
 import { type Hit, nearestPassages } from './store/nearest.ts';
@@ -33,6 +35,8 @@ const MOST = 50;
 const POOL = 100;
 /** Passages that all pages of a search hold together, about. */
 const MOST_RANKED = 1_000;
+/** Passages whose texts are read and judged at once. */
+const READ_AT_ONCE = 25;
 /** Different words of a query that count. */
 const WORDS = 64;
 /** Collections that are searched when none is named. */
@@ -65,6 +69,8 @@ export async function searchPassages(
   const passages = await database.within(tenant, 'look', async (scope) => {
     const byModel = new Map<string, Found[]>();
     const texts: Found[] = [];
+    const weights = new Map<string, ByWords['weightOf']>();
+    const letters = new Set<string>();
     for (const { id, name, model_id: asked } of all) {
       if (!vectors.has(asked)) continue;
       // As it is now: it may have been removed, or have got an index or another model, while the query was embedded.
@@ -78,14 +84,21 @@ export async function searchPassages(
       const vector = vectors.get(collection.model_id)!;
       const near = await nearestPassages(scope, collection, vector, filter, POOL, exactUpTo(settings, scope.embedded));
       byModel.set(collection.model_id, [...(byModel.get(collection.model_id) ?? []), ...add(near)]);
-      texts.push(...add(await byWords(scope, collection, terms, filter, POOL)));
+      const words = await byWords(scope, collection, terms, filter, POOL);
+      texts.push(...add(words.hits));
+      weights.set(name, words.weightOf);
+      if (collection.lexical) letters.add(name);
     }
     // Distances of one model can be compared, those of two cannot: each model has a list of its own.
     const lists: RankedList<Found>[] = [...byModel.values()].map((items) => ({ kind: 'vector', items: best(items) }));
     lists.push({ kind: 'text', items: best(texts) });
-    const ranked = fuse(lists, (hit) => hit.passage, byPlace, offset + size + 1);
-    more = ranked.length > offset + size && offset + size <= MOST_RANKED;
-    return shown(scope, ranked.slice(offset, offset + size));
+    const ranked = fuse(lists, (hit) => hit.passage, byPlace, MOST_RANKED);
+    // Letters always find something that is nearest; of it only what shares words with the query answers anything.
+    const isAbout = (passage: Passage) =>
+      !letters.has(passage.collection) || holds(weighed(terms, weights.get(passage.collection)!), passage);
+    const { passages: page, more: left } = await pageOf(scope, ranked, { offset, size }, isAbout);
+    more = left && offset + size <= MOST_RANKED;
+    return page;
   });
   return create(SearchResponseSchema, {
     passages,
@@ -159,6 +172,24 @@ function current({ trx, tenant }: TenantTransaction, id: number): Promise<Collec
   return trx.selectFrom('collection').selectAll().where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst();
 }
 
+interface Page {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** The passages of one page that are about the query, and whether there are more of them. */
+async function pageOf(
+  scope: TenantTransaction,
+  ranked: readonly Fused<Found>[],
+  { offset, size }: Page,
+  isAbout: (passage: Passage) => boolean,
+) {
+  const passages: Passage[] = [];
+  for (let at = 0; at < ranked.length && passages.length <= offset + size; at += READ_AT_ONCE)
+    passages.push(...(await shown(scope, ranked.slice(at, at + READ_AT_ONCE))).filter(isAbout));
+  return { passages: passages.slice(offset, offset + size), more: passages.length > offset + size };
+}
+
 const best = (hits: readonly Found[]): Found[] =>
   [...hits].sort((a, b) => a.order - b.order || byPlace(a, b)).slice(0, POOL);
 
@@ -167,7 +198,7 @@ const byPlace = (a: Found, b: Found): number =>
 
 const compare = (a: string, b: string): number => Number(a > b) - Number(a < b);
 
-async function shown(scope: TenantTransaction, hits: readonly Fused<Found>[]) {
+async function shown(scope: TenantTransaction, hits: readonly Fused<Found>[]): Promise<Passage[]> {
   const passages = await showPassages(
     scope,
     hits.map(({ item }) => item.passage),

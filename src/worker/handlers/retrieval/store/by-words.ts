@@ -11,31 +11,48 @@ import { wordPrefix } from './word-prefix.ts';
 
 /** A word is counted up to so many passages; what is in more tells little and chooses nobody. */
 const COUNTED = 1_000;
+const HANDFUL = 30;
 /** Passages that are ranked. */
 const RANKED = 4_000;
 
 interface Word {
+  readonly term: string;
   /** The word as a tsquery. */
   readonly query: string;
   readonly found: number;
 }
 
-/** The best first, at most `limit`. */
+/** Passages that share words with a query. */
+export interface ByWords {
+  /** The best first. */
+  readonly hits: readonly Hit[];
+  /** What a term weighs by how many passages have it; also one that none has. */
+  weightOf(term: string): number;
+}
+
+/** At most `limit`. */
 export async function byWords(
   scope: TenantTransaction,
   collection: CollectionRow,
   terms: readonly QueryTerm[],
   filter: Filter,
   limit: number,
-): Promise<Hit[]> {
+): Promise<ByWords> {
   const words = await counted(scope, collection, terms);
-  if (words.length === 0) return [];
-  for (const chosen of choices(words)) {
+  const found = new Map(words.map((word) => [word.term, word.found]));
+  // In a handful of passages nothing can be told from how many have a word.
+  const passages = Math.max(collection.passages, HANDFUL);
+  const weightOf = (term: string) => weightIn({ passages }, found.get(term) ?? 0);
+  for (const chosen of words.length === 0 ? [] : choices(words)) {
     const hits = await ranked(scope, collection, words, chosen, filter, limit);
-    if (hits.length > 0) return hits;
+    if (hits.length > 0) return { hits, weightOf };
   }
-  return [];
+  return { hits: [], weightOf };
 }
+
+/** What is counted no further is taken as four times as common. */
+const weightIn = ({ passages }: Pick<CollectionRow, 'passages'>, found: number): number =>
+  rarity(found > COUNTED ? 4 * COUNTED : found, passages);
 
 async function ranked(
   { trx, tenant }: TenantTransaction,
@@ -45,7 +62,7 @@ async function ranked(
   filter: Filter,
   limit: number,
 ): Promise<Hit[]> {
-  const rarities = words.map(({ found }) => rarity(found > COUNTED ? 4 * COUNTED : found, collection.passages));
+  const rarities = words.map(({ found }) => weightIn(collection, found));
   const { rows } = await sql<Hit>`
     with candidates as materialized (${candidates(tenant, collection.id, chosen, filter)}),
     scored as materialized (
@@ -86,7 +103,8 @@ async function counted(
   const prefix = wordPrefix(tenant, collection.name);
   const queries = terms.map(({ term, prefix: begins }) => `${lexeme(prefix, term)}${begins ? ':*' : ''}`);
   const { rows } = await sql<Word>`
-    select w.query, c.found from unnest(${queries}::text[]) with ordinality as w(query, place)
+    select w.term, w.query, c.found
+    from unnest(${terms.map(({ term }) => term)}::text[], ${queries}::text[]) with ordinality as w(term, query, place)
     cross join lateral (
       select count(*) as found from (
         select from passage p
