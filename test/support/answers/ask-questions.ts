@@ -39,6 +39,7 @@ export async function askQuestions(
       const one = judge(question, {
         answer: told.answer,
         sources: told.sources.map(bare),
+        withheld: told.withheld.map(bare),
         left: told.run === '' ? [] : [...new Set(left)],
         shared,
       });
@@ -53,7 +54,7 @@ export async function askQuestions(
 
 /** An ask that is refused answers with the refusal. */
 async function asked(local: Client<typeof LocalService>, request: AskRequest) {
-  const told = { run: '', answer: '', sources: [] as string[], shared: [] as string[] };
+  const told = { run: '', answer: '', sources: [] as string[], shared: [] as string[], withheld: [] as string[] };
   try {
     for await (const { event } of local.ask(request, { signal: AbortSignal.timeout(LIMIT_MS) })) {
       const body = event?.event;
@@ -61,6 +62,7 @@ async function asked(local: Client<typeof LocalService>, request: AskRequest) {
       if (body?.case === 'shared') told.shared = [...body.value.paths];
       if (body?.case !== 'ended') continue;
       told.answer = body.value.outcome?.answer ?? '';
+      told.withheld = (body.value.outcome?.withheld ?? []).map(({ name }) => name);
       told.sources = (body.value.outcome?.sources ?? []).map(({ path }) => path);
     }
   } catch (error) {

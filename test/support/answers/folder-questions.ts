@@ -56,7 +56,8 @@ function english(folder: MessyFolder, now: Date): Question[] {
       not: ['152.50'],
     }),
     ask('fact', 'What is the hull number of the boat?', {
-      must: ['projects/boat.md', '--share'],
+      must: ['projects/boat.md'],
+      withheld: ['projects/boat.md'],
       not: ['HX-2231', JOURNAL],
     }),
     ask('fact', 'What does contract.pdf say about the notice?', {
@@ -79,7 +80,7 @@ function english(folder: MessyFolder, now: Date): Question[] {
     }),
     ask('summary', 'Please give me a summary of 会议记录.md', { share: ['会议记录.md'], must: ['新办公室'] }),
     ask('summary', 'summarise contract.pdf', { share: ['papers/contract.pdf'], must: ['30 June 2027'] }),
-    ask('summary', 'Summarise launch.md', { must: ['launch.md', '--share'], not: ['harbour hall'] }),
+    ask('summary', 'Summarise launch.md', { must: ['launch.md'], withheld: ['launch.md'], not: ['harbour hall'] }),
     ask('nothing', 'Which notes mention zeppelins?', { must: ['zeppelins'], not: ['.md'] }),
     ask('nothing', 'find xylophone', { must: ['xylophone'], not: ['.md'] }),
     ask('nothing', 'What does launch.md say about submarines?', {
@@ -115,7 +116,7 @@ function chinese(folder: MessyFolder): Question[] {
     ask('fact', '谁负责搬家？', { share: ['会议记录.md'], must: ['李雷负责搬家'], sources: ['会议记录.md'] }),
     ask('fact', '京都计划什么时候出发？', { share: ['旅行/京都计划.md'], must: ['四月十日'] }),
     ask('fact', '合同.docx 里的违约金是多少？', { share: ['papers/合同.docx'], must: ['两万元'] }),
-    ask('fact', '新办公室的租金是多少？', { must: ['会议记录.md', '--share'], not: ['八千', JOURNAL] }),
+    ask('fact', '新办公室的租金是多少？', { must: ['会议记录.md'], withheld: ['会议记录.md'], not: ['八千', JOURNAL] }),
     ask('search', '哪些笔记提到京都？', { must: ['travel/kyoto.md', '旅行/京都计划.md'], not: [JOURNAL] }),
     ask('search', '搜索 launch', { must: ['launch.md', 'launch checklist.md'], not: [JOURNAL] }),
     ask('search', '查找关于灯塔的文件', { must: ['项目/灯塔.md'], not: [JOURNAL] }),
@@ -125,7 +126,7 @@ function chinese(folder: MessyFolder): Question[] {
     ask('summary', '总结 会议记录', { share: ['会议记录.md'], must: ['新办公室'], sources: ['会议记录.md'] }),
     ask('summary', '概括一下 projects/lighthouse.md', { share: ['projects/lighthouse.md'], must: ['Amelie Brandt'] }),
     ask('summary', '总结红烧肉.md', { share: ['菜谱/红烧肉.md'], must: ['五花肉'], sources: ['菜谱/红烧肉.md'] }),
-    ask('summary', '总结发布计划', { must: ['项目/发布计划.md', '--share'], not: ['旧港'] }),
+    ask('summary', '总结发布计划', { must: ['项目/发布计划.md'], withheld: ['项目/发布计划.md'], not: ['旧港'] }),
     ask('nothing', '哪些笔记提到飞艇？', { must: ['飞艇'], not: ['.md'] }),
     ask('nothing', '搜索 木琴', { must: ['木琴'], not: ['.md'] }),
     ask('nothing', '总结 不存在.md', { must: ['不存在.md'] }),

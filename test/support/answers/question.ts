@@ -14,12 +14,16 @@ export interface Question {
   readonly not?: readonly (string | RegExp)[];
   /** Files that must be among its sources. */
   readonly sources?: readonly string[];
+  /** Files whose content must be told as withheld, so that the owner can share it. */
+  readonly withheld?: readonly string[];
 }
 
 /** What came of a question. */
 export interface Answered {
   readonly answer: string;
   readonly sources: readonly string[];
+  /** Files of which content was withheld. */
+  readonly withheld: readonly string[];
   /** Files of which more than their names left the box. */
   readonly left: readonly string[];
   /** Files that the owner shared. */
@@ -39,10 +43,18 @@ export interface Judged {
 
 const ABSENCE =
   /\bfound (?:nothing|no )|\bno (?:file|line|note)s? (?:called|about|match)|\bthere (?:is|are) no(?:ne|thing)?\b|没有找到|没有名为|找不到|没有这样的/i;
-const OWN_WORDS = { en: '(I am the built-in rules model', zh: '（我是内置的规则模型' } as const;
+/** Own words of an answer's first line, without quotes and paths; Chinese must have Chinese ones, English none. */
+function isIn(language: Question['language'], answer: string): boolean {
+  const own = (answer.split('\n').find((line) => line.trim() !== '') ?? '')
+    .replace(/[“「][^”」]*[”」]/gu, ' ')
+    .replace(/[（(][^()（）]*[)）]/gu, ' ')
+    .replace(/\S*\/[^:：]*|\S+\.\w+/gu, ' ');
+  if (!/\p{L}/u.test(own)) return true;
+  return /\p{Script=Han}/u.test(own) === (language === 'zh');
+}
 
 export function judge(question: Question, answered: Answered): Judged {
-  const { must, not = [], sources = [], kind, language } = question;
+  const { must, not = [], sources = [], withheld = [], kind, language } = question;
   // Groups of digits are for eyes.
   const answer = answered.answer.replace(/(?<=\d),(?=\d{3})/g, '');
   const holds = (what: string | RegExp) => (typeof what === 'string' ? answer.includes(what) : what.test(answer));
@@ -52,9 +64,10 @@ export function judge(question: Question, answered: Answered): Judged {
     ...must.filter((what) => !holds(what)).map((what) => `lacks ${what}`),
     ...not.filter(holds).map((what) => `holds ${what}`),
     ...sources.filter((path) => !answered.sources.includes(path)).map((path) => `does not name ${path} as a source`),
+    ...withheld.filter((path) => !answered.withheld.includes(path)).map((path) => `does not offer to share ${path}`),
     ...(kind === 'nothing' && !absent ? ['does not say that there is nothing'] : []),
     ...(kind !== 'nothing' && absent ? ['says that there is nothing'] : []),
-    ...(answer.includes(OWN_WORDS[language]) ? [] : ['is in another language']),
+    ...(isIn(language, answer) ? [] : ['is in another language']),
     ...leaked.map((path) => `shares ${path}`),
   ];
   return { question, answered, faults, wrongAbsence: kind !== 'nothing' && absent, leaked };
