@@ -10,6 +10,7 @@ import { machine } from './harness/machine.ts';
 import { type Measure, type Row, ratio, reference, verdict } from './harness/measure.ts';
 import { readReferences, writeReferences } from './harness/reference-file.ts';
 import { tableText } from './harness/table.ts';
+import { answers } from './measure/answers.ts';
 import { cliStart } from './measure/cli-start.ts';
 import { documents } from './measure/documents.ts';
 import { edgeMemory, edgeStart, toolCall } from './measure/edge.ts';
@@ -47,6 +48,7 @@ const MEASURES: readonly Measure[] = [
   retrieval,
   webFetch,
   documents,
+  answers,
 ];
 
 const quick = Boolean(process.env.QUICK);

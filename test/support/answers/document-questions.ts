@@ -7,8 +7,6 @@ export interface DocumentQuestion {
   readonly text: string;
   /** The document that answers it; undefined when none does. */
   readonly document?: string;
-  /** What the passage that answers it holds. */
-  readonly holds?: string;
 }
 
 /** Notes beside Bowline's own pages: short and long documents, in two languages. */
