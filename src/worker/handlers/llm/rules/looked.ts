@@ -1,5 +1,6 @@
 // What a search or list of this turn looked at, and what it passed over, so that a part is never taken for the whole.
 import type { JsonValue } from '@bufbuild/protobuf';
+import { UnseenReason } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import type { AnswerLanguage } from './language.ts';
 import { isObject, type Step } from './transcript.ts';
 
@@ -12,14 +13,13 @@ export interface LookedAt {
 }
 
 interface Skip {
-  /** The reason without the prefix of the contract. */
-  readonly why: string;
+  readonly why: UnseenReason;
   readonly count: number;
   readonly names: readonly string[];
 }
 
 /** Reasons that leave out what a search for words could not have found anyway. */
-const HARMLESS: ReadonlySet<string> = new Set(['NOT_TEXT', 'UNTELLABLE_NAME']);
+const HARMLESS: ReadonlySet<UnseenReason> = new Set([UnseenReason.NOT_TEXT, UnseenReason.UNTELLABLE_NAME]);
 const MOST_NAMES = 3;
 
 /** Of the last search, or else of the last list; undefined where there was none. */
@@ -31,7 +31,7 @@ export function lookedAt(steps: readonly Step[]): LookedAt | undefined {
   const budget = listOf(withheld).some((item) => item.why === 'BUDGET');
   if (!isObject(looked)) return budget ? { files: 0, total: 0, skipped: [], early: true } : undefined;
   const skipped = listOf(looked.skipped).map((item) => ({
-    why: String(item.why ?? '').replace('SKIP_REASON_', ''),
+    why: UnseenReason[String(item.why ?? '').replace('UNSEEN_REASON_', '') as keyof typeof UnseenReason] ?? 0,
     count: Number(item.count ?? 0),
     names: listOf(item.files).map(({ path }) => String(path ?? '')),
   }));
@@ -42,14 +42,15 @@ export function lookedAt(steps: readonly Step[]): LookedAt | undefined {
 const listOf = (json: JsonValue | undefined): { [key: string]: JsonValue }[] =>
   Array.isArray(json) ? json.filter(isObject) : [];
 
-const WHY: Readonly<Record<string, readonly [string, string]>> = {
-  TOO_LARGE: ['too large', '太大'],
-  TOO_DEEP: ['too deep', '层级太深'],
-  UNREADABLE: ['cannot be read', '无法读取'],
-  TIME: ['the time was over', '时间已到'],
-  BYTES: ['the limit of bytes was met', '已达到字节上限'],
-  UNTELLABLE_NAME: ['names that cannot be shown', '名称无法显示'],
-  NOT_TEXT: ['no text', '不是文本'],
+const WHY: Readonly<Record<UnseenReason, readonly [string, string]>> = {
+  [UnseenReason.UNSPECIFIED]: ['for another reason', '其他原因'],
+  [UnseenReason.TOO_LARGE]: ['too large', '太大'],
+  [UnseenReason.TOO_DEEP]: ['too deep', '层级太深'],
+  [UnseenReason.UNREADABLE]: ['cannot be read', '无法读取'],
+  [UnseenReason.TIME]: ['the time was over', '时间已到'],
+  [UnseenReason.BYTES]: ['the limit of bytes was met', '已达到字节上限'],
+  [UnseenReason.UNTELLABLE_NAME]: ['names that cannot be shown', '名称无法显示'],
+  [UnseenReason.NOT_TEXT]: ['no text', '不是文本'],
 };
 
 /** One line about it; empty where everything was looked at. */
@@ -63,13 +64,14 @@ export function lookedText(looked: LookedAt | undefined, language: AnswerLanguag
   }
   if (skipped.length === 0 && !early) return '';
   const each = skipped.map(({ why, count, names }) => {
-    const reason = WHY[why]?.[zh ? 1 : 0] ?? why;
+    const reason = (WHY[why] ?? WHY[UnseenReason.UNSPECIFIED])[zh ? 1 : 0];
     const named = names.slice(0, MOST_NAMES).join(zh ? '、' : ', ');
     const left = count > MOST_NAMES ? '…' : '';
     return zh
       ? `${count} 个${reason}${named && `（${named}${left}）`}`
       : `${count} ${reason}${named && ` (${named}${left})`}`;
   });
+  if (files === 0) return zh ? `没有查看：${each.join('；')}。` : `Not looked at: ${each.join('; ')}.`;
   return zh
     ? `看了 ${total} 个文件中的 ${files} 个${each.length > 0 ? `；跳过：${each.join('；')}` : ''}。`
     : `Looked at ${files} of ${total} files${each.length > 0 ? `; skipped: ${each.join('; ')}` : ''}.`;

@@ -4,7 +4,8 @@ const LETTERS = /[\p{L}\p{N}]/gu;
 /** Share of letters below which a line is no text. */
 const LEAST = 0.4;
 /** One name of a program: `matches.file.size_bytes`, `--share`, `node_modules/`. */
-const BARE_NAME = /^`?[\w./-]*[._/-][\w./-]*`?$/;
+const BARE_NAME = /^`?[\w./-]{1,200}`?$/;
+const JOINT = /[._/-]/;
 const BAR = /(?<!\\)\|/;
 
 /** The same words without markup. Only whole signs of markup go: `a_b` and `2 * 3` stay. */
@@ -30,6 +31,6 @@ export function readableText(text: string): string {
 /** Whether a line reads like text, not like names of fields or signs. */
 export function isReadable(text: string): boolean {
   const bare = text.trim();
-  if (bare === '' || BARE_NAME.test(bare)) return false;
+  if (bare === '' || (BARE_NAME.test(bare) && JOINT.test(bare))) return false;
   return (bare.match(LETTERS)?.length ?? 0) >= LEAST * bare.replace(/\s/g, '').length;
 }

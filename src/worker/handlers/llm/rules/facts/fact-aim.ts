@@ -1,6 +1,7 @@
 // Understands a question that asks for a fact about files (how many, the largest, what changed last week, a sum): what the device is
 // to compute, and the words that were not understood. Guesses nothing: a word that is left over is told.
 import type { JsonValue } from '@bufbuild/protobuf';
+import { trimEndSigns } from '../../../../../base/trim-signs.ts';
 import { anyCase } from '../any-case.ts';
 import { type AnswerLanguage, hasChinese } from '../language.ts';
 import { baseName, type Named } from '../names.ts';
@@ -25,8 +26,9 @@ const MOST_FACTS = 4;
 const MOST_MISSED = 2;
 /** Items of a list of names. */
 const MOST_LISTED = 30;
+/** Where one question ends and the next begins, in one sentence. */
 const NEXT =
-  /\s*(?:[,;?，；？、]|\band\b|\balso\b|还有|以及|和|并且)\s*(?:and |also )?(?=how many\b|how (?:big|large|often)\b|which (?:file|folder|is)\b|what(?:'s| is) the\b|the (?:largest|smallest|newest|oldest)\b|(?:一共|总共)?有?(?:多少|几)个|最(?:大|小|新|旧)的|哪个文件)/i;
+  /(?:[,;?，；？、]|\band\b|\balso\b|还有|以及|和|并且)(?= {0,4}(?:and |also )?(?:how many\b|how (?:big|large|often)\b|which (?:file|folder|is)\b|what(?:'s| is) the\b|the (?:largest|smallest|newest|oldest)\b|(?:一共|总共)?有?(?:多少|几)个|最(?:大|小|新|旧)的|哪个文件))/i;
 
 /** The facts that a question asks for; empty when it asks for something else. */
 export function factsIn(text: string, named: Named, language: AnswerLanguage): Fact[] {
@@ -57,7 +59,8 @@ function factIn(part: string, named: Named, language: AnswerLanguage): Fact | un
     filters.minBytes > 0 ||
     filters.maxBytes > 0 ||
     listsKind(filters, part);
-  const measured = found ?? (filtered && isAboutFiles ? { measure: 'LIST', most: MOST_LISTED } : undefined);
+  const measured =
+    found ?? (filtered && (isAboutFiles || filters.changed) ? { measure: 'LIST', most: MOST_LISTED } : undefined);
   if (!measured) return undefined;
   const folders = /^BY_FOLDER$/.test(measured.measure) ? takeFolders(text) && false : countsFolders(text, measured);
   const path = pathOf(text, named);
@@ -82,7 +85,16 @@ function factIn(part: string, named: Named, language: AnswerLanguage): Fact | un
   };
 }
 
-const NONE: Filters = { classes: [], glob: '', span: '', lastDays: 0, minBytes: 0, maxBytes: 0, words: [] };
+const NONE: Filters = {
+  classes: [],
+  glob: '',
+  span: '',
+  lastDays: 0,
+  minBytes: 0,
+  maxBytes: 0,
+  changed: false,
+  words: [],
+};
 
 /** "List the PDF files", "哪些是图片": a kind alone makes a list. */
 const listsKind = ({ classes, glob }: Filters, part: string): boolean =>
@@ -157,7 +169,7 @@ function pathOf(text: Reading, named: Named): string {
     return '';
   }
   text.take(FOLDER_IN);
-  return name.replace(/\/+$/, '');
+  return trimEndSigns(name, '/');
 }
 
 const MENTION =
@@ -166,8 +178,9 @@ const MENTION =
 /** "How many notes mention the harbour": files are meant whose text has it. */
 function termsOf(text: Reading): string[] {
   const match = text.take(MENTION);
-  const said = (match?.[1] ?? match?.[2] ?? '').trim().replace(/[.!。！]+$/, '');
-  return said === '' ? [] : [said];
+  const said = (match?.[1] ?? match?.[2] ?? '').trim();
+  const term = trimEndSigns(said, '.!。！');
+  return term === '' ? [] : [term];
 }
 
 /** What is to be done with the files, beside telling the fact. */

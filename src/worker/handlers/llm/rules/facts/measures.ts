@@ -61,6 +61,7 @@ const PATTERNS: readonly (readonly [string, RegExp])[] = [
     'BY_KIND',
     /\b(?:what|which|how many) (?:kinds?|types?|sorts?)(?: of files?)?\b|\b(?:by|per|of each|each) (?:kind|type|extension)\b|(?:哪些|什么|哪几种|几种)(?:类型|种类|格式)|(?:按|各)(?:类型|种类|格式)/i,
   ],
+  ['LARGEST', /\b(?:tak(?:es?|ing) up|us(?:es?|ing)) the most (?:disk )?space\b|占用?的?空间最[多大]的?/i],
   [
     'TOTAL_SIZE',
     /\btotal size\b|\bhow (?:big|large)\b|\bhow much (?:disk )?(?:space|storage|room)\b|\bsize of\b|\btake up\b|总大小|(?:有|是)?多大|占(?:用|了)?(?:了)?多少(?:空间)?|大小/i,
@@ -105,7 +106,7 @@ function readColumn(text: Reading): Measured | undefined {
 
 const QUOTED_COLUMN = /["“'`「]([^"”'`」]{1,80})["”'`」]/;
 const COLUMN_WORD =
-  /\b(?:column|field) (?:called |named )?([\p{L}\p{N}_-]{1,80})|\bthe ([\p{L}\p{N}_-]{1,80}) column\b|([\p{L}\p{N}_-]{1,40}?)\s{0,4}(?:这|那|一)*列/iu;
+  /\b(?:column|field) (?:called |named )?([\p{L}\p{N}_-]{1,80})|\bthe ([\p{L}\p{N}_-]{1,80}) column\b|([\p{L}\p{N}_-]{1,40}?)\s{0,4}[这那]?一?列/iu;
 const COLUMN_AFTER = /^\s{0,4}(?:up |of |for )?(?:all |the |of )*([\p{L}_][\p{L}\p{N}_-]{0,80})/iu;
 const COLUMN_BEFORE = /([\p{L}_][\p{L}\p{N}_-]{0,40}?)\s{0,4}(?:的|是)?\s{0,4}$/u;
 const NO_COLUMN =

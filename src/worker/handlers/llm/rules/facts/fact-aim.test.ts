@@ -1,0 +1,76 @@
+// Which fact a question asks for, and what of it was not understood, in both languages.
+import { expect, test } from 'vitest';
+import { aimOf } from '../aim.ts';
+
+test.each([
+  ['What is the largest file?', { measure: 'MEASURE_LARGEST', most: 1 }],
+  ['What are the three largest files?', { measure: 'MEASURE_LARGEST', most: 3 }],
+  ['How many PDF files are there?', { measure: 'MEASURE_COUNT', classes: ['FILE_CLASS_PDF'] }],
+  ['Which files changed this week?', { measure: 'MEASURE_LIST', span: 'TIME_SPAN_THIS_WEEK' }],
+  ['Show me what I edited yesterday', { measure: 'MEASURE_LIST', span: 'TIME_SPAN_YESTERDAY' }],
+  ['Which photos were changed in the last 7 days?', { classes: ['FILE_CLASS_IMAGE'], lastDays: 7 }],
+  [
+    'How many TODOs are in the code?',
+    { measure: 'MEASURE_OCCURRENCES', terms: ['TODO'], classes: ['FILE_CLASS_CODE'] },
+  ],
+  ['What is the sum of amount in invoices.csv?', { measure: 'MEASURE_COLUMN_SUM', column: 'amount' }],
+  ["What's the highest amount in invoices.csv?", { measure: 'MEASURE_COLUMN_MAX', column: 'amount' }],
+  ['How many words are in launch.md?', { measure: 'MEASURE_WORDS' }],
+  ['Which files are duplicates?', { measure: 'MEASURE_DUPLICATES' }],
+  ['Which folder has the most files?', { measure: 'MEASURE_BY_FOLDER' }],
+  ['How many notes mention the harbour?', { measure: 'MEASURE_COUNT', terms: ['harbour'] }],
+  ['files larger than 10 MB', { measure: 'MEASURE_LIST', minBytes: '10000001' }],
+  ['How many files are in invoices?', { measure: 'MEASURE_COUNT', path: 'invoices' }],
+  ['When was launch.md changed?', { measure: 'MEASURE_NEWEST', most: 1 }],
+  ['最大的文件是哪个？', { measure: 'MEASURE_LARGEST', most: 1, language: 'zh' }],
+  ['占空间最多的文件是哪个？', { measure: 'MEASURE_LARGEST', most: 1 }],
+  ['有多少个 PDF？', { measure: 'MEASURE_COUNT', classes: ['FILE_CLASS_PDF'] }],
+  ['上周修改的文件有哪些？', { measure: 'MEASURE_LIST', span: 'TIME_SPAN_LAST_WEEK' }],
+  ['最近三天修改的笔记', { measure: 'MEASURE_LIST', lastDays: 3 }],
+  ['会议记录.md 一共多少字？', { measure: 'MEASURE_WORDS' }],
+  ['invoices.csv 里 amount 的总和是多少？', { measure: 'MEASURE_COLUMN_SUM', column: 'amount' }],
+  ['有重复的文件吗？', { measure: 'MEASURE_DUPLICATES' }],
+  ['哪个文件夹的文件最多？', { measure: 'MEASURE_BY_FOLDER' }],
+  ['代码里有多少个 TODO？', { measure: 'MEASURE_OCCURRENCES', terms: ['TODO'] }],
+  ['"灯塔" 出现了多少次？', { measure: 'MEASURE_OCCURRENCES', terms: ['灯塔'] }],
+] as const)('%s', (question, args) => {
+  const aim = aimOf(question);
+  expect(aim).toMatchObject({ kind: 'facts', facts: [{ args, missed: [] }] });
+  expect(aim.facts).toHaveLength(1);
+});
+
+test.each([
+  'How many runs may wait in one conversation?',
+  'What is the largest risk in launch.md?',
+  "What's the latest version in package.json?",
+  'How many people were at the meeting?',
+  'How much did invoice 3 cost?',
+  'Which notes mention the launch?',
+  '灯塔有多高？',
+  '合同的违约金是多少？',
+  '',
+])('no fact about files: %s', (question) => expect(aimOf(question).facts).toEqual([]));
+
+test('two facts of one question are two', () => {
+  const { facts } = aimOf('How many PDFs and how many images are there?');
+  expect(facts.map(({ args }) => args.classes)).toEqual([['FILE_CLASS_PDF'], ['FILE_CLASS_IMAGE']]);
+});
+
+test('what was not understood is known', () => {
+  expect(aimOf('How many purple files are there?').facts).toMatchObject([{ missed: ['purple'] }]);
+  expect(aimOf('Summarise the three largest notes').facts).toMatchObject([{ missed: ['Summarise'] }]);
+  expect(aimOf('Which notes mention the launch, except drafts?')).toMatchObject({
+    kind: 'find',
+    subject: ['launch'],
+    excluded: ['except drafts'],
+  });
+  expect(aimOf('除了草稿以外，哪些笔记提到京都？').excluded).toEqual(['除了草稿以外']);
+});
+
+test.each([
+  ['search for 京都', 'en'],
+  ['搜索 launch', 'zh'],
+  ['quicksilver 在哪个文件里？', 'zh'],
+  ['Please give me a summary of 会议记录.md', 'en'],
+  ['有多少个 PDF？', 'zh'],
+] as const)('%s is answered in its language', (question, language) => expect(aimOf(question).language).toBe(language));
