@@ -1,7 +1,7 @@
 // What a question wants, by its words: one of a few kinds, with what it names. Guesses, and is honest about the default.
 import { trimEndSigns } from '../../../../base/trim-signs.ts';
 import { withoutExceptions } from './facts/exceptions.ts';
-import { type Fact, factsIn } from './facts/fact-aim.ts';
+import { type AskedFact, factsIn } from './facts/fact-aim.ts';
 import { type AnswerLanguage, languageOf } from './language.ts';
 import { baseName, type Named, namesIn } from './names.ts';
 import { subjectWords } from './words.ts';
@@ -17,7 +17,7 @@ export interface Aim extends Named {
   /** For `run`: the words of the command. */
   readonly argv: readonly string[];
   /** For `facts`: what is to be computed. */
-  readonly facts: readonly Fact[];
+  readonly facts: readonly AskedFact[];
   /** What it says to leave out, which nothing here can do. */
   readonly excluded: readonly string[];
   /** Whether it refers back: "it", "that file", "and the ...?". */

@@ -12,7 +12,7 @@ import { commandAnswer } from './command-answer.ts';
 import type { CutFiles, Located } from './cut-files.ts';
 import { aboutFile } from './describe-file.ts';
 import type { Evidence, ReadFile } from './evidence.ts';
-import { addFacts, markOf } from './facts/fact-answer.ts';
+import { addFacts, markIn } from './facts/fact-answer.ts';
 import type { AnswerLanguage } from './language.ts';
 import { isPartial, lookedText } from './looked.ts';
 import { phrasesIn } from './phrases.ts';
@@ -253,7 +253,7 @@ function listing(draft: AnswerDraft, aim: Aim, transcript: Transcript, evidence:
   else if (evidence.listed.length === 0) {
     if (evidence.failed.length === 0) draft.lines.push(phrases.noFiles);
   } else {
-    const mark = markOf(transcript.steps.find(({ tool, error }) => tool === 'fs_query' && !error));
+    const mark = markIn(transcript.steps.find(({ tool, error }) => tool === 'fs_query' && !error));
     draft.lines.push(mark === undefined ? phrases.filesAre : phrases.filesCounted(mark));
     fileList(draft, aim, evidence, MOST_FILES);
     draft.confidence = 0.9;

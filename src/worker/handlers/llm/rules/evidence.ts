@@ -10,7 +10,7 @@ import {
 import { SearchResponseSchema as PassagesSchema } from '../../../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { OutputStream, RunResponseSchema } from '../../../../../gen/bowline/capability/shell/v1/shell_pb.ts';
 import { type Withheld, WithheldSchema } from '../../../../../gen/bowline/run/v1/run_pb.ts';
-import { type LookedAt, lookedAt } from './looked.ts';
+import { lookedAt, type SeenFiles } from './looked.ts';
 import { isObject, type Step } from './transcript.ts';
 
 /** A file that was read. */
@@ -55,7 +55,7 @@ export interface Evidence {
   readonly listedMore: boolean;
   readonly commands: readonly CommandRun[];
   /** What was looked at; undefined where nothing was searched or listed. */
-  readonly looked: LookedAt | undefined;
+  readonly looked: SeenFiles | undefined;
   /** Steps that failed. */
   readonly failed: readonly Step[];
 }

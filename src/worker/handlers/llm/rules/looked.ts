@@ -4,7 +4,7 @@ import { UnseenReason } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.
 import type { AnswerLanguage } from './language.ts';
 import { isObject, type Step } from './transcript.ts';
 
-export interface LookedAt {
+export interface SeenFiles {
   readonly files: number;
   readonly total: number;
   readonly skipped: readonly Skip[];
@@ -23,7 +23,7 @@ const HARMLESS: ReadonlySet<UnseenReason> = new Set([UnseenReason.NOT_TEXT, Unse
 const MOST_NAMES = 3;
 
 /** Of the last search, or else of the last list; undefined where there was none. */
-export function lookedAt(steps: readonly Step[]): LookedAt | undefined {
+export function lookedAt(steps: readonly Step[]): SeenFiles | undefined {
   const done = steps.filter(({ error }) => error === undefined);
   const step = done.findLast(({ tool }) => tool === 'fs_search') ?? done.findLast(({ tool }) => tool === 'fs_list');
   if (!step || !isObject(step.result)) return undefined;
@@ -54,7 +54,7 @@ const WHY: Readonly<Record<UnseenReason, readonly [string, string]>> = {
 };
 
 /** One line about it; empty where everything was looked at. */
-export function lookedText(looked: LookedAt | undefined, language: AnswerLanguage): string {
+export function lookedText(looked: SeenFiles | undefined, language: AnswerLanguage): string {
   if (!looked) return '';
   const { files, total, skipped, early } = looked;
   const zh = language === 'zh';
@@ -78,4 +78,4 @@ export function lookedText(looked: LookedAt | undefined, language: AnswerLanguag
 }
 
 /** Whether it is worth a line beside what was found. */
-export const isPartial = (looked: LookedAt | undefined): boolean => looked?.early === true;
+export const isPartial = (looked: SeenFiles | undefined): boolean => looked?.early === true;

@@ -11,7 +11,7 @@ import { FILES, type Measured, readMeasure } from './measures.ts';
 import { Reading } from './reading.ts';
 
 /** One fact that is asked for. */
-export interface Fact {
+export interface AskedFact {
   readonly measure: string;
   /** The request of `fs.Query` as JSON. */
   readonly args: Readonly<Record<string, JsonValue>>;
@@ -31,7 +31,7 @@ const NEXT =
   /(?:[,;?，；？、]|\band\b|\balso\b|还有|以及|和|并且)(?= {0,4}(?:and |also )?(?:how many\b|how (?:big|large|often)\b|which (?:file|folder|is)\b|what(?:'s| is) the\b|the (?:largest|smallest|newest|oldest)\b|(?:一共|总共)?有?(?:多少|几)个|最(?:大|小|新|旧)的|哪个文件))/i;
 
 /** The facts that a question asks for; empty when it asks for something else. */
-export function factsIn(text: string, named: Named, language: AnswerLanguage): Fact[] {
+export function factsIn(text: string, named: Named, language: AnswerLanguage): AskedFact[] {
   const marker = named.files.find((name) => name === 'TODO');
   if (marker !== undefined) {
     // A file of this name is meant only where nothing is counted.
@@ -46,7 +46,7 @@ export function factsIn(text: string, named: Named, language: AnswerLanguage): F
   return whole && text !== '' ? [whole] : [];
 }
 
-function factIn(part: string, named: Named, language: AnswerLanguage): Fact | undefined {
+function factIn(part: string, named: Named, language: AnswerLanguage): AskedFact | undefined {
   const text = new Reading(part);
   const table = named.files.some((name) => /\.(?:csv|tsv)$/i.test(name)) || /\bcsv\b/i.test(part);
   const isAboutFiles = FILES.test(part);

@@ -5,7 +5,7 @@ import type { AnswerDraft } from '../answer-draft.ts';
 import type { AnswerLanguage } from '../language.ts';
 import { phrasesIn } from '../phrases.ts';
 import { isObject, type Step, type Transcript } from '../transcript.ts';
-import type { Fact } from './fact-aim.ts';
+import type { AskedFact } from './fact-aim.ts';
 import { answerOf } from './fact-calls.ts';
 
 /** Adds each fact, and what of the question was not understood. */
@@ -14,7 +14,7 @@ export function addFacts(draft: AnswerDraft, aim: Aim, transcript: Transcript): 
   const missed: string[] = [];
   for (const fact of aim.facts) {
     const { step, wider } = answerOf(fact, transcript.steps);
-    const mark = markOf(step);
+    const mark = markIn(step);
     if (draft.lines.length > 0) draft.lines.push('');
     if (mark !== undefined) {
       draft.lines.push(...linesOf(fact, mark, aim.language, wider));
@@ -33,7 +33,7 @@ export function addFacts(draft: AnswerDraft, aim: Aim, transcript: Transcript): 
 }
 
 /** The mark that a call of `fs.Query` gave. */
-export function markOf(step: Step | undefined): string | undefined {
+export function markIn(step: Step | undefined): string | undefined {
   const { result } = step ?? {};
   return isObject(result) && typeof result.mark === 'string' && result.mark !== '' ? result.mark : undefined;
 }
@@ -102,7 +102,7 @@ const capital = (text: string): string => `${text.slice(0, 1).toUpperCase()}${te
 
 /** One of the ordered is a phrase, several are a list. */
 function linesOf(
-  { measure, args, about }: Fact,
+  { measure, args, about }: AskedFact,
   mark: string,
   language: AnswerLanguage,
   wider: boolean,

@@ -1,12 +1,12 @@
 // The calls of `fs.Query` that a fact needs, and the one of them that answers it.
 import type { PlannedCall } from '../planned-call.ts';
 import type { Step } from '../transcript.ts';
-import type { Fact } from './fact-aim.ts';
+import type { AskedFact } from './fact-aim.ts';
 
 const TOOL = 'fs_query';
 
 /** What to ask the device; a folder that is none is left away, and then told as not understood. */
-export function factCalls(fact: Fact, steps: readonly Step[]): PlannedCall[] {
+export function factCalls(fact: AskedFact, steps: readonly Step[]): PlannedCall[] {
   const first = { tool: TOOL, args: fact.args };
   return stepOf(steps, fact.args)?.error && fact.args.path !== undefined
     ? [first, { tool: TOOL, args: wider(fact) }]
@@ -15,7 +15,7 @@ export function factCalls(fact: Fact, steps: readonly Step[]): PlannedCall[] {
 
 /** The step that answered a fact, and whether its folder was left away. */
 export function answerOf(
-  fact: Fact,
+  fact: AskedFact,
   steps: readonly Step[],
 ): { readonly step: Step | undefined; readonly wider: boolean } {
   const exact = stepOf(steps, fact.args);
@@ -23,15 +23,15 @@ export function answerOf(
   return again && !again.error ? { step: again, wider: true } : { step: exact, wider: false };
 }
 
-function wider({ args }: Fact): Fact['args'] {
+function wider({ args }: AskedFact): AskedFact['args'] {
   const { path: _, ...rest } = args;
   return rest;
 }
 
-function stepOf(steps: readonly Step[], args: Fact['args']): Step | undefined {
+function stepOf(steps: readonly Step[], args: AskedFact['args']): Step | undefined {
   const key = keyOf(args);
   return steps.find((step) => step.tool === TOOL && keyOf(step.args) === key);
 }
 
-const keyOf = (args: Fact['args']): string =>
+const keyOf = (args: AskedFact['args']): string =>
   JSON.stringify(Object.entries(args).sort(([a], [b]) => Number(a > b) - Number(a < b)));
