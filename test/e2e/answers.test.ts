@@ -16,7 +16,13 @@ test('at least 57 of 60 questions are answered rightly; none claims absence wron
   const judged = await askFolder(stack);
   const text = scoreText(judged);
   expect(judged).toHaveLength(60);
-  expect(judged.filter(({ wrongAbsence }) => wrongAbsence).map(({ question }) => question.text), text).toEqual([]);
-  expect(judged.flatMap(({ leaked }) => leaked), text).toEqual([]);
+  expect(
+    judged.filter(({ wrongAbsence }) => wrongAbsence).map(({ question }) => question.text),
+    text,
+  ).toEqual([]);
+  expect(
+    judged.flatMap(({ leaked }) => leaked),
+    text,
+  ).toEqual([]);
   expect(judged.filter(({ faults }) => faults.length === 0).length, text).toBeGreaterThanOrEqual(57);
 });

@@ -92,7 +92,8 @@ function reading(draft: AnswerDraft, aim: Aim, evidence: Evidence, cut: CutFiles
 
 /** A summary of something named is of that alone, whatever else was found. */
 function passagesFor(aim: Aim, { passages }: Evidence): readonly ReadFile[] {
-  if (aim.kind !== 'summarise' || (aim.files.length === 0 && aim.subject.length === 0)) return passages;
+  const named = [aim.files, aim.subject, aim.folders].some((each) => each.length > 0);
+  if (aim.kind !== 'summarise' || !named) return passages;
   return passages.filter(({ path }) => mentions(aim.question, path, true));
 }
 

@@ -173,3 +173,22 @@ test('a summary keeps within its bound, the newest turns, and does not grow by b
   expect(text).toContain('Question 199?');
   expect(text.isWellFormed()).toBe(true);
 });
+
+test('a summary is of the file that is named, not of documents that mention it', async () => {
+  const looks = await ask('summarise the weather', [LAUNCH, { ...WEATHER, text: 'The weather was bad.' }]);
+  expect(looks.calls).toEqual(['fs_list']);
+  const plan = { ...WEATHER, document: '旅行/京都计划.md', text: '四月十日出发，住在二条城附近。' };
+  const { calls, text } = await ask('总结京都计划', [{ ...WEATHER, text: '京都计划被推迟了。' }, plan]);
+  expect(calls).toEqual([]);
+  expect(text).toContain('四月十日');
+  expect(text).not.toContain('推迟');
+});
+
+test('an example of the question itself, a bar of a table and a bare name of a field are no answers', async () => {
+  const question = 'How many runs may wait in one conversation?';
+  const guide = { ...WEATHER, document: 'guide.md', text: `Then ask: "${question}"\n\nruns.wait_conversation` };
+  const limits = { ...WEATHER, document: 'limits.md', text: '| runs that wait in one conversation | 20 |' };
+  const { text } = await ask(question, [guide, limits]);
+  expect(text).toContain('“runs that wait in one conversation – 20” (limits.md:7)');
+  expect(text).not.toContain('guide.md');
+});

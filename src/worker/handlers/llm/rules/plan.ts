@@ -30,6 +30,9 @@ function passagesAnswer(aim: Aim, transcript: Transcript, { passages }: Evidence
   const documents = passages.map(({ path }) => path);
   const meant = aim.files.filter((name) => !documents.some((path) => isCalled(path, name)));
   if (meant.length > 0 || transcript.shared.length > 0 || aim.folders.length > 0) return false;
+  // A summary is of what is named, not of whatever mentions it.
+  const isNamed = aim.subject.length > 0 && aim.kind === 'summarise';
+  if (isNamed && !documents.some((path) => mentions(aim.question, path, true))) return false;
   const wanted = new Set(tokens(aim.subject.join(' ')));
   const held = new Set(passages.flatMap(({ text, found }) => tokens([...(found?.headings ?? []), text].join(' '))));
   return [...wanted].filter((token) => held.has(token)).length * 2 >= wanted.size;
