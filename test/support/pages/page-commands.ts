@@ -9,13 +9,8 @@ export interface PageCommand {
   readonly text: string;
   /** What the page says that it prints, line by line; undefined when the page shows no output. `…` stands for what was cut. */
   readonly output?: readonly string[];
-}
-
-/** A block of code that is a file: its language and its lines. */
-export interface PageFile {
-  readonly line: number;
-  readonly language: string;
-  readonly text: string;
+  /** What the file that it runs holds, where the page shows that file. */
+  readonly file?: string;
 }
 
 interface Block {
@@ -28,16 +23,17 @@ const SHELL: ReadonlySet<string> = new Set(['', 'sh', 'bash', 'console']);
 
 /** Every command of a page. */
 export function commandsOf(page: string, text: string): PageCommand[] {
-  const blocks = blocksOf(text).filter(({ language }) => SHELL.has(language));
-  const found = blocks.flatMap((block) => inBlock(page, block));
-  return [...found, ...inTables(page, text)].sort((one, other) => one.line - other.line);
+  const blocks = blocksOf(text);
+  const typed = blocks.filter(({ language }) => SHELL.has(language)).flatMap((block) => inBlock(page, block));
+  const files = blocks.filter(({ language }) => !SHELL.has(language)).flatMap((block) => ofFile(page, block));
+  return [...typed, ...files, ...inTables(page, text)].sort((one, other) => one.line - other.line);
 }
 
-/** Blocks that are files in some language, such as a client in Python. */
-export const filesOf = (text: string): PageFile[] =>
-  blocksOf(text)
-    .filter(({ language }) => !SHELL.has(language))
-    .map(({ line, language, lines }) => ({ line, language, text: `${lines.join('\n')}\n` }));
+/** A program that the page shows, whose first line says how to run it. */
+function ofFile(page: string, { line, lines }: Block): PageCommand[] {
+  const found = /^(?:#|\/\/) ([^;]*\b(?:python3|node) \w+\.\w+ [^;]*)/.exec(lines[0] ?? '');
+  return found ? [{ page, line, text: (found[1] ?? '').trim(), file: `${lines.join('\n')}\n` }] : [];
+}
 
 /** Fenced and indented blocks. Text that belongs to an item of a list is indented less than four more than its sign, and is none. */
 function blocksOf(text: string): Block[] {
@@ -74,7 +70,8 @@ function inBlock(page: string, { line, lines }: Block): PageCommand[] {
     const output: string[] = [];
     if (isConsole) while (at < lines.length && !lines[at]?.startsWith('$ ')) output.push(lines[at++] ?? '');
     const text = words.map(withoutComment).join('\n').trim();
-    if (text === '') continue;
+    // An address alone is no command.
+    if (text === '' || /^\w+:\/\/\S+$/.test(text)) continue;
     found.push({ page, line: line + begin, text, ...(isConsole ? { output } : {}) });
   }
   return found;

@@ -1,6 +1,6 @@
 // A person at a fresh checkout who types what a page says, line by line: in a home of their own, with terminals in which programs
 // go on running. What stands for something of theirs (an address, an id) is filled in; nothing else is changed.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../free-port.ts';
@@ -15,14 +15,18 @@ const COPIED: ReadonlySet<string> = new Set(['docs', 'examples', 'proto', 'third
 export interface Typing {
   /** Looked for in the command as it stands on the page. */
   readonly like: RegExp;
+  /** What is stopped before, in other terminals. */
+  readonly stops?: RegExp;
   /** It runs until it is stopped; the page goes on when this stands in what it prints. */
   readonly until?: RegExp;
   /** Whether its terminal is needed no more when that was seen. */
   readonly thenStopped?: boolean;
   /** What is typed into it, from all that was printed so far. */
   readonly input?: (printed: string) => string;
-  /** The exit code that is meant; default 0. */
-  readonly code?: number;
+  /** What must stand in what it shows. */
+  readonly says?: RegExp;
+  /** The exit codes that are meant; default 0. */
+  readonly codes?: readonly number[];
   /** The machine, by a name: each has a home of its own. Default: the one at which the page begins. */
   readonly machine?: string;
 }
@@ -33,7 +37,8 @@ export interface PageShellOptions {
   readonly typing: readonly Typing[];
   /** What is filled in for a text of the page, from all that was printed so far. */
   readonly filled: readonly (readonly [RegExp, (printed: string) => string])[];
-  readonly env?: Readonly<Record<string, string>>;
+  /** Variables that the page tells to set, from all that was printed so far. */
+  readonly variables?: Readonly<Record<string, (printed: string) => string>>;
 }
 
 /** What became of one command. */
@@ -85,13 +90,18 @@ export class PageShell {
   }
 
   /** Types a command of a page, step by step. Throws when a step does not end as it is meant to, with what it showed. */
-  async type({ page, line, text }: PageCommand): Promise<Typed> {
+  async type({ page, line, text, file }: PageCommand): Promise<Typed> {
     let last: Typed = { code: 0, shown: '' };
+    if (file !== undefined) writeFileSync(join(this.checkout, /\w+\.(?:py|mjs)/.exec(text)?.[0] ?? ''), file);
     for (const step of stepsOf(text)) {
       const typing = this.#options.typing.find(({ like }) => like.test(step)) ?? { like: /$/ };
+      if (typing.stops) await this.stop(typing.stops);
       last = await this.#step(step, typing).catch((error) => {
         throw new Error(`${page}:${line}: ${step}\n${error instanceof Error ? error.message : String(error)}`);
       });
+      if (typing.says && !typing.says.test(last.shown)) {
+        throw new Error(`${page}:${line}: ${step}\ndoes not say ${typing.says}:\n${last.shown}`);
+      }
     }
     return last;
   }
@@ -117,7 +127,7 @@ export class PageShell {
     const variable = /^(?:export )?[A-Za-z_]+=\S+( [A-Za-z_]+=\S+)*$/.test(command) || /^\w+=\$\(.*\)$/.test(command);
     if (variable) return await this.#assign(command);
     const program = this.#start(step, command, typing);
-    if (typing.until === undefined) return await this.#end(program, typing.code ?? 0);
+    if (typing.until === undefined) return await this.#end(program, typing.codes ?? [0]);
     await program.until(typing.until, LIMIT_MS);
     const shown = program.stdout;
     this.#printed += shown;
@@ -132,7 +142,7 @@ export class PageShell {
     const program = this.#start(command, `${plain}; printf '%s\\0' ${names.map((name) => `"$${name}"`).join(' ')}`, {
       like: /$/,
     });
-    const { shown } = await this.#end(program, 0);
+    const { shown } = await this.#end(program, [0]);
     const values = shown.split('\0');
     names.forEach((name, at) => {
       this.#env[name] = values[at] ?? '';
@@ -140,13 +150,14 @@ export class PageShell {
     return { code: 0, shown: '' };
   }
 
-  async #end(program: Program, wanted: number): Promise<Typed> {
+  async #end(program: Program, wanted: readonly number[]): Promise<Typed> {
     const timer = setTimeout(() => program.signal('SIGKILL'), LIMIT_MS);
     const { code } = await program.ended;
     clearTimeout(timer);
     const shown = program.stdout;
     this.#printed += shown;
-    if (code !== wanted) throw new Error(`ended with ${code ?? 'a signal'} instead of ${wanted}:\n${shown}`);
+    if (code === undefined || !wanted.includes(code))
+      throw new Error(`ended with ${code ?? 'a signal'} instead of ${wanted.join(' or ')}:\n${shown}`);
     return { code, shown };
   }
 
@@ -154,7 +165,8 @@ export class PageShell {
     const home = join(this.dir, typing.machine ?? 'user');
     if (mkdirSync(home, { recursive: true }) !== undefined) this.#options.files(home);
     const { PATH = '' } = process.env;
-    const env = { PATH, HOME: home, BOWLINE_PORT: String(this.port), ...this.#options.env, ...this.#env };
+    const variables = Object.entries(this.#options.variables ?? {}).map(([name, of]) => [name, of(this.#printed)]);
+    const env = { PATH, HOME: home, BOWLINE_PORT: String(this.port), ...Object.fromEntries(variables), ...this.#env };
     const program = new Program(step, ['sh', '-c', ONE_STREAM, 'sh', command], { cwd: this.checkout, env });
     const input = typing.input?.(this.#printed);
     if (input === undefined || typing.until === undefined) program.child.stdin.end(input ?? '');
