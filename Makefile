@@ -14,7 +14,7 @@ override export DIR := $(value DIR)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help gen build demo up test chaos fuzz memory memory-flat bench docker-test test-llama check verify clean
+.PHONY: help gen build demo tour up test chaos fuzz memory memory-flat bench docker-test test-llama check verify clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ build: $(INSTALLED) ## Bundle the programs into dist/ if a source is newer
 
 demo: build ## Ask a question about a folder, not shared and shared: [DIR=path] [ASK="question"]
 	@node scripts/demo.mjs
+
+tour: build ## Take the pictures of docs/tour.md again, from the real programs in a terminal: [ONLY=name,...]
+	@node scripts/tour.ts
 
 up: build ## Run everything on this machine over a folder: [DIR=path], by default docs/
 	@exec ./bowline up --allow "$${DIR:-docs}"

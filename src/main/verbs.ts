@@ -146,6 +146,15 @@ export const VERBS: readonly Verb[] = [
     load: cli(async () => (await import('../cli/verbs/status.ts')).statusVerb),
   },
   {
+    name: 'watch',
+    summary: 'watch all of it on the whole screen, and what leaves this box',
+    load: async () => {
+      const { watchVerb } = await import('../cli/verbs/watch.ts');
+      const { processTerminal } = await import('./process-terminal.ts');
+      return (program, io) => program.addCommand(watchVerb(io, processTerminal()));
+    },
+  },
+  {
     name: 'health',
     summary: 'tell whether a control plane is ready, or a worker connected',
     load: cli(async () => (await import('../cli/verbs/health.ts')).healthVerb),

@@ -1,4 +1,5 @@
-// Commands of Bowline that operations.md names exist, with their options.
+// Commands of Bowline that a page names, also within a sentence, exist, with their options. Those of code blocks are also run:
+// test/e2e/pages.test.ts.
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { beforeAll, expect, test } from 'vitest';
@@ -6,11 +7,16 @@ import { CONTROL_VERBS } from '../../src/main/control-verbs.ts';
 import { VERBS } from '../../src/main/verbs.ts';
 import { WORKER_VERBS } from '../../src/main/worker-verbs.ts';
 
-const text = readFileSync('docs/operations.md', 'utf8').replaceAll(/^#.*$/gm, '');
+const PAGES = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...['guide', 'cli', 'operations', 'contracts', 'security', 'architecture', 'tour'].map((page) => `docs/${page}.md`),
+];
+const text = PAGES.map((page) => readFileSync(page, 'utf8').replaceAll(/^#.*$/gm, '')).join('\n\n');
 const code = [...text.matchAll(/```[\s\S]*?```|^ {4,}\S.*$|`[^`]+`/gm)].map(([found]) => found);
 /** What stands behind `bowline` in code, up to the end of the command. */
 const lines = code.flatMap((each) =>
-  [...each.matchAll(/(?<!-[nUcd] )(?:\b|\/)bowline ((?:[a-z-]|\.\.\.)[^`|>#\n]*)/g)].map((m) => m[1] ?? ''),
+  [...each.matchAll(/(?<!-[nUcd] )(?:\b|\/)bowline ((?:[a-z-]|\.\.\.)[^`|>#;\n]*)/g)].map((m) => m[1] ?? ''),
 );
 /** And what a container of a replica is run with. */
 const commands = [...lines, ...code.flatMap((each) => /run --rm control-a (.*)$/.exec(each)?.[1] ?? [])]
@@ -31,9 +37,11 @@ test('there are enough of them to look at', () => {
   expect(commands.length).toBeGreaterThan(15);
 });
 
-test.each(commands.map((words) => [words.join(' '), words] as const))('bowline %s', (_line, words) => {
+const once = [...new Map(commands.map((words) => [words.join(' '), words])).values()];
+
+test.each(once.map((words) => [words.join(' '), words] as const))('bowline %s', (_line, words) => {
   let at: Command = program;
-  const known = new Set(program.options.map(({ long }) => long));
+  const known = new Set(['--help', ...program.options.map(({ long }) => long)]);
   for (const word of words) {
     const next = at.commands.find((each) => each.name() === word);
     if (!next) break;

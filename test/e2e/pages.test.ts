@@ -28,6 +28,11 @@ const STORIES: readonly (readonly string[])[] = [
 /** Commands that are not typed here: where else they are run, or why not. `where` is a file that has to be there. */
 const ELSEWHERE: readonly { readonly like: RegExp; readonly why: string; readonly where?: string }[] = [
   { like: /^make (?:test|verify)$/, why: 'this test is a part of it', where: '.ci/run' },
+  {
+    like: /^make tour$/,
+    why: 'writes pictures into the checkout; a test holds them against its list',
+    where: 'test/docs/tour.test.ts',
+  },
   { like: /^make (?:chaos|bench|fuzz)$/, why: 'takes longer than a test may', where: 'test/chaos' },
   {
     like: /^make gen$/,
@@ -76,6 +81,7 @@ const TYPING: readonly Typing[] = [
   // A folder of mixed files has some that cannot be read: these are named, and the rest is done.
   { like: /bowline docs add/, codes: [0, 8], says: /launch\.md|documents?/ },
   { like: /bowline status$/, says: /control/ },
+  { like: /bowline watch$/, terminal: true, until: /── left the box/, thenStopped: true },
   { like: /bowline logs -f$/, until: /\w/, thenStopped: true },
   // More than one machine.
   { like: /^DATABASE_URL=\S+ \.\/bowline control$/, stops: /bowline up/, until: READY },

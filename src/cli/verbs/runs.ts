@@ -189,9 +189,18 @@ function section(out: Printer, title: string, lines: readonly string[]): void {
   for (const line of lines) out.line(line);
 }
 
-/** The box first: it also knows the asks that were not sent yet. Throws NOTHING_TO_DO for a run that has ended. */
 async function cancel(io: CliIo, typed: string, options: ActionOptions): Promise<void> {
   const id = await idAnywhere(io, typed, options);
+  const { told, state } = await cancelRun(io, options, id);
+  done(io, options, told, { id, state });
+}
+
+/** The box first: it also knows the asks that were not sent yet. Throws NOTHING_TO_DO for a run that has ended. */
+export async function cancelRun(
+  io: CliIo,
+  options: GlobalOptions,
+  id: string,
+): Promise<{ told: string; state: string }> {
   // Whether it has ended is asked first; without an answer it is cancelled all the same.
   const before = await using(controlSide(io, options), (control) =>
     control.client(RunService).getRun({ id }, { timeoutMs: 2_000 }),
@@ -207,7 +216,7 @@ async function cancel(io: CliIo, typed: string, options: ActionOptions): Promise
   const run = onTheBox ? undefined : await using(controlSide(io, options), (control) => cancelThere(control, id));
   if (run?.state !== RunState.CANCELLED) mustBeOpen(id, run);
   const told = run?.endTime ? `${id} is cancelled` : `cancelling ${id}`;
-  done(io, options, told, { id, state: run?.endTime ? 'cancelled' : 'cancelling' });
+  return { told, state: run?.endTime ? 'cancelled' : 'cancelling' };
 }
 
 async function cancelThere(control: Side, id: string): Promise<Run | undefined> {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { freePort } from '../free-port.ts';
 import { Program } from '../program.ts';
 import { ROOT } from '../stack.ts';
+import { TerminalProgram } from '../terminal-program.ts';
 import { type PageCommand, stepsOf } from './page-commands.ts';
 
 /** Folders of the checkout into which the pages look or write; all others are links. */
@@ -21,6 +22,8 @@ export interface Typing {
   readonly until?: RegExp;
   /** Whether its terminal is needed no more when that was seen. */
   readonly thenStopped?: boolean;
+  /** It draws on a terminal. */
+  readonly terminal?: boolean;
   /** What is typed into it, from all that was printed so far. */
   readonly input?: (printed: string) => string;
   /** What must stand in what it shows. */
@@ -167,7 +170,10 @@ export class PageShell {
     const { PATH = '' } = process.env;
     const variables = Object.entries(this.#options.variables ?? {}).map(([name, of]) => [name, of(this.#printed)]);
     const env = { PATH, HOME: home, BOWLINE_PORT: String(this.port), ...Object.fromEntries(variables), ...this.#env };
-    const program = new Program(step, ['sh', '-c', ONE_STREAM, 'sh', command], { cwd: this.checkout, env });
+    const words = ['sh', '-c', ONE_STREAM, 'sh', command];
+    const at = { cwd: this.checkout, env };
+    if (typing.terminal) return new TerminalProgram(words, { columns: 80, rows: 24 }, at).program;
+    const program = new Program(step, words, at);
     const input = typing.input?.(this.#printed);
     if (input === undefined || typing.until === undefined) program.child.stdin.end(input ?? '');
     else program.child.stdin.write(input);

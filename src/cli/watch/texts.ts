@@ -1,0 +1,33 @@
+// Words of the picture: times, and how states look.
+import type { Style } from '../output.ts';
+
+const two = (n: number): string => String(n).padStart(2, '0');
+
+/** Local time of the day. */
+export function dayTimeText(ms: number): string {
+  const at = new Date(ms);
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+}
+
+/** A time span in one unit: `5 s`, `12 min`, `3 h`, `2 d`. */
+export function agoText(ms: number): string {
+  const seconds = Math.max(Math.round(ms / 1000), 0);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
+}
+
+const STYLES: Readonly<Record<string, Style>> = {
+  answered: 'green',
+  done: 'green',
+  running: 'cyan',
+  failed: 'red',
+  unknown: 'red',
+  refused: 'yellow',
+  cancelled: 'yellow',
+  'timed out': 'yellow',
+  retrying: 'yellow',
+  'not sent': 'yellow',
+};
+
+export const stateStyle = (state: string): Style | undefined => STYLES[state];
