@@ -3,7 +3,7 @@ import { elapsedText } from '../units.ts';
 import { crossingLine } from './crossing-line.ts';
 import type { JobLook, RunDetail, WatchModel } from './model.ts';
 import { inWidth, type Line, span, wrap } from './spans.ts';
-import { agoText, stateStyle } from './texts.ts';
+import { spanText, stateStyle } from './texts.ts';
 
 /** Most lines of a text of the run. */
 const TEXT_LINES = 40;
@@ -30,7 +30,7 @@ function linesOf({ run, jobs, waitsFor, answer, left }: RunDetail, now: number, 
   const texts = (text: string) => wrap(text, columns - 2, TEXT_LINES).map((line) => [span(`  ${line}`)]);
   return [
     ...wrap(run.text, columns, 4).map((line) => [span(line, 'bold')]),
-    [span(run.state, stateStyle(run.state)), span(`, asked ${agoText(now - run.asked)} ago, ${took}`)],
+    [span(run.state, stateStyle(run.state)), span(`, asked ${spanText(now - run.asked)} ago, ${took}`)],
     ...(waitsFor === '' ? [] : [[span(`waits for ${waitsFor}`, 'yellow')] as Line]),
     ...part(
       'jobs',

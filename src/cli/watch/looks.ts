@@ -32,6 +32,15 @@ function failureText(failure: Failure | undefined): string[] {
   return [`${message} (${reason})`];
 }
 
+/** What stands in the way of answers, the worst first: the same list that `status` shows. */
+const conditionTexts = ({
+  conditions,
+}: {
+  readonly conditions: readonly { readonly why?: Failure | undefined }[];
+}): string[] => conditions.flatMap(({ why }) => failureText(why));
+
+const once = (texts: readonly string[]): string[] => [...new Set(texts)];
+
 export function boxLook(status: EdgeStatus): BoxLook {
   return {
     name: status.deviceName,
@@ -41,7 +50,7 @@ export function boxLook(status: EdgeStatus): BoxLook {
     waitingAsks: status.waitingAsks,
     toolCalls: Number(status.toolCalls),
     memoryBytes: Number(status.residentBytes),
-    problems: [...failureText(status.problem), ...failureText(status.clockDoubt)],
+    problems: once([...conditionTexts(status), ...failureText(status.problem), ...failureText(status.clockDoubt)]),
   };
 }
 
@@ -59,11 +68,12 @@ export function controlLook(where: string, status: ControlStatus): ControlLook {
     openRuns: status.openRuns,
     waitingJobs: status.waitingJobs,
     memoryBytes: Number(status.residentBytes),
-    problems: [
+    problems: once([
+      ...conditionTexts(status),
       ...(status.databaseOk ? [] : [`${database} takes no writes or does not answer`]),
       ...(status.stopped ? [status.stopped] : []),
       ...children,
-    ],
+    ]),
   };
 }
 

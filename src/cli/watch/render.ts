@@ -6,7 +6,7 @@ import { crossingLine } from './crossing-line.ts';
 import { detailLines } from './detail.ts';
 import type { BoxLook, ControlLook, RunLook, SideLook, WatchModel, WorkerLook } from './model.ts';
 import { clip, inWidth, type Line, span, wrap } from './spans.ts';
-import { agoText, dayTimeText, stateStyle } from './texts.ts';
+import { dayTimeText, spanText, stateStyle } from './texts.ts';
 
 /** Names of the parts at the left, and what is indented below them. */
 const NAME = 9;
@@ -36,7 +36,7 @@ function head({ home, now }: WatchModel, columns: number): Line[] {
 function sideLines<T>(name: string, side: SideLook<T>, now: number, columns: number, told: (view: T) => Line): Line[] {
   if (side.is === 'asked') return [[span(name.padEnd(NAME)), span('asking …', 'dim')]];
   if (side.is === 'here') return [[span(name.padEnd(NAME)), ...told(side.told)]];
-  const away = span(`away for ${agoText(now - side.since)}`, 'red');
+  const away = span(`away for ${spanText(now - side.since)}`, 'red');
   return [[span(name.padEnd(NAME)), away], ...sentence(side.why, columns)];
 }
 
@@ -94,7 +94,7 @@ function title(name: string, about: string, columns: number): Line {
 }
 
 function totalsText({ totals, now }: WatchModel): string {
-  const since = `in ${agoText(now - totals.since)}`;
+  const since = `in ${spanText(now - totals.since)}`;
   if (totals.bytes.size === 0) return `nothing new ${since}`;
   const each = [...totals.bytes].map(([to, bytes]) => `${bytesText(bytes)} to ${to}`).join(', ');
   return `${totals.atLeast ? 'at least ' : ''}${each} ${since}`;
@@ -136,7 +136,7 @@ function runLine(run: RunLook, isChosen: boolean, now: number, devices: number, 
   return [
     span(isChosen ? '> ' : '  ', 'bold'),
     span(inWidth(run.state, 11), stateStyle(run.state)),
-    span(inWidth(`${agoText(now - run.asked)} ago`, 11), 'dim'),
+    span(inWidth(`${spanText(now - run.asked)} ago`, 11), 'dim'),
     span(inWidth(took, 9), 'dim'),
     span(inWidth(run.device, devices)),
     span('  '),

@@ -10,7 +10,7 @@ export function dayTimeText(ms: number): string {
 }
 
 /** A time span in one unit: `5 s`, `12 min`, `3 h`, `2 d`. */
-export function agoText(ms: number): string {
+export function spanText(ms: number): string {
   const seconds = Math.max(Math.round(ms / 1000), 0);
   if (seconds < 60) return `${seconds} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
