@@ -11,13 +11,17 @@ import {
   RetrievalService,
 } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import {
-  type GrantDocumentsResponse,
+  type Grant,
   type GrantedDocument,
+  type GrantedFolder,
   type LeftOut,
+  LeftOutSchema,
   LocalService,
 } from '../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../base/errors.ts';
+import { fixedLimit } from '../base/fixed-limit.ts';
 import { formOf } from '../base/same-name.ts';
+import { toAppError } from '../contract/errors.ts';
 import type { Side } from './client.ts';
 import { type KeptDocument, type LeftBehind, leftBehind } from './left-behind.ts';
 
@@ -27,14 +31,34 @@ export interface DocsAddParts {
   readonly collection: string;
   readonly patterns: readonly string[];
   readonly recipients: readonly string[];
+  /** Patterns of what is left out, as in .gitignore. */
+  readonly excludes: readonly string[];
+  /** Whether .gitignore counts, too. */
+  readonly gitignore: boolean;
   /** Take documents out of the collection whose files are gone from the folders. */
   readonly sync: boolean;
   readonly signal: AbortSignal;
   /** What leaves, after it was granted and before it is sent. */
-  readonly onGranted: (granted: GrantDocumentsResponse) => void;
+  readonly onGranted: (granted: Granted) => void;
   /** How many documents are done, and which one is next. */
   readonly onProgress: (done: number, next: string) => void;
 }
+
+/** What the edge granted, of all that was named. */
+export interface Granted {
+  /** One for each request; several where much was named. */
+  readonly grants: readonly Grant[];
+  readonly documents: readonly GrantedDocument[];
+  readonly folders: readonly GrantedFolder[];
+  readonly leftOut: readonly LeftOut[];
+  /** How many were left out beside those. */
+  readonly moreLeftOut: number;
+}
+
+/** Patterns of one request, which the contract bounds. */
+const PATTERNS = 64;
+/** Bytes of one document, which the contract bounds. */
+const DOCUMENT_BYTES = 8 << 20;
 
 /** Documents and bytes of one request: a request fits a frame, and its answer comes within its time. */
 const BATCH = 16;
@@ -48,6 +72,7 @@ export interface AddedDocuments {
   readonly documents: readonly IngestedDocument[];
   /** Files and folders that could not be read; nothing of them left this box. */
   readonly leftOut: readonly LeftOut[];
+  readonly moreLeftOut: number;
   /** Documents whose files are gone from the folders that were named. */
   readonly gone: readonly LeftBehind[];
   /** Whether those were taken out. */
@@ -56,22 +81,19 @@ export interface AddedDocuments {
 
 /** Throws what the edge or the control plane refuses with. */
 export async function addDocuments(parts: DocsAddParts): Promise<AddedDocuments> {
-  const { edge, control, collection, recipients, signal } = parts;
-  const granted = await edge
-    .client(LocalService)
-    .grantDocuments({ collection, patterns: [...parts.patterns], recipients: [...recipients] }, { signal });
+  const { control, collection, signal } = parts;
+  const granted = await grantAll(parts);
   parts.onGranted(granted);
-  const grant = granted.grant?.id ?? '';
   const results: IngestedDocument[] = [];
   for (const batch of batches(granted.documents)) {
     parts.onProgress(results.length, batch[0]?.path ?? '');
-    const read = await Promise.all(batch.map((document) => bodyOf(document, grant)));
+    const read = await Promise.all(batch.map((document) => bodyOf(document)));
     const documents = read.filter((each) => 'id' in each);
     const answered = documents.length > 0 ? await send(control, collection, documents, signal) : [];
     for (const each of read) results.push('id' in each ? (answered.shift() ?? lost(each.id)) : each.failed);
   }
   parts.onProgress(results.length, '');
-  const { leftOut } = granted;
+  const { leftOut, moreLeftOut } = granted;
   const gone = await goneFrom(control, collection, granted, signal);
   // A renamed one goes only when its new name is there.
   const there = new Set(results.flatMap(({ id, state }) => (state === IngestState.FAILED ? [] : [formOf(id)])));
@@ -81,7 +103,46 @@ export async function addDocuments(parts: DocsAddParts): Promise<AddedDocuments>
     const what = { case: 'documents' as const, value: { ids } };
     await control.client(RetrievalService).delete({ collection, what }, { signal });
   }
-  return { documents: results, leftOut, gone, removed: parts.sync };
+  return { documents: results, leftOut, moreLeftOut, gone, removed: parts.sync };
+}
+
+/** A document of the edge's answer, and the grant under which it leaves. */
+type Leaving = GrantedDocument & { readonly under: string };
+
+/**
+ * Everything that was named, in as many requests as it takes. What one of them means nothing by is left out, where another means
+ * something. Throws what the edge refuses with.
+ */
+async function grantAll({ edge, collection, patterns, recipients, excludes, gitignore, signal }: DocsAddParts) {
+  const all = {
+    grants: [] as Grant[],
+    documents: [] as Leaving[],
+    folders: [] as GrantedFolder[],
+    leftOut: [] as LeftOut[],
+  };
+  let moreLeftOut = 0;
+  let refused: unknown;
+  for (let from = 0; from < patterns.length; from += PATTERNS) {
+    const some = patterns.slice(from, from + PATTERNS);
+    const request = { collection, patterns: some, recipients: [...recipients], excludes: [...excludes], gitignore };
+    try {
+      const granted = await edge.client(LocalService).grantDocuments(request, { signal });
+      const under = granted.grant?.id ?? '';
+      if (granted.grant) all.grants.push(granted.grant);
+      for (const document of granted.documents) all.documents.push(Object.assign(document, { under }));
+      all.folders.push(...granted.folders);
+      all.leftOut.push(...granted.leftOut);
+      moreLeftOut += granted.moreLeftOut;
+    } catch (error) {
+      const known = toAppError(error);
+      if (patterns.length <= PATTERNS || known.reason !== 'SHARE_NO_MATCH') throw error;
+      refused = error;
+      for (const path of some)
+        all.leftOut.push(create(LeftOutSchema, { path, reason: known.reason, problem: 'nothing of it can be read' }));
+    }
+  }
+  if (all.grants.length === 0) throw refused;
+  return { ...all, moreLeftOut };
 }
 
 const REMOVED_AT_ONCE = 1000;
@@ -90,7 +151,7 @@ const PAGE = 1000;
 async function goneFrom(
   control: Side,
   collection: string,
-  { folders, documents, leftOut }: GrantDocumentsResponse,
+  { folders, documents, leftOut }: Granted,
   signal: AbortSignal,
 ): Promise<LeftBehind[]> {
   if (folders.length === 0) return [];
@@ -107,19 +168,36 @@ async function goneFrom(
   return leftBehind(added, kept, documents, unread);
 }
 
+/** What became of each. What one of several is refused for does not stand in the way of the others. */
 async function send(
   control: Side,
   collection: string,
-  documents: MessageInitShape<typeof DocumentSchema>[],
+  documents: readonly Body[],
   signal: AbortSignal,
 ): Promise<IngestedDocument[]> {
-  const request = { collection, documents };
-  const answer = await control.client(RetrievalService).ingest(request, { signal, timeoutMs: TIMEOUT_MS });
-  return [...answer.documents];
+  try {
+    const request = { collection, documents: [...documents] };
+    const answer = await control.client(RetrievalService).ingest(request, { signal, timeoutMs: TIMEOUT_MS });
+    return [...answer.documents];
+  } catch (error) {
+    const { reason, message } = toAppError(error);
+    if (signal.aborted || !OF_ONE.has(reason)) throw error;
+    const [only] = documents;
+    if (only && documents.length === 1) return [failure(only.id, reason, message)];
+    const each: IngestedDocument[] = [];
+    for (const document of documents) each.push(...(await send(control, collection, [document], signal)));
+    return each;
+  }
 }
 
-function* batches(documents: readonly GrantedDocument[]): Generator<GrantedDocument[]> {
-  let batch: GrantedDocument[] = [];
+/** What a request is refused for because of a document in it. */
+const OF_ONE: ReadonlySet<string> = new Set([
+  ...['LIMIT_EXCEEDED', 'INVALID_ARGUMENT', 'MESSAGE_TOO_LARGE', 'REQUEST_TOO_LARGE', 'RESULT_TOO_LARGE'],
+  ...['DEADLINE_EXCEEDED', 'JOB_FAILED', 'WORKER_LOST', 'STORE_REFUSED'],
+]);
+
+function* batches(documents: readonly Leaving[]): Generator<Leaving[]> {
+  let batch: Leaving[] = [];
   let bytes = 0;
   for (const document of documents) {
     const size = Number(document.bytes);
@@ -136,11 +214,10 @@ function* batches(documents: readonly GrantedDocument[]): Generator<GrantedDocum
 type Body = MessageInitShape<typeof DocumentSchema> & { readonly id: string };
 
 /** The document as it was granted; one that changed meanwhile, or is gone, is not sent. */
-async function bodyOf(
-  { path, realPath, sha256 }: GrantedDocument,
-  grant: string,
-): Promise<Body | { failed: IngestedDocument }> {
+async function bodyOf(document: Leaving): Promise<Body | { failed: IngestedDocument }> {
+  const { path, realPath, sha256, bytes, under: grant } = document;
   try {
+    if (bytes > DOCUMENT_BYTES) throw fixedLimit('a document', DOCUMENT_BYTES, 'split it into smaller files');
     const data = await readFile(realPath);
     const hash = createHash('sha256').update(data).digest();
     if (Buffer.compare(hash, sha256) !== 0) throw new AppError('FILE_CHANGED');

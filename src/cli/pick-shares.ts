@@ -4,7 +4,7 @@ import type { CliIo } from './io.ts';
 import { canRedraw } from './live-line.ts';
 
 /** The most shares that the contract takes. */
-export const MAX_SHARES = 64;
+export const MAX_SHARES = 512;
 
 /** How long a key is waited for: whoever is not there any more is not asked. */
 const KEY_MS = 60_000;

@@ -14,6 +14,7 @@ import {
 import { inertLine } from '../base/inert.ts';
 import { fromFailure } from '../contract/errors.ts';
 import { doingText, isOver, jobLine } from './job-text.ts';
+import { leftOutLines } from './left-out-text.ts';
 import { type LinkText, noLink } from './links.ts';
 import type { LiveLine } from './live-line.ts';
 import type { Printer, Style } from './output.ts';
@@ -45,9 +46,6 @@ export interface Closing {
   /** Whether the reader knows already which model answers. */
   readonly modelIsKnown?: boolean;
 }
-
-/** Files that were left out and are named; the rest is counted. */
-const MOST_LEFT_OUT = 5;
 
 export class RunPrinter {
   readonly #out: Printer;
@@ -164,11 +162,9 @@ export class RunPrinter {
 
   /** What was meant to be shared and is not. */
   #leftOut(): void {
-    const all = this.#shared?.leftOut ?? [];
-    const some = this.#verbose ? all : all.slice(0, MOST_LEFT_OUT);
-    for (const { path, problem, reason } of some) this.note(`not shared: ${path}: ${problem} (${reason})`, 'red');
-    if (some.length < all.length)
-      this.note(`not shared either: ${all.length - some.length} more; --verbose names them`, 'red');
+    const { leftOut = [], moreLeftOut: more = 0 } = this.#shared ?? {};
+    const lines = leftOutLines(leftOut, { not: 'not shared', more, verbose: this.#verbose });
+    for (const line of lines) this.note(line, 'red');
   }
 
   /** Ends the line of the answer where one is begun, takes what vanishes away, and writes what was held back. */

@@ -120,6 +120,7 @@ test('one JSON object with everything: run, jobs with times, what left the box, 
             recipients: ['rules (local)'],
             grant: 'g1',
             leftOut: [],
+            moreLeftOut: 0,
           },
         });
         yield accepted();

@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { AppError } from '../../src/base/errors.ts';
+import { makePage, makePdf } from '../support/make-pdf.ts';
 import { ROOT, Stack } from '../support/stack.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
@@ -131,4 +132,66 @@ test('what cannot be read is named and the rest is added; what is gone is told, 
   expect((await add('--sync')).stdout).toMatch(/2 documents removed/);
   const ids = (await json('docs', 'ls', 'birds')).map(({ id }: { id: string }) => id);
   expect(ids.sort()).toEqual(['docs/birds/c.md', 'docs/birds/gbk.txt', 'docs/birds/renamed.md']);
+});
+
+test('what is left out is told by its reason, a document that is not there is an error, and patterns leave out', async () => {
+  const folder = join(stack.docs, 'mixed');
+  mkdirSync(join(folder, 'drafts'), { recursive: true });
+  stack.write('docs/mixed/plan.md', 'The plover plan.\n');
+  stack.write('docs/mixed/drafts/draft.md', 'The plover draft.\n');
+  stack.write('docs/mixed/.bowlineignore', 'private.md\n');
+  stack.write('docs/mixed/private.md', 'The plover secret.\n');
+  const picture = Buffer.from('89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de', 'hex');
+  for (const name of ['a.png', 'b.png', 'c.png', 'd.png']) writeFileSync(join(folder, name), picture);
+  writeFileSync(join(folder, 'scan.pdf'), makePage(''));
+  writeFileSync(join(folder, 'report.pdf'), makePdf(['The plover report.']));
+  const add = (...words: string[]) =>
+    stack.cli(['docs', 'add', folder, '--to', 'mixed', ...words], { withinMs: 110_000 });
+  const added = await add('--exclude', 'drafts/');
+  expect([added.code, added.stdout]).toEqual([8, expect.stringMatching(/^mixed: 2 added, 5 failed/)]);
+  expect(added.stderr).toMatch(
+    /not added: 4 files: .*it is a picture \(PNG\) \(DOCUMENT_NOT_TEXT\)\n.*a\.png, .*c\.png and 1 more/,
+  );
+  expect(added.stderr).toMatch(/scan\.pdf: .*1 of 1 pages hold no text; text in pictures is not read/);
+  expect((await add('--verbose')).stderr).toMatch(/\n {2}docs\/mixed\/d\.png\n/);
+  const ids = (await json('docs', 'ls', 'mixed')).map(({ id }: { id: string }) => id);
+  expect(ids.sort()).toEqual(['docs/mixed/drafts/draft.md', 'docs/mixed/plan.md', 'docs/mixed/report.pdf']);
+
+  const each = Array.from({ length: 70 }, (_, at) => stack.write(`docs/mixed/many/${at}.md`, `fact ${at}\n`));
+  expect((await cli('docs', 'add', ...each, '--to', 'many')).stdout).toMatch(/^many: 70 added/);
+
+  const gone = async (...words: string[]) => {
+    const { code, stderr } = await stack.cli(['docs', 'rm', ...words]);
+    return [code, /\((\w+)\)/.exec(stderr)?.[1]];
+  };
+  expect(await gone('nope')).toEqual([6, 'COLLECTION_UNKNOWN']);
+  expect(await gone('mixed', 'nope.md')).toEqual([6, 'DOCUMENT_UNKNOWN']);
+  expect(await gone('mixed', 'nope.md', 'docs/mixed/plan.md')).toEqual([8, 'DOCUMENT_UNKNOWN']);
+  expect(await gone('mixed', 'docs/mixed/report.pdf')).toEqual([0, undefined]);
+});
+
+test('a shared document is quoted with its page, and lists of documents do not crowd the list of runs', async () => {
+  writeFileSync(
+    join(stack.docs, 'lease.pdf'),
+    makePdf(['The lease.\nFirst page.', 'The rent of the flat is 900 euros.']),
+  );
+  const { answer, sources } = await json(
+    'ask',
+    '--no-docs',
+    '--share',
+    'lease.pdf',
+    'How high is the rent of the flat?',
+  );
+  expect(answer).toContain('The rent of the flat is 900 euros.');
+  expect(answer).toContain('docs/lease.pdf, page 2');
+  expect(sources).toMatchObject([{ path: 'docs/lease.pdf', startLine: 4, page: 2 }]);
+
+  await json('docs', 'ls');
+  const listings = async (...words: string[]) =>
+    (await json('runs', 'ls', ...words)).filter(({ text }: { text: string }) =>
+      /List(Collections|Documents)/.test(text),
+    );
+  expect(await listings()).toEqual([]);
+  expect((await listings('--all')).length).toBeGreaterThan(0);
+  expect((await json('runs', 'ls', '-n', '1'))[0].text).toBe('How high is the rent of the flat?');
 });

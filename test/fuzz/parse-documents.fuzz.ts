@@ -1,10 +1,11 @@
-// Documents of strangers: HTML, PDF, DOCX and text in any charset. Each is read or refused, never thrown over; what is read has the
+// Documents of strangers: HTML, PDF, DOCX, ODT, EPUB, e-mail and text in any charset. Each is read or refused, never thrown over; what is read has the
 // form that the worker demands of its child, and costs time in proportion to its size.
 
 import { FramedReader } from '../../src/base/framed-messages.ts';
 import type { DocumentInput } from '../../src/worker/documents/document.ts';
 import { encodeResult, toResult } from '../../src/worker/documents/messages.ts';
 import { readDocument } from '../../src/worker/documents/read-document.ts';
+import { makeEpub, makeMail, makeOdt } from '../support/make-documents.ts';
 import { makeDocx, paragraph } from '../support/make-docx.ts';
 import { makePage, makePdf } from '../support/make-pdf.ts';
 import { cpuMs } from './cpu-ms.ts';
@@ -195,6 +196,59 @@ const DOCX = makeDocx(paragraph('Head', 'Heading1') + paragraph('words'));
 export const parseDocxFuzz = documentsFuzz('parse-docx', (random) => ({
   bytes: damaged(random, DOCX, ['<w:p>', '</w:p>', '<!DOCTYPE x [<!ENTITY a "b">]>', '&a;', 'PK\x01\x02', '\0\0\0\0']),
   mediaType: '',
+}));
+
+const ODT = makeOdt('<text:h text:outline-level="1">Head</text:h><text:p>words<text:s text:c="3"/>more</text:p>');
+
+export const parseOdtFuzz = documentsFuzz('parse-odt', (random) => ({
+  bytes: damaged(random, ODT, [
+    '<text:p>',
+    '</text:p>',
+    '<text:list>',
+    '<text:s text:c="999999999"/>',
+    '&a;',
+    'PK\x01\x02',
+    '\0\0\0\0',
+  ]),
+  mediaType: 'application/vnd.oasis.opendocument.text',
+}));
+
+const EPUB = makeEpub(['<p>one</p>', '<h1>two</h1>']);
+
+export const parseEpubFuzz = documentsFuzz('parse-epub', (random) => ({
+  bytes: damaged(random, EPUB, [
+    '<itemref idref="c0"/>',
+    'href="../../x"',
+    '%zz',
+    '<p>',
+    'PK\x01\x02',
+    '\xff\xff\xff\xff',
+  ]),
+  mediaType: 'application/epub+zip',
+}));
+
+const MAIL_WORDS = [
+  '\r\n--b\r\n',
+  '--b--',
+  'Content-Type: multipart/mixed; boundary="b"\r\n\r\n',
+  '=?utf-8?B?',
+  'Content-Type: message/rfc822\r\n\r\n',
+  '=E',
+  '\r\n\r\n',
+];
+
+export const parseMailFuzz = documentsFuzz('parse-mail', (random) => ({
+  bytes: damaged(
+    random,
+    makeMail(
+      Array.from(
+        { length: 1 + random.int(20) },
+        (_, at) => `Content-Type: text/${random.pick(['plain', 'html'])}\r\n\r\npart ${at}`,
+      ),
+    ),
+    MAIL_WORDS,
+  ),
+  mediaType: 'message/rfc822',
 }));
 
 /** A good file with some of its bytes changed, left out or put in. */

@@ -16,7 +16,8 @@ export function makeDocx(body: string): Uint8Array {
 export const paragraph = (text: string, style = ''): string =>
   `<w:p>${style && `<w:pPr><w:pStyle w:val="${style}"/></w:pPr>`}<w:r><w:t>${text}</w:t></w:r></w:p>`;
 
-function zip(files: Readonly<Record<string, string>>): Uint8Array {
+/** A ZIP without compression; its parts in this order. */
+export function zip(files: Readonly<Record<string, string>>): Uint8Array {
   const parts: Buffer[] = [];
   const directory: Buffer[] = [];
   let offset = 0;

@@ -43,6 +43,11 @@ export const WORKER_ERRORS = {
     'failed_precondition',
     'the collection {collection} holds vectors of the model {has}, but these would be of {wanted}. Use {has}, put the documents into another collection, or make its vectors again: `bowline docs re-embed {collection}`',
   ),
+  DOCUMENT_UNKNOWN: row(
+    'not_found',
+    'the collection {collection} has no document {document}; `bowline docs ls {collection}` shows what it has',
+    { exit: EXIT.failed },
+  ),
   DOCUMENT_UNREADABLE: row('invalid_argument', 'the document cannot be read: {problem}', { exit: EXIT.failed }),
   CONTEXT_TOO_LONG: row(
     'out_of_range',
@@ -69,7 +74,7 @@ export const WORKER_ERRORS = {
   ),
   WEB_NOT_TEXT: row(
     'failed_precondition',
-    'this is {mediaType}, which has no text to read; only HTML, text, JSON, XML, PDF and DOCX can be read',
+    'this is {mediaType}, which has no text to read; only HTML, text, JSON, XML, PDF, DOCX, ODT, EPUB and e-mail can be read',
   ),
   WEB_ROBOTS: row('permission_denied', 'this page is not read because of the robots.txt of {host}: {problem}', {
     exit: EXIT.failed,

@@ -3,10 +3,12 @@ import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import { type AskRequest, AskRequestSchema, type Share } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { type AskResult, askJson, exitOfAsk, unsharedOf } from '../ask-result.ts';
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import { leftOpen, pathOfSource, statusOf, stayedHome } from '../closing.ts';
+import { excludeOption, gitignoreOption } from '../ignore-options.ts';
 import type { CliIo } from '../io.ts';
 import { knownConversation } from '../known-conversation.ts';
 import { linksOf } from '../links.ts';
@@ -21,6 +23,8 @@ import { parseAskTime, parseDuration } from '../units.ts';
 
 interface AskOptions extends GlobalOptions {
   share: string[];
+  exclude: string[];
+  gitignore?: boolean;
   in: string[];
   docs: boolean;
   json?: boolean;
@@ -60,6 +64,8 @@ export function askVerb(io: CliIo): Command {
         .argParser((value: string, all: string[]) => [...all, value])
         .default([], 'nothing'),
     )
+    .addOption(excludeOption())
+    .addOption(gitignoreOption())
     .addOption(
       new Option('--in <collection>', 'search only this collection of `docs add` (repeatable)')
         .argParser((value: string, all: string[]) => [...all, value])
@@ -87,6 +93,8 @@ export function askVerb(io: CliIo): Command {
 }
 
 async function ask(io: CliIo, words: string[], options: AskOptions): Promise<void> {
+  if (options.share.length > MAX_SHARES)
+    throw new AppError('USAGE', { what: `at most ${MAX_SHARES} times --share; one quoted glob shares many files` });
   const text = await textOfAsk(words, io);
   let shares = options.share.map((value) => parseShare(value, io));
   let conversation = options.conversation ?? '';
@@ -116,6 +124,8 @@ const requestOf = (text: string, conversation: string, shares: Share[], options:
     text,
     conversation,
     shares,
+    excludes: options.exclude,
+    gitignore: options.gitignore === true,
     requestId: newId(),
     collections: options.in,
     noCollections: !options.docs,

@@ -15,16 +15,18 @@ import {
   type StoredDocument,
   StoredDocumentSchema,
 } from '../../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
-import { GrantSchema, LeftOutSchema, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { GrantSchema, LeftOutSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
-import { toAppError } from '../../contract/errors.ts';
 import { controlSide, type GlobalOptions, localSide, using } from '../client.ts';
 import { timeColumn } from '../columns.ts';
 import { type AddedDocuments, addDocuments } from '../docs-add.ts';
 import { reEmbedCollections } from '../docs-re-embed.ts';
+import { removeDocuments } from '../docs-remove.ts';
+import { excludeOption, gitignoreOption } from '../ignore-options.ts';
 import type { CliIo } from '../io.ts';
-import { allPages, type ListOptions, lsCommand, pages } from '../listing.ts';
+import { leftOutLines } from '../left-out-text.ts';
+import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
 import { ProgressBar } from '../progress-bar.ts';
@@ -39,6 +41,9 @@ interface AddOptions extends GlobalOptions {
   to: string;
   recipient: string[];
   sync?: boolean;
+  exclude: string[];
+  gitignore?: boolean;
+  verbose?: boolean;
   json?: boolean;
 }
 
@@ -71,16 +76,21 @@ export function docsVerb(io: CliIo): Command {
         '--sync',
         'remove documents whose files are gone from these folders; without this flag they are only named',
       )
+      .addOption(excludeOption())
+      .addOption(gitignoreOption())
+      .option('--verbose', 'name each file that was left out')
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
         `
 What is unchanged is not sent through a model again; a file that changed replaces what was there. From then on \`ask\` looks
-into the collection (\`--no-docs\` does not). What cannot be read is named, the rest is added, and the exit code is 8.
+into the collection (\`--no-docs\` does not). What cannot be read is named, the rest is added, and the exit code is 8. What a
+.bowlineignore file names, as in .gitignore, is never added.
 
 Examples:
   $ bowline docs add docs/
   $ bowline docs add docs/ --sync
+  $ bowline docs add ~/notes --exclude '*.log' --exclude drafts/ --gitignore
   $ bowline docs add 'notes/**/*.md' --to notes --recipient local`,
       )
       .action((paths: string[], _o, command: Command) => add(io, paths, command.optsWithGlobals())),
@@ -129,7 +139,9 @@ Examples:
       .argument('<collection>', 'the collection')
       .argument('[id...]', 'documents, as `docs ls` shows them; without any the collection goes')
       .addHelpText('after', '\nExamples:\n  $ bowline docs rm docs docs/old.md\n  $ bowline docs rm docs')
-      .action((name: string, ids: string[], _o, command: Command) => remove(io, name, ids, command.optsWithGlobals())),
+      .action((name: string, ids: string[], _o, command: Command) =>
+        removeDocuments(io, name, ids, command.optsWithGlobals()),
+      ),
   );
   return docs;
 }
@@ -140,7 +152,7 @@ async function add(io: CliIo, paths: string[], options: AddOptions): Promise<voi
   const leave = new AbortController();
   const stop = io.onInterrupt(() => leave.abort(new AppError('CANCELED')));
   let bar: ProgressBar | undefined;
-  let grant: unknown;
+  let grants: unknown[] = [];
   try {
     const added = await using(localSide(io, options), (edge) =>
       using(controlSide(io, options), (control) =>
@@ -150,12 +162,14 @@ async function add(io: CliIo, paths: string[], options: AddOptions): Promise<voi
           collection: options.to,
           patterns: paths.map((path) => parseShare(path, io).pattern),
           recipients: options.recipient,
+          excludes: options.exclude,
+          gitignore: options.gitignore === true,
           sync: options.sync === true,
           signal: leave.signal,
           onGranted: (granted) => {
-            grant = granted.grant && plain(GrantSchema, granted.grant);
+            grants = granted.grants.map((each) => plain(GrantSchema, each));
             const bytes = granted.documents.reduce((sum, { bytes: each }) => sum + each, 0n);
-            const who = granted.grant?.recipients.join(', ') ?? '';
+            const who = granted.grants[0]?.recipients.join(', ') ?? '';
             const what = countText(granted.documents.length, 'file');
             err.line(`sharing ${what} (${bytesText(bytes)}) with ${who}, for the collection ${options.to}`, 'yellow');
             bar = new ProgressBar(io.stderr, granted.documents.length);
@@ -169,14 +183,20 @@ async function add(io: CliIo, paths: string[], options: AddOptions): Promise<voi
     io.exit(exitOf(added));
     if (options.json) {
       out.json({
-        grant,
+        grant: grants[0],
+        grants,
         documents: documents.map((each) => plain(IngestedDocumentSchema, each)),
         leftOut: leftOut.map((each) => plain(LeftOutSchema, each)),
+        moreLeftOut: added.moreLeftOut,
         gone,
         removed,
       });
     } else {
-      for (const { path, problem, reason } of leftOut) err.line(`${path}: ${problem} (${reason})`, 'red');
+      const failed = documents.filter(({ state }) => state === IngestState.FAILED);
+      const left = [...leftOut, ...failed.map(({ id, reason, problem }) => ({ path: id, reason, problem }))];
+      const { verbose } = options;
+      for (const line of leftOutLines(left, { not: 'not added', more: added.moreLeftOut, verbose }))
+        err.line(line, 'red');
       told(out, err, options.to, documents);
       toldGone(out, err, options.to, added);
     }
@@ -198,16 +218,18 @@ const MOST_NAMES = 20;
 function toldGone(out: Printer, err: Printer, collection: string, { gone, removed }: AddedDocuments): void {
   if (gone.length === 0) return;
   const what = countText(gone.length, 'document');
-  if (removed) out.line(`${collection}: ${what} removed, whose files are gone`);
-  else err.line(`${what} of ${collection} still answer though their files are gone from these folders:`, 'yellow');
+  if (removed) out.line(`${collection}: ${what} removed, whose files are gone or left out`);
+  else
+    err.line(
+      `${what} of ${collection} still answer though their files are gone from these folders, or left out now:`,
+      'yellow',
+    );
   for (const { id, now } of gone.slice(0, MOST_NAMES)) err.line(`  ${id}${now && ` (its content is now ${now})`}`);
   if (gone.length > MOST_NAMES) err.line(`  and ${gone.length - MOST_NAMES} more`);
   if (!removed) err.line('take them out by the same command with --sync', 'dim');
 }
 
 function told(out: Printer, err: Printer, collection: string, documents: readonly IngestedDocument[]): void {
-  for (const { id, state, problem, reason } of documents)
-    if (state === IngestState.FAILED) err.line(`${id}: ${problem} (${reason})`, 'red');
   for (const { id, warning } of documents) if (warning !== '') err.line(`${id}: ${warning}`, 'yellow');
   const counts = [IngestState.ADDED, IngestState.REPLACED, IngestState.UNCHANGED, IngestState.FAILED].flatMap(
     (state) => {
@@ -344,46 +366,4 @@ function placeText({ document, startLine, endLine, page, collection, headings }:
   const lines = startLine > 0 ? `:${startLine}${endLine > startLine ? `-${endLine}` : ''}` : '';
   const where = `${document}${lines}${page > 0 ? `, page ${page}` : ''}`;
   return [where, headings.join(' > '), collection].filter(Boolean).join('  ·  ');
-}
-
-async function remove(io: CliIo, collection: string, ids: string[], options: GlobalOptions): Promise<void> {
-  const out = new Printer(io.stdout, io.env);
-  const what =
-    ids.length > 0 ? { case: 'documents' as const, value: { ids } } : { case: 'everything' as const, value: true };
-  const whole = ids.length === 0;
-  const removing = using(controlSide(io, options), (control) =>
-    control.client(RetrievalService).delete({ collection, what }),
-  );
-  const documents = await removing.then(
-    (removed) => removed.documents,
-    (error: unknown) => {
-      // What was granted here and never came there is revoked all the same.
-      if (whole && toAppError(error).reason === 'COLLECTION_UNKNOWN') return undefined;
-      throw error;
-    },
-  );
-  // Only then: as long as something is kept there, the grant says so.
-  const revoked = whole ? await revokeGrants(io, collection, options) : 0;
-  if (documents === undefined && revoked === 0) throw new AppError('COLLECTION_UNKNOWN', { collection });
-  out.line(`removed ${countText(documents ?? 0, 'document')} from ${collection}`);
-}
-
-/** Resolves with how many there were. */
-async function revokeGrants(io: CliIo, collection: string, options: GlobalOptions): Promise<number> {
-  try {
-    return await using(localSide(io, options), async (edge) => {
-      const local = edge.client(LocalService);
-      const all = await allPages(async (pageToken) => {
-        const page = await local.listGrants({ pageToken });
-        return { items: page.grants, nextPageToken: page.nextPageToken };
-      });
-      const grants = all.filter((each) => each.collection === collection);
-      for (const { id } of grants) await local.revokeGrant({ id });
-      return grants.length;
-    });
-  } catch (error) {
-    if (!(error instanceof AppError && error.reason === 'NOT_RUNNING')) throw error;
-    new Printer(io.stderr, io.env).line('no edge runs here: grants of another box for it are revoked there', 'yellow');
-    return 0;
-  }
 }

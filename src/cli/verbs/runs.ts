@@ -37,6 +37,7 @@ export function runsVerb(io: CliIo): Command {
     lsCommand('List runs, newest first')
       .option('-c, --conversation <id>', 'only of this conversation')
       .option('--set-aside', 'only those whose history cannot be read')
+      .option('--all', 'also calls that only list something, such as those of docs ls')
       .addHelpText('after', '\nExamples:\n  $ bowline runs ls\n  $ bowline runs ls -n 5 --json')
       .action((_o, command: Command) => list(io, command.optsWithGlobals())),
   );
@@ -88,7 +89,7 @@ async function aside(io: CliIo, what: 'retryRun' | 'endRun', typed: string, opti
 
 async function list(
   io: CliIo,
-  options: GlobalOptions & ListOptions & { conversation?: string; setAside?: boolean },
+  options: GlobalOptions & ListOptions & { conversation?: string; setAside?: boolean; all?: boolean },
 ): Promise<void> {
   const out = new Printer(io.stdout, io.env);
   const { runs, names } = await using(controlSide(io, options), async (control) => {
@@ -109,7 +110,12 @@ async function list(
 
 async function listRuns(
   control: Side,
-  { limit, conversation = '', setAside = false }: { limit: number; conversation?: string; setAside?: boolean },
+  {
+    limit,
+    conversation = '',
+    setAside = false,
+    all = false,
+  }: { limit: number; conversation?: string; setAside?: boolean; all?: boolean },
   io?: CliIo,
 ): Promise<Run[]> {
   const service = control.client(RunService);
@@ -117,7 +123,13 @@ async function listRuns(
   return pages(
     limit,
     async (pageSize, pageToken) => {
-      const { runs, nextPageToken } = await service.listRuns({ pageSize, pageToken, conversation: id, setAside });
+      const { runs, nextPageToken } = await service.listRuns({
+        pageSize,
+        pageToken,
+        conversation: id,
+        setAside,
+        withoutListings: !all && !setAside,
+      });
       return { items: runs, nextPageToken };
     },
     io,

@@ -10,6 +10,8 @@ export interface RunFilter extends PageQuery {
   readonly conversation?: string;
   /** Only those that are set aside. */
   readonly setAside?: boolean;
+  /** Without calls of methods that list something. */
+  readonly withoutListings?: boolean;
 }
 
 /** A run as it is read, and why it is set aside if it is. */
@@ -36,6 +38,7 @@ export function createRuns(db: Kysely<Schema>): Runs {
       const { size, after } = readPageQuery(filter);
       let query = db.selectFrom('run').selectAll().select(ASIDE).where('tenant', '=', tenant);
       if (filter.setAside) query = query.where(sql<boolean>`exists (select ${OPEN_ASIDE})`);
+      if (filter.withoutListings) query = query.where(sql<boolean>`not (${LISTING})`);
       if (filter.conversation !== undefined) query = query.where('conversation', '=', filter.conversation);
       if (after) query = query.where(sql<boolean>`(created_at, id) < (${after.at}::timestamptz, ${after.id}::text)`);
       const rows = await query
@@ -56,6 +59,9 @@ export function createRuns(db: Kysely<Schema>): Runs {
     },
   });
 }
+
+/** The text of a call is its method. */
+const LISTING = sql`run.kind = 'call' and run.question ~ '/List[A-Z][A-Za-z]*$'`;
 
 const OPEN_ASIDE = sql`from set_aside s where s.tenant = run.tenant and s.run = run.id and s.ended_at is null`;
 const ASIDE = sql<string | null>`(select s.problem ${OPEN_ASIDE})`.as('aside');

@@ -16,7 +16,7 @@ function asked(model: MessageInitShape<typeof ModelInfoSchema> | undefined, name
     : undefined;
   const record = askRecord(request, { run: 'r', conversation: 'c', grant, recipients, collections: [], now: 0 });
   return {
-    shown: grant && sharedOf(grant, recipients, known, []).recipients,
+    shown: grant && sharedOf(grant, recipients, known, { list: [], more: 0 }).recipients,
     granted: record.ask?.shares[0]?.recipients,
     ledger: record.egress.find(({ field }) => field === 'ask.text')?.recipients,
   };

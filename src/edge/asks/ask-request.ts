@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { durationMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import { type AskRecord, AskRecordSchema, type GrantMinted } from '../../../gen/bowline/journal/v1/journal_pb.ts';
-import { type AskRequest, type LeftOut, type Shared, SharedSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { type AskRequest, type Shared, SharedSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AskSchema, type CollectionUse } from '../../../gen/bowline/record/v1/record_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
@@ -12,6 +12,7 @@ import { MOST_ASK_MS } from '../../contract/ask-time.ts';
 import { UNKNOWN_RECIPIENT } from '../../contract/unknown-recipient.ts';
 import { askEgress } from '../egress/ledger.ts';
 import { shareGrantOf } from '../grants/grants.ts';
+import type { LeftOutFiles } from '../grants/left-out.ts';
 import { modelRecipients, namedRecipients, type Recipients } from '../grants/recipients.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -45,7 +46,7 @@ export function sharedOf(
   grant: GrantMinted,
   { told }: Recipients,
   model: ModelInfo | undefined,
-  leftOut: readonly LeftOut[],
+  left: Pick<LeftOutFiles, 'list' | 'more'>,
 ): Shared {
   return create(SharedSchema, {
     paths: grant.files.map(({ path, startLine, endLine }) =>
@@ -54,7 +55,8 @@ export function sharedOf(
     bytes: grant.files.reduce((sum, file) => sum + file.bytes, 0n),
     recipients: told.map((name) => shownAs(name, model)),
     grant: grant.id,
-    leftOut: [...leftOut],
+    leftOut: [...left.list],
+    moreLeftOut: left.more,
   });
 }
 

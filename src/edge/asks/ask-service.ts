@@ -158,13 +158,16 @@ export class AskService {
       return { run, conversation };
     };
     const commit = () => this.#once(request, write).finally(discard);
-    return { shared: grant && sharedOf(grant, recipients, model, left.list), commit, discard };
+    return { shared: grant && sharedOf(grant, recipients, model, left), commit, discard };
   }
 
   /** What is shared; a file of several that cannot be read does not stand in the way of the others. */
-  async #filesOf({ shares }: AskRequest, left: LeftOutFiles): Promise<GrantedFile[]> {
+  async #filesOf({ shares, excludes, gitignore }: AskRequest, left: LeftOutFiles): Promise<GrantedFile[]> {
     if (shares.length === 0) return [];
-    const files = await this.#deps.shares.resolve(shares, (path, error) => left.add(path, error));
+    const files = await this.#deps.shares.resolve(shares, (path, error) => left.add(path, error), {
+      excludes,
+      gitignore,
+    });
     left.mustLeave(
       files,
       shares.map(({ pattern }) => pattern),

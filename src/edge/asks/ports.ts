@@ -3,6 +3,7 @@ import type { GrantedFile, GrantMinted } from '../../../gen/bowline/journal/v1/j
 import type { Share } from '../../../gen/bowline/local/v1/local_pb.ts';
 import type { Egress } from '../../../gen/bowline/run/v1/run_pb.ts';
 import type { AppError } from '../../base/errors.ts';
+import type { ShareRules } from '../grants/share-resolver.ts';
 import type { Entry, RecordInit } from '../journal/records.ts';
 
 /** The journal, as records. */
@@ -21,7 +22,11 @@ export interface AskJournal {
 /** The share grants of runs. */
 export interface Shares {
   /** The files that the patterns name, frozen. What of several cannot be read is told. Throws SHARE_NO_MATCH, PATH_NOT_ALLOWED. Nothing is journaled. */
-  resolve(shares: readonly Share[], left: (path: string, error: AppError) => void): Promise<GrantedFile[]>;
+  resolve(
+    shares: readonly Share[],
+    left: (path: string, error: AppError) => void,
+    rules: ShareRules,
+  ): Promise<GrantedFile[]>;
   /** A grant for one run, in force at once; `drop` it when its ask is not journaled. */
   mint(grant: { run: string; files: readonly GrantedFile[]; recipients: readonly string[] }): GrantMinted;
   drop(grant: GrantMinted): void;

@@ -8,6 +8,7 @@ import { TextReader } from './lines.ts';
 
 /** Endings of what is text to a machine and a document to people. */
 const SAID: Readonly<Record<string, string>> = {
+  '.eml': 'message/rfc822',
   '.htm': 'text/html',
   '.html': 'text/html',
   '.xhtml': 'application/xhtml+xml',

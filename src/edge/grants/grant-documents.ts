@@ -13,6 +13,7 @@ import type { GrantDocumentsRequest, LeftOut } from '../../../gen/bowline/local/
 import { Sensitivity } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { newId } from '../../base/ids.ts';
+import type { IgnoreWish } from '../files/ignored.ts';
 import type { RecordInit } from '../journal/records.ts';
 import { LeftOutFiles } from './left-out.ts';
 import { modelRecipients, namedRecipients, type Recipients } from './recipients.ts';
@@ -22,7 +23,7 @@ import { mustTake, replacedBy } from './standing-grants.ts';
 export interface GrantDocumentsParts {
   /** Standing grants that are live. */
   readonly standing: () => readonly GrantMinted[];
-  readonly resolve: (wishes: readonly ShareWish[], report: ShareReport) => Promise<GrantedFile[]>;
+  readonly resolve: (wishes: readonly ShareWish[], report: ShareReport, rules: IgnoreWish) => Promise<GrantedFile[]>;
   readonly journal: { append(records: readonly RecordInit[]): Promise<number>; now(): number };
   /** The model that would answer now. */
   readonly model: () => ModelInfo | undefined;
@@ -33,6 +34,7 @@ export interface GrantedDocuments {
   readonly files: readonly GrantedFile[];
   /** What could not be read of what was meant. */
   readonly leftOut: readonly LeftOut[];
+  readonly moreLeftOut: number;
   /** Folders that were named, with what is meant below each. */
   readonly folders: readonly { readonly path: string; readonly glob: string }[];
 }
@@ -43,7 +45,7 @@ const LINES = 500;
 /** Throws SHARE_NO_MATCH, PATH_NOT_ALLOWED, LIMIT_EXCEEDED, INVALID_ARGUMENT, and what the journal throws; nothing is granted then. */
 export async function grantDocuments(
   { standing, resolve, journal, model }: GrantDocumentsParts,
-  { collection, patterns, recipients: asked }: GrantDocumentsRequest,
+  { collection, patterns, recipients: asked, excludes, gitignore }: GrantDocumentsRequest,
 ): Promise<GrantedDocuments> {
   const { granted: recipients, told } = recipientsOf(
     asked,
@@ -58,7 +60,9 @@ export async function grantDocuments(
     {
       left: (path, error) => left.add(path, error),
       folder: (path, glob) => folders.push({ path, glob }),
+      wishes: true,
     },
+    { excludes, gitignore },
   );
   left.mustLeave(files, patterns);
   const names = [
@@ -85,7 +89,7 @@ export async function grantDocuments(
   for (let from = 0; from < lines.length; from += LINES)
     records.push({ case: 'ledger', value: { entries: lines.slice(from, from + LINES) } });
   await journal.append(records);
-  return { grant, files, leftOut: left.list, folders };
+  return { grant, files, leftOut: left.list, moreLeftOut: left.more, folders };
 }
 
 /** As asked, else those of the collection, else the model that answers now and any on the owner's machines. */

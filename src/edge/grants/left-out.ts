@@ -9,9 +9,16 @@ const MOST = 1000;
 
 export class LeftOutFiles {
   readonly #told = new Map<string, LeftOut>();
+  #more = 0;
 
   add(path: string, { reason, message }: AppError): void {
     if (this.#told.size < MOST) this.#told.set(path, create(LeftOutSchema, { path, reason, problem: message }));
+    else if (!this.#told.has(path)) this.#more++;
+  }
+
+  /** How many were left out beside those in the list. */
+  get more(): number {
+    return this.#more;
   }
 
   get list(): readonly LeftOut[] {

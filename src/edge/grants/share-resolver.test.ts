@@ -237,3 +237,70 @@ test('a file 40 folders down is shared by a glob above it; a folder below the li
   await expect(low.shares.resolve([{ pattern: 'docs/deep/**' }])).rejects.toThrow(/walk_depth/);
   await low.close();
 });
+
+test('a limit that some files meet leaves out those, and shares the others', async () => {
+  const files = {
+    'docs/a.md': 'a'.repeat(40),
+    'docs/b.md': 'b'.repeat(70),
+    'docs/c.md': 'c'.repeat(50),
+    'docs/d.md': 'd',
+  };
+  const shared = async (limits: string) => {
+    const rig = await edgeRig(edgeFolder(files), { config: `limits: {${limits}}\n` });
+    const left: string[] = [];
+    const report = { left: (path: string, { reason }: { reason: string }) => void left.push(`${path} ${reason}`) };
+    const found = await rig.shares.resolve([{ pattern: 'docs/*' }], report);
+    await rig.close();
+    return [found.map(({ path }) => path), left];
+  };
+  expect(await shared('share_bytes: 100')).toEqual([
+    ['docs/a.md', 'docs/c.md', 'docs/d.md'],
+    ['docs/b.md LIMIT_EXCEEDED'],
+  ]);
+  expect(await shared('share_files: 2')).toEqual([
+    ['docs/a.md', 'docs/b.md'],
+    ['docs/c.md LIMIT_EXCEEDED', 'docs/d.md LIMIT_EXCEEDED'],
+  ]);
+  expect(await shared('file_bytes: 60')).toEqual([
+    ['docs/a.md', 'docs/c.md', 'docs/d.md'],
+    ['docs/b.md FILE_TOO_LARGE'],
+  ]);
+  expect(await shared('walk_entries: 3')).toEqual([['docs/a.md', 'docs/b.md', 'docs/c.md'], ['docs LIMIT_EXCEEDED']]);
+});
+
+test('a wish that means nothing is left out where several may be, else it is an error', async () => {
+  const rig = await edgeRig(edgeFolder(FILES));
+  const wishes = [{ pattern: 'docs/notes.md' }, { pattern: 'docs/nope.md' }];
+  await expect(rig.shares.resolve(wishes)).rejects.toMatchObject({ reason: 'SHARE_NO_MATCH' });
+  const left: string[] = [];
+  const found = await rig.shares.resolve(wishes, { left: (path) => void left.push(path), wishes: true });
+  expect([found.map(({ path }) => path), left]).toEqual([['docs/notes.md'], ['docs/nope.md']]);
+  await rig.close();
+});
+
+test('what the owner leaves out is not shared: by .bowlineignore always, by .gitignore and patterns where asked for', async () => {
+  const rig = await edgeRig(
+    edgeFolder({
+      'docs/.bowlineignore': '\ufeffprivate/\n*.key.md\n',
+      'docs/.gitignore': 'build/\n',
+      'docs/a.md': 'a',
+      'docs/a.log': 'log',
+      'docs/b.key.md': 'key',
+      'docs/private/p.md': 'p',
+      'docs/build/out.md': 'out',
+      'docs/sub/.bowlineignore': '!b.key.md\n草稿*\n',
+      'docs/sub/b.key.md': 'taken back in',
+      'docs/sub/草稿一.md': 'draft',
+    }),
+  );
+  const shared = async (pattern: string, rules: object = {}) =>
+    (await rig.shares.resolve([{ pattern }], undefined, rules)).map(({ path }) => path);
+  expect(await shared('docs')).toEqual(['docs/a.log', 'docs/a.md', 'docs/build/out.md', 'docs/sub/b.key.md']);
+  expect(await shared('docs', { gitignore: true })).toEqual(['docs/a.log', 'docs/a.md', 'docs/sub/b.key.md']);
+  expect(await shared('docs/**', { excludes: ['*.log', 'sub/'] })).toEqual(['docs/a.md', 'docs/build/out.md']);
+  for (const pattern of ['docs/private/p.md', 'docs/private', 'docs/private/*', 'docs/b.key.md', 'docs/sub/草稿*'])
+    await expect(shared(pattern), pattern).rejects.toThrow(/left out by \.bowlineignore/);
+  writeFileSync(join(rig.dir, 'docs/sub/.bowlineignore'), Buffer.alloc(100_000, '#'));
+  await expect(shared('docs/sub')).rejects.toThrow(/\.bowlineignore says what may not be shared/);
+  await rig.close();
+});

@@ -1,6 +1,6 @@
 // From what the owner wants to share to the exact files, frozen: real path, device, inode and hash of each. Nothing is
 // journaled or sent here.
-import { isAbsolute, relative } from 'node:path';
+import { dirname, isAbsolute, relative } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { type GrantedFile, GrantedFileSchema } from '../../../gen/bowline/journal/v1/journal_pb.ts';
 import { AppError, isReason } from '../../base/errors.ts';
@@ -13,6 +13,7 @@ import type { OpenFile } from '../allowlist/open-file.ts';
 import { type EdgeLimits, mostOf } from '../config/edge-settings.ts';
 import { originOf, readPieces } from '../files/content.ts';
 import type { FileTexts } from '../files/file-text.ts';
+import { IgnoredPaths, type IgnoreWish } from '../files/ignored.ts';
 import { LinePicker } from '../files/lines.ts';
 import { SecretFinder } from '../files/secret-content.ts';
 import { walk } from '../files/walk.ts';
@@ -47,11 +48,13 @@ export interface ShareReport {
   left(path: string, error: AppError): void;
   /** A folder that a wish stands for, with the glob below it; empty means all files. */
   folder?(path: string, glob: string): void;
+  /** Whether a wish of several that means nothing is left out like a file; by default it is an error. */
+  readonly wishes?: boolean;
 }
 
-export interface ShareRules {
+export interface ShareRules extends IgnoreWish {
   /** Only what has text may be shared: it is read on this box in a run. Documents of a collection are read by others. */
-  readonly text: boolean;
+  readonly text?: boolean;
 }
 
 export class ShareResolver {
@@ -70,32 +73,40 @@ export class ShareResolver {
    * LIMIT_EXCEEDED, FILE_TOO_LARGE, FILE_UNREADABLE and what reading a document throws, with the name of the file. With a report, what is
    * wrong with one file of several is told there instead.
    */
-  async resolve(
-    wishes: readonly ShareWish[],
-    report?: ShareReport,
-    rules: ShareRules = { text: false },
-  ): Promise<GrantedFile[]> {
-    const files = new Map<string, GrantedFile>();
-    let bytes = 0n;
+  async resolve(wishes: readonly ShareWish[], report?: ShareReport, rules: ShareRules = {}): Promise<GrantedFile[]> {
+    const gathered = new Gathered(this.#limits, report);
     for (const wish of wishes) {
-      const wanted = parse(wish);
-      this.#mustNameARoot(wanted.text, wish.pattern);
-      const found = await this.#find(wanted, report);
-      if (found.length === 0) throw noMatch(wish.pattern, 'no such file in the allowed folders');
-      for (const judged of found) {
+      try {
+        const wanted = parse(wish);
+        const found = await this.#meant(wanted, report, rules);
         const several = found.length + wishes.length > 2;
-        const file = await this.#freezeOne(judged, wanted, rules, several ? report : undefined);
-        if (!file) continue;
-        const key = `${file.realPath}\0${file.startLine}\0${file.endLine}`;
-        if (files.has(key)) continue;
-        files.set(key, file);
-        bytes += file.bytes;
-        if (files.size > this.#limits.share_files)
-          throw tooMuch('the number of shared files', this.#limits.share_files, 'share_files');
-        if (bytes > this.#limits.share_bytes) throw tooMuch('what is shared', this.#limits.share_bytes, 'share_bytes');
+        for (const judged of found) await this.#gather(gathered, judged, wanted, rules, several);
+      } catch (error) {
+        if (!report?.wishes || wishes.length === 1 || !(error instanceof AppError)) throw error;
+        report.left(wish.pattern, error);
       }
     }
-    return [...files.values()];
+    return gathered.files;
+  }
+
+  /** Throws SHARE_NO_MATCH where a wish means nothing. */
+  async #meant(wanted: Wanted, report: ShareReport | undefined, rules: ShareRules): Promise<JudgedPath[]> {
+    this.#mustNameARoot(wanted.text, wanted.pattern);
+    const found = await this.#find(wanted, report, rules);
+    if (found.length === 0) throw noMatch(wanted.pattern, 'no such file in the allowed folders');
+    return found;
+  }
+
+  /** Adds one file. What is wrong with one of several, or is too much, is told and left out. */
+  async #gather(gathered: Gathered, judged: JudgedPath, wanted: Wanted, rules: ShareRules, several: boolean) {
+    try {
+      gathered.mustHaveRoom();
+      const room = rules.text ? Number.POSITIVE_INFINITY : gathered.room;
+      gathered.add(await this.#freeze(judged, wanted, rules, room));
+    } catch (error) {
+      if (!several || !gathered.report || !(error instanceof AppError)) throw naming(judged.name, error);
+      gathered.report.left(judged.name, error);
+    }
   }
 
   /** The owner's own words are never bent to a file of another folder: a relative path begins with the name of a root. */
@@ -108,16 +119,21 @@ export class ShareResolver {
   }
 
   /** A path that exists is taken as it is, whatever signs it holds; a folder stands for the files in it. */
-  async #find({ text, pattern }: Wanted, report: ShareReport | undefined): Promise<JudgedPath[]> {
+  async #find({ text, pattern }: Wanted, report: ShareReport | undefined, rules: ShareRules): Promise<JudgedPath[]> {
     if (!isReadableName(text)) throw untellable();
     const { folder: above, glob } = splitGlob(text);
     const judged = this.#allow.judgeRead(glob !== '' && above === '' ? '.' : above);
     const exact = glob === '' ? judged : this.#asName(text);
     const found = exact && (await this.#allow.resolve(exact));
-    if (exact && found?.stat.isFile()) return [this.#allow.nameOf(found.realPath) ?? found.judged];
+    if (exact && found?.stat.isFile()) {
+      const one = this.#allow.nameOf(found.realPath) ?? found.judged;
+      if (new IgnoredPaths(one.root.path, dirname(one.path), rules).has(one.path, false))
+        throw noMatch(pattern, LEFT_OUT);
+      return [one];
+    }
     if (exact && found?.stat.isDirectory()) {
       report?.folder?.(found.judged.name, '');
-      return this.#below(found.judged, { pattern, matches: () => true, enters: () => true }, report);
+      return this.#below(found.judged, { pattern, matches: () => true, enters: () => true }, report, rules);
     }
     if (exact && found) throw naming(exact.name, new AppError('NOT_A_FILE'));
     if (glob === '') return [];
@@ -125,7 +141,7 @@ export class ShareResolver {
     if (!folder?.stat.isDirectory()) return [];
     report?.folder?.(folder.judged.name, glob);
     const { matches, reachesInto } = globOf(glob);
-    return this.#below(folder.judged, { pattern, matches, enters: reachesInto }, report);
+    return this.#below(folder.judged, { pattern, matches, enters: reachesInto }, report, rules);
   }
 
   /** A pattern may be a name, too: `we[i]rd.md`. */
@@ -141,8 +157,12 @@ export class ShareResolver {
     folder: JudgedPath,
     { pattern, matches, enters }: Meant,
     report: ShareReport | undefined,
+    rules: ShareRules,
   ): Promise<JudgedPath[]> {
     const found: JudgedPath[] = [];
+    const ignored = new IgnoredPaths(folder.root.path, folder.path, rules);
+    let out = ignored.has(folder.path, true);
+    if (out) throw noMatch(pattern, LEFT_OUT);
     const below = ({ path }: JudgedPath) => relative(folder.path, path);
     let other: JudgedPath | undefined;
     let untold = false;
@@ -160,7 +180,7 @@ export class ShareResolver {
       signal: NEVER,
       refused,
       tooDeep,
-      enters: (judged: JudgedPath) => enters(below(judged)),
+      enters: (judged: JudgedPath) => enters(below(judged)) && !ignored.has(judged.path, true),
       untold: (at: JudgedPath, name: string) => {
         const judged = inRoot(at.root, at.relative === '' ? name : `${at.relative}/${name}`);
         if (!matches(below(judged))) return;
@@ -170,34 +190,32 @@ export class ShareResolver {
     };
     for await (const { judged, stat } of walk(this.#allow, folder, options)) {
       if (stat.isDirectory() || stat.isSymbolicLink() || !matches(below(judged))) continue;
-      if (stat.isFile()) found.push(judged);
+      if (ignored.has(judged.path, false)) out = true;
+      else if (stat.isFile()) found.push(judged);
       else other ??= judged;
-      if (found.length > this.#limits.share_files) break;
+      if (found.length > this.#limits.share_files + MOST_OVER) break;
     }
-    if (budget.met) throw tooMuch('the folder', this.#limits.walk_entries, 'walk_entries');
+    if (budget.met) {
+      const error = tooMuch('the folder', this.#limits.walk_entries, 'walk_entries');
+      if (!report || found.length === 0) throw error;
+      report.left(folder.name, error);
+    }
     if (found.length === 0 && other) throw naming(other.name, new AppError('NOT_A_FILE'));
     if (deep && (found.length === 0 || !report)) throw naming(deep.name, this.#tooDeep());
+    if (found.length === 0 && out) throw noMatch(pattern, LEFT_OUT);
     if (found.length === 0 && untold) throw noMatch(pattern, untellable().message);
     return found;
   }
 
   readonly #tooDeep = () => tooMuch('the depth of this folder', this.#limits.walk_depth, 'walk_depth');
 
-  /** Undefined: it is left out, and that is reported. */
-  async #freezeOne(judged: JudgedPath, wanted: Wanted, rules: ShareRules, report: ShareReport | undefined) {
-    try {
-      return await this.#freeze(judged, wanted, rules);
-    } catch (error) {
-      if (!report || !(error instanceof AppError)) throw naming(judged.name, error);
-      report.left(judged.name, error);
-      return undefined;
-    }
-  }
-
-  async #freeze(judged: JudgedPath, wanted: Wanted, rules: ShareRules): Promise<GrantedFile> {
+  /** @param room bytes for which no more need be read */
+  async #freeze(judged: JudgedPath, wanted: Wanted, rules: ShareRules, room: number): Promise<GrantedFile> {
     const { startLine, endLine } = wanted;
     const file = await this.#allow.openFile(judged);
     try {
+      if (startLine === 0 && file.stat.size <= this.#limits.file_bytes && file.stat.size > room)
+        throw tooManyBytes(this.#limits);
       const secrets = new SecretFinder();
       const { sha256, bytes } = await this.#measure(file, wanted, rules, secrets);
       if (secrets.found) throw new AppError('SECRET_CONTENT', { what: secrets.found });
@@ -231,6 +249,48 @@ export class ShareResolver {
 }
 
 const NEVER = new AbortController().signal;
+
+/** Files beyond the limit that are told by name. */
+const MOST_OVER = 1_000;
+const LEFT_OUT = 'everything that it means is left out by .bowlineignore, .gitignore or --exclude';
+
+/** The files of all wishes so far, each once per range. */
+class Gathered {
+  readonly report: ShareReport | undefined;
+  readonly #limits: EdgeLimits;
+  readonly #files = new Map<string, GrantedFile>();
+  #bytes = 0n;
+
+  constructor(limits: EdgeLimits, report: ShareReport | undefined) {
+    this.#limits = limits;
+    this.report = report;
+  }
+
+  get files(): GrantedFile[] {
+    return [...this.#files.values()];
+  }
+
+  get room(): number {
+    return this.#limits.share_bytes - Number(this.#bytes);
+  }
+
+  /** Throws LIMIT_EXCEEDED. */
+  mustHaveRoom(): void {
+    if (this.#files.size >= this.#limits.share_files)
+      throw tooMuch('the number of shared files', this.#limits.share_files, 'share_files');
+  }
+
+  /** Throws LIMIT_EXCEEDED. */
+  add(file: GrantedFile): void {
+    const key = `${file.realPath}\0${file.startLine}\0${file.endLine}`;
+    if (this.#files.has(key)) return;
+    if (file.bytes > this.room) throw tooManyBytes(this.#limits);
+    this.#files.set(key, file);
+    this.#bytes += file.bytes;
+  }
+}
+
+const tooManyBytes = ({ share_bytes: most }: EdgeLimits) => tooMuch('what is shared', most, 'share_bytes');
 
 function parse({ pattern, startLine = 0, endLine = 0 }: ShareWish): Wanted {
   const range = /#L(\d{1,9})(?:-L?(\d{1,9}))?$/.exec(pattern);

@@ -172,11 +172,12 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
       return {};
     },
     async grantDocuments(request) {
-      const { grant, files, leftOut, folders } = await deps.grantDocuments(request);
+      const { grant, files, leftOut, moreLeftOut, folders } = await deps.grantDocuments(request);
       return {
         grant: standingOf(grant),
         documents: files.map(({ path, realPath, bytes, sha256 }) => ({ path, realPath, bytes, sha256 })),
         leftOut: [...leftOut],
+        moreLeftOut,
         folders: [...folders],
       };
     },

@@ -52,7 +52,7 @@ export async function openOwnerSocket(
         {
           standing: () => journal.standing.list(),
           journal,
-          resolve: (wishes, report) => shareResolver.resolve(wishes, report),
+          resolve: (wishes, report, rules) => shareResolver.resolve(wishes, report, rules),
           model: () => session.status.model,
         },
         request,

@@ -29,7 +29,7 @@ export function startAsks(
     clock,
     log,
     shares: {
-      resolve: (wishes, left) => shareResolver.resolve(wishes, { left }, { text: true }),
+      resolve: (wishes, left, rules) => shareResolver.resolve(wishes, { left }, { ...rules, text: true }),
       mint: (share) => grants.mintShare({ ...share, capBytes: capOf(share.files) }),
       drop: ({ id }) => grants.end(id, 'REVOKED'),
       endRun: (run) => grants.endRun(run, 'ANSWERED'),

@@ -1,10 +1,13 @@
 // Tells what a document is read as, by its media type and its first bytes. Pure.
 
-export type DocumentKind = 'html' | 'pdf' | 'docx' | 'text';
+export type DocumentKind = 'html' | 'pdf' | 'docx' | 'odt' | 'epub' | 'mail' | 'text';
 
 const HTML = new Set(['text/html', 'application/xhtml+xml']);
 const PDF = new Set(['application/pdf', 'application/x-pdf']);
 const DOCX = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
+const ODT = 'application/vnd.oasis.opendocument.text';
+const EPUB = 'application/epub+zip';
+const MAIL = 'message/rfc822';
 const TEXT = new Set([
   ...['application/json', 'application/ld+json', 'application/xml', 'application/x-ndjson', 'application/javascript'],
   ...['application/yaml', 'application/x-yaml', 'application/toml', 'application/rtf', 'application/sql'],
@@ -18,6 +21,9 @@ export function documentKind(mediaType: string, bytes: Uint8Array): DocumentKind
   if (HTML.has(type)) return 'html';
   if (PDF.has(type)) return 'pdf';
   if (type === DOCX) return 'docx';
+  if (type === ODT) return 'odt';
+  if (type === EPUB) return 'epub';
+  if (type === MAIL) return 'mail';
   if (UNKNOWN.has(type)) return byBytes(bytes, type === 'text/plain');
   if (type === 'text/rtf' || type === 'application/rtf') return undefined;
   return type.startsWith('text/') || TEXT.has(type) || /\+(?:xml|json)$/.test(type) ? text(bytes) : undefined;
@@ -26,15 +32,23 @@ export function documentKind(mediaType: string, bytes: Uint8Array): DocumentKind
 function byBytes(bytes: Uint8Array, saidText: boolean): DocumentKind | undefined {
   const start = Buffer.from(bytes.subarray(0, 1024)).toString('latin1');
   if (start.startsWith('%PDF-')) return 'pdf';
-  if (isDocx(bytes)) return 'docx';
+  if (isZip(bytes)) {
+    // Both have their type as their first part, as it stands.
+    if (start.startsWith(`mimetype${ODT}`, 30)) return 'odt';
+    if (start.startsWith(`mimetype${EPUB}`, 30)) return 'epub';
+    return isDocx(bytes) ? 'docx' : undefined;
+  }
   if (!saidText && /^(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body)[\s>]/i.test(start)) return 'html';
   return text(bytes);
 }
 
+export const isZip = (bytes: Uint8Array): boolean =>
+  bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 3 && bytes[3] === 4;
+
 /** A ZIP that names the part where a DOCX has its text. */
 function isDocx(bytes: Uint8Array): boolean {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return all[0] === 0x50 && all[1] === 0x4b && all[2] === 3 && all[3] === 4 && all.includes('word/document.xml');
+  return all.includes('word/document.xml');
 }
 
 /** What has bytes of zero is no text, unless a byte order mark says that it is UTF-16. */

@@ -2,7 +2,7 @@
 
 export interface DocumentInput {
   readonly bytes: Uint8Array;
-  /** Media type without parameters, as its source says; empty when it says none. The bytes decide between text, HTML, PDF and DOCX then. */
+  /** Media type without parameters, as its source says; empty when it says none. The bytes decide then. */
   readonly mediaType: string;
   /** Charset as its source says; a byte order mark is believed before it, what the document says itself after it. */
   readonly charset?: string | undefined;
@@ -41,7 +41,7 @@ export interface ParsedDocument {
   readonly description: string;
   /** When it was published, as the document says, in its own form. */
   readonly published: string;
-  /** Charset that it was read in; empty for PDF and DOCX. */
+  /** Charset that it was read in; empty for what says its own. */
   readonly charset: string;
   /** Part of the text that can be seen in the document which stands in `text`, as far as that can be told; 0 to 1. */
   readonly completeness: number;

@@ -10,6 +10,9 @@ import type { StartParser } from './parser-link.ts';
 import { type ParserAnswer, ParserProcess } from './parser-process.ts';
 import type { ParserSettings } from './parser-settings.ts';
 
+/** Most time until a process is ready. */
+const START_MS = 20_000;
+
 export interface PoolParts {
   readonly start: StartParser;
   readonly settings: ParserSettings;
@@ -75,7 +78,15 @@ export class ParserPool implements DocumentParser {
     signal.throwIfAborted();
     const { documentMs, documents } = this.#parts.settings;
     const process = this.#reserve(input.owner ?? '');
-    const stop = this.#parts.clock.after(documentMs, () => process.kill('time'));
+    const { clock } = this.#parts;
+    const late = () => process.kill('time');
+    let over = false;
+    let stop = clock.after(START_MS, late);
+    // The time of a document begins when there is a process to read it.
+    void process.ready().then(() => {
+      stop();
+      if (!over) stop = clock.after(documentMs, late);
+    });
     const cancel = () => process.kill('it was canceled');
     signal.addEventListener('abort', cancel, { once: true });
     try {
@@ -87,6 +98,7 @@ export class ParserPool implements DocumentParser {
       process.kill('a document went wrong');
       throw error;
     } finally {
+      over = true;
       stop();
       signal.removeEventListener('abort', cancel);
       this.#busy.delete(process);

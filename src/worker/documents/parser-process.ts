@@ -49,7 +49,7 @@ export class ParserProcess {
     this.documents++;
     this.owner = input.owner ?? '';
     const lost = await this.#ready;
-    if (lost !== undefined || this.#over !== undefined) return { lost: lost ?? this.#over! };
+    if (lost !== undefined || this.#over !== undefined) return { lost: this.#over ?? lost! };
     return new Promise((resolve) => {
       this.#answered = resolve;
       this.#link.input.write(encodeInput(input));

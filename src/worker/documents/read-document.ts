@@ -1,10 +1,14 @@
 // Reads one document, whatever it is. Runs in a process that may be lost: see parser-child.ts.
 import { decodeDocument } from './charset.ts';
 import type { DocumentInput, ParsedDocument } from './document.ts';
-import { documentKind } from './document-kind.ts';
+import { type DocumentKind, documentKind, isZip } from './document-kind.ts';
 import { isBinary } from './is-binary.ts';
 import { cutText, EMPTY } from './parsed.ts';
+import { readEpub } from './read-epub.ts';
 import { readHtml } from './read-html.ts';
+import { readMail } from './read-mail.ts';
+import { readOdt } from './read-odt.ts';
+import { mustUnpack } from './unzip.ts';
 import { whatItIs } from './what-it-is.ts';
 
 /** What was read, or why not: `type` it is no text but what `problem` says, `invalid` it is damaged or locked, `costly` it met a limit. */
@@ -12,6 +16,7 @@ export type ReadResult =
   | { readonly document: ParsedDocument }
   | { readonly refused: 'type' | 'invalid' | 'costly'; readonly problem: string };
 
+const ZIPPED: ReadonlySet<DocumentKind> = new Set(['docx', 'odt', 'epub']);
 const NO_TEXT = 'a file of an unknown kind';
 const UNSURE =
   'its encoding cannot be told from its bytes; save it as UTF-8, e.g. with: iconv -f BIG5 -t UTF-8 OLD > NEW';
@@ -27,7 +32,13 @@ export async function readDocument(input: DocumentInput): Promise<ReadResult> {
       const { readPdf } = await import('./read-pdf.ts');
       return { document: await readPdf(bytes, maxChars) };
     }
+    if (ZIPPED.has(kind) && !isZip(bytes))
+      return { refused: 'type', problem: (await whatItIs(bytes)) ?? 'damaged, or of another kind than it is called' };
+    if (kind === 'odt') return { document: readOdt(bytes, maxChars) };
+    if (kind === 'epub') return { document: readEpub(bytes, maxChars) };
+    if (kind === 'mail') return { document: await readMail(bytes, maxChars) };
     if (kind === 'docx') {
+      mustUnpack(bytes);
       const { docxHtml } = await import('./read-docx.ts');
       return { document: readHtml(await docxHtml(bytes), { ...input, url: input.url, readable: false }) };
     }

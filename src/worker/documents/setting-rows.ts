@@ -7,7 +7,7 @@ export const DOCUMENT_ROWS = {
     env: 'BOWLINE_PARSER_ISOLATION',
     group: 'documents',
     kind: 'choice',
-    what: 'how HTML, PDF and DOCX are parsed: in bubblewrap, without network and files; or in a plain child process, which keeps the network',
+    what: 'how HTML, PDF and other documents are parsed: in bubblewrap, without network and files; or in a plain child process, which keeps the network',
     of: ['bubblewrap', 'process'],
     fallback: PARSER_DEFAULTS.isolation,
   },

@@ -6,7 +6,8 @@ const LOOKED_AT = 64 << 10;
 
 /** Types whose first half says nothing to people. */
 const NAMED: Readonly<Record<string, string>> = {
-  'application/x-cfb': 'a file of an old Office program (DOC, XLS, PPT); save it as DOCX or PDF',
+  'application/x-cfb':
+    'a file of an old Office program (DOC, XLS, PPT), or locked with a password; save it as DOCX or PDF',
   'application/rtf': 'RTF; save it as DOCX or PDF',
   'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': 'a spreadsheet (XLSX); save it as CSV',
   'application/vnd.openxmlformats-officedocument.presentationml.presentation': 'a presentation (PPTX); save it as PDF',

@@ -7,6 +7,8 @@ const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css',
   csv: 'text/csv',
   doc: 'application/msword',
+  eml: 'message/rfc822',
+  epub: 'application/epub+zip',
   docx: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
   gif: 'image/gif',
   go: 'text/x-go',

@@ -153,7 +153,8 @@ export class Ingest {
         prefix: wordPrefix(tenant, this.#request.collection),
       };
       const cut = cleanCut(await cutter.cut(read, options, signal));
-      if (cut.passages.length === 0) throw new AppError('DOCUMENT_UNREADABLE', { problem: 'it holds no text' });
+      if (cut.passages.length === 0)
+        throw new AppError('DOCUMENT_UNREADABLE', { problem: read.warning || 'it holds no text' });
       const { sha256, whole } = this.#prints[at]!;
       const { id, grant, metadata } = document;
       const { mediaType, warning } = read;

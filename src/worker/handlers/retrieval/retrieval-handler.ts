@@ -70,7 +70,14 @@ async function remove(database: PassageDatabase, { collection, what }: DeleteReq
   if (!doomed) return create(DeleteResponseSchema);
   const gone = await database.within(context.tenant, 'change', (scope) => deleteDocuments(scope, collection, doomed));
   if (gone.collection !== undefined) await dropIndex(database, gone.collection, context.log);
-  return create(DeleteResponseSchema, { documents: gone.documents });
+  const ids = new Set(gone.ids);
+  const asked = what.case === 'documents' ? what.value.ids : [];
+  const unknown = asked.filter((id) => !formsOf(id).some((form) => ids.has(form)));
+  return create(DeleteResponseSchema, {
+    documents: gone.documents,
+    unknown,
+    collectionRemoved: gone.collection !== undefined,
+  });
 }
 
 function doomedBy(what: DeleteRequest['what']): Doomed | undefined {

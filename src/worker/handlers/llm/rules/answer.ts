@@ -171,12 +171,13 @@ function quote(draft: AnswerDraft, unit: Located, language: AnswerLanguage): voi
   const shown = unit.kind === 'code' ? unit.text : readableText(unit.text);
   const text = shown.length > MOST_QUOTE ? `${shown.slice(0, MOST_QUOTE).toWellFormed()}…` : shown;
   draft.lines.push(`- “${text}” (${placeOf(unit, language)})`);
-  const { collection = '', page = 0, lines = true } = unit.found ?? {};
-  source(draft, unit.path, lines ? unit.startLine : 0, lines ? unit.endLine : 0, collection, page);
+  const { collection = '', lines = true } = unit.found ?? {};
+  source(draft, unit.path, lines ? unit.startLine : 0, lines ? unit.endLine : 0, collection, unit.page);
 }
 
-function placeOf({ path, startLine, endLine, found }: Located, language: AnswerLanguage): string {
-  if (found?.lines === false) return found.page > 0 ? `${path}, ${phrasesIn(language).page(found.page)}` : path;
+function placeOf({ path, startLine, endLine, found, page }: Located, language: AnswerLanguage): string {
+  if (page > 0) return `${path}, ${phrasesIn(language).page(page)}`;
+  if (found?.lines === false) return path;
   return `${path}:${startLine}${endLine > startLine ? `-${endLine}` : ''}`;
 }
 

@@ -9,6 +9,8 @@ export interface Located extends Unit {
   readonly words: readonly string[];
   /** Set where it stands in a passage of a collection. */
   readonly found?: FoundIn;
+  /** Where it stands in a document with pages; 0 elsewhere. */
+  readonly page: number;
 }
 
 export type CutFiles = ReadonlyMap<ReadFile, readonly Located[]>;
@@ -24,7 +26,8 @@ export async function cutFiles(files: readonly ReadFile[], signal: AbortSignal):
     const located: Located[] = [];
     for (const [index, unit] of unitsOf(file.text, file.firstLine, isProse(file.path)).entries()) {
       const above = file.found ? { found: file.found, headings: [...file.found.headings, ...unit.headings] } : {};
-      located.push({ ...unit, ...above, path: file.path, words: tokens(unit.text) });
+      const page = file.pageAt?.(unit.startLine) ?? file.found?.page ?? 0;
+      located.push({ ...unit, ...above, path: file.path, page, words: tokens(unit.text) });
       if (index % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
       signal.throwIfAborted();
     }

@@ -4,6 +4,7 @@ import {
   type FileInfo,
   SearchResponseSchema as FsSearchResponseSchema,
   ListResponseSchema,
+  type ReadPages,
   ReadResponseSchema,
   type SearchMatch,
 } from '../../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
@@ -24,6 +25,8 @@ export interface ReadFile {
   readonly withheld: readonly Withheld[];
   /** Set for a passage of a collection. */
   readonly found?: FoundIn;
+  /** The page of a line, for a document with pages. */
+  readonly pageAt?: (line: number) => number;
 }
 
 /** Where a passage was found. */
@@ -103,8 +106,14 @@ function readOf(step: Step): ReadFile {
     firstLine: Math.max(1, response.firstLine),
     truncated: response.truncated,
     withheld,
+    ...(response.pages && response.pages.first > 0 ? { pageAt: pageIn(response.pages) } : {}),
   };
 }
+
+const pageIn =
+  ({ first, starts }: ReadPages) =>
+  (line: number): number =>
+    first + starts.filter((start) => start <= line).length;
 
 function passagesOf(step: Step): ReadFile[] {
   return decode(PassagesSchema, step.result).passages.flatMap((passage) => {

@@ -6,7 +6,7 @@ import { isBinary } from '../../../documents/is-binary.ts';
 import { limitText } from '../../../documents/limit-text.ts';
 import type { ReadableText } from '../passages/passage.ts';
 import { decodeText } from './decode-text.ts';
-import { DOCX, type Kind, textTypeOf } from './text-type.ts';
+import { DOCX, EPUB, type Kind, MAIL, ODT, textTypeOf } from './text-type.ts';
 
 export interface ReadDocument extends ReadableText {
   readonly mediaType: string;
@@ -63,6 +63,9 @@ const PARSED_AS: Readonly<Record<Kind, string>> = {
   html: 'text/html',
   pdf: 'application/pdf',
   docx: DOCX,
+  odt: ODT,
+  epub: EPUB,
+  mail: MAIL,
 };
 
 /** Throws DOCUMENT_UNREADABLE. */

@@ -18,7 +18,7 @@ export class LazyParser implements DocumentParser {
   async parse(input: DocumentInput, signal: AbortSignal): Promise<ParsedDocument> {
     if (!this.#open)
       throw new AppError('DOCUMENT_UNREADABLE', {
-        problem: 'this worker reads neither HTML, PDF, DOCX nor other charsets than UTF-8',
+        problem: 'this worker reads text in UTF-8 only',
       });
     this.#opened ??= this.#open().catch((error: unknown) => {
       this.#opened = undefined;

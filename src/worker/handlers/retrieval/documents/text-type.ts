@@ -1,9 +1,13 @@
 // What kind of document something is: by what is said, else by the end of its id, else by how it begins.
 import { AppError } from '../../../../base/errors.ts';
 
-export type Kind = 'text' | 'markdown' | 'html' | 'pdf' | 'docx';
+export type Kind = 'text' | 'markdown' | 'html' | 'pdf' | 'docx' | 'odt' | 'epub' | 'mail';
 
 export const DOCX = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
+
+export const ODT = 'application/vnd.oasis.opendocument.text';
+export const EPUB = 'application/epub+zip';
+export const MAIL = 'message/rfc822';
 
 const TYPES: Readonly<Record<string, Kind>> = {
   'text/markdown': 'markdown',
@@ -12,6 +16,9 @@ const TYPES: Readonly<Record<string, Kind>> = {
   'application/xhtml+xml': 'html',
   'application/pdf': 'pdf',
   [DOCX]: 'docx',
+  [ODT]: 'odt',
+  [EPUB]: 'epub',
+  [MAIL]: 'mail',
 };
 
 const ENDINGS: Readonly<Record<string, Kind>> = {
@@ -23,6 +30,9 @@ const ENDINGS: Readonly<Record<string, Kind>> = {
   xhtml: 'html',
   pdf: 'pdf',
   docx: 'docx',
+  odt: 'odt',
+  epub: 'epub',
+  eml: 'mail',
 };
 
 /** As it is kept and shown. */
@@ -32,6 +42,9 @@ const NAMES: Readonly<Record<Kind, string>> = {
   html: 'text/html',
   pdf: 'application/pdf',
   docx: DOCX,
+  odt: ODT,
+  epub: EPUB,
+  mail: MAIL,
 };
 
 export interface MediaType {

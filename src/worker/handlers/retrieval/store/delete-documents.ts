@@ -12,6 +12,8 @@ export type Doomed =
 
 export interface Deleted {
   readonly documents: number;
+  /** Their ids, unless all went with their collection. */
+  readonly ids: readonly string[];
   /** The collection, when it went too. */
   readonly collection?: number;
 }
@@ -26,11 +28,11 @@ export async function deleteDocuments(scope: TenantTransaction, name: string, do
     .where('name', '=', name)
     .forUpdate()
     .executeTakeFirst();
-  if (!collection) return { documents: 0 };
+  if (!collection) return { documents: 0, ids: [] };
   if (doomed.kind === 'everything') {
     await dropShadow(scope, name);
     await trx.deleteFrom('collection').where('tenant', '=', tenant).where('id', '=', collection.id).execute();
-    return { documents: collection.documents, collection: collection.id };
+    return { documents: collection.documents, ids: [], collection: collection.id };
   }
   const which =
     doomed.kind === 'prefix'
@@ -40,9 +42,9 @@ export async function deleteDocuments(scope: TenantTransaction, name: string, do
     delete from passage p where p.tenant = ${tenant} and p.document = any(array(
       select d.key from document d where d.tenant = ${tenant} and d.collection = ${collection.id} and ${which}))
     returning p.hash`.execute(trx);
-  const { rows: gone } = await sql<{ bytes: number }>`
+  const { rows: gone } = await sql<{ bytes: number; id: string }>`
     delete from document d where d.tenant = ${tenant} and d.collection = ${collection.id} and ${which}
-    returning d.bytes`.execute(trx);
+    returning d.bytes, d.id`.execute(trx);
   await dropUnusedVectors(
     scope,
     collection.id,
@@ -53,5 +55,5 @@ export async function deleteDocuments(scope: TenantTransaction, name: string, do
     passages: -rows.length,
     bytes: -gone.reduce((sum, { bytes }) => sum + bytes, 0),
   });
-  return { documents: gone.length };
+  return { documents: gone.length, ids: gone.map(({ id }) => id) };
 }
