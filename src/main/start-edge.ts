@@ -4,6 +4,7 @@ import { lockHome } from '../base/home-lock.ts';
 import { newId } from '../base/ids.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import { loadEdgeConfig } from '../edge/config/edge-config.ts';
+import { wideRoots } from '../edge/config/wide-roots.ts';
 import { ShareResolver } from '../edge/grants/share-resolver.ts';
 import { ConversationSummaries } from '../edge/index/conversation-summaries.ts';
 import { ownerKey } from '../edge/local/home-owner-key.ts';
@@ -43,6 +44,7 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
   const lock = lockHome(home, 'edge');
   life.onStop('home lock', () => lock.release());
   const config = loadEdgeConfig(paths.config, { allow: options.allow, settings: options.settings ?? [] });
+  for (const warning of wideRoots(config.roots, home)) options.say?.(warning);
   const identity = await identityOf(options, config);
   const ground = { ...options, life, config, identity, bootId: newId() };
   const key = ownerKey(paths.ownerKey);

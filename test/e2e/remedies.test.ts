@@ -1,6 +1,6 @@
 // What an error tells to do, done as a person would: the commands are taken from the words of the error, and work.
 import { execFile } from 'node:child_process';
-import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -130,6 +130,8 @@ test('the last owner key goes when another one was made and put in its place', a
   const commands = commandsIn(refused.stderr.replace(/\s+/g, ' '));
   expect(commands).toHaveLength(2);
   for (const command of commands) await shell(command.replace('NAME', 'second').replace(/\bFILE\b/, './second.key'));
+  // Whatever the umask of the shell: it holds a key.
+  expect(statSync(join(stack.dir, 'second.key')).mode & 0o777).toBe(0o600);
   expect((await stack.cli(['devices', 'ls'])).code).not.toBe(0);
   copyFileSync(join(stack.dir, 'second.key'), join(stack.home, 'owner.key'));
   await control.stop();

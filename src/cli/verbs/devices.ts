@@ -17,6 +17,7 @@ import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { manifestText } from '../manifest-text.ts';
 import { Printer } from '../output.ts';
+import { ownersOutput } from '../owners-output.ts';
 import { enumText, type PlainObject, plain } from '../plain.ts';
 import { wholeId } from '../short-id.ts';
 import type { Column } from '../table.ts';
@@ -247,6 +248,7 @@ async function joinToken(io: CliIo, options: TokenOptions): Promise<void> {
     const url = options.url ?? control.where;
     const line = [url, token, options.name ?? ''].join(' ').trim();
     const expires = timeText(expireTime);
+    ownersOutput(io);
     if (options.json) {
       return out.json({ line, url, token, name: options.name ?? '', expires });
     }

@@ -17,6 +17,7 @@ import { idColumn, timeColumn } from '../columns.ts';
 import type { CliIo } from '../io.ts';
 import { allPages, type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
+import { ownersOutput } from '../owners-output.ts';
 import { enumText, plain } from '../plain.ts';
 import { wholeId } from '../short-id.ts';
 import type { Column } from '../table.ts';
@@ -128,6 +129,7 @@ async function createKey(io: CliIo, name: string, options: GlobalOptions & { jso
     control.client(KeyService).createOwnerKey({ name }),
   );
   const out = new Printer(io.stdout, io.env);
+  ownersOutput(io);
   if (options.json) return out.json({ id, name, key });
   out.line(key);
   new Printer(io.stderr, io.env).line(`whoever has this key may do all that you may; its id is ${id}`);

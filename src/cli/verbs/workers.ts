@@ -11,6 +11,7 @@ import type { CliIo } from '../io.ts';
 import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { manifestText } from '../manifest-text.ts';
 import { Printer } from '../output.ts';
+import { ownersOutput } from '../owners-output.ts';
 import { plain } from '../plain.ts';
 import { modelText } from '../run-printer.ts';
 import type { Column } from '../table.ts';
@@ -84,6 +85,7 @@ async function createKey(io: CliIo, name: string, options: KeyOptions): Promise<
     control.client(WorkerPoolService).createWorkerKey({ name, packages, pool: options.pool ?? '' }),
   );
   const out = new Printer(io.stdout, io.env);
+  ownersOutput(io);
   if (options.json) out.json({ name, packages, pool: options.pool ?? '', key });
   else out.line(key);
 }
