@@ -36,8 +36,8 @@ demo: build ## Ask a question about a folder, not shared and shared: [DIR=path] 
 tour: build ## Take the pictures of docs/tour.md again, from the real programs in a terminal: [ONLY=name,...]
 	@node scripts/tour.ts
 
-up: build ## Run everything on this machine over a folder: [DIR=path], by default docs/
-	@exec ./bowline up --allow "$${DIR:-docs}"
+up: build ## Run everything on this machine over a folder: [DIR=path], by default docs/, [PORT=number], by default 7420
+	@exec ./bowline up --allow "$${DIR:-docs}" $${PORT:+--port "$$PORT"}
 
 test: build ## Run all tests; the last line counts them
 	@npm run --silent test

@@ -1,6 +1,7 @@
 // The program `bowline control recover`: takes a restored database back into use, and says what it found.
 import { join } from 'node:path';
 import { homePaths } from '../base/home.ts';
+import { clockText } from '../cli/units.ts';
 import type { ControlConfig } from '../control/config.ts';
 import { recover, stoppedTenants } from '../control/identity/recover-database.ts';
 import type { RestoreEvidence } from '../control/identity/restore-guard.ts';
@@ -21,7 +22,7 @@ export async function runRecover(home: string, config: ControlConfig, force: boo
     await database.patiently(migrate);
     const stopped = await stoppedTenants(database.db);
     for (const { tenant, since, evidence } of stopped) {
-      io.out(`${tenant} stands still since ${new Date(since).toISOString()}:`);
+      io.out(`${tenant} stands still since ${clockText(since)}:`);
       io.out(`  ${shown(evidence)}`);
     }
     if (stopped.length === 0 && !force) {

@@ -7,6 +7,7 @@ import { homePaths } from '../base/home.ts';
 import type { Lifecycle } from '../base/lifecycle.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ControlConfig } from '../control/config.ts';
+import type { ChildView } from '../control/gateway/api/status-api.ts';
 import { edgeSet } from '../edge/config/setting-sources.ts';
 import { type Identity, readIdentity } from '../edge/identity/identity.ts';
 import type { WorkerSettings } from '../worker/program/settings.ts';
@@ -79,7 +80,12 @@ export async function startAll(options: StartAll): Promise<RunningAll> {
   started.resolve(control);
   const joined = edge.child.ready.then(() => deviceOf(options.home));
   const everyone = joined.then((device) =>
-    everyoneIn(control, device, { clock, signal, waits: () => !edge.refused() }),
+    everyoneIn(control, device, {
+      clock,
+      signal,
+      waits: () => !edge.refused(),
+      model: () => modelComes(worker.figures()),
+    }),
   );
   const all = Promise.all([joined, worker.ready, everyone]).finally(() => news.end());
   return { control, joined: all.then(([device]) => device) };
@@ -131,22 +137,28 @@ function startEdge({ home, allow, set, env, say, clock, log }: StartAll, started
 
 const deviceOf = async (home: string): Promise<string> => (await readIdentity(homePaths(home).device))?.name ?? '';
 
+/** Whether a model of this worker is to be waited for: it serves one, and has not said that it cannot. */
+const modelComes = ({ noModel, missing = [] }: ChildView): boolean =>
+  !noModel && !missing.some((each) => each.startsWith('llm'));
+
 interface EveryoneParts {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Whether the wait has an end: an owner who is told what to do needs this control plane for it. */
   readonly waits: () => boolean;
+  /** Whether a model will come. */
+  readonly model: () => boolean;
 }
 
 /** Resolves when a worker and the edge of this home are connected; other edges may be, too. */
 async function everyoneIn(
   control: RunningControl,
   device: string,
-  { clock, signal, waits }: EveryoneParts,
+  { clock, signal, waits, model }: EveryoneParts,
 ): Promise<void> {
   const end = clock.monotonic() + READY_MS;
   while (!signal.aborted) {
-    if (control.devices().includes(device) && control.model() !== undefined) return;
+    if (control.devices().includes(device) && (control.model() !== undefined || !model())) return;
     if (waits() && clock.monotonic() > end)
       throw new AppError('DEADLINE_EXCEEDED', { after: `${READY_MS} ms of waiting for worker and edge` });
     await new Promise<void>((resolve) => setTimeout(resolve, 20));

@@ -65,7 +65,9 @@ export function startWorkerChild(options: WorkerChildOptions): ChildOfUp {
     clock,
     log,
   });
-  return { ...child, figures: () => ({ ...child.figures(), missing: [...missing.values()] }) };
+  const { serve } = options.settings;
+  const noModel = serve.length > 0 && !serve.includes('llm');
+  return { ...child, figures: () => ({ ...child.figures(), missing: [...missing.values()], noModel }) };
 }
 
 /** `embed: why` */

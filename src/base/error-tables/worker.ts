@@ -23,11 +23,15 @@ export const WORKER_ERRORS = {
   ),
   PROVIDER_KEY_MISSING: row(
     'failed_precondition',
-    'the model {model} has no usable key: {problem}; set one with `bowline models set {model} --provider PROVIDER --model MODEL`',
+    'the model {model} has no usable key: {problem}; set one with `bowline models set {model}`',
+  ),
+  PROVIDER_ADDRESS_WRONG: row(
+    'failed_precondition',
+    'the model {model} is not at {url}; its server answers at {better}. Set that with `bowline models set {model} --base-url {better}`',
   ),
   DIMENSION_WRONG: row(
     'failed_precondition',
-    'the embedding model {model} answers with vectors of {got} numbers, but {declared} are declared; correct that with `bowline models set {model} --embedding --provider PROVIDER --model MODEL --dimension {got}`',
+    'the embedding model {model} answers with vectors of {got} numbers, but {declared} are declared; correct that with `bowline models set {model} --dimension {got}`',
   ),
   PROVIDER_REFUSED: row('failed_precondition', 'the model provider {provider} refused the request: {problem}'),
   LLAMA_MISSING: row(

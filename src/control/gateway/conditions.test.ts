@@ -50,4 +50,7 @@ test('why no model answers is told from what was started here', () => {
   expect(words([{ ...child, missing: ['llm: the model x has no usable key'] }])).toContain(
     'is without llm: the model x',
   );
+  expect(words([{ ...child, running: true, noModel: true }])).toMatch(
+    /BOWLINE_WORKER_SERVE does not name llm.*worker --serve llm/,
+  );
 });

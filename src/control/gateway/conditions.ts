@@ -44,6 +44,8 @@ const MOST = 16;
 function modelRemedy(children: readonly ChildView[]): string {
   const own = children.find(({ name }) => name === 'worker');
   if (!own) return 'start one with `bowline worker --serve llm`';
+  if (own.noModel)
+    return 'the worker of `bowline up` serves none, because BOWLINE_WORKER_SERVE does not name llm. Add it there, or start another one with `bowline worker --serve llm`';
   const why = own.missing?.find((each) => each.startsWith('llm'));
   if (why) return `the worker of \`bowline up\` is without ${why}`;
   return `that of \`bowline up\` is being started${own.ends > 0 ? ' again' : ''}; if this stays, see \`bowline logs worker\``;

@@ -39,8 +39,9 @@ function put(home: string, kind: ModelKind, name: string, entry: ModelEntry | Em
     const place = [...PLACES[kind].models, name];
     makeMaps(document, place);
     for (const [key, value] of Object.entries(entry)) document.setIn([...place, key], value);
-    if (entry.base_url === undefined) document.deleteIn([...place, 'base_url']);
-    if (entry.key === undefined) document.deleteIn([...place, 'key']);
+    for (const key of ['base_url', 'key', 'file'] as const)
+      if (entry[key] === undefined) document.deleteIn([...place, key]);
+    if (entry.provider !== 'gguf') document.deleteIn([...place, 'gpu']);
   });
 }
 

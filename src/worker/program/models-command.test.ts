@@ -244,3 +244,71 @@ test('`models test` asks one question and prints time and usage; a refused key i
     await server.close();
   }
 });
+
+test('a model that is there is changed by what is said alone: its key, its address, its dimension', async () => {
+  const words = ['--provider', 'openai', '--model', 'm', '--max-output-tokens', '9', '--key-env', 'NONE'];
+  await run(['models', 'set', 'gpt', ...words]);
+  await run(['models', 'default', 'gpt']);
+  const refused = await run(['models', 'test']).catch((error: Error) => error.message);
+  const remedy = /`bowline ([^`]+)`/.exec(String(refused))?.[1];
+  expect(remedy).toBe('models set gpt');
+  const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => stdin });
+  const running = run(remedy!.split(' '), { stdin });
+  stdin.write('sk-new\r');
+  await running;
+  expect(readFileSync(join(verbs.home, 'keys', 'gpt'), 'utf8')).toBe('sk-new\n');
+  const yaml = () => readFileSync(join(verbs.home, 'models.yaml'), 'utf8');
+  expect(yaml()).toMatch(/provider: openai\n\s+model: m\n\s+max_output_tokens: 9\n\s+key: file:gpt/);
+
+  await run([...BGE, 'http://127.0.0.1:9/v1', '--query-prefix', 'query: ']);
+  await run(['models', 'set', 'bge', '--dimension', '16']);
+  expect(yaml()).toMatch(/dimension: 16[\s\S]*base_url: http:\/\/127.0.0.1:9\/v1[\s\S]*query_prefix/);
+  await expect(run(['models', 'set', 'nobody'])).rejects.toMatchObject({
+    reason: 'USAGE',
+    message: expect.stringContaining('needs --provider'),
+  });
+});
+
+test('an address without /v1 is said when it is set, found out by the test, and its remedy works', async () => {
+  const server = new FakeProvider();
+  const url = await server.listen();
+  try {
+    server.reply = (response, request) => {
+      if (request.path === '/v1/models') return void response.end('{"data":[]}');
+      if (!request.path.startsWith('/v1/')) return fail(404, {})(response, request);
+      events(response, [chunk({ content: '好' }), chunk({}, 'stop'), '[DONE]']);
+      response.end();
+    };
+    const bare = url.replace('/v1', '');
+    const words = ['--provider', 'openai-compatible', '--model', 'm', '--base-url'];
+    expect((await run(['models', 'set', 'house', ...words, url])).err).not.toContain('under /v1');
+    expect((await run(['models', 'set', 'house', ...words, bare])).err).toContain('under /v1');
+    const wrong = await run(['models', 'test', 'house']).catch((error: Error) => error);
+    expect(wrong).toMatchObject({ reason: 'PROVIDER_ADDRESS_WRONG' });
+    await run(/`bowline ([^`]+)`/.exec(String(wrong))![1]!.split(' '));
+    expect((await run(['models', 'test', 'house'])).out).toContain('好');
+    // Another fault of the server is told as it is.
+    server.reply = fail(404, {});
+    await run(['models', 'set', 'house', '--base-url', bare]);
+    await expect(run(['models', 'test', 'house'])).rejects.toMatchObject({
+      reason: 'PROVIDER_REFUSED',
+      message: expect.stringContaining('which has no /v1'),
+    });
+  } finally {
+    await server.close();
+  }
+});
+
+test('a GGUF file is set with its path, and a library that is missing is told at once with its command', async () => {
+  const file = join(verbs.home, 'm.gguf');
+  const set = run(['models', 'set', 'own', '--provider', 'gguf', '--file', file, '--context-tokens', '4096']);
+  await expect(set).rejects.toMatchObject({
+    reason: 'LLAMA_MISSING',
+    message: expect.stringMatching(/run `npm i .*node-llama-cpp/),
+  });
+  const shown = JSON.parse((await run(['models', 'ls', '--json'])).out);
+  expect(shown).toContainEqual(expect.objectContaining({ name: 'own', provider: 'gguf', model: 'm.gguf' }));
+  await expect(run(['models', 'set', 'own2', '--provider', 'gguf'])).rejects.toMatchObject({ reason: 'USAGE' });
+  await run(LOCAL.with(2, 'own'));
+  expect(readFileSync(join(verbs.home, 'models.yaml'), 'utf8')).not.toContain('m.gguf');
+});

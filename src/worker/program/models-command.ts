@@ -1,35 +1,20 @@
 // The verb `models`: which models a worker of this home offers. Keys come from a file, the environment or a prompt.
-import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { asCalled } from '../../base/called-as.ts';
 import { systemClock } from '../../base/clock.ts';
-import { AppError } from '../../base/errors.ts';
-import { homeFolder, homePaths } from '../../base/home.ts';
-import { writePrivate } from '../../base/private-file.ts';
+import { homeFolder } from '../../base/home.ts';
 import { inColumns } from '../../base/text-columns.ts';
 import { embedModels } from '../handlers/embed/embed-models.ts';
 import { chatModels } from '../handlers/llm/chat-models.ts';
-import { readKey } from '../kit/key-ref.ts';
-import type { EmbeddingEntry } from '../models/embedding-entry.ts';
-import { mustKnow, removeModel, setDefault, setEmbedding, setModel } from '../models/models-file.ts';
-import { PROVIDERS, type ProviderKind } from '../models/providers.ts';
-import { MODEL_NAME, type ModelEntry, problemOf, readModels } from '../models/read-models.ts';
-import { askSecret, readSecret } from './ask-secret.ts';
-import { type EmbeddingFlags, embeddingEntry, mustBeChat } from './embedding-flags.ts';
+import { mustKnow, removeModel, setDefault } from '../models/models-file.ts';
+import { CHAT_PROVIDERS } from '../models/providers.ts';
+import { readModels } from '../models/read-models.ts';
 import { type EmbeddingTest, testEmbedding } from './embedding-test.ts';
 import { modelRows } from './model-rows.ts';
 import { testModel } from './model-test.ts';
+import { type SetFlags, setFromFlags } from './models-set.ts';
 import type { WorkerIo } from './worker-io.ts';
-
-interface SetFlags extends EmbeddingFlags {
-  home?: string;
-  provider: ProviderKind;
-  model: string;
-  baseUrl?: string;
-  keyFile?: string;
-  keyEnv?: string;
-  maxOutputTokens?: string;
-}
+import { wrongAddress } from './wrong-address.ts';
 
 export function modelsVerb(io: WorkerIo): Command {
   const models = new Command('models')
@@ -45,9 +30,13 @@ export function modelsVerb(io: WorkerIo): Command {
     .action((_f, command: Command) => list(io, command.optsWithGlobals()));
   models
     .command('set <name>')
-    .description('Add a model, or change one. Without --key-file and --key-env the key is asked for, without echo.')
-    .addOption(new Option('--provider <provider>', 'who serves it').choices(PROVIDERS).makeOptionMandatory())
-    .requiredOption('--model <model>', "the provider's name of the model")
+    .description(
+      'Add a model, or change one: without --provider what is not said stays as it is. Without --key-file and --key-env the key is asked for, without echo.',
+    )
+    .addOption(new Option('--provider <provider>', 'who serves it').choices(CHAT_PROVIDERS))
+    .option('--model <model>', "the provider's name of the model")
+    .option('--file <file>', 'the GGUF file of this machine; for the provider gguf')
+    .option('--context-tokens <number>', 'for the provider gguf: how many tokens a conversation may have')
     .option('--base-url <url>', 'address of the server; needed for openai-compatible')
     .option('--key-file <file>', 'file that holds the key and stays where it is; `-` reads it from standard input')
     .option('--key-env <name>', 'variable of the environment that holds the key when the worker runs')
@@ -69,11 +58,15 @@ Examples:
   a key that the environment or another file holds:
     $ bowline models set gpt --provider openai --model gpt-5 --key-env OPENAI_API_KEY
     $ bowline models set gpt --provider openai --model gpt-5 --key-file /run/secrets/openai
+  another key for a model that is there, and nothing else
+    $ bowline models set claude
+  a GGUF file of this machine
+    $ bowline models set own --provider gguf --file ~/models/qwen3-8b.gguf
   vectors from Ollama on this machine, and from a provider:
     $ bowline models set bge --embedding --provider openai-compatible --model bge-m3 --dimension 1024 --base-url http://127.0.0.1:11434/v1
     $ bowline models set small --embedding --provider openai --model text-embedding-3-small --dimension 1536`,
     )
-    .action((name: string, _f, command: Command) => set(io, name, command.optsWithGlobals<SetFlags>()));
+    .action((name: string, _f, command: Command) => setFromFlags(io, name, command.optsWithGlobals<SetFlags>()));
   models
     .command('default <name>')
     .description('Choose the model that answers, or the one that makes vectors')
@@ -134,96 +127,22 @@ function list(io: WorkerIo, flags: { home?: string; json?: boolean }): void {
   io.stdout.write(rowsText([['NAME', 'KIND', 'PROVIDER', 'MODEL', 'WHERE', 'KEY', 'ADDRESS'], ...cells]));
 }
 
-async function set(io: WorkerIo, name: string, flags: SetFlags): Promise<void> {
-  if (!MODEL_NAME.test(name))
-    throw new AppError('USAGE', { what: `${name}: a name is lower-case letters, digits, dot, dash` });
-  const home = homeFolder(flags.home, io.env);
-  const before = readModels(home);
-  if (flags.embedding) {
-    const entry = embeddingEntry(flags);
-    const problem = problemOf(name, entry);
-    if (problem) throw new AppError('USAGE', { what: problem.text });
-    const key = await keyOf(io, home, name, flags, before.embeddings.get(name));
-    setEmbedding(home, name, { ...entry, ...(key === undefined ? {} : { key }) });
-    tellSet(io, name, before.defaultEmbedding);
-    return;
-  }
-  mustBeChat(flags);
-  const tokens = flags.maxOutputTokens === undefined ? undefined : Number(flags.maxOutputTokens);
-  if (tokens !== undefined && !(Number.isInteger(tokens) && tokens > 0 && tokens <= 1_000_000)) {
-    throw new AppError('USAGE', { what: `--max-output-tokens ${flags.maxOutputTokens}: it is a whole number` });
-  }
-  const entry: ModelEntry = {
-    provider: flags.provider,
-    model: flags.model,
-    ...(flags.baseUrl === undefined ? {} : { base_url: flags.baseUrl }),
-    ...(tokens === undefined ? {} : { max_output_tokens: tokens }),
-  };
-  const problem = problemOf(name, entry);
-  if (problem) throw new AppError('USAGE', { what: problem.text });
-  const key = await keyOf(io, home, name, flags, before.models.get(name));
-  setModel(home, name, { ...entry, ...(key === undefined ? {} : { key }) });
-  tellSet(io, name, before.defaultModel);
-}
-
-function tellSet(io: WorkerIo, name: string, defaultName: string): void {
-  io.stderr.write(asCalled(`set ${name}; try it with: bowline models test ${name}\n`, io.env));
-  if (defaultName !== name)
-    io.stderr.write(
-      asCalled(`${defaultName} is still the default; to change that: bowline models default ${name}\n`, io.env),
-    );
-}
-
-/** The reference to the key: a file or variable that was named, else the one there was, else one asked for now. */
-async function keyOf(
-  io: WorkerIo,
-  home: string,
-  name: string,
-  flags: SetFlags,
-  before: Pick<ModelEntry | EmbeddingEntry, 'provider' | 'key'> | undefined,
-): Promise<string | undefined> {
-  const { keyFile, keyEnv, provider } = flags;
-  if (keyFile !== undefined && keyEnv !== undefined)
-    throw new AppError('USAGE', { what: 'either --key-file or --key-env' });
-  const keep = (secret: { reveal(): string }) => {
-    writePrivate(join(homePaths(home).keys, name), `${secret.reveal()}\n`, { replace: true });
-    return `file:${name}`;
-  };
-  if (keyFile === '-') return keep(await readSecret(io.stdin));
-  if (keyFile !== undefined) {
-    const ref = `file:${resolve(keyFile)}`;
-    readKey(ref, name, home, io.env);
-    return ref;
-  }
-  if (keyEnv !== undefined) {
-    if (!/^[A-Za-z_]\w{0,127}$/.test(keyEnv))
-      throw new AppError('USAGE', { what: '--key-env takes the name of a variable' });
-    return `env:${keyEnv}`;
-  }
-  const known = before?.provider === provider ? before.key : undefined;
-  const optional = provider === 'openai-compatible' || known !== undefined;
-  if (io.stdin.isTTY) {
-    const secret = await askSecret(io, `Key of ${name}${optional ? ` (Enter: ${known ? 'as it is' : 'none'})` : ''}`);
-    if (secret) return keep(secret);
-  }
-  if (!optional)
-    throw new AppError('USAGE', {
-      what: `${provider} needs a key: pass --key-file or --key-env, or answer the prompt`,
-    });
-  return known;
-}
-
 async function test(io: WorkerIo, wanted: string | undefined, flags: { home?: string; json?: boolean }): Promise<void> {
   const home = homeFolder(flags.home, io.env);
   const name = wanted ?? readModels(home).defaultModel;
   const { kind, config } = mustKnow(home, name);
   if (kind === 'embedding') {
     const { embedders } = embedModels(config, home, io.env, systemClock);
-    showEmbeddingTest(io, name, await testEmbedding(embedders.get(name)!, systemClock), flags.json);
+    const result = await testEmbedding(embedders.get(name)!, systemClock).catch(async (error: unknown) => {
+      throw (await wrongAddress(name, config.embeddings.get(name))) ?? error;
+    });
+    showEmbeddingTest(io, name, result, flags.json);
     return;
   }
   const models = chatModels(config, home, io.env, systemClock);
-  const result = await testModel(models.drivers.get(name)!, systemClock);
+  const result = await testModel(models.drivers.get(name)!, systemClock).catch(async (error: unknown) => {
+    throw (await wrongAddress(name, config.models.get(name))) ?? error;
+  });
   if (flags.json) {
     io.stdout.write(`${JSON.stringify({ name, ...result })}\n`);
     return;

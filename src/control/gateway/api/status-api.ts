@@ -27,6 +27,8 @@ export interface ChildView {
   readonly residentBytes: number;
   /** What it should serve and does not, each with why. */
   readonly missing?: readonly string[];
+  /** That its settings leave out the language model. */
+  readonly noModel?: boolean;
 }
 
 export function statusApi(parts: {

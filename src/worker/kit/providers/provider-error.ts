@@ -90,7 +90,8 @@ export function providerError(error: unknown, settings: CalledModel, now: number
       { cause: error },
     );
   if (FILTERED.test(described)) return refused(`its content filter stopped it (HTTP ${status}${code})`);
-  if (status === 404) return refused(`no model ${settings.model} at this address (HTTP 404${code})`);
+  if (status === 404)
+    return refused(`no model ${settings.model} at this address${pathHint(settings)} (HTTP 404${code})`);
   if (status === 403) return refused(`this key may not use it (HTTP 403${code})`);
   return refused(`HTTP ${status}${code}`);
 }
@@ -169,4 +170,11 @@ function networkProblem(error: unknown): string {
 /** Host and port of a server that the owner named, without what else may stand in its address. */
 function addressOf({ baseUrl }: CalledModel): string {
   return baseUrl !== undefined && URL.canParse(baseUrl) ? ` (${new URL(baseUrl).host})` : '';
+}
+
+/** Most servers of the owner's own choice answer under a path. */
+function pathHint({ baseUrl }: CalledModel): string {
+  return baseUrl !== undefined && URL.canParse(baseUrl) && new URL(baseUrl).pathname === '/'
+    ? ', which has no /v1'
+    : '';
 }
