@@ -7,7 +7,7 @@ import { SmallDisk } from '../support/small-disk.ts';
 import { Stack } from '../support/stack.ts';
 
 // Real processes, each with its own start, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
