@@ -4,7 +4,7 @@ import { asCalled } from '../base/called-as.ts';
 import { systemClock } from '../base/clock.ts';
 import { controlUrl } from '../base/control-address.ts';
 import { endNow, endProcess, endWithin } from '../base/end-process.ts';
-import { AppError } from '../base/errors.ts';
+import { AppError, type Reason } from '../base/errors.ts';
 import { homePaths } from '../base/home.ts';
 import { inertLine } from '../base/inert.ts';
 import { logFile } from '../base/log-file.ts';
@@ -18,6 +18,7 @@ import { toAppError } from '../contract/errors.ts';
 import { edgeSettings } from '../edge/config/edge-config.ts';
 import { type JoinLine, parseJoinLine, readJoinLine } from '../edge/identity/join.ts';
 import { type EdgeOptions, edgeHelp, parseEdgeArgs, REFUSED, TOLD } from '../edge/program/commands.ts';
+import { isRefusal } from '../edge/session/edge-session.ts';
 import { spareMemory } from './edge-engine.ts';
 import { type RunningEdge, startEdge } from './start-edge.ts';
 
@@ -26,6 +27,9 @@ const STOP_MS = 10_000;
 const SPARE_MS = 1_000;
 /** From ready until what the start left is collected: by then it has connected. */
 const COLLECT_MS = 1_000;
+
+/** Refusals of an identity that no wait makes valid again. */
+const DEAD: ReadonlySet<string> = new Set<Reason>(['DEVICE_REMOVED', 'DEVICE_UNKNOWN']);
 
 interface Told {
   readonly line: JoinLine | undefined;
@@ -62,16 +66,27 @@ async function run(options: EdgeOptions): Promise<number> {
   const log = openLog(options);
   watchStrayErrors(log);
   try {
-    const onRefused = (error: AppError) => {
-      if (options.withParent) process.stdout.write(`${REFUSED}${inertLine(error.message)}\n`);
-    };
     const say = (text: string) => {
       if (options.withParent) process.stdout.write(`${TOLD}${inertLine(text)}\n`);
       else process.stderr.write(`${asCalled(inertLine(text), process.env)}\n`);
     };
+    const onRefused = (error: AppError) => {
+      if (options.withParent) process.stdout.write(`${REFUSED}${inertLine(error.message)}\n`);
+      else if (!DEAD.has(error.reason)) say(`refused by the control plane: ${error.message}`);
+    };
     const edge = await startEdge({ ...options, ...told, clock: systemClock, log, onFatal: die, onRefused, say });
     const { device, home, socket } = edge;
-    process.stdout.write(`ready ${JSON.stringify({ device, home, socket })}\n`);
+    const { connection, problem } = await edge.first();
+    if (problem && DEAD.has(problem.reason) && !options.withParent) {
+      await edge.stop(STOP_MS);
+      throw problem;
+    }
+    const connected = connection === 'connected';
+    if (!connected && !options.withParent && !(problem && isRefusal(problem)))
+      say(`offline: waiting for the control plane${problem ? `: ${problem.message}` : ''}`);
+    process.stdout.write(
+      `ready ${JSON.stringify({ device, home, socket, connection: connected ? 'connected' : 'offline' })}\n`,
+    );
     setTimeout(collectStart, COLLECT_MS).unref();
     // Timers of the clock do not keep a process alive; this does, until a signal.
     const alive = setInterval(() => {}, 0x7fffffff);

@@ -1,4 +1,5 @@
 // Composes the edge of its parts (edge-parts/) and starts it. Everything is passed in here; nothing is looked up elsewhere.
+import { sleep } from '../base/clock.ts';
 import { homePaths } from '../base/home.ts';
 import { lockHome } from '../base/home-lock.ts';
 import { newId } from '../base/ids.ts';
@@ -8,7 +9,7 @@ import { wideRoots } from '../edge/config/wide-roots.ts';
 import { ShareResolver } from '../edge/grants/share-resolver.ts';
 import { ConversationSummaries } from '../edge/index/conversation-summaries.ts';
 import { ownerKey } from '../edge/local/home-owner-key.ts';
-import type { EdgeSession } from '../edge/session/edge-session.ts';
+import type { EdgeSession, SessionStatus } from '../edge/session/edge-session.ts';
 import type { StartEdge } from './edge-parts/options.ts';
 import { openOwnerSocket } from './edge-parts/owner-socket.ts';
 import { startAsks } from './edge-parts/start-asks.ts';
@@ -17,11 +18,16 @@ import { startJournal } from './edge-parts/start-journal.ts';
 import { openSession } from './edge-parts/start-session.ts';
 import { openTools } from './edge-parts/tools.ts';
 
+/** How long the first try to connect is waited for before anything else goes on. */
+const FIRST_MS = 2_000;
+
 export interface RunningEdge {
   readonly device: string;
   readonly name: string;
   readonly home: string;
   readonly socket: string;
+  /** How it stands with the control plane after the first try, or when that takes longer than a moment. */
+  first(): Promise<SessionStatus>;
   /** Ends everything in order within the deadline; true when all ended in time. */
   stop(deadlineMs: number): Promise<boolean>;
 }
@@ -65,6 +71,12 @@ async function compose(options: StartEdge, life: Lifecycle): Promise<RunningEdge
     name: identity.name,
     home,
     socket: paths.socket,
+    first: async () => {
+      const tried = new AbortController();
+      await Promise.race([session.tried, sleep(options.clock, FIRST_MS, tried.signal)]);
+      tried.abort();
+      return session.status;
+    },
     stop: (deadlineMs) => life.stop(deadlineMs),
   };
 }

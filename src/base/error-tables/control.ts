@@ -23,6 +23,11 @@ export const CONTROL_ERRORS = {
     'the device {device} was removed by its owner, so it is told nothing and asked for nothing any more. If it is to come back, it joins again as a new device. Where `bowline up` runs it, stop that and start it again. Else stop its edge, make a join line with `bowline devices join-token`, and give that line to `bowline edge --join` on standard input; what was asked there and not answered has to be asked again',
     { retryable: false },
   ),
+  DEVICE_UNKNOWN: row(
+    'unauthenticated',
+    'the control plane at {control} does not know this device: its database is another one, or was restored from a copy older than the device. Join again: stop this edge, make a join line there with `bowline devices join-token`, and give that line to `bowline edge --join` on standard input',
+    { exit: EXIT.refused },
+  ),
   DEVICE_NAME_TAKEN: row(
     'already_exists',
     'a device named {name} exists already; choose another name, or remove that device first: `bowline devices remove {name} --yes`',

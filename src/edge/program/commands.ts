@@ -59,7 +59,8 @@ plane and listens only on the owner's socket.
   --print-config print the settings and where each came from, and end; with --json as JSON
   --help         print this text
 
-It prints \`ready {"device":...,"home":...,"socket":...}\` when the owner's socket listens, and runs until SIGTERM or SIGINT.
+It prints \`ready {"device":...,"home":...,"socket":...,"connection":...}\` when the owner's socket listens, and runs until SIGTERM or
+SIGINT. The connection is \`connected\`, or \`offline\` while it waits for the control plane. A device that was removed ends with exit code 5.
 
 Examples:
   join a control plane and serve ~/notes; the line never shows in a process list or in a shell's history

@@ -73,6 +73,9 @@ const REFUSALS: ReadonlySet<Code> = new Set([
   'not_found',
 ]);
 
+/** Whether the control plane refused this device, and its owner has to do something. */
+export const isRefusal = ({ code }: AppError): boolean => REFUSALS.has(code);
+
 export class EdgeSession {
   readonly #deps: EdgeSessionDeps;
   readonly #options: ConnectionOptions & BackoffOptions;
@@ -83,6 +86,7 @@ export class EdgeSession {
   #status: SessionStatus;
   #sessions = 0;
   #refused = '';
+  readonly #first = Promise.withResolvers<void>();
 
   constructor(deps: EdgeSessionDeps) {
     this.#deps = deps;
@@ -100,6 +104,11 @@ export class EdgeSession {
 
   get status(): SessionStatus {
     return this.#status;
+  }
+
+  /** Resolves when the control plane has accepted it, or the first try failed. */
+  get tried(): Promise<void> {
+    return this.#first.promise;
   }
 
   /** Begins to connect. */
@@ -129,9 +138,10 @@ export class EdgeSession {
         this.#offline('offline', new AppError('SESSION_RACED'));
       }
       if (end.kind === 'lost') {
-        log.warn(`the session ended: ${end.error.message}`, { reason: end.error.reason, retryMs: Math.round(wait) });
-        this.#offline('offline', end.error);
-        if (REFUSALS.has(end.error.code)) this.#tellRefused(end.error);
+        const error = this.#ofThisDevice(end.error);
+        log.warn(`the session ended: ${error.message}`, { reason: error.reason, retryMs: Math.round(wait) });
+        this.#offline('offline', error);
+        if (isRefusal(error)) this.#tellRefused(error);
       }
       await sleep(clock, wait, this.#stop.signal);
     }
@@ -199,6 +209,7 @@ export class EdgeSession {
       deviceName: welcome.deviceName || this.#deps.identity.name,
     });
     this.#refused = '';
+    this.#first.resolve();
     this.#conditionsAre([]);
     this.#modelIs(welcome.model);
     this.#deps.asks.connection(undefined);
@@ -238,6 +249,12 @@ export class EdgeSession {
     this.#tellRefused(error);
   }
 
+  /** What a refused credential means for a device. */
+  #ofThisDevice(error: AppError): AppError {
+    if (error.reason !== 'UNAUTHENTICATED') return error;
+    return new AppError('DEVICE_UNKNOWN', { control: this.#deps.identity.control }, { cause: error });
+  }
+
   #tellRefused(error: AppError): void {
     if (error.message !== this.#refused) this.#deps.onRefused?.(error);
     this.#refused = error.message;
@@ -248,12 +265,13 @@ export class EdgeSession {
     if (end.kind === 'drained') return { kind: 'moved', withinMs: 0 };
     const ms = pacedMs(end);
     if (ms !== undefined) return { kind: 'told', ms };
-    const refused = end.kind === 'lost' && REFUSALS.has(end.error.code);
+    const refused = end.kind === 'lost' && isRefusal(end.error);
     return refused ? { kind: 'refused', moreMs: this.#options.refusedMs } : { kind: 'lost' };
   }
 
   #offline(connection: ConnectionState, problem: AppError): void {
     this.#set({ connection, problem, conditions: [] });
+    this.#first.resolve();
     this.#deps.asks.connection(`the control plane: ${problem.message}`);
   }
 
