@@ -54,7 +54,12 @@ test('it joins, is ready, answers an ask with a share, and leaves with a goodbye
   const { child, out, home } = run(['--join', '--allow', join(place.home, 'docs')], line());
   await until(() => out.stdout.includes('\n'), `ready; ${out.stderr}`);
   const ready = /^ready (\{.*\})\n$/.exec(out.stdout);
-  expect(JSON.parse(ready?.[1] ?? '{}')).toEqual({ device: 'device-1', home, socket: join(home, 'edge.sock') });
+  expect(JSON.parse(ready?.[1] ?? '{}')).toEqual({
+    device: 'device-1',
+    connection: 'offline',
+    home,
+    socket: join(home, 'edge.sock'),
+  });
   const peer = await control.peer();
   const hello = await peer.next('hello');
   expect(hello.manifest?.capabilities.map((one) => one.package)).toContain('bowline.capability.fs.v1');

@@ -1,0 +1,116 @@
+// Every remedy that an error prints, by the reason of the error: the test that does what it says in the situation that prints it, or why
+// none here can. test/tooling/remedies.test.ts holds it against the table of errors and the tests.
+
+/** `file: name of the test`; or, after `no:`, the reason why nobody runs it here. */
+export type RemedyRun = `${string}.test.ts: ${string}` | `no: ${string}`;
+
+const REMEDIES_TEST = 'test/e2e/remedies.test.ts';
+const READY = 'test/e2e/ready.test.ts';
+const LIMITS = 'test/e2e/remedies-of-limits.test.ts';
+const PLATFORM = 'no: this machine has to be another one for it';
+const PROVIDER = 'src/worker/program/models-command.test.ts';
+
+export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
+  // limits and settings
+  LIMIT_EXCEEDED:
+    'src/edge/grants/share-resolver.test.ts: a limit that some files meet leaves out those, and shares the others',
+  FILE_TOO_LARGE:
+    'src/edge/grants/share-resolver.test.ts: a limit that some files meet leaves out those, and shares the others',
+  QUEUE_FULL: `${LIMITS}: asks beyond their number are taken after one was cancelled, and with the setting that the error names`,
+  PATH_NOT_ALLOWED: `${LIMITS}: a path that is not allowed is read with the flag that its error names`,
+  JOURNAL_FULL:
+    'no: what it says is a number in config.yaml; src/edge/journal/journal.test.ts fills the journal, and a larger one is another number there',
+  LEDGER_FULL:
+    'src/edge/journal/ledger-archive.test.ts: where the owner chose so, a full archive drops its oldest lines, counts them and says so',
+  KEYS_FULL:
+    'src/edge/journal/edge-journal.test.ts: a settled READ is forgotten, an effect or a refusal is not until it expired',
+  EDGE_BUSY:
+    'src/edge/runner/runner.test.ts: calls beyond the places wait, beyond the line are refused for now; a waiting one can be cancelled',
+  WORKER_BUSY: 'no: a replica sends a worker no more than it has slots; the error is for a replica that counts wrongly',
+  RESULT_TOO_LARGE:
+    'no: the frames of both sides have to grow together; src/edge/config/edge-settings.test.ts reads the one setting, src/control/config.test.ts the other',
+  WEB_TOO_LARGE:
+    'no: the setting is read in src/worker/program/config.test.ts, and bites in test/worker/web-fetch.test.ts',
+  WEB_SEARCH_NOT_CONFIGURED:
+    'no: it names a service of somebody else; test/worker/web-crawl.test.ts searches with one that is made for the test',
+  RANGE_NEEDS_GRANT:
+    'src/edge/runner/runner.test.ts: a shared file is read by line; the ledger has it before the answer is sent',
+  SEARCH_BUDGET:
+    'test/security/attacker.test.ts: lines outside a shared range stay on the box: not by reading, searching or counting',
+  COMMAND_NOT_ALLOWED:
+    'src/edge/tools/shell/run.test.ts: a command streams its output and ends with its exit; every piece is in the ledger',
+  COMMAND_VIEW_TOO_LARGE: 'no: its number is in config.yaml; src/edge/allowlist/denied-below.test.ts meets it',
+  COMMAND_TIMED_OUT: 'no: its number is in config.yaml; src/edge/tools/shell/run.test.ts meets it with a small one',
+  CONFIRMATION_NEEDED:
+    'test/e2e/up.test.ts: a write that config.yaml lists word for word happens, once for its key; others do not',
+  // homes, ports and programs
+  HOME_LOCKED: `${LIMITS}: a home that is in use is left alone with the flag that its error names`,
+  PORT_TAKEN: 'test/e2e/doctor.test.ts: a port that another program has: the remedy starts on another one',
+  HOME_FILE_DAMAGED: 'no: each has a remedy of its own, mostly a backup, which the owner has or has not',
+  DEVICE_FILE_INVALID: 'no: it asks for a backup of the home; joining as a new device is run for DEVICE_REMOVED',
+  HOME_EMPTY:
+    'test/e2e/doctor.test.ts: a home of which nothing is there yet: what may be read is told first, then how to start, and then all is well',
+  NOT_RUNNING:
+    'test/e2e/health.test.ts: each home is well by what it runs: a control plane, a box that joined, a worker; and not when that is not so',
+  INSECURE_LISTEN:
+    'no: certificates are made and used in test/integration and docker/test; the other way is a tunnel of the owner',
+  MEMORY_TOO_SMALL: PLATFORM,
+  SANDBOX_UNAVAILABLE: PLATFORM,
+  PARSER_UNAVAILABLE:
+    'test/edge/documents.test.ts: where nothing isolates, documents are refused with what to do, or read in a plain child where that was accepted',
+  // keys
+  OWNER_KEY_MISSING: `${LIMITS}: without the owner key the variable that the error names is enough`,
+  OWNER_KEY_ENDED:
+    'no: only a call that runs while its key ends meets it; the variable that it names is run for OWNER_KEY_MISSING',
+  LAST_OWNER_KEY: `${REMEDIES_TEST}: the last owner key goes when another one was made and put in its place`,
+  WORKER_KEY_REVOKED: 'no: its command is the one of WORKER_CLAIM_REFUSED, which is run',
+  WORKER_CLAIM_REFUSED: `${LIMITS}: a worker whose key allows too little works with the key that its error makes, and brings the model that was missing`,
+  CONTROL_UNPROVEN:
+    'no: its remedies are written by who calls; what they do with a pin is in src/contract/channel/dial.test.ts',
+  CONTROL_PIN_MISSING:
+    'no: its remedies are written by who calls; what they do with a pin is in src/contract/channel/dial.test.ts',
+  // devices
+  DEVICE_SUSPENDED: `${REMEDIES_TEST}: a device that is suspended is back after the command that its edge tells`,
+  DEVICE_REMOVED: `${REMEDIES_TEST}: a device that was removed is told so; it joins again as a new one, and what it kept is set aside`,
+  DEVICE_UNKNOWN: `${READY}: one that was removed, or is not known, ends with what to do, and is never ready`,
+  DEVICE_NAME_TAKEN: `${LIMITS}: a join with a name that is taken, or a home that has not joined, works as its error says`,
+  JOIN_TOKEN_INVALID: `${REMEDIES_TEST}: a join line that this home has used is harmless; at another home it is refused, and the device goes on`,
+  JOIN_LINE_INVALID: `${LIMITS}: a join with a name that is taken, or a home that has not joined, works as its error says`,
+  NOT_JOINED: `${LIMITS}: a join with a name that is taken, or a home that has not joined, works as its error says`,
+  ALREADY_JOINED:
+    'no: only a join of which the answer never came can meet it; another --home is run for JOIN_TOKEN_INVALID',
+  SUPERSEDED: 'no: stopping the other edge is not a command of ours; adopting is run for QUARANTINED',
+  QUARANTINED:
+    'test/integration/sessions.test.ts: a journal that is behind, or different at the anchor, quarantines its device; a lost Welcome does not',
+  JOURNAL_DAMAGED:
+    'test/edge/lost-journal.test.ts: a new one begins when the owner says so; the one that is there is kept',
+  JOURNAL_MISSING:
+    'test/edge/lost-journal.test.ts: a new one begins when the owner says so; the one that is there is kept',
+  CLOCK_DOUBTED: 'no: the clock of this machine cannot be set wrong by a test',
+  // the control plane
+  DATABASE_RESTORED:
+    'test/integration/restored-database.test.ts: an edge that knows a later session stops the work until the owner recovers the database; then it goes on',
+  DATABASE_WENT_BACK:
+    'test/integration/restored-database.test.ts: a database that is replaced by an older state of itself under a running replica stops the work, and it goes on after the recovery',
+  REDIS_INSECURE: 'no: there is no Redis on another machine here; the setting is read in src/control/config.test.ts',
+  RUN_SET_ASIDE:
+    'test/integration/set-aside.test.ts: a run that can be read again goes on where it stood, also one that waited for its turn',
+  RUN_NOT_SET_ASIDE:
+    'test/integration/set-aside.test.ts: a run that can be read again goes on where it stood, also one that waited for its turn',
+  // workers, models and collections
+  NO_MODEL: `${LIMITS}: a worker whose key allows too little works with the key that its error makes, and brings the model that was missing`,
+  WORKER_NOT_RUNNING:
+    'test/e2e/health.test.ts: each home is well by what it runs: a control plane, a box that joined, a worker; and not when that is not so',
+  WORKER_OFFLINE:
+    'test/e2e/health.test.ts: each home is well by what it runs: a control plane, a box that joined, a worker; and not when that is not so',
+  MODEL_UNKNOWN: `${LIMITS}: a model that nobody has is looked up in the listing that the error names`,
+  PROVIDER_KEY_MISSING: `${PROVIDER}: a model that is there is changed by what is said alone: its key, its address, its dimension`,
+  PROVIDER_ADDRESS_WRONG: `${PROVIDER}: an address without /v1 is said when it is set, found out by the test, and its remedy works`,
+  DIMENSION_WRONG: `${PROVIDER}: a model for vectors is set, made the default, tested, shown and forgotten, beside those that answer`,
+  LLAMA_MISSING: 'no: it installs 85 MB from a registry; make test-llama runs with it',
+  COLLECTION_UNKNOWN: 'no: its remedy is a listing, which test/e2e/docs.test.ts types',
+  DOCUMENT_UNKNOWN: 'no: its remedy is a listing, which test/e2e/docs.test.ts types',
+  COLLECTION_OTHER_MODEL: 'test/e2e/docs.test.ts: the advice for a collection of another model works as it is printed',
+  COLLECTION_OTHER_RECIPIENTS: 'no: an ask without --share is what every test of collections asks',
+  RETRIEVAL_NOT_SERVED: 'no: its remedy is a listing and a worker; NO_MODEL starts one',
+};
