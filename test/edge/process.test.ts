@@ -125,7 +125,7 @@ test('it joins, is ready, answers an ask with a share, and leaves with a goodbye
   child.kill('SIGTERM');
   await peer.next('goodbye');
   await until(() => out.code !== undefined, 'the end');
-  expect(out).toMatchObject({ code: 0, stderr: '' });
+  expect(out).toMatchObject({ code: 0, stderr: 'offline: waiting for the control plane\n' });
   expect(existsSync(join(home, 'edge.sock'))).toBe(false);
   const log = readFileSync(join(home, 'logs', 'edge.log'), 'utf8');
   expect(log).not.toContain('launch');
