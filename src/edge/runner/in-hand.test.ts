@@ -210,3 +210,14 @@ test('a clean end blames nobody: calls that are still at work leave nothing in t
   one.begin(create(IntentSchema, { idempotencyKey: 'late' }));
   expect(new InHand(path, 'boot').left).toEqual([]);
 });
+
+test('several calls that were at work keep what is theirs: the digest of one is not that of another', () => {
+  const path = join(edgeFolder({}), 'in-hand');
+  const first = new InHand(path, 'boot');
+  const digests = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte));
+  for (const [at, paramsSha256] of digests.entries()) {
+    first.begin(create(IntentSchema, { idempotencyKey: `k${at}`, method: 'm', paramsSha256 }));
+  }
+  const { left } = new InHand(path, 'boot');
+  expect(left.map(({ paramsSha256 }) => [...paramsSha256])).toEqual(digests.map((digest) => [...digest]));
+});

@@ -133,7 +133,8 @@ function readPlaces(file: number): Places {
 function intentIn(bytes: Buffer, length: number): Intent | undefined {
   if (length > bytes.length) return undefined;
   try {
-    return fromBinary(IntentSchema, bytes.subarray(0, length));
+    // A copy: fields of bytes are views of what they were read from, and the next place is read into the same buffer.
+    return fromBinary(IntentSchema, Uint8Array.from(bytes.subarray(0, length)));
   } catch {
     return undefined;
   }
