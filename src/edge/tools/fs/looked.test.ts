@@ -82,8 +82,10 @@ test('a limit of entries, depth, bytes or time that is met is said, never silent
   const [few, entries] = await looked('walk_entries: 2');
   expect(few).toEqual([]);
   expect(entries).toMatchObject({ files: 0, more: true });
-  const [, bytes] = await looked('search_bytes: 5');
+  const [, bytes, fact] = await looked('search_bytes: 5');
   expect(whys(bytes)).toEqual({ BYTES: 2 });
+  // What a Query reads of a file may depend on others: the fact alone says which it left out.
+  expect(fact).toMatchObject({ files: 3, total: 3, skipped: [] });
 });
 
 test('a file of 5 MB and more is searched, also behind its first 4 MiB; no rights are told as that', async () => {
@@ -127,4 +129,58 @@ test('what is told of the look depends on names, sizes and grants alone, never o
   }
   expect([...seen]).toEqual(['2 2 false 0 0 ']);
   await rig.close();
+});
+
+test('neither what files hold nor their exact sizes tell on the look of a Query that meets a limit; the fact says it', async () => {
+  const large = Buffer.alloc(4_500_000, 'b\n');
+  const first = Buffer.concat([Buffer.from('hunter2\n'), Buffer.alloc(3_000_000, 'a\n')]);
+  const files = {
+    'docs/a.log': first,
+    'docs/b.log': large,
+    'docs/raw.log': Buffer.alloc(3_000_000),
+    'docs/p.png': 'x',
+  };
+  const rig = await edgeRig(edgeFolder(files), { config: 'limits: {search_bytes: 9000000}\n' });
+  const { run } = await rig.ask('how many');
+  const seen = new Set<string>();
+  const facts: string[] = [];
+  const pairs = [
+    { terms: ['hunter2'] },
+    { terms: ['hunter3'] },
+    { minBytes: 3_000_008n },
+    { minBytes: 3_000_009n },
+    { maxBytes: 4_499_999n },
+    { maxBytes: 4_500_000n },
+  ];
+  for (const measure of [Measure.WORDS, Measure.DUPLICATES, Measure.OCCURRENCES])
+    for (const pair of pairs) {
+      const terms = measure === Measure.OCCURRENCES ? ['hunter2'] : [];
+      const { messages } = await rig.call(query, { glob: '*.log', measure, terms, ...pair }, { run });
+      const { looked, mark = '' } = messages[0] ?? {};
+      seen.add(`${looked?.files} ${looked?.total} ${looked?.more} ${JSON.stringify(whys(looked))}`);
+      facts.push(
+        (await rig.facts.lookUp({ run, conversation: '' }, [mark], (at) => rig.journal.entry(at))).get(mark) ?? '',
+      );
+    }
+  expect([...seen]).toEqual(['3 3 false {}']);
+  expect(facts.filter((fact) => fact.includes('docs/b.log, the limit of bytes was met')).length).toBeGreaterThan(1);
+  // What is without text by its name is told by its name, whatever its size.
+  for (const minBytes of [0n, 2n]) {
+    const { messages } = await rig.call(query, { glob: '*.png', measure: Measure.WORDS, minBytes }, { run });
+    expect(whys(messages[0]?.looked)).toEqual({ NOT_TEXT: 1 });
+  }
+  await rig.close();
+});
+
+test('a Search tells the same limit met, whether a file before turned out to be text or not', async () => {
+  const seen = new Set<string>();
+  for (const content of [Buffer.alloc(6_000), Buffer.alloc(6_000, 'x'), Buffer.alloc(5_000, 'needle ')]) {
+    const files = { 'docs/a.log': content, 'docs/b.log': 'b'.repeat(7_000) };
+    const rig = await edgeRig(edgeFolder(files), { config: 'limits: {search_bytes: 10000}\n' });
+    const { run } = await rig.ask('needle');
+    const { messages } = await rig.call(search, { terms: ['needle'] }, { run });
+    seen.add(JSON.stringify(whys(messages[0]?.looked)));
+    await rig.close();
+  }
+  expect([...seen]).toEqual(['{"BYTES":1}']);
 });

@@ -1,5 +1,6 @@
 // fs.Query: one exact fact about files. The fact is kept on the box under a mark, and only the mark leaves, unless every file that was
-// meant is shared. Whatever depends on what is in a file is in the fact, never in an error, a count or a list beside it.
+// meant is shared. Whatever depends on what is in a file, on its exact size or on the time that reading took is in the fact, never in an error,
+// a count or a list beside it.
 import { create } from '@bufbuild/protobuf';
 import {
   FsService,
@@ -10,6 +11,7 @@ import {
 import { AppError } from '../../../base/errors.ts';
 import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import type { FileOrigin } from '../../files/file-origin.ts';
+import { toldSize } from '../../files/size-class.ts';
 import type { WalkEntry } from '../../files/walk.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { entriesBelow } from './entries-below.ts';
@@ -17,7 +19,7 @@ import { grantedOrigin } from './granted-origin.ts';
 import { Looking } from './looking.ts';
 import { contentMeasure } from './query/content-measures.ts';
 import { type FactWords, factWords } from './query/fact-words.ts';
-import { FileContent } from './query/file-content.ts';
+import { FileContent, isNamedWithoutText } from './query/file-content.ts';
 import { queryFilter } from './query/query-filter.ts';
 import { measureWord, tallyOf } from './query/tally.ts';
 import { TermCounter } from './query/term-counter.ts';
@@ -51,9 +53,9 @@ async function query(
   const words = factWords(request.language);
   const looking = new Looking();
   const origins = new MeantFiles(parts, call);
-  const { fact, unread } = await factOf({ parts, request, start, call, looking, origins, words });
+  const { fact, unread, kept } = await factOf({ parts, request, start, call, looking, origins, words });
   const mark = parts.facts.newMark(call.run);
-  const text = (fact + asideOf(looking, unread, words)).slice(0, MAX_TEXT);
+  const text = (fact + asideOf(kept, unread, words)).slice(0, MAX_TEXT);
   const response = create(QueryResponseSchema, { mark, text, looked: looking.looked });
   call.origins.fact(response, { mark, text });
   return call.origins.set(response, { kind: 'many', name: start?.name ?? '', ...origins.known });
@@ -64,38 +66,56 @@ interface Asked {
   readonly request: QueryRequest;
   readonly start: JudgedPath | undefined;
   readonly call: ToolCallContext;
+  /** What leaves: it is told names alone. */
   readonly looking: Looking;
   readonly origins: MeantFiles;
   readonly words: FactWords;
 }
 
-async function factOf(asked: Asked): Promise<{ readonly fact: string; readonly unread: readonly string[] }> {
+interface Fact {
+  readonly fact: string;
+  readonly unread: readonly string[];
+  /** What was passed over, for the fact: it may depend on sizes and on content. */
+  readonly kept: Looking;
+}
+
+async function factOf(asked: Asked): Promise<Fact> {
   const { parts, request, call, looking, origins, words } = asked;
   const filter = queryFilter(request, parts.now());
   const most = Math.min(request.most || DEFAULT_MOST, MAX_MOST);
   const word = measureWord(request.measure);
   const measure = filter.folders ? undefined : contentMeasure(word, request, most);
   const tally = tallyOf(word, filter.folders, most);
-  const content = new FileContent(asked, new ReadBudget(parts), (name, sha256) => origins.read(name, sha256));
+  const told = ({ judged, stat }: WalkEntry) => toldSize(parts.allow, judged.path, stat);
   const meant = (entry: WalkEntry) => filter.meant(entry) && measure?.reads?.(entry.judged.name) !== false;
-  if (measure?.sees) {
-    // What cannot be gone into is told by the second walk.
-    for await (const entry of entriesBelow(parts, asked.start, new Looking(), call.signal))
-      if (meant(entry) && filter.fits(entry)) measure.sees(entry);
-  }
   const holding = word !== 'OCCURRENCES' && request.terms.length > 0 && !filter.folders;
-  const entries = entriesBelow(parts, asked.start, looking, call.signal);
-  for await (const entry of measure || holding ? smallFirst(entries) : entries) {
+  const reads = measure !== undefined || holding;
+  const readsText = holding || (measure !== undefined && word !== 'DUPLICATES');
+  if (reads) {
+    // What leaves comes from a walk of its own, which reads nothing: neither what files hold nor how long they took to read tells on it.
+    for await (const entry of entriesBelow(parts, asked.start, looking, call.signal)) {
+      if (!meant(entry)) continue;
+      if (readsText && isNamedWithoutText(entry.judged.name)) looking.skip('NOT_TEXT', entry.judged.name, told(entry));
+      else looking.files++;
+      if (filter.fits(entry)) measure?.sees?.(entry);
+    }
+  }
+  const kept = reads ? new Looking() : looking;
+  const content = new FileContent({ parts, call, looking: kept }, new ReadBudget(parts), (name, sha256) =>
+    origins.read(name, sha256),
+  );
+  const entries = entriesBelow(parts, asked.start, kept, call.signal);
+  for await (const entry of reads ? smallFirst(entries) : entries) {
     if (!meant(entry)) continue;
-    looking.files++;
+    kept.files++;
     await origins.add(entry.judged, filter.folders);
     if (!filter.fits(entry)) continue;
     if (holding && !(await holds(request.terms, entry, content))) continue;
     if (measure) await measure.take({ entry, name: entry.judged.name }, content);
     else tally.add(entry);
   }
-  const partial = looking.more || looking.skipped > 0;
-  return { fact: (measure ?? tally).text(words, partial), unread: content.unread };
+  const partial = kept.more || kept.skipped > 0;
+  return { fact: (measure ?? tally).text(words, partial), unread: content.unread, kept };
 }
 
 /** Whether the text of a file has one of the terms. */

@@ -20,18 +20,25 @@ export class ReadBudget {
     this.#late = () => clock.monotonic() > end;
   }
 
-  /** Why a file of this size is not read any more; undefined when it is. */
+  /**
+   * Why a file of this size is not read any more; undefined when it is. What it costs is charged here, by its size alone: how much of it is
+   * read, and how often, depends on what is in it.
+   */
   refuses(size: bigint | number): UnseenWord | undefined {
     if (this.#late()) return 'TIME';
-    return Number(size) > this.#bytes ? 'BYTES' : undefined;
+    if (Number(size) > this.#bytes) return 'BYTES';
+    this.#bytes -= Number(size);
+    return undefined;
   }
 
-  /** A piece was read. @throws SEARCH_BUDGET when time is up */
-  spend(bytes: number): void {
-    this.#bytes -= bytes;
+  /** Asked with each piece. @throws SEARCH_BUDGET when time is up */
+  readonly inTime = (): void => {
     if (this.#late()) throw new AppError('SEARCH_BUDGET');
-  }
+  };
 }
+
+/** A size rounded up to a power of two, where what it costs is told and the exact size is not. */
+export const roughSize = (size: bigint): number => (size < 2n ? Number(size) : 2 ** (size - 1n).toString(2).length);
 
 /** Small texts as they come, then documents, which take longer, then what is large; these by size. */
 export async function* smallFirst(entries: AsyncIterable<WalkEntry>): AsyncGenerator<WalkEntry> {

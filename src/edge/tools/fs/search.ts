@@ -35,7 +35,7 @@ import { noteUnreadable } from './list.ts';
 import { Looking, type UnseenWord } from './looking.ts';
 import { isDocument, isWithoutText } from './query/file-class.ts';
 import { hasNoText } from './query/file-content.ts';
-import { ReadBudget, smallFirst } from './read-budget.ts';
+import { ReadBudget, roughSize, smallFirst } from './read-budget.ts';
 import { LineFinder, type LineHit, WordFinder } from './term-search.ts';
 
 const DEFAULT_PAGE = 50;
@@ -174,7 +174,7 @@ function passedOver(
   if (isDocument(name)) {
     if (stat.size > parts.limits.file_bytes) return 'TOO_LARGE';
   } else if (isWithoutText(name)) return 'NOT_TEXT';
-  return budget.refuses(stat.size);
+  return budget.refuses(roughSize(stat.size));
 }
 
 /** Places of the terms that pass. */
@@ -194,7 +194,7 @@ async function lookInside(
   try {
     file = await parts.allow.openFile(judged);
     if (granted && file.stat.size <= parts.limits.file_bytes) {
-      const looked = await parts.texts.look(file, boundsOf(query), counting(query));
+      const looked = await parts.texts.look(file, boundsOf(query), query.budget.inTime);
       const origin = originOf(parts.allow, file, looked.sha256);
       const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
       if (typeof cover !== 'string') {
@@ -221,12 +221,6 @@ async function lookInside(
 
 const boundsOf = ({ parts, call }: Query): ReadBounds => ({ maxBytes: parts.limits.file_bytes, signal: call.signal });
 
-/** Counts what is read, and ends it when time is up. */
-const counting =
-  ({ budget }: Query) =>
-  (piece: Uint8Array): void =>
-    budget.spend(piece.length);
-
 /** Adds the lines that hold a term, of those granted; false when there are none. */
 async function searchLines(
   query: Query,
@@ -246,9 +240,8 @@ async function searchLines(
       found.cut = true;
     }
   });
-  const count = counting(query);
   await parts.texts.text(file, looked, boundsOf(query), (piece) => {
-    count(piece);
+    query.budget.inTime();
     finder.add(piece);
   });
   finder.end();
@@ -293,14 +286,14 @@ async function wordsIn(query: Query, file: OpenFile, wanted: readonly string[]) 
     const plain = take();
     try {
       const bounds = { maxBytes: Number.POSITIVE_INFINITY, signal: call.signal };
-      await readPieces(file, bounds, counting(query), plain.add);
+      await readPieces(file, bounds, query.budget.inTime, plain.add);
       return plain.end();
     } catch (error) {
       if (!small || !(error instanceof AppError) || error.reason !== 'NOT_TEXT') throw error;
     }
   }
   const said = take();
-  const looked = await parts.texts.look(file, boundsOf(query), counting(query));
+  const looked = await parts.texts.look(file, boundsOf(query), query.budget.inTime);
   await parts.texts.text(file, looked, boundsOf(query), said.add);
   return said.end();
 }

@@ -1,5 +1,5 @@
-// Reads what is in the files that a Query means, within what the call may read. Whether a file is read is decided by its name and size; that one
-// could not be read as text is told in the fact alone.
+// Reads what is in the files that a Query means, within what the call may read. Why one is not read depends on sizes, and on what was read of
+// others before it, so it is told in the fact alone.
 import { AppError } from '../../../../base/errors.ts';
 import type { OpenFile } from '../../../allowlist/open-file.ts';
 import { readPieces } from '../../../files/content.ts';
@@ -43,7 +43,7 @@ export class FileContent {
   async text(entry: WalkEntry, taker: TextTaker): Promise<boolean> {
     const { name } = entry.judged;
     const document = isDocument(name);
-    if (!document && isWithoutText(name)) return this.#skip(entry, 'NOT_TEXT');
+    if (isNamedWithoutText(name)) return this.#skip(entry, 'NOT_TEXT');
     if (document && entry.stat.size > this.#parts.limits.file_bytes) return this.#skip(entry, 'TOO_LARGE');
     return this.#open(entry, async (file) => {
       try {
@@ -64,7 +64,7 @@ export class FileContent {
   async bytes(entry: WalkEntry, receive: (piece: Uint8Array) => void = () => {}): Promise<Uint8Array | undefined> {
     let hash: Uint8Array | undefined;
     await this.#open(entry, async (file) => {
-      hash = await readPieces(file, this.#bounds, this.#counting, receive);
+      hash = await readPieces(file, this.#bounds, this.#budget.inTime, receive);
       this.#read(entry.judged.name, hash);
       return true;
     });
@@ -91,7 +91,6 @@ export class FileContent {
 
   #skip({ judged, stat }: WalkEntry, why: Parameters<Looking['skip']>[0]): false {
     this.#looking.skip(why, judged.name, toldSize(this.#parts.allow, judged.path, stat));
-    this.#looking.files--;
     return false;
   }
 
@@ -99,24 +98,28 @@ export class FileContent {
     return { maxBytes: Number.POSITIVE_INFINITY, signal: this.#call.signal };
   }
 
-  readonly #counting = (piece: Uint8Array): void => this.#budget.spend(piece.length);
-
   async #plain(file: OpenFile, taker: TextTaker): Promise<void> {
     const reader = new TextReader();
-    const hash = await readPieces(file, this.#bounds, this.#counting, (piece) => taker.add(reader.add(piece)));
+    const hash = await readPieces(file, this.#bounds, this.#budget.inTime, (piece) => taker.add(reader.add(piece)));
     reader.end();
     this.#read(file.judged.name, hash);
   }
 
   async #document(file: OpenFile, taker: TextTaker): Promise<void> {
     const bounds = { maxBytes: this.#parts.limits.file_bytes, signal: this.#call.signal };
-    const looked = await this.#parts.texts.look(file, bounds, this.#counting);
+    const looked = await this.#parts.texts.look(file, bounds, this.#budget.inTime);
     const reader = new TextReader();
-    await this.#parts.texts.text(file, looked, bounds, (piece) => taker.add(reader.add(piece)));
+    await this.#parts.texts.text(file, looked, bounds, (piece) => {
+      this.#budget.inTime();
+      taker.add(reader.add(piece));
+    });
     reader.end();
     this.#read(file.judged.name, looked.sha256);
   }
 }
+
+/** Whether the name alone says that there is no text to be had. */
+export const isNamedWithoutText = (name: string): boolean => !isDocument(name) && isWithoutText(name);
 
 const HAS_NO_TEXT: ReadonlySet<string> = new Set([
   'NOT_TEXT',
