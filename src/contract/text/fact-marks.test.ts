@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fillMarks, marksIn, WholeMarks } from './fact-marks.ts';
+import { filledText } from './filled-text.ts';
 
 const FACTS = new Map([
   ['[[fact-K7Q2]]', '3 files'],
@@ -58,4 +59,26 @@ test('text that cannot become a mark any more is not held back', () => {
   expect(marks.add('link](x) [[fa')).toBe('[link](x) ');
   expect(marks.add('ctory]] ')).toBe('[[factory]] ');
   expect(marks.end()).toBe('');
+});
+
+test('a long fact is told once and then by a reference, and facts fill a text up to a bound, which is said', async () => {
+  const long = `- ${'数'.repeat(100)}`;
+  const facts = new Map([['[[fact-K7Q2]]', long]]);
+  expect(fillMarks('A: [[fact-K7Q2]] B: [[fact-k7q2]]', facts)).toBe(`A: ${long} B: (as above)`);
+  expect(fillMarks('一：[[fact-K7Q2]] 二：[[fact-K7Q2]]', facts)).toBe(`一：${long} 二：（同上）`);
+  const huge = 'x'.repeat(16_384);
+  const lookUp = async (marks: readonly string[]) => {
+    looked += marks.length;
+    return new Map(marks.map((mark) => [mark, huge]));
+  };
+  let looked = 0;
+  const same = await filledText('[[fact-K7Q2]] '.repeat(8_000), lookUp);
+  expect([same.length < 200_000, same.split(huge).length - 1, looked]).toEqual([true, 1, 1]);
+  const letters = 'ABCDEFGHJKMNPQRSTVWXYZ';
+  const marks = Array.from({ length: 8_000 }, (_, i) =>
+    [i % 20, Math.floor(i / 20) % 20, Math.floor(i / 400), 0].map((at) => letters[at]).join(''),
+  );
+  const many = await filledText(marks.map((one) => `[[fact-${one}]] `).join(''), lookUp);
+  expect([many.split(huge).length - 1, many.length < 1_000_000, looked < 100]).toEqual([16, true, true]);
+  expect(many).toContain('(left out: the answer holds too many facts)');
 });

@@ -21,12 +21,73 @@ export function marksIn(text: string): string[] {
   return [...new Set([...text.matchAll(MARK)].map(([, letters = '']) => markOf(letters.toUpperCase())))];
 }
 
-/** The text with facts in the places of their marks, and words in the places of those that are not known. */
-export function fillMarks(text: string, facts: KnownFacts): string {
-  if (!text.includes('fact-')) return text;
-  const unknown = isChinese(text) ? '（只有设备上知道）' : '(known on the box only)';
-  return text.replace(MARK, (_, letters: string) => facts.get(markOf(letters.toUpperCase())) ?? unknown);
+/** The text in parts with so many marks each, the last one with what follows. */
+export function partsOf(text: string, marks: number): string[] {
+  const parts: string[] = [];
+  let from = 0;
+  let n = 0;
+  for (const { 0: mark, index } of text.matchAll(MARK)) {
+    if (++n % marks !== 0) continue;
+    parts.push(text.slice(from, index + mark.length));
+    from = index + mark.length;
+  }
+  return [...parts, text.slice(from)];
 }
+
+/** Characters of a fact that is told again wherever its mark stands again. */
+const SHORT = 80;
+/** Characters of facts that are put into one text. */
+const MAX_FILLED = 256 << 10;
+
+/** What of facts stands in a text already, so that marks, however many, never make it much larger than the facts are. */
+export class ShownFacts {
+  /** Undefined for a long one: it is not told again. */
+  readonly #shown = new Map<string, string | undefined>();
+  #left = MAX_FILLED;
+  /** Whether there was no room for a fact; then none that is new is told any more. */
+  full = false;
+
+  has(mark: string): boolean {
+    return this.#shown.has(mark);
+  }
+
+  /** What is put in the place of a mark; undefined where nobody knows its fact. */
+  tell(mark: string, facts: KnownFacts, { above, full }: Pick<typeof EN, 'above' | 'full'>): string | undefined {
+    const again = this.#shown.has(mark);
+    const fact = again ? this.#shown.get(mark) : facts.get(mark);
+    if (again && fact === undefined) return above;
+    if (this.full && !again) return full;
+    if (fact === undefined) return undefined;
+    if (fact.length > this.#left) {
+      this.full = true;
+      return full;
+    }
+    this.#left -= fact.length;
+    this.#shown.set(mark, fact.length <= SHORT ? fact : undefined);
+    return fact;
+  }
+}
+
+/**
+ * The text with facts in the places of their marks, and words in the places of those that are not known. A long fact is told once; where its mark
+ * stands again, and where there is no more room, words say so.
+ * @param shown what stands in the same text before
+ */
+export function fillMarks(text: string, facts: KnownFacts, shown = new ShownFacts()): string {
+  if (!text.includes('fact-')) return text;
+  const words = isChinese(text) ? ZH : EN;
+  return text.replace(
+    MARK,
+    (_, letters: string) => shown.tell(markOf(letters.toUpperCase()), facts, words) ?? words.unknown,
+  );
+}
+
+const EN = {
+  unknown: '(known on the box only)',
+  above: '(as above)',
+  full: '(left out: the answer holds too many facts)',
+};
+const ZH = { unknown: '（只有设备上知道）', above: '（同上）', full: '（略去：回答里的事实太多）' };
 
 const isChinese = (text: string): boolean => /\p{Script=Han}/u.test(text);
 

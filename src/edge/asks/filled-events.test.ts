@@ -64,3 +64,20 @@ test('the conversation of the run is asked where it is known, and what nobody kn
   const { answer, asked } = await shown([ended('See [[fact-ZZZZ]].')]);
   expect([answer, asked]).toEqual(['See (known on the box only).', ['c']]);
 });
+
+test('marks that repeat in a stream do not multiply a long fact, in pieces or in the answer', async () => {
+  const long = 'x'.repeat(16_384);
+  const piece = `${MARK} `;
+  const source = (async function* () {
+    for (let i = 0; i < 2_000; i++) yield text(piece, i * piece.length);
+    yield ended(piece.repeat(2_000));
+  })();
+  let streamed = '';
+  let answer = '';
+  for await (const { event } of filledEvents(source, () => async () => new Map([[MARK, long]]))) {
+    if (event.case === 'text') streamed += event.value.text;
+    if (event.case === 'ended') answer = event.value.outcome?.answer ?? '';
+  }
+  expect(streamed).toBe(answer);
+  expect(answer.length).toBeLessThan(60_000);
+});

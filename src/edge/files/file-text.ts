@@ -1,5 +1,6 @@
 // The text of a file: as it stands, or as a document says it. A file is looked at first, as a whole, and then read.
 import { extname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { AppError } from '../../base/errors.ts';
 import type { OpenFile } from '../allowlist/open-file.ts';
 import { type ReadBounds, readPieces } from './content.ts';
@@ -97,6 +98,8 @@ export class FileTexts {
     const { text, pageLines } = await this.#reader.read(Buffer.concat(pieces), document, bounds.signal);
     for (let at = 0; at < text.length; at += PIECE_BYTES) {
       receive(text.subarray(at, at + PIECE_BYTES));
+      // Others have their turn: what is done with a piece may take a while.
+      await setImmediate();
       bounds.signal.throwIfAborted();
     }
     return pageLines;

@@ -5,10 +5,15 @@ import { globOf } from '../../base/glob.ts';
 /** Lines that are read of one file. */
 export const MAX_RULES = 2_000;
 
+/** What a match takes at least. */
+const LEAST_STEPS = 64;
+
 interface Rule {
   readonly leaves: boolean;
   readonly folders: boolean;
   readonly matches: (path: string) => boolean;
+  /** Steps that a match takes for each letter of a path, at most; 0: hardly more than to look at the path. */
+  readonly steps: number;
 }
 
 export class IgnoreRules {
@@ -19,10 +24,17 @@ export class IgnoreRules {
     this.#rules = lines.slice(0, MAX_RULES).flatMap((line) => ruleOf(line) ?? []);
   }
 
-  /** Whether a path below the folder of the rules is left out or taken back in; undefined where no rule says anything. */
-  judge(path: string, isFolder: boolean): boolean | undefined {
+  /**
+   * Whether a path below the folder of the rules is left out or taken back in; undefined where no rule says anything.
+   * @param spend told before each match how many steps it may take
+   */
+  judge(path: string, isFolder: boolean, spend: (steps: number) => void = () => {}): boolean | undefined {
     const shown = withoutDots(path);
-    const last = this.#rules.findLast(({ folders, matches }) => (isFolder || !folders) && matches(shown));
+    const last = this.#rules.findLast(({ folders, matches, steps }) => {
+      if (!isFolder && folders) return false;
+      spend(Math.max(LEAST_STEPS, steps * shown.length));
+      return matches(shown);
+    });
     return last?.leaves;
   }
 }
@@ -40,7 +52,9 @@ function ruleOf(line: string): Rule | undefined {
   const pattern = literal(text.replace(/^\//, ''));
   if (pattern === '') return undefined;
   const glob = globOf(withoutDots(anchored ? pattern : `**/${pattern}`));
-  return { leaves, folders, matches: (path) => glob.matches(path) };
+  // With one star the matcher hardly goes back.
+  const stars = pattern.split('*').length - 1;
+  return { leaves, folders, matches: (path) => glob.matches(path), steps: stars > 1 ? pattern.length : 0 };
 }
 
 /** Signs behind a backslash and braces stand for themselves. */

@@ -3,7 +3,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { AppError } from '../../base/errors.ts';
-import { IgnoreRules } from './ignore-rules.ts';
+import { IgnoreRules, MAX_RULES } from './ignore-rules.ts';
 
 export interface IgnoreWish {
   /** Patterns as in `.gitignore`, for paths below the folder that is shared. */
@@ -12,6 +12,8 @@ export interface IgnoreWish {
 }
 
 const MAX_BYTES = 64 << 10;
+/** Steps of all matches of one request together: some seconds. */
+const MAX_STEPS = 400_000_000;
 
 export class IgnoredPaths {
   readonly #root: string;
@@ -20,6 +22,7 @@ export class IgnoredPaths {
   readonly #excludes: IgnoreRules;
   readonly #rules = new Map<string, readonly IgnoreRules[]>();
   readonly #folders = new Map<string, boolean>();
+  #steps = MAX_STEPS;
 
   /** @param root the allowed folder @param base the folder that patterns of the request are for */
   constructor(root: string, base: string, { excludes = [], gitignore = false }: IgnoreWish) {
@@ -29,7 +32,7 @@ export class IgnoredPaths {
     this.#names = gitignore ? ['.gitignore', '.bowlineignore'] : ['.bowlineignore'];
   }
 
-  /** Throws FILE_UNREADABLE for a file of rules that cannot be read: what it leaves out must not be shared. */
+  /** Throws FILE_UNREADABLE for a file of rules that cannot be read, and for too much work: what they leave out must not be shared. */
   has(path: string, isFolder: boolean): boolean {
     const above = dirname(path);
     if (path === this.#root) return false;
@@ -48,11 +51,21 @@ export class IgnoredPaths {
   #judge(path: string, isFolder: boolean): boolean {
     let out = false;
     for (const folder of foldersTo(this.#root, path)) {
-      for (const rules of this.#rulesIn(folder)) out = rules.judge(relative(folder, path), isFolder) ?? out;
+      for (const rules of this.#rulesIn(folder))
+        out = rules.judge(relative(folder, path), isFolder, this.#spend) ?? out;
     }
     const below = relative(this.#base, path);
-    return out || (below !== '' && !below.startsWith('..') && this.#excludes.judge(below, isFolder) === true);
+    return (
+      out || (below !== '' && !below.startsWith('..') && this.#excludes.judge(below, isFolder, this.#spend) === true)
+    );
   }
+
+  readonly #spend = (steps: number): void => {
+    this.#steps -= steps;
+    if (this.#steps >= 0) return;
+    const message = `the patterns in ${this.#names.join(' and ')} files say what may not be shared, and there are too many of them, or too many with several stars, to match all files below ${this.#base}; nothing of it is shared`;
+    throw new AppError('FILE_UNREADABLE', {}, { message });
+  };
 
   #rulesIn(folder: string): readonly IgnoreRules[] {
     let rules = this.#rules.get(folder);
@@ -87,11 +100,11 @@ function readRules(file: string): IgnoreRules | undefined {
     if (stat.isDirectory()) return undefined;
     if (!stat.isFile() || stat.size > MAX_BYTES)
       throw unreadable(file, `it is no file of at most ${MAX_BYTES >> 10} KiB`);
-    return new IgnoreRules(
-      readFileSync(descriptor, 'utf8')
-        .replace(/^\ufeff/, '')
-        .split('\n'),
-    );
+    const lines = readFileSync(descriptor, 'utf8')
+      .replace(/^\ufeff/, '')
+      .split('\n');
+    if (lines.length > MAX_RULES) throw unreadable(file, `it has more than ${MAX_RULES} lines`);
+    return new IgnoreRules(lines);
   } finally {
     closeSync(descriptor);
   }

@@ -294,7 +294,10 @@ async function wordsIn(query: Query, file: OpenFile, wanted: readonly string[]) 
   }
   const said = take();
   const looked = await parts.texts.look(file, boundsOf(query), query.budget.inTime);
-  await parts.texts.text(file, looked, boundsOf(query), said.add);
+  await parts.texts.text(file, looked, boundsOf(query), (piece) => {
+    query.budget.inTime();
+    said.add(piece);
+  });
   return said.end();
 }
 

@@ -40,6 +40,21 @@ class Sum {
   }
 }
 
+/** Characters of a cell that a fact tells. */
+const TOLD = 40;
+
+/** A cell as a fact tells it: on one line, without signs that are not seen, cut between characters. */
+export function cellText(cell: string): string {
+  // More than is told is looked at: there may be spaces before it.
+  const line = cell
+    .trim()
+    .slice(0, 1024)
+    .replace(/[\p{C}\p{Z}\s]+/gu, ' ')
+    .trim();
+  const signs = [...line];
+  return signs.length > TOLD ? `${signs.slice(0, TOLD).join('')}…` : line;
+}
+
 export class NumberCells {
   readonly #point = new Sum(POINT, '.');
   readonly #comma = new Sum(COMMA, ',');
@@ -54,7 +69,7 @@ export class NumberCells {
     this.filled++;
     const bare = withoutCurrency(text);
     const isNumber = bare.length <= MAX_DIGITS && [this.#point.add(bare), this.#comma.add(bare)].includes(true);
-    if (!isNumber && this.example === '') this.example = text.slice(0, 40);
+    if (!isNumber && this.example === '') this.example = cellText(text);
   }
 
   get #best(): Sum {

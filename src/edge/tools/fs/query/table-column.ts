@@ -6,13 +6,14 @@ import type { ContentMeasure, QueryFile } from './content-measure.ts';
 import type { FactWords } from './fact-words.ts';
 import { endingOf } from './file-class.ts';
 import type { FileContent, TextTaker } from './file-content.ts';
-import { NumberCells } from './number-cells.ts';
+import { cellText, NumberCells } from './number-cells.ts';
 
 export type ColumnMeasure = 'COLUMN_SUM' | 'COLUMN_AVERAGE' | 'COLUMN_MIN' | 'COLUMN_MAX' | 'COLUMN_COUNT';
 
 /** Letters in which the sign between cells is looked for, and the longest row that is read. */
 const LOOKED_AT = 64 << 10;
 const MAX_ROW = 1 << 20;
+const MAX_CELLS = 16_384;
 /** Columns that are told where the one that is wanted is not there. */
 const TOLD_COLUMNS = 12;
 
@@ -61,7 +62,7 @@ export class ColumnOfTables implements ContentMeasure {
       this.#having.push(name);
       // A number in the first row, in a column that was named by its number, is no header.
       if (this.#isNamed(row) || !isNumber(row[this.#at] ?? '')) {
-        this.#header ||= (row[this.#at] ?? '').trim();
+        this.#header ||= cellText(row[this.#at] ?? '');
         return;
       }
     }
@@ -90,7 +91,11 @@ export class ColumnOfTables implements ContentMeasure {
     const [table = ''] = this.#having;
     if (table === '') return this.#nothing(words);
     const notes = [
-      words.cellsOf(this.#header || this.#column, this.#having.length === 1 ? table : '', this.#having.length),
+      words.cellsOf(
+        this.#header || cellText(this.#column),
+        this.#having.length === 1 ? table : '',
+        this.#having.length,
+      ),
     ];
     if (this.#lacking.length > 0) notes.push(words.noColumnIn(this.#lacking.length));
     if (this.#broken.length > 0) notes.push(words.brokenTables(this.#broken.length));
@@ -120,12 +125,9 @@ export class ColumnOfTables implements ContentMeasure {
 
   #nothing(words: FactWords): string {
     const [table] = this.#lacking;
-    if (table === undefined) return words.noTable;
-    return words.noColumn(
-      this.#column,
-      table,
-      this.#headers.map((header) => header.trim().slice(0, 40)),
-    );
+    const broken = this.#broken.length > 0 ? words.aside(words.brokenTables(this.#broken.length)) : '';
+    if (table === undefined) return `${words.noTable}${broken}`;
+    return `${words.noColumn(cellText(this.#column), table, this.#headers.map(cellText))}${broken}`;
   }
 }
 
@@ -148,6 +150,11 @@ async function parserOf(): Promise<MakeParser> {
       relax_quotes: true,
       skip_empty_lines: true,
       max_record_size: MAX_ROW,
+      // That limit does not count cells without letters.
+      cast: (cell, { index }) => {
+        if (index >= MAX_CELLS) throw new Error('too many cells in one row');
+        return cell;
+      },
     });
 }
 
