@@ -40,6 +40,7 @@ export function homePaths(home: string) {
     llama: join(home, 'llama'),
     journal: join(home, 'journal'),
     blobs: join(home, 'blobs'),
+    piped: join(home, 'piped'),
     /** Calls that are at work now. */
     inHand: join(home, 'in-hand'),
     index: join(home, 'state.db'),

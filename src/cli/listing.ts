@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type { CliIo } from './io.ts';
 import { Printer } from './output.ts';
 import { parseCount } from './units.ts';
+import { watchOption } from './watched-list.ts';
 
 export interface ListOptions {
   json?: boolean;
@@ -12,12 +13,13 @@ export interface ListOptions {
 
 export const wideOption = (): Option => new Option('--wide', 'show all columns, whole ids and exact times');
 
-/** A `ls` command with `--limit`, `--wide` and `--json`. */
+/** A `ls` command with `--limit`, `--wide`, `--watch` and `--json`. */
 export function lsCommand(description: string, limit = 50): Command {
   return new Command('ls')
     .description(description)
     .addOption(new Option('-n, --limit <count>', 'most entries').argParser(parseCount(10_000)).default(limit))
     .addOption(wideOption())
+    .addOption(watchOption())
     .option('--json', 'print one JSON array');
 }
 

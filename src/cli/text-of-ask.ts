@@ -1,9 +1,16 @@
-// The text of an ask: one word to the shell, and not a file name that a shell put there; or what comes on standard input.
+// The text of an ask: one word to the shell, and not a file name that a shell put there; or what comes on standard input. Beside a text
+// that is given, what comes there is what the ask is about.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AppError } from '../base/errors.ts';
 import { isAskTooLong, maxAskBytes } from '../contract/ask-text.ts';
+import { MAX_PIPED_BYTES } from '../contract/piped-name.ts';
 import type { CliIo } from './io.ts';
+import { Printer } from './output.ts';
+import { bytesText } from './units.ts';
+
+/** After this long without the end of standard input it is said what is waited for. */
+const QUIET_MS = 1_000;
 
 /**
  * The text of the words of the command line; of standard input where the word is `-`, or where there is none and no terminal.
@@ -13,12 +20,49 @@ export async function textOfAsk(
   words: readonly string[],
   { cwd, stdin }: Pick<CliIo, 'cwd' | 'stdin'>,
 ): Promise<string> {
-  const piped = words.length === 0 ? stdin.isTTY !== true : words.length === 1 && words[0] === '-';
-  return checked(piped ? await readSome(stdin, maxAskBytes() + 1) : textOfWords(words, cwd));
+  const piped = isOnInput(words, stdin);
+  return checked(piped ? (await readSome(stdin, maxAskBytes() + 1)).toString() : textOfWords(words, cwd));
+}
+
+/** Whether the text itself is what comes on standard input. */
+const isOnInput = (words: readonly string[], { isTTY }: CliIo['stdin']): boolean =>
+  words.length === 0 ? isTTY !== true : words.length === 1 && words[0] === '-';
+
+/** What was piped in beside a text, byte by byte; empty where nothing was. Throws USAGE when it is too long to be shared. */
+export async function pipedBeside(
+  words: readonly string[],
+  { stdin, stderr, env }: Pick<CliIo, 'stdin' | 'stderr' | 'env'>,
+): Promise<Uint8Array> {
+  if (isOnInput(words, stdin) || stdin.isTTY === true) return new Uint8Array();
+  const said = setTimeout(
+    () =>
+      new Printer(stderr, env).line('reading standard input to its end, to share it; to share nothing: < /dev/null'),
+    QUIET_MS,
+  );
+  try {
+    const bytes = await readSome(stdin, MAX_PIPED_BYTES + 1);
+    if (bytes.length <= MAX_PIPED_BYTES) return bytes;
+  } finally {
+    clearTimeout(said);
+  }
+  throw new AppError('USAGE', {
+    what: `what was piped in is over ${bytesText(MAX_PIPED_BYTES)}; put it into a file in an allowed folder and --share lines of it, like big.log#L1-L2000`,
+  });
+}
+
+/** Where there is no box that could share it, nothing may be piped in beside a text. Throws USAGE. */
+export async function mustBeAlone(
+  words: readonly string[],
+  io: Pick<CliIo, 'stdin' | 'stderr' | 'env'>,
+): Promise<void> {
+  if ((await pipedBeside(words, io)).length === 0) return;
+  throw new AppError('USAGE', {
+    what: 'runs ask goes to the control plane alone and shares nothing of this machine; pipe it into: bowline ask',
+  });
 }
 
 /** Not much more than `bytes` of a stream: enough to tell that it is too long. */
-async function readSome(stream: CliIo['stdin'], bytes: number): Promise<string> {
+async function readSome(stream: CliIo['stdin'], bytes: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let length = 0;
   for await (const piece of stream) {
@@ -26,7 +70,7 @@ async function readSome(stream: CliIo['stdin'], bytes: number): Promise<string> 
     length += pieces.at(-1)?.length ?? 0;
     if (length >= bytes) break;
   }
-  return Buffer.concat(pieces).toString();
+  return Buffer.concat(pieces);
 }
 
 function textOfWords(words: readonly string[], cwd: string): string {

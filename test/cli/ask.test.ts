@@ -337,7 +337,7 @@ test('an ask that has a time is never told as one that is sent whenever that may
 test('the first Ctrl-C cancels, and the cancelled run is waited for', async () => {
   const cancels = new Channel<string>(10);
   await box.edge(openFor(cancels));
-  const run = new CliRun(['ask', 'q'], here());
+  const run = new CliRun(['ask', 'q'], { ...here(), input: '' });
   await run.until('waiting: a worker');
   run.interrupt();
   expect(await run.ended).toBe(6);
@@ -359,7 +359,7 @@ test('the second Ctrl-C leaves the run alone and prints its id', async () => {
       },
     }),
   );
-  const run = new CliRun(['ask', 'q'], here());
+  const run = new CliRun(['ask', 'q'], { ...here(), input: '' });
   await run.until('waiting: a worker');
   run.interrupt();
   await run.until('cancelling');
@@ -384,7 +384,7 @@ test('an edge that goes away and comes back is followed; nothing is asked or sho
       },
     }),
   );
-  const run = new CliRun(['ask', 'q'], here());
+  const run = new CliRun(['ask', 'q'], { ...here(), input: '' });
   await run.until('One, ');
   edge.cut();
   expect(await run.ended).toBe(0);
@@ -535,3 +535,43 @@ function openFor(cancels: Channel<string>) {
 
 const aborted = (signal: AbortSignal) =>
   new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+
+test('what is piped in beside a text goes with it byte by byte; nothing goes where nothing is piped', async () => {
+  const asked: AskRequest[] = [];
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask(request) {
+        asked.push(request);
+        yield accepted();
+        yield ended({ answer: 'yes' });
+      },
+    }),
+  );
+  expect((await cli(['ask', '总结一下'], { ...here(), input: '  一行\r\n\n' })).code).toBe(0);
+  expect((await cli(['ask', '总结一下'], { ...here(), input: '' })).code).toBe(0);
+  expect((await cli(['ask', '-'], { ...here(), input: 'the question' })).code).toBe(0);
+  expect(asked.map(({ text, piped }) => [text, Buffer.from(piped).toString()])).toEqual([
+    ['总结一下', '  一行\r\n\n'],
+    ['总结一下', ''],
+    ['the question', ''],
+  ]);
+  const long = await cli(['ask', 'What is it?'], { ...here(), input: 'x'.repeat((4 << 20) + 1) });
+  expect([long.code, long.stderr]).toEqual([2, expect.stringContaining('what was piped in is over 4 MB')]);
+  expect(asked).toHaveLength(3);
+});
+
+test('an input that does not end is said, and shared once it has ended', async () => {
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask({ piped }) {
+        yield accepted();
+        yield ended({ answer: Buffer.from(piped).toString() });
+      },
+    }),
+  );
+  const run = new CliRun(['ask', 'q'], here());
+  await run.until('reading standard input to its end');
+  run.child.stdin.end('late');
+  expect(await run.ended).toBe(0);
+  expect(run.stdout).toContain('late');
+});

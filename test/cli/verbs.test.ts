@@ -301,6 +301,7 @@ test('errors of the device come with their reason and the exit code of the table
   const read = (path: string) => run(['call', 'fs.Read', '--device', 'pi', '--data', JSON.stringify({ path })]);
   const [denied, big] = await Promise.all([read('/etc/passwd'), read('big')]);
   expect(denied.code).toBe(5);
+  expect(denied.stderr).toContain('"/etc/passwd": this path is not allowed on the device');
   expect(denied.stderr).toContain('(PATH_NOT_ALLOWED)');
   expect(big.code).toBe(5);
 });

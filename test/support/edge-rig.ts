@@ -36,6 +36,7 @@ import { FactBook } from '../../src/edge/facts/fact-book.ts';
 import { FileTexts } from '../../src/edge/files/file-text.ts';
 import { Grants, shareGrantOf } from '../../src/edge/grants/grants.ts';
 import { OwnRuns } from '../../src/edge/grants/own-runs.ts';
+import { PipedInput } from '../../src/edge/grants/piped-input.ts';
 import { ShareResolver } from '../../src/edge/grants/share-resolver.ts';
 import { openBlobs } from '../../src/edge/journal/blobs.ts';
 import { openEdgeJournal } from '../../src/edge/journal/edge-journal.ts';
@@ -115,6 +116,8 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     folds: [ownRuns, suspects, refused, facts],
   });
   const grants = new Grants({ clock, log: silentLogger, journal });
+  const pipedDir = join(home, 'piped');
+  const piped = new PipedInput(pipedDir, await openBlobs(pipedDir));
   const gate = new Gate(grants);
   const allow = new Allowlist(config, [home]);
   const reader = openReader(config, clock);
@@ -124,6 +127,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     allow,
     grants,
     ownRuns,
+    piped,
     facts,
     limits: config.limits,
     texts,
@@ -185,9 +189,15 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
   };
 
   /** The owner asks: journaled as the asks room does. Returns the run. */
-  const ask = async (text: string, patterns: readonly string[] = [], recipients: readonly string[] = ['rules']) => {
+  const ask = async (
+    text: string,
+    patterns: readonly string[] = [],
+    recipients: readonly string[] = ['rules'],
+    input = new Uint8Array(),
+  ) => {
     const run = newId();
     const files = patterns.length === 0 ? [] : await shares.resolve(patterns.map((pattern) => ({ pattern })));
+    if (input.length > 0) files.push(await shares.frozen(await piped.open(await piped.put(run, input, config.limits))));
     const minted = files.length === 0 ? undefined : grants.mintShare({ run, files, recipients, capBytes: 1 << 20 });
     const asked = create(AskSchema, {
       run,
@@ -215,6 +225,7 @@ export async function edgeRig(dir: string, options: RigOptions = {}) {
     journal,
     grants,
     ownRuns,
+    piped,
     facts,
     gate,
     allow,

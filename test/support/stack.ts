@@ -38,7 +38,7 @@ export interface CliOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Standard input, which then ends. */
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   readonly withinMs?: number;
 }
 
@@ -153,7 +153,7 @@ export class Stack {
       env: this.#environment(options.env ?? {}),
     });
     this.#programs.push(program);
-    if (options.input !== undefined) program.child.stdin.end(options.input);
+    program.child.stdin.end(options.input ?? '');
     return program;
   }
 

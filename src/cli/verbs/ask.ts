@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
-import { type AskRequest, AskRequestSchema, type Share } from '../../../gen/bowline/local/v1/local_pb.ts';
+import { type AskRequest, AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { type AskResult, askJson, exitOfAsk, unsharedOf } from '../ask-result.ts';
@@ -18,7 +18,7 @@ import { canPick, MAX_SHARES, nextKeyIs, pickShares } from '../pick-shares.ts';
 import { runAsk } from '../run-ask.ts';
 import { RunPrinter } from '../run-printer.ts';
 import { parseShare } from '../shares.ts';
-import { textOfAsk } from '../text-of-ask.ts';
+import { pipedBeside, textOfAsk } from '../text-of-ask.ts';
 import { parseAskTime, parseDuration } from '../units.ts';
 
 interface AskOptions extends GlobalOptions {
@@ -47,6 +47,7 @@ Examples:
   $ bowline ask --no-wait 'Summarise the week'                      prints the run id and leaves
   $ bowline ask --wait 30s 'Summarise the week'                     waits for 30 s; then the ask goes on by itself
   $ bowline ask --timeout 2h --no-wait 'Is it Friday?'              nobody answers it after two hours
+  $ git log -20 | bowline ask 'Summarise this'                      shares what is piped in, for this run
   $ bowline ask - < question.txt                                    the question itself, from a file or a pipe
 
 Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 goes on without this command, 5 refused, 6 failed, 7 timed out,
@@ -55,7 +56,10 @@ Exit codes: 0 answered, 2 usage, 3 waiting for an approval, 4 goes on without th
 export function askVerb(io: CliIo): Command {
   return new Command('ask')
     .description('Ask a question about the files of this machine')
-    .argument('[text...]', 'what you ask, in quotes; - or nothing: what comes on standard input')
+    .argument(
+      '[text...]',
+      'what you ask, in quotes; - or nothing: what comes on standard input; beside a text that is shared',
+    )
     .addOption(
       new Option(
         '--share <glob>',
@@ -96,6 +100,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   if (options.share.length > MAX_SHARES)
     throw new AppError('USAGE', { what: `at most ${MAX_SHARES} times --share; one quoted glob shares many files` });
   const text = await textOfAsk(words, io);
+  const piped = await pipedBeside(words, io);
   let shares = options.share.map((value) => parseShare(value, io));
   let conversation = options.conversation ?? '';
   await using(localSide(io, options), async (edge) => {
@@ -105,7 +110,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
       const { wait, timeout } = options;
       const result = await runAsk({
         edge,
-        request: requestOf(text, conversation, shares, options),
+        request: requestOf({ text, conversation, shares, piped }, options),
         printer,
         onInterrupt: io.onInterrupt,
         wait,
@@ -119,11 +124,11 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   });
 }
 
-const requestOf = (text: string, conversation: string, shares: Share[], options: AskOptions): AskRequest =>
+type Asked = Pick<AskRequest, 'text' | 'conversation' | 'shares' | 'piped'>;
+
+const requestOf = (asked: Asked, options: AskOptions): AskRequest =>
   create(AskRequestSchema, {
-    text,
-    conversation,
-    shares,
+    ...asked,
     excludes: options.exclude,
     gitignore: options.gitignore === true,
     requestId: newId(),

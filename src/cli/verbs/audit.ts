@@ -8,13 +8,14 @@ import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { plain } from '../plain.ts';
 import type { Column } from '../table.ts';
+import { listed } from '../watched-list.ts';
 
 export function auditVerb(io: CliIo): Command {
   const verb = new Command('audit').description('List who did what on the control plane');
   return verb.addCommand(
     lsCommand('List entries, newest first')
       .addHelpText('after', '\nExamples:\n  $ bowline audit ls\n  $ bowline audit ls -n 500 --json')
-      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+      .action(listed(io, list)),
   );
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
-import { toJson } from '@bufbuild/protobuf';
+import { type JsonValue, toJson } from '@bufbuild/protobuf';
 import { Command, Option } from 'commander';
 import { asCalled } from '../../base/called-as.ts';
 import { AppError } from '../../base/errors.ts';
@@ -17,7 +17,9 @@ import type { CliIo } from '../io.ts';
 import { parseJson } from '../json-input.ts';
 import { factsOfBox } from '../known-facts.ts';
 import { callMesh, requestOf } from '../mesh-call.ts';
+import { namingPath } from '../named-path.ts';
 import { Printer } from '../output.ts';
+import { RunOutput } from '../run-output.ts';
 import { parseDuration } from '../units.ts';
 import { withheldLines } from '../withheld-text.ts';
 import { deviceId, listDevices } from './devices.ts';
@@ -29,6 +31,7 @@ interface CallOptions extends GlobalOptions {
   timeout?: number;
   idempotencyKey?: string;
   help?: boolean;
+  json?: boolean;
 }
 
 const EXAMPLES = `
@@ -36,7 +39,7 @@ Examples:
   $ bowline call fs.Read --help                                     the fields of its request
   $ bowline call fs.List --data '{"path":"notes"}'
   $ bowline call fs.Read --device kitchen-pi --data '{"path":"notes/todo.md"}'
-  $ bowline call shell.Run --data '{"argv":["uptime"]}'             streams one JSON object a line
+  $ bowline call shell.Run --data '{"argv":["uptime"]}'             shows what it prints, and its end as JSON
   $ bowline call llm.Chat --selector tier=1 --data @request.json`;
 
 export function callVerb(io: CliIo): Command {
@@ -51,6 +54,7 @@ export function callVerb(io: CliIo): Command {
       '--idempotency-key <key>',
       'a call with the same key runs only once, or again if it was refused for now; the call goes on when you leave',
     )
+    .option('--json', 'print JSON also on a terminal, where what a program prints is else shown as its text')
     .helpOption(false)
     .option('-h, --help', 'show this, or the request of the method')
     .addHelpText('after', EXAMPLES)
@@ -76,7 +80,10 @@ async function call(io: CliIo, name: string | undefined, options: CallOptions, c
     out.text(asCalled(methodHelp(method), io.env));
     return;
   }
-  const request = requestOf(method, await dataOf(io, options.data));
+  const data = await dataOf(io, options.data);
+  const request = requestOf(method, data);
+  const err = new Printer(io.stderr, io.env);
+  const printed = out.isTTY && !options.json ? new RunOutput(out, err) : undefined;
   const leave = new AbortController();
   const marks = new Set<string>();
   const stop = io.onInterrupt(() => leave.abort());
@@ -90,12 +97,12 @@ async function call(io: CliIo, name: string | undefined, options: CallOptions, c
         timeoutMs: options.timeout,
         signal: leave.signal,
         onMessage: (message) => {
+          if (printed?.print(message)) return;
           const json = toJson(method.desc.output, message);
           for (const mark of marksIn(JSON.stringify(json))) marks.add(mark);
           out.json(json);
         },
       });
-      const err = new Printer(io.stderr, io.env);
       const facts = marks.size > 0 ? await factsOfBox(io, options)({ run, conversation: '' })([...marks]) : [];
       for (const [mark, fact] of facts) err.line(`${mark} on this box: ${fact}`);
       for (const line of withheldLines(withheld)) err.line(`withheld: ${line}`, 'yellow');
@@ -103,7 +110,7 @@ async function call(io: CliIo, name: string | undefined, options: CallOptions, c
         err.line(`  only an ask can share content (bowline ask --share); this call is the run ${run}`);
     });
   } catch (error) {
-    if (!leave.signal.aborted) throw error;
+    if (!leave.signal.aborted) throw await namingPath(error, io, { ...options, request: data as JsonValue });
     if (options.idempotencyKey) new Printer(io.stderr, io.env).line(KEYED_GOES_ON);
     io.exit(EXIT.failed);
   } finally {

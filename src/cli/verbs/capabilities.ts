@@ -11,13 +11,14 @@ import { type ListOptions, lsCommand, pages } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { plain } from '../plain.ts';
 import type { Column } from '../table.ts';
+import { listed } from '../watched-list.ts';
 
 export function capabilitiesVerb(io: CliIo): Command {
   const verb = new Command('capabilities').description('List what can be called, and who serves it now');
   return verb.addCommand(
     lsCommand('List capabilities by package', 100)
       .addHelpText('after', '\nExamples:\n  $ bowline capabilities ls\n  $ bowline capabilities ls --json')
-      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+      .action(listed(io, list)),
   );
 }
 

@@ -22,6 +22,7 @@ import { enumText, plain } from '../plain.ts';
 import { runJson } from '../run-json.ts';
 import type { Column } from '../table.ts';
 import { timeText } from '../units.ts';
+import { listed } from '../watched-list.ts';
 
 const EXAMPLE_ID = '0190f3c2-7d3a-7c11-9f00-1b6d0a5c2e11';
 
@@ -30,7 +31,7 @@ export function conversationsVerb(io: CliIo): Command {
   conversations.addCommand(
     lsCommand('List conversations, newest first')
       .addHelpText('after', '\nExamples:\n  $ bowline conversations ls\n  $ bowline conversations ls -n 5 --json')
-      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+      .action(listed(io, list)),
   );
   conversations.addCommand(
     new Command('show')

@@ -22,6 +22,7 @@ import { enumText, type PlainObject, plain } from '../plain.ts';
 import { wholeId } from '../short-id.ts';
 import type { Column } from '../table.ts';
 import { parseAskTime, timeText } from '../units.ts';
+import { listed } from '../watched-list.ts';
 
 interface TokenOptions extends GlobalOptions {
   name?: string;
@@ -42,7 +43,7 @@ export function devicesVerb(io: CliIo): Command {
   devices.addCommand(
     lsCommand('List devices by name', 100)
       .addHelpText('after', '\nExamples:\n  $ bowline devices ls\n  $ bowline devices ls --json')
-      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+      .action(listed(io, list)),
   );
   devices.addCommand(
     new Command('show')

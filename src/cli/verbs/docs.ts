@@ -33,6 +33,7 @@ import { ProgressBar } from '../progress-bar.ts';
 import { parseShare } from '../shares.ts';
 import type { Column } from '../table.ts';
 import { bytesText, countText, parseCount } from '../units.ts';
+import { listed } from '../watched-list.ts';
 
 /** Where documents go when nothing else is said. */
 const DEFAULT_COLLECTION = 'docs';
@@ -99,7 +100,9 @@ Examples:
     lsCommand('List the collections, or the documents of one', 100)
       .argument('[collection]', 'its documents')
       .addHelpText('after', '\nExamples:\n  $ bowline docs ls\n  $ bowline docs ls docs --json')
-      .action((name: string | undefined, _o, command: Command) => list(io, name, command.optsWithGlobals())),
+      .action((name: string | undefined, options, command: Command) =>
+        listed<GlobalOptions & ListOptions>(io, (to, chosen) => list(to, name, chosen))(options, command),
+      ),
   );
   docs.addCommand(
     new Command('search')

@@ -20,6 +20,7 @@ import {
 import { wholeId } from '../short-id.ts';
 import type { Column } from '../table.ts';
 import { bytesText, countText } from '../units.ts';
+import { listed } from '../watched-list.ts';
 
 interface EgressOptions extends GlobalOptions, ListOptions {
   run?: string;
@@ -38,7 +39,7 @@ export function egressVerb(io: CliIo, offline: OfflineLedger): Command {
         'after',
         '\nOne row is what left of one file for one run; -n counts rows, and never cuts inside one.\n\nExamples:\n  $ bowline egress ls\n  $ bowline egress ls -n 10 --wide\n  $ bowline egress ls --run 4fd31a07 --json',
       )
-      .action((_o, command: Command) => list(io, offline, command.optsWithGlobals())),
+      .action(listed<EgressOptions>(io, (to, options) => list(to, offline, options))),
   );
   return egress;
 }

@@ -22,6 +22,7 @@ import { enumText, plain } from '../plain.ts';
 import { wholeId } from '../short-id.ts';
 import type { Column } from '../table.ts';
 import { timeText } from '../units.ts';
+import { listed } from '../watched-list.ts';
 
 interface LsOptions extends GlobalOptions, ListOptions {
   all?: boolean;
@@ -48,7 +49,7 @@ export function keysVerb(io: CliIo): Command {
       .addOption(new Option('--kind <kind>', 'only of this kind').choices(Object.keys(KINDS)))
       .option('--all', 'also those that are revoked, used or expired')
       .addHelpText('after', '\nExamples:\n  $ bowline keys ls\n  $ bowline keys ls --kind worker --all --json')
-      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+      .action(listed(io, list)),
   );
   keys.addCommand(
     new Command('create')

@@ -13,6 +13,7 @@ import { allPages, wideOption } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
 import type { Column } from '../table.ts';
+import { listed, watchOption } from '../watched-list.ts';
 
 interface AddOptions extends GlobalOptions {
   effect: string;
@@ -38,9 +39,10 @@ export function pluginsVerb(io: CliIo): Command {
     new Command('ls')
       .description('List the plugins by package')
       .addOption(wideOption())
+      .addOption(watchOption())
       .option('--json', 'print one JSON array')
       .addHelpText('after', '\nExamples:\n  $ bowline plugins ls\n  $ bowline plugins ls --json')
-      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+      .action(listed(io, list)),
   );
   plugins.addCommand(
     new Command('add')

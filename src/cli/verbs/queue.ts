@@ -14,6 +14,7 @@ import { plain } from '../plain.ts';
 import { wholeId } from '../short-id.ts';
 import type { Column } from '../table.ts';
 import { clockText } from '../units.ts';
+import { listed, watchOption } from '../watched-list.ts';
 
 export function queueVerb(io: CliIo): Command {
   const queue = new Command('queue').description('List and withdraw asks that wait for an answer');
@@ -23,9 +24,10 @@ export function queueVerb(io: CliIo): Command {
         'List the asks of this box that are not answered yet, and those whose time was over first, oldest first',
       )
       .addOption(wideOption())
+      .addOption(watchOption())
       .option('--json', 'print one JSON array')
       .addHelpText('after', '\nExamples:\n  $ bowline queue ls')
-      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+      .action(listed(io, list)),
   );
   queue.addCommand(
     new Command('rm')

@@ -14,7 +14,7 @@ import { canRedraw, LiveLine } from '../live-line.ts';
 import { Printer } from '../output.ts';
 import { RunPrinter } from '../run-printer.ts';
 import { showAsk } from '../show-ask.ts';
-import { textOfAsk } from '../text-of-ask.ts';
+import { mustBeAlone, textOfAsk } from '../text-of-ask.ts';
 import { parseAskTime, parseDuration } from '../units.ts';
 import { deviceId } from './devices.ts';
 
@@ -65,8 +65,10 @@ export function askCommand(io: CliIo): Command {
 }
 
 async function ask(io: CliIo, words: string[], options: AskOptions): Promise<void> {
+  const text = await textOfAsk(words, io);
+  await mustBeAlone(words, io);
   const request = create(ControlAskRequestSchema, {
-    text: await textOfAsk(words, io),
+    text,
     conversation: options.conversation ?? '',
     device: options.device ?? '',
     requestId: newId(),

@@ -20,6 +20,7 @@ import { runJson } from '../run-json.ts';
 import { RunPrinter } from '../run-printer.ts';
 import type { Column } from '../table.ts';
 import { bytesText, timeText } from '../units.ts';
+import { listed } from '../watched-list.ts';
 import { withheldLines } from '../withheld-text.ts';
 import { listDevices } from './devices.ts';
 import { askId } from './queue.ts';
@@ -39,7 +40,7 @@ export function runsVerb(io: CliIo): Command {
       .option('--set-aside', 'only those whose history cannot be read')
       .option('--all', 'also calls that only list something, such as those of docs ls')
       .addHelpText('after', '\nExamples:\n  $ bowline runs ls\n  $ bowline runs ls -n 5 --json')
-      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+      .action(listed(io, list)),
   );
   runs.addCommand(
     new Command('show')

@@ -15,6 +15,7 @@ import { ownersOutput } from '../owners-output.ts';
 import { plain } from '../plain.ts';
 import { modelText } from '../run-printer.ts';
 import type { Column } from '../table.ts';
+import { listed } from '../watched-list.ts';
 
 interface KeyOptions extends GlobalOptions {
   package: string[];
@@ -27,7 +28,7 @@ export function workersVerb(io: CliIo): Command {
   workers.addCommand(
     lsCommand('List the workers that are connected, by name', 100)
       .addHelpText('after', '\nExamples:\n  $ bowline workers ls\n  $ bowline workers ls --json')
-      .action((_o, command: Command) => list(io, command.optsWithGlobals())),
+      .action(listed(io, list)),
   );
   workers.addCommand(
     new Command('create-key')

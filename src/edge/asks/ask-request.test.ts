@@ -11,12 +11,10 @@ function asked(model: MessageInitShape<typeof ModelInfoSchema> | undefined, name
   const known = model && create(ModelInfoSchema, model);
   const request = create(AskRequestSchema, { text: 'q', recipients: named });
   const recipients = recipientsOf(request, known);
-  const grant = shares
-    ? create(GrantMintedSchema, { id: 'g', run: 'r', recipients: [...recipients.granted] })
-    : undefined;
-  const record = askRecord(request, { run: 'r', conversation: 'c', grant, recipients, collections: [], now: 0 });
+  const grants = shares ? [create(GrantMintedSchema, { id: 'g', run: 'r', recipients: [...recipients.granted] })] : [];
+  const record = askRecord(request, { run: 'r', conversation: 'c', grants, recipients, collections: [], now: 0 });
   return {
-    shown: grant && sharedOf(grant, recipients, known, { list: [], more: 0 }).recipients,
+    shown: sharedOf(grants, recipients, known, { list: [], more: 0 })?.recipients,
     granted: record.ask?.shares[0]?.recipients,
     ledger: record.egress.find(({ field }) => field === 'ask.text')?.recipients,
   };

@@ -43,18 +43,19 @@ export const recipientsOf = (request: AskRequest, model: ModelInfo | undefined):
 
 /** What the owner is shown before anything is sent. */
 export function sharedOf(
-  grant: GrantMinted,
+  grants: readonly GrantMinted[],
   { told }: Recipients,
   model: ModelInfo | undefined,
   left: Pick<LeftOutFiles, 'list' | 'more'>,
-): Shared {
+): Shared | undefined {
+  const [first] = grants;
+  if (!first) return undefined;
+  const files = grants.flatMap((grant) => grant.files);
   return create(SharedSchema, {
-    paths: grant.files.map(({ path, startLine, endLine }) =>
-      startLine > 0 ? `${path}#L${startLine}-L${endLine}` : path,
-    ),
-    bytes: grant.files.reduce((sum, file) => sum + file.bytes, 0n),
+    paths: files.map(({ path, startLine, endLine }) => (startLine > 0 ? `${path}#L${startLine}-L${endLine}` : path)),
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0n),
     recipients: told.map((name) => shownAs(name, model)),
-    grant: grant.id,
+    grant: first.id,
     leftOut: [...left.list],
     moreLeftOut: left.more,
   });
@@ -71,18 +72,18 @@ export function askRecord(
   parts: {
     run: string;
     conversation: string;
-    grant: GrantMinted | undefined;
+    grants: readonly GrantMinted[];
     recipients: Recipients;
     collections: readonly CollectionUse[];
     now: number;
   },
 ): AskRecord {
-  const { run, conversation, grant, recipients, collections, now } = parts;
+  const { run, conversation, grants, recipients, collections, now } = parts;
   const ask = create(AskSchema, {
     run,
     conversation,
     text: request.text,
-    shares: grant ? [shareGrantOf(grant)] : [],
+    shares: grants.map(shareGrantOf),
     collections: [...collections],
     createTime: timestampFromMs(now),
     ...(request.timeout && { timeout: request.timeout }),
@@ -90,7 +91,7 @@ export function askRecord(
   return create(AskRecordSchema, {
     ask,
     requestId: request.requestId,
-    grants: grant ? [grant] : [],
-    egress: askEgress(ask, now, grant ? recipients.told : []),
+    grants: [...grants],
+    egress: askEgress(ask, now, grants.length > 0 ? recipients.told : []),
   });
 }

@@ -24,6 +24,7 @@ import type { FactBook, FactOwner } from '../facts/fact-book.ts';
 import { LeftOutFiles } from '../grants/left-out.ts';
 import { askRecord, checkAsk, recipientsOf, sharedOf } from './ask-request.ts';
 import { filledEvents } from './filled-events.ts';
+import { grantFor } from './grant-for.ts';
 import type { OpenAsks, UnansweredAsk } from './open-asks.ts';
 import { cancelledOutcome, outcomeForJournal, refusedOutcome, timedOutOutcome } from './outcomes.ts';
 import type { AskArchive, AskJournal, EgressLedger, Shares } from './ports.ts';
@@ -129,10 +130,14 @@ export class AskService {
     const model = this.#deps.model();
     const recipients = recipientsOf(request, model);
     const collections = request.noCollections ? [] : (this.#deps.collections?.(request.collections, model) ?? []);
-    const grant = files.length > 0 ? this.#deps.shares.mint({ run, files, recipients: recipients.granted }) : undefined;
+    const grants = await grantFor(this.#deps.shares, run, {
+      files,
+      piped: request.piped,
+      recipients: recipients.granted,
+    });
     let kept = false;
     const discard = () => {
-      if (grant && !kept) this.#deps.shares.drop(grant);
+      if (!kept) this.#deps.shares.drop(run);
       kept = true;
     };
     const write = async (): Promise<AskedRun> => {
@@ -142,7 +147,7 @@ export class AskService {
         const record = askRecord(request, {
           run,
           conversation,
-          grant,
+          grants,
           recipients,
           collections,
           now: this.#deps.journal.now(),
@@ -158,7 +163,7 @@ export class AskService {
       return { run, conversation };
     };
     const commit = () => this.#once(request, write).finally(discard);
-    return { shared: grant && sharedOf(grant, recipients, model, left), commit, discard };
+    return { shared: sharedOf(grants, recipients, model, left), commit, discard };
   }
 
   /** What is shared; a file of several that cannot be read does not stand in the way of the others. */

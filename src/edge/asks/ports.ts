@@ -27,10 +27,13 @@ export interface Shares {
     left: (path: string, error: AppError) => void,
     rules: ShareRules,
   ): Promise<GrantedFile[]>;
-  /** A grant for one run, in force at once; `drop` it when its ask is not journaled. */
+  /** Keeps what was piped into the ask of a run until its end, as a file that can be granted. Throws LIMIT_EXCEEDED, DISK_FULL, and what reading it throws. */
+  pipe(run: string, bytes: Uint8Array): Promise<GrantedFile>;
+  /** A grant for one run, in force at once; `drop` the run when its ask is not journaled. */
   mint(grant: { run: string; files: readonly GrantedFile[]; recipients: readonly string[] }): GrantMinted;
-  drop(grant: GrantMinted): void;
-  /** Ends all grants of the run. Idempotent. */
+  /** Gives up all that was granted and kept for a run. Idempotent. */
+  drop(run: string): void;
+  /** Ends all grants of the run, and what was kept for it. Idempotent. */
   endRun(run: string): void;
 }
 

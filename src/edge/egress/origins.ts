@@ -1,6 +1,7 @@
 // Where a response message comes from. Tools say it, the gate asks; what has no origin has no grant.
 import type { Message } from '@bufbuild/protobuf';
 import type { SizeClass } from '../../../gen/bowline/run/v1/run_pb.ts';
+import { PIPED_NAME } from '../../contract/piped-name.ts';
 import type { WithheldWord } from '../../contract/withheld.ts';
 import type { FileOrigin } from '../files/file-origin.ts';
 
@@ -72,7 +73,8 @@ export class Origins {
 }
 
 /** The words to add to the command so that a file is shared. */
-export const shareHint = (name: string): string => `--share '${name.replaceAll("'", `'\\''`)}'`;
+export const shareHint = (name: string): string =>
+  name === PIPED_NAME ? 'pipe it in again' : `--share '${name.replaceAll("'", `'\\''`)}'`;
 
 /** What to change so that the output of a command may leave. */
 export const COMMAND_HINT = 'set `output: share` for this command under allow.execute in config.yaml';

@@ -1,7 +1,8 @@
-// Share grants: minted here, held in memory, ended here. After a restart there are none. It never reads a file.
+// Share grants: minted here, held in memory, ended here. After a restart there are none but those of what was piped into open asks. It
+// never reads a file.
 
 import { create } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import {
   GrantEndReason,
   type GrantedFile,
@@ -118,15 +119,7 @@ export class Grants {
     }
     const id = newId();
     const expiresAt = this.#clock.now() + this.#lifeMs;
-    this.#held.set(id, {
-      id,
-      ...share,
-      names: new Set(share.files.map(({ path }) => formOf(path))),
-      used: 0,
-      expiresAt,
-      until: this.#clock.monotonic() + this.#lifeMs,
-      stop: this.#clock.after(this.#lifeMs, () => this.end(id, 'EXPIRED')),
-    });
+    this.#hold({ id, ...share, expiresAt, used: 0 }, this.#lifeMs);
     return create(GrantMintedSchema, {
       id,
       run: share.run,
@@ -134,6 +127,29 @@ export class Grants {
       recipients: [...share.recipients],
       capBytes: BigInt(share.capBytes),
       expireTime: timestampFromMs(expiresAt),
+    });
+  }
+
+  /**
+   * Puts a grant of an earlier start in force again, for what is left of its time and its bytes. Only for files that nobody can have
+   * changed since and that its owner cannot name again. False when its time is over.
+   * @param used bytes that have left under it
+   */
+  revive({ id, run, files, recipients, capBytes, expireTime }: GrantMinted, used: number): boolean {
+    const expiresAt = expireTime ? timestampMs(expireTime) : 0;
+    // The time may have been set back since.
+    const left = Math.min(expiresAt - this.#clock.now(), this.#lifeMs);
+    if (left <= 0 || this.#held.size >= MAX_GRANTS) return false;
+    this.#hold({ id, run, files, recipients, capBytes: Number(capBytes), expiresAt, used }, left);
+    return true;
+  }
+
+  #hold(grant: Omit<Held, 'names' | 'until' | 'stop'>, leftMs: number): void {
+    this.#held.set(grant.id, {
+      ...grant,
+      names: new Set(grant.files.map(({ path }) => formOf(path))),
+      until: this.#clock.monotonic() + leftMs,
+      stop: this.#clock.after(leftMs, () => this.end(grant.id, 'EXPIRED')),
     });
   }
 

@@ -10,6 +10,7 @@ import { sameName } from '../../base/same-name.ts';
 import type { Allowlist } from '../allowlist/allowlist.ts';
 import { inRoot, isReadableName, type JudgedPath, untellable } from '../allowlist/judge-path.ts';
 import type { OpenFile } from '../allowlist/open-file.ts';
+import { refusedPath } from '../allowlist/refused-path.ts';
 import { type EdgeLimits, mostOf } from '../config/edge-settings.ts';
 import { originOf, readPieces } from '../files/content.ts';
 import type { FileTexts } from '../files/file-text.ts';
@@ -92,7 +93,9 @@ export class ShareResolver {
   /** Throws SHARE_NO_MATCH where a wish means nothing. */
   async #meant(wanted: Wanted, report: ShareReport | undefined, rules: ShareRules): Promise<JudgedPath[]> {
     this.#mustNameARoot(wanted.text, wanted.pattern);
-    const found = await this.#find(wanted, report, rules);
+    const found = await this.#find(wanted, report, rules).catch((error: unknown) => {
+      throw refusedPath(error, wanted.text, this.#allow.readable);
+    });
     if (found.length === 0) throw noMatch(wanted.pattern, 'no such file in the allowed folders');
     return found;
   }
@@ -209,10 +212,25 @@ export class ShareResolver {
 
   readonly #tooDeep = () => tooMuch('the depth of this folder', this.#limits.walk_depth, 'walk_depth');
 
-  /** @param room bytes for which no more need be read */
+  /** A file that is no share of a folder, as a whole; it is closed. Throws what `resolve` throws of its content. */
+  async frozen(file: OpenFile): Promise<GrantedFile> {
+    const { name } = file.judged;
+    const wanted = { text: name, pattern: name, startLine: 0, endLine: 0 };
+    try {
+      return await this.#frozen(file, wanted, { text: true }, this.#limits.share_bytes);
+    } catch (error) {
+      throw naming(name, error);
+    }
+  }
+
   async #freeze(judged: JudgedPath, wanted: Wanted, rules: ShareRules, room: number): Promise<GrantedFile> {
+    return this.#frozen(await this.#allow.openFile(judged), wanted, rules, room);
+  }
+
+  /** @param room bytes for which no more need be read */
+  async #frozen(file: OpenFile, wanted: Wanted, rules: ShareRules, room: number): Promise<GrantedFile> {
     const { startLine, endLine } = wanted;
-    const file = await this.#allow.openFile(judged);
+    const { name: path } = file.judged;
     try {
       if (startLine === 0 && file.stat.size <= this.#limits.file_bytes && file.stat.size > room)
         throw tooManyBytes(this.#limits);
@@ -220,7 +238,7 @@ export class ShareResolver {
       const { sha256, bytes } = await this.#measure(file, wanted, rules, secrets);
       if (secrets.found) throw new AppError('SECRET_CONTENT', { what: secrets.found });
       const { device, inode, realPath } = originOf(this.#allow, file, sha256);
-      const frozen = { path: judged.name, realPath, device, inode, sha256, startLine, endLine, bytes: BigInt(bytes) };
+      const frozen = { path, realPath, device, inode, sha256, startLine, endLine, bytes: BigInt(bytes) };
       return create(GrantedFileSchema, frozen);
     } finally {
       await file.handle.close();

@@ -28,7 +28,7 @@ test('a blob whose name was given is there after a crash, and half a blob never'
 
 test('a full disk and the limit refuse a blob and leave nothing', async () => {
   const fs = new MemoryFs({ capacity: 2500 });
-  const blobs = await openBlobs('/b', fs, 4000);
+  const blobs = await openBlobs('/b', fs, { maxBytes: 4000 });
   await blobs.put(new Uint8Array(2000));
   await expect(blobs.put(new Uint8Array(1500))).rejects.toMatchObject({ reason: 'DISK_FULL' });
   await expect(blobs.put(new Uint8Array(2500))).rejects.toMatchObject({ reason: 'LIMIT_EXCEEDED' });

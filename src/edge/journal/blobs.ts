@@ -1,5 +1,5 @@
-// Results that are too long for the journal: one synced file each, named in the outcome's record. It owns the folder of
-// blobs and nothing else; a blob without a record is garbage and goes at the next start.
+// What is too long for the journal: one synced file each, named in a record: results in that of their outcome, what was piped into an
+// ask in that of its grant. It owns its folder and nothing else; a blob without a record is garbage and goes at the next start.
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { AppError } from '../../base/errors.ts';
@@ -12,17 +12,45 @@ export const INLINE_RESULT_BYTES = 64 << 10;
 
 const TEMPORARY = '.tmp';
 
+/** What blobs of a folder are called in errors, and what makes room. */
+export interface BlobWords {
+  readonly store: string;
+  readonly one: string;
+  readonly remedy: string;
+}
+
+export interface BlobOptions {
+  /** Bytes of all blobs together; default 64 MiB. */
+  readonly maxBytes?: number;
+  /** Default: long results. */
+  readonly words?: BlobWords;
+}
+
+const MAX_BYTES = 64 << 20;
+const RESULTS: BlobWords = {
+  store: 'the store of long results',
+  one: 'a long result',
+  remedy: 'connect the device: what the control plane has taken makes room',
+};
+
 export class Blobs {
   readonly #dir: string;
   readonly #fs: FsPort;
   readonly #maxBytes: number;
+  readonly #words: BlobWords;
   readonly #sizes: Map<string, number>;
   #used: number;
 
-  constructor(dir: string, fs: FsPort, maxBytes: number, sizes: Map<string, number>) {
+  constructor(
+    dir: string,
+    fs: FsPort,
+    { maxBytes = MAX_BYTES, words = RESULTS }: BlobOptions,
+    sizes: Map<string, number>,
+  ) {
     this.#dir = dir;
     this.#fs = fs;
     this.#maxBytes = maxBytes;
+    this.#words = words;
     this.#sizes = sizes;
     this.#used = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   }
@@ -40,11 +68,7 @@ export class Blobs {
   /** Resolves with the blob's name when it is on the disk. @throws LIMIT_EXCEEDED, DISK_FULL, JOURNAL_WRITE: nothing was kept */
   async put(bytes: Uint8Array): Promise<string> {
     if (this.#used + bytes.length > this.#maxBytes) {
-      throw fixedLimit(
-        'the store of long results',
-        `${this.#maxBytes} bytes`,
-        'connect the device: what the control plane has taken makes room',
-      );
+      throw fixedLimit(this.#words.store, `${this.#maxBytes} bytes`, this.#words.remedy);
     }
     const name = randomUUID();
     const path = join(this.#dir, name);
@@ -63,7 +87,7 @@ export class Blobs {
     } catch (error) {
       this.#used -= bytes.length;
       await this.#fs.unlink(path + TEMPORARY).catch(() => {});
-      if (isDiskFull(error)) throw new AppError('DISK_FULL', { what: 'a long result' }, { cause: error });
+      if (isDiskFull(error)) throw new AppError('DISK_FULL', { what: this.#words.one }, { cause: error });
       throw new AppError('JOURNAL_WRITE', { problem: systemCode(error) }, { cause: error });
     }
     this.#sizes.set(name, bytes.length);
@@ -98,8 +122,8 @@ export class Blobs {
   }
 }
 
-/** Opens the folder of blobs. @param maxBytes of all of them; default 64 MiB */
-export async function openBlobs(dir: string, fs: FsPort = nodeFs, maxBytes = 64 << 20): Promise<Blobs> {
+/** Opens the folder of blobs. */
+export async function openBlobs(dir: string, fs: FsPort = nodeFs, options: BlobOptions = {}): Promise<Blobs> {
   await fs.mkdir(dir);
   const sizes = new Map<string, number>();
   for (const name of await fs.list(dir)) {
@@ -111,5 +135,5 @@ export async function openBlobs(dir: string, fs: FsPort = nodeFs, maxBytes = 64 
     sizes.set(name, await file.size());
     await file.close();
   }
-  return new Blobs(dir, fs, maxBytes, sizes);
+  return new Blobs(dir, fs, options, sizes);
 }

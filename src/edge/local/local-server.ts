@@ -11,6 +11,7 @@ import { makeFolder } from '../../base/make-folder.ts';
 import type { RequestFaults } from '../../base/stray-errors.ts';
 import { type HomeSocket, openSocketFolder } from '../../contract/channel/home-socket.ts';
 import { check } from '../../contract/check.ts';
+import { MAX_PIPED_BYTES } from '../../contract/piped-name.ts';
 import { errorInterceptor } from '../../contract/rpc-errors.ts';
 import {
   answer,
@@ -35,7 +36,7 @@ export interface LocalServerOptions {
 /** Clients at once, and calls of each. */
 const CONNECTIONS = 64;
 const STREAMS = 64;
-const MAX_REQUEST_BYTES = 512 << 10;
+const MAX_REQUEST_BYTES = (512 << 10) + MAX_PIPED_BYTES;
 
 export class LocalServer {
   readonly #server: Http2Server;

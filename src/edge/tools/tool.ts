@@ -8,6 +8,7 @@ import type { FactBook } from '../facts/fact-book.ts';
 import type { FileTexts } from '../files/file-text.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { OwnRuns } from '../grants/own-runs.ts';
+import type { PipedInput } from '../grants/piped-input.ts';
 import type { CommandIsolation } from './shell/isolation.ts';
 
 /** One call of a tool. */
@@ -43,6 +44,8 @@ export interface ToolParts {
   readonly allow: Allowlist;
   readonly grants: Grants;
   readonly ownRuns: OwnRuns;
+  /** What was piped into asks. */
+  readonly piped: Pick<PipedInput, 'of' | 'named' | 'holds' | 'open'>;
   readonly facts: Pick<FactBook, 'newMark'>;
   readonly limits: EdgeLimits;
   /** What files say, documents too. */

@@ -1,7 +1,9 @@
 // The asks of the owner: with what they share, and what the archive knows of earlier ones.
 import type { ModelInfo } from '../../../gen/bowline/common/v1/common_pb.ts';
 import type { GrantedFile } from '../../../gen/bowline/journal/v1/journal_pb.ts';
+import { causeText } from '../../base/cause-text.ts';
 import { AskService } from '../../edge/asks/ask-service.ts';
+import type { GrantEnd } from '../../edge/grants/grants.ts';
 import type { ShareResolver } from '../../edge/grants/share-resolver.ts';
 import { collectionsOf } from '../../edge/grants/standing-grants.ts';
 import type { EdgeGround } from './options.ts';
@@ -19,10 +21,16 @@ const MAX_ASKS = 256;
 export function startAsks(
   { config, clock, life, log }: EdgeGround,
   { journal, open, index, facts }: Journaled,
-  { grants }: Tools,
+  { grants, piped }: Tools,
   shareResolver: ShareResolver,
   model: () => ModelInfo | undefined,
 ): AskService {
+  const end = (run: string, why: GrantEnd) => {
+    grants.endRun(run, why);
+    piped
+      .remove(run)
+      .catch((error: unknown) => log.warn('what was piped in could not be removed', { problem: causeText(error) }));
+  };
   const asks = new AskService({
     journal,
     open,
@@ -31,8 +39,9 @@ export function startAsks(
     shares: {
       resolve: (wishes, left, rules) => shareResolver.resolve(wishes, { left }, { ...rules, text: true }),
       mint: (share) => grants.mintShare({ ...share, capBytes: capOf(share.files) }),
-      drop: ({ id }) => grants.end(id, 'REVOKED'),
-      endRun: (run) => grants.endRun(run, 'ANSWERED'),
+      pipe: async (run, bytes) => shareResolver.frozen(await piped.open(await piped.put(run, bytes, config.limits))),
+      drop: (run) => end(run, 'REVOKED'),
+      endRun: (run) => end(run, 'ANSWERED'),
     },
     ledger: {
       ofRun: async (run, limit) => {

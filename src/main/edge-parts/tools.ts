@@ -14,6 +14,7 @@ import { ToolRunner } from '../../edge/runner/runner.ts';
 import { restoreOrigins } from '../../edge/tools/restore-origins.ts';
 import { findIsolation } from '../../edge/tools/shell/isolation.ts';
 import { toolset } from '../../edge/tools/toolset.ts';
+import { openPiped } from './open-piped.ts';
 import { openReader } from './open-reader.ts';
 import type { EdgeGround } from './options.ts';
 import type { Journaled } from './start-journal.ts';
@@ -21,19 +22,31 @@ import type { Journaled } from './start-journal.ts';
 export type Tools = Awaited<ReturnType<typeof openTools>>;
 
 /** Gives the calls that an earlier start left behind their answers. */
-export async function openTools(ground: EdgeGround, { journal, ownRuns, suspects, refused, facts }: Journaled) {
+export async function openTools(ground: EdgeGround, journaled: Journaled) {
   const { home, config, bootId, clock, log } = ground;
+  const { journal, ownRuns, suspects, refused, facts } = journaled;
   const { limits } = config;
   const paths = homePaths(home);
   const grants = new Grants({ clock, log, journal, lifeMs: limits.share_minutes * 60_000 });
-  grants.endEarlier(ownRuns.openGrants);
+  const piped = await openPiped(ground, journaled, grants);
   const gate = new Gate(grants);
   const allow = new Allowlist(config, denied(paths.home, paths.socket));
   const isolation = await isolationOf(ground);
   const reader = openReader(config, clock);
   ground.life.onStop('reader of documents', () => reader.close());
   const texts = new FileTexts(reader);
-  const tools = toolset({ allow, grants, ownRuns, facts, limits, texts, clock, now: () => journal.now(), isolation });
+  const tools = toolset({
+    allow,
+    grants,
+    ownRuns,
+    piped,
+    facts,
+    limits,
+    texts,
+    clock,
+    now: () => journal.now(),
+    isolation,
+  });
   const blobs = await openBlobs(paths.blobs);
   const inHand = openInHand(ground);
   const runner = new ToolRunner({
@@ -51,7 +64,7 @@ export async function openTools(ground: EdgeGround, { journal, ownRuns, suspects
     restore: restoreOrigins(config.execute),
   });
   await recoverCalls(runner, log);
-  return { grants, gate, allow, texts, tools, runner };
+  return { grants, piped, gate, allow, texts, tools, runner };
 }
 
 /** Which calls are at work; what an earlier start left of it is read first. */

@@ -78,7 +78,10 @@ export async function startEdge(home: string, control: ScriptedControl, parts: P
   const shares: Shares = {
     resolve: parts.resolve ?? (async () => []),
     mint: (grant) => grants.mintShare({ ...grant, capBytes: 1 << 20 }),
-    drop: ({ id }) => grants.end(id, 'REVOKED'),
+    pipe: async () => {
+      throw new Error('nothing is piped in here');
+    },
+    drop: (run) => grants.endRun(run, 'REVOKED'),
     endRun: (run) => {
       ended.push(run);
       grants.endRun(run, 'ANSWERED');

@@ -4,6 +4,7 @@ import { inRoot, type JudgedPath } from '../../allowlist/judge-path.ts';
 import { compareNames, type WalkBudget, type WalkEntry, walk } from '../../files/walk.ts';
 import type { ToolParts } from '../tool.ts';
 import type { Looking } from './looking.ts';
+import { lookAt } from './place.ts';
 
 /** A fresh budget for one call. What is there is still counted for a while when the time to read it is over. */
 export function walkBudget({ limits, clock }: Pick<ToolParts, 'limits' | 'clock'>): WalkBudget {
@@ -39,7 +40,7 @@ export async function* entriesBelow(
     ...passedOverTo(looking),
   };
   for (const judged of start ? [start] : startsOf(parts)) {
-    const at = start ? await parts.allow.resolve(judged) : await parts.allow.resolve(judged).catch(() => undefined);
+    const at = start ? await lookAt(parts, judged) : await parts.allow.resolve(judged).catch(() => undefined);
     if (!at) {
       if (start) throw new AppError('FILE_NOT_FOUND');
     } else if (at.stat.isDirectory()) yield* walk(parts.allow, at.judged, options);

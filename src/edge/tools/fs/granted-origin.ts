@@ -3,15 +3,16 @@ import type { JudgedPath } from '../../allowlist/judge-path.ts';
 import { originOf, readPieces } from '../../files/content.ts';
 import type { FileOrigin } from '../../files/file-origin.ts';
 import type { ToolParts } from '../tool.ts';
+import { openJudged } from './place.ts';
 
 /** The origin of a file that a grant of the run names, read and hashed; undefined without one. */
 export async function grantedOrigin(
-  parts: Pick<ToolParts, 'allow' | 'grants' | 'limits'>,
+  parts: Pick<ToolParts, 'allow' | 'piped' | 'grants' | 'limits'>,
   judged: JudgedPath,
   call: { readonly run: string; readonly signal: AbortSignal },
 ): Promise<FileOrigin | undefined> {
   if (!parts.grants.names(call.run, judged.name)) return undefined;
-  const file = await parts.allow.openFile(judged);
+  const file = await openJudged(parts, judged);
   try {
     const sha256 = await readPieces(file, { maxBytes: parts.limits.file_bytes, signal: call.signal });
     return originOf(parts.allow, file, sha256);

@@ -17,6 +17,7 @@ import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { entriesBelow } from './entries-below.ts';
 import { grantedOrigin } from './granted-origin.ts';
 import { Looking } from './looking.ts';
+import { judgePlace } from './place.ts';
 import { contentMeasure } from './query/content-measures.ts';
 import { type FactWords, factWords } from './query/fact-words.ts';
 import { FileContent, isNamedWithoutText } from './query/file-content.ts';
@@ -35,7 +36,7 @@ export function queryTool(parts: ToolParts): EdgeTool {
     method: FsService.method.query,
     prepare(message, call) {
       const request = message as QueryRequest;
-      const start = request.path === '' ? undefined : parts.allow.judgeRead(request.path);
+      const start = request.path === '' ? undefined : judgePlace(parts, request.path, call.run);
       if (measureWord(request.measure) === 'OCCURRENCES' && request.terms.length === 0)
         throw new AppError('INVALID_ARGUMENT', { what: 'OCCURRENCES needs `terms`' });
       if (request.classes.includes(0)) throw new AppError('INVALID_ARGUMENT', { what: 'one of `classes` is not set' });

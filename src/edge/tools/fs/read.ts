@@ -16,20 +16,21 @@ import { LinePicker } from '../../files/lines.ts';
 import type { Cover } from '../../grants/grants.ts';
 import type { EdgeTool, ToolCallContext, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
+import { judgePlace, openJudged } from './place.ts';
 
 export function readTool(parts: ToolParts): EdgeTool {
   return {
     method: FsService.method.read,
     prepare(message, call) {
       const request = message as ReadRequest;
-      const judged = parts.allow.judgeRead(request.path);
+      const judged = judgePlace(parts, request.path, call.run);
       // Before anything is looked at: which ranges exist would tell how long the file is.
       if (isPart(request) && !parts.grants.names(call.run, judged.name)) throw new AppError('RANGE_NEEDS_GRANT');
       if (request.endLine !== 0 && request.endLine < request.startLine) {
         throw new AppError('INVALID_ARGUMENT', { what: 'end_line is before start_line' });
       }
       return async (emit) => {
-        const file = await parts.allow.openFile(judged);
+        const file = await openJudged(parts, judged);
         try {
           await emit(await answer(parts, file, request, call));
         } finally {

@@ -33,6 +33,7 @@ import { fileInfo } from './file-info.ts';
 import { FileRanking, type HoldingFile } from './file-ranking.ts';
 import { noteUnreadable } from './list.ts';
 import { Looking, type UnseenWord } from './looking.ts';
+import { judgePlace, openJudged } from './place.ts';
 import { isDocument, isWithoutText } from './query/file-class.ts';
 import { hasNoText } from './query/file-content.ts';
 import { ReadBudget, roughSize, smallFirst } from './read-budget.ts';
@@ -103,7 +104,7 @@ export function searchTool(parts: ToolParts): EdgeTool {
     method: FsService.method.search,
     prepare(message, call) {
       const request = message as FsSearchRequest;
-      const start = request.path === '' ? undefined : parts.allow.judgeRead(request.path);
+      const start = request.path === '' ? undefined : judgePlace(parts, request.path, call.run);
       return async (emit) => emit(await search(parts, request, start, call));
     },
   };
@@ -136,7 +137,7 @@ async function search(
   const [budget, looking] = [new ReadBudget(parts), new Looking()];
   const query = { parts, terms, folded: terms.map(foldText), verdict, budget, looking, found, call };
   const matches = nameGlob(request.glob);
-  const entries = entriesBelow(parts, start, looking, call.signal);
+  const entries = entriesOf(parts, start, looking, call);
   for await (const entry of terms.length > 0 ? smallFirst(entries) : entries) {
     call.signal.throwIfAborted();
     if (!entry.stat.isFile() || !matches(entry.judged.relative || entry.judged.name)) continue;
@@ -144,6 +145,13 @@ async function search(
   }
   refuseEmpty(parts, verdict, found, call);
   return respond(query, start?.name ?? '', page);
+}
+
+/** What was piped into the ask is searched like everything else; only a path that leads elsewhere leaves it out. */
+async function* entriesOf(parts: ToolParts, start: JudgedPath | undefined, looking: Looking, call: ToolCallContext) {
+  const piped = start ? undefined : parts.piped.of(call.run);
+  if (piped) yield* entriesBelow(parts, piped, looking, call.signal);
+  yield* entriesBelow(parts, start, looking, call.signal);
 }
 
 /** Looks at one file; one that cannot be read is told by its name alone, and noted. */
@@ -192,7 +200,7 @@ async function lookInside(
   const { parts, verdict, found, call } = query;
   let file: OpenFile | undefined;
   try {
-    file = await parts.allow.openFile(judged);
+    file = await openJudged(parts, judged);
     if (granted && file.stat.size <= parts.limits.file_bytes) {
       const looked = await parts.texts.look(file, boundsOf(query), query.budget.inTime);
       const origin = originOf(parts.allow, file, looked.sha256);

@@ -5,14 +5,15 @@ import { AppError } from '../../../base/errors.ts';
 import type { EdgeTool, ToolParts } from '../tool.ts';
 import { fileInfo } from './file-info.ts';
 import { grantedOrigin } from './granted-origin.ts';
+import { judgePlace, lookAt } from './place.ts';
 
 export function statTool(parts: ToolParts): EdgeTool {
   return {
     method: FsService.method.stat,
     prepare(message, call) {
-      const judged = parts.allow.judgeRead((message as StatRequest).path);
+      const judged = judgePlace(parts, (message as StatRequest).path, call.run);
       return async (emit) => {
-        const found = await parts.allow.resolve(judged);
+        const found = await lookAt(parts, judged);
         if (!found) throw new AppError('FILE_NOT_FOUND');
         const { stat, judged: there } = found;
         const info = fileInfo(parts.allow, there.name, found.realPath, stat);

@@ -8,6 +8,7 @@ import { toldSize } from '../../../files/size-class.ts';
 import type { WalkEntry } from '../../../files/walk.ts';
 import type { ToolCallContext, ToolParts } from '../../tool.ts';
 import type { Looking } from '../looking.ts';
+import { openJudged } from '../place.ts';
 import type { ReadBudget } from '../read-budget.ts';
 import { isDocument, isWithoutText } from './file-class.ts';
 
@@ -78,7 +79,7 @@ export class FileContent {
     if (why) return this.#skip(entry, why);
     let file: OpenFile | undefined;
     try {
-      file = await this.#parts.allow.openFile(entry.judged);
+      file = await openJudged(this.#parts, entry.judged);
       return await read(file);
     } catch (error) {
       signal.throwIfAborted();
