@@ -1,5 +1,6 @@
 // Starts the control plane of `up` with worker and edge as children beside it, each when what it needs is there, and says when all
 // are connected.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
@@ -61,7 +62,11 @@ export async function startAll(options: StartAll): Promise<RunningAll> {
   const stopEdge = () => edge.child.stop(config.drainMs / 2);
   life.onStop('edge', stopEdge);
   const news = new StartNews(say, clock);
-  news.step('starting the control plane ...');
+  news.step(
+    isFirst(options)
+      ? 'unpacking a new database, once, and starting the control plane ...'
+      : 'starting the control plane ...',
+  );
   life.onStop('news of the start', () => news.end());
   const control = await startControl({
     home: options.home,
@@ -90,6 +95,10 @@ export async function startAll(options: StartAll): Promise<RunningAll> {
   const all = Promise.all([joined, worker.ready, everyone]).finally(() => news.end());
   return { control, joined: all.then(([device]) => device) };
 }
+
+/** Whether there is no embedded database yet. */
+const isFirst = ({ home, config }: StartAll): boolean =>
+  config.databaseUrl === undefined && !existsSync(join(homePaths(home).control, 'pg', 'data'));
 
 /** @param control resolves with the URL of the control plane when it listens */
 function startWorker(

@@ -1,11 +1,14 @@
 // What `doctor` finds, each in the situation that it tells of; the remedy that it prints is typed as it stands, and then it finds nothing.
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { startPostgres } from '../support/postgres.ts';
 import { Program } from '../support/program.ts';
+import { startRedis } from '../support/redis.ts';
+import { SmallDisk } from '../support/small-disk.ts';
 import { Stack } from '../support/stack.ts';
 
 // Real processes, each with its own start, on a machine that may be busy.
@@ -128,4 +131,105 @@ test('a mistake in the configuration is told with its line; services that are co
   expect(of('config')).toMatchObject([{ state: 'fault', text: expect.stringMatching(/config\.yaml:2:3/) }]);
   for (const check of ['postgres', 'redis'])
     expect(of(check)).toMatchObject([{ state: 'fault', text: 'does not answer: ECONNREFUSED' }]);
+  expect(of('config')[0]?.remedy).toBe('mend the line, or remove it');
+  stack.write('home/config.yaml', '', 0o600);
+  const after = (await doctor()).of('config');
+  expect(after).toMatchObject([{ text: 'no folder may be read' }]);
+  await type(after[0]?.remedy);
+  expect((await doctor()).of('config')).toMatchObject([{ state: 'ok' }]);
+});
+
+test('URLs that are none are told, without what stands in them', async () => {
+  stack.env.DATABASE_URL = 'postgres://me:hid den@[';
+  stack.env.REDIS_URL = 'redis://:hidden@[';
+  const { ok, of } = await doctor();
+  expect(ok).toBe(false);
+  for (const check of ['postgres', 'redis'])
+    expect(of(check)).toMatchObject([{ state: 'fault', text: expect.not.stringContaining('hid') }]);
+});
+
+test('a home in which nothing can be read is told of, each thing for itself', async () => {
+  for (const name of ['config.yaml', 'models.yaml', 'owner.key', 'device.json', 'control.json', 'workers'])
+    mkdirSync(join(stack.home, name), { recursive: true, mode: 0o700 });
+  stack.write('home/control.lock', '', 0o600);
+  const { ok, of } = await doctor();
+  expect(ok).toBe(false);
+  for (const check of ['config', 'model']) expect(of(check)).toMatchObject([{ state: 'fault' }]);
+  for (const check of ['node', 'packages', 'disk']) expect(of(check)).toMatchObject([{ state: 'ok' }]);
+});
+
+test('programs without their packages: what is missing is named, and after the installation nothing is', async () => {
+  const dist = join(dirname(import.meta.dirname), '../dist');
+  const bare = join(stack.dir, 'bare');
+  cpSync(dist, join(bare, 'dist'), {
+    recursive: true,
+    filter: (file) => file === dist || /(?:chunk-)?worker-program[^/]*$/.test(file),
+  });
+  const packages = async () => {
+    const words = [join(bare, 'dist/worker-program.cjs'), 'doctor', '--json'];
+    const { stdout } = await run(process.execPath, words, { env: env() }).catch((error: { stdout: string }) => error);
+    return (JSON.parse(stdout) as { findings: Finding[] }).findings.filter(({ check }) => check === 'packages');
+  };
+  expect(await packages()).toMatchObject([
+    { state: 'fault', text: expect.stringContaining('@electric-sql/pglite'), remedy: expect.stringContaining('npm') },
+  ]);
+  symlinkSync(join(dist, '../node_modules'), join(bare, 'node_modules'));
+  expect(await packages()).toMatchObject([{ state: 'ok' }]);
+});
+
+test('what stands in the way of answers is told as `status` tells it; a home without an edge misses none', async () => {
+  started = stack.start('control', []);
+  await started.ready();
+  const { code, stdout } = await stack.cli(['status', '--json']);
+  expect(code).toBe(6);
+  const { health } = JSON.parse(stdout) as { health: { conditions: { side: string; message: string }[] } };
+  const { of } = await doctor();
+  expect(health.conditions.map(({ side }) => side)).toEqual(['control']);
+  expect(of('control').map(({ text }) => text)).toEqual(health.conditions.map(({ message }) => message));
+  expect(of('programs')).toEqual([]);
+  await started.stop();
+  expect((await doctor()).of('programs')).toMatchObject([
+    { text: 'not running: control plane', remedy: 'bowline control' },
+  ]);
+});
+
+test('a disk on which little room is left is told, and one that is full; with room again it is well', async (context) => {
+  const small = SmallDisk.mount(520);
+  if (!small) return context.skip('this user may mount no disk');
+  try {
+    const home = join(small.folder, 'home');
+    const disk = async () => {
+      const { stdout } = await stack.cli(['doctor', '--json', '--home', home]);
+      return (JSON.parse(stdout) as { findings: Finding[] }).findings.filter(({ check }) => check === 'disk');
+    };
+    expect(await disk()).toMatchObject([{ state: 'ok' }]);
+    small.fill(100 << 20);
+    expect(await disk()).toMatchObject([{ state: 'warning', remedy: expect.stringContaining('--home FOLDER') }]);
+    small.free();
+    small.fill(10 << 20);
+    expect(await disk()).toMatchObject([{ state: 'fault', text: expect.stringContaining('takes no writes') }]);
+    small.free();
+    expect(await disk()).toMatchObject([{ state: 'ok' }]);
+  } finally {
+    small.unmount();
+  }
+});
+
+test('Postgres and Redis that are away are told, and once they are started nothing is', async () => {
+  const [database, queue] = await Promise.all([startPostgres(), startRedis()]);
+  try {
+    stack.env.DATABASE_URL = database.url;
+    stack.env.REDIS_URL = queue.url;
+    const both = async (state: string) => {
+      const { of } = await doctor();
+      for (const check of ['postgres', 'redis']) expect(of(check)).toMatchObject([{ state }]);
+    };
+    await both('ok');
+    await Promise.all([database.kill(), queue.kill()]);
+    await both('fault');
+    await Promise.all([database.restart(), queue.restart()]);
+    await both('ok');
+  } finally {
+    await Promise.all([database.stop(), queue.stop()]);
+  }
 });

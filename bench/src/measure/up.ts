@@ -1,7 +1,9 @@
 // What a user waits for and pays when everything is started on one machine by the launcher: `up` in a new home and in one that was used,
 // its processor time in all processes, and its memory when it idles.
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { Interceptor } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { Program } from '../../../test/support/program.ts';
@@ -46,6 +48,7 @@ export const up: Measure = {
         return started(stack);
       },
       warm: () => started(stack!),
+      answer: () => started(stack!, answered),
       bare: async (): Promise<Start> => ({ ms: await bareStart(), cpu: await bareCpu() }),
     };
     const times = await interleave(quick ? 3 : 7, sides);
@@ -57,7 +60,7 @@ export const up: Measure = {
         'ms',
         times[side].map((one) => one[key]),
       );
-    const row = (what: string, side: 'first' | 'warm', key: keyof Start, atMost?: number): Row => ({
+    const row = (what: string, side: 'first' | 'warm' | 'answer', key: keyof Start, atMost?: number): Row => ({
       measure: 'up',
       what,
       ours: figure('Bowline', side, key),
@@ -69,6 +72,7 @@ export const up: Measure = {
       row('CPU time of that, all processes', 'first', 'cpu'),
       row('up, warm start to ready, p50', 'warm', 'ms', 40),
       row('CPU time of a warm start, all processes', 'warm', 'cpu'),
+      row('up, warm start to the first answer, p50', 'answer', 'ms'),
       {
         measure: 'up',
         what: 'up, resident, all processes, idle',
@@ -80,16 +84,31 @@ export const up: Measure = {
   },
 };
 
-/** Starts `up` by the launcher, as a user does, and ends it when it was ready. */
-async function started(stack: Stack): Promise<Start> {
-  const { PATH = '', HOME = '' } = process.env;
+/** Starts `up` by the launcher, as a user does, and ends it when it was ready, or when what comes then is done. */
+async function started(stack: Stack, then: (stack: Stack) => Promise<void> = async () => {}): Promise<Start> {
   const words = ['up', '--allow', stack.docs, '--home', stack.home, '--port', String(stack.port)];
   const began = performance.now();
-  const program = new Program('up', [join(ROOT, 'bowline'), ...words], { cwd: stack.dir, env: { PATH, HOME } });
+  const program = new Program('up', [LAUNCHER, ...words], { cwd: stack.dir, env: environment() });
   try {
     await program.ready();
+    await then(stack);
     return { ms: performance.now() - began, cpu: cpuMs(program.pid) };
   } finally {
     await program.stop();
   }
+}
+
+/** The first question, by the launcher too, until its answer is whole. */
+async function answered({ home, dir }: Stack): Promise<void> {
+  await promisify(execFile)(LAUNCHER, ['ask', '--home', home, 'Which files are there?'], {
+    cwd: dir,
+    env: environment(),
+  });
+}
+
+const LAUNCHER = join(ROOT, 'bowline');
+
+function environment(): { PATH: string; HOME: string } {
+  const { PATH = '', HOME = '' } = process.env;
+  return { PATH, HOME };
 }

@@ -7,42 +7,25 @@ import {
   type GetStatusResponse as ControlStatus,
   GetStatusResponseSchema as ControlStatusSchema,
   DatabaseKindSchema,
-  StatusService,
 } from '../../../gen/bowline/control/v1/status_service_pb.ts';
 import {
   Connection,
   ConnectionSchema,
   GetStatusResponseSchema as EdgeStatusSchema,
-  LocalService,
 } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { controlAddress } from '../../base/control-address.ts';
 import type { AppError } from '../../base/errors.ts';
 import { EXIT } from '../../base/status-codes.ts';
-import { dialHomeSocket } from '../../contract/channel/home-socket.ts';
-import { fromFailure, toAppError } from '../../contract/errors.ts';
-import { controlSide, type GlobalOptions, homeOf, localSide, type Side, using } from '../client.ts';
-import { type HomeHealth, homeHealth, type SideAnswer } from '../home-health.ts';
+import { fromFailure } from '../../contract/errors.ts';
+import { type GlobalOptions, homeOf } from '../client.ts';
+import { type AnswerOfSide, homeAnswers } from '../home-answers.ts';
+import { type HomeHealth, homeHealth } from '../home-health.ts';
 import type { CliIo } from '../io.ts';
-import { isReady } from '../is-ready.ts';
 import { Printer } from '../output.ts';
 import { enumText, type PlainObject, plain } from '../plain.ts';
 import { modelText } from '../run-printer.ts';
 import { bytesText, countText, timeText } from '../units.ts';
 
-/** How long one side may take. */
-const LIMIT_MS = 5_000;
-
-/** The answer lacks a key that is taken; whoever asked may still be there. */
-const OF_THE_KEY: ReadonlySet<string> = new Set([
-  'OWNER_KEY_MISSING',
-  'SECRET_FILE_UNSAFE',
-  'UNAUTHENTICATED',
-  'CONTROL_PIN_MISSING',
-]);
-
 const SILENT: ReadonlySet<string> = new Set(['NOT_RUNNING', 'CONNECTION_LOST', 'DEADLINE_EXCEEDED']);
-
-type Answer<T> = SideAnswer<T> & { readonly where?: string };
 
 export function statusVerb(io: CliIo): Command {
   return new Command('status')
@@ -56,18 +39,7 @@ export function statusVerb(io: CliIo): Command {
 
 async function status(io: CliIo, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const { home } = homeOf(io, options);
-  const [edge, control] = await Promise.all([
-    answer(
-      () => localSide(io, options),
-      (side) => side.client(LocalService).getStatus({}, { timeoutMs: LIMIT_MS }),
-      () => edgeAlive(io, options),
-    ),
-    answer(
-      () => controlSide(io, options),
-      (side) => side.client(StatusService).getStatus({}, { timeoutMs: LIMIT_MS }),
-      () => controlAlive(io, options),
-    ),
-  ]);
+  const { edge, control } = await homeAnswers(io, options);
   const health = homeHealth(homeOf(io, options), { edge, control });
   if (!health.ok) io.exit(EXIT.failed);
   const out = new Printer(io.stdout, io.env);
@@ -104,38 +76,7 @@ function printHealth(out: Printer, { ok, roles, findings }: HomeHealth): void {
   for (const { why, stops } of findings) out.line(`         ${why.message} (${why.reason})`, stops ? 'red' : 'yellow');
 }
 
-/**
- * @param alive says that it answers, without a key; undefined when it does not
- */
-async function answer<T>(
-  open: () => Side,
-  ask: (side: Side) => Promise<T>,
-  alive: () => Promise<string | undefined>,
-): Promise<Answer<T>> {
-  try {
-    return await using(open(), async (side) => ({ where: side.where, status: await ask(side) }));
-  } catch (error) {
-    const problem = toAppError(error);
-    const found = OF_THE_KEY.has(problem.reason) ? await alive().catch(() => undefined) : undefined;
-    return { problem, alive: found };
-  }
-}
-
-async function controlAlive(io: CliIo, options: GlobalOptions): Promise<string | undefined> {
-  const { answered, what } = await isReady(
-    controlAddress({ flag: options.control, env: io.env, paths: homeOf(io, options), joined: true }),
-    LIMIT_MS,
-  );
-  return answered ? what : undefined;
-}
-
-async function edgeAlive(io: CliIo, options: GlobalOptions): Promise<string | undefined> {
-  const { socket } = homeOf(io, options);
-  (await dialHomeSocket(socket)).destroy();
-  return `runs, and listens on ${socket}`;
-}
-
-function json<Desc extends DescMessage>(schema: Desc, answered: Answer<MessageShape<Desc>>): PlainObject {
+function json<Desc extends DescMessage>(schema: Desc, answered: AnswerOfSide<MessageShape<Desc>>): PlainObject {
   if (!('problem' in answered))
     return { reachable: true, where: answered.where ?? '', ...plain(schema, answered.status) };
   const { alive, problem } = answered;
@@ -148,7 +89,7 @@ function printAlive(out: Printer, side: string, alive: string, { message, reason
   out.line(`         it tells no more without the owner's key: ${message} (${reason})`);
 }
 
-function printEdge(out: Printer, edge: Answer<MessageShape<typeof EdgeStatusSchema>>): void {
+function printEdge(out: Printer, edge: AnswerOfSide<MessageShape<typeof EdgeStatusSchema>>): void {
   if ('problem' in edge) {
     if (edge.alive !== undefined) printAlive(out, 'edge    ', edge.alive, edge.problem);
     else out.line(`edge     does not answer: ${edge.problem.message} (${edge.problem.reason})`, 'red');
@@ -181,7 +122,7 @@ function printRefused(out: Printer, { refusedCalls }: MessageShape<typeof EdgeSt
   }
 }
 
-function printControl(out: Printer, control: Answer<MessageShape<typeof ControlStatusSchema>>): void {
+function printControl(out: Printer, control: AnswerOfSide<MessageShape<typeof ControlStatusSchema>>): void {
   if ('problem' in control) {
     if (control.alive !== undefined) {
       printAlive(out, 'control ', control.alive, control.problem);

@@ -5,7 +5,8 @@ import { EXIT } from '../../base/status-codes.ts';
 import type { GlobalOptions } from '../../cli/client.ts';
 import type { CliIo } from '../../cli/io.ts';
 import { Printer } from '../../cli/output.ts';
-import type { DoctorFinding } from './finding.ts';
+import { toAppError } from '../../contract/errors.ts';
+import { type DoctorFinding, fault } from './finding.ts';
 import { config, modes } from './home.ts';
 import { disk, memory, node, packages, port, sandbox } from './machine.ts';
 import { controlListens, model, postgres, redis, running } from './programs.ts';
@@ -32,30 +33,33 @@ export function doctorVerb(io: CliIo): Command {
 async function examine(io: CliIo, options: GlobalOptions): Promise<DoctorFinding[]> {
   const home = homeFolder(options.home, io.env);
   const where = { home, usual: homeFolder(undefined, io.env) };
-  const [room, boxed, programs, answers, database, queue] = await Promise.all([
-    disk(home),
-    sandbox(),
-    running(io, options, where),
-    model(io.env, where),
-    postgres(io.env.DATABASE_URL),
-    redis(io.env.REDIS_URL),
+  const found = await Promise.all([
+    looked('node', node),
+    looked('packages', packages),
+    looked('memory', memory),
+    looked('disk', () => disk(home)),
+    looked('bubblewrap', sandbox),
+    looked('home', () => modes(home)),
+    looked('config', () => config(home, where.usual)),
+    looked('programs', () => running(io, options, where)),
+    looked('model', () => model(io.env, where)),
+    looked('postgres', () => postgres(io.env.DATABASE_URL)),
+    looked('redis', () => redis(io.env.REDIS_URL)),
   ]);
-  const listens = await listensHere(home, Number(io.env.BOWLINE_PORT) || USUAL_PORT, where.usual);
-  const read = config(home, where.usual);
-  return [
-    node(),
-    packages(),
-    memory(),
-    room,
-    boxed,
-    ...modes(home),
-    read,
-    ...listens,
-    ...programs,
-    answers,
-    ...database,
-    ...queue,
-  ];
+  // Last: it listens there for a moment, and who is asked above must not meet it.
+  const listens = await looked('port', () => listensHere(home, Number(io.env.BOWLINE_PORT) || USUAL_PORT, where.usual));
+  return [...found.flat(), ...listens];
+}
+
+type Look = () => DoctorFinding | DoctorFinding[] | Promise<DoctorFinding | DoctorFinding[]>;
+
+/** What cannot be looked at is a finding too: the others are told all the same. */
+async function looked(check: string, look: Look): Promise<DoctorFinding[]> {
+  try {
+    return [await look()].flat();
+  } catch (error) {
+    return [fault(check, `could not be looked at: ${toAppError(error).message}`)];
+  }
 }
 
 /** The port is of interest only while nothing of ours listens. */

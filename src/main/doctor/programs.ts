@@ -1,13 +1,13 @@
 // What `doctor` asks the programs and services of this home: edge, control plane, the model that answers, Postgres and Redis where they
 // are configured. It changes nothing; the model gets one tiny question without a file.
-import { StatusService } from '../../../gen/bowline/control/v1/status_service_pb.ts';
-import { Connection, LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { systemClock } from '../../base/clock.ts';
 import { homePaths } from '../../base/home.ts';
 import { readControlInfo } from '../../base/home-files.ts';
-import { controlSide, type GlobalOptions, localSide, using } from '../../cli/client.ts';
+import type { GlobalOptions } from '../../cli/client.ts';
+import { type HomeAnswers, homeAnswers } from '../../cli/home-answers.ts';
+import { type HomeHealth, type HomeRole, homeHealth } from '../../cli/home-health.ts';
 import type { CliIo } from '../../cli/io.ts';
-import { fromFailure, toAppError } from '../../contract/errors.ts';
+import { toAppError } from '../../contract/errors.ts';
 import { chatModels } from '../../worker/handlers/llm/chat-models.ts';
 import { RULES } from '../../worker/models/built-in.ts';
 import { readModels } from '../../worker/models/read-models.ts';
@@ -22,57 +22,64 @@ interface Where {
   readonly usual: string;
 }
 
-/** Edge and control plane; one finding where neither runs. */
-export async function running(io: CliIo, options: GlobalOptions, { home, usual }: Where): Promise<DoctorFinding[]> {
-  const edge = await edgeFindings(io, options);
-  const control = await controlFindings(io, options);
-  if (edge !== undefined && control !== undefined) return [...edge, ...control];
-  const missing = [edge === undefined ? 'edge' : '', control === undefined ? 'control plane' : ''].filter(Boolean);
+/** How a program is started in a home that runs nothing else. */
+const STARTED_BY: Readonly<Record<HomeRole, string>> = {
+  control: 'bowline control',
+  edge: 'bowline edge',
+  worker: 'bowline worker',
+};
+
+/** What the home is meant to run, and what stands in the way of answers: the list that `status` tells, with what to type. */
+export async function running(io: CliIo, options: GlobalOptions, where: Where): Promise<DoctorFinding[]> {
+  const answers = await homeAnswers(io, options);
+  const { roles, findings, workers } = homeHealth(homePaths(where.home), answers);
+  const away = findings.filter(({ why }) => NOT_THERE.has(why.reason));
+  const meant = roles.length > 0 ? roles : USUAL_ROLES;
+  const missing = away.some(({ side }) => side === 'home')
+    ? meant
+    : meant.filter((role) => away.some(({ side }) => side === role));
+  const told = findings.filter((each) => !away.includes(each));
   return [
-    ...(edge ?? []),
-    ...(control ?? []),
-    fault('programs', `not running: ${missing.join(' and ')}`, forHome('bowline up', home, usual)),
+    ...told.map(({ side, why, stops }) => (stops ? fault : warning)(side, why.message)),
+    ...(missing.length > 0 ? [notRunning(missing, meant, where)] : []),
+    ...thoseWell(
+      answers,
+      roles.includes('worker') ? workers : [],
+      new Set([...told.filter(({ stops }) => stops).map(({ side }) => side), ...missing]),
+    ),
   ];
 }
 
-async function edgeFindings(io: CliIo, options: GlobalOptions): Promise<DoctorFinding[] | undefined> {
-  try {
-    const s = await using(localSide(io, options), (side) =>
-      side.client(LocalService).getStatus({}, { timeoutMs: LIMIT_MS }),
-    );
-    const connected = s.connection === Connection.CONNECTED;
-    return [
-      connected
-        ? ok('edge', `${s.deviceName} is connected`)
-        : fault('edge', s.problem ? fromFailure(s.problem).message : 'it runs, and is not connected'),
-      s.clockDoubt
-        ? warning('clock', fromFailure(s.clockDoubt).message)
-        : ok('clock', 'fits that of the control plane'),
-    ];
-  } catch (error) {
-    const { reason, message } = toAppError(error);
-    return reason === 'NOT_RUNNING' ? undefined : [fault('edge', message)];
-  }
+/** No program is there to say anything. */
+const NOT_THERE: ReadonlySet<string> = new Set(['NOT_RUNNING', 'HOME_EMPTY', 'WORKER_NOT_RUNNING']);
+/** Of a home in which nothing was started yet. */
+const USUAL_ROLES: readonly HomeRole[] = ['edge', 'control'];
+const CALLED: Readonly<Record<HomeRole, string>> = { control: 'control plane', edge: 'edge', worker: 'worker' };
+
+function notRunning(missing: readonly HomeRole[], meant: readonly HomeRole[], { home, usual }: Where): DoctorFinding {
+  const [only] = meant;
+  // Where both are meant to run `up` runs them.
+  const start = meant.length === 1 && only !== undefined ? STARTED_BY[only] : 'bowline up';
+  const names = missing.map((role) => CALLED[role]).join(' and ');
+  return fault('programs', `not running: ${names}`, forHome(start, home, usual));
 }
 
-async function controlFindings(io: CliIo, options: GlobalOptions): Promise<DoctorFinding[] | undefined> {
-  try {
-    const s = await using(controlSide(io, options), (side) =>
-      side.client(StatusService).getStatus({}, { timeoutMs: LIMIT_MS }),
-    );
-    const found = [
-      s.databaseOk
-        ? ok('control', `answers, ${s.workers} workers connected`)
-        : fault('control', 'its database takes no writes or does not answer'),
-    ];
-    if (s.stopped) found.push(fault('control', s.stopped));
-    for (const { name, missing } of s.children)
-      for (const each of missing) found.push(warning('worker', `${name} is without ${each}`));
-    return found;
-  } catch (error) {
-    const { reason, message } = toAppError(error);
-    return ['NOT_RUNNING', 'USAGE', 'OWNER_KEY_MISSING'].includes(reason) ? undefined : [fault('control', message)];
+/** Those of which nothing stands in the way of answers. */
+function thoseWell(
+  { edge, control }: HomeAnswers,
+  workers: HomeHealth['workers'],
+  unwell: ReadonlySet<string>,
+): DoctorFinding[] {
+  const found: DoctorFinding[] = [];
+  if ('status' in edge && !unwell.has('edge')) {
+    found.push(ok('edge', `${edge.status.deviceName} is connected`));
+    if (!edge.status.clockDoubt) found.push(ok('clock', 'fits that of the control plane'));
   }
+  if ('status' in control && !unwell.has('control'))
+    found.push(ok('control', `answers, ${control.status.workers} workers connected`));
+  if (!unwell.has('worker'))
+    found.push(...workers.filter(({ connected }) => connected).map(({ name }) => ok('worker', `${name} is connected`)));
+  return found;
 }
 
 /** Whether the control plane of this home said that it listens. */
@@ -97,16 +104,18 @@ export async function model(env: CliIo['env'], { home, usual }: Where): Promise<
 export async function postgres(url: string | undefined): Promise<DoctorFinding[]> {
   if (!url) return [];
   const { Client } = (await import('pg')).default;
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: LIMIT_MS, query_timeout: LIMIT_MS });
-  client.on('error', () => {});
+  let client: InstanceType<typeof Client> | undefined;
   try {
+    // Throws where the URL is none.
+    client = new Client({ connectionString: url, connectionTimeoutMillis: LIMIT_MS, query_timeout: LIMIT_MS });
+    client.on('error', () => {});
     await client.connect();
     await client.query('select 1');
     return [ok('postgres', 'answers')];
   } catch (error) {
     return [fault('postgres', `does not answer: ${reasonOf(error)}`, 'start it, or set DATABASE_URL right')];
   } finally {
-    await client.end().catch(() => {});
+    await client?.end().catch(() => {});
   }
 }
 
