@@ -16,6 +16,10 @@ export function completionScript(shell: Shell, tree: VerbTree): string {
   return { bash, zsh, fish }[shell](tree);
 }
 
+/** Whether this or an earlier version wrote it: its first lines say so. */
+export const isCompletionScript = (text: string): boolean =>
+  /^(?:#compdef bowline\n)?# Completion of bowline for (?:bash|zsh|fish): /.test(text);
+
 const paths = (tree: VerbTree) => Object.entries(tree).filter(([path]) => path !== '');
 
 /** Shell code that walks the words before the last one and leaves in `at` the path of the verb that they name. */

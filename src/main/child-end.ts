@@ -9,7 +9,7 @@ const TOLD = 300;
 /** The end of a text, as much as is kept of it. */
 export const lastWords = (text: string): string => text.slice(-KEPT);
 
-/** In words why it ended: the error that it told, else its last line, with how the system saw it. */
+/** In words why it ended: the error that it told or that nobody caught, else its last line, with how the system saw it. */
 export function endText(code: number | null, signal: string | null, said: string): string {
   const how = signal === null ? `exit code ${code}` : `ended by ${signal}`;
   const told = errorIn(said);
@@ -43,9 +43,35 @@ const STANDS: ReadonlySet<string> = new Set<Reason>([
 /** Whether another start would end the same. */
 export const stands = ({ reason }: AppError): boolean => STANDS.has(reason);
 
-/** V8 tells a full heap before pages of addresses; our programs tell an error before what to do. */
+/** V8 tells a full heap before pages of addresses, our programs an error before what to do, and Node one before where it was. */
 function errorIn(said: string): string {
-  const lines = said.split('\n').map((line) => line.trim());
-  const error = lines.findLast((line) => line.startsWith('error: ') || line.startsWith('FATAL ERROR: '));
-  return (error ?? lines.findLast((line) => line !== '') ?? '').replace('error: ', '');
+  const lines = said.split('\n');
+  const own = lines.findLastIndex((line) => /^\s*(?:error|FATAL ERROR): /.test(line));
+  const escaped = escapedAt(lines);
+  if (own > escaped) return trimmed(lines[own]).replace('error: ', '');
+  if (escaped >= 0) return textFrom(lines, escaped);
+  return trimmed(lines.findLast((line) => line.trim() !== ''));
 }
+
+const trimmed = (line: string | undefined): string => (line ?? '').trim();
+
+/** The line of an error that nobody caught: below the mark under its source, else the last one above lines of a stack; -1: none. */
+function escapedAt(lines: readonly string[]): number {
+  const mark = lines.findLastIndex((line) => /^\s*\^+$/.test(line));
+  const below = mark < 0 ? -1 : lines.findIndex((line, at) => at > mark && line.trim() !== '');
+  const frame = lines.findLastIndex((line) => line.startsWith('    at '));
+  const above = lines.findLastIndex((line, at) => at < frame && /^[A-Z]\w*(?: \[\w+\])?(?::|$)/.test(line));
+  // Within the text of the error below the mark there may be lines that look like one.
+  return above > below && lines.slice(below, above).some(isBehind) ? above : below >= 0 ? below : above;
+}
+
+/** All lines of its text, in one. */
+function textFrom(lines: readonly string[], start: number): string {
+  const end = lines.findIndex((line, at) => at > start && isBehind(line));
+  const text = lines.slice(start, end < 0 ? undefined : end).map(trimmed);
+  return text.filter((line) => line !== '').join(' ');
+}
+
+/** What stands behind the text of an error. */
+const isBehind = (line: string): boolean =>
+  line.startsWith('    at ') || line.startsWith('(Use `node ') || line.startsWith('Node.js v');

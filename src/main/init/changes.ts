@@ -1,5 +1,6 @@
 // The changes of `init`: each can be shown before it is made, and one that is made already is none.
 import {
+  appendFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -33,6 +34,8 @@ export interface InitChange {
   readonly make: () => void;
 }
 
+const NEWLINE = 0x0a;
+const bytesOf = (path: string): Buffer => (existsSync(path) ? readFileSync(path) : Buffer.alloc(0));
 const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
 
 /** Lets the edge read these folders. */
@@ -79,25 +82,33 @@ export function modelChange(home: string, { name, entry }: Choice): InitChange[]
   return [{ path: homePaths(home).models, lines, ...(told ? { replaces: told } : {}), make }];
 }
 
-/** A file of the user that is ours alone; one that others wrote is replaced only after a question. */
-export function fileChange(path: string, text: string, after: () => void = () => {}): InitChange[] {
+/** `ours`: whether a text is one that this program wrote; `after`: what is done once it is written. */
+interface FileOptions {
+  readonly ours?: (text: string) => boolean;
+  readonly after?: () => void;
+}
+
+/** A file of the user; one that others wrote is replaced only after a question. */
+export function fileChange(path: string, text: string, { ours, after }: FileOptions = {}): InitChange[] {
   const before = textOf(path);
   if (before === text) return [];
   const make = () => {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
-    after();
+    after?.();
   };
-  return [{ path, lines: text.trimEnd().split('\n'), ...(before ? { replaces: 'what stands there' } : {}), make }];
+  const replaces = before === '' || ours?.(before) ? {} : { replaces: 'what stands there' };
+  return [{ path, lines: text.trimEnd().split('\n'), ...replaces, make }];
 }
 
-/** A line at the end of a file that the user's shell reads. */
+/** A line at the end of a file that the user's shell reads. It is added: no byte that stands there is written again. */
 export function lineChange(path: string, line: string): InitChange[] {
-  const before = textOf(path);
-  if (before.split('\n').includes(line)) return [];
+  const before = bytesOf(path);
+  if (`\n${before.toString('latin1')}\n`.includes(`\n${Buffer.from(line).toString('latin1')}\n`)) return [];
   const make = () => {
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, `${before}${before === '' || before.endsWith('\n') ? '' : '\n'}${line}\n`);
+    // One write, so that the line is there whole or not at all.
+    appendFileSync(path, `${before.length === 0 || before.at(-1) === NEWLINE ? '' : '\n'}${line}\n`);
   };
   return [{ path, lines: [line], make }];
 }

@@ -1,14 +1,15 @@
 // The verb `init`: finds notes, models and keys, asks a few questions, shows what it would write, and writes it once it was told yes.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { calledAs } from '../../base/called-as.ts';
 import { AppError } from '../../base/errors.ts';
 import { expandHome, homeFolder, homePaths, userHome } from '../../base/home.ts';
+import { shellQuote } from '../../base/shell-quote.ts';
 import { EXIT } from '../../base/status-codes.ts';
 import { builtFile } from '../../cli/built-file.ts';
-import { completionScript, SHELLS, type Shell } from '../../cli/completion-scripts.ts';
+import { completionScript, isCompletionScript, SHELLS, type Shell } from '../../cli/completion-scripts.ts';
 import type { CliIo } from '../../cli/io.ts';
 import { Printer } from '../../cli/output.ts';
 import { loadEdgeConfig } from '../../edge/config/edge-config.ts';
@@ -171,30 +172,30 @@ function completionChange(io: CliIo): InitChange[] {
     throw new AppError('USAGE', { what: `there is completion for ${SHELLS.join(', ')}; SHELL names none of them` });
   const script = completionScript(shell, JSON.parse(builtFile('verb-tree.json')));
   const own = userHome(io.env);
-  const data = io.env.XDG_DATA_HOME || join(own, '.local', 'share');
-  if (shell === 'bash') return short(fileChange(join(data, 'bash-completion/completions/bowline'), script));
-  if (shell === 'fish') {
-    return short(
-      fileChange(join(io.env.XDG_CONFIG_HOME || join(own, '.config'), 'fish/completions/bowline.fish'), script),
-    );
-  }
+  const data = baseFolder(io.env.XDG_DATA_HOME) ?? join(own, '.local', 'share');
+  if (shell === 'bash') return scriptChange(join(data, 'bash-completion/completions/bowline'), script);
+  if (shell === 'fish') return scriptChange(join(configFolder(io.env), 'fish/completions/bowline.fish'), script);
   const file = join(data, 'bowline/completion.zsh');
-  return [...short(fileChange(file, script)), ...lineChange(join(own, '.zshrc'), `source ${file}`)];
+  return [...scriptChange(file, script), ...lineChange(join(own, '.zshrc'), `source ${shellQuote(file)}`)];
 }
 
-/** Ours alone, long, and of no interest line by line. */
-const short = (changes: InitChange[]): InitChange[] =>
-  changes.map(({ replaces: _, ...change }) => ({
+/** Long, and of no interest line by line. One that an earlier version wrote is followed by this one without a question. */
+const scriptChange = (path: string, script: string): InitChange[] =>
+  fileChange(path, script, { ours: isCompletionScript }).map((change) => ({
     ...change,
     lines: [`the words of Bowline for your shell (${change.lines.length} lines)`],
   }));
+
+/** A folder of the XDG base directories; one that is not absolute is ignored, as their specification says. */
+const baseFolder = (path: string | undefined): string | undefined => (path && isAbsolute(path) ? path : undefined);
+const configFolder = (env: CliIo['env']): string => baseFolder(env.XDG_CONFIG_HOME) ?? join(userHome(env), '.config');
 
 function serviceChange(io: CliIo, home: string, launcher: string): InitChange[] {
   if (!hasUserUnits())
     throw new AppError('USAGE', {
       what: '--service needs systemd with a session of this user; without it, start `bowline up` as you start other programs',
     });
-  const folder = join(io.env.XDG_CONFIG_HOME || join(userHome(io.env), '.config'), 'systemd/user');
+  const folder = join(configFolder(io.env), 'systemd/user');
   const enable = () => {
     for (const words of [['daemon-reload'], ['enable', '--now', 'bowline.service']]) {
       const { status, stderr } = spawnSync('systemctl', ['--user', ...words], { encoding: 'utf8' });
@@ -202,7 +203,8 @@ function serviceChange(io: CliIo, home: string, launcher: string): InitChange[] 
         throw new AppError('USAGE', { what: `systemctl --user ${words.join(' ')} failed: ${stderr.trim()}` });
     }
   };
-  return fileChange(join(folder, 'bowline.service'), unitText(launcher, home, io.env.PATH ?? '/usr/bin:/bin'), enable);
+  const text = unitText(launcher, home, io.env.PATH ?? '/usr/bin:/bin');
+  return fileChange(join(folder, 'bowline.service'), text, { after: enable });
 }
 
 /** Whether this user has units that systemd starts. */

@@ -34,7 +34,7 @@ Description=Bowline, an assistant over the files of this machine
 After=network-online.target
 
 [Service]
-ExecStart=${unitWord(launcher)} up --home ${unitWord(home)}
+ExecStart=${programWords(launcher)} up --home ${argument(home)}
 Environment=${unitWord(`PATH=${path}`)}
 Restart=on-failure
 RestartSec=10
@@ -45,6 +45,16 @@ WantedBy=default.target
 `;
 }
 
-/** A word as systemd reads it back: no `%` or `$` in it means anything. */
+/** systemd starts no program whose path has quotes, backslashes or control characters; `env` does. In the path itself `$` means nothing. */
+function programWords(launcher: string): string {
+  return /["'\\\p{Cc}]/u.test(launcher) ? `/usr/bin/env -- ${argument(launcher)}` : unitWord(launcher);
+}
+
+/** An argument of a program: there `$` begins the name of a variable. */
+const argument = (word: string): string => unitWord(word).replaceAll('$', '$$$$');
+
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '%': '%%', '\n': '\\n', '\t': '\\t' };
+
+/** A word as systemd reads it back, on one line: no quote, backslash, `%` or control character in it means anything. */
 const unitWord = (word: string): string =>
-  `"${word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
+  `"${word.replace(/[\\"%\p{Cc}]/gu, (sign) => ESCAPES[sign] ?? `\\x${sign.charCodeAt(0).toString(16).padStart(2, '0')}`)}"`;
