@@ -1,6 +1,6 @@
 // The fetch of all providers: cuts an endless body off, hands it on in small pieces with a breath between, so that no body holds the
 // event loop up, and follows no redirect, since texts and key are for the address in models.yaml alone. The environment's proxies lead
-// to it; where there is none it is Node's own fetch, and nothing is loaded.
+// to it. It is undici's fetch and not that of Node 24: there a server that closes while its body waits to be read ends the process.
 import type { Dispatcher } from 'undici';
 import { breath } from '../../../base/breath.ts';
 import { AppError } from '../../../base/errors.ts';
@@ -56,7 +56,7 @@ export function boundedFetch(maxBytes: number, provider: string, env: ProxyEnv =
   };
 }
 
-/** By the proxy's URL: its connections are kept as long as this process lives. */
+/** By the proxy's URL, or '' where there is none: its connections are kept as long as this process lives. */
 const dispatchers = new Map<string, Dispatcher>();
 
 /** One for each call. Throws USAGE for what is no proxy, and PROVIDER_UNAVAILABLE where the way through it fails. */
@@ -64,21 +64,24 @@ function proxiedFetch(provider: string, env: ProxyEnv): typeof fetch {
   return async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input);
     const proxy = proxyFor(url, env);
-    if (!proxy) return fetch(input, init);
     const undici = await import('undici');
-    let dispatcher = dispatchers.get(proxy.href);
-    const token = proxyAuthorization(proxy);
-    // In clear a proxy is asked in clear: many allow CONNECT to the port of TLS alone.
-    dispatcher ??= new undici.ProxyAgent({ uri: proxy.origin, proxyTunnel: false, ...(token && { token }) });
-    dispatchers.set(proxy.href, dispatcher);
+    const dispatcher = dispatchers.get(proxy?.href ?? '') ?? dispatcherFor(undici, proxy);
+    dispatchers.set(proxy?.href ?? '', dispatcher);
     try {
       return (await undici.fetch(url, { ...init, dispatcher } as Parameters<typeof undici.fetch>[1])) as Response;
     } catch (error) {
-      if (init?.signal?.aborted) throw error;
+      if (init?.signal?.aborted || !proxy) throw error;
       const problem = `${innermost(error)} (asked through the proxy ${proxy.host}; see HTTPS_PROXY, HTTP_PROXY and NO_PROXY)`;
       throw new AppError('PROVIDER_UNAVAILABLE', { provider, problem }, { cause: error });
     }
   };
+}
+
+function dispatcherFor({ Agent, ProxyAgent }: typeof import('undici'), proxy: URL | undefined): Dispatcher {
+  if (!proxy) return new Agent({ allowH2: false });
+  const token = proxyAuthorization(proxy);
+  // In clear a proxy is asked in clear: many allow CONNECT to the port of TLS alone.
+  return new ProxyAgent({ uri: proxy.origin, proxyTunnel: false, allowH2: false, ...(token && { token }) });
 }
 
 /** What the cause at the bottom says: its code, or its own words. */
