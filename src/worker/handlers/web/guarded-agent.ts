@@ -42,7 +42,8 @@ export function guardedAgent({ policy, resolve, silenceMs, headBytes, proxies }:
       connect(options, callback);
     },
   };
-  return proxies ? new EnvHttpProxyAgent({ ...options, ...proxies }) : new Agent(options);
+  // Pages in clear go by CONNECT, too: the proxy learns the host, and not the page.
+  return proxies ? new EnvHttpProxyAgent({ ...options, proxyTunnel: true, ...proxies }) : new Agent(options);
 }
 
 /** As it stands in a URL; undici takes the brackets of an IPv6 address away. */
