@@ -153,7 +153,7 @@ const common = {
   bundle: true,
   platform: 'node',
   format: 'esm',
-  target: 'node22.15',
+  target: 'node22.19',
   logLevel: 'warning',
   metafile: true,
 };

@@ -46,7 +46,7 @@ export async function compileProgram({ root, work, name, chunk, nodeFlags, engin
     bundle: true,
     platform: 'node',
     format: 'cjs',
-    target: 'node22.15',
+    target: 'node22.19',
     logLevel: 'warning',
     define: { PROGRAM: JSON.stringify({ source, code, ...engine }) },
   });
