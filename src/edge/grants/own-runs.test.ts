@@ -29,6 +29,25 @@ test('words of the ask are allowed as whole words, in any script', () => {
   expect(foreign).toEqual(['bung', 'Üb', 'i', '期', ' die', 'x']);
 });
 
+test.each([
+  ['哪些文件提到了王芳?', '王芳', ['王芳']],
+  ['谁提到李伟', '李伟', ['李伟']],
+  ['关于马塔的笔记', '马塔', ['马塔']],
+  ['刘慈欣写了什么', '刘慈欣', ['刘慈', '慈欣']],
+  ['五月的电费', '电费', ['电费']],
+])('a Chinese name of lone characters is a word of the ask: %s', (text, term, words) => {
+  expect(runs(text).judgeTerms('r', [term])).toEqual({ allowed: [{ term, words }], foreign: [], over: [] });
+  expect(runs(text).judgeTerms('r', [term.slice(0, 1), '赵云']).allowed).toEqual([]);
+});
+
+test('pairs of characters have room only beside the words, and never more than twenty in all', () => {
+  const words = Array.from({ length: 19 }, (_, i) => `word${i}x`);
+  const own = runs(`${words.join(' ')} 李伟 王芳`);
+  const { allowed, over } = own.judgeTerms('r', [...words, '李伟', '王芳']);
+  expect(allowed).toHaveLength(20);
+  expect(over).toEqual(['王芳']);
+});
+
 test('twenty words of an ask may be searched for, the same ones in every call and after every restart', () => {
   const words = Array.from({ length: 22 }, (_, i) => `word${i}x`);
   const first = runs(words.join(' ')).judgeTerms('r', words);

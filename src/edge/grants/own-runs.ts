@@ -115,7 +115,7 @@ class AskWords {
   /** Where words begin, in order, and where they end. */
   readonly #starts: readonly number[];
   readonly #ends: ReadonlySet<number>;
-  /** Those that may be searched for: the longest, in their order. */
+  /** Those that may be searched for: the longest, in their order, and then pairs of lone Chinese characters. */
   readonly searchable: ReadonlySet<string>;
 
   constructor(text: string) {
@@ -126,12 +126,15 @@ class AskWords {
     this.#starts = [...this.#words.keys()];
     this.#ends = new Set([...this.#words].map(([at, word]) => at + word.length));
     const distinct = [...new Set(this.#words.values())].filter((word) => length(word) >= 2);
-    this.searchable = new Set(distinct.sort((a, b) => length(b) - length(a)).slice(0, MAX_TERMS));
+    const longest = distinct.sort((a, b) => length(b) - length(a));
+    const pairs = this.#pairsIn(0, text.length);
+    this.searchable = new Set([...new Set([...longest, ...pairs])].slice(0, MAX_TERMS));
   }
 
   /**
    * The words, of two characters or more, of which a term consists where it stands in the ask from the beginning of one word to
-   * the end of another. Undefined when it does not: a part of a word would let a caller spell out a file letter by letter.
+   * the end of another. Undefined when it does not: a part of a word would let a caller spell out a file letter by letter. No list
+   * of words has every Chinese name: its characters stand alone, and are looked for in pairs (王芳; 刘慈 and 慈欣).
    */
   wordsOf(term: string): readonly string[] | undefined {
     let looked = 0;
@@ -155,7 +158,19 @@ class AskWords {
       const word = this.#words.get(at)!;
       if (length(word) >= 2) words.push(word);
     }
-    return words;
+    return [...new Set([...words, ...this.#pairsIn(start, end)])];
+  }
+
+  /** Neighbours among words that are one Chinese character each, joined. */
+  #pairsIn(start: number, end: number): string[] {
+    const pairs: string[] = [];
+    for (let index = this.#indexOf(start); index + 1 < this.#starts.length; index++) {
+      const [at, next] = [this.#starts[index]!, this.#starts[index + 1]!];
+      const [word, after] = [this.#words.get(at)!, this.#words.get(next)!];
+      if (next + after.length > end) break;
+      if (next === at + word.length && HAN.test(word) && HAN.test(after)) pairs.push(word + after);
+    }
+    return pairs;
   }
 
   /** The place of a beginning among all, halved until it is found. */
@@ -176,4 +191,6 @@ const segmenter = () => {
   return known;
 };
 let known: Intl.Segmenter | undefined;
+/** One Chinese character that is a word of its own. */
+const HAN = /^\p{Script=Han}$/u;
 const length = (word: string): number => [...word].length;

@@ -102,7 +102,8 @@ function absent(draft: AnswerDraft, aim: Aim, evidence: Evidence): void {
   const phrases = phrasesIn(aim.language);
   const { looked } = evidence;
   const subject = aim.subject.join(' ') || aim.folders.join(', ') || aim.question;
-  if (isPartial(looked)) draft.lines.push(phrases.notSeen(aim.files.join(', ') || subject));
+  if (evidence.refused) draft.lines.push(phrases.notSearched(subject));
+  else if (isPartial(looked)) draft.lines.push(phrases.notSeen(aim.files.join(', ') || subject));
   else if (aim.files.length > 0) draft.lines.push(phrases.noFile(aim.files.join(', ')));
   else draft.lines.push(phrases.nothingFound(subject));
   const line = lookedText(looked, aim.language);

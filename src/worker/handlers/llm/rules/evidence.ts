@@ -59,6 +59,8 @@ export interface Evidence {
   readonly commands: readonly CommandRun[];
   /** What was looked at; undefined where nothing was searched or listed. */
   readonly looked: SeenFiles | undefined;
+  /** Whether a search, or a part of it, was refused: what was not found may be there. */
+  readonly refused: boolean;
   /** Steps that failed. */
   readonly failed: readonly Step[];
 }
@@ -75,8 +77,18 @@ export function evidenceOf(steps: readonly Step[]): Evidence {
     listedMore: lists.some((list) => list.nextPageToken !== ''),
     commands: of(done, 'shell_run').map(commandOf),
     looked: lookedAt(steps),
+    refused: of(steps, 'fs_search').some(isRefused),
     failed: steps.filter((step) => step.error !== undefined),
   };
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(['TERM_NOT_IN_ASK', 'SEARCH_BUDGET']);
+
+/** Words that were not searched for in files that are not shared. */
+function isRefused({ error, result }: Step): boolean {
+  if (error !== undefined) return true;
+  const withheld = isObject(result) && Array.isArray(result.withheld) ? result.withheld : [];
+  return withheld.some((item) => isObject(item) && REFUSALS.has(String(item.why)));
 }
 
 const of = (steps: readonly Step[], tool: string) => steps.filter((step) => step.tool === tool);

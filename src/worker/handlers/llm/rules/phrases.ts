@@ -16,6 +16,8 @@ interface Phrases {
   readonly filesCounted: (count: string) => string;
   /** Not found, but not everything was looked at. */
   readonly notSeen: (subject: string) => string;
+  /** The search was refused, wholly or in part. */
+  readonly notSearched: (subject: string) => string;
   readonly noFiles: string;
   readonly more: (count: number) => string;
   readonly moreUnknown: string;
@@ -55,6 +57,7 @@ const en: Phrases = {
   filesAre: 'The files:',
   filesCounted: (count) => `In all: ${count}. The first of them:`,
   notSeen: (subject) => `“${subject}” does not stand in what I could look at so far.`,
+  notSearched: (subject) => `I could not search every file for “${subject}”, so it may stand in one of them.`,
   noFiles: 'There are no files here.',
   more: (count) => `… and ${count} more.`,
   moreUnknown: '… and more.',
@@ -95,6 +98,7 @@ const zh: Phrases = {
   filesAre: '文件如下：',
   filesCounted: (count) => `总共：${count}。前面的是：`,
   notSeen: (subject) => `到目前为止看过的内容里没有出现“${subject}”。`,
+  notSearched: (subject) => `我没能在所有文件里搜索“${subject}”，所以它可能就在其中。`,
   noFiles: '这里没有文件。',
   more: (count) => `……另有 ${count} 个。`,
   moreUnknown: '……还有更多。',
