@@ -20,6 +20,17 @@ test.each([
   ['Which notes mention the launch?', 'find', [], ['launch']],
   ['find my notes', 'find', [], ['notes']],
   ['where is the config?', 'find', [], ['config']],
+  ['Which files contain TODO?', 'find', [], ['TODO']],
+  ['Which files contain the word TODO?', 'find', [], ['TODO']],
+  ['Which files mention README?', 'find', [], ['README']],
+  ['哪些文件包含“TODO”这个词？', 'find', [], ['TODO']],
+  ['read TODO', 'read', ['TODO'], []],
+  ['What does TODO say about the boat?', 'ask', ['TODO'], ['boat']],
+  ['Which notes are about the launch?', 'find', [], ['launch']],
+  ['Which files are about Heron?', 'find', [], ['Heron']],
+  ['What notes have something about Heron?', 'find', [], ['Heron']],
+  ['Which files do I have?', 'list', [], []],
+  ['What files are in notes?', 'list', [], []],
   ['hello!', 'greet', [], []],
   ['你好', 'greet', [], []],
 ] as const)('%s', (question, kind, files, subject) => {
@@ -43,6 +54,25 @@ test('folders, patterns and lines are found', () => {
   expect(aimOf('list files in work/plans/').folders).toEqual(['work/plans']);
   expect(aimOf('find *.md').globs).toEqual(['*.md']);
   expect(aimOf('show notes.md lines 3-10').lines).toEqual({ start: 3, end: 10 });
+});
+
+test.each([
+  ['Which files are not PDFs?', 'are not PDFs'],
+  ['How many files are not pictures?', 'are not pictures'],
+  ['Which files do not contain TODO?', 'do not contain TODO'],
+  ["Which notes don't mention Marta?", "don't mention Marta"],
+  ['哪些文件不是 PDF？', '不是 PDF'],
+  ['哪些文件没有提到王芳？', '没有提到王芳'],
+])('what files must not be is told, and never looked for: %s', (question, excluded) => {
+  expect(aimOf(question)).toMatchObject({ kind: 'negation', excluded: [excluded] });
+});
+
+test('beside another wish it is left out and told; elsewhere "not" is a word as any other', () => {
+  const both = aimOf('Which notes mention the launch and are not drafts?');
+  expect(both).toMatchObject({ kind: 'find', subject: ['launch'], excluded: ['are not drafts'] });
+  expect(aimOf('List all files except images')).toMatchObject({ kind: 'list', excluded: ['except images'] });
+  expect(aimOf('Why does the launch not start?').excluded).toEqual([]);
+  expect(aimOf('有没有提到王芳的文件？')).toMatchObject({ kind: 'find', subject: ['王芳'], excluded: [] });
 });
 
 test('a follow-up is known as one', () => {

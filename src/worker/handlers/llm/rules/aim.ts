@@ -6,7 +6,7 @@ import { type AnswerLanguage, languageOf } from './language.ts';
 import { baseName, type Named, namesIn } from './names.ts';
 import { subjectWords } from './words.ts';
 
-export type AimKind = 'ask' | 'read' | 'find' | 'list' | 'summarise' | 'run' | 'greet' | 'facts';
+export type AimKind = 'ask' | 'read' | 'find' | 'list' | 'summarise' | 'run' | 'greet' | 'facts' | 'negation';
 
 export interface Aim extends Named {
   readonly kind: AimKind;
@@ -33,7 +33,7 @@ const RUN_ZH = /^(?:请|帮我|麻烦|麻烦你|能不能|可以)*(?:运行|执�
 const GREET =
   /^(?:hi|hello|hey|thanks|thank you|help|who are you|what can you do|你好|您好|谢谢|帮助|你是谁|你能做什么|你会什么)[\s!.?？！。,，]*$/i;
 const LIST = starts(
-  String.raw`(?:list|ls|show (?:me )?(?:all |the |all the )?(?:files|folders|contents of|what's in|what is in)|what(?:'s| is) in (?:the |this |my )?(?:folder|directory)|(?:what|which) (?:files|folders|documents|docs|notes) (?:are|do|have|can|exist)|how many files)\b`,
+  String.raw`(?:list|ls|show (?:me )?(?:all |the |all the )?(?:files|folders|contents of|what's in|what is in)|what(?:'s| is) in (?:the |this |my )?(?:folder|directory)|how many files)\b|(?:what|which) (?:files|folders|documents|docs|notes) (?:exist|are (?:there|here|shared)|(?:do|have) (?:i|you|we)(?: have| got)?|can you (?:see|read|use)|are (?:in|under|inside))\b`,
 );
 const LIST_ZH =
   /列出|列一下|(?:有|包含)(?:哪些|什么|多少)(?:个)?(?:文件|文档|目录|笔记|资料)|文件列表|目录列表|哪些文件$/;
@@ -42,7 +42,7 @@ const SUMMARISE =
 const ABOUT =
   /^(?:so\s+)?what(?:'s| is| are) (?:this|these|it|here|the (?:project|folder|repo|repository|directory|document|documents))(?: (?:project|folder|repo|repository|directory|file|files|documents?|notes?))?(?: (?:all )?about)?\s*[?.!]*$|(?:项目|文件夹|目录|仓库|这些文件|文档)(?:是|讲|说|写)(?:的)?(?:是)?什么/i;
 const FIND = starts(
-  String.raw`(?:find|search|look (?:for|up)|locate|grep|where (?:is|are|do|does|did|can)|which (?:file|files|note|notes|document|documents|docs)\b|who mentions|in which file|(?:is there|are there|do i have|have i got) (?:a|an|any|some)? ?(?:[\w-]{1,30} ){0,2}(?:files?|notes?|documents?|docs?)\b)`,
+  String.raw`(?:find|search|look (?:for|up)|locate|grep|where (?:is|are|do|does|did|can)|(?:which|what) (?:file|files|note|notes|document|documents|docs)\b|who mentions|in which file|(?:is there|are there|do i have|have i got) (?:a|an|any|some)? ?(?:[\w-]{1,30} ){0,2}(?:files?|notes?|documents?|docs?)\b)`,
 );
 const FIND_ZH =
   /查找|搜索|搜一下|找出|找到|找一下|寻找|哪个文件|哪[些个](?:文件|笔记|文档|记录|资料|文章)(?:里|中)?(?:提到|提及|包含|有|写|说|讲|是?关于)|有没有.{0,60}(?:文件|笔记|文档|记录|资料)|在哪里|在哪儿|在哪个|^(?:请|帮我)*(?:找|搜)/;
@@ -64,16 +64,23 @@ export function aimOf(question: string): Aim {
   const whole = question.trim().slice(0, MOST_READ).toWellFormed();
   const language = languageOf(whole);
   const argv = commandIn(withoutManners(whole));
-  const { rest: text, excluded } = argv.length > 0 ? { rest: whole, excluded: [] } : withoutExceptions(whole);
+  const {
+    rest: text,
+    excluded,
+    negated,
+  } = argv.length > 0 ? { rest: whole, excluded: [], negated: false } : withoutExceptions(whole);
   const request = withoutManners(text);
   const named = namesIn(text);
   const facts = argv.length > 0 || GREET.test(text) ? [] : factsIn(text, named, language);
   const kind = argv.length > 0 ? 'run' : facts.length > 0 ? 'facts' : kindOf(text, request, named);
   const folderWords = new Set(named.folders.flatMap((folder) => [folder, baseName(folder)]));
-  const subject = subjectWords(named.rest.replace(LINE_WORDS, ' ')).filter((word) => !folderWords.has(word));
+  const subject = subjectWords(named.rest.replace(LINE_WORDS, ' ').replace(THE_WORD, '$1 ')).filter(
+    (word) => !folderWords.has(word),
+  );
+  const lacks = negated && (kind === 'facts' ? facts.every(isPlain) : !subject.some((word) => !KINDS.test(word)));
   return {
     ...named,
-    kind,
+    kind: lacks ? 'negation' : kind,
     language,
     question: whole,
     subject: kind === 'find' || kind === 'ask' ? aboutWhat(subject) : subject.filter((word) => !VERBS.test(word)),
@@ -84,12 +91,19 @@ export function aimOf(question: string): Aim {
   };
 }
 
+/** "Contains the word X" is about X. */
+const THE_WORD =
+  /\b(contain(?:s|ing)?|mention(?:s|ing)?|say(?:s|ing)?|includ(?:es?|ing)|with|for|find|search)\s{1,4}(?:the\s{1,4})?(?:exact\s{1,4})?(?:words?|terms?|phrases?|strings?|text)(?=\s{1,4}["'“`]?[\p{L}\p{N}])|(?:一|这个)?(?:单词|字样|词语)|[一这个]{1,2}词(?=的|[？?。.]|$)/giu;
+/** Files alone, with nothing else that is wanted of them. */
+const isPlain = ({ measure }: AskedFact): boolean => measure === 'COUNT' || measure === 'LIST';
+
 const LINE_WORDS =
   /\blines?\s{1,8}\d{1,9}(?:\s{0,8}(?:-|–|to|through)\s{0,8}\d{1,9})?|第?\s{0,8}\d{1,9}\s{0,8}(?:行?\s{0,8}(?:-|–|~|到|至)\s{0,8}第?\s{0,8}\d{1,9})?\s{0,8}行/gi;
 const VERBS =
   /^(?:summari[sz]e|summary|overview|outline|recap|gist|tldr|list|ls|open|display|cat|view|quote|dump|whole|entire|full|text|recursively|documents?|docs?|notes?)$/i;
 
-const KINDS = /^(?:documents?|docs?|notes?|papers?|texts?|笔记|文档|资料|文稿)$/i;
+const KINDS =
+  /^(?:files?|pdfs?|images?|pictures?|photos?|documents?|docs?|notes?|papers?|texts?|笔记|文档|资料|文稿)$/i;
 
 /** "Which notes mention the launch?" is about the launch; "find notes" is about notes. */
 function aboutWhat(subject: readonly string[]): readonly string[] {

@@ -46,13 +46,14 @@ export function compose(aim: Aim, transcript: Transcript, evidence: Evidence, cu
   const draft: AnswerDraft = { lines: [], sources: [], confidence: 0.2 };
   if (aim.question.trim() === '') draft.lines.push(phrases.noQuestion, phrases.help);
   else if (aim.kind === 'greet') draft.lines.push(phrases.help);
+  else if (aim.kind === 'negation') draft.lines.push(phrases.noNegation(aim.excluded));
   else if (aim.kind === 'run') commandAnswer(draft, aim, transcript, evidence);
   else if (aim.kind === 'facts') addFacts(draft, aim, transcript);
   else if (aim.kind === 'list') listing(draft, aim, transcript, evidence);
   else if (aim.kind === 'find' && (evidence.matches.length > 0 || evidence.passages.length === 0)) {
     matches(draft, aim, evidence);
   } else reading(draft, aim, evidence, cut);
-  if (aim.excluded.length > 0) draft.lines.push('', phrases.notUnderstood(aim.excluded));
+  if (aim.excluded.length > 0 && aim.kind !== 'negation') draft.lines.push('', phrases.notUnderstood(aim.excluded));
   for (const step of TELLS_ITSELF.has(aim.kind) ? [] : failuresToTell(evidence)) {
     const what = String(step.args.path ?? asWritten(String(step.args.glob ?? '')));
     draft.lines.push(
@@ -263,9 +264,14 @@ function listing(draft: AnswerDraft, aim: Aim, transcript: Transcript, evidence:
   }
 }
 
+/** Files are asked for, and folders are none. */
+const FILES_ONLY =
+  /^(?!.*(?:folders?|director(?:y|ies)|文件夹|目录)).*(?:\b(?:files|documents|docs|notes)\b|文件|文档|笔记)/isu;
+
 function fileList(draft: AnswerDraft, aim: Aim, evidence: Evidence, most: number): void {
   const phrases = phrasesIn(aim.language);
-  const unique = [...new Map(evidence.listed.map((info) => [info.path, info])).values()];
+  const shown = evidence.listed.filter(({ kind }) => kind !== FileKind.FOLDER || !FILES_ONLY.test(aim.question));
+  const unique = [...new Map(shown.map((info) => [info.path, info])).values()];
   for (const info of unique.slice(0, most)) {
     const about = info.kind === FileKind.FOLDER ? phrases.folder : aboutFile(info, aim.language);
     draft.lines.push(`- ${info.path}${about ? ` (${about})` : ''}`);

@@ -26,13 +26,19 @@ const FILE = new RegExp(
 );
 const WELL_KNOWN =
   /(?<![\w./-])(?:README|LICENSE|LICENCE|CHANGELOG|CONTRIBUTING|Makefile|Dockerfile|NOTICE|AUTHORS|TODO)(?![\w./-])/g;
+/** What stands before a word that is looked for, even if files are called so. */
+const LOOKS_FOR =
+  /(?:\b(?:contain(?:s|ing)?|mention(?:s|ing|ed)?|say(?:s|ing)?|includ(?:es?|ing)|word|term|string|text)|包含|含有|提到|提及|写着|出现|单词)(?:了|过)?\s{0,4}(?:the |an? |word |term ){0,3}["'“`「]?$/i;
+/** TODO is what people write into files: it is one only where something is done with a file. */
+const IS_TODO_FILE =
+  /(?:\b(?:read|open|show(?: me)?|print|cat|display|quote|summari[sz]e|summary of|in|from|does|is|called|named|file)|读|读取|打开|显示|看|看看|总结|概括|叫|名为)(?:一下)?\s{0,4}(?:the |my ){0,2}["'“`「]?$/i;
 const FOLDER_SLASH = /(?<![\w@/.:-])(?:\.{0,2}\/)?(?:[\p{L}\p{N}_.+~-]{1,100}\/){1,40}(?![\p{L}\p{N}_.])/gu;
 const FOLDER_WORD =
-  /(?<![\w./-])([\w.+~/-]{1,200}) (?:folder|directory|dir)\b|(?:folder|directory|dir) (?:called |named )?([\w.+~/-]+)|([\w.+~/-]{1,200})\s*(?:文件夹|目录)/gi;
+  /(?<![\w./-])(?!(?:the|an?|this|that|my|in|of|which|what|each|every|any|same|current|per|by) )([\w.+~/-]{1,200}) (?:folder|directory|dir)\b|(?:folder|directory|dir) (?:called |named )?([\w.+~/-]+)|([\w.+~/-]{1,200})\s*(?:文件夹|目录)/gi;
 const SOLE_TARGET =
-  /(?:summari[sz]e|sum up|summary of|overview of|outline|list|ls|files in|is in|inside)\s{1,8}(?:the\s{1,8}|my\s{1,8}|all\s{1,8}of\s{1,8})?([\w.+~/-]{1,200})\s{0,8}[?.!]{0,8}$|(?:总结|概括|摘要|归纳|列出)(?:一下)?\s{0,8}([\w.+~/-]{1,200})\s{0,8}(?:里|中)?\s{0,8}[？?。.!！]{0,8}$/i;
+  /(?:summari[sz]e|sum up|summary of|overview of|outline|list|ls|files in|is in|are in|inside)\s{1,8}(?:the\s{1,8}|my\s{1,8}|all\s{1,8}of\s{1,8})?([\w.+~/-]{1,200})\s{0,8}[?.!]{0,8}$|(?:总结|概括|摘要|归纳|列出)(?:一下)?\s{0,8}([\w.+~/-]{1,200})\s{0,8}(?:里|中)?\s{0,8}[？?。.!！]{0,8}$/i;
 const NO_FOLDER =
-  /^(?:files?|everything|all|it|them|here|content|contents|folders?|directory|documents?|the|this|that|my|a|an|in|of|which|what|every|each|all|is|are|any|current|same|here|and|or|for|with)$/i;
+  /^(?:files?|everything|all|it|them|here|content|contents|folders?|directory|documents?|the|this|that|my|a|an|in|of|which|what|every|each|all|is|are|any|current|same|here|and|or|for|with|has|have|holds?|contains?|was|were|do|does|did|there|per|by)$/i;
 const LINES =
   /\blines?\s{1,8}(\d{1,9})(?:\s{0,8}(?:-|–|to|through|and)\s{0,8}(\d{1,9}))?|#L(\d{1,9})(?:-L?(\d{1,9}))?|第?\s{0,8}(\d{1,9})\s{0,8}(?:行?\s{0,8}(?:-|–|~|到|至)\s{0,8}第?\s{0,8}(\d{1,9}))?\s{0,8}行/i;
 /** Chinese words that stand right before a Chinese file name without belonging to it. */
@@ -60,9 +66,15 @@ export function namesIn(question: string): Named {
     const name = found.replace(BEFORE_NAME, '').replace(/^\.\//, '');
     add(found, name.startsWith('.') && name !== '.env' ? found : name);
   }
-  for (const [name] of rest.matchAll(WELL_KNOWN)) add(name, name);
+  for (const match of rest.matchAll(WELL_KNOWN)) if (meansFile(match)) add(match[0], match[0]);
   const lines = linesIn(rest);
   return { files, globs, folders: foldersIn(rest), rest, ...(lines ? { lines } : {}) };
+}
+
+/** Whether a well-known name is meant as a file, by the words before it. */
+function meansFile({ 0: name, index, input }: RegExpExecArray): boolean {
+  const before = input.slice(Math.max(0, index - 60), index);
+  return !LOOKS_FOR.test(before) && (name !== 'TODO' || before.trim() === '' || IS_TODO_FILE.test(before));
 }
 
 function foldersIn(text: string): string[] {

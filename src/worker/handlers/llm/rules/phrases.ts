@@ -38,6 +38,8 @@ interface Phrases {
   readonly folder: string;
   readonly page: (page: number) => string;
   readonly notUnderstood: (words: readonly string[]) => string;
+  /** Files are asked for by what they are not. */
+  readonly noNegation: (words: readonly string[]) => string;
   /** Opens the extract of a conversation. */
   readonly saidSoFar: string;
   readonly asked: string;
@@ -80,6 +82,8 @@ const en: Phrases = {
   page: (page) => `page ${page}`,
   notUnderstood: (words) =>
     `I did not understand ${words.map((each) => `“${each}”`).join(' and ')}; the answer is without it.`,
+  noNegation: (words) =>
+    `I did not understand ${words.map((each) => `“${each}”`).join(' and ')}: I can look for what files are and hold, not for what they are not. Ask for the opposite, and leave those files out.`,
   saidSoFar: 'What was said, in its own words:',
   asked: 'Owner',
   answered: 'Bowline',
@@ -120,6 +124,8 @@ const zh: Phrases = {
   folder: '文件夹',
   page: (page) => `第 ${page} 页`,
   notUnderstood: (words) => `我没有理解${words.map((each) => `“${each}”`).join('和')}，以上回答没有考虑这一点。`,
+  noNegation: (words) =>
+    `我没有理解${words.map((each) => `“${each}”`).join('和')}：我只能查找文件是什么、含有什么，不能查找不是什么、没有什么。请反过来问，再把那些文件排除。`,
   saidSoFar: '对话摘录（原文）：',
   asked: '用户',
   answered: 'Bowline',

@@ -47,6 +47,7 @@ const keyOf = (call: PlannedCall): string =>
 function wantedCalls(aim: Aim, transcript: Transcript, evidence: Evidence): PlannedCall[] {
   switch (aim.kind) {
     case 'greet':
+    case 'negation':
       return [];
     case 'run':
       return [{ tool: 'shell_run', args: { argv: [...aim.argv] } }];

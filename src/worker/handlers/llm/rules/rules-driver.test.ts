@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ConfidenceOrigin, FinishReason } from '../../../../../gen/bowline/capability/llm/v1/llm_pb.ts';
 import { RulesConversation } from '../../../../../test/support/rules-conversation.ts';
+import { aimOf } from './aim.ts';
+import { compose } from './answer.ts';
+import { evidenceOf } from './evidence.ts';
 
 const NOTES = `# Notes
 
@@ -171,4 +174,57 @@ test('a result that was clipped for the model is read as far as it goes, and the
   const told = await talk(['d/notes.md'], { room: 220 }).ask('What does notes.md say about the weather?');
   expect(told.text).toContain('“Some words about the weather.” (d/notes.md:3)');
   expect(told.text).toContain('d/notes.md is longer than I could read');
+});
+
+test('what files are not is answered with that it was not understood, and nothing else', async () => {
+  const told = await talk().ask('Which files do not mention Kubernetes?');
+  expect(told.calls).toEqual([]);
+  expect(told.text).toMatch(/^I did not understand “do not mention Kubernetes”/);
+  expect((await talk().ask('哪些文件没有提到预算？')).text).toMatch(/^我没有理解“没有提到预算”/);
+});
+
+test('a search that was refused is never told as absence', async () => {
+  const step = { tool: 'fs_search', args: {}, result: undefined, error: { reason: 'TERM_NOT_IN_ASK', message: '' } };
+  expect(evidenceOf([step]).refused).toBe(true);
+  const part = { tool: 'fs_search', args: {}, result: { withheld: [{ why: 'SEARCH_BUDGET' }] }, error: undefined };
+  expect(evidenceOf([part]).refused).toBe(true);
+  expect(evidenceOf([{ ...part, result: {} }]).refused).toBe(false);
+  for (const steps of [[step], [part]]) {
+    const aim = aimOf('哪些文件提到了王芳?');
+    const transcript = {
+      system: '',
+      question: aim.question,
+      steps,
+      rounds: 1,
+      shared: [],
+      tools: new Set<string>(),
+      earlierFiles: [],
+    };
+    const { text } = compose(aim, transcript, evidenceOf(steps), new Map());
+    expect(text).toContain('没能在所有文件里搜索“王芳”');
+    expect(text).not.toContain('没有找到');
+  }
+});
+
+test('a list of files has no folders in it', () => {
+  const aim = aimOf('which files are there?');
+  const result = {
+    files: [
+      { path: 'd/notes.md', kind: 'FILE_KIND_FILE' },
+      { path: 'd/sub', kind: 'FILE_KIND_FOLDER' },
+    ],
+  };
+  const steps = [{ tool: 'fs_list', args: {}, result, error: undefined }];
+  const transcript = {
+    system: '',
+    question: aim.question,
+    steps,
+    rounds: 1,
+    shared: [],
+    tools: new Set(['fs_list']),
+    earlierFiles: [],
+  };
+  const { text } = compose(aim, transcript, evidenceOf(steps), new Map());
+  expect(text).toContain('- d/notes.md');
+  expect(text).not.toContain('d/sub');
 });

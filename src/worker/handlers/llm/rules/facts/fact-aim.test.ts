@@ -1,6 +1,7 @@
 // Which fact a question asks for, and what of it was not understood, in both languages.
 import { expect, test } from 'vitest';
 import { aimOf } from '../aim.ts';
+import { factCalls } from './fact-calls.ts';
 
 test.each([
   ['What is the largest file?', { measure: 'MEASURE_LARGEST', most: 1 }],
@@ -9,10 +10,7 @@ test.each([
   ['Which files changed this week?', { measure: 'MEASURE_LIST', span: 'TIME_SPAN_THIS_WEEK' }],
   ['Show me what I edited yesterday', { measure: 'MEASURE_LIST', span: 'TIME_SPAN_YESTERDAY' }],
   ['Which photos were changed in the last 7 days?', { classes: ['FILE_CLASS_IMAGE'], lastDays: 7 }],
-  [
-    'How many TODOs are in the code?',
-    { measure: 'MEASURE_OCCURRENCES', terms: ['TODO'], classes: ['FILE_CLASS_CODE'] },
-  ],
+  ['How many TODOs are in the code?', { measure: 'MEASURE_OCCURRENCES', terms: ['TODO'], path: 'code' }],
   ['What is the sum of amount in invoices.csv?', { measure: 'MEASURE_COLUMN_SUM', column: 'amount' }],
   ["What's the highest amount in invoices.csv?", { measure: 'MEASURE_COLUMN_MAX', column: 'amount' }],
   ['How many words are in launch.md?', { measure: 'MEASURE_WORDS' }],
@@ -21,6 +19,17 @@ test.each([
   ['How many notes mention the harbour?', { measure: 'MEASURE_COUNT', terms: ['harbour'] }],
   ['files larger than 10 MB', { measure: 'MEASURE_LIST', minBytes: '10000001' }],
   ['How many files are in invoices?', { measure: 'MEASURE_COUNT', path: 'invoices' }],
+  ['How many files are in the folder notes?', { measure: 'MEASURE_COUNT', path: 'notes' }],
+  ['How many files are in the notes folder?', { measure: 'MEASURE_COUNT', path: 'notes' }],
+  ['How many PDFs are in archive?', { path: 'archive', classes: ['FILE_CLASS_PDF'] }],
+  ['notes 里有多少个文件?', { measure: 'MEASURE_COUNT', path: 'notes' }],
+  ['list files in images', { measure: 'MEASURE_LIST', path: 'images' }],
+  ['Which files are empty?', { measure: 'MEASURE_LIST', maxBytes: '1' }],
+  ['哪些文件是空的？', { measure: 'MEASURE_LIST', maxBytes: '1' }],
+  ['How many files about Heron are there?', { measure: 'MEASURE_COUNT', terms: ['Heron'] }],
+  ['How many notes mention the boat in total?', { measure: 'MEASURE_COUNT', terms: ['boat'] }],
+  ['average age in data/people.csv', { measure: 'MEASURE_COLUMN_AVERAGE', column: 'age' }],
+  ['What is the minimum min in times.csv?', { measure: 'MEASURE_COLUMN_MIN', column: 'min' }],
   ['When was launch.md changed?', { measure: 'MEASURE_NEWEST', most: 1 }],
   ['最大的文件是哪个？', { measure: 'MEASURE_LARGEST', most: 1, language: 'zh' }],
   ['占空间最多的文件是哪个？', { measure: 'MEASURE_LARGEST', most: 1 }],
@@ -55,6 +64,28 @@ test('two facts of one question are two', () => {
   const { facts } = aimOf('How many PDFs and how many images are there?');
   expect(facts.map(({ args }) => args.classes)).toEqual([['FILE_CLASS_PDF'], ['FILE_CLASS_IMAGE']]);
 });
+
+test.each([
+  ['How many files are in notes?', 'notes', ['FILE_CLASS_TEXT']],
+  ['How many files are in archive?', 'archive', ['FILE_CLASS_ARCHIVE']],
+  ['How many TODOs are in the code?', 'code', ['FILE_CLASS_CODE']],
+  ['笔记里有多少个文件？', '笔记', ['FILE_CLASS_TEXT']],
+] as const)(
+  'after "in", a kind of files is a folder first, and the kind where there is none: %s',
+  (question, path, classes) => {
+    const [fact] = aimOf(question).facts;
+    expect(fact).toMatchObject({ args: { path }, missed: [], otherwise: { args: { classes }, missed: [] } });
+    expect(fact!.args).not.toHaveProperty('classes');
+    const failed = {
+      tool: 'fs_query',
+      args: fact!.args,
+      result: undefined,
+      error: { reason: 'NOT_FOUND', message: '' },
+    };
+    expect(factCalls(fact!, []).map(({ args }) => args)).toEqual([fact!.args]);
+    expect(factCalls(fact!, [failed]).map(({ args }) => args)).toEqual([fact!.args, fact!.otherwise!.args]);
+  },
+);
 
 test('what was not understood is known', () => {
   expect(aimOf('How many purple files are there?').facts).toMatchObject([{ missed: ['purple'] }]);

@@ -8,7 +8,7 @@ import { baseName, type Named } from '../names.ts';
 import { subjectWords } from '../words.ts';
 import { type Filters, readFilters, takeFolders } from './filters.ts';
 import { FILES, type Measured, readMeasure } from './measures.ts';
-import { Reading } from './reading.ts';
+import { Reading, wordPattern } from './reading.ts';
 
 /** One fact that is asked for. */
 export interface AskedFact {
@@ -19,6 +19,8 @@ export interface AskedFact {
   readonly about: string;
   /** Of the question's words, what nobody understood. */
   readonly missed: readonly string[];
+  /** What it asks for where the folder that it may name is none: "in notes". */
+  readonly otherwise?: AskedFact;
 }
 
 /** Facts of one question. */
@@ -46,12 +48,34 @@ export function factsIn(text: string, named: Named, language: AnswerLanguage): A
   return whole && text !== '' ? [whole] : [];
 }
 
+/** A fact; a kind of files after "in" is a folder first, and the kind only where there is no such folder. */
 function factIn(part: string, named: Named, language: AnswerLanguage): AskedFact | undefined {
+  const place = PLACE.exec(part);
+  const name = place?.[1] ?? place?.[2];
+  const others = named.folders.filter((folder) => folder !== name);
+  const otherwise = factOf(part, { ...named, folders: others }, language);
+  if (!otherwise || !place || name === undefined || others.length > 0) return otherwise;
+  const rest = `${part.slice(0, place.index)} ${part.slice(place.index + place[0].length)}`;
+  const inside = factOf(rest, { ...named, folders: [name] }, language, otherwise.measure === 'LIST');
+  return inside ? { ...inside, otherwise } : otherwise;
+}
+
+const KIND =
+  'pdfs?|images?|photos?|pictures?|drawings?|audio|music|songs?|recordings?|videos?|films?|movies?|code|source|scripts?|programs?|tables?|spreadsheets?|presentations?|slides?|e?mails?|archives?|logs?|documents?|docs?|notes?|text';
+/** A word for a kind of files where a place is expected. */
+const PLACE = new RegExp(
+  `\\b(?:in|inside|under|within|(?:size|contents?) of)\\s{1,4}(?:the\\s{1,4}|my\\s{1,4})?(${KIND})(?=\\s{0,4}(?:[?.!,]|$|and\\b|mention|contain|about|changed|modified))|(?<![\\p{L}\\p{N}_.])(${KIND}|图片|照片|笔记|文档|代码|音乐|视频|日志|邮件)\\s{0,4}(?:里面?|中|下面?|内)(?!间)`,
+  'iu',
+);
+
+function factOf(part: string, named: Named, language: AnswerLanguage, lists = false): AskedFact | undefined {
   const text = new Reading(part);
   const table = named.files.some((name) => /\.(?:csv|tsv)$/i.test(name)) || /\bcsv\b/i.test(part);
   const isAboutFiles = FILES.test(part);
   const found = readMeasure(text, table, named.files.length > 0);
   const glob = named.files[0] === undefined ? named.globs[0] : globOf(named.files[0]);
+  // A folder that is called like a kind of files is no kind.
+  for (const folder of named.folders) text.take(wordPattern(folder));
   const filters = table && named.files.length > 0 ? NONE : readFilters(text);
   const filtered =
     filters.span !== '' ||
@@ -60,7 +84,8 @@ function factIn(part: string, named: Named, language: AnswerLanguage): AskedFact
     filters.maxBytes > 0 ||
     listsKind(filters, part);
   const measured =
-    found ?? (filtered && (isAboutFiles || filters.changed) ? { measure: 'LIST', most: MOST_LISTED } : undefined);
+    found ??
+    (lists || (filtered && (isAboutFiles || filters.changed)) ? { measure: 'LIST', most: MOST_LISTED } : undefined);
   if (!measured) return undefined;
   const folders = /^BY_FOLDER$/.test(measured.measure) ? takeFolders(text) && false : countsFolders(text, measured);
   const path = pathOf(text, named);
@@ -157,7 +182,7 @@ const NO_FOLDER =
 function pathOf(text: Reading, named: Named): string {
   const [folder] = named.folders;
   if (folder !== undefined) {
-    text.take(new RegExp(folder.replace(/[^\p{L}\p{N}]/gu, '\\$&'), 'u'));
+    text.take(wordPattern(folder));
     return folder;
   }
   const match = FOLDER_IN.exec(text.rest);
@@ -175,11 +200,15 @@ function pathOf(text: Reading, named: Named): string {
 const MENTION =
   /\b(?:that |which |who )?(?:mention(?:s|ing)?|contain(?:s|ing)?|about|say(?:s|ing)?|with(?: the)?(?: word)?|talk(?:s)? about|name[sd]?)\s{1,4}(?:the |a |an |word )*["“'`]?([^"”'`?？]{1,80})["”'`]?|(?:提到|提及|包含|含有|关于|写到|说到)(?:了|过)?["“「]?([^"”」？?的]{1,40})["”」]?(?:的)?/i;
 
+/** What follows the words that a file is about: "about Heron are there". */
+const AFTER_TERM =
+  /\s{1,4}(?:(?:are|is|were|do|does|did|have|can|could|exist)\b|(?:there|in total|altogether|please|right now)\s{0,4}$).{0,80}$/i;
+
 /** "How many notes mention the harbour": files are meant whose text has it. */
 function termsOf(text: Reading): string[] {
   const match = text.take(MENTION);
   const said = (match?.[1] ?? match?.[2] ?? '').trim();
-  const term = trimEndSigns(said, '.!。！');
+  const term = trimEndSigns(said.replace(AFTER_TERM, ''), '.!。！').trim();
   return term === '' ? [] : [term];
 }
 

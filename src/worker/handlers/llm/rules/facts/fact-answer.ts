@@ -12,8 +12,8 @@ import { answerOf } from './fact-calls.ts';
 export function addFacts(draft: AnswerDraft, aim: Aim, transcript: Transcript): void {
   const phrases = phrasesIn(aim.language);
   const missed: string[] = [];
-  for (const fact of aim.facts) {
-    const { step, wider } = answerOf(fact, transcript.steps);
+  for (const asked of aim.facts) {
+    const { fact, step, wider } = answerOf(asked, transcript.steps);
     const mark = markIn(step);
     if (draft.lines.length > 0) draft.lines.push('');
     if (mark !== undefined) {

@@ -8,19 +8,20 @@ const TOOL = 'fs_query';
 /** What to ask the device; a folder that is none is left away, and then told as not understood. */
 export function factCalls(fact: AskedFact, steps: readonly Step[]): PlannedCall[] {
   const first = { tool: TOOL, args: fact.args };
-  return stepOf(steps, fact.args)?.error && fact.args.path !== undefined
-    ? [first, { tool: TOOL, args: wider(fact) }]
-    : [first];
+  if (!stepOf(steps, fact.args)?.error) return [first];
+  if (fact.otherwise) return [first, ...factCalls(fact.otherwise, steps)];
+  return fact.args.path !== undefined ? [first, { tool: TOOL, args: wider(fact) }] : [first];
 }
 
 /** The step that answered a fact, and whether its folder was left away. */
 export function answerOf(
   fact: AskedFact,
   steps: readonly Step[],
-): { readonly step: Step | undefined; readonly wider: boolean } {
+): { readonly fact: AskedFact; readonly step: Step | undefined; readonly wider: boolean } {
   const exact = stepOf(steps, fact.args);
+  if (exact?.error && fact.otherwise) return answerOf(fact.otherwise, steps);
   const again = exact?.error ? stepOf(steps, wider(fact)) : undefined;
-  return again && !again.error ? { step: again, wider: true } : { step: exact, wider: false };
+  return again && !again.error ? { fact, step: again, wider: true } : { fact, step: exact, wider: false };
 }
 
 function wider({ args }: AskedFact): AskedFact['args'] {

@@ -71,6 +71,9 @@ const LAST_DAYS =
   /\b(?:the )?(?:last|past) (\d{1,4}|one|two|three|four|five|six|seven|ten|few) (hour|day|week|month|year)s?\b|\b(?:the (?:last|past)|past) (hour|day|week|month|year)\b|(?:最近|过去|近)\s{0,4}(\d{1,4}|[一二两三四五六七八九十]{1,3})\s{0,4}个?\s{0,4}(小时|天|日|周|星期|月|年)(?:之?内|以来)?/i;
 const SIZE =
   /\b(?:(larger|bigger|greater|more|over|above)|(smaller|less|under|below))(?: than)?\s{1,4}(\d{1,9}(?:\.\d{1,3})?)\s{0,4}([kmgt]i?b?|bytes?|kilobytes?|megabytes?|gigabytes?)\b|(?:(大于|超过|大过)|(小于|不到|少于|低于))\s{0,4}(\d{1,9}(?:\.\d{1,3})?)\s{0,4}([kmgt]i?b?|字节)/i;
+/** The device takes 0 bytes for any size; a file of one byte holds nothing either. */
+const EMPTY =
+  /\b(?:are |is |that are )?(?:completely )?empty\b|\b(?:zero|0) bytes?\b|空(?=的?(?:文件|笔记|文档))|(?:是|为)空的?/i;
 const CHANGE =
   /\b(?:that |which |were |was |have been |has been |did I |I |I've |have |been )*(?:changed?|modified|edited|updated|touched|written|saved)\b|(?:被)?(?:修改|更改|改动|更新|编辑|改)(?:过|了)?/i;
 
@@ -93,6 +96,7 @@ export function readFilters(text: Reading): Filters {
   for (const [name, pattern] of SPANS) if (span === '' && days === undefined && say(text.take(pattern))) span = name;
   const size = say(text.take(SIZE));
   const bytes = size ? bytesOf(size[3] ?? size[7]!, size[4] ?? size[8]!) : 0;
+  const empty = size === undefined && say(text.take(EMPTY)) !== undefined;
   const less = size !== undefined && (size[2] ?? size[6]) !== undefined;
   const changed = (span !== '' || days !== undefined) && text.takeAll(CHANGE);
   return {
@@ -102,7 +106,7 @@ export function readFilters(text: Reading): Filters {
     span,
     lastDays: days ? daysOf(days[1] ?? days[4], days[2] ?? days[3] ?? days[5]!) : 0,
     minBytes: size && !less ? bytes + 1 : 0,
-    maxBytes: size && less ? bytes - 1 : 0,
+    maxBytes: empty ? 1 : size && less ? bytes - 1 : 0,
     changed,
     words,
   };

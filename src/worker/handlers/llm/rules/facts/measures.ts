@@ -1,6 +1,6 @@
 // What a question wants to know about files: which of the measures of `fs.Query`. The words that say so are taken out.
 import { numberIn } from './filters.ts';
-import type { Reading } from './reading.ts';
+import { type Reading, wordPattern } from './reading.ts';
 
 export interface Measured {
   /** Without the prefix of the contract, e.g. `LARGEST`. */
@@ -121,11 +121,9 @@ function columnIn(text: Reading, measure: RegExp): string | undefined {
   const after = COLUMN_AFTER.exec(text.rest.slice(at.index + at[0].length))?.[1];
   const before = COLUMN_BEFORE.exec(text.rest.slice(0, at.index))?.[1]?.replace(/^.{0,40}(?:里|中|的)(?=.)/u, '');
   const column = [after, before].find((word) => word !== undefined && !NO_COLUMN.test(word));
-  if (column !== undefined) text.take(new RegExp(literal(column)));
+  if (column !== undefined) text.take(wordPattern(column));
   return column;
 }
-
-const literal = (word: string): string => word.replace(/[^\p{L}\p{N}_]/gu, '\\$&');
 
 function readOccurrences(text: Reading): Measured | undefined {
   for (const pattern of TIMES) {

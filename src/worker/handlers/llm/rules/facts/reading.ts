@@ -31,3 +31,11 @@ export class Reading {
     return any;
   }
 }
+
+/** A word as it stands alone; Chinese ones have no spaces around them. */
+export function wordPattern(word: string): RegExp {
+  const literal = word.replace(/[^\p{L}\p{N}_]/gu, '\\$&');
+  const [first, last] = [/^[\p{Script=Latin}\p{N}_]/u.test(word), /[\p{Script=Latin}\p{N}_]$/u.test(word)];
+  const letter = '[\\p{Script=Latin}\\p{N}_]';
+  return new RegExp(`${first ? `(?<!${letter})` : ''}${literal}${last ? `(?!${letter})` : ''}`, 'u');
+}
