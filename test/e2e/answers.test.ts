@@ -12,10 +12,10 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.close());
 
-test('at least 57 of 60 questions are answered rightly; none claims absence wrongly, none shares what was not named', async () => {
+test('at least 57 of 60 questions, and as many of the further ones, are answered rightly; none claims absence wrongly, none shares what was not named', async () => {
   const judged = await askFolder(stack);
   const text = scoreText(judged);
-  expect(judged).toHaveLength(60);
+  expect(judged.length).toBeGreaterThan(60);
   expect(
     judged.filter(({ wrongAbsence }) => wrongAbsence).map(({ question }) => question.text),
     text,
@@ -24,5 +24,8 @@ test('at least 57 of 60 questions are answered rightly; none claims absence wron
     judged.flatMap(({ leaked }) => leaked),
     text,
   ).toEqual([]);
-  expect(judged.filter(({ faults }) => faults.length === 0).length, text).toBeGreaterThanOrEqual(57);
+  expect(judged.filter(({ faults }) => faults.length === 0).length, text).toBeGreaterThanOrEqual(
+    (judged.length * 57) / 60,
+  );
+  if (process.env.SHOW_SCORE) console.log(text);
 });

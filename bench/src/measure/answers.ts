@@ -20,17 +20,17 @@ export const answers: Measure = {
     const share = (is: (one: Judged) => boolean) => judged.filter(is).length / judged.length;
     return [
       row(
-        '60 questions: right',
+        'questions: right',
         share(({ faults }) => faults.length === 0),
         { atLeast: LEAST_RIGHT },
       ),
       row(
-        '60 questions: absence claimed wrongly',
+        'questions: absence claimed wrongly',
         share(({ wrongAbsence }) => wrongAbsence),
         { atMost: 0 },
       ),
       row(
-        '60 questions: shared what was not named',
+        'questions: shared what was not named',
         share(({ leaked }) => leaked.length > 0),
         { atMost: 0 },
       ),

@@ -1,10 +1,11 @@
-// The sixty questions, asked of a fresh box over a fresh messy folder.
+// The sixty questions and further ones, asked of a fresh box over a fresh messy folder.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeMessyFolder } from '../messy-folder.ts';
 import type { Stack } from '../stack.ts';
 import { askQuestions } from './ask-questions.ts';
 import { folderQuestions } from './folder-questions.ts';
+import { furtherQuestions } from './further-questions.ts';
 import type { Judged } from './question.ts';
 
 /** Starts `up` in the stack, which its owner closes. */
@@ -13,5 +14,6 @@ export async function askFolder(stack: Stack, each?: (judged: Judged) => void): 
   mkdirSync(dir);
   const folder = makeMessyFolder(dir);
   await stack.start('up', ['--allow', dir, '--port', String(stack.port)]).ready();
-  return askQuestions(folderQuestions(folder), { home: stack.home, folder: dir, root: 'notes' }, each);
+  const questions = [...folderQuestions(folder), ...furtherQuestions(folder)];
+  return askQuestions(questions, { home: stack.home, folder: dir, root: 'notes' }, each);
 }

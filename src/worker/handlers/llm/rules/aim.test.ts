@@ -75,6 +75,24 @@ test('beside another wish it is left out and told; elsewhere "not" is a word as 
   expect(aimOf('有没有提到王芳的文件？')).toMatchObject({ kind: 'find', subject: ['王芳'], excluded: [] });
 });
 
+test.each([
+  'delete notes/car.txt',
+  'please move a.md to b/',
+  'can you rename a.md to b.md?',
+  'create a file called x.md',
+  'write hello into x.md',
+  '删除 notes/car.txt',
+  '把 a.md 移动到 b',
+  '帮我新建 a.md',
+])('what would change files is known as that: %s', (question) =>
+  expect(aimOf(question)).toMatchObject({ kind: 'deed', facts: [] }),
+);
+
+test.each(['When was launch.md changed?', 'create a summary of launch.md', 'copy of rules', '删除的文件有哪些？'])(
+  'no deed: %s',
+  (question) => expect(aimOf(question).kind).not.toBe('deed'),
+);
+
 test('a follow-up is known as one', () => {
   for (const question of ['And the budget?', 'what does it say about risk?', '那预算呢？'])
     expect(aimOf(question).refersBack).toBe(true);

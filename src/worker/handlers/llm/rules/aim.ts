@@ -6,7 +6,7 @@ import { type AnswerLanguage, languageOf } from './language.ts';
 import { baseName, type Named, namesIn } from './names.ts';
 import { subjectWords } from './words.ts';
 
-export type AimKind = 'ask' | 'read' | 'find' | 'list' | 'summarise' | 'run' | 'greet' | 'facts' | 'negation';
+export type AimKind = 'ask' | 'read' | 'find' | 'list' | 'summarise' | 'run' | 'greet' | 'facts' | 'negation' | 'deed';
 
 export interface Aim extends Named {
   readonly kind: AimKind;
@@ -30,6 +30,12 @@ const POLITE =
 const starts = (verbs: string): RegExp => new RegExp(`^(?:${verbs})`, 'i');
 const RUN = starts(String.raw`(?:run|execute|exec)\s+(?:the\s+)?(?:command\s*:?\s+)?(?=\S)`);
 const RUN_ZH = /^(?:请|帮我|麻烦|麻烦你|能不能|可以)*(?:运行|执行|跑一下|跑)(?:一下)?(?:命令)?\s*[:：]?\s*/;
+/** What would change files; a summary is written, too, and "changed" is a fact. */
+const DEED = starts(
+  String.raw`(?:delete|remove|erase|trash|move|rename|overwrite|append|edit|rm|mv|cp|mkdir|copy(?! of\b)|create(?=\s.{0,60}\b(?:file|folder|note|directory)\b|\s\S{1,200}\.\w)|write\s.{0,200}\b(?:to|into)\b)\s+\S`,
+);
+const DEED_ZH =
+  /^(?:请|帮我|麻烦你?|能不能|可以)*(?:把.{1,200}(?:删除|删掉|删了|移动?到|移到|重命名|改名|复制到|改成)|(?:删除|删掉|移动|重命名|改名|复制|新建|写入)(?!的|过|了).)/;
 const GREET =
   /^(?:hi|hello|hey|thanks|thank you|help|who are you|what can you do|你好|您好|谢谢|帮助|你是谁|你能做什么|你会什么)[\s!.?？！。,，]*$/i;
 const LIST = starts(
@@ -71,7 +77,7 @@ export function aimOf(question: string): Aim {
   } = argv.length > 0 ? { rest: whole, excluded: [], negated: false } : withoutExceptions(whole);
   const request = withoutManners(text);
   const named = namesIn(text);
-  const facts = argv.length > 0 || GREET.test(text) ? [] : factsIn(text, named, language);
+  const facts = argv.length > 0 || GREET.test(text) || isDeed(text, request) ? [] : factsIn(text, named, language);
   const kind = argv.length > 0 ? 'run' : facts.length > 0 ? 'facts' : kindOf(text, request, named);
   const folderWords = new Set(named.folders.flatMap((folder) => [folder, baseName(folder)]));
   const subject = subjectWords(named.rest.replace(LINE_WORDS, ' ').replace(THE_WORD, '$1 ')).filter(
@@ -117,9 +123,13 @@ function withoutManners(text: string): string {
   return rest;
 }
 
+const isDeed = (text: string, request: string): boolean =>
+  (DEED.test(request) || DEED_ZH.test(text)) && !SUMMARISE.test(text);
+
 function kindOf(text: string, request: string, named: Named): AimKind {
   if (named.files.length > 0 && ASKS_FOR_FILE.test(request)) return 'find';
   if (GREET.test(text)) return 'greet';
+  if (isDeed(text, request)) return 'deed';
   if (SUMMARISE.test(text) || ABOUT.test(text)) return 'summarise';
   const file = named.files.length > 0;
   if (!file && (LIST.test(request) || LIST_ZH.test(text))) return 'list';

@@ -46,6 +46,7 @@ export function compose(aim: Aim, transcript: Transcript, evidence: Evidence, cu
   const draft: AnswerDraft = { lines: [], sources: [], confidence: 0.2 };
   if (aim.question.trim() === '') draft.lines.push(phrases.noQuestion, phrases.help);
   else if (aim.kind === 'greet') draft.lines.push(phrases.help);
+  else if (aim.kind === 'deed') draft.lines.push(phrases.noDeed, phrases.help);
   else if (aim.kind === 'negation') draft.lines.push(phrases.noNegation(aim.excluded));
   else if (aim.kind === 'run') commandAnswer(draft, aim, transcript, evidence);
   else if (aim.kind === 'facts') addFacts(draft, aim, transcript);
@@ -132,9 +133,25 @@ function quotes(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut: C
     return;
   }
   const chosen = choose(found, units);
-  if (best.coverage < 0.5) draft.lines.push(phrases.closest);
+  const direct = best.coverage >= 0.5 && !NEGATED.test(aim.question) && holdsWords(aim, chosen);
+  if (!direct) draft.lines.push(phrases.closest);
   for (const { unit } of chosen) quote(draft, unit, aim.language);
-  draft.confidence = Math.min(0.9, Math.max(0.1, best.coverage * 0.9));
+  draft.confidence = Math.min(direct ? 0.9 : 0.4, Math.max(0.1, best.coverage * 0.9));
+}
+
+/** A question that asks for what is not: a quote that has its words may say the opposite. */
+const NEGATED = /\bnot\b|n['’]t\b|\bnever\b|\bwithout\b|(?<!有)没有?(?!有)|(?<!是)不是|未(?!来)|尚未/i;
+
+/** Whether more than half of the words of the subject stand in what is quoted, above it or in its file's name. */
+function holdsWords(aim: Aim, chosen: readonly Ranked[]): boolean {
+  const held = new Set(
+    chosen.flatMap(({ unit: { words, headings, path } }) => [
+      ...words,
+      ...tokens([...headings, path.replace(/[/_.-]/g, ' ')].join('\n')),
+    ]),
+  );
+  const told = aim.subject.filter((word) => tokens(word).some((token) => held.has(token)));
+  return told.length * 2 > aim.subject.length;
 }
 
 /** Whether a unit says the question itself again, as an example of it does: it answers nothing. */

@@ -40,6 +40,8 @@ interface Phrases {
   readonly notUnderstood: (words: readonly string[]) => string;
   /** Files are asked for by what they are not. */
   readonly noNegation: (words: readonly string[]) => string;
+  /** It is to change files, which it cannot. */
+  readonly noDeed: string;
   /** Opens the extract of a conversation. */
   readonly saidSoFar: string;
   readonly asked: string;
@@ -84,6 +86,7 @@ const en: Phrases = {
     `I did not understand ${words.map((each) => `“${each}”`).join(' and ')}; the answer is without it.`,
   noNegation: (words) =>
     `I did not understand ${words.map((each) => `“${each}”`).join(' and ')}: I can look for what files are and hold, not for what they are not. Ask for the opposite, and leave those files out.`,
+  noDeed: 'I cannot delete, write, move, copy or rename files. Nothing was changed.',
   saidSoFar: 'What was said, in its own words:',
   asked: 'Owner',
   answered: 'Bowline',
@@ -126,6 +129,7 @@ const zh: Phrases = {
   notUnderstood: (words) => `我没有理解${words.map((each) => `“${each}”`).join('和')}，以上回答没有考虑这一点。`,
   noNegation: (words) =>
     `我没有理解${words.map((each) => `“${each}”`).join('和')}：我只能查找文件是什么、含有什么，不能查找不是什么、没有什么。请反过来问，再把那些文件排除。`,
+  noDeed: '我不能删除、写入、移动、复制或重命名文件。什么都没有改动。',
   saidSoFar: '对话摘录（原文）：',
   asked: '用户',
   answered: 'Bowline',

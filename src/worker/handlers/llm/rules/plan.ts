@@ -48,6 +48,7 @@ function wantedCalls(aim: Aim, transcript: Transcript, evidence: Evidence): Plan
   switch (aim.kind) {
     case 'greet':
     case 'negation':
+    case 'deed':
       return [];
     case 'run':
       return [{ tool: 'shell_run', args: { argv: [...aim.argv] } }];
@@ -133,14 +134,30 @@ function targetsOf(aim: Aim, transcript: Transcript, evidence: Evidence): Target
   if (aim.kind === 'summarise' && aim.subject.length > 0 && aim.folders.length === 0 && shared.length === 0)
     return searchTargets(aim, transcript, evidence);
   if (aim.kind === 'summarise' || aim.folders.length > 0) return folderTargets(aim, transcript, evidence);
-  if (shared.length > 0 && shared.length <= MOST_READS)
-    return {
-      paths: ranked(
-        shared.map((file) => file.path),
-        aim,
-      ),
-    };
+  if (shared.length > 0 && shared.length <= MOST_READS) return sharedTargets(aim, transcript, evidence);
   return searchTargets(aim, transcript, evidence);
+}
+
+/** What is shared is read first; where it does not answer, the other files are searched, so that they can be offered. */
+function sharedTargets(aim: Aim, transcript: Transcript, evidence: Evidence): Targets {
+  const paths = ranked(
+    transcript.shared.map((file) => file.path),
+    aim,
+  );
+  const read = new Set(evidence.reads.map(({ path }) => path));
+  const isRead = paths.some((path) => read.has(path)) || transcript.rounds > 0;
+  if (aim.subject.length === 0 || !isRead || holdsMost(aim, evidence)) return { paths };
+  const others = searchTargets(aim, transcript, evidence);
+  return 'calls' in others ? others : { paths: [...paths, ...others.paths.filter((path) => !paths.includes(path))] };
+}
+
+/** Whether what was read holds at least half of the subject. */
+function holdsMost(aim: Aim, { reads }: Evidence): boolean {
+  const wanted = new Set(tokens(aim.subject.join(' ')));
+  const held = new Set(
+    reads.flatMap(({ path, text }) => (text === undefined ? [] : tokens(`${baseName(path)}\n${text}`))),
+  );
+  return [...wanted].filter((token) => held.has(token)).length * 2 >= wanted.size;
 }
 
 /** Whether a question holds the name of a file; `loosely`: its ending may be missing. */

@@ -228,3 +228,35 @@ test('a list of files has no folders in it', () => {
   expect(text).toContain('- d/notes.md');
   expect(text).not.toContain('d/sub');
 });
+
+test('where shared files do not answer, the others are searched, and offered', async () => {
+  const files = {
+    'd/launch.md': '# Launch\n\nThe launch is on 14 May.\n',
+    'd/lease.md': '# Lease\n\nThe deposit is 900 euro.\n',
+  };
+  const told = await new RulesConversation({ files, shared: ['d/launch.md'] }).ask('How much is the deposit?');
+  expect(told.calls.map(({ tool }) => tool)).toEqual(['fs_read', 'fs_search', 'fs_read']);
+  expect(told.calls.at(-1)).toEqual({ tool: 'fs_read', args: { path: 'd/lease.md' } });
+  expect(told.text).toContain('d/lease.md');
+  expect(told.text).not.toContain('900');
+  const answered = await new RulesConversation({ files, shared: ['d/launch.md'] }).ask('When is the launch?');
+  expect(answered.calls.map(({ tool }) => tool)).toEqual(['fs_read']);
+  expect(answered.text).toContain('14 May');
+});
+
+test('a quote is no answer where the question asks for what is not, or where half of its words are missing', async () => {
+  const files = { 'd/invoice-1.md': '# Invoice\n\nPaid: yes\n', 'd/五月.md': '# 五月\n\n五月的天气很好。\n' };
+  const talk = (path: string) => new RulesConversation({ files, shared: [path] });
+  expect((await talk('d/invoice-1.md').ask('Which invoices are not paid?')).text).toMatch(
+    /^No line answers this directly/,
+  );
+  expect((await talk('d/五月.md').ask('五月的电费')).text).toContain('没有哪一行直接回答这个问题');
+  expect((await talk('d/invoice-1.md').ask('Is the invoice paid?')).text).not.toContain('No line answers');
+});
+
+test('what would change files is said to be impossible, and nothing is called', async () => {
+  const told = await talk().ask('delete d/notes.md');
+  expect(told.calls).toEqual([]);
+  expect(told.text).toMatch(/^I cannot delete, write, move/);
+  expect((await talk().ask('删除 d/notes.md')).text).toMatch(/^我不能删除/);
+});

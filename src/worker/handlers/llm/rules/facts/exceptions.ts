@@ -1,7 +1,7 @@
 // What a question excludes ("except drafts", "are not PDFs", "除了草稿以外"): the built-in rules cannot leave anything out, so it is told and not searched for.
 
 const EXCEPTION =
-  /[,，]?\s{0,4}(?:\b(?:except(?:ing)?(?: for)?|but not|excluding|other than|apart from|leaving out|ignoring|not counting|without)\s{1,4}[^,.;?!，。；？！]{1,200}|(?:除了?|不包括|不包含|不含|不算|排除|去掉)[^,.;?!，。；？！]{1,60}?(?:以外|之外|外(?!\p{L})|(?=[,.;?!，。；？！]|$)))/iu;
+  /[,，]?\s{0,4}(?:\b(?:except(?:ing)?(?: for)?|but not|excluding|other than|apart from|leaving out|ignoring|not counting|without)\s{1,4}[^,.;?!，。；？！]{1,200}|(?:(?<![删清移消解扣免])除了?|不包括|不包含|不含|不算|排除|去掉)[^,.;?!，。；？！]{1,60}?(?:以外|之外|外(?!\p{L})|(?=[,.;?!，。；？！]|$)))/iu;
 
 const FILES_BEFORE =
   /\b(?:files?|notes?|documents?|docs?|folders?|pdfs?|images?|photos?|pictures?|papers?|ones|everything|anything|scripts?|logs?)\b|文件|笔记|文档|哪些|目录|图片|照片/i;
