@@ -81,13 +81,15 @@ function reading(draft: AnswerDraft, aim: Aim, evidence: Evidence, cut: CutFiles
   const open = [...evidence.reads.filter((file) => file.text !== undefined), ...passagesFor(aim, evidence)];
   const closed = evidence.reads.filter((file) => file.text === undefined);
   const phrases = phrasesIn(aim.language);
+  let told = open.length > 0;
   if (open.length > 0) {
     if (aim.kind === 'read' && open.some((file) => !file.found)) show(draft, aim, evidence.reads);
     else if (aim.kind === 'summarise' || aim.subject.length === 0) summaries(draft, aim, open, cut);
-    else quotes(draft, aim, open, cut);
+    else told = quotes(draft, aim, open, cut);
+    if (!told && closed.length === 0) nothingIn(draft, aim, open);
     for (const file of open.filter((f) => f.truncated)) draft.lines.push(phrases.cut(file.path));
   }
-  if (closed.length > 0) addWithheld(draft, aim, closed, open.length > 0);
+  if (closed.length > 0) addWithheld(draft, aim, closed, told);
   if (evidence.reads.length > 0 || open.length > 0) return;
   absent(draft, aim, evidence);
 }
@@ -119,24 +121,27 @@ function absent(draft: AnswerDraft, aim: Aim, evidence: Evidence): void {
 /** So few that all of them are told where nothing was found. */
 const FEW_FILES = 12;
 
-function quotes(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut: CutFiles): void {
+function nothingIn(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[]): void {
+  const paths = [...new Set(files.map(({ path }) => path))].join(', ');
+  draft.lines.push(phrasesIn(aim.language).nothingSaid(aim.subject.join(' '), paths));
+  draft.confidence = 0.1;
+}
+
+/** Whether there was a line to quote. */
+function quotes(draft: AnswerDraft, aim: Aim, files: readonly ReadFile[], cut: CutFiles): boolean {
   const phrases = phrasesIn(aim.language);
   const units = distinct(files.flatMap((file) => cut.get(file) ?? [])).filter(
     (unit) => isReadable(unit.text) && !repeats(unit.words, aim.question),
   );
   const found = rank(units, aim.subject.join(' '), aim.question);
-  const subject = aim.subject.join(' ');
   const best = found[0];
-  if (!best) {
-    draft.lines.push(phrases.nothingSaid(subject, [...new Set(files.map(({ path }) => path))].join(', ')));
-    draft.confidence = 0.1;
-    return;
-  }
+  if (!best) return false;
   const chosen = choose(found, units);
   const direct = best.coverage >= 0.5 && !NEGATED.test(aim.question) && holdsWords(aim, chosen);
   if (!direct) draft.lines.push(phrases.closest);
   for (const { unit } of chosen) quote(draft, unit, aim.language);
   draft.confidence = Math.min(direct ? 0.9 : 0.4, Math.max(0.1, best.coverage * 0.9));
+  return true;
 }
 
 /** A question that asks for what is not: a quote that has its words may say the opposite. */

@@ -144,8 +144,7 @@ function sharedTargets(aim: Aim, transcript: Transcript, evidence: Evidence): Ta
     transcript.shared.map((file) => file.path),
     aim,
   );
-  const read = new Set(evidence.reads.map(({ path }) => path));
-  const isRead = paths.some((path) => read.has(path)) || transcript.rounds > 0;
+  const isRead = transcript.steps.some(({ tool }) => tool === 'fs_read');
   if (aim.subject.length === 0 || !isRead || holdsMost(aim, evidence)) return { paths };
   const others = searchTargets(aim, transcript, evidence);
   return 'calls' in others ? others : { paths: [...paths, ...others.paths.filter((path) => !paths.includes(path))] };

@@ -239,6 +239,7 @@ test('where shared files do not answer, the others are searched, and offered', a
   expect(told.calls.at(-1)).toEqual({ tool: 'fs_read', args: { path: 'd/lease.md' } });
   expect(told.text).toContain('d/lease.md');
   expect(told.text).not.toContain('900');
+  expect(told.text).not.toContain('found no line');
   const answered = await new RulesConversation({ files, shared: ['d/launch.md'] }).ask('When is the launch?');
   expect(answered.calls.map(({ tool }) => tool)).toEqual(['fs_read']);
   expect(answered.text).toContain('14 May');
