@@ -1,4 +1,5 @@
-// Ctrl-C while an ask is under way: the first one cancels its run, as soon as that is known; the second leaves it running.
+// Ctrl-C while an ask is under way. Before its run is known, the first one gives it up, or cancels it as soon as it is known. After that the
+// first one cancels, and the second leaves it running.
 import { causeText } from '../base/cause-text.ts';
 import type { CliIo } from './io.ts';
 import type { RunPrinter } from './run-printer.ts';
@@ -8,6 +9,8 @@ export interface AskInterruptsParts {
   readonly printer: RunPrinter;
   /** Whether the run is known by now. */
   readonly isKnown: () => boolean;
+  /** Whether the other side drops an ask that it has not accepted when its caller goes. */
+  readonly dropped: boolean;
   readonly cancel: (signal: AbortSignal) => Promise<unknown>;
   /** Aborted to leave. */
   readonly leave: AbortController;
@@ -19,7 +22,8 @@ export interface AskInterrupts {
   stop(): void;
 }
 
-export function watchInterrupts({ onInterrupt, printer, isKnown, cancel, leave }: AskInterruptsParts): AskInterrupts {
+export function watchInterrupts(parts: AskInterruptsParts): AskInterrupts {
+  const { onInterrupt, printer, isKnown, dropped, cancel, leave } = parts;
   let interrupts = 0;
   const cancelRun = () => {
     printer.urgent('cancelling; Ctrl-C again leaves it running');
@@ -31,6 +35,10 @@ export function watchInterrupts({ onInterrupt, printer, isKnown, cancel, leave }
     interrupts += 1;
     if (interrupts > 1) leave.abort();
     else if (isKnown()) cancelRun();
+    else if (dropped) {
+      printer.urgent('cancelling');
+      leave.abort();
+    } else printer.urgent('cancelling as soon as it is recorded; Ctrl-C again leaves it running');
   });
   return {
     known: () => {

@@ -2,19 +2,19 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { AskRequestSchema, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
-import type { Egress } from '../../gen/bowline/run/v1/run_pb.ts';
 import { newId } from '../base/ids.ts';
 import { inertLine } from '../base/inert.ts';
 import { toAppError } from '../contract/errors.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import { leftOpen, pathOfSource, statusOf } from './closing.ts';
-import { egressName } from './egress-text.ts';
+import { egressLines } from './egress-text.ts';
 import type { CliIo } from './io.ts';
 import { jobLine } from './job-text.ts';
 import type { LineReader } from './line-reader.ts';
 import { linksOf } from './links.ts';
 import { canRedraw, LiveLine } from './live-line.ts';
+import { offeredShares } from './offered-shares.ts';
 import type { Printer } from './output.ts';
 import { canPick, MAX_SHARES, pickShares } from './pick-shares.ts';
 import { runAsk } from './run-ask.ts';
@@ -136,7 +136,13 @@ export class ChatSession {
       modelIsKnown: model === this.#model,
     });
     this.#model = model || this.#model;
-    return sharesFor(outcome.withheld, status.roots, io.cwd);
+    const { shares: offered, limits } = await offeredShares(
+      edge,
+      io,
+      sharesFor(outcome.withheld, status.roots, io.cwd),
+    );
+    for (const limit of limits) err.line(limit, 'yellow');
+    return [...offered];
   }
 
   /** Until the owner has decided: what is no answer to this is asked again, and is never taken for a question. */
@@ -175,7 +181,7 @@ export class ChatSession {
       case 'jobs':
         return listed('no jobs yet', this.#last?.ended?.outcome?.jobs.map(jobLine));
       case 'egress':
-        return listed('nothing left the box', this.#last?.ended?.egress.map(egressLine));
+        return listed('nothing left the box', egressLines(this.#last?.ended?.egress ?? []));
       case 'new':
         this.#conversation = '';
         return 'a new conversation';
@@ -220,9 +226,6 @@ const REPLIES: ReadonlyMap<string, 'once' | 'run' | 'choose' | 'no'> = new Map([
   ['n', 'no'],
   ['no', 'no'],
 ]);
-
-const egressLine = (entry: Egress): string =>
-  `  ${egressName(entry)}  ${entry.field}  ${bytesText(entry.bytes)}  ${entry.grant || '-'}`;
 
 const listed = (none: string, lines: readonly string[] | undefined): string =>
   lines && lines.length > 0 ? lines.map(inertLine).join('\n') : none;

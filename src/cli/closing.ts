@@ -3,10 +3,11 @@ import { type GetStatusResponse, LocalService } from '../../gen/bowline/local/v1
 import { type Outcome, type Source, type Withheld, WithheldReason } from '../../gen/bowline/run/v1/run_pb.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
+import type { OfferedShares } from './offered-shares.ts';
 import type { Printer } from './output.ts';
 import type { StayedLine } from './run-printer.ts';
 import { clockText, countText } from './units.ts';
-import { askLine, diskPathOf, isShareable, sharesFor, withheldLines, withheldSummary } from './withheld-text.ts';
+import { askLine, diskPathOf, isShareable, withheldLines, withheldSummary } from './withheld-text.ts';
 
 /** Most lines of a list; the rest is counted. */
 const MAX_LINES = 20;
@@ -24,8 +25,8 @@ export interface Stayed {
 export function stayedHome(options: {
   readonly program: string;
   readonly outcome: Outcome;
-  readonly roots: readonly string[];
-  readonly cwd: string;
+  /** What would share it, and why some of it is not offered as a whole. */
+  readonly offered: OfferedShares;
   readonly conversation: string;
   readonly text: string;
   /** Whether each name is listed with its fields. */
@@ -35,10 +36,10 @@ export function stayedHome(options: {
   /** Whether the owner is asked with a key. */
   readonly pick?: boolean;
 }): Stayed {
-  const { program, outcome, roots, cwd, conversation, text, verbose = false, unshared = [], pick = false } = options;
-  const shares = sharesFor(outcome.withheld, roots, cwd);
-  const offered = pick && shares.length > 0;
-  const rest = offered && !verbose ? outcome.withheld.filter(isNoFile) : outcome.withheld;
+  const { program, outcome, conversation, text, verbose = false, unshared = [], pick = false } = options;
+  const { shares, limits } = options.offered;
+  const asked = pick && shares.length > 0;
+  const rest = asked && !verbose ? outcome.withheld.filter(isNoFile) : outcome.withheld;
   const lines: StayedLine[] = (verbose ? withheldLines(rest) : withheldSummary(rest)).map((line) => ({
     text: line,
     style: 'yellow',
@@ -48,7 +49,8 @@ export function stayedHome(options: {
       text: `${name} was shared, but its share ended before it was read, as when the edge is started again; ask again`,
       style: 'red',
     });
-  if (offered)
+  for (const limit of limits.slice(0, MAX_LINES)) lines.push({ text: limit, style: 'yellow' });
+  if (asked)
     lines.push({
       text: `${countText(shares.length, 'file')} not shared: press s to choose, any other key to leave`,
       style: 'yellow',

@@ -17,8 +17,8 @@ import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import type { CliIo } from './io.ts';
 import { type FactsOfBox, filledRunEvents } from './known-facts.ts';
+import { LATE, leaveAfter } from './leave-after.ts';
 import { resumed } from './resumed.ts';
-import { leaveAfter } from './run-ask.ts';
 import type { RunPrinter } from './run-printer.ts';
 
 /** After this long without a word, it is asked why. */
@@ -66,10 +66,12 @@ export async function askControl({ control, request, printer, facts, onInterrupt
     waitsFor: '',
     late: false,
   };
+  const isKnown = () => result.run !== '';
   const interrupts = watchInterrupts({
     onInterrupt,
     printer,
-    isKnown: () => result.run !== '',
+    isKnown,
+    dropped: false,
     cancel: (signal) => runs.cancelRun({ id: result.run, requestId: newId() }, { signal }),
     leave,
   });
@@ -77,7 +79,7 @@ export async function askControl({ control, request, printer, facts, onInterrupt
     result.waitsFor = why;
     printer.note(`waiting: ${why}`, 'yellow');
   });
-  const stopWait = leaveAfter(wait, leave);
+  const waited = leaveAfter({ wait, leave, isKnown, onLate: () => printer.status(LATE) });
   const receive = ({ event }: Pick<AskResponse, 'event'>) => {
     if (event.case === 'job') {
       jobs.set(event.value.id, event.value);
@@ -88,7 +90,9 @@ export async function askControl({ control, request, printer, facts, onInterrupt
       const isFirst = result.run === '';
       Object.assign(result, { run: id, conversation, sent: true });
       if (outcome) result.ended = create(EndedSchema, { outcome });
-      if (isFirst) interrupts.known();
+      if (!isFirst) return;
+      interrupts.known();
+      waited.known();
     }
   };
   printer.begin();
@@ -110,7 +114,7 @@ export async function askControl({ control, request, printer, facts, onInterrupt
     printer.note(messageOf(error), 'red');
   } finally {
     interrupts.stop();
-    stopWait();
+    waited.stop();
     stopLooking();
     leave.abort();
     if (!result.ended) printer.flush();

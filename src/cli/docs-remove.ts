@@ -2,8 +2,10 @@
 import { RetrievalService } from '../../gen/bowline/capability/retrieval/v1/retrieval_pb.ts';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../base/errors.ts';
+import { shellQuote } from '../base/shell-quote.ts';
 import { EXIT } from '../base/status-codes.ts';
 import { toAppError } from '../contract/errors.ts';
+import { isCollectionName } from './argument-words.ts';
 import { controlSide, type GlobalOptions, localSide, using } from './client.ts';
 import type { CliIo } from './io.ts';
 import { allPages } from './listing.ts';
@@ -17,6 +19,12 @@ export async function removeDocuments(
   ids: string[],
   options: GlobalOptions,
 ): Promise<void> {
+  if (!isCollectionName(collection)) {
+    const id = shellQuote(collection);
+    throw new AppError('USAGE', {
+      what: `the collection comes first, then its documents: bowline docs rm COLLECTION ${id}; ${collection} is no name of one, see: bowline docs ls`,
+    });
+  }
   const out = new Printer(io.stdout, io.env);
   const err = new Printer(io.stderr, io.env);
   const what =

@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { EgressSchema } from '../../gen/bowline/run/v1/run_pb.ts';
-import { egressName } from './egress-text.ts';
+import { egressLines, egressName } from './egress-text.ts';
 import { newestGroups } from './read-ledger.ts';
 
 test.each([
@@ -41,4 +41,13 @@ test('a limit counts whole groups: what is shown of a file is all that left of i
   expect(more).toBe(true);
   expect(newestGroups(lines, { limit: 5, run: '', each: false })).toMatchObject({ more: false });
   expect(newestGroups(lines, { limit: 9, run: 'r1', each: true }).groups).toHaveLength(1);
+});
+
+test('lines for people are those of the groups: one for each file, however many fields left', () => {
+  const lines = [
+    line('r1', '笔记.md', 'text', 100),
+    line('r1', '笔记.md', 'file.path', 8),
+    line('r1', '', 'ask.text', 0),
+  ];
+  expect(egressLines(lines)).toEqual(['  笔记.md  108 bytes', '  (the ask)']);
 });

@@ -1,5 +1,6 @@
 // What a line of the ledger is about, in words.
 import type { Egress } from '../../gen/bowline/run/v1/run_pb.ts';
+import { bytesText } from './units.ts';
 
 /** Fields of an ask in lines of the ledger. Journals of before the ask had its name call it a user event. */
 const OF_ASK = /^(?:ask|user_event)\./;
@@ -34,3 +35,11 @@ export function groupedEgress(entries: readonly Egress[]): EgressGroup[] {
     bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0n),
   }));
 }
+
+/** One line for each group, as `egress ls` has one row; a size that only the box knows is not told. */
+export const egressLines = (entries: readonly Egress[]): string[] =>
+  groupedEgress(entries).map(({ entry, bytes }) => {
+    const size = bytes > 0n ? `  ${bytesText(bytes)}` : '';
+    const to = entry.recipients.length > 0 ? `  to ${entry.recipients.join(', ')}` : '';
+    return `  ${egressName(entry)}${size}${to}`;
+  });

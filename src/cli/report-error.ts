@@ -5,6 +5,7 @@ import { AppError } from '../base/errors.ts';
 import { homeFolder } from '../base/home.ts';
 import { inertLine } from '../base/inert.ts';
 import { toAppError } from '../contract/errors.ts';
+import { argumentWords } from './argument-words.ts';
 import type { CliIo } from './io.ts';
 import { Printer } from './output.ts';
 
@@ -39,7 +40,7 @@ export interface ReportOptions {
 
 /** Writes `error: what (REASON)`, the home that was tried and a hint; sets the exit code. */
 export function reportError(error: unknown, io: CliIo, { home, json }: ReportOptions): void {
-  const e = toAppError(systemRefused(error) ?? error);
+  const e = inWords(toAppError(systemRefused(error) ?? error));
   const hint = e.reason === 'NOT_FOUND' ? LISTS[e.metadata.kind ?? ''] : HINTS[e.reason];
   if (json) {
     io.exit(e.exit);
@@ -49,12 +50,22 @@ export function reportError(error: unknown, io: CliIo, { home, json }: ReportOpt
     return;
   }
   const err = new Printer(io.stderr, io.env);
-  err.raw(`${err.style('error:', 'red')} ${asCalled(inertLine(e.message), io.env)} (${inertLine(e.reason)})`);
+  // What was typed may mean several things: each has its line. Words of another side stay on one.
+  const [what = '', ...each] = e.reason === 'USAGE' ? e.message.split('\n') : [e.message];
+  err.raw(`${err.style('error:', 'red')} ${asCalled(inertLine(what), io.env)} (${inertLine(e.reason)})`);
+  for (const line of each) err.raw(inertLine(line));
   io.exit(e.exit);
   if (e.reason === 'INTERNAL' && e.cause instanceof Error) err.line(`  cause: ${inertLine(String(e.cause))}`);
   if (hint) err.line(`  ${hint}`);
   const tried = triedHome(io, home);
   if (e.reason !== 'USAGE' && tried && !e.message.includes(tried)) err.line(`  home: ${tried}`);
+}
+
+/** By the names of the command line, where a rule of the contract was broken. */
+function inWords(error: AppError): AppError {
+  if (error.reason !== 'INVALID_ARGUMENT') return error;
+  const what = argumentWords(error.message);
+  return what === error.message ? error : new AppError('INVALID_ARGUMENT', { what }, { cause: error });
 }
 
 /** What the system refused, e.g. a file of another user: no fault of this program. */

@@ -10,6 +10,7 @@ import { messageOf, watchInterrupts } from './ask-interrupts.ts';
 import type { AskResult } from './ask-result.ts';
 import type { Side } from './client.ts';
 import type { CliIo } from './io.ts';
+import { LATE, leaveAfter } from './leave-after.ts';
 import { resumed } from './resumed.ts';
 import type { RunPrinter } from './run-printer.ts';
 import { elapsedText } from './units.ts';
@@ -47,15 +48,18 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
     waitsFor: '',
     late: false,
   };
+  const isKnown = () => result.run !== '';
+  let lost = false;
   const interrupts = watchInterrupts({
     onInterrupt: options.onInterrupt,
     printer,
-    isKnown: () => result.run !== '',
+    isKnown,
+    dropped: true,
     cancel: (signal) => local.cancel({ run: result.run }, { signal }),
     leave,
   });
   const stopTimer = atDeadline(options.timeoutMs, result, leave);
-  const stopWait = leaveAfter(options.wait, leave);
+  const waited = leaveAfter({ wait: options.wait, leave, isKnown, onLate: () => printer.status(LATE) });
   const quiet = setTimeout(() => {
     if (result.run)
       printer.status('it is kept on this box; nothing came from the control plane yet (see bowline status)');
@@ -71,6 +75,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
         result.conversation = event.value.conversation;
         if (event.value.expireTime) result.expires = timestampMs(event.value.expireTime);
         interrupts.known();
+        waited.known();
         return;
       case 'waiting':
         result.sent ||= event.value.sent;
@@ -91,7 +96,10 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
   };
   printer.begin();
   try {
-    const onLost = () => printer.status('the edge went away; waiting for it to come back');
+    const onLost = () => {
+      lost = true;
+      printer.status('the edge went away; waiting for it to come back');
+    };
     for await (const event of askEvents({ local, request, signal: leave.signal, onLost })) {
       receive(event);
       if (options.wait === false && result.run) break;
@@ -103,7 +111,7 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
   } finally {
     interrupts.stop();
     stopTimer();
-    stopWait();
+    waited.stop();
     clearTimeout(quiet);
     leave.abort();
     if (!result.ended) printer.flush();
@@ -111,7 +119,10 @@ export async function runAsk(options: RunAskOptions): Promise<AskResult> {
   if (result.run) return result;
   if (result.late) throw new AppError('DEADLINE_EXCEEDED', { after: elapsedText(options.timeoutMs ?? 0) });
   if (leave.signal.reason instanceof AppError) throw leave.signal.reason;
-  throw new AppError('CANCELED', {}, { message: 'cancelled before the edge had accepted it' });
+  const message = lost
+    ? 'the edge went away before it told whether it had accepted the ask; see: bowline queue ls'
+    : 'cancelled before the edge had accepted it';
+  throw new AppError('CANCELED', {}, { message });
 }
 
 /** Leaves when the time is over and the end of the run, which comes with that, did not come either. */
@@ -122,14 +133,6 @@ function atDeadline(timeoutMs: number | undefined, result: AskResult, leave: Abo
     leave.abort();
   };
   const timer = setTimeout(end, timeoutMs + GRACE_MS);
-  return () => clearTimeout(timer);
-}
-
-/** Leaves when it was waited for long enough, with that as the reason. */
-export function leaveAfter(wait: number | false | undefined, leave: AbortController): () => void {
-  if (!wait) return () => {};
-  const after = `${elapsedText(wait)}, and nobody had taken the ask; ask again`;
-  const timer = setTimeout(() => leave.abort(new AppError('DEADLINE_EXCEEDED', { after })), wait);
   return () => clearTimeout(timer);
 }
 

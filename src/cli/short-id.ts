@@ -7,7 +7,7 @@ const SHORTEST = 8;
 /** A whole id, or what stands for something else. */
 const PART = /^(?=.{4,35}$)[0-9a-f]+(?:-[0-9a-f]+)*$/i;
 /** Candidates that are listed. */
-const MOST_LISTED = 10;
+const MOST_LISTED = 5;
 
 /** The ends that tell these ids apart. What is no UUID stays whole. */
 export function shortIds(ids: readonly string[]): Map<string, string> {

@@ -252,6 +252,38 @@ test('what was withheld is listed with the command that shares it, with paths of
   expect(stderr).toContain(`to share it for one run: bowline ask --share ${share} -c conv-1 'what'\\''s in it?'\n`);
 });
 
+test('of a file that the limits refuse as a whole its first lines are offered, and the limit is told', async () => {
+  const root = join(box.folder, 'notes');
+  mkdirSync(root);
+  writeFileSync(join(root, '大.log'), 'x'.repeat(2 << 20));
+  const withheld = [
+    {
+      $typeName: 'bowline.run.v1.Withheld' as const,
+      field: 'text',
+      size: SizeClass.UNDER_16K,
+      why: WithheldReason.NO_GRANT,
+      name: 'notes/大.log',
+      hint: '--share notes/大.log',
+    },
+  ];
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask() {
+        yield accepted();
+        yield ended({ answer: 'I may not read it.', withheld });
+      },
+      getStatus: () => ({ roots: [`notes (${root})`] }),
+      previewShares: ({ shares }) => {
+        if (shares[0]?.endLine === 0) throw new AppError('FILE_TOO_LARGE');
+        return {};
+      },
+    }),
+  );
+  const { stderr } = await cli(['ask', 'what?'], here());
+  expect(stderr).toContain(`to share it for one run: bowline ask --share '${root}/大.log#L1-L200' -c conv-1 'what?'\n`);
+  expect(stderr).toContain('limits.file_bytes');
+});
+
 test('exit codes follow how the run ended', async () => {
   const states = [RunState.REFUSED, RunState.FAILED, RunState.CANCELLED, RunState.TIMED_OUT];
   await box.edge((router) =>
@@ -302,21 +334,56 @@ test('--wait is the time of the command: it leaves with exit code 4, and the ask
     router.service(LocalService, {
       async *ask({ text: how, timeout }, context) {
         expect(timeout).toBeUndefined();
-        if (how === 'never') await aborted(context.signal);
         yield accepted();
         if (how === 'sent') yield waiting('a worker', true);
         await aborted(context.signal);
       },
     }),
   );
-  const [queued, sent, never] = await Promise.all(
-    ['queued', 'sent', 'never'].map((how) => cli(['ask', '--wait', '1s', how], here())),
-  );
-  expect([queued?.code, sent?.code, never?.code]).toEqual([4, 4, 7]);
+  const [queued, sent] = await Promise.all(['queued', 'sent'].map((how) => cli(['ask', '--wait', '1s', how], here())));
+  expect([queued?.code, sent?.code]).toEqual([4, 4]);
   expect(queued?.stderr).toContain('run run-1 is queued on this box and will be sent by itself\n');
   expect(queued?.stderr).toContain('  bowline queue ls\n  bowline queue rm run-1\n');
   expect(sent?.stderr).toContain('run run-1 goes on\n');
-  expect(never?.stderr).toContain('nobody had taken the ask');
+});
+
+test('--wait that is over while the shares are still read leaves when the ask is accepted: it is queued', async () => {
+  const read = new Channel<boolean>(1);
+  await box.edge((router) =>
+    router.service(LocalService, {
+      async *ask(_request, context) {
+        await read.next();
+        yield accepted();
+        await aborted(context.signal);
+      },
+    }),
+  );
+  const run = new CliRun(['ask', '--wait', '1s', 'q'], here());
+  await run.until('as soon as the ask is accepted');
+  read.offer(true);
+  expect(await run.ended).toBe(4);
+  expect(run.stderr).toContain('run run-1 is queued on this box and will be sent by itself\n');
+});
+
+test('Ctrl-C before the ask is accepted says so and ends it at once; the edge sees its caller go', async () => {
+  const seen = new Channel<string>(3);
+  await box.edge((router) =>
+    router.service(LocalService, {
+      // biome-ignore lint/correctness/useYield: it never comes to an event
+      async *ask(_request, context) {
+        seen.offer('asked');
+        await aborted(context.signal);
+        seen.offer('gone');
+      },
+    }),
+  );
+  const run = new CliRun(['ask', '--share', '**', 'q'], here());
+  expect(await seen.next()).toMatchObject({ value: 'asked' });
+  run.interrupt();
+  expect(await run.ended).toBe(6);
+  expect(run.stderr).toContain('cancelling\n');
+  expect(run.stderr).toContain('cancelled before the edge had accepted it (CANCELED)');
+  expect(await seen.next()).toMatchObject({ value: 'gone' });
 });
 
 test('an ask that has a time is never told as one that is sent whenever that may be', async () => {

@@ -120,7 +120,7 @@ test('commands share, list jobs and what left the box, and tell mistakes', async
   for (const part of [
     'sharing from now on: *.md',
     'fs.Read: done',
-    'notes/a.md  text  9 bytes  g',
+    'notes/a.md  9 bytes\n',
     'sharing nothing',
     'there is no /nope',
     'a new conversation',

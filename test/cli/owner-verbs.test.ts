@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AuditService } from '../../gen/bowline/control/v1/audit_service_pb.ts';
+import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { DeviceService, DeviceState } from '../../gen/bowline/control/v1/device_service_pb.ts';
 import { KeyKind, KeyService, KeyState } from '../../gen/bowline/control/v1/key_service_pb.ts';
 import { RegistryService } from '../../gen/bowline/control/v1/registry_service_pb.ts';
@@ -10,6 +11,7 @@ import { RunSchema, RunService } from '../../gen/bowline/control/v1/run_service_
 import { UsageService } from '../../gen/bowline/control/v1/usage_service_pb.ts';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { OutcomeSchema, RunState, TextChunkSchema } from '../../gen/bowline/run/v1/run_pb.ts';
+import { AppError } from '../../src/base/errors.ts';
 import { freePort } from '../support/free-port.ts';
 import { cli } from '../support/run-cli.ts';
 import { ScriptedHome } from '../support/scripted-home.ts';
@@ -157,4 +159,64 @@ test('a cancel of a run that has ended says so, and an empty list of runs that w
   await box.edge((router) => router.service(LocalService, { cancel: () => ({}) }));
   expect((await run('runs', 'cancel', 'asked-here')).stderr).toContain('nothing to do: asked-here has ended already');
   expect((await run('runs', 'ls', '--set-aside')).stdout).toBe('no run is set aside\n');
+});
+
+test('a filter by an id that there is not is told, and is no empty list; what exists and sent nothing is', async () => {
+  await box.controlPlane((router) => {
+    router.service(RunService, {
+      listRuns: () => ({ runs: [] }),
+      getRun: ({ id }) => {
+        if (id !== 'silent') throw new AppError('NOT_FOUND', { kind: 'run' });
+        return { run: { id } };
+      },
+    });
+    router.service(ConversationService, {
+      getConversation: ({ id }) => {
+        if (id !== 'known') throw new AppError('NOT_FOUND', { kind: 'conversation' });
+        return { conversation: { id } };
+      },
+    });
+  });
+  await box.edge((router) =>
+    router.service(LocalService, {
+      listEgress: () => ({ entries: [] }),
+      async *follow({ run }) {
+        if (run !== 'mine') throw new AppError('NOT_FOUND', { kind: 'run' });
+        yield { event: { event: { case: 'waiting' as const, value: { what: 'a worker' } } } };
+      },
+    }),
+  );
+  const unknown = await Promise.all([run('egress', 'ls', '--run', 'zzzz'), run('runs', 'ls', '-c', 'zzzz')]);
+  expect(unknown.map(({ code, stdout }) => [code, stdout])).toEqual([
+    [6, ''],
+    [6, ''],
+  ]);
+  expect(unknown[0].stderr).toContain('(NOT_FOUND)');
+  const known = await Promise.all([
+    run('egress', 'ls', '--run', 'silent'),
+    run('egress', 'ls', '--run', 'mine'),
+    run('runs', 'ls', '-c', 'known'),
+  ]);
+  expect(known.map(({ code }) => code)).toEqual([0, 0, 0]);
+  expect(known[0].stdout).toBe('nothing left the box\n');
+});
+
+test('an id that means several is told with one of them a line, five at most', async () => {
+  const runs = Array.from({ length: 9 }, (_, at) => ({ id: `01a2-${at}`, text: `Frage ${at}\nof two lines` }));
+  await box.controlPlane((router) => router.service(RunService, { listRuns: () => ({ runs }) }));
+  const { code, stderr } = await run('runs', 'show', '01a2');
+  expect(code).toBe(2);
+  const lines = stderr.split('\n');
+  expect(lines[0]).toBe('error: 01a2 means more than one run; type more of the id: (USAGE)');
+  expect(lines.slice(1, 7)).toEqual([
+    ...[0, 1, 2, 3, 4].map((at) => expect.stringMatching(new RegExp(`^ {2}01a2-${at} {2}Frage ${at}.*of two lines$`))),
+    '  and 4 more',
+  ]);
+});
+
+test('docs rm of something that is no collection says that the collection comes first', async () => {
+  const { code, stderr } = await run('docs', 'rm', 'notes/car.txt');
+  expect(code).toBe(2);
+  expect(stderr).toContain('the collection comes first, then its documents: bowline docs rm COLLECTION notes/car.txt');
+  expect(stderr).not.toContain('regex');
 });

@@ -262,6 +262,24 @@ test('of several files that are shared a bad one is told and left out; where non
   expect(edge.open.size).toBe(1);
 });
 
+test('an ask whose caller goes before it is accepted is dropped, and one that is accepted meanwhile ends before it is sent', async () => {
+  const edge = await start({ connect: false });
+  const request = create(AskRequestSchema, { text: 'q' });
+  const early = new AbortController();
+  const dropped = await edge.asks.prepare(request, early.signal);
+  early.abort(new AppError('CANCELED'));
+  await expect(dropped.commit()).rejects.toMatchObject({ reason: 'CANCELED' });
+  expect(edge.entries.filter(({ record }) => record.case === 'ask')).toHaveLength(0);
+  const late = new AbortController();
+  const prepared = await edge.asks.prepare(request, late.signal);
+  const asked = prepared.commit();
+  late.abort();
+  const { run } = await asked;
+  expect(edge.entries.map(({ record }) => record.case)).toEqual(expect.arrayContaining(['ask', 'runAnswered']));
+  expect(edge.open.size).toBe(0);
+  expect(edge.asks.isOpen(run)).toBe(false);
+});
+
 test('a full queue refuses the next ask before anything is journaled', async () => {
   const edge = await start({ connect: false, limits: { openAsks: 2 } });
   await edge.ask('1');

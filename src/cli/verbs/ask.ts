@@ -13,6 +13,7 @@ import type { CliIo } from '../io.ts';
 import { knownConversation } from '../known-conversation.ts';
 import { linksOf } from '../links.ts';
 import { canRedraw, LiveLine } from '../live-line.ts';
+import { offeredShares } from '../offered-shares.ts';
 import { Printer } from '../output.ts';
 import { canPick, MAX_SHARES, nextKeyIs, pickShares } from '../pick-shares.ts';
 import { runAsk } from '../run-ask.ts';
@@ -20,6 +21,7 @@ import { RunPrinter } from '../run-printer.ts';
 import { parseShare } from '../shares.ts';
 import { pipedBeside, textOfAsk } from '../text-of-ask.ts';
 import { parseAskTime, parseDuration } from '../units.ts';
+import { sharesFor } from '../withheld-text.ts';
 
 interface AskOptions extends GlobalOptions {
   share: string[];
@@ -169,7 +171,8 @@ async function show(io: CliIo, { edge, printer, result, text, options }: Shown):
   const { verbose } = options;
   const { conversation } = result;
   const { program } = out;
-  const about = { program, outcome, roots: status.roots, cwd: io.cwd, conversation, text, verbose, pick };
+  const offered = await offeredShares(edge, io, sharesFor(outcome.withheld, status.roots, io.cwd));
+  const about = { program, outcome, offered, conversation, text, verbose, pick };
   const stayed = stayedHome({ ...about, unshared: unsharedOf(result) });
   const link = await linksOf(io.stdout, io.env);
   printer.closing(outcome, { stayed: stayed.lines, link, pathOf: pathOfSource(status) });

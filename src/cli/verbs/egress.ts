@@ -6,6 +6,7 @@ import { type GlobalOptions, homeOf, localSide, using } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
 import { type EgressGroup, egressName } from '../egress-text.ts';
 import type { CliIo } from '../io.ts';
+import { knownRun } from '../known-run.ts';
 import { type ListOptions, lsCommand } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
@@ -72,6 +73,13 @@ const FIELDS: Column<EgressGroup> = { heading: 'fields', text: ({ fields }) => f
 
 /** From the edge; from its files where it is not there. */
 async function read(io: CliIo, offline: OfflineLedger, options: EgressOptions): Promise<LedgerPart> {
+  const found = await readAnyway(io, offline, options);
+  // Nothing is said of a run that there is not.
+  if (options.run && found.groups.length === 0) await knownRun(io, options, options.run);
+  return found;
+}
+
+async function readAnyway(io: CliIo, offline: OfflineLedger, options: EgressOptions): Promise<LedgerPart> {
   const { limit, run = '', each = false } = options;
   try {
     return await using(localSide(io, options), async (edge) => {

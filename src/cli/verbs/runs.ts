@@ -1,5 +1,6 @@
 // The verb `runs`: lists, shows and cancels runs; `watch` has its own file.
 import { Command } from 'commander';
+import { ConversationService } from '../../../gen/bowline/control/v1/conversation_service_pb.ts';
 import { type Run, RunService } from '../../../gen/bowline/control/v1/run_service_pb.ts';
 import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { RunState, RunStateSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
@@ -8,7 +9,7 @@ import { newId } from '../../base/ids.ts';
 import { controlSide, type GlobalOptions, localSide, type Side, using } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
 import { done } from '../done.ts';
-import { egressName } from '../egress-text.ts';
+import { egressLines } from '../egress-text.ts';
 import { conversationId, runId } from '../find-id.ts';
 import type { CliIo } from '../io.ts';
 import { jobLine, shortMethod } from '../job-text.ts';
@@ -19,7 +20,7 @@ import { enumText } from '../plain.ts';
 import { runJson } from '../run-json.ts';
 import { RunPrinter } from '../run-printer.ts';
 import type { Column } from '../table.ts';
-import { bytesText, timeText } from '../units.ts';
+import { timeText } from '../units.ts';
 import { listed } from '../watched-list.ts';
 import { withheldLines } from '../withheld-text.ts';
 import { listDevices } from './devices.ts';
@@ -121,6 +122,8 @@ async function listRuns(
 ): Promise<Run[]> {
   const service = control.client(RunService);
   const id = conversation && (await conversationId(control, conversation));
+  // A mistyped id is told, and is not a conversation without runs.
+  if (id) await control.client(ConversationService).getConversation({ id });
   return pages(
     limit,
     async (pageSize, pageToken) => {
@@ -182,11 +185,7 @@ function printRun(out: Printer, run: Run, deviceName: string | undefined): void 
   }
   const jobs = run.jobs.length > 0 ? run.jobs : (run.outcome?.jobs ?? []);
   section(out, 'jobs:', jobs.map(jobLine));
-  section(
-    out,
-    'left the box:',
-    run.egress.map((e) => `  ${egressName(e)}  ${e.field}${e.bytes > 0n ? `  ${bytesText(e.bytes)}` : ''}`),
-  );
+  section(out, 'left the box:', egressLines(run.egress));
   if (run.egress.some(({ bytes }) => bytes === 0n)) out.line(`  how much: bowline egress ls --run ${run.id}`, 'dim');
   section(
     out,

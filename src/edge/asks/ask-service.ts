@@ -117,8 +117,9 @@ export class AskService {
   /**
    * Checks an ask and freezes what it shares. Throws SHARE_NO_MATCH, PATH_NOT_ALLOWED, QUEUE_FULL, REQUEST_ID_REUSED,
    * INVALID_ARGUMENT; nothing is kept then.
+   * @param caller aborts when whoever asks goes: what is not accepted by then is dropped with the reason, or withdrawn before it is sent
    */
-  async prepare(request: AskRequest): Promise<PreparedAsk> {
+  async prepare(request: AskRequest, caller?: AbortSignal): Promise<PreparedAsk> {
     checkAsk(request);
     const known = await this.#repeated(request);
     if (known) return { shared: undefined, commit: async () => known, discard() {} };
@@ -126,7 +127,7 @@ export class AskService {
     const run = newId();
     const conversation = request.conversation || newId();
     const left = new LeftOutFiles();
-    const files = await this.#filesOf(request, left);
+    const files = await this.#filesOf(request, left, caller);
     const model = this.#deps.model();
     const recipients = recipientsOf(request, model);
     const collections = request.noCollections ? [] : (this.#deps.collections?.(request.collections, model) ?? []);
@@ -141,6 +142,7 @@ export class AskService {
       kept = true;
     };
     const write = async (): Promise<AskedRun> => {
+      caller?.throwIfAborted();
       this.#checkRoom();
       this.#pending++;
       try {
@@ -159,6 +161,8 @@ export class AskService {
       }
       const ask = this.#deps.open.get(run);
       if (ask) this.#show(ask);
+      // Nobody was told of it: it ends as if it had not come.
+      if (ask && caller?.aborted && !ask.sent) await this.ended(run, cancelledOutcome());
       this.#changed();
       return { run, conversation };
     };
@@ -167,11 +171,16 @@ export class AskService {
   }
 
   /** What is shared; a file of several that cannot be read does not stand in the way of the others. */
-  async #filesOf({ shares, excludes, gitignore }: AskRequest, left: LeftOutFiles): Promise<GrantedFile[]> {
+  async #filesOf(
+    { shares, excludes, gitignore }: AskRequest,
+    left: LeftOutFiles,
+    signal: AbortSignal | undefined,
+  ): Promise<GrantedFile[]> {
     if (shares.length === 0) return [];
     const files = await this.#deps.shares.resolve(shares, (path, error) => left.add(path, error), {
       excludes,
       gitignore,
+      signal,
     });
     left.mustLeave(
       files,

@@ -11,6 +11,8 @@ const PIECE_BYTES = 32 << 10;
 
 export interface ReadBounds {
   readonly maxBytes: number;
+  /** Of a document, which is held whole while it is read; default: `maxBytes`. */
+  readonly documentBytes?: number;
   readonly signal: AbortSignal;
 }
 

@@ -93,6 +93,7 @@ export class FileTexts {
       mustBeSame(sha256, await readPieces(file, bounds, receive));
       return [];
     }
+    if (file.stat.size > (bounds.documentBytes ?? bounds.maxBytes)) throw new AppError('FILE_TOO_LARGE');
     const pieces: Buffer[] = [];
     mustBeSame(sha256, await readPieces(file, bounds, (piece) => pieces.push(Buffer.from(piece))));
     const { text, pageLines } = await this.#reader.read(Buffer.concat(pieces), document, bounds.signal);

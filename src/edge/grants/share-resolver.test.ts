@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { edgeFolder, edgeRig } from '../../../test/support/edge-rig.ts';
 import { makePdf } from '../../../test/support/make-pdf.ts';
+import { AppError } from '../../base/errors.ts';
 
 const FILES = {
   'docs/notes.md': 'one\ntwo\nthree\n',
@@ -80,6 +81,21 @@ test('of many files, the one that stands in the way is named', async () => {
   await expect(rig.shares.resolve([{ pattern: 'docs' }])).rejects.toMatchObject({
     reason: 'FILE_TOO_LARGE',
     message: expect.stringMatching(/^docs\/large\.md: the file is larger than limits\.file_bytes/),
+  });
+  await rig.close();
+});
+
+test('lines of a file that is larger than one may share whole are shared; too many of them are not', async () => {
+  const large = Array.from({ length: 1_000 }, (_, at) => `line ${at + 1}\n`).join('');
+  const rig = await edgeRig(edgeFolder({ 'docs/large.log': large }), { config: 'limits: {file_bytes: 2000}\n' });
+  const [five] = await rig.shares.resolve([{ pattern: 'docs/large.log#L1-L5' }]);
+  expect(five).toMatchObject({ path: 'docs/large.log', startLine: 1, endLine: 5, bytes: 35n });
+  await expect(rig.shares.resolve([{ pattern: 'docs/large.log#L1-L900' }])).rejects.toMatchObject({
+    reason: 'FILE_TOO_LARGE',
+  });
+  const gone = AbortSignal.abort(new AppError('CANCELED'));
+  await expect(rig.shares.resolve([{ pattern: 'docs' }], undefined, { signal: gone })).rejects.toMatchObject({
+    reason: 'CANCELED',
   });
   await rig.close();
 });

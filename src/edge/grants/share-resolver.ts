@@ -56,6 +56,8 @@ export interface ShareReport {
 export interface ShareRules extends IgnoreWish {
   /** Only what has text may be shared: it is read on this box in a run. Documents of a collection are read by others. */
   readonly text?: boolean;
+  /** Ends it with its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export class ShareResolver {
@@ -102,11 +104,13 @@ export class ShareResolver {
 
   /** Adds one file. What is wrong with one of several, or is too much, is told and left out. */
   async #gather(gathered: Gathered, judged: JudgedPath, wanted: Wanted, rules: ShareRules, several: boolean) {
+    rules.signal?.throwIfAborted();
     try {
       gathered.mustHaveRoom();
       const room = rules.text ? Number.POSITIVE_INFINITY : gathered.room;
       gathered.add(await this.#freeze(judged, wanted, rules, room));
     } catch (error) {
+      rules.signal?.throwIfAborted();
       if (!several || !gathered.report || !(error instanceof AppError)) throw naming(judged.name, error);
       gathered.report.left(judged.name, error);
     }
@@ -180,7 +184,7 @@ export class ShareResolver {
       recursive: true,
       maxDepth: this.#limits.walk_depth,
       budget,
-      signal: NEVER,
+      signal: rules.signal ?? NEVER,
       refused,
       tooDeep,
       enters: (judged: JudgedPath) => enters(below(judged)) && !ignored.has(judged.path, true),
@@ -198,6 +202,7 @@ export class ShareResolver {
       else other ??= judged;
       if (found.length > this.#limits.share_files + MOST_OVER) break;
     }
+    rules.signal?.throwIfAborted();
     if (budget.met) {
       const error = tooMuch('the folder', this.#limits.walk_entries, 'walk_entries');
       if (!report || found.length === 0) throw error;
@@ -246,8 +251,15 @@ export class ShareResolver {
   }
 
   /** The hash of a file, and how many bytes of it are shared: of a document those of its text. */
-  async #measure(file: OpenFile, { startLine, endLine, pattern }: Wanted, { text }: ShareRules, secrets: SecretFinder) {
-    const bounds = { maxBytes: this.#limits.file_bytes, signal: NEVER };
+  async #measure(
+    file: OpenFile,
+    { startLine, endLine, pattern }: Wanted,
+    { text, signal = NEVER }: ShareRules,
+    secrets: SecretFinder,
+  ) {
+    const { file_bytes: documentBytes, search_bytes: maxBytes } = this.#limits;
+    // Lines are looked for piece by piece, however long the file is; what is shared of it has the limit.
+    const bounds = startLine === 0 ? { maxBytes: documentBytes, signal } : { maxBytes, documentBytes, signal };
     const find = (piece: Uint8Array) => secrets.add(piece);
     const whole = startLine === 0;
     if (whole && !text) return { sha256: await readPieces(file, bounds, find), bytes: file.stat.size };
@@ -262,6 +274,7 @@ export class ShareResolver {
     });
     const taken = picker.end();
     if (startLine > taken.total) throw noMatch(pattern, `the file has only ${taken.total} lines`);
+    if (taken.bytes > documentBytes) throw new AppError('FILE_TOO_LARGE');
     return { sha256, bytes: taken.bytes };
   }
 }

@@ -146,11 +146,11 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
 
   return {
     async *ask(request, { signal }) {
-      const prepared = await asks.prepare(request);
+      const prepared = await asks.prepare(request, signal).catch(orCancelled(signal));
       try {
         const { shared } = prepared;
         if (shared) yield { event: create(LocalRunEventSchema, { event: { case: 'shared', value: shared } }) };
-        const asked = await prepared.commit();
+        const asked = await prepared.commit().catch(orCancelled(signal));
         const accepted = create(AcceptedSchema, { ...asked, ...expireTimeOf(open.get(asked.run)) });
         yield { event: create(LocalRunEventSchema, { event: { case: 'accepted', value: accepted } }) };
         yield* follow(accepted.run, signal);
@@ -158,8 +158,9 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
         prepared.discard();
       }
     },
-    async previewShares({ shares }) {
-      const prepared = await asks.prepare(create(AskRequestSchema, { text: '-', shares }));
+    async previewShares({ shares }, { signal }) {
+      const request = create(AskRequestSchema, { text: '-', shares });
+      const prepared = await asks.prepare(request, signal).catch(orCancelled(signal));
       prepared.discard();
       // Its grant is gone already.
       return prepared.shared ? { shared: { ...prepared.shared, grant: '' } } : {};
@@ -230,6 +231,13 @@ export function localService(deps: LocalDeps): ServiceImpl<typeof LocalService> 
     },
   };
 }
+
+/** What ends because its caller went is no fault. */
+const orCancelled =
+  (signal: AbortSignal) =>
+  (error: unknown): never => {
+    throw signal.aborted ? new AppError('CANCELED', {}, { cause: error }) : error;
+  };
 
 function statusOf(deps: LocalDeps): GetStatusResponse {
   const status = deps.status();

@@ -45,6 +45,17 @@ test('Read: byte order mark, CR LF, ranges, the byte limit, and what is no text'
   await rig.close();
 });
 
+test('Read: shared lines of a file that is larger than one may open whole, and no other of it', async () => {
+  const large = Array.from({ length: 1_000 }, (_, at) => `line ${at + 1}\n`).join('');
+  const rig = await edgeRig(edgeFolder({ 'docs/large.log': large }), { config: 'limits: {file_bytes: 2000}\n' });
+  const { run } = await rig.ask('read', ['docs/large.log#L998-L999']);
+  const { messages } = await rig.call(read, { path: 'docs/large.log' }, { run });
+  expect(messages[0]).toMatchObject({ text: 'line 998\nline 999\n', firstLine: 998 });
+  const other = await rig.call(read, { path: 'docs/large.log', startLine: 1, endLine: 5 }, { run });
+  expect(other.failure).toBe('RANGE_NEEDS_GRANT');
+  await rig.close();
+});
+
 test('Write: creates, replaces, appends, each atomically, and leaves nothing behind', async () => {
   const rig = await edgeRig(edgeFolder(), { config: WRITE });
   const path = 'docs/out.txt';

@@ -14,6 +14,8 @@ export async function grantedOrigin(
   if (!parts.grants.names(call.run, judged.name)) return undefined;
   const file = await openJudged(parts, judged);
   try {
+    // Of one that large only lines can be shared.
+    if (file.stat.size > parts.limits.file_bytes) return undefined;
     const sha256 = await readPieces(file, { maxBytes: parts.limits.file_bytes, signal: call.signal });
     return originOf(parts.allow, file, sha256);
   } finally {

@@ -9,7 +9,7 @@ import {
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
 import { AppError } from '../../../base/errors.ts';
 import type { OpenFile } from '../../allowlist/open-file.ts';
-import { originOf } from '../../files/content.ts';
+import { originOf, type ReadBounds } from '../../files/content.ts';
 import type { FileOrigin, LineRange } from '../../files/file-origin.ts';
 import type { LookedAt } from '../../files/file-text.ts';
 import { LinePicker } from '../../files/lines.ts';
@@ -52,7 +52,7 @@ async function answer(
   const { name } = file.judged;
   // Without a grant the content is not even looked at.
   if (!parts.grants.names(call.run, name)) return aboutOnly(parts, file, originOf(parts.allow, file, undefined), call);
-  const reading = { maxBytes: parts.limits.file_bytes, signal: call.signal };
+  const reading = boundsOf(parts, call);
   const looked = await parts.texts.look(file, reading);
   const origin = originOf(parts.allow, file, looked.sha256);
   const cover = parts.grants.covers({ ...origin, run: call.run, recipient: call.recipient });
@@ -79,7 +79,7 @@ async function withGrant(
   if (!range) throw new AppError('RANGE_NEEDS_GRANT');
   const limit = Math.min(request.maxBytes || parts.limits.read_bytes, parts.limits.read_bytes);
   const picker = new LinePicker(range.start, range.end, limit);
-  const reading = { maxBytes: parts.limits.file_bytes, signal: call.signal };
+  const reading = boundsOf(parts, call);
   const pageLines = await parts.texts.text(file, looked, reading, (piece) => picker.add(piece));
   const { text, last, cut, total } = picker.end();
   const response = create(ReadResponseSchema, {
@@ -95,6 +95,13 @@ async function withGrant(
     response.pages = call.origins.set(create(ReadPagesSchema, pagesOf(pageLines, lines)), origin);
   return call.origins.set(response, { ...origin, lines, whole: ['total_lines', 'truncated'] });
 }
+
+/** Of a file that is larger than one may be opened only lines are shared, and the grant says which. */
+const boundsOf = ({ limits }: ToolParts, { signal }: ToolCallContext): ReadBounds => ({
+  maxBytes: limits.search_bytes,
+  documentBytes: limits.file_bytes,
+  signal,
+});
 
 /** @param pageLines lines on which pages begin */
 function pagesOf(pageLines: readonly number[], { start, end }: LineRange): { first: number; starts: number[] } {
