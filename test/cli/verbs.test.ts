@@ -106,7 +106,7 @@ test('a run is shown with its jobs and what left the box; an open one with what 
     '发布日期是什么？',
     '三月三日',
     'fs.Read on device pi: done, 12 ms',
-    'notes/a.md  text  9 bytes',
+    'notes/a.md  9 bytes',
   ]) {
     expect(shown.stdout).toContain(part);
   }
