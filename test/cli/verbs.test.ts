@@ -102,12 +102,7 @@ test('a run is shown with its jobs and what left the box; an open one with what 
     run(['runs', 'show', 'run-1', '--json']),
     run(['runs', 'show', 'open']),
   ]);
-  for (const part of [
-    '发布日期是什么？',
-    '三月三日',
-    'fs.Read on device pi: done, 12 ms',
-    'notes/a.md  9 bytes',
-  ]) {
+  for (const part of ['发布日期是什么？', '三月三日', 'fs.Read on device pi: done, 12 ms', 'notes/a.md  9 bytes']) {
     expect(shown.stdout).toContain(part);
   }
   expect(JSON.parse(json.stdout)).toMatchObject({

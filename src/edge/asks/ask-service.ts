@@ -171,17 +171,11 @@ export class AskService {
   }
 
   /** What is shared; a file of several that cannot be read does not stand in the way of the others. */
-  async #filesOf(
-    { shares, excludes, gitignore }: AskRequest,
-    left: LeftOutFiles,
-    signal: AbortSignal | undefined,
-  ): Promise<GrantedFile[]> {
+  async #filesOf(request: AskRequest, left: LeftOutFiles, signal: AbortSignal | undefined): Promise<GrantedFile[]> {
+    const { shares, excludes, gitignore } = request;
     if (shares.length === 0) return [];
-    const files = await this.#deps.shares.resolve(shares, (path, error) => left.add(path, error), {
-      excludes,
-      gitignore,
-      signal,
-    });
+    const rules = { excludes, gitignore, signal };
+    const files = await this.#deps.shares.resolve(shares, (path, error) => left.add(path, error), rules);
     left.mustLeave(
       files,
       shares.map(({ pattern }) => pattern),
