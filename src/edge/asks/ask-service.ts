@@ -131,11 +131,8 @@ export class AskService {
     const model = this.#deps.model();
     const recipients = recipientsOf(request, model);
     const collections = request.noCollections ? [] : (this.#deps.collections?.(request.collections, model) ?? []);
-    const grants = await grantFor(this.#deps.shares, run, {
-      files,
-      piped: request.piped,
-      recipients: recipients.granted,
-    });
+    const wanted = { files, piped: request.piped, recipients: recipients.granted };
+    const grants = await grantFor(this.#deps.shares, run, wanted);
     let kept = false;
     const discard = () => {
       if (!kept) this.#deps.shares.drop(run);
