@@ -358,7 +358,7 @@ test('--wait that is over while the shares are still read leaves when the ask is
       },
     }),
   );
-  const run = new CliRun(['ask', '--wait', '1s', 'q'], here());
+  const run = new CliRun(['ask', '--wait', '1s', 'q'], { ...here(), input: '' });
   await run.until('as soon as the ask is accepted');
   read.offer(true);
   expect(await run.ended).toBe(4);
@@ -377,7 +377,7 @@ test('Ctrl-C before the ask is accepted says so and ends it at once; the edge se
       },
     }),
   );
-  const run = new CliRun(['ask', '--share', '**', 'q'], here());
+  const run = new CliRun(['ask', '--share', '**', 'q'], { ...here(), input: '' });
   expect(await seen.next()).toMatchObject({ value: 'asked' });
   run.interrupt();
   expect(await run.ended).toBe(6);
