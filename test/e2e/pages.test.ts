@@ -81,6 +81,7 @@ const TYPING: readonly Typing[] = [
   // A folder of mixed files has some that cannot be read: these are named, and the rest is done.
   { like: /bowline docs add/, codes: [0, 8], says: /launch\.md|documents?/ },
   { like: /bowline status$/, says: /control/ },
+  { like: /bowline egress ls$/, terminal: true },
   { like: /bowline watch$/, terminal: true, until: /── left the box/, thenStopped: true },
   { like: /bowline logs -f$/, until: /\w/, thenStopped: true },
   // More than one machine.

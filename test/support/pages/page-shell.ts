@@ -3,6 +3,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { freePort } from '../free-port.ts';
 import { Program } from '../program.ts';
 import { ROOT } from '../stack.ts';
@@ -130,9 +131,9 @@ export class PageShell {
     const variable = /^(?:export )?[A-Za-z_]+=\S+( [A-Za-z_]+=\S+)*$/.test(command) || /^\w+=\$\(.*\)$/.test(command);
     if (variable) return await this.#assign(command);
     const program = this.#start(step, command, typing);
-    if (typing.until === undefined) return await this.#end(program, typing.codes ?? [0]);
+    if (typing.until === undefined) return await this.#end(program, typing);
     await program.until(typing.until, LIMIT_MS);
-    const shown = program.stdout;
+    const shown = shownBy(program, typing);
     this.#printed += shown;
     if (typing.thenStopped) await program.stop();
     else this.#terminals.set(step, program);
@@ -145,7 +146,7 @@ export class PageShell {
     const program = this.#start(command, `${plain}; printf '%s\\0' ${names.map((name) => `"$${name}"`).join(' ')}`, {
       like: /$/,
     });
-    const { shown } = await this.#end(program, [0]);
+    const { shown } = await this.#end(program, { like: /$/ });
     const values = shown.split('\0');
     names.forEach((name, at) => {
       this.#env[name] = values[at] ?? '';
@@ -153,11 +154,12 @@ export class PageShell {
     return { code: 0, shown: '' };
   }
 
-  async #end(program: Program, wanted: readonly number[]): Promise<Typed> {
+  async #end(program: Program, typing: Typing): Promise<Typed> {
+    const wanted = typing.codes ?? [0];
     const timer = setTimeout(() => program.signal('SIGKILL'), LIMIT_MS);
     const { code } = await program.ended;
     clearTimeout(timer);
-    const shown = program.stdout;
+    const shown = shownBy(program, typing);
     this.#printed += shown;
     if (code === undefined || !wanted.includes(code))
       throw new Error(`ended with ${code ?? 'a signal'} instead of ${wanted.join(' or ')}:\n${shown}`);
@@ -187,3 +189,7 @@ export class PageShell {
     );
   }
 }
+
+/** What a person saw of it. A terminal first tells its device; colours are not compared. */
+const shownBy = ({ stdout }: Program, { terminal }: Typing): string =>
+  terminal ? stripVTControlCharacters(stdout).replace(/^[^\n]*\n/, '') : stdout;
