@@ -178,7 +178,10 @@ describe.skipIf(lacks !== undefined)(`a worker in Python${lacks ? ` (skipped: ${
   });
 
   test('removed it is unknown again', async () => {
-    expect(await cli('plugins', 'rm', 'example.words.v1')).toBe('removed example.words.v1');
+    expect(await stack.cli(['plugins', 'rm', 'example.words.v1'])).toMatchObject({
+      code: 0,
+      stderr: 'removed example.words.v1\n',
+    });
     expect(JSON.parse(await cli('plugins', 'ls', '--json'))).toEqual([]);
     expect((await curl(COUNT, { text: 'a' })).code).not.toBe(0);
   });
