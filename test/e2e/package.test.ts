@@ -70,10 +70,12 @@ async function interrupt(): Promise<void> {
   await running.closed;
 }
 
-/** As its users call it. */
+/** As its users call it; nothing is piped into it. */
 const bowline = async (words: readonly string[], path = process.env.PATH) => {
   const env = { ...plainEnv(), PATH: path, BOWLINE_HOME: join(dir, 'home') };
-  return await run('npx', ['bowline', ...words], { cwd: app, env }).catch((error) => error);
+  const running = run('npx', ['bowline', ...words], { cwd: app, env });
+  running.child.stdin?.end();
+  return await running.catch((error) => error);
 };
 
 test('it holds the programs and no sources, tests, benchmarks or leftovers of a build', () => {
