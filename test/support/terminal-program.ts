@@ -2,6 +2,7 @@
 // see. It can be resized and typed into.
 import { execFileSync } from 'node:child_process';
 import xterm from '@xterm/headless';
+import { shellQuote } from '../../src/base/shell-quote.ts';
 import { Program, type ProgramOptions } from './program.ts';
 
 export interface TerminalSize {
@@ -21,7 +22,7 @@ export class TerminalProgram {
   constructor(command: readonly string[], size: TerminalSize, options: ProgramOptions) {
     const { columns, rows } = size;
     this.terminal = new xterm.Terminal({ cols: columns, rows, scrollback: 2000, allowProposedApi: true });
-    const words = ['sh', '-c', BEGIN, 'sh', String(columns), String(rows), ...command].map(quoted).join(' ');
+    const words = ['sh', '-c', BEGIN, 'sh', String(columns), String(rows), ...command].map(shellQuote).join(' ');
     this.program = new Program(command.join(' '), ['script', '-qfec', words, '/dev/null'], {
       ...options,
       env: { TERM: 'xterm-256color', SHELL: '/bin/sh', ...options.env },
@@ -77,5 +78,3 @@ export class TerminalProgram {
     return this.#told;
   }
 }
-
-const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;

@@ -1,7 +1,7 @@
 // Runs a command of ours in a real terminal, as `script` of util-linux makes one, and gives what it drew.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { quotedForShell } from './quoted-for-shell.ts';
+import { shellQuote } from '../../src/base/shell-quote.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/client.cjs', import.meta.url));
 const LIMIT_MS = 60_000;
@@ -21,7 +21,7 @@ export async function inTerminal(
   options: TerminalOptions,
 ): Promise<{ all: string; code: number }> {
   const { cwd, home, columns, env = {}, keys = [] } = options;
-  const command = [process.execPath, MAIN, ...words].map(quotedForShell).join(' ');
+  const command = [process.execPath, MAIN, ...words].map(shellQuote).join(' ');
   const child = spawn('script', ['-qec', `stty cols ${columns} rows 24 -echo; exec ${command}`, '/dev/null'], {
     cwd,
     env: { PATH: process.env.PATH ?? '', HOME: home, BOWLINE_HOME: home, TERM: 'xterm-256color', ...env },
