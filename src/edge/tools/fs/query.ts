@@ -112,7 +112,7 @@ async function factOf(asked: Asked): Promise<Fact> {
     await origins.add(entry.judged, filter.folders);
     if (!filter.fits(entry)) continue;
     if (holding && !(await holds(request.terms, entry, content))) continue;
-    if (measure) await measure.take({ entry, name: entry.judged.name }, content);
+    if (measure) await measure.take(entry, content);
     else tally.add(entry);
   }
   const partial = kept.more || kept.skipped > 0;

@@ -1,6 +1,6 @@
 // What Query computes of what is in files: words, lines, how often terms occur, columns of tables, equal files. Each takes one file after the other.
 import type { WalkEntry } from '../../../files/walk.ts';
-import type { ContentMeasure, QueryFile } from './content-measure.ts';
+import type { ContentMeasure } from './content-measure.ts';
 import { type FactWords, itemsText, sizeText } from './fact-words.ts';
 import type { FileContent } from './file-content.ts';
 import { ColumnOfTables } from './table-column.ts';
@@ -44,7 +44,7 @@ class Counted implements ContentMeasure {
     this.#measure = measure;
   }
 
-  async take({ entry }: QueryFile, content: FileContent): Promise<void> {
+  async take(entry: WalkEntry, content: FileContent): Promise<void> {
     const counter = new WordCounter();
     if (!(await content.text(entry, counter))) return;
     this.#files++;
@@ -73,12 +73,12 @@ class Occurrences implements ContentMeasure {
     this.#most = most;
   }
 
-  async take({ entry, name }: QueryFile, content: FileContent): Promise<void> {
+  async take(entry: WalkEntry, content: FileContent): Promise<void> {
     const counter = new TermCounter(this.#terms);
     if (!(await content.text(entry, counter)) || counter.count === 0) return;
     this.#count += counter.count;
     this.#files++;
-    this.#best.push({ name, count: counter.count });
+    this.#best.push({ name: entry.judged.name, count: counter.count });
     this.#best.sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1));
     this.#best.length = Math.min(this.#best.length, this.#most);
   }
@@ -106,16 +106,16 @@ class Duplicates implements ContentMeasure {
     this.#sizes.set(stat.size, (this.#sizes.get(stat.size) ?? 0) + 1);
   }
 
-  async take({ entry, name }: QueryFile, content: FileContent): Promise<void> {
+  async take(entry: WalkEntry, content: FileContent): Promise<void> {
     const { size, dev, ino } = entry.stat;
     if (size === 0n || (this.#sizes.get(size) ?? 0) < 2) return;
-    const hash = await content.bytes(entry);
+    const hash = await content.hash(entry);
     if (!hash) return;
     const key = Buffer.from(hash).toString('latin1');
     const set = this.#sets.get(key) ?? { size: Number(size), names: new Map<string, string>() };
     this.#sets.set(key, set);
     const place = `${dev}:${ino}`;
-    if (!set.names.has(place)) set.names.set(place, name);
+    if (!set.names.has(place)) set.names.set(place, entry.judged.name);
   }
 
   text(words: FactWords): string {

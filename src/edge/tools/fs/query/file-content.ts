@@ -61,11 +61,11 @@ export class FileContent {
     });
   }
 
-  /** Gives the bytes of a file to `receive`, and returns their SHA-256; undefined when it is not read. */
-  async bytes(entry: WalkEntry, receive: (piece: Uint8Array) => void = () => {}): Promise<Uint8Array | undefined> {
+  /** The SHA-256 of a file; undefined when it is not read. */
+  async hash(entry: WalkEntry): Promise<Uint8Array | undefined> {
     let hash: Uint8Array | undefined;
     await this.#open(entry, async (file) => {
-      hash = await readPieces(file, this.#bounds, this.#budget.inTime, receive);
+      hash = await readPieces(file, this.#bounds, this.#budget.inTime);
       this.#read(entry.judged.name, hash);
       return true;
     });

@@ -2,7 +2,8 @@
 // number. Rows are parsed as they come; no table is held.
 import type { Parser } from 'csv-parse';
 import { foldText } from '../../../../base/fold-text.ts';
-import type { ContentMeasure, QueryFile } from './content-measure.ts';
+import type { WalkEntry } from '../../../files/walk.ts';
+import type { ContentMeasure } from './content-measure.ts';
 import type { FactWords } from './fact-words.ts';
 import { endingOf } from './file-class.ts';
 import type { FileContent, TextTaker } from './file-content.ts';
@@ -18,7 +19,7 @@ const MAX_CELLS = 16_384;
 const TOLD_COLUMNS = 12;
 
 /** The endings of tables that are plain text. */
-export const isPlainTable = (name: string): boolean => ['csv', 'tsv', 'tab'].includes(endingOf(name));
+const isPlainTable = (name: string): boolean => ['csv', 'tsv', 'tab'].includes(endingOf(name));
 
 export class ColumnOfTables implements ContentMeasure {
   readonly #measure: ColumnMeasure;
@@ -43,7 +44,8 @@ export class ColumnOfTables implements ContentMeasure {
     return isPlainTable(name);
   }
 
-  async take({ entry, name }: QueryFile, content: FileContent): Promise<void> {
+  async take(entry: WalkEntry, content: FileContent): Promise<void> {
+    const { name } = entry.judged;
     const table = new TableReader(await parserOf(), (row, first) => this.#row(row, first, name));
     if (!(await content.text(entry, table))) return;
     if (await table.broken()) this.#broken.push(name);
