@@ -20,7 +20,8 @@ import { Looking } from './looking.ts';
 import { judgePlace } from './place.ts';
 import { contentMeasure } from './query/content-measures.ts';
 import { type FactWords, factWords } from './query/fact-words.ts';
-import { FileContent, isNamedWithoutText } from './query/file-content.ts';
+import { isWithoutText } from './query/file-class.ts';
+import { FileContent } from './query/file-content.ts';
 import { queryFilter } from './query/query-filter.ts';
 import { measureWord, tallyOf } from './query/tally.ts';
 import { TermCounter } from './query/term-counter.ts';
@@ -96,7 +97,7 @@ async function factOf(asked: Asked): Promise<Fact> {
     // What leaves comes from a walk of its own, which reads nothing: neither what files hold nor how long they took to read tells on it.
     for await (const entry of entriesBelow(parts, asked.start, looking, call.signal)) {
       if (!meant(entry)) continue;
-      if (readsText && isNamedWithoutText(entry.judged.name)) looking.skip('NOT_TEXT', entry.judged.name, told(entry));
+      if (readsText && isWithoutText(entry.judged.name)) looking.skip('NOT_TEXT', entry.judged.name, told(entry));
       else looking.files++;
       if (filter.fits(entry)) measure?.sees?.(entry);
     }

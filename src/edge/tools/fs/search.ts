@@ -179,9 +179,8 @@ function passedOver(
   granted: boolean,
 ): UnseenWord | 'BY_NAME' | undefined {
   if (terms.length === 0 || (!granted && verdict.allowed.length === 0)) return 'BY_NAME';
-  if (isDocument(name)) {
-    if (stat.size > parts.limits.file_bytes) return 'TOO_LARGE';
-  } else if (isWithoutText(name)) return 'NOT_TEXT';
+  if (isWithoutText(name)) return 'NOT_TEXT';
+  if (isDocument(name) && stat.size > parts.limits.file_bytes) return 'TOO_LARGE';
   return budget.refuses(roughSize(stat.size));
 }
 

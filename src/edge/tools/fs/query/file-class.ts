@@ -50,10 +50,10 @@ export const classWord = (value: FileClass): ClassWord | undefined =>
     (word): word is ClassWord => word !== 'UNSPECIFIED' && FileClass[word] === value,
   );
 
-/** Kinds whose files hold no text that could be searched as it is. */
-const WITHOUT_TEXT: ReadonlySet<ClassWord> = new Set(['PDF', 'IMAGE', 'AUDIO', 'VIDEO', 'ARCHIVE', 'PRESENTATION']);
+/** Kinds whose files hold no text that could be had. PDF files are documents, which are judged before. */
+const WITHOUT_TEXT: ReadonlySet<ClassWord> = new Set(['IMAGE', 'AUDIO', 'VIDEO', 'ARCHIVE', 'PRESENTATION']);
 const BINARY_ENDINGS = new Set(
-  'doc docm docx epub mobi odt pages wpd wps ods xls xlsm xlsx parquet sqlite msg bin dat exe dll so o a class pyc wasm gguf onnx pt db ttf otf woff woff2 eot'.split(
+  'doc docm mobi pages wpd wps ods xls xlsm xlsx parquet sqlite msg bin dat exe dll so o a class pyc wasm gguf onnx pt db ttf otf woff woff2 eot'.split(
     ' ',
   ),
 );
@@ -63,9 +63,9 @@ const DOCUMENT_ENDINGS = new Set(['pdf', 'docx', 'odt', 'epub', 'htm', 'html', '
 /** Whether a file is a document by its name, the text of which the reader of documents gives. */
 export const isDocument = (name: string): boolean => DOCUMENT_ENDINGS.has(endingOf(name));
 
-/** Whether a file has no plain text by its name. An SVG image is text. */
+/** Whether the name alone says that there is no text to be had. An SVG image is text. */
 export function isWithoutText(name: string): boolean {
   const ending = endingOf(name);
-  if (ending === 'svg') return false;
+  if (ending === 'svg' || isDocument(name)) return false;
   return BINARY_ENDINGS.has(ending) || classesOf(name).some((word) => WITHOUT_TEXT.has(word));
 }

@@ -44,7 +44,7 @@ export class FileContent {
   async text(entry: WalkEntry, taker: TextTaker): Promise<boolean> {
     const { name } = entry.judged;
     const document = isDocument(name);
-    if (isNamedWithoutText(name)) return this.#skip(entry, 'NOT_TEXT');
+    if (isWithoutText(name)) return this.#skip(entry, 'NOT_TEXT');
     if (document && entry.stat.size > this.#parts.limits.file_bytes) return this.#skip(entry, 'TOO_LARGE');
     return this.#open(entry, async (file) => {
       try {
@@ -118,9 +118,6 @@ export class FileContent {
     this.#read(file.judged.name, looked.sha256);
   }
 }
-
-/** Whether the name alone says that there is no text to be had. */
-export const isNamedWithoutText = (name: string): boolean => !isDocument(name) && isWithoutText(name);
 
 const HAS_NO_TEXT: ReadonlySet<string> = new Set([
   'NOT_TEXT',
