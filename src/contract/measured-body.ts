@@ -100,6 +100,12 @@ export function measuredBody(
   /** Thrown once what was whole before it is given. */
   let refusal: Error | undefined;
 
+  /** Keeps nothing any more. */
+  const drop = () => {
+    held = [];
+    tell();
+  };
+
   /** What is held, where it ends with a whole message; the beginning of the next one is kept. */
   const whole = (): Uint8Array | undefined => {
     const all = held.length === 1 ? held[0]! : Buffer.concat(held);
@@ -133,14 +139,15 @@ export function measuredBody(
     },
     async next() {
       for (;;) {
-        if (refusal) held = [];
+        if (refusal) {
+          drop();
+          throw refusal;
+        }
         tell();
-        if (refusal) throw refusal;
         const next = await pieces.next();
         if (next.done) {
           const rest = Buffer.concat(held);
-          held = [];
-          tell();
+          drop();
           if (rest.length === 0) return next;
           if (!form.enveloped) measure(form, rest);
           return { done: false, value: rest };
@@ -153,14 +160,12 @@ export function measuredBody(
       }
     },
     async return(value) {
-      held = [];
-      tell();
+      drop();
       return (await pieces.return?.(value)) ?? { done: true, value };
     },
     // The library ends a stream with the reason why it is of no more use.
     async throw(error) {
-      held = [];
-      tell();
+      drop();
       if (!pieces.throw) throw error;
       return pieces.throw(error);
     },
