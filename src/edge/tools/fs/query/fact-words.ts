@@ -190,8 +190,10 @@ const ZH_KINDS: Readonly<Record<ClassWord | 'OTHER', string>> = {
 export const factWords = (language: string): FactWords => (/^zh(?:-|$)/i.test(language) ? ZH : EN);
 
 /** A whole number with commas between thousands. */
-export function numberText(n: number | bigint): string {
-  const digits = String(n);
+export const numberText = (n: number | bigint): string => withCommas(String(n));
+
+/** Digits with commas between thousands. */
+export function withCommas(digits: string): string {
   let text = '';
   for (let end = digits.length; end > 0; end -= 3) {
     const group = digits.slice(Math.max(0, end - 3), end);

@@ -1,6 +1,7 @@
 // Numbers as people write them into tables, added exactly: with commas or points between thousands, a point or comma before decimals, signs of
 // currencies. A cell such as `1,234` can be read in two ways; the way in which more cells of the column are numbers is the right one. Pure.
 import Big from 'big.js';
+import { withCommas } from './fact-words.ts';
 
 /** Digits of one number; what is longer is none. */
 const MAX_DIGITS = 40;
@@ -107,12 +108,9 @@ const CURRENCY =
   /^([+-]?)\s{0,4}(?:[\p{Sc}]|元|USD|EUR|CNY|RMB|GBP|CHF)\s{0,4}|\s{0,4}(?:[\p{Sc}]|元|USD|EUR|CNY|RMB|GBP|CHF)$/giu;
 const withoutCurrency = (text: string): string => text.replace(CURRENCY, '$1').trim();
 
-/** Commas between thousands. */
+/** A number with commas between thousands. */
 function grouped(text: string): string {
   const [whole = '', decimals] = text.split('.');
   const sign = whole.startsWith('-') ? '-' : '';
-  let digits = whole.slice(sign.length);
-  let out = '';
-  for (; digits.length > 3; digits = digits.slice(0, -3)) out = `,${digits.slice(-3)}${out}`;
-  return `${sign}${digits}${out}${decimals === undefined ? '' : `.${decimals}`}`;
+  return `${sign}${withCommas(whole.slice(sign.length))}${decimals === undefined ? '' : `.${decimals}`}`;
 }
