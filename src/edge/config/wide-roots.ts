@@ -1,14 +1,10 @@
 // Allowed folders that are wider than anybody means: those that hold the home of Bowline, and so the folder of a user or the whole machine. Pure.
-import { isAbsolute, relative } from 'node:path';
-import type { Root } from './edge-config.ts';
+import { contains, type Root } from './edge-config.ts';
 
 /** What to say of each; the secrets in them stay denied whatever is allowed. */
 export const wideRoots = (roots: readonly Pick<Root, 'realPath'>[], home: string): string[] =>
   roots
-    .filter(({ realPath }) => {
-      const way = relative(realPath, home);
-      return way === '' || !(way.startsWith('..') || isAbsolute(way));
-    })
+    .filter(({ realPath }) => contains(realPath, home))
     .map(
       ({ realPath }) =>
         `warning: ${realPath} is allowed as a whole, with all that lies below it, also the home of Bowline. That home, dot files and known secrets stay denied; the names of all else may be told. Allow only the folders that you want to ask about`,
