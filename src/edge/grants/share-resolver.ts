@@ -108,7 +108,7 @@ export class ShareResolver {
     try {
       gathered.mustHaveRoom();
       const room = rules.text ? Number.POSITIVE_INFINITY : gathered.room;
-      gathered.add(await this.#freeze(judged, wanted, rules, room));
+      gathered.add(await this.#frozen(await this.#allow.openFile(judged), wanted, rules, room));
     } catch (error) {
       rules.signal?.throwIfAborted();
       if (!several || !gathered.report || !(error instanceof AppError)) throw naming(judged.name, error);
@@ -228,11 +228,7 @@ export class ShareResolver {
     }
   }
 
-  async #freeze(judged: JudgedPath, wanted: Wanted, rules: ShareRules, room: number): Promise<GrantedFile> {
-    return this.#frozen(await this.#allow.openFile(judged), wanted, rules, room);
-  }
-
-  /** @param room bytes for which no more need be read */
+  /** It is closed. @param room bytes for which no more need be read */
   async #frozen(file: OpenFile, wanted: Wanted, rules: ShareRules, room: number): Promise<GrantedFile> {
     const { startLine, endLine } = wanted;
     const { name: path } = file.judged;
@@ -257,11 +253,11 @@ export class ShareResolver {
     { text, signal = NEVER }: ShareRules,
     secrets: SecretFinder,
   ) {
-    const { file_bytes: documentBytes, search_bytes: maxBytes } = this.#limits;
-    // Lines are looked for piece by piece, however long the file is; what is shared of it has the limit.
-    const bounds = startLine === 0 ? { maxBytes: documentBytes, signal } : { maxBytes, documentBytes, signal };
-    const find = (piece: Uint8Array) => secrets.add(piece);
+    const { file_bytes: documentBytes, search_bytes } = this.#limits;
     const whole = startLine === 0;
+    // Lines are looked for piece by piece, however long the file is; what is shared of it has the limit.
+    const bounds = { maxBytes: whole ? documentBytes : search_bytes, documentBytes, signal };
+    const find = (piece: Uint8Array) => secrets.add(piece);
     if (whole && !text) return { sha256: await readPieces(file, bounds, find), bytes: file.stat.size };
     const looked = await this.#texts.look(file, bounds, find);
     const { sha256, document } = looked;
