@@ -13,7 +13,7 @@ export const ANY_TIME: Between = { from: Number.NEGATIVE_INFINITY, to: Number.PO
 export function spanOf(span: TimeSpan, now: number): Between {
   const today = new Date(now);
   const [year, month, day] = [today.getFullYear(), today.getMonth(), today.getDate()];
-  // Days of a calendar, not of 24 hours: the clocks may be changed overlapOf.
+  // Days of a calendar, not of 24 hours: the clocks may be changed between.
   const at = (y: number, m: number, d: number): number => new Date(y, m, d).getTime();
   const monday = day - ((today.getDay() + 6) % 7);
   switch (span) {
