@@ -1,7 +1,6 @@
 // The verb `up`: the whole of Bowline on this machine. The control plane is this process, worker and edge are its children, so
 // that the end of one is not that of the others; they speak the same authenticated protocols as on machines apart.
 import { existsSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
@@ -20,11 +19,9 @@ import { edgeSet, settingSources } from '../edge/config/setting-sources.ts';
 import { workerSettingsOf } from '../worker/program/config.ts';
 import { workerSettingNames } from '../worker/program/settings.ts';
 import { announce, type ControlProgramIo, withdraw } from './control.ts';
+import { memoryMb, NEEDED_MB } from './machine-memory.ts';
 import { programLog } from './program.ts';
 import { startAll, type UpSettings } from './start-all.ts';
-
-/** What control plane, database and worker need together, in MB. */
-const NEEDED_MB = 2_000;
 
 export function upVerb(io: ControlProgramIo & { readonly cwd: string }): Command {
   const command = new Command('up')
@@ -81,8 +78,7 @@ function upSettings(home: string, flags: UpFlags, env: Texts): UpSettings {
 
 /** A control plane on a box that is too small would be killed at the worst moment; say so before. */
 function checkMemory(): void {
-  const limit = process.constrainedMemory();
-  const have = Math.floor(Math.min(totalmem(), limit > 0 ? limit : Number.POSITIVE_INFINITY) / 1e6);
+  const have = memoryMb();
   if (have < NEEDED_MB) throw new AppError('MEMORY_TOO_SMALL', { have, need: NEEDED_MB });
 }
 

@@ -3,14 +3,13 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
-import { totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { bubblewrapsIn } from '../../base/bubblewrap.ts';
+import { memoryMb, NEEDED_MB } from '../machine-memory.ts';
 import { type DoctorFinding, fault, forHome, ok, warning } from './finding.ts';
 
 /** What the programs load by name, beside their bundles. */
 const PACKAGES = ['@electric-sql/pglite', '@electric-sql/pglite-pgvector', '@electric-sql/pglite-socket', 'pg', 'ai'];
-const NEEDED_MB = 2_000;
 /** A first start unpacks databases of 80 MB; below the least the database stops taking writes. */
 const ROOM_MB = 500;
 const LEAST_MB = 64;
@@ -38,8 +37,7 @@ export function packages(): DoctorFinding {
 }
 
 export function memory(): DoctorFinding {
-  const limit = process.constrainedMemory();
-  const have = Math.floor(Math.min(totalmem(), limit > 0 ? limit : Number.POSITIVE_INFINITY) / 1e6);
+  const have = memoryMb();
   const text = `${have} MB`;
   if (have >= NEEDED_MB) return ok('memory', text);
   return warning(
