@@ -13,7 +13,7 @@ import type { CliIo } from './io.ts';
 import { jobLine } from './job-text.ts';
 import type { LineReader } from './line-reader.ts';
 import { linksOf } from './links.ts';
-import { canRedraw, LiveLine } from './live-line.ts';
+import { liveLine } from './live-line.ts';
 import { offeredShares } from './offered-shares.ts';
 import type { Printer } from './output.ts';
 import { canPick, MAX_SHARES, pickShares } from './pick-shares.ts';
@@ -103,8 +103,7 @@ export class ChatSession {
   /** Returns the `--share` values that would grant what was withheld. */
   async #ask(text: string, shares: readonly string[]): Promise<string[]> {
     const { io, edge, lines, out, err, timeoutMs, waitMs } = this.#options;
-    const live = canRedraw(io.stderr, io.env) ? new LiveLine(io.stderr) : undefined;
-    const printer = new RunPrinter(out, err, { live });
+    const printer = new RunPrinter(out, err, { live: liveLine(io) });
     const result = await runAsk({
       edge,
       printer,

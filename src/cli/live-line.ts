@@ -14,6 +14,10 @@ const CLEAR = '\r\x1b[2K';
 export const canRedraw = (stream: OutStream, env: CliIo['env']): boolean =>
   stream.isTTY === true && env.TERM !== 'dumb';
 
+/** The line of a terminal; undefined where there is none. */
+export const liveLine = ({ stderr, env }: Pick<CliIo, 'stderr' | 'env'>): LiveLine | undefined =>
+  canRedraw(stderr, env) ? new LiveLine(stderr) : undefined;
+
 export class LiveLine {
   readonly #stream: OutStream;
   #text = '';

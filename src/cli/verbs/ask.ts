@@ -12,7 +12,7 @@ import { excludeOption, gitignoreOption } from '../ignore-options.ts';
 import type { CliIo } from '../io.ts';
 import { knownConversation } from '../known-conversation.ts';
 import { linksOf } from '../links.ts';
-import { canRedraw, LiveLine } from '../live-line.ts';
+import { liveLine } from '../live-line.ts';
 import { offeredShares } from '../offered-shares.ts';
 import { Printer } from '../output.ts';
 import { canPick, MAX_SHARES, nextKeyIs, pickShares } from '../pick-shares.ts';
@@ -142,8 +142,7 @@ const requestOf = (asked: Asked, options: AskOptions): AskRequest =>
 /** With `--json` nothing is printed but the object; news of what is waited for goes to stderr all the same. */
 function printerOf(io: CliIo, { json, verbose }: AskOptions): RunPrinter {
   const out = new Printer(json ? { write: () => true } : io.stdout, io.env);
-  const live = canRedraw(io.stderr, io.env) ? new LiveLine(io.stderr) : undefined;
-  return new RunPrinter(out, new Printer(io.stderr, io.env), { verbose, live });
+  return new RunPrinter(out, new Printer(io.stderr, io.env), { verbose, live: liveLine(io) });
 }
 
 interface Shown {

@@ -10,7 +10,7 @@ import { askControl } from '../control-ask.ts';
 import { conversationId } from '../find-id.ts';
 import type { CliIo } from '../io.ts';
 import { factsOfBox } from '../known-facts.ts';
-import { canRedraw, LiveLine } from '../live-line.ts';
+import { liveLine } from '../live-line.ts';
 import { Printer } from '../output.ts';
 import { RunPrinter } from '../run-printer.ts';
 import { showAsk } from '../show-ask.ts';
@@ -78,7 +78,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   const err = new Printer(io.stderr, io.env);
   const printer = new RunPrinter(options.json ? new Printer({ write: () => true }, io.env) : out, err, {
     verbose: options.verbose,
-    live: canRedraw(io.stderr, io.env) ? new LiveLine(io.stderr) : undefined,
+    live: liveLine(io),
   });
   const result = await using(controlSide(io, options), async (control) =>
     askControl({
