@@ -61,6 +61,10 @@ export function controlSide(io: CliIo, options: GlobalOptions): Side {
   return side({ baseUrl: url, sessionManager, key, where: url, paths });
 }
 
+/** Whether nobody was there to answer, or not to the end: it is no word of the other side. */
+export const isAway = (error: unknown): boolean =>
+  error instanceof AppError && (error.reason === 'NOT_RUNNING' || error.reason === 'CONNECTION_LOST');
+
 /** Opens a side, runs, and closes it whatever happens. */
 export async function using<T>(open: Side, run: (side: Side) => Promise<T>): Promise<T> {
   try {

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { AppError } from '../base/errors.ts';
-import type { Side } from './client.ts';
+import { isAway, type Side } from './client.ts';
 import type { CliIo } from './io.ts';
 import { parseShare } from './shares.ts';
 
@@ -48,8 +48,7 @@ async function refusal(edge: Side, io: Pick<CliIo, 'cwd' | 'env'>, share: string
     await edge.client(LocalService).previewShares({ shares: [parseShare(share, io)] });
     return undefined;
   } catch (error) {
-    const isAnswer = error instanceof AppError && !['NOT_RUNNING', 'CONNECTION_LOST'].includes(error.reason);
-    return isAnswer ? error : undefined;
+    return error instanceof AppError && !isAway(error) ? error : undefined;
   }
 }
 

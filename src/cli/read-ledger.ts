@@ -1,7 +1,6 @@
 // Reads the ledger for people: by whole groups, newest first, from the edge, or from its files while it is away.
 import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import type { Egress } from '../../gen/bowline/run/v1/run_pb.ts';
-import { AppError } from '../base/errors.ts';
 import type { Side } from './client.ts';
 import { type EgressGroup, groupedEgress, groupKey } from './egress-text.ts';
 import { allPages } from './listing.ts';
@@ -56,10 +55,6 @@ export async function groupsFromEdge(edge: Side, wish: LedgerWish): Promise<Ledg
     for (const group of groupedEgress(await linesOf(run))) whole.set(groupKey(group.entry), group);
   return { groups: shown.map((group) => whole.get(groupKey(group.entry)) ?? group), more };
 }
-
-/** Whether an error means that the files may be read instead. */
-export const isAway = (error: unknown): boolean =>
-  error instanceof AppError && (error.reason === 'NOT_RUNNING' || error.reason === 'CONNECTION_LOST');
 
 const groupsOf = (entries: readonly Egress[], each: boolean): readonly EgressGroup[] =>
   each

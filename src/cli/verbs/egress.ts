@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { SensitivitySchema } from '../../../gen/bowline/policy/v1/options_pb.ts';
 import { type Egress, EgressSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
-import { type GlobalOptions, homeOf, localSide, using } from '../client.ts';
+import { type GlobalOptions, homeOf, isAway, localSide, using } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
 import { type EgressGroup, egressName } from '../egress-text.ts';
 import type { CliIo } from '../io.ts';
@@ -10,14 +10,7 @@ import { knownRun } from '../known-run.ts';
 import { type ListOptions, lsCommand } from '../listing.ts';
 import { Printer } from '../output.ts';
 import { enumText, plain } from '../plain.ts';
-import {
-  groupsFromEdge,
-  isAway,
-  type LedgerPart,
-  type LedgerWish,
-  newestGroups,
-  type OfflineLedger,
-} from '../read-ledger.ts';
+import { groupsFromEdge, type LedgerPart, type LedgerWish, newestGroups, type OfflineLedger } from '../read-ledger.ts';
 import { wholeId } from '../short-id.ts';
 import type { Column } from '../table.ts';
 import { bytesText, countText } from '../units.ts';

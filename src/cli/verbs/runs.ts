@@ -6,7 +6,7 @@ import { LocalService } from '../../../gen/bowline/local/v1/local_pb.ts';
 import { RunState, RunStateSchema } from '../../../gen/bowline/run/v1/run_pb.ts';
 import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
-import { controlSide, type GlobalOptions, localSide, type Side, using } from '../client.ts';
+import { controlSide, type GlobalOptions, isAway, localSide, type Side, using } from '../client.ts';
 import { idColumn, timeColumn } from '../columns.ts';
 import { done } from '../done.ts';
 import { egressLines } from '../egress-text.ts';
@@ -241,7 +241,7 @@ function mustBeOpen(id: string, run: Run | undefined): void {
 
 /** Whether the other side knows more of it. */
 const isElsewhere = (error: unknown): boolean =>
-  error instanceof AppError && ['NOT_FOUND', 'NOT_RUNNING', 'CONNECTION_LOST'].includes(error.reason);
+  isAway(error) || (error instanceof AppError && error.reason === 'NOT_FOUND');
 
 /** The run that a part of its id means: the control plane lists most of them, the box those that it was not told of yet. */
 async function idAnywhere(io: CliIo, typed: string, options: GlobalOptions): Promise<string> {
