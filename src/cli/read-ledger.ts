@@ -39,15 +39,17 @@ export async function groupsFromEdge(edge: Side, wish: LedgerWish): Promise<Ledg
     });
   if (wish.run !== '') return newestGroups(await linesOf(wish.run), wish);
   const seen: Egress[] = [];
+  let groups: readonly EgressGroup[];
   let token = '';
   do {
     const { entries, nextPageToken } = await local.listEgress({ pageSize: 250, pageToken: token, run: '' });
     seen.push(...entries);
     token = nextPageToken;
+    groups = groupsOf(seen, wish.each);
     // One more than wanted: then all lines of the last record without a run are there.
-  } while (token !== '' && groupsOf(seen, wish.each).length <= wish.limit);
-  const shown = groupsOf(seen, wish.each).slice(0, wish.limit);
-  const more = token !== '' || groupsOf(seen, wish.each).length > wish.limit;
+  } while (token !== '' && groups.length <= wish.limit);
+  const shown = groups.slice(0, wish.limit);
+  const more = token !== '' || groups.length > wish.limit;
   if (token === '' || wish.each) return { groups: shown, more };
   const runs = [...new Set(shown.map(({ entry }) => entry.run))].filter((run) => run !== '');
   const whole = new Map<string, EgressGroup>();
