@@ -106,7 +106,7 @@ async function show(io: CliIo, terminal: Terminal, options: GlobalOptions): Prom
     end.abort();
   };
   io.exit(EXIT.answered);
-  screen.open({ keys, resized: () => undefined, ended });
+  screen.open({ keys, ended });
   try {
     await feeds.run();
   } finally {

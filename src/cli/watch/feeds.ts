@@ -1,6 +1,7 @@
 // Asks both sides again and again and hands on what changed. A side that goes away is told, and asked again until it is back. What is
 // kept is bounded: the newest runs and lines of the ledger.
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Client } from '@connectrpc/connect';
 import { RunService } from '../../../gen/bowline/control/v1/run_service_pb.ts';
 import { StatusService } from '../../../gen/bowline/control/v1/status_service_pb.ts';
 import { WorkerPoolService } from '../../../gen/bowline/control/v1/worker_pool_service_pb.ts';
@@ -94,7 +95,7 @@ export class Feeds {
         if (signal.aborted) return;
         const { message, reason } = toAppError(error);
         since ??= now();
-        const away = { is: 'away', why: `${message} (${reason})`, since, told: undefined } as const;
+        const away = { is: 'away', why: `${message} (${reason})`, since } as const;
         change((model) => ({ ...model, ...part(away) }));
         await this.#pause();
       } finally {
@@ -135,7 +136,7 @@ export class Feeds {
 
   /** The lines that were not there before; none of the first time, from which on it counts. */
   async #fresh(
-    local: ReturnType<typeof localOf>,
+    local: Client<typeof LocalService>,
     first: readonly Egress[],
     next: string,
   ): Promise<{ fresh: readonly Egress[]; atLeast: boolean }> {
@@ -203,8 +204,6 @@ export class Feeds {
     return allRuns(this.#runs, this.#queue, this.#box);
   }
 }
-
-const localOf = (api: Api) => api.client(LocalService);
 
 function counted(totals: WatchModel['totals'], fresh: readonly Egress[]): WatchModel['totals'] {
   if (fresh.length === 0) return totals;

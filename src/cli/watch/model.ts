@@ -1,10 +1,10 @@
 // What `watch` shows, as plain values: pictures of the two sides, not their messages. Nothing here reads or draws.
 
-/** One side, as it last answered. `away` keeps what it said before. */
+/** One side, as it last answered. */
 export type SideLook<T> =
   | { readonly is: 'asked' }
   | { readonly is: 'here'; readonly told: T }
-  | { readonly is: 'away'; readonly why: string; readonly since: number; readonly told: T | undefined };
+  | { readonly is: 'away'; readonly why: string; readonly since: number };
 
 export interface BoxLook {
   readonly name: string;

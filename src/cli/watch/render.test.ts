@@ -91,7 +91,7 @@ test('each part has its line, in 80 columns', () => {
 });
 
 test('a side that went away says since when and why; what it served is not shown as if it were there', () => {
-  const away = { is: 'away', why: 'nobody listens (NOT_RUNNING)', since: NOW - 61_000, told: undefined } as const;
+  const away = { is: 'away', why: 'nobody listens (NOT_RUNNING)', since: NOW - 61_000 } as const;
   const lines = shown(model({ control: away, box: away, runs: [] }));
   expect(lines.slice(1, 5)).toEqual([
     'box      away for 1 min',
@@ -205,7 +205,7 @@ test('whatever the size and the texts, there are as many lines as rows, none wid
         { shown: { run: 'r0', detail, from: 3 } },
         { asksToCancel: 'r0' },
         { notice: texts[0] ?? '' },
-        { box: { is: 'away', why: texts[0] ?? '', since: 0, told: undefined } as const },
+        { box: { is: 'away', why: texts[0] ?? '', since: 0 } as const },
       ][kind];
       const lines = render(model({ runs, workers, crossings, ...more }), columns, rows);
       expect(lines).toHaveLength(rows);

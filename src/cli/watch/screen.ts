@@ -46,13 +46,9 @@ export class Screen {
     this.#picture = picture;
   }
 
-  open(listeners: TerminalListeners): void {
+  open(listeners: Omit<TerminalListeners, 'resized'>): void {
     this.#open = true;
-    const resized = () => {
-      listeners.resized();
-      this.draw(true);
-    };
-    this.#terminal.open({ ...listeners, resized }, LEAVE);
+    this.#terminal.open({ ...listeners, resized: () => this.draw(true) }, LEAVE);
     this.#terminal.write(ENTER);
     this.draw(true);
   }
