@@ -17,6 +17,7 @@ import { type Egress, type Job, JobStateSchema, RunState, RunStateSchema } from 
 import { fromFailure } from '../../contract/errors.ts';
 import { egressName, groupedEgress } from '../egress-text.ts';
 import { shortMethod } from '../job-text.ts';
+import { shortPackage } from '../manifest-text.ts';
 import { enumText } from '../plain.ts';
 import { modelText } from '../run-printer.ts';
 import type { BoxLook, ControlLook, Crossing, JobLook, RunDetail, RunLook, WorkerLook } from './model.ts';
@@ -78,9 +79,7 @@ export function controlLook(where: string, status: ControlStatus): ControlLook {
 }
 
 export function workerLook({ name, manifest, models, busy, slots, draining }: Worker): WorkerLook {
-  const serves = (manifest?.capabilities ?? []).map(
-    ({ package: name }) => /^bowline\.capability\.(\w+)\.v\d+$/.exec(name)?.[1] ?? name,
-  );
+  const serves = (manifest?.capabilities ?? []).map((capability) => shortPackage(capability.package));
   return { name, serves, models: models.map((model) => modelText({ ...model, note: '' })), busy, slots, draining };
 }
 

@@ -1,13 +1,9 @@
 // Words of the picture: times, and how states look.
 import type { Style } from '../output.ts';
-
-const two = (n: number): string => String(n).padStart(2, '0');
+import { clockText } from '../units.ts';
 
 /** Local time of the day. */
-export function dayTimeText(ms: number): string {
-  const at = new Date(ms);
-  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-}
+export const dayTimeText = (ms: number): string => clockText(ms).slice('2000-01-01 '.length);
 
 /** A time span in one unit: `5 s`, `12 min`, `3 h`, `2 d`. */
 export function spanText(ms: number): string {
