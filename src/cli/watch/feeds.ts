@@ -70,6 +70,7 @@ export class Feeds {
 
   /** Reads this run too, at once and each time; none when nothing is looked at. */
   show(run: string | undefined): void {
+    if (run === this.#shown) return;
     this.#shown = run;
     this.#wake.abort();
     this.#wake = new AbortController();
