@@ -19,9 +19,9 @@ import { cleanText, mustBeName } from './clean-text.ts';
 import { embed } from './embed-texts.ts';
 import { type Fused, fuse, type RankedList } from './fuse.ts';
 import { queryTerms } from './passages/terms.ts';
-import { holds, weighed } from './relevance.ts';
+import { holds, type WeighedTerm, weighed } from './relevance.ts';
 import { exactUpTo, type RetrievalSettings } from './retrieval-settings.ts';
-import { type ByWords, byWords } from './store/by-words.ts';
+import { byWords } from './store/by-words.ts';
 import { type CollectionRow, findCollection, listCollections } from './store/collections.ts';
 import type { PassageDatabase, TenantTransaction } from './store/database.ts';
 import { type Hit, nearestPassages } from './store/nearest.ts';
@@ -69,8 +69,7 @@ export async function searchPassages(
   const passages = await database.within(tenant, 'look', async (scope) => {
     const byModel = new Map<string, Found[]>();
     const texts: Found[] = [];
-    const weights = new Map<string, ByWords['weightOf']>();
-    const letters = new Set<string>();
+    const letters = new Map<string, readonly WeighedTerm[]>();
     for (const { id, name, model_id: asked } of all) {
       if (!vectors.has(asked)) continue;
       // As it is now: it may have been removed, or have got an index or another model, while the query was embedded.
@@ -86,16 +85,17 @@ export async function searchPassages(
       byModel.set(collection.model_id, [...(byModel.get(collection.model_id) ?? []), ...add(near)]);
       const words = await byWords(scope, collection, terms, filter, POOL);
       texts.push(...add(words.hits));
-      weights.set(name, words.weightOf);
-      if (collection.lexical) letters.add(name);
+      if (collection.lexical) letters.set(name, weighed(terms, words.weightOf));
     }
     // Distances of one model can be compared, those of two cannot: each model has a list of its own.
     const lists: RankedList<Found>[] = [...byModel.values()].map((items) => ({ kind: 'vector', items: best(items) }));
     lists.push({ kind: 'text', items: best(texts) });
     const ranked = fuse(lists, (hit) => hit.passage, byPlace, MOST_RANKED);
     // Letters always find something that is nearest; of it only what shares words with the query answers anything.
-    const isAbout = (passage: Passage) =>
-      !letters.has(passage.collection) || holds(weighed(terms, weights.get(passage.collection)!), passage);
+    const isAbout = (passage: Passage) => {
+      const weights = letters.get(passage.collection);
+      return weights === undefined || holds(weights, passage);
+    };
     const { passages: page, more: left } = await pageOf(scope, ranked, { offset, size }, isAbout);
     more = left && offset + size <= MOST_RANKED;
     return page;

@@ -23,7 +23,7 @@ interface Word {
 }
 
 /** Passages that share words with a query. */
-export interface ByWords {
+interface ByWords {
   /** The best first. */
   readonly hits: readonly Hit[];
   /** What a term weighs by how many passages have it; also one that none has. */
