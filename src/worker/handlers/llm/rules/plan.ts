@@ -7,7 +7,7 @@ import type { Evidence } from './evidence.ts';
 import { factCalls } from './facts/fact-calls.ts';
 import { hasChinese } from './language.ts';
 import { baseName } from './names.ts';
-import type { PlannedCall } from './planned-call.ts';
+import { callKey, type PlannedCall } from './planned-call.ts';
 import type { SharedPath, Transcript } from './transcript.ts';
 import { searchTerms, tokens } from './words.ts';
 
@@ -19,9 +19,9 @@ const MOST_ROUNDS = 5;
 /** The next calls; empty means: answer now. */
 export function nextCalls(aim: Aim, transcript: Transcript, evidence: Evidence): PlannedCall[] {
   if (transcript.rounds >= MOST_ROUNDS || passagesAnswer(aim, transcript, evidence)) return [];
-  const asked = new Set(transcript.steps.map((step) => keyOf({ tool: step.tool, args: step.args })));
+  const asked = new Set(transcript.steps.map(callKey));
   const wanted = wantedCalls(aim, transcript, evidence);
-  return wanted.filter((call) => transcript.tools.has(call.tool) && !asked.has(keyOf(call))).slice(0, MOST_READS);
+  return wanted.filter((call) => transcript.tools.has(call.tool) && !asked.has(callKey(call))).slice(0, MOST_READS);
 }
 
 /** Whether passages that were found before make looking at the device needless: no file is meant, and they hold the subject. */
@@ -40,9 +40,6 @@ function passagesAnswer(aim: Aim, transcript: Transcript, { passages }: Evidence
 
 /** Kinds of questions that passages can answer. */
 const SATISFIED: ReadonlySet<string> = new Set(['ask', 'find', 'summarise']);
-
-const keyOf = (call: PlannedCall): string =>
-  `${call.tool} ${JSON.stringify(Object.entries(call.args).sort(([a], [b]) => a.localeCompare(b)))}`;
 
 function wantedCalls(aim: Aim, transcript: Transcript, evidence: Evidence): PlannedCall[] {
   switch (aim.kind) {

@@ -1,5 +1,5 @@
 // The calls of `fs.Query` that a fact needs, and the one of them that answers it.
-import type { PlannedCall } from '../planned-call.ts';
+import { callKey, type PlannedCall } from '../planned-call.ts';
 import type { Step } from '../transcript.ts';
 import type { AskedFact } from './fact-aim.ts';
 
@@ -30,9 +30,6 @@ function wider({ args }: AskedFact): AskedFact['args'] {
 }
 
 function stepOf(steps: readonly Step[], args: AskedFact['args']): Step | undefined {
-  const key = keyOf(args);
-  return steps.find((step) => step.tool === TOOL && keyOf(step.args) === key);
+  const key = callKey({ tool: TOOL, args });
+  return steps.find((step) => callKey(step) === key);
 }
-
-const keyOf = (args: AskedFact['args']): string =>
-  JSON.stringify(Object.entries(args).sort(([a], [b]) => Number(a > b) - Number(a < b)));
