@@ -33,8 +33,16 @@ function passagesAnswer(aim: Aim, transcript: Transcript, { passages }: Evidence
   // A summary is of what is named, not of whatever mentions it.
   const isNamed = aim.subject.length > 0 && aim.kind === 'summarise';
   if (isNamed && !documents.some((path) => mentions(aim.question, path, true))) return false;
+  return holdsHalf(
+    aim,
+    passages.map(({ text, found }) => [...(found?.headings ?? []), text].join(' ')),
+  );
+}
+
+/** Whether texts hold at least half of the subject. */
+function holdsHalf(aim: Aim, texts: readonly string[]): boolean {
   const wanted = new Set(tokens(aim.subject.join(' ')));
-  const held = new Set(passages.flatMap(({ text, found }) => tokens([...(found?.headings ?? []), text].join(' '))));
+  const held = new Set(texts.flatMap((text) => tokens(text)));
   return [...wanted].filter((token) => held.has(token)).length * 2 >= wanted.size;
 }
 
@@ -142,18 +150,10 @@ function sharedTargets(aim: Aim, transcript: Transcript, evidence: Evidence): Ta
     aim,
   );
   const isRead = transcript.steps.some(({ tool }) => tool === 'fs_read');
-  if (aim.subject.length === 0 || !isRead || holdsMost(aim, evidence)) return { paths };
+  const texts = evidence.reads.flatMap(({ path, text }) => (text === undefined ? [] : [`${baseName(path)}\n${text}`]));
+  if (aim.subject.length === 0 || !isRead || holdsHalf(aim, texts)) return { paths };
   const others = searchTargets(aim, transcript, evidence);
   return 'calls' in others ? others : { paths: [...paths, ...others.paths.filter((path) => !paths.includes(path))] };
-}
-
-/** Whether what was read holds at least half of the subject. */
-function holdsMost(aim: Aim, { reads }: Evidence): boolean {
-  const wanted = new Set(tokens(aim.subject.join(' ')));
-  const held = new Set(
-    reads.flatMap(({ path, text }) => (text === undefined ? [] : tokens(`${baseName(path)}\n${text}`))),
-  );
-  return [...wanted].filter((token) => held.has(token)).length * 2 >= wanted.size;
 }
 
 /** Whether a question holds the name of a file; `loosely`: its ending may be missing. */
