@@ -1,5 +1,6 @@
 // Keeps the note of this worker in its home true: written when its connection changes, gone when it ends.
 import type { Clock } from '../../base/clock.ts';
+import { every } from '../../base/every.ts';
 import type { Logger } from '../../base/logger.ts';
 import { dropWorkerNote, type WorkerNote, writeWorkerNote } from '../../base/worker-notes.ts';
 
@@ -11,24 +12,19 @@ export function keepNote(
   note: () => WorkerNote,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): () => void {
-  let stopped = false;
-  let cancel = () => {};
   let told = '';
-  const look = () => {
+  const look = async () => {
     const now = note();
     const text = JSON.stringify(now);
-    try {
-      if (text !== told) writeWorkerNote(folder, now);
-      told = text;
-    } catch (error) {
-      log.warn('the note of this worker could not be written', { folder, why: String(error) });
-    }
-    if (!stopped) cancel = clock.after(EVERY_MS, look);
+    if (text !== told) writeWorkerNote(folder, now);
+    told = text;
   };
-  look();
+  const failed = (error: unknown) =>
+    log.warn('the note of this worker could not be written', { folder, why: String(error) });
+  look().catch(failed);
+  const stop = every(clock, EVERY_MS, look, failed);
   return () => {
-    stopped = true;
-    cancel();
+    stop();
     dropWorkerNote(folder);
   };
 }
