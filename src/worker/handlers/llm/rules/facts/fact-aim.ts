@@ -87,7 +87,8 @@ function factOf(part: string, named: Named, language: AnswerLanguage, lists = fa
     found ??
     (lists || (filtered && (isAboutFiles || filters.changed)) ? { measure: 'LIST', most: MOST_LISTED } : undefined);
   if (!measured) return undefined;
-  const folders = /^BY_FOLDER$/.test(measured.measure) ? takeFolders(text) && false : countsFolders(text, measured);
+  if (measured.measure === 'BY_FOLDER') takeFolders(text);
+  const folders = countsFolders(text, measured);
   const path = pathOf(text, named);
   const terms = measured.terms ?? termsOf(text);
   const missed = leftOver(text);
@@ -130,13 +131,13 @@ const listsKind = ({ classes, glob }: Filters, part: string): boolean =>
 
 function countsFolders(text: Reading, { measure }: Measured): boolean {
   if (measure !== 'COUNT' && measure !== 'LIST') return false;
-  return /\b(?:how many|number of|list|which)\s{1,4}(?:sub)?(?:folders|directories)|(?:多少|几)个?(?:文件夹|目录)/i.test(
-    text.rest,
-  ) ||
-    /^\s{0,4}(?:are\s)?\s{0,4}(?:sub)?(?:folders|directories)\b/i.test(text.rest) ||
-    /^\s{0,4}(?:文件夹|目录)/.test(text.rest)
-    ? takeFolders(text)
-    : false;
+  const areCounted =
+    text.has(
+      /\b(?:how many|number of|list|which)\s{1,4}(?:sub)?(?:folders|directories)|(?:多少|几)个?(?:文件夹|目录)/i,
+    ) ||
+    text.has(/^\s{0,4}(?:are\s)?\s{0,4}(?:sub)?(?:folders|directories)\b/i) ||
+    text.has(/^\s{0,4}(?:文件夹|目录)/);
+  return areCounted && takeFolders(text);
 }
 
 interface Parts {

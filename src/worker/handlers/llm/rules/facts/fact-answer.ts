@@ -55,7 +55,7 @@ const EN: Readonly<Record<string, Say>> = {
   SMALLEST: list('The smallest'),
   NEWEST: list('Changed last'),
   OLDEST: list('Not changed for the longest time'),
-  LIST: (mark, about) => [`The files${of(about)}:`, '', mark],
+  LIST: list('The files'),
   BY_KIND: list('By kind'),
   BY_FOLDER: list('By folder, the fullest first'),
   WORDS: line('Words'),
