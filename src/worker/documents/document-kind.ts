@@ -4,10 +4,10 @@ export type DocumentKind = 'html' | 'pdf' | 'docx' | 'odt' | 'epub' | 'mail' | '
 
 const HTML = new Set(['text/html', 'application/xhtml+xml']);
 const PDF = new Set(['application/pdf', 'application/x-pdf']);
-const DOCX = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
-const ODT = 'application/vnd.oasis.opendocument.text';
-const EPUB = 'application/epub+zip';
-const MAIL = 'message/rfc822';
+export const DOCX = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
+export const ODT = 'application/vnd.oasis.opendocument.text';
+export const EPUB = 'application/epub+zip';
+export const MAIL = 'message/rfc822';
 const TEXT = new Set([
   ...['application/json', 'application/ld+json', 'application/xml', 'application/x-ndjson', 'application/javascript'],
   ...['application/yaml', 'application/x-yaml', 'application/toml', 'application/rtf', 'application/sql'],

@@ -6,7 +6,7 @@ import { isBinary } from '../../../documents/is-binary.ts';
 import { limitText } from '../../../documents/limit-text.ts';
 import type { ReadableText } from '../passages/passage.ts';
 import { decodeText } from './decode-text.ts';
-import { DOCX, EPUB, type Kind, MAIL, ODT, textTypeOf } from './text-type.ts';
+import { type Kind, MEDIA_TYPES, textTypeOf } from './text-type.ts';
 
 export interface ReadDocument extends ReadableText {
   readonly mediaType: string;
@@ -57,16 +57,7 @@ export async function textOfDocument(
   };
 }
 
-const PARSED_AS: Readonly<Record<Kind, string>> = {
-  text: 'text/plain',
-  markdown: 'text/plain',
-  html: 'text/html',
-  pdf: 'application/pdf',
-  docx: DOCX,
-  odt: ODT,
-  epub: EPUB,
-  mail: MAIL,
-};
+const PARSED_AS: Readonly<Record<Kind, string>> = { ...MEDIA_TYPES, markdown: MEDIA_TYPES.text };
 
 /** Throws DOCUMENT_UNREADABLE. */
 function asText(text: string, format: 'text' | 'markdown') {

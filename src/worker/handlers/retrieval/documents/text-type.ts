@@ -1,13 +1,8 @@
 // What kind of document something is: by what is said, else by the end of its id, else by how it begins.
 import { AppError } from '../../../../base/errors.ts';
+import { DOCX, EPUB, MAIL, ODT } from '../../../documents/document-kind.ts';
 
 export type Kind = 'text' | 'markdown' | 'html' | 'pdf' | 'docx' | 'odt' | 'epub' | 'mail';
-
-export const DOCX = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
-
-export const ODT = 'application/vnd.oasis.opendocument.text';
-export const EPUB = 'application/epub+zip';
-export const MAIL = 'message/rfc822';
 
 const TYPES: Readonly<Record<string, Kind>> = {
   'text/markdown': 'markdown',
@@ -36,7 +31,7 @@ const ENDINGS: Readonly<Record<string, Kind>> = {
 };
 
 /** As it is kept and shown. */
-const NAMES: Readonly<Record<Kind, string>> = {
+export const MEDIA_TYPES: Readonly<Record<Kind, string>> = {
   text: 'text/plain',
   markdown: 'text/markdown',
   html: 'text/html',
@@ -63,7 +58,7 @@ export function textTypeOf(said: string, id: string, begin: string): MediaType {
   const charset = /^charset="?([^"]+)"?$/.exec(parameters.find((part) => part.startsWith('charset=')) ?? '')?.[1] ?? '';
   if (type === '') {
     const kind = begun(begin) ?? ENDINGS[/\.(\w+)$/.exec(id)?.[1]?.toLowerCase() ?? ''] ?? 'text';
-    return { kind, name: NAMES[kind], charset };
+    return { kind, name: MEDIA_TYPES[kind], charset };
   }
   const kind =
     TYPES[type] ??
