@@ -6,25 +6,41 @@ import { dropWorkerNote, type WorkerNote, writeWorkerNote } from '../../base/wor
 
 const EVERY_MS = 1_000;
 
-/** Begins at once; returns how to stop. */
+export interface KeptNote {
+  /** Writes what has changed, at once. */
+  readonly look: () => void;
+  readonly stop: () => void;
+}
+
+/** Begins at once. */
 export function keepNote(
   folder: string,
   note: () => WorkerNote,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
-): () => void {
+): KeptNote {
   let told = '';
-  const look = async () => {
+  const look = () => {
     const now = note();
     const text = JSON.stringify(now);
-    if (text !== told) writeWorkerNote(folder, now);
-    told = text;
+    try {
+      if (text !== told) writeWorkerNote(folder, now);
+      told = text;
+    } catch (error) {
+      log.warn('the note of this worker could not be written', { folder, why: String(error) });
+    }
   };
-  const failed = (error: unknown) =>
-    log.warn('the note of this worker could not be written', { folder, why: String(error) });
-  look().catch(failed);
-  const stop = every(clock, EVERY_MS, look, failed);
-  return () => {
-    stop();
-    dropWorkerNote(folder);
+  look();
+  const stop = every(
+    clock,
+    EVERY_MS,
+    async () => look(),
+    () => {},
+  );
+  return {
+    look,
+    stop: () => {
+      stop();
+      dropWorkerNote(folder);
+    },
   };
 }

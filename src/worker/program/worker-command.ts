@@ -178,13 +178,17 @@ async function runWorker(io: WorkerIo, run: WorkerRun): Promise<void> {
       })
     : () => {};
   const { name, serves } = worker;
-  const noNote = keepNote(homePaths(home).workers, () => ({ name, serves, control, connected: worker.connected() }), {
+  const kept = keepNote(homePaths(home).workers, () => ({ name, serves, control, connected: worker.connected() }), {
     clock: systemClock,
     log,
   });
   try {
     void worker.ready.then(
-      () => io.stdout.write(`ready ${JSON.stringify({ worker: worker.name, control, serve: worker.serves })}\n`),
+      () => {
+        // Whoever reads `ready` may ask for the state of this home.
+        kept.look();
+        io.stdout.write(`ready ${JSON.stringify({ worker: worker.name, control, serve: worker.serves })}\n`);
+      },
       () => {},
     );
     const ended = await Promise.race([stopping, worker.closed]);
@@ -192,7 +196,7 @@ async function runWorker(io: WorkerIo, run: WorkerRun): Promise<void> {
     await worker.drain(ended === 'gone' ? 0 : settings.drainMs);
   } finally {
     unwell();
-    noNote();
+    kept.stop();
     turns.stop();
     clearInterval(alive);
   }
