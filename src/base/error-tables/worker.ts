@@ -99,6 +99,11 @@ export const WORKER_ERRORS = {
     exit: EXIT.failed,
     bare: 'the document was not read: it takes too much time, memory or space',
   }),
+  DOCUMENT_READER_ENDED: row(
+    'aborted',
+    'the document was not read: the process that reads documents ended twice before it had; ask again, and look at edge.log if it ends again',
+    { exit: EXIT.failed, bare: 'the document was not read, because the process that reads documents ended' },
+  ),
   PARSER_UNAVAILABLE: row(
     'failed_precondition',
     'documents cannot be parsed safely on this machine: {problem}. To accept a weaker child process instead, set {weaker}',

@@ -1,6 +1,8 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zipSync } from 'fflate';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { whyNotIsolated } from '../../../test/support/bubblewrap.ts';
 import { makeEpub } from '../../../test/support/make-documents.ts';
 import { makePdf } from '../../../test/support/make-pdf.ts';
@@ -94,7 +96,37 @@ test('a program that answers nonsense, or ends, costs its document only', async 
   ] as const;
   const reader = readerWith({}, { argv });
   for (let time = 0; time < 2; time++)
-    await expect(reader.read(PDF, '', never)).rejects.toMatchObject({ reason: 'DOCUMENT_TOO_COSTLY' });
+    await expect(reader.read(PDF, '', never)).rejects.toMatchObject({ reason: 'DOCUMENT_READER_ENDED' });
+});
+
+test('a reader that is killed while it reads is started again, once, and the document is read', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'reader-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  // Each start leaves its process id; the first says nothing, the second answers as above.
+  const script = `const fs = require('fs'); process.stdin.once('data', () => { const first = fs.readdirSync('.').length === 0; fs.writeFileSync(String(process.pid), ''); if (first) return; const json = Buffer.from('{"pageLines":[]}'); const head = Buffer.alloc(8); head.writeUInt32LE(json.length, 0); head.writeUInt32LE(4, 4); process.stdout.write(Buffer.concat([head, json, Buffer.from('text')])); })`;
+  const argv = [process.execPath, '-e', `process.chdir(${JSON.stringify(dir)}); ${script}`] as const;
+  const reader = readerWith({}, { argv });
+  const read = textOf(reader, PDF);
+  await vi.waitFor(() => expect(readdirSync(dir)).toHaveLength(1), { timeout: 20_000 });
+  process.kill(Number(readdirSync(dir)[0]), 'SIGKILL');
+  expect(await read).toBe('text');
+  expect(readdirSync(dir)).toHaveLength(2);
+});
+
+test('a reader that does not answer in time is told as that, and not tried again', async () => {
+  const clock = new ManualClock();
+  const reader = readerWith({}, { clock, argv: [process.execPath, '-e', 'process.stdin.resume()'] });
+  const read = reader.read(PDF, '', never);
+  const refused = vi.fn();
+  read.catch(refused);
+  await vi.waitFor(() => {
+    clock.advance(50_000);
+    expect(refused).toHaveBeenCalled();
+  });
+  await expect(read).rejects.toMatchObject({
+    reason: 'DOCUMENT_TOO_COSTLY',
+    message: expect.stringMatching(/did not answer within 50000 ms \(limits\.document_seconds in config\.yaml\)/),
+  });
 });
 
 test('where bubblewrap is not there, it is said how to get it and what to set instead; and that works', async () => {

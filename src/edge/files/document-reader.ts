@@ -20,7 +20,8 @@ export interface DocumentText {
 export interface DocumentReader {
   /**
    * Throws DOCUMENT_NOT_TEXT for what has no text, DOCUMENT_INVALID for what is damaged or locked, DOCUMENT_TOO_COSTLY for what met a
-   * limit, PARSER_UNAVAILABLE where nothing keeps a parser apart, and the signal's reason.
+   * limit, DOCUMENT_READER_ENDED when the process ended at both of two tries, PARSER_UNAVAILABLE where nothing keeps a parser apart, and
+   * the signal's reason.
    */
   read(bytes: Uint8Array, mediaType: string, signal: AbortSignal): Promise<DocumentText>;
 }
@@ -49,6 +50,8 @@ const NAMES = {
   memory: 'limits.document_memory_bytes in config.yaml',
 };
 const REFUSALS = ['DOCUMENT_NOT_TEXT', 'DOCUMENT_INVALID', 'DOCUMENT_TOO_COSTLY', 'PARSER_UNAVAILABLE'] as const;
+/** Tries to read one document: whatever ended the first process need not have been the document. */
+const TRIES = 2;
 /** Characters of what the reader says of a document. */
 const WORDS = 500;
 
@@ -82,22 +85,35 @@ export class ChildDocumentReader implements DocumentReader {
   }
 
   async #read(bytes: Uint8Array, mediaType: string, signal: AbortSignal): Promise<DocumentText> {
-    signal.throwIfAborted();
-    if (this.#closed) throw new AppError('CLOSED', { what: 'the reader of documents' });
+    for (let tries = 0; tries < TRIES; tries++) {
+      signal.throwIfAborted();
+      if (this.#closed) throw new AppError('CLOSED', { what: 'the reader of documents' });
+      const answer = await this.#answer(bytes, mediaType, signal);
+      signal.throwIfAborted();
+      if (answer) return textIn(answer);
+    }
+    throw new AppError('DOCUMENT_READER_ENDED');
+  }
+
+  /** What the process says; undefined when it ended before. Throws DOCUMENT_TOO_COSTLY. */
+  async #answer(bytes: Uint8Array, mediaType: string, signal: AbortSignal): Promise<FramedMessage | undefined> {
     this.#stopIdle();
     const { clock, settings } = this.#options;
     this.#running ??= this.#start();
     const running = this.#running;
     const stop = () => this.#end();
+    let stopClock = () => {};
     signal.addEventListener('abort', stop, { once: true });
-    const stopClock = clock.after(settings.documentMs + START_MS, stop);
     try {
-      const answer = await new Promise<FramedMessage | undefined>((resolve) => {
+      return await new Promise<FramedMessage | undefined>((resolve, reject) => {
         running.answered = resolve;
+        stopClock = clock.after(settings.documentMs + START_MS, () => {
+          const problem = `its reader did not answer within ${settings.documentMs + START_MS} ms (${NAMES.time})`;
+          reject(new AppError('DOCUMENT_TOO_COSTLY', { problem }));
+          stop();
+        });
         running.child.stdin?.write(encodeFramed({ mediaType, maxChars: MAX_CHARS }, bytes));
       });
-      signal.throwIfAborted();
-      return textIn(answer);
     } finally {
       stopClock();
       signal.removeEventListener('abort', stop);
@@ -141,10 +157,8 @@ export class ChildDocumentReader implements DocumentReader {
 }
 
 /** Its answer, as far as it has the shape of one. */
-function textIn(answer: FramedMessage | undefined): DocumentText {
-  const said = answer?.json;
-  if (!answer || !isRecord(said))
-    throw new AppError('DOCUMENT_TOO_COSTLY', { problem: 'the process that read it ended; try again, or split it' });
+function textIn({ json: said, bytes: text }: FramedMessage): DocumentText {
+  if (!isRecord(said)) throw new AppError('DOCUMENT_INVALID', { problem: 'its reader failed' });
   const refusal = REFUSALS.find((reason) => reason === said.reason);
   const about = isRecord(said.metadata) ? said.metadata : {};
   const word = (key: string) => String(about[key] ?? '').slice(0, WORDS);
@@ -155,7 +169,7 @@ function textIn(answer: FramedMessage | undefined): DocumentText {
   if (said.reason !== undefined) throw new AppError('DOCUMENT_INVALID', { problem: 'its reader failed' });
   const { pageLines, warning } = said;
   return {
-    text: answer.bytes,
+    text,
     pageLines: Array.isArray(pageLines) ? pageLines.filter(Number.isSafeInteger) : [],
     warning: typeof warning === 'string' ? warning.slice(0, WORDS) : '',
   };

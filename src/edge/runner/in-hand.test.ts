@@ -1,4 +1,5 @@
-// A call that ended the process is answered failed, not run again; nobody else pays for it, and nobody after the machine ended.
+// A READ that was in hand when the process ended runs again; a request at two ends is refused; nobody else pays for it, and nobody after
+// the machine ended.
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
@@ -46,24 +47,48 @@ function deadlyTools(deadly: (method: string, path: string) => boolean) {
   return { runs, options, hit };
 }
 
-test('a READ that was at work when the process ended is failed under its key, for ever, and others run', async () => {
+test('a READ that was at work when the process was killed runs again under its key, and is answered', async () => {
   const dir = edgeFolder(FILES);
-  const { runs, options, hit } = deadlyTools((_method, path) => path === 'docs/a.md');
+  let deadly = true;
+  const { runs, options, hit } = deadlyTools((_method, path) => deadly && path === 'docs/a.md');
   const first = await edgeRig(dir, options);
   expect((await first.call(stat, { path: 'docs/b.md' }, { key: 'innocent' })).failure).toBeUndefined();
   const died = hit();
-  void first.call(stat, { path: 'docs/a.md' }, { run: 'r', key: 'deadly' });
+  void first.call(stat, { path: 'docs/a.md' }, { run: 'r', key: 'cut' });
   await died;
-  for (const start of [1, 2, 3]) {
+  deadly = false;
+  for (const start of [1, 2]) {
     const rig = await edgeRig(dir, options);
-    expect(await rig.runner.recover()).toEqual({ unknown: 0, free: 0, failed: start === 1 ? 1 : 0 });
-    const answer = await rig.call(stat, { path: 'docs/a.md' }, { key: 'deadly' });
-    expect([answer.result.answer.case, answer.failure]).toEqual(['done', 'CALL_ENDED_PROCESS']);
+    expect(await rig.runner.recover()).toEqual({ unknown: 0, free: start === 1 ? 1 : 0 });
+    expect(rig.runner.openCalls()).toEqual([]);
+    const answer = await rig.call(stat, { path: 'docs/a.md' }, { run: 'r', key: 'cut' });
+    expect([answer.result.answer.case, answer.failure]).toEqual(['done', undefined]);
+    expect(answer.messages).toMatchObject([{ file: { path: 'docs/a.md' } }]);
     expect((await rig.call(stat, { path: 'docs/b.md' }, { key: 'innocent' })).failure).toBeUndefined();
-    if (start === 2) await rig.runner.settled('deadly', 'r/0/0');
     await rig.close();
   }
-  expect(runs.filter((path) => path === 'docs/a.md')).toHaveLength(1);
+  expect(runs.filter((path) => path === 'docs/a.md')).toHaveLength(3);
+});
+
+test('a request that came to its end between two ends of the process is not suspected', async () => {
+  const dir = edgeFolder(FILES);
+  let deadly = true;
+  const { options, hit } = deadlyTools((_method, path) => deadly && path === 'docs/a.md');
+  for (const key of ['k1', 'k2']) {
+    deadly = false;
+    const rig = await edgeRig(dir, options);
+    await rig.runner.recover();
+    expect((await rig.call(stat, { path: 'docs/a.md' }, { key: `${key}-before` })).failure).toBeUndefined();
+    deadly = true;
+    const died = hit();
+    void rig.call(stat, { path: 'docs/a.md' }, { key });
+    await died;
+  }
+  deadly = false;
+  const rig = await edgeRig(dir, options);
+  await rig.runner.recover();
+  expect((await rig.call(stat, { path: 'docs/a.md' }, { key: 'k2' })).failure).toBeUndefined();
+  await rig.close();
 });
 
 test('the same request that was at work at two ends is refused under every key, until there is another build', async () => {
@@ -99,7 +124,7 @@ test('an effect that was cut stays unknown; after the machine itself ended nobod
   void first.call(list, { path: 'docs' }, { key: 'read' });
   await died;
   const again = await edgeRig(dir, { ...options, machineBoot: 'next' });
-  expect(await again.runner.recover()).toEqual({ unknown: 1, free: 0, failed: 0 });
+  expect(await again.runner.recover()).toEqual({ unknown: 1, free: 0 });
 });
 
 test('a call that ended by itself or was refused leaves nothing behind, and places are used again', async () => {
@@ -108,7 +133,7 @@ test('a call that ended by itself or was refused leaves nothing behind, and plac
   await Promise.all(Array.from({ length: 40 }, (_, n) => rig.call(stat, { path: 'docs/a.md' }, { key: `k${n}` })));
   await rig.call(stat, { path: '../../etc/passwd' }, { key: 'refused' });
   const again = await edgeRig(dir);
-  expect(await again.runner.recover()).toEqual({ unknown: 0, free: 0, failed: 0 });
+  expect(await again.runner.recover()).toEqual({ unknown: 0, free: 0 });
 });
 
 test('whatever stands in the file, a start reads what it can and goes on', () => {
@@ -150,21 +175,23 @@ function killedAtWrite(dir: string, key: string): void {
 
 test('an effect that was in hand without an intent never began: its key is free, and the request is suspected at two ends', async () => {
   const dir = edgeFolder(FILES);
-  for (const end of [1, 2]) {
-    killedAtWrite(dir, `k${end}`);
+  for (const key of ['k1', 'k2']) {
+    killedAtWrite(dir, key);
     const rig = await edgeRig(dir, { config: CONFIG });
-    expect(await rig.runner.recover()).toEqual({ unknown: 0, free: 1, failed: 0 });
-    expect(rig.runner.openCalls().map(({ idempotencyKey }) => idempotencyKey)).not.toContain(`k${end}`);
-    const answer = await rig.call(write, WRITE, { run: 'r', key: `k${end}` });
-    expect([answer.result.answer.case, answer.failure]).toEqual(
-      end === 1 ? ['done', undefined] : ['neverStarted', 'CALL_ENDED_PROCESS'],
-    );
-    expect((await rig.call(write, { ...WRITE, text: '' }, { key: `other-${end}` })).failure).toBeUndefined();
+    expect(await rig.runner.recover()).toEqual({ unknown: 0, free: 1 });
+    expect(rig.runner.openCalls().map(({ idempotencyKey }) => idempotencyKey)).not.toContain(key);
+    expect((await rig.call(write, { ...WRITE, text: '' }, { key: `other-${key}` })).failure).toBeUndefined();
+    if (key === 'k2') {
+      const answer = await rig.call(write, WRITE, { run: 'r', key });
+      expect([answer.result.answer.case, answer.failure]).toEqual(['neverStarted', 'CALL_ENDED_PROCESS']);
+    }
     await rig.close();
   }
   const rig = await edgeRig(dir, { config: CONFIG });
-  expect(await rig.runner.recover()).toEqual({ unknown: 0, free: 0, failed: 0 });
-  expect((await rig.call(write, WRITE, { run: 'r', key: 'k1' })).failure).toBeUndefined();
+  expect(await rig.runner.recover()).toEqual({ unknown: 0, free: 0 });
+  await rig.journal.append([{ case: 'started', value: { bootId: 'b', build: 'another' } }]);
+  for (const _ of ['begun', 'again'])
+    expect((await rig.call(write, WRITE, { run: 'r', key: 'k1' })).failure).toBeUndefined();
   expect(readFileSync(join(dir, 'docs/out.txt'), 'utf8')).toBe('x');
   await rig.close();
 });

@@ -130,15 +130,7 @@ export function unknownRecord(entry: CallEntry): RecordInit {
   };
 }
 
-/** A call that changes nothing and was at work when the process of an earlier start ended: its answer. */
-export function endedRecord({ $typeName: _, bootId: __, grants: ___, ...call }: Intent): RecordInit {
-  const failure = toFailure(new AppError('CALL_ENDED_PROCESS'));
-  const to = { job: call.job, epoch: 0n, key: call.idempotencyKey };
-  const result = doneResult(to, { responses: [], failure, withheld: [], egress: [] }, 0);
-  return { case: 'toolOutcome', value: { ...call, failure, result } };
-}
-
-/** An effect in hand when that process ended, and without an intent, so that it never began: its key is free, the end is counted. */
+/** A call without an intent that was in hand when the process ended: nothing was changed, so its key is free; the end is counted. */
 export function notBegunRecord({ $typeName: _, bootId: __, grants: ___, ...call }: Intent): RecordInit {
   const failure = toFailure(new AppError('CALL_ENDED_PROCESS'));
   const result = freedResult({ job: call.job, epoch: 0n, key: call.idempotencyKey }, failure, 0);

@@ -33,7 +33,7 @@ import { CallEnds } from './call-ends.ts';
 import { Execution } from './execution.ts';
 import type { RefusedAttempts } from './free-keys.ts';
 import type { InHand } from './in-hand.ts';
-import { endedRecord, intentOf, notBegunRecord, OUTCOME_ROOM, unknownRecord } from './outcome-records.ts';
+import { intentOf, notBegunRecord, OUTCOME_ROOM, unknownRecord } from './outcome-records.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import { Repeats, type RestoreOrigins } from './repeats.ts';
 import { SettledResults } from './settled-results.ts';
@@ -94,11 +94,11 @@ export class ToolRunner {
   }
 
   /**
-   * Gives the calls that an earlier start left without an outcome their answer, before the first session: an effect that had an
-   * intent is unknown; one that had none never began, and its key is free; and what changes nothing failed, because it may be what
-   * ended that start. Returns how many of each.
+   * Says what became of the calls that an earlier start left without an outcome, before the first session: an effect that had an
+   * intent is unknown; of what had none, a READ or an effect that never began, the key is free, and the end is counted against the
+   * request, because it may be what ended that start. Returns how many of each.
    */
-  async recover(): Promise<{ readonly unknown: number; readonly free: number; readonly failed: number }> {
+  async recover(): Promise<{ readonly unknown: number; readonly free: number }> {
     const { calls } = this.#parts.journal;
     calls.pullDropped();
     await this.#parts.blobs.keep(calls.blobs());
@@ -108,13 +108,8 @@ export class ToolRunner {
       const known = calls.get(idempotencyKey);
       return !known || isRead(known);
     });
-    const [failed, free] = [
-      left.filter((call) => this.#isHarmless(call)),
-      left.filter((call) => !this.#isHarmless(call)),
-    ];
-    const records = [...failed.map(endedRecord), ...free.map(notBegunRecord)];
-    if (records.length > 0) await this.#parts.journal.append(records, { ending: true });
-    return { unknown: orphans.length, free: free.length, failed: failed.length };
+    if (left.length > 0) await this.#parts.journal.append(left.map(notBegunRecord), { ending: true });
+    return { unknown: orphans.length, free: left.length };
   }
 
   /**
@@ -158,11 +153,6 @@ export class ToolRunner {
    */
   async settled(idempotencyKey: string, job: string): Promise<void> {
     this.#settled.add(idempotencyKey, job);
-  }
-
-  #isHarmless({ method }: { readonly method: string }): boolean {
-    const served = this.#tools.get(method)?.method;
-    return served !== undefined && isHarmless(served.effect);
   }
 
   /** Starts nothing new, waits for what runs, stops the rest. Resolves true when all ended by itself. */

@@ -1,5 +1,6 @@
-// Which calls were at work when the process ended. What happened once is no proof; the same request at two ends is: it is not
-// run again by this build, under whatever key it comes. Folded from the journal, so that it outlives the process.
+// Which calls were at work when the process ended. What happened once is no proof, and the call runs again; the same request at two
+// ends, without having come to its own in between, is: this build does not run it again, under whatever key it comes. Folded from the
+// journal, so that it outlives the process.
 import type { Entry, Fold } from '../journal/records.ts';
 
 /** Ends after which a request, whatever its key, is refused. */
@@ -17,15 +18,16 @@ export class Suspects implements Fold {
       this.#build = record.value.build;
       this.#ends.clear();
     }
-    if (record.case !== 'toolOutcome' || record.value.failure?.reason !== 'CALL_ENDED_PROCESS') return;
+    if (record.case !== 'toolOutcome') return;
     const request = keyOf(record.value.paramsSha256);
     const ends = (this.#ends.get(request) ?? 0) + 1;
     this.#ends.delete(request);
+    if (record.value.failure?.reason !== 'CALL_ENDED_PROCESS') return;
     this.#ends.set(request, ends);
     for (const [oldest] of this.#ends) if (this.#ends.size > MAX_REQUESTS) this.#ends.delete(oldest);
   }
 
-  /** Whether a request with this digest was at work at two ends of the process. */
+  /** Whether a request with this digest was at work at two ends of the process, one after the other. */
   has(digest: Uint8Array): boolean {
     return (this.#ends.get(keyOf(digest)) ?? 0) >= ENDS;
   }

@@ -81,11 +81,12 @@ function openInHand({ home, life, log }: EdgeGround): InHand {
 
 /** Calls that an earlier start left behind get their answers. */
 async function recoverCalls(runner: ToolRunner, log: Logger): Promise<void> {
-  const { unknown, free, failed } = await runner.recover();
+  const { unknown, free } = await runner.recover();
   if (unknown > 0) log.warn('tool calls of an earlier start have no known outcome', { calls: unknown });
-  if (free > 0) log.warn('the start before ended while these calls were looked at; nothing happened', { calls: free });
-  if (failed > 0)
-    log.warn('the start before ended while these calls were at work; they are not run again', { calls: failed });
+  if (free > 0)
+    log.warn('the start before ended with these calls in hand; nothing was changed, and they may run again', {
+      calls: free,
+    });
 }
 
 /** What keeps commands apart, where some command needs it; undefined where nothing does. */

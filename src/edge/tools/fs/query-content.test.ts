@@ -2,7 +2,7 @@ import { linkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import {
   FileClass,
   FsService,
@@ -10,11 +10,16 @@ import {
   type QueryRequestSchema,
   UnseenReason,
 } from '../../../../gen/bowline/capability/fs/v1/fs_pb.ts';
-import { type EdgeRig, edgeFolder, edgeRig } from '../../../../test/support/edge-rig.ts';
+import { type EdgeRig, edgeFolder, edgeRig, type RigOptions } from '../../../../test/support/edge-rig.ts';
+import { makePdf } from '../../../../test/support/make-pdf.ts';
+import { systemClock } from '../../../base/clock.ts';
+import { ChildDocumentReader } from '../../files/document-reader.ts';
+import { FileTexts } from '../../files/file-text.ts';
+import { toolset } from '../toolset.ts';
 import { TermCounter } from './query/term-counter.ts';
 import { WordCounter } from './query/word-counter.ts';
 
-const { query } = FsService.method;
+const { query, read, search } = FsService.method;
 type Asked = MessageInitShape<typeof QueryRequestSchema>;
 
 async function factOf(rig: EdgeRig, request: Asked): Promise<string> {
@@ -24,6 +29,40 @@ async function factOf(rig: EdgeRig, request: Asked): Promise<string> {
   const known = await rig.facts.lookUp({ run: 'mesh', conversation: '' }, [mark], (at) => rig.journal.entry(at));
   return known.get(mark) ?? '';
 }
+
+/** Documents are read by a program that ends at once. */
+const withDeadReader: NonNullable<RigOptions['tools']> = (parts) => {
+  const settings = { isolation: 'process', memoryBytes: 128 << 20, documentMs: 1_000 } as const;
+  const reader = new ChildDocumentReader({
+    argv: [process.execPath, '-e', 'process.exit(1)'],
+    settings,
+    clock: systemClock,
+  });
+  onTestFinished(() => reader.close());
+  return toolset({ ...parts, texts: new FileTexts(reader) });
+};
+
+test('a document whose reader ended is told as not read, never as one without text', async () => {
+  const dir = edgeFolder({ 'docs/a.md': 'launch\n', 'docs/plan.pdf': makePdf(['launch']) });
+  const rig = await edgeRig(dir, { tools: withDeadReader });
+  const times = { measure: Measure.OCCURRENCES, terms: ['launch'], most: 1 };
+  expect(await factOf(rig, times)).toBe(
+    'at least 1 time in 1 file (1 not looked at: docs/plan.pdf, could not be read)',
+  );
+  expect(await factOf(rig, { ...times, language: 'zh' })).toMatch(/^至少 1 次.*docs\/plan\.pdf、无法读取/);
+  const { run } = await rig.ask('launch', []);
+  for (const asked of [run, (await rig.ask('launch', ['docs/*'])).run]) {
+    const { messages } = await rig.call(search, { terms: ['launch'] }, { run: asked });
+    expect(messages[0]?.looked).toMatchObject({
+      files: 1,
+      total: 2,
+      skipped: [{ why: UnseenReason.UNREADABLE, files: [{ path: 'docs/plan.pdf' }] }],
+    });
+  }
+  const shared = await rig.ask('read', ['docs/plan.pdf']);
+  expect((await rig.call(read, { path: 'docs/plan.pdf' }, { run: shared.run })).failure).toBe('DOCUMENT_READER_ENDED');
+  await rig.close();
+});
 
 const rigOf = (files: Readonly<Record<string, string | Uint8Array>>, config = '') =>
   edgeRig(edgeFolder(Object.fromEntries(Object.entries(files).map(([name, text]) => [`docs/${name}`, text]))), {

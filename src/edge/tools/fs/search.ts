@@ -35,7 +35,7 @@ import { noteUnreadable } from './list.ts';
 import { Looking, type UnseenWord } from './looking.ts';
 import { judgePlace, openJudged } from './place.ts';
 import { isDocument, isWithoutText } from './query/file-class.ts';
-import { hasNoText } from './query/file-content.ts';
+import { hasNoText, isBadDocument } from './query/file-content.ts';
 import { ReadBudget, roughSize, smallFirst } from './read-budget.ts';
 import { LineFinder, type LineHit, WordFinder } from './term-search.ts';
 
@@ -220,7 +220,8 @@ async function lookInside(
     call.signal.throwIfAborted();
     if (!(error instanceof AppError)) throw error;
     if (error.reason === 'SEARCH_BUDGET') return 'late';
-    return hasNoText(error) ? 'nothing' : 'unread';
+    // Of what is not shared it is not told that it is damaged; that its reader ended or is missing says nothing about what is in it.
+    return hasNoText(error) || (!granted && isBadDocument(error)) ? 'nothing' : 'unread';
   } finally {
     await file?.handle.close();
   }

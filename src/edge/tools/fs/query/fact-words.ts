@@ -59,7 +59,7 @@ const EN: FactWords = {
   why: {
     TOO_LARGE: 'too large',
     TOO_DEEP: 'too deep',
-    UNREADABLE: 'may not be read',
+    UNREADABLE: 'could not be read',
     TIME: 'the time was over',
     BYTES: 'the limit of bytes was met',
     UNTELLABLE_NAME: 'a name that cannot be shown',

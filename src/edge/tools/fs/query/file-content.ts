@@ -54,6 +54,7 @@ export class FileContent {
         taker.end();
         return true;
       } catch (error) {
+        // What has text that could not be had is not looked at; that makes a count a least one.
         if (!(error instanceof AppError && hasNoText(error))) throw error;
         this.unread.push(name);
         return false;
@@ -119,13 +120,9 @@ export class FileContent {
   }
 }
 
-const HAS_NO_TEXT: ReadonlySet<string> = new Set([
-  'NOT_TEXT',
-  'DOCUMENT_NOT_TEXT',
-  'DOCUMENT_INVALID',
-  'DOCUMENT_TOO_COSTLY',
-  'PARSER_UNAVAILABLE',
-]);
+/** Whether this says that a file has no text. It depends on the content, so it is told in the fact alone. */
+export const hasNoText = ({ reason }: AppError): boolean => reason === 'NOT_TEXT' || reason === 'DOCUMENT_NOT_TEXT';
 
-/** Whether this says that a file has no text that can be had. It depends on the content, so it is told in the fact alone. */
-export const hasNoText = ({ reason }: AppError): boolean => HAS_NO_TEXT.has(reason);
+/** Whether this says that a file is damaged or takes too much, which depends on its content too. */
+export const isBadDocument = ({ reason }: AppError): boolean =>
+  reason === 'DOCUMENT_INVALID' || reason === 'DOCUMENT_TOO_COSTLY';
