@@ -31,6 +31,10 @@ test('a control plane without its database waits, says so, and is ready once it 
   await control.until('waiting for the database');
   await way.listen();
   expect(await control.ready()).toMatchObject({ database: 'postgres' });
+  await way.cut();
+  const { code, stderr } = await stack.cli(['runs', 'ls']);
+  expect(stderr).toMatch(/nothing could be read; nothing was changed\. Try again when it answers/);
+  expect(code).not.toBe(0);
   expect((await control.stop()).code).toBe(0);
 });
 

@@ -250,5 +250,12 @@ export class KillChaos {
 type Transport = ReturnType<typeof createGrpcTransport>;
 
 /** Answers after which a repeat may get another one. */
-const PASSING = new Set(['DEVICE_OFFLINE', 'CONTROL_UNREACHABLE', 'STORE_UNAVAILABLE', 'EDGE_BUSY', 'EDGE_STOPPING']);
+const PASSING = new Set([
+  'DEVICE_OFFLINE',
+  'CONTROL_UNREACHABLE',
+  'STORE_UNAVAILABLE',
+  'STORE_NOT_READ',
+  'EDGE_BUSY',
+  'EDGE_STOPPING',
+]);
 const PASSING_CODES = new Set([Code.Unavailable, Code.Canceled, Code.Aborted, Code.Internal, Code.Unknown]);

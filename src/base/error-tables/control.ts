@@ -203,7 +203,11 @@ export const CONTROL_ERRORS = {
   // store
   STORE_UNAVAILABLE: row(
     'unavailable',
-    'the database did not answer ({problem}), so it is not known whether this was done; ask again with the same id',
+    'the database did not answer ({problem}), so it is not known whether this was done; try again: under the same request id it is done once',
+  ),
+  STORE_NOT_READ: row(
+    'unavailable',
+    'the database did not answer ({problem}), so nothing could be read; nothing was changed. Try again when it answers',
   ),
   STORE_BUSY: row(
     'resource_exhausted',

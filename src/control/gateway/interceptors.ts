@@ -8,6 +8,7 @@ import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { toConnectError } from '../../contract/errors.ts';
 import { isGone } from '../../contract/is-gone.ts';
+import { asNotRead } from '../../contract/rpc-errors.ts';
 import { unparsed } from '../../contract/unparsed.ts';
 import { validate } from '../../contract/validate.ts';
 import { type Authenticator, bearerOf } from '../identity/authenticator.ts';
@@ -74,7 +75,8 @@ export function authGate(authenticator: Authenticator, log: Logger): (context: H
       values.set(principalKey, await authenticator.authenticate(bearerOf(header), signal));
       values.get(admitKey)();
     } catch (error) {
-      throw toConnectError(error, log);
+      // Whatever the method does, it has not begun.
+      throw toConnectError(asNotRead(error), log);
     }
   };
 }
