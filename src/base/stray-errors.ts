@@ -13,15 +13,17 @@ const owners = new AsyncLocalStorage<Owner>();
 /** Runs `work` and all that it starts as work of `owner`. */
 export const ownedBy = <T>(owner: Owner, work: () => T): T => owners.run(owner, work);
 
-/** From now on an error that escapes is told to its owner; one without an owner is logged and ends the process. For programs, once. */
-export function watchStrayErrors(log: Logger): void {
-  process.on('uncaughtException', (error: unknown) => {
+/** From now on an error that escapes is told to its owner; one without an owner is logged and ends the process. Returns how to end that. */
+export function watchStrayErrors(log: Logger): () => void {
+  const escaped = (error: unknown) => {
     const owner = owners.getStore();
     if (owner) return owner(error);
     log.error('the program ends: an error was not expected', error);
     console.error(error);
     endNow(EXIT.failed);
-  });
+  };
+  process.on('uncaughtException', escaped);
+  return () => void process.off('uncaughtException', escaped);
 }
 
 /** Counts and logs what requests let escape. */

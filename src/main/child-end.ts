@@ -36,6 +36,7 @@ const STANDS: ReadonlySet<string> = new Set<Reason>([
   'JOURNAL_FOREIGN',
   'JOURNAL_NEWER',
   'JOURNAL_UNREADABLE',
+  'LLAMA_MISSING',
   'SECRET_FILE_UNSAFE',
   'SOCKET_UNSAFE',
 ]);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { AppError } from '../base/errors.ts';
 import { createLogger } from '../base/logger.ts';
 import { type ChildOfUp, startChild } from './child-of-up.ts';
@@ -14,8 +14,18 @@ vi.setConfig({ testTimeout: 30_000 });
 
 let folder: string;
 let child: ChildOfUp | undefined;
+/** The waits of a minute that were asked for; each is over at once. */
+let minutes: number;
+const hasty: Clock = {
+  ...systemClock,
+  after: (ms, then) => {
+    if (ms === 60_000) minutes += 1;
+    return systemClock.after(ms === 60_000 ? 1 : ms, then);
+  },
+};
 
 beforeEach(() => {
+  minutes = 0;
   folder = mkdtempSync(join(tmpdir(), 'bowline-test-child-'));
 });
 
@@ -41,7 +51,7 @@ function run(
     }),
     failed: (why, error) => error ?? new AppError('WORKER_FAILED', { why, log: folder }),
     say: (line) => said.push(line),
-    clock: systemClock,
+    clock: hasty,
     log,
     ...(onLine ? { onLine } : {}),
   });
@@ -73,6 +83,7 @@ test.each([
   ['JOURNAL_DAMAGED', 6],
   ['DEVICE_FILE_INVALID', 6],
   ['SOCKET_UNSAFE', 5],
+  ['LLAMA_MISSING', 6],
 ])('what only its owner can mend (%s) is told at once, whole and with its exit code', async (reason, exit) => {
   const message = `the file is damaged; ${'and so on '.repeat(60)}. Restore it`;
   const said: string[] = [];
@@ -87,7 +98,7 @@ test.each([
   expect(said).toEqual([]);
 });
 
-test('the same which comes after it was ready is told, and tried again', async () => {
+test('the same which comes after it was ready is told once, and tried again every minute', async () => {
   const said: string[] = [];
   const child = run(
     `if (start === 2 || start === 3) { console.error('error: damaged (JOURNAL_DAMAGED)'); process.exit(6); } ${READY} if (start === 1) process.exit(0);`,
@@ -99,8 +110,9 @@ test('the same which comes after it was ready is told, and tried again', async (
   await vi.waitFor(() => expect(child.figures()).toMatchObject({ running: true, ends: 3 }), SOON);
   expect(said).toEqual([
     'the worker ended and is started again: exit code 0',
-    'the worker ended and is started again: damaged',
+    'the worker ended and is tried again every minute: damaged',
   ]);
+  expect(minutes).toBe(2);
 });
 
 test('after it was ready once it is started again whatever it ends with', async () => {
@@ -109,6 +121,7 @@ test('after it was ready once it is started again whatever it ends with', async 
   );
   await child.ready;
   await vi.waitFor(() => expect(child.figures()).toMatchObject({ running: true, ends: 2 }), SOON);
+  expect(minutes).toBe(1);
 });
 
 test('its input comes in order, each line once it is known; its lines are told', async () => {

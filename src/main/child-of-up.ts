@@ -40,6 +40,8 @@ const FINAL = new Set([2]);
 /** Starts in a row that may fail before it was ready once; afterwards it is tried for ever. */
 const MAX_TRIES = 8;
 const BACKOFF_MS = { base: 200, cap: 5_000 };
+/** Between the starts of one whose owner must do something first. */
+const STANDS_MS = 60_000;
 /** What ran so long was well: the next waits begin short again. */
 const WELL_MS = 60_000;
 
@@ -85,9 +87,12 @@ export function startChild(options: ChildOptions): ChildOfUp {
     log.warn(`the ${name} ended; it is started again`, { code, why, ends });
     tries = clock.monotonic() - started > WELL_MS ? 1 : tries + 1;
     const problem = options.failed(why, error);
-    if (!wasReady && (FINAL.has(code ?? 0) || stands(problem) || tries >= MAX_TRIES)) return settle.reject(problem);
-    say(`the ${name} ended and is started again: ${error?.message ?? why}`);
-    again();
+    const final = FINAL.has(code ?? 0) || stands(problem);
+    if (!wasReady && (final || tries >= MAX_TRIES)) return settle.reject(problem);
+    const next = final ? 'is tried again every minute' : 'is started again';
+    say(`the ${name} ended and ${next}: ${error?.message ?? why}`);
+    if (final) void clock.after(STANDS_MS, begin);
+    else again();
   };
   const say = (line: string) => {
     if (line !== lastSaid) options.say(line);

@@ -41,7 +41,10 @@ export function startWorkerChild(options: WorkerChildOptions): ChildOfUp {
   const missing = new Map<string, string>();
   const child = startChild({
     name: 'worker',
-    onStart: () => missing.clear(),
+    onStart: () => {
+      missing.clear();
+      failure = undefined;
+    },
     command: async () => ({
       args: [`--max-old-space-size=${options.settings.heapBytes >> 20}`, ...programArgs(home)],
       env: workerEnvironment(options.env),

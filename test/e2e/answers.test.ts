@@ -1,4 +1,4 @@
-// Sixty questions about a messy folder, asked of the real programs with the built-in rules.
+// Seventy-five questions about a messy folder, asked of the real programs with the built-in rules.
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { askFolder } from '../support/answers/ask-folder.ts';
 import { scoreText } from '../support/answers/ask-questions.ts';

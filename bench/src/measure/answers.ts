@@ -1,4 +1,4 @@
-// Whether the built-in rules answer rightly: sixty questions about a messy folder, printed one by one with their score, and a search in
+// Whether the built-in rules answer rightly: seventy-five questions about a messy folder, printed one by one with their score, and a search in
 // documents with questions that they answer and that they do not.
 import { askFolder } from '../../../test/support/answers/ask-folder.ts';
 import { scoreLine, scoreText } from '../../../test/support/answers/ask-questions.ts';
@@ -10,7 +10,7 @@ const LEAST_RIGHT = 57 / 60;
 
 export const answers: Measure = {
   name: 'answers',
-  what: 'sixty questions about a messy folder, and a search in documents with and without an answer',
+  what: 'seventy-five questions about a messy folder, and a search in documents with and without an answer',
   run: async ({ lab, say }: Bench) => {
     const judged = await askFolder(await lab.stack());
     process.stdout.write(`${scoreText(judged)}\n`);

@@ -20,6 +20,12 @@ export const EMPTY: ParsedDocument = {
   truncated: false,
 };
 
+/** The text as far as it was asked for; `more`: of what was not read there is more. */
+export function textWithin(text: string, maxChars: number, more = false) {
+  const truncated = more || text.length > maxChars;
+  return { text: cutText(text, maxChars), limit: truncated ? 'characters' : '', truncated } as const;
+}
+
 /** One line, at most `MAX_WORDS` characters. */
 export const words = (text: unknown, most = MAX_WORDS): string =>
   typeof text === 'string'

@@ -3,7 +3,7 @@ import { decodeDocument } from './charset.ts';
 import type { DocumentInput, ParsedDocument } from './document.ts';
 import { type DocumentKind, documentKind, isZip } from './document-kind.ts';
 import { isBinary } from './is-binary.ts';
-import { cutText, EMPTY } from './parsed.ts';
+import { EMPTY, textWithin } from './parsed.ts';
 import { readEpub } from './read-epub.ts';
 import { readHtml } from './read-html.ts';
 import { readMail } from './read-mail.ts';
@@ -48,9 +48,7 @@ export async function readDocument(input: DocumentInput): Promise<ReadResult> {
     if (unsure && input.sureCharset && !maybeLatin) return { refused: 'invalid', problem: UNSURE };
     const warning = unsure && input.sureCharset ? GUESSED : '';
     if (kind === 'html') return { document: { ...readHtml(text, { ...input, url: input.url }), charset } };
-    const truncated = text.length > maxChars;
-    const limit = truncated ? 'characters' : '';
-    return { document: { ...EMPTY, text: cutText(text, maxChars), charset, warning, limit, truncated } };
+    return { document: { ...EMPTY, ...textWithin(text, maxChars), charset, warning } };
   } catch (error) {
     return refusal(error);
   }

@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { Parser } from 'htmlparser2';
 import type { ParsedDocument } from './document.ts';
-import { cutText, EMPTY, words } from './parsed.ts';
+import { EMPTY, textWithin, words } from './parsed.ts';
 import { readHtml } from './read-html.ts';
 import { LockedDocument, textIn } from './read-odt.ts';
 import { unzipParts, utf8 } from './unzip.ts';
@@ -38,8 +38,7 @@ export function readEpub(bytes: Uint8Array, maxChars: number): ParsedDocument {
     if (truncated) break;
   }
   const { title, creator: byline, language } = about;
-  const limit = truncated ? 'characters' : '';
-  return { ...EMPTY, title, byline, language, text: cutText(text, maxChars), limit, truncated };
+  return { ...EMPTY, title, byline, language, ...textWithin(text, maxChars, truncated) };
 }
 
 function packageOf(opf: string, folder: string): Package {

@@ -1,7 +1,7 @@
 // Reads an e-mail: who wrote when to whom about what, and what. What is attached is named, not read.
 import PostalMime, { type Address, type Email } from 'postal-mime';
 import type { ParsedDocument } from './document.ts';
-import { cutText, EMPTY, words } from './parsed.ts';
+import { EMPTY, textWithin, words } from './parsed.ts';
 import { readHtml } from './read-html.ts';
 
 const MAX_DEPTH = 32;
@@ -17,15 +17,12 @@ export async function readMail(bytes: Uint8Array, maxChars: number): Promise<Par
   const more = names.length > MAX_NAMED ? `\n- and ${names.length - MAX_NAMED} more` : '';
   const attached = names.length > 0 ? `Attached:\n- ${names.slice(0, MAX_NAMED).join('\n- ')}${more}` : '';
   const text = [head, body, attached].filter((part) => part !== '').join('\n\n');
-  const truncated = text.length > maxChars;
   return {
     ...EMPTY,
     title: words(mail.subject),
     byline: words(mail.from && addressText(mail.from)),
     published: words(mail.date, 64),
-    text: cutText(text, maxChars),
-    limit: truncated ? 'characters' : '',
-    truncated,
+    ...textWithin(text, maxChars),
     warning: names.length > 0 ? 'what is attached is named, not read' : '',
   };
 }

@@ -1,7 +1,7 @@
 // Reads an ODT: headings, paragraphs, lists and tables of its content as Markdown. Pictures and what was deleted are left out.
 import { Parser } from 'htmlparser2';
 import type { ParsedDocument } from './document.ts';
-import { cutText, EMPTY, words } from './parsed.ts';
+import { EMPTY, textWithin, words } from './parsed.ts';
 import { unzipParts, utf8 } from './unzip.ts';
 
 /** Their text is no text of the document. */
@@ -18,10 +18,8 @@ export function readOdt(bytes: Uint8Array, maxChars: number): ParsedDocument {
   if (utf8(parts.get('META-INF/manifest.xml')).includes('encryption-data')) throw new LockedDocument();
   const content = parts.get('content.xml');
   if (!content) throw new Error('it has no content');
-  const text = textOf(utf8(content));
-  const truncated = text.length > maxChars;
   const title = words(textIn(utf8(parts.get('meta.xml')), 'dc:title'));
-  return { ...EMPTY, title, text: cutText(text, maxChars), limit: truncated ? 'characters' : '', truncated };
+  return { ...EMPTY, title, ...textWithin(textOf(utf8(content)), maxChars) };
 }
 
 function textOf(xml: string): string {

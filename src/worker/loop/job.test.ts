@@ -1,10 +1,12 @@
 // Jobs of a worker against a real Connect server on loopback that plays the control plane.
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { CancelJobSchema } from '../../../gen/bowline/worker/v1/worker_pb.ts';
 import { CHAT, finish, gated, params, piece, start, stopAll, textOf } from '../../../test/support/worker-loop.ts';
 import { AppError } from '../../base/errors.ts';
+import { silentLogger } from '../../base/logger.ts';
+import { watchStrayErrors } from '../../base/stray-errors.ts';
 
 afterEach(stopAll);
 
@@ -178,3 +180,48 @@ test('a stream that is not read pauses the handler; read again, it brings everyt
   expect(session.all('output').length).toBeLessThan(20_000);
   expect(result.case).toBe('done');
 });
+
+test('an error that a handler lets escape ends its own job, and a worker at work beside it goes on', async () => {
+  const others = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  const over = Promise.withResolvers<void>();
+  const unwatch = watchStrayErrors(silentLogger);
+  try {
+    const waiting: string[] = [];
+    const { control } = await start(
+      async function* (request, { signal }) {
+        const part = request.messages[0]?.parts[0]?.part;
+        const wish = part?.case === 'text' ? part.value : '';
+        if (wish === 'well') return yield finish();
+        if (wish === 'at once') setImmediate(escapes);
+        else signal.addEventListener('abort', escapes);
+        waiting.push(wish);
+        await over.promise;
+      },
+      { slots: 3 },
+    );
+    const session = (await control.session()).welcome();
+    const reasonOf = async (id: string) => {
+      const { result } = await session.result(id);
+      return result.case === 'failure' ? result.value.reason : result.case;
+    };
+    session.assign({ dispatchId: 'a', method: CHAT, params: params('at once') });
+    expect(await reasonOf('a')).toBe('INTERNAL');
+    session.committed('a');
+    session.assign({ dispatchId: 'b', method: CHAT, params: params('when told to stop') });
+    await vi.waitFor(() => expect(waiting).toHaveLength(2));
+    session.send({ case: 'cancel', value: create(CancelJobSchema, { dispatchId: 'b', epoch: 1n }) });
+    expect(await reasonOf('b')).toBe('INTERNAL');
+    session.committed('b');
+    session.assign({ dispatchId: 'c', method: CHAT, params: params('well') });
+    expect(await reasonOf('c')).toBe('done');
+  } finally {
+    over.resolve();
+    unwatch();
+    for (const listener of others) process.on('uncaughtException', listener);
+  }
+});
+
+function escapes(): never {
+  throw new Error('escaped');
+}

@@ -17,6 +17,8 @@ import { countOf } from '../../base/count.ts';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { mark } from '../../base/loop-watch.ts';
+import { ownedBy } from '../../base/stray-errors.ts';
+import { toAppError } from '../../contract/errors.ts';
 import type { CapabilityMethod } from '../../contract/registry.ts';
 import { validate } from '../../contract/validate.ts';
 import { decode } from '../../contract/wire-meter.ts';
@@ -92,7 +94,7 @@ export class AssignedJob {
     this.#clear.push(
       deps.clock.after(limit, () => this.#end('deadline', new AppError('DEADLINE_EXCEEDED', { after: `${limit} ms` }))),
     );
-    this.settled = this.#run(assignment, deps.clock.now() + limit);
+    this.settled = ownedBy(this.#stray, () => this.#run(assignment, deps.clock.now() + limit));
   }
 
   /** How many slots it takes. */
@@ -134,20 +136,34 @@ export class AssignedJob {
       return;
     }
     this.#stop ??= 'refused';
-    this.#abort.abort(reason);
+    this.#tell(reason);
     this.#finish(failure);
   }
 
   #end(stop: Stop, reason: AppError): void {
     if (this.#stop || this.result) return;
     this.#stop = stop;
-    this.#abort.abort(reason);
+    this.#tell(reason);
     if (stop === 'drop') return;
     // A passed deadline or a drain waits for nobody; a cancel says "stopped", so it waits for a handler that obeys.
     if (stop === 'cancel') this.#awaitStop(reason);
     else if (stop === 'drain') this.#finish({ case: 'stopped', value: create(JobStoppedSchema) });
     else this.#finish({ case: 'failure', value: jobFailure(reason, this.#deps.log) });
   }
+
+  /** What the handler does when it hears of it is still its work. */
+  #tell(reason: AppError): void {
+    ownedBy(this.#stray, () => this.#abort.abort(reason));
+  }
+
+  /** An error that the handler let escape, of a socket for example: the job fails with it, and the others go on. */
+  readonly #stray = (error: unknown): void => {
+    const { log, served } = this.#deps;
+    log.error('a job failed in a way that was not expected; the others go on', error, {
+      method: served.method.shortName,
+    });
+    if (!this.result) this.fail(toAppError(error));
+  };
 
   #awaitStop(reason: AppError): void {
     this.#clear.push(

@@ -10,13 +10,14 @@ import { AppError } from '../../base/errors.ts';
 import { homeFolder, homePaths } from '../../base/home.ts';
 import { inertLine } from '../../base/inert.ts';
 import { logSink } from '../../base/log-file.ts';
-import { createLogger } from '../../base/logger.ts';
+import { createLogger, type Logger } from '../../base/logger.ts';
 import { watchLoop } from '../../base/loop-watch.ts';
 import { ownOptions, type SettingFlags } from '../../base/settings/setting-flags.ts';
 import { settingsHelp, shownSettings } from '../../base/settings/show-settings.ts';
 import type { Beside } from '../../base/settings/sources.ts';
 import { sparing } from '../../base/sparing-logger.ts';
 import { stopSignal } from '../../base/stop-signal.ts';
+import { watchStrayErrors } from '../../base/stray-errors.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { Env } from '../kit/key-ref.ts';
 import { SERVABLE, servable } from './capability-names.ts';
@@ -142,10 +143,20 @@ interface WorkerRun {
 }
 
 async function runWorker(io: WorkerIo, run: WorkerRun): Promise<void> {
-  const { home, control, settings, stopping, onMissing, onFound } = run;
-  const { key, pins } = workerKey(settings.keyFile, home);
+  const { home, settings } = run;
   const sink = logSink(join(homePaths(home).logs, 'worker.log'), settings.logTo);
   const log = createLogger('worker', sink, settings.logLevel);
+  const unwatch = watchStrayErrors(log);
+  try {
+    await serve(io, run, log);
+  } finally {
+    unwatch();
+  }
+}
+
+async function serve(io: WorkerIo, run: WorkerRun, log: Logger): Promise<void> {
+  const { home, control, settings, stopping, onMissing, onFound } = run;
+  const { key, pins } = workerKey(settings.keyFile, home);
   const worker = await startWorker({
     home,
     control,

@@ -1,4 +1,4 @@
-// The sixty questions and further ones, asked of a fresh box over a fresh messy folder.
+// The sixty questions and fifteen further ones, asked of a fresh box over a fresh messy folder.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeMessyFolder } from '../messy-folder.ts';
