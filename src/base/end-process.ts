@@ -1,6 +1,6 @@
 // The one way in which a program of ours ends itself: what it printed is written out, its exit code stays, and nothing can hold it up.
 // Not for children of ours, which are ended from outside.
-import { accessSync, constants, fstatSync } from 'node:fs';
+import { accessSync, constants, fstatSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 
@@ -55,7 +55,7 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
 
 /** Pipes and the terminal are shared with other programs: they get them back as Node's own end would leave them. */
 function leaveAsFound(): void {
-  if (isatty(0) && process.stdin.isRaw) process.stdin.setRawMode(false);
+  giveTerminalBack();
   const streams = [() => process.stdin, () => process.stdout, () => process.stderr];
   for (const [fd, stream] of streams.entries()) {
     try {
@@ -73,4 +73,18 @@ function block(stream: object): boolean {
   const handle = (stream as { _handle?: { setBlocking?(on: boolean): void } | null })._handle;
   handle?.setBlocking?.(true);
   return Boolean(handle);
+}
+
+const SHOW_CURSOR = '\x1b[0m\x1b[?25h';
+
+/** The terminal whose keys are read one by one reads lines again, and shows its cursor. */
+export function giveTerminalBack(): void {
+  if (!isatty(0) || !process.stdin.isRaw) return;
+  process.stdin.setRawMode(false);
+  try {
+    // Not through the stream: the process may be at its end. What is read and written is the same terminal.
+    writeSync(isatty(1) ? 1 : 2, SHOW_CURSOR);
+  } catch {
+    // Whoever read it is gone.
+  }
 }

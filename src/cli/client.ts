@@ -2,18 +2,23 @@
 // key. Errors of calls come out as AppError; nothing is retried here.
 import type { DescService } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
+import type { Condition } from '../../gen/bowline/common/v1/common_pb.ts';
+import { StatusService } from '../../gen/bowline/control/v1/status_service_pb.ts';
+import { LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { controlAddress, knownPins } from '../base/control-address.ts';
-import { AppError } from '../base/errors.ts';
+import { AppError, type Reason } from '../base/errors.ts';
 import { type HomePaths, homeFolder, homePaths } from '../base/home.ts';
 import { splitKey } from '../base/pin.ts';
 import { readPrivate } from '../base/private-file.ts';
 import { dialProven } from '../contract/channel/dial.ts';
 import { dialHomeSocket } from '../contract/channel/home-socket.ts';
+import { whyOf } from '../contract/condition.ts';
 import { fromConnectError } from '../contract/errors.ts';
 import { H2Sessions } from '../contract/h2-sessions.ts';
 import { measuredTransport } from '../contract/measured-transport.ts';
 import type { CliIo } from './io.ts';
+import { toldCalls } from './told-calls.ts';
 
 /** Largest message that is taken: an answer of 4 MiB and what belongs to it. */
 const MAX_MESSAGE_BYTES = 32 << 20;
@@ -42,11 +47,14 @@ export function localSide(io: CliIo, options: GlobalOptions): Side {
   const { key } = ownerKey(io, paths);
   const sessionManager = new H2Sessions('http://localhost', { dial: () => dialHomeSocket(paths.socket) });
   return side({
+    io,
     baseUrl: 'http://localhost',
     sessionManager,
     key,
     where: paths.socket,
     paths,
+    conditions: (raw, timeoutMs) => createClient(LocalService, raw).getStatus({}, { timeoutMs }),
+    blockers: ['DISK_FULL', 'JOURNAL_FULL'],
   });
 }
 
@@ -58,12 +66,22 @@ export function controlSide(io: CliIo, options: GlobalOptions): Side {
   const pins = pin ? [pin] : knownPins(paths);
   const remedy = `If its owner gave it a new key on purpose, copy control.pin from the home of the control plane to ${paths.controlPin}`;
   const sessionManager = new H2Sessions(url, { dial: (signal) => dialProven(url, { pins, remedy }, signal) });
-  return side({ baseUrl: url, sessionManager, key, where: url, paths });
+  return side({
+    io,
+    baseUrl: url,
+    sessionManager,
+    key,
+    where: url,
+    paths,
+    conditions: (raw, timeoutMs) => createClient(StatusService, raw).getStatus({}, { timeoutMs }),
+    blockers: ['CONTROL_DISK_FULL', 'DATABASE_AWAY'],
+  });
 }
 
 /** Whether nobody was there to answer, or not to the end: it is no word of the other side. */
-export const isAway = (error: unknown): boolean =>
-  error instanceof AppError && (error.reason === 'NOT_RUNNING' || error.reason === 'CONNECTION_LOST');
+export const isAway = (error: unknown): boolean => error instanceof AppError && AWAY.has(error.reason);
+
+const AWAY: ReadonlySet<string> = new Set(['NOT_RUNNING', 'CONNECTION_LOST', 'CONTROL_SILENT']);
 
 /** Opens a side, runs, and closes it whatever happens. */
 export async function using<T>(open: Side, run: (side: Side) => Promise<T>): Promise<T> {
@@ -75,15 +93,19 @@ export async function using<T>(open: Side, run: (side: Side) => Promise<T>): Pro
 }
 
 interface SideParts {
+  readonly io: CliIo;
   readonly baseUrl: string;
   readonly sessionManager: H2Sessions;
   /** None: whoever answers is asked without one, so that it is known whether anyone does. */
   readonly key: string | undefined;
   readonly where: string;
   readonly paths: HomePaths;
+  readonly conditions: (raw: Transport, timeoutMs: number) => Promise<{ readonly conditions: Condition[] }>;
+  /** Of those, what keeps it from answering anything. */
+  readonly blockers: readonly Reason[];
 }
 
-function side({ baseUrl, sessionManager, key, where, paths }: SideParts): Side {
+function side({ io, baseUrl, sessionManager, key, where, paths, conditions, blockers }: SideParts): Side {
   const authorize: Interceptor = (next) => (request) => {
     if (key !== undefined) request.header.set('authorization', `Bearer ${key}`);
     return next(request);
@@ -94,7 +116,11 @@ function side({ baseUrl, sessionManager, key, where, paths }: SideParts): Side {
     interceptors: [authorize],
     readMaxBytes: MAX_MESSAGE_BYTES,
   });
-  const transport = translating(grpc, (error) => {
+  const look = async (timeoutMs: number) => {
+    const all = await conditions(grpc, timeoutMs);
+    return all.conditions.map(whyOf).find((why) => blockers.some((each) => each === why?.reason));
+  };
+  const transport = translating(toldCalls(grpc, { io, where, look }), (error) => {
     const told = clientError(error, where, paths.home);
     return key === undefined ? withoutKey(told, paths.ownerKey) : told;
   });

@@ -8,6 +8,8 @@ export interface CliIo {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean | undefined };
   readonly stdout: OutStream;
   readonly stderr: OutStream;
+  /** Where it is told what is waited for, if not on stderr. */
+  readonly waitsOn?: OutStream;
   /** Calls `listener` at each Ctrl-C until the returned function is called; without a listener Ctrl-C ends the process. */
   onInterrupt(listener: () => void): () => void;
   /** Sets the exit code of the process; the last call counts. */

@@ -8,8 +8,6 @@ export const MAX_SHARES = 512;
 
 /** How long a key is waited for: whoever is not there any more is not asked. */
 const KEY_MS = 60_000;
-/** What was typed before the question is no answer to it. */
-const TYPED_AHEAD_MS = 50;
 
 type Keyboard = CliIo['stdin'] & { setRawMode(on: boolean): unknown };
 
@@ -17,28 +15,47 @@ type Keyboard = CliIo['stdin'] & { setRawMode(on: boolean): unknown };
 export const canPick = (io: CliIo): boolean =>
   io.stdin.isTTY === true && 'setRawMode' in io.stdin && io.stdout.isTTY === true && canRedraw(io.stderr, io.env);
 
-/** Whether the next key is this one; any other key, Ctrl-C and a long silence say no. */
-export async function nextKeyIs(key: string, io: CliIo): Promise<boolean> {
-  const keyboard = io.stdin as Keyboard;
-  keyboard.setRawMode(true);
-  try {
-    const from = performance.now() + TYPED_AHEAD_MS;
-    return await new Promise<boolean>((resolve) => {
+/** The keys that are pressed from now on, one by one. Take them before the question is shown, and give them back. */
+export class Keys {
+  readonly #keyboard: Keyboard;
+
+  private constructor(io: CliIo) {
+    this.#keyboard = io.stdin as Keyboard;
+  }
+
+  /** What was typed before is no answer, and dropped. */
+  static async take(io: CliIo): Promise<Keys> {
+    const keys = new Keys(io);
+    const keyboard = keys.#keyboard;
+    keyboard.setRawMode(true);
+    const drop = () => {};
+    keyboard.on('data', drop).resume();
+    // Two turns: in the first one the terminal is read.
+    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+    keyboard.pause();
+    keyboard.off('data', drop);
+    return keys;
+  }
+
+  /** Whether the next key is this one; any other key, Ctrl-C and a long silence say no. */
+  nextIs(key: string): Promise<boolean> {
+    const keyboard = this.#keyboard;
+    return new Promise<boolean>((resolve) => {
       const timer = setTimeout(() => resolve(false), KEY_MS);
       const done = (is: boolean) => {
         clearTimeout(timer);
         keyboard.off('data', onData).off('end', onEnd);
         resolve(is);
       };
-      const onData = (data: Buffer | string) => {
-        if (performance.now() >= from) done(String(data).toLowerCase() === key);
-      };
+      const onData = (data: Buffer | string) => done(String(data).toLowerCase() === key);
       const onEnd = () => done(false);
       keyboard.on('data', onData).on('end', onEnd).resume();
     });
-  } finally {
-    keyboard.setRawMode(false);
-    keyboard.pause();
+  }
+
+  giveBack(): void {
+    this.#keyboard.setRawMode(false);
+    this.#keyboard.pause();
   }
 }
 

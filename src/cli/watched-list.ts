@@ -60,7 +60,7 @@ interface Sink {
 async function look(io: CliIo, list: (to: CliIo) => Promise<void>, sink: Sink, first: boolean): Promise<void> {
   const [out, err] = [new Taken(io.stdout), new Taken(io.stderr)];
   try {
-    await list({ ...io, stdout: out, stderr: err });
+    await list({ ...io, stdout: out, stderr: err, waitsOn: io.stderr });
   } catch (error) {
     if (first) throw error;
     sink.failed(toAppError(error).message);

@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs';
 import type { Terminal, TerminalListeners } from '../cli/watch/screen.ts';
 
-const SIGNALS = { SIGTERM: 143, SIGHUP: 129, SIGINT: 130 } as const;
+const SIGNALS = { SIGTERM: 143, SIGHUP: 129, SIGINT: 130, SIGQUIT: 131 } as const;
 /** Of a terminal that does not tell its size. */
 const DEFAULT = { columns: 80, rows: 24 };
 

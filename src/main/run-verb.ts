@@ -10,6 +10,7 @@ import { oneLine } from '../base/trim-signs.ts';
 import { BUILD } from '../base/version.ts';
 import type { CliIo } from '../cli/io.ts';
 import { reportError } from '../cli/report-error.ts';
+import { guardTerminal } from './terminal-guard.ts';
 import { verbIn } from './verb-in.ts';
 import { type LoadVerb, VERBS } from './verbs.ts';
 
@@ -77,6 +78,7 @@ function usageOf(error: unknown): unknown {
 }
 
 function processIo(): CliIo {
+  guardTerminal();
   // A reader that has enough (`| head`) ends the command quietly.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => endNow(error.code === 'EPIPE' ? EXIT.answered : EXIT.failed));

@@ -1,6 +1,8 @@
 // The command line in a real terminal: the answer first, lists that fit, links, colours or none, and the list to choose from.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type AskRequest, LocalService } from '../../gen/bowline/local/v1/local_pb.ts';
@@ -8,8 +10,11 @@ import { JobState, OutcomeSchema, RunState, SizeClass, WithheldReason } from '..
 import { widthOf } from '../../src/base/text-columns.ts';
 import { ScriptedHome } from '../support/scripted-home.ts';
 import { coloursIn, inTerminal, screenOf } from '../support/terminal.ts';
+import { TerminalProgram } from '../support/terminal-program.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
+
+const MAIN = fileURLToPath(new URL('../../dist/client.cjs', import.meta.url));
 
 let box: ScriptedHome;
 let seen: AskRequest[];
@@ -132,3 +137,39 @@ test.each([80, 120])('the ledger is readable at %i columns, with wide letters', 
   expect(all).not.toContain('size_bytes');
   expect(all).toContain('会议记录-3.md');
 });
+
+/** The program that the shell has started. */
+const childOf = (pid: number): number => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
+
+/** Shows with which settings of the terminal the program of the arguments ended. */
+const AROUND = 'before=$(stty -g); "$@"; code=$?; test "$before" = "$(stty -g)" && echo "as before: $code"';
+
+test.each([
+  ['ask', 'the key', ['SIGQUIT', 'SIGTERM', 'SIGHUP'], 'any other key to leave', ''],
+  ['ask', 'the list', ['SIGQUIT', 'SIGTERM'], 'any other key to leave', 's'],
+  ['chat', 'the next line', ['SIGQUIT', 'SIGHUP'], '/help', ''],
+] as const)(
+  '%s leaves the terminal as it found it, whatever ends it at %s',
+  async (verb, _what, signals, shown, key) => {
+    const words = verb === 'ask' ? ['ask', 'When?'] : ['chat'];
+    for (const signal of signals) {
+      const { PATH = '' } = process.env;
+      const terminal = new TerminalProgram(
+        ['bash', '-c', AROUND, 'sh', process.execPath, MAIN, ...words],
+        { columns: 100, rows: 24 },
+        { cwd: box.cwd, env: { PATH, HOME: box.home, BOWLINE_HOME: box.home } },
+      );
+      await terminal.program.until(shown);
+      if (key !== '') {
+        terminal.type(key);
+        await terminal.program.until('Enter asks again');
+      }
+      process.kill(childOf(terminal.pid), signal);
+      await terminal.program.until(`as before: ${128 + constants.signals[signal]}`);
+      expect(terminal.written.lastIndexOf('\x1b[?25h')).toBeGreaterThanOrEqual(
+        terminal.written.lastIndexOf('\x1b[?25l'),
+      );
+      await terminal.program.stop();
+    }
+  },
+);

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { eventually } from '../support/control-plane.ts';
+import { CliRun } from '../support/run-cli.ts';
 import { SmallDisk } from '../support/small-disk.ts';
 import { Stack } from '../support/stack.ts';
 
@@ -71,8 +72,23 @@ test.skipIf(!disk)(
     const there = await stack.cli(['runs', 'ask', '--wait', '6s', 'Hello?']);
     expect(there.stderr).toContain('the disk of the control plane is full');
 
+    // Whatever asks one of the sides says what it waits for.
+    const verbs = [
+      ['docs', 'add', stack.docs],
+      ['docs', 'ls'],
+      ['docs', 'search', 'launch'],
+      ['call', 'fs.List'],
+    ];
+    const waiting = verbs.map((words) => new CliRun(words, { cwd: stack.dir, home: stack.home, input: '' }));
+    for (const run of waiting)
+      await run.until(/waiting for an answer from http.*the disk of the control plane is full/);
+
     small?.free();
     await well(stack);
+    // The documents are on the same disk: their worker may have met that first, and says so.
+    for (const run of waiting)
+      if ((await run.ended) !== 0) expect(run.stderr).toContain('disk is full (HOME_UNUSABLE)');
+    expect(await waiting.at(-1)?.ended).toBe(0);
     await eventually(async () => JSON.parse((await stack.cli(['queue', 'ls', '--json'])).stdout).length === 0, 60_000);
     expect(await health(stack)).toEqual({ ...WELL, roles: ['control', 'edge'] });
   },

@@ -110,11 +110,15 @@ test('a box and a control plane that go away are shown as away, and are back whe
   await terminal.until(/^control {2}http/m, 45_000);
 });
 
-test.each(['SIGTERM', 'SIGHUP'] as const)('the terminal is given back on %s', async (signal) => {
+test.each([
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+  ['SIGQUIT', 131],
+] as const)('the terminal is given back on %s', async (signal, code) => {
   const terminal = open();
   await terminal.until(/── runs/);
   process.kill(terminal.pid, signal);
-  expect(await ended(terminal)).toBe(signal === 'SIGTERM' ? 143 : 129);
+  expect(await ended(terminal)).toBe(code);
   expect(terminal.written).toContain(LEFT);
 });
 

@@ -33,8 +33,7 @@ export async function inTerminal(
     all += text;
     for (let [next] = left; next && all.includes(next.after); [next] = left) {
       left.shift();
-      // Keys that are pressed before the program listens are dropped by design.
-      setTimeout(() => child.stdin.write(next.press), 300);
+      child.stdin.write(next.press);
     }
   });
   const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);

@@ -117,6 +117,10 @@ export const EDGE_ERRORS = {
     'failed_precondition',
     'no secret was sent to {control}, because its key is not known here. {remedy}',
   ),
+  CONTROL_SILENT: row(
+    'unavailable',
+    'the control plane at {control} does not answer: it takes connections, and said nothing for {ms} ms. Its process may be stopped or very busy',
+  ),
   SESSION_SILENT: row('unavailable', 'the control plane did not answer for {ms} ms'),
   FRAME_MALFORMED: row('invalid_argument', 'a frame was malformed: {problem}'),
   MESSAGE_REFUSED: row('internal', 'a {what} of this job cannot be sent: {problem}; it is not tried again', {

@@ -117,5 +117,6 @@ export const SHARED_ERRORS = {
   TOOL_CALL_FORGED: row('permission_denied', 'the tool call is not signed by the pinned key of the control plane'),
   // cli
   NOTHING_TO_DO: row('failed_precondition', 'nothing to do: {what}', { bare: 'nothing to do' }),
+  NO_ANSWER: row('deadline_exceeded', 'no answer came from {where} within {after}: {problem}'),
   CONNECTION_LOST: row('unavailable', 'the connection to {where} was lost: {problem}'),
 } as const satisfies Record<string, ErrorRow>;

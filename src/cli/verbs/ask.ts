@@ -15,7 +15,7 @@ import { linksOf } from '../links.ts';
 import { liveLine } from '../live-line.ts';
 import { offeredShares } from '../offered-shares.ts';
 import { Printer } from '../output.ts';
-import { canPick, MAX_SHARES, nextKeyIs, pickShares } from '../pick-shares.ts';
+import { canPick, Keys, MAX_SHARES, pickShares } from '../pick-shares.ts';
 import { runAsk } from '../run-ask.ts';
 import { RunPrinter } from '../run-printer.ts';
 import { parseShare } from '../shares.ts';
@@ -174,7 +174,17 @@ async function show(io: CliIo, { edge, printer, result, text, options }: Shown):
   const about = { program, outcome, offered, conversation, text, verbose, pick };
   const stayed = stayedHome({ ...about, unshared: unsharedOf(result) });
   const link = await linksOf(io.stdout, io.env);
-  printer.closing(outcome, { stayed: stayed.lines, link, pathOf: pathOfSource(status) });
-  if (!pick || stayed.shares.length === 0 || !(await nextKeyIs('s', io))) return [];
+  const close = () => printer.closing(outcome, { stayed: stayed.lines, link, pathOf: pathOfSource(status) });
+  if (!pick || stayed.shares.length === 0) {
+    close();
+    return [];
+  }
+  const keys = await Keys.take(io);
+  try {
+    close();
+    if (!(await keys.nextIs('s'))) return [];
+  } finally {
+    keys.giveBack();
+  }
   return await pickShares(stayed.shares, io);
 }

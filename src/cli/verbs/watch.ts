@@ -6,6 +6,7 @@ import { EXIT } from '../../base/status-codes.ts';
 import { controlSide, type GlobalOptions, homeOf, localSide } from '../client.ts';
 import type { CliIo } from '../io.ts';
 import { Printer } from '../output.ts';
+import { UNTOLD } from '../told-wait.ts';
 import { changesOf, crossingChange } from '../watch/changes.ts';
 import { type FeedOptions, Feeds } from '../watch/feeds.ts';
 import { keysOf, press } from '../watch/keys.ts';
@@ -44,10 +45,12 @@ async function watch(io: CliIo, terminal: Terminal, options: WatchOptions): Prom
 
 /** The sources of the feeds, and an end to them. */
 function sources(
-  io: CliIo,
+  given: CliIo,
   options: GlobalOptions,
   end: AbortController,
 ): Pick<FeedOptions, 'edge' | 'control' | 'now' | 'signal'> {
+  // A side that does not answer is shown as that.
+  const io = { ...given, waitsOn: UNTOLD };
   return {
     edge: () => localSide(io, options),
     control: () => controlSide(io, options),

@@ -116,7 +116,10 @@ test('whoever else has the port is told nothing: in clear, silent, with another 
   clear.on('sessionError', () => {});
   expect(await call(await port(clear), [publicKey])).not.toBe('answered');
 
-  expect(await call(await port(createServer(hear)), [publicKey])).toBe('CONTROL_UNPROVEN');
+  // Silence is no lie: a control plane that is stopped is silent, too.
+  expect(await call(await port(createServer(hear)), [publicKey])).toBe('CONTROL_SILENT');
+  const noProof = createTlsServer({ ...passingCertificate(), ALPNProtocols: [PROVEN_PROTOCOL] }, hear);
+  expect(await call(await port(noProof), [publicKey])).toBe('CONTROL_UNPROVEN');
   expect(
     await call(await port(createServer((socket) => hear(socket).write('HTTP/1.1 400 Bad Request\r\n\r\n'))), [
       publicKey,

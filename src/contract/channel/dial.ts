@@ -31,8 +31,8 @@ export interface DialOptions {
 
 /**
  * A connection whose other side is proven. In clear (`http://`) the certificate says nothing, only the proof; with `https://`
- * the certificate is checked besides. Throws the system's error when nobody can be reached, PROXY_FAILED, CONTROL_PIN_MISSING
- * and CONTROL_UNPROVEN.
+ * the certificate is checked besides. Throws the system's error when nobody can be reached, PROXY_FAILED, CONTROL_PIN_MISSING,
+ * CONTROL_UNPROVEN and CONTROL_SILENT.
  */
 export async function dialProven(control: string, trust: Trust, signal: AbortSignal, options: DialOptions = {}) {
   const { patienceMs = PATIENCE_MS, env = process.env } = options;
@@ -99,7 +99,15 @@ function prove(control: string, trust: Trust, to: Target, signal: AbortSignal, p
       if (isProvenChannel(socket, proof, pins)) settle(() => resolve(socket));
       else fail(refused('its key is not the one that is known here'));
     };
-    const timer = setTimeout(() => fail(refused(`no proof came within ${patienceMs} ms`)), patienceMs);
+    let isHeard = false;
+    // Who says nothing at all proves nothing, but lies about nothing either: a program that is stopped or busy is like that.
+    const late = () =>
+      fail(
+        isHeard
+          ? refused(`no proof came within ${patienceMs} ms`)
+          : new AppError('CONTROL_SILENT', { control, ms: patienceMs }),
+      );
+    const timer = setTimeout(late, patienceMs);
     signal.addEventListener('abort', aborted, { once: true });
     if (signal.aborted) aborted();
     socket.on('error', failed).on('end', ended).on('close', ended);
@@ -110,6 +118,7 @@ function prove(control: string, trust: Trust, to: Target, signal: AbortSignal, p
     else socket.once('connect', reached);
     socket.once('secureConnect', () => {
       if (settled) return;
+      isHeard = true;
       if (socket.alpnProtocol !== PROVEN_PROTOCOL) return fail(refused('it offers no proof'));
       socket.on('readable', read);
       read();

@@ -1,0 +1,50 @@
+// A wait that is told: on a terminal by a line that vanishes, elsewhere by one line for each new cause. Knows no server.
+import type { OutStream } from '../base/out-stream.ts';
+import type { CliIo } from './io.ts';
+import { liveLine } from './live-line.ts';
+import { Printer } from './output.ts';
+
+/** After this long it is said what is waited for. */
+export const QUIET_MS = 1_500;
+
+/** Where waits are told, and by which environment. */
+export type WaitIo = Pick<CliIo, 'env' | 'stderr' | 'waitsOn'>;
+
+/** A stream on which nothing is told. */
+export const UNTOLD: OutStream = { write: () => true };
+
+export interface ToldWait {
+  /** Something else is waited for now. */
+  say(what: string): void;
+  stop(): void;
+}
+
+/** Tells `what` after a moment, until it is stopped. */
+export function tellWait(io: WaitIo, what: string, quietMs = QUIET_MS): ToldWait {
+  const stream = io.waitsOn ?? io.stderr;
+  const live = liveLine({ stderr: stream, env: io.env });
+  const plain = new Printer(stream, io.env);
+  let now = what;
+  let told = '';
+  let isDue = false;
+  const tell = () => {
+    if (!isDue || now === told) return;
+    told = now;
+    if (live) live.show(now);
+    else plain.line(now, 'yellow');
+  };
+  const timer = setTimeout(() => {
+    isDue = true;
+    tell();
+  }, quietMs);
+  return {
+    say: (next) => {
+      now = next;
+      tell();
+    },
+    stop: () => {
+      clearTimeout(timer);
+      live?.hide();
+    },
+  };
+}
