@@ -131,9 +131,8 @@ const PLAIN = { colour: undefined, bold: true, dim: false, underlined: false, in
 async function lastRun(place: Place): Promise<string> {
   const list = new Program('runs', ['./bowline', 'runs', 'ls', '--json'], { cwd: ROOT, env: place.env });
   await list.ended;
-  const runs = JSON.parse(list.stdout) as { id?: string; run?: string; runId?: string; text: string }[];
-  const found = runs.find(({ text }) => text === 'When is the launch?');
-  return found?.runId ?? found?.run ?? found?.id ?? '';
+  const runs = JSON.parse(list.stdout) as { id: string; text: string }[];
+  return runs.find(({ text }) => text === 'When is the launch?')?.id ?? '';
 }
 
 async function main(): Promise<void> {

@@ -11,7 +11,7 @@ import { controlSide, type GlobalOptions, homeOf, localSide, type Side, using } 
 import type { SideAnswer } from './home-health.ts';
 import type { CliIo } from './io.ts';
 import { isReady } from './is-ready.ts';
-import { tellWait, UNTOLD } from './told-wait.ts';
+import { telling, UNTOLD } from './told-wait.ts';
 
 /** How long one side may take. */
 const LIMIT_MS = 5_000;
@@ -33,12 +33,9 @@ export interface HomeAnswers {
 
 /** Asks both at once, and tells it where that takes long; throws nothing. */
 export async function homeAnswers(given: CliIo, options: GlobalOptions): Promise<HomeAnswers> {
-  const wait = tellWait(given, 'asking the edge and the control plane how they are');
-  try {
-    return await bothAnswers({ ...given, waitsOn: UNTOLD }, options);
-  } finally {
-    wait.stop();
-  }
+  return await telling(given, 'asking the edge and the control plane how they are', () =>
+    bothAnswers({ ...given, waitsOn: UNTOLD }, options),
+  );
 }
 
 async function bothAnswers(io: CliIo, options: GlobalOptions): Promise<HomeAnswers> {

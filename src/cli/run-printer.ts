@@ -86,12 +86,16 @@ export class RunPrinter {
     this.status(`${prefix}: ${what}`);
   }
 
-  /** Why no answer comes yet; the same again is not repeated. */
+  /** Why no answer comes yet; the same again is not repeated, nor where only its figures are others. */
   status(line: string): void {
-    if (line === this.#status) return;
-    this.#status = line;
-    if (this.#live) this.#show(line);
-    else this.note(line, 'yellow');
+    if (this.#live) {
+      this.#show(line);
+      return;
+    }
+    const about = line.replaceAll(/\d+/g, '0');
+    if (about === this.#status) return;
+    this.#status = about;
+    this.note(line, 'yellow');
   }
 
   /** What is done now; in full, one line when a job starts or ends. What it waits for is told by `waiting`. */

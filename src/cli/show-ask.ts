@@ -1,10 +1,10 @@
-// Prints what an ask came to, and sets the exit code.
+// Prints what an ask over the control plane came to, and sets the exit code.
 import { type AskResult, askJson, exitOfAsk } from './ask-result.ts';
 import type { CliIo } from './io.ts';
 import type { Printer } from './output.ts';
 import type { RunPrinter } from './run-printer.ts';
 
-/** What `ask` and `runs ask` were told of how to print. */
+/** What `runs ask` was told of how to print. */
 export interface ShowAskOptions {
   readonly json?: boolean;
   /** Milliseconds; false: not at all. */

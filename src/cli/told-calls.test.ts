@@ -61,7 +61,7 @@ test('what stands in the way is told once, and the call is given up with it', as
 
 test('a side that says nothing of itself either is given up, too', async () => {
   const { ended } = await called({ look: () => Promise.reject(new Error('silent')) });
-  expect((ended as AppError).message).toContain('it does not answer at all');
+  expect((ended as AppError).message).toContain('it does not say how it is either');
 });
 
 test('a call that only takes its time is waited for, for longer than that', async () => {

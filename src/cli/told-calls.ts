@@ -65,7 +65,7 @@ async function told<T>(
   const again = async () => {
     const why = await look(lookMs).then(
       (error) => error?.message,
-      () => 'it does not answer at all',
+      () => 'it does not say how it is either; its process may be stopped, or very busy',
     );
     if (isOver) return;
     if (why !== undefined) {
@@ -80,7 +80,8 @@ async function told<T>(
     }
     timer = setTimeout(again, lookMs);
   };
-  timer = setTimeout(again, quietMs);
+  // What stands in the way is known by the time that the wait is told.
+  timer = setTimeout(again, quietMs / 2);
   try {
     return await call(signal ? AbortSignal.any([signal, giveUp.signal]) : giveUp.signal);
   } catch (error) {

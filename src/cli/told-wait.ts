@@ -48,3 +48,13 @@ export function tellWait(io: WaitIo, what: string, quietMs = QUIET_MS): ToldWait
     },
   };
 }
+
+/** Tells `what` while `work` goes on. */
+export async function telling<T>(io: WaitIo, what: string, work: () => Promise<T>, quietMs?: number): Promise<T> {
+  const wait = tellWait(io, what, quietMs);
+  try {
+    return await work();
+  } finally {
+    wait.stop();
+  }
+}

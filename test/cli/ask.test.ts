@@ -1,10 +1,12 @@
 // The verb `ask` as its users see it, against a scripted edge.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { ConnectRouter } from '@connectrpc/connect';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ConversationService } from '../../gen/bowline/control/v1/conversation_service_pb.ts';
 import {
   type AskRequest,
@@ -27,6 +29,7 @@ import {
 } from '../../gen/bowline/run/v1/run_pb.ts';
 import { Channel } from '../../src/base/channel.ts';
 import { AppError } from '../../src/base/errors.ts';
+import { Program } from '../support/program.ts';
 import { CliRun, cli } from '../support/run-cli.ts';
 import { ScriptedHome } from '../support/scripted-home.ts';
 
@@ -627,18 +630,53 @@ test('what is piped in beside a text goes with it byte by byte; nothing goes whe
   expect(asked).toHaveLength(3);
 });
 
-test('an input that does not end is said, and shared once it has ended', async () => {
-  await box.edge((router) =>
-    router.service(LocalService, {
-      async *ask({ piped }) {
-        yield accepted();
-        yield ended({ answer: Buffer.from(piped).toString() });
-      },
-    }),
+describe('a standard input that nobody ends', () => {
+  const MAIN = fileURLToPath(new URL('../../dist/client.cjs', import.meta.url));
+  beforeEach(() =>
+    box.edge((router) =>
+      router.service(LocalService, {
+        async *ask({ piped }) {
+          yield accepted();
+          yield ended({ answer: `piped: “${Buffer.from(piped).toString()}”` });
+        },
+      }),
+    ),
   );
-  const run = new CliRun(['ask', 'q'], here());
-  await run.until('reading standard input to its end');
-  run.child.stdin.end('late');
-  expect(await run.ended).toBe(0);
-  expect(run.stdout).toContain('late');
+
+  test('by --stdin it is waited for, however late it begins', async () => {
+    const run = new CliRun(['ask', '--stdin', '总结'], here());
+    await run.until('reading standard input to its end');
+    run.child.stdin.end('迟到');
+    expect([await run.ended, run.stdout]).toEqual([0, expect.stringContaining('piped: “迟到”')]);
+  });
+
+  test('and where nobody writes is left alone, as that of a program that starts this one', async () => {
+    const run = new CliRun(['ask', '总结'], here());
+    expect([await run.ended, run.stdout]).toEqual([0, expect.stringContaining('piped: “”')]);
+    expect(run.stderr).toContain('nothing came on standard input, so nothing of it is shared; to wait for it: --stdin');
+  });
+
+  test('what was begun is read to its end', async () => {
+    const run = new CliRun(['ask', '总结'], { ...here() });
+    run.child.stdin.write('一');
+    await run.until('reading standard input to its end');
+    // Its first part came before that, so that no time passes for the rest.
+    await new Promise((resolve) => run.child.stdin.write('二', resolve));
+    run.child.stdin.end('三');
+    expect([await run.ended, run.stdout]).toEqual([0, expect.stringContaining('piped: “一二三”')]);
+  });
+
+  test('a program of the same command line that is slow to begin is waited for', async () => {
+    const gate = join(box.cwd, 'gate');
+    execFileSync('mkfifo', [gate]);
+    const words = ['-c', 'cat "$1" | "$2" "$3" ask 总结', 'bash', gate, process.execPath, MAIN];
+    const { PATH = '' } = process.env;
+    const program = new Program('pipeline', ['bash', ...words], {
+      cwd: box.cwd,
+      env: { PATH, HOME: box.home, BOWLINE_HOME: box.home },
+    });
+    await program.until('a program of this command line');
+    writeFileSync(gate, '慢慢来');
+    expect([(await program.ended).code, program.stdout]).toEqual([0, expect.stringContaining('piped: “慢慢来”')]);
+  });
 });

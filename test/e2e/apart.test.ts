@@ -83,9 +83,9 @@ test('while the control plane is down an ask waits on the box, and is answered w
   const [missed] = await queue();
   expect(missed).toMatchObject({ text: 'Too late.', sent: false, failure: { reason: 'DEADLINE_EXCEEDED' } });
   expect((await stack.cli(['queue', 'ls'])).stdout).toMatch(/ended: the deadline passed after 0\.5 s/);
-  expect(await stack.cli(['queue', 'rm', String(missed?.run)])).toMatchObject({ code: 0 });
+  expect(await stack.cli(['queue', 'rm', String(missed?.id)])).toMatchObject({ code: 0 });
   expect(await queue()).toEqual([]);
-  expect(await stack.cli(['queue', 'rm', String(missed?.run)])).toMatchObject({ code: 6 });
+  expect(await stack.cli(['queue', 'rm', String(missed?.id)])).toMatchObject({ code: 6 });
 
   const ask = stack.spawnCli(['ask', 'Are you back?']);
   await ask.until('waiting');

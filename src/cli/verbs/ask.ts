@@ -29,6 +29,7 @@ interface AskOptions extends GlobalOptions {
   gitignore?: boolean;
   in: string[];
   docs: boolean;
+  stdin?: boolean;
   json?: boolean;
   verbose?: boolean;
   conversation?: string;
@@ -70,6 +71,7 @@ export function askVerb(io: CliIo): Command {
         .argParser((value: string, all: string[]) => [...all, value])
         .default([], 'nothing'),
     )
+    .option('--stdin', 'wait for what is piped in beside the text, however late it begins')
     .addOption(excludeOption())
     .addOption(gitignoreOption())
     .addOption(
@@ -102,7 +104,7 @@ async function ask(io: CliIo, words: string[], options: AskOptions): Promise<voi
   if (options.share.length > MAX_SHARES)
     throw new AppError('USAGE', { what: `at most ${MAX_SHARES} times --share; one quoted glob shares many files` });
   const text = await textOfAsk(words, io);
-  const piped = await pipedBeside(words, io);
+  const piped = await pipedBeside(words, io, options.stdin);
   let shares = options.share.map((value) => parseShare(value, io));
   let conversation = options.conversation ?? '';
   await using(localSide(io, options), async (edge) => {

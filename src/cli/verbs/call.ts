@@ -20,6 +20,7 @@ import { callMesh, requestOf } from '../mesh-call.ts';
 import { namingPath } from '../named-path.ts';
 import { Printer } from '../output.ts';
 import { RunOutput } from '../run-output.ts';
+import { telling } from '../told-wait.ts';
 import { parseDuration } from '../units.ts';
 import { withheldLines } from '../withheld-text.ts';
 import { deviceId, listDevices } from './devices.ts';
@@ -120,7 +121,10 @@ async function call(io: CliIo, name: string | undefined, options: CallOptions, c
 
 /** The request as a value. Throws USAGE with file, line and column. */
 async function dataOf(io: CliIo, data: string): Promise<unknown> {
-  if (data === '-') return parseJson(await readAll(io.stdin), 'standard input');
+  if (data === '-') {
+    const what = 'reading the request from standard input, to its end';
+    return parseJson(await telling(io, what, () => readAll(io.stdin)), 'standard input');
+  }
   if (!data.startsWith('@')) return parseJson(data, '--data');
   const file = data.slice(1);
   let text: string;

@@ -10,7 +10,7 @@ import { done } from '../done.ts';
 import type { CliIo } from '../io.ts';
 import { allPages, wideOption } from '../listing.ts';
 import { Printer } from '../output.ts';
-import { plain } from '../plain.ts';
+import { type PlainObject, plain } from '../plain.ts';
 import { wholeId } from '../short-id.ts';
 import type { Column } from '../table.ts';
 import { clockText } from '../units.ts';
@@ -59,7 +59,7 @@ async function list(io: CliIo, options: GlobalOptions & { json?: boolean; wide?:
   const out = new Printer(io.stdout, io.env);
   const asks = await using(localSide(io, options), listQueue);
   if (options.json) {
-    out.json(asks.map((ask) => plain(QueuedAskSchema, ask)));
+    out.json(asks.map((ask) => ({ id: ask.run, ...withoutRun(plain(QueuedAskSchema, ask)) })));
     return;
   }
   const columns: Column<QueuedAsk>[] = [
@@ -70,6 +70,9 @@ async function list(io: CliIo, options: GlobalOptions & { json?: boolean; wide?:
   ];
   out.table(columns, asks, { none: 'no ask waits', wide: options.wide });
 }
+
+/** An ask is known by its run. */
+const withoutRun = ({ run: _run, ...rest }: PlainObject): PlainObject => rest;
 
 function stateText({ sent, cancelling, failure, expireTime }: QueuedAsk): string {
   if (failure) return `ended: ${fromFailure(failure).message}`;
@@ -92,5 +95,5 @@ async function remove(io: CliIo, typed: string, options: GlobalOptions & { json?
   const told = left
     ? `${run} is withdrawn; it leaves the list when the control plane has heard of it`
     : `${run} is withdrawn`;
-  done(io, options, told, { run, listed: left !== undefined });
+  done(io, options, told, { id: run, listed: left !== undefined });
 }

@@ -272,7 +272,7 @@ export class EdgeSession {
   #offline(connection: ConnectionState, problem: AppError): void {
     this.#set({ connection, problem, conditions: [] });
     this.#first.resolve();
-    this.#deps.asks.connection(`the control plane: ${problem.message}`);
+    this.#deps.asks.connection(problem.message);
   }
 
   #set(change: Partial<SessionStatus>): void {
