@@ -25,9 +25,7 @@ describe.skipIf(lacks !== undefined)(
       control = await TestControl.start();
       worker = await startWorker({
         home: control.home,
-        control: control.url,
-        key: control.control.workerKey,
-        pins: [control.control.publicKey],
+        dial: { control: control.url, key: control.control.workerKey, pins: [control.control.publicKey] },
         serve: ['sandbox'],
         name: 'box',
         settings: workerSettings(),

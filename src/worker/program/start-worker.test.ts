@@ -26,9 +26,7 @@ test('a capability that cannot open is tried again until it can, and each reason
   writeFileSync(join(home, 'models.yaml'), 'models: [', { mode: 0o600 });
   worker = await startWorker({
     home,
-    control: 'http://127.0.0.1:9',
-    key: 'bww_none',
-    pins: [],
+    dial: { control: 'http://127.0.0.1:9', key: 'bww_none', pins: [] },
     serve: ['embed', 'web'],
     name: 'one',
     settings: workerSettings(),

@@ -18,14 +18,20 @@ import { type CapabilityName, servable } from './capability-names.ts';
 import { CAPABILITIES } from './served-capabilities.ts';
 import type { WorkerSettings } from './settings.ts';
 
-export interface WorkerOptions {
-  readonly home: string;
+/** Where a worker connects, and as whom. */
+export interface WorkerDial {
   /** URL of the control plane. */
   readonly control: string;
   /** Worker key (`bww_...`). */
   readonly key: string | Secret;
   /** Raw public keys, one of which the control plane must have. */
   readonly pins: readonly Uint8Array[];
+}
+
+export interface WorkerOptions {
+  readonly home: string;
+  /** May come late: the capabilities are opened meanwhile. */
+  readonly dial: WorkerDial | Promise<WorkerDial>;
   /** Short names of the capabilities, e.g. `llm`, for which the settings name none. */
   readonly serve: readonly string[];
   /**
@@ -61,7 +67,7 @@ export interface RunningWorker {
 /** How long after a try the next one comes for what is missing. */
 const RETRY_MS = { base: 2_000, cap: 60_000 };
 
-/** Starts a worker; it connects by itself and again after each loss. Throws USAGE, CONFIG_INVALID and what a capability throws. */
+/** Starts a worker; it connects by itself and again after each loss. Throws USAGE, CONFIG_INVALID, what a capability throws, and what `dial` does. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { home, clock, log, settings, env = {} } = options;
   const names = servable(settings.serve.length > 0 ? settings.serve : options.serve);
@@ -71,12 +77,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const missing = new Map<CapabilityName, string>();
   const openOne = async (capability: CapabilityName): Promise<ServedCapability> => {
     const open = await CAPABILITIES[capability]();
-    return open({ home, env, settings, clock, log: log.child({ capability }) });
+    const served = await open({ home, env, settings, clock, log: log.child({ capability }) });
+    warmUp(served.handler);
+    return served;
   };
   const miss = (capability: CapabilityName, error: AppError) => {
     if (missing.get(capability) !== error.message) options.onMissing?.(capability, error);
     missing.set(capability, error.message);
   };
+  let dial: WorkerDial;
   try {
     // Side by side: each waits for programs of its own.
     const opening = await Promise.allSettled(names.map(openOne));
@@ -92,6 +101,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     }
     if (opened.length === 0) throw new AppError('USAGE', { what: 'none of the capabilities can be served here' });
     for (const [, { handler }] of opened) mustFit(handler, settings.slots);
+    dial = await options.dial;
   } catch (error) {
     await closeAll(opened, log);
     throw error;
@@ -101,11 +111,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   let running = 0;
   const serve = (each: CapabilityName, capability: ServedCapability): WorkLoop => {
     const called = names.length > 1 ? `${name.slice(0, 127 - each.length)}-${each}` : name;
-    const loop = loopOf(options, called, capability);
+    const loop = loopOf(options, dial, called, capability);
     loops.push(loop);
     running++;
     loop.closed.then(() => --running === 0 && over.resolve(), over.reject);
-    warmUp(capability.handler);
     return loop;
   };
   for (const [each, capability] of opened) serve(each, capability);
@@ -163,8 +172,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
  * Each capability has a session of its own: its slots are its own, so that a job that waits for one of another capability never
  * keeps that from a place, and who receives what it is given is told for it alone.
  */
-function loopOf(options: WorkerOptions, name: string, { handler, models = [], labels }: ServedCapability): WorkLoop {
-  const { control, key, pins, clock, log, settings } = options;
+function loopOf(
+  { clock, log, settings }: WorkerOptions,
+  { control, key, pins }: WorkerDial,
+  name: string,
+  { handler, models = [], labels }: ServedCapability,
+): WorkLoop {
   return new WorkLoop({
     name,
     slots: settings.slots,

@@ -20,12 +20,11 @@ import { stopSignal } from '../../base/stop-signal.ts';
 import { watchStrayErrors } from '../../base/stray-errors.ts';
 import { toFailure } from '../../contract/errors.ts';
 import type { Env } from '../kit/key-ref.ts';
-import { SERVABLE, servable } from './capability-names.ts';
+import { SERVABLE } from './capability-names.ts';
 import { workerOptions, workerSettingsOf } from './config.ts';
 import { FAILED, FOUND, HandedLines, MISSING } from './handed.ts';
 import { keepHealthFile } from './health-file.ts';
 import { keepNote } from './keep-note.ts';
-import { CAPABILITIES } from './served-capabilities.ts';
 import { WORKER_SETTINGS, WORKER_TABLE, type WorkerSettings } from './settings.ts';
 import { startWorker, type WorkerOptions } from './start-worker.ts';
 import type { WorkerIo } from './worker-io.ts';
@@ -96,23 +95,28 @@ async function runAlone(
   const stopping = io.stopping?.() ?? stopSignal(settings.drainMs);
   const control = controlAddress({ flag: stated, env: io.env, paths: homePaths(home), joined: false });
   io.stderr.write(`connecting to ${control} ...\n`);
-  await runWorker(io, { home, control, settings, stopping, env: io.env, name: hostname().slice(0, 128) });
+  const name = hostname().slice(0, 128);
+  await runWorker(io, { home, control: Promise.resolve(control), settings, stopping, env: io.env, name });
 }
 
 /** As the child of `up`: with the settings and the environment that it is handed, until a signal or the end of its parent. */
 async function runHanded(io: WorkerIo, home: string, beside: Beside = { names: [] }): Promise<void> {
   const lines = new HandedLines(io.stdin);
+  let told = false;
   try {
     const { env, set } = await lines.settings();
     const settings = workerSettingsOf(home, env, { set }, { ...beside, set: true }).config;
     const stopping = io.stopping?.() ?? stopSignal(settings.drainMs);
-    // While the control plane still starts; what cannot be loaded is told when it is opened.
-    await Promise.allSettled(servable(settings.serve).map((name) => CAPABILITIES[name]()));
-    const next = await Promise.race([lines.next(), stopping.then(() => undefined)]);
-    if (next === undefined) return;
+    const stopped = stopping.then(() => {
+      throw new AppError('CANCELED');
+    });
+    const control = Promise.race([lines.next(), stopped]).then((line) => {
+      told = true;
+      return controlUrl(line);
+    });
     await runWorker(io, {
       home,
-      control: controlUrl(next),
+      control,
       settings,
       // Nobody is left to take a result.
       stopping: Promise.race([stopping, lines.ended.then(() => 'gone' as const)]),
@@ -125,6 +129,8 @@ async function runHanded(io: WorkerIo, home: string, beside: Beside = { names: [
       onFound: (capability) => void io.stdout.write(`${FOUND}${capability}\n`),
     });
   } catch (error) {
+    // It was to stop before there was anywhere to connect to.
+    if (!told && error instanceof AppError && error.reason === 'CANCELED') return;
     io.stdout.write(`${FAILED}${toJsonString(FailureSchema, toFailure(error))}\n`);
     throw error;
   }
@@ -132,7 +138,8 @@ async function runHanded(io: WorkerIo, home: string, beside: Beside = { names: [
 
 interface WorkerRun {
   readonly home: string;
-  readonly control: string;
+  /** The URL of the control plane, once there is one. */
+  readonly control: Promise<string>;
   readonly settings: WorkerSettings;
   /** Resolves with why it stops; 'gone' when there is nobody to finish for. */
   readonly stopping: Promise<string>;
@@ -155,13 +162,13 @@ async function runWorker(io: WorkerIo, run: WorkerRun): Promise<void> {
 }
 
 async function serve(io: WorkerIo, run: WorkerRun, log: Logger): Promise<void> {
-  const { home, control, settings, stopping, onMissing, onFound } = run;
-  const { key, pins } = workerKey(settings.keyFile, home);
+  const { home, settings, stopping, onMissing, onFound } = run;
+  // The control plane makes the key at its first start.
+  const dial = run.control.then((control) => ({ control, ...workerKey(settings.keyFile, home) }));
+  dial.catch(() => {});
   const worker = await startWorker({
     home,
-    control,
-    key,
-    pins,
+    dial,
     serve: ['llm'],
     name: run.name,
     settings,
@@ -178,6 +185,7 @@ async function serve(io: WorkerIo, run: WorkerRun, log: Logger): Promise<void> {
           },
         }),
   });
+  const { control } = await dial;
   // Timers of the work loop do not keep the process alive; while it waits for a control plane, this does.
   const alive = setInterval(() => {}, 60_000);
   const turns = watchLoop(sparing(log, systemClock));
