@@ -16,7 +16,9 @@ const isSetting = (name: string) => environment.has(name) || device.has(name);
 
 /** Names in a text that look like those of settings. */
 const namesIn = (text: string): string[] =>
-  text.match(/\bBOWLINE_[A-Z0-9_]*[A-Z0-9]\b|\blimits\.[a-z]+_[a-z_]+\b|\blimits\.(?:parallel|queue|asks)\b/g) ?? [];
+  text.match(
+    /\bBOWLINE_[A-Z0-9_]*[A-Z0-9]\b|\blimits\.[a-z]+_[a-z_]+\b|\blimits\.(?:parallel|queue|asks|clients)\b/g,
+  ) ?? [];
 
 /** Rows that speak of a limit which is neither a setting of ours nor a number of ours, and what to do is said. */
 const OTHERS: Readonly<Record<string, RegExp>> = {

@@ -46,7 +46,7 @@ afterEach(async () => {
   place.dispose();
 });
 
-async function listen(): Promise<LocalServer> {
+async function listen(clients = 64): Promise<LocalServer> {
   const leave = new AbortController();
   closing.abort = () => leave.abort();
   const { asks, open, session, grants, journal } = edge;
@@ -98,6 +98,7 @@ async function listen(): Promise<LocalServer> {
     socket: homePaths(place.home).socket,
     ownerKey: key,
     ownerKeyFile: homePaths(place.home).ownerKey,
+    clients,
     routes: (router) => router.service(LocalService, service),
     log: silentLogger,
     faults: new RequestFaults(silentLogger),
@@ -273,7 +274,7 @@ test('a stale socket is replaced, anything else is left alone', async () => {
   const shared = join(place.home, 'shared');
   mkdirSync(shared, { mode: 0o777 });
   const faults = new RequestFaults(silentLogger);
-  const common = { ownerKey: key, ownerKeyFile: '', routes: () => {}, log: silentLogger, faults };
+  const common = { ownerKey: key, ownerKeyFile: '', clients: 1, routes: () => {}, log: silentLogger, faults };
   const options = { ...common, socket: join(shared, 's') };
   process.umask(0);
   mkdirSync(dirname(join(shared, 'open', 's')), { recursive: true, mode: 0o777 });
@@ -282,6 +283,31 @@ test('a stale socket is replaced, anything else is left alone', async () => {
     reason: 'SOCKET_UNSAFE',
   });
   server = await LocalServer.listen({ ...options, socket: join(place.home, 'again.sock') });
+});
+
+test('beyond the clients that it serves it says so and how to raise that; who has no key takes no place, and one that leaves makes room', async () => {
+  await server.close(0);
+  server = await listen(2);
+  await expect(client('wrong').getStatus({})).rejects.toMatchObject({ code: Code.Unauthenticated });
+  const leave = new AbortController();
+  const first = client().ask({ text: '有人吗？' }, { signal: leave.signal })[Symbol.asyncIterator]();
+  await first.next();
+  const second = client();
+  await second.getStatus({});
+  for (const protocol of ['grpc', 'connect'] as const) {
+    const third = client(key, protocol);
+    expect(await refusal(third.getStatus({}))).toEqual({ code: Code.ResourceExhausted, reason: 'CLIENTS_FULL' });
+    await expect(third.getStatus({})).rejects.toThrow(
+      /serves 2 clients at once.*raise limits\.clients in config\.yaml/,
+    );
+  }
+  const waits = client().ask({ text: 'q' })[Symbol.asyncIterator]();
+  expect(await refusal(waits.next())).toMatchObject({ reason: 'CLIENTS_FULL' });
+  expect((await second.getStatus({})).device).toBe('device-1');
+  await server.close(0);
+  server = await listen(3);
+  expect((await second.getStatus({})).device).toBe('device-1');
+  leave.abort();
 });
 
 test('the owner key is made once and kept', async () => {

@@ -25,6 +25,7 @@ export const localSocketFuzz: Fuzz = {
       socket,
       ownerKey: KEY,
       ownerKeyFile: 'owner.key',
+      clients: 64,
       routes: (router) => router.service(LocalService, { getStatus: () => ({ device: 'box' }), async *ask() {} }),
       log,
       faults: new RequestFaults(log),

@@ -26,6 +26,8 @@ export const REMEDY_RUNS: Readonly<Record<string, RemedyRun>> = {
     'src/edge/journal/edge-journal.test.ts: a settled READ is forgotten, an effect or a refusal is not until it expired',
   EDGE_BUSY:
     'src/edge/runner/runner.test.ts: calls beyond the places wait, beyond the line are refused for now; a waiting one can be cancelled',
+  CLIENTS_FULL:
+    'test/edge/local.test.ts: beyond the clients that it serves it says so and how to raise that; who has no key takes no place, and one that leaves makes room',
   WORKER_BUSY: 'no: a replica sends a worker no more than it has slots; the error is for a replica that counts wrongly',
   RESULT_TOO_LARGE:
     'no: the frames of both sides have to grow together; src/edge/config/edge-settings.test.ts reads the one setting, src/control/config.test.ts the other',

@@ -258,6 +258,11 @@ export const EDGE_ERRORS = {
       exit: EXIT.failed,
     },
   ),
+  CLIENTS_FULL: row(
+    'resource_exhausted',
+    'the edge serves {limit} clients at once, and has as many; end one (a command that waits, a `chat`, a `watch`) and try again, or raise limits.clients in config.yaml and start the edge again',
+    { retryable: true, exit: EXIT.failed },
+  ),
   CALL_ENDED_PROCESS: row(
     'failed_precondition',
     'the edge ended twice while it ran this request, perhaps because of it, so this version of the edge does not run it again; nothing was changed. Look at edge.log, and at the files or the command that the request names; then ask for less or for something else',

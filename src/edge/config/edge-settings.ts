@@ -90,6 +90,7 @@ export const LIMITS = {
     256 << 20,
   ),
   share_minutes: limit('share_minutes', 'longest life of a share', 15, 15, { unit: 'minutes' }),
+  clients: limit('clients', 'clients of the socket of the owner at once: commands, `chat`, `watch`', 64, 1024),
   asks: limit('asks', 'asks that wait for an answer; a number above 256 counts as 256', 256, 4096),
   frame_bytes: bytes('frame_bytes', 'largest frame that the edge takes or sends', 4 << 20, 64 << 20, 64 << 10),
   journal_bytes: bytes('journal_bytes', 'bytes of all segments of the journal together', 64 << 20, 1 << 30, 8 << 20),

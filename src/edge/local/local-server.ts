@@ -4,7 +4,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import { dirname } from 'node:path';
-import { type ConnectRouter, createConnectRouter, type Interceptor } from '@connectrpc/connect';
+import { type ConnectRouter, createConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect';
 import { AppError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { makeFolder } from '../../base/make-folder.ts';
@@ -22,19 +22,23 @@ import {
   respond,
   universalRequest,
 } from '../../contract/serve-requests.ts';
+import { ClientPlaces, placeKey, takesPlace } from './client-places.ts';
 
 export interface LocalServerOptions {
   readonly socket: string;
   readonly ownerKey: string;
   /** Named in errors. */
   readonly ownerKeyFile: string;
+  /** Clients at once. */
+  readonly clients: number;
   readonly routes: (router: ConnectRouter) => void;
   readonly log: Logger;
   readonly faults: RequestFaults;
 }
 
-/** Clients at once, and calls of each. */
-const CONNECTIONS = 64;
+/** Connections beyond those of all clients, for requests that are told that there is no place; more are cut. */
+const SPARE_CONNECTIONS = 32;
+/** Calls of each client at once. */
 const STREAMS = 64;
 const MAX_REQUEST_BYTES = (512 << 10) + MAX_PIPED_BYTES;
 
@@ -61,7 +65,7 @@ export class LocalServer {
     const answers = listener(options);
     const server = createServer({ settings: { maxConcurrentStreams: STREAMS } }, answers);
     answerExpecting(server, answers);
-    server.maxConnections = CONNECTIONS;
+    server.maxConnections = options.clients + SPARE_CONNECTIONS;
     server.on('session', (session) => {
       sessions.add(session);
       session.on('error', () => {});
@@ -112,18 +116,21 @@ export class LocalServer {
   }
 }
 
-function listener({ routes, ownerKey, ownerKeyFile, log, faults }: LocalServerOptions): RequestListener {
+function listener({ routes, ownerKey, ownerKeyFile, clients, log, faults }: LocalServerOptions): RequestListener {
+  const places = new ClientPlaces(clients);
   const router = createConnectRouter({
     acceptCompression: [],
-    interceptors: [errorInterceptor(log), owner(ownerKey, ownerKeyFile), checks],
+    interceptors: [errorInterceptor(log), owner(ownerKey, ownerKeyFile), takesPlace, checks],
     readMaxBytes: MAX_REQUEST_BYTES,
   });
   routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return contained(faults, async (request, response) => {
     const handler = handlers.get(pathOf(request));
-    if (handler) await respond(handler, universalRequest(request, response, undefined), response);
-    else answer(response, 404);
+    if (!handler) return answer(response, 404);
+    const { session } = request.stream;
+    const context = createContextValues().set(placeKey, () => session && places.take(session));
+    await respond(handler, universalRequest(request, response, context), response);
   });
 }
 

@@ -29,7 +29,7 @@ export interface OwnerSocketParts {
 
 /** Throws SOCKET_IN_USE, SOCKET_UNSAFE. */
 export async function openOwnerSocket(
-  { home, identity, clock, life, log }: EdgeGround,
+  { home, identity, config, clock, life, log }: EdgeGround,
   { journal, open, index }: Journaled,
   { grants, allow, runner }: Tools,
   { ownerKey, asks, session, shareResolver, conversations }: OwnerSocketParts,
@@ -72,6 +72,7 @@ export async function openOwnerSocket(
     socket: paths.socket,
     ownerKey,
     ownerKeyFile: paths.ownerKey,
+    clients: config.limits.clients,
     routes: (router) => router.service(LocalService, service),
     log,
     faults,
