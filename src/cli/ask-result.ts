@@ -53,6 +53,8 @@ const ENDED: ReadonlySet<WithheldReason> = new Set([
   WithheldReason.NO_GRANT,
   WithheldReason.CAP,
   WithheldReason.CHANGED,
+  WithheldReason.RESTARTED,
+  WithheldReason.EXPIRED,
   WithheldReason.RECIPIENT,
 ]);
 

@@ -12,7 +12,7 @@ import { parseJson } from './json-input.ts';
 import { Printer } from './output.ts';
 import { plain } from './plain.ts';
 import { bytesText, elapsedText, parseDuration } from './units.ts';
-import { sharesFor, withheldSummary } from './withheld-text.ts';
+import { sharesFor, withheldLines, withheldSummary } from './withheld-text.ts';
 
 test('no text leaves a character that a terminal obeys or that hides or turns text', () => {
   fc.assert(
@@ -112,4 +112,8 @@ test('what was withheld is a line for each reason, with the first names and a co
     budget,
   ]);
   expect(withheldSummary([item('', 'NO_GRANT')])).toEqual(['not shared: parts of the result']);
+  expect(withheldSummary([item('文.md', 'RESTARTED')])).toEqual(['no longer shared since the edge started again: 文.md']);
+  expect(withheldLines([item('文.md', 'RESTARTED')])).toEqual([
+    '文.md: text, no longer shared since the edge started again',
+  ]);
 });

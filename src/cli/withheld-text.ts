@@ -15,6 +15,8 @@ const WHY: Readonly<Record<string, string>> = {
   UNREADABLE_NAME: 'with signs that cannot be told safely, so left out',
   RECIPIENT: 'shared with someone else',
   CHANGED: 'changed after it was shared',
+  RESTARTED: 'no longer shared since the edge started again',
+  EXPIRED: 'no longer shared, because the time of the share was over',
 };
 
 /** A reason code in words. */

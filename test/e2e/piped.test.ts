@@ -87,12 +87,17 @@ test('an edge that is killed before it could send loses nothing: the answer come
   await control.stop();
   const waits = stack.spawnCli(['ask', '--json', '总结一下'], { input: '会议改到星期四，地点是三楼。\n' });
   await eventually(() => kept().length === 1);
-  await eventually(async () => JSON.parse((await stack.cli(['queue', 'ls', '--json'])).stdout).length === 1);
+  const shares = stack.spawnCli(['ask', '--json', '--share', join(stack.dir, 'docs/notes.md'), 'What does notes.md say?']);
+  await eventually(async () => JSON.parse((await stack.cli(['queue', 'ls', '--json'])).stdout).length === 2);
   await stack.running('edge').kill();
   await stack.edge();
   control = await stack.control();
   expect((await waits.ended).code, waits.output).toBe(0);
   expect(JSON.parse(waits.stdout).answer).toContain('会议改到星期四');
+  // A share of a file ended with that start, and the run says so.
+  expect((await shares.ended).code, shares.output).toBe(8);
+  const { stdout } = await stack.cli(['runs', 'show', JSON.parse(shares.stdout).id]);
+  expect(stdout).toMatch(/notes\.md: .*, no longer shared since the edge started again/);
   await eventually(() => kept().length === 0);
 });
 

@@ -97,20 +97,32 @@ test('a share ends after fifteen minutes, at its cap, and with its run', () => {
   clock.advance(15 * 60_000 - 1);
   expect(grants.covers(now)).not.toBe('NO_GRANT');
   clock.advance(1);
-  expect(grants.covers(now)).toBe('NO_GRANT');
+  expect(grants.covers(now)).toBe('EXPIRED');
   const { id } = mint();
   expect(grants.spend(id, 60)).toBe(true);
   expect(grants.spend(id, 60)).toBe(false);
-  expect(grants.covers(now)).toBe('NO_GRANT');
+  expect(grants.covers(now)).toBe('CAP');
   mint();
   grants.endRun('r', 'ANSWERED');
   expect(grants.covers(now)).toBe('NO_GRANT');
   expect(grants.list()).toEqual([]);
-  grants.endEarlier(['g0']);
+  grants.endEarlier(['g0'], []);
   expect(ends()).toEqual([
     GrantEndReason.EXPIRED,
     GrantEndReason.CAP,
     GrantEndReason.ANSWERED,
     GrantEndReason.RESTARTED,
   ]);
+});
+
+test('what was shared for a run that goes on is told as that after a restart, and never for another run or file', () => {
+  const minted = setup().mint();
+  const { grants } = setup();
+  grants.endEarlier([minted.id], [minted]);
+  expect(grants.covers(now)).toBe('RESTARTED');
+  expect(grants.covers({ ...now, sha256: undefined })).toBe('RESTARTED');
+  expect(grants.covers({ ...now, run: 'other' })).toBe('NO_GRANT');
+  expect(grants.covers({ ...now, realPath: '/docs/b.md' })).toBe('NO_GRANT');
+  grants.endRun('r', 'ANSWERED');
+  expect(grants.covers(now)).toBe('NO_GRANT');
 });

@@ -18,9 +18,10 @@ import type { Logger } from '../../base/logger.ts';
 import { formOf } from '../../base/same-name.ts';
 import type { LineRange } from '../files/file-origin.ts';
 import type { RecordInit } from '../journal/records.ts';
+import { type EarlyEnd, EndedShares, isEarly } from './ended-shares.ts';
 
 /** Why something is not covered; a reason code of `Withheld`. */
-export type WhyNot = 'NO_GRANT' | 'RANGE' | 'CAP' | 'RECIPIENT' | 'CHANGED';
+export type WhyNot = 'NO_GRANT' | 'RANGE' | 'RECIPIENT' | 'CHANGED' | EarlyEnd;
 
 /** Why a grant ended. */
 export type GrantEnd = Exclude<keyof typeof GrantEndReason, 'UNSPECIFIED'>;
@@ -93,6 +94,7 @@ export class Grants {
   readonly #journal: GrantsOptions['journal'];
   readonly #lifeMs: number;
   readonly #held = new Map<string, Held>();
+  readonly #ended = new EndedShares();
   readonly #local = new Set(ALWAYS_LOCAL);
 
   constructor(options: GrantsOptions) {
@@ -189,7 +191,7 @@ export class Grants {
         part ??= { ...cover, lines };
       }
     }
-    return part ?? why;
+    return part ?? (why === 'NO_GRANT' ? (this.#ended.of(query.run, query.realPath) ?? why) : why);
   }
 
   /** Counts bytes that are about to leave. False when they do not fit: then nothing may leave, and the grant ends. */
@@ -210,12 +212,14 @@ export class Grants {
     if (!grant) return;
     this.#held.delete(id);
     grant.stop();
+    if (isEarly(why)) this.#ended.add(grant, why);
     this.#write([id], why);
   }
 
   /** Ends all grants of a run: at its final answer, or when its owner cancels it. */
   endRun(run: string, why: GrantEnd): void {
     for (const grant of this.#of(run)) this.end(grant.id, why);
+    this.#ended.endRun(run);
   }
 
   /** Ends all grants. */
@@ -223,8 +227,9 @@ export class Grants {
     for (const id of [...this.#held.keys()]) this.end(id, why);
   }
 
-  /** Writes down that grants of an earlier start have ended with it. */
-  endEarlier(ids: readonly string[]): void {
+  /** Writes down that grants of an earlier start have ended with it. @param open those of runs that go on */
+  endEarlier(ids: readonly string[], open: readonly GrantMinted[]): void {
+    for (const grant of open) if (ids.includes(grant.id)) this.#ended.add(grant, 'RESTARTED');
     if (ids.length > 0) this.#write(ids, 'RESTARTED');
   }
 

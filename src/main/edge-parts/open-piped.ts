@@ -27,12 +27,11 @@ export async function openPiped(
   const dir = homePaths(home).piped;
   makeFolder(dir);
   const piped = new PipedInput(dir, await openBlobs(dir, undefined, BLOBS));
-  const given = open.all().flatMap(({ record }) =>
-    record.grants.flatMap((grant) => {
-      const [file] = grant.files;
-      return file?.path === PIPED_NAME ? [{ grant, file }] : [];
-    }),
-  );
+  const shares = open.all().flatMap(({ record }) => record.grants);
+  const given = shares.flatMap((grant) => {
+    const [file] = grant.files;
+    return file?.path === PIPED_NAME ? [{ grant, file }] : [];
+  });
   await piped.start(new Map(given.map(({ grant, file }) => [grant.run, file.realPath])));
   const earlier = new Set(ownRuns.openGrants);
   for (const { grant } of given) {
@@ -40,7 +39,7 @@ export async function openPiped(
     const used = await bytesUnder(index, grant);
     if (used !== undefined && grants.revive(grant, used)) earlier.delete(grant.id);
   }
-  grants.endEarlier([...earlier]);
+  grants.endEarlier([...earlier], shares);
   return piped;
 }
 
