@@ -1,10 +1,17 @@
 // Lets the owner choose at the terminal which files to share. The picker is loaded when it is asked for: an ask starts no slower for it.
+import { AppError } from '../base/errors.ts';
 import { inertLine } from '../base/inert.ts';
 import type { CliIo } from './io.ts';
 import { canRedraw } from './live-line.ts';
 
-/** The most shares that the contract takes. */
+/** The most shares that the contract takes, of an ask and of a preview. */
 export const MAX_SHARES = 512;
+
+/** Throws USAGE for more `--share` than that. */
+export function mustBeFewShares(shares: readonly string[]): void {
+  if (shares.length > MAX_SHARES)
+    throw new AppError('USAGE', { what: `at most ${MAX_SHARES} times --share; one quoted glob shares many files` });
+}
 
 /** How long a key is waited for: whoever is not there any more is not asked. */
 const KEY_MS = 60_000;

@@ -1,8 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { getOption } from '@bufbuild/protobuf';
 import { afterAll, expect, test } from 'vitest';
+import { AskRequestSchema, PreviewSharesRequestSchema } from '../../gen/bowline/local/v1/local_pb.ts';
+import { field } from '../../gen/buf/validate/validate_pb.ts';
 import { globOf } from '../base/glob.ts';
+import { MAX_SHARES, mustBeFewShares } from './pick-shares.ts';
 import { parseShare } from './shares.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bowline-shares-'));
@@ -59,3 +63,13 @@ test.each(['', undefined])(
     expect(parseShare('~/n.md', { cwd: folder, env: { HOME } }).pattern).toBe(join(userInfo().homedir, 'n.md'));
   },
 );
+
+test('an ask and a preview take the same number of shares, and more are refused with what to do', () => {
+  for (const schema of [AskRequestSchema, PreviewSharesRequestSchema]) {
+    const { type } = getOption(schema.field.shares, field);
+    expect(type.case === 'repeated' && Number(type.value.maxItems), schema.typeName).toBe(MAX_SHARES);
+  }
+  const many = Array.from({ length: MAX_SHARES }, (_, n) => `${n}.md`);
+  mustBeFewShares(many);
+  expect(() => mustBeFewShares([...many, '又一个.md'])).toThrow(/at most 512 times --share; one quoted glob/);
+});

@@ -112,7 +112,9 @@ test('what was withheld is a line for each reason, with the first names and a co
     budget,
   ]);
   expect(withheldSummary([item('', 'NO_GRANT')])).toEqual(['not shared: parts of the result']);
-  expect(withheldSummary([item('文.md', 'RESTARTED')])).toEqual(['no longer shared since the edge started again: 文.md']);
+  expect(withheldSummary([item('文.md', 'RESTARTED')])).toEqual([
+    'no longer shared since the edge started again: 文.md',
+  ]);
   expect(withheldLines([item('文.md', 'RESTARTED')])).toEqual([
     '文.md: text, no longer shared since the edge started again',
   ]);

@@ -87,7 +87,13 @@ test('an edge that is killed before it could send loses nothing: the answer come
   await control.stop();
   const waits = stack.spawnCli(['ask', '--json', '总结一下'], { input: '会议改到星期四，地点是三楼。\n' });
   await eventually(() => kept().length === 1);
-  const shares = stack.spawnCli(['ask', '--json', '--share', join(stack.dir, 'docs/notes.md'), 'What does notes.md say?']);
+  const shares = stack.spawnCli([
+    'ask',
+    '--json',
+    '--share',
+    join(stack.dir, 'docs/notes.md'),
+    'What does notes.md say?',
+  ]);
   await eventually(async () => JSON.parse((await stack.cli(['queue', 'ls', '--json'])).stdout).length === 2);
   await stack.running('edge').kill();
   await stack.edge();

@@ -3,7 +3,6 @@ import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import { type AskRequest, AskRequestSchema } from '../../../gen/bowline/local/v1/local_pb.ts';
-import { AppError } from '../../base/errors.ts';
 import { newId } from '../../base/ids.ts';
 import { type AskResult, askJson, exitOfAsk, unsharedOf } from '../ask-result.ts';
 import { type GlobalOptions, localSide, type Side, using } from '../client.ts';
@@ -15,7 +14,7 @@ import { linksOf } from '../links.ts';
 import { liveLine } from '../live-line.ts';
 import { offeredShares } from '../offered-shares.ts';
 import { Printer } from '../output.ts';
-import { canPick, Keys, MAX_SHARES, pickShares } from '../pick-shares.ts';
+import { canPick, Keys, MAX_SHARES, mustBeFewShares, pickShares } from '../pick-shares.ts';
 import { runAsk } from '../run-ask.ts';
 import { RunPrinter } from '../run-printer.ts';
 import { parseShare } from '../shares.ts';
@@ -101,8 +100,7 @@ export function askVerb(io: CliIo): Command {
 }
 
 async function ask(io: CliIo, words: string[], options: AskOptions): Promise<void> {
-  if (options.share.length > MAX_SHARES)
-    throw new AppError('USAGE', { what: `at most ${MAX_SHARES} times --share; one quoted glob shares many files` });
+  mustBeFewShares(options.share);
   const text = await textOfAsk(words, io);
   const piped = await pipedBeside(words, io, options.stdin);
   let shares = options.share.map((value) => parseShare(value, io));

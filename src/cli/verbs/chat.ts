@@ -7,6 +7,7 @@ import type { CliIo } from '../io.ts';
 import { knownConversation } from '../known-conversation.ts';
 import { LineReader } from '../line-reader.ts';
 import { Printer } from '../output.ts';
+import { mustBeFewShares } from '../pick-shares.ts';
 import { modelText } from '../run-printer.ts';
 import { parseAskTime, parseDuration } from '../units.ts';
 
@@ -42,6 +43,7 @@ export function chatVerb(io: CliIo): Command {
 }
 
 async function chat(io: CliIo, options: ChatVerbOptions): Promise<void> {
+  mustBeFewShares(options.share);
   const out = new Printer(io.stdout, io.env);
   const err = new Printer(io.stderr, io.env);
   await using(localSide(io, options), async (edge) => {
