@@ -2,9 +2,8 @@
 // only stops answering. It frees nothing.
 import { statfs } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
+import { LEAST_DISK_BYTES } from '../base/disk-room.ts';
 
-/** Below this a commit may not fit: a segment of the database's own log has 16 MB. */
-const LEAST_BYTES = 16 << 20;
 const EVERY_MS = 5_000;
 
 export interface DiskWatchOptions {
@@ -24,7 +23,7 @@ export function watchDisk({ folder, clock, say, free = freeBytes }: DiskWatchOpt
   const look = async () => {
     const left = await free(folder).catch(() => Number.POSITIVE_INFINITY);
     if (stopped) return;
-    if (left < LEAST_BYTES !== short) {
+    if (left < LEAST_DISK_BYTES !== short) {
       short = !short;
       const room = `${Math.floor(left / (1 << 20))} MB`;
       if (short)

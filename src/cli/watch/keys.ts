@@ -4,7 +4,7 @@ import type { WatchModel } from './model.ts';
 export type PressedKey = 'up' | 'down' | 'pageUp' | 'pageDown' | 'enter' | 'escape' | 'interrupt' | (string & {});
 
 /** What is to be done outside of the picture. */
-export type Wish = { readonly is: 'quit' } | { readonly is: 'show' | 'cancel'; readonly run: string };
+export type Wish = { readonly is: 'quit' } | { readonly is: 'cancel'; readonly run: string };
 
 export interface Pressed {
   readonly model: WatchModel;
@@ -77,7 +77,7 @@ function scrolled(model: WatchModel, step: number): WatchModel {
 function show(model: WatchModel): Pressed {
   const run = model.chosen ?? model.runs[0]?.id;
   if (run === undefined) return { model: { ...model, notice: 'there is no run yet' } };
-  return { model: { ...model, chosen: run, shown: { run, detail: undefined, from: 0 } }, wish: { is: 'show', run } };
+  return { model: { ...model, chosen: run, shown: { run, detail: undefined, from: 0 } } };
 }
 
 function askToCancel(model: WatchModel): WatchModel {

@@ -141,7 +141,7 @@ test('keys choose, show, scroll, go back and quit', () => {
   expect(press(down, 'down').model.chosen).toBe('a');
   expect(press(down, 'k').model.chosen).toBe('b');
   const { model: open, wish } = press(down, 'enter');
-  expect([open.shown?.run, wish]).toEqual(['a', { is: 'show', run: 'a' }]);
+  expect([open.shown?.run, wish]).toEqual(['a', undefined]);
   expect(press(open, 'j').model.shown?.from).toBe(1);
   expect(press(open, 'escape').model.shown).toBeUndefined();
   expect(press(open, 'c').model.notice).toBe('this run has ended: there is nothing to cancel');

@@ -51,12 +51,15 @@ test('the first message has a bound of its own, and what is kept of one that has
     most: 2_000,
     mostFirst: 100,
     onHeld: (bytes) => told.push(bytes),
-    tooLarge: (bytes, most) => new Error(`too large: ${bytes} of ${most}`),
+    tooLarge: (bytes, most, ofFirst) => new Error(`too large${ofFirst ? ' to begin' : ''}: ${bytes} of ${most}`),
     packed: () => new Error('packed'),
   });
-  expect(() => reader.split(framedMessage(new Uint8Array(101)).subarray(0, 5))).toThrow('too large: 101 of 100');
+  expect(() => reader.split(framedMessage(new Uint8Array(101)).subarray(0, 5))).toThrow(
+    'too large to begin: 101 of 100',
+  );
   expect(told).toEqual([]);
   expect(reader.split(framedMessage(new Uint8Array(100)))).toHaveLength(1);
+  expect(() => reader.split(framedMessage(new Uint8Array(2_001)).subarray(0, 5))).toThrow('too large: 2001 of 2000');
   const large = framedMessage(new Uint8Array(2_000));
   reader.split(large.subarray(0, 700));
   expect(told).toEqual([700]);

@@ -69,8 +69,8 @@ export interface FrameSplitterOptions {
   readonly mostFirst?: number;
   /** Told how many bytes are kept of what was begun, whenever that changes. */
   readonly onHeld?: (bytes: number) => void;
-  /** What is thrown for one that is larger, before it has come. */
-  readonly tooLarge: (bytes: number, most: number) => Error;
+  /** What is thrown for one that is larger, before it has come. `ofFirst`: by the bound of the first one. */
+  readonly tooLarge: (bytes: number, most: number, ofFirst: boolean) => Error;
   /** What is thrown for one that is packed, or has any other flag. */
   readonly packed: (flags: number) => Error;
 }
@@ -130,7 +130,7 @@ export class FrameSplitter {
     this.#wanted = HEAD;
     while (all.length - at >= HEAD) {
       const length = all.readUInt32BE(at + 1);
-      if (length > this.#most) throw tooLarge(length, this.#most);
+      if (length > this.#most) throw tooLarge(length, this.#most, this.#most < most);
       const flags = all[at] ?? 0;
       if (flags !== 0) throw packed(flags);
       const end = at + HEAD + length;

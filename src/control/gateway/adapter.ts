@@ -168,7 +168,7 @@ function begunOf(
     own ??= begun.open(peerOf(values), reset);
     own.hold(bytes);
   };
-  const tooLarge = (bytes: number, limit: number) => toConnectError(sessionFrameTooLarge(bytes, limit));
+  const tooLarge = (bytes: number, limit: number) => toConnectError(sessionFrameTooLarge(bytes, limit, true));
   return { mostFirst: HELLO_BYTES, tooLarge, onHeld };
 }
 

@@ -7,7 +7,6 @@ import { AppError } from '../../base/errors.ts';
 import { fixedLimit } from '../../base/fixed-limit.ts';
 import { toConnectError } from '../../contract/errors.ts';
 import { measureUnpacked } from '../../contract/measured-body.ts';
-import { HELLO_BYTES } from './begun-frames.ts';
 
 /** How the library says it. */
 const SIZE = /^message size (\d+) is larger than configured readMaxBytes (\d+)$/;
@@ -22,8 +21,8 @@ export function tooLarge(error: unknown): AppError | undefined {
 }
 
 /** A frame of a session that is larger than the listener takes. */
-export function sessionFrameTooLarge(bytes: number, most: number): AppError {
-  if (most !== HELLO_BYTES) return overLimit(bytes, most);
+export function sessionFrameTooLarge(bytes: number, most: number, isHello: boolean): AppError {
+  if (!isHello) return overLimit(bytes, most);
   return fixedLimit(`a first frame of ${bytes} bytes`, `${most} bytes`, 'send a smaller hello');
 }
 

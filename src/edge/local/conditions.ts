@@ -1,6 +1,7 @@
 // What stands in the way of answers, as this edge knows it: its own, and what its control plane told. Pure but for one look at the disk.
 import { statfsSync } from 'node:fs';
 import type { Condition } from '../../../gen/bowline/common/v1/common_pb.ts';
+import { LEAST_DISK_BYTES } from '../../base/disk-room.ts';
 import { AppError } from '../../base/errors.ts';
 import { hindering, stopping } from '../../contract/condition.ts';
 import type { SessionStatus } from '../session/edge-session.ts';
@@ -17,9 +18,6 @@ export interface EdgeConditionSources {
   readonly clock: AppError | undefined;
 }
 
-/** Below this the journal may soon have no room for its next segment. */
-const LOW_BYTES = 16 << 20;
-
 /** The worst first. */
 export function edgeConditions({ status, journal, disk, asks, clock }: EdgeConditionSources): Condition[] {
   const found: Condition[] = [];
@@ -27,7 +25,7 @@ export function edgeConditions({ status, journal, disk, asks, clock }: EdgeCondi
   if (status.connection !== 'connected' && status.problem) found.push(stopping(status.problem));
   if (asks.open >= asks.most) found.push(stopping(new AppError('QUEUE_FULL', { limit: asks.most })));
   found.push(...status.conditions.filter(({ stops }) => stops));
-  if (!journal && disk && disk.free < LOW_BYTES) {
+  if (!journal && disk && disk.free < LEAST_DISK_BYTES) {
     const free = `${Math.floor(disk.free / (1 << 20))} MB`;
     found.push(hindering(new AppError('EDGE_DISK_LOW', { folder: disk.folder, free })));
   }

@@ -5,14 +5,14 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { bubblewrapsIn } from '../../base/bubblewrap.ts';
+import { LEAST_DISK_BYTES } from '../../base/disk-room.ts';
 import { memoryMb, NEEDED_MB } from '../machine-memory.ts';
 import { type DoctorFinding, fault, forHome, ok, warning } from './finding.ts';
 
 /** What the programs load by name, beside their bundles. */
 const PACKAGES = ['@electric-sql/pglite', '@electric-sql/pglite-pgvector', '@electric-sql/pglite-socket', 'pg', 'ai'];
-/** A first start unpacks databases of 80 MB; below the least the database stops taking writes. */
+/** A first start unpacks databases of 80 MB. */
 const ROOM_MB = 500;
-const LEAST_MB = 64;
 
 export function node(): DoctorFinding {
   return ok('node', `${process.version} at ${process.execPath}`);
@@ -51,11 +51,12 @@ export async function disk(home: string): Promise<DoctorFinding> {
   let at = home;
   while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
   const { bavail, bsize } = await statfs(at);
-  const free = Math.floor((bavail * bsize) / 1e6);
+  const bytes = bavail * bsize;
+  const free = Math.floor(bytes / 1e6);
   const text = `${free} MB free for ${home}`;
   if (free >= ROOM_MB) return ok('disk', text);
   const remedy = 'free some room there, or have the home on another disk: --home FOLDER';
-  return free < LEAST_MB
+  return bytes < LEAST_DISK_BYTES
     ? fault('disk', `${text}: the database takes no writes`, remedy)
     : warning('disk', text, remedy);
 }
