@@ -22,8 +22,12 @@ import { loadEdgeConfig } from '../../src/edge/config/edge-config.ts';
 import { unitText } from '../../src/main/init/plan.ts';
 import { readModels } from '../../src/worker/models/read-models.ts';
 import { cli } from '../support/run-cli.ts';
+import { inTerminal } from '../support/terminal.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
+
+/** Where systemd has units of this user, one question more is asked. */
+const hasUserUnits = spawnSync('systemctl', ['--user', 'show-environment']).status === 0;
 
 let user: string;
 let home: string;
@@ -116,6 +120,52 @@ test('without a terminal it asks for flags, and names what it found; nothing is 
     stderr: expect.stringContaining('llama3.2:latest, claude, rules'),
   });
   expect(() => readFileSync(join(home, 'config.yaml'))).toThrow();
+});
+
+/** At a terminal, with the answers to its questions. */
+const asked = (keys: readonly { after: string; press: string }[]) =>
+  inTerminal(['init'], {
+    cwd: user,
+    home: user,
+    columns: 100,
+    keys,
+    env: {
+      BOWLINE_HOME: home,
+      BOWLINE_CALLED_AS: './bowline',
+      SHELL: '/bin/bash',
+      OLLAMA_HOST: `127.0.0.1:${(ollama.address() as AddressInfo).port}`,
+    },
+  });
+const FOLDERS = { after: 'Which folders may be read?', press: '\x1b[B \r' };
+const UP_TO_WRITING = [
+  FOLDERS,
+  { after: 'Which model answers?', press: '\r' },
+  ...(hasUserUnits ? [{ after: 'Keep it running', press: 'n' }] : []),
+  { after: 'Complete its words in bash?', press: 'n' },
+  { after: 'Put `bowline` on the path?', press: 'y' },
+];
+
+test('its questions at a terminal: what was chosen is shown, written after a yes, and nothing else', async () => {
+  const { all, code } = await asked([...UP_TO_WRITING, { after: 'Write this?', press: 'y' }]);
+  expect(code, all).toBe(0);
+  expect(all).toContain("./bowline ask 'What is in my notes?'");
+  expect(loadEdgeConfig(join(home, 'config.yaml')).roots.map(({ path }) => path)).toEqual([
+    join(user, 'notes'),
+    join(user, '笔记'),
+  ]);
+  expect(readModels(home).defaultModel).toBe('rules');
+  expect(lstatSync(join(user, '.local/bin/bowline')).isSymbolicLink()).toBe(true);
+  expect(existsSync(join(user, '.local/share/bash-completion'))).toBe(false);
+});
+
+test.each([
+  ['no', 'n'],
+  ['Ctrl-C', '\x03'],
+])('%s at the last question writes nothing, and the terminal is given back', async (_how, press) => {
+  const { all, code } = await asked([...UP_TO_WRITING, { after: 'Write this?', press }]);
+  expect([code, all]).toEqual([2, expect.stringContaining('left; nothing was written')]);
+  expect(existsSync(join(home, 'config.yaml'))).toBe(false);
+  expect(all.lastIndexOf('\x1b[?25h')).toBeGreaterThan(all.lastIndexOf('\x1b[?25l'));
 });
 
 test('the unit that it writes is one for systemd, whatever signs are in its paths', () => {
